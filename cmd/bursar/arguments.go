@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// takes checks the number of arguments; a negative most is no limit.
-func takes(least, most int) cobra.PositionalArgs {
+// argCount checks the number of arguments; a negative most is no limit.
+func argCount(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:

@@ -79,7 +79,7 @@ func TestInterrupt(t *testing.T) {
 	if got := ended(t, cmd, cmd.Wait()); got.code != 1 || got.out != "" || !strings.HasPrefix(got.err, "error: interrupted") {
 		t.Errorf("got %+v", got)
 	}
-	wantStanding(t, dir, 0, 0)
+	wantBacklogAndArtifacts(t, dir, 0, 0)
 	v := value(t, must(t, 0, "ingest", "payments", path, "--project", dir, "--json"))
 	if v["batch"] != 1.0 || v["accepted"] != float64(n) {
 		t.Errorf("ingest says %v", v)
@@ -107,11 +107,11 @@ func TestTwoProcesses(t *testing.T) {
 	if accepted != 3 {
 		t.Errorf("%v events were accepted, want 3", accepted)
 	}
-	wantStanding(t, dir, 3, 0)
+	wantBacklogAndArtifacts(t, dir, 3, 0)
 }
 
-// TestHeldProject waits the whole ten seconds for a project that another holds.
-func TestHeldProject(t *testing.T) {
+// TestLockedProject waits the whole ten seconds for a project that another holds.
+func TestLockedProject(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits ten seconds")

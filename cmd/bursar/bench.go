@@ -40,7 +40,7 @@ says something: machines drift.`,
 		},
 	}
 	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchFreshnessCommand(), c.benchGetCommand(), c.benchStatementsCommand(),
-		c.benchPartCommand())
+		c.benchProcessCommand())
 	return cmd
 }
 
@@ -75,7 +75,7 @@ takes 20 ms more for each call.`,
   bursar bench reconcile --state 10000000 --dir /mnt/fast --json
   bursar bench reconcile --peers duckdb
   bursar bench reconcile --lanes --batches 20 --events 400000 --keys 20000 --state 100000`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Batches < 1 || o.Events < o.Batches || o.Keys < 1 || o.Keys > 1_000_000_000 || o.State < 0 || o.Rounds < 1 {
 				return usagef("--rounds, --batches and --keys are 1 at least, --events as many as batches, --state not negative")
@@ -122,16 +122,18 @@ func choosePeers(o *bench.Options) error {
 	return nil
 }
 
-// benchPartCommand is what a benchmark starts for each side.
-func (c *cli) benchPartCommand() *cobra.Command {
+// benchProcessCommand is what a benchmark starts for each side.
+func (c *cli) benchProcessCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "part", Hidden: true, Args: takes(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return bench.Part(cmd.Context(), cmd.InOrStdin(), c.out) },
+		Use: "part", Hidden: true, Args: argCount(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return bench.RunChild(cmd.Context(), cmd.InOrStdin(), c.out)
+		},
 	}
 }
 
 func (c *cli) benchReconcile(ctx context.Context, o bench.Options) error {
-	if err := c.benchParts(&o); err != nil {
+	if err := c.prepareBench(&o); err != nil {
 		return err
 	}
 	r, err := bench.Reconcile(ctx, o)
@@ -142,7 +144,7 @@ func (c *cli) benchReconcile(ctx context.Context, o bench.Options) error {
 }
 
 func (c *cli) benchLanes(ctx context.Context, o bench.Options) error {
-	if err := c.benchParts(&o); err != nil {
+	if err := c.prepareBench(&o); err != nil {
 		return err
 	}
 	r, err := bench.Lanes(ctx, o)
@@ -152,15 +154,15 @@ func (c *cli) benchLanes(ctx context.Context, o bench.Options) error {
 	return c.result(r, func(w io.Writer) {
 		g := newGrid("a call of the store", "plain calls s", "cpu s", "one after another s", "cpu s", "three lanes s", "cpu s", "by plain calls", "by one after another", "events a second")
 		for _, s := range r.Stores {
-			g.add(fmt.Sprintf("+ %.0f ms", s.LatencySeconds*1e3), thousandths(s.CallsSeconds), thousandths(s.CallsCPU), thousandths(s.RunsSeconds), thousandths(s.RunsCPU),
-				thousandths(s.LanesSeconds), thousandths(s.LanesCPU), fmt.Sprintf("× %.2f", s.CallsRatio), fmt.Sprintf("× %.2f", s.Ratio), count(s.EventsPerSecond))
+			g.add(fmt.Sprintf("+ %.0f ms", s.LatencySeconds*1e3), formatSeconds(s.CallsSeconds), formatSeconds(s.CallsCPU), formatSeconds(s.RunsSeconds), formatSeconds(s.RunsCPU),
+				formatSeconds(s.LanesSeconds), formatSeconds(s.LanesCPU), fmt.Sprintf("× %.2f", s.CallsRatio), fmt.Sprintf("× %.2f", s.Ratio), formatCount(s.EventsPerSecond))
 		}
 		g.print(w, width(c.out))
 	})
 }
 
-// benchParts tells a benchmark how to start its parts.
-func (c *cli) benchParts(o *bench.Options) (err error) {
+// prepareBench tells a benchmark how to start its parts.
+func (c *cli) prepareBench(o *bench.Options) (err error) {
 	if o.Program, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
@@ -170,7 +172,7 @@ func (c *cli) benchParts(o *bench.Options) (err error) {
 		}
 	}
 	o.Command = []string{"bench", "part"}
-	o.Watch = func(line string) { fmt.Fprintln(c.err, clean(line)) }
+	o.Watch = func(line string) { fmt.Fprintln(c.err, printable(line)) }
 	return nil
 }
 
@@ -186,17 +188,17 @@ func (c *cli) printBench(w io.Writer, r *bench.Report) {
 	header = append(header, steps...)
 	g := newGrid(append(header, "between steps", "server start", "peak MiB", "written MiB")...)
 	row := func(name string, b bench.Round) {
-		cells := []string{name, thousandths(b.YardstickSeconds), thousandths(b.OursSeconds), fmt.Sprintf("%.2f", b.OursSeconds/b.YardstickSeconds)}
+		cells := []string{name, formatSeconds(b.YardstickSeconds), formatSeconds(b.OursSeconds), fmt.Sprintf("%.2f", b.OursSeconds/b.YardstickSeconds)}
 		for _, name := range peers {
-			cells = append(cells, thousandths(b.Peers[name].Seconds), fmt.Sprintf("%.2f", b.Peers[name].Ratio))
+			cells = append(cells, formatSeconds(b.Peers[name].Seconds), fmt.Sprintf("%.2f", b.Peers[name].Ratio))
 		}
 		for _, step := range steps {
-			cells = append(cells, thousandths(b.Steps[step]))
+			cells = append(cells, formatSeconds(b.Steps[step]))
 		}
-		g.add(append(cells, thousandths(b.Orchestration), thousandths(b.ServerStartSeconds), count(b.PeakMemory>>20), count(b.Written>>20))...)
+		g.add(append(cells, formatSeconds(b.Orchestration), formatSeconds(b.ServerStartSeconds), formatCount(b.PeakMemory>>20), formatCount(b.Written>>20))...)
 	}
 	for i, round := range r.Rounds {
-		row(count(i+1), round)
+		row(formatCount(i+1), round)
 	}
 	row("median", bench.Round{
 		OursSeconds: r.OursSeconds, YardstickSeconds: r.YardstickSeconds, Steps: r.Steps, Orchestration: r.Orchestration,
@@ -204,11 +206,11 @@ func (c *cli) printBench(w io.Writer, r *bench.Report) {
 	})
 	g.print(w, width(c.out))
 	fmt.Fprintf(w, "%s events of %d bytes on %s keys, with %s artifacts of state: ours takes %.2f times as long as the yardstick, "+
-		"%s events a second.\n", count(r.Events), (r.EventBytes+r.Events/2)/r.Events, count(r.Keys), count(r.State), r.Ratio, count(r.EventsPerSecond))
+		"%s events a second.\n", formatCount(r.Events), (r.EventBytes+r.Events/2)/r.Events, formatCount(r.Keys), formatCount(r.State), r.Ratio, formatCount(r.EventsPerSecond))
 	for _, name := range peers {
 		fmt.Fprintf(w, "Ours takes %.2f times as long as %s, which keeps the same promises.\n", r.Peers[name].Ratio, name)
 	}
 }
 
-// thousandths writes seconds.
-func thousandths(seconds float64) string { return fmt.Sprintf("%.3f", seconds) }
+// formatSeconds writes seconds.
+func formatSeconds(seconds float64) string { return fmt.Sprintf("%.3f", seconds) }

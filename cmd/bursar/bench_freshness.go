@@ -20,19 +20,19 @@ func (c *cli) benchFreshnessCommand() *cobra.Command {
 there. The batch that an event is in is sealed a second after its first event, which is the default of ` + "`seal: {every:}`" + `.`,
 		Example: `  bursar bench freshness
   bursar bench freshness --events 20 --json`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Events < 1 {
 				return usagef("--events is 1 at least")
 			}
-			o.Watch = func(line string) { fmt.Fprintln(c.err, clean(line)) }
+			o.Watch = func(line string) { fmt.Fprintln(c.err, printable(line)) }
 			r, err := bench.Freshness(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
 			return c.result(r, func(w io.Writer) {
 				fmt.Fprintf(w, "%s events: from acknowledged to readable in %.0f ms (median), %.0f ms (99 of 100), %.0f ms (slowest).\n",
-					count(r.Events), r.P50, r.P99, r.Slowest)
+					formatCount(r.Events), r.P50, r.P99, r.Slowest)
 			})
 		},
 	}

@@ -28,7 +28,7 @@ func (c *cli) benchGetCommand() *cobra.Command {
 The ratio is that of the medians of warm and yardstick.`,
 		Example: `  bursar bench get
   bursar bench get --artifacts 100000 --reads 20000 --json`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if o.Artifacts < 1 || o.Reads < 1 || o.Connections < 1 || o.Connections > 1000 {
 				return usagef("--artifacts and --reads are 1 at least, --connections 1 to 1000")
@@ -37,7 +37,7 @@ The ratio is that of the medians of warm and yardstick.`,
 				return fmt.Errorf("find this program: %w", err)
 			}
 			o.Command = []string{"bench", "part"}
-			o.Watch = func(line string) { fmt.Fprintln(c.err, clean(line)) }
+			o.Watch = func(line string) { fmt.Fprintln(c.err, printable(line)) }
 			r, err := bench.Get(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -56,13 +56,13 @@ The ratio is that of the medians of warm and yardstick.`,
 func (c *cli) printGet(w io.Writer, r *bench.GetReport) {
 	g := newGrid("reads", "count", "p50 µs", "p99 µs", "a second")
 	row := func(name string, l bench.Reads) {
-		g.add(name, count(l.Count), fmt.Sprintf("%.1f", l.P50), fmt.Sprintf("%.1f", l.P99), count(l.PerSecond))
+		g.add(name, formatCount(l.Count), fmt.Sprintf("%.1f", l.P50), fmt.Sprintf("%.1f", l.P99), formatCount(l.PerSecond))
 	}
-	g.add("first", "1", fmt.Sprintf("%.1f", r.First), none, none)
+	g.add("first", "1", fmt.Sprintf("%.1f", r.First), noValue, noValue)
 	row("cold", r.Cold)
 	row("warm", r.Warm)
 	row(fmt.Sprintf("http, %s", plural(r.Connections, "connection", "connections")), r.HTTP)
 	row("yardstick", r.Yardstick)
 	g.print(w, width(c.out))
-	fmt.Fprintf(w, "%s artifacts: a warm read takes %.2f times as long as the yardstick.\n", count(r.Artifacts), r.Ratio)
+	fmt.Fprintf(w, "%s artifacts: a warm read takes %.2f times as long as the yardstick.\n", formatCount(r.Artifacts), r.Ratio)
 }

@@ -26,7 +26,7 @@ func (c *cli) benchIntakeCommand() *cobra.Command {
 The project has no pipelines, so that nothing but intake is measured. Every event must be accepted, or the benchmark fails.`,
 		Example: `  bursar bench intake
   bursar bench intake --request 1 --events 20000 --connections 64 --json`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if o.Batch < 1 || o.Events < o.Batch || o.Connections < 1 || o.Connections > 1000 || o.Rounds < 1 {
 				return usagef("--rounds and --request are 1 at least, --events as many as a request has, --connections 1 to 1000")
@@ -36,7 +36,7 @@ The project has no pipelines, so that nothing but intake is measured. Every even
 					return fmt.Errorf("find profile: %w", err)
 				}
 			}
-			o.Watch = func(line string) { fmt.Fprintln(c.err, clean(line)) }
+			o.Watch = func(line string) { fmt.Fprintln(c.err, printable(line)) }
 			r, err := bench.Intake(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -57,10 +57,10 @@ The project has no pipelines, so that nothing but intake is measured. Every even
 func (c *cli) printIntake(w io.Writer, r *bench.IntakeReport) {
 	g := newGrid("round", "yardstick s", "ours s", "ratio", "events a second", "p50 ms", "p99 ms", "slowest ms", "yardstick p99 ms")
 	for i, round := range r.Rounds {
-		g.add(count(i+1), thousandths(round.YardstickSeconds), thousandths(round.Seconds), fmt.Sprintf("%.2f", round.Seconds/round.YardstickSeconds),
-			count(int64(float64(r.Events)/round.Seconds)), thousandths(round.P50), thousandths(round.P99), thousandths(round.Slowest), thousandths(round.YardstickP99))
+		g.add(formatCount(i+1), formatSeconds(round.YardstickSeconds), formatSeconds(round.Seconds), fmt.Sprintf("%.2f", round.Seconds/round.YardstickSeconds),
+			formatCount(int64(float64(r.Events)/round.Seconds)), formatSeconds(round.P50), formatSeconds(round.P99), formatSeconds(round.Slowest), formatSeconds(round.YardstickP99))
 	}
 	g.print(w, width(c.out))
 	fmt.Fprintf(w, "%s events of %d bytes in requests of %s from %s: %s a second, %.2f times as long as the yardstick.\n",
-		count(r.Events), (r.EventBytes+r.Events/2)/r.Events, count(r.Batch), plural(r.Connections, "client", "clients"), count(r.EventsPerSecond), r.Ratio)
+		formatCount(r.Events), (r.EventBytes+r.Events/2)/r.Events, formatCount(r.Batch), plural(r.Connections, "client", "clients"), formatCount(r.EventsPerSecond), r.Ratio)
 }

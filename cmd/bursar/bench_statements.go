@@ -34,7 +34,7 @@ The recorded files are in the folder that --data or ` + dataVariable + ` names: 
 statements/mt940, statements/ofx.`,
 		Example: `  bursar bench statements --data ../shared/data
   BURSAR_DATA=../shared/data bursar bench statements --json`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if o.Rounds < 1 || o.Rows < 1 || o.Each < 0 {
 				return usagef("--rounds and --rows are 1 at least, --each is not negative")
@@ -52,7 +52,7 @@ statements/mt940, statements/ofx.`,
 					return fmt.Errorf("find profile: %w", err)
 				}
 			}
-			o.Watch = func(line string) { fmt.Fprintln(c.err, clean(line)) }
+			o.Watch = func(line string) { fmt.Fprintln(c.err, printable(line)) }
 			r, err := bench.Statements(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -73,7 +73,7 @@ func (c *cli) printStatements(w io.Writer, r *bench.StatementsReport) {
 	g := newGrid("format", "files", "bytes", "rows", "telling MB/s", "reading MB/s", "peer MB/s", "telling by peer", "reading by peer", "peer", "from")
 	for i := range r.Formats {
 		f := &r.Formats[i]
-		g.add(f.Format, count(f.Files), count(f.Bytes), count(f.Rows), tenths(f.Telling), tenths(f.Reading), tenths(f.PeerSpeed),
+		g.add(f.Format, formatCount(f.Files), formatCount(f.Bytes), formatCount(f.Rows), formatSpeed(f.Converting), formatSpeed(f.Reading), formatSpeed(f.PeerSpeed),
 			fmt.Sprintf("× %.2f", f.Ratio), fmt.Sprintf("× %.2f", f.ReadingRatio), f.Peer, f.From)
 	}
 	g.print(w, width(c.out))
@@ -82,8 +82,8 @@ func (c *cli) printStatements(w io.Writer, r *bench.StatementsReport) {
 			fmt.Fprintf(w, "%s: %s left out, as import refuses them.\n", f.Format, plural(f.Refused, "file", "files"))
 		}
 	}
-	fmt.Fprintf(w, "CAMT.053: %s MB a second become rows, %.2f times what encoding/xml merely tokenises.\n", tenths(r.Telling), r.Ratio)
+	fmt.Fprintf(w, "CAMT.053: %s MB a second become rows, %.2f times what encoding/xml merely tokenises.\n", formatSpeed(r.Converting), r.Ratio)
 }
 
-// tenths writes a throughput.
-func tenths(speed float64) string { return fmt.Sprintf("%.1f", speed) }
+// formatSpeed writes a throughput.
+func formatSpeed(speed float64) string { return fmt.Sprintf("%.1f", speed) }

@@ -39,8 +39,8 @@ func declaring(t *testing.T, csv string) string {
 	return dir
 }
 
-// told is what completeness says: a line for each account and interval, without what they are judged by.
-func told(t *testing.T, code int, dir string) string {
+// intervalLines is what completeness says: a line for each account and interval, without what they are judged by.
+func intervalLines(t *testing.T, code int, dir string) string {
 	t.Helper()
 	var lines []string
 	for _, a := range listIn(t, value(t, must(t, code, "completeness", "--project", dir, "--json")), "accounts") {
@@ -144,7 +144,7 @@ func TestCasesCSV(t *testing.T) {
 					notices = append(notices, fmt.Sprintf("%v %v", object(t, n)["what"], object(t, n)["count"]))
 				}
 			}
-			if got := told(t, 0, dir); got != strings.Join(c.want, "\n") {
+			if got := intervalLines(t, 0, dir); got != strings.Join(c.want, "\n") {
 				t.Errorf("completeness says\n%s\nwant\n%s", got, strings.Join(c.want, "\n"))
 			}
 			if strings.Join(notices, "\n") != strings.Join(c.notices, "\n") {

@@ -94,7 +94,7 @@ func testCasesOfOneMeaning(t *testing.T, most int) {
 					must(t, 0, "import", path, "--project", dir)
 				}
 				must(t, 0, append([]string{"import", "--project", dir}, renamed(t, order)...)...)
-				if got := told(t, 0, dir); sortedLines(got) != c.want {
+				if got := intervalLines(t, 0, dir); sortedLines(got) != c.want {
 					t.Errorf("order %d: completeness says\n%s\nwant\n%s", n, sortedLines(got), c.want)
 				}
 				must(t, 0, "run", "--project", dir)

@@ -57,9 +57,9 @@ func testCasesInOrders(t *testing.T, cases, most int) {
 				for _, path := range order {
 					bursar(t, "import", path, "--project", dir)
 				}
-				is := standing(t, dir)
+				is := verdictsAndExports(t, dir)
 				bursar(t, append([]string{"import", "--project", dir}, renamed(t, order)...)...)
-				if again := standing(t, dir); again != is {
+				if again := verdictsAndExports(t, dir); again != is {
 					t.Errorf("order %v: imported again it stands\n%s\nand stood\n%s", order, again, is)
 				}
 				if n > 0 && is != first {
@@ -71,13 +71,13 @@ func testCasesInOrders(t *testing.T, cases, most int) {
 	}
 }
 
-// standing is what is judged and folded. A copy of a file leaves in quarantine what the file left there, statements
+// verdictsAndExports is what is judged and folded. A copy of a file leaves in quarantine what the file left there, statements
 // that name no account too.
-func standing(t *testing.T, dir string) string {
+func verdictsAndExports(t *testing.T, dir string) string {
 	t.Helper()
 	must(t, 0, "run", "--project", dir)
 	code := bursar(t, "completeness", "--project", dir).code
-	verdicts := strings.Split(told(t, code, dir), "\n")
+	verdicts := strings.Split(intervalLines(t, code, dir), "\n")
 	slices.Sort(verdicts)
 	return fmt.Sprintf("exit code %d\n%s\n%s%s", code, strings.Join(slices.Compact(verdicts), "\n"), exported(t, dir, "days"), exported(t, dir, "sides"))
 }

@@ -26,7 +26,7 @@ accounts, reversals or CSV mapping have changed since its statements were import
 has changed since its artifacts were made is named: it needs a rebuild.`,
 		Example: `  bursar check
   bursar check --project shop --json`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := app.Check(cmd.Context(), c.project)
 			var faults *app.ProjectError
@@ -40,13 +40,13 @@ has changed since its artifacts were made is named: it needs a rebuild.`,
 					faults = &app.ProjectError{Errors: stored}
 				}
 			}
-			return errors.Join(c.printCheck(p, faults, outdated), faulty(faults))
+			return errors.Join(c.printCheck(p, faults, outdated), faultsError(faults))
 		},
 	}
 }
 
-// checked is what `check --json` prints.
-type checked struct {
+// checkResult is what `check --json` prints.
+type checkResult struct {
 	OK       bool            `json:"ok"`
 	Errors   []project.Error `json:"errors"`
 	Outdated []app.Outdated  `json:"outdated,omitempty"`
@@ -54,17 +54,17 @@ type checked struct {
 
 func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated []app.Outdated) error {
 	if faults != nil {
-		return c.result(checked{Errors: faults.Errors, Outdated: outdated}, func(w io.Writer) {
+		return c.result(checkResult{Errors: faults.Errors, Outdated: outdated}, func(w io.Writer) {
 			for _, fault := range faults.Errors {
-				fmt.Fprintln(w, clean(fault.Error()))
+				fmt.Fprintln(w, printable(fault.Error()))
 			}
 		})
 	}
-	return c.result(checked{OK: true, Errors: []project.Error{}, Outdated: outdated}, func(w io.Writer) {
+	return c.result(checkResult{OK: true, Errors: []project.Error{}, Outdated: outdated}, func(w io.Writer) {
 		fmt.Fprintf(w, "The project is right: %s, %s.\n",
 			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"))
 		for _, o := range outdated {
-			fmt.Fprintln(w, clean(o.File+": "+changedSince(o.Pipeline, o.Changed)))
+			fmt.Fprintln(w, printable(o.File+": "+changedSince(o.Pipeline, o.Changed)))
 		}
 		switch {
 		case len(outdated) > 0:
@@ -82,11 +82,11 @@ func changedSince(pipeline string, changed []string) string {
 	return fmt.Sprintf("pipeline %s has changed (%s) since its artifacts were made: it needs a rebuild", pipeline, strings.Join(changed, ", "))
 }
 
-// faulty ends the command once the faults are printed: exit code 2.
-func faulty(faults *app.ProjectError) error {
+// faultsError ends the command once the faults are printed: exit code 2.
+func faultsError(faults *app.ProjectError) error {
 	if faults == nil {
 		return nil
 	}
 	n := len(faults.Errors)
-	return hinted(&usageError{plural(n, "fault", "faults") + " in the project folder"}, "the files and lines are listed above")
+	return withHint(&usageError{plural(n, "fault", "faults") + " in the project folder"}, "the files and lines are listed above")
 }

@@ -45,7 +45,7 @@ interval has any more are listed as stale.`,
   bursar completeness --until today --json
   bursar completeness --accept 3f2a9c1e5b7d8e90 --reason "the bank confirmed the opening balance by letter"
   bursar completeness --accept 3f2a9c1e5b7d8e90 --undo`,
-		Args: takes(0, -1),
+		Args: argCount(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if q.Until == "today" {
 				q.Until = time.Now().UTC().Format(time.DateOnly)
@@ -108,9 +108,9 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 			err = errors.Join(err, &app.NotFoundError{What: "a statement of account " + name})
 		}
 	}
-	err = hinted(err, "`bursar completeness` lists the accounts")
+	err = withHint(err, "`bursar completeness` lists the accounts")
 	if err == nil && broken > 0 {
-		err = &unprovenError{plural(broken, "interval is", "intervals are") + " BROKEN", true}
+		err = &verificationError{plural(broken, "interval is", "intervals are") + " BROKEN", true}
 	}
 	return err
 }
@@ -127,7 +127,7 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 		if a.Servicer != "" {
 			name += " (" + a.Servicer + ")"
 		}
-		accounts.add(account, a.Servicer, a.Currency, a.From, a.To, count(a.States[app.Proven]), count(a.States[app.Claimed]), count(a.States[app.Unknown]), count(a.States[app.Broken]))
+		accounts.add(account, a.Servicer, a.Currency, a.From, a.To, formatCount(a.States[app.Proven]), formatCount(a.States[app.Claimed]), formatCount(a.States[app.Unknown]), formatCount(a.States[app.Broken]))
 		for _, s := range a.Superseded {
 			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; before: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
 		}
@@ -136,8 +136,8 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 				continue
 			}
 			if shown++; shown <= shownIntervals || all {
-				details.add(account, i.From, i.To, string(i.State), count(i.Entries), i.Amount, i.Closing, i.Reason)
-				lines = append(lines, lineOf(name, i, q.Until)...)
+				details.add(account, i.From, i.To, string(i.State), formatCount(i.Entries), i.Amount, i.Closing, i.Reason)
+				lines = append(lines, intervalText(name, i, q.Until)...)
 			}
 		}
 		return nil
@@ -160,7 +160,7 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 			c.printFirst(w, details, shown, "--all shows them")
 		}
 		for _, line := range lines {
-			fmt.Fprintln(w, clean(line))
+			fmt.Fprintln(w, printable(line))
 		}
 	})
 }
@@ -172,7 +172,7 @@ const shownIntervals = 40
 func listCounts(counts map[string]int) string {
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		list = append(list, fmt.Sprintf("%s %s", count(counts[name]), name))
+		list = append(list, fmt.Sprintf("%s %s", formatCount(counts[name]), name))
 	}
 	return strings.Join(list, ", ")
 }

@@ -28,7 +28,7 @@ that holds something is refused.`,
 		Example: `  bursar demo
   bursar demo shop --events 200000 --seed 7
   bursar demo --json`,
-		Args: takes(0, 1),
+		Args: argCount(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 0:
@@ -63,7 +63,7 @@ func (c *cli) demo(ctx context.Context, o demo.Options) error {
 	if c.json {
 		w = c.err
 	}
-	report, err := demo.Tell(ctx, o, teller{w})
+	report, err := demo.Execute(ctx, o, demoPrinter{w})
 	if ctx.Err() != nil {
 		return &interruptedError{err, "`bursar demo` begins anew"}
 	}
@@ -73,14 +73,14 @@ func (c *cli) demo(ctx context.Context, o demo.Options) error {
 	return c.result(report, func(io.Writer) {}) // people have been told already
 }
 
-// teller tells a story on w as it goes.
-type teller struct{ w io.Writer }
+// demoPrinter tells a story on w as it goes.
+type demoPrinter struct{ w io.Writer }
 
-// Say writes one line.
-func (t teller) Say(line string) { fmt.Fprintln(t.w, clean(line)) }
+// Line writes one line.
+func (t demoPrinter) Line(line string) { fmt.Fprintln(t.w, printable(line)) }
 
 // Table draws rows under a header.
-func (t teller) Table(header []string, rows [][]string) {
+func (t demoPrinter) Table(header []string, rows [][]string) {
 	g := newGrid(header...)
 	g.rows = rows
 	g.print(t.w, width(t.w))

@@ -23,11 +23,11 @@ the declared column. --json lists all of them.`,
 		Example: `  bursar exceptions orders
   bursar exceptions orders --limit 100
   bursar exceptions orders --json`,
-		Args:              takes(1, 1),
+		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
-				p, err := pipeline(a, args[0])
+				p, err := findPipeline(a, args[0])
 				if err != nil {
 					return err
 				}
@@ -67,17 +67,17 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, l
 			fmt.Fprintf(w, "No exceptions in %s.\n", p.Name)
 			return
 		}
-		c.printSome(w, g, total)
-		fmt.Fprintf(w, "%s in %s, where %s.\n", plural(total, "exception", "exceptions"), p.Name, clean(p.Exceptions.Where))
+		c.printLimited(w, g, total)
+		fmt.Fprintf(w, "%s in %s, where %s.\n", plural(total, "exception", "exceptions"), p.Name, printable(p.Exceptions.Where))
 	})
 }
 
 func exceptionCells(p *project.Pipeline, x *app.Exception) []string {
 	cells := keyTexts(x.Key, len(p.Key))
 	if p.Exceptions.Since != "" {
-		age := none
+		age := noValue
 		if x.AgeDays != nil {
-			age = count(*x.AgeDays)
+			age = formatCount(*x.AgeDays)
 		}
 		cells = append(cells, age)
 	}
@@ -87,8 +87,8 @@ func exceptionCells(p *project.Pipeline, x *app.Exception) []string {
 	return cells
 }
 
-// printSome draws a table that holds the first of so many rows.
-func (c *cli) printSome(w io.Writer, g *grid, total int) {
+// printLimited draws a table that holds the first of so many rows.
+func (c *cli) printLimited(w io.Writer, g *grid, total int) {
 	c.printFirst(w, g, total, "--limit shows more, --json all")
 }
 
@@ -98,6 +98,6 @@ func (c *cli) printFirst(w io.Writer, g *grid, total int, more string) {
 		g.print(w, width(c.out))
 	}
 	if left := total - len(g.rows); left > 0 {
-		fmt.Fprintf(w, "… and %s more; %s.\n", count(left), more)
+		fmt.Fprintf(w, "… and %s more; %s.\n", formatCount(left), more)
 	}
 }

@@ -163,7 +163,7 @@ func TestErrorsAsJSON(t *testing.T) {
 	}
 }
 
-func TestCheckTellsEveryFault(t *testing.T) {
+func TestCheckReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
 	file(t, dir, "streams/payments.yaml", "stream: payments\nformat: xml\nid: x\ncolumns:\n  x: {type: money}\n")

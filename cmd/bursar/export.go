@@ -28,7 +28,7 @@ func (c *cli) exportCommand() *cobra.Command {
 bytes, whatever order and grouping the events came in. The file appears when it is whole.`,
 		Example: `  bursar export orders --to orders.jsonl
   bursar export orders --to - | head`,
-		Args:              takes(1, 1),
+		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -45,7 +45,7 @@ bytes, whatever order and grouping the events came in. The file appears when it 
 }
 
 func (c *cli) export(ctx context.Context, a *app.App, name, to string) error {
-	if _, err := pipeline(a, name); err != nil {
+	if _, err := findPipeline(a, name); err != nil {
 		return err
 	}
 	var done app.Exported
@@ -82,7 +82,7 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 	case err == nil && info.IsDir():
 		return failure.Wrap(failure.Data, fmt.Errorf("write %s: it is a directory", path))
 	case err == nil && !info.Mode().IsRegular():
-		return writeOpen(path, os.O_WRONLY, write)
+		return writeTo(path, os.O_WRONLY, write)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -92,7 +92,7 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 		}
 	}
 	partial := fmt.Sprintf("%s.%d-%s.partial", path, os.Getpid(), rand.Text()[:6])
-	if err := writeOpen(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, write); err != nil {
+	if err := writeTo(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, write); err != nil {
 		return errors.Join(err, discard(partial))
 	}
 	if err := os.Rename(partial, path); err != nil {
@@ -101,7 +101,7 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 	return nil
 }
 
-func writeOpen(path string, flags int, write func(io.Writer) error) error {
+func writeTo(path string, flags int, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, flags, 0o644)
 	if err != nil {
 		return fmt.Errorf("write file: %w", err)

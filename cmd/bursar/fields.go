@@ -53,7 +53,7 @@ func textOf(value json.RawMessage) string {
 	var s string
 	switch {
 	case string(value) == "null":
-		return none
+		return noValue
 	case json.Unmarshal(value, &s) == nil:
 		return s
 	}

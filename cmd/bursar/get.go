@@ -27,7 +27,7 @@ array. A value that begins with a dash goes behind --.`,
   bursar get orders '["o-1003","USD"]' --json
   bursar get orders o-1003 USD --as-of 2
   bursar get orders o-1003 USD --history`,
-		Args:              takes(2, -1),
+		Args:              argCount(2, -1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("as-of") && asOf == 0 {
@@ -44,7 +44,7 @@ array. A value that begins with a dash goes behind --.`,
 }
 
 func (c *cli) get(ctx context.Context, a *app.App, name string, values []string, asOf uint64, history bool) error {
-	p, key, err := keyed(a, name, values)
+	p, key, err := parseKey(a, name, values)
 	if err != nil {
 		return err
 	}
@@ -55,9 +55,9 @@ func (c *cli) get(ctx context.Context, a *app.App, name string, values []string,
 	return c.result(answer, func(w io.Writer) { c.printAnswer(w, p, &answer) })
 }
 
-// keyed finds a pipeline and makes one text of the values of a key of it.
-func keyed(a *app.App, name string, values []string) (p *project.Pipeline, key string, err error) {
-	if p, err = pipeline(a, name); err == nil {
+// parseKey finds a pipeline and makes one text of the values of a key of it.
+func parseKey(a *app.App, name string, values []string) (p *project.Pipeline, key string, err error) {
+	if p, err = findPipeline(a, name); err == nil {
 		key, err = keyText(p, values)
 	}
 	return p, key, err
@@ -81,7 +81,7 @@ func keyText(p *project.Pipeline, values []string) (string, error) {
 }
 
 func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *app.Answer) {
-	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", p.Name, clean(string(answer.Key)), answer.Run, when(answer.Watermark))
+	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", p.Name, printable(string(answer.Key)), answer.Run, formatTime(answer.Watermark))
 	if answer.History == nil {
 		c.printArtifact(w, answer.Artifact)
 		return
@@ -92,7 +92,7 @@ func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *app.Answer) 
 	}
 	g := newGrid(header...)
 	for _, v := range answer.History {
-		cells := []string{count(v.Run)}
+		cells := []string{formatCount(v.Run)}
 		for _, f := range fieldsOf(v.Artifact) {
 			cells = append(cells, f.text())
 		}

@@ -34,7 +34,7 @@ Whether the statements hold is what ` + "`bursar completeness`" + ` tells.`,
 		Example: `  bursar import statements/*.xml
   bursar import 2024.zip export.sta
   bursar import umsaetze.csv --institution acme`,
-		Args: takes(1, -1),
+		Args: argCount(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error {
 				files, err := c.paths(args)
@@ -51,9 +51,9 @@ Whether the statements hold is what ` + "`bursar completeness`" + ` tells.`,
 
 func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, institution string) error {
 	if institution != "" && a.Project.Institution(institution) == nil {
-		return missing("institution", institution, institutionNames(a.Project))
+		return notFound("institution", institution, institutionNames(a.Project))
 	}
-	total, err := sizes(files)
+	total, err := totalSize(files)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, insti
 		fmt.Fprintln(c.err, "warning: entries of this project are told apart by the rules of an earlier version, by which their order and decimals matter: "+
 			"for the newer ones import the originals, which are in .bursar/objects/statements, into a new project")
 	}
-	return errors.Join(c.printImport(&r), refusedError(&r), leftError(&r))
+	return errors.Join(c.printImport(&r), refusedError(&r), notTakenBackError(&r))
 }
 
 // refusedError says which files were refused, and why.
@@ -83,20 +83,20 @@ func refusedError(r *app.Imported) error {
 	for _, f := range r.Files {
 		for _, p := range f.Parts {
 			if p.Untaken != "" {
-				return hinted(fmt.Errorf("files were not taken in, or not whole: %w", err), "what is in quarantine does not count: "+
+				return withHint(fmt.Errorf("files were not taken in, or not whole: %w", err), "what is in quarantine does not count: "+
 					"`bursar quarantine` shows it; balances and what else these files say was taken in, and so were the others")
 			}
 		}
 	}
-	return hinted(fmt.Errorf("files were not taken in: %w", err), "nothing of these files counts; the others were taken in")
+	return withHint(fmt.Errorf("files were not taken in: %w", err), "nothing of these files counts; the others were taken in")
 }
 
-// leftError says why entries that should be taken back may be left.
-func leftError(r *app.Imported) error {
+// notTakenBackError says why entries that should be taken back may be left.
+func notTakenBackError(r *app.Imported) error {
 	if r.NotTakenBack == "" {
 		return nil
 	}
-	return hinted(errors.New(r.NotTakenBack), "what the files list was taken in")
+	return withHint(errors.New(r.NotTakenBack), "what the files list was taken in")
 }
 
 func (c *cli) printImport(r *app.Imported) error {
@@ -117,7 +117,7 @@ func (c *cli) printImport(r *app.Imported) error {
 					note = "known already"
 				}
 				if parts++; parts <= shownFiles {
-					files.add(filepath.Base(p.File), p.Format, count(p.Statements), count(p.Entries), count(p.Details), count(p.Balances), note)
+					files.add(filepath.Base(p.File), p.Format, formatCount(p.Statements), formatCount(p.Entries), formatCount(p.Details), formatCount(p.Balances), note)
 				}
 			}
 		}
@@ -127,7 +127,7 @@ func (c *cli) printImport(r *app.Imported) error {
 			return
 		}
 		printStreams(w, r)
-		tellFaults(w, r)
+		printFaults(w, r)
 		if r.TakenBack > 0 {
 			fmt.Fprintf(w, "%s taken back, which no statement that counts lists: bursar completeness names the statements.\n", plural(int(r.TakenBack), "entry was", "entries were"))
 		}
@@ -137,7 +137,7 @@ func (c *cli) printImport(r *app.Imported) error {
 		for _, f := range r.Files {
 			if f.Retracted != nil {
 				fmt.Fprintf(w, "%s is retracted since %s%s, and was not taken in: bursar retract statements %s --undo has it count again.\n",
-					clean(f.File), when(&f.Retracted.At), because(f.Retracted.Reason), shellWord(f.Object))
+					printable(f.File), formatTime(&f.Retracted.At), inBrackets(f.Retracted.Reason), shellWord(f.Object))
 			}
 		}
 		fmt.Fprintln(w, "next: bursar completeness, bursar run")
@@ -154,11 +154,11 @@ func printStreams(w io.Writer, r *app.Imported) {
 		if !got {
 			continue
 		}
-		batch := none
+		batch := noValue
 		if s.Batch > 0 {
-			batch = count(s.Batch)
+			batch = formatCount(s.Batch)
 		}
-		streams.add(name, batch, count(s.Rows), count(s.Accepted), count(s.Quarantined), count(s.Duplicates))
+		streams.add(name, batch, formatCount(s.Rows), formatCount(s.Accepted), formatCount(s.Quarantined), formatCount(s.Duplicates))
 	}
 	if len(streams.rows) == 0 {
 		fmt.Fprintln(w, "Nothing new.")
@@ -172,14 +172,14 @@ func printStreams(w io.Writer, r *app.Imported) {
 	}
 }
 
-// tellFaults names statements that do not hold, and what files say that is no bank statement.
-func tellFaults(w io.Writer, r *app.Imported) {
+// printFaults names statements that do not hold, and what files say that is no bank statement.
+func printFaults(w io.Writer, r *app.Imported) {
 	faults, notices := 0, map[string]int{}
 	for _, f := range r.Files {
 		for _, p := range f.Parts {
 			for _, fault := range p.Faults {
 				if faults++; faults <= shownFiles {
-					fmt.Fprintf(w, "does not hold: %s: %s\n", filepath.Base(p.File), clean(fault))
+					fmt.Fprintf(w, "does not hold: %s: %s\n", filepath.Base(p.File), printable(fault))
 				}
 			}
 			for _, n := range p.Notices {

@@ -22,11 +22,11 @@ import (
 func (c *cli) printIngest(r *app.IngestResult, files int, rejected string, dryRun, failed bool) error {
 	return c.result(r, func(w io.Writer) {
 		counts := newGrid("stream", "batch", "rows", "accepted", "quarantined", "duplicates")
-		batch := none
+		batch := noValue
 		if r.Batch > 0 {
-			batch = count(r.Batch)
+			batch = formatCount(r.Batch)
 		}
-		counts.add(r.Stream, batch, count(r.Rows), count(r.Accepted), count(r.Quarantined), count(r.Duplicates))
+		counts.add(r.Stream, batch, formatCount(r.Rows), formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates))
 		counts.print(w, width(c.out))
 		printTotals(w, r.Totals)
 		if r.Extra > 0 {
@@ -37,13 +37,13 @@ func (c *cli) printIngest(r *app.IngestResult, files int, rejected string, dryRu
 			if u.More {
 				more = " and more"
 			}
-			fmt.Fprintf(w, "%s: not declared and left out: %s%s\n", clean(u.File), clean(strings.Join(u.Columns, ", ")), more)
+			fmt.Fprintf(w, "%s: not declared and left out: %s%s\n", printable(u.File), printable(strings.Join(u.Columns, ", ")), more)
 		}
-		tellIngested(w, r, files, rejected, dryRun, failed)
+		printIngestOutcome(w, r, files, rejected, dryRun, failed)
 	})
 }
 
-func tellIngested(w io.Writer, r *app.IngestResult, files int, rejected string, dryRun, failed bool) {
+func printIngestOutcome(w io.Writer, r *app.IngestResult, files int, rejected string, dryRun, failed bool) {
 	switch {
 	case dryRun:
 		fmt.Fprintln(w, "Dry run: nothing was sealed.")
@@ -52,7 +52,7 @@ func tellIngested(w io.Writer, r *app.IngestResult, files int, rejected string, 
 	case r.Rows == 0:
 		fmt.Fprintln(w, "Nothing to take in: there is not one row.")
 	case r.Batch == 0 && rejected != "":
-		fmt.Fprintf(w, "Nothing new: every row came before. Rows of %s are still in quarantine: once the stream takes them,\n", clean(rejected))
+		fmt.Fprintf(w, "Nothing new: every row came before. Rows of %s are still in quarantine: once the stream takes them,\n", printable(rejected))
 		fmt.Fprintf(w, "next: bursar quarantine %s --retry\n", r.Stream)
 	case r.Batch == 0:
 		fmt.Fprintln(w, "Nothing new: every row is known already.")
@@ -82,8 +82,8 @@ func printTotals(w io.Writer, totals app.Totals) {
 	}
 }
 
-// rejectedBefore is the first of the files that has rows in quarantine which are not dismissed, by its name; empty if none has.
-func rejectedBefore(ctx context.Context, a *app.App, stream string, files []string) (name string) {
+// fileInQuarantine is the first of the files that has rows in quarantine which are not dismissed, by its name; empty if none has.
+func fileInQuarantine(ctx context.Context, a *app.App, stream string, files []string) (name string) {
 	names := map[string]bool{}
 	for _, file := range files {
 		names[filepath.Base(file)] = true
@@ -91,20 +91,20 @@ func rejectedBefore(ctx context.Context, a *app.App, stream string, files []stri
 	_ = a.Quarantine(ctx, stream, func(row app.Rejected) error { // without its answer the advice is only shorter
 		if base := filepath.Base(row.File); names[base] && row.Dismissed == nil {
 			name = base
-			return errFirst
+			return errStop
 		}
 		return nil
 	})
 	return name
 }
 
-// errFirst ends a walk at its first row.
-var errFirst = errors.New("first row found")
+// errStop ends a walk at its first row.
+var errStop = errors.New("first row found")
 
 // rejectedHint says what may be wrong with a file of which no row was accepted.
 func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.IngestResult, files []string) string {
 	if s.Format == project.CSVText {
-		if d := otherDelimiter(files[0], s.CSV.Delimiter); d != 0 {
+		if d := likelyDelimiter(files[0], s.CSV.Delimiter); d != 0 {
 			return fmt.Sprintf("%s looks split at %q, but stream %s splits at %q: set csv.delimiter in %s",
 				filepath.Base(files[0]), d, s.Name, s.CSV.Delimiter, s.File)
 		}
@@ -122,13 +122,13 @@ func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.Ing
 			where += ", column " + row.Column
 		}
 		hint = fmt.Sprintf("%s: %s; %s", where, row.Reason, hint)
-		return errFirst
+		return errStop
 	})
 	return hint
 }
 
-// otherDelimiter finds the mark that splits a file's first line where the declared one does not; 0 is none.
-func otherDelimiter(file string, declared byte) byte {
+// likelyDelimiter finds the mark that splits a file's first line where the declared one does not; 0 is none.
+func likelyDelimiter(file string, declared byte) byte {
 	f, err := os.Open(file)
 	if err != nil {
 		return 0

@@ -24,7 +24,7 @@ func (c *cli) initCommand() *cobra.Command {
 if it is missing; a folder that holds anything is refused.`,
 		Example: `  bursar init shop
   bursar init shop --example shop`,
-		Args: takes(0, 1),
+		Args: argCount(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0 && !cmd.Flags().Changed("project"):

@@ -18,8 +18,8 @@ import (
 // Columns come and go in large blocks: collecting less often is worth a fifth of the processor while a gigabyte bounds
 // what waits to be collected.
 const (
-	gcPercent = 300
-	softLimit = 1 << 30
+	gcPercent   = 300
+	memoryLimit = 1 << 30
 )
 
 func init() {
@@ -28,7 +28,7 @@ func init() {
 
 func main() {
 	debug.SetGCPercent(gcPercent)
-	debug.SetMemoryLimit(softLimit)
+	debug.SetMemoryLimit(memoryLimit)
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // it is under nohup
 		signals = append(signals, syscall.SIGHUP)
@@ -47,15 +47,15 @@ func main() {
 
 // run carries out one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	return newCLI(stdout, stderr).carryOut(ctx, args)
+	return newCLI(stdout, stderr).execute(ctx, args)
 }
 
-func (c *cli) carryOut(ctx context.Context, args []string) int {
+func (c *cli) execute(ctx context.Context, args []string) int {
 	c.args = args
 	root := c.root()
 	root.SetArgs(commandFirst(root, args))
 	cmd, err := root.ExecuteContextC(ctx)
-	var elsewhere *elsewhereError
+	var elsewhere *remoteExitError
 	switch {
 	case err == nil:
 		return 0

@@ -28,7 +28,7 @@ func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) 
 // was cut short: then it ends with an error that says so.
 func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
 	return c.openWith(cmd, app.OpenToRead, func(ctx context.Context, a *app.App) error {
-		return errors.Join(do(ctx, a), unfinished(ctx, a))
+		return errors.Join(do(ctx, a), unfinishedRetraction(ctx, a))
 	})
 }
 
@@ -36,22 +36,22 @@ func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app
 type opener func(ctx context.Context, dir, command string, log *slog.Logger) (*app.App, error)
 
 func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Context, a *app.App) error) (err error) {
-	ctx, do := cmd.Context(), c.warned(do)
-	if c.served != nil {
-		if !c.served.app.IsIn(c.path(c.project)) {
+	ctx, do := cmd.Context(), c.withWarnings(do)
+	if c.remote != nil {
+		if !c.remote.app.IsIn(c.path(c.project)) {
 			return usagef("the command is for the project in %s, which process %d does not serve", c.path(c.project), os.Getpid())
 		}
-		if changed := c.served.app.Project.Changed(); len(changed) > 0 {
+		if changed := c.remote.app.Project.Changed(); len(changed) > 0 {
 			fmt.Fprintf(c.err, "warning: %s changed since `bursar up` read the folder, and this command goes by what it read: start it again\n",
 				strings.Join(changed, ", "))
 		}
-		return do(ctx, c.served.app)
+		return do(ctx, c.remote.app)
 	}
 	name := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 	a, err := open(ctx, c.project, name, c.log)
 	var up *app.ServedError
 	for errors.As(err, &up) {
-		if err := c.handOver(ctx, up); !errors.Is(err, serve.ErrNotServed) {
+		if err := c.forward(ctx, up); !errors.Is(err, serve.ErrNotServed) {
 			return err
 		}
 		a, err = open(ctx, c.project, name, c.log) // it has ended meanwhile
@@ -65,35 +65,35 @@ func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Cont
 
 // path is a file of the command line, which is relative to where the command was given.
 func (c *cli) path(name string) string {
-	if c.served == nil || filepath.IsAbs(name) {
+	if c.remote == nil || filepath.IsAbs(name) {
 		return name
 	}
-	return filepath.Join(c.served.directory, name)
+	return filepath.Join(c.remote.directory, name)
 }
 
-// stream finds a stream, or tells which there are: exit code 3.
-func stream(a *app.App, name string) (*project.Stream, error) {
+// findStream finds a stream, or tells which there are: exit code 3.
+func findStream(a *app.App, name string) (*project.Stream, error) {
 	if s := a.Project.Stream(name); s != nil {
 		return s, nil
 	}
-	return nil, missing("stream", name, streamNames(a.Project))
+	return nil, notFound("stream", name, streamNames(a.Project))
 }
 
-// pipeline finds a pipeline, or tells which there are: exit code 3.
-func pipeline(a *app.App, name string) (*project.Pipeline, error) {
+// findPipeline finds a pipeline, or tells which there are: exit code 3.
+func findPipeline(a *app.App, name string) (*project.Pipeline, error) {
 	if p := a.Project.Pipeline(name); p != nil {
 		return p, nil
 	}
-	return nil, missing("pipeline", name, pipelineNames(a.Project))
+	return nil, notFound("pipeline", name, pipelineNames(a.Project))
 }
 
-func missing(what, name string, known []string) error {
+func notFound(what, name string, known []string) error {
 	err := &app.NotFoundError{What: what + " " + name}
 	switch len(known) {
 	case 0:
-		return hinted(err, "the project declares no %s yet: add %ss/%s.yaml", what, what, name)
+		return withHint(err, "the project declares no %s yet: add %ss/%s.yaml", what, what, name)
 	case 1:
-		return hinted(err, "there is %s", known[0])
+		return withHint(err, "there is %s", known[0])
 	}
-	return hinted(err, "there are %s", strings.Join(known, ", "))
+	return withHint(err, "there are %s", strings.Join(known, ", "))
 }

@@ -35,23 +35,23 @@ func (o *output) result(value any, human func(w io.Writer)) error {
 // list prints {name: […], …more} with --json, where fill adds the items. They wait in a file until all are there, as a
 // list may be longer than memory and standard output stays empty when a command fails.
 func (o *output) list(name string, more map[string]any, fill func(add func(item any) error) error) error {
-	spool, err := os.CreateTemp("", "bursar-*.json")
+	tmp, err := os.CreateTemp("", "bursar-*.json")
 	if err != nil {
 		return fmt.Errorf("hold back result: %w", err)
 	}
-	defer func() { _ = os.Remove(spool.Name()) }() // what is left of it is the system's to clear
-	defer spool.Close()
-	w := bufio.NewWriter(spool)
+	defer func() { _ = os.Remove(tmp.Name()) }() // what is left of it is the system's to clear
+	defer tmp.Close()
+	w := bufio.NewWriter(tmp)
 	if err := writeList(w, name, more, fill); err != nil {
 		return err
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("hold back result: %w", err)
 	}
-	if _, err := spool.Seek(0, io.SeekStart); err != nil {
+	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("hold back result: %w", err)
 	}
-	return o.print(spool)
+	return o.print(tmp)
 }
 
 func writeList(w *bufio.Writer, name string, more map[string]any, fill func(add func(item any) error) error) error {
@@ -102,15 +102,15 @@ func (o *output) print(r io.Reader) error {
 	return nil
 }
 
-// screen is the terminal of another process.
-type screen struct {
+// remoteTerminal is the terminal of another process.
+type remoteTerminal struct {
 	io.Writer
 	width int
 }
 
 // width is how many columns a terminal at w shows; 0 when w is none.
 func width(w io.Writer) int {
-	if s, ok := w.(screen); ok {
+	if s, ok := w.(remoteTerminal); ok {
 		return s.width
 	}
 	f, ok := w.(*os.File)

@@ -9,13 +9,13 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// meter is a progress bar; without a terminal it shows nothing.
-type meter struct{ bar *progressbar.ProgressBar }
+// progressBar is a progress bar; without a terminal it shows nothing.
+type progressBar struct{ bar *progressbar.ProgressBar }
 
 // meter makes a progress bar over total bytes, or over total things called unit.
-func (o *output) meter(what, unit string, total int64) *meter {
+func (o *output) meter(what, unit string, total int64) *progressBar {
 	if width(o.err) == 0 || total == 0 {
-		return &meter{}
+		return &progressBar{}
 	}
 	options := []progressbar.Option{
 		progressbar.OptionSetWriter(o.err), progressbar.OptionSetDescription(what),
@@ -27,38 +27,38 @@ func (o *output) meter(what, unit string, total int64) *meter {
 	} else {
 		options = append(options, progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit))
 	}
-	return &meter{progressbar.NewOptions64(total, options...)}
+	return &progressBar{progressbar.NewOptions64(total, options...)}
 }
 
 // set moves the bar. A terminal that fails is no reason to stop.
-func (m *meter) set(n int64) {
+func (m *progressBar) set(n int64) {
 	if m.bar != nil {
 		_ = m.bar.Set64(min(n, m.bar.GetMax64()))
 	}
 }
 
-func (m *meter) describe(what string) {
+func (m *progressBar) describe(what string) {
 	if m.bar != nil {
 		m.bar.Describe(what)
 	}
 }
 
 // done takes the bar away.
-func (m *meter) done() {
+func (m *progressBar) done() {
 	if m.bar != nil {
 		_ = m.bar.Exit()
 		_ = m.bar.Clear()
 	}
 }
 
-// position adds up how far reading is in one file after another.
-type position struct {
+// readProgress adds up how far reading is in one file after another.
+type readProgress struct {
 	mu           sync.Mutex
 	before, last int64
 }
 
-// at takes how far into the current file reading is: a smaller number than before starts the next file.
-func (p *position) at(n int64) int64 {
+// overall takes how far into the current file reading is: a smaller number than before starts the next file.
+func (p *readProgress) overall(n int64) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n < p.last {

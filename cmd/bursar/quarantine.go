@@ -53,7 +53,7 @@ and of status, and --dismissed lists it, with the reason. --undo takes that back
   bursar quarantine payments --dismiss 3:18 --reason "a test order"
   bursar quarantine payments --dismissed
   bursar quarantine payments --dismiss 3:18 --undo`,
-		Args:              takes(0, 1),
+		Args:              argCount(0, 1),
 		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(args); err != nil {
@@ -98,7 +98,7 @@ func (c *cli) listQuarantine(cmd *cobra.Command, args []string, o *quarantineOpt
 // streamsOf are the named streams, or all.
 func streamsOf(a *app.App, names []string) ([]string, error) {
 	for _, name := range names {
-		if _, err := stream(a, name); err != nil {
+		if _, err := findStream(a, name); err != nil {
 			return nil, err
 		}
 	}
@@ -125,21 +125,21 @@ type rejectedRow struct {
 	Object string `json:"object,omitempty"` // in place of raw where it is longer than a line may be
 
 	Differences []rejectedValue `json:"differences,omitempty"` // of a conflict, by column
-	Retracted   *retracted      `json:"accepted_retracted,omitempty"`
-	Dismissed   *dismissed      `json:"dismissed,omitempty"`
+	Retracted   *retractedEvent `json:"accepted_retracted,omitempty"`
+	Dismissed   *dismissal      `json:"dismissed,omitempty"`
 
 	conflict, builtin, versions bool
 	remedy                      string // how the stream may be declared so that a retry accepts the row; empty is none
 }
 
-// dismissed says since when and why a row counts as resolved.
-type dismissed struct {
+// dismissal says since when and why a row counts as resolved.
+type dismissal struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
 }
 
-// retracted says of a conflict why the event does not count any more that was accepted with its id.
-type retracted struct {
+// retractedEvent says of a conflict why the event does not count any more that was accepted with its id.
+type retractedEvent struct {
 	Retraction uint64    `json:"retraction"`
 	Reason     string    `json:"reason,omitempty"`
 	At         time.Time `json:"at"`
@@ -150,10 +150,10 @@ const comparedAtOnce = 500
 
 // eachRejected calls each for the rows of several streams, those that are dismissed or the others, and counts those it leaves out. Of more
 // than so many rows of a stream, those behind are not compared with what was accepted.
-func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed bool, compared int, each func(rejectedRow) error) (others int, err error) {
+func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed bool, compareLimit int, each func(rejectedRow) error) (skipped int, err error) {
 	for _, name := range streams {
 		var rows []app.Rejected
-		left := compared
+		left := compareLimit
 		flush := func() (err error) {
 			var compared []app.Compared
 			if n := min(len(rows), left); n > 0 {
@@ -166,7 +166,7 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 				}
 				row := rejectedRowOf(a, name, &rows[i])
 				if i < len(compared) {
-					row.compare(&compared[i])
+					row.setComparison(&compared[i])
 				}
 				err = each(row)
 			}
@@ -175,7 +175,7 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 		}
 		err := a.Quarantine(ctx, name, func(r app.Rejected) error {
 			if dismissed != (r.Dismissed != nil) {
-				others++
+				skipped++
 				return nil
 			}
 			if rows = append(rows, r); len(rows) < comparedAtOnce {
@@ -187,10 +187,10 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 			err = flush()
 		}
 		if err != nil {
-			return others, err
+			return skipped, err
 		}
 	}
-	return others, nil
+	return skipped, nil
 }
 
 func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
@@ -199,10 +199,10 @@ func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
 		row.builtin, row.versions, row.remedy = s.Builtin, s.Versions, r.Remedy(s)
 	}
 	if row.builtin {
-		row.Row, row.Place = locate([]byte(r.Raw), r.Row)
+		row.Row, row.Place = statementPlace([]byte(r.Raw), r.Row)
 	}
 	if d := r.Dismissed; d != nil {
-		row.Dismissed = &dismissed{d.Reason, d.At}
+		row.Dismissed = &dismissal{d.Reason, d.At}
 	}
 	return row
 }
@@ -214,13 +214,13 @@ type rejectedValue struct {
 	New    json.RawMessage `json:"rejected"`
 }
 
-// compare takes over what the row says otherwise than the event that was accepted with its id, and whether that still counts.
-func (r *rejectedRow) compare(with *app.Compared) {
+// setComparison takes over what the row says otherwise than the event that was accepted with its id, and whether that still counts.
+func (r *rejectedRow) setComparison(with *app.Compared) {
 	for _, d := range with.Differences {
 		r.Differences = append(r.Differences, rejectedValue(d))
 	}
 	if out := with.Out; out != nil {
-		r.Retracted = &retracted{out.Number, out.Reason, out.At}
+		r.Retracted = &retractedEvent{out.Number, out.Reason, out.At}
 	}
 }
 
@@ -232,12 +232,12 @@ func retryAll(ctx context.Context, a *app.App, streams []string) ([]app.IngestRe
 			if r.Dismissed != nil {
 				return nil
 			}
-			return errFirst
+			return errStop
 		})
 		if err == nil {
 			continue
 		}
-		if !errors.Is(err, errFirst) {
+		if !errors.Is(err, errStop) {
 			return retried, err
 		}
 		result, err := a.Retry(ctx, name)

@@ -42,7 +42,7 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 		for i := range retried {
 			r := &retried[i]
 			fmt.Fprintf(w, "Retried %s of %s: %s accepted, %s rejected again, %s known already.\n", plural(r.Rows, "row", "rows"),
-				r.Stream, count(r.Accepted), count(r.Quarantined), count(r.Duplicates))
+				r.Stream, formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates))
 		}
 		shown.print(w, o.dismissed, others)
 	})
@@ -64,10 +64,10 @@ func (t *quarantineTable) add(r rejectedRow) error {
 	if t.first == nil || r.conflict && !t.first.conflict {
 		t.first = &r
 	}
-	column, reason := r.shown()
-	cells := []string{r.Stream, r.Ref, count(r.Batch), t.c.nearName(r.File), where(r.Row, r.Place)}
+	column, reason := r.cells()
+	cells := []string{r.Stream, r.Ref, formatCount(r.Batch), t.c.displayName(r.File), formatRow(r.Row, r.Place)}
 	if d := r.Dismissed; d != nil {
-		cells = append(cells, when(&d.At), d.Reason)
+		cells = append(cells, formatTime(&d.At), d.Reason)
 	}
 	t.grid.add(append(cells, column, reason)...)
 	return nil
@@ -76,7 +76,7 @@ func (t *quarantineTable) add(r rejectedRow) error {
 func (t *quarantineTable) print(w io.Writer, dismissed bool, others int) {
 	switch {
 	case t.total > 0:
-		t.c.printSome(w, t.grid, t.total)
+		t.c.printLimited(w, t.grid, t.total)
 	case dismissed:
 		fmt.Fprintln(w, "No row is dismissed.")
 		return
@@ -94,7 +94,7 @@ func (t *quarantineTable) print(w io.Writer, dismissed bool, others int) {
 	}
 	fmt.Fprintln(w, ".")
 	if t.first != nil {
-		fmt.Fprintln(w, t.first.next())
+		fmt.Fprintln(w, t.first.nextStep())
 	}
 }
 
@@ -104,8 +104,8 @@ const (
 	shownText        = 200
 )
 
-// shown is the column and the reason as the table shows them, in lines: of a conflict, what differs comes first.
-func (r *rejectedRow) shown() (column, reason string) {
+// cells is the column and the reason as the table shows them, in lines: of a conflict, what differs comes first.
+func (r *rejectedRow) cells() (column, reason string) {
 	var columns, lines []string
 	was := "accepted was"
 	if r.Retracted != nil {
@@ -116,30 +116,30 @@ func (r *rejectedRow) shown() (column, reason string) {
 			lines = append(lines, fmt.Sprintf("%s more: --json", plural(len(r.Differences)-i, "column differs", "columns differ")))
 			break
 		}
-		columns = append(columns, clean(d.Column))
-		lines = append(lines, fmt.Sprintf("%s is %s, %s %s", clean(d.Column), shortened(string(d.New)), was, shortened(string(d.Old))))
+		columns = append(columns, printable(d.Column))
+		lines = append(lines, fmt.Sprintf("%s is %s, %s %s", printable(d.Column), shorten(string(d.New)), was, shorten(string(d.Old))))
 	}
 	if len(columns) == 0 {
-		columns = []string{clean(r.Column)}
+		columns = []string{printable(r.Column)}
 	}
-	lines = append(lines, clean(r.Reason))
+	lines = append(lines, printable(r.Reason))
 	if out := r.Retracted; out != nil {
-		lines = append(lines, fmt.Sprintf("that event is retracted%s and does not count any more: --retry judges this row again", because(shortened(out.Reason))))
+		lines = append(lines, fmt.Sprintf("that event is retracted%s and does not count any more: --retry judges this row again", inBrackets(shorten(out.Reason))))
 	}
 	return strings.Join(columns, ", "), strings.Join(lines, "\n")
 }
 
-// shortened is a text as a table shows it: of a very long one the beginning, and how long it is.
-func shortened(s string) string {
-	s = clean(s)
+// shorten is a text as a table shows it: of a very long one the beginning, and how long it is.
+func shorten(s string) string {
+	s = printable(s)
 	if length := utf8.RuneCountInString(s); length > shownText {
-		return fmt.Sprintf("%s… (%s characters)", string([]rune(s)[:shownText]), count(length))
+		return fmt.Sprintf("%s… (%s characters)", string([]rune(s)[:shownText]), formatCount(length))
 	}
 	return s
 }
 
-// locate finds where in its file a statement's row was read: the row itself is one that import made.
-func locate(text []byte, row int64) (line int64, place string) {
+// statementPlace finds where in its file a statement's row was read: the row itself is one that import made.
+func statementPlace(text []byte, row int64) (line int64, place string) {
 	var from struct{ Place string }
 	var column int64
 	if err := json.Unmarshal(text, &from); err != nil {
@@ -151,16 +151,16 @@ func locate(text []byte, row int64) (line int64, place string) {
 	return line, from.Place
 }
 
-// where is a row as tables show it.
-func where(row int64, place string) string {
+// formatRow is a row as tables show it.
+func formatRow(row int64, place string) string {
 	if place != "" {
 		return place
 	}
-	return count(row)
+	return formatCount(row)
 }
 
-// next is how the row may be resolved.
-func (r *rejectedRow) next() string {
+// nextStep is how the row may be resolved.
+func (r *rejectedRow) nextStep() string {
 	dismiss := fmt.Sprintf("bursar quarantine %s --dismiss %s --reason TEXT", r.Stream, r.Ref)
 	switch {
 	case r.builtin:
@@ -179,9 +179,9 @@ func (r *rejectedRow) next() string {
 		r.Stream, r.Ref, dismiss)
 }
 
-// nearName is a file's name from the working folder, if it lies below it. What a long one ends with tells more than what it
+// displayName is a file's name from the working folder, if it lies below it. What a long one ends with tells more than what it
 // begins with.
-func (c *cli) nearName(file string) string {
+func (c *cli) displayName(file string) string {
 	name := file
 	if here, err := filepath.Abs(c.path(".")); err == nil {
 		if near, err := filepath.Rel(here, file); err == nil && !strings.HasPrefix(near, "..") {

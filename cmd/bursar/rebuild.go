@@ -26,7 +26,7 @@ Batches are grouped into runs anew, and runs are numbered from 1: what --history
 generation before is gone.`,
 		Example: `  bursar rebuild orders
   bursar rebuild orders --json`,
-		Args:              takes(1, 1),
+		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.rebuild(ctx, a, args[0]) })
@@ -35,7 +35,7 @@ generation before is gone.`,
 }
 
 func (c *cli) rebuild(ctx context.Context, a *app.App, name string) error {
-	if _, err := pipeline(a, name); err != nil {
+	if _, err := findPipeline(a, name); err != nil {
 		return err
 	}
 	made, err := a.Rebuild(ctx, name)
@@ -49,15 +49,15 @@ func (c *cli) rebuild(ctx context.Context, a *app.App, name string) error {
 		case "":
 			fmt.Fprintf(w, "digest %s\n", made.DigestAfter)
 		case made.DigestAfter:
-			fmt.Fprintf(w, "%s equal to the generation before: digest %s\n", mark(true), made.DigestAfter)
+			fmt.Fprintf(w, "%s equal to the generation before: digest %s\n", checkMark(true), made.DigestAfter)
 		default:
-			fmt.Fprintf(w, "It differs from the generation before%s:\n  before %s\n  after  %s\n", becauseOf(&made), made.DigestBefore, made.DigestAfter)
+			fmt.Fprintf(w, "It differs from the generation before%s:\n  before %s\n  after  %s\n", knownCauses(&made), made.DigestBefore, made.DigestAfter)
 		}
 	})
 }
 
-// becauseOf names what is known to make a generation differ from the one before.
-func becauseOf(made *app.Rebuilt) string {
+// knownCauses names what is known to make a generation differ from the one before.
+func knownCauses(made *app.Rebuilt) string {
 	var causes []string
 	if made.Added > 0 {
 		causes = append(causes, "had not folded "+plural(made.Added, "batch", "batches")+" of the backlog")

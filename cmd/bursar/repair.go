@@ -16,7 +16,7 @@ import (
 
 func (c *cli) repairCommand() *cobra.Command {
 	var o app.RepairOptions
-	var lost []string
+	var giveUp []string
 	var reason string
 	cmd := &cobra.Command{
 		Use:   "repair",
@@ -41,17 +41,17 @@ not run.`,
   bursar repair --from /backup/shop
   bursar repair --give-up "retraction 2 of payments" --reason "no copy has it"
   bursar repair --dismiss`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Sample = verifySample
 			var err error
-			if o.GiveUp, err = whatToGiveUp(lost, strings.TrimSpace(reason), o.From); err != nil {
+			if o.GiveUp, err = parseGiveUp(giveUp, strings.TrimSpace(reason), o.From); err != nil {
 				return err
 			}
 			done, err := app.Repair(cmd.Context(), c.project, o, c.log)
 			var up *app.ServedError
 			if errors.As(err, &up) {
-				return hinted(err, "stop `bursar up`, then repair")
+				return withHint(err, "stop `bursar up`, then repair")
 			}
 			if err != nil {
 				err = &interruptedError{err, "`bursar repair` goes on"}
@@ -60,22 +60,22 @@ not run.`,
 				}
 				return errors.Join(c.printRepaired(&done), err)
 			}
-			return errors.Join(c.printRepaired(&done), unrepaired(&done))
+			return errors.Join(c.printRepaired(&done), repairError(&done))
 		},
 	}
 	cmd.Flags().StringVar(&o.From, "from", "", "a folder with a copy of the project, or of parts of it")
 	cmd.Flags().BoolVar(&o.Dismiss, "dismiss", false, "do not report lost requests any more that were reported")
-	cmd.Flags().StringArrayVar(&lost, "give-up", nil, "go on without what is lost, such as \"batch 3 of payments\"; may be repeated")
+	cmd.Flags().StringArrayVar(&giveUp, "give-up", nil, "go on without what is lost, such as \"batch 3 of payments\"; may be repeated")
 	cmd.Flags().StringVar(&reason, "reason", "", "why it is given up: it is kept and shown; required with --give-up")
 	return cmd
 }
 
-// whatToGiveUp reads what is lost as repair names it.
-func whatToGiveUp(lost []string, reason, from string) (map[string]app.GiveUp, error) {
+// parseGiveUp reads what is lost as repair names it.
+func parseGiveUp(names []string, reason, from string) (map[string]app.GiveUp, error) {
 	switch {
-	case len(lost) == 0 && reason != "":
+	case len(names) == 0 && reason != "":
 		return nil, usagef("--reason is why something is given up: say what, as in --give-up \"retraction 2 of payments\"")
-	case len(lost) == 0:
+	case len(names) == 0:
 		return nil, nil
 	case reason == "":
 		return nil, usagef("say why it is given up: --reason TEXT")
@@ -83,7 +83,7 @@ func whatToGiveUp(lost []string, reason, from string) (map[string]app.GiveUp, er
 		return nil, usagef("--give-up goes without --from: first put back what a copy has")
 	}
 	all := map[string]app.GiveUp{}
-	for _, what := range lost {
+	for _, what := range names {
 		var kind, stream string
 		var number uint64
 		_, err := fmt.Sscanf(what, "%s %d of %s", &kind, &number, &stream)
@@ -105,10 +105,10 @@ func whatToGiveUp(lost []string, reason, from string) (map[string]app.GiveUp, er
 func (c *cli) printRepaired(done *app.RepairedProject) error {
 	return c.result(done, func(w io.Writer) {
 		for _, text := range done.Done {
-			fmt.Fprintf(w, "%s %s\n", mark(true), clean(oneLine(text)))
+			fmt.Fprintf(w, "%s %s\n", checkMark(true), printable(oneLine(text)))
 		}
 		for _, text := range done.Broken {
-			fmt.Fprintf(w, "%s %s\n", mark(false), clean(oneLine(text)))
+			fmt.Fprintf(w, "%s %s\n", checkMark(false), printable(oneLine(text)))
 		}
 		if len(done.Done)+len(done.Broken) == 0 {
 			fmt.Fprintln(w, "Nothing is to be repaired.")
@@ -116,17 +116,17 @@ func (c *cli) printRepaired(done *app.RepairedProject) error {
 	})
 }
 
-func unrepaired(done *app.RepairedProject) error {
+func repairError(done *app.RepairedProject) error {
 	if done.OK {
 		return nil
 	}
 	if len(done.Outdated) == len(done.Broken) {
 		err := failure.Wrap(failure.Data, fmt.Errorf("%s to be rebuilt", plural(len(done.Outdated), "pipeline has", "pipelines have")))
-		return hinted(err, "`bursar rebuild %s`", strings.Join(done.Outdated, "`, `bursar rebuild "))
+		return withHint(err, "`bursar rebuild %s`", strings.Join(done.Outdated, "`, `bursar rebuild "))
 	}
 	err := failure.Wrap(failure.Data, fmt.Errorf("%s could not be repaired", plural(len(done.Broken), "thing", "things")))
 	if len(done.Outdated)+done.Twice == len(done.Broken) {
-		return hinted(err, "retract one of each two events that count twice, then `bursar repair`")
+		return withHint(err, "retract one of each two events that count twice, then `bursar repair`")
 	}
-	return hinted(err, "`bursar repair --from BACKUP` puts sealed files back from a copy of the project")
+	return withHint(err, "`bursar repair --from BACKUP` puts sealed files back from a copy of the project")
 }

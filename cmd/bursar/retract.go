@@ -45,14 +45,14 @@ conflict with it are named: import them again.`,
   bursar retract payments --event p-1003 --reason "booked twice by the bank"
   bursar retract payments 3 --undo
   bursar retract statements june-wrong.csv --reason "the bank sent a corrected one"`,
-		Args:              takes(1, 2),
+		Args:              argCount(1, 2),
 		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Reason = strings.TrimSpace(o.Reason)
 			if args[0] == project.StatementStream && !isBatch(args[1:]) {
 				return c.retractFile(cmd, args[1:], o)
 			}
-			if err := whatToRetract(&o, args); err != nil {
+			if err := parseRetraction(&o, args); err != nil {
 				return err
 			}
 			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.retract(ctx, a, args[0], o) })
@@ -73,8 +73,8 @@ func isBatch(args []string) bool {
 	return err == nil
 }
 
-// whatToRetract checks what the command line asks for.
-func whatToRetract(o *app.RetractOptions, args []string) error {
+// parseRetraction checks what the command line asks for.
+func parseRetraction(o *app.RetractOptions, args []string) error {
 	if len(args) > 1 {
 		batch, err := strconv.ParseUint(args[1], 10, 64)
 		if err != nil || batch == 0 {
@@ -93,7 +93,7 @@ func whatToRetract(o *app.RetractOptions, args []string) error {
 
 func (c *cli) retract(ctx context.Context, a *app.App, name string, o app.RetractOptions) error {
 	if a.Project.Stream(name) == nil {
-		_, err := stream(a, name)
+		_, err := findStream(a, name)
 		return err
 	}
 	out, err := a.Retract(ctx, name, o)
@@ -101,13 +101,13 @@ func (c *cli) retract(ctx context.Context, a *app.App, name string, o app.Retrac
 		return &interruptedError{err, "nothing was retracted"}
 	}
 	if err != nil {
-		err = hinted(err, "%s is %s, and the same command goes on with what is left", out.Retraction.What(), state(&out.Retraction))
+		err = withHint(err, "%s is %s, and the same command goes on with what is left", out.Retraction.What(), retractionState(&out.Retraction))
 	}
 	return errors.Join(c.result(out, func(w io.Writer) { printRetracted(w, a.Project.Stream(name), &out) }), err)
 }
 
-// state is whether what a retraction is of counts.
-func state(r *app.Retraction) string {
+// retractionState is whether what a retraction is of counts.
+func retractionState(r *app.Retraction) string {
 	if r.Undoes != 0 {
 		return "not retracted any more"
 	}
@@ -121,9 +121,9 @@ func printRetracted(w io.Writer, s *project.Stream, out *app.Retracted) {
 		left = "counted again"
 	}
 	if r.Already {
-		fmt.Fprintf(w, "%s is %s already, since %s%s.\n", capital(clean(r.What())), state(r), when(&r.At), because(r.Reason))
+		fmt.Fprintf(w, "%s is %s already, since %s%s.\n", capitalize(printable(r.What())), retractionState(r), formatTime(&r.At), inBrackets(r.Reason))
 	} else {
-		fmt.Fprintf(w, "%s is %s%s: %s %s.\n", capital(clean(r.What())), state(r), because(r.Reason), plural(r.Events, "event", "events"), left)
+		fmt.Fprintf(w, "%s is %s%s: %s %s.\n", capitalize(printable(r.What())), retractionState(r), inBrackets(r.Reason), plural(r.Events, "event", "events"), left)
 		known, unknown := maps.Clone(r.Totals), r.UnknownTotals(s)
 		for _, name := range unknown {
 			delete(known, name)
@@ -152,12 +152,12 @@ func printRebuilt(w io.Writer, all []app.Rebuilt) {
 	}
 }
 
-// because is a reason in brackets.
-func because(reason string) string {
+// inBrackets is a reason in brackets.
+func inBrackets(reason string) string {
 	if reason == "" {
 		return ""
 	}
-	return " (" + clean(reason) + ")"
+	return " (" + printable(reason) + ")"
 }
 
-func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+func capitalize(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

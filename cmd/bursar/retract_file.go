@@ -33,7 +33,7 @@ func (c *cli) retractFile(cmd *cobra.Command, args []string, o app.RetractOption
 		}
 		err = c.result(out, func(w io.Writer) { printRetractedFile(w, &out) })
 		if out.NotTakenBack != "" {
-			err = errors.Join(err, hinted(errors.New(out.NotTakenBack), "the same command goes on with what is left"))
+			err = errors.Join(err, withHint(errors.New(out.NotTakenBack), "the same command goes on with what is left"))
 		}
 		return err
 	})
@@ -45,7 +45,7 @@ func isFile(path string) bool {
 }
 
 func printRetractedFile(w io.Writer, f *app.RetractedFile) {
-	name := clean(f.File)
+	name := printable(f.File)
 	switch {
 	case !f.Undone && f.NotTakenBack != "" && f.Begun:
 		fmt.Fprintf(w, "%s: the command is not done.\n", name)
@@ -56,9 +56,9 @@ func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 	case f.Undone:
 		fmt.Fprintf(w, "%s is not retracted any more: %s.\n", name, plural(f.Statements, "statement counts", "statements count"))
 	case f.Already:
-		fmt.Fprintf(w, "%s is retracted already, since %s%s.\n", name, when(&f.At), because(f.Reason))
+		fmt.Fprintf(w, "%s is retracted already, since %s%s.\n", name, formatTime(&f.At), inBrackets(f.Reason))
 	default:
-		fmt.Fprintf(w, "%s is retracted%s: %s no more.\n", name, because(f.Reason), plural(f.Statements, "statement counts", "statements count"))
+		fmt.Fprintf(w, "%s is retracted%s: %s no more.\n", name, inBrackets(f.Reason), plural(f.Statements, "statement counts", "statements count"))
 	}
 	if f.TakenBack > 0 {
 		fmt.Fprintf(w, "%s taken back, which no statement that counts lists.\n", plural(int(f.TakenBack), "entry was", "entries were"))
@@ -72,8 +72,8 @@ func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 	fmt.Fprintln(w, "next: bursar completeness, bursar run")
 }
 
-// undoRetract is the command that has a retracted file count again.
-func undoRetract(f *app.RetractedFile) string {
+// undoCommand is the command that has a retracted file count again.
+func undoCommand(f *app.RetractedFile) string {
 	return "bursar retract statements " + shellWord(f.Object) + " --undo"
 }
 
@@ -81,17 +81,17 @@ func undoRetract(f *app.RetractedFile) string {
 func printRetractedFiles(w io.Writer, list []app.RetractedFile) {
 	for i := range list {
 		if f := &list[i]; !f.Begun {
-			fmt.Fprintf(w, "retracted %s since %s%s: %s\n", clean(f.File), when(&f.At), because(f.Reason), undoRetract(f))
+			fmt.Fprintf(w, "retracted %s since %s%s: %s\n", printable(f.File), formatTime(&f.At), inBrackets(f.Reason), undoCommand(f))
 		}
 	}
 }
 
-// unfinished is an error that names a retraction of a file which was cut short, or nil.
-func unfinished(ctx context.Context, a *app.App) error {
+// unfinishedRetraction is an error that names a retraction of a file which was cut short, or nil.
+func unfinishedRetraction(ctx context.Context, a *app.App) error {
 	err := a.CheckRetractions(ctx)
 	var cut *app.UnfinishedError
 	if errors.As(err, &cut) {
-		return hinted(err, "repeat it: `bursar retract statements %s --reason TEXT`, or with --undo", shellWord(cut.Object))
+		return withHint(err, "repeat it: `bursar retract statements %s --reason TEXT`, or with --undo", shellWord(cut.Object))
 	}
 	return err
 }

@@ -174,9 +174,9 @@ func TestRetractUsage(t *testing.T) {
 	t.Parallel()
 	dir, _ := retractShop(t)
 	for _, c := range []struct {
-		code int
-		says string
-		args []string
+		code    int
+		message string
+		args    []string
 	}{
 		{2, "--reason", []string{"payments", "2"}},
 		{2, "--reason", []string{"payments", "2", "--reason", " "}},
@@ -190,7 +190,7 @@ func TestRetractUsage(t *testing.T) {
 		{1, "not retracted", []string{"payments", "1", "--undo"}},
 		{1, "bursar import", []string{"entries", "1", "--reason", why}},
 	} {
-		if got := must(t, c.code, append(append([]string{"retract"}, c.args...), "--project", dir)...); !strings.Contains(got.err, c.says) {
+		if got := must(t, c.code, append(append([]string{"retract"}, c.args...), "--project", dir)...); !strings.Contains(got.err, c.message) {
 			t.Errorf("%q says %s", c.args, got.err)
 		}
 	}
@@ -259,11 +259,11 @@ func TestRetractDamaged(t *testing.T) {
 	must(t, 0, "run", "--project", base)
 	state := filepath.Join(base, ".bursar")
 	object := "objects/streams/payments/retractions/00000001.json"
-	for name, gone := range map[string][]string{"catalog": {"catalog.db*"}, "object": {object}, "both": {"catalog.db*", object}} {
+	for name, removed := range map[string][]string{"catalog": {"catalog.db*"}, "object": {object}, "both": {"catalog.db*", object}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := copyProject(t, base)
-			for _, pattern := range gone {
+			for _, pattern := range removed {
 				remove(t, filepath.Join(dir, ".bursar", pattern))
 			}
 			found := must(t, 1, "verify", "--project", dir)

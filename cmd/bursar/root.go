@@ -15,7 +15,7 @@ type cli struct {
 	output
 	project string // the folder
 	args    []string
-	served  *served // the running project that carries this command out; nil opens its own
+	remote  *remoteCall // the running project that carries this command out; nil opens its own
 	verbose int
 	log     *slog.Logger
 	started bool // a command's own work has begun: errors before that are of usage
@@ -68,7 +68,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 contr
   bursar exceptions orders`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       buildOf().Version,
+		Version:       currentBuild().Version,
 	}
 	root.SetOut(c.out)
 	root.SetErr(c.err)
@@ -79,18 +79,18 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 contr
 	flags.BoolVar(&c.json, "json", false, "print one JSON value on standard output and nothing else there")
 	flags.CountVarP(&c.verbose, "verbose", "v", "log what is done on standard error; twice for every detail")
 	commands := c.commands
-	if c.served != nil {
+	if c.remote != nil {
 		commands = c.stateCommands
 	}
 	for _, cmd := range commands() {
 		root.AddCommand(cmd)
-		c.begin(cmd)
+		c.instrument(cmd)
 	}
 	return root
 }
 
-// begin notes when a command's own work starts, and sets up its log; likewise for the commands below it.
-func (c *cli) begin(cmd *cobra.Command) {
+// instrument notes when a command's own work starts, and sets up its log; likewise for the commands below it.
+func (c *cli) instrument(cmd *cobra.Command) {
 	if do := cmd.RunE; do != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			c.started = true
@@ -101,6 +101,6 @@ func (c *cli) begin(cmd *cobra.Command) {
 		}
 	}
 	for _, sub := range cmd.Commands() {
-		c.begin(sub)
+		c.instrument(sub)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"bursar/internal/app"
 )
 
-// warned has every command warn of streams that were taken out of the project folder too early.
-func (c *cli) warned(do func(ctx context.Context, a *app.App) error) func(ctx context.Context, a *app.App) error {
+// withWarnings has every command warn of streams that were taken out of the project folder too early.
+func (c *cli) withWarnings(do func(ctx context.Context, a *app.App) error) func(ctx context.Context, a *app.App) error {
 	return func(ctx context.Context, a *app.App) error {
 		c.warnStranded(ctx, a)
 		return do(ctx, a)
@@ -23,6 +23,6 @@ func (c *cli) warnStranded(ctx context.Context, a *app.App) {
 		c.log.Warn("look for acknowledged events of streams that are not declared", "error", err)
 	}
 	for _, s := range list {
-		fmt.Fprintf(c.err, "warning: %s\n", clean(s.String()))
+		fmt.Fprintf(c.err, "warning: %s\n", printable(s.String()))
 	}
 }

@@ -17,7 +17,7 @@ func (c *cli) streamCommand() *cobra.Command {
 		Short:   "Help to declare a stream",
 		Long:    `Helps to declare a stream.`,
 		Example: `  bursar stream infer payments.jsonl`,
-		Args:    takes(0, 0),
+		Args:    argCount(0, 0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(c.inferCommand())
@@ -32,7 +32,7 @@ func (c *cli) inferCommand() *cobra.Command {
 comments where a person should decide. Nothing of the project is touched.`,
 		Example: `  bursar stream infer payments.jsonl > streams/payments.yaml
   bursar stream infer fees.csv.gz --json`,
-		Args: takes(1, 1),
+		Args: argCount(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			yaml, err := app.Infer(args[0])
 			if err != nil {

@@ -51,7 +51,7 @@ func (g *grid) print(w io.Writer, terminal int) {
 	if len(g.wrapped) == 0 {
 		t.Style().Size.WidthMax = terminal
 	} else if terminal > 0 {
-		narrow := g.narrowed(widths(header, rows), terminal)
+		narrow := g.narrowWidths(widths(header, rows), terminal)
 		for i, cells := range g.rows {
 			rows[i] = toRow(cells, narrow)
 		}
@@ -71,8 +71,8 @@ func (g *grid) print(w io.Writer, terminal int) {
 // narrowest is what wrapped columns keep of their width on a narrow terminal.
 const narrowest = 16
 
-// narrowed are the widths of wrapped columns for a terminal, given how wide all columns are without one: the widest gives first.
-func (g *grid) narrowed(widths []int, terminal int) map[int]int {
+// narrowWidths are the widths of wrapped columns for a terminal, given how wide all columns are without one: the widest gives first.
+func (g *grid) narrowWidths(widths []int, terminal int) map[int]int {
 	total, narrow := 1, map[int]int{}
 	for i, width := range widths {
 		total += width + 3 // a line and two blanks
@@ -109,21 +109,21 @@ func toRow(cells []string, wrapped map[int]int) table.Row {
 		if width := wrapped[i]; width > 0 {
 			var lines []string
 			for line := range strings.SplitSeq(cell, "\n") {
-				lines = append(lines, broken(clean(line), width)...)
+				lines = append(lines, breakLines(printable(line), width)...)
 			}
 			row[i] = strings.Join(lines, "\n")
 			continue
 		}
-		row[i] = text.Trim(clean(cell), cellWidth)
-		if text.StringWidthWithoutEscSequences(clean(cell)) > cellWidth {
-			row[i] = text.Trim(clean(cell), cellWidth-1) + "…"
+		row[i] = text.Trim(printable(cell), cellWidth)
+		if text.StringWidthWithoutEscSequences(printable(cell)) > cellWidth {
+			row[i] = text.Trim(printable(cell), cellWidth-1) + "…"
 		}
 	}
 	return row
 }
 
-// broken breaks a text into lines of a width: at a space, or, where a line has none, anywhere.
-func broken(s string, width int) (lines []string) {
+// breakLines breaks a text into lines of a width: at a space, or, where a line has none, anywhere.
+func breakLines(s string, width int) (lines []string) {
 	for text.StringWidthWithoutEscSequences(s) > width {
 		used, end, space := 0, 0, 0
 		for i, r := range s {
@@ -150,7 +150,7 @@ func (g *grid) isNumeric(column int) bool {
 	some := false
 	for _, cells := range g.rows {
 		cell := cells[column]
-		if cell == "" || cell == none {
+		if cell == "" || cell == noValue {
 			continue
 		}
 		if !numeric.MatchString(cell) {
@@ -161,11 +161,11 @@ func (g *grid) isNumeric(column int) bool {
 	return some
 }
 
-// none is what stands where there is no value.
-const none = "–"
+// noValue is what stands where there is no value.
+const noValue = "–"
 
-// count writes a number with thousands separators.
-func count[N int | int64 | uint64](n N) string {
+// formatCount writes a number with thousands separators.
+func formatCount[N int | int64 | uint64](n N) string {
 	digits := strconv.FormatInt(int64(n), 10)
 	sign := ""
 	if digits[0] == '-' {
@@ -182,19 +182,19 @@ func plural[N int | int64 | uint64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return count(n) + " " + many
+	return formatCount(n) + " " + many
 }
 
-// when writes an instant; nil is none.
-func when(t *time.Time) string {
+// formatTime writes an instant; nil is none.
+func formatTime(t *time.Time) string {
 	if t == nil || t.IsZero() {
-		return none
+		return noValue
 	}
 	return t.UTC().Format(time.RFC3339)
 }
 
-// clean makes text from files safe for a terminal: what is not printable is shown as an escape sequence.
-func clean(s string) string {
+// printable makes text from files safe for a terminal: what is not printable is shown as an escape sequence.
+func printable(s string) string {
 	var b strings.Builder
 	for _, r := range s {
 		if r == ' ' || unicode.IsPrint(r) {

@@ -25,7 +25,7 @@ not carry the token in .bursar/token, which allows everything. What is made or r
   bursar token create dashboard --scope read
   bursar token list
   bursar token revoke shop`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(c.tokenCreateCommand(), c.tokenListCommand(), c.tokenRevokeCommand())
@@ -46,7 +46,7 @@ func (c *cli) tokenCreateCommand() *cobra.Command {
 The token is printed once. Only a digest of it is kept: when it is lost, revoke it and make another one.`,
 		Example: `  bursar token create shop --scope events:payments,refunds
   bursar token create dashboard --scope read --json`,
-		Args: takes(1, 1),
+		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if scope == "" {
 				return usagef("a token needs a scope: --scope events:STREAM[,STREAM…], read or operate")
@@ -65,12 +65,12 @@ The token is printed once. Only a digest of it is kept: when it is lost, revoke 
 func (c *cli) createToken(ctx context.Context, a *app.App, name string, scope access.Scope) error {
 	for _, name := range scope.Streams() {
 		if s := a.Project.Stream(name); s == nil || s.Builtin {
-			return missing("stream", name, streamNames(a.Project))
+			return notFound("stream", name, streamNames(a.Project))
 		}
 	}
 	made, secret, err := a.Tokens.Create(ctx, name, scope)
 	if errors.Is(err, access.ErrExists) {
-		return hinted(err, "`bursar token revoke %s` removes it", name)
+		return withHint(err, "`bursar token revoke %s` removes it", name)
 	}
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (c *cli) tokenListCommand() *cobra.Command {
 		Short:   "Show the tokens that were made",
 		Long:    `Shows name, scope, time of creation and last digits of each token that was made and not revoked.`,
 		Example: `  bursar token list`,
-		Args:    takes(0, 0),
+		Args:    argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error {
 				list, err := a.Tokens.List(ctx)
@@ -100,7 +100,7 @@ func (c *cli) tokenListCommand() *cobra.Command {
 				return c.result(map[string]any{"tokens": list}, func(w io.Writer) {
 					g := newGrid("token", "scope", "created", "ends in")
 					for _, t := range list {
-						g.add(t.Name, t.Scope, when(&t.Created), t.EndsIn)
+						g.add(t.Name, t.Scope, formatTime(&t.Created), t.EndsIn)
 					}
 					g.print(w, width(c.out))
 				})
@@ -115,12 +115,12 @@ func (c *cli) tokenRevokeCommand() *cobra.Command {
 		Short:   "Have a token mean nothing from now on",
 		Long:    `Removes a token: requests that carry it are refused from now on.`,
 		Example: `  bursar token revoke shop`,
-		Args:    takes(1, 1),
+		Args:    argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error {
 				err := a.Tokens.Revoke(ctx, args[0])
 				if errors.Is(err, access.ErrUnknown) {
-					return hinted(&app.NotFoundError{What: "token " + args[0]}, "`bursar token list` shows all")
+					return withHint(&app.NotFoundError{What: "token " + args[0]}, "`bursar token list` shows all")
 				}
 				if err != nil {
 					return err

@@ -34,7 +34,7 @@ Each run must find as many events in its batches as it folded; else the exit cod
 		Example: `  bursar trace orders o-1003 USD
   bursar trace orders '["o-1003","USD"]' --json
   bursar trace days DE02120300000000202051 EUR 2026-03-02 --limit 200`,
-		Args:              takes(2, -1),
+		Args:              argCount(2, -1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
@@ -53,7 +53,7 @@ type tracedEvent struct {
 }
 
 func (c *cli) trace(ctx context.Context, a *app.App, name string, values []string, limit int) error {
-	_, key, err := keyed(a, name, values)
+	_, key, err := parseKey(a, name, values)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (c *cli) trace(ctx context.Context, a *app.App, name string, values []strin
 		if total++; total <= limit {
 			s := a.Project.Stream(e.Stream)
 			id := strings.Join(keyTexts(e.ID, len(s.IDColumns())), " ")
-			g.add(count(e.Run), e.Stream, count(e.Batch), id, saying(s, e.Event), c.nearName(e.File), where(e.Row, e.Place))
+			g.add(formatCount(e.Run), e.Stream, formatCount(e.Batch), id, eventSummary(s, e.Event), c.displayName(e.File), formatRow(e.Row, e.Place))
 		}
 		return nil
 	})
@@ -88,25 +88,25 @@ func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tra
 	traced, err := a.Engine.Trace(ctx, name, key, func(e app.TracedEvent) error {
 		found := tracedEvent{TracedEvent: e}
 		if a.Project.Stream(e.Stream).Builtin {
-			found.Row, found.Place = locate(e.Event, e.Row)
+			found.Row, found.Place = statementPlace(e.Event, e.Row)
 		}
 		return each(found)
 	})
-	return traced, untraced(err, name)
+	return traced, withVerifyHint(err, name)
 }
 
 func (c *cli) printTraced(w io.Writer, name string, traced *app.Traced, g *grid, total int) {
-	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", name, clean(string(traced.Key)), traced.Run, when(traced.Watermark))
-	c.printSome(w, g, total)
+	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", name, printable(string(traced.Key)), traced.Run, formatTime(traced.Watermark))
+	c.printLimited(w, g, total)
 	fmt.Fprintf(w, "%s in %s: as many as were folded.\n", plural(total, "event", "events"), plural(len(traced.Runs), "run", "runs"))
 	for i := range traced.Undone {
 		u := &traced.Undone[i]
-		fmt.Fprintf(w, "%s was retracted at %s%s, and counts again since %s.\n", capital(clean(u.What())), when(&u.At), because(u.Reason), when(&u.Undone))
+		fmt.Fprintf(w, "%s was retracted at %s%s, and counts again since %s.\n", capitalize(printable(u.What())), formatTime(&u.At), inBrackets(u.Reason), formatTime(&u.Undone))
 	}
 }
 
-// saying is when an event happened and what its stream sums of it.
-func saying(s *project.Stream, text json.RawMessage) string {
+// eventSummary is when an event happened and what its stream sums of it.
+func eventSummary(s *project.Stream, text json.RawMessage) string {
 	values := map[string]string{}
 	for _, f := range fieldsOf(text) {
 		values[f.name] = f.text()
@@ -115,21 +115,21 @@ func saying(s *project.Stream, text json.RawMessage) string {
 	for _, t := range s.Totals {
 		names = append(names, t.Sum, t.By)
 	}
-	var told []string
+	var texts []string
 	for _, name := range names {
-		if text, there := values[name]; there && text != none {
-			told = append(told, text)
+		if text, there := values[name]; there && text != noValue {
+			texts = append(texts, text)
 		}
 		delete(values, name) // two totals may sum one column
 	}
-	return strings.Join(told, " ")
+	return strings.Join(texts, " ")
 }
 
-// untraced says what helps where the trail is broken.
-func untraced(err error, name string) error {
+// withVerifyHint says what helps where the trail is broken.
+func withVerifyHint(err error, name string) error {
 	var broken *app.UntracedError
 	if errors.As(err, &broken) {
-		return hinted(err, "`bursar verify %s` finds what is damaged", name)
+		return withHint(err, "`bursar verify %s` finds what is damaged", name)
 	}
 	return err
 }

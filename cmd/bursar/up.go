@@ -37,7 +37,7 @@ end, what is open is sealed, and nothing is lost; a second one ends the process 
   token=$(cat .bursar/token)
   curl -H "Authorization: Bearer $token" http://127.0.0.1:8080/v1/status
   curl -H "Authorization: Bearer $token" -G http://127.0.0.1:8080/v1/pipelines/orders/artifacts --data-urlencode 'key=["o-1003","USD"]'`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.up(cmd.Context(), listen) },
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "the `address` of the API, HOST:PORT")
@@ -49,16 +49,16 @@ func (c *cli) up(ctx context.Context, listen string) (err error) {
 	a, err := app.Open(ctx, c.project, "up", c.log)
 	var other *app.ServedError
 	if errors.As(err, &other) {
-		return hinted(err, "other commands talk to it; stop it with: kill %d", other.Process)
+		return withHint(err, "other commands talk to it; stop it with: kill %d", other.Process)
 	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	c.warnStranded(ctx, a)
-	t := &upTeller{cli: c}
+	t := &upReporter{cli: c}
 	err = a.Up(ctx, app.UpOptions{
-		Listen: listen, Commands: handedOver{a}, Ready: t.ready,
+		Listen: listen, Commands: remoteCommands{a}, Ready: t.ready,
 		Told: app.Told{Sealed: t.sealed, Published: t.published, Failed: t.failed},
 	})
 	if err == nil {
@@ -67,23 +67,23 @@ func (c *cli) up(ctx context.Context, listen string) (err error) {
 	return err
 }
 
-// upTeller prints a line for whatever happens; with --json each is a JSON value.
-type upTeller struct {
+// upReporter prints a line for whatever happens; with --json each is a JSON value.
+type upReporter struct {
 	*cli
 	mu sync.Mutex
 }
 
-func (t *upTeller) line(value any, text string) {
+func (t *upReporter) line(value any, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.json {
 		_ = encode(t.out, value) // nobody may be reading
 		return
 	}
-	fmt.Fprintln(t.out, clean(text))
+	fmt.Fprintln(t.out, printable(text))
 }
 
-func (t *upTeller) ready(u app.Up) {
+func (t *upReporter) ready(u app.Up) {
 	t.line(struct {
 		Event string `json:"event"`
 		app.Up
@@ -99,31 +99,31 @@ func (t *upTeller) ready(u app.Up) {
 		{"inbox", u.Inbox},
 		{"Temporal", u.Temporal + ", with the TLS files in " + filepath.Dir(u.TemporalTLS.Key)},
 	} {
-		fmt.Fprintf(t.out, "  %-9s %s\n", row[0], clean(row[1]))
+		fmt.Fprintf(t.out, "  %-9s %s\n", row[0], printable(row[1]))
 	}
 	if !u.Loopback {
 		fmt.Fprintln(t.err, "warning: the API is reached from other machines, in plain HTTP: put TLS in front of it")
 	}
 }
 
-func (t *upTeller) sealed(r app.IngestResult) {
+func (t *upReporter) sealed(r app.IngestResult) {
 	t.line(struct {
 		Event string `json:"event"`
 		app.IngestResult
 	}{"sealed", r}, fmt.Sprintf("Sealed batch %d of %s: %s, %s accepted, %s quarantined, %s known already.", r.Batch, r.Stream,
-		plural(r.Rows, "row", "rows"), count(r.Accepted), count(r.Quarantined), count(r.Duplicates)))
+		plural(r.Rows, "row", "rows"), formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates)))
 }
 
-func (t *upTeller) published(r app.Run) {
-	row := rowOf(&r)
+func (t *upReporter) published(r app.Run) {
+	row := newRunResult(&r)
 	t.line(struct {
 		Event string `json:"event"`
-		runRow
+		runResult
 	}{"published", row}, fmt.Sprintf("Published run %d of %s: %s in %s, %s created, %s updated, %.2f s.", r.Run, r.Pipeline,
-		plural(r.Events, "event", "events"), plural(len(r.Batches), "batch", "batches"), count(r.Created), count(r.Updated), row.Seconds))
+		plural(r.Events, "event", "events"), plural(len(r.Batches), "batch", "batches"), formatCount(r.Created), formatCount(r.Updated), row.Seconds))
 }
 
-func (t *upTeller) failed(pipeline string, err error) {
+func (t *upReporter) failed(pipeline string, err error) {
 	class := failure.Of(err).String()
 	t.line(map[string]string{"event": "failed", "pipeline": pipeline, "class": class, "error": err.Error()},
 		fmt.Sprintf("Failed: %s: %s [%s]", pipeline, oneLine(err.Error()), class))

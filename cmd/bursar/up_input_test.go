@@ -33,7 +33,7 @@ func TestUpOutlivesItsReader(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, ".bursar", "lock.json")); err == nil {
 		t.Error("the project is not given back")
 	}
-	wantStanding(t, dir, 0, 7)
+	wantBacklogAndArtifacts(t, dir, 0, 7)
 }
 
 // TestInputsOfNoFile: a pipe is refused, with `up` and without, and the stream is free afterwards.

@@ -120,8 +120,8 @@ func TestFlowThroughUp(t *testing.T) {
 		t.Errorf("the run that follows is %v", run)
 	}
 	must(t, 0, at("run")...)
-	testAsking(t, at)
-	testProving(t, at)
+	testQueries(t, at)
+	testProofs(t, at)
 	must(t, 3, at("ingest", "nothing", sample)...)
 	must(t, 2, at("get", "orders")...)
 	must(t, 2, at("get", "orders", "o-1003")...)
@@ -145,7 +145,7 @@ func TestFlowThroughUp(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, ".bursar", "api.json")); err == nil {
 		t.Error("api.json stays after a clean stop")
 	}
-	testAsking(t, at) // and without it the same
+	testQueries(t, at) // and without it the same
 }
 
 // testAPI asks over HTTP what the commands were asked.
@@ -215,7 +215,7 @@ func TestInterruptThroughUp(t *testing.T) {
 	if got := ended(t, cmd, cmd.Wait()); got.code != 1 || got.out != "" || !strings.HasPrefix(got.err, "error: interrupted; nothing was sealed") {
 		t.Errorf("got %+v", got)
 	}
-	wantStanding(t, dir, 0, 0)
+	wantBacklogAndArtifacts(t, dir, 0, 0)
 	u.stop(os.Interrupt, 0)
 }
 

@@ -33,7 +33,7 @@ code is 1 when a check fails, 4 when one of control totals does, and 2 when a st
 		Example: `  bursar verify
   bursar verify orders
   bursar verify orders --sample 5000 --json`,
-		Args:              takes(0, 1),
+		Args:              argCount(0, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if sample < 0 {
@@ -41,7 +41,7 @@ code is 1 when a check fails, 4 when one of control totals does, and 2 when a st
 			}
 			o := app.VerifyOptions{Sample: sample, Seed: seed}
 			if len(args) == 0 {
-				return c.openToVerify(cmd, func(ctx context.Context, a *app.App) error { return c.verifyAll(ctx, a, o) })
+				return c.openToVerify(cmd, func(ctx context.Context, a *app.App) error { return c.verifyProject(ctx, a, o) })
 			}
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.verify(ctx, a, args[0], o) })
 		},
@@ -52,7 +52,7 @@ code is 1 when a check fails, 4 when one of control totals does, and 2 when a st
 }
 
 func (c *cli) verify(ctx context.Context, a *app.App, name string, o app.VerifyOptions) error {
-	if _, err := pipeline(a, name); err != nil {
+	if _, err := findPipeline(a, name); err != nil {
 		return err
 	}
 	proof, err := a.Engine.Verify(ctx, name, o)
@@ -61,35 +61,35 @@ func (c *cli) verify(ctx context.Context, a *app.App, name string, o app.VerifyO
 	}
 	err = c.result(proof, func(w io.Writer) {
 		for _, check := range proof.Checks {
-			fmt.Fprintf(w, "%s %-18s %s\n", mark(check.OK), check.Name, clean(oneLine(check.Detail)))
+			fmt.Fprintf(w, "%s %-18s %s\n", checkMark(check.OK), check.Name, printable(oneLine(check.Detail)))
 		}
 		if proof.OK {
 			fmt.Fprintf(w, "%s is right: %s passed.\n", name, plural(len(proof.Checks), "check", "checks"))
 		}
 	})
-	return errors.Join(err, unproven(name, &proof))
+	return errors.Join(err, verifyError(name, &proof))
 }
 
-// unprovenError is how verify ends when checks fail.
-type unprovenError struct {
+// verificationError is how verify ends when checks fail.
+type verificationError struct {
 	text   string
 	totals bool
 }
 
-func (e *unprovenError) Error() string { return e.text }
+func (e *verificationError) Error() string { return e.text }
 
 // Class is Data: what is stored does not change by asking again.
-func (e *unprovenError) Class() failure.Class { return failure.Data }
+func (e *verificationError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 4 when control totals do not balance, else 1 (DESIGN §7).
-func (e *unprovenError) ExitCode() int {
+func (e *verificationError) ExitCode() int {
 	if e.totals {
 		return 4
 	}
 	return 1
 }
 
-func unproven(name string, proof *app.Verified) error {
+func verifyError(name string, proof *app.Verified) error {
 	if proof.OK {
 		return nil
 	}
@@ -101,5 +101,5 @@ func unproven(name string, proof *app.Verified) error {
 		}
 	}
 	text := fmt.Sprintf("%d of %s of %s failed", failed, plural(len(proof.Checks), "check", "checks"), name)
-	return hinted(&unprovenError{text, totals}, "`bursar rebuild %s` makes the artifacts again from the events", name)
+	return withHint(&verificationError{text, totals}, "`bursar rebuild %s` makes the artifacts again from the events", name)
 }

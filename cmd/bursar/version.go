@@ -21,7 +21,7 @@ type build struct {
 	Platform string `json:"platform"`
 }
 
-func buildOf() build {
+func currentBuild() build {
 	b := build{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -64,9 +64,9 @@ func (c *cli) versionCommand() *cobra.Command {
 		Long:  `Shows the version, the revision it was built from, and what it was built with and for.`,
 		Example: `  bursar version
   bursar version --json`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			b := buildOf()
+			b := currentBuild()
 			return c.result(b, func(w io.Writer) { fmt.Fprintln(w, b.String()) })
 		},
 	}

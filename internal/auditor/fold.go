@@ -15,7 +15,7 @@ func (m *Model) Export() string {
 	groups, values := map[string][]Row{}, map[string][]Value{}
 	types := m.keyTypes()
 	for i := range m.events {
-		if e := &m.events[i]; e.at <= m.published && e.key != nil && !m.isOut(e) {
+		if e := &m.events[i]; e.seal <= m.published && e.key != nil && !m.isRetracted(e) {
 			key := keyJSON(e.key, types)
 			groups[key], values[key] = append(groups[key], e.Row), e.key
 		}
@@ -87,9 +87,9 @@ func (m *Model) artifact(events []Row) string {
 		f := &m.pipeline.Folds[i]
 		switch {
 		case f.Kind == "list":
-			printed[f.Name] = m.list(f, m.taken(f, events))
+			printed[f.Name] = m.list(f, m.matching(f, events))
 		case f.Kind != "is":
-			values[f.Name], types[f.Name] = m.fold(f, m.taken(f, events))
+			values[f.Name], types[f.Name] = m.fold(f, m.matching(f, events))
 		}
 	}
 	for len(values) < len(m.pipeline.Folds)-len(printed) {
@@ -111,16 +111,16 @@ func (m *Model) computed(values Row, types map[string]Type) {
 			ready = ready && has(values, name)
 		}
 		if ready {
-			values[f.Name], types[f.Name] = f.Of.Of(values), f.Of.Type(types)
+			values[f.Name], types[f.Name] = f.Expr.Eval(values), f.Expr.Type(types)
 		}
 	}
 }
 
 func usesOf(f Fold) []string {
-	if f.Of == nil {
+	if f.Expr == nil {
 		return nil
 	}
-	return f.Of.Uses
+	return f.Expr.Uses
 }
 
 func has(row Row, name string) bool {
@@ -128,10 +128,10 @@ func has(row Row, name string) bool {
 	return ok
 }
 
-func (m *Model) taken(f *Fold, events []Row) []Row {
+func (m *Model) matching(f *Fold, events []Row) []Row {
 	var list []Row
 	for _, row := range events {
-		if f.Where == nil || f.Where.Holds(row) {
+		if f.Where == nil || f.Where.Matches(row) {
 			list = append(list, row)
 		}
 	}
@@ -143,13 +143,13 @@ func (m *Model) fold(f *Fold, events []Row) (Value, Type) {
 	if f.Kind == "count" {
 		return numberValue(BigInt, big.NewRat(int64(len(events)), 1)), Type{Kind: BigInt}
 	}
-	t := f.Of.Type(m.types)
+	t := f.Expr.Type(m.types)
 	var values []Value
 	if f.Kind == "first" || f.Kind == "last" {
 		m.order(f, events)
 	}
 	for _, row := range events {
-		if v := f.Of.Of(row); !v.IsNull() {
+		if v := f.Expr.Eval(row); !v.IsNull() {
 			values = append(values, v)
 		}
 	}

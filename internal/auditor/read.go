@@ -13,7 +13,7 @@ import (
 
 // record is one row of a file as it stands there, with the line it starts at.
 type record struct {
-	file     *taken
+	file     *ingestedFile
 	line     int
 	text     string
 	conflict *Place // what its id was accepted with before, when that is why it was rejected
@@ -22,7 +22,7 @@ type record struct {
 const byteOrderMark = "\ufeff"
 
 // records cuts a file into rows, without its CSV header and a byte order mark.
-func records(s *Stream, file *taken, text string) []record {
+func records(s *Stream, file *ingestedFile, text string) []record {
 	var list []record
 	line := 0
 	text = strings.TrimPrefix(text, byteOrderMark)
@@ -39,7 +39,7 @@ func records(s *Stream, file *taken, text string) []record {
 	for i := range list {
 		list[i].text = strings.TrimSuffix(strings.TrimSuffix(list[i].text, "\n"), "\r")
 	}
-	if s.Delimiter != 0 && !s.Bare && len(list) > 0 {
+	if s.Delimiter != 0 && !s.NoHeader && len(list) > 0 {
 		file.header = list[0].text
 		list = list[1:]
 	}
@@ -61,8 +61,8 @@ func fields(s *Stream, text string) ([]string, error) {
 }
 
 // headerOf names a file's fields; those of a file without a header are the columns in their order.
-func headerOf(s *Stream, file *taken) (names []string, err error) {
-	if !s.Bare {
+func headerOf(s *Stream, file *ingestedFile) (names []string, err error) {
+	if !s.NoHeader {
 		return fields(s, file.header)
 	}
 	for _, c := range s.Columns {

@@ -15,18 +15,20 @@ type Retraction struct {
 	files int // that the stream had taken in by then
 }
 
-// isWhole reports whether a batch is left out.
-func (m *Model) isWhole(in *intake, batch int) bool {
+// isBatchRetracted reports whether a batch is left out.
+func (m *Model) isBatchRetracted(in *intake, batch int) bool {
 	return slices.ContainsFunc(m.retracted, func(r Retraction) bool {
 		return r.event < 0 && r.Stream == in.stream.Name && r.Batch == batch
 	})
 }
 
-// isLeft reports whether a row in quarantine is left out, with the batch of its file.
-func (m *Model) isLeft(in *intake, r record) bool { return m.isWhole(in, r.file.batch) }
+// isRowRetracted reports whether a row in quarantine is left out, with the batch of its file.
+func (m *Model) isRowRetracted(in *intake, r record) bool {
+	return m.isBatchRetracted(in, r.file.batch)
+}
 
-// isOut reports whether an event is left out, alone or with its batch.
-func (m *Model) isOut(e *accepted) bool {
+// isRetracted reports whether an event is left out, alone or with its batch.
+func (m *Model) isRetracted(e *acceptedEvent) bool {
 	for i := range m.retracted {
 		r := &m.retracted[i]
 		switch {
@@ -38,11 +40,11 @@ func (m *Model) isOut(e *accepted) bool {
 	return false
 }
 
-// holder is the last event of an id that is not left out, nil if there is none.
-func (m *Model) holder(in *intake, id string) *first {
+// countedEvent is the last event of an id that is not left out, nil if there is none.
+func (m *Model) countedEvent(in *intake, id string) *idEntry {
 	list := in.known[id]
 	for i := len(list) - 1; i >= 0; i-- {
-		if !m.isOut(&m.events[list[i].event]) {
+		if !m.isRetracted(&m.events[list[i].event]) {
 			return &list[i]
 		}
 	}
@@ -50,8 +52,8 @@ func (m *Model) holder(in *intake, id string) *first {
 }
 
 // known says how a file that came before counts: as known, or to be read as if it were new, or again.
-func (m *Model) known(in *intake, earlier *taken) (known *taken, again bool) {
-	if m.isWhole(in, earlier.batch) {
+func (m *Model) known(in *intake, earlier *ingestedFile) (known *ingestedFile, again bool) {
+	if m.isBatchRetracted(in, earlier.batch) {
 		return nil, false
 	}
 	number := slices.Index(in.numbered, earlier)
@@ -67,7 +69,7 @@ func (m *Model) known(in *intake, earlier *taken) (known *taken, again bool) {
 func (m *Model) quarantined(in *intake) (rows []record) {
 	for _, q := range in.quarantine {
 		for _, r := range q.rows {
-			if !m.isLeft(in, r) {
+			if !m.isRowRetracted(in, r) {
 				rows = append(rows, r)
 			}
 		}
@@ -75,10 +77,10 @@ func (m *Model) quarantined(in *intake) (rows []record) {
 	return rows
 }
 
-// waits reports whether a quarantine is taken up by the next retry, with what is left out of it as it was: its batch is not retracted with
+// isRetryable reports whether a quarantine is taken up by the next retry, with what is left out of it as it was: its batch is not retracted with
 // its own files.
-func (m *Model) waits(in *intake, q rejected) bool {
-	return in.retries[q.batch] || !m.isWhole(in, q.batch)
+func (m *Model) isRetryable(in *intake, q rejected) bool {
+	return in.retries[q.batch] || !m.isBatchRetracted(in, q.batch)
 }
 
 // ToRetract picks what of a stream is left out next, if there is anything: the nth batch, or the nth event if its id can be written.
@@ -88,7 +90,7 @@ func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bo
 	if event && in.stream.ID[0][0] != '_' {
 		var own []int
 		for i := range m.events {
-			if e := &m.events[i]; e.Stream == stream && !m.isOut(e) {
+			if e := &m.events[i]; e.Stream == stream && !m.isRetracted(e) {
 				own = append(own, i)
 			}
 		}
@@ -97,7 +99,7 @@ func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bo
 		}
 		r.event = m.newestVersion(own[n%len(own)])
 		e := &m.events[r.event]
-		if m.isOut(e) {
+		if m.isRetracted(e) {
 			return r, false
 		}
 		r.Batch, r.Event = e.Batch, m.idJSON(in.stream, e.Row)
@@ -105,7 +107,7 @@ func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bo
 	}
 	var own []int
 	for batch := 1; batch <= in.batches; batch++ {
-		if !m.isWhole(in, batch) {
+		if !m.isBatchRetracted(in, batch) {
 			own = append(own, batch)
 		}
 	}
@@ -164,7 +166,7 @@ func (m *Model) Undo(r Retraction) (refused bool) {
 		for _, f := range in.known[e.id] {
 			o := &m.events[f.event]
 			away := max(o.day-e.day, e.day-o.day)
-			if o.Batch != e.Batch && !m.isOut(o) && (in.stream.Dedupe == 0 || away < in.stream.Dedupe) {
+			if o.Batch != e.Batch && !m.isRetracted(o) && (in.stream.Dedupe == 0 || away < in.stream.Dedupe) {
 				return true
 			}
 		}
@@ -180,18 +182,18 @@ func (m *Model) Undo(r Retraction) (refused bool) {
 
 // Folded reports whether a batch is in artifacts.
 func (m *Model) Folded(r Retraction) bool {
-	return m.placeOf(r) <= m.published
+	return m.sealNumber(r) <= m.published
 }
 
-// placeOf is a batch's place among all sealed ones, from 1.
-func (m *Model) placeOf(r Retraction) int {
+// sealNumber is a batch's place among all sealed ones, from 1.
+func (m *Model) sealNumber(r Retraction) int {
 	return 1 + slices.IndexFunc(m.Sealed, func(b Batch) bool { return b.Stream == r.Stream && b.Number == r.Batch })
 }
 
 // Counted is how many events of a sealed batch count, by its place from 1.
 func (m *Model) Counted(at int) (n int64) {
 	for i := range m.events {
-		if e := &m.events[i]; e.at == at && !m.isOut(e) {
+		if e := &m.events[i]; e.seal == at && !m.isRetracted(e) {
 			n++
 		}
 	}

@@ -17,14 +17,14 @@ type Formula struct {
 	SQL  string
 	Uses []string // columns
 	Type func(types map[string]Type) Type
-	Of   func(Row) Value
+	Eval func(Row) Value
 }
 
 // Condition is a `where` in SQL, and when it holds; unknown is false.
 type Condition struct {
-	SQL   string
-	Uses  []string // columns
-	Holds func(Row) bool
+	SQL     string
+	Uses    []string // columns
+	Matches func(Row) bool
 }
 
 // Column is a column of a stream. From is its path in JSON, or its header in CSV; a computed column has Is.
@@ -59,7 +59,7 @@ const ReceivedColumn = "_received"
 type Stream struct {
 	Name      string
 	Delimiter byte
-	Bare      bool     // CSV without a header
+	NoHeader  bool     // CSV without a header
 	ID        []string // columns, or one of _row and _content
 	Dedupe    int      // days that an id counts; 0 is for ever
 	Versions  bool     // an id with other values is a version, not a conflict
@@ -71,7 +71,7 @@ type Stream struct {
 type Fold struct {
 	Name      string
 	Kind      string // as pipeline files name it
-	Of        *Formula
+	Expr      *Formula
 	Items, By []string
 	Keep      int
 	Where     *Condition
@@ -205,11 +205,11 @@ func (s *Stream) YAML() string {
 	if s.Delimiter == 0 {
 		b.WriteString("jsonl\n")
 	} else {
-		fmt.Fprintf(&b, "csv\ncsv: {delimiter: %s, header: %v}\n", quote(string(s.Delimiter)), !s.Bare)
+		fmt.Fprintf(&b, "csv\ncsv: {delimiter: %s, header: %v}\n", quote(string(s.Delimiter)), !s.NoHeader)
 	}
 	fmt.Fprintf(&b, "id: %s\ncolumns:\n", list(s.ID))
 	for _, c := range s.Columns {
-		fmt.Fprintf(&b, "  %s: %s\n", c.Name, c.yaml(s.Bare))
+		fmt.Fprintf(&b, "  %s: %s\n", c.Name, c.yaml(s.NoHeader))
 	}
 	if len(s.Totals) > 0 {
 		b.WriteString("totals:\n")
@@ -245,7 +245,7 @@ func (p *Pipeline) YAML() string {
 	}
 	fmt.Fprintf(&b, "pipeline: %s\nfrom: %s\nkey: %s\nartifact:\n", p.Name, from, key)
 	for _, f := range p.Folds {
-		of, keep, mixed := f.Of.yaml(), "", ""
+		of, keep, mixed := f.Expr.yaml(), "", ""
 		switch f.Kind {
 		case "sum":
 			mixed = "ok" // totals are declared by any column, whatever the key is

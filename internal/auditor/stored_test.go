@@ -82,7 +82,7 @@ func (s *stage) compareReason(r event.Rejected, first *Place) {
 	}
 }
 
-func (h Held) place() string { return fmt.Sprintf("%s:%d", h.File, h.Row) }
+func (h QuarantinedRow) place() string { return fmt.Sprintf("%s:%d", h.File, h.Row) }
 
 func place(r event.Rejected) string { return fmt.Sprintf("%s:%d", filepath.Base(r.File), r.Row) }
 

@@ -8,18 +8,18 @@ import (
 )
 
 // keepVersions has a stream keep versions, mostly from the start.
-func (g *source) keepVersions(s *Stream) {
+func (g *generator) keepVersions(s *Stream) {
 	if s.Derived() || len(g.feeds) > 1 && g.chance(2) {
 		return
 	}
-	g.keeps = true
+	g.keepsVersions = true
 	s.Versions = !g.chance(3)
 }
 
 // added are the streams whose events may be counted and summed.
-func (g *source) added(p *Pipeline) (names []string) {
+func (g *generator) added(p *Pipeline) (names []string) {
 	for _, name := range p.From {
-		if !slices.ContainsFunc(g.feeds, func(f *feed) bool { return f.stream.Name == name && f.keeps }) {
+		if !slices.ContainsFunc(g.feeds, func(f *feed) bool { return f.stream.Name == name && f.keepsVersions }) {
 			names = append(names, name)
 		}
 	}
@@ -27,7 +27,7 @@ func (g *source) added(p *Pipeline) (names []string) {
 }
 
 // byReceipt puts the receipt somewhere into what orders: behind the stream where there are several.
-func (g *source) byReceipt(by []string) []string {
+func (g *generator) byReceipt(by []string) []string {
 	if !slices.ContainsFunc(g.streams(), func(s *Stream) bool { return s.Versions }) || g.chance(2) {
 		return by
 	}
@@ -41,7 +41,7 @@ func (g *source) byReceipt(by []string) []string {
 }
 
 // version is a sent row with other values, which may come again itself.
-func (g *source) version(row sentRow) sentRow {
+func (g *generator) version(row sentRow) sentRow {
 	for _, name := range []string{"amount", "memo", "kind", "acct"} {
 		if name != "amount" && !g.chance(3) {
 			continue
@@ -62,7 +62,7 @@ func (g *source) version(row sentRow) sentRow {
 
 // keepVersions makes events that were known by their ids known by their content, too.
 func (m *Model) keepVersions(in *intake) {
-	known := map[string][]first{}
+	known := map[string][]idEntry{}
 	for id, list := range in.known {
 		for _, f := range list {
 			known[id+f.content] = append(known[id+f.content], f)
@@ -77,7 +77,7 @@ func (m *Model) Versions(stream string) (n int) {
 	seen, s := map[string]bool{}, m.intakes[stream].stream
 	for i := range m.events {
 		e := &m.events[i]
-		if s.Derived() || e.Stream != stream || e.at > m.published || m.isOut(e) {
+		if s.Derived() || e.Stream != stream || e.seal > m.published || m.isRetracted(e) {
 			continue
 		}
 		if id := m.idJSON(s, e.Row); seen[id] {

@@ -55,23 +55,23 @@ func Reconcile(ctx context.Context, o Options) (Report, error) {
 // bench is a benchmark under way.
 type bench struct {
 	Options
-	dir      string
-	pipeline string // the pipeline file
-	files    []string
-	totals   []shop.Totals // of each file
-	before   shop.Totals   // of the state
-	parts    []string      // digests of the parts that the first round made
+	dir         string
+	pipeline    string // the pipeline file
+	files       []string
+	totals      []shop.Totals // of each file
+	stateTotals shop.Totals   // of the state
+	firstParts  []string      // digests of the parts that the first round made
 
 	fingerprints map[string]string // of the artifacts that each peer made in the first round
 }
 
-func (b *bench) prepared() string { return filepath.Join(b.dir, "prepared") }
-func (b *bench) cloned() string   { return filepath.Join(b.dir, "round") }
+func (b *bench) preparedDir() string { return filepath.Join(b.dir, "prepared") }
+func (b *bench) roundDir() string    { return filepath.Join(b.dir, "round") }
 
-// batches matches the files of all batches and nothing else.
-func (b *bench) batches() string { return filepath.Join(b.dir, "batch-*.jsonl") }
+// batchPattern matches the files of all batches and nothing else.
+func (b *bench) batchPattern() string { return filepath.Join(b.dir, "batch-*.jsonl") }
 
-func (b *bench) watchf(format string, args ...any) { b.Watch(fmt.Sprintf(format, args...)) }
+func (b *bench) logf(format string, args ...any) { b.Watch(fmt.Sprintf(format, args...)) }
 
 func (b *bench) measure(ctx context.Context) (Report, error) {
 	if err := b.generate(); err != nil {
@@ -114,8 +114,8 @@ func (b *bench) generate() error {
 		}
 		b.files, b.totals = append(b.files, path), append(b.totals, totals)
 	}
-	sum := sumOf(b.totals...)
-	b.watchf("generated %d events, %d bytes in %d files", sum.Events, sum.Bytes, len(b.files))
+	sum := addTotals(b.totals...)
+	b.logf("generated %d events, %d bytes in %d files", sum.Events, sum.Bytes, len(b.files))
 	return nil
 }
 
@@ -131,8 +131,8 @@ func writeFile(path string, write func(w *bufio.Writer) error) error {
 	return errors.Join(err, file.Close())
 }
 
-// sumOf adds totals up. Keys are those of each: the same key counts in every one.
-func sumOf(totals ...shop.Totals) (sum shop.Totals) {
+// addTotals adds totals up. Keys are those of each: the same key counts in every one.
+func addTotals(totals ...shop.Totals) (sum shop.Totals) {
 	for _, t := range totals {
 		sum.Events += t.Events
 		sum.Bytes += t.Bytes

@@ -63,28 +63,28 @@ func Get(ctx context.Context, o GetOptions) (report GetReport, err error) {
 		return report, err
 	}
 	report = GetReport{Benchmark: "get", Artifacts: o.Artifacts, Connections: o.Connections}
-	peer, keys, err := makePeer(ctx, b.prepared(), filepath.Join(dir, "peer"), o.Reads)
+	peer, keys, err := makePebbleStore(ctx, b.preparedDir(), filepath.Join(dir, "peer"), o.Reads)
 	if err != nil {
 		return report, err
 	}
 	defer func() { err = errors.Join(err, peer.Close()) }()
 	random := rand.New(rand.NewPCG(seed, 0))
 	random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
-	if err := report.inProcess(ctx, b.prepared(), keys); err != nil {
+	if err := report.readInProcess(ctx, b.preparedDir(), keys); err != nil {
 		return report, err
 	}
-	report.Yardstick, err = timed(ctx, keys, peer.read)
+	report.Yardstick, err = timeReads(ctx, keys, peer.read)
 	if err != nil {
 		return report, err
 	}
 	report.Ratio = report.Warm.P50 / report.Yardstick.P50
-	report.HTTP, err = overHTTP(ctx, b.prepared(), keys, o.Connections)
+	report.HTTP, err = readOverHTTP(ctx, b.preparedDir(), keys, o.Connections)
 	return report, err
 }
 
-// inProcess opens the project and reads.
-func (r *GetReport) inProcess(ctx context.Context, dir string, keys []string) (err error) {
-	a, err := app.Open(ctx, dir, "bench", discard)
+// readInProcess opens the project and reads.
+func (r *GetReport) readInProcess(ctx context.Context, dir string, keys []string) (err error) {
+	a, err := app.Open(ctx, dir, "bench", discardLog)
 	if err != nil {
 		return err
 	}
@@ -97,19 +97,19 @@ func (r *GetReport) inProcess(ctx context.Context, dir string, keys []string) (e
 	if err := read(keys[0]); err != nil {
 		return err
 	}
-	r.First = micros(time.Since(began))
-	if r.Cold, err = timed(ctx, keys[:min(coldReads, len(keys))], read); err != nil {
+	r.First = microseconds(time.Since(began))
+	if r.Cold, err = timeReads(ctx, keys[:min(coldReads, len(keys))], read); err != nil {
 		return err
 	}
-	if _, err := timed(ctx, keys, read); err != nil { // warms up
+	if _, err := timeReads(ctx, keys, read); err != nil { // warms up
 		return err
 	}
-	r.Warm, err = timed(ctx, keys, read)
+	r.Warm, err = timeReads(ctx, keys, read)
 	return err
 }
 
-// timed reads the keys one after another.
-func timed(ctx context.Context, keys []string, read func(key string) error) (Reads, error) {
+// timeReads reads the keys one after another.
+func timeReads(ctx context.Context, keys []string, read func(key string) error) (Reads, error) {
 	took := make([]time.Duration, len(keys))
 	began := time.Now()
 	for i, key := range keys {
@@ -122,16 +122,16 @@ func timed(ctx context.Context, keys []string, read func(key string) error) (Rea
 		}
 		took[i] = time.Since(at)
 	}
-	return readsOf(took, time.Since(began)), nil
+	return newReads(took, time.Since(began)), nil
 }
 
-func readsOf(took []time.Duration, all time.Duration) Reads {
+func newReads(took []time.Duration, all time.Duration) Reads {
 	slices.Sort(took)
 	n := len(took)
 	return Reads{
-		Count: n, P50: micros(took[(n-1)/2]), P99: micros(took[(n-1)*99/100]),
+		Count: n, P50: microseconds(took[(n-1)/2]), P99: microseconds(took[(n-1)*99/100]),
 		PerSecond: int64(float64(n) / all.Seconds()),
 	}
 }
 
-func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
+func microseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }

@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// overHTTP brings the project up and reads the keys over several connections, twice; the second time is measured.
-func overHTTP(ctx context.Context, dir string, keys []string, connections int) (r Reads, err error) {
-	err = whileUp(ctx, dir, func(up app.Up) error {
-		c, err := newCaller(up, connections)
+// readOverHTTP brings the project up and reads the keys over several connections, twice; the second time is measured.
+func readOverHTTP(ctx context.Context, dir string, keys []string, connections int) (r Reads, err error) {
+	err = withRunningProject(ctx, dir, func(up app.Up) error {
+		c, err := newAPIClient(up, connections)
 		if err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func overHTTP(ctx context.Context, dir string, keys []string, connections int) (
 	return r, err
 }
 
-func (c *caller) readAll(ctx context.Context, keys []string, connections int) (Reads, error) {
+func (c *apiClient) readAll(ctx context.Context, keys []string, connections int) (Reads, error) {
 	took := make([]time.Duration, len(keys))
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
@@ -50,10 +50,10 @@ func (c *caller) readAll(ctx context.Context, keys []string, connections int) (R
 		})
 	}
 	err := group.Wait()
-	return readsOf(took, time.Since(began)), err
+	return newReads(took, time.Since(began)), err
 }
 
-func (c *caller) read(ctx context.Context, key string) error {
+func (c *apiClient) read(ctx context.Context, key string) error {
 	code, text, err := c.artifact(ctx, key)
 	if err == nil && (code != http.StatusOK || !bytes.Contains(text, []byte(key))) {
 		err = fmt.Errorf("ask for %s: %d %s", key, code, text)
@@ -61,6 +61,6 @@ func (c *caller) read(ctx context.Context, key string) error {
 	return err
 }
 
-func (c *caller) artifact(ctx context.Context, key string) (code int, text []byte, err error) {
+func (c *apiClient) artifact(ctx context.Context, key string) (code int, text []byte, err error) {
 	return c.call(ctx, http.MethodGet, "/v1/pipelines/"+pipeline+"/artifacts?key="+url.QueryEscape(key), http.NoBody)
 }

@@ -67,7 +67,7 @@ func Intake(ctx context.Context, o IntakeOptions) (report IntakeReport, err erro
 	defer func() { err = errors.Join(err, stop()) }()
 	report = IntakeReport{Benchmark: "intake", Batch: o.Batch, Connections: o.Connections}
 	for n := range o.Rounds {
-		bodies, totals, err := requestsOf(o, n+1)
+		bodies, totals, err := makeRequests(o, n+1)
 		if err != nil {
 			return report, err
 		}
@@ -79,28 +79,28 @@ func Intake(ctx context.Context, o IntakeOptions) (report IntakeReport, err erro
 		o.Watch(fmt.Sprintf("round %d of %d: yardstick %.3f s, ours %.3f s", n+1, o.Rounds, round.YardstickSeconds, round.Seconds))
 		report.Rounds = append(report.Rounds, round)
 	}
-	report.conclude()
+	report.summarize()
 	return report, nil
 }
 
-func (r *IntakeReport) conclude() {
-	middle := func(of func(*IntakeRound) float64) float64 {
+func (r *IntakeReport) summarize() {
+	medianOf := func(figure func(*IntakeRound) float64) float64 {
 		values := make([]float64, len(r.Rounds))
 		for i := range r.Rounds {
-			values[i] = of(&r.Rounds[i])
+			values[i] = figure(&r.Rounds[i])
 		}
 		slices.Sort(values)
 		return values[(len(values)-1)/2]
 	}
-	seconds := middle(func(r *IntakeRound) float64 { return r.Seconds })
-	r.Ratio = seconds / middle(func(r *IntakeRound) float64 { return r.YardstickSeconds })
+	seconds := medianOf(func(r *IntakeRound) float64 { return r.Seconds })
+	r.Ratio = seconds / medianOf(func(r *IntakeRound) float64 { return r.YardstickSeconds })
 	r.EventsPerSecond = int64(float64(r.Events) / seconds)
-	r.P50 = middle(func(r *IntakeRound) float64 { return r.P50 })
-	r.P99 = middle(func(r *IntakeRound) float64 { return r.P99 })
+	r.P50 = medianOf(func(r *IntakeRound) float64 { return r.P50 })
+	r.P99 = medianOf(func(r *IntakeRound) float64 { return r.P99 })
 }
 
-// requestsOf generates a round's events and cuts them into bodies.
-func requestsOf(o IntakeOptions, round int) ([][]byte, shop.Totals, error) {
+// makeRequests generates a round's events and cuts them into bodies.
+func makeRequests(o IntakeOptions, round int) ([][]byte, shop.Totals, error) {
 	var text bytes.Buffer
 	totals, err := shop.WriteBench(&text, shop.Bench{Seed: seed, Events: o.Events, Keys: max(o.Events/4, 1), Batch: round})
 	if err != nil {
@@ -128,12 +128,12 @@ func intakeRound(ctx context.Context, dir string, bodies [][]byte, totals shop.T
 	if err != nil {
 		return r, err
 	}
-	yard, seconds, err := sendAll(ctx, bodies, clients, disk.write)
+	yardstick, seconds, err := sendAll(ctx, bodies, clients, disk.write)
 	if err := errors.Join(err, disk.close()); err != nil {
 		return r, err
 	}
-	r.YardstickSeconds, r.YardstickP50, r.YardstickP99 = seconds, quantile(yard, 50), quantile(yard, 99)
-	ours, seconds, err := overAPI(ctx, filepath.Join(dir, "project"), bodies, totals, clients)
+	r.YardstickSeconds, r.YardstickP50, r.YardstickP99 = seconds, quantile(yardstick, 50), quantile(yardstick, 99)
+	ours, seconds, err := measureAPI(ctx, filepath.Join(dir, "project"), bodies, totals, clients)
 	if err != nil {
 		return r, err
 	}

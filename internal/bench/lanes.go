@@ -16,8 +16,8 @@ import (
 	"bursar/internal/shop"
 )
 
-// Latency is how long each call takes of the object store that is far away.
-const Latency = 20 * time.Millisecond
+// RemoteLatency is how long each call takes of the object store that is far away.
+const RemoteLatency = 20 * time.Millisecond
 
 // LanesReport is what the benchmark measured: medians over the rounds.
 type LanesReport struct {
@@ -79,8 +79,8 @@ func (b *bench) lanes(ctx context.Context) (r LanesReport, err error) {
 	if err := b.prepare(ctx); err != nil {
 		return r, err
 	}
-	r = LanesReport{Benchmark: "lanes", Runs: b.Batches, Events: sumOf(b.totals...).Events, Keys: b.Keys, State: b.State}
-	for _, latency := range []time.Duration{Latency, 0} {
+	r = LanesReport{Benchmark: "lanes", Runs: b.Batches, Events: addTotals(b.totals...).Events, Keys: b.Keys, State: b.State}
+	for _, latency := range []time.Duration{RemoteLatency, 0} {
 		store, err := b.lanesStore(ctx, latency)
 		if err != nil {
 			return r, err
@@ -93,26 +93,26 @@ func (b *bench) lanes(ctx context.Context) (r LanesReport, err error) {
 }
 
 func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (s LanesStore, err error) {
-	ways := []string{plainCalls, oneAfterAnother, threeLanes}
+	modes := []string{plainCalls, oneAfterAnother, threeLanes}
 	results := map[string][]lanesResult{}
 	for n := range b.Rounds {
-		for _, way := range ways {
-			spec := partSpec{Kind: kindLanes, Dir: b.cloned(), Files: b.files, Latency: latency, Way: way}
-			if n == b.Rounds-1 && way == threeLanes {
+		for _, mode := range modes {
+			spec := childSpec{Kind: kindLanes, Dir: b.roundDir(), Files: b.files, Latency: latency, Mode: mode}
+			if n == b.Rounds-1 && mode == threeLanes {
 				spec.Profile = b.Profile
 			}
-			result, err := b.lanesPart(ctx, spec)
+			result, err := b.lanesChild(ctx, spec)
 			if err != nil {
 				return s, err
 			}
-			results[way] = append(results[way], result)
-			b.watchf("%v a call, round %d of %d: %s %.3f s", latency, n+1, b.Rounds, way, result.Seconds)
+			results[mode] = append(results[mode], result)
+			b.logf("%v a call, round %d of %d: %s %.3f s", latency, n+1, b.Rounds, mode, result.Seconds)
 		}
 	}
-	seconds := func(way string) float64 {
-		return median(results[way], func(r *lanesResult) float64 { return r.Seconds })
+	seconds := func(mode string) float64 {
+		return median(results[mode], func(r *lanesResult) float64 { return r.Seconds })
 	}
-	cpu := func(way string) float64 { return median(results[way], func(r *lanesResult) float64 { return r.CPU }) }
+	cpu := func(mode string) float64 { return median(results[mode], func(r *lanesResult) float64 { return r.CPU }) }
 	s = LanesStore{
 		LatencySeconds: latency.Seconds(),
 		CallsSeconds:   seconds(plainCalls), RunsSeconds: seconds(oneAfterAnother), LanesSeconds: seconds(threeLanes),
@@ -122,26 +122,26 @@ func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (s LanesS
 	return s, nil
 }
 
-// lanesPart measures once, on a copy of the state; all must make the same parts (rules 5 and 6).
-func (b *bench) lanesPart(ctx context.Context, spec partSpec) (r lanesResult, err error) {
-	if err := cloneState(b.prepared(), b.cloned()); err != nil {
+// lanesChild measures once, on a copy of the state; all must make the same parts (rules 5 and 6).
+func (b *bench) lanesChild(ctx context.Context, spec childSpec) (r lanesResult, err error) {
+	if err := copyState(b.preparedDir(), b.roundDir()); err != nil {
 		return r, err
 	}
-	if err := b.part(ctx, spec, &r); err != nil {
+	if err := b.runChild(ctx, spec, &r); err != nil {
 		return r, err
 	}
-	if b.parts == nil {
-		b.parts = r.Parts
+	if b.firstParts == nil {
+		b.firstParts = r.Parts
 	}
-	if !slices.Equal(r.Parts, b.parts) {
-		return r, fmt.Errorf("parts %v are not the first ones, %v", r.Parts, b.parts)
+	if !slices.Equal(r.Parts, b.firstParts) {
+		return r, fmt.Errorf("parts %v are not the first ones, %v", r.Parts, b.firstParts)
 	}
-	return r, os.RemoveAll(b.cloned())
+	return r, os.RemoveAll(b.roundDir())
 }
 
 // measureLanes takes the files in, a batch each, and measures how long the runs take.
-func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error) {
-	a, err := app.Open(ctx, spec.Dir, "bench", discard)
+func measureLanes(ctx context.Context, spec childSpec) (r lanesResult, err error) {
+	a, err := app.Open(ctx, spec.Dir, "bench", discardLog)
 	if err != nil {
 		return r, err
 	}
@@ -161,11 +161,11 @@ func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error)
 		return r, err
 	}
 	at := 1 // files at a time
-	if spec.Way != oneAfterAnother {
+	if spec.Mode != oneAfterAnother {
 		at = len(spec.Files)
 	}
 	for files := range slices.Chunk(spec.Files, at) {
-		if err := r.work(ctx, a, spec.Way, files); err != nil {
+		if err := r.runFiles(ctx, a, spec.Mode, files); err != nil {
 			return r, errors.Join(err, stop())
 		}
 	}
@@ -176,15 +176,15 @@ func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error)
 	return r, err
 }
 
-// work takes files in, and measures how long their runs take.
-func (r *lanesResult) work(ctx context.Context, a *app.App, way string, files []string) (err error) {
+// runFiles takes files in, and measures how long their runs take.
+func (r *lanesResult) runFiles(ctx context.Context, a *app.App, mode string, files []string) (err error) {
 	for _, file := range files {
-		if err := takeIn(ctx, a, file); err != nil {
+		if err := ingestFile(ctx, a, file); err != nil {
 			return err
 		}
 	}
 	began, busy := time.Now(), cpuSeconds()
-	if way == plainCalls {
+	if mode == plainCalls {
 		err = callSteps(ctx, a)
 	} else {
 		_, err = a.Run(ctx, []string{pipeline}, nil)

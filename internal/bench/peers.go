@@ -40,37 +40,37 @@ func (b *bench) preparePeers(ctx context.Context) error {
 		return nil
 	}
 	began := time.Now()
-	spec := partSpec{Kind: kindPeerState, Dir: b.dir, Database: b.peerFile(PeerDuckDB), State: b.State}
+	spec := childSpec{Kind: kindPeerState, Dir: b.dir, Database: b.peerFile(PeerDuckDB), State: b.State}
 	var state shop.Totals
-	if err := b.part(ctx, spec, &state); err != nil {
+	if err := b.runChild(ctx, spec, &state); err != nil {
 		return err
 	}
-	if state != b.before {
-		return fmt.Errorf("the peers' state comes to %+v, and ours to %+v", state, b.before)
+	if state != b.stateTotals {
+		return fmt.Errorf("the peers' state comes to %+v, and ours to %+v", state, b.stateTotals)
 	}
 	if slices.Contains(b.Peers, PeerKeys) {
 		if err := copyFile(b.peerFile(PeerDuckDB), b.peerFile(PeerKeys)); err != nil {
 			return fmt.Errorf("copy peer's state: %w", err)
 		}
-		if err := b.part(ctx, partSpec{Kind: kindPeerKeys, Dir: b.dir, Database: b.peerFile(PeerKeys), Keys: true}, &struct{}{}); err != nil {
+		if err := b.runChild(ctx, childSpec{Kind: kindPeerKeys, Dir: b.dir, Database: b.peerFile(PeerKeys), Keys: true}, &struct{}{}); err != nil {
 			return err
 		}
 	}
-	b.watchf("prepared the same state for %d peers in %.1f s", len(b.Peers), time.Since(began).Seconds())
+	b.logf("prepared the same state for %d peers in %.1f s", len(b.Peers), time.Since(began).Seconds())
 	return nil
 }
 
 // peerRound measures one peer on a copy of its state, and checks it against what the product made in the same round.
-func (b *bench) peerRound(ctx context.Context, name string, ours *oursResult) (f PeerFigures, err error) {
+func (b *bench) peerRound(ctx context.Context, name string, ours *productResult) (f PeerFigures, err error) {
 	database := filepath.Join(b.dir, "peer-round.db")
 	if err := copyFile(b.peerFile(name), database); err != nil {
 		return f, fmt.Errorf("copy peer's state: %w", err)
 	}
 	var r peerResult
-	spec := partSpec{
+	spec := childSpec{
 		Kind: kindPeer, Dir: b.dir, Database: database, Files: b.files, Keys: name == PeerKeys, Sum: ours.Sums != nil,
 	}
-	if err := b.part(ctx, spec, &r); err != nil {
+	if err := b.runChild(ctx, spec, &r); err != nil {
 		return f, err
 	}
 	if err := os.Remove(database); err != nil {
@@ -84,12 +84,12 @@ func (b *bench) peerRound(ctx context.Context, name string, ours *oursResult) (f
 
 // checkPeer compares what a peer made with what was generated and with what the product made. Artifacts are compared one by one
 // in the round that exports the product's; in the others, of equal events on equal state, they must be those of that round.
-func (b *bench) checkPeer(name string, r *peerResult, ours *oursResult) error {
-	want := sumOf(append(slices.Clone(b.totals), b.before)...)
+func (b *bench) checkPeer(name string, r *peerResult, ours *productResult) error {
+	want := addTotals(append(slices.Clone(b.totals), b.stateTotals)...)
 	if r.IDs != want.Events || r.Quarantined != 0 {
 		return fmt.Errorf("%s has %d ids and %d rows in quarantine of %d events that are all new and right", name, r.IDs, r.Quarantined, want.Events)
 	}
-	if err := sameSums(name+"'s artifacts", r.Sums, sumsOf(want)); err != nil {
+	if err := compareSums(name+"'s artifacts", r.Sums, sumTexts(want)); err != nil {
 		return err
 	}
 	if ours.Sums == nil {

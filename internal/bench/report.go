@@ -30,7 +30,7 @@ type Report struct {
 }
 
 func (b *bench) report(rounds []Round) Report {
-	total := sumOf(b.totals...)
+	total := addTotals(b.totals...)
 	r := Report{
 		Benchmark: "reconcile", Events: total.Events, EventBytes: total.Bytes, Keys: b.Keys, State: b.State, Batches: b.Batches,
 		OursSeconds:        median(rounds, func(r *Round) float64 { return r.OursSeconds }),
@@ -54,10 +54,10 @@ func (b *bench) report(rounds []Round) Report {
 }
 
 // median is the middle value; of an even number of them the lower of the two.
-func median[R any, N cmp.Ordered](rounds []R, of func(*R) N) N {
+func median[R any, N cmp.Ordered](rounds []R, figure func(*R) N) N {
 	values := make([]N, len(rounds))
 	for i := range rounds {
-		values[i] = of(&rounds[i])
+		values[i] = figure(&rounds[i])
 	}
 	slices.Sort(values)
 	return values[(len(values)-1)/2]

@@ -26,9 +26,9 @@ type StatementsOptions struct {
 
 // StatementsRound is what one round measured of one format, in millions of bytes a second.
 type StatementsRound struct {
-	Telling float64 `json:"mb_per_second"`
-	Reading float64 `json:"reading_mb_per_second"`
-	Peer    float64 `json:"peer_mb_per_second"`
+	Converting float64 `json:"mb_per_second"`
+	Reading    float64 `json:"reading_mb_per_second"`
+	Peer       float64 `json:"peer_mb_per_second"`
 }
 
 // StatementsFormat is what was measured of one format: medians over the rounds. Ratios are throughputs by the peer's in the
@@ -40,7 +40,7 @@ type StatementsFormat struct {
 	Refused      int               `json:"refused"` // further files, which are not measured
 	Bytes        int64             `json:"bytes"`
 	Rows         int64             `json:"rows"`                  // of the built-in streams
-	Telling      float64           `json:"mb_per_second"`         // recognised, read, told as rows
+	Converting   float64           `json:"mb_per_second"`         // recognised, read, told as rows
 	Reading      float64           `json:"reading_mb_per_second"` // recognised and read
 	Peer         string            `json:"peer"`
 	PeerSpeed    float64           `json:"peer_mb_per_second"`
@@ -51,10 +51,10 @@ type StatementsFormat struct {
 
 // StatementsReport is what the benchmark measured. Its own figures are those of the first format, CAMT.053.
 type StatementsReport struct {
-	Benchmark string             `json:"benchmark"`
-	Ratio     float64            `json:"ratio"`
-	Telling   float64            `json:"mb_per_second"`
-	Formats   []StatementsFormat `json:"formats"`
+	Benchmark  string             `json:"benchmark"`
+	Ratio      float64            `json:"ratio"`
+	Converting float64            `json:"mb_per_second"`
+	Formats    []StatementsFormat `json:"formats"`
 }
 
 // Statements measures how fast the files of each format become rows of the built-in streams, from memory and to nowhere, on
@@ -84,14 +84,14 @@ func Statements(ctx context.Context, o StatementsOptions) (report StatementsRepo
 		o.Watch(fmt.Sprintf("round %d of %d", n+1, o.Rounds))
 	}
 	for _, s := range sets {
-		report.Formats = append(report.Formats, s.conclude())
+		report.Formats = append(report.Formats, s.summarize())
 	}
-	report.Ratio, report.Telling = report.Formats[0].Ratio, report.Formats[0].Telling
+	report.Ratio, report.Converting = report.Formats[0].Ratio, report.Formats[0].Converting
 	return report, nil
 }
 
-// slice is how long a side works before it is another's turn, at least.
-const slice = 20 * time.Millisecond
+// minTurn is how long a side works before it is another's turn, at least.
+const minTurn = 20 * time.Millisecond
 
 // side is one of those that are measured side by side.
 type side struct {
@@ -103,19 +103,19 @@ type side struct {
 // round measures the peer and both of ours, in slices that are short beside the machine's moods.
 func (s *statementSet) round(ctx context.Context, each time.Duration) (r StatementsRound, err error) {
 	peer := &side{do: func(f *statementFile) error { return s.peer(bytes.NewReader(f.text)) }}
-	telling := &side{do: s.tell}
+	converting := &side{do: s.convert}
 	reading := &side{do: func(f *statementFile) error {
 		return aggregate.Read(s.project, f.name, bytes.NewReader(f.text), statement.Nobody{})
 	}}
 	runtime.GC() // no round pays for what another has left
-	for min(peer.took, telling.took, reading.took) < max(each, slice) {
-		for _, one := range []*side{peer, telling, reading} {
+	for min(peer.took, converting.took, reading.took) < max(each, minTurn) {
+		for _, one := range []*side{peer, converting, reading} {
 			if err := one.work(ctx, s.files); err != nil {
 				return r, err
 			}
 		}
 	}
-	return StatementsRound{Telling: s.speed(telling), Reading: s.speed(reading), Peer: s.speed(peer)}, nil
+	return StatementsRound{Converting: s.speed(converting), Reading: s.speed(reading), Peer: s.speed(peer)}, nil
 }
 
 // work goes through all files again and again until the slice is over.
@@ -128,7 +128,7 @@ func (s *side) work(ctx context.Context, files []statementFile) error {
 			}
 		}
 		s.passes++
-		if took := time.Since(began); took >= slice {
+		if took := time.Since(began); took >= minTurn {
 			s.took += took
 			return ctx.Err()
 		}
@@ -136,25 +136,25 @@ func (s *side) work(ctx context.Context, files []statementFile) error {
 }
 
 // speed is in millions of bytes a second.
-func (s *statementSet) speed(of *side) float64 {
-	return float64(s.result.Bytes) * float64(of.passes) / 1e6 / of.took.Seconds()
+func (s *statementSet) speed(measured *side) float64 {
+	return float64(s.result.Bytes) * float64(measured.passes) / 1e6 / measured.took.Seconds()
 }
 
-// tell tells a file as rows, which must be as many as ever.
-func (s *statementSet) tell(f *statementFile) error {
-	rows, err := f.tell(s.project)
+// convert tells a file as rows, which must be as many as ever.
+func (s *statementSet) convert(f *statementFile) error {
+	rows, err := f.countRows(s.project)
 	if err == nil && rows != f.rows {
 		err = fmt.Errorf("told as %d rows, and before as %d", rows, f.rows)
 	}
 	return err
 }
 
-func (s *statementSet) conclude() StatementsFormat {
+func (s *statementSet) summarize() StatementsFormat {
 	r := s.result
-	r.Telling = median(r.Rounds, func(r *StatementsRound) float64 { return r.Telling })
+	r.Converting = median(r.Rounds, func(r *StatementsRound) float64 { return r.Converting })
 	r.Reading = median(r.Rounds, func(r *StatementsRound) float64 { return r.Reading })
 	r.PeerSpeed = median(r.Rounds, func(r *StatementsRound) float64 { return r.Peer })
-	r.Ratio = median(r.Rounds, func(r *StatementsRound) float64 { return r.Telling / r.Peer })
+	r.Ratio = median(r.Rounds, func(r *StatementsRound) float64 { return r.Converting / r.Peer })
 	r.ReadingRatio = median(r.Rounds, func(r *StatementsRound) float64 { return r.Reading / r.Peer })
 	return r
 }

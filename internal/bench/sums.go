@@ -42,7 +42,7 @@ func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all 
 	if failed := <-exported; err == nil {
 		err = failed
 	}
-	return sumsOf(totals), all, err
+	return sumTexts(totals), all, err
 }
 
 func sumLines(r io.Reader) (sum shop.Totals, err error) {

@@ -22,7 +22,7 @@ type yardstickResult struct {
 	Sums    map[string]string `json:"sums"`
 }
 
-func measureYardstick(ctx context.Context, spec partSpec) (r yardstickResult, err error) {
+func measureYardstick(ctx context.Context, spec childSpec) (r yardstickResult, err error) {
 	session, err := duck.Open(duck.Options{Threads: yardstickThreads, Dirs: []string{spec.Dir}})
 	if err != nil {
 		return r, err

@@ -31,10 +31,10 @@ type Options struct {
 	Env     []string // added to the environment of the commands
 }
 
-// Teller shows the story to people as it goes.
-type Teller interface {
+// Printer shows the story to people as it goes.
+type Printer interface {
 	// Say writes one line.
-	Say(line string)
+	Line(line string)
 	// Table draws rows under a header.
 	Table(header []string, rows [][]string)
 }
@@ -84,24 +84,24 @@ type Exception struct {
 	Balance  string `json:"balance"`
 }
 
-// story is a demonstration under way.
-type story struct {
+// demonstration is a demonstration under way.
+type demonstration struct {
 	Options
-	Teller
+	Printer
 	ledger *shop.Ledger
 	report Report
 	busy   time.Duration
 	key    string // of the order that is shown
 }
 
-// Tell tells the story and returns what it came to. An error with exit code 4 says that control totals do not
+// Execute tells the story and returns what it came to. An error with exit code 4 says that control totals do not
 // balance; any other that something failed, or differs from the ledger.
-func Tell(ctx context.Context, o Options, teller Teller) (Report, error) {
+func Execute(ctx context.Context, o Options, printer Printer) (Report, error) {
 	began := time.Now()
-	s := &story{Options: o, Teller: teller}
+	s := &demonstration{Options: o, Printer: printer}
 	s.report = Report{Seed: o.Seed, Killed: []string{}, Runs: []Run{}, Totals: Amounts{}}
-	for _, chapter := range []func(context.Context) error{s.generate, s.work, s.prove} {
-		if err := chapter(ctx); err != nil {
+	for _, step := range []func(context.Context) error{s.generate, s.processBatches, s.prove} {
+		if err := step(ctx); err != nil {
 			return s.report, err
 		}
 	}
@@ -113,7 +113,7 @@ func Tell(ctx context.Context, o Options, teller Teller) (Report, error) {
 }
 
 // generate makes the project folder, its files and the ledger.
-func (s *story) generate(ctx context.Context) error {
+func (s *demonstration) generate(ctx context.Context) error {
 	if err := s.makeFolder(ctx); err != nil {
 		return err
 	}
@@ -129,22 +129,22 @@ func (s *story) generate(ctx context.Context) error {
 	}
 	total := s.ledger.Total()
 	s.report.Events = total.Rows
-	s.chapter("A shop sends its events")
-	s.sayf("Generated %s events of %s orders from seed %d in %s s, into %s files of %s.",
+	s.heading("A shop sends its events")
+	s.printf("Generated %s events of %s orders from seed %d in %s s, into %s files of %s.",
 		number(total.Rows), number(int64(len(s.ledger.Orders))), s.Seed, seconds(time.Since(began)),
 		number(int64(len(s.ledger.Batches))), filepath.Join(s.Dir, "data"))
-	s.sayf("Among them are %s late events, %s sent twice, %s malformed rows and %s that contradict an earlier one;"+
+	s.printf("Among them are %s late events, %s sent twice, %s malformed rows and %s that contradict an earlier one;"+
 		" %s orders do not balance.", number(total.Late), number(total.Duplicates), number(total.Malformed),
 		number(total.Conflicts), number(int64(s.ledger.Open())))
-	s.Say("The generator keeps a ledger of its own, in whole cents. At the end everything is compared with it.")
+	s.Line("The generator keeps a ledger of its own, in whole cents. At the end everything is compared with it.")
 	return nil
 }
 
-// work takes the batches in and reconciles them in three goes: an undisturbed one, one with a killed intake and a
+// processBatches takes the batches in and reconciles them in three goes: an undisturbed one, one with a killed intake and a
 // killed run, and the rest.
-func (s *story) work(ctx context.Context) error {
+func (s *demonstration) processBatches(ctx context.Context) error {
 	n := len(s.ledger.Batches)
-	goes := []struct {
+	phases := []struct {
 		title        string
 		first, after int // batches
 		disturbed    bool
@@ -153,8 +153,8 @@ func (s *story) work(ctx context.Context) error {
 		{"Days with accidents", n * 2 / 5, n * 7 / 10, true},
 		{"The last days", n * 7 / 10, n, false},
 	}
-	for _, g := range goes {
-		s.chapter(g.title)
+	for _, g := range phases {
+		s.heading(g.title)
 		// An accident that came too late to happen is made up for in the next go.
 		disturbIntake := g.disturbed || g.first > 0 && !s.hasKilled("ingest")
 		if err := s.ingest(ctx, g.first, g.after, disturbIntake); err != nil {
@@ -169,8 +169,8 @@ func (s *story) work(ctx context.Context) error {
 }
 
 // prove reads everything back in this process and compares it with the ledger.
-func (s *story) prove(ctx context.Context) (err error) {
-	a, err := app.Open(ctx, s.Dir, "demo", discard)
+func (s *demonstration) prove(ctx context.Context) (err error) {
+	a, err := app.Open(ctx, s.Dir, "demo", discardLog)
 	if err != nil {
 		return err
 	}
@@ -179,10 +179,10 @@ func (s *story) prove(ctx context.Context) (err error) {
 			err = closed
 		}
 	}()
-	for _, chapter := range []func(context.Context, *app.App) error{
+	for _, step := range []func(context.Context, *app.App) error{
 		s.showTotals, s.showQuarantine, s.showExceptions, s.showOrder,
 	} {
-		if err := chapter(ctx, a); err != nil {
+		if err := step(ctx, a); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ const ignoreText = "*\n"
 
 // makeFolder makes the folder, or empties it if a demonstration made it. Any other folder that holds something is
 // refused.
-func (s *story) makeFolder(ctx context.Context) error {
+func (s *demonstration) makeFolder(ctx context.Context) error {
 	entries, err := os.ReadDir(s.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -46,7 +46,7 @@ func (s *story) makeFolder(ctx context.Context) error {
 }
 
 // replace empties a folder that a demonstration made, unless a process works in it.
-func (s *story) replace(ctx context.Context, entries []os.DirEntry) (err error) {
+func (s *demonstration) replace(ctx context.Context, entries []os.DirEntry) (err error) {
 	text, err := os.ReadFile(filepath.Join(s.Dir, markName))
 	if err != nil || string(text) != markText {
 		return failure.Wrap(failure.Data, fmt.Errorf("%s is not empty and was not made by demo: name another folder", s.Dir))

@@ -13,8 +13,8 @@ import (
 	"bursar/internal/shop"
 )
 
-// taken is what `bursar ingest --json` prints, and a batch's manifest too.
-type taken struct {
+// ingested is what `bursar ingest --json` prints, and a batch's manifest too.
+type ingested struct {
 	Batch       uint64  `json:"batch"`
 	Rows        int64   `json:"rows"`
 	Accepted    int64   `json:"accepted"`
@@ -24,8 +24,8 @@ type taken struct {
 }
 
 // ingest takes in the batches from first to before after. If disturb is set, one of them is killed and repeated.
-func (s *story) ingest(ctx context.Context, first, after int, disturb bool) error {
-	s.sayf("$ %s%s", s.typed("ingest", stream, s.file(first)), andSoOn(after-first))
+func (s *demonstration) ingest(ctx context.Context, first, after int, disturb bool) error {
+	s.printf("$ %s%s", s.commandLine("ingest", stream, s.file(first)), andSoOn(after-first))
 	var rows [][]string
 	for i := first; i < after; i++ {
 		began := s.busy
@@ -37,7 +37,7 @@ func (s *story) ingest(ctx context.Context, first, after int, disturb bool) erro
 			disturb = !killed
 			began = s.busy // the table shows the repetition
 		}
-		t, err := s.take(ctx, i)
+		t, err := s.ingestBatch(ctx, i)
 		if err != nil {
 			return err
 		}
@@ -59,20 +59,20 @@ func andSoOn(files int) string {
 }
 
 // file is a batch's path as people type it.
-func (s *story) file(batch int) string {
+func (s *demonstration) file(batch int) string {
 	return filepath.Join(s.Dir, filepath.FromSlash(s.ledger.Batches[batch].File))
 }
 
-// take takes one batch in, compares what intake counted with the ledger, and adds it up.
-func (s *story) take(ctx context.Context, batch int) (taken, error) {
-	var t taken
+// ingestBatch takes one batch in, compares what intake counted with the ledger, and adds it up.
+func (s *demonstration) ingestBatch(ctx context.Context, batch int) (ingested, error) {
+	var t ingested
 	if _, err := s.run(ctx, &t, "ingest", stream, s.file(batch)); err != nil {
 		return t, err
 	}
 	if t.Batch == 0 { // a killed command had sealed it: its manifest says what it counted
 		text, err := os.ReadFile(s.manifest(uint64(batch) + 1))
 		if err == nil {
-			t = taken{}
+			t = ingested{}
 			err = json.Unmarshal(text, &t)
 		}
 		if err != nil {
@@ -92,7 +92,7 @@ func (s *story) take(ctx context.Context, batch int) (taken, error) {
 }
 
 // compareBatch names the first figure of a batch that is another one in the ledger.
-func compareBatch(want *shop.Batch, got *taken) error {
+func compareBatch(want *shop.Batch, got *ingested) error {
 	for _, figure := range []struct {
 		name      string
 		got, want int64
@@ -107,20 +107,20 @@ func compareBatch(want *shop.Batch, got *taken) error {
 		}
 	}
 	if totals := want.Totals(); !maps.Equal(got.Totals["amount"], totals) {
-		return unbalanced("intake of "+want.File, totals, got.Totals["amount"])
+		return newTotalsError("intake of "+want.File, totals, got.Totals["amount"])
 	}
 	return nil
 }
 
 // killIntake kills the intake of a batch in its middle and shows that nothing of it counts. It reports false if the
 // command was quicker; then the batch is in, and taking it in again changes nothing.
-func (s *story) killIntake(ctx context.Context, batch int) (bool, error) {
+func (s *demonstration) killIntake(ctx context.Context, batch int) (bool, error) {
 	info, err := os.Stat(s.file(batch))
 	if err != nil {
 		return false, fmt.Errorf("measure batch: %w", err)
 	}
-	var seen tree
-	var t taken
+	var seen fileCount
+	var t ingested
 	killed, took, err := s.kill(ctx, &t, s.midIntake(info.Size(), &seen), "ingest", stream, s.file(batch))
 	if err != nil || !killed {
 		return false, err
@@ -131,18 +131,18 @@ func (s *story) killIntake(ctx context.Context, batch int) (bool, error) {
 		return false, err
 	}
 	if s.sealed(&now) > batch {
-		s.sayf("Killed (SIGKILL) after %s s, just after batch %d was sealed: the same command again changes nothing.",
+		s.printf("Killed (SIGKILL) after %s s, just after batch %d was sealed: the same command again changes nothing.",
 			seconds(took), batch+1)
 		return false, nil
 	}
-	s.sayf("Killed (SIGKILL) after %s s, in the middle of batch %d: unfinished objects lie there (%d, %s), and no batch."+
+	s.printf("Killed (SIGKILL) after %s s, in the middle of batch %d: unfinished objects lie there (%d, %s), and no batch."+
 		" The same command again:", seconds(took), batch+1, max(left.files, seen.files), size(max(left.bytes, seen.bytes)))
-	s.count("ingest", stream, s.file(batch))
+	s.recordKill("ingest", stream, s.file(batch))
 	return true, nil
 }
 
-// count enters a kill that hit in the report.
-func (s *story) count(args ...string) {
+// recordKill enters a kill that hit in the report.
+func (s *demonstration) recordKill(args ...string) {
 	s.report.Kills++
-	s.report.Killed = append(s.report.Killed, s.typed(args...))
+	s.report.Killed = append(s.report.Killed, s.commandLine(args...))
 }

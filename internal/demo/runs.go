@@ -28,7 +28,7 @@ type pipelineStatus struct {
 }
 
 // sealed is how many batches there are: those in the runs that were told of, and the backlog.
-func (s *story) sealed(now *status) int {
+func (s *demonstration) sealed(now *status) int {
 	n := 0
 	for _, r := range s.report.Runs {
 		n += r.Batches
@@ -39,15 +39,15 @@ func (s *story) sealed(now *status) int {
 	return n
 }
 
-func (s *story) hasKilled(command string) bool {
+func (s *demonstration) hasKilled(command string) bool {
 	return slices.ContainsFunc(s.report.Killed, func(line string) bool {
-		return len(line) > len(s.Name)+len(command)+1 && line[len(quoted(s.Name))+1:][:len(command)] == command
+		return len(line) > len(s.Name)+len(command)+1 && line[len(shellQuote(s.Name))+1:][:len(command)] == command
 	})
 }
 
 // reconcile works off the backlog. If disturb is set, it is killed and repeated.
-func (s *story) reconcile(ctx context.Context, disturb bool) error {
-	s.sayf("$ %s", s.typed("run"))
+func (s *demonstration) reconcile(ctx context.Context, disturb bool) error {
+	s.printf("$ %s", s.commandLine("run"))
 	var done struct {
 		Runs []Run `json:"runs"`
 	}
@@ -59,19 +59,19 @@ func (s *story) reconcile(ctx context.Context, disturb bool) error {
 		disturb = killed
 	}
 	if !disturb && len(done.Runs) > 0 { // quicker than the kill
-		return s.tellRuns(done.Runs)
+		return s.printRuns(done.Runs)
 	}
 	if _, err := s.run(ctx, &done, "run"); err != nil {
 		return err
 	}
-	return s.tellRuns(done.Runs)
+	return s.printRuns(done.Runs)
 }
 
 // killRun kills a run in its middle and shows that nothing of it is visible. It reports false if the command was
 // quicker; then its result is in into.
-func (s *story) killRun(ctx context.Context, into any) (bool, error) {
+func (s *demonstration) killRun(ctx context.Context, into any) (bool, error) {
 	next := uint64(len(s.report.Runs)) + 1
-	var seen tree
+	var seen fileCount
 	killed, took, err := s.kill(ctx, into, s.midRun(next, &seen), "run")
 	if err != nil || !killed {
 		return false, err
@@ -87,15 +87,15 @@ func (s *story) killRun(ctx context.Context, into any) (bool, error) {
 	if p.Runs >= next {
 		return false, errors.New("the run was published as it was killed")
 	}
-	s.sayf("Killed (SIGKILL) after %s s, in the middle of run %d: its delta of %s lies there and nothing of it is visible,"+
+	s.printf("Killed (SIGKILL) after %s s, in the middle of run %d: its delta of %s lies there and nothing of it is visible,"+
 		" readers see the %s artifacts of run %d. The same command again:",
 		seconds(took), next, size(seen.bytes), number(p.Artifacts), p.Runs)
-	s.count("run")
+	s.recordKill("run")
 	return true, nil
 }
 
-// tellRuns shows runs and enters them in the report.
-func (s *story) tellRuns(runs []Run) error {
+// printRuns shows runs and enters them in the report.
+func (s *demonstration) printRuns(runs []Run) error {
 	header := []string{"run", "batches", "events", "created", "updated"}
 	for _, step := range steps {
 		header = append(header, step+" s")

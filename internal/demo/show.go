@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	someRejected   = 10 // more than there are kinds
-	someExceptions = 5
+	shownRejected   = 10 // more than there are kinds
+	shownExceptions = 5
 )
 
 // showQuarantine shows one row for each reason, and compares how many there are with what intake counted.
-func (s *story) showQuarantine(ctx context.Context, a *app.App) error {
+func (s *demonstration) showQuarantine(ctx context.Context, a *app.App) error {
 	rows, kinds := int64(0), map[string]bool{}
 	var table [][]string
 	err := a.Quarantine(ctx, stream, func(r app.Rejected) error {
 		rows++
-		if kind := kindOf(r.Reason); len(table) < someRejected && !kinds[r.Column+kind] {
+		if kind := kindOf(r.Reason); len(table) < shownRejected && !kinds[r.Column+kind] {
 			kinds[r.Column+kind] = true
 			table = append(table, []string{filepath.Base(r.File), number(r.Row), r.Column, r.Reason})
 		}
@@ -37,9 +37,9 @@ func (s *story) showQuarantine(ctx context.Context, a *app.App) error {
 	if err != nil {
 		return err
 	}
-	s.chapter("Quarantine and duplicates")
+	s.heading("Quarantine and duplicates")
 	s.Table([]string{"file", "row", "column", "reason"}, table)
-	s.sayf("%s rows are in quarantine, whole, with the reason; %s rows were known already and count once.",
+	s.printf("%s rows are in quarantine, whole, with the reason; %s rows were known already and count once.",
 		number(rows), number(s.report.Duplicates))
 	if rows != s.report.Quarantined {
 		return fmt.Errorf("quarantine holds %d rows, intake counted %d", rows, s.report.Quarantined)
@@ -57,7 +57,7 @@ func kindOf(reason string) string {
 }
 
 // showExceptions shows the open orders of the largest balance, which must be the ledger's.
-func (s *story) showExceptions(ctx context.Context, a *app.App) error {
+func (s *demonstration) showExceptions(ctx context.Context, a *app.App) error {
 	var largest []Exception
 	err := a.Engine.Exceptions(ctx, pipeline, func(x app.Exception) error {
 		e, err := readException(x)
@@ -66,9 +66,9 @@ func (s *story) showExceptions(ctx context.Context, a *app.App) error {
 		}
 		s.report.Exceptions++
 		at, _ := slices.BinarySearchFunc(largest, e, compareExceptions)
-		if at < someExceptions {
+		if at < shownExceptions {
 			largest = slices.Insert(largest, at, e)
-			largest = largest[:min(len(largest), someExceptions)]
+			largest = largest[:min(len(largest), shownExceptions)]
 		}
 		return nil
 	})
@@ -76,13 +76,13 @@ func (s *story) showExceptions(ctx context.Context, a *app.App) error {
 		return err
 	}
 	s.report.Largest = largest
-	return s.tellExceptions()
+	return s.printExceptions()
 }
 
-func (s *story) tellExceptions() error {
-	s.chapter(fmt.Sprintf("The %d largest of %s exceptions", len(s.report.Largest), number(s.report.Exceptions)))
+func (s *demonstration) printExceptions() error {
+	s.heading(fmt.Sprintf("The %d largest of %s exceptions", len(s.report.Largest), number(s.report.Exceptions)))
 	var table [][]string
-	for i, want := range s.ledger.Largest(someExceptions) {
+	for i, want := range s.ledger.Largest(shownExceptions) {
 		expected := Exception{want.OrderID, want.Currency.String(), shop.Cents(want.Balance)}
 		if i >= len(s.report.Largest) || s.report.Largest[i] != expected {
 			return fmt.Errorf("largest exceptions are %v, ledger has %v as number %d", s.report.Largest, expected, i+1)
@@ -128,7 +128,7 @@ func magnitude(e Exception) *big.Int {
 const candidates = 200
 
 // showOrder shows an order that was refunded and reconciles, one that several runs have touched if there is one.
-func (s *story) showOrder(ctx context.Context, a *app.App) error {
+func (s *demonstration) showOrder(ctx context.Context, a *app.App) error {
 	var answer app.Answer
 	var took time.Duration
 	looked, n := 0, len(s.ledger.Orders)
@@ -155,10 +155,10 @@ func (s *story) showOrder(ctx context.Context, a *app.App) error {
 	if looked == 0 {
 		return nil // too small a shop
 	}
-	s.chapter("One order")
-	s.sayf("$ %s", s.typed("get", pipeline, s.key))
+	s.heading("One order")
+	s.printf("$ %s", s.commandLine("get", pipeline, s.key))
 	s.Table([]string{"column", "value"}, columns(answer.Artifact))
-	s.sayf("Found in %s. Run %d wrote it; it has %s.", took.Round(10*time.Microsecond), answer.Run, versions(len(answer.History)))
+	s.printf("Found in %s. Run %d wrote it; it has %s.", took.Round(10*time.Microsecond), answer.Run, versions(len(answer.History)))
 	return nil
 }
 
@@ -192,9 +192,9 @@ func columns(artifact json.RawMessage) [][]string {
 }
 
 // summary says what it came to, and how to go on.
-func (s *story) summary() {
+func (s *demonstration) summary() {
 	r := &s.report
-	s.chapter("Summary")
+	s.heading("Summary")
 	s.Table([]string{"what", "figure"}, [][]string{
 		{"events", number(r.Rows)},
 		{"artifacts", number(r.Artifacts)},
@@ -204,7 +204,7 @@ func (s *story) summary() {
 		{"from files to artifacts, processes and kills included", fmt.Sprintf("%.1f s, %s events a second", r.BusySeconds, number(r.EventsPerSecond))},
 		{"the whole demo", fmt.Sprintf("%.1f s", r.Seconds)},
 	})
-	s.Say("Go on with:")
+	s.Line("Go on with:")
 	commands := [][]string{}
 	if s.key != "" {
 		commands = append(commands, []string{"get", pipeline, s.key}, []string{"get", pipeline, s.key, "--history"})
@@ -217,6 +217,6 @@ func (s *story) summary() {
 		{"export", pipeline, "--to", filepath.Join(s.Dir, "orders.jsonl")},
 	}...)
 	for _, args := range commands {
-		s.Say("  " + s.typed(args...))
+		s.Line("  " + s.commandLine(args...))
 	}
 }

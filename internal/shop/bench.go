@@ -74,7 +74,7 @@ func (b Bench) key(drawn int) uint64 {
 	}
 	low := uint64(drawn) * uint64(b.State) / uint64(b.Keys)
 	high := uint64(drawn+1) * uint64(b.State) / uint64(b.Keys)
-	return low + mix(mix(b.Seed^uint64(b.Batch)<<32)+uint64(drawn))%(high-low)
+	return low + mixBits(mixBits(b.Seed^uint64(b.Batch)<<32)+uint64(drawn))%(high-low)
 }
 
 // benchLines writes events through one buffer and adds them up.
@@ -93,7 +93,7 @@ const bufferBytes = 1 << 20
 
 func newBenchLines(w io.Writer, seed, batch, first uint64) *benchLines {
 	return &benchLines{
-		w: w, seed: mix(seed), next: batch<<40 + first,
+		w: w, seed: mixBits(seed), next: batch<<40 + first,
 		random: rand.New(rand.NewPCG(seed, batch<<40+first)),
 		buffer: make([]byte, 0, bufferBytes+2*LineBytes),
 	}
@@ -162,8 +162,8 @@ func (l *benchLines) count(kind Type, cents int64) {
 
 // appendWide writes the 32 hex digits that stand for a number; different numbers have different ones.
 func appendWide(b []byte, x uint64) []byte {
-	high := mix(x)
-	return appendHex(appendHex(b, high), mix(high+x))
+	high := mixBits(x)
+	return appendHex(appendHex(b, high), mixBits(high+x))
 }
 
 func (l *benchLines) flush() {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// exported is one line of an export. Columns stay JSON text: a money column must be equal to the letter.
-type exported struct {
+// exportedLine is one line of an export. Columns stay JSON text: a money column must be equal to the letter.
+type exportedLine struct {
 	Key      []string `json:"key"`
 	Artifact struct {
 		Events    json.RawMessage `json:"events"`
@@ -60,7 +60,7 @@ func (l *Ledger) CompareExport(r io.Reader) error {
 }
 
 func (l *Ledger) compareLine(text []byte, seen []bool) error {
-	var line exported
+	var line exportedLine
 	if err := json.Unmarshal(text, &line); err != nil {
 		return fmt.Errorf("read artifact: %w", err)
 	}
@@ -100,7 +100,7 @@ func (l *Ledger) name(order int) string {
 }
 
 // compare names the first column whose value is another one.
-func (o *Order) compare(line *exported) error {
+func (o *Order) compare(line *exportedLine) error {
 	a := &line.Artifact
 	all := int64(0)
 	for _, count := range o.Events {

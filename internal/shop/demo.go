@@ -19,7 +19,7 @@ var projectFiles embed.FS
 // order, and returns the ledger of what must come of them. Files that exist are written over with equal bytes if
 // the options are equal. Memory is bounded by the ledger, about 80 bytes an order.
 func Demo(ctx context.Context, dir string, options Options) (*Ledger, error) {
-	options, err := options.filled()
+	options, err := options.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("generate shop: %w", err)
 	}

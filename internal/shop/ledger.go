@@ -54,8 +54,8 @@ func newLedger(options Options) *Ledger {
 	return l
 }
 
-// accept enters an event that is received for the first time.
-func (l *Ledger) accept(batch int, e event) {
+// addAccepted enters an event that is received for the first time.
+func (l *Ledger) addAccepted(batch int, e event) {
 	order := &l.Orders[e.order]
 	entry := &l.Batches[batch]
 	entry.Accepted++

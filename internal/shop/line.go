@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// traits are the properties that all events of an order share.
-type traits struct {
+// orderTraits are the properties that all events of an order share.
+type orderTraits struct {
 	currency Currency
 	channel  string
 	customer int
@@ -19,9 +19,9 @@ var channels = [4]string{"web", "app", "store", "phone"}
 // notes are JSON strings with what senders put into free text: quotes, escapes, other scripts.
 var notes = [4]string{`"gift"`, `"leave \"at the door\""`, `"p\u0159edat sousedovi"`, `"für Zoë 🎁"`}
 
-func (g *generator) traits(order uint32) traits {
-	h := mix(mix(g.options.Seed) ^ uint64(order))
-	t := traits{channel: channels[h>>8%4], customer: int(h >> 16 % 100_000)}
+func (g *generator) traits(order uint32) orderTraits {
+	h := mixBits(mixBits(g.options.Seed) ^ uint64(order))
+	t := orderTraits{channel: channels[h>>8%4], customer: int(h >> 16 % 100_000)}
 	switch share := h >> 40 % 10; {
 	case share < 3:
 		t.currency = 1
@@ -77,7 +77,7 @@ type damage struct {
 	apply func(line []byte) []byte
 }
 
-var damages = []damage{
+var damageKinds = []damage{
 	{"JSON cut off", func(line []byte) []byte { return append(line[:len(line)/2], '\n') }},
 	{"third decimal", func(line []byte) []byte { return replace(line, `","currency"`, `5","currency"`) }},
 	{"order id missing", func(line []byte) []byte { return replace(line, `{"id":`, `{"no":`) }},

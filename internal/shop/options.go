@@ -20,16 +20,16 @@ const (
 	unbalancedShare = 100 // orders that never reconcile
 	correctedShare  = 500 // orders paid too high, whose difference is refunded
 	conflictEvery   = 100_000
-	smallestOrder   = 3 // events: what was ordered, shipped and paid
+	minOrderEvents  = 3 // events: what was ordered, shipped and paid
 )
 
-// mixture is how many rows of each sort a whole demonstration has.
-type mixture struct {
+// rowCounts is how many rows of each sort a whole demonstration has.
+type rowCounts struct {
 	duplicates, conflicts, malformed, accepted int
 }
 
-// filled is the options with defaults in place, checked.
-func (o Options) filled() (Options, error) {
+// withDefaults is the options with defaults in place, checked.
+func (o Options) withDefaults() (Options, error) {
 	if o.Events == 0 {
 		o.Events = 2_000_000
 	}
@@ -45,18 +45,18 @@ func (o Options) filled() (Options, error) {
 	if most := min(o.Events/10, 10_000); o.Batches < 1 || o.Batches > most {
 		return o, fmt.Errorf("batches: %d is not within 1 to %d, for %d events", o.Batches, most, o.Events)
 	}
-	if most := o.mixture().accepted / smallestOrder; o.Orders < 1 || o.Orders > most {
+	if most := o.mixture().accepted / minOrderEvents; o.Orders < 1 || o.Orders > most {
 		return o, fmt.Errorf("orders: %d is not within 1 to %d, a third of the accepted events", o.Orders, most)
 	}
 	return o, nil
 }
 
 // mixture has at least one row of every sort, and each kind of damage at least once.
-func (o Options) mixture() mixture {
-	m := mixture{
+func (o Options) mixture() rowCounts {
+	m := rowCounts{
 		duplicates: o.Events*duplicateShare/10_000 + 1,
 		conflicts:  o.Events/conflictEvery + 1,
-		malformed:  o.Events*malformedShare/10_000 + len(damages),
+		malformed:  o.Events*malformedShare/10_000 + len(damageKinds),
 	}
 	m.accepted = o.Events - m.duplicates - m.conflicts - m.malformed
 	return m

@@ -23,8 +23,8 @@ var faultNames = [faults]string{
 // String is the fault in plain words.
 func (f Fault) String() string { return faultNames[f] }
 
-// part is one event of an order before it has an id and a time.
-type part struct {
+// plannedEvent is one event of an order before it has an id and a time.
+type plannedEvent struct {
 	kind  Type
 	cents int64
 }
@@ -57,7 +57,7 @@ func (g *generator) size(order int) int {
 		return accepted - accepted*order/orders
 	}
 	both := accepted*(order+2)/orders - accepted*order/orders
-	size := smallestOrder + g.random.IntN(both-2*smallestOrder+1)
+	size := minOrderEvents + g.random.IntN(both-2*minOrderEvents+1)
 	g.partner = both - size
 	return size
 }
@@ -67,7 +67,7 @@ func (g *generator) fault(size int) Fault {
 		return NoFault
 	}
 	fault := 1 + Fault(g.random.IntN(int(faults)-1))
-	if fault == RefundShort && size == smallestOrder {
+	if fault == RefundShort && size == minOrderEvents {
 		return Overpaid
 	}
 	return fault
@@ -82,12 +82,12 @@ func (g *generator) plan(size int, fault Fault) {
 		extra = price/10 + 1
 	case fault == RefundShort:
 		refunds, extra, back = 1, price/5+2, price/10+1
-	case fault == NoFault && size > smallestOrder && g.random.IntN(10_000) < correctedShare:
+	case fault == NoFault && size > minOrderEvents && g.random.IntN(10_000) < correctedShare:
 		refunds, extra, back = 1, price/10+1, price/10+1
 	}
 	g.parts = g.parts[:0]
 	if fault != Unordered {
-		g.parts = append(g.parts, part{Ordered, price})
+		g.parts = append(g.parts, plannedEvent{Ordered, price})
 	}
 	left := size - len(g.parts) - refunds
 	shipments := 1 + g.random.IntN(left-1)
@@ -119,16 +119,16 @@ func (g *generator) split(kind Type, cents int64, count int) {
 	for ; count > 1; count-- {
 		mean := cents / int64(count)
 		some := mean/2 + 1 + g.random.Int64N(mean)
-		g.parts = append(g.parts, part{kind, min(some, cents-int64(count-1))})
+		g.parts = append(g.parts, plannedEvent{kind, min(some, cents-int64(count-1))})
 		cents -= g.parts[len(g.parts)-1].cents
 	}
 	if count == 1 {
-		g.parts = append(g.parts, part{kind, cents})
+		g.parts = append(g.parts, plannedEvent{kind, cents})
 	}
 }
 
 // schedule gives an event its id and time, and holds it back until it is received.
-func (g *generator) schedule(order uint32, p part) {
+func (g *generator) schedule(order uint32, p plannedEvent) {
 	delay := g.delay()
 	e := event{
 		id: g.newID(), cents: p.cents, at: g.moment(int(order) + delay), order: order, kind: p.kind,

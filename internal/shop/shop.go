@@ -52,8 +52,8 @@ func appendCents(b []byte, cents int64) []byte {
 	return append(b, '.', byte('0'+cents/10%10), byte('0'+cents%10))
 }
 
-// mix scatters 64 bits. It is a bijection, so different numbers stay different.
-func mix(x uint64) uint64 {
+// mixBits scatters 64 bits. It is a bijection, so different numbers stay different.
+func mixBits(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
@@ -101,12 +101,12 @@ const (
 var numberUndo = new(big.Int).ModInverse(big.NewInt(numberStep), big.NewInt(numberSpace)).Uint64()
 
 func orderNumber(seed uint64, order uint32) int {
-	return int((mix(seed)%numberSpace + uint64(order)*numberStep) % numberSpace)
+	return int((mixBits(seed)%numberSpace + uint64(order)*numberStep) % numberSpace)
 }
 
 // orderOf is the inverse of orderNumber; the result may be beyond the orders there are.
 func orderOf(seed, number uint64) uint64 {
-	return (number + numberSpace - mix(seed)%numberSpace) % numberSpace * numberUndo % numberSpace
+	return (number + numberSpace - mixBits(seed)%numberSpace) % numberSpace * numberUndo % numberSpace
 }
 
 // appendOrderID writes an order's id: S and nine digits.

@@ -16,10 +16,10 @@ type event struct {
 // window holds the events of the orders under way: near ones in a ring of slots, one slot an opened order, and
 // late ones by the batch that receives them.
 type window struct {
-	slots [][]event
-	slot  int // the one that is due
-	held  int // events in the slots
-	late  [][]event
+	slots   [][]event
+	slot    int // the one that is due
+	pending int // events in the slots
+	late    [][]event
 }
 
 func newWindow(options Options) *window {
@@ -34,7 +34,7 @@ func (w *window) reach() int { return len(w.slots) - 1 }
 func (w *window) add(e event, delay int) {
 	slot := (w.slot + delay) % len(w.slots)
 	w.slots[slot] = append(w.slots[slot], e)
-	w.held++
+	w.pending++
 }
 
 // pop takes an event that is due.
@@ -44,7 +44,7 @@ func (w *window) pop() (event, bool) {
 		return event{}, false
 	}
 	w.slots[w.slot] = due[:len(due)-1]
-	w.held--
+	w.pending--
 	return due[len(due)-1], true
 }
 

@@ -89,7 +89,7 @@ func (s *statementSet) load(folder, ending string) error {
 // add takes a file in. One that Import refuses is counted, and not measured.
 func (s *statementSet) add(name string, text []byte) (err error) {
 	f := statementFile{name: name, text: text}
-	f.rows, err = f.tell(s.project)
+	f.rows, err = f.countRows(s.project)
 	switch {
 	case err != nil && failure.Of(err) == failure.Data:
 		s.result.Refused++
@@ -104,12 +104,12 @@ func (s *statementSet) add(name string, text []byte) (err error) {
 	return nil
 }
 
-// keptAs is as long as the names of objects that Import keeps files as.
-var keptAs = "statements/00/" + strings.Repeat("0", 64)
+// objectName is as long as the names of objects that Import keeps files as.
+var objectName = "statements/00/" + strings.Repeat("0", 64)
 
-// tell counts a file's rows.
-func (f *statementFile) tell(p *project.Project) (rows int64, err error) {
-	err = aggregate.Tell(p, f.name, keptAs, bytes.NewReader(f.text), func(string, []byte) error {
+// countRows counts a file's rows.
+func (f *statementFile) countRows(p *project.Project) (rows int64, err error) {
+	err = aggregate.Tell(p, f.name, objectName, bytes.NewReader(f.text), func(string, []byte) error {
 		rows++
 		return nil
 	})
@@ -146,7 +146,7 @@ func scanXML(in io.Reader) error {
 	d := xml.NewDecoder(in)
 	for {
 		if _, err := d.Token(); err != nil {
-			return unlessEnd(err)
+			return ignoreEOF(err)
 		}
 	}
 }
@@ -165,12 +165,12 @@ func scanCSV(in io.Reader) error {
 	rows := csv.NewReader(in)
 	for {
 		if _, err := rows.Read(); err != nil {
-			return unlessEnd(err)
+			return ignoreEOF(err)
 		}
 	}
 }
 
-func unlessEnd(err error) error {
+func ignoreEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return nil
 	}

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestRetractionLost puts an older catalog back and loses the first of the two retractions that it does not know.
-func TestRetractionLost(t *testing.T) {
+// TestMissingRetraction puts an older catalog back and loses the first of the two retractions that it does not know.
+func TestMissingRetraction(t *testing.T) {
 	t.Parallel()
 	dir, _ := fourBatches(t)
 	path := filepath.Join(dir, ".bursar", "catalog.db")
@@ -129,16 +129,16 @@ func TestAcceptedRowLosesItsRetraction(t *testing.T) {
 	}
 }
 
-// TestBatchLost gives a batch up that is lost with the catalog; what is behind it counts, and the file may come again.
-func TestBatchLost(t *testing.T) {
+// TestMissingBatch gives a batch up that is lost with the catalog; what is behind it counts, and the file may come again.
+func TestMissingBatch(t *testing.T) {
 	t.Parallel()
 	base, want := fourBatches(t)
-	for lost, id := range map[string]string{"00000001": "a", "00000003": "c"} {
+	for missing, id := range map[string]string{"00000001": "a", "00000003": "c"} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			dir := copyProject(t, base)
-			remove(t, filepath.Join(dir, ".bursar", "catalog.db*"), batchFolder(dir, lost))
-			name := "batch " + strings.TrimLeft(lost, "0") + " of payments"
+			remove(t, filepath.Join(dir, ".bursar", "catalog.db*"), batchFolder(dir, missing))
+			name := "batch " + strings.TrimLeft(missing, "0") + " of payments"
 			for _, command := range []string{"repair", "run", "repair"} {
 				got := bursar(t, command, "--project", dir)
 				if got.code != 1 || !strings.Contains(strings.Join(strings.Fields(got.out+got.err), " "), `bursar repair --give-up "`+name+`" --reason TEXT`) {

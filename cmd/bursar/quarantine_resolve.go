@@ -43,7 +43,7 @@ func (o *quarantineOptions) check(args []string) error {
 	case o.undo && o.accept != "":
 		return usagef("--undo takes a dismissal back: --dismiss ROW --undo; an accepted row is an event, which `bursar retract` leaves out")
 	case len(args) == 0:
-		return usagef("say of which stream the row is, as in `bursar quarantine STREAM --%s`", o.asked())
+		return usagef("say of which stream the row is, as in `bursar quarantine STREAM --%s`", o.action())
 	case o.reason == "" && !o.undo:
 		return usagef("say why: --reason TEXT")
 	}
@@ -55,7 +55,7 @@ func (o *quarantineOptions) check(args []string) error {
 	return nil
 }
 
-func (o *resolveOptions) asked() string {
+func (o *resolveOptions) action() string {
 	if o.accept != "" {
 		return "accept " + o.accept
 	}
@@ -85,9 +85,9 @@ func (c *cli) acceptRow(ctx context.Context, a *app.App, name string, o *resolve
 	case err != nil && out.Batch == 0 && out.Out == nil:
 		return &interruptedError{err, "nothing was accepted"}
 	case err != nil && out.Batch == 0:
-		return hinted(err, "%s is retracted, and the same command goes on with what is left", out.Out.What())
+		return withHint(err, "%s is retracted, and the same command goes on with what is left", out.Out.What())
 	case err != nil:
-		err = hinted(err, "row %s of %s is accepted, and the same command goes on with what is left", out.Ref, name)
+		err = withHint(err, "row %s of %s is accepted, and the same command goes on with what is left", out.Ref, name)
 	}
 	return errors.Join(c.result(out, func(w io.Writer) { c.printAccepted(w, a, &out, o.reason) }), err)
 }
@@ -95,17 +95,17 @@ func (c *cli) acceptRow(ctx context.Context, a *app.App, name string, o *resolve
 func (c *cli) printAccepted(w io.Writer, a *app.App, out *app.AcceptedRow, reason string) {
 	place := ""
 	if out.Out != nil {
-		place = ", in the place of " + clean(out.Out.What())
+		place = ", in the place of " + printable(out.Out.What())
 	}
 	if out.Already {
-		fmt.Fprintf(w, "Row %s of %s is accepted already, in batch %d%s, since %s.\n", out.Ref, out.Stream, out.Batch, place, when(&out.Out.At))
+		fmt.Fprintf(w, "Row %s of %s is accepted already, in batch %d%s, since %s.\n", out.Ref, out.Stream, out.Batch, place, formatTime(&out.Out.At))
 	} else {
-		fmt.Fprintf(w, "Row %s of %s is accepted in batch %d%s%s.\n", out.Ref, out.Stream, out.Batch, place, because(reason))
+		fmt.Fprintf(w, "Row %s of %s is accepted in batch %d%s%s.\n", out.Ref, out.Stream, out.Batch, place, inBrackets(reason))
 	}
 	if len(out.Changes) > 0 {
 		g := newGrid("column", "old value", "new value").wrap("old value").wrap("new value")
 		for _, change := range out.Changes {
-			g.add(change.Column, shortened(string(change.Old)), shortened(string(change.New)))
+			g.add(change.Column, shorten(string(change.Old)), shorten(string(change.New)))
 		}
 		g.print(w, width(c.out))
 	}
@@ -116,7 +116,7 @@ func (c *cli) printAccepted(w io.Writer, a *app.App, out *app.AcceptedRow, reaso
 	waits := slices.ContainsFunc(a.Project.Pipelines, func(p *project.Pipeline) bool {
 		return p.Folds(out.Stream) && !slices.ContainsFunc(out.Rebuilt, func(made app.Rebuilt) bool { return made.Pipeline == p.Name })
 	})
-	if waits && !out.Already && c.served == nil {
+	if waits && !out.Already && c.remote == nil {
 		fmt.Fprintln(w, "next: bursar run")
 	}
 }
@@ -129,11 +129,11 @@ func (c *cli) dismiss(ctx context.Context, a *app.App, name string, o *resolveOp
 	return c.result(out, func(w io.Writer) {
 		switch {
 		case out.Undone:
-			fmt.Fprintf(w, "Row %s of %s waits in quarantine again%s.\nnext: bursar quarantine %s\n", out.Ref, name, because(out.Reason), name)
+			fmt.Fprintf(w, "Row %s of %s waits in quarantine again%s.\nnext: bursar quarantine %s\n", out.Ref, name, inBrackets(out.Reason), name)
 		case out.Already:
-			fmt.Fprintf(w, "Row %s of %s is dismissed already, since %s%s.\n", out.Ref, name, when(&out.At), because(out.Reason))
+			fmt.Fprintf(w, "Row %s of %s is dismissed already, since %s%s.\n", out.Ref, name, formatTime(&out.At), inBrackets(out.Reason))
 		default:
-			fmt.Fprintf(w, "Row %s of %s is dismissed%s: it stays in quarantine and counts as resolved.\n", out.Ref, name, because(out.Reason))
+			fmt.Fprintf(w, "Row %s of %s is dismissed%s: it stays in quarantine and counts as resolved.\n", out.Ref, name, inBrackets(out.Reason))
 		}
 	})
 }

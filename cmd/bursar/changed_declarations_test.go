@@ -174,7 +174,7 @@ func testChangedDeclarationsReadAgain(t *testing.T, cases int) {
 						moved = append(moved, line)
 					}
 				}
-				return told(t, 0, dir) + "\n" + strings.Join(moved, "") + strings.Join(inQuarantine(t, dir), "\n")
+				return intervalLines(t, 0, dir) + "\n" + strings.Join(moved, "") + strings.Join(inQuarantine(t, dir), "\n")
 			}
 			if is, want := stands(c.before, c.after), stands(c.after); is != want {
 				t.Errorf("it stands\n%s\nwant\n%s", is, want)

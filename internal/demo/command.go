@@ -18,8 +18,8 @@ import (
 const (
 	// pollEvery is how often the folder is looked at for the moment to kill.
 	pollEvery = time.Millisecond
-	// farewell is how long an interrupted command may take to end.
-	farewell = 20 * time.Second
+	// stopTimeout is how long an interrupted command may take to end.
+	stopTimeout = 20 * time.Second
 )
 
 // commandError is a command that ended with an exit code; so does the story (DESIGN §7).
@@ -37,29 +37,29 @@ func (e *commandError) Error() string {
 func (e *commandError) ExitCode() int { return e.code }
 
 // run carries out a command to its end and reads what it prints as JSON.
-func (s *story) run(ctx context.Context, into any, args ...string) (time.Duration, error) {
+func (s *demonstration) run(ctx context.Context, into any, args ...string) (time.Duration, error) {
 	_, took, err := s.child(ctx, into, nil, args...)
 	return took, err
 }
 
 // kill starts a command and sends it SIGKILL once moment says so. If the command ends first, killed is false and into
 // holds its result.
-func (s *story) kill(ctx context.Context, into any, moment func() bool, args ...string) (killed bool, took time.Duration, err error) {
+func (s *demonstration) kill(ctx context.Context, into any, moment func() bool, args ...string) (killed bool, took time.Duration, err error) {
 	return s.child(ctx, into, moment, args...)
 }
 
-func (s *story) child(ctx context.Context, into any, moment func() bool, args ...string) (killed bool, took time.Duration, err error) {
-	var out, complaint bytes.Buffer
+func (s *demonstration) child(ctx context.Context, into any, moment func() bool, args ...string) (killed bool, took time.Duration, err error) {
+	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, s.Program, append(append([]string{}, args...), "--project", s.Dir, "--json")...)
 	cmd.Env = append(os.Environ(), s.Env...)
-	cmd.Stdout, cmd.Stderr = &out, &complaint
+	cmd.Stdout, cmd.Stderr = &out, &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = farewell
+	cmd.WaitDelay = stopTimeout
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
-		return false, 0, fmt.Errorf("start %s: %w", s.typed(args...), err)
+		return false, 0, fmt.Errorf("start %s: %w", s.commandLine(args...), err)
 	}
-	stop := s.watch(cmd.Process, moment)
+	stop := s.killWhen(cmd.Process, moment)
 	err = cmd.Wait()
 	stop()
 	took = time.Since(began)
@@ -70,16 +70,16 @@ func (s *story) child(ctx context.Context, into any, moment func() bool, args ..
 	case wasKilled(err) && moment != nil:
 		return true, took, nil
 	case err != nil:
-		return false, took, s.commandError(err, complaint.String(), args)
+		return false, took, s.commandError(err, stderr.String(), args)
 	}
 	if err := json.Unmarshal(out.Bytes(), into); err != nil {
-		return false, took, fmt.Errorf("read what %s printed: %w", s.typed(args...), err)
+		return false, took, fmt.Errorf("read what %s printed: %w", s.commandLine(args...), err)
 	}
 	return false, took, nil
 }
 
-// watch looks for the moment to kill until it came or stop is called.
-func (s *story) watch(process *os.Process, moment func() bool) (stop func()) {
+// killWhen looks for the moment to kill until it came or stop is called.
+func (s *demonstration) killWhen(process *os.Process, moment func() bool) (stop func()) {
 	ended, watched := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watched)
@@ -113,18 +113,18 @@ func wasKilled(err error) bool {
 }
 
 // commandError tells what the command said on standard error.
-func (s *story) commandError(err error, complaint string, args []string) error {
+func (s *demonstration) commandError(err error, stderr string, args []string) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
-		return fmt.Errorf("run %s: %w", s.typed(args...), err)
+		return fmt.Errorf("run %s: %w", s.commandLine(args...), err)
 	}
-	text := strings.TrimSpace(complaint)
+	text := strings.TrimSpace(stderr)
 	lines := strings.Split(text, "\n")
-	var told struct {
+	var printed struct {
 		Error string `json:"error"`
 	}
-	if json.Unmarshal([]byte(lines[len(lines)-1]), &told) == nil && told.Error != "" {
-		text = told.Error
+	if json.Unmarshal([]byte(lines[len(lines)-1]), &printed) == nil && printed.Error != "" {
+		text = printed.Error
 	}
-	return &commandError{s.typed(args...), exit.ExitCode(), text}
+	return &commandError{s.commandLine(args...), exit.ExitCode(), text}
 }

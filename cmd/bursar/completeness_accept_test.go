@@ -145,9 +145,9 @@ func TestAcceptArguments(t *testing.T) {
 	must(t, 0, "init", dir)
 	imports(t, 0, dir, mt940(t, dir, "a.sta", "1", "240304", "100,00", "10,00", "110,00"))
 	for _, c := range []struct {
-		code int
-		args []string
-		says string
+		code    int
+		args    []string
+		message string
 	}{
 		{1, []string{"--accept", "1", "--reason", "r"}, "no interval that is BROKEN or UNKNOWN"},
 		{1, []string{"--accept", "abc", "--undo"}, "it is not accepted"},
@@ -161,7 +161,7 @@ func TestAcceptArguments(t *testing.T) {
 		{2, []string{"--accept", "1", "--reason", "r", "--all"}, "takes no account"},
 		{2, []string{"--accept", "1", "--reason", "r", "NL91ABNA0417164300"}, "takes no account"},
 	} {
-		if got := must(t, c.code, append([]string{"completeness", "--project", dir}, c.args...)...); !strings.Contains(got.err, c.says) {
+		if got := must(t, c.code, append([]string{"completeness", "--project", dir}, c.args...)...); !strings.Contains(got.err, c.message) {
 			t.Errorf("%v: %s", c.args, got.err)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // The kinds of parts.
 const (
 	kindState     = "state"
-	kindOurs      = "ours"
+	kindProduct   = "ours"
 	kindYardstick = "yardstick"
 	kindLanes     = "lanes"
 	kindPeerState = "peer state"
@@ -24,8 +24,8 @@ const (
 	kindPeer      = "peer"
 )
 
-// partSpec says what a part is to do.
-type partSpec struct {
+// childSpec says what a part is to do.
+type childSpec struct {
 	Kind    string   `json:"kind"`
 	Dir     string   `json:"dir"`   // of the project; the yardstick's and the peers' of the files
 	Files   []string `json:"files"` // to take in, in this order; the yardstick's pattern
@@ -33,32 +33,32 @@ type partSpec struct {
 	Sum     bool     `json:"sum"`   // whether to read all artifacts back and add them up
 	Profile string   `json:"profile,omitempty"`
 
-	Way     string        `json:"way,omitempty"`     // of carrying out runs
+	Mode    string        `json:"way,omitempty"`     // of carrying out runs
 	Latency time.Duration `json:"latency,omitempty"` // of each call of the object store
 
 	Database string `json:"database,omitempty"` // of a peer
 	Keys     bool   `json:"keys,omitempty"`     // whether it has primary keys
 }
 
-// farewell is how long an interrupted part may take to end.
-const farewell = 20 * time.Second
+// stopTimeout is how long an interrupted part may take to end.
+const stopTimeout = 20 * time.Second
 
-// startPart starts a process for a part and reads its result.
-func startPart(ctx context.Context, program string, command []string, spec partSpec, into any) error {
-	orders, err := json.Marshal(spec)
+// startChild starts a process for a part and reads its result.
+func startChild(ctx context.Context, program string, command []string, spec childSpec, into any) error {
+	input, err := json.Marshal(spec)
 	if err != nil {
 		return fmt.Errorf("order %s: %w", spec.Kind, err)
 	}
-	var out, complaint bytes.Buffer
+	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, command...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(orders), &out, &complaint
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = farewell
+	cmd.WaitDelay = stopTimeout
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%s failed: %w: %s", spec.Kind, err, bytes.TrimSpace(complaint.Bytes()))
+		return fmt.Errorf("%s failed: %w: %s", spec.Kind, err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	if err := json.Unmarshal(out.Bytes(), into); err != nil {
 		return fmt.Errorf("read result of %s: %w", spec.Kind, err)
@@ -66,9 +66,9 @@ func startPart(ctx context.Context, program string, command []string, spec partS
 	return nil
 }
 
-// Part carries out one part: its orders are read from in, its result is written to out.
-func Part(ctx context.Context, in io.Reader, out io.Writer) error {
-	var spec partSpec
+// RunChild carries out one part: its orders are read from in, its result is written to out.
+func RunChild(ctx context.Context, in io.Reader, out io.Writer) error {
+	var spec childSpec
 	if err := json.NewDecoder(in).Decode(&spec); err != nil {
 		return fmt.Errorf("read orders: %w", err)
 	}
@@ -77,8 +77,8 @@ func Part(ctx context.Context, in io.Reader, out io.Writer) error {
 	switch spec.Kind {
 	case kindState:
 		result, err = makeState(ctx, spec)
-	case kindOurs:
-		result, err = measureOurs(ctx, spec)
+	case kindProduct:
+		result, err = measureProduct(ctx, spec)
 	case kindYardstick:
 		result, err = measureYardstick(ctx, spec)
 	case kindLanes:

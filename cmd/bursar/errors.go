@@ -38,8 +38,8 @@ type hintedError struct {
 
 func (e *hintedError) Unwrap() error { return e.error }
 
-// hinted adds a next step to an error; nil stays nil, and an empty hint adds nothing.
-func hinted(err error, format string, args ...any) error {
+// withHint adds a next step to an error; nil stays nil, and an empty hint adds nothing.
+func withHint(err error, format string, args ...any) error {
 	if err == nil || format == "" {
 		return err
 	}
@@ -49,7 +49,7 @@ func hinted(err error, format string, args ...any) error {
 // interruptedError is how a command ends that was told to stop; it says what that leaves.
 type interruptedError struct {
 	error
-	leaves string
+	consequence string
 }
 
 func (e *interruptedError) Unwrap() error { return e.error }
@@ -66,19 +66,19 @@ type problem struct {
 // wrong usage.
 func (c *cli) fail(ctx context.Context, cmd *cobra.Command, args []string, err error) int {
 	p := c.describe(ctx, cmd, err)
-	if c.json || asksJSON(args) {
+	if c.json || requestsJSON(args) {
 		if text, err := json.Marshal(p); err == nil {
 			fmt.Fprintf(c.err, "%s\n", text)
 		}
 		return p.Exit
 	}
-	fmt.Fprintf(c.err, "error: %s", clean(p.Error))
+	fmt.Fprintf(c.err, "error: %s", printable(p.Error))
 	if p.Class != "usage" && p.Class != "interrupted" {
 		fmt.Fprintf(c.err, " [%s]", p.Class)
 	}
 	fmt.Fprintln(c.err)
 	if p.Hint != "" {
-		fmt.Fprintf(c.err, "hint: %s\n", clean(p.Hint))
+		fmt.Fprintf(c.err, "hint: %s\n", printable(p.Hint))
 	}
 	return p.Exit
 }
@@ -107,7 +107,7 @@ func (c *cli) describe(ctx context.Context, cmd *cobra.Command, err error) probl
 		p.Error, p.Class = "interrupted", "interrupted"
 		var stopped *interruptedError
 		if errors.As(err, &stopped) {
-			p.Error += "; " + stopped.leaves
+			p.Error += "; " + stopped.consequence
 		}
 	}
 	return p
@@ -118,8 +118,8 @@ func oneLine(text string) string {
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
-// asksJSON looks for --json where parsing has stopped before it.
-func asksJSON(args []string) bool {
+// requestsJSON looks for --json where parsing has stopped before it.
+func requestsJSON(args []string) bool {
 	for _, arg := range args {
 		if arg == "--" {
 			return false

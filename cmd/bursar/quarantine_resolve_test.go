@@ -182,9 +182,9 @@ func TestResolveUsage(t *testing.T) {
 	t.Parallel()
 	dir := conflictShop(t)
 	for _, c := range []struct {
-		code int
-		says string
-		args []string
+		code    int
+		message string
+		args    []string
 	}{
 		{2, "--reason", []string{"payments", "--accept", "2:1"}},
 		{2, "--reason", []string{"payments", "--dismiss", "2:1", "--reason", " "}},
@@ -202,7 +202,7 @@ func TestResolveUsage(t *testing.T) {
 		{1, "not dismissed", []string{"payments", "--dismiss", "2:1", "--undo"}},
 		{1, "bursar import", []string{"entries", "--accept", "2:1", "--reason", why}},
 	} {
-		if got := must(t, c.code, append(append([]string{"quarantine"}, c.args...), "--project", dir)...); !strings.Contains(got.err, c.says) {
+		if got := must(t, c.code, append(append([]string{"quarantine"}, c.args...), "--project", dir)...); !strings.Contains(got.err, c.message) {
 			t.Errorf("%q says %s", c.args, got.err)
 		}
 	}

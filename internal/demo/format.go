@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// discard is the log of what the story opens itself: its errors are returned.
-var discard = slog.New(slog.DiscardHandler)
+// discardLog is the log of what the story opens itself: its errors are returned.
+var discardLog = slog.New(slog.DiscardHandler)
 
-func (s *story) sayf(format string, args ...any) { s.Say(fmt.Sprintf(format, args...)) }
+func (s *demonstration) printf(format string, args ...any) { s.Line(fmt.Sprintf(format, args...)) }
 
-func (s *story) chapter(title string) {
-	s.Say("")
-	s.Say(title)
-	s.Say(strings.Repeat("─", len([]rune(title))))
+func (s *demonstration) heading(title string) {
+	s.Line("")
+	s.Line(title)
+	s.Line(strings.Repeat("─", len([]rune(title))))
 }
 
 // number writes a count with thousands separators.
@@ -56,19 +56,19 @@ func mark(ok bool) string {
 	return "✗"
 }
 
-// typed is a command as people type it: what the shell would take apart is quoted.
-func (s *story) typed(args ...string) string {
+// commandLine is a command as people type it: what the shell would take apart is quoted.
+func (s *demonstration) commandLine(args ...string) string {
 	words := make([]string, 0, len(args)+3)
 	for _, word := range append(append([]string{s.Name}, args...), "--project", s.Dir) {
-		words = append(words, quoted(word))
+		words = append(words, shellQuote(word))
 	}
 	return strings.Join(words, " ")
 }
 
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./%+=:,@-]+$`)
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./%+=:,@-]+$`)
 
-func quoted(word string) string {
-	if plain.MatchString(word) {
+func shellQuote(word string) string {
+	if plainWord.MatchString(word) {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"

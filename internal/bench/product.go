@@ -19,9 +19,9 @@ const (
 	pipeline = "orders"
 )
 
-var discard = slog.New(slog.DiscardHandler)
+var discardLog = slog.New(slog.DiscardHandler)
 
-type oursResult struct {
+type productResult struct {
 	Seconds       float64            `json:"seconds"`
 	Steps         map[string]float64 `json:"steps"` // intake, and the steps of all runs
 	Orchestration float64            `json:"orchestration"`
@@ -35,8 +35,8 @@ type oursResult struct {
 	Digest        string             `json:"digest,omitempty"`    // of their export
 }
 
-func measureOurs(ctx context.Context, spec partSpec) (r oursResult, err error) {
-	a, err := app.Open(ctx, spec.Dir, "bench", discard)
+func measureProduct(ctx context.Context, spec childSpec) (r productResult, err error) {
+	a, err := app.Open(ctx, spec.Dir, "bench", discardLog)
 	if err != nil {
 		return r, err
 	}
@@ -80,9 +80,9 @@ func measureOurs(ctx context.Context, spec partSpec) (r oursResult, err error) {
 }
 
 // reconcile takes one file in and works off the backlog.
-func (r *oursResult) reconcile(ctx context.Context, a *app.App, file string) error {
+func (r *productResult) reconcile(ctx context.Context, a *app.App, file string) error {
 	began := time.Now()
-	if err := takeIn(ctx, a, file); err != nil {
+	if err := ingestFile(ctx, a, file); err != nil {
 		return err
 	}
 	r.Steps["intake"] += time.Since(began).Seconds()
@@ -105,8 +105,8 @@ func (r *oursResult) reconcile(ctx context.Context, a *app.App, file string) err
 	return nil
 }
 
-// takeIn seals one file of events that are all new and right.
-func takeIn(ctx context.Context, a *app.App, file string) error {
+// ingestFile seals one file of events that are all new and right.
+func ingestFile(ctx context.Context, a *app.App, file string) error {
 	result, err := a.Ingest(ctx, stream, []string{file}, app.IngestOptions{})
 	if err == nil && (result.Accepted != result.Rows || result.Rows == 0) {
 		err = fmt.Errorf("%d of %d events of %s were accepted", result.Accepted, result.Rows, file)

@@ -43,18 +43,18 @@ func (f *acceptFlags) check(cmd *cobra.Command, accounts []string) error {
 
 // accept records an acceptance of what is judged up to a day, or takes it back.
 func (c *cli) accept(ctx context.Context, a *app.App, f acceptFlags, until string) error {
-	of, err := a.AcceptInterval(ctx, f.name, strings.TrimSpace(f.reason), until, f.undo)
+	accepted, err := a.AcceptInterval(ctx, f.name, strings.TrimSpace(f.reason), until, f.undo)
 	if err != nil {
 		return err
 	}
-	return c.result(map[string]any{"accepted": of, "undone": f.undo}, func(w io.Writer) {
-		does := "Accepted"
+	return c.result(map[string]any{"accepted": accepted, "undone": f.undo}, func(w io.Writer) {
+		verb := "Accepted"
 		if f.undo {
-			does = "No longer accepted"
+			verb = "No longer accepted"
 		}
-		fmt.Fprintln(w, clean(fmt.Sprintf("%s: %s %s – %s, %s by its statements: %s", does, of.Account, of.From, of.To, of.Was, of.Why)))
+		fmt.Fprintln(w, printable(fmt.Sprintf("%s: %s %s – %s, %s by its statements: %s", verb, accepted.Account, accepted.From, accepted.To, accepted.Was, accepted.Why)))
 		if !f.undo {
-			fmt.Fprintf(w, "bursar completeness --accept %s --undo takes it back.\n", of.Statement)
+			fmt.Fprintf(w, "bursar completeness --accept %s --undo takes it back.\n", accepted.Statement)
 		}
 	})
 }
@@ -65,8 +65,8 @@ func staleLine(s app.Acceptance) string {
 		s.Account, s.From, s.To, s.Time.Format(time.DateOnly), s.Reason, s.Was, s.Why, s.Statement)
 }
 
-// lineOf are the lines that say all of an interval which is BROKEN, UNKNOWN or accepted, with the command that accepts it.
-func lineOf(account string, i app.Interval, until string) []string {
+// intervalText are the lines that say all of an interval which is BROKEN, UNKNOWN or accepted, with the command that accepts it.
+func intervalText(account string, i app.Interval, until string) []string {
 	switch {
 	case i.Accepted != nil:
 		return []string{fmt.Sprintf("accepted %s %s – %s: %s (--accept %s, on %s; %s by its statements: %s)", account, i.From, i.To, i.Accepted.Reason, i.Name,
