@@ -106,7 +106,7 @@ func TestMarksDeclaredLater(t *testing.T) {
 			t.Errorf("declared: %s, %+v", amount, a)
 		}
 	}
-	if got := must(t, 0, "quarantine", "--project", dir); !strings.Contains(got.out, "Nothing is in quarantine") {
+	if got := must(t, 0, "quarantine", "--project", dir); !strings.Contains(got.out, "The quarantine is empty") {
 		t.Errorf("quarantine: %s", got.out)
 	}
 	mapped(t, dir, "", "")

@@ -1,4 +1,4 @@
-// bursar check: is the project folder right?
+// bursar check: validates the project folder.
 
 package main
 
@@ -17,13 +17,17 @@ import (
 func (c *cli) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
-		Short: "Validate the project folder without touching state",
-		Long: `Reads all files of the project folder and binds every expression in them against the declared columns. Each
-fault is reported with its file and line; then the exit code is 2. Sums of what a control total keeps apart by a group, such as
-currencies, are refused unless the fold says ` + "`mixed: ok`" + `, and so are comparisons with a value that a column never
-has. So is a stream that holds events and has changed in another way than schemas may: they only grow. So is an institution whose
-accounts, reversals or CSV mapping have changed since its statements were imported, as entries would count twice. A pipeline that
-has changed since its artifacts were made is named: it needs a rebuild.`,
+		Short: "Validate the project folder without changing state",
+		Long: `Reads all files of the project folder and binds every expression in them against the declared columns. Each error is
+reported with its file and line; the exit code is then 2. These are errors, too:
+
+  - a sum over the groups of a control total, such as currencies, unless the fold says ` + "`mixed: ok`" + `
+  - a comparison with a value that the column cannot have
+  - a change of a stream that contains events, other than the allowed growth of its schema
+  - a change of an institution's accounts, reversals or CSV mapping after statements were imported, because entries would
+    be counted twice
+
+A pipeline that has changed since its artifacts were made is listed: it needs a rebuild.`,
 		Example: `  bursar check
   bursar check --project shop --json`,
 		Args: argCount(0, 0),
@@ -45,7 +49,7 @@ has changed since its artifacts were made is named: it needs a rebuild.`,
 	}
 }
 
-// checkResult is what `check --json` prints.
+// checkResult is the output of `check --json`.
 type checkResult struct {
 	OK       bool            `json:"ok"`
 	Errors   []project.Error `json:"errors"`
@@ -61,7 +65,7 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 		})
 	}
 	return c.result(checkResult{OK: true, Errors: []project.Error{}, Outdated: outdated}, func(w io.Writer) {
-		fmt.Fprintf(w, "The project is right: %s, %s.\n",
+		fmt.Fprintf(w, "The project is valid: %s, %s.\n",
 			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"))
 		for _, o := range outdated {
 			fmt.Fprintln(w, printable(o.File+": "+changedSince(o.Pipeline, o.Changed)))
@@ -77,9 +81,9 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 	})
 }
 
-// changedSince says of a pipeline that it needs a rebuild, and why.
+// changedSince says that a pipeline needs a rebuild, and why.
 func changedSince(pipeline string, changed []string) string {
-	return fmt.Sprintf("pipeline %s has changed (%s) since its artifacts were made: it needs a rebuild", pipeline, strings.Join(changed, ", "))
+	return fmt.Sprintf("pipeline %s has changed (%s) since its artifacts were made; it needs a rebuild", pipeline, strings.Join(changed, ", "))
 }
 
 // faultsError ends the command once the faults are printed: exit code 2.
@@ -88,5 +92,5 @@ func faultsError(faults *app.ProjectError) error {
 		return nil
 	}
 	n := len(faults.Errors)
-	return withHint(&usageError{plural(n, "fault", "faults") + " in the project folder"}, "the files and lines are listed above")
+	return withHint(&usageError{plural(n, "error", "errors") + " in the project folder"}, "the files and lines are listed above")
 }

@@ -1,4 +1,4 @@
-// bursar completeness --accept: what a person accepts although its statements do not prove it.
+// bursar completeness --accept: accepts an interval that its statements do not prove.
 
 package main
 
@@ -15,33 +15,33 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// acceptFlags say which interval is accepted, and why.
+// acceptFlags are the interval to accept and the reason.
 type acceptFlags struct {
 	name, reason string
 	undo         bool
 }
 
-// check refuses flags that do not go together.
+// check rejects combinations of flags that are not allowed.
 func (f *acceptFlags) check(cmd *cobra.Command, accounts []string) error {
 	given := func(flag string) bool { return cmd.Flags().Changed(flag) }
 	switch {
 	case !given("accept") && (given("reason") || f.undo):
-		return usagef("--reason and --undo are for --accept")
+		return usagef("--reason and --undo need --accept")
 	case !given("accept"):
 		return nil
 	case f.name == "":
-		return usagef("--accept: name an interval as `bursar completeness` names it")
+		return usagef("--accept needs the name of an interval, as `bursar completeness` shows it")
 	case len(accounts) > 0 || given("all"):
-		return usagef("--accept takes no account and no --all")
+		return usagef("--accept cannot be combined with accounts or --all")
 	case f.undo && (given("reason") || given("until")):
-		return usagef("--undo takes no --reason and no --until")
+		return usagef("--undo cannot be combined with --reason or --until")
 	case !f.undo && strings.TrimSpace(f.reason) == "":
-		return usagef("--accept needs --reason: say why it is accepted")
+		return usagef("--accept needs --reason: say why the interval is accepted")
 	}
 	return nil
 }
 
-// accept records an acceptance of what is judged up to a day, or takes it back.
+// accept accepts an interval up to a day, or withdraws the acceptance.
 func (c *cli) accept(ctx context.Context, a *app.App, f acceptFlags, until string) error {
 	accepted, err := a.AcceptInterval(ctx, f.name, strings.TrimSpace(f.reason), until, f.undo)
 	if err != nil {
@@ -54,14 +54,14 @@ func (c *cli) accept(ctx context.Context, a *app.App, f acceptFlags, until strin
 		}
 		fmt.Fprintln(w, printable(fmt.Sprintf("%s: %s %s – %s, %s by its statements: %s", verb, accepted.Account, accepted.From, accepted.To, accepted.Was, accepted.Why)))
 		if !f.undo {
-			fmt.Fprintf(w, "bursar completeness --accept %s --undo takes it back.\n", accepted.Statement)
+			fmt.Fprintf(w, "bursar completeness --accept %s --undo withdraws the acceptance.\n", accepted.Statement)
 		}
 	})
 }
 
-// staleLine says of an acceptance that no interval has it any more.
+// staleLine describes an acceptance that does not match any interval now.
 func staleLine(s app.Acceptance) string {
-	return fmt.Sprintf("stale acceptance %s %s – %s: no interval is as it was accepted on %s (%s; it was %s: %s); bursar completeness --accept %s --undo removes it",
+	return fmt.Sprintf("stale acceptance %s %s – %s: no interval matches what was accepted on %s (%s; it was %s: %s); bursar completeness --accept %s --undo removes it",
 		s.Account, s.From, s.To, s.Time.Format(time.DateOnly), s.Reason, s.Was, s.Why, s.Statement)
 }
 
@@ -75,15 +75,15 @@ func intervalText(account string, i app.Interval, until string) []string {
 		if until != "" {
 			until = " --until " + until
 		}
-		return []string{fmt.Sprintf("%s %s %s – %s: %s; if nothing mends it: bursar completeness --accept %s%s --reason TEXT", i.State, account, i.From, i.To, i.Reason, i.Name, until)}
+		return []string{fmt.Sprintf("%s %s %s – %s: %s; if it cannot be repaired: bursar completeness --accept %s%s --reason TEXT", i.State, account, i.From, i.To, i.Reason, i.Name, until)}
 	}
 	return nil
 }
 
-// plainWord is what a shell takes for one word as it stands.
+// plainWord matches text that a shell reads as one word without quotes.
 var plainWord = regexp.MustCompile(`^[\pL\pN._/:+@%,-]+$`)
 
-// shellWords writes texts so that they can be given to a command as so many arguments.
+// shellWords quotes texts as arguments of a shell command.
 func shellWords(list []string) string {
 	words := make([]string, len(list))
 	for i, s := range list {
@@ -92,7 +92,7 @@ func shellWords(list []string) string {
 	return strings.Join(words, " ")
 }
 
-// shellWord writes a text so that it can be given to a command as one argument.
+// shellWord quotes a text as one argument of a shell command.
 func shellWord(s string) string {
 	if plainWord.MatchString(s) {
 		return s

@@ -153,13 +153,13 @@ func TestAcceptArguments(t *testing.T) {
 		{1, []string{"--accept", "abc", "--undo"}, "it is not accepted"},
 		{2, []string{"--accept", "1"}, "needs --reason"},
 		{2, []string{"--accept", "1", "--reason", "  "}, "needs --reason"},
-		{2, []string{"--accept", "", "--reason", "r"}, "name an interval"},
-		{2, []string{"--undo"}, "are for --accept"},
-		{2, []string{"--reason", "r"}, "are for --accept"},
-		{2, []string{"--accept", "1", "--undo", "--reason", "r"}, "takes no --reason"},
-		{2, []string{"--accept", "1", "--undo", "--until", "today"}, "no --until"},
-		{2, []string{"--accept", "1", "--reason", "r", "--all"}, "takes no account"},
-		{2, []string{"--accept", "1", "--reason", "r", "NL91ABNA0417164300"}, "takes no account"},
+		{2, []string{"--accept", "", "--reason", "r"}, "name of an interval"},
+		{2, []string{"--undo"}, "need --accept"},
+		{2, []string{"--reason", "r"}, "need --accept"},
+		{2, []string{"--accept", "1", "--undo", "--reason", "r"}, "cannot be combined with --reason"},
+		{2, []string{"--accept", "1", "--undo", "--until", "today"}, "--undo cannot be combined with --reason or --until"},
+		{2, []string{"--accept", "1", "--reason", "r", "--all"}, "cannot be combined with accounts"},
+		{2, []string{"--accept", "1", "--reason", "r", "NL91ABNA0417164300"}, "cannot be combined with accounts"},
 	} {
 		if got := must(t, c.code, append([]string{"completeness", "--project", dir}, c.args...)...); !strings.Contains(got.err, c.message) {
 			t.Errorf("%v: %s", c.args, got.err)

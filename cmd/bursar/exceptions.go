@@ -1,4 +1,4 @@
-// bursar exceptions: open items with their age.
+// bursar exceptions: lists open items with their age.
 
 package main
 
@@ -18,8 +18,8 @@ func (c *cli) exceptionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exceptions PIPELINE",
 		Short: "List open items, oldest first",
-		Long: `Lists the artifacts for which the pipeline's exceptions.where holds now, oldest first, with their age in days since
-the declared column. --json lists all of them.`,
+		Long: `Lists the artifacts for which the pipeline's exceptions.where is true now, oldest first, with their age in days since the
+declared column. --json lists all of them.`,
 		Example: `  bursar exceptions orders
   bursar exceptions orders --limit 100
   bursar exceptions orders --json`,
@@ -35,7 +35,7 @@ the declared column. --json lists all of them.`,
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many the table shows")
+	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number of rows in the table")
 	return cmd
 }
 
@@ -87,12 +87,12 @@ func exceptionCells(p *project.Pipeline, x *app.Exception) []string {
 	return cells
 }
 
-// printLimited draws a table that holds the first of so many rows.
+// printLimited draws a table with the first rows of total.
 func (c *cli) printLimited(w io.Writer, g *grid, total int) {
 	c.printFirst(w, g, total, "--limit shows more, --json all")
 }
 
-// printFirst draws the first rows of a table, and says how to see the others.
+// printFirst draws the first rows of a table, and says how to see the rest.
 func (c *cli) printFirst(w io.Writer, g *grid, total int, more string) {
 	if len(g.rows) > 0 {
 		g.print(w, width(c.out))

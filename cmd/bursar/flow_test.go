@@ -157,7 +157,7 @@ func TestQuarantine(t *testing.T) {
 	if retried := item(t, v, "retried", 0); retried["accepted"] != 2.0 || length(t, v, "rows") != 0 {
 		t.Errorf("retry says %v", v)
 	}
-	if text := must(t, 0, "quarantine", "--retry", "--project", dir); !strings.Contains(text.out, "Nothing is in quarantine") {
+	if text := must(t, 0, "quarantine", "--retry", "--project", dir); !strings.Contains(text.out, "The quarantine is empty") {
 		t.Errorf("an empty quarantine prints %s", text.out)
 	}
 }

@@ -78,7 +78,7 @@ func TestMissingRetraction(t *testing.T) {
 	if got := exportOfOrders(t, dir); got != without {
 		t.Errorf("exported is\n%swant\n%s", got, without)
 	}
-	if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.out, "Retraction 1 of payments was lost and given up (no copy) at ") {
+	if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.out, "Retraction 1 of payments was missing and was given up (no copy) at ") {
 		t.Errorf("status says %s", got.out)
 	}
 	status := value(t, must(t, 0, "status", "--project", dir, "--json"))
@@ -116,7 +116,7 @@ func TestAcceptedRowLosesItsRetraction(t *testing.T) {
 			", row 1); retract the wrong one: `bursar retract payments 1 --event a --reason TEXT` or `bursar retract payments 3 --event a --reason TEXT`") || got.code == 0 {
 			t.Errorf("%s ends with %d: %s%s", args[0], got.code, got.out, got.err)
 		}
-		if args[0] == "repair" && !strings.Contains(got.err, "hint: retract one of each") {
+		if args[0] == "repair" && !strings.Contains(got.err, "hint: for each pair of events with one id, retract one") {
 			t.Errorf("the hint is %s", got.err)
 		}
 	}
@@ -153,7 +153,7 @@ func TestMissingBatch(t *testing.T) {
 			must(t, 0, "verify", "--project", dir)
 			must(t, 0, "run", "--project", dir)
 			must(t, 0, "verify", "--project", dir)
-			if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.out, "atch "+name[len("batch "):]+" was lost and given up (no copy) at ") {
+			if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.out, "atch "+name[len("batch "):]+" was missing and was given up (no copy) at ") {
 				t.Errorf("status says %s", got.out)
 			}
 			if got := value(t, must(t, 0, "ingest", "payments", filepath.Join(dir, id+".jsonl"), "--project", dir, "--json")); got["accepted"] != 1.0 {

@@ -1,4 +1,4 @@
-// Opening the project, and finding what arguments name in it.
+// Opens the project for a command, and resolves the names given as arguments.
 
 package main
 
@@ -18,14 +18,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// open opens the project for one command and closes it after do. While `bursar up` has the project, the command is carried
-// out there.
+// open opens the project for one command and closes it after do. While `bursar up` has the project open, that process
+// executes the command.
 func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
 	return c.openWith(cmd, app.Open, do)
 }
 
-// openToRead is open for a command that only reads: it works where the disk takes nothing. What it shows may be wrong while the retraction of a file
-// was cut short: then it ends with an error that says so.
+// openToRead is open for a command that only reads: it also works on a disk that cannot be written. While the retraction
+// of a file is incomplete, results may be wrong; the command then ends with an error that says so.
 func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
 	return c.openWith(cmd, app.OpenToRead, func(ctx context.Context, a *app.App) error {
 		return errors.Join(do(ctx, a), unfinishedRetraction(ctx, a))
@@ -39,10 +39,10 @@ func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Cont
 	ctx, do := cmd.Context(), c.withWarnings(do)
 	if c.remote != nil {
 		if !c.remote.app.IsIn(c.path(c.project)) {
-			return usagef("the command is for the project in %s, which process %d does not serve", c.path(c.project), os.Getpid())
+			return usagef("the command is for the project in %s, but process %d serves another one", c.path(c.project), os.Getpid())
 		}
 		if changed := c.remote.app.Project.Changed(); len(changed) > 0 {
-			fmt.Fprintf(c.err, "warning: %s changed since `bursar up` read the folder, and this command goes by what it read: start it again\n",
+			fmt.Fprintf(c.err, "warning: %s changed after `bursar up` read the folder; this command uses the old declarations: restart `bursar up`\n",
 				strings.Join(changed, ", "))
 		}
 		return do(ctx, c.remote.app)
@@ -54,7 +54,7 @@ func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Cont
 		if err := c.forward(ctx, up); !errors.Is(err, serve.ErrNotServed) {
 			return err
 		}
-		a, err = open(ctx, c.project, name, c.log) // it has ended meanwhile
+		a, err = open(ctx, c.project, name, c.log) // `bursar up` has ended in the meantime
 	}
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Cont
 	return errors.Join(do(ctx, a), a.Lost())
 }
 
-// path is a file of the command line, which is relative to where the command was given.
+// path resolves a file name of the command line. It is relative to the folder in which the command was given.
 func (c *cli) path(name string) string {
 	if c.remote == nil || filepath.IsAbs(name) {
 		return name
@@ -71,7 +71,7 @@ func (c *cli) path(name string) string {
 	return filepath.Join(c.remote.directory, name)
 }
 
-// findStream finds a stream, or tells which there are: exit code 3.
+// findStream finds a stream. The error lists the declared streams and has exit code 3.
 func findStream(a *app.App, name string) (*project.Stream, error) {
 	if s := a.Project.Stream(name); s != nil {
 		return s, nil
@@ -79,7 +79,7 @@ func findStream(a *app.App, name string) (*project.Stream, error) {
 	return nil, notFound("stream", name, streamNames(a.Project))
 }
 
-// findPipeline finds a pipeline, or tells which there are: exit code 3.
+// findPipeline finds a pipeline. The error lists the declared pipelines and has exit code 3.
 func findPipeline(a *app.App, name string) (*project.Pipeline, error) {
 	if p := a.Project.Pipeline(name); p != nil {
 		return p, nil
@@ -89,11 +89,8 @@ func findPipeline(a *app.App, name string) (*project.Pipeline, error) {
 
 func notFound(what, name string, known []string) error {
 	err := &app.NotFoundError{What: what + " " + name}
-	switch len(known) {
-	case 0:
+	if len(known) == 0 {
 		return withHint(err, "the project declares no %s yet: add %ss/%s.yaml", what, what, name)
-	case 1:
-		return withHint(err, "there is %s", known[0])
 	}
-	return withHint(err, "there are %s", strings.Join(known, ", "))
+	return withHint(err, "the project declares %s", strings.Join(known, ", "))
 }

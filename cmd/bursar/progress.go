@@ -1,4 +1,4 @@
-// Progress bars on standard error, when a person watches.
+// Shows progress bars on standard error if it is a terminal.
 
 package main
 
@@ -12,7 +12,7 @@ import (
 // progressBar is a progress bar; without a terminal it shows nothing.
 type progressBar struct{ bar *progressbar.ProgressBar }
 
-// meter makes a progress bar over total bytes, or over total things called unit.
+// meter makes a progress bar over a total number of units, such as bytes or events.
 func (o *output) meter(what, unit string, total int64) *progressBar {
 	if width(o.err) == 0 || total == 0 {
 		return &progressBar{}
@@ -30,7 +30,7 @@ func (o *output) meter(what, unit string, total int64) *progressBar {
 	return &progressBar{progressbar.NewOptions64(total, options...)}
 }
 
-// set moves the bar. A terminal that fails is no reason to stop.
+// set moves the bar. Errors of the terminal are ignored.
 func (m *progressBar) set(n int64) {
 	if m.bar != nil {
 		_ = m.bar.Set64(min(n, m.bar.GetMax64()))
@@ -43,7 +43,7 @@ func (m *progressBar) describe(what string) {
 	}
 }
 
-// done takes the bar away.
+// done removes the bar.
 func (m *progressBar) done() {
 	if m.bar != nil {
 		_ = m.bar.Exit()
@@ -51,13 +51,14 @@ func (m *progressBar) done() {
 	}
 }
 
-// readProgress adds up how far reading is in one file after another.
+// readProgress adds up the bytes read from several files, one after another.
 type readProgress struct {
 	mu           sync.Mutex
 	before, last int64
 }
 
-// overall takes how far into the current file reading is: a smaller number than before starts the next file.
+// overall returns the bytes read from all files, given the offset in the current file. An offset smaller than the last one
+// means that the next file has begun.
 func (p *readProgress) overall(n int64) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

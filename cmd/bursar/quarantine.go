@@ -1,4 +1,4 @@
-// bursar quarantine: what was rejected, and why.
+// bursar quarantine: lists rejected rows with the reasons.
 
 package main
 
@@ -13,11 +13,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// quarantineOptions are what the command line asks for.
+// quarantineOptions are the flags of the command.
 type quarantineOptions struct {
 	limit     int
 	retry     bool
-	dismissed bool // those rows are listed that are dismissed
+	dismissed bool // list the dismissed rows instead of the others
 	resolveOptions
 }
 
@@ -25,26 +25,27 @@ func (c *cli) quarantineCommand() *cobra.Command {
 	var o quarantineOptions
 	cmd := &cobra.Command{
 		Use:   "quarantine [STREAM]",
-		Short: "Show rejected rows and why they were rejected, and resolve them",
-		Long: `Shows the rows in quarantine, of one stream or of all: where each stood, which column was wrong and why. Of a row whose id was
-accepted before with other values, each column that differs is named with both values; where that event does not count any more, this is
-said, as --retry judges the row again. The rows are kept whole; --json lists all of them with their text. The batch is the one whose
-quarantine keeps the row: that of its file, or after a retry that of the retry; ref, file and row stay the same.
+		Short: "Show rejected rows with the reasons, and resolve them",
+		Long: `Shows the rows in quarantine, of one stream or of all: file and row, the wrong column, and the reason. For a conflict, a
+row whose id was accepted before with other values, each differing column is shown with both values. If that event does not
+count any more, this is shown, because --retry checks the row again. Rows are kept whole; --json lists all of them with their
+text. The batch is the one whose quarantine contains the row: that of its file, or that of the last retry. Ref, file and row
+stay the same.
 
-With --retry the rows are first checked again, as a schema that has grown may accept them now. They become a batch of their
-own in which they keep their file and row; those that are rejected again stay in quarantine. Rows of statement files are kept as they
-were read: where an institution declares something else since, import the file again.
+With --retry the rows are first checked again, because a grown schema may accept them now. They become a batch of their own,
+in which they keep their file and row; those that are rejected again stay in quarantine. Rows of statement files are kept as
+they were read: if the declaration of an institution has changed since, import the file again.
 
-The other rows are resolved one by one. A row is named by what stands under ref, the number of its file within the stream and its row, which
-stay the same over retries.
+Other rows are resolved one by one. A row is named by its ref: the number of its file within the stream, and its row.
 
---accept takes a conflict in: the event that was accepted with its id is retracted, the row takes its place, and pipelines that had folded the
-older event are rebuilt at once, so that --history of ` + "`bursar get`" + ` begins anew; what that changes is shown. Other rows stay in quarantine; those with the id
-are conflicts with this one. Where that is cut short, the same command completes it. To choose the older event after all, retract the
-newer one and take the other retraction back: ` + "`bursar retract STREAM BATCH --event ID --undo`" + `.
+--accept accepts a conflict: the event that was accepted with its id is retracted, and the row takes its place. Pipelines that
+had folded the older event are rebuilt at once, so that --history of ` + "`bursar get`" + ` starts again; the changes are shown. Other
+rows stay in quarantine; those with the same id are now in conflict with this row. If the command is interrupted, repeat it.
+To choose the older event after all, retract the newer one and undo the other retraction:
+` + "`bursar retract STREAM BATCH --event ID --undo`" + `.
 
---dismiss has a row count as resolved. It stays in quarantine and in the control totals, and no retry takes it in; it is left out of this list
-and of status, and --dismissed lists it, with the reason. --undo takes that back.`,
+--dismiss marks a row as resolved. It stays in quarantine and in the control totals, retries skip it, and it is not shown in
+this list or in status; --dismissed lists it with the reason. --undo withdraws the dismissal.`,
 		Example: `  bursar quarantine
   bursar quarantine payments --limit 200
   bursar quarantine payments --json
@@ -65,13 +66,13 @@ and of status, and --dismissed lists it, with the reason. --undo takes that back
 			return c.listQuarantine(cmd, args, &o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.retry, "retry", false, "take the rows up again first")
-	cmd.Flags().IntVar(&o.limit, "limit", 50, "how many rows the table shows")
-	cmd.Flags().BoolVar(&o.dismissed, "dismissed", false, "show the rows that are dismissed")
-	cmd.Flags().StringVar(&o.accept, "accept", "", "the `ROW` that takes the place of the event it is in conflict with")
-	cmd.Flags().StringVar(&o.dismiss, "dismiss", "", "the `ROW` that counts as resolved")
-	cmd.Flags().StringVar(&o.reason, "reason", "", "why: it is kept and shown; required with --accept and --dismiss")
-	cmd.Flags().BoolVar(&o.undo, "undo", false, "take the dismissal back")
+	cmd.Flags().BoolVar(&o.retry, "retry", false, "check the rows again first")
+	cmd.Flags().IntVar(&o.limit, "limit", 50, "maximum number of rows in the table")
+	cmd.Flags().BoolVar(&o.dismissed, "dismissed", false, "show the dismissed rows")
+	cmd.Flags().StringVar(&o.accept, "accept", "", "accept this `ROW` in place of the event it is in conflict with")
+	cmd.Flags().StringVar(&o.dismiss, "dismiss", "", "mark this `ROW` as resolved")
+	cmd.Flags().StringVar(&o.reason, "reason", "", "the reason, which is kept and shown; required with --accept and --dismiss")
+	cmd.Flags().BoolVar(&o.undo, "undo", false, "withdraw the dismissal")
 	return cmd
 }
 
@@ -95,7 +96,7 @@ func (c *cli) listQuarantine(cmd *cobra.Command, args []string, o *quarantineOpt
 	})
 }
 
-// streamsOf are the named streams, or all.
+// streamsOf returns the named streams, or all if there are no names.
 func streamsOf(a *app.App, names []string) ([]string, error) {
 	for _, name := range names {
 		if _, err := findStream(a, name); err != nil {
@@ -113,23 +114,23 @@ func streamsOf(a *app.App, names []string) ([]string, error) {
 // rejectedRow is one row of `quarantine --json`.
 type rejectedRow struct {
 	Stream string `json:"stream"`
-	Ref    string `json:"ref"`   // what names the row within the stream
-	Batch  uint64 `json:"batch"` // whose quarantine keeps the row: its file's, or that of the last retry
+	Ref    string `json:"ref"`   // name of the row within the stream
+	Batch  uint64 `json:"batch"` // the batch whose quarantine contains the row: that of its file, or of the last retry
 	File   string `json:"file"`
 	Row    int64  `json:"row"`
-	Place  string `json:"place,omitempty"` // of a statement's row: line:column in the file
+	Place  string `json:"place,omitempty"` // for a row of a statement: line:column in the file
 	Column string `json:"column"`
 	Reason string `json:"reason"`
 	Raw    string `json:"raw"`
-	Bytes  []byte `json:"bytes,omitempty"`  // in place of raw where it is not UTF-8, as base64
-	Object string `json:"object,omitempty"` // in place of raw where it is longer than a line may be
+	Bytes  []byte `json:"bytes,omitempty"`  // instead of raw if the row is not UTF-8, as base64
+	Object string `json:"object,omitempty"` // instead of raw if the row is longer than the limit for lines
 
 	Differences []rejectedValue `json:"differences,omitempty"` // of a conflict, by column
 	Retracted   *retractedEvent `json:"accepted_retracted,omitempty"`
 	Dismissed   *dismissal      `json:"dismissed,omitempty"`
 
 	conflict, builtin, versions bool
-	remedy                      string // how the stream may be declared so that a retry accepts the row; empty is none
+	remedy                      string // a change of the stream file that makes a retry accept the row, or ""
 }
 
 // dismissal says since when and why a row counts as resolved.
@@ -145,7 +146,7 @@ type retractedEvent struct {
 	At         time.Time `json:"at"`
 }
 
-// comparedAtOnce is how many rows are compared with what was accepted at a time.
+// comparedAtOnce is the number of rows that are compared with accepted events in one query.
 const comparedAtOnce = 500
 
 // eachRejected calls each for the rows of several streams, those that are dismissed or the others, and counts those it leaves out. Of more
@@ -207,10 +208,10 @@ func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
 	return row
 }
 
-// rejectedValue is a column of which a row in quarantine has another value than the event that was accepted with its id.
+// rejectedValue is a column in which a conflict differs from the event that was accepted with its id.
 type rejectedValue struct {
 	Column string          `json:"column"`
-	Old    json.RawMessage `json:"accepted"` // as trace prints it
+	Old    json.RawMessage `json:"accepted"` // in the form that trace prints
 	New    json.RawMessage `json:"rejected"`
 }
 
@@ -224,7 +225,7 @@ func (r *rejectedRow) setComparison(with *app.Compared) {
 	}
 }
 
-// retryAll takes up again what is in the quarantines of the streams; one without any, but for those that are dismissed, is left out.
+// retryAll checks the rows in quarantine of the streams again. It skips streams whose rows are all dismissed.
 func retryAll(ctx context.Context, a *app.App, streams []string) ([]app.IngestResult, error) {
 	retried := []app.IngestResult{}
 	for _, name := range streams {

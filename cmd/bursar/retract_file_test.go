@@ -51,7 +51,7 @@ func TestRetractStatementFile(t *testing.T) {
 	must(t, 2, "retract", "statements", "--reason", why, "--project", dir)
 	must(t, 3, "retract", "statements", "none.csv", "--reason", why, "--project", dir)
 	got := must(t, 0, "retract", "statements", "wrong.csv", "--reason", why, "--project", dir)
-	if !strings.Contains(got.out, "wrong.csv is retracted ("+why+"): 1 statement counts no more.") || !strings.Contains(got.out, "1 entry was taken back") {
+	if !strings.Contains(got.out, "wrong.csv is retracted ("+why+"): 1 statement does not count any more.") || !strings.Contains(got.out, "Withdrew 1 entry") {
 		t.Errorf("retract says %s", got.out)
 	}
 	alone := filepath.Join(t.TempDir(), "alone")

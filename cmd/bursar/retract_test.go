@@ -53,7 +53,7 @@ func TestRetractBatch(t *testing.T) {
 	if got := must(t, 0, "trace", "orders", "o-1", "USD", "--project", dir); strings.Contains(got.out, "wrong.jsonl") {
 		t.Errorf("trace says %s", got.out)
 	}
-	if got := must(t, 0, "quarantine", "--project", dir); !strings.Contains(got.out, "Nothing is in quarantine") {
+	if got := must(t, 0, "quarantine", "--project", dir); !strings.Contains(got.out, "The quarantine is empty") {
 		t.Errorf("quarantine says %s", got.out)
 	}
 	if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.out, "Batch 2 of payments is retracted") || !strings.Contains(got.out, why) {
@@ -186,7 +186,7 @@ func TestRetractUsage(t *testing.T) {
 		{3, "its last batch is 2", []string{"payments", "3", "--reason", why}},
 		{3, "event_id", []string{"payments", "--event", "e", "--reason", why}},
 		{3, "event_id", []string{"payments", "1", "--event", "c", "--reason", why}},
-		{3, "there is payments", []string{"nothing", "1", "--reason", why}},
+		{3, "the project declares payments", []string{"nothing", "1", "--reason", why}},
 		{1, "not retracted", []string{"payments", "1", "--undo"}},
 		{1, "bursar import", []string{"entries", "1", "--reason", why}},
 	} {

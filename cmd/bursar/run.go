@@ -1,4 +1,4 @@
-// bursar run: works off the backlog.
+// bursar run: folds the backlog into artifacts.
 
 package main
 
@@ -17,11 +17,11 @@ import (
 func (c *cli) runCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "run [PIPELINE…]",
-		Short: "Work off the backlog, then return",
-		Long: `Folds the sealed batches of the backlog into artifacts, of the named pipelines or of all, run after run until none is
-left. A run becomes visible as a whole, once its control totals balance; else nothing of it is, and the exit code is 4.
-A run that was interrupted is finished by the next call. When none of a hundred events or more gave a fold a value, that is a warning:
-its condition or its column is mostly not what was meant.`,
+		Short: "Process the backlog, then return",
+		Long: `Folds the sealed batches of the backlog into artifacts, for the named pipelines or for all, until the backlog is empty. A
+run becomes visible as a whole, when its control totals balance; otherwise nothing of it is visible and the exit code is 4. The
+next call completes an interrupted run. If at least a hundred events gave a fold no value, a warning says so: mostly its
+condition or its column is wrong.`,
 		Example: `  bursar run
   bursar run orders
   bursar run orders --json`,
@@ -57,12 +57,12 @@ func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
 		if !c.json && len(runs) > 0 {
 			err = errors.Join(c.printRuns(runs, foldWarnings(a, runs), nextCommand(a, runs)), err)
 		}
-		return &interruptedError{err, "what is published stays, and `bursar run` goes on from there"}
+		return &interruptedError{err, "published runs stay; `bursar run` continues from there"}
 	}
 	return errors.Join(c.printRuns(runs, foldWarnings(a, runs), nextCommand(a, runs)), unfinishedRetraction(ctx, a))
 }
 
-// foldWarnings are warnings about folds to which none of the many events of the runs gave a value.
+// foldWarnings returns warnings about folds to which none of the events of the runs gave a value.
 func foldWarnings(a *app.App, runs []app.Run) []string {
 	var names, warnings []string
 	given := map[string]*app.Given{}
@@ -81,12 +81,13 @@ func foldWarnings(a *app.App, runs []app.Run) []string {
 	return warnings
 }
 
-// foldWarning is the warning of one fold.
+// foldWarning returns the warning about one fold.
 func foldWarning(pipeline, fold string, events int64) string {
-	return fmt.Sprintf("%s: none of %s events gave %s a value: look at its `where` and its column", pipeline, formatCount(events), fold)
+	return fmt.Sprintf("%s: none of %s events gave %s a value: check its `where` and its column", pipeline, formatCount(events), fold)
 }
 
-// nextCommand is the command that shows what runs came to: the open items of the first pipeline that declares which these are, else all artifacts.
+// nextCommand returns the command that shows the result of the runs: the exceptions of the first pipeline that declares
+// them, otherwise an export.
 func nextCommand(a *app.App, runs []app.Run) string {
 	for i := range runs {
 		if p := a.Project.Pipeline(runs[i].Pipeline); p != nil && p.Exceptions.Where != "" {
@@ -99,7 +100,7 @@ func nextCommand(a *app.App, runs []app.Run) string {
 	return "bursar export " + runs[0].Pipeline + " --to -"
 }
 
-// backlogEvents counts the events that no published run of the pipelines has taken in.
+// backlogEvents counts the events of the pipelines' backlogs.
 func backlogEvents(ctx context.Context, a *app.App, names []string) (events int64, err error) {
 	list, err := a.Engine.Status(ctx)
 	if err != nil {
@@ -113,20 +114,20 @@ func backlogEvents(ctx context.Context, a *app.App, names []string) (events int6
 	return events, nil
 }
 
-// runProgress moves the bar by a fifth of a run's events with each of its five steps.
+// runProgress moves the bar by a fifth of the events of a run after each of its five steps.
 func runProgress(bar *progressBar, total int64) func(app.Progress) {
 	steps := app.Steps()
-	left := map[string]int64{} // events, of the pipelines that have begun
-	begun := map[string]int64{}
+	remaining := map[string]int64{} // events in the backlog, by pipeline
+	initial := map[string]int64{}   // the same at the first report
 	return func(p app.Progress) {
 		bar.describe(fmt.Sprintf("%s run %d %s", p.Pipeline, p.Run, p.Step))
-		if _, known := begun[p.Pipeline]; !known {
-			begun[p.Pipeline] = p.Backlog
+		if _, known := initial[p.Pipeline]; !known {
+			initial[p.Pipeline] = p.Backlog
 		}
-		left[p.Pipeline] = p.Backlog
+		remaining[p.Pipeline] = p.Backlog
 		var done int64
-		for name, events := range begun {
-			done += events - left[name]
+		for name, events := range initial {
+			done += events - remaining[name]
 		}
 		last := p.Step == steps[len(steps)-1]
 		if !p.Done || !last {
@@ -150,8 +151,8 @@ type runResult struct {
 	Balanced   bool               `json:"balanced"`
 	Values     map[string]int64   `json:"values,omitempty"` // events that gave each fold a value
 
-	Unkeyed        int64                    `json:"unkeyed"`                   // events without a key: in no artifact
-	UnkeyedStreams map[string]unkeyedStream `json:"unkeyed_streams,omitempty"` // what they come to
+	Unkeyed        int64                    `json:"unkeyed"`                   // events without a key, which are in no artifact
+	UnkeyedStreams map[string]unkeyedStream `json:"unkeyed_streams,omitempty"` // the same by stream, with their totals
 }
 
 func newRunResult(r *app.Run) runResult {
@@ -181,7 +182,7 @@ func (c *cli) printRuns(runs []app.Run, warnings []string, next string) error {
 	}
 	return c.result(result, func(w io.Writer) {
 		if len(rows) == 0 {
-			fmt.Fprintln(w, "Nothing to do: there is no backlog.")
+			fmt.Fprintln(w, "Nothing to do: the backlog is empty.")
 			return
 		}
 		g := newGrid("pipeline", "run", "batches", "events", "created", "updated", "seconds", "balanced")
@@ -212,7 +213,7 @@ func unkeyedOf(rows []runResult, pipeline string) (events int64) {
 	return events
 }
 
-// checkMark shows yes or no.
+// checkMark returns ✓ or ✗.
 func checkMark(ok bool) string {
 	if ok {
 		return "✓"

@@ -120,7 +120,7 @@ func TestBadStatementArguments(t *testing.T) {
 		args []string
 	}{
 		{2, "needs", nil},
-		{3, "there are bank, clearing", []string{good, "--institution", "nobody"}},
+		{3, "the project declares bank, clearing", []string{good, "--institution", "nobody"}},
 		{1, "it is a directory", []string{good, dir}},
 		{1, "no such file", []string{good, filepath.Join(dir, "nowhere.xml")}},
 		{1, "it is a pipe, not a file", []string{good, pipe}},

@@ -1,4 +1,4 @@
-// bursar status: where every pipeline stands.
+// bursar status: shows the state of every pipeline.
 
 package main
 
@@ -18,12 +18,16 @@ func (c *cli) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show backlog, watermark and artifacts of every pipeline",
-		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
-published run, the watermark (everything received before it is included), the number of artifacts, events without a key, and the runs under way:
-which step each is at, and why one has not gone on. A pipeline that was changed since its artifacts were made is named: it needs a
-rebuild, as does one that folded what is retracted or was given up since. It also shows what is retracted or was given up, how many
-rows of each stream are in quarantine and not dismissed, and streams that are declared no more while acknowledged events of
-them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
+		Long: `Shows for every pipeline: its generation, the number of published runs, the backlog (sealed batches that are in no published
+run), the watermark (everything received before it is included), the number of artifacts and of events without a key, and the
+current runs with their step and, if one stopped, the reason.
+
+A pipeline that has changed since its artifacts were made is listed: it needs a rebuild. So does a pipeline that had folded
+batches or events that were retracted or given up since.
+
+Also shown: what is retracted or was given up; the number of rows of each stream that are in quarantine and not dismissed;
+streams that are not declared any more but have acknowledged events that are not sealed; and, until
+` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
 		Example: `  bursar status
   bursar status --json`,
 		Args: argCount(0, 0),
@@ -82,7 +86,7 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 			fmt.Fprintf(w, "%s is retracted since %s%s: %s left out.\n", capitalize(printable(r.What())), formatTime(&r.At), inBrackets(r.Reason), plural(r.Events, "event", "events"))
 		}
 		for i := range givenUp {
-			fmt.Fprintf(w, "%s was lost and given up%s at %s.\n", capitalize(printable(givenUp[i].What())), inBrackets(givenUp[i].Reason), formatTime(&givenUp[i].At))
+			fmt.Fprintf(w, "%s was missing and was given up%s at %s.\n", capitalize(printable(givenUp[i].What())), inBrackets(givenUp[i].Reason), formatTime(&givenUp[i].At))
 		}
 		for _, q := range rejected {
 			if q.Rows > 0 {
@@ -93,10 +97,10 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 			fmt.Fprintf(w, "%s acknowledged requests may be lost: %s\n", checkMark(false), printable(l.String()))
 		}
 		for _, s := range stranded {
-			fmt.Fprintf(w, "Acknowledged events wait: %s.\n", printable(s.String()))
+			fmt.Fprintf(w, "Acknowledged events are not sealed: %s.\n", printable(s.String()))
 		}
 		if len(pipelines) == 0 {
-			fmt.Fprintln(w, "The project declares no pipeline yet.")
+			fmt.Fprintln(w, "The project does not declare a pipeline yet.")
 			return
 		}
 		next := ""
@@ -137,7 +141,7 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 	})
 }
 
-// needsChange reports whether a run has failed in a way in which it fails again until a person changes something: its message says what.
+// needsChange reports whether a run failed with an error that repeats until a person changes something. Its message says what.
 func needsChange(s *app.Status) bool {
 	for i := range s.Lanes {
 		if t := s.Lanes[i].Trouble; t != nil && t.Class == failure.Data.String() {

@@ -1,4 +1,4 @@
-// bursar token: who else may use the HTTP API, and for what.
+// bursar token: manages tokens for the HTTP API.
 
 package main
 
@@ -18,9 +18,10 @@ import (
 func (c *cli) tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
-		Short: "Give others tokens for the HTTP API",
-		Long: `Makes, lists and revokes tokens for the HTTP API. Each has a name and a scope, so that a producer of events or a dashboard need
-not carry the token in .bursar/token, which allows everything. What is made or revoked while the project is up counts at once.`,
+		Short: "Manage tokens for the HTTP API",
+		Long: `Creates, lists and revokes tokens for the HTTP API. Each token has a name and a scope, so that a producer of events or a
+dashboard does not need the token in .bursar/token, which allows everything. Changes take effect at once, also while
+` + "`bursar up`" + ` runs.`,
 		Example: `  bursar token create shop --scope events:payments,refunds
   bursar token create dashboard --scope read
   bursar token list
@@ -36,14 +37,14 @@ func (c *cli) tokenCreateCommand() *cobra.Command {
 	var scope string
 	cmd := &cobra.Command{
 		Use:   "create NAME --scope SCOPE",
-		Short: "Make a token and print it, once",
-		Long: `Makes a token for one of these scopes:
+		Short: "Create a token and print it once",
+		Long: `Creates a token for one of these scopes:
 
-  events:STREAM[,STREAM…]  send events to these streams, and nothing else
-  read                     ask anything, and change nothing
-  operate                  whatever the HTTP API offers
+  events:STREAM[,STREAM…]  send events to these streams only
+  read                     read everything, change nothing
+  operate                  everything that the HTTP API offers
 
-The token is printed once. Only a digest of it is kept: when it is lost, revoke it and make another one.`,
+The token is printed once. Only its digest is kept: if you lose the token, revoke it and create another one.`,
 		Example: `  bursar token create shop --scope events:payments,refunds
   bursar token create dashboard --scope read --json`,
 		Args: argCount(1, 1),
@@ -58,7 +59,7 @@ The token is printed once. Only a digest of it is kept: when it is lost, revoke 
 			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.createToken(ctx, a, args[0], allowed) })
 		},
 	}
-	cmd.Flags().StringVar(&scope, "scope", "", "what the token is for: events:STREAM[,STREAM…], read or operate")
+	cmd.Flags().StringVar(&scope, "scope", "", "what the token allows: events:STREAM[,STREAM…], read or operate")
 	return cmd
 }
 
@@ -87,8 +88,8 @@ func (c *cli) createToken(ctx context.Context, a *app.App, name string, scope ac
 func (c *cli) tokenListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "Show the tokens that were made",
-		Long:    `Shows name, scope, time of creation and last digits of each token that was made and not revoked.`,
+		Short:   "List tokens",
+		Long:    `Lists name, scope, creation time and last digits of each token that is not revoked.`,
 		Example: `  bursar token list`,
 		Args:    argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -112,8 +113,8 @@ func (c *cli) tokenListCommand() *cobra.Command {
 func (c *cli) tokenRevokeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "revoke NAME",
-		Short:   "Have a token mean nothing from now on",
-		Long:    `Removes a token: requests that carry it are refused from now on.`,
+		Short:   "Revoke a token",
+		Long:    `Removes a token. Requests that carry it are refused from now on.`,
 		Example: `  bursar token revoke shop`,
 		Args:    argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

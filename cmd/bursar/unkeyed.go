@@ -1,4 +1,4 @@
-// bursar unkeyed: events that have no key, and so are in no artifact.
+// bursar unkeyed: lists events that have no key and are therefore in no artifact.
 
 package main
 
@@ -19,11 +19,11 @@ func (c *cli) unkeyedCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unkeyed PIPELINE",
 		Short: "List events that have no key and are in no artifact",
-		Long: `Lists the events of published runs in which a column of the pipeline's key is null: an optional column, or an expression
-that gives none. They are in no artifact. Each is shown with its batch, file and row; of a statement's events the row is line:column in
-the file that the bank sent. --json lists all of them with their columns, and what they come to in each stream.
+		Long: `Lists the events of published runs in which a column or expression of the pipeline's key is null. They are in no artifact.
+Each is shown with its batch, file and row; for events of statements, the row is line:column in the file that the bank sent.
+--json lists all of them with their columns, and their totals by stream.
 
-Each run must find as many in its batches as it counted; else the exit code is 4.`,
+The events of each run that are found in its batches must be as many as it counted; otherwise the exit code is 4.`,
 		Example: `  bursar unkeyed books
   bursar unkeyed books --limit 200
   bursar unkeyed books --json`,
@@ -38,14 +38,14 @@ Each run must find as many in its batches as it counted; else the exit code is 4
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 50, "how many events the table shows")
+	cmd.Flags().IntVar(&limit, "limit", 50, "maximum number of events in the table")
 	return cmd
 }
 
 // unkeyedEvent is one event of `unkeyed --json`.
 type unkeyedEvent struct {
 	app.UnkeyedEvent
-	Place string `json:"place,omitempty"` // of a statement's event: line:column in the file
+	Place string `json:"place,omitempty"` // for an event of a statement: line:column in the file
 }
 
 // eachUnkeyed calls each for the events of a pipeline that have no key.
@@ -73,10 +73,10 @@ func (c *cli) unkeyed(ctx context.Context, a *app.App, name string, limit int) e
 			return err
 		})
 	}
-	g := newGrid("run", "stream", "batch", "event", "says", "file", "row")
+	g := newGrid("run", "stream", "batch", "event", "content", "file", "row")
 	all, err := eachUnkeyed(ctx, a, name, func(e unkeyedEvent) error {
 		if len(g.rows) >= limit {
-			return nil // what there is more of is counted all the same, as each run has said how many it is
+			return nil // the total comes from the counts of the runs
 		}
 		s := a.Project.Stream(e.Stream)
 		g.add(formatCount(e.Run), e.Stream, formatCount(e.Batch), strings.Join(keyTexts(e.ID, len(s.IDColumns())), " "), eventSummary(s, e.Event),
@@ -97,7 +97,7 @@ func (c *cli) unkeyed(ctx context.Context, a *app.App, name string, limit int) e
 	})
 }
 
-// unkeyedStream is what the events of one stream that have no key come to.
+// unkeyedStream is the number of events without a key in one stream, and their totals.
 type unkeyedStream struct {
 	Events int64      `json:"events"`
 	Totals app.Totals `json:"totals"`
@@ -111,7 +111,7 @@ func unkeyedByStream(all app.Unkeyed) map[string]unkeyedStream {
 	return streams
 }
 
-// printUnkeyed says that events of a pipeline are in no artifact.
+// printUnkeyed reports events of a pipeline that are in no artifact.
 func printUnkeyed(w io.Writer, pipeline string, events int64) {
 	if events > 0 {
 		fmt.Fprintf(w, "%s no key and no artifact: bursar unkeyed %s\n", plural(events, "event of "+pipeline+" has", "events of "+pipeline+" have"), pipeline)

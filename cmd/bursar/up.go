@@ -1,4 +1,4 @@
-// bursar up: the whole project in one process, until it is told to stop.
+// bursar up: runs the whole project in one process until it is stopped.
 
 package main
 
@@ -22,16 +22,17 @@ func (c *cli) upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Serve the project until stopped: workers and the HTTP API",
-		Long: `Brings the whole project up in this process: every sealed batch is reconciled as it comes, events are taken in and
-questions answered over HTTP, and other commands on this project are carried out here, so that they may be used as ever.
+		Long: `Runs the whole project in this process: every sealed batch is reconciled at once, and the HTTP API accepts events and
+answers queries. Other commands on this project are executed in this process; use them as usual.
 
-The API listens on 127.0.0.1, at a port that is chosen once and kept; --listen HOST:PORT says otherwise. It speaks plain
-HTTP: beyond this machine, put something in front of it that speaks TLS. Requests carry the token that lies in
-.bursar/token of the project folder, or one that ` + "`bursar token create`" + ` made for less. GET /v1/openapi.yaml describes all of it.
-Other commands come through a socket in .bursar, which only its owner may open.
+The API listens on 127.0.0.1, on a port that is chosen once and kept; --listen HOST:PORT sets another address. It speaks plain
+HTTP: to serve other machines, put a proxy with TLS in front of it. Requests carry the token in .bursar/token of the project
+folder, or a token with a narrower scope, made with ` + "`bursar token create`" + `. GET /v1/openapi.yaml describes the API. Other
+commands use a socket in .bursar that only its owner may open.
 
-The project folder is read at the start: after changing it, stop and start again. SIGTERM, SIGHUP or Ctrl-C stops: requests under way
-end, what is open is sealed, and nothing is lost; a second one ends the process at once, which loses nothing either.`,
+The project folder is read at the start: restart after changing it. SIGTERM, SIGHUP or Ctrl-C stops the process: requests in
+progress end, open batches are sealed, and nothing is lost. A second signal ends the process at once; acknowledged events are
+not lost then either.`,
 		Example: `  bursar up
   bursar up --listen 0.0.0.0:8080
   token=$(cat .bursar/token)
@@ -45,7 +46,7 @@ end, what is open is sealed, and nothing is lost; a second one ends the process 
 }
 
 func (c *cli) up(ctx context.Context, listen string) (err error) {
-	signal.Ignore(syscall.SIGPIPE) // whoever reads what it prints may go away; the project stays up
+	signal.Ignore(syscall.SIGPIPE) // the project stays up when the reader of its output ends
 	a, err := app.Open(ctx, c.project, "up", c.log)
 	var other *app.ServedError
 	if errors.As(err, &other) {
@@ -62,12 +63,12 @@ func (c *cli) up(ctx context.Context, listen string) (err error) {
 		Told: app.Told{Sealed: t.sealed, Published: t.published, Failed: t.failed},
 	})
 	if err == nil {
-		t.line(map[string]string{"event": "stopped"}, "Stopped: everything taken in is sealed.")
+		t.line(map[string]string{"event": "stopped"}, "Stopped: all acknowledged events are sealed.")
 	}
 	return err
 }
 
-// upReporter prints a line for whatever happens; with --json each is a JSON value.
+// upReporter prints one line for each event of the process; with --json each line is a JSON value.
 type upReporter struct {
 	*cli
 	mu sync.Mutex
@@ -77,7 +78,7 @@ func (t *upReporter) line(value any, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.json {
-		_ = encode(t.out, value) // nobody may be reading
+		_ = encode(t.out, value) // the reader may have ended
 		return
 	}
 	fmt.Fprintln(t.out, printable(text))
@@ -102,7 +103,7 @@ func (t *upReporter) ready(u app.Up) {
 		fmt.Fprintf(t.out, "  %-9s %s\n", row[0], printable(row[1]))
 	}
 	if !u.Loopback {
-		fmt.Fprintln(t.err, "warning: the API is reached from other machines, in plain HTTP: put TLS in front of it")
+		fmt.Fprintln(t.err, "warning: other machines can reach the API in plain HTTP: put a proxy with TLS in front of it")
 	}
 }
 
@@ -110,7 +111,7 @@ func (t *upReporter) sealed(r app.IngestResult) {
 	t.line(struct {
 		Event string `json:"event"`
 		app.IngestResult
-	}{"sealed", r}, fmt.Sprintf("Sealed batch %d of %s: %s, %s accepted, %s quarantined, %s known already.", r.Batch, r.Stream,
+	}{"sealed", r}, fmt.Sprintf("Sealed batch %d of %s: %s, %s accepted, %s quarantined, %s already known.", r.Batch, r.Stream,
 		plural(r.Rows, "row", "rows"), formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates)))
 }
 

@@ -76,8 +76,8 @@ func TestInputsOfNoFile(t *testing.T) {
 	}
 	defer whole.Close()
 	for _, path := range []string{"/dev/stdin", "/proc/self/fd/0", link} {
-		refused(path, "it names a file of the process that asks")
-		if got := from(whole, path); got.code != 1 || !strings.Contains(got.err, "it names a file of the process that asks") {
+		refused(path, "the name means another file in the process of `bursar up`")
+		if got := from(whole, path); got.code != 1 || !strings.Contains(got.err, "the name means another file in the process of `bursar up`") {
 			t.Errorf("%s: %+v", path, got)
 		}
 	}
@@ -93,7 +93,7 @@ func TestFolderChangesUnderUp(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
 	u := bringUp(t, dir)
-	const warning = "warning: streams/payments.yaml changed since `bursar up` read the folder"
+	const warning = "warning: streams/payments.yaml changed after `bursar up` read the folder"
 	if got := must(t, 0, "status", "--project", dir); strings.Contains(got.err, "changed") {
 		t.Errorf("an unchanged folder: %s", got.err)
 	}

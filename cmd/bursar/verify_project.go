@@ -1,4 +1,4 @@
-// bursar verify without a name: everything of a project.
+// bursar verify without a name: checks the stored data of the whole project.
 
 package main
 
@@ -46,13 +46,13 @@ func (c *cli) verifyProject(ctx context.Context, a *app.App, o app.VerifyOptions
 			}
 		}
 		if proof.OK {
-			fmt.Fprintf(w, "The project is right: %s passed.\n", plural(len(proof.Checks), "check", "checks"))
+			fmt.Fprintf(w, "The project is intact: %s passed.\n", plural(len(proof.Checks), "check", "checks"))
 		}
 	})
 	return errors.Join(err, projectVerifyError(&proof), unfinishedRetraction(ctx, a))
 }
 
-// projectVerifyError names the commands that mend what failed.
+// projectVerifyError names the commands that repair what failed.
 func projectVerifyError(proof *app.VerifiedProject) error {
 	if proof.OK {
 		return nil
