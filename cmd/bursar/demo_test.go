@@ -37,7 +37,7 @@ func TestDemo(t *testing.T) {
 	// What an earlier demo left is kept or replaced; what others made is refused.
 	must(t, 1, "demo", dir, "--keep")
 	printed := must(t, 0, "demo", dir, "--events", "2000", "--seed", "7")
-	if !strings.Contains(printed.out, "Go on with:") || printed.err != "" {
+	if !strings.Contains(printed.out, "Continue with:") || printed.err != "" {
 		t.Errorf("demo tells %q, and on standard error %q", printed.out, printed.err)
 	}
 	must(t, 1, "demo", filepath.Dir(dir))

@@ -1,4 +1,4 @@
-// Parts: what is measured, or must not disturb what is, runs in a process of its own that takes its orders as JSON.
+// Starts a process for each side of a benchmark, and runs a side in such a process. Input and result are JSON.
 
 package bench
 
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// The kinds of parts.
+// The kinds of child processes.
 const (
 	kindState     = "state"
 	kindProduct   = "ours"
@@ -24,30 +24,30 @@ const (
 	kindPeer      = "peer"
 )
 
-// childSpec says what a part is to do.
+// childSpec is the input of a child process.
 type childSpec struct {
 	Kind    string   `json:"kind"`
-	Dir     string   `json:"dir"`   // of the project; the yardstick's and the peers' of the files
-	Files   []string `json:"files"` // to take in, in this order; the yardstick's pattern
-	State   int      `json:"state"` // how many artifacts to prepare
-	Sum     bool     `json:"sum"`   // whether to read all artifacts back and add them up
+	Dir     string   `json:"dir"`   // folder of the project; for yardstick and peers, folder of the files
+	Files   []string `json:"files"` // files to ingest, in this order; for the yardstick, a pattern
+	State   int      `json:"state"` // number of artifacts to prepare
+	Sum     bool     `json:"sum"`   // read all artifacts back and add them up
 	Profile string   `json:"profile,omitempty"`
 
 	Mode    string        `json:"way,omitempty"`     // of carrying out runs
 	Latency time.Duration `json:"latency,omitempty"` // of each call of the object store
 
-	Database string `json:"database,omitempty"` // of a peer
-	Keys     bool   `json:"keys,omitempty"`     // whether it has primary keys
+	Database string `json:"database,omitempty"` // file of a peer
+	Keys     bool   `json:"keys,omitempty"`     // the peer has primary keys
 }
 
-// stopTimeout is how long an interrupted part may take to end.
+// stopTimeout is the time for an interrupted child process to end.
 const stopTimeout = 20 * time.Second
 
-// startChild starts a process for a part and reads its result.
+// startChild starts a child process and decodes its result.
 func startChild(ctx context.Context, program string, command []string, spec childSpec, into any) error {
 	input, err := json.Marshal(spec)
 	if err != nil {
-		return fmt.Errorf("order %s: %w", spec.Kind, err)
+		return fmt.Errorf("encode input of %s: %w", spec.Kind, err)
 	}
 	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, command...)
@@ -66,11 +66,11 @@ func startChild(ctx context.Context, program string, command []string, spec chil
 	return nil
 }
 
-// RunChild carries out one part: its orders are read from in, its result is written to out.
+// RunChild does the work of a child process: it reads its input from in and writes its result to out.
 func RunChild(ctx context.Context, in io.Reader, out io.Writer) error {
 	var spec childSpec
 	if err := json.NewDecoder(in).Decode(&spec); err != nil {
-		return fmt.Errorf("read orders: %w", err)
+		return fmt.Errorf("read input: %w", err)
 	}
 	var result any
 	var err error
@@ -90,7 +90,7 @@ func RunChild(ctx context.Context, in io.Reader, out io.Writer) error {
 	case kindPeer:
 		result, err = measurePeer(ctx, spec)
 	default:
-		err = fmt.Errorf("there is no part %q", spec.Kind)
+		err = fmt.Errorf("unknown kind %q", spec.Kind)
 	}
 	if err != nil {
 		return err

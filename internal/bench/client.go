@@ -1,4 +1,4 @@
-// A running project, and a client of its API on the same machine.
+// Runs a project in this process, and calls its API.
 
 package bench
 
@@ -16,7 +16,7 @@ import (
 	"bursar/internal/app"
 )
 
-// withRunningProject brings the project up, and stops it when do returns.
+// withRunningProject starts the project and stops it when do returns.
 func withRunningProject(ctx context.Context, dir string, do func(up app.Up) error) (err error) {
 	a, err := app.Open(ctx, dir, "bench", discardLog)
 	if err != nil {
@@ -70,7 +70,7 @@ func (c *apiClient) call(ctx context.Context, method, path string, body io.Reade
 	return response.StatusCode, text, err
 }
 
-// send posts events and returns how many were accepted.
+// send posts events and returns the number of accepted ones.
 func (c *apiClient) send(ctx context.Context, events []byte) (accepted int64, err error) {
 	code, text, err := c.call(ctx, http.MethodPost, "/v1/streams/"+stream+"/events", bytes.NewReader(events))
 	if err != nil {

@@ -1,5 +1,4 @@
-// How old the newest artifact is: from the acknowledgement of an event until its artifact can be read, over HTTP, with
-// nothing else to do.
+// Measures the time from the acknowledgement of an event until its artifact can be read, over HTTP, in an idle project.
 
 package bench
 
@@ -22,11 +21,11 @@ import (
 )
 
 const (
-	// maxEventGap is the longest time between two events; they come at random.
+	// maxEventGap is the longest time between two events, which are sent at random times.
 	maxEventGap = 1500 * time.Millisecond
-	// pollInterval is how often each artifact is asked for, and so the grain of the figures.
+	// pollInterval is the time between two requests for an artifact, and so the resolution of the figures.
 	pollInterval = 5 * time.Millisecond
-	// artifactTimeout is when an artifact that is still not there fails the benchmark.
+	// artifactTimeout is the wait for an artifact after which the benchmark fails.
 	artifactTimeout = time.Minute
 )
 
@@ -37,7 +36,7 @@ type FreshnessOptions struct {
 	Watch  func(line string)
 }
 
-// FreshnessReport is what the benchmark measured, in milliseconds from acknowledged to readable.
+// FreshnessReport is the result, in milliseconds from acknowledged to readable.
 type FreshnessReport struct {
 	Benchmark string  `json:"benchmark"`
 	Events    int     `json:"events"`
@@ -46,7 +45,7 @@ type FreshnessReport struct {
 	Slowest   float64 `json:"slowest_ms"`
 }
 
-// Freshness sends single events to a running project and reads until their artifacts are there.
+// Freshness sends single events to a running project and requests their artifacts until they exist.
 func Freshness(ctx context.Context, o FreshnessOptions) (report FreshnessReport, err error) {
 	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
 	if err != nil {
@@ -102,7 +101,7 @@ func measureFreshness(ctx context.Context, up app.Up, o FreshnessOptions) ([]tim
 	return took, group.Wait()
 }
 
-// measureEvent sends one event of a new order and asks for the order until it is there.
+// measureEvent sends one event of a new order and requests the order until it exists.
 func (c *apiClient) measureEvent(ctx context.Context, event []byte) (time.Duration, error) {
 	var fields struct {
 		Order string `json:"order_id"`
@@ -117,7 +116,7 @@ func (c *apiClient) measureEvent(ctx context.Context, event []byte) (time.Durati
 	return c.awaitArtifact(ctx, fields.Order)
 }
 
-// awaitArtifact tells how long it takes from now until the artifact is there.
+// awaitArtifact measures the time from now until the artifact exists.
 func (c *apiClient) awaitArtifact(ctx context.Context, order string) (time.Duration, error) {
 	acknowledged := time.Now()
 	ticker := time.NewTicker(pollInterval)
@@ -131,7 +130,7 @@ func (c *apiClient) awaitArtifact(ctx context.Context, order string) (time.Durat
 		case code == http.StatusOK:
 			return took, nil
 		case code != http.StatusNotFound || took > artifactTimeout:
-			return 0, fmt.Errorf("ask for %s for %v: %d %s", order, took, code, text)
+			return 0, fmt.Errorf("wait %v for order %s: %d %s", took, order, code, text)
 		}
 		select {
 		case <-ticker.C:

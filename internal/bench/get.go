@@ -1,4 +1,4 @@
-// Point reads: in process and over HTTP, beside a Pebble store that holds the records themselves.
+// Measures point reads in process and over HTTP, and in a Pebble store that contains the records.
 
 package bench
 
@@ -18,19 +18,19 @@ import (
 
 // GetOptions of the benchmark get.
 type GetOptions struct {
-	Artifacts   int // there are
+	Artifacts   int // in the prepared state
 	Reads       int // of each kind
-	Connections int // over HTTP, at once
+	Connections int // concurrent HTTP connections
 	Dir         string
 	Program     string   // the program to start for making the state
-	Command     []string // its arguments that make it call Part
+	Command     []string // its arguments, with which it calls RunChild
 	Watch       func(line string)
 }
 
-// coldReads is how many reads after opening count as cold.
+// coldReads is the number of reads after opening that count as cold.
 const coldReads = 1000
 
-// Reads is what reads of one kind took.
+// Reads are the times of reads of one kind.
 type Reads struct {
 	Count     int     `json:"reads"`
 	P50       float64 `json:"p50_us"` // microseconds
@@ -38,7 +38,7 @@ type Reads struct {
 	PerSecond int64   `json:"per_second"`
 }
 
-// GetReport is what the benchmark measured.
+// GetReport is the result of the benchmark.
 type GetReport struct {
 	Benchmark   string  `json:"benchmark"`
 	Artifacts   int     `json:"artifacts"`
@@ -46,12 +46,12 @@ type GetReport struct {
 	First       float64 `json:"first_us"`  // the first read after opening, microseconds
 	Cold        Reads   `json:"cold"`      // the reads after it
 	Warm        Reads   `json:"warm"`      // one after another in process
-	HTTP        Reads   `json:"http"`      // over several connections on loopback, the client's share included
+	HTTP        Reads   `json:"http"`      // over several connections on loopback, including the client's time
 	Yardstick   Reads   `json:"yardstick"` // Pebble, the record under its key, one after another in process
-	Ratio       float64 `json:"ratio"`     // warm by the yardstick, by median
+	Ratio       float64 `json:"ratio"`     // median of warm / median of yardstick
 }
 
-// Get measures how fast one artifact after another is found, by keys drawn at random.
+// Get measures reads of single artifacts by random keys.
 func Get(ctx context.Context, o GetOptions) (report GetReport, err error) {
 	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
 	if err != nil {
@@ -101,7 +101,7 @@ func (r *GetReport) readInProcess(ctx context.Context, dir string, keys []string
 	if r.Cold, err = timeReads(ctx, keys[:min(coldReads, len(keys))], read); err != nil {
 		return err
 	}
-	if _, err := timeReads(ctx, keys, read); err != nil { // warms up
+	if _, err := timeReads(ctx, keys, read); err != nil { // warm-up
 		return err
 	}
 	r.Warm, err = timeReads(ctx, keys, read)

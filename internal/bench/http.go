@@ -1,4 +1,4 @@
-// Point reads over HTTP: client and server share the machine, as they do the figures.
+// Measures point reads over HTTP. Client and server share the machine.
 
 package bench
 
@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// readOverHTTP brings the project up and reads the keys over several connections, twice; the second time is measured.
+// readOverHTTP starts the project and reads the keys over several connections, twice. The second pass is measured.
 func readOverHTTP(ctx context.Context, dir string, keys []string, connections int) (r Reads, err error) {
 	err = withRunningProject(ctx, dir, func(up app.Up) error {
 		c, err := newAPIClient(up, connections)
@@ -56,7 +56,7 @@ func (c *apiClient) readAll(ctx context.Context, keys []string, connections int)
 func (c *apiClient) read(ctx context.Context, key string) error {
 	code, text, err := c.artifact(ctx, key)
 	if err == nil && (code != http.StatusOK || !bytes.Contains(text, []byte(key))) {
-		err = fmt.Errorf("ask for %s: %d %s", key, code, text)
+		err = fmt.Errorf("read %s: %d %s", key, code, text)
 	}
 	return err
 }

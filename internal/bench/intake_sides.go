@@ -14,7 +14,7 @@ import (
 	"bursar/internal/shop"
 )
 
-// measureAPI brings a project up, sends it the bodies, and checks that it says to have accepted every event.
+// measureAPI starts a project, sends it the bodies, and checks that it accepts every event.
 func measureAPI(ctx context.Context, dir string, bodies [][]byte, totals shop.Totals, clients int) (took []time.Duration, seconds float64, err error) {
 	for name, text := range map[string]string{"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream()} {
 		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), []byte(text), 0o644); err != nil {
@@ -46,7 +46,7 @@ func sendEvents(ctx context.Context, up app.Up, bodies [][]byte, totals shop.Tot
 	return took, seconds, err
 }
 
-// groupCommit is the yardstick: whoever waits is written and fsynced together.
+// groupCommit is the yardstick: waiting bodies are written and fsynced together.
 type groupCommit struct {
 	file    *os.File
 	waiting chan commit

@@ -1,4 +1,4 @@
-// Runs in three lanes beside the same runs one after another, on a store at hand and on one that is far away.
+// Measures runs in three lanes and the same runs one after another, on a local store and on a simulated remote one.
 
 package bench
 
@@ -16,49 +16,49 @@ import (
 	"bursar/internal/shop"
 )
 
-// RemoteLatency is how long each call takes of the object store that is far away.
+// RemoteLatency is the additional time of each call of the simulated remote object store.
 const RemoteLatency = 20 * time.Millisecond
 
-// LanesReport is what the benchmark measured: medians over the rounds.
+// LanesReport is the result of the benchmark: medians over the rounds.
 type LanesReport struct {
 	Benchmark string       `json:"benchmark"`
 	Runs      int          `json:"runs"`
 	Events    int64        `json:"events"`
 	Keys      int          `json:"keys"`
 	State     int          `json:"state"`
-	Ratio     float64      `json:"ratio"` // throughput of three lanes by that of one run after another, on the store far away
+	Ratio     float64      `json:"ratio"` // throughput of three lanes / of one run after another, on the remote store
 	Stores    []LanesStore `json:"stores"`
 }
 
-// LanesStore is what was measured on one store: seconds, and seconds of all processors.
+// LanesStore is the result for one store: seconds, and CPU seconds.
 type LanesStore struct {
-	LatencySeconds  float64 `json:"latency_seconds"` // of a call
+	LatencySeconds  float64 `json:"latency_seconds"` // added to a call
 	CallsSeconds    float64 `json:"plain_calls_seconds"`
 	CallsCPU        float64 `json:"plain_calls_cpu_seconds"`
 	RunsSeconds     float64 `json:"one_after_another_seconds"`
 	RunsCPU         float64 `json:"one_after_another_cpu_seconds"`
 	LanesSeconds    float64 `json:"three_lanes_seconds"`
 	LanesCPU        float64 `json:"three_lanes_cpu_seconds"`
-	Ratio           float64 `json:"ratio"`             // throughput of three lanes by that of one run after another
-	CallsRatio      float64 `json:"plain_calls_ratio"` // and by that of plain calls
+	Ratio           float64 `json:"ratio"`             // throughput of three lanes / of one run after another
+	CallsRatio      float64 `json:"plain_calls_ratio"` // throughput of three lanes / of direct calls
 	EventsPerSecond int64   `json:"events_per_second"` // in three lanes
 }
 
-// The ways of carrying out the same runs.
+// The modes in which the same runs are executed.
 const (
-	plainCalls      = "plain calls"       // the steps as functions, one after another: nothing decides, nothing is tried again
-	oneAfterAnother = "one after another" // each batch is worked off before the next is there
-	threeLanes      = "three lanes"       // all batches are there
+	plainCalls      = "plain calls"       // the steps as functions, one after another, without workflow and retries
+	oneAfterAnother = "one after another" // each batch is reconciled before the next is sealed
+	threeLanes      = "three lanes"       // all batches are sealed before
 )
 
-// lanesResult is what a part measured.
+// lanesResult is the result of a child process.
 type lanesResult struct {
 	Seconds float64  `json:"seconds"`
-	CPU     float64  `json:"cpu"`   // seconds of all processors
+	CPU     float64  `json:"cpu"`   // CPU seconds
 	Parts   []string `json:"parts"` // digests
 }
 
-// Lanes measures how long a backlog takes, a batch a run, in three lanes and one run after another.
+// Lanes measures the time to process a backlog, with one batch per run, in three lanes and one run after another.
 func Lanes(ctx context.Context, o Options) (LanesReport, error) {
 	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
 	if err != nil {
@@ -122,7 +122,7 @@ func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (s LanesS
 	return s, nil
 }
 
-// lanesChild measures once, on a copy of the state; all must make the same parts (rules 5 and 6).
+// lanesChild measures once, on a copy of the state. All measurements must make the same parts (rules 5 and 6).
 func (b *bench) lanesChild(ctx context.Context, spec childSpec) (r lanesResult, err error) {
 	if err := copyState(b.preparedDir(), b.roundDir()); err != nil {
 		return r, err
@@ -134,12 +134,12 @@ func (b *bench) lanesChild(ctx context.Context, spec childSpec) (r lanesResult, 
 		b.firstParts = r.Parts
 	}
 	if !slices.Equal(r.Parts, b.firstParts) {
-		return r, fmt.Errorf("parts %v are not the first ones, %v", r.Parts, b.firstParts)
+		return r, fmt.Errorf("parts %v differ from the first ones, %v", r.Parts, b.firstParts)
 	}
 	return r, os.RemoveAll(b.roundDir())
 }
 
-// measureLanes takes the files in, a batch each, and measures how long the runs take.
+// measureLanes ingests the files, a batch each, and measures the time of the runs.
 func measureLanes(ctx context.Context, spec childSpec) (r lanesResult, err error) {
 	a, err := app.Open(ctx, spec.Dir, "bench", discardLog)
 	if err != nil {
@@ -160,11 +160,11 @@ func measureLanes(ctx context.Context, spec childSpec) (r lanesResult, err error
 	if err != nil {
 		return r, err
 	}
-	at := 1 // files at a time
+	size := 1 // number of files ingested before their runs
 	if spec.Mode != oneAfterAnother {
-		at = len(spec.Files)
+		size = len(spec.Files)
 	}
-	for files := range slices.Chunk(spec.Files, at) {
+	for files := range slices.Chunk(spec.Files, size) {
 		if err := r.runFiles(ctx, a, spec.Mode, files); err != nil {
 			return r, errors.Join(err, stop())
 		}
@@ -176,7 +176,7 @@ func measureLanes(ctx context.Context, spec childSpec) (r lanesResult, err error
 	return r, err
 }
 
-// runFiles takes files in, and measures how long their runs take.
+// runFiles ingests files, and measures the time of their runs.
 func (r *lanesResult) runFiles(ctx context.Context, a *app.App, mode string, files []string) (err error) {
 	for _, file := range files {
 		if err := ingestFile(ctx, a, file); err != nil {
@@ -194,7 +194,7 @@ func (r *lanesResult) runFiles(ctx context.Context, a *app.App, mode string, fil
 	return err
 }
 
-// callSteps works the backlog off by plain calls.
+// callSteps processes the backlog by direct calls of the steps.
 func callSteps(ctx context.Context, a *app.App) error {
 	for {
 		next, err := a.Engine.Next(ctx, pipeline, 0)
@@ -209,14 +209,14 @@ func callSteps(ctx context.Context, a *app.App) error {
 	}
 }
 
-// collect lists the digests of what the measured runs made.
+// collect lists the digests of the parts of the measured runs.
 func (r *lanesResult) collect(ctx context.Context, a *app.App, before reconcile.Generation, want int) error {
 	runs, err := a.Engine.Runs(ctx, pipeline, max(before.Generation, 1), before.Published)
 	if err != nil {
 		return err
 	}
 	if len(runs) != want {
-		return fmt.Errorf("%d runs were made of %d batches", len(runs), want)
+		return fmt.Errorf("there are %d runs of %d batches", len(runs), want)
 	}
 	for _, run := range runs {
 		for _, part := range run.Parts() {

@@ -1,4 +1,4 @@
-// The yardstick of point reads: the record itself in Pebble, under its key.
+// The yardstick of point reads: a Pebble store with each record under its key.
 
 package bench
 
@@ -15,13 +15,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// pebbleStore holds every artifact under its key.
+// pebbleStore contains every artifact under its key.
 type pebbleStore struct{ db *pebble.DB }
 
-// pebbleCache is the same as the product's index has.
+// pebbleCache equals the cache of the product's index.
 const pebbleCache = 64 << 20
 
-// makePebbleStore fills a store with the project's artifacts, and keeps so many of the keys, spread over all.
+// makePebbleStore fills a store with the project's artifacts. It returns keep of the keys, spread evenly.
 func makePebbleStore(ctx context.Context, project, dir string, keep int) (_ *pebbleStore, keys []string, err error) {
 	a, err := app.Open(ctx, project, "bench", discardLog)
 	if err != nil {
@@ -48,7 +48,7 @@ func makePebbleStore(ctx context.Context, project, dir string, keep int) (_ *peb
 	return p, keys, nil
 }
 
-// fill writes exported lines and settles the store.
+// fill writes exported lines and flushes the store.
 func (p *pebbleStore) fill(lines io.Reader) (keys []string, err error) {
 	in := bufio.NewScanner(lines)
 	in.Buffer(nil, 1<<20)
@@ -85,7 +85,7 @@ func (p *pebbleStore) read(key string) error {
 // Close closes the store.
 func (p *pebbleStore) Close() error { return p.db.Close() }
 
-// quietLogger keeps the yardstick's commentary away.
+// quietLogger drops the messages of Pebble.
 type quietLogger struct{}
 
 func (quietLogger) Infof(string, ...any)  {}

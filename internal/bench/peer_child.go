@@ -1,4 +1,4 @@
-// The parts of a peer on DuckDB: its state, its keys, and the script that is measured.
+// Child processes of a peer on DuckDB: prepare its state, add its keys, and measure its script.
 
 package bench
 
@@ -19,10 +19,10 @@ import (
 	"bursar/internal/shop"
 )
 
-// peerMemoryLimit is what a project without `memory:` gives DuckDB.
+// peerMemoryLimit is the default of `memory:` in bursar.yaml.
 const peerMemoryLimit = "1GB"
 
-// peerResult is what a part measured, and what the peer has then.
+// peerResult is the measurement of a peer, and the content of its tables afterwards.
 type peerResult struct {
 	Seconds     float64           `json:"seconds"`
 	Peak        int64             `json:"peak"`
@@ -31,12 +31,12 @@ type peerResult struct {
 	Quarantined int64             `json:"quarantined"`
 	Artifacts   int64             `json:"artifacts"`
 	Sums        map[string]string `json:"sums"`
-	Fingerprint string            `json:"fingerprint"`      // of all artifacts in any order
-	Digest      string            `json:"digest,omitempty"` // of the lines that the product's export has
+	Fingerprint string            `json:"fingerprint"`      // of all artifacts, independent of order
+	Digest      string            `json:"digest,omitempty"` // of the artifacts in the format of the product's export
 }
 
-// openPeer opens the database with as many threads and as much memory as the product has. With primary keys it has DuckDB's
-// default, most of the machine's memory: at ten million ids the keys' trees, which it cannot spill, do not fit into less.
+// openPeer opens the database with the threads and memory of the product. With primary keys it has DuckDB's default, most of
+// the machine's memory: at ten million ids the trees of the keys, which DuckDB cannot spill, do not fit into less.
 func openPeer(spec childSpec) (*duck.Session, error) {
 	limit := peerMemoryLimit
 	if spec.Keys {
@@ -48,7 +48,7 @@ func openPeer(spec childSpec) (*duck.Session, error) {
 	})
 }
 
-// makePeerState takes the same events in as the product's state is made of, by the script that is measured.
+// makePeerState ingests the events of the product's state with the script that is measured.
 func makePeerState(ctx context.Context, spec childSpec) (sum shop.Totals, err error) {
 	session, err := openPeer(spec)
 	if err != nil {
@@ -88,7 +88,7 @@ func addPeerKeys(ctx context.Context, spec childSpec) error {
 	return nil
 }
 
-// measurePeer takes the files in, one after another, with the database already open.
+// measurePeer ingests the files, one after another, with the database already open.
 func measurePeer(ctx context.Context, spec childSpec) (r peerResult, err error) {
 	session, err := openPeer(spec)
 	if err != nil {
@@ -129,7 +129,7 @@ func (r *peerResult) ingest(ctx context.Context, session *duck.Session, sql stri
 	return nil
 }
 
-// collect reads what the peer has.
+// collect reads counts and sums of the peer's tables.
 func (r *peerResult) collect(ctx context.Context, session *duck.Session) (err error) {
 	if r.Artifacts, r.Sums, err = sumTable(ctx, session, "artifacts"); err != nil {
 		return err
@@ -141,12 +141,12 @@ func (r *peerResult) collect(ctx context.Context, session *duck.Session) (err er
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("read what the peer has: %w", err)
+		return fmt.Errorf("read peer's tables: %w", err)
 	}
 	return nil
 }
 
-// peerLines are the artifacts as the product's export writes them.
+// peerLines selects the artifacts in the format of the product's export.
 const peerLines = `
 SELECT '{"key":"' || order_id || '","artifact":{"events":' || events ||
        ',"shipped":"' || shipped || '","paid":"' || paid || '","refunded":"' || refunded ||
@@ -154,7 +154,7 @@ SELECT '{"key":"' || order_id || '","artifact":{"events":' || events ||
        '","balance":"' || balance || '"}}' || chr(10)
 FROM artifacts ORDER BY order_id`
 
-// exportDigest is the digest that an export of the product has of equal artifacts.
+// exportDigest returns the digest that an export of the product would have for equal artifacts.
 func exportDigest(ctx context.Context, session *duck.Session) (string, error) {
 	hash := sha256.New()
 	err := session.Query(ctx, peerLines, func(lines []column.Vector) error {

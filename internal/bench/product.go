@@ -1,4 +1,4 @@
-// The product: from the first byte of the first file to the watermark of the last run, with the server already up.
+// Measures the product, from the first byte of the first file to the watermark of the last run. The server already runs.
 
 package bench
 
@@ -28,11 +28,11 @@ type productResult struct {
 	ServerStart   float64            `json:"server_start"`
 	Peak          int64              `json:"peak"`
 	Written       int64              `json:"written"`
-	Touched       []int64            `json:"touched"` // artifacts, of each run
+	Touched       []int64            `json:"touched"` // number of artifacts that each run created or updated
 	Parts         []string           `json:"parts"`   // digests
 	Sums          map[string]string  `json:"sums,omitempty"`
-	Artifacts     int64              `json:"artifacts,omitempty"` // in all
-	Digest        string             `json:"digest,omitempty"`    // of their export
+	Artifacts     int64              `json:"artifacts,omitempty"` // total number
+	Digest        string             `json:"digest,omitempty"`    // of the export of all artifacts
 }
 
 func measureProduct(ctx context.Context, spec childSpec) (r productResult, err error) {
@@ -79,7 +79,7 @@ func measureProduct(ctx context.Context, spec childSpec) (r productResult, err e
 	return r, err
 }
 
-// reconcile takes one file in and works off the backlog.
+// reconcile ingests one file and processes the backlog.
 func (r *productResult) reconcile(ctx context.Context, a *app.App, file string) error {
 	began := time.Now()
 	if err := ingestFile(ctx, a, file); err != nil {
@@ -105,7 +105,7 @@ func (r *productResult) reconcile(ctx context.Context, a *app.App, file string) 
 	return nil
 }
 
-// ingestFile seals one file of events that are all new and right.
+// ingestFile seals one file. All of its events must be accepted.
 func ingestFile(ctx context.Context, a *app.App, file string) error {
 	result, err := a.Ingest(ctx, stream, []string{file}, app.IngestOptions{})
 	if err == nil && (result.Accepted != result.Rows || result.Rows == 0) {
@@ -114,7 +114,7 @@ func ingestFile(ctx context.Context, a *app.App, file string) error {
 	return err
 }
 
-// profile starts a CPU profile into a file unless its name is empty.
+// profile starts a CPU profile into a file. An empty path starts none.
 func profile(path string) (stop func() error, err error) {
 	if path == "" {
 		return func() error { return nil }, nil

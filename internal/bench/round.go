@@ -1,4 +1,4 @@
-// One round: the yardstick, then the product on a copy of the prepared state, then the peers, and the check of all.
+// Runs one round: the yardstick, then the product on a copy of the prepared state, then the peers. Checks all results.
 
 package bench
 
@@ -13,12 +13,12 @@ import (
 	"bursar/internal/shop"
 )
 
-// Round is what one round measured.
+// Round is the result of one round.
 type Round struct {
 	OursSeconds        float64            `json:"ours_seconds"`
 	YardstickSeconds   float64            `json:"yardstick_seconds"`
 	Steps              map[string]float64 `json:"steps"`                 // seconds; intake and the steps of all runs
-	Orchestration      float64            `json:"orchestration_seconds"` // a run, beside its steps
+	Orchestration      float64            `json:"orchestration_seconds"` // per run, outside its steps
 	ServerStartSeconds float64            `json:"server_start_seconds"`  // before the clock starts
 	PeakMemory         int64              `json:"peak_memory_bytes"`     // resident, from the process's start
 	YardstickMemory    int64              `json:"yardstick_memory_bytes"`
@@ -63,15 +63,15 @@ func (b *bench) round(ctx context.Context, n int) (Round, error) {
 	return round, nil
 }
 
-// runChild carries out one part in a process of its own. What others have written is on disk before it starts, so that no
-// part pays for another's pages.
+// runChild runs one side in a child process. Written pages are synced to disk before it starts, so that no side pays for
+// the pages of another.
 func (b *bench) runChild(ctx context.Context, spec childSpec, into any) error {
 	syscall.Sync()
 	return startChild(ctx, b.Program, b.Command, spec, into)
 }
 
-// checkRound compares what both sides made with what was generated. The artifacts are summed once; the other rounds, of
-// equal events on equal state, must have made the same bytes (rule 5).
+// checkRound compares the results of both sides with the generated totals. The artifacts are summed once; the other rounds,
+// with equal events and equal state, must make the same bytes (rule 5).
 func (b *bench) checkRound(yardstick *yardstickResult, ours *productResult) error {
 	want := addTotals(b.totals...)
 	if err := compareSums("the yardstick's rows", yardstick.Sums, sumTexts(want)); err != nil {
@@ -81,11 +81,11 @@ func (b *bench) checkRound(yardstick *yardstickResult, ours *productResult) erro
 		return fmt.Errorf("the yardstick made %d rows of %d keys", yardstick.Keys, want.Keys)
 	}
 	if len(ours.Touched) != len(b.totals) {
-		return fmt.Errorf("%d runs were made of %d batches", len(ours.Touched), len(b.totals))
+		return fmt.Errorf("there are %d runs of %d batches", len(ours.Touched), len(b.totals))
 	}
 	for n, t := range b.totals {
 		if ours.Touched[n] != t.Keys {
-			return fmt.Errorf("run %d of the round touched %d artifacts of %d keys", n+1, ours.Touched[n], t.Keys)
+			return fmt.Errorf("run %d of the round changed %d artifacts for %d keys", n+1, ours.Touched[n], t.Keys)
 		}
 	}
 	if ours.Sums != nil {
@@ -93,12 +93,12 @@ func (b *bench) checkRound(yardstick *yardstickResult, ours *productResult) erro
 		return compareSums("the artifacts", ours.Sums, sumTexts(addTotals(b.stateTotals, want)))
 	}
 	if !slices.Equal(ours.Parts, b.firstParts) {
-		return fmt.Errorf("this round's parts %v are not the first round's %v", ours.Parts, b.firstParts)
+		return fmt.Errorf("parts %v differ from those of the first round, %v", ours.Parts, b.firstParts)
 	}
 	return nil
 }
 
-// sumTexts names what totals come to, as both sides do: counts and decimals in text.
+// sumTexts formats totals by column, as both sides return them.
 func sumTexts(t shop.Totals) map[string]string {
 	return map[string]string{
 		"events": fmt.Sprint(t.Events), "shipped": shop.Cents(t.Shipped), "paid": shop.Cents(t.Paid), "refunded": shop.Cents(t.Refunded),
@@ -107,7 +107,7 @@ func sumTexts(t shop.Totals) map[string]string {
 
 func compareSums(what string, got, want map[string]string) error {
 	if !maps.Equal(got, want) {
-		return fmt.Errorf("%s come to %v, generated were %v", what, got, want)
+		return fmt.Errorf("the sums of %s are %v, want %v", what, got, want)
 	}
 	return nil
 }

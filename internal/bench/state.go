@@ -1,4 +1,4 @@
-// The state that each round starts from: made once through the same intake and runs, then copied.
+// Prepares the state that each round starts from, through the ordinary intake and runs, and copies it.
 
 package bench
 
@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	eventsPerFile = 1_000_000 // events of one file of the state
-	filesPerRun   = 3         // files of the state that a run takes in
+	eventsPerFile = 1_000_000 // of the state
+	filesPerRun   = 3         // of the state
 )
 
-// prepare makes the project, with its state, in a process of its own.
+// prepare makes the project with its state, in a child process.
 func (b *bench) prepare(ctx context.Context) error {
 	if err := b.writeProject(); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (b *bench) writeProject() error {
 	return nil
 }
 
-// makeState takes one event in for each key of the state, and settles what the runs leave to be done.
+// makeState ingests one event for each key of the state, runs the pipeline, and waits for the compaction of the index.
 func makeState(ctx context.Context, spec childSpec) (sum shop.Totals, err error) {
 	a, err := app.Open(ctx, spec.Dir, "bench", discardLog)
 	if err != nil {
@@ -78,7 +78,7 @@ func makeState(ctx context.Context, spec childSpec) (sum shop.Totals, err error)
 	return sum, awaitCompaction(ctx, filepath.Join(spec.Dir, ".bursar", "index"))
 }
 
-// ingestStateFile writes one file of the state, takes it in and removes it.
+// ingestStateFile writes one file of the state, ingests it and removes it.
 func ingestStateFile(ctx context.Context, a *app.App, path string, state, first, count int) (totals shop.Totals, err error) {
 	err = writeFile(path, func(w *bufio.Writer) (err error) {
 		totals, err = shop.WriteState(w, shop.Bench{Seed: seed, State: state}, first, count)
@@ -91,13 +91,11 @@ func ingestStateFile(ctx context.Context, a *app.App, path string, state, first,
 }
 
 const (
-	// quietPeriod is how long the index must not change to be settled.
-	quietPeriod = time.Second
-	// compactionTimeout bounds the wait for it.
-	compactionTimeout = 5 * time.Minute
+	quietPeriod       = time.Second     // without changes of the index, after which its compaction is complete
+	compactionTimeout = 5 * time.Minute // maximum wait for the compaction
 )
 
-// awaitCompaction waits until compaction of the index, which runs behind the runs' back, has nothing left to do.
+// awaitCompaction waits until the compaction of the index, which runs in the background, is complete.
 func awaitCompaction(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, compactionTimeout)
 	defer cancel()
@@ -107,7 +105,7 @@ func awaitCompaction(ctx context.Context, dir string) error {
 	for {
 		now, err := listFiles(dir)
 		if err != nil {
-			return fmt.Errorf("settle index: %w", err)
+			return fmt.Errorf("wait for compaction of the index: %w", err)
 		}
 		if now == before {
 			return nil
@@ -115,13 +113,13 @@ func awaitCompaction(ctx context.Context, dir string) error {
 		before = now
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("settle index: %w", ctx.Err())
+			return fmt.Errorf("wait for compaction of the index: %w", ctx.Err())
 		case <-tick.C:
 		}
 	}
 }
 
-// listFiles is the names and sizes of a folder's files.
+// listFiles returns the names and sizes of the files in a folder, as text.
 func listFiles(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -131,7 +129,7 @@ func listFiles(dir string) (string, error) {
 	for _, entry := range entries {
 		info, err := entry.Info()
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // compaction has just removed it
+			continue // the compaction has just removed it
 		}
 		if err != nil {
 			return "", err
@@ -141,8 +139,8 @@ func listFiles(dir string) (string, error) {
 	return b.String(), nil
 }
 
-// copyState makes a copy of a closed project. Objects and the index's tables are immutable, so they are linked, which
-// leaves their pages in the system's cache as they are for every round alike; all else is copied.
+// copyState copies a closed project. Objects and the tables of the index are immutable, so they are linked; every round then
+// finds the same pages in the system's cache. All other files are copied.
 func copyState(from, to string) error {
 	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

@@ -1,4 +1,4 @@
-// Statement files, read and told as rows, beside the least that reading their bytes costs.
+// Measures the conversion of statement files to rows, and the minimum cost of reading their bytes.
 
 package bench
 
@@ -17,31 +17,31 @@ import (
 // StatementsOptions of the benchmark statements.
 type StatementsOptions struct {
 	Data    string        // folder of recorded files: settlement, two_sided, statements/mt940, statements/ofx
-	Rounds  int           // each side in each of them, one after another
-	Each    time.Duration // how long a side is measured in a round, at least
+	Rounds  int           // each measures all sides
+	Each    time.Duration // minimum time that a side is measured in a round
 	Rows    int           // of the generated CSV file
 	Profile string        // file for a CPU profile of all rounds; empty is none
 	Watch   func(line string)
 }
 
-// StatementsRound is what one round measured of one format, in millions of bytes a second.
+// StatementsRound is the result of one round for one format, in millions of bytes a second.
 type StatementsRound struct {
 	Converting float64 `json:"mb_per_second"`
 	Reading    float64 `json:"reading_mb_per_second"`
 	Peer       float64 `json:"peer_mb_per_second"`
 }
 
-// StatementsFormat is what was measured of one format: medians over the rounds. Ratios are throughputs by the peer's in the
-// same round.
+// StatementsFormat is the result for one format: medians over the rounds. Ratios are throughput / throughput of the peer in
+// the same round.
 type StatementsFormat struct {
 	Format       string            `json:"format"`
-	From         string            `json:"from"` // where the files come from
+	From         string            `json:"from"` // source of the files
 	Files        int               `json:"files"`
-	Refused      int               `json:"refused"` // further files, which are not measured
+	Refused      int               `json:"refused"` // files that are not measured
 	Bytes        int64             `json:"bytes"`
 	Rows         int64             `json:"rows"`                  // of the built-in streams
-	Converting   float64           `json:"mb_per_second"`         // recognised, read, told as rows
-	Reading      float64           `json:"reading_mb_per_second"` // recognised and read
+	Converting   float64           `json:"mb_per_second"`         // detect the format, read, convert to rows
+	Reading      float64           `json:"reading_mb_per_second"` // detect the format and read
 	Peer         string            `json:"peer"`
 	PeerSpeed    float64           `json:"peer_mb_per_second"`
 	Ratio        float64           `json:"ratio"`
@@ -49,7 +49,7 @@ type StatementsFormat struct {
 	Rounds       []StatementsRound `json:"rounds"`
 }
 
-// StatementsReport is what the benchmark measured. Its own figures are those of the first format, CAMT.053.
+// StatementsReport is the result of the benchmark. Ratio and Converting are those of the first format, CAMT.053.
 type StatementsReport struct {
 	Benchmark  string             `json:"benchmark"`
 	Ratio      float64            `json:"ratio"`
@@ -57,8 +57,8 @@ type StatementsReport struct {
 	Formats    []StatementsFormat `json:"formats"`
 }
 
-// Statements measures how fast the files of each format become rows of the built-in streams, from memory and to nowhere, on
-// one goroutine.
+// Statements measures the conversion of files of each format to rows of the built-in streams, from memory, on one goroutine.
+// The rows are dropped.
 func Statements(ctx context.Context, o StatementsOptions) (report StatementsReport, err error) {
 	sets, err := statementSets(o)
 	if err != nil {
@@ -90,24 +90,24 @@ func Statements(ctx context.Context, o StatementsOptions) (report StatementsRepo
 	return report, nil
 }
 
-// minTurn is how long a side works before it is another's turn, at least.
+// minTurn is the minimum time that a side works before the next side.
 const minTurn = 20 * time.Millisecond
 
-// side is one of those that are measured side by side.
+// side is one of the sides that are measured in turns.
 type side struct {
 	do     func(f *statementFile) error
 	took   time.Duration
 	passes int // through all files
 }
 
-// round measures the peer and both of ours, in slices that are short beside the machine's moods.
+// round measures the peer and both of our sides in short turns, so that drift of the machine affects all alike.
 func (s *statementSet) round(ctx context.Context, each time.Duration) (r StatementsRound, err error) {
 	peer := &side{do: func(f *statementFile) error { return s.peer(bytes.NewReader(f.text)) }}
 	converting := &side{do: s.convert}
 	reading := &side{do: func(f *statementFile) error {
 		return aggregate.Read(s.project, f.name, bytes.NewReader(f.text), statement.Nobody{})
 	}}
-	runtime.GC() // no round pays for what another has left
+	runtime.GC() // no round pays for the garbage of another
 	for min(peer.took, converting.took, reading.took) < max(each, minTurn) {
 		for _, one := range []*side{peer, converting, reading} {
 			if err := one.work(ctx, s.files); err != nil {
@@ -118,7 +118,7 @@ func (s *statementSet) round(ctx context.Context, each time.Duration) (r Stateme
 	return StatementsRound{Converting: s.speed(converting), Reading: s.speed(reading), Peer: s.speed(peer)}, nil
 }
 
-// work goes through all files again and again until the slice is over.
+// work processes all files repeatedly until the turn is over.
 func (s *side) work(ctx context.Context, files []statementFile) error {
 	began := time.Now()
 	for {
@@ -135,16 +135,16 @@ func (s *side) work(ctx context.Context, files []statementFile) error {
 	}
 }
 
-// speed is in millions of bytes a second.
+// speed returns millions of bytes a second.
 func (s *statementSet) speed(measured *side) float64 {
 	return float64(s.result.Bytes) * float64(measured.passes) / 1e6 / measured.took.Seconds()
 }
 
-// convert tells a file as rows, which must be as many as ever.
+// convert converts a file to rows. Their number must be the same as before.
 func (s *statementSet) convert(f *statementFile) error {
 	rows, err := f.countRows(s.project)
 	if err == nil && rows != f.rows {
-		err = fmt.Errorf("told as %d rows, and before as %d", rows, f.rows)
+		err = fmt.Errorf("converted to %d rows, but before to %d", rows, f.rows)
 	}
 	return err
 }

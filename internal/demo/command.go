@@ -1,4 +1,4 @@
-// Commands as processes of their own: run to their end, or killed at a moment.
+// Runs commands as separate processes, to their end or until they are killed.
 
 package demo
 
@@ -16,13 +16,11 @@ import (
 )
 
 const (
-	// pollEvery is how often the folder is looked at for the moment to kill.
-	pollEvery = time.Millisecond
-	// stopTimeout is how long an interrupted command may take to end.
-	stopTimeout = 20 * time.Second
+	pollEvery   = time.Millisecond // between checks whether to kill the process
+	stopTimeout = 20 * time.Second // for an interrupted command to end
 )
 
-// commandError is a command that ended with an exit code; so does the story (DESIGN §7).
+// commandError is the error of a failed command. The demonstration ends with its exit code (DESIGN §7).
 type commandError struct {
 	command string
 	code    int
@@ -36,19 +34,19 @@ func (e *commandError) Error() string {
 // ExitCode is the command's.
 func (e *commandError) ExitCode() int { return e.code }
 
-// run carries out a command to its end and reads what it prints as JSON.
+// run executes a command and decodes the JSON that it prints.
 func (s *demonstration) run(ctx context.Context, into any, args ...string) (time.Duration, error) {
 	_, took, err := s.child(ctx, into, nil, args...)
 	return took, err
 }
 
-// kill starts a command and sends it SIGKILL once moment says so. If the command ends first, killed is false and into
-// holds its result.
-func (s *demonstration) kill(ctx context.Context, into any, moment func() bool, args ...string) (killed bool, took time.Duration, err error) {
-	return s.child(ctx, into, moment, args...)
+// kill starts a command and sends it SIGKILL when killNow returns true. If the command ends first, killed is false and into
+// contains its result.
+func (s *demonstration) kill(ctx context.Context, into any, killNow func() bool, args ...string) (killed bool, took time.Duration, err error) {
+	return s.child(ctx, into, killNow, args...)
 }
 
-func (s *demonstration) child(ctx context.Context, into any, moment func() bool, args ...string) (killed bool, took time.Duration, err error) {
+func (s *demonstration) child(ctx context.Context, into any, killNow func() bool, args ...string) (killed bool, took time.Duration, err error) {
 	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, s.Program, append(append([]string{}, args...), "--project", s.Dir, "--json")...)
 	cmd.Env = append(os.Environ(), s.Env...)
@@ -59,7 +57,7 @@ func (s *demonstration) child(ctx context.Context, into any, moment func() bool,
 	if err := cmd.Start(); err != nil {
 		return false, 0, fmt.Errorf("start %s: %w", s.commandLine(args...), err)
 	}
-	stop := s.killWhen(cmd.Process, moment)
+	stop := s.killWhen(cmd.Process, killNow)
 	err = cmd.Wait()
 	stop()
 	took = time.Since(began)
@@ -67,7 +65,7 @@ func (s *demonstration) child(ctx context.Context, into any, moment func() bool,
 	switch {
 	case ctx.Err() != nil:
 		return false, took, ctx.Err()
-	case wasKilled(err) && moment != nil:
+	case wasKilled(err) && killNow != nil:
 		return true, took, nil
 	case err != nil:
 		return false, took, s.commandError(err, stderr.String(), args)
@@ -78,24 +76,24 @@ func (s *demonstration) child(ctx context.Context, into any, moment func() bool,
 	return false, took, nil
 }
 
-// killWhen looks for the moment to kill until it came or stop is called.
-func (s *demonstration) killWhen(process *os.Process, moment func() bool) (stop func()) {
+// killWhen kills the process when killNow returns true, unless stop is called before. A nil killNow never kills.
+func (s *demonstration) killWhen(process *os.Process, killNow func() bool) (stop func()) {
 	ended, watched := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watched)
-		if moment == nil {
+		if killNow == nil {
 			return
 		}
 		tick := time.NewTicker(pollEvery)
 		defer tick.Stop()
-		for !moment() {
+		for !killNow() {
 			select {
 			case <-ended:
 				return
 			case <-tick.C:
 			}
 		}
-		_ = process.Kill() // a process that has ended meanwhile was too quick
+		_ = process.Kill() // the process may have ended in the meantime
 	}()
 	return func() {
 		close(ended)
@@ -112,7 +110,7 @@ func wasKilled(err error) bool {
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
-// commandError tells what the command said on standard error.
+// commandError makes an error from what the command printed on standard error.
 func (s *demonstration) commandError(err error, stderr string, args []string) error {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {

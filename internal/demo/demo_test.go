@@ -1,4 +1,4 @@
-// Tests of what the story does besides running commands; the whole of it is told by the command's own test.
+// Tests the parts of the demonstration that do not run commands. The test of `bursar demo` covers the rest.
 
 package demo
 

@@ -1,4 +1,4 @@
-// The demonstration's folder: made, or made anew where an earlier demonstration stood.
+// Creates the demonstration's folder, or replaces that of an earlier demonstration.
 
 package demo
 
@@ -15,16 +15,15 @@ import (
 	"bursar/internal/failure"
 )
 
-// markName is the file that tells a demonstration's folder from one that somebody needs.
+// markName is the file that marks a folder as made by the demonstration, which may therefore be replaced.
 const markName = ".bursar-demo"
 
 const markText = "This folder was made by `bursar demo`, which replaces it when it is run again.\n"
 
-// ignoreText keeps the folder out of version control, wherever it stands.
+// ignoreText keeps the folder out of version control.
 const ignoreText = "*\n"
 
-// makeFolder makes the folder, or empties it if a demonstration made it. Any other folder that holds something is
-// refused.
+// makeFolder creates the folder, or empties it if a demonstration made it. Any other folder that is not empty is refused.
 func (s *demonstration) makeFolder(ctx context.Context) error {
 	entries, err := os.ReadDir(s.Dir)
 	switch {
@@ -36,7 +35,7 @@ func (s *demonstration) makeFolder(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make demo folder: %w", err)
 	}
-	// The mark is first, so that a demonstration cut short here can be replaced too.
+	// The mark is written first, so that a demonstration interrupted here can be replaced too.
 	for _, file := range [][2]string{{markName, markText}, {".gitignore", ignoreText}} {
 		if err := os.WriteFile(filepath.Join(s.Dir, file[0]), []byte(file[1]), 0o644); err != nil {
 			return fmt.Errorf("make demo folder: %w", err)
@@ -59,7 +58,7 @@ func (s *demonstration) replace(ctx context.Context, entries []os.DirEntry) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	// The mark goes last, so that an emptying cut short can be taken up again.
+	// The mark is not removed, so that an interrupted replacement can be repeated.
 	for _, entry := range entries {
 		if entry.Name() == markName {
 			continue
@@ -71,5 +70,5 @@ func (s *demonstration) replace(ctx context.Context, entries []os.DirEntry) (err
 	return nil
 }
 
-// lockWait is how long to wait for a process that works in the folder of an earlier demonstration.
+// lockWait is the maximum wait for a process that uses the folder of an earlier demonstration.
 const lockWait = 10 * time.Second

@@ -1,4 +1,4 @@
-// Taking the batches in: one command each, one of them killed and repeated.
+// Ingests the batches: one command each, one of them killed and repeated.
 
 package demo
 
@@ -13,7 +13,7 @@ import (
 	"bursar/internal/shop"
 )
 
-// ingested is what `bursar ingest --json` prints, and a batch's manifest too.
+// ingested is the output of `bursar ingest --json`; a batch's manifest has the same fields.
 type ingested struct {
 	Batch       uint64  `json:"batch"`
 	Rows        int64   `json:"rows"`
@@ -23,7 +23,7 @@ type ingested struct {
 	Totals      Amounts `json:"totals"`
 }
 
-// ingest takes in the batches from first to before after. If disturb is set, one of them is killed and repeated.
+// ingest ingests the batches in [first, after). If disturb is set, one of the commands is killed and repeated.
 func (s *demonstration) ingest(ctx context.Context, first, after int, disturb bool) error {
 	s.printf("$ %s%s", s.commandLine("ingest", stream, s.file(first)), andSoOn(after-first))
 	var rows [][]string
@@ -35,7 +35,7 @@ func (s *demonstration) ingest(ctx context.Context, first, after int, disturb bo
 				return err
 			}
 			disturb = !killed
-			began = s.busy // the table shows the repetition
+			began = s.busy // the table shows the time of the repetition
 		}
 		t, err := s.ingestBatch(ctx, i)
 		if err != nil {
@@ -58,18 +58,18 @@ func andSoOn(files int) string {
 	return fmt.Sprintf("   (and so on, %d files)", files)
 }
 
-// file is a batch's path as people type it.
+// file returns the path of a batch, as it is shown in commands.
 func (s *demonstration) file(batch int) string {
 	return filepath.Join(s.Dir, filepath.FromSlash(s.ledger.Batches[batch].File))
 }
 
-// ingestBatch takes one batch in, compares what intake counted with the ledger, and adds it up.
+// ingestBatch ingests one batch, compares the counts with the ledger, and adds them to the report.
 func (s *demonstration) ingestBatch(ctx context.Context, batch int) (ingested, error) {
 	var t ingested
 	if _, err := s.run(ctx, &t, "ingest", stream, s.file(batch)); err != nil {
 		return t, err
 	}
-	if t.Batch == 0 { // a killed command had sealed it: its manifest says what it counted
+	if t.Batch == 0 { // a killed command had sealed it: its counts are in the manifest
 		text, err := os.ReadFile(s.manifest(uint64(batch) + 1))
 		if err == nil {
 			t = ingested{}
@@ -91,7 +91,7 @@ func (s *demonstration) ingestBatch(ctx context.Context, batch int) (ingested, e
 	return t, err
 }
 
-// compareBatch names the first figure of a batch that is another one in the ledger.
+// compareBatch returns an error that names the first figure of a batch that differs from the ledger.
 func compareBatch(want *shop.Batch, got *ingested) error {
 	for _, figure := range []struct {
 		name      string
@@ -112,8 +112,8 @@ func compareBatch(want *shop.Batch, got *ingested) error {
 	return nil
 }
 
-// killIntake kills the intake of a batch in its middle and shows that nothing of it counts. It reports false if the
-// command was quicker; then the batch is in, and taking it in again changes nothing.
+// killIntake kills the intake of a batch half-way and shows that nothing of it counts. It returns false if the command ended
+// before; then the batch is sealed, and ingesting it again changes nothing.
 func (s *demonstration) killIntake(ctx context.Context, batch int) (bool, error) {
 	info, err := os.Stat(s.file(batch))
 	if err != nil {
@@ -131,17 +131,17 @@ func (s *demonstration) killIntake(ctx context.Context, batch int) (bool, error)
 		return false, err
 	}
 	if s.sealed(&now) > batch {
-		s.printf("Killed (SIGKILL) after %s s, just after batch %d was sealed: the same command again changes nothing.",
+		s.printf("Killed (SIGKILL) after %s s, just after batch %d was sealed: repeating the command changes nothing.",
 			seconds(took), batch+1)
 		return false, nil
 	}
-	s.printf("Killed (SIGKILL) after %s s, in the middle of batch %d: unfinished objects lie there (%d, %s), and no batch."+
-		" The same command again:", seconds(took), batch+1, max(left.files, seen.files), size(max(left.bytes, seen.bytes)))
+	s.printf("Killed (SIGKILL) after %s s, in the middle of batch %d: there are unfinished objects (%d, %s), but no batch."+
+		" Repeating the command:", seconds(took), batch+1, max(left.files, seen.files), size(max(left.bytes, seen.bytes)))
 	s.recordKill("ingest", stream, s.file(batch))
 	return true, nil
 }
 
-// recordKill enters a kill that hit in the report.
+// recordKill adds a killed command to the report.
 func (s *demonstration) recordKill(args ...string) {
 	s.report.Kills++
 	s.report.Killed = append(s.report.Killed, s.commandLine(args...))

@@ -39,15 +39,15 @@ func (s *demonstration) showQuarantine(ctx context.Context, a *app.App) error {
 	}
 	s.heading("Quarantine and duplicates")
 	s.Table([]string{"file", "row", "column", "reason"}, table)
-	s.printf("%s rows are in quarantine, whole, with the reason; %s rows were known already and count once.",
+	s.printf("%s rows are in quarantine, whole, with the reason; %s rows are duplicates and count once.",
 		number(rows), number(s.report.Duplicates))
 	if rows != s.report.Quarantined {
-		return fmt.Errorf("quarantine holds %d rows, intake counted %d", rows, s.report.Quarantined)
+		return fmt.Errorf("quarantine contains %d rows, intake counted %d", rows, s.report.Quarantined)
 	}
 	return nil
 }
 
-// kindOf is a reason without what differs from row to row: the value it begins with, or numbers and details.
+// kindOf removes what differs from row to row from a reason: the value it begins with, or numbers and details.
 func kindOf(reason string) string {
 	if strings.HasPrefix(reason, `"`) {
 		return reason[strings.LastIndexByte(reason, '"'):]
@@ -111,7 +111,7 @@ func readException(x app.Exception) (Exception, error) {
 	return Exception{key[0], key[1], artifact.Balance}, err
 }
 
-// compareExceptions puts the largest first, equal ones by order. The balances have been read once.
+// compareExceptions sorts by balance, the largest first, then by order. The balances are valid.
 func compareExceptions(a, b Exception) int {
 	return cmp.Or(magnitude(b).Cmp(magnitude(a)), cmp.Compare(a.OrderID, b.OrderID))
 }
@@ -124,7 +124,7 @@ func magnitude(e Exception) *big.Int {
 	return n.Abs(n)
 }
 
-// candidates is how many orders are looked at for one with a history.
+// candidates is the maximum number of orders to read in search of one with a history.
 const candidates = 200
 
 // showOrder shows an order that was refunded and reconciles, one that several runs have touched if there is one.
@@ -133,7 +133,7 @@ func (s *demonstration) showOrder(ctx context.Context, a *app.App) error {
 	var took time.Duration
 	looked, n := 0, len(s.ledger.Orders)
 	for i := range n {
-		// Orders of the days around the second run are the likeliest to have been touched by two.
+		// Orders of the days around the second run have most probably been changed by two runs.
 		i = (i + n*39/100) % n
 		o := &s.ledger.Orders[i]
 		if o.Open() || o.Events[shop.Refunded] == 0 {
@@ -153,7 +153,7 @@ func (s *demonstration) showOrder(ctx context.Context, a *app.App) error {
 		}
 	}
 	if looked == 0 {
-		return nil // too small a shop
+		return nil // the shop is too small
 	}
 	s.heading("One order")
 	s.printf("$ %s", s.commandLine("get", pipeline, s.key))
@@ -166,10 +166,10 @@ func versions(n int) string {
 	if n == 1 {
 		return "one version so far"
 	}
-	return fmt.Sprintf("%d versions, one a run that touched it", n)
+	return fmt.Sprintf("%d versions, one per run that changed it", n)
 }
 
-// columns takes an artifact apart in its order.
+// columns splits an artifact into its columns, in order.
 func columns(artifact json.RawMessage) [][]string {
 	d := json.NewDecoder(strings.NewReader(string(artifact)))
 	d.UseNumber()
@@ -191,7 +191,7 @@ func columns(artifact json.RawMessage) [][]string {
 	return rows
 }
 
-// summary says what it came to, and how to go on.
+// summary prints the result and the commands to continue with.
 func (s *demonstration) summary() {
 	r := &s.report
 	s.heading("Summary")
@@ -204,7 +204,7 @@ func (s *demonstration) summary() {
 		{"from files to artifacts, processes and kills included", fmt.Sprintf("%.1f s, %s events a second", r.BusySeconds, number(r.EventsPerSecond))},
 		{"the whole demo", fmt.Sprintf("%.1f s", r.Seconds)},
 	})
-	s.Line("Go on with:")
+	s.Line("Continue with:")
 	commands := [][]string{}
 	if s.key != "" {
 		commands = append(commands, []string{"get", pipeline, s.key}, []string{"get", pipeline, s.key, "--history"})

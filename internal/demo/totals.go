@@ -1,4 +1,4 @@
-// Control totals step by step: from the generator's ledger through intake and runs to the artifacts.
+// Compares control totals at every step: the generator's ledger, intake, runs and artifacts.
 
 package demo
 
@@ -30,7 +30,7 @@ func newTotalsError(where string, want, got map[string]string) error {
 	return &totalsError{fmt.Sprintf("control total amount of %s is %v, ledger has %v", where, got, want)}
 }
 
-// add sums other amounts in.
+// add adds other amounts.
 func (a Amounts) add(other Amounts) error {
 	for name, groups := range other {
 		if a[name] == nil {
@@ -51,7 +51,7 @@ func (a Amounts) add(other Amounts) error {
 	return nil
 }
 
-// cents reads an amount with two places exactly; an empty text is nothing.
+// cents parses an amount with two decimals exactly; an empty text is 0.
 func cents(text string) (*big.Int, error) {
 	if text == "" {
 		return new(big.Int), nil
@@ -59,23 +59,23 @@ func cents(text string) (*big.Int, error) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	n, ok := new(big.Int).SetString(whole+fraction, 10)
 	if !ok || len(fraction) != 2 {
-		return nil, fmt.Errorf("amount %q has not two places", text)
+		return nil, fmt.Errorf("amount %q does not have two decimals", text)
 	}
 	return n, nil
 }
 
-// centsText writes what cents reads. Sums of all events of a shop stay within 64 bits.
+// centsText formats an amount for cents. Sums of all events of a shop fit into 64 bits.
 func centsText(n *big.Int) string { return shop.Cents(n.Int64()) }
 
-// checkpoint is one place where control totals are counted.
+// checkpoint is a step at which control totals are counted.
 type checkpoint struct {
 	name   string
 	events int64
 	sums   map[string]string // by currency
 }
 
-// showTotals reads the runs and all artifacts, compares each artifact with the ledger, and shows that the same events
-// and the same sums stand at every step.
+// showTotals reads the runs and all artifacts, compares each artifact with the ledger, and shows that events and sums are
+// the same at every step.
 func (s *demonstration) showTotals(ctx context.Context, a *app.App) error {
 	total := s.ledger.Total()
 	points := []checkpoint{
@@ -114,14 +114,14 @@ func (s *demonstration) showTotals(ctx context.Context, a *app.App) error {
 		return &totalsError{fmt.Sprintf("%d rows are not %d accepted + %d quarantined + %d duplicates", r.Rows, r.Accepted, r.Quarantined, r.Duplicates)}
 	}
 	s.printf("%s rows = %s accepted + %s quarantined + %s duplicates.", number(r.Rows), number(r.Accepted), number(r.Quarantined), number(r.Duplicates))
-	s.printf("All %s artifacts are the ledger's orders, every column of each, to the cent.", number(rows))
+	s.printf("All %s artifacts equal the ledger's orders in every column, to the cent.", number(rows))
 	r.Equal = true
 	return nil
 }
 
-// runTotals adds up what the catalog holds of the runs.
+// runTotals adds up the totals of the runs in the catalog.
 func runTotals(ctx context.Context, a *app.App) (checkpoint, error) {
-	p := checkpoint{name: "moved by the runs"}
+	p := checkpoint{name: "folded by the runs"}
 	g, err := a.Engine.Current(ctx, pipeline)
 	if err != nil {
 		return p, err
@@ -164,7 +164,7 @@ func (s *demonstration) compareAndSum(ctx context.Context, a *app.App) (sum chec
 	}
 	ledgerEnd.CloseWithError(err) // nil is the end of the file
 	sumEnd.CloseWithError(err)
-	// A difference from the ledger also ends the export, by closing the pipe: it is what is told.
+	// A difference from the ledger also ends the export, by closing the pipe; it is the error to report.
 	differs, wrong := <-compared, <-added
 	switch {
 	case differs != nil:
@@ -175,9 +175,9 @@ func (s *demonstration) compareAndSum(ctx context.Context, a *app.App) (sum chec
 	return sum, exported.Rows, err
 }
 
-// addArtifacts sums the columns that together hold every event's amount.
+// addArtifacts sums the columns that together contain the amount of every event.
 func addArtifacts(r io.Reader) (checkpoint, error) {
-	p := checkpoint{name: "held by the artifacts", sums: map[string]string{}}
+	p := checkpoint{name: "in the artifacts", sums: map[string]string{}}
 	sums := map[string]*big.Int{}
 	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
 	for {
