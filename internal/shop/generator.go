@@ -1,4 +1,4 @@
-// The generator: decides row by row what is received, and enters it in the ledger.
+// Generates the received rows one by one, and records them in the ledger.
 
 package shop
 
@@ -55,8 +55,8 @@ func (g *generator) batch(out io.Writer, batch int) error {
 	return nil
 }
 
-// row makes one row as g.line. Every sort of row is drawn in proportion to what is left of it, which spreads
-// the sorts evenly and spends each exactly.
+// row makes one row in g.line. Each kind of row is drawn in proportion to its remaining number, which spreads the kinds
+// evenly and uses up each exactly.
 func (g *generator) row() error {
 	entry := &g.ledger.Batches[g.received]
 	entry.Rows++
@@ -99,7 +99,7 @@ func (g *generator) accepted() error {
 	return nil
 }
 
-// next is an event that is due or, if none is, the first event of a new order.
+// next returns an event that is due, or otherwise the first event of a new order.
 func (g *generator) next() (event, bool) {
 	for {
 		if e, ok := g.window.pop(); ok {
@@ -125,7 +125,7 @@ func (g *generator) releaseLate(batch int) bool {
 	return len(events) > 0
 }
 
-// releaseNextLate brings late events forward when no others are left.
+// releaseNextLate releases late events early, when no others are left.
 func (g *generator) releaseNextLate() bool {
 	for batch := range g.options.Batches {
 		if g.releaseLate(batch) {
@@ -142,8 +142,7 @@ func (g *generator) newID() uint64 {
 	return mixBits(mixBits(g.options.Seed) + g.ids)
 }
 
-// moment is when something happens that falls on the opening of an order: the orders are spread evenly over a
-// day a batch.
+// moment returns the time of an event at the opening of an order. Orders are spread evenly, one day per batch.
 func (g *generator) moment(opened int) int64 {
 	micros := day * 1000 * int64(g.options.Batches) / int64(g.options.Orders)
 	return opening + int64(opened)*micros/1000 + g.random.Int64N(1000)

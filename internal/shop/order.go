@@ -1,8 +1,8 @@
-// The life of an order: what is ordered, shipped, paid and refunded, and what goes wrong with it.
+// Plans the events of an order: what is ordered, shipped, paid and refunded, and its fault.
 
 package shop
 
-// Fault is why an order never reconciles.
+// Fault is the reason for which an order never reconciles.
 type Fault uint8
 
 // The faults an order can have.
@@ -20,7 +20,7 @@ var faultNames = [faults]string{
 	"none", "payment missing", "shipment missing", "shipped without order", "overpaid", "refund too small",
 }
 
-// String is the fault in plain words.
+// String describes the fault.
 func (f Fault) String() string { return faultNames[f] }
 
 // plannedEvent is one event of an order before it has an id and a time.
@@ -45,7 +45,7 @@ func (g *generator) open() event {
 	return event{id: g.newID(), cents: first.cents, at: g.moment(int(order)), order: order, kind: first.kind}
 }
 
-// size is an order's number of events. Orders share the accepted events evenly; of two neighbours one has more.
+// size returns an order's number of events. Pairs of consecutive orders share the accepted events evenly.
 func (g *generator) size(order int) int {
 	if g.partner > 0 {
 		size := g.partner
@@ -73,7 +73,7 @@ func (g *generator) fault(size int) Fault {
 	return fault
 }
 
-// plan fills g.parts with size events, the one that comes first in front.
+// plan fills g.parts with size events, the first event first.
 func (g *generator) plan(size int, fault Fault) {
 	price := g.price(size)
 	refunds, extra, back := 0, int64(0), int64(0)
@@ -102,7 +102,7 @@ func (g *generator) plan(size int, fault Fault) {
 	g.split(Refunded, back, refunds)
 }
 
-// price is in cents: mostly small, some high, a few very high, and enough for every event to move something.
+// price returns a price in cents: mostly small, some high, a few very high, and at least one cent for each event.
 func (g *generator) price(size int) int64 {
 	price := 500 + g.random.Int64N(20_000)
 	switch luck := g.random.IntN(1000); {
@@ -127,13 +127,13 @@ func (g *generator) split(kind Type, cents int64, count int) {
 	}
 }
 
-// schedule gives an event its id and time, and holds it back until it is received.
+// schedule sets the id and time of an event, and queues it until it is received.
 func (g *generator) schedule(order uint32, p plannedEvent) {
 	delay := g.delay()
 	e := event{
 		id: g.newID(), cents: p.cents, at: g.moment(int(order) + delay), order: order, kind: p.kind,
 	}
-	// Skipping a whole batch is what makes it a day late at least.
+	// Skipping a whole batch makes it at least a day late.
 	batch := g.received + 2 + g.random.IntN(2)
 	if batch < g.options.Batches && g.random.IntN(10_000) < lateShare {
 		e.late = true
