@@ -1,6 +1,6 @@
 //go:build linux
 
-// Who may do what with a project that is up: tokens with scopes, commands for another project, a deep folder.
+// Access to a project that is up: tokens with scopes, commands for another project, a deep folder.
 
 package main
 

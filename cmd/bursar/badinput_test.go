@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// line is one event of the example's stream, with the values of its columns as they stand in JSON.
+// line is one event of the example's stream, with the values of its columns as JSON.
 func line(id, amount, at, order string) string {
 	return fmt.Sprintf(`{"event_id":%s,"type":"payment","amount":%s,"currency":"USD","occurred_at":%q,"data":{"order":{"id":%s}}}`+"\n",
 		id, amount, at, order)

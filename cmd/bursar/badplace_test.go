@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// wantFull fails the test unless a command says in one line that the disk takes no more, and why.
+// wantFull fails the test unless a command reports in one line that the disk is full, and why.
 func wantFull(t *testing.T, got outcome) {
 	t.Helper()
 	text := strings.TrimSpace(got.err)
@@ -62,7 +62,7 @@ func TestFileSizeLimit(t *testing.T) {
 	wantArtifacts(t, dir, n)
 }
 
-// disk mounts a file system of its own of so many KiB.
+// disk mounts a separate file system with the given size in KiB.
 func disk(t *testing.T, size int) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Processes in each other's way, and processes that are told to stop.
+// Processes that use one project at the same time, and processes that are stopped.
 
 package main
 
@@ -39,7 +39,7 @@ func init() {
 	main()
 }
 
-// program is a command line in a process of its own.
+// program is a command line in a separate process.
 func program(t *testing.T, limit uint64, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
@@ -58,7 +58,7 @@ func ended(t *testing.T, cmd *exec.Cmd, err error) outcome {
 	return outcome{cmd.ProcessState.ExitCode(), fmt.Sprint(cmd.Stdout), fmt.Sprint(cmd.Stderr)}
 }
 
-// TestInterrupt sends a real signal to an intake in its middle.
+// TestInterrupt sends a signal to an intake half-way.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
@@ -86,7 +86,7 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestTwoProcesses lets two processes take in the same and other events at a time: one waits for the other.
+// TestTwoProcesses lets two processes ingest the same and other events at the same time: one waits for the other.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
@@ -110,7 +110,7 @@ func TestTwoProcesses(t *testing.T) {
 	wantBacklogAndArtifacts(t, dir, 3, 0)
 }
 
-// TestLockedProject waits the whole ten seconds for a project that another holds.
+// TestLockedProject waits the full ten seconds for a project that another process has locked.
 func TestLockedProject(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -97,7 +97,7 @@ func TestRefusedFiles(t *testing.T) {
 	wantArtifacts(t, dir, 2)
 }
 
-// TestEndlessLine takes in a line of 100 MB between two good ones; it is kept in an object of its own.
+// TestEndlessLine ingests a line of 100 MB between two valid ones; it is kept in a separate object.
 func TestEndlessLine(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -39,7 +39,7 @@ func declaring(t *testing.T, csv string) string {
 	return dir
 }
 
-// intervalLines is what completeness says: a line for each account and interval, without what they are judged by.
+// intervalLines returns the output of completeness: a line for each account and interval, without the reasons.
 func intervalLines(t *testing.T, code int, dir string) string {
 	t.Helper()
 	var lines []string

@@ -41,7 +41,7 @@ func sampled[T any](random *rand.Rand, list []T, most int) []T {
 	return append(list[:most-1], list[last])
 }
 
-// sameCases are cases whose files tell of the same entries.
+// sameCases are cases whose files contain the same entries.
 var sameCases = []struct {
 	name, beginning, ending string
 	institution             string
@@ -116,7 +116,7 @@ func testCasesOfOneMeaning(t *testing.T, most int) {
 	}
 }
 
-// renamed are copies of files with other bytes that say the same.
+// renamed returns copies of files with other bytes and the same content.
 func renamed(t *testing.T, files []string) (copies []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -136,7 +136,7 @@ func sortedLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// counted sums up what days say of how many entries they have.
+// counted adds up the numbers of entries of all days.
 func counted(t *testing.T, days string) (entries int) {
 	t.Helper()
 	for line := range strings.Lines(days) {

@@ -1,4 +1,4 @@
-// Statement files as banks write them: small files with one feature each, and what is to be said of them.
+// Statement files as banks write them: small files with one feature each, and their expected verdicts.
 
 package main
 

@@ -37,7 +37,7 @@ func only(t *testing.T, code int, dir string) app.Interval {
 	return app.Interval{}
 }
 
-// TestAccept accepts a statement that does not hold, and takes that back: alone, and while `bursar up` has the project.
+// TestAccept accepts an inconsistent statement, and withdraws that: without and with a running `bursar up`.
 func TestAccept(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "p")

@@ -76,7 +76,7 @@ func joinedCells(table string) string {
 	return text.String()
 }
 
-// TestConflictWithRetractedEvent says of a conflict that the event which has its id does not count any more.
+// TestConflictWithRetractedEvent: the table says of a conflict that the event with its id does not count any more.
 func TestConflictWithRetractedEvent(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

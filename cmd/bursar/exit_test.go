@@ -1,4 +1,4 @@
-// Exit codes, and what stands where when a command fails.
+// Exit codes, and the output of failed commands.
 
 package main
 

@@ -79,7 +79,7 @@ func TestKilledAtRandom(t *testing.T) {
 	playKilledCases(t, first, cases)
 }
 
-// TestSoakKilledAtRandom plays as many further cases as SEEDS says.
+// TestSoakKilledAtRandom tests SEEDS further cases.
 func TestSoakKilledAtRandom(t *testing.T) {
 	cases, err := strconv.ParseUint(os.Getenv("SEEDS"), 10, 64)
 	if err != nil {
@@ -221,7 +221,7 @@ func (k *killed) process(action auditor.Action, args ...string) (got outcome, di
 	}
 }
 
-// child runs a command in a process of its own and kills it after some time, unless that is 0.
+// child runs a command in a separate process and kills it after some time, unless that is 0.
 func (k *killed) child(after time.Duration, args ...string) (got outcome, dead bool) {
 	k.t.Helper()
 	cmd := exec.CommandContext(k.t.Context(), os.Args[0], args...)

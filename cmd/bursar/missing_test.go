@@ -129,7 +129,7 @@ func TestAcceptedRowLosesItsRetraction(t *testing.T) {
 	}
 }
 
-// TestMissingBatch gives a batch up that is lost with the catalog; what is behind it counts, and the file may come again.
+// TestMissingBatch gives up a batch that is missing with the catalog; later batches count, and the file may be ingested again.
 func TestMissingBatch(t *testing.T) {
 	t.Parallel()
 	base, want := fourBatches(t)
@@ -168,7 +168,7 @@ func TestMissingBatch(t *testing.T) {
 	}
 }
 
-// TestGaveUpAndFailed gives two batches up, of which the second is not lost: what was done is said all the same.
+// TestGaveUpAndFailed gives up two batches, of which the second is not missing: the first is reported all the same.
 func TestGaveUpAndFailed(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)

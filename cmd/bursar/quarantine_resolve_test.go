@@ -121,7 +121,7 @@ func TestAcceptUnfolded(t *testing.T) {
 	must(t, 0, "verify", "--project", dir)
 }
 
-// exportedOf is what the artifacts of some events are.
+// exportedOf returns the artifacts of some events.
 func exportedOf(t *testing.T, text string) string {
 	t.Helper()
 	dir := shop(t)

@@ -1,4 +1,4 @@
-// What a rebuild says of a generation that differs from the one before.
+// The output of a rebuild whose generation differs from the previous one.
 
 package main
 

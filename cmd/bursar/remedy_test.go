@@ -1,4 +1,4 @@
-// What quarantine offers for rows that a grown schema would take in, and for those that none takes.
+// The next steps that quarantine shows: for rows that a grown schema accepts, and for those that none accepts.
 
 package main
 
@@ -26,7 +26,7 @@ func TestQuarantineNamesDeclaration(t *testing.T) {
 	}
 }
 
-// TestRetriedBatch: the table says of a row that was retried which batch it names.
+// TestRetriedBatch: the table shows the batch of a row that was retried.
 func TestRetriedBatch(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)

@@ -32,7 +32,7 @@ func exportOfOrders(t *testing.T, dir string) string {
 	return string(text)
 }
 
-// batchFolder is where a batch of payments lies.
+// batchFolder returns the folder of a batch of payments.
 func batchFolder(dir, batch string) string {
 	return filepath.Join(dir, ".bursar", "objects", "streams", "payments", "batches", batch)
 }

@@ -27,7 +27,7 @@ func wrongAndRight(t *testing.T) (dir, wrong, right string) {
 	return dir, wrong, right
 }
 
-// money is what the example's pipeline of days says of the account: the movements of its days.
+// money returns the movements of the account's days by the example's pipeline of days.
 func money(t *testing.T, dir string) string {
 	t.Helper()
 	must(t, 0, "run", "--project", dir)

@@ -89,7 +89,7 @@ func TestRetractBatch(t *testing.T) {
 	must(t, 0, "verify", "--project", dir)
 }
 
-// TestRetractAfterTotalsChanged says of a total that is declared otherwise since, or new, that it is not known of the batch.
+// TestRetractAfterTotalsChanged: a total that was changed or added after the seal is reported as not known.
 func TestRetractAfterTotalsChanged(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Bad files and bad places of statements: each ends in one clear message, and the good file beside it is taken in.
+// Bad files and bad places of statements: each ends in one clear message, and the valid file beside it is imported.
 
 package main
 

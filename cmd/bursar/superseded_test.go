@@ -1,6 +1,6 @@
 //go:build linux
 
-// Statements that do not hold, and versions of them that do.
+// Inconsistent statements, and consistent versions of them.
 
 package main
 
@@ -79,7 +79,7 @@ func ordersOf(files []string) (commands [][][]string) {
 	return commands
 }
 
-// judged is what completeness says that must not depend on the order of imports.
+// judged returns the output of completeness that must not depend on the order of imports.
 func judged(t *testing.T, dir string) string {
 	t.Helper()
 	a := accountsOf(t, 0, dir)[ownAccount]

@@ -88,7 +88,7 @@ func TestInputsOfNoFile(t *testing.T) {
 	}
 }
 
-// TestFolderChangesUnderUp: a command that `bursar up` carries out goes by what it has read, and says so.
+// TestFolderChangesUnderUp: a command that `bursar up` executes uses the declarations that it has read, and says so.
 func TestFolderChangesUnderUp(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)

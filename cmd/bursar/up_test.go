@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// running is a `bursar up` in a process of its own.
+// running is a `bursar up` in a separate process.
 type running struct {
 	t     *testing.T
 	cmd   *exec.Cmd
@@ -53,7 +53,7 @@ func bringUp(t *testing.T, dir string, args ...string) *running {
 	return u
 }
 
-// await reads what the process tells until an event of the kind.
+// await reads the output of the process until an event of the kind.
 func (u *running) await(kind string) map[string]any {
 	u.t.Helper()
 	for u.lines.Scan() {
@@ -162,7 +162,7 @@ func testAPI(t *testing.T, u *running) {
 	}
 }
 
-// TestPathsOfTheClient gives files relative to where the client stands.
+// TestPathsOfTheClient gives files relative to the working folder of the client.
 func TestPathsOfTheClient(t *testing.T) {
 	t.Parallel()
 	dir, here := shop(t), t.TempDir()
@@ -388,7 +388,7 @@ func TestTwiceAtOnce(t *testing.T) {
 	u.stop(syscall.SIGTERM, 0)
 }
 
-// TestInbox takes a file that lies there.
+// TestInbox ingests a file from the inbox.
 func TestInbox(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)

@@ -1,4 +1,4 @@
-// accept.go is what the model makes of a conflict that is accepted: it takes the place of the event that has its id.
+// The model of accepting a conflict: the row takes the place of the event with its id.
 
 package auditor
 
@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// Accept accepts a conflict; Nth is which of those that there are.
+// Accept accepts the Nth conflict.
 const Accept Action = "accept"
 
-// Conflict names a row in a stream's quarantine that is a conflict, by the number of its file within the stream.
+// Conflict names a conflict in a stream's quarantine by the number of its file within the stream, and its row.
 type Conflict struct {
 	Stream    string
 	File, Row int
@@ -19,14 +19,14 @@ type Conflict struct {
 // Ref is how the row is printed.
 func (c Conflict) Ref() string { return fmt.Sprintf("%d:%d", c.File, c.Row) }
 
-// AcceptedConflict is what accepting a conflict comes to.
+// AcceptedConflict is the expected result of accepting a conflict.
 type AcceptedConflict struct {
-	Refused bool        // the event with its id has its values
-	Out     *Retraction // of the older event; nil where none counts
-	Counts              // of the batch that takes the row's quarantine up
+	Refused bool        // the event with its id has the same values
+	Out     *Retraction // of the older event; nil if none counts
+	Counts              // of the batch that retries the row's quarantine
 }
 
-// accept puts acceptances behind what may bring conflicts.
+// accept adds acceptances after steps that may cause conflicts.
 func (g *generator) accept(c *Case) {
 	var steps []Step
 	for i, step := range c.Steps {
@@ -45,7 +45,7 @@ func (g *generator) accept(c *Case) {
 func (m *Model) ToAccept(stream string, n int) (c Conflict, ok bool) {
 	in := m.intakes[stream]
 	var all []Conflict
-	if in.stream.Versions { // there, a retry takes conflicts in
+	if in.stream.Versions { // a retry accepts conflicts there
 		return c, false
 	}
 	for _, r := range m.quarantined(in) {
@@ -59,7 +59,7 @@ func (m *Model) ToAccept(stream string, n int) (c Conflict, ok bool) {
 	return all[n%len(all)], true
 }
 
-// Accept leaves out the event that has the row's id, then takes the row's quarantine up with the row first.
+// Accept retracts the event with the row's id, then retries the row's quarantine with the row first.
 func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 	in := m.intakes[c.Stream]
 	is := func(r record) bool { return r.line == c.Row && r.file == in.numbered[c.File-1] }
@@ -96,7 +96,7 @@ func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 	return out
 }
 
-// conflictingEvent is the event that has a row's id now, nil if there is none.
+// conflictingEvent returns the event that has a row's id now, or nil.
 func (m *Model) conflictingEvent(in *intake, r record) *idEntry {
 	row, _ := read(in.stream, r)
 	compute(in.stream, row)
@@ -105,7 +105,7 @@ func (m *Model) conflictingEvent(in *intake, r record) *idEntry {
 	if before != nil && in.remembers(*before, m.day) {
 		return before
 	}
-	// The id is forgotten since, and what the row was in conflict with still counts, or what took its place.
+	// The id left the dedupe window, but the event that the row was in conflict with still counts, or its replacement does.
 	at := slices.IndexFunc(in.known[id], func(f idEntry) bool { return f.place == *r.conflict })
 	for at >= 0 && m.isRetracted(&m.events[in.known[id][at].event]) {
 		by := m.replacedBy(in.known[id][at].event)
@@ -117,7 +117,7 @@ func (m *Model) conflictingEvent(in *intake, r record) *idEntry {
 	return &in.known[id][at]
 }
 
-// replacedBy is the event that was accepted in the place of another; -1 is none.
+// replacedBy returns the event that was accepted in place of another, or -1.
 func (m *Model) replacedBy(event int) int {
 	for _, r := range m.retracted {
 		if r.event == event && r.by > 0 {

@@ -1,4 +1,4 @@
-// fold.go makes artifacts of events: groups in a map, folds by loops, and the lines of an export.
+// Makes artifacts from events: groups in a map, folds by loops, and the lines of an export.
 
 package auditor
 
@@ -28,7 +28,7 @@ func (m *Model) Export() string {
 	return b.String()
 }
 
-// typesOf are the types of the columns that a pipeline folds: one name in several streams has one that holds all.
+// typesOf returns the types of the columns that a pipeline folds. A name in several streams has a type that contains all.
 func typesOf(streams []*Stream) map[string]Type {
 	types := map[string]Type{StreamColumn: {Kind: Text}}
 	for _, s := range streams {
@@ -43,7 +43,7 @@ func typesOf(streams []*Stream) map[string]Type {
 	return types
 }
 
-// keyTypes are those of the key, whose columns may have another name in each stream.
+// keyTypes returns the types of the key, whose columns may have different names in the streams.
 func (m *Model) keyTypes() []Type {
 	types := make([]Type, len(m.pipeline.Key))
 	for i := range types {
@@ -103,7 +103,7 @@ func (m *Model) artifact(events []Row) string {
 	return "{" + strings.Join(texts, ",") + "}"
 }
 
-// computed adds the `is` columns whose columns are there.
+// computed adds the `is` columns whose inputs are known.
 func (m *Model) computed(values Row, types map[string]Type) {
 	for _, f := range m.pipeline.Folds {
 		ready := f.Kind == "is" && !has(values, f.Name)
@@ -182,8 +182,9 @@ func sum(values []Value, t Type) (Value, Type) {
 	return numberValue(Decimal, total), Type{Kind: Decimal, Precision: 38, Scale: t.Scale}
 }
 
-// order sorts events by the fold's columns, then by stream, then by event id, then versions by their receipt. A derived id orders nothing here, and one
-// that is forgotten may come twice: workloads that have such ids order by every column, so that what ties is equal.
+// order sorts events by the fold's columns, then by stream, then by event id, then versions by their receipt. Derived ids do
+// not order events, and an id that left the dedupe window may occur twice: workloads with such ids order by every column, so
+// that ties are equal.
 func (m *Model) order(f *Fold, events []Row) {
 	slices.SortFunc(events, func(a, b Row) int {
 		c := cmp.Or(m.compareOrder(f.By, a, b), compare(a[StreamColumn], b[StreamColumn]))

@@ -1,4 +1,4 @@
-// spell.go writes values in one of the ways that mean the same.
+// Writes values in one of several equivalent ways.
 
 package auditor
 

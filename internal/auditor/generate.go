@@ -1,4 +1,4 @@
-// generate.go makes a case of a seed: a project, files, and the commands that are carried out on them.
+// Generates a case from a seed: a project, files, and the commands to execute.
 
 package auditor
 
@@ -15,7 +15,7 @@ const (
 	Ingest  Action = "ingest"
 	DryRun  Action = "dry run"
 	Run     Action = "run"
-	Grow    Action = "grow" // the stream's declaration changes; what is open is opened again
+	Grow    Action = "grow" // the stream's declaration changes, and the project is opened again
 	Retry   Action = "retry"
 	Rebuild Action = "rebuild"
 	Reopen  Action = "reopen"
@@ -41,7 +41,7 @@ type Case struct {
 	Seed     uint64
 	Streams  []*Stream
 	Pipeline *Pipeline
-	Steps    []Step // the last one leaves no backlog
+	Steps    []Step // after the last one the backlog is empty
 }
 
 // Size bounds a case. With Backlog, batches wait for each other, and a run takes one of them in several partitions. With Retract,
@@ -58,17 +58,17 @@ type Size struct {
 	Versions bool
 }
 
-// generator makes one case.
+// generator generates one case.
 type generator struct {
 	*rand.Rand
-	*feed          // of the stream whose turn it is
+	*feed          // of the current stream
 	feeds []*feed  // of all streams
-	size  Size     //
-	names int      // number of the next file
-	order []string // columns whose types stay: a first or last value is chosen by them, or streams must have one scale
+	size  Size     // limits
+	names int      // number of the last file
+	order []string // columns whose types must not change: they order first or last values, or streams share their scale
 }
 
-// feed is what was made for one stream.
+// feed is the generated data of one stream.
 type feed struct {
 	stream        *Stream
 	sent          []sentRow // rows that were made so far, to be sent again
@@ -78,7 +78,7 @@ type feed struct {
 	keepsVersions bool      // the stream keeps versions, from the start or later
 }
 
-// New makes the case of a seed.
+// New generates the case of a seed.
 func New(seed uint64, size Size) *Case {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 1)), size: size}
 	g.makeStreams()
@@ -94,7 +94,7 @@ func New(seed uint64, size Size) *Case {
 	return c
 }
 
-// streams are as they are declared at the moment.
+// streams returns the current declarations.
 func (g *generator) streams() (streams []*Stream) {
 	for _, f := range g.feeds {
 		streams = append(streams, f.stream)
@@ -107,7 +107,7 @@ func (g *generator) chance(n int) bool { return g.IntN(n) == 0 }
 
 func pick[T any](g *generator, list []T) T { return list[g.IntN(len(list))] }
 
-// some is up to n of a list, in its order, at least one.
+// some returns one to n elements of a list, in order.
 func some[T any](g *generator, list []T, n int) []T {
 	at := g.Perm(len(list))[:1+g.IntN(min(n, len(list)))]
 	slices.Sort(at)
@@ -118,7 +118,7 @@ func some[T any](g *generator, list []T, n int) []T {
 	return chosen
 }
 
-// steps plays the life of a project: files in calls of one or more, runs in between, a schema that grows.
+// steps generates the steps of a project: calls with one or more files, runs in between, a schema that grows.
 func (g *generator) steps(c *Case) {
 	calls := 1 + g.IntN(g.size.Files)
 	for range max(calls, g.size.Calls, len(g.feeds)) {
@@ -139,7 +139,7 @@ func (g *generator) steps(c *Case) {
 	c.Steps = append(c.Steps, Step{Action: Run})
 }
 
-// retract puts retractions between the steps of a case. Often the files come again afterwards, mended or not.
+// retract adds retractions between the steps of a case. Often the files are ingested again afterwards.
 func (g *generator) retract(c *Case) {
 	var steps []Step
 	var sent []Step
@@ -221,7 +221,7 @@ func (g *generator) widen(s *Stream) (done bool) {
 	return done
 }
 
-// grow changes the declaration as DESIGN §2 allows; rebuild tells that artifacts have other types now.
+// grow changes the declaration as DESIGN §2 allows. rebuild is true if the types of artifacts change.
 func (g *generator) grow() (grown *Stream, rebuild bool) {
 	s := g.stream.clone()
 	kind := s.Column("kind")

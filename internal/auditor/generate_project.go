@@ -1,4 +1,4 @@
-// project.go makes random streams and pipelines.
+// Generates random streams and pipelines.
 
 package auditor
 
@@ -78,7 +78,7 @@ func (g *generator) makeStream(name string, money Type) {
 	g.stream = s
 }
 
-// place says where a column stands in files.
+// place sets the position of a column in files.
 func (g *generator) place(s *Stream, c *Column) {
 	if c.Is != nil {
 		return
@@ -93,10 +93,10 @@ func (g *generator) place(s *Stream, c *Column) {
 	}
 }
 
-// formats are how files may write dates.
+// formats are the date formats of files.
 var formats = []*Format{{"%d.%m.%Y", "2.1.2006"}, {"%y%m%d", "060102"}, {"%Y%m%d", "20060102"}, {"%d %b %Y", "2 Jan 2006"}}
 
-// style says how a column's values are written.
+// style sets how the values of a column are written.
 func (g *generator) style(c *Column) {
 	if c.Is != nil || !g.chance(4) {
 		return
@@ -152,7 +152,7 @@ var signed = &Formula{
 	},
 }
 
-// conditions are what events are chosen by.
+// conditions are the conditions of folds and totals.
 var conditions = []*Condition{
 	{"kind = 'a'", []string{"kind"}, func(r Row) bool { return r["kind"].text == "a" }},
 	{"kind <> 'a'", []string{"kind"}, func(r Row) bool { return r["kind"].text != "a" }},
@@ -175,7 +175,7 @@ func (g *generator) where() *Condition {
 	return c
 }
 
-// ofStream is the condition that an event is of one stream, and what else there is.
+// ofStream returns the condition that an event is in a stream and meets another condition.
 func ofStream(name string, also *Condition) *Condition {
 	c := &Condition{SQL: "stream = '" + name + "'", Matches: func(r Row) bool {
 		return r[StreamColumn].text == name && (also == nil || also.Matches(r))
@@ -186,7 +186,7 @@ func ofStream(name string, also *Condition) *Condition {
 	return c
 }
 
-// pipeline declares a pipeline over the streams, and totals that it truly conserves.
+// pipeline declares a pipeline over the streams, and totals that it conserves.
 func (g *generator) pipeline() *Pipeline {
 	p := &Pipeline{Name: "books", Listed: len(g.feeds) > 1 || g.chance(12)}
 	for _, f := range g.feeds {

@@ -1,4 +1,4 @@
-// rows.go writes files: rows that are new, sent again, in conflict or malformed, each spelt in one of many ways.
+// Generates files: rows that are new, repeated, in conflict or malformed, each spelled in one of several ways.
 
 package auditor
 

@@ -1,4 +1,4 @@
-// key.go is keys that an event may lack: optional columns, and expressions with what they mean.
+// Keys that may be null: optional columns and expressions, with their meaning in Go.
 
 package auditor
 

@@ -1,4 +1,4 @@
-// malformed.go writes rows that mostly belong into quarantine.
+// Generates malformed rows, most of which go to quarantine.
 
 package auditor
 
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// misfits are texts that do not fit a type. Some fit after all: the model decides.
+// misfits are texts that mostly do not fit a type; the model decides.
 var misfits = map[Kind][]string{
 	Text:      {"\xff", "d"},
 	Flag:      {"yes", "1"},

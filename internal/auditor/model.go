@@ -1,4 +1,4 @@
-// model.go is what streams and their pipeline must come to: slices and maps, one event after another.
+// The model of streams and their pipeline: slices and maps, one event after another.
 
 package auditor
 
@@ -10,32 +10,32 @@ import (
 	"strings"
 )
 
-// File is one file that is handed in. Its name tells nothing but whether it is compressed.
+// File is one file to ingest. Its name only shows whether it is compressed.
 type File struct {
 	Name string
 	Text string
 	Zip  bool
 }
 
-// Counts is what one ingest or retry comes to.
+// Counts is the expected result of one ingest or retry.
 type Counts struct {
 	Rows, Accepted, Quarantined, Duplicates int64
 	Totals                                  map[string]map[string]*big.Rat // by name and group
 	Sealed                                  bool
 }
 
-// Model holds streams and their pipeline as they must be.
+// Model is the expected content of streams and their pipeline.
 type Model struct {
 	pipeline *Pipeline
 	intakes  map[string]*intake // by stream
 	types    map[string]Type    // of the columns that are folded
 
 	events    []acceptedEvent
-	day       int     // as the clock has it
-	published int     // the last of the sealed batches that is in artifacts
-	Sealed    []Batch // of all streams, in the order of their seals
+	day       int     // of the clock
+	published int     // number of sealed batches that are in artifacts
+	Sealed    []Batch // of all streams, in the order of sealing
 
-	retracted []Retraction // what is left out
+	retracted []Retraction // retractions in force
 }
 
 // Batch is a sealed batch: the Number-th of its stream.
@@ -45,18 +45,18 @@ type Batch struct {
 	Counts
 }
 
-// intake is what one stream has taken in.
+// intake is the ingested content of one stream.
 type intake struct {
 	stream     *Stream
 	files      map[string]*ingestedFile
 	numbered   []*ingestedFile      // all files, in the order of their receipt
 	known      map[string][]idEntry // by id, the last at the end
 	quarantine []rejected
-	retries    map[int]bool // batches that took rows out of quarantine
+	retries    map[int]bool // batches that were made by a retry
 	batches    int
 }
 
-// rejected is a batch's rejected rows together.
+// rejected is the rejected rows of a batch.
 type rejected struct {
 	batch int
 	rows  []record
@@ -81,7 +81,7 @@ type idEntry struct {
 	event   int // its place among all events
 }
 
-// Place is where an event was read. For a conflict, Batch is 0 when it came to its batch through quarantine, by a retry.
+// Place is where an event was read. In a conflict, Batch is 0 if a retry moved the event from quarantine to its batch.
 type Place struct {
 	Stream string
 	Batch  int
@@ -103,12 +103,12 @@ type ingestedFile struct {
 	name, header string
 	number       int // in the order of receipt, from 1
 	rows         int64
-	batch        int            // 0 where it brought nothing
-	again        bool           // it was known, and read again after a retraction
+	batch        int            // 0 if nothing of it was sealed
+	again        bool           // a known file that was read again after a retraction
 	occurrences  map[string]int // of each content, for _content
 }
 
-// NewModel is the model of a project in which nothing has happened.
+// NewModel returns the model of a new project.
 func NewModel(streams []*Stream, p *Pipeline) *Model {
 	m := &Model{pipeline: p, intakes: map[string]*intake{}, types: typesOf(streams)}
 	for _, s := range streams {
@@ -137,7 +137,7 @@ func (m *Model) Wait(days int) { m.day += days }
 // Publish puts the events of all batches up to one into artifacts. It is given by its place among the sealed ones, from 1.
 func (m *Model) Publish(at int) { m.published = at }
 
-// Keys are the keys that the events of a batch have.
+// Keys returns the keys of the events of a batch.
 func (m *Model) Keys(at int) map[string]bool {
 	keys, types := map[string]bool{}, m.keyTypes()
 	for _, e := range m.events {
@@ -148,7 +148,7 @@ func (m *Model) Keys(at int) map[string]bool {
 	return keys
 }
 
-// Ingest takes files into one batch of a stream.
+// Ingest ingests files as one batch of a stream.
 func (m *Model) Ingest(stream string, files []File) Counts {
 	in := m.intakes[stream]
 	counts := in.counts()
@@ -189,7 +189,7 @@ func (m *Model) Ingest(stream string, files []File) Counts {
 	return counts
 }
 
-// Retry takes all rows in a stream's quarantine up again.
+// Retry checks all rows in a stream's quarantine again.
 func (m *Model) Retry(stream string) Counts {
 	in := m.intakes[stream]
 	counts := in.counts()
@@ -246,7 +246,7 @@ func (m *Model) judge(in *intake, r *record, batch int, counts *Counts) bool {
 		ok = compute(in.stream, row)
 	}
 	switch {
-	case !ok && batch > 0 && r.file.again: // it is in quarantine since it first came
+	case !ok && batch > 0 && r.file.again: // it is already in quarantine
 		counts.Duplicates++
 		return true
 	case !ok:
@@ -377,7 +377,7 @@ func (in *intake) total(row Row, counts *Counts) {
 	}
 }
 
-// Quarantined lists the rows in a stream's quarantine, in their order.
+// Quarantined lists the rows in a stream's quarantine, in order.
 func (m *Model) Quarantined(stream string) []QuarantinedRow {
 	var list []QuarantinedRow
 	for _, r := range m.quarantined(m.intakes[stream]) {

@@ -1,4 +1,4 @@
-// parse.go reads values by their text, exactly or not at all (DESIGN §6, types).
+// Parses values from text, exactly or not at all (DESIGN §6, types).
 
 package auditor
 

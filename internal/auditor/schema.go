@@ -1,4 +1,4 @@
-// schema.go is a project as the model knows it, and how it stands in its files.
+// The model's view of a project, and its YAML files.
 
 package auditor
 
@@ -12,7 +12,7 @@ import (
 // Row is values by column name: an event's, or an artifact's.
 type Row map[string]Value
 
-// Formula is an expression in SQL and what it means.
+// Formula is an expression in SQL and the same expression in Go.
 type Formula struct {
 	SQL  string
 	Uses []string // columns

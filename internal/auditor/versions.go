@@ -1,4 +1,4 @@
-// versions.go is streams that keep versions of events: how they are made, and what the model makes of them.
+// Streams that keep versions of events: generation and model.
 
 package auditor
 
@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// keepVersions has a stream keep versions, mostly from the start.
+// keepVersions makes a stream keep versions, mostly from the start.
 func (g *generator) keepVersions(s *Stream) {
 	if s.Derived() || len(g.feeds) > 1 && g.chance(2) {
 		return
@@ -16,7 +16,7 @@ func (g *generator) keepVersions(s *Stream) {
 	s.Versions = !g.chance(3)
 }
 
-// added are the streams whose events may be counted and summed.
+// added returns the streams whose events may be counted and summed.
 func (g *generator) added(p *Pipeline) (names []string) {
 	for _, name := range p.From {
 		if !slices.ContainsFunc(g.feeds, func(f *feed) bool { return f.stream.Name == name && f.keepsVersions }) {
@@ -40,7 +40,7 @@ func (g *generator) byReceipt(by []string) []string {
 	return append(by, ReceivedColumn)
 }
 
-// version is a sent row with other values, which may come again itself.
+// version returns a sent row with other values, which may be sent again too.
 func (g *generator) version(row sentRow) sentRow {
 	for _, name := range []string{"amount", "memo", "kind", "acct"} {
 		if name != "amount" && !g.chance(3) {
@@ -72,7 +72,7 @@ func (m *Model) keepVersions(in *intake) {
 	in.known = known
 }
 
-// Versions is how many published events of a stream are further versions of one.
+// Versions counts the published events of a stream that are further versions of another one.
 func (m *Model) Versions(stream string) (n int) {
 	seen, s := map[string]bool{}, m.intakes[stream].stream
 	for i := range m.events {
@@ -89,7 +89,7 @@ func (m *Model) Versions(stream string) (n int) {
 	return n
 }
 
-// received is where a row was received, as a number that grows with receipt.
+// received returns the position of a row in the order of receipt, as a number.
 func received(r *record) Value {
 	return numberValue(BigInt, big.NewRat(int64(r.file.number)<<20+int64(r.line), 1))
 }
