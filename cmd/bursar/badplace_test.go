@@ -105,7 +105,7 @@ func testFullDisk(t *testing.T, most int) {
 	for _, leave := range sampled(seeded(t), []int64{0, 400, 1500, 2200, 3500}, most) { // KiB
 		t.Run(fmt.Sprint(leave), func(t *testing.T) {
 			if leave > 2500 && testing.Short() {
-				t.Skip("waits for a workflow that cannot be told to stop")
+				t.Skip("waits for a workflow that cannot be stopped")
 			}
 			t.Parallel()
 			path := events(t, t.TempDir(), n)

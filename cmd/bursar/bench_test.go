@@ -31,12 +31,12 @@ func TestBenchReconcile(t *testing.T) {
 	// More keys than there is state, and several batches.
 	printed := must(t, 0, "bench", "reconcile", "--events", "900", "--keys", "500", "--state", "100", "--batches", "3", "--rounds", "1", "--dir", dir)
 	if !strings.Contains(printed.out, "ours takes") || strings.Count(printed.out, "gives the same guarantees") != 2 {
-		t.Errorf("bench tells %q", printed.out)
+		t.Errorf("bench prints %q", printed.out)
 	}
 	// One peer, and none.
 	few := []string{"bench", "reconcile", "--events", "900", "--keys", "50", "--state", "0", "--rounds", "1", "--dir", dir, "--peers"}
 	if printed := must(t, 0, append(few, "duckdb-keys")...); strings.Count(printed.out, "gives the same guarantees") != 1 {
-		t.Errorf("bench tells %q", printed.out)
+		t.Errorf("bench prints %q", printed.out)
 	}
 	if v := value(t, must(t, 0, append(few, "none", "--json")...)); v["peers"] != nil {
 		t.Errorf("bench says %v", v)
@@ -84,7 +84,7 @@ func TestBenchIntake(t *testing.T) {
 		t.Errorf("bench says %v", v)
 	}
 	if printed := must(t, 0, args...); !strings.Contains(printed.out, "500 events of") || !strings.Contains(printed.out, "3 clients") {
-		t.Errorf("bench tells %q", printed.out)
+		t.Errorf("bench prints %q", printed.out)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("bench leaves %v (%v)", left, err)
@@ -139,7 +139,7 @@ func TestBenchStatements(t *testing.T) {
 	}
 	printed := must(t, 0, "bench", "statements", "--data", dir, "--rounds", "1", "--each", "0", "--rows", "30")
 	if !strings.Contains(printed.out, "encoding/xml tokenises") || !strings.Contains(printed.out, "ofx: 1 file left out") {
-		t.Errorf("bench tells %q", printed.out)
+		t.Errorf("bench prints %q", printed.out)
 	}
 	t.Setenv(dataVariable, "")
 	if got := must(t, 2, "bench", "statements"); !strings.Contains(got.err, "--data DIR, or set BURSAR_DATA") {

@@ -70,7 +70,7 @@ const caseMarks = "delimiter: \";\"\ndecimal: \",\"\ngroup: \".\"\n"
 // caseReads are the declarations with which the files are read as they are meant.
 var caseReads = []struct {
 	name, csv string
-	want      []string // lines of told
+	want      []string // lines of intervalLines
 	notices   []string
 }{
 	{
@@ -226,6 +226,6 @@ func TestNothingTakenIn(t *testing.T) {
 	good := file(t, t.TempDir(), "good.csv", "Konto,Tag,Betrag\n2,2024-03-04,5\n2,,6\n")
 	v := imports(t, 1, dir, files[0], good)
 	if taken := object(t, object(t, v["streams"])["entries"]); taken["accepted"] != 1.0 {
-		t.Errorf("of the good file is told %v", taken)
+		t.Errorf("the valid file gives %v", taken)
 	}
 }

@@ -12,7 +12,7 @@ var readCases = []struct {
 	name     string
 	imported int      // exit code of the last import
 	code     int      // of completeness
-	want     []string // lines of told
+	want     []string // lines of intervalLines
 	reasons  []string // what the intervals' reasons say, in their order; those without a reason are left out
 }{
 	{

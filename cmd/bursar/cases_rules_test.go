@@ -1,4 +1,4 @@
-// By which rules a project tells entries apart, and what declarations may change once statements were imported.
+// The rules by which a project identifies entries, and the declarations that may change after statements were imported.
 
 package main
 
@@ -11,7 +11,7 @@ import (
 )
 
 // TestFirstImportInQuarantine imports a file of which every entry is in quarantine before any other, and then two that overlap: they are
-// told apart by the rules of today, also where the quarantine was retried, or was imported again, in between.
+// identified by the current rules, also where the quarantine was retried, or was imported again, in between.
 func TestFirstImportInQuarantine(t *testing.T) {
 	t.Parallel()
 	for name, between := range map[string][]string{"imported": nil, "retried": {"quarantine", "entries", "--retry"}, "again": {"import", ""}} {

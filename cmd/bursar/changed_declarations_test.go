@@ -114,7 +114,7 @@ func TestMarksDeclaredLater(t *testing.T) {
 	accountsOf(t, 0, dir) // what is whole is not read again
 }
 
-// TestStatusDeclaredLater declares which rows are booked after a file was imported: what is none is taken back.
+// TestStatusDeclaredLater declares which rows are booked after a file was imported: rows that are not booked are withdrawn.
 func TestStatusDeclaredLater(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "p")

@@ -41,7 +41,7 @@ type day struct {
 	changed sync.Cond
 	serving *running // nil between two processes
 
-	acknowledged, again atomic.Int64 // rows that were accepted, as far as an answer told, and rows that were known
+	acknowledged, again atomic.Int64 // accepted rows, as far as a response arrived, and known rows
 }
 
 func TestDayInMinutes(t *testing.T) {

@@ -38,7 +38,7 @@ func TestDemo(t *testing.T) {
 	must(t, 1, "demo", dir, "--keep")
 	printed := must(t, 0, "demo", dir, "--events", "2000", "--seed", "7")
 	if !strings.Contains(printed.out, "Continue with:") || printed.err != "" {
-		t.Errorf("demo tells %q, and on standard error %q", printed.out, printed.err)
+		t.Errorf("demo prints %q, and on standard error %q", printed.out, printed.err)
 	}
 	must(t, 1, "demo", filepath.Dir(dir))
 	must(t, 0, "verify", "orders", "--project", dir)

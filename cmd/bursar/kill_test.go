@@ -321,7 +321,7 @@ func updating(t *testing.T) *auditor.Case {
 				m.Publish(len(m.Sealed))
 				runs, fresh = runs+1, 0
 			case auditor.Grow, auditor.Rebuild, auditor.Retry:
-				runs = -1000 // a longer story than is wanted here
+				runs = -1000 // too many runs for this test
 			}
 		}
 		if runs > 0 && m.Export() != "" && fresh >= 10 {

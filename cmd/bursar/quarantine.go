@@ -215,7 +215,7 @@ type rejectedValue struct {
 	New    json.RawMessage `json:"rejected"`
 }
 
-// setComparison takes over what the row says otherwise than the event that was accepted with its id, and whether that still counts.
+// setComparison stores the differing columns of a conflict, and whether the event that was accepted with its id still counts.
 func (r *rejectedRow) setComparison(with *app.Compared) {
 	for _, d := range with.Differences {
 		r.Differences = append(r.Differences, rejectedValue(d))

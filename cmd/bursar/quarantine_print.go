@@ -178,8 +178,7 @@ func (r *rejectedRow) nextStep() string {
 		r.Stream, r.Ref, dismiss)
 }
 
-// displayName is a file's name from the working folder, if it lies below it. What a long one ends with tells more than what it
-// begins with.
+// displayName returns a file's name relative to the working folder, if it is below it. A long name loses its beginning.
 func (c *cli) displayName(file string) string {
 	name := file
 	if here, err := filepath.Abs(c.path(".")); err == nil {

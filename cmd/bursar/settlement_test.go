@@ -145,7 +145,7 @@ func (s *settlement) check(t *testing.T, got map[string]app.Account) {
 			a, n := got[want.Account], next[want.Account]
 			next[want.Account]++
 			if n >= len(a.Intervals) {
-				t.Fatalf("%s: nothing is told of %s", want.Account, day)
+				t.Fatalf("%s: there is no result for %s", want.Account, day)
 			}
 			i := a.Intervals[n]
 			if i.State != app.Proven || i.From != day || i.To != day || !equalAmounts(i.Opening, want.Opening) || !equalAmounts(i.Closing, want.Closing) ||

@@ -94,7 +94,7 @@ func TestBadStatementFiles(t *testing.T) {
 			}
 			v := value(t, got)
 			if taken := item(t, item(t, v, "files", 1), "parts", 0); taken["statements"] != 1.0 || taken["refused"] != nil {
-				t.Errorf("of the good file is told %v", taken)
+				t.Errorf("the valid file gives %v", taken)
 			}
 			must(t, 1, "import", bad, "--project", dir) // for it is not remembered as taken in
 		})

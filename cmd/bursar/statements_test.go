@@ -16,7 +16,7 @@ import (
 	"bursar/internal/app"
 )
 
-// recorded is a folder of recorded files; the test is skipped where there are none.
+// recorded returns a folder of recorded files; the test is skipped if it does not exist.
 func recorded(t *testing.T, folder string) string {
 	t.Helper()
 	data := os.Getenv("BURSAR_DATA")

@@ -1,6 +1,6 @@
 //go:build linux
 
-// What `bursar up` outlives: readers that go away, terminals that go away, and files that are none.
+// Readers and terminals that end while `bursar up` runs, and inputs that are not regular files.
 
 package main
 

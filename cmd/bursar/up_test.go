@@ -26,7 +26,7 @@ type running struct {
 	dir   string
 	base  string // of the API
 	token string
-	lines *bufio.Scanner // what it tells
+	lines *bufio.Scanner // its standard output
 	out   io.Closer      // where from
 }
 
@@ -66,7 +66,7 @@ func (u *running) await(kind string) map[string]any {
 		}
 	}
 	_ = u.cmd.Wait()
-	u.t.Fatalf("bursar up has told of no %s: %s", kind, u.cmd.Stderr)
+	u.t.Fatalf("bursar up did not report %s: %s", kind, u.cmd.Stderr)
 	return nil
 }
 

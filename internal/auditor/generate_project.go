@@ -317,7 +317,7 @@ func (g *generator) fold(p *Pipeline, name string) Fold {
 	return f
 }
 
-// by is what orders; where ids of a stream do not tell its events apart, it is every column.
+// by returns the columns that order events. If the ids of a stream do not identify its events, it is every column.
 func (g *generator) by(ordered, all []string) []string {
 	by := some(g, ordered, 2)
 	g.Shuffle(len(by), func(i, k int) { by[i], by[k] = by[k], by[i] })

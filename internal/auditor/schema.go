@@ -126,7 +126,7 @@ func (s *Stream) has(columns []string) bool {
 // Derived reports whether events have no id of their own.
 func (s *Stream) Derived() bool { return strings.HasPrefix(s.ID[0], "_") }
 
-// Orders reports whether ids, and receipts where versions are kept, tell all events apart.
+// Orders reports whether ids identify all events, together with receipts if versions are kept.
 func (s *Stream) Orders() bool { return !s.Derived() && (s.Dedupe == 0 || s.Versions) }
 
 // clone is a copy whose columns can be changed.

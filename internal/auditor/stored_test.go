@@ -1,4 +1,4 @@
-// What is stored at the end of a case, held against the model: batches, quarantine, runs and objects.
+// The stored data at the end of a case, compared with the model: batches, quarantine, runs and objects.
 
 package auditor
 
@@ -99,7 +99,7 @@ func (s *stage) quarantined(stream string) (rows []event.Rejected) {
 	return rows
 }
 
-// disputed tells the rows that the product and the model judge differently.
+// disputed returns the rows on which the product and the model differ.
 func (s *stage) disputed(stream string) string {
 	s.t.Helper()
 	var b strings.Builder
