@@ -1,6 +1,6 @@
 //go:build linux
 
-// Who may do what with a project that is up: tokens with scopes, commands for another project, a deep folder.
+// Access to a project that is up: tokens with scopes, commands for another project, a deep folder.
 
 package main
 
@@ -108,20 +108,20 @@ func TestCommandOfAnotherProject(t *testing.T) {
 		{"status", "--project", filepath.Join(dir, "nothing")},
 		{"status", "--project", filepath.Join(dir, "streams")},
 	} {
-		if exit, said := call(dir, args...); exit != 2 || !strings.Contains(said, "the command is for the project in") {
-			t.Errorf("%v: exit %d: %s", args, exit, said)
+		if exit, printed := call(dir, args...); exit != 2 || !strings.Contains(printed, "the command is for the project in") {
+			t.Errorf("%v: exit %d: %s", args, exit, printed)
 		}
 	}
-	if exit, said := call(other, "status"); exit != 2 {
-		t.Errorf("from another project's folder: exit %d: %s", exit, said)
+	if exit, printed := call(other, "status"); exit != 2 {
+		t.Errorf("from another project's folder: exit %d: %s", exit, printed)
 	}
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(dir, link); err != nil {
 		t.Fatal(err)
 	}
 	for directory, project := range map[string]string{dir: ".", "/": dir, link: ".", filepath.Join(dir, "streams"): ".."} {
-		if exit, said := call(directory, "status", "--project", project); exit != 0 {
-			t.Errorf("%s from %s: exit %d: %s", project, directory, exit, said)
+		if exit, printed := call(directory, "status", "--project", project); exit != 0 {
+			t.Errorf("%s from %s: exit %d: %s", project, directory, exit, printed)
 		}
 	}
 	u.stop(syscall.SIGTERM, 0)

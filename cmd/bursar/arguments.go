@@ -1,4 +1,4 @@
-// Arguments: how many a command takes, in which order flags may stand, and what a shell completes.
+// Command-line arguments: their number, flags before the command, and shell completion.
 
 package main
 
@@ -12,21 +12,21 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// takes checks the number of arguments; a negative most is no limit.
-func takes(least, most int) cobra.PositionalArgs {
+// argCount checks the number of arguments. A negative most means no upper limit.
+func argCount(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < least:
 			return fmt.Errorf("%s needs more arguments: %s", cmd.CommandPath(), cmd.UseLine())
 		case most >= 0 && len(args) > most:
-			return fmt.Errorf("%s takes no argument %q: %s", cmd.CommandPath(), args[most], cmd.UseLine())
+			return fmt.Errorf("%s does not accept argument %q: %s", cmd.CommandPath(), args[most], cmd.UseLine())
 		}
 		return nil
 	}
 }
 
-// commandFirst moves flags that stand before a command behind it: only the command's own flags tell which of them take
-// a value.
+// commandFirst moves flags that precede a command behind it, because only the command's flags show which of them take a
+// value.
 func commandFirst(cmd *cobra.Command, args []string) []string {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
@@ -58,7 +58,7 @@ func child(cmd *cobra.Command, name string) *cobra.Command {
 	return nil
 }
 
-// takesValue is true of a flag whose value is the next argument, in whichever command it is declared.
+// takesValue reports whether the value of a flag is the next argument. It searches the flags of all commands.
 func takesValue(cmd *cobra.Command, arg string) bool {
 	if strings.Contains(arg, "=") {
 		return false
@@ -76,21 +76,21 @@ func takesValue(cmd *cobra.Command, arg string) bool {
 	return false
 }
 
-// completeStream completes a first argument that names a stream; files follow.
+// completeStream completes a stream name as the first argument, and file names after it.
 func (c *cli) completeStream(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
-	p, _ := project.Read(c.project) // its errors are another command's to tell
+	p, _ := project.Read(c.project) // completion ignores errors; `bursar check` reports them
 	return streamNames(p), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completePipeline completes a first argument that names a pipeline.
+// completePipeline completes a pipeline name as the first argument.
 func (c *cli) completePipeline(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	p, _ := project.Read(c.project) // its errors are another command's to tell
+	p, _ := project.Read(c.project) // completion ignores errors; `bursar check` reports them
 	return pipelineNames(p), cobra.ShellCompDirectiveNoFileComp
 }
 

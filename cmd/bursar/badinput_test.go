@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// line is one event of the example's stream, with the values of its columns as they stand in JSON.
+// line is one event of the example's stream, with the values of its columns as JSON.
 func line(id, amount, at, order string) string {
 	return fmt.Sprintf(`{"event_id":%s,"type":"payment","amount":%s,"currency":"USD","occurred_at":%q,"data":{"order":{"id":%s}}}`+"\n",
 		id, amount, at, order)
@@ -179,7 +179,7 @@ func TestMendedFile(t *testing.T) {
 	whole := zipped(many.String())
 	path := file(t, dir, "cut.jsonl.gz", whole[:15_000])
 	cut := must(t, 1, "ingest", "payments", path, "--project", dir)
-	if !strings.Contains(cut.err, "hint: what could be read is sealed") {
+	if !strings.Contains(cut.err, "hint: the rows that could be read are sealed") {
 		t.Errorf("standard error is %s", cut.err)
 	}
 	if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {

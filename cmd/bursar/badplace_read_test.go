@@ -30,7 +30,7 @@ func wantReading(t *testing.T, dir string, before []string) (now []string) {
 	t.Helper()
 	for i, args := range reading {
 		got := must(t, 0, append(args, "--project", dir)...)
-		out, _, _ := strings.Cut(got.out, " s.\n") // verify tells how long it took
+		out, _, _ := strings.Cut(got.out, " s.\n") // the duration that verify prints
 		now = append(now, out)
 		if before != nil && args[0] != "exceptions" && args[0] != "verify" && out != before[i] {
 			t.Errorf("%s prints\n%s\nbefore\n%s", args, out, before[i])

@@ -15,15 +15,15 @@ import (
 	"testing"
 )
 
-// wantFull fails the test unless a command says in one line that the disk takes no more, and why.
+// wantFull fails the test unless a command reports in one line that the disk is full, and why.
 func wantFull(t *testing.T, got outcome) {
 	t.Helper()
 	text := strings.TrimSpace(got.err)
-	said := false
+	reported := false
 	for _, words := range []string{"no space left on device", "file too large", "disk is full", "disk I/O error"} {
-		said = said || strings.Contains(text, words)
+		reported = reported || strings.Contains(text, words)
 	}
-	if got.code != 1 || got.out != "" || !said || strings.Contains(text, "\n") || !strings.HasSuffix(text, "[transient]") {
+	if got.code != 1 || got.out != "" || !reported || strings.Contains(text, "\n") || !strings.HasSuffix(text, "[transient]") {
 		t.Errorf("on a full disk: exit code %d, standard output %q, standard error\n%s", got.code, got.out, text)
 	}
 }
@@ -38,8 +38,8 @@ func events(t *testing.T, dir string, n int) string {
 	return file(t, dir, "events.jsonl", b.String())
 }
 
-// wantStanding fails the test unless so many events wait and so many artifacts are visible.
-func wantStanding(t *testing.T, dir string, waiting, artifacts int) {
+// wantBacklogAndArtifacts fails the test unless so many events wait and so many artifacts are visible.
+func wantBacklogAndArtifacts(t *testing.T, dir string, waiting, artifacts int) {
 	t.Helper()
 	v := item(t, value(t, must(t, 0, "status", "--project", dir, "--json")), "pipelines", 0)
 	if v["backlog_events"] != float64(waiting) || v["artifacts"] != float64(artifacts) {
@@ -54,15 +54,15 @@ func TestFileSizeLimit(t *testing.T) {
 	path := events(t, dir, n)
 	ingest := program(t, 100<<10, "ingest", "payments", path, "--project", dir)
 	wantFull(t, ended(t, ingest, ingest.Run()))
-	wantStanding(t, dir, 0, 0)
+	wantBacklogAndArtifacts(t, dir, 0, 0)
 	must(t, 0, "ingest", "payments", path, "--project", dir)
 	work := program(t, 100<<10, "run", "--project", dir)
 	wantFull(t, ended(t, work, work.Run()))
-	wantStanding(t, dir, n, 0)
+	wantBacklogAndArtifacts(t, dir, n, 0)
 	wantArtifacts(t, dir, n)
 }
 
-// disk mounts a file system of its own of so many KiB.
+// disk mounts a separate file system with the given size in KiB.
 func disk(t *testing.T, size int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -105,7 +105,7 @@ func testFullDisk(t *testing.T, most int) {
 	for _, leave := range sampled(seeded(t), []int64{0, 400, 1500, 2200, 3500}, most) { // KiB
 		t.Run(fmt.Sprint(leave), func(t *testing.T) {
 			if leave > 2500 && testing.Short() {
-				t.Skip("waits for a workflow that cannot be told to stop")
+				t.Skip("waits for a workflow that cannot be stopped")
 			}
 			t.Parallel()
 			path := events(t, t.TempDir(), n)
@@ -114,12 +114,12 @@ func testFullDisk(t *testing.T, most int) {
 			free := fill(t, dir, min(leave, 1500))
 			wantFull(t, bursar(t, "ingest", "payments", path, "--project", dir))
 			free()
-			wantStanding(t, dir, 0, 0)
+			wantBacklogAndArtifacts(t, dir, 0, 0)
 			must(t, 0, "ingest", "payments", path, "--project", dir)
 			free = fill(t, dir, leave)
 			wantFull(t, bursar(t, "run", "--project", dir))
 			free()
-			wantStanding(t, dir, n, 0)
+			wantBacklogAndArtifacts(t, dir, n, 0)
 			wantArtifacts(t, dir, n)
 		})
 	}

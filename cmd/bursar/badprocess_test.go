@@ -1,6 +1,6 @@
 //go:build linux
 
-// Processes in each other's way, and processes that are told to stop.
+// Processes that use one project at the same time, and processes that are stopped.
 
 package main
 
@@ -39,7 +39,7 @@ func init() {
 	main()
 }
 
-// program is a command line in a process of its own.
+// program is a command line in a separate process.
 func program(t *testing.T, limit uint64, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
@@ -58,7 +58,7 @@ func ended(t *testing.T, cmd *exec.Cmd, err error) outcome {
 	return outcome{cmd.ProcessState.ExitCode(), fmt.Sprint(cmd.Stdout), fmt.Sprint(cmd.Stderr)}
 }
 
-// TestInterrupt sends a real signal to an intake in its middle.
+// TestInterrupt sends a signal to an intake half-way.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
@@ -79,14 +79,14 @@ func TestInterrupt(t *testing.T) {
 	if got := ended(t, cmd, cmd.Wait()); got.code != 1 || got.out != "" || !strings.HasPrefix(got.err, "error: interrupted") {
 		t.Errorf("got %+v", got)
 	}
-	wantStanding(t, dir, 0, 0)
+	wantBacklogAndArtifacts(t, dir, 0, 0)
 	v := value(t, must(t, 0, "ingest", "payments", path, "--project", dir, "--json"))
 	if v["batch"] != 1.0 || v["accepted"] != float64(n) {
 		t.Errorf("ingest says %v", v)
 	}
 }
 
-// TestTwoProcesses lets two processes take in the same and other events at a time: one waits for the other.
+// TestTwoProcesses lets two processes ingest the same and other events at the same time: one waits for the other.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
@@ -107,11 +107,11 @@ func TestTwoProcesses(t *testing.T) {
 	if accepted != 3 {
 		t.Errorf("%v events were accepted, want 3", accepted)
 	}
-	wantStanding(t, dir, 3, 0)
+	wantBacklogAndArtifacts(t, dir, 3, 0)
 }
 
-// TestHeldProject waits the whole ten seconds for a project that another holds.
-func TestHeldProject(t *testing.T) {
+// TestLockedProject waits the full ten seconds for a project that another process has locked.
+func TestLockedProject(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits ten seconds")

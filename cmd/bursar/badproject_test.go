@@ -23,11 +23,11 @@ func TestBadProjects(t *testing.T) {
 		{"two documents", "bursar.yaml", "---\n{}\n---\n{}\n", "bursar.yaml:3: a second document starts here"},
 		{
 			"decimal without quotes", "streams/payments.yaml", slipped("{type: decimal(18, 2), optional: true}"),
-			"streams/payments.yaml:5: `2)` is taken for a key, because a comma ends a value without quotes inside { }: write type: \"decimal(18,2)\"\nerror: 1 fault",
+			"streams/payments.yaml:5: `2)` is taken for a key, because a comma ends a value without quotes inside { }: write type: \"decimal(18,2)\"\nerror: 1 error in the project folder",
 		},
-		{"list without brackets", "streams/payments.yaml", slipped("{type: string, in: a, b}"), "streams/payments.yaml:5: `b` is taken for a key, because a comma ends a value without quotes inside { }: write in: [a, b]\nerror: 1 fault"},
-		{"list as one text", "streams/payments.yaml", slipped(`{type: string, in: "a, b"}`), "streams/payments.yaml:5: `in` is one text with a comma in it: write in: [a, b]\nerror: 1 fault"},
-		{"tab", "streams/payments.yaml", slipped("{type: string}\n\tb: {type: string}"), "streams/payments.yaml:6: not valid YAML: a tab stands before the text: YAML is indented with spaces only, so write spaces\nerror: 1 fault"},
+		{"list without brackets", "streams/payments.yaml", slipped("{type: string, in: a, b}"), "streams/payments.yaml:5: `b` is taken for a key, because a comma ends a value without quotes inside { }: write in: [a, b]\nerror: 1 error in the project folder"},
+		{"list as one text", "streams/payments.yaml", slipped(`{type: string, in: "a, b"}`), "streams/payments.yaml:5: `in` is one text with a comma in it: write in: [a, b]\nerror: 1 error in the project folder"},
+		{"tab", "streams/payments.yaml", slipped("{type: string}\n\tb: {type: string}"), "streams/payments.yaml:6: not valid YAML: a tab stands before the text: YAML is indented with spaces only, so write spaces\nerror: 1 error in the project folder"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -91,13 +91,13 @@ func TestRefusedFiles(t *testing.T) {
 		t.Errorf("within the limit: %v", v)
 	}
 	none := must(t, 1, "ingest", "payments", file(t, dir, "none.jsonl", "no\nneither\n"), "--project", dir)
-	if !strings.Contains(none.err, "2 rows taken in, and none accepted [data]\nhint: none.jsonl row 1: ") {
+	if !strings.Contains(none.err, "2 rows read, none accepted [data]\nhint: none.jsonl row 1: ") {
 		t.Errorf("standard error is %s", none.err)
 	}
 	wantArtifacts(t, dir, 2)
 }
 
-// TestEndlessLine takes in a line of 100 MB between two good ones; it is kept in an object of its own.
+// TestEndlessLine ingests a line of 100 MB between two valid ones; it is kept in a separate object.
 func TestEndlessLine(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -28,7 +28,7 @@ func TestBanks(t *testing.T) {
 	t.Run("pages of two days, cut within the second", func(t *testing.T) { t.Parallel(); playAll(t, banktest.New(1016), 2) })
 }
 
-// TestSoakBanks plays as many further banks as SEEDS says.
+// TestSoakBanks tests SEEDS further banks.
 func TestSoakBanks(t *testing.T) {
 	onlyInSoak(t)
 	t.Parallel()
@@ -68,7 +68,7 @@ func TestSessions(t *testing.T) {
 	playSessions(t, 1007, 2) // a day ends with the balance that it began with, and a statement of it was made before
 }
 
-// TestSoakSessions plays as many further banks as SEEDS says.
+// TestSoakSessions tests SEEDS further banks.
 func TestSoakSessions(t *testing.T) {
 	onlyInSoak(t)
 	t.Parallel()
@@ -87,7 +87,7 @@ type imported struct {
 	all        string // exports and verdicts
 }
 
-// dayRow is what a pipeline says of a day.
+// dayRow is a pipeline's row of a day.
 type dayRow struct {
 	Opened, Closed         *string
 	Entered, Moved, Status string
@@ -288,7 +288,7 @@ func playSessions(t *testing.T, seed, orders int) {
 	}
 }
 
-// checkDay holds the rows of a day against the bank's books. Where the day's balances go in a circle, nothing says which of them comes first.
+// checkDay compares the rows of a day with the bank's books. If the day's balances form a circle, their order is unknown.
 func checkDay(t *testing.T, is, side dayRow, want banktest.Day) {
 	t.Helper()
 	circle := is.Opened == nil && want.Opening == want.Closed

@@ -1,4 +1,4 @@
-// bursar bench: benchmarks of the product, each beside a yardstick.
+// bursar bench: benchmarks of the product, each with a yardstick in the same call.
 
 package main
 
@@ -17,15 +17,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// noPeers is the value of --peers that chooses none.
+// noPeers is the value of --peers that selects no peer.
 const noPeers = "none"
 
 func (c *cli) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench NAME",
-		Short: "Measure this machine, beside a yardstick",
-		Long: `Runs a benchmark with its yardstick, one after the other on the same data. Only the ratio of two figures of one call
-says something: machines drift.`,
+		Short: "Run a benchmark and its yardstick",
+		Long: `Runs a benchmark and its yardstick, one after the other, on the same data. Compare only figures of one call: the speed of a
+machine drifts.`,
 		Example: `  bursar bench reconcile
   bursar bench reconcile --state 10000000 --json
   bursar bench intake
@@ -34,13 +34,13 @@ says something: machines drift.`,
   bursar bench statements --data ../shared/data`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("no benchmark %q: there are reconcile, intake, freshness, get and statements", args[0])
+				return usagef("%q is not a benchmark; choose reconcile, intake, freshness, get or statements", args[0])
 			}
 			return cmd.Help()
 		},
 	}
 	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchFreshnessCommand(), c.benchGetCommand(), c.benchStatementsCommand(),
-		c.benchPartCommand())
+		c.benchProcessCommand())
 	return cmd
 }
 
@@ -48,37 +48,36 @@ func (c *cli) benchReconcileCommand() *cobra.Command {
 	o, lanes := bench.Options{}, false
 	cmd := &cobra.Command{
 		Use:   "reconcile",
-		Short: "From files to published artifacts, beside DuckDB that merely groups the files, and DuckDB with the same promises",
+		Short: "From files to published artifacts, compared with DuckDB",
 		Long: `Generates events of 206 bytes, prepares a state of artifacts through the same intake, and measures in each round:
 
-  yardstick  DuckDB reads the files with read_json and groups them by key into a table in memory, on two threads
-  ours       from the first byte of ingest to the watermark of the last run: parsed, checked, duplicates set aside,
-             sealed, folded onto the state, indexed, published, all of it fsynced; the server is up before
-  duckdb     DuckDB with the same promises, the same memory and as many threads, on a database file that is open before:
-             texts are cast, rows that do not fit set aside with the reason, ids compared with all earlier ones, conflicts set
-             aside, the rest grouped and merged by key, in one transaction, checkpointed and fsynced
-  duckdb-keys  the same with primary keys on the ids and the artifacts, and as much memory as DuckDB takes by default: at ten million
-             ids the keys do not fit into what the others have
+  yardstick    DuckDB reads the files with read_json and groups them by key into a table in memory, on two threads
+  ours         from the first byte of ingest to the watermark of the last run: parsed, checked, duplicates set aside,
+               sealed, folded onto the state, indexed, published, all of it fsynced; the server runs before
+  duckdb       DuckDB with the same guarantees, the same memory and as many threads, on a database file that is open
+               before: texts are cast, bad rows set aside with the reason, ids compared with all earlier ones, conflicts
+               set aside, the rest grouped and merged by key, in one transaction, checkpointed and fsynced
+  duckdb-keys  the same with primary keys on the ids and the artifacts, and DuckDB's default memory, because at ten
+               million ids the keys do not fit into the memory of the others
 
-The two peers with the same promises are measured unless --peers says otherwise. They keep neither the events nor a history, and balance
-no control totals. --peers none leaves out the preparation of their state, too.
+--peers selects the peers with the same guarantees. They keep neither the events nor a history, and balance no control totals.
+--peers none also skips the preparation of their state.
 
-Each round starts from a copy of the same state. All must come to the generated sums, and ours and the peers to the same
-artifacts, or the benchmark fails.
-With --batches, each batch is taken in and reconciled before the next.
+Each round starts from a copy of the same state. All sides must produce the generated sums, and ours and the peers the same
+artifacts; otherwise the benchmark fails. With --batches, each batch is ingested and reconciled before the next.
 
-With --lanes, what is measured is a run for each batch: in three lanes, when all batches are there; one after another, when
-each is worked off before the next comes; and by plain calls of the steps, without a workflow. The object store is at hand, or
-takes 20 ms more for each call.`,
+With --lanes, the runs of the batches are measured, one run per batch: in three lanes, with all batches sealed before; one
+after another, each batch reconciled before the next is sealed; and by direct calls of the steps, without a workflow. The
+object store is local, or takes 20 ms longer for each call.`,
 		Example: `  bursar bench reconcile
   bursar bench reconcile --events 200000 --keys 50000 --state 100000
   bursar bench reconcile --state 10000000 --dir /mnt/fast --json
   bursar bench reconcile --peers duckdb
   bursar bench reconcile --lanes --batches 20 --events 400000 --keys 20000 --state 100000`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Batches < 1 || o.Events < o.Batches || o.Keys < 1 || o.Keys > 1_000_000_000 || o.State < 0 || o.Rounds < 1 {
-				return usagef("--rounds, --batches and --keys are 1 at least, --events as many as batches, --state not negative")
+				return usagef("--rounds, --batches and --keys must be at least 1, --events at least as many as batches, --state not negative")
 			}
 			if err := choosePeers(&o); err != nil {
 				return err
@@ -90,19 +89,19 @@ takes 20 ms more for each call.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&o.Events, "events", 2_000_000, "events that are measured")
-	flags.IntVar(&o.Keys, "keys", 500_000, "keys they are of")
-	flags.IntVar(&o.State, "state", 1_000_000, "artifacts there are before, one earlier event each")
-	flags.IntVar(&o.Batches, "batches", 1, "batches the events come in")
+	flags.IntVar(&o.Events, "events", 2_000_000, "number of events")
+	flags.IntVar(&o.Keys, "keys", 500_000, "number of keys of the events")
+	flags.IntVar(&o.State, "state", 1_000_000, "number of artifacts in the prepared state, each from one earlier event")
+	flags.IntVar(&o.Batches, "batches", 1, "number of batches of the events")
 	flags.IntVar(&o.Rounds, "rounds", 3, "rounds; the figures are medians")
-	flags.StringSliceVar(&o.Peers, "peers", bench.PeerNames(), "the `peers` with the same promises that are measured, or none")
-	flags.BoolVar(&lanes, "lanes", false, "runs in three lanes, beside the same runs one after another")
-	flags.StringVar(&o.Dir, "dir", "", "a `folder` for all files, which are removed afterwards (default: the system's temporary one)")
+	flags.StringSliceVar(&o.Peers, "peers", bench.PeerNames(), "the `peers` with the same guarantees to measure, or none")
+	flags.BoolVar(&lanes, "lanes", false, "measure runs in three lanes and the same runs one after another")
+	flags.StringVar(&o.Dir, "dir", "", "a `folder` for all files, which are removed afterwards (default: the system's temporary folder)")
 	flags.StringVar(&o.Profile, "cpuprofile", "", "write a CPU profile of ours in the last round to this `file`")
 	return cmd
 }
 
-// choosePeers puts the chosen peers into the order in which they are measured.
+// choosePeers checks the selected peers and sorts them in the order of measurement.
 func choosePeers(o *bench.Options) error {
 	chosen := o.Peers
 	o.Peers = nil
@@ -111,7 +110,7 @@ func choosePeers(o *bench.Options) error {
 	}
 	for _, name := range chosen {
 		if !slices.Contains(bench.PeerNames(), name) {
-			return usagef("no peer %q: there are %s; %s measures none of them", name, strings.Join(bench.PeerNames(), " and "), noPeers)
+			return usagef("%q is not a peer; choose %s, or %s", name, strings.Join(bench.PeerNames(), ", "), noPeers)
 		}
 	}
 	for _, name := range bench.PeerNames() {
@@ -122,16 +121,18 @@ func choosePeers(o *bench.Options) error {
 	return nil
 }
 
-// benchPartCommand is what a benchmark starts for each side.
-func (c *cli) benchPartCommand() *cobra.Command {
+// benchProcessCommand is the hidden command that a benchmark starts in a process for each side.
+func (c *cli) benchProcessCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "part", Hidden: true, Args: takes(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return bench.Part(cmd.Context(), cmd.InOrStdin(), c.out) },
+		Use: "part", Hidden: true, Args: argCount(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return bench.RunChild(cmd.Context(), cmd.InOrStdin(), c.out)
+		},
 	}
 }
 
 func (c *cli) benchReconcile(ctx context.Context, o bench.Options) error {
-	if err := c.benchParts(&o); err != nil {
+	if err := c.prepareBench(&o); err != nil {
 		return err
 	}
 	r, err := bench.Reconcile(ctx, o)
@@ -142,7 +143,7 @@ func (c *cli) benchReconcile(ctx context.Context, o bench.Options) error {
 }
 
 func (c *cli) benchLanes(ctx context.Context, o bench.Options) error {
-	if err := c.benchParts(&o); err != nil {
+	if err := c.prepareBench(&o); err != nil {
 		return err
 	}
 	r, err := bench.Lanes(ctx, o)
@@ -150,27 +151,27 @@ func (c *cli) benchLanes(ctx context.Context, o bench.Options) error {
 		return err
 	}
 	return c.result(r, func(w io.Writer) {
-		g := newGrid("a call of the store", "plain calls s", "cpu s", "one after another s", "cpu s", "three lanes s", "cpu s", "by plain calls", "by one after another", "events a second")
+		g := newGrid("store latency", "direct calls s", "cpu s", "one after another s", "cpu s", "three lanes s", "cpu s", "× direct calls", "× one after another", "events a second")
 		for _, s := range r.Stores {
-			g.add(fmt.Sprintf("+ %.0f ms", s.LatencySeconds*1e3), thousandths(s.CallsSeconds), thousandths(s.CallsCPU), thousandths(s.RunsSeconds), thousandths(s.RunsCPU),
-				thousandths(s.LanesSeconds), thousandths(s.LanesCPU), fmt.Sprintf("× %.2f", s.CallsRatio), fmt.Sprintf("× %.2f", s.Ratio), count(s.EventsPerSecond))
+			g.add(fmt.Sprintf("+ %.0f ms", s.LatencySeconds*1e3), formatSeconds(s.CallsSeconds), formatSeconds(s.CallsCPU), formatSeconds(s.RunsSeconds), formatSeconds(s.RunsCPU),
+				formatSeconds(s.LanesSeconds), formatSeconds(s.LanesCPU), fmt.Sprintf("× %.2f", s.CallsRatio), fmt.Sprintf("× %.2f", s.Ratio), formatCount(s.EventsPerSecond))
 		}
 		g.print(w, width(c.out))
 	})
 }
 
-// benchParts tells a benchmark how to start its parts.
-func (c *cli) benchParts(o *bench.Options) (err error) {
+// prepareBench sets how a benchmark starts its processes.
+func (c *cli) prepareBench(o *bench.Options) (err error) {
 	if o.Program, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	if o.Profile != "" { // parts work where the benchmark does, but promise nothing of it
+	if o.Profile != "" { // processes may change their working folder
 		if o.Profile, err = filepath.Abs(o.Profile); err != nil {
 			return fmt.Errorf("find profile: %w", err)
 		}
 	}
 	o.Command = []string{"bench", "part"}
-	o.Watch = func(line string) { fmt.Fprintln(c.err, clean(line)) }
+	o.Watch = func(line string) { fmt.Fprintln(c.err, printable(line)) }
 	return nil
 }
 
@@ -186,17 +187,17 @@ func (c *cli) printBench(w io.Writer, r *bench.Report) {
 	header = append(header, steps...)
 	g := newGrid(append(header, "between steps", "server start", "peak MiB", "written MiB")...)
 	row := func(name string, b bench.Round) {
-		cells := []string{name, thousandths(b.YardstickSeconds), thousandths(b.OursSeconds), fmt.Sprintf("%.2f", b.OursSeconds/b.YardstickSeconds)}
+		cells := []string{name, formatSeconds(b.YardstickSeconds), formatSeconds(b.OursSeconds), fmt.Sprintf("%.2f", b.OursSeconds/b.YardstickSeconds)}
 		for _, name := range peers {
-			cells = append(cells, thousandths(b.Peers[name].Seconds), fmt.Sprintf("%.2f", b.Peers[name].Ratio))
+			cells = append(cells, formatSeconds(b.Peers[name].Seconds), fmt.Sprintf("%.2f", b.Peers[name].Ratio))
 		}
 		for _, step := range steps {
-			cells = append(cells, thousandths(b.Steps[step]))
+			cells = append(cells, formatSeconds(b.Steps[step]))
 		}
-		g.add(append(cells, thousandths(b.Orchestration), thousandths(b.ServerStartSeconds), count(b.PeakMemory>>20), count(b.Written>>20))...)
+		g.add(append(cells, formatSeconds(b.Orchestration), formatSeconds(b.ServerStartSeconds), formatCount(b.PeakMemory>>20), formatCount(b.Written>>20))...)
 	}
 	for i, round := range r.Rounds {
-		row(count(i+1), round)
+		row(formatCount(i+1), round)
 	}
 	row("median", bench.Round{
 		OursSeconds: r.OursSeconds, YardstickSeconds: r.YardstickSeconds, Steps: r.Steps, Orchestration: r.Orchestration,
@@ -204,11 +205,11 @@ func (c *cli) printBench(w io.Writer, r *bench.Report) {
 	})
 	g.print(w, width(c.out))
 	fmt.Fprintf(w, "%s events of %d bytes on %s keys, with %s artifacts of state: ours takes %.2f times as long as the yardstick, "+
-		"%s events a second.\n", count(r.Events), (r.EventBytes+r.Events/2)/r.Events, count(r.Keys), count(r.State), r.Ratio, count(r.EventsPerSecond))
+		"%s events a second.\n", formatCount(r.Events), (r.EventBytes+r.Events/2)/r.Events, formatCount(r.Keys), formatCount(r.State), r.Ratio, formatCount(r.EventsPerSecond))
 	for _, name := range peers {
-		fmt.Fprintf(w, "Ours takes %.2f times as long as %s, which keeps the same promises.\n", r.Peers[name].Ratio, name)
+		fmt.Fprintf(w, "Ours takes %.2f times as long as %s, which gives the same guarantees.\n", r.Peers[name].Ratio, name)
 	}
 }
 
-// thousandths writes seconds.
-func thousandths(seconds float64) string { return fmt.Sprintf("%.3f", seconds) }
+// formatSeconds formats seconds with three decimals.
+func formatSeconds(seconds float64) string { return fmt.Sprintf("%.3f", seconds) }

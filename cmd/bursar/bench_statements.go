@@ -1,4 +1,4 @@
-// bursar bench statements: files of every format, told as rows.
+// bursar bench statements: measures the conversion of statement files to rows.
 
 package main
 
@@ -21,38 +21,38 @@ func (c *cli) benchStatementsCommand() *cobra.Command {
 	o := bench.StatementsOptions{}
 	cmd := &cobra.Command{
 		Use:   "statements",
-		Short: "Statement files of every format told as rows, beside merely tokenising the same bytes",
+		Short: "Statement files of every format converted to rows, compared with tokenising the same bytes",
 		Long: `Reads recorded statement files into memory and measures in each round, for one format after the other:
 
-  peer     CAMT: encoding/xml tokenises; MT940, OFX: bufio.Scanner finds the lines; CSV: encoding/csv splits the rows
-  telling  the format is recognised, the file read, and what it says made into rows of the built-in streams, identities,
-           sums and totals included: all that import does before intake; the rows are counted and dropped
-  reading  recognised and read, and nothing made of it
+  peer        CAMT: encoding/xml tokenises; MT940, OFX: bufio.Scanner finds the lines; CSV: encoding/csv splits the rows
+  converting  the format is detected, the file is read and converted to rows of the built-in streams, including ids, sums
+              and totals: all that import does before intake; the rows are counted and dropped
+  reading     the format is detected and the file is read, without conversion
 
-All of it in one goroutine. CSV is generated, as there are no recorded files of it. Files that import refuses are left out and counted.
+All of it runs in one goroutine. The CSV file is generated. Files that import refuses are left out and counted.
 The recorded files are in the folder that --data or ` + dataVariable + ` names: settlement (CAMT.053), two_sided (CAMT.052 and 054),
 statements/mt940, statements/ofx.`,
 		Example: `  bursar bench statements --data ../shared/data
   BURSAR_DATA=../shared/data bursar bench statements --json`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if o.Rounds < 1 || o.Rows < 1 || o.Each < 0 {
-				return usagef("--rounds and --rows are 1 at least, --each is not negative")
+				return usagef("--rounds and --rows must be at least 1, --each not negative")
 			}
 			if o.Data == "" {
 				if o.Data = os.Getenv(dataVariable); o.Data == "" {
-					return usagef("no recorded statements to measure: name their folder with --data DIR, or set %s", dataVariable)
+					return usagef("name the folder of recorded statements with --data DIR, or set %s", dataVariable)
 				}
 			}
 			if info, err := os.Stat(o.Data); err != nil || !info.IsDir() {
-				return usagef("%s is no folder: recorded statements are in the one that --data or %s names", o.Data, dataVariable)
+				return usagef("%s is not a folder: --data or %s must name the folder of recorded statements", o.Data, dataVariable)
 			}
 			if o.Profile != "" {
 				if o.Profile, err = filepath.Abs(o.Profile); err != nil {
 					return fmt.Errorf("find profile: %w", err)
 				}
 			}
-			o.Watch = func(line string) { fmt.Fprintln(c.err, clean(line)) }
+			o.Watch = func(line string) { fmt.Fprintln(c.err, printable(line)) }
 			r, err := bench.Statements(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -61,19 +61,19 @@ statements/mt940, statements/ofx.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.Data, "data", "", "the `folder` of recorded files (default: what "+dataVariable+" names)")
+	flags.StringVar(&o.Data, "data", "", "the `folder` of recorded files (default: "+dataVariable+")")
 	flags.IntVar(&o.Rounds, "rounds", 5, "rounds; the figures are medians")
-	flags.DurationVar(&o.Each, "each", time.Second, "how long each side is measured in a round, at least")
-	flags.IntVar(&o.Rows, "rows", 20_000, "rows of the generated CSV file")
+	flags.DurationVar(&o.Each, "each", time.Second, "minimum time that each side is measured in a round")
+	flags.IntVar(&o.Rows, "rows", 20_000, "number of rows of the generated CSV file")
 	flags.StringVar(&o.Profile, "cpuprofile", "", "write a CPU profile of all rounds to this `file`")
 	return cmd
 }
 
 func (c *cli) printStatements(w io.Writer, r *bench.StatementsReport) {
-	g := newGrid("format", "files", "bytes", "rows", "telling MB/s", "reading MB/s", "peer MB/s", "telling by peer", "reading by peer", "peer", "from")
+	g := newGrid("format", "files", "bytes", "rows", "converting MB/s", "reading MB/s", "peer MB/s", "converting × peer", "reading × peer", "peer", "from")
 	for i := range r.Formats {
 		f := &r.Formats[i]
-		g.add(f.Format, count(f.Files), count(f.Bytes), count(f.Rows), tenths(f.Telling), tenths(f.Reading), tenths(f.PeerSpeed),
+		g.add(f.Format, formatCount(f.Files), formatCount(f.Bytes), formatCount(f.Rows), formatSpeed(f.Converting), formatSpeed(f.Reading), formatSpeed(f.PeerSpeed),
 			fmt.Sprintf("× %.2f", f.Ratio), fmt.Sprintf("× %.2f", f.ReadingRatio), f.Peer, f.From)
 	}
 	g.print(w, width(c.out))
@@ -82,8 +82,8 @@ func (c *cli) printStatements(w io.Writer, r *bench.StatementsReport) {
 			fmt.Fprintf(w, "%s: %s left out, as import refuses them.\n", f.Format, plural(f.Refused, "file", "files"))
 		}
 	}
-	fmt.Fprintf(w, "CAMT.053: %s MB a second become rows, %.2f times what encoding/xml merely tokenises.\n", tenths(r.Telling), r.Ratio)
+	fmt.Fprintf(w, "CAMT.053: %s MB a second are converted to rows, %.2f times the speed at which encoding/xml tokenises.\n", formatSpeed(r.Converting), r.Ratio)
 }
 
-// tenths writes a throughput.
-func tenths(speed float64) string { return fmt.Sprintf("%.1f", speed) }
+// formatSpeed formats a throughput with one decimal.
+func formatSpeed(speed float64) string { return fmt.Sprintf("%.1f", speed) }

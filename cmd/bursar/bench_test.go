@@ -29,14 +29,14 @@ func TestBenchReconcile(t *testing.T) {
 		t.Errorf("bench says %v", v)
 	}
 	// More keys than there is state, and several batches.
-	told := must(t, 0, "bench", "reconcile", "--events", "900", "--keys", "500", "--state", "100", "--batches", "3", "--rounds", "1", "--dir", dir)
-	if !strings.Contains(told.out, "ours takes") || strings.Count(told.out, "keeps the same promises") != 2 {
-		t.Errorf("bench tells %q", told.out)
+	printed := must(t, 0, "bench", "reconcile", "--events", "900", "--keys", "500", "--state", "100", "--batches", "3", "--rounds", "1", "--dir", dir)
+	if !strings.Contains(printed.out, "ours takes") || strings.Count(printed.out, "gives the same guarantees") != 2 {
+		t.Errorf("bench prints %q", printed.out)
 	}
 	// One peer, and none.
 	few := []string{"bench", "reconcile", "--events", "900", "--keys", "50", "--state", "0", "--rounds", "1", "--dir", dir, "--peers"}
-	if told := must(t, 0, append(few, "duckdb-keys")...); strings.Count(told.out, "keeps the same promises") != 1 {
-		t.Errorf("bench tells %q", told.out)
+	if printed := must(t, 0, append(few, "duckdb-keys")...); strings.Count(printed.out, "gives the same guarantees") != 1 {
+		t.Errorf("bench prints %q", printed.out)
 	}
 	if v := value(t, must(t, 0, append(few, "none", "--json")...)); v["peers"] != nil {
 		t.Errorf("bench says %v", v)
@@ -67,10 +67,10 @@ func TestBenchUsage(t *testing.T) {
 		t.Errorf("help says %s", help.out)
 	}
 	must(t, 2, "bench", "reconcile", "--events", "0")
-	if got := must(t, 2, "bench", "reconcile", "--peers", "duckdb,none"); !strings.Contains(got.err, "there are duckdb and duckdb-keys") {
+	if got := must(t, 2, "bench", "reconcile", "--peers", "duckdb,none"); !strings.Contains(got.err, "choose duckdb, duckdb-keys") {
 		t.Errorf("an unknown peer: %s", got.err)
 	}
-	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "there are reconcile, intake, freshness, get and statements") {
+	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "choose reconcile, intake, freshness, get or statements") {
 		t.Errorf("an unknown benchmark: %s", got.err)
 	}
 }
@@ -83,8 +83,8 @@ func TestBenchIntake(t *testing.T) {
 	if v["benchmark"] != "intake" || v["events"] != 500.0 || v["events_per_second"] == 0.0 {
 		t.Errorf("bench says %v", v)
 	}
-	if told := must(t, 0, args...); !strings.Contains(told.out, "500 events of") || !strings.Contains(told.out, "3 clients") {
-		t.Errorf("bench tells %q", told.out)
+	if printed := must(t, 0, args...); !strings.Contains(printed.out, "500 events of") || !strings.Contains(printed.out, "3 clients") {
+		t.Errorf("bench prints %q", printed.out)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("bench leaves %v (%v)", left, err)
@@ -137,9 +137,9 @@ func TestBenchStatements(t *testing.T) {
 			t.Errorf("format %d is %v, want %+v", i, got, want)
 		}
 	}
-	told := must(t, 0, "bench", "statements", "--data", dir, "--rounds", "1", "--each", "0", "--rows", "30")
-	if !strings.Contains(told.out, "what encoding/xml merely tokenises") || !strings.Contains(told.out, "ofx: 1 file left out") {
-		t.Errorf("bench tells %q", told.out)
+	printed := must(t, 0, "bench", "statements", "--data", dir, "--rounds", "1", "--each", "0", "--rows", "30")
+	if !strings.Contains(printed.out, "encoding/xml tokenises") || !strings.Contains(printed.out, "ofx: 1 file left out") {
+		t.Errorf("bench prints %q", printed.out)
 	}
 	t.Setenv(dataVariable, "")
 	if got := must(t, 2, "bench", "statements"); !strings.Contains(got.err, "--data DIR, or set BURSAR_DATA") {

@@ -39,8 +39,8 @@ func declaring(t *testing.T, csv string) string {
 	return dir
 }
 
-// told is what completeness says: a line for each account and interval, without what they are judged by.
-func told(t *testing.T, code int, dir string) string {
+// intervalLines returns the output of completeness: a line for each account and interval, without the reasons.
+func intervalLines(t *testing.T, code int, dir string) string {
 	t.Helper()
 	var lines []string
 	for _, a := range listIn(t, value(t, must(t, code, "completeness", "--project", dir, "--json")), "accounts") {
@@ -70,7 +70,7 @@ const caseMarks = "delimiter: \";\"\ndecimal: \",\"\ngroup: \".\"\n"
 // caseReads are the declarations with which the files are read as they are meant.
 var caseReads = []struct {
 	name, csv string
-	want      []string // lines of told
+	want      []string // lines of intervalLines
 	notices   []string
 }{
 	{
@@ -144,7 +144,7 @@ func TestCasesCSV(t *testing.T) {
 					notices = append(notices, fmt.Sprintf("%v %v", object(t, n)["what"], object(t, n)["count"]))
 				}
 			}
-			if got := told(t, 0, dir); got != strings.Join(c.want, "\n") {
+			if got := intervalLines(t, 0, dir); got != strings.Join(c.want, "\n") {
 				t.Errorf("completeness says\n%s\nwant\n%s", got, strings.Join(c.want, "\n"))
 			}
 			if strings.Join(notices, "\n") != strings.Join(c.notices, "\n") {
@@ -226,6 +226,6 @@ func TestNothingTakenIn(t *testing.T) {
 	good := file(t, t.TempDir(), "good.csv", "Konto,Tag,Betrag\n2,2024-03-04,5\n2,,6\n")
 	v := imports(t, 1, dir, files[0], good)
 	if taken := object(t, object(t, v["streams"])["entries"]); taken["accepted"] != 1.0 {
-		t.Errorf("of the good file is told %v", taken)
+		t.Errorf("the valid file gives %v", taken)
 	}
 }

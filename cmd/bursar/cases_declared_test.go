@@ -61,9 +61,9 @@ func TestTwoCurrenciesInOneSum(t *testing.T) {
 	refused := func(args ...string) {
 		t.Helper()
 		got := must(t, 2, append(args, "--project", dir)...)
-		if said := got.out + got.err; !strings.Contains(said, "pipelines/mix.yaml:5: `sum` adds up amounts of every currency, which total `amount` of stream pay keeps apart") ||
-			!strings.Contains(said, "add currency to the key, take one value of it (`where: \"currency = 'EUR'\"`), or write `mixed: ok`") {
-			t.Errorf("%v says %s", args, said)
+		if printed := got.out + got.err; !strings.Contains(printed, "pipelines/mix.yaml:5: `sum` adds up amounts of every currency, which total `amount` of stream pay keeps apart") ||
+			!strings.Contains(printed, "add currency to the key, take one value of it (`where: \"currency = 'EUR'\"`), or write `mixed: ok`") {
+			t.Errorf("%v says %s", args, printed)
 		}
 	}
 	refused("check")

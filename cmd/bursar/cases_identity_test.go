@@ -41,7 +41,7 @@ func sampled[T any](random *rand.Rand, list []T, most int) []T {
 	return append(list[:most-1], list[last])
 }
 
-// sameCases are cases whose files tell of the same entries.
+// sameCases are cases whose files contain the same entries.
 var sameCases = []struct {
 	name, beginning, ending string
 	institution             string
@@ -94,7 +94,7 @@ func testCasesOfOneMeaning(t *testing.T, most int) {
 					must(t, 0, "import", path, "--project", dir)
 				}
 				must(t, 0, append([]string{"import", "--project", dir}, renamed(t, order)...)...)
-				if got := told(t, 0, dir); sortedLines(got) != c.want {
+				if got := intervalLines(t, 0, dir); sortedLines(got) != c.want {
 					t.Errorf("order %d: completeness says\n%s\nwant\n%s", n, sortedLines(got), c.want)
 				}
 				must(t, 0, "run", "--project", dir)
@@ -116,7 +116,7 @@ func testCasesOfOneMeaning(t *testing.T, most int) {
 	}
 }
 
-// renamed are copies of files with other bytes that say the same.
+// renamed returns copies of files with other bytes and the same content.
 func renamed(t *testing.T, files []string) (copies []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -136,7 +136,7 @@ func sortedLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// counted sums up what days say of how many entries they have.
+// counted adds up the numbers of entries of all days.
 func counted(t *testing.T, days string) (entries int) {
 	t.Helper()
 	for line := range strings.Lines(days) {

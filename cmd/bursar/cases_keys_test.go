@@ -118,7 +118,7 @@ func wantUnkeyed(t *testing.T, dir string) {
 	must(t, 0, "trace", "m", "R-1", "EUR", "--project", dir)
 }
 
-// What a key may be made of is checked by the rules of all expressions, and refused with its file and line.
+// Keys follow the rules of all expressions; violations are refused with file and line.
 func TestKeysThatCheckRefuses(t *testing.T) {
 	t.Parallel()
 	dir := declaredCase(t, "23-")

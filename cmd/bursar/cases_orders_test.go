@@ -1,4 +1,4 @@
-// All cases of statement files, in every order and twice: what is stored and judged depends on neither.
+// All cases of statement files, in every order and twice: the stored events and the verdicts depend on neither.
 
 package main
 
@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// caseName is what the files of one case have in common.
+// caseName returns the common beginning of the file names of a case.
 var caseName = regexp.MustCompile(`^(.+?)(-[0-9]+|-control)?\.(xml|sta|ofx|csv)$`)
 
 // TestCasesInOrders takes a few cases, each in an order.
@@ -57,27 +57,27 @@ func testCasesInOrders(t *testing.T, cases, most int) {
 				for _, path := range order {
 					bursar(t, "import", path, "--project", dir)
 				}
-				is := standing(t, dir)
+				now := verdictsAndExports(t, dir)
 				bursar(t, append([]string{"import", "--project", dir}, renamed(t, order)...)...)
-				if again := standing(t, dir); again != is {
-					t.Errorf("order %v: imported again it stands\n%s\nand stood\n%s", order, again, is)
+				if again := verdictsAndExports(t, dir); again != now {
+					t.Errorf("order %v: after importing again the result is\n%s\nbefore it was\n%s", order, again, now)
 				}
-				if n > 0 && is != first {
-					t.Errorf("order %v: it stands\n%s\nand stood in the first order\n%s", order, is, first)
+				if n > 0 && now != first {
+					t.Errorf("order %v: the result is\n%s\nin the first order it was\n%s", order, now, first)
 				}
-				first = is
+				first = now
 			}
 		})
 	}
 }
 
-// standing is what is judged and folded. A copy of a file leaves in quarantine what the file left there, statements
+// verdictsAndExports is what is judged and folded. A copy of a file leaves in quarantine what the file left there, statements
 // that name no account too.
-func standing(t *testing.T, dir string) string {
+func verdictsAndExports(t *testing.T, dir string) string {
 	t.Helper()
 	must(t, 0, "run", "--project", dir)
 	code := bursar(t, "completeness", "--project", dir).code
-	verdicts := strings.Split(told(t, code, dir), "\n")
+	verdicts := strings.Split(intervalLines(t, code, dir), "\n")
 	slices.Sort(verdicts)
 	return fmt.Sprintf("exit code %d\n%s\n%s%s", code, strings.Join(slices.Compact(verdicts), "\n"), exported(t, dir, "days"), exported(t, dir, "sides"))
 }

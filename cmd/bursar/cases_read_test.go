@@ -1,4 +1,4 @@
-// Statement files as banks write them: small files with one feature each, and what is to be said of them.
+// Statement files as banks write them: small files with one feature each, and their expected verdicts.
 
 package main
 
@@ -12,7 +12,7 @@ var readCases = []struct {
 	name     string
 	imported int      // exit code of the last import
 	code     int      // of completeness
-	want     []string // lines of told
+	want     []string // lines of intervalLines
 	reasons  []string // what the intervals' reasons say, in their order; those without a reason are left out
 }{
 	{
@@ -72,7 +72,7 @@ func TestCasesRead(t *testing.T) {
 			if last != c.imported {
 				t.Errorf("import ends with %d, want %d", last, c.imported)
 			}
-			if got := told(t, c.code, dir); got != strings.Join(c.want, "\n") {
+			if got := intervalLines(t, c.code, dir); got != strings.Join(c.want, "\n") {
 				t.Errorf("completeness says\n%s\nwant\n%s", got, strings.Join(c.want, "\n"))
 			}
 			if got := reasonsOf(t, c.code, dir); strings.Join(got, "\n") != strings.Join(c.reasons, "\n") {
@@ -94,7 +94,7 @@ func TestCaseReversalDeclared(t *testing.T) {
 	file(t, dir, "institutions/bank.yaml", "institution: bank\naccounts: [NL91ABNA0417164300]\nreversals: original\n")
 	must(t, 0, "check", "--project", dir)
 	imports(t, 0, dir, files...)
-	if got := told(t, 0, dir); got != "NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 PROVEN 1 20.00" {
+	if got := intervalLines(t, 0, dir); got != "NL91ABNA0417164300 EUR 2024-03-04 2024-03-04 PROVEN 1 20.00" {
 		t.Error(got)
 	}
 }

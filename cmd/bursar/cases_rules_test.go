@@ -1,4 +1,4 @@
-// By which rules a project tells entries apart, and what declarations may change once statements were imported.
+// The rules by which a project identifies entries, and the declarations that may change after statements were imported.
 
 package main
 
@@ -11,7 +11,7 @@ import (
 )
 
 // TestFirstImportInQuarantine imports a file of which every entry is in quarantine before any other, and then two that overlap: they are
-// told apart by the rules of today, also where the quarantine was retried, or was imported again, in between.
+// identified by the current rules, also where the quarantine was retried, or was imported again, in between.
 func TestFirstImportInQuarantine(t *testing.T) {
 	t.Parallel()
 	for name, between := range map[string][]string{"imported": nil, "retried": {"quarantine", "entries", "--retry"}, "again": {"import", ""}} {
@@ -33,7 +33,7 @@ func TestFirstImportInQuarantine(t *testing.T) {
 					t.Errorf("file %d of a new project: older rules %v, entries %v", i, good["older_rules"], entries)
 				}
 			}
-			if got := told(t, 4, dir); !strings.Contains(got, "1 EUR 2024-03-04 2024-03-06 CLAIMED 3 18.50") {
+			if got := intervalLines(t, 4, dir); !strings.Contains(got, "1 EUR 2024-03-04 2024-03-06 CLAIMED 3 18.50") {
 				t.Errorf("completeness says\n%s", got)
 			}
 		})
@@ -192,16 +192,16 @@ func TestChangedDeclarations(t *testing.T) {
 			must(t, 0, "check", "--project", dir)
 			must(t, 0, "import", file(t, t.TempDir(), "first", c.first), "--project", dir)
 			must(t, 0, "check", "--project", dir)
-			stored := told(t, 0, dir)
+			stored := intervalLines(t, 0, dir)
 			second := file(t, t.TempDir(), "second", c.second)
 			declareAll(t, dir, c.after)
 			for _, args := range [][]string{{"check"}, {"import", second}} {
 				got := must(t, 2, append(args, "--project", dir)...)
-				if said := got.out + got.err; !strings.Contains(said, c.want) || !strings.Contains(said, "declare it as it was, or import the originals of all that was read so again in one command") {
-					t.Errorf("%s says %s", args[0], said)
+				if printed := got.out + got.err; !strings.Contains(printed, c.want) || !strings.Contains(printed, "declare it as it was, or import the originals of all that was read so again in one command") {
+					t.Errorf("%s says %s", args[0], printed)
 				}
 			}
-			if got := told(t, 0, dir); got != stored {
+			if got := intervalLines(t, 0, dir); got != stored {
 				t.Errorf("a refused import changed\n%s\nto\n%s", stored, got)
 			}
 			declareAll(t, dir, c.before)

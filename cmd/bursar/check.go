@@ -1,4 +1,4 @@
-// bursar check: is the project folder right?
+// bursar check: validates the project folder.
 
 package main
 
@@ -17,16 +17,20 @@ import (
 func (c *cli) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
-		Short: "Validate the project folder without touching state",
-		Long: `Reads all files of the project folder and binds every expression in them against the declared columns. Each
-fault is reported with its file and line; then the exit code is 2. Sums of what a control total keeps apart by a group, such as
-currencies, are refused unless the fold says ` + "`mixed: ok`" + `, and so are comparisons with a value that a column never
-has. So is a stream that holds events and has changed in another way than schemas may: they only grow. So is an institution whose
-accounts, reversals or CSV mapping have changed since its statements were imported, as entries would count twice. A pipeline that
-has changed since its artifacts were made is named: it needs a rebuild.`,
+		Short: "Validate the project folder without changing state",
+		Long: `Reads all files of the project folder and binds every expression in them against the declared columns. Each error is
+reported with its file and line; the exit code is then 2. These are errors, too:
+
+  - a sum over the groups of a control total, such as currencies, unless the fold says ` + "`mixed: ok`" + `
+  - a comparison with a value that the column cannot have
+  - a change of a stream that contains events, other than the allowed growth of its schema
+  - a change of an institution's accounts, reversals or CSV mapping after statements were imported, because entries would
+    be counted twice
+
+A pipeline that has changed since its artifacts were made is listed: it needs a rebuild.`,
 		Example: `  bursar check
   bursar check --project shop --json`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := app.Check(cmd.Context(), c.project)
 			var faults *app.ProjectError
@@ -40,13 +44,13 @@ has changed since its artifacts were made is named: it needs a rebuild.`,
 					faults = &app.ProjectError{Errors: stored}
 				}
 			}
-			return errors.Join(c.printCheck(p, faults, outdated), faulty(faults))
+			return errors.Join(c.printCheck(p, faults, outdated), faultsError(faults))
 		},
 	}
 }
 
-// checked is what `check --json` prints.
-type checked struct {
+// checkResult is the output of `check --json`.
+type checkResult struct {
 	OK       bool            `json:"ok"`
 	Errors   []project.Error `json:"errors"`
 	Outdated []app.Outdated  `json:"outdated,omitempty"`
@@ -54,17 +58,17 @@ type checked struct {
 
 func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated []app.Outdated) error {
 	if faults != nil {
-		return c.result(checked{Errors: faults.Errors, Outdated: outdated}, func(w io.Writer) {
+		return c.result(checkResult{Errors: faults.Errors, Outdated: outdated}, func(w io.Writer) {
 			for _, fault := range faults.Errors {
-				fmt.Fprintln(w, clean(fault.Error()))
+				fmt.Fprintln(w, printable(fault.Error()))
 			}
 		})
 	}
-	return c.result(checked{OK: true, Errors: []project.Error{}, Outdated: outdated}, func(w io.Writer) {
-		fmt.Fprintf(w, "The project is right: %s, %s.\n",
+	return c.result(checkResult{OK: true, Errors: []project.Error{}, Outdated: outdated}, func(w io.Writer) {
+		fmt.Fprintf(w, "The project is valid: %s, %s.\n",
 			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"))
 		for _, o := range outdated {
-			fmt.Fprintln(w, clean(o.File+": "+changedSince(o.Pipeline, o.Changed)))
+			fmt.Fprintln(w, printable(o.File+": "+changedSince(o.Pipeline, o.Changed)))
 		}
 		switch {
 		case len(outdated) > 0:
@@ -77,16 +81,16 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 	})
 }
 
-// changedSince says of a pipeline that it needs a rebuild, and why.
+// changedSince says that a pipeline needs a rebuild, and why.
 func changedSince(pipeline string, changed []string) string {
-	return fmt.Sprintf("pipeline %s has changed (%s) since its artifacts were made: it needs a rebuild", pipeline, strings.Join(changed, ", "))
+	return fmt.Sprintf("pipeline %s has changed (%s) since its artifacts were made; it needs a rebuild", pipeline, strings.Join(changed, ", "))
 }
 
-// faulty ends the command once the faults are printed: exit code 2.
-func faulty(faults *app.ProjectError) error {
+// faultsError ends the command once the faults are printed: exit code 2.
+func faultsError(faults *app.ProjectError) error {
 	if faults == nil {
 		return nil
 	}
 	n := len(faults.Errors)
-	return hinted(&usageError{plural(n, "fault", "faults") + " in the project folder"}, "the files and lines are listed above")
+	return withHint(&usageError{plural(n, "error", "errors") + " in the project folder"}, "the files and lines are listed above")
 }

@@ -1,4 +1,4 @@
-// bursar completeness: how far the record of every account can be trusted.
+// bursar completeness: shows how complete the record of each account is.
 
 package main
 
@@ -23,35 +23,35 @@ func (c *cli) completenessCommand() *cobra.Command {
 	var accept acceptFlags
 	cmd := &cobra.Command{
 		Use:   "completeness [ACCOUNT…]",
-		Short: "Tell how far the record of each account can be trusted",
-		Long: `Judges every account and interval by the statements' own control totals:
+		Short: "Show how complete each account's record is",
+		Long: `Checks every account and interval by the control totals of the statements:
 
-  PROVEN   opening + entries = closing, the bank's counts and sums hold, and it opens with what the one before closed with
-  CLAIMED  the bank gives nothing to hold the entries against
-  UNKNOWN  nothing was received, and the institution's calendar expects something
-  BROKEN   a total does not hold: both figures are named
+  PROVEN   opening + entries = closing, the bank's counts and sums are right, and the opening equals the previous closing
+  CLAIMED  the bank gives no figures to check the entries against
+  UNKNOWN  nothing was received, but the institution's calendar expects a statement
+  BROKEN   a total is wrong: both figures are shown
 
 An institution declares in institutions/*.yaml when statements come: ` + "`statements: every file day`" + `, daily, weekdays, or a
-calendar such as target. Calendars are held up to the last day that its statements speak of, or up to --until. The exit
-code is 4 when anything is BROKEN.
+calendar such as target. Calendars are checked up to the last day of its statements, or up to --until. The exit code is 4 if
+an interval is BROKEN.
 
-With --accept, a person accepts an interval that is BROKEN or UNKNOWN and stays so: it is named as the command names it, or by its
-statement's number. It is CLAIMED from then on, never PROVEN, and shown with the reason and time; entries and balances stay as they
-are. Where its figures change later, it is BROKEN again. Of UNKNOWN days those that were accepted stay so; days behind them are UNKNOWN.
-With --until, days up to this one can be accepted. --undo takes the acceptance back, by the same name or number. Acceptances that no
-interval has any more are listed as stale.`,
+With --accept, a person accepts an interval that is BROKEN or UNKNOWN and cannot be repaired. Give the name that this command
+shows, or the number of the statement. The interval is then CLAIMED, never PROVEN, and shown with reason and time; entries and
+balances do not change. If its figures change later, it is BROKEN again. Accepted UNKNOWN days stay accepted; days after them
+are UNKNOWN. With --until, days up to this one can be accepted. --undo withdraws an acceptance, by the same name or number.
+Acceptances that match no interval any more are listed as stale.`,
 		Example: `  bursar completeness
   bursar completeness LT625883379695428516 --all
   bursar completeness --until today --json
   bursar completeness --accept 3f2a9c1e5b7d8e90 --reason "the bank confirmed the opening balance by letter"
   bursar completeness --accept 3f2a9c1e5b7d8e90 --undo`,
-		Args: takes(0, -1),
+		Args: argCount(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if q.Until == "today" {
 				q.Until = time.Now().UTC().Format(time.DateOnly)
 			}
 			if _, err := time.Parse(time.DateOnly, q.Until); err != nil && q.Until != "" {
-				return usagef("--until %s: it is a day such as 2024-07-31, or today", q.Until)
+				return usagef("--until %s: use a day such as 2024-07-31, or today", q.Until)
 			}
 			if err := accept.check(cmd, args); err != nil {
 				return err
@@ -63,11 +63,11 @@ interval has any more are listed as stale.`,
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.completeness(ctx, a, q, all) })
 		},
 	}
-	cmd.Flags().StringVar(&q.Until, "until", "", "hold calendars up to this day, or today")
-	cmd.Flags().BoolVar(&all, "all", false, "show every interval, not only what is UNKNOWN, BROKEN or has a remark")
+	cmd.Flags().StringVar(&q.Until, "until", "", "check calendars up to this day, or today")
+	cmd.Flags().BoolVar(&all, "all", false, "show every interval, not only those that are UNKNOWN, BROKEN or have a remark")
 	cmd.Flags().StringVar(&accept.name, "accept", "", "accept this interval, which is BROKEN or UNKNOWN; needs --reason")
-	cmd.Flags().StringVar(&accept.reason, "reason", "", "why it is accepted")
-	cmd.Flags().BoolVar(&accept.undo, "undo", false, "take back that it is accepted")
+	cmd.Flags().StringVar(&accept.reason, "reason", "", "why the interval is accepted")
+	cmd.Flags().BoolVar(&accept.undo, "undo", false, "withdraw the acceptance")
 	return cmd
 }
 
@@ -108,26 +108,26 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 			err = errors.Join(err, &app.NotFoundError{What: "a statement of account " + name})
 		}
 	}
-	err = hinted(err, "`bursar completeness` lists the accounts")
+	err = withHint(err, "`bursar completeness` lists the accounts")
 	if err == nil && broken > 0 {
-		err = &unprovenError{plural(broken, "interval is", "intervals are") + " BROKEN", true}
+		err = &verificationError{plural(broken, "interval is", "intervals are") + " BROKEN", true}
 	}
 	return err
 }
 
-// printCompleteness draws the accounts, each as it is given to the command.
+// printCompleteness draws the accounts. Their names can be copied into the command line.
 func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.Acceptance, error), q app.CompletenessQuery, all bool) error {
 	accounts := newGrid("account", "servicer", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
 	shown := 0
-	var lines []string // a cell of the table is short, and figures are not to be cut
+	var lines []string // full texts, as cells of the table are truncated
 	stale, err := judge(func(a app.Account) error {
 		account := shellWord(a.Account)
 		name := account
 		if a.Servicer != "" {
 			name += " (" + a.Servicer + ")"
 		}
-		accounts.add(account, a.Servicer, a.Currency, a.From, a.To, count(a.States[app.Proven]), count(a.States[app.Claimed]), count(a.States[app.Unknown]), count(a.States[app.Broken]))
+		accounts.add(account, a.Servicer, a.Currency, a.From, a.To, formatCount(a.States[app.Proven]), formatCount(a.States[app.Claimed]), formatCount(a.States[app.Unknown]), formatCount(a.States[app.Broken]))
 		for _, s := range a.Superseded {
 			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; before: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
 		}
@@ -136,8 +136,8 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 				continue
 			}
 			if shown++; shown <= shownIntervals || all {
-				details.add(account, i.From, i.To, string(i.State), count(i.Entries), i.Amount, i.Closing, i.Reason)
-				lines = append(lines, lineOf(name, i, q.Until)...)
+				details.add(account, i.From, i.To, string(i.State), formatCount(i.Entries), i.Amount, i.Closing, i.Reason)
+				lines = append(lines, intervalText(name, i, q.Until)...)
 			}
 		}
 		return nil
@@ -160,19 +160,19 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 			c.printFirst(w, details, shown, "--all shows them")
 		}
 		for _, line := range lines {
-			fmt.Fprintln(w, clean(line))
+			fmt.Fprintln(w, printable(line))
 		}
 	})
 }
 
-// shownIntervals is how many intervals are shown without --all.
+// shownIntervals is the maximum number of intervals without --all.
 const shownIntervals = 40
 
-// listCounts writes counts by name, such as "3 of position, 1 of status".
+// listCounts formats counts by name, such as "3 position, 1 status".
 func listCounts(counts map[string]int) string {
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		list = append(list, fmt.Sprintf("%s %s", count(counts[name]), name))
+		list = append(list, fmt.Sprintf("%s %s", formatCount(counts[name]), name))
 	}
 	return strings.Join(list, ", ")
 }

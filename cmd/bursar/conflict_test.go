@@ -32,7 +32,7 @@ func TestConflictNamesItsColumns(t *testing.T) {
 		}
 	}
 	shown := must(t, 0, "quarantine", "--project", dir).out
-	for _, want := range []string{"amount is", "accepted was", "currency is"} {
+	for _, want := range []string{"amount is", "the accepted event has", "currency is"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is not shown:\n%s", want, shown)
 		}
@@ -52,7 +52,7 @@ func TestConflictIsShownWhole(t *testing.T) {
 	must(t, 1, "ingest", "payments", file(t, dir, "second.jsonl", second), "--project", dir)
 	shown := must(t, 0, "quarantine", "--project", dir).out
 	for _, want := range []string{
-		`amount is "9.00", accepted was "1.00"`, strings.Repeat("x", 60), strings.Repeat("z", 60), "row 1", "row 2", "(3,002 characters)", `accepted was "short"`,
+		`amount is "9.00", the accepted event has "1.00"`, strings.Repeat("x", 60), strings.Repeat("z", 60), "row 1", "row 2", "(3,002 characters)", `the accepted event has "short"`,
 	} {
 		if !strings.Contains(joinedCells(shown), want) {
 			t.Errorf("%q is not shown:\n%s", want, shown)
@@ -76,7 +76,7 @@ func joinedCells(table string) string {
 	return text.String()
 }
 
-// TestConflictWithRetractedEvent says of a conflict that the event which has its id does not count any more.
+// TestConflictWithRetractedEvent: the table says of a conflict that the event with its id does not count any more.
 func TestConflictWithRetractedEvent(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -96,10 +96,10 @@ func TestConflictWithRetractedEvent(t *testing.T) {
 			must(t, 0, append(c.args, "--project", dir)...)
 			shown := must(t, 0, "quarantine", "--project", dir).out
 			text := joinedCells(shown)
-			if strings.Contains(text, ", accepted was") || !strings.Contains(text, `amount is "3.00", and was "1.00"`) || !strings.Contains(text, c.want) {
+			if strings.Contains(text, "the accepted event has") || !strings.Contains(text, `amount is "3.00", the retracted event has "1.00"`) || !strings.Contains(text, c.want) {
 				t.Errorf("the table says %s", shown)
 			}
-			if !strings.Contains(shown, "next: bursar quarantine payments --retry, which judges the row again") {
+			if !strings.Contains(shown, "next: bursar quarantine payments --retry, which checks the row again") {
 				t.Errorf("the next step is not a retry: %s", shown)
 			}
 			rows := value(t, must(t, 0, "quarantine", "--project", dir, "--json"))

@@ -163,7 +163,7 @@ func testDamage(t *testing.T, base, name string, damage func(string) error, righ
 	if err := damage(filepath.Join(dir, ".bursar", name)); err != nil {
 		t.Fatal(err)
 	}
-	asked := copyProject(t, dir)
+	queried := copyProject(t, dir)
 	found := bursar(t, "verify", "--project", dir, "--json")
 	if found.code == 0 {
 		t.Errorf("verify says\n%s", found.out)
@@ -171,12 +171,12 @@ func testDamage(t *testing.T, base, name string, damage func(string) error, righ
 	if !strings.Contains(found.out, `"remedy":"bursar repair`) {
 		t.Errorf("verify names no command:\n%s%s", found.out, found.err)
 	}
-	for question, got := range answers(t, asked) {
-		if got.code == 0 && got.out != right[question].out {
-			t.Errorf("%s says\n%swhere it is right to say\n%s", question, got.out, right[question].out)
+	for query, got := range answers(t, queried) {
+		if got.code == 0 && got.out != right[query].out {
+			t.Errorf("%s says\n%swhere it is right to say\n%s", query, got.out, right[query].out)
 		}
 		if got.code != 0 && !strings.Contains(got.err, "bursar re") {
-			t.Errorf("%s names no command: %s", question, got.err)
+			t.Errorf("%s names no command: %s", query, got.err)
 		}
 	}
 	repaired := bursar(t, "repair", "--from", base, "--project", dir, "--json")
@@ -186,9 +186,9 @@ func testDamage(t *testing.T, base, name string, damage func(string) error, righ
 	if again := bursar(t, "verify", "--project", dir, "--json"); again.code != 0 {
 		t.Errorf("after %sverify says\n%s%s", repaired.out, again.out, again.err)
 	}
-	for question, got := range answers(t, dir) {
-		if got.code != right[question].code || got.out != right[question].out {
-			t.Errorf("after %s%s says\n%s%swhere it is right to say\n%s", repaired.out, question, got.out, got.err, right[question].out)
+	for query, got := range answers(t, dir) {
+		if got.code != right[query].code || got.out != right[query].out {
+			t.Errorf("after %s%s says\n%s%swhere it is right to say\n%s", repaired.out, query, got.out, got.err, right[query].out)
 		}
 	}
 }
@@ -294,9 +294,9 @@ func TestRepairOfRecordsAndIndex(t *testing.T) {
 	}
 	must(t, 0, "repair", "--project", dir)
 	must(t, 0, "verify", "--project", dir)
-	for question, got := range answers(t, dir) {
-		if got.code != right[question].code || got.out != right[question].out {
-			t.Errorf("%s says\n%s%swhere it is right to say\n%s", question, got.out, got.err, right[question].out)
+	for query, got := range answers(t, dir) {
+		if got.code != right[query].code || got.out != right[query].out {
+			t.Errorf("%s says\n%s%swhere it is right to say\n%s", query, got.out, got.err, right[query].out)
 		}
 	}
 }
@@ -316,9 +316,9 @@ func TestRepairPutsRetractionsBack(t *testing.T) {
 		t.Errorf("repair says %s", got.out)
 	}
 	must(t, 0, "verify", "--project", dir)
-	for question, got := range answers(t, dir) {
-		if got.code != right[question].code || got.out != right[question].out {
-			t.Errorf("%s says\n%s%swhere it is right to say\n%s", question, got.out, got.err, right[question].out)
+	for query, got := range answers(t, dir) {
+		if got.code != right[query].code || got.out != right[query].out {
+			t.Errorf("%s says\n%s%swhere it is right to say\n%s", query, got.out, got.err, right[query].out)
 		}
 	}
 }

@@ -107,9 +107,9 @@ func testDamagedUp(t *testing.T, base string, c damageCase, right map[string]out
 	if !overwritten && (found.code == 0 || !strings.Contains(found.out, `"remedy":"bursar repair`)) {
 		t.Errorf("while it is up verify ends with %d and says\n%s%s", found.code, found.out, found.err)
 	}
-	for question, got := range answers(t, dir) {
+	for query, got := range answers(t, dir) {
 		if got.code != 0 && !strings.Contains(got.err, "bursar re") {
-			t.Errorf("%s names no command: %s", question, got.err)
+			t.Errorf("%s names no command: %s", query, got.err)
 		}
 	}
 	if err := u.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -127,9 +127,9 @@ func testDamagedUp(t *testing.T, base string, c damageCase, right map[string]out
 		t.Errorf("after %sverify says\n%s%s", repaired.out, again.out, again.err)
 	}
 	must(t, 0, "run", "--project", dir)
-	for question, got := range answers(t, dir) {
-		if question != "status" && (got.code != right[question].code || got.out != right[question].out) {
-			t.Errorf("after %s%s says\n%s%swhere it is right to say\n%s", repaired.out, question, got.out, got.err, right[question].out)
+	for query, got := range answers(t, dir) {
+		if query != "status" && (got.code != right[query].code || got.out != right[query].out) {
+			t.Errorf("after %s%s says\n%s%swhere it is right to say\n%s", repaired.out, query, got.out, got.err, right[query].out)
 		}
 	}
 }
@@ -196,9 +196,9 @@ func TestRepairKilled(t *testing.T) {
 	if again := bursar(t, "verify", "--project", dir, "--json"); again.code != 0 {
 		t.Errorf("after %sverify says\n%s%s", repaired.out, again.out, again.err)
 	}
-	for question, got := range answers(t, dir) {
-		if got.code != right[question].code || got.out != right[question].out {
-			t.Errorf("%s says\n%s%swhere it is right to say\n%s", question, got.out, got.err, right[question].out)
+	for query, got := range answers(t, dir) {
+		if got.code != right[query].code || got.out != right[query].out {
+			t.Errorf("%s says\n%s%swhere it is right to say\n%s", query, got.out, got.err, right[query].out)
 		}
 	}
 }

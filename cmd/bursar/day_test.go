@@ -26,8 +26,8 @@ import (
 
 // Lives of a process; every eighth ends by SIGTERM, the others by SIGKILL.
 const (
-	dayLives     = 8
-	soakDayLives = 23
+	dayProcesses     = 8
+	soakDayProcesses = 23
 )
 
 // day is the feeding of one project through all its processes.
@@ -41,7 +41,7 @@ type day struct {
 	changed sync.Cond
 	serving *running // nil between two processes
 
-	acknowledged, again atomic.Int64 // rows that were accepted, as far as an answer told, and rows that were known
+	acknowledged, again atomic.Int64 // accepted rows, as far as a response arrived, and known rows
 }
 
 func TestDayInMinutes(t *testing.T) {
@@ -49,16 +49,16 @@ func TestDayInMinutes(t *testing.T) {
 		t.Skip("kills a process seven times")
 	}
 	t.Parallel()
-	playDay(t, dayLives)
+	runDay(t, dayProcesses)
 }
 
 func TestSoakDayInMinutes(t *testing.T) {
 	onlyInSoak(t)
 	t.Parallel()
-	playDay(t, soakDayLives)
+	runDay(t, soakDayProcesses)
 }
 
-func playDay(t *testing.T, lives int) {
+func runDay(t *testing.T, processes int) {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -75,17 +75,17 @@ func playDay(t *testing.T, lives int) {
 	feeders.Go(func() { d.post(rand.New(rand.NewPCG(seed, 2))) })
 	feeders.Go(func() { d.post(rand.New(rand.NewPCG(seed, 3))) })
 	feeders.Go(func() { d.drop(rand.New(rand.NewPCG(seed, 4))) })
-	d.disturb(random, lives)
+	d.disturb(random, processes)
 	close(d.over)
 	last := d.up()
 	feeders.Wait()
 	d.awaitInbox()
-	d.prove(last, lives)
+	d.prove(last, processes)
 }
 
 // disturb lets processes live for a random while.
-func (d *day) disturb(random *rand.Rand, lives int) {
-	for n := range lives {
+func (d *day) disturb(random *rand.Rand, processes int) {
+	for n := range processes {
 		u := d.up()
 		<-time.After(time.Duration(random.IntN(1500)) * time.Millisecond) // a life, not a wait for something
 		d.mu.Lock()
@@ -234,7 +234,7 @@ func (d *day) awaitInbox() {
 }
 
 // prove compares what the project has come to with the plain sums.
-func (d *day) prove(u *running, lives int) {
+func (d *day) prove(u *running, processes int) {
 	d.t.Helper()
 	out := filepath.Join(d.t.TempDir(), "invoices.jsonl")
 	must(d.t, 0, "run", "--project", d.dir)
@@ -250,7 +250,7 @@ func (d *day) prove(u *running, lives int) {
 		d.t.Errorf("files failed: %v", failed)
 	}
 	must(d.t, 0, "verify", "invoices", "--project", d.dir)
-	d.t.Logf("%d sales; HTTP acknowledged %d new and %d known; %d processes", d.sales.rows, d.acknowledged.Load(), d.again.Load(), lives)
+	d.t.Logf("%d sales; HTTP acknowledged %d new and %d known; %d processes", d.sales.rows, d.acknowledged.Load(), d.again.Load(), processes)
 	u.stop(syscall.SIGTERM, 0)
 }
 

@@ -1,4 +1,4 @@
-// bursar demo: the whole story on generated data.
+// bursar demo: runs the complete workflow on generated data.
 
 package main
 
@@ -18,17 +18,16 @@ func (c *cli) demoCommand() *cobra.Command {
 	o := demo.Options{}
 	cmd := &cobra.Command{
 		Use:   "demo [DIR]",
-		Short: "Tell the whole story on generated data, in about a minute",
-		Long: `Generates the events of a shop, some of them late, repeated, malformed or contradictory, makes a project of them, takes
-them in, reconciles them, kills one intake and one run in their middle and repeats them, and shows what came of it.
-Everything is compared with the generator's own ledger, to the cent.
+		Short: "Run the complete workflow on generated data, in about a minute",
+		Long: `Generates the events of a shop, some of them late, repeated, malformed or contradictory, and creates a project. It ingests
+and reconciles them, kills one intake and one run half-way and repeats them, and shows the result. Everything is compared with
+the generator's own ledger, to the cent.
 
-The project stays in DIR (default bursar-demo) to be looked at. A folder that an earlier demo made is replaced; any other
-that holds something is refused.`,
+The project stays in DIR (default bursar-demo). A folder of an earlier demo is replaced; any other folder must be empty.`,
 		Example: `  bursar demo
   bursar demo shop --events 200000 --seed 7
   bursar demo --json`,
-		Args: takes(0, 1),
+		Args: argCount(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 0:
@@ -43,9 +42,9 @@ that holds something is refused.`,
 		},
 	}
 	o.Dir = "bursar-demo"
-	cmd.Flags().IntVar(&o.Events, "events", 2_000_000, "how many events to generate")
-	cmd.Flags().Uint64Var(&o.Seed, "seed", 1, "what is generated depends on it and on --events only")
-	cmd.Flags().BoolVar(&o.Keep, "keep", false, "refuse a folder that an earlier demo made, instead of replacing it")
+	cmd.Flags().IntVar(&o.Events, "events", 2_000_000, "number of events to generate")
+	cmd.Flags().Uint64Var(&o.Seed, "seed", 1, "seed of the generator: the data depend on it and on --events only")
+	cmd.Flags().BoolVar(&o.Keep, "keep", false, "refuse the folder of an earlier demo instead of replacing it")
 	return cmd
 }
 
@@ -55,7 +54,7 @@ func (c *cli) demo(ctx context.Context, o demo.Options) error {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	o.Program, o.Name = program, "bursar"
-	// What is shown must work where it is shown: a program called by its path is named by it.
+	// The printed commands must work when they are copied: a program called by its path is printed with the path.
 	if called := os.Args[0]; strings.ContainsRune(called, os.PathSeparator) {
 		o.Name = called
 	}
@@ -63,24 +62,24 @@ func (c *cli) demo(ctx context.Context, o demo.Options) error {
 	if c.json {
 		w = c.err
 	}
-	report, err := demo.Tell(ctx, o, teller{w})
+	report, err := demo.Execute(ctx, o, demoPrinter{w})
 	if ctx.Err() != nil {
-		return &interruptedError{err, "`bursar demo` begins anew"}
+		return &interruptedError{err, "`bursar demo` starts again from the beginning"}
 	}
 	if err != nil {
 		return err
 	}
-	return c.result(report, func(io.Writer) {}) // people have been told already
+	return c.result(report, func(io.Writer) {}) // the text is printed already
 }
 
-// teller tells a story on w as it goes.
-type teller struct{ w io.Writer }
+// demoPrinter prints the demonstration to w while it runs.
+type demoPrinter struct{ w io.Writer }
 
-// Say writes one line.
-func (t teller) Say(line string) { fmt.Fprintln(t.w, clean(line)) }
+// Line writes one line.
+func (t demoPrinter) Line(line string) { fmt.Fprintln(t.w, printable(line)) }
 
 // Table draws rows under a header.
-func (t teller) Table(header []string, rows [][]string) {
+func (t demoPrinter) Table(header []string, rows [][]string) {
 	g := newGrid(header...)
 	g.rows = rows
 	g.print(t.w, width(t.w))

@@ -36,9 +36,9 @@ func TestDemo(t *testing.T) {
 	wantFields(t, v, "accepted", "quarantined", "duplicates", "seconds", "events_per_second", "runs", "totals", "exceptions")
 	// What an earlier demo left is kept or replaced; what others made is refused.
 	must(t, 1, "demo", dir, "--keep")
-	told := must(t, 0, "demo", dir, "--events", "2000", "--seed", "7")
-	if !strings.Contains(told.out, "Go on with:") || told.err != "" {
-		t.Errorf("demo tells %q, and on standard error %q", told.out, told.err)
+	printed := must(t, 0, "demo", dir, "--events", "2000", "--seed", "7")
+	if !strings.Contains(printed.out, "Continue with:") || printed.err != "" {
+		t.Errorf("demo prints %q, and on standard error %q", printed.out, printed.err)
 	}
 	must(t, 1, "demo", filepath.Dir(dir))
 	must(t, 0, "verify", "orders", "--project", dir)

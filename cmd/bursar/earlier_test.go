@@ -68,7 +68,7 @@ func wantExport(t *testing.T, dir, pipeline, name string) {
 	}
 }
 
-// The shop: every command works on it, what was sent is known, what waits in the spool is taken in, and repair brings all
+// The shop: every command works on it, sent events are known, the spool is ingested, and repair brings all
 // to this version's formats.
 func TestEarlierShop(t *testing.T) {
 	t.Parallel()

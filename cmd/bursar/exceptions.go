@@ -1,4 +1,4 @@
-// bursar exceptions: open items with their age.
+// bursar exceptions: lists open items with their age.
 
 package main
 
@@ -18,16 +18,16 @@ func (c *cli) exceptionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exceptions PIPELINE",
 		Short: "List open items, oldest first",
-		Long: `Lists the artifacts for which the pipeline's exceptions.where holds now, oldest first, with their age in days since
-the declared column. --json lists all of them.`,
+		Long: `Lists the artifacts for which the pipeline's exceptions.where is true now, oldest first, with their age in days since the
+declared column. --json lists all of them.`,
 		Example: `  bursar exceptions orders
   bursar exceptions orders --limit 100
   bursar exceptions orders --json`,
-		Args:              takes(1, 1),
+		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
-				p, err := pipeline(a, args[0])
+				p, err := findPipeline(a, args[0])
 				if err != nil {
 					return err
 				}
@@ -35,7 +35,7 @@ the declared column. --json lists all of them.`,
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many the table shows")
+	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number of rows in the table")
 	return cmd
 }
 
@@ -67,17 +67,17 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, l
 			fmt.Fprintf(w, "No exceptions in %s.\n", p.Name)
 			return
 		}
-		c.printSome(w, g, total)
-		fmt.Fprintf(w, "%s in %s, where %s.\n", plural(total, "exception", "exceptions"), p.Name, clean(p.Exceptions.Where))
+		c.printLimited(w, g, total)
+		fmt.Fprintf(w, "%s in %s, where %s.\n", plural(total, "exception", "exceptions"), p.Name, printable(p.Exceptions.Where))
 	})
 }
 
 func exceptionCells(p *project.Pipeline, x *app.Exception) []string {
 	cells := keyTexts(x.Key, len(p.Key))
 	if p.Exceptions.Since != "" {
-		age := none
+		age := noValue
 		if x.AgeDays != nil {
-			age = count(*x.AgeDays)
+			age = formatCount(*x.AgeDays)
 		}
 		cells = append(cells, age)
 	}
@@ -87,17 +87,17 @@ func exceptionCells(p *project.Pipeline, x *app.Exception) []string {
 	return cells
 }
 
-// printSome draws a table that holds the first of so many rows.
-func (c *cli) printSome(w io.Writer, g *grid, total int) {
+// printLimited draws a table with the first rows of total.
+func (c *cli) printLimited(w io.Writer, g *grid, total int) {
 	c.printFirst(w, g, total, "--limit shows more, --json all")
 }
 
-// printFirst draws the first rows of a table, and says how to see the others.
+// printFirst draws the first rows of a table, and says how to see the rest.
 func (c *cli) printFirst(w io.Writer, g *grid, total int, more string) {
 	if len(g.rows) > 0 {
 		g.print(w, width(c.out))
 	}
 	if left := total - len(g.rows); left > 0 {
-		fmt.Fprintf(w, "… and %s more; %s.\n", count(left), more)
+		fmt.Fprintf(w, "… and %s more; %s.\n", formatCount(left), more)
 	}
 }

@@ -1,4 +1,4 @@
-// Exit codes, and what stands where when a command fails.
+// Exit codes, and the output of failed commands.
 
 package main
 
@@ -45,7 +45,7 @@ func TestExitCodes(t *testing.T) {
 		{dir, "ingst payments " + sample, 2, "ingest"},
 		{dir, "stats --limit 3", 2, "unknown command"},
 		{dir, "status --bad", 2, "unknown flag: --bad"},
-		{dir, "status more", 2, "takes no argument"},
+		{dir, "status more", 2, "does not accept argument"},
 		{dir, "ingest payments", 2, "needs more arguments"},
 		{dir, "ingest payments " + sample + " --max-rejected 5", 2, "use a share such as 1% or 0.01"},
 		{dir, "ingest payments " + sample + " --max-rejected NaN", 2, "use a share"},
@@ -53,11 +53,11 @@ func TestExitCodes(t *testing.T) {
 		{dir, "export orders --json --to -", 2, "standard output"},
 		{dir, "get orders o-1 USD --as-of 0", 2, "numbered from 1"},
 		{dir, "get orders o-1", 2, "order_id, currency"},
-		{dir, "init " + t.TempDir() + " --example x", 2, "no example"},
+		{dir, "init " + t.TempDir() + " --example x", 2, "is not an example"},
 		{dir, "init", 2, "needs"},
 		{dir, "init " + dir, 1, "not empty"},
-		{dir, "ingest nothing " + sample, 3, "there is payments"},
-		{dir, "run nothing", 3, "there is orders"},
+		{dir, "ingest nothing " + sample, 3, "the project declares payments"},
+		{dir, "run nothing", 3, "the project declares orders"},
 		{dir, "get nothing k", 3, "pipeline nothing not found"},
 		{dir, "export nothing --to x", 3, "pipeline nothing not found"},
 		{dir, "exceptions nothing", 3, "pipeline nothing not found"},
@@ -78,8 +78,8 @@ func TestExitCodes(t *testing.T) {
 		{dir, "ingest payments nowhere.jsonl", 1, "no such file"},
 		{dir, "export orders --to " + dir, 1, "directory"},
 		{csv, "ingest fees " + fees, 1, "delimited by"},
-		{csv, "ingest bare " + fees, 1, "fees.csv looks split at ';', but stream bare splits at ','"},
-		{broken, "check", 2, "faults in the project folder"},
+		{csv, "ingest bare " + fees, 1, "fees.csv seems to use the delimiter ';', but stream bare declares ','"},
+		{broken, "check", 2, "errors in the project folder"},
 		{broken, "status", 2, "streams/payments.yaml:"},
 		{t.TempDir(), "status", 2, "bursar init"},
 	} {
@@ -163,7 +163,7 @@ func TestErrorsAsJSON(t *testing.T) {
 	}
 }
 
-func TestCheckTellsEveryFault(t *testing.T) {
+func TestCheckReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
 	file(t, dir, "streams/payments.yaml", "stream: payments\nformat: xml\nid: x\ncolumns:\n  x: {type: money}\n")
@@ -243,7 +243,7 @@ func TestExportNowhere(t *testing.T) {
 	must(t, 0, "run", "--project", dir)
 	folder := filepath.Join(dir, "out", "deep")
 	to := filepath.Join(folder, "orders.jsonl")
-	want := "error: write " + to + ": folder " + folder + " does not exist: make it first, or name a file in another [data]\n"
+	want := "error: write " + to + ": folder " + folder + " does not exist; create it, or write to another folder [data]\n"
 	if got := must(t, 1, "export", "orders", "--to", to, "--project", dir); got.err != want {
 		t.Errorf("export prints %s, want %s", got.err, want)
 	}

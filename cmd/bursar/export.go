@@ -1,4 +1,4 @@
-// bursar export: all artifacts of a pipeline as JSON lines.
+// bursar export: writes all artifacts of a pipeline as JSON lines.
 
 package main
 
@@ -24,18 +24,18 @@ func (c *cli) exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export PIPELINE --to FILE",
 		Short: "Write all artifacts to a file, sorted by key",
-		Long: `Writes every artifact of a pipeline, one {"key":…,"artifact":{…}} a line, sorted by key. Equal results are equal
-bytes, whatever order and grouping the events came in. The file appears when it is whole.`,
+		Long: `Writes every artifact of a pipeline, one {"key":…,"artifact":{…}} per line, sorted by key. Equal results give equal bytes,
+whatever the order and grouping of the events. The file appears when it is complete.`,
 		Example: `  bursar export orders --to orders.jsonl
   bursar export orders --to - | head`,
-		Args:              takes(1, 1),
+		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case to == "":
 				return usagef("name the file to write: bursar export %s --to FILE", args[0])
 			case to == "-" && c.json:
-				return usagef("--to - and --json both want standard output")
+				return usagef("--to - and --json cannot be combined: both use standard output")
 			}
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.export(ctx, a, args[0], to) })
 		},
@@ -45,7 +45,7 @@ bytes, whatever order and grouping the events came in. The file appears when it 
 }
 
 func (c *cli) export(ctx context.Context, a *app.App, name, to string) error {
-	if _, err := pipeline(a, name); err != nil {
+	if _, err := findPipeline(a, name); err != nil {
 		return err
 	}
 	var done app.Exported
@@ -71,8 +71,8 @@ func (c *cli) export(ctx context.Context, a *app.App, name, to string) error {
 	})
 }
 
-// replaceFile writes a file beside the one at path and gives it that name once it is whole and durable. A device or a
-// pipe is written to as it is.
+// replaceFile writes a new file and renames it to path when it is complete and durable. A device or a pipe is written
+// directly.
 func replaceFile(path string, write func(io.Writer) error) (err error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
@@ -82,17 +82,17 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 	case err == nil && info.IsDir():
 		return failure.Wrap(failure.Data, fmt.Errorf("write %s: it is a directory", path))
 	case err == nil && !info.Mode().IsRegular():
-		return writeOpen(path, os.O_WRONLY, write)
+		return writeTo(path, os.O_WRONLY, write)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if folder := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-			return failure.Wrap(failure.Data, fmt.Errorf("write %s: folder %s does not exist: make it first, or name a file in another", path, folder))
+			return failure.Wrap(failure.Data, fmt.Errorf("write %s: folder %s does not exist; create it, or write to another folder", path, folder))
 		}
 	}
 	partial := fmt.Sprintf("%s.%d-%s.partial", path, os.Getpid(), rand.Text()[:6])
-	if err := writeOpen(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, write); err != nil {
+	if err := writeTo(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, write); err != nil {
 		return errors.Join(err, discard(partial))
 	}
 	if err := os.Rename(partial, path); err != nil {
@@ -101,7 +101,7 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 	return nil
 }
 
-func writeOpen(path string, flags int, write func(io.Writer) error) error {
+func writeTo(path string, flags int, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, flags, 0o644)
 	if err != nil {
 		return fmt.Errorf("write file: %w", err)

@@ -1,4 +1,4 @@
-// Artifacts as people see them: columns in declared order, texts without quotes.
+// Formats artifacts for people: columns in declared order, strings without quotes.
 
 package main
 
@@ -13,7 +13,7 @@ type field struct {
 	value json.RawMessage
 }
 
-// fieldsOf takes a JSON object apart and keeps its order.
+// fieldsOf splits a JSON object into its properties, in order.
 func fieldsOf(object json.RawMessage) []field {
 	d := json.NewDecoder(bytes.NewReader(object))
 	if _, err := d.Token(); err != nil {
@@ -32,7 +32,7 @@ func fieldsOf(object json.RawMessage) []field {
 	return fields
 }
 
-// text is a value in one cell: without the quotes of JSON, null as none, and a list as how long it is.
+// text formats a value for one cell: without the quotes of JSON, null as noValue, and a list as its length.
 func (f field) text() string {
 	if list := f.list(); list != nil {
 		return plural(len(list), "item", "items")
@@ -40,7 +40,7 @@ func (f field) text() string {
 	return textOf(f.value)
 }
 
-// list is the items of a list, and nil for any other value.
+// list returns the items of a list, or nil for any other value.
 func (f field) list() []json.RawMessage {
 	var list []json.RawMessage
 	if len(f.value) == 0 || f.value[0] != '[' || json.Unmarshal(f.value, &list) != nil {
@@ -53,14 +53,14 @@ func textOf(value json.RawMessage) string {
 	var s string
 	switch {
 	case string(value) == "null":
-		return none
+		return noValue
 	case json.Unmarshal(value, &s) == nil:
 		return s
 	}
 	return string(value)
 }
 
-// keyTexts are the values of a key of so many columns.
+// keyTexts returns the values of a key with width columns as text.
 func keyTexts(key json.RawMessage, width int) []string {
 	var values []json.RawMessage
 	if width == 1 || json.Unmarshal(key, &values) != nil {

@@ -55,12 +55,12 @@ func TestFlow(t *testing.T) {
 	if status["backlog"] != 0.0 || status["runs"] != 1.0 || status["watermark"] == nil {
 		t.Errorf("status after the run is %v", status)
 	}
-	testAsking(t, at)
-	testProving(t, at)
+	testQueries(t, at)
+	testProofs(t, at)
 }
 
-// testAsking asks for the artifacts of the sample.
-func testAsking(t *testing.T, at func(...string) []string) {
+// testQueries asks for the artifacts of the sample.
+func testQueries(t *testing.T, at func(...string) []string) {
 	t.Helper()
 	v := value(t, must(t, 0, at("get", "orders", "o-1003", "USD", "--history")...))
 	wantFields(t, v, "key", "run", "watermark", "artifact", "history")
@@ -92,8 +92,8 @@ func testAsking(t *testing.T, at func(...string) []string) {
 	}
 }
 
-// testProving rebuilds and verifies.
-func testProving(t *testing.T, at func(...string) []string) {
+// testProofs rebuilds and verifies.
+func testProofs(t *testing.T, at func(...string) []string) {
 	t.Helper()
 	v := value(t, must(t, 0, at("rebuild", "orders")...))
 	wantFields(t, v, "generation", "digest_before", "digest_after")
@@ -157,7 +157,7 @@ func TestQuarantine(t *testing.T) {
 	if retried := item(t, v, "retried", 0); retried["accepted"] != 2.0 || length(t, v, "rows") != 0 {
 		t.Errorf("retry says %v", v)
 	}
-	if text := must(t, 0, "quarantine", "--retry", "--project", dir); !strings.Contains(text.out, "Nothing is in quarantine") {
+	if text := must(t, 0, "quarantine", "--retry", "--project", dir); !strings.Contains(text.out, "The quarantine is empty") {
 		t.Errorf("an empty quarantine prints %s", text.out)
 	}
 }

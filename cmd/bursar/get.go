@@ -1,4 +1,4 @@
-// bursar get: one artifact, now, as of a run, or through all runs.
+// bursar get: shows one artifact, as of now or of a run, or with its history.
 
 package main
 
@@ -21,13 +21,13 @@ func (c *cli) getCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get PIPELINE KEY…",
 		Short: "Show one artifact",
-		Long: `Shows the artifact of a key. The values of a composite key are given one after another, or together as one JSON
-array. A value that begins with a dash goes behind --.`,
+		Long: `Shows the artifact of a key. The values of a composite key are separate arguments, or one JSON array. Write -- before a
+value that begins with a dash.`,
 		Example: `  bursar get orders o-1003 USD
   bursar get orders '["o-1003","USD"]' --json
   bursar get orders o-1003 USD --as-of 2
   bursar get orders o-1003 USD --history`,
-		Args:              takes(2, -1),
+		Args:              argCount(2, -1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("as-of") && asOf == 0 {
@@ -38,13 +38,13 @@ array. A value that begins with a dash goes behind --.`,
 			})
 		},
 	}
-	cmd.Flags().Uint64Var(&asOf, "as-of", 0, "the artifact as this `run` of the present generation left it; beyond the newest, as that one did")
-	cmd.Flags().BoolVar(&history, "history", false, "also the artifact's earlier versions, newest first")
+	cmd.Flags().Uint64Var(&asOf, "as-of", 0, "the artifact as of this `run` of the current generation; a number above the newest run means the newest")
+	cmd.Flags().BoolVar(&history, "history", false, "also show earlier versions of the artifact, newest first")
 	return cmd
 }
 
 func (c *cli) get(ctx context.Context, a *app.App, name string, values []string, asOf uint64, history bool) error {
-	p, key, err := keyed(a, name, values)
+	p, key, err := parseKey(a, name, values)
 	if err != nil {
 		return err
 	}
@@ -55,33 +55,33 @@ func (c *cli) get(ctx context.Context, a *app.App, name string, values []string,
 	return c.result(answer, func(w io.Writer) { c.printAnswer(w, p, &answer) })
 }
 
-// keyed finds a pipeline and makes one text of the values of a key of it.
-func keyed(a *app.App, name string, values []string) (p *project.Pipeline, key string, err error) {
-	if p, err = pipeline(a, name); err == nil {
+// parseKey finds a pipeline and joins the values of one of its keys into one text.
+func parseKey(a *app.App, name string, values []string) (p *project.Pipeline, key string, err error) {
+	if p, err = findPipeline(a, name); err == nil {
 		key, err = keyText(p, values)
 	}
 	return p, key, err
 }
 
-// keyText makes one text of a key's values, as the engine reads it.
+// keyText joins the values of a key into one text, in the form that the engine parses.
 func keyText(p *project.Pipeline, values []string) (string, error) {
 	width := len(p.Key)
 	if len(values) == 1 {
 		var list []any
 		if width > 1 && (json.Unmarshal([]byte(values[0]), &list) != nil || len(list) != width) {
-			return "", usagef("%s is keyed by %s: give %d values, or a JSON array of them", p.Name, strings.Join(p.Key, ", "), width)
+			return "", usagef("the key of %s is %s: give %d values, or a JSON array of them", p.Name, strings.Join(p.Key, ", "), width)
 		}
 		return values[0], nil
 	}
 	if len(values) != width {
-		return "", usagef("%s is keyed by %s: %d values were given", p.Name, strings.Join(p.Key, ", "), len(values))
+		return "", usagef("the key of %s is %s, but %d values were given", p.Name, strings.Join(p.Key, ", "), len(values))
 	}
 	text, err := json.Marshal(values)
 	return string(text), err
 }
 
 func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *app.Answer) {
-	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", p.Name, clean(string(answer.Key)), answer.Run, when(answer.Watermark))
+	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", p.Name, printable(string(answer.Key)), answer.Run, formatTime(answer.Watermark))
 	if answer.History == nil {
 		c.printArtifact(w, answer.Artifact)
 		return
@@ -92,7 +92,7 @@ func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *app.Answer) 
 	}
 	g := newGrid(header...)
 	for _, v := range answer.History {
-		cells := []string{count(v.Run)}
+		cells := []string{formatCount(v.Run)}
 		for _, f := range fieldsOf(v.Artifact) {
 			cells = append(cells, f.text())
 		}
@@ -101,7 +101,7 @@ func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *app.Answer) 
 	g.print(w, width(c.out))
 }
 
-// printArtifact draws a row for each column, and below them the items of lists.
+// printArtifact draws one row per column, then the items of each list.
 func (c *cli) printArtifact(w io.Writer, artifact json.RawMessage) {
 	fields := fieldsOf(artifact)
 	g := newGrid("column", "value")
@@ -117,7 +117,7 @@ func (c *cli) printArtifact(w io.Writer, artifact json.RawMessage) {
 	}
 }
 
-// printItems draws a row for each item: all have the same columns.
+// printItems draws one row per item. All items have the same columns.
 func (c *cli) printItems(w io.Writer, list []json.RawMessage) {
 	var header []string
 	for _, f := range fieldsOf(list[0]) {

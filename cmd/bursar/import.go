@@ -1,4 +1,4 @@
-// bursar import: what banks send becomes events of the built-in streams.
+// bursar import: reads statement files of banks into the built-in streams.
 
 package main
 
@@ -21,21 +21,24 @@ func (c *cli) importCommand() *cobra.Command {
 	var institution string
 	cmd := &cobra.Command{
 		Use:   "import FILE…",
-		Short: "Take statement files of banks in: CAMT, MT940, OFX, CSV",
-		Long: `Reads statement files, told apart by content: CAMT.052/053/054, MT940/942, OFX/QFX, and CSV as an institution of the
-project declares it; also compressed, or several in a zip archive. What they say becomes events of the built-in streams
-statements, entries, details and balances, which pipelines fold like any other. Each file is kept as it was received.
+		Short: "Import statement files of banks: CAMT, MT940, OFX, CSV",
+		Long: `Reads statement files. The format is detected from the content: CAMT.052/053/054, MT940/942, OFX/QFX, and CSV as an
+institution of the project declares it. Files may be compressed, or several in a zip archive. Their content becomes events of
+the built-in streams statements, entries, details and balances, which pipelines fold like any other stream. Each file is kept
+as it was received.
 
-A file that was imported before changes nothing; nor does a statement that is sent again or overlaps another. A file
-that cannot be read to its end is refused whole, with line and column, and the others are taken in: the exit code is 1 then.
-It is 1 too when all that a file lists is in quarantine, though not when only some of its rows are; and when an original that is
-needed to know what is to be taken back cannot be read once more. It is 2, with nothing taken in, where an institution's accounts,
-reversals or CSV mapping have changed since earlier imports, so that entries would count twice.
-Whether the statements hold is what ` + "`bursar completeness`" + ` tells.`,
+Importing a file again changes nothing; neither does a statement that was sent before or overlaps another one. A file that
+cannot be read to its end is refused as a whole, with line and column, and the other files are imported.
+
+Exit codes: 1 if a file was refused, if all rows of a file are in quarantine (not if only some are), or if an original file
+that is needed to find withdrawn entries cannot be read again. 2, and nothing is imported, if an institution's accounts,
+reversals or CSV mapping have changed since earlier imports, because entries would be counted twice.
+
+` + "`bursar completeness`" + ` checks the statements.`,
 		Example: `  bursar import statements/*.xml
   bursar import 2024.zip export.sta
   bursar import umsaetze.csv --institution acme`,
-		Args: takes(1, -1),
+		Args: argCount(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error {
 				files, err := c.paths(args)
@@ -46,15 +49,15 @@ Whether the statements hold is what ` + "`bursar completeness`" + ` tells.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&institution, "institution", "", "whose CSV mapping is used; otherwise the header line tells")
+	cmd.Flags().StringVar(&institution, "institution", "", "the institution whose CSV mapping is used; by default it is found by the header line")
 	return cmd
 }
 
 func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, institution string) error {
 	if institution != "" && a.Project.Institution(institution) == nil {
-		return missing("institution", institution, institutionNames(a.Project))
+		return notFound("institution", institution, institutionNames(a.Project))
 	}
-	total, err := sizes(files)
+	total, err := totalSize(files)
 	if err != nil {
 		return err
 	}
@@ -63,19 +66,19 @@ func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, insti
 	r, err := a.Import(ctx, files, app.ImportOptions{Institution: institution, Progress: func(n int64) { bar.set(read.Add(n)) }})
 	bar.done()
 	if ctx.Err() != nil && err != nil {
-		return &interruptedError{err, "what is sealed stays; import the same files again"}
+		return &interruptedError{err, "sealed batches stay; import the same files again"}
 	}
 	if err != nil {
 		return err
 	}
 	if r.Older {
-		fmt.Fprintln(c.err, "warning: entries of this project are told apart by the rules of an earlier version, by which their order and decimals matter: "+
-			"for the newer ones import the originals, which are in .bursar/objects/statements, into a new project")
+		fmt.Fprintln(c.err, "warning: this project identifies entries by the rules of an earlier version, which depend on order and decimals; "+
+			"for the newer rules, import the originals in .bursar/objects/statements into a new project")
 	}
-	return errors.Join(c.printImport(&r), refusedError(&r), leftError(&r))
+	return errors.Join(c.printImport(&r), refusedError(&r), notTakenBackError(&r))
 }
 
-// refusedError says which files were refused, and why.
+// refusedError lists the refused files and the reasons.
 func refusedError(r *app.Imported) error {
 	err := r.Refused()
 	if err == nil {
@@ -84,20 +87,20 @@ func refusedError(r *app.Imported) error {
 	for _, f := range r.Files {
 		for _, p := range f.Parts {
 			if p.Untaken != "" {
-				return hinted(fmt.Errorf("files were not taken in, or not whole: %w", err), "what is in quarantine does not count: "+
-					"`bursar quarantine` shows it; balances and what else these files say was taken in, and so were the others")
+				return withHint(fmt.Errorf("files were not imported, or not completely: %w", err), "rows in quarantine do not count: "+
+					"`bursar quarantine` shows them; balances and other content of these files were imported, and so were the other files")
 			}
 		}
 	}
-	return hinted(fmt.Errorf("files were not taken in: %w", err), "nothing of these files counts; the others were taken in")
+	return withHint(fmt.Errorf("files were not imported: %w", err), "nothing of these files counts; the other files were imported")
 }
 
-// leftError says why entries that should be taken back may be left.
-func leftError(r *app.Imported) error {
+// notTakenBackError says why entries that should be withdrawn may still count.
+func notTakenBackError(r *app.Imported) error {
 	if r.NotTakenBack == "" {
 		return nil
 	}
-	return hinted(failure.Wrap(failure.Data, errors.New(r.NotTakenBack)), "what the files list was taken in")
+	return withHint(failure.Wrap(failure.Data, errors.New(r.NotTakenBack)), "the files were imported")
 }
 
 func (c *cli) printImport(r *app.Imported) error {
@@ -115,37 +118,37 @@ func (c *cli) printImport(r *app.Imported) error {
 				case f.Retracted != nil:
 					note = "retracted"
 				case f.Known:
-					note = "known already"
+					note = "already known"
 				}
 				if parts++; parts <= shownFiles {
-					files.add(filepath.Base(p.File), p.Format, count(p.Statements), count(p.Entries), count(p.Details), count(p.Balances), note)
+					files.add(filepath.Base(p.File), p.Format, formatCount(p.Statements), formatCount(p.Entries), formatCount(p.Details), formatCount(p.Balances), note)
 				}
 			}
 		}
 		c.printFirst(w, files, parts, "--json shows all")
 		if len(r.Streams) == 0 && r.Refused() != nil {
-			fmt.Fprintln(w, "Nothing was taken in.")
+			fmt.Fprintln(w, "Nothing was imported.")
 			return
 		}
 		printStreams(w, r)
-		tellFaults(w, r)
+		printFaults(w, r)
 		if r.TakenBack > 0 {
-			fmt.Fprintf(w, "%s taken back, which no statement that counts lists: bursar completeness names the statements.\n", plural(int(r.TakenBack), "entry was", "entries were"))
+			fmt.Fprintf(w, "Withdrew %s that no statement that counts lists any more: bursar completeness names the statements.\n", plural(int(r.TakenBack), "entry", "entries"))
 		}
 		if r.Corrected > 0 {
-			fmt.Fprintf(w, "%s taken back, which other entries replace or delete (CORRECTFITID).\n", plural(int(r.Corrected), "entry was", "entries were"))
+			fmt.Fprintf(w, "Withdrew %s that other entries replace or delete (CORRECTFITID).\n", plural(int(r.Corrected), "entry", "entries"))
 		}
 		for _, f := range r.Files {
 			if f.Retracted != nil {
-				fmt.Fprintf(w, "%s is retracted since %s%s, and was not taken in: bursar retract statements %s --undo has it count again.\n",
-					clean(f.File), when(&f.Retracted.At), because(f.Retracted.Reason), shellWord(f.Object))
+				fmt.Fprintf(w, "%s is retracted since %s%s and was not imported: bursar retract statements %s --undo makes it count again.\n",
+					printable(f.File), formatTime(&f.Retracted.At), inBrackets(f.Retracted.Reason), shellWord(f.Object))
 			}
 		}
 		fmt.Fprintln(w, "next: bursar completeness, bursar run")
 	})
 }
 
-// shownFiles is how many files the table shows; --json has all.
+// shownFiles is the maximum number of files in the table; --json lists all.
 const shownFiles = 20
 
 func printStreams(w io.Writer, r *app.Imported) {
@@ -155,11 +158,11 @@ func printStreams(w io.Writer, r *app.Imported) {
 		if !got {
 			continue
 		}
-		batch := none
+		batch := noValue
 		if s.Batch > 0 {
-			batch = count(s.Batch)
+			batch = formatCount(s.Batch)
 		}
-		streams.add(name, batch, count(s.Rows), count(s.Accepted), count(s.Quarantined), count(s.Duplicates))
+		streams.add(name, batch, formatCount(s.Rows), formatCount(s.Accepted), formatCount(s.Quarantined), formatCount(s.Duplicates))
 	}
 	if len(streams.rows) == 0 {
 		fmt.Fprintln(w, "Nothing new.")
@@ -173,14 +176,14 @@ func printStreams(w io.Writer, r *app.Imported) {
 	}
 }
 
-// tellFaults names statements that do not hold, and what files say that is no bank statement.
-func tellFaults(w io.Writer, r *app.Imported) {
+// printFaults lists statements whose own totals are wrong, and content of files that is not imported.
+func printFaults(w io.Writer, r *app.Imported) {
 	faults, notices := 0, map[string]int{}
 	for _, f := range r.Files {
 		for _, p := range f.Parts {
 			for _, fault := range p.Faults {
 				if faults++; faults <= shownFiles {
-					fmt.Fprintf(w, "does not hold: %s: %s\n", filepath.Base(p.File), clean(fault))
+					fmt.Fprintf(w, "inconsistent statement: %s: %s\n", filepath.Base(p.File), printable(fault))
 				}
 			}
 			for _, n := range p.Notices {
@@ -189,9 +192,9 @@ func tellFaults(w io.Writer, r *app.Imported) {
 		}
 	}
 	if faults > shownFiles {
-		fmt.Fprintf(w, "and %s more that do not hold.\n", plural(faults-shownFiles, "statement", "statements"))
+		fmt.Fprintf(w, "… and %s more.\n", plural(faults-shownFiles, "inconsistent statement", "inconsistent statements"))
 	}
 	if len(notices) > 0 {
-		fmt.Fprintf(w, "Reported and not taken in (--json lists them): %s.\n", listCounts(notices))
+		fmt.Fprintf(w, "Reported and not imported (--json lists them): %s.\n", listCounts(notices))
 	}
 }

@@ -1,4 +1,4 @@
-// What ingest tells: the counts, the control totals, and what to do next.
+// Prints the result of ingest: counts, control totals, and the next step.
 
 package main
 
@@ -22,40 +22,40 @@ import (
 func (c *cli) printIngest(r *app.IngestResult, files int, rejected string, dryRun, failed bool) error {
 	return c.result(r, func(w io.Writer) {
 		counts := newGrid("stream", "batch", "rows", "accepted", "quarantined", "duplicates")
-		batch := none
+		batch := noValue
 		if r.Batch > 0 {
-			batch = count(r.Batch)
+			batch = formatCount(r.Batch)
 		}
-		counts.add(r.Stream, batch, count(r.Rows), count(r.Accepted), count(r.Quarantined), count(r.Duplicates))
+		counts.add(r.Stream, batch, formatCount(r.Rows), formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates))
 		counts.print(w, width(c.out))
 		printTotals(w, r.Totals)
 		if r.Extra > 0 {
-			fmt.Fprintf(w, "%s of undeclared properties kept out.\n", plural(r.Extra, "value", "values"))
+			fmt.Fprintf(w, "%s of undeclared properties left out.\n", plural(r.Extra, "value", "values"))
 		}
 		for _, u := range r.Undeclared {
 			more := ""
 			if u.More {
 				more = " and more"
 			}
-			fmt.Fprintf(w, "%s: not declared and left out: %s%s\n", clean(u.File), clean(strings.Join(u.Columns, ", ")), more)
+			fmt.Fprintf(w, "%s: not declared and left out: %s%s\n", printable(u.File), printable(strings.Join(u.Columns, ", ")), more)
 		}
-		tellIngested(w, r, files, rejected, dryRun, failed)
+		printIngestOutcome(w, r, files, rejected, dryRun, failed)
 	})
 }
 
-func tellIngested(w io.Writer, r *app.IngestResult, files int, rejected string, dryRun, failed bool) {
+func printIngestOutcome(w io.Writer, r *app.IngestResult, files int, rejected string, dryRun, failed bool) {
 	switch {
 	case dryRun:
 		fmt.Fprintln(w, "Dry run: nothing was sealed.")
 	case r.Batch == 0 && failed:
 		fmt.Fprintln(w, "Nothing was sealed.")
 	case r.Rows == 0:
-		fmt.Fprintln(w, "Nothing to take in: there is not one row.")
+		fmt.Fprintln(w, "Nothing to ingest: the files contain no rows.")
 	case r.Batch == 0 && rejected != "":
-		fmt.Fprintf(w, "Nothing new: every row came before. Rows of %s are still in quarantine: once the stream takes them,\n", clean(rejected))
+		fmt.Fprintf(w, "Nothing new: all rows are known. Rows of %s are still in quarantine; once the stream accepts them:\n", printable(rejected))
 		fmt.Fprintf(w, "next: bursar quarantine %s --retry\n", r.Stream)
 	case r.Batch == 0:
-		fmt.Fprintln(w, "Nothing new: every row is known already.")
+		fmt.Fprintln(w, "Nothing new: all rows are known.")
 	default:
 		fmt.Fprintf(w, "Sealed batch %d of %s from %s.\n", r.Batch, r.Stream, plural(files, "file", "files"))
 		if r.Quarantined > 0 && !failed {
@@ -82,38 +82,38 @@ func printTotals(w io.Writer, totals app.Totals) {
 	}
 }
 
-// rejectedBefore is the first of the files that has rows in quarantine which are not dismissed, by its name; empty if none has.
-func rejectedBefore(ctx context.Context, a *app.App, stream string, files []string) (name string) {
+// fileInQuarantine returns the name of the first file with rows in quarantine that are not dismissed, or "".
+func fileInQuarantine(ctx context.Context, a *app.App, stream string, files []string) (name string) {
 	names := map[string]bool{}
 	for _, file := range files {
 		names[filepath.Base(file)] = true
 	}
-	_ = a.Quarantine(ctx, stream, func(row app.Rejected) error { // without its answer the advice is only shorter
+	_ = a.Quarantine(ctx, stream, func(row app.Rejected) error { // if it fails, the hint is shorter
 		if base := filepath.Base(row.File); names[base] && row.Dismissed == nil {
 			name = base
-			return errFirst
+			return errStop
 		}
 		return nil
 	})
 	return name
 }
 
-// errFirst ends a walk at its first row.
-var errFirst = errors.New("first row found")
+// errStop ends an iteration at its first row.
+var errStop = errors.New("first row found")
 
-// rejectedHint says what may be wrong with a file of which no row was accepted.
+// rejectedHint suggests what may be wrong with a file of which no row was accepted.
 func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.IngestResult, files []string) string {
 	if s.Format == project.CSVText {
-		if d := otherDelimiter(files[0], s.CSV.Delimiter); d != 0 {
-			return fmt.Sprintf("%s looks split at %q, but stream %s splits at %q: set csv.delimiter in %s",
+		if d := likelyDelimiter(files[0], s.CSV.Delimiter); d != 0 {
+			return fmt.Sprintf("%s seems to use the delimiter %q, but stream %s declares %q: set csv.delimiter in %s",
 				filepath.Base(files[0]), d, s.Name, s.CSV.Delimiter, s.File)
 		}
 	}
-	hint := fmt.Sprintf("`bursar quarantine %s` tells the reasons", s.Name)
+	hint := fmt.Sprintf("`bursar quarantine %s` shows the reasons", s.Name)
 	if r.Batch == 0 { // a dry run keeps no rows
 		return "check the files against " + s.File
 	}
-	_ = a.Quarantine(ctx, s.Name, func(row app.Rejected) error { // without its answer the hint is only shorter
+	_ = a.Quarantine(ctx, s.Name, func(row app.Rejected) error { // if it fails, the hint is shorter
 		if row.Batch != r.Batch {
 			return nil
 		}
@@ -122,13 +122,13 @@ func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.Ing
 			where += ", column " + row.Column
 		}
 		hint = fmt.Sprintf("%s: %s; %s", where, row.Reason, hint)
-		return errFirst
+		return errStop
 	})
 	return hint
 }
 
-// otherDelimiter finds the mark that splits a file's first line where the declared one does not; 0 is none.
-func otherDelimiter(file string, declared byte) byte {
+// likelyDelimiter finds a delimiter in the first line of a file that does not contain the declared one; 0 means none.
+func likelyDelimiter(file string, declared byte) byte {
 	f, err := os.Open(file)
 	if err != nil {
 		return 0

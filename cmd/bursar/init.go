@@ -1,4 +1,4 @@
-// bursar init: a new project folder.
+// bursar init: creates a project folder.
 
 package main
 
@@ -19,16 +19,16 @@ func (c *cli) initCommand() *cobra.Command {
 	var example string
 	cmd := &cobra.Command{
 		Use:   "init DIR",
-		Short: "Make a new project folder",
-		Long: `Writes a small working project into DIR: a stream, a pipeline over it, and a file of sample events. DIR is made
-if it is missing; a folder that holds anything is refused.`,
+		Short: "Create a project folder",
+		Long: `Writes a small working project into DIR: a stream, a pipeline over it, and a file of sample events. DIR is created
+if it does not exist; it must be empty.`,
 		Example: `  bursar init shop
   bursar init shop --example shop`,
-		Args: takes(0, 1),
+		Args: argCount(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0 && !cmd.Flags().Changed("project"):
-				return usagef("%s needs the folder to make: %s", cmd.CommandPath(), cmd.UseLine())
+				return usagef("%s needs the folder to create: %s", cmd.CommandPath(), cmd.UseLine())
 			case len(args) == 0:
 				args = []string{c.project}
 			}
@@ -36,13 +36,13 @@ if it is missing; a folder that holds anything is refused.`,
 		},
 	}
 	cmd.Flags().StringVar(&example, "example", project.DefaultExample,
-		"what to start from: "+strings.Join(project.Examples(), ", "))
+		"the example to start from: "+strings.Join(project.Examples(), ", "))
 	return cmd
 }
 
 func (c *cli) init(dir, example string) error {
 	if !slices.Contains(project.Examples(), example) {
-		return usagef("no example %q: there is %s", example, strings.Join(project.Examples(), ", "))
+		return usagef("%q is not an example; choose one of: %s", example, strings.Join(project.Examples(), ", "))
 	}
 	root, err := filepath.Abs(dir)
 	if err != nil {
@@ -56,12 +56,12 @@ func (c *cli) init(dir, example string) error {
 		Example string `json:"example"`
 	}{root, example}
 	return c.result(made, func(w io.Writer) {
-		fmt.Fprintf(w, "Made the project %s from the example %s.\n", dir, example)
+		fmt.Fprintf(w, "Created project %s from the example %s.\n", dir, example)
 		fmt.Fprintf(w, "next: cd %s && %s\n", dir, firstStep(example))
 	})
 }
 
-// firstStep is the command that an example begins with.
+// firstStep returns the first command to run in an example.
 func firstStep(example string) string {
 	if example == "statements" {
 		return "bursar import sample/*"

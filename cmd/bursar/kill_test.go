@@ -79,7 +79,7 @@ func TestKilledAtRandom(t *testing.T) {
 	playKilledCases(t, first, cases)
 }
 
-// TestSoakKilledAtRandom plays as many further cases as SEEDS says.
+// TestSoakKilledAtRandom tests SEEDS further cases.
 func TestSoakKilledAtRandom(t *testing.T) {
 	cases, err := strconv.ParseUint(os.Getenv("SEEDS"), 10, 64)
 	if err != nil {
@@ -125,12 +125,12 @@ func playKilled(t *testing.T, seed uint64, hits *atomic.Int64) {
 // do carries a step out by a process, and on the model.
 func (k *killed) do(c *auditor.Case, step auditor.Step) {
 	k.t.Helper()
-	switch step.Do {
+	switch step.Action {
 	case auditor.Ingest:
-		got, disturbed := k.process(step.Do, append([]string{"ingest", step.Of}, k.files(step.Files)...)...)
-		k.compare(got, k.model.Ingest(step.Of, step.Files), disturbed)
+		got, disturbed := k.process(step.Action, append([]string{"ingest", step.StreamName}, k.files(step.Files)...)...)
+		k.compare(got, k.model.Ingest(step.StreamName, step.Files), disturbed)
 	case auditor.Run:
-		k.process(step.Do, "run")
+		k.process(step.Action, "run")
 		k.model.Publish(len(k.model.Sealed))
 	case auditor.Grow:
 		k.model.Grow(step.Stream)
@@ -138,18 +138,18 @@ func (k *killed) do(c *auditor.Case, step auditor.Step) {
 			k.t.Fatal(err)
 		}
 	case auditor.Retry:
-		k.process(step.Do, "quarantine", step.Of, "--retry")
-		k.model.Retry(step.Of)
+		k.process(step.Action, "quarantine", step.StreamName, "--retry")
+		k.model.Retry(step.StreamName)
 	case auditor.Rebuild:
-		k.process(step.Do, "rebuild", c.Pipeline.Name)
+		k.process(step.Action, "rebuild", c.Pipeline.Name)
 		k.model.Publish(len(k.model.Sealed))
 	case auditor.Retract:
-		if what, ok := k.model.ToRetract(step.Of, step.Nth, step.Event); ok {
+		if what, ok := k.model.ToRetract(step.StreamName, step.Nth, step.Event); ok {
 			k.model.Retract(what)
 			k.retract(what, "--reason", "audit")
 		}
 	case auditor.Undo:
-		if what, ok := k.model.ToUndo(step.Of, step.Nth); ok && !k.model.Undo(what) {
+		if what, ok := k.model.ToUndo(step.StreamName, step.Nth); ok && !k.model.Undo(what) {
 			k.retract(what, "--undo")
 		}
 	case auditor.Accept:
@@ -175,7 +175,7 @@ func (k *killed) retract(what auditor.Retraction, args ...string) {
 // accept accepts a conflict, if there is one.
 func (k *killed) accept(step auditor.Step) {
 	k.t.Helper()
-	row, ok := k.model.ToAccept(step.Of, step.Nth)
+	row, ok := k.model.ToAccept(step.StreamName, step.Nth)
 	if !ok {
 		return
 	}
@@ -221,7 +221,7 @@ func (k *killed) process(action auditor.Action, args ...string) (got outcome, di
 	}
 }
 
-// child runs a command in a process of its own and kills it after some time, unless that is 0.
+// child runs a command in a separate process and kills it after some time, unless that is 0.
 func (k *killed) child(after time.Duration, args ...string) (got outcome, dead bool) {
 	k.t.Helper()
 	cmd := exec.CommandContext(k.t.Context(), os.Args[0], args...)
@@ -314,14 +314,14 @@ func updating(t *testing.T) *auditor.Case {
 		c := auditor.New(seed, auditor.Size{Files: 4, Rows: 60})
 		m, runs, fresh := auditor.NewModel(c.Streams, c.Pipeline), 0, int64(0)
 		for _, step := range c.Steps[:len(c.Steps)-1] {
-			switch step.Do {
+			switch step.Action {
 			case auditor.Ingest:
-				fresh += m.Ingest(step.Of, step.Files).Accepted
+				fresh += m.Ingest(step.StreamName, step.Files).Accepted
 			case auditor.Run:
 				m.Publish(len(m.Sealed))
 				runs, fresh = runs+1, 0
 			case auditor.Grow, auditor.Rebuild, auditor.Retry:
-				runs = -1000 // a longer story than is wanted here
+				runs = -1000 // too many runs for this test
 			}
 		}
 		if runs > 0 && m.Export() != "" && fresh >= 10 {

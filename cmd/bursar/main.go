@@ -1,6 +1,6 @@
-// Command bursar is the command line of Bursar: it parses, calls internal/app and prints. It owns flags, help, tables
-// and exit codes; standard output carries one result and nothing else. It must not decide anything about events or
-// artifacts.
+// Command bursar is the command line of Bursar: it parses arguments, calls internal/app and prints the result. It owns flags,
+// help, tables and exit codes. Standard output carries one result and nothing else. It must not decide anything about events
+// or artifacts.
 package main
 
 import (
@@ -15,27 +15,27 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Columns come and go in large blocks: collecting less often is worth a fifth of the processor while a gigabyte bounds
-// what waits to be collected.
+// Columns are allocated in large blocks. Collecting garbage less often saves a fifth of the CPU time; the memory limit
+// bounds the garbage to a gigabyte.
 const (
-	gcPercent = 300
-	softLimit = 1 << 30
+	gcPercent   = 300
+	memoryLimit = 1 << 30
 )
 
 func init() {
-	cobra.EnableCommandSorting = false // commands are listed in the order of a day's work
+	cobra.EnableCommandSorting = false // help lists commands in the order in which they are used
 }
 
 func main() {
 	debug.SetGCPercent(gcPercent)
-	debug.SetMemoryLimit(softLimit)
+	debug.SetMemoryLimit(memoryLimit)
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // it is under nohup
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
 		signals = append(signals, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	// A second signal ends the process at once: what is not sealed or published leaves nothing behind (rule 1). A terminal that
-	// goes away may send more than one SIGHUP.
+	// A second signal ends the process at once, which is safe: what is not sealed or published is not visible (rule 1).
+	// SIGHUP is ignored from here on, because a terminal that closes may send more than one.
 	context.AfterFunc(ctx, func() {
 		signal.Ignore(syscall.SIGHUP)
 		stop()
@@ -45,22 +45,22 @@ func main() {
 	os.Exit(code)
 }
 
-// run carries out one command line and returns its exit code.
+// run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	return newCLI(stdout, stderr).carryOut(ctx, args)
+	return newCLI(stdout, stderr).execute(ctx, args)
 }
 
-func (c *cli) carryOut(ctx context.Context, args []string) int {
+func (c *cli) execute(ctx context.Context, args []string) int {
 	c.args = args
 	root := c.root()
 	root.SetArgs(commandFirst(root, args))
 	cmd, err := root.ExecuteContextC(ctx)
-	var elsewhere *elsewhereError
+	var remote *remoteExitError
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &elsewhere):
-		return elsewhere.exit
+	case errors.As(err, &remote):
+		return remote.exit
 	}
 	return c.fail(ctx, cmd, args, err)
 }

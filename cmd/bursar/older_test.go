@@ -106,7 +106,7 @@ func TestDamagedTemporalDatabase(t *testing.T) {
 	}
 }
 
-// TestStreamTakenOutWithAcknowledgedEvents: while its spool holds events that were acknowledged, every command names the stream.
+// TestStreamTakenOutWithAcknowledgedEvents: while its spool contains acknowledged events, every command names the stream.
 func TestStreamTakenOutWithAcknowledgedEvents(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)

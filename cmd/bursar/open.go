@@ -1,4 +1,4 @@
-// Opening the project, and finding what arguments name in it.
+// Opens the project for a command, and resolves the names given as arguments.
 
 package main
 
@@ -18,17 +18,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// open opens the project for one command and closes it after do. While `bursar up` has the project, the command is carried
-// out there.
+// open opens the project for one command and closes it after do. While `bursar up` has the project open, that process
+// executes the command.
 func (c *cli) open(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
 	return c.openWith(cmd, app.Open, do)
 }
 
-// openToRead is open for a command that only reads: it works where the disk takes nothing. What it shows may be wrong while the retraction of a file
-// was cut short: then it ends with an error that says so.
+// openToRead is open for a command that only reads: it also works on a disk that cannot be written. While the retraction
+// of a file is incomplete, results may be wrong; the command then ends with an error that says so.
 func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
 	return c.openWith(cmd, app.OpenReadOnly, func(ctx context.Context, a *app.App) error {
-		return errors.Join(do(ctx, a), unfinished(ctx, a))
+		return errors.Join(do(ctx, a), unfinishedRetraction(ctx, a))
 	})
 }
 
@@ -36,25 +36,25 @@ func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app
 type opener func(ctx context.Context, dir, command string, log *slog.Logger) (*app.App, error)
 
 func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Context, a *app.App) error) (err error) {
-	ctx, do := cmd.Context(), c.warned(do)
-	if c.served != nil {
-		if !c.served.app.IsIn(c.path(c.project)) {
-			return usagef("the command is for the project in %s, which process %d does not serve", c.path(c.project), os.Getpid())
+	ctx, do := cmd.Context(), c.withWarnings(do)
+	if c.remote != nil {
+		if !c.remote.app.IsIn(c.path(c.project)) {
+			return usagef("the command is for the project in %s, but process %d serves another one", c.path(c.project), os.Getpid())
 		}
-		if changed := c.served.app.Project.Changed(); len(changed) > 0 {
-			fmt.Fprintf(c.err, "warning: %s changed since `bursar up` read the folder, and this command goes by what it read: start it again\n",
+		if changed := c.remote.app.Project.Changed(); len(changed) > 0 {
+			fmt.Fprintf(c.err, "warning: %s changed after `bursar up` read the folder; this command uses the old declarations: restart `bursar up`\n",
 				strings.Join(changed, ", "))
 		}
-		return do(ctx, c.served.app)
+		return do(ctx, c.remote.app)
 	}
 	name := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 	a, err := open(ctx, c.project, name, c.log)
 	var up *app.ServedError
 	for errors.As(err, &up) {
-		if err := c.handOver(ctx, up); !errors.Is(err, serve.ErrNotServed) {
+		if err := c.forward(ctx, up); !errors.Is(err, serve.ErrNotServed) {
 			return err
 		}
-		a, err = open(ctx, c.project, name, c.log) // it has ended meanwhile
+		a, err = open(ctx, c.project, name, c.log) // `bursar up` has ended in the meantime
 	}
 	if err != nil {
 		return err
@@ -63,37 +63,34 @@ func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Cont
 	return errors.Join(do(ctx, a), a.CheckLosses())
 }
 
-// path is a file of the command line, which is relative to where the command was given.
+// path resolves a file name of the command line. It is relative to the folder in which the command was given.
 func (c *cli) path(name string) string {
-	if c.served == nil || filepath.IsAbs(name) {
+	if c.remote == nil || filepath.IsAbs(name) {
 		return name
 	}
-	return filepath.Join(c.served.directory, name)
+	return filepath.Join(c.remote.directory, name)
 }
 
-// stream finds a stream, or tells which there are: exit code 3.
-func stream(a *app.App, name string) (*project.Stream, error) {
+// findStream finds a stream. The error lists the declared streams and has exit code 3.
+func findStream(a *app.App, name string) (*project.Stream, error) {
 	if s := a.Project.Stream(name); s != nil {
 		return s, nil
 	}
-	return nil, missing("stream", name, streamNames(a.Project))
+	return nil, notFound("stream", name, streamNames(a.Project))
 }
 
-// pipeline finds a pipeline, or tells which there are: exit code 3.
-func pipeline(a *app.App, name string) (*project.Pipeline, error) {
+// findPipeline finds a pipeline. The error lists the declared pipelines and has exit code 3.
+func findPipeline(a *app.App, name string) (*project.Pipeline, error) {
 	if p := a.Project.Pipeline(name); p != nil {
 		return p, nil
 	}
-	return nil, missing("pipeline", name, pipelineNames(a.Project))
+	return nil, notFound("pipeline", name, pipelineNames(a.Project))
 }
 
-func missing(what, name string, known []string) error {
+func notFound(what, name string, known []string) error {
 	err := &app.NotFoundError{What: what + " " + name}
-	switch len(known) {
-	case 0:
-		return hinted(err, "the project declares no %s yet: add %ss/%s.yaml", what, what, name)
-	case 1:
-		return hinted(err, "there is %s", known[0])
+	if len(known) == 0 {
+		return withHint(err, "the project declares no %s yet: add %ss/%s.yaml", what, what, name)
 	}
-	return hinted(err, "there are %s", strings.Join(known, ", "))
+	return withHint(err, "the project declares %s", strings.Join(known, ", "))
 }

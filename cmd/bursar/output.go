@@ -1,4 +1,4 @@
-// Printing results: one JSON value, or text for people.
+// Prints results: one JSON value, or text for people.
 
 package main
 
@@ -13,13 +13,13 @@ import (
 	"golang.org/x/term"
 )
 
-// output prints a command's result on out; everything else goes to err.
+// output prints the result of a command on out. Everything else goes to err.
 type output struct {
 	out, err io.Writer
 	json     bool
 }
 
-// result prints value with --json, else what human writes.
+// result prints value with --json; otherwise it prints what human writes.
 func (o *output) result(value any, human func(w io.Writer)) error {
 	var text bytes.Buffer
 	if o.json {
@@ -32,26 +32,26 @@ func (o *output) result(value any, human func(w io.Writer)) error {
 	return o.print(&text)
 }
 
-// list prints {name: […], …more} with --json, where fill adds the items. They wait in a file until all are there, as a
-// list may be longer than memory and standard output stays empty when a command fails.
+// list prints {name: […], …more} with --json, where fill adds the items. It writes them to a temporary file first: a list
+// may be larger than memory, and standard output must stay empty when a command fails.
 func (o *output) list(name string, more map[string]any, fill func(add func(item any) error) error) error {
-	spool, err := os.CreateTemp("", "bursar-*.json")
+	tmp, err := os.CreateTemp("", "bursar-*.json")
 	if err != nil {
-		return fmt.Errorf("hold back result: %w", err)
+		return fmt.Errorf("write temporary result: %w", err)
 	}
-	defer func() { _ = os.Remove(spool.Name()) }() // what is left of it is the system's to clear
-	defer spool.Close()
-	w := bufio.NewWriter(spool)
+	defer func() { _ = os.Remove(tmp.Name()) }() // the system clears what cannot be removed
+	defer tmp.Close()
+	w := bufio.NewWriter(tmp)
 	if err := writeList(w, name, more, fill); err != nil {
 		return err
 	}
 	if err := w.Flush(); err != nil {
-		return fmt.Errorf("hold back result: %w", err)
+		return fmt.Errorf("write temporary result: %w", err)
 	}
-	if _, err := spool.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("hold back result: %w", err)
+	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("write temporary result: %w", err)
 	}
-	return o.print(spool)
+	return o.print(tmp)
 }
 
 func writeList(w *bufio.Writer, name string, more map[string]any, fill func(add func(item any) error) error) error {
@@ -78,14 +78,14 @@ func writeList(w *bufio.Writer, name string, more map[string]any, fill func(add 
 	return nil
 }
 
-// encode writes JSON as people read it: < and & stand for themselves.
+// encode writes JSON without escaping < and &.
 func encode(w io.Writer, value any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	return e.Encode(value)
 }
 
-// embed writes JSON without a line end.
+// embed writes JSON without a line feed at the end.
 func embed(w io.Writer, value any) error {
 	var text bytes.Buffer
 	if err := encode(&text, value); err != nil {
@@ -102,15 +102,15 @@ func (o *output) print(r io.Reader) error {
 	return nil
 }
 
-// screen is the terminal of another process.
-type screen struct {
+// remoteTerminal writes to the terminal of another process, whose width is known.
+type remoteTerminal struct {
 	io.Writer
 	width int
 }
 
-// width is how many columns a terminal at w shows; 0 when w is none.
+// width returns the number of columns of the terminal at w, or 0 if w is not a terminal.
 func width(w io.Writer) int {
-	if s, ok := w.(screen); ok {
+	if s, ok := w.(remoteTerminal); ok {
 		return s.width
 	}
 	f, ok := w.(*os.File)

@@ -20,7 +20,7 @@ import (
 func TestCount(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567", 100000: "100,000"} {
-		if got := count(n); got != want {
+		if got := formatCount(n); got != want {
 			t.Errorf("count(%d) = %s, want %s", n, got, want)
 		}
 	}
@@ -30,7 +30,7 @@ func TestTable(t *testing.T) {
 	t.Parallel()
 	g := newGrid("name", "rows")
 	g.add("a\x1b[31m", "1,000")
-	g.add("b", none)
+	g.add("b", noValue)
 	g.add(strings.Repeat("x", 200), "7")
 	var out bytes.Buffer
 	g.print(&out, 0)
@@ -74,13 +74,13 @@ func TestShare(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]float64{"1%": 0.01, "0.01": 0.01, "100%": 1, "1": 1} {
 		var s share
-		if err := s.Set(text); err != nil || s.limit() != want {
-			t.Errorf("%s is %v, %v, want %v", text, s.limit(), err, want)
+		if err := s.Set(text); err != nil || s.maxRejected() != want {
+			t.Errorf("%s is %v, %v, want %v", text, s.maxRejected(), err, want)
 		}
 	}
 	var zero share
-	if err := zero.Set("0%"); err != nil || zero.limit() <= 0 || zero.limit() > 1e-18 {
-		t.Errorf("0%% is %v, %v, want less than any share of rows", zero.limit(), err)
+	if err := zero.Set("0%"); err != nil || zero.maxRejected() <= 0 || zero.maxRejected() > 1e-18 {
+		t.Errorf("0%% is %v, %v, want less than any share of rows", zero.maxRejected(), err)
 	}
 	for _, text := range []string{"", "%", "2", "-1%", "101%", "NaN", "Inf", "x"} {
 		if err := new(share).Set(text); err == nil {
@@ -119,16 +119,16 @@ func TestFieldsKeepTheirOrder(t *testing.T) {
 	for _, f := range fieldsOf(json.RawMessage(`{"z":"1.50","a":null,"m":[{"x":1}],"k":7}`)) {
 		got = append(got, f.name+"="+f.text())
 	}
-	if want := []string{"z=1.50", "a=" + none, "m=1 item", "k=7"}; !slices.Equal(got, want) {
+	if want := []string{"z=1.50", "a=" + noValue, "m=1 item", "k=7"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
 func TestPosition(t *testing.T) {
 	t.Parallel()
-	var p position
+	var p readProgress
 	for _, c := range [][2]int64{{10, 10}, {100, 100}, {50, 150}, {60, 160}, {5, 165}} {
-		if got := p.at(c[0]); got != c[1] {
+		if got := p.overall(c[0]); got != c[1] {
 			t.Errorf("at(%d) = %d, want %d", c[0], got, c[1])
 		}
 	}

@@ -1,4 +1,4 @@
-// Progress bars on standard error, when a person watches.
+// Shows progress bars on standard error if it is a terminal.
 
 package main
 
@@ -9,13 +9,13 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// meter is a progress bar; without a terminal it shows nothing.
-type meter struct{ bar *progressbar.ProgressBar }
+// progressBar is a progress bar; without a terminal it shows nothing.
+type progressBar struct{ bar *progressbar.ProgressBar }
 
-// meter makes a progress bar over total bytes, or over total things called unit.
-func (o *output) meter(what, unit string, total int64) *meter {
+// meter makes a progress bar over a total number of units, such as bytes or events.
+func (o *output) meter(what, unit string, total int64) *progressBar {
 	if width(o.err) == 0 || total == 0 {
-		return &meter{}
+		return &progressBar{}
 	}
 	options := []progressbar.Option{
 		progressbar.OptionSetWriter(o.err), progressbar.OptionSetDescription(what),
@@ -27,38 +27,39 @@ func (o *output) meter(what, unit string, total int64) *meter {
 	} else {
 		options = append(options, progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit))
 	}
-	return &meter{progressbar.NewOptions64(total, options...)}
+	return &progressBar{progressbar.NewOptions64(total, options...)}
 }
 
-// set moves the bar. A terminal that fails is no reason to stop.
-func (m *meter) set(n int64) {
+// set moves the bar. Errors of the terminal are ignored.
+func (m *progressBar) set(n int64) {
 	if m.bar != nil {
 		_ = m.bar.Set64(min(n, m.bar.GetMax64()))
 	}
 }
 
-func (m *meter) describe(what string) {
+func (m *progressBar) describe(what string) {
 	if m.bar != nil {
 		m.bar.Describe(what)
 	}
 }
 
-// done takes the bar away.
-func (m *meter) done() {
+// done removes the bar.
+func (m *progressBar) done() {
 	if m.bar != nil {
 		_ = m.bar.Exit()
 		_ = m.bar.Clear()
 	}
 }
 
-// position adds up how far reading is in one file after another.
-type position struct {
+// readProgress adds up the bytes read from several files, one after another.
+type readProgress struct {
 	mu           sync.Mutex
 	before, last int64
 }
 
-// at takes how far into the current file reading is: a smaller number than before starts the next file.
-func (p *position) at(n int64) int64 {
+// overall returns the bytes read from all files, given the offset in the current file. An offset smaller than the last one
+// means that the next file has begun.
+func (p *readProgress) overall(n int64) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n < p.last {

@@ -1,4 +1,4 @@
-// bursar quarantine: what was rejected, and why.
+// bursar quarantine: lists rejected rows with the reasons.
 
 package main
 
@@ -13,11 +13,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// quarantineOptions are what the command line asks for.
+// quarantineOptions are the flags of the command.
 type quarantineOptions struct {
 	limit     int
 	retry     bool
-	dismissed bool // those rows are listed that are dismissed
+	dismissed bool // list the dismissed rows instead of the others
 	resolveOptions
 }
 
@@ -25,26 +25,27 @@ func (c *cli) quarantineCommand() *cobra.Command {
 	var o quarantineOptions
 	cmd := &cobra.Command{
 		Use:   "quarantine [STREAM]",
-		Short: "Show rejected rows and why they were rejected, and resolve them",
-		Long: `Shows the rows in quarantine, of one stream or of all: where each stood, which column was wrong and why. Of a row whose id was
-accepted before with other values, each column that differs is named with both values; where that event does not count any more, this is
-said, as --retry judges the row again. The rows are kept whole; --json lists all of them with their text. The batch is the one whose
-quarantine keeps the row: that of its file, or after a retry that of the retry; ref, file and row stay the same.
+		Short: "Show rejected rows with the reasons, and resolve them",
+		Long: `Shows the rows in quarantine, of one stream or of all: file and row, the wrong column, and the reason. For a conflict, a
+row whose id was accepted before with other values, each differing column is shown with both values. If that event does not
+count any more, this is shown, because --retry checks the row again. Rows are kept whole; --json lists all of them with their
+text. The batch is the one whose quarantine contains the row: that of its file, or that of the last retry. Ref, file and row
+stay the same.
 
-With --retry the rows are first checked again, as a schema that has grown may accept them now. They become a batch of their
-own in which they keep their file and row; those that are rejected again stay in quarantine. Rows of statement files are kept as they
-were read: where an institution declares something else since, import the file again.
+With --retry the rows are first checked again, because a grown schema may accept them now. They become a batch of their own,
+in which they keep their file and row; those that are rejected again stay in quarantine. Rows of statement files are kept as
+they were read: if the declaration of an institution has changed since, import the file again.
 
-The other rows are resolved one by one. A row is named by what stands under ref, the number of its file within the stream and its row, which
-stay the same over retries.
+Other rows are resolved one by one. A row is named by its ref: the number of its file within the stream, and its row.
 
---accept takes a conflict in: the event that was accepted with its id is retracted, the row takes its place, and pipelines that had folded the
-older event are rebuilt at once, so that --history of ` + "`bursar get`" + ` begins anew; what that changes is shown. Other rows stay in quarantine; those with the id
-are conflicts with this one. Where that is cut short, the same command completes it. To choose the older event after all, retract the
-newer one and take the other retraction back: ` + "`bursar retract STREAM BATCH --event ID --undo`" + `.
+--accept accepts a conflict: the event that was accepted with its id is retracted, and the row takes its place. Pipelines that
+had folded the older event are rebuilt at once, so that --history of ` + "`bursar get`" + ` starts again; the changes are shown. Other
+rows stay in quarantine; those with the same id are now in conflict with this row. If the command is interrupted, repeat it.
+To choose the older event after all, retract the newer one and undo the other retraction:
+` + "`bursar retract STREAM BATCH --event ID --undo`" + `.
 
---dismiss has a row count as resolved. It stays in quarantine and in the control totals, and no retry takes it in; it is left out of this list
-and of status, and --dismissed lists it, with the reason. --undo takes that back.`,
+--dismiss marks a row as resolved. It stays in quarantine and in the control totals, retries skip it, and it is not shown in
+this list or in status; --dismissed lists it with the reason. --undo withdraws the dismissal.`,
 		Example: `  bursar quarantine
   bursar quarantine payments --limit 200
   bursar quarantine payments --json
@@ -53,7 +54,7 @@ and of status, and --dismissed lists it, with the reason. --undo takes that back
   bursar quarantine payments --dismiss 3:18 --reason "a test order"
   bursar quarantine payments --dismissed
   bursar quarantine payments --dismiss 3:18 --undo`,
-		Args:              takes(0, 1),
+		Args:              argCount(0, 1),
 		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(args); err != nil {
@@ -65,13 +66,13 @@ and of status, and --dismissed lists it, with the reason. --undo takes that back
 			return c.listQuarantine(cmd, args, &o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.retry, "retry", false, "take the rows up again first")
-	cmd.Flags().IntVar(&o.limit, "limit", 50, "how many rows the table shows")
-	cmd.Flags().BoolVar(&o.dismissed, "dismissed", false, "show the rows that are dismissed")
-	cmd.Flags().StringVar(&o.accept, "accept", "", "the `ROW` that takes the place of the event it is in conflict with")
-	cmd.Flags().StringVar(&o.dismiss, "dismiss", "", "the `ROW` that counts as resolved")
-	cmd.Flags().StringVar(&o.reason, "reason", "", "why: it is kept and shown; required with --accept and --dismiss")
-	cmd.Flags().BoolVar(&o.undo, "undo", false, "take the dismissal back")
+	cmd.Flags().BoolVar(&o.retry, "retry", false, "check the rows again first")
+	cmd.Flags().IntVar(&o.limit, "limit", 50, "maximum number of rows in the table")
+	cmd.Flags().BoolVar(&o.dismissed, "dismissed", false, "show the dismissed rows")
+	cmd.Flags().StringVar(&o.accept, "accept", "", "accept this `ROW` in place of the event it is in conflict with")
+	cmd.Flags().StringVar(&o.dismiss, "dismiss", "", "mark this `ROW` as resolved")
+	cmd.Flags().StringVar(&o.reason, "reason", "", "the reason, which is kept and shown; required with --accept and --dismiss")
+	cmd.Flags().BoolVar(&o.undo, "undo", false, "withdraw the dismissal")
 	return cmd
 }
 
@@ -95,10 +96,10 @@ func (c *cli) listQuarantine(cmd *cobra.Command, args []string, o *quarantineOpt
 	})
 }
 
-// streamsOf are the named streams, or all.
+// streamsOf returns the named streams, or all if there are no names.
 func streamsOf(a *app.App, names []string) ([]string, error) {
 	for _, name := range names {
-		if _, err := stream(a, name); err != nil {
+		if _, err := findStream(a, name); err != nil {
 			return nil, err
 		}
 	}
@@ -113,47 +114,47 @@ func streamsOf(a *app.App, names []string) ([]string, error) {
 // rejectedRow is one row of `quarantine --json`.
 type rejectedRow struct {
 	Stream string `json:"stream"`
-	Ref    string `json:"ref"`   // what names the row within the stream
-	Batch  uint64 `json:"batch"` // whose quarantine keeps the row: its file's, or that of the last retry
+	Ref    string `json:"ref"`   // name of the row within the stream
+	Batch  uint64 `json:"batch"` // the batch whose quarantine contains the row: that of its file, or of the last retry
 	File   string `json:"file"`
 	Row    int64  `json:"row"`
-	Place  string `json:"place,omitempty"` // of a statement's row: line:column in the file
+	Place  string `json:"place,omitempty"` // for a row of a statement: line:column in the file
 	Column string `json:"column"`
 	Reason string `json:"reason"`
 	Raw    string `json:"raw"`
-	Bytes  []byte `json:"bytes,omitempty"`  // in place of raw where it is not UTF-8, as base64
-	Object string `json:"object,omitempty"` // in place of raw where it is longer than a line may be
+	Bytes  []byte `json:"bytes,omitempty"`  // instead of raw if the row is not UTF-8, as base64
+	Object string `json:"object,omitempty"` // instead of raw if the row is longer than the limit for lines
 
 	Differences []rejectedValue `json:"differences,omitempty"` // of a conflict, by column
-	Retracted   *retracted      `json:"accepted_retracted,omitempty"`
-	Dismissed   *dismissed      `json:"dismissed,omitempty"`
+	Retracted   *retractedEvent `json:"accepted_retracted,omitempty"`
+	Dismissed   *dismissal      `json:"dismissed,omitempty"`
 
 	conflict, builtin, versions bool
-	remedy                      string // how the stream may be declared so that a retry accepts the row; empty is none
+	remedy                      string // a change of the stream file that makes a retry accept the row, or ""
 }
 
-// dismissed says since when and why a row counts as resolved.
-type dismissed struct {
+// dismissal says since when and why a row counts as resolved.
+type dismissal struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
 }
 
-// retracted says of a conflict why the event does not count any more that was accepted with its id.
-type retracted struct {
+// retractedEvent says of a conflict why the event does not count any more that was accepted with its id.
+type retractedEvent struct {
 	Retraction uint64    `json:"retraction"`
 	Reason     string    `json:"reason,omitempty"`
 	At         time.Time `json:"at"`
 }
 
-// comparedAtOnce is how many rows are compared with what was accepted at a time.
+// comparedAtOnce is the number of rows that are compared with accepted events in one query.
 const comparedAtOnce = 500
 
 // eachRejected calls each for the rows of several streams, those that are dismissed or the others, and counts those it leaves out. Of more
 // than so many rows of a stream, those behind are not compared with what was accepted.
-func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed bool, compared int, each func(rejectedRow) error) (others int, err error) {
+func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed bool, compareLimit int, each func(rejectedRow) error) (skipped int, err error) {
 	for _, name := range streams {
 		var rows []app.Rejected
-		left := compared
+		left := compareLimit
 		flush := func() (err error) {
 			var compared []app.Compared
 			if n := min(len(rows), left); n > 0 {
@@ -166,7 +167,7 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 				}
 				row := rejectedRowOf(a, name, &rows[i])
 				if i < len(compared) {
-					row.compare(&compared[i])
+					row.setComparison(&compared[i])
 				}
 				err = each(row)
 			}
@@ -175,7 +176,7 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 		}
 		err := a.Quarantine(ctx, name, func(r app.Rejected) error {
 			if dismissed != (r.Dismissed != nil) {
-				others++
+				skipped++
 				return nil
 			}
 			if rows = append(rows, r); len(rows) < comparedAtOnce {
@@ -187,10 +188,10 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 			err = flush()
 		}
 		if err != nil {
-			return others, err
+			return skipped, err
 		}
 	}
-	return others, nil
+	return skipped, nil
 }
 
 func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
@@ -199,32 +200,32 @@ func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
 		row.builtin, row.versions, row.remedy = s.Builtin, s.Versions, r.Remedy(s)
 	}
 	if row.builtin {
-		row.Row, row.Place = locate([]byte(r.Raw), r.Row)
+		row.Row, row.Place = statementPlace([]byte(r.Raw), r.Row)
 	}
 	if d := r.Dismissed; d != nil {
-		row.Dismissed = &dismissed{d.Reason, d.At}
+		row.Dismissed = &dismissal{d.Reason, d.At}
 	}
 	return row
 }
 
-// rejectedValue is a column of which a row in quarantine has another value than the event that was accepted with its id.
+// rejectedValue is a column in which a conflict differs from the event that was accepted with its id.
 type rejectedValue struct {
 	Column string          `json:"column"`
-	Old    json.RawMessage `json:"accepted"` // as trace prints it
+	Old    json.RawMessage `json:"accepted"` // in the form that trace prints
 	New    json.RawMessage `json:"rejected"`
 }
 
-// compare takes over what the row says otherwise than the event that was accepted with its id, and whether that still counts.
-func (r *rejectedRow) compare(with *app.Compared) {
+// setComparison stores the differing columns of a conflict, and whether the event that was accepted with its id still counts.
+func (r *rejectedRow) setComparison(with *app.Compared) {
 	for _, d := range with.Differences {
 		r.Differences = append(r.Differences, rejectedValue(d))
 	}
 	if out := with.Retraction; out != nil {
-		r.Retracted = &retracted{out.Number, out.Reason, out.At}
+		r.Retracted = &retractedEvent{out.Number, out.Reason, out.At}
 	}
 }
 
-// retryAll takes up again what is in the quarantines of the streams; one without any, but for those that are dismissed, is left out.
+// retryAll checks the rows in quarantine of the streams again. It skips streams whose rows are all dismissed.
 func retryAll(ctx context.Context, a *app.App, streams []string) ([]app.IngestResult, error) {
 	retried := []app.IngestResult{}
 	for _, name := range streams {
@@ -232,12 +233,12 @@ func retryAll(ctx context.Context, a *app.App, streams []string) ([]app.IngestRe
 			if r.Dismissed != nil {
 				return nil
 			}
-			return errFirst
+			return errStop
 		})
 		if err == nil {
 			continue
 		}
-		if !errors.Is(err, errFirst) {
+		if !errors.Is(err, errStop) {
 			return retried, err
 		}
 		result, err := a.Retry(ctx, name)

@@ -1,4 +1,4 @@
-// What bursar quarantine prints: the table of rejected rows, and how they are resolved.
+// Prints the table of rejected rows, and how to resolve them.
 
 package main
 
@@ -41,14 +41,14 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	return c.result(nil, func(w io.Writer) {
 		for i := range retried {
 			r := &retried[i]
-			fmt.Fprintf(w, "Retried %s of %s: %s accepted, %s rejected again, %s known already.\n", plural(r.Rows, "row", "rows"),
-				r.Stream, count(r.Accepted), count(r.Quarantined), count(r.Duplicates))
+			fmt.Fprintf(w, "Retried %s of %s: %s accepted, %s rejected again, %s already known.\n", plural(r.Rows, "row", "rows"),
+				r.Stream, formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates))
 		}
 		shown.print(w, o.dismissed, others)
 	})
 }
 
-// quarantineTable is the rows in quarantine as people see them.
+// quarantineTable is the table of rows in quarantine.
 type quarantineTable struct {
 	c     *cli
 	grid  *grid
@@ -64,10 +64,10 @@ func (t *quarantineTable) add(r rejectedRow) error {
 	if t.first == nil || r.conflict && !t.first.conflict {
 		t.first = &r
 	}
-	column, reason := r.shown()
-	cells := []string{r.Stream, r.Ref, count(r.Batch), t.c.nearName(r.File), where(r.Row, r.Place)}
+	column, reason := r.cells()
+	cells := []string{r.Stream, r.Ref, formatCount(r.Batch), t.c.displayName(r.File), formatRow(r.Row, r.Place)}
 	if d := r.Dismissed; d != nil {
-		cells = append(cells, when(&d.At), d.Reason)
+		cells = append(cells, formatTime(&d.At), d.Reason)
 	}
 	t.grid.add(append(cells, column, reason)...)
 	return nil
@@ -76,12 +76,12 @@ func (t *quarantineTable) add(r rejectedRow) error {
 func (t *quarantineTable) print(w io.Writer, dismissed bool, others int) {
 	switch {
 	case t.total > 0:
-		t.c.printSome(w, t.grid, t.total)
+		t.c.printLimited(w, t.grid, t.total)
 	case dismissed:
 		fmt.Fprintln(w, "No row is dismissed.")
 		return
 	case others == 0:
-		fmt.Fprintln(w, "Nothing is in quarantine.")
+		fmt.Fprintln(w, "The quarantine is empty.")
 		return
 	}
 	if dismissed {
@@ -94,94 +94,92 @@ func (t *quarantineTable) print(w io.Writer, dismissed bool, others int) {
 	}
 	fmt.Fprintln(w, ".")
 	if t.first != nil {
-		fmt.Fprintln(w, t.first.next())
+		fmt.Fprintln(w, t.first.nextStep())
 	}
 }
 
 const (
-	// shownDifferences is how many columns of a conflict are shown, and shownText how many characters of a value or reason.
-	shownDifferences = 20
-	shownText        = 200
+	shownDifferences = 20  // columns of a conflict
+	shownText        = 200 // characters of a value or reason
 )
 
-// shown is the column and the reason as the table shows them, in lines: of a conflict, what differs comes first.
-func (r *rejectedRow) shown() (column, reason string) {
+// cells is the column and the reason as the table shows them, in lines: of a conflict, what differs comes first.
+func (r *rejectedRow) cells() (column, reason string) {
 	var columns, lines []string
-	was := "accepted was"
+	was := "the accepted event has"
 	if r.Retracted != nil {
-		was = "and was"
+		was = "the retracted event has"
 	}
 	for i, d := range r.Differences {
 		if i == shownDifferences {
 			lines = append(lines, fmt.Sprintf("%s more: --json", plural(len(r.Differences)-i, "column differs", "columns differ")))
 			break
 		}
-		columns = append(columns, clean(d.Column))
-		lines = append(lines, fmt.Sprintf("%s is %s, %s %s", clean(d.Column), shortened(string(d.New)), was, shortened(string(d.Old))))
+		columns = append(columns, printable(d.Column))
+		lines = append(lines, fmt.Sprintf("%s is %s, %s %s", printable(d.Column), shorten(string(d.New)), was, shorten(string(d.Old))))
 	}
 	if len(columns) == 0 {
-		columns = []string{clean(r.Column)}
+		columns = []string{printable(r.Column)}
 	}
-	lines = append(lines, clean(r.Reason))
+	lines = append(lines, printable(r.Reason))
 	if out := r.Retracted; out != nil {
-		lines = append(lines, fmt.Sprintf("that event is retracted%s and does not count any more: --retry judges this row again", because(shortened(out.Reason))))
+		lines = append(lines, fmt.Sprintf("that event is retracted%s and does not count any more: --retry checks this row again", inBrackets(shorten(out.Reason))))
 	}
 	return strings.Join(columns, ", "), strings.Join(lines, "\n")
 }
 
-// shortened is a text as a table shows it: of a very long one the beginning, and how long it is.
-func shortened(s string) string {
-	s = clean(s)
+// shorten is a text as a table shows it: of a very long one the beginning, and how long it is.
+func shorten(s string) string {
+	s = printable(s)
 	if length := utf8.RuneCountInString(s); length > shownText {
-		return fmt.Sprintf("%s… (%s characters)", string([]rune(s)[:shownText]), count(length))
+		return fmt.Sprintf("%s… (%s characters)", string([]rune(s)[:shownText]), formatCount(length))
 	}
 	return s
 }
 
-// locate finds where in its file a statement's row was read: the row itself is one that import made.
-func locate(text []byte, row int64) (line int64, place string) {
-	var from struct{ Place string }
+// statementPlace finds where in its file a statement's row was read: the row itself is one that import made.
+func statementPlace(text []byte, row int64) (line int64, place string) {
+	var fields struct{ Place string }
 	var column int64
-	if err := json.Unmarshal(text, &from); err != nil {
+	if err := json.Unmarshal(text, &fields); err != nil {
 		return row, ""
 	}
-	if _, err := fmt.Sscanf(from.Place, "%d:%d", &line, &column); err != nil {
+	if _, err := fmt.Sscanf(fields.Place, "%d:%d", &line, &column); err != nil {
 		return row, ""
 	}
-	return line, from.Place
+	return line, fields.Place
 }
 
-// where is a row as tables show it.
-func where(row int64, place string) string {
+// formatRow is a row as tables show it.
+func formatRow(row int64, place string) string {
 	if place != "" {
 		return place
 	}
-	return count(row)
+	return formatCount(row)
 }
 
-// next is how the row may be resolved.
-func (r *rejectedRow) next() string {
+// nextStep is how the row may be resolved.
+func (r *rejectedRow) nextStep() string {
 	dismiss := fmt.Sprintf("bursar quarantine %s --dismiss %s --reason TEXT", r.Stream, r.Ref)
 	switch {
 	case r.builtin:
-		return "next: import the right statement, retract a wrong file (bursar retract statements FILE --reason TEXT), or " + dismiss
+		return "next: import the correct statement, retract a wrong file (bursar retract statements FILE --reason TEXT), or " + dismiss
 	case r.Retracted != nil:
-		return fmt.Sprintf("next: bursar quarantine %s --retry, which judges the row again, or %s", r.Stream, dismiss)
+		return fmt.Sprintf("next: bursar quarantine %s --retry, which checks the row again, or %s", r.Stream, dismiss)
 	case r.conflict && r.versions:
-		return fmt.Sprintf("next: bursar quarantine %s --retry, which takes it in as a new version, or %s", r.Stream, dismiss)
+		return fmt.Sprintf("next: bursar quarantine %s --retry, which accepts the row as a new version, or %s", r.Stream, dismiss)
 	case r.conflict:
 		return fmt.Sprintf("next: bursar quarantine %s --accept %s --reason TEXT, or %s", r.Stream, r.Ref, dismiss)
 	}
 	if r.remedy != "" {
 		return fmt.Sprintf("next: %s and bursar quarantine %s --retry, or %s", r.remedy, r.Stream, dismiss)
 	}
-	return fmt.Sprintf("next: no growth of stream %s takes row %s in: mend it where it comes from and ingest it, or declare a new stream that reads it, and %s",
+	return fmt.Sprintf("next: no allowed change of stream %s accepts row %s: correct it at its source and ingest it, or declare a new stream that reads it, and %s",
 		r.Stream, r.Ref, dismiss)
 }
 
-// nearName is a file's name from the working folder, if it lies below it. What a long one ends with tells more than what it
-// begins with.
-func (c *cli) nearName(file string) string {
+// displayName returns a file's name relative to the working folder, if it is below it. A long name loses its beginning.
+func (c *cli) displayName(file string) string {
 	name := file
 	if here, err := filepath.Abs(c.path(".")); err == nil {
 		if near, err := filepath.Rel(here, file); err == nil && !strings.HasPrefix(near, "..") {

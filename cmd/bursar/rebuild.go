@@ -1,4 +1,4 @@
-// bursar rebuild: a new generation from the events.
+// bursar rebuild: folds all events into a new generation.
 
 package main
 
@@ -17,16 +17,16 @@ func (c *cli) rebuildCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rebuild PIPELINE",
 		Short: "Fold all events again into a new generation",
-		Long: `Folds every sealed batch into the pipeline's next generation, and swaps to it at once when it is whole; until then
-readers see the present one, or are refused where the pipeline has changed. This is how a changed pipeline takes effect, and a
-proof that the artifacts are what the events say: for an unchanged pipeline the digests before and after are equal, unless batches waited in the backlog or events were retracted: then
-it says so. Run ` + "`bursar run`" + ` first for equal digests.
+		Long: `Folds every sealed batch into the next generation of the pipeline, and switches to it when it is complete. Until then,
+readers see the current generation, or get an error if the pipeline has changed. A rebuild makes a changed pipeline take
+effect. It also proves that the artifacts match the events: for an unchanged pipeline the digests before and after are equal,
+unless batches waited in the backlog or events were retracted, which is then reported. For equal digests, run ` + "`bursar run`" + ` first.
 
-Batches are grouped into runs anew, and runs are numbered from 1: what --history and --as-of of ` + "`bursar get`" + ` showed of the
-generation before is gone.`,
+Batches are grouped into new runs, which are numbered from 1: the history that ` + "`bursar get`" + ` showed with --history and
+--as-of is lost.`,
 		Example: `  bursar rebuild orders
   bursar rebuild orders --json`,
-		Args:              takes(1, 1),
+		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.rebuild(ctx, a, args[0]) })
@@ -35,12 +35,12 @@ generation before is gone.`,
 }
 
 func (c *cli) rebuild(ctx context.Context, a *app.App, name string) error {
-	if _, err := pipeline(a, name); err != nil {
+	if _, err := findPipeline(a, name); err != nil {
 		return err
 	}
 	made, err := a.Rebuild(ctx, name)
 	if err != nil {
-		return &interruptedError{err, fmt.Sprintf("readers see the same as before, and `bursar rebuild %s` goes on", name)}
+		return &interruptedError{err, fmt.Sprintf("readers still see the old generation; `bursar rebuild %s` continues", name)}
 	}
 	return c.result(made, func(w io.Writer) {
 		fmt.Fprintf(w, "%s is at generation %d: %s from %s.\n", name, made.Generation,
@@ -49,15 +49,15 @@ func (c *cli) rebuild(ctx context.Context, a *app.App, name string) error {
 		case "":
 			fmt.Fprintf(w, "digest %s\n", made.DigestAfter)
 		case made.DigestAfter:
-			fmt.Fprintf(w, "%s equal to the generation before: digest %s\n", mark(true), made.DigestAfter)
+			fmt.Fprintf(w, "%s equal to the previous generation: digest %s\n", checkMark(true), made.DigestAfter)
 		default:
-			fmt.Fprintf(w, "It differs from the generation before%s:\n  before %s\n  after  %s\n", becauseOf(&made), made.DigestBefore, made.DigestAfter)
+			fmt.Fprintf(w, "It differs from the previous generation%s:\n  before %s\n  after  %s\n", knownCauses(&made), made.DigestBefore, made.DigestAfter)
 		}
 	})
 }
 
-// becauseOf names what is known to make a generation differ from the one before.
-func becauseOf(made *app.Rebuilt) string {
+// knownCauses names the known reasons for which a generation differs from the previous one.
+func knownCauses(made *app.Rebuilt) string {
 	var causes []string
 	if made.Added > 0 {
 		causes = append(causes, "had not folded "+plural(made.Added, "batch", "batches")+" of the backlog")

@@ -1,4 +1,4 @@
-// What a rebuild says of a generation that differs from the one before.
+// The output of a rebuild whose generation differs from the previous one.
 
 package main
 
@@ -19,7 +19,7 @@ func TestRebuildWithBacklog(t *testing.T) {
 	in("ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"))
 	in("run")
 	in("ingest", "payments", file(t, dir, "one.jsonl", good("1")))
-	if got := in("rebuild", "orders").out; !strings.Contains(got, "It differs from the generation before, which had not folded 1 batch of the backlog:\n") {
+	if got := in("rebuild", "orders").out; !strings.Contains(got, "It differs from the previous generation, which had not folded 1 batch of the backlog:\n") {
 		t.Errorf("rebuild prints %s", got)
 	}
 	in("ingest", "payments", file(t, dir, "two.jsonl", good("2")))

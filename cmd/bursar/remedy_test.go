@@ -1,4 +1,4 @@
-// What quarantine offers for rows that a grown schema would take in, and for those that none takes.
+// The next steps that quarantine shows: for rows that a grown schema accepts, and for those that none accepts.
 
 package main
 
@@ -14,19 +14,19 @@ func TestQuarantineNamesDeclaration(t *testing.T) {
 		{strings.Replace(good("2"), `"payment"`, `"gift"`, 1), "next: add the value to `in` of type (streams/payments.yaml:12) and bursar quarantine payments --retry, or"},
 		{strings.Replace(good("2"), `"type":"payment",`, "", 1), "next: declare `optional: true` for type (streams/payments.yaml:12) and bursar quarantine payments --retry, or"},
 		{line(`"2"`, `"1.005"`, today, `"2"`), "next: declare a wider type for amount (streams/payments.yaml:14) and bursar quarantine payments --retry, or"},
-		{strings.Replace(good("2"), `"event_id":"2",`, "", 1), "next: no growth of stream payments takes row 1:2 in: mend it where it comes from"},
-		{line(`"2"`, `"1.00"`, "yesterday", `"2"`), "next: no growth of stream payments takes row 1:2 in: mend it where it comes from"},
-		{"no JSON\n", "next: no growth of stream payments takes row 1:2 in: mend it where it comes from"},
+		{strings.Replace(good("2"), `"event_id":"2",`, "", 1), "next: no allowed change of stream payments accepts row 1:2: correct it at its source"},
+		{line(`"2"`, `"1.00"`, "yesterday", `"2"`), "next: no allowed change of stream payments accepts row 1:2: correct it at its source"},
+		{"no JSON\n", "next: no allowed change of stream payments accepts row 1:2: correct it at its source"},
 	} {
 		dir := shop(t)
 		must(t, 0, "ingest", "payments", file(t, dir, "rows.jsonl", good("1")+c.row), "--project", dir)
-		if got := must(t, 0, "quarantine", "--project", dir).out; !strings.Contains(got, c.want) || strings.Contains(c.want, "no growth") == strings.Contains(got, "--retry") {
+		if got := must(t, 0, "quarantine", "--project", dir).out; !strings.Contains(got, c.want) || strings.Contains(c.want, "no allowed change") == strings.Contains(got, "--retry") {
 			t.Errorf("of %s quarantine prints %s, want %s", c.row, got, c.want)
 		}
 	}
 }
 
-// TestRetriedBatch: the table says of a row that was retried which batch it names.
+// TestRetriedBatch: the table shows the batch of a row that was retried.
 func TestRetriedBatch(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)

@@ -32,7 +32,7 @@ func exportOfOrders(t *testing.T, dir string) string {
 	return string(text)
 }
 
-// batchFolder is where a batch of payments lies.
+// batchFolder returns the folder of a batch of payments.
 func batchFolder(dir, batch string) string {
 	return filepath.Join(dir, ".bursar", "objects", "streams", "payments", "batches", batch)
 }
@@ -82,11 +82,11 @@ func TestRepairOfARetractionNamesTheRebuild(t *testing.T) {
 func TestRepairWithAGap(t *testing.T) {
 	t.Parallel()
 	base, want := fourBatches(t)
-	for name, gone := range map[string]string{"a manifest": "00000002/manifest.json", "a batch": "00000002", "the first batch": "00000001"} {
+	for name, removed := range map[string]string{"a manifest": "00000002/manifest.json", "a batch": "00000002", "the first batch": "00000001"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := copyProject(t, base)
-			remove(t, filepath.Join(dir, ".bursar", "catalog.db*"), batchFolder(dir, gone))
+			remove(t, filepath.Join(dir, ".bursar", "catalog.db*"), batchFolder(dir, removed))
 			if got := bursar(t, "ingest", "payments", file(t, dir, "e.jsonl", good("e")), "--project", dir); got.code == 0 || !strings.Contains(got.err, "bursar repair") {
 				t.Errorf("ingest ends with %d: %s%s", got.code, got.out, got.err)
 			}

@@ -1,4 +1,4 @@
-// bursar retract: leaves a batch or an event out of every view.
+// bursar retract: excludes a batch or an event from every view.
 
 package main
 
@@ -21,50 +21,51 @@ func (c *cli) retractCommand() *cobra.Command {
 	var o app.RetractOptions
 	cmd := &cobra.Command{
 		Use:   "retract STREAM [BATCH|FILE] [--event ID] --reason TEXT",
-		Short: "Leave a wrong batch, event or statement file out of every view",
-		Long: `Leaves a sealed batch, or with --event one event of it, out of every view from then on, with its own control totals. Nothing
-that is sealed is changed, and --undo takes the retraction back. Pipelines that had folded what is retracted are rebuilt at once: their
-runs are numbered from 1 again, and --history and --as-of of ` + "`bursar get`" + ` begin anew. Where
-that is cut short they are refused, and status, check and verify name them, until they are rebuilt: by the same command or by
-` + "`bursar rebuild`" + `.
+		Short: "Exclude a wrong batch, event or statement file from every view",
+		Long: `Excludes a sealed batch, or with --event one event of it, from every view, together with its control totals. Sealed data are
+not changed, and --undo undoes the retraction. Pipelines that had folded the retracted events are rebuilt at once: their runs
+are numbered from 1 again, and --history and --as-of of ` + "`bursar get`" + ` start again. If the rebuild is interrupted, these
+pipelines are refused, and status, check and verify list them, until this command is repeated or ` + "`bursar rebuild`" + ` is run.
 
-Ids of what is retracted are new again for intake: neither duplicates nor conflicts, and the same file may be ingested again. So ingest
-the right file afterwards. Rows of its files that are in quarantine are left out too. Rows that came out of it by
---retry or --accept are events of a later batch, which is named, and retracted by itself. An event is named by its id
-as ` + "`bursar trace --json`" + ` prints it, of several columns as a JSON array.
+For intake, the ids of retracted events are new: neither duplicates nor conflicts, and the same file may be ingested again. So
+ingest the correct file afterwards. Rows of the batch's files that are in quarantine are excluded too. Rows that left the
+quarantine by --retry or --accept are events of a later batch; this command prints its number, and it is retracted separately.
+An event is named by its id as ` + "`bursar trace --json`" + ` prints it; an id of several columns is a JSON array.
 
-Of a stream that keeps versions (` + "`versions: keep`" + `), one version of an event is retracted: where several count, they are listed, and the batch
-is to be named. Of several versions in one batch it is the newest; an older one goes with the batch, and the right rows are ingested again.
+In a stream that keeps versions (` + "`versions: keep`" + `), one version of an event is retracted. If several count, they are listed, and
+the batch must be given. If a batch contains several versions, the newest is retracted; to retract an older one, retract the
+batch and ingest the correct rows again.
 
---undo is refused where an event of the same id was accepted meanwhile: the message names it and its batch, and how it is retracted first.
+--undo is refused if an event with the same id was accepted in the meantime: the message names it and its batch, and the
+command that retracts it.
 
-Of statements a whole file is retracted, named by its path, by its name as it was imported, or by its object as ` + "`bursar completeness --json`" + ` prints
-it: its statements count no more, and entries that no other statement lists are taken back, which the next run folds. Files whose rows were in
-conflict with it are named: import them again.`,
+In the stream statements, a whole file is retracted. Name it by its path, by the name under which it was imported, or by its
+object as ` + "`bursar completeness --json`" + ` prints it. Its statements do not count any more, and entries that no other statement
+lists are withdrawn; the next run folds that. Files whose rows were in conflict with it are listed: import them again.`,
 		Example: `  bursar retract payments 3 --reason "the file of another shop"
   bursar retract payments --event p-1003 --reason "booked twice by the bank"
   bursar retract payments 3 --undo
   bursar retract statements june-wrong.csv --reason "the bank sent a corrected one"`,
-		Args:              takes(1, 2),
+		Args:              argCount(1, 2),
 		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Reason = strings.TrimSpace(o.Reason)
 			if args[0] == project.StatementStream && !isBatch(args[1:]) {
 				return c.retractFile(cmd, args[1:], o)
 			}
-			if err := whatToRetract(&o, args); err != nil {
+			if err := parseRetraction(&o, args); err != nil {
 				return err
 			}
 			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.retract(ctx, a, args[0], o) })
 		},
 	}
-	cmd.Flags().StringVar(&o.Event, "event", "", "the id of the only event that is left out")
-	cmd.Flags().StringVar(&o.Reason, "reason", "", "why: it is kept and shown; required, but with --undo")
-	cmd.Flags().BoolVar(&o.Undo, "undo", false, "take the retraction back")
+	cmd.Flags().StringVar(&o.Event, "event", "", "retract only the event with this id")
+	cmd.Flags().StringVar(&o.Reason, "reason", "", "the reason, which is kept and shown; required without --undo")
+	cmd.Flags().BoolVar(&o.Undo, "undo", false, "undo the retraction")
 	return cmd
 }
 
-// isBatch reports whether the arguments behind a stream's name are the number of a batch.
+// isBatch reports whether the arguments after the stream are the number of a batch.
 func isBatch(args []string) bool {
 	if len(args) != 1 {
 		return false
@@ -73,27 +74,27 @@ func isBatch(args []string) bool {
 	return err == nil
 }
 
-// whatToRetract checks what the command line asks for.
-func whatToRetract(o *app.RetractOptions, args []string) error {
+// parseRetraction checks the command line and sets the batch.
+func parseRetraction(o *app.RetractOptions, args []string) error {
 	if len(args) > 1 {
 		batch, err := strconv.ParseUint(args[1], 10, 64)
 		if err != nil || batch == 0 {
-			return usagef("%q is not the number of a batch: `bursar ingest` prints it, and `bursar trace`", args[1])
+			return usagef("%q is not the number of a batch: `bursar ingest` and `bursar trace` print it", args[1])
 		}
 		o.Batch = batch
 	}
 	switch {
 	case o.Batch == 0 && o.Event == "":
-		return usagef("say what is retracted: a batch, as in `bursar retract %s 3 --reason TEXT`, or --event ID", args[0])
+		return usagef("give a batch, as in `bursar retract %s 3 --reason TEXT`, or --event ID", args[0])
 	case o.Reason == "" && !o.Undo:
-		return usagef("say why it is retracted: --reason TEXT")
+		return usagef("give the reason for the retraction: --reason TEXT")
 	}
 	return nil
 }
 
 func (c *cli) retract(ctx context.Context, a *app.App, name string, o app.RetractOptions) error {
 	if a.Project.Stream(name) == nil {
-		_, err := stream(a, name)
+		_, err := findStream(a, name)
 		return err
 	}
 	out, err := a.Retract(ctx, name, o)
@@ -101,13 +102,13 @@ func (c *cli) retract(ctx context.Context, a *app.App, name string, o app.Retrac
 		return &interruptedError{err, "nothing was retracted"}
 	}
 	if err != nil {
-		err = hinted(err, "%s is %s, and the same command goes on with what is left", out.Retraction.What(), state(&out.Retraction))
+		err = withHint(err, "%s is %s; repeat the command to complete it", out.Retraction.What(), retractionState(&out.Retraction))
 	}
 	return errors.Join(c.result(out, func(w io.Writer) { printRetracted(w, a.Project.Stream(name), &out) }), err)
 }
 
-// state is whether what a retraction is of counts.
-func state(r *app.Retraction) string {
+// retractionState says whether a batch or event is retracted after this retraction.
+func retractionState(r *app.Retraction) string {
 	if r.Undoes != 0 {
 		return "not retracted any more"
 	}
@@ -116,25 +117,25 @@ func state(r *app.Retraction) string {
 
 func printRetracted(w io.Writer, s *project.Stream, out *app.Retracted) {
 	r := &out.Retraction
-	left := "left out of every view"
+	effect := "left out of every view"
 	if r.Undoes != 0 {
-		left = "counted again"
+		effect = "counted again"
 	}
 	if r.Already {
-		fmt.Fprintf(w, "%s is %s already, since %s%s.\n", capital(clean(r.What())), state(r), when(&r.At), because(r.Reason))
+		fmt.Fprintf(w, "%s is already %s, since %s%s.\n", capitalize(printable(r.What())), retractionState(r), formatTime(&r.At), inBrackets(r.Reason))
 	} else {
-		fmt.Fprintf(w, "%s is %s%s: %s %s.\n", capital(clean(r.What())), state(r), because(r.Reason), plural(r.Events, "event", "events"), left)
+		fmt.Fprintf(w, "%s is %s%s: %s %s.\n", capitalize(printable(r.What())), retractionState(r), inBrackets(r.Reason), plural(r.Events, "event", "events"), effect)
 		known, unknown := maps.Clone(r.Totals), r.UnknownTotals(s)
 		for _, name := range unknown {
 			delete(known, name)
 		}
 		printTotals(w, known)
 		for _, name := range unknown {
-			fmt.Fprintf(w, "control total %s is not known: its definition changed since the batch was sealed\n", name)
+			fmt.Fprintf(w, "control total %s is not known: its definition changed after the batch was sealed\n", name)
 		}
 	}
 	for _, batch := range r.Retries {
-		fmt.Fprintf(w, "Events that came out of its quarantine still count, in batch %d: bursar retract %s %d --reason TEXT leaves that out too.\n", batch, r.Stream, batch)
+		fmt.Fprintf(w, "Events from its quarantine still count, in batch %d: bursar retract %s %d --reason TEXT retracts that batch too.\n", batch, r.Stream, batch)
 	}
 	printRebuilt(w, out.Rebuilt)
 	if r.Undoes == 0 && !r.Already {
@@ -144,7 +145,7 @@ func printRetracted(w io.Writer, s *project.Stream, out *app.Retracted) {
 
 func printRebuilt(w io.Writer, all []app.Rebuilt) {
 	for _, made := range all {
-		fmt.Fprintf(w, "%s is rebuilt, at generation %d: %s.\n", made.Pipeline, made.Generation, plural(made.Rows, "artifact", "artifacts"))
+		fmt.Fprintf(w, "%s is rebuilt as generation %d: %s.\n", made.Pipeline, made.Generation, plural(made.Rows, "artifact", "artifacts"))
 		if made.DigestBefore != "" {
 			fmt.Fprintf(w, "  before %s\n", made.DigestBefore)
 		}
@@ -152,12 +153,12 @@ func printRebuilt(w io.Writer, all []app.Rebuilt) {
 	}
 }
 
-// because is a reason in brackets.
-func because(reason string) string {
+// inBrackets returns a reason in brackets with a space before it, or "".
+func inBrackets(reason string) string {
 	if reason == "" {
 		return ""
 	}
-	return " (" + clean(reason) + ")"
+	return " (" + printable(reason) + ")"
 }
 
-func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+func capitalize(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -1,4 +1,4 @@
-// bursar retract statements: has a wrong statement file count no more.
+// bursar retract statements: retracts a wrong statement file.
 
 package main
 
@@ -15,13 +15,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// retractFile retracts the file that the arguments name, or takes its retraction back.
+// retractFile retracts the file that the arguments name, or undoes its retraction.
 func (c *cli) retractFile(cmd *cobra.Command, args []string, o app.RetractOptions) error {
 	switch {
 	case len(args) == 0 || o.Event != "":
 		return usagef("name one file: `bursar retract statements FILE --reason TEXT`")
 	case o.Reason == "" && !o.Undo:
-		return usagef("say why it is retracted: --reason TEXT")
+		return usagef("give the reason for the retraction: --reason TEXT")
 	}
 	return c.open(cmd, func(ctx context.Context, a *app.App) error {
 		name := args[0]
@@ -30,11 +30,11 @@ func (c *cli) retractFile(cmd *cobra.Command, args []string, o app.RetractOption
 		}
 		out, err := a.RetractFile(ctx, name, o.Reason, o.Undo)
 		if err != nil {
-			return &interruptedError{err, "the same command goes on with what is left"}
+			return &interruptedError{err, "repeat the command to complete it"}
 		}
 		err = c.result(out, func(w io.Writer) { printRetractedFile(w, &out) })
 		if out.NotTakenBack != "" {
-			err = errors.Join(err, hinted(failure.Wrap(failure.Data, errors.New(out.NotTakenBack)), "the same command goes on with what is left"))
+			err = errors.Join(err, withHint(failure.Wrap(failure.Data, errors.New(out.NotTakenBack)), "repeat the command to complete it"))
 		}
 		return err
 	})
@@ -46,10 +46,10 @@ func isFile(path string) bool {
 }
 
 func printRetractedFile(w io.Writer, f *app.RetractedFile) {
-	name := clean(f.File)
+	name := printable(f.File)
 	switch {
 	case !f.Undone && f.NotTakenBack != "" && f.Begun:
-		fmt.Fprintf(w, "%s: the command is not done.\n", name)
+		fmt.Fprintf(w, "%s: the command is not complete.\n", name)
 		return
 	case f.Undone && f.Already:
 		fmt.Fprintf(w, "%s is not retracted.\n", name)
@@ -57,42 +57,42 @@ func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 	case f.Undone:
 		fmt.Fprintf(w, "%s is not retracted any more: %s.\n", name, plural(f.Statements, "statement counts", "statements count"))
 	case f.Already:
-		fmt.Fprintf(w, "%s is retracted already, since %s%s.\n", name, when(&f.At), because(f.Reason))
+		fmt.Fprintf(w, "%s is already retracted, since %s%s.\n", name, formatTime(&f.At), inBrackets(f.Reason))
 	default:
-		fmt.Fprintf(w, "%s is retracted%s: %s no more.\n", name, because(f.Reason), plural(f.Statements, "statement counts", "statements count"))
+		fmt.Fprintf(w, "%s is retracted%s: %s any more.\n", name, inBrackets(f.Reason), plural(f.Statements, "statement does not count", "statements do not count"))
 	}
 	if f.TakenBack > 0 {
-		fmt.Fprintf(w, "%s taken back, which no statement that counts lists.\n", plural(int(f.TakenBack), "entry was", "entries were"))
+		fmt.Fprintf(w, "Withdrew %s that no statement that counts lists any more.\n", plural(int(f.TakenBack), "entry", "entries"))
 	}
 	if len(f.Again) > 0 {
-		fmt.Fprintf(w, "Rows of the account that are in quarantine were in conflict, and may be taken in now: bursar import %s\n", shellWords(f.Again))
+		fmt.Fprintf(w, "Rows of the account in quarantine were in conflict with this file and may be accepted now: bursar import %s\n", shellWords(f.Again))
 	}
 	if !f.Undone && !f.Already {
-		fmt.Fprintln(w, "A statement that another file has, too, counts once that file is imported again.")
+		fmt.Fprintln(w, "If another file contains one of its statements, import that file again: the statement then counts.")
 	}
 	fmt.Fprintln(w, "next: bursar completeness, bursar run")
 }
 
-// undoRetract is the command that has a retracted file count again.
-func undoRetract(f *app.RetractedFile) string {
+// undoCommand returns the command that undoes the retraction of a file.
+func undoCommand(f *app.RetractedFile) string {
 	return "bursar retract statements " + shellWord(f.Object) + " --undo"
 }
 
-// printRetractedFiles lists files that are retracted.
+// printRetractedFiles lists the retracted files.
 func printRetractedFiles(w io.Writer, list []app.RetractedFile) {
 	for i := range list {
 		if f := &list[i]; !f.Begun {
-			fmt.Fprintf(w, "retracted %s since %s%s: %s\n", clean(f.File), when(&f.At), because(f.Reason), undoRetract(f))
+			fmt.Fprintf(w, "retracted %s since %s%s: %s\n", printable(f.File), formatTime(&f.At), inBrackets(f.Reason), undoCommand(f))
 		}
 	}
 }
 
-// unfinished is an error that names a retraction of a file which was cut short, or nil.
-func unfinished(ctx context.Context, a *app.App) error {
+// unfinishedRetraction returns an error that names an incomplete retraction of a file, or nil.
+func unfinishedRetraction(ctx context.Context, a *app.App) error {
 	err := a.CheckRetractions(ctx)
 	var cut *app.UnfinishedError
 	if errors.As(err, &cut) {
-		return hinted(err, "repeat it: `bursar retract statements %s --reason TEXT`, or with --undo", shellWord(cut.Object))
+		return withHint(err, "repeat it: `bursar retract statements %s --reason TEXT`, or with --undo", shellWord(cut.Object))
 	}
 	return err
 }

@@ -53,7 +53,7 @@ func TestRetractBatch(t *testing.T) {
 	if got := must(t, 0, "trace", "orders", "o-1", "USD", "--project", dir); strings.Contains(got.out, "wrong.jsonl") {
 		t.Errorf("trace says %s", got.out)
 	}
-	if got := must(t, 0, "quarantine", "--project", dir); !strings.Contains(got.out, "Nothing is in quarantine") {
+	if got := must(t, 0, "quarantine", "--project", dir); !strings.Contains(got.out, "The quarantine is empty") {
 		t.Errorf("quarantine says %s", got.out)
 	}
 	if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.out, "Batch 2 of payments is retracted") || !strings.Contains(got.out, why) {
@@ -89,7 +89,7 @@ func TestRetractBatch(t *testing.T) {
 	must(t, 0, "verify", "--project", dir)
 }
 
-// TestRetractAfterTotalsChanged says of a total that is declared otherwise since, or new, that it is not known of the batch.
+// TestRetractAfterTotalsChanged: a total that was changed or added after the seal is reported as not known.
 func TestRetractAfterTotalsChanged(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
@@ -174,9 +174,9 @@ func TestRetractUsage(t *testing.T) {
 	t.Parallel()
 	dir, _ := retractShop(t)
 	for _, c := range []struct {
-		code int
-		says string
-		args []string
+		code    int
+		message string
+		args    []string
 	}{
 		{2, "--reason", []string{"payments", "2"}},
 		{2, "--reason", []string{"payments", "2", "--reason", " "}},
@@ -186,11 +186,11 @@ func TestRetractUsage(t *testing.T) {
 		{3, "its last batch is 2", []string{"payments", "3", "--reason", why}},
 		{3, "event_id", []string{"payments", "--event", "e", "--reason", why}},
 		{3, "event_id", []string{"payments", "1", "--event", "c", "--reason", why}},
-		{3, "there is payments", []string{"nothing", "1", "--reason", why}},
+		{3, "the project declares payments", []string{"nothing", "1", "--reason", why}},
 		{1, "not retracted", []string{"payments", "1", "--undo"}},
 		{1, "bursar import", []string{"entries", "1", "--reason", why}},
 	} {
-		if got := must(t, c.code, append(append([]string{"retract"}, c.args...), "--project", dir)...); !strings.Contains(got.err, c.says) {
+		if got := must(t, c.code, append(append([]string{"retract"}, c.args...), "--project", dir)...); !strings.Contains(got.err, c.message) {
 			t.Errorf("%q says %s", c.args, got.err)
 		}
 	}
@@ -259,11 +259,11 @@ func TestRetractDamaged(t *testing.T) {
 	must(t, 0, "run", "--project", base)
 	state := filepath.Join(base, ".bursar")
 	object := "objects/streams/payments/retractions/00000001.json"
-	for name, gone := range map[string][]string{"catalog": {"catalog.db*"}, "object": {object}, "both": {"catalog.db*", object}} {
+	for name, removed := range map[string][]string{"catalog": {"catalog.db*"}, "object": {object}, "both": {"catalog.db*", object}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := copyProject(t, base)
-			for _, pattern := range gone {
+			for _, pattern := range removed {
 				remove(t, filepath.Join(dir, ".bursar", pattern))
 			}
 			found := must(t, 1, "verify", "--project", dir)

@@ -10,29 +10,29 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// cli is one command line being carried out.
+// cli is the execution of one command line.
 type cli struct {
 	output
 	project string // the folder
 	args    []string
-	served  *served // the running project that carries this command out; nil opens its own
+	remote  *remoteCall // set when `bursar up` executes this command for another process; nil opens the project
 	verbose int
 	log     *slog.Logger
-	started bool // a command's own work has begun: errors before that are of usage
+	started bool // the command's own code has started; errors before that are usage errors
 }
 
 func newCLI(stdout, stderr io.Writer) *cli {
 	return &cli{output: output{out: stdout, err: stderr}, log: slog.New(slog.DiscardHandler)}
 }
 
-// commands are all commands, in the order of their help.
+// commands returns all commands in the order in which help lists them.
 func (c *cli) commands() []*cobra.Command {
 	first := []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand()}
 	last := []*cobra.Command{c.repairCommand(), c.demoCommand(), c.benchCommand(), c.versionCommand()}
 	return slices.Concat(first, c.stateCommands(), last)
 }
 
-// stateCommands are those that open the project: a running `bursar up` carries them out.
+// stateCommands returns the commands that open the project. A running `bursar up` executes them for other processes.
 func (c *cli) stateCommands() []*cobra.Command {
 	return []*cobra.Command{
 		c.ingestCommand(),
@@ -57,9 +57,8 @@ func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bursar",
 		Short: "Reconcile batches of financial events into one exact record per key",
-		Long: `Bursar takes financial events in as sealed batches, and folds them into one up-to-date record per key:
-an order, an account, an invoice. Everything is checked against control totals, and nothing is lost or
-counted twice.
+		Long: `Bursar seals financial events in batches and folds them into one up-to-date record per key: an order, an
+account, an invoice. Control totals are checked at every step, so that no event is lost or counted twice.
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 control totals do not balance.`,
 		Example: `  bursar init shop && cd shop
@@ -68,7 +67,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 contr
   bursar exceptions orders`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       buildOf().Version,
+		Version:       currentBuild().Version,
 	}
 	root.SetOut(c.out)
 	root.SetErr(c.err)
@@ -77,20 +76,20 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 contr
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.project, "project", ".", "the project's folder")
 	flags.BoolVar(&c.json, "json", false, "print one JSON value on standard output and nothing else there")
-	flags.CountVarP(&c.verbose, "verbose", "v", "log what is done on standard error; twice for every detail")
+	flags.CountVarP(&c.verbose, "verbose", "v", "log progress on standard error; give it twice for details")
 	commands := c.commands
-	if c.served != nil {
+	if c.remote != nil {
 		commands = c.stateCommands
 	}
 	for _, cmd := range commands() {
 		root.AddCommand(cmd)
-		c.begin(cmd)
+		c.instrument(cmd)
 	}
 	return root
 }
 
-// begin notes when a command's own work starts, and sets up its log; likewise for the commands below it.
-func (c *cli) begin(cmd *cobra.Command) {
+// instrument wraps a command and its subcommands: it records that the command's own code has started, and sets up the log.
+func (c *cli) instrument(cmd *cobra.Command) {
 	if do := cmd.RunE; do != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			c.started = true
@@ -101,6 +100,6 @@ func (c *cli) begin(cmd *cobra.Command) {
 		}
 	}
 	for _, sub := range cmd.Commands() {
-		c.begin(sub)
+		c.instrument(sub)
 	}
 }

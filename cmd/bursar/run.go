@@ -1,4 +1,4 @@
-// bursar run: works off the backlog.
+// bursar run: folds the backlog into artifacts.
 
 package main
 
@@ -17,15 +17,15 @@ import (
 func (c *cli) runCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "run [PIPELINE…]",
-		Short: "Work off the backlog, then return",
-		Long: `Folds the sealed batches of the backlog into artifacts, of the named pipelines or of all, run after run until none is
-left. A run becomes visible as a whole, once its control totals balance; else nothing of it is, and the exit code is 4.
-A run that was interrupted is finished by the next call. When none of a hundred events or more gave a fold a value, that is a warning:
-its condition or its column is mostly not what was meant.`,
+		Short: "Process the backlog, then return",
+		Long: `Folds the sealed batches of the backlog into artifacts, for the named pipelines or for all, until the backlog is empty. A
+run becomes visible as a whole, when its control totals balance; otherwise nothing of it is visible and the exit code is 4. The
+next call completes an interrupted run. If at least a hundred events gave a fold no value, a warning says so: mostly its
+condition or its column is wrong.`,
 		Example: `  bursar run
   bursar run orders
   bursar run orders --json`,
-		Args:              takes(0, -1),
+		Args:              argCount(0, -1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.run(ctx, a, args) })
@@ -35,7 +35,7 @@ its condition or its column is mostly not what was meant.`,
 
 func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
 	for _, name := range names {
-		if _, err := pipeline(a, name); err != nil {
+		if _, err := findPipeline(a, name); err != nil {
 			return err
 		}
 	}
@@ -46,24 +46,24 @@ func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
 	if len(names) == 0 {
 		return c.printRuns(nil, nil, "")
 	}
-	total, err := backlogOf(ctx, a, names)
+	total, err := backlogEvents(ctx, a, names)
 	if err != nil {
 		return err
 	}
 	bar := c.meter("run", "events", total)
-	runs, err := a.Run(ctx, names, watchRuns(bar, total))
+	runs, err := a.Run(ctx, names, runProgress(bar, total))
 	bar.done()
 	if err != nil {
 		if !c.json && len(runs) > 0 {
-			err = errors.Join(c.printRuns(runs, withoutValues(a, runs), lookedAt(a, runs)), err)
+			err = errors.Join(c.printRuns(runs, foldWarnings(a, runs), nextCommand(a, runs)), err)
 		}
-		return &interruptedError{err, "what is published stays, and `bursar run` goes on from there"}
+		return &interruptedError{err, "published runs stay; `bursar run` continues from there"}
 	}
-	return errors.Join(c.printRuns(runs, withoutValues(a, runs), lookedAt(a, runs)), unfinished(ctx, a))
+	return errors.Join(c.printRuns(runs, foldWarnings(a, runs), nextCommand(a, runs)), unfinishedRetraction(ctx, a))
 }
 
-// withoutValues are warnings about folds to which none of the many events of the runs gave a value.
-func withoutValues(a *app.App, runs []app.Run) []string {
+// foldWarnings returns warnings about folds to which none of the events of the runs gave a value.
+func foldWarnings(a *app.App, runs []app.Run) []string {
 	var names, warnings []string
 	given := map[string]*app.Given{}
 	for i := range runs {
@@ -75,19 +75,20 @@ func withoutValues(a *app.App, runs []app.Run) []string {
 	}
 	for _, name := range names {
 		for _, fold := range given[name].WithoutValues(a.Engine.Folds(name)) {
-			warnings = append(warnings, withoutValue(name, fold, given[name].Events))
+			warnings = append(warnings, foldWarning(name, fold, given[name].Events))
 		}
 	}
 	return warnings
 }
 
-// withoutValue is the warning of one fold.
-func withoutValue(pipeline, fold string, events int64) string {
-	return fmt.Sprintf("%s: none of %s events gave %s a value: look at its `where` and its column", pipeline, count(events), fold)
+// foldWarning returns the warning about one fold.
+func foldWarning(pipeline, fold string, events int64) string {
+	return fmt.Sprintf("%s: none of %s events gave %s a value: check its `where` and its column", pipeline, formatCount(events), fold)
 }
 
-// lookedAt is the command that shows what runs came to: the open items of the first pipeline that declares which these are, else all artifacts.
-func lookedAt(a *app.App, runs []app.Run) string {
+// nextCommand returns the command that shows the result of the runs: the exceptions of the first pipeline that declares
+// them, otherwise an export.
+func nextCommand(a *app.App, runs []app.Run) string {
 	for i := range runs {
 		if p := a.Project.Pipeline(runs[i].Pipeline); p != nil && p.Exceptions.Where != "" {
 			return "bursar exceptions " + p.Name
@@ -99,8 +100,8 @@ func lookedAt(a *app.App, runs []app.Run) string {
 	return "bursar export " + runs[0].Pipeline + " --to -"
 }
 
-// backlogOf counts the events that no published run of the pipelines has taken in.
-func backlogOf(ctx context.Context, a *app.App, names []string) (events int64, err error) {
+// backlogEvents counts the events of the pipelines' backlogs.
+func backlogEvents(ctx context.Context, a *app.App, names []string) (events int64, err error) {
 	list, err := a.Engine.Status(ctx)
 	if err != nil {
 		return 0, err
@@ -113,20 +114,20 @@ func backlogOf(ctx context.Context, a *app.App, names []string) (events int64, e
 	return events, nil
 }
 
-// watchRuns moves the bar by a fifth of a run's events with each of its five steps.
-func watchRuns(bar *meter, total int64) func(app.Progress) {
+// runProgress moves the bar by a fifth of the events of a run after each of its five steps.
+func runProgress(bar *progressBar, total int64) func(app.Progress) {
 	steps := app.Steps()
-	left := map[string]int64{} // events, of the pipelines that have begun
-	begun := map[string]int64{}
+	remaining := map[string]int64{} // events in the backlog, by pipeline
+	initial := map[string]int64{}   // the same at the first report
 	return func(p app.Progress) {
 		bar.describe(fmt.Sprintf("%s run %d %s", p.Pipeline, p.Run, p.Step))
-		if _, known := begun[p.Pipeline]; !known {
-			begun[p.Pipeline] = p.Backlog
+		if _, known := initial[p.Pipeline]; !known {
+			initial[p.Pipeline] = p.Backlog
 		}
-		left[p.Pipeline] = p.Backlog
+		remaining[p.Pipeline] = p.Backlog
 		var done int64
-		for name, events := range begun {
-			done += events - left[name]
+		for name, events := range initial {
+			done += events - remaining[name]
 		}
 		last := p.Step == steps[len(steps)-1]
 		if !p.Done || !last {
@@ -136,8 +137,8 @@ func watchRuns(bar *meter, total int64) func(app.Progress) {
 	}
 }
 
-// runRow is one run of `run --json`.
-type runRow struct {
+// runResult is one run of `run --json`.
+type runResult struct {
 	Pipeline   string             `json:"pipeline"`
 	Generation uint64             `json:"generation"`
 	Run        uint64             `json:"run"`
@@ -150,15 +151,15 @@ type runRow struct {
 	Balanced   bool               `json:"balanced"`
 	Values     map[string]int64   `json:"values,omitempty"` // events that gave each fold a value
 
-	Unkeyed        int64                    `json:"unkeyed"`                   // events without a key: in no artifact
-	UnkeyedStreams map[string]unkeyedStream `json:"unkeyed_streams,omitempty"` // what they come to
+	Unkeyed        int64                    `json:"unkeyed"`                   // events without a key, which are in no artifact
+	UnkeyedStreams map[string]unkeyedStream `json:"unkeyed_streams,omitempty"` // the same by stream, with their totals
 }
 
-func rowOf(r *app.Run) runRow {
-	row := runRow{
+func newRunResult(r *app.Run) runResult {
+	row := runResult{
 		Pipeline: r.Pipeline, Generation: r.Generation, Run: r.Run, Batches: len(r.Batches), Events: r.Events,
 		Created: r.Created, Updated: r.Updated, Steps: map[string]float64{}, Balanced: r.Balanced,
-		Unkeyed: r.Unkeyed.Events(), UnkeyedStreams: streamsUnkeyed(r.Unkeyed),
+		Unkeyed: r.Unkeyed.Events(), UnkeyedStreams: unkeyedByStream(r.Unkeyed),
 	}
 	if r.FoldCounts != nil {
 		row.Values = r.FoldCounts.Values
@@ -171,9 +172,9 @@ func rowOf(r *app.Run) runRow {
 }
 
 func (c *cli) printRuns(runs []app.Run, warnings []string, next string) error {
-	rows := make([]runRow, len(runs))
+	rows := make([]runResult, len(runs))
 	for i := range runs {
-		rows[i] = rowOf(&runs[i])
+		rows[i] = newRunResult(&runs[i])
 	}
 	result := map[string]any{"runs": rows}
 	if len(warnings) > 0 {
@@ -181,29 +182,29 @@ func (c *cli) printRuns(runs []app.Run, warnings []string, next string) error {
 	}
 	return c.result(result, func(w io.Writer) {
 		if len(rows) == 0 {
-			fmt.Fprintln(w, "Nothing to do: there is no backlog.")
+			fmt.Fprintln(w, "Nothing to do: the backlog is empty.")
 			return
 		}
 		g := newGrid("pipeline", "run", "batches", "events", "created", "updated", "seconds", "balanced")
 		for _, r := range rows {
-			g.add(r.Pipeline, count(r.Run), count(r.Batches), count(r.Events), count(r.Created), count(r.Updated),
-				fmt.Sprintf("%.2f", r.Seconds), mark(r.Balanced))
+			g.add(r.Pipeline, formatCount(r.Run), formatCount(r.Batches), formatCount(r.Events), formatCount(r.Created), formatCount(r.Updated),
+				fmt.Sprintf("%.2f", r.Seconds), checkMark(r.Balanced))
 		}
 		g.print(w, width(c.out))
 		for i := range rows {
 			if name := rows[i].Pipeline; i == len(rows)-1 || rows[i+1].Pipeline != name {
-				withoutKey(w, name, unkeyedIn(rows, name))
+				printUnkeyed(w, name, unkeyedOf(rows, name))
 			}
 		}
 		for _, warning := range warnings {
-			fmt.Fprintf(w, "warning: %s\n", clean(warning))
+			fmt.Fprintf(w, "warning: %s\n", printable(warning))
 		}
 		fmt.Fprintf(w, "Published %s.\nnext: %s\n", plural(len(rows), "run", "runs"), next)
 	})
 }
 
-// unkeyedIn counts the events without a key in a pipeline's runs.
-func unkeyedIn(rows []runRow, pipeline string) (events int64) {
+// unkeyedOf counts the events without a key in a pipeline's runs.
+func unkeyedOf(rows []runResult, pipeline string) (events int64) {
 	for i := range rows {
 		if rows[i].Pipeline == pipeline {
 			events += rows[i].Unkeyed
@@ -212,8 +213,8 @@ func unkeyedIn(rows []runRow, pipeline string) (events int64) {
 	return events
 }
 
-// mark shows yes or no.
-func mark(ok bool) string {
+// checkMark returns ✓ or ✗.
+func checkMark(ok bool) string {
 	if ok {
 		return "✓"
 	}

@@ -73,7 +73,7 @@ func (s *settlement) between(random *rand.Rand, is func(i int) bool) int {
 	}
 }
 
-// moves tells the accounts of a day whose balance moves, and those whose balance stands still.
+// moves returns the accounts of a day whose balance changes, and those whose balance does not.
 func (s *settlement) moves(i int) (moving, still []stated) {
 	for _, st := range s.files[s.days[i]] {
 		if equalAmounts(st.Opening, st.Closing) {
@@ -133,7 +133,7 @@ func TestSettlementIsProven(t *testing.T) {
 	s.check(t, accountsOf(t, 0, dir))
 }
 
-// check holds all accounts against what another tool has read.
+// check compares all accounts with the results of another tool.
 func (s *settlement) check(t *testing.T, got map[string]app.Account) {
 	t.Helper()
 	if !slices.Equal(slices.Sorted(maps.Keys(got)), s.accounts()) {
@@ -145,7 +145,7 @@ func (s *settlement) check(t *testing.T, got map[string]app.Account) {
 			a, n := got[want.Account], next[want.Account]
 			next[want.Account]++
 			if n >= len(a.Intervals) {
-				t.Fatalf("%s: nothing is told of %s", want.Account, day)
+				t.Fatalf("%s: there is no result for %s", want.Account, day)
 			}
 			i := a.Intervals[n]
 			if i.State != app.Proven || i.From != day || i.To != day || !equalAmounts(i.Opening, want.Opening) || !equalAmounts(i.Closing, want.Closing) ||

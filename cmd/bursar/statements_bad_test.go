@@ -1,6 +1,6 @@
 //go:build linux
 
-// Bad files and bad places of statements: each ends in one clear message, and the good file beside it is taken in.
+// Bad files and bad places of statements: each ends in one clear message, and the valid file beside it is imported.
 
 package main
 
@@ -94,7 +94,7 @@ func TestBadStatementFiles(t *testing.T) {
 			}
 			v := value(t, got)
 			if taken := item(t, item(t, v, "files", 1), "parts", 0); taken["statements"] != 1.0 || taken["refused"] != nil {
-				t.Errorf("of the good file is told %v", taken)
+				t.Errorf("the valid file gives %v", taken)
 			}
 			must(t, 1, "import", bad, "--project", dir) // for it is not remembered as taken in
 		})
@@ -120,7 +120,7 @@ func TestBadStatementArguments(t *testing.T) {
 		args []string
 	}{
 		{2, "needs", nil},
-		{3, "there are bank, clearing", []string{good, "--institution", "nobody"}},
+		{3, "the project declares bank, clearing", []string{good, "--institution", "nobody"}},
 		{1, "it is a directory", []string{good, dir}},
 		{1, "no such file", []string{good, filepath.Join(dir, "nowhere.xml")}},
 		{1, "it is a pipe, not a file", []string{good, pipe}},

@@ -40,7 +40,7 @@ type importing struct {
 const leastLife, mostLife = 400 * time.Millisecond, 3 * time.Second
 
 // TestStatementsKilled imports a random third of all twice: as it is, and from copies with other bytes that say the same. Left out are
-// files that are refused, and files with an entry that another file tells otherwise under the same id (they are found by
+// files that are refused, and files with an entry that differs in another file under the same id (they are found by
 // importing them: the later one is in quarantine): which of two such entries counts depends on which comes first.
 func TestStatementsKilled(t *testing.T) {
 	if testing.Short() {

@@ -1,4 +1,4 @@
-// What tests of statements share: projects, recorded files, and the record of accounts as `bursar completeness` tells it.
+// Fixtures of the statement tests: projects, recorded files, and the accounts as `bursar completeness` reports them.
 
 package main
 
@@ -16,7 +16,7 @@ import (
 	"bursar/internal/app"
 )
 
-// recorded is a folder of recorded files; the test is skipped where there are none.
+// recorded returns a folder of recorded files; the test is skipped if it does not exist.
 func recorded(t *testing.T, folder string) string {
 	t.Helper()
 	data := os.Getenv("BURSAR_DATA")
@@ -30,7 +30,7 @@ func recorded(t *testing.T, folder string) string {
 	return path
 }
 
-// seeded is a source of random numbers whose seed is told, or given by SEED.
+// seeded returns a source of random numbers. Its seed is logged, or set by SEED.
 func seeded(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64)
@@ -60,13 +60,13 @@ func declare(t *testing.T, dir, calendar string, accounts ...string) {
 	file(t, dir, "institutions/declared.yaml", fmt.Sprintf("institution: declared\naccounts: [%s]\nstatements: %s\n", strings.Join(accounts, ", "), calendar))
 }
 
-// imports imports files, and returns what that told.
+// imports imports files and returns the output.
 func imports(t *testing.T, code int, dir string, files ...string) map[string]any {
 	t.Helper()
 	return value(t, must(t, code, append([]string{"import", "--project", dir, "--json"}, files...)...))
 }
 
-// accountsOf is what completeness tells, by account number; code is its exit code.
+// accountsOf returns the output of completeness by account number; code is its exit code.
 func accountsOf(t *testing.T, code int, dir string) map[string]app.Account {
 	t.Helper()
 	got := must(t, code, "completeness", "--project", dir, "--json")

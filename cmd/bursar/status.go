@@ -1,4 +1,4 @@
-// bursar status: where every pipeline stands.
+// bursar status: shows the state of every pipeline.
 
 package main
 
@@ -18,15 +18,19 @@ func (c *cli) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show backlog, watermark and artifacts of every pipeline",
-		Long: `Shows for every pipeline its generation, how many runs are published, the backlog of sealed batches that are in no
-published run, the watermark (everything received before it is included), the number of artifacts, events without a key, and the runs under way:
-which step each is at, and why one has not gone on. A pipeline that was changed since its artifacts were made is named: it needs a
-rebuild, as does one that folded what is retracted or was given up since. It also shows what is retracted or was given up, how many
-rows of each stream are in quarantine and not dismissed, and streams that are declared no more while acknowledged events of
-them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
+		Long: `Shows for every pipeline: its generation, the number of published runs, the backlog (sealed batches that are in no published
+run), the watermark (everything received before it is included), the number of artifacts and of events without a key, and the
+current runs with their step and, if one stopped, the reason.
+
+A pipeline that has changed since its artifacts were made is listed: it needs a rebuild. So does a pipeline that had folded
+batches or events that were retracted or given up since.
+
+Also shown: what is retracted or was given up; the number of rows of each stream that are in quarantine and not dismissed;
+streams that are not declared any more but have acknowledged events that are not sealed; and, until
+` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
 		Example: `  bursar status
   bursar status --json`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
 				list, err := a.Engine.Status(ctx)
@@ -45,7 +49,7 @@ them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests th
 				if err != nil {
 					return err
 				}
-				given, err := a.GivenUp(ctx)
+				givenUp, err := a.GivenUp(ctx)
 				if err != nil {
 					return err
 				}
@@ -53,13 +57,13 @@ them are not sealed, and, until ` + "`bursar repair --dismiss`" + `, requests th
 				if err != nil {
 					return err
 				}
-				return c.printStatus(list, stranded, losses, retracted, given, rejected)
+				return c.printStatus(list, stranded, losses, retracted, givenUp, rejected)
 			})
 		},
 	}
 }
 
-func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss, retracted []app.LeftOut, given []app.GivenUp, rejected []app.InQuarantine) error {
+func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss, retracted []app.LeftOut, givenUp []app.GivenUp, rejected []app.InQuarantine) error {
 	value := map[string]any{"pipelines": pipelines}
 	if len(stranded) > 0 {
 		value["stranded"] = stranded
@@ -70,8 +74,8 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 	if len(retracted) > 0 {
 		value["retracted"] = retracted
 	}
-	if len(given) > 0 {
-		value["given_up"] = given
+	if len(givenUp) > 0 {
+		value["given_up"] = givenUp
 	}
 	if len(rejected) > 0 {
 		value["quarantine"] = rejected
@@ -79,10 +83,10 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 	return c.result(value, func(w io.Writer) {
 		for i := range retracted {
 			r := &retracted[i]
-			fmt.Fprintf(w, "%s is retracted since %s%s: %s left out.\n", capital(clean(r.What())), when(&r.At), because(r.Reason), plural(r.Events, "event", "events"))
+			fmt.Fprintf(w, "%s is retracted since %s%s: %s left out.\n", capitalize(printable(r.What())), formatTime(&r.At), inBrackets(r.Reason), plural(r.Events, "event", "events"))
 		}
-		for i := range given {
-			fmt.Fprintf(w, "%s was lost and given up%s at %s.\n", capital(clean(given[i].What())), because(given[i].Reason), when(&given[i].At))
+		for i := range givenUp {
+			fmt.Fprintf(w, "%s was missing and was given up%s at %s.\n", capitalize(printable(givenUp[i].What())), inBrackets(givenUp[i].Reason), formatTime(&givenUp[i].At))
 		}
 		for _, q := range rejected {
 			if q.Rows > 0 {
@@ -90,13 +94,13 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 			}
 		}
 		for _, l := range losses {
-			fmt.Fprintf(w, "%s acknowledged requests may be lost: %s\n", mark(false), clean(l.String()))
+			fmt.Fprintf(w, "%s acknowledged requests may be lost: %s\n", checkMark(false), printable(l.String()))
 		}
 		for _, s := range stranded {
-			fmt.Fprintf(w, "Acknowledged events wait: %s.\n", clean(s.String()))
+			fmt.Fprintf(w, "Acknowledged events are not sealed: %s.\n", printable(s.String()))
 		}
 		if len(pipelines) == 0 {
-			fmt.Fprintln(w, "The project declares no pipeline yet.")
+			fmt.Fprintln(w, "The project does not declare a pipeline yet.")
 			return
 		}
 		next := ""
@@ -105,28 +109,28 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 		}
 		g := newGrid("pipeline", "generation", "runs", "backlog", "events waiting", "watermark", "artifacts")
 		for _, s := range pipelines {
-			g.add(s.Pipeline, count(s.Generation), count(s.Runs), count(s.Backlog), count(s.BacklogEvents), when(s.Watermark),
-				count(s.Artifacts))
-			if s.Backlog > 0 && !stopped(&s) {
+			g.add(s.Pipeline, formatCount(s.Generation), formatCount(s.Runs), formatCount(s.Backlog), formatCount(s.BacklogEvents), formatTime(s.Watermark),
+				formatCount(s.Artifacts))
+			if s.Backlog > 0 && !needsChange(&s) {
 				next = "bursar run"
 			}
 		}
 		g.print(w, width(c.out))
 		for _, s := range pipelines {
-			withoutKey(w, s.Pipeline, s.Unkeyed)
+			printUnkeyed(w, s.Pipeline, s.Unkeyed)
 			if len(s.Changed) > 0 {
-				fmt.Fprintf(w, "%s %s.\n", mark(false), clean(changedSince(s.Pipeline, s.Changed)))
+				fmt.Fprintf(w, "%s %s.\n", checkMark(false), printable(changedSince(s.Pipeline, s.Changed)))
 				next = "bursar rebuild " + s.Pipeline
 			}
 			for _, fold := range s.Without {
-				fmt.Fprintf(w, "warning: %s\n", clean(withoutValue(s.Pipeline, fold, s.Counted)))
+				fmt.Fprintf(w, "warning: %s\n", printable(foldWarning(s.Pipeline, fold, s.Counted)))
 			}
 			for _, run := range s.Lanes {
 				fmt.Fprintf(w, "Run %d of %s is at %s: %s in %s.\n", run.Run, s.Pipeline, run.Step, plural(run.Events, "event", "events"), plural(run.Batches, "batch", "batches"))
 				if t := run.Trouble; t != nil {
-					fmt.Fprintf(w, "  It failed at %s: %s [%s]\n", when(&t.At), clean(t.Message), t.Class)
+					fmt.Fprintf(w, "  It failed at %s: %s [%s]\n", formatTime(&t.At), printable(t.Message), t.Class)
 					if t.Key != nil {
-						fmt.Fprintf(w, "  Its key is %s.\n", clean(string(t.Key)))
+						fmt.Fprintf(w, "  Its key is %s.\n", printable(string(t.Key)))
 					}
 				}
 			}
@@ -137,8 +141,8 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 	})
 }
 
-// stopped reports whether a run has failed in a way in which it fails again until a person changes something: its message says what.
-func stopped(s *app.Status) bool {
+// needsChange reports whether a run failed with an error that repeats until a person changes something. Its message says what.
+func needsChange(s *app.Status) bool {
 	for i := range s.Lanes {
 		if t := s.Lanes[i].Trouble; t != nil && t.Class == failure.Data.String() {
 			return true

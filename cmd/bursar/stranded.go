@@ -1,4 +1,4 @@
-// The warning of acknowledged events that nobody takes in.
+// Warns of acknowledged events that cannot be sealed because their stream is not declared any more.
 
 package main
 
@@ -9,8 +9,8 @@ import (
 	"bursar/internal/app"
 )
 
-// warned has every command warn of streams that were taken out of the project folder too early.
-func (c *cli) warned(do func(ctx context.Context, a *app.App) error) func(ctx context.Context, a *app.App) error {
+// withWarnings makes a command warn about acknowledged events of streams that are not declared any more.
+func (c *cli) withWarnings(do func(ctx context.Context, a *app.App) error) func(ctx context.Context, a *app.App) error {
 	return func(ctx context.Context, a *app.App) error {
 		c.warnStranded(ctx, a)
 		return do(ctx, a)
@@ -20,9 +20,9 @@ func (c *cli) warned(do func(ctx context.Context, a *app.App) error) func(ctx co
 func (c *cli) warnStranded(ctx context.Context, a *app.App) {
 	list, err := a.Stranded(ctx)
 	if err != nil {
-		c.log.Warn("look for acknowledged events of streams that are not declared", "error", err)
+		c.log.Warn("cannot look for acknowledged events of undeclared streams", "error", err)
 	}
 	for _, s := range list {
-		fmt.Fprintf(c.err, "warning: %s\n", clean(s.String()))
+		fmt.Fprintf(c.err, "warning: %s\n", printable(s.String()))
 	}
 }

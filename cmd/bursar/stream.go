@@ -1,4 +1,4 @@
-// bursar stream infer: a stream's file, guessed from a file of its events.
+// bursar stream infer: proposes a stream file from a file of events.
 
 package main
 
@@ -14,10 +14,10 @@ import (
 func (c *cli) streamCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "stream",
-		Short:   "Help to declare a stream",
-		Long:    `Helps to declare a stream.`,
+		Short:   "Work with stream definitions",
+		Long:    `Works with stream definitions.`,
 		Example: `  bursar stream infer payments.jsonl`,
-		Args:    takes(0, 0),
+		Args:    argCount(0, 0),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(c.inferCommand())
@@ -27,12 +27,12 @@ func (c *cli) streamCommand() *cobra.Command {
 func (c *cli) inferCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "infer FILE",
-		Short: "Write a stream's file by looking at its events",
-		Long: `Reads the beginning of FILE and prints a stream file for it, with names and exact types that take every row seen, and
-comments where a person should decide. Nothing of the project is touched.`,
+		Short: "Propose a stream file for a file of events",
+		Long: `Reads the beginning of FILE and prints a stream file for it. The types are exact and fit every row that was read; comments
+mark what a person should decide. The project is not changed.`,
 		Example: `  bursar stream infer payments.jsonl > streams/payments.yaml
   bursar stream infer fees.csv.gz --json`,
-		Args: takes(1, 1),
+		Args: argCount(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			yaml, err := app.Infer(args[0])
 			if err != nil {

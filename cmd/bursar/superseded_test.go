@@ -1,6 +1,6 @@
 //go:build linux
 
-// Statements that do not hold, and versions of them that do.
+// Inconsistent statements, and consistent versions of them.
 
 package main
 
@@ -79,14 +79,14 @@ func ordersOf(files []string) (commands [][][]string) {
 	return commands
 }
 
-// judged is what completeness says that must not depend on the order of imports.
+// judged returns the output of completeness that must not depend on the order of imports.
 func judged(t *testing.T, dir string) string {
 	t.Helper()
 	a := accountsOf(t, 0, dir)[ownAccount]
 	for i := range a.Superseded {
 		a.Superseded[i].File, a.Superseded[i].By = "", ""
 	}
-	text, err := json.Marshal([]any{told(t, 0, dir), a.States, a.Superseded})
+	text, err := json.Marshal([]any{intervalLines(t, 0, dir), a.States, a.Superseded})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,13 +127,13 @@ func testSuperseded(t *testing.T, cases, most int) {
 				for _, command := range order {
 					bursar(t, append([]string{"import", "--project", dir}, command...)...)
 				}
-				verdicts, states := judged(t, dir), told(t, 0, dir)
-				gone := accountsOf(t, 0, dir)[ownAccount].Superseded
-				if len(gone) != 1 || gone[0].File != "bad.sta" || gone[0].By != "good.sta" || gone[0].Change == "" || gone[0].Reason == "" {
-					t.Errorf("order %v: superseded: %+v", order, gone)
+				verdicts, states := judged(t, dir), intervalLines(t, 0, dir)
+				superseded := accountsOf(t, 0, dir)[ownAccount].Superseded
+				if len(superseded) != 1 || superseded[0].File != "bad.sta" || superseded[0].By != "good.sta" || superseded[0].Change == "" || superseded[0].Reason == "" {
+					t.Errorf("order %v: superseded: %+v", order, superseded)
 				}
 				bursar(t, append([]string{"import", "--project", dir}, renamed(t, files)...)...)
-				if again := told(t, 0, dir); again != states {
+				if again := intervalLines(t, 0, dir); again != states {
 					t.Errorf("order %v: imported again completeness says\n%s\nand said\n%s", order, again, states)
 				}
 				must(t, 0, "run", "--project", dir)

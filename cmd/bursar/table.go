@@ -1,4 +1,4 @@
-// Tables for people: light lines, numbers to the right.
+// Draws tables for people: light lines, numbers aligned to the right.
 
 package main
 
@@ -19,19 +19,19 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// cellWidth is the widest that a cell gets, in characters: more of a list or a reason is in --json.
+// cellWidth is the maximum width of a cell in characters. --json shows the whole text.
 const cellWidth = 72
 
-// grid is a table in the making: cells are text that is ready to be seen.
+// grid collects the cells of a table. Cells are plain text.
 type grid struct {
 	header  []string
 	rows    [][]string
-	wrapped map[int]int // the columns whose cells are shown whole, in lines, by position: how wide they are
+	wrapped map[int]int // width of each wrapped column, by position; cells of other columns are truncated
 }
 
 func newGrid(header ...string) *grid { return &grid{header: header, wrapped: map[int]int{}} }
 
-// wrap has the cells of a column shown whole: a line feed in them begins a line, and lines wider than a cell are broken.
+// wrap shows the cells of a column whole: line feeds are kept, and lines longer than cellWidth are broken.
 func (g *grid) wrap(column string) *grid {
 	g.wrapped[slices.Index(g.header, column)] = cellWidth
 	return g
@@ -39,7 +39,7 @@ func (g *grid) wrap(column string) *grid {
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
 
-// print draws the table. Where there is a terminal, it is cut at its width, or broken into more lines where columns are wrapped.
+// print draws the table. On a terminal, lines are truncated at its width; wrapped columns become narrower instead.
 func (g *grid) print(w io.Writer, terminal int) {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
@@ -51,7 +51,7 @@ func (g *grid) print(w io.Writer, terminal int) {
 	if len(g.wrapped) == 0 {
 		t.Style().Size.WidthMax = terminal
 	} else if terminal > 0 {
-		narrow := g.narrowed(widths(header, rows), terminal)
+		narrow := g.narrowWidths(widths(header, rows), terminal)
 		for i, cells := range g.rows {
 			rows[i] = toRow(cells, narrow)
 		}
@@ -68,14 +68,15 @@ func (g *grid) print(w io.Writer, terminal int) {
 	fmt.Fprintln(w, t.Render())
 }
 
-// narrowest is what wrapped columns keep of their width on a narrow terminal.
+// narrowest is the minimum width of a wrapped column on a narrow terminal.
 const narrowest = 16
 
-// narrowed are the widths of wrapped columns for a terminal, given how wide all columns are without one: the widest gives first.
-func (g *grid) narrowed(widths []int, terminal int) map[int]int {
+// narrowWidths returns the widths of wrapped columns that fit a terminal, given the natural widths of all columns. The
+// widest column is reduced first.
+func (g *grid) narrowWidths(widths []int, terminal int) map[int]int {
 	total, narrow := 1, map[int]int{}
 	for i, width := range widths {
-		total += width + 3 // a line and two blanks
+		total += width + 3 // a border and two spaces
 		if g.wrapped[i] > 0 {
 			narrow[i] = width
 		}
@@ -90,7 +91,7 @@ func (g *grid) narrowed(widths []int, terminal int) map[int]int {
 	return narrow
 }
 
-// widths are how wide a table's columns are.
+// widths returns the natural width of each column.
 func widths(header table.Row, rows []table.Row) []int {
 	all := make([]int, len(header))
 	for i := range header {
@@ -102,28 +103,28 @@ func widths(header table.Row, rows []table.Row) []int {
 	return all
 }
 
-// toRow makes cells fit to be printed: those of wrapped columns are broken into lines, the others cut.
+// toRow prepares cells for printing: cells of wrapped columns are broken into lines, others are truncated.
 func toRow(cells []string, wrapped map[int]int) table.Row {
 	row := make(table.Row, len(cells))
 	for i, cell := range cells {
 		if width := wrapped[i]; width > 0 {
 			var lines []string
 			for line := range strings.SplitSeq(cell, "\n") {
-				lines = append(lines, broken(clean(line), width)...)
+				lines = append(lines, breakLines(printable(line), width)...)
 			}
 			row[i] = strings.Join(lines, "\n")
 			continue
 		}
-		row[i] = text.Trim(clean(cell), cellWidth)
-		if text.StringWidthWithoutEscSequences(clean(cell)) > cellWidth {
-			row[i] = text.Trim(clean(cell), cellWidth-1) + "…"
+		row[i] = text.Trim(printable(cell), cellWidth)
+		if text.StringWidthWithoutEscSequences(printable(cell)) > cellWidth {
+			row[i] = text.Trim(printable(cell), cellWidth-1) + "…"
 		}
 	}
 	return row
 }
 
-// broken breaks a text into lines of a width: at a space, or, where a line has none, anywhere.
-func broken(s string, width int) (lines []string) {
+// breakLines breaks a text into lines of at most width columns: at a space, or anywhere in a line without spaces.
+func breakLines(s string, width int) (lines []string) {
 	for text.StringWidthWithoutEscSequences(s) > width {
 		used, end, space := 0, 0, 0
 		for i, r := range s {
@@ -145,12 +146,12 @@ func broken(s string, width int) (lines []string) {
 
 var numeric = regexp.MustCompile(`^-?[0-9][0-9,]*(\.[0-9]+)?$`)
 
-// isNumeric is true of a column with nothing but numbers and blanks in it.
+// isNumeric reports whether a column contains only numbers and empty cells, and at least one number.
 func (g *grid) isNumeric(column int) bool {
 	some := false
 	for _, cells := range g.rows {
 		cell := cells[column]
-		if cell == "" || cell == none {
+		if cell == "" || cell == noValue {
 			continue
 		}
 		if !numeric.MatchString(cell) {
@@ -161,11 +162,11 @@ func (g *grid) isNumeric(column int) bool {
 	return some
 }
 
-// none is what stands where there is no value.
-const none = "–"
+// noValue is shown where there is no value.
+const noValue = "–"
 
-// count writes a number with thousands separators.
-func count[N int | int64 | uint64](n N) string {
+// formatCount formats a number with thousands separators.
+func formatCount[N int | int64 | uint64](n N) string {
 	digits := strconv.FormatInt(int64(n), 10)
 	sign := ""
 	if digits[0] == '-' {
@@ -177,24 +178,24 @@ func count[N int | int64 | uint64](n N) string {
 	return sign + digits
 }
 
-// plural is "1 row", "2,000 rows".
+// plural returns a number with its noun: "1 row", "2,000 rows".
 func plural[N int | int64 | uint64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return count(n) + " " + many
+	return formatCount(n) + " " + many
 }
 
-// when writes an instant; nil is none.
-func when(t *time.Time) string {
+// formatTime formats a time as RFC 3339 in UTC; nil and the zero time give noValue.
+func formatTime(t *time.Time) string {
 	if t == nil || t.IsZero() {
-		return none
+		return noValue
 	}
 	return t.UTC().Format(time.RFC3339)
 }
 
-// clean makes text from files safe for a terminal: what is not printable is shown as an escape sequence.
-func clean(s string) string {
+// printable makes text safe for a terminal: characters that are not printable become escape sequences.
+func printable(s string) string {
 	var b strings.Builder
 	for _, r := range s {
 		if r == ' ' || unicode.IsPrint(r) {

@@ -1,4 +1,4 @@
-// bursar token: who else may use the HTTP API, and for what.
+// bursar token: manages tokens for the HTTP API.
 
 package main
 
@@ -18,14 +18,15 @@ import (
 func (c *cli) tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
-		Short: "Give others tokens for the HTTP API",
-		Long: `Makes, lists and revokes tokens for the HTTP API. Each has a name and a scope, so that a producer of events or a dashboard need
-not carry the token in .bursar/token, which allows everything. What is made or revoked while the project is up counts at once.`,
+		Short: "Manage tokens for the HTTP API",
+		Long: `Creates, lists and revokes tokens for the HTTP API. Each token has a name and a scope, so that a producer of events or a
+dashboard does not need the token in .bursar/token, which allows everything. Changes take effect at once, also while
+` + "`bursar up`" + ` runs.`,
 		Example: `  bursar token create shop --scope events:payments,refunds
   bursar token create dashboard --scope read
   bursar token list
   bursar token revoke shop`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(c.tokenCreateCommand(), c.tokenListCommand(), c.tokenRevokeCommand())
@@ -36,17 +37,17 @@ func (c *cli) tokenCreateCommand() *cobra.Command {
 	var scope string
 	cmd := &cobra.Command{
 		Use:   "create NAME --scope SCOPE",
-		Short: "Make a token and print it, once",
-		Long: `Makes a token for one of these scopes:
+		Short: "Create a token and print it once",
+		Long: `Creates a token for one of these scopes:
 
-  events:STREAM[,STREAM…]  send events to these streams, and nothing else
-  read                     ask anything, and change nothing
-  operate                  whatever the HTTP API offers
+  events:STREAM[,STREAM…]  send events to these streams only
+  read                     read everything, change nothing
+  operate                  everything that the HTTP API offers
 
-The token is printed once. Only a digest of it is kept: when it is lost, revoke it and make another one.`,
+The token is printed once. Only its digest is kept: if you lose the token, revoke it and create another one.`,
 		Example: `  bursar token create shop --scope events:payments,refunds
   bursar token create dashboard --scope read --json`,
-		Args: takes(1, 1),
+		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if scope == "" {
 				return usagef("a token needs a scope: --scope events:STREAM[,STREAM…], read or operate")
@@ -58,19 +59,19 @@ The token is printed once. Only a digest of it is kept: when it is lost, revoke 
 			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.createToken(ctx, a, args[0], allowed) })
 		},
 	}
-	cmd.Flags().StringVar(&scope, "scope", "", "what the token is for: events:STREAM[,STREAM…], read or operate")
+	cmd.Flags().StringVar(&scope, "scope", "", "what the token allows: events:STREAM[,STREAM…], read or operate")
 	return cmd
 }
 
 func (c *cli) createToken(ctx context.Context, a *app.App, name string, scope access.Scope) error {
 	for _, name := range scope.Streams() {
 		if s := a.Project.Stream(name); s == nil || s.Builtin {
-			return missing("stream", name, streamNames(a.Project))
+			return notFound("stream", name, streamNames(a.Project))
 		}
 	}
 	made, secret, err := a.Tokens.Create(ctx, name, scope)
 	if errors.Is(err, access.ErrExists) {
-		return hinted(err, "`bursar token revoke %s` removes it", name)
+		return withHint(err, "`bursar token revoke %s` removes it", name)
 	}
 	if err != nil {
 		return err
@@ -87,10 +88,10 @@ func (c *cli) createToken(ctx context.Context, a *app.App, name string, scope ac
 func (c *cli) tokenListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "Show the tokens that were made",
-		Long:    `Shows name, scope, time of creation and last digits of each token that was made and not revoked.`,
+		Short:   "List tokens",
+		Long:    `Lists name, scope, creation time and last digits of each token that is not revoked.`,
 		Example: `  bursar token list`,
-		Args:    takes(0, 0),
+		Args:    argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error {
 				list, err := a.Tokens.List(ctx)
@@ -100,7 +101,7 @@ func (c *cli) tokenListCommand() *cobra.Command {
 				return c.result(map[string]any{"tokens": list}, func(w io.Writer) {
 					g := newGrid("token", "scope", "created", "ends in")
 					for _, t := range list {
-						g.add(t.Name, t.Scope, when(&t.Created), t.EndsIn)
+						g.add(t.Name, t.Scope, formatTime(&t.Created), t.EndsIn)
 					}
 					g.print(w, width(c.out))
 				})
@@ -112,15 +113,15 @@ func (c *cli) tokenListCommand() *cobra.Command {
 func (c *cli) tokenRevokeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "revoke NAME",
-		Short:   "Have a token mean nothing from now on",
-		Long:    `Removes a token: requests that carry it are refused from now on.`,
+		Short:   "Revoke a token",
+		Long:    `Removes a token. Requests that carry it are refused from now on.`,
 		Example: `  bursar token revoke shop`,
-		Args:    takes(1, 1),
+		Args:    argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error {
 				err := a.Tokens.Revoke(ctx, args[0])
 				if errors.Is(err, access.ErrUnknown) {
-					return hinted(&app.NotFoundError{What: "token " + args[0]}, "`bursar token list` shows all")
+					return withHint(&app.NotFoundError{What: "token " + args[0]}, "`bursar token list` shows all")
 				}
 				if err != nil {
 					return err

@@ -1,4 +1,4 @@
-// bursar trace: the events behind an artifact, and where each was read.
+// bursar trace: lists the events behind an artifact and the source of each.
 
 package main
 
@@ -20,21 +20,21 @@ func (c *cli) traceCommand() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "trace PIPELINE KEY…",
-		Short: "Show the events behind an artifact, and where each was read",
-		Long: `Shows what an artifact is made of: the runs that changed it, and each of their events with its batch, file and row. Of
-a statement's events the row is line:column in the file that the bank sent. The key is given as to get.
+		Short: "Show the events behind an artifact, with file and row",
+		Long: `Shows the runs that changed an artifact, and each of their events with its batch, file and row. For events of statements,
+the row is line:column in the file that the bank sent. Give the key as for get.
 
-Of a stream that keeps versions, all versions of an event are shown: within a run in the order of their receipt. "received" in the JSON
-orders them over all runs: the number of the file within the stream, then the row. A row that came out of quarantine counts as received where
-it was first read.
+In a stream that keeps versions, all versions of an event are shown, within a run in the order of receipt. "received" in the
+JSON orders them over all runs: the number of the file within the stream, then the row. A row that left the quarantine counts
+as received where it was first read.
 
-Retractions of these events, or of a whole batch that holds some, which were taken back are listed with their reasons.
+Retractions of these events, or of a whole batch that contains some, are listed with their reasons if they were undone.
 
-Each run must find as many events in its batches as it folded; else the exit code is 4.`,
+The events of each run that are found in its batches must be as many as it folded; otherwise the exit code is 4.`,
 		Example: `  bursar trace orders o-1003 USD
   bursar trace orders '["o-1003","USD"]' --json
   bursar trace days DE02120300000000202051 EUR 2026-03-02 --limit 200`,
-		Args:              takes(2, -1),
+		Args:              argCount(2, -1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
@@ -42,18 +42,18 @@ Each run must find as many events in its batches as it folded; else the exit cod
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 50, "how many events the table shows")
+	cmd.Flags().IntVar(&limit, "limit", 50, "maximum number of events in the table")
 	return cmd
 }
 
 // tracedEvent is one event of `trace --json`.
 type tracedEvent struct {
 	app.TracedEvent
-	Place string `json:"place,omitempty"` // of a statement's event: line:column in the file
+	Place string `json:"place,omitempty"` // for an event of a statement: line:column in the file
 }
 
 func (c *cli) trace(ctx context.Context, a *app.App, name string, values []string, limit int) error {
-	_, key, err := keyed(a, name, values)
+	_, key, err := parseKey(a, name, values)
 	if err != nil {
 		return err
 	}
@@ -68,12 +68,12 @@ func (c *cli) trace(ctx context.Context, a *app.App, name string, values []strin
 			return err
 		})
 	}
-	g, total := newGrid("run", "stream", "batch", "event", "says", "file", "row"), 0
+	g, total := newGrid("run", "stream", "batch", "event", "content", "file", "row"), 0
 	traced, err := eachTraced(ctx, a, name, key, func(e tracedEvent) error {
 		if total++; total <= limit {
 			s := a.Project.Stream(e.Stream)
 			id := strings.Join(keyTexts(e.ID, len(s.IDColumns())), " ")
-			g.add(count(e.Run), e.Stream, count(e.Batch), id, saying(s, e.Event), c.nearName(e.File), where(e.Row, e.Place))
+			g.add(formatCount(e.Run), e.Stream, formatCount(e.Batch), id, eventSummary(s, e.Event), c.displayName(e.File), formatRow(e.Row, e.Place))
 		}
 		return nil
 	})
@@ -88,25 +88,25 @@ func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tra
 	traced, err := a.Engine.Trace(ctx, name, key, func(e app.TracedEvent) error {
 		found := tracedEvent{TracedEvent: e}
 		if a.Project.Stream(e.Stream).Builtin {
-			found.Row, found.Place = locate(e.Event, e.Row)
+			found.Row, found.Place = statementPlace(e.Event, e.Row)
 		}
 		return each(found)
 	})
-	return traced, untraced(err, name)
+	return traced, withVerifyHint(err, name)
 }
 
 func (c *cli) printTraced(w io.Writer, name string, traced *app.Traced, g *grid, total int) {
-	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", name, clean(string(traced.Key)), traced.Run, when(traced.Watermark))
-	c.printSome(w, g, total)
-	fmt.Fprintf(w, "%s in %s: as many as were folded.\n", plural(total, "event", "events"), plural(len(traced.Runs), "run", "runs"))
+	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", name, printable(string(traced.Key)), traced.Run, formatTime(traced.Watermark))
+	c.printLimited(w, g, total)
+	fmt.Fprintf(w, "%s in %s, the same number as was folded.\n", plural(total, "event", "events"), plural(len(traced.Runs), "run", "runs"))
 	for i := range traced.Undone {
 		u := &traced.Undone[i]
-		fmt.Fprintf(w, "%s was retracted at %s%s, and counts again since %s.\n", capital(clean(u.What())), when(&u.At), because(u.Reason), when(&u.Undone))
+		fmt.Fprintf(w, "%s was retracted at %s%s, and counts again since %s.\n", capitalize(printable(u.What())), formatTime(&u.At), inBrackets(u.Reason), formatTime(&u.Undone))
 	}
 }
 
-// saying is when an event happened and what its stream sums of it.
-func saying(s *project.Stream, text json.RawMessage) string {
+// eventSummary returns the time of an event and the values that the totals of its stream sum.
+func eventSummary(s *project.Stream, text json.RawMessage) string {
 	values := map[string]string{}
 	for _, f := range fieldsOf(text) {
 		values[f.name] = f.text()
@@ -115,21 +115,21 @@ func saying(s *project.Stream, text json.RawMessage) string {
 	for _, t := range s.Totals {
 		names = append(names, t.Sum, t.By)
 	}
-	var told []string
+	var texts []string
 	for _, name := range names {
-		if text, there := values[name]; there && text != none {
-			told = append(told, text)
+		if text, there := values[name]; there && text != noValue {
+			texts = append(texts, text)
 		}
-		delete(values, name) // two totals may sum one column
+		delete(values, name) // two totals may sum the same column
 	}
-	return strings.Join(told, " ")
+	return strings.Join(texts, " ")
 }
 
-// untraced says what helps where the trail is broken.
-func untraced(err error, name string) error {
+// withVerifyHint adds the next step if events of the artifact cannot be found.
+func withVerifyHint(err error, name string) error {
 	var broken *app.UntracedError
 	if errors.As(err, &broken) {
-		return hinted(err, "`bursar verify %s` finds what is damaged", name)
+		return withHint(err, "`bursar verify %s` finds what is damaged", name)
 	}
 	return err
 }

@@ -52,7 +52,7 @@ func TestTraceLeadsIntoTheBanksFile(t *testing.T) {
 		t.Errorf("%d events of %+v", len(v.Events), v.Runs)
 	}
 	table := must(t, 0, append([]string{"trace", "--project", dir, "days"}, key...)...).out
-	want := fmt.Sprintf("%d events in 1 run: as many as were folded.", len(v.Events))
+	want := fmt.Sprintf("%d events in 1 run, the same number as was folded.", len(v.Events))
 	if !strings.Contains(table, want) || !strings.Contains(table, v.Events[0].Place) || !strings.Contains(table, "camt053-2026-03-03.xml") {
 		t.Errorf("want %q in\n%s", want, table)
 	}

@@ -1,4 +1,4 @@
-// bursar unkeyed: events that have no key, and so are in no artifact.
+// bursar unkeyed: lists events that have no key and are therefore in no artifact.
 
 package main
 
@@ -19,33 +19,33 @@ func (c *cli) unkeyedCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unkeyed PIPELINE",
 		Short: "List events that have no key and are in no artifact",
-		Long: `Lists the events of published runs in which a column of the pipeline's key is null: an optional column, or an expression
-that gives none. They are in no artifact. Each is shown with its batch, file and row; of a statement's events the row is line:column in
-the file that the bank sent. --json lists all of them with their columns, and what they come to in each stream.
+		Long: `Lists the events of published runs in which a column or expression of the pipeline's key is null. They are in no artifact.
+Each is shown with its batch, file and row; for events of statements, the row is line:column in the file that the bank sent.
+--json lists all of them with their columns, and their totals by stream.
 
-Each run must find as many in its batches as it counted; else the exit code is 4.`,
+The events of each run that are found in its batches must be as many as it counted; otherwise the exit code is 4.`,
 		Example: `  bursar unkeyed books
   bursar unkeyed books --limit 200
   bursar unkeyed books --json`,
-		Args:              takes(1, 1),
+		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
-				if _, err := pipeline(a, args[0]); err != nil {
+				if _, err := findPipeline(a, args[0]); err != nil {
 					return err
 				}
 				return c.unkeyed(ctx, a, args[0], limit)
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 50, "how many events the table shows")
+	cmd.Flags().IntVar(&limit, "limit", 50, "maximum number of events in the table")
 	return cmd
 }
 
 // unkeyedEvent is one event of `unkeyed --json`.
 type unkeyedEvent struct {
 	app.UnkeyedEvent
-	Place string `json:"place,omitempty"` // of a statement's event: line:column in the file
+	Place string `json:"place,omitempty"` // for an event of a statement: line:column in the file
 }
 
 // eachUnkeyed calls each for the events of a pipeline that have no key.
@@ -53,13 +53,13 @@ func eachUnkeyed(ctx context.Context, a *app.App, name string, each func(unkeyed
 	all, err := a.Engine.Unkeyed(ctx, name, func(e app.UnkeyedEvent) error {
 		found := unkeyedEvent{UnkeyedEvent: e}
 		if a.Project.Stream(e.Stream).Builtin {
-			found.Row, found.Place = locate(e.Event, e.Row)
+			found.Row, found.Place = statementPlace(e.Event, e.Row)
 		}
 		return each(found)
 	})
 	var other *app.UnkeyedError
 	if errors.As(err, &other) {
-		err = hinted(err, "`bursar verify %s` finds what is damaged", name)
+		err = withHint(err, "`bursar verify %s` finds what is damaged", name)
 	}
 	return all, err
 }
@@ -69,18 +69,18 @@ func (c *cli) unkeyed(ctx context.Context, a *app.App, name string, limit int) e
 		about := map[string]any{}
 		return c.list("events", about, func(add func(any) error) error {
 			all, err := eachUnkeyed(ctx, a, name, func(e unkeyedEvent) error { return add(e) })
-			about["unkeyed"], about["streams"] = all.Events(), streamsUnkeyed(all)
+			about["unkeyed"], about["streams"] = all.Events(), unkeyedByStream(all)
 			return err
 		})
 	}
-	g := newGrid("run", "stream", "batch", "event", "says", "file", "row")
+	g := newGrid("run", "stream", "batch", "event", "content", "file", "row")
 	all, err := eachUnkeyed(ctx, a, name, func(e unkeyedEvent) error {
 		if len(g.rows) >= limit {
-			return nil // what there is more of is counted all the same, as each run has said how many it is
+			return nil // the total comes from the counts of the runs
 		}
 		s := a.Project.Stream(e.Stream)
-		g.add(count(e.Run), e.Stream, count(e.Batch), strings.Join(keyTexts(e.ID, len(s.IDColumns())), " "), saying(s, e.Event),
-			c.nearName(e.File), where(e.Row, e.Place))
+		g.add(formatCount(e.Run), e.Stream, formatCount(e.Batch), strings.Join(keyTexts(e.ID, len(s.IDColumns())), " "), eventSummary(s, e.Event),
+			c.displayName(e.File), formatRow(e.Row, e.Place))
 		return nil
 	})
 	if err != nil {
@@ -92,18 +92,18 @@ func (c *cli) unkeyed(ctx context.Context, a *app.App, name string, limit int) e
 			fmt.Fprintf(w, "Every event of %s has a key.\n", name)
 			return
 		}
-		c.printSome(w, g, total)
+		c.printLimited(w, g, total)
 		fmt.Fprintf(w, "%s no key and no artifact.\n", plural(total, "event of "+name+" has", "events of "+name+" have"))
 	})
 }
 
-// unkeyedStream is what the events of one stream that have no key come to.
+// unkeyedStream is the number of events without a key in one stream, and their totals.
 type unkeyedStream struct {
 	Events int64      `json:"events"`
 	Totals app.Totals `json:"totals"`
 }
 
-func streamsUnkeyed(all app.Unkeyed) map[string]unkeyedStream {
+func unkeyedByStream(all app.Unkeyed) map[string]unkeyedStream {
 	streams := map[string]unkeyedStream{}
 	for name, own := range all {
 		streams[name] = unkeyedStream{own.Events, own.Totals}
@@ -111,8 +111,8 @@ func streamsUnkeyed(all app.Unkeyed) map[string]unkeyedStream {
 	return streams
 }
 
-// withoutKey says that events of a pipeline are in no artifact.
-func withoutKey(w io.Writer, pipeline string, events int64) {
+// printUnkeyed reports events of a pipeline that are in no artifact.
+func printUnkeyed(w io.Writer, pipeline string, events int64) {
 	if events > 0 {
 		fmt.Fprintf(w, "%s no key and no artifact: bursar unkeyed %s\n", plural(events, "event of "+pipeline+" has", "events of "+pipeline+" have"), pipeline)
 	}

@@ -17,7 +17,7 @@ func TestUntakenEntries(t *testing.T) {
 	}
 	odd := regexp.MustCompile(`(?s)(<Ntry>.*?<Amt[^>]*>[0-9]+\.[0-9]+)`).ReplaceAllString(string(text), "${1}0000001")
 	got := must(t, 1, "import", file(t, dir, "odd.xml", odd), "--project", dir)
-	if !strings.Contains(got.err, "in quarantine") || !strings.Contains(got.err, "hint: what is in quarantine does not count: `bursar quarantine` shows it; balances and what else these files say was taken in") {
+	if !strings.Contains(got.err, "in quarantine") || !strings.Contains(got.err, "hint: rows in quarantine do not count: `bursar quarantine` shows them; balances and other content of these files were imported") {
 		t.Errorf("import prints %s%s", got.out, got.err)
 	}
 	if !regexp.MustCompile(`balances +│ +1 │ +[1-9]`).MatchString(got.out) {

@@ -1,6 +1,6 @@
 //go:build linux
 
-// What `bursar up` outlives: readers that go away, terminals that go away, and files that are none.
+// Readers and terminals that end while `bursar up` runs, and inputs that are not regular files.
 
 package main
 
@@ -33,7 +33,7 @@ func TestUpOutlivesItsReader(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, ".bursar", "lock.json")); err == nil {
 		t.Error("the project is not given back")
 	}
-	wantStanding(t, dir, 0, 7)
+	wantBacklogAndArtifacts(t, dir, 0, 7)
 }
 
 // TestInputsOfNoFile: a pipe is refused, with `up` and without, and the stream is free afterwards.
@@ -76,8 +76,8 @@ func TestInputsOfNoFile(t *testing.T) {
 	}
 	defer whole.Close()
 	for _, path := range []string{"/dev/stdin", "/proc/self/fd/0", link} {
-		refused(path, "it names a file of the process that asks")
-		if got := from(whole, path); got.code != 1 || !strings.Contains(got.err, "it names a file of the process that asks") {
+		refused(path, "the name means another file in the process of `bursar up`")
+		if got := from(whole, path); got.code != 1 || !strings.Contains(got.err, "the name means another file in the process of `bursar up`") {
 			t.Errorf("%s: %+v", path, got)
 		}
 	}
@@ -88,12 +88,12 @@ func TestInputsOfNoFile(t *testing.T) {
 	}
 }
 
-// TestFolderChangesUnderUp: a command that `bursar up` carries out goes by what it has read, and says so.
+// TestFolderChangesUnderUp: a command that `bursar up` executes uses the declarations that it has read, and says so.
 func TestFolderChangesUnderUp(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
 	u := bringUp(t, dir)
-	const warning = "warning: streams/payments.yaml changed since `bursar up` read the folder"
+	const warning = "warning: streams/payments.yaml changed after `bursar up` read the folder"
 	if got := must(t, 0, "status", "--project", dir); strings.Contains(got.err, "changed") {
 		t.Errorf("an unchanged folder: %s", got.err)
 	}

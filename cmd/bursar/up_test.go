@@ -19,14 +19,14 @@ import (
 	"time"
 )
 
-// running is a `bursar up` in a process of its own.
+// running is a `bursar up` in a separate process.
 type running struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	dir   string
 	base  string // of the API
 	token string
-	lines *bufio.Scanner // what it tells
+	lines *bufio.Scanner // its standard output
 	out   io.Closer      // where from
 }
 
@@ -53,7 +53,7 @@ func bringUp(t *testing.T, dir string, args ...string) *running {
 	return u
 }
 
-// await reads what the process tells until an event of the kind.
+// await reads the output of the process until an event of the kind.
 func (u *running) await(kind string) map[string]any {
 	u.t.Helper()
 	for u.lines.Scan() {
@@ -66,7 +66,7 @@ func (u *running) await(kind string) map[string]any {
 		}
 	}
 	_ = u.cmd.Wait()
-	u.t.Fatalf("bursar up has told of no %s: %s", kind, u.cmd.Stderr)
+	u.t.Fatalf("bursar up did not report %s: %s", kind, u.cmd.Stderr)
 	return nil
 }
 
@@ -120,8 +120,8 @@ func TestFlowThroughUp(t *testing.T) {
 		t.Errorf("the run that follows is %v", run)
 	}
 	must(t, 0, at("run")...)
-	testAsking(t, at)
-	testProving(t, at)
+	testQueries(t, at)
+	testProofs(t, at)
 	must(t, 3, at("ingest", "nothing", sample)...)
 	must(t, 2, at("get", "orders")...)
 	must(t, 2, at("get", "orders", "o-1003")...)
@@ -145,7 +145,7 @@ func TestFlowThroughUp(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, ".bursar", "api.json")); err == nil {
 		t.Error("api.json stays after a clean stop")
 	}
-	testAsking(t, at) // and without it the same
+	testQueries(t, at) // and without it the same
 }
 
 // testAPI asks over HTTP what the commands were asked.
@@ -162,7 +162,7 @@ func testAPI(t *testing.T, u *running) {
 	}
 }
 
-// TestPathsOfTheClient gives files relative to where the client stands.
+// TestPathsOfTheClient gives files relative to the working folder of the client.
 func TestPathsOfTheClient(t *testing.T) {
 	t.Parallel()
 	dir, here := shop(t), t.TempDir()
@@ -215,7 +215,7 @@ func TestInterruptThroughUp(t *testing.T) {
 	if got := ended(t, cmd, cmd.Wait()); got.code != 1 || got.out != "" || !strings.HasPrefix(got.err, "error: interrupted; nothing was sealed") {
 		t.Errorf("got %+v", got)
 	}
-	wantStanding(t, dir, 0, 0)
+	wantBacklogAndArtifacts(t, dir, 0, 0)
 	u.stop(os.Interrupt, 0)
 }
 
@@ -388,7 +388,7 @@ func TestTwiceAtOnce(t *testing.T) {
 	u.stop(syscall.SIGTERM, 0)
 }
 
-// TestInbox takes a file that lies there.
+// TestInbox ingests a file from the inbox.
 func TestInbox(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)

@@ -1,4 +1,4 @@
-// bursar verify: proves the rules on the stored data.
+// bursar verify: checks the stored data of a pipeline.
 
 package main
 
@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// verifySample is how many artifacts are recomputed unless a number is given.
+// verifySample is the default number of artifacts to recompute.
 const verifySample = 100
 
 func (c *cli) verifyCommand() *cobra.Command {
@@ -22,37 +22,40 @@ func (c *cli) verifyCommand() *cobra.Command {
 	var seed uint64
 	cmd := &cobra.Command{
 		Use:   "verify [PIPELINE]",
-		Short: "Prove that everything stored is as it was written, and the artifacts are what the events say",
-		Long: `Without a name, looks at every object, index and spool that the catalog knows, and at every object that it does not; each
-failed check names the command that mends it. With the name of a pipeline, looks at that one alone.
+		Short: "Prove that stored data are intact and that artifacts match their events",
+		Long: `Without a name, checks every object, index and spool that the catalog knows, and every object that it does not know; each
+failed check names the command that repairs it. With the name of a pipeline, checks only that pipeline.
 
-Of a pipeline it checks control totals through every step, the digests of all stored files, every index entry against the record it
-points to, and a sample of artifacts recomputed from their events by another path. Where SQL files make the artifacts, the
-sample's events are folded again in random groupings and orders; the seed is printed, and --seed repeats them. The exit
-code is 1 when a check fails, 4 when one of control totals does, and 2 when a stream is declared otherwise than its events were taken in.`,
+For a pipeline it checks the control totals of every step, the digests of all stored files, every index entry against the
+record it points to, and a sample of artifacts, which it recomputes from their events by independent code. If SQL files make
+the artifacts, the events of the sample are folded again in random groupings and orders; the seed is printed, and --seed
+repeats them.
+
+The exit code is 1 if a check fails, 4 if a check of control totals fails, and 2 if the declaration of a stream differs from
+the one with which its events were ingested.`,
 		Example: `  bursar verify
   bursar verify orders
   bursar verify orders --sample 5000 --json`,
-		Args:              takes(0, 1),
+		Args:              argCount(0, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if sample < 0 {
-				return usagef("--sample %d: it is a number of artifacts", sample)
+				return usagef("--sample %d: the number of artifacts must not be negative", sample)
 			}
 			o := app.VerifyOptions{Sample: sample, Seed: seed}
 			if len(args) == 0 {
-				return c.openToVerify(cmd, func(ctx context.Context, a *app.App) error { return c.verifyAll(ctx, a, o) })
+				return c.openToVerify(cmd, func(ctx context.Context, a *app.App) error { return c.verifyProject(ctx, a, o) })
 			}
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.verify(ctx, a, args[0], o) })
 		},
 	}
-	cmd.Flags().IntVar(&sample, "sample", verifySample, "how many artifacts to recompute")
-	cmd.Flags().Uint64Var(&seed, "seed", 0, "of the random groupings that SQL files are tried with; 0 takes one from the clock")
+	cmd.Flags().IntVar(&sample, "sample", verifySample, "number of artifacts to recompute")
+	cmd.Flags().Uint64Var(&seed, "seed", 0, "seed of the random groupings for SQL files; 0 uses the clock")
 	return cmd
 }
 
 func (c *cli) verify(ctx context.Context, a *app.App, name string, o app.VerifyOptions) error {
-	if _, err := pipeline(a, name); err != nil {
+	if _, err := findPipeline(a, name); err != nil {
 		return err
 	}
 	proof, err := a.Engine.Verify(ctx, name, o)
@@ -61,35 +64,35 @@ func (c *cli) verify(ctx context.Context, a *app.App, name string, o app.VerifyO
 	}
 	err = c.result(proof, func(w io.Writer) {
 		for _, check := range proof.Checks {
-			fmt.Fprintf(w, "%s %-18s %s\n", mark(check.OK), check.Name, clean(oneLine(check.Detail)))
+			fmt.Fprintf(w, "%s %-18s %s\n", checkMark(check.OK), check.Name, printable(oneLine(check.Detail)))
 		}
 		if proof.OK {
-			fmt.Fprintf(w, "%s is right: %s passed.\n", name, plural(len(proof.Checks), "check", "checks"))
+			fmt.Fprintf(w, "%s is correct: %s passed.\n", name, plural(len(proof.Checks), "check", "checks"))
 		}
 	})
-	return errors.Join(err, unproven(name, &proof))
+	return errors.Join(err, verifyError(name, &proof))
 }
 
-// unprovenError is how verify ends when checks fail.
-type unprovenError struct {
+// verificationError is the error of verify when checks fail.
+type verificationError struct {
 	text   string
 	totals bool
 }
 
-func (e *unprovenError) Error() string { return e.text }
+func (e *verificationError) Error() string { return e.text }
 
-// Class is Data: what is stored does not change by asking again.
-func (e *unprovenError) Class() failure.Class { return failure.Data }
+// Class is Data: repeating the checks does not change the stored data.
+func (e *verificationError) Class() failure.Class { return failure.Data }
 
-// ExitCode is 4 when control totals do not balance, else 1 (DESIGN §7).
-func (e *unprovenError) ExitCode() int {
+// ExitCode is 4 if control totals do not balance, otherwise 1 (DESIGN §7).
+func (e *verificationError) ExitCode() int {
 	if e.totals {
 		return 4
 	}
 	return 1
 }
 
-func unproven(name string, proof *app.Verified) error {
+func verifyError(name string, proof *app.Verified) error {
 	if proof.OK {
 		return nil
 	}
@@ -101,5 +104,5 @@ func unproven(name string, proof *app.Verified) error {
 		}
 	}
 	text := fmt.Sprintf("%d of %s of %s failed", failed, plural(len(proof.Checks), "check", "checks"), name)
-	return hinted(&unprovenError{text, totals}, "`bursar rebuild %s` makes the artifacts again from the events", name)
+	return withHint(&verificationError{text, totals}, "`bursar rebuild %s` makes the artifacts again from the events", name)
 }

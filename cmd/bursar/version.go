@@ -1,4 +1,4 @@
-// bursar version: which build this is.
+// bursar version: shows the version of the build.
 
 package main
 
@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// build says where a binary comes from.
+// build describes how this binary was built.
 type build struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitempty"`
@@ -21,7 +21,7 @@ type build struct {
 	Platform string `json:"platform"`
 }
 
-func buildOf() build {
+func currentBuild() build {
 	b := build{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -60,13 +60,13 @@ func (b *build) String() string {
 func (c *cli) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Show which build this is",
-		Long:  `Shows the version, the revision it was built from, and what it was built with and for.`,
+		Short: "Show the version of this build",
+		Long:  `Shows the version, the source revision, the Go version and the platform of this build.`,
 		Example: `  bursar version
   bursar version --json`,
-		Args: takes(0, 0),
+		Args: argCount(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			b := buildOf()
+			b := currentBuild()
 			return c.result(b, func(w io.Writer) { fmt.Fprintln(w, b.String()) })
 		},
 	}

@@ -149,8 +149,8 @@ func TestVersionsDeclaredAfterConflicts(t *testing.T) {
 	file(t, dir, "pipelines/bookings.yaml", strings.ReplaceAll(bookingsYAML, "_received", "id"))
 	for _, args := range [][]string{{"check"}, {"ingest", "states", filepath.Join(dir, "1.jsonl")}, {"run"}} {
 		got := must(t, 2, append(args, "--project", dir)...)
-		if said := got.out + got.err; !strings.Contains(said, "stream states contains versions of events") || !strings.Contains(said, "restore it, or declare a new stream") {
-			t.Errorf("%v says %s", args, said)
+		if printed := got.out + got.err; !strings.Contains(printed, "stream states contains versions of events") || !strings.Contains(printed, "restore it, or declare a new stream") {
+			t.Errorf("%v says %s", args, printed)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// accept.go is what the model makes of a conflict that is accepted: it takes the place of the event that has its id.
+// The model of accepting a conflict: the row takes the place of the event with its id.
 
 package auditor
 
@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// Accept accepts a conflict; Nth is which of those that there are.
+// Accept accepts the Nth conflict.
 const Accept Action = "accept"
 
-// Conflict names a row in a stream's quarantine that is a conflict, by the number of its file within the stream.
+// Conflict names a conflict in a stream's quarantine by the number of its file within the stream, and its row.
 type Conflict struct {
 	Stream    string
 	File, Row int
@@ -19,23 +19,23 @@ type Conflict struct {
 // Ref is how the row is printed.
 func (c Conflict) Ref() string { return fmt.Sprintf("%d:%d", c.File, c.Row) }
 
-// AcceptedConflict is what accepting a conflict comes to.
+// AcceptedConflict is the expected result of accepting a conflict.
 type AcceptedConflict struct {
-	Refused bool        // the event with its id has its values
-	Out     *Retraction // of the older event; nil where none counts
-	Counts              // of the batch that takes the row's quarantine up
+	Refused bool        // the event with its id has the same values
+	Out     *Retraction // of the older event; nil if none counts
+	Counts              // of the batch that retries the row's quarantine
 }
 
-// accept puts acceptances behind what may bring conflicts.
-func (g *source) accept(c *Case) {
+// accept adds acceptances after steps that may cause conflicts.
+func (g *generator) accept(c *Case) {
 	var steps []Step
 	for i, step := range c.Steps {
 		steps = append(steps, step)
-		if i == len(c.Steps)-1 || step.Do != Ingest && step.Do != Retry {
+		if i == len(c.Steps)-1 || step.Action != Ingest && step.Action != Retry {
 			continue
 		}
 		for !g.chance(3) {
-			steps = append(steps, Step{Do: Accept, Of: step.Of, Nth: g.IntN(1000)})
+			steps = append(steps, Step{Action: Accept, StreamName: step.StreamName, Nth: g.IntN(1000)})
 		}
 	}
 	c.Steps = steps
@@ -45,7 +45,7 @@ func (g *source) accept(c *Case) {
 func (m *Model) ToAccept(stream string, n int) (c Conflict, ok bool) {
 	in := m.intakes[stream]
 	var all []Conflict
-	if in.stream.Versions { // there, a retry takes conflicts in
+	if in.stream.Versions { // a retry accepts conflicts there
 		return c, false
 	}
 	for _, r := range m.quarantined(in) {
@@ -59,16 +59,16 @@ func (m *Model) ToAccept(stream string, n int) (c Conflict, ok bool) {
 	return all[n%len(all)], true
 }
 
-// Accept leaves out the event that has the row's id, then takes the row's quarantine up with the row first.
+// Accept retracts the event with the row's id, then retries the row's quarantine with the row first.
 func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 	in := m.intakes[c.Stream]
 	is := func(r record) bool { return r.line == c.Row && r.file == in.numbered[c.File-1] }
-	at := slices.IndexFunc(in.quarantine, func(q rejected) bool { return m.waits(in, q) && slices.ContainsFunc(q.rows, is) })
+	at := slices.IndexFunc(in.quarantine, func(q rejected) bool { return m.isRetryable(in, q) && slices.ContainsFunc(q.rows, is) })
 	rows := slices.Clone(in.quarantine[at].rows)
 	first := slices.IndexFunc(rows, is)
 	chosen := rows[first]
 	over := []*Place{chosen.conflict}
-	if older := m.rival(in, chosen); older != nil {
+	if older := m.conflictingEvent(in, chosen); older != nil {
 		over = append(over, &older.place)
 		if out.Refused = older.content == m.contentOf(in, chosen); out.Refused {
 			return out
@@ -81,12 +81,12 @@ func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 	out.Counts = in.counts()
 	var left []record
 	for i, r := range append([]record{chosen}, slices.Delete(rows, first, first+1)...) {
-		judged := i == 0 || !m.isLeft(in, r) && r.conflict != nil && slices.ContainsFunc(over, func(p *Place) bool { return *p == *r.conflict })
+		judged := i == 0 || !m.isRowRetracted(in, r) && r.conflict != nil && slices.ContainsFunc(over, func(p *Place) bool { return *p == *r.conflict })
 		if !judged {
 			out.Rows++
 			out.Quarantined++
 		}
-		if !judged || !m.take(in, &r, 0, &out.Counts) {
+		if !judged || !m.judge(in, &r, 0, &out.Counts) {
 			left = append(left, r)
 		}
 	}
@@ -96,20 +96,20 @@ func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 	return out
 }
 
-// rival is the event that has a row's id now, nil if there is none.
-func (m *Model) rival(in *intake, r record) *first {
+// conflictingEvent returns the event that has a row's id now, or nil.
+func (m *Model) conflictingEvent(in *intake, r record) *idEntry {
 	row, _ := read(in.stream, r)
 	compute(in.stream, row)
 	id := identify(in.stream, r, row, contentOf(row))
-	before := m.holder(in, id)
+	before := m.countedEvent(in, id)
 	if before != nil && in.remembers(*before, m.day) {
 		return before
 	}
-	// The id is forgotten since, and what the row was in conflict with still counts, or what took its place.
-	at := slices.IndexFunc(in.known[id], func(f first) bool { return f.place == *r.conflict })
-	for at >= 0 && m.isOut(&m.events[in.known[id][at].event]) {
-		by := m.replacement(in.known[id][at].event)
-		at = slices.IndexFunc(in.known[id], func(f first) bool { return f.event == by })
+	// The id left the dedupe window, but the event that the row was in conflict with still counts, or its replacement does.
+	at := slices.IndexFunc(in.known[id], func(f idEntry) bool { return f.place == *r.conflict })
+	for at >= 0 && m.isRetracted(&m.events[in.known[id][at].event]) {
+		by := m.replacedBy(in.known[id][at].event)
+		at = slices.IndexFunc(in.known[id], func(f idEntry) bool { return f.event == by })
 	}
 	if at < 0 {
 		return nil
@@ -117,8 +117,8 @@ func (m *Model) rival(in *intake, r record) *first {
 	return &in.known[id][at]
 }
 
-// replacement is the event that was accepted in the place of another; -1 is none.
-func (m *Model) replacement(event int) int {
+// replacedBy returns the event that was accepted in place of another, or -1.
+func (m *Model) replacedBy(event int) int {
 	for _, r := range m.retracted {
 		if r.event == event && r.by > 0 {
 			return r.by
@@ -134,7 +134,7 @@ func (m *Model) contentOf(in *intake, r record) string {
 }
 
 // idOf is an event's id as it is printed; of one that cannot be written, any text.
-func (m *Model) idOf(in *intake, e *accepted) string {
+func (m *Model) idOf(in *intake, e *acceptedEvent) string {
 	if in.stream.ID[0][0] == '_' {
 		return in.stream.ID[0]
 	}

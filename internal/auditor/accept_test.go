@@ -12,7 +12,7 @@ import (
 // accept accepts a conflict, if there is one.
 func (s *stage) accept(step *Step) {
 	s.t.Helper()
-	row, ok := s.model.ToAccept(step.Of, step.Nth)
+	row, ok := s.model.ToAccept(step.StreamName, step.Nth)
 	if !ok {
 		return
 	}

@@ -1,4 +1,4 @@
-// Questions and proofs at the end of a case, held against the model: exports, earlier versions, traces, verify.
+// Queries and proofs at the end of a case, compared with the model: exports, earlier versions, traces, verify.
 
 package auditor
 

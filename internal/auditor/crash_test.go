@@ -32,21 +32,21 @@ func small() *Case {
 		Name: "books", From: []string{s.Name}, Key: []string{"acct"}, Conserve: []Conserve{{"moved", "total"}},
 		Folds: []Fold{
 			{Name: "n", Kind: "count"},
-			{Name: "total", Kind: "sum", Of: columnFormula("amount")},
-			{Name: "last", Kind: "last", Of: columnFormula("kind"), By: []string{"amount"}},
+			{Name: "total", Kind: "sum", Expr: columnFormula("amount")},
+			{Name: "last", Kind: "last", Expr: columnFormula("kind"), By: []string{"amount"}},
 			{Name: "lines", Kind: "list", Items: []string{"id", "amount"}, By: []string{"id"}, Keep: 2},
 		},
 	}
 	first := File{Name: "1.jsonl", Text: row("1", "a", "x", "1.10") + row("2", "b", "y", "-2") + row("3", "a", "y", "3")}
 	second := File{Name: "2.jsonl", Text: row("1", "a", "x", "1.1") + row("3", "a", "y", "4") + "{\n" + row("4", "a", "z", "5")}
 	return &Case{Streams: []*Stream{s}, Pipeline: p, Steps: []Step{
-		{Do: Ingest, Of: s.Name, Files: []File{first}},
-		{Do: Run},
-		{Do: Ingest, Of: s.Name, Files: []File{second, first}},
-		{Do: Grow, Stream: grown},
-		{Do: Retry, Of: s.Name},
-		{Do: Run},
-		{Do: Rebuild},
+		{Action: Ingest, StreamName: s.Name, Files: []File{first}},
+		{Action: Run},
+		{Action: Ingest, StreamName: s.Name, Files: []File{second, first}},
+		{Action: Grow, Stream: grown},
+		{Action: Retry, StreamName: s.Name},
+		{Action: Run},
+		{Action: Rebuild},
 	}}
 }
 

@@ -1,4 +1,4 @@
-// fold.go makes artifacts of events: groups in a map, folds by loops, and the lines of an export.
+// Makes artifacts from events: groups in a map, folds by loops, and the lines of an export.
 
 package auditor
 
@@ -15,7 +15,7 @@ func (m *Model) Export() string {
 	groups, values := map[string][]Row{}, map[string][]Value{}
 	types := m.keyTypes()
 	for i := range m.events {
-		if e := &m.events[i]; e.at <= m.published && e.key != nil && !m.isOut(e) {
+		if e := &m.events[i]; e.seal <= m.published && e.key != nil && !m.isRetracted(e) {
 			key := keyJSON(e.key, types)
 			groups[key], values[key] = append(groups[key], e.Row), e.key
 		}
@@ -28,7 +28,7 @@ func (m *Model) Export() string {
 	return b.String()
 }
 
-// typesOf are the types of the columns that a pipeline folds: one name in several streams has one that holds all.
+// typesOf returns the types of the columns that a pipeline folds. A name in several streams has a type that contains all.
 func typesOf(streams []*Stream) map[string]Type {
 	types := map[string]Type{StreamColumn: {Kind: Text}}
 	for _, s := range streams {
@@ -43,7 +43,7 @@ func typesOf(streams []*Stream) map[string]Type {
 	return types
 }
 
-// keyTypes are those of the key, whose columns may have another name in each stream.
+// keyTypes returns the types of the key, whose columns may have different names in the streams.
 func (m *Model) keyTypes() []Type {
 	types := make([]Type, len(m.pipeline.Key))
 	for i := range types {
@@ -87,9 +87,9 @@ func (m *Model) artifact(events []Row) string {
 		f := &m.pipeline.Folds[i]
 		switch {
 		case f.Kind == "list":
-			printed[f.Name] = m.list(f, m.taken(f, events))
+			printed[f.Name] = m.list(f, m.matching(f, events))
 		case f.Kind != "is":
-			values[f.Name], types[f.Name] = m.fold(f, m.taken(f, events))
+			values[f.Name], types[f.Name] = m.fold(f, m.matching(f, events))
 		}
 	}
 	for len(values) < len(m.pipeline.Folds)-len(printed) {
@@ -103,7 +103,7 @@ func (m *Model) artifact(events []Row) string {
 	return "{" + strings.Join(texts, ",") + "}"
 }
 
-// computed adds the `is` columns whose columns are there.
+// computed adds the `is` columns whose inputs are known.
 func (m *Model) computed(values Row, types map[string]Type) {
 	for _, f := range m.pipeline.Folds {
 		ready := f.Kind == "is" && !has(values, f.Name)
@@ -111,16 +111,16 @@ func (m *Model) computed(values Row, types map[string]Type) {
 			ready = ready && has(values, name)
 		}
 		if ready {
-			values[f.Name], types[f.Name] = f.Of.Of(values), f.Of.Type(types)
+			values[f.Name], types[f.Name] = f.Expr.Eval(values), f.Expr.Type(types)
 		}
 	}
 }
 
 func usesOf(f Fold) []string {
-	if f.Of == nil {
+	if f.Expr == nil {
 		return nil
 	}
-	return f.Of.Uses
+	return f.Expr.Uses
 }
 
 func has(row Row, name string) bool {
@@ -128,10 +128,10 @@ func has(row Row, name string) bool {
 	return ok
 }
 
-func (m *Model) taken(f *Fold, events []Row) []Row {
+func (m *Model) matching(f *Fold, events []Row) []Row {
 	var list []Row
 	for _, row := range events {
-		if f.Where == nil || f.Where.Holds(row) {
+		if f.Where == nil || f.Where.Matches(row) {
 			list = append(list, row)
 		}
 	}
@@ -143,13 +143,13 @@ func (m *Model) fold(f *Fold, events []Row) (Value, Type) {
 	if f.Kind == "count" {
 		return numberValue(BigInt, big.NewRat(int64(len(events)), 1)), Type{Kind: BigInt}
 	}
-	t := f.Of.Type(m.types)
+	t := f.Expr.Type(m.types)
 	var values []Value
 	if f.Kind == "first" || f.Kind == "last" {
 		m.order(f, events)
 	}
 	for _, row := range events {
-		if v := f.Of.Of(row); !v.IsNull() {
+		if v := f.Expr.Eval(row); !v.IsNull() {
 			values = append(values, v)
 		}
 	}
@@ -182,8 +182,9 @@ func sum(values []Value, t Type) (Value, Type) {
 	return numberValue(Decimal, total), Type{Kind: Decimal, Precision: 38, Scale: t.Scale}
 }
 
-// order sorts events by the fold's columns, then by stream, then by event id, then versions by their receipt. A derived id orders nothing here, and one
-// that is forgotten may come twice: workloads that have such ids order by every column, so that what ties is equal.
+// order sorts events by the fold's columns, then by stream, then by event id, then versions by their receipt. Derived ids do
+// not order events, and an id that left the dedupe window may occur twice: workloads with such ids order by every column, so
+// that ties are equal.
 func (m *Model) order(f *Fold, events []Row) {
 	slices.SortFunc(events, func(a, b Row) int {
 		c := cmp.Or(m.compareOrder(f.By, a, b), compare(a[StreamColumn], b[StreamColumn]))

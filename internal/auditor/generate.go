@@ -1,4 +1,4 @@
-// generate.go makes a case of a seed: a project, files, and the commands that are carried out on them.
+// Generates a case from a seed: a project, files, and the commands to execute.
 
 package auditor
 
@@ -15,7 +15,7 @@ const (
 	Ingest  Action = "ingest"
 	DryRun  Action = "dry run"
 	Run     Action = "run"
-	Grow    Action = "grow" // the stream's declaration changes; what is open is opened again
+	Grow    Action = "grow" // the stream's declaration changes, and the project is opened again
 	Retry   Action = "retry"
 	Rebuild Action = "rebuild"
 	Reopen  Action = "reopen"
@@ -27,13 +27,13 @@ const (
 // Step is one step of a case. Of is the stream of Ingest, DryRun, Retry, Retract and Undo. Files belong to Ingest and DryRun, Stream to
 // Grow, Days to Wait. Nth is which of those that there are Retract and Undo are of; Event is one event instead of a batch.
 type Step struct {
-	Do     Action
-	Of     string
-	Files  []File
-	Stream *Stream
-	Days   int
-	Nth    int
-	Event  bool
+	Action     Action
+	StreamName string
+	Files      []File
+	Stream     *Stream
+	Days       int
+	Nth        int
+	Event      bool
 }
 
 // Case is all that happens under a seed.
@@ -41,7 +41,7 @@ type Case struct {
 	Seed     uint64
 	Streams  []*Stream
 	Pipeline *Pipeline
-	Steps    []Step // the last one leaves no backlog
+	Steps    []Step // after the last one the backlog is empty
 }
 
 // Size bounds a case. With Backlog, batches wait for each other, and a run takes one of them in several partitions. With Retract,
@@ -58,29 +58,29 @@ type Size struct {
 	Versions bool
 }
 
-// source makes one case.
-type source struct {
+// generator generates one case.
+type generator struct {
 	*rand.Rand
-	*feed          // of the stream whose turn it is
+	*feed          // of the current stream
 	feeds []*feed  // of all streams
-	size  Size     //
-	names int      // number of the next file
-	order []string // columns whose types stay: a first or last value is chosen by them, or streams must have one scale
+	size  Size     // limits
+	names int      // number of the last file
+	order []string // columns whose types must not change: they order first or last values, or streams share their scale
 }
 
-// feed is what was made for one stream.
+// feed is the generated data of one stream.
 type feed struct {
-	stream *Stream
-	sent   []sentRow // rows that were made so far, to be sent again
-	files  []File    // likewise
-	next   int       // number of the next event
-	plain  bool      // the stream is CSV, in which some texts cannot stand
-	keeps  bool      // the stream keeps versions, from the start or later
+	stream        *Stream
+	sent          []sentRow // rows that were made so far, to be sent again
+	files         []File    // likewise
+	next          int       // number of the next event
+	isCSV         bool      // the stream is CSV, in which some texts cannot stand
+	keepsVersions bool      // the stream keeps versions, from the start or later
 }
 
-// New makes the case of a seed.
+// New generates the case of a seed.
 func New(seed uint64, size Size) *Case {
-	g := &source{Rand: rand.New(rand.NewPCG(seed, 1)), size: size}
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 1)), size: size}
 	g.makeStreams()
 	p := g.pipeline()
 	c := &Case{Seed: seed, Streams: g.streams(), Pipeline: p}
@@ -94,8 +94,8 @@ func New(seed uint64, size Size) *Case {
 	return c
 }
 
-// streams are as they are declared at the moment.
-func (g *source) streams() (streams []*Stream) {
+// streams returns the current declarations.
+func (g *generator) streams() (streams []*Stream) {
 	for _, f := range g.feeds {
 		streams = append(streams, f.stream)
 	}
@@ -103,12 +103,12 @@ func (g *source) streams() (streams []*Stream) {
 }
 
 // chance is true once in n times.
-func (g *source) chance(n int) bool { return g.IntN(n) == 0 }
+func (g *generator) chance(n int) bool { return g.IntN(n) == 0 }
 
-func pick[T any](g *source, list []T) T { return list[g.IntN(len(list))] }
+func pick[T any](g *generator, list []T) T { return list[g.IntN(len(list))] }
 
-// some is up to n of a list, in its order, at least one.
-func some[T any](g *source, list []T, n int) []T {
+// some returns one to n elements of a list, in order.
+func some[T any](g *generator, list []T, n int) []T {
 	at := g.Perm(len(list))[:1+g.IntN(min(n, len(list)))]
 	slices.Sort(at)
 	var chosen []T
@@ -118,74 +118,74 @@ func some[T any](g *source, list []T, n int) []T {
 	return chosen
 }
 
-// steps plays the life of a project: files in calls of one or more, runs in between, a schema that grows.
-func (g *source) steps(c *Case) {
+// steps generates the steps of a project: calls with one or more files, runs in between, a schema that grows.
+func (g *generator) steps(c *Case) {
 	calls := 1 + g.IntN(g.size.Files)
 	for range max(calls, g.size.Calls, len(g.feeds)) {
 		g.feed = pick(g, g.feeds)
 		if g.stream.Dedupe > 0 && g.chance(2) {
-			c.Steps = append(c.Steps, Step{Do: Wait, Days: 1 + g.IntN(4)})
+			c.Steps = append(c.Steps, Step{Action: Wait, Days: 1 + g.IntN(4)})
 		}
 		files := []File{g.file()}
 		for g.chance(3) {
 			files = append(files, g.file())
 		}
 		if g.chance(12) {
-			c.Steps = append(c.Steps, Step{Do: DryRun, Of: g.stream.Name, Files: files})
+			c.Steps = append(c.Steps, Step{Action: DryRun, StreamName: g.stream.Name, Files: files})
 		}
-		c.Steps = append(c.Steps, Step{Do: Ingest, Of: g.stream.Name, Files: files})
+		c.Steps = append(c.Steps, Step{Action: Ingest, StreamName: g.stream.Name, Files: files})
 		g.between(c)
 	}
-	c.Steps = append(c.Steps, Step{Do: Run})
+	c.Steps = append(c.Steps, Step{Action: Run})
 }
 
-// retract puts retractions between the steps of a case. Often the files come again afterwards, mended or not.
-func (g *source) retract(c *Case) {
+// retract adds retractions between the steps of a case. Often the files are ingested again afterwards.
+func (g *generator) retract(c *Case) {
 	var steps []Step
 	var sent []Step
 	for i, step := range c.Steps {
 		steps = append(steps, step)
-		if step.Do == Ingest {
+		if step.Action == Ingest {
 			sent = append(sent, step)
 		}
 		if len(sent) == 0 || i == len(c.Steps)-1 || g.chance(2) {
 			continue
 		}
 		again := pick(g, sent)
-		steps = append(steps, Step{Do: Retract, Of: again.Of, Nth: g.IntN(1000), Event: g.chance(2)})
+		steps = append(steps, Step{Action: Retract, StreamName: again.StreamName, Nth: g.IntN(1000), Event: g.chance(2)})
 		if g.chance(2) {
-			steps = append(steps, Step{Do: Ingest, Of: again.Of, Files: again.Files})
+			steps = append(steps, Step{Action: Ingest, StreamName: again.StreamName, Files: again.Files})
 		}
 		if g.chance(4) {
-			steps = append(steps, Step{Do: Run})
+			steps = append(steps, Step{Action: Run})
 		}
 		if g.chance(2) {
-			steps = append(steps, Step{Do: Undo, Of: again.Of, Nth: g.IntN(1000)})
+			steps = append(steps, Step{Action: Undo, StreamName: again.StreamName, Nth: g.IntN(1000)})
 		}
 	}
-	c.Steps = append(steps[:len(steps)-1], Step{Do: Run})
+	c.Steps = append(steps[:len(steps)-1], Step{Action: Run})
 }
 
-func (g *source) between(c *Case) {
+func (g *generator) between(c *Case) {
 	if g.size.Backlog && !g.chance(4) {
 		return
 	}
-	if g.keeps && !g.stream.Versions && g.chance(2) {
+	if g.keepsVersions && !g.stream.Versions && g.chance(2) {
 		g.stream = g.stream.clone()
 		g.stream.Versions = true
-		c.Steps = append(c.Steps, Step{Do: Grow, Stream: g.stream}, Step{Do: Rebuild})
+		c.Steps = append(c.Steps, Step{Action: Grow, Stream: g.stream}, Step{Action: Rebuild})
 		if g.chance(2) {
 			g.retry(c)
 		}
 	}
 	switch g.IntN(12) {
 	case 0, 1, 2:
-		c.Steps = append(c.Steps, Step{Do: Run})
+		c.Steps = append(c.Steps, Step{Action: Run})
 	case 3:
 		grown, rebuild := g.grow()
-		c.Steps = append(c.Steps, Step{Do: Grow, Stream: grown})
+		c.Steps = append(c.Steps, Step{Action: Grow, Stream: grown})
 		if rebuild {
-			c.Steps = append(c.Steps, Step{Do: Rebuild})
+			c.Steps = append(c.Steps, Step{Action: Rebuild})
 		}
 		if g.chance(2) {
 			g.retry(c)
@@ -194,19 +194,19 @@ func (g *source) between(c *Case) {
 		g.retry(c)
 	case 5:
 		if g.chance(3) {
-			c.Steps = append(c.Steps, Step{Do: Rebuild})
+			c.Steps = append(c.Steps, Step{Action: Rebuild})
 		}
 	case 6:
-		c.Steps = append(c.Steps, Step{Do: Reopen})
+		c.Steps = append(c.Steps, Step{Action: Reopen})
 	}
 }
 
-func (g *source) retry(c *Case) {
-	c.Steps = append(c.Steps, Step{Do: Retry, Of: g.stream.Name})
+func (g *generator) retry(c *Case) {
+	c.Steps = append(c.Steps, Step{Action: Retry, StreamName: g.stream.Name})
 }
 
 // widen gives money one more decimal and two more digits before it.
-func (g *source) widen(s *Stream) (done bool) {
+func (g *generator) widen(s *Stream) (done bool) {
 	for _, name := range []string{"amount", "gross"} {
 		if slices.Contains(g.order, name) {
 			return false
@@ -221,8 +221,8 @@ func (g *source) widen(s *Stream) (done bool) {
 	return done
 }
 
-// grow changes the declaration as DESIGN §2 allows; rebuild tells that artifacts have other types now.
-func (g *source) grow() (grown *Stream, rebuild bool) {
+// grow changes the declaration as DESIGN §2 allows. rebuild is true if the types of artifacts change.
+func (g *generator) grow() (grown *Stream, rebuild bool) {
 	s := g.stream.clone()
 	kind := s.Column("kind")
 	switch g.IntN(4) {

@@ -55,14 +55,14 @@ func abandonAt(t *testing.T, n int, mode fault.Mode) bool {
 	return plan.Fired()
 }
 
-// TestMemoryOfManySizes merges small runs of the dedupe index while a large one stays, and asks for ids of all of them.
-func TestMemoryOfManySizes(t *testing.T) {
+// TestDedupeIndexOfManySizes merges small runs of the dedupe index while a large one stays, and asks for ids of all of them.
+func TestDedupeIndexOfManySizes(t *testing.T) {
 	t.Parallel()
 	c := small()
 	c.Steps = nil
 	ingest := func(text string) {
 		f := File{Name: fmt.Sprintf("%d.jsonl", len(c.Steps)), Text: text}
-		c.Steps = append(c.Steps, Step{Do: Ingest, Of: "events", Files: []File{f}})
+		c.Steps = append(c.Steps, Step{Action: Ingest, StreamName: "events", Files: []File{f}})
 	}
 	var large strings.Builder
 	for i := range 1 << 14 { // the least that is of another size than a few
@@ -76,6 +76,6 @@ func TestMemoryOfManySizes(t *testing.T) {
 		ids += id
 	}
 	ingest(ids + large.String())
-	c.Steps = append(c.Steps, Step{Do: Run})
+	c.Steps = append(c.Steps, Step{Action: Run})
 	newStage(t, c, 0).play()
 }

@@ -1,4 +1,4 @@
-// key.go is keys that an event may lack: optional columns, and expressions with what they mean.
+// Keys that may be null: optional columns and expressions, with their meaning in Go.
 
 package auditor
 
@@ -13,7 +13,7 @@ var keyFormulas = map[string]*Formula{}
 
 // keyFormula is an expression of a key, and what it gives in a row.
 func keyFormula(sql, typed string, of func(Row) Value) string {
-	keyFormulas[sql] = &Formula{SQL: sql, Type: typeOf(typed), Of: of}
+	keyFormulas[sql] = &Formula{SQL: sql, Type: typeOf(typed), Eval: of}
 	return sql
 }
 
@@ -59,8 +59,8 @@ func textParts(s *Stream) []string {
 	return parts
 }
 
-// lackable picks a key that events may lack: its columns are texts and numbers, by stream.
-func (g *source) lackable(p *Pipeline) {
+// pickOptionalKey picks a key that events may lack: its columns are texts and numbers, by stream.
+func (g *generator) pickOptionalKey(p *Pipeline) {
 	keys := map[string][]string{}
 	for _, s := range g.streams() {
 		keys[s.Name] = append(keys[s.Name], pick(g, textParts(s)))
@@ -93,7 +93,7 @@ func (p *Pipeline) keyIn(stream string, row Row) []Value {
 	for _, part := range p.KeyOf(stream) {
 		v := row[part]
 		if f := keyFormulas[part]; f != nil {
-			v = f.Of(row)
+			v = f.Eval(row)
 		}
 		if v.IsNull() {
 			return nil

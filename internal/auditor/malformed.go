@@ -1,4 +1,4 @@
-// malformed.go writes rows that mostly belong into quarantine.
+// Generates malformed rows, most of which go to quarantine.
 
 package auditor
 
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// misfits are texts that do not fit a type. Some fit after all: the model decides.
+// misfits are texts that mostly do not fit a type; the model decides.
 var misfits = map[Kind][]string{
 	Text:      {"\xff", "d"},
 	Flag:      {"yes", "1"},
@@ -20,10 +20,10 @@ var misfits = map[Kind][]string{
 }
 
 // malformed spells a row wrongly.
-func (g *source) malformed(row sentRow, header []string) string {
+func (g *generator) malformed(row sentRow, header []string) string {
 	read := slices.DeleteFunc(slices.Clone(g.stream.Columns), func(c Column) bool { return c.Is != nil })
 	c := pick(g, read)
-	if g.plain {
+	if g.isCSV {
 		return g.malformedCSV(row, header, &c)
 	}
 	values := g.properties(row)
@@ -50,7 +50,7 @@ func (g *source) malformed(row sentRow, header []string) string {
 	return line
 }
 
-func (g *source) malformedCSV(row sentRow, header []string, c *Column) string {
+func (g *generator) malformedCSV(row sentRow, header []string, c *Column) string {
 	cells := g.cells(row, header)
 	at := slices.Index(header, c.From[0])
 	switch g.IntN(5) {

@@ -1,4 +1,4 @@
-// model.go is what streams and their pipeline must come to: slices and maps, one event after another.
+// The model of streams and their pipeline: slices and maps, one event after another.
 
 package auditor
 
@@ -10,32 +10,32 @@ import (
 	"strings"
 )
 
-// File is one file that is handed in. Its name tells nothing but whether it is compressed.
+// File is one file to ingest. Its name only shows whether it is compressed.
 type File struct {
 	Name string
 	Text string
 	Zip  bool
 }
 
-// Counts is what one ingest or retry comes to.
+// Counts is the expected result of one ingest or retry.
 type Counts struct {
 	Rows, Accepted, Quarantined, Duplicates int64
 	Totals                                  map[string]map[string]*big.Rat // by name and group
 	Sealed                                  bool
 }
 
-// Model holds streams and their pipeline as they must be.
+// Model is the expected content of streams and their pipeline.
 type Model struct {
 	pipeline *Pipeline
 	intakes  map[string]*intake // by stream
 	types    map[string]Type    // of the columns that are folded
 
-	events    []accepted
-	day       int     // as the clock has it
-	published int     // the last of the sealed batches that is in artifacts
-	Sealed    []Batch // of all streams, in the order of their seals
+	events    []acceptedEvent
+	day       int     // of the clock
+	published int     // number of sealed batches that are in artifacts
+	Sealed    []Batch // of all streams, in the order of sealing
 
-	retracted []Retraction // what is left out
+	retracted []Retraction // retractions in force
 }
 
 // Batch is a sealed batch: the Number-th of its stream.
@@ -45,43 +45,43 @@ type Batch struct {
 	Counts
 }
 
-// intake is what one stream has taken in.
+// intake is the ingested content of one stream.
 type intake struct {
 	stream     *Stream
-	files      map[string]*taken
-	numbered   []*taken           // all files, in the order of their receipt
-	known      map[string][]first // by id, the last at the end
+	files      map[string]*ingestedFile
+	numbered   []*ingestedFile      // all files, in the order of their receipt
+	known      map[string][]idEntry // by id, the last at the end
 	quarantine []rejected
-	retries    map[int]bool // batches that took rows out of quarantine
+	retries    map[int]bool // batches that were made by a retry
 	batches    int
 }
 
-// rejected is a batch's rejected rows together.
+// rejected is the rejected rows of a batch.
 type rejected struct {
 	batch int
 	rows  []record
 }
 
-// accepted is an event with its key, the batch it is in, and where it was read.
-type accepted struct {
+// acceptedEvent is an event with its key, the batch it is in, and where it was read.
+type acceptedEvent struct {
 	Row
-	key []Value // nil where a column of it is null
-	at  int     // its batch's place among the sealed ones, from 1
-	id  string
-	day int
+	key  []Value // nil where a column of it is null
+	seal int     // its batch's place among the sealed ones, from 1
+	id   string
+	day  int
 	Place
 }
 
-// first is an event that an id was accepted with, and the day of its receipt.
-type first struct {
+// idEntry is an event that an id was accepted with, and the day of its receipt.
+type idEntry struct {
 	content string
 	place   Place
-	file    *taken
+	file    *ingestedFile
 	day     int
 	event   int // its place among all events
 }
 
-// Place is where an event was read. For a conflict, Batch is 0 when it came to its batch through quarantine, by a retry.
+// Place is where an event was read. In a conflict, Batch is 0 if a retry moved the event from quarantine to its batch.
 type Place struct {
 	Stream string
 	Batch  int
@@ -89,30 +89,30 @@ type Place struct {
 	Row    int
 }
 
-// Held is one row in quarantine, whole. First is the event that it is in conflict with, if it is.
-type Held struct {
+// QuarantinedRow is one row in quarantine, whole. First is the event that it is in conflict with, if it is.
+type QuarantinedRow struct {
 	File  string
 	Row   int
 	Text  string
 	First *Place
 }
 
-// taken is a file that was taken in.
-type taken struct {
+// ingestedFile is a file that was taken in.
+type ingestedFile struct {
 	digest       string
 	name, header string
 	number       int // in the order of receipt, from 1
 	rows         int64
-	batch        int            // 0 where it brought nothing
-	again        bool           // it was known, and read again after a retraction
+	batch        int            // 0 if nothing of it was sealed
+	again        bool           // a known file that was read again after a retraction
 	occurrences  map[string]int // of each content, for _content
 }
 
-// NewModel is the model of a project in which nothing has happened.
+// NewModel returns the model of a new project.
 func NewModel(streams []*Stream, p *Pipeline) *Model {
 	m := &Model{pipeline: p, intakes: map[string]*intake{}, types: typesOf(streams)}
 	for _, s := range streams {
-		m.intakes[s.Name] = &intake{stream: s, files: map[string]*taken{}, known: map[string][]first{}, retries: map[int]bool{}}
+		m.intakes[s.Name] = &intake{stream: s, files: map[string]*ingestedFile{}, known: map[string][]idEntry{}, retries: map[int]bool{}}
 	}
 	return m
 }
@@ -137,27 +137,27 @@ func (m *Model) Wait(days int) { m.day += days }
 // Publish puts the events of all batches up to one into artifacts. It is given by its place among the sealed ones, from 1.
 func (m *Model) Publish(at int) { m.published = at }
 
-// Keys are the keys that the events of a batch have.
+// Keys returns the keys of the events of a batch.
 func (m *Model) Keys(at int) map[string]bool {
 	keys, types := map[string]bool{}, m.keyTypes()
 	for _, e := range m.events {
-		if e.at == at && e.key != nil && !m.isOut(&e) {
+		if e.seal == at && e.key != nil && !m.isRetracted(&e) {
 			keys[keyJSON(e.key, types)] = true
 		}
 	}
 	return keys
 }
 
-// Ingest takes files into one batch of a stream.
+// Ingest ingests files as one batch of a stream.
 func (m *Model) Ingest(stream string, files []File) Counts {
 	in := m.intakes[stream]
 	counts := in.counts()
 	var rows []record
-	own := map[string]*taken{}
+	own := map[string]*ingestedFile{}
 	for _, f := range files {
 		digest := fmt.Sprint(f.Zip, f.Text)
 		earlier := own[digest]
-		file := &taken{digest: digest, name: f.Name, number: len(in.numbered) + 1, occurrences: map[string]int{}}
+		file := &ingestedFile{digest: digest, name: f.Name, number: len(in.numbered) + 1, occurrences: map[string]int{}}
 		if earlier == nil && in.files[digest] != nil {
 			earlier, file.again = m.known(in, in.files[digest])
 		}
@@ -170,7 +170,7 @@ func (m *Model) Ingest(stream string, files []File) Counts {
 		read := records(in.stream, file, f.Text)
 		file.rows = int64(len(read))
 		for _, r := range read {
-			if !m.take(in, &r, in.batches+1, &counts) {
+			if !m.judge(in, &r, in.batches+1, &counts) {
 				rows = append(rows, r)
 			}
 		}
@@ -189,7 +189,7 @@ func (m *Model) Ingest(stream string, files []File) Counts {
 	return counts
 }
 
-// Retry takes all rows in a stream's quarantine up again.
+// Retry checks all rows in a stream's quarantine again.
 func (m *Model) Retry(stream string) Counts {
 	in := m.intakes[stream]
 	counts := in.counts()
@@ -197,11 +197,11 @@ func (m *Model) Retry(stream string) Counts {
 	for _, q := range in.quarantine {
 		for _, r := range q.rows {
 			switch {
-			case !m.waits(in, q):
-			case m.isLeft(in, r):
+			case !m.isRetryable(in, q):
+			case m.isRowRetracted(in, r):
 				counts.Rows, counts.Quarantined = counts.Rows+1, counts.Quarantined+1
 				rows = append(rows, r)
-			case !m.take(in, &r, 0, &counts):
+			case !m.judge(in, &r, 0, &counts):
 				rows = append(rows, r)
 			}
 		}
@@ -209,7 +209,7 @@ func (m *Model) Retry(stream string) Counts {
 	if counts.Accepted+counts.Duplicates == 0 {
 		return counts
 	}
-	in.quarantine = slices.DeleteFunc(in.quarantine, func(q rejected) bool { return m.waits(in, q) })
+	in.quarantine = slices.DeleteFunc(in.quarantine, func(q rejected) bool { return m.isRetryable(in, q) })
 	counts.Sealed = counts.Accepted+counts.Quarantined > 0
 	m.seal(in, counts, rows)
 	in.retries[in.batches] = in.retries[in.batches] || counts.Sealed
@@ -237,8 +237,8 @@ func (m *Model) seal(in *intake, counts Counts, rows []record) {
 	}
 }
 
-// take judges one row; false is quarantine. The batch is the one the row was handed in for, 0 if that was an earlier one.
-func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
+// judge judges one row; false is quarantine. The batch is the one the row was handed in for, 0 if that was an earlier one.
+func (m *Model) judge(in *intake, r *record, batch int, counts *Counts) bool {
 	counts.Rows++
 	r.conflict = nil
 	row, ok := read(in.stream, *r)
@@ -246,7 +246,7 @@ func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 		ok = compute(in.stream, row)
 	}
 	switch {
-	case !ok && batch > 0 && r.file.again: // it is in quarantine since it first came
+	case !ok && batch > 0 && r.file.again: // it is already in quarantine
 		counts.Duplicates++
 		return true
 	case !ok:
@@ -258,7 +258,7 @@ func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 	if in.stream.Versions {
 		id += content
 	}
-	if before := m.holder(in, id); before != nil && in.remembers(*before, m.day) {
+	if before := m.countedEvent(in, id); before != nil && in.remembers(*before, m.day) {
 		known := batch > 0 && (r.file.again || before.file.digest == r.file.digest && before.place.Row == r.line)
 		if before.content != content && !known {
 			r.conflict = &before.place
@@ -269,10 +269,10 @@ func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 		return true
 	}
 	place := Place{in.stream.Name, batch, r.file.name, r.line}
-	in.known[id] = append(in.known[id], first{content, place, r.file, m.day, len(m.events)})
+	in.known[id] = append(in.known[id], idEntry{content, place, r.file, m.day, len(m.events)})
 	in.total(row, counts)
 	place.Batch = in.batches + 1
-	m.events = append(m.events, accepted{row, m.pipeline.keyIn(in.stream.Name, row), len(m.Sealed) + 1, id, m.day, place})
+	m.events = append(m.events, acceptedEvent{row, m.pipeline.keyIn(in.stream.Name, row), len(m.Sealed) + 1, id, m.day, place})
 	row[StreamColumn], row[ReceivedColumn] = textValue(in.stream.Name), received(r)
 	counts.Accepted++
 	return true
@@ -280,7 +280,7 @@ func (m *Model) take(in *intake, r *record, batch int, counts *Counts) bool {
 
 // remembers reports whether an id still counts. The clock goes on by seconds with every look, so that what is as many days
 // old as the window is long lies outside.
-func (in *intake) remembers(f first, day int) bool {
+func (in *intake) remembers(f idEntry, day int) bool {
 	return in.stream.Dedupe == 0 || day-f.day < in.stream.Dedupe
 }
 
@@ -290,7 +290,7 @@ func compute(s *Stream, row Row) bool {
 		if c.Is == nil {
 			continue
 		}
-		v := c.Is.Of(row)
+		v := c.Is.Eval(row)
 		if c.Type.Kind == Decimal && !v.IsNull() && !fits(v.number, c.Type) {
 			return false
 		}
@@ -309,7 +309,7 @@ func (m *Model) Trace(key string) []Place {
 	var places []Place
 	types := m.keyTypes()
 	for _, e := range m.events {
-		if e.at <= m.published && e.key != nil && !m.isOut(&e) && keyJSON(e.key, types) == key {
+		if e.seal <= m.published && e.key != nil && !m.isRetracted(&e) && keyJSON(e.key, types) == key {
 			places = append(places, e.Place)
 		}
 	}
@@ -317,22 +317,22 @@ func (m *Model) Trace(key string) []Place {
 }
 
 // Unkeyed lists where each published event without a key was read, in any order, and sums such events by stream.
-func (m *Model) Unkeyed() (places []Place, of map[string]*Counts) {
-	of = map[string]*Counts{}
+func (m *Model) Unkeyed() (places []Place, streams map[string]*Counts) {
+	streams = map[string]*Counts{}
 	for _, e := range m.events {
-		if e.at > m.published || e.key != nil || m.isOut(&e) {
+		if e.seal > m.published || e.key != nil || m.isRetracted(&e) {
 			continue
 		}
 		in := m.intakes[e.Stream]
-		if of[e.Stream] == nil {
+		if streams[e.Stream] == nil {
 			counts := in.counts()
-			of[e.Stream] = &counts
+			streams[e.Stream] = &counts
 		}
-		of[e.Stream].Accepted++
-		in.total(e.Row, of[e.Stream])
+		streams[e.Stream].Accepted++
+		in.total(e.Row, streams[e.Stream])
 		places = append(places, e.Place)
 	}
-	return places, of
+	return places, streams
 }
 
 func contentOf(row Row) string {
@@ -360,7 +360,7 @@ func identify(s *Stream, r record, row Row, content string) string {
 
 func (in *intake) total(row Row, counts *Counts) {
 	for _, t := range in.stream.Totals {
-		if t.Where != nil && !t.Where.Holds(row) {
+		if t.Where != nil && !t.Where.Matches(row) {
 			continue
 		}
 		group := ""
@@ -377,11 +377,11 @@ func (in *intake) total(row Row, counts *Counts) {
 	}
 }
 
-// Quarantined lists the rows in a stream's quarantine, in their order.
-func (m *Model) Quarantined(stream string) []Held {
-	var list []Held
+// Quarantined lists the rows in a stream's quarantine, in order.
+func (m *Model) Quarantined(stream string) []QuarantinedRow {
+	var list []QuarantinedRow
 	for _, r := range m.quarantined(m.intakes[stream]) {
-		list = append(list, Held{r.file.name, r.line, r.text, r.conflict})
+		list = append(list, QuarantinedRow{r.file.name, r.line, r.text, r.conflict})
 	}
 	return list
 }

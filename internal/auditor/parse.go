@@ -1,4 +1,4 @@
-// parse.go reads values by their text, exactly or not at all (DESIGN §6, types).
+// Parses values from text, exactly or not at all (DESIGN §6, types).
 
 package auditor
 
@@ -69,7 +69,7 @@ func parseTimestamp(local, text string) (Value, bool) {
 	return Value{}, false
 }
 
-// localTime is the one instant at which a zone's clocks show a time; ok is false when there is none, or there are two.
+// localTime returns the instant of a local time in a zone; ok is false if there is none or if there are two.
 func localTime(name string, shown time.Time) (t time.Time, ok bool) {
 	zone, err := time.LoadLocation(name)
 	if err != nil {

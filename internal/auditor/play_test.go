@@ -39,7 +39,7 @@ func (s *stage) between() {
 	s.t.Helper()
 	switch {
 	case s.harms == 0:
-	case s.c.Seed%2 == 0 && s.step < len(s.c.Steps) && s.c.Steps[s.step].Do == Run && s.random.IntN(4) < min(1+2*s.model.published, 3):
+	case s.c.Seed%2 == 0 && s.step < len(s.c.Steps) && s.c.Steps[s.step].Action == Run && s.random.IntN(4) < min(1+2*s.model.published, 3):
 		s.keep() // before a run, as a catalog that lacks sealed batches is refused
 	case s.harm(nil) && s.random.IntN(2) == 0:
 		s.compareExport()
@@ -89,11 +89,11 @@ func (s *stage) countVersions() {
 
 func (s *stage) do(step *Step) {
 	s.t.Helper()
-	switch step.Do {
+	switch step.Action {
 	case Ingest:
-		s.ingest(step.Of, step.Files)
+		s.ingest(step.StreamName, step.Files)
 	case DryRun:
-		s.dryRun(step.Of, step.Files)
+		s.dryRun(step.StreamName, step.Files)
 	case Run:
 		s.run()
 	case Grow:
@@ -103,7 +103,7 @@ func (s *stage) do(step *Step) {
 		s.declare()
 		s.reopen()
 	case Retry:
-		s.retry(step.Of)
+		s.retry(step.StreamName)
 	case Rebuild:
 		s.rebuild()
 	case Retract:

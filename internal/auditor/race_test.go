@@ -2,5 +2,5 @@
 
 package auditor
 
-// raced tells that the race detector watches, which takes several times as long.
+// raced reports whether the race detector is on, which makes tests several times slower.
 const raced = true

@@ -1,4 +1,4 @@
-// read.go reads rows naively: JSON by encoding/json's tokens, CSV by encoding/csv, a record at a time.
+// Parses rows naively: JSON by encoding/json's tokens, CSV by encoding/csv, one record at a time.
 
 package auditor
 
@@ -11,18 +11,18 @@ import (
 	"unicode/utf8"
 )
 
-// record is one row of a file as it stands there, with the line it starts at.
+// record is the text of one row of a file, with the line at which it starts.
 type record struct {
-	file     *taken
+	file     *ingestedFile
 	line     int
 	text     string
-	conflict *Place // what its id was accepted with before, when that is why it was rejected
+	conflict *Place // for a conflict, the event that was accepted with its id
 }
 
 const byteOrderMark = "\ufeff"
 
 // records cuts a file into rows, without its CSV header and a byte order mark.
-func records(s *Stream, file *taken, text string) []record {
+func records(s *Stream, file *ingestedFile, text string) []record {
 	var list []record
 	line := 0
 	text = strings.TrimPrefix(text, byteOrderMark)
@@ -39,7 +39,7 @@ func records(s *Stream, file *taken, text string) []record {
 	for i := range list {
 		list[i].text = strings.TrimSuffix(strings.TrimSuffix(list[i].text, "\n"), "\r")
 	}
-	if s.Delimiter != 0 && !s.Bare && len(list) > 0 {
+	if s.Delimiter != 0 && !s.NoHeader && len(list) > 0 {
 		file.header = list[0].text
 		list = list[1:]
 	}
@@ -61,8 +61,8 @@ func fields(s *Stream, text string) ([]string, error) {
 }
 
 // headerOf names a file's fields; those of a file without a header are the columns in their order.
-func headerOf(s *Stream, file *taken) (names []string, err error) {
-	if !s.Bare {
+func headerOf(s *Stream, file *ingestedFile) (names []string, err error) {
+	if !s.NoHeader {
 		return fields(s, file.header)
 	}
 	for _, c := range s.Columns {
@@ -117,7 +117,7 @@ type property struct {
 
 type properties []property
 
-// broken finds escapes that encoding/json mends silently: halves of surrogate pairs, and NUL.
+// broken matches escapes that encoding/json replaces silently: halves of surrogate pairs, and NUL.
 var broken = regexp.MustCompile(`\\u(?i:0000|d[89ab][0-9a-f]{2}(?:[^\\]|\\[^u]|$))`)
 
 func readJSON(s *Stream, text string) (Row, bool) {
@@ -186,7 +186,7 @@ func find(o properties, c *Column, path []string) (Value, bool) {
 	return Value{}, false
 }
 
-// tree reads one JSON value, keeping every property of an object.
+// tree parses one JSON value and keeps every property of an object.
 func tree(in *json.Decoder) (any, error) {
 	token, err := in.Token()
 	if err != nil {

@@ -1,32 +1,34 @@
-// retract.go is what the model leaves out, and what it takes for not seen since.
+// The model of retractions.
 
 package auditor
 
 import "slices"
 
-// Retraction leaves a batch out, or one event of it.
+// Retraction excludes a batch, or one event of it.
 type Retraction struct {
 	Stream string
 	Batch  int
 	Event  string // its id as JSON; empty is the whole batch
 
-	event int // its place among all events; -1 is the whole batch
-	by    int // the event that takes its place; 0 is none
-	files int // that the stream had taken in by then
+	event int // position among all events; -1 for a whole batch
+	by    int // the event that takes its place; 0 if there is none
+	files int // number of files that the stream had ingested by then
 }
 
-// isWhole reports whether a batch is left out.
-func (m *Model) isWhole(in *intake, batch int) bool {
+// isBatchRetracted reports whether a whole batch is retracted.
+func (m *Model) isBatchRetracted(in *intake, batch int) bool {
 	return slices.ContainsFunc(m.retracted, func(r Retraction) bool {
 		return r.event < 0 && r.Stream == in.stream.Name && r.Batch == batch
 	})
 }
 
-// isLeft reports whether a row in quarantine is left out, with the batch of its file.
-func (m *Model) isLeft(in *intake, r record) bool { return m.isWhole(in, r.file.batch) }
+// isRowRetracted reports whether a row in quarantine is retracted with the batch of its file.
+func (m *Model) isRowRetracted(in *intake, r record) bool {
+	return m.isBatchRetracted(in, r.file.batch)
+}
 
-// isOut reports whether an event is left out, alone or with its batch.
-func (m *Model) isOut(e *accepted) bool {
+// isRetracted reports whether an event is retracted, alone or with its batch.
+func (m *Model) isRetracted(e *acceptedEvent) bool {
 	for i := range m.retracted {
 		r := &m.retracted[i]
 		switch {
@@ -38,20 +40,20 @@ func (m *Model) isOut(e *accepted) bool {
 	return false
 }
 
-// holder is the last event of an id that is not left out, nil if there is none.
-func (m *Model) holder(in *intake, id string) *first {
+// countedEvent returns the last event of an id that is not retracted, or nil.
+func (m *Model) countedEvent(in *intake, id string) *idEntry {
 	list := in.known[id]
 	for i := len(list) - 1; i >= 0; i-- {
-		if !m.isOut(&m.events[list[i].event]) {
+		if !m.isRetracted(&m.events[list[i].event]) {
 			return &list[i]
 		}
 	}
 	return nil
 }
 
-// known says how a file that came before counts: as known, or to be read as if it were new, or again.
-func (m *Model) known(in *intake, earlier *taken) (known *taken, again bool) {
-	if m.isWhole(in, earlier.batch) {
+// known says how a known file is treated: as known, as new, or read again.
+func (m *Model) known(in *intake, earlier *ingestedFile) (known *ingestedFile, again bool) {
+	if m.isBatchRetracted(in, earlier.batch) {
 		return nil, false
 	}
 	number := slices.Index(in.numbered, earlier)
@@ -63,11 +65,11 @@ func (m *Model) known(in *intake, earlier *taken) (known *taken, again bool) {
 	return earlier, false
 }
 
-// quarantined are the rows in quarantine, but for those that are left out.
+// quarantined returns the rows in quarantine that are not retracted.
 func (m *Model) quarantined(in *intake) (rows []record) {
 	for _, q := range in.quarantine {
 		for _, r := range q.rows {
-			if !m.isLeft(in, r) {
+			if !m.isRowRetracted(in, r) {
 				rows = append(rows, r)
 			}
 		}
@@ -75,20 +77,19 @@ func (m *Model) quarantined(in *intake) (rows []record) {
 	return rows
 }
 
-// waits reports whether a quarantine is taken up by the next retry, with what is left out of it as it was: its batch is not retracted with
-// its own files.
-func (m *Model) waits(in *intake, q rejected) bool {
-	return in.retries[q.batch] || !m.isWhole(in, q.batch)
+// isRetryable reports whether the next retry reads a quarantine, which it does unless its batch is retracted with its files.
+func (m *Model) isRetryable(in *intake, q rejected) bool {
+	return in.retries[q.batch] || !m.isBatchRetracted(in, q.batch)
 }
 
-// ToRetract picks what of a stream is left out next, if there is anything: the nth batch, or the nth event if its id can be written.
+// ToRetract picks the next retraction in a stream, if there is any: the nth batch, or the nth event if its id can be written.
 func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bool) {
 	in := m.intakes[stream]
 	r = Retraction{Stream: stream, event: -1, files: len(in.numbered)}
 	if event && in.stream.ID[0][0] != '_' {
 		var own []int
 		for i := range m.events {
-			if e := &m.events[i]; e.Stream == stream && !m.isOut(e) {
+			if e := &m.events[i]; e.Stream == stream && !m.isRetracted(e) {
 				own = append(own, i)
 			}
 		}
@@ -97,7 +98,7 @@ func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bo
 		}
 		r.event = m.newestVersion(own[n%len(own)])
 		e := &m.events[r.event]
-		if m.isOut(e) {
+		if m.isRetracted(e) {
 			return r, false
 		}
 		r.Batch, r.Event = e.Batch, m.idJSON(in.stream, e.Row)
@@ -105,7 +106,7 @@ func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bo
 	}
 	var own []int
 	for batch := 1; batch <= in.batches; batch++ {
-		if !m.isWhole(in, batch) {
+		if !m.isBatchRetracted(in, batch) {
 			own = append(own, batch)
 		}
 	}
@@ -116,7 +117,7 @@ func (m *Model) ToRetract(stream string, n int, event bool) (r Retraction, ok bo
 	return r, true
 }
 
-// idJSON is an event's id as it is printed.
+// idJSON returns an event's id as it is printed.
 func (m *Model) idJSON(s *Stream, row Row) string {
 	values, types := make([]Value, len(s.ID)), make([]Type, len(s.ID))
 	for i, name := range s.ID {
@@ -125,7 +126,7 @@ func (m *Model) idJSON(s *Stream, row Row) string {
 	return keyJSON(values, types)
 }
 
-// Retract leaves something out, and says what that comes to.
+// Retract applies a retraction and returns the counts of what it excludes.
 func (m *Model) Retract(r Retraction) Counts {
 	in := m.intakes[r.Stream]
 	counts := in.counts()
@@ -140,7 +141,7 @@ func (m *Model) Retract(r Retraction) Counts {
 	return counts
 }
 
-// ToUndo picks what of a stream counts again.
+// ToUndo picks the next retraction of a stream to undo.
 func (m *Model) ToUndo(stream string, n int) (r Retraction, ok bool) {
 	own := slices.DeleteFunc(slices.Clone(m.retracted), func(r Retraction) bool { return r.Stream != stream })
 	if len(own) == 0 {
@@ -149,7 +150,7 @@ func (m *Model) ToUndo(stream string, n int) (r Retraction, ok bool) {
 	return own[n%len(own)], true
 }
 
-// Undo counts something again, unless an event of the same id counts: then it does nothing, and says so.
+// Undo undoes a retraction. It is refused if another event with the same id counts.
 func (m *Model) Undo(r Retraction) (refused bool) {
 	in := m.intakes[r.Stream]
 	at := slices.Index(m.retracted, r)
@@ -164,7 +165,7 @@ func (m *Model) Undo(r Retraction) (refused bool) {
 		for _, f := range in.known[e.id] {
 			o := &m.events[f.event]
 			away := max(o.day-e.day, e.day-o.day)
-			if o.Batch != e.Batch && !m.isOut(o) && (in.stream.Dedupe == 0 || away < in.stream.Dedupe) {
+			if o.Batch != e.Batch && !m.isRetracted(o) && (in.stream.Dedupe == 0 || away < in.stream.Dedupe) {
 				return true
 			}
 		}
@@ -180,18 +181,18 @@ func (m *Model) Undo(r Retraction) (refused bool) {
 
 // Folded reports whether a batch is in artifacts.
 func (m *Model) Folded(r Retraction) bool {
-	return m.placeOf(r) <= m.published
+	return m.sealNumber(r) <= m.published
 }
 
-// placeOf is a batch's place among all sealed ones, from 1.
-func (m *Model) placeOf(r Retraction) int {
+// sealNumber returns a batch's position among all sealed ones, from 1.
+func (m *Model) sealNumber(r Retraction) int {
 	return 1 + slices.IndexFunc(m.Sealed, func(b Batch) bool { return b.Stream == r.Stream && b.Number == r.Batch })
 }
 
-// Counted is how many events of a sealed batch count, by its place from 1.
+// Counted returns the number of events that count in a sealed batch, given by its position from 1.
 func (m *Model) Counted(at int) (n int64) {
 	for i := range m.events {
-		if e := &m.events[i]; e.at == at && !m.isOut(e) {
+		if e := &m.events[i]; e.seal == at && !m.isRetracted(e) {
 			n++
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // retract leaves something out, if there is anything to be left out.
 func (s *stage) retract(step *Step) {
 	s.t.Helper()
-	what, ok := s.model.ToRetract(step.Of, step.Nth, step.Event)
+	what, ok := s.model.ToRetract(step.StreamName, step.Nth, step.Event)
 	if !ok {
 		return
 	}
@@ -36,7 +36,7 @@ func (s *stage) retract(step *Step) {
 // undo counts something again, if anything is left out.
 func (s *stage) undo(step *Step) {
 	s.t.Helper()
-	what, ok := s.model.ToUndo(step.Of, step.Nth)
+	what, ok := s.model.ToUndo(step.StreamName, step.Nth)
 	if !ok {
 		return
 	}

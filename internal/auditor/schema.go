@@ -1,4 +1,4 @@
-// schema.go is a project as the model knows it, and how it stands in its files.
+// The model's view of a project, and its YAML files.
 
 package auditor
 
@@ -12,19 +12,19 @@ import (
 // Row is values by column name: an event's, or an artifact's.
 type Row map[string]Value
 
-// Formula is an expression in SQL and what it means.
+// Formula is an expression in SQL and the same expression in Go.
 type Formula struct {
 	SQL  string
 	Uses []string // columns
 	Type func(types map[string]Type) Type
-	Of   func(Row) Value
+	Eval func(Row) Value
 }
 
 // Condition is a `where` in SQL, and when it holds; unknown is false.
 type Condition struct {
-	SQL   string
-	Uses  []string // columns
-	Holds func(Row) bool
+	SQL     string
+	Uses    []string // columns
+	Matches func(Row) bool
 }
 
 // Column is a column of a stream. From is its path in JSON, or its header in CSV; a computed column has Is.
@@ -59,7 +59,7 @@ const ReceivedColumn = "_received"
 type Stream struct {
 	Name      string
 	Delimiter byte
-	Bare      bool     // CSV without a header
+	NoHeader  bool     // CSV without a header
 	ID        []string // columns, or one of _row and _content
 	Dedupe    int      // days that an id counts; 0 is for ever
 	Versions  bool     // an id with other values is a version, not a conflict
@@ -71,7 +71,7 @@ type Stream struct {
 type Fold struct {
 	Name      string
 	Kind      string // as pipeline files name it
-	Of        *Formula
+	Expr      *Formula
 	Items, By []string
 	Keep      int
 	Where     *Condition
@@ -126,7 +126,7 @@ func (s *Stream) has(columns []string) bool {
 // Derived reports whether events have no id of their own.
 func (s *Stream) Derived() bool { return strings.HasPrefix(s.ID[0], "_") }
 
-// Orders reports whether ids, and receipts where versions are kept, tell all events apart.
+// Orders reports whether ids identify all events, together with receipts if versions are kept.
 func (s *Stream) Orders() bool { return !s.Derived() && (s.Dedupe == 0 || s.Versions) }
 
 // clone is a copy whose columns can be changed.
@@ -205,11 +205,11 @@ func (s *Stream) YAML() string {
 	if s.Delimiter == 0 {
 		b.WriteString("jsonl\n")
 	} else {
-		fmt.Fprintf(&b, "csv\ncsv: {delimiter: %s, header: %v}\n", quote(string(s.Delimiter)), !s.Bare)
+		fmt.Fprintf(&b, "csv\ncsv: {delimiter: %s, header: %v}\n", quote(string(s.Delimiter)), !s.NoHeader)
 	}
 	fmt.Fprintf(&b, "id: %s\ncolumns:\n", list(s.ID))
 	for _, c := range s.Columns {
-		fmt.Fprintf(&b, "  %s: %s\n", c.Name, c.yaml(s.Bare))
+		fmt.Fprintf(&b, "  %s: %s\n", c.Name, c.yaml(s.NoHeader))
 	}
 	if len(s.Totals) > 0 {
 		b.WriteString("totals:\n")
@@ -245,7 +245,7 @@ func (p *Pipeline) YAML() string {
 	}
 	fmt.Fprintf(&b, "pipeline: %s\nfrom: %s\nkey: %s\nartifact:\n", p.Name, from, key)
 	for _, f := range p.Folds {
-		of, keep, mixed := f.Of.yaml(), "", ""
+		of, keep, mixed := f.Expr.yaml(), "", ""
 		switch f.Kind {
 		case "sum":
 			mixed = "ok" // totals are declared by any column, whatever the key is

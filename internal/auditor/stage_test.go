@@ -89,11 +89,11 @@ func stageIn(t *testing.T, dir string, c *Case, faults, harms int) *stage {
 // shmDir is a folder of the test's own.
 func shmDir(t *testing.T) string {
 	t.Helper()
-	const memory = "/dev/shm"
-	if info, err := os.Stat(memory); err != nil || !info.IsDir() {
+	const memoryDir = "/dev/shm"
+	if info, err := os.Stat(memoryDir); err != nil || !info.IsDir() {
 		return t.TempDir()
 	}
-	dir, err := os.MkdirTemp(memory, "bursar-auditor-")
+	dir, err := os.MkdirTemp(memoryDir, "bursar-auditor-")
 	if err != nil {
 		return t.TempDir()
 	}
@@ -110,7 +110,7 @@ func (s *stage) fatalf(format string, args ...any) {
 	s.t.Helper()
 	what := "end"
 	if s.step < len(s.c.Steps) {
-		what = string(s.c.Steps[s.step].Do)
+		what = string(s.c.Steps[s.step].Action)
 	}
 	var declared strings.Builder
 	for _, stream := range s.streams {

@@ -1,4 +1,4 @@
-// What is stored at the end of a case, held against the model: batches, quarantine, runs and objects.
+// The stored data at the end of a case, compared with the model: batches, quarantine, runs and objects.
 
 package auditor
 
@@ -82,7 +82,7 @@ func (s *stage) compareReason(r event.Rejected, first *Place) {
 	}
 }
 
-func (h Held) place() string { return fmt.Sprintf("%s:%d", h.File, h.Row) }
+func (h QuarantinedRow) place() string { return fmt.Sprintf("%s:%d", h.File, h.Row) }
 
 func place(r event.Rejected) string { return fmt.Sprintf("%s:%d", filepath.Base(r.File), r.Row) }
 
@@ -99,7 +99,7 @@ func (s *stage) quarantined(stream string) (rows []event.Rejected) {
 	return rows
 }
 
-// disputed tells the rows that the product and the model judge differently.
+// disputed returns the rows on which the product and the model differ.
 func (s *stage) disputed(stream string) string {
 	s.t.Helper()
 	var b strings.Builder

@@ -1,4 +1,4 @@
-// text.go is files as they are handed in, and exports as they are compared.
+// Encodes files for intake, and compares exports.
 
 package auditor
 
@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Bytes are the file as it is handed in.
+// Bytes returns the content of the file as it is ingested.
 func (f File) Bytes() []byte {
 	if !f.Zip {
 		return []byte(f.Text)
@@ -17,7 +17,7 @@ func (f File) Bytes() []byte {
 	var b bytes.Buffer
 	out := gzip.NewWriter(&b)
 	if _, err := out.Write([]byte(f.Text)); err != nil || out.Close() != nil {
-		panic("a buffer takes all")
+		panic("writes to a buffer do not fail")
 	}
 	return b.Bytes()
 }

@@ -1,4 +1,4 @@
-// value.go is the model's typed values: exact, slow and plain.
+// The model's typed values: exact and slow.
 
 package auditor
 
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Kind is what a column holds.
+// Kind is the kind of a column's type.
 type Kind int
 
 // The kinds of DESIGN §6 that workloads use.
@@ -37,7 +37,7 @@ func (t Type) String() string {
 	return map[Kind]string{Text: "string", Flag: "bool", Int: "int", BigInt: "bigint", Date: "date", Timestamp: "timestamp"}[t.Kind]
 }
 
-// widen is the type that holds the values of both exactly.
+// widen returns the type that contains the values of both exactly.
 func widen(a, b Type) Type {
 	switch {
 	case a.Kind != b.Kind:
@@ -80,7 +80,7 @@ func compare(a, b Value) int {
 	}
 }
 
-// plain writes a value as a person would.
+// plain formats a value for people.
 func (v Value) plain(t Type) string {
 	switch {
 	case v.IsNull():
@@ -133,7 +133,7 @@ func quote(s string) string {
 	return `"` + b.String() + `"`
 }
 
-// canonical tells values apart whatever type they were declared with: 1, 1.0 and 1.00 are one.
+// canonical returns a text that is equal for equal values of any type: 1, 1.0 and 1.00 are equal.
 func (v Value) canonical() string {
 	if v.kind == Text {
 		return "t" + quote(v.text)

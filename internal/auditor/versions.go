@@ -1,4 +1,4 @@
-// versions.go is streams that keep versions of events: how they are made, and what the model makes of them.
+// Streams that keep versions of events: generation and model.
 
 package auditor
 
@@ -7,19 +7,19 @@ import (
 	"slices"
 )
 
-// keepVersions has a stream keep versions, mostly from the start.
-func (g *source) keepVersions(s *Stream) {
+// keepVersions makes a stream keep versions, mostly from the start.
+func (g *generator) keepVersions(s *Stream) {
 	if s.Derived() || len(g.feeds) > 1 && g.chance(2) {
 		return
 	}
-	g.keeps = true
+	g.keepsVersions = true
 	s.Versions = !g.chance(3)
 }
 
-// added are the streams whose events may be counted and summed.
-func (g *source) added(p *Pipeline) (names []string) {
+// added returns the streams whose events may be counted and summed.
+func (g *generator) added(p *Pipeline) (names []string) {
 	for _, name := range p.From {
-		if !slices.ContainsFunc(g.feeds, func(f *feed) bool { return f.stream.Name == name && f.keeps }) {
+		if !slices.ContainsFunc(g.feeds, func(f *feed) bool { return f.stream.Name == name && f.keepsVersions }) {
 			names = append(names, name)
 		}
 	}
@@ -27,7 +27,7 @@ func (g *source) added(p *Pipeline) (names []string) {
 }
 
 // byReceipt puts the receipt somewhere into what orders: behind the stream where there are several.
-func (g *source) byReceipt(by []string) []string {
+func (g *generator) byReceipt(by []string) []string {
 	if !slices.ContainsFunc(g.streams(), func(s *Stream) bool { return s.Versions }) || g.chance(2) {
 		return by
 	}
@@ -40,8 +40,8 @@ func (g *source) byReceipt(by []string) []string {
 	return append(by, ReceivedColumn)
 }
 
-// version is a sent row with other values, which may come again itself.
-func (g *source) version(row sentRow) sentRow {
+// version returns a sent row with other values, which may be sent again too.
+func (g *generator) version(row sentRow) sentRow {
 	for _, name := range []string{"amount", "memo", "kind", "acct"} {
 		if name != "amount" && !g.chance(3) {
 			continue
@@ -62,7 +62,7 @@ func (g *source) version(row sentRow) sentRow {
 
 // keepVersions makes events that were known by their ids known by their content, too.
 func (m *Model) keepVersions(in *intake) {
-	known := map[string][]first{}
+	known := map[string][]idEntry{}
 	for id, list := range in.known {
 		for _, f := range list {
 			known[id+f.content] = append(known[id+f.content], f)
@@ -72,12 +72,12 @@ func (m *Model) keepVersions(in *intake) {
 	in.known = known
 }
 
-// Versions is how many published events of a stream are further versions of one.
+// Versions counts the published events of a stream that are further versions of another one.
 func (m *Model) Versions(stream string) (n int) {
 	seen, s := map[string]bool{}, m.intakes[stream].stream
 	for i := range m.events {
 		e := &m.events[i]
-		if s.Derived() || e.Stream != stream || e.at > m.published || m.isOut(e) {
+		if s.Derived() || e.Stream != stream || e.seal > m.published || m.isRetracted(e) {
 			continue
 		}
 		if id := m.idJSON(s, e.Row); seen[id] {
@@ -89,7 +89,7 @@ func (m *Model) Versions(stream string) (n int) {
 	return n
 }
 
-// received is where a row was received, as a number that grows with receipt.
+// received returns the position of a row in the order of receipt, as a number.
 func received(r *record) Value {
 	return numberValue(BigInt, big.NewRat(int64(r.file.number)<<20+int64(r.line), 1))
 }

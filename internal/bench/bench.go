@@ -1,8 +1,7 @@
-// Package bench measures the product against a yardstick that does the least: each side in a process of its own, one
-// after the other on the same files, so that only the machine's drift between two neighbours is left. It owns the
-// generated events, the prepared state and the figures, and guarantees that a side whose sums are not the generated
-// ones fails the benchmark instead of being measured. It must not tune what it measures: the product runs as its
-// commands run it.
+// Package bench measures the product against a yardstick that does the minimum of work. Each side runs in a separate
+// process, one after the other on the same files, so that the machine drifts as little as possible between them. The package
+// owns the generated events, the prepared state and the figures. It guarantees that a side with wrong sums fails the
+// benchmark. It must not tune what it measures: the product runs as its commands run it.
 package bench
 
 import (
@@ -16,26 +15,26 @@ import (
 	"bursar/internal/shop"
 )
 
-// seed of everything generated: figures of two calls are of the same events.
+// seed of all generated data: two calls measure the same events.
 const seed = 1
 
 // Options of the benchmark reconcile.
 type Options struct {
 	Events  int      // of all batches together
-	Keys    int      // that each batch draws from
-	State   int      // artifacts there are before
-	Batches int      // each is taken in and reconciled before the next
-	Rounds  int      // a yardstick, a product and the peers in each
+	Keys    int      // number of keys that each batch draws from
+	State   int      // number of artifacts in the prepared state
+	Batches int      // each is ingested and reconciled before the next
+	Rounds  int      // each measures the yardstick, the product and the peers
 	Peers   []string // some of PeerNames
-	Dir     string   // a folder for all files; empty is the system's for temporary ones
+	Dir     string   // folder for all files; empty is the system's temporary folder
 	Profile string   // file for a CPU profile of the product in the last round; empty is none
 	Program string   // the program to start for each side
-	Command []string // its arguments that make it call Part
+	Command []string // its arguments, with which it calls RunChild
 	Watch   func(line string)
 }
 
-// Reconcile measures how long files take to become artifacts that can be asked for, against one DuckDB query that reads
-// and groups the same files in memory, and against DuckDB scripts that keep the same promises in a database file.
+// Reconcile measures the time from files to published artifacts. It compares it with one DuckDB query that reads and groups
+// the same files in memory, and with DuckDB scripts that give the same guarantees in a database file.
 func Reconcile(ctx context.Context, o Options) (Report, error) {
 	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
 	if err != nil {
@@ -52,26 +51,26 @@ func Reconcile(ctx context.Context, o Options) (Report, error) {
 	return report, err
 }
 
-// bench is a benchmark under way.
+// bench is the state of a running benchmark.
 type bench struct {
 	Options
-	dir      string
-	pipeline string // the pipeline file
-	files    []string
-	totals   []shop.Totals // of each file
-	before   shop.Totals   // of the state
-	parts    []string      // digests of the parts that the first round made
+	dir         string
+	pipeline    string // the pipeline file
+	files       []string
+	totals      []shop.Totals // of each file
+	stateTotals shop.Totals   // of the state
+	firstParts  []string      // digests of the parts that the first round made
 
 	fingerprints map[string]string // of the artifacts that each peer made in the first round
 }
 
-func (b *bench) prepared() string { return filepath.Join(b.dir, "prepared") }
-func (b *bench) cloned() string   { return filepath.Join(b.dir, "round") }
+func (b *bench) preparedDir() string { return filepath.Join(b.dir, "prepared") }
+func (b *bench) roundDir() string    { return filepath.Join(b.dir, "round") }
 
-// batches matches the files of all batches and nothing else.
-func (b *bench) batches() string { return filepath.Join(b.dir, "batch-*.jsonl") }
+// batchPattern matches the files of all batches.
+func (b *bench) batchPattern() string { return filepath.Join(b.dir, "batch-*.jsonl") }
 
-func (b *bench) watchf(format string, args ...any) { b.Watch(fmt.Sprintf(format, args...)) }
+func (b *bench) logf(format string, args ...any) { b.Watch(fmt.Sprintf(format, args...)) }
 
 func (b *bench) measure(ctx context.Context) (Report, error) {
 	if err := b.generate(); err != nil {
@@ -99,7 +98,7 @@ func (b *bench) measure(ctx context.Context) (Report, error) {
 	return b.report(rounds), nil
 }
 
-// generate writes the batches that both sides read.
+// generate writes the batches that all sides read.
 func (b *bench) generate() error {
 	for n := range b.Batches {
 		path := filepath.Join(b.dir, fmt.Sprintf("batch-%04d.jsonl", n+1))
@@ -114,8 +113,8 @@ func (b *bench) generate() error {
 		}
 		b.files, b.totals = append(b.files, path), append(b.totals, totals)
 	}
-	sum := sumOf(b.totals...)
-	b.watchf("generated %d events, %d bytes in %d files", sum.Events, sum.Bytes, len(b.files))
+	sum := addTotals(b.totals...)
+	b.logf("generated %d events, %d bytes in %d files", sum.Events, sum.Bytes, len(b.files))
 	return nil
 }
 
@@ -131,8 +130,8 @@ func writeFile(path string, write func(w *bufio.Writer) error) error {
 	return errors.Join(err, file.Close())
 }
 
-// sumOf adds totals up. Keys are those of each: the same key counts in every one.
-func sumOf(totals ...shop.Totals) (sum shop.Totals) {
+// addTotals adds up totals. A key that occurs in several of them is counted in each.
+func addTotals(totals ...shop.Totals) (sum shop.Totals) {
 	for _, t := range totals {
 		sum.Events += t.Events
 		sum.Bytes += t.Bytes

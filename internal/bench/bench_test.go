@@ -56,41 +56,41 @@ func TestSumLines(t *testing.T) {
 	}
 }
 
-// A side that comes to other sums than were generated must not be measured.
+// A side with wrong sums must not be measured.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	batch := shop.Totals{Events: 10, Keys: 4, Shipped: 100, Paid: 50, Refunded: 1}
-	before := shop.Totals{Events: 5, Keys: 5, Shipped: 7}
-	fresh := func() (*bench, *yardstickResult, *oursResult) {
-		return &bench{Options: Options{Batches: 1}, totals: []shop.Totals{batch}, before: before},
-			&yardstickResult{Keys: 4, Sums: sumsOf(batch)},
-			&oursResult{Touched: []int64{4}, Parts: []string{"d"}, Sums: sumsOf(sumOf(before, batch))}
+	state := shop.Totals{Events: 5, Keys: 5, Shipped: 7}
+	fresh := func() (*bench, *yardstickResult, *productResult) {
+		return &bench{Options: Options{Batches: 1}, totals: []shop.Totals{batch}, stateTotals: state},
+			&yardstickResult{Keys: 4, Sums: sumTexts(batch)},
+			&productResult{Touched: []int64{4}, Parts: []string{"d"}, Sums: sumTexts(addTotals(state, batch))}
 	}
 	b, yard, ours := fresh()
-	if err := b.check(yard, ours); err != nil {
+	if err := b.checkRound(yard, ours); err != nil {
 		t.Fatal(err)
 	}
 	ours.Sums = nil
-	if err := b.check(yard, ours); err != nil {
+	if err := b.checkRound(yard, ours); err != nil {
 		t.Errorf("a second round of equal parts: %v", err)
 	}
-	for name, spoil := range map[string]func(*bench, *yardstickResult, *oursResult){
-		"yardstick's sums": func(_ *bench, y *yardstickResult, _ *oursResult) { y.Sums["paid"] = "0.51" },
-		"yardstick's rows": func(_ *bench, y *yardstickResult, _ *oursResult) { y.Keys = 5 },
-		"touched":          func(_ *bench, _ *yardstickResult, o *oursResult) { o.Touched[0] = 3 },
-		"runs":             func(_ *bench, _ *yardstickResult, o *oursResult) { o.Touched = nil },
-		"artifacts' sums":  func(_ *bench, _ *yardstickResult, o *oursResult) { o.Sums["shipped"] = "1.06" },
-		"parts":            func(b *bench, _ *yardstickResult, o *oursResult) { o.Sums, b.parts = nil, []string{"e"} },
+	for name, spoil := range map[string]func(*bench, *yardstickResult, *productResult){
+		"yardstick's sums":  func(_ *bench, y *yardstickResult, _ *productResult) { y.Sums["paid"] = "0.51" },
+		"yardstick's rows":  func(_ *bench, y *yardstickResult, _ *productResult) { y.Keys = 5 },
+		"changed artifacts": func(_ *bench, _ *yardstickResult, o *productResult) { o.Touched[0] = 3 },
+		"runs":              func(_ *bench, _ *yardstickResult, o *productResult) { o.Touched = nil },
+		"artifacts' sums":   func(_ *bench, _ *yardstickResult, o *productResult) { o.Sums["shipped"] = "1.06" },
+		"parts":             func(b *bench, _ *yardstickResult, o *productResult) { o.Sums, b.firstParts = nil, []string{"e"} },
 	} {
 		b, yard, ours := fresh()
 		spoil(b, yard, ours)
-		if err := b.check(yard, ours); err == nil {
+		if err := b.checkRound(yard, ours); err == nil {
 			t.Errorf("no error for other %s", name)
 		}
 	}
 }
 
-func TestCloneState(t *testing.T) {
+func TestCopyState(t *testing.T) {
 	t.Parallel()
 	from, to := t.TempDir(), filepath.Join(t.TempDir(), "clone")
 	linked := map[string]bool{
@@ -106,7 +106,7 @@ func TestCloneState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := cloneState(from, to); err != nil {
+	if err := copyState(from, to); err != nil {
 		t.Fatal(err)
 	}
 	for name, link := range linked {
@@ -122,11 +122,11 @@ func TestCloneState(t *testing.T) {
 	}
 }
 
-func TestPartRefuses(t *testing.T) {
+func TestChildRefusesUnknownInput(t *testing.T) {
 	t.Parallel()
-	for _, orders := range []string{"", "{", `{"kind":"nothing"}`} {
-		if err := Part(t.Context(), strings.NewReader(orders), &strings.Builder{}); err == nil {
-			t.Errorf("orders %q were carried out", orders)
+	for _, input := range []string{"", "{", `{"kind":"nothing"}`} {
+		if err := RunChild(t.Context(), strings.NewReader(input), &strings.Builder{}); err == nil {
+			t.Errorf("input %q was accepted", input)
 		}
 	}
 }

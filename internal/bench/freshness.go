@@ -1,5 +1,4 @@
-// How old the newest artifact is: from the acknowledgement of an event until its artifact can be read, over HTTP, with
-// nothing else to do.
+// Measures the time from the acknowledgement of an event until its artifact can be read, over HTTP, in an idle project.
 
 package bench
 
@@ -22,12 +21,12 @@ import (
 )
 
 const (
-	// eventsApart is the longest time between two events; they come at random.
-	eventsApart = 1500 * time.Millisecond
-	// readEvery is how often each artifact is asked for, and so the grain of the figures.
-	readEvery = 5 * time.Millisecond
-	// stale is when an artifact that is still not there fails the benchmark.
-	stale = time.Minute
+	// maxEventGap is the longest time between two events, which are sent at random times.
+	maxEventGap = 1500 * time.Millisecond
+	// pollInterval is the time between two requests for an artifact, and so the resolution of the figures.
+	pollInterval = 5 * time.Millisecond
+	// artifactTimeout is the wait for an artifact after which the benchmark fails.
+	artifactTimeout = time.Minute
 )
 
 // FreshnessOptions of the benchmark freshness.
@@ -37,7 +36,7 @@ type FreshnessOptions struct {
 	Watch  func(line string)
 }
 
-// FreshnessReport is what the benchmark measured, in milliseconds from acknowledged to readable.
+// FreshnessReport is the result, in milliseconds from acknowledged to readable.
 type FreshnessReport struct {
 	Benchmark string  `json:"benchmark"`
 	Events    int     `json:"events"`
@@ -46,7 +45,7 @@ type FreshnessReport struct {
 	Slowest   float64 `json:"slowest_ms"`
 }
 
-// Freshness sends single events to a running project and reads until their artifacts are there.
+// Freshness sends single events to a running project and requests their artifacts until they exist.
 func Freshness(ctx context.Context, o FreshnessOptions) (report FreshnessReport, err error) {
 	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
 	if err != nil {
@@ -58,7 +57,7 @@ func Freshness(ctx context.Context, o FreshnessOptions) (report FreshnessReport,
 		return report, err
 	}
 	var took []time.Duration
-	err = whileUp(ctx, b.prepared(), func(up app.Up) (err error) {
+	err = withRunningProject(ctx, b.preparedDir(), func(up app.Up) (err error) {
 		took, err = measureFreshness(ctx, up, o)
 		return err
 	})
@@ -72,7 +71,7 @@ func Freshness(ctx context.Context, o FreshnessOptions) (report FreshnessReport,
 }
 
 func measureFreshness(ctx context.Context, up app.Up, o FreshnessOptions) ([]time.Duration, error) {
-	caller, err := newCaller(up, o.Events)
+	caller, err := newAPIClient(up, o.Events)
 	if err != nil {
 		return nil, err
 	}
@@ -87,13 +86,13 @@ func measureFreshness(ctx context.Context, up app.Up, o FreshnessOptions) ([]tim
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range took {
 		group.Go(func() (err error) {
-			took[i], err = caller.fresh(ctx, lines[i])
+			took[i], err = caller.measureEvent(ctx, lines[i])
 			return err
 		})
 		select {
 		case <-ctx.Done():
 			return nil, errors.Join(group.Wait(), context.Cause(ctx))
-		case <-time.After(time.Duration(random.Int64N(int64(eventsApart)))):
+		case <-time.After(time.Duration(random.Int64N(int64(maxEventGap)))):
 		}
 		if i%10 == 9 {
 			o.Watch(fmt.Sprintf("%d of %d events", i+1, o.Events))
@@ -102,26 +101,26 @@ func measureFreshness(ctx context.Context, up app.Up, o FreshnessOptions) ([]tim
 	return took, group.Wait()
 }
 
-// fresh sends one event of a new order and asks for the order until it is there.
-func (c *caller) fresh(ctx context.Context, event []byte) (time.Duration, error) {
-	var of struct {
+// measureEvent sends one event of a new order and requests the order until it exists.
+func (c *apiClient) measureEvent(ctx context.Context, event []byte) (time.Duration, error) {
+	var fields struct {
 		Order string `json:"order_id"`
 	}
-	if err := json.Unmarshal(event, &of); err != nil {
+	if err := json.Unmarshal(event, &fields); err != nil {
 		return 0, fmt.Errorf("read event: %w", err)
 	}
 	accepted, err := c.send(ctx, event)
 	if err != nil || accepted != 1 {
-		return 0, fmt.Errorf("%d events of %s were accepted: %w", accepted, of.Order, err)
+		return 0, fmt.Errorf("%d events of %s were accepted: %w", accepted, fields.Order, err)
 	}
-	return c.awaitArtifact(ctx, of.Order)
+	return c.awaitArtifact(ctx, fields.Order)
 }
 
-// awaitArtifact tells how long it takes from now until the artifact is there.
-func (c *caller) awaitArtifact(ctx context.Context, order string) (time.Duration, error) {
+// awaitArtifact measures the time from now until the artifact exists.
+func (c *apiClient) awaitArtifact(ctx context.Context, order string) (time.Duration, error) {
 	acknowledged := time.Now()
-	look := time.NewTicker(readEvery)
-	defer look.Stop()
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
 	for {
 		code, text, err := c.artifact(ctx, order)
 		took := time.Since(acknowledged)
@@ -130,11 +129,11 @@ func (c *caller) awaitArtifact(ctx context.Context, order string) (time.Duration
 			return 0, err
 		case code == http.StatusOK:
 			return took, nil
-		case code != http.StatusNotFound || took > stale:
-			return 0, fmt.Errorf("ask for %s for %v: %d %s", order, took, code, text)
+		case code != http.StatusNotFound || took > artifactTimeout:
+			return 0, fmt.Errorf("wait %v for order %s: %d %s", took, order, code, text)
 		}
 		select {
-		case <-look.C:
+		case <-ticker.C:
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}

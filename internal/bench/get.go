@@ -1,4 +1,4 @@
-// Point reads: in process and over HTTP, beside a Pebble store that holds the records themselves.
+// Measures point reads in process and over HTTP, and in a Pebble store that contains the records.
 
 package bench
 
@@ -18,19 +18,19 @@ import (
 
 // GetOptions of the benchmark get.
 type GetOptions struct {
-	Artifacts   int // there are
+	Artifacts   int // in the prepared state
 	Reads       int // of each kind
-	Connections int // over HTTP, at once
+	Connections int // concurrent HTTP connections
 	Dir         string
 	Program     string   // the program to start for making the state
-	Command     []string // its arguments that make it call Part
+	Command     []string // its arguments, with which it calls RunChild
 	Watch       func(line string)
 }
 
-// coldReads is how many reads after opening count as cold.
+// coldReads is the number of reads after opening that count as cold.
 const coldReads = 1000
 
-// Reads is what reads of one kind took.
+// Reads are the times of reads of one kind.
 type Reads struct {
 	Count     int     `json:"reads"`
 	P50       float64 `json:"p50_us"` // microseconds
@@ -38,7 +38,7 @@ type Reads struct {
 	PerSecond int64   `json:"per_second"`
 }
 
-// GetReport is what the benchmark measured.
+// GetReport is the result of the benchmark.
 type GetReport struct {
 	Benchmark   string  `json:"benchmark"`
 	Artifacts   int     `json:"artifacts"`
@@ -46,12 +46,12 @@ type GetReport struct {
 	First       float64 `json:"first_us"`  // the first read after opening, microseconds
 	Cold        Reads   `json:"cold"`      // the reads after it
 	Warm        Reads   `json:"warm"`      // one after another in process
-	HTTP        Reads   `json:"http"`      // over several connections on loopback, the client's share included
+	HTTP        Reads   `json:"http"`      // over several connections on loopback, including the client's time
 	Yardstick   Reads   `json:"yardstick"` // Pebble, the record under its key, one after another in process
-	Ratio       float64 `json:"ratio"`     // warm by the yardstick, by median
+	Ratio       float64 `json:"ratio"`     // median of warm / median of yardstick
 }
 
-// Get measures how fast one artifact after another is found, by keys drawn at random.
+// Get measures reads of single artifacts by random keys.
 func Get(ctx context.Context, o GetOptions) (report GetReport, err error) {
 	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
 	if err != nil {
@@ -63,28 +63,28 @@ func Get(ctx context.Context, o GetOptions) (report GetReport, err error) {
 		return report, err
 	}
 	report = GetReport{Benchmark: "get", Artifacts: o.Artifacts, Connections: o.Connections}
-	peer, keys, err := makePeer(ctx, b.prepared(), filepath.Join(dir, "peer"), o.Reads)
+	peer, keys, err := makePebbleStore(ctx, b.preparedDir(), filepath.Join(dir, "peer"), o.Reads)
 	if err != nil {
 		return report, err
 	}
 	defer func() { err = errors.Join(err, peer.Close()) }()
 	random := rand.New(rand.NewPCG(seed, 0))
 	random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
-	if err := report.inProcess(ctx, b.prepared(), keys); err != nil {
+	if err := report.readInProcess(ctx, b.preparedDir(), keys); err != nil {
 		return report, err
 	}
-	report.Yardstick, err = timed(ctx, keys, peer.read)
+	report.Yardstick, err = timeReads(ctx, keys, peer.read)
 	if err != nil {
 		return report, err
 	}
 	report.Ratio = report.Warm.P50 / report.Yardstick.P50
-	report.HTTP, err = overHTTP(ctx, b.prepared(), keys, o.Connections)
+	report.HTTP, err = readOverHTTP(ctx, b.preparedDir(), keys, o.Connections)
 	return report, err
 }
 
-// inProcess opens the project and reads.
-func (r *GetReport) inProcess(ctx context.Context, dir string, keys []string) (err error) {
-	a, err := app.Open(ctx, dir, "bench", discard)
+// readInProcess opens the project and reads.
+func (r *GetReport) readInProcess(ctx context.Context, dir string, keys []string) (err error) {
+	a, err := app.Open(ctx, dir, "bench", discardLog)
 	if err != nil {
 		return err
 	}
@@ -97,19 +97,19 @@ func (r *GetReport) inProcess(ctx context.Context, dir string, keys []string) (e
 	if err := read(keys[0]); err != nil {
 		return err
 	}
-	r.First = micros(time.Since(began))
-	if r.Cold, err = timed(ctx, keys[:min(coldReads, len(keys))], read); err != nil {
+	r.First = microseconds(time.Since(began))
+	if r.Cold, err = timeReads(ctx, keys[:min(coldReads, len(keys))], read); err != nil {
 		return err
 	}
-	if _, err := timed(ctx, keys, read); err != nil { // warms up
+	if _, err := timeReads(ctx, keys, read); err != nil { // warm-up
 		return err
 	}
-	r.Warm, err = timed(ctx, keys, read)
+	r.Warm, err = timeReads(ctx, keys, read)
 	return err
 }
 
-// timed reads the keys one after another.
-func timed(ctx context.Context, keys []string, read func(key string) error) (Reads, error) {
+// timeReads reads the keys one after another.
+func timeReads(ctx context.Context, keys []string, read func(key string) error) (Reads, error) {
 	took := make([]time.Duration, len(keys))
 	began := time.Now()
 	for i, key := range keys {
@@ -122,16 +122,16 @@ func timed(ctx context.Context, keys []string, read func(key string) error) (Rea
 		}
 		took[i] = time.Since(at)
 	}
-	return readsOf(took, time.Since(began)), nil
+	return newReads(took, time.Since(began)), nil
 }
 
-func readsOf(took []time.Duration, all time.Duration) Reads {
+func newReads(took []time.Duration, all time.Duration) Reads {
 	slices.Sort(took)
 	n := len(took)
 	return Reads{
-		Count: n, P50: micros(took[(n-1)/2]), P99: micros(took[(n-1)*99/100]),
+		Count: n, P50: microseconds(took[(n-1)/2]), P99: microseconds(took[(n-1)*99/100]),
 		PerSecond: int64(float64(n) / all.Seconds()),
 	}
 }
 
-func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
+func microseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }

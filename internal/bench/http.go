@@ -1,4 +1,4 @@
-// Point reads over HTTP: client and server share the machine, as they do the figures.
+// Measures point reads over HTTP. Client and server share the machine.
 
 package bench
 
@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// overHTTP brings the project up and reads the keys over several connections, twice; the second time is measured.
-func overHTTP(ctx context.Context, dir string, keys []string, connections int) (r Reads, err error) {
-	err = whileUp(ctx, dir, func(up app.Up) error {
-		c, err := newCaller(up, connections)
+// readOverHTTP starts the project and reads the keys over several connections, twice. The second pass is measured.
+func readOverHTTP(ctx context.Context, dir string, keys []string, connections int) (r Reads, err error) {
+	err = withRunningProject(ctx, dir, func(up app.Up) error {
+		c, err := newAPIClient(up, connections)
 		if err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func overHTTP(ctx context.Context, dir string, keys []string, connections int) (
 	return r, err
 }
 
-func (c *caller) readAll(ctx context.Context, keys []string, connections int) (Reads, error) {
+func (c *apiClient) readAll(ctx context.Context, keys []string, connections int) (Reads, error) {
 	took := make([]time.Duration, len(keys))
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
@@ -50,17 +50,17 @@ func (c *caller) readAll(ctx context.Context, keys []string, connections int) (R
 		})
 	}
 	err := group.Wait()
-	return readsOf(took, time.Since(began)), err
+	return newReads(took, time.Since(began)), err
 }
 
-func (c *caller) read(ctx context.Context, key string) error {
+func (c *apiClient) read(ctx context.Context, key string) error {
 	code, text, err := c.artifact(ctx, key)
 	if err == nil && (code != http.StatusOK || !bytes.Contains(text, []byte(key))) {
-		err = fmt.Errorf("ask for %s: %d %s", key, code, text)
+		err = fmt.Errorf("read %s: %d %s", key, code, text)
 	}
 	return err
 }
 
-func (c *caller) artifact(ctx context.Context, key string) (code int, text []byte, err error) {
+func (c *apiClient) artifact(ctx context.Context, key string) (code int, text []byte, err error) {
 	return c.call(ctx, http.MethodGet, "/v1/pipelines/"+pipeline+"/artifacts?key="+url.QueryEscape(key), http.NoBody)
 }

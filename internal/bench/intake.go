@@ -1,4 +1,4 @@
-// Live intake over HTTP, beside the least that durability costs: the same bytes, written and fsynced.
+// Measures live intake over HTTP, and writing and fsyncing the same bytes.
 
 package bench
 
@@ -22,13 +22,13 @@ type IntakeOptions struct {
 	Events      int // of each round
 	Batch       int // events of one request
 	Connections int // clients that each send one request after another
-	Rounds      int // a yardstick and a product in each
+	Rounds      int // each measures the yardstick and the product
 	Dir         string
 	Profile     string // file for a CPU profile of all rounds; empty is none
 	Watch       func(line string)
 }
 
-// IntakeRound is what one round measured. Latencies are milliseconds from sending a request to its answer.
+// IntakeRound is the result of one round. Latencies are milliseconds from sending a request to its response.
 type IntakeRound struct {
 	Seconds          float64 `json:"seconds"`
 	P50              float64 `json:"p50_ms"`
@@ -39,21 +39,22 @@ type IntakeRound struct {
 	YardstickP99     float64 `json:"yardstick_p99_ms"`
 }
 
-// IntakeReport is what the benchmark measured: medians over the rounds.
+// IntakeReport is the result of the benchmark: medians over the rounds.
 type IntakeReport struct {
 	Benchmark       string        `json:"benchmark"`
 	Events          int64         `json:"events"` // of each round
 	EventBytes      int64         `json:"event_bytes"`
 	Batch           int           `json:"request_events"`
 	Connections     int           `json:"connections"`
-	Ratio           float64       `json:"ratio"` // ours by the yardstick
+	Ratio           float64       `json:"ratio"` // ours / yardstick
 	EventsPerSecond int64         `json:"events_per_second"`
 	P50             float64       `json:"p50_ms"`
 	P99             float64       `json:"p99_ms"`
 	Rounds          []IntakeRound `json:"rounds"`
 }
 
-// Intake measures how many events a second a running project acknowledges as durable over HTTP, clients on the same machine.
+// Intake measures how many events a second a running project acknowledges as durable over HTTP. The clients run on the same
+// machine.
 func Intake(ctx context.Context, o IntakeOptions) (report IntakeReport, err error) {
 	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
 	if err != nil {
@@ -67,7 +68,7 @@ func Intake(ctx context.Context, o IntakeOptions) (report IntakeReport, err erro
 	defer func() { err = errors.Join(err, stop()) }()
 	report = IntakeReport{Benchmark: "intake", Batch: o.Batch, Connections: o.Connections}
 	for n := range o.Rounds {
-		bodies, totals, err := requestsOf(o, n+1)
+		bodies, totals, err := makeRequests(o, n+1)
 		if err != nil {
 			return report, err
 		}
@@ -79,28 +80,28 @@ func Intake(ctx context.Context, o IntakeOptions) (report IntakeReport, err erro
 		o.Watch(fmt.Sprintf("round %d of %d: yardstick %.3f s, ours %.3f s", n+1, o.Rounds, round.YardstickSeconds, round.Seconds))
 		report.Rounds = append(report.Rounds, round)
 	}
-	report.conclude()
+	report.summarize()
 	return report, nil
 }
 
-func (r *IntakeReport) conclude() {
-	middle := func(of func(*IntakeRound) float64) float64 {
+func (r *IntakeReport) summarize() {
+	medianOf := func(figure func(*IntakeRound) float64) float64 {
 		values := make([]float64, len(r.Rounds))
 		for i := range r.Rounds {
-			values[i] = of(&r.Rounds[i])
+			values[i] = figure(&r.Rounds[i])
 		}
 		slices.Sort(values)
 		return values[(len(values)-1)/2]
 	}
-	seconds := middle(func(r *IntakeRound) float64 { return r.Seconds })
-	r.Ratio = seconds / middle(func(r *IntakeRound) float64 { return r.YardstickSeconds })
+	seconds := medianOf(func(r *IntakeRound) float64 { return r.Seconds })
+	r.Ratio = seconds / medianOf(func(r *IntakeRound) float64 { return r.YardstickSeconds })
 	r.EventsPerSecond = int64(float64(r.Events) / seconds)
-	r.P50 = middle(func(r *IntakeRound) float64 { return r.P50 })
-	r.P99 = middle(func(r *IntakeRound) float64 { return r.P99 })
+	r.P50 = medianOf(func(r *IntakeRound) float64 { return r.P50 })
+	r.P99 = medianOf(func(r *IntakeRound) float64 { return r.P99 })
 }
 
-// requestsOf generates a round's events and cuts them into bodies.
-func requestsOf(o IntakeOptions, round int) ([][]byte, shop.Totals, error) {
+// makeRequests generates the events of a round and splits them into bodies.
+func makeRequests(o IntakeOptions, round int) ([][]byte, shop.Totals, error) {
 	var text bytes.Buffer
 	totals, err := shop.WriteBench(&text, shop.Bench{Seed: seed, Events: o.Events, Keys: max(o.Events/4, 1), Batch: round})
 	if err != nil {
@@ -128,12 +129,12 @@ func intakeRound(ctx context.Context, dir string, bodies [][]byte, totals shop.T
 	if err != nil {
 		return r, err
 	}
-	yard, seconds, err := sendAll(ctx, bodies, clients, disk.write)
+	yardstick, seconds, err := sendAll(ctx, bodies, clients, disk.write)
 	if err := errors.Join(err, disk.close()); err != nil {
 		return r, err
 	}
-	r.YardstickSeconds, r.YardstickP50, r.YardstickP99 = seconds, quantile(yard, 50), quantile(yard, 99)
-	ours, seconds, err := overAPI(ctx, filepath.Join(dir, "project"), bodies, totals, clients)
+	r.YardstickSeconds, r.YardstickP50, r.YardstickP99 = seconds, quantile(yardstick, 50), quantile(yardstick, 99)
+	ours, seconds, err := measureAPI(ctx, filepath.Join(dir, "project"), bodies, totals, clients)
 	if err != nil {
 		return r, err
 	}
@@ -141,7 +142,7 @@ func intakeRound(ctx context.Context, dir string, bodies [][]byte, totals shop.T
 	return r, os.RemoveAll(dir)
 }
 
-// sendAll has clients send one body after another, and gives what each took, sorted, and all together.
+// sendAll lets clients send one body after another. It returns the sorted latencies and the total seconds.
 func sendAll(ctx context.Context, bodies [][]byte, clients int, send func(ctx context.Context, body []byte) error) ([]time.Duration, float64, error) {
 	took := make([]time.Duration, len(bodies))
 	group, ctx := errgroup.WithContext(ctx)
@@ -164,7 +165,7 @@ func sendAll(ctx context.Context, bodies [][]byte, clients int, send func(ctx co
 	return took, seconds, err
 }
 
-// quantile is in milliseconds.
+// quantile returns a percentile in milliseconds.
 func quantile(sorted []time.Duration, percent int) float64 {
 	return float64(sorted[(len(sorted)-1)*percent/100].Microseconds()) / 1000
 }

@@ -1,4 +1,4 @@
-// Runs in three lanes beside the same runs one after another, on a store at hand and on one that is far away.
+// Measures runs in three lanes and the same runs one after another, on a local store and on a simulated remote one.
 
 package bench
 
@@ -16,49 +16,49 @@ import (
 	"bursar/internal/shop"
 )
 
-// Latency is how long each call takes of the object store that is far away.
-const Latency = 20 * time.Millisecond
+// RemoteLatency is the additional time of each call of the simulated remote object store.
+const RemoteLatency = 20 * time.Millisecond
 
-// LanesReport is what the benchmark measured: medians over the rounds.
+// LanesReport is the result of the benchmark: medians over the rounds.
 type LanesReport struct {
 	Benchmark string       `json:"benchmark"`
 	Runs      int          `json:"runs"`
 	Events    int64        `json:"events"`
 	Keys      int          `json:"keys"`
 	State     int          `json:"state"`
-	Ratio     float64      `json:"ratio"` // throughput of three lanes by that of one run after another, on the store far away
+	Ratio     float64      `json:"ratio"` // throughput of three lanes / of one run after another, on the remote store
 	Stores    []LanesStore `json:"stores"`
 }
 
-// LanesStore is what was measured on one store: seconds, and seconds of all processors.
+// LanesStore is the result for one store: seconds, and CPU seconds.
 type LanesStore struct {
-	LatencySeconds  float64 `json:"latency_seconds"` // of a call
+	LatencySeconds  float64 `json:"latency_seconds"` // added to a call
 	CallsSeconds    float64 `json:"plain_calls_seconds"`
 	CallsCPU        float64 `json:"plain_calls_cpu_seconds"`
 	RunsSeconds     float64 `json:"one_after_another_seconds"`
 	RunsCPU         float64 `json:"one_after_another_cpu_seconds"`
 	LanesSeconds    float64 `json:"three_lanes_seconds"`
 	LanesCPU        float64 `json:"three_lanes_cpu_seconds"`
-	Ratio           float64 `json:"ratio"`             // throughput of three lanes by that of one run after another
-	CallsRatio      float64 `json:"plain_calls_ratio"` // and by that of plain calls
+	Ratio           float64 `json:"ratio"`             // throughput of three lanes / of one run after another
+	CallsRatio      float64 `json:"plain_calls_ratio"` // throughput of three lanes / of direct calls
 	EventsPerSecond int64   `json:"events_per_second"` // in three lanes
 }
 
-// The ways of carrying out the same runs.
+// The modes in which the same runs are executed.
 const (
-	plainCalls      = "plain calls"       // the steps as functions, one after another: nothing decides, nothing is tried again
-	oneAfterAnother = "one after another" // each batch is worked off before the next is there
-	threeLanes      = "three lanes"       // all batches are there
+	plainCalls      = "plain calls"       // the steps as functions, one after another, without workflow and retries
+	oneAfterAnother = "one after another" // each batch is reconciled before the next is sealed
+	threeLanes      = "three lanes"       // all batches are sealed before
 )
 
-// lanesResult is what a part measured.
+// lanesResult is the result of a child process.
 type lanesResult struct {
 	Seconds float64  `json:"seconds"`
-	CPU     float64  `json:"cpu"`   // seconds of all processors
+	CPU     float64  `json:"cpu"`   // CPU seconds
 	Parts   []string `json:"parts"` // digests
 }
 
-// Lanes measures how long a backlog takes, a batch a run, in three lanes and one run after another.
+// Lanes measures the time to process a backlog, with one batch per run, in three lanes and one run after another.
 func Lanes(ctx context.Context, o Options) (LanesReport, error) {
 	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
 	if err != nil {
@@ -79,8 +79,8 @@ func (b *bench) lanes(ctx context.Context) (r LanesReport, err error) {
 	if err := b.prepare(ctx); err != nil {
 		return r, err
 	}
-	r = LanesReport{Benchmark: "lanes", Runs: b.Batches, Events: sumOf(b.totals...).Events, Keys: b.Keys, State: b.State}
-	for _, latency := range []time.Duration{Latency, 0} {
+	r = LanesReport{Benchmark: "lanes", Runs: b.Batches, Events: addTotals(b.totals...).Events, Keys: b.Keys, State: b.State}
+	for _, latency := range []time.Duration{RemoteLatency, 0} {
 		store, err := b.lanesStore(ctx, latency)
 		if err != nil {
 			return r, err
@@ -93,26 +93,26 @@ func (b *bench) lanes(ctx context.Context) (r LanesReport, err error) {
 }
 
 func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (s LanesStore, err error) {
-	ways := []string{plainCalls, oneAfterAnother, threeLanes}
+	modes := []string{plainCalls, oneAfterAnother, threeLanes}
 	results := map[string][]lanesResult{}
 	for n := range b.Rounds {
-		for _, way := range ways {
-			spec := partSpec{Kind: kindLanes, Dir: b.cloned(), Files: b.files, Latency: latency, Way: way}
-			if n == b.Rounds-1 && way == threeLanes {
+		for _, mode := range modes {
+			spec := childSpec{Kind: kindLanes, Dir: b.roundDir(), Files: b.files, Latency: latency, Mode: mode}
+			if n == b.Rounds-1 && mode == threeLanes {
 				spec.Profile = b.Profile
 			}
-			result, err := b.lanesPart(ctx, spec)
+			result, err := b.lanesChild(ctx, spec)
 			if err != nil {
 				return s, err
 			}
-			results[way] = append(results[way], result)
-			b.watchf("%v a call, round %d of %d: %s %.3f s", latency, n+1, b.Rounds, way, result.Seconds)
+			results[mode] = append(results[mode], result)
+			b.logf("%v a call, round %d of %d: %s %.3f s", latency, n+1, b.Rounds, mode, result.Seconds)
 		}
 	}
-	seconds := func(way string) float64 {
-		return median(results[way], func(r *lanesResult) float64 { return r.Seconds })
+	seconds := func(mode string) float64 {
+		return median(results[mode], func(r *lanesResult) float64 { return r.Seconds })
 	}
-	cpu := func(way string) float64 { return median(results[way], func(r *lanesResult) float64 { return r.CPU }) }
+	cpu := func(mode string) float64 { return median(results[mode], func(r *lanesResult) float64 { return r.CPU }) }
 	s = LanesStore{
 		LatencySeconds: latency.Seconds(),
 		CallsSeconds:   seconds(plainCalls), RunsSeconds: seconds(oneAfterAnother), LanesSeconds: seconds(threeLanes),
@@ -122,26 +122,26 @@ func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (s LanesS
 	return s, nil
 }
 
-// lanesPart measures once, on a copy of the state; all must make the same parts (rules 5 and 6).
-func (b *bench) lanesPart(ctx context.Context, spec partSpec) (r lanesResult, err error) {
-	if err := cloneState(b.prepared(), b.cloned()); err != nil {
+// lanesChild measures once, on a copy of the state. All measurements must make the same parts (rules 5 and 6).
+func (b *bench) lanesChild(ctx context.Context, spec childSpec) (r lanesResult, err error) {
+	if err := copyState(b.preparedDir(), b.roundDir()); err != nil {
 		return r, err
 	}
-	if err := b.part(ctx, spec, &r); err != nil {
+	if err := b.runChild(ctx, spec, &r); err != nil {
 		return r, err
 	}
-	if b.parts == nil {
-		b.parts = r.Parts
+	if b.firstParts == nil {
+		b.firstParts = r.Parts
 	}
-	if !slices.Equal(r.Parts, b.parts) {
-		return r, fmt.Errorf("parts %v are not the first ones, %v", r.Parts, b.parts)
+	if !slices.Equal(r.Parts, b.firstParts) {
+		return r, fmt.Errorf("parts %v differ from the first ones, %v", r.Parts, b.firstParts)
 	}
-	return r, os.RemoveAll(b.cloned())
+	return r, os.RemoveAll(b.roundDir())
 }
 
-// measureLanes takes the files in, a batch each, and measures how long the runs take.
-func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error) {
-	a, err := app.Open(ctx, spec.Dir, "bench", discard)
+// measureLanes ingests the files, a batch each, and measures the time of the runs.
+func measureLanes(ctx context.Context, spec childSpec) (r lanesResult, err error) {
+	a, err := app.Open(ctx, spec.Dir, "bench", discardLog)
 	if err != nil {
 		return r, err
 	}
@@ -160,12 +160,12 @@ func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error)
 	if err != nil {
 		return r, err
 	}
-	at := 1 // files at a time
-	if spec.Way != oneAfterAnother {
-		at = len(spec.Files)
+	size := 1 // number of files ingested before their runs
+	if spec.Mode != oneAfterAnother {
+		size = len(spec.Files)
 	}
-	for files := range slices.Chunk(spec.Files, at) {
-		if err := r.work(ctx, a, spec.Way, files); err != nil {
+	for files := range slices.Chunk(spec.Files, size) {
+		if err := r.runFiles(ctx, a, spec.Mode, files); err != nil {
 			return r, errors.Join(err, stop())
 		}
 	}
@@ -176,15 +176,15 @@ func measureLanes(ctx context.Context, spec partSpec) (r lanesResult, err error)
 	return r, err
 }
 
-// work takes files in, and measures how long their runs take.
-func (r *lanesResult) work(ctx context.Context, a *app.App, way string, files []string) (err error) {
+// runFiles ingests files, and measures the time of their runs.
+func (r *lanesResult) runFiles(ctx context.Context, a *app.App, mode string, files []string) (err error) {
 	for _, file := range files {
-		if err := takeIn(ctx, a, file); err != nil {
+		if err := ingestFile(ctx, a, file); err != nil {
 			return err
 		}
 	}
 	began, busy := time.Now(), cpuSeconds()
-	if way == plainCalls {
+	if mode == plainCalls {
 		err = callSteps(ctx, a)
 	} else {
 		_, err = a.Run(ctx, []string{pipeline}, nil)
@@ -194,7 +194,7 @@ func (r *lanesResult) work(ctx context.Context, a *app.App, way string, files []
 	return err
 }
 
-// callSteps works the backlog off by plain calls.
+// callSteps processes the backlog by direct calls of the steps.
 func callSteps(ctx context.Context, a *app.App) error {
 	for {
 		next, err := a.Engine.Next(ctx, pipeline, 0)
@@ -209,14 +209,14 @@ func callSteps(ctx context.Context, a *app.App) error {
 	}
 }
 
-// collect lists the digests of what the measured runs made.
+// collect lists the digests of the parts of the measured runs.
 func (r *lanesResult) collect(ctx context.Context, a *app.App, before reconcile.Generation, want int) error {
 	runs, err := a.Engine.Runs(ctx, pipeline, max(before.Generation, 1), before.Published)
 	if err != nil {
 		return err
 	}
 	if len(runs) != want {
-		return fmt.Errorf("%d runs were made of %d batches", len(runs), want)
+		return fmt.Errorf("there are %d runs of %d batches", len(runs), want)
 	}
 	for _, run := range runs {
 		for _, part := range run.Parts() {

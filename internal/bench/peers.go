@@ -1,5 +1,5 @@
-// The peers that keep the product's promises: DuckDB on a database file, prepared and copied as the product's state is, and
-// checked to come to the same artifacts.
+// The peers that give the product's guarantees: DuckDB on a database file. Their state is prepared and copied like the
+// product's, and they must make the same artifacts.
 
 package bench
 
@@ -16,61 +16,61 @@ import (
 
 // The peers of the benchmark reconcile.
 const (
-	PeerDuckDB = "duckdb"      // without keys: the script alone sees to it that ids are unique
+	PeerDuckDB = "duckdb"      // without keys: only the script ensures that ids are unique
 	PeerKeys   = "duckdb-keys" // with primary keys on the ids and the artifacts
 )
 
 // PeerNames are all peers, in the order in which they are measured.
 func PeerNames() []string { return []string{PeerDuckDB, PeerKeys} }
 
-// PeerFigures are what was measured of one peer.
+// PeerFigures are the figures of one peer.
 type PeerFigures struct {
-	Ratio      float64 `json:"ratio"` // ours by the peer
+	Ratio      float64 `json:"ratio"` // ours / peer
 	Seconds    float64 `json:"seconds"`
 	PeakMemory int64   `json:"peak_memory_bytes"`
 	Written    int64   `json:"written_bytes"` // while the clock ran
 }
 
-// peerFile is a peer's database with the state.
+// peerFile returns the path of a peer's database with the prepared state.
 func (b *bench) peerFile(name string) string { return filepath.Join(b.dir, name+".db") }
 
-// preparePeers makes the databases with the same state as the product's. Keys are added to a copy of the one without.
+// preparePeers makes databases with the same state as the product's. Keys are added to a copy of the database without keys.
 func (b *bench) preparePeers(ctx context.Context) error {
 	if len(b.Peers) == 0 {
 		return nil
 	}
 	began := time.Now()
-	spec := partSpec{Kind: kindPeerState, Dir: b.dir, Database: b.peerFile(PeerDuckDB), State: b.State}
+	spec := childSpec{Kind: kindPeerState, Dir: b.dir, Database: b.peerFile(PeerDuckDB), State: b.State}
 	var state shop.Totals
-	if err := b.part(ctx, spec, &state); err != nil {
+	if err := b.runChild(ctx, spec, &state); err != nil {
 		return err
 	}
-	if state != b.before {
-		return fmt.Errorf("the peers' state comes to %+v, and ours to %+v", state, b.before)
+	if state != b.stateTotals {
+		return fmt.Errorf("the totals of the peers' state are %+v, but ours are %+v", state, b.stateTotals)
 	}
 	if slices.Contains(b.Peers, PeerKeys) {
 		if err := copyFile(b.peerFile(PeerDuckDB), b.peerFile(PeerKeys)); err != nil {
 			return fmt.Errorf("copy peer's state: %w", err)
 		}
-		if err := b.part(ctx, partSpec{Kind: kindPeerKeys, Dir: b.dir, Database: b.peerFile(PeerKeys), Keys: true}, &struct{}{}); err != nil {
+		if err := b.runChild(ctx, childSpec{Kind: kindPeerKeys, Dir: b.dir, Database: b.peerFile(PeerKeys), Keys: true}, &struct{}{}); err != nil {
 			return err
 		}
 	}
-	b.watchf("prepared the same state for %d peers in %.1f s", len(b.Peers), time.Since(began).Seconds())
+	b.logf("prepared the same state for %d peers in %.1f s", len(b.Peers), time.Since(began).Seconds())
 	return nil
 }
 
-// peerRound measures one peer on a copy of its state, and checks it against what the product made in the same round.
-func (b *bench) peerRound(ctx context.Context, name string, ours *oursResult) (f PeerFigures, err error) {
+// peerRound measures one peer on a copy of its state, and compares its artifacts with the product's in the same round.
+func (b *bench) peerRound(ctx context.Context, name string, ours *productResult) (f PeerFigures, err error) {
 	database := filepath.Join(b.dir, "peer-round.db")
 	if err := copyFile(b.peerFile(name), database); err != nil {
 		return f, fmt.Errorf("copy peer's state: %w", err)
 	}
 	var r peerResult
-	spec := partSpec{
+	spec := childSpec{
 		Kind: kindPeer, Dir: b.dir, Database: database, Files: b.files, Keys: name == PeerKeys, Sum: ours.Sums != nil,
 	}
-	if err := b.part(ctx, spec, &r); err != nil {
+	if err := b.runChild(ctx, spec, &r); err != nil {
 		return f, err
 	}
 	if err := os.Remove(database); err != nil {
@@ -82,30 +82,31 @@ func (b *bench) peerRound(ctx context.Context, name string, ours *oursResult) (f
 	return PeerFigures{Ratio: ours.Seconds / r.Seconds, Seconds: r.Seconds, PeakMemory: r.Peak, Written: r.Written}, nil
 }
 
-// checkPeer compares what a peer made with what was generated and with what the product made. Artifacts are compared one by one
-// in the round that exports the product's; in the others, of equal events on equal state, they must be those of that round.
-func (b *bench) checkPeer(name string, r *peerResult, ours *oursResult) error {
-	want := sumOf(append(slices.Clone(b.totals), b.before)...)
+// checkPeer compares the tables of a peer with the generated totals and with the product's artifacts. In the round that
+// exports the product's artifacts, their digests must be equal. In other rounds, which have equal events and equal state,
+// the peer's artifacts must equal those of that round.
+func (b *bench) checkPeer(name string, r *peerResult, ours *productResult) error {
+	want := addTotals(append(slices.Clone(b.totals), b.stateTotals)...)
 	if r.IDs != want.Events || r.Quarantined != 0 {
-		return fmt.Errorf("%s has %d ids and %d rows in quarantine of %d events that are all new and right", name, r.IDs, r.Quarantined, want.Events)
+		return fmt.Errorf("%s has %d ids and %d rows in quarantine for %d valid, new events", name, r.IDs, r.Quarantined, want.Events)
 	}
-	if err := sameSums(name+"'s artifacts", r.Sums, sumsOf(want)); err != nil {
+	if err := compareSums(name+"'s artifacts", r.Sums, sumTexts(want)); err != nil {
 		return err
 	}
 	if ours.Sums == nil {
 		if r.Fingerprint != b.fingerprints[name] {
-			return fmt.Errorf("%s made other artifacts than in the first round", name)
+			return fmt.Errorf("%s made different artifacts than in the first round", name)
 		}
 		return nil
 	}
 	if r.Artifacts != ours.Artifacts || r.Digest != ours.Digest {
-		return fmt.Errorf("%s made %d artifacts with digest %s, and ours are %d with %s", name, r.Artifacts, r.Digest, ours.Artifacts, ours.Digest)
+		return fmt.Errorf("%s made %d artifacts with digest %s, but ours are %d with %s", name, r.Artifacts, r.Digest, ours.Artifacts, ours.Digest)
 	}
 	b.fingerprints[name] = r.Fingerprint
 	return nil
 }
 
-// reportPeers takes medians over the rounds; the ratio is that of medians.
+// reportPeers computes medians over the rounds, and the ratio of medians.
 func (b *bench) reportPeers(rounds []Round, oursSeconds float64) map[string]PeerFigures {
 	peers := map[string]PeerFigures{}
 	for _, name := range b.Peers {

@@ -47,7 +47,7 @@ func TestPeerKeepsPromises(t *testing.T) {
 	for _, keys := range []bool{false, true} {
 		t.Run(fmt.Sprintf("keys=%t", keys), func(t *testing.T) {
 			t.Parallel()
-			spec := partSpec{Dir: t.TempDir(), Keys: keys}
+			spec := childSpec{Dir: t.TempDir(), Keys: keys}
 			spec.Database = filepath.Join(spec.Dir, "it's.db")
 			if _, err := makePeerState(t.Context(), spec); err != nil {
 				t.Fatal(err)
@@ -77,7 +77,7 @@ func TestPeerKeepsPromises(t *testing.T) {
 }
 
 // checkPeerTables opens the database once more: what was measured is in its file.
-func checkPeerTables(t *testing.T, spec partSpec) {
+func checkPeerTables(t *testing.T, spec childSpec) {
 	t.Helper()
 	session, err := openPeer(spec)
 	if err != nil {
@@ -121,11 +121,11 @@ func TestCheckPeer(t *testing.T) {
 	t.Parallel()
 	batch := shop.Totals{Events: 10, Keys: 4, Shipped: 100, Paid: 50, Refunded: 1}
 	before := shop.Totals{Events: 5, Keys: 5, Shipped: 7}
-	b := &bench{totals: []shop.Totals{batch}, before: before, fingerprints: map[string]string{}}
-	fresh := func() (*peerResult, *oursResult) {
-		sums := sumsOf(sumOf(before, batch))
+	b := &bench{totals: []shop.Totals{batch}, stateTotals: before, fingerprints: map[string]string{}}
+	fresh := func() (*peerResult, *productResult) {
+		sums := sumTexts(addTotals(before, batch))
 		return &peerResult{IDs: 15, Artifacts: 6, Sums: sums, Fingerprint: "f", Digest: "d"},
-			&oursResult{Artifacts: 6, Sums: sums, Digest: "d"}
+			&productResult{Artifacts: 6, Sums: sums, Digest: "d"}
 	}
 	peer, ours := fresh()
 	if err := b.checkPeer(PeerKeys, peer, ours); err != nil {
@@ -135,13 +135,13 @@ func TestCheckPeer(t *testing.T) {
 	if err := b.checkPeer(PeerKeys, peer, ours); err != nil {
 		t.Errorf("a second round of equal artifacts: %v", err)
 	}
-	for name, spoil := range map[string]func(*peerResult, *oursResult){
-		"ids":         func(p *peerResult, _ *oursResult) { p.IDs-- },
-		"quarantine":  func(p *peerResult, _ *oursResult) { p.Quarantined++ },
-		"sums":        func(p *peerResult, _ *oursResult) { p.Sums["paid"] = "0.51" },
-		"artifacts":   func(p *peerResult, _ *oursResult) { p.Artifacts++ },
-		"digest":      func(p *peerResult, _ *oursResult) { p.Digest = "e" },
-		"fingerprint": func(p *peerResult, o *oursResult) { p.Fingerprint, o.Sums = "g", nil },
+	for name, spoil := range map[string]func(*peerResult, *productResult){
+		"ids":         func(p *peerResult, _ *productResult) { p.IDs-- },
+		"quarantine":  func(p *peerResult, _ *productResult) { p.Quarantined++ },
+		"sums":        func(p *peerResult, _ *productResult) { p.Sums["paid"] = "0.51" },
+		"artifacts":   func(p *peerResult, _ *productResult) { p.Artifacts++ },
+		"digest":      func(p *peerResult, _ *productResult) { p.Digest = "e" },
+		"fingerprint": func(p *peerResult, o *productResult) { p.Fingerprint, o.Sums = "g", nil },
 	} {
 		peer, ours := fresh()
 		spoil(peer, ours)

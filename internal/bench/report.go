@@ -1,4 +1,4 @@
-// What the rounds come to: medians, and the ratio of medians.
+// Summarizes the rounds: medians, and the ratio of medians.
 
 package bench
 
@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Report is what the benchmark measured. Seconds, bytes and memory are medians over the rounds unless said otherwise.
+// Report is the result of the benchmark. Seconds and bytes are medians over the rounds unless stated otherwise.
 type Report struct {
 	Benchmark          string             `json:"benchmark"`
 	Events             int64              `json:"events"`
@@ -15,22 +15,22 @@ type Report struct {
 	Keys               int                `json:"keys"`
 	State              int                `json:"state"`
 	Batches            int                `json:"batches"`
-	Ratio              float64            `json:"ratio"` // ours by the yardstick
+	Ratio              float64            `json:"ratio"` // ours / yardstick
 	OursSeconds        float64            `json:"ours_seconds"`
 	YardstickSeconds   float64            `json:"yardstick_seconds"`
 	EventsPerSecond    int64              `json:"events_per_second"`
 	Steps              map[string]float64 `json:"steps"`
-	Orchestration      float64            `json:"orchestration_seconds"` // a run
+	Orchestration      float64            `json:"orchestration_seconds"` // per run
 	ServerStartSeconds float64            `json:"server_start_seconds"`
 	PeakMemory         int64              `json:"peak_memory_bytes"` // the highest of all rounds
 	Written            int64              `json:"written_bytes"`
 	Rounds             []Round            `json:"rounds"`
 
-	Peers map[string]PeerFigures `json:"peers,omitempty"` // those that keep the same promises
+	Peers map[string]PeerFigures `json:"peers,omitempty"` // with the same guarantees
 }
 
 func (b *bench) report(rounds []Round) Report {
-	total := sumOf(b.totals...)
+	total := addTotals(b.totals...)
 	r := Report{
 		Benchmark: "reconcile", Events: total.Events, EventBytes: total.Bytes, Keys: b.Keys, State: b.State, Batches: b.Batches,
 		OursSeconds:        median(rounds, func(r *Round) float64 { return r.OursSeconds }),
@@ -53,11 +53,11 @@ func (b *bench) report(rounds []Round) Report {
 	return r
 }
 
-// median is the middle value; of an even number of them the lower of the two.
-func median[R any, N cmp.Ordered](rounds []R, of func(*R) N) N {
+// median returns the middle value, or the lower of the two middle values.
+func median[R any, N cmp.Ordered](rounds []R, figure func(*R) N) N {
 	values := make([]N, len(rounds))
 	for i := range rounds {
-		values[i] = of(&rounds[i])
+		values[i] = figure(&rounds[i])
 	}
 	slices.Sort(values)
 	return values[(len(values)-1)/2]

@@ -1,4 +1,4 @@
-// One round: the yardstick, then the product on a copy of the prepared state, then the peers, and the check of all.
+// Runs one round: the yardstick, then the product on a copy of the prepared state, then the peers. Checks all results.
 
 package bench
 
@@ -13,12 +13,12 @@ import (
 	"bursar/internal/shop"
 )
 
-// Round is what one round measured.
+// Round is the result of one round.
 type Round struct {
 	OursSeconds        float64            `json:"ours_seconds"`
 	YardstickSeconds   float64            `json:"yardstick_seconds"`
 	Steps              map[string]float64 `json:"steps"`                 // seconds; intake and the steps of all runs
-	Orchestration      float64            `json:"orchestration_seconds"` // a run, beside its steps
+	Orchestration      float64            `json:"orchestration_seconds"` // per run, outside its steps
 	ServerStartSeconds float64            `json:"server_start_seconds"`  // before the clock starts
 	PeakMemory         int64              `json:"peak_memory_bytes"`     // resident, from the process's start
 	YardstickMemory    int64              `json:"yardstick_memory_bytes"`
@@ -28,31 +28,31 @@ type Round struct {
 }
 
 func (b *bench) round(ctx context.Context, n int) (Round, error) {
-	var yard yardstickResult
-	err := b.part(ctx, partSpec{Kind: kindYardstick, Files: []string{b.batches()}, Dir: b.dir}, &yard)
+	var yardstick yardstickResult
+	err := b.runChild(ctx, childSpec{Kind: kindYardstick, Files: []string{b.batchPattern()}, Dir: b.dir}, &yardstick)
 	if err != nil {
 		return Round{}, err
 	}
-	if err := cloneState(b.prepared(), b.cloned()); err != nil {
+	if err := copyState(b.preparedDir(), b.roundDir()); err != nil {
 		return Round{}, err
 	}
-	spec := partSpec{Kind: kindOurs, Dir: b.cloned(), Files: b.files, Sum: n == 0}
+	spec := childSpec{Kind: kindProduct, Dir: b.roundDir(), Files: b.files, Sum: n == 0}
 	if n == b.Rounds-1 {
 		spec.Profile = b.Profile
 	}
-	var ours oursResult
-	if err := b.part(ctx, spec, &ours); err != nil {
+	var ours productResult
+	if err := b.runChild(ctx, spec, &ours); err != nil {
 		return Round{}, err
 	}
-	if err := os.RemoveAll(b.cloned()); err != nil {
+	if err := os.RemoveAll(b.roundDir()); err != nil {
 		return Round{}, fmt.Errorf("remove round's folder: %w", err)
 	}
-	if err := b.check(&yard, &ours); err != nil {
+	if err := b.checkRound(&yardstick, &ours); err != nil {
 		return Round{}, err
 	}
 	round := Round{
-		OursSeconds: ours.Seconds, YardstickSeconds: yard.Seconds, Steps: ours.Steps, Orchestration: ours.Orchestration,
-		ServerStartSeconds: ours.ServerStart, PeakMemory: ours.Peak, YardstickMemory: yard.Peak, Written: ours.Written,
+		OursSeconds: ours.Seconds, YardstickSeconds: yardstick.Seconds, Steps: ours.Steps, Orchestration: ours.Orchestration,
+		ServerStartSeconds: ours.ServerStart, PeakMemory: ours.Peak, YardstickMemory: yardstick.Peak, Written: ours.Written,
 		Peers: map[string]PeerFigures{},
 	}
 	for _, name := range b.Peers {
@@ -63,51 +63,51 @@ func (b *bench) round(ctx context.Context, n int) (Round, error) {
 	return round, nil
 }
 
-// part carries out one part in a process of its own. What others have written is on disk before it starts, so that no
-// part pays for another's pages.
-func (b *bench) part(ctx context.Context, spec partSpec, into any) error {
+// runChild runs one side in a child process. Written pages are synced to disk before it starts, so that no side pays for
+// the pages of another.
+func (b *bench) runChild(ctx context.Context, spec childSpec, into any) error {
 	syscall.Sync()
-	return startPart(ctx, b.Program, b.Command, spec, into)
+	return startChild(ctx, b.Program, b.Command, spec, into)
 }
 
-// check compares what both sides made with what was generated. The artifacts are summed once; the other rounds, of
-// equal events on equal state, must have made the same bytes (rule 5).
-func (b *bench) check(yard *yardstickResult, ours *oursResult) error {
-	want := sumOf(b.totals...)
-	if err := sameSums("the yardstick's rows", yard.Sums, sumsOf(want)); err != nil {
+// checkRound compares the results of both sides with the generated totals. The artifacts are summed once; the other rounds,
+// with equal events and equal state, must make the same bytes (rule 5).
+func (b *bench) checkRound(yardstick *yardstickResult, ours *productResult) error {
+	want := addTotals(b.totals...)
+	if err := compareSums("the yardstick's rows", yardstick.Sums, sumTexts(want)); err != nil {
 		return err
 	}
-	if b.Batches == 1 && yard.Keys != want.Keys {
-		return fmt.Errorf("the yardstick made %d rows of %d keys", yard.Keys, want.Keys)
+	if b.Batches == 1 && yardstick.Keys != want.Keys {
+		return fmt.Errorf("the yardstick made %d rows of %d keys", yardstick.Keys, want.Keys)
 	}
 	if len(ours.Touched) != len(b.totals) {
-		return fmt.Errorf("%d runs were made of %d batches", len(ours.Touched), len(b.totals))
+		return fmt.Errorf("there are %d runs of %d batches", len(ours.Touched), len(b.totals))
 	}
 	for n, t := range b.totals {
 		if ours.Touched[n] != t.Keys {
-			return fmt.Errorf("run %d of the round touched %d artifacts of %d keys", n+1, ours.Touched[n], t.Keys)
+			return fmt.Errorf("run %d of the round changed %d artifacts for %d keys", n+1, ours.Touched[n], t.Keys)
 		}
 	}
 	if ours.Sums != nil {
-		b.parts = ours.Parts
-		return sameSums("the artifacts", ours.Sums, sumsOf(sumOf(b.before, want)))
+		b.firstParts = ours.Parts
+		return compareSums("the artifacts", ours.Sums, sumTexts(addTotals(b.stateTotals, want)))
 	}
-	if !slices.Equal(ours.Parts, b.parts) {
-		return fmt.Errorf("this round's parts %v are not the first round's %v", ours.Parts, b.parts)
+	if !slices.Equal(ours.Parts, b.firstParts) {
+		return fmt.Errorf("parts %v differ from those of the first round, %v", ours.Parts, b.firstParts)
 	}
 	return nil
 }
 
-// sumsOf names what totals come to, as both sides do: counts and decimals in text.
-func sumsOf(t shop.Totals) map[string]string {
+// sumTexts formats totals by column, as both sides return them.
+func sumTexts(t shop.Totals) map[string]string {
 	return map[string]string{
 		"events": fmt.Sprint(t.Events), "shipped": shop.Cents(t.Shipped), "paid": shop.Cents(t.Paid), "refunded": shop.Cents(t.Refunded),
 	}
 }
 
-func sameSums(what string, got, want map[string]string) error {
+func compareSums(what string, got, want map[string]string) error {
 	if !maps.Equal(got, want) {
-		return fmt.Errorf("%s come to %v, generated were %v", what, got, want)
+		return fmt.Errorf("the sums of %s are %v, want %v", what, got, want)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// An object store that is far away: each call takes a while, as those of S3 do.
+// Simulates a remote object store such as S3, in which each call takes a while.
 
 package bench
 
@@ -10,7 +10,7 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// slowStore adds a wait to each call of a store. What reads an object in place pays when it asks where that is.
+// slowStore adds a wait to each call of a store. Code that reads an object in place waits when it asks for the path.
 type slowStore struct {
 	reconcile.Store
 	latency time.Duration
@@ -45,7 +45,7 @@ func (s slowStore) Delete(ctx context.Context, name string) error {
 	return s.Store.Delete(ctx, name)
 }
 
-// slowWriter waits at the end only: a store like S3 takes bytes in as they come.
+// slowWriter waits at the end only, because a store like S3 accepts bytes as they arrive.
 type slowWriter struct {
 	object.Writer
 	store slowStore

@@ -1,4 +1,4 @@
-// The state that each round starts from: made once through the same intake and runs, then copied.
+// Prepares the state that each round starts from, through the ordinary intake and runs, and copies it.
 
 package bench
 
@@ -19,20 +19,20 @@ import (
 )
 
 const (
-	stateFile = 1_000_000 // events of one file of the state
-	filesRun  = 3         // files of the state that a run takes in
+	eventsPerFile = 1_000_000 // of the state
+	filesPerRun   = 3         // of the state
 )
 
-// prepare makes the project, with its state, in a process of its own.
+// prepare makes the project with its state, in a child process.
 func (b *bench) prepare(ctx context.Context) error {
 	if err := b.writeProject(); err != nil {
 		return err
 	}
 	began := time.Now()
-	if err := b.part(ctx, partSpec{Kind: kindState, Dir: b.prepared(), State: b.State}, &b.before); err != nil {
+	if err := b.runChild(ctx, childSpec{Kind: kindState, Dir: b.preparedDir(), State: b.State}, &b.stateTotals); err != nil {
 		return err
 	}
-	b.watchf("prepared %d artifacts of state in %.1f s", b.State, time.Since(began).Seconds())
+	b.logf("prepared %d artifacts of state in %.1f s", b.State, time.Since(began).Seconds())
 	return nil
 }
 
@@ -40,7 +40,7 @@ func (b *bench) writeProject() error {
 	for path, text := range map[string]string{
 		"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream(), "pipelines/orders.yaml": b.pipeline,
 	} {
-		path = filepath.Join(b.prepared(), filepath.FromSlash(path))
+		path = filepath.Join(b.preparedDir(), filepath.FromSlash(path))
 		err := os.MkdirAll(filepath.Dir(path), 0o755)
 		if err == nil {
 			err = os.WriteFile(path, []byte(text), 0o644)
@@ -52,9 +52,9 @@ func (b *bench) writeProject() error {
 	return nil
 }
 
-// makeState takes one event in for each key of the state, and settles what the runs leave to be done.
-func makeState(ctx context.Context, spec partSpec) (sum shop.Totals, err error) {
-	a, err := app.Open(ctx, spec.Dir, "bench", discard)
+// makeState ingests one event for each key of the state, runs the pipeline, and waits for the compaction of the index.
+func makeState(ctx context.Context, spec childSpec) (sum shop.Totals, err error) {
+	a, err := app.Open(ctx, spec.Dir, "bench", discardLog)
 	if err != nil {
 		return sum, err
 	}
@@ -62,52 +62,50 @@ func makeState(ctx context.Context, spec partSpec) (sum shop.Totals, err error) 
 	if err := a.StartTemporal(ctx); err != nil {
 		return sum, err
 	}
-	for at, files := 0, 1; at < spec.State; at, files = at+stateFile, files+1 {
-		count := min(stateFile, spec.State-at)
-		totals, err := takeState(ctx, a, filepath.Join(spec.Dir, "state.jsonl"), spec.State, at, count)
+	for at, files := 0, 1; at < spec.State; at, files = at+eventsPerFile, files+1 {
+		count := min(eventsPerFile, spec.State-at)
+		totals, err := ingestStateFile(ctx, a, filepath.Join(spec.Dir, "state.jsonl"), spec.State, at, count)
 		if err != nil {
 			return sum, err
 		}
-		sum = sumOf(sum, totals)
-		if files%filesRun == 0 || at+count == spec.State {
+		sum = addTotals(sum, totals)
+		if files%filesPerRun == 0 || at+count == spec.State {
 			if _, err := a.Run(ctx, []string{pipeline}, nil); err != nil {
 				return sum, err
 			}
 		}
 	}
-	return sum, settle(ctx, filepath.Join(spec.Dir, ".bursar", "index"))
+	return sum, awaitCompaction(ctx, filepath.Join(spec.Dir, ".bursar", "index"))
 }
 
-// takeState writes one file of the state, takes it in and removes it.
-func takeState(ctx context.Context, a *app.App, path string, state, first, count int) (totals shop.Totals, err error) {
+// ingestStateFile writes one file of the state, ingests it and removes it.
+func ingestStateFile(ctx context.Context, a *app.App, path string, state, first, count int) (totals shop.Totals, err error) {
 	err = writeFile(path, func(w *bufio.Writer) (err error) {
 		totals, err = shop.WriteState(w, shop.Bench{Seed: seed, State: state}, first, count)
 		return err
 	})
 	if err == nil {
-		err = takeIn(ctx, a, path)
+		err = ingestFile(ctx, a, path)
 	}
 	return totals, errors.Join(err, os.Remove(path))
 }
 
 const (
-	// quiet is how long the index must not change to be settled.
-	quiet = time.Second
-	// longestSettling bounds the wait for it.
-	longestSettling = 5 * time.Minute
+	quietPeriod       = time.Second     // without changes of the index, after which its compaction is complete
+	compactionTimeout = 5 * time.Minute // maximum wait for the compaction
 )
 
-// settle waits until compaction of the index, which runs behind the runs' back, has nothing left to do.
-func settle(ctx context.Context, dir string) error {
-	ctx, cancel := context.WithTimeout(ctx, longestSettling)
+// awaitCompaction waits until the compaction of the index, which runs in the background, is complete.
+func awaitCompaction(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(ctx, compactionTimeout)
 	defer cancel()
-	tick := time.NewTicker(quiet)
+	tick := time.NewTicker(quietPeriod)
 	defer tick.Stop()
 	before := ""
 	for {
-		now, err := listing(dir)
+		now, err := listFiles(dir)
 		if err != nil {
-			return fmt.Errorf("settle index: %w", err)
+			return fmt.Errorf("wait for compaction of the index: %w", err)
 		}
 		if now == before {
 			return nil
@@ -115,14 +113,14 @@ func settle(ctx context.Context, dir string) error {
 		before = now
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("settle index: %w", ctx.Err())
+			return fmt.Errorf("wait for compaction of the index: %w", ctx.Err())
 		case <-tick.C:
 		}
 	}
 }
 
-// listing is the names and sizes of a folder's files.
-func listing(dir string) (string, error) {
+// listFiles returns the names and sizes of the files in a folder, as text.
+func listFiles(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return "", err
@@ -131,7 +129,7 @@ func listing(dir string) (string, error) {
 	for _, entry := range entries {
 		info, err := entry.Info()
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // compaction has just removed it
+			continue // the compaction has just removed it
 		}
 		if err != nil {
 			return "", err
@@ -141,9 +139,9 @@ func listing(dir string) (string, error) {
 	return b.String(), nil
 }
 
-// cloneState makes a copy of a closed project. Objects and the index's tables are immutable, so they are linked, which
-// leaves their pages in the system's cache as they are for every round alike; all else is copied.
-func cloneState(from, to string) error {
+// copyState copies a closed project. Objects and the tables of the index are immutable, so they are linked; every round then
+// finds the same pages in the system's cache. All other files are copied.
+func copyState(from, to string) error {
 	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -156,7 +154,7 @@ func cloneState(from, to string) error {
 		switch {
 		case entry.IsDir():
 			return os.MkdirAll(target, 0o755)
-		case immutable(filepath.ToSlash(rel)):
+		case isImmutable(filepath.ToSlash(rel)):
 			return os.Link(path, target)
 		default:
 			return copyFile(path, target)
@@ -168,7 +166,7 @@ func cloneState(from, to string) error {
 	return nil
 }
 
-func immutable(name string) bool {
+func isImmutable(name string) bool {
 	return strings.HasPrefix(name, ".bursar/objects/") || strings.HasPrefix(name, ".bursar/index/") && strings.HasSuffix(name, ".sst")
 }
 

@@ -1,4 +1,4 @@
-// Statement files, read and told as rows, beside the least that reading their bytes costs.
+// Measures the conversion of statement files to rows, and the minimum cost of reading their bytes.
 
 package bench
 
@@ -17,31 +17,31 @@ import (
 // StatementsOptions of the benchmark statements.
 type StatementsOptions struct {
 	Data    string        // folder of recorded files: settlement, two_sided, statements/mt940, statements/ofx
-	Rounds  int           // each side in each of them, one after another
-	Each    time.Duration // how long a side is measured in a round, at least
+	Rounds  int           // each measures all sides
+	Each    time.Duration // minimum time that a side is measured in a round
 	Rows    int           // of the generated CSV file
 	Profile string        // file for a CPU profile of all rounds; empty is none
 	Watch   func(line string)
 }
 
-// StatementsRound is what one round measured of one format, in millions of bytes a second.
+// StatementsRound is the result of one round for one format, in millions of bytes a second.
 type StatementsRound struct {
-	Telling float64 `json:"mb_per_second"`
-	Reading float64 `json:"reading_mb_per_second"`
-	Peer    float64 `json:"peer_mb_per_second"`
+	Converting float64 `json:"mb_per_second"`
+	Reading    float64 `json:"reading_mb_per_second"`
+	Peer       float64 `json:"peer_mb_per_second"`
 }
 
-// StatementsFormat is what was measured of one format: medians over the rounds. Ratios are throughputs by the peer's in the
-// same round.
+// StatementsFormat is the result for one format: medians over the rounds. Ratios are throughput / throughput of the peer in
+// the same round.
 type StatementsFormat struct {
 	Format       string            `json:"format"`
-	From         string            `json:"from"` // where the files come from
+	From         string            `json:"from"` // source of the files
 	Files        int               `json:"files"`
-	Refused      int               `json:"refused"` // further files, which are not measured
+	Refused      int               `json:"refused"` // files that are not measured
 	Bytes        int64             `json:"bytes"`
 	Rows         int64             `json:"rows"`                  // of the built-in streams
-	Telling      float64           `json:"mb_per_second"`         // recognised, read, told as rows
-	Reading      float64           `json:"reading_mb_per_second"` // recognised and read
+	Converting   float64           `json:"mb_per_second"`         // detect the format, read, convert to rows
+	Reading      float64           `json:"reading_mb_per_second"` // detect the format and read
 	Peer         string            `json:"peer"`
 	PeerSpeed    float64           `json:"peer_mb_per_second"`
 	Ratio        float64           `json:"ratio"`
@@ -49,16 +49,16 @@ type StatementsFormat struct {
 	Rounds       []StatementsRound `json:"rounds"`
 }
 
-// StatementsReport is what the benchmark measured. Its own figures are those of the first format, CAMT.053.
+// StatementsReport is the result of the benchmark. Ratio and Converting are those of the first format, CAMT.053.
 type StatementsReport struct {
-	Benchmark string             `json:"benchmark"`
-	Ratio     float64            `json:"ratio"`
-	Telling   float64            `json:"mb_per_second"`
-	Formats   []StatementsFormat `json:"formats"`
+	Benchmark  string             `json:"benchmark"`
+	Ratio      float64            `json:"ratio"`
+	Converting float64            `json:"mb_per_second"`
+	Formats    []StatementsFormat `json:"formats"`
 }
 
-// Statements measures how fast the files of each format become rows of the built-in streams, from memory and to nowhere, on
-// one goroutine.
+// Statements measures the conversion of files of each format to rows of the built-in streams, from memory, on one goroutine.
+// The rows are dropped.
 func Statements(ctx context.Context, o StatementsOptions) (report StatementsReport, err error) {
 	sets, err := statementSets(o)
 	if err != nil {
@@ -84,41 +84,41 @@ func Statements(ctx context.Context, o StatementsOptions) (report StatementsRepo
 		o.Watch(fmt.Sprintf("round %d of %d", n+1, o.Rounds))
 	}
 	for _, s := range sets {
-		report.Formats = append(report.Formats, s.conclude())
+		report.Formats = append(report.Formats, s.summarize())
 	}
-	report.Ratio, report.Telling = report.Formats[0].Ratio, report.Formats[0].Telling
+	report.Ratio, report.Converting = report.Formats[0].Ratio, report.Formats[0].Converting
 	return report, nil
 }
 
-// slice is how long a side works before it is another's turn, at least.
-const slice = 20 * time.Millisecond
+// minTurn is the minimum time that a side works before the next side.
+const minTurn = 20 * time.Millisecond
 
-// side is one of those that are measured side by side.
+// side is one of the sides that are measured in turns.
 type side struct {
 	do     func(f *statementFile) error
 	took   time.Duration
 	passes int // through all files
 }
 
-// round measures the peer and both of ours, in slices that are short beside the machine's moods.
+// round measures the peer and both of our sides in short turns, so that drift of the machine affects all alike.
 func (s *statementSet) round(ctx context.Context, each time.Duration) (r StatementsRound, err error) {
 	peer := &side{do: func(f *statementFile) error { return s.peer(bytes.NewReader(f.text)) }}
-	telling := &side{do: s.tell}
+	converting := &side{do: s.convert}
 	reading := &side{do: func(f *statementFile) error {
 		return aggregate.Read(s.project, f.name, bytes.NewReader(f.text), statement.Discard{})
 	}}
-	runtime.GC() // no round pays for what another has left
-	for min(peer.took, telling.took, reading.took) < max(each, slice) {
-		for _, one := range []*side{peer, telling, reading} {
+	runtime.GC() // no round pays for the garbage of another
+	for min(peer.took, converting.took, reading.took) < max(each, minTurn) {
+		for _, one := range []*side{peer, converting, reading} {
 			if err := one.work(ctx, s.files); err != nil {
 				return r, err
 			}
 		}
 	}
-	return StatementsRound{Telling: s.speed(telling), Reading: s.speed(reading), Peer: s.speed(peer)}, nil
+	return StatementsRound{Converting: s.speed(converting), Reading: s.speed(reading), Peer: s.speed(peer)}, nil
 }
 
-// work goes through all files again and again until the slice is over.
+// work processes all files repeatedly until the turn is over.
 func (s *side) work(ctx context.Context, files []statementFile) error {
 	began := time.Now()
 	for {
@@ -128,33 +128,33 @@ func (s *side) work(ctx context.Context, files []statementFile) error {
 			}
 		}
 		s.passes++
-		if took := time.Since(began); took >= slice {
+		if took := time.Since(began); took >= minTurn {
 			s.took += took
 			return ctx.Err()
 		}
 	}
 }
 
-// speed is in millions of bytes a second.
-func (s *statementSet) speed(of *side) float64 {
-	return float64(s.result.Bytes) * float64(of.passes) / 1e6 / of.took.Seconds()
+// speed returns millions of bytes a second.
+func (s *statementSet) speed(measured *side) float64 {
+	return float64(s.result.Bytes) * float64(measured.passes) / 1e6 / measured.took.Seconds()
 }
 
-// tell tells a file as rows, which must be as many as ever.
-func (s *statementSet) tell(f *statementFile) error {
-	rows, err := f.tell(s.project)
+// convert converts a file to rows. Their number must be the same as before.
+func (s *statementSet) convert(f *statementFile) error {
+	rows, err := f.countRows(s.project)
 	if err == nil && rows != f.rows {
-		err = fmt.Errorf("told as %d rows, and before as %d", rows, f.rows)
+		err = fmt.Errorf("converted to %d rows, but before to %d", rows, f.rows)
 	}
 	return err
 }
 
-func (s *statementSet) conclude() StatementsFormat {
+func (s *statementSet) summarize() StatementsFormat {
 	r := s.result
-	r.Telling = median(r.Rounds, func(r *StatementsRound) float64 { return r.Telling })
+	r.Converting = median(r.Rounds, func(r *StatementsRound) float64 { return r.Converting })
 	r.Reading = median(r.Rounds, func(r *StatementsRound) float64 { return r.Reading })
 	r.PeerSpeed = median(r.Rounds, func(r *StatementsRound) float64 { return r.Peer })
-	r.Ratio = median(r.Rounds, func(r *StatementsRound) float64 { return r.Telling / r.Peer })
+	r.Ratio = median(r.Rounds, func(r *StatementsRound) float64 { return r.Converting / r.Peer })
 	r.ReadingRatio = median(r.Rounds, func(r *StatementsRound) float64 { return r.Reading / r.Peer })
 	return r
 }

@@ -1,4 +1,4 @@
-// Reading all artifacts back: what they come to must be what was generated.
+// Reads all artifacts back and adds them up. The sums must equal the generated ones.
 
 package bench
 
@@ -16,7 +16,7 @@ import (
 	"bursar/internal/shop"
 )
 
-// artifact is one line of an export: what the sums need of it.
+// artifact contains the columns of an exported line that are summed.
 type artifact struct {
 	Artifact struct {
 		Events                  int64
@@ -42,7 +42,7 @@ func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all 
 	if failed := <-exported; err == nil {
 		err = failed
 	}
-	return sumsOf(totals), all, err
+	return sumTexts(totals), all, err
 }
 
 func sumLines(r io.Reader) (sum shop.Totals, err error) {
@@ -69,12 +69,12 @@ func sumLines(r io.Reader) (sum shop.Totals, err error) {
 	}
 }
 
-// readCents reads an amount with two places exactly.
+// readCents parses an amount with two decimals exactly.
 func readCents(text string) (int64, error) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	cents, err := strconv.ParseInt(whole+fraction, 10, 64)
 	if err == nil && len(fraction) != 2 {
-		err = fmt.Errorf("amount %q has not two places", text)
+		err = fmt.Errorf("amount %q does not have two decimals", text)
 	}
 	return cents, err
 }

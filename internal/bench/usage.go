@@ -1,4 +1,4 @@
-// What a process has used, as the system counts it.
+// Reads the system's counters of memory, written bytes and CPU time of this process.
 
 package bench
 
@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// peakMemory is the most memory the process ever had resident, in bytes.
+// peakMemory returns the maximum resident memory of the process in bytes.
 func peakMemory() (int64, error) {
 	kilobytes, err := procField("/proc/self/status", "VmHWM:")
 	return kilobytes << 10, err
 }
 
-// writtenBytes is what the process has caused to be written to disks so far.
+// writtenBytes returns the number of bytes that the process has written to disks so far.
 func writtenBytes() (int64, error) { return procField("/proc/self/io", "write_bytes:") }
 
-// procField reads the number behind a name in one of Linux's tables.
+// procField reads the number after a name in a file of Linux's proc file system.
 func procField(path, name string) (n int64, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return 0, fmt.Errorf("read what the process has used (Linux only): %w", err)
+		return 0, fmt.Errorf("read counters of the process (Linux only): %w", err)
 	}
 	for line := range bytes.Lines(text) {
 		if rest, ok := bytes.CutPrefix(line, []byte(name)); ok {
@@ -33,10 +33,10 @@ func procField(path, name string) (n int64, err error) {
 			return n, nil
 		}
 	}
-	return 0, fmt.Errorf("read %s: there is no %s", path, name)
+	return 0, fmt.Errorf("read %s: %s is missing", path, name)
 }
 
-// cpuSeconds is how long all processors together have worked for this process.
+// cpuSeconds returns the CPU time of this process.
 func cpuSeconds() float64 {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {

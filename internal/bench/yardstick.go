@@ -12,7 +12,7 @@ import (
 	"bursar/internal/shop"
 )
 
-// yardstickThreads are as many as the machines have that the aims are set for.
+// yardstickThreads is the number of cores of the machines for which the performance goals are set.
 const yardstickThreads = 2
 
 type yardstickResult struct {
@@ -22,7 +22,7 @@ type yardstickResult struct {
 	Sums    map[string]string `json:"sums"`
 }
 
-func measureYardstick(ctx context.Context, spec partSpec) (r yardstickResult, err error) {
+func measureYardstick(ctx context.Context, spec childSpec) (r yardstickResult, err error) {
 	session, err := duck.Open(duck.Options{Threads: yardstickThreads, Dirs: []string{spec.Dir}})
 	if err != nil {
 		return r, err
@@ -40,7 +40,7 @@ func measureYardstick(ctx context.Context, spec partSpec) (r yardstickResult, er
 	return r, err
 }
 
-// sumTable counts a table's rows and adds their columns up.
+// sumTable counts the rows of a table and adds up its columns.
 func sumTable(ctx context.Context, session *duck.Session, table string) (rows int64, sums map[string]string, err error) {
 	sql := `SELECT CAST(count(*) AS VARCHAR), CAST(sum(events) AS VARCHAR), CAST(sum(shipped) AS VARCHAR),
 		CAST(sum(paid) AS VARCHAR), CAST(sum(refunded) AS VARCHAR) FROM ` + table

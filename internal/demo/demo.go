@@ -1,8 +1,8 @@
-// Package demo tells the whole story on generated data: a shop's events become reconciled order records through the
-// ordinary commands, each a process of its own, two of which it kills in their middle. It owns the demonstration's
-// folder and its words, and guarantees that the result equals the generator's ledger to the cent, or an error that
-// names the order and the column. It must not share code with what it proves: it only runs commands and reads what
-// is stored.
+// Package demo runs the complete workflow on generated data: the events of a shop become reconciled order records through
+// the ordinary commands. Each command is a separate process, and two of them are killed half-way. The package owns the
+// demonstration's folder and texts. It guarantees that the result equals the generator's ledger to the cent, or an error
+// that names the order and the column. It must not share code with what it proves: it only runs commands and reads the
+// stored result.
 package demo
 
 import (
@@ -22,35 +22,35 @@ const (
 
 // Options of one demonstration.
 type Options struct {
-	Dir     string   // the folder, as people should read it in the commands that are shown
-	Keep    bool     // refuse a folder that an earlier demonstration made, instead of replacing it
+	Dir     string   // the project folder, as it is shown in commands
+	Keep    bool     // refuse the folder of an earlier demonstration instead of replacing it
 	Events  int      // rows to generate; 0 is the shop's default
-	Seed    uint64   // what is generated depends on it and on Events only
-	Program string   // the program that is run for each command
-	Name    string   // how people call it
+	Seed    uint64   // the generated data depend on it and on Events only
+	Program string   // path of the bursar binary
+	Name    string   // name of the binary, as it is shown in commands
 	Env     []string // added to the environment of the commands
 }
 
-// Teller shows the story to people as it goes.
-type Teller interface {
-	// Say writes one line.
-	Say(line string)
+// Printer prints the demonstration while it runs.
+type Printer interface {
+	// Line prints one line.
+	Line(line string)
 	// Table draws rows under a header.
 	Table(header []string, rows [][]string)
 }
 
-// Report is what the demonstration came to: figures it measured, none of them promised.
+// Report is the result of the demonstration.
 type Report struct {
 	Project         string      `json:"project"` // absolute path
 	Seed            uint64      `json:"seed"`
 	Events          int64       `json:"events"` // generated
-	Rows            int64       `json:"rows"`   // taken in: accepted, quarantined or duplicates
+	Rows            int64       `json:"rows"`   // ingested: accepted, quarantined or duplicates
 	Accepted        int64       `json:"accepted"`
 	Quarantined     int64       `json:"quarantined"`
 	Duplicates      int64       `json:"duplicates"`
-	Seconds         float64     `json:"seconds"`           // all of the story
-	BusySeconds     float64     `json:"busy_seconds"`      // the commands ingest and run, those killed included
-	EventsPerSecond int64       `json:"events_per_second"` // Rows by BusySeconds
+	Seconds         float64     `json:"seconds"`           // of the whole demonstration
+	BusySeconds     float64     `json:"busy_seconds"`      // of all commands, including killed ones
+	EventsPerSecond int64       `json:"events_per_second"` // Rows / BusySeconds
 	Kills           int         `json:"kills"`
 	Killed          []string    `json:"killed"` // the commands that were killed
 	Runs            []Run       `json:"runs"`
@@ -84,24 +84,24 @@ type Exception struct {
 	Balance  string `json:"balance"`
 }
 
-// story is a demonstration under way.
-type story struct {
+// demonstration is the state of a running demonstration.
+type demonstration struct {
 	Options
-	Teller
+	Printer
 	ledger *shop.Ledger
 	report Report
 	busy   time.Duration
-	key    string // of the order that is shown
+	key    string // of the order shown in detail
 }
 
-// Tell tells the story and returns what it came to. An error with exit code 4 says that control totals do not
-// balance; any other that something failed, or differs from the ledger.
-func Tell(ctx context.Context, o Options, teller Teller) (Report, error) {
+// Execute runs the demonstration. An error with exit code 4 means that control totals do not balance; any other error means
+// that something failed or differs from the ledger.
+func Execute(ctx context.Context, o Options, printer Printer) (Report, error) {
 	began := time.Now()
-	s := &story{Options: o, Teller: teller}
+	s := &demonstration{Options: o, Printer: printer}
 	s.report = Report{Seed: o.Seed, Killed: []string{}, Runs: []Run{}, Totals: Amounts{}}
-	for _, chapter := range []func(context.Context) error{s.generate, s.work, s.prove} {
-		if err := chapter(ctx); err != nil {
+	for _, step := range []func(context.Context) error{s.generate, s.processBatches, s.prove} {
+		if err := step(ctx); err != nil {
 			return s.report, err
 		}
 	}
@@ -113,7 +113,7 @@ func Tell(ctx context.Context, o Options, teller Teller) (Report, error) {
 }
 
 // generate makes the project folder, its files and the ledger.
-func (s *story) generate(ctx context.Context) error {
+func (s *demonstration) generate(ctx context.Context) error {
 	if err := s.makeFolder(ctx); err != nil {
 		return err
 	}
@@ -129,33 +129,33 @@ func (s *story) generate(ctx context.Context) error {
 	}
 	total := s.ledger.Total()
 	s.report.Events = total.Rows
-	s.chapter("A shop sends its events")
-	s.sayf("Generated %s events of %s orders from seed %d in %s s, into %s files of %s.",
+	s.heading("A shop sends its events")
+	s.printf("Generated %s events of %s orders from seed %d in %s s, into %s files of %s.",
 		number(total.Rows), number(int64(len(s.ledger.Orders))), s.Seed, seconds(time.Since(began)),
 		number(int64(len(s.ledger.Batches))), filepath.Join(s.Dir, "data"))
-	s.sayf("Among them are %s late events, %s sent twice, %s malformed rows and %s that contradict an earlier one;"+
+	s.printf("Among them are %s late events, %s duplicates, %s malformed rows and %s conflicts;"+
 		" %s orders do not balance.", number(total.Late), number(total.Duplicates), number(total.Malformed),
 		number(total.Conflicts), number(int64(s.ledger.Open())))
-	s.Say("The generator keeps a ledger of its own, in whole cents. At the end everything is compared with it.")
+	s.Line("The generator keeps its own ledger in whole cents. At the end everything is compared with it.")
 	return nil
 }
 
-// work takes the batches in and reconciles them in three goes: an undisturbed one, one with a killed intake and a
-// killed run, and the rest.
-func (s *story) work(ctx context.Context) error {
+// processBatches ingests and reconciles the batches in three phases: without disturbance, with a killed intake and a killed
+// run, and the rest.
+func (s *demonstration) processBatches(ctx context.Context) error {
 	n := len(s.ledger.Batches)
-	goes := []struct {
+	phases := []struct {
 		title        string
 		first, after int // batches
 		disturbed    bool
 	}{
 		{"The first days", 0, n * 2 / 5, false},
-		{"Days with accidents", n * 2 / 5, n * 7 / 10, true},
+		{"Days with killed processes", n * 2 / 5, n * 7 / 10, true},
 		{"The last days", n * 7 / 10, n, false},
 	}
-	for _, g := range goes {
-		s.chapter(g.title)
-		// An accident that came too late to happen is made up for in the next go.
+	for _, g := range phases {
+		s.heading(g.title)
+		// If a command ended before it could be killed, the next phase kills one.
 		disturbIntake := g.disturbed || g.first > 0 && !s.hasKilled("ingest")
 		if err := s.ingest(ctx, g.first, g.after, disturbIntake); err != nil {
 			return err
@@ -169,8 +169,8 @@ func (s *story) work(ctx context.Context) error {
 }
 
 // prove reads everything back in this process and compares it with the ledger.
-func (s *story) prove(ctx context.Context) (err error) {
-	a, err := app.Open(ctx, s.Dir, "demo", discard)
+func (s *demonstration) prove(ctx context.Context) (err error) {
+	a, err := app.Open(ctx, s.Dir, "demo", discardLog)
 	if err != nil {
 		return err
 	}
@@ -179,10 +179,10 @@ func (s *story) prove(ctx context.Context) (err error) {
 			err = closed
 		}
 	}()
-	for _, chapter := range []func(context.Context, *app.App) error{
+	for _, step := range []func(context.Context, *app.App) error{
 		s.showTotals, s.showQuarantine, s.showExceptions, s.showOrder,
 	} {
-		if err := chapter(ctx, a); err != nil {
+		if err := step(ctx, a); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-// Tests of what the story does besides running commands; the whole of it is told by the command's own test.
+// Tests the parts of the demonstration that do not run commands. The test of `bursar demo` covers the rest.
 
 package demo
 
@@ -17,7 +17,7 @@ import (
 func TestMakeFolder(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "demo")
-	s := &story{Options: Options{Dir: dir}}
+	s := &demonstration{Options: Options{Dir: dir}}
 	if err := s.makeFolder(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestMakeFolder(t *testing.T) {
 	if err := os.WriteFile(left, []byte("{}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&story{Options: Options{Dir: dir, Keep: true}}).makeFolder(t.Context()); err == nil || !strings.Contains(err.Error(), "kept") {
+	if err := (&demonstration{Options: Options{Dir: dir, Keep: true}}).makeFolder(t.Context()); err == nil || !strings.Contains(err.Error(), "kept") {
 		t.Errorf("with keep: %v", err)
 	}
 	if err := s.makeFolder(t.Context()); err != nil {
@@ -49,7 +49,7 @@ func TestMakeFolderRefusesOthers(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("mine"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := (&story{Options: Options{Dir: dir}}).makeFolder(t.Context())
+		err := (&demonstration{Options: Options{Dir: dir}}).makeFolder(t.Context())
 		if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "not made by demo") {
 			t.Errorf("a folder with %s: %v", name, err)
 		}
@@ -84,8 +84,8 @@ func TestCompareBatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &ledger.Batches[0]
-	right := func() *taken {
-		return &taken{1, want.Rows, want.Accepted, want.Quarantined(), want.Duplicates, Amounts{"amount": want.Totals()}}
+	right := func() *ingested {
+		return &ingested{1, want.Rows, want.Accepted, want.Quarantined(), want.Duplicates, Amounts{"amount": want.Totals()}}
 	}
 	if err := compareBatch(want, right()); err != nil {
 		t.Errorf("equal batch: %v", err)
@@ -119,14 +119,14 @@ func TestAddArtifacts(t *testing.T) {
 	}
 }
 
-func TestTyped(t *testing.T) {
+func TestCommandLine(t *testing.T) {
 	t.Parallel()
-	s := &story{Options: Options{Name: "bursar", Dir: "it's here"}}
+	s := &demonstration{Options: Options{Name: "bursar", Dir: "it's here"}}
 	want := `bursar get orders '["S1","USD"]' --project 'it'\''s here'`
-	if got := s.typed("get", "orders", `["S1","USD"]`); got != want {
+	if got := s.commandLine("get", "orders", `["S1","USD"]`); got != want {
 		t.Errorf("typed %s, want %s", got, want)
 	}
-	s.count("run")
+	s.recordKill("run")
 	if !s.hasKilled("run") || s.hasKilled("ingest") {
 		t.Errorf("killed: %q", s.report.Killed)
 	}

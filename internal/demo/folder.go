@@ -1,4 +1,4 @@
-// The demonstration's folder: made, or made anew where an earlier demonstration stood.
+// Creates the demonstration's folder, or replaces that of an earlier demonstration.
 
 package demo
 
@@ -15,17 +15,16 @@ import (
 	"bursar/internal/failure"
 )
 
-// markName is the file that tells a demonstration's folder from one that somebody needs.
+// markName is the file that marks a folder as made by the demonstration, which may therefore be replaced.
 const markName = ".bursar-demo"
 
 const markText = "This folder was made by `bursar demo`, which replaces it when it is run again.\n"
 
-// ignoreText keeps the folder out of version control, wherever it stands.
+// ignoreText keeps the folder out of version control.
 const ignoreText = "*\n"
 
-// makeFolder makes the folder, or empties it if a demonstration made it. Any other folder that holds something is
-// refused.
-func (s *story) makeFolder(ctx context.Context) error {
+// makeFolder creates the folder, or empties it if a demonstration made it. Any other folder that is not empty is refused.
+func (s *demonstration) makeFolder(ctx context.Context) error {
 	entries, err := os.ReadDir(s.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -36,7 +35,7 @@ func (s *story) makeFolder(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make demo folder: %w", err)
 	}
-	// The mark is first, so that a demonstration cut short here can be replaced too.
+	// The mark is written first, so that a demonstration interrupted here can be replaced too.
 	for _, file := range [][2]string{{markName, markText}, {".gitignore", ignoreText}} {
 		if err := os.WriteFile(filepath.Join(s.Dir, file[0]), []byte(file[1]), 0o644); err != nil {
 			return fmt.Errorf("make demo folder: %w", err)
@@ -46,7 +45,7 @@ func (s *story) makeFolder(ctx context.Context) error {
 }
 
 // replace empties a folder that a demonstration made, unless a process works in it.
-func (s *story) replace(ctx context.Context, entries []os.DirEntry) (err error) {
+func (s *demonstration) replace(ctx context.Context, entries []os.DirEntry) (err error) {
 	text, err := os.ReadFile(filepath.Join(s.Dir, markName))
 	if err != nil || string(text) != markText {
 		return failure.Wrap(failure.Data, fmt.Errorf("%s is not empty and was not made by demo: name another folder", s.Dir))
@@ -59,7 +58,7 @@ func (s *story) replace(ctx context.Context, entries []os.DirEntry) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	// The mark goes last, so that an emptying cut short can be taken up again.
+	// The mark is not removed, so that an interrupted replacement can be repeated.
 	for _, entry := range entries {
 		if entry.Name() == markName {
 			continue
@@ -71,5 +70,5 @@ func (s *story) replace(ctx context.Context, entries []os.DirEntry) (err error) 
 	return nil
 }
 
-// lockWait is how long to wait for a process that works in the folder of an earlier demonstration.
+// lockWait is the maximum wait for a process that uses the folder of an earlier demonstration.
 const lockWait = 10 * time.Second

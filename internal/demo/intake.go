@@ -1,4 +1,4 @@
-// Taking the batches in: one command each, one of them killed and repeated.
+// Ingests the batches: one command each, one of them killed and repeated.
 
 package demo
 
@@ -13,8 +13,8 @@ import (
 	"bursar/internal/shop"
 )
 
-// taken is what `bursar ingest --json` prints, and a batch's manifest too.
-type taken struct {
+// ingested is the output of `bursar ingest --json`; a batch's manifest has the same fields.
+type ingested struct {
 	Batch       uint64  `json:"batch"`
 	Rows        int64   `json:"rows"`
 	Accepted    int64   `json:"accepted"`
@@ -23,9 +23,9 @@ type taken struct {
 	Totals      Amounts `json:"totals"`
 }
 
-// ingest takes in the batches from first to before after. If disturb is set, one of them is killed and repeated.
-func (s *story) ingest(ctx context.Context, first, after int, disturb bool) error {
-	s.sayf("$ %s%s", s.typed("ingest", stream, s.file(first)), andSoOn(after-first))
+// ingest ingests the batches in [first, after). If disturb is set, one of the commands is killed and repeated.
+func (s *demonstration) ingest(ctx context.Context, first, after int, disturb bool) error {
+	s.printf("$ %s%s", s.commandLine("ingest", stream, s.file(first)), andSoOn(after-first))
 	var rows [][]string
 	for i := first; i < after; i++ {
 		began := s.busy
@@ -35,9 +35,9 @@ func (s *story) ingest(ctx context.Context, first, after int, disturb bool) erro
 				return err
 			}
 			disturb = !killed
-			began = s.busy // the table shows the repetition
+			began = s.busy // the table shows the time of the repetition
 		}
-		t, err := s.take(ctx, i)
+		t, err := s.ingestBatch(ctx, i)
 		if err != nil {
 			return err
 		}
@@ -58,21 +58,21 @@ func andSoOn(files int) string {
 	return fmt.Sprintf("   (and so on, %d files)", files)
 }
 
-// file is a batch's path as people type it.
-func (s *story) file(batch int) string {
+// file returns the path of a batch, as it is shown in commands.
+func (s *demonstration) file(batch int) string {
 	return filepath.Join(s.Dir, filepath.FromSlash(s.ledger.Batches[batch].File))
 }
 
-// take takes one batch in, compares what intake counted with the ledger, and adds it up.
-func (s *story) take(ctx context.Context, batch int) (taken, error) {
-	var t taken
+// ingestBatch ingests one batch, compares the counts with the ledger, and adds them to the report.
+func (s *demonstration) ingestBatch(ctx context.Context, batch int) (ingested, error) {
+	var t ingested
 	if _, err := s.run(ctx, &t, "ingest", stream, s.file(batch)); err != nil {
 		return t, err
 	}
-	if t.Batch == 0 { // a killed command had sealed it: its manifest says what it counted
+	if t.Batch == 0 { // a killed command had sealed it: its counts are in the manifest
 		text, err := os.ReadFile(s.manifest(uint64(batch) + 1))
 		if err == nil {
-			t = taken{}
+			t = ingested{}
 			err = json.Unmarshal(text, &t)
 		}
 		if err != nil {
@@ -91,8 +91,8 @@ func (s *story) take(ctx context.Context, batch int) (taken, error) {
 	return t, err
 }
 
-// compareBatch names the first figure of a batch that is another one in the ledger.
-func compareBatch(want *shop.Batch, got *taken) error {
+// compareBatch returns an error that names the first figure of a batch that differs from the ledger.
+func compareBatch(want *shop.Batch, got *ingested) error {
 	for _, figure := range []struct {
 		name      string
 		got, want int64
@@ -107,20 +107,20 @@ func compareBatch(want *shop.Batch, got *taken) error {
 		}
 	}
 	if totals := want.Totals(); !maps.Equal(got.Totals["amount"], totals) {
-		return unbalanced("intake of "+want.File, totals, got.Totals["amount"])
+		return newTotalsError("intake of "+want.File, totals, got.Totals["amount"])
 	}
 	return nil
 }
 
-// killIntake kills the intake of a batch in its middle and shows that nothing of it counts. It reports false if the
-// command was quicker; then the batch is in, and taking it in again changes nothing.
-func (s *story) killIntake(ctx context.Context, batch int) (bool, error) {
+// killIntake kills the intake of a batch half-way and shows that nothing of it counts. It returns false if the command ended
+// before; then the batch is sealed, and ingesting it again changes nothing.
+func (s *demonstration) killIntake(ctx context.Context, batch int) (bool, error) {
 	info, err := os.Stat(s.file(batch))
 	if err != nil {
 		return false, fmt.Errorf("measure batch: %w", err)
 	}
-	var seen tree
-	var t taken
+	var seen fileCount
+	var t ingested
 	killed, took, err := s.kill(ctx, &t, s.midIntake(info.Size(), &seen), "ingest", stream, s.file(batch))
 	if err != nil || !killed {
 		return false, err
@@ -131,18 +131,18 @@ func (s *story) killIntake(ctx context.Context, batch int) (bool, error) {
 		return false, err
 	}
 	if s.sealed(&now) > batch {
-		s.sayf("Killed (SIGKILL) after %s s, just after batch %d was sealed: the same command again changes nothing.",
+		s.printf("Killed (SIGKILL) after %s s, just after batch %d was sealed: repeating the command changes nothing.",
 			seconds(took), batch+1)
 		return false, nil
 	}
-	s.sayf("Killed (SIGKILL) after %s s, in the middle of batch %d: unfinished objects lie there (%d, %s), and no batch."+
-		" The same command again:", seconds(took), batch+1, max(left.files, seen.files), size(max(left.bytes, seen.bytes)))
-	s.count("ingest", stream, s.file(batch))
+	s.printf("Killed (SIGKILL) after %s s, in the middle of batch %d: there are unfinished objects (%d, %s), but no batch."+
+		" Repeating the command:", seconds(took), batch+1, max(left.files, seen.files), size(max(left.bytes, seen.bytes)))
+	s.recordKill("ingest", stream, s.file(batch))
 	return true, nil
 }
 
-// count enters a kill that hit in the report.
-func (s *story) count(args ...string) {
+// recordKill adds a killed command to the report.
+func (s *demonstration) recordKill(args ...string) {
 	s.report.Kills++
-	s.report.Killed = append(s.report.Killed, s.typed(args...))
+	s.report.Killed = append(s.report.Killed, s.commandLine(args...))
 }

@@ -1,4 +1,4 @@
-// Working off the backlog: the command run, killed once and repeated.
+// Processes the backlog with the command run, which is killed once and repeated.
 
 package demo
 
@@ -13,7 +13,7 @@ import (
 // steps are a run's steps, in order.
 var steps = []string{"reduce", "prefetch", "merge", "index", "publish"}
 
-// status is what `bursar status --json` prints.
+// status is the output of `bursar status --json`.
 type status struct {
 	Pipelines []pipelineStatus `json:"pipelines"`
 }
@@ -27,8 +27,8 @@ type pipelineStatus struct {
 	} `json:"lanes"`
 }
 
-// sealed is how many batches there are: those in the runs that were told of, and the backlog.
-func (s *story) sealed(now *status) int {
+// sealed counts the sealed batches: those in the reported runs, and the backlog.
+func (s *demonstration) sealed(now *status) int {
 	n := 0
 	for _, r := range s.report.Runs {
 		n += r.Batches
@@ -39,15 +39,15 @@ func (s *story) sealed(now *status) int {
 	return n
 }
 
-func (s *story) hasKilled(command string) bool {
+func (s *demonstration) hasKilled(command string) bool {
 	return slices.ContainsFunc(s.report.Killed, func(line string) bool {
-		return len(line) > len(s.Name)+len(command)+1 && line[len(quoted(s.Name))+1:][:len(command)] == command
+		return len(line) > len(s.Name)+len(command)+1 && line[len(shellQuote(s.Name))+1:][:len(command)] == command
 	})
 }
 
-// reconcile works off the backlog. If disturb is set, it is killed and repeated.
-func (s *story) reconcile(ctx context.Context, disturb bool) error {
-	s.sayf("$ %s", s.typed("run"))
+// reconcile processes the backlog. If disturb is set, the command is killed and repeated.
+func (s *demonstration) reconcile(ctx context.Context, disturb bool) error {
+	s.printf("$ %s", s.commandLine("run"))
 	var done struct {
 		Runs []Run `json:"runs"`
 	}
@@ -58,20 +58,20 @@ func (s *story) reconcile(ctx context.Context, disturb bool) error {
 		}
 		disturb = killed
 	}
-	if !disturb && len(done.Runs) > 0 { // quicker than the kill
-		return s.tellRuns(done.Runs)
+	if !disturb && len(done.Runs) > 0 { // the command ended before the kill
+		return s.printRuns(done.Runs)
 	}
 	if _, err := s.run(ctx, &done, "run"); err != nil {
 		return err
 	}
-	return s.tellRuns(done.Runs)
+	return s.printRuns(done.Runs)
 }
 
-// killRun kills a run in its middle and shows that nothing of it is visible. It reports false if the command was
-// quicker; then its result is in into.
-func (s *story) killRun(ctx context.Context, into any) (bool, error) {
+// killRun kills a run half-way and shows that nothing of it is visible. It returns false if the command ended before; then
+// into contains its result.
+func (s *demonstration) killRun(ctx context.Context, into any) (bool, error) {
 	next := uint64(len(s.report.Runs)) + 1
-	var seen tree
+	var seen fileCount
 	killed, took, err := s.kill(ctx, into, s.midRun(next, &seen), "run")
 	if err != nil || !killed {
 		return false, err
@@ -87,15 +87,15 @@ func (s *story) killRun(ctx context.Context, into any) (bool, error) {
 	if p.Runs >= next {
 		return false, errors.New("the run was published as it was killed")
 	}
-	s.sayf("Killed (SIGKILL) after %s s, in the middle of run %d: its delta of %s lies there and nothing of it is visible,"+
-		" readers see the %s artifacts of run %d. The same command again:",
+	s.printf("Killed (SIGKILL) after %s s, in the middle of run %d: its delta of %s is written, but readers still see"+
+		" the %s artifacts of run %d. Repeating the command:",
 		seconds(took), next, size(seen.bytes), number(p.Artifacts), p.Runs)
-	s.count("run")
+	s.recordKill("run")
 	return true, nil
 }
 
-// tellRuns shows runs and enters them in the report.
-func (s *story) tellRuns(runs []Run) error {
+// printRuns prints runs and adds them to the report.
+func (s *demonstration) printRuns(runs []Run) error {
 	header := []string{"run", "batches", "events", "created", "updated"}
 	for _, step := range steps {
 		header = append(header, step+" s")

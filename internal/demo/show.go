@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	someRejected   = 10 // more than there are kinds
-	someExceptions = 5
+	shownRejected   = 10 // more than there are kinds
+	shownExceptions = 5
 )
 
 // showQuarantine shows one row for each reason, and compares how many there are with what intake counted.
-func (s *story) showQuarantine(ctx context.Context, a *app.App) error {
+func (s *demonstration) showQuarantine(ctx context.Context, a *app.App) error {
 	rows, kinds := int64(0), map[string]bool{}
 	var table [][]string
 	err := a.Quarantine(ctx, stream, func(r app.Rejected) error {
 		rows++
-		if kind := kindOf(r.Reason); len(table) < someRejected && !kinds[r.Column+kind] {
+		if kind := kindOf(r.Reason); len(table) < shownRejected && !kinds[r.Column+kind] {
 			kinds[r.Column+kind] = true
 			table = append(table, []string{filepath.Base(r.File), number(r.Row), r.Column, r.Reason})
 		}
@@ -37,17 +37,17 @@ func (s *story) showQuarantine(ctx context.Context, a *app.App) error {
 	if err != nil {
 		return err
 	}
-	s.chapter("Quarantine and duplicates")
+	s.heading("Quarantine and duplicates")
 	s.Table([]string{"file", "row", "column", "reason"}, table)
-	s.sayf("%s rows are in quarantine, whole, with the reason; %s rows were known already and count once.",
+	s.printf("%s rows are in quarantine, whole, with the reason; %s rows are duplicates and count once.",
 		number(rows), number(s.report.Duplicates))
 	if rows != s.report.Quarantined {
-		return fmt.Errorf("quarantine holds %d rows, intake counted %d", rows, s.report.Quarantined)
+		return fmt.Errorf("quarantine contains %d rows, intake counted %d", rows, s.report.Quarantined)
 	}
 	return nil
 }
 
-// kindOf is a reason without what differs from row to row: the value it begins with, or numbers and details.
+// kindOf removes what differs from row to row from a reason: the value it begins with, or numbers and details.
 func kindOf(reason string) string {
 	if strings.HasPrefix(reason, `"`) {
 		return reason[strings.LastIndexByte(reason, '"'):]
@@ -57,7 +57,7 @@ func kindOf(reason string) string {
 }
 
 // showExceptions shows the open orders of the largest balance, which must be the ledger's.
-func (s *story) showExceptions(ctx context.Context, a *app.App) error {
+func (s *demonstration) showExceptions(ctx context.Context, a *app.App) error {
 	var largest []Exception
 	err := a.Engine.Exceptions(ctx, pipeline, func(x app.Exception) error {
 		e, err := readException(x)
@@ -66,9 +66,9 @@ func (s *story) showExceptions(ctx context.Context, a *app.App) error {
 		}
 		s.report.Exceptions++
 		at, _ := slices.BinarySearchFunc(largest, e, compareExceptions)
-		if at < someExceptions {
+		if at < shownExceptions {
 			largest = slices.Insert(largest, at, e)
-			largest = largest[:min(len(largest), someExceptions)]
+			largest = largest[:min(len(largest), shownExceptions)]
 		}
 		return nil
 	})
@@ -76,13 +76,13 @@ func (s *story) showExceptions(ctx context.Context, a *app.App) error {
 		return err
 	}
 	s.report.Largest = largest
-	return s.tellExceptions()
+	return s.printExceptions()
 }
 
-func (s *story) tellExceptions() error {
-	s.chapter(fmt.Sprintf("The %d largest of %s exceptions", len(s.report.Largest), number(s.report.Exceptions)))
+func (s *demonstration) printExceptions() error {
+	s.heading(fmt.Sprintf("The %d largest of %s exceptions", len(s.report.Largest), number(s.report.Exceptions)))
 	var table [][]string
-	for i, want := range s.ledger.Largest(someExceptions) {
+	for i, want := range s.ledger.Largest(shownExceptions) {
 		expected := Exception{want.OrderID, want.Currency.String(), shop.Cents(want.Balance)}
 		if i >= len(s.report.Largest) || s.report.Largest[i] != expected {
 			return fmt.Errorf("largest exceptions are %v, ledger has %v as number %d", s.report.Largest, expected, i+1)
@@ -111,7 +111,7 @@ func readException(x app.Exception) (Exception, error) {
 	return Exception{key[0], key[1], artifact.Balance}, err
 }
 
-// compareExceptions puts the largest first, equal ones by order. The balances have been read once.
+// compareExceptions sorts by balance, the largest first, then by order. The balances are valid.
 func compareExceptions(a, b Exception) int {
 	return cmp.Or(magnitude(b).Cmp(magnitude(a)), cmp.Compare(a.OrderID, b.OrderID))
 }
@@ -124,16 +124,16 @@ func magnitude(e Exception) *big.Int {
 	return n.Abs(n)
 }
 
-// candidates is how many orders are looked at for one with a history.
+// candidates is the maximum number of orders to read in search of one with a history.
 const candidates = 200
 
 // showOrder shows an order that was refunded and reconciles, one that several runs have touched if there is one.
-func (s *story) showOrder(ctx context.Context, a *app.App) error {
+func (s *demonstration) showOrder(ctx context.Context, a *app.App) error {
 	var answer app.Answer
 	var took time.Duration
 	looked, n := 0, len(s.ledger.Orders)
 	for i := range n {
-		// Orders of the days around the second run are the likeliest to have been touched by two.
+		// Orders of the days around the second run have most probably been changed by two runs.
 		i = (i + n*39/100) % n
 		o := &s.ledger.Orders[i]
 		if o.Open() || o.Events[shop.Refunded] == 0 {
@@ -153,12 +153,12 @@ func (s *story) showOrder(ctx context.Context, a *app.App) error {
 		}
 	}
 	if looked == 0 {
-		return nil // too small a shop
+		return nil // the shop is too small
 	}
-	s.chapter("One order")
-	s.sayf("$ %s", s.typed("get", pipeline, s.key))
+	s.heading("One order")
+	s.printf("$ %s", s.commandLine("get", pipeline, s.key))
 	s.Table([]string{"column", "value"}, columns(answer.Artifact))
-	s.sayf("Found in %s. Run %d wrote it; it has %s.", took.Round(10*time.Microsecond), answer.Run, versions(len(answer.History)))
+	s.printf("Found in %s. Run %d wrote it; it has %s.", took.Round(10*time.Microsecond), answer.Run, versions(len(answer.History)))
 	return nil
 }
 
@@ -166,10 +166,10 @@ func versions(n int) string {
 	if n == 1 {
 		return "one version so far"
 	}
-	return fmt.Sprintf("%d versions, one a run that touched it", n)
+	return fmt.Sprintf("%d versions, one per run that changed it", n)
 }
 
-// columns takes an artifact apart in its order.
+// columns splits an artifact into its columns, in order.
 func columns(artifact json.RawMessage) [][]string {
 	d := json.NewDecoder(strings.NewReader(string(artifact)))
 	d.UseNumber()
@@ -191,10 +191,10 @@ func columns(artifact json.RawMessage) [][]string {
 	return rows
 }
 
-// summary says what it came to, and how to go on.
-func (s *story) summary() {
+// summary prints the result and the commands to continue with.
+func (s *demonstration) summary() {
 	r := &s.report
-	s.chapter("Summary")
+	s.heading("Summary")
 	s.Table([]string{"what", "figure"}, [][]string{
 		{"events", number(r.Rows)},
 		{"artifacts", number(r.Artifacts)},
@@ -204,7 +204,7 @@ func (s *story) summary() {
 		{"from files to artifacts, processes and kills included", fmt.Sprintf("%.1f s, %s events a second", r.BusySeconds, number(r.EventsPerSecond))},
 		{"the whole demo", fmt.Sprintf("%.1f s", r.Seconds)},
 	})
-	s.Say("Go on with:")
+	s.Line("Continue with:")
 	commands := [][]string{}
 	if s.key != "" {
 		commands = append(commands, []string{"get", pipeline, s.key}, []string{"get", pipeline, s.key, "--history"})
@@ -217,6 +217,6 @@ func (s *story) summary() {
 		{"export", pipeline, "--to", filepath.Join(s.Dir, "orders.jsonl")},
 	}...)
 	for _, args := range commands {
-		s.Say("  " + s.typed(args...))
+		s.Line("  " + s.commandLine(args...))
 	}
 }

@@ -1,4 +1,4 @@
-// Control totals step by step: from the generator's ledger through intake and runs to the artifacts.
+// Compares control totals at every step: the generator's ledger, intake, runs and artifacts.
 
 package demo
 
@@ -26,11 +26,11 @@ func (e *totalsError) Error() string { return e.text }
 // ExitCode is 4 (DESIGN §7).
 func (e *totalsError) ExitCode() int { return 4 }
 
-func unbalanced(where string, want, got map[string]string) error {
+func newTotalsError(where string, want, got map[string]string) error {
 	return &totalsError{fmt.Sprintf("control total amount of %s is %v, ledger has %v", where, got, want)}
 }
 
-// add sums other amounts in.
+// add adds other amounts.
 func (a Amounts) add(other Amounts) error {
 	for name, groups := range other {
 		if a[name] == nil {
@@ -51,7 +51,7 @@ func (a Amounts) add(other Amounts) error {
 	return nil
 }
 
-// cents reads an amount with two places exactly; an empty text is nothing.
+// cents parses an amount with two decimals exactly; an empty text is 0.
 func cents(text string) (*big.Int, error) {
 	if text == "" {
 		return new(big.Int), nil
@@ -59,26 +59,26 @@ func cents(text string) (*big.Int, error) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	n, ok := new(big.Int).SetString(whole+fraction, 10)
 	if !ok || len(fraction) != 2 {
-		return nil, fmt.Errorf("amount %q has not two places", text)
+		return nil, fmt.Errorf("amount %q does not have two decimals", text)
 	}
 	return n, nil
 }
 
-// centsText writes what cents reads. Sums of all events of a shop stay within 64 bits.
+// centsText formats an amount for cents. Sums of all events of a shop fit into 64 bits.
 func centsText(n *big.Int) string { return shop.Cents(n.Int64()) }
 
-// point is one place where control totals are counted.
-type point struct {
+// checkpoint is a step at which control totals are counted.
+type checkpoint struct {
 	name   string
 	events int64
 	sums   map[string]string // by currency
 }
 
-// showTotals reads the runs and all artifacts, compares each artifact with the ledger, and shows that the same events
-// and the same sums stand at every step.
-func (s *story) showTotals(ctx context.Context, a *app.App) error {
+// showTotals reads the runs and all artifacts, compares each artifact with the ledger, and shows that events and sums are
+// the same at every step.
+func (s *demonstration) showTotals(ctx context.Context, a *app.App) error {
 	total := s.ledger.Total()
-	points := []point{
+	points := []checkpoint{
 		{"generated (the ledger)", total.Accepted, total.Totals()},
 		{"accepted by intake", s.report.Accepted, s.report.Totals["amount"]},
 	}
@@ -86,13 +86,13 @@ func (s *story) showTotals(ctx context.Context, a *app.App) error {
 	if err != nil {
 		return err
 	}
-	artifacts, rows, err := s.audit(ctx, a)
+	artifacts, rows, err := s.compareAndSum(ctx, a)
 	if err != nil {
 		return err
 	}
 	s.report.Artifacts = rows
 	points = append(points, runs, artifacts)
-	s.chapter("Control totals, step by step")
+	s.heading("Control totals, step by step")
 	header := []string{"where", "events"}
 	currencies := slices.Sorted(maps.Keys(points[0].sums))
 	var table [][]string
@@ -106,22 +106,22 @@ func (s *story) showTotals(ctx context.Context, a *app.App) error {
 	s.Table(append(header, currencies...), table)
 	for _, p := range points[1:] {
 		if p.events != points[0].events || !maps.Equal(p.sums, points[0].sums) {
-			return unbalanced(p.name, points[0].sums, p.sums)
+			return newTotalsError(p.name, points[0].sums, p.sums)
 		}
 	}
 	r := &s.report
 	if r.Rows != r.Accepted+r.Quarantined+r.Duplicates {
 		return &totalsError{fmt.Sprintf("%d rows are not %d accepted + %d quarantined + %d duplicates", r.Rows, r.Accepted, r.Quarantined, r.Duplicates)}
 	}
-	s.sayf("%s rows = %s accepted + %s quarantined + %s duplicates.", number(r.Rows), number(r.Accepted), number(r.Quarantined), number(r.Duplicates))
-	s.sayf("All %s artifacts are the ledger's orders, every column of each, to the cent.", number(rows))
+	s.printf("%s rows = %s accepted + %s quarantined + %s duplicates.", number(r.Rows), number(r.Accepted), number(r.Quarantined), number(r.Duplicates))
+	s.printf("All %s artifacts equal the ledger's orders in every column, to the cent.", number(rows))
 	r.Equal = true
 	return nil
 }
 
-// runTotals adds up what the catalog holds of the runs.
-func runTotals(ctx context.Context, a *app.App) (point, error) {
-	p := point{name: "moved by the runs"}
+// runTotals adds up the totals of the runs in the catalog.
+func runTotals(ctx context.Context, a *app.App) (checkpoint, error) {
+	p := checkpoint{name: "folded by the runs"}
 	g, err := a.Engine.Current(ctx, pipeline)
 	if err != nil {
 		return p, err
@@ -141,8 +141,8 @@ func runTotals(ctx context.Context, a *app.App) (point, error) {
 	return p, nil
 }
 
-// audit exports all artifacts once, compares them with the ledger and adds them up.
-func (s *story) audit(ctx context.Context, a *app.App) (sum point, rows int64, err error) {
+// compareAndSum exports all artifacts once, compares them with the ledger and adds them up.
+func (s *demonstration) compareAndSum(ctx context.Context, a *app.App) (sum checkpoint, rows int64, err error) {
 	toLedger, ledgerEnd := io.Pipe()
 	toSum, sumEnd := io.Pipe()
 	compared, added := make(chan error, 1), make(chan error, 1)
@@ -164,7 +164,7 @@ func (s *story) audit(ctx context.Context, a *app.App) (sum point, rows int64, e
 	}
 	ledgerEnd.CloseWithError(err) // nil is the end of the file
 	sumEnd.CloseWithError(err)
-	// A difference from the ledger also ends the export, by closing the pipe: it is what is told.
+	// A difference from the ledger also ends the export, by closing the pipe; it is the error to report.
 	differs, wrong := <-compared, <-added
 	switch {
 	case differs != nil:
@@ -175,9 +175,9 @@ func (s *story) audit(ctx context.Context, a *app.App) (sum point, rows int64, e
 	return sum, exported.Rows, err
 }
 
-// addArtifacts sums the columns that together hold every event's amount.
-func addArtifacts(r io.Reader) (point, error) {
-	p := point{name: "held by the artifacts", sums: map[string]string{}}
+// addArtifacts sums the columns that together contain the amount of every event.
+func addArtifacts(r io.Reader) (checkpoint, error) {
+	p := checkpoint{name: "in the artifacts", sums: map[string]string{}}
 	sums := map[string]*big.Int{}
 	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
 	for {

@@ -12,17 +12,17 @@ import (
 // LineBytes is the mean length of a benchmark line, newline included.
 const LineBytes = 206
 
-// Bench says which events a benchmark is made of. A key is a function of the seed and its number, so nothing of
-// the state need be remembered to write a batch that meets it.
+// Bench defines the events of a benchmark. A key is a function of the seed and its number, so a batch can use keys of the
+// state without storing them.
 type Bench struct {
 	Seed   uint64
 	Events int // of the batch
-	Keys   int // distinct keys that the batch draws from, at most 10^9
-	State  int // keys that WriteState has written earlier; the batch's keys are drawn from them as far as they go
-	Batch  int // 1, 2, …: batches of other numbers have other events, and other keys of the state
+	Keys   int // number of distinct keys that the batch draws from, at most 10^9
+	State  int // number of keys that WriteState wrote before; the batch uses them first
+	Batch  int // 1, 2, …: each batch has different events and different keys of the state
 }
 
-// Totals is what benchmark events come to. Amounts are in cents.
+// Totals are the totals of benchmark events. Amounts are in cents.
 type Totals struct {
 	Events   int64
 	Bytes    int64
@@ -32,8 +32,8 @@ type Totals struct {
 	Refunded int64
 }
 
-// WriteState writes one event for each of count keys, starting with key number first. Writing 0 to b.State in
-// any number of pieces makes the state.
+// WriteState writes one event for each of count keys, starting with key number first. The state may be written in several
+// pieces, from 0 to b.State.
 func WriteState(w io.Writer, b Bench, first, count int) (Totals, error) {
 	if first < 0 || count < 0 {
 		return Totals{}, fmt.Errorf("write bench state: keys %d to %d: not a range", first, first+count)
@@ -66,15 +66,15 @@ func WriteBench(w io.Writer, b Bench) (Totals, error) {
 	return l.finish("write bench")
 }
 
-// key is the number of the drawn-th key of a batch: one from each of b.Keys equal stretches of the state, or
-// simply the drawn-th key if the state is no larger than the batch's keys.
+// key returns the number of a drawn key: one from each of b.Keys equal ranges of the state, or the drawn number itself if
+// the state is not larger than the batch's keys.
 func (b Bench) key(drawn int) uint64 {
 	if b.State <= b.Keys {
 		return uint64(drawn)
 	}
 	low := uint64(drawn) * uint64(b.State) / uint64(b.Keys)
 	high := uint64(drawn+1) * uint64(b.State) / uint64(b.Keys)
-	return low + mix(mix(b.Seed^uint64(b.Batch)<<32)+uint64(drawn))%(high-low)
+	return low + mixBits(mixBits(b.Seed^uint64(b.Batch)<<32)+uint64(drawn))%(high-low)
 }
 
 // benchLines writes events through one buffer and adds them up.
@@ -88,18 +88,18 @@ type benchLines struct {
 	totals Totals
 }
 
-// bufferBytes is how much is written at once.
+// bufferBytes is the number of bytes written at once.
 const bufferBytes = 1 << 20
 
 func newBenchLines(w io.Writer, seed, batch, first uint64) *benchLines {
 	return &benchLines{
-		w: w, seed: mix(seed), next: batch<<40 + first,
+		w: w, seed: mixBits(seed), next: batch<<40 + first,
 		random: rand.New(rand.NewPCG(seed, batch<<40+first)),
 		buffer: make([]byte, 0, bufferBytes+2*LineBytes),
 	}
 }
 
-// benchTypes are what a benchmark event can be, with the share of each in eighths.
+// benchTypes are the types of benchmark events; each entry has a share of one eighth.
 var benchTypes = [8]Type{Shipped, Shipped, Shipped, Paid, Paid, Paid, Paid, Refunded}
 
 var benchChannels = [4]string{"web", "app", "pos", "tel"}
@@ -137,7 +137,7 @@ func (l *benchLines) add(key uint64) {
 	}
 }
 
-// appendNote fills a line that began at start to LineBytes, three bytes more or less.
+// appendNote fills a line that began at start to LineBytes, plus or minus three bytes.
 func appendNote(b []byte, start int, luck uint64) []byte {
 	const ending = len(`"}` + "\n")
 	length := LineBytes - ending - (len(b) - start) + int(luck>>5%7) - 3
@@ -160,10 +160,10 @@ func (l *benchLines) count(kind Type, cents int64) {
 	}
 }
 
-// appendWide writes the 32 hex digits that stand for a number; different numbers have different ones.
+// appendWide appends 32 hex digits for a number; different numbers have different digits.
 func appendWide(b []byte, x uint64) []byte {
-	high := mix(x)
-	return appendHex(appendHex(b, high), mix(high+x))
+	high := mixBits(x)
+	return appendHex(appendHex(b, high), mixBits(high+x))
 }
 
 func (l *benchLines) flush() {

@@ -1,4 +1,4 @@
-// The audit: an export of the pipeline against the ledger, to the cent.
+// Compares an export of the pipeline with the ledger, to the cent.
 
 package shop
 
@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// exported is one line of an export. Columns stay JSON text: a money column must be equal to the letter.
-type exported struct {
+// exportedLine is one line of an export. Columns stay JSON text, because they are compared character by character.
+type exportedLine struct {
 	Key      []string `json:"key"`
 	Artifact struct {
 		Events    json.RawMessage `json:"events"`
@@ -60,7 +60,7 @@ func (l *Ledger) CompareExport(r io.Reader) error {
 }
 
 func (l *Ledger) compareLine(text []byte, seen []bool) error {
-	var line exported
+	var line exportedLine
 	if err := json.Unmarshal(text, &line); err != nil {
 		return fmt.Errorf("read artifact: %w", err)
 	}
@@ -78,7 +78,7 @@ func (l *Ledger) compareLine(text []byte, seen []bool) error {
 	return nil
 }
 
-// find is the order that a key [order_id, currency] names.
+// find returns the number of the order with a key [order_id, currency].
 func (l *Ledger) find(key []string) (int, error) {
 	if len(key) != 2 {
 		return 0, fmt.Errorf("key %q is not an order and a currency", key)
@@ -99,8 +99,8 @@ func (l *Ledger) name(order int) string {
 	return fmt.Sprintf("order %s %s", l.OrderID(order), l.Orders[order].Currency)
 }
 
-// compare names the first column whose value is another one.
-func (o *Order) compare(line *exported) error {
+// compare returns an error that names the first column with a different value.
+func (o *Order) compare(line *exportedLine) error {
 	a := &line.Artifact
 	all := int64(0)
 	for _, count := range o.Events {
@@ -150,7 +150,7 @@ func compareText(column string, got, want []byte) error {
 	}
 }
 
-// compareMoment takes any number of decimals of the second, but no other moment and no other zone than UTC.
+// compareMoment accepts any number of decimals of the second, but only the same instant, in UTC.
 func compareMoment(column string, got json.RawMessage, unixMilli int64) error {
 	want := time.UnixMilli(unixMilli).UTC()
 	if len(got) > 2 && got[len(got)-2] == 'Z' {

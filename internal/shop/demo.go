@@ -1,4 +1,4 @@
-// The demonstration: a complete project folder and its batch files, generated in order of receipt.
+// Writes the demonstration's project folder and its batch files, in order of receipt.
 
 package shop
 
@@ -15,11 +15,11 @@ import (
 //go:embed project
 var projectFiles embed.FS
 
-// Demo writes a project folder to dir, with the batches as data/batch-01.jsonl and so on, to be ingested in that
-// order, and returns the ledger of what must come of them. Files that exist are written over with equal bytes if
-// the options are equal. Memory is bounded by the ledger, about 80 bytes an order.
+// Demo writes a project folder to dir, with the batches as data/batch-01.jsonl and so on, to be ingested in that order. It
+// returns the ledger with the expected results. Existing files are overwritten, with equal bytes if the options are equal.
+// Memory is bounded by the ledger, about 80 bytes per order.
 func Demo(ctx context.Context, dir string, options Options) (*Ledger, error) {
-	options, err := options.filled()
+	options, err := options.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("generate shop: %w", err)
 	}
@@ -38,7 +38,7 @@ func Demo(ctx context.Context, dir string, options Options) (*Ledger, error) {
 	return g.ledger, nil
 }
 
-// writeProject copies the declared stream and pipeline, and makes the folder of the batches.
+// writeProject copies the declared stream and pipeline, and creates the folder of the batches.
 func writeProject(dir string) error {
 	tree, err := fs.Sub(projectFiles, "project/demo")
 	if err != nil {

@@ -1,4 +1,4 @@
-// The ledger's file, which a process that was killed and started again compares with.
+// Saves and loads a ledger, so that a restarted process can compare with it.
 
 package shop
 
@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-// Save writes the ledger to a file, whole or not at all.
+// Save writes the ledger to a file, completely or not at all.
 func (l *Ledger) Save(path string) error {
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
@@ -36,7 +36,7 @@ func (l *Ledger) encode(w io.Writer) error {
 	return out.Flush()
 }
 
-// Load reads a ledger that Save wrote. A file that is not there is fs.ErrNotExist.
+// Load reads a ledger that Save wrote. If the file does not exist, the error is fs.ErrNotExist.
 func Load(path string) (*Ledger, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -53,7 +53,7 @@ func Load(path string) (*Ledger, error) {
 	return l, nil
 }
 
-// check refuses what only a damaged file can hold.
+// check rejects values that only a damaged file can contain.
 func (l *Ledger) check() error {
 	if len(l.Batches) == 0 || len(l.Orders) == 0 || len(l.Orders) > numberSpace {
 		return fmt.Errorf("%d batches and %d orders", len(l.Batches), len(l.Orders))

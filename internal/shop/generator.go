@@ -1,4 +1,4 @@
-// The generator: decides row by row what is received, and enters it in the ledger.
+// Generates the received rows one by one, and records them in the ledger.
 
 package shop
 
@@ -15,34 +15,34 @@ var opening = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 
 // generator makes the rows of all batches in order of receipt.
 type generator struct {
-	options  Options
-	random   *rand.Rand
-	left     mixture // rows not yet made
-	received int     // the batch being made
-	opened   uint32  // orders so far
-	partner  int     // events of the order that shares its events with the last one opened; 0 is none
-	ids      uint64  // event ids given out
-	window   *window
-	sample   sample
-	ledger   *Ledger
-	parts    []part
-	line     []byte
+	options   Options
+	random    *rand.Rand
+	remaining rowCounts // rows not yet made
+	received  int       // the batch being made
+	opened    uint32    // orders so far
+	partner   int       // events of the order that shares its events with the last one opened; 0 is none
+	ids       uint64    // event ids given out
+	window    *window
+	sample    sample
+	ledger    *Ledger
+	parts     []plannedEvent
+	line      []byte
 }
 
 func newGenerator(options Options) *generator {
 	return &generator{
-		options: options,
-		random:  rand.New(rand.NewPCG(options.Seed, 0x73686f70)),
-		left:    options.mixture(),
-		window:  newWindow(options),
-		ledger:  newLedger(options),
+		options:   options,
+		random:    rand.New(rand.NewPCG(options.Seed, 0x73686f70)),
+		remaining: options.mixture(),
+		window:    newWindow(options),
+		ledger:    newLedger(options),
 	}
 }
 
 // batch writes the rows of the next batch.
 func (g *generator) batch(out io.Writer, batch int) error {
 	g.received = batch
-	g.admit(batch)
+	g.releaseLate(batch)
 	for range g.options.firstRow(batch+1) - g.options.firstRow(batch) {
 		if err := g.row(); err != nil {
 			return err
@@ -55,12 +55,12 @@ func (g *generator) batch(out io.Writer, batch int) error {
 	return nil
 }
 
-// row makes one row as g.line. Every sort of row is drawn in proportion to what is left of it, which spreads
-// the sorts evenly and spends each exactly.
+// row makes one row in g.line. Each kind of row is drawn in proportion to its remaining number, which spreads the kinds
+// evenly and uses up each exactly.
 func (g *generator) row() error {
 	entry := &g.ledger.Batches[g.received]
 	entry.Rows++
-	l := &g.left
+	l := &g.remaining
 	drawn := g.random.IntN(l.duplicates + l.conflicts + l.malformed + l.accepted)
 	switch {
 	case drawn < l.accepted || g.sample.empty():
@@ -81,7 +81,7 @@ func (g *generator) row() error {
 		e := g.sample.pick(g.random)
 		e.id = g.newID()
 		g.write(e)
-		g.line = damages[l.malformed%len(damages)].apply(g.line)
+		g.line = damageKinds[l.malformed%len(damageKinds)].apply(g.line)
 	}
 	return nil
 }
@@ -92,14 +92,14 @@ func (g *generator) accepted() error {
 	if !ok {
 		return errors.New("the orders have fewer events than rows were planned")
 	}
-	g.left.accepted--
-	g.ledger.accept(g.received, e)
+	g.remaining.accepted--
+	g.ledger.addAccepted(g.received, e)
 	g.sample.keep(e)
 	g.write(e)
 	return nil
 }
 
-// next is an event that is due or, if none is, the first event of a new order.
+// next returns an event that is due, or otherwise the first event of a new order.
 func (g *generator) next() (event, bool) {
 	for {
 		if e, ok := g.window.pop(); ok {
@@ -109,15 +109,15 @@ func (g *generator) next() (event, bool) {
 			g.window.advance()
 			return g.open(), true
 		}
-		if g.window.held == 0 && !g.admitNext() {
+		if g.window.pending == 0 && !g.releaseNextLate() {
 			return event{}, false
 		}
 		g.window.advance()
 	}
 }
 
-// admit spreads a batch's late events over the window and reports whether there were any.
-func (g *generator) admit(batch int) bool {
+// releaseLate spreads a batch's late events over the window and reports whether there were any.
+func (g *generator) releaseLate(batch int) bool {
 	events := g.window.takeLate(batch)
 	for _, e := range events {
 		g.window.add(e, g.delay())
@@ -125,10 +125,10 @@ func (g *generator) admit(batch int) bool {
 	return len(events) > 0
 }
 
-// admitNext brings late events forward when no others are left.
-func (g *generator) admitNext() bool {
+// releaseNextLate releases late events early, when no others are left.
+func (g *generator) releaseNextLate() bool {
 	for batch := range g.options.Batches {
-		if g.admit(batch) {
+		if g.releaseLate(batch) {
 			return true
 		}
 	}
@@ -139,11 +139,10 @@ func (g *generator) delay() int { return 1 + g.random.IntN(g.window.reach()) }
 
 func (g *generator) newID() uint64 {
 	g.ids++
-	return mix(mix(g.options.Seed) + g.ids)
+	return mixBits(mixBits(g.options.Seed) + g.ids)
 }
 
-// moment is when something happens that falls on the opening of an order: the orders are spread evenly over a
-// day a batch.
+// moment returns the time of an event at the opening of an order. Orders are spread evenly, one day per batch.
 func (g *generator) moment(opened int) int64 {
 	micros := day * 1000 * int64(g.options.Batches) / int64(g.options.Orders)
 	return opening + int64(opened)*micros/1000 + g.random.Int64N(1000)

@@ -1,8 +1,8 @@
-// The ledger: what every batch and every order must come to, in whole cents, kept while generating.
+// The ledger: the expected result of every batch and every order, in whole cents, kept while generating.
 //
-// Duplicates and conflicts are judged in order of receipt: the first row of an id that passes the schema check is
-// accepted, a later one with equal columns is a duplicate, a later one with others is a conflict and quarantined.
-// A damaged row never claims its id.
+// Duplicates and conflicts follow the order of receipt: the first row of an id that passes the schema check is accepted, a
+// later one with equal columns is a duplicate, and a later one with different columns is a conflict and quarantined. A
+// damaged row does not use up its id.
 
 package shop
 
@@ -11,14 +11,14 @@ import (
 	"slices"
 )
 
-// Ledger is what a generated shop must come to.
+// Ledger is the expected result of a generated shop.
 type Ledger struct {
 	Seed    uint64
 	Batches []Batch // in order of receipt
-	Orders  []Order // by number; OrderID names them
+	Orders  []Order // by number; OrderID returns their ids
 }
 
-// Batch is what intake must report of one file.
+// Batch is the expected report of intake for one file.
 type Batch struct {
 	File       string // path inside the project folder, with slashes
 	Rows       int64
@@ -54,8 +54,8 @@ func newLedger(options Options) *Ledger {
 	return l
 }
 
-// accept enters an event that is received for the first time.
-func (l *Ledger) accept(batch int, e event) {
+// addAccepted records an event that is received for the first time.
+func (l *Ledger) addAccepted(batch int, e event) {
 	order := &l.Orders[e.order]
 	entry := &l.Batches[batch]
 	entry.Accepted++
@@ -77,7 +77,7 @@ func (o *Order) add(e event) {
 	o.Events[e.kind]++
 }
 
-// Balance is what the customer still owes for what was shipped, in cents; negative is what the shop owes.
+// Balance is the amount that the customer still owes for shipped goods, in cents; a negative amount is owed by the shop.
 func (o *Order) Balance() int64 { return o.Cents[Shipped] - o.Cents[Paid] + o.Cents[Refunded] }
 
 // Open reports whether the order does not reconcile.
@@ -91,7 +91,7 @@ func (o *Order) Status() string {
 	return "reconciled"
 }
 
-// Quarantined is the number of rows that are not accepted and no duplicates.
+// Quarantined is the number of rows that are neither accepted nor duplicates.
 func (b *Batch) Quarantined() int64 { return b.Conflicts + b.Malformed }
 
 // Totals is the batch's control total of amount, by currency, as intake prints it.
@@ -102,7 +102,7 @@ func (b *Batch) Totals() map[string]string {
 		for _, cents := range byType {
 			sum += cents
 		}
-		if sum != 0 { // every amount is positive, so no events is the only way to none
+		if sum != 0 { // amounts are positive, so a sum is 0 only without events
 			totals[Currency(currency).String()] = Cents(sum)
 		}
 	}
@@ -129,7 +129,7 @@ func (l *Ledger) Total() Batch {
 	return total
 }
 
-// OrderID is the id that the events of Orders[order] carry.
+// OrderID is the id in the events of Orders[order].
 func (l *Ledger) OrderID(order int) string {
 	return string(appendOrderID(nil, l.Seed, uint32(order)))
 }
@@ -153,8 +153,8 @@ type Exception struct {
 	Fault    Fault
 }
 
-// Largest is the n open orders of greatest absolute balance, the greatest first, equal ones by order id.
-// Amounts of different currencies are compared by their number.
+// Largest returns the n open orders with the greatest absolute balance, the greatest first, then by order id. Amounts of
+// different currencies are compared as numbers.
 func (l *Ledger) Largest(n int) []Exception {
 	var open []Exception
 	for i := range l.Orders {

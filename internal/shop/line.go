@@ -1,4 +1,4 @@
-// The lines of the demonstration's files: how an event is written, and how a line is damaged.
+// Writes the lines of the demonstration's files, and damages lines.
 
 package shop
 
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// traits are the properties that all events of an order share.
-type traits struct {
+// orderTraits are the properties that all events of an order share.
+type orderTraits struct {
 	currency Currency
 	channel  string
 	customer int
@@ -16,12 +16,12 @@ type traits struct {
 
 var channels = [4]string{"web", "app", "store", "phone"}
 
-// notes are JSON strings with what senders put into free text: quotes, escapes, other scripts.
+// notes are JSON strings with typical free text: quotes, escapes, other scripts.
 var notes = [4]string{`"gift"`, `"leave \"at the door\""`, `"p\u0159edat sousedovi"`, `"für Zoë 🎁"`}
 
-func (g *generator) traits(order uint32) traits {
-	h := mix(mix(g.options.Seed) ^ uint64(order))
-	t := traits{channel: channels[h>>8%4], customer: int(h >> 16 % 100_000)}
+func (g *generator) traits(order uint32) orderTraits {
+	h := mixBits(mixBits(g.options.Seed) ^ uint64(order))
+	t := orderTraits{channel: channels[h>>8%4], customer: int(h >> 16 % 100_000)}
 	switch share := h >> 40 % 10; {
 	case share < 3:
 		t.currency = 1
@@ -31,7 +31,7 @@ func (g *generator) traits(order uint32) traits {
 	return t
 }
 
-// write makes an event's line, newline included, as g.line.
+// write formats an event, with a newline, in g.line.
 func (g *generator) write(e event) {
 	t := g.traits(e.order)
 	b := append(g.line[:0], `{"event_id":"`...)
@@ -59,7 +59,7 @@ func (g *generator) write(e event) {
 	g.line = append(b, `"}}}`+"\n"...)
 }
 
-// appendMoment writes Unix milliseconds. The systems that sell in euros write their own zone, an hour ahead.
+// appendMoment appends a time given in Unix milliseconds. Systems that sell in euros write the zone +01:00.
 func appendMoment(b []byte, at int64, currency Currency) []byte {
 	zone := "Z"
 	if currencyNames[currency] == "EUR" {
@@ -71,13 +71,13 @@ func appendMoment(b []byte, at int64, currency Currency) []byte {
 	return append(b, zone...)
 }
 
-// damage turns a good line into one that intake must quarantine.
+// damage turns a valid line into one that intake must quarantine.
 type damage struct {
 	name  string
 	apply func(line []byte) []byte
 }
 
-var damages = []damage{
+var damageKinds = []damage{
 	{"JSON cut off", func(line []byte) []byte { return append(line[:len(line)/2], '\n') }},
 	{"third decimal", func(line []byte) []byte { return replace(line, `","currency"`, `5","currency"`) }},
 	{"order id missing", func(line []byte) []byte { return replace(line, `{"id":`, `{"no":`) }},
@@ -93,7 +93,7 @@ func replace(line []byte, old, with string) []byte {
 	return bytes.Replace(line, []byte(old), []byte(with), 1)
 }
 
-// setProperty puts another value in place of a property's string, which must hold no escapes.
+// setProperty replaces the string value of a property. The old value must not contain escapes.
 func setProperty(line []byte, name, value string) []byte {
 	_, after, _ := bytes.Cut(line, []byte(`"`+name+`":"`))
 	old, _, _ := bytes.Cut(after, []byte(`"`))

@@ -1,8 +1,8 @@
-// The life of an order: what is ordered, shipped, paid and refunded, and what goes wrong with it.
+// Plans the events of an order: what is ordered, shipped, paid and refunded, and its fault.
 
 package shop
 
-// Fault is why an order never reconciles.
+// Fault is the reason for which an order never reconciles.
 type Fault uint8
 
 // The faults an order can have.
@@ -20,11 +20,11 @@ var faultNames = [faults]string{
 	"none", "payment missing", "shipment missing", "shipped without order", "overpaid", "refund too small",
 }
 
-// String is the fault in plain words.
+// String describes the fault.
 func (f Fault) String() string { return faultNames[f] }
 
-// part is one event of an order before it has an id and a time.
-type part struct {
+// plannedEvent is one event of an order before it has an id and a time.
+type plannedEvent struct {
 	kind  Type
 	cents int64
 }
@@ -45,7 +45,7 @@ func (g *generator) open() event {
 	return event{id: g.newID(), cents: first.cents, at: g.moment(int(order)), order: order, kind: first.kind}
 }
 
-// size is an order's number of events. Orders share the accepted events evenly; of two neighbours one has more.
+// size returns an order's number of events. Pairs of consecutive orders share the accepted events evenly.
 func (g *generator) size(order int) int {
 	if g.partner > 0 {
 		size := g.partner
@@ -57,7 +57,7 @@ func (g *generator) size(order int) int {
 		return accepted - accepted*order/orders
 	}
 	both := accepted*(order+2)/orders - accepted*order/orders
-	size := smallestOrder + g.random.IntN(both-2*smallestOrder+1)
+	size := minOrderEvents + g.random.IntN(both-2*minOrderEvents+1)
 	g.partner = both - size
 	return size
 }
@@ -67,13 +67,13 @@ func (g *generator) fault(size int) Fault {
 		return NoFault
 	}
 	fault := 1 + Fault(g.random.IntN(int(faults)-1))
-	if fault == RefundShort && size == smallestOrder {
+	if fault == RefundShort && size == minOrderEvents {
 		return Overpaid
 	}
 	return fault
 }
 
-// plan fills g.parts with size events, the one that comes first in front.
+// plan fills g.parts with size events, the first event first.
 func (g *generator) plan(size int, fault Fault) {
 	price := g.price(size)
 	refunds, extra, back := 0, int64(0), int64(0)
@@ -82,12 +82,12 @@ func (g *generator) plan(size int, fault Fault) {
 		extra = price/10 + 1
 	case fault == RefundShort:
 		refunds, extra, back = 1, price/5+2, price/10+1
-	case fault == NoFault && size > smallestOrder && g.random.IntN(10_000) < correctedShare:
+	case fault == NoFault && size > minOrderEvents && g.random.IntN(10_000) < correctedShare:
 		refunds, extra, back = 1, price/10+1, price/10+1
 	}
 	g.parts = g.parts[:0]
 	if fault != Unordered {
-		g.parts = append(g.parts, part{Ordered, price})
+		g.parts = append(g.parts, plannedEvent{Ordered, price})
 	}
 	left := size - len(g.parts) - refunds
 	shipments := 1 + g.random.IntN(left-1)
@@ -102,7 +102,7 @@ func (g *generator) plan(size int, fault Fault) {
 	g.split(Refunded, back, refunds)
 }
 
-// price is in cents: mostly small, some high, a few very high, and enough for every event to move something.
+// price returns a price in cents: mostly small, some high, a few very high, and at least one cent for each event.
 func (g *generator) price(size int) int64 {
 	price := 500 + g.random.Int64N(20_000)
 	switch luck := g.random.IntN(1000); {
@@ -119,21 +119,21 @@ func (g *generator) split(kind Type, cents int64, count int) {
 	for ; count > 1; count-- {
 		mean := cents / int64(count)
 		some := mean/2 + 1 + g.random.Int64N(mean)
-		g.parts = append(g.parts, part{kind, min(some, cents-int64(count-1))})
+		g.parts = append(g.parts, plannedEvent{kind, min(some, cents-int64(count-1))})
 		cents -= g.parts[len(g.parts)-1].cents
 	}
 	if count == 1 {
-		g.parts = append(g.parts, part{kind, cents})
+		g.parts = append(g.parts, plannedEvent{kind, cents})
 	}
 }
 
-// schedule gives an event its id and time, and holds it back until it is received.
-func (g *generator) schedule(order uint32, p part) {
+// schedule sets the id and time of an event, and queues it until it is received.
+func (g *generator) schedule(order uint32, p plannedEvent) {
 	delay := g.delay()
 	e := event{
 		id: g.newID(), cents: p.cents, at: g.moment(int(order) + delay), order: order, kind: p.kind,
 	}
-	// Skipping a whole batch is what makes it a day late at least.
+	// Skipping a whole batch makes it at least a day late.
 	batch := g.received + 2 + g.random.IntN(2)
 	if batch < g.options.Batches && g.random.IntN(10_000) < lateShare {
 		e.late = true

@@ -1,4 +1,4 @@
-// The second yardstick: SQL for DuckDB that keeps the promises that an intake and a run keep, in a database file.
+// The peer: SQL for DuckDB that gives the guarantees of an intake and a run, in a database file.
 
 package shop
 
@@ -22,10 +22,10 @@ func PeerSchemaSQL() string { return peerSchema }
 // PeerKeysSQL adds primary keys to the ids and the artifacts.
 func PeerKeysSQL() string { return peerKeys }
 
-// PeerSQL takes one file of events in: rows that do not fit the stream's schema go to quarantine with the reason, ids that
-// came before are set aside (as conflicts if their content is another), and the rest is merged into BenchPipeline's
-// artifacts, in one transaction that ends durable. It promises less than the product: no control totals, no history, no line
-// numbers, and the events themselves are not kept. sorted orders the new ids.
+// PeerSQL ingests one file of events in one durable transaction: rows that do not fit the stream's schema go to quarantine
+// with the reason, known ids are set aside (as conflicts if their content differs), and the rest is merged into
+// BenchPipeline's artifacts. It guarantees less than the product: it has no control totals, no history and no line numbers,
+// and does not keep the events. sorted orders the new ids.
 func PeerSQL(path string, sorted bool) string {
 	order := ""
 	if sorted {

@@ -1,4 +1,4 @@
-// A sample of the accepted events, from which duplicates and conflicts are drawn.
+// Keeps a sample of the accepted events, from which duplicates and conflicts are drawn.
 
 package shop
 
@@ -7,14 +7,14 @@ import "math/rand/v2"
 // sampleSize bounds both halves of a sample.
 const sampleSize = 8192
 
-// sample remembers some accepted events of the current batch and some of all batches before it.
+// sample contains some accepted events of the current batch and some of all earlier batches.
 type sample struct {
 	current []event
-	next    int // the slot of current that is written over next, once it is full
+	next    int // the slot of current to overwrite next, once it is full
 	earlier []event
 }
 
-// keep remembers an event just accepted in place of the oldest of its batch.
+// keep adds an accepted event. A full sample loses the oldest event of the batch.
 func (s *sample) keep(e event) {
 	if len(s.current) < sampleSize {
 		s.current = append(s.current, e)
@@ -24,7 +24,7 @@ func (s *sample) keep(e event) {
 	s.next = (s.next + 1) % sampleSize
 }
 
-// endBatch makes the current batch an earlier one. Half of the slots keep what older batches left there.
+// endBatch moves the events of the current batch to the earlier ones. Half of the slots keep their older events.
 func (s *sample) endBatch(random *rand.Rand) {
 	for _, e := range s.current {
 		switch {
@@ -42,9 +42,9 @@ func (s *sample) empty() bool { return len(s.current)+len(s.earlier) == 0 }
 
 // pick draws an accepted event, half of the time from an earlier batch. The sample must not be empty.
 func (s *sample) pick(random *rand.Rand) event {
-	from := s.current
-	if len(from) == 0 || len(s.earlier) > 0 && random.Uint64()&1 == 0 {
-		from = s.earlier
+	events := s.current
+	if len(events) == 0 || len(s.earlier) > 0 && random.Uint64()&1 == 0 {
+		events = s.earlier
 	}
-	return from[random.IntN(len(from))]
+	return events[random.IntN(len(events))]
 }

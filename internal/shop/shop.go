@@ -1,9 +1,9 @@
-// Package shop generates the events of a shop that does not exist, for the demonstration and the benchmarks.
+// Package shop generates the events of an imaginary shop, for the demonstration and the benchmarks.
 //
-// It owns the generated project folders, the generated events and an independent ledger of what every batch and
-// every order must come to. It guarantees that equal options give equal bytes, and that the ledger is kept in
-// whole cents while generating, never by reading the files back. It must not import any other package of this
-// program: what it is compared with may share no code with it.
+// It owns the generated project folders, the generated events and an independent ledger with the expected result of every
+// batch and every order. It guarantees that equal options give equal bytes, and that the ledger is kept in whole cents while
+// generating, never by reading the files back. It must not import any other package of this program, because it must not
+// share code with what it is compared with.
 package shop
 
 import (
@@ -26,7 +26,7 @@ const (
 
 var typeNames = [types]string{"order", "shipment", "payment", "refund"}
 
-// String is the type as an event's property holds it.
+// String is the type as it is written in an event.
 func (t Type) String() string { return typeNames[t] }
 
 // Currency is the one currency of an order.
@@ -40,7 +40,7 @@ var currencyNames = [currencies]string{"USD", "EUR", "GBP"}
 // String is the ISO 4217 code.
 func (c Currency) String() string { return currencyNames[c] }
 
-// Cents writes an amount of cents as a decimal with two places, such as "-12.30".
+// Cents formats an amount in cents as a decimal with two decimals, such as "-12.30".
 func Cents(cents int64) string { return string(appendCents(nil, cents)) }
 
 func appendCents(b []byte, cents int64) []byte {
@@ -52,8 +52,8 @@ func appendCents(b []byte, cents int64) []byte {
 	return append(b, '.', byte('0'+cents/10%10), byte('0'+cents%10))
 }
 
-// mix scatters 64 bits. It is a bijection, so different numbers stay different.
-func mix(x uint64) uint64 {
+// mixBits mixes 64 bits. It is a bijection, so different numbers stay different.
+func mixBits(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
@@ -67,7 +67,7 @@ func appendHex(b []byte, x uint64) []byte {
 	return b
 }
 
-// appendSecond writes a moment to the second, without a zone: 2025-01-02T03:04:05.
+// appendSecond appends a time to the second, without a zone: 2025-01-02T03:04:05.
 func appendSecond(b []byte, unix int64) []byte {
 	year, month, day := time.Unix(unix, 0).UTC().Date()
 	b = appendPadded(b, year, 4)
@@ -78,7 +78,7 @@ func appendSecond(b []byte, unix int64) []byte {
 	return appendPadded(append(b, ':'), int(unix%60), 2)
 }
 
-// appendPadded writes the last width digits of a number that is not negative, with leading zeros.
+// appendPadded appends the last width digits of a non-negative number, with leading zeros.
 func appendPadded(b []byte, n, width int) []byte {
 	start := len(b)
 	for range width {
@@ -91,8 +91,8 @@ func appendPadded(b []byte, n, width int) []byte {
 	return b
 }
 
-// Order numbers have nine digits. Multiplying by a step that shares no factor with 10^9 makes them look
-// unrelated, keeps them distinct, and can be undone.
+// Order numbers have nine digits. Multiplying by a step that has no common factor with 10^9 makes them look unrelated, keeps
+// them distinct, and can be inverted.
 const (
 	numberSpace = 1_000_000_000
 	numberStep  = 387_420_489
@@ -101,15 +101,15 @@ const (
 var numberUndo = new(big.Int).ModInverse(big.NewInt(numberStep), big.NewInt(numberSpace)).Uint64()
 
 func orderNumber(seed uint64, order uint32) int {
-	return int((mix(seed)%numberSpace + uint64(order)*numberStep) % numberSpace)
+	return int((mixBits(seed)%numberSpace + uint64(order)*numberStep) % numberSpace)
 }
 
-// orderOf is the inverse of orderNumber; the result may be beyond the orders there are.
+// orderOf is the inverse of orderNumber. The result may be greater than the number of orders.
 func orderOf(seed, number uint64) uint64 {
-	return (number + numberSpace - mix(seed)%numberSpace) % numberSpace * numberUndo % numberSpace
+	return (number + numberSpace - mixBits(seed)%numberSpace) % numberSpace * numberUndo % numberSpace
 }
 
-// appendOrderID writes an order's id: S and nine digits.
+// appendOrderID appends an order's id: S and nine digits.
 func appendOrderID(b []byte, seed uint64, order uint32) []byte {
 	return appendPadded(append(b, 'S'), orderNumber(seed, order), 9)
 }

@@ -1,9 +1,8 @@
-// The sliding window: events that are already decided and not yet received.
+// The sliding window of events that are planned and not yet received.
 
 package shop
 
-// event is one fact of the shop. Its line is a function of it and the seed alone, so that sending it again
-// gives the same bytes.
+// event is one fact of the shop. Its line depends only on it and the seed, so that sending it again gives the same bytes.
 type event struct {
 	id    uint64
 	cents int64
@@ -13,13 +12,13 @@ type event struct {
 	late  bool
 }
 
-// window holds the events of the orders under way: near ones in a ring of slots, one slot an opened order, and
-// late ones by the batch that receives them.
+// window contains the pending events of open orders: near ones in a ring with one slot per opened order, late ones by the
+// batch that receives them.
 type window struct {
-	slots [][]event
-	slot  int // the one that is due
-	held  int // events in the slots
-	late  [][]event
+	slots   [][]event
+	slot    int // the one that is due
+	pending int // events in the slots
+	late    [][]event
 }
 
 func newWindow(options Options) *window {
@@ -30,21 +29,21 @@ func newWindow(options Options) *window {
 // reach is the longest delay, in slots.
 func (w *window) reach() int { return len(w.slots) - 1 }
 
-// add holds an event back for 0 < delay <= reach slots.
+// add delays an event by 0 < delay <= reach slots.
 func (w *window) add(e event, delay int) {
 	slot := (w.slot + delay) % len(w.slots)
 	w.slots[slot] = append(w.slots[slot], e)
-	w.held++
+	w.pending++
 }
 
-// pop takes an event that is due.
+// pop removes and returns an event that is due.
 func (w *window) pop() (event, bool) {
 	due := w.slots[w.slot]
 	if len(due) == 0 {
 		return event{}, false
 	}
 	w.slots[w.slot] = due[:len(due)-1]
-	w.held--
+	w.pending--
 	return due[len(due)-1], true
 }
 

@@ -1,4 +1,4 @@
-// The benchmark's declarations, and the yardstick: the same folds as one DuckDB query over the same file.
+// The benchmark's declarations, and the yardstick: a DuckDB query with the same folds over the same file.
 
 package shop
 
@@ -23,8 +23,8 @@ func BenchStream() string { return benchStream }
 // BenchPipeline is the text of pipelines/orders.yaml, which folds the benchmark's events by order.
 func BenchPipeline() string { return benchPipeline }
 
-// YardstickSQL is the DuckDB query that makes BenchPipeline's artifacts straight from a file of events, one row
-// a key in no order: order_id, events, shipped, paid, refunded, first_at, last_at, balance.
+// YardstickSQL is the DuckDB query that makes BenchPipeline's artifacts directly from a file of events, one row per key, in
+// no order: order_id, events, shipped, paid, refunded, first_at, last_at, balance.
 func YardstickSQL(path string) string {
 	return fmt.Sprintf(yardstick, "'"+strings.ReplaceAll(path, "'", "''")+"'")
 }

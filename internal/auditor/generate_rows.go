@@ -1,4 +1,4 @@
-// rows.go writes files: rows that are new, sent again, in conflict or malformed, each spelt in one of many ways.
+// Generates files: rows that are new, repeated, in conflict or malformed, each spelled in one of several ways.
 
 package auditor
 
@@ -19,7 +19,7 @@ var (
 )
 
 // file makes the next file: mostly small, sometimes one that was sent before.
-func (g *source) file() File {
+func (g *generator) file() File {
 	if len(g.files) > 0 && g.chance(8) {
 		f := pick(g, g.files)
 		f.Name = g.fileName(f.Zip)
@@ -47,7 +47,7 @@ func (g *source) file() File {
 	return f
 }
 
-func (g *source) fileName(zip bool) string {
+func (g *generator) fileName(zip bool) string {
 	g.names++
 	name := fmt.Sprintf("%03d.txt", g.names)
 	if zip {
@@ -57,13 +57,13 @@ func (g *source) fileName(zip bool) string {
 }
 
 // join ends lines in one way, the last one perhaps not at all.
-func (g *source) join(header, lines []string) string {
+func (g *generator) join(header, lines []string) string {
 	end := "\n"
 	if g.chance(6) {
 		end = "\r\n"
 	}
-	if g.plain {
-		if !g.stream.Bare {
+	if g.isCSV {
+		if !g.stream.NoHeader {
 			lines = append([]string{g.csv(header)}, lines...)
 		}
 		if g.chance(30) {
@@ -81,8 +81,8 @@ func (g *source) join(header, lines []string) string {
 }
 
 // header is the order in which a CSV file has its columns, with one more that nothing reads; without a header it is fixed.
-func (g *source) header() []string {
-	if !g.plain {
+func (g *generator) header() []string {
+	if !g.isCSV {
 		return nil
 	}
 	var header []string
@@ -91,7 +91,7 @@ func (g *source) header() []string {
 			header = append(header, c.From[0])
 		}
 	}
-	if g.stream.Bare {
+	if g.stream.NoHeader {
 		return header
 	}
 	header = append(header, "unknown")
@@ -103,7 +103,7 @@ func (g *source) header() []string {
 }
 
 // line makes one row.
-func (g *source) line(header []string) string {
+func (g *generator) line(header []string) string {
 	row := g.row()
 	if g.chance(12) {
 		return g.malformed(row, header)
@@ -112,13 +112,13 @@ func (g *source) line(header []string) string {
 }
 
 // row is a new event, or one that was sent, perhaps changed.
-func (g *source) row() sentRow {
-	if len(g.sent) > 0 && (g.chance(map[bool]int{false: 5, true: 2}[g.keeps]) || g.size.Accept && g.chance(4)) {
+func (g *generator) row() sentRow {
+	if len(g.sent) > 0 && (g.chance(map[bool]int{false: 5, true: 2}[g.keepsVersions]) || g.size.Accept && g.chance(4)) {
 		row := sentRow{}
 		for name, text := range pick(g, g.sent) {
 			row[name] = text
 		}
-		if g.keeps && !g.chance(4) {
+		if g.keepsVersions && !g.chance(4) {
 			return g.version(row)
 		}
 		if g.chance(4) || g.size.Accept {
@@ -148,7 +148,7 @@ func (g *source) row() sentRow {
 }
 
 // number is the text of a decimal; few are so large that twice as much does not fit.
-func (g *source) number(t Type) string {
+func (g *generator) number(t Type) string {
 	whole := fmt.Sprint(g.IntN(100))
 	switch {
 	case g.chance(30):
@@ -166,15 +166,15 @@ func (g *source) number(t Type) string {
 }
 
 // write spells a row.
-func (g *source) write(row sentRow, header []string) string {
-	if g.plain {
+func (g *generator) write(row sentRow, header []string) string {
+	if g.isCSV {
 		return g.csv(g.cells(row, header))
 	}
 	return g.object(g.properties(row))
 }
 
 // properties spells a row's values as JSON, by column.
-func (g *source) properties(row sentRow) map[string]string {
+func (g *generator) properties(row sentRow) map[string]string {
 	values := map[string]string{}
 	for i := range g.stream.Columns {
 		c := &g.stream.Columns[i]
@@ -190,7 +190,7 @@ func (g *source) properties(row sentRow) map[string]string {
 	return values
 }
 
-func (g *source) jsonValue(c *Column, text string) string {
+func (g *generator) jsonValue(c *Column, text string) string {
 	switch c.Type.Kind {
 	case Int, BigInt, Decimal:
 		if number := g.spellNumber(text); g.chance(2) && json.Valid([]byte(number)) {
@@ -206,7 +206,7 @@ func (g *source) jsonValue(c *Column, text string) string {
 }
 
 // object writes properties, those below data together, in any order and with others between them.
-func (g *source) object(values map[string]string) string {
+func (g *generator) object(values map[string]string) string {
 	var top, inner []string
 	for _, c := range g.stream.Columns {
 		value, there := values[c.Name]
@@ -234,7 +234,7 @@ func (g *source) object(values map[string]string) string {
 	return "{" + strings.Join(top, ",") + "}"
 }
 
-func (g *source) property(name, value string) string {
+func (g *generator) property(name, value string) string {
 	if g.chance(30) {
 		return fmt.Sprintf(`"\u%04x%s" : %s`, name[0], name[1:], value)
 	}
@@ -242,7 +242,7 @@ func (g *source) property(name, value string) string {
 }
 
 // cells spells a row's values in the order of a header.
-func (g *source) cells(row sentRow, header []string) []string {
+func (g *generator) cells(row sentRow, header []string) []string {
 	cells := make([]string, len(header))
 	for f, name := range header {
 		for i := range g.stream.Columns {
@@ -258,7 +258,7 @@ func (g *source) cells(row sentRow, header []string) []string {
 }
 
 // csv writes one record, with quotes where they must be and elsewhere by chance.
-func (g *source) csv(cells []string) string {
+func (g *generator) csv(cells []string) string {
 	texts := make([]string, len(cells))
 	for i, text := range cells {
 		texts[i] = text

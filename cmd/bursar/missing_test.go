@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestRetractionLost puts an older catalog back and loses the first of the two retractions that it does not know.
-func TestRetractionLost(t *testing.T) {
+// TestMissingRetraction puts an older catalog back and loses the first of the two retractions that it does not know.
+func TestMissingRetraction(t *testing.T) {
 	t.Parallel()
 	dir, _ := fourBatches(t)
 	path := filepath.Join(dir, ".bursar", "catalog.db")
@@ -78,7 +78,7 @@ func TestRetractionLost(t *testing.T) {
 	if got := exportOfOrders(t, dir); got != without {
 		t.Errorf("exported is\n%swant\n%s", got, without)
 	}
-	if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.out, "Retraction 1 of payments was lost and given up (no copy) at ") {
+	if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.out, "Retraction 1 of payments was missing and was given up (no copy) at ") {
 		t.Errorf("status says %s", got.out)
 	}
 	status := value(t, must(t, 0, "status", "--project", dir, "--json"))
@@ -116,7 +116,7 @@ func TestAcceptedRowLosesItsRetraction(t *testing.T) {
 			", row 1); retract the wrong one: `bursar retract payments 1 --event a --reason TEXT` or `bursar retract payments 3 --event a --reason TEXT`") || got.code == 0 {
 			t.Errorf("%s ends with %d: %s%s", args[0], got.code, got.out, got.err)
 		}
-		if args[0] == "repair" && !strings.Contains(got.err, "hint: retract one of each") {
+		if args[0] == "repair" && !strings.Contains(got.err, "hint: for each pair of events with one id, retract one") {
 			t.Errorf("the hint is %s", got.err)
 		}
 	}
@@ -129,16 +129,16 @@ func TestAcceptedRowLosesItsRetraction(t *testing.T) {
 	}
 }
 
-// TestBatchLost gives a batch up that is lost with the catalog; what is behind it counts, and the file may come again.
-func TestBatchLost(t *testing.T) {
+// TestMissingBatch gives up a batch that is missing with the catalog; later batches count, and the file may be ingested again.
+func TestMissingBatch(t *testing.T) {
 	t.Parallel()
 	base, want := fourBatches(t)
-	for lost, id := range map[string]string{"00000001": "a", "00000003": "c"} {
+	for missing, id := range map[string]string{"00000001": "a", "00000003": "c"} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			dir := copyProject(t, base)
-			remove(t, filepath.Join(dir, ".bursar", "catalog.db*"), batchFolder(dir, lost))
-			name := "batch " + strings.TrimLeft(lost, "0") + " of payments"
+			remove(t, filepath.Join(dir, ".bursar", "catalog.db*"), batchFolder(dir, missing))
+			name := "batch " + strings.TrimLeft(missing, "0") + " of payments"
 			for _, command := range []string{"repair", "run", "repair"} {
 				got := bursar(t, command, "--project", dir)
 				if got.code != 1 || !strings.Contains(strings.Join(strings.Fields(got.out+got.err), " "), `bursar repair --give-up "`+name+`" --reason TEXT`) {
@@ -153,7 +153,7 @@ func TestBatchLost(t *testing.T) {
 			must(t, 0, "verify", "--project", dir)
 			must(t, 0, "run", "--project", dir)
 			must(t, 0, "verify", "--project", dir)
-			if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.out, "atch "+name[len("batch "):]+" was lost and given up (no copy) at ") {
+			if got := must(t, 0, "status", "--project", dir); !strings.Contains(got.out, "atch "+name[len("batch "):]+" was missing and was given up (no copy) at ") {
 				t.Errorf("status says %s", got.out)
 			}
 			if got := value(t, must(t, 0, "ingest", "payments", filepath.Join(dir, id+".jsonl"), "--project", dir, "--json")); got["accepted"] != 1.0 {
@@ -168,7 +168,7 @@ func TestBatchLost(t *testing.T) {
 	}
 }
 
-// TestGaveUpAndFailed gives two batches up, of which the second is not lost: what was done is said all the same.
+// TestGaveUpAndFailed gives up two batches, of which the second is not missing: the first is reported all the same.
 func TestGaveUpAndFailed(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)

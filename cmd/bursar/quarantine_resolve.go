@@ -1,4 +1,4 @@
-// bursar quarantine --accept and --dismiss: one row in quarantine is resolved.
+// bursar quarantine --accept and --dismiss: resolve one row in quarantine.
 
 package main
 
@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// resolveOptions say which row is resolved and how.
+// resolveOptions are the row to resolve and the way to do it.
 type resolveOptions struct {
 	accept, dismiss string
 	reason          string
@@ -27,35 +27,35 @@ type resolveOptions struct {
 
 func (o *resolveOptions) resolves() bool { return o.accept+o.dismiss != "" }
 
-// check checks what the command line asks for.
+// check rejects combinations of flags that are not allowed.
 func (o *quarantineOptions) check(args []string) error {
 	o.reason = strings.TrimSpace(o.reason)
 	switch {
 	case !o.resolves() && (o.reason != "" || o.undo):
-		return usagef("say which row: --accept ROW or --dismiss ROW, as `bursar quarantine` lists it under ref")
+		return usagef("--reason and --undo need --accept ROW or --dismiss ROW, with a ref that `bursar quarantine` lists")
 	case !o.resolves():
 		if o.retry && o.dismissed {
-			return usagef("--retry leaves rows that are dismissed as they are: first --dismiss ROW --undo")
+			return usagef("--retry skips dismissed rows: first use --dismiss ROW --undo")
 		}
 		return nil
 	case o.accept != "" && o.dismiss != "", o.retry, o.dismissed:
-		return usagef("one row is resolved at a time: either --accept ROW or --dismiss ROW, without --retry and --dismissed")
+		return usagef("resolve one row at a time: either --accept ROW or --dismiss ROW, without --retry and --dismissed")
 	case o.undo && o.accept != "":
-		return usagef("--undo takes a dismissal back: --dismiss ROW --undo; an accepted row is an event, which `bursar retract` leaves out")
+		return usagef("--undo withdraws a dismissal: --dismiss ROW --undo; an accepted row is an event: use `bursar retract`")
 	case len(args) == 0:
-		return usagef("say of which stream the row is, as in `bursar quarantine STREAM --%s`", o.asked())
+		return usagef("name the stream of the row: `bursar quarantine STREAM --%s`", o.action())
 	case o.reason == "" && !o.undo:
-		return usagef("say why: --reason TEXT")
+		return usagef("--%s needs --reason TEXT", strings.Fields(o.action())[0])
 	}
 	row, ok := app.ParseRow(o.accept + o.dismiss)
 	if !ok {
-		return usagef("%q is not the name of a row: `bursar quarantine %s` lists them under ref, such as 3:17", o.accept+o.dismiss, args[0])
+		return usagef("%q is not the ref of a row, such as 3:17: `bursar quarantine %s` lists them", o.accept+o.dismiss, args[0])
 	}
 	o.row = row
 	return nil
 }
 
-func (o *resolveOptions) asked() string {
+func (o *resolveOptions) action() string {
 	if o.accept != "" {
 		return "accept " + o.accept
 	}
@@ -85,9 +85,9 @@ func (c *cli) acceptRow(ctx context.Context, a *app.App, name string, o *resolve
 	case err != nil && out.Batch == 0 && out.Replaced == nil:
 		return &interruptedError{err, "nothing was accepted"}
 	case err != nil && out.Batch == 0:
-		return hinted(err, "%s is retracted, and the same command goes on with what is left", out.Replaced.What())
+		return withHint(err, "%s is retracted; repeat the command to complete it", out.Replaced.What())
 	case err != nil:
-		err = hinted(err, "row %s of %s is accepted, and the same command goes on with what is left", out.Ref, name)
+		err = withHint(err, "row %s of %s is accepted; repeat the command to complete it", out.Ref, name)
 	}
 	return errors.Join(c.result(out, func(w io.Writer) { c.printAccepted(w, a, &out, o.reason) }), err)
 }
@@ -95,28 +95,28 @@ func (c *cli) acceptRow(ctx context.Context, a *app.App, name string, o *resolve
 func (c *cli) printAccepted(w io.Writer, a *app.App, out *app.AcceptedRow, reason string) {
 	place := ""
 	if out.Replaced != nil {
-		place = ", in the place of " + clean(out.Replaced.What())
+		place = ", in place of " + printable(out.Replaced.What())
 	}
 	if out.Already {
-		fmt.Fprintf(w, "Row %s of %s is accepted already, in batch %d%s, since %s.\n", out.Ref, out.Stream, out.Batch, place, when(&out.Replaced.At))
+		fmt.Fprintf(w, "Row %s of %s is already accepted in batch %d%s, since %s.\n", out.Ref, out.Stream, out.Batch, place, formatTime(&out.Replaced.At))
 	} else {
-		fmt.Fprintf(w, "Row %s of %s is accepted in batch %d%s%s.\n", out.Ref, out.Stream, out.Batch, place, because(reason))
+		fmt.Fprintf(w, "Row %s of %s is accepted in batch %d%s%s.\n", out.Ref, out.Stream, out.Batch, place, inBrackets(reason))
 	}
 	if len(out.Changes) > 0 {
 		g := newGrid("column", "old value", "new value").wrap("old value").wrap("new value")
 		for _, change := range out.Changes {
-			g.add(change.Column, shortened(string(change.Old)), shortened(string(change.New)))
+			g.add(change.Column, shorten(string(change.Old)), shorten(string(change.New)))
 		}
 		g.print(w, width(c.out))
 	}
 	if r := out.Retried; r != nil && r.Duplicates > 0 {
-		fmt.Fprintf(w, "%s of the same quarantine with its values left it too.\n", plural(r.Duplicates, "row", "rows"))
+		fmt.Fprintf(w, "%s with the same values left the quarantine as duplicates.\n", plural(r.Duplicates, "row", "rows"))
 	}
 	printRebuilt(w, out.Rebuilt)
 	waits := slices.ContainsFunc(a.Project.Pipelines, func(p *project.Pipeline) bool {
 		return p.Folds(out.Stream) && !slices.ContainsFunc(out.Rebuilt, func(made app.Rebuilt) bool { return made.Pipeline == p.Name })
 	})
-	if waits && !out.Already && c.served == nil {
+	if waits && !out.Already && c.remote == nil {
 		fmt.Fprintln(w, "next: bursar run")
 	}
 }
@@ -129,11 +129,11 @@ func (c *cli) dismiss(ctx context.Context, a *app.App, name string, o *resolveOp
 	return c.result(out, func(w io.Writer) {
 		switch {
 		case out.Undone:
-			fmt.Fprintf(w, "Row %s of %s waits in quarantine again%s.\nnext: bursar quarantine %s\n", out.Ref, name, because(out.Reason), name)
+			fmt.Fprintf(w, "Row %s of %s is not dismissed any more%s.\nnext: bursar quarantine %s\n", out.Ref, name, inBrackets(out.Reason), name)
 		case out.Already:
-			fmt.Fprintf(w, "Row %s of %s is dismissed already, since %s%s.\n", out.Ref, name, when(&out.At), because(out.Reason))
+			fmt.Fprintf(w, "Row %s of %s is already dismissed, since %s%s.\n", out.Ref, name, formatTime(&out.At), inBrackets(out.Reason))
 		default:
-			fmt.Fprintf(w, "Row %s of %s is dismissed%s: it stays in quarantine and counts as resolved.\n", out.Ref, name, because(out.Reason))
+			fmt.Fprintf(w, "Row %s of %s is dismissed%s: it stays in quarantine and counts as resolved.\n", out.Ref, name, inBrackets(out.Reason))
 		}
 	})
 }

@@ -27,7 +27,7 @@ func wrongAndRight(t *testing.T) (dir, wrong, right string) {
 	return dir, wrong, right
 }
 
-// money is what the example's pipeline of days says of the account: the movements of its days.
+// money returns the movements of the account's days by the example's pipeline of days.
 func money(t *testing.T, dir string) string {
 	t.Helper()
 	must(t, 0, "run", "--project", dir)
@@ -51,7 +51,7 @@ func TestRetractStatementFile(t *testing.T) {
 	must(t, 2, "retract", "statements", "--reason", why, "--project", dir)
 	must(t, 3, "retract", "statements", "none.csv", "--reason", why, "--project", dir)
 	got := must(t, 0, "retract", "statements", "wrong.csv", "--reason", why, "--project", dir)
-	if !strings.Contains(got.out, "wrong.csv is retracted ("+why+"): 1 statement counts no more.") || !strings.Contains(got.out, "1 entry was taken back") {
+	if !strings.Contains(got.out, "wrong.csv is retracted ("+why+"): 1 statement does not count any more.") || !strings.Contains(got.out, "Withdrew 1 entry") {
 		t.Errorf("retract says %s", got.out)
 	}
 	alone := filepath.Join(t.TempDir(), "alone")

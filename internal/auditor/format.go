@@ -1,4 +1,4 @@
-// spell.go writes values in one of the ways that mean the same.
+// Writes values in one of several equivalent ways.
 
 package auditor
 
@@ -8,7 +8,7 @@ import (
 )
 
 // spell writes the plain text of a value as a CSV field or a JSON string has it.
-func (g *source) spell(c *Column, text string) string {
+func (g *generator) spell(c *Column, text string) string {
 	if text == "" {
 		return ""
 	}
@@ -23,7 +23,7 @@ func (g *source) spell(c *Column, text string) string {
 	case Timestamp:
 		return g.spellTime(text)
 	case Flag:
-		if g.plain && g.chance(3) {
+		if g.isCSV && g.chance(3) {
 			return strings.ToUpper(text)
 		}
 	}
@@ -31,7 +31,7 @@ func (g *source) spell(c *Column, text string) string {
 }
 
 // spellNumber adds zeros, or an exponent that changes nothing.
-func (g *source) spellNumber(text string) string {
+func (g *generator) spellNumber(text string) string {
 	if strings.Contains(text, ".") && g.chance(4) {
 		return text + strings.Repeat("0", 1+g.IntN(3))
 	}
@@ -42,7 +42,7 @@ func (g *source) spellNumber(text string) string {
 }
 
 // spellComma writes a number as 1.234,56 or 1234,56, or in groups of a wrong size.
-func (g *source) spellComma(text string) string {
+func (g *generator) spellComma(text string) string {
 	digits := len(strings.TrimLeft(text, "-"))
 	sign := text[:len(text)-digits]
 	end := strings.IndexAny(text, ".eE")
@@ -71,7 +71,7 @@ func spellDate(f *Format, text string) string {
 	return t.Format(f.Layout)
 }
 
-func (g *source) spellTime(text string) string {
+func (g *generator) spellTime(text string) string {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || g.chance(2) {
 		return text

@@ -1,4 +1,4 @@
-// A running project, and a client of its API on the same machine.
+// Runs a project in this process, and calls its API.
 
 package bench
 
@@ -16,9 +16,9 @@ import (
 	"bursar/internal/app"
 )
 
-// whileUp brings the project up, and stops it when do returns.
-func whileUp(ctx context.Context, dir string, do func(up app.Up) error) (err error) {
-	a, err := app.Open(ctx, dir, "bench", discard)
+// withRunningProject starts the project and stops it when do returns.
+func withRunningProject(ctx context.Context, dir string, do func(up app.Up) error) (err error) {
+	a, err := app.Open(ctx, dir, "bench", discardLog)
 	if err != nil {
 		return err
 	}
@@ -37,24 +37,24 @@ func whileUp(ctx context.Context, dir string, do func(up app.Up) error) (err err
 	return errors.Join(err, <-ended)
 }
 
-// caller calls the API of a running project.
-type caller struct {
+// apiClient calls the API of a running project.
+type apiClient struct {
 	base, token string
 	client      *http.Client
 }
 
-func newCaller(up app.Up, connections int) (*caller, error) {
+func newAPIClient(up app.Up, connections int) (*apiClient, error) {
 	token, err := os.ReadFile(up.TokenFile)
 	if err != nil {
 		return nil, fmt.Errorf("read API token: %w", err)
 	}
-	return &caller{
+	return &apiClient{
 		base: "http://" + up.Address, token: "Bearer " + strings.TrimSpace(string(token)),
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}},
 	}, nil
 }
 
-func (c *caller) call(ctx context.Context, method, path string, body io.Reader) (code int, text []byte, err error) {
+func (c *apiClient) call(ctx context.Context, method, path string, body io.Reader) (code int, text []byte, err error) {
 	r, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return 0, nil, err
@@ -70,8 +70,8 @@ func (c *caller) call(ctx context.Context, method, path string, body io.Reader) 
 	return response.StatusCode, text, err
 }
 
-// send posts events and returns how many were accepted.
-func (c *caller) send(ctx context.Context, events []byte) (accepted int64, err error) {
+// send posts events and returns the number of accepted ones.
+func (c *apiClient) send(ctx context.Context, events []byte) (accepted int64, err error) {
 	code, text, err := c.call(ctx, http.MethodPost, "/v1/streams/"+stream+"/events", bytes.NewReader(events))
 	if err != nil {
 		return 0, err

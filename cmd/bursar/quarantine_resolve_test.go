@@ -121,7 +121,7 @@ func TestAcceptUnfolded(t *testing.T) {
 	must(t, 0, "verify", "--project", dir)
 }
 
-// exportedOf is what the artifacts of some events are.
+// exportedOf returns the artifacts of some events.
 func exportedOf(t *testing.T, text string) string {
 	t.Helper()
 	dir := shop(t)
@@ -165,7 +165,7 @@ func TestDismissRow(t *testing.T) {
 		t.Errorf("quarantine says %s", got.out)
 	}
 
-	if got := must(t, 0, "quarantine", "payments", "--dismiss", "2:3", "--undo", "--project", dir); !strings.Contains(got.out, "again") {
+	if got := must(t, 0, "quarantine", "payments", "--dismiss", "2:3", "--undo", "--project", dir); !strings.Contains(got.out, "is not dismissed any more") {
 		t.Errorf("undo says %s", got.out)
 	}
 	must(t, 1, "quarantine", "payments", "--dismiss", "2:3", "--undo", "--project", dir)
@@ -182,27 +182,27 @@ func TestResolveUsage(t *testing.T) {
 	t.Parallel()
 	dir := conflictShop(t)
 	for _, c := range []struct {
-		code int
-		says string
-		args []string
+		code    int
+		message string
+		args    []string
 	}{
 		{2, "--reason", []string{"payments", "--accept", "2:1"}},
 		{2, "--reason", []string{"payments", "--dismiss", "2:1", "--reason", " "}},
-		{2, "of which stream", []string{"--accept", "2:1", "--reason", why}},
+		{2, "name the stream", []string{"--accept", "2:1", "--reason", why}},
 		{2, "3:17", []string{"payments", "--accept", "2", "--reason", why}},
 		{2, "3:17", []string{"payments", "--dismiss", "0:1", "--reason", why}},
 		{2, "one row", []string{"payments", "--accept", "2:1", "--dismiss", "2:1", "--reason", why}},
 		{2, "one row", []string{"payments", "--accept", "2:1", "--retry", "--reason", why}},
 		{2, "bursar retract", []string{"payments", "--accept", "2:1", "--undo"}},
-		{2, "which row", []string{"payments", "--reason", why}},
+		{2, "--dismiss ROW", []string{"payments", "--reason", why}},
 		{3, "bursar quarantine payments", []string{"payments", "--accept", "1:1", "--reason", why}},
 		{3, "bursar quarantine payments", []string{"payments", "--dismiss", "7:1", "--reason", why}},
-		{3, "there is payments", []string{"nothing", "--dismiss", "2:1", "--reason", why}},
+		{3, "the project declares payments", []string{"nothing", "--dismiss", "2:1", "--reason", why}},
 		{1, "--retry", []string{"payments", "--accept", "2:3", "--reason", why}},
 		{1, "not dismissed", []string{"payments", "--dismiss", "2:1", "--undo"}},
 		{1, "bursar import", []string{"entries", "--accept", "2:1", "--reason", why}},
 	} {
-		if got := must(t, c.code, append(append([]string{"quarantine"}, c.args...), "--project", dir)...); !strings.Contains(got.err, c.says) {
+		if got := must(t, c.code, append(append([]string{"quarantine"}, c.args...), "--project", dir)...); !strings.Contains(got.err, c.message) {
 			t.Errorf("%q says %s", c.args, got.err)
 		}
 	}

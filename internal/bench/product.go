@@ -1,4 +1,4 @@
-// The product: from the first byte of the first file to the watermark of the last run, with the server already up.
+// Measures the product, from the first byte of the first file to the watermark of the last run. The server already runs.
 
 package bench
 
@@ -19,24 +19,24 @@ const (
 	pipeline = "orders"
 )
 
-var discard = slog.New(slog.DiscardHandler)
+var discardLog = slog.New(slog.DiscardHandler)
 
-type oursResult struct {
+type productResult struct {
 	Seconds       float64            `json:"seconds"`
 	Steps         map[string]float64 `json:"steps"` // intake, and the steps of all runs
 	Orchestration float64            `json:"orchestration"`
 	ServerStart   float64            `json:"server_start"`
 	Peak          int64              `json:"peak"`
 	Written       int64              `json:"written"`
-	Touched       []int64            `json:"touched"` // artifacts, of each run
+	Touched       []int64            `json:"touched"` // number of artifacts that each run created or updated
 	Parts         []string           `json:"parts"`   // digests
 	Sums          map[string]string  `json:"sums,omitempty"`
-	Artifacts     int64              `json:"artifacts,omitempty"` // in all
-	Digest        string             `json:"digest,omitempty"`    // of their export
+	Artifacts     int64              `json:"artifacts,omitempty"` // total number
+	Digest        string             `json:"digest,omitempty"`    // of the export of all artifacts
 }
 
-func measureOurs(ctx context.Context, spec partSpec) (r oursResult, err error) {
-	a, err := app.Open(ctx, spec.Dir, "bench", discard)
+func measureProduct(ctx context.Context, spec childSpec) (r productResult, err error) {
+	a, err := app.Open(ctx, spec.Dir, "bench", discardLog)
 	if err != nil {
 		return r, err
 	}
@@ -79,10 +79,10 @@ func measureOurs(ctx context.Context, spec partSpec) (r oursResult, err error) {
 	return r, err
 }
 
-// reconcile takes one file in and works off the backlog.
-func (r *oursResult) reconcile(ctx context.Context, a *app.App, file string) error {
+// reconcile ingests one file and processes the backlog.
+func (r *productResult) reconcile(ctx context.Context, a *app.App, file string) error {
 	began := time.Now()
-	if err := takeIn(ctx, a, file); err != nil {
+	if err := ingestFile(ctx, a, file); err != nil {
 		return err
 	}
 	r.Steps["intake"] += time.Since(began).Seconds()
@@ -105,8 +105,8 @@ func (r *oursResult) reconcile(ctx context.Context, a *app.App, file string) err
 	return nil
 }
 
-// takeIn seals one file of events that are all new and right.
-func takeIn(ctx context.Context, a *app.App, file string) error {
+// ingestFile seals one file. All of its events must be accepted.
+func ingestFile(ctx context.Context, a *app.App, file string) error {
 	result, err := a.Ingest(ctx, stream, []string{file}, app.IngestOptions{})
 	if err == nil && (result.Accepted != result.Rows || result.Rows == 0) {
 		err = fmt.Errorf("%d of %d events of %s were accepted", result.Accepted, result.Rows, file)
@@ -114,7 +114,7 @@ func takeIn(ctx context.Context, a *app.App, file string) error {
 	return err
 }
 
-// profile starts a CPU profile into a file unless its name is empty.
+// profile starts a CPU profile into a file. An empty path starts none.
 func profile(path string) (stop func() error, err error) {
 	if path == "" {
 		return func() error { return nil }, nil

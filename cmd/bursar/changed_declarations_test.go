@@ -27,7 +27,7 @@ csv:
 %status    text: Text
 `
 
-// reversed is a statement that holds where its reversal has the direction of what it takes back.
+// reversed is a statement that is consistent if its reversal has the direction of the entry that it reverses.
 const reversed = `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt><GrpHdr><MsgId>A</MsgId><CreDtTm>2024-03-04T18:00:00</CreDtTm></GrpHdr>
 <Stmt><Id>A</Id><CreDtTm>2024-03-04T18:00:00</CreDtTm><Acct><Id><IBAN>NL91ABNA0417164300</IBAN></Id><Ccy>EUR</Ccy></Acct>
 <Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">100.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2024-03-04</Dt></Dt></Bal>
@@ -42,7 +42,7 @@ func mapped(t *testing.T, dir, group, status string) {
 	file(t, dir, "institutions/rev.yaml", strings.NewReplacer("%group", group, "%status", status).Replace(advised))
 }
 
-// sumOf is what completeness says of an account's entries, and how many intervals it has by state.
+// sumOf returns the sum of an account's entries by completeness, and its number of intervals by state.
 func sumOf(t *testing.T, code int, dir, account string) (amount string, a app.Account) {
 	t.Helper()
 	a = accountsOf(t, code, dir)[account]
@@ -106,7 +106,7 @@ func TestMarksDeclaredLater(t *testing.T) {
 			t.Errorf("declared: %s, %+v", amount, a)
 		}
 	}
-	if got := must(t, 0, "quarantine", "--project", dir); !strings.Contains(got.out, "Nothing is in quarantine") {
+	if got := must(t, 0, "quarantine", "--project", dir); !strings.Contains(got.out, "The quarantine is empty") {
 		t.Errorf("quarantine: %s", got.out)
 	}
 	mapped(t, dir, "", "")
@@ -114,7 +114,7 @@ func TestMarksDeclaredLater(t *testing.T) {
 	accountsOf(t, 0, dir) // what is whole is not read again
 }
 
-// TestStatusDeclaredLater declares which rows are booked after a file was imported: what is none is taken back.
+// TestStatusDeclaredLater declares which rows are booked after a file was imported: rows that are not booked are withdrawn.
 func TestStatusDeclaredLater(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "p")
@@ -174,7 +174,7 @@ func testChangedDeclarationsReadAgain(t *testing.T, cases int) {
 						moved = append(moved, line)
 					}
 				}
-				return told(t, 0, dir) + "\n" + strings.Join(moved, "") + strings.Join(inQuarantine(t, dir), "\n")
+				return intervalLines(t, 0, dir) + "\n" + strings.Join(moved, "") + strings.Join(inQuarantine(t, dir), "\n")
 			}
 			if is, want := stands(c.before, c.after), stands(c.after); is != want {
 				t.Errorf("it stands\n%s\nwant\n%s", is, want)

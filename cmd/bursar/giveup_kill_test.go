@@ -1,6 +1,6 @@
 //go:build linux
 
-// Giving up a lost batch by processes that are killed.
+// Giving up a missing batch by processes that are killed.
 
 package main
 

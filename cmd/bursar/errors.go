@@ -1,4 +1,4 @@
-// How a command ends that fails: one line that says why, a next step, and the exit code.
+// Prints the error of a failed command: one line with the reason, a next step, and the exit code.
 
 package main
 
@@ -17,20 +17,20 @@ import (
 // exitUsage is the exit code of bad usage (DESIGN §7).
 const exitUsage = 2
 
-// usageError is an error in how a command was called, found by its own work.
+// usageError is a usage error that the command's own code found.
 type usageError struct{ text string }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 func (e *usageError) Error() string { return e.text }
 
-// Class is Data: the same call is wrong again.
+// Class is Data: repeating the same call does not help.
 func (e *usageError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 2 (DESIGN §7).
 func (e *usageError) ExitCode() int { return exitUsage }
 
-// hintedError is an error with what to do about it.
+// hintedError is an error with a next step for the user.
 type hintedError struct {
 	error
 	hint string
@@ -38,23 +38,23 @@ type hintedError struct {
 
 func (e *hintedError) Unwrap() error { return e.error }
 
-// hinted adds a next step to an error; nil stays nil, and an empty hint adds nothing.
-func hinted(err error, format string, args ...any) error {
+// withHint adds a next step to an error. A nil error stays nil, and an empty hint adds nothing.
+func withHint(err error, format string, args ...any) error {
 	if err == nil || format == "" {
 		return err
 	}
 	return &hintedError{err, fmt.Sprintf(format, args...)}
 }
 
-// interruptedError is how a command ends that was told to stop; it says what that leaves.
+// interruptedError is the error of an interrupted command. It says what the interruption leaves behind.
 type interruptedError struct {
 	error
-	leaves string
+	consequence string
 }
 
 func (e *interruptedError) Unwrap() error { return e.error }
 
-// problem is an error as --json prints it on standard error.
+// problem is the form in which --json prints an error on standard error.
 type problem struct {
 	Error string `json:"error"`
 	Hint  string `json:"hint,omitempty"`
@@ -62,23 +62,23 @@ type problem struct {
 	Exit  int    `json:"exit"`
 }
 
-// fail prints an error on standard error and returns its exit code. What fails before a command's own work begins is
-// wrong usage.
+// fail prints an error on standard error and returns its exit code. An error before the command's own code starts is a usage
+// error.
 func (c *cli) fail(ctx context.Context, cmd *cobra.Command, args []string, err error) int {
 	p := c.describe(ctx, cmd, err)
-	if c.json || asksJSON(args) {
+	if c.json || requestsJSON(args) {
 		if text, err := json.Marshal(p); err == nil {
 			fmt.Fprintf(c.err, "%s\n", text)
 		}
 		return p.Exit
 	}
-	fmt.Fprintf(c.err, "error: %s", clean(p.Error))
+	fmt.Fprintf(c.err, "error: %s", printable(p.Error))
 	if p.Class != "usage" && p.Class != "interrupted" {
 		fmt.Fprintf(c.err, " [%s]", p.Class)
 	}
 	fmt.Fprintln(c.err)
 	if p.Hint != "" {
-		fmt.Fprintf(c.err, "hint: %s\n", clean(p.Hint))
+		fmt.Fprintf(c.err, "hint: %s\n", printable(p.Hint))
 	}
 	return p.Exit
 }
@@ -92,7 +92,7 @@ func (c *cli) describe(ctx context.Context, cmd *cobra.Command, err error) probl
 	var usage *usageError
 	if !c.started || errors.As(err, &usage) {
 		p.Class, p.Exit = "usage", exitUsage
-		if text, similar, ok := strings.Cut(err.Error(), "Did you mean this?"); ok { // as cobra asks
+		if text, similar, ok := strings.Cut(err.Error(), "Did you mean this?"); ok { // cobra's suggestion
 			p.Error = oneLine(text)
 			p.Hint = "did you mean " + strings.Join(strings.Fields(similar), " or ") + "?"
 		}
@@ -101,25 +101,25 @@ func (c *cli) describe(ctx context.Context, cmd *cobra.Command, err error) probl
 		}
 		return p
 	}
-	// Drivers tell of an interruption in words of their own, so the context is asked.
+	// Drivers report an interruption with different errors, so the context decides.
 	if ctx.Err() != nil && p.Exit == 1 {
 		c.log.Info("interrupted", "error", err)
 		p.Error, p.Class = "interrupted", "interrupted"
 		var stopped *interruptedError
 		if errors.As(err, &stopped) {
-			p.Error += "; " + stopped.leaves
+			p.Error += "; " + stopped.consequence
 		}
 	}
 	return p
 }
 
-// oneLine joins the lines of joined errors.
+// oneLine joins the lines of an error text.
 func oneLine(text string) string {
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
-// asksJSON looks for --json where parsing has stopped before it.
-func asksJSON(args []string) bool {
+// requestsJSON searches the arguments for --json, because parsing may have failed before it.
+func requestsJSON(args []string) bool {
 	for _, arg := range args {
 		if arg == "--" {
 			return false

@@ -1,4 +1,4 @@
-// What the benchmark statements reads, and its peers.
+// The files that the benchmark statements reads, and its peers.
 
 package bench
 
@@ -22,7 +22,7 @@ import (
 	"bursar/internal/shop"
 )
 
-// statementSet is what is measured as one format.
+// statementSet is the files that are measured as one format.
 type statementSet struct {
 	project *project.Project
 	files   []statementFile
@@ -34,10 +34,10 @@ type statementSet struct {
 type statementFile struct {
 	name string
 	text []byte
-	rows int64 // that it is told as
+	rows int64 // that it is converted to
 }
 
-// recordedSets are the formats of which there are recorded files, the one that the report's own figures are of first.
+// recordedSets are the formats with recorded files. The report's figures are those of the first.
 var recordedSets = []struct {
 	format  string
 	folders []string
@@ -51,7 +51,7 @@ var recordedSets = []struct {
 	{"ofx", []string{"statements/ofx"}, ".ofx", "bufio lines", scanLines},
 }
 
-// statementSets reads the recorded files into memory, and generates what there are none of.
+// statementSets reads the recorded files into memory, and generates a CSV file.
 func statementSets(o StatementsOptions) ([]*statementSet, error) {
 	var sets []*statementSet
 	for _, r := range recordedSets {
@@ -72,7 +72,7 @@ func statementSets(o StatementsOptions) ([]*statementSet, error) {
 	return append(sets, s), s.add("statement.csv", generateCSV(o.Rows))
 }
 
-// load takes in all files of a folder and those within it.
+// load reads all files of a folder and its subfolders.
 func (s *statementSet) load(folder, ending string) error {
 	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ending {
@@ -86,10 +86,10 @@ func (s *statementSet) load(folder, ending string) error {
 	})
 }
 
-// add takes a file in. One that Import refuses is counted, and not measured.
+// add adds a file. One that Import refuses is counted, but not measured.
 func (s *statementSet) add(name string, text []byte) (err error) {
 	f := statementFile{name: name, text: text}
-	f.rows, err = f.tell(s.project)
+	f.rows, err = f.countRows(s.project)
 	switch {
 	case err != nil && failure.Of(err) == failure.Data:
 		s.result.Refused++
@@ -104,19 +104,19 @@ func (s *statementSet) add(name string, text []byte) (err error) {
 	return nil
 }
 
-// keptAs is as long as the names of objects that Import keeps files as.
-var keptAs = "statements/00/" + strings.Repeat("0", 64)
+// objectName has the length of the object names under which Import keeps files.
+var objectName = "statements/00/" + strings.Repeat("0", 64)
 
-// tell counts a file's rows.
-func (f *statementFile) tell(p *project.Project) (rows int64, err error) {
-	err = aggregate.ConvertFile(p, f.name, keptAs, bytes.NewReader(f.text), func(string, []byte) error {
+// countRows converts a file and counts its rows.
+func (f *statementFile) countRows(p *project.Project) (rows int64, err error) {
+	err = aggregate.ConvertFile(p, f.name, objectName, bytes.NewReader(f.text), func(string, []byte) error {
 		rows++
 		return nil
 	})
 	return rows, err
 }
 
-// csvProject declares the mapping of what generateCSV writes.
+// csvProject declares the mapping of the file that generateCSV writes.
 func csvProject() *project.Project {
 	return &project.Project{Institutions: []*project.Institution{{Name: "bench", Servicer: "DEUTDEFF", CSV: &project.CSVMapping{
 		Decimal: '.', Account: project.Cell{Column: "account"}, Currency: project.Cell{Column: "currency"},
@@ -141,12 +141,12 @@ func generateCSV(rows int) []byte {
 	return text.Bytes()
 }
 
-// scanXML tokenises, and looks at nothing.
+// scanXML tokenises without using the tokens.
 func scanXML(in io.Reader) error {
 	d := xml.NewDecoder(in)
 	for {
 		if _, err := d.Token(); err != nil {
-			return unlessEnd(err)
+			return ignoreEOF(err)
 		}
 	}
 }
@@ -165,12 +165,12 @@ func scanCSV(in io.Reader) error {
 	rows := csv.NewReader(in)
 	for {
 		if _, err := rows.Read(); err != nil {
-			return unlessEnd(err)
+			return ignoreEOF(err)
 		}
 	}
 }
 
-func unlessEnd(err error) error {
+func ignoreEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return nil
 	}

@@ -1,4 +1,4 @@
-// project.go makes random streams and pipelines.
+// Generates random streams and pipelines.
 
 package auditor
 
@@ -10,7 +10,7 @@ import (
 )
 
 // makeStreams declares one stream or several. Columns of one name go together: their types are widened to one.
-func (g *source) makeStreams() {
+func (g *generator) makeStreams() {
 	money := g.money()
 	names := []string{"events", "bank", "ledger"}
 	for _, name := range names[:1+g.IntN(max(1, g.size.Streams))] {
@@ -24,12 +24,12 @@ func (g *source) makeStreams() {
 	}
 }
 
-func (g *source) money() Type {
+func (g *generator) money() Type {
 	return pick(g, []Type{{Decimal, 9, 2}, {Decimal, 18, 2}, {Decimal, 12, 3}, {Decimal, 38, 10}, {Decimal, 18, 0}})
 }
 
 // vary takes columns away, and gives one another name where there is another stream before.
-func (g *source) vary(s *Stream) {
+func (g *generator) vary(s *Stream) {
 	s.Columns = slices.DeleteFunc(s.Columns, func(c Column) bool {
 		return slices.Contains([]string{"fee", "order", "flag", "when"}, c.Name) && s.Column("gross") == nil && g.chance(3)
 	})
@@ -39,11 +39,11 @@ func (g *source) vary(s *Stream) {
 }
 
 // makeStream declares a stream: a fixed stock of columns, each with its type, place and options by chance.
-func (g *source) makeStream(name string, money Type) {
+func (g *generator) makeStream(name string, money Type) {
 	s := &Stream{Name: name}
-	if g.plain = g.chance(4); g.plain {
+	if g.isCSV = g.chance(4); g.isCSV {
 		s.Delimiter = pick(g, []byte{',', ';', '|'})
-		s.Bare = g.chance(4)
+		s.NoHeader = g.chance(4)
 	}
 	s.Columns = []Column{
 		{Name: "id", Type: Type{Kind: Text}},
@@ -78,8 +78,8 @@ func (g *source) makeStream(name string, money Type) {
 	g.stream = s
 }
 
-// place says where a column stands in files.
-func (g *source) place(s *Stream, c *Column) {
+// place sets the position of a column in files.
+func (g *generator) place(s *Stream, c *Column) {
 	if c.Is != nil {
 		return
 	}
@@ -93,11 +93,11 @@ func (g *source) place(s *Stream, c *Column) {
 	}
 }
 
-// formats are how files may write dates.
+// formats are the date formats of files.
 var formats = []*Format{{"%d.%m.%Y", "2.1.2006"}, {"%y%m%d", "060102"}, {"%Y%m%d", "20060102"}, {"%d %b %Y", "2 Jan 2006"}}
 
-// style says how a column's values are written.
-func (g *source) style(c *Column) {
+// style sets how the values of a column are written.
+func (g *generator) style(c *Column) {
 	if c.Is != nil || !g.chance(4) {
 		return
 	}
@@ -112,17 +112,17 @@ func (g *source) style(c *Column) {
 }
 
 // computed is a computed column, which some rows overflow.
-func (g *source) computed(money Type) Column {
+func (g *generator) computed(money Type) Column {
 	c := Column{Name: "gross", Type: money, Optional: g.chance(2)}
 	switch g.IntN(3) {
 	case 0:
-		c.Is = &Formula{SQL: "amount + amount", Uses: []string{"amount"}, Of: func(r Row) Value {
+		c.Is = &Formula{SQL: "amount + amount", Uses: []string{"amount"}, Eval: func(r Row) Value {
 			return numberValue(Decimal, new(big.Rat).Add(r["amount"].number, r["amount"].number))
 		}}
 	case 1:
 		c.Is = signed
 	default:
-		c.Is = &Formula{SQL: "CASE WHEN fee > 0 THEN amount END", Uses: []string{"amount", "fee"}, Of: func(r Row) Value {
+		c.Is = &Formula{SQL: "CASE WHEN fee > 0 THEN amount END", Uses: []string{"amount", "fee"}, Eval: func(r Row) Value {
 			if fee := r["fee"]; fee.IsNull() || fee.number.Sign() <= 0 {
 				return Value{}
 			}
@@ -138,13 +138,13 @@ func typeOf(name string) func(map[string]Type) Type {
 }
 
 func columnFormula(name string) *Formula {
-	return &Formula{SQL: name, Uses: []string{name}, Type: typeOf(name), Of: func(r Row) Value { return r[name] }}
+	return &Formula{SQL: name, Uses: []string{name}, Type: typeOf(name), Eval: func(r Row) Value { return r[name] }}
 }
 
 // signed is the amount with a sign by kind.
 var signed = &Formula{
 	SQL: "CASE WHEN kind = 'a' THEN amount ELSE -amount END", Uses: []string{"kind", "amount"}, Type: typeOf("amount"),
-	Of: func(r Row) Value {
+	Eval: func(r Row) Value {
 		if r["kind"].text == "a" {
 			return r["amount"]
 		}
@@ -152,7 +152,7 @@ var signed = &Formula{
 	},
 }
 
-// conditions are what events are chosen by.
+// conditions are the conditions of folds and totals.
 var conditions = []*Condition{
 	{"kind = 'a'", []string{"kind"}, func(r Row) bool { return r["kind"].text == "a" }},
 	{"kind <> 'a'", []string{"kind"}, func(r Row) bool { return r["kind"].text != "a" }},
@@ -167,7 +167,7 @@ var conditions = []*Condition{
 	{"acct = 'a'", []string{"acct"}, func(r Row) bool { return r["acct"].text == "a" }},
 }
 
-func (g *source) where() *Condition {
+func (g *generator) where() *Condition {
 	c := pick(g, conditions)
 	if g.chance(2) || !slices.ContainsFunc(g.streams(), func(s *Stream) bool { return s.has(c.Uses) }) {
 		return nil
@@ -175,10 +175,10 @@ func (g *source) where() *Condition {
 	return c
 }
 
-// ofStream is the condition that an event is of one stream, and what else there is.
+// ofStream returns the condition that an event is in a stream and meets another condition.
 func ofStream(name string, also *Condition) *Condition {
-	c := &Condition{SQL: "stream = '" + name + "'", Holds: func(r Row) bool {
-		return r[StreamColumn].text == name && (also == nil || also.Holds(r))
+	c := &Condition{SQL: "stream = '" + name + "'", Matches: func(r Row) bool {
+		return r[StreamColumn].text == name && (also == nil || also.Matches(r))
 	}}
 	if also != nil {
 		c.SQL += " AND (" + also.SQL + ")"
@@ -186,8 +186,8 @@ func ofStream(name string, also *Condition) *Condition {
 	return c
 }
 
-// pipeline declares a pipeline over the streams, and totals that it truly conserves.
-func (g *source) pipeline() *Pipeline {
+// pipeline declares a pipeline over the streams, and totals that it conserves.
+func (g *generator) pipeline() *Pipeline {
 	p := &Pipeline{Name: "books", Listed: len(g.feeds) > 1 || g.chance(12)}
 	for _, f := range g.feeds {
 		p.From = append(p.From, f.stream.Name)
@@ -223,9 +223,9 @@ func (g *source) pipeline() *Pipeline {
 }
 
 // key picks the key. Where a stream names an account otherwise, each stream names its own key columns.
-func (g *source) key(p *Pipeline) {
+func (g *generator) key(p *Pipeline) {
 	if g.chance(3) {
-		g.lackable(p)
+		g.pickOptionalKey(p)
 		return
 	}
 	keys := [][]string{
@@ -265,7 +265,7 @@ func (g *source) key(p *Pipeline) {
 }
 
 // foldable lists the columns that the pipeline folds: all, those that have an order, and numbers.
-func (g *source) foldable(p *Pipeline) (all, ordered, numbers []string) {
+func (g *generator) foldable(p *Pipeline) (all, ordered, numbers []string) {
 	types := typesOf(g.streams())
 	if !p.Listed {
 		delete(types, StreamColumn)
@@ -283,7 +283,7 @@ func (g *source) foldable(p *Pipeline) (all, ordered, numbers []string) {
 }
 
 // fold is one column that is folded from events.
-func (g *source) fold(p *Pipeline, name string) Fold {
+func (g *generator) fold(p *Pipeline, name string) Fold {
 	all, ordered, numbers := g.foldable(p)
 	f := Fold{Name: name, Kind: pick(g, []string{"count", "sum", "sum", "min", "max", "first", "last", "last", "list"}), Where: g.where()}
 	adds := f.Kind == "count" || f.Kind == "sum"
@@ -298,14 +298,14 @@ func (g *source) fold(p *Pipeline, name string) Fold {
 	switch f.Kind {
 	case "count":
 	case "sum":
-		f.Of = columnFormula(pick(g, numbers))
+		f.Expr = columnFormula(pick(g, numbers))
 		if g.chance(4) {
-			f.Of = signed
+			f.Expr = signed
 		}
 	case "min", "max":
-		f.Of = columnFormula(pick(g, ordered))
+		f.Expr = columnFormula(pick(g, ordered))
 	case "first", "last":
-		f.Of, f.By = columnFormula(pick(g, all)), g.by(ordered, all)
+		f.Expr, f.By = columnFormula(pick(g, all)), g.by(ordered, all)
 		g.order = append(g.order, f.By...)
 	case "list":
 		f.Items, f.By = some(g, all, 4), g.by(ordered, all)
@@ -317,8 +317,8 @@ func (g *source) fold(p *Pipeline, name string) Fold {
 	return f
 }
 
-// by is what orders; where ids of a stream do not tell its events apart, it is every column.
-func (g *source) by(ordered, all []string) []string {
+// by returns the columns that order events. If the ids of a stream do not identify its events, it is every column.
+func (g *generator) by(ordered, all []string) []string {
 	by := some(g, ordered, 2)
 	g.Shuffle(len(by), func(i, k int) { by[i], by[k] = by[k], by[i] })
 	by = g.byReceipt(by)
@@ -334,20 +334,20 @@ func (g *source) by(ordered, all []string) []string {
 }
 
 // balance adds two sums, their difference, and a status by it.
-func (g *source) balance(p *Pipeline) {
+func (g *generator) balance(p *Pipeline) {
 	p.Folds = append(p.Folds,
-		Fold{Name: "credit", Kind: "sum", Of: columnFormula("amount"), Where: conditions[0]},
-		Fold{Name: "debit", Kind: "sum", Of: columnFormula("amount"), Where: conditions[1]},
-		Fold{Name: "balance", Kind: "is", Of: &Formula{
+		Fold{Name: "credit", Kind: "sum", Expr: columnFormula("amount"), Where: conditions[0]},
+		Fold{Name: "debit", Kind: "sum", Expr: columnFormula("amount"), Where: conditions[1]},
+		Fold{Name: "balance", Kind: "is", Expr: &Formula{
 			SQL: "credit - debit", Uses: []string{"credit", "debit"}, Type: typeOf("credit"),
-			Of: func(r Row) Value {
+			Eval: func(r Row) Value {
 				return numberValue(Decimal, new(big.Rat).Sub(r["credit"].number, r["debit"].number))
 			},
 		}},
-		Fold{Name: "status", Kind: "is", Of: &Formula{
+		Fold{Name: "status", Kind: "is", Expr: &Formula{
 			SQL:  "CASE WHEN balance = 0 THEN 'even' WHEN balance > 0 THEN 'open' ELSE 'over' END",
 			Uses: []string{"balance"}, Type: func(map[string]Type) Type { return Type{Kind: Text} },
-			Of: func(r Row) Value { return textValue([]string{"over", "even", "open"}[r["balance"].number.Sign()+1]) },
+			Eval: func(r Row) Value { return textValue([]string{"over", "even", "open"}[r["balance"].number.Sign()+1]) },
 		}},
 	)
 	if streams := g.alike("amount"); g.chance(2) && len(streams) == len(g.feeds) {
@@ -357,7 +357,7 @@ func (g *source) balance(p *Pipeline) {
 }
 
 // conserve adds a total and the fold that moves by it: of all streams that have such a column, or of one of them.
-func (g *source) conserve(p *Pipeline) {
+func (g *generator) conserve(p *Pipeline) {
 	t := Total{Name: "moved", Sum: pick(g, []string{"amount", "fee", "num"}), Where: g.where()}
 	having := func(s *Stream) bool { return s.has([]string{t.Sum}) && (t.Where == nil || s.has(t.Where.Uses)) }
 	streams := slices.DeleteFunc(g.alike(t.Sum), func(s *Stream) bool { return !having(s) })
@@ -369,7 +369,7 @@ func (g *source) conserve(p *Pipeline) {
 		streams = streams[:1]
 		where = ofStream(streams[0].Name, t.Where)
 	}
-	p.Folds = append(p.Folds, Fold{Name: "moves", Kind: "sum", Of: columnFormula(t.Sum), Where: where})
+	p.Folds = append(p.Folds, Fold{Name: "moves", Kind: "sum", Expr: columnFormula(t.Sum), Where: where})
 	p.Conserve = append(p.Conserve, Conserve{t.Name, "moves"})
 	g.total(p, streams, t)
 	if s := pick(g, g.feeds).stream; g.chance(3) { // one that no pipeline conserves
@@ -383,7 +383,7 @@ func (g *source) conserve(p *Pipeline) {
 }
 
 // alike are the streams that have a column, as many as have it with the scale of the first of them.
-func (g *source) alike(column string) (streams []*Stream) {
+func (g *generator) alike(column string) (streams []*Stream) {
 	for _, s := range g.streams() {
 		if c := s.Column(column); c != nil && (len(streams) == 0 || c.Type.Scale == streams[0].Column(column).Type.Scale) {
 			streams = append(streams, s)
@@ -393,7 +393,7 @@ func (g *source) alike(column string) (streams []*Stream) {
 }
 
 // total declares a total in streams, grouped by one of their key columns, or not at all. Together they keep their scale.
-func (g *source) total(p *Pipeline, streams []*Stream, t Total) {
+func (g *generator) total(p *Pipeline, streams []*Stream, t Total) {
 	by := -1
 	if g.chance(2) {
 		by = g.IntN(len(p.Key))

@@ -1,4 +1,4 @@
-// The parts of a peer on DuckDB: its state, its keys, and the script that is measured.
+// Child processes of a peer on DuckDB: prepare its state, add its keys, and measure its script.
 
 package bench
 
@@ -19,10 +19,10 @@ import (
 	"bursar/internal/shop"
 )
 
-// peerMemory is what a project without `memory:` gives DuckDB.
-const peerMemory = "1GB"
+// peerMemoryLimit is the default of `memory:` in bursar.yaml.
+const peerMemoryLimit = "1GB"
 
-// peerResult is what a part measured, and what the peer has then.
+// peerResult is the measurement of a peer, and the content of its tables afterwards.
 type peerResult struct {
 	Seconds     float64           `json:"seconds"`
 	Peak        int64             `json:"peak"`
@@ -31,25 +31,25 @@ type peerResult struct {
 	Quarantined int64             `json:"quarantined"`
 	Artifacts   int64             `json:"artifacts"`
 	Sums        map[string]string `json:"sums"`
-	Fingerprint string            `json:"fingerprint"`      // of all artifacts in any order
-	Digest      string            `json:"digest,omitempty"` // of the lines that the product's export has
+	Fingerprint string            `json:"fingerprint"`      // of all artifacts, independent of order
+	Digest      string            `json:"digest,omitempty"` // of the artifacts in the format of the product's export
 }
 
-// openPeer opens the database with as many threads and as much memory as the product has. With primary keys it has DuckDB's
-// default, most of the machine's memory: at ten million ids the keys' trees, which it cannot spill, do not fit into less.
-func openPeer(spec partSpec) (*duck.Session, error) {
-	memory := peerMemory
+// openPeer opens the database with the threads and memory of the product. With primary keys it has DuckDB's default, most of
+// the machine's memory: at ten million ids the trees of the keys, which DuckDB cannot spill, do not fit into less.
+func openPeer(spec childSpec) (*duck.Session, error) {
+	limit := peerMemoryLimit
 	if spec.Keys {
-		memory = ""
+		limit = ""
 	}
 	return duck.Open(duck.Options{
-		Memory: memory, Threads: runtime.GOMAXPROCS(0), Unordered: true,
+		Memory: limit, Threads: runtime.GOMAXPROCS(0), Unordered: true,
 		File: spec.Database, Scratch: spec.Database + ".tmp", Dirs: []string{spec.Dir},
 	})
 }
 
-// makePeerState takes the same events in as the product's state is made of, by the script that is measured.
-func makePeerState(ctx context.Context, spec partSpec) (sum shop.Totals, err error) {
+// makePeerState ingests the events of the product's state with the script that is measured.
+func makePeerState(ctx context.Context, spec childSpec) (sum shop.Totals, err error) {
 	session, err := openPeer(spec)
 	if err != nil {
 		return sum, err
@@ -59,11 +59,11 @@ func makePeerState(ctx context.Context, spec partSpec) (sum shop.Totals, err err
 		return sum, fmt.Errorf("make peer's tables: %w", err)
 	}
 	path := filepath.Join(spec.Dir, "state.jsonl")
-	for at := 0; at < spec.State; at += stateFile {
-		count := min(stateFile, spec.State-at)
+	for at := 0; at < spec.State; at += eventsPerFile {
+		count := min(eventsPerFile, spec.State-at)
 		err := writeFile(path, func(w *bufio.Writer) (err error) {
 			totals, err := shop.WriteState(w, shop.Bench{Seed: seed, State: spec.State}, at, count)
-			sum = sumOf(sum, totals)
+			sum = addTotals(sum, totals)
 			return err
 		})
 		if err == nil {
@@ -76,7 +76,7 @@ func makePeerState(ctx context.Context, spec partSpec) (sum shop.Totals, err err
 	return sum, nil
 }
 
-func addPeerKeys(ctx context.Context, spec partSpec) error {
+func addPeerKeys(ctx context.Context, spec childSpec) error {
 	session, err := openPeer(spec)
 	if err != nil {
 		return err
@@ -88,15 +88,15 @@ func addPeerKeys(ctx context.Context, spec partSpec) error {
 	return nil
 }
 
-// measurePeer takes the files in, one after another, with the database already open.
-func measurePeer(ctx context.Context, spec partSpec) (r peerResult, err error) {
+// measurePeer ingests the files, one after another, with the database already open.
+func measurePeer(ctx context.Context, spec childSpec) (r peerResult, err error) {
 	session, err := openPeer(spec)
 	if err != nil {
 		return r, err
 	}
 	defer session.Close()
 	for _, file := range spec.Files {
-		if err := r.takeIn(ctx, session, shop.PeerSQL(file, spec.Keys)); err != nil {
+		if err := r.ingest(ctx, session, shop.PeerSQL(file, spec.Keys)); err != nil {
 			return r, err
 		}
 	}
@@ -105,13 +105,13 @@ func measurePeer(ctx context.Context, spec partSpec) (r peerResult, err error) {
 	}
 	err = r.collect(ctx, session)
 	if err == nil && spec.Sum {
-		r.Digest, err = digestPeer(ctx, session)
+		r.Digest, err = exportDigest(ctx, session)
 	}
 	return r, err
 }
 
-// takeIn measures one file.
-func (r *peerResult) takeIn(ctx context.Context, session *duck.Session, sql string) error {
+// ingest measures one file.
+func (r *peerResult) ingest(ctx context.Context, session *duck.Session, sql string) error {
 	before, err := writtenBytes()
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (r *peerResult) takeIn(ctx context.Context, session *duck.Session, sql stri
 	return nil
 }
 
-// collect reads what the peer has.
+// collect reads counts and sums of the peer's tables.
 func (r *peerResult) collect(ctx context.Context, session *duck.Session) (err error) {
 	if r.Artifacts, r.Sums, err = sumTable(ctx, session, "artifacts"); err != nil {
 		return err
@@ -141,12 +141,12 @@ func (r *peerResult) collect(ctx context.Context, session *duck.Session) (err er
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("read what the peer has: %w", err)
+		return fmt.Errorf("read peer's tables: %w", err)
 	}
 	return nil
 }
 
-// peerLines are the artifacts as the product's export writes them.
+// peerLines selects the artifacts in the format of the product's export.
 const peerLines = `
 SELECT '{"key":"' || order_id || '","artifact":{"events":' || events ||
        ',"shipped":"' || shipped || '","paid":"' || paid || '","refunded":"' || refunded ||
@@ -154,8 +154,8 @@ SELECT '{"key":"' || order_id || '","artifact":{"events":' || events ||
        '","balance":"' || balance || '"}}' || chr(10)
 FROM artifacts ORDER BY order_id`
 
-// digestPeer is the digest that an export of the product has of equal artifacts.
-func digestPeer(ctx context.Context, session *duck.Session) (string, error) {
+// exportDigest returns the digest that an export of the product would have for equal artifacts.
+func exportDigest(ctx context.Context, session *duck.Session) (string, error) {
 	hash := sha256.New()
 	err := session.Query(ctx, peerLines, func(lines []column.Vector) error {
 		for i := range lines[0].Len() {

@@ -1,4 +1,4 @@
-// How the story puts figures and commands into words.
+// Formats figures and commands for people.
 
 package demo
 
@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// discard is the log of what the story opens itself: its errors are returned.
-var discard = slog.New(slog.DiscardHandler)
+// discardLog drops the log of the project that the demonstration opens. Its errors are returned.
+var discardLog = slog.New(slog.DiscardHandler)
 
-func (s *story) sayf(format string, args ...any) { s.Say(fmt.Sprintf(format, args...)) }
+func (s *demonstration) printf(format string, args ...any) { s.Line(fmt.Sprintf(format, args...)) }
 
-func (s *story) chapter(title string) {
-	s.Say("")
-	s.Say(title)
-	s.Say(strings.Repeat("─", len([]rune(title))))
+func (s *demonstration) heading(title string) {
+	s.Line("")
+	s.Line(title)
+	s.Line(strings.Repeat("─", len([]rune(title))))
 }
 
-// number writes a count with thousands separators.
+// number formats a count with thousands separators.
 func number(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	for i := len(digits) - 3; i > 0; i -= 3 {
@@ -33,7 +33,7 @@ func number(n int64) string {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
 
-// rate is so many a second.
+// rate formats n per duration as a number per second.
 func rate(n int64, d time.Duration) string {
 	if d <= 0 {
 		return "–"
@@ -41,7 +41,7 @@ func rate(n int64, d time.Duration) string {
 	return number(int64(float64(n) / d.Seconds()))
 }
 
-// size writes bytes as people read them.
+// size formats bytes as KiB or MiB.
 func size(bytes int64) string {
 	if bytes < 1<<20 {
 		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
@@ -56,19 +56,19 @@ func mark(ok bool) string {
 	return "✗"
 }
 
-// typed is a command as people type it: what the shell would take apart is quoted.
-func (s *story) typed(args ...string) string {
+// commandLine formats a command for a shell, with quotes where they are needed.
+func (s *demonstration) commandLine(args ...string) string {
 	words := make([]string, 0, len(args)+3)
 	for _, word := range append(append([]string{s.Name}, args...), "--project", s.Dir) {
-		words = append(words, quoted(word))
+		words = append(words, shellQuote(word))
 	}
 	return strings.Join(words, " ")
 }
 
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./%+=:,@-]+$`)
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./%+=:,@-]+$`)
 
-func quoted(word string) string {
-	if plain.MatchString(word) {
+func shellQuote(word string) string {
+	if plainWord.MatchString(word) {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"

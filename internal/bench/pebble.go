@@ -1,4 +1,4 @@
-// The yardstick of point reads: the record itself in Pebble, under its key.
+// The yardstick of point reads: a Pebble store with each record under its key.
 
 package bench
 
@@ -15,24 +15,24 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// peer holds every artifact under its key.
-type peer struct{ db *pebble.DB }
+// pebbleStore contains every artifact under its key.
+type pebbleStore struct{ db *pebble.DB }
 
-// peerCache is the same as the product's index has.
-const peerCache = 64 << 20
+// pebbleCache equals the cache of the product's index.
+const pebbleCache = 64 << 20
 
-// makePeer fills a store with the project's artifacts, and keeps so many of the keys, spread over all.
-func makePeer(ctx context.Context, project, dir string, keep int) (_ *peer, keys []string, err error) {
-	a, err := app.Open(ctx, project, "bench", discard)
+// makePebbleStore fills a store with the project's artifacts. It returns keep of the keys, spread evenly.
+func makePebbleStore(ctx context.Context, project, dir string, keep int) (_ *pebbleStore, keys []string, err error) {
+	a, err := app.Open(ctx, project, "bench", discardLog)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	db, err := pebble.Open(dir, &pebble.Options{CacheSize: peerCache, DisableWAL: true, Logger: unheard{}})
+	db, err := pebble.Open(dir, &pebble.Options{CacheSize: pebbleCache, DisableWAL: true, Logger: quietLogger{}})
 	if err != nil {
 		return nil, nil, fmt.Errorf("open yardstick: %w", err)
 	}
-	p := &peer{db}
+	p := &pebbleStore{db}
 	out, in := io.Pipe()
 	go func() {
 		_, err := a.Engine.Export(ctx, pipeline, in)
@@ -48,8 +48,8 @@ func makePeer(ctx context.Context, project, dir string, keep int) (_ *peer, keys
 	return p, keys, nil
 }
 
-// fill writes exported lines and settles the store.
-func (p *peer) fill(lines io.Reader) (keys []string, err error) {
+// fill writes exported lines and flushes the store.
+func (p *pebbleStore) fill(lines io.Reader) (keys []string, err error) {
 	in := bufio.NewScanner(lines)
 	in.Buffer(nil, 1<<20)
 	for in.Scan() {
@@ -74,7 +74,7 @@ func (p *peer) fill(lines io.Reader) (keys []string, err error) {
 	return keys, p.db.Flush()
 }
 
-func (p *peer) read(key string) error {
+func (p *pebbleStore) read(key string) error {
 	_, closer, err := p.db.Get([]byte(key))
 	if err != nil {
 		return err
@@ -83,13 +83,13 @@ func (p *peer) read(key string) error {
 }
 
 // Close closes the store.
-func (p *peer) Close() error { return p.db.Close() }
+func (p *pebbleStore) Close() error { return p.db.Close() }
 
-// unheard keeps the yardstick's commentary away.
-type unheard struct{}
+// quietLogger drops the messages of Pebble.
+type quietLogger struct{}
 
-func (unheard) Infof(string, ...any)  {}
-func (unheard) Errorf(string, ...any) {}
+func (quietLogger) Infof(string, ...any)  {}
+func (quietLogger) Errorf(string, ...any) {}
 
 // Fatalf must not return.
-func (unheard) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (quietLogger) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }

@@ -1,4 +1,4 @@
-// bursar verify without a name: everything of a project.
+// bursar verify without a name: checks the stored data of the whole project.
 
 package main
 
@@ -22,8 +22,8 @@ func (c *cli) openToVerify(cmd *cobra.Command, do func(ctx context.Context, a *a
 	}, do)
 }
 
-func (c *cli) verifyAll(ctx context.Context, a *app.App, o app.VerifyOptions) error {
-	var bar *meter
+func (c *cli) verifyProject(ctx context.Context, a *app.App, o app.VerifyOptions) error {
+	var bar *progressBar
 	proof, err := a.VerifyProject(ctx, o, func(what string, done, total int64) {
 		if bar == nil {
 			bar = c.meter("verify", "bytes", total)
@@ -40,20 +40,20 @@ func (c *cli) verifyAll(ctx context.Context, a *app.App, o app.VerifyOptions) er
 	err = c.result(proof, func(w io.Writer) {
 		for _, check := range proof.Checks {
 			about := check.Pipeline + check.Stream
-			fmt.Fprintf(w, "%s %-12s %-18s %s\n", mark(check.OK), about, check.Name, clean(oneLine(check.Detail)))
+			fmt.Fprintf(w, "%s %-12s %-18s %s\n", checkMark(check.OK), about, check.Name, printable(oneLine(check.Detail)))
 			if check.Remedy != "" {
-				fmt.Fprintf(w, "  next: %s\n", clean(check.Remedy))
+				fmt.Fprintf(w, "  next: %s\n", printable(check.Remedy))
 			}
 		}
 		if proof.OK {
-			fmt.Fprintf(w, "The project is right: %s passed.\n", plural(len(proof.Checks), "check", "checks"))
+			fmt.Fprintf(w, "The project is intact: %s passed.\n", plural(len(proof.Checks), "check", "checks"))
 		}
 	})
-	return errors.Join(err, unprovenProject(&proof), unfinished(ctx, a))
+	return errors.Join(err, projectVerifyError(&proof), unfinishedRetraction(ctx, a))
 }
 
-// unprovenProject names the commands that mend what failed.
-func unprovenProject(proof *app.VerifiedProject) error {
+// projectVerifyError names the commands that repair what failed.
+func projectVerifyError(proof *app.VerifiedProject) error {
 	if proof.OK {
 		return nil
 	}
@@ -70,5 +70,5 @@ func unprovenProject(proof *app.VerifiedProject) error {
 		}
 	}
 	text := fmt.Sprintf("%d of %s failed", failed, plural(len(proof.Checks), "check", "checks"))
-	return hinted(&unprovenError{text, totals}, "%s", strings.Join(remedies, ", then "))
+	return withHint(&verificationError{text, totals}, "%s", strings.Join(remedies, ", then "))
 }

@@ -14,14 +14,14 @@ import (
 	"bursar/internal/shop"
 )
 
-// overAPI brings a project up, sends it the bodies, and checks that it says to have accepted every event.
-func overAPI(ctx context.Context, dir string, bodies [][]byte, totals shop.Totals, clients int) (took []time.Duration, seconds float64, err error) {
+// measureAPI starts a project, sends it the bodies, and checks that it accepts every event.
+func measureAPI(ctx context.Context, dir string, bodies [][]byte, totals shop.Totals, clients int) (took []time.Duration, seconds float64, err error) {
 	for name, text := range map[string]string{"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream()} {
 		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), []byte(text), 0o644); err != nil {
 			return nil, 0, fmt.Errorf("write bench project: %w", err)
 		}
 	}
-	err = whileUp(ctx, dir, func(up app.Up) (err error) {
+	err = withRunningProject(ctx, dir, func(up app.Up) (err error) {
 		took, seconds, err = sendEvents(ctx, up, bodies, totals, clients)
 		return err
 	})
@@ -29,7 +29,7 @@ func overAPI(ctx context.Context, dir string, bodies [][]byte, totals shop.Total
 }
 
 func sendEvents(ctx context.Context, up app.Up, bodies [][]byte, totals shop.Totals, clients int) ([]time.Duration, float64, error) {
-	c, err := newCaller(up, clients)
+	c, err := newAPIClient(up, clients)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -46,7 +46,7 @@ func sendEvents(ctx context.Context, up app.Up, bodies [][]byte, totals shop.Tot
 	return took, seconds, err
 }
 
-// groupCommit is the yardstick: whoever waits is written and fsynced together.
+// groupCommit is the yardstick: waiting bodies are written and fsynced together.
 type groupCommit struct {
 	file    *os.File
 	waiting chan commit
@@ -83,14 +83,14 @@ func (g *groupCommit) run() {
 	defer close(g.ended)
 	for first := range g.waiting {
 		group := []commit{first}
-		for more := true; more; {
+		for drain := true; drain; {
 			select {
 			case c, ok := <-g.waiting:
-				if more = ok; ok {
+				if drain = ok; ok {
 					group = append(group, c)
 				}
 			default:
-				more = false
+				drain = false
 			}
 		}
 		var err error

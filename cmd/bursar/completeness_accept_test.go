@@ -37,7 +37,7 @@ func only(t *testing.T, code int, dir string) app.Interval {
 	return app.Interval{}
 }
 
-// TestAccept accepts a statement that does not hold, and takes that back: alone, and while `bursar up` has the project.
+// TestAccept accepts an inconsistent statement, and withdraws that: without and with a running `bursar up`.
 func TestAccept(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "p")
@@ -145,23 +145,23 @@ func TestAcceptArguments(t *testing.T) {
 	must(t, 0, "init", dir)
 	imports(t, 0, dir, mt940(t, dir, "a.sta", "1", "240304", "100,00", "10,00", "110,00"))
 	for _, c := range []struct {
-		code int
-		args []string
-		says string
+		code    int
+		args    []string
+		message string
 	}{
 		{1, []string{"--accept", "1", "--reason", "r"}, "no interval that is BROKEN or UNKNOWN"},
 		{1, []string{"--accept", "abc", "--undo"}, "it is not accepted"},
 		{2, []string{"--accept", "1"}, "needs --reason"},
 		{2, []string{"--accept", "1", "--reason", "  "}, "needs --reason"},
-		{2, []string{"--accept", "", "--reason", "r"}, "name an interval"},
-		{2, []string{"--undo"}, "are for --accept"},
-		{2, []string{"--reason", "r"}, "are for --accept"},
-		{2, []string{"--accept", "1", "--undo", "--reason", "r"}, "takes no --reason"},
-		{2, []string{"--accept", "1", "--undo", "--until", "today"}, "no --until"},
-		{2, []string{"--accept", "1", "--reason", "r", "--all"}, "takes no account"},
-		{2, []string{"--accept", "1", "--reason", "r", "NL91ABNA0417164300"}, "takes no account"},
+		{2, []string{"--accept", "", "--reason", "r"}, "name of an interval"},
+		{2, []string{"--undo"}, "need --accept"},
+		{2, []string{"--reason", "r"}, "need --accept"},
+		{2, []string{"--accept", "1", "--undo", "--reason", "r"}, "cannot be combined with --reason"},
+		{2, []string{"--accept", "1", "--undo", "--until", "today"}, "--undo cannot be combined with --reason or --until"},
+		{2, []string{"--accept", "1", "--reason", "r", "--all"}, "cannot be combined with accounts"},
+		{2, []string{"--accept", "1", "--reason", "r", "NL91ABNA0417164300"}, "cannot be combined with accounts"},
 	} {
-		if got := must(t, c.code, append([]string{"completeness", "--project", dir}, c.args...)...); !strings.Contains(got.err, c.says) {
+		if got := must(t, c.code, append([]string{"completeness", "--project", dir}, c.args...)...); !strings.Contains(got.err, c.message) {
 			t.Errorf("%v: %s", c.args, got.err)
 		}
 	}

@@ -24,7 +24,7 @@ func TestNotTakenBack(t *testing.T) {
 	file(t, dir, "institutions/bank.yaml", "institution: bank\n")
 	right := mt940(t, dir, "c.sta", "7", "240304", "100,00", "20,00", "120,00")
 	got := must(t, 1, "import", "--project", dir, right)
-	if !strings.Contains(got.err, "is not taken back: read b.csv") || strings.Contains(got.err, "were not taken in") {
+	if !strings.Contains(got.err, "is not taken back: read b.csv") || strings.Contains(got.err, "were not imported") {
 		t.Errorf("import says %s", got.err)
 	}
 	var r app.Imported
@@ -32,7 +32,7 @@ func TestNotTakenBack(t *testing.T) {
 		t.Errorf("import prints %s", got.out)
 	}
 	file(t, dir, "institutions/bank.yaml", mapping)
-	if got := must(t, 0, "import", "--project", dir, right); !strings.Contains(got.out, "1 entry was taken back") {
+	if got := must(t, 0, "import", "--project", dir, right); !strings.Contains(got.out, "Withdrew 1 entry") {
 		t.Errorf("import says %s", got.out)
 	}
 }

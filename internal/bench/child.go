@@ -1,0 +1,99 @@
+// Starts a process for each side of a benchmark, and runs a side in such a process. Input and result are JSON.
+
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// The kinds of child processes.
+const (
+	kindState     = "state"
+	kindProduct   = "ours"
+	kindYardstick = "yardstick"
+	kindLanes     = "lanes"
+	kindPeerState = "peer state"
+	kindPeerKeys  = "peer keys"
+	kindPeer      = "peer"
+)
+
+// childSpec is the input of a child process.
+type childSpec struct {
+	Kind    string   `json:"kind"`
+	Dir     string   `json:"dir"`   // folder of the project; for yardstick and peers, folder of the files
+	Files   []string `json:"files"` // files to ingest, in this order; for the yardstick, a pattern
+	State   int      `json:"state"` // number of artifacts to prepare
+	Sum     bool     `json:"sum"`   // read all artifacts back and add them up
+	Profile string   `json:"profile,omitempty"`
+
+	Mode    string        `json:"way,omitempty"`     // of carrying out runs
+	Latency time.Duration `json:"latency,omitempty"` // of each call of the object store
+
+	Database string `json:"database,omitempty"` // file of a peer
+	Keys     bool   `json:"keys,omitempty"`     // the peer has primary keys
+}
+
+// stopTimeout is the time for an interrupted child process to end.
+const stopTimeout = 20 * time.Second
+
+// startChild starts a child process and decodes its result.
+func startChild(ctx context.Context, program string, command []string, spec childSpec, into any) error {
+	input, err := json.Marshal(spec)
+	if err != nil {
+		return fmt.Errorf("encode input of %s: %w", spec.Kind, err)
+	}
+	var out, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, program, command...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, &stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = stopTimeout
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%s failed: %w: %s", spec.Kind, err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	if err := json.Unmarshal(out.Bytes(), into); err != nil {
+		return fmt.Errorf("read result of %s: %w", spec.Kind, err)
+	}
+	return nil
+}
+
+// RunChild does the work of a child process: it reads its input from in and writes its result to out.
+func RunChild(ctx context.Context, in io.Reader, out io.Writer) error {
+	var spec childSpec
+	if err := json.NewDecoder(in).Decode(&spec); err != nil {
+		return fmt.Errorf("read input: %w", err)
+	}
+	var result any
+	var err error
+	switch spec.Kind {
+	case kindState:
+		result, err = makeState(ctx, spec)
+	case kindProduct:
+		result, err = measureProduct(ctx, spec)
+	case kindYardstick:
+		result, err = measureYardstick(ctx, spec)
+	case kindLanes:
+		result, err = measureLanes(ctx, spec)
+	case kindPeerState:
+		result, err = makePeerState(ctx, spec)
+	case kindPeerKeys:
+		err = addPeerKeys(ctx, spec)
+	case kindPeer:
+		result, err = measurePeer(ctx, spec)
+	default:
+		err = fmt.Errorf("unknown kind %q", spec.Kind)
+	}
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(result)
+}

@@ -1,0 +1,128 @@
+// Runs commands as separate processes, to their end or until they are killed.
+
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	pollEvery   = time.Millisecond // between checks whether to kill the process
+	stopTimeout = 20 * time.Second // for an interrupted command to end
+)
+
+// commandError is the error of a failed command. The demonstration ends with its exit code (DESIGN §7).
+type commandError struct {
+	command string
+	code    int
+	text    string
+}
+
+func (e *commandError) Error() string {
+	return fmt.Sprintf("%s: exit code %d: %s", e.command, e.code, e.text)
+}
+
+// ExitCode is the command's.
+func (e *commandError) ExitCode() int { return e.code }
+
+// run executes a command and decodes the JSON that it prints.
+func (s *demonstration) run(ctx context.Context, into any, args ...string) (time.Duration, error) {
+	_, took, err := s.child(ctx, into, nil, args...)
+	return took, err
+}
+
+// kill starts a command and sends it SIGKILL when killNow returns true. If the command ends first, killed is false and into
+// contains its result.
+func (s *demonstration) kill(ctx context.Context, into any, killNow func() bool, args ...string) (killed bool, took time.Duration, err error) {
+	return s.child(ctx, into, killNow, args...)
+}
+
+func (s *demonstration) child(ctx context.Context, into any, killNow func() bool, args ...string) (killed bool, took time.Duration, err error) {
+	var out, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, s.Program, append(append([]string{}, args...), "--project", s.Dir, "--json")...)
+	cmd.Env = append(os.Environ(), s.Env...)
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = stopTimeout
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return false, 0, fmt.Errorf("start %s: %w", s.commandLine(args...), err)
+	}
+	stop := s.killWhen(cmd.Process, killNow)
+	err = cmd.Wait()
+	stop()
+	took = time.Since(began)
+	s.busy += took
+	switch {
+	case ctx.Err() != nil:
+		return false, took, ctx.Err()
+	case wasKilled(err) && killNow != nil:
+		return true, took, nil
+	case err != nil:
+		return false, took, s.commandError(err, stderr.String(), args)
+	}
+	if err := json.Unmarshal(out.Bytes(), into); err != nil {
+		return false, took, fmt.Errorf("read what %s printed: %w", s.commandLine(args...), err)
+	}
+	return false, took, nil
+}
+
+// killWhen kills the process when killNow returns true, unless stop is called before. A nil killNow never kills.
+func (s *demonstration) killWhen(process *os.Process, killNow func() bool) (stop func()) {
+	ended, watched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watched)
+		if killNow == nil {
+			return
+		}
+		tick := time.NewTicker(pollEvery)
+		defer tick.Stop()
+		for !killNow() {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+			}
+		}
+		_ = process.Kill() // the process may have ended in the meantime
+	}()
+	return func() {
+		close(ended)
+		<-watched
+	}
+}
+
+func wasKilled(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// commandError makes an error from what the command printed on standard error.
+func (s *demonstration) commandError(err error, stderr string, args []string) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return fmt.Errorf("run %s: %w", s.commandLine(args...), err)
+	}
+	text := strings.TrimSpace(stderr)
+	lines := strings.Split(text, "\n")
+	var printed struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal([]byte(lines[len(lines)-1]), &printed) == nil && printed.Error != "" {
+		text = printed.Error
+	}
+	return &commandError{s.commandLine(args...), exit.ExitCode(), text}
+}
