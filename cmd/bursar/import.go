@@ -82,7 +82,7 @@ func refusedError(r *app.Imported) error {
 	}
 	for _, f := range r.Files {
 		for _, p := range f.Parts {
-			if p.Untaken != "" {
+			if p.Quarantined != "" {
 				return hinted(fmt.Errorf("files were not taken in, or not whole: %w", err), "what is in quarantine does not count: "+
 					"`bursar quarantine` shows it; balances and what else these files say was taken in, and so were the others")
 			}
@@ -93,10 +93,10 @@ func refusedError(r *app.Imported) error {
 
 // leftError says why entries that should be taken back may be left.
 func leftError(r *app.Imported) error {
-	if r.NotTakenBack == "" {
+	if r.NotCancelled == "" {
 		return nil
 	}
-	return hinted(errors.New(r.NotTakenBack), "what the files list was taken in")
+	return hinted(errors.New(r.NotCancelled), "what the files list was taken in")
 }
 
 func (c *cli) printImport(r *app.Imported) error {
@@ -109,7 +109,7 @@ func (c *cli) printImport(r *app.Imported) error {
 				switch {
 				case p.Refused != "":
 					note = "refused"
-				case p.Untaken != "":
+				case p.Quarantined != "":
 					note = "in quarantine"
 				case f.Retracted != nil:
 					note = "retracted"
@@ -128,8 +128,8 @@ func (c *cli) printImport(r *app.Imported) error {
 		}
 		printStreams(w, r)
 		tellFaults(w, r)
-		if r.TakenBack > 0 {
-			fmt.Fprintf(w, "%s taken back, which no statement that counts lists: bursar completeness names the statements.\n", plural(int(r.TakenBack), "entry was", "entries were"))
+		if r.Cancelled > 0 {
+			fmt.Fprintf(w, "%s taken back, which no statement that counts lists: bursar completeness names the statements.\n", plural(int(r.Cancelled), "entry was", "entries were"))
 		}
 		if r.Corrected > 0 {
 			fmt.Fprintf(w, "%s taken back, which other entries replace or delete (CORRECTFITID).\n", plural(int(r.Corrected), "entry was", "entries were"))

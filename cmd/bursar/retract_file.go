@@ -32,8 +32,8 @@ func (c *cli) retractFile(cmd *cobra.Command, args []string, o app.RetractOption
 			return &interruptedError{err, "the same command goes on with what is left"}
 		}
 		err = c.result(out, func(w io.Writer) { printRetractedFile(w, &out) })
-		if out.NotTakenBack != "" {
-			err = errors.Join(err, hinted(errors.New(out.NotTakenBack), "the same command goes on with what is left"))
+		if out.NotCancelled != "" {
+			err = errors.Join(err, hinted(errors.New(out.NotCancelled), "the same command goes on with what is left"))
 		}
 		return err
 	})
@@ -47,7 +47,7 @@ func isFile(path string) bool {
 func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 	name := clean(f.File)
 	switch {
-	case !f.Undone && f.NotTakenBack != "" && f.Begun:
+	case !f.Undone && f.NotCancelled != "" && f.Begun:
 		fmt.Fprintf(w, "%s: the command is not done.\n", name)
 		return
 	case f.Undone && f.Already:
@@ -60,11 +60,11 @@ func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 	default:
 		fmt.Fprintf(w, "%s is retracted%s: %s no more.\n", name, because(f.Reason), plural(f.Statements, "statement counts", "statements count"))
 	}
-	if f.TakenBack > 0 {
-		fmt.Fprintf(w, "%s taken back, which no statement that counts lists.\n", plural(int(f.TakenBack), "entry was", "entries were"))
+	if f.Cancelled > 0 {
+		fmt.Fprintf(w, "%s taken back, which no statement that counts lists.\n", plural(int(f.Cancelled), "entry was", "entries were"))
 	}
-	if len(f.Again) > 0 {
-		fmt.Fprintf(w, "Rows of the account that are in quarantine were in conflict, and may be taken in now: bursar import %s\n", shellWords(f.Again))
+	if len(f.ImportAgain) > 0 {
+		fmt.Fprintf(w, "Rows of the account that are in quarantine were in conflict, and may be taken in now: bursar import %s\n", shellWords(f.ImportAgain))
 	}
 	if !f.Undone && !f.Already {
 		fmt.Fprintln(w, "A statement that another file has, too, counts once that file is imported again.")

@@ -67,18 +67,18 @@ func (c *Completeness) Undo(ctx context.Context, name string) (undone Acceptance
 		return undone, err
 	}
 	found := []string{name}
-	if all.by[name] == nil {
+	if all.byName[name] == nil {
 		if found, err = c.accepted(ctx, all, name); err != nil {
 			return undone, err
 		}
 	}
 	switch len(found) {
 	case 0:
-		names := slices.Sorted(maps.Keys(all.by))
+		names := slices.Sorted(maps.Keys(all.byName))
 		return undone, refuseAccept("undo accept %s: it is not accepted; what is: %s", name, cmp.Or(strings.Join(names, ", "), "nothing"))
 	case 1:
 		err = c.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Delete(acceptedPrefix + found[0]) })
-		return *all.by[found[0]], err
+		return *all.byName[found[0]], err
 	}
 	return undone, refuseAccept("undo accept %s: %d accepted intervals have this number: name one of %s", name, len(found), strings.Join(found, ", "))
 }
@@ -86,7 +86,7 @@ func (c *Completeness) Undo(ctx context.Context, name string) (undone Acceptance
 // accepted names the acceptances of a statement's number, or of a name that another version of Bursar gives to an interval.
 func (c *Completeness) accepted(ctx context.Context, all acceptances, name string) ([]string, error) {
 	found := map[string]bool{}
-	for of, a := range all.by {
+	for of, a := range all.byName {
 		if a.Number == name {
 			found[of] = true
 		}

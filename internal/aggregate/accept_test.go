@@ -121,10 +121,10 @@ func TestFormerNames(t *testing.T) {
 	h.send(strings.Replace(corrected, "C25,", "C26,", 1))
 	name := func() (i Interval) { return h.judged("")[0].Intervals[0] }
 	i := name()
-	if i.State != Broken || i.Name == "" || i.former == "" || i.Name == i.former {
+	if i.State != Broken || i.Name == "" || i.formerName == "" || i.Name == i.formerName {
 		t.Fatalf("it is %+v", i)
 	}
-	for _, by := range []string{i.Name, i.former, i.Number} {
+	for _, by := range []string{i.Name, i.formerName, i.Number} {
 		h.accepts(by)
 		if is := name(); is.State != Claimed || is.Name != i.Name {
 			t.Errorf("accepted by %s, it is %+v", by, is)
@@ -137,9 +137,9 @@ func TestFormerNames(t *testing.T) {
 		}
 	}
 	err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
-		return tx.Put(acceptedPrefix+i.former, Acceptance{Statement: i.former, Account: "NL91ABNA0417164300", From: i.From, To: i.To, Was: Broken, Why: i.Reason})
+		return tx.Put(acceptedPrefix+i.formerName, Acceptance{Statement: i.formerName, Account: "NL91ABNA0417164300", From: i.From, To: i.To, Was: Broken, Why: i.Reason})
 	})
-	if is := name(); err != nil || is.State != Claimed || is.Name != i.former {
+	if is := name(); err != nil || is.State != Claimed || is.Name != i.formerName {
 		t.Errorf("accepted by an earlier version, it is %+v, %v", is, err)
 	}
 	if _, err := h.completeness().Undo(t.Context(), i.Number); err != nil || name().State != Broken {
@@ -152,11 +152,11 @@ func TestNamesInOtherWords(t *testing.T) {
 	t.Parallel()
 	named := func(why finding) string {
 		a := Account{Account: "A1", States: map[State]int{}, Intervals: []Interval{{From: "2024-03-04", To: "2024-03-04", State: Broken, Reason: why.text, figures: why.digest}}}
-		acceptances{map[string]*Acceptance{}, map[string]bool{}}.name(&a)
+		acceptances{map[string]*Acceptance{}, map[string]bool{}}.nameIntervals(&a)
 		return a.Intervals[0].Name
 	}
-	names := []string{named(found("gap", "%s, not %s", "1.00", "2.00")), named(found("gap", "%s, not %s", "1.00", "3.00")), named(found("differs", "%s, not %s", "1.00", "2.00"))}
-	if again := named(found("gap", "it is %s instead of %s", "1.00", "2.00")); again != names[0] {
+	names := []string{named(newFinding("gap", "%s, not %s", "1.00", "2.00")), named(newFinding("gap", "%s, not %s", "1.00", "3.00")), named(newFinding("differs", "%s, not %s", "1.00", "2.00"))}
+	if again := named(newFinding("gap", "it is %s instead of %s", "1.00", "2.00")); again != names[0] {
 		t.Errorf("in other words it is %s, was %s", again, names[0])
 	}
 	slices.Sort(names)

@@ -17,8 +17,8 @@ const acceptedPrefix = "statements/accepted/"
 
 // acceptances are by the name of their interval.
 type acceptances struct {
-	by   map[string]*Acceptance
-	used map[string]bool // those that an interval has, or whose days are not asked for
+	byName map[string]*Acceptance
+	used   map[string]bool // those that an interval has, or whose days are not asked for
 }
 
 func (c *Completeness) acceptances(ctx context.Context) (all acceptances, err error) {
@@ -30,7 +30,7 @@ func (c *Completeness) acceptances(ctx context.Context) (all acceptances, err er
 				return fmt.Errorf("read what was accepted: %w", err)
 			}
 			a.Statement = strings.TrimPrefix(key, acceptedPrefix)
-			all.by[a.Statement] = &a
+			all.byName[a.Statement] = &a
 			return nil
 		})
 	})
@@ -39,7 +39,7 @@ func (c *Completeness) acceptances(ctx context.Context) (all acceptances, err er
 
 // stale are those that no interval of the accounts which are asked for has any more.
 func (all acceptances) stale(q Query) (list []Acceptance) {
-	for name, a := range all.by {
+	for name, a := range all.byName {
 		if !all.used[name] && (len(q.Accounts) == 0 || slices.Contains(q.Accounts, a.Account)) {
 			list = append(list, *a)
 		}
@@ -53,7 +53,7 @@ func (all acceptances) stale(q Query) (list []Acceptance) {
 // gaps are the acceptances of days on which an account lacks statements, by their first days. Those that were accepted while nothing of the
 // account was known have no currency, and the servicer that its institution declares. Days after until are not asked for.
 func (all acceptances) gaps(a *Account, declared, until string) (own []*Acceptance) {
-	for name, accepted := range all.by {
+	for name, accepted := range all.byName {
 		if accepted.Was != Unknown || accepted.Account != a.Account {
 			continue
 		}
@@ -79,13 +79,13 @@ func (i *Interval) acceptable() bool { return i.State == Broken || i.State == Un
 
 // isNamed reports whether an interval has a name, or its statement a number.
 func (i *Interval) isNamed(name string) bool {
-	return name != "" && (i.Name == name || i.former == name || i.Number == name)
+	return name != "" && (i.Name == name || i.formerName == name || i.Number == name)
 }
 
-// name names each interval of the account that can be accepted by what does not hold and its figures, in whatever words: where other
+// nameIntervals names each interval of the account that can be accepted by what does not hold and its figures, in whatever words: where other
 // figures are found later, it has another name, so that nobody accepts what was not seen. Days without a statement have no figures, and are
 // named by the first of them. What is accepted becomes CLAIMED, and has the name by which it was accepted.
-func (all acceptances) name(a *Account) {
+func (all acceptances) nameIntervals(a *Account) {
 	alike := map[digest]uint32{}
 	nameOf := func(of digest) string {
 		alike[of]++
@@ -96,13 +96,13 @@ func (all acceptances) name(a *Account) {
 		if !i.acceptable() {
 			continue
 		}
-		i.former = nameOf(formerDigest(accountKey{a.Servicer, a.Account, a.Currency}, i))
+		i.formerName = nameOf(formerDigest(accountKey{a.Servicer, a.Account, a.Currency}, i))
 		if i.State == Unknown {
 			i.Name = gapName(accountKey{a.Servicer, a.Account, a.Currency}, i.From)
 		} else {
 			i.Name = nameOf(digestOf("broken", a.Servicer, a.Account, a.Currency, i.Kind, i.Number, i.From, i.To, i.figures, i.Opening, i.Closing,
 				fmt.Sprint(i.Entries), i.Amount, i.Object, i.Place))
-			i.Accepted = cmp.Or(all.by[i.Name], all.by[i.former])
+			i.Accepted = cmp.Or(all.byName[i.Name], all.byName[i.formerName])
 		}
 		if i.Accepted == nil {
 			continue

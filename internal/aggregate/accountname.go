@@ -14,15 +14,17 @@ import (
 // accountName names an account: an IBAN by itself, any other number in its servicer.
 type accountName struct{ servicer, account string }
 
-// holders finds the holder of a statement.
-type holders func(s *statement.Statement) accountName
+// accountNamer finds the holder of a statement.
+type accountNamer func(s *statement.Statement) accountName
 
 // formerAccountName is the name that earlier projects gave: as the file has it.
-func formerAccountName(s *statement.Statement) accountName { return accountName{bank(s), s.Account} }
+func formerAccountName(s *statement.Statement) accountName {
+	return accountName{servicerScope(s), s.Account}
+}
 
-// holdersOf names accounts by value: a number that is an IBAN with a currency behind it, or one that its country writes in
+// newAccountNamer names accounts by value: a number that is an IBAN with a currency behind it, or one that its country writes in
 // another form, is that IBAN. The institutions' accounts tell which IBAN a number of another country is.
-func holdersOf(p *project.Project) holders {
+func newAccountNamer(p *project.Project) accountNamer {
 	var declared []string
 	for _, i := range p.Institutions {
 		for _, a := range i.Accounts {

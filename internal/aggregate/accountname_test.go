@@ -12,7 +12,7 @@ func TestHolders(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.file("project/institutions/czech.yaml", "institution: czech\naccounts: [CZ6508000000192000145399, NL91ABNA0417164300]\n")
-	by := holdersOf(h.read())
+	by := newAccountNamer(h.read())
 	for _, c := range []struct{ servicer, number, currency, want string }{
 		{"", "NL91ABNA0417164300", "EUR", "NL91ABNA0417164300"},
 		{"ABNANL2A", "NL91ABNA0417164300 EUR", "", "NL91ABNA0417164300"},

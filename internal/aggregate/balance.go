@@ -15,10 +15,10 @@ type bounds struct {
 	booked           bool
 }
 
-// sorts are the balances that belong together, the most telling sort first: booked, or else available. Within a sort the
+// balanceFamilies are the balances that belong together, the most telling sort first: booked, or else available. Within a sort the
 // first code that a statement has counts, of its balances that of the first or last day, as some state them for each day.
 // An interim balance opens where it comes first and closes where it comes last, unless it is said to be the one or the other.
-var sorts = []struct {
+var balanceFamilies = []struct {
 	booked           bool
 	opening, closing []string
 }{
@@ -29,8 +29,8 @@ var sorts = []struct {
 // boundsOf finds the sort of which a statement states most.
 func boundsOf(balances []statement.Balance) bounds {
 	best, most := bounds{-1, -1, false}, 0
-	for _, sort := range sorts {
-		b := bounds{first(balances, sort.opening), last(balances, sort.closing), sort.booked}
+	for _, sort := range balanceFamilies {
+		b := bounds{firstBalance(balances, sort.opening), lastBalance(balances, sort.closing), sort.booked}
 		if b.closing == b.opening {
 			b.closing = -1
 		}
@@ -47,7 +47,7 @@ func boundsOf(balances []statement.Balance) bounds {
 	return best
 }
 
-func first(balances []statement.Balance, codes []string) int {
+func firstBalance(balances []statement.Balance, codes []string) int {
 	for _, code := range codes {
 		at := -1
 		for i := range balances {
@@ -63,7 +63,7 @@ func first(balances []statement.Balance, codes []string) int {
 	return -1
 }
 
-func last(balances []statement.Balance, codes []string) int {
+func lastBalance(balances []statement.Balance, codes []string) int {
 	for _, code := range codes {
 		at := -1
 		for i := range balances {

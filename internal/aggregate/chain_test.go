@@ -28,12 +28,12 @@ func parse(t *testing.T, text string) (list []*storedStatement) {
 		}
 		s.From, s.To = dayIn(t, from), dayIn(t, to)
 		what, first, _ := strings.Cut(what, "@")
-		s.first, s.final = s.From, s.To
+		s.firstEntryDay, s.lastEntryDay = s.From, s.To
 		if first != "" {
-			s.first = dayIn(t, first)
+			s.firstEntryDay = dayIn(t, first)
 		}
 		if amount, loose := strings.CutPrefix(what, "~"); loose {
-			s.Amount, s.Entries = short(amount), 1
+			s.Amount, s.Entries = trimAmount(amount), 1
 			list = append(list, s)
 			continue
 		}
@@ -41,7 +41,7 @@ func parse(t *testing.T, text string) (list []*storedStatement) {
 		if rest, fault := strings.CutPrefix(closing, "!"); fault {
 			s.fault, closing = "it does not hold", rest
 		}
-		s.Opening, s.Closing, s.Entries = short(opening), short(closing), 1
+		s.Opening, s.Closing, s.Entries = trimAmount(opening), trimAmount(closing), 1
 		s.Amount = difference(s.Closing, s.Opening)
 		list = append(list, s)
 	}
@@ -100,7 +100,7 @@ func TestChain(t *testing.T) {
 	} {
 		statements := parse(t, c.statements)
 		for range 2 {
-			links, gaps := chainOf(statements, c.expects, stored{})
+			links, gaps := chainOf(statements, c.expects, storedMovements{})
 			if got := sorted(append(intervals(links), gaps...)); got != c.want {
 				t.Errorf("%s:\n%s\nwant\n%s", c.statements, got, c.want)
 			}
@@ -124,9 +124,9 @@ func TestEntriesOutside(t *testing.T) {
 		{11, 20, Claimed, "its balances hold, and it has entries that are dated 2024-03-20, outside of its days from 2024-03-10 to 2024-03-12"},
 	} {
 		list := parse(t, "10-12 100>130")
-		list[0].first, list[0].final = day(c.first), day(c.final)
-		links, _ := chainOf(list, nil, stored{})
-		if got := links[0].is; got.State != c.state || got.Reason != c.reason {
+		list[0].firstEntryDay, list[0].lastEntryDay = day(c.first), day(c.final)
+		links, _ := chainOf(list, nil, storedMovements{})
+		if got := links[0].interval; got.State != c.state || got.Reason != c.reason {
 			t.Errorf("%d to %d: %s %s", c.first, c.final, got.State, got.Reason)
 		}
 	}
@@ -142,7 +142,7 @@ func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
 	} {
 		list := parse(t, "4 90>100, 5 100>!130, 6 130>90")
 		alter(list[1])
-		links, gaps := chainOf(list, nil, stored{})
+		links, gaps := chainOf(list, nil, storedMovements{})
 		if got := sorted(append(intervals(links), gaps...)); got != "4 PROVEN, 5 BROKEN, 6 PROVEN" {
 			t.Error(got)
 		}
@@ -172,7 +172,7 @@ func TestMissing(t *testing.T) {
 	} {
 		var links []link
 		if c.statements != "" {
-			links, _ = chainOf(parse(t, c.statements), nil, stored{})
+			links, _ = chainOf(parse(t, c.statements), nil, storedMovements{})
 		}
 		if got := states(missing(intervals(links), c.expects, "daily", c.since, c.until, nil)); got != c.want {
 			t.Errorf("%s until %s: %s, want %s", c.statements, c.until, got, c.want)
@@ -201,8 +201,8 @@ func TestChainOfManyStatements(t *testing.T) {
 	slices.Reverse(list)
 	slices.Reverse(one)
 	for _, all := range [][]*storedStatement{list, one} {
-		links, gaps := chainOf(all, nil, stored{})
-		if len(gaps) > 0 || slices.ContainsFunc(links, func(l link) bool { return l.is.State != Proven }) {
+		links, gaps := chainOf(all, nil, storedMovements{})
+		if len(gaps) > 0 || slices.ContainsFunc(links, func(l link) bool { return l.interval.State != Proven }) {
 			t.Error("the chain does not hold")
 		}
 		if wrong := compareMovements(links, nil, nil); len(wrong) == 0 {
@@ -224,7 +224,7 @@ func TestSilentAccounts(t *testing.T) {
 		t.Errorf("without a first day nothing is expected yet: %+v", silent)
 	}
 	h.send(camtOf(sheet{account: "A1", from: day(3), to: day(3), number: "1", name: "m", opened: day(3)}), camtOf(sheet{account: "A1", from: day(5), to: day(5), number: "3", name: "n", opened: day(5)}))
-	bank.Statements.Since = dayOf(day(2))
+	bank.Statements.Since = parseDay(day(2))
 	accounts := h.judged("")
 	if len(accounts) != 2 || accounts[1].Account != "A2" || accounts[1].Institution != "bank" {
 		t.Fatalf("accounts are %+v", accounts)
@@ -241,14 +241,14 @@ func TestSilentAccounts(t *testing.T) {
 func TestAskingForAChainChangesNoSum(t *testing.T) {
 	t.Parallel()
 	c := &chain{closed: []*storedStatement{{Interval: Interval{Closing: "100000000000000000.00"}}}}
-	c.loose.Add("23456789012345678.90")
+	c.unbalancedSum.Add("23456789012345678.90")
 	next := &storedStatement{Interval: Interval{Opening: "123456789012345678.90"}}
 	for range 2 {
-		if !c.leads(next) {
+		if !c.mayFollow(next) {
 			t.Error("the balance does not follow on the entries")
 		}
 	}
-	if got := c.loose.String(); got != "23456789012345678.90" {
+	if got := c.unbalancedSum.String(); got != "23456789012345678.90" {
 		t.Errorf("the entries sum to %s now", got)
 	}
 }

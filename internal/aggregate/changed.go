@@ -10,8 +10,8 @@ import (
 	"bursar/internal/project"
 )
 
-// changed says what is declared otherwise than it was, and where.
-func (r *rules) changed(was, now *given) *DeclaredError {
+// changeError says what is declared otherwise than it was, and where.
+func (r *rules) changeError(was, now *binding) *DeclaredError {
 	e := &DeclaredError{project.Error{File: "institutions", Line: 1}}
 	fault := &e.Fault
 	at := func(i *project.Institution, what, value string) {
@@ -21,36 +21,36 @@ func (r *rules) changed(was, now *given) *DeclaredError {
 	}
 	const advice = "what overlaps with it would count twice: declare it as it was, or import the originals of all that was read so again in one command, " +
 		"which takes the earlier reading back: `bursar import .bursar/objects/statements/*/*`"
-	switch was.What {
-	case accountOf:
-		i, what, value := r.nameOf(was, now)
+	switch was.Aspect {
+	case accountAspect:
+		i, what, value := r.declarationOf(was, now)
 		at(i, what, value)
 		fault.Message = fmt.Sprintf("account %s in %q was imported as %s, and by the institutions that are declared it is %s: %s", was.Number, was.Currency,
 			was.describe(), now.describe(), advice)
-	case reversalsOf:
+	case reversalsAspect:
 		at(r.project.InstitutionOf(was.Source, was.Number), "reversals", "")
-		fault.Message = fmt.Sprintf("reversals of account %s were imported with `reversals: %s`, and it is declared to be %s: %s", was.Number, was.Is, now.Is, advice)
-	case fitidsOf:
+		fault.Message = fmt.Sprintf("reversals of account %s were imported with `reversals: %s`, and it is declared to be %s: %s", was.Number, was.Value, now.Value, advice)
+	case fitidsAspect:
 		at(r.project.InstitutionOf(was.Source, was.Number), "fitids", "")
-		fault.Message = fmt.Sprintf("account %s was imported with `fitids: %s`, and they are declared to be %s: %s", was.Number, was.Is, now.Is, advice)
-	case referencesOf:
+		fault.Message = fmt.Sprintf("account %s was imported with `fitids: %s`, and they are declared to be %s: %s", was.Number, was.Value, now.Value, advice)
+	case referencesAspect:
 		i := r.institution(was.Source)
 		at(i, "csv.columns.reference", "")
-		if i != nil && i.CSV.Unique != (was.Is == uniqueReferences) {
+		if i != nil && i.CSV.Unique != (was.Value == uniqueReferences) {
 			at(i, "csv.unique", "")
 		}
-		fault.Message = fmt.Sprintf("CSV files of this institution were imported with %s, and it declares %s: %s", was.Is, now.Is, advice)
-	case mappingsOf:
-		key := remapped(was.Is, now.Is)
+		fault.Message = fmt.Sprintf("CSV files of this institution were imported with %s, and it declares %s: %s", was.Value, now.Value, advice)
+	case mappingAspect:
+		key := remapped(was.Value, now.Value)
 		at(r.institution(was.Source), "csv."+strings.TrimSuffix(strings.TrimSuffix(key, ".credit"), ".debit"), "")
 		fault.Message = fmt.Sprintf("CSV files of this institution were imported with %#q %s, and it declares %s: %s",
-			key, declaredAs(was.Is, key), declaredAs(now.Is, key), advice)
+			key, declaredAs(was.Value, key), declaredAs(now.Value, key), advice)
 	}
 	return e
 }
 
-// lacks names files that an import does not read again.
-func (e *DeclaredError) lacks(files []string) *DeclaredError {
+// withoutFiles names files that an import does not read again.
+func (e *DeclaredError) withoutFiles(files []string) *DeclaredError {
 	const most = 3
 	names := strings.Join(files[:min(len(files), most)], ", ")
 	if len(files) > most {
@@ -61,23 +61,23 @@ func (e *DeclaredError) lacks(files []string) *DeclaredError {
 }
 
 // describe names an account that was given.
-func (g *given) describe() string {
+func (g *binding) describe() string {
 	if g.Servicer == "" {
-		return g.Is
+		return g.Value
 	}
-	return g.Is + " of " + g.Servicer
+	return g.Value + " of " + g.Servicer
 }
 
-// nameOf is what gives a number another account than before: the declared account that it is, or that is made of the same digits, else the
+// declarationOf is what gives a number another account than before: the declared account that it is, or that is made of the same digits, else the
 // servicer of CSV files; no institution if what is gone gave it.
-func (r *rules) nameOf(was, now *given) (i *project.Institution, what, value string) {
+func (r *rules) declarationOf(was, now *binding) (i *project.Institution, what, value string) {
 	for _, i := range r.project.Institutions {
 		for _, a := range i.Accounts {
 			number, iban := statement.AccountNumber(a)
-			if !iban || number == was.Is {
+			if !iban || number == was.Value {
 				continue
 			}
-			if number == now.Is || ibanOf(was.Number, was.Currency, []string{number}) == number {
+			if number == now.Value || ibanOf(was.Number, was.Currency, []string{number}) == number {
 				return i, "account", a
 			}
 		}

@@ -32,11 +32,11 @@ func (c *charges) explain(rest *statement.Sum, entry *statement.Charges) bool {
 	both.included.Plus(&c.included)
 	both.included.Plus(&own.included)
 	both.stated, both.strange = c.stated && own.stated, c.strange || own.strange
-	return both.strange || c.are(rest) || own.are(rest) || both.are(rest)
+	return both.strange || c.equal(rest) || own.equal(rest) || both.equal(rest)
 }
 
-// are tells whether the charges come to a sum.
-func (c *charges) are(sum *statement.Sum) bool {
+// equal tells whether the charges come to a sum.
+func (c *charges) equal(sum *statement.Sum) bool {
 	if !c.stated {
 		return false
 	}

@@ -15,10 +15,10 @@ import (
 
 // End writes the balances and the statement, once everything of it is known.
 func (t *rowBuilder) End() error {
-	if t.listed == 0 {
-		t.others = currencies(t.balances)
+	if t.entryCount == 0 {
+		t.byCurrency = currencies(t.balances)
 	}
-	if t.others == nil {
+	if t.byCurrency == nil {
 		return t.close()
 	}
 	return t.endEach()
@@ -27,10 +27,10 @@ func (t *rowBuilder) End() error {
 // close writes the balances and the statement of one currency.
 func (t *rowBuilder) close() error {
 	b := boundsOf(t.balances)
-	t.entries.closeOn(t.s, t.balances, b)
-	t.describe(b)
-	if fault := both(t.entries.broken(true), t.entries.ofPage.broken(true)); fault != "" {
-		t.fault(t.s.Account, t.day(b), fault)
+	t.entries.checkTotals(t.stmt, t.balances, b)
+	t.describeListing(b)
+	if fault := joinTexts(t.entries.text(true), t.entries.pageFaults.text(true)); fault != "" {
+		t.fault(t.stmt.Account, t.day(b), fault)
 	}
 	alike := map[statement.Balance]int{}
 	for i := range t.balances {
@@ -50,7 +50,7 @@ func (t *rowBuilder) day(b bounds) string {
 	if b.booked && b.closing >= 0 {
 		closing = t.balances[b.closing].Date
 	}
-	return cmp.Or(closing, t.s.To, dateOf(t.s.Created), t.entries.last)
+	return cmp.Or(closing, t.stmt.To, dateOf(t.stmt.Created), t.entries.last)
 }
 
 // daily reports whether all that the statement lists is of the day it speaks of, so that its balances are that day's.
@@ -70,7 +70,7 @@ func (t *rowBuilder) writeBalance(i, alike int, b bounds) error {
 		return nil
 	}
 	if date, err := time.Parse(time.DateOnly, day); err == nil { // else intake rejects the row above
-		return t.balanceRow(i, alike, b, t.rules.previousDay(t.s, date).Format(time.DateOnly), "closing", true)
+		return t.balanceRow(i, alike, b, t.rules.previousDay(t.stmt, date).Format(time.DateOnly), "closing", true)
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (t *rowBuilder) balanceRow(i, alike int, b bounds, day, position string, ca
 	r := &t.row
 	r.begin()
 	r.digest("id", t.balanceID(i, alike, b, day, carried))
-	t.account(r, cmp.Or(balance.Currency, t.s.Currency))
+	t.accountColumns(r, cmp.Or(balance.Currency, t.stmt.Currency))
 	r.stated("day", day)
 	r.stated("stated_day", balance.Date)
 	r.text("code", balance.Code)
@@ -90,7 +90,7 @@ func (t *rowBuilder) balanceRow(i, alike int, b bounds, day, position string, ca
 	r.flag("daily", t.daily(b))
 	r.stated("amount", t.amount(balance.Amount))
 	r.stated("statement", t.label())
-	return t.finish(project.BalanceStream, balance.Place)
+	return t.writeRow(project.BalanceStream, balance.Place)
 }
 
 // balanceID digests what a balance says. Balances that open and close a statement go together: they are of that statement;
@@ -99,27 +99,27 @@ func (t *rowBuilder) balanceID(i, alike int, b bounds, day string, carried bool)
 	balance, scope := &t.balances[i], ""
 	switch {
 	case b.opening < 0 || b.closing < 0:
-	case b.booked && t.s.Part && balance.Code != statement.InterimBooked: // each page may state those of the whole
-		scope = t.s.Number
+	case b.booked && t.stmt.Part && balance.Code != statement.InterimBooked: // each page may state those of the whole
+		scope = t.stmt.Number
 	case b.booked:
-		scope = t.s.Number + "/" + t.s.Page
+		scope = t.stmt.Number + "/" + t.stmt.Page
 	default:
-		scope = message(t.s)
+		scope = messageID(t.stmt)
 	}
-	return digestOf("balance", string(t.s.Kind), t.name.servicer, t.name.account, scope, day, balance.Code, balance.Subtype,
+	return digestOf("balance", string(t.stmt.Kind), t.name.servicer, t.name.account, scope, day, balance.Code, balance.Subtype,
 		balance.Date, t.amount(balance.Amount), balance.Currency, b.position(i), strconv.Itoa(alike), strconv.FormatBool(carried), strconv.FormatBool(t.daily(b)))
 }
 
 // writeStatement writes the statement. Its identity is what it says: all columns but those of its origin. One that has both
 // booked balances is known by them, however the bank calls it; another needs its name.
 func (t *rowBuilder) writeStatement(b bounds) error {
-	s, l, day := t.s, &t.entries, t.day(b)
+	s, l, day := t.stmt, &t.entries, t.day(b)
 	from, to := t.interval(b, day)
-	closed := b.booked && b.closing >= 0 && !l.since
+	closed := b.booked && b.closing >= 0 && !l.incremental
 	balanced := closed && b.opening >= 0
 	r := &t.row
 	r.begin()
-	t.account(r, t.currency(b))
+	t.accountColumns(r, t.currency(b))
 	r.stated("name", s.Name)
 	r.stated("number", s.Number)
 	r.stated("page", s.Page)
@@ -143,23 +143,23 @@ func (t *rowBuilder) writeStatement(b bounds) error {
 	r.count("details", l.details)
 	r.count("operations", l.operations)
 	r.flag("totals", balanced || s.Stated != statement.Stated{})
-	r.stated("fault", l.broken(false))
-	r.stated("page_fault", l.ofPage.broken(false))
+	r.stated("fault", l.text(false))
+	r.stated("page_fault", l.pageFaults.text(false))
 	name := ""
 	if !balanced {
-		name = message(s)
+		name = messageID(s)
 	}
 	r.digest("id", digestOf("statement", string(*r), name))
 	t.pages(b)
 	r.text("format", s.Format)
 	r.stated("reference", s.Reference)
 	r.stated("created", s.Created)
-	return t.finish(project.StatementStream, s.Place)
+	return t.writeRow(project.StatementStream, s.Place)
 }
 
 // pages writes whether it is a page between others. Where only the message has pages, a statement of it that closes by itself is whole.
 func (t *rowBuilder) pages(b bounds) {
-	s := t.s
+	s := t.stmt
 	if s.Kind != statement.Booked {
 		return
 	}
@@ -169,7 +169,7 @@ func (t *rowBuilder) pages(b bounds) {
 	if interim(b.opening, openingPage, statement.IsLater(s.Page)) {
 		t.row.flag("page_before", true)
 	}
-	open := b.opening >= 0 && b.closing < 0 || t.entries.ofPage.broken(false) != ""
+	open := b.opening >= 0 && b.closing < 0 || t.entries.pageFaults.text(false) != ""
 	if s.More || interim(b.closing, closingPage, s.MoreMessages) || s.MoreMessages && open {
 		t.row.flag("page_after", true)
 	}
@@ -178,20 +178,20 @@ func (t *rowBuilder) pages(b bounds) {
 // currency is the account's, else that of what is told of it.
 func (t *rowBuilder) currency(b bounds) string {
 	for _, i := range []int{b.opening, b.closing} {
-		if t.s.Currency == "" && i >= 0 {
+		if t.stmt.Currency == "" && i >= 0 {
 			return t.balances[i].Currency
 		}
 	}
-	return cmp.Or(t.s.Currency, t.entries.currency)
+	return cmp.Or(t.stmt.Currency, t.entries.currency)
 }
 
 // interval is the days that the statement speaks of, both included.
 func (t *rowBuilder) interval(b bounds, day string) (from, to string) {
-	from, to = t.s.From, cmp.Or(t.s.To, day)
+	from, to = t.stmt.From, cmp.Or(t.stmt.To, day)
 	if b.booked && b.closing >= 0 {
 		to = cmp.Or(t.balances[b.closing].Date, to)
-		if b.opening < 0 && t.s.To != "" {
-			to = max(min(to, t.s.To), t.entries.last) // a balance of today does not tell what entries came since the interval's end
+		if b.opening < 0 && t.stmt.To != "" {
+			to = max(min(to, t.stmt.To), t.entries.last) // a balance of today does not tell what entries came since the interval's end
 		}
 	}
 	if b.booked && b.opening >= 0 && from == "" {
@@ -206,7 +206,7 @@ func (t *rowBuilder) interval(b bounds, day string) (from, to string) {
 func (t *rowBuilder) opened(opening *statement.Balance, to string) string {
 	date, err := time.Parse(time.DateOnly, opening.Date)
 	before := opening.Code == statement.PreviousClosing ||
-		strings.HasPrefix(t.s.Format, "mt94") && opening.Date < to && (t.entries.first == "" || t.entries.first > opening.Date)
+		strings.HasPrefix(t.stmt.Format, "mt94") && opening.Date < to && (t.entries.first == "" || t.entries.first > opening.Date)
 	if err != nil || !before {
 		return opening.Date
 	}

@@ -2,16 +2,16 @@
 
 package aggregate
 
-// ends reports whether the closing balance is that of the end of the statement's last day.
-func (t *storedStatement) ends() bool {
-	return t.Closing != "" && t.fault == "" && t.lacks == "" && (t.balanced() || t.closingDay == t.To)
+// closesAtDayEnd reports whether the closing balance is that of the end of the statement's last day.
+func (t *storedStatement) closesAtDayEnd() bool {
+	return t.Closing != "" && t.fault == "" && t.missingPages == "" && (t.balanced() || t.closingDay == t.To)
 }
 
-// closesAfter compares what a statement closes with with what the one before closed with and the entries since, where both balances
+// checkClosing compares what a statement closes with with what the one before closed with and the entries since, where both balances
 // are those of the ends of their days.
-func (c *chain) closesAfter(l *link) finding {
+func (c *chain) checkClosing(l *link) finding {
 	b := c.last()
-	if b == nil || !b.ends() || !l.ends() {
+	if b == nil || !b.closesAtDayEnd() || !l.closesAtDayEnd() {
 		return finding{}
 	}
 	until := max(b.To, l.To)
@@ -22,13 +22,13 @@ func (c *chain) closesAfter(l *link) finding {
 			return finding{}
 		}
 	}
-	if made == stated || c.stored.explains(b, l.storedStatement) {
+	if made == stated || c.stored.explainedByReplaced(b, l.storedStatement) {
 		return finding{}
 	}
 	if after(b.To) < l.From && c.gap(b, l.From, difference(l.Closing, l.Amount)) {
 		return finding{}
 	}
-	return found("closes", "the statement before closed with %s on %s, and the entries since of %s make %s; by what it closes with it is %s: %s is missing",
+	return newFinding("closes", "the statement before closed with %s on %s, and the entries since of %s make %s; by what it closes with it is %s: %s is missing",
 		b.Closing, b.To, difference(made, b.Closing), made, stated, difference(stated, made))
 }
 
@@ -36,8 +36,8 @@ func (c *chain) closesAfter(l *link) finding {
 // those that it lists: it may have been made before its last day had ended.
 func (c *chain) balanceAt(t *storedStatement, day string) string {
 	from := t.From
-	if t.first != "" {
-		from = min(from, t.first)
+	if t.firstEntryDay != "" {
+		from = min(from, t.firstEntryDay)
 	}
-	return difference(c.stored.leads(t.Closing, from, day), t.Amount)
+	return difference(c.stored.balanceAfter(t.Closing, from, day), t.Amount)
 }

@@ -74,11 +74,11 @@ func TestNumbers(t *testing.T) {
 		for i, number := range strings.Fields(c.numbers) {
 			list[i].Number = number
 		}
-		links, _ := chainOf(list, nil, stored{})
+		links, _ := chainOf(list, nil, storedMovements{})
 		for _, l := range links {
-			reasons = append(reasons, l.is.Reason)
-			if l.is.State != Proven {
-				t.Errorf("%s: %+v", c.numbers, l.is)
+			reasons = append(reasons, l.interval.Reason)
+			if l.interval.State != Proven {
+				t.Errorf("%s: %+v", c.numbers, l.interval)
 			}
 		}
 		if got := strings.Join(reasons, "|"); got != c.reasons {
@@ -92,8 +92,8 @@ func TestNumbersBesideGap(t *testing.T) {
 	t.Parallel()
 	list := parse(t, "5 1>2, 6 2>3, 8 4>5")
 	list[0].Number, list[1].Number, list[2].Number = "1", "2", "4"
-	links, gaps := chainOf(list, nil, stored{})
-	if len(gaps) != 1 || links[2].is.Reason != "" {
-		t.Errorf("%+v %+v", links[2].is, gaps)
+	links, gaps := chainOf(list, nil, storedMovements{})
+	if len(gaps) != 1 || links[2].interval.Reason != "" {
+		t.Errorf("%+v %+v", links[2].interval, gaps)
 	}
 }

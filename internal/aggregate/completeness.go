@@ -42,7 +42,7 @@ func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) er
 		return nil, err
 	}
 	err = c.judgeAll(ctx, q, accepted, func(a Account) error {
-		accepted.name(&a)
+		accepted.nameIntervals(&a)
 		return each(a)
 	})
 	return accepted.stale(q), err
@@ -60,10 +60,10 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptanc
 		return err
 	}
 	if len(batches) == 0 {
-		if err := quarantined.rest(c.institution, each); err != nil {
+		if err := quarantined.eachUnclaimed(c.institution, each); err != nil {
 			return err
 		}
-		return c.silent(q, fileDays{}, seen, accepted, each)
+		return c.eachSilent(q, fileDays{}, seen, accepted, each)
 	}
 	entries, err := event.Batches(ctx, c.Catalog, project.EntryStream, 0)
 	if err != nil {
@@ -85,51 +85,51 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptanc
 	if err != nil {
 		return err
 	}
-	err = c.counting(ctx, view, q, again.removed(), func(r *record, of []versions) error {
+	err = c.eachRecord(ctx, view, q, again.removed(), func(r *record, of []versions) error {
 		seen[r.Account.Account] = true
 		r.statements = nil
-		r.doubts, r.replaced = made.of(&r.Account)
+		r.doubts, r.replaced = made.forAccount(&r.Account)
 		for _, v := range of {
 			r.statements = append(r.statements, v.counts...)
 			r.Superseded = append(r.Superseded, v.superseded()...)
 			quarantined.supersede(r, v)
 		}
 		c.judge(r, days, q.Until, accepted)
-		quarantined.of(&r.Account)
+		quarantined.addTo(&r.Account)
 		return each(r.Account)
 	})
 	if err == nil {
-		err = quarantined.rest(c.institution, each)
+		err = quarantined.eachUnclaimed(c.institution, each)
 	}
 	if err != nil {
 		return err
 	}
-	return c.silent(q, days, seen, accepted, each)
+	return c.eachSilent(q, days, seen, accepted, each)
 }
 
-// counting hands on what is stored of each account, with its statements by kind of message parted in those that count and the others.
-func (c *Completeness) counting(ctx context.Context, view string, q Query, removed map[string]bool, each func(*record, []versions) error) error {
+// eachRecord hands on what is stored of each account, with its statements by kind of message parted in those that count and the others.
+func (c *Completeness) eachRecord(ctx context.Context, view string, q Query, removed map[string]bool, each func(*record, []versions) error) error {
 	quarantined, err := c.quarantined(ctx)
 	if err != nil {
 		return err
 	}
 	return c.records(ctx, view, q, removed, func(r *record) error {
 		for _, s := range r.statements {
-			why, conflicts := quarantined.of(&r.Account, s)
+			why, conflicts := quarantined.findingFor(&r.Account, s)
 			if s.conflicts = conflicts; s.fault == "" {
 				s.fault, s.faultDigest = why.text, why.digest
 			}
 		}
 		var of []versions
 		for _, kind := range []statement.Kind{statement.Booked, statement.Report, statement.Notification} {
-			of = append(of, versionsOf(joined(r.kind(kind))))
+			of = append(of, versionsOf(joinPages(r.kind(kind))))
 		}
 		return each(r, of)
 	})
 }
 
-// silent hands on accounts that institutions with a calendar declare by their number, and of which nothing was received.
-func (c *Completeness) silent(q Query, days fileDays, seen map[string]bool, accepted acceptances, each func(Account) error) error {
+// eachSilent hands on accounts that institutions with a calendar declare by their number, and of which nothing was received.
+func (c *Completeness) eachSilent(q Query, days fileDays, seen map[string]bool, accepted acceptances, each func(Account) error) error {
 	for _, i := range c.Project.Institutions {
 		for _, number := range i.Accounts {
 			wanted := len(q.Accounts) == 0 || slices.Contains(q.Accounts, number)
@@ -153,7 +153,7 @@ func (c *Completeness) silent(q Query, days fileDays, seen map[string]bool, acce
 type fileDays map[string]*days
 
 type days struct {
-	had         map[string]bool
+	has         map[string]bool
 	first, last string
 }
 
@@ -165,9 +165,9 @@ func (c *Completeness) fileDays(ctx context.Context, view string) (fileDays, err
 	err := c.query(ctx, "SELECT DISTINCT servicer, account, strftime(day, '%Y-%m-%d') FROM ("+view+")", func(row []string) error {
 		name := c.institution(row[0], row[1])
 		if found[name] == nil {
-			found[name] = &days{had: map[string]bool{}}
+			found[name] = &days{has: map[string]bool{}}
 		}
-		found[name].had[row[2]] = true
+		found[name].has[row[2]] = true
 		found[name].first = min(cmp.Or(found[name].first, row[2]), row[2])
 		found[name].last = max(found[name].last, row[2])
 		return nil
@@ -175,8 +175,8 @@ func (c *Completeness) fileDays(ctx context.Context, view string) (fileDays, err
 	return found, err
 }
 
-// of is an institution's days.
-func (d fileDays) of(institution string) *days {
+// forInstitution is an institution's days.
+func (d fileDays) forInstitution(institution string) *days {
 	if found := d[institution]; found != nil {
 		return found
 	}
@@ -195,15 +195,15 @@ func (c *Completeness) institution(servicer, account string) string {
 func (c *Completeness) judge(r *record, days fileDays, until string, accepted acceptances) {
 	a := &r.Account
 	a.Institution = c.institution(a.Servicer, a.Account)
-	expects, declared := c.expects(a.Institution, days)
-	links, gaps := chainOf(r.kind(statement.Booked), expects, storedOf(r.movements, r.replaced))
+	expects, declared := c.calendarRule(a.Institution, days)
+	links, gaps := chainOf(r.kind(statement.Booked), expects, newStoredMovements(r.movements, r.replaced))
 	a.Intervals = append(intervals(links), gaps...)
 	a.Intervals = append(a.Intervals, compareMovements(links, gaps, r.movements)...)
 	expected := slices.Clone(a.Intervals)
 	a.Intervals = append(a.Intervals, r.doubts...)
 	for _, kind := range []statement.Kind{statement.Report, statement.Notification} {
 		for _, s := range r.kind(kind) { // these need not follow on one another
-			one, _ := chainOf([]*storedStatement{s}, nil, stored{})
+			one, _ := chainOf([]*storedStatement{s}, nil, storedMovements{})
 			a.Intervals = append(a.Intervals, intervals(one)...)
 		}
 	}
@@ -215,8 +215,8 @@ func (c *Completeness) judge(r *record, days fileDays, until string, accepted ac
 	if len(links) == 0 {
 		expected = a.Intervals
 	}
-	of := days.of(a.Institution)
-	since := c.since(a.Institution)
+	of := days.forInstitution(a.Institution)
+	since := c.calendarStart(a.Institution)
 	if len(r.statements) == 0 {
 		since = cmp.Or(since, of.first)
 	}
@@ -232,7 +232,7 @@ func (c *Completeness) judge(r *record, days fileDays, until string, accepted ac
 func intervals(links []link) []Interval {
 	list := make([]Interval, len(links))
 	for i, l := range links {
-		list[i] = l.is
+		list[i] = l.interval
 	}
 	return list
 }
@@ -255,8 +255,8 @@ func (c *Completeness) expectedUntil(a *Account, until string) string {
 	return min(until, max(i.Closed[a.Account].Format(time.DateOnly), a.To))
 }
 
-// since is the first day that an institution's calendar is held to; empty where it declares none.
-func (c *Completeness) since(institution string) string {
+// calendarStart is the first day that an institution's calendar is held to; empty where it declares none.
+func (c *Completeness) calendarStart(institution string) string {
 	i := c.Project.Institution(institution)
 	if i == nil || i.Statements.Since.IsZero() {
 		return ""
@@ -264,14 +264,14 @@ func (c *Completeness) since(institution string) string {
 	return i.Statements.Since.Format(time.DateOnly)
 }
 
-// expects is the rule by which an institution sends statements, and its name; nil where none is declared.
-func (c *Completeness) expects(institution string, days fileDays) (rule func(day time.Time) bool, declared string) {
+// calendarRule is the rule by which an institution sends statements, and its name; nil where none is declared.
+func (c *Completeness) calendarRule(institution string, days fileDays) (rule func(day time.Time) bool, declared string) {
 	i := c.Project.Institution(institution)
 	if i == nil || i.Statements.Kind == project.NoCalendar {
 		return nil, ""
 	}
 	return func(day time.Time) bool {
-		if i.Statements.Kind == project.EveryFileDay && !days.of(institution).had[day.Format(time.DateOnly)] {
+		if i.Statements.Kind == project.EveryFileDay && !days.forInstitution(institution).has[day.Format(time.DateOnly)] {
 			return false
 		}
 		return i.Statements.Expects(day)

@@ -63,8 +63,8 @@ func TestWrongFileIsRetracted(t *testing.T) {
 					t.Fatal(err)
 				}
 				h.imported(files[1])
-				if order == 0 && strings.Contains(name, "names the entry") != (len(r.Again) == 1) {
-					t.Errorf("to be imported again are %q", r.Again)
+				if order == 0 && strings.Contains(name, "names the entry") != (len(r.ImportAgain) == 1) {
+					t.Errorf("to be imported again are %q", r.ImportAgain)
 				}
 				a := h.judged("")[0]
 				want := fmt.Sprint(len(right) + len(c.prev))

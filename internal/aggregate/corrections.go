@@ -24,9 +24,9 @@ func hasCorrections(ctx context.Context, from catalog.Catalog) (known bool, err 
 	return known, err
 }
 
-// rememberCorrections is done before anything is taken in: after a crash a later import takes back what this one did not.
-func (r *reading) rememberCorrections(ctx context.Context) error {
-	if !r.corrects {
+// recordCorrections is done before anything is taken in: after a crash a later import takes back what this one did not.
+func (r *reading) recordCorrections(ctx context.Context) error {
+	if !r.hasCorrects {
 		return nil
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(correctionsKnown, true) })
@@ -46,22 +46,22 @@ const correctedSQL = "SELECT *, id IN (SELECT takes_back FROM stored WHERE takes
 // those count again whose corrections count no more, where something may have been taken back. All of it is found in what is stored, so that an
 // import that ends before it is made good by the next.
 func (r *reading) correct(ctx context.Context, takenBack bool) (entries int64, err error) {
-	if known, err := hasCorrections(ctx, r.Catalog); err != nil || !known || !r.unique && !takenBack {
+	if known, err := hasCorrections(ctx, r.Catalog); err != nil || !known || !r.hasUnique && !takenBack {
 		return 0, err
 	}
-	view, err := r.view(ctx, project.EntryStream)
+	view, err := r.streamView(ctx, project.EntryStream)
 	if err != nil || view == "" {
 		return 0, err
 	}
-	is, err := countingCorrectionsOf(ctx, r.Duck, view)
+	is, err := readCorrections(ctx, r.Duck, view)
 	if err != nil {
 		return 0, err
 	}
-	columns := textsOf(r.Project.Stream(project.EntryStream))
-	stored := fmt.Sprintf("WITH stored AS (%s), %s ", view, is.sql())
-	result, err := r.takeRows(ctx, project.EntryStream, stored+fmt.Sprintf("SELECT %s FROM (%s) WHERE NOT gone ORDER BY id", columns, correctedSQL), "corrected", takingBack(correctedID))
+	columns := textColumns(r.Project.Stream(project.EntryStream))
+	stored := fmt.Sprintf("WITH stored AS (%s), %s ", view, is.withSQL())
+	result, err := r.ingestAnswers(ctx, project.EntryStream, stored+fmt.Sprintf("SELECT %s FROM (%s) WHERE NOT gone ORDER BY id", columns, correctedSQL), "corrected", cancelling(correctedID))
 	if err == nil {
-		_, err = r.takeRows(ctx, project.EntryStream, stored+is.uncorrectedSQL(columns), "uncorrected", countingAgain)
+		_, err = r.ingestAnswers(ctx, project.EntryStream, stored+is.uncorrectedSQL(columns), "uncorrected", restoring)
 	}
 	return result.Accepted, err
 }
@@ -79,7 +79,7 @@ type replacedEntry struct {
 	amount string
 }
 
-func (m *corrections) of(a *Account) ([]Interval, []replacedEntry) {
+func (m *corrections) forAccount(a *Account) ([]Interval, []replacedEntry) {
 	key := accountKey{a.Servicer, a.Account, a.Currency}
 	return m.doubts[key], m.replaced[key]
 }
@@ -94,12 +94,12 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 		return m, err
 	}
 	m.doubts, m.replaced = map[accountKey][]Interval{}, map[accountKey][]replacedEntry{}
-	view := fmt.Sprintf("SELECT * FROM (%s) WHERE kind = 'statement'%s", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), among(q.Accounts))
-	is, err := countingCorrectionsOf(ctx, c.Duck, view)
+	view := fmt.Sprintf("SELECT * FROM (%s) WHERE kind = 'statement'%s", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), accountCondition(q.Accounts))
+	is, err := readCorrections(ctx, c.Duck, view)
 	if err != nil {
 		return m, err
 	}
-	stored := fmt.Sprintf("stored AS (%s), %s, corrected AS (%s)", view, is.sql(), correctedSQL)
+	stored := fmt.Sprintf("stored AS (%s), %s, corrected AS (%s)", view, is.withSQL(), correctedSQL)
 	err = c.query(ctx, fmt.Sprintf(doubtsSQL, stored), func(row []string) error {
 		is := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:]), figures: findingDigest("correction", row[3], row[6:])}
 		if key := (accountKey{row[0], row[1], row[2]}); is.Reason != "" {
@@ -155,9 +155,9 @@ SELECT servicer, account, currency, CAST(day AS VARCHAR), CAST((SELECT min(day) 
 // mostExplained is how many entries are tried for what two balances differ by.
 const mostExplained = 12
 
-// explains reports whether what two statements close with differs by entries that were replaced: only the bank knows which of its balances
+// explainedByReplaced reports whether what two statements close with differs by entries that were replaced: only the bank knows which of its balances
 // have the one amount, and which the other. Where their days overlap, or too many entries were replaced, nothing is held against it.
-func (s stored) explains(b, l *storedStatement) bool {
+func (s storedMovements) explainedByReplaced(b, l *storedStatement) bool {
 	from := min(b.reach().from, l.reach().from)
 	until := max(b.To, l.To)
 	var amounts []string
@@ -169,27 +169,27 @@ func (s stored) explains(b, l *storedStatement) bool {
 	if len(amounts) == 0 || b.To >= l.From || len(amounts) > mostExplained {
 		return len(amounts) > 0
 	}
-	return isSum(difference(l.Amount, difference(l.Closing, b.Closing)), amounts)
+	return isSubsetSum(difference(l.Amount, difference(l.Closing, b.Closing)), amounts)
 }
 
-// isSum reports whether some of the amounts sum up to one.
-func isSum(of string, amounts []string) bool {
+// isSubsetSum reports whether some of the amounts sum up to one.
+func isSubsetSum(of string, amounts []string) bool {
 	if len(amounts) == 0 {
 		return same(of, "0")
 	}
-	return isSum(of, amounts[1:]) || isSum(difference(of, amounts[0]), amounts[1:])
+	return isSubsetSum(of, amounts[1:]) || isSubsetSum(difference(of, amounts[0]), amounts[1:])
 }
 
-// among is a condition on accounts; empty where all are meant.
-func among(accounts []string) string {
+// accountCondition is a condition on accounts; empty where all are meant.
+func accountCondition(accounts []string) string {
 	if len(accounts) == 0 {
 		return ""
 	}
-	return " AND account IN (" + literals(accounts) + ")"
+	return " AND account IN (" + sqlList(accounts) + ")"
 }
 
-// textsOf are the columns of a stream as texts.
-func textsOf(s *project.Stream) string {
+// textColumns are the columns of a stream as texts.
+func textColumns(s *project.Stream) string {
 	list := make([]string, len(s.Columns))
 	for i := range s.Columns {
 		list[i] = fmt.Sprintf("CAST(%s AS VARCHAR)", s.Columns[i].Name)

@@ -133,12 +133,12 @@ func TestReadByEarlierReaders(t *testing.T) {
 	path := h.file("first", downloaded(1, 5, "90.00", "X 3 -10", "Y 3 -12 CHANGE X"))
 	known := h.imported(path).Files[0]
 	err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
-		var k kept
-		if _, err := tx.Get(keptKey(known.Digest), &k); err != nil {
+		var k importedFile
+		if _, err := tx.Get(importedKey(known.Digest), &k); err != nil {
 			return err
 		}
 		k.Readers = 0
-		return tx.Put(keptKey(known.Digest), k)
+		return tx.Put(importedKey(known.Digest), k)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -17,10 +17,10 @@ import (
 	"bursar/internal/project"
 )
 
-// countsAgain is what may count again of a stream: rows by id.
-type countsAgain map[string][]byte
+// restorableRows is what may count again of a stream: rows by id.
+type restorableRows map[string][]byte
 
-func (c countsAgain) add(id string, line []byte) {
+func (c restorableRows) add(id string, line []byte) {
 	if c[id] == nil {
 		c[id] = bytes.Clone(line)
 	}
@@ -28,13 +28,13 @@ func (c countsAgain) add(id string, line []byte) {
 
 // note keeps a row that a counting statement lists, if it may be stored by another id only, under which it does not count: an entry beside others
 // that were taken back, a detail of one, a balance that was taken back itself.
-func (l *relisted) note(stream string, of *relistedRow, line []byte) error {
+func (l *relisting) note(stream string, of *relistedRow, line []byte) error {
 	entry := of.ID
 	switch stream {
 	case project.BalanceStream:
-		if id := l.countingID(of.ID); id != of.ID {
-			l.again[stream].add(id, line)
-			copy(l.again[stream][id][idAt:], id)
+		if id := l.countingBalanceID(of.ID); id != of.ID {
+			l.restorable[stream].add(id, line)
+			copy(l.restorable[stream][id][idAt:], id)
 		}
 		return nil
 	case project.DetailStream:
@@ -46,32 +46,32 @@ func (l *relisted) note(stream string, of *relistedRow, line []byte) error {
 	if _, err := hex.Decode(at[:], []byte(entry)); err != nil {
 		return fmt.Errorf("read id of entry %q: %w", entry, err)
 	}
-	if l.beside[at] {
-		l.again[stream].add(of.ID, line)
+	if l.siblings[at] {
+		l.restorable[stream].add(of.ID, line)
 	}
 	return nil
 }
 
-// countingID is the id under which a balance counts, or does once it is stored: the first of its ids that is not taken back.
-func (l *relisted) countingID(balance string) string {
-	for l.takenBack[balance] {
-		balance = againID(balance)
+// countingBalanceID is the id under which a balance counts, or does once it is stored: the first of its ids that is not taken back.
+func (l *relisting) countingBalanceID(balance string) string {
+	for l.cancelledBalances[balance] {
+		balance = restoredID(balance)
 	}
 	return balance
 }
 
-// accountsTakenBack are the accounts of which entries or balances are taken back.
-func (r *reading) accountsTakenBack(ctx context.Context) (map[string]bool, error) {
+// cancelledAccounts are the accounts of which entries or balances are taken back.
+func (r *reading) cancelledAccounts(ctx context.Context) (map[string]bool, error) {
 	accounts := map[string]bool{}
 	for _, stream := range []string{project.EntryStream, project.BalanceStream} {
-		view, err := r.view(ctx, stream)
+		view, err := r.streamView(ctx, stream)
 		if err != nil {
 			return nil, err
 		}
 		if view == "" {
 			continue
 		}
-		err = rowsOf(ctx, r.Duck, "SELECT DISTINCT account FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
+		err = queryRows(ctx, r.Duck, "SELECT DISTINCT account FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
 			accounts[row[0]] = true
 			return nil
 		})
@@ -82,14 +82,14 @@ func (r *reading) accountsTakenBack(ctx context.Context) (map[string]bool, error
 	return accounts, nil
 }
 
-// balancesTakenBack are the ids of balances that are taken back.
-func (r *reading) balancesTakenBack(ctx context.Context) (map[string]bool, error) {
+// cancelledBalanceIDs are the ids of balances that are taken back.
+func (r *reading) cancelledBalanceIDs(ctx context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}
-	view, err := r.view(ctx, project.BalanceStream)
+	view, err := r.streamView(ctx, project.BalanceStream)
 	if err != nil || view == "" {
 		return ids, err
 	}
-	err = rowsOf(ctx, r.Duck, "SELECT takes_back FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
+	err = queryRows(ctx, r.Duck, "SELECT takes_back FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
 		ids[row[0]] = true
 		return nil
 	})
@@ -99,27 +99,27 @@ func (r *reading) balancesTakenBack(ctx context.Context) (map[string]bool, error
 	return ids, nil
 }
 
-// countAgain takes in what is not stored of the rows that may count again. What entries are matched by is there before they are.
-func (r *reading) countAgain(ctx context.Context, l *relisted) error {
+// restoreRows takes in what is not stored of the rows that may count again. What entries are matched by is there before they are.
+func (r *reading) restoreRows(ctx context.Context, l *relisting) error {
 	for _, stream := range listedStreams {
-		if stream == project.EntryStream && l.slots.rows > 0 && len(l.again[stream]) > 0 {
-			if _, err := r.Take(ctx, project.NameStream, []string{l.slots.path}, l.slots.parts); err != nil {
+		if stream == project.EntryStream && l.slots.rows > 0 && len(l.restorable[stream]) > 0 {
+			if _, err := r.Ingest(ctx, project.NameStream, []string{l.slots.path}, l.slots.parts); err != nil {
 				return fmt.Errorf("take %s in: %w", project.NameStream, err)
 			}
 		}
-		if err := r.takeAgain(ctx, stream, l.again[stream]); err != nil {
+		if err := r.restoreStream(ctx, stream, l.restorable[stream]); err != nil {
 			return fmt.Errorf("count %s again: %w", stream, err)
 		}
 	}
 	return nil
 }
 
-func (r *reading) takeAgain(ctx context.Context, stream string, again countsAgain) error {
+func (r *reading) restoreStream(ctx context.Context, stream string, again restorableRows) error {
 	ids := slices.Sorted(maps.Keys(again))
 	if len(ids) == 0 {
 		return nil
 	}
-	stored, err := r.Known(ctx, r.Project.Stream(stream), ids)
+	stored, err := r.FindIDs(ctx, r.Project.Stream(stream), ids)
 	if err != nil || len(stored) == len(ids) {
 		return err
 	}
@@ -138,6 +138,6 @@ func (r *reading) takeAgain(ctx context.Context, stream string, again countsAgai
 	if err := errors.Join(os.RemoveAll(s.path), s.append(rows)); err != nil {
 		return fmt.Errorf("spool rows: %w", err)
 	}
-	_, err = r.Take(ctx, stream, []string{s.path}, s.parts)
+	_, err = r.Ingest(ctx, stream, []string{s.path}, s.parts)
 	return err
 }

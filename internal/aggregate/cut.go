@@ -105,21 +105,21 @@ func (c cutName) keys(group digest) []digest {
 // groupOf digests what entries have in common of which one may have the cut reference of another: their account and money, and what their
 // references begin with.
 func groupOf(kind, servicer, account, amount, currency, status, reversal, begins string) digest {
-	return digestOf("begins", kind, servicer, account, plain(amount), currency, status, reversal, begins)
+	return digestOf("begins", kind, servicer, account, normalAmount(amount), currency, status, reversal, begins)
 }
 
 func isMT(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "mt") }
 
 // nameCut groups an entry with those that may have its reference whole, or cut.
-func (t *rowBuilder) nameCut(n *named, currency string) {
-	if !isCAMT(t.s) && !isMT(t.s) {
+func (t *rowBuilder) nameCut(n *namedEntry, currency string) {
+	if !isCAMT(t.stmt) && !isMT(t.stmt) {
 		return
 	}
-	e := t.e
+	e := t.entry
 	var begins string
-	if n.cut, begins = cutNameOf(t.reference(e), isMT(t.s), e.Booked, e.Value, n.day); begins != "" {
+	if n.cut, begins = cutNameOf(t.reference(e), isMT(t.stmt), e.Booked, e.Value, n.day); begins != "" {
 		n.listed = n.listed || n.cut.form == cutForm
-		n.group = groupOf(string(t.s.Kind), t.name.servicer, t.name.account, e.Amount, currency, statusOf(e), strconv.FormatBool(e.Reversal), begins)
+		n.group = groupOf(string(t.stmt.Kind), t.name.servicer, t.name.account, e.Amount, currency, statusOf(e), strconv.FormatBool(e.Reversal), begins)
 	}
 }
 

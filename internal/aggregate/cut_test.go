@@ -202,10 +202,10 @@ func TestCutReferencesOfEarlierVersions(t *testing.T) {
 	camt, mt := referredTo(camtOf, "C", begin+"Q 10"), referredTo(mtOf, "M", begin+" 10")
 	for _, c := range []struct{ before, after string }{{camt, mt}, {mt, camt}} {
 		h := newFixture(t, "")
-		h.importer.Take = h.takeAsEarlier
+		h.importer.Ingest = h.takeAsEarlier
 		h.send(c.before)
 		before := h.stored("entries", "id")
-		h.importer.Take = h.take
+		h.importer.Ingest = h.take
 		err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error { return tx.Delete(cutKnown) })
 		if err != nil {
 			t.Fatal(err)

@@ -32,7 +32,7 @@ func (c *cutEntries) load(key digest, slots []slot) {
 		if !slices.Contains(c.names[s.entry], s.cut) {
 			c.names[s.entry] = append(c.names[s.entry], s.cut)
 		}
-		c.replaced[s.entry] = s.takenBack || s.stale
+		c.replaced[s.entry] = s.cancelled || s.stale
 		c.find(cutAt{key, s.cut.form}, s.entry)
 	}
 }
@@ -50,7 +50,7 @@ func (c *cutEntries) has(id digest, f form) bool {
 }
 
 // note remembers a name of an entry, unless it is known.
-func (c *cutEntries) note(n *named, id digest, fresh func(n *named, id, slot digest) error) error {
+func (c *cutEntries) note(n *namedEntry, id digest, fresh func(n *namedEntry, id, slot digest) error) error {
 	if slices.Contains(c.names[id], n.cut) {
 		return nil
 	}
@@ -66,25 +66,25 @@ func (c *cutEntries) note(n *named, id digest, fresh func(n *named, id, slot dig
 }
 
 // cutKeys are what an entry's cut name is found by.
-func (n *named) cutKeys() []digest {
+func (n *namedEntry) cutKeys() []digest {
 	if n.cut.form == 0 {
 		return nil
 	}
 	return n.cut.keys(n.group)
 }
 
-// cutOnes matches entries with those of other bases; over is what has none. A mark says that a reference is cut, so that those which have one come
+// matchCut matches entries with those of other bases; over is what has none. A mark says that a reference is cut, so that those which have one come
 // first: a reference of 16 characters may be whole.
-func (m *matching) cutOnes(rest []unmatched) (over []unmatched, err error) {
+func (m *matching) matchCut(rest []unmatched) (over []unmatched, err error) {
 	for _, marked := range []bool{true, false} {
 		for _, u := range rest {
 			if (u.cut.form == cutForm && u.cut.last == cutMark) != marked {
 				continue
 			}
-			id, found := m.cutOne(u.named)
+			id, found := m.findCut(u.namedEntry)
 			if !found {
 				over = append(over, u)
-			} else if err := m.known(u.named, m.slotOf(u.named, id)); err != nil {
+			} else if err := m.assignNew(u.namedEntry, m.slotOf(u.namedEntry, id)); err != nil {
 				return nil, err
 			}
 		}
@@ -92,8 +92,8 @@ func (m *matching) cutOnes(rest []unmatched) (over []unmatched, err error) {
 	return over, nil
 }
 
-// cutOne finds an entry that has the reference whole which this one has cut, or the other way round.
-func (m *matching) cutOne(u *named) (id digest, found bool) {
+// findCut finds an entry that has the reference whole which this one has cut, or the other way round.
+func (m *matching) findCut(u *namedEntry) (id digest, found bool) {
 	switch u.cut.form {
 	case longForm:
 		if id, found = m.firstCut(u, cutForm, func(n cutName) bool { return n.last == cutMark && n.isCut(u.cut) }); found {
@@ -108,7 +108,7 @@ func (m *matching) cutOne(u *named) (id digest, found bool) {
 
 // firstCut is the first entry with a name of a form that is wanted. It is none that the base names already, nor another one of the statement; and one
 // that has its whole reference has no other one.
-func (m *matching) firstCut(u *named, f form, wanted func(cutName) bool) (id digest, found bool) {
+func (m *matching) firstCut(u *namedEntry, f form, wanted func(cutName) bool) (id digest, found bool) {
 	c, own := m.cut, m.bases[u.base].byID
 	for _, key := range u.cutKeys() {
 		for _, id := range c.found[cutAt{key, f}] {

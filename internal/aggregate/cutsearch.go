@@ -43,7 +43,7 @@ func (r *reading) searchOnce(ctx context.Context, key, name string, write func(c
 		return fmt.Errorf("search %s: %w", name, err)
 	}
 	if s.rows > 0 {
-		if _, err := r.Take(ctx, project.NameStream, []string{s.path}, s.parts); err != nil {
+		if _, err := r.Ingest(ctx, project.NameStream, []string{s.path}, s.parts); err != nil {
 			return fmt.Errorf("take %s in: %w", project.NameStream, err)
 		}
 	}
@@ -58,18 +58,18 @@ ORDER BY kind, servicer, account, amount, currency, status, reversal, left(refer
 
 // writeCut writes rows for the stream of names.
 func (r *reading) writeCut(ctx context.Context, to *bufio.Writer) (rows int64, err error) {
-	entries, err := r.view(ctx, project.EntryStream)
+	entries, err := r.streamView(ctx, project.EntryStream)
 	if err != nil || entries == "" {
 		return 0, err
 	}
-	statements, err := r.view(ctx, project.StatementStream)
+	statements, err := r.streamView(ctx, project.StatementStream)
 	if err != nil || statements == "" {
 		return 0, err
 	}
 	var group digest
 	var found *cutEntries
-	err = rowsOf(ctx, r.Duck, fmt.Sprintf(cutSQL, statements, entries, cutLength, cutLength-1), func(row []string) error {
-		n := named{day: row[9]}
+	err = queryRows(ctx, r.Duck, fmt.Sprintf(cutSQL, statements, entries, cutLength, cutLength-1), func(row []string) error {
+		n := namedEntry{day: row[9]}
 		var begins string
 		if n.cut, begins = cutNameOf(row[7], row[11] == "true", row[9], row[10], row[9]); begins == "" {
 			return nil
@@ -78,7 +78,7 @@ func (r *reading) writeCut(ctx context.Context, to *bufio.Writer) (rows int64, e
 		if n.group != group {
 			group, found = n.group, newCutEntries()
 		}
-		return found.note(&n, digestAt([]byte(row[8]), 0), func(n *named, id, slot digest) error {
+		return found.note(&n, digestAt([]byte(row[8]), 0), func(n *namedEntry, id, slot digest) error {
 			rows++
 			_, err := to.Write(slotRow(n, id, slot, nil))
 			return err

@@ -13,11 +13,11 @@ import (
 // longestPause is how many days without a statement a calendar may have in a row.
 const longestPause = 14
 
-// previousDay is the last day before, of which there was a statement to be.
-type previousDay func(s *statement.Statement, day time.Time) time.Time
+// previousDayFunc is the last day before, of which there was a statement to be.
+type previousDayFunc func(s *statement.Statement, day time.Time) time.Time
 
-// evesOf tells it by the calendar of the account's institution; it is the day before if none is declared.
-func evesOf(p *project.Project) previousDay {
+// newPreviousDay tells it by the calendar of the account's institution; it is the day before if none is declared.
+func newPreviousDay(p *project.Project) previousDayFunc {
 	return func(s *statement.Statement, day time.Time) time.Time {
 		before := day.AddDate(0, 0, -1)
 		i := p.InstitutionOf(s.Servicer, s.Account)
@@ -35,8 +35,8 @@ func evesOf(p *project.Project) previousDay {
 	}
 }
 
-// dayOf reads a day as streams hold it: it has passed intake.
-func dayOf(day string) time.Time {
+// parseDay reads a day as streams hold it: it has passed intake.
+func parseDay(day string) time.Time {
 	t, err := time.Parse(time.DateOnly, day)
 	if err != nil {
 		panic("day of a stored event: " + err.Error())
@@ -44,11 +44,11 @@ func dayOf(day string) time.Time {
 	return t
 }
 
-func after(day string) string   { return dayOf(day).AddDate(0, 0, 1).Format(time.DateOnly) }
-func earlier(day string) string { return dayOf(day).AddDate(0, 0, -1).Format(time.DateOnly) }
+func after(day string) string   { return parseDay(day).AddDate(0, 0, 1).Format(time.DateOnly) }
+func earlier(day string) string { return parseDay(day).AddDate(0, 0, -1).Format(time.DateOnly) }
 
 // apart is how many days lie from one to another.
-func apart(from, to string) int { return int(dayOf(to).Sub(dayOf(from)) / (24 * time.Hour)) }
+func apart(from, to string) int { return int(parseDay(to).Sub(parseDay(from)) / (24 * time.Hour)) }
 
 // difference is a - b.
 func difference(a, b string) string {
@@ -68,8 +68,8 @@ func number(text string) int64 {
 	return n
 }
 
-// short is a stored amount without the zeros at its end beyond cents; empty stays empty.
-func short(amount string) string {
+// trimAmount is a stored amount without the zeros at its end beyond cents; empty stays empty.
+func trimAmount(amount string) string {
 	var s statement.Sum
 	if !s.Add(amount) {
 		return amount

@@ -35,10 +35,10 @@ const (
 	faultyKnown  = "statements/faulty-known" // those of all files are remembered
 )
 
-// doubtful are the accounts of which the import has a statement that does not hold, or another version of one, or one of days for which an earlier
+// affectedAccounts are the accounts of which the import has a statement that does not hold, or another version of one, or one of days for which an earlier
 // import has such. They are remembered before anything is taken in: after a crash a later import may have a version of one. Statements that are not
 // known by their days yet go to slots.
-func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[string]bool, err error) {
+func (r *reading) affectedAccounts(ctx context.Context, slots *slotFile) (accounts map[string]bool, err error) {
 	known, err := r.faultyStatements(ctx)
 	if err != nil {
 		return nil, err
@@ -48,8 +48,8 @@ func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[s
 	var rows []row
 	versions := &versionRows{
 		known: map[digest][]slot{}, find: r.slots,
-		fresh: func(line row) error { rows = append(rows, line); return nil },
-		other: func(s *statementRow) { fresh[s.ID], accounts[s.Account] = s.awaits(), true },
+		write:     func(line row) error { rows = append(rows, line); return nil },
+		onVersion: func(s *statementRow) { fresh[s.ID], accounts[s.Account] = s.awaits(), true },
 	}
 	for _, s := range r.spools {
 		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
@@ -66,7 +66,7 @@ func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[s
 					return nil
 				}
 			}
-			if !row.mayHold() || r.rules.former {
+			if !row.mayHaveVersions() || r.rules.former {
 				return nil
 			}
 			return versions.add(ctx, &row)
@@ -79,16 +79,16 @@ func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[s
 		return nil, fmt.Errorf("look for other versions of statements: %w", err)
 	}
 	if len(known) > 0 || r.retractions > 0 {
-		if err := r.balancesAgain(ctx, accounts); err != nil {
+		if err := r.addRestoredBalances(ctx, accounts); err != nil {
 			return nil, err
 		}
 	}
-	return accounts, r.rememberFaulty(ctx, fresh)
+	return accounts, r.recordFaulty(ctx, fresh)
 }
 
-// balancesAgain adds the accounts of balances of the import that were taken back: these are known, and count again by another id.
-func (r *reading) balancesAgain(ctx context.Context, accounts map[string]bool) error {
-	back, err := r.balancesTakenBack(ctx)
+// addRestoredBalances adds the accounts of balances of the import that were taken back: these are known, and count again by another id.
+func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]bool) error {
+	back, err := r.cancelledBalanceIDs(ctx)
 	if err != nil || len(back) == 0 {
 		return err
 	}
@@ -98,7 +98,7 @@ func (r *reading) balancesAgain(ctx context.Context, accounts map[string]bool) e
 			err := json.Unmarshal(line, &row)
 			if back[row.ID] {
 				accounts[row.Account] = true
-				r.recount = append(r.recount, span{from: earlier(row.Day), to: after(row.Day)})
+				r.restoredSpans = append(r.restoredSpans, span{from: earlier(row.Day), to: after(row.Day)})
 			}
 			return err
 		})
@@ -153,13 +153,13 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 // searchFaulty looks for them among all stored statements.
 func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) error {
 	found := map[string]faulty{}
-	view, err := r.view(ctx, project.StatementStream)
+	view, err := r.streamView(ctx, project.StatementStream)
 	if err != nil {
 		return err
 	}
 	if view != "" {
 		sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM (" + view + ") WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
-		err = rowsOf(ctx, r.Duck, sql, func(row []string) error {
+		err = queryRows(ctx, r.Duck, sql, func(row []string) error {
 			f := faulty{Account: row[1], From: row[2], To: row[3]}
 			found[row[0]] = f
 			known[f.Account] = append(known[f.Account], f)
@@ -169,13 +169,13 @@ func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) e
 			return fmt.Errorf("read which statements do not hold: %w", err)
 		}
 	}
-	if err := r.rememberFaulty(ctx, found); err != nil {
+	if err := r.recordFaulty(ctx, found); err != nil {
 		return err
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(faultyKnown, true) })
 }
 
-func (r *reading) rememberFaulty(ctx context.Context, list map[string]faulty) error {
+func (r *reading) recordFaulty(ctx context.Context, list map[string]faulty) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -194,8 +194,8 @@ func (r *reading) rememberFaulty(ctx context.Context, list map[string]faulty) er
 	})
 }
 
-// view is a SELECT over all events of a stream; empty where there are none.
-func (im *Importer) view(ctx context.Context, stream string) (string, error) {
+// streamView is a SELECT over all events of a stream; empty where there are none.
+func (im *Importer) streamView(ctx context.Context, stream string) (string, error) {
 	batches, err := event.Batches(ctx, im.Catalog, stream, 0)
 	if err != nil || len(batches) == 0 {
 		return "", err
@@ -225,8 +225,8 @@ func eachLine(path string, each func(line []byte) error) error {
 	return nil
 }
 
-// literals is a list of texts for SQL.
-func literals(texts []string) string {
+// sqlList is a list of texts for SQL.
+func sqlList(texts []string) string {
 	quoted := make([]string, len(texts))
 	for i, text := range texts {
 		quoted[i] = duck.Literal(text)

@@ -9,8 +9,8 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// stored is what an account moved by up to each day, by its stored entries. Its zero value knows nothing.
-type stored struct {
+// storedMovements is what an account moved by up to each day, by its stored entries. Its zero value knows nothing.
+type storedMovements struct {
 	days   []string
 	sums   []string // of all days so far
 	counts []int64  // of entries, likewise
@@ -18,7 +18,7 @@ type stored struct {
 	replaced []replacedEntry
 }
 
-func storedOf(movements []movement, replaced []replacedEntry) (s stored) {
+func newStoredMovements(movements []movement, replaced []replacedEntry) (s storedMovements) {
 	s.replaced = replaced
 	var sum statement.Sum
 	entries := int64(0)
@@ -30,8 +30,8 @@ func storedOf(movements []movement, replaced []replacedEntry) (s stored) {
 	return s
 }
 
-// until is the sum and the number of entries of all days up to one, included.
-func (s stored) until(day string) (sum string, entries int64) {
+// upTo is the sum and the number of entries of all days up to one, included.
+func (s storedMovements) upTo(day string) (sum string, entries int64) {
 	n, found := slices.BinarySearchFunc(s.days, day, strings.Compare)
 	if found {
 		n++
@@ -42,20 +42,20 @@ func (s stored) until(day string) (sum string, entries int64) {
 	return s.sums[n-1], s.counts[n-1]
 }
 
-// has reports whether what is stored of a statement's days is what it lists, as far as the sum and the number of entries say.
-func (s stored) has(t *storedStatement) bool {
-	sum, entries := s.until(t.To)
-	before, earlierEntries := s.until(earlier(t.From))
-	return entries-earlierEntries == t.Entries && difference(sum, before) == plain(t.Amount)
+// matches reports whether what is stored of a statement's days is what it lists, as far as the sum and the number of entries say.
+func (s storedMovements) matches(t *storedStatement) bool {
+	sum, entries := s.upTo(t.To)
+	before, earlierEntries := s.upTo(earlier(t.From))
+	return entries-earlierEntries == t.Entries && difference(sum, before) == normalAmount(t.Amount)
 }
 
-// leads is the balance to which one leads by the entries of some days; empty if no entries are known.
-func (s stored) leads(balance, from, to string) string {
+// balanceAfter is the balance to which one leads by the entries of some days; empty if no entries are known.
+func (s storedMovements) balanceAfter(balance, from, to string) string {
 	if len(s.days) == 0 {
 		return ""
 	}
-	until, _ := s.until(to)
-	before, _ := s.until(earlier(from))
+	until, _ := s.upTo(to)
+	before, _ := s.upTo(earlier(from))
 	moved := difference(until, before)
 	return difference(balance, statement.Negate(moved))
 }
@@ -63,11 +63,11 @@ func (s stored) leads(balance, from, to string) string {
 // isEarly tells whether a statement was made before its last day had ended: by the entries that are stored of its days its opening
 // balance leads to what another closes with, and that one's own does, too. What both list is the same entries then.
 func (c *chain) isEarly(s, other *storedStatement) bool {
-	return c.stored.leads(s.Opening, s.From, s.To) == other.Closing && c.stored.leads(other.Opening, other.From, other.To) == other.Closing
+	return c.stored.balanceAfter(s.Opening, s.From, s.To) == other.Closing && c.stored.balanceAfter(other.Opening, other.From, other.To) == other.Closing
 }
 
-// extends tells whether of two statements that end on one day one goes on where the other stopped.
-func (c *chain) extends(s, other *storedStatement) bool {
+// markEarly tells whether of two statements that end on one day one goes on where the other stopped.
+func (c *chain) markEarly(s, other *storedStatement) bool {
 	switch {
 	case c.isEarly(s, other):
 		s.early = true

@@ -24,8 +24,8 @@ type fault struct {
 // maxFaults is how many faults of a statement are told.
 const maxFaults = 3
 
-// blame keeps a fault, without the rest of values that are longer than any that can be added up.
-func (f *faults) blame(at statement.Place, format string, args ...any) {
+// addFault keeps a fault, without the rest of values that are longer than any that can be added up.
+func (f *faults) addFault(at statement.Place, format string, args ...any) {
 	if len(f.list) == maxFaults {
 		f.more++
 		return
@@ -33,9 +33,9 @@ func (f *faults) blame(at statement.Place, format string, args ...any) {
 	f.list = append(f.list, fault{at, brief(fmt.Sprintf(format, args...), longestText)})
 }
 
-// broken is what does not hold, in one line; empty if everything does. Places depend on how the file is written: they are for
+// text is what does not hold, in one line; empty if everything does. Places depend on how the file is written: they are for
 // people, and no part of what the statement says.
-func (f *faults) broken(places bool) string {
+func (f *faults) text(places bool) string {
 	list := make([]string, len(f.list), maxFaults+1)
 	for i, one := range f.list {
 		list[i] = one.text
@@ -49,8 +49,8 @@ func (f *faults) broken(places bool) string {
 	return strings.Join(list, "; ")
 }
 
-// both are two texts in one line, of which either may be empty.
-func both(a, b string) string {
+// joinTexts are two texts in one line, of which either may be empty.
+func joinTexts(a, b string) string {
 	if a == "" || b == "" {
 		return a + b
 	}

@@ -10,8 +10,8 @@ type finding struct {
 	digest string // digest of its kind and figures, whatever the words are
 }
 
-// found is a finding of a kind, whose figures are put in words by a format.
-func found(kind, format string, figures ...any) finding {
+// newFinding is a finding of a kind, whose figures are put in words by a format.
+func newFinding(kind, format string, figures ...any) finding {
 	return finding{fmt.Sprintf(format, figures...), findingDigest(kind, figures...)}
 }
 

@@ -8,10 +8,10 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// later is the part of a statement in several parts, from its second on. Equal entries on different parts are different
+// formerPart is the part of a statement in several parts, from its second on. Equal entries on different parts are different
 // ones, even where the parts come in files of their own; those with a reference of the bank's are not told apart by it, so that
 // a statement that is cut otherwise tells of the same entries.
-func later(s *statement.Statement, intermediate string) string {
+func formerPart(s *statement.Statement, intermediate string) string {
 	switch {
 	case statement.IsLater(s.Page):
 		return s.Number + "/" + s.Page
@@ -25,7 +25,7 @@ func later(s *statement.Statement, intermediate string) string {
 // apart by how often the file has said it: see occurrences. within is what an entry without a day of booking belongs to.
 func formerBase(s *statement.Statement, e *statement.Entry, part, within string) digest {
 	if e.Unique && !e.Shared {
-		return digestOf("unique", string(s.Kind), bank(s), s.Account, e.Reference)
+		return digestOf("unique", string(s.Kind), servicerScope(s), s.Account, e.Reference)
 	}
 	scope := ""
 	switch {
@@ -34,14 +34,14 @@ func formerBase(s *statement.Statement, e *statement.Entry, part, within string)
 	case e.Booked == "" && s.Kind == statement.Booked:
 		scope = within
 	case e.Booked == "" || s.Kind != statement.Booked:
-		scope = message(s)
+		scope = messageID(s)
 	}
-	return digestOf(string(s.Kind), bank(s), s.Account, part, scope, e.Booked, e.Value, e.Amount, e.Currency, e.Status,
+	return digestOf(string(s.Kind), servicerScope(s), s.Account, part, scope, e.Booked, e.Value, e.Amount, e.Currency, e.Status,
 		strconv.FormatBool(e.Reversal), e.Reference, e.Own, e.Code)
 }
 
-// formerMoved is movedOf.
-func formerMoved(base digest, e *statement.Entry) digest {
+// formerMovementDigest is movedOf.
+func formerMovementDigest(base digest, e *statement.Entry) digest {
 	if !e.Unique || e.Shared {
 		return base
 	}

@@ -19,65 +19,65 @@ import (
 type aspect string
 
 const (
-	accountOf    aspect = "account"   // which account a number is, in one currency
-	reversalsOf  aspect = "reversals" // which direction an account's reversals have
-	referencesOf aspect = "reference" // what the references of an institution's CSV files are good for
-	fitidsOf     aspect = "fitids"    // whether an account's FITIDs name entries for ever
-	mappingsOf   aspect = "mapping"   // how rows of an institution's CSV files are read
+	accountAspect    aspect = "account"   // which account a number is, in one currency
+	reversalsAspect  aspect = "reversals" // which direction an account's reversals have
+	referencesAspect aspect = "reference" // what the references of an institution's CSV files are good for
+	fitidsAspect     aspect = "fitids"    // whether an account's FITIDs name entries for ever
+	mappingAspect    aspect = "mapping"   // how rows of an institution's CSV files are read
 )
 
-// given is what the declarations gave. The catalog keeps it from the first import on.
-type given struct {
-	What     aspect `json:"what"`
-	Source   string `json:"source,omitempty"` // the servicer, or the format of CSV files, which names their institution
-	Number   string `json:"number,omitempty"` // as files state it
-	Currency string `json:"currency,omitempty"`
-	Is       string `json:"is"`
-	Servicer string `json:"servicer,omitempty"` // in which an account that is no IBAN is counted
-	Taken    bool   `json:"taken,omitempty"`    // something of an import that depends on it was taken in
+// binding is what the declarations gave. The catalog keeps it from the first import on.
+type binding struct {
+	Aspect    aspect `json:"what"`
+	Source    string `json:"source,omitempty"` // the servicer, or the format of CSV files, which names their institution
+	Number    string `json:"number,omitempty"` // as files state it
+	Currency  string `json:"currency,omitempty"`
+	Value     string `json:"is"`
+	Servicer  string `json:"servicer,omitempty"` // in which an account that is no IBAN is counted
+	Confirmed bool   `json:"taken,omitempty"`    // something of an import that depends on it was taken in
 }
 
-const givenPrefix = "statements/given/"
+const bindingPrefix = "statements/given/"
 
-// of names what is given by what it is given to.
-func (g *given) of() digest { return digestOf(string(g.What), g.Source, g.Number, g.Currency) }
+// subject names what is given by what it is given to.
+func (g *binding) subject() digest { return digestOf(string(g.Aspect), g.Source, g.Number, g.Currency) }
 
-func givenKey(of digest) string { return givenPrefix + of.String() }
+func bindingKey(of digest) string { return bindingPrefix + of.String() }
 
-// as reports whether two give the same to what was imported.
-func (g *given) as(was *given) bool {
-	if g.What == mappingsOf {
-		return remapped(was.Is, g.Is) == ""
+// sameAs reports whether two give the same to what was imported.
+func (g *binding) sameAs(was *binding) bool {
+	if g.Aspect == mappingAspect {
+		return remapped(was.Value, g.Value) == ""
 	}
-	return g.Is == was.Is && g.Servicer == was.Servicer
+	return g.Value == was.Value && g.Servicer == was.Servicer
 }
 
 // csvFormat begins the format of statements in CSV; the name of their institution follows.
 const csvFormat = "csv "
 
-// given is what the declarations give to a statement of a holder.
-func (r *rules) given(what aspect, s *statement.Statement, h accountName) given {
-	g := given{What: what, Source: s.Servicer}
+// bind is what the declarations give to a statement of a holder.
+func (r *rules) bind(what aspect, s *statement.Statement, h accountName) binding {
+	g := binding{Aspect: what, Source: s.Servicer}
 	if strings.HasPrefix(s.Format, csvFormat) {
 		g.Source = s.Format
 	}
 	switch what {
-	case accountOf:
-		g.Number, g.Currency, g.Is, g.Servicer = s.Account, s.Currency, h.account, h.servicer
-	case reversalsOf:
-		g.Number, g.Is = s.Account, "own"
-		if r.originals(s) {
-			g.Is = string(project.OriginalReversals)
+	case accountAspect:
+		g.Number, g.Currency, g.Value, g.Servicer = s.Account, s.Currency, h.account, h.servicer
+	case reversalsAspect:
+		g.Number, g.Value = s.Account, "own"
+		if r.hasOriginalReversals(s) {
+			g.Value = string(project.OriginalReversals)
 		}
-	case fitidsOf:
-		g.Number, g.Is = s.Account, project.LastingFITIDs
-		if r.temporary(s) {
-			g.Is = project.TemporaryFITIDs
+	case fitidsAspect:
+		g.Number, g.Value = s.Account, project.LastingFITIDs
+		if r.hasTemporaryFITIDs(s) {
+			g.Value = project.TemporaryFITIDs
 		}
-	case referencesOf:
-		g.Is = referencesIn(r.institution(s.Format))
-	case mappingsOf:
-		g.Is = mappingOf(r.institution(s.Format))
+	case referencesAspect:
+		g.Value = referenceUse(r.institution(s.Format))
+	case mappingAspect:
+		g.Value = mappingText(r.institution(s.Format))
 	}
 	return g
 }
@@ -94,50 +94,50 @@ func (r *rules) institution(format string) *project.Institution {
 // longestNumber is how long an account's number and servicer are at most, to be given an account.
 const longestNumber = 100
 
-// depends notes what the declarations give to a statement. What files of earlier projects state is not given another account.
-func (t *rowBuilder) depends(s *statement.Statement) error {
+// recordBindings notes what the declarations give to a statement. What files of earlier projects state is not given another account.
+func (t *rowBuilder) recordBindings(s *statement.Statement) error {
 	if !s.IBAN && !t.rules.former {
-		if err := t.dependsOn(accountOf, s); err != nil {
+		if err := t.recordBinding(accountAspect, s); err != nil {
 			return err
 		}
 	}
 	if isOFX(s) {
-		return t.dependsOn(fitidsOf, s)
+		return t.recordBinding(fitidsAspect, s)
 	}
 	if t.rules.institution(s.Format) == nil {
 		return nil
 	}
-	if err := t.dependsOn(referencesOf, s); err != nil {
+	if err := t.recordBinding(referencesAspect, s); err != nil {
 		return err
 	}
-	return t.dependsOn(mappingsOf, s)
+	return t.recordBinding(mappingAspect, s)
 }
 
-func (t *rowBuilder) dependsOn(what aspect, s *statement.Statement) error {
-	g := t.rules.given(what, s, t.name)
+func (t *rowBuilder) recordBinding(what aspect, s *statement.Statement) error {
+	g := t.rules.bind(what, s, t.name)
 	if len(g.Source)+len(g.Number)+len(g.Currency) > longestNumber {
 		return nil
 	}
-	of := g.of()
-	if t.given[of] {
+	of := g.subject()
+	if t.fileBindings[of] {
 		return nil
 	}
-	_, known := t.all[of]
-	size := perValue / 2 // about what its name takes, and what it takes by itself
+	_, known := t.importBindings[of]
+	size := valueOverhead / 2 // about what its name takes, and what it takes by itself
 	if !known {
-		size += 4 * perValue
+		size += 4 * valueOverhead
 	}
-	if t.left.given -= size; t.left.given < 0 {
+	if t.budget.bindings -= size; t.budget.bindings < 0 {
 		return statement.Refuse(s.Place, "the files of the import have too many accounts whose numbers are no IBAN").Advise("import fewer files at a time, or divide this one")
 	}
-	if t.given == nil {
-		t.given = map[digest]bool{}
+	if t.fileBindings == nil {
+		t.fileBindings = map[digest]bool{}
 	}
-	t.given[of] = true
+	t.fileBindings[of] = true
 	if !known {
 		g.Source, g.Number, g.Currency = strings.Clone(g.Source), strings.Clone(g.Number), strings.Clone(g.Currency) // parts of longer texts
-		g.Is, g.Servicer = strings.Clone(g.Is), strings.Clone(g.Servicer)
-		t.all[of] = g
+		g.Value, g.Servicer = strings.Clone(g.Value), strings.Clone(g.Servicer)
+		t.importBindings[of] = g
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ const (
 	uniqueReferences = "a `reference` with `unique: true`"
 )
 
-func referencesIn(i *project.Institution) string {
+func referenceUse(i *project.Institution) string {
 	switch {
 	case i == nil || i.CSV.Columns.Reference == "":
 		return noReferences
@@ -159,8 +159,8 @@ func referencesIn(i *project.Institution) string {
 	return someReferences
 }
 
-// now is what the declarations give to the same; known is false where nothing like it can be imported any more.
-func (r *rules) now(g *given) (now given, known bool) {
+// current is what the declarations give to the same; known is false where nothing like it can be imported any more.
+func (r *rules) current(g *binding) (now binding, known bool) {
 	s := &statement.Statement{Servicer: g.Source, Account: g.Number, Currency: g.Currency}
 	if strings.HasPrefix(g.Source, csvFormat) {
 		i := r.institution(g.Source)
@@ -169,13 +169,13 @@ func (r *rules) now(g *given) (now given, known bool) {
 		}
 		s.Format, s.Servicer = g.Source, i.Servicer
 	}
-	switch g.What {
-	case reversalsOf:
+	switch g.Aspect {
+	case reversalsAspect:
 		s.Format = "camt"
-	case fitidsOf:
+	case fitidsAspect:
 		s.Format = "ofx"
 	}
-	return r.given(g.What, s, r.accountName(s)), true
+	return r.bind(g.Aspect, s, r.accountName(s)), true
 }
 
 // DeclaredError says that statements were imported by other declarations, so that what overlaps would count twice. Class Data.
@@ -195,13 +195,13 @@ func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Proj
 	by := rulesOf(p, false)
 	err = records.View(ctx, func(tx catalog.Tx) error {
 		faults = nil
-		return tx.List(givenPrefix, func(_ string, value json.RawMessage) error {
-			var was given
+		return tx.List(bindingPrefix, func(_ string, value json.RawMessage) error {
+			var was binding
 			if err := json.Unmarshal(value, &was); err != nil {
 				return fmt.Errorf("read what statements were imported by: %w", err)
 			}
-			if now, known := by.now(&was); known && !now.as(&was) && len(faults) < most {
-				faults = append(faults, by.changed(&was, &now).Fault)
+			if now, known := by.current(&was); known && !now.sameAs(&was) && len(faults) < most {
+				faults = append(faults, by.changeError(&was, &now).Fault)
 			}
 			return nil
 		})
@@ -209,36 +209,36 @@ func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Proj
 	return faults, err
 }
 
-// note refuses an import by other declarations than those before it, unless it reads all again that was read by those, and remembers
+// checkBindings refuses an import by other declarations than those before it, unless it reads all again that was read by those, and remembers
 // what is given for the first time, before anything is taken in.
-func (r *reading) note(ctx context.Context, files []*File) error {
-	fresh, otherwise := map[string]given{}, map[string][2]given{}
+func (r *reading) checkBindings(ctx context.Context, files []*File) error {
+	fresh, otherwise := map[string]binding{}, map[string][2]binding{}
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		clear(fresh)
 		clear(otherwise)
-		return eachGiven(files, func(_ *Part, of digest) error {
-			key, now, was := givenKey(of), r.given[of], given{}
+		return eachBinding(files, func(_ *Part, of digest) error {
+			key, now, was := bindingKey(of), r.bindings[of], binding{}
 			found, err := tx.Get(key, &was)
 			switch {
 			case err != nil:
 				return err
 			case !found:
 				fresh[key] = now
-			case !now.as(&was):
-				otherwise[key] = [2]given{was, now}
-			case now.Is != was.Is: // more is read than before
-				now.Taken = was.Taken
+			case !now.sameAs(&was):
+				otherwise[key] = [2]binding{was, now}
+			case now.Value != was.Value: // more is read than before
+				now.Confirmed = was.Confirmed
 				fresh[key] = now
 			}
 			return nil
 		})
 	})
 	for key, g := range otherwise {
-		left, wrong := r.notAgain(ctx, files, &g[0])
+		left, wrong := r.filesNotReread(ctx, files, &g[0])
 		if err = errors.Join(err, wrong); err == nil && len(left) > 0 {
-			err = r.rules.changed(&g[0], &g[1]).lacks(left)
+			err = r.rules.changeError(&g[0], &g[1]).withoutFiles(left)
 		}
-		r.changed[key] = g[1]
+		r.changedBindings[key] = g[1]
 	}
 	if err != nil || len(fresh) == 0 {
 		return err
@@ -253,24 +253,24 @@ func (r *reading) note(ctx context.Context, files []*File) error {
 	})
 }
 
-// confirm keeps what was given to something that was taken in, and forgets what was given only to what is in quarantine as a whole: it may be
+// confirmBindings keeps what was given to something that was taken in, and forgets what was given only to what is in quarantine as a whole: it may be
 // declared otherwise.
-func confirm(tx catalog.Tx, files []*File) error {
+func confirmBindings(tx catalog.Tx, files []*File) error {
 	taken := map[digest]bool{}
-	_ = eachGiven(files, func(p *Part, of digest) error { // nothing of it fails
-		taken[of] = taken[of] || p.Untaken == ""
+	_ = eachBinding(files, func(p *Part, of digest) error { // nothing of it fails
+		taken[of] = taken[of] || p.Quarantined == ""
 		return nil
 	})
 	for of, some := range taken {
-		var g given
-		key := givenKey(of)
+		var g binding
+		key := bindingKey(of)
 		found, err := tx.Get(key, &g)
 		switch {
 		case err != nil:
 			return err
-		case !found || g.Taken:
+		case !found || g.Confirmed:
 		case some:
-			g.Taken = true
+			g.Confirmed = true
 			err = tx.Put(key, g)
 		default:
 			err = tx.Delete(key)
@@ -282,11 +282,11 @@ func confirm(tx catalog.Tx, files []*File) error {
 	return nil
 }
 
-// eachGiven names what was given to the parts that were read.
-func eachGiven(files []*File, each func(p *Part, of digest) error) error {
+// eachBinding names what was given to the parts that were read.
+func eachBinding(files []*File, each func(p *Part, of digest) error) error {
 	for _, f := range files {
 		for i := range f.Parts {
-			for _, of := range f.Parts[i].given {
+			for _, of := range f.Parts[i].bindings {
 				if err := each(&f.Parts[i], of); err != nil {
 					return err
 				}

@@ -65,7 +65,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 	if statements != "" {
 		h.file("project/institutions/bank.yaml", "institution: bank\naccounts: [\"A*\"]\nstatements: "+statements+"\n")
 	}
-	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: h.read(), Scratch: h.intake.Scratch, Now: now, Take: h.take, Known: h.intake.Known, Duck: h.intake.Duck}
+	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: h.read(), Scratch: h.intake.Scratch, Now: now, Ingest: h.take, FindIDs: h.intake.Known, Duck: h.intake.Duck}
 	return h
 }
 
@@ -191,9 +191,9 @@ func (h *fixture) quarantined() (rows int) {
 }
 
 // noNames are the names of an import that has none yet.
-func noNames(t testing.TB) *names {
+func noNames(t testing.TB) *nameSpool {
 	t.Helper()
-	n, err := newNames(t.TempDir())
+	n, err := newNameSpool(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

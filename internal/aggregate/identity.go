@@ -41,17 +41,17 @@ func (d *digest) plus(other digest) {
 	}
 }
 
-// bank is what the account number counts in: nothing where it is an IBAN, which names an account by itself.
-func bank(s *statement.Statement) string {
+// servicerScope is what the account number counts in: nothing where it is an IBAN, which names an account by itself.
+func servicerScope(s *statement.Statement) string {
 	if s.IBAN {
 		return ""
 	}
 	return s.Servicer
 }
 
-// message names a statement by what the bank calls it. It is the last resort: a bank may send the same again under a new name.
+// messageID names a statement by what the bank calls it. It is the last resort: a bank may send the same again under a new name.
 // CAMT's name is unique by itself, and a repetition has another time; that of MT94x is a constant of many banks' software.
-func message(s *statement.Statement) string {
+func messageID(s *statement.Statement) string {
 	created := s.Created
 	if s.Reference != "" && strings.HasPrefix(s.Format, "camt") {
 		created = ""
@@ -59,8 +59,8 @@ func message(s *statement.Statement) string {
 	return digestOf(s.Reference, s.Number, s.Page, created).String()
 }
 
-// plain is an amount by value: 10.5 is 10.50. What is none stays as it is.
-func plain(amount string) string {
+// normalAmount is an amount by value: 10.5 is 10.50. What is none stays as it is.
+func normalAmount(amount string) string {
 	var s statement.Sum
 	if !s.Add(amount) {
 		return amount
@@ -68,10 +68,10 @@ func plain(amount string) string {
 	return s.String()
 }
 
-// baseOf digests what names an entry: the servicer's reference beside day and money, or these alone. Entries of one base are matched with
+// entryBase digests what names an entry: the servicer's reference beside day and money, or these alone. Entries of one base are matched with
 // those that are stored as a multiset, by all that they say: see resolve.go. A reference that names an entry for ever names it by itself.
 // within is what an entry without a day of its own belongs to; one of a report or notification without a reference belongs to its message.
-func baseOf(h accountName, s *statement.Statement, e *statement.Entry, reference, within string) digest {
+func entryBase(h accountName, s *statement.Statement, e *statement.Entry, reference, within string) digest {
 	if e.Unique {
 		texts := []string{"unique", string(s.Kind), h.servicer, h.account, reference}
 		if e.Corrects == reference { // it is not the entry of that name
@@ -84,25 +84,25 @@ func baseOf(h accountName, s *statement.Statement, e *statement.Entry, reference
 	case reference != "":
 		day = e.Booked
 	case s.Kind != statement.Booked:
-		scope = message(s)
+		scope = messageID(s)
 	case day == "":
 		scope = within
 	}
-	return digestOf("entry", string(s.Kind), h.servicer, h.account, scope, day, plain(e.Amount), e.Currency, statusOf(e),
+	return digestOf("entry", string(s.Kind), h.servicer, h.account, scope, day, normalAmount(e.Amount), e.Currency, statusOf(e),
 		strconv.FormatBool(e.Reversal), reference)
 }
 
-// movedOf digests what an entry moves, for the digest of a statement's entries: words are no part of it.
-func movedOf(base digest, e *statement.Entry) digest {
+// movementDigest digests what an entry moves, for the digest of a statement's entries: words are no part of it.
+func movementDigest(base digest, e *statement.Entry) digest {
 	if !e.Unique {
 		return base
 	}
-	return digestOf("said", string(base[:]), plain(e.Amount))
+	return digestOf("said", string(base[:]), normalAmount(e.Amount))
 }
 
-// allOf digests all that an entry says, with its details in any order.
-func allOf(base digest, e *statement.Entry, own string, details digest) digest {
-	texts := []string{"all", string(base[:]), e.Booked, e.Value, plain(e.Amount), own, e.Code, e.Party, e.Peer, e.Text, e.Operations, string(details[:])}
+// contentDigest digests all that an entry says, with its details in any order.
+func contentDigest(base digest, e *statement.Entry, own string, details digest) digest {
+	texts := []string{"all", string(base[:]), e.Booked, e.Value, normalAmount(e.Amount), own, e.Code, e.Party, e.Peer, e.Text, e.Operations, string(details[:])}
 	if e.Corrects != "" {
 		texts = append(texts, e.Corrects)
 	}

@@ -40,13 +40,13 @@ type Importer struct {
 	Scratch string // folder for rows before they are taken in
 	// Take seals the rows of JSON lines files as one batch of a built-in stream; parts are the statement files whose rows
 	// such a file has. Rows that the stream has are duplicates.
-	Take func(ctx context.Context, stream string, files []string, parts func(path string) []event.Part) (event.Result, error)
+	Ingest func(ctx context.Context, stream string, files []string, parts func(path string) []event.Part) (event.Result, error)
 	// Known finds those of some ids that a stream has events of, with the batch of each.
-	Known func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
-	Now   func() time.Time
+	FindIDs func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
+	Now     func() time.Time
 
-	open   func(path string) (handed, error) // nil opens files of the disk
-	limits limits                            // zero is the usual ones
+	open   func(path string) (sourceFile, error) // nil opens files of the disk
+	limits limits                                // zero is the usual ones
 }
 
 // Options of one Import.
@@ -59,18 +59,18 @@ type Options struct {
 
 // Part is what one file, or one member of an archive, held.
 type Part struct {
-	File       string             `json:"file"`
-	Format     string             `json:"format,omitempty"`
-	Statements int64              `json:"statements"`
-	Entries    int64              `json:"entries"`
-	Details    int64              `json:"details"`
-	Balances   int64              `json:"balances"`
-	Faults     []string           `json:"faults,omitempty"`  // statements whose totals do not hold
-	Notices    []statement.Notice `json:"notices,omitempty"` // what it says that is no bank statement
-	Refused    string             `json:"refused,omitempty"` // why nothing of it was read
-	Untaken    string             `json:"untaken,omitempty"` // why nothing of what was read was taken in: all of it is in quarantine
+	File        string             `json:"file"`
+	Format      string             `json:"format,omitempty"`
+	Statements  int64              `json:"statements"`
+	Entries     int64              `json:"entries"`
+	Details     int64              `json:"details"`
+	Balances    int64              `json:"balances"`
+	Faults      []string           `json:"faults,omitempty"`  // statements whose totals do not hold
+	Notices     []statement.Notice `json:"notices,omitempty"` // what it says that is no bank statement
+	Refused     string             `json:"refused,omitempty"` // why nothing of it was read
+	Quarantined string             `json:"untaken,omitempty"` // why nothing of what was read was taken in: all of it is in quarantine
 
-	given []digest // names what the declarations gave to it
+	bindings []digest // names what the declarations gave to it
 }
 
 // File is what became of one file.
@@ -84,10 +84,10 @@ type File struct {
 
 	Retracted *Retraction `json:"retracted,omitempty"` // it is not taken in, as it is retracted
 
-	before   []Part   // of a file that is read again: what it held the last time
-	again    bool     // it is read again as other declarations may mend it
-	readings int      // how often it was read again so
-	removed  []string // statements of its earlier readings that this one does not have
+	previousParts []Part   // of a file that is read again: what it held the last time
+	reread        bool     // it is read again as other declarations may mend it
+	readings      int      // how often it was read again so
+	removed       []string // statements of its earlier readings that this one does not have
 
 	retracted bool     // it is retracted by this call: what is gone is known, and it lists nothing that counts
 	accounts  []string // of a retracted file
@@ -111,7 +111,7 @@ func (f *File) someRead() bool {
 // readsAll reports whether no part of a file that is read again was refused but for those that were before.
 func (f *File) readsAll() bool {
 	for i, p := range f.Parts {
-		if p.Refused != "" && (i >= len(f.before) || f.before[i].Refused == "") {
+		if p.Refused != "" && (i >= len(f.previousParts) || f.previousParts[i].Refused == "") {
 			return false
 		}
 	}
@@ -132,9 +132,9 @@ type Result struct {
 	Files   []*File                 `json:"files"`
 	Streams map[string]event.Result `json:"streams"` // one batch of each, where it got rows
 	// TakenBack counts the stored entries that no statement which counts lists any more.
-	TakenBack int64 `json:"taken_back,omitempty"`
+	Cancelled int64 `json:"taken_back,omitempty"`
 	// NotTakenBack says why such entries may be left: the import of the same files, once it can, takes them back.
-	NotTakenBack string `json:"not_taken_back,omitempty"`
+	NotCancelled string `json:"not_taken_back,omitempty"`
 	// Corrected counts the stored entries that entries of the bank's replace or delete.
 	Corrected int64 `json:"corrected,omitempty"`
 	// Older says that the project's entries were taken in by an earlier version, and are told apart by its rules.
@@ -143,10 +143,10 @@ type Result struct {
 
 // Err is an error that names what was refused, and what keeps entries from being taken back, or nil. Class Data.
 func (r *Result) Err() error {
-	if r.NotTakenBack == "" {
+	if r.NotCancelled == "" {
 		return r.Refused()
 	}
-	return errors.Join(r.Refused(), failure.Wrap(failure.Data, errors.New(r.NotTakenBack)))
+	return errors.Join(r.Refused(), failure.Wrap(failure.Data, errors.New(r.NotCancelled)))
 }
 
 // Refused is an error that names every part of which nothing was taken in, or nil. Class Data.
@@ -157,8 +157,8 @@ func (r *Result) Refused() error {
 			switch {
 			case p.Refused != "":
 				all = errors.Join(all, fmt.Errorf("%s:%s", p.File, p.Refused))
-			case p.Untaken != "":
-				all = errors.Join(all, fmt.Errorf("%s: %s", p.File, p.Untaken))
+			case p.Quarantined != "":
+				all = errors.Join(all, fmt.Errorf("%s: %s", p.File, p.Quarantined))
 			}
 		}
 	}
@@ -181,43 +181,43 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err := reading.countChanges(ctx); err != nil {
 		return r, err
 	}
-	if r.Files, err = reading.all(ctx, paths); err != nil {
+	if r.Files, err = reading.readAll(ctx, paths); err != nil {
 		return r, err
 	}
-	if err := reading.note(ctx, r.Files); err != nil {
+	if err := reading.checkBindings(ctx, r.Files); err != nil {
 		return r, err
 	}
-	reading.stale = slices.Sorted(maps.Keys(again(r.Files)))
+	reading.staleObjects = slices.Sorted(maps.Keys(rereadFiles(r.Files)))
 	slots, err := reading.resolve(ctx)
 	if err != nil {
 		return r, err
 	}
-	again := again(r.Files)
-	accounts, err := reading.doubtful(ctx, slots)
+	again := rereadFiles(r.Files)
+	accounts, err := reading.affectedAccounts(ctx, slots)
 	if err != nil {
 		return r, err
 	}
-	if err := errors.Join(reading.begin(ctx, again), reading.rememberCorrections(ctx)); err != nil {
+	if err := errors.Join(reading.beginRereads(ctx, again), reading.recordCorrections(ctx)); err != nil {
 		return r, err
 	}
-	if r.Streams, err = im.take(ctx, reading.spools, slots); err != nil {
+	if r.Streams, err = im.ingestAll(ctx, reading.spools, slots); err != nil {
 		return r, err
 	}
-	if err := reading.statedAgain(ctx); err != nil {
+	if err := reading.reinstateStatements(ctx); err != nil {
 		return r, err
 	}
-	if err := im.markUntaken(ctx, &r); err != nil {
+	if err := im.markQuarantined(ctx, &r); err != nil {
 		return r, err
 	}
-	if r.TakenBack, r.NotTakenBack, r.Corrected, err = reading.adjust(ctx, again, accounts); err != nil || r.NotTakenBack != "" {
+	if r.Cancelled, r.NotCancelled, r.Corrected, err = reading.adjust(ctx, again, accounts); err != nil || r.NotCancelled != "" {
 		return r, err
 	}
-	return r, reading.remember(ctx, r.Files)
+	return r, reading.recordFiles(ctx, r.Files)
 }
 
 // newReading makes the scratch folder of an import, which reads by the rules by which the project's entries were taken in.
 func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error) {
-	former, err := im.isFormer(ctx)
+	former, err := im.usesFormerRules(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -226,10 +226,10 @@ func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error)
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	r := &reading{
-		Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, former),
-		changed: map[string]given{}, awaiting: map[string]bool{}, decided: map[string]string{},
+		Importer: im, budget: im.bounds(), bindings: map[digest]binding{}, options: o, dir: dir, byDigest: map[string]*File{}, rules: rulesOf(im.Project, former),
+		changedBindings: map[string]binding{}, awaiting: map[string]bool{}, decided: map[string]string{},
 	}
-	if r.names, err = newNames(dir); err != nil {
+	if r.names, err = newNameSpool(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return r, nil
@@ -244,21 +244,21 @@ func (r *reading) close() error {
 
 // adjust takes back what no statement that counts lists any more, and what entries correct, and remembers which versions were decided.
 func (r *reading) adjust(ctx context.Context, again map[string]*File, accounts map[string]bool) (takenBack int64, left string, corrected int64, err error) {
-	if takenBack, left, err = r.takeBack(ctx, again, accounts); err != nil {
+	if takenBack, left, err = r.cancelUncounted(ctx, again, accounts); err != nil {
 		return takenBack, left, 0, err
 	}
 	if corrected, err = r.correct(ctx, len(again)+len(accounts) > 0); err != nil || left != "" {
 		return takenBack, left, corrected, err
 	}
-	return takenBack, "", corrected, r.rememberDecided(ctx)
+	return takenBack, "", corrected, r.recordDecided(ctx)
 }
 
-// take seals the rows of all files, statements last: one is there only with all its parts. What entries are matched by is there before they
+// ingestAll seals the rows of all files, statements last: one is there only with all its parts. What entries are matched by is there before they
 // are: an import that ends between them is made good by the next, while an entry that nothing is matched with would count again.
-func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile) (map[string]event.Result, error) {
+func (im *Importer) ingestAll(ctx context.Context, spools []*spool, slots *slotFile) (map[string]event.Result, error) {
 	results := map[string]event.Result{}
 	if slots.rows > 0 {
-		if _, err := im.Take(ctx, project.NameStream, []string{slots.path}, slots.parts); err != nil {
+		if _, err := im.Ingest(ctx, project.NameStream, []string{slots.path}, slots.parts); err != nil {
 			return results, fmt.Errorf("take %s in: %w", project.NameStream, err)
 		}
 	}
@@ -273,7 +273,7 @@ func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile) 
 		if len(paths) == 0 {
 			continue
 		}
-		result, err := im.Take(ctx, stream, paths, func(path string) []event.Part { return parts[path] })
+		result, err := im.Ingest(ctx, stream, paths, func(path string) []event.Part { return parts[path] })
 		if err != nil {
 			return results, fmt.Errorf("take %s in: %w", stream, err)
 		}

@@ -218,13 +218,13 @@ func TestOriginalsAreKeptTogether(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	var paths []string
-	for day := range 2 * keepers {
+	for day := range 2 * maxKeeping {
 		sheet := sheetOf(fmt.Sprint(day), day+1, 1000, items(day+1, 10)...)
 		paths = append(paths, h.file(fmt.Sprintf("%d.xml", day), camtOf(sheet)))
 	}
 	h.importer.Objects = &together{h.objects, h.objects, make(chan struct{})}
-	take := h.importer.Take
-	h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+	take := h.importer.Ingest
+	h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
 		kept, err := h.objects.List(ctx, "statements/")
 		if err != nil || len(kept) != len(paths) {
 			t.Errorf("kept are %d files, want %d, when %s are taken in: %v", len(kept), len(paths), stream, err)

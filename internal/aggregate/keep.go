@@ -14,8 +14,8 @@ import (
 	"bursar/internal/event"
 )
 
-// kept remembers a file that was taken in, so that it is not read again if that was all of it.
-type kept struct {
+// importedFile remembers a file that was taken in, so that it is not read again if that was all of it.
+type importedFile struct {
 	Digest   string    `json:"digest"` // SHA-256
 	Bytes    int64     `json:"bytes"`
 	Imported time.Time `json:"imported"`
@@ -34,38 +34,38 @@ type kept struct {
 // readersVersion grows when the readers understand more. What an earlier version left in quarantine is read again when its file is imported again.
 const readersVersion = 1
 
-func keptKey(digest string) string { return "statements/file/" + digest }
+func importedKey(digest string) string { return "statements/file/" + digest }
 
-// known is what a file held that was taken in before, or nothing.
-func (im *Importer) known(ctx context.Context, digest string) (k kept, err error) {
+// importedByDigest is what a file held that was taken in before, or nothing.
+func (im *Importer) importedByDigest(ctx context.Context, digest string) (k importedFile, err error) {
 	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
-		k = kept{}
-		_, err := tx.Get(keptKey(digest), &k)
+		k = importedFile{}
+		_, err := tx.Get(importedKey(digest), &k)
 		return err
 	})
 	return k, err
 }
 
-// remember records files that were taken in whole and what was given to what was taken in.
-func (r *reading) remember(ctx context.Context, files []*File) error {
+// recordFiles records files that were taken in whole and what was given to what was taken in.
+func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
 			if f.Known || !f.someRead() {
 				continue
 			}
-			k := kept{
+			k := importedFile{
 				Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Partial: !f.whole(), Declared: r.Project.Declared(), Readings: f.readings,
 				Readers: readersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.rules.totals(f.Parts),
 			}
-			if err := tx.Put(keptKey(f.Digest), k); err != nil {
+			if err := tx.Put(importedKey(f.Digest), k); err != nil {
 				return err
 			}
 		}
-		if err := errors.Join(took(tx, again(files)), confirm(tx, files)); err != nil {
+		if err := errors.Join(endRereads(tx, rereadFiles(files)), confirmBindings(tx, files)); err != nil {
 			return err
 		}
-		for key, g := range r.changed { // what was given before is there no more
-			g.Taken = true
+		for key, g := range r.changedBindings { // what was given before is there no more
+			g.Confirmed = true
 			if err := tx.Put(key, g); err != nil {
 				return err
 			}
@@ -76,7 +76,7 @@ func (r *reading) remember(ctx context.Context, files []*File) error {
 
 // digest is the SHA-256 of a file.
 func (im *Importer) digest(ctx context.Context, path string) (string, error) {
-	in, err := im.original(path)
+	in, err := im.openSource(path)
 	if err != nil {
 		return "", err
 	}
@@ -91,14 +91,14 @@ func (im *Importer) digest(ctx context.Context, path string) (string, error) {
 // objectName is where a file of a digest is kept.
 func objectName(digest string) string { return "statements/" + digest[:2] + "/" + digest }
 
-// keep stores the file as it is, unless the object is there: its name says what it holds.
-func (im *Importer) keep(ctx context.Context, f *File) error {
+// storeOriginal stores the file as it is, unless the object is there: its name says what it holds.
+func (im *Importer) storeOriginal(ctx context.Context, f *File) error {
 	if there, err := im.Objects.Open(ctx, f.Object); err == nil {
 		return there.Close()
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("keep %s: %w", f.File, err)
 	}
-	in, err := im.original(f.File)
+	in, err := im.openSource(f.File)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (im *Importer) keep(ctx context.Context, f *File) error {
 	}
 	digest, err := event.DigestOf(ctx, io.TeeReader(in, out))
 	if err == nil && digest != f.Digest {
-		err = changed(f.File)
+		err = changedError(f.File)
 	}
 	if err == nil {
 		err = out.Commit()
@@ -120,13 +120,13 @@ func (im *Importer) keep(ctx context.Context, f *File) error {
 	return nil
 }
 
-// interruptible is a reader that ends with a context.
-type interruptible struct {
+// contextReader is a reader that ends with a context.
+type contextReader struct {
 	ctx context.Context
 	in  io.Reader
 }
 
-func (i *interruptible) Read(p []byte) (int, error) {
+func (i *contextReader) Read(p []byte) (int, error) {
 	if err := i.ctx.Err(); err != nil {
 		return 0, err
 	}

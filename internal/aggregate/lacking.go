@@ -15,38 +15,38 @@ func markMissing(statements []*storedStatement) {
 	opens, closes := map[string][]*storedStatement{}, map[string][]*storedStatement{}
 	for _, s := range statements {
 		byName[s.name()] = append(byName[s.name()], s)
-		if s.before {
+		if s.hasPageBefore {
 			opens[s.Opening] = append(opens[s.Opening], s)
 		}
-		if s.after {
+		if s.hasPageAfter {
 			closes[s.Closing] = append(closes[s.Closing], s)
 		}
 	}
 	for _, s := range statements {
-		if s.after && !someOf(byName[s.name()], s.goesOnIn) && !someOf(opens[s.Closing], s.leadsTo) {
-			s.lacks = s.missing(1, "closes with", s.Closing)
+		if s.hasPageAfter && !someOf(byName[s.name()], s.isFollowedBy) && !someOf(opens[s.Closing], s.balanceLeadsTo) {
+			s.missingPages = s.missingPageText(1, "closes with", s.Closing)
 		}
-		if s.before && !someOf(byName[s.name()], func(p *storedStatement) bool { return p.goesOnIn(s) }) && !someOf(closes[s.Opening], func(p *storedStatement) bool { return p.leadsTo(s) }) {
-			s.lacks = both(s.lacks, s.missing(-1, "opens with", s.Opening))
+		if s.hasPageBefore && !someOf(byName[s.name()], func(p *storedStatement) bool { return p.isFollowedBy(s) }) && !someOf(closes[s.Opening], func(p *storedStatement) bool { return p.balanceLeadsTo(s) }) {
+			s.missingPages = joinTexts(s.missingPages, s.missingPageText(-1, "opens with", s.Opening))
 		}
 	}
 }
 
-// goesOnIn reports whether another page of the same number is the next one. One that opens with another balance than this one closes with is of
+// isFollowedBy reports whether another page of the same number is the next one. One that opens with another balance than this one closes with is of
 // another version, unless both state the balances of the whole.
-func (t *storedStatement) goesOnIn(p *storedStatement) bool {
+func (t *storedStatement) isFollowedBy(p *storedStatement) bool {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
 	otherVersion := t.Closing != "" && p.Opening != "" && p.Opening != t.Closing && p.Opening != t.Opening
-	return err == nil && wrong == nil && other == one+1 && near(t, p) && !otherVersion
+	return err == nil && wrong == nil && other == one+1 && daysNear(t, p) && !otherVersion
 }
 
-// leadsTo reports whether another page goes on with the balance at which this one stops, and no number of theirs says otherwise.
-func (t *storedStatement) leadsTo(p *storedStatement) bool {
-	return t != p && near(t, p) && t.Closing != "" && (t.name() != p.name() || t.precedes(p))
+// balanceLeadsTo reports whether another page goes on with the balance at which this one stops, and no number of theirs says otherwise.
+func (t *storedStatement) balanceLeadsTo(p *storedStatement) bool {
+	return t != p && daysNear(t, p) && t.Closing != "" && (t.name() != p.name() || t.precedes(p))
 }
 
-func near(a, b *storedStatement) bool {
+func daysNear(a, b *storedStatement) bool {
 	days := apart(a.To, b.To)
 	return -sameStatement <= days && days <= sameStatement
 }
@@ -55,8 +55,8 @@ func someOf(list []*storedStatement, is func(*storedStatement) bool) bool {
 	return slices.ContainsFunc(list, is)
 }
 
-// missing names the page that lies some pages behind this one.
-func (t *storedStatement) missing(behind int, does, balance string) string {
+// missingPageText names the page that lies some pages behind this one.
+func (t *storedStatement) missingPageText(behind int, does, balance string) string {
 	which := "the next page"
 	if behind < 0 {
 		which = "the page before"

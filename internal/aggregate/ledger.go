@@ -13,34 +13,34 @@ import (
 
 // ledger adds up the entries of a statement, or the details of an entry. Its zero value is empty.
 type ledger struct {
-	all        int64 // however they stand
-	booked     tally
-	announced  tally // not booked
-	pending    int64 // not booked
-	details    int64
-	operations int64
-	charges    charges       // of the details
-	lax        bool          // details have amounts that need not be those of the entry
-	reversals  statement.Sum // booked, of a format that leaves their direction open
-	turned     bool          // they are declared to have the direction of what they take back
-	since      bool          // it is a report of what came since the one before
-	currency   string        // of what was added up
-	content    digest        // of all that was said, in any order
-	first      string        // days of booking
-	last       string
-	faults            // what keeps the ledger from being added up or from holding
-	ofPage     faults // what does not hold on this page by itself: it may be of all pages together
+	all               int64 // however they stand
+	booked            tally
+	announced         tally // not booked
+	pending           int64 // not booked
+	details           int64
+	operations        int64
+	charges           charges       // of the details
+	lax               bool          // details have amounts that need not be those of the entry
+	reversals         statement.Sum // booked, of a format that leaves their direction open
+	originalReversals bool          // they are declared to have the direction of what they take back
+	incremental       bool          // it is a report of what came since the one before
+	currency          string        // of what was added up
+	content           digest        // of all that was said, in any order
+	first             string        // days of booking
+	last              string
+	faults                   // what keeps the ledger from being added up or from holding
+	pageFaults        faults // what does not hold on this page by itself: it may be of all pages together
 }
 
 // add adds an amount up.
 func (l *ledger) add(amount, currency string, at statement.Place) {
 	l.all++
 	if l.currency = cmp.Or(l.currency, currency); currency != "" && currency != l.currency {
-		l.blame(at, "amounts in %s and in %s are not one sum", l.currency, currency)
+		l.addFault(at, "amounts in %s and in %s are not one sum", l.currency, currency)
 		return
 	}
 	if !l.booked.add(amount) {
-		l.blame(at, "amount %q cannot be added up", amount)
+		l.addFault(at, "amount %q cannot be added up", amount)
 		return
 	}
 }
@@ -60,34 +60,34 @@ func statusOf(e *statement.Entry) string {
 	return "BOOK"
 }
 
-// take adds an entry up that has ended, and holds it against its details.
-func (l *ledger) take(t *rowBuilder, e *statement.Entry) {
-	l.content.plus(t.rules.moved(t.base, e))
+// addEntry adds an entry up that has ended, and holds it against its details.
+func (l *ledger) addEntry(t *rowBuilder, e *statement.Entry) {
+	l.content.plus(t.rules.movementDigest(t.base, e))
 	l.details += t.details.all
-	if difference := t.details.against(e); difference != "" {
-		l.blame(e.Place, "%s", difference)
+	if difference := t.details.compareDetails(e); difference != "" {
+		l.addFault(e.Place, "%s", difference)
 	}
 	if e.Replaces != nil {
 		for _, amount := range e.Replaces.Amounts {
 			l.booked.remove(amount)
 		}
 	}
-	if !isBooked(t.s.Kind, e.Status) {
+	if !isBooked(t.stmt.Kind, e.Status) {
 		l.all++
 		l.pending++
 		l.announced.add(e.Amount)
 		if e.Corrects != "" { // the days of what it deletes are days that the statement speaks of
-			l.on(t.dayOf(e), e.Place)
+			l.addDay(t.entryDay(e), e.Place)
 		}
 		return
 	}
 	if !e.Replaced {
-		l.add(e.Amount, cmp.Or(e.Currency, t.s.Currency), e.Place)
+		l.add(e.Amount, cmp.Or(e.Currency, t.stmt.Currency), e.Place)
 	}
-	l.on(t.dayOf(e), e.Place)
-	if e.Reversal && isCAMT(t.s) && !t.rules.former { // what it leads to is part of the statement's id
+	l.addDay(t.entryDay(e), e.Place)
+	if e.Reversal && isCAMT(t.stmt) && !t.rules.former { // what it leads to is part of the statement's id
 		l.reversals.Add(e.Amount)
-		l.turned = t.rules.originals(t.s)
+		l.originalReversals = t.rules.hasOriginalReversals(t.stmt)
 	}
 	if e.Operations == "" {
 		return
@@ -97,21 +97,21 @@ func (l *ledger) take(t *rowBuilder, e *statement.Entry) {
 	}
 }
 
-// on takes in the day of an entry.
-func (l *ledger) on(day string, at statement.Place) {
+// addDay takes in the day of an entry.
+func (l *ledger) addDay(day string, at statement.Place) {
 	if day == l.last && day != "" {
 		return // most entries of a statement are of one day
 	}
 	if _, err := time.Parse(time.DateOnly, day); err != nil {
-		l.blame(at, "the entry's day %q is none", day)
+		l.addFault(at, "the entry's day %q is none", day)
 		return
 	}
 	l.first, l.last = min(cmp.Or(l.first, day), day), max(l.last, day)
 }
 
-// against compares the sum of an entry's details with its amount, where every detail has an amount in the entry's currency that
+// compareDetails compares the sum of an entry's details with its amount, where every detail has an amount in the entry's currency that
 // is what moved. Between the two there may be what the bank took, and the details of a reversal may be those that it takes back.
-func (l *ledger) against(e *statement.Entry) string {
+func (l *ledger) compareDetails(e *statement.Entry) string {
 	var rest statement.Sum
 	if l.all == 0 || l.lax || len(l.list) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
 		return ""

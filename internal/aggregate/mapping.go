@@ -10,9 +10,9 @@ import (
 	"bursar/internal/project"
 )
 
-// mappingOf is how rows are read, by the keys that declare it, as JSON. How files are cut into rows, and what is only compared (balances,
+// mappingText is how rows are read, by the keys that declare it, as JSON. How files are cut into rows, and what is only compared (balances,
 // control rows), makes no entry another one.
-func mappingOf(i *project.Institution) string {
+func mappingText(i *project.Institution) string {
 	if i == nil {
 		return "{}"
 	}

@@ -31,7 +31,7 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, since
 			open, day = false, furthest
 			continue
 		}
-		if !expects(dayOf(day)) {
+		if !expects(parseDay(day)) {
 			continue
 		}
 		by := acceptedOn(accepted, day)

@@ -33,33 +33,33 @@ func compareMovements(links []link, gaps []Interval, movements []movement) (wron
 	n := 0
 	for _, c := range clusters(links, gaps) {
 		for ; n < len(movements) && movements[n].day < c.from; n++ {
-			wrong = append(wrong, unstated(movements[n]))
+			wrong = append(wrong, unlistedMovement(movements[n]))
 		}
 		first := n
 		for n < len(movements) && movements[n].day <= c.to {
 			n++
 		}
-		if why := c.against(movements[first:n]); why.text != "" {
+		if why := c.compare(movements[first:n]); why.text != "" {
 			wrong = append(wrong, Interval{From: c.from, To: c.to, State: Broken, Reason: why.text, figures: why.digest})
 		}
 	}
 	for ; n < len(movements); n++ {
-		wrong = append(wrong, unstated(movements[n]))
+		wrong = append(wrong, unlistedMovement(movements[n]))
 	}
 	return wrong
 }
 
-// unstated is a day with entries that no stored statement lists: theirs is in quarantine, or its import did not end.
-func unstated(m movement) Interval {
-	why := found("unlisted", "%d entries of %s are in the stream, and no statement that lists them: it is in quarantine, or its import did not end", m.entries, short(m.amount))
-	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: short(m.amount), Reason: why.text, figures: why.digest}
+// unlistedMovement is a day with entries that no stored statement lists: theirs is in quarantine, or its import did not end.
+func unlistedMovement(m movement) Interval {
+	why := newFinding("unlisted", "%d entries of %s are in the stream, and no statement that lists them: it is in quarantine, or its import did not end", m.entries, trimAmount(m.amount))
+	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: trimAmount(m.amount), Reason: why.text, figures: why.digest}
 }
 
 // clusters joins statements that share days, be it by their intervals or by the days of their entries.
 func clusters(links []link, gaps []Interval) (list []cluster) {
 	reach := make([]cluster, 0, len(links)+len(gaps))
 	for _, l := range links {
-		reach = append(reach, cluster{min(l.is.From, cmp.Or(l.first, l.is.From)), max(l.is.To, l.final), []link{l}, l.is.State == Broken})
+		reach = append(reach, cluster{min(l.interval.From, cmp.Or(l.firstEntryDay, l.interval.From)), max(l.interval.To, l.lastEntryDay), []link{l}, l.interval.State == Broken})
 	}
 	for _, g := range gaps {
 		reach = append(reach, cluster{g.From, g.To, nil, true})
@@ -75,13 +75,13 @@ func clusters(links []link, gaps []Interval) (list []cluster) {
 		list = append(list, r)
 	}
 	for _, c := range list {
-		slices.SortFunc(c.links, func(a, b link) int { return cmp.Compare(a.at, b.at) })
+		slices.SortFunc(c.links, func(a, b link) int { return cmp.Compare(a.index, b.index) })
 	}
 	return list
 }
 
-// against is what the movements of the cluster's days say otherwise than its statements; empty where nothing does.
-func (c *cluster) against(movements []movement) finding {
+// compare is what the movements of the cluster's days say otherwise than its statements; empty where nothing does.
+func (c *cluster) compare(movements []movement) finding {
 	opening, closing, known := c.bounds()
 	if c.broken || !known {
 		return finding{}
@@ -96,10 +96,10 @@ func (c *cluster) against(movements []movement) finding {
 	moved := difference(closing, opening)
 	switch {
 	case whole && sum.String() == moved && least <= entries && entries <= most,
-		!whole && entries <= c.spanned(sum.String()) && (sum.String() == moved || c.withinDays(sum.String(), movements)):
+		!whole && entries <= c.entryLimit(sum.String()) && (sum.String() == moved || c.withinDays(sum.String(), movements)):
 		return finding{}
 	}
-	return found("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: %s", moved, listed(least, most, whole), entries, &sum, c.cause())
+	return newFinding("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: %s", moved, entryRange(least, most, whole), entries, &sum, c.cause())
 }
 
 // cause says what may be wrong with a cluster that the stream contradicts: versions of a statement where it has some, else entries that were matched wrongly.
@@ -120,20 +120,20 @@ func (c *cluster) cause() string {
 func (c *cluster) bounds() (opening, closing string, known bool) {
 	from, to := "", ""
 	for _, l := range c.links { // in the order of the chain
-		if l.Opening != "" && (from == "" || l.is.From < from) {
-			from, opening = l.is.From, l.Opening
+		if l.Opening != "" && (from == "" || l.interval.From < from) {
+			from, opening = l.interval.From, l.Opening
 		}
-		if l.Closing != "" && l.is.To >= to && !l.early {
-			to, closing = l.is.To, l.Closing
+		if l.Closing != "" && l.interval.To >= to && !l.early {
+			to, closing = l.interval.To, l.Closing
 		}
 	}
-	inside := func(l link) bool { return from <= l.is.From && l.is.To <= to }
+	inside := func(l link) bool { return from <= l.interval.From && l.interval.To <= to }
 	return opening, closing, from != "" && to != "" && !slices.ContainsFunc(c.links, func(l link) bool { return !inside(l) })
 }
 
-// spanned is how many entries the cluster's days have at most, by a statement of several days that are all of them, and that moves the same; without
+// entryLimit is how many entries the cluster's days have at most, by a statement of several days that are all of them, and that moves the same; without
 // one there is no limit.
-func (c *cluster) spanned(moved string) (most int64) {
+func (c *cluster) entryLimit(moved string) (most int64) {
 	for _, l := range c.links {
 		if l.balanced() && !l.early && difference(l.Closing, l.Opening) == moved && l.From < l.To && l.From == c.from && l.To == c.to {
 			most = max(most, l.Entries)
@@ -149,24 +149,24 @@ func (c *cluster) withinDays(moved string, movements []movement) bool {
 	for n, m := range movements {
 		upTo[n+1] = upTo[n] + m.entries
 	}
-	first, last := c.links[0].is.From, ""
+	first, last := c.links[0].interval.From, ""
 	for _, l := range c.links {
-		from, to := min(l.is.From, cmp.Or(l.first, l.is.From)), max(l.is.To, l.final)
+		from, to := min(l.interval.From, cmp.Or(l.firstEntryDay, l.interval.From)), max(l.interval.To, l.lastEntryDay)
 		begin := sort.Search(len(movements), func(n int) bool { return movements[n].day >= from })
 		end := sort.Search(len(movements), func(n int) bool { return movements[n].day > to })
 		if l.Entries > upTo[end]-upTo[begin] {
 			return false
 		}
-		first, last = min(first, l.is.From), max(last, l.is.To)
+		first, last = min(first, l.interval.From), max(last, l.interval.To)
 	}
 	openings := map[string]bool{} // from which the movements lead to a closing balance
 	for _, l := range c.links {
-		if l.is.To == last && l.Closing != "" {
+		if l.interval.To == last && l.Closing != "" {
 			openings[difference(l.Closing, moved)] = true
 		}
 	}
 	return slices.ContainsFunc(c.links, func(l link) bool {
-		return l.is.From == first && l.Opening != "" && openings[difference(l.Opening, "0")]
+		return l.interval.From == first && l.Opening != "" && openings[difference(l.Opening, "0")]
 	})
 }
 
@@ -193,7 +193,7 @@ func (c *cluster) listed() (least, most int64, whole bool) {
 	return least, least + most, whole
 }
 
-func listed(least, most int64, whole bool) string {
+func entryRange(least, most int64, whole bool) string {
 	switch {
 	case !whole:
 		return "overlapping"

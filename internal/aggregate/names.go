@@ -14,17 +14,17 @@ import (
 	"strings"
 )
 
-// named is an entry as its statement names it.
-type named struct {
-	group     digest // entries of which one may be another: its base, unless it has a cut name
-	base, all digest // what names it, and all that it says
-	id        digest // by these alone
-	at        digest // of the balance before it, by the entries that the statement lists before; zero if it is not known
-	day       string
-	listing   uint32 // the statement, of those of the import
-	file      uint32 // of those of the import
-	cut       cutName
-	listed    bool // only its statement tells it from another that says the same: it has no reference of the servicer's, or one that may be cut
+// namedEntry is an entry as its statement names it.
+type namedEntry struct {
+	group         digest // entries of which one may be another: its base, unless it has a cut name
+	base, content digest // what names it, and all that it says
+	id            digest // by these alone
+	balanceBefore digest // of the balance before it, by the entries that the statement lists before; zero if it is not known
+	day           string
+	listing       uint32 // the statement, of those of the import
+	file          uint32 // of those of the import
+	cut           cutName
+	listed        bool // only its statement tells it from another that says the same: it has no reference of the servicer's, or one that may be cut
 }
 
 // listing is what is known of a statement that lists entries; empty where it does not say.
@@ -34,9 +34,9 @@ type listing struct {
 	First, Last      string // days of its entries; Last is that of the closing balance where it is later
 }
 
-// otherPage reports whether two are pages of one statement, which list no entry in common. Where both move the balance and open, or
+// isOtherPage reports whether two are pages of one statement, which list no entry in common. Where both move the balance and open, or
 // close, with the same one, they are not: one of them is the statement as it was cut another time.
-func (s *listing) otherPage(o *listing) bool {
+func (s *listing) isOtherPage(o *listing) bool {
 	if s.Statement != o.Statement || s.Page == "" || o.Page == "" || s.Page == o.Page {
 		return false
 	}
@@ -66,10 +66,10 @@ func (s *listing) distinguishes(day string, slots []slot) bool {
 // recordSize is the length of a named entry in the file: five digests, three days, three numbers, a form, a flag.
 const recordSize = 5*16 + 3*10 + 3*4 + 2
 
-// names are the named entries of an import, in a file, and their statements.
-type names struct {
+// nameSpool are the named entries of an import, in a file, and their statements.
+type nameSpool struct {
 	out      *os.File
-	to       *bufio.Writer
+	writer   *bufio.Writer
 	count    int64
 	listings []listing
 	file     uint32 // the file at hand, counted from 1, refused ones too
@@ -79,23 +79,23 @@ type names struct {
 	} // before the file at hand
 }
 
-func newNames(dir string) (*names, error) {
+func newNameSpool(dir string) (*nameSpool, error) {
 	out, err := os.Create(filepath.Join(dir, "names"))
 	if err != nil {
 		return nil, fmt.Errorf("spool names: %w", err)
 	}
-	return &names{out: out, to: bufio.NewWriterSize(out, 1<<16)}, nil
+	return &nameSpool{out: out, writer: bufio.NewWriterSize(out, 1<<16)}, nil
 }
 
-func (n *names) begin() {
+func (n *nameSpool) begin() {
 	n.file++
 	n.begun.count, n.begun.listings = n.count, len(n.listings)
 }
 
 // add writes an entry.
-func (n *names) add(e *named) error {
+func (n *nameSpool) add(e *namedEntry) error {
 	record := make([]byte, 0, recordSize)
-	for _, d := range [...]*digest{&e.group, &e.base, &e.all, &e.id, &e.at} {
+	for _, d := range [...]*digest{&e.group, &e.base, &e.content, &e.id, &e.balanceBefore} {
 		record = append(record, d[:]...)
 	}
 	for _, day := range [...]string{e.day, e.cut.booked, e.cut.value} {
@@ -109,31 +109,31 @@ func (n *names) add(e *named) error {
 		listed = 1
 	}
 	n.count++
-	if _, err := n.to.Write(append(record, byte(e.cut.form), listed)); err != nil {
+	if _, err := n.writer.Write(append(record, byte(e.cut.form), listed)); err != nil {
 		return fmt.Errorf("spool names: %w", err)
 	}
 	return nil
 }
 
 // undo takes back what was added since begin.
-func (n *names) undo() error {
+func (n *nameSpool) undo() error {
 	n.count, n.listings = n.begun.count, n.listings[:n.begun.listings]
-	err := errors.Join(n.to.Flush(), n.out.Truncate(n.count*recordSize))
+	err := errors.Join(n.writer.Flush(), n.out.Truncate(n.count*recordSize))
 	if _, failed := n.out.Seek(n.count*recordSize, io.SeekStart); err != nil || failed != nil {
 		return fmt.Errorf("spool names: %w", errors.Join(err, failed))
 	}
 	return nil
 }
 
-// mostNamed is how many entries are resolved at a time.
-const mostNamed = 1 << 20
+// maxNamed is how many entries are resolved at a time.
+const maxNamed = 1 << 20
 
 // passes hands on all entries, as many at a time as memory holds, those of one group together.
-func (n *names) passes(each func([]named) error) error {
-	if err := n.to.Flush(); err != nil {
+func (n *nameSpool) passes(each func([]namedEntry) error) error {
+	if err := n.writer.Flush(); err != nil {
 		return fmt.Errorf("spool names: %w", err)
 	}
-	passes := uint32(n.count/mostNamed + 1)
+	passes := uint32(n.count/maxNamed + 1)
 	for pass := range passes {
 		list, err := n.read(func(group digest) bool { return binary.BigEndian.Uint32(group[:])%passes == pass })
 		if err == nil && len(list) > 0 {
@@ -147,7 +147,7 @@ func (n *names) passes(each func([]named) error) error {
 }
 
 // read is those entries whose group is wanted, in the order in which they were added.
-func (n *names) read(wanted func(group digest) bool) (list []named, err error) {
+func (n *nameSpool) read(wanted func(group digest) bool) (list []namedEntry, err error) {
 	in := bufio.NewReaderSize(io.NewSectionReader(n.out, 0, n.count*recordSize), 1<<16)
 	record := make([]byte, recordSize)
 	for {
@@ -163,8 +163,8 @@ func (n *names) read(wanted func(group digest) bool) (list []named, err error) {
 }
 
 // namedIn is the entry that a record has.
-func namedIn(record []byte) named {
-	e := named{group: digest(record), base: digest(record[16:]), all: digest(record[32:]), id: digest(record[48:]), at: digest(record[64:])}
+func namedIn(record []byte) namedEntry {
+	e := namedEntry{group: digest(record), base: digest(record[16:]), content: digest(record[32:]), id: digest(record[48:]), balanceBefore: digest(record[64:])}
 	days, numbers := record[80:110], record[110:122]
 	e.day = string(days[:10])
 	e.listing, e.file = binary.LittleEndian.Uint32(numbers), binary.LittleEndian.Uint32(numbers[4:])
@@ -176,4 +176,4 @@ func namedIn(record []byte) named {
 	return e
 }
 
-func (n *names) close() error { return n.out.Close() }
+func (n *nameSpool) close() error { return n.out.Close() }

@@ -14,10 +14,10 @@ type skip struct {
 	from, to int // the numbers that are missing
 }
 
-// remarkSkipped says of statements, in their order, that others before them are missing by their numbers, if the bank numbers an
+// noteSkippedNumbers says of statements, in their order, that others before them are missing by their numbers, if the bank numbers an
 // account's statements one by one: there are as many steps by one as there are others. Some banks begin again each year. Where there is a
 // gap before the statement, that says it.
-func remarkSkipped(links []link, gaps []Interval) {
+func noteSkippedNumbers(links []link, gaps []Interval) {
 	var skips []skip
 	steps, before, year := 0, 0, ""
 	for i, l := range links {
@@ -42,10 +42,10 @@ func remarkSkipped(links []link, gaps []Interval) {
 		if s.to > s.from {
 			which = fmt.Sprintf("statements %d to %d are", s.from, s.to)
 		}
-		is := &links[s.at].is
+		is := &links[s.at].interval
 		if slices.ContainsFunc(gaps, func(g Interval) bool { return after(g.To) == is.From }) {
 			continue
 		}
-		is.Reason = both(is.Reason, which+" missing by the bank's numbers")
+		is.Reason = joinTexts(is.Reason, which+" missing by the bank's numbers")
 	}
 }

@@ -10,15 +10,15 @@ const maxEntries = 20_000_000
 // occurrences counts equal entries of a file. A statement that the file holds twice counts from where it counted at first, so
 // that its repetition tells of the same entries; another statement counts on from those before it.
 type occurrences struct {
-	heads  map[digest]int32   // statements by what they begin with, numbered in order
-	latest map[digest]repeats // by content: as the statement that said it last has it
-	former map[saying]repeats // as those before have it
-	now    int32              // the statement that is being read
-	pass   int32              // counts statements, repetitions too
+	heads   map[digest]int32             // statements by what they begin with, numbered in order
+	latest  map[digest]repeats           // by content: as the statement that said it last has it
+	former  map[statementContent]repeats // as those before have it
+	current int32                        // the statement that is being read
+	pass    int32                        // counts statements, repetitions too
 }
 
-// saying is what one statement says.
-type saying struct {
+// statementContent is what one statement says.
+type statementContent struct {
 	content digest
 	head    int32
 }
@@ -33,18 +33,18 @@ type repeats struct {
 }
 
 func newOccurrences() *occurrences {
-	return &occurrences{heads: map[digest]int32{}, latest: map[digest]repeats{}, former: map[saying]repeats{}}
+	return &occurrences{heads: map[digest]int32{}, latest: map[digest]repeats{}, former: map[statementContent]repeats{}}
 }
 
 // size is how many counts it holds.
 func (o *occurrences) size() int { return len(o.heads) + len(o.latest) + len(o.former) }
 
-// forget makes it new.
-func (o *occurrences) forget() {
+// reset makes it new.
+func (o *occurrences) reset() {
 	clear(o.heads)
 	clear(o.latest)
 	clear(o.former)
-	o.now, o.pass = 0, 0
+	o.current, o.pass = 0, 0
 }
 
 // begin counts for a statement that begins so.
@@ -54,7 +54,7 @@ func (o *occurrences) begin(head digest) {
 		n = int32(len(o.heads))
 		o.heads[head] = n
 	}
-	o.now = n
+	o.current = n
 	o.pass++
 }
 
@@ -64,8 +64,8 @@ func (o *occurrences) next(at statement.Place, content digest) (uint32, error) {
 	if !found && len(o.latest)+len(o.former) >= maxEntries {
 		return 0, statement.Refuse(at, "the file has more than %d entries", maxEntries).Advise("split it by account or by day")
 	}
-	if !found || r.head != o.now {
-		r = o.turn(content, r, found)
+	if !found || r.head != o.current {
+		r = o.switchStatement(content, r, found)
 	}
 	if r.pass != o.pass {
 		r.pass, r.own = o.pass, 0
@@ -78,15 +78,15 @@ func (o *occurrences) next(at statement.Place, content digest) (uint32, error) {
 	return r.before + r.own, nil
 }
 
-// turn sets aside how often another statement said it, and takes up where this one stopped.
-func (o *occurrences) turn(content digest, r repeats, found bool) repeats {
+// switchStatement sets aside how often another statement said it, and takes up where this one stopped.
+func (o *occurrences) switchStatement(content digest, r repeats, found bool) repeats {
 	all := r.all
 	if found {
-		o.former[saying{content, r.head}] = r
+		o.former[statementContent{content, r.head}] = r
 	}
-	own, known := o.former[saying{content, o.now}]
+	own, known := o.former[statementContent{content, o.current}]
 	if !known {
-		own = repeats{head: o.now, before: all}
+		own = repeats{head: o.current, before: all}
 	}
 	own.all = all
 	return own

@@ -13,7 +13,7 @@ import (
 func inOrder(statements []*storedStatement) []*storedStatement {
 	statements = slices.Clone(statements)
 	slices.SortStableFunc(statements, func(a, b *storedStatement) int {
-		return cmp.Or(cmp.Compare(a.To, b.To), -cmp.Compare(a.From, b.From), numbers(a.Number, b.Number), numbers(a.page, b.page), cmp.Compare(a.Place, b.Place))
+		return cmp.Or(cmp.Compare(a.To, b.To), -cmp.Compare(a.From, b.From), compareNumbers(a.Number, b.Number), compareNumbers(a.page, b.page), cmp.Compare(a.Place, b.Place))
 	})
 	ordered, closing := make([]*storedStatement, 0, len(statements)), ""
 	for rest := statements; len(rest) > 0; {
@@ -99,8 +99,8 @@ func (g *graph) walk(ordered []*storedStatement, balance string) []*storedStatem
 	return ordered
 }
 
-// numbers orders running numbers by value, and texts as they are.
-func numbers(a, b string) int {
+// compareNumbers orders running numbers by value, and texts as they are.
+func compareNumbers(a, b string) int {
 	x, errX := strconv.ParseUint(a, 10, 64)
 	y, errY := strconv.ParseUint(b, 10, 64)
 	if errX != nil || errY != nil {

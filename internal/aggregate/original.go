@@ -14,61 +14,61 @@ import (
 	"bursar/internal/failure"
 )
 
-// handed is an open file.
-type handed interface {
+// sourceFile is an open file.
+type sourceFile interface {
 	io.Reader
 	io.ReaderAt
 	io.Closer
 	Stat() (fs.FileInfo, error)
 }
 
-// original is a file as it was handed in. What the disk cannot give says nothing of the file's content, so that such an error
+// diskFile is a file as it was handed in. What the disk cannot give says nothing of the file's content, so that such an error
 // is Transient; it is remembered, as those who unpack and read formats cannot tell it from damaged content.
-type original struct {
-	handed
+type diskFile struct {
+	sourceFile
 	failed error // the first error of the disk
 }
 
 // openFile opens a file. Should a pipe have taken its place, opening it must not wait for the other end.
-func openFile(path string) (handed, error) {
+func openFile(path string) (sourceFile, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
-// original opens a file.
-func (im *Importer) original(path string) (*original, error) {
+// openSource opens a file.
+func (im *Importer) openSource(path string) (*diskFile, error) {
 	open := openFile
 	if im.open != nil {
 		open = im.open
 	}
 	f, err := open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, bare(err))
+		return nil, fmt.Errorf("read %s: %w", path, withoutPath(err))
 	}
-	return &original{handed: f}, nil
+	return &diskFile{sourceFile: f}, nil
 }
 
-func (o *original) Read(p []byte) (int, error) {
-	n, err := o.handed.Read(p)
+func (o *diskFile) Read(p []byte) (int, error) {
+	n, err := o.sourceFile.Read(p)
 	return n, o.remember(err)
 }
 
 // ReadAt is what archives are read by.
-func (o *original) ReadAt(p []byte, at int64) (int, error) {
-	n, err := o.handed.ReadAt(p, at)
+func (o *diskFile) ReadAt(p []byte, at int64) (int, error) {
+	n, err := o.sourceFile.ReadAt(p, at)
 	return n, o.remember(err)
 }
 
-func (o *original) remember(err error) error {
+func (o *diskFile) remember(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
-	err = failure.Wrap(failure.Transient, bare(err))
+	err = failure.Wrap(failure.Transient, withoutPath(err))
 	o.failed = cmp.Or(o.failed, err)
 	return err
 }
 
-// bare is an error of the system without the file's name: those who pass it on name the file as it was handed in.
-func bare(err error) error {
+// withoutPath is an error of the system without the file's name: those who pass it on name the file as it was handed in.
+func withoutPath(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
 		return at.Err

@@ -71,7 +71,7 @@ func TestDiskThatFails(t *testing.T) {
 			h := newFixture(t, "")
 			path := h.file("handed.in", packed)
 			n, left := int64(1), &atomic.Int64{}
-			h.importer.open = func(path string) (handed, error) {
+			h.importer.open = func(path string) (sourceFile, error) {
 				f, err := os.Open(path)
 				return breaking{f, left}, err
 			}

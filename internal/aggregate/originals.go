@@ -80,16 +80,16 @@ func (t *storedStatement) pages() []*storedStatement {
 
 // reach is the days of the statement and its entries.
 func (t *storedStatement) reach() span {
-	s := span{from: t.From, to: max(t.To, t.final)}
-	if t.first != "" {
-		s.from = min(s.from, t.first)
+	s := span{from: t.From, to: max(t.To, t.lastEntryDay)}
+	if t.firstEntryDay != "" {
+		s.from = min(s.from, t.firstEntryDay)
 	}
 	return s
 }
 
 // findRemoved finds the statements of files that were read again which the last reading does not have, and the accounts and days of all of theirs.
 func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *originals, accounts map[string]bool) error {
-	view, err := r.view(ctx, project.StatementStream)
+	view, err := r.streamView(ctx, project.StatementStream)
 	if err != nil || view == "" || len(again) == 0 {
 		return err
 	}
@@ -119,8 +119,8 @@ func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *or
 			o.reach = append(o.reach, span{from: "0000", to: "9999"})
 		}
 	}
-	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + literals(o.again) + ")"
-	return rowsOf(ctx, r.Duck, sql, func(row []string) error {
+	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + sqlList(o.again) + ")"
+	return queryRows(ctx, r.Duck, sql, func(row []string) error {
 		if f := again[row[1]]; !has[row[0]] && !f.retracted {
 			f.removed = append(f.removed, row[0])
 			o.uncounted[row[0]] = true

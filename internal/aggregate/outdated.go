@@ -29,17 +29,17 @@ func balancedOf(whole []*storedStatement) balancedStatements {
 // One of fewer entries than the version may have been made before the day ended: then it lists nothing else.
 func (b *balancedStatements) replacedBy(s *storedStatement) (by *storedStatement, why string) {
 	versions := b.sameDays[span{s.From, s.To, s.Opening}]
-	if len(versions) < 2 || b.continued(s) {
+	if len(versions) < 2 || b.isContinued(s) {
 		return nil, ""
 	}
-	openings, day := b.next(s.To)
+	openings, day := b.openingsAfter(s.To)
 	if openings[s.Closing] {
 		return nil, ""
 	}
 	for _, v := range versions {
 		numbered := s.Number != "" && v.Number != ""
 		other := numbered && s.Number != v.Number || s.page != "" && v.page != "" && s.page != v.page
-		goesOn := openings[v.Closing] || numbered && v.page == "" && len(openings) > 0 && b.continued(v)
+		goesOn := openings[v.Closing] || numbered && v.page == "" && len(openings) > 0 && b.isContinued(v)
 		if other || isPart(v, s.parts) || isPart(s, v.parts) || v.Entries > s.Entries || !goesOn {
 			continue
 		}
@@ -74,13 +74,13 @@ func (b *balancedStatements) replacedPages(paged []*storedStatement) map[string]
 	return replacedBy
 }
 
-// next is what the statements open with that begin first of those that begin behind a day, and the day on which they do. What a page opens with that
+// openingsAfter is what the statements open with that begin first of those that begin behind a day, and the day on which they do. What a page opens with that
 // goes on with another is no balance of a day.
-func (b *balancedStatements) next(day string) (openings map[string]bool, from string) {
+func (b *balancedStatements) openingsAfter(day string) (openings map[string]bool, from string) {
 	at, _ := slices.BinarySearchFunc(b.byStart, after(day), func(s *storedStatement, day string) int { return cmp.Compare(s.From, day) })
 	openings = map[string]bool{}
 	for _, s := range b.byStart[at:] {
-		if s.before { // it goes on with the page before it
+		if s.hasPageBefore { // it goes on with the page before it
 			continue
 		}
 		if from = cmp.Or(from, s.From); s.From > from {
@@ -93,13 +93,13 @@ func (b *balancedStatements) next(day string) (openings map[string]bool, from st
 
 // decidedBy is the day of the next statement, if it goes on with one of the versions of a statement.
 func (b *balancedStatements) decidedBy(s *storedStatement) (day string, decided bool) {
-	openings, day := b.next(s.To)
+	openings, day := b.openingsAfter(s.To)
 	return day, slices.ContainsFunc(b.sameDays[span{s.From, s.To, s.Opening}], func(v *storedStatement) bool { return openings[v.Closing] })
 }
 
-// continued reports whether another statement of the same days goes on with what this one closes with, or comes to the same balance another way.
+// isContinued reports whether another statement of the same days goes on with what this one closes with, or comes to the same balance another way.
 // Where a statement closes with what it opens with, one of its number is a version of it, and so is every page of its number where it is a whole statement.
-func (b *balancedStatements) continued(s *storedStatement) bool {
+func (b *balancedStatements) isContinued(s *storedStatement) bool {
 	at := span{s.From, s.To, s.Closing}
 	version := func(t *storedStatement) bool {
 		return s.Number != "" && t.Number == s.Number && (t.Opening == s.Opening || s.page == "" && t.page != "")

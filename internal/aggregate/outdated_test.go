@@ -134,15 +134,15 @@ func TestDecisionIsRepeated(t *testing.T) {
 	}
 	next := h.file("next.xml", camtOf(sheetOf("2", 6, 1112, items(6, 1)...)))
 	r, err := h.importer.Import(t.Context(), []string{next}, Options{})
-	if err != nil || r.NotTakenBack == "" || len(h.movements()) != 4 {
+	if err != nil || r.NotCancelled == "" || len(h.movements()) != 4 {
 		t.Fatalf("%v: %+v with %q", err, r, h.movements())
 	}
 	if err := os.Rename(outdated+".away", outdated); err != nil {
 		t.Fatal(err)
 	}
 	r, err = h.importer.Import(t.Context(), []string{next}, Options{})
-	if rows := h.movements(); err != nil || r.TakenBack != 1 || len(rows) != 3 {
-		t.Errorf("%v: %d taken back, and %q count", err, r.TakenBack, rows)
+	if rows := h.movements(); err != nil || r.Cancelled != 1 || len(rows) != 3 {
+		t.Errorf("%v: %d taken back, and %q count", err, r.Cancelled, rows)
 	}
 }
 
@@ -158,15 +158,15 @@ func TestCountingAgainIsRepeated(t *testing.T) {
 	}
 	next := h.file("next.xml", camtOf(renamed(sheetOf("2", 6, 1110, items(6, 1)...), "Corrected")))
 	r, err := h.importer.Import(t.Context(), []string{next}, Options{})
-	if err != nil || !strings.Contains(r.NotTakenBack, "does not count again") || len(h.movements()) != 3 {
+	if err != nil || !strings.Contains(r.NotCancelled, "does not count again") || len(h.movements()) != 3 {
 		t.Fatalf("%v: %+v with %q", err, r, h.movements())
 	}
 	if err := os.Rename(outdated+".away", outdated); err != nil {
 		t.Fatal(err)
 	}
 	r, err = h.importer.Import(t.Context(), []string{next}, Options{})
-	if rows := h.movements(); err != nil || r.NotTakenBack != "" || len(rows) != 4 {
-		t.Errorf("%v: %q, and %q count", err, r.NotTakenBack, rows)
+	if rows := h.movements(); err != nil || r.NotCancelled != "" || len(rows) != 4 {
+		t.Errorf("%v: %q, and %q count", err, r.NotCancelled, rows)
 	}
 }
 

@@ -22,7 +22,7 @@ type quarantinedRows map[string]*statementRejects
 type statementRejects struct {
 	rows      int
 	first     rejectedRow
-	of        string // the stream that the first is of
+	stream    string // the stream that the first is of
 	conflicts bool   // some say something else than what is stored
 }
 
@@ -34,10 +34,10 @@ type rejectedRow struct {
 
 func (s *rejectedRow) key() string { return s.Object + "\x00" + s.Account + "\x00" + s.Statement }
 
-// take counts a row.
-func (h quarantinedRows) take(stream string, r *rejectedRow, conflict bool) {
+// add counts a row.
+func (h quarantinedRows) add(stream string, r *rejectedRow, conflict bool) {
 	if h[r.key()] == nil {
-		h[r.key()] = &statementRejects{first: *r, of: stream}
+		h[r.key()] = &statementRejects{first: *r, stream: stream}
 	}
 	rows := h[r.key()]
 	rows.rows++
@@ -56,18 +56,18 @@ func (c *Completeness) quarantined(ctx context.Context) (quarantinedRows, error)
 				return fmt.Errorf("read quarantine of %s: %w", stream, err)
 			}
 			if !rejected.Conflict() || stream == project.BalanceStream {
-				all.take(stream, &r, false)
+				all.add(stream, &r, false)
 				return nil
 			}
 			if doubtful = append(doubtful, r); len(doubtful) < wordsAtOnce {
 				return nil
 			}
-			err := c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.take(stream, r, true) })
+			err := c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.add(stream, r, true) })
 			doubtful = doubtful[:0]
 			return err
 		})
 		if err == nil && len(doubtful) > 0 {
-			err = c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.take(stream, r, true) })
+			err = c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.add(stream, r, true) })
 		}
 		if err != nil {
 			return nil, err
@@ -130,13 +130,13 @@ func (c *Completeness) contradicting(ctx context.Context, stream string, rows []
 	})
 }
 
-// of is what is wrong with a statement whose rows are in quarantine, if any are.
-func (h quarantinedRows) of(a *Account, t *storedStatement) (why finding, conflicts bool) {
+// findingFor is what is wrong with a statement whose rows are in quarantine, if any are.
+func (h quarantinedRows) findingFor(a *Account, t *storedStatement) (why finding, conflicts bool) {
 	rows := h[(&rejectedRow{Object: t.Object, Account: a.Account, Statement: t.label}).key()]
 	if rows == nil {
 		return finding{}, false
 	}
-	return found("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)", rows.rows, rows.first.Place, rows.first.reason, rows.of), rows.conflicts
+	return newFinding("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)", rows.rows, rows.first.Place, rows.first.reason, rows.stream), rows.conflicts
 }
 
 // quarantinedStatements are statements that are in quarantine themselves, such as for a day that the calendar does not have, by account.
@@ -166,7 +166,7 @@ func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (quar
 		}
 		key := accountKey{s.Servicer, s.Account, s.Currency}
 		all[key] = append(all[key], Interval{
-			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: short(s.Amount), Opening: short(s.Opening), Closing: short(s.Closing),
+			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: trimAmount(s.Amount), Opening: trimAmount(s.Opening), Closing: trimAmount(s.Closing),
 			Operations: s.Operations, File: s.File, Object: s.Object, Place: s.Place,
 			Reason: reason, figures: findingDigest("statement in quarantine", r.Column),
 		})
@@ -175,8 +175,8 @@ func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (quar
 	return all, err
 }
 
-// of adds an account's lost statements to it, and forgets them.
-func (l quarantinedStatements) of(a *Account) {
+// addTo adds an account's lost statements to it, and forgets them.
+func (l quarantinedStatements) addTo(a *Account) {
 	key := accountKey{a.Servicer, a.Account, a.Currency}
 	if len(l[key]) == 0 {
 		return
@@ -186,8 +186,8 @@ func (l quarantinedStatements) of(a *Account) {
 	delete(l, key)
 }
 
-// rest hands on the accounts of which nothing else is known.
-func (l quarantinedStatements) rest(institution func(servicer, account string) string, each func(Account) error) error {
+// eachUnclaimed hands on the accounts of which nothing else is known.
+func (l quarantinedStatements) eachUnclaimed(institution func(servicer, account string) string, each func(Account) error) error {
 	keys := slices.SortedFunc(maps.Keys(l), func(a, b accountKey) int {
 		return cmp.Or(cmp.Compare(a.servicer, b.servicer), cmp.Compare(a.account, b.account), cmp.Compare(a.currency, b.currency))
 	})
@@ -196,7 +196,7 @@ func (l quarantinedStatements) rest(institution func(servicer, account string) s
 			Institution: institution(key.servicer, key.account), Servicer: key.servicer, Account: key.account, Currency: key.currency,
 			States: map[State]int{},
 		}
-		l.of(&a)
+		l.addTo(&a)
 		if err := each(a); err != nil {
 			return err
 		}

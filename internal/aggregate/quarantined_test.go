@@ -85,7 +85,7 @@ func TestStatementOfNoAccount(t *testing.T) {
 	named := pageOf("1", "60F 01 1", "62F 05 4", "04 1", "05 2")
 	text := named + strings.Replace(pageOf("2", "60F 05 4", "62F 06 6", "06 2"), ":25:A1\n", "", 1)
 	for range 2 {
-		if untaken := h.send(text).Files[0].Parts[0].Untaken; untaken != "1 of its 2 statements name no account (:25:) and are in quarantine" {
+		if untaken := h.send(text).Files[0].Parts[0].Quarantined; untaken != "1 of its 2 statements name no account (:25:) and are in quarantine" {
 			t.Errorf("the import says %q", untaken)
 		}
 		accounts := h.judged("")

@@ -41,7 +41,7 @@ var statementColumns = []string{
 
 // recordsSQL are statements and, behind those of each account, what its booked entries sum up to on each day.
 func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Query) (string, error) {
-	where := among(q.Accounts)
+	where := accountCondition(q.Accounts)
 	list := make([]string, len(statementColumns))
 	for i, name := range statementColumns {
 		list[i] = fmt.Sprintf("CAST(%s AS VARCHAR) AS %[1]s", column.QuoteIdentifier(name))
@@ -97,7 +97,7 @@ func (r *record) add(row []string, removed map[string]bool) {
 	t := storedStatementOf(v)
 	t.id = row[len(statementColumns)+2]
 	if removed[t.id] {
-		_, why := t.alone()
+		_, why := t.selfCheck()
 		r.Superseded = append(r.Superseded, superseded(t, t, why.text, "its file was read again by other declarations"))
 		return
 	}
@@ -108,10 +108,10 @@ func (r *record) add(row []string, removed map[string]bool) {
 func storedStatementOf(v map[string]string) *storedStatement {
 	t := &storedStatement{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
 	t.closingDay = v["closing_day"]
-	t.before, t.after = v["page_before"] == "true", v["page_after"] == "true"
-	t.content, t.first, t.final = v["entries_digest"], v["first_day"], v["last_day"]
+	t.hasPageBefore, t.hasPageAfter = v["page_before"] == "true", v["page_after"] == "true"
+	t.content, t.firstEntryDay, t.lastEntryDay = v["entries_digest"], v["first_day"], v["last_day"]
 	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
-	t.Opening, t.Closing, t.Amount = short(v["opening"]), short(v["closing"]), short(v["amount"])
+	t.Opening, t.Closing, t.Amount = trimAmount(v["opening"]), trimAmount(v["closing"]), trimAmount(v["amount"])
 	t.format = v["format"]
 	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
 	t.Entries, t.Operations = number(v["entries"]), number(v["operations"])
@@ -120,7 +120,7 @@ func storedStatementOf(v map[string]string) *storedStatement {
 
 // query hands on rows of texts; null is empty.
 func (c *Completeness) query(ctx context.Context, sql string, each func(row []string) error) error {
-	err := rowsOf(ctx, c.Duck, sql, each)
+	err := queryRows(ctx, c.Duck, sql, each)
 	if err != nil {
 		return fmt.Errorf("read statements: %w", err)
 	}

@@ -22,8 +22,8 @@ import (
 	"bursar/internal/project"
 )
 
-// relisted reads originals into files of ids, one for each stream: a line is an id, and 1 where the statement that lists it does not count.
-type relisted struct {
+// relisting reads originals into files of ids, one for each stream: a line is an id, and 1 where the statement that lists it does not count.
+type relisting struct {
 	*reading
 	institution string          // that reads the CSV files of the import
 	uncounted   map[string]bool // ids of statements that do not count
@@ -35,16 +35,16 @@ type relisted struct {
 
 	contradicted map[[2]string]bool // entries in quarantine, by their files and ids: a statement does not list what is stored by these ids
 
-	beside    map[digest]bool        // entries of bases of which some were taken back
-	takenBack map[string]bool        // ids of balances
-	again     map[string]countsAgain // by stream
-	slots     *slotFile              // what entries are matched by that are not stored
+	siblings          map[digest]bool           // entries of bases of which some were taken back
+	cancelledBalances map[string]bool           // ids of balances
+	restorable        map[string]restorableRows // by stream
+	slots             *slotFile                 // what entries are matched by that are not stored
 }
 
 // relistedGroup are the rows of one statement, or of its currencies.
 type relistedGroup struct {
-	first map[string]int64 // by stream: how many rows come before
-	of    []relistedStatement
+	firstRows  map[string]int64 // by stream: how many rows come before
+	statements []relistedStatement
 }
 
 type relistedStatement struct{ ID, Currency string }
@@ -53,21 +53,21 @@ type relistedStatement struct{ ID, Currency string }
 type relistedRow struct{ ID, Currency, Entry, Object string }
 
 // newRelisted reads into a folder of its own.
-func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relisted, error) {
+func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relisting, error) {
 	dir := filepath.Join(r.dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("spool rows: %w", err)
 	}
-	sub := &reading{Importer: r.Importer, dir: dir, rules: r.rules, left: r.bounds(), given: map[digest]given{}, stale: r.stale}
+	sub := &reading{Importer: r.Importer, dir: dir, rules: r.rules, budget: r.bounds(), bindings: map[digest]binding{}, staleObjects: r.staleObjects}
 	var err error
-	if sub.names, err = newNames(dir); err != nil {
+	if sub.names, err = newNameSpool(dir); err != nil {
 		return nil, err
 	}
-	l := &relisted{reading: sub, institution: r.options.Institution, uncounted: uncounted, beside: map[digest]bool{}, again: map[string]countsAgain{}}
+	l := &relisting{reading: sub, institution: r.options.Institution, uncounted: uncounted, siblings: map[digest]bool{}, restorable: map[string]restorableRows{}}
 	for _, stream := range listedStreams {
-		l.again[stream] = countsAgain{}
+		l.restorable[stream] = restorableRows{}
 	}
-	sub.beside = func(id digest) { l.beside[id] = true }
+	sub.onSibling = func(id digest) { l.siblings[id] = true }
 	if l.rows, err = newSpool(dir, 1, sub.names); err != nil {
 		return nil, errors.Join(err, sub.names.close())
 	}
@@ -76,7 +76,7 @@ func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relisted
 }
 
 // close closes what is still open.
-func (l *relisted) close() error {
+func (l *relisting) close() error {
 	if !l.read {
 		l.read = true
 		return errors.Join(l.rows.close(), l.names.close())
@@ -95,18 +95,18 @@ type member struct {
 	uncounted bool   // one of them does not count
 }
 
-// unread is a part of an original that was read when it was imported, and cannot be read any more.
-type unread struct {
+// unreadPart is a part of an original that was read when it was imported, and cannot be read any more.
+type unreadPart struct {
 	member
 	object, name string
-	why          error
+	err          error
 }
 
-// original reads parts of a file that is kept, and names those of which that could not be done to the end. A part that was refused when it was
+// readOriginal reads parts of a file that is kept, and names those of which that could not be done to the end. A part that was refused when it was
 // imported is not among the members: it lists nothing that was taken in.
-func (l *relisted) original(ctx context.Context, object string, of members) (list []unread, err error) {
+func (l *relisting) readOriginal(ctx context.Context, object string, of members) (list []unreadPart, err error) {
 	read, faults := map[string]bool{}, map[string]error{}
-	path, err := l.copy(ctx, object)
+	path, err := l.copyOriginal(ctx, object)
 	if errors.Is(err, fs.ErrNotExist) {
 		faults[""] = err
 		return of.unread(object, read, faults), nil
@@ -116,7 +116,7 @@ func (l *relisted) original(ctx context.Context, object string, of members) (lis
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
 	refused := l.refused[object]
-	err = l.each(path, func(file string, head []byte, in io.Reader) error {
+	err = l.eachPart(path, func(file string, head []byte, in io.Reader) error {
 		if of == nil && len(refused) > 0 {
 			skip := refused[0]
 			if refused = refused[1:]; skip {
@@ -125,14 +125,14 @@ func (l *relisted) original(ctx context.Context, object string, of members) (lis
 		}
 		_, name, _ := strings.Cut(file, "/")
 		as, wanted := of[name]
-		if _, is := in.(broken); of != nil && !wanted && !is {
+		if _, is := in.(unreadableFile); of != nil && !wanted && !is {
 			return nil
 		}
 		l.options.Institution = l.institution
 		if of != nil {
 			l.options.Institution = institutionOf(as.format)
 		}
-		fault, err := l.part(ctx, origin{file: file, object: object}, head, in)
+		fault, err := l.readPart(ctx, origin{file: file, object: object}, head, in)
 		if fault != nil {
 			faults[name] = fault
 		} else {
@@ -144,16 +144,16 @@ func (l *relisted) original(ctx context.Context, object string, of members) (lis
 }
 
 // unread are the members that were not read, or each part with a fault where all are asked for.
-func (of members) unread(object string, read map[string]bool, faults map[string]error) (list []unread) {
+func (of members) unread(object string, read map[string]bool, faults map[string]error) (list []unreadPart) {
 	if of == nil {
 		for _, name := range slices.Sorted(maps.Keys(faults)) {
-			list = append(list, unread{object: object, name: name, why: faults[name]})
+			list = append(list, unreadPart{object: object, name: name, err: faults[name]})
 		}
 		return list
 	}
 	for _, name := range slices.Sorted(maps.Keys(of)) {
 		if !read[name] {
-			list = append(list, unread{of[name], object, name, cmp.Or(faults[name], faults[""], errors.New("the archive has no such file"))})
+			list = append(list, unreadPart{of[name], object, name, cmp.Or(faults[name], faults[""], errors.New("the archive has no such file"))})
 		}
 	}
 	return list
@@ -168,17 +168,17 @@ func institutionOf(format string) string {
 	return name
 }
 
-// part reads one part of an original. The fault is the file's, or that of what is declared; any other error stops the import.
-func (l *relisted) part(ctx context.Context, of origin, head []byte, in io.Reader) (fault, err error) {
+// readPart reads one part of an original. The fault is the file's, or that of what is declared; any other error stops the import.
+func (l *relisting) readPart(ctx context.Context, of origin, head []byte, in io.Reader) (fault, err error) {
 	as, refused := l.recognise(head, in)
 	if refused != "" {
 		return errors.New(refused), nil
 	}
 	groups := len(l.groups)
 	l.rows.begin()
-	t := newRowBuilder(of, l, l.rules, &l.left, l.given)
+	t := newRowBuilder(of, l, l.rules, &l.budget, l.bindings)
 	defer t.release()
-	err = as.read(&interruptible{ctx, in}, &relistedHandler{t.handler(), l})
+	err = as.read(&contextReader{ctx, in}, &relistedHandler{t.handler(), l})
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return nil, fmt.Errorf("read original %s: %w", of.object, err)
@@ -190,8 +190,8 @@ func (l *relisted) part(ctx context.Context, of origin, head []byte, in io.Reade
 	return nil, nil
 }
 
-// copy has the bytes of an object in a file of the scratch folder.
-func (l *relisted) copy(ctx context.Context, object string) (path string, err error) {
+// copyOriginal has the bytes of an object in a file of the scratch folder.
+func (l *relisting) copyOriginal(ctx context.Context, object string) (path string, err error) {
 	in, err := l.Objects.Open(ctx, object)
 	if err != nil {
 		return "", fmt.Errorf("read original %s: %w", object, err)
@@ -212,37 +212,37 @@ func (l *relisted) copy(ctx context.Context, object string) (path string, err er
 // relistedHandler begins a group with each statement.
 type relistedHandler struct {
 	statement.Handler
-	to *relisted
+	to *relisting
 }
 
 func (h *relistedHandler) Begin(s *statement.Statement) error {
-	g := &relistedGroup{first: map[string]int64{}}
+	g := &relistedGroup{firstRows: map[string]int64{}}
 	for stream, f := range h.to.rows.files {
-		g.first[stream] = f.rows
+		g.firstRows[stream] = f.rows
 	}
 	h.to.groups = append(h.to.groups, g)
 	return h.Handler.Begin(s)
 }
 
 // write takes a row; a statement's says which one the group is.
-func (l *relisted) write(stream string, r row) error {
+func (l *relisting) write(stream string, r row) error {
 	if stream == project.StatementStream {
 		var s relistedStatement
 		if err := json.Unmarshal(r, &s); err != nil {
 			return fmt.Errorf("read statement again: %w", err)
 		}
 		g := l.groups[len(l.groups)-1]
-		g.of = append(g.of, s)
+		g.statements = append(g.statements, s)
 	}
 	return l.rows.write(stream, r)
 }
 
-func (l *relisted) open() uint32                  { return l.rows.open() }
-func (l *relisted) describe(at uint32, s listing) { l.rows.describe(at, s) }
-func (l *relisted) name(n *named) error           { return l.rows.name(n) }
+func (l *relisting) newListing() uint32              { return l.rows.newListing() }
+func (l *relisting) setListing(at uint32, s listing) { l.rows.setListing(at, s) }
+func (l *relisting) addNamed(n *namedEntry) error    { return l.rows.addNamed(n) }
 
-// ids writes the files of ids, by the ids under which entries are stored, and names them by stream.
-func (l *relisted) ids(ctx context.Context) (map[string]string, error) {
+// writeIDFiles writes the files of ids, by the ids under which entries are stored, and names them by stream.
+func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error) {
 	l.read = true
 	if err := l.rows.close(); err != nil {
 		return nil, err
@@ -251,7 +251,7 @@ func (l *relisted) ids(ctx context.Context) (map[string]string, error) {
 	if l.slots, err = l.resolve(ctx); err != nil {
 		return nil, err
 	}
-	if l.takenBack, err = l.balancesTakenBack(ctx); err != nil {
+	if l.cancelledBalances, err = l.cancelledBalanceIDs(ctx); err != nil {
 		return nil, err
 	}
 	paths := map[string]string{}
@@ -264,7 +264,7 @@ func (l *relisted) ids(ctx context.Context) (map[string]string, error) {
 	return paths, nil
 }
 
-func (l *relisted) writeIDs(stream, path string) error {
+func (l *relisting) writeIDs(stream, path string) error {
 	out, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("spool ids: %w", err)
@@ -272,7 +272,7 @@ func (l *relisted) writeIDs(stream, path string) error {
 	to := bufio.NewWriterSize(out, 1<<16)
 	at, n := -1, int64(0)
 	err = eachLine(l.rows.files[stream].path, func(line []byte) error {
-		for at+1 < len(l.groups) && l.groups[at+1].first[stream] <= n {
+		for at+1 < len(l.groups) && l.groups[at+1].firstRows[stream] <= n {
 			at++
 		}
 		n++
@@ -293,7 +293,7 @@ func (l *relisted) writeIDs(stream, path string) error {
 			}
 		}
 		if stream == project.BalanceStream {
-			row.ID = l.countingID(row.ID)
+			row.ID = l.countingBalanceID(row.ID)
 		}
 		_, err := fmt.Fprintf(to, "%s,%s\n", row.ID, counts)
 		return err
@@ -306,10 +306,10 @@ func (l *relisted) writeIDs(stream, path string) error {
 
 // isUncounted reports whether the statement that a row of a currency is of does not count.
 func (g *relistedGroup) isUncounted(currency string, uncounted map[string]bool) bool {
-	for _, s := range g.of {
-		if len(g.of) == 1 || s.Currency == currency {
+	for _, s := range g.statements {
+		if len(g.statements) == 1 || s.Currency == currency {
 			return uncounted[s.ID]
 		}
 	}
-	return len(g.of) > 0 && uncounted[g.of[0].ID]
+	return len(g.statements) > 0 && uncounted[g.statements[0].ID]
 }

@@ -62,8 +62,8 @@ func (m renamings) rewrite(f *spooled, details bool) (err error) {
 	lines := bufio.NewReaderSize(in, 1<<16)
 	at := 0
 	for n := int64(0); err == nil && n < f.rows; n++ {
-		for at < len(f.of) && f.of[at].row <= n {
-			r.file = f.of[at].file
+		for at < len(f.fileStarts) && f.fileStarts[at].row <= n {
+			r.file = f.fileStarts[at].file
 			at++
 		}
 		var line []byte

@@ -13,11 +13,11 @@ import (
 // limits bound what files may have an import hold. What is of all files grows less as files are read.
 type limits struct {
 	reports  int // bytes of the notices and faults of all files
-	given    int // bytes of what the declarations gave to all files
+	bindings int // bytes of what the declarations gave to all files
 	balances int // bytes of the balances of one statement
 }
 
-var usualLimits = limits{reports: 16 << 20, given: 512 << 20, balances: 16 << 20}
+var usualLimits = limits{reports: 16 << 20, bindings: 512 << 20, balances: 16 << 20}
 
 func (im *Importer) bounds() limits {
 	if im.limits == (limits{}) {
@@ -27,10 +27,10 @@ func (im *Importer) bounds() limits {
 }
 
 const (
-	mostReports  = 10_000 // notices of a file, and faults
-	longestValue = 200    // bytes of a value that is kept for a message
-	longestText  = 1000   // bytes of such a message
-	perValue     = 100    // about what a value takes beside its text
+	mostReports   = 10_000 // notices of a file, and faults
+	longestValue  = 200    // bytes of a value that is kept for a message
+	longestText   = 1000   // bytes of such a message
+	valueOverhead = 100    // about what a value takes beside its text
 )
 
 // brief is a text that is kept for a message: cut where it is longer, and no part of what it was cut from.
@@ -47,7 +47,7 @@ func brief(text string, most int) string {
 
 // reports are what a file says that is no statement, and which of its statements do not hold. What is beyond the limits is only counted.
 type reports struct {
-	left    *limits
+	budget  *limits
 	notices []statement.Notice
 	faults  []string
 
@@ -56,18 +56,18 @@ type reports struct {
 
 // takes reports whether another report of some bytes is kept.
 func (r *reports) takes(kept, bytes int) bool {
-	if kept >= mostReports || bytes > r.left.reports {
+	if kept >= mostReports || bytes > r.budget.reports {
 		return false
 	}
-	r.left.reports -= bytes
+	r.budget.reports -= bytes
 	return true
 }
 
 // notice keeps a notice.
 func (r *reports) notice(n *statement.Notice) {
-	size := perValue
+	size := valueOverhead
 	for i := range n.Fields {
-		size += perValue + min(len(n.Fields[i].Name), longestValue) + min(len(n.Fields[i].Value), longestValue)
+		size += valueOverhead + min(len(n.Fields[i].Name), longestValue) + min(len(n.Fields[i].Value), longestValue)
 	}
 	if !r.takes(len(r.notices), size) {
 		r.moreNotices += max(n.Count, 1)
@@ -83,7 +83,7 @@ func (r *reports) notice(n *statement.Notice) {
 // fault keeps why a statement does not hold.
 func (r *reports) fault(account, day, fault string) {
 	text := brief(fmt.Sprintf("account %s, %s: %s", brief(account, longestValue), day, fault), 2*longestText)
-	if !r.takes(len(r.faults), perValue+len(text)) {
+	if !r.takes(len(r.faults), valueOverhead+len(text)) {
 		r.moreFaults++
 		return
 	}

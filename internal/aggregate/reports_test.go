@@ -25,7 +25,7 @@ func infosOf(n, bytes int) string {
 func (r *Result) size() (bytes int) {
 	for _, f := range r.Files {
 		for _, p := range f.Parts {
-			bytes += len(p.Refused) + len(p.Untaken)
+			bytes += len(p.Refused) + len(p.Quarantined)
 			for _, fault := range p.Faults {
 				bytes += len(fault)
 			}
@@ -42,7 +42,7 @@ func (r *Result) size() (bytes int) {
 func TestNoticesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 20_000, given: 1000, balances: 1000}
+	h.importer.limits = limits{reports: 20_000, bindings: 1000, balances: 1000}
 	r := h.send(infosOf(50, 4000), infosOf(50, 3000))
 	if got := r.size(); got > 20_000 || got < 5000 {
 		t.Errorf("%d bytes of notices are held", got)
@@ -70,7 +70,7 @@ func TestNoticesAreBoundedInBytes(t *testing.T) {
 func TestFaultsAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 5000, given: 1000, balances: 100_000}
+	h.importer.limits = limits{reports: 5000, bindings: 1000, balances: 100_000}
 	long := strings.Repeat("9", 30_000) // no amount has as many digits
 	var b strings.Builder
 	for i := range 40 {
@@ -90,7 +90,7 @@ func TestFaultsAreBoundedInBytes(t *testing.T) {
 func TestBalancesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 5000, given: 3000, balances: 3000}
+	h.importer.limits = limits{reports: 5000, bindings: 3000, balances: 3000}
 	for text, want := range map[string]string{
 		mtOf(sheetOf("1", 6, 1017, items(6, 10)...)): "",
 		strings.Replace(camtOf(sheetOf("2", 5, 1000, items(5, 10)...)), "<Bal>", "<Bal><Tp><CdOrPrtry><Prtry>"+strings.Repeat("X", 4000)+"</Prtry></CdOrPrtry></Tp><Amt Ccy=\"EUR\">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2024-03-04</Dt></Dt></Bal><Bal>", 1): "the statement's balances take more than 3000 bytes",
@@ -120,7 +120,7 @@ func TestRefusalsAreBoundedInBytes(t *testing.T) {
 func TestAccountsAndNamesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 5000, given: 1000, balances: 3000}
+	h.importer.limits = limits{reports: 5000, bindings: 1000, balances: 3000}
 	mt := func(account string) string {
 		return ":20:S\n:25:" + account + "\n:28C:1/1\n:60F:C240303EUR0,00\n:62F:C240304EUR0,00\n-\n"
 	}

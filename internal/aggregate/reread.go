@@ -103,10 +103,10 @@ func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (even
 	return n, err
 }
 
-// open reports whether a file that was imported is read once more: any, where another file was retracted or events of a built-in stream were given up
+// needsReread reports whether a file that was imported is read once more: any, where another file was retracted or events of a built-in stream were given up
 // since; and one that other declarations or readers than its own may mend, as a statement of it does not hold or rows are in quarantine, or read
 // otherwise.
-func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
+func (r *reading) needsReread(ctx context.Context, f *File, k *importedFile) (bool, error) {
 	if k.Retracted != nil || k.Retractions != r.retractions || k.GivenUp != r.givenUp {
 		return true, nil
 	}
@@ -136,16 +136,16 @@ func (r *reading) countChanges(ctx context.Context) error {
 }
 
 // declaredOtherwise reports whether a file may be read otherwise than by the declarations that read it.
-func (r *reading) declaredOtherwise(ctx context.Context, k *kept) (bool, error) {
-	if r.otherwise == nil {
+func (r *reading) declaredOtherwise(ctx context.Context, k *importedFile) (bool, error) {
+	if r.declarationsChanged == nil {
 		faults, err := CheckDeclared(ctx, r.Catalog, r.Project)
 		if err != nil {
 			return false, err
 		}
-		r.otherwise = new(len(faults) > 0)
+		r.declarationsChanged = new(len(faults) > 0)
 	}
-	faulty := slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Untaken != "" || len(p.Faults) > 0 })
-	return *r.otherwise || faulty || !k.Totals && r.rules.totals(k.Parts), nil
+	faulty := slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Quarantined != "" || len(p.Faults) > 0 })
+	return *r.declarationsChanged || faulty || !k.Totals && r.rules.totals(k.Parts), nil
 }
 
 // inQuarantine reports whether rows of a file are in quarantine for another reason than that they are stored in other words.
@@ -170,19 +170,19 @@ func (r *reading) inQuarantine(ctx context.Context, object string) (bool, error)
 	return all[object], nil
 }
 
-// again are the files that other declarations read again, by object.
-func again(files []*File) map[string]*File {
+// rereadFiles are the files that other declarations read again, by object.
+func rereadFiles(files []*File) map[string]*File {
 	found := map[string]*File{}
 	for _, f := range files {
-		if f.again && f.readsAll() {
+		if f.reread && f.readsAll() {
 			found[f.Object] = f
 		}
 	}
 	return found
 }
 
-// begin remembers where the rows of the readings before end, before any of this one is taken in: after a crash they end where they ended.
-func (r *reading) begin(ctx context.Context, files map[string]*File) error {
+// beginRereads remembers where the rows of the readings before end, before any of this one is taken in: after a crash they end where they ended.
+func (r *reading) beginRereads(ctx context.Context, files map[string]*File) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -214,8 +214,8 @@ func (r *reading) begin(ctx context.Context, files map[string]*File) error {
 	})
 }
 
-// took remembers that the rows of files that were read again are there.
-func took(tx catalog.Tx, files map[string]*File) error {
+// endRereads remembers that the rows of files that were read again are there.
+func endRereads(tx catalog.Tx, files map[string]*File) error {
 	for _, f := range files {
 		var r reread
 		if _, err := tx.Get(rereadPrefix+f.Digest, &r); err != nil {

@@ -22,7 +22,7 @@ func TestImportsThatEndHalfway(t *testing.T) {
 		for _, next := range [][]string{{"Alice"}, {"Alice B"}, {"Alice B", "Alice"}} {
 			h := newFixture(t, "")
 			takes := 0
-			h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+			h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
 				if takes++; takes > at {
 					return event.Result{}, stop
 				}
@@ -32,7 +32,7 @@ func TestImportsThatEndHalfway(t *testing.T) {
 			if _, err := h.importer.Import(t.Context(), []string{path}, Options{}); at < 4 && !errors.Is(err, stop) {
 				t.Fatalf("before the take %d: %v", at, err)
 			}
-			h.importer.Take = h.take
+			h.importer.Ingest = h.take
 			for _, party := range next {
 				h.send(fmt.Sprintf(text, party))
 			}

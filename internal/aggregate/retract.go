@@ -31,12 +31,12 @@ type RetractedFile struct {
 	Undone     bool   `json:"undone,omitempty"`
 	Already    bool   `json:"already,omitempty"` // it was so before
 	Statements int    `json:"statements"`        // of it
-	TakenBack  int64  `json:"taken_back"`        // entries that no statement which counts lists
+	Cancelled  int64  `json:"taken_back"`        // entries that no statement which counts lists
 	// NotTakenBack says why such entries may be left: the same call, once it can, takes them back.
-	NotTakenBack string `json:"not_taken_back,omitempty"`
+	NotCancelled string `json:"not_taken_back,omitempty"`
 	// Again are the originals with rows of its accounts in quarantine that were in conflict: these may be taken in now, when the originals are imported
 	// again. So may any that has a statement of the retracted file.
-	Again []string `json:"import_again,omitempty"`
+	ImportAgain []string `json:"import_again,omitempty"`
 }
 
 // retractionsKey counts the retractions of files, so that others with rows in conflict are read again.
@@ -48,7 +48,7 @@ const unfinishedPrefix = "statements/unfinished/"
 // Retract retracts a file, named by a path at which its content lies, by the name under which it was imported, or by its object. A call that ends before
 // what only the file lists is taken back leaves the retraction begun, until it is repeated.
 func (im *Importer) Retract(ctx context.Context, name, reason string) (out RetractedFile, err error) {
-	k, err := im.imported(ctx, name)
+	k, err := im.findImported(ctx, name)
 	if err != nil {
 		return out, err
 	}
@@ -61,14 +61,14 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 		return out, failure.Wrap(failure.Data, errors.New("retract a file: entries of this project are told apart by the rules of an earlier version, by which what is taken back cannot "+
 			"count again; import the right originals into a new project"))
 	}
-	f := &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, Parts: k.Parts, again: true, retracted: true}
+	f := &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, Parts: k.Parts, reread: true, retracted: true}
 	out = RetractedFile{File: f.File, Object: f.Object, Retraction: Retraction{reason, im.Now().UTC(), true}}
 	if out.Already = k.Retracted != nil; out.Already {
 		out.Retraction = *k.Retracted
 	}
-	stated, err := r.statedBy(ctx, f)
+	stated, err := r.statementIDs(ctx, f)
 	if err == nil {
-		err = im.rememberRetraction(ctx, f, stated, &out)
+		err = im.recordRetraction(ctx, f, stated, &out)
 	}
 	if err != nil {
 		return out, err
@@ -80,15 +80,15 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 		return out, err
 	}
 	out.Statements = len(f.removed)
-	out.TakenBack, out.NotTakenBack, _, err = r.adjust(ctx, map[string]*File{f.Object: f}, map[string]bool{})
-	if err == nil && out.NotTakenBack == "" {
+	out.Cancelled, out.NotCancelled, _, err = r.adjust(ctx, map[string]*File{f.Object: f}, map[string]bool{})
+	if err == nil && out.NotCancelled == "" {
 		out.Begun = false
 		err = im.markRetraction(ctx, k.Digest, &out.Retraction)
 	}
 	if err != nil {
 		return out, err
 	}
-	out.Again, err = im.inConflict(ctx, f.accounts)
+	out.ImportAgain, err = im.inConflict(ctx, f.accounts)
 	return out, err
 }
 
@@ -115,17 +115,17 @@ func (im *Importer) undecide(ctx context.Context, accounts []string) error {
 // markRetraction records the state of a file's retraction: begun, or that what only the file lists is taken back.
 func (im *Importer) markRetraction(ctx context.Context, digest string, by *Retraction) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var k kept
-		if _, err := tx.Get(keptKey(digest), &k); err != nil {
+		var k importedFile
+		if _, err := tx.Get(importedKey(digest), &k); err != nil {
 			return err
 		}
 		k.Retracted = by
-		return errors.Join(tx.Put(keptKey(digest), k), k.markUnfinished(tx, by.Begun))
+		return errors.Join(tx.Put(importedKey(digest), k), k.markUnfinished(tx, by.Begun))
 	})
 }
 
 // markUnfinished records whether a Retract or Undo of the file was begun and has not ended.
-func (k *kept) markUnfinished(tx catalog.Tx, begun bool) error {
+func (k *importedFile) markUnfinished(tx catalog.Tx, begun bool) error {
 	if begun {
 		return tx.Put(unfinishedPrefix+k.Digest, k.name())
 	}
@@ -134,7 +134,7 @@ func (k *kept) markUnfinished(tx catalog.Tx, begun bool) error {
 
 // Undo has a retracted file count again: it is read once more. path is where its content lies.
 func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, err error) {
-	k, err := im.imported(ctx, name)
+	k, err := im.findImported(ctx, name)
 	if err != nil {
 		return out, err
 	}
@@ -154,17 +154,17 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 	}
 	result, err := im.Import(ctx, []string{path}, Options{Institution: k.institution(), restore: k.Digest})
 	for _, f := range result.Files {
-		if f.before = k.Parts; err == nil && !f.readsAll() {
+		if f.previousParts = k.Parts; err == nil && !f.readsAll() {
 			err = result.Refused()
 		}
 	}
-	out.TakenBack, out.NotTakenBack = result.TakenBack, result.NotTakenBack
+	out.Cancelled, out.NotCancelled = result.Cancelled, result.NotCancelled
 	for _, f := range result.Files {
 		for _, p := range f.Parts {
 			out.Statements += int(p.Statements)
 		}
 	}
-	if err != nil || out.NotTakenBack != "" {
+	if err != nil || out.NotCancelled != "" {
 		return out, err
 	}
 	out.Undone, out.Begun = true, false
@@ -172,7 +172,7 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 }
 
 // institution is the one whose CSV files all parts are; empty where there are others.
-func (k *kept) institution() string {
+func (k *importedFile) institution() string {
 	name := institutionOf(k.Parts[0].Format)
 	for _, p := range k.Parts {
 		if institutionOf(p.Format) != name {
@@ -183,10 +183,10 @@ func (k *kept) institution() string {
 }
 
 // endUndo records that a file which was read once more counts again, and has it known by the names under which it was imported.
-func (im *Importer) endUndo(ctx context.Context, was *kept) error {
+func (im *Importer) endUndo(ctx context.Context, was *importedFile) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var is kept
-		if _, err := tx.Get(keptKey(was.Digest), &is); err != nil {
+		var is importedFile
+		if _, err := tx.Get(importedKey(was.Digest), &is); err != nil {
 			return err
 		}
 		if len(is.Parts) == len(was.Parts) {
@@ -194,16 +194,16 @@ func (im *Importer) endUndo(ctx context.Context, was *kept) error {
 				is.Parts[i].File = was.Parts[i].File
 			}
 		}
-		return errors.Join(tx.Put(keptKey(was.Digest), is), is.markUnfinished(tx, false))
+		return errors.Join(tx.Put(importedKey(was.Digest), is), is.markUnfinished(tx, false))
 	})
 }
 
-// rememberRetraction has the statements of a file count no more, and its rows in quarantine be answered. What is gone of it is what was stated when it
+// recordRetraction has the statements of a file count no more, and its rows in quarantine be answered. What is gone of it is what was stated when it
 // was retracted first, but for what other files have stated since.
-func (im *Importer) rememberRetraction(ctx context.Context, f *File, stated []string, out *RetractedFile) error {
+func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []string, out *RetractedFile) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var k kept
-		if _, err := tx.Get(keptKey(f.Digest), &k); err != nil {
+		var k importedFile
+		if _, err := tx.Get(importedKey(f.Digest), &k); err != nil {
 			return err
 		}
 		var is reread
@@ -228,7 +228,7 @@ func (im *Importer) rememberRetraction(ctx context.Context, f *File, stated []st
 			is.Files[stream] = last
 		}
 		k.Retracted = &out.Retraction
-		return errors.Join(tx.Put(rereadPrefix+f.Digest, is), tx.Put(keptKey(f.Digest), k), k.markUnfinished(tx, true), tx.Put(retractionsKey, n+1))
+		return errors.Join(tx.Put(rereadPrefix+f.Digest, is), tx.Put(importedKey(f.Digest), k), k.markUnfinished(tx, true), tx.Put(retractionsKey, n+1))
 	})
 }
 

@@ -33,7 +33,7 @@ func TestRetractFile(t *testing.T) {
 	}
 	for n := range 2 {
 		r, err := h.importer.Retract(t.Context(), first.Object, "wrong amount")
-		if err != nil || r.Already != (n == 1) || r.Statements != 1 || r.TakenBack != int64(1-n) {
+		if err != nil || r.Already != (n == 1) || r.Statements != 1 || r.Cancelled != int64(1-n) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		if got := h.amounts(); !slices.Equal(got, []string{"0.20", "1.00"}) {
@@ -59,7 +59,7 @@ func TestRetractFile(t *testing.T) {
 			t.Errorf("counts again: %q", got)
 		}
 	}
-	if r, err := h.importer.Retract(t.Context(), first.Object, "wrong after all"); err != nil || r.Already || r.TakenBack != 1 {
+	if r, err := h.importer.Retract(t.Context(), first.Object, "wrong after all"); err != nil || r.Already || r.Cancelled != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if got := h.amounts(); !slices.Equal(got, []string{"0.20", "1.00"}) {
@@ -79,7 +79,7 @@ func TestRetractFileOfMany(t *testing.T) {
 	h.imported(h.file("both.xml", detailed(camtOf(first, second))))
 	known := h.file("second.xml", detailed(camtOf(second)))
 	h.imported(known)
-	if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || r.TakenBack != 2 {
+	if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || r.Cancelled != 2 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	h.imported(known)
@@ -92,7 +92,7 @@ func TestRetractFileOfMany(t *testing.T) {
 		if got, verdicts := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.10", "0.20"}) || verdicts != "4 PROVEN, 5 PROVEN" {
 			t.Errorf("both: %q, %s", got, verdicts)
 		}
-		if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || !r.Already || r.TakenBack != 0 {
+		if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || !r.Already || r.Cancelled != 0 {
 			t.Errorf("%+v, %v", r, err)
 		}
 	}
@@ -108,7 +108,7 @@ func TestRetractFileAnyOrder(t *testing.T) {
 		for _, n := range order {
 			h.imported(paths[n])
 		}
-		if r, err := h.importer.Retract(t.Context(), "a.xml", "wrong"); err != nil || r.Statements != 1 || r.TakenBack != 2 || len(h.amounts()) != 0 {
+		if r, err := h.importer.Retract(t.Context(), "a.xml", "wrong"); err != nil || r.Statements != 1 || r.Cancelled != 2 || len(h.amounts()) != 0 {
 			t.Fatalf("%v: %+v, %v with %q", order, r, err, h.amounts())
 		}
 		h.imported(paths[1])
@@ -118,11 +118,11 @@ func TestRetractFileAnyOrder(t *testing.T) {
 				t.Errorf("%v: %q, %s", order, got, states(a.Intervals))
 			}
 			stands(t, h, order, a.Intervals)
-			if r, err := h.importer.Retract(t.Context(), "a.xml", "wrong"); err != nil || !r.Already || r.TakenBack != 0 {
+			if r, err := h.importer.Retract(t.Context(), "a.xml", "wrong"); err != nil || !r.Already || r.Cancelled != 0 {
 				t.Errorf("%v: %+v, %v", order, r, err)
 			}
 		}
-		if r, err := h.importer.Retract(t.Context(), "b.xml", "wrong, too"); err != nil || r.Statements != 1 || r.TakenBack != 2 || len(h.amounts()) != 0 {
+		if r, err := h.importer.Retract(t.Context(), "b.xml", "wrong, too"); err != nil || r.Statements != 1 || r.Cancelled != 2 || len(h.amounts()) != 0 {
 			t.Errorf("%v: %+v, %v with %q", order, r, err, h.amounts())
 		}
 	}
@@ -156,7 +156,7 @@ func TestRetractionIsRepeated(t *testing.T) {
 		t.Helper()
 		r, err := h.importer.Retract(t.Context(), "wrong.xml", "wrong")
 		list, failed := Retracted(t.Context(), h.importer.Catalog)
-		if err = errors.Join(err, failed); err != nil || len(list) != 1 || list[0].Begun != want || (r.NotTakenBack != "") != want {
+		if err = errors.Join(err, failed); err != nil || len(list) != 1 || list[0].Begun != want || (r.NotCancelled != "") != want {
 			t.Fatalf("%+v, %+v, %v", r, list, err)
 		}
 		if err := CheckRetractions(t.Context(), h.importer.Catalog); errors.As(err, new(*UnfinishedError)) != want {
@@ -200,7 +200,7 @@ func TestRetractArchive(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if r, err := h.importer.Retract(t.Context(), name, "wrong"); err != nil || r.Already || r.Begun || r.Statements != 2 || r.TakenBack != 2 {
+		if r, err := h.importer.Retract(t.Context(), name, "wrong"); err != nil || r.Already || r.Begun || r.Statements != 2 || r.Cancelled != 2 {
 			t.Fatalf("%s: %+v, %v", name, r, err)
 		}
 		if got := h.amounts(); len(got) > 0 {

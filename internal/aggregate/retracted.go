@@ -35,7 +35,7 @@ func Retracted(ctx context.Context, from catalog.Catalog) (list []RetractedFile,
 		if found, err := tx.Get(retractionsKey, new(uint64)); err != nil || !found {
 			return err
 		}
-		return eachKept(tx, func(k *kept) {
+		return eachImported(tx, func(k *importedFile) {
 			if k.Retracted != nil {
 				list = append(list, RetractedFile{Retraction: *k.Retracted, File: k.name(), Object: objectName(k.Digest)})
 			}
@@ -80,10 +80,10 @@ func CheckRetractions(ctx context.Context, from catalog.Catalog) error {
 	return one
 }
 
-// eachKept hands on each file that was taken in.
-func eachKept(tx catalog.Tx, each func(*kept)) error {
-	return tx.List(keptKey(""), func(_ string, value json.RawMessage) error {
-		var k kept
+// eachImported hands on each file that was taken in.
+func eachImported(tx catalog.Tx, each func(*importedFile)) error {
+	return tx.List(importedKey(""), func(_ string, value json.RawMessage) error {
+		var k importedFile
 		if err := json.Unmarshal(value, &k); err != nil {
 			return fmt.Errorf("read imported file: %w", err)
 		}
@@ -93,7 +93,7 @@ func eachKept(tx catalog.Tx, each func(*kept)) error {
 }
 
 // name is that of the file as it was imported, or of the first in an archive.
-func (k *kept) name() string {
+func (k *importedFile) name() string {
 	if len(k.Parts) == 0 {
 		return k.Digest
 	}
@@ -105,17 +105,17 @@ func (p *Part) isNamed(name string, byBase bool) bool {
 	return p.File == name || strings.HasPrefix(p.File, name+"/") || byBase && (filepath.Base(p.File) == name || filepath.Base(filepath.Dir(p.File)) == name)
 }
 
-// imported finds a file that was taken in.
-func (im *Importer) imported(ctx context.Context, name string) (found *kept, err error) {
+// findImported finds a file that was taken in.
+func (im *Importer) findImported(ctx context.Context, name string) (found *importedFile, err error) {
 	digest, err := im.digestAt(ctx, name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var named []kept // others of this name
+	var named []importedFile // others of this name
 	isPath := false
 	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
 		found, named = nil, nil
-		return eachKept(tx, func(k *kept) {
+		return eachImported(tx, func(k *importedFile) {
 			switch {
 			case k.Digest == digest || k.Digest == name || objectName(k.Digest) == name:
 				found, isPath = k, k.Digest == digest

@@ -13,16 +13,16 @@ import (
 // what it does to the account; some banks write that of the entry that a reversal takes back.
 func isCAMT(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "camt") }
 
-// originalsOf tells whether the reversals of a statement are declared to have the direction of the entries that they take back.
-func originalsOf(p *project.Project) func(s *statement.Statement) bool {
+// originalReversalsOf tells whether the reversals of a statement are declared to have the direction of the entries that they take back.
+func originalReversalsOf(p *project.Project) func(s *statement.Statement) bool {
 	return func(s *statement.Statement) bool {
 		i := p.InstitutionOf(s.Servicer, s.Account)
 		return isCAMT(s) && i != nil && i.Reversals == project.OriginalReversals
 	}
 }
 
-// reversing is a Handler that turns declared reversals around, so that the teller gets what the account moved by.
-type reversing struct {
+// reversalHandler is a Handler that turns declared reversals around, so that the teller gets what the account moved by.
+type reversalHandler struct {
 	*rowBuilder
 	declared bool // for the statement at hand
 	turned   bool // the entry at hand
@@ -30,19 +30,19 @@ type reversing struct {
 }
 
 // handler takes what a reader says.
-func (t *rowBuilder) handler() statement.Handler { return &reversing{rowBuilder: t} }
+func (t *rowBuilder) handler() statement.Handler { return &reversalHandler{rowBuilder: t} }
 
 // Begin starts a statement.
-func (r *reversing) Begin(s *statement.Statement) error {
-	r.declared, r.noted = r.rules.originals(s), false
+func (r *reversalHandler) Begin(s *statement.Statement) error {
+	r.declared, r.noted = r.rules.hasOriginalReversals(s), false
 	return r.rowBuilder.Begin(s)
 }
 
 // Entry takes an entry.
-func (r *reversing) Entry(e *statement.Entry) error {
-	if e.Reversal && !r.noted && isCAMT(r.s) {
+func (r *reversalHandler) Entry(e *statement.Entry) error {
+	if e.Reversal && !r.noted && isCAMT(r.stmt) {
 		r.noted = true
-		if err := r.dependsOn(reversalsOf, r.s); err != nil {
+		if err := r.recordBinding(reversalsAspect, r.stmt); err != nil {
 			return err
 		}
 	}
@@ -53,7 +53,7 @@ func (r *reversing) Entry(e *statement.Entry) error {
 }
 
 // Detail takes one of its transactions.
-func (r *reversing) Detail(d *statement.Detail) error {
+func (r *reversalHandler) Detail(d *statement.Detail) error {
 	if r.turned {
 		d.Amount = statement.Negate(d.Amount)
 	}
@@ -69,7 +69,7 @@ func (l *ledger) otherReading(missing *statement.Sum) string {
 	if l.reversals.Sign() == 0 || rest.Sign() != 0 {
 		return ""
 	}
-	if l.turned {
+	if l.originalReversals {
 		return "; with its reversals read by their own direction it would hold: `reversals: original` is declared for the institution"
 	}
 	return "; with its reversals read by the direction of the entries that they take back it would hold: if the bank writes them so, declare " +

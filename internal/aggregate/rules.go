@@ -11,18 +11,18 @@ import (
 type rules struct {
 	project *project.Project
 
-	previousDay previousDay
-	accountName holders
-	moved       func(base digest, e *statement.Entry) digest
-	former      bool
+	previousDay    previousDayFunc
+	accountName    accountNamer
+	movementDigest func(base digest, e *statement.Entry) digest
+	former         bool
 
-	originals func(s *statement.Statement) bool // its reversals have the direction of what they take back
-	temporary func(s *statement.Statement) bool // its FITIDs are others in the next file
+	hasOriginalReversals func(s *statement.Statement) bool // its reversals have the direction of what they take back
+	hasTemporaryFITIDs   func(s *statement.Statement) bool // its FITIDs are others in the next file
 }
 
 func rulesOf(p *project.Project, former bool) rules {
 	if former {
-		return rules{project: p, previousDay: evesOf(p), accountName: formerAccountName, moved: formerMoved, former: true, originals: originalsOf(p), temporary: noneIs}
+		return rules{project: p, previousDay: newPreviousDay(p), accountName: formerAccountName, movementDigest: formerMovementDigest, former: true, hasOriginalReversals: originalReversalsOf(p), hasTemporaryFITIDs: neverTemporary}
 	}
-	return rules{project: p, previousDay: evesOf(p), accountName: holdersOf(p), moved: movedOf, originals: originalsOf(p), temporary: temporaryOf(p)}
+	return rules{project: p, previousDay: newPreviousDay(p), accountName: newAccountNamer(p), movementDigest: movementDigest, hasOriginalReversals: originalReversalsOf(p), hasTemporaryFITIDs: temporaryFITIDsOf(p)}
 }

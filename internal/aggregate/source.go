@@ -41,14 +41,14 @@ func isPacked(head []byte) bool {
 	return isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic)
 }
 
-// reader is given what is to be read of a file: the name, what a format is told by, and the bytes. An error that it returns
+// partFunc is given what is to be read of a file: the name, what a format is told by, and the bytes. An error that it returns
 // ends the reading.
-type reader func(name string, head []byte, in io.Reader) error
+type partFunc func(name string, head []byte, in io.Reader) error
 
-// each hands on what is to be read of a file: itself, what it unpacks to, or each member of an archive. What the disk could
+// eachPart hands on what is to be read of a file: itself, what it unpacks to, or each member of an archive. What the disk could
 // not give is an error of each, whatever was made of it on the way.
-func (im *Importer) each(file string, read reader) error {
-	f, err := im.original(file)
+func (im *Importer) eachPart(file string, read partFunc) error {
+	f, err := im.openSource(file)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (im *Importer) each(file string, read reader) error {
 	return err
 }
 
-func unpack(f *original, name string, read reader) error {
+func unpack(f *diskFile, name string, read partFunc) error {
 	magic := make([]byte, 4)
 	n, err := f.ReadAt(magic, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -79,23 +79,23 @@ func unpack(f *original, name string, read reader) error {
 		if err != nil {
 			return read(name, nil, unreadable("unpack: %w", err))
 		}
-		return readPart(name, &bounded{in: unpacked, left: new(int64(maxUnpacked))}, read)
+		return peekPart(name, &bounded{in: unpacked, left: new(int64(maxUnpacked))}, read)
 	case bytes.HasPrefix(magic, zstdMagic):
 		unpacked, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(128<<20))
 		if err != nil {
 			return read(name, nil, unreadable("unpack: %w", err))
 		}
 		defer unpacked.Close()
-		return readPart(name, &bounded{in: unpacked, left: new(int64(maxUnpacked))}, read)
+		return peekPart(name, &bounded{in: unpacked, left: new(int64(maxUnpacked))}, read)
 	}
-	return readPart(name, f, read)
+	return peekPart(name, f, read)
 }
 
 // eachMember hands on the files of an archive, in its order.
-func eachMember(f *original, name string, read reader) error {
+func eachMember(f *diskFile, name string, read partFunc) error {
 	info, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, bare(err))
+		return fmt.Errorf("read %s: %w", name, withoutPath(err))
 	}
 	archive, err := zip.NewReader(f, info.Size())
 	if err != nil {
@@ -129,7 +129,7 @@ func eachMember(f *original, name string, read reader) error {
 // encrypted is the flag of a member that a password protects.
 const encrypted = 1
 
-func readMember(name string, member *zip.File, left *int64, read reader) error {
+func readMember(name string, member *zip.File, left *int64, read partFunc) error {
 	if member.Flags&encrypted != 0 {
 		return read(name, nil, unreadable("a password protects the archive; unpack it, and import its files"))
 	}
@@ -138,7 +138,7 @@ func readMember(name string, member *zip.File, left *int64, read reader) error {
 		return read(name, nil, unreadable("unpack: %w", err))
 	}
 	defer in.Close()
-	return readPart(name, &bounded{in: in, left: left}, read)
+	return peekPart(name, &bounded{in: in, left: left}, read)
 }
 
 // hidden tells what archivers add of their own.
@@ -146,27 +146,27 @@ func hidden(name string) bool {
 	return strings.HasPrefix(path.Base(name), ".") || strings.HasPrefix(name, "__MACOSX/")
 }
 
-// readPart peeks what the format is told by. An error of reading comes again when the rest is read, but where nothing can be
+// peekPart peeks what the format is told by. An error of reading comes again when the rest is read, but where nothing can be
 // read at all.
-func readPart(name string, in io.Reader, read reader) error {
+func peekPart(name string, in io.Reader, read partFunc) error {
 	buffered := statement.Buffer(in)
 	defer statement.Release(buffered)
 	head, err := buffered.Peek(statement.Window)
 	if len(head) == 0 && err != nil && !errors.Is(err, io.EOF) {
-		return read(name, nil, broken{err})
+		return read(name, nil, unreadableFile{err})
 	}
 	return read(name, head, buffered)
 }
 
-// broken is a file of which nothing can be read.
-type broken struct{ err error }
+// unreadableFile is a file of which nothing can be read.
+type unreadableFile struct{ err error }
 
 // unreadable is broken for a reason that the file is to blame for.
-func unreadable(format string, args ...any) broken {
-	return broken{statement.Refuse(statement.Place{Line: 1, Column: 1}, "%v", fmt.Errorf(format, args...))}
+func unreadable(format string, args ...any) unreadableFile {
+	return unreadableFile{statement.Refuse(statement.Place{Line: 1, Column: 1}, "%v", fmt.Errorf(format, args...))}
 }
 
-func (b broken) Read([]byte) (int, error) { return 0, failure.Wrap(failure.Data, b.err) }
+func (b unreadableFile) Read([]byte) (int, error) { return 0, failure.Wrap(failure.Data, b.err) }
 
 // bounded bounds what an archive unpacks to: left is shared by its members.
 type bounded struct {

@@ -23,29 +23,29 @@ const spoolParts = 1000
 type spool struct {
 	files     map[string]*spooled
 	fileCount int // files whose rows it has
-	names     *names
+	names     *nameSpool
 }
 
 type spooled struct {
-	path  string
-	out   *os.File
-	to    *bufio.Writer
-	rows  int64
-	bytes int64
-	parts []event.Part
+	path   string
+	out    *os.File
+	writer *bufio.Writer
+	rows   int64
+	bytes  int64
+	parts  []event.Part
 
-	begun struct{ rows, bytes int64 } // before the file at hand
-	of    []begins                    // of the files that have rows
+	begun      struct{ rows, bytes int64 } // before the file at hand
+	fileStarts []fileStart                 // of the files that have rows
 }
 
-// begins is the first row of a file, counted from 0.
-type begins struct {
+// fileStart is the first row of a file, counted from 0.
+type fileStart struct {
 	file uint32
 	row  int64
 }
 
 // newSpool makes the files dir/N.STREAM.jsonl. The names are those of the whole import.
-func newSpool(dir string, n int, all *names) (*spool, error) {
+func newSpool(dir string, n int, all *nameSpool) (*spool, error) {
 	s := &spool{files: map[string]*spooled{}, names: all}
 	for _, stream := range project.BuiltinStreams {
 		path := filepath.Join(dir, fmt.Sprintf("%d.%s.jsonl", n, stream))
@@ -53,7 +53,7 @@ func newSpool(dir string, n int, all *names) (*spool, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("spool rows: %w", err), s.close())
 		}
-		s.files[stream] = &spooled{path: path, out: out, to: bufio.NewWriterSize(out, 1<<16)}
+		s.files[stream] = &spooled{path: path, out: out, writer: bufio.NewWriterSize(out, 1<<16)}
 	}
 	return s, nil
 }
@@ -70,20 +70,20 @@ func (s *spool) write(stream string, r row) error {
 	f := s.files[stream]
 	f.rows++
 	f.bytes += int64(len(r))
-	if _, err := f.to.Write(r); err != nil {
+	if _, err := f.writer.Write(r); err != nil {
 		return fmt.Errorf("spool rows: %w", err)
 	}
 	return nil
 }
 
-func (s *spool) open() uint32 {
+func (s *spool) newListing() uint32 {
 	s.names.listings = append(s.names.listings, listing{})
 	return uint32(len(s.names.listings) - 1)
 }
 
-func (s *spool) describe(at uint32, l listing) { s.names.listings[at] = l }
+func (s *spool) setListing(at uint32, l listing) { s.names.listings[at] = l }
 
-func (s *spool) name(n *named) error { return s.names.add(n) }
+func (s *spool) addNamed(n *namedEntry) error { return s.names.add(n) }
 
 // end leaves the rows written since begin as those of a file of this name.
 func (s *spool) end(name string) {
@@ -91,7 +91,7 @@ func (s *spool) end(name string) {
 	for _, f := range s.files {
 		if f.rows > f.begun.rows {
 			f.parts = append(f.parts, event.Part{Row: f.begun.rows + 1, Name: name})
-			f.of = append(f.of, begins{s.names.file, f.begun.rows})
+			f.fileStarts = append(f.fileStarts, fileStart{s.names.file, f.begun.rows})
 		}
 	}
 }
@@ -100,7 +100,7 @@ func (s *spool) end(name string) {
 func (s *spool) undo() error {
 	all := s.names.undo()
 	for _, f := range s.files {
-		err := errors.Join(f.to.Flush(), f.out.Truncate(f.begun.bytes))
+		err := errors.Join(f.writer.Flush(), f.out.Truncate(f.begun.bytes))
 		if _, failed := f.out.Seek(f.begun.bytes, io.SeekStart); err != nil || failed != nil {
 			all = errors.Join(all, fmt.Errorf("spool rows: %w", errors.Join(err, failed)))
 		}
@@ -112,7 +112,7 @@ func (s *spool) undo() error {
 // close ends the writing; the files stay.
 func (s *spool) close() (all error) {
 	for _, f := range s.files {
-		if err := errors.Join(f.to.Flush(), f.out.Close()); err != nil {
+		if err := errors.Join(f.writer.Flush(), f.out.Close()); err != nil {
 			all = errors.Join(all, fmt.Errorf("spool rows: %w", err))
 		}
 	}

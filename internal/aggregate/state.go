@@ -30,10 +30,10 @@ type Interval struct {
 	Object     string `json:"object,omitempty"`
 	Place      string `json:"place,omitempty"`
 
-	Name     string      `json:"name,omitempty"`     // by which it can be accepted, where it is BROKEN or UNKNOWN by its statements
-	Accepted *Acceptance `json:"accepted,omitempty"` // by a person; it is CLAIMED then
-	figures  string      // what does not hold, and its figures, as finding.says
-	former   string      // the name that earlier versions give it
+	Name       string      `json:"name,omitempty"`     // by which it can be accepted, where it is BROKEN or UNKNOWN by its statements
+	Accepted   *Acceptance `json:"accepted,omitempty"` // by a person; it is CLAIMED then
+	figures    string      // what does not hold, and its figures, as finding.says
+	formerName string      // the name that earlier versions give it
 }
 
 // Account is the record of one account.
@@ -52,28 +52,30 @@ type Account struct {
 // storedStatement is a statement as its event tells it.
 type storedStatement struct {
 	Interval
-	page        string
-	content     string // digest of its entries
-	first       string // day of its first entry that is booked, and of its last; empty if it has none
-	final       string
-	closingDay  string // that its closing balance is of
-	totals      bool   // the bank states totals or balances
-	fault       string // what does not hold in the statement itself
-	faultDigest string // as finding.says, where it is not stored with the statement
-	conflicts   bool   // rows of it in quarantine say something else than what is stored
-	pageFault   string // what does not hold on a page by itself
-	early       bool   // made before its last day had ended: another one goes on where it stops
-	before      bool   // it goes on from another page
-	after       bool   // another page goes on from it
-	lacks       string // the page that is missing
-	label       string // by which its entries name it
-	id          string
-	format      string
-	parts       []*storedStatement // the pages that it was joined from; none where it is one
+	page          string
+	content       string // digest of its entries
+	firstEntryDay string // day of its first entry that is booked, and of its last; empty if it has none
+	lastEntryDay  string
+	closingDay    string // that its closing balance is of
+	totals        bool   // the bank states totals or balances
+	fault         string // what does not hold in the statement itself
+	faultDigest   string // as finding.says, where it is not stored with the statement
+	conflicts     bool   // rows of it in quarantine say something else than what is stored
+	pageFault     string // what does not hold on a page by itself
+	early         bool   // made before its last day had ended: another one goes on where it stops
+	hasPageBefore bool   // it goes on from another page
+	hasPageAfter  bool   // another page goes on from it
+	missingPages  string // the page that is missing
+	label         string // by which its entries name it
+	id            string
+	format        string
+	parts         []*storedStatement // the pages that it was joined from; none where it is one
 }
 
 // balanced reports whether the statement has both booked balances.
 func (t *storedStatement) balanced() bool { return t.Opening != "" && t.Closing != "" }
 
-// holds reports whether opening + entries = closing, of a statement that has both.
-func (t *storedStatement) holds() bool { return difference(t.Closing, t.Opening) == short(t.Amount) }
+// addsUp reports whether opening + entries = closing, of a statement that has both.
+func (t *storedStatement) addsUp() bool {
+	return difference(t.Closing, t.Opening) == trimAmount(t.Amount)
+}

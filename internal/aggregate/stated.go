@@ -14,16 +14,16 @@ import (
 	"bursar/internal/project"
 )
 
-// statedBy reads a file once more for the ids of its statements, and the accounts of what is stored of it. Statements that it shares with other files
+// statementIDs reads a file once more for the ids of its statements, and the accounts of what is stored of it. Statements that it shares with other files
 // are stored once, as of the first of these.
-func (r *reading) statedBy(ctx context.Context, f *File) (ids []string, err error) {
+func (r *reading) statementIDs(ctx context.Context, f *File) (ids []string, err error) {
 	l, err := r.newRelisted("stated", nil)
 	if err != nil {
 		return nil, err
 	}
 	l.refused = map[string][]bool{f.Object: f.refused()}
 	defer func() { err = errors.Join(err, l.close()) }()
-	if _, err := l.original(ctx, f.Object, nil); err != nil { // what cannot be read any more is known by what is stored
+	if _, err := l.readOriginal(ctx, f.Object, nil); err != nil { // what cannot be read any more is known by what is stored
 		return nil, err
 	}
 	l.read = true
@@ -40,9 +40,9 @@ func (r *reading) statedBy(ctx context.Context, f *File) (ids []string, err erro
 	if err != nil {
 		return nil, err
 	}
-	err = r.storedOf(ctx, project.StatementStream, f.Object, func(id, account string) { ids, accounts[account] = append(ids, id), true })
+	err = r.eachStored(ctx, project.StatementStream, f.Object, func(id, account string) { ids, accounts[account] = append(ids, id), true })
 	if err == nil {
-		err = r.storedOf(ctx, project.EntryStream, f.Object, func(_, account string) { accounts[account] = true })
+		err = r.eachStored(ctx, project.EntryStream, f.Object, func(_, account string) { accounts[account] = true })
 	}
 	if err != nil {
 		return nil, err
@@ -52,20 +52,20 @@ func (r *reading) statedBy(ctx context.Context, f *File) (ids []string, err erro
 	return slices.Compact(ids), nil
 }
 
-// storedOf hands on the ids and accounts of what a stream has of a file.
-func (r *reading) storedOf(ctx context.Context, stream, object string, each func(id, account string)) error {
-	view, err := r.view(ctx, stream)
+// eachStored hands on the ids and accounts of what a stream has of a file.
+func (r *reading) eachStored(ctx context.Context, stream, object string, each func(id, account string)) error {
+	view, err := r.streamView(ctx, stream)
 	if err != nil || view == "" {
 		return err
 	}
-	return rowsOf(ctx, r.Duck, "SELECT id, account FROM ("+view+") WHERE object = "+literals([]string{object}), func(row []string) error {
+	return queryRows(ctx, r.Duck, "SELECT id, account FROM ("+view+") WHERE object = "+sqlList([]string{object}), func(row []string) error {
 		each(row[0], row[1])
 		return nil
 	})
 }
 
-// statedAgain has statements of retracted files count that the import's files state, too: they are stored once.
-func (r *reading) statedAgain(ctx context.Context) error {
+// reinstateStatements has statements of retracted files count that the import's files state, too: they are stored once.
+func (r *reading) reinstateStatements(ctx context.Context) error {
 	if r.retractions == 0 {
 		return nil
 	}
@@ -85,8 +85,8 @@ func (r *reading) statedAgain(ctx context.Context) error {
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		clear(changed)
 		return tx.List(rereadPrefix, func(key string, value json.RawMessage) error {
-			var k kept
-			if _, err := tx.Get(keptKey(strings.TrimPrefix(key, rereadPrefix)), &k); err != nil || k.Retracted == nil {
+			var k importedFile
+			if _, err := tx.Get(importedKey(strings.TrimPrefix(key, rereadPrefix)), &k); err != nil || k.Retracted == nil {
 				return err
 			}
 			var of reread

@@ -27,46 +27,46 @@ type Superseded struct {
 
 // versions are the statements of an account and kind of message: those that count, and those that another version takes the place of.
 type versions struct {
-	counts   []*storedStatement
-	whole    []*storedStatement // those that hold by themselves
-	replaced []replaced
-	balanced balancedStatements
+	counts     []*storedStatement
+	consistent []*storedStatement // those that hold by themselves
+	replaced   []replaced
+	balanced   balancedStatements
 }
 
 // replaced is a statement, and a version of it that proves itself.
 type replaced struct {
 	statement, by *storedStatement
-	why           string // what does not hold
+	reason        string // what does not hold
 }
 
 // versionsOf parts the statements of one account and kind. It depends on what they say alone, not on the order in which they came.
 func versionsOf(all []*storedStatement) (v versions) {
 	byStart, byEnd, byNumber := map[string][]*storedStatement{}, map[string][]*storedStatement{}, map[string][]*storedStatement{}
 	for _, s := range all {
-		if state, _ := s.alone(); s.balanced() && state != Broken {
-			v.whole = append(v.whole, s)
+		if state, _ := s.selfCheck(); s.balanced() && state != Broken {
+			v.consistent = append(v.consistent, s)
 		}
 	}
-	paged := wholeOfPages(v.whole)
-	v.whole = append(v.whole, paged...)
-	for _, s := range v.whole {
+	paged := wholeOfPages(v.consistent)
+	v.consistent = append(v.consistent, paged...)
+	for _, s := range v.consistent {
 		byStart[s.From], byEnd[s.To] = append(byStart[s.From], s), append(byEnd[s.To], s)
 		if s.Number != "" {
 			byNumber[s.Number] = append(byNumber[s.Number], s)
 		}
 	}
-	v.balanced = balancedOf(v.whole)
+	v.balanced = balancedOf(v.consistent)
 	pages := v.balanced.replacedPages(paged)
 	for _, s := range all {
 		by, why := (*storedStatement)(nil), ""
-		switch state, fault := s.alone(); {
+		switch state, fault := s.selfCheck(); {
 		case state == Broken:
 			by, why = s.versionAmong(slices.Concat(byEnd[s.To], byStart[s.From], byNumber[s.Number])), fault.text
 		case s.balanced():
 			by, why = v.balanced.replacedBy(s)
 		}
 		if page, found := pages[s.id]; found && by == nil {
-			by, why = page.by, page.why
+			by, why = page.by, page.reason
 		}
 		if by == nil {
 			v.counts = append(v.counts, s)
@@ -96,7 +96,7 @@ func (t *storedStatement) isVersion(by *storedStatement) bool {
 	if t.conflicts || t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
 		return false
 	}
-	if numbered && t.page != "" && by.hasPage(t.page) && near(t, by) {
+	if numbered && t.page != "" && by.hasPage(t.page) && daysNear(t, by) {
 		return true
 	}
 	opens, closes := t.Opening == by.Opening, t.Closing == by.Closing
@@ -105,7 +105,7 @@ func (t *storedStatement) isVersion(by *storedStatement) bool {
 	}
 	// A statement without entries may not say on which day it begins.
 	days := t.To == by.To && (t.From == by.From || t.Entries == 0 && by.From <= t.From)
-	cut := opens && t.Opening != "" && (t.Closing == "" || t.lacks != "" && t.after && !t.before)
+	cut := opens && t.Opening != "" && (t.Closing == "" || t.missingPages != "" && t.hasPageAfter && !t.hasPageBefore)
 	if !days {
 		return numbered && cut && (t.From == "" || by.From <= t.From) && t.To <= by.To // one that is cut before it has a day has none
 	}
@@ -128,7 +128,7 @@ func (t *storedStatement) isStatedBy(quarantined *Interval) bool {
 // superseded are the statements that do not count.
 func (v *versions) superseded() (list []Superseded) {
 	for _, g := range v.replaced {
-		list = append(list, superseded(g.statement, g.by, g.why, changeOf(g.statement, g.by)))
+		list = append(list, superseded(g.statement, g.by, g.reason, changeOf(g.statement, g.by)))
 	}
 	return list
 }
@@ -165,7 +165,7 @@ func (l quarantinedStatements) supersede(r *record, v versions) {
 	for _, key := range []accountKey{{r.Servicer, r.Account.Account, r.Currency}, {r.Servicer, "", r.Currency}, {"", "", r.Currency}} {
 		var left []Interval
 		for _, i := range l[key] {
-			at := slices.IndexFunc(v.whole, func(by *storedStatement) bool {
+			at := slices.IndexFunc(v.consistent, func(by *storedStatement) bool {
 				return by.isStatedBy(&i) || key.account != "" && by.Kind == i.Kind && (&storedStatement{Interval: i}).isVersion(by)
 			})
 			if at < 0 {
@@ -173,7 +173,7 @@ func (l quarantinedStatements) supersede(r *record, v versions) {
 				continue
 			}
 			s := &storedStatement{Interval: i}
-			r.Superseded = append(r.Superseded, superseded(s, v.whole[at], i.Reason, changeOf(s, v.whole[at])))
+			r.Superseded = append(r.Superseded, superseded(s, v.consistent[at], i.Reason, changeOf(s, v.consistent[at])))
 		}
 		if l[key] = left; len(left) == 0 {
 			delete(l, key)

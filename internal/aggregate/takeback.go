@@ -19,16 +19,16 @@ import (
 	"bursar/internal/project"
 )
 
-// takeBack takes back what is stored of the statements of some accounts that do not count, and of earlier readings of files, unless a statement
+// cancelUncounted takes back what is stored of the statements of some accounts that do not count, and of earlier readings of files, unless a statement
 // that counts lists it. All of it is found in what is stored, so that an import that ends before it is made good by the next. left says why
 // something may be left to be taken back.
-func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts map[string]bool) (entries int64, left string, err error) {
-	view, err := r.view(ctx, project.StatementStream)
+func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, accounts map[string]bool) (entries int64, left string, err error) {
+	view, err := r.streamView(ctx, project.StatementStream)
 	if err != nil || len(again) == 0 && len(accounts) == 0 {
 		return 0, "", err
 	}
 	o := &originals{objects: map[string]members{}, uncounted: map[string]bool{}, again: slices.Sorted(maps.Keys(again)), refused: map[string][]bool{}}
-	o.reach, o.contests = slices.Clone(r.recount), len(r.recount) > 0
+	o.reach, o.contests = slices.Clone(r.restoredSpans), len(r.restoredSpans) > 0
 	for object, f := range again {
 		o.retracts = o.retracts || f.retracted
 		o.refused[object] = f.refused()
@@ -42,7 +42,7 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 	}
 	o.before = earlier.removed()
 	if view != "" && len(accounts) > 0 {
-		reduced, err := r.accountsTakenBack(ctx)
+		reduced, err := r.cancelledAccounts(ctx)
 		if err != nil {
 			return 0, "", err
 		}
@@ -50,10 +50,10 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 		q := Query{Accounts: slices.Sorted(maps.Keys(accounts))}
 		uncounted := maps.Clone(o.before)
 		maps.Copy(uncounted, o.uncounted)
-		err = c.counting(ctx, view, q, uncounted, func(record *record, of []versions) error {
+		err = c.eachRecord(ctx, view, q, uncounted, func(record *record, of []versions) error {
 			r.decide(&of[0])
 			if reduced[record.Account.Account] {
-				o.contested(of[0].whole, r.awaiting)
+				o.contested(of[0].consistent, r.awaiting)
 			}
 			for _, v := range of {
 				o.choose(v)
@@ -67,13 +67,13 @@ func (r *reading) takeBack(ctx context.Context, again map[string]*File, accounts
 	if len(again) == 0 && len(o.objects) == 0 {
 		return 0, "", nil
 	}
-	return r.takeBackListed(ctx, o)
+	return r.cancelUnlisted(ctx, o)
 }
 
-// takeBackListed reads the originals, seals what takes back, and has count again what was taken back before. Where a part of one of them cannot be
+// cancelUnlisted reads the originals, seals what takes back, and has count again what was taken back before. Where a part of one of them cannot be
 // read any more, nothing is taken back: what only statements list that do not count is not known then, and left names the part, unless there is
 // nothing to be done without it.
-func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int64, left string, err error) {
+func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int64, left string, err error) {
 	uncounted := maps.Clone(o.before)
 	maps.Copy(uncounted, o.uncounted)
 	l, err := r.newRelisted("listed", uncounted)
@@ -91,21 +91,21 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 	for _, object := range o.again {
 		o.objects[object] = nil
 	}
-	var missing []unread
+	var missing []unreadPart
 	for _, object := range slices.Sorted(maps.Keys(o.objects)) {
-		some, err := l.original(ctx, object, o.objects[object])
+		some, err := l.readOriginal(ctx, object, o.objects[object])
 		if err != nil {
 			return 0, "", err
 		}
 		missing = append(missing, some...)
 	}
-	ids, err := l.ids(ctx)
+	ids, err := l.writeIDFiles(ctx)
 	if err != nil {
 		return 0, "", err
 	}
 	if len(missing) > 0 {
-		left, err = r.leftBy(ctx, ids, o, missing)
-		return 0, left, errors.Join(err, r.countAgain(ctx, l))
+		left, err = r.reasonLeft(ctx, ids, o, missing)
+		return 0, left, errors.Join(err, r.restoreRows(ctx, l))
 	}
 	for _, stream := range listedStreams {
 		sql, err := r.unlistedSQL(ctx, stream, ids[stream], o.again, nil)
@@ -115,7 +115,7 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 		if sql == "" {
 			continue
 		}
-		result, err := r.takeRows(ctx, stream, sql, "back", takingBack(backID))
+		result, err := r.ingestAnswers(ctx, stream, sql, "back", cancelling(cancelID))
 		if err != nil {
 			return entries, "", err
 		}
@@ -123,14 +123,14 @@ func (r *reading) takeBackListed(ctx context.Context, o *originals) (entries int
 			entries = result.Accepted
 		}
 	}
-	return entries, "", r.countAgain(ctx, l)
+	return entries, "", r.restoreRows(ctx, l)
 }
 
 // listedStreams are those of what statements list, in the order in which it is taken back.
 var listedStreams = []string{project.DetailStream, project.EntryStream, project.BalanceStream}
 
-// leftBy says why nothing is taken back without the parts of originals that cannot be read; empty where they list nothing of it.
-func (r *reading) leftBy(ctx context.Context, ids map[string]string, o *originals, missing []unread) (string, error) {
+// reasonLeft says why nothing is taken back without the parts of originals that cannot be read; empty where they list nothing of it.
+func (r *reading) reasonLeft(ctx context.Context, ids map[string]string, o *originals, missing []unreadPart) (string, error) {
 	for _, stream := range listedStreams {
 		sql, err := r.unlistedSQL(ctx, stream, ids[stream], o.again, missing)
 		if err != nil {
@@ -140,68 +140,68 @@ func (r *reading) leftBy(ctx context.Context, ids map[string]string, o *original
 		if sql != "" {
 			options := r.Duck
 			options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
-			err = rowsOf(ctx, options, "SELECT 1 FROM ("+sql+") LIMIT 1", func([]string) error { found = true; return nil })
+			err = queryRows(ctx, options, "SELECT 1 FROM ("+sql+") LIMIT 1", func([]string) error { found = true; return nil })
 		}
 		if err != nil {
 			return "", fmt.Errorf("look for what is to be taken back in %s: %w", stream, err)
 		}
 		if found {
-			return missing[0].left("what only statements list that do not count is not taken back"), nil
+			return missing[0].message("what only statements list that do not count is not taken back"), nil
 		}
 	}
-	at := slices.IndexFunc(missing, func(m unread) bool { return !m.uncounted })
+	at := slices.IndexFunc(missing, func(m unreadPart) bool { return !m.uncounted })
 	if !o.contests || at < 0 {
 		return "", nil
 	}
-	return missing[at].left("what was taken back and only this file lists does not count again"), nil
+	return missing[at].message("what was taken back and only this file lists does not count again"), nil
 }
 
-// left says what is left undone without a part of an original.
-func (u *unread) left(what string) string {
+// message says what is left undone without a part of an original.
+func (u *unreadPart) message(what string) string {
 	return fmt.Sprintf("%s: read %s (original %s) once more: %v: declare its institution as it was, or restore the original, and import the same files again",
-		what, cmp.Or(u.file, u.name, "it"), u.object, u.why)
+		what, cmp.Or(u.file, u.name, "it"), u.object, u.err)
 }
 
-// backID is the id of what takes an event back.
-func backID(id string) string { return digestOf("taken back", id).String() }
+// cancelID is the id of what takes an event back.
+func cancelID(id string) string { return digestOf("taken back", id).String() }
 
 // unlistedSQL finds the rows of a stream that only statements list which do not count: these may be all that was read of the parts of originals
 // that have some and cannot be read any more. It is empty where the stream is.
-func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []string, missing []unread) (string, error) {
-	view, err := r.view(ctx, stream)
+func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []string, missing []unreadPart) (string, error) {
+	view, err := r.streamView(ctx, stream)
 	if err != nil || view == "" {
 		return "", err
 	}
 	of := "id IN (SELECT id FROM listed WHERE gone = '1')"
 	if len(again) > 0 {
-		of += " OR object IN (" + literals(again) + ")"
+		of += " OR object IN (" + sqlList(again) + ")"
 	}
 	for _, m := range missing {
 		if m.uncounted {
-			of += fmt.Sprintf(" OR object = %s AND (%s = '' OR substr(file, instr(file, '/') + 1) = %[2]s)", literals([]string{m.object}), literals([]string{m.name}))
+			of += fmt.Sprintf(" OR object = %s AND (%s = '' OR substr(file, instr(file, '/') + 1) = %[2]s)", sqlList([]string{m.object}), sqlList([]string{m.name}))
 		}
 	}
 	is := countingCorrections{}
 	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
 		return "", err
 	} else if known && stream == project.EntryStream {
-		if is, err = countingCorrectionsOf(ctx, r.Duck, view); err != nil {
+		if is, err = readCorrections(ctx, r.Duck, view); err != nil {
 			return "", err
 		}
 	}
 	return fmt.Sprintf("WITH spooled AS (SELECT * FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'gone': 'VARCHAR'})), "+
 		"listed AS (FROM spooled%s), stored AS (%s) "+
 		"SELECT %s FROM stored WHERE takes_back IS NULL AND (%s) AND id NOT IN (SELECT id FROM listed WHERE gone = '0') "+
-		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", literals([]string{ids}), is.listed(), view, textsOf(r.Project.Stream(stream)), of), nil
+		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", sqlList([]string{ids}), is.restoredSQL(), view, textColumns(r.Project.Stream(stream)), of), nil
 }
 
-// takeRows seals events that answer the rows which a query finds in a stream: they say the same, but for what answer changes.
-func (r *reading) takeRows(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result event.Result, err error) {
+// ingestAnswers seals events that answer the rows which a query finds in a stream: they say the same, but for what answer changes.
+func (r *reading) ingestAnswers(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result event.Result, err error) {
 	s := slotFile{path: filepath.Join(r.dir, name+"."+stream+".jsonl")}
 	if err := r.spoolAnswers(ctx, &s, stream, sql, answer); err != nil || s.rows == 0 {
 		return result, err
 	}
-	if result, err = r.Take(ctx, stream, []string{s.path}, s.parts); err != nil {
+	if result, err = r.Ingest(ctx, stream, []string{s.path}, s.parts); err != nil {
 		return result, fmt.Errorf("take back what is in %s: %w", stream, err)
 	}
 	return result, nil
@@ -218,7 +218,7 @@ func (r *reading) spoolAnswers(ctx context.Context, s *slotFile, stream, sql str
 	options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
 	rows := json.NewEncoder(to)
 	columns := r.Project.Stream(stream).Columns
-	err = rowsOf(ctx, options, sql, func(row []string) error {
+	err = queryRows(ctx, options, sql, func(row []string) error {
 		event := eventOf(columns, row)
 		answer(event)
 		s.rows++
@@ -246,8 +246,8 @@ func eventOf(columns []project.Column, row []string) map[string]any {
 	return event
 }
 
-// takingBack makes what takes an event back of it.
-func takingBack(idOf func(string) string) func(event map[string]any) {
+// cancelling makes what takes an event back of it.
+func cancelling(idOf func(string) string) func(event map[string]any) {
 	return func(event map[string]any) {
 		id := stringOf(event["id"])
 		event["takes_back"], event["id"] = id, idOf(id)
@@ -257,41 +257,41 @@ func takingBack(idOf func(string) string) func(event map[string]any) {
 	}
 }
 
-// countingAgain makes what counts in place of an event that was taken back.
-func countingAgain(event map[string]any) { event["id"] = againID(stringOf(event["id"])) }
+// restoring makes what counts in place of an event that was taken back.
+func restoring(event map[string]any) { event["id"] = restoredID(stringOf(event["id"])) }
 
 func stringOf(value any) string {
 	text, _ := value.(string) // of a column of texts
 	return text
 }
 
-// notAgain names the files that have something of what was given otherwise, and that the import does not read again: what they say would
+// filesNotReread names the files that have something of what was given otherwise, and that the import does not read again: what they say would
 // stay as it was read.
-func (r *reading) notAgain(ctx context.Context, files []*File, was *given) (left []string, err error) {
-	statements, err := r.view(ctx, project.StatementStream)
+func (r *reading) filesNotReread(ctx context.Context, files []*File, was *binding) (left []string, err error) {
+	statements, err := r.streamView(ctx, project.StatementStream)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := r.view(ctx, project.EntryStream)
+	entries, err := r.streamView(ctx, project.EntryStream)
 	if err != nil {
 		return nil, err
 	}
 	stream := statements
 	var where string
-	switch was.What {
-	case referencesOf, mappingsOf:
-		where = "format = " + literals([]string{was.Source})
-	case fitidsOf:
+	switch was.Aspect {
+	case referencesAspect, mappingAspect:
+		where = "format = " + sqlList([]string{was.Source})
+	case fitidsAspect:
 		h := r.rules.accountName(&statement.Statement{Format: "ofx", Servicer: was.Source, Account: was.Number})
-		where = "format LIKE 'ofx%' AND account = " + literals([]string{h.account})
-	case reversalsOf:
+		where = "format LIKE 'ofx%' AND account = " + sqlList([]string{h.account})
+	case reversalsAspect:
 		h := r.rules.accountName(&statement.Statement{Format: "camt", Servicer: was.Source, Account: was.Number})
 		stream = entries
-		where = fmt.Sprintf("reversal AND account = %s AND takes_back IS NULL AND id NOT IN (SELECT takes_back FROM (%s) WHERE takes_back IS NOT NULL)", literals([]string{h.account}), entries)
-	case accountOf:
-		where = fmt.Sprintf("account = %s AND servicer = %s", literals([]string{was.Is}), literals([]string{was.Servicer}))
+		where = fmt.Sprintf("reversal AND account = %s AND takes_back IS NULL AND id NOT IN (SELECT takes_back FROM (%s) WHERE takes_back IS NOT NULL)", sqlList([]string{h.account}), entries)
+	case accountAspect:
+		where = fmt.Sprintf("account = %s AND servicer = %s", sqlList([]string{was.Value}), sqlList([]string{was.Servicer}))
 	default:
-		return nil, fmt.Errorf("bug: it is not known which files depend on %s", was.What)
+		return nil, fmt.Errorf("bug: it is not known which files depend on %s", was.Aspect)
 	}
 	if stream == "" {
 		return nil, nil
@@ -300,8 +300,8 @@ func (r *reading) notAgain(ctx context.Context, files []*File, was *given) (left
 	if err != nil {
 		return nil, err
 	}
-	here, uncounted := again(files), earlier.removed()
-	err = rowsOf(ctx, r.Duck, "SELECT object, file, id FROM ("+stream+") WHERE "+where+" ORDER BY file, object", func(row []string) error {
+	here, uncounted := rereadFiles(files), earlier.removed()
+	err = queryRows(ctx, r.Duck, "SELECT object, file, id FROM ("+stream+") WHERE "+where+" ORDER BY file, object", func(row []string) error {
 		if here[row[0]] == nil && !uncounted[row[2]] && (len(left) == 0 || left[len(left)-1] != row[1]) {
 			left = append(left, row[1])
 		}

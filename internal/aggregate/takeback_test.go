@@ -106,10 +106,10 @@ func TestKilledWhileTakingBack(t *testing.T) {
 func (h *fixture) unlist(reference string) {
 	h.Helper()
 	r := &reading{Importer: h.importer, dir: h.TempDir()}
-	view, err := r.view(h.Context(), "entries")
+	view, err := r.streamView(h.Context(), "entries")
 	if err == nil {
-		sql := "SELECT " + textsOf(h.importer.Project.Stream("entries")) + " FROM (" + view + ") WHERE reference = " + literals([]string{reference})
-		_, err = r.takeRows(h.Context(), "entries", sql, "back", takingBack(backID))
+		sql := "SELECT " + textColumns(h.importer.Project.Stream("entries")) + " FROM (" + view + ") WHERE reference = " + sqlList([]string{reference})
+		_, err = r.ingestAnswers(h.Context(), "entries", sql, "back", cancelling(cancelID))
 	}
 	if err != nil {
 		h.Fatal(err)
@@ -120,7 +120,7 @@ func (h *fixture) unlist(reference string) {
 func (h *fixture) killed(step int, path string) (ended bool) {
 	h.Helper()
 	seals := 0
-	h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+	h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
 		at := seals
 		seals++
 		if at == step/2 && step%2 == 0 {
@@ -133,7 +133,7 @@ func (h *fixture) killed(step int, path string) (ended bool) {
 		return r, err
 	}
 	_, err := h.importer.Import(h.Context(), []string{path}, Options{})
-	h.importer.Take = h.take
+	h.importer.Ingest = h.take
 	if err != nil && !errors.Is(err, errKilled) {
 		h.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func (h *fixture) sum(stream, what string) string {
 	}
 	sum := ""
 	for _, row := range h.stored(stream, fmt.Sprintf("sum(%s)", what)) {
-		sum = short(row)
+		sum = trimAmount(row)
 	}
 	return sum
 }

@@ -65,8 +65,8 @@ func (t *tally) plus(other *tally) {
 
 func (t *tally) count() int64 { return t.credits + t.debits + t.zeros }
 
-// against is what does not hold of what the bank states, each with both figures.
-func (t *tally) against(s *statement.Stated) (faults []string) {
+// compareStated is what does not hold of what the bank states, each with both figures.
+func (t *tally) compareStated(s *statement.Stated) (faults []string) {
 	fault := func(what, stated, counted string) {
 		faults = append(faults, fmt.Sprintf("%s: the bank states %s, the statement lists %s", what, stated, counted))
 	}

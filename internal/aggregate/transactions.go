@@ -8,16 +8,16 @@ import (
 	"bursar/internal/project"
 )
 
-// mostTransactions is how many bytes of rows are kept. An entry of more is named by those of them.
-const mostTransactions = 4 << 20
+// maxTransactionBytes is how many bytes of rows are kept. An entry of more is named by those of them.
+const maxTransactionBytes = 4 << 20
 
 // transactions are the rows of an entry's details, without their ids.
 type transactions struct {
-	rows    []byte
-	list    []transaction
-	facts   digest // of all of them, in any order
-	entry   bool   // the entry is named
-	written int64
+	rows       []byte
+	list       []transaction
+	facts      digest // of all of them, in any order
+	identified bool   // the entry is named
+	written    int64
 }
 
 // transaction is where a row ends.
@@ -26,7 +26,7 @@ type transaction struct {
 	end   int
 }
 
-func (k *transactions) forget() {
+func (k *transactions) reset() {
 	*k = transactions{rows: k.rows[:0], list: k.list[:0]}
 }
 
@@ -42,7 +42,7 @@ func (t *rowBuilder) writeDetails() error {
 	if err := t.identify(); err != nil {
 		return err
 	}
-	k := &t.kept
+	k := &t.transactions
 	order := make([]int, len(k.list))
 	for i := range order {
 		order[i] = i
@@ -61,7 +61,7 @@ func (t *rowBuilder) writeDetails() error {
 		r.digest("id", detailID(t.id, k.written))
 		r.digest("entry", t.id)
 		r.columns(k.rows[from+1 : k.list[i].end])
-		if err := t.to.write(project.DetailStream, t.row); err != nil {
+		if err := t.out.write(project.DetailStream, t.row); err != nil {
 			return err
 		}
 	}

@@ -33,8 +33,8 @@ func TestUnreadMembers(t *testing.T) {
 				h.declare(ownCSV)
 			}
 			second := h.file("second", corrected)
-			if r := h.imported(second); r.TakenBack != 1 || r.Err() != nil {
-				t.Errorf("%d are taken back, want 1: %v", r.TakenBack, r.Err())
+			if r := h.imported(second); r.Cancelled != 1 || r.Err() != nil {
+				t.Errorf("%d are taken back, want 1: %v", r.Cancelled, r.Err())
 			}
 			h.isMended("4 PROVEN 20.00")
 			if r := h.imported(second); !r.Files[0].Known {
@@ -67,19 +67,19 @@ func TestUnreadOriginals(t *testing.T) {
 			second := h.file("second", corrected)
 			for range 2 {
 				r := h.imported(second)
-				if r.TakenBack != 0 || r.Files[0].Known || r.Err() == nil || !strings.Contains(r.NotTakenBack, ".csv (original statements/") || !strings.Contains(r.NotTakenBack, "no known format") {
-					t.Fatalf("%d taken back, known %v, %v: %s", r.TakenBack, r.Files[0].Known, r.Err(), r.NotTakenBack)
+				if r.Cancelled != 0 || r.Files[0].Known || r.Err() == nil || !strings.Contains(r.NotCancelled, ".csv (original statements/") || !strings.Contains(r.NotCancelled, "no known format") {
+					t.Fatalf("%d taken back, known %v, %v: %s", r.Cancelled, r.Files[0].Known, r.Err(), r.NotCancelled)
 				}
 			}
 			h.declare(ownCSV)
-			if r := h.imported(second); r.TakenBack != 1 || r.Err() != nil {
-				t.Errorf("%d are taken back, want 1: %v", r.TakenBack, r.Err())
+			if r := h.imported(second); r.Cancelled != 1 || r.Err() != nil {
+				t.Errorf("%d are taken back, want 1: %v", r.Cancelled, r.Err())
 			}
 			if is := h.sum("entries", "amount"); difference(before, is) != "1.00" && difference(before, is) != "26.00" {
 				t.Errorf("the sum was %s and is %s", before, is)
 			}
 			h.declare("institution: bank\n")
-			if r := h.imported(h.file("third", strings.Replace(corrected, "rent", "the rent", 1))); r.NotTakenBack != "" || r.Err() != nil {
+			if r := h.imported(h.file("third", strings.Replace(corrected, "rent", "the rent", 1))); r.NotCancelled != "" || r.Err() != nil {
 				t.Errorf("nothing is left to be taken back: %v", r.Err())
 			}
 		})
@@ -96,14 +96,14 @@ func TestMissingOriginal(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := h.file("second", corrected)
-	if r := h.imported(second); r.NotTakenBack == "" || r.Err() == nil || r.TakenBack != 0 {
-		t.Errorf("%d are taken back: %v", r.TakenBack, r.Err())
+	if r := h.imported(second); r.NotCancelled == "" || r.Err() == nil || r.Cancelled != 0 {
+		t.Errorf("%d are taken back: %v", r.Cancelled, r.Err())
 	}
 	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)
 	}
-	if r := h.imported(second); r.NotTakenBack != "" || r.TakenBack != 1 {
-		t.Errorf("%d are taken back: %v", r.TakenBack, r.Err())
+	if r := h.imported(second); r.NotCancelled != "" || r.Cancelled != 1 {
+		t.Errorf("%d are taken back: %v", r.Cancelled, r.Err())
 	}
 	h.isMended("4 PROVEN 20.00")
 }

@@ -25,14 +25,14 @@ func (r *rejections) all(rows int64) bool {
 	return r != nil && rows > 0 && r.rows == rows && r.conflicts < rows
 }
 
-// markUntaken says of each part whether all its entries, or its statements where it has no entries, were rejected, or an MT940 statement
+// markQuarantined says of each part whether all its entries, or its statements where it has no entries, were rejected, or an MT940 statement
 // that names no account.
-func (im *Importer) markUntaken(ctx context.Context, r *Result) error {
-	entries, err := im.rejected(ctx, r, project.EntryStream)
+func (im *Importer) markQuarantined(ctx context.Context, r *Result) error {
+	entries, err := im.rejectedRows(ctx, r, project.EntryStream)
 	if err != nil {
 		return err
 	}
-	statements, err := im.rejected(ctx, r, project.StatementStream)
+	statements, err := im.rejectedRows(ctx, r, project.StatementStream)
 	if err != nil {
 		return err
 	}
@@ -46,28 +46,28 @@ func (im *Importer) markUntaken(ctx context.Context, r *Result) error {
 			switch of, stated := entries[name], statements[name]; {
 			case f.Known || p.Refused != "":
 			case of.all(p.Entries):
-				p.Untaken = untaken(p.Entries, "entry", "entries", of)
+				p.Quarantined = quarantinedText(p.Entries, "entry", "entries", of)
 			case p.Entries == 0 && stated.all(p.Statements):
-				p.Untaken = untaken(p.Statements, "statement", "statements", stated)
+				p.Quarantined = quarantinedText(p.Statements, "statement", "statements", stated)
 			case stated != nil && stated.unnamed > 0 && strings.HasPrefix(p.Format, "mt94"):
-				p.Untaken = fmt.Sprintf("%d of its %d statements name no account (:25:) and are in quarantine", stated.unnamed, p.Statements)
-			case r.Streams[project.EntryStream].Batch == 0 && r.Streams[project.StatementStream].Batch == 0 && i < len(f.before):
-				p.Untaken = f.before[i].Untaken // the same rows again, which intake knows
+				p.Quarantined = fmt.Sprintf("%d of its %d statements name no account (:25:) and are in quarantine", stated.unnamed, p.Statements)
+			case r.Streams[project.EntryStream].Batch == 0 && r.Streams[project.StatementStream].Batch == 0 && i < len(f.previousParts):
+				p.Quarantined = f.previousParts[i].Quarantined // the same rows again, which intake knows
 			}
 		}
 	}
 	return nil
 }
 
-func untaken(rows int64, one, many string, r *rejections) string {
+func quarantinedText(rows int64, one, many string, r *rejections) string {
 	if rows == 1 {
 		return fmt.Sprintf("its only %s is in quarantine: %s", one, r.first)
 	}
 	return fmt.Sprintf("all %d %s are in quarantine; the first: %s", rows, many, r.first)
 }
 
-// rejected counts by file what the import's batch of a stream has in quarantine.
-func (im *Importer) rejected(ctx context.Context, r *Result, stream string) (map[string]*rejections, error) {
+// rejectedRows counts by file what the import's batch of a stream has in quarantine.
+func (im *Importer) rejectedRows(ctx context.Context, r *Result, stream string) (map[string]*rejections, error) {
 	batch := r.Streams[stream]
 	if batch.Quarantined == 0 {
 		return nil, nil

@@ -36,8 +36,8 @@ func VerifyOriginals(ctx context.Context, c catalog.Catalog, store object.Store)
 		due[name] = true
 	}
 	err = c.View(ctx, func(tx catalog.Tx) error {
-		return tx.List(keptKey(""), func(key string, _ json.RawMessage) error {
-			name := objectName(strings.TrimPrefix(key, keptKey("")))
+		return tx.List(importedKey(""), func(key string, _ json.RawMessage) error {
+			name := objectName(strings.TrimPrefix(key, importedKey("")))
 			if !due[name] {
 				due[name], names = true, append(names, name)
 			}

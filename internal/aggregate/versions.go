@@ -32,29 +32,29 @@ type statementRow struct {
 	Page     string `json:"page"`
 }
 
-// mayHold reports whether it may be one of two versions that both hold, or be the page on which these differ: pages may state the opening balance on
+// mayHaveVersions reports whether it may be one of two versions that both hold, or be the page on which these differ: pages may state the opening balance on
 // the first and the closing one on the last.
-func (s *statementRow) mayHold() bool {
+func (s *statementRow) mayHaveVersions() bool {
 	return s.Kind == string(statement.Booked) && s.Closing != "" && (s.Opening != "" || s.Page != "")
 }
 
-// days names what versions of a statement have in common.
-func (s *statementRow) days() digest {
-	return digestOf("days", s.Servicer, s.Account, s.Currency, s.From, s.To, plain(s.Opening))
+// daysDigest names what versions of a statement have in common.
+func (s *statementRow) daysDigest() digest {
+	return digestOf("days", s.Servicer, s.Account, s.Currency, s.From, s.To, normalAmount(s.Opening))
 }
 
 // slot is the statement as one version of it is known.
 func (s *statementRow) slot() slot {
-	return slot{entry: s.days(), listing: listing{Opening: plain(s.Opening), Closing: plain(s.Closing), First: s.From, Last: s.To}}
+	return slot{entry: s.daysDigest(), listing: listing{Opening: normalAmount(s.Opening), Closing: normalAmount(s.Closing), First: s.From, Last: s.To}}
 }
 
 // versionRows finds statements of which another version is stored, or was found before, and writes those that are not known yet.
 type versionRows struct {
-	known   map[digest][]slot // by their days
-	waiting []statementRow
-	find    func(ctx context.Context, days []digest) (map[digest][]slot, error)
-	fresh   func(row) error
-	other   func(*statementRow) // there is another version of it
+	known     map[digest][]slot // by their days
+	waiting   []statementRow
+	find      func(ctx context.Context, days []digest) (map[digest][]slot, error)
+	write     func(row) error
+	onVersion func(*statementRow) // there is another version of it
 }
 
 func (v *versionRows) add(ctx context.Context, s *statementRow) error {
@@ -68,7 +68,7 @@ func (v *versionRows) flush(ctx context.Context) error {
 	wanted := map[digest]bool{}
 	var days []digest
 	for i := range v.waiting {
-		d := v.waiting[i].days()
+		d := v.waiting[i].daysDigest()
 		if _, known := v.known[d]; !known && !wanted[d] {
 			wanted[d], days = true, append(days, d)
 		}
@@ -78,13 +78,13 @@ func (v *versionRows) flush(ctx context.Context) error {
 		v.known[d] = slots
 	}
 	for i := 0; i < len(v.waiting) && err == nil; i++ {
-		err = v.one(&v.waiting[i])
+		err = v.addOne(&v.waiting[i])
 	}
 	v.waiting = v.waiting[:0]
 	return err
 }
 
-func (v *versionRows) one(s *statementRow) error {
+func (v *versionRows) addOne(s *statementRow) error {
 	is := s.slot()
 	known := v.known[is.entry]
 	for i := range known {
@@ -93,31 +93,31 @@ func (v *versionRows) one(s *statementRow) error {
 		}
 	}
 	if len(known) > 0 {
-		v.other(s)
+		v.onVersion(s)
 	}
 	v.known[is.entry] = append(known, is)
-	return v.fresh(slotRow(&named{day: s.To, listed: true}, is.entry, slotID(is.entry, len(known)+1), &is.listing))
+	return v.write(slotRow(&namedEntry{day: s.To, listed: true}, is.entry, slotID(is.entry, len(known)+1), &is.listing))
 }
 
 // searchDays has all stored statements known by their days, once in a project's life.
 func (r *reading) searchDays(ctx context.Context) error {
 	return r.searchOnce(ctx, daysKnown, "stored statements", func(ctx context.Context, to *bufio.Writer) (rows int64, err error) {
-		view, err := r.view(ctx, project.StatementStream)
+		view, err := r.streamView(ctx, project.StatementStream)
 		if err != nil || view == "" {
 			return 0, err
 		}
 		awaiting := map[string]faulty{}
 		v := &versionRows{
 			known: map[digest][]slot{}, find: func(context.Context, []digest) (map[digest][]slot, error) { return nil, nil },
-			fresh: func(line row) error { rows++; _, err := to.Write(line); return err },
-			other: func(s *statementRow) { awaiting[s.ID] = s.awaits() },
+			write:     func(line row) error { rows++; _, err := to.Write(line); return err },
+			onVersion: func(s *statementRow) { awaiting[s.ID] = s.awaits() },
 		}
 		sql := "SELECT id, kind, servicer, account, currency, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR), CAST(opening AS VARCHAR), CAST(closing AS VARCHAR), page FROM (" +
 			view + ") WHERE kind = 'statement' AND fault IS NULL AND (opening IS NOT NULL OR page IS NOT NULL) AND closing IS NOT NULL " +
 			"ORDER BY servicer, account, currency, from_day, to_day, opening, closing, id"
-		err = rowsOf(ctx, r.Duck, sql, func(row []string) error {
+		err = queryRows(ctx, r.Duck, sql, func(row []string) error {
 			s := &statementRow{faulty{Account: row[3], From: row[5], To: row[6]}, row[0], row[1], row[2], row[4], row[7], row[8], row[9]}
-			if _, same := v.known[s.days()]; !same && len(v.waiting) == 0 {
+			if _, same := v.known[s.daysDigest()]; !same && len(v.waiting) == 0 {
 				clear(v.known)
 			}
 			return v.add(ctx, s)
@@ -125,7 +125,7 @@ func (r *reading) searchDays(ctx context.Context) error {
 		if err == nil {
 			err = v.flush(ctx)
 		}
-		return rows, errors.Join(err, r.rememberFaulty(ctx, awaiting))
+		return rows, errors.Join(err, r.recordFaulty(ctx, awaiting))
 	})
 }
 
@@ -156,7 +156,7 @@ func (s *statementRow) awaits() faulty {
 
 // decide notes by which day's statement it is decided which version counts.
 func (r *reading) decide(v *versions) {
-	for _, s := range v.whole {
+	for _, s := range v.consistent {
 		day, decided := v.balanced.decidedBy(s)
 		for _, page := range s.pages() {
 			if decided && r.awaiting[page.id] {
@@ -166,8 +166,8 @@ func (r *reading) decide(v *versions) {
 	}
 }
 
-// rememberDecided is done once what only a superseded version lists is taken back: statements behind those days need not look at it any more.
-func (r *reading) rememberDecided(ctx context.Context) error {
+// recordDecided is done once what only a superseded version lists is taken back: statements behind those days need not look at it any more.
+func (r *reading) recordDecided(ctx context.Context) error {
 	if len(r.decided) == 0 {
 		return nil
 	}

@@ -68,7 +68,7 @@ func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []
 		}
 		whole := c.whole
 		whole.parts = slices.Clone(whole.parts)
-		whole.turn(p)
+		whole.appendPage(p)
 		list = append(list, pageChain{whole, p})
 	}
 	return list

@@ -55,7 +55,7 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 	}
 	return &aggregate.Importer{
 		Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck,
-		Scratch: a.Intake.Scratch, Take: a.takeRows, Known: a.Intake.Known, Now: a.Intake.Now,
+		Scratch: a.Intake.Scratch, Ingest: a.takeRows, FindIDs: a.Intake.Known, Now: a.Intake.Now,
 	}, unlock, nil
 }
 
