@@ -129,7 +129,7 @@ func TestFormerNames(t *testing.T) {
 		if is := name(); is.State != Claimed || is.Name != i.Name {
 			t.Errorf("accepted by %s, it is %+v", by, is)
 		}
-		if _, err := h.completeness().Accept(t.Context(), by, "again", "", time.Now()); err == nil || !strings.Contains(err.Error(), "accepted already") {
+		if _, err := h.completeness().Accept(t.Context(), by, "again", "", time.Now()); err == nil || !strings.Contains(err.Error(), "already accepted") {
 			t.Errorf("accepted by %s once more: %v", by, err)
 		}
 		if _, err := h.completeness().Undo(t.Context(), by); err != nil || name().State != Broken {

@@ -1,4 +1,4 @@
-// Which of a statement's balances opens it and which closes it.
+// Decides which of a statement's balances opens it and which closes it.
 
 package aggregate
 
@@ -8,16 +8,16 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// bounds are the positions of the balances that open and close a statement; -1 where there is none. booked says that they are
-// of booked entries, so that what is booked leads from one to the other.
+// bounds are the positions of the balances that open and close a statement; -1 if there is none. booked reports that
+// they are booked balances, so that the booked entries lead from one to the other.
 type bounds struct {
 	opening, closing int
 	booked           bool
 }
 
-// balanceFamilies are the balances that belong together, the most telling sort first: booked, or else available. Within a sort the
-// first code that a statement has counts, of its balances that of the first or last day, as some state them for each day.
-// An interim balance opens where it comes first and closes where it comes last, unless it is said to be the one or the other.
+// balanceFamilies are the balances that belong together, in order of preference: booked, else available. Within a family the
+// codes are candidates in order of preference. If a code occurs several times, the earliest opens and the latest closes. An
+// interim balance opens where it comes first and closes where it comes last, unless its subtype says which of the two it is.
 var balanceFamilies = []struct {
 	booked           bool
 	opening, closing []string
@@ -26,7 +26,7 @@ var balanceFamilies = []struct {
 	{false, []string{statement.OpeningAvailable, statement.InterimAvailable}, []string{statement.ClosingAvailable, statement.InterimAvailable}},
 }
 
-// boundsOf finds the sort of which a statement states most.
+// boundsOf finds the family of which a statement states most.
 func boundsOf(balances []statement.Balance) bounds {
 	best, most := bounds{-1, -1, false}, 0
 	for _, sort := range balanceFamilies {
@@ -79,7 +79,7 @@ func lastBalance(balances []statement.Balance, codes []string) int {
 	return -1
 }
 
-// The subtypes of balances of one page: MT940's, and CAMT's opening and closing interim balance.
+// The subtypes of balances of one page: those of MT940, and the opening and closing interim balances of CAMT.
 var (
 	openingPage = []string{openingMT940, "OIBD"}
 	closingPage = []string{"62M", "CIBD"}
@@ -87,7 +87,7 @@ var (
 
 const openingMT940 = "60M"
 
-// position is how a balance is told.
+// position is the value of the column position.
 func (b bounds) position(i int) string {
 	switch i {
 	case b.opening:

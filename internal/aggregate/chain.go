@@ -1,4 +1,4 @@
-// The chain of an account's statements: each opens with what the one before it closed with.
+// Checks the chain of an account's statements: each opens with the previous closing balance.
 
 package aggregate
 
@@ -11,35 +11,35 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// chain walks an account's statements in order of their days. Every step looks at a bounded number of others, so that an
-// account of any age is judged in the time of sorting its statements.
+// chain walks an account's statements in order of their days. Every step looks at a bounded number of others, so that
+// the time is that of sorting the statements.
 type chain struct {
-	expects func(day time.Time) bool // nil where no calendar is declared
+	expects func(day time.Time) bool // nil if no calendar is declared
 	stored  storedMovements
 	links   []link
 	gaps    []Interval
-	bridges []Interval // days before which and after which the balance is the same
+	bridges []Interval // days between statements over which the balance did not change
 
-	closed        []*storedStatement          // those with a closing balance, by their last days
-	unbalancedSum statement.Sum               // entries of statements without balances since the last of them
-	spans         map[span][]*storedStatement // those with both balances
-	openingCount  map[span]int                // statements yet to come too, by their days and opening balance
-	closingCount  map[span]int                // and by their closing balance
+	closed        []*storedStatement          // statements with a closing balance, by their last days
+	unbalancedSum statement.Sum               // sum of statements without balances since the last closing balance
+	spans         map[span][]*storedStatement // statements with both balances, by days and opening balance
+	openingCount  map[span]int                // number of statements by days and opening balance, including those still to come
+	closingCount  map[span]int                // likewise by closing balance
 }
 
-// link is a statement and what is held of it.
+// link is a statement in the chain, with its verdict.
 type link struct {
 	*storedStatement
-	index    int // its place in the chain
+	index    int // its position in the chain
 	interval Interval
-	repeated bool // another one says the same of the same days
-	overlaps bool // others speak of its days too, so that they may list the same entries
+	repeated bool // another statement states the same for the same days
+	overlaps bool // others cover its days too, so that they may list the same entries
 }
 
-// span is days and a balance.
+// span is a range of days with a balance.
 type span struct{ from, to, balance string }
 
-// chainOf judges the statements of one account and kind of message: each by itself, and against the one before it. gaps
+// chainOf judges the statements of one account and kind of message: each by itself, and against the previous one. gaps
 // are days between them that lack a statement.
 func chainOf(statements []*storedStatement, expects func(day time.Time) bool, of storedMovements) (links []link, gaps []Interval) {
 	c := &chain{expects: expects, stored: of, spans: map[span][]*storedStatement{}, openingCount: map[span]int{}, closingCount: map[span]int{}}
@@ -67,7 +67,7 @@ func (c *chain) addLink(s *storedStatement) {
 	l.interval.State, l.interval.Reason, l.interval.figures = state, why.text, why.digest
 	c.links = append(c.links, l)
 	switch {
-	case s.early: // what it closes with is not what the day did
+	case s.early: // its closing balance is not that of the day's end
 	case s.Closing != "":
 		c.closed = append(c.closed, s)
 		c.unbalancedSum = statement.Sum{}
@@ -97,12 +97,12 @@ func (t *storedStatement) selfCheck() (State, finding) {
 	return Claimed, finding{text: "the bank states no totals"}
 }
 
-// farOutside is how many days outside of its statement's an entry is dated at most, as banks book for an earlier day, for the statement
-// to be proven.
+// farOutside is how many days outside its statement's days an entry may be dated for the statement to be PROVEN. Banks
+// sometimes book for an earlier day.
 const farOutside = 7
 
-// checkDates judges a statement whose balances hold by the days of its entries: which day's movement one outside of its days is, the
-// balances do not say.
+// checkDates judges a statement that balances by the days of its entries. The balances do not say which day an entry
+// outside these days moved.
 func (t *storedStatement) checkDates() (State, finding) {
 	var days []string
 	state := Proven
@@ -124,7 +124,7 @@ func (t *storedStatement) checkDates() (State, finding) {
 	return state, newFinding("dated", "its balances hold, and it has entries that are dated %s, outside of its days from %s to %s", strings.Join(days, " and "), t.From, t.To)
 }
 
-// checkContinuity holds the statement against those before it.
+// checkContinuity checks the statement against those before it.
 func (c *chain) checkContinuity(l *link) finding {
 	b := c.last()
 	switch {
@@ -134,7 +134,7 @@ func (c *chain) checkContinuity(l *link) finding {
 		return finding{}
 	case l.From > b.To:
 		return c.checkConsecutive(l)
-	case l.From == b.To && l.To > b.To && c.mayFollow(l.storedStatement): // opened on the day that the last one closed
+	case l.From == b.To && l.To > b.To && c.mayFollow(l.storedStatement): // it opens on the day on which the last one closed
 		l.interval.From = after(b.To)
 		return finding{}
 	case !l.balanced():
@@ -154,18 +154,18 @@ func (c *chain) last() *storedStatement {
 	return c.closed[len(c.closed)-1]
 }
 
-// mayFollow reports whether nothing speaks against the statement's following on the last closing balance: entries of statements
-// without balances may have come between, and of a statement that does not hold one balance may be the wrong one.
+// mayFollow reports whether the statement can follow the last closing balance. Entries of statements without balances
+// may lie between, and one balance of a statement that does not add up may be the wrong one.
 func (c *chain) mayFollow(s *storedStatement) bool {
 	b := c.last()
-	var with statement.Sum // a Sum is not to be copied: its digits would be shared
+	var with statement.Sum // a Sum must not be copied: the copy would share its digits
 	with.Plus(&c.unbalancedSum)
 	with.Add(b.Closing)
 	switch {
 	case s.Opening == b.Closing, s.Opening == with.String():
 		return true
 	case slices.ContainsFunc(c.spans[span{b.From, b.To, b.Opening}], func(other *storedStatement) bool { return other.Closing == s.Opening }):
-		return true // what the last one says otherwise of its days, it says: they do not both hold
+		return true // versions of the last statement disagree, and this one follows the other version
 	case s.fault != "" && s.Closing != "" && difference(s.Closing, s.Amount) == b.Closing:
 		return true
 	case b.fault != "" && b.Opening != "":
@@ -174,14 +174,14 @@ func (c *chain) mayFollow(s *storedStatement) bool {
 	return false
 }
 
-// checkConsecutive compares an opening with the closing before it. What lies between is a gap of its own, if there are days on
-// which a statement was to be expected.
+// checkConsecutive compares an opening balance with the previous closing balance. Days between them on which a
+// statement is expected are a gap of their own.
 func (c *chain) checkConsecutive(l *link) finding {
 	if c.mayFollow(l.storedStatement) {
 		return finding{}
 	}
 	b := c.last()
-	if after(b.To) == l.From && l.mayOpenDayBefore() { // what it opens with is of the day that is missing
+	if after(b.To) == l.From && l.mayOpenDayBefore() { // the opening balance is that of the missing day
 		l.interval.From = after(l.From)
 	}
 	if c.gap(b, l.interval.From, l.Opening) {
@@ -190,7 +190,7 @@ func (c *chain) checkConsecutive(l *link) finding {
 	return openingDiffers(b, l.storedStatement)
 }
 
-// gap adds the days on which a statement was to be expected between one that closed and what another opens with, if any.
+// gap adds the days on which a statement was expected between the statement b and an opening balance, if there are any.
 func (c *chain) gap(b *storedStatement, day, opening string) bool {
 	from, to := c.expectedDays(after(b.To), earlier(day))
 	if from == "" {
@@ -201,17 +201,17 @@ func (c *chain) gap(b *storedStatement, day, opening string) bool {
 	return true
 }
 
-// openingDiffers says that a statement does not open with what the one before closed with.
+// openingDiffers is the finding that a statement does not open with the previous closing balance.
 func openingDiffers(b, s *storedStatement) finding {
 	return newFinding("differs", "it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, difference(s.Opening, b.Closing))
 }
 
-// mayOpenDayBefore reports whether the opening balance may be that of the day before the statement's first.
+// mayOpenDayBefore reports whether the opening balance may be that of the day before the statement's first day.
 func (t *storedStatement) mayOpenDayBefore() bool {
 	return t.From < t.To && (t.firstEntryDay == "" || t.firstEntryDay > t.From)
 }
 
-// expectedDays narrows a gap to the days on which a statement is expected; empty when there is none.
+// expectedDays narrows a gap to the days on which a statement is expected; empty if there are none.
 func (c *chain) expectedDays(from, to string) (first, last string) {
 	if c.expects == nil && from <= to {
 		return from, to

@@ -1,4 +1,4 @@
-// The end of a statement: its balances, its interval, and whether it holds in itself.
+// Ends a statement: writes its balances and its interval, and checks it against its own totals.
 
 package aggregate
 
@@ -13,7 +13,7 @@ import (
 	"bursar/internal/project"
 )
 
-// End writes the balances and the statement, once everything of it is known.
+// End writes the balances and the statement.
 func (t *rowBuilder) End() error {
 	if t.entryCount == 0 {
 		t.byCurrency = currencies(t.balances)
@@ -44,7 +44,7 @@ func (t *rowBuilder) close() error {
 	return t.writeStatement(b)
 }
 
-// day is the day the statement speaks of.
+// day is the day that the statement is for.
 func (t *rowBuilder) day(b bounds) string {
 	closing := ""
 	if b.booked && b.closing >= 0 {
@@ -53,14 +53,14 @@ func (t *rowBuilder) day(b bounds) string {
 	return cmp.Or(closing, t.stmt.To, dateOf(t.stmt.Created), t.entries.last)
 }
 
-// daily reports whether all that the statement lists is of the day it speaks of, so that its balances are that day's.
+// daily reports whether everything that the statement lists is of its day, so that its balances are those of that day.
 func (t *rowBuilder) daily(b bounds) bool {
 	l, day := &t.entries, t.day(b)
 	return l.first == "" || l.first == day && l.last == day
 }
 
-// writeBalance writes a balance. A statement that opens with one and closes with none tells besides what the day before it
-// closed with: that is an event of its own, of that day. alike is how many balances before it say the same.
+// writeBalance writes a balance. If a statement states an opening balance and no closing one, the opening balance is
+// also written as the closing balance of the previous statement day. alike is how many equal balances come before it.
 func (t *rowBuilder) writeBalance(i, alike int, b bounds) error {
 	day, balance := t.day(b), &t.balances[i]
 	if err := t.balanceRow(i, alike, b, day, b.position(i), false); err != nil {
@@ -69,7 +69,7 @@ func (t *rowBuilder) writeBalance(i, alike int, b bounds) error {
 	if i != b.opening || b.closing >= 0 || balance.Code == statement.PreviousClosing {
 		return nil
 	}
-	if date, err := time.Parse(time.DateOnly, day); err == nil { // else intake rejects the row above
+	if date, err := time.Parse(time.DateOnly, day); err == nil { // otherwise intake rejects the row above
 		return t.balanceRow(i, alike, b, t.rules.previousDay(t.stmt, date).Format(time.DateOnly), "closing", true)
 	}
 	return nil
@@ -93,13 +93,13 @@ func (t *rowBuilder) balanceRow(i, alike int, b bounds, day, position string, ca
 	return t.writeRow(project.BalanceStream, balance.Place)
 }
 
-// balanceID digests what a balance says. Balances that open and close a statement go together: they are of that statement;
-// one alone is said by every statement that states it.
+// balanceID digests the content of a balance. An opening and a closing balance belong to their statement; a single
+// balance is the same event in every statement that states it.
 func (t *rowBuilder) balanceID(i, alike int, b bounds, day string, carried bool) digest {
 	balance, scope := &t.balances[i], ""
 	switch {
 	case b.opening < 0 || b.closing < 0:
-	case b.booked && t.stmt.Part && balance.Code != statement.InterimBooked: // each page may state those of the whole
+	case b.booked && t.stmt.Part && balance.Code != statement.InterimBooked: // each page may state the balances of the whole
 		scope = t.stmt.Number
 	case b.booked:
 		scope = t.stmt.Number + "/" + t.stmt.Page
@@ -110,8 +110,8 @@ func (t *rowBuilder) balanceID(i, alike int, b bounds, day string, carried bool)
 		balance.Date, t.amount(balance.Amount), balance.Currency, b.position(i), strconv.Itoa(alike), strconv.FormatBool(carried), strconv.FormatBool(t.daily(b)))
 }
 
-// writeStatement writes the statement. Its identity is what it says: all columns but those of its origin. One that has both
-// booked balances is known by them, however the bank calls it; another needs its name.
+// writeStatement writes the statement. Its id is made of all columns except its origin. If it has both booked balances,
+// they identify it whatever the bank calls it; otherwise its name is part of the id.
 func (t *rowBuilder) writeStatement(b bounds) error {
 	s, l, day := t.stmt, &t.entries, t.day(b)
 	from, to := t.interval(b, day)
@@ -157,7 +157,8 @@ func (t *rowBuilder) writeStatement(b bounds) error {
 	return t.writeRow(project.StatementStream, s.Place)
 }
 
-// pages writes whether it is a page between others. Where only the message has pages, a statement of it that closes by itself is whole.
+// pages writes whether other pages come before or after this one. If only the message has pages, a statement in it that
+// closes by itself is whole.
 func (t *rowBuilder) pages(b bounds) {
 	s := t.stmt
 	if s.Kind != statement.Booked {
@@ -175,7 +176,7 @@ func (t *rowBuilder) pages(b bounds) {
 	}
 }
 
-// currency is the account's, else that of what is told of it.
+// currency is that of the account, else that of its balances or entries.
 func (t *rowBuilder) currency(b bounds) string {
 	for _, i := range []int{b.opening, b.closing} {
 		if t.stmt.Currency == "" && i >= 0 {
@@ -185,13 +186,13 @@ func (t *rowBuilder) currency(b bounds) string {
 	return cmp.Or(t.stmt.Currency, t.entries.currency)
 }
 
-// interval is the days that the statement speaks of, both included.
+// interval is the days that the statement covers, both included.
 func (t *rowBuilder) interval(b bounds, day string) (from, to string) {
 	from, to = t.stmt.From, cmp.Or(t.stmt.To, day)
 	if b.booked && b.closing >= 0 {
 		to = cmp.Or(t.balances[b.closing].Date, to)
 		if b.opening < 0 && t.stmt.To != "" {
-			to = max(min(to, t.stmt.To), t.entries.last) // a balance of today does not tell what entries came since the interval's end
+			to = max(min(to, t.stmt.To), t.entries.last) // a balance of today does not say which entries came after the end of the interval
 		}
 	}
 	if b.booked && b.opening >= 0 && from == "" {
@@ -201,8 +202,8 @@ func (t *rowBuilder) interval(b bounds, day string) (from, to string) {
 	return min(from, to), to
 }
 
-// opened is the day that a balance opens. A previous closing balance is that of the day before, and so is MT940's opening
-// balance, but for banks that date it as its first day: entries of its day, or a closing on it, tell.
+// opened is the day that a balance opens. A previous closing balance is that of the day before, and so is the opening
+// balance of MT940. Some banks date it as the first day: entries or a closing balance of that day show it.
 func (t *rowBuilder) opened(opening *statement.Balance, to string) string {
 	date, err := time.Parse(time.DateOnly, opening.Date)
 	before := opening.Code == statement.PreviousClosing ||

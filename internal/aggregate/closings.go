@@ -1,4 +1,4 @@
-// Statements that state what they close with and not what they open with: each closing balance leads to the next one.
+// Checks statements that state only a closing balance: each closing balance leads to the next.
 
 package aggregate
 
@@ -7,8 +7,7 @@ func (t *storedStatement) closesAtDayEnd() bool {
 	return t.Closing != "" && t.fault == "" && t.missingPages == "" && (t.balanced() || t.closingDay == t.To)
 }
 
-// checkClosing compares what a statement closes with with what the one before closed with and the entries since, where both balances
-// are those of the ends of their days.
+// checkClosing compares a closing balance with the previous one and the entries since, if both balances are those of the ends of their days.
 func (c *chain) checkClosing(l *link) finding {
 	b := c.last()
 	if b == nil || !b.closesAtDayEnd() || !l.closesAtDayEnd() {
@@ -32,8 +31,8 @@ func (c *chain) checkClosing(l *link) finding {
 		b.Closing, b.To, difference(made, b.Closing), made, stated, difference(stated, made))
 }
 
-// balanceAt is the balance at the end of a day by what a statement closes with and the entries that are stored of its days and since, less
-// those that it lists: it may have been made before its last day had ended.
+// balanceAt is the balance at the end of a day: the closing balance and the entries stored since the first day of the
+// statement, without those that it lists. It may have been made before its last day had ended.
 func (c *chain) balanceAt(t *storedStatement, day string) string {
 	from := t.From
 	if t.firstEntryDay != "" {

@@ -1,4 +1,4 @@
-// Completeness: what the statements of every account prove, claim, lack and contradict.
+// Evaluates completeness: what the statements of every account prove, claim, lack and contradict.
 
 package aggregate
 
@@ -17,7 +17,7 @@ import (
 	"bursar/internal/project"
 )
 
-// Completeness judges the stored statements. It changes nothing.
+// Completeness evaluates the stored statements. It changes nothing.
 type Completeness struct {
 	Objects interface {
 		object.Store
@@ -28,14 +28,14 @@ type Completeness struct {
 	Duck    duck.Options
 }
 
-// Query says what is asked of the record.
+// Query selects accounts and days.
 type Query struct {
-	Accounts []string // numbers; none is all
-	Until    string   // a day until which calendars are held; empty is the last that the institution's statements speak of
+	Accounts []string // numbers; none selects all
+	Until    string   // last day to which calendars apply; empty: the last day of the institution's statements
 }
 
-// Judge hands on each account with its intervals, sorted by servicer, number and currency. Memory holds one account's statements.
-// Intervals that were accepted are CLAIMED; stale are acceptances that no interval has any more.
+// Judge passes each account with its intervals to each, sorted by servicer, number and currency. It holds one account's
+// statements in memory. Accepted intervals are CLAIMED; stale are acceptances that no longer match an interval.
 func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) error) (stale []Acceptance, err error) {
 	accepted, err := c.acceptances(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) er
 	return accepted.stale(q), err
 }
 
-// judgeAll hands on each account by its statements alone. Of days without a statement those that were accepted are apart from others.
+// judgeAll passes on each account, judged by its statements alone. Among days without a statement, accepted days are intervals of their own.
 func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptances, each func(Account) error) error {
 	batches, err := event.Batches(ctx, c.Catalog, project.StatementStream, 0)
 	if err != nil {
@@ -107,7 +107,8 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptanc
 	return c.eachSilent(q, days, seen, accepted, each)
 }
 
-// eachRecord hands on what is stored of each account, with its statements by kind of message parted in those that count and the others.
+// eachRecord passes on the stored record of each account. For each kind of message its statements are divided into
+// those that count and those that are superseded.
 func (c *Completeness) eachRecord(ctx context.Context, view string, q Query, removed map[string]bool, each func(*record, []versions) error) error {
 	quarantined, err := c.quarantined(ctx)
 	if err != nil {
@@ -128,7 +129,7 @@ func (c *Completeness) eachRecord(ctx context.Context, view string, q Query, rem
 	})
 }
 
-// eachSilent hands on accounts that institutions with a calendar declare by their number, and of which nothing was received.
+// eachSilent passes on the accounts that institutions with a calendar declare by number and of which nothing was received.
 func (c *Completeness) eachSilent(q Query, days fileDays, seen map[string]bool, accepted acceptances, each func(Account) error) error {
 	for _, i := range c.Project.Institutions {
 		for _, number := range i.Accounts {
@@ -149,7 +150,7 @@ func (c *Completeness) eachSilent(q Query, days fileDays, seen map[string]bool, 
 	return nil
 }
 
-// fileDays are the days that the statements of institutions with a calendar speak of.
+// fileDays are the days that statements cover, by institution with a calendar.
 type fileDays map[string]*days
 
 type days struct {
@@ -175,7 +176,7 @@ func (c *Completeness) fileDays(ctx context.Context, view string) (fileDays, err
 	return found, err
 }
 
-// forInstitution is an institution's days.
+// forInstitution returns an institution's days.
 func (d fileDays) forInstitution(institution string) *days {
 	if found := d[institution]; found != nil {
 		return found
@@ -190,8 +191,8 @@ func (c *Completeness) institution(servicer, account string) string {
 	return ""
 }
 
-// judge makes an account's intervals of its statements, whose pages are joined: those of each kind of message, then what does not go together, then what is missing. Where an
-// account has statements, it is statements that its calendar expects.
+// judge makes an account's intervals from its statements, whose pages are joined: first those of each kind of message,
+// then contradictions, then missing days. Where an account has booked statements, only these satisfy its calendar.
 func (c *Completeness) judge(r *record, days fileDays, until string, accepted acceptances) {
 	a := &r.Account
 	a.Institution = c.institution(a.Servicer, a.Account)
@@ -202,7 +203,7 @@ func (c *Completeness) judge(r *record, days fileDays, until string, accepted ac
 	expected := slices.Clone(a.Intervals)
 	a.Intervals = append(a.Intervals, r.doubts...)
 	for _, kind := range []statement.Kind{statement.Report, statement.Notification} {
-		for _, s := range r.kind(kind) { // these need not follow on one another
+		for _, s := range r.kind(kind) { // these need not follow one another
 			one, _ := chainOf([]*storedStatement{s}, nil, storedMovements{})
 			a.Intervals = append(a.Intervals, intervals(one)...)
 		}
@@ -237,7 +238,7 @@ func intervals(links []link) []Interval {
 	return list
 }
 
-// servicer is the one that an institution declares.
+// servicer is the servicer that an institution declares.
 func (c *Completeness) servicer(institution string) string {
 	if i := c.Project.Institution(institution); i != nil {
 		return i.Servicer
@@ -245,8 +246,8 @@ func (c *Completeness) servicer(institution string) string {
 	return ""
 }
 
-// expectedUntil is the last day on which a statement of an account may be missing: a day, or the one on which it was closed, unless its statements
-// speak of days behind that.
+// expectedUntil is the last day on which a statement of an account may be missing: until, or the day on which the
+// account was closed, unless its statements cover later days.
 func (c *Completeness) expectedUntil(a *Account, until string) string {
 	i := c.Project.Institution(a.Institution)
 	if i == nil || i.Closed[a.Account].IsZero() {
@@ -255,7 +256,7 @@ func (c *Completeness) expectedUntil(a *Account, until string) string {
 	return min(until, max(i.Closed[a.Account].Format(time.DateOnly), a.To))
 }
 
-// calendarStart is the first day that an institution's calendar is held to; empty where it declares none.
+// calendarStart is the first day to which an institution's calendar applies; empty if it declares none.
 func (c *Completeness) calendarStart(institution string) string {
 	i := c.Project.Institution(institution)
 	if i == nil || i.Statements.Since.IsZero() {
@@ -264,7 +265,7 @@ func (c *Completeness) calendarStart(institution string) string {
 	return i.Statements.Since.Format(time.DateOnly)
 }
 
-// calendarRule is the rule by which an institution sends statements, and its name; nil where none is declared.
+// calendarRule is the rule by which an institution sends statements, and its name; nil if none is declared.
 func (c *Completeness) calendarRule(institution string, days fileDays) (rule func(day time.Time) bool, declared string) {
 	i := c.Project.Institution(institution)
 	if i == nil || i.Statements.Kind == project.NoCalendar {

@@ -1,4 +1,5 @@
-// Entries that replace or delete others (CORRECTFITID of OFX): what they take the place of is taken back, in whichever order they come.
+// Applies entries that replace or delete others (CORRECTFITID of OFX): the corrected entries are cancelled, in whatever
+// order the files are imported.
 
 package aggregate
 
@@ -13,7 +14,7 @@ import (
 	"bursar/internal/project"
 )
 
-// correctionsKnown is there once an entry that takes the place of another was read.
+// correctionsKnown exists once a correcting entry was read.
 const correctionsKnown = "statements/corrections"
 
 func hasCorrections(ctx context.Context, from catalog.Catalog) (known bool, err error) {
@@ -24,7 +25,7 @@ func hasCorrections(ctx context.Context, from catalog.Catalog) (known bool, err 
 	return known, err
 }
 
-// recordCorrections is done before anything is taken in: after a crash a later import takes back what this one did not.
+// recordCorrections runs before anything is ingested, so that after a crash a later import applies the corrections.
 func (r *reading) recordCorrections(ctx context.Context) error {
 	if !r.hasCorrects {
 		return nil
@@ -32,19 +33,19 @@ func (r *reading) recordCorrections(ctx context.Context) error {
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(correctionsKnown, true) })
 }
 
-// correctedID is the id of what takes an entry back whose place another takes. It is not backID: an entry that says the same
-// again is the same one, and stays taken back.
+// correctedID is the id of the event that cancels a corrected entry. It differs from cancelID: an entry with the same
+// content is the same entry, and stays cancelled.
 func correctedID(id string) string { return digestOf("corrected", id).String() }
 
-// correctedSQL are the entries whose place others take, each with whether it is taken back. One that has the reference which it
-// corrects does not take its own place.
-const correctedSQL = "SELECT *, id IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) AS gone FROM stored " +
+// correctedSQL selects the corrected entries, each with whether it is cancelled. An entry whose reference equals the
+// one that it corrects does not correct itself.
+const correctedSQL = "SELECT *, id IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) AS cancelled FROM stored " +
 	"WHERE takes_back IS NULL AND corrects IS DISTINCT FROM reference AND (kind, servicer, account, reference) IN " +
 	"(SELECT (kind, servicer, account, corrects) FROM correctors)"
 
-// correct takes back the entries whose place others take, where the import has entries that may do so, or that others may replace; and has
-// those count again whose corrections count no more, where something may have been taken back. All of it is found in what is stored, so that an
-// import that ends before it is made good by the next.
+// correct cancels the corrected entries if the import has entries that may correct others or be corrected. If something
+// may have been cancelled, it also restores entries whose corrections count no more. It depends on stored data alone,
+// so that the next import completes one that was cut short.
 func (r *reading) correct(ctx context.Context, takenBack bool) (entries int64, err error) {
 	if known, err := hasCorrections(ctx, r.Catalog); err != nil || !known || !r.hasUnique && !takenBack {
 		return 0, err
@@ -59,23 +60,23 @@ func (r *reading) correct(ctx context.Context, takenBack bool) (entries int64, e
 	}
 	columns := textColumns(r.Project.Stream(project.EntryStream))
 	stored := fmt.Sprintf("WITH stored AS (%s), %s ", view, is.withSQL())
-	result, err := r.ingestAnswers(ctx, project.EntryStream, stored+fmt.Sprintf("SELECT %s FROM (%s) WHERE NOT gone ORDER BY id", columns, correctedSQL), "corrected", cancelling(correctedID))
+	result, err := r.ingestAnswers(ctx, project.EntryStream, stored+fmt.Sprintf("SELECT %s FROM (%s) WHERE NOT cancelled ORDER BY id", columns, correctedSQL), "corrected", cancelling(correctedID))
 	if err == nil {
 		_, err = r.ingestAnswers(ctx, project.EntryStream, stored+is.uncorrectedSQL(columns), "uncorrected", restoring)
 	}
 	return result.Accepted, err
 }
 
-// corrections are what the completeness knows of the corrections of accounts.
+// corrections are what completeness needs to know of the corrections of accounts.
 type corrections struct {
-	doubts   map[accountKey][]Interval // those that say nothing certain, or that are not done
+	doubts   map[accountKey][]Interval // corrections that are ambiguous or not applied
 	replaced map[accountKey][]replacedEntry
 }
 
-// replacedEntry is an entry whose place another takes.
+// replacedEntry is a corrected entry.
 type replacedEntry struct {
 	day    string
-	by     string // day of the other
+	by     string // day of the correcting entry
 	amount string
 }
 
@@ -117,7 +118,7 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 	})
 }
 
-// doubtOf says what is not certain of the corrections of a reference, of which doubtsSQL found some numbers; empty where all is.
+// doubtOf says what is uncertain about the corrections of a reference, given the figures of doubtsSQL; empty if nothing is.
 func doubtOf(reference string, found []string) string {
 	names, counting, originals, corrections, left := found[0], number(found[1]), number(found[2]), number(found[3]), number(found[4])
 	switch {
@@ -133,30 +134,30 @@ func doubtOf(reference string, found []string) string {
 	return ""
 }
 
-// doubtsSQL has a row for each reference that entries correct: who does so, how many references of these count, the entries of that
-// reference and those that are not taken back, and whether it is corrected in a circle.
+// doubtsSQL has a row for each corrected reference: the correcting entries, how many of their references count, how
+// many entries have the reference, how many of these are not cancelled, and whether it is corrected in a circle.
 const doubtsSQL = `WITH RECURSIVE %s,
-made AS (SELECT *, id IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) AS gone FROM correctors),
+made AS (SELECT *, id IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) AS cancelled FROM correctors),
 reach(servicer, account, origin, reference) AS (SELECT servicer, account, corrects, reference FROM made WHERE corrects <> reference
   UNION SELECT r.servicer, r.account, r.origin, m.reference FROM reach r JOIN made m ON m.servicer = r.servicer AND m.account = r.account AND m.corrects = r.reference AND m.corrects <> m.reference)
 SELECT servicer, account, min(currency), corrects, CAST(min(day) AS VARCHAR), CAST(max(day) AS VARCHAR),
-  coalesce(string_agg(DISTINCT reference, ' and ' ORDER BY reference) FILTER (NOT gone), string_agg(DISTINCT reference, ' and ' ORDER BY reference)),
-  CAST(count(DISTINCT reference) FILTER (NOT gone) AS VARCHAR),
+  coalesce(string_agg(DISTINCT reference, ' and ' ORDER BY reference) FILTER (NOT cancelled), string_agg(DISTINCT reference, ' and ' ORDER BY reference)),
+  CAST(count(DISTINCT reference) FILTER (NOT cancelled) AS VARCHAR),
   CAST((SELECT count(*) FROM corrected o WHERE o.servicer = m.servicer AND o.account = m.account AND o.reference = m.corrects AND id NOT IN (FROM again)) AS VARCHAR), CAST(count(*) FILTER (id NOT IN (FROM again)) AS VARCHAR),
-  CAST((SELECT count(*) FROM corrected o WHERE o.servicer = m.servicer AND o.account = m.account AND o.reference = m.corrects AND NOT gone) AS VARCHAR),
+  CAST((SELECT count(*) FROM corrected o WHERE o.servicer = m.servicer AND o.account = m.account AND o.reference = m.corrects AND NOT cancelled) AS VARCHAR),
   CAST(EXISTS (SELECT 1 FROM reach r WHERE r.servicer = m.servicer AND r.account = m.account AND r.origin = m.corrects AND r.reference = m.corrects) AS VARCHAR)
 FROM made m GROUP BY servicer, account, corrects ORDER BY servicer, account, min(day), corrects`
 
-// replacedSQL are the entries whose place others take, with the earliest day of these.
+// replacedSQL selects the corrected entries, each with the earliest day of its corrections.
 const replacedSQL = `WITH %s
 SELECT servicer, account, currency, CAST(day AS VARCHAR), CAST((SELECT min(day) FROM correctors m WHERE m.servicer = o.servicer AND m.account = o.account AND m.corrects = o.reference) AS VARCHAR),
   CAST(amount AS VARCHAR) FROM corrected o ORDER BY servicer, account, currency, day, id`
 
-// mostExplained is how many entries are tried for what two balances differ by.
+// mostExplained limits the number of entries whose subsets are tried as the difference of two balances.
 const mostExplained = 12
 
-// explainedByReplaced reports whether what two statements close with differs by entries that were replaced: only the bank knows which of its balances
-// have the one amount, and which the other. Where their days overlap, or too many entries were replaced, nothing is held against it.
+// explainedByReplaced reports whether the closing balances of two statements differ by corrected entries. Only the bank knows which
+// of its balances contain which amount. If their days overlap, or too many entries were corrected, the difference is accepted.
 func (s storedMovements) explainedByReplaced(b, l *storedStatement) bool {
 	from := min(b.reach().from, l.reach().from)
 	until := max(b.To, l.To)
@@ -172,7 +173,7 @@ func (s storedMovements) explainedByReplaced(b, l *storedStatement) bool {
 	return isSubsetSum(difference(l.Amount, difference(l.Closing, b.Closing)), amounts)
 }
 
-// isSubsetSum reports whether some of the amounts sum up to one.
+// isSubsetSum reports whether some of the amounts add up to a sum.
 func isSubsetSum(of string, amounts []string) bool {
 	if len(amounts) == 0 {
 		return same(of, "0")
@@ -180,7 +181,7 @@ func isSubsetSum(of string, amounts []string) bool {
 	return isSubsetSum(of, amounts[1:]) || isSubsetSum(difference(of, amounts[0]), amounts[1:])
 }
 
-// accountCondition is a condition on accounts; empty where all are meant.
+// accountCondition is an SQL condition on accounts; empty if all are meant.
 func accountCondition(accounts []string) string {
 	if len(accounts) == 0 {
 		return ""
@@ -188,7 +189,7 @@ func accountCondition(accounts []string) string {
 	return " AND account IN (" + sqlList(accounts) + ")"
 }
 
-// textColumns are the columns of a stream as texts.
+// textColumns lists the columns of a stream as texts, for SQL.
 func textColumns(s *project.Stream) string {
 	list := make([]string, len(s.Columns))
 	for i := range s.Columns {

@@ -1,4 +1,4 @@
-// Statements of an account that has several currencies: one for each.
+// Handles statements of an account with several currencies: one statement for each currency.
 
 package aggregate
 
@@ -10,8 +10,8 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// currencies are ledgers for the currencies in which a statement has booked balances, where it has an opening and a closing one
-// in each of several; else nil.
+// currencies makes a ledger for each currency in which a statement has booked balances, if it has an opening and a
+// closing balance in each of several currencies; else it returns nil.
 func currencies(balances []statement.Balance) map[string]*ledger {
 	if len(balances) < 4 || !slices.ContainsFunc(balances, func(b statement.Balance) bool { return b.Currency != balances[0].Currency }) {
 		return nil
@@ -39,7 +39,7 @@ func isBookedBalance(code string) bool {
 	return slices.Contains(balanceFamilies[0].opening, code) || slices.Contains(balanceFamilies[0].closing, code)
 }
 
-// ledger is where an entry of a currency counts. What is in none of the statement's currencies goes to the first of them.
+// ledger returns the ledger that counts entries of a currency. Entries in other currencies than the statement's go to the first.
 func (t *rowBuilder) ledger(currency string) *ledger {
 	if t.byCurrency == nil {
 		return &t.entries
@@ -50,11 +50,11 @@ func (t *rowBuilder) ledger(currency string) *ledger {
 	return t.byCurrency[t.currencyNames()[0]]
 }
 
-// currencyNames are the currencies of an account that has several, in an order that does not depend on the file's.
+// currencyNames lists the currencies of a statement with several, in an order that does not depend on the file.
 func (t *rowBuilder) currencyNames() []string { return slices.Sorted(maps.Keys(t.byCurrency)) }
 
-// endEach ends a statement for each currency, with its own balances and entries. Counts are of all of them together; sums would be
-// of different money.
+// endEach ends a statement for each currency, with its own balances and entries. The counts that the bank states are of
+// all of them together; its sums would mix currencies.
 func (t *rowBuilder) endEach() error {
 	whole, all := *t.stmt, t.balances
 	names := t.currencyNames()

@@ -1,18 +1,18 @@
-// Entries matched with those of which one of the two has the reference cut.
+// Matches entries with those of which one of the two has a cut reference.
 
 package aggregate
 
 import "slices"
 
-// cutEntries are the entries of a group by their names, stored ones and those found so far.
+// cutEntries are the entries of a group by their cut names: stored ones, and those found so far.
 type cutEntries struct {
 	names    map[digest][]cutName
-	replaced map[digest]bool    // entries that were taken back, or are of a file that is read again
-	count    map[digest]int     // slots of each key
+	replaced map[digest]bool    // entries that were cancelled or belong to a file that is read again
+	count    map[digest]int     // number of slots of each key
 	found    map[cutAt][]digest // sorted
 }
 
-// cutAt is a key and a form of the names that it finds.
+// cutAt is a key with the form of the names that it finds.
 type cutAt struct {
 	key  digest
 	form form
@@ -22,7 +22,7 @@ func newCutEntries() *cutEntries {
 	return &cutEntries{names: map[digest][]cutName{}, replaced: map[digest]bool{}, count: map[digest]int{}, found: map[cutAt][]digest{}}
 }
 
-// load takes in the stored slots of a key.
+// load adds the stored slots of a key.
 func (c *cutEntries) load(key digest, slots []slot) {
 	if c.count[key] > 0 {
 		return
@@ -49,7 +49,7 @@ func (c *cutEntries) has(id digest, f form) bool {
 	return slices.ContainsFunc(c.names[id], func(n cutName) bool { return n.form == f })
 }
 
-// note remembers a name of an entry, unless it is known.
+// note adds a name to an entry, unless it has it already.
 func (c *cutEntries) note(n *namedEntry, id digest, fresh func(n *namedEntry, id, slot digest) error) error {
 	if slices.Contains(c.names[id], n.cut) {
 		return nil
@@ -65,7 +65,7 @@ func (c *cutEntries) note(n *namedEntry, id digest, fresh func(n *namedEntry, id
 	return nil
 }
 
-// cutKeys are what an entry's cut name is found by.
+// cutKeys are the keys of an entry's cut name.
 func (n *namedEntry) cutKeys() []digest {
 	if n.cut.form == 0 {
 		return nil
@@ -73,8 +73,8 @@ func (n *namedEntry) cutKeys() []digest {
 	return n.cut.keys(n.group)
 }
 
-// matchCut matches entries with those of other bases; over is what has none. A mark says that a reference is cut, so that those which have one come
-// first: a reference of 16 characters may be whole.
+// matchCut matches entries with those of other bases; over is what remains. Cut references with a mark come first,
+// because one without a mark may be complete.
 func (m *matching) matchCut(rest []unmatched) (over []unmatched, err error) {
 	for _, marked := range []bool{true, false} {
 		for _, u := range rest {
@@ -92,7 +92,7 @@ func (m *matching) matchCut(rest []unmatched) (over []unmatched, err error) {
 	return over, nil
 }
 
-// findCut finds an entry that has the reference whole which this one has cut, or the other way round.
+// findCut finds an entry that has the complete form of this cut reference, or the cut form of this complete one.
 func (m *matching) findCut(u *namedEntry) (id digest, found bool) {
 	switch u.cut.form {
 	case longForm:
@@ -106,8 +106,8 @@ func (m *matching) findCut(u *namedEntry) (id digest, found bool) {
 	return id, false
 }
 
-// firstCut is the first entry with a name of a form that is wanted. It is none that the base names already, nor another one of the statement; and one
-// that has its whole reference has no other one.
+// firstCut is the first entry with a wanted name of a form, without those of the base and those matched in the
+// statement. An entry whose reference is known completely has no other complete reference.
 func (m *matching) firstCut(u *namedEntry, f form, wanted func(cutName) bool) (id digest, found bool) {
 	c, own := m.cut, m.bases[u.base].byID
 	for _, key := range u.cutKeys() {

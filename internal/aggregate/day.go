@@ -1,4 +1,4 @@
-// Days, and differences in text.
+// Days of statements, and arithmetic on amounts as texts.
 
 package aggregate
 
@@ -10,13 +10,13 @@ import (
 	"bursar/internal/project"
 )
 
-// longestPause is how many days without a statement a calendar may have in a row.
+// longestPause is how many days in a row a calendar may lack a statement.
 const longestPause = 14
 
-// previousDayFunc is the last day before, of which there was a statement to be.
+// previousDayFunc returns the latest earlier day on which the calendar expects a statement.
 type previousDayFunc func(s *statement.Statement, day time.Time) time.Time
 
-// newPreviousDay tells it by the calendar of the account's institution; it is the day before if none is declared.
+// newPreviousDay uses the calendar of the account's institution. Without a calendar it is the day before.
 func newPreviousDay(p *project.Project) previousDayFunc {
 	return func(s *statement.Statement, day time.Time) time.Time {
 		before := day.AddDate(0, 0, -1)
@@ -25,7 +25,7 @@ func newPreviousDay(p *project.Project) previousDayFunc {
 			return before
 		}
 		calendar := i.Statements
-		calendar.Since = time.Time{} // it bounds what is missing, not which days there are
+		calendar.Since = time.Time{} // Since limits what may be missing, not which days have statements
 		for n := range longestPause {
 			if earlier := before.AddDate(0, 0, -n); calendar.Expects(earlier) {
 				return earlier
@@ -35,7 +35,7 @@ func newPreviousDay(p *project.Project) previousDayFunc {
 	}
 }
 
-// parseDay reads a day as streams hold it: it has passed intake.
+// parseDay parses a day of a stored event, which intake has checked.
 func parseDay(day string) time.Time {
 	t, err := time.Parse(time.DateOnly, day)
 	if err != nil {
@@ -47,7 +47,7 @@ func parseDay(day string) time.Time {
 func after(day string) string   { return parseDay(day).AddDate(0, 0, 1).Format(time.DateOnly) }
 func earlier(day string) string { return parseDay(day).AddDate(0, 0, -1).Format(time.DateOnly) }
 
-// apart is how many days lie from one to another.
+// apart is the number of days from one day to another.
 func apart(from, to string) int { return int(parseDay(to).Sub(parseDay(from)) / (24 * time.Hour)) }
 
 // difference is a - b.
@@ -59,7 +59,7 @@ func difference(a, b string) string {
 	return x.String()
 }
 
-// number reads a count of a stored event.
+// number parses a count of a stored event.
 func number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
@@ -68,7 +68,7 @@ func number(text string) int64 {
 	return n
 }
 
-// trimAmount is a stored amount without the zeros at its end beyond cents; empty stays empty.
+// trimAmount removes trailing zeros of a stored amount beyond cents; empty stays empty.
 func trimAmount(amount string) string {
 	var s statement.Sum
 	if !s.Add(amount) {

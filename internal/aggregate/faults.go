@@ -1,4 +1,4 @@
-// What does not hold, in words.
+// Collects the faults of a statement.
 
 package aggregate
 
@@ -9,22 +9,22 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// faults are the first few things that do not hold. Its zero value is none.
+// faults are the first few faults of a statement. Its zero value is empty.
 type faults struct {
 	list []fault
-	more int // further ones
+	more int // number of further faults
 }
 
-// fault is one thing that does not hold.
+// fault is one total that does not balance, or a value that cannot be added up.
 type fault struct {
 	at   statement.Place
 	text string
 }
 
-// maxFaults is how many faults of a statement are told.
+// maxFaults is how many faults of a statement are kept.
 const maxFaults = 3
 
-// addFault keeps a fault, without the rest of values that are longer than any that can be added up.
+// addFault keeps a fault. Its text is cut if values in it are longer than any valid one.
 func (f *faults) addFault(at statement.Place, format string, args ...any) {
 	if len(f.list) == maxFaults {
 		f.more++
@@ -33,8 +33,8 @@ func (f *faults) addFault(at statement.Place, format string, args ...any) {
 	f.list = append(f.list, fault{at, brief(fmt.Sprintf(format, args...), longestText)})
 }
 
-// text is what does not hold, in one line; empty if everything does. Places depend on how the file is written: they are for
-// people, and no part of what the statement says.
+// text is all faults in one line; empty if there are none. Places depend on how the file is written: they are shown to
+// people, and are not part of the statement's content.
 func (f *faults) text(places bool) string {
 	list := make([]string, len(f.list), maxFaults+1)
 	for i, one := range f.list {
@@ -49,7 +49,7 @@ func (f *faults) text(places bool) string {
 	return strings.Join(list, "; ")
 }
 
-// joinTexts are two texts in one line, of which either may be empty.
+// joinTexts joins two texts, of which either may be empty.
 func joinTexts(a, b string) string {
 	if a == "" || b == "" {
 		return a + b

@@ -1,4 +1,4 @@
-// FITIDs in OFX, which name an entry for ever by the format's definition, and at some banks only within one file.
+// FITIDs of OFX identify an entry for ever by the definition of the format, and at some banks only within one file.
 
 package aggregate
 
@@ -12,7 +12,7 @@ import (
 
 func isOFX(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "ofx") }
 
-// temporaryFITIDsOf tells whether the FITIDs of a statement are declared to be others in the next file.
+// temporaryFITIDsOf reports whether the FITIDs of a statement are declared to change with each file.
 func temporaryFITIDsOf(p *project.Project) func(s *statement.Statement) bool {
 	return func(s *statement.Statement) bool {
 		i := p.InstitutionOf(s.Servicer, s.Account)
@@ -20,10 +20,10 @@ func temporaryFITIDsOf(p *project.Project) func(s *statement.Statement) bool {
 	}
 }
 
-// neverTemporary is what projects that name entries as earlier versions did take FITIDs for.
+// neverTemporary is used by projects with former rules.
 func neverTemporary(*statement.Statement) bool { return false }
 
-// reference is what names an entry beside its day and money. A temporary FITID does not: the entry is told by all that it says.
+// reference identifies an entry together with day and money. A temporary FITID does not; the entry is identified by its whole content.
 func (t *rowBuilder) reference(e *statement.Entry) string {
 	if t.temporaryFITIDs {
 		return ""
@@ -31,7 +31,7 @@ func (t *rowBuilder) reference(e *statement.Entry) string {
 	return e.Reference
 }
 
-// refuseCorrection refuses an entry that takes the place of another where FITIDs do not last: nobody can find the other one.
+// refuseCorrection refuses a correcting entry if FITIDs are temporary: the corrected entry cannot be found.
 func refuseCorrection(e *statement.Entry) {
 	e.Replaced, e.Replaces = false, nil
 	if e.Corrects == "" {

@@ -1,4 +1,4 @@
-// An entry's id, and what its statement is known by.
+// Derives an entry's id, and what its statement is recognised by.
 
 package aggregate
 
@@ -12,7 +12,7 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// identify gives the entry its id: by all that it says, as far as that is known.
+// identify derives the entry's id from its content, as far as that is known.
 func (t *rowBuilder) identify() error {
 	if t.rules.former || t.transactions.identified {
 		return nil
@@ -42,11 +42,12 @@ func (t *rowBuilder) identify() error {
 	return t.out.addNamed(name)
 }
 
-// maxLine is how many digits a number has that only counts the entries of a file.
+// maxLine is the maximum number of digits of a reference that only counts the entries of a file.
 const maxLine = 6
 
-// ownReference is the entry's other name. In CAMT many banks write there which entry of the message it is, and another message has another number:
-// that is no name of the entry. It is told by a reference of the servicer's beside it, or by its value.
+// ownReference is the account owner's reference of the entry. In CAMT many banks write the position of the entry in its
+// message there, which differs in another message and identifies nothing. It is recognised by a reference of the
+// servicer beside it, or by its value.
 func (t *rowBuilder) ownReference(e *statement.Entry) string {
 	if t.rules.former || !strings.HasPrefix(t.stmt.Format, "camt") || len(e.Own) > maxLine || strings.Trim(e.Own, "0123456789") != "" {
 		return e.Own
@@ -57,13 +58,13 @@ func (t *rowBuilder) ownReference(e *statement.Entry) string {
 	return e.Own
 }
 
-// openListing is a statement that lists entries, as far as it is read.
+// openListing is a statement that is being read and lists entries.
 type openListing struct {
-	at      uint32 // among those of the import
-	opening string // empty if it is not known before its entries
+	at      uint32 // its number in the import
+	opening string // empty if it is not known before the entries
 }
 
-// listing is the statement that the entry is of: of the currency if it is one for each.
+// listing returns the statement that the entry belongs to: that of the currency if there is one for each.
 func (t *rowBuilder) listing(currency string) openListing {
 	currency = t.listingCurrency(currency)
 	l, open := t.listings[currency]
@@ -82,7 +83,7 @@ func (t *rowBuilder) listing(currency string) openListing {
 	return l
 }
 
-// listingCurrency names the listing of a currency: "" where the statement has one only.
+// listingCurrency is the key of a currency's listing: "" if the statement has only one.
 func (t *rowBuilder) listingCurrency(currency string) string {
 	switch {
 	case t.byCurrency == nil:
@@ -93,17 +94,17 @@ func (t *rowBuilder) listingCurrency(currency string) string {
 	return currency
 }
 
-// describeListing tells of the statement, which has ended, what tells its entries from those of another.
+// describeListing passes on what distinguishes the entries of the statement, which has ended, from those of another.
 func (t *rowBuilder) describeListing(b bounds) {
 	of, open := t.listings[t.listingCurrency(t.stmt.Currency)]
 	if !open {
 		return
 	}
 	l := listing{Statement: digestOf(t.stmt.Reference, t.stmt.Number).String(), Page: compared(t.stmt.Page), First: t.entries.first, Last: t.entries.last}
-	if t.stmt.Part { // what it states may be of all parts together
+	if t.stmt.Part { // its totals may be those of all parts
 		b = bounds{opening: -1, closing: -1}
 	}
-	if t.stmt.Part || t.entries.text(false) != "" { // no other statement goes on with its balance
+	if t.stmt.Part || t.entries.text(false) != "" { // no other statement continues its balance
 		l.First, l.Last = "", ""
 	}
 	if b.booked && b.opening >= 0 {
@@ -112,14 +113,14 @@ func (t *rowBuilder) describeListing(b bounds) {
 	if b.booked && b.closing >= 0 && !t.entries.incremental {
 		closing := &t.balances[b.closing]
 		l.Closing = compared(normalAmount(closing.Amount))
-		if l.Last != "" && isDay(closing.Date) { // what goes on with that balance has no entry of days before
+		if l.Last != "" && isDay(closing.Date) { // a statement that continues that balance has no entry of earlier days
 			l.Last = max(l.Last, closing.Date)
 		}
 	}
 	t.out.setListing(of.at, l)
 }
 
-// compared is a text that others are compared with: its digest where it is longer than such texts are, as each statement of an import is remembered.
+// compared is a text for comparison: its digest if it is unusually long, because each statement of an import is kept in memory.
 func compared(text string) string {
 	if len(text) <= longestValue {
 		return text

@@ -1,4 +1,4 @@
-// Days on which a statement was expected, and none came.
+// Finds days on which a statement was expected and none was received.
 
 package aggregate
 
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// missing are the days from one to another on which a statement is expected and none covers, nor a gap that is broken already.
-// Days without a covered one between them are one interval. It begins with the first day that is known of the account, or
-// earlier if since says so. Days that were accepted are intervals apart from those behind them, and from those before them.
+// missing lists the days in a range on which a statement is expected, and that neither a statement nor a BROKEN gap
+// covers. Days without a covered day between them are one interval. The range begins with the first known day of the
+// account, or earlier if since says so. Accepted days are intervals of their own.
 func missing(known []Interval, expects func(day time.Time) bool, declared, since, until string, accepted []*Acceptance) (gaps []Interval) {
 	if expects == nil {
 		return nil

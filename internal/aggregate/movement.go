@@ -1,4 +1,4 @@
-// What the statements of some days prove, held against what the stream of entries has of these days.
+// Compares what the statements of some days prove with the stored entries of these days.
 
 package aggregate
 
@@ -12,23 +12,23 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// movement is what an account moved by on one day, by the booked entries in their stream.
+// movement is what an account moved by on one day, by its stored booked entries.
 type movement struct {
 	day     string
 	entries int64
 	amount  string
 }
 
-// cluster is days that the entries of no statement reach into or out of: what its statements list is what these days have.
+// cluster is a range of days into or out of which no statement's entries reach: what its statements list is all of these days.
 type cluster struct {
 	from, to string
 	links    []link
 	broken   bool
 }
 
-// compareMovements compares clusters of statements with the movements of their days, both sorted by day. Entries of two statements
-// that say the same count once, and cannot be told from one entry that was sent twice: here it shows. A cluster in
-// which something else does not hold is left out, as is one of which no balances tell what it must move by.
+// compareMovements compares clusters of statements with the movements of their days, both sorted by day. Equal entries
+// of two statements count once, and cannot be distinguished from one entry that was sent twice: an error in this shows
+// here. Clusters that are BROKEN for another reason, or whose movement no balances state, are left out.
 func compareMovements(links []link, gaps []Interval, movements []movement) (wrong []Interval) {
 	n := 0
 	for _, c := range clusters(links, gaps) {
@@ -49,13 +49,13 @@ func compareMovements(links []link, gaps []Interval, movements []movement) (wron
 	return wrong
 }
 
-// unlistedMovement is a day with entries that no stored statement lists: theirs is in quarantine, or its import did not end.
+// unlistedMovement is a day with entries that no stored statement lists: the statement is in quarantine, or its import did not end.
 func unlistedMovement(m movement) Interval {
 	why := newFinding("unlisted", "%d entries of %s are in the stream, and no statement that lists them: it is in quarantine, or its import did not end", m.entries, trimAmount(m.amount))
 	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: trimAmount(m.amount), Reason: why.text, figures: why.digest}
 }
 
-// clusters joins statements that share days, be it by their intervals or by the days of their entries.
+// clusters joins statements that share days, by their intervals or by the days of their entries.
 func clusters(links []link, gaps []Interval) (list []cluster) {
 	reach := make([]cluster, 0, len(links)+len(gaps))
 	for _, l := range links {
@@ -80,7 +80,7 @@ func clusters(links []link, gaps []Interval) (list []cluster) {
 	return list
 }
 
-// compare is what the movements of the cluster's days say otherwise than its statements; empty where nothing does.
+// compare returns how the movements of the cluster's days contradict its statements; empty if they do not.
 func (c *cluster) compare(movements []movement) finding {
 	opening, closing, known := c.bounds()
 	if c.broken || !known {
@@ -102,7 +102,8 @@ func (c *cluster) compare(movements []movement) finding {
 	return newFinding("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: %s", moved, entryRange(least, most, whole), entries, &sum, c.cause())
 }
 
-// cause says what may be wrong with a cluster that the stream contradicts: versions of a statement where it has some, else entries that were matched wrongly.
+// cause says what may be wrong with a cluster that the stream contradicts: versions of a statement if it has some, else
+// entries that were matched wrongly.
 func (c *cluster) cause() string {
 	versions := map[[4]string]string{} // closing balances by days, opening and number
 	for _, l := range c.links {
@@ -116,7 +117,7 @@ func (c *cluster) cause() string {
 	return "two statements list equal entries that have no reference, or list the same entries in different words"
 }
 
-// bounds are the balances before and after the cluster's days, where statements state them.
+// bounds are the balances before and after the cluster's days, if statements state them.
 func (c *cluster) bounds() (opening, closing string, known bool) {
 	from, to := "", ""
 	for _, l := range c.links { // in the order of the chain
@@ -131,8 +132,8 @@ func (c *cluster) bounds() (opening, closing string, known bool) {
 	return opening, closing, from != "" && to != "" && !slices.ContainsFunc(c.links, func(l link) bool { return !inside(l) })
 }
 
-// entryLimit is how many entries the cluster's days have at most, by a statement of several days that are all of them, and that moves the same; without
-// one there is no limit.
+// entryLimit is the maximum number of entries of the cluster's days: that of a statement of all these days with the
+// same movement. Without such a statement there is no limit.
 func (c *cluster) entryLimit(moved string) (most int64) {
 	for _, l := range c.links {
 		if l.balanced() && !l.early && difference(l.Closing, l.Opening) == moved && l.From < l.To && l.From == c.from && l.To == c.to {
@@ -142,10 +143,10 @@ func (c *cluster) entryLimit(moved string) (most int64) {
 	return cmp.Or(most, math.MaxInt64)
 }
 
-// withinDays reports whether the movements lead from what one of the statements opens with that begin first to what one closes with that end last,
-// where others begin or end within these days. Then none lists more entries than its days have.
+// withinDays reports whether the movements lead from an opening balance of a statement that begins first to a closing balance of one
+// that ends last, while other statements begin or end within these days. Then no statement may list more entries than its days have.
 func (c *cluster) withinDays(moved string, movements []movement) bool {
-	upTo := make([]int64, len(movements)+1) // entries of the first days
+	upTo := make([]int64, len(movements)+1) // number of entries of the first days
 	for n, m := range movements {
 		upTo[n+1] = upTo[n] + m.entries
 	}
@@ -170,8 +171,8 @@ func (c *cluster) withinDays(moved string, movements []movement) bool {
 	})
 }
 
-// listed is how many entries the statements list, where none overlaps another: of versions of one the most that one lists, and up to those of
-// repetitions more.
+// listed counts the entries of the statements, if none overlaps another. Of versions of one statement it takes the
+// largest count; repetitions may add up to most.
 func (c *cluster) listed() (least, most int64, whole bool) {
 	whole = true
 	versions := map[[5]string]int64{}

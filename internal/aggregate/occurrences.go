@@ -1,45 +1,45 @@
-// How often a file has said the same: what tells equal entries apart.
+// Counts how often a file lists equal entries, which distinguishes them.
 
 package aggregate
 
 import "bursar/internal/aggregate/statement"
 
-// maxEntries is how many entries of one file are told apart: they take some 80 bytes of memory each.
+// maxEntries is how many different entries one file may have: each takes about 80 bytes of memory.
 const maxEntries = 20_000_000
 
-// occurrences counts equal entries of a file. A statement that the file holds twice counts from where it counted at first, so
-// that its repetition tells of the same entries; another statement counts on from those before it.
+// occurrences counts equal entries of a file. If the file contains a statement twice, the second one counts from the
+// same number as the first, so that it yields the same entries; another statement continues the count.
 type occurrences struct {
-	heads   map[digest]int32             // statements by what they begin with, numbered in order
-	latest  map[digest]repeats           // by content: as the statement that said it last has it
-	former  map[statementContent]repeats // as those before have it
-	current int32                        // the statement that is being read
-	pass    int32                        // counts statements, repetitions too
+	heads   map[digest]int32             // statements by headDigest, numbered in order
+	latest  map[digest]repeats           // by content: counts of the last statement that lists it
+	former  map[statementContent]repeats // counts of earlier statements
+	current int32                        // the current statement
+	pass    int32                        // number of the statement in the file, counting repetitions
 }
 
-// statementContent is what one statement says.
+// statementContent is an entry's content in one statement.
 type statementContent struct {
 	content digest
 	head    int32
 }
 
-// repeats is how often a statement says something.
+// repeats is how often a statement lists a content.
 type repeats struct {
 	head, pass int32
-	before     uint32 // how often others had said it when this one said it first
+	before     uint32 // how often other statements had listed it when this one first did
 	most       uint32 // in any pass
 	own        uint32 // in this pass
-	all        uint32 // by all statements of the file
+	all        uint32 // in all statements of the file
 }
 
 func newOccurrences() *occurrences {
 	return &occurrences{heads: map[digest]int32{}, latest: map[digest]repeats{}, former: map[statementContent]repeats{}}
 }
 
-// size is how many counts it holds.
+// size is the number of counts.
 func (o *occurrences) size() int { return len(o.heads) + len(o.latest) + len(o.former) }
 
-// reset makes it new.
+// reset empties the counts.
 func (o *occurrences) reset() {
 	clear(o.heads)
 	clear(o.latest)
@@ -47,7 +47,7 @@ func (o *occurrences) reset() {
 	o.current, o.pass = 0, 0
 }
 
-// begin counts for a statement that begins so.
+// begin starts a statement with a headDigest.
 func (o *occurrences) begin(head digest) {
 	n, again := o.heads[head]
 	if !again {
@@ -58,7 +58,7 @@ func (o *occurrences) begin(head digest) {
 	o.pass++
 }
 
-// next numbers an entry among those of the same content, from 1.
+// next numbers an entry among those of equal content, from 1.
 func (o *occurrences) next(at statement.Place, content digest) (uint32, error) {
 	r, found := o.latest[content]
 	if !found && len(o.latest)+len(o.former) >= maxEntries {
@@ -78,7 +78,7 @@ func (o *occurrences) next(at statement.Place, content digest) (uint32, error) {
 	return r.before + r.own, nil
 }
 
-// switchStatement sets aside how often another statement said it, and takes up where this one stopped.
+// switchStatement stores the counts of another statement and returns those of the current one.
 func (o *occurrences) switchStatement(content digest, r repeats, found bool) repeats {
 	all := r.all
 	if found {

@@ -1,4 +1,4 @@
-// Which originals, and which parts of them, are read once more to know what is taken back.
+// Selects the originals, and their parts, that are read once more to find what is cancelled.
 
 package aggregate
 
@@ -11,21 +11,21 @@ import (
 	"bursar/internal/project"
 )
 
-// originals are the files that say what is taken back.
+// originals are the files to read.
 type originals struct {
-	objects   map[string]members // what is read once more of each
+	objects   map[string]members // parts to read of each object
 	uncounted map[string]bool    // ids of statements that do not count
-	again     []string           // objects of which everything that their last reading does not have is taken back
-	refused   map[string][]bool  // by these objects, which parts were refused: they list nothing that was taken in
+	again     []string           // objects of which everything is cancelled that their last reading lacks
+	refused   map[string][]bool  // by these objects: which parts were refused, and list nothing that was ingested
 
 	before   map[string]bool // ids of statements that did not count before
 	retracts bool            // some of these objects are retracted
-	reach    []span          // days of statements of which something may be taken back so
+	reach    []span          // days of statements of which something may be cancelled
 
-	contests bool // something may have to count again
+	contests bool // something may have to be restored
 }
 
-// read chooses the part of an original that a statement is of, unless all parts are.
+// read adds the part of an original that contains a statement, unless all its parts are read.
 func (o *originals) read(s *storedStatement, uncounted bool) {
 	if slices.Contains(o.again, s.Object) {
 		return
@@ -38,7 +38,7 @@ func (o *originals) read(s *storedStatement, uncounted bool) {
 	o.objects[s.Object][name] = member{s.File, s.format, m.uncounted || uncounted}
 }
 
-// choose takes in the statements that another version takes the place of, and those that may list the same entries and count.
+// choose adds the superseded statements, and the counting ones that may list the same entries.
 func (o *originals) choose(v versions) {
 	reach := slices.Clone(o.reach)
 	for _, g := range v.replaced {
@@ -60,8 +60,8 @@ func (o *originals) choose(v versions) {
 	}
 }
 
-// contested takes in the days of statements that hold and of which there is another version: what one of them lists may be taken back by an earlier
-// decision, though it counts now.
+// contested adds the days of balanced statements that have another version: an earlier decision may have cancelled what
+// one of them lists, although it counts now.
 func (o *originals) contested(whole []*storedStatement, awaiting map[string]bool) {
 	for _, s := range whole {
 		if slices.ContainsFunc(s.pages(), func(page *storedStatement) bool { return awaiting[page.id] }) {
@@ -70,7 +70,7 @@ func (o *originals) contested(whole []*storedStatement, awaiting map[string]bool
 	}
 }
 
-// pages are the statement, or the pages that it was joined from.
+// pages are the pages that the statement was joined from, or the statement itself.
 func (t *storedStatement) pages() []*storedStatement {
 	if t.parts != nil {
 		return t.parts
@@ -87,7 +87,7 @@ func (t *storedStatement) reach() span {
 	return s
 }
 
-// findRemoved finds the statements of files that were read again which the last reading does not have, and the accounts and days of all of theirs.
+// findRemoved finds the statements of reread files that the last reading lacks, and the accounts and days of all statements of these files.
 func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *originals, accounts map[string]bool) error {
 	view, err := r.streamView(ctx, project.StatementStream)
 	if err != nil || view == "" || len(again) == 0 {
@@ -114,7 +114,7 @@ func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *or
 		for _, id := range f.removed {
 			o.uncounted[id] = true
 		}
-		for _, account := range f.accounts { // of which all statements may list the same
+		for _, account := range f.accounts { // of which any statement may list the same
 			accounts[account] = true
 			o.reach = append(o.reach, span{from: "0000", to: "9999"})
 		}

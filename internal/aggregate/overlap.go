@@ -1,4 +1,4 @@
-// Statements of days that others speak of too, such as a month's beside those of its days.
+// Checks statements whose days overlap others, such as a monthly statement beside daily ones.
 
 package aggregate
 
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// checkOverlap judges a statement of days that others speak of too, by what they close with before it and on its last day.
+// checkOverlap judges a statement whose days overlap others, by the closing balances before it and on its last day.
 func (c *chain) checkOverlap(s *storedStatement) finding {
 	n, _ := slices.BinarySearchFunc(c.closed, s.From, func(t *storedStatement, day string) int { return strings.Compare(t.To, day) })
 	if n > 0 {
@@ -34,14 +34,14 @@ func (c *chain) checkOverlap(s *storedStatement) finding {
 	return finding{}
 }
 
-// continues reports whether another statement goes on where one stopped: the entries that are stored of the days of both lead from what the one opens with
-// to what the other closes with.
+// continues reports whether other continues s: the stored entries of the days of both lead from the opening balance of
+// s to the closing balance of other.
 func (c *chain) continues(s, other *storedStatement) bool {
 	return s.balanced() && s.From <= other.From && other.From <= s.To && s.To <= other.To && c.stored.balanceAfter(s.Opening, s.From, other.To) == other.Closing
 }
 
-// checkOpening holds a longer statement against the last one that ended before it began. Others that began on its first day
-// have been held against that one already.
+// checkOpening checks a longer statement against the last one that ended before it began. Others that began on its
+// first day were checked against that one already.
 func (c *chain) checkOpening(b, s *storedStatement) finding {
 	adjacent := after(b.To) == s.From
 	switch {
@@ -60,8 +60,8 @@ func (c *chain) sharesOpening(s *storedStatement) bool {
 	return c.openingCount[span{s.From, "", s.Opening}] > 1
 }
 
-// uncoveredGaps are the gaps less what is told otherwise: by a statement with balances that spans days of a gap, and is judged by
-// itself, or by a balance that stood still.
+// uncoveredGaps are the gaps without the days that a longer statement with balances covers, which is judged by itself,
+// and without days over which the balance did not change.
 func (c *chain) uncoveredGaps() (gaps []Interval) {
 	entries := c.coveredSpans()
 	around := func(day string) *Interval {

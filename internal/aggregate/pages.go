@@ -1,4 +1,4 @@
-// Statements that come in pages, whose totals are of all pages together.
+// Joins the pages of statements whose totals are those of all pages.
 
 package aggregate
 
@@ -8,12 +8,12 @@ import (
 	"strconv"
 )
 
-// sameStatement is how many days apart the pages of one statement may be: one without a closing balance is of the day it was made.
-// Banks begin their numbers again each year.
+// sameStatement is how many days apart the pages of one statement may be: a page without a closing balance has the day
+// on which it was made. Banks restart their numbers each year.
 const sameStatement = 7
 
-// joinPages makes one of the pages of each statement that do not hold by themselves, and of those whose days do not tell their order.
-// Others stay as they are, in no order.
+// joinPages joins the pages of each statement that do not balance alone, and those whose order their days do not show.
+// Others stay as they are, in no particular order.
 func joinPages(statements []*storedStatement) []*storedStatement {
 	markMissing(statements)
 	byName := map[string][]*storedStatement{}
@@ -39,10 +39,10 @@ func joinPages(statements []*storedStatement) []*storedStatement {
 	return all
 }
 
-// name is what the bank calls the statement that it is, or is a page of.
+// name is the bank's name of the statement that t is, or is a page of.
 func (t *storedStatement) name() string { return cmp.Or(t.Number, t.label) }
 
-// joinConsecutive makes one of pages that go on from one another within a day that both reach into, and of those between which one is missing.
+// joinConsecutive joins pages that continue one another within a day that both cover, and pages between which one is missing.
 func joinConsecutive(pages []*storedStatement) (all []*storedStatement) {
 	if len(pages) == 1 {
 		return pages
@@ -71,8 +71,8 @@ func joinConsecutive(pages []*storedStatement) (all []*storedStatement) {
 	return all
 }
 
-// precedes reports whether another page may be the next one by their numbers. Where a message goes on behind an interim balance, both
-// have the message's number.
+// precedes reports whether p may be the next page by number. If a message continues after an interim balance, both have
+// the number of the message.
 func (t *storedStatement) precedes(p *storedStatement) bool {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
@@ -82,15 +82,15 @@ func (t *storedStatement) precedes(p *storedStatement) bool {
 	return other == one+1
 }
 
-// skips reports whether another page comes later, and the one between them is missing.
+// skips reports whether p is a later page, and the pages between them are missing.
 func (t *storedStatement) skips(p *storedStatement) bool {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
 	return t.hasPageAfter && p.hasPageBefore && t.missingPages != "" && p.missingPages != "" && err == nil && wrong == nil && other > one+1
 }
 
-// joinTotals makes one of pages, where they are all pages from the first one on, and one of them has not both balances or has those of all. Of several
-// versions those are one that hold together.
+// joinTotals joins pages if all pages from the first one on are there, and one of them lacks a balance or has the
+// balances of the whole. Among several versions it joins those that balance together.
 func joinTotals(pages []*storedStatement) []*storedStatement {
 	open := func(p *storedStatement) bool { return p.fault == "" && (!p.balanced() || p.pageFault != "") }
 	stated := func(p *storedStatement) bool { return p.Opening != "" || p.Closing != "" }
@@ -116,7 +116,7 @@ func joinTotals(pages []*storedStatement) []*storedStatement {
 	return append(all, &whole)
 }
 
-// markLeftOver says of pages which have not both balances that those of the statement which hold together do without them.
+// markLeftOver marks pages without both balances that are not needed: others of their statement balance together.
 func markLeftOver(pages []*storedStatement) (all []*storedStatement) {
 	for _, p := range pages {
 		if !p.balanced() && p.pageFault == "" {
@@ -129,14 +129,14 @@ func markLeftOver(pages []*storedStatement) (all []*storedStatement) {
 	return all
 }
 
-// asWhole is the whole that a first page begins.
+// asWhole is the start of a joined statement, made of its first page.
 func (t *storedStatement) asWhole() storedStatement {
 	whole := *t
 	whole.page, whole.pageFault = "", ""
 	return whole
 }
 
-// appendPage takes the next page in.
+// appendPage joins the next page.
 func (t *storedStatement) appendPage(p *storedStatement) {
 	if t.parts == nil {
 		first := *t

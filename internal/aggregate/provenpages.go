@@ -1,4 +1,4 @@
-// Versions of pages that state what the whole opens and closes with: those are one statement that hold together.
+// Joins versions of pages that state the balances of the whole: those are one statement that balance together.
 
 package aggregate
 
@@ -8,15 +8,15 @@ import (
 	"strconv"
 )
 
-// pageSequence are pages of a statement from the first one on.
+// pageSequence is consecutive pages of a statement, from the first one on.
 type pageSequence struct {
 	whole storedStatement
 	pages int
 	last  *storedStatement
 }
 
-// provenTogether makes one of a page of each number, from the first to a last one, wherever their entries lead from what they open with to what
-// they close with. What is left are the pages that are in none.
+// provenTogether joins one page of each number, from the first to a last one, wherever their entries lead from the
+// opening to the closing balance. left are the pages that are in no such sequence.
 func provenTogether(pages []*storedStatement) (all, left []*storedStatement) {
 	numbered := pagesByNumber(pages)
 	used := map[*storedStatement]bool{}
@@ -41,7 +41,7 @@ func provenTogether(pages []*storedStatement) (all, left []*storedStatement) {
 	return all, slices.DeleteFunc(slices.Clone(pages), func(p *storedStatement) bool { return used[p] })
 }
 
-// pagesByNumber are pages by their numbers; those that say the same are together, in an order that does not depend on that of the pages.
+// pagesByNumber groups pages by number; pages with equal content are together, in an order that does not depend on that of the input.
 func pagesByNumber(pages []*storedStatement) map[int][][]*storedStatement {
 	pages = slices.Clone(pages)
 	same := func(a, b *storedStatement) int {
@@ -73,7 +73,7 @@ func firstPages(first [][]*storedStatement) (list []pageSequence) {
 	return list
 }
 
-// withPage takes the next page in, unless it states other balances of the whole.
+// withPage adds the next page, unless it states other balances of the whole.
 func (b *pageSequence) withPage(same []*storedStatement) (next pageSequence, fits bool) {
 	p := same[0]
 	if differ(b.whole.Opening, p.Opening) || differ(b.whole.Closing, p.Closing) {
@@ -88,7 +88,7 @@ func (b *pageSequence) withPage(same []*storedStatement) (next pageSequence, fit
 
 func differ(one, other string) bool { return one != "" && other != "" && one != other }
 
-// isProven reports whether the pages are a whole statement that proves itself.
+// isProven reports whether the pages are a complete statement that balances.
 func (b *pageSequence) isProven() bool {
 	w := &b.whole
 	return b.pages > 1 && !b.last.hasPageAfter && w.fault == "" && w.balanced() && w.addsUp()

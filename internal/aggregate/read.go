@@ -1,4 +1,4 @@
-// Reading the files of one import into spools.
+// Reads the files of one import into spools.
 
 package aggregate
 
@@ -19,40 +19,40 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// reading is the first half of an import: every file is read, and nothing is taken in yet.
+// reading is the first half of an import: every file is read, and nothing is ingested yet.
 type reading struct {
 	*Importer
 	options   Options
 	dir       string // of the spools
 	rules     rules
-	bindings  map[digest]binding // by the declarations, to what files state
-	spools    []*spool           // the last one is written to
+	bindings  map[digest]binding // by subject
+	spools    []*spool           // only the last one is open
 	names     *nameSpool
-	byDigest  map[string]*File // by digest: the import's own files
-	keepGroup *errgroup.Group  // originals
-	budget    limits           // of what is held
+	byDigest  map[string]*File // files of the import, by digest
+	keepGroup *errgroup.Group  // stores the originals
+	budget    limits           // remaining memory
 
-	onSibling           func(digest)    // as resolver.beside
-	rejected            map[string]bool // objects that have rows in quarantine; nil until that is asked
-	staleObjects        []string        // objects that are read again: what they say in other words are other entries
-	declarationsChanged *bool           // the declarations give something else to what was imported; nil until that is asked
+	onSibling           func(digest)    // as resolver.onSibling
+	rejected            map[string]bool // objects that have rows in quarantine; nil until needed
+	staleObjects        []string        // objects that are read again: their stored entries are not matched in other words
+	declarationsChanged *bool           // the declarations bind something differently from what was imported; nil until needed
 
-	retractions uint64 // how many files were retracted before it
-	givenUp     int    // how much of the built-in streams was lost and given up before it
+	retractions uint64 // how many files were retracted before this import
+	givenUp     int    // how many parts of the built-in streams were given up before this import
 
-	changedBindings map[string]binding // that, by the key of what they gave before
-	hasUnique       bool               // it has entries that a reference names for ever
-	hasCorrects     bool               // it has entries that take the place of others
-	awaiting        map[string]bool    // ids of statements of which there is another version: the next one decides
-	restoredSpans   []span             // days of balances that were taken back, and that it has
-	decided         map[string]string  // days of the statements that did, by the same ids
+	changedBindings map[string]binding // by the catalog key of the binding that they replace
+	hasUnique       bool               // it has entries whose reference identifies them permanently
+	hasCorrects     bool               // it has entries that replace or delete others
+	awaiting        map[string]bool    // ids of statements with another version, between which the next statement decides
+	restoredSpans   []span             // days of cancelled balances that the import states again
+	decided         map[string]string  // by id of the decided statement: the day of the statement that decides
 }
 
-// maxKeeping is how many originals are made durable at a time: a disk takes more of them in when it need not wait for each.
+// maxKeeping is how many originals are written at a time. Syncing several at once is faster than one after the other.
 const maxKeeping = 8
 
-// readAll reads the files while their originals are kept. When it returns each is durable, so that nothing is taken in that
-// names what is not there (rule 1).
+// readAll reads the files while their originals are stored. When it returns, every original is durable, so that no
+// ingested row names a missing object (rule 1).
 func (r *reading) readAll(ctx context.Context, paths []string) (files []*File, err error) {
 	r.keepGroup, ctx = errgroup.WithContext(ctx)
 	r.keepGroup.SetLimit(maxKeeping)
@@ -66,13 +66,13 @@ func (r *reading) readAll(ctx context.Context, paths []string) (files []*File, e
 	if len(r.spools) > 0 {
 		err = errors.Join(err, r.spools[len(r.spools)-1].close())
 	}
-	if unkept := r.keepGroup.Wait(); unkept != nil { // it is what ended the reading, too
+	if unkept := r.keepGroup.Wait(); unkept != nil { // its failure also ended the reading
 		err = unkept
 	}
 	return files, err
 }
 
-// spool is what rows are written to.
+// spool returns the spool that rows are written to.
 func (r *reading) spool() (*spool, error) {
 	n := len(r.spools)
 	if n > 0 {
@@ -91,7 +91,7 @@ func (r *reading) spool() (*spool, error) {
 	return s, err
 }
 
-// readFile spools the rows of one file, unless it was taken in before.
+// readFile spools the rows of one file, unless it was imported before.
 func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 	info, err := scan.Stat(path)
 	if err != nil {
@@ -122,7 +122,7 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 		f.readings++
 		known, f.previousParts = nil, known
 	}
-	// What was not read, or all of it rejected, another declaration may read.
+	// Another declaration may read what was refused or rejected as a whole.
 	if known != nil && (was.Partial && r.byDigest[digest] == nil || slices.ContainsFunc(known, func(p Part) bool { return p.Quarantined != "" })) {
 		known, f.previousParts = nil, known
 	}
@@ -135,7 +135,7 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 	return f, r.readParts(ctx, f, info)
 }
 
-// readParts spools what the file holds, which is to stay as it was when its digest was taken.
+// readParts spools the parts of the file. It fails if the file changes after its digest was computed.
 func (r *reading) readParts(ctx context.Context, f *File, was os.FileInfo) error {
 	err := r.eachPart(f.File, func(name string, head []byte, in io.Reader) error {
 		part, err := r.readPart(ctx, f, name, head, in)
@@ -151,13 +151,12 @@ func (r *reading) readParts(ctx context.Context, f *File, was os.FileInfo) error
 	return nil
 }
 
-// changedError refuses a file that is still being written: another moment may help.
+// changedError refuses a file that is still being written. It is Transient: a later attempt may succeed.
 func changedError(path string) error {
-	return failure.Wrap(failure.Transient, fmt.Errorf("read %s: it changed while it was read: import it when it is whole", path))
+	return failure.Wrap(failure.Transient, fmt.Errorf("read %s: it changed while it was read; import it once it is complete", path))
 }
 
-// readPart spools the rows of a file or of an archive's member. What the file is to blame for is its refusal; any other
-// error stops the import.
+// readPart spools the rows of a file or of an archive member. An error in the file makes it refused; any other error stops the import.
 func (r *reading) readPart(ctx context.Context, f *File, name string, head []byte, in io.Reader) (Part, error) {
 	p := Part{File: filepath.Join(filepath.Dir(f.File), name)}
 	as, refused := r.recognise(head, in)
@@ -194,7 +193,7 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	return p, nil
 }
 
-// recognise tells a format, or why there is none to read.
+// recognise detects the format, or returns why the part cannot be read.
 func (r *reading) recognise(head []byte, in io.Reader) (as format, refused string) {
 	if unread, is := in.(unreadableFile); is {
 		return as, brief(unread.err.Error(), longestText)
@@ -206,7 +205,7 @@ func (r *reading) recognise(head []byte, in io.Reader) (as format, refused strin
 	return as, ""
 }
 
-// progressReader tells of the bytes that are read.
+// progressReader reports the bytes that are read.
 type progressReader struct {
 	in       io.Reader
 	progress func(bytes int64)

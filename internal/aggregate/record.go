@@ -1,4 +1,4 @@
-// What is stored of an account, read from the streams.
+// Reads what is stored of an account from the streams.
 
 package aggregate
 
@@ -19,11 +19,11 @@ type record struct {
 	Account
 	statements []*storedStatement
 	movements  []movement // by day
-	doubts     []Interval // corrections that say nothing certain
+	doubts     []Interval // ambiguous corrections
 	replaced   []replacedEntry
 }
 
-// kind are the statements of one kind of message.
+// kind returns the statements of one kind of message.
 func (r *record) kind(kind statement.Kind) (own []*storedStatement) {
 	for _, s := range r.statements {
 		if s.Kind == string(kind) {
@@ -33,13 +33,13 @@ func (r *record) kind(kind statement.Kind) (own []*storedStatement) {
 	return own
 }
 
-// statementColumns are what is read of statements; movements are read into some of them.
+// statementColumns are the columns that are read of statements. Movements use some of them.
 var statementColumns = []string{
 	"servicer", "account", "currency", "kind", "number", "page", "reference", "from_day", "to_day", "opening", "closing", "closing_day", "entries",
 	"amount", "operations", "totals", "fault", "page_fault", "entries_digest", "first_day", "last_day", "page_before", "page_after", "file", "object", "place", "format",
 }
 
-// recordsSQL are statements and, behind those of each account, what its booked entries sum up to on each day.
+// recordsSQL selects the statements of each account, followed by the sums of its booked entries by day.
 func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Query) (string, error) {
 	where := accountCondition(q.Accounts)
 	list := make([]string, len(statementColumns))
@@ -59,7 +59,7 @@ func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Quer
 	return "SELECT * FROM (" + sql + ") ORDER BY servicer, account, currency, part, sorted, id", nil
 }
 
-// records hands on what is stored of each account, but for statements that are gone.
+// records passes on what is stored of each account, without removed statements.
 func (c *Completeness) records(ctx context.Context, statements string, q Query, removed map[string]bool, each func(*record) error) error {
 	sql, err := c.recordsSQL(ctx, statements, q)
 	if err != nil {
@@ -84,7 +84,7 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 	return err
 }
 
-// add takes a row of recordsSQL in.
+// add adds a row of recordsSQL.
 func (r *record) add(row []string, removed map[string]bool) {
 	v := map[string]string{}
 	for i, name := range statementColumns {
@@ -104,7 +104,7 @@ func (r *record) add(row []string, removed map[string]bool) {
 	r.statements = append(r.statements, t)
 }
 
-// storedStatementOf is a statement by its columns.
+// storedStatementOf makes a statement of its columns.
 func storedStatementOf(v map[string]string) *storedStatement {
 	t := &storedStatement{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
 	t.closingDay = v["closing_day"]
@@ -118,7 +118,7 @@ func storedStatementOf(v map[string]string) *storedStatement {
 	return t
 }
 
-// query hands on rows of texts; null is empty.
+// query passes on rows of texts; null is empty.
 func (c *Completeness) query(ctx context.Context, sql string, each func(row []string) error) error {
 	err := queryRows(ctx, c.Duck, sql, each)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Spooled rows of entries that are stored under another id.
+// Rewrites spooled rows of entries that are stored under another id.
 
 package aggregate
 
@@ -14,7 +14,7 @@ import (
 	"bursar/internal/project"
 )
 
-// renamings are other ids of entries, by file.
+// renamings are the other ids of entries, by file.
 type renamings map[uint32]map[digest]digest
 
 func (m renamings) add(file uint32, from, to digest) {
@@ -24,14 +24,14 @@ func (m renamings) add(file uint32, from, to digest) {
 	m[file][from] = to
 }
 
-// Where ids stand in spooled rows.
+// Offsets of ids in spooled rows.
 const (
 	idAt    = len(`{"id":"`)
 	idSize  = 2 * len(digest{})
 	entryAt = idAt + idSize + len(`","entry":"`)
 )
 
-// apply writes the rows of entries and their details anew.
+// apply rewrites the rows of entries and their details.
 func (m renamings) apply(spools []*spool) error {
 	if len(m) == 0 {
 		return nil
@@ -46,7 +46,7 @@ func (m renamings) apply(spools []*spool) error {
 	return nil
 }
 
-// rewrite writes one file anew, with the same number of bytes.
+// rewrite rewrites one file. Its size stays the same.
 func (m renamings) rewrite(f *spooled, details bool) (err error) {
 	in, err := os.Open(f.path)
 	if err != nil {
@@ -80,16 +80,16 @@ func (m renamings) rewrite(f *spooled, details bool) (err error) {
 	return os.Rename(f.path+".new", f.path)
 }
 
-// renaming goes through the rows of a file.
+// renaming is the state of rewriting a file.
 type renaming struct {
 	renamings
 	details bool
 	file    uint32
-	entry   digest // of the detail before
-	n       int64  // its number
+	entry   digest // of the previous detail
+	n       int64  // number of that detail
 }
 
-// row is a row with its other ids.
+// row replaces the ids of a row in place.
 func (r *renaming) row(line []byte) []byte {
 	if !r.details {
 		r.replace(line, idAt, digestAt(line, idAt))

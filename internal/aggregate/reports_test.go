@@ -129,7 +129,7 @@ func TestAccountsAndNamesAreBoundedInBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []string{"", "1:1: the files of the import have too many accounts whose numbers are no IBAN", "1:1: its name in the archive has more than 4096 bytes", ""} {
+	for i, want := range []string{"", "1:1: the files of the import have too many accounts without an IBAN", "1:1: its name in the archive has more than 4096 bytes", ""} {
 		if p := r.Files[0].Parts[i]; !strings.HasPrefix(p.Refused, want) || (want == "") != (p.Refused == "") || len(p.File) > maxName {
 			t.Errorf("%.300s is refused %q, want %q", p.File, p.Refused, want)
 		}

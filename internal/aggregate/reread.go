@@ -1,4 +1,4 @@
-// Files that are read again by other declarations than before, and what was taken of them by those.
+// Handles files that are read again by other declarations, and the rows of their earlier readings.
 
 package aggregate
 
@@ -16,19 +16,19 @@ import (
 	"bursar/internal/project"
 )
 
-// reread says which rows of a file are of earlier readings: what is in quarantine of them is answered, and statements that the last
-// reading does not have count no more.
+// reread says which rows of a file belong to earlier readings. Their rejected rows are not shown in quarantine any
+// more, and statements that the last reading lacks do not count.
 type reread struct {
 	Readings int               `json:"readings"`
-	Files    map[string]uint64 `json:"files"`            // by stream: the last file before the last reading's rows
+	Files    map[string]uint64 `json:"files"`            // by stream: the last input file before the rows of the last reading
 	Removed  []string          `json:"gone,omitempty"`   // ids of statements
-	Taken    bool              `json:"taken,omitempty"`  // the last reading's rows are there
-	Before   *reread           `json:"before,omitempty"` // of the reading before, until these are there
+	Taken    bool              `json:"taken,omitempty"`  // the rows of the last reading are ingested
+	Before   *reread           `json:"before,omitempty"` // state of the previous reading, until they are
 }
 
 const rereadPrefix = "statements/reread/"
 
-// current is what counts: the last reading of which the rows are there, or nil.
+// current is the last reading whose rows are ingested, or nil.
 func (r *reread) current() *reread {
 	if r == nil || r.Taken {
 		return r
@@ -56,7 +56,7 @@ func rereadsOf(ctx context.Context, from catalog.Catalog) (all rereads, err erro
 	return all, err
 }
 
-// removed names the statements that the last readings of their files do not have.
+// removed are the statements that the last readings of their files lack.
 func (all rereads) removed() map[string]bool {
 	ids := map[string]bool{}
 	for _, r := range all {
@@ -67,7 +67,7 @@ func (all rereads) removed() map[string]bool {
 	return ids
 }
 
-// Quarantine is event.Quarantine without the rows that a later reading of their file has answered.
+// Quarantine is event.Quarantine without the rows that a later reading of their file has replaced.
 func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(event.Rejected) error) error {
 	all, err := rereadsOf(ctx, c)
 	if err != nil {
@@ -103,9 +103,9 @@ func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (even
 	return n, err
 }
 
-// needsReread reports whether a file that was imported is read once more: any, where another file was retracted or events of a built-in stream were given up
-// since; and one that other declarations or readers than its own may mend, as a statement of it does not hold or rows are in quarantine, or read
-// otherwise.
+// needsReread reports whether an imported file is read once more. Every file is, if a file was retracted or events of a
+// built-in stream were given up since. Otherwise the declarations or readers must have changed, and the file must have
+// a faulty statement, rows in quarantine or a changed binding.
 func (r *reading) needsReread(ctx context.Context, f *File, k *importedFile) (bool, error) {
 	if k.Retracted != nil || k.Retractions != r.retractions || k.GivenUp != r.givenUp {
 		return true, nil
@@ -119,8 +119,8 @@ func (r *reading) needsReread(ctx context.Context, f *File, k *importedFile) (bo
 	return r.inQuarantine(ctx, f.Object)
 }
 
-// countChanges counts the files that were retracted so far, and how much of the built-in streams was lost and given up: what was imported before the last
-// of these is read again.
+// countChanges counts the retracted files and the given-up parts of the built-in streams: files imported before the
+// last of these are read again.
 func (r *reading) countChanges(ctx context.Context) error {
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		r.retractions = 0
@@ -135,7 +135,7 @@ func (r *reading) countChanges(ctx context.Context) error {
 	return err
 }
 
-// declaredOtherwise reports whether a file may be read otherwise than by the declarations that read it.
+// declaredOtherwise reports whether the current declarations may read a file differently.
 func (r *reading) declaredOtherwise(ctx context.Context, k *importedFile) (bool, error) {
 	if r.declarationsChanged == nil {
 		faults, err := CheckDeclared(ctx, r.Catalog, r.Project)
@@ -148,7 +148,7 @@ func (r *reading) declaredOtherwise(ctx context.Context, k *importedFile) (bool,
 	return *r.declarationsChanged || faulty || !k.Totals && r.rules.totals(k.Parts), nil
 }
 
-// inQuarantine reports whether rows of a file are in quarantine for another reason than that they are stored in other words.
+// inQuarantine reports whether rows of a file are in quarantine for another reason than a conflict.
 func (r *reading) inQuarantine(ctx context.Context, object string) (bool, error) {
 	if r.rejected != nil {
 		return r.rejected[object], nil
@@ -181,7 +181,8 @@ func rereadFiles(files []*File) map[string]*File {
 	return found
 }
 
-// beginRereads remembers where the rows of the readings before end, before any of this one is taken in: after a crash they end where they ended.
+// beginRereads records where the rows of earlier readings end, before any row of this one is ingested: after a crash
+// the position stays the same.
 func (r *reading) beginRereads(ctx context.Context, files map[string]*File) error {
 	if len(files) == 0 {
 		return nil
@@ -214,7 +215,7 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 	})
 }
 
-// endRereads remembers that the rows of files that were read again are there.
+// endRereads records that the rows of reread files are ingested.
 func endRereads(tx catalog.Tx, files map[string]*File) error {
 	for _, f := range files {
 		var r reread

@@ -1,4 +1,5 @@
-// Entries matched with those that are stored: the entries of one base as a multiset, by all that they say; then those whose references an MT message cuts.
+// Matches entries with the stored ones: first the entries of one base as a multiset, by their whole content; then those
+// whose reference is cut in an MT message.
 
 package aggregate
 
@@ -7,26 +8,26 @@ import (
 	"slices"
 )
 
-// slot is an entry of a base, or of a cut name, that is stored, or about to be, as one statement lists it.
+// slot is an entry of a base, or of a cut name, that is stored or about to be, as one statement lists it.
 type slot struct {
 	entry         digest
 	cut           cutName
-	balanceBefore digest // as a named entry has it
+	balanceBefore digest // as in namedEntry
 	listing       listing
-	cancelled     bool // it was taken back
-	stale         bool // it is of a file that is read again
+	cancelled     bool // the entry was cancelled
+	stale         bool // it belongs to a file that is read again
 }
 
-// slotID is the id under which the n-th entry of a base, or of a cut name, is stored among the names, from 1.
+// slotID is the id under which the n-th entry of a base, or of a cut name, is kept in the stream of names, from 1.
 func slotID(base digest, n int) digest { return nth(digestOf("slot", string(base[:])), uint32(n)) }
 
 // resolver gives entries the ids by which they are stored.
 type resolver struct {
 	listings  []listing
 	stored    func(ctx context.Context, bases []digest) (map[digest][]slot, error)
-	addSlot   func(n *namedEntry, id, slot digest) error // an entry that is not stored yet by the name at hand
-	rename    func(file uint32, from, to digest)         // an entry that has another id than by what it says alone
-	onSibling func(id digest)                            // an entry of a base of which some were taken back; nil where nobody asks
+	addSlot   func(n *namedEntry, id, slot digest) error // adds a slot for an entry that is not stored yet under the name at hand
+	rename    func(file uint32, from, to digest)         // reports an entry that gets another id than that of its content
+	onSibling func(id digest)                            // reports an entry of a base of which some entries were cancelled; may be nil
 }
 
 // resolve handles all entries of some groups.
@@ -76,7 +77,7 @@ func (r *resolver) resolveGroup(list []namedEntry, stored map[digest][]slot) err
 // mostPages is how many pages of a statement are matched together: each is compared with all before it.
 const mostPages = 1000
 
-// statementLength counts the entries at the beginning of a list that are of one statement, on whichever of its pages in a file.
+// statementLength counts the entries at the start of list that belong to one statement of a file, on any of its pages.
 func (m *matching) statementLength(list []namedEntry) int {
 	pages := []uint32{list[0].listing}
 	for n := 1; n < len(list); n++ {
@@ -92,25 +93,25 @@ func (m *matching) statementLength(list []namedEntry) int {
 	return len(list)
 }
 
-// matching is the entries of one group that are stored, or were found so far.
+// matching is the entries of one group that are stored or were found so far.
 type matching struct {
 	*resolver
 	bases map[digest]*baseEntries
-	cut   *cutEntries // nil where no reference can be a cut one
+	cut   *cutEntries // nil if no reference can be a cut one
 
-	used       map[digest]bool   // entries that one of the statement at hand is
-	nextNumber map[digest]uint32 // by all that entries say: the number that is tried next
-	reserved   map[digest]bool   // ids that no slot has, and an entry of the statement takes
+	used       map[digest]bool   // stored entries that are matched with an entry of the current statement
+	nextNumber map[digest]uint32 // by content: the number that is tried next
+	reserved   map[digest]bool   // ids without a slot that an entry of the current statement uses
 }
 
-// baseEntries is the entries that one base names.
+// baseEntries are the entries of one base.
 type baseEntries struct {
-	slots     int               // of all entries
-	cancelled bool              // some were taken back
+	slots     int               // of all its entries
+	cancelled bool              // some were cancelled
 	byID      map[digest][]slot // by entry: one for each statement that lists it and keeps it apart from others
 }
 
-// load takes in what is stored of the bases and cut names of the import's entries.
+// load adds the stored slots of an entry's base and cut names.
 func (m *matching) load(n *namedEntry, stored map[digest][]slot) {
 	b := m.bases[n.base]
 	if b == nil {
@@ -133,8 +134,8 @@ func (m *matching) load(n *namedEntry, stored map[digest][]slot) {
 	}
 }
 
-// unmarkStale has those stored entries of files that are read again be matched in other words, too, that one of the entries says all of: they are not of an
-// earlier reading alone.
+// unmarkStale clears the stale mark of stored entries whose whole content equals that of an entry of the import: an
+// earlier reading is not their only source, so that they may be matched in other words too.
 func (m *matching) unmarkStale(list []namedEntry) {
 	seen := map[digest]bool{}
 	for i := range list {
@@ -155,21 +156,22 @@ func (m *matching) unmarkStale(list []namedEntry) {
 	}
 }
 
-// unmatched is an entry that no slot says all of, and the id that it has unless it is one of them in other words.
+// unmatched is an entry whose content no slot equals. newID is its id unless it is matched in other words.
 type unmatched struct {
 	*namedEntry
 	newID digest
 }
 
-// matchStatement matches the entries of one statement: first with those that say all the same; the rest with what is left of those that are
-// stored, in an order that does not depend on the list: of the same base, then of those whose references one of the two has cut. Only what is over is new.
+// matchStatement matches the entries of one statement. First come those whose content is equal. The rest is matched
+// with the remaining stored entries, in an order that does not depend on the list: first of the same base, then of
+// those whose reference one of the two cuts. Only what remains is new.
 func (m *matching) matchStatement(list []namedEntry) error {
 	m.used, m.nextNumber, m.reserved = map[digest]bool{}, map[digest]uint32{}, map[digest]bool{}
 	var rest []unmatched
 	seen, first := map[digest]bool{}, map[digest]*namedEntry{}
 	for i := range list {
 		n := &list[i]
-		if i > 0 && n.listing != list[i-1].listing { // another page may be of what this one is not
+		if i > 0 && n.listing != list[i-1].listing { // another page may match an entry that this page cannot
 			clear(m.nextNumber)
 		}
 		if seen[n.id] {
@@ -199,7 +201,8 @@ func (m *matching) matchStatement(list []namedEntry) error {
 	return err
 }
 
-// matchByBase matches entries with what is left of those of their base; over is what has none. first are those that a base has in the statement.
+// matchByBase matches entries with the remaining stored ones of their base; over is what remains. first is the first
+// entry of each base in the statement.
 func (m *matching) matchByBase(rest []unmatched, first map[digest]*namedEntry) (over []unmatched, err error) {
 	left := map[digest][]digest{}
 	for _, u := range rest {
@@ -207,7 +210,7 @@ func (m *matching) matchByBase(rest []unmatched, first map[digest]*namedEntry) (
 		if !begun {
 			ids = m.unmatchedStored(first[u.base])
 		}
-		for len(ids) > 0 && m.used[ids[0]] { // by another base, whose entry it is too
+		for len(ids) > 0 && m.used[ids[0]] { // matched through another base of the same entry
 			ids = ids[1:]
 		}
 		if len(ids) == 0 {
@@ -226,7 +229,7 @@ func (m *matching) slotOf(n *namedEntry, id digest) slot {
 	return slot{entry: id, balanceBefore: n.balanceBefore, listing: m.listings[n.listing]}
 }
 
-// assignNew adds an entry to those that the base names.
+// assignNew adds a slot for an entry to its base, and assigns the entry to it.
 func (m *matching) assignNew(n *namedEntry, s slot) error {
 	if err := m.add(n, s); err != nil {
 		return err
@@ -241,7 +244,7 @@ func (m *matching) add(n *namedEntry, s slot) error {
 	return m.addSlot(n, s.entry, slotID(n.base, b.slots))
 }
 
-// assign has an entry known by the id of one that is stored, or about to be.
+// assign gives an entry the id of one that is stored, or about to be.
 func (m *matching) assign(n *namedEntry, id digest) error {
 	m.used[id] = true
 	if m.onSibling != nil && m.bases[n.base].cancelled {
@@ -261,7 +264,7 @@ func (m *matching) assign(n *namedEntry, id digest) error {
 	return m.cut.note(n, id, m.addSlot)
 }
 
-// matchExact is the id of the slot that says all that the entry says; or that of none, found false, if there is none that it may be.
+// matchExact finds the stored entry with equal content. Otherwise found is false, and id is a new one.
 func (m *matching) matchExact(n *namedEntry) (id digest, found bool) {
 	b := m.bases[n.base]
 	for {
@@ -279,8 +282,8 @@ func (m *matching) matchExact(n *namedEntry) (id digest, found bool) {
 	}
 }
 
-// mayMatch reports whether the entry may be that of some slots. Where one statement goes on with the other's balance, it is so only if it comes at the
-// same balance in both.
+// mayMatch reports whether the entry may be the stored one of these slots. If one statement continues the balance of
+// the other, it is only where the entry stands at the same balance in both.
 func (m *matching) mayMatch(n *namedEntry, slots []slot) bool {
 	l := &m.listings[n.listing]
 	for i := range slots {
@@ -298,7 +301,8 @@ func (m *matching) mayMatch(n *namedEntry, slots []slot) bool {
 	return true
 }
 
-// unmatchedStored are the entries of the base that none of the statement is, and one of them may be in other words, sorted by id.
+// unmatchedStored lists the stored entries of the base that are not matched in the statement, and that n may be in
+// other words, sorted by id.
 func (m *matching) unmatchedStored(n *namedEntry) (left []digest) {
 	for id, slots := range m.bases[n.base].byID {
 		if !m.used[id] && !slots[0].stale && m.mayMatch(n, slots) {

@@ -1,4 +1,4 @@
-// Statement files that a person retracts, as they are wrong: their statements count no more, and what only they list is taken back.
+// Retracts wrong statement files on request: their statements count no more, and what only they list is cancelled.
 
 package aggregate
 
@@ -16,37 +16,38 @@ import (
 	"bursar/internal/project"
 )
 
-// Retraction is why and since when a file is retracted.
+// Retraction is why and when a file was retracted.
 type Retraction struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
-	Begun  bool      `json:"begun,omitempty"` // what only the file lists may not be taken back yet
+	Begun  bool      `json:"begun,omitempty"` // what only the file lists may not be cancelled yet
 }
 
-// RetractedFile is a file that is retracted, or is not any more.
+// RetractedFile is the result of Retract or Undo.
 type RetractedFile struct {
 	Retraction
 	File       string `json:"file"` // as it was imported
 	Object     string `json:"object"`
 	Undone     bool   `json:"undone,omitempty"`
-	Already    bool   `json:"already,omitempty"` // it was so before
-	Statements int    `json:"statements"`        // of it
-	Cancelled  int64  `json:"taken_back"`        // entries that no statement which counts lists
-	// NotTakenBack says why such entries may be left: the same call, once it can, takes them back.
+	Already    bool   `json:"already,omitempty"` // it was already retracted, or not retracted
+	Statements int    `json:"statements"`        // of the file
+	Cancelled  int64  `json:"taken_back"`        // entries that no counting statement lists
+	// NotCancelled says why such entries may be left. The same call cancels them once the cause is removed.
 	NotCancelled string `json:"not_taken_back,omitempty"`
-	// Again are the originals with rows of its accounts in quarantine that were in conflict: these may be taken in now, when the originals are imported
-	// again. So may any that has a statement of the retracted file.
+	// ImportAgain are the originals that have conflicting rows of the accounts in quarantine: importing them again may
+	// accept these now. The same holds for any file that has a statement of the retracted file.
 	ImportAgain []string `json:"import_again,omitempty"`
 }
 
-// retractionsKey counts the retractions of files, so that others with rows in conflict are read again.
+// retractionsKey counts the retractions of files, so that files with conflicting rows are read again.
 const retractionsKey = "statements/retractions"
 
-// unfinishedPrefix is that of the digests of files whose Retract or Undo was begun and has not ended. Each has the name of its file.
+// unfinishedPrefix begins the keys of files whose Retract or Undo has begun and not ended. The digest follows; the
+// value is the name of the file.
 const unfinishedPrefix = "statements/unfinished/"
 
-// Retract retracts a file, named by a path at which its content lies, by the name under which it was imported, or by its object. A call that ends before
-// what only the file lists is taken back leaves the retraction begun, until it is repeated.
+// Retract retracts a file. It is named by a path to the same content, by the name under which it was imported, or by
+// its object. If the call ends before everything is cancelled, the retraction stays begun until the call is repeated.
 func (im *Importer) Retract(ctx context.Context, name, reason string) (out RetractedFile, err error) {
 	k, err := im.findImported(ctx, name)
 	if err != nil {
@@ -58,7 +59,7 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 	if r.rules.former {
-		return out, failure.Wrap(failure.Data, errors.New("retract a file: entries of this project are told apart by the rules of an earlier version, by which what is taken back cannot "+
+		return out, failure.Wrap(failure.Data, errors.New("retract a file: this project identifies entries by the rules of an earlier version, by which what is taken back cannot "+
 			"count again; import the right originals into a new project"))
 	}
 	f := &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, Parts: k.Parts, reread: true, retracted: true}
@@ -92,7 +93,8 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	return out, err
 }
 
-// undecide has versions of statements of some accounts be decided anew: the next statement may be one that does not count any more.
+// undecide makes the versions of statements of some accounts undecided again: the statement that decided between them
+// may not count any more.
 func (im *Importer) undecide(ctx context.Context, accounts []string) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		decided := map[string]faulty{}
@@ -112,7 +114,7 @@ func (im *Importer) undecide(ctx context.Context, accounts []string) error {
 	})
 }
 
-// markRetraction records the state of a file's retraction: begun, or that what only the file lists is taken back.
+// markRetraction records the state of a file's retraction.
 func (im *Importer) markRetraction(ctx context.Context, digest string, by *Retraction) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var k importedFile
@@ -124,7 +126,7 @@ func (im *Importer) markRetraction(ctx context.Context, digest string, by *Retra
 	})
 }
 
-// markUnfinished records whether a Retract or Undo of the file was begun and has not ended.
+// markUnfinished records whether a Retract or Undo of the file has begun and not ended.
 func (k *importedFile) markUnfinished(tx catalog.Tx, begun bool) error {
 	if begun {
 		return tx.Put(unfinishedPrefix+k.Digest, k.name())
@@ -132,7 +134,7 @@ func (k *importedFile) markUnfinished(tx catalog.Tx, begun bool) error {
 	return tx.Delete(unfinishedPrefix + k.Digest)
 }
 
-// Undo has a retracted file count again: it is read once more. path is where its content lies.
+// Undo reads a retracted file once more, so that it counts again. It is named as in Retract.
 func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, err error) {
 	k, err := im.findImported(ctx, name)
 	if err != nil {
@@ -171,7 +173,7 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 	return out, im.endUndo(ctx, k)
 }
 
-// institution is the one whose CSV files all parts are; empty where there are others.
+// institution is the institution whose CSV mapping read all parts; empty if there are other parts.
 func (k *importedFile) institution() string {
 	name := institutionOf(k.Parts[0].Format)
 	for _, p := range k.Parts {
@@ -182,7 +184,7 @@ func (k *importedFile) institution() string {
 	return name
 }
 
-// endUndo records that a file which was read once more counts again, and has it known by the names under which it was imported.
+// endUndo records that the file counts again, under the names of its first import.
 func (im *Importer) endUndo(ctx context.Context, was *importedFile) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var is importedFile
@@ -198,8 +200,8 @@ func (im *Importer) endUndo(ctx context.Context, was *importedFile) error {
 	})
 }
 
-// recordRetraction has the statements of a file count no more, and its rows in quarantine be answered. What is gone of it is what was stated when it
-// was retracted first, but for what other files have stated since.
+// recordRetraction ends the counting of the file's statements and hides its rows in quarantine. The removed statements
+// are those that the file stated when it was first retracted, without those that other files have stated since.
 func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []string, out *RetractedFile) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var k importedFile
@@ -232,7 +234,7 @@ func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []stri
 	})
 }
 
-// inConflict are the originals with rows of some accounts in quarantine that are in conflict with what is stored, by the paths of their objects.
+// inConflict lists the originals that have conflicting rows of some accounts in quarantine, by the paths of their objects.
 func (im *Importer) inConflict(ctx context.Context, accounts []string) (paths []string, err error) {
 	for _, stream := range project.BuiltinStreams {
 		err := Quarantine(ctx, im.Catalog, im.Objects, stream, func(r event.Rejected) error {

@@ -1,4 +1,4 @@
-// Reversals in CAMT, which banks write in one of two directions.
+// Reversals in CAMT, which banks write with one of two directions.
 
 package aggregate
 
@@ -9,11 +9,11 @@ import (
 	"bursar/internal/project"
 )
 
-// isCAMT reports whether a statement's format leaves the direction of reversals open. By its definition an entry has the direction of
-// what it does to the account; some banks write that of the entry that a reversal takes back.
+// isCAMT reports whether a statement's format leaves the direction of reversals open. By its definition an entry has
+// the direction of its effect on the account; some banks write the direction of the entry that is reversed.
 func isCAMT(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "camt") }
 
-// originalReversalsOf tells whether the reversals of a statement are declared to have the direction of the entries that they take back.
+// originalReversalsOf reports whether the reversals of a statement are declared to have the direction of the reversed entries.
 func originalReversalsOf(p *project.Project) func(s *statement.Statement) bool {
 	return func(s *statement.Statement) bool {
 		i := p.InstitutionOf(s.Servicer, s.Account)
@@ -21,15 +21,15 @@ func originalReversalsOf(p *project.Project) func(s *statement.Statement) bool {
 	}
 }
 
-// reversalHandler is a Handler that turns declared reversals around, so that the teller gets what the account moved by.
+// reversalHandler is a Handler that negates reversals with the original direction, so that the row builder gets what the account moved by.
 type reversalHandler struct {
 	*rowBuilder
-	declared bool // for the statement at hand
-	turned   bool // the entry at hand
-	noted    bool // that the statement at hand depends on it
+	declared bool // for the current statement
+	turned   bool // the current entry is negated
+	noted    bool // the current statement has recorded its binding
 }
 
-// handler takes what a reader says.
+// handler returns the Handler to pass to a reader.
 func (t *rowBuilder) handler() statement.Handler { return &reversalHandler{rowBuilder: t} }
 
 // Begin starts a statement.
@@ -38,7 +38,7 @@ func (r *reversalHandler) Begin(s *statement.Statement) error {
 	return r.rowBuilder.Begin(s)
 }
 
-// Entry takes an entry.
+// Entry starts an entry.
 func (r *reversalHandler) Entry(e *statement.Entry) error {
 	if e.Reversal && !r.noted && isCAMT(r.stmt) {
 		r.noted = true
@@ -52,7 +52,7 @@ func (r *reversalHandler) Entry(e *statement.Entry) error {
 	return r.rowBuilder.Entry(e)
 }
 
-// Detail takes one of its transactions.
+// Detail adds one of its transactions.
 func (r *reversalHandler) Detail(d *statement.Detail) error {
 	if r.turned {
 		d.Amount = statement.Negate(d.Amount)
@@ -60,7 +60,7 @@ func (r *reversalHandler) Detail(d *statement.Detail) error {
 	return r.rowBuilder.Detail(d)
 }
 
-// otherReading says that a statement of which something is missing would hold if its reversals were read the other way; empty if not.
+// otherReading says that a statement that does not balance would balance with its reversals in the other direction; empty if not.
 func (l *ledger) otherReading(missing *statement.Sum) string {
 	var rest statement.Sum
 	rest.Plus(missing)

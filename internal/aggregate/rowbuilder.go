@@ -1,4 +1,4 @@
-// What a reader tells of a file becomes rows of the built-in streams, and each statement is held against its own totals.
+// Turns what a format reader emits into rows of the built-in streams, and checks each statement against its own totals.
 
 package aggregate
 
@@ -13,63 +13,63 @@ import (
 	"bursar/internal/project"
 )
 
-// sink takes rows of the built-in streams.
+// sink receives the rows of the built-in streams, and the entries and statements that the rows are matched by.
 type sink interface {
 	write(stream string, r row) error
-	newListing() (at uint32)         // the statement that begins
-	setListing(at uint32, l listing) // once it has ended
-	addNamed(n *namedEntry) error    // an entry of it
+	newListing() (at uint32)         // announces the statement that begins, and numbers it
+	setListing(at uint32, l listing) // describes statement number at, once it has ended
+	addNamed(n *namedEntry) error    // adds an entry of that statement
 }
 
-// origin says which file rows come from.
+// origin is the file that rows come from.
 type origin struct {
-	file   string // as errors name it
-	object string // the object that keeps it
+	file   string // the name that errors show
+	object string // the object that keeps the file
 
-	readings int // how often it was read again: intake does not take its rows for those of an earlier reading
+	readings int // how often it was read again; intake must not recognise the rows as those of an earlier reading
 }
 
-// maxBalances is how many balances of one statement are held until its end tells which of them open and close it.
+// maxBalances is how many balances of one statement are kept. Only at its end is it known which of them open and close it.
 const maxBalances = 100_000
 
-// rowBuilder is the statement.Handler of one file.
+// rowBuilder implements statement.Handler for one file: it writes rows and checks each statement against its own totals.
 type rowBuilder struct {
 	reports
 	out            sink
 	rules          rules
 	occurrences    *occurrences
-	format         string             // of its statements
-	fileBindings   map[digest]bool    // names what the declarations gave to the file
-	importBindings map[digest]binding // that, and what they gave to others of the import
+	format         string             // of the file's statements
+	fileBindings   map[digest]bool    // subjects of the bindings that the file depends on
+	importBindings map[digest]binding // all bindings of the import, by subject
 
 	stmt            *statement.Statement
 	name            accountName
 	balances        []statement.Balance
-	balanceBytes    int                // bytes of these
-	entryCount      int64              // entries so far
-	temporaryFITIDs bool               // FITIDs
-	hasUnique       bool               // the file has an entry that a reference names for ever
-	hasCorrects     bool               // and one that takes the place of another
-	entries         ledger             // of its currency
-	byCurrency      map[string]*ledger // of the currencies of an account that has several; nil if there is one
-	undatedScope    string             // what an entry without a day of booking belongs to
+	balanceBytes    int                // memory that balances take
+	entryCount      int64              // entries of the statement so far
+	temporaryFITIDs bool               // FITIDs do not identify entries (fitids: temporary)
+	hasUnique       bool               // the file has an entry whose reference identifies it permanently
+	hasCorrects     bool               // the file has an entry that replaces or deletes another
+	entries         ledger             // of the statement
+	byCurrency      map[string]*ledger // instead of entries, for a statement with several currencies; else nil
+	undatedScope    string             // identifies the statement in the ids of entries without a booking day
 
 	entry        *statement.Entry
-	id           digest // of the entry, once that is known
-	base         digest // what names it
-	details      ledger // of the entry
+	id           digest // of the entry, once it is known
+	base         digest // of the entry: see entryBase
+	details      ledger // sums the details of the entry
 	transactions transactions
-	listings     map[string]openListing // by currency, of an account that has several; else of ""
+	listings     map[string]openListing // by currency for a statement with several currencies; else under ""
 
 	row           row
-	statementCols row // the columns that all rows of the statement begin with
-	fileCols      row // the columns that all rows of the file end with
+	statementCols row // columns that every row of the statement begins with
+	fileCols      row // columns that every row of the file ends with
 }
 
-// rowBuilders are used again, as banks send many small files.
+// rowBuilders pools row builders, because banks send many small files.
 var rowBuilders = sync.Pool{New: func() any { return &rowBuilder{occurrences: newOccurrences()} }}
 
-// newRowBuilder takes a teller, which is to be released. left is what the import may still hold.
+// newRowBuilder gets a row builder from the pool; the caller releases it. left is the memory budget that remains to the import.
 func newRowBuilder(o origin, to sink, by rules, left *limits, given map[digest]binding) *rowBuilder {
 	t := rowBuilders.Get().(*rowBuilder) //nolint:errcheck // the pool holds nothing else
 	*t = rowBuilder{reports: reports{budget: left}, importBindings: given, out: to, rules: by, occurrences: t.occurrences, balances: t.balances[:0], row: t.row, statementCols: t.statementCols, fileCols: t.fileCols[:0], transactions: t.transactions}
@@ -79,10 +79,10 @@ func newRowBuilder(o origin, to sink, by rules, left *limits, given map[digest]b
 	return t
 }
 
-// maxPooled is how much of each kind a teller keeps from a file to the next.
+// maxPooled limits the buffers of a row builder that goes back to the pool.
 const maxPooled = 1 << 12
 
-// release lets a teller be used again; what it has told stays.
+// release returns the row builder to the pool, unless its buffers have grown large. Notices and faults stay valid.
 func (t *rowBuilder) release() {
 	if len(t.balances) > maxPooled || t.balanceBytes > valueOverhead*maxPooled || t.occurrences.size() > maxPooled || cap(t.row) > maxPooled || cap(t.transactions.rows) > maxPooled {
 		return
@@ -92,7 +92,7 @@ func (t *rowBuilder) release() {
 	rowBuilders.Put(t)
 }
 
-// Notice keeps what is reported.
+// Notice keeps a notice.
 func (t *rowBuilder) Notice(n *statement.Notice) error {
 	t.notice(n)
 	return nil
@@ -110,7 +110,7 @@ func (t *rowBuilder) Begin(s *statement.Statement) error {
 	return t.recordBindings(s)
 }
 
-// Balance holds a balance until the statement ends.
+// Balance keeps a balance until the statement ends.
 func (t *rowBuilder) Balance(b *statement.Balance) error {
 	if len(t.balances) >= maxBalances {
 		return statement.Refuse(b.Place, "the statement has more than %d balances", maxBalances)
@@ -123,7 +123,7 @@ func (t *rowBuilder) Balance(b *statement.Balance) error {
 	return nil
 }
 
-// Entry names an entry, so that its details can name it.
+// Entry computes the base of an entry. Its id follows when its details are known, except in projects with former rules.
 func (t *rowBuilder) Entry(e *statement.Entry) (err error) {
 	if t.entryCount == 0 {
 		t.byCurrency = currencies(t.balances)
@@ -154,7 +154,7 @@ func (t *rowBuilder) Entry(e *statement.Entry) (err error) {
 	return err
 }
 
-// headDigest is what a statement says before its first entry. One without balances is known by its name alone.
+// headDigest digests what a statement states before its first entry. A statement without balances is identified by its message instead.
 func (t *rowBuilder) headDigest() digest {
 	texts := []string{string(t.stmt.Kind), t.name.servicer, t.name.account, t.stmt.Currency, t.stmt.Number, t.stmt.Page, t.stmt.From, t.stmt.To}
 	for i := range t.balances {
@@ -167,8 +167,8 @@ func (t *rowBuilder) headDigest() digest {
 	return digestOf(texts...)
 }
 
-// scopeOfUndated names the statement for entries without a day of booking: by the balances it leads from and to, which are the same
-// when it is sent again, or, where they are not known yet, as the bank calls it.
+// scopeOfUndated identifies the statement in the ids of entries without a booking day: by its opening and closing
+// balances, which are the same when it is sent again, or by its message where these are not known before the entries.
 func (t *rowBuilder) scopeOfUndated(head digest) string {
 	if b := boundsOf(t.balances); b.booked && b.opening >= 0 && b.closing >= 0 {
 		return head.String()
@@ -184,7 +184,8 @@ func (t *rowBuilder) intermediateOpening() string {
 	return ""
 }
 
-// Detail keeps one transaction of the entry until it ends, or until there are too many: what they say is part of what names it.
+// Detail keeps one transaction of the entry. Details are part of what identifies the entry, so that they are written
+// when the entry ends, or when they take too much memory.
 func (t *rowBuilder) Detail(d *statement.Detail) error {
 	t.details.add(d.Amount, d.Currency, d.Place)
 	t.details.charges.add(d.Charges)
@@ -214,7 +215,7 @@ func (t *rowBuilder) Detail(d *statement.Detail) error {
 	return t.writeDetails()
 }
 
-// EndEntry writes the entry.
+// EndEntry writes the details that are kept and the entry.
 func (t *rowBuilder) EndEntry() error {
 	e := t.entry
 	if err := t.writeDetails(); err != nil {
@@ -247,26 +248,26 @@ func (t *rowBuilder) EndEntry() error {
 	return t.writeRow(project.EntryStream, e.Place)
 }
 
-// accountColumns writes what all rows of an account have.
+// accountColumns writes the columns that all rows of an account have.
 func (t *rowBuilder) accountColumns(r *row, currency string) {
 	r.columns(t.statementCols)
 	r.text("currency", currency)
 }
 
-// writeRow writes where the row comes from, and hands it on.
+// writeRow completes the row with its origin and passes it to the sink.
 func (t *rowBuilder) writeRow(stream string, at statement.Place) error {
 	t.originColumns(at)
 	return t.out.write(stream, t.row)
 }
 
-// originColumns ends the row with where it comes from.
+// originColumns ends the row with the file and place that it comes from.
 func (t *rowBuilder) originColumns(at statement.Place) {
 	t.row.columns(t.fileCols)
 	t.row.place("place", at)
 	t.row.end()
 }
 
-// amount is an amount as rows have it: by value.
+// amount normalizes an amount, except in projects with former rules.
 func (t *rowBuilder) amount(text string) string {
 	if t.rules.former {
 		return text
@@ -274,15 +275,15 @@ func (t *rowBuilder) amount(text string) string {
 	return normalAmount(text)
 }
 
-// label is how people name the statement.
+// label is the name of the statement that its rows show to people.
 func (t *rowBuilder) label() string { return cmp.Or(t.stmt.Reference, t.stmt.Number) }
 
-// entryDay is the day an entry counts for: that of its booking, else the statement's, as far as that is known by then.
+// entryDay is the day that an entry counts for: its booking day, else the statement's day as far as it is known at that point.
 func (t *rowBuilder) entryDay(e *statement.Entry) string {
 	return cmp.Or(e.Booked, t.stmt.To, dateOf(t.stmt.Created), e.Value)
 }
 
-// dateOf is the date of a time, as it is written.
+// dateOf is the date part of a timestamp, as it is written.
 func dateOf(created string) string {
 	if len(created) < len(time.DateOnly) {
 		return ""

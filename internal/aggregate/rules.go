@@ -1,4 +1,4 @@
-// The rules by which the statements of a project are told apart and dated.
+// The rules that identify and date the statements of a project.
 
 package aggregate
 
@@ -7,7 +7,8 @@ import (
 	"bursar/internal/project"
 )
 
-// rules are a project's. One whose entries were taken in by an earlier version goes on with its rules, so that they are known when they come again.
+// rules are those of a project. A project whose entries an earlier version imported keeps its rules, so that entries
+// that are sent again are recognised.
 type rules struct {
 	project *project.Project
 
@@ -16,8 +17,8 @@ type rules struct {
 	movementDigest func(base digest, e *statement.Entry) digest
 	former         bool
 
-	hasOriginalReversals func(s *statement.Statement) bool // its reversals have the direction of what they take back
-	hasTemporaryFITIDs   func(s *statement.Statement) bool // its FITIDs are others in the next file
+	hasOriginalReversals func(s *statement.Statement) bool // its reversals have the direction of what they reverse
+	hasTemporaryFITIDs   func(s *statement.Statement) bool // its FITIDs change with each file
 }
 
 func rulesOf(p *project.Project, former bool) rules {

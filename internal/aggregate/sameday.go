@@ -1,4 +1,4 @@
-// Several statements of the same days.
+// Checks several statements of the same days.
 
 package aggregate
 
@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// checkSameDay judges one of several statements of a day: it continues another, or says the same again.
+// checkSameDay judges one of several statements of a day: it continues another, or repeats one.
 func (c *chain) checkSameDay(l *link) finding {
 	alike := c.spans[span{l.From, l.To, l.Opening}]
 	for _, other := range alike {
@@ -18,7 +18,8 @@ func (c *chain) checkSameDay(l *link) finding {
 	}
 	l.overlaps = slices.ContainsFunc(alike, func(other *storedStatement) bool { return !l.isNumberedApart(other) && !l.closesAlike(other) })
 	if last := c.last(); last.Closing == l.Opening {
-		// A day that ends where it began: one of the two may have been made early, unless another one goes on with what this one closes with.
+		// A day that ends with its opening balance: one of the two may have been made early, unless another one continues
+		// this one's closing balance.
 		if last.Opening == l.Opening && !c.splitsDay(l.storedStatement) {
 			c.markEarly(l.storedStatement, last)
 		}
@@ -45,8 +46,8 @@ func (c *chain) checkSameDay(l *link) finding {
 	return c.checkOverlap(l.storedStatement)
 }
 
-// sameClosing is another statement of the same days that closes with what one closes with, and opens otherwise, where the stored entries of these
-// days lead from neither opening to it: then neither is the end of the other.
+// sameClosing finds another statement of the same days with the same closing balance and another opening balance, where
+// the stored entries of these days lead from neither opening to it: then neither is the end of the other.
 func (c *chain) sameClosing(s *storedStatement) *storedStatement {
 	if c.stored.balanceAfter(s.Opening, s.From, s.To) == s.Closing {
 		return nil
@@ -61,8 +62,8 @@ func (c *chain) sameClosing(s *storedStatement) *storedStatement {
 	return nil
 }
 
-// markContradictions has statements of the same days that state no balance be BROKEN where each lists entries that the others do not: which is right,
-// nothing says.
+// markContradictions marks statements of the same days without balances as BROKEN if each lists entries that the others
+// do not: nothing says which one is right.
 func (c *chain) markContradictions() {
 	same := map[span][]int{}
 	for i, l := range c.links {
@@ -89,27 +90,29 @@ func (c *chain) markContradictions() {
 	}
 }
 
-// isNumberedApart reports whether two statements of the same days that open alike, of which one moves nothing, are two by the bank's numbers.
+// isNumberedApart reports whether two statements of the same days with the same opening balance, of which one moves
+// nothing, are different ones by their numbers.
 func (t *storedStatement) isNumberedApart(o *storedStatement) bool {
 	still := t.Opening == t.Closing || o.Opening == o.Closing
 	return still && t.Number != "" && o.Number != "" && (t.Number != o.Number || t.page != o.page) && t.format == o.format
 }
 
-// hasAdjacentNumber reports whether the bank's numbers of two statements follow one another: one that says the same under another number is the same.
+// hasAdjacentNumber reports whether the numbers of two statements are consecutive: equal content under another number
+// is otherwise the same statement.
 func (t *storedStatement) hasAdjacentNumber(o *storedStatement) bool {
 	one, err := strconv.Atoi(t.Number)
 	other, wrong := strconv.Atoi(o.Number)
 	return err == nil && wrong == nil && (one == other+1 || other == one+1)
 }
 
-// closesAlike reports whether two statements of the same days that open alike are versions of one: they close alike, too, and move something or have one
-// number.
+// closesAlike reports whether two statements of the same days with the same opening balance are versions of one: they
+// have the same closing balance, and move something or have the same number.
 func (t *storedStatement) closesAlike(o *storedStatement) bool {
 	return t.Closing == o.Closing && (t.Opening != t.Closing || t.Number != "" && t.Number == o.Number && t.page == o.page)
 }
 
-// splitsDay reports whether statements of the same days may be parts of one another: another one opens or closes with what this
-// one closes with.
+// splitsDay reports whether statements of the same days may be parts of one another: another one opens or closes with
+// the closing balance of s.
 func (c *chain) splitsDay(s *storedStatement) bool {
 	at := span{s.From, s.To, s.Closing}
 	if s.Opening == s.Closing {

@@ -1,4 +1,4 @@
-// A statement held against what it states itself.
+// Checks a statement against its own balances and totals.
 
 package aggregate
 
@@ -9,8 +9,8 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// checkTotals holds the entries against the balances and totals that the bank states, and keeps the first fault with both figures. Those of
-// a page may be of all pages together, and a report may list only what came since the one before, which is no fault.
+// checkTotals checks the entries against the balances and totals that the bank states, and keeps the first faults with both figures.
+// Totals of a page may be those of all pages, and a report may list only what came since the previous one: neither is a fault.
 func (l *ledger) checkTotals(s *statement.Statement, balances []statement.Balance, b bounds) {
 	whole := &l.faults
 	if s.Part {
@@ -33,7 +33,7 @@ func (l *ledger) checkTotals(s *statement.Statement, balances []statement.Balanc
 	if s.Fault != "" {
 		l.addFault(s.Place, "%s", s.Fault)
 	}
-	var listed tally // with some banks, what is announced too
+	var listed tally // some banks count announced entries too
 	listed.plus(&l.booked)
 	listed.plus(&l.announced)
 	if faults := l.booked.compareStated(&s.Stated); len(faults) > 0 && len(listed.compareStated(&s.Stated)) > 0 {
@@ -43,7 +43,7 @@ func (l *ledger) checkTotals(s *statement.Statement, balances []statement.Balanc
 	}
 }
 
-// checkPrevious compares the opening balance with what the statement states as the previous closing one: by definition they are equal.
+// checkPrevious compares the opening balance with the previous closing balance that the statement states: they are equal by definition.
 func (l *ledger) checkPrevious(s *statement.Statement, balances []statement.Balance, b bounds) {
 	previous := firstBalance(balances, []string{statement.PreviousClosing})
 	if s.Kind != statement.Booked || !b.booked || b.opening < 0 || previous < 0 || balances[b.opening].Code != statement.OpeningBooked {
@@ -55,7 +55,7 @@ func (l *ledger) checkPrevious(s *statement.Statement, balances []statement.Bala
 	}
 }
 
-// checkBalances proves opening + entries = closing; it says what is missing, or nothing.
+// checkBalances checks opening + entries = closing. It returns what differs, or "".
 func (l *ledger) checkBalances(s *statement.Statement, opening, closing *statement.Balance) string {
 	if opening.Currency != closing.Currency || l.currency != "" && opening.Currency != "" && l.currency != opening.Currency {
 		return fmt.Sprintf("the opening balance is in %s, the closing one in %s, the entries in %s", opening.Currency, closing.Currency,

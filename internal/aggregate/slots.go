@@ -1,4 +1,4 @@
-// Where an import's entries are matched with the stored ones.
+// Looks up the stored entries that an import's entries are matched with.
 
 package aggregate
 
@@ -21,8 +21,8 @@ import (
 	"bursar/internal/project"
 )
 
-// usesFormerRules reports whether entries of the project were taken in by an earlier version, which kept nothing that they could be matched by. Entries
-// that are all in quarantine say nothing of the version, as they may have no day to be named by.
+// usesFormerRules reports whether an earlier version imported entries of the project, without slots to match them by.
+// Entries that are all in quarantine do not decide this, as they may have no day.
 func (im *Importer) usesFormerRules(ctx context.Context) (former bool, err error) {
 	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
 		names, err := event.Sealed(tx, project.NameStream)
@@ -36,7 +36,7 @@ func (im *Importer) usesFormerRules(ctx context.Context) (former bool, err error
 	return former, err
 }
 
-// slotFile holds the rows of the entries that are new, for the stream of names.
+// slotFile is a file of the new rows for the stream of names.
 type slotFile struct {
 	path string
 	rows int64
@@ -142,7 +142,7 @@ func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slo
 	return found, im.markCancelled(ctx, found)
 }
 
-// storedSlots finds the stored entries of some bases, and marks those of files that are read again.
+// storedSlots finds the stored entries of some bases, and marks those of files that are read again as stale.
 func (r *reading) storedSlots(ctx context.Context, bases []digest) (map[digest][]slot, error) {
 	found, err := r.slots(ctx, bases)
 	if err != nil || len(found) == 0 || len(r.staleObjects) == 0 {
@@ -167,7 +167,7 @@ func (r *reading) storedSlots(ctx context.Context, bases []digest) (map[digest][
 	})
 }
 
-// markCancelled marks the slots of entries that were taken back: an entry that says the same is another one.
+// markCancelled marks the slots of cancelled entries: an entry with the same content is another one.
 func (im *Importer) markCancelled(ctx context.Context, found map[digest][]slot) error {
 	var ids []string
 	for _, slots := range found {
@@ -187,10 +187,10 @@ func (im *Importer) markCancelled(ctx context.Context, found map[digest][]slot) 
 	return nil
 }
 
-// mostLookedUp is how many ids are asked for by name; more are found among all of the batches.
+// mostLookedUp is how many ids a query lists; for more, it reads the whole batches.
 const mostLookedUp = 5000
 
-// readSlots reads the rows of some ids, which are of these bases, from the batches that have them.
+// readSlots reads the rows with some ids from the batches that have them. of maps each id to its base.
 func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of map[string]digest, in map[uint64]bool) (map[digest][]slot, error) {
 	var batches []event.Batch
 	err := im.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -238,7 +238,7 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of ma
 	return found, err
 }
 
-// queryRows hands on rows of texts; null is empty.
+// queryRows passes on rows of texts; null is empty.
 func queryRows(ctx context.Context, o duck.Options, sql string, each func(row []string) error) error {
 	session, err := duck.Open(o)
 	if err != nil {

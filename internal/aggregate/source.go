@@ -1,4 +1,4 @@
-// Files as they are handed in: alone, compressed, or several in an archive.
+// Opens input files: plain, compressed, or several in an archive.
 
 package aggregate
 
@@ -19,14 +19,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Limits of archives: what a few bytes may become is bounded.
+// Limits of archives, because a few bytes may expand to many.
 const (
 	maxMembers  = 10_000
 	maxUnpacked = 16 << 30 // bytes of all members together
 	maxName     = 4096     // bytes of a member's name
 )
 
-// How packed files begin.
+// Magic numbers of packed files.
 var (
 	zipMagic, emptyZipMagic = []byte("PK\x03\x04"), []byte("PK\x05\x06")
 	gzipMagic               = []byte{0x1f, 0x8b}
@@ -41,12 +41,11 @@ func isPacked(head []byte) bool {
 	return isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic)
 }
 
-// partFunc is given what is to be read of a file: the name, what a format is told by, and the bytes. An error that it returns
-// ends the reading.
+// partFunc reads one part of a file: its name, the first bytes for detecting the format, and the content. An error ends the reading.
 type partFunc func(name string, head []byte, in io.Reader) error
 
-// eachPart hands on what is to be read of a file: itself, what it unpacks to, or each member of an archive. What the disk could
-// not give is an error of each, whatever was made of it on the way.
+// eachPart passes on the parts of a file: the file itself, its unpacked content, or each member of an archive. A disk
+// error is an error of eachPart, however the format reader reported it.
 func (im *Importer) eachPart(file string, read partFunc) error {
 	f, err := im.openSource(file)
 	if err != nil {
@@ -91,7 +90,7 @@ func unpack(f *diskFile, name string, read partFunc) error {
 	return peekPart(name, f, read)
 }
 
-// eachMember hands on the files of an archive, in its order.
+// eachMember passes on the members of an archive, in its order.
 func eachMember(f *diskFile, name string, read partFunc) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -141,13 +140,12 @@ func readMember(name string, member *zip.File, left *int64, read partFunc) error
 	return peekPart(name, &bounded{in: in, left: left}, read)
 }
 
-// hidden tells what archivers add of their own.
+// hidden reports whether archivers added the member.
 func hidden(name string) bool {
 	return strings.HasPrefix(path.Base(name), ".") || strings.HasPrefix(name, "__MACOSX/")
 }
 
-// peekPart peeks what the format is told by. An error of reading comes again when the rest is read, but where nothing can be
-// read at all.
+// peekPart peeks the bytes by which the format is detected. A read error returns when the rest is read, unless nothing can be read at all.
 func peekPart(name string, in io.Reader, read partFunc) error {
 	buffered := statement.Buffer(in)
 	defer statement.Release(buffered)
@@ -161,14 +159,14 @@ func peekPart(name string, in io.Reader, read partFunc) error {
 // unreadableFile is a file of which nothing can be read.
 type unreadableFile struct{ err error }
 
-// unreadable is broken for a reason that the file is to blame for.
+// unreadable is an unreadableFile because of an error in the file.
 func unreadable(format string, args ...any) unreadableFile {
 	return unreadableFile{statement.Refuse(statement.Place{Line: 1, Column: 1}, "%v", fmt.Errorf(format, args...))}
 }
 
 func (b unreadableFile) Read([]byte) (int, error) { return 0, failure.Wrap(failure.Data, b.err) }
 
-// bounded bounds what an archive unpacks to: left is shared by its members.
+// bounded limits what an archive unpacks to; left is shared by its members.
 type bounded struct {
 	in   io.Reader
 	left *int64

@@ -1,4 +1,4 @@
-// Rows on their way to intake.
+// Spools rows before they are ingested.
 
 package aggregate
 
@@ -14,15 +14,15 @@ import (
 	"bursar/internal/project"
 )
 
-// spoolParts is how many files share a spool. Each file of a spool is dear to make and to take in, and what is remembered of
-// it names all its parts.
+// spoolParts is how many input files share a spool. Each file of a spool is expensive to create and to ingest, and its
+// record names all its parts.
 const spoolParts = 1000
 
-// spool holds the rows of some files, in a JSON lines file for each built-in stream. Nothing of a file is taken in before it
-// has been read to its end: a truncated statement cannot be told from a whole one otherwise.
+// spool is one JSON lines file for each built-in stream, with the rows of some input files. Nothing of an input file is
+// ingested before it has been read to its end: otherwise a truncated statement looks complete.
 type spool struct {
 	files     map[string]*spooled
-	fileCount int // files whose rows it has
+	fileCount int // input files with rows in the spool
 	names     *nameSpool
 }
 
@@ -34,17 +34,17 @@ type spooled struct {
 	bytes  int64
 	parts  []event.Part
 
-	begun      struct{ rows, bytes int64 } // before the file at hand
-	fileStarts []fileStart                 // of the files that have rows
+	begun      struct{ rows, bytes int64 } // before the current file
+	fileStarts []fileStart                 // of the input files with rows
 }
 
-// fileStart is the first row of a file, counted from 0.
+// fileStart is the first row of an input file, counted from 0.
 type fileStart struct {
 	file uint32
 	row  int64
 }
 
-// newSpool makes the files dir/N.STREAM.jsonl. The names are those of the whole import.
+// newSpool creates the files dir/N.STREAM.jsonl. The names are those of the whole import.
 func newSpool(dir string, n int, all *nameSpool) (*spool, error) {
 	s := &spool{files: map[string]*spooled{}, names: all}
 	for _, stream := range project.BuiltinStreams {
@@ -58,7 +58,7 @@ func newSpool(dir string, n int, all *nameSpool) (*spool, error) {
 	return s, nil
 }
 
-// begin starts with the rows of another file.
+// begin starts the rows of another input file.
 func (s *spool) begin() {
 	s.names.begin()
 	for _, f := range s.files {
@@ -85,7 +85,7 @@ func (s *spool) setListing(at uint32, l listing) { s.names.listings[at] = l }
 
 func (s *spool) addNamed(n *namedEntry) error { return s.names.add(n) }
 
-// end leaves the rows written since begin as those of a file of this name.
+// end commits the rows written since begin as those of a file with this name.
 func (s *spool) end(name string) {
 	s.fileCount++
 	for _, f := range s.files {
@@ -96,7 +96,7 @@ func (s *spool) end(name string) {
 	}
 }
 
-// undo takes back the rows written since begin.
+// undo removes the rows written since begin.
 func (s *spool) undo() error {
 	all := s.names.undo()
 	for _, f := range s.files {
@@ -119,7 +119,7 @@ func (s *spool) close() (all error) {
 	return all
 }
 
-// rows counts what a stream gets of the file at hand.
+// rows counts the rows of a stream in the current file.
 func (s *spool) rows(stream string) int64 {
 	f := s.files[stream]
 	return f.rows - f.begun.rows

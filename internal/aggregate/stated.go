@@ -1,4 +1,4 @@
-// Which statements a file states: those that several files state are stored once.
+// Finds which statements a file states. A statement that several files state is stored once.
 
 package aggregate
 
@@ -14,8 +14,8 @@ import (
 	"bursar/internal/project"
 )
 
-// statementIDs reads a file once more for the ids of its statements, and the accounts of what is stored of it. Statements that it shares with other files
-// are stored once, as of the first of these.
+// statementIDs reads a file once more for the ids of its statements, and finds the accounts of its stored rows. A
+// statement that it shares with other files is stored once, with the first of them as its origin.
 func (r *reading) statementIDs(ctx context.Context, f *File) (ids []string, err error) {
 	l, err := r.newRelisted("stated", nil)
 	if err != nil {
@@ -23,7 +23,7 @@ func (r *reading) statementIDs(ctx context.Context, f *File) (ids []string, err 
 	}
 	l.refused = map[string][]bool{f.Object: f.refused()}
 	defer func() { err = errors.Join(err, l.close()) }()
-	if _, err := l.readOriginal(ctx, f.Object, nil); err != nil { // what cannot be read any more is known by what is stored
+	if _, err := l.readOriginal(ctx, f.Object, nil); err != nil { // what cannot be read any more is found among the stored rows
 		return nil, err
 	}
 	l.read = true
@@ -52,7 +52,7 @@ func (r *reading) statementIDs(ctx context.Context, f *File) (ids []string, err 
 	return slices.Compact(ids), nil
 }
 
-// eachStored hands on the ids and accounts of what a stream has of a file.
+// eachStored passes on the ids and accounts of what a stream has of a file.
 func (r *reading) eachStored(ctx context.Context, stream, object string, each func(id, account string)) error {
 	view, err := r.streamView(ctx, stream)
 	if err != nil || view == "" {
@@ -64,7 +64,7 @@ func (r *reading) eachStored(ctx context.Context, stream, object string, each fu
 	})
 }
 
-// reinstateStatements has statements of retracted files count that the import's files state, too: they are stored once.
+// reinstateStatements makes those statements of retracted files count that the import's files state too: they are stored once.
 func (r *reading) reinstateStatements(ctx context.Context) error {
 	if r.retractions == 0 {
 		return nil

@@ -1,4 +1,4 @@
-// The transactions of one entry, until it is known what names it.
+// Keeps the transactions of one entry until its id is known.
 
 package aggregate
 
@@ -8,19 +8,19 @@ import (
 	"bursar/internal/project"
 )
 
-// maxTransactionBytes is how many bytes of rows are kept. An entry of more is named by those of them.
+// maxTransactionBytes limits the bytes of rows that are kept. An entry with more is identified by those that were kept.
 const maxTransactionBytes = 4 << 20
 
 // transactions are the rows of an entry's details, without their ids.
 type transactions struct {
 	rows       []byte
 	list       []transaction
-	facts      digest // of all of them, in any order
-	identified bool   // the entry is named
+	facts      digest // sum of the digests of all details
+	identified bool   // the id of the entry is known
 	written    int64
 }
 
-// transaction is where a row ends.
+// transaction is the end of a row.
 type transaction struct {
 	facts digest
 	end   int
@@ -36,8 +36,8 @@ func (k *transactions) add(facts digest, r row) {
 	k.facts.plus(facts)
 }
 
-// writeDetails names the entry and writes the transactions that are kept. They are numbered in an order that is not the file's, so that
-// another list of them tells of the same ones.
+// writeDetails identifies the entry and writes the transactions that are kept. They are numbered in an order of their
+// content, so that another list of them yields the same events.
 func (t *rowBuilder) writeDetails() error {
 	if err := t.identify(); err != nil {
 		return err

@@ -1,4 +1,4 @@
-// Corrections that count no more: what they had taken the place of counts again, by an event of its own.
+// Finds corrections that count no more, and restores what they had corrected, by events with other ids.
 
 package aggregate
 
@@ -11,18 +11,18 @@ import (
 	"bursar/internal/duck"
 )
 
-// countingCorrections says which corrections of a stream of entries count.
+// countingCorrections says which corrections in the stream of entries count.
 type countingCorrections struct {
-	unlisted  []string          // corrections that no statement which counts lists any more
-	corrected []string          // entries that were taken back as others took their place
-	restored  map[string]string // events by which such entries count again, each with the entry
+	unlisted  []string          // corrections that no counting statement lists any more
+	corrected []string          // entries that were cancelled by a correction
+	restored  map[string]string // by id of the restoring event: the entry that it restores
 }
 
-// restoredID is the id of the event by which an entry counts again whose correction counts no more. It takes nothing back itself, so that
-// pipelines which count entries count it.
+// restoredID is the id of the event that restores a cancelled one. The event itself has no takes_back, so that
+// pipelines that count entries count it.
 func restoredID(id string) string { return digestOf("counts again", id).String() }
 
-// readCorrections reads which corrections of a view of entries count: the id of what takes an entry back says why it does.
+// readCorrections reads which corrections of a view of entries count. The id of a cancelling event shows why it cancels.
 func readCorrections(ctx context.Context, o duck.Options, view string) (s countingCorrections, err error) {
 	s.restored = map[string]string{}
 	of := map[string]string{}
@@ -47,21 +47,21 @@ func readCorrections(ctx context.Context, o duck.Options, view string) (s counti
 	return s, err
 }
 
-// withSQL are the views that correctedSQL needs beside that of the stored entries.
+// withSQL are the views that correctedSQL needs in addition to that of the stored entries.
 func (s *countingCorrections) withSQL() string {
 	return fmt.Sprintf("unlisted AS (SELECT unnest([%s]::VARCHAR[]) AS id), again AS (SELECT unnest([%s]::VARCHAR[]) AS id), "+
 		"correctors AS (SELECT * FROM stored WHERE corrects IS NOT NULL AND takes_back IS NULL AND id NOT IN (FROM unlisted))",
 		sqlList(s.unlisted), sqlList(slices.Sorted(maps.Keys(s.restored))))
 }
 
-// uncorrectedSQL are the entries that were taken back as others took their place, and count again as none of these counts.
+// uncorrectedSQL selects the entries that were cancelled by corrections, none of which counts any more.
 func (s *countingCorrections) uncorrectedSQL(columns string) string {
 	return fmt.Sprintf("SELECT %s FROM stored WHERE id IN (SELECT unnest([%s]::VARCHAR[])) AND id NOT IN (SELECT unnest([%s]::VARCHAR[])) "+
 		"AND (kind, servicer, account, reference) NOT IN (SELECT (kind, servicer, account, corrects) FROM correctors) ORDER BY id",
 		columns, sqlList(s.corrected), sqlList(slices.Sorted(maps.Values(s.restored))))
 }
 
-// restoredSQL are rows of the ids that a statement lists, for the events by which they count again.
+// restoredSQL adds to the listed ids those of restoring events: a statement that lists an entry lists them too.
 func (s *countingCorrections) restoredSQL() string {
 	sql := ""
 	for _, id := range slices.Sorted(maps.Keys(s.restored)) {
@@ -69,7 +69,7 @@ func (s *countingCorrections) restoredSQL() string {
 		for s.restored[of] != "" {
 			of = s.restored[of]
 		}
-		sql += fmt.Sprintf(" UNION ALL SELECT %s, gone FROM spooled WHERE id = %s", duck.Literal(id), duck.Literal(of))
+		sql += fmt.Sprintf(" UNION ALL SELECT %s, uncounted FROM spooled WHERE id = %s", duck.Literal(id), duck.Literal(of))
 	}
 	return sql
 }

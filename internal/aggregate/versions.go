@@ -1,5 +1,4 @@
-// Statements of the same days that open alike and close otherwise: remembered by their days, so that an import knows whether it has another version of
-// one that is stored.
+// Records statements by their days and opening balance, so that an import knows whether it has another version of a stored one.
 
 package aggregate
 
@@ -14,13 +13,13 @@ import (
 	"bursar/internal/project"
 )
 
-// daysKnown is there once all stored statements are known by their days.
+// daysKnown exists once all stored statements are recorded by their days.
 const daysKnown = "statements/days-known"
 
-// mostVersions is how many statements are asked for at a time.
+// mostVersions is how many statements are looked up at a time.
 const mostVersions = 1 << 14
 
-// statementRow is what is asked of a row of the stream of statements.
+// statementRow is what is read of a row of the stream of statements.
 type statementRow struct {
 	faulty
 	ID       string `json:"id"`
@@ -32,29 +31,29 @@ type statementRow struct {
 	Page     string `json:"page"`
 }
 
-// mayHaveVersions reports whether it may be one of two versions that both hold, or be the page on which these differ: pages may state the opening balance on
-// the first and the closing one on the last.
+// mayHaveVersions reports whether it may be one of two versions that both balance, or a page in which they differ:
+// pages may state the opening balance on the first page and the closing one on the last.
 func (s *statementRow) mayHaveVersions() bool {
 	return s.Kind == string(statement.Booked) && s.Closing != "" && (s.Opening != "" || s.Page != "")
 }
 
-// daysDigest names what versions of a statement have in common.
+// daysDigest identifies what versions of a statement have in common.
 func (s *statementRow) daysDigest() digest {
 	return digestOf("days", s.Servicer, s.Account, s.Currency, s.From, s.To, normalAmount(s.Opening))
 }
 
-// slot is the statement as one version of it is known.
+// slot is the slot of this version of the statement.
 func (s *statementRow) slot() slot {
 	return slot{entry: s.daysDigest(), listing: listing{Opening: normalAmount(s.Opening), Closing: normalAmount(s.Closing), First: s.From, Last: s.To}}
 }
 
-// versionRows finds statements of which another version is stored, or was found before, and writes those that are not known yet.
+// versionRows finds statements with another version that is stored or was found before, and writes slots for those that have none.
 type versionRows struct {
-	known     map[digest][]slot // by their days
+	known     map[digest][]slot // by daysDigest
 	waiting   []statementRow
 	find      func(ctx context.Context, days []digest) (map[digest][]slot, error)
 	write     func(row) error
-	onVersion func(*statementRow) // there is another version of it
+	onVersion func(*statementRow) // called for a statement that has another version
 }
 
 func (v *versionRows) add(ctx context.Context, s *statementRow) error {
@@ -99,7 +98,7 @@ func (v *versionRows) addOne(s *statementRow) error {
 	return v.write(slotRow(&namedEntry{day: s.To, listed: true}, is.entry, slotID(is.entry, len(known)+1), &is.listing))
 }
 
-// searchDays has all stored statements known by their days, once in a project's life.
+// searchDays records all stored statements by their days, once in the life of a project.
 func (r *reading) searchDays(ctx context.Context) error {
 	return r.searchOnce(ctx, daysKnown, "stored statements", func(ctx context.Context, to *bufio.Writer) (rows int64, err error) {
 		view, err := r.streamView(ctx, project.StatementStream)
@@ -129,7 +128,7 @@ func (r *reading) searchDays(ctx context.Context) error {
 	})
 }
 
-// append adds rows behind those of the entries.
+// append adds rows to the file.
 func (s *slotFile) append(rows []row) error {
 	if len(rows) == 0 {
 		return nil
@@ -147,14 +146,14 @@ func (s *slotFile) append(rows []row) error {
 	return errors.Join(err, out.Close())
 }
 
-// awaits is what is remembered of a statement until the next one decides between its versions.
+// awaits is what is recorded of a statement until the next one decides between its versions.
 func (s *statementRow) awaits() faulty {
 	f := s.faulty
 	f.Awaits = true
 	return f
 }
 
-// decide notes by which day's statement it is decided which version counts.
+// decide notes the day of the statement that decides which version counts.
 func (r *reading) decide(v *versions) {
 	for _, s := range v.consistent {
 		day, decided := v.balanced.decidedBy(s)
@@ -166,7 +165,7 @@ func (r *reading) decide(v *versions) {
 	}
 }
 
-// recordDecided is done once what only a superseded version lists is taken back: statements behind those days need not look at it any more.
+// recordDecided runs once what only a superseded version lists is cancelled: statements after those days need not check it any more.
 func (r *reading) recordDecided(ctx context.Context) error {
 	if len(r.decided) == 0 {
 		return nil

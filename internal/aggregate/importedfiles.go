@@ -1,4 +1,4 @@
-// Files as they were received, kept as objects.
+// Stores imported files as objects, and records them.
 
 package aggregate
 
@@ -14,29 +14,30 @@ import (
 	"bursar/internal/event"
 )
 
-// importedFile remembers a file that was taken in, so that it is not read again if that was all of it.
+// importedFile records an imported file, so that it is not read again if it was imported completely.
 type importedFile struct {
 	Digest   string    `json:"digest"` // SHA-256
 	Bytes    int64     `json:"bytes"`
 	Imported time.Time `json:"imported"`
 	Parts    []Part    `json:"parts"`
-	Partial  bool      `json:"partial,omitempty"`  // members of an archive were refused: the next import reads it again
+	Partial  bool      `json:"partial,omitempty"`  // members of an archive were refused; the next import reads it again
 	Declared string    `json:"declared,omitempty"` // digest of the declarations that read it
-	Readings int       `json:"readings,omitempty"` // how often others have read it again
+	Readings int       `json:"readings,omitempty"` // how often it was read again by other declarations
 	Readers  int       `json:"readers,omitempty"`  // readersVersion that read it
 
-	Totals      bool        `json:"totals,omitempty"` // rules.totals, when it was read
+	Totals      bool        `json:"totals,omitempty"` // rules.totals when it was read
 	Retracted   *Retraction `json:"retracted,omitempty"`
-	Retractions uint64      `json:"retractions,omitempty"` // of files, when it was read
-	GivenUp     int         `json:"given_up,omitempty"`    // batches and retractions of the built-in streams, when it was read
+	Retractions uint64      `json:"retractions,omitempty"` // number of retractions of files when it was read
+	GivenUp     int         `json:"given_up,omitempty"`    // number of given-up batches and retractions of the built-in streams when it was read
 }
 
-// readersVersion grows when the readers understand more. What an earlier version left in quarantine is read again when its file is imported again.
+// readersVersion increases when the readers accept more. What an earlier version left in quarantine is read again when
+// its file is imported again.
 const readersVersion = 1
 
 func importedKey(digest string) string { return "statements/file/" + digest }
 
-// importedByDigest is what a file held that was taken in before, or nothing.
+// importedByDigest returns the record of an imported file, or an empty one.
 func (im *Importer) importedByDigest(ctx context.Context, digest string) (k importedFile, err error) {
 	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
 		k = importedFile{}
@@ -46,7 +47,7 @@ func (im *Importer) importedByDigest(ctx context.Context, digest string) (k impo
 	return k, err
 }
 
-// recordFiles records files that were taken in whole and what was given to what was taken in.
+// recordFiles records the files that were imported and confirms their bindings.
 func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
@@ -64,7 +65,7 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 		if err := errors.Join(endRereads(tx, rereadFiles(files)), confirmBindings(tx, files)); err != nil {
 			return err
 		}
-		for key, g := range r.changedBindings { // what was given before is there no more
+		for key, g := range r.changedBindings { // they replace the earlier bindings
 			g.Confirmed = true
 			if err := tx.Put(key, g); err != nil {
 				return err
@@ -88,10 +89,10 @@ func (im *Importer) digest(ctx context.Context, path string) (string, error) {
 	return digest, nil
 }
 
-// objectName is where a file of a digest is kept.
+// objectName is the object that keeps a file with a digest.
 func objectName(digest string) string { return "statements/" + digest[:2] + "/" + digest }
 
-// storeOriginal stores the file as it is, unless the object is there: its name says what it holds.
+// storeOriginal stores the file unchanged, unless the object exists: its name is the digest of its content.
 func (im *Importer) storeOriginal(ctx context.Context, f *File) error {
 	if there, err := im.Objects.Open(ctx, f.Object); err == nil {
 		return there.Close()
@@ -120,7 +121,7 @@ func (im *Importer) storeOriginal(ctx context.Context, f *File) error {
 	return nil
 }
 
-// contextReader is a reader that ends with a context.
+// contextReader is a reader that fails once its context is done.
 type contextReader struct {
 	ctx context.Context
 	in  io.Reader

@@ -1,4 +1,4 @@
-// Gaps in the numbers that a bank gives to an account's statements.
+// Finds gaps in the numbers that a bank gives to an account's statements.
 
 package aggregate
 
@@ -8,15 +8,15 @@ import (
 	"strconv"
 )
 
-// skip is where the numbers go on with another one than the next.
+// skip is a gap in the numbers.
 type skip struct {
-	at       int // the statement behind
-	from, to int // the numbers that are missing
+	at       int // index of the statement after the gap
+	from, to int // the missing numbers
 }
 
-// noteSkippedNumbers says of statements, in their order, that others before them are missing by their numbers, if the bank numbers an
-// account's statements one by one: there are as many steps by one as there are others. Some banks begin again each year. Where there is a
-// gap before the statement, that says it.
+// noteSkippedNumbers adds to the reasons of statements, in their order, that statements before them are missing by
+// number, if the bank numbers the statements of an account consecutively: at least as many steps are by one as are not.
+// Some banks restart each year. A statement after a gap of days is left out, because the gap says the same.
 func noteSkippedNumbers(links []link, gaps []Interval) {
 	var skips []skip
 	steps, before, year := 0, 0, ""

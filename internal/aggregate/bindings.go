@@ -1,4 +1,4 @@
-// What declarations gave to what files state: ids are made of it, so that it stays as it was when statements were imported.
+// Bindings: what declarations make of values in files. Ids depend on them, so that they must not change after an import.
 
 package aggregate
 
@@ -15,36 +15,36 @@ import (
 	"bursar/internal/project"
 )
 
-// aspect is what is declared of what files state.
+// aspect is what is bound.
 type aspect string
 
 const (
 	accountAspect    aspect = "account"   // which account a number is, in one currency
-	reversalsAspect  aspect = "reversals" // which direction an account's reversals have
-	referencesAspect aspect = "reference" // what the references of an institution's CSV files are good for
-	fitidsAspect     aspect = "fitids"    // whether an account's FITIDs name entries for ever
+	reversalsAspect  aspect = "reversals" // which direction the reversals of an account have
+	referencesAspect aspect = "reference" // how far the references of an institution's CSV files identify entries
+	fitidsAspect     aspect = "fitids"    // whether the FITIDs of an account identify entries for ever
 	mappingAspect    aspect = "mapping"   // how rows of an institution's CSV files are read
 )
 
-// binding is what the declarations gave. The catalog keeps it from the first import on.
+// binding is the value that the declarations give to an aspect of a file. The catalog keeps it from the first import on.
 type binding struct {
 	Aspect    aspect `json:"what"`
-	Source    string `json:"source,omitempty"` // the servicer, or the format of CSV files, which names their institution
-	Number    string `json:"number,omitempty"` // as files state it
+	Source    string `json:"source,omitempty"` // the servicer, or the format of CSV files, which contains the name of their institution
+	Number    string `json:"number,omitempty"` // as in files
 	Currency  string `json:"currency,omitempty"`
 	Value     string `json:"is"`
-	Servicer  string `json:"servicer,omitempty"` // in which an account that is no IBAN is counted
-	Confirmed bool   `json:"taken,omitempty"`    // something of an import that depends on it was taken in
+	Servicer  string `json:"servicer,omitempty"` // servicer of an account that is not an IBAN
+	Confirmed bool   `json:"taken,omitempty"`    // something that depends on it was ingested
 }
 
 const bindingPrefix = "statements/given/"
 
-// subject names what is given by what it is given to.
+// subject identifies what is bound.
 func (g *binding) subject() digest { return digestOf(string(g.Aspect), g.Source, g.Number, g.Currency) }
 
 func bindingKey(of digest) string { return bindingPrefix + of.String() }
 
-// sameAs reports whether two give the same to what was imported.
+// sameAs reports whether two bindings give what was imported the same meaning.
 func (g *binding) sameAs(was *binding) bool {
 	if g.Aspect == mappingAspect {
 		return remapped(was.Value, g.Value) == ""
@@ -52,10 +52,10 @@ func (g *binding) sameAs(was *binding) bool {
 	return g.Value == was.Value && g.Servicer == was.Servicer
 }
 
-// csvFormat begins the format of statements in CSV; the name of their institution follows.
+// csvFormat begins the format of CSV statements; the name of their institution follows.
 const csvFormat = "csv "
 
-// bind is what the declarations give to a statement of a holder.
+// bind returns the binding of a statement of an account.
 func (r *rules) bind(what aspect, s *statement.Statement, h accountName) binding {
 	g := binding{Aspect: what, Source: s.Servicer}
 	if strings.HasPrefix(s.Format, csvFormat) {
@@ -82,7 +82,7 @@ func (r *rules) bind(what aspect, s *statement.Statement, h accountName) binding
 	return g
 }
 
-// institution is the one whose CSV files have a format; nil if there is none.
+// institution is the institution whose CSV files have a format; nil if there is none.
 func (r *rules) institution(format string) *project.Institution {
 	name, csv := strings.CutPrefix(format, csvFormat)
 	if i := r.project.Institution(name); csv && i != nil && i.CSV != nil {
@@ -91,10 +91,10 @@ func (r *rules) institution(format string) *project.Institution {
 	return nil
 }
 
-// longestNumber is how long an account's number and servicer are at most, to be given an account.
+// longestNumber is the maximum length of an account's source, number and currency; longer ones are not bound.
 const longestNumber = 100
 
-// recordBindings notes what the declarations give to a statement. What files of earlier projects state is not given another account.
+// recordBindings notes the bindings that a statement depends on. With former rules account numbers are not bound.
 func (t *rowBuilder) recordBindings(s *statement.Statement) error {
 	if !s.IBAN && !t.rules.former {
 		if err := t.recordBinding(accountAspect, s); err != nil {
@@ -123,26 +123,26 @@ func (t *rowBuilder) recordBinding(what aspect, s *statement.Statement) error {
 		return nil
 	}
 	_, known := t.importBindings[of]
-	size := valueOverhead / 2 // about what its name takes, and what it takes by itself
+	size := valueOverhead / 2 // approximate memory of its subject, and of the binding itself
 	if !known {
 		size += 4 * valueOverhead
 	}
 	if t.budget.bindings -= size; t.budget.bindings < 0 {
-		return statement.Refuse(s.Place, "the files of the import have too many accounts whose numbers are no IBAN").Advise("import fewer files at a time, or divide this one")
+		return statement.Refuse(s.Place, "the files of the import have too many accounts without an IBAN").Advise("import fewer files at a time, or divide this one")
 	}
 	if t.fileBindings == nil {
 		t.fileBindings = map[digest]bool{}
 	}
 	t.fileBindings[of] = true
 	if !known {
-		g.Source, g.Number, g.Currency = strings.Clone(g.Source), strings.Clone(g.Number), strings.Clone(g.Currency) // parts of longer texts
+		g.Source, g.Number, g.Currency = strings.Clone(g.Source), strings.Clone(g.Number), strings.Clone(g.Currency) // substrings would keep a longer text in memory
 		g.Value, g.Servicer = strings.Clone(g.Value), strings.Clone(g.Servicer)
 		t.importBindings[of] = g
 	}
 	return nil
 }
 
-// What the references of CSV files are good for.
+// How far references of CSV files identify entries.
 const (
 	noReferences     = "no `reference`"
 	someReferences   = "a `reference` without `unique: true`"
@@ -159,7 +159,8 @@ func referenceUse(i *project.Institution) string {
 	return someReferences
 }
 
-// current is what the declarations give to the same; known is false where nothing like it can be imported any more.
+// current returns what the current declarations give to the same subject. known is false if nothing with this subject
+// can be imported any more.
 func (r *rules) current(g *binding) (now binding, known bool) {
 	s := &statement.Statement{Servicer: g.Source, Account: g.Number, Currency: g.Currency}
 	if strings.HasPrefix(g.Source, csvFormat) {
@@ -178,18 +179,18 @@ func (r *rules) current(g *binding) (now binding, known bool) {
 	return r.bind(g.Aspect, s, r.accountName(s)), true
 }
 
-// DeclaredError says that statements were imported by other declarations, so that what overlaps would count twice. Class Data.
+// DeclaredError says that statements were imported by other declarations, so that overlapping statements would count twice. Class Data.
 type DeclaredError struct{ Fault project.Error }
 
 func (e *DeclaredError) Error() string { return e.Fault.Error() }
 
-// Class is Data: it stays so until the declaration is put back.
+// Class is Data: retrying does not help.
 func (e *DeclaredError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 2 (DESIGN §7): the configuration is at fault.
 func (e *DeclaredError) ExitCode() int { return 2 }
 
-// CheckDeclared finds declarations by which statements would be other ones than when they were imported. It writes nothing.
+// CheckDeclared finds declarations that changed what was already imported. It writes nothing.
 func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Project) (faults []project.Error, err error) {
 	const most = 100
 	by := rulesOf(p, false)
@@ -198,7 +199,7 @@ func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Proj
 		return tx.List(bindingPrefix, func(_ string, value json.RawMessage) error {
 			var was binding
 			if err := json.Unmarshal(value, &was); err != nil {
-				return fmt.Errorf("read what statements were imported by: %w", err)
+				return fmt.Errorf("read bindings: %w", err)
 			}
 			if now, known := by.current(&was); known && !now.sameAs(&was) && len(faults) < most {
 				faults = append(faults, by.changeError(&was, &now).Fault)
@@ -209,8 +210,8 @@ func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Proj
 	return faults, err
 }
 
-// checkBindings refuses an import by other declarations than those before it, unless it reads all again that was read by those, and remembers
-// what is given for the first time, before anything is taken in.
+// checkBindings refuses an import whose bindings differ from earlier ones, unless it reads again everything that
+// depends on them. New bindings are recorded before anything is ingested.
 func (r *reading) checkBindings(ctx context.Context, files []*File) error {
 	fresh, otherwise := map[string]binding{}, map[string][2]binding{}
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -253,11 +254,11 @@ func (r *reading) checkBindings(ctx context.Context, files []*File) error {
 	})
 }
 
-// confirmBindings keeps what was given to something that was taken in, and forgets what was given only to what is in quarantine as a whole: it may be
-// declared otherwise.
+// confirmBindings keeps the bindings of what was accepted, and removes those of parts that are in quarantine as a
+// whole: these may be declared differently.
 func confirmBindings(tx catalog.Tx, files []*File) error {
 	taken := map[digest]bool{}
-	_ = eachBinding(files, func(p *Part, of digest) error { // nothing of it fails
+	_ = eachBinding(files, func(p *Part, of digest) error { // the callback returns no error
 		taken[of] = taken[of] || p.Quarantined == ""
 		return nil
 	})
@@ -282,7 +283,7 @@ func confirmBindings(tx catalog.Tx, files []*File) error {
 	return nil
 }
 
-// eachBinding names what was given to the parts that were read.
+// eachBinding passes on the subjects of each part that was read.
 func eachBinding(files []*File, each func(p *Part, of digest) error) error {
 	for _, f := range files {
 		for i := range f.Parts {

@@ -1,4 +1,4 @@
-// Statements that were made before their last day had ended, and others that go on: what an account's stored entries tell of them.
+// Evaluates, by stored entries, statements that were made before their last day had ended and statements that continue them.
 
 package aggregate
 
@@ -30,7 +30,7 @@ func newStoredMovements(movements []movement, replaced []replacedEntry) (s store
 	return s
 }
 
-// upTo is the sum and the number of entries of all days up to one, included.
+// upTo returns the sum and the number of entries of all days up to one, included.
 func (s storedMovements) upTo(day string) (sum string, entries int64) {
 	n, found := slices.BinarySearchFunc(s.days, day, strings.Compare)
 	if found {
@@ -42,14 +42,14 @@ func (s storedMovements) upTo(day string) (sum string, entries int64) {
 	return s.sums[n-1], s.counts[n-1]
 }
 
-// matches reports whether what is stored of a statement's days is what it lists, as far as the sum and the number of entries say.
+// matches reports whether the stored entries of a statement's days have the sum and number of those that it lists.
 func (s storedMovements) matches(t *storedStatement) bool {
 	sum, entries := s.upTo(t.To)
 	before, earlierEntries := s.upTo(earlier(t.From))
 	return entries-earlierEntries == t.Entries && difference(sum, before) == normalAmount(t.Amount)
 }
 
-// balanceAfter is the balance to which one leads by the entries of some days; empty if no entries are known.
+// balanceAfter is the balance that the entries of some days lead to; empty if no entries are known.
 func (s storedMovements) balanceAfter(balance, from, to string) string {
 	if len(s.days) == 0 {
 		return ""
@@ -60,13 +60,13 @@ func (s storedMovements) balanceAfter(balance, from, to string) string {
 	return difference(balance, statement.Negate(moved))
 }
 
-// isEarly tells whether a statement was made before its last day had ended: by the entries that are stored of its days its opening
-// balance leads to what another closes with, and that one's own does, too. What both list is the same entries then.
+// isEarly reports whether s was made before its last day had ended: by the stored entries of its days its opening
+// balance leads to the closing balance of other, and so does that of other itself. Then both list the same entries.
 func (c *chain) isEarly(s, other *storedStatement) bool {
 	return c.stored.balanceAfter(s.Opening, s.From, s.To) == other.Closing && c.stored.balanceAfter(other.Opening, other.From, other.To) == other.Closing
 }
 
-// markEarly tells whether of two statements that end on one day one goes on where the other stopped.
+// markEarly reports whether of two statements that end on the same day one continues the other, and marks the earlier one.
 func (c *chain) markEarly(s, other *storedStatement) bool {
 	switch {
 	case c.isEarly(s, other):

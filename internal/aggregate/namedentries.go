@@ -1,4 +1,4 @@
-// What entries are called, and how an import remembers it until its files are read.
+// Records the entries of an import with what identifies them, until all its files are read.
 
 package aggregate
 
@@ -14,28 +14,28 @@ import (
 	"strings"
 )
 
-// namedEntry is an entry as its statement names it.
+// namedEntry is an entry with what identifies it.
 type namedEntry struct {
-	group         digest // entries of which one may be another: its base, unless it has a cut name
-	base, content digest // what names it, and all that it says
-	id            digest // by these alone
-	balanceBefore digest // of the balance before it, by the entries that the statement lists before; zero if it is not known
+	group         digest // entries that may be the same are in one group: the base, unless the entry has a cut name
+	base, content digest // see entryBase and contentDigest
+	id            digest // derived from the content alone
+	balanceBefore digest // digest of the balance before it, by the entries that the statement lists first; zero if unknown
 	day           string
-	listing       uint32 // the statement, of those of the import
-	file          uint32 // of those of the import
+	listing       uint32 // number of its statement in the import
+	file          uint32 // number of its file in the import
 	cut           cutName
-	listed        bool // only its statement tells it from another that says the same: it has no reference of the servicer's, or one that may be cut
+	listed        bool // only its statement distinguishes it from an equal entry: it has no reference of the servicer, or one that may be cut
 }
 
-// listing is what is known of a statement that lists entries; empty where it does not say.
+// listing is what is known of a statement that lists entries; empty if it does not state it.
 type listing struct {
-	Statement, Page  string // what the bank calls it
+	Statement, Page  string // the bank's names
 	Opening, Closing string // booked balances
-	First, Last      string // days of its entries; Last is that of the closing balance where it is later
+	First, Last      string // days of its entries; Last is the day of the closing balance if that is later
 }
 
-// isOtherPage reports whether two are pages of one statement, which list no entry in common. Where both move the balance and open, or
-// close, with the same one, they are not: one of them is the statement as it was cut another time.
+// isOtherPage reports whether two listings are pages of one statement, which have no entry in common. If both move the
+// balance and open or close with the same one, they are not: one of them is from another division into pages.
 func (s *listing) isOtherPage(o *listing) bool {
 	if s.Statement != o.Statement || s.Page == "" || o.Page == "" || s.Page == o.Page {
 		return false
@@ -44,14 +44,14 @@ func (s *listing) isOtherPage(o *listing) bool {
 	return !moved || s.Opening != o.Opening && s.Closing != o.Closing
 }
 
-// precedes reports whether another statement goes on with the balance that this one ends with, on the same day. They list no
-// entry in common then, unless what lies between sums up to nothing.
+// precedes reports whether o continues the closing balance of s on the same day. Then they have no entry in common,
+// unless what lies between adds up to zero.
 func (s *listing) precedes(o *listing) bool {
 	return s.Closing != "" && s.Closing == o.Opening && s.Opening != s.Closing && s.Last != "" && s.Last == o.First
 }
 
-// distinguishes reports whether the statement keeps an entry of a day apart from those of others: it is a page, or another may go on with its balance
-// on that day. No slot of the entry says so yet.
+// distinguishes reports whether the statement keeps an entry of a day apart from those of others: it is a page, or
+// another statement may continue its balance on that day. It is false if a slot of the entry records that already.
 func (s *listing) distinguishes(day string, slots []slot) bool {
 	edge := s.Opening != s.Closing && (day == s.First || day == s.Last)
 	return (s.Page != "" || edge) && !slices.ContainsFunc(slots, func(o slot) bool {
@@ -63,20 +63,20 @@ func (s *listing) distinguishes(day string, slots []slot) bool {
 	})
 }
 
-// recordSize is the length of a named entry in the file: five digests, three days, three numbers, a form, a flag.
+// recordSize is the length of a record in the file: five digests, three days, three numbers, a form, a flag.
 const recordSize = 5*16 + 3*10 + 3*4 + 2
 
-// nameSpool are the named entries of an import, in a file, and their statements.
+// nameSpool is a file of the named entries of an import, with their statements.
 type nameSpool struct {
 	out      *os.File
 	writer   *bufio.Writer
 	count    int64
 	listings []listing
-	file     uint32 // the file at hand, counted from 1, refused ones too
+	file     uint32 // number of the current file from 1, counting refused ones
 	begun    struct {
 		count    int64
 		listings int
-	} // before the file at hand
+	} // before the current file
 }
 
 func newNameSpool(dir string) (*nameSpool, error) {
@@ -115,7 +115,7 @@ func (n *nameSpool) add(e *namedEntry) error {
 	return nil
 }
 
-// undo takes back what was added since begin.
+// undo removes what was added since begin.
 func (n *nameSpool) undo() error {
 	n.count, n.listings = n.begun.count, n.listings[:n.begun.listings]
 	err := errors.Join(n.writer.Flush(), n.out.Truncate(n.count*recordSize))
@@ -128,7 +128,7 @@ func (n *nameSpool) undo() error {
 // maxNamed is how many entries are resolved at a time.
 const maxNamed = 1 << 20
 
-// passes hands on all entries, as many at a time as memory holds, those of one group together.
+// passes passes on all entries in portions that fit in memory; the entries of a group are in one portion.
 func (n *nameSpool) passes(each func([]namedEntry) error) error {
 	if err := n.writer.Flush(); err != nil {
 		return fmt.Errorf("spool names: %w", err)
@@ -146,7 +146,7 @@ func (n *nameSpool) passes(each func([]namedEntry) error) error {
 	return nil
 }
 
-// read is those entries whose group is wanted, in the order in which they were added.
+// read returns the entries of the wanted groups, in the order in which they were added.
 func (n *nameSpool) read(wanted func(group digest) bool) (list []namedEntry, err error) {
 	in := bufio.NewReaderSize(io.NewSectionReader(n.out, 0, n.count*recordSize), 1<<16)
 	record := make([]byte, recordSize)
@@ -162,7 +162,7 @@ func (n *nameSpool) read(wanted func(group digest) bool) (list []namedEntry, err
 	}
 }
 
-// namedIn is the entry that a record has.
+// namedIn decodes a record.
 func namedIn(record []byte) namedEntry {
 	e := namedEntry{group: digest(record), base: digest(record[16:]), content: digest(record[32:]), id: digest(record[48:]), balanceBefore: digest(record[64:])}
 	days, numbers := record[80:110], record[110:122]

@@ -1,4 +1,4 @@
-// What is stored of statements that do not count: it is taken back by events that move the opposite.
+// Cancels what is stored of statements that do not count, by events with the opposite amount (column takes_back).
 
 package aggregate
 
@@ -19,9 +19,9 @@ import (
 	"bursar/internal/project"
 )
 
-// cancelUncounted takes back what is stored of the statements of some accounts that do not count, and of earlier readings of files, unless a statement
-// that counts lists it. All of it is found in what is stored, so that an import that ends before it is made good by the next. left says why
-// something may be left to be taken back.
+// cancelUncounted cancels what is stored of the uncounted statements of some accounts and of earlier readings of files,
+// unless a counting statement lists it. It depends on stored data alone, so that the next import completes one that was
+// cut short. left says why something may remain to be cancelled.
 func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, accounts map[string]bool) (entries int64, left string, err error) {
 	view, err := r.streamView(ctx, project.StatementStream)
 	if err != nil || len(again) == 0 && len(accounts) == 0 {
@@ -70,9 +70,9 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 	return r.cancelUnlisted(ctx, o)
 }
 
-// cancelUnlisted reads the originals, seals what takes back, and has count again what was taken back before. Where a part of one of them cannot be
-// read any more, nothing is taken back: what only statements list that do not count is not known then, and left names the part, unless there is
-// nothing to be done without it.
+// cancelUnlisted reads the originals, cancels what only uncounted statements list, and restores what was cancelled
+// before and counts now. If a part of an original cannot be read any more, it is not known what only uncounted
+// statements list: nothing is cancelled, and left names the part, unless the part cannot matter.
 func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int64, left string, err error) {
 	uncounted := maps.Clone(o.before)
 	maps.Copy(uncounted, o.uncounted)
@@ -126,10 +126,10 @@ func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int
 	return entries, "", r.restoreRows(ctx, l)
 }
 
-// listedStreams are those of what statements list, in the order in which it is taken back.
+// listedStreams are the streams of what statements list, in the order in which they are cancelled.
 var listedStreams = []string{project.DetailStream, project.EntryStream, project.BalanceStream}
 
-// reasonLeft says why nothing is taken back without the parts of originals that cannot be read; empty where they list nothing of it.
+// reasonLeft says why nothing is cancelled without the unreadable parts of originals; empty if they list nothing that is to be cancelled.
 func (r *reading) reasonLeft(ctx context.Context, ids map[string]string, o *originals, missing []unreadPart) (string, error) {
 	for _, stream := range listedStreams {
 		sql, err := r.unlistedSQL(ctx, stream, ids[stream], o.again, missing)
@@ -156,23 +156,23 @@ func (r *reading) reasonLeft(ctx context.Context, ids map[string]string, o *orig
 	return missing[at].message("what was taken back and only this file lists does not count again"), nil
 }
 
-// message says what is left undone without a part of an original.
+// message says what is not done without a part of an original.
 func (u *unreadPart) message(what string) string {
 	return fmt.Sprintf("%s: read %s (original %s) once more: %v: declare its institution as it was, or restore the original, and import the same files again",
 		what, cmp.Or(u.file, u.name, "it"), u.object, u.err)
 }
 
-// cancelID is the id of what takes an event back.
+// cancelID is the id of the event that cancels another.
 func cancelID(id string) string { return digestOf("taken back", id).String() }
 
-// unlistedSQL finds the rows of a stream that only statements list which do not count: these may be all that was read of the parts of originals
-// that have some and cannot be read any more. It is empty where the stream is.
+// unlistedSQL finds the rows of a stream that only uncounted statements list, including everything that was read of the
+// missing parts of originals that have uncounted statements. It is empty if the stream is.
 func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []string, missing []unreadPart) (string, error) {
 	view, err := r.streamView(ctx, stream)
 	if err != nil || view == "" {
 		return "", err
 	}
-	of := "id IN (SELECT id FROM listed WHERE gone = '1')"
+	of := "id IN (SELECT id FROM listed WHERE uncounted = '1')"
 	if len(again) > 0 {
 		of += " OR object IN (" + sqlList(again) + ")"
 	}
@@ -189,13 +189,13 @@ func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []s
 			return "", err
 		}
 	}
-	return fmt.Sprintf("WITH spooled AS (SELECT * FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'gone': 'VARCHAR'})), "+
+	return fmt.Sprintf("WITH spooled AS (SELECT * FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'uncounted': 'VARCHAR'})), "+
 		"listed AS (FROM spooled%s), stored AS (%s) "+
-		"SELECT %s FROM stored WHERE takes_back IS NULL AND (%s) AND id NOT IN (SELECT id FROM listed WHERE gone = '0') "+
+		"SELECT %s FROM stored WHERE takes_back IS NULL AND (%s) AND id NOT IN (SELECT id FROM listed WHERE uncounted = '0') "+
 		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", sqlList([]string{ids}), is.restoredSQL(), view, textColumns(r.Project.Stream(stream)), of), nil
 }
 
-// ingestAnswers seals events that answer the rows which a query finds in a stream: they say the same, but for what answer changes.
+// ingestAnswers seals one event for each row that a query finds in a stream: a copy of the row, changed by answer.
 func (r *reading) ingestAnswers(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result event.Result, err error) {
 	s := slotFile{path: filepath.Join(r.dir, name+"."+stream+".jsonl")}
 	if err := r.spoolAnswers(ctx, &s, stream, sql, answer); err != nil || s.rows == 0 {
@@ -207,7 +207,7 @@ func (r *reading) ingestAnswers(ctx context.Context, stream, sql, name string, a
 	return result, nil
 }
 
-// spoolAnswers writes the rows that answer others.
+// spoolAnswers writes these events to a file.
 func (r *reading) spoolAnswers(ctx context.Context, s *slotFile, stream, sql string, answer func(event map[string]any)) error {
 	out, err := os.Create(s.path)
 	if err != nil {
@@ -231,7 +231,7 @@ func (r *reading) spoolAnswers(ctx context.Context, s *slotFile, stream, sql str
 	return nil
 }
 
-// eventOf is an event by the texts of its columns.
+// eventOf makes an event of the texts of its columns.
 func eventOf(columns []project.Column, row []string) map[string]any {
 	event := map[string]any{}
 	for i, c := range columns {
@@ -246,7 +246,7 @@ func eventOf(columns []project.Column, row []string) map[string]any {
 	return event
 }
 
-// cancelling makes what takes an event back of it.
+// cancelling turns a copy of an event into the event that cancels it.
 func cancelling(idOf func(string) string) func(event map[string]any) {
 	return func(event map[string]any) {
 		id := stringOf(event["id"])
@@ -257,16 +257,16 @@ func cancelling(idOf func(string) string) func(event map[string]any) {
 	}
 }
 
-// restoring makes what counts in place of an event that was taken back.
+// restoring turns a copy of a cancelled event into the event that counts in its place.
 func restoring(event map[string]any) { event["id"] = restoredID(stringOf(event["id"])) }
 
 func stringOf(value any) string {
-	text, _ := value.(string) // of a column of texts
+	text, _ := value.(string) // a text column
 	return text
 }
 
-// filesNotReread names the files that have something of what was given otherwise, and that the import does not read again: what they say would
-// stay as it was read.
+// filesNotReread names the files that depend on a changed binding and that the import does not read again: their rows
+// would stay as they were.
 func (r *reading) filesNotReread(ctx context.Context, files []*File, was *binding) (left []string, err error) {
 	statements, err := r.streamView(ctx, project.StatementStream)
 	if err != nil {

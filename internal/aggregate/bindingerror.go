@@ -1,4 +1,4 @@
-// Declarations that changed after statements were imported by them, in words.
+// Reports declarations that changed after statements were imported by them.
 
 package aggregate
 
@@ -10,7 +10,7 @@ import (
 	"bursar/internal/project"
 )
 
-// changeError says what is declared otherwise than it was, and where.
+// changeError says which declaration differs from before, and where.
 func (r *rules) changeError(was, now *binding) *DeclaredError {
 	e := &DeclaredError{project.Error{File: "institutions", Line: 1}}
 	fault := &e.Fault
@@ -49,7 +49,7 @@ func (r *rules) changeError(was, now *binding) *DeclaredError {
 	return e
 }
 
-// withoutFiles names files that an import does not read again.
+// withoutFiles adds the files that an import would have to read again.
 func (e *DeclaredError) withoutFiles(files []string) *DeclaredError {
 	const most = 3
 	names := strings.Join(files[:min(len(files), most)], ", ")
@@ -60,7 +60,7 @@ func (e *DeclaredError) withoutFiles(files []string) *DeclaredError {
 	return e
 }
 
-// describe names an account that was given.
+// describe names the account of a binding.
 func (g *binding) describe() string {
 	if g.Servicer == "" {
 		return g.Value
@@ -68,8 +68,8 @@ func (g *binding) describe() string {
 	return g.Value + " of " + g.Servicer
 }
 
-// declarationOf is what gives a number another account than before: the declared account that it is, or that is made of the same digits, else the
-// servicer of CSV files; no institution if what is gone gave it.
+// declarationOf finds the declaration that changes a number's account: the declared account that it is or whose digits
+// it has, else the servicer of the CSV institution. It returns no institution if the declaration was removed.
 func (r *rules) declarationOf(was, now *binding) (i *project.Institution, what, value string) {
 	for _, i := range r.project.Institutions {
 		for _, a := range i.Accounts {

@@ -1,4 +1,4 @@
-// Statements that do not hold by themselves: remembered, so that an import knows whether it may have a version of one.
+// Remembers statements that do not balance, so that an import knows whether it may have a version of one.
 
 package aggregate
 
@@ -21,23 +21,23 @@ import (
 	"bursar/internal/project"
 )
 
-// faulty is a statement that does not hold, or of which there is another version, as far as a version of it is recognised.
+// faulty is a statement that does not balance or has another version, with what a version of it is recognised by.
 type faulty struct {
 	Account string `json:"account"`
 	From    string `json:"from_day"`
 	To      string `json:"to_day"`
-	Awaits  bool   `json:"awaits,omitempty"` // the next statement, which decides between two versions
-	Next    string `json:"next,omitempty"`   // the day of that one, once it is there: another may come before it
+	Awaits  bool   `json:"awaits,omitempty"` // the next statement must decide between two versions
+	Next    string `json:"next,omitempty"`   // day of the statement that decided: one with an earlier day may come later
 }
 
 const (
 	faultyPrefix = "statements/faulty/"
-	faultyKnown  = "statements/faulty-known" // those of all files are remembered
+	faultyKnown  = "statements/faulty-known" // those of all stored statements are recorded
 )
 
-// affectedAccounts are the accounts of which the import has a statement that does not hold, or another version of one, or one of days for which an earlier
-// import has such. They are remembered before anything is taken in: after a crash a later import may have a version of one. Statements that are not
-// known by their days yet go to slots.
+// affectedAccounts are the accounts that must be evaluated again: the import has a statement that does not balance, another
+// version of one, or one for days of a faulty statement of an earlier import. Faulty statements are recorded before anything is
+// ingested, because a version may come after a crash. Statements that are not yet recorded by their days are added to slots.
 func (r *reading) affectedAccounts(ctx context.Context, slots *slotFile) (accounts map[string]bool, err error) {
 	known, err := r.faultyStatements(ctx)
 	if err != nil {
@@ -62,7 +62,7 @@ func (r *reading) affectedAccounts(ctx context.Context, slots *slotFile) (accoun
 			}
 			if bytes.Contains(line, []byte(`_fault":`)) || bytes.Contains(line, []byte(`"fault":`)) {
 				fresh[row.ID], accounts[row.Account] = row.faulty, true
-				if !bytes.Contains(line, []byte(`"page_fault":`)) { // of which there may be another version
+				if !bytes.Contains(line, []byte(`"page_fault":`)) { // it may have another version
 					return nil
 				}
 			}
@@ -86,7 +86,8 @@ func (r *reading) affectedAccounts(ctx context.Context, slots *slotFile) (accoun
 	return accounts, r.recordFaulty(ctx, fresh)
 }
 
-// addRestoredBalances adds the accounts of balances of the import that were taken back: these are known, and count again by another id.
+// addRestoredBalances adds the accounts of the import's balances that were cancelled. These are duplicates, and are
+// restored under another id.
 func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]bool) error {
 	back, err := r.cancelledBalanceIDs(ctx)
 	if err != nil || len(back) == 0 {
@@ -109,7 +110,7 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 	return nil
 }
 
-// concerns reports whether a statement may decide about one that was found before.
+// concerns reports whether a statement may decide about a faulty one.
 func (s *statementRow) concerns(b faulty) bool {
 	until := b.To
 	if b.Awaits {
@@ -118,7 +119,7 @@ func (s *statementRow) concerns(b faulty) bool {
 	return b.From <= s.To && s.From <= until
 }
 
-// faultyStatements are those of earlier imports, by account. A project of a version that did not remember them is searched once.
+// faultyStatements are the recorded ones, by account. A project of a version that did not record them is searched once.
 func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faulty, err error) {
 	if !r.rules.former {
 		if err := r.searchDays(ctx); err != nil {
@@ -135,7 +136,7 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 		return tx.List(faultyPrefix, func(key string, value json.RawMessage) error {
 			var f faulty
 			if err := json.Unmarshal(value, &f); err != nil {
-				return fmt.Errorf("read which statements do not hold: %w", err)
+				return fmt.Errorf("read faulty statements: %w", err)
 			}
 			if f.Awaits {
 				r.awaiting[strings.TrimPrefix(key, faultyPrefix)] = true
@@ -166,7 +167,7 @@ func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) e
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("read which statements do not hold: %w", err)
+			return fmt.Errorf("read faulty statements: %w", err)
 		}
 	}
 	if err := r.recordFaulty(ctx, found); err != nil {
@@ -194,7 +195,7 @@ func (r *reading) recordFaulty(ctx context.Context, list map[string]faulty) erro
 	})
 }
 
-// streamView is a SELECT over all events of a stream; empty where there are none.
+// streamView is a SELECT over all events of a stream; empty if there are none.
 func (im *Importer) streamView(ctx context.Context, stream string) (string, error) {
 	batches, err := event.Batches(ctx, im.Catalog, stream, 0)
 	if err != nil || len(batches) == 0 {
@@ -206,7 +207,7 @@ func (im *Importer) streamView(ctx context.Context, stream string) (string, erro
 	return event.ViewSQL(im.Objects, im.Project.Stream(stream), batches), nil
 }
 
-// eachLine hands on the lines of a spooled file.
+// eachLine passes on the lines of a spooled file.
 func eachLine(path string, each func(line []byte) error) error {
 	in, err := os.Open(path)
 	if err != nil {
@@ -225,7 +226,7 @@ func eachLine(path string, each func(line []byte) error) error {
 	return nil
 }
 
-// sqlList is a list of texts for SQL.
+// sqlList is a list of SQL literals.
 func sqlList(texts []string) string {
 	quoted := make([]string, len(texts))
 	for i, text := range texts {

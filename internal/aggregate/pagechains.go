@@ -1,4 +1,4 @@
-// Statements whose pages hold one by one, each as one: what another version of it is compared with.
+// Joins pages that each balance alone into whole statements, to compare these with other versions.
 
 package aggregate
 
@@ -8,19 +8,19 @@ import (
 	"strconv"
 )
 
-// mostChains is how many pages are taken in behind one first page: versions of pages may go on from one another in many ways.
+// mostChains limits the pages that are joined after one first page: versions of pages may follow one another in many ways.
 const mostChains = 1000
 
-// pageAt is a page by the name of its statement and the balance that it opens with.
+// pageAt is a page by the name of its statement, its number and its opening balance.
 type pageAt struct{ name, page, opening string }
 
-// pageChain is pages that go on from one another.
+// pageChain is consecutive pages.
 type pageChain struct {
 	whole storedStatement
 	last  *storedStatement
 }
 
-// wholeOfPages makes statements of pages that hold, in whichever files they are.
+// wholeOfPages joins statements from pages that balance, whichever files contain them.
 func wholeOfPages(proven []*storedStatement) (all []*storedStatement) {
 	pages := map[pageAt][]*storedStatement{}
 	for _, p := range proven {
@@ -49,7 +49,7 @@ func wholeOfPages(proven []*storedStatement) (all []*storedStatement) {
 	return all
 }
 
-// next are the chain with each version of the page behind it, one of those that close alike, and at most so many.
+// next extends the chain with each version of the next page, one of those with the same closing balance, and at most so many.
 func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []pageChain) {
 	n, err := strconv.Atoi(c.last.page)
 	if err != nil {

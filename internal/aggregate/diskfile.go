@@ -1,4 +1,4 @@
-// Files on the disk, of which not all may be readable at the moment.
+// Reads files on disk and distinguishes disk errors from damaged content.
 
 package aggregate
 
@@ -22,19 +22,19 @@ type sourceFile interface {
 	Stat() (fs.FileInfo, error)
 }
 
-// diskFile is a file as it was handed in. What the disk cannot give says nothing of the file's content, so that such an error
-// is Transient; it is remembered, as those who unpack and read formats cannot tell it from damaged content.
+// diskFile is an input file that remembers its first disk error. A disk error says nothing about the content, so that
+// it is Transient; readers of archives and formats report it like damaged content.
 type diskFile struct {
 	sourceFile
-	failed error // the first error of the disk
+	failed error // the first disk error
 }
 
-// openFile opens a file. Should a pipe have taken its place, opening it must not wait for the other end.
+// openFile opens a file. O_NONBLOCK: if the file was replaced by a pipe, opening must not wait for its other end.
 func openFile(path string) (sourceFile, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
-// openSource opens a file.
+// openSource opens an input file.
 func (im *Importer) openSource(path string) (*diskFile, error) {
 	open := openFile
 	if im.open != nil {
@@ -52,7 +52,7 @@ func (o *diskFile) Read(p []byte) (int, error) {
 	return n, o.remember(err)
 }
 
-// ReadAt is what archives are read by.
+// ReadAt is used for archives.
 func (o *diskFile) ReadAt(p []byte, at int64) (int, error) {
 	n, err := o.sourceFile.ReadAt(p, at)
 	return n, o.remember(err)
@@ -67,7 +67,7 @@ func (o *diskFile) remember(err error) error {
 	return err
 }
 
-// withoutPath is an error of the system without the file's name: those who pass it on name the file as it was handed in.
+// withoutPath removes the path from a system error: callers add the file's name as it was given.
 func withoutPath(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {

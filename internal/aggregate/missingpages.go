@@ -1,4 +1,4 @@
-// Pages of statements that were not received.
+// Finds pages of statements that were not received.
 
 package aggregate
 
@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// markMissing says of each page that goes on on another one, or goes on from one, that this one is missing. It is the page that the
-// number tells, or one that opens, or closes, with the same interim balance.
+// markMissing notes on each page whose previous or next page was not received that this one is missing. The other page
+// is found by its number, or by an equal interim balance.
 func markMissing(statements []*storedStatement) {
 	byName := map[string][]*storedStatement{}
 	opens, closes := map[string][]*storedStatement{}, map[string][]*storedStatement{}
@@ -32,8 +32,8 @@ func markMissing(statements []*storedStatement) {
 	}
 }
 
-// isFollowedBy reports whether another page of the same number is the next one. One that opens with another balance than this one closes with is of
-// another version, unless both state the balances of the whole.
+// isFollowedBy reports whether p is the next page of the same number. If it opens with another balance than the closing
+// one of t, it belongs to another version, unless both state the balances of the whole.
 func (t *storedStatement) isFollowedBy(p *storedStatement) bool {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
@@ -41,7 +41,7 @@ func (t *storedStatement) isFollowedBy(p *storedStatement) bool {
 	return err == nil && wrong == nil && other == one+1 && daysNear(t, p) && !otherVersion
 }
 
-// balanceLeadsTo reports whether another page goes on with the balance at which this one stops, and no number of theirs says otherwise.
+// balanceLeadsTo reports whether p opens with the closing balance of t, and their numbers do not contradict that.
 func (t *storedStatement) balanceLeadsTo(p *storedStatement) bool {
 	return t != p && daysNear(t, p) && t.Closing != "" && (t.name() != p.name() || t.precedes(p))
 }
@@ -55,7 +55,7 @@ func someOf(list []*storedStatement, is func(*storedStatement) bool) bool {
 	return slices.ContainsFunc(list, is)
 }
 
-// missingPageText names the page that lies some pages behind this one.
+// missingPageText names the page that lies some pages after this one.
 func (t *storedStatement) missingPageText(behind int, does, balance string) string {
 	which := "the next page"
 	if behind < 0 {

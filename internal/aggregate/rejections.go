@@ -1,4 +1,4 @@
-// Files of which nothing was taken in: intake rejected all that they say.
+// Finds the files of which nothing was accepted, because intake rejected all their rows.
 
 package aggregate
 
@@ -13,20 +13,20 @@ import (
 	"bursar/internal/project"
 )
 
-// rejections are what intake rejected of one file's entries or statements, but for what is in conflict with stored rows.
+// rejections are the rejected entries or statements of one file, without those that conflict with stored rows only in words.
 type rejections struct {
 	rows, conflicts int64
-	unnamed         int64 // of no account
+	unnamed         int64 // statements that name no account
 	first           string
 }
 
-// all reports whether these are all rows, for another reason than that they are stored already in other words.
+// all reports whether these are all rows, and not all of them are conflicts with stored rows.
 func (r *rejections) all(rows int64) bool {
 	return r != nil && rows > 0 && r.rows == rows && r.conflicts < rows
 }
 
-// markQuarantined says of each part whether all its entries, or its statements where it has no entries, were rejected, or an MT940 statement
-// that names no account.
+// markQuarantined notes on each part whether all its entries were rejected, or all its statements if it has no entries,
+// or an MT940 statement that names no account.
 func (im *Importer) markQuarantined(ctx context.Context, r *Result) error {
 	entries, err := im.rejectedRows(ctx, r, project.EntryStream)
 	if err != nil {
@@ -52,7 +52,7 @@ func (im *Importer) markQuarantined(ctx context.Context, r *Result) error {
 			case stated != nil && stated.unnamed > 0 && strings.HasPrefix(p.Format, "mt94"):
 				p.Quarantined = fmt.Sprintf("%d of its %d statements name no account (:25:) and are in quarantine", stated.unnamed, p.Statements)
 			case r.Streams[project.EntryStream].Batch == 0 && r.Streams[project.StatementStream].Batch == 0 && i < len(f.previousParts):
-				p.Quarantined = f.previousParts[i].Quarantined // the same rows again, which intake knows
+				p.Quarantined = f.previousParts[i].Quarantined // the same rows again, which intake already has
 			}
 		}
 	}
@@ -94,7 +94,7 @@ func (im *Importer) rejectedRows(ctx context.Context, r *Result, stream string) 
 	return files, err
 }
 
-// statesBalance reports whether a statement's row has a booked balance: what a file has behind the end of a message has none.
+// statesBalance reports whether a statement's row has a booked balance: text after the end of a message has none.
 func statesBalance(raw string) bool {
 	var s struct{ Opening, Closing string }
 	return json.Unmarshal([]byte(raw), &s) == nil && s.Opening+s.Closing != ""

@@ -1,4 +1,4 @@
-// What counts again: it was taken back with a statement that did not count, and does now.
+// Restores what was cancelled together with a statement that did not count, and counts now.
 
 package aggregate
 
@@ -17,7 +17,7 @@ import (
 	"bursar/internal/project"
 )
 
-// restorableRows is what may count again of a stream: rows by id.
+// restorableRows are the rows of a stream that may have to be restored, by id.
 type restorableRows map[string][]byte
 
 func (c restorableRows) add(id string, line []byte) {
@@ -26,8 +26,8 @@ func (c restorableRows) add(id string, line []byte) {
 	}
 }
 
-// note keeps a row that a counting statement lists, if it may be stored by another id only, under which it does not count: an entry beside others
-// that were taken back, a detail of one, a balance that was taken back itself.
+// note keeps a row of a counting statement if it may be stored only under an id that does not count: an entry whose
+// base has cancelled entries, a detail of one, or a balance that was cancelled itself.
 func (l *relisting) note(stream string, of *relistedRow, line []byte) error {
 	entry := of.ID
 	switch stream {
@@ -52,7 +52,7 @@ func (l *relisting) note(stream string, of *relistedRow, line []byte) error {
 	return nil
 }
 
-// countingBalanceID is the id under which a balance counts, or does once it is stored: the first of its ids that is not taken back.
+// countingBalanceID is the id under which a balance counts, or will count once it is stored: the first of its ids that is not cancelled.
 func (l *relisting) countingBalanceID(balance string) string {
 	for l.cancelledBalances[balance] {
 		balance = restoredID(balance)
@@ -60,7 +60,7 @@ func (l *relisting) countingBalanceID(balance string) string {
 	return balance
 }
 
-// cancelledAccounts are the accounts of which entries or balances are taken back.
+// cancelledAccounts are the accounts of which entries or balances were cancelled.
 func (r *reading) cancelledAccounts(ctx context.Context) (map[string]bool, error) {
 	accounts := map[string]bool{}
 	for _, stream := range []string{project.EntryStream, project.BalanceStream} {
@@ -82,7 +82,7 @@ func (r *reading) cancelledAccounts(ctx context.Context) (map[string]bool, error
 	return accounts, nil
 }
 
-// cancelledBalanceIDs are the ids of balances that are taken back.
+// cancelledBalanceIDs are the ids of balances that were cancelled.
 func (r *reading) cancelledBalanceIDs(ctx context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}
 	view, err := r.streamView(ctx, project.BalanceStream)
@@ -99,12 +99,12 @@ func (r *reading) cancelledBalanceIDs(ctx context.Context) (map[string]bool, err
 	return ids, nil
 }
 
-// restoreRows takes in what is not stored of the rows that may count again. What entries are matched by is there before they are.
+// restoreRows ingests those of the restorable rows that are not stored. Slots are ingested before their entries.
 func (r *reading) restoreRows(ctx context.Context, l *relisting) error {
 	for _, stream := range listedStreams {
 		if stream == project.EntryStream && l.slots.rows > 0 && len(l.restorable[stream]) > 0 {
 			if _, err := r.Ingest(ctx, project.NameStream, []string{l.slots.path}, l.slots.parts); err != nil {
-				return fmt.Errorf("take %s in: %w", project.NameStream, err)
+				return fmt.Errorf("ingest %s: %w", project.NameStream, err)
 			}
 		}
 		if err := r.restoreStream(ctx, stream, l.restorable[stream]); err != nil {

@@ -1,4 +1,4 @@
-// What told entries apart in projects of earlier versions, which go on with it: their events keep their ids.
+// Rules of earlier versions, which projects keep whose entries they imported: the events keep their ids.
 
 package aggregate
 
@@ -8,9 +8,9 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// formerPart is the part of a statement in several parts, from its second on. Equal entries on different parts are different
-// ones, even where the parts come in files of their own; those with a reference of the bank's are not told apart by it, so that
-// a statement that is cut otherwise tells of the same entries.
+// formerPart identifies a later part of a statement in several parts. Equal entries on different parts are different
+// ones, even if the parts come in separate files. Entries with a reference do not depend on the part, so that a
+// statement that is split differently yields the same entries.
 func formerPart(s *statement.Statement, intermediate string) string {
 	switch {
 	case statement.IsLater(s.Page):
@@ -21,8 +21,8 @@ func formerPart(s *statement.Statement, intermediate string) string {
 	return ""
 }
 
-// formerBase digests what an entry says, but for its text, which banks word anew. Two entries that say the same are told
-// apart by how often the file has said it: see occurrences. within is what an entry without a day of booking belongs to.
+// formerBase digests the content of an entry without its text, which banks reword. Equal entries are distinguished by how
+// often the file has listed them: see occurrences. within identifies the statement, for an entry without a booking day.
 func formerBase(s *statement.Statement, e *statement.Entry, part, within string) digest {
 	if e.Unique && !e.Shared {
 		return digestOf("unique", string(s.Kind), servicerScope(s), s.Account, e.Reference)
@@ -40,7 +40,7 @@ func formerBase(s *statement.Statement, e *statement.Entry, part, within string)
 		strconv.FormatBool(e.Reversal), e.Reference, e.Own, e.Code)
 }
 
-// formerMovementDigest is movedOf.
+// formerMovementDigest is movementDigest by the former rules.
 func formerMovementDigest(base digest, e *statement.Entry) digest {
 	if !e.Unique || e.Shared {
 		return base

@@ -1,4 +1,4 @@
-// Originals that are read once more after an import, for the ids of what each of their statements lists.
+// Reads originals once more after an import, for the ids of what each of their statements lists.
 
 package aggregate
 
@@ -22,26 +22,27 @@ import (
 	"bursar/internal/project"
 )
 
-// relisting reads originals into files of ids, one for each stream: a line is an id, and 1 where the statement that lists it does not count.
+// relisting reads originals into one file of ids for each stream. A line is an id, and 1 if the statement that lists it
+// does not count, else 0.
 type relisting struct {
 	*reading
-	institution string          // that reads the CSV files of the import
+	institution string          // restricts the CSV mappings of the import
 	uncounted   map[string]bool // ids of statements that do not count
 	rows        *spool
 	groups      []*relistedGroup
 	read        bool // all originals are read
 
-	refused map[string][]bool // by the objects of which all parts are read: which were refused, and list nothing that was taken in
+	refused map[string][]bool // by object of which all parts are read: which parts were refused, and list nothing that was ingested
 
-	contradicted map[[2]string]bool // entries in quarantine, by their files and ids: a statement does not list what is stored by these ids
+	contradicted map[[2]string]bool // quarantined entries by object and id: a statement does not list what is stored under these ids
 
-	siblings          map[digest]bool           // entries of bases of which some were taken back
-	cancelledBalances map[string]bool           // ids of balances
+	siblings          map[digest]bool           // entries of bases of which some were cancelled
+	cancelledBalances map[string]bool           // ids of cancelled balances
 	restorable        map[string]restorableRows // by stream
-	slots             *slotFile                 // what entries are matched by that are not stored
+	slots             *slotFile                 // slots of entries that are not stored
 }
 
-// relistedGroup are the rows of one statement, or of its currencies.
+// relistedGroup are the rows of one statement, or of all its currencies.
 type relistedGroup struct {
 	firstRows  map[string]int64 // by stream: how many rows come before
 	statements []relistedStatement
@@ -49,10 +50,10 @@ type relistedGroup struct {
 
 type relistedStatement struct{ ID, Currency string }
 
-// relistedRow is what is asked of a row that a statement lists.
+// relistedRow is what is read of a row that a statement lists.
 type relistedRow struct{ ID, Currency, Entry, Object string }
 
-// newRelisted reads into a folder of its own.
+// newRelisted makes a relisting with its own scratch folder.
 func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relisting, error) {
 	dir := filepath.Join(r.dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -75,7 +76,7 @@ func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relistin
 	return l, nil
 }
 
-// close closes what is still open.
+// close closes the files that are still open.
 func (l *relisting) close() error {
 	if !l.read {
 		l.read = true
@@ -84,15 +85,15 @@ func (l *relisting) close() error {
 	return l.names.close()
 }
 
-// members are those parts of an original that are read once more, by their names in its archive; the name of what is not an archive is empty. Nil
-// are all parts of a file that the import reads again.
+// members are the parts of an original to read, by their name in its archive; the name is empty for a file that is not
+// an archive. Nil means all parts, for a file that the import reads again.
 type members map[string]member
 
-// member is a part of an original that has statements which were taken in.
+// member is a part of an original that has imported statements.
 type member struct {
-	file      string // as its statements name it
-	format    string // of one of them
-	uncounted bool   // one of them does not count
+	file      string // the name in its statements
+	format    string // of one of its statements
+	uncounted bool   // one of its statements does not count
 }
 
 // unreadPart is a part of an original that was read when it was imported, and cannot be read any more.
@@ -102,8 +103,8 @@ type unreadPart struct {
 	err          error
 }
 
-// readOriginal reads parts of a file that is kept, and names those of which that could not be done to the end. A part that was refused when it was
-// imported is not among the members: it lists nothing that was taken in.
+// readOriginal reads parts of an original and lists those that could not be read to their end. A part that was refused
+// at its import is not among the members, because nothing of it was ingested.
 func (l *relisting) readOriginal(ctx context.Context, object string, of members) (list []unreadPart, err error) {
 	read, faults := map[string]bool{}, map[string]error{}
 	path, err := l.copyOriginal(ctx, object)
@@ -143,7 +144,7 @@ func (l *relisting) readOriginal(ctx context.Context, object string, of members)
 	return of.unread(object, read, faults), err
 }
 
-// unread are the members that were not read, or each part with a fault where all are asked for.
+// unread lists the members that were not read, or each part with a fault if all parts were requested.
 func (of members) unread(object string, read map[string]bool, faults map[string]error) (list []unreadPart) {
 	if of == nil {
 		for _, name := range slices.Sorted(maps.Keys(faults)) {
@@ -168,7 +169,7 @@ func institutionOf(format string) string {
 	return name
 }
 
-// readPart reads one part of an original. The fault is the file's, or that of what is declared; any other error stops the import.
+// readPart reads one part of an original. fault is an error in the file or in the declarations; any other error stops the import.
 func (l *relisting) readPart(ctx context.Context, of origin, head []byte, in io.Reader) (fault, err error) {
 	as, refused := l.recognise(head, in)
 	if refused != "" {
@@ -190,7 +191,7 @@ func (l *relisting) readPart(ctx context.Context, of origin, head []byte, in io.
 	return nil, nil
 }
 
-// copyOriginal has the bytes of an object in a file of the scratch folder.
+// copyOriginal copies an object to a file in the scratch folder.
 func (l *relisting) copyOriginal(ctx context.Context, object string) (path string, err error) {
 	in, err := l.Objects.Open(ctx, object)
 	if err != nil {
@@ -224,7 +225,7 @@ func (h *relistedHandler) Begin(s *statement.Statement) error {
 	return h.Handler.Begin(s)
 }
 
-// write takes a row; a statement's says which one the group is.
+// write spools a row, and adds a statement to its group.
 func (l *relisting) write(stream string, r row) error {
 	if stream == project.StatementStream {
 		var s relistedStatement
@@ -241,7 +242,7 @@ func (l *relisting) newListing() uint32              { return l.rows.newListing(
 func (l *relisting) setListing(at uint32, s listing) { l.rows.setListing(at, s) }
 func (l *relisting) addNamed(n *namedEntry) error    { return l.rows.addNamed(n) }
 
-// writeIDFiles writes the files of ids, by the ids under which entries are stored, and names them by stream.
+// writeIDFiles writes the files of ids, under which entries are stored, and returns their paths by stream.
 func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error) {
 	l.read = true
 	if err := l.rows.close(); err != nil {
@@ -304,7 +305,7 @@ func (l *relisting) writeIDs(stream, path string) error {
 	return nil
 }
 
-// isUncounted reports whether the statement that a row of a currency is of does not count.
+// isUncounted reports whether the statement that lists a row of a currency does not count.
 func (g *relistedGroup) isUncounted(currency string, uncounted map[string]bool) bool {
 	for _, s := range g.statements {
 		if len(g.statements) == 1 || s.Currency == currency {
