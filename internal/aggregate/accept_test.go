@@ -66,7 +66,7 @@ func TestAcceptedDays(t *testing.T) {
 			_, names, _ := h.of("A1")
 			accepted := h.accepts(names[0])
 			if former {
-				h.isFormerly(accepted, accountKey{"", "A1", "EUR"})
+				h.recordFormerAcceptance(accepted, accountKey{"", "A1", "EUR"})
 			}
 			h.isOf("A1", "4 PROVEN, 5–8 CLAIMED", 0)
 			h.send(stated("A2", 10))
@@ -85,8 +85,8 @@ func TestAcceptedDays(t *testing.T) {
 	}
 }
 
-// isFormerly has an acceptance of days as an earlier version recorded it.
-func (h *fixture) isFormerly(a Acceptance, of accountKey) {
+// recordFormerAcceptance has an acceptance of days as an earlier version recorded it.
+func (h *fixture) recordFormerAcceptance(a Acceptance, of accountKey) {
 	h.Helper()
 	err := h.importer.Catalog.Update(h.Context(), func(tx catalog.Tx) error {
 		if err := tx.Delete(acceptedPrefix + a.Statement); err != nil {
@@ -100,8 +100,8 @@ func (h *fixture) isFormerly(a Acceptance, of accountKey) {
 	}
 }
 
-// TestAcceptedSilence keeps days accepted on which nothing of an account had come yet when its first statement comes.
-func TestAcceptedSilence(t *testing.T) {
+// TestAcceptedDaysBeforeFirstStatement keeps days accepted on which nothing of an account had come yet when its first statement comes.
+func TestAcceptedDaysBeforeFirstStatement(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.declare("institution: bank\naccounts: [A1, A2]\nstatements: {calendar: daily, since: 2024-03-02}\n")
@@ -114,8 +114,8 @@ func TestAcceptedSilence(t *testing.T) {
 	h.isOf("A1", "2–5 CLAIMED, 6 UNKNOWN, 7 PROVEN", 0)
 }
 
-// TestFormerNames finds what earlier versions accepted, and undoes it by each of its names.
-func TestFormerNames(t *testing.T) {
+// TestFormerAcceptanceNames finds what earlier versions accepted, and undoes it by each of its names.
+func TestFormerAcceptanceNames(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.send(strings.Replace(corrected, "C25,", "C26,", 1))

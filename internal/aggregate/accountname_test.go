@@ -8,7 +8,7 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-func TestHolders(t *testing.T) {
+func TestAccountNames(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.file("project/institutions/czech.yaml", "institution: czech\naccounts: [CZ6508000000192000145399, NL91ABNA0417164300]\n")

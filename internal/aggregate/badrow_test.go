@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestRightFileMends imports a file with a row that cannot be read, and a whole one that holds by its balances, in both orders: the whole one takes
+// TestWholeFileSupersedes imports a file with a row that cannot be read, and a whole one that holds by its balances, in both orders: the whole one takes
 // its place. One that does not have its days does not.
-func TestRightFileMends(t *testing.T) {
+func TestWholeFileSupersedes(t *testing.T) {
 	t.Parallel()
 	const balances = ownCSV + "    balance: Balance\n"
 	rows := func(list ...string) string { return "Day,Amount,Balance\n" + strings.Join(list, "\n") + "\n" }

@@ -40,8 +40,8 @@ func playBanks(t *testing.T, first, seeds int) {
 	banktest.EachSeed(t, first, seeds, func(t *testing.T, seed int) { newLender(seed).play(newFixture(t, "daily")) })
 }
 
-// lender is the truth: accounts, each with a statement or two a day, and how they are sent.
-type lender struct {
+// testBank is the truth: accounts, each with a statement or two a day, and how they are sent.
+type testBank struct {
 	*rand.Rand
 	accounts []*ledgerOf
 	files    []string // as they are sent, in any order
@@ -62,15 +62,15 @@ type ledgerOf struct {
 
 const bankDays = 9
 
-func newLender(seed int) *lender {
-	b := &lender{Rand: rand.New(rand.NewPCG(uint64(seed), 7))}
+func newLender(seed int) *testBank {
+	b := &testBank{Rand: rand.New(rand.NewPCG(uint64(seed), 7))}
 	for n := range 1 + b.IntN(3) {
 		a := &ledgerOf{name: fmt.Sprint("A", n), render: camtOf, references: b.IntN(2) == 0, pages: b.IntN(3) == 0}
 		if b.IntN(2) == 0 {
 			a.render, a.mt, a.carried = mtOf, true, b.IntN(2) == 0
 		}
 		b.fill(a)
-		b.doom(a)
+		b.damage(a)
 		b.send(a)
 		b.accounts = append(b.accounts, a)
 	}
@@ -80,7 +80,7 @@ func newLender(seed int) *lender {
 
 // fill books entries: some days have none, some sum up to nothing, and equal entries are frequent. Statements of one day
 // have entries of their own unless these have references: else nothing tells them apart.
-func (b *lender) fill(a *ledgerOf) {
+func (b *testBank) fill(a *ledgerOf) {
 	balance := int64(b.IntN(20000)) - 5000
 	number := b.IntN(300)
 	for n := range bankDays {
@@ -109,8 +109,8 @@ func (b *lender) fill(a *ledgerOf) {
 	}
 }
 
-// doom decides what gets lost and what gets altered on its way, and which days are told twice.
-func (b *lender) doom(a *ledgerOf) {
+// damage decides what gets lost and what gets altered on its way, and which days are told twice.
+func (b *testBank) damage(a *ledgerOf) {
 	a.fate = make([]string, bankDays)
 	for n := range a.fate {
 		switch b.IntN(10) {
@@ -129,7 +129,7 @@ func (b *lender) doom(a *ledgerOf) {
 }
 
 // send writes an account's files, some of them twice under other names.
-func (b *lender) send(a *ledgerOf) {
+func (b *testBank) send(a *ledgerOf) {
 	for n, statements := range a.days {
 		if a.fate[n] == "dropped" {
 			continue
@@ -159,7 +159,7 @@ func (a *ledgerOf) span(from, to int) sheet {
 }
 
 // deliver sends statements in one file or in several, and perhaps again.
-func (b *lender) deliver(a *ledgerOf, statements []sheet) {
+func (b *testBank) deliver(a *ledgerOf, statements []sheet) {
 	for again := range 1 + b.IntN(4)/3 {
 		var sheets []sheet
 		for _, s := range statements {
@@ -186,7 +186,7 @@ func (b *lender) deliver(a *ledgerOf, statements []sheet) {
 }
 
 // play imports the files in calls of several, and holds what is stored against the truth.
-func (b *lender) play(h *fixture) {
+func (b *testBank) play(h *fixture) {
 	for rest := b.files; len(rest) > 0; {
 		n := min(len(rest), 1+b.IntN(12))
 		h.send(rest[:n]...)
@@ -206,7 +206,7 @@ func (b *lender) play(h *fixture) {
 	accounts := h.judged(day(bankDays))
 	for _, a := range b.accounts {
 		i := slices.IndexFunc(accounts, func(x Account) bool { return x.Account == a.name })
-		if want := a.judgement(); i < 0 && want != "" || i >= 0 && sorted(accounts[i].Intervals) != want {
+		if want := a.verdict(); i < 0 && want != "" || i >= 0 && sorted(accounts[i].Intervals) != want {
 			h.Errorf("account %s: fates %q, longer %v\n%s\nwant\n%s", a.name, a.fate, a.longer, sorted(accounts[i].Intervals), want)
 		}
 	}
@@ -231,8 +231,8 @@ func (a *ledgerOf) stored() (rows []string) {
 	return rows
 }
 
-// judgement is what is to be said of the account.
-func (a *ledgerOf) judgement() string {
+// verdict is what is to be said of the account.
+func (a *ledgerOf) verdict() string {
 	var list []Interval
 	expect := func(from, to int, state State) {
 		list = append(list, Interval{From: day(from + 1), To: day(to + 1), State: state})

@@ -20,8 +20,8 @@ const corrected = ":20:S\n:25:NL91ABNA0417164300\n:28C:7\n:60F:C240304EUR100,\n:
 
 const statusCSV = "institution: bank\ncsv:\n  account: \"12\"\n  currency: EUR\n  columns:\n    booked: Day\n    amount: Amount\n    balance: Balance\n"
 
-// mendings are a project's first import, and one that takes some of it back.
-var mendings = []struct {
+// cancellations are a project's first import, and one that takes some of it back.
+var cancellations = []struct {
 	name, before, after string // the institution
 	first, second       string // the same file where it is read again
 	unlisted            string // reference of an entry that an earlier reader took in, and no later one lists
@@ -53,11 +53,11 @@ var mendings = []struct {
 	},
 }
 
-// TestKilledWhileTakingBack ends an import before and after each of its seals, or without SEEDS every third: the same import again makes it good, and
+// TestKilledWhileCancelling ends an import before and after each of its seals, or without SEEDS every third: the same import again makes it good, and
 // what it leaves is the same.
-func TestKilledWhileTakingBack(t *testing.T) {
+func TestKilledWhileCancelling(t *testing.T) {
 	t.Parallel()
-	for _, m := range mendings {
+	for _, m := range cancellations {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			want, ended := "", false

@@ -109,8 +109,8 @@ func TestChain(t *testing.T) {
 	}
 }
 
-// TestEntriesOutside has entries dated outside of their statement's days.
-func TestEntriesOutside(t *testing.T) {
+// TestEntriesOutsideStatementDays has entries dated outside of their statement's days.
+func TestEntriesOutsideStatementDays(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		first, final int
@@ -214,8 +214,8 @@ func TestChainOfManyStatements(t *testing.T) {
 	}
 }
 
-// TestSilentAccounts names accounts that are declared and of which nothing came.
-func TestSilentAccounts(t *testing.T) {
+// TestAccountsWithoutStatements names accounts that are declared and of which nothing came.
+func TestAccountsWithoutStatements(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "daily")
 	bank := h.importer.Project.Institutions[0]
@@ -237,8 +237,8 @@ func TestSilentAccounts(t *testing.T) {
 	}
 }
 
-// TestAskingForAChainChangesNoSum asks twice what follows on entries of more digits than a machine's integer has.
-func TestAskingForAChainChangesNoSum(t *testing.T) {
+// TestChainKeepsSums asks twice what follows on entries of more digits than a machine's integer has.
+func TestChainKeepsSums(t *testing.T) {
 	t.Parallel()
 	c := &chain{closed: []*storedStatement{{Interval: Interval{Closing: "100000000000000000.00"}}}}
 	c.unbalancedSum.Add("23456789012345678.90")

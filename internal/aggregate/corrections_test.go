@@ -126,8 +126,8 @@ func TestCorrectionsOfTemporaryFITIDs(t *testing.T) {
 	}
 }
 
-// TestReadByEarlierReaders reads a file again that readers which understood less left in quarantine.
-func TestReadByEarlierReaders(t *testing.T) {
+// TestRereadAfterEarlierReaders reads a file again that readers which understood less left in quarantine.
+func TestRereadAfterEarlierReaders(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	path := h.file("first", downloaded(1, 5, "90.00", "X 3 -10", "Y 3 -12 CHANGE X"))

@@ -202,7 +202,7 @@ func TestCutReferencesOfEarlierVersions(t *testing.T) {
 	camt, mt := referredTo(camtOf, "C", begin+"Q 10"), referredTo(mtOf, "M", begin+" 10")
 	for _, c := range []struct{ before, after string }{{camt, mt}, {mt, camt}} {
 		h := newFixture(t, "")
-		h.importer.Ingest = h.takeAsEarlier
+		h.importer.Ingest = h.importAsEarlierVersion
 		h.send(c.before)
 		before := h.stored("entries", "id")
 		h.importer.Ingest = h.take
@@ -222,8 +222,8 @@ func TestCutReferencesOfEarlierVersions(t *testing.T) {
 	}
 }
 
-// takeAsEarlier takes in what a version without cut names did: one slot of each entry.
-func (h *fixture) takeAsEarlier(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
+// importAsEarlierVersion takes in what a version without cut names did: one slot of each entry.
+func (h *fixture) importAsEarlierVersion(ctx context.Context, stream string, files []string, parts func(string) []event.Part) (event.Result, error) {
 	if stream != project.NameStream {
 		return h.take(ctx, stream, files, parts)
 	}

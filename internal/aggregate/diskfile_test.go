@@ -62,8 +62,8 @@ func packings(t *testing.T, text string) map[string]string {
 	}
 }
 
-// TestDiskThatFails has each read of an import fail once: it is tried again, for the file may be as good as any.
-func TestDiskThatFails(t *testing.T) {
+// TestFailingDisk has each read of an import fail once: it is tried again, for the file may be as good as any.
+func TestFailingDisk(t *testing.T) {
 	t.Parallel()
 	for name, packed := range packings(t, camtOf(sheetOf("1", 5, 1000, items(5, 10, 10)...))) {
 		t.Run(name, func(t *testing.T) {

@@ -165,7 +165,7 @@ func TestImportEndsWithItsContext(t *testing.T) {
 }
 
 // TestChangingFileIsLeftForLater: its digest and what is kept of it would not be the same.
-func TestChangingFileIsLeftForLater(t *testing.T) {
+func TestChangingFileIsTransient(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	path := h.file("a.xml", camtOf(sheetOf("1", 5, 1000, items(5, 10)...)))

@@ -155,8 +155,8 @@ func TestDetailsAreComparedWithEveryEntry(t *testing.T) {
 	}
 }
 
-// TestBalancesOfSeveralDaysAreNoDays tells the balances of a day from those of a statement over several.
-func TestBalancesOfSeveralDaysAreNoDays(t *testing.T) {
+// TestDailyBalances tells the balances of a day from those of a statement over several.
+func TestDailyBalances(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.send(

@@ -76,7 +76,7 @@ func TestNextStatementDecides(t *testing.T) {
 				if got := states(account.Intervals); got != c.state || !slices.Equal(rows, want) {
 					t.Fatalf("order %v: %s with %q, want %s with %q: %+v", order, got, rows, c.state, want, account.Intervals)
 				}
-				stands(t, h, order, account.Intervals)
+				expectCounting(t, h, order, account.Intervals)
 				if decided := !strings.Contains(c.state, "BROKEN"); decided != (len(account.Superseded) == 1) {
 					t.Fatalf("order %v: superseded are %+v", order, account.Superseded)
 				}
@@ -107,8 +107,8 @@ func (h *fixture) counting(stream, columns string) (rows []string) {
 	return slices.Compact(rows)
 }
 
-// stands expects what counting statements open and close with to be said by balances, the entries that count to have their details, and nothing else.
-func stands(t *testing.T, h *fixture, order []int, counting []Interval) {
+// expectCounting expects what counting statements open and close with to be said by balances, the entries that count to have their details, and nothing else.
+func expectCounting(t *testing.T, h *fixture, order []int, counting []Interval) {
 	t.Helper()
 	balances := map[string]bool{}
 	for _, i := range counting {
@@ -146,8 +146,8 @@ func TestDecisionIsRepeated(t *testing.T) {
 	}
 }
 
-// TestCountingAgainIsRepeated has an original that cannot be read when what it lists counts again: it does, once it can.
-func TestCountingAgainIsRepeated(t *testing.T) {
+// TestRestoreIsRepeated has an original that cannot be read when what it lists counts again: it does, once it can.
+func TestRestoreIsRepeated(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.send(camtOf(sheetOf("1", 5, 1000, items(5, 100, 10)...)))

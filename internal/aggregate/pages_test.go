@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// paper is one page of a statement, or a report.
-type paper struct {
+// testPage is one page of a statement, or a report.
+type testPage struct {
 	head            string // within <GrpHdr>
 	page            string // within <Stmt>
 	opening         string // code and amount of the balances; empty is none
@@ -20,7 +20,7 @@ type paper struct {
 
 const firstOfTwo, lastOfTwo = `<StmtPgntn><PgNb>1</PgNb><LastPgInd>false</LastPgInd></StmtPgntn>`, `<StmtPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></StmtPgntn>`
 
-func (p paper) camt(kind string) string {
+func (p testPage) camt(kind string) string {
 	message, part := "BkToCstmrStmt", "Stmt"
 	if kind == "052" {
 		message, part = "BkToCstmrAcctRpt", "Rpt"
@@ -50,18 +50,18 @@ func TestPages(t *testing.T) {
 		return `<MsgPgntn><PgNb>` + page + `</PgNb><LastPgInd>` + last + `</LastPgInd></MsgPgntn>`
 	}
 	for name, c := range map[string]struct {
-		first, second paper
+		first, second testPage
 		want          string
 	}{
-		"each with its own balances":     {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13"}, paper{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15"}, "2 PROVEN, 2 PROVEN"},
-		"each with those of the whole":   {paper{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 15"}, paper{page: lastOfTwo, opening: "OPBD 10", closing: "CLBD 15"}, "2 PROVEN"},
-		"one at each end":                {paper{page: firstOfTwo, opening: "OPBD 10"}, paper{page: lastOfTwo, closing: "CLBD 15"}, "2 PROVEN"},
-		"the whole's, wrong":             {paper{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, paper{page: lastOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, "2 BROKEN"},
-		"one at each end, wrong":         {paper{page: firstOfTwo, opening: "OPBD 10"}, paper{page: lastOfTwo, closing: "CLBD 14"}, "2 BROKEN"},
-		"their own, wrong":               {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 14"}, paper{page: lastOfTwo, opening: "ITBD 14", closing: "CLBD 16"}, "2 BROKEN, 2 PROVEN"},
-		"a summary of the whole on each": {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13", summary: whole}, paper{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15", summary: whole}, "2 PROVEN"},
-		"pages of messages":              {paper{head: message("1", "false"), opening: "OPBD 10", closing: "CLBD 15"}, paper{head: message("2", "true"), opening: "OPBD 10", closing: "CLBD 15"}, "2 PROVEN"},
-		"pages of messages, own":         {paper{head: message("1", "false"), opening: "OPBD 10", closing: "ITBD 13"}, paper{head: message("2", "true"), opening: "ITBD 13", closing: "CLBD 15"}, "2 PROVEN, 2 PROVEN"},
+		"each with its own balances":     {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13"}, testPage{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15"}, "2 PROVEN, 2 PROVEN"},
+		"each with those of the whole":   {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 15"}, testPage{page: lastOfTwo, opening: "OPBD 10", closing: "CLBD 15"}, "2 PROVEN"},
+		"one at each end":                {testPage{page: firstOfTwo, opening: "OPBD 10"}, testPage{page: lastOfTwo, closing: "CLBD 15"}, "2 PROVEN"},
+		"the whole's, wrong":             {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, testPage{page: lastOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, "2 BROKEN"},
+		"one at each end, wrong":         {testPage{page: firstOfTwo, opening: "OPBD 10"}, testPage{page: lastOfTwo, closing: "CLBD 14"}, "2 BROKEN"},
+		"their own, wrong":               {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 14"}, testPage{page: lastOfTwo, opening: "ITBD 14", closing: "CLBD 16"}, "2 BROKEN, 2 PROVEN"},
+		"a summary of the whole on each": {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13", summary: whole}, testPage{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15", summary: whole}, "2 PROVEN"},
+		"pages of messages":              {testPage{head: message("1", "false"), opening: "OPBD 10", closing: "CLBD 15"}, testPage{head: message("2", "true"), opening: "OPBD 10", closing: "CLBD 15"}, "2 PROVEN"},
+		"pages of messages, own":         {testPage{head: message("1", "false"), opening: "OPBD 10", closing: "ITBD 13"}, testPage{head: message("2", "true"), opening: "ITBD 13", closing: "CLBD 15"}, "2 PROVEN, 2 PROVEN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -91,19 +91,19 @@ func TestPages(t *testing.T) {
 func TestReports(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		second paper
+		second testPage
 		want   string
 	}{
-		"so far":      {paper{opening: "OPBD 10", closing: "ITBD 13", entries: []string{"1", "2"}}, "2 PROVEN, 2 PROVEN"},
-		"since":       {paper{opening: "OPBD 10", closing: "ITBD 13", entries: []string{"2"}}, "2 CLAIMED, 2 PROVEN"},
-		"at the end":  {paper{opening: "OPBD 10", closing: "CLBD 13", entries: []string{"1", "2"}}, "2 PROVEN, 2 PROVEN"},
-		"not at all":  {paper{opening: "OPBD 10", closing: "CLBD 13", entries: []string{"2"}}, "2 BROKEN, 2 PROVEN"},
-		"no balances": {paper{entries: []string{"2"}}, "2 CLAIMED, 2 PROVEN"},
+		"so far":      {testPage{opening: "OPBD 10", closing: "ITBD 13", entries: []string{"1", "2"}}, "2 PROVEN, 2 PROVEN"},
+		"since":       {testPage{opening: "OPBD 10", closing: "ITBD 13", entries: []string{"2"}}, "2 CLAIMED, 2 PROVEN"},
+		"at the end":  {testPage{opening: "OPBD 10", closing: "CLBD 13", entries: []string{"1", "2"}}, "2 PROVEN, 2 PROVEN"},
+		"not at all":  {testPage{opening: "OPBD 10", closing: "CLBD 13", entries: []string{"2"}}, "2 BROKEN, 2 PROVEN"},
+		"no balances": {testPage{entries: []string{"2"}}, "2 CLAIMED, 2 PROVEN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newFixture(t, "")
-			first := paper{number: "1", opening: "OPBD 10", closing: "ITBD 11", entries: []string{"1"}}
+			first := testPage{number: "1", opening: "OPBD 10", closing: "ITBD 11", entries: []string{"1"}}
 			c.second.number = "2"
 			h.send(first.camt("052"), c.second.camt("052"))
 			if got := sorted(h.judged("")[0].Intervals); got != c.want {
@@ -149,7 +149,7 @@ func TestBanksWithoutBIC(t *testing.T) {
 	h := newFixture(t, "")
 	var files []string
 	for _, servicer := range []string{`<Othr><Id>BANK1</Id></Othr>`, `<LEI>529900T8BM49AURSDO55</LEI>`, `<Nm>Bank Two</Nm>`} {
-		files = append(files, paper{
+		files = append(files, testPage{
 			number: "1", opening: "OPBD 10", closing: "CLBD 11", entries: []string{"1"},
 			account: `<Svcr><FinInstnId>` + servicer + `</FinInstnId></Svcr>`,
 		}.camt("053"))
@@ -173,7 +173,7 @@ func TestPageAloneIsCheckedByItsBalances(t *testing.T) {
 		{"CLBD 13.50", "2 BROKEN", "opening 10 and 2 entries of 3.00 make 13.00, the closing balance is 13.50: 0.50 is missing"},
 	} {
 		h := newFixture(t, "")
-		text := paper{head: `<MsgPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></MsgPgntn>`, number: "7", opening: "OPBD 10", closing: c.closing, entries: []string{"1", "2"}}.camt("053")
+		text := testPage{head: `<MsgPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></MsgPgntn>`, number: "7", opening: "OPBD 10", closing: c.closing, entries: []string{"1", "2"}}.camt("053")
 		partFaults := strings.Join(h.send(text).Files[0].Parts[0].Faults, "")
 		got := h.judged("")[0].Intervals
 		if states(got) != c.want || got[0].Reason != c.reason || !strings.Contains(partFaults, c.reason) || c.reason == "" && partFaults != "" {
@@ -275,24 +275,24 @@ func TestPagesOfDays(t *testing.T) {
 	}
 }
 
-// TestLastPageThatIsNone has CAMT pages of which the file says that another one follows.
-func TestLastPageThatIsNone(t *testing.T) {
+// TestMissingLastPage has CAMT pages of which the file says that another one follows.
+func TestMissingLastPage(t *testing.T) {
 	t.Parallel()
 	message := func(last string) string {
 		return `<MsgPgntn><PgNb>1</PgNb><LastPgInd>` + last + `</LastPgInd></MsgPgntn>`
 	}
 	for name, c := range map[string]struct {
-		page   paper
+		page   testPage
 		want   string
 		reason string
 	}{
-		"with the balances of the page": {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
-		"with a closing balance":        {paper{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
-		"without balances":              {paper{page: firstOfTwo}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 is said not to be the last"},
-		"of a message":                  {paper{head: message("false"), opening: "OPBD 10", closing: "ITBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
-		"of a message, without an end":  {paper{head: message("false"), opening: "OPBD 10"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 is said not to be the last"},
-		"of a message, whole":           {paper{head: message("false"), opening: "OPBD 10", closing: "CLBD 13"}, "2 PROVEN", ""},
-		"the last":                      {paper{head: message("true"), opening: "OPBD 10", closing: "ITBD 13"}, "2 PROVEN", ""},
+		"with the balances of the page": {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
+		"with a closing balance":        {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
+		"without balances":              {testPage{page: firstOfTwo}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 is said not to be the last"},
+		"of a message":                  {testPage{head: message("false"), opening: "OPBD 10", closing: "ITBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
+		"of a message, without an end":  {testPage{head: message("false"), opening: "OPBD 10"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 is said not to be the last"},
+		"of a message, whole":           {testPage{head: message("false"), opening: "OPBD 10", closing: "CLBD 13"}, "2 PROVEN", ""},
+		"the last":                      {testPage{head: message("true"), opening: "OPBD 10", closing: "ITBD 13"}, "2 PROVEN", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

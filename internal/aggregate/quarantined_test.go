@@ -18,8 +18,8 @@ func ofxOf(to, ledger string, entries ...string) string {
 		"<LEDGERBAL><BALAMT>" + ledger + "<DTASOF>202405" + to + "</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>"
 }
 
-// TestWordsBreakNoStatement downloads an account again after more days, with what the bank now says of the same payments.
-func TestWordsBreakNoStatement(t *testing.T) {
+// TestChangedTextKeepsStatement downloads an account again after more days, with what the bank now says of the same payments.
+func TestChangedTextKeepsStatement(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, again string
@@ -57,7 +57,7 @@ func TestWordsBreakNoStatement(t *testing.T) {
 }
 
 // TestWordsOfDetailsBreakNoStatement: a longer statement says the same of an entry's transactions in other words, or otherwise.
-func TestWordsOfDetailsBreakNoStatement(t *testing.T) {
+func TestChangedDetailsTextKeepsStatement(t *testing.T) {
 	t.Parallel()
 	const statement = `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt><Id>%s</Id><Acct><Id><Othr><Id>A1</Id></Othr></Id><Ccy>EUR</Ccy></Acct>` +
 		`<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">0</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2024-05-03</Dt></Dt></Bal>` +

@@ -12,8 +12,8 @@ import (
 	"bursar/internal/event"
 )
 
-// TestReadAgainInOtherWords has two files that list the same entries in other words read again, in every order: nothing changes.
-func TestReadAgainInOtherWords(t *testing.T) {
+// TestRereadInOtherWords has two files that list the same entries in other words read again, in every order: nothing changes.
+func TestRereadInOtherWords(t *testing.T) {
 	t.Parallel()
 	s := sheetOf("1", 5, 1000, items(5, 100, 100, -30)...)
 	other := strings.ReplaceAll(camtOf(renamed(s, "Other")), "</BkTxCd>", "</BkTxCd><AddtlNtryInf>in other words</AddtlNtryInf>")

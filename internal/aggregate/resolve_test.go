@@ -12,9 +12,9 @@ import (
 	"bursar/internal/event"
 )
 
-// TestImportsThatEndHalfway stops an import before each stream it fills. Whatever comes next, the same file or the same entry in
+// TestInterruptedImports stops an import before each stream it fills. Whatever comes next, the same file or the same entry in
 // other words, the entry counts once.
-func TestImportsThatEndHalfway(t *testing.T) {
+func TestInterruptedImports(t *testing.T) {
 	t.Parallel()
 	const text = ":20:A\n:25:A1\n:28C:1/1\n:60F:C240305EUR10,00\n:61:2403050305C0,10NTRFNONREF\n:86:%s\n:62F:C240305EUR10,10\n-\n"
 	stop := errors.New("stopped")

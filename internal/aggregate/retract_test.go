@@ -88,7 +88,7 @@ func TestRetractFileOfMany(t *testing.T) {
 	}
 	h.send(detailed(camtOf(renamed(first, "New"))))
 	for range 2 {
-		stands(t, h, nil, h.judged("")[0].Intervals)
+		expectCounting(t, h, nil, h.judged("")[0].Intervals)
 		if got, verdicts := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.10", "0.20"}) || verdicts != "4 PROVEN, 5 PROVEN" {
 			t.Errorf("both: %q, %s", got, verdicts)
 		}
@@ -117,7 +117,7 @@ func TestRetractFileAnyOrder(t *testing.T) {
 			if got := h.amounts(); !slices.Equal(got, []string{"0.25", "1.00"}) || states(a.Intervals) != "5 PROVEN" {
 				t.Errorf("%v: %q, %s", order, got, states(a.Intervals))
 			}
-			stands(t, h, order, a.Intervals)
+			expectCounting(t, h, order, a.Intervals)
 			if r, err := h.importer.Retract(t.Context(), "a.xml", "wrong"); err != nil || !r.Already || r.Cancelled != 0 {
 				t.Errorf("%v: %+v, %v", order, r, err)
 			}

@@ -12,8 +12,8 @@ import (
 	"bursar/internal/project"
 )
 
-// TestSpoolTakesRowsBack and has nothing left of them, whether they were still in memory or not.
-func TestSpoolTakesRowsBack(t *testing.T) {
+// TestSpoolUndo and has nothing left of them, whether they were still in memory or not.
+func TestSpoolUndo(t *testing.T) {
 	t.Parallel()
 	s, err := newSpool(t.TempDir(), 1, noNames(t))
 	if err != nil {
@@ -57,7 +57,7 @@ func TestSpoolTakesRowsBack(t *testing.T) {
 
 // TestRefusedAmongWhole: what a refused file told before its fault is nowhere, and a conflict names the statement's own file
 // though rows of several share a spool.
-func TestRefusedAmongWhole(t *testing.T) {
+func TestRefusedFileInSharedSpool(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	named := func(day int, reference string) string {

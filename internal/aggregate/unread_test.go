@@ -36,7 +36,7 @@ func TestUnreadMembers(t *testing.T) {
 			if r := h.imported(second); r.Cancelled != 1 || r.Err() != nil {
 				t.Errorf("%d are taken back, want 1: %v", r.Cancelled, r.Err())
 			}
-			h.isMended("4 PROVEN 20.00")
+			h.expectRepaired("4 PROVEN 20.00")
 			if r := h.imported(second); !r.Files[0].Known {
 				t.Error("it is not known")
 			}
@@ -105,7 +105,7 @@ func TestMissingOriginal(t *testing.T) {
 	if r := h.imported(second); r.NotCancelled != "" || r.Cancelled != 1 {
 		t.Errorf("%d are taken back: %v", r.Cancelled, r.Err())
 	}
-	h.isMended("4 PROVEN 20.00")
+	h.expectRepaired("4 PROVEN 20.00")
 }
 
 // declare replaces the institution.
@@ -115,8 +115,8 @@ func (h *fixture) declare(institution string) {
 	h.importer.Project = h.read()
 }
 
-// isMended compares verdicts and the sum of entries of the only account.
-func (h *fixture) isMended(want string) {
+// expectRepaired compares verdicts and the sum of entries of the only account.
+func (h *fixture) expectRepaired(want string) {
 	h.Helper()
 	a := h.judged("")
 	if got := states(a[0].Intervals) + " " + h.sum("entries", "amount"); len(a) != 1 || got != want {

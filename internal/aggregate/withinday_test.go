@@ -33,9 +33,9 @@ func TestListsWithinDays(t *testing.T) {
 	}
 }
 
-// TestVersionsThatMoveTheSame has statements whose entries come to nothing: a corrected version is not silent, nor are equal entries of another
+// TestVersionsWithEqualMovement has statements whose entries come to nothing: a corrected version is not silent, nor are equal entries of another
 // statement that are taken for those of the first.
-func TestVersionsThatMoveTheSame(t *testing.T) {
+func TestVersionsWithEqualMovement(t *testing.T) {
 	t.Parallel()
 	pair := func(number string, opening int64, references string, amounts ...int64) sheet {
 		s := sheetOf(number, 5, opening, items(5, amounts...)...)
