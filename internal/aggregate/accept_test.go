@@ -1,4 +1,4 @@
-// Intervals that are accepted, by names that do not depend on words.
+// Tests acceptances of intervals, whose names do not depend on wording.
 
 package aggregate
 
@@ -17,7 +17,7 @@ func stated(account string, day int) string {
 	return fmt.Sprintf(":20:S\n:25:%s\n:28C:%d\n:60F:C2403%02dEUR1,\n:62F:C2403%02dEUR1,\n-\n", account, day, day, day)
 }
 
-// of lists the intervals of an account, with the names of those that can be accepted, and how many acceptances are stale.
+// of lists the intervals of an account with the names of those that can be accepted, and counts the stale acceptances.
 func (h *fixture) of(account string) (is string, names []string, stale int) {
 	h.Helper()
 	list, err := h.completeness().Judge(h.Context(), Query{}, func(a Account) error {
@@ -54,7 +54,8 @@ func (h *fixture) isOf(account, want string, stale int) {
 	}
 }
 
-// TestAcceptedDays keeps the days accepted on which nothing came, whatever comes of other accounts, before and behind them.
+// TestAcceptedDays accepts days without statements; they stay accepted whatever is imported of other accounts and of
+// the days before and after.
 func TestAcceptedDays(t *testing.T) {
 	t.Parallel()
 	for _, former := range []bool{false, true} {
@@ -85,7 +86,7 @@ func TestAcceptedDays(t *testing.T) {
 	}
 }
 
-// recordFormerAcceptance has an acceptance of days as an earlier version recorded it.
+// recordFormerAcceptance records an acceptance of days as an earlier version did.
 func (h *fixture) recordFormerAcceptance(a Acceptance, of accountKey) {
 	h.Helper()
 	err := h.importer.Catalog.Update(h.Context(), func(tx catalog.Tx) error {
@@ -100,7 +101,7 @@ func (h *fixture) recordFormerAcceptance(a Acceptance, of accountKey) {
 	}
 }
 
-// TestAcceptedDaysBeforeFirstStatement keeps days accepted on which nothing of an account had come yet when its first statement comes.
+// TestAcceptedDaysBeforeFirstStatement accepts days of an account before its first statement is imported; they stay accepted after that.
 func TestAcceptedDaysBeforeFirstStatement(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -114,7 +115,7 @@ func TestAcceptedDaysBeforeFirstStatement(t *testing.T) {
 	h.isOf("A1", "2–5 CLAIMED, 6 UNKNOWN, 7 PROVEN", 0)
 }
 
-// TestFormerAcceptanceNames finds what earlier versions accepted, and undoes it by each of its names.
+// TestFormerAcceptanceNames finds acceptances of earlier versions, and withdraws them by each of their names.
 func TestFormerAcceptanceNames(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -147,7 +148,7 @@ func TestFormerAcceptanceNames(t *testing.T) {
 	}
 }
 
-// TestNamesInOtherWords names intervals by figures, not by words.
+// TestNamesInOtherWords shows that names depend on figures, not on wording.
 func TestNamesInOtherWords(t *testing.T) {
 	t.Parallel()
 	named := func(why finding) string {

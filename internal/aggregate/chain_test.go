@@ -1,4 +1,4 @@
-// Chains in a small notation: what statements say of their days and balances, and what is to be judged of it.
+// Tests chains of statements in a short notation: their days and balances, and the expected verdicts.
 
 package aggregate
 
@@ -13,9 +13,9 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// parse reads statements written as "days opening>closing", such as "5 100>130" or "1-31 0>50": what they list is the
-// difference. "!" before the closing balance makes it one that does not hold, "~20" in place of the balances is a
-// statement that states none and lists so much; "@4" behind is the day of its first entry, "#" its number.
+// parse reads statements written as "days opening>closing", such as "5 100>130" or "1-31 0>50"; their entries sum up to
+// the difference. "!" before the closing balance makes the statement faulty; "~20" in place of the balances is a
+// statement without balances whose entries sum up to 20; "@4" at the end is the day of its first entry, "#" its number.
 func parse(t *testing.T, text string) (list []*storedStatement) {
 	t.Helper()
 	for n, line := range strings.Split(text, ", ") {
@@ -57,7 +57,7 @@ func dayIn(t *testing.T, text string) string {
 	return day(n)
 }
 
-// TestChain judges statements given in any order. March 2024 begins on a Friday.
+// TestChain judges statements imported in any order. March 2024 begins on a Friday.
 func TestChain(t *testing.T) {
 	t.Parallel()
 	weekdays := func(d time.Time) bool { return d.Weekday() != time.Saturday && d.Weekday() != time.Sunday }
@@ -74,18 +74,18 @@ func TestChain(t *testing.T) {
 		{"1 0>10, 4 10>20", weekdays, "1 PROVEN, 4 PROVEN"},
 		{"1 0>10, 4 15>20", weekdays, "1 PROVEN, 4 BROKEN"},
 		{"1 0>10, 6 15>20", weekdays, "1 PROVEN, 4–5 BROKEN, 6 PROVEN"},
-		// several of a day
+		// several statements of a day
 		{"5 110>120, 5 100>110, 6 120>120", nil, "5 PROVEN, 5 PROVEN, 6 PROVEN"},
 		{"4 0>100, 5 100>120, 5 110>100, 5 100>110", nil, "4 PROVEN, 5 PROVEN, 5 PROVEN, 5 PROVEN"},
 		{"5 100>110, 5 120>130", nil, "5 BROKEN, 5 PROVEN"},
 		{"5 100>110, 5 100>110", nil, "5 PROVEN, 5 PROVEN"},
 		{"5 100>110, 5 100>115", nil, "5 BROKEN, 5 PROVEN"},
 		{"5 100>110, 5 110>130, 5 100>130", nil, "5 PROVEN, 5 PROVEN, 5 PROVEN"},
-		// opened on the day that the one before closed
+		// opened on the day on which the previous one closed
 		{"5 100>130, 5-6 130>90, 6-7 90>80", nil, "5 PROVEN, 6 PROVEN, 7 PROVEN"},
 		{"5 100>130, 6-7 90>80@7", nil, "5 PROVEN, 6 BROKEN, 7 PROVEN"},
 		{"5 100>130, 6-7 90>80@6", nil, "5 PROVEN, 6–7 BROKEN"},
-		// longer intervals beside days
+		// longer intervals and daily statements
 		{"1 0>10, 2 10>20, 3 20>30, 1-3 0>30, 4-6 30>60, 6 50>60", nil, "1 PROVEN, 1–3 PROVEN, 2 PROVEN, 3 PROVEN, 4–6 PROVEN, 6 PROVEN"},
 		{"1 0>10, 3 20>30, 1-3 0>30", nil, "1 PROVEN, 1–3 PROVEN, 3 PROVEN"},
 		{"1 0>10, 2 10>20, 3 20>30, 1-3 0>31", nil, "1 PROVEN, 1–3 BROKEN, 2 PROVEN, 3 PROVEN"},
@@ -109,7 +109,7 @@ func TestChain(t *testing.T) {
 	}
 }
 
-// TestEntriesOutsideStatementDays has entries dated outside of their statement's days.
+// TestEntriesOutsideStatementDays judges statements with entries that are dated outside their days.
 func TestEntriesOutsideStatementDays(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -132,7 +132,8 @@ func TestEntriesOutsideStatementDays(t *testing.T) {
 	}
 }
 
-// TestAlteredBalanceBreaksItsStatementAlone: the next one still opens with what the entries lead to.
+// TestAlteredBalanceBreaksItsStatementAlone alters a closing balance: the next statement still opens with the balance
+// that the entries lead to.
 func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
 	t.Parallel()
 	for _, alter := range []func(s *storedStatement){
@@ -149,7 +150,7 @@ func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
 	}
 }
 
-// TestMissing finds the days that a calendar expects.
+// TestMissing finds the days without a statement that a calendar expects.
 func TestMissing(t *testing.T) {
 	t.Parallel()
 	every := func(time.Time) bool { return true }
@@ -180,8 +181,8 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// TestChainOfManyStatements judges a hundred thousand statements of one account: twenty years of days with many a day, and
-// as many of one single day. Quadratic work would take minutes.
+// TestChainOfManyStatements judges a hundred thousand statements of one account: twenty years with many statements a
+// day, and as many of one single day. Quadratic work would take minutes.
 func TestChainOfManyStatements(t *testing.T) {
 	t.Parallel()
 	const days, each = 5000, 20
@@ -214,7 +215,7 @@ func TestChainOfManyStatements(t *testing.T) {
 	}
 }
 
-// TestAccountsWithoutStatements names accounts that are declared and of which nothing came.
+// TestAccountsWithoutStatements reports accounts that are declared and of which nothing was imported.
 func TestAccountsWithoutStatements(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "daily")
@@ -237,7 +238,7 @@ func TestAccountsWithoutStatements(t *testing.T) {
 	}
 }
 
-// TestChainKeepsSums asks twice what follows on entries of more digits than a machine's integer has.
+// TestChainKeepsSums computes a chain twice whose sums have more digits than a machine integer.
 func TestChainKeepsSums(t *testing.T) {
 	t.Parallel()
 	c := &chain{closed: []*storedStatement{{Interval: Interval{Closing: "100000000000000000.00"}}}}
@@ -253,7 +254,7 @@ func TestChainKeepsSums(t *testing.T) {
 	}
 }
 
-// TestClosedAccount expects no statement of an account behind the day on which it was closed, unless it has one.
+// TestClosedAccount expects no statement of an account after the day on which it was closed, unless it has one.
 func TestClosedAccount(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")

@@ -26,8 +26,8 @@ func balancedOf(whole []*storedStatement) balancedStatements {
 }
 
 // replacedBy returns the version of a statement that the next statement continues, and why; nil if the next statement
-// continues the statement itself or neither. A version with fewer entries than the statement qualifies; one with more
-// entries may list a later state of the same day.
+// continues the statement itself or neither. A version with more entries does not qualify:
+// it may list a later state of the same day.
 func (b *balancedStatements) replacedBy(s *storedStatement) (by *storedStatement, why string) {
 	versions := b.sameDays[span{s.From, s.To, s.Opening}]
 	if len(versions) < 2 || b.isContinued(s) {

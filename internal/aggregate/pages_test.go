@@ -1,4 +1,4 @@
-// Statements in pages, and reports of what came since the last one.
+// Tests statements in pages, and reports of what came since the last one.
 
 package aggregate
 
@@ -11,7 +11,7 @@ import (
 type testPage struct {
 	head            string // within <GrpHdr>
 	page            string // within <Stmt>
-	opening         string // code and amount of the balances; empty is none
+	opening         string // code and amount of the balances; empty if there is none
 	closing         string
 	summary         string
 	entries         []string
@@ -42,7 +42,7 @@ func (p testPage) camt(kind string) string {
 	return b.String()
 }
 
-// TestPages has statements of 1, 2 and 2 in two pages, as banks cut them.
+// TestPages has statements of one page and of two pages, as banks split them.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	const whole = `<TxsSummry><TtlCdtNtries><NbOfNtries>3</NbOfNtries><Sum>5.00</Sum></TtlCdtNtries></TxsSummry>`
@@ -86,8 +86,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestReports has reports through a day, each with the day's opening balance and the interim one: of all that came so far, or of what
-// came since the one before. Only a closing balance holds them to it.
+// TestReports has reports through a day, each with the day's opening balance and an interim balance: with all entries
+// so far, or with those since the previous report. Only a closing balance must match the entries.
 func TestReports(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -113,7 +113,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// TestBalancesOfEachDay has a statement of several days with the balances of each, the newest first.
+// TestBalancesOfEachDay has a statement of several days with the balances of each day, the newest first.
 func TestBalancesOfEachDay(t *testing.T) {
 	t.Parallel()
 	text := camtWith("1100.00", camtEntry("100", "CRDT", "")+strings.ReplaceAll(camtEntry("50", "CRDT", ""), "03-05", "03-06"))
@@ -123,8 +123,8 @@ func TestBalancesOfEachDay(t *testing.T) {
 	}
 }
 
-// TestCorrectedStatement has a statement of a day, another of the same day with another amount, and the next day's, which opens with
-// what one of the two closed with.
+// TestCorrectedStatement has a statement of a day, another of the same day with another amount, and that of the next
+// day, which opens with the closing balance of one of the two.
 func TestCorrectedStatement(t *testing.T) {
 	t.Parallel()
 	for _, follows := range []int64{1300, 1600} {
@@ -143,7 +143,7 @@ func TestCorrectedStatement(t *testing.T) {
 	}
 }
 
-// TestBanksWithoutBIC keeps two accounts of one number apart by whatever names the bank.
+// TestBanksWithoutBIC distinguishes two accounts with the same number by whatever names the bank.
 func TestBanksWithoutBIC(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -164,8 +164,8 @@ func TestBanksWithoutBIC(t *testing.T) {
 	}
 }
 
-// TestPageAloneIsCheckedByItsBalances has a statement on the last page of a message, as of some banks every statement is: whole or not, it
-// is named with both figures unless other pages make up for it.
+// TestPageAloneIsCheckedByItsBalances has statements that are marked as the last page of a message, as some banks mark
+// every statement: a fault is reported with both figures, unless other pages complete the statement.
 func TestPageAloneIsCheckedByItsBalances(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ closing, want, reason string }{
@@ -182,8 +182,8 @@ func TestPageAloneIsCheckedByItsBalances(t *testing.T) {
 	}
 }
 
-// pageOf is a page of an MT940 statement: number, opening and closing balance with their tags, and the amounts of its entries,
-// each with its day of March 2024.
+// pageOf is a page of an MT940 statement: number, opening and closing balance with their tags, and the amounts of its
+// entries, each with its day of March 2024.
 func pageOf(number, opening, closing string, entries ...string) string {
 	var b strings.Builder
 	balance := func(text string) {
@@ -201,7 +201,7 @@ func pageOf(number, opening, closing string, entries ...string) string {
 	return b.String() + "-\n"
 }
 
-// TestPagesOfDays has MT940 statements in pages, over several days, and pages that are missing.
+// TestPagesOfDays has MT940 statements in pages over several days, and missing pages.
 func TestPagesOfDays(t *testing.T) {
 	t.Parallel()
 	next := pageOf("2/1", "60F 05 10", "62F 06 12", "06 2")
@@ -275,7 +275,7 @@ func TestPagesOfDays(t *testing.T) {
 	}
 }
 
-// TestMissingLastPage has CAMT pages of which the file says that another one follows.
+// TestMissingLastPage has CAMT pages whose files announce another page.
 func TestMissingLastPage(t *testing.T) {
 	t.Parallel()
 	message := func(last string) string {

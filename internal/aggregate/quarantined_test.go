@@ -1,3 +1,5 @@
+// Tests statements with rows in quarantine, and statements that are in quarantine themselves.
+
 package aggregate
 
 import (
@@ -18,7 +20,7 @@ func ofxOf(to, ledger string, entries ...string) string {
 		"<LEDGERBAL><BALAMT>" + ledger + "<DTASOF>202405" + to + "</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>"
 }
 
-// TestChangedTextKeepsStatement downloads an account again after more days, with what the bank now says of the same payments.
+// TestChangedTextKeepsStatement downloads an account again some days later, with other texts of the same payments.
 func TestChangedTextKeepsStatement(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -56,7 +58,7 @@ func TestChangedTextKeepsStatement(t *testing.T) {
 	}
 }
 
-// TestWordsOfDetailsBreakNoStatement: a longer statement says the same of an entry's transactions in other words, or otherwise.
+// TestChangedDetailsTextKeepsStatement has a longer statement with other texts, or other facts, of an entry's transactions.
 func TestChangedDetailsTextKeepsStatement(t *testing.T) {
 	t.Parallel()
 	const statement = `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt><Id>%s</Id><Acct><Id><Othr><Id>A1</Id></Othr></Id><Ccy>EUR</Ccy></Acct>` +
@@ -78,7 +80,7 @@ func TestChangedDetailsTextKeepsStatement(t *testing.T) {
 	}
 }
 
-// TestStatementOfNoAccount has a file of two statements, of which one does not say which account it is of.
+// TestStatementOfNoAccount has a file of two statements, of which one does not name its account.
 func TestStatementOfNoAccount(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")

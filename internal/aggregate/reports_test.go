@@ -1,4 +1,4 @@
-// What an import holds of its files is bounded in bytes.
+// Tests that the memory of an import for its files is bounded in bytes.
 
 package aggregate
 
@@ -21,7 +21,7 @@ func infosOf(n, bytes int) string {
 	return b.String()
 }
 
-// size is how many bytes of notices, faults and refusals a result has.
+// size is the number of bytes of a result's notices, faults and refusals.
 func (r *Result) size() (bytes int) {
 	for _, f := range r.Files {
 		for _, p := range f.Parts {

@@ -1,4 +1,4 @@
-// Files that are read again although nothing else is declared.
+// Tests files that are read again with unchanged declarations.
 
 package aggregate
 
@@ -12,7 +12,7 @@ import (
 	"bursar/internal/event"
 )
 
-// TestRereadInOtherWords has two files that list the same entries in other words read again, in every order: nothing changes.
+// TestRereadInOtherWords reads two files again that list the same entries in different words, in every order: nothing changes.
 func TestRereadInOtherWords(t *testing.T) {
 	t.Parallel()
 	s := sheetOf("1", 5, 1000, items(5, 100, 100, -30)...)
@@ -29,7 +29,7 @@ func TestRereadInOtherWords(t *testing.T) {
 				h.imported(paths[n])
 			}
 			want, entries := h.amounts(), len(h.stored("entries", "id"))
-			err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error { // whatever was lost, all files are read again
+			err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error { // events were given up, so that all files are read again
 				return tx.Put("givenup/entries/00000009-00000000", event.GivenUp{Stream: "entries", Batch: 9})
 			})
 			if err != nil {

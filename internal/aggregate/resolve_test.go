@@ -1,4 +1,4 @@
-// Imports that end half-way, and entries that come in other words.
+// Tests imports that end half-way, and entries in different words.
 
 package aggregate
 
@@ -12,8 +12,8 @@ import (
 	"bursar/internal/event"
 )
 
-// TestInterruptedImports stops an import before each stream it fills. Whatever comes next, the same file or the same entry in
-// other words, the entry counts once.
+// TestInterruptedImports stops an import before each stream that it fills. Whether the same file or the same entry in
+// other words is imported next, the entry counts once.
 func TestInterruptedImports(t *testing.T) {
 	t.Parallel()
 	const text = ":20:A\n:25:A1\n:28C:1/1\n:60F:C240305EUR10,00\n:61:2403050305C0,10NTRFNONREF\n:86:%s\n:62F:C240305EUR10,10\n-\n"
@@ -43,7 +43,7 @@ func TestInterruptedImports(t *testing.T) {
 	}
 }
 
-// TestOtherWords: what a list has left, once all is matched that says the same, are the stored ones in other words.
+// TestOtherWords matches what remains of a list, after all equal entries, with the remaining stored ones.
 func TestOtherWords(t *testing.T) {
 	t.Parallel()
 	list := func(parties ...string) string {

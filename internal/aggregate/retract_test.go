@@ -1,4 +1,4 @@
-// Files that are retracted: what only they list counts no more, and counts again once that is undone.
+// Tests files that are retracted: what only they list counts no more, and counts again after Undo.
 
 package aggregate
 
@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// amounts are the money of the entries that count, sorted.
+// amounts are the amounts of the entries that count, sorted.
 func (h *fixture) amounts() (list []string) {
 	for _, m := range h.movements() {
 		list = append(list, strings.TrimSuffix(strings.Fields(m)[1], "000"))
@@ -19,7 +19,7 @@ func (h *fixture) amounts() (list []string) {
 	return list
 }
 
-// TestRetractFile retracts each of two files that list an entry in common, and takes that back, twice each.
+// TestRetractFile retracts each of two files that list an entry in common and undoes that, twice each.
 func TestRetractFile(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -70,8 +70,8 @@ func TestRetractFile(t *testing.T) {
 	}
 }
 
-// TestRetractFileOfMany retracts a file with two statements, of which another file has one: that counts again once its file is imported again, and so
-// does one that comes in a new file.
+// TestRetractFileOfMany retracts a file with two statements, of which another file has one: that one counts again once
+// its file is imported again, and so does one that a new file states.
 func TestRetractFileOfMany(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -98,7 +98,7 @@ func TestRetractFileOfMany(t *testing.T) {
 	}
 }
 
-// TestRetractFileAnyOrder has two files that state the same, of which one is retracted: whichever came first, the other is to be imported again.
+// TestRetractFileAnyOrder retracts one of two files that state the same: in either order the other must be imported again.
 func TestRetractFileAnyOrder(t *testing.T) {
 	t.Parallel()
 	s := sheetOf("1", 5, 1000, items(5, 100, 25)...)
@@ -128,7 +128,7 @@ func TestRetractFileAnyOrder(t *testing.T) {
 	}
 }
 
-// TestRetractOverwritten refuses a path at which another file lies than the one that was imported from it before.
+// TestRetractOverwritten refuses a path whose file is not the one that was imported from it.
 func TestRetractOverwritten(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -141,8 +141,8 @@ func TestRetractOverwritten(t *testing.T) {
 	}
 }
 
-// TestRetractionIsRepeated has an original that cannot be read when a file is retracted: what only that lists is taken back once it can, and until then
-// the retraction is begun.
+// TestRetractionIsRepeated has an original that cannot be read when another file is retracted: the retraction stays
+// begun until it can be read.
 func TestRetractionIsRepeated(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -174,8 +174,8 @@ func TestRetractionIsRepeated(t *testing.T) {
 	}
 }
 
-// TestRetractArchive retracts an archive of which one member was refused, and takes that back: the member stays refused, and what the others list counts
-// or does not.
+// TestRetractArchive retracts an archive with a refused member and undoes that: the member stays refused, and the
+// entries of the others count or do not.
 func TestRetractArchive(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")

@@ -1,4 +1,4 @@
-// Rows of several files in one spool.
+// Tests spools that several files share.
 
 package aggregate
 
@@ -12,7 +12,7 @@ import (
 	"bursar/internal/project"
 )
 
-// TestSpoolUndo and has nothing left of them, whether they were still in memory or not.
+// TestSpoolUndo undoes rows, whether they are still in memory or not.
 func TestSpoolUndo(t *testing.T) {
 	t.Parallel()
 	s, err := newSpool(t.TempDir(), 1, noNames(t))
@@ -55,8 +55,8 @@ func TestSpoolUndo(t *testing.T) {
 	}
 }
 
-// TestRefusedAmongWhole: what a refused file told before its fault is nowhere, and a conflict names the statement's own file
-// though rows of several share a spool.
+// TestRefusedFileInSharedSpool: the rows of a refused file before its error are nowhere, and a conflict names the
+// statement's own file although several share a spool.
 func TestRefusedFileInSharedSpool(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -84,7 +84,7 @@ func TestRefusedFileInSharedSpool(t *testing.T) {
 	}
 }
 
-// TestManyFilesShareSpools: a spool's files are so many, and then another is begun.
+// TestManyFilesShareSpools begins a new spool after a fixed number of files.
 func TestManyFilesShareSpools(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")

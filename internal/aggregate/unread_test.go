@@ -1,4 +1,4 @@
-// Originals that cannot be read once more, in whole or in part, while something is to be taken back.
+// Tests originals that cannot be read once more, in whole or in part, while something must be cancelled.
 
 package aggregate
 
@@ -12,7 +12,7 @@ import (
 // ownCSV declares CSV files of the account of `corrected`.
 const ownCSV = "institution: bank\ncsv:\n  account: NL91ABNA0417164300\n  currency: EUR\n  columns:\n    booked: Day\n    amount: Amount\n"
 
-// TestUnreadMembers takes back what a member of an archive lists beside members that cannot be read.
+// TestUnreadMembers cancels what a member of an archive lists, while other members cannot be read.
 func TestUnreadMembers(t *testing.T) {
 	t.Parallel()
 	faulty := strings.Replace(corrected, "C25,", "C26,", 1)
@@ -29,7 +29,7 @@ func TestUnreadMembers(t *testing.T) {
 			if r, err := h.importer.Import(t.Context(), []string{h.file("x.zip", zipOf(t, members...))}, Options{}); err != nil || r.Err() == nil {
 				t.Fatalf("the archive: %v, %v", err, r.Err())
 			}
-			if name == "of no format" { // what could be read since was not taken in, so that it lists nothing that counts
+			if name == "of no format" { // it was refused at its import, and lists nothing that counts
 				h.declare(ownCSV)
 			}
 			second := h.file("second", corrected)
@@ -44,8 +44,8 @@ func TestUnreadMembers(t *testing.T) {
 	}
 }
 
-// TestUnreadOriginals reports what cannot be taken back without an original that was read when it was imported, and takes it back once
-// that can be read.
+// TestUnreadOriginals reports what cannot be cancelled without an original that was read at its import, and cancels it
+// once that can be read.
 func TestUnreadOriginals(t *testing.T) {
 	t.Parallel()
 	faulty := strings.Replace(corrected, "C25,", "C26,", 1)
@@ -86,7 +86,7 @@ func TestUnreadOriginals(t *testing.T) {
 	}
 }
 
-// TestMissingOriginal reports what cannot be taken back where an original is gone.
+// TestMissingOriginal reports what cannot be cancelled because an original is missing.
 func TestMissingOriginal(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
