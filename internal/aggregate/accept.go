@@ -50,11 +50,11 @@ func (c *Completeness) Accept(ctx context.Context, name, reason, until string, n
 		for n, f := range found {
 			names[n] = f.Statement
 		}
-		return accepted, refuseAccept("accept %s: %d intervals have this number: name one of %s", name, len(found), strings.Join(names, ", "))
+		return accepted, acceptError("accept %s: %d intervals have this number: name one of %s", name, len(found), strings.Join(names, ", "))
 	case len(found) == 0 && known:
-		return accepted, refuseAccept("accept %s: it is already accepted; --undo withdraws the acceptance", name)
+		return accepted, acceptError("accept %s: it is already accepted; --undo withdraws the acceptance", name)
 	case len(found) == 0:
-		return accepted, refuseAccept("accept %s: no interval that is BROKEN or UNKNOWN has this name: `bursar completeness` names them", name)
+		return accepted, acceptError("accept %s: no interval that is BROKEN or UNKNOWN has this name: `bursar completeness` names them", name)
 	}
 	err = c.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(acceptedPrefix+found[0].Statement, found[0]) })
 	return found[0], err
@@ -75,20 +75,20 @@ func (c *Completeness) Undo(ctx context.Context, name string) (undone Acceptance
 	switch len(found) {
 	case 0:
 		names := slices.Sorted(maps.Keys(all.byName))
-		return undone, refuseAccept("undo accept %s: it is not accepted; what is: %s", name, cmp.Or(strings.Join(names, ", "), "nothing"))
+		return undone, acceptError("undo accept %s: it is not accepted; what is: %s", name, cmp.Or(strings.Join(names, ", "), "nothing"))
 	case 1:
 		err = c.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Delete(acceptedPrefix + found[0]) })
 		return *all.byName[found[0]], err
 	}
-	return undone, refuseAccept("undo accept %s: %d accepted intervals have this number: name one of %s", name, len(found), strings.Join(found, ", "))
+	return undone, acceptError("undo accept %s: %d accepted intervals have this number: name one of %s", name, len(found), strings.Join(found, ", "))
 }
 
 // accepted lists the acceptances whose statement has this number, or whose interval has this name in another version of Bursar.
 func (c *Completeness) accepted(ctx context.Context, all acceptances, name string) ([]string, error) {
 	found := map[string]bool{}
-	for of, a := range all.byName {
+	for id, a := range all.byName {
 		if a.Number == name {
-			found[of] = true
+			found[id] = true
 		}
 	}
 	_, err := c.Judge(ctx, Query{}, func(a Account) error {
@@ -102,6 +102,6 @@ func (c *Completeness) accepted(ctx context.Context, all acceptances, name strin
 	return slices.Sorted(maps.Keys(found)), err
 }
 
-func refuseAccept(format string, args ...any) error {
+func acceptError(format string, args ...any) error {
 	return failure.Wrap(failure.Data, fmt.Errorf(format, args...))
 }

@@ -89,9 +89,9 @@ func (i *Interval) isNamed(name string) bool {
 // keeps the name under which it was accepted.
 func (all acceptances) nameIntervals(a *Account) {
 	alike := map[digest]uint32{}
-	nameOf := func(of digest) string {
-		alike[of]++
-		return nth(of, alike[of]).String()[:nameLength]
+	nameOf := func(base digest) string {
+		alike[base]++
+		return nth(base, alike[base]).String()[:nameLength]
 	}
 	for n := range a.Intervals {
 		i := &a.Intervals[n]
@@ -117,17 +117,17 @@ func (all acceptances) nameIntervals(a *Account) {
 }
 
 // gapName names days without a statement.
-func gapName(of accountKey, from string) string {
-	return digestOf("gap", of.servicer, of.account, of.currency, from).String()[:nameLength]
+func gapName(key accountKey, from string) string {
+	return digestOf("gap", key.servicer, key.account, key.currency, from).String()[:nameLength]
 }
 
 // formerDigest is what earlier versions name an interval by. It includes the wording of the reason.
-func formerDigest(of accountKey, i *Interval) digest {
-	return digestOf("interval", of.servicer, of.account, of.currency, i.Kind, i.Number, i.From, i.To, string(i.State), i.Reason, i.Amount, i.Object, i.Place)
+func formerDigest(key accountKey, i *Interval) digest {
+	return digestOf("interval", key.servicer, key.account, key.currency, i.Kind, i.Number, i.From, i.To, string(i.State), i.Reason, i.Amount, i.Object, i.Place)
 }
 
 // formerGapName is the name that earlier versions give to accepted days.
-func formerGapName(of accountKey, a *Acceptance) string {
-	former := formerDigest(of, &Interval{From: a.From, To: a.To, State: a.Was, Reason: a.Why})
+func formerGapName(key accountKey, a *Acceptance) string {
+	former := formerDigest(key, &Interval{From: a.From, To: a.To, State: a.Was, Reason: a.Why})
 	return nth(former, 1).String()[:nameLength]
 }

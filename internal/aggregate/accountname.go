@@ -92,15 +92,15 @@ func ibanIn(country, number string) string {
 	return ""
 }
 
-// leastDigits is the minimum length of a number without a bank code that is looked for in IBANs.
-const leastDigits = 6
+// minDigits is the minimum length of a number without a bank code that is looked for in IBANs.
+const minDigits = 6
 
 // declaredOf is the only declared IBAN that consists of these groups of digits, with zeros between them, in either
 // order. A single group is the number without a bank code.
 func declaredOf(first, second string, declared []string) (found string) {
 	for _, iban := range declared {
 		national := iban[4:]
-		made := second == "" && len(first) >= leastDigits && endsWith(national, first) ||
+		made := second == "" && len(first) >= minDigits && endsWith(national, first) ||
 			second != "" && (isMadeOf(national, first, second) || isMadeOf(national, second, first))
 		if made && found != "" && found != iban {
 			return ""

@@ -34,7 +34,7 @@ func (r *rules) changeError(was, now *binding) *DeclaredError {
 		at(r.project.InstitutionOf(was.Source, was.Number), "fitids", "")
 		fault.Message = fmt.Sprintf("account %s was imported with `fitids: %s`, and they are declared to be %s: %s", was.Number, was.Value, now.Value, advice)
 	case referencesAspect:
-		i := r.institution(was.Source)
+		i := r.csvInstitution(was.Source)
 		at(i, "csv.columns.reference", "")
 		if i != nil && i.CSV.Unique != (was.Value == uniqueReferences) {
 			at(i, "csv.unique", "")
@@ -42,7 +42,7 @@ func (r *rules) changeError(was, now *binding) *DeclaredError {
 		fault.Message = fmt.Sprintf("CSV files of this institution were imported with %s, and it declares %s: %s", was.Value, now.Value, advice)
 	case mappingAspect:
 		key := remapped(was.Value, now.Value)
-		at(r.institution(was.Source), "csv."+strings.TrimSuffix(strings.TrimSuffix(key, ".credit"), ".debit"), "")
+		at(r.csvInstitution(was.Source), "csv."+strings.TrimSuffix(strings.TrimSuffix(key, ".credit"), ".debit"), "")
 		fault.Message = fmt.Sprintf("CSV files of this institution were imported with %#q %s, and it declares %s: %s",
 			key, declaredAs(was.Value, key), declaredAs(now.Value, key), advice)
 	}
@@ -82,7 +82,7 @@ func (r *rules) declarationOf(was, now *binding) (i *project.Institution, what, 
 			}
 		}
 	}
-	if i := r.institution(was.Source); i != nil {
+	if i := r.csvInstitution(was.Source); i != nil {
 		return i, "servicer", ""
 	}
 	return r.project.InstitutionOf(was.Source, was.Number), "accounts", ""

@@ -42,7 +42,7 @@ const bindingPrefix = "statements/given/"
 // subject identifies what is bound.
 func (g *binding) subject() digest { return digestOf(string(g.Aspect), g.Source, g.Number, g.Currency) }
 
-func bindingKey(of digest) string { return bindingPrefix + of.String() }
+func bindingKey(subject digest) string { return bindingPrefix + subject.String() }
 
 // sameAs reports whether two bindings give what was imported the same meaning.
 func (g *binding) sameAs(was *binding) bool {
@@ -75,15 +75,15 @@ func (r *rules) bind(what aspect, s *statement.Statement, h accountName) binding
 			g.Value = project.TemporaryFITIDs
 		}
 	case referencesAspect:
-		g.Value = referenceUse(r.institution(s.Format))
+		g.Value = referenceUse(r.csvInstitution(s.Format))
 	case mappingAspect:
-		g.Value = mappingText(r.institution(s.Format))
+		g.Value = mappingText(r.csvInstitution(s.Format))
 	}
 	return g
 }
 
-// institution is the institution whose CSV files have a format; nil if there is none.
-func (r *rules) institution(format string) *project.Institution {
+// csvInstitution is the institution whose CSV files have a format; nil if there is none.
+func (r *rules) csvInstitution(format string) *project.Institution {
 	name, csv := strings.CutPrefix(format, csvFormat)
 	if i := r.project.Institution(name); csv && i != nil && i.CSV != nil {
 		return i
@@ -91,8 +91,8 @@ func (r *rules) institution(format string) *project.Institution {
 	return nil
 }
 
-// longestNumber is the maximum length of an account's source, number and currency; longer ones are not bound.
-const longestNumber = 100
+// maxNumberLength is the maximum length of an account's source, number and currency; longer ones are not bound.
+const maxNumberLength = 100
 
 // recordBindings notes the bindings that a statement depends on. With former rules account numbers are not bound.
 func (t *rowBuilder) recordBindings(s *statement.Statement) error {
@@ -104,7 +104,7 @@ func (t *rowBuilder) recordBindings(s *statement.Statement) error {
 	if isOFX(s) {
 		return t.recordBinding(fitidsAspect, s)
 	}
-	if t.rules.institution(s.Format) == nil {
+	if t.rules.csvInstitution(s.Format) == nil {
 		return nil
 	}
 	if err := t.recordBinding(referencesAspect, s); err != nil {
@@ -115,14 +115,14 @@ func (t *rowBuilder) recordBindings(s *statement.Statement) error {
 
 func (t *rowBuilder) recordBinding(what aspect, s *statement.Statement) error {
 	g := t.rules.bind(what, s, t.name)
-	if len(g.Source)+len(g.Number)+len(g.Currency) > longestNumber {
+	if len(g.Source)+len(g.Number)+len(g.Currency) > maxNumberLength {
 		return nil
 	}
-	of := g.subject()
-	if t.fileBindings[of] {
+	subject := g.subject()
+	if t.fileBindings[subject] {
 		return nil
 	}
-	_, known := t.importBindings[of]
+	_, known := t.importBindings[subject]
 	size := valueOverhead / 2 // approximate memory of its subject, and of the binding itself
 	if !known {
 		size += 4 * valueOverhead
@@ -133,11 +133,11 @@ func (t *rowBuilder) recordBinding(what aspect, s *statement.Statement) error {
 	if t.fileBindings == nil {
 		t.fileBindings = map[digest]bool{}
 	}
-	t.fileBindings[of] = true
+	t.fileBindings[subject] = true
 	if !known {
 		g.Source, g.Number, g.Currency = strings.Clone(g.Source), strings.Clone(g.Number), strings.Clone(g.Currency) // substrings would keep a longer text in memory
 		g.Value, g.Servicer = strings.Clone(g.Value), strings.Clone(g.Servicer)
-		t.importBindings[of] = g
+		t.importBindings[subject] = g
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ func referenceUse(i *project.Institution) string {
 func (r *rules) current(g *binding) (now binding, known bool) {
 	s := &statement.Statement{Servicer: g.Source, Account: g.Number, Currency: g.Currency}
 	if strings.HasPrefix(g.Source, csvFormat) {
-		i := r.institution(g.Source)
+		i := r.csvInstitution(g.Source)
 		if i == nil {
 			return now, false
 		}
@@ -193,7 +193,7 @@ func (e *DeclaredError) ExitCode() int { return 2 }
 // CheckDeclared finds declarations that changed what was already imported. It writes nothing.
 func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Project) (faults []project.Error, err error) {
 	const most = 100
-	by := rulesOf(p, false)
+	declared := rulesOf(p, false)
 	err = records.View(ctx, func(tx catalog.Tx) error {
 		faults = nil
 		return tx.List(bindingPrefix, func(_ string, value json.RawMessage) error {
@@ -201,8 +201,8 @@ func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Proj
 			if err := json.Unmarshal(value, &was); err != nil {
 				return fmt.Errorf("read bindings: %w", err)
 			}
-			if now, known := by.current(&was); known && !now.sameAs(&was) && len(faults) < most {
-				faults = append(faults, by.changeError(&was, &now).Fault)
+			if now, known := declared.current(&was); known && !now.sameAs(&was) && len(faults) < most {
+				faults = append(faults, declared.changeError(&was, &now).Fault)
 			}
 			return nil
 		})
@@ -217,8 +217,8 @@ func (r *reading) checkBindings(ctx context.Context, files []*File) error {
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		clear(fresh)
 		clear(otherwise)
-		return eachBinding(files, func(_ *Part, of digest) error {
-			key, now, was := bindingKey(of), r.bindings[of], binding{}
+		return eachBinding(files, func(_ *Part, subject digest) error {
+			key, now, was := bindingKey(subject), r.bindings[subject], binding{}
 			found, err := tx.Get(key, &was)
 			switch {
 			case err != nil:
@@ -258,13 +258,13 @@ func (r *reading) checkBindings(ctx context.Context, files []*File) error {
 // whole: these may be declared differently.
 func confirmBindings(tx catalog.Tx, files []*File) error {
 	taken := map[digest]bool{}
-	_ = eachBinding(files, func(p *Part, of digest) error { // the callback returns no error
-		taken[of] = taken[of] || p.Quarantined == ""
+	_ = eachBinding(files, func(p *Part, subject digest) error { // the callback returns no error
+		taken[subject] = taken[subject] || p.Quarantined == ""
 		return nil
 	})
-	for of, some := range taken {
+	for subject, some := range taken {
 		var g binding
-		key := bindingKey(of)
+		key := bindingKey(subject)
 		found, err := tx.Get(key, &g)
 		switch {
 		case err != nil:
@@ -287,8 +287,8 @@ func confirmBindings(tx catalog.Tx, files []*File) error {
 func eachBinding(files []*File, each func(p *Part, of digest) error) error {
 	for _, f := range files {
 		for i := range f.Parts {
-			for _, of := range f.Parts[i].bindings {
-				if err := each(&f.Parts[i], of); err != nil {
+			for _, subject := range f.Parts[i].bindings {
+				if err := each(&f.Parts[i], subject); err != nil {
 					return err
 				}
 			}

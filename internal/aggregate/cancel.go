@@ -27,8 +27,8 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 	if err != nil || len(again) == 0 && len(accounts) == 0 {
 		return 0, "", err
 	}
-	o := &originals{objects: map[string]members{}, uncounted: map[string]bool{}, again: slices.Sorted(maps.Keys(again)), refused: map[string][]bool{}}
-	o.reach, o.contests = slices.Clone(r.restoredSpans), len(r.restoredSpans) > 0
+	o := &originals{objects: map[string]members{}, uncounted: map[string]bool{}, rereadObjects: slices.Sorted(maps.Keys(again)), refused: map[string][]bool{}}
+	o.spans, o.mayRestore = slices.Clone(r.restoredSpans), len(r.restoredSpans) > 0
 	for object, f := range again {
 		o.retracts = o.retracts || f.retracted
 		o.refused[object] = f.refused()
@@ -40,7 +40,7 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 	if err != nil {
 		return 0, "", err
 	}
-	o.before = earlier.removed()
+	o.uncountedBefore = earlier.removed()
 	if view != "" && len(accounts) > 0 {
 		reduced, err := r.cancelledAccounts(ctx)
 		if err != nil {
@@ -48,15 +48,15 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 		}
 		c := &Completeness{Objects: r.Objects, Catalog: r.Catalog, Project: r.Project, Duck: r.Duck}
 		q := Query{Accounts: slices.Sorted(maps.Keys(accounts))}
-		uncounted := maps.Clone(o.before)
+		uncounted := maps.Clone(o.uncountedBefore)
 		maps.Copy(uncounted, o.uncounted)
-		err = c.eachRecord(ctx, view, q, uncounted, func(record *record, of []versions) error {
-			r.decide(&of[0])
+		err = c.eachRecord(ctx, view, q, uncounted, func(record *record, byKind []versions) error {
+			r.decide(&byKind[0])
 			if reduced[record.Account.Account] {
-				o.contested(of[0].consistent, r.awaiting)
+				o.addContested(byKind[0].consistent, r.awaiting)
 			}
-			for _, v := range of {
-				o.choose(v)
+			for _, v := range byKind {
+				o.addVersions(v)
 			}
 			return nil
 		})
@@ -74,7 +74,7 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 // before and counts now. If a part of an original cannot be read any more, it is not known what only uncounted
 // statements list: nothing is cancelled, and left names the part, unless the part cannot matter.
 func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int64, left string, err error) {
-	uncounted := maps.Clone(o.before)
+	uncounted := maps.Clone(o.uncountedBefore)
 	maps.Copy(uncounted, o.uncounted)
 	l, err := r.newRelisted("listed", uncounted)
 	if err != nil {
@@ -88,7 +88,7 @@ func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int
 			return 0, "", err
 		}
 	}
-	for _, object := range o.again {
+	for _, object := range o.rereadObjects {
 		o.objects[object] = nil
 	}
 	var missing []unreadPart
@@ -108,7 +108,7 @@ func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int
 		return 0, left, errors.Join(err, r.restoreRows(ctx, l))
 	}
 	for _, stream := range listedStreams {
-		sql, err := r.unlistedSQL(ctx, stream, ids[stream], o.again, nil)
+		sql, err := r.unlistedSQL(ctx, stream, ids[stream], o.rereadObjects, nil)
 		if err != nil {
 			return entries, "", err
 		}
@@ -132,7 +132,7 @@ var listedStreams = []string{project.DetailStream, project.EntryStream, project.
 // reasonLeft says why nothing is cancelled without the unreadable parts of originals; empty if they list nothing that is to be cancelled.
 func (r *reading) reasonLeft(ctx context.Context, ids map[string]string, o *originals, missing []unreadPart) (string, error) {
 	for _, stream := range listedStreams {
-		sql, err := r.unlistedSQL(ctx, stream, ids[stream], o.again, missing)
+		sql, err := r.unlistedSQL(ctx, stream, ids[stream], o.rereadObjects, missing)
 		if err != nil {
 			return "", err
 		}
@@ -150,7 +150,7 @@ func (r *reading) reasonLeft(ctx context.Context, ids map[string]string, o *orig
 		}
 	}
 	at := slices.IndexFunc(missing, func(m unreadPart) bool { return !m.uncounted })
-	if !o.contests || at < 0 {
+	if !o.mayRestore || at < 0 {
 		return "", nil
 	}
 	return missing[at].message("what was taken back and only this file lists does not count again"), nil
@@ -172,27 +172,27 @@ func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []s
 	if err != nil || view == "" {
 		return "", err
 	}
-	of := "id IN (SELECT id FROM listed WHERE uncounted = '1')"
+	condition := "id IN (SELECT id FROM listed WHERE uncounted = '1')"
 	if len(again) > 0 {
-		of += " OR object IN (" + sqlList(again) + ")"
+		condition += " OR object IN (" + sqlList(again) + ")"
 	}
 	for _, m := range missing {
 		if m.uncounted {
-			of += fmt.Sprintf(" OR object = %s AND (%s = '' OR substr(file, instr(file, '/') + 1) = %[2]s)", sqlList([]string{m.object}), sqlList([]string{m.name}))
+			condition += fmt.Sprintf(" OR object = %s AND (%s = '' OR substr(file, instr(file, '/') + 1) = %[2]s)", sqlList([]string{m.object}), sqlList([]string{m.name}))
 		}
 	}
-	is := countingCorrections{}
+	applied := countingCorrections{}
 	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
 		return "", err
 	} else if known && stream == project.EntryStream {
-		if is, err = readCorrections(ctx, r.Duck, view); err != nil {
+		if applied, err = readCorrections(ctx, r.Duck, view); err != nil {
 			return "", err
 		}
 	}
 	return fmt.Sprintf("WITH spooled AS (SELECT * FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'uncounted': 'VARCHAR'})), "+
 		"listed AS (FROM spooled%s), stored AS (%s) "+
 		"SELECT %s FROM stored WHERE takes_back IS NULL AND (%s) AND id NOT IN (SELECT id FROM listed WHERE uncounted = '0') "+
-		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", sqlList([]string{ids}), is.restoredSQL(), view, textColumns(r.Project.Stream(stream)), of), nil
+		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", sqlList([]string{ids}), applied.restoredSQL(), view, textColumns(r.Project.Stream(stream)), condition), nil
 }
 
 // ingestAnswers seals one event for each row that a query finds in a stream: a copy of the row, changed by answer.

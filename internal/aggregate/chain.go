@@ -14,11 +14,11 @@ import (
 // chain walks an account's statements in order of their days. Every step looks at a bounded number of others, so that
 // the time is that of sorting the statements.
 type chain struct {
-	expects func(day time.Time) bool // nil if no calendar is declared
-	stored  storedMovements
-	links   []link
-	gaps    []Interval
-	bridges []Interval // days between statements over which the balance did not change
+	expects   func(day time.Time) bool // nil if no calendar is declared
+	movements storedMovements
+	links     []link
+	gaps      []Interval
+	bridges   []Interval // days between statements over which the balance did not change
 
 	closed        []*storedStatement          // statements with a closing balance, by their last days
 	unbalancedSum statement.Sum               // sum of statements without balances since the last closing balance
@@ -41,8 +41,8 @@ type span struct{ from, to, balance string }
 
 // chainOf judges the statements of one account and kind of message: each by itself, and against the previous one. gaps
 // are days between them that lack a statement.
-func chainOf(statements []*storedStatement, expects func(day time.Time) bool, of storedMovements) (links []link, gaps []Interval) {
-	c := &chain{expects: expects, stored: of, spans: map[span][]*storedStatement{}, openingCount: map[span]int{}, closingCount: map[span]int{}}
+func chainOf(statements []*storedStatement, expects func(day time.Time) bool, movements storedMovements) (links []link, gaps []Interval) {
+	c := &chain{expects: expects, movements: movements, spans: map[span][]*storedStatement{}, openingCount: map[span]int{}, closingCount: map[span]int{}}
 	for _, s := range statements {
 		c.openingCount[span{s.From, s.To, s.Opening}]++
 		c.openingCount[span{s.From, "", s.Opening}]++
@@ -86,7 +86,7 @@ func (t *storedStatement) selfCheck() (State, finding) {
 	case t.fault != "" || t.pageFault != "" || t.missingPages != "":
 		return Broken, finding{joinTexts(t.missingPages, joinTexts(t.fault, t.pageFault)), findingDigest("stated", t.missingPages != "", t.page, cmp.Or(t.faultDigest, t.fault), t.pageFault)}
 	case t.balanced() && !t.addsUp():
-		return Broken, newFinding("pages", "opening %s and %d entries of %s make %s, the closing balance of its pages is %s", t.Opening, t.Entries, t.Amount, difference(t.Opening, statement.Negate(t.Amount)), t.Closing)
+		return Broken, newFinding("pages", "opening %s and %d entries of %s make %s, the closing balance of its pages is %s", t.Opening, t.Entries, t.Amount, subtract(t.Opening, statement.Negate(t.Amount)), t.Closing)
 	case t.balanced():
 		return t.checkDates()
 	case t.Opening != "" && !t.totals:
@@ -97,9 +97,9 @@ func (t *storedStatement) selfCheck() (State, finding) {
 	return Claimed, finding{text: "the bank states no totals"}
 }
 
-// farOutside is how many days outside its statement's days an entry may be dated for the statement to be PROVEN. Banks
+// maxDaysOutside is how many days outside its statement's days an entry may be dated for the statement to be PROVEN. Banks
 // sometimes book for an earlier day.
-const farOutside = 7
+const maxDaysOutside = 7
 
 // checkDates judges a statement that balances by the days of its entries. The balances do not say which day an entry
 // outside these days moved.
@@ -108,13 +108,13 @@ func (t *storedStatement) checkDates() (State, finding) {
 	state := Proven
 	if t.firstEntryDay != "" && t.firstEntryDay < t.From {
 		days = append(days, t.firstEntryDay)
-		if apart(t.firstEntryDay, t.From) > farOutside {
+		if daysBetween(t.firstEntryDay, t.From) > maxDaysOutside {
 			state = Claimed
 		}
 	}
 	if t.lastEntryDay > t.To {
 		days = append(days, t.lastEntryDay)
-		if apart(t.To, t.lastEntryDay) > farOutside {
+		if daysBetween(t.To, t.lastEntryDay) > maxDaysOutside {
 			state = Claimed
 		}
 	}
@@ -135,7 +135,7 @@ func (c *chain) checkContinuity(l *link) finding {
 	case l.From > b.To:
 		return c.checkConsecutive(l)
 	case l.From == b.To && l.To > b.To && c.mayFollow(l.storedStatement): // it opens on the day on which the last one closed
-		l.interval.From = after(b.To)
+		l.interval.From = dayAfter(b.To)
 		return finding{}
 	case !l.balanced():
 		return finding{}
@@ -166,10 +166,10 @@ func (c *chain) mayFollow(s *storedStatement) bool {
 		return true
 	case slices.ContainsFunc(c.spans[span{b.From, b.To, b.Opening}], func(other *storedStatement) bool { return other.Closing == s.Opening }):
 		return true // versions of the last statement disagree, and this one follows the other version
-	case s.fault != "" && s.Closing != "" && difference(s.Closing, s.Amount) == b.Closing:
+	case s.fault != "" && s.Closing != "" && subtract(s.Closing, s.Amount) == b.Closing:
 		return true
 	case b.fault != "" && b.Opening != "":
-		return s.Opening == difference(b.Opening, statement.Negate(b.Amount))
+		return s.Opening == subtract(b.Opening, statement.Negate(b.Amount))
 	}
 	return false
 }
@@ -181,8 +181,8 @@ func (c *chain) checkConsecutive(l *link) finding {
 		return finding{}
 	}
 	b := c.last()
-	if after(b.To) == l.From && l.mayOpenDayBefore() { // the opening balance is that of the missing day
-		l.interval.From = after(l.From)
+	if dayAfter(b.To) == l.From && l.mayOpenDayBefore() { // the opening balance is that of the missing day
+		l.interval.From = dayAfter(l.From)
 	}
 	if c.gap(b, l.interval.From, l.Opening) {
 		return finding{}
@@ -192,18 +192,18 @@ func (c *chain) checkConsecutive(l *link) finding {
 
 // gap adds the days on which a statement was expected between the statement b and an opening balance, if there are any.
 func (c *chain) gap(b *storedStatement, day, opening string) bool {
-	from, to := c.expectedDays(after(b.To), earlier(day))
+	from, to := c.expectedDays(dayAfter(b.To), dayBefore(day))
 	if from == "" {
 		return false
 	}
-	why := newFinding("gap", "no statement: %s closed with %s, %s opens with %s: %s between them", b.To, b.Closing, day, opening, difference(opening, b.Closing))
+	why := newFinding("gap", "no statement: %s closed with %s, %s opens with %s: %s between them", b.To, b.Closing, day, opening, subtract(opening, b.Closing))
 	c.gaps = append(c.gaps, Interval{From: from, To: to, State: Broken, Reason: why.text, figures: why.digest})
 	return true
 }
 
 // openingDiffers is the finding that a statement does not open with the previous closing balance.
 func openingDiffers(b, s *storedStatement) finding {
-	return newFinding("differs", "it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, difference(s.Opening, b.Closing))
+	return newFinding("differs", "it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, subtract(s.Opening, b.Closing))
 }
 
 // mayOpenDayBefore reports whether the opening balance may be that of the day before the statement's first day.
@@ -216,7 +216,7 @@ func (c *chain) expectedDays(from, to string) (first, last string) {
 	if c.expects == nil && from <= to {
 		return from, to
 	}
-	for day := from; day <= to; day = after(day) {
+	for day := from; day <= to; day = dayAfter(day) {
 		if c.expects(parseDay(day)) {
 			first, last = cmp.Or(first, day), day
 		}

@@ -42,7 +42,7 @@ func parse(t *testing.T, text string) (list []*storedStatement) {
 			s.fault, closing = "it does not hold", rest
 		}
 		s.Opening, s.Closing, s.Entries = trimAmount(opening), trimAmount(closing), 1
-		s.Amount = difference(s.Closing, s.Opening)
+		s.Amount = subtract(s.Closing, s.Opening)
 		list = append(list, s)
 	}
 	return list

@@ -15,20 +15,20 @@ func (c *chain) checkClosing(l *link) finding {
 	}
 	until := max(b.To, l.To)
 	made, stated := c.balanceAt(b, until), c.balanceAt(l.storedStatement, until)
-	if len(c.stored.days) == 0 {
-		made, stated = difference(b.Closing, difference("0", l.Amount)), l.Closing
+	if len(c.movements.days) == 0 {
+		made, stated = subtract(b.Closing, subtract("0", l.Amount)), l.Closing
 		if l.From <= b.To {
 			return finding{}
 		}
 	}
-	if made == stated || c.stored.explainedByReplaced(b, l.storedStatement) {
+	if made == stated || c.movements.explainedByReplaced(b, l.storedStatement) {
 		return finding{}
 	}
-	if after(b.To) < l.From && c.gap(b, l.From, difference(l.Closing, l.Amount)) {
+	if dayAfter(b.To) < l.From && c.gap(b, l.From, subtract(l.Closing, l.Amount)) {
 		return finding{}
 	}
 	return newFinding("closes", "the statement before closed with %s on %s, and the entries since of %s make %s; by what it closes with it is %s: %s is missing",
-		b.Closing, b.To, difference(made, b.Closing), made, stated, difference(stated, made))
+		b.Closing, b.To, subtract(made, b.Closing), made, stated, subtract(stated, made))
 }
 
 // balanceAt is the balance at the end of a day: the closing balance and the entries stored since the first day of the
@@ -38,5 +38,5 @@ func (c *chain) balanceAt(t *storedStatement, day string) string {
 	if t.firstEntryDay != "" {
 		from = min(from, t.firstEntryDay)
 	}
-	return difference(c.stored.balanceAfter(t.Closing, from, day), t.Amount)
+	return subtract(c.movements.balanceAfter(t.Closing, from, day), t.Amount)
 }

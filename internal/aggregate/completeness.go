@@ -60,7 +60,7 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptanc
 		return err
 	}
 	if len(batches) == 0 {
-		if err := quarantined.eachUnclaimed(c.institution, each); err != nil {
+		if err := quarantined.eachUnclaimed(c.institutionName, each); err != nil {
 			return err
 		}
 		return c.eachSilent(q, fileDays{}, seen, accepted, each)
@@ -85,12 +85,12 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptanc
 	if err != nil {
 		return err
 	}
-	err = c.eachRecord(ctx, view, q, again.removed(), func(r *record, of []versions) error {
+	err = c.eachRecord(ctx, view, q, again.removed(), func(r *record, byKind []versions) error {
 		seen[r.Account.Account] = true
 		r.statements = nil
 		r.doubts, r.replaced = made.forAccount(&r.Account)
-		for _, v := range of {
-			r.statements = append(r.statements, v.counts...)
+		for _, v := range byKind {
+			r.statements = append(r.statements, v.counting...)
 			r.Superseded = append(r.Superseded, v.superseded()...)
 			quarantined.supersede(r, v)
 		}
@@ -99,7 +99,7 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptanc
 		return each(r.Account)
 	})
 	if err == nil {
-		err = quarantined.eachUnclaimed(c.institution, each)
+		err = quarantined.eachUnclaimed(c.institutionName, each)
 	}
 	if err != nil {
 		return err
@@ -121,11 +121,11 @@ func (c *Completeness) eachRecord(ctx context.Context, view string, q Query, rem
 				s.fault, s.faultDigest = why.text, why.digest
 			}
 		}
-		var of []versions
+		var byKind []versions
 		for _, kind := range []statement.Kind{statement.Booked, statement.Report, statement.Notification} {
-			of = append(of, versionsOf(joinPages(r.kind(kind))))
+			byKind = append(byKind, versionsOf(joinPages(r.kind(kind))))
 		}
-		return each(r, of)
+		return each(r, byKind)
 	})
 }
 
@@ -164,7 +164,7 @@ func (c *Completeness) fileDays(ctx context.Context, view string) (fileDays, err
 		return found, nil
 	}
 	err := c.query(ctx, "SELECT DISTINCT servicer, account, strftime(day, '%Y-%m-%d') FROM ("+view+")", func(row []string) error {
-		name := c.institution(row[0], row[1])
+		name := c.institutionName(row[0], row[1])
 		if found[name] == nil {
 			found[name] = &days{has: map[string]bool{}}
 		}
@@ -184,7 +184,7 @@ func (d fileDays) forInstitution(institution string) *days {
 	return &days{}
 }
 
-func (c *Completeness) institution(servicer, account string) string {
+func (c *Completeness) institutionName(servicer, account string) string {
 	if i := c.Project.InstitutionOf(servicer, account); i != nil {
 		return i.Name
 	}
@@ -195,7 +195,7 @@ func (c *Completeness) institution(servicer, account string) string {
 // then contradictions, then missing days. Where an account has booked statements, only these satisfy its calendar.
 func (c *Completeness) judge(r *record, days fileDays, until string, accepted acceptances) {
 	a := &r.Account
-	a.Institution = c.institution(a.Servicer, a.Account)
+	a.Institution = c.institutionName(a.Servicer, a.Account)
 	expects, declared := c.calendarRule(a.Institution, days)
 	links, gaps := chainOf(r.kind(statement.Booked), expects, newStoredMovements(r.movements, r.replaced))
 	a.Intervals = append(intervals(links), gaps...)
@@ -216,12 +216,12 @@ func (c *Completeness) judge(r *record, days fileDays, until string, accepted ac
 	if len(links) == 0 {
 		expected = a.Intervals
 	}
-	of := days.forInstitution(a.Institution)
+	covered := days.forInstitution(a.Institution)
 	since := c.calendarStart(a.Institution)
 	if len(r.statements) == 0 {
-		since = cmp.Or(since, of.first)
+		since = cmp.Or(since, covered.first)
 	}
-	until = c.expectedUntil(a, cmp.Or(until, of.last))
+	until = c.expectedUntil(a, cmp.Or(until, covered.last))
 	a.Intervals = append(a.Intervals, missing(expected, expects, declared, since, until, accepted.gaps(a, c.servicer(a.Institution), until))...)
 	slices.SortStableFunc(a.Intervals, func(x, y Interval) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
 	a.States = map[State]int{}

@@ -22,7 +22,7 @@ func (to Rows) addNamed(*namedEntry) error { return nil }
 // ConvertFile does to one file what Import does before it ingests: it detects the format, reads the file and makes
 // rows. The rows name name and object as their origin. An error of class Data means that Import would refuse the file.
 func ConvertFile(p *project.Project, name, object string, in io.Reader, to Rows) error {
-	left := usualLimits
+	left := defaultLimits
 	t := newRowBuilder(origin{file: name, object: object}, to, rulesOf(p, false), &left, map[digest]binding{})
 	defer t.release()
 	return Read(p, name, in, t.handler())

@@ -102,9 +102,9 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 	}
 	stored := fmt.Sprintf("stored AS (%s), %s, corrected AS (%s)", view, is.withSQL(), correctedSQL)
 	err = c.query(ctx, fmt.Sprintf(doubtsSQL, stored), func(row []string) error {
-		is := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:]), figures: findingDigest("correction", row[3], row[6:])}
-		if key := (accountKey{row[0], row[1], row[2]}); is.Reason != "" {
-			m.doubts[key] = append(m.doubts[key], is)
+		doubt := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:]), figures: findingDigest("correction", row[3], row[6:])}
+		if key := (accountKey{row[0], row[1], row[2]}); doubt.Reason != "" {
+			m.doubts[key] = append(m.doubts[key], doubt)
 		}
 		return nil
 	})
@@ -120,7 +120,7 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 
 // doubtOf says what is uncertain about the corrections of a reference, given the figures of doubtsSQL; empty if nothing is.
 func doubtOf(reference string, found []string) string {
-	names, counting, originals, corrections, left := found[0], number(found[1]), number(found[2]), number(found[3]), number(found[4])
+	names, counting, originals, corrections, left := found[0], parseCount(found[1]), parseCount(found[2]), parseCount(found[3]), parseCount(found[4])
 	switch {
 	case found[5] == "true":
 		return fmt.Sprintf("FITID %s is corrected by entries that it corrects itself: none of them counts", reference)
@@ -153,8 +153,8 @@ const replacedSQL = `WITH %s
 SELECT servicer, account, currency, CAST(day AS VARCHAR), CAST((SELECT min(day) FROM correctors m WHERE m.servicer = o.servicer AND m.account = o.account AND m.corrects = o.reference) AS VARCHAR),
   CAST(amount AS VARCHAR) FROM corrected o ORDER BY servicer, account, currency, day, id`
 
-// mostExplained limits the number of entries whose subsets are tried as the difference of two balances.
-const mostExplained = 12
+// maxExplained limits the number of entries whose subsets are tried as the difference of two balances.
+const maxExplained = 12
 
 // explainedByReplaced reports whether the closing balances of two statements differ by corrected entries. Only the bank knows which
 // of its balances contain which amount. If their days overlap, or too many entries were corrected, the difference is accepted.
@@ -167,18 +167,18 @@ func (s storedMovements) explainedByReplaced(b, l *storedStatement) bool {
 			amounts = append(amounts, r.amount)
 		}
 	}
-	if len(amounts) == 0 || b.To >= l.From || len(amounts) > mostExplained {
+	if len(amounts) == 0 || b.To >= l.From || len(amounts) > maxExplained {
 		return len(amounts) > 0
 	}
-	return isSubsetSum(difference(l.Amount, difference(l.Closing, b.Closing)), amounts)
+	return isSubsetSum(subtract(l.Amount, subtract(l.Closing, b.Closing)), amounts)
 }
 
 // isSubsetSum reports whether some of the amounts add up to a sum.
-func isSubsetSum(of string, amounts []string) bool {
+func isSubsetSum(sum string, amounts []string) bool {
 	if len(amounts) == 0 {
-		return same(of, "0")
+		return sameNumber(sum, "0")
 	}
-	return isSubsetSum(of, amounts[1:]) || isSubsetSum(difference(of, amounts[0]), amounts[1:])
+	return isSubsetSum(sum, amounts[1:]) || isSubsetSum(subtract(sum, amounts[0]), amounts[1:])
 }
 
 // accountCondition is an SQL condition on accounts; empty if all are meant.

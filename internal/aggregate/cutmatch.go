@@ -33,11 +33,11 @@ func (c *cutEntries) load(key digest, slots []slot) {
 			c.names[s.entry] = append(c.names[s.entry], s.cut)
 		}
 		c.replaced[s.entry] = s.cancelled || s.stale
-		c.find(cutAt{key, s.cut.form}, s.entry)
+		c.addFound(cutAt{key, s.cut.form}, s.entry)
 	}
 }
 
-func (c *cutEntries) find(at cutAt, id digest) {
+func (c *cutEntries) addFound(at cutAt, id digest) {
 	ids := c.found[at]
 	if i, there := slices.BinarySearchFunc(ids, id, func(a, b digest) int { return slices.Compare(a[:], b[:]) }); !there {
 		c.found[at] = slices.Insert(ids, i, id)
@@ -49,14 +49,14 @@ func (c *cutEntries) has(id digest, f form) bool {
 	return slices.ContainsFunc(c.names[id], func(n cutName) bool { return n.form == f })
 }
 
-// note adds a name to an entry, unless it has it already.
-func (c *cutEntries) note(n *namedEntry, id digest, fresh func(n *namedEntry, id, slot digest) error) error {
+// addName adds a name to an entry, unless it has it already.
+func (c *cutEntries) addName(n *namedEntry, id digest, fresh func(n *namedEntry, id, slot digest) error) error {
 	if slices.Contains(c.names[id], n.cut) {
 		return nil
 	}
 	c.names[id] = append(c.names[id], n.cut)
 	for _, key := range n.cutKeys() {
-		c.find(cutAt{key, n.cut.form}, id)
+		c.addFound(cutAt{key, n.cut.form}, id)
 		c.count[key]++
 		if err := fresh(n, id, slotID(key, c.count[key])); err != nil {
 			return err

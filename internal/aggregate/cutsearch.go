@@ -78,7 +78,7 @@ func (r *reading) writeCut(ctx context.Context, to *bufio.Writer) (rows int64, e
 		if n.group != group {
 			group, found = n.group, newCutEntries()
 		}
-		return found.note(&n, digestAt([]byte(row[8]), 0), func(n *namedEntry, id, slot digest) error {
+		return found.addName(&n, decodeDigest([]byte(row[8]), 0), func(n *namedEntry, id, slot digest) error {
 			rows++
 			_, err := to.Write(slotRow(n, id, slot, nil))
 			return err

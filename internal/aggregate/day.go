@@ -10,8 +10,8 @@ import (
 	"bursar/internal/project"
 )
 
-// longestPause is how many days in a row a calendar may lack a statement.
-const longestPause = 14
+// maxPause is how many days in a row a calendar may lack a statement.
+const maxPause = 14
 
 // previousDayFunc returns the latest earlier day on which the calendar expects a statement.
 type previousDayFunc func(s *statement.Statement, day time.Time) time.Time
@@ -26,7 +26,7 @@ func newPreviousDay(p *project.Project) previousDayFunc {
 		}
 		calendar := i.Statements
 		calendar.Since = time.Time{} // Since limits what may be missing, not which days have statements
-		for n := range longestPause {
+		for n := range maxPause {
 			if earlier := before.AddDate(0, 0, -n); calendar.Expects(earlier) {
 				return earlier
 			}
@@ -44,14 +44,16 @@ func parseDay(day string) time.Time {
 	return t
 }
 
-func after(day string) string   { return parseDay(day).AddDate(0, 0, 1).Format(time.DateOnly) }
-func earlier(day string) string { return parseDay(day).AddDate(0, 0, -1).Format(time.DateOnly) }
+func dayAfter(day string) string  { return parseDay(day).AddDate(0, 0, 1).Format(time.DateOnly) }
+func dayBefore(day string) string { return parseDay(day).AddDate(0, 0, -1).Format(time.DateOnly) }
 
-// apart is the number of days from one day to another.
-func apart(from, to string) int { return int(parseDay(to).Sub(parseDay(from)) / (24 * time.Hour)) }
+// daysBetween is the number of days from one day to another.
+func daysBetween(from, to string) int {
+	return int(parseDay(to).Sub(parseDay(from)) / (24 * time.Hour))
+}
 
-// difference is a - b.
-func difference(a, b string) string {
+// subtract is a - b.
+func subtract(a, b string) string {
 	var x, y statement.Sum
 	x.Add(a)
 	y.Add(b)
@@ -59,8 +61,8 @@ func difference(a, b string) string {
 	return x.String()
 }
 
-// number parses a count of a stored event.
-func number(text string) int64 {
+// parseCount parses a count of a stored event.
+func parseCount(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		panic("count of a stored event: " + err.Error())

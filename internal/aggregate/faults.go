@@ -17,8 +17,8 @@ type faults struct {
 
 // fault is one total that does not balance, or a value that cannot be added up.
 type fault struct {
-	at   statement.Place
-	text string
+	place statement.Place
+	text  string
 }
 
 // maxFaults is how many faults of a statement are kept.
@@ -30,7 +30,7 @@ func (f *faults) addFault(at statement.Place, format string, args ...any) {
 		f.more++
 		return
 	}
-	f.list = append(f.list, fault{at, brief(fmt.Sprintf(format, args...), longestText)})
+	f.list = append(f.list, fault{at, brief(fmt.Sprintf(format, args...), maxTextLength)})
 }
 
 // text is all faults in one line; empty if there are none. Places depend on how the file is written: they are shown to
@@ -40,7 +40,7 @@ func (f *faults) text(places bool) string {
 	for i, one := range f.list {
 		list[i] = one.text
 		if places {
-			list[i] = one.at.String() + ": " + one.text
+			list[i] = one.place.String() + ": " + one.text
 		}
 	}
 	if f.more > 0 {

@@ -99,7 +99,7 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 			err := json.Unmarshal(line, &row)
 			if back[row.ID] {
 				accounts[row.Account] = true
-				r.restoredSpans = append(r.restoredSpans, span{from: earlier(row.Day), to: after(row.Day)})
+				r.restoredSpans = append(r.restoredSpans, span{from: dayBefore(row.Day), to: dayAfter(row.Day)})
 			}
 			return err
 		})

@@ -56,7 +56,7 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 			}
 			k := importedFile{
 				Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Partial: !f.whole(), Declared: r.Project.Declared(), Readings: f.readings,
-				Readers: readersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.rules.totals(f.Parts),
+				Readers: readersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.rules.declaresTotals(f.Parts),
 			}
 			if err := tx.Put(importedKey(f.Digest), k); err != nil {
 				return err
@@ -75,8 +75,8 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 	})
 }
 
-// digest is the SHA-256 of a file.
-func (im *Importer) digest(ctx context.Context, path string) (string, error) {
+// fileDigest is the SHA-256 of a file.
+func (im *Importer) fileDigest(ctx context.Context, path string) (string, error) {
 	in, err := im.openSource(path)
 	if err != nil {
 		return "", err

@@ -32,7 +32,7 @@ func (t *rowBuilder) identify() error {
 	}
 	currency := cmp.Or(t.entry.Currency, t.stmt.Currency)
 	l := t.listing(currency)
-	name := &namedEntry{group: t.base, base: t.base, content: all, id: t.id, day: day, listing: l.at, listed: !t.entry.Unique && t.reference(t.entry) == ""}
+	name := &namedEntry{group: t.base, base: t.base, content: all, id: t.id, day: day, listing: l.number, listed: !t.entry.Unique && t.reference(t.entry) == ""}
 	var before statement.Sum
 	if before.Add(l.opening) {
 		before.Plus(&t.ledger(currency).booked.sum)
@@ -42,14 +42,14 @@ func (t *rowBuilder) identify() error {
 	return t.out.addNamed(name)
 }
 
-// maxLine is the maximum number of digits of a reference that only counts the entries of a file.
-const maxLine = 6
+// maxLineDigits is the maximum number of digits of a reference that only counts the entries of a file.
+const maxLineDigits = 6
 
 // ownReference is the account owner's reference of the entry. In CAMT many banks write the position of the entry in its
 // message there, which differs in another message and identifies nothing. It is recognised by a reference of the
 // servicer beside it, or by its value.
 func (t *rowBuilder) ownReference(e *statement.Entry) string {
-	if t.rules.former || !strings.HasPrefix(t.stmt.Format, "camt") || len(e.Own) > maxLine || strings.Trim(e.Own, "0123456789") != "" {
+	if t.rules.former || !strings.HasPrefix(t.stmt.Format, "camt") || len(e.Own) > maxLineDigits || strings.Trim(e.Own, "0123456789") != "" {
 		return e.Own
 	}
 	if e.Reference != "" || strings.TrimLeft(e.Own, "0") == strconv.FormatInt(t.entryCount, 10) {
@@ -60,7 +60,7 @@ func (t *rowBuilder) ownReference(e *statement.Entry) string {
 
 // openListing is a statement that is being read and lists entries.
 type openListing struct {
-	at      uint32 // its number in the import
+	number  uint32 // its number in the import
 	opening string // empty if it is not known before the entries
 }
 
@@ -74,7 +74,7 @@ func (t *rowBuilder) listing(currency string) openListing {
 	if t.listings == nil {
 		t.listings = map[string]openListing{}
 	}
-	l.at = t.out.newListing()
+	l.number = t.out.newListing()
 	own := slices.DeleteFunc(slices.Clone(t.balances), func(b statement.Balance) bool { return currency != "" && b.Currency != currency })
 	if b := boundsOf(own); b.booked && b.opening >= 0 {
 		l.opening = own[b.opening].Amount
@@ -96,11 +96,11 @@ func (t *rowBuilder) listingCurrency(currency string) string {
 
 // describeListing passes on what distinguishes the entries of the statement, which has ended, from those of another.
 func (t *rowBuilder) describeListing(b bounds) {
-	of, open := t.listings[t.listingCurrency(t.stmt.Currency)]
+	listed, open := t.listings[t.listingCurrency(t.stmt.Currency)]
 	if !open {
 		return
 	}
-	l := listing{Statement: digestOf(t.stmt.Reference, t.stmt.Number).String(), Page: compared(t.stmt.Page), First: t.entries.first, Last: t.entries.last}
+	l := listing{Statement: digestOf(t.stmt.Reference, t.stmt.Number).String(), Page: comparisonText(t.stmt.Page), First: t.entries.first, Last: t.entries.last}
 	if t.stmt.Part { // its totals may be those of all parts
 		b = bounds{opening: -1, closing: -1}
 	}
@@ -108,21 +108,21 @@ func (t *rowBuilder) describeListing(b bounds) {
 		l.First, l.Last = "", ""
 	}
 	if b.booked && b.opening >= 0 {
-		l.Opening = compared(normalAmount(t.balances[b.opening].Amount))
+		l.Opening = comparisonText(normalAmount(t.balances[b.opening].Amount))
 	}
 	if b.booked && b.closing >= 0 && !t.entries.incremental {
 		closing := &t.balances[b.closing]
-		l.Closing = compared(normalAmount(closing.Amount))
+		l.Closing = comparisonText(normalAmount(closing.Amount))
 		if l.Last != "" && isDay(closing.Date) { // a statement that continues that balance has no entry of earlier days
 			l.Last = max(l.Last, closing.Date)
 		}
 	}
-	t.out.setListing(of.at, l)
+	t.out.setListing(listed.number, l)
 }
 
-// compared is a text for comparison: its digest if it is unusually long, because each statement of an import is kept in memory.
-func compared(text string) string {
-	if len(text) <= longestValue {
+// comparisonText is a text for comparison: its digest if it is unusually long, because each statement of an import is kept in memory.
+func comparisonText(text string) string {
+	if len(text) <= maxValueLength {
 		return text
 	}
 	return digestOf(text).String()

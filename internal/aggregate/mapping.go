@@ -33,10 +33,10 @@ func mappingText(i *project.Institution) string {
 	return string(text)
 }
 
-// totals reports whether the institution of one of the parts declares balances or control rows, which prove what CSV files list.
-func (r *rules) totals(parts []Part) bool {
+// declaresTotals reports whether the institution of one of the parts declares balances or control rows, which prove what CSV files list.
+func (r *rules) declaresTotals(parts []Part) bool {
 	return slices.ContainsFunc(parts, func(p Part) bool {
-		i := r.institution(p.Format)
+		i := r.csvInstitution(p.Format)
 		return i != nil && (i.CSV.Columns.Balance != "" || i.CSV.Control != nil)
 	})
 }

@@ -23,7 +23,7 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, since
 		from = min(cmp.Or(since, covered[0].From), covered[0].From)
 	}
 	open, at, furthest := false, 0, ""
-	for day := from; day != "" && day <= until; day = after(day) {
+	for day := from; day != "" && day <= until; day = dayAfter(day) {
 		for ; at < len(covered) && covered[at].From <= day; at++ {
 			furthest = max(furthest, covered[at].To)
 		}
@@ -34,12 +34,12 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, since
 		if !expects(parseDay(day)) {
 			continue
 		}
-		by := acceptedOn(accepted, day)
-		if last := len(gaps) - 1; open && gaps[last].Accepted == by {
+		acceptance := acceptedOn(accepted, day)
+		if last := len(gaps) - 1; open && gaps[last].Accepted == acceptance {
 			gaps[last].To = day
 			continue
 		}
-		gaps = append(gaps, Interval{From: day, To: day, State: Unknown, Accepted: by, Reason: fmt.Sprintf("no statement was received, and the calendar (%s) expects one", declared)})
+		gaps = append(gaps, Interval{From: day, To: day, State: Unknown, Accepted: acceptance, Reason: fmt.Sprintf("no statement was received, and the calendar (%s) expects one", declared)})
 		open = true
 	}
 	return gaps

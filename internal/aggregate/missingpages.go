@@ -47,8 +47,8 @@ func (t *storedStatement) balanceLeadsTo(p *storedStatement) bool {
 }
 
 func daysNear(a, b *storedStatement) bool {
-	days := apart(a.To, b.To)
-	return -sameStatement <= days && days <= sameStatement
+	days := daysBetween(a.To, b.To)
+	return -maxPageDistance <= days && days <= maxPageDistance
 }
 
 func someOf(list []*storedStatement, is func(*storedStatement) bool) bool {

@@ -93,7 +93,7 @@ func (c *cluster) compare(movements []movement) finding {
 		entries += m.entries
 	}
 	least, most, whole := c.listed()
-	moved := difference(closing, opening)
+	moved := subtract(closing, opening)
 	switch {
 	case whole && sum.String() == moved && least <= entries && entries <= most,
 		!whole && entries <= c.entryLimit(sum.String()) && (sum.String() == moved || c.withinDays(sum.String(), movements)):
@@ -107,12 +107,12 @@ func (c *cluster) compare(movements []movement) finding {
 func (c *cluster) cause() string {
 	versions := map[[4]string]string{} // closing balances by days, opening and number
 	for _, l := range c.links {
-		of := [4]string{l.From, l.To, l.Opening, l.Number}
-		if other := versions[of]; l.balanced() && other != "" && other != l.Closing {
+		key := [4]string{l.From, l.To, l.Opening, l.Number}
+		if other := versions[key]; l.balanced() && other != "" && other != l.Closing {
 			return fmt.Sprintf("of two versions of the statement from %s to %s one closes with %s and the other with %s, and no statement behind them says which is right; "+
 				"`bursar retract statements FILE` leaves the wrong one out", l.From, l.To, other, l.Closing)
 		}
-		versions[of] = l.Closing
+		versions[key] = l.Closing
 	}
 	return "two statements list equal entries that have no reference, or list the same entries in different words"
 }
@@ -136,7 +136,7 @@ func (c *cluster) bounds() (opening, closing string, known bool) {
 // same movement. Without such a statement there is no limit.
 func (c *cluster) entryLimit(moved string) (most int64) {
 	for _, l := range c.links {
-		if l.balanced() && !l.early && difference(l.Closing, l.Opening) == moved && l.From < l.To && l.From == c.from && l.To == c.to {
+		if l.balanced() && !l.early && subtract(l.Closing, l.Opening) == moved && l.From < l.To && l.From == c.from && l.To == c.to {
 			most = max(most, l.Entries)
 		}
 	}
@@ -163,11 +163,11 @@ func (c *cluster) withinDays(moved string, movements []movement) bool {
 	openings := map[string]bool{} // from which the movements lead to a closing balance
 	for _, l := range c.links {
 		if l.interval.To == last && l.Closing != "" {
-			openings[difference(l.Closing, moved)] = true
+			openings[subtract(l.Closing, moved)] = true
 		}
 	}
 	return slices.ContainsFunc(c.links, func(l link) bool {
-		return l.interval.From == first && l.Opening != "" && openings[difference(l.Opening, "0")]
+		return l.interval.From == first && l.Opening != "" && openings[subtract(l.Opening, "0")]
 	})
 }
 
@@ -182,11 +182,11 @@ func (c *cluster) listed() (least, most int64, whole bool) {
 			most += l.Entries
 			continue
 		}
-		of := [5]string{l.From, l.To, l.Opening, l.Closing}
+		key := [5]string{l.From, l.To, l.Opening, l.Closing}
 		if l.Opening == l.Closing {
-			of[4] = l.Number + "/" + l.page
+			key[4] = l.Number + "/" + l.page
 		}
-		versions[of] = max(versions[of], l.Entries)
+		versions[key] = max(versions[key], l.Entries)
 	}
 	for _, entries := range versions {
 		least += entries

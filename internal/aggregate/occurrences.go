@@ -26,10 +26,10 @@ type statementContent struct {
 // repeats is how often a statement lists a content.
 type repeats struct {
 	head, pass int32
-	before     uint32 // how often other statements had listed it when this one first did
-	most       uint32 // in any pass
-	own        uint32 // in this pass
-	all        uint32 // in all statements of the file
+	byOthers   uint32 // how often other statements had listed it when this one first did
+	maxInPass  uint32 // in any pass
+	inPass     uint32 // in this pass
+	total      uint32 // in all statements of the file
 }
 
 func newOccurrences() *occurrences {
@@ -68,26 +68,26 @@ func (o *occurrences) next(at statement.Place, content digest) (uint32, error) {
 		r = o.switchStatement(content, r, found)
 	}
 	if r.pass != o.pass {
-		r.pass, r.own = o.pass, 0
+		r.pass, r.inPass = o.pass, 0
 	}
-	if r.own++; r.own > r.most {
-		r.most = r.own
-		r.all++
+	if r.inPass++; r.inPass > r.maxInPass {
+		r.maxInPass = r.inPass
+		r.total++
 	}
 	o.latest[content] = r
-	return r.before + r.own, nil
+	return r.byOthers + r.inPass, nil
 }
 
 // switchStatement stores the counts of another statement and returns those of the current one.
 func (o *occurrences) switchStatement(content digest, r repeats, found bool) repeats {
-	all := r.all
+	all := r.total
 	if found {
 		o.former[statementContent{content, r.head}] = r
 	}
 	own, known := o.former[statementContent{content, o.current}]
 	if !known {
-		own = repeats{head: o.current, before: all}
+		own = repeats{head: o.current, byOthers: all}
 	}
-	own.all = all
+	own.total = all
 	return own
 }

@@ -13,21 +13,21 @@ import (
 
 // originals are the files to read.
 type originals struct {
-	objects   map[string]members // parts to read of each object
-	uncounted map[string]bool    // ids of statements that do not count
-	again     []string           // objects of which everything is cancelled that their last reading lacks
-	refused   map[string][]bool  // by these objects: which parts were refused, and list nothing that was ingested
+	objects       map[string]members // parts to read of each object
+	uncounted     map[string]bool    // ids of statements that do not count
+	rereadObjects []string           // objects of which everything is cancelled that their last reading lacks
+	refused       map[string][]bool  // by these objects: which parts were refused, and list nothing that was ingested
 
-	before   map[string]bool // ids of statements that did not count before
-	retracts bool            // some of these objects are retracted
-	reach    []span          // days of statements of which something may be cancelled
+	uncountedBefore map[string]bool // ids of statements that did not count before
+	retracts        bool            // some of these objects are retracted
+	spans           []span          // days of statements of which something may be cancelled
 
-	contests bool // something may have to be restored
+	mayRestore bool // something may have to be restored
 }
 
-// read adds the part of an original that contains a statement, unless all its parts are read.
-func (o *originals) read(s *storedStatement, uncounted bool) {
-	if slices.Contains(o.again, s.Object) {
+// addPart adds the part of an original that contains a statement, unless all its parts are read.
+func (o *originals) addPart(s *storedStatement, uncounted bool) {
+	if slices.Contains(o.rereadObjects, s.Object) {
 		return
 	}
 	if o.objects[s.Object] == nil {
@@ -38,34 +38,34 @@ func (o *originals) read(s *storedStatement, uncounted bool) {
 	o.objects[s.Object][name] = member{s.File, s.format, m.uncounted || uncounted}
 }
 
-// choose adds the superseded statements, and the counting ones that may list the same entries.
-func (o *originals) choose(v versions) {
-	reach := slices.Clone(o.reach)
+// addVersions adds the superseded statements, and the counting ones that may list the same entries.
+func (o *originals) addVersions(v versions) {
+	reach := slices.Clone(o.spans)
 	for _, g := range v.replaced {
 		for _, s := range g.statement.pages() {
 			o.uncounted[s.id] = true
-			o.read(s, true)
+			o.addPart(s, true)
 			reach = append(reach, s.reach())
 		}
 		reach = append(reach, g.by.reach())
 	}
-	for _, counts := range v.counts {
+	for _, counts := range v.counting {
 		for _, s := range counts.pages() {
 			delete(o.uncounted, s.id) // a page of two versions
 			own := s.reach()
 			if slices.ContainsFunc(reach, func(other span) bool { return own.from <= other.to && other.from <= own.to }) {
-				o.read(s, false)
+				o.addPart(s, false)
 			}
 		}
 	}
 }
 
-// contested adds the days of balanced statements that have another version: an earlier decision may have cancelled what
+// addContested adds the days of balanced statements that have another version: an earlier decision may have cancelled what
 // one of them lists, although it counts now.
-func (o *originals) contested(whole []*storedStatement, awaiting map[string]bool) {
+func (o *originals) addContested(whole []*storedStatement, awaiting map[string]bool) {
 	for _, s := range whole {
 		if slices.ContainsFunc(s.pages(), func(page *storedStatement) bool { return awaiting[page.id] }) {
-			o.reach, o.contests = append(o.reach, s.reach()), true
+			o.spans, o.mayRestore = append(o.spans, s.reach()), true
 		}
 	}
 }
@@ -116,17 +116,17 @@ func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *or
 		}
 		for _, account := range f.accounts { // of which any statement may list the same
 			accounts[account] = true
-			o.reach = append(o.reach, span{from: "0000", to: "9999"})
+			o.spans = append(o.spans, span{from: "0000", to: "9999"})
 		}
 	}
-	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + sqlList(o.again) + ")"
+	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + sqlList(o.rereadObjects) + ")"
 	return queryRows(ctx, r.Duck, sql, func(row []string) error {
 		if f := again[row[1]]; !has[row[0]] && !f.retracted {
 			f.removed = append(f.removed, row[0])
 			o.uncounted[row[0]] = true
 		}
 		accounts[row[2]] = true
-		o.reach = append(o.reach, span{from: row[3], to: row[4]})
+		o.spans = append(o.spans, span{from: row[3], to: row[4]})
 		return nil
 	})
 }

@@ -27,7 +27,7 @@ func (c *chain) checkOverlap(s *storedStatement) finding {
 		return newFinding("same end", "it closes with %s, and another statement of %s with %s", s.Closing, s.To, last.Closing)
 	case last.To == s.To && s.From == s.To && last.Closing != s.Opening:
 		return openingDiffers(last, s)
-	case last.To == s.From && last.From < s.From && last.balanced() && c.stored.balanceAfter(last.Opening, last.From, earlier(s.From)) == s.Opening:
+	case last.To == s.From && last.From < s.From && last.balanced() && c.movements.balanceAfter(last.Opening, last.From, dayBefore(s.From)) == s.Opening:
 	case last.To != s.To && last.To == s.From && !c.sharesOpening(s) && (n == 0 || c.closed[n-1].Closing != s.Opening):
 		return openingDiffers(last, s)
 	}
@@ -37,17 +37,17 @@ func (c *chain) checkOverlap(s *storedStatement) finding {
 // continues reports whether other continues s: the stored entries of the days of both lead from the opening balance of
 // s to the closing balance of other.
 func (c *chain) continues(s, other *storedStatement) bool {
-	return s.balanced() && s.From <= other.From && other.From <= s.To && s.To <= other.To && c.stored.balanceAfter(s.Opening, s.From, other.To) == other.Closing
+	return s.balanced() && s.From <= other.From && other.From <= s.To && s.To <= other.To && c.movements.balanceAfter(s.Opening, s.From, other.To) == other.Closing
 }
 
 // checkOpening checks a longer statement against the last one that ended before it began. Others that began on its
 // first day were checked against that one already.
 func (c *chain) checkOpening(b, s *storedStatement) finding {
-	adjacent := after(b.To) == s.From
+	adjacent := dayAfter(b.To) == s.From
 	switch {
 	case s.From == s.To:
 	case b.Closing == s.Opening && !adjacent:
-		c.bridges = append(c.bridges, Interval{From: after(b.To), To: earlier(s.From)})
+		c.bridges = append(c.bridges, Interval{From: dayAfter(b.To), To: dayBefore(s.From)})
 	case b.Closing == s.Opening, c.sharesOpening(s):
 	case !c.gap(b, s.From, s.Opening) && adjacent:
 		return openingDiffers(b, s)
@@ -77,10 +77,10 @@ func (c *chain) uncoveredGaps() (gaps []Interval) {
 	for _, gap := range c.gaps {
 		from, to := gap.From, gap.To
 		if i := around(from); i != nil {
-			from = after(i.To)
+			from = dayAfter(i.To)
 		}
 		if i := around(to); i != nil {
-			to = earlier(i.From)
+			to = dayBefore(i.From)
 		}
 		gap.From, gap.To = c.expectedDays(from, to)
 		if gap.From != "" && !slices.ContainsFunc(gaps[max(0, len(gaps)-1):], func(g Interval) bool { return g.From == gap.From }) {
@@ -100,7 +100,7 @@ func (c *chain) coveredSpans() (joined []Interval) {
 	}
 	slices.SortFunc(all, func(a, b Interval) int { return cmp.Compare(a.From, b.From) })
 	for _, i := range all {
-		if n := len(joined) - 1; n >= 0 && i.From <= after(joined[n].To) {
+		if n := len(joined) - 1; n >= 0 && i.From <= dayAfter(joined[n].To) {
 			joined[n].To = max(joined[n].To, i.To)
 			continue
 		}

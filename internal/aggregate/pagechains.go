@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// mostChains limits the pages that are joined after one first page: versions of pages may follow one another in many ways.
-const mostChains = 1000
+// maxChains limits the pages that are joined after one first page: versions of pages may follow one another in many ways.
+const maxChains = 1000
 
 // pageAt is a page by the name of its statement, its number and its opening balance.
 type pageAt struct{ name, page, opening string }
@@ -38,7 +38,7 @@ func wholeOfPages(proven []*storedStatement) (all []*storedStatement) {
 		for made := 0; len(chains) > 0; {
 			c := chains[len(chains)-1]
 			chains = chains[:len(chains)-1]
-			next := c.next(pages, mostChains-made)
+			next := c.next(pages, maxChains-made)
 			made += len(next)
 			if len(next) == 0 && len(c.whole.parts) > 0 {
 				all = append(all, &c.whole)
@@ -63,7 +63,7 @@ func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []
 		if len(list) == most {
 			break
 		}
-		if i > 0 && candidates[i-1].Closing == p.Closing || apart(min(c.last.To, p.To), max(c.last.To, p.To)) > sameStatement {
+		if i > 0 && candidates[i-1].Closing == p.Closing || daysBetween(min(c.last.To, p.To), max(c.last.To, p.To)) > maxPageDistance {
 			continue
 		}
 		whole := c.whole

@@ -8,9 +8,9 @@ import (
 	"strconv"
 )
 
-// sameStatement is how many days apart the pages of one statement may be: a page without a closing balance has the day
+// maxPageDistance is how many days apart the pages of one statement may be: a page without a closing balance has the day
 // on which it was made. Banks restart their numbers each year.
-const sameStatement = 7
+const maxPageDistance = 7
 
 // joinPages joins the pages of each statement that do not balance alone, and those whose order their days do not show.
 // Others stay as they are, in no particular order.
@@ -29,7 +29,7 @@ func joinPages(statements []*storedStatement) []*storedStatement {
 		slices.SortStableFunc(pages, func(a, b *storedStatement) int { return cmp.Compare(a.To, b.To) })
 		for len(pages) > 0 {
 			n := 1
-			for n < len(pages) && apart(pages[n-1].To, pages[n].To) <= sameStatement {
+			for n < len(pages) && daysBetween(pages[n-1].To, pages[n].To) <= maxPageDistance {
 				n++
 			}
 			all = append(all, joinConsecutive(joinTotals(pages[:n]))...)
@@ -153,7 +153,7 @@ func (t *storedStatement) appendPage(p *storedStatement) {
 		t.Closing, t.To, t.closingDay = p.Closing, p.To, p.closingDay
 	}
 	t.From = min(t.From, t.To)
-	t.Entries, t.Operations, t.Amount = t.Entries+p.Entries, t.Operations+p.Operations, difference(t.Amount, difference("0", p.Amount))
+	t.Entries, t.Operations, t.Amount = t.Entries+p.Entries, t.Operations+p.Operations, subtract(t.Amount, subtract("0", p.Amount))
 	t.firstEntryDay, t.lastEntryDay = min(cmp.Or(t.firstEntryDay, p.firstEntryDay), cmp.Or(p.firstEntryDay, t.firstEntryDay)), max(t.lastEntryDay, p.lastEntryDay)
 	t.content = digestOf(t.content, p.content).String()
 	if t.fault == "" {

@@ -32,7 +32,7 @@ func provenTogether(pages []*storedStatement) (all, left []*storedStatement) {
 			continue
 		}
 		for _, same := range numbered[b.pages+1] {
-			if next, fits := b.withPage(same); fits && made < mostChains {
+			if next, fits := b.withPage(same); fits && made < maxChains {
 				open = append(open, next)
 				made++
 			}

@@ -59,7 +59,7 @@ func (c *Completeness) quarantined(ctx context.Context) (quarantinedRows, error)
 				all.add(stream, &r, false)
 				return nil
 			}
-			if doubtful = append(doubtful, r); len(doubtful) < wordsAtOnce {
+			if doubtful = append(doubtful, r); len(doubtful) < conflictsAtOnce {
 				return nil
 			}
 			err := c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.add(stream, r, true) })
@@ -92,7 +92,7 @@ func (c *Completeness) contradictions(ctx context.Context) (map[[2]string]bool, 
 		if err := json.Unmarshal([]byte(rejected.Raw), &r); err != nil {
 			return fmt.Errorf("read quarantine of %s: %w", project.EntryStream, err)
 		}
-		if rows = append(rows, r); len(rows) < wordsAtOnce {
+		if rows = append(rows, r); len(rows) < conflictsAtOnce {
 			return nil
 		}
 		return look()
@@ -103,8 +103,8 @@ func (c *Completeness) contradictions(ctx context.Context) (map[[2]string]bool, 
 	return found, err
 }
 
-// wordsAtOnce is how many rows are compared with the stream at a time.
-const wordsAtOnce = 2000
+// conflictsAtOnce is how many rows are compared with the stream at a time.
+const conflictsAtOnce = 2000
 
 // contradicting passes on those rows that differ from the stored row of their id in day, amount, currency or status. A
 // different text moves no money.
@@ -125,7 +125,7 @@ func (c *Completeness) contradicting(ctx context.Context, stream string, rows []
 	sql := fmt.Sprintf("SELECT rejected.n FROM (VALUES %s) rejected(n, id, day, amount, currency, status) ANTI JOIN (SELECT id, day, amount, currency, %s FROM (%s)) stored "+
 		"USING (id, day, amount, currency, status) ORDER BY rejected.n", strings.Join(values, ", "), status, event.ViewSQL(c.Objects, c.Project.Stream(stream), batches))
 	return c.query(ctx, sql, func(row []string) error {
-		each(&rows[number(row[0])])
+		each(&rows[parseCount(row[0])])
 		return nil
 	})
 }

@@ -77,7 +77,7 @@ func (r *reading) spool() (*spool, error) {
 	n := len(r.spools)
 	if n > 0 {
 		last := r.spools[n-1]
-		if last.fileCount < spoolParts {
+		if last.fileCount < maxSpoolFiles {
 			return last, nil
 		}
 		if err := last.close(); err != nil {
@@ -97,7 +97,7 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest, err := r.digest(ctx, path)
+	digest, err := r.fileDigest(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return p, fmt.Errorf("read %s: %w", p.File, err)
 	case err != nil:
-		p.Refused = brief(err.Error(), longestText)
+		p.Refused = brief(err.Error(), maxTextLength)
 		return p, rows.undo()
 	}
 	p.Statements, p.Entries = rows.rows(project.StatementStream), rows.rows(project.EntryStream)
@@ -196,11 +196,11 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 // recognise detects the format, or returns why the part cannot be read.
 func (r *reading) recognise(head []byte, in io.Reader) (as format, refused string) {
 	if unread, is := in.(unreadableFile); is {
-		return as, brief(unread.err.Error(), longestText)
+		return as, brief(unread.err.Error(), maxTextLength)
 	}
 	as, err := formatOf(head, r.Project.Institutions, r.options.Institution, r.dir)
 	if err != nil {
-		return as, brief(err.Error(), longestText)
+		return as, brief(err.Error(), maxTextLength)
 	}
 	return as, ""
 }

@@ -91,7 +91,7 @@ func (r *record) add(row []string, removed map[string]bool) {
 		v[name] = row[i]
 	}
 	if part := row[len(statementColumns)]; part == "1" {
-		r.movements = append(r.movements, movement{v["from_day"], number(v["entries"]), v["amount"]})
+		r.movements = append(r.movements, movement{v["from_day"], parseCount(v["entries"]), v["amount"]})
 		return
 	}
 	t := storedStatementOf(v)
@@ -114,7 +114,7 @@ func storedStatementOf(v map[string]string) *storedStatement {
 	t.Opening, t.Closing, t.Amount = trimAmount(v["opening"]), trimAmount(v["closing"]), trimAmount(v["amount"])
 	t.format = v["format"]
 	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
-	t.Entries, t.Operations = number(v["entries"]), number(v["operations"])
+	t.Entries, t.Operations = parseCount(v["entries"]), parseCount(v["operations"])
 	return t
 }
 

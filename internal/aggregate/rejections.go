@@ -43,10 +43,10 @@ func (im *Importer) markQuarantined(ctx context.Context, r *Result) error {
 			if err != nil {
 				return fmt.Errorf("name file %s: %w", p.File, err)
 			}
-			switch of, stated := entries[name], statements[name]; {
+			switch rejected, stated := entries[name], statements[name]; {
 			case f.Known || p.Refused != "":
-			case of.all(p.Entries):
-				p.Quarantined = quarantinedText(p.Entries, "entry", "entries", of)
+			case rejected.all(p.Entries):
+				p.Quarantined = quarantinedText(p.Entries, "entry", "entries", rejected)
 			case p.Entries == 0 && stated.all(p.Statements):
 				p.Quarantined = quarantinedText(p.Statements, "statement", "statements", stated)
 			case stated != nil && stated.unnamed > 0 && strings.HasPrefix(p.Format, "mt94"):
@@ -77,17 +77,17 @@ func (im *Importer) rejectedRows(ctx context.Context, r *Result, stream string) 
 		if row.Batch != batch.Batch {
 			return nil
 		}
-		of := files[row.File]
-		if of == nil {
-			of = &rejections{first: brief(row.Reason, longestText)}
-			files[row.File] = of
+		file := files[row.File]
+		if file == nil {
+			file = &rejections{first: brief(row.Reason, maxTextLength)}
+			files[row.File] = file
 		}
-		of.rows++
+		file.rows++
 		if row.Conflict() {
-			of.conflicts++
+			file.conflicts++
 		}
 		if stream == project.StatementStream && row.Column == "account" && statesBalance(row.Raw) {
-			of.unnamed++
+			file.unnamed++
 		}
 		return nil
 	})

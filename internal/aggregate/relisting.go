@@ -30,7 +30,7 @@ type relisting struct {
 	uncounted   map[string]bool // ids of statements that do not count
 	rows        *spool
 	groups      []*relistedGroup
-	read        bool // all originals are read
+	allRead     bool // all originals are read
 
 	refused map[string][]bool // by object of which all parts are read: which parts were refused, and list nothing that was ingested
 
@@ -78,8 +78,8 @@ func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relistin
 
 // close closes the files that are still open.
 func (l *relisting) close() error {
-	if !l.read {
-		l.read = true
+	if !l.allRead {
+		l.allRead = true
 		return errors.Join(l.rows.close(), l.names.close())
 	}
 	return l.names.close()
@@ -105,12 +105,12 @@ type unreadPart struct {
 
 // readOriginal reads parts of an original and lists those that could not be read to their end. A part that was refused
 // at its import is not among the members, because nothing of it was ingested.
-func (l *relisting) readOriginal(ctx context.Context, object string, of members) (list []unreadPart, err error) {
+func (l *relisting) readOriginal(ctx context.Context, object string, parts members) (list []unreadPart, err error) {
 	read, faults := map[string]bool{}, map[string]error{}
 	path, err := l.copyOriginal(ctx, object)
 	if errors.Is(err, fs.ErrNotExist) {
 		faults[""] = err
-		return of.unread(object, read, faults), nil
+		return parts.unread(object, read, faults), nil
 	}
 	if err != nil {
 		return nil, err
@@ -118,19 +118,19 @@ func (l *relisting) readOriginal(ctx context.Context, object string, of members)
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
 	refused := l.refused[object]
 	err = l.eachPart(path, func(file string, head []byte, in io.Reader) error {
-		if of == nil && len(refused) > 0 {
+		if parts == nil && len(refused) > 0 {
 			skip := refused[0]
 			if refused = refused[1:]; skip {
 				return nil
 			}
 		}
 		_, name, _ := strings.Cut(file, "/")
-		as, wanted := of[name]
-		if _, is := in.(unreadableFile); of != nil && !wanted && !is {
+		as, wanted := parts[name]
+		if _, is := in.(unreadableFile); parts != nil && !wanted && !is {
 			return nil
 		}
 		l.options.Institution = l.institution
-		if of != nil {
+		if parts != nil {
 			l.options.Institution = institutionOf(as.format)
 		}
 		fault, err := l.readPart(ctx, origin{file: file, object: object}, head, in)
@@ -141,20 +141,20 @@ func (l *relisting) readOriginal(ctx context.Context, object string, of members)
 		}
 		return err
 	})
-	return of.unread(object, read, faults), err
+	return parts.unread(object, read, faults), err
 }
 
 // unread lists the members that were not read, or each part with a fault if all parts were requested.
-func (of members) unread(object string, read map[string]bool, faults map[string]error) (list []unreadPart) {
-	if of == nil {
+func (m members) unread(object string, read map[string]bool, faults map[string]error) (list []unreadPart) {
+	if m == nil {
 		for _, name := range slices.Sorted(maps.Keys(faults)) {
 			list = append(list, unreadPart{object: object, name: name, err: faults[name]})
 		}
 		return list
 	}
-	for _, name := range slices.Sorted(maps.Keys(of)) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if !read[name] {
-			list = append(list, unreadPart{of[name], object, name, cmp.Or(faults[name], faults[""], errors.New("the archive has no such file"))})
+			list = append(list, unreadPart{m[name], object, name, cmp.Or(faults[name], faults[""], errors.New("the archive has no such file"))})
 		}
 	}
 	return list
@@ -170,24 +170,24 @@ func institutionOf(format string) string {
 }
 
 // readPart reads one part of an original. fault is an error in the file or in the declarations; any other error stops the import.
-func (l *relisting) readPart(ctx context.Context, of origin, head []byte, in io.Reader) (fault, err error) {
+func (l *relisting) readPart(ctx context.Context, from origin, head []byte, in io.Reader) (fault, err error) {
 	as, refused := l.recognise(head, in)
 	if refused != "" {
 		return errors.New(refused), nil
 	}
 	groups := len(l.groups)
 	l.rows.begin()
-	t := newRowBuilder(of, l, l.rules, &l.budget, l.bindings)
+	t := newRowBuilder(from, l, l.rules, &l.budget, l.bindings)
 	defer t.release()
 	err = as.read(&contextReader{ctx, in}, &relistedHandler{t.handler(), l})
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
-		return nil, fmt.Errorf("read original %s: %w", of.object, err)
+		return nil, fmt.Errorf("read original %s: %w", from.object, err)
 	case err != nil:
 		l.groups = l.groups[:groups]
 		return err, l.rows.undo()
 	}
-	l.rows.end(of.file)
+	l.rows.end(from.file)
 	return nil, nil
 }
 
@@ -244,7 +244,7 @@ func (l *relisting) addNamed(n *namedEntry) error    { return l.rows.addNamed(n)
 
 // writeIDFiles writes the files of ids, under which entries are stored, and returns their paths by stream.
 func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error) {
-	l.read = true
+	l.allRead = true
 	if err := l.rows.close(); err != nil {
 		return nil, err
 	}
@@ -289,7 +289,7 @@ func (l *relisting) writeIDs(stream, path string) error {
 			return nil
 		}
 		if counts == "0" {
-			if err := l.note(stream, &row, line); err != nil {
+			if err := l.noteRestorable(stream, &row, line); err != nil {
 				return err
 			}
 		}

@@ -92,12 +92,12 @@ type renaming struct {
 // row replaces the ids of a row in place.
 func (r *renaming) row(line []byte) []byte {
 	if !r.details {
-		r.replace(line, idAt, digestAt(line, idAt))
+		r.replace(line, idAt, decodeDigest(line, idAt))
 		return line
 	}
-	entry := digestAt(line, entryAt)
+	entry := decodeDigest(line, entryAt)
 	r.n++
-	if entry != r.entry || digestAt(line, idAt) != detailID(entry, r.n) {
+	if entry != r.entry || decodeDigest(line, idAt) != detailID(entry, r.n) {
 		r.entry, r.n = entry, 1
 	}
 	if to, renamed := r.renamings[r.file][entry]; renamed {
@@ -114,7 +114,7 @@ func (r *renaming) replace(line []byte, at int, id digest) {
 	}
 }
 
-func digestAt(line []byte, at int) (d digest) {
+func decodeDigest(line []byte, at int) (d digest) {
 	_, _ = hex.Decode(d[:], line[at:at+idSize]) // this program wrote it
 	return d
 }

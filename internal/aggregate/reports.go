@@ -17,20 +17,20 @@ type limits struct {
 	balances int // bytes of the balances of one statement
 }
 
-var usualLimits = limits{reports: 16 << 20, bindings: 512 << 20, balances: 16 << 20}
+var defaultLimits = limits{reports: 16 << 20, bindings: 512 << 20, balances: 16 << 20}
 
 func (im *Importer) bounds() limits {
 	if im.limits == (limits{}) {
-		return usualLimits
+		return defaultLimits
 	}
 	return im.limits
 }
 
 const (
-	mostReports   = 10_000 // notices of a file, and likewise faults
-	longestValue  = 200    // bytes of a value that is kept for a message
-	longestText   = 1000   // bytes of such a message
-	valueOverhead = 100    // approximate memory of a value in addition to its text
+	maxReports     = 10_000 // notices of a file, and likewise faults
+	maxValueLength = 200    // bytes of a value that is kept for a message
+	maxTextLength  = 1000   // bytes of such a message
+	valueOverhead  = 100    // approximate memory of a value in addition to its text
 )
 
 // brief is a text for a message: shortened if it is longer, and a copy, so that the original can be freed.
@@ -56,7 +56,7 @@ type reports struct {
 
 // takes reports whether another report of some bytes is kept.
 func (r *reports) takes(kept, bytes int) bool {
-	if kept >= mostReports || bytes > r.budget.reports {
+	if kept >= maxReports || bytes > r.budget.reports {
 		return false
 	}
 	r.budget.reports -= bytes
@@ -67,22 +67,22 @@ func (r *reports) takes(kept, bytes int) bool {
 func (r *reports) notice(n *statement.Notice) {
 	size := valueOverhead
 	for i := range n.Fields {
-		size += valueOverhead + min(len(n.Fields[i].Name), longestValue) + min(len(n.Fields[i].Value), longestValue)
+		size += valueOverhead + min(len(n.Fields[i].Name), maxValueLength) + min(len(n.Fields[i].Value), maxValueLength)
 	}
 	if !r.takes(len(r.notices), size) {
 		r.moreNotices += max(n.Count, 1)
 		return
 	}
-	kept := statement.Notice{Place: n.Place, What: brief(n.What, longestValue), Count: n.Count}
+	kept := statement.Notice{Place: n.Place, What: brief(n.What, maxValueLength), Count: n.Count}
 	for _, f := range n.Fields {
-		kept.Fields = append(kept.Fields, statement.Field{Name: brief(f.Name, longestValue), Value: brief(f.Value, longestValue)})
+		kept.Fields = append(kept.Fields, statement.Field{Name: brief(f.Name, maxValueLength), Value: brief(f.Value, maxValueLength)})
 	}
 	r.notices = append(r.notices, kept)
 }
 
 // fault keeps the fault of a statement.
 func (r *reports) fault(account, day, fault string) {
-	text := brief(fmt.Sprintf("account %s, %s: %s", brief(account, longestValue), day, fault), 2*longestText)
+	text := brief(fmt.Sprintf("account %s, %s: %s", brief(account, maxValueLength), day, fault), 2*maxTextLength)
 	if !r.takes(len(r.faults), valueOverhead+len(text)) {
 		r.moreFaults++
 		return

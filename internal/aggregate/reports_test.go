@@ -52,7 +52,7 @@ func TestNoticesAreBoundedInBytes(t *testing.T) {
 		for _, n := range f.Parts[0].Notices {
 			counted += max(n.Count, 1)
 			for _, field := range n.Fields {
-				if len(field.Value) > longestValue+len("…") || !utf8.ValidString(field.Value) {
+				if len(field.Value) > maxValueLength+len("…") || !utf8.ValidString(field.Value) {
 					t.Fatalf("field %s has %d bytes: %q", field.Name, len(field.Value), field.Value)
 				}
 			}
@@ -82,7 +82,7 @@ func TestFaultsAreBoundedInBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := r.Files[0].Parts[0]
-	if got := r.size(); got > 5000+2*longestText || len(p.Faults) < 2 || !strings.HasSuffix(p.Faults[len(p.Faults)-1], "more of its statements do not hold") {
+	if got := r.size(); got > 5000+2*maxTextLength || len(p.Faults) < 2 || !strings.HasSuffix(p.Faults[len(p.Faults)-1], "more of its statements do not hold") {
 		t.Errorf("%d bytes are held; the faults are %.2000q", got, p.Faults)
 	}
 }
@@ -112,7 +112,7 @@ func TestRefusalsAreBoundedInBytes(t *testing.T) {
 			t.Errorf("%q is %q, want %q", text, got, want)
 		}
 	}
-	if got := compared(strings.Repeat("1", longestValue+1)); len(got) > longestValue || got == compared(strings.Repeat("1", longestValue+2)) || compared("12") != "12" {
+	if got := comparisonText(strings.Repeat("1", maxValueLength+1)); len(got) > maxValueLength || got == comparisonText(strings.Repeat("1", maxValueLength+2)) || comparisonText("12") != "12" {
 		t.Errorf("a long text is %q", got)
 	}
 }

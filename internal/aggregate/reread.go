@@ -22,18 +22,18 @@ type reread struct {
 	Readings int               `json:"readings"`
 	Files    map[string]uint64 `json:"files"`            // by stream: the last input file before the rows of the last reading
 	Removed  []string          `json:"gone,omitempty"`   // ids of statements
-	Taken    bool              `json:"taken,omitempty"`  // the rows of the last reading are ingested
-	Before   *reread           `json:"before,omitempty"` // state of the previous reading, until they are
+	Ingested bool              `json:"taken,omitempty"`  // the rows of the last reading are ingested
+	Previous *reread           `json:"before,omitempty"` // state of the previous reading, until they are
 }
 
 const rereadPrefix = "statements/reread/"
 
 // current is the last reading whose rows are ingested, or nil.
 func (r *reread) current() *reread {
-	if r == nil || r.Taken {
+	if r == nil || r.Ingested {
 		return r
 	}
-	return r.Before.current()
+	return r.Previous.current()
 }
 
 // rereads are by the object of the file.
@@ -47,8 +47,8 @@ func rereadsOf(ctx context.Context, from catalog.Catalog) (all rereads, err erro
 			if err := json.Unmarshal(value, &r); err != nil {
 				return fmt.Errorf("read which files were read again: %w", err)
 			}
-			if is := r.current(); is != nil {
-				all[objectName(strings.TrimPrefix(key, rereadPrefix))] = is
+			if last := r.current(); last != nil {
+				all[objectName(strings.TrimPrefix(key, rereadPrefix))] = last
 			}
 			return nil
 		})
@@ -75,8 +75,8 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 	}
 	return event.Quarantine(ctx, c, store, stream, func(r event.Rejected) error {
 		if len(all) > 0 {
-			var of struct{ Object string }
-			if err := json.Unmarshal([]byte(r.Raw), &of); err == nil && all[of.Object] != nil && r.Number <= all[of.Object].Files[stream] {
+			var parsed struct{ Object string }
+			if err := json.Unmarshal([]byte(r.Raw), &parsed); err == nil && all[parsed.Object] != nil && r.Number <= all[parsed.Object].Files[stream] {
 				return nil
 			}
 		}
@@ -145,7 +145,7 @@ func (r *reading) declaredOtherwise(ctx context.Context, k *importedFile) (bool,
 		r.declarationsChanged = new(len(faults) > 0)
 	}
 	faulty := slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Quarantined != "" || len(p.Faults) > 0 })
-	return *r.declarationsChanged || faulty || !k.Totals && r.rules.totals(k.Parts), nil
+	return *r.declarationsChanged || faulty || !k.Totals && r.rules.declaresTotals(k.Parts), nil
 }
 
 // inQuarantine reports whether rows of a file are in quarantine for another reason than a conflict.
@@ -194,20 +194,20 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 			if err != nil {
 				return err
 			}
-			if found && !was.Taken {
+			if found && !was.Ingested {
 				continue
 			}
-			is := reread{Readings: f.readings, Files: map[string]uint64{}}
+			next := reread{Readings: f.readings, Files: map[string]uint64{}}
 			if found {
-				is.Before = &was
-				is.Before.Before = nil
+				next.Previous = &was
+				next.Previous.Previous = nil
 			}
 			for _, stream := range project.BuiltinStreams {
-				if is.Files[stream], err = event.LastFile(tx, stream); err != nil {
+				if next.Files[stream], err = event.LastFile(tx, stream); err != nil {
 					return err
 				}
 			}
-			if err := tx.Put(rereadPrefix+f.Digest, is); err != nil {
+			if err := tx.Put(rereadPrefix+f.Digest, next); err != nil {
 				return err
 			}
 		}
@@ -222,7 +222,7 @@ func endRereads(tx catalog.Tx, files map[string]*File) error {
 		if _, err := tx.Get(rereadPrefix+f.Digest, &r); err != nil {
 			return err
 		}
-		r.Taken, r.Before, r.Removed = true, nil, f.removed
+		r.Ingested, r.Previous, r.Removed = true, nil, f.removed
 		if err := tx.Put(rereadPrefix+f.Digest, r); err != nil {
 			return err
 		}

@@ -74,8 +74,8 @@ func (r *resolver) resolveGroup(list []namedEntry, stored map[digest][]slot) err
 	return nil
 }
 
-// mostPages is how many pages of a statement are matched together: each is compared with all before it.
-const mostPages = 1000
+// maxPages is how many pages of a statement are matched together: each is compared with all before it.
+const maxPages = 1000
 
 // statementLength counts the entries at the start of list that belong to one statement of a file, on any of its pages.
 func (m *matching) statementLength(list []namedEntry) int {
@@ -85,7 +85,7 @@ func (m *matching) statementLength(list []namedEntry) int {
 			continue
 		}
 		isNoPage := func(other uint32) bool { return !m.listings[list[n].listing].isOtherPage(&m.listings[other]) }
-		if list[n].file != list[0].file || len(pages) == mostPages || slices.ContainsFunc(pages, isNoPage) {
+		if list[n].file != list[0].file || len(pages) == maxPages || slices.ContainsFunc(pages, isNoPage) {
 			return n
 		}
 		pages = append(pages, list[n].listing)
@@ -261,7 +261,7 @@ func (m *matching) assign(n *namedEntry, id digest) error {
 	if n.cut.form == 0 {
 		return nil
 	}
-	return m.cut.note(n, id, m.addSlot)
+	return m.cut.addName(n, id, m.addSlot)
 }
 
 // matchExact finds the stored entry with equal content. Otherwise found is false, and id is a new one.

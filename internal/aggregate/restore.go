@@ -26,19 +26,19 @@ func (c restorableRows) add(id string, line []byte) {
 	}
 }
 
-// note keeps a row of a counting statement if it may be stored only under an id that does not count: an entry whose
+// noteRestorable keeps a row of a counting statement if it may be stored only under an id that does not count: an entry whose
 // base has cancelled entries, a detail of one, or a balance that was cancelled itself.
-func (l *relisting) note(stream string, of *relistedRow, line []byte) error {
-	entry := of.ID
+func (l *relisting) noteRestorable(stream string, listed *relistedRow, line []byte) error {
+	entry := listed.ID
 	switch stream {
 	case project.BalanceStream:
-		if id := l.countingBalanceID(of.ID); id != of.ID {
+		if id := l.countingBalanceID(listed.ID); id != listed.ID {
 			l.restorable[stream].add(id, line)
 			copy(l.restorable[stream][id][idAt:], id)
 		}
 		return nil
 	case project.DetailStream:
-		entry = of.Entry
+		entry = listed.Entry
 	case project.StatementStream:
 		return nil
 	}
@@ -47,7 +47,7 @@ func (l *relisting) note(stream string, of *relistedRow, line []byte) error {
 		return fmt.Errorf("read id of entry %q: %w", entry, err)
 	}
 	if l.siblings[at] {
-		l.restorable[stream].add(of.ID, line)
+		l.restorable[stream].add(listed.ID, line)
 	}
 	return nil
 }
@@ -129,11 +129,11 @@ func (r *reading) restoreStream(ctx context.Context, stream string, again restor
 		if _, known := stored[id]; known {
 			continue
 		}
-		var of struct{ File string }
-		if err := json.Unmarshal(again[id], &of); err != nil {
+		var parsed struct{ File string }
+		if err := json.Unmarshal(again[id], &parsed); err != nil {
 			return fmt.Errorf("read row again: %w", err)
 		}
-		s.name, rows = of.File, append(rows, again[id])
+		s.name, rows = parsed.File, append(rows, again[id])
 	}
 	if err := errors.Join(os.RemoveAll(s.path), s.append(rows)); err != nil {
 		return fmt.Errorf("spool rows: %w", err)

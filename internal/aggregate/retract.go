@@ -151,7 +151,7 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 		return out, err
 	}
 	path := name
-	if digest, err := im.digestAt(ctx, path); err != nil || digest != k.Digest {
+	if digest, err := im.digestOfPath(ctx, path); err != nil || digest != k.Digest {
 		path = im.Objects.Path(out.Object)
 	}
 	result, err := im.Import(ctx, []string{path}, Options{Institution: k.institution(), restore: k.Digest})
@@ -187,16 +187,16 @@ func (k *importedFile) institution() string {
 // endUndo records that the file counts again, under the names of its first import.
 func (im *Importer) endUndo(ctx context.Context, was *importedFile) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var is importedFile
-		if _, err := tx.Get(importedKey(was.Digest), &is); err != nil {
+		var updated importedFile
+		if _, err := tx.Get(importedKey(was.Digest), &updated); err != nil {
 			return err
 		}
-		if len(is.Parts) == len(was.Parts) {
-			for i := range is.Parts {
-				is.Parts[i].File = was.Parts[i].File
+		if len(updated.Parts) == len(was.Parts) {
+			for i := range updated.Parts {
+				updated.Parts[i].File = was.Parts[i].File
 			}
 		}
-		return errors.Join(tx.Put(importedKey(was.Digest), is), is.markUnfinished(tx, false))
+		return errors.Join(tx.Put(importedKey(was.Digest), updated), updated.markUnfinished(tx, false))
 	})
 }
 
@@ -208,15 +208,15 @@ func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []stri
 		if _, err := tx.Get(importedKey(f.Digest), &k); err != nil {
 			return err
 		}
-		var is reread
+		var state reread
 		if out.Already {
-			_, err := tx.Get(rereadPrefix+f.Digest, &is)
-			if last := is.current(); last != nil {
+			_, err := tx.Get(rereadPrefix+f.Digest, &state)
+			if last := state.current(); last != nil {
 				f.removed = last.Removed
 			}
 			return err
 		}
-		is = reread{Readings: k.Readings, Files: map[string]uint64{}, Removed: stated, Taken: true}
+		state = reread{Readings: k.Readings, Files: map[string]uint64{}, Removed: stated, Ingested: true}
 		f.removed = stated
 		var n uint64
 		if _, err := tx.Get(retractionsKey, &n); err != nil {
@@ -227,10 +227,10 @@ func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []stri
 			if err != nil {
 				return err
 			}
-			is.Files[stream] = last
+			state.Files[stream] = last
 		}
 		k.Retracted = &out.Retraction
-		return errors.Join(tx.Put(rereadPrefix+f.Digest, is), tx.Put(importedKey(f.Digest), k), k.markUnfinished(tx, true), tx.Put(retractionsKey, n+1))
+		return errors.Join(tx.Put(rereadPrefix+f.Digest, state), tx.Put(importedKey(f.Digest), k), k.markUnfinished(tx, true), tx.Put(retractionsKey, n+1))
 	})
 }
 
@@ -241,14 +241,14 @@ func (im *Importer) inConflict(ctx context.Context, accounts []string) (paths []
 			if !r.Conflict() {
 				return nil
 			}
-			var of struct{ Object, Account string }
-			if err := json.Unmarshal([]byte(r.Raw), &of); err != nil {
+			var parsed struct{ Object, Account string }
+			if err := json.Unmarshal([]byte(r.Raw), &parsed); err != nil {
 				return fmt.Errorf("read quarantine of %s: %w", stream, err)
 			}
-			if !slices.Contains(accounts, of.Account) {
+			if !slices.Contains(accounts, parsed.Account) {
 				return nil
 			}
-			if path := im.Objects.Path(of.Object); !slices.Contains(paths, path) {
+			if path := im.Objects.Path(parsed.Object); !slices.Contains(paths, path) {
 				paths = append(paths, path)
 			}
 			return nil

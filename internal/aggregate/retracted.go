@@ -108,7 +108,7 @@ func (p *Part) isNamed(name string, byBase bool) bool {
 
 // findImported finds an imported file by the digest of the content at a path, by digest, by object, or by name.
 func (im *Importer) findImported(ctx context.Context, name string) (found *importedFile, err error) {
-	digest, err := im.digestAt(ctx, name)
+	digest, err := im.digestOfPath(ctx, name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -144,10 +144,10 @@ func (im *Importer) findImported(ctx context.Context, name string) (found *impor
 	return nil, &NoFileError{fmt.Sprintf("%d files were imported as %s: name one by its object: %s", len(named), name, strings.Join(objects, ", "))}
 }
 
-// digestAt is the digest of a file on disk.
-func (im *Importer) digestAt(ctx context.Context, path string) (string, error) {
+// digestOfPath is the digest of a file on disk.
+func (im *Importer) digestOfPath(ctx context.Context, path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return "", fs.ErrNotExist
 	}
-	return im.digest(ctx, path)
+	return im.fileDigest(ctx, path)
 }

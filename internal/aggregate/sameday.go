@@ -49,13 +49,13 @@ func (c *chain) checkSameDay(l *link) finding {
 // sameClosing finds another statement of the same days with the same closing balance and another opening balance, where
 // the stored entries of these days lead from neither opening to it: then neither is the end of the other.
 func (c *chain) sameClosing(s *storedStatement) *storedStatement {
-	if c.stored.balanceAfter(s.Opening, s.From, s.To) == s.Closing {
+	if c.movements.balanceAfter(s.Opening, s.From, s.To) == s.Closing {
 		return nil
 	}
 	for i := len(c.closed) - 1; i >= 0 && c.closed[i].To == s.To; i-- {
 		other := c.closed[i]
 		if other.balanced() && other.From == s.From && other.Closing == s.Closing && other.Opening != s.Opening &&
-			c.stored.balanceAfter(other.Opening, s.From, s.To) != s.Closing {
+			c.movements.balanceAfter(other.Opening, s.From, s.To) != s.Closing {
 			return other
 		}
 	}
@@ -75,7 +75,7 @@ func (c *chain) markContradictions() {
 	for _, links := range same {
 		first := &c.links[links[0]]
 		other := slices.IndexFunc(links, func(i int) bool { return c.links[i].content != first.content })
-		if other < 0 || slices.ContainsFunc(links, func(i int) bool { return c.stored.matches(c.links[i].storedStatement) }) {
+		if other < 0 || slices.ContainsFunc(links, func(i int) bool { return c.movements.matches(c.links[i].storedStatement) }) {
 			continue
 		}
 		for _, i := range links {

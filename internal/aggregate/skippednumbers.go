@@ -10,7 +10,7 @@ import (
 
 // skip is a gap in the numbers.
 type skip struct {
-	at       int // index of the statement after the gap
+	index    int // index of the statement after the gap
 	from, to int // the missing numbers
 }
 
@@ -25,12 +25,12 @@ func noteSkippedNumbers(links []link, gaps []Interval) {
 		if err != nil || n <= 0 || l.overlaps || l.repeated {
 			continue
 		}
-		switch was := before; {
-		case year != l.To[:len("2006")] || n <= was:
-		case n == was+1:
+		switch previous := before; {
+		case year != l.To[:len("2006")] || n <= previous:
+		case n == previous+1:
 			steps++
 		default:
-			skips = append(skips, skip{i, was + 1, n - 1})
+			skips = append(skips, skip{i, previous + 1, n - 1})
 		}
 		before, year = n, l.To[:len("2006")]
 	}
@@ -42,10 +42,10 @@ func noteSkippedNumbers(links []link, gaps []Interval) {
 		if s.to > s.from {
 			which = fmt.Sprintf("statements %d to %d are", s.from, s.to)
 		}
-		is := &links[s.at].interval
-		if slices.ContainsFunc(gaps, func(g Interval) bool { return after(g.To) == is.From }) {
+		interval := &links[s.index].interval
+		if slices.ContainsFunc(gaps, func(g Interval) bool { return dayAfter(g.To) == interval.From }) {
 			continue
 		}
-		is.Reason = joinTexts(is.Reason, which+" missing by the bank's numbers")
+		interval.Reason = joinTexts(interval.Reason, which+" missing by the bank's numbers")
 	}
 }

@@ -105,13 +105,13 @@ func slotRow(n *namedEntry, id, slot digest, s *listing) row {
 // slots finds the stored entries of some bases.
 func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slot, error) {
 	stream := im.Project.Stream(project.NameStream)
-	of, batches := map[string]digest{}, map[uint64]bool{}
+	baseOf, batches := map[string]digest{}, map[uint64]bool{}
 	for from, wanted := 1, bases; len(wanted) > 0; from *= 2 {
 		var ids []string
 		for _, base := range wanted {
 			for n := from; n < 2*from; n++ {
 				id := slotID(base, n).String()
-				of[id] = base
+				baseOf[id] = base
 				ids = append(ids, id)
 			}
 		}
@@ -128,14 +128,14 @@ func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slo
 		})
 		for _, id := range ids {
 			if _, found := known[id]; !found {
-				delete(of, id)
+				delete(baseOf, id)
 			}
 		}
 	}
-	if len(of) == 0 {
+	if len(baseOf) == 0 {
 		return nil, nil
 	}
-	found, err := im.readSlots(ctx, stream, of, batches)
+	found, err := im.readSlots(ctx, stream, baseOf, batches)
 	if err != nil {
 		return nil, err
 	}
@@ -187,11 +187,11 @@ func (im *Importer) markCancelled(ctx context.Context, found map[digest][]slot) 
 	return nil
 }
 
-// mostLookedUp is how many ids a query lists; for more, it reads the whole batches.
-const mostLookedUp = 5000
+// maxLookedUp is how many ids a query lists; for more, it reads the whole batches.
+const maxLookedUp = 5000
 
 // readSlots reads the rows with some ids from the batches that have them. of maps each id to its base.
-func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of map[string]digest, in map[uint64]bool) (map[digest][]slot, error) {
+func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, bases map[string]digest, in map[uint64]bool) (map[digest][]slot, error) {
 	var batches []event.Batch
 	err := im.Catalog.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
@@ -211,16 +211,16 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of ma
 		return nil, err
 	}
 	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day, form, sixteenth, booked_day, value_day FROM (" + event.ViewSQL(im.Objects, stream, batches) + ")"
-	if len(of) <= mostLookedUp {
-		literals := make([]string, 0, len(of))
-		for id := range of {
+	if len(bases) <= maxLookedUp {
+		literals := make([]string, 0, len(bases))
+		for id := range bases {
 			literals = append(literals, duck.Literal(id))
 		}
 		sql += " WHERE id IN (" + strings.Join(literals, ", ") + ")"
 	}
 	found := map[digest][]slot{}
 	err = queryRows(ctx, im.Duck, sql, func(row []string) error {
-		base, wanted := of[row[0]]
+		base, wanted := bases[row[0]]
 		if !wanted {
 			return nil
 		}

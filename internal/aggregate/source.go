@@ -78,14 +78,14 @@ func unpack(f *diskFile, name string, read partFunc) error {
 		if err != nil {
 			return read(name, nil, unreadable("unpack: %w", err))
 		}
-		return peekPart(name, &bounded{in: unpacked, left: new(int64(maxUnpacked))}, read)
+		return peekPart(name, &limitedReader{in: unpacked, left: new(int64(maxUnpacked))}, read)
 	case bytes.HasPrefix(magic, zstdMagic):
 		unpacked, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(128<<20))
 		if err != nil {
 			return read(name, nil, unreadable("unpack: %w", err))
 		}
 		defer unpacked.Close()
-		return peekPart(name, &bounded{in: unpacked, left: new(int64(maxUnpacked))}, read)
+		return peekPart(name, &limitedReader{in: unpacked, left: new(int64(maxUnpacked))}, read)
 	}
 	return peekPart(name, f, read)
 }
@@ -105,12 +105,12 @@ func eachMember(f *diskFile, name string, read partFunc) error {
 	}
 	left, empty := int64(maxUnpacked), true
 	for _, member := range archive.File {
-		if member.FileInfo().IsDir() || hidden(member.Name) {
+		if member.FileInfo().IsDir() || isHidden(member.Name) {
 			continue
 		}
 		empty = false
 		if len(member.Name) > maxName {
-			if err := read(name+"/"+brief(member.Name, longestValue), nil, unreadable("its name in the archive has more than %d bytes", maxName)); err != nil {
+			if err := read(name+"/"+brief(member.Name, maxValueLength), nil, unreadable("its name in the archive has more than %d bytes", maxName)); err != nil {
 				return err
 			}
 			continue
@@ -125,11 +125,11 @@ func eachMember(f *diskFile, name string, read partFunc) error {
 	return nil
 }
 
-// encrypted is the flag of a member that a password protects.
-const encrypted = 1
+// encryptedFlag is the flag of a member that a password protects.
+const encryptedFlag = 1
 
 func readMember(name string, member *zip.File, left *int64, read partFunc) error {
-	if member.Flags&encrypted != 0 {
+	if member.Flags&encryptedFlag != 0 {
 		return read(name, nil, unreadable("a password protects the archive; unpack it, and import its files"))
 	}
 	in, err := member.Open()
@@ -137,11 +137,11 @@ func readMember(name string, member *zip.File, left *int64, read partFunc) error
 		return read(name, nil, unreadable("unpack: %w", err))
 	}
 	defer in.Close()
-	return peekPart(name, &bounded{in: in, left: left}, read)
+	return peekPart(name, &limitedReader{in: in, left: left}, read)
 }
 
-// hidden reports whether archivers added the member.
-func hidden(name string) bool {
+// isHidden reports whether archivers added the member.
+func isHidden(name string) bool {
 	return strings.HasPrefix(path.Base(name), ".") || strings.HasPrefix(name, "__MACOSX/")
 }
 
@@ -166,13 +166,13 @@ func unreadable(format string, args ...any) unreadableFile {
 
 func (b unreadableFile) Read([]byte) (int, error) { return 0, failure.Wrap(failure.Data, b.err) }
 
-// bounded limits what an archive unpacks to; left is shared by its members.
-type bounded struct {
+// limitedReader limits what an archive unpacks to; left is shared by its members.
+type limitedReader struct {
 	in   io.Reader
 	left *int64
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *limitedReader) Read(p []byte) (int, error) {
 	if *b.left <= 0 {
 		return 0, statement.Refuse(statement.Place{Line: 1, Column: 1}, "the archive unpacks to more than %d GiB", maxUnpacked>>30)
 	}

@@ -14,9 +14,9 @@ import (
 	"bursar/internal/project"
 )
 
-// spoolParts is how many input files share a spool. Each file of a spool is expensive to create and to ingest, and its
+// maxSpoolFiles is how many input files share a spool. Each file of a spool is expensive to create and to ingest, and its
 // record names all its parts.
-const spoolParts = 1000
+const maxSpoolFiles = 1000
 
 // spool is one JSON lines file for each built-in stream, with the rows of some input files. Nothing of an input file is
 // ingested before it has been read to its end: otherwise a truncated statement looks complete.

@@ -77,5 +77,5 @@ func (t *storedStatement) balanced() bool { return t.Opening != "" && t.Closing 
 
 // addsUp reports whether opening + entries = closing, for a statement with both balances.
 func (t *storedStatement) addsUp() bool {
-	return difference(t.Closing, t.Opening) == trimAmount(t.Amount)
+	return subtract(t.Closing, t.Opening) == trimAmount(t.Amount)
 }

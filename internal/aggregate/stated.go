@@ -26,7 +26,7 @@ func (r *reading) statementIDs(ctx context.Context, f *File) (ids []string, err 
 	if _, err := l.readOriginal(ctx, f.Object, nil); err != nil { // what cannot be read any more is found among the stored rows
 		return nil, err
 	}
-	l.read = true
+	l.allRead = true
 	if err := l.rows.close(); err != nil {
 		return nil, err
 	}
@@ -89,12 +89,12 @@ func (r *reading) reinstateStatements(ctx context.Context) error {
 			if _, err := tx.Get(importedKey(strings.TrimPrefix(key, rereadPrefix)), &k); err != nil || k.Retracted == nil {
 				return err
 			}
-			var of reread
-			if err := json.Unmarshal(value, &of); err != nil {
+			var state reread
+			if err := json.Unmarshal(value, &state); err != nil {
 				return err
 			}
 			some := false
-			for _, reading := range []*reread{&of, of.Before} {
+			for _, reading := range []*reread{&state, state.Previous} {
 				if reading != nil {
 					n := len(reading.Removed)
 					reading.Removed = slices.DeleteFunc(reading.Removed, func(id string) bool { return stated[id] })
@@ -102,7 +102,7 @@ func (r *reading) reinstateStatements(ctx context.Context) error {
 				}
 			}
 			if some {
-				changed[key] = of
+				changed[key] = state
 			}
 			return nil
 		})
@@ -112,8 +112,8 @@ func (r *reading) reinstateStatements(ctx context.Context) error {
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var err error
-		for key, of := range changed {
-			err = errors.Join(err, tx.Put(key, of))
+		for key, state := range changed {
+			err = errors.Join(err, tx.Put(key, state))
 		}
 		return err
 	})

@@ -45,8 +45,8 @@ func (s storedMovements) upTo(day string) (sum string, entries int64) {
 // matches reports whether the stored entries of a statement's days have the sum and number of those that it lists.
 func (s storedMovements) matches(t *storedStatement) bool {
 	sum, entries := s.upTo(t.To)
-	before, earlierEntries := s.upTo(earlier(t.From))
-	return entries-earlierEntries == t.Entries && difference(sum, before) == normalAmount(t.Amount)
+	before, earlierEntries := s.upTo(dayBefore(t.From))
+	return entries-earlierEntries == t.Entries && subtract(sum, before) == normalAmount(t.Amount)
 }
 
 // balanceAfter is the balance that the entries of some days lead to; empty if no entries are known.
@@ -55,15 +55,15 @@ func (s storedMovements) balanceAfter(balance, from, to string) string {
 		return ""
 	}
 	until, _ := s.upTo(to)
-	before, _ := s.upTo(earlier(from))
-	moved := difference(until, before)
-	return difference(balance, statement.Negate(moved))
+	before, _ := s.upTo(dayBefore(from))
+	moved := subtract(until, before)
+	return subtract(balance, statement.Negate(moved))
 }
 
 // isEarly reports whether s was made before its last day had ended: by the stored entries of its days its opening
 // balance leads to the closing balance of other, and so does that of other itself. Then both list the same entries.
 func (c *chain) isEarly(s, other *storedStatement) bool {
-	return c.stored.balanceAfter(s.Opening, s.From, s.To) == other.Closing && c.stored.balanceAfter(other.Opening, other.From, other.To) == other.Closing
+	return c.movements.balanceAfter(s.Opening, s.From, s.To) == other.Closing && c.movements.balanceAfter(other.Opening, other.From, other.To) == other.Closing
 }
 
 // markEarly reports whether of two statements that end on the same day one continues the other, and marks the earlier one.

@@ -28,7 +28,7 @@ type Superseded struct {
 
 // versions divides the statements of an account and kind of message into those that count and those that another version supersedes.
 type versions struct {
-	counts     []*storedStatement
+	counting   []*storedStatement
 	consistent []*storedStatement // those that balance by themselves
 	replaced   []replaced
 	balanced   balancedStatements
@@ -70,7 +70,7 @@ func versionsOf(all []*storedStatement) (v versions) {
 			by, why = page.by, page.reason
 		}
 		if by == nil {
-			v.counts = append(v.counts, s)
+			v.counting = append(v.counting, s)
 			continue
 		}
 		v.replaced = append(v.replaced, replaced{s, by, why})

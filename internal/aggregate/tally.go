@@ -100,15 +100,15 @@ func (t *tally) compareStated(s *statement.Stated) (faults []string) {
 		if c.sum == &t.debit {
 			sum = strings.TrimPrefix(sum, "-")
 		}
-		if !same(c.stated, sum) {
+		if !sameNumber(c.stated, sum) {
 			fault(c.what, c.stated, sum)
 		}
 	}
 	return faults
 }
 
-// same compares numbers by value, and other texts as texts.
-func same(a, b string) bool {
+// sameNumber compares numbers by value, and other texts as texts.
+func sameNumber(a, b string) bool {
 	var x, y statement.Sum
 	if !x.Add(a) || !y.Add(b) {
 		return a == b

@@ -25,7 +25,7 @@ func restoredID(id string) string { return digestOf("counts again", id).String()
 // readCorrections reads which corrections of a view of entries count. The id of a cancelling event shows why it cancels.
 func readCorrections(ctx context.Context, o duck.Options, view string) (s countingCorrections, err error) {
 	s.restored = map[string]string{}
-	of := map[string]string{}
+	entries := map[string]string{}
 	sql := "WITH stored AS (" + view + ") SELECT b.id, b.takes_back, e.corrects FROM stored b JOIN stored e ON e.id = b.takes_back ORDER BY b.id"
 	err = queryRows(ctx, o, sql, func(row []string) error {
 		switch id := row[1]; {
@@ -33,15 +33,15 @@ func readCorrections(ctx context.Context, o duck.Options, view string) (s counti
 			s.unlisted = append(s.unlisted, id)
 		case row[0] == correctedID(id):
 			s.corrected = append(s.corrected, id)
-			of[restoredID(id)] = id
+			entries[restoredID(id)] = id
 		}
 		return nil
 	})
-	if err != nil || len(of) == 0 {
+	if err != nil || len(entries) == 0 {
 		return s, err
 	}
-	err = queryRows(ctx, o, "SELECT id FROM ("+view+") WHERE id IN ("+sqlList(slices.Sorted(maps.Keys(of)))+")", func(row []string) error {
-		s.restored[row[0]] = of[row[0]]
+	err = queryRows(ctx, o, "SELECT id FROM ("+view+") WHERE id IN ("+sqlList(slices.Sorted(maps.Keys(entries)))+")", func(row []string) error {
+		s.restored[row[0]] = entries[row[0]]
 		return nil
 	})
 	return s, err
@@ -65,11 +65,11 @@ func (s *countingCorrections) uncorrectedSQL(columns string) string {
 func (s *countingCorrections) restoredSQL() string {
 	sql := ""
 	for _, id := range slices.Sorted(maps.Keys(s.restored)) {
-		of := s.restored[id]
-		for s.restored[of] != "" {
-			of = s.restored[of]
+		entry := s.restored[id]
+		for s.restored[entry] != "" {
+			entry = s.restored[entry]
 		}
-		sql += fmt.Sprintf(" UNION ALL SELECT %s, uncounted FROM spooled WHERE id = %s", duck.Literal(id), duck.Literal(of))
+		sql += fmt.Sprintf(" UNION ALL SELECT %s, uncounted FROM spooled WHERE id = %s", duck.Literal(id), duck.Literal(entry))
 	}
 	return sql
 }

@@ -75,7 +75,7 @@ func TestUnreadOriginals(t *testing.T) {
 			if r := h.imported(second); r.Cancelled != 1 || r.Err() != nil {
 				t.Errorf("%d are taken back, want 1: %v", r.Cancelled, r.Err())
 			}
-			if is := h.sum("entries", "amount"); difference(before, is) != "1.00" && difference(before, is) != "26.00" {
+			if is := h.sum("entries", "amount"); subtract(before, is) != "1.00" && subtract(before, is) != "26.00" {
 				t.Errorf("the sum was %s and is %s", before, is)
 			}
 			h.declare("institution: bank\n")

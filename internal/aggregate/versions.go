@@ -16,8 +16,8 @@ import (
 // daysKnown exists once all stored statements are recorded by their days.
 const daysKnown = "statements/days-known"
 
-// mostVersions is how many statements are looked up at a time.
-const mostVersions = 1 << 14
+// maxVersions is how many statements are looked up at a time.
+const maxVersions = 1 << 14
 
 // statementRow is what is read of a row of the stream of statements.
 type statementRow struct {
@@ -57,7 +57,7 @@ type versionRows struct {
 }
 
 func (v *versionRows) add(ctx context.Context, s *statementRow) error {
-	if v.waiting = append(v.waiting, *s); len(v.waiting) < mostVersions {
+	if v.waiting = append(v.waiting, *s); len(v.waiting) < maxVersions {
 		return nil
 	}
 	return v.flush(ctx)
@@ -84,18 +84,18 @@ func (v *versionRows) flush(ctx context.Context) error {
 }
 
 func (v *versionRows) addOne(s *statementRow) error {
-	is := s.slot()
-	known := v.known[is.entry]
+	own := s.slot()
+	known := v.known[own.entry]
 	for i := range known {
-		if known[i].listing.Closing == is.listing.Closing {
+		if known[i].listing.Closing == own.listing.Closing {
 			return nil
 		}
 	}
 	if len(known) > 0 {
 		v.onVersion(s)
 	}
-	v.known[is.entry] = append(known, is)
-	return v.write(slotRow(&namedEntry{day: s.To, listed: true}, is.entry, slotID(is.entry, len(known)+1), &is.listing))
+	v.known[own.entry] = append(known, own)
+	return v.write(slotRow(&namedEntry{day: s.To, listed: true}, own.entry, slotID(own.entry, len(known)+1), &own.listing))
 }
 
 // searchDays records all stored statements by their days, once in the life of a project.
