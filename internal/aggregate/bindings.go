@@ -22,7 +22,7 @@ const (
 	accountAspect    aspect = "account"   // which account a number is, in one currency
 	reversalsAspect  aspect = "reversals" // which direction the reversals of an account have
 	referencesAspect aspect = "reference" // how far the references of an institution's CSV files identify entries
-	fitidsAspect     aspect = "fitids"    // whether the FITIDs of an account identify entries for ever
+	fitidsAspect     aspect = "fitids"    // whether the FITIDs of an account identify entries permanently
 	mappingAspect    aspect = "mapping"   // how rows of an institution's CSV files are read
 )
 

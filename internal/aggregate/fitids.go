@@ -1,4 +1,4 @@
-// FITIDs of OFX identify an entry for ever by the definition of the format, and at some banks only within one file.
+// FITIDs of OFX identify an entry permanently by the definition of the format, and at some banks only within one file.
 
 package aggregate
 

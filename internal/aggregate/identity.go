@@ -71,7 +71,7 @@ func normalAmount(amount string) string {
 
 // entryBase digests what identifies an entry: the servicer's reference with day and money, or only the latter. Entries
 // with one base are matched with the stored ones as a multiset, by their whole content: see resolve.go. A reference
-// that is unique for ever identifies an entry by itself. within identifies the statement, for an entry without a day;
+// that is permanently unique identifies an entry by itself. within identifies the statement, for an entry without a day;
 // an entry of a report or notification without a reference belongs to its message.
 func entryBase(h accountName, s *statement.Statement, e *statement.Entry, reference, within string) digest {
 	if e.Unique {
