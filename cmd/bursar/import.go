@@ -86,7 +86,7 @@ func refusedError(r *app.Imported) error {
 	}
 	for _, f := range r.Files {
 		for _, p := range f.Parts {
-			if p.Untaken != "" {
+			if p.Quarantined != "" {
 				return withHint(fmt.Errorf("files were not imported, or not completely: %w", err), "rows in quarantine do not count: "+
 					"`bursar quarantine` shows them; balances and other content of these files were imported, and so were the other files")
 			}
@@ -97,10 +97,10 @@ func refusedError(r *app.Imported) error {
 
 // notTakenBackError says why entries that should be withdrawn may still count.
 func notTakenBackError(r *app.Imported) error {
-	if r.NotTakenBack == "" {
+	if r.NotCancelled == "" {
 		return nil
 	}
-	return withHint(failure.Wrap(failure.Data, errors.New(r.NotTakenBack)), "the files were imported")
+	return withHint(failure.Wrap(failure.Data, errors.New(r.NotCancelled)), "the files were imported")
 }
 
 func (c *cli) printImport(r *app.Imported) error {
@@ -113,7 +113,7 @@ func (c *cli) printImport(r *app.Imported) error {
 				switch {
 				case p.Refused != "":
 					note = "refused"
-				case p.Untaken != "":
+				case p.Quarantined != "":
 					note = "in quarantine"
 				case f.Retracted != nil:
 					note = "retracted"
@@ -132,8 +132,8 @@ func (c *cli) printImport(r *app.Imported) error {
 		}
 		printStreams(w, r)
 		printFaults(w, r)
-		if r.TakenBack > 0 {
-			fmt.Fprintf(w, "Withdrew %s that no statement that counts lists any more: bursar completeness names the statements.\n", plural(int(r.TakenBack), "entry", "entries"))
+		if r.Cancelled > 0 {
+			fmt.Fprintf(w, "Withdrew %s that no statement that counts lists any more: bursar completeness names the statements.\n", plural(int(r.Cancelled), "entry", "entries"))
 		}
 		if r.Corrected > 0 {
 			fmt.Fprintf(w, "Withdrew %s that other entries replace or delete (CORRECTFITID).\n", plural(int(r.Corrected), "entry", "entries"))

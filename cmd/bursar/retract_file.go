@@ -33,8 +33,8 @@ func (c *cli) retractFile(cmd *cobra.Command, args []string, o app.RetractOption
 			return &interruptedError{err, "repeat the command to complete it"}
 		}
 		err = c.result(out, func(w io.Writer) { printRetractedFile(w, &out) })
-		if out.NotTakenBack != "" {
-			err = errors.Join(err, withHint(failure.Wrap(failure.Data, errors.New(out.NotTakenBack)), "repeat the command to complete it"))
+		if out.NotCancelled != "" {
+			err = errors.Join(err, withHint(failure.Wrap(failure.Data, errors.New(out.NotCancelled)), "repeat the command to complete it"))
 		}
 		return err
 	})
@@ -48,7 +48,7 @@ func isFile(path string) bool {
 func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 	name := printable(f.File)
 	switch {
-	case !f.Undone && f.NotTakenBack != "" && f.Begun:
+	case !f.Undone && f.NotCancelled != "" && f.Begun:
 		fmt.Fprintf(w, "%s: the command is not complete.\n", name)
 		return
 	case f.Undone && f.Already:
@@ -61,11 +61,11 @@ func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 	default:
 		fmt.Fprintf(w, "%s is retracted%s: %s any more.\n", name, inBrackets(f.Reason), plural(f.Statements, "statement does not count", "statements do not count"))
 	}
-	if f.TakenBack > 0 {
-		fmt.Fprintf(w, "Withdrew %s that no statement that counts lists any more.\n", plural(int(f.TakenBack), "entry", "entries"))
+	if f.Cancelled > 0 {
+		fmt.Fprintf(w, "Withdrew %s that no statement that counts lists any more.\n", plural(int(f.Cancelled), "entry", "entries"))
 	}
-	if len(f.Again) > 0 {
-		fmt.Fprintf(w, "Rows of the account in quarantine were in conflict with this file and may be accepted now: bursar import %s\n", shellWords(f.Again))
+	if len(f.ImportAgain) > 0 {
+		fmt.Fprintf(w, "Rows of the account in quarantine were in conflict with this file and may be accepted now: bursar import %s\n", shellWords(f.ImportAgain))
 	}
 	if !f.Undone && !f.Already {
 		fmt.Fprintln(w, "If another file contains one of its statements, import that file again: the statement then counts.")

@@ -28,7 +28,7 @@ func TestNotTakenBack(t *testing.T) {
 		t.Errorf("import says %s", got.err)
 	}
 	var r app.Imported
-	if got := must(t, 1, "import", "--project", dir, "--json", right); json.Unmarshal([]byte(got.out), &r) != nil || r.NotTakenBack == "" {
+	if got := must(t, 1, "import", "--project", dir, "--json", right); json.Unmarshal([]byte(got.out), &r) != nil || r.NotCancelled == "" {
 		t.Errorf("import prints %s", got.out)
 	}
 	file(t, dir, "institutions/bank.yaml", mapping)

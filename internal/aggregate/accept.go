@@ -1,4 +1,4 @@
-// Intervals that a person accepts although they are not proven: recorded with time and reason, and undone.
+// Accepts unproven intervals on a person's word, recorded with time and reason, and withdraws acceptances.
 
 package aggregate
 
@@ -15,7 +15,7 @@ import (
 	"bursar/internal/failure"
 )
 
-// Acceptance is a person's word that an interval is known not to be proven, and is not to be reported any more.
+// Acceptance records that a person knows an interval not to be proven, and that it is not to be reported any more.
 type Acceptance struct {
 	Statement string    `json:"statement"` // the interval, by its name for --accept
 	Time      time.Time `json:"time"`
@@ -24,12 +24,12 @@ type Acceptance struct {
 	From      string    `json:"from"`
 	To        string    `json:"to"`
 	Was       State     `json:"was"`
-	Why       string    `json:"why"`              // what did not hold
+	Why       string    `json:"why"`              // what did not balance
 	Number    string    `json:"number,omitempty"` // of the statement
 }
 
-// Accept records that an interval is accepted for a reason. It is named as Judge names it, or by its statement's number where one interval
-// alone has that. Nothing of streams changes. until is the day up to which calendars are followed; empty is the usual one.
+// Accept records that an interval is accepted for a reason. The interval is named as by Judge, or by the number of its statement
+// if that is unique. Streams do not change. until is the last day to which calendars apply; empty means the default.
 func (c *Completeness) Accept(ctx context.Context, name, reason, until string, now time.Time) (accepted Acceptance, err error) {
 	var found []Acceptance
 	known := false
@@ -50,45 +50,45 @@ func (c *Completeness) Accept(ctx context.Context, name, reason, until string, n
 		for n, f := range found {
 			names[n] = f.Statement
 		}
-		return accepted, refuseAccept("accept %s: %d intervals have this number: name one of %s", name, len(found), strings.Join(names, ", "))
+		return accepted, acceptError("accept %s: %d intervals have this number: name one of %s", name, len(found), strings.Join(names, ", "))
 	case len(found) == 0 && known:
-		return accepted, refuseAccept("accept %s: it is accepted already: --undo takes that back", name)
+		return accepted, acceptError("accept %s: it is already accepted; --undo withdraws the acceptance", name)
 	case len(found) == 0:
-		return accepted, refuseAccept("accept %s: no interval that is BROKEN or UNKNOWN has this name: `bursar completeness` names them", name)
+		return accepted, acceptError("accept %s: no interval that is BROKEN or UNKNOWN has this name: `bursar completeness` names them", name)
 	}
 	err = c.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(acceptedPrefix+found[0].Statement, found[0]) })
 	return found[0], err
 }
 
-// Undo takes an acceptance back: the interval is judged by its statements again. It is named as Accept takes it.
+// Undo withdraws an acceptance: the interval is judged by its statements again. It is named as in Accept.
 func (c *Completeness) Undo(ctx context.Context, name string) (undone Acceptance, err error) {
 	all, err := c.acceptances(ctx)
 	if err != nil {
 		return undone, err
 	}
 	found := []string{name}
-	if all.by[name] == nil {
+	if all.byName[name] == nil {
 		if found, err = c.accepted(ctx, all, name); err != nil {
 			return undone, err
 		}
 	}
 	switch len(found) {
 	case 0:
-		names := slices.Sorted(maps.Keys(all.by))
-		return undone, refuseAccept("undo accept %s: it is not accepted; what is: %s", name, cmp.Or(strings.Join(names, ", "), "nothing"))
+		names := slices.Sorted(maps.Keys(all.byName))
+		return undone, acceptError("undo accept %s: it is not accepted; what is: %s", name, cmp.Or(strings.Join(names, ", "), "nothing"))
 	case 1:
 		err = c.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Delete(acceptedPrefix + found[0]) })
-		return *all.by[found[0]], err
+		return *all.byName[found[0]], err
 	}
-	return undone, refuseAccept("undo accept %s: %d accepted intervals have this number: name one of %s", name, len(found), strings.Join(found, ", "))
+	return undone, acceptError("undo accept %s: %d accepted intervals have this number: name one of %s", name, len(found), strings.Join(found, ", "))
 }
 
-// accepted names the acceptances of a statement's number, or of a name that another version of Bursar gives to an interval.
+// accepted lists the acceptances whose statement has this number, or whose interval has this name in another version of Bursar.
 func (c *Completeness) accepted(ctx context.Context, all acceptances, name string) ([]string, error) {
 	found := map[string]bool{}
-	for of, a := range all.by {
+	for id, a := range all.byName {
 		if a.Number == name {
-			found[of] = true
+			found[id] = true
 		}
 	}
 	_, err := c.Judge(ctx, Query{}, func(a Account) error {
@@ -102,6 +102,6 @@ func (c *Completeness) accepted(ctx context.Context, all acceptances, name strin
 	return slices.Sorted(maps.Keys(found)), err
 }
 
-func refuseAccept(format string, args ...any) error {
+func acceptError(format string, args ...any) error {
 	return failure.Wrap(failure.Data, fmt.Errorf(format, args...))
 }

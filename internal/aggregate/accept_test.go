@@ -1,4 +1,4 @@
-// Intervals that are accepted, by names that do not depend on words.
+// Tests acceptances of intervals, whose names do not depend on wording.
 
 package aggregate
 
@@ -17,7 +17,7 @@ func stated(account string, day int) string {
 	return fmt.Sprintf(":20:S\n:25:%s\n:28C:%d\n:60F:C2403%02dEUR1,\n:62F:C2403%02dEUR1,\n-\n", account, day, day, day)
 }
 
-// of lists the intervals of an account, with the names of those that can be accepted, and how many acceptances are stale.
+// of lists the intervals of an account with the names of those that can be accepted, and counts the stale acceptances.
 func (h *fixture) of(account string) (is string, names []string, stale int) {
 	h.Helper()
 	list, err := h.completeness().Judge(h.Context(), Query{}, func(a Account) error {
@@ -54,7 +54,8 @@ func (h *fixture) isOf(account, want string, stale int) {
 	}
 }
 
-// TestAcceptedDays keeps the days accepted on which nothing came, whatever comes of other accounts, before and behind them.
+// TestAcceptedDays accepts days without statements; they stay accepted whatever is imported of other accounts and of
+// the days before and after.
 func TestAcceptedDays(t *testing.T) {
 	t.Parallel()
 	for _, former := range []bool{false, true} {
@@ -66,7 +67,7 @@ func TestAcceptedDays(t *testing.T) {
 			_, names, _ := h.of("A1")
 			accepted := h.accepts(names[0])
 			if former {
-				h.isFormerly(accepted, accountKey{"", "A1", "EUR"})
+				h.recordFormerAcceptance(accepted, accountKey{"", "A1", "EUR"})
 			}
 			h.isOf("A1", "4 PROVEN, 5–8 CLAIMED", 0)
 			h.send(stated("A2", 10))
@@ -85,8 +86,8 @@ func TestAcceptedDays(t *testing.T) {
 	}
 }
 
-// isFormerly has an acceptance of days as an earlier version recorded it.
-func (h *fixture) isFormerly(a Acceptance, of accountKey) {
+// recordFormerAcceptance records an acceptance of days as an earlier version did.
+func (h *fixture) recordFormerAcceptance(a Acceptance, of accountKey) {
 	h.Helper()
 	err := h.importer.Catalog.Update(h.Context(), func(tx catalog.Tx) error {
 		if err := tx.Delete(acceptedPrefix + a.Statement); err != nil {
@@ -100,8 +101,8 @@ func (h *fixture) isFormerly(a Acceptance, of accountKey) {
 	}
 }
 
-// TestAcceptedSilence keeps days accepted on which nothing of an account had come yet when its first statement comes.
-func TestAcceptedSilence(t *testing.T) {
+// TestAcceptedDaysBeforeFirstStatement accepts days of an account before its first statement is imported; they stay accepted after that.
+func TestAcceptedDaysBeforeFirstStatement(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.declare("institution: bank\naccounts: [A1, A2]\nstatements: {calendar: daily, since: 2024-03-02}\n")
@@ -114,22 +115,22 @@ func TestAcceptedSilence(t *testing.T) {
 	h.isOf("A1", "2–5 CLAIMED, 6 UNKNOWN, 7 PROVEN", 0)
 }
 
-// TestFormerNames finds what earlier versions accepted, and undoes it by each of its names.
-func TestFormerNames(t *testing.T) {
+// TestFormerAcceptanceNames finds acceptances of earlier versions, and withdraws them by each of their names.
+func TestFormerAcceptanceNames(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.send(strings.Replace(corrected, "C25,", "C26,", 1))
 	name := func() (i Interval) { return h.judged("")[0].Intervals[0] }
 	i := name()
-	if i.State != Broken || i.Name == "" || i.former == "" || i.Name == i.former {
+	if i.State != Broken || i.Name == "" || i.formerName == "" || i.Name == i.formerName {
 		t.Fatalf("it is %+v", i)
 	}
-	for _, by := range []string{i.Name, i.former, i.Number} {
+	for _, by := range []string{i.Name, i.formerName, i.Number} {
 		h.accepts(by)
 		if is := name(); is.State != Claimed || is.Name != i.Name {
 			t.Errorf("accepted by %s, it is %+v", by, is)
 		}
-		if _, err := h.completeness().Accept(t.Context(), by, "again", "", time.Now()); err == nil || !strings.Contains(err.Error(), "accepted already") {
+		if _, err := h.completeness().Accept(t.Context(), by, "again", "", time.Now()); err == nil || !strings.Contains(err.Error(), "already accepted") {
 			t.Errorf("accepted by %s once more: %v", by, err)
 		}
 		if _, err := h.completeness().Undo(t.Context(), by); err != nil || name().State != Broken {
@@ -137,9 +138,9 @@ func TestFormerNames(t *testing.T) {
 		}
 	}
 	err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
-		return tx.Put(acceptedPrefix+i.former, Acceptance{Statement: i.former, Account: "NL91ABNA0417164300", From: i.From, To: i.To, Was: Broken, Why: i.Reason})
+		return tx.Put(acceptedPrefix+i.formerName, Acceptance{Statement: i.formerName, Account: "NL91ABNA0417164300", From: i.From, To: i.To, Was: Broken, Why: i.Reason})
 	})
-	if is := name(); err != nil || is.State != Claimed || is.Name != i.former {
+	if is := name(); err != nil || is.State != Claimed || is.Name != i.formerName {
 		t.Errorf("accepted by an earlier version, it is %+v, %v", is, err)
 	}
 	if _, err := h.completeness().Undo(t.Context(), i.Number); err != nil || name().State != Broken {
@@ -147,16 +148,16 @@ func TestFormerNames(t *testing.T) {
 	}
 }
 
-// TestNamesInOtherWords names intervals by figures, not by words.
+// TestNamesInOtherWords shows that names depend on figures, not on wording.
 func TestNamesInOtherWords(t *testing.T) {
 	t.Parallel()
 	named := func(why finding) string {
 		a := Account{Account: "A1", States: map[State]int{}, Intervals: []Interval{{From: "2024-03-04", To: "2024-03-04", State: Broken, Reason: why.text, figures: why.digest}}}
-		acceptances{map[string]*Acceptance{}, map[string]bool{}}.name(&a)
+		acceptances{map[string]*Acceptance{}, map[string]bool{}}.nameIntervals(&a)
 		return a.Intervals[0].Name
 	}
-	names := []string{named(found("gap", "%s, not %s", "1.00", "2.00")), named(found("gap", "%s, not %s", "1.00", "3.00")), named(found("differs", "%s, not %s", "1.00", "2.00"))}
-	if again := named(found("gap", "it is %s instead of %s", "1.00", "2.00")); again != names[0] {
+	names := []string{named(newFinding("gap", "%s, not %s", "1.00", "2.00")), named(newFinding("gap", "%s, not %s", "1.00", "3.00")), named(newFinding("differs", "%s, not %s", "1.00", "2.00"))}
+	if again := named(newFinding("gap", "it is %s instead of %s", "1.00", "2.00")); again != names[0] {
 		t.Errorf("in other words it is %s, was %s", again, names[0])
 	}
 	slices.Sort(names)

@@ -1,4 +1,4 @@
-// What is accepted, and the names of intervals by which it is found again.
+// Stores acceptances, and names intervals so that an acceptance is found again.
 
 package aggregate
 
@@ -15,10 +15,10 @@ import (
 
 const acceptedPrefix = "statements/accepted/"
 
-// acceptances are by the name of their interval.
+// acceptances are the stored acceptances, by the name of their interval.
 type acceptances struct {
-	by   map[string]*Acceptance
-	used map[string]bool // those that an interval has, or whose days are not asked for
+	byName map[string]*Acceptance
+	used   map[string]bool // by name: an interval has it, or its days are outside the query
 }
 
 func (c *Completeness) acceptances(ctx context.Context) (all acceptances, err error) {
@@ -27,19 +27,19 @@ func (c *Completeness) acceptances(ctx context.Context) (all acceptances, err er
 		return tx.List(acceptedPrefix, func(key string, value json.RawMessage) error {
 			var a Acceptance
 			if err := json.Unmarshal(value, &a); err != nil {
-				return fmt.Errorf("read what was accepted: %w", err)
+				return fmt.Errorf("read acceptances: %w", err)
 			}
 			a.Statement = strings.TrimPrefix(key, acceptedPrefix)
-			all.by[a.Statement] = &a
+			all.byName[a.Statement] = &a
 			return nil
 		})
 	})
 	return all, err
 }
 
-// stale are those that no interval of the accounts which are asked for has any more.
+// stale lists the acceptances that no interval of the queried accounts has any more.
 func (all acceptances) stale(q Query) (list []Acceptance) {
-	for name, a := range all.by {
+	for name, a := range all.byName {
 		if !all.used[name] && (len(q.Accounts) == 0 || slices.Contains(q.Accounts, a.Account)) {
 			list = append(list, *a)
 		}
@@ -50,10 +50,11 @@ func (all acceptances) stale(q Query) (list []Acceptance) {
 	return list
 }
 
-// gaps are the acceptances of days on which an account lacks statements, by their first days. Those that were accepted while nothing of the
-// account was known have no currency, and the servicer that its institution declares. Days after until are not asked for.
+// gaps lists the acceptances of days on which an account lacks statements, by first day. Those that were accepted
+// before anything of the account was known have no currency, and the servicer that its institution declares. Days after
+// until are not part of the query.
 func (all acceptances) gaps(a *Account, declared, until string) (own []*Acceptance) {
-	for name, accepted := range all.by {
+	for name, accepted := range all.byName {
 		if accepted.Was != Unknown || accepted.Account != a.Account {
 			continue
 		}
@@ -71,38 +72,39 @@ func (all acceptances) gaps(a *Account, declared, until string) (own []*Acceptan
 	return own
 }
 
-// nameLength is how many digits name an interval.
+// nameLength is the number of hex digits of an interval's name.
 const nameLength = 16
 
 // acceptable reports whether an interval can be accepted.
 func (i *Interval) acceptable() bool { return i.State == Broken || i.State == Unknown }
 
-// isNamed reports whether an interval has a name, or its statement a number.
+// isNamed reports whether name is the name of the interval or the number of its statement.
 func (i *Interval) isNamed(name string) bool {
-	return name != "" && (i.Name == name || i.former == name || i.Number == name)
+	return name != "" && (i.Name == name || i.formerName == name || i.Number == name)
 }
 
-// name names each interval of the account that can be accepted by what does not hold and its figures, in whatever words: where other
-// figures are found later, it has another name, so that nobody accepts what was not seen. Days without a statement have no figures, and are
-// named by the first of them. What is accepted becomes CLAIMED, and has the name by which it was accepted.
-func (all acceptances) name(a *Account) {
+// nameIntervals names each interval of the account that can be accepted, by what does not balance and its figures, not
+// by their wording. With other figures it gets another name, so that nobody accepts what they have not seen. Days
+// without a statement have no figures, and are named by the first of them. An accepted interval becomes CLAIMED and
+// keeps the name under which it was accepted.
+func (all acceptances) nameIntervals(a *Account) {
 	alike := map[digest]uint32{}
-	nameOf := func(of digest) string {
-		alike[of]++
-		return nth(of, alike[of]).String()[:nameLength]
+	nameOf := func(base digest) string {
+		alike[base]++
+		return nth(base, alike[base]).String()[:nameLength]
 	}
 	for n := range a.Intervals {
 		i := &a.Intervals[n]
 		if !i.acceptable() {
 			continue
 		}
-		i.former = nameOf(formerDigest(accountKey{a.Servicer, a.Account, a.Currency}, i))
+		i.formerName = nameOf(formerDigest(accountKey{a.Servicer, a.Account, a.Currency}, i))
 		if i.State == Unknown {
 			i.Name = gapName(accountKey{a.Servicer, a.Account, a.Currency}, i.From)
 		} else {
 			i.Name = nameOf(digestOf("broken", a.Servicer, a.Account, a.Currency, i.Kind, i.Number, i.From, i.To, i.figures, i.Opening, i.Closing,
 				fmt.Sprint(i.Entries), i.Amount, i.Object, i.Place))
-			i.Accepted = cmp.Or(all.by[i.Name], all.by[i.former])
+			i.Accepted = cmp.Or(all.byName[i.Name], all.byName[i.formerName])
 		}
 		if i.Accepted == nil {
 			continue
@@ -115,17 +117,17 @@ func (all acceptances) name(a *Account) {
 }
 
 // gapName names days without a statement.
-func gapName(of accountKey, from string) string {
-	return digestOf("gap", of.servicer, of.account, of.currency, from).String()[:nameLength]
+func gapName(key accountKey, from string) string {
+	return digestOf("gap", key.servicer, key.account, key.currency, from).String()[:nameLength]
 }
 
-// formerDigest is what earlier versions name an interval by: all that is said of it, in words too.
-func formerDigest(of accountKey, i *Interval) digest {
-	return digestOf("interval", of.servicer, of.account, of.currency, i.Kind, i.Number, i.From, i.To, string(i.State), i.Reason, i.Amount, i.Object, i.Place)
+// formerDigest is what earlier versions name an interval by. It includes the wording of the reason.
+func formerDigest(key accountKey, i *Interval) digest {
+	return digestOf("interval", key.servicer, key.account, key.currency, i.Kind, i.Number, i.From, i.To, string(i.State), i.Reason, i.Amount, i.Object, i.Place)
 }
 
-// formerGapName is what they name accepted days by.
-func formerGapName(of accountKey, a *Acceptance) string {
-	former := formerDigest(of, &Interval{From: a.From, To: a.To, State: a.Was, Reason: a.Why})
+// formerGapName is the name that earlier versions give to accepted days.
+func formerGapName(key accountKey, a *Acceptance) string {
+	former := formerDigest(key, &Interval{From: a.From, To: a.To, State: a.Was, Reason: a.Why})
 	return nth(former, 1).String()[:nameLength]
 }

@@ -1,4 +1,4 @@
-// Whose statement it is: one name for each account, however files write it.
+// Names accounts: one name for each account, however files write it.
 
 package aggregate
 
@@ -11,18 +11,20 @@ import (
 	"bursar/internal/project"
 )
 
-// accountName names an account: an IBAN by itself, any other number in its servicer.
+// accountName names an account: an IBAN by itself, any other number within its servicer.
 type accountName struct{ servicer, account string }
 
-// holders finds the holder of a statement.
-type holders func(s *statement.Statement) accountName
+// accountNamer names the account of a statement.
+type accountNamer func(s *statement.Statement) accountName
 
-// formerAccountName is the name that earlier projects gave: as the file has it.
-func formerAccountName(s *statement.Statement) accountName { return accountName{bank(s), s.Account} }
+// formerAccountName is the name in projects with former rules: as the file has it.
+func formerAccountName(s *statement.Statement) accountName {
+	return accountName{servicerScope(s), s.Account}
+}
 
-// holdersOf names accounts by value: a number that is an IBAN with a currency behind it, or one that its country writes in
-// another form, is that IBAN. The institutions' accounts tell which IBAN a number of another country is.
-func holdersOf(p *project.Project) holders {
+// newAccountNamer names accounts by value. A number that is an IBAN followed by a currency, or a national form of an
+// IBAN, is that IBAN. For numbers of most countries the institutions' accounts say which IBAN it is.
+func newAccountNamer(p *project.Project) accountNamer {
 	var declared []string
 	for _, i := range p.Institutions {
 		for _, a := range i.Accounts {
@@ -42,7 +44,7 @@ func holdersOf(p *project.Project) holders {
 	}
 }
 
-// servicerOf is a servicer's name by value: a BIC whose branch is XXX is that of the bank as a whole (ISO 9362).
+// servicerOf normalizes a servicer's name: a BIC with the branch XXX is that of the whole bank (ISO 9362).
 func servicerOf(text string) string {
 	const bank, office = 8, "XXX"
 	if whole, is := strings.CutSuffix(text, office); is && len(whole) == bank {
@@ -52,9 +54,9 @@ func servicerOf(text string) string {
 }
 
 var (
-	// behindNumber is a currency that a bank writes behind a number.
+	// behindNumber is a number followed by a currency.
 	behindNumber = regexp.MustCompile(`^(.*?)\s*[A-Z]{3}$`)
-	// germanNumber is a bank code and a number, as the German banks' MT940 has them.
+	// germanNumber is a bank code and an account number, as in the MT940 of German banks.
 	germanNumber = regexp.MustCompile(`^([1-9]\d{7})/(\d{1,10})$`)
 	// nationalNumber is a number in one or two groups of digits.
 	nationalNumber = regexp.MustCompile(`^(\d+)(?:[/-](\d+))?$`)
@@ -79,7 +81,7 @@ func ibanOf(number, currency string, declared []string) string {
 	return ""
 }
 
-// ibanIn is the IBAN of a country and a number within it: with the only check digits that hold (ISO 13616).
+// ibanIn builds the IBAN of a country and a national number with the check digits that are valid (ISO 13616).
 func ibanIn(country, number string) string {
 	const first, last = 2, 98
 	for check := first; check <= last; check++ {
@@ -90,15 +92,15 @@ func ibanIn(country, number string) string {
 	return ""
 }
 
-// leastDigits is how long a number without a bank code is at least, to be looked for in IBANs.
-const leastDigits = 6
+// minDigits is the minimum length of a number without a bank code that is looked for in IBANs.
+const minDigits = 6
 
-// declaredOf is the only declared IBAN that is made of these groups of digits, with zeros between them, in either order; one
-// group is the number without a bank code.
+// declaredOf is the only declared IBAN that consists of these groups of digits, with zeros between them, in either
+// order. A single group is the number without a bank code.
 func declaredOf(first, second string, declared []string) (found string) {
 	for _, iban := range declared {
 		national := iban[4:]
-		made := second == "" && len(first) >= leastDigits && endsWith(national, first) ||
+		made := second == "" && len(first) >= minDigits && endsWith(national, first) ||
 			second != "" && (isMadeOf(national, first, second) || isMadeOf(national, second, first))
 		if made && found != "" && found != iban {
 			return ""
@@ -115,7 +117,7 @@ func isMadeOf(national, bank, number string) bool {
 	return begins && strings.TrimLeft(rest, "0") == strings.TrimLeft(number, "0")
 }
 
-// endsWith reports whether a number is what follows the zeros of an IBAN's last digits.
+// endsWith reports whether an IBAN ends with a number, leading zeros aside.
 func endsWith(national, number string) bool {
 	number = strings.TrimLeft(number, "0")
 	return number != "" && strings.HasSuffix(national, number)

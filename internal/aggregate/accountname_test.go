@@ -1,4 +1,4 @@
-// Numbers that name one account.
+// Tests which numbers name one account.
 
 package aggregate
 
@@ -8,11 +8,11 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-func TestHolders(t *testing.T) {
+func TestAccountNames(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.file("project/institutions/czech.yaml", "institution: czech\naccounts: [CZ6508000000192000145399, NL91ABNA0417164300]\n")
-	by := holdersOf(h.read())
+	by := newAccountNamer(h.read())
 	for _, c := range []struct{ servicer, number, currency, want string }{
 		{"", "NL91ABNA0417164300", "EUR", "NL91ABNA0417164300"},
 		{"ABNANL2A", "NL91ABNA0417164300 EUR", "", "NL91ABNA0417164300"},
@@ -20,11 +20,11 @@ func TestHolders(t *testing.T) {
 		{"", "37040044/0532013000", "EUR", "DE89370400440532013000"},
 		{"", "37040044/532013000EUR", "EUR", "DE89370400440532013000"},
 		{"", "37040044/532013000EUR", "", "DE89370400440532013000"},
-		{"", "37040044/0532013000", "HUF", "/37040044/0532013000"}, // another country's
+		{"", "37040044/0532013000", "HUF", "/37040044/0532013000"}, // of another country
 		{"", "0800/192000145399", "CZK", "CZ6508000000192000145399"},
 		{"", "192000145399/0800", "CZK", "CZ6508000000192000145399"},
 		{"", "0417164300", "EUR", "NL91ABNA0417164300"},
-		{"", "4300", "EUR", "/4300"}, // too little to tell
+		{"", "4300", "EUR", "/4300"}, // too short
 		{"AGBLLT2XXXX", "12", "EUR", "AGBLLT2X/12"},
 		{"AGBLLT2X", "12", "EUR", "AGBLLT2X/12"},
 		{"AGBLLT2X001", "12", "EUR", "AGBLLT2X001/12"},

@@ -1,4 +1,4 @@
-// CSV files of which one row cannot be read, and whole ones of the same days.
+// Tests CSV files with an unreadable row, and whole files of the same days.
 
 package aggregate
 
@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestRightFileMends imports a file with a row that cannot be read, and a whole one that holds by its balances, in both orders: the whole one takes
-// its place. One that does not have its days does not.
-func TestRightFileMends(t *testing.T) {
+// TestWholeFileSupersedes imports a file with an unreadable row and a whole file that balances, in both orders: the
+// whole file supersedes the other, unless it lacks days of it.
+func TestWholeFileSupersedes(t *testing.T) {
 	t.Parallel()
 	const balances = ownCSV + "    balance: Balance\n"
 	rows := func(list ...string) string { return "Day,Amount,Balance\n" + strings.Join(list, "\n") + "\n" }

@@ -1,4 +1,4 @@
-// Which of a statement's balances opens it and which closes it.
+// Decides which of a statement's balances opens it and which closes it.
 
 package aggregate
 
@@ -8,17 +8,17 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// bounds are the positions of the balances that open and close a statement; -1 where there is none. booked says that they are
-// of booked entries, so that what is booked leads from one to the other.
+// bounds are the positions of the balances that open and close a statement; -1 if there is none. booked reports that
+// they are booked balances, so that the booked entries lead from one to the other.
 type bounds struct {
 	opening, closing int
 	booked           bool
 }
 
-// sorts are the balances that belong together, the most telling sort first: booked, or else available. Within a sort the
-// first code that a statement has counts, of its balances that of the first or last day, as some state them for each day.
-// An interim balance opens where it comes first and closes where it comes last, unless it is said to be the one or the other.
-var sorts = []struct {
+// balanceFamilies are the balances that belong together, in order of preference: booked, else available. Within a family the
+// codes are candidates in order of preference. If a code occurs several times, the earliest opens and the latest closes. An
+// interim balance opens where it comes first and closes where it comes last, unless its subtype says which of the two it is.
+var balanceFamilies = []struct {
 	booked           bool
 	opening, closing []string
 }{
@@ -26,11 +26,11 @@ var sorts = []struct {
 	{false, []string{statement.OpeningAvailable, statement.InterimAvailable}, []string{statement.ClosingAvailable, statement.InterimAvailable}},
 }
 
-// boundsOf finds the sort of which a statement states most.
+// boundsOf finds the family of which a statement states most.
 func boundsOf(balances []statement.Balance) bounds {
 	best, most := bounds{-1, -1, false}, 0
-	for _, sort := range sorts {
-		b := bounds{first(balances, sort.opening), last(balances, sort.closing), sort.booked}
+	for _, sort := range balanceFamilies {
+		b := bounds{firstBalance(balances, sort.opening), lastBalance(balances, sort.closing), sort.booked}
 		if b.closing == b.opening {
 			b.closing = -1
 		}
@@ -47,7 +47,7 @@ func boundsOf(balances []statement.Balance) bounds {
 	return best
 }
 
-func first(balances []statement.Balance, codes []string) int {
+func firstBalance(balances []statement.Balance, codes []string) int {
 	for _, code := range codes {
 		at := -1
 		for i := range balances {
@@ -63,7 +63,7 @@ func first(balances []statement.Balance, codes []string) int {
 	return -1
 }
 
-func last(balances []statement.Balance, codes []string) int {
+func lastBalance(balances []statement.Balance, codes []string) int {
 	for _, code := range codes {
 		at := -1
 		for i := range balances {
@@ -79,7 +79,7 @@ func last(balances []statement.Balance, codes []string) int {
 	return -1
 }
 
-// The subtypes of balances of one page: MT940's, and CAMT's opening and closing interim balance.
+// The subtypes of balances of one page: those of MT940, and the opening and closing interim balances of CAMT.
 var (
 	openingPage = []string{openingMT940, "OIBD"}
 	closingPage = []string{"62M", "CIBD"}
@@ -87,7 +87,7 @@ var (
 
 const openingMT940 = "60M"
 
-// position is how a balance is told.
+// position is the value of the column position.
 func (b bounds) position(i int) string {
 	switch i {
 	case b.opening:

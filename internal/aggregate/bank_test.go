@@ -1,4 +1,4 @@
-// A bank that sends statements as banks do, and a model of what is to be known of its accounts afterwards.
+// A generated bank that sends statements as banks do, and a model of what must be known of its accounts.
 
 package aggregate
 
@@ -15,7 +15,7 @@ import (
 	"bursar/internal/aggregate/banktest"
 )
 
-// TestBank plays banks of so many seeds; SEED=n replays one, SEEDS=n says how many are tried.
+// TestBank runs banks of several seeds; SEED=n replays one, SEEDS=n sets how many run.
 func TestBank(t *testing.T) {
 	t.Parallel()
 	seeds := 15
@@ -25,7 +25,7 @@ func TestBank(t *testing.T) {
 	playBanks(t, 1, seeds)
 }
 
-// TestSoakBank plays as many further banks as SEEDS says.
+// TestSoakBank runs further banks, as many as SEEDS.
 func TestSoakBank(t *testing.T) {
 	t.Parallel()
 	seeds, err := strconv.Atoi(os.Getenv("SEEDS"))
@@ -40,37 +40,37 @@ func playBanks(t *testing.T, first, seeds int) {
 	banktest.RunSeeds(t, first, seeds, func(t *testing.T, seed int) { newLender(seed).play(newFixture(t, "daily")) })
 }
 
-// lender is the truth: accounts, each with a statement or two a day, and how they are sent.
-type lender struct {
+// testBank is a bank: the true accounts, each with one or two statements a day, and how their files are sent.
+type testBank struct {
 	*rand.Rand
 	accounts []*ledgerOf
 	files    []string // as they are sent, in any order
 }
 
-// ledgerOf is one account's truth.
+// ledgerOf is the truth of one account.
 type ledgerOf struct {
 	name       string
 	render     func(...sheet) string
-	mt         bool // MT940, else CAMT
-	pages      bool // statements come in pages, in files of their own
+	mt         bool // MT940; otherwise CAMT
+	pages      bool // statements come in pages, each in its own file
 	references bool
-	carried    bool // MT940 that dates its opening balance as the day before
+	carried    bool // MT940 that dates its opening balance as the previous day
 	days       [][]sheet
 	fate       []string // of each day: "", "dropped" or "altered"
-	longer     [2]int   // days that another statement spans; none if both are 0
+	longer     [2]int   // days that another statement covers; none if both are 0
 }
 
 const bankDays = 9
 
-func newLender(seed int) *lender {
-	b := &lender{Rand: rand.New(rand.NewPCG(uint64(seed), 7))}
+func newLender(seed int) *testBank {
+	b := &testBank{Rand: rand.New(rand.NewPCG(uint64(seed), 7))}
 	for n := range 1 + b.IntN(3) {
 		a := &ledgerOf{name: fmt.Sprint("A", n), render: camtOf, references: b.IntN(2) == 0, pages: b.IntN(3) == 0}
 		if b.IntN(2) == 0 {
 			a.render, a.mt, a.carried = mtOf, true, b.IntN(2) == 0
 		}
 		b.fill(a)
-		b.doom(a)
+		b.damage(a)
 		b.send(a)
 		b.accounts = append(b.accounts, a)
 	}
@@ -78,9 +78,9 @@ func newLender(seed int) *lender {
 	return b
 }
 
-// fill books entries: some days have none, some sum up to nothing, and equal entries are frequent. Statements of one day
-// have entries of their own unless these have references: else nothing tells them apart.
-func (b *lender) fill(a *ledgerOf) {
+// fill books entries: some days have none, some sum up to zero, and equal entries are frequent. Statements of one day
+// have different entries unless these have references, because otherwise nothing distinguishes them.
+func (b *testBank) fill(a *ledgerOf) {
 	balance := int64(b.IntN(20000)) - 5000
 	number := b.IntN(300)
 	for n := range bankDays {
@@ -109,8 +109,8 @@ func (b *lender) fill(a *ledgerOf) {
 	}
 }
 
-// doom decides what gets lost and what gets altered on its way, and which days are told twice.
-func (b *lender) doom(a *ledgerOf) {
+// damage decides which statements are lost or altered on their way, and which days another statement repeats.
+func (b *testBank) damage(a *ledgerOf) {
 	a.fate = make([]string, bankDays)
 	for n := range a.fate {
 		switch b.IntN(10) {
@@ -129,7 +129,7 @@ func (b *lender) doom(a *ledgerOf) {
 }
 
 // send writes an account's files, some of them twice under other names.
-func (b *lender) send(a *ledgerOf) {
+func (b *testBank) send(a *ledgerOf) {
 	for n, statements := range a.days {
 		if a.fate[n] == "dropped" {
 			continue
@@ -146,7 +146,7 @@ func (b *lender) send(a *ledgerOf) {
 	}
 }
 
-// span is one statement of several days, as the account's truth has it.
+// span is one statement of several days.
 func (a *ledgerOf) span(from, to int) sheet {
 	s := a.days[from][0]
 	s.number, s.to, s.entries = "900", day(to+1), nil
@@ -159,12 +159,12 @@ func (a *ledgerOf) span(from, to int) sheet {
 }
 
 // deliver sends statements in one file or in several, and perhaps again.
-func (b *lender) deliver(a *ledgerOf, statements []sheet) {
+func (b *testBank) deliver(a *ledgerOf, statements []sheet) {
 	for again := range 1 + b.IntN(4)/3 {
 		var sheets []sheet
 		for _, s := range statements {
 			s.name = fmt.Sprint("M", b.IntN(1_000_000_000))
-			if again > 0 && !a.pages { // the order of a list is no property of its entries
+			if again > 0 && !a.pages { // the order of a list is not a property of its entries
 				s.entries = slices.Clone(s.entries)
 				b.Shuffle(len(s.entries), func(i, j int) { s.entries[i], s.entries[j] = s.entries[j], s.entries[i] })
 			}
@@ -185,8 +185,8 @@ func (b *lender) deliver(a *ledgerOf, statements []sheet) {
 	}
 }
 
-// play imports the files in calls of several, and holds what is stored against the truth.
-func (b *lender) play(h *fixture) {
+// play imports the files in several calls, and compares what is stored with the truth.
+func (b *testBank) play(h *fixture) {
 	for rest := b.files; len(rest) > 0; {
 		n := min(len(rest), 1+b.IntN(12))
 		h.send(rest[:n]...)
@@ -206,13 +206,13 @@ func (b *lender) play(h *fixture) {
 	accounts := h.judged(day(bankDays))
 	for _, a := range b.accounts {
 		i := slices.IndexFunc(accounts, func(x Account) bool { return x.Account == a.name })
-		if want := a.judgement(); i < 0 && want != "" || i >= 0 && sorted(accounts[i].Intervals) != want {
+		if want := a.verdict(); i < 0 && want != "" || i >= 0 && sorted(accounts[i].Intervals) != want {
 			h.Errorf("account %s: fates %q, longer %v\n%s\nwant\n%s", a.name, a.fate, a.longer, sorted(accounts[i].Intervals), want)
 		}
 	}
 }
 
-// stored are the entries that are to be known: those of the days that were sent.
+// stored are the entries that must be stored: those of the days that were sent.
 func (a *ledgerOf) stored() (rows []string) {
 	for n, statements := range a.days {
 		spanned := a.longer[1] > 0 && a.longer[0] <= n && n <= a.longer[1]
@@ -231,8 +231,8 @@ func (a *ledgerOf) stored() (rows []string) {
 	return rows
 }
 
-// judgement is what is to be said of the account.
-func (a *ledgerOf) judgement() string {
+// verdict is the expected verdict on the account.
+func (a *ledgerOf) verdict() string {
 	var list []Interval
 	expect := func(from, to int, state State) {
 		list = append(list, Interval{From: day(from + 1), To: day(to + 1), State: state})
@@ -247,7 +247,7 @@ func (a *ledgerOf) judgement() string {
 		}
 		from := a.longer[0]
 		if a.mt && !a.carried && len(a.days[from][0].entries)+len(a.days[from][len(a.days[from])-1].entries) == 0 {
-			from++ // its opening balance is taken for that of the day before
+			from++ // its opening balance is read as that of the day before
 		}
 		expect(from, a.longer[1], state)
 		if first < 0 || a.longer[0] < first {
@@ -290,7 +290,7 @@ func (a *ledgerOf) judgement() string {
 	return sorted(list)
 }
 
-// sorted lists intervals in an order of their own: of one day they may come in any.
+// sorted sorts intervals: those of one day may come in any order.
 func sorted(list []Interval) string {
 	slices.SortFunc(list, func(x, y Interval) int {
 		return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To), cmp.Compare(x.State, y.State))

@@ -1,4 +1,4 @@
-// The chain of an account's statements: each opens with what the one before it closed with.
+// Checks the chain of an account's statements: each opens with the previous closing balance.
 
 package aggregate
 
@@ -11,68 +11,68 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// chain walks an account's statements in order of their days. Every step looks at a bounded number of others, so that an
-// account of any age is judged in the time of sorting its statements.
+// chain walks an account's statements in order of their days. Every step looks at a bounded number of others, so that
+// the time is that of sorting the statements.
 type chain struct {
-	expects func(day time.Time) bool // nil where no calendar is declared
-	stored  stored
-	links   []link
-	gaps    []Interval
-	bridges []Interval // days before which and after which the balance is the same
+	expects   func(day time.Time) bool // nil if no calendar is declared
+	movements storedMovements
+	links     []link
+	gaps      []Interval
+	bridges   []Interval // days between statements over which the balance did not change
 
-	closed []*storedStatement          // those with a closing balance, by their last days
-	loose  statement.Sum               // entries of statements without balances since the last of them
-	spans  map[span][]*storedStatement // those with both balances
-	opens  map[span]int                // statements yet to come too, by their days and opening balance
-	closes map[span]int                // and by their closing balance
+	closed        []*storedStatement          // statements with a closing balance, by their last days
+	unbalancedSum statement.Sum               // sum of statements without balances since the last closing balance
+	spans         map[span][]*storedStatement // statements with both balances, by days and opening balance
+	openingCount  map[span]int                // number of statements by days and opening balance, including those still to come
+	closingCount  map[span]int                // likewise by closing balance
 }
 
-// link is a statement and what is held of it.
+// link is a statement in the chain, with its verdict.
 type link struct {
 	*storedStatement
-	at       int // its place in the chain
-	is       Interval
-	repeated bool // another one says the same of the same days
-	overlaps bool // others speak of its days too, so that they may list the same entries
+	index    int // its position in the chain
+	interval Interval
+	repeated bool // another statement states the same for the same days
+	overlaps bool // others cover its days too, so that they may list the same entries
 }
 
-// span is days and a balance.
+// span is a range of days with a balance.
 type span struct{ from, to, balance string }
 
-// chainOf judges the statements of one account and kind of message: each by itself, and against the one before it. gaps
+// chainOf judges the statements of one account and kind of message: each by itself, and against the previous one. gaps
 // are days between them that lack a statement.
-func chainOf(statements []*storedStatement, expects func(day time.Time) bool, of stored) (links []link, gaps []Interval) {
-	c := &chain{expects: expects, stored: of, spans: map[span][]*storedStatement{}, opens: map[span]int{}, closes: map[span]int{}}
+func chainOf(statements []*storedStatement, expects func(day time.Time) bool, movements storedMovements) (links []link, gaps []Interval) {
+	c := &chain{expects: expects, movements: movements, spans: map[span][]*storedStatement{}, openingCount: map[span]int{}, closingCount: map[span]int{}}
 	for _, s := range statements {
-		c.opens[span{s.From, s.To, s.Opening}]++
-		c.opens[span{s.From, "", s.Opening}]++
-		c.closes[span{s.From, s.To, s.Closing}]++
+		c.openingCount[span{s.From, s.To, s.Opening}]++
+		c.openingCount[span{s.From, "", s.Opening}]++
+		c.closingCount[span{s.From, s.To, s.Closing}]++
 	}
 	for _, s := range inOrder(statements) {
-		c.link(s)
+		c.addLink(s)
 	}
-	c.contradict()
-	gaps = c.uncovered()
-	remarkSkipped(c.links, gaps)
+	c.markContradictions()
+	gaps = c.uncoveredGaps()
+	noteSkippedNumbers(c.links, gaps)
 	return c.links, gaps
 }
 
-// link adds one statement, and the gap before it.
-func (c *chain) link(s *storedStatement) {
-	l := link{storedStatement: s, at: len(c.links), is: s.Interval}
-	state, why := s.alone()
-	if breach := c.follow(&l); breach.text != "" && state != Broken {
+// addLink adds one statement, and the gap before it.
+func (c *chain) addLink(s *storedStatement) {
+	l := link{storedStatement: s, index: len(c.links), interval: s.Interval}
+	state, why := s.selfCheck()
+	if breach := c.checkContinuity(&l); breach.text != "" && state != Broken {
 		state, why = Broken, breach
 	}
-	l.is.State, l.is.Reason, l.is.figures = state, why.text, why.digest
+	l.interval.State, l.interval.Reason, l.interval.figures = state, why.text, why.digest
 	c.links = append(c.links, l)
 	switch {
-	case s.early: // what it closes with is not what the day did
+	case s.early: // its closing balance is not that of the day's end
 	case s.Closing != "":
 		c.closed = append(c.closed, s)
-		c.loose = statement.Sum{}
+		c.unbalancedSum = statement.Sum{}
 	case s.Opening == "" && c.last() != nil && s.From > c.last().To:
-		c.loose.Add(s.Amount)
+		c.unbalancedSum.Add(s.Amount)
 	}
 	if s.balanced() {
 		at := span{s.From, s.To, s.Opening}
@@ -80,15 +80,15 @@ func (c *chain) link(s *storedStatement) {
 	}
 }
 
-// alone judges a statement by itself.
-func (t *storedStatement) alone() (State, finding) {
+// selfCheck judges a statement by itself.
+func (t *storedStatement) selfCheck() (State, finding) {
 	switch {
-	case t.fault != "" || t.pageFault != "" || t.lacks != "":
-		return Broken, finding{both(t.lacks, both(t.fault, t.pageFault)), findingDigest("stated", t.lacks != "", t.page, cmp.Or(t.faultDigest, t.fault), t.pageFault)}
-	case t.balanced() && !t.holds():
-		return Broken, found("pages", "opening %s and %d entries of %s make %s, the closing balance of its pages is %s", t.Opening, t.Entries, t.Amount, difference(t.Opening, statement.Negate(t.Amount)), t.Closing)
+	case t.fault != "" || t.pageFault != "" || t.missingPages != "":
+		return Broken, finding{joinTexts(t.missingPages, joinTexts(t.fault, t.pageFault)), findingDigest("stated", t.missingPages != "", t.page, cmp.Or(t.faultDigest, t.fault), t.pageFault)}
+	case t.balanced() && !t.addsUp():
+		return Broken, newFinding("pages", "opening %s and %d entries of %s make %s, the closing balance of its pages is %s", t.Opening, t.Entries, t.Amount, subtract(t.Opening, statement.Negate(t.Amount)), t.Closing)
 	case t.balanced():
-		return t.dated()
+		return t.checkDates()
 	case t.Opening != "" && !t.totals:
 		return Claimed, finding{text: "it states no closing balance that its entries lead to"}
 	case t.totals:
@@ -97,53 +97,53 @@ func (t *storedStatement) alone() (State, finding) {
 	return Claimed, finding{text: "the bank states no totals"}
 }
 
-// farOutside is how many days outside of its statement's an entry is dated at most, as banks book for an earlier day, for the statement
-// to be proven.
-const farOutside = 7
+// maxDaysOutside is how many days outside its statement's days an entry may be dated for the statement to be PROVEN. Banks
+// sometimes book for an earlier day.
+const maxDaysOutside = 7
 
-// dated judges a statement whose balances hold by the days of its entries: which day's movement one outside of its days is, the
-// balances do not say.
-func (t *storedStatement) dated() (State, finding) {
+// checkDates judges a statement that balances by the days of its entries. The balances do not say which day an entry
+// outside these days moved.
+func (t *storedStatement) checkDates() (State, finding) {
 	var days []string
 	state := Proven
-	if t.first != "" && t.first < t.From {
-		days = append(days, t.first)
-		if apart(t.first, t.From) > farOutside {
+	if t.firstEntryDay != "" && t.firstEntryDay < t.From {
+		days = append(days, t.firstEntryDay)
+		if daysBetween(t.firstEntryDay, t.From) > maxDaysOutside {
 			state = Claimed
 		}
 	}
-	if t.final > t.To {
-		days = append(days, t.final)
-		if apart(t.To, t.final) > farOutside {
+	if t.lastEntryDay > t.To {
+		days = append(days, t.lastEntryDay)
+		if daysBetween(t.To, t.lastEntryDay) > maxDaysOutside {
 			state = Claimed
 		}
 	}
 	if len(days) == 0 {
 		return Proven, finding{}
 	}
-	return state, found("dated", "its balances hold, and it has entries that are dated %s, outside of its days from %s to %s", strings.Join(days, " and "), t.From, t.To)
+	return state, newFinding("dated", "its balances hold, and it has entries that are dated %s, outside of its days from %s to %s", strings.Join(days, " and "), t.From, t.To)
 }
 
-// follow holds the statement against those before it.
-func (c *chain) follow(l *link) finding {
+// checkContinuity checks the statement against those before it.
+func (c *chain) checkContinuity(l *link) finding {
 	b := c.last()
 	switch {
 	case l.Opening == "":
-		return c.closesAfter(l)
+		return c.checkClosing(l)
 	case b == nil:
 		return finding{}
 	case l.From > b.To:
-		return c.consecutive(l)
-	case l.From == b.To && l.To > b.To && c.leads(l.storedStatement): // opened on the day that the last one closed
-		l.is.From = after(b.To)
+		return c.checkConsecutive(l)
+	case l.From == b.To && l.To > b.To && c.mayFollow(l.storedStatement): // it opens on the day on which the last one closed
+		l.interval.From = dayAfter(b.To)
 		return finding{}
 	case !l.balanced():
 		return finding{}
 	case l.From == b.From && l.To == b.To || l.From == l.To:
-		return c.sameDay(l)
+		return c.checkSameDay(l)
 	}
 	l.overlaps = true
-	return c.overlap(l.storedStatement)
+	return c.checkOverlap(l.storedStatement)
 }
 
 // last is the last statement with a closing balance, or nil.
@@ -154,70 +154,70 @@ func (c *chain) last() *storedStatement {
 	return c.closed[len(c.closed)-1]
 }
 
-// leads reports whether nothing speaks against the statement's following on the last closing balance: entries of statements
-// without balances may have come between, and of a statement that does not hold one balance may be the wrong one.
-func (c *chain) leads(s *storedStatement) bool {
+// mayFollow reports whether the statement can follow the last closing balance. Entries of statements without balances
+// may lie between, and one balance of a statement that does not add up may be the wrong one.
+func (c *chain) mayFollow(s *storedStatement) bool {
 	b := c.last()
-	var with statement.Sum // a Sum is not to be copied: its digits would be shared
-	with.Plus(&c.loose)
+	var with statement.Sum // a Sum must not be copied: the copy would share its digits
+	with.Plus(&c.unbalancedSum)
 	with.Add(b.Closing)
 	switch {
 	case s.Opening == b.Closing, s.Opening == with.String():
 		return true
 	case slices.ContainsFunc(c.spans[span{b.From, b.To, b.Opening}], func(other *storedStatement) bool { return other.Closing == s.Opening }):
-		return true // what the last one says otherwise of its days, it says: they do not both hold
-	case s.fault != "" && s.Closing != "" && difference(s.Closing, s.Amount) == b.Closing:
+		return true // versions of the last statement disagree, and this one follows the other version
+	case s.fault != "" && s.Closing != "" && subtract(s.Closing, s.Amount) == b.Closing:
 		return true
 	case b.fault != "" && b.Opening != "":
-		return s.Opening == difference(b.Opening, statement.Negate(b.Amount))
+		return s.Opening == subtract(b.Opening, statement.Negate(b.Amount))
 	}
 	return false
 }
 
-// consecutive compares an opening with the closing before it. What lies between is a gap of its own, if there are days on
-// which a statement was to be expected.
-func (c *chain) consecutive(l *link) finding {
-	if c.leads(l.storedStatement) {
+// checkConsecutive compares an opening balance with the previous closing balance. Days between them on which a
+// statement is expected are a gap of their own.
+func (c *chain) checkConsecutive(l *link) finding {
+	if c.mayFollow(l.storedStatement) {
 		return finding{}
 	}
 	b := c.last()
-	if after(b.To) == l.From && l.opensBefore() { // what it opens with is of the day that is missing
-		l.is.From = after(l.From)
+	if dayAfter(b.To) == l.From && l.mayOpenDayBefore() { // the opening balance is that of the missing day
+		l.interval.From = dayAfter(l.From)
 	}
-	if c.gap(b, l.is.From, l.Opening) {
+	if c.gap(b, l.interval.From, l.Opening) {
 		return finding{}
 	}
-	return differs(b, l.storedStatement)
+	return openingDiffers(b, l.storedStatement)
 }
 
-// gap adds the days on which a statement was to be expected between one that closed and what another opens with, if any.
+// gap adds the days on which a statement was expected between the statement b and an opening balance, if there are any.
 func (c *chain) gap(b *storedStatement, day, opening string) bool {
-	from, to := c.days(after(b.To), earlier(day))
+	from, to := c.expectedDays(dayAfter(b.To), dayBefore(day))
 	if from == "" {
 		return false
 	}
-	why := found("gap", "no statement: %s closed with %s, %s opens with %s: %s between them", b.To, b.Closing, day, opening, difference(opening, b.Closing))
+	why := newFinding("gap", "no statement: %s closed with %s, %s opens with %s: %s between them", b.To, b.Closing, day, opening, subtract(opening, b.Closing))
 	c.gaps = append(c.gaps, Interval{From: from, To: to, State: Broken, Reason: why.text, figures: why.digest})
 	return true
 }
 
-// differs says that a statement does not open with what the one before closed with.
-func differs(b, s *storedStatement) finding {
-	return found("differs", "it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, difference(s.Opening, b.Closing))
+// openingDiffers is the finding that a statement does not open with the previous closing balance.
+func openingDiffers(b, s *storedStatement) finding {
+	return newFinding("differs", "it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, subtract(s.Opening, b.Closing))
 }
 
-// opensBefore reports whether the opening balance may be that of the day before the statement's first.
-func (t *storedStatement) opensBefore() bool {
-	return t.From < t.To && (t.first == "" || t.first > t.From)
+// mayOpenDayBefore reports whether the opening balance may be that of the day before the statement's first day.
+func (t *storedStatement) mayOpenDayBefore() bool {
+	return t.From < t.To && (t.firstEntryDay == "" || t.firstEntryDay > t.From)
 }
 
-// days narrows a gap to the days on which a statement is expected; empty when there is none.
-func (c *chain) days(from, to string) (first, last string) {
+// expectedDays narrows a gap to the days on which a statement is expected; empty if there are none.
+func (c *chain) expectedDays(from, to string) (first, last string) {
 	if c.expects == nil && from <= to {
 		return from, to
 	}
-	for day := from; day <= to; day = after(day) {
-		if c.expects(dayOf(day)) {
+	for day := from; day <= to; day = dayAfter(day) {
+		if c.expects(parseDay(day)) {
 			first, last = cmp.Or(first, day), day
 		}
 	}

@@ -1,4 +1,4 @@
-// Chains in a small notation: what statements say of their days and balances, and what is to be judged of it.
+// Tests chains of statements in a short notation: their days and balances, and the expected verdicts.
 
 package aggregate
 
@@ -13,9 +13,9 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// parse reads statements written as "days opening>closing", such as "5 100>130" or "1-31 0>50": what they list is the
-// difference. "!" before the closing balance makes it one that does not hold, "~20" in place of the balances is a
-// statement that states none and lists so much; "@4" behind is the day of its first entry, "#" its number.
+// parse reads statements written as "days opening>closing", such as "5 100>130" or "1-31 0>50"; their entries sum up to
+// the difference. "!" before the closing balance makes the statement faulty; "~20" in place of the balances is a
+// statement without balances whose entries sum up to 20; "@4" at the end is the day of its first entry, "#" its number.
 func parse(t *testing.T, text string) (list []*storedStatement) {
 	t.Helper()
 	for n, line := range strings.Split(text, ", ") {
@@ -28,12 +28,12 @@ func parse(t *testing.T, text string) (list []*storedStatement) {
 		}
 		s.From, s.To = dayIn(t, from), dayIn(t, to)
 		what, first, _ := strings.Cut(what, "@")
-		s.first, s.final = s.From, s.To
+		s.firstEntryDay, s.lastEntryDay = s.From, s.To
 		if first != "" {
-			s.first = dayIn(t, first)
+			s.firstEntryDay = dayIn(t, first)
 		}
 		if amount, loose := strings.CutPrefix(what, "~"); loose {
-			s.Amount, s.Entries = short(amount), 1
+			s.Amount, s.Entries = trimAmount(amount), 1
 			list = append(list, s)
 			continue
 		}
@@ -41,8 +41,8 @@ func parse(t *testing.T, text string) (list []*storedStatement) {
 		if rest, fault := strings.CutPrefix(closing, "!"); fault {
 			s.fault, closing = "it does not hold", rest
 		}
-		s.Opening, s.Closing, s.Entries = short(opening), short(closing), 1
-		s.Amount = difference(s.Closing, s.Opening)
+		s.Opening, s.Closing, s.Entries = trimAmount(opening), trimAmount(closing), 1
+		s.Amount = subtract(s.Closing, s.Opening)
 		list = append(list, s)
 	}
 	return list
@@ -57,7 +57,7 @@ func dayIn(t *testing.T, text string) string {
 	return day(n)
 }
 
-// TestChain judges statements given in any order. March 2024 begins on a Friday.
+// TestChain judges statements imported in any order. March 2024 begins on a Friday.
 func TestChain(t *testing.T) {
 	t.Parallel()
 	weekdays := func(d time.Time) bool { return d.Weekday() != time.Saturday && d.Weekday() != time.Sunday }
@@ -74,18 +74,18 @@ func TestChain(t *testing.T) {
 		{"1 0>10, 4 10>20", weekdays, "1 PROVEN, 4 PROVEN"},
 		{"1 0>10, 4 15>20", weekdays, "1 PROVEN, 4 BROKEN"},
 		{"1 0>10, 6 15>20", weekdays, "1 PROVEN, 4–5 BROKEN, 6 PROVEN"},
-		// several of a day
+		// several statements of a day
 		{"5 110>120, 5 100>110, 6 120>120", nil, "5 PROVEN, 5 PROVEN, 6 PROVEN"},
 		{"4 0>100, 5 100>120, 5 110>100, 5 100>110", nil, "4 PROVEN, 5 PROVEN, 5 PROVEN, 5 PROVEN"},
 		{"5 100>110, 5 120>130", nil, "5 BROKEN, 5 PROVEN"},
 		{"5 100>110, 5 100>110", nil, "5 PROVEN, 5 PROVEN"},
 		{"5 100>110, 5 100>115", nil, "5 BROKEN, 5 PROVEN"},
 		{"5 100>110, 5 110>130, 5 100>130", nil, "5 PROVEN, 5 PROVEN, 5 PROVEN"},
-		// opened on the day that the one before closed
+		// opened on the day on which the previous one closed
 		{"5 100>130, 5-6 130>90, 6-7 90>80", nil, "5 PROVEN, 6 PROVEN, 7 PROVEN"},
 		{"5 100>130, 6-7 90>80@7", nil, "5 PROVEN, 6 BROKEN, 7 PROVEN"},
 		{"5 100>130, 6-7 90>80@6", nil, "5 PROVEN, 6–7 BROKEN"},
-		// longer intervals beside days
+		// longer intervals and daily statements
 		{"1 0>10, 2 10>20, 3 20>30, 1-3 0>30, 4-6 30>60, 6 50>60", nil, "1 PROVEN, 1–3 PROVEN, 2 PROVEN, 3 PROVEN, 4–6 PROVEN, 6 PROVEN"},
 		{"1 0>10, 3 20>30, 1-3 0>30", nil, "1 PROVEN, 1–3 PROVEN, 3 PROVEN"},
 		{"1 0>10, 2 10>20, 3 20>30, 1-3 0>31", nil, "1 PROVEN, 1–3 BROKEN, 2 PROVEN, 3 PROVEN"},
@@ -100,7 +100,7 @@ func TestChain(t *testing.T) {
 	} {
 		statements := parse(t, c.statements)
 		for range 2 {
-			links, gaps := chainOf(statements, c.expects, stored{})
+			links, gaps := chainOf(statements, c.expects, storedMovements{})
 			if got := sorted(append(intervals(links), gaps...)); got != c.want {
 				t.Errorf("%s:\n%s\nwant\n%s", c.statements, got, c.want)
 			}
@@ -109,8 +109,8 @@ func TestChain(t *testing.T) {
 	}
 }
 
-// TestEntriesOutside has entries dated outside of their statement's days.
-func TestEntriesOutside(t *testing.T) {
+// TestEntriesOutsideStatementDays judges statements with entries that are dated outside their days.
+func TestEntriesOutsideStatementDays(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		first, final int
@@ -124,15 +124,16 @@ func TestEntriesOutside(t *testing.T) {
 		{11, 20, Claimed, "its balances hold, and it has entries that are dated 2024-03-20, outside of its days from 2024-03-10 to 2024-03-12"},
 	} {
 		list := parse(t, "10-12 100>130")
-		list[0].first, list[0].final = day(c.first), day(c.final)
-		links, _ := chainOf(list, nil, stored{})
-		if got := links[0].is; got.State != c.state || got.Reason != c.reason {
+		list[0].firstEntryDay, list[0].lastEntryDay = day(c.first), day(c.final)
+		links, _ := chainOf(list, nil, storedMovements{})
+		if got := links[0].interval; got.State != c.state || got.Reason != c.reason {
 			t.Errorf("%d to %d: %s %s", c.first, c.final, got.State, got.Reason)
 		}
 	}
 }
 
-// TestAlteredBalanceBreaksItsStatementAlone: the next one still opens with what the entries lead to.
+// TestAlteredBalanceBreaksItsStatementAlone alters a closing balance: the next statement still opens with the balance
+// that the entries lead to.
 func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
 	t.Parallel()
 	for _, alter := range []func(s *storedStatement){
@@ -142,14 +143,14 @@ func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
 	} {
 		list := parse(t, "4 90>100, 5 100>!130, 6 130>90")
 		alter(list[1])
-		links, gaps := chainOf(list, nil, stored{})
+		links, gaps := chainOf(list, nil, storedMovements{})
 		if got := sorted(append(intervals(links), gaps...)); got != "4 PROVEN, 5 BROKEN, 6 PROVEN" {
 			t.Error(got)
 		}
 	}
 }
 
-// TestMissing finds the days that a calendar expects.
+// TestMissing finds the days without a statement that a calendar expects.
 func TestMissing(t *testing.T) {
 	t.Parallel()
 	every := func(time.Time) bool { return true }
@@ -172,7 +173,7 @@ func TestMissing(t *testing.T) {
 	} {
 		var links []link
 		if c.statements != "" {
-			links, _ = chainOf(parse(t, c.statements), nil, stored{})
+			links, _ = chainOf(parse(t, c.statements), nil, storedMovements{})
 		}
 		if got := states(missing(intervals(links), c.expects, "daily", c.since, c.until, nil)); got != c.want {
 			t.Errorf("%s until %s: %s, want %s", c.statements, c.until, got, c.want)
@@ -180,8 +181,8 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// TestChainOfManyStatements judges a hundred thousand statements of one account: twenty years of days with many a day, and
-// as many of one single day. Quadratic work would take minutes.
+// TestChainOfManyStatements judges a hundred thousand statements of one account: twenty years with many statements a
+// day, and as many of one single day. Quadratic work would take minutes.
 func TestChainOfManyStatements(t *testing.T) {
 	t.Parallel()
 	const days, each = 5000, 20
@@ -201,8 +202,8 @@ func TestChainOfManyStatements(t *testing.T) {
 	slices.Reverse(list)
 	slices.Reverse(one)
 	for _, all := range [][]*storedStatement{list, one} {
-		links, gaps := chainOf(all, nil, stored{})
-		if len(gaps) > 0 || slices.ContainsFunc(links, func(l link) bool { return l.is.State != Proven }) {
+		links, gaps := chainOf(all, nil, storedMovements{})
+		if len(gaps) > 0 || slices.ContainsFunc(links, func(l link) bool { return l.interval.State != Proven }) {
 			t.Error("the chain does not hold")
 		}
 		if wrong := compareMovements(links, nil, nil); len(wrong) == 0 {
@@ -214,8 +215,8 @@ func TestChainOfManyStatements(t *testing.T) {
 	}
 }
 
-// TestSilentAccounts names accounts that are declared and of which nothing came.
-func TestSilentAccounts(t *testing.T) {
+// TestAccountsWithoutStatements reports accounts that are declared and of which nothing was imported.
+func TestAccountsWithoutStatements(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "daily")
 	bank := h.importer.Project.Institutions[0]
@@ -224,7 +225,7 @@ func TestSilentAccounts(t *testing.T) {
 		t.Errorf("without a first day nothing is expected yet: %+v", silent)
 	}
 	h.send(camtOf(sheet{account: "A1", from: day(3), to: day(3), number: "1", name: "m", opened: day(3)}), camtOf(sheet{account: "A1", from: day(5), to: day(5), number: "3", name: "n", opened: day(5)}))
-	bank.Statements.Since = dayOf(day(2))
+	bank.Statements.Since = parseDay(day(2))
 	accounts := h.judged("")
 	if len(accounts) != 2 || accounts[1].Account != "A2" || accounts[1].Institution != "bank" {
 		t.Fatalf("accounts are %+v", accounts)
@@ -237,23 +238,23 @@ func TestSilentAccounts(t *testing.T) {
 	}
 }
 
-// TestAskingForAChainChangesNoSum asks twice what follows on entries of more digits than a machine's integer has.
-func TestAskingForAChainChangesNoSum(t *testing.T) {
+// TestChainKeepsSums computes a chain twice whose sums have more digits than a machine integer.
+func TestChainKeepsSums(t *testing.T) {
 	t.Parallel()
 	c := &chain{closed: []*storedStatement{{Interval: Interval{Closing: "100000000000000000.00"}}}}
-	c.loose.Add("23456789012345678.90")
+	c.unbalancedSum.Add("23456789012345678.90")
 	next := &storedStatement{Interval: Interval{Opening: "123456789012345678.90"}}
 	for range 2 {
-		if !c.leads(next) {
+		if !c.mayFollow(next) {
 			t.Error("the balance does not follow on the entries")
 		}
 	}
-	if got := c.loose.String(); got != "23456789012345678.90" {
+	if got := c.unbalancedSum.String(); got != "23456789012345678.90" {
 		t.Errorf("the entries sum to %s now", got)
 	}
 }
 
-// TestClosedAccount expects no statement of an account behind the day on which it was closed, unless it has one.
+// TestClosedAccount expects no statement of an account after the day on which it was closed, unless it has one.
 func TestClosedAccount(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")

@@ -1,16 +1,16 @@
-// What banks take for their services, and state beside the amounts.
+// Sums the charges that banks state beside amounts.
 
 package aggregate
 
 import "bursar/internal/aggregate/statement"
 
-// charges adds up those of an entry's details. Its zero value is none.
+// charges sums the charges of an entry's details. Its zero value is empty.
 type charges struct {
 	stated, strange bool
 	all, included   statement.Sum
 }
 
-// add takes in what is stated of a detail or an entry; nil is nothing.
+// add adds the charges of a detail or an entry; nil adds nothing.
 func (c *charges) add(s *statement.Charges) {
 	if s == nil {
 		return
@@ -21,9 +21,9 @@ func (c *charges) add(s *statement.Charges) {
 	}
 }
 
-// explain tells whether charges may be what lies between an entry and the sum of its details: those of the details, those of
-// the entry, or both; all of them, those that are said to be included, or the others, as banks use that word either way.
-// Charges that cannot be added up may be anything.
+// explain reports whether charges may be the difference between an entry and the sum of its details: those of the
+// details, those of the entry, or both; and of these all, only those marked as included, or only the others, because
+// banks use the mark in both senses. Charges that cannot be summed may be any amount.
 func (c *charges) explain(rest *statement.Sum, entry *statement.Charges) bool {
 	var own, both charges
 	own.add(entry)
@@ -32,11 +32,11 @@ func (c *charges) explain(rest *statement.Sum, entry *statement.Charges) bool {
 	both.included.Plus(&c.included)
 	both.included.Plus(&own.included)
 	both.stated, both.strange = c.stated && own.stated, c.strange || own.strange
-	return both.strange || c.are(rest) || own.are(rest) || both.are(rest)
+	return both.strange || c.equal(rest) || own.equal(rest) || both.equal(rest)
 }
 
-// are tells whether the charges come to a sum.
-func (c *charges) are(sum *statement.Sum) bool {
+// equal reports whether the charges come to a sum.
+func (c *charges) equal(sum *statement.Sum) bool {
 	if !c.stated {
 		return false
 	}

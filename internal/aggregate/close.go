@@ -1,4 +1,4 @@
-// The end of a statement: its balances, its interval, and whether it holds in itself.
+// Ends a statement: writes its balances and its interval, and checks it against its own totals.
 
 package aggregate
 
@@ -13,12 +13,12 @@ import (
 	"bursar/internal/project"
 )
 
-// End writes the balances and the statement, once everything of it is known.
+// End writes the balances and the statement.
 func (t *rowBuilder) End() error {
-	if t.listed == 0 {
-		t.others = currencies(t.balances)
+	if t.entryCount == 0 {
+		t.byCurrency = currencies(t.balances)
 	}
-	if t.others == nil {
+	if t.byCurrency == nil {
 		return t.close()
 	}
 	return t.endEach()
@@ -27,10 +27,10 @@ func (t *rowBuilder) End() error {
 // close writes the balances and the statement of one currency.
 func (t *rowBuilder) close() error {
 	b := boundsOf(t.balances)
-	t.entries.closeOn(t.s, t.balances, b)
-	t.describe(b)
-	if fault := both(t.entries.broken(true), t.entries.ofPage.broken(true)); fault != "" {
-		t.fault(t.s.Account, t.day(b), fault)
+	t.entries.checkTotals(t.stmt, t.balances, b)
+	t.describeListing(b)
+	if fault := joinTexts(t.entries.text(true), t.entries.pageFaults.text(true)); fault != "" {
+		t.fault(t.stmt.Account, t.day(b), fault)
 	}
 	alike := map[statement.Balance]int{}
 	for i := range t.balances {
@@ -44,23 +44,23 @@ func (t *rowBuilder) close() error {
 	return t.writeStatement(b)
 }
 
-// day is the day the statement speaks of.
+// day is the day that the statement is for.
 func (t *rowBuilder) day(b bounds) string {
 	closing := ""
 	if b.booked && b.closing >= 0 {
 		closing = t.balances[b.closing].Date
 	}
-	return cmp.Or(closing, t.s.To, dateOf(t.s.Created), t.entries.last)
+	return cmp.Or(closing, t.stmt.To, dateOf(t.stmt.Created), t.entries.last)
 }
 
-// daily reports whether all that the statement lists is of the day it speaks of, so that its balances are that day's.
+// daily reports whether everything that the statement lists is of its day, so that its balances are those of that day.
 func (t *rowBuilder) daily(b bounds) bool {
 	l, day := &t.entries, t.day(b)
 	return l.first == "" || l.first == day && l.last == day
 }
 
-// writeBalance writes a balance. A statement that opens with one and closes with none tells besides what the day before it
-// closed with: that is an event of its own, of that day. alike is how many balances before it say the same.
+// writeBalance writes a balance. If a statement states an opening balance and no closing one, the opening balance is
+// also written as the closing balance of the previous statement day. alike is how many equal balances come before it.
 func (t *rowBuilder) writeBalance(i, alike int, b bounds) error {
 	day, balance := t.day(b), &t.balances[i]
 	if err := t.balanceRow(i, alike, b, day, b.position(i), false); err != nil {
@@ -69,8 +69,8 @@ func (t *rowBuilder) writeBalance(i, alike int, b bounds) error {
 	if i != b.opening || b.closing >= 0 || balance.Code == statement.PreviousClosing {
 		return nil
 	}
-	if date, err := time.Parse(time.DateOnly, day); err == nil { // else intake rejects the row above
-		return t.balanceRow(i, alike, b, t.rules.previousDay(t.s, date).Format(time.DateOnly), "closing", true)
+	if date, err := time.Parse(time.DateOnly, day); err == nil { // otherwise intake rejects the row above
+		return t.balanceRow(i, alike, b, t.rules.previousDay(t.stmt, date).Format(time.DateOnly), "closing", true)
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (t *rowBuilder) balanceRow(i, alike int, b bounds, day, position string, ca
 	r := &t.row
 	r.begin()
 	r.digest("id", t.balanceID(i, alike, b, day, carried))
-	t.account(r, cmp.Or(balance.Currency, t.s.Currency))
+	t.accountColumns(r, cmp.Or(balance.Currency, t.stmt.Currency))
 	r.stated("day", day)
 	r.stated("stated_day", balance.Date)
 	r.text("code", balance.Code)
@@ -90,36 +90,36 @@ func (t *rowBuilder) balanceRow(i, alike int, b bounds, day, position string, ca
 	r.flag("daily", t.daily(b))
 	r.stated("amount", t.amount(balance.Amount))
 	r.stated("statement", t.label())
-	return t.finish(project.BalanceStream, balance.Place)
+	return t.writeRow(project.BalanceStream, balance.Place)
 }
 
-// balanceID digests what a balance says. Balances that open and close a statement go together: they are of that statement;
-// one alone is said by every statement that states it.
+// balanceID digests the content of a balance. An opening and a closing balance belong to their statement; a single
+// balance is the same event in every statement that states it.
 func (t *rowBuilder) balanceID(i, alike int, b bounds, day string, carried bool) digest {
 	balance, scope := &t.balances[i], ""
 	switch {
 	case b.opening < 0 || b.closing < 0:
-	case b.booked && t.s.Partial && balance.Code != statement.InterimBooked: // each page may state those of the whole
-		scope = t.s.Number
+	case b.booked && t.stmt.Partial && balance.Code != statement.InterimBooked: // each page may state the balances of the whole
+		scope = t.stmt.Number
 	case b.booked:
-		scope = t.s.Number + "/" + t.s.Page
+		scope = t.stmt.Number + "/" + t.stmt.Page
 	default:
-		scope = message(t.s)
+		scope = messageID(t.stmt)
 	}
-	return digestOf("balance", string(t.s.Kind), t.name.servicer, t.name.account, scope, day, balance.Code, balance.Subtype,
+	return digestOf("balance", string(t.stmt.Kind), t.name.servicer, t.name.account, scope, day, balance.Code, balance.Subtype,
 		balance.Date, t.amount(balance.Amount), balance.Currency, b.position(i), strconv.Itoa(alike), strconv.FormatBool(carried), strconv.FormatBool(t.daily(b)))
 }
 
-// writeStatement writes the statement. Its identity is what it says: all columns but those of its origin. One that has both
-// booked balances is known by them, however the bank calls it; another needs its name.
+// writeStatement writes the statement. Its id is made of all columns except its origin. If it has both booked balances,
+// they identify it whatever the bank calls it; otherwise its name is part of the id.
 func (t *rowBuilder) writeStatement(b bounds) error {
-	s, l, day := t.s, &t.entries, t.day(b)
+	s, l, day := t.stmt, &t.entries, t.day(b)
 	from, to := t.interval(b, day)
-	closed := b.booked && b.closing >= 0 && !l.since
+	closed := b.booked && b.closing >= 0 && !l.incremental
 	balanced := closed && b.opening >= 0
 	r := &t.row
 	r.begin()
-	t.account(r, t.currency(b))
+	t.accountColumns(r, t.currency(b))
 	r.stated("name", s.Name)
 	r.stated("number", s.Number)
 	r.stated("page", s.Page)
@@ -143,23 +143,24 @@ func (t *rowBuilder) writeStatement(b bounds) error {
 	r.count("details", l.details)
 	r.count("operations", l.operations)
 	r.flag("totals", balanced || s.Stated != statement.Totals{})
-	r.stated("fault", l.broken(false))
-	r.stated("page_fault", l.ofPage.broken(false))
+	r.stated("fault", l.text(false))
+	r.stated("page_fault", l.pageFaults.text(false))
 	name := ""
 	if !balanced {
-		name = message(s)
+		name = messageID(s)
 	}
 	r.digest("id", digestOf("statement", string(*r), name))
 	t.pages(b)
 	r.text("format", s.Format)
 	r.stated("reference", s.Reference)
 	r.stated("created", s.Created)
-	return t.finish(project.StatementStream, s.Place)
+	return t.writeRow(project.StatementStream, s.Place)
 }
 
-// pages writes whether it is a page between others. Where only the message has pages, a statement of it that closes by itself is whole.
+// pages writes whether other pages come before or after this one. If only the message has pages, a statement in it that
+// closes by itself is whole.
 func (t *rowBuilder) pages(b bounds) {
-	s := t.s
+	s := t.stmt
 	if s.Kind != statement.Booked {
 		return
 	}
@@ -169,29 +170,29 @@ func (t *rowBuilder) pages(b bounds) {
 	if interim(b.opening, openingPage, statement.IsLaterPage(s.Page)) {
 		t.row.flag("page_before", true)
 	}
-	open := b.opening >= 0 && b.closing < 0 || t.entries.ofPage.broken(false) != ""
+	open := b.opening >= 0 && b.closing < 0 || t.entries.pageFaults.text(false) != ""
 	if s.MorePages || interim(b.closing, closingPage, s.MoreMessages) || s.MoreMessages && open {
 		t.row.flag("page_after", true)
 	}
 }
 
-// currency is the account's, else that of what is told of it.
+// currency is that of the account, else that of its balances or entries.
 func (t *rowBuilder) currency(b bounds) string {
 	for _, i := range []int{b.opening, b.closing} {
-		if t.s.Currency == "" && i >= 0 {
+		if t.stmt.Currency == "" && i >= 0 {
 			return t.balances[i].Currency
 		}
 	}
-	return cmp.Or(t.s.Currency, t.entries.currency)
+	return cmp.Or(t.stmt.Currency, t.entries.currency)
 }
 
-// interval is the days that the statement speaks of, both included.
+// interval is the days that the statement covers, both included.
 func (t *rowBuilder) interval(b bounds, day string) (from, to string) {
-	from, to = t.s.From, cmp.Or(t.s.To, day)
+	from, to = t.stmt.From, cmp.Or(t.stmt.To, day)
 	if b.booked && b.closing >= 0 {
 		to = cmp.Or(t.balances[b.closing].Date, to)
-		if b.opening < 0 && t.s.To != "" {
-			to = max(min(to, t.s.To), t.entries.last) // a balance of today does not tell what entries came since the interval's end
+		if b.opening < 0 && t.stmt.To != "" {
+			to = max(min(to, t.stmt.To), t.entries.last) // a balance of today does not say which entries came after the end of the interval
 		}
 	}
 	if b.booked && b.opening >= 0 && from == "" {
@@ -201,12 +202,12 @@ func (t *rowBuilder) interval(b bounds, day string) (from, to string) {
 	return min(from, to), to
 }
 
-// opened is the day that a balance opens. A previous closing balance is that of the day before, and so is MT940's opening
-// balance, but for banks that date it as its first day: entries of its day, or a closing on it, tell.
+// opened is the day that a balance opens. A previous closing balance is that of the day before, and so is the opening
+// balance of MT940. Some banks date it as the first day: entries or a closing balance of that day show it.
 func (t *rowBuilder) opened(opening *statement.Balance, to string) string {
 	date, err := time.Parse(time.DateOnly, opening.Date)
 	before := opening.Code == statement.PreviousClosing ||
-		strings.HasPrefix(t.s.Format, "mt94") && opening.Date < to && (t.entries.first == "" || t.entries.first > opening.Date)
+		strings.HasPrefix(t.stmt.Format, "mt94") && opening.Date < to && (t.entries.first == "" || t.entries.first > opening.Date)
 	if err != nil || !before {
 		return opening.Date
 	}

@@ -1,43 +1,42 @@
-// Statements that state what they close with and not what they open with: each closing balance leads to the next one.
+// Checks statements that state only a closing balance: each closing balance leads to the next.
 
 package aggregate
 
-// ends reports whether the closing balance is that of the end of the statement's last day.
-func (t *storedStatement) ends() bool {
-	return t.Closing != "" && t.fault == "" && t.lacks == "" && (t.balanced() || t.closingDay == t.To)
+// closesAtDayEnd reports whether the closing balance is that of the end of the statement's last day.
+func (t *storedStatement) closesAtDayEnd() bool {
+	return t.Closing != "" && t.fault == "" && t.missingPages == "" && (t.balanced() || t.closingDay == t.To)
 }
 
-// closesAfter compares what a statement closes with with what the one before closed with and the entries since, where both balances
-// are those of the ends of their days.
-func (c *chain) closesAfter(l *link) finding {
+// checkClosing compares a closing balance with the previous one and the entries since, if both balances are those of the ends of their days.
+func (c *chain) checkClosing(l *link) finding {
 	b := c.last()
-	if b == nil || !b.ends() || !l.ends() {
+	if b == nil || !b.closesAtDayEnd() || !l.closesAtDayEnd() {
 		return finding{}
 	}
 	until := max(b.To, l.To)
 	made, stated := c.balanceAt(b, until), c.balanceAt(l.storedStatement, until)
-	if len(c.stored.days) == 0 {
-		made, stated = difference(b.Closing, difference("0", l.Amount)), l.Closing
+	if len(c.movements.days) == 0 {
+		made, stated = subtract(b.Closing, subtract("0", l.Amount)), l.Closing
 		if l.From <= b.To {
 			return finding{}
 		}
 	}
-	if made == stated || c.stored.explains(b, l.storedStatement) {
+	if made == stated || c.movements.explainedByReplaced(b, l.storedStatement) {
 		return finding{}
 	}
-	if after(b.To) < l.From && c.gap(b, l.From, difference(l.Closing, l.Amount)) {
+	if dayAfter(b.To) < l.From && c.gap(b, l.From, subtract(l.Closing, l.Amount)) {
 		return finding{}
 	}
-	return found("closes", "the statement before closed with %s on %s, and the entries since of %s make %s; by what it closes with it is %s: %s is missing",
-		b.Closing, b.To, difference(made, b.Closing), made, stated, difference(stated, made))
+	return newFinding("closes", "the statement before closed with %s on %s, and the entries since of %s make %s; by what it closes with it is %s: %s is missing",
+		b.Closing, b.To, subtract(made, b.Closing), made, stated, subtract(stated, made))
 }
 
-// balanceAt is the balance at the end of a day by what a statement closes with and the entries that are stored of its days and since, less
-// those that it lists: it may have been made before its last day had ended.
+// balanceAt is the balance at the end of a day: the closing balance and the entries stored since the first day of the
+// statement, without those that it lists. It may have been made before its last day had ended.
 func (c *chain) balanceAt(t *storedStatement, day string) string {
 	from := t.From
-	if t.first != "" {
-		from = min(from, t.first)
+	if t.firstEntryDay != "" {
+		from = min(from, t.firstEntryDay)
 	}
-	return difference(c.stored.leads(t.Closing, from, day), t.Amount)
+	return subtract(c.movements.balanceAfter(t.Closing, from, day), t.Amount)
 }

@@ -1,3 +1,5 @@
+// Tests statements that state only a closing balance, and gaps in the numbers of statements.
+
 package aggregate
 
 import (
@@ -5,13 +7,13 @@ import (
 	"testing"
 )
 
-// endOf is an OFX file of days of May 2024 and its ledger balance as of a day.
+// endOf is an OFX file of days of May 2024 with the ledger balance of a day.
 func endOf(from, to, ledger, asOf string, entries ...string) string {
 	text := strings.Replace(ofxOf(to, ledger, entries...), "DTSTART>20240503", "DTSTART>202405"+from, 1)
 	return strings.Replace(text, "DTASOF>202405"+to, "DTASOF>202405"+asOf, 1)
 }
 
-// TestClosings has statements that state what they close with alone.
+// TestClosings judges statements that state only a closing balance.
 func TestClosings(t *testing.T) {
 	t.Parallel()
 	first := endOf("03", "05", "70.00", "05", "03 -10.00 F1 a", "04 -20.00 F2 b")
@@ -52,7 +54,7 @@ func TestClosings(t *testing.T) {
 	}
 }
 
-// TestNumbers has statements that the bank numbers, some of which are missing.
+// TestNumbers judges statements with consecutive numbers, some of which are missing.
 func TestNumbers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ numbers, reasons string }{
@@ -74,11 +76,11 @@ func TestNumbers(t *testing.T) {
 		for i, number := range strings.Fields(c.numbers) {
 			list[i].Number = number
 		}
-		links, _ := chainOf(list, nil, stored{})
+		links, _ := chainOf(list, nil, storedMovements{})
 		for _, l := range links {
-			reasons = append(reasons, l.is.Reason)
-			if l.is.State != Proven {
-				t.Errorf("%s: %+v", c.numbers, l.is)
+			reasons = append(reasons, l.interval.Reason)
+			if l.interval.State != Proven {
+				t.Errorf("%s: %+v", c.numbers, l.interval)
 			}
 		}
 		if got := strings.Join(reasons, "|"); got != c.reasons {
@@ -87,13 +89,13 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// TestNumbersBesideGap has a gap in the balances before the statement whose number skips one: the gap says it.
+// TestNumbersBesideGap has a gap in the balances where the numbers skip one: only the gap reports it.
 func TestNumbersBesideGap(t *testing.T) {
 	t.Parallel()
 	list := parse(t, "5 1>2, 6 2>3, 8 4>5")
 	list[0].Number, list[1].Number, list[2].Number = "1", "2", "4"
-	links, gaps := chainOf(list, nil, stored{})
-	if len(gaps) != 1 || links[2].is.Reason != "" {
-		t.Errorf("%+v %+v", links[2].is, gaps)
+	links, gaps := chainOf(list, nil, storedMovements{})
+	if len(gaps) != 1 || links[2].interval.Reason != "" {
+		t.Errorf("%+v %+v", links[2].interval, gaps)
 	}
 }

@@ -1,4 +1,4 @@
-// Completeness: what the statements of every account prove, claim, lack and contradict.
+// Evaluates completeness: what the statements of every account prove, claim, lack and contradict.
 
 package aggregate
 
@@ -17,7 +17,7 @@ import (
 	"bursar/internal/project"
 )
 
-// Completeness judges the stored statements. It changes nothing.
+// Completeness evaluates the stored statements. It changes nothing.
 type Completeness struct {
 	Objects interface {
 		object.Store
@@ -28,27 +28,27 @@ type Completeness struct {
 	Duck    duck.Options
 }
 
-// Query says what is asked of the record.
+// Query selects accounts and days.
 type Query struct {
-	Accounts []string // numbers; none is all
-	Until    string   // a day until which calendars are held; empty is the last that the institution's statements speak of
+	Accounts []string // numbers; none selects all
+	Until    string   // last day to which calendars apply; empty: the last day of the institution's statements
 }
 
-// Judge hands on each account with its intervals, sorted by servicer, number and currency. Memory holds one account's statements.
-// Intervals that were accepted are CLAIMED; stale are acceptances that no interval has any more.
+// Judge passes each account with its intervals to each, sorted by servicer, number and currency. It holds one account's
+// statements in memory. Accepted intervals are CLAIMED; stale are acceptances that no longer match an interval.
 func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) error) (stale []Acceptance, err error) {
 	accepted, err := c.acceptances(ctx)
 	if err != nil {
 		return nil, err
 	}
 	err = c.judgeAll(ctx, q, accepted, func(a Account) error {
-		accepted.name(&a)
+		accepted.nameIntervals(&a)
 		return each(a)
 	})
 	return accepted.stale(q), err
 }
 
-// judgeAll hands on each account by its statements alone. Of days without a statement those that were accepted are apart from others.
+// judgeAll passes on each account, judged by its statements alone. Among days without a statement, accepted days are intervals of their own.
 func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptances, each func(Account) error) error {
 	batches, err := event.Batches(ctx, c.Catalog, project.StatementStream, 0)
 	if err != nil {
@@ -60,10 +60,10 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptanc
 		return err
 	}
 	if len(batches) == 0 {
-		if err := quarantined.rest(c.institution, each); err != nil {
+		if err := quarantined.eachUnclaimed(c.institutionName, each); err != nil {
 			return err
 		}
-		return c.silent(q, fileDays{}, seen, accepted, each)
+		return c.eachSilent(q, fileDays{}, seen, accepted, each)
 	}
 	entries, err := event.Batches(ctx, c.Catalog, project.EntryStream, 0)
 	if err != nil {
@@ -85,51 +85,52 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptanc
 	if err != nil {
 		return err
 	}
-	err = c.counting(ctx, view, q, again.removed(), func(r *record, of []versions) error {
+	err = c.eachRecord(ctx, view, q, again.removed(), func(r *record, byKind []versions) error {
 		seen[r.Account.Account] = true
 		r.statements = nil
-		r.doubts, r.replaced = made.of(&r.Account)
-		for _, v := range of {
-			r.statements = append(r.statements, v.counts...)
+		r.doubts, r.replaced = made.forAccount(&r.Account)
+		for _, v := range byKind {
+			r.statements = append(r.statements, v.counting...)
 			r.Superseded = append(r.Superseded, v.superseded()...)
 			quarantined.supersede(r, v)
 		}
 		c.judge(r, days, q.Until, accepted)
-		quarantined.of(&r.Account)
+		quarantined.addTo(&r.Account)
 		return each(r.Account)
 	})
 	if err == nil {
-		err = quarantined.rest(c.institution, each)
+		err = quarantined.eachUnclaimed(c.institutionName, each)
 	}
 	if err != nil {
 		return err
 	}
-	return c.silent(q, days, seen, accepted, each)
+	return c.eachSilent(q, days, seen, accepted, each)
 }
 
-// counting hands on what is stored of each account, with its statements by kind of message parted in those that count and the others.
-func (c *Completeness) counting(ctx context.Context, view string, q Query, removed map[string]bool, each func(*record, []versions) error) error {
+// eachRecord passes on the stored record of each account. For each kind of message its statements are divided into
+// those that count and those that are superseded.
+func (c *Completeness) eachRecord(ctx context.Context, view string, q Query, removed map[string]bool, each func(*record, []versions) error) error {
 	quarantined, err := c.quarantined(ctx)
 	if err != nil {
 		return err
 	}
 	return c.records(ctx, view, q, removed, func(r *record) error {
 		for _, s := range r.statements {
-			why, conflicts := quarantined.of(&r.Account, s)
+			why, conflicts := quarantined.findingFor(&r.Account, s)
 			if s.conflicts = conflicts; s.fault == "" {
 				s.fault, s.faultDigest = why.text, why.digest
 			}
 		}
-		var of []versions
+		var byKind []versions
 		for _, kind := range []statement.Kind{statement.Booked, statement.Report, statement.Notification} {
-			of = append(of, versionsOf(joined(r.kind(kind))))
+			byKind = append(byKind, versionsOf(joinPages(r.kind(kind))))
 		}
-		return each(r, of)
+		return each(r, byKind)
 	})
 }
 
-// silent hands on accounts that institutions with a calendar declare by their number, and of which nothing was received.
-func (c *Completeness) silent(q Query, days fileDays, seen map[string]bool, accepted acceptances, each func(Account) error) error {
+// eachSilent passes on the accounts that institutions with a calendar declare by number and of which nothing was received.
+func (c *Completeness) eachSilent(q Query, days fileDays, seen map[string]bool, accepted acceptances, each func(Account) error) error {
 	for _, i := range c.Project.Institutions {
 		for _, number := range i.Accounts {
 			wanted := len(q.Accounts) == 0 || slices.Contains(q.Accounts, number)
@@ -149,11 +150,11 @@ func (c *Completeness) silent(q Query, days fileDays, seen map[string]bool, acce
 	return nil
 }
 
-// fileDays are the days that the statements of institutions with a calendar speak of.
+// fileDays are the days that statements cover, by institution with a calendar.
 type fileDays map[string]*days
 
 type days struct {
-	had         map[string]bool
+	has         map[string]bool
 	first, last string
 }
 
@@ -163,11 +164,11 @@ func (c *Completeness) fileDays(ctx context.Context, view string) (fileDays, err
 		return found, nil
 	}
 	err := c.query(ctx, "SELECT DISTINCT servicer, account, strftime(day, '%Y-%m-%d') FROM ("+view+")", func(row []string) error {
-		name := c.institution(row[0], row[1])
+		name := c.institutionName(row[0], row[1])
 		if found[name] == nil {
-			found[name] = &days{had: map[string]bool{}}
+			found[name] = &days{has: map[string]bool{}}
 		}
-		found[name].had[row[2]] = true
+		found[name].has[row[2]] = true
 		found[name].first = min(cmp.Or(found[name].first, row[2]), row[2])
 		found[name].last = max(found[name].last, row[2])
 		return nil
@@ -175,35 +176,35 @@ func (c *Completeness) fileDays(ctx context.Context, view string) (fileDays, err
 	return found, err
 }
 
-// of is an institution's days.
-func (d fileDays) of(institution string) *days {
+// forInstitution returns an institution's days.
+func (d fileDays) forInstitution(institution string) *days {
 	if found := d[institution]; found != nil {
 		return found
 	}
 	return &days{}
 }
 
-func (c *Completeness) institution(servicer, account string) string {
+func (c *Completeness) institutionName(servicer, account string) string {
 	if i := c.Project.InstitutionOf(servicer, account); i != nil {
 		return i.Name
 	}
 	return ""
 }
 
-// judge makes an account's intervals of its statements, whose pages are joined: those of each kind of message, then what does not go together, then what is missing. Where an
-// account has statements, it is statements that its calendar expects.
+// judge makes an account's intervals from its statements, whose pages are joined: first those of each kind of message,
+// then contradictions, then missing days. Where an account has booked statements, only these satisfy its calendar.
 func (c *Completeness) judge(r *record, days fileDays, until string, accepted acceptances) {
 	a := &r.Account
-	a.Institution = c.institution(a.Servicer, a.Account)
-	expects, declared := c.expects(a.Institution, days)
-	links, gaps := chainOf(r.kind(statement.Booked), expects, storedOf(r.movements, r.replaced))
+	a.Institution = c.institutionName(a.Servicer, a.Account)
+	expects, declared := c.calendarRule(a.Institution, days)
+	links, gaps := chainOf(r.kind(statement.Booked), expects, newStoredMovements(r.movements, r.replaced))
 	a.Intervals = append(intervals(links), gaps...)
 	a.Intervals = append(a.Intervals, compareMovements(links, gaps, r.movements)...)
 	expected := slices.Clone(a.Intervals)
 	a.Intervals = append(a.Intervals, r.doubts...)
 	for _, kind := range []statement.Kind{statement.Report, statement.Notification} {
-		for _, s := range r.kind(kind) { // these need not follow on one another
-			one, _ := chainOf([]*storedStatement{s}, nil, stored{})
+		for _, s := range r.kind(kind) { // these need not follow one another
+			one, _ := chainOf([]*storedStatement{s}, nil, storedMovements{})
 			a.Intervals = append(a.Intervals, intervals(one)...)
 		}
 	}
@@ -215,12 +216,12 @@ func (c *Completeness) judge(r *record, days fileDays, until string, accepted ac
 	if len(links) == 0 {
 		expected = a.Intervals
 	}
-	of := days.of(a.Institution)
-	since := c.since(a.Institution)
+	covered := days.forInstitution(a.Institution)
+	since := c.calendarStart(a.Institution)
 	if len(r.statements) == 0 {
-		since = cmp.Or(since, of.first)
+		since = cmp.Or(since, covered.first)
 	}
-	until = c.expectedUntil(a, cmp.Or(until, of.last))
+	until = c.expectedUntil(a, cmp.Or(until, covered.last))
 	a.Intervals = append(a.Intervals, missing(expected, expects, declared, since, until, accepted.gaps(a, c.servicer(a.Institution), until))...)
 	slices.SortStableFunc(a.Intervals, func(x, y Interval) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
 	a.States = map[State]int{}
@@ -232,12 +233,12 @@ func (c *Completeness) judge(r *record, days fileDays, until string, accepted ac
 func intervals(links []link) []Interval {
 	list := make([]Interval, len(links))
 	for i, l := range links {
-		list[i] = l.is
+		list[i] = l.interval
 	}
 	return list
 }
 
-// servicer is the one that an institution declares.
+// servicer is the servicer that an institution declares.
 func (c *Completeness) servicer(institution string) string {
 	if i := c.Project.Institution(institution); i != nil {
 		return i.Servicer
@@ -245,8 +246,8 @@ func (c *Completeness) servicer(institution string) string {
 	return ""
 }
 
-// expectedUntil is the last day on which a statement of an account may be missing: a day, or the one on which it was closed, unless its statements
-// speak of days behind that.
+// expectedUntil is the last day on which a statement of an account may be missing: until, or the day on which the
+// account was closed, unless its statements cover later days.
 func (c *Completeness) expectedUntil(a *Account, until string) string {
 	i := c.Project.Institution(a.Institution)
 	if i == nil || i.Closed[a.Account].IsZero() {
@@ -255,8 +256,8 @@ func (c *Completeness) expectedUntil(a *Account, until string) string {
 	return min(until, max(i.Closed[a.Account].Format(time.DateOnly), a.To))
 }
 
-// since is the first day that an institution's calendar is held to; empty where it declares none.
-func (c *Completeness) since(institution string) string {
+// calendarStart is the first day to which an institution's calendar applies; empty if it declares none.
+func (c *Completeness) calendarStart(institution string) string {
 	i := c.Project.Institution(institution)
 	if i == nil || i.Statements.Since.IsZero() {
 		return ""
@@ -264,14 +265,14 @@ func (c *Completeness) since(institution string) string {
 	return i.Statements.Since.Format(time.DateOnly)
 }
 
-// expects is the rule by which an institution sends statements, and its name; nil where none is declared.
-func (c *Completeness) expects(institution string, days fileDays) (rule func(day time.Time) bool, declared string) {
+// calendarRule is the rule by which an institution sends statements, and its name; nil if none is declared.
+func (c *Completeness) calendarRule(institution string, days fileDays) (rule func(day time.Time) bool, declared string) {
 	i := c.Project.Institution(institution)
 	if i == nil || i.Statements.Kind == project.NoCalendar {
 		return nil, ""
 	}
 	return func(day time.Time) bool {
-		if i.Statements.Kind == project.EveryFileDay && !days.of(institution).had[day.Format(time.DateOnly)] {
+		if i.Statements.Kind == project.EveryFileDay && !days.forInstitution(institution).has[day.Format(time.DateOnly)] {
 			return false
 		}
 		return i.Statements.Expects(day)

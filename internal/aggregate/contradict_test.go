@@ -1,4 +1,4 @@
-// CSV files that contradict each other: the account is BROKEN whichever comes first, and right once the wrong one is retracted.
+// Tests CSV files that contradict each other: the account is BROKEN in either order, and right once the wrong one is retracted.
 
 package aggregate
 
@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestWrongFileIsRetracted imports a wrong file and the right one of the same days in both orders, retracts the wrong one, and imports again what
-// was in conflict with it.
+// TestWrongFileIsRetracted imports a wrong file and the right one of the same days in both orders, retracts the wrong
+// one, and imports again what was in conflict with it.
 func TestWrongFileIsRetracted(t *testing.T) {
 	t.Parallel()
 	const (
@@ -63,8 +63,8 @@ func TestWrongFileIsRetracted(t *testing.T) {
 					t.Fatal(err)
 				}
 				h.imported(files[1])
-				if order == 0 && strings.Contains(name, "names the entry") != (len(r.Again) == 1) {
-					t.Errorf("to be imported again are %q", r.Again)
+				if order == 0 && strings.Contains(name, "names the entry") != (len(r.ImportAgain) == 1) {
+					t.Errorf("to be imported again are %q", r.ImportAgain)
 				}
 				a := h.judged("")[0]
 				want := fmt.Sprint(len(right) + len(c.prev))

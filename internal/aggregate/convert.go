@@ -1,4 +1,4 @@
-// One file by itself, for who wants nothing taken in.
+// Reads one file into rows without ingesting them; used by benchmarks.
 
 package aggregate
 
@@ -9,30 +9,29 @@ import (
 	"bursar/internal/project"
 )
 
-// Rows takes rows of the built-in streams, each a JSON line that is good until the call returns.
+// Rows receives rows of the built-in streams. line is one JSON line, valid until the call returns.
 type Rows func(stream string, line []byte) error
 
 func (to Rows) write(stream string, r row) error { return to(stream, r) }
 
-// Nothing is stored that entries could be matched with.
-func (to Rows) open() uint32             { return 0 }
-func (to Rows) describe(uint32, listing) {}
-func (to Rows) name(*named) error        { return nil }
+// Nothing is stored here, so that there is nothing to match entries with.
+func (to Rows) newListing() uint32         { return 0 }
+func (to Rows) setListing(uint32, listing) {}
+func (to Rows) addNamed(*namedEntry) error { return nil }
 
-// ConvertFile does to one file what Import does before anything is taken in: its format is told by its content, it is read, and what it
-// says is made into rows, which name it and object as where they come from. An error of class Data is the file's: Import
-// would refuse it.
+// ConvertFile does to one file what Import does before it ingests: it detects the format, reads the file and makes
+// rows. The rows name name and object as their origin. An error of class Data means that Import would refuse the file.
 func ConvertFile(p *project.Project, name, object string, in io.Reader, to Rows) error {
-	left := usualLimits
-	t := newRowBuilder(origin{file: name, object: object}, to, rulesOf(p, false), &left, map[digest]given{})
+	left := defaultLimits
+	t := newRowBuilder(origin{file: name, object: object}, to, rulesOf(p, false), &left, map[digest]binding{})
 	defer t.release()
 	return Read(p, name, in, t.handler())
 }
 
-// Read does no more than tell a file's format by its content and read it.
+// Read detects a file's format by its content and passes what it reads to h.
 func Read(p *project.Project, name string, in io.Reader, h statement.Handler) error {
-	return readPart(name, in, func(_ string, head []byte, in io.Reader) error {
-		if _, is := in.(broken); is {
+	return peekPart(name, in, func(_ string, head []byte, in io.Reader) error {
+		if _, is := in.(unreadableFile); is {
 			_, err := in.Read(nil)
 			return err
 		}

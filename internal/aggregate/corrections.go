@@ -1,4 +1,5 @@
-// Entries that replace or delete others (CORRECTFITID of OFX): what they take the place of is taken back, in whichever order they come.
+// Applies entries that replace or delete others (CORRECTFITID of OFX): the corrected entries are cancelled, in whatever
+// order the files are imported.
 
 package aggregate
 
@@ -14,7 +15,7 @@ import (
 	"bursar/internal/project"
 )
 
-// correctionsKnown is there once an entry that takes the place of another was read.
+// correctionsKnown exists once a correcting entry was read.
 const correctionsKnown = "statements/corrections"
 
 func hasCorrections(ctx context.Context, from catalog.Catalog) (known bool, err error) {
@@ -25,32 +26,32 @@ func hasCorrections(ctx context.Context, from catalog.Catalog) (known bool, err 
 	return known, err
 }
 
-// rememberCorrections is done before anything is taken in: after a crash a later import takes back what this one did not.
-func (r *reading) rememberCorrections(ctx context.Context) error {
-	if !r.corrects {
+// recordCorrections runs before anything is ingested, so that after a crash a later import applies the corrections.
+func (r *reading) recordCorrections(ctx context.Context) error {
+	if !r.hasCorrects {
 		return nil
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(correctionsKnown, true) })
 }
 
-// correctedID is the id of what takes an entry back whose place another takes. It is not backID: an entry that says the same
-// again is the same one, and stays taken back.
+// correctedID is the id of the event that cancels a corrected entry. It differs from cancelID: an entry with the same
+// content is the same entry, and stays cancelled.
 func correctedID(id string) string { return digestOf("corrected", id).String() }
 
-// correctedSQL are the entries whose place others take, each with whether it is taken back. One that has the reference which it
-// corrects does not take its own place.
-const correctedSQL = "SELECT *, id IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) AS gone FROM stored " +
+// correctedSQL selects the corrected entries, each with whether it is cancelled. An entry whose reference equals the
+// one that it corrects does not correct itself.
+const correctedSQL = "SELECT *, id IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) AS cancelled FROM stored " +
 	"WHERE takes_back IS NULL AND corrects IS DISTINCT FROM reference AND (kind, servicer, account, reference) IN " +
 	"(SELECT (kind, servicer, account, corrects) FROM correctors)"
 
-// correct takes back the entries whose place others take, where the import has entries that may do so, or that others may replace; and has
-// those count again whose corrections count no more, where something may have been taken back. All of it is found in what is stored, so that an
-// import that ends before it is made good by the next. objects are those of the entries that count again.
-func (r *reading) correct(ctx context.Context, takenBack bool) (entries int64, objects []string, err error) {
-	if known, err := hasCorrections(ctx, r.Catalog); err != nil || !known || !r.unique && !takenBack {
+// correct cancels the corrected entries if the import has entries that may correct others or be corrected. If something
+// may have been cancelled, it also restores entries whose corrections count no more. It depends on stored data alone,
+// so that the next import completes one that was cut short. objects are those of the entries that count again.
+func (r *reading) correct(ctx context.Context, cancelled bool) (entries int64, objects []string, err error) {
+	if known, err := hasCorrections(ctx, r.Catalog); err != nil || !known || !r.hasUnique && !cancelled {
 		return 0, nil, err
 	}
-	view, err := r.view(ctx, project.EntryStream)
+	view, err := r.streamView(ctx, project.EntryStream)
 	if err != nil || view == "" {
 		return 0, nil, err
 	}
@@ -58,31 +59,31 @@ func (r *reading) correct(ctx context.Context, takenBack bool) (entries int64, o
 	if err != nil {
 		return 0, nil, err
 	}
-	is, err := countingCorrectionsOf(ctx, r.Duck, view, earlier.unlisted())
+	counting, err := readCorrections(ctx, r.Duck, view, earlier.unlisted())
 	if err != nil {
 		return 0, nil, err
 	}
-	columns := textsOf(r.Project.Stream(project.EntryStream))
-	stored := fmt.Sprintf("WITH stored AS (%s), %s ", view, is.sql())
-	result, err := r.takeRows(ctx, project.EntryStream, stored+fmt.Sprintf("SELECT %s FROM (%s) WHERE NOT gone ORDER BY id", columns, correctedSQL), "corrected", takingBack(correctedID))
+	columns := textColumns(r.Project.Stream(project.EntryStream))
+	stored := fmt.Sprintf("WITH stored AS (%s), %s ", view, counting.withSQL())
+	result, err := r.ingestAnswers(ctx, project.EntryStream, stored+fmt.Sprintf("SELECT %s FROM (%s) WHERE NOT cancelled ORDER BY id", columns, correctedSQL), "corrected", cancelling(correctedID))
 	if err != nil {
 		return result.Accepted, nil, err
 	}
-	listed, err := r.listedOf(is.revivable())
+	listed, err := r.listedOf(counting.restorable())
 	if err != nil {
 		return result.Accepted, nil, err
 	}
-	again, err := r.takeRows(ctx, project.EntryStream, stored+is.uncorrectedSQL(columns, listed), "uncorrected", func(event map[string]any) {
+	restored, err := r.ingestAnswers(ctx, project.EntryStream, stored+counting.uncorrectedSQL(columns, listed), "uncorrected", func(event map[string]any) {
 		objects = append(objects, stringOf(event["object"]))
-		countingAgain(event)
+		restoring(event)
 	})
-	if err != nil || again.Accepted == 0 {
+	if err != nil || restored.Accepted == 0 {
 		return result.Accepted, nil, err
 	}
 	return result.Accepted, objects, nil
 }
 
-// listedOf are the events of those entries that the import lists.
+// listedOf returns the events of those entries that the import lists. events are by the ids of entries.
 func (r *reading) listedOf(events map[string]string) (list []string, err error) {
 	for _, s := range r.spools {
 		if len(events) == 0 {
@@ -103,20 +104,20 @@ func (r *reading) listedOf(events map[string]string) (list []string, err error) 
 	return list, nil
 }
 
-// corrections are what the completeness knows of the corrections of accounts.
+// corrections are what completeness needs to know of the corrections of accounts.
 type corrections struct {
-	doubts   map[accountKey][]Interval // those that say nothing certain, or that are not done
+	doubts   map[accountKey][]Interval // corrections that are ambiguous or not applied
 	replaced map[accountKey][]replacedEntry
 }
 
-// replacedEntry is an entry whose place another takes.
+// replacedEntry is a corrected entry.
 type replacedEntry struct {
 	day    string
-	by     string // day of the other
+	by     string // day of the correcting entry
 	amount string
 }
 
-func (m *corrections) of(a *Account) ([]Interval, []replacedEntry) {
+func (m *corrections) forAccount(a *Account) ([]Interval, []replacedEntry) {
 	key := accountKey{a.Servicer, a.Account, a.Currency}
 	return m.doubts[key], m.replaced[key]
 }
@@ -131,12 +132,12 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 		return m, err
 	}
 	m.doubts, m.replaced = map[accountKey][]Interval{}, map[accountKey][]replacedEntry{}
-	view := fmt.Sprintf("SELECT * FROM (%s) WHERE kind = 'statement'%s", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), among(q.Accounts))
+	view := fmt.Sprintf("SELECT * FROM (%s) WHERE kind = 'statement'%s", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), accountCondition(q.Accounts))
 	earlier, err := rereadsOf(ctx, c.Catalog)
 	if err != nil {
 		return m, err
 	}
-	is, err := countingCorrectionsOf(ctx, c.Duck, view, earlier.unlisted())
+	is, err := readCorrections(ctx, c.Duck, view, earlier.unlisted())
 	if err != nil {
 		return m, err
 	}
@@ -144,27 +145,27 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 	if err != nil {
 		return m, err
 	}
-	stored := fmt.Sprintf("stored AS (%s), %s, corrected AS (%s)", view, is.sql(), correctedSQL)
+	stored := fmt.Sprintf("stored AS (%s), %s, corrected AS (%s)", view, is.withSQL(), correctedSQL)
 	err = c.query(ctx, fmt.Sprintf(doubtsSQL, stored), func(row []string) error {
-		is := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:]), figures: findingDigest("correction", row[3], row[6:])}
-		if key := (accountKey{row[0], row[1], row[2]}); is.Reason != "" {
-			m.doubts[key] = append(m.doubts[key], is)
+		doubt := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:]), figures: findingDigest("correction", row[3], row[6:])}
+		if key := (accountKey{row[0], row[1], row[2]}); doubt.Reason != "" {
+			m.doubts[key] = append(m.doubts[key], doubt)
 		}
 		return nil
 	})
 	if err != nil {
 		return m, err
 	}
-	return m, c.query(ctx, fmt.Sprintf(replacedSQL, stored, literals(objectsOf(retracted))), func(row []string) error {
+	return m, c.query(ctx, fmt.Sprintf(replacedSQL, stored, sqlList(objectsOf(retracted))), func(row []string) error {
 		key := accountKey{row[0], row[1], row[2]}
 		m.replaced[key] = append(m.replaced[key], replacedEntry{day: row[3], by: row[4], amount: row[5]})
 		return nil
 	})
 }
 
-// doubtOf says what is not certain of the corrections of a reference, of which doubtsSQL found some numbers; empty where all is.
+// doubtOf says what is uncertain about the corrections of a reference, given the figures of doubtsSQL; empty if nothing is.
 func doubtOf(reference string, found []string) string {
-	names, counting, originals, corrections, left := found[0], number(found[1]), number(found[2]), number(found[3]), number(found[4])
+	names, counting, originals, corrections, left := found[0], parseCount(found[1]), parseCount(found[2]), parseCount(found[3]), parseCount(found[4])
 	switch {
 	case found[5] == "true":
 		return fmt.Sprintf("FITID %s is corrected by entries that it corrects itself: none of them counts", reference)
@@ -178,32 +179,32 @@ func doubtOf(reference string, found []string) string {
 	return ""
 }
 
-// doubtsSQL has a row for each reference that entries correct: who does so, how many references of these count, the entries of that
-// reference and those that are not taken back, and whether it is corrected in a circle.
+// doubtsSQL has a row for each corrected reference: the correcting entries, how many of their references count, how
+// many entries have the reference, how many of these are not cancelled, and whether it is corrected in a circle.
 const doubtsSQL = `WITH RECURSIVE %s,
-made AS (SELECT *, id IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) AS gone FROM correctors),
+made AS (SELECT *, id IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) AS cancelled FROM correctors),
 reach(servicer, account, origin, reference) AS (SELECT servicer, account, corrects, reference FROM made WHERE corrects <> reference
   UNION SELECT r.servicer, r.account, r.origin, m.reference FROM reach r JOIN made m ON m.servicer = r.servicer AND m.account = r.account AND m.corrects = r.reference AND m.corrects <> m.reference)
 SELECT servicer, account, min(currency), corrects, CAST(min(day) AS VARCHAR), CAST(max(day) AS VARCHAR),
-  coalesce(string_agg(DISTINCT reference, ' and ' ORDER BY reference) FILTER (NOT gone), string_agg(DISTINCT reference, ' and ' ORDER BY reference)),
-  CAST(count(DISTINCT reference) FILTER (NOT gone) AS VARCHAR),
+  coalesce(string_agg(DISTINCT reference, ' and ' ORDER BY reference) FILTER (NOT cancelled), string_agg(DISTINCT reference, ' and ' ORDER BY reference)),
+  CAST(count(DISTINCT reference) FILTER (NOT cancelled) AS VARCHAR),
   CAST((SELECT count(*) FROM corrected o WHERE o.servicer = m.servicer AND o.account = m.account AND o.reference = m.corrects AND id NOT IN (FROM again)) AS VARCHAR), CAST(count(*) FILTER (id NOT IN (FROM again)) AS VARCHAR),
-  CAST((SELECT count(*) FROM corrected o WHERE o.servicer = m.servicer AND o.account = m.account AND o.reference = m.corrects AND NOT gone) AS VARCHAR),
+  CAST((SELECT count(*) FROM corrected o WHERE o.servicer = m.servicer AND o.account = m.account AND o.reference = m.corrects AND NOT cancelled) AS VARCHAR),
   CAST(EXISTS (SELECT 1 FROM reach r WHERE r.servicer = m.servicer AND r.account = m.account AND r.origin = m.corrects AND r.reference = m.corrects) AS VARCHAR)
 FROM made m GROUP BY servicer, account, corrects ORDER BY servicer, account, min(day), corrects`
 
-// replacedSQL are the entries whose place others take, with the earliest day of these, but for those of retracted files: no balance of a file that counts
+// replacedSQL selects the corrected entries, each with the earliest day of its corrections, but for those of retracted files: no balance of a file that counts
 // has these.
 const replacedSQL = `WITH %s
 SELECT servicer, account, currency, CAST(day AS VARCHAR), CAST((SELECT min(day) FROM correctors m WHERE m.servicer = o.servicer AND m.account = o.account AND m.corrects = o.reference) AS VARCHAR),
   CAST(amount AS VARCHAR) FROM corrected o WHERE object NOT IN (SELECT unnest([%s]::VARCHAR[])) ORDER BY servicer, account, currency, day, id`
 
-// mostExplained is how many entries are tried for what two balances differ by.
-const mostExplained = 12
+// maxExplained limits the number of entries whose subsets are tried as the difference of two balances.
+const maxExplained = 12
 
-// explains reports whether what two statements close with differs by entries that were replaced: only the bank knows which of its balances
-// have the one amount, and which the other. Where their days overlap, or too many entries were replaced, nothing is held against it.
-func (s stored) explains(b, l *storedStatement) bool {
+// explainedByReplaced reports whether the closing balances of two statements differ by corrected entries. Only the bank knows which
+// of its balances contain which amount. If their days overlap, or too many entries were corrected, the difference is accepted.
+func (s storedMovements) explainedByReplaced(b, l *storedStatement) bool {
 	from := min(b.reach().from, l.reach().from)
 	until := max(b.To, l.To)
 	var amounts []string
@@ -212,30 +213,30 @@ func (s stored) explains(b, l *storedStatement) bool {
 			amounts = append(amounts, r.amount)
 		}
 	}
-	if len(amounts) == 0 || b.To >= l.From || len(amounts) > mostExplained {
+	if len(amounts) == 0 || b.To >= l.From || len(amounts) > maxExplained {
 		return len(amounts) > 0
 	}
-	return isSum(difference(l.Amount, difference(l.Closing, b.Closing)), amounts)
+	return isSubsetSum(subtract(l.Amount, subtract(l.Closing, b.Closing)), amounts)
 }
 
-// isSum reports whether some of the amounts sum up to one.
-func isSum(of string, amounts []string) bool {
+// isSubsetSum reports whether some of the amounts add up to a sum.
+func isSubsetSum(sum string, amounts []string) bool {
 	if len(amounts) == 0 {
-		return same(of, "0")
+		return sameNumber(sum, "0")
 	}
-	return isSum(of, amounts[1:]) || isSum(difference(of, amounts[0]), amounts[1:])
+	return isSubsetSum(sum, amounts[1:]) || isSubsetSum(subtract(sum, amounts[0]), amounts[1:])
 }
 
-// among is a condition on accounts; empty where all are meant.
-func among(accounts []string) string {
+// accountCondition is an SQL condition on accounts; empty if all are meant.
+func accountCondition(accounts []string) string {
 	if len(accounts) == 0 {
 		return ""
 	}
-	return " AND account IN (" + literals(accounts) + ")"
+	return " AND account IN (" + sqlList(accounts) + ")"
 }
 
-// textsOf are the columns of a stream as texts.
-func textsOf(s *project.Stream) string {
+// textColumns lists the columns of a stream as texts, for SQL.
+func textColumns(s *project.Stream) string {
 	list := make([]string, len(s.Columns))
 	for i := range s.Columns {
 		list[i] = fmt.Sprintf("CAST(%s AS VARCHAR)", s.Columns[i].Name)

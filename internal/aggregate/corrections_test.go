@@ -1,4 +1,4 @@
-// Entries of OFX that replace or delete others, in files that come in any order: the money is that of the bank's ledger.
+// Tests entries of OFX that replace or delete others, in files imported in any order, against the ledger of a bank.
 
 package aggregate
 
@@ -34,7 +34,7 @@ func downloaded(from, to int, closing string, entries ...string) string {
 		"<LEDGERBAL><BALAMT>%s<DTASOF>202403%02d</LEDGERBAL></STMTRS></STMTTRNRS></OFX>", from, to, posted(entries...), closing, to)
 }
 
-// TestCorrections imports files in every order, each order once more.
+// TestCorrections imports files in every order, each order twice.
 func TestCorrections(t *testing.T) {
 	t.Parallel()
 	first := downloaded(1, 5, "90.00", "X 3 -10", "W 4 5")
@@ -114,7 +114,7 @@ func permutations(n int) func(yield func([]int) bool) {
 	}
 }
 
-// TestCorrectionsOfTemporaryFITIDs leaves a correction in quarantine where nobody can find what it corrects.
+// TestCorrectionsOfTemporaryFITIDs leaves a correction in quarantine if the corrected entry cannot be found.
 func TestCorrectionsOfTemporaryFITIDs(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -126,19 +126,19 @@ func TestCorrectionsOfTemporaryFITIDs(t *testing.T) {
 	}
 }
 
-// TestReadByEarlierReaders reads a file again that readers which understood less left in quarantine.
-func TestReadByEarlierReaders(t *testing.T) {
+// TestRereadAfterEarlierReaders reads a file again with rows that earlier readers left in quarantine.
+func TestRereadAfterEarlierReaders(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	path := h.file("first", downloaded(1, 5, "90.00", "X 3 -10", "Y 3 -12 CHANGE X"))
 	known := h.imported(path).Files[0]
 	err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
-		var k kept
-		if _, err := tx.Get(keptKey(known.Digest), &k); err != nil {
+		var k importedFile
+		if _, err := tx.Get(importedKey(known.Digest), &k); err != nil {
 			return err
 		}
 		k.Readers = 0
-		return tx.Put(keptKey(known.Digest), k)
+		return tx.Put(importedKey(known.Digest), k)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -151,13 +151,13 @@ func TestReadByEarlierReaders(t *testing.T) {
 	}
 }
 
-// TestCorrectedLedgers plays accounts whose bank corrects entries, each downloaded in so many orders; SEED=n replays one.
+// TestCorrectedLedgers runs accounts whose bank corrects entries, each downloaded in several orders; SEED=n replays one.
 func TestCorrectedLedgers(t *testing.T) {
 	t.Parallel()
 	banktest.RunSeeds(t, 1, 6, func(t *testing.T, seed int) { newCorrected(seed).play(t, 2) })
 }
 
-// TestSoakCorrectedLedgers plays as many further accounts as SEEDS says.
+// TestSoakCorrectedLedgers runs further accounts, as many as SEEDS.
 func TestSoakCorrectedLedgers(t *testing.T) {
 	t.Parallel()
 	seeds, err := strconv.Atoi(os.Getenv("SEEDS"))
@@ -167,7 +167,7 @@ func TestSoakCorrectedLedgers(t *testing.T) {
 	banktest.RunSeeds(t, 1001, seeds, func(t *testing.T, seed int) { newCorrected(seed).play(t, 6) })
 }
 
-// correctedLedger is the truth: what a bank has posted by each download.
+// correctedLedger is the truth: what a bank had posted at each download.
 type correctedLedger struct {
 	*rand.Rand
 	lines []*ledgerLine
@@ -176,17 +176,17 @@ type correctedLedger struct {
 	want  []string
 }
 
-// ledgerLine is an entry of the ledger, or one that takes the place of another.
+// ledgerLine is an entry of the ledger, or one that corrects another.
 type ledgerLine struct {
 	name     string
 	day      int
 	cents    int64
 	corrects *ledgerLine
 	deletes  bool
-	by       *ledgerLine // what took its place
+	by       *ledgerLine // the line that corrected it
 }
 
-// newCorrected posts, replaces and deletes entries, and downloads days after each few of these.
+// newCorrected posts, replaces and deletes entries, and downloads days after every few of them.
 func newCorrected(seed int) *correctedLedger {
 	b := &correctedLedger{Rand: rand.New(rand.NewPCG(uint64(seed), 13))}
 	for day, since := 1, 1; day <= 12; day++ {
@@ -236,8 +236,8 @@ func (b *correctedLedger) countingLines() (lines []*ledgerLine) {
 	return lines
 }
 
-// download lists the entries of some days, and the corrections since the last download of whatever day. A bank shows what it has
-// corrected beside the corrections, or these alone.
+// download lists the entries of some days, and all corrections since the last download. A bank lists the corrected
+// entries too, or only the corrections.
 func (b *correctedLedger) download(from, since, to int) {
 	both := b.IntN(2) == 0
 	var rows []string
@@ -280,7 +280,7 @@ func (b *correctedLedger) play(t *testing.T, orders int) {
 			rows = append(rows, strings.TrimSuffix(m, " m"))
 		}
 		for i, row := range rows {
-			if f := strings.Fields(row); len(f) > 3 { // what deletes says so
+			if f := strings.Fields(row); len(f) > 3 { // a deletion says so
 				rows[i] = strings.Join(f[:3], " ")
 			}
 		}

@@ -1,4 +1,4 @@
-// Statements of an account that has several currencies: one for each.
+// Handles statements of an account with several currencies: one statement for each currency.
 
 package aggregate
 
@@ -10,8 +10,8 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// currencies are ledgers for the currencies in which a statement has booked balances, where it has an opening and a closing one
-// in each of several; else nil.
+// currencies makes a ledger for each currency in which a statement has booked balances, if it has an opening and a
+// closing balance in each of several currencies; else it returns nil.
 func currencies(balances []statement.Balance) map[string]*ledger {
 	if len(balances) < 4 || !slices.ContainsFunc(balances, func(b statement.Balance) bool { return b.Currency != balances[0].Currency }) {
 		return nil
@@ -36,42 +36,42 @@ func currencies(balances []statement.Balance) map[string]*ledger {
 }
 
 func isBookedBalance(code string) bool {
-	return slices.Contains(sorts[0].opening, code) || slices.Contains(sorts[0].closing, code)
+	return slices.Contains(balanceFamilies[0].opening, code) || slices.Contains(balanceFamilies[0].closing, code)
 }
 
-// ledger is where an entry of a currency counts. What is in none of the statement's currencies goes to the first of them.
+// ledger returns the ledger that counts entries of a currency. Entries in other currencies than the statement's go to the first.
 func (t *rowBuilder) ledger(currency string) *ledger {
-	if t.others == nil {
+	if t.byCurrency == nil {
 		return &t.entries
 	}
-	if own := t.others[currency]; own != nil {
+	if own := t.byCurrency[currency]; own != nil {
 		return own
 	}
-	return t.others[t.names()[0]]
+	return t.byCurrency[t.currencyNames()[0]]
 }
 
-// names are the currencies of an account that has several, in an order that does not depend on the file's.
-func (t *rowBuilder) names() []string { return slices.Sorted(maps.Keys(t.others)) }
+// currencyNames lists the currencies of a statement with several, in an order that does not depend on the file.
+func (t *rowBuilder) currencyNames() []string { return slices.Sorted(maps.Keys(t.byCurrency)) }
 
-// endEach ends a statement for each currency, with its own balances and entries. Counts are of all of them together; sums would be
-// of different money.
+// endEach ends a statement for each currency, with its own balances and entries. The counts that the bank states are of
+// all of them together; its sums would mix currencies.
 func (t *rowBuilder) endEach() error {
-	whole, all := *t.s, t.balances
-	names := t.names()
-	first := t.others[names[0]]
+	whole, all := *t.stmt, t.balances
+	names := t.currencyNames()
+	first := t.byCurrency[names[0]]
 	count := int64(0)
-	for _, l := range t.others {
+	for _, l := range t.byCurrency {
 		count += l.booked.count()
 	}
-	if stated := whole.Stated.Count; stated != "" && stated != strconv.FormatInt(count, 10) && stated != strconv.FormatInt(t.listed, 10) {
-		first.blame(whole.Place, "entries: the bank states %s, the statement lists %d", stated, count)
+	if stated := whole.Stated.Count; stated != "" && stated != strconv.FormatInt(count, 10) && stated != strconv.FormatInt(t.entryCount, 10) {
+		first.addFault(whole.Place, "entries: the bank states %s, the statement lists %d", stated, count)
 	}
 	for _, name := range names {
 		own := whole
 		own.Currency, own.Stated = name, statement.Totals{}
-		t.s, t.entries = &own, *t.others[name]
+		t.stmt, t.entries = &own, *t.byCurrency[name]
 		t.balances = slices.DeleteFunc(slices.Clone(all), func(b statement.Balance) bool {
-			return b.Currency != name && (name != names[0] || t.others[b.Currency] != nil)
+			return b.Currency != name && (name != names[0] || t.byCurrency[b.Currency] != nil)
 		})
 		if err := t.close(); err != nil {
 			return err

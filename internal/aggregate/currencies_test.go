@@ -1,3 +1,5 @@
+// Tests statements of an account in several currencies.
+
 package aggregate
 
 import (
@@ -6,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestCurrencies has a statement of an account in two currencies: each is judged by its own balances and entries.
+// TestCurrencies judges a statement of an account in two currencies: each by its own balances and entries.
 func TestCurrencies(t *testing.T) {
 	t.Parallel()
 	balances := func(currency, opening, closing string) string {

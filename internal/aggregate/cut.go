@@ -1,4 +1,4 @@
-// References that are cut to 16 characters where an MT message is made of an MX message: what the two have in common.
+// Compares references that are cut to 16 characters where an MT message is converted from an MX message.
 
 package aggregate
 
@@ -11,11 +11,11 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// form says how whole a reference is; zero where no message cuts it, and where it cannot be one that was cut.
+// form says how complete a reference is; zero if no message cuts it and it cannot be a cut one.
 type form byte
 
 const (
-	cutForm   form = iota + 1 // 16 characters of an MT message: it may be the beginning of a longer one
+	cutForm   form = iota + 1 // 16 characters of an MT message: it may be the start of a longer one
 	exactForm                 // 16 characters of a format that has longer ones
 	longForm                  // more than 16 characters
 )
@@ -23,7 +23,7 @@ const (
 // forms are their names in the stream of names.
 var forms = [...]string{cutForm: "cut", exactForm: "exact", longForm: "long"}
 
-// formNamed is the form of a name.
+// formNamed returns the form with a name.
 func formNamed(name string) form {
 	for f := cutForm; f <= longForm; f++ {
 		if forms[f] == name {
@@ -33,20 +33,22 @@ func formNamed(name string) form {
 	return 0
 }
 
-// A bank reference of :61: has 16 characters (16x). Of a longer one these are its first 16, or by the translation rules of CBPR+ its first 15 and a mark.
+// A bank reference of :61: has 16 characters (16x). A longer reference is cut to its first 16 characters, or by the
+// translation rules of CBPR+ to its first 15 and a mark.
 const (
 	cutLength = 16
 	cutMark   = '+'
 )
 
-// cutName is what a reference of at least 16 characters is compared by with others that begin with the same 15, of entries that move the same.
+// cutName is what a reference of at least 16 characters is compared by, with others that begin with the same 15
+// characters and belong to entries that move the same.
 type cutName struct {
 	form          form
 	last          rune   // the 16th character
-	booked, value string // days of the entry, as far as it has them
+	booked, value string // days of the entry, as far as it states them
 }
 
-// cutNameOf reads a reference. begins are its first 15 characters.
+// cutNameOf derives the cut name of a reference. begins is its first 15 characters.
 func cutNameOf(reference string, mt bool, booked, value, day string) (name cutName, begins string) {
 	length := utf8.RuneCountInString(reference)
 	switch {
@@ -77,12 +79,12 @@ func cutNameOf(reference string, mt bool, booked, value, day string) (name cutNa
 	return name, reference[:at]
 }
 
-// isCut reports whether the reference is the other one as an MT message has it, on days that agree as far as both have them.
+// isCut reports whether the reference is the other one as an MT message cuts it, on days that agree as far as both state them.
 func (c cutName) isCut(whole cutName) bool {
 	return c.form == cutForm && whole.form == longForm && (c.last == cutMark || c.last == whole.last) && c.agrees(whole)
 }
 
-// agrees compares the days that both have, or else the one that each has: MT leaves a day of booking out that is the value date.
+// agrees compares the days that both state, or else the one day that each states: MT omits a booking day that equals the value date.
 func (c cutName) agrees(o cutName) bool {
 	booked, value := c.booked != "" && o.booked != "", c.value != "" && o.value != ""
 	if !booked && !value {
@@ -91,8 +93,8 @@ func (c cutName) agrees(o cutName) bool {
 	return (!booked || c.booked == o.booked) && (!value || c.value == o.value)
 }
 
-// keys are what the name is found by: the value date, if it has one, and for those of 16 characters the day of booking too, as the longer one may have
-// no value date.
+// keys are the keys that the name is found by: its value date, if it has one. Names of 16 characters are also found by
+// their booking day, because the longer one may have no value date.
 func (c cutName) keys(group digest) []digest {
 	first := cmp.Or(c.value, c.booked)
 	keys := []digest{digestOf("cut", string(group[:]), first)}
@@ -102,24 +104,24 @@ func (c cutName) keys(group digest) []digest {
 	return keys
 }
 
-// groupOf digests what entries have in common of which one may have the cut reference of another: their account and money, and what their
-// references begin with.
+// groupOf digests what entries share of which one may have the cut reference of another: account, money, and the first
+// 15 characters of the reference.
 func groupOf(kind, servicer, account, amount, currency, status, reversal, begins string) digest {
-	return digestOf("begins", kind, servicer, account, plain(amount), currency, status, reversal, begins)
+	return digestOf("begins", kind, servicer, account, normalAmount(amount), currency, status, reversal, begins)
 }
 
 func isMT(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "mt") }
 
-// nameCut groups an entry with those that may have its reference whole, or cut.
-func (t *rowBuilder) nameCut(n *named, currency string) {
-	if !isCAMT(t.s) && !isMT(t.s) {
+// nameCut groups an entry with those that may have its reference complete or cut.
+func (t *rowBuilder) nameCut(n *namedEntry, currency string) {
+	if !isCAMT(t.stmt) && !isMT(t.stmt) {
 		return
 	}
-	e := t.e
+	e := t.entry
 	var begins string
-	if n.cut, begins = cutNameOf(t.reference(e), isMT(t.s), e.Booked, e.Value, n.day); begins != "" {
+	if n.cut, begins = cutNameOf(t.reference(e), isMT(t.stmt), e.Booked, e.Value, n.day); begins != "" {
 		n.listed = n.listed || n.cut.form == cutForm
-		n.group = groupOf(string(t.s.Kind), t.name.servicer, t.name.account, e.Amount, currency, statusOf(e), strconv.FormatBool(e.Reversal), begins)
+		n.group = groupOf(string(t.stmt.Kind), t.name.servicer, t.name.account, e.Amount, currency, statusOf(e), strconv.FormatBool(e.Reversal), begins)
 	}
 }
 

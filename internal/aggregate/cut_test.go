@@ -1,4 +1,4 @@
-// References that are cut to 16 characters in MT940, beside the whole ones of CAMT.
+// Tests references that MT940 cuts to 16 characters, together with the complete ones of CAMT.
 
 package aggregate
 
@@ -29,8 +29,8 @@ func referredTo(render func(...sheet) string, name string, entries ...string) st
 	return render(renamed(sheetOf("1", 5, 1000, list...), name))
 }
 
-// everyOrder hands on a house for each order of the texts (of more than three each that begins with another one), each in imports of one file, and
-// the first and the last in one import. Without SEEDS, of the orders the first and the last are tried.
+// everyOrder passes on a fixture for each order of the texts (of more than three each that begins with another one), imported
+// one file at a time; the first and the last order also in one import. Without SEEDS only the first and the last order run.
 func everyOrder(t *testing.T, texts []string, check func(t *testing.T, h *fixture, order string)) {
 	t.Helper()
 	orders := ordersOf(texts)
@@ -75,7 +75,7 @@ func ordersOf(texts []string) (orders [][]string) {
 	return orders
 }
 
-// TestCutReferences: whichever comes first, an entry whose reference MT940 cuts counts once.
+// TestCutReferences counts an entry once whose reference MT940 cuts, whichever file comes first.
 func TestCutReferences(t *testing.T) {
 	t.Parallel()
 	const begin = "ABCDEFGHIJKLMNO" // 15 characters
@@ -132,7 +132,7 @@ func TestCutReferences(t *testing.T) {
 	}
 }
 
-// TestCutReferencesOnOtherDays compares value dates and days of booking as far as both have them.
+// TestCutReferencesOnOtherDays compares value dates and booking days as far as both files state them.
 func TestCutReferencesOnOtherDays(t *testing.T) {
 	t.Parallel()
 	const camt = `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt><GrpHdr><MsgId>M</MsgId><CreDtTm>2024-05-01T10:00:00</CreDtTm></GrpHdr>` +
@@ -170,7 +170,7 @@ func TestCutReferencesOnOtherDays(t *testing.T) {
 	}
 }
 
-// TestCutReferencesOnPages: pages of one statement list no entry in common, also where all that they say of two is the same.
+// TestCutReferencesOnPages shows that pages of one statement list no entry in common, even if two entries are equal in everything.
 func TestCutReferencesOnPages(t *testing.T) {
 	t.Parallel()
 	const begin = "ABCDEFGHIJKLMNOP"
@@ -195,17 +195,17 @@ func TestCutReferencesOnPages(t *testing.T) {
 	}
 }
 
-// TestCutReferencesOfEarlierVersions has entries that were taken in by a version which kept no cut names.
+// TestCutReferencesOfEarlierVersions matches entries that a version without cut names imported.
 func TestCutReferencesOfEarlierVersions(t *testing.T) {
 	t.Parallel()
 	const begin = "ABCDEFGHIJKLMNOP"
 	camt, mt := referredTo(camtOf, "C", begin+"Q 10"), referredTo(mtOf, "M", begin+" 10")
 	for _, c := range []struct{ before, after string }{{camt, mt}, {mt, camt}} {
 		h := newFixture(t, "")
-		h.importer.Take = h.takeAsEarlier
+		h.importer.Ingest = h.importAsEarlierVersion
 		h.send(c.before)
 		before := h.stored("entries", "id")
-		h.importer.Take = h.take
+		h.importer.Ingest = h.take
 		err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error { return tx.Delete(cutKnown) })
 		if err != nil {
 			t.Fatal(err)
@@ -222,8 +222,8 @@ func TestCutReferencesOfEarlierVersions(t *testing.T) {
 	}
 }
 
-// takeAsEarlier takes in what a version without cut names did: one slot of each entry.
-func (h *fixture) takeAsEarlier(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
+// importAsEarlierVersion imports as a version without cut names did: one slot for each entry.
+func (h *fixture) importAsEarlierVersion(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
 	if stream != project.NameStream {
 		return h.take(ctx, stream, files, parts)
 	}

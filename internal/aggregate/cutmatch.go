@@ -1,18 +1,18 @@
-// Entries matched with those of which one of the two has the reference cut.
+// Matches entries with those of which one of the two has a cut reference.
 
 package aggregate
 
 import "slices"
 
-// cutEntries are the entries of a group by their names, stored ones and those found so far.
+// cutEntries are the entries of a group by their cut names: stored ones, and those found so far.
 type cutEntries struct {
 	names    map[digest][]cutName
-	replaced map[digest]bool    // entries that were taken back, or are of a file that is read again
-	count    map[digest]int     // slots of each key
+	replaced map[digest]bool    // entries that were cancelled or belong to a file that is read again
+	count    map[digest]int     // number of slots of each key
 	found    map[cutAt][]digest // sorted
 }
 
-// cutAt is a key and a form of the names that it finds.
+// cutAt is a key with the form of the names that it finds.
 type cutAt struct {
 	key  digest
 	form form
@@ -22,7 +22,7 @@ func newCutEntries() *cutEntries {
 	return &cutEntries{names: map[digest][]cutName{}, replaced: map[digest]bool{}, count: map[digest]int{}, found: map[cutAt][]digest{}}
 }
 
-// load takes in the stored slots of a key.
+// load adds the stored slots of a key.
 func (c *cutEntries) load(key digest, slots []slot) {
 	if c.count[key] > 0 {
 		return
@@ -32,12 +32,12 @@ func (c *cutEntries) load(key digest, slots []slot) {
 		if !slices.Contains(c.names[s.entry], s.cut) {
 			c.names[s.entry] = append(c.names[s.entry], s.cut)
 		}
-		c.replaced[s.entry] = s.takenBack || s.stale
-		c.find(cutAt{key, s.cut.form}, s.entry)
+		c.replaced[s.entry] = s.cancelled || s.stale
+		c.addFound(cutAt{key, s.cut.form}, s.entry)
 	}
 }
 
-func (c *cutEntries) find(at cutAt, id digest) {
+func (c *cutEntries) addFound(at cutAt, id digest) {
 	ids := c.found[at]
 	if i, there := slices.BinarySearchFunc(ids, id, func(a, b digest) int { return slices.Compare(a[:], b[:]) }); !there {
 		c.found[at] = slices.Insert(ids, i, id)
@@ -49,14 +49,14 @@ func (c *cutEntries) has(id digest, f form) bool {
 	return slices.ContainsFunc(c.names[id], func(n cutName) bool { return n.form == f })
 }
 
-// note remembers a name of an entry, unless it is known.
-func (c *cutEntries) note(n *named, id digest, fresh func(n *named, id, slot digest) error) error {
+// addName adds a name to an entry, unless it has it already.
+func (c *cutEntries) addName(n *namedEntry, id digest, fresh func(n *namedEntry, id, slot digest) error) error {
 	if slices.Contains(c.names[id], n.cut) {
 		return nil
 	}
 	c.names[id] = append(c.names[id], n.cut)
 	for _, key := range n.cutKeys() {
-		c.find(cutAt{key, n.cut.form}, id)
+		c.addFound(cutAt{key, n.cut.form}, id)
 		c.count[key]++
 		if err := fresh(n, id, slotID(key, c.count[key])); err != nil {
 			return err
@@ -65,26 +65,26 @@ func (c *cutEntries) note(n *named, id digest, fresh func(n *named, id, slot dig
 	return nil
 }
 
-// cutKeys are what an entry's cut name is found by.
-func (n *named) cutKeys() []digest {
+// cutKeys are the keys of an entry's cut name.
+func (n *namedEntry) cutKeys() []digest {
 	if n.cut.form == 0 {
 		return nil
 	}
 	return n.cut.keys(n.group)
 }
 
-// cutOnes matches entries with those of other bases; over is what has none. A mark says that a reference is cut, so that those which have one come
-// first: a reference of 16 characters may be whole.
-func (m *matching) cutOnes(rest []unmatched) (over []unmatched, err error) {
+// matchCut matches entries with those of other bases; over is what remains. Cut references with a mark come first,
+// because one without a mark may be complete.
+func (m *matching) matchCut(rest []unmatched) (over []unmatched, err error) {
 	for _, marked := range []bool{true, false} {
 		for _, u := range rest {
 			if (u.cut.form == cutForm && u.cut.last == cutMark) != marked {
 				continue
 			}
-			id, found := m.cutOne(u.named)
+			id, found := m.findCut(u.namedEntry)
 			if !found {
 				over = append(over, u)
-			} else if err := m.known(u.named, m.slotOf(u.named, id)); err != nil {
+			} else if err := m.assignNew(u.namedEntry, m.slotOf(u.namedEntry, id)); err != nil {
 				return nil, err
 			}
 		}
@@ -92,8 +92,8 @@ func (m *matching) cutOnes(rest []unmatched) (over []unmatched, err error) {
 	return over, nil
 }
 
-// cutOne finds an entry that has the reference whole which this one has cut, or the other way round.
-func (m *matching) cutOne(u *named) (id digest, found bool) {
+// findCut finds an entry that has the complete form of this cut reference, or the cut form of this complete one.
+func (m *matching) findCut(u *namedEntry) (id digest, found bool) {
 	switch u.cut.form {
 	case longForm:
 		if id, found = m.firstCut(u, cutForm, func(n cutName) bool { return n.last == cutMark && n.isCut(u.cut) }); found {
@@ -106,9 +106,9 @@ func (m *matching) cutOne(u *named) (id digest, found bool) {
 	return id, false
 }
 
-// firstCut is the first entry with a name of a form that is wanted. It is none that the base names already, nor another one of the statement; and one
-// that has its whole reference has no other one.
-func (m *matching) firstCut(u *named, f form, wanted func(cutName) bool) (id digest, found bool) {
+// firstCut is the first entry with a wanted name of a form, without those of the base and those matched in the
+// statement. An entry whose reference is known completely has no other complete reference.
+func (m *matching) firstCut(u *namedEntry, f form, wanted func(cutName) bool) (id digest, found bool) {
 	c, own := m.cut, m.bases[u.base].byID
 	for _, key := range u.cutKeys() {
 		for _, id := range c.found[cutAt{key, f}] {

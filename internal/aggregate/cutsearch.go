@@ -1,4 +1,4 @@
-// Cut names of entries that an earlier version took in, which did not keep them.
+// Adds the cut names of entries that an earlier version imported without them.
 
 package aggregate
 
@@ -14,15 +14,15 @@ import (
 	"bursar/internal/project"
 )
 
-// cutKnown is there once all stored entries whose references may be cut ones, or have been cut, have their cut names.
+// cutKnown exists once all stored entries have their cut names.
 const cutKnown = "statements/cut-known"
 
-// searchCut looks for them among all stored entries, once in a project's life.
+// searchCut adds cut names for all stored entries, once in the life of a project.
 func (r *reading) searchCut(ctx context.Context) error {
 	return r.searchOnce(ctx, cutKnown, "stored entries", r.writeCut)
 }
 
-// searchOnce has rows for the stream of names written from what is stored, and remembers under a key that they are there.
+// searchOnce writes rows for the stream of names, derived from stored events, and records under a key that they exist.
 func (r *reading) searchOnce(ctx context.Context, key, name string, write func(ctx context.Context, to *bufio.Writer) (rows int64, err error)) error {
 	searched := false
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
@@ -43,33 +43,33 @@ func (r *reading) searchOnce(ctx context.Context, key, name string, write func(c
 		return fmt.Errorf("search %s: %w", name, err)
 	}
 	if s.rows > 0 {
-		if _, err := r.Take(ctx, project.NameStream, []string{s.path}, s.parts); err != nil {
-			return fmt.Errorf("take %s in: %w", project.NameStream, err)
+		if _, err := r.Ingest(ctx, project.NameStream, []string{s.path}, s.parts); err != nil {
+			return fmt.Errorf("ingest %s: %w", project.NameStream, err)
 		}
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(key, true) })
 }
 
-// cutSQL finds the entries, those of one group together, each with whether an MT message told it. Other formats' references are never cut.
+// cutSQL selects the entries, sorted by group, each with whether an MT message listed it. References of other formats are never cut.
 const cutSQL = `WITH formats AS (SELECT DISTINCT object, file, starts_with(format, 'mt') AS mt FROM (%s) WHERE starts_with(format, 'mt') OR starts_with(format, 'camt'))
 SELECT kind, servicer, account, CAST(amount AS VARCHAR), currency, status, CAST(reversal AS VARCHAR), reference, id, CAST(day AS VARCHAR), CAST(value_day AS VARCHAR), CAST(mt AS VARCHAR)
 FROM (%s) JOIN formats USING (object, file) WHERE length(reference) >= %d AND takes_back IS NULL
 ORDER BY kind, servicer, account, amount, currency, status, reversal, left(reference, %d), id, mt`
 
-// writeCut writes rows for the stream of names.
+// writeCut writes the rows for the stream of names.
 func (r *reading) writeCut(ctx context.Context, to *bufio.Writer) (rows int64, err error) {
-	entries, err := r.view(ctx, project.EntryStream)
+	entries, err := r.streamView(ctx, project.EntryStream)
 	if err != nil || entries == "" {
 		return 0, err
 	}
-	statements, err := r.view(ctx, project.StatementStream)
+	statements, err := r.streamView(ctx, project.StatementStream)
 	if err != nil || statements == "" {
 		return 0, err
 	}
 	var group digest
 	var found *cutEntries
-	err = rowsOf(ctx, r.Duck, fmt.Sprintf(cutSQL, statements, entries, cutLength, cutLength-1), func(row []string) error {
-		n := named{day: row[9]}
+	err = queryRows(ctx, r.Duck, fmt.Sprintf(cutSQL, statements, entries, cutLength, cutLength-1), func(row []string) error {
+		n := namedEntry{day: row[9]}
 		var begins string
 		if n.cut, begins = cutNameOf(row[7], row[11] == "true", row[9], row[10], row[9]); begins == "" {
 			return nil
@@ -78,7 +78,7 @@ func (r *reading) writeCut(ctx context.Context, to *bufio.Writer) (rows int64, e
 		if n.group != group {
 			group, found = n.group, newCutEntries()
 		}
-		return found.note(&n, digestAt([]byte(row[8]), 0), func(n *named, id, slot digest) error {
+		return found.addName(&n, decodeDigest([]byte(row[8]), 0), func(n *namedEntry, id, slot digest) error {
 			rows++
 			_, err := to.Write(slotRow(n, id, slot, nil))
 			return err

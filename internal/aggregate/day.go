@@ -1,4 +1,4 @@
-// Days, and differences in text.
+// Days of statements, and arithmetic on amounts as texts.
 
 package aggregate
 
@@ -10,14 +10,14 @@ import (
 	"bursar/internal/project"
 )
 
-// longestPause is how many days without a statement a calendar may have in a row.
-const longestPause = 14
+// maxPause is how many days in a row a calendar may lack a statement.
+const maxPause = 14
 
-// previousDay is the last day before, of which there was a statement to be.
-type previousDay func(s *statement.Statement, day time.Time) time.Time
+// previousDayFunc returns the latest earlier day on which the calendar expects a statement.
+type previousDayFunc func(s *statement.Statement, day time.Time) time.Time
 
-// evesOf tells it by the calendar of the account's institution; it is the day before if none is declared.
-func evesOf(p *project.Project) previousDay {
+// newPreviousDay uses the calendar of the account's institution. Without a calendar it is the day before.
+func newPreviousDay(p *project.Project) previousDayFunc {
 	return func(s *statement.Statement, day time.Time) time.Time {
 		before := day.AddDate(0, 0, -1)
 		i := p.InstitutionOf(s.Servicer, s.Account)
@@ -25,8 +25,8 @@ func evesOf(p *project.Project) previousDay {
 			return before
 		}
 		calendar := i.Statements
-		calendar.Since = time.Time{} // it bounds what is missing, not which days there are
-		for n := range longestPause {
+		calendar.Since = time.Time{} // Since limits what may be missing, not which days have statements
+		for n := range maxPause {
 			if earlier := before.AddDate(0, 0, -n); calendar.Expects(earlier) {
 				return earlier
 			}
@@ -35,8 +35,8 @@ func evesOf(p *project.Project) previousDay {
 	}
 }
 
-// dayOf reads a day as streams hold it: it has passed intake.
-func dayOf(day string) time.Time {
+// parseDay parses a day of a stored event, which intake has checked.
+func parseDay(day string) time.Time {
 	t, err := time.Parse(time.DateOnly, day)
 	if err != nil {
 		panic("day of a stored event: " + err.Error())
@@ -44,14 +44,16 @@ func dayOf(day string) time.Time {
 	return t
 }
 
-func after(day string) string   { return dayOf(day).AddDate(0, 0, 1).Format(time.DateOnly) }
-func earlier(day string) string { return dayOf(day).AddDate(0, 0, -1).Format(time.DateOnly) }
+func dayAfter(day string) string  { return parseDay(day).AddDate(0, 0, 1).Format(time.DateOnly) }
+func dayBefore(day string) string { return parseDay(day).AddDate(0, 0, -1).Format(time.DateOnly) }
 
-// apart is how many days lie from one to another.
-func apart(from, to string) int { return int(dayOf(to).Sub(dayOf(from)) / (24 * time.Hour)) }
+// daysBetween is the number of days from one day to another.
+func daysBetween(from, to string) int {
+	return int(parseDay(to).Sub(parseDay(from)) / (24 * time.Hour))
+}
 
-// difference is a - b.
-func difference(a, b string) string {
+// subtract is a - b.
+func subtract(a, b string) string {
 	var x, y statement.Sum
 	x.Add(a)
 	y.Add(b)
@@ -59,8 +61,8 @@ func difference(a, b string) string {
 	return x.String()
 }
 
-// number reads a count of a stored event.
-func number(text string) int64 {
+// parseCount parses a count of a stored event.
+func parseCount(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		panic("count of a stored event: " + err.Error())
@@ -68,8 +70,8 @@ func number(text string) int64 {
 	return n
 }
 
-// short is a stored amount without the zeros at its end beyond cents; empty stays empty.
-func short(amount string) string {
+// trimAmount removes trailing zeros of a stored amount beyond cents; empty stays empty.
+func trimAmount(amount string) string {
 	var s statement.Sum
 	if !s.Add(amount) {
 		return amount

@@ -1,4 +1,4 @@
-// Entries beside their details, and statements beside their summaries: what is a fault, and what banks mean otherwise.
+// Tests entries with details and statements with summaries: what is a fault, and what banks may state.
 
 package aggregate
 
@@ -11,7 +11,7 @@ import (
 	"bursar/internal/project"
 )
 
-// faultOf tells one file, and what does not hold in its only statement.
+// faultOf converts one file and returns the fault of its only statement.
 func faultOf(t *testing.T, text string) string {
 	t.Helper()
 	fault, statements := "", 0
@@ -31,7 +31,7 @@ func faultOf(t *testing.T, text string) string {
 	return fault
 }
 
-// camtWith is a statement that opens with 1000, closes with so much, and has what follows its balances.
+// camtWith is a statement that opens with 1000, closes with an amount, and has some XML after its balances.
 func camtWith(closing, rest string) string {
 	balance := func(code, amount string) string {
 		return `<Bal><Tp><CdOrPrtry><Cd>` + code + `</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">` + amount + `</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2024-03-05</Dt></Dt></Bal>`
@@ -44,7 +44,7 @@ func camtEntry(amount, direction, rest string) string {
 	return `<Ntry><Amt Ccy="EUR">` + amount + `</Amt><CdtDbtInd>` + direction + `</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>2024-03-05</Dt></BookgDt>` + rest + `</Ntry>`
 }
 
-// TestChargesBesideDetails has entries that are not the sum of their details, for what the bank took, or for nothing.
+// TestChargesBesideDetails has entries that differ from the sum of their details by charges, or without a reason.
 func TestChargesBesideDetails(t *testing.T) {
 	t.Parallel()
 	record := func(amount, direction, included string) string {
@@ -99,7 +99,7 @@ func atoi(t *testing.T, text string) (n int) {
 	return n
 }
 
-// TestSummaries has sums of debits with a sign and without.
+// TestSummaries has sums of debits with and without a sign.
 func TestSummaries(t *testing.T) {
 	t.Parallel()
 	for summary, want := range map[string]string{
@@ -118,7 +118,7 @@ func TestSummaries(t *testing.T) {
 	}
 }
 
-// TestStatusAndReversal has a status of a bank's own, and a reversal whose detail is the one that it takes back.
+// TestStatusAndReversal has a status of a bank's own, and a reversal whose detail is the reversed one.
 func TestStatusAndReversal(t *testing.T) {
 	t.Parallel()
 	own := strings.Replace(camtEntry("100", "CRDT", ""), "<Sts>BOOK", "<Sts><Prtry>Posted</Prtry>", 1)
@@ -138,7 +138,7 @@ func TestStatusAndReversal(t *testing.T) {
 	}
 }
 
-// TestStatementInQuarantine has a statement of a day that there is not: it is BROKEN, whether its account has others or none.
+// TestStatementInQuarantine has a statement with an invalid date: it is BROKEN, whether its account has other statements or not.
 func TestStatementInQuarantine(t *testing.T) {
 	t.Parallel()
 	bad := strings.ReplaceAll(camtWith("1000.00", ""), "2024-03-05</Dt>", "2024-02-30</Dt>")
@@ -158,7 +158,7 @@ func TestStatementInQuarantine(t *testing.T) {
 	}
 }
 
-// TestPreviousClosing has a statement that opens with another balance than it states as the previous closing one.
+// TestPreviousClosing has a statement that opens with another balance than the previous closing balance that it states.
 func TestPreviousClosing(t *testing.T) {
 	t.Parallel()
 	for amount, want := range map[string]string{"1000": "", "900.00": "it opens with 1000.00, and states 900.00 as what closed before"} {

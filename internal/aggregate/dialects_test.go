@@ -1,4 +1,4 @@
-// What becomes of files that say less, or otherwise, than their format asks for.
+// Tests files that state less than their format requires, or state it differently.
 
 package aggregate
 

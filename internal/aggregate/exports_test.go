@@ -1,5 +1,5 @@
-// Banks of one account, whose files overlap, are cut, corrected and sent again: whatever the order in which they are imported, the
-// entries are those of the bank's own ledger, and nothing is proven that the files leave out.
+// Tests banks of one account whose files overlap and are cut, corrected and sent again: in any order of imports the
+// entries are those of the bank's ledger, and nothing is PROVEN that the files leave out.
 
 package aggregate
 
@@ -16,14 +16,14 @@ import (
 	"bursar/internal/event"
 )
 
-// TestExports plays banks of so many seeds, each in so many orders; SEED=n replays one.
+// TestExports runs banks of several seeds, each in several orders; SEED=n replays one.
 func TestExports(t *testing.T) {
 	t.Parallel()
 	playExports(t, 1, 8, 2, banktest.New)
 	playExports(t, 1, 4, 2, banktest.NewLong)
 }
 
-// TestSoakExports plays as many further banks as SEEDS says.
+// TestSoakExports runs further banks, as many as SEEDS.
 func TestSoakExports(t *testing.T) {
 	t.Parallel()
 	seeds, err := strconv.Atoi(os.Getenv("SEEDS"))
@@ -39,10 +39,10 @@ func playExports(t *testing.T, first, seeds, orders int, bank func(seed int) *ba
 	banktest.RunSeeds(t, first, seeds, func(t *testing.T, seed int) { (&banks{bank(seed)}).play(t, orders) })
 }
 
-// banks are those of one seed, whose files are imported.
+// banks are the banks of one seed, whose files are imported.
 type banks struct{ *banktest.Books }
 
-// play imports the files in several orders, each into stores of its own.
+// play imports the files in several orders, each into new stores.
 func (b *banks) play(t *testing.T, orders int) {
 	t.Helper()
 	stored, verdicts := "", ""
@@ -95,7 +95,7 @@ func (b *banks) checkBroken(t *testing.T, h *fixture) {
 	}
 }
 
-// verdicts are all intervals, in an order of their own.
+// verdicts are all intervals, sorted.
 func (b *banks) verdicts(h *fixture) string {
 	var all []Interval
 	for _, a := range h.judged("") {
@@ -118,10 +118,10 @@ func (h *fixture) sendNamed(suffix string, texts ...string) {
 	h.imported(paths...)
 }
 
-// movements are the entries as day, amount, reference and text, without those that are taken back.
+// movements are the entries as day, amount, reference and text, without those that are cancelled.
 func (h *fixture) movements() []string { return h.movementsBy("coalesce(reference, ''), text") }
 
-// movementsBy has other columns behind day and amount.
+// movementsBy has other columns after day and amount.
 func (h *fixture) movementsBy(columns string) (rows []string) {
 	taken := map[string]bool{}
 	all := h.stored("entries", "id, coalesce(takes_back, '-'), strftime(day, '%Y-%m-%d'), amount, "+columns)

@@ -1,4 +1,4 @@
-// What does not hold, in words.
+// Collects the faults of a statement.
 
 package aggregate
 
@@ -9,38 +9,38 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// faults are the first few things that do not hold. Its zero value is none.
+// faults are the first few faults of a statement. Its zero value is empty.
 type faults struct {
 	list []fault
-	more int // further ones
+	more int // number of further faults
 }
 
-// fault is one thing that does not hold.
+// fault is one total that does not balance, or a value that cannot be added up.
 type fault struct {
-	at   statement.Place
-	text string
+	place statement.Place
+	text  string
 }
 
-// maxFaults is how many faults of a statement are told.
+// maxFaults is how many faults of a statement are kept.
 const maxFaults = 3
 
-// blame keeps a fault, without the rest of values that are longer than any that can be added up.
-func (f *faults) blame(at statement.Place, format string, args ...any) {
+// addFault keeps a fault. Its text is cut if values in it are longer than any valid one.
+func (f *faults) addFault(at statement.Place, format string, args ...any) {
 	if len(f.list) == maxFaults {
 		f.more++
 		return
 	}
-	f.list = append(f.list, fault{at, brief(fmt.Sprintf(format, args...), longestText)})
+	f.list = append(f.list, fault{at, brief(fmt.Sprintf(format, args...), maxTextLength)})
 }
 
-// broken is what does not hold, in one line; empty if everything does. Places depend on how the file is written: they are for
-// people, and no part of what the statement says.
-func (f *faults) broken(places bool) string {
+// text is all faults in one line; empty if there are none. Places depend on how the file is written: they are shown to
+// people, and are not part of the statement's content.
+func (f *faults) text(places bool) string {
 	list := make([]string, len(f.list), maxFaults+1)
 	for i, one := range f.list {
 		list[i] = one.text
 		if places {
-			list[i] = one.at.String() + ": " + one.text
+			list[i] = one.place.String() + ": " + one.text
 		}
 	}
 	if f.more > 0 {
@@ -49,8 +49,8 @@ func (f *faults) broken(places bool) string {
 	return strings.Join(list, "; ")
 }
 
-// both are two texts in one line, of which either may be empty.
-func both(a, b string) string {
+// joinTexts joins two texts, of which either may be empty.
+func joinTexts(a, b string) string {
 	if a == "" || b == "" {
 		return a + b
 	}

@@ -1,17 +1,17 @@
-// What does not hold: in words, and as what these say.
+// A finding of completeness: its words, and a digest that does not depend on them.
 
 package aggregate
 
 import "fmt"
 
-// finding is something that does not hold. The zero value is nothing.
+// finding is something that does not balance. The zero value is nothing.
 type finding struct {
 	text   string
-	digest string // digest of its kind and figures, whatever the words are
+	digest string // of its kind and figures, independent of the wording
 }
 
-// found is a finding of a kind, whose figures are put in words by a format.
-func found(kind, format string, figures ...any) finding {
+// newFinding makes a finding of a kind, with its figures formatted into words.
+func newFinding(kind, format string, figures ...any) finding {
 	return finding{fmt.Sprintf(format, figures...), findingDigest(kind, figures...)}
 }
 

@@ -1,4 +1,4 @@
-// FITIDs in OFX, which name an entry for ever by the format's definition, and at some banks only within one file.
+// FITIDs of OFX identify an entry permanently by the definition of the format, and at some banks only within one file.
 
 package aggregate
 
@@ -12,26 +12,26 @@ import (
 
 func isOFX(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "ofx") }
 
-// temporaryOf tells whether the FITIDs of a statement are declared to be others in the next file.
-func temporaryOf(p *project.Project) func(s *statement.Statement) bool {
+// temporaryFITIDsOf reports whether the FITIDs of a statement are declared to change with each file.
+func temporaryFITIDsOf(p *project.Project) func(s *statement.Statement) bool {
 	return func(s *statement.Statement) bool {
 		i := p.InstitutionOf(s.Servicer, s.Account)
 		return isOFX(s) && i != nil && i.TemporaryIDs
 	}
 }
 
-// noneIs is what projects that name entries as earlier versions did take FITIDs for.
-func noneIs(*statement.Statement) bool { return false }
+// neverTemporary is used by projects with former rules.
+func neverTemporary(*statement.Statement) bool { return false }
 
-// reference is what names an entry beside its day and money. A temporary FITID does not: the entry is told by all that it says.
+// reference identifies an entry together with day and money. A temporary FITID does not; the entry is identified by its whole content.
 func (t *rowBuilder) reference(e *statement.Entry) string {
-	if t.temporary {
+	if t.temporaryFITIDs {
 		return ""
 	}
 	return e.Reference
 }
 
-// refuseCorrection refuses an entry that takes the place of another where FITIDs do not last: nobody can find the other one.
+// refuseCorrection refuses a correcting entry if FITIDs are temporary: the corrected entry cannot be found.
 func refuseCorrection(e *statement.Entry) {
 	e.Replaced, e.Replaces = false, nil
 	if e.Corrects == "" {

@@ -1,4 +1,4 @@
-// The formats, told by content.
+// Detects the format of a file by its content.
 
 package aggregate
 
@@ -18,7 +18,7 @@ import (
 	"bursar/internal/project"
 )
 
-// format is one way in which statements are written.
+// format is a file format of statements.
 type format struct {
 	recognise func(head []byte) bool
 	read      func(in io.Reader, h statement.Handler) error
@@ -31,8 +31,8 @@ var formats = []format{
 	{mt940.Recognise, mt940.Read},
 }
 
-// formatOf tells a file's format by its first bytes. institution restricts CSV mappings to one; empty tries all of them. scratch is the folder of
-// what they cannot hold in memory.
+// formatOf detects a file's format by its first bytes. institution restricts CSV mappings to one institution; empty
+// tries all of them. scratch is a folder for rows that do not fit in memory.
 func formatOf(head []byte, institutions []*project.Institution, institution, scratch string) (format, error) {
 	at := statement.Place{Line: 1, Column: 1}
 	if len(bytes.TrimSpace(head)) == 0 {
@@ -70,8 +70,8 @@ func formatOf(head []byte, institutions []*project.Institution, institution, scr
 	return format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
 }
 
-// nearest is why the CSV mapping does not fit of which a file has most columns, or the one that is asked for; nil if the file has
-// nothing of any.
+// nearest says why the CSV mapping with most columns in the file does not match, or that of the requested institution;
+// nil if no mapping has a column in common with the file.
 func nearest(head []byte, institutions []*project.Institution, institution string) *statement.Error {
 	var best *statement.Error
 	most := -1
@@ -86,7 +86,7 @@ func nearest(head []byte, institutions []*project.Institution, institution strin
 	return best
 }
 
-// beginning is the start of a file, for a message: of what is no text, some bytes.
+// beginning is the start of a file, for a message; for binary content some bytes in hex.
 func beginning(head []byte) string {
 	line, _, _ := bytes.Cut(bytes.TrimSpace(head), []byte("\n"))
 	text := strings.TrimRight(string(line[:min(len(line), 60)]), "\r")

@@ -1,4 +1,4 @@
-// An importer over stores of its own, and what is to be seen of it afterwards.
+// A fixture of the tests: an importer with its own stores, and queries of what it stored.
 
 package aggregate
 
@@ -21,7 +21,7 @@ import (
 	"bursar/internal/project"
 )
 
-// TestMain has less garbage collected: tests are many small projects.
+// TestMain collects less garbage: tests are many small projects.
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(400)
 	os.Exit(m.Run())
@@ -39,7 +39,7 @@ type fixture struct {
 	intake   *event.Intake
 }
 
-// newFixture has one institution of all accounts; statements is its calendar, empty for none.
+// newFixture has one institution with all accounts; statements is its calendar, or empty.
 func newFixture(t testing.TB, statements string) *fixture {
 	t.Helper()
 	h := &fixture{TB: t, dir: t.TempDir()}
@@ -65,7 +65,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 	if statements != "" {
 		h.file("project/institutions/bank.yaml", "institution: bank\naccounts: [\"A*\"]\nstatements: "+statements+"\n")
 	}
-	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: h.read(), Scratch: h.intake.Scratch, Now: now, Take: h.take, Known: h.intake.FindKnownIDs, Duck: h.intake.Duck}
+	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: h.read(), Scratch: h.intake.Scratch, Now: now, Ingest: h.take, FindIDs: h.intake.FindKnownIDs, Duck: h.intake.Duck}
 	return h
 }
 
@@ -83,7 +83,7 @@ func (h *fixture) take(ctx context.Context, stream string, files []string, parts
 	return h.intake.Ingest(ctx, h.importer.Project.Stream(stream), files, event.Options{Parts: parts})
 }
 
-// file writes a file below the house's folder.
+// file writes a file below the fixture's folder.
 func (h *fixture) file(name, text string) string {
 	h.Helper()
 	path := filepath.Join(h.dir, name)
@@ -96,7 +96,7 @@ func (h *fixture) file(name, text string) string {
 	return path
 }
 
-// send imports texts as files of new names in one call, all of which are to be taken in.
+// send imports texts as files of new names in one call, and expects all of them to be accepted.
 func (h *fixture) send(texts ...string) Result {
 	h.Helper()
 	dir := h.TempDir()
@@ -130,7 +130,7 @@ func (h *fixture) completeness() *Completeness {
 	return &Completeness{Objects: h.objects, Catalog: h.importer.Catalog, Project: h.importer.Project, Duck: h.intake.Duck}
 }
 
-// judged are the accounts with their intervals.
+// judged returns the accounts with their intervals.
 func (h *fixture) judged(until string) (accounts []Account) {
 	h.Helper()
 	_, err := h.completeness().Judge(h.Context(), Query{Until: until}, func(a Account) error {
@@ -190,10 +190,10 @@ func (h *fixture) quarantined() (rows int) {
 	return rows
 }
 
-// noNames are the names of an import that has none yet.
-func noNames(t testing.TB) *names {
+// noNames is an empty nameSpool.
+func noNames(t testing.TB) *nameSpool {
 	t.Helper()
-	n, err := newNames(t.TempDir())
+	n, err := newNameSpool(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
-// What tells statements, entries, balances and details apart: digests of what they say, never of the file that says it,
-// so that a statement sent again, or one that overlaps, tells of the same events.
+// Computes the ids of statements, entries, balances and details: digests of their content, never of their file, so that
+// a statement that is sent again or overlaps another yields the same events.
 
 package aggregate
 
@@ -14,13 +14,13 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// digest is what an id is made of. It is cryptographic, as files come from outside: nobody can word a payment so that it
-// passes for another one.
+// digest is what ids are made of. It is cryptographic, because files come from outside: nobody can craft a payment
+// whose id equals that of another.
 type digest [16]byte
 
 func (d digest) String() string { return hex.EncodeToString(d[:]) }
 
-// digestOf digests texts, each with its length, so that no two lists of texts are alike.
+// digestOf digests texts, each with its length, so that different lists never digest the same bytes.
 func digestOf(texts ...string) (d digest) {
 	buffer := make([]byte, 0, 512)
 	for _, t := range texts {
@@ -32,7 +32,7 @@ func digestOf(texts ...string) (d digest) {
 	return d
 }
 
-// plus folds another digest in; the order of folding does not matter.
+// plus adds another digest; the order of additions does not matter.
 func (d *digest) plus(other digest) {
 	carry := uint16(0)
 	for i := len(d) - 1; i >= 0; i-- {
@@ -41,17 +41,18 @@ func (d *digest) plus(other digest) {
 	}
 }
 
-// bank is what the account number counts in: nothing where it is an IBAN, which names an account by itself.
-func bank(s *statement.Statement) string {
+// servicerScope is the servicer in which an account number is unique: empty for an IBAN, which is unique by itself.
+func servicerScope(s *statement.Statement) string {
 	if s.IBAN {
 		return ""
 	}
 	return s.Servicer
 }
 
-// message names a statement by what the bank calls it. It is the last resort: a bank may send the same again under a new name.
-// CAMT's name is unique by itself, and a repetition has another time; that of MT94x is a constant of many banks' software.
-func message(s *statement.Statement) string {
+// messageID identifies a statement by the names that the bank gives it. It is the last resort: a bank may send the same
+// content again under a new name. A reference of CAMT is unique by itself, and a repetition has another time; that of
+// MT94x is a constant in the software of many banks.
+func messageID(s *statement.Statement) string {
 	created := s.Created
 	if s.Reference != "" && strings.HasPrefix(s.Format, "camt") {
 		created = ""
@@ -59,8 +60,8 @@ func message(s *statement.Statement) string {
 	return digestOf(s.Reference, s.Number, s.Page, created).String()
 }
 
-// plain is an amount by value: 10.5 is 10.50. What is none stays as it is.
-func plain(amount string) string {
+// normalAmount normalizes an amount: 10.5 is 10.50. A text that is not a number stays as it is.
+func normalAmount(amount string) string {
 	var s statement.Sum
 	if !s.Add(amount) {
 		return amount
@@ -68,13 +69,14 @@ func plain(amount string) string {
 	return s.String()
 }
 
-// baseOf digests what names an entry: the servicer's reference beside day and money, or these alone. Entries of one base are matched with
-// those that are stored as a multiset, by all that they say: see resolve.go. A reference that names an entry for ever names it by itself.
-// within is what an entry without a day of its own belongs to; one of a report or notification without a reference belongs to its message.
-func baseOf(h accountName, s *statement.Statement, e *statement.Entry, reference, within string) digest {
+// entryBase digests what identifies an entry: the servicer's reference with day and money, or only the latter. Entries
+// with one base are matched with the stored ones as a multiset, by their whole content: see resolve.go. A reference
+// that is permanently unique identifies an entry by itself. within identifies the statement, for an entry without a day;
+// an entry of a report or notification without a reference belongs to its message.
+func entryBase(h accountName, s *statement.Statement, e *statement.Entry, reference, within string) digest {
 	if e.Unique {
 		texts := []string{"unique", string(s.Kind), h.servicer, h.account, reference}
-		if e.Corrects == reference { // it is not the entry of that name
+		if e.Corrects == reference { // it is not the entry that it corrects
 			texts = append(texts, "corrects")
 		}
 		return digestOf(texts...)
@@ -84,32 +86,32 @@ func baseOf(h accountName, s *statement.Statement, e *statement.Entry, reference
 	case reference != "":
 		day = e.Booked
 	case s.Kind != statement.Booked:
-		scope = message(s)
+		scope = messageID(s)
 	case day == "":
 		scope = within
 	}
-	return digestOf("entry", string(s.Kind), h.servicer, h.account, scope, day, plain(e.Amount), e.Currency, statusOf(e),
+	return digestOf("entry", string(s.Kind), h.servicer, h.account, scope, day, normalAmount(e.Amount), e.Currency, statusOf(e),
 		strconv.FormatBool(e.Reversal), reference)
 }
 
-// movedOf digests what an entry moves, for the digest of a statement's entries: words are no part of it.
-func movedOf(base digest, e *statement.Entry) digest {
+// movementDigest digests what an entry moves, for the digest of a statement's entries. Texts are not part of it.
+func movementDigest(base digest, e *statement.Entry) digest {
 	if !e.Unique {
 		return base
 	}
-	return digestOf("said", string(base[:]), plain(e.Amount))
+	return digestOf("said", string(base[:]), normalAmount(e.Amount))
 }
 
-// allOf digests all that an entry says, with its details in any order.
-func allOf(base digest, e *statement.Entry, own string, details digest) digest {
-	texts := []string{"all", string(base[:]), e.Booked, e.Value, plain(e.Amount), own, e.Code, e.Party, e.Peer, e.Text, e.Operations, string(details[:])}
+// contentDigest digests the whole content of an entry, with its details in any order.
+func contentDigest(base digest, e *statement.Entry, own string, details digest) digest {
+	texts := []string{"all", string(base[:]), e.Booked, e.Value, normalAmount(e.Amount), own, e.Code, e.Party, e.Peer, e.Text, e.Operations, string(details[:])}
 	if e.Corrects != "" {
 		texts = append(texts, e.Corrects)
 	}
 	return digestOf(texts...)
 }
 
-// nth is the id of the n-th of those entries that say all the same, from 1.
+// nth is the id of the n-th of several entries with the same content, from 1.
 func nth(all digest, n uint32) digest {
 	return digestOf("nth", string(all[:]), strconv.FormatUint(uint64(n), 10))
 }

@@ -1,13 +1,18 @@
-// Package aggregate turns what institutions send into events: statement files of every format become rows of the built-in
-// streams, and each statement's own totals decide how far an account's record can be trusted. It owns the identity of
-// statements, entries, details and balances, the files as they were received, and the completeness of accounts. It guarantees
-// that a file counts once however often, in whatever order and in whatever company it is sent, and that a file that cannot
-// be read to its end leaves nothing. It must not know of pipelines; formats below it know nothing of streams.
+// Package aggregate turns the statement files of institutions into events: files of every format become rows of the
+// built-in streams, and each statement's own totals decide how far an account's record can be trusted. It owns the
+// identity of statements, entries, details and balances, the files as they were received, and the completeness of
+// accounts. It guarantees that a file counts once however often, in whatever order and together with whichever files it
+// is imported, and that a file that cannot be read to its end leaves nothing behind. It must not know of pipelines; the
+// format packages below it know nothing of streams.
 //
-// What files do not say cannot be known. Entries without a reference that move the same money on the same day, in two lists that
-// nothing tells apart, are one entry in other words unless a list has both. Where that is wrong it shows in the completeness of the account: what its
-// stored entries sum up to is held against what its statements prove, and these days are BROKEN. Reports and notifications prove
-// nothing, so that nothing shows there.
+// Some things files do not state. Entries without a reference that move the same money on the same day, in two lists
+// that nothing distinguishes, are taken for one entry in different words, unless one list has both. If that is wrong,
+// the completeness of the account shows it: the sum of its stored entries is compared with what its statements prove,
+// and days that differ are BROKEN. Reports and notifications prove nothing, so that nothing shows there.
+//
+// Terms: a statement counts unless a version of it supersedes it, its file was retracted, or a later reading of its
+// file lacks it. Nothing stored is changed: an event is cancelled by another event with the opposite amount that names
+// it in the column takes_back ("taken back" in messages), and restored by a third one with a new id.
 package aggregate
 
 import (
@@ -29,7 +34,7 @@ import (
 	"bursar/internal/project"
 )
 
-// Importer takes statement files in.
+// Importer imports statement files.
 type Importer struct {
 	Objects interface {
 		object.Store
@@ -38,60 +43,60 @@ type Importer struct {
 	Catalog catalog.Catalog
 	Project *project.Project
 	Duck    duck.Options
-	Scratch string // folder for rows before they are taken in
-	// Take seals the rows of JSON lines files as one batch of a built-in stream; parts are the statement files whose rows
-	// such a file has. Rows that the stream has are duplicates.
-	Take func(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (event.Result, error)
-	// Known finds those of some ids that a stream has events of, with the batch of each.
-	Known func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
-	Now   func() time.Time
+	Scratch string // folder for rows before they are ingested
+	// Ingest seals the rows of JSON lines files as one batch of a built-in stream. parts lists the statement files whose
+	// rows such a file contains. Rows that the stream already has are duplicates.
+	Ingest func(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (event.Result, error)
+	// FindIDs returns those of the ids that a stream has events of, each with its batch.
+	FindIDs func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
+	Now     func() time.Time
 
-	open   func(path string) (handed, error) // nil opens files of the disk
-	limits limits                            // zero is the usual ones
+	open   func(path string) (sourceFile, error) // nil opens files on disk
+	limits limits                                // zero means usualLimits
 }
 
 // Options of one Import.
 type Options struct {
-	Institution string            // whose CSV mapping is used; empty tells by the header line
+	Institution string            // restricts CSV mappings to this institution; empty: the header line decides
 	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
 
-	restore *kept                           // a retracted file that is to count again, or nil
+	restore *importedFile                   // a retracted file that is imported again, or nil
 	begin   func(ctx context.Context) error // called before anything of it is taken in
 }
 
-// Part is what one file, or one member of an archive, held.
+// Part is the result of one file, or of one member of an archive.
 type Part struct {
-	File       string             `json:"file"`
-	Format     string             `json:"format,omitempty"`
-	Statements int64              `json:"statements"`
-	Entries    int64              `json:"entries"`
-	Details    int64              `json:"details"`
-	Balances   int64              `json:"balances"`
-	Faults     []string           `json:"faults,omitempty"`  // statements whose totals do not hold
-	Notices    []statement.Notice `json:"notices,omitempty"` // what it says that is no bank statement
-	Refused    string             `json:"refused,omitempty"` // why nothing of it was read
-	Untaken    string             `json:"untaken,omitempty"` // why nothing of what was read was taken in: all of it is in quarantine
+	File        string             `json:"file"`
+	Format      string             `json:"format,omitempty"`
+	Statements  int64              `json:"statements"`
+	Entries     int64              `json:"entries"`
+	Details     int64              `json:"details"`
+	Balances    int64              `json:"balances"`
+	Faults      []string           `json:"faults,omitempty"`  // statements whose totals do not balance
+	Notices     []statement.Notice `json:"notices,omitempty"` // what it contains besides bank statements
+	Refused     string             `json:"refused,omitempty"` // why it was not read
+	Quarantined string             `json:"untaken,omitempty"` // why nothing of it was accepted: all rows are in quarantine
 
-	given []digest // names what the declarations gave to it
+	bindings []digest // subjects of the bindings that it depends on
 }
 
-// File is what became of one file.
+// File is the result of one file.
 type File struct {
-	File   string `json:"file"` // as it was named
+	File   string `json:"file"` // as it was given to Import
 	Digest string `json:"digest"`
-	Object string `json:"object"` // that keeps it
+	Object string `json:"object"` // the object that keeps it
 	Bytes  int64  `json:"bytes"`
-	Known  bool   `json:"known"` // it was taken in before: nothing was to do
+	Known  bool   `json:"known"` // it was imported before; nothing was done
 	Parts  []Part `json:"parts"`
 
-	Retracted *Retraction `json:"retracted,omitempty"` // it is not taken in, as it is retracted
+	Retracted *Retraction `json:"retracted,omitempty"` // why it was not imported
 
-	before   []Part   // of a file that is read again: what it held the last time
-	again    bool     // it is read again as other declarations may mend it
-	readings int      // how often it was read again so
-	removed  []string // statements of its earlier readings that this one does not have
+	previousParts []Part   // of a file that is read again: its parts at the last reading
+	reread        bool     // it is read again, because other declarations may change the result
+	readings      int      // how often it was read again
+	removed       []string // ids of statements of earlier readings that this reading lacks
 
-	retracted bool     // it is retracted by this call: what is gone is known, and it lists nothing that counts
+	retracted bool     // this call retracts it: removed is known, and it lists nothing that counts
 	accounts  []string // of a retracted file
 }
 
@@ -110,17 +115,17 @@ func (f *File) someRead() bool {
 	return slices.ContainsFunc(f.Parts, func(p Part) bool { return p.Refused == "" })
 }
 
-// readsAll reports whether no part of a file that is read again was refused but for those that were before.
+// readsAll reports whether every part was read that the last reading did not refuse.
 func (f *File) readsAll() bool {
 	for i, p := range f.Parts {
-		if p.Refused != "" && (i >= len(f.before) || f.before[i].Refused == "") {
+		if p.Refused != "" && (i >= len(f.previousParts) || f.previousParts[i].Refused == "") {
 			return false
 		}
 	}
 	return len(f.Parts) > 0
 }
 
-// refused says of each part whether it was refused.
+// refused reports for each part whether it was refused.
 func (f *File) refused() []bool {
 	list := make([]bool, len(f.Parts))
 	for i, p := range f.Parts {
@@ -129,29 +134,29 @@ func (f *File) refused() []bool {
 	return list
 }
 
-// Result is what became of one Import.
+// Result is the result of one Import.
 type Result struct {
 	Files   []*File                 `json:"files"`
-	Streams map[string]event.Result `json:"streams"` // one batch of each, where it got rows
-	// TakenBack counts the stored entries that no statement which counts lists any more.
-	TakenBack int64 `json:"taken_back,omitempty"`
-	// NotTakenBack says why such entries may be left: the import of the same files, once it can, takes them back.
-	NotTakenBack string `json:"not_taken_back,omitempty"`
-	// Corrected counts the stored entries that entries of the bank's replace or delete.
+	Streams map[string]event.Result `json:"streams"` // one batch of each stream that got rows
+	// Cancelled counts the stored entries that no counting statement lists any more; each was cancelled by an event in takes_back.
+	Cancelled int64 `json:"taken_back,omitempty"`
+	// NotCancelled says why such entries may be left. Importing the same files again cancels them once the cause is removed.
+	NotCancelled string `json:"not_taken_back,omitempty"`
+	// Corrected counts the stored entries that other entries of the bank replace or delete.
 	Corrected int64 `json:"corrected,omitempty"`
-	// Older says that the project's entries were taken in by an earlier version, and are told apart by its rules.
+	// Older reports that an earlier version imported the project's entries, and that its rules still identify them.
 	Older bool `json:"older_rules,omitempty"`
 }
 
-// Err is an error that names what was refused, and what keeps entries from being taken back, or nil. Class Data.
+// Err names what was refused and why entries are not cancelled, or is nil. Class Data.
 func (r *Result) Err() error {
-	if r.NotTakenBack == "" {
+	if r.NotCancelled == "" {
 		return r.Refused()
 	}
-	return errors.Join(r.Refused(), failure.Wrap(failure.Data, errors.New(r.NotTakenBack)))
+	return errors.Join(r.Refused(), failure.Wrap(failure.Data, errors.New(r.NotCancelled)))
 }
 
-// Refused is an error that names every part of which nothing was taken in, or nil. Class Data.
+// Refused names every part of which nothing was accepted, or is nil. Class Data.
 func (r *Result) Refused() error {
 	var all error
 	for _, f := range r.Files {
@@ -159,8 +164,8 @@ func (r *Result) Refused() error {
 			switch {
 			case p.Refused != "":
 				all = errors.Join(all, fmt.Errorf("%s:%s", p.File, p.Refused))
-			case p.Untaken != "":
-				all = errors.Join(all, fmt.Errorf("%s: %s", p.File, p.Untaken))
+			case p.Quarantined != "":
+				all = errors.Join(all, fmt.Errorf("%s: %s", p.File, p.Quarantined))
 			}
 		}
 	}
@@ -170,9 +175,9 @@ func (r *Result) Refused() error {
 	return failure.Wrap(failure.Data, all)
 }
 
-// Import reads the files, keeps each as an object, and seals what they say as one batch of each built-in stream, statements
-// last. A file, or a member of an archive, that cannot be read to its end is refused whole, with the reason in the result; the
-// others are taken in. After a crash the same call takes in what is missing (rule 1).
+// Import reads the files, keeps each as an object, and seals their rows as one batch of each built-in stream,
+// statements last. A file or archive member that cannot be read to its end is refused as a whole, with the reason in
+// the result; the others are imported. After a crash the same call imports what is missing (rule 1).
 func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Result, err error) {
 	reading, err := im.newReading(ctx, o)
 	if err != nil {
@@ -183,19 +188,19 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err := reading.countChanges(ctx); err != nil {
 		return r, err
 	}
-	if r.Files, err = reading.all(ctx, paths); err != nil {
+	if r.Files, err = reading.readAll(ctx, paths); err != nil {
 		return r, err
 	}
-	if err := reading.note(ctx, r.Files); err != nil {
+	if err := reading.checkBindings(ctx, r.Files); err != nil {
 		return r, err
 	}
-	reading.stale = slices.Sorted(maps.Keys(again(r.Files)))
+	reading.staleObjects = slices.Sorted(maps.Keys(rereadFiles(r.Files)))
 	slots, err := reading.resolve(ctx)
 	if err != nil {
 		return r, err
 	}
-	again := again(r.Files)
-	accounts, err := reading.doubtful(ctx, slots)
+	again := rereadFiles(r.Files)
+	accounts, err := reading.affectedAccounts(ctx, slots)
 	if err != nil {
 		return r, err
 	}
@@ -204,27 +209,27 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 			return r, err
 		}
 	}
-	if err := errors.Join(reading.begin(ctx, again), reading.rememberCorrections(ctx)); err != nil {
+	if err := errors.Join(reading.beginRereads(ctx, again), reading.recordCorrections(ctx)); err != nil {
 		return r, err
 	}
-	if r.Streams, err = im.take(ctx, reading.spools, slots); err != nil {
+	if r.Streams, err = im.ingestAll(ctx, reading.spools, slots); err != nil {
 		return r, err
 	}
-	if err := reading.statedAgain(ctx); err != nil {
+	if err := reading.reinstateStatements(ctx); err != nil {
 		return r, err
 	}
-	if err := im.markUntaken(ctx, &r); err != nil {
+	if err := im.markQuarantined(ctx, &r); err != nil {
 		return r, err
 	}
-	if r.TakenBack, r.NotTakenBack, r.Corrected, err = reading.adjust(ctx, again, accounts); err != nil || r.NotTakenBack != "" {
+	if r.Cancelled, r.NotCancelled, r.Corrected, err = reading.adjust(ctx, again, accounts); err != nil || r.NotCancelled != "" {
 		return r, err
 	}
-	return r, reading.remember(ctx, r.Files)
+	return r, reading.recordFiles(ctx, r.Files)
 }
 
-// newReading makes the scratch folder of an import, which reads by the rules by which the project's entries were taken in.
+// newReading makes the scratch folder of an import and chooses the rules that identify the project's entries.
 func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error) {
-	former, err := im.isFormer(ctx)
+	former, err := im.usesFormerRules(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -233,52 +238,52 @@ func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error)
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	r := &reading{
-		Importer: im, left: im.bounds(), given: map[digest]given{}, options: o, dir: dir, here: map[string]*File{}, rules: rulesOf(im.Project, former),
-		changed: map[string]given{}, awaiting: map[string]bool{}, decided: map[string]string{},
+		Importer: im, budget: im.bounds(), bindings: map[digest]binding{}, options: o, dir: dir, byDigest: map[string]*File{}, rules: rulesOf(im.Project, former),
+		changedBindings: map[string]binding{}, awaiting: map[string]bool{}, decided: map[string]string{},
 	}
-	if r.names, err = newNames(dir); err != nil {
+	if r.names, err = newNameSpool(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return r, nil
 }
 
-// close drops the scratch folder.
+// close removes the scratch folder.
 func (r *reading) close() error {
 	err := r.names.close()
 	_ = os.RemoveAll(r.dir) // scratch is emptied at the next start
 	return err
 }
 
-// adjust takes back what no statement that counts lists any more, and what entries correct, and remembers which versions were decided. Entries whose
-// corrections are taken back count again, but for those that only a retracted file lists: these are looked for anew.
-func (r *reading) adjust(ctx context.Context, again map[string]*File, accounts map[string]bool) (takenBack int64, left string, corrected int64, err error) {
-	for len(again)+len(accounts) > 0 || r.unique {
-		back, unread, err := r.takeBack(ctx, again, accounts)
-		if takenBack += back; err != nil {
-			return takenBack, unread, corrected, err
+// adjust cancels what no counting statement lists any more and what other entries correct, and records which versions were decided. Entries
+// whose corrections are cancelled count again, unless only a retracted file lists them: each pass of the loop cancels those.
+func (r *reading) adjust(ctx context.Context, files map[string]*File, accounts map[string]bool) (cancelled int64, left string, corrected int64, err error) {
+	for len(files)+len(accounts) > 0 || r.hasUnique {
+		n, unread, err := r.cancelUncounted(ctx, files, accounts)
+		if cancelled += n; err != nil {
+			return cancelled, unread, corrected, err
 		}
 		left = cmp.Or(left, unread)
-		made, objects, err := r.correct(ctx, len(again)+len(accounts) > 0)
+		made, objects, err := r.correct(ctx, len(files)+len(accounts) > 0)
 		if corrected += made; err != nil || left != "" {
-			return takenBack, left, corrected, err
+			return cancelled, left, corrected, err
 		}
-		if again, err = r.retractedAmong(ctx, objects); err != nil {
-			return takenBack, "", corrected, err
+		if files, err = r.retractedAmong(ctx, objects); err != nil {
+			return cancelled, "", corrected, err
 		}
-		if accounts = map[string]bool{}; len(again) == 0 {
+		if accounts = map[string]bool{}; len(files) == 0 {
 			break
 		}
 	}
-	return takenBack, "", corrected, r.rememberDecided(ctx)
+	return cancelled, "", corrected, r.recordDecided(ctx)
 }
 
-// take seals the rows of all files, statements last: one is there only with all its parts. What entries are matched by is there before they
-// are: an import that ends between them is made good by the next, while an entry that nothing is matched with would count again.
-func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile) (map[string]event.Result, error) {
+// ingestAll seals the rows of all files. Statements come last, so that a statement exists only with all its parts. Slots come
+// first: if the import ends after them, the next import completes it, while an entry without a slot would count twice.
+func (im *Importer) ingestAll(ctx context.Context, spools []*spool, slots *slotFile) (map[string]event.Result, error) {
 	results := map[string]event.Result{}
 	if slots.rows > 0 {
-		if _, err := im.Take(ctx, project.NameStream, []string{slots.path}, slots.parts); err != nil {
-			return results, fmt.Errorf("take %s in: %w", project.NameStream, err)
+		if _, err := im.Ingest(ctx, project.NameStream, []string{slots.path}, slots.parts); err != nil {
+			return results, fmt.Errorf("ingest %s: %w", project.NameStream, err)
 		}
 	}
 	for _, stream := range project.BuiltinStreams {
@@ -292,9 +297,9 @@ func (im *Importer) take(ctx context.Context, spools []*spool, slots *slotFile) 
 		if len(paths) == 0 {
 			continue
 		}
-		result, err := im.Take(ctx, stream, paths, func(path string) []event.FilePart { return parts[path] })
+		result, err := im.Ingest(ctx, stream, paths, func(path string) []event.FilePart { return parts[path] })
 		if err != nil {
-			return results, fmt.Errorf("take %s in: %w", stream, err)
+			return results, fmt.Errorf("ingest %s: %w", stream, err)
 		}
 		results[stream] = result
 	}

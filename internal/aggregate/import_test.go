@@ -1,4 +1,4 @@
-// Imports that meet archives, repetitions, refusals and failing stores.
+// Tests imports with archives, repetitions, refusals and failing stores.
 
 package aggregate
 
@@ -21,13 +21,13 @@ import (
 	"bursar/internal/project"
 )
 
-// local is a failing store of which files may still be read in place.
+// local is a failing store whose files can still be read in place.
 type local struct {
 	object.Store
 	object.Local
 }
 
-// all is everything that is stored, but for where it was read from.
+// all is everything that is stored, without origins.
 func (h *fixture) all() string {
 	h.Helper()
 	var rows []string
@@ -37,8 +37,8 @@ func (h *fixture) all() string {
 	return strings.Join(rows, "\n")
 }
 
-// TestImportSurvivesFailures has calls of the stores fail, before or after their effect, or be the last of the process: the
-// same import afterwards ends in the same state.
+// TestImportSurvivesFailures fails calls of the stores, before or after their effect, or ends the process at one. The
+// same import again ends in the same state.
 func TestImportSurvivesFailures(t *testing.T) {
 	t.Parallel()
 	texts := []string{camtOf(sheetOf("1", 5, 1000, items(5, 10, 10, -3)...)), mtOf(sheetOf("2", 6, 1017, items(6, 10)...))}
@@ -58,7 +58,7 @@ func TestImportSurvivesFailures(t *testing.T) {
 		h.importer.Objects, h.importer.Catalog, h.intake.Objects, h.intake.Catalog = broken, brokenRecords, broken, brokenRecords
 		_, err := h.importer.Import(t.Context(), paths, Options{})
 		more = plan.Fired()
-		// A batch is sealed before its manifest is written: the next intake of the stream writes one that could not be.
+		// A batch is sealed before its manifest is written: the next intake of the stream writes a manifest that is missing.
 		if unneeded := strings.HasSuffix(plan.Call(n), "manifest.json"); more != (err != nil) && !unneeded {
 			t.Fatalf("%s fails: %v", plan.Call(n), err)
 		}
@@ -93,7 +93,7 @@ func zipOf(t *testing.T, named ...string) string {
 	return b.String()
 }
 
-// TestArchives takes in what archives hold, and what is whole of them.
+// TestArchives imports the intact members of archives.
 func TestArchives(t *testing.T) {
 	t.Parallel()
 	first, second := camtOf(sheetOf("1", 5, 1000, items(5, 10, 10)...)), camtOf(sheetOf("2", 6, 1020, items(6, 5)...))
@@ -128,7 +128,7 @@ func TestArchives(t *testing.T) {
 	}
 }
 
-// TestKnownFiles are not read again: not within a call, nor later, whatever they are called.
+// TestKnownFiles does not read known files again, within a call or later, under any name.
 func TestKnownFiles(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -151,7 +151,7 @@ func TestKnownFiles(t *testing.T) {
 	}
 }
 
-// TestImportEndsWithItsContext leaves nothing.
+// TestImportEndsWithItsContext leaves nothing behind.
 func TestImportEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -164,8 +164,8 @@ func TestImportEndsWithItsContext(t *testing.T) {
 	h.imported(path)
 }
 
-// TestChangingFileIsLeftForLater: its digest and what is kept of it would not be the same.
-func TestChangingFileIsLeftForLater(t *testing.T) {
+// TestChangingFileIsTransient: the digest would not be that of the stored original.
+func TestChangingFileIsTransient(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	path := h.file("a.xml", camtOf(sheetOf("1", 5, 1000, items(5, 10)...)))
@@ -182,7 +182,7 @@ func TestChangingFileIsLeftForLater(t *testing.T) {
 	}
 }
 
-// together is a store in which an original is durable only when another one is on its way, too.
+// together is a store in which an original is durable only while another one is being written.
 type together struct {
 	object.Store
 	object.Local
@@ -213,18 +213,18 @@ func (w *togetherWriter) Commit() error {
 	return w.Writer.Commit()
 }
 
-// TestOriginalsAreKeptTogether and all of them before anything of any file is taken in.
+// TestOriginalsAreKeptTogether stores several originals at a time, and all of them before anything is ingested.
 func TestOriginalsAreKeptTogether(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	var paths []string
-	for day := range 2 * keepers {
+	for day := range 2 * maxKeeping {
 		sheet := sheetOf(fmt.Sprint(day), day+1, 1000, items(day+1, 10)...)
 		paths = append(paths, h.file(fmt.Sprintf("%d.xml", day), camtOf(sheet)))
 	}
 	h.importer.Objects = &together{h.objects, h.objects, make(chan struct{})}
-	take := h.importer.Take
-	h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
+	take := h.importer.Ingest
+	h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
 		kept, err := h.objects.List(ctx, "statements/")
 		if err != nil || len(kept) != len(paths) {
 			t.Errorf("kept are %d files, want %d, when %s are taken in: %v", len(kept), len(paths), stream, err)

@@ -11,47 +11,47 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// ledger adds up the entries of a statement, or the details of an entry. Its zero value is empty.
+// ledger sums the entries of a statement, or the details of an entry. Its zero value is empty.
 type ledger struct {
-	all        int64 // however they stand
-	booked     tally
-	announced  tally // not booked
-	pending    int64 // not booked
-	details    int64
-	operations int64
-	charges    charges       // of the details
-	lax        bool          // details have amounts that need not be those of the entry
-	reversals  statement.Sum // booked, of a format that leaves their direction open
-	turned     bool          // they are declared to have the direction of what they take back
-	since      bool          // it is a report of what came since the one before
-	currency   string        // of what was added up
-	content    digest        // of all that was said, in any order
-	first      string        // days of booking
-	last       string
-	faults            // what keeps the ledger from being added up or from holding
-	ofPage     faults // what does not hold on this page by itself: it may be of all pages together
+	all               int64 // of any status
+	booked            tally
+	announced         tally // not booked
+	pending           int64 // not booked
+	details           int64
+	operations        int64
+	charges           charges       // of the details
+	lax               bool          // details have amounts that may differ from those of the entry
+	reversals         statement.Sum // booked, in a format that leaves their direction open
+	originalReversals bool          // they are declared to have the direction of what they reverse
+	incremental       bool          // a report of what came since the previous one
+	currency          string        // of the sums
+	content           digest        // digest of all entries, in any order
+	first             string        // booking days
+	last              string
+	faults                   // what cannot be added up or does not balance
+	pageFaults        faults // what does not balance on this page alone: it may be a total of all pages
 }
 
-// add adds an amount up.
+// add adds an amount.
 func (l *ledger) add(amount, currency string, at statement.Place) {
 	l.all++
 	if l.currency = cmp.Or(l.currency, currency); currency != "" && currency != l.currency {
-		l.blame(at, "amounts in %s and in %s are not one sum", l.currency, currency)
+		l.addFault(at, "amounts in %s and in %s are not one sum", l.currency, currency)
 		return
 	}
 	if !l.booked.add(amount) {
-		l.blame(at, "amount %q cannot be added up", amount)
+		l.addFault(at, "amount %q cannot be added up", amount)
 		return
 	}
 }
 
-// isBooked tells what a message adds up from what is announced. An entry for information moves no booked balance; in a
-// notification, which has none, it is what is notified.
+// isBooked reports whether a message adds up entries of a status; others are only announced. An entry for information
+// does not move a booked balance; in a notification, which has no balance, it is the notified amount.
 func isBooked(kind statement.Kind, status string) bool {
 	return status != "PDNG" && status != "FUTR" && (status != "INFO" || kind == statement.Notification)
 }
 
-// statusOf is an entry's status as its stream has it: banks have words of their own for what is booked, or none.
+// statusOf is an entry's status as its stream has it. Banks have own codes for booked entries, or none.
 func statusOf(e *statement.Entry) string {
 	switch e.Status {
 	case "PDNG", "FUTR", "INFO":
@@ -60,34 +60,34 @@ func statusOf(e *statement.Entry) string {
 	return "BOOK"
 }
 
-// take adds an entry up that has ended, and holds it against its details.
-func (l *ledger) take(t *rowBuilder, e *statement.Entry) {
-	l.content.plus(t.rules.moved(t.base, e))
+// addEntry adds an entry at its end, and checks it against its details.
+func (l *ledger) addEntry(t *rowBuilder, e *statement.Entry) {
+	l.content.plus(t.rules.movementDigest(t.base, e))
 	l.details += t.details.all
-	if difference := t.details.against(e); difference != "" {
-		l.blame(e.Place, "%s", difference)
+	if difference := t.details.compareDetails(e); difference != "" {
+		l.addFault(e.Place, "%s", difference)
 	}
 	if e.Replaces != nil {
 		for _, amount := range e.Replaces.Amounts {
 			l.booked.remove(amount)
 		}
 	}
-	if !isBooked(t.s.Kind, e.Status) {
+	if !isBooked(t.stmt.Kind, e.Status) {
 		l.all++
 		l.pending++
 		l.announced.add(e.Amount)
-		if e.Corrects != "" { // the days of what it deletes are days that the statement speaks of
-			l.on(t.dayOf(e), e.Place)
+		if e.Corrects != "" { // the days of what it deletes are days of the statement
+			l.addDay(t.entryDay(e), e.Place)
 		}
 		return
 	}
 	if !e.Replaced {
-		l.add(e.Amount, cmp.Or(e.Currency, t.s.Currency), e.Place)
+		l.add(e.Amount, cmp.Or(e.Currency, t.stmt.Currency), e.Place)
 	}
-	l.on(t.dayOf(e), e.Place)
-	if e.Reversal && isCAMT(t.s) && !t.rules.former { // what it leads to is part of the statement's id
+	l.addDay(t.entryDay(e), e.Place)
+	if e.Reversal && isCAMT(t.stmt) && !t.rules.former { // the result is part of the statement's id
 		l.reversals.Add(e.Amount)
-		l.turned = t.rules.originals(t.s)
+		l.originalReversals = t.rules.hasOriginalReversals(t.stmt)
 	}
 	if e.Operations == "" {
 		return
@@ -97,21 +97,21 @@ func (l *ledger) take(t *rowBuilder, e *statement.Entry) {
 	}
 }
 
-// on takes in the day of an entry.
-func (l *ledger) on(day string, at statement.Place) {
+// addDay extends the range of days by that of an entry.
+func (l *ledger) addDay(day string, at statement.Place) {
 	if day == l.last && day != "" {
-		return // most entries of a statement are of one day
+		return // most entries of a statement have the same day
 	}
 	if _, err := time.Parse(time.DateOnly, day); err != nil {
-		l.blame(at, "the entry's day %q is none", day)
+		l.addFault(at, "the entry's day %q is none", day)
 		return
 	}
 	l.first, l.last = min(cmp.Or(l.first, day), day), max(l.last, day)
 }
 
-// against compares the sum of an entry's details with its amount, where every detail has an amount in the entry's currency that
-// is what moved. Between the two there may be what the bank took, and the details of a reversal may be those that it takes back.
-func (l *ledger) against(e *statement.Entry) string {
+// compareDetails compares the sum of an entry's details with its amount, if every detail has an amount in the entry's
+// currency that was moved. They may differ by charges, and the details of a reversal may be those that it reverses.
+func (l *ledger) compareDetails(e *statement.Entry) string {
 	var rest statement.Sum
 	if l.all == 0 || l.lax || len(l.list) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
 		return ""

@@ -1,4 +1,4 @@
-// An entry's id, and what its statement is known by.
+// Derives an entry's id, and what its statement is recognised by.
 
 package aggregate
 
@@ -12,60 +12,61 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// identify gives the entry its id: by all that it says, as far as that is known.
+// identify derives the entry's id from its content, as far as that is known.
 func (t *rowBuilder) identify() error {
-	if t.rules.former || t.kept.entry {
+	if t.rules.former || t.transactions.identified {
 		return nil
 	}
-	t.kept.entry = true
-	all, n := allOf(t.base, t.e, t.own(t.e), t.kept.facts), uint32(1)
-	if !t.e.Unique || t.e.Shared {
+	t.transactions.identified = true
+	all, n := contentDigest(t.base, t.entry, t.ownReference(t.entry), t.transactions.facts), uint32(1)
+	if !t.entry.Unique || t.entry.Shared {
 		var err error
-		if n, err = t.occurrences.next(t.e.Place, all); err != nil {
+		if n, err = t.occurrences.next(t.entry.Place, all); err != nil {
 			return err
 		}
 	}
 	t.id = nth(all, n)
-	day := t.dayOf(t.e)
+	day := t.entryDay(t.entry)
 	if !isDay(day) { // intake rejects it
 		return nil
 	}
-	currency := cmp.Or(t.e.Currency, t.s.Currency)
+	currency := cmp.Or(t.entry.Currency, t.stmt.Currency)
 	l := t.listing(currency)
-	name := &named{group: t.base, base: t.base, all: all, id: t.id, day: day, listing: l.at, listed: !t.e.Unique && t.reference(t.e) == ""}
+	name := &namedEntry{group: t.base, base: t.base, content: all, id: t.id, day: day, listing: l.number, listed: !t.entry.Unique && t.reference(t.entry) == ""}
 	var before statement.Sum
 	if before.Add(l.opening) {
 		before.Plus(&t.ledger(currency).booked.sum)
-		name.at = digestOf("before", before.String())
+		name.balanceBefore = digestOf("before", before.String())
 	}
 	t.nameCut(name, currency)
-	return t.to.name(name)
+	return t.out.addNamed(name)
 }
 
-// maxLine is how many digits a number has that only counts the entries of a file.
-const maxLine = 6
+// maxLineDigits is the maximum number of digits of a reference that only counts the entries of a file.
+const maxLineDigits = 6
 
-// own is the entry's other name. In CAMT many banks write there which entry of the message it is, and another message has another number:
-// that is no name of the entry. It is told by a reference of the servicer's beside it, or by its value.
-func (t *rowBuilder) own(e *statement.Entry) string {
-	if t.rules.former || !strings.HasPrefix(t.s.Format, "camt") || len(e.Own) > maxLine || strings.Trim(e.Own, "0123456789") != "" {
+// ownReference is the account owner's reference of the entry. In CAMT many banks write the position of the entry in its
+// message there, which differs in another message and identifies nothing. It is recognised by a reference of the
+// servicer beside it, or by its value.
+func (t *rowBuilder) ownReference(e *statement.Entry) string {
+	if t.rules.former || !strings.HasPrefix(t.stmt.Format, "camt") || len(e.Own) > maxLineDigits || strings.Trim(e.Own, "0123456789") != "" {
 		return e.Own
 	}
-	if e.Reference != "" || strings.TrimLeft(e.Own, "0") == strconv.FormatInt(t.listed, 10) {
+	if e.Reference != "" || strings.TrimLeft(e.Own, "0") == strconv.FormatInt(t.entryCount, 10) {
 		return ""
 	}
 	return e.Own
 }
 
-// openListing is a statement that lists entries, as far as it is read.
+// openListing is a statement that is being read and lists entries.
 type openListing struct {
-	at      uint32 // among those of the import
-	opening string // empty if it is not known before its entries
+	number  uint32 // its number in the import
+	opening string // empty if it is not known before the entries
 }
 
-// listing is the statement that the entry is of: of the currency if it is one for each.
+// listing returns the statement that the entry belongs to: that of the currency if there is one for each.
 func (t *rowBuilder) listing(currency string) openListing {
-	currency = t.listingOf(currency)
+	currency = t.listingCurrency(currency)
 	l, open := t.listings[currency]
 	if open {
 		return l
@@ -73,7 +74,7 @@ func (t *rowBuilder) listing(currency string) openListing {
 	if t.listings == nil {
 		t.listings = map[string]openListing{}
 	}
-	l.at = t.to.open()
+	l.number = t.out.newListing()
 	own := slices.DeleteFunc(slices.Clone(t.balances), func(b statement.Balance) bool { return currency != "" && b.Currency != currency })
 	if b := boundsOf(own); b.booked && b.opening >= 0 {
 		l.opening = own[b.opening].Amount
@@ -82,46 +83,46 @@ func (t *rowBuilder) listing(currency string) openListing {
 	return l
 }
 
-// listingOf names the listing of a currency: "" where the statement has one only.
-func (t *rowBuilder) listingOf(currency string) string {
+// listingCurrency is the key of a currency's listing: "" if the statement has only one.
+func (t *rowBuilder) listingCurrency(currency string) string {
 	switch {
-	case t.others == nil:
+	case t.byCurrency == nil:
 		return ""
-	case t.others[currency] == nil:
-		return t.names()[0]
+	case t.byCurrency[currency] == nil:
+		return t.currencyNames()[0]
 	}
 	return currency
 }
 
-// describe tells of the statement, which has ended, what tells its entries from those of another.
-func (t *rowBuilder) describe(b bounds) {
-	of, open := t.listings[t.listingOf(t.s.Currency)]
+// describeListing passes on what distinguishes the entries of the statement, which has ended, from those of another.
+func (t *rowBuilder) describeListing(b bounds) {
+	listed, open := t.listings[t.listingCurrency(t.stmt.Currency)]
 	if !open {
 		return
 	}
-	l := listing{Statement: digestOf(t.s.Reference, t.s.Number).String(), Page: compared(t.s.Page), First: t.entries.first, Last: t.entries.last}
-	if t.s.Partial { // what it states may be of all parts together
+	l := listing{Statement: digestOf(t.stmt.Reference, t.stmt.Number).String(), Page: comparisonText(t.stmt.Page), First: t.entries.first, Last: t.entries.last}
+	if t.stmt.Partial { // its totals may be those of all parts
 		b = bounds{opening: -1, closing: -1}
 	}
-	if t.s.Partial || t.entries.broken(false) != "" { // no other statement goes on with its balance
+	if t.stmt.Partial || t.entries.text(false) != "" { // no other statement continues its balance
 		l.First, l.Last = "", ""
 	}
 	if b.booked && b.opening >= 0 {
-		l.Opening = compared(plain(t.balances[b.opening].Amount))
+		l.Opening = comparisonText(normalAmount(t.balances[b.opening].Amount))
 	}
-	if b.booked && b.closing >= 0 && !t.entries.since {
+	if b.booked && b.closing >= 0 && !t.entries.incremental {
 		closing := &t.balances[b.closing]
-		l.Closing = compared(plain(closing.Amount))
-		if l.Last != "" && isDay(closing.Date) { // what goes on with that balance has no entry of days before
+		l.Closing = comparisonText(normalAmount(closing.Amount))
+		if l.Last != "" && isDay(closing.Date) { // a statement that continues that balance has no entry of earlier days
 			l.Last = max(l.Last, closing.Date)
 		}
 	}
-	t.to.describe(of.at, l)
+	t.out.setListing(listed.number, l)
 }
 
-// compared is a text that others are compared with: its digest where it is longer than such texts are, as each statement of an import is remembered.
-func compared(text string) string {
-	if len(text) <= longestValue {
+// comparisonText is a text for comparison: its digest if it is unusually long, because each statement of an import is kept in memory.
+func comparisonText(text string) string {
+	if len(text) <= maxValueLength {
 		return text
 	}
 	return digestOf(text).String()

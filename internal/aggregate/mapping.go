@@ -1,4 +1,4 @@
-// What the mapping of an institution's CSV files makes of a row: entries are told apart by all that they say.
+// Describes the CSV mapping of an institution by what determines the content of entries.
 
 package aggregate
 
@@ -10,9 +10,9 @@ import (
 	"bursar/internal/project"
 )
 
-// mappingOf is how rows are read, by the keys that declare it, as JSON. How files are cut into rows, and what is only compared (balances,
-// control rows), makes no entry another one.
-func mappingOf(i *project.Institution) string {
+// mappingText is the part of the mapping that determines the content of entries, by the keys that declare it, as JSON.
+// How files are split into rows, and what is only compared (balances, control rows), is left out.
+func mappingText(i *project.Institution) string {
 	if i == nil {
 		return "{}"
 	}
@@ -33,10 +33,10 @@ func mappingOf(i *project.Institution) string {
 	return string(text)
 }
 
-// totals reports whether an institution declares balances or control rows of the CSV files among some parts: these prove what they list.
-func (r *rules) totals(parts []Part) bool {
+// declaresTotals reports whether the institution of one of the parts declares balances or control rows, which prove what CSV files list.
+func (r *rules) declaresTotals(parts []Part) bool {
 	return slices.ContainsFunc(parts, func(p Part) bool {
-		i := r.institution(p.Format)
+		i := r.csvInstitution(p.Format)
 		return i != nil && (i.CSV.Columns.Balance != "" || i.CSV.Control != nil)
 	})
 }
@@ -48,12 +48,12 @@ func formsOf(forms []project.Form) (texts []string) {
 	return texts
 }
 
-// lists are the keys to which values may be added: they say how more rows are read, and nothing else of those before.
+// lists are the keys to which values may be added: more rows are read then, and earlier rows do not change.
 var lists = []string{
 	"date", "negative", "positive", "columns.sign.credit", "columns.sign.debit", "columns.status.booked", "columns.status.pending", "columns.status.ignored",
 }
 
-// remapped is the first key, in order of name, by which rows that were read are read otherwise; empty if there is none.
+// remapped is the first key, by name, that changes how earlier rows are read; empty if there is none.
 func remapped(was, now string) string {
 	var before, after map[string][]string
 	if json.Unmarshal([]byte(was), &before) != nil || json.Unmarshal([]byte(now), &after) != nil {
@@ -62,7 +62,7 @@ func remapped(was, now string) string {
 	changed := ""
 	for key, values := range before {
 		if key == "columns.reference" && (slices.Contains(values, "") || slices.Contains(after[key], "")) {
-			continue // whether there is one is an aspect of its own
+			continue // whether there is a reference is another aspect
 		}
 		grown := slices.Contains(lists, key) && len(values) > 0 && len(values) <= len(after[key])
 		if key == "date" && grown {
@@ -78,10 +78,10 @@ func remapped(was, now string) string {
 	return changed
 }
 
-// declaredAs is how a key of a mapping is declared, for a message.
+// declaredAs formats how a key of a mapping is declared, for a message.
 func declaredAs(mapping, key string) string {
 	var keys map[string][]string
-	_ = json.Unmarshal([]byte(mapping), &keys) // what cannot be read is shown as nothing
+	_ = json.Unmarshal([]byte(mapping), &keys) // an unreadable mapping is shown as nothing
 	values := slices.DeleteFunc(slices.Clone(keys[key]), func(value string) bool { return value == "" })
 	for i := range values {
 		values[i] = "`" + strings.ReplaceAll(values[i], "\x00", "*") + "`"

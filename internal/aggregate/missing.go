@@ -1,4 +1,4 @@
-// Days on which a statement was expected, and none came.
+// Finds days on which a statement was expected and none was received.
 
 package aggregate
 
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// missing are the days from one to another on which a statement is expected and none covers, nor a gap that is broken already.
-// Days without a covered one between them are one interval. It begins with the first day that is known of the account, or
-// earlier if since says so. Days that were accepted are intervals apart from those behind them, and from those before them.
+// missing lists the days in a range on which a statement is expected, and that neither a statement nor a BROKEN gap
+// covers. Days without a covered day between them are one interval. The range begins with the first known day of the
+// account, or earlier if since says so. Accepted days are intervals of their own.
 func missing(known []Interval, expects func(day time.Time) bool, declared, since, until string, accepted []*Acceptance) (gaps []Interval) {
 	if expects == nil {
 		return nil
@@ -23,7 +23,7 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, since
 		from = min(cmp.Or(since, covered[0].From), covered[0].From)
 	}
 	open, at, furthest := false, 0, ""
-	for day := from; day != "" && day <= until; day = after(day) {
+	for day := from; day != "" && day <= until; day = dayAfter(day) {
 		for ; at < len(covered) && covered[at].From <= day; at++ {
 			furthest = max(furthest, covered[at].To)
 		}
@@ -31,15 +31,15 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, since
 			open, day = false, furthest
 			continue
 		}
-		if !expects(dayOf(day)) {
+		if !expects(parseDay(day)) {
 			continue
 		}
-		by := acceptedOn(accepted, day)
-		if last := len(gaps) - 1; open && gaps[last].Accepted == by {
+		acceptance := acceptedOn(accepted, day)
+		if last := len(gaps) - 1; open && gaps[last].Accepted == acceptance {
 			gaps[last].To = day
 			continue
 		}
-		gaps = append(gaps, Interval{From: day, To: day, State: Unknown, Accepted: by, Reason: fmt.Sprintf("no statement was received, and the calendar (%s) expects one", declared)})
+		gaps = append(gaps, Interval{From: day, To: day, State: Unknown, Accepted: acceptance, Reason: fmt.Sprintf("no statement was received, and the calendar (%s) expects one", declared)})
 		open = true
 	}
 	return gaps

@@ -1,4 +1,4 @@
-// What the statements of some days prove, held against what the stream of entries has of these days.
+// Compares what the statements of some days prove with the stored entries of these days.
 
 package aggregate
 
@@ -12,54 +12,54 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// movement is what an account moved by on one day, by the booked entries in their stream.
+// movement is what an account moved by on one day, by its stored booked entries.
 type movement struct {
 	day     string
 	entries int64
 	amount  string
 }
 
-// cluster is days that the entries of no statement reach into or out of: what its statements list is what these days have.
+// cluster is a range of days into or out of which no statement's entries reach: what its statements list is all of these days.
 type cluster struct {
 	from, to string
 	links    []link
 	broken   bool
 }
 
-// compareMovements compares clusters of statements with the movements of their days, both sorted by day. Entries of two statements
-// that say the same count once, and cannot be told from one entry that was sent twice: here it shows. A cluster in
-// which something else does not hold is left out, as is one of which no balances tell what it must move by.
+// compareMovements compares clusters of statements with the movements of their days, both sorted by day. Equal entries
+// of two statements count once, and cannot be distinguished from one entry that was sent twice: an error in this shows
+// here. Clusters that are BROKEN for another reason, or whose movement no balances state, are left out.
 func compareMovements(links []link, gaps []Interval, movements []movement) (wrong []Interval) {
 	n := 0
 	for _, c := range clusters(links, gaps) {
 		for ; n < len(movements) && movements[n].day < c.from; n++ {
-			wrong = append(wrong, unstated(movements[n]))
+			wrong = append(wrong, unlistedMovement(movements[n]))
 		}
 		first := n
 		for n < len(movements) && movements[n].day <= c.to {
 			n++
 		}
-		if why := c.against(movements[first:n]); why.text != "" {
+		if why := c.compare(movements[first:n]); why.text != "" {
 			wrong = append(wrong, Interval{From: c.from, To: c.to, State: Broken, Reason: why.text, figures: why.digest})
 		}
 	}
 	for ; n < len(movements); n++ {
-		wrong = append(wrong, unstated(movements[n]))
+		wrong = append(wrong, unlistedMovement(movements[n]))
 	}
 	return wrong
 }
 
-// unstated is a day with entries that no stored statement lists: theirs is in quarantine, or its import did not end.
-func unstated(m movement) Interval {
-	why := found("unlisted", "%d entries of %s are in the stream, and no statement that lists them: it is in quarantine, or its import did not end", m.entries, short(m.amount))
-	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: short(m.amount), Reason: why.text, figures: why.digest}
+// unlistedMovement is a day with entries that no stored statement lists: the statement is in quarantine, or its import did not end.
+func unlistedMovement(m movement) Interval {
+	why := newFinding("unlisted", "%d entries of %s are in the stream, and no statement that lists them: it is in quarantine, or its import did not end", m.entries, trimAmount(m.amount))
+	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: trimAmount(m.amount), Reason: why.text, figures: why.digest}
 }
 
-// clusters joins statements that share days, be it by their intervals or by the days of their entries.
+// clusters joins statements that share days, by their intervals or by the days of their entries.
 func clusters(links []link, gaps []Interval) (list []cluster) {
 	reach := make([]cluster, 0, len(links)+len(gaps))
 	for _, l := range links {
-		reach = append(reach, cluster{min(l.is.From, cmp.Or(l.first, l.is.From)), max(l.is.To, l.final), []link{l}, l.is.State == Broken})
+		reach = append(reach, cluster{min(l.interval.From, cmp.Or(l.firstEntryDay, l.interval.From)), max(l.interval.To, l.lastEntryDay), []link{l}, l.interval.State == Broken})
 	}
 	for _, g := range gaps {
 		reach = append(reach, cluster{g.From, g.To, nil, true})
@@ -75,13 +75,13 @@ func clusters(links []link, gaps []Interval) (list []cluster) {
 		list = append(list, r)
 	}
 	for _, c := range list {
-		slices.SortFunc(c.links, func(a, b link) int { return cmp.Compare(a.at, b.at) })
+		slices.SortFunc(c.links, func(a, b link) int { return cmp.Compare(a.index, b.index) })
 	}
 	return list
 }
 
-// against is what the movements of the cluster's days say otherwise than its statements; empty where nothing does.
-func (c *cluster) against(movements []movement) finding {
+// compare returns how the movements of the cluster's days contradict its statements; empty if they do not.
+func (c *cluster) compare(movements []movement) finding {
 	opening, closing, known := c.bounds()
 	if c.broken || !known {
 		return finding{}
@@ -93,85 +93,86 @@ func (c *cluster) against(movements []movement) finding {
 		entries += m.entries
 	}
 	least, most, whole := c.listed()
-	moved := difference(closing, opening)
+	moved := subtract(closing, opening)
 	switch {
 	case whole && sum.String() == moved && least <= entries && entries <= most,
-		!whole && entries <= c.spanned(sum.String()) && (sum.String() == moved || c.withinDays(sum.String(), movements)):
+		!whole && entries <= c.entryLimit(sum.String()) && (sum.String() == moved || c.withinDays(sum.String(), movements)):
 		return finding{}
 	}
-	return found("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: %s", moved, listed(least, most, whole), entries, &sum, c.cause())
+	return newFinding("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: %s", moved, entryRange(least, most, whole), entries, &sum, c.cause())
 }
 
-// cause says what may be wrong with a cluster that the stream contradicts: versions of a statement where it has some, else entries that were matched wrongly.
+// cause says what may be wrong with a cluster that the stream contradicts: versions of a statement if it has some, else
+// entries that were matched wrongly.
 func (c *cluster) cause() string {
 	versions := map[[4]string]string{} // closing balances by days, opening and number
 	for _, l := range c.links {
-		of := [4]string{l.From, l.To, l.Opening, l.Number}
-		if other := versions[of]; l.balanced() && other != "" && other != l.Closing {
+		key := [4]string{l.From, l.To, l.Opening, l.Number}
+		if other := versions[key]; l.balanced() && other != "" && other != l.Closing {
 			return fmt.Sprintf("of two versions of the statement from %s to %s one closes with %s and the other with %s, and no statement behind them says which is right; "+
 				"`bursar retract statements FILE` leaves the wrong one out", l.From, l.To, other, l.Closing)
 		}
-		versions[of] = l.Closing
+		versions[key] = l.Closing
 	}
 	return "two statements list equal entries that have no reference, or list the same entries in different words"
 }
 
-// bounds are the balances before and after the cluster's days, where statements state them.
+// bounds are the balances before and after the cluster's days, if statements state them.
 func (c *cluster) bounds() (opening, closing string, known bool) {
 	from, to := "", ""
 	for _, l := range c.links { // in the order of the chain
-		if l.Opening != "" && (from == "" || l.is.From < from) {
-			from, opening = l.is.From, l.Opening
+		if l.Opening != "" && (from == "" || l.interval.From < from) {
+			from, opening = l.interval.From, l.Opening
 		}
-		if l.Closing != "" && l.is.To >= to && !l.early {
-			to, closing = l.is.To, l.Closing
+		if l.Closing != "" && l.interval.To >= to && !l.early {
+			to, closing = l.interval.To, l.Closing
 		}
 	}
-	inside := func(l link) bool { return from <= l.is.From && l.is.To <= to }
+	inside := func(l link) bool { return from <= l.interval.From && l.interval.To <= to }
 	return opening, closing, from != "" && to != "" && !slices.ContainsFunc(c.links, func(l link) bool { return !inside(l) })
 }
 
-// spanned is how many entries the cluster's days have at most, by a statement of several days that are all of them, and that moves the same; without
-// one there is no limit.
-func (c *cluster) spanned(moved string) (most int64) {
+// entryLimit is the maximum number of entries of the cluster's days: that of a statement of all these days with the
+// same movement. Without such a statement there is no limit.
+func (c *cluster) entryLimit(moved string) (most int64) {
 	for _, l := range c.links {
-		if l.balanced() && !l.early && difference(l.Closing, l.Opening) == moved && l.From < l.To && l.From == c.from && l.To == c.to {
+		if l.balanced() && !l.early && subtract(l.Closing, l.Opening) == moved && l.From < l.To && l.From == c.from && l.To == c.to {
 			most = max(most, l.Entries)
 		}
 	}
 	return cmp.Or(most, math.MaxInt64)
 }
 
-// withinDays reports whether the movements lead from what one of the statements opens with that begin first to what one closes with that end last,
-// where others begin or end within these days. Then none lists more entries than its days have.
+// withinDays reports whether the movements lead from an opening balance of a statement that begins first to a closing balance of one
+// that ends last, while other statements begin or end within these days. Then no statement may list more entries than its days have.
 func (c *cluster) withinDays(moved string, movements []movement) bool {
-	upTo := make([]int64, len(movements)+1) // entries of the first days
+	upTo := make([]int64, len(movements)+1) // number of entries of the first days
 	for n, m := range movements {
 		upTo[n+1] = upTo[n] + m.entries
 	}
-	first, last := c.links[0].is.From, ""
+	first, last := c.links[0].interval.From, ""
 	for _, l := range c.links {
-		from, to := min(l.is.From, cmp.Or(l.first, l.is.From)), max(l.is.To, l.final)
+		from, to := min(l.interval.From, cmp.Or(l.firstEntryDay, l.interval.From)), max(l.interval.To, l.lastEntryDay)
 		begin := sort.Search(len(movements), func(n int) bool { return movements[n].day >= from })
 		end := sort.Search(len(movements), func(n int) bool { return movements[n].day > to })
 		if l.Entries > upTo[end]-upTo[begin] {
 			return false
 		}
-		first, last = min(first, l.is.From), max(last, l.is.To)
+		first, last = min(first, l.interval.From), max(last, l.interval.To)
 	}
 	openings := map[string]bool{} // from which the movements lead to a closing balance
 	for _, l := range c.links {
-		if l.is.To == last && l.Closing != "" {
-			openings[difference(l.Closing, moved)] = true
+		if l.interval.To == last && l.Closing != "" {
+			openings[subtract(l.Closing, moved)] = true
 		}
 	}
 	return slices.ContainsFunc(c.links, func(l link) bool {
-		return l.is.From == first && l.Opening != "" && openings[difference(l.Opening, "0")]
+		return l.interval.From == first && l.Opening != "" && openings[subtract(l.Opening, "0")]
 	})
 }
 
-// listed is how many entries the statements list, where none overlaps another: of versions of one the most that one lists, and up to those of
-// repetitions more.
+// listed counts the entries of the statements, if none overlaps another. Of versions of one statement it takes the
+// largest count; repetitions may add up to most.
 func (c *cluster) listed() (least, most int64, whole bool) {
 	whole = true
 	versions := map[[5]string]int64{}
@@ -181,11 +182,11 @@ func (c *cluster) listed() (least, most int64, whole bool) {
 			most += l.Entries
 			continue
 		}
-		of := [5]string{l.From, l.To, l.Opening, l.Closing}
+		key := [5]string{l.From, l.To, l.Opening, l.Closing}
 		if l.Opening == l.Closing {
-			of[4] = l.Number + "/" + l.page
+			key[4] = l.Number + "/" + l.page
 		}
-		versions[of] = max(versions[of], l.Entries)
+		versions[key] = max(versions[key], l.Entries)
 	}
 	for _, entries := range versions {
 		least += entries
@@ -193,7 +194,7 @@ func (c *cluster) listed() (least, most int64, whole bool) {
 	return least, least + most, whole
 }
 
-func listed(least, most int64, whole bool) string {
+func entryRange(least, most int64, whole bool) string {
 	switch {
 	case !whole:
 		return "overlapping"

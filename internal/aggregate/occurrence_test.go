@@ -1,4 +1,4 @@
-// What counts once and what counts twice, by example.
+// Tests, by example, what counts once and what counts twice.
 
 package aggregate
 
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// day is a date of the month in which the examples are.
+// day is a date in the month of the examples.
 func day(n int) string { return fmt.Sprintf("2024-03-%02d", n) }
 
 // items are entries of a day in cents.
@@ -20,7 +20,7 @@ func items(n int, amounts ...int64) (list []item) {
 	return list
 }
 
-// sheetOf is a statement of one day that opens with so much.
+// sheetOf is a statement of one day with an opening balance.
 func sheetOf(number string, n int, opening int64, entries ...item) sheet {
 	s := sheet{account: "A1", from: day(n), to: day(n), number: number, opening: opening, opened: day(n), entries: entries, name: "M" + number}
 	s.closing = opening
@@ -30,7 +30,7 @@ func sheetOf(number string, n int, opening int64, entries ...item) sheet {
 	return s
 }
 
-// paged cuts a statement into two pages behind its n-th entry.
+// paged splits a statement into two pages after its n-th entry.
 func paged(s sheet, n int) (first, second sheet) {
 	first, second = s, s
 	first.page, second.page, second.last = "1", "2", true
@@ -58,7 +58,7 @@ func referred(list []item) []item {
 	return list
 }
 
-// TestWhatCountsOnce sends files in the order given, both formats, and counts the entries that are stored.
+// TestWhatCountsOnce sends files in the order given, in both formats, and counts the stored entries.
 func TestWhatCountsOnce(t *testing.T) {
 	t.Parallel()
 	equal := sheetOf("1", 5, 1000, items(5, 10, 10, 10)...)
@@ -131,7 +131,7 @@ func TestWhatCountsOnce(t *testing.T) {
 	}
 }
 
-// TestDetailsAreComparedWithEveryEntry breaks notifications whose entry is not the sum of its details, whatever its status.
+// TestDetailsAreComparedWithEveryEntry has notifications whose entry is not the sum of its details, with each status: all are BROKEN.
 func TestDetailsAreComparedWithEveryEntry(t *testing.T) {
 	t.Parallel()
 	const notice = `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"><BkToCstmrDbtCdtNtfctn><GrpHdr><MsgId>M</MsgId><CreDtTm>2024-05-01T10:00:00</CreDtTm></GrpHdr>` +
@@ -155,8 +155,8 @@ func TestDetailsAreComparedWithEveryEntry(t *testing.T) {
 	}
 }
 
-// TestBalancesOfSeveralDaysAreNoDays tells the balances of a day from those of a statement over several.
-func TestBalancesOfSeveralDaysAreNoDays(t *testing.T) {
+// TestDailyBalances distinguishes the balances of a day from those of a statement over several days.
+func TestDailyBalances(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.send(

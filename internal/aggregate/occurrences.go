@@ -1,93 +1,93 @@
-// How often a file has said the same: what tells equal entries apart.
+// Counts how often a file lists equal entries, which distinguishes them.
 
 package aggregate
 
 import "bursar/internal/aggregate/statement"
 
-// maxEntries is how many entries of one file are told apart: they take some 80 bytes of memory each.
+// maxEntries is how many different entries one file may have: each takes about 80 bytes of memory.
 const maxEntries = 20_000_000
 
-// occurrences counts equal entries of a file. A statement that the file holds twice counts from where it counted at first, so
-// that its repetition tells of the same entries; another statement counts on from those before it.
+// occurrences counts equal entries of a file. If the file contains a statement twice, the second one counts from the
+// same number as the first, so that it yields the same entries; another statement continues the count.
 type occurrences struct {
-	heads  map[digest]int32   // statements by what they begin with, numbered in order
-	latest map[digest]repeats // by content: as the statement that said it last has it
-	former map[saying]repeats // as those before have it
-	now    int32              // the statement that is being read
-	pass   int32              // counts statements, repetitions too
+	heads   map[digest]int32             // statements by headDigest, numbered in order
+	latest  map[digest]repeats           // by content: counts of the last statement that lists it
+	former  map[statementContent]repeats // counts of earlier statements
+	current int32                        // the current statement
+	pass    int32                        // number of the statement in the file, counting repetitions
 }
 
-// saying is what one statement says.
-type saying struct {
+// statementContent is an entry's content in one statement.
+type statementContent struct {
 	content digest
 	head    int32
 }
 
-// repeats is how often a statement says something.
+// repeats is how often a statement lists a content.
 type repeats struct {
 	head, pass int32
-	before     uint32 // how often others had said it when this one said it first
-	most       uint32 // in any pass
-	own        uint32 // in this pass
-	all        uint32 // by all statements of the file
+	byOthers   uint32 // how often other statements had listed it when this one first did
+	maxInPass  uint32 // in any pass
+	inPass     uint32 // in this pass
+	total      uint32 // in all statements of the file
 }
 
 func newOccurrences() *occurrences {
-	return &occurrences{heads: map[digest]int32{}, latest: map[digest]repeats{}, former: map[saying]repeats{}}
+	return &occurrences{heads: map[digest]int32{}, latest: map[digest]repeats{}, former: map[statementContent]repeats{}}
 }
 
-// size is how many counts it holds.
+// size is the number of counts.
 func (o *occurrences) size() int { return len(o.heads) + len(o.latest) + len(o.former) }
 
-// forget makes it new.
-func (o *occurrences) forget() {
+// reset empties the counts.
+func (o *occurrences) reset() {
 	clear(o.heads)
 	clear(o.latest)
 	clear(o.former)
-	o.now, o.pass = 0, 0
+	o.current, o.pass = 0, 0
 }
 
-// begin counts for a statement that begins so.
+// begin starts a statement with a headDigest.
 func (o *occurrences) begin(head digest) {
 	n, again := o.heads[head]
 	if !again {
 		n = int32(len(o.heads))
 		o.heads[head] = n
 	}
-	o.now = n
+	o.current = n
 	o.pass++
 }
 
-// next numbers an entry among those of the same content, from 1.
+// next numbers an entry among those of equal content, from 1.
 func (o *occurrences) next(at statement.Place, content digest) (uint32, error) {
 	r, found := o.latest[content]
 	if !found && len(o.latest)+len(o.former) >= maxEntries {
 		return 0, statement.Refuse(at, "the file has more than %d entries", maxEntries).Advise("split it by account or by day")
 	}
-	if !found || r.head != o.now {
-		r = o.turn(content, r, found)
+	if !found || r.head != o.current {
+		r = o.switchStatement(content, r, found)
 	}
 	if r.pass != o.pass {
-		r.pass, r.own = o.pass, 0
+		r.pass, r.inPass = o.pass, 0
 	}
-	if r.own++; r.own > r.most {
-		r.most = r.own
-		r.all++
+	if r.inPass++; r.inPass > r.maxInPass {
+		r.maxInPass = r.inPass
+		r.total++
 	}
 	o.latest[content] = r
-	return r.before + r.own, nil
+	return r.byOthers + r.inPass, nil
 }
 
-// turn sets aside how often another statement said it, and takes up where this one stopped.
-func (o *occurrences) turn(content digest, r repeats, found bool) repeats {
-	all := r.all
+// switchStatement stores the counts of another statement and returns those of the current one.
+func (o *occurrences) switchStatement(content digest, r repeats, found bool) repeats {
+	all := r.total
 	if found {
-		o.former[saying{content, r.head}] = r
+		o.former[statementContent{content, r.head}] = r
 	}
-	own, known := o.former[saying{content, o.now}]
+	own, known := o.former[statementContent{content, o.current}]
 	if !known {
-		own = repeats{head: o.now, before: all}
+		own = repeats{head: o.current, byOthers: all}
 	}
-	own.all = all
+	own.total = all
 	return own
 }

@@ -1,4 +1,4 @@
-// The order of an account's statements: by their days, and within a day as their balances lead from one to the next.
+// Orders an account's statements by their days, and within a day so that each opens with the previous closing balance.
 
 package aggregate
 
@@ -8,12 +8,12 @@ import (
 	"strconv"
 )
 
-// inOrder sorts statements by their last day. Those of one day alone come first, in the order of their balances: each opens with
-// what another closed with, whatever the bank numbers them. Then come those of longer intervals that end on it.
+// inOrder sorts statements by their last day. Statements of that day alone come first, in the order of their balances:
+// each opens with the closing balance of another, whatever their numbers are. Then come those of longer intervals.
 func inOrder(statements []*storedStatement) []*storedStatement {
 	statements = slices.Clone(statements)
 	slices.SortStableFunc(statements, func(a, b *storedStatement) int {
-		return cmp.Or(cmp.Compare(a.To, b.To), -cmp.Compare(a.From, b.From), numbers(a.Number, b.Number), numbers(a.page, b.page), cmp.Compare(a.Place, b.Place))
+		return cmp.Or(cmp.Compare(a.To, b.To), -cmp.Compare(a.From, b.From), compareNumbers(a.Number, b.Number), compareNumbers(a.page, b.page), cmp.Compare(a.Place, b.Place))
 	})
 	ordered, closing := make([]*storedStatement, 0, len(statements)), ""
 	for rest := statements; len(rest) > 0; {
@@ -28,8 +28,8 @@ func inOrder(statements []*storedStatement) []*storedStatement {
 	return ordered
 }
 
-// trail orders statements of the same days so that as many as can be open with what the one before closed with, beginning
-// with closing. Balances are the nodes of a graph, statements its edges: the order is an Eulerian trail.
+// trail orders statements of the same days so that as many as possible open with the previous closing balance,
+// beginning with closing. Balances are the nodes of a graph, statements its edges: the order is an Eulerian trail.
 func trail(statements []*storedStatement, closing string) []*storedStatement {
 	if len(statements) == 1 {
 		return statements
@@ -50,7 +50,7 @@ func trail(statements []*storedStatement, closing string) []*storedStatement {
 	return ordered
 }
 
-// graph is the statements that are not ordered yet, by their openings.
+// graph is the statements that are not ordered yet, by opening balance.
 type graph struct {
 	from    map[string][]*storedStatement
 	in, out map[string]int
@@ -66,7 +66,7 @@ func newGraph(statements []*storedStatement) *graph {
 	return g
 }
 
-// starts reports whether there is a balance that more statements open than close with: a trail begins there.
+// starts reports whether more statements open than close with some balance: a trail begins there.
 func (g *graph) starts() bool {
 	for balance, n := range g.out {
 		if n > g.in[balance] {
@@ -99,8 +99,8 @@ func (g *graph) walk(ordered []*storedStatement, balance string) []*storedStatem
 	return ordered
 }
 
-// numbers orders running numbers by value, and texts as they are.
-func numbers(a, b string) int {
+// compareNumbers compares numbers by value, and other texts as texts.
+func compareNumbers(a, b string) int {
 	x, errX := strconv.ParseUint(a, 10, 64)
 	y, errY := strconv.ParseUint(b, 10, 64)
 	if errX != nil || errY != nil {

@@ -1,4 +1,4 @@
-// Which originals, and which parts of them, are read once more to know what is taken back.
+// Selects the originals, and their parts, that are read once more to find what is cancelled.
 
 package aggregate
 
@@ -11,23 +11,23 @@ import (
 	"bursar/internal/project"
 )
 
-// originals are the files that say what is taken back.
+// originals are the files to read.
 type originals struct {
-	objects   map[string]members // what is read once more of each
-	uncounted map[string]bool    // ids of statements that do not count
-	again     []string           // objects of which everything that their last reading does not have is taken back
-	refused   map[string][]bool  // by these objects, which parts were refused: they list nothing that was taken in
+	objects       map[string]members // parts to read of each object
+	uncounted     map[string]bool    // ids of statements that do not count
+	rereadObjects []string           // objects of which everything is cancelled that their last reading lacks
+	refused       map[string][]bool  // by these objects: which parts were refused, and list nothing that was ingested
 
-	before    map[string]bool // ids of statements that did not count before
-	retracted []string        // those of these objects that are retracted
-	reach     []span          // days of statements of which something may be taken back so
+	uncountedBefore map[string]bool // ids of statements that did not count before
+	retracted       []string        // those of these objects that are retracted
+	spans           []span          // days of statements of which something may be cancelled
 
-	contests bool // something may have to count again
+	mayRestore bool // something may have to be restored
 }
 
-// read chooses the part of an original that a statement is of, unless all parts are.
-func (o *originals) read(s *storedStatement, uncounted bool) {
-	if slices.Contains(o.again, s.Object) {
+// addPart adds the part of an original that contains a statement, unless all its parts are read.
+func (o *originals) addPart(s *storedStatement, uncounted bool) {
+	if slices.Contains(o.rereadObjects, s.Object) {
 		return
 	}
 	if o.objects[s.Object] == nil {
@@ -38,39 +38,39 @@ func (o *originals) read(s *storedStatement, uncounted bool) {
 	o.objects[s.Object][name] = member{s.File, s.format, m.uncounted || uncounted}
 }
 
-// choose takes in the statements that another version takes the place of, and those that may list the same entries and count.
-func (o *originals) choose(v versions) {
-	reach := slices.Clone(o.reach)
+// addVersions adds the superseded statements, and the counting ones that may list the same entries.
+func (o *originals) addVersions(v versions) {
+	reach := slices.Clone(o.spans)
 	for _, g := range v.replaced {
 		for _, s := range g.statement.pages() {
 			o.uncounted[s.id] = true
-			o.read(s, true)
+			o.addPart(s, true)
 			reach = append(reach, s.reach())
 		}
 		reach = append(reach, g.by.reach())
 	}
-	for _, counts := range v.counts {
+	for _, counts := range v.counting {
 		for _, s := range counts.pages() {
 			delete(o.uncounted, s.id) // a page of two versions
 			own := s.reach()
 			if slices.ContainsFunc(reach, func(other span) bool { return own.from <= other.to && other.from <= own.to }) {
-				o.read(s, false)
+				o.addPart(s, false)
 			}
 		}
 	}
 }
 
-// contested takes in the days of statements that hold and of which there is another version: what one of them lists may be taken back by an earlier
-// decision, though it counts now.
-func (o *originals) contested(whole []*storedStatement, awaiting map[string]bool) {
+// addContested adds the days of balanced statements that have another version: an earlier decision may have cancelled what
+// one of them lists, although it counts now.
+func (o *originals) addContested(whole []*storedStatement, awaiting map[string]bool) {
 	for _, s := range whole {
 		if slices.ContainsFunc(s.pages(), func(page *storedStatement) bool { return awaiting[page.id] }) {
-			o.reach, o.contests = append(o.reach, s.reach()), true
+			o.spans, o.mayRestore = append(o.spans, s.reach()), true
 		}
 	}
 }
 
-// pages are the statement, or the pages that it was joined from.
+// pages are the pages that the statement was joined from, or the statement itself.
 func (t *storedStatement) pages() []*storedStatement {
 	if t.parts != nil {
 		return t.parts
@@ -80,16 +80,16 @@ func (t *storedStatement) pages() []*storedStatement {
 
 // reach is the days of the statement and its entries.
 func (t *storedStatement) reach() span {
-	s := span{from: t.From, to: max(t.To, t.final)}
-	if t.first != "" {
-		s.from = min(s.from, t.first)
+	s := span{from: t.From, to: max(t.To, t.lastEntryDay)}
+	if t.firstEntryDay != "" {
+		s.from = min(s.from, t.firstEntryDay)
 	}
 	return s
 }
 
-// findRemoved finds the statements of files that were read again which the last reading does not have, and the accounts and days of all of theirs.
+// findRemoved finds the statements of reread files that the last reading lacks, and the accounts and days of all statements of these files.
 func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *originals, accounts map[string]bool) error {
-	view, err := r.view(ctx, project.StatementStream)
+	view, err := r.streamView(ctx, project.StatementStream)
 	if err != nil || view == "" || len(again) == 0 {
 		return err
 	}
@@ -114,19 +114,19 @@ func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *or
 		for _, id := range f.removed {
 			o.uncounted[id] = true
 		}
-		for _, account := range f.accounts { // of which all statements may list the same
+		for _, account := range f.accounts { // of which any statement may list the same
 			accounts[account] = true
-			o.reach = append(o.reach, span{from: "0000", to: "9999"})
+			o.spans = append(o.spans, span{from: "0000", to: "9999"})
 		}
 	}
-	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + literals(o.again) + ")"
-	return rowsOf(ctx, r.Duck, sql, func(row []string) error {
+	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + sqlList(o.rereadObjects) + ")"
+	return queryRows(ctx, r.Duck, sql, func(row []string) error {
 		if f := again[row[1]]; !has[row[0]] && !f.retracted {
 			f.removed = append(f.removed, row[0])
 			o.uncounted[row[0]] = true
 		}
 		accounts[row[2]] = true
-		o.reach = append(o.reach, span{from: row[3], to: row[4]})
+		o.spans = append(o.spans, span{from: row[3], to: row[4]})
 		return nil
 	})
 }

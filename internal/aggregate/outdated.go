@@ -1,4 +1,4 @@
-// Two versions of a statement that both hold by themselves: what the next statement opens with decides.
+// Decides between two versions of a statement that both balance: the next statement's opening balance decides.
 
 package aggregate
 
@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// balancedStatements are the statements of one account and kind that hold by themselves.
+// balancedStatements are the statements of one account and kind that balance by themselves.
 type balancedStatements struct {
-	sameDays map[span][]*storedStatement // by their days and opening balance
-	closings map[span][]*storedStatement // by their days and closing balance
-	byStart  []*storedStatement          // by their first days
+	sameDays map[span][]*storedStatement // by days and opening balance
+	closings map[span][]*storedStatement // by days and closing balance
+	byStart  []*storedStatement          // sorted by first day
 }
 
 func balancedOf(whole []*storedStatement) balancedStatements {
@@ -25,21 +25,22 @@ func balancedOf(whole []*storedStatement) balancedStatements {
 	return b
 }
 
-// replacedBy is the version of a statement with which the next one goes on, and why; nil where it goes on with the statement itself, or with neither.
-// One of fewer entries than the version may have been made before the day ended: then it lists nothing else.
+// replacedBy returns the version of a statement that the next statement continues, and why; nil if the next statement
+// continues the statement itself or neither. A version with more entries does not qualify:
+// it may list a later state of the same day.
 func (b *balancedStatements) replacedBy(s *storedStatement) (by *storedStatement, why string) {
 	versions := b.sameDays[span{s.From, s.To, s.Opening}]
-	if len(versions) < 2 || b.continued(s) {
+	if len(versions) < 2 || b.isContinued(s) {
 		return nil, ""
 	}
-	openings, day := b.next(s.To)
+	openings, day := b.openingsAfter(s.To)
 	if openings[s.Closing] {
 		return nil, ""
 	}
 	for _, v := range versions {
 		numbered := s.Number != "" && v.Number != ""
 		other := numbered && s.Number != v.Number || s.page != "" && v.page != "" && s.page != v.page
-		goesOn := openings[v.Closing] || numbered && v.page == "" && len(openings) > 0 && b.continued(v)
+		goesOn := openings[v.Closing] || numbered && v.page == "" && len(openings) > 0 && b.isContinued(v)
 		if other || isPart(v, s.parts) || isPart(s, v.parts) || v.Entries > s.Entries || !goesOn {
 			continue
 		}
@@ -50,7 +51,7 @@ func (b *balancedStatements) replacedBy(s *storedStatement) (by *storedStatement
 	return by, why
 }
 
-// replacedPages are the pages of statements that versions take the place of, by their ids. A page that one which counts has, too, counts.
+// replacedPages are the pages of superseded statements, by id. A page that also belongs to a counting statement counts.
 func (b *balancedStatements) replacedPages(paged []*storedStatement) map[string]replaced {
 	replacedBy, counts := map[string]replaced{}, map[string]bool{}
 	for _, whole := range paged {
@@ -74,13 +75,13 @@ func (b *balancedStatements) replacedPages(paged []*storedStatement) map[string]
 	return replacedBy
 }
 
-// next is what the statements open with that begin first of those that begin behind a day, and the day on which they do. What a page opens with that
-// goes on with another is no balance of a day.
-func (b *balancedStatements) next(day string) (openings map[string]bool, from string) {
-	at, _ := slices.BinarySearchFunc(b.byStart, after(day), func(s *storedStatement, day string) int { return cmp.Compare(s.From, day) })
+// openingsAfter returns the opening balances of the statements that begin first after a day, and the day on which they
+// begin. A page that continues another one opens with no balance of a day.
+func (b *balancedStatements) openingsAfter(day string) (openings map[string]bool, from string) {
+	at, _ := slices.BinarySearchFunc(b.byStart, dayAfter(day), func(s *storedStatement, day string) int { return cmp.Compare(s.From, day) })
 	openings = map[string]bool{}
 	for _, s := range b.byStart[at:] {
-		if s.before { // it goes on with the page before it
+		if s.hasPageBefore { // it continues the previous page
 			continue
 		}
 		if from = cmp.Or(from, s.From); s.From > from {
@@ -91,15 +92,16 @@ func (b *balancedStatements) next(day string) (openings map[string]bool, from st
 	return openings, from
 }
 
-// decidedBy is the day of the next statement, if it goes on with one of the versions of a statement.
+// decidedBy returns the day of the next statement, if that continues one of the versions of a statement.
 func (b *balancedStatements) decidedBy(s *storedStatement) (day string, decided bool) {
-	openings, day := b.next(s.To)
+	openings, day := b.openingsAfter(s.To)
 	return day, slices.ContainsFunc(b.sameDays[span{s.From, s.To, s.Opening}], func(v *storedStatement) bool { return openings[v.Closing] })
 }
 
-// continued reports whether another statement of the same days goes on with what this one closes with, or comes to the same balance another way.
-// Where a statement closes with what it opens with, one of its number is a version of it, and so is every page of its number where it is a whole statement.
-func (b *balancedStatements) continued(s *storedStatement) bool {
+// isContinued reports whether another statement of the same days opens with the closing balance of s, or reaches it
+// from another opening balance. Where s closes with its opening balance, a statement with the same number is a version
+// of it, and so is every page with that number if s is whole.
+func (b *balancedStatements) isContinued(s *storedStatement) bool {
 	at := span{s.From, s.To, s.Closing}
 	version := func(t *storedStatement) bool {
 		return s.Number != "" && t.Number == s.Number && (t.Opening == s.Opening || s.page == "" && t.page != "")
@@ -110,7 +112,8 @@ func (b *balancedStatements) continued(s *storedStatement) bool {
 		})
 }
 
-// isPart reports whether a statement is one of some pages. A whole of pages, which has the id of its first one, is none.
+// isPart reports whether a statement is one of some pages. A statement joined from pages has the id of its first page,
+// and is not one of them.
 func isPart(s *storedStatement, pages []*storedStatement) bool {
 	return s.parts == nil && slices.ContainsFunc(pages, func(page *storedStatement) bool { return page.id == s.id })
 }

@@ -1,4 +1,4 @@
-// Two versions of a statement that both hold, in every order with what comes next.
+// Tests two versions of a statement that both balance, in every order with the next statement.
 
 package aggregate
 
@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// TestNextStatementDecides imports versions of a statement and the next one in every order: what counts is the version that the next one goes on with.
+// TestNextStatementDecides imports versions of a statement and the next statement in every order: the version counts
+// that the next statement continues.
 func TestNextStatementDecides(t *testing.T) {
 	t.Parallel()
 	was, is := sheetOf("1", 5, 1000, items(5, 100, 10)...), renamed(sheetOf("1", 5, 1000, items(5, 100, 12)...), "Corrected")
@@ -76,7 +77,7 @@ func TestNextStatementDecides(t *testing.T) {
 				if got := states(account.Intervals); got != c.state || !slices.Equal(rows, want) {
 					t.Fatalf("order %v: %s with %q, want %s with %q: %+v", order, got, rows, c.state, want, account.Intervals)
 				}
-				stands(t, h, order, account.Intervals)
+				expectCounting(t, h, order, account.Intervals)
 				if decided := !strings.Contains(c.state, "BROKEN"); decided != (len(account.Superseded) == 1) {
 					t.Fatalf("order %v: superseded are %+v", order, account.Superseded)
 				}
@@ -91,7 +92,7 @@ func detailed(camt string) string {
 	return strings.ReplaceAll(camt, "</Ntry>", details)
 }
 
-// counting are the distinct rows of a stream that are not taken back.
+// counting are the distinct rows of a stream that are not cancelled.
 func (h *fixture) counting(stream, columns string) (rows []string) {
 	taken := map[string]bool{}
 	for _, id := range h.stored(stream, "takes_back") {
@@ -107,8 +108,9 @@ func (h *fixture) counting(stream, columns string) (rows []string) {
 	return slices.Compact(rows)
 }
 
-// stands expects what counting statements open and close with to be said by balances, the entries that count to have their details, and nothing else.
-func stands(t *testing.T, h *fixture, order []int, counting []Interval) {
+// expectCounting expects balances for the opening and closing ones of counting statements, details for the entries that
+// count, and nothing else.
+func expectCounting(t *testing.T, h *fixture, order []int, counting []Interval) {
 	t.Helper()
 	balances := map[string]bool{}
 	for _, i := range counting {
@@ -122,7 +124,8 @@ func stands(t *testing.T, h *fixture, order []int, counting []Interval) {
 	}
 }
 
-// TestDecisionIsRepeated has an original of a version that cannot be read when the next statement comes: what is to be taken back is, once it can.
+// TestDecisionIsRepeated has an original of a version that cannot be read when the next statement is imported; the
+// cancelling is done once it can be read.
 func TestDecisionIsRepeated(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -134,20 +137,20 @@ func TestDecisionIsRepeated(t *testing.T) {
 	}
 	next := h.file("next.xml", camtOf(sheetOf("2", 6, 1112, items(6, 1)...)))
 	r, err := h.importer.Import(t.Context(), []string{next}, Options{})
-	if err != nil || r.NotTakenBack == "" || len(h.movements()) != 4 {
+	if err != nil || r.NotCancelled == "" || len(h.movements()) != 4 {
 		t.Fatalf("%v: %+v with %q", err, r, h.movements())
 	}
 	if err := os.Rename(outdated+".away", outdated); err != nil {
 		t.Fatal(err)
 	}
 	r, err = h.importer.Import(t.Context(), []string{next}, Options{})
-	if rows := h.movements(); err != nil || r.TakenBack != 1 || len(rows) != 3 {
-		t.Errorf("%v: %d taken back, and %q count", err, r.TakenBack, rows)
+	if rows := h.movements(); err != nil || r.Cancelled != 1 || len(rows) != 3 {
+		t.Errorf("%v: %d taken back, and %q count", err, r.Cancelled, rows)
 	}
 }
 
-// TestCountingAgainIsRepeated has an original that cannot be read when what it lists counts again: it does, once it can.
-func TestCountingAgainIsRepeated(t *testing.T) {
+// TestRestoreIsRepeated has an original that cannot be read when its entries must be restored; they are restored once it can be read.
+func TestRestoreIsRepeated(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.send(camtOf(sheetOf("1", 5, 1000, items(5, 100, 10)...)))
@@ -158,15 +161,15 @@ func TestCountingAgainIsRepeated(t *testing.T) {
 	}
 	next := h.file("next.xml", camtOf(renamed(sheetOf("2", 6, 1110, items(6, 1)...), "Corrected")))
 	r, err := h.importer.Import(t.Context(), []string{next}, Options{})
-	if err != nil || !strings.Contains(r.NotTakenBack, "does not count again") || len(h.movements()) != 3 {
+	if err != nil || !strings.Contains(r.NotCancelled, "does not count again") || len(h.movements()) != 3 {
 		t.Fatalf("%v: %+v with %q", err, r, h.movements())
 	}
 	if err := os.Rename(outdated+".away", outdated); err != nil {
 		t.Fatal(err)
 	}
 	r, err = h.importer.Import(t.Context(), []string{next}, Options{})
-	if rows := h.movements(); err != nil || r.NotTakenBack != "" || len(rows) != 4 {
-		t.Errorf("%v: %q, and %q count", err, r.NotTakenBack, rows)
+	if rows := h.movements(); err != nil || r.NotCancelled != "" || len(rows) != 4 {
+		t.Errorf("%v: %q, and %q count", err, r.NotCancelled, rows)
 	}
 }
 
@@ -180,10 +183,10 @@ func (h *fixture) originalOf(closing string) (path string) {
 	return path
 }
 
-// TestNextStatementDecidesPages has versions whose pages are files of their own, in orders in which each of them comes first, or last.
+// TestNextStatementDecidesPages has versions whose pages are separate files, in orders in which each comes first or last.
 func TestNextStatementDecidesPages(t *testing.T) {
 	t.Parallel()
-	// pages are those that end behind some of the entries; what another version says too has its name.
+	// pages splits the entries into pages; a page that another version has too gets the same name.
 	pages := func(name string, ends []int, amounts ...int64) (list []sheet) {
 		rest := renamed(sheetOf("1", 5, 1000, items(5, amounts...)...), name)
 		for n, end := range ends {
@@ -248,7 +251,7 @@ func TestNextStatementDecidesPages(t *testing.T) {
 	}
 }
 
-// TestNextStatementDecidesWhole has CAMT pages that state the balances of the whole, each both, or one at each end.
+// TestNextStatementDecidesWhole has CAMT pages that state the balances of the whole: both on each page, or one at each end.
 func TestNextStatementDecidesWhole(t *testing.T) {
 	t.Parallel()
 	t.Run("both", func(t *testing.T) {
@@ -265,7 +268,7 @@ func TestNextStatementDecidesWhole(t *testing.T) {
 	t.Run("one at each end", func(t *testing.T) { t.Parallel(); nextDecidesWhole(t, without("CLBD"), without("OPBD")) })
 }
 
-// nextDecidesWhole has pages as they are made of those that state both balances.
+// nextDecidesWhole derives the pages from those that state both balances.
 func nextDecidesWhole(t *testing.T, one, other func(page string) string) {
 	pages := func(name string, closing int64, n int, amounts ...int64) []string {
 		whole := renamed(sheetOf("1", 5, 1000, items(5, amounts...)...), name)
@@ -313,7 +316,7 @@ func nextDecidesWhole(t *testing.T, one, other func(page string) string) {
 	}
 }
 
-// TestUndecidedVersionsAreNamed has two versions of a statement in pages that nothing decides between: what is BROKEN says so, and what to do.
+// TestUndecidedVersionsAreNamed has two versions of a statement in pages and no next statement: the BROKEN interval says so, and what to do.
 func TestUndecidedVersionsAreNamed(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")

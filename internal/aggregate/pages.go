@@ -1,4 +1,4 @@
-// Statements that come in pages, whose totals are of all pages together.
+// Joins the pages of statements whose totals are those of all pages.
 
 package aggregate
 
@@ -8,18 +8,18 @@ import (
 	"strconv"
 )
 
-// sameStatement is how many days apart the pages of one statement may be: one without a closing balance is of the day it was made.
-// Banks begin their numbers again each year.
-const sameStatement = 7
+// maxPageDistance is how many days apart the pages of one statement may be: a page without a closing balance has the day
+// on which it was made. Banks restart their numbers each year.
+const maxPageDistance = 7
 
-// joined makes one of the pages of each statement that do not hold by themselves, and of those whose days do not tell their order.
-// Others stay as they are, in no order.
-func joined(statements []*storedStatement) []*storedStatement {
+// joinPages joins the pages of each statement that do not balance alone, and those whose order their days do not show.
+// Others stay as they are, in no particular order.
+func joinPages(statements []*storedStatement) []*storedStatement {
 	markMissing(statements)
 	byName := map[string][]*storedStatement{}
 	var all []*storedStatement
 	for _, s := range statements {
-		if s.page == "" && !s.before && !s.after {
+		if s.page == "" && !s.hasPageBefore && !s.hasPageAfter {
 			all = append(all, s)
 			continue
 		}
@@ -29,26 +29,28 @@ func joined(statements []*storedStatement) []*storedStatement {
 		slices.SortStableFunc(pages, func(a, b *storedStatement) int { return cmp.Compare(a.To, b.To) })
 		for len(pages) > 0 {
 			n := 1
-			for n < len(pages) && apart(pages[n-1].To, pages[n].To) <= sameStatement {
+			for n < len(pages) && daysBetween(pages[n-1].To, pages[n].To) <= maxPageDistance {
 				n++
 			}
-			all = append(all, inTurn(join(pages[:n]))...)
+			all = append(all, joinConsecutive(joinTotals(pages[:n]))...)
 			pages = pages[n:]
 		}
 	}
 	return all
 }
 
-// name is what the bank calls the statement that it is, or is a page of.
+// name is the bank's name of the statement that t is, or is a page of.
 func (t *storedStatement) name() string { return cmp.Or(t.Number, t.label) }
 
-// inTurn makes one of pages that go on from one another within a day that both reach into, and of those between which one is missing.
-func inTurn(pages []*storedStatement) (all []*storedStatement) {
+// joinConsecutive joins pages that continue one another within a day that both cover, and pages between which one is missing.
+func joinConsecutive(pages []*storedStatement) (all []*storedStatement) {
 	if len(pages) == 1 {
 		return pages
 	}
 	rest := slices.Clone(pages)
-	slices.SortStableFunc(rest, func(a, b *storedStatement) int { return cmp.Or(numbers(a.page, b.page), cmp.Compare(a.From, b.From)) })
+	slices.SortStableFunc(rest, func(a, b *storedStatement) int {
+		return cmp.Or(compareNumbers(a.page, b.page), cmp.Compare(a.From, b.From))
+	})
 	for len(rest) > 0 {
 		whole, last := *rest[0], rest[0]
 		rest = rest[1:]
@@ -60,7 +62,7 @@ func inTurn(pages []*storedStatement) (all []*storedStatement) {
 			if n < 0 {
 				break
 			}
-			whole.turn(rest[n])
+			whole.appendPage(rest[n])
 			last = rest[n]
 			rest = slices.Delete(rest, n, n+1)
 		}
@@ -69,53 +71,53 @@ func inTurn(pages []*storedStatement) (all []*storedStatement) {
 	return all
 }
 
-// precedes reports whether another page may be the next one by their numbers. Where a message goes on behind an interim balance, both
-// have the message's number.
+// precedes reports whether p may be the next page by number. If a message continues after an interim balance, both have
+// the number of the message.
 func (t *storedStatement) precedes(p *storedStatement) bool {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
 	if err != nil || wrong != nil || one == other {
-		return t.after && p.before
+		return t.hasPageAfter && p.hasPageBefore
 	}
 	return other == one+1
 }
 
-// skips reports whether another page comes later, and the one between them is missing.
+// skips reports whether p is a later page, and the pages between them are missing.
 func (t *storedStatement) skips(p *storedStatement) bool {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
-	return t.after && p.before && t.lacks != "" && p.lacks != "" && err == nil && wrong == nil && other > one+1
+	return t.hasPageAfter && p.hasPageBefore && t.missingPages != "" && p.missingPages != "" && err == nil && wrong == nil && other > one+1
 }
 
-// join makes one of pages, where they are all pages from the first one on, and one of them has not both balances or has those of all. Of several
-// versions those are one that hold together.
-func join(pages []*storedStatement) []*storedStatement {
+// joinTotals joins pages if all pages from the first one on are there, and one of them lacks a balance or has the
+// balances of the whole. Among several versions it joins those that balance together.
+func joinTotals(pages []*storedStatement) []*storedStatement {
 	open := func(p *storedStatement) bool { return p.fault == "" && (!p.balanced() || p.pageFault != "") }
 	stated := func(p *storedStatement) bool { return p.Opening != "" || p.Closing != "" }
 	if !slices.ContainsFunc(pages, open) || !slices.ContainsFunc(pages, stated) {
 		return pages
 	}
 	all, rest := provenTogether(pages)
-	slices.SortStableFunc(rest, func(a, b *storedStatement) int { return numbers(a.page, b.page) })
+	slices.SortStableFunc(rest, func(a, b *storedStatement) int { return compareNumbers(a.page, b.page) })
 	n := 0
 	for n < len(rest) && rest[n].page == strconv.Itoa(n+1) {
 		n++
 	}
 	if n < len(rest) || n < 2 {
 		if len(all) > 0 {
-			rest = leftOver(rest)
+			rest = markLeftOver(rest)
 		}
 		return append(all, rest...)
 	}
 	whole := rest[0].asWhole()
 	for _, p := range rest[1:] {
-		whole.turn(p)
+		whole.appendPage(p)
 	}
 	return append(all, &whole)
 }
 
-// leftOver says of pages which have not both balances that those of the statement which hold together do without them.
-func leftOver(pages []*storedStatement) (all []*storedStatement) {
+// markLeftOver marks pages without both balances that are not needed: others of their statement balance together.
+func markLeftOver(pages []*storedStatement) (all []*storedStatement) {
 	for _, p := range pages {
 		if !p.balanced() && p.pageFault == "" {
 			over := *p
@@ -127,15 +129,15 @@ func leftOver(pages []*storedStatement) (all []*storedStatement) {
 	return all
 }
 
-// asWhole is the whole that a first page begins.
+// asWhole is the start of a joined statement, made of its first page.
 func (t *storedStatement) asWhole() storedStatement {
 	whole := *t
 	whole.page, whole.pageFault = "", ""
 	return whole
 }
 
-// turn takes the next page in.
-func (t *storedStatement) turn(p *storedStatement) {
+// appendPage joins the next page.
+func (t *storedStatement) appendPage(p *storedStatement) {
 	if t.parts == nil {
 		first := *t
 		t.parts = []*storedStatement{&first}
@@ -151,12 +153,12 @@ func (t *storedStatement) turn(p *storedStatement) {
 		t.Closing, t.To, t.closingDay = p.Closing, p.To, p.closingDay
 	}
 	t.From = min(t.From, t.To)
-	t.Entries, t.Operations, t.Amount = t.Entries+p.Entries, t.Operations+p.Operations, difference(t.Amount, difference("0", p.Amount))
-	t.first, t.final = min(cmp.Or(t.first, p.first), cmp.Or(p.first, t.first)), max(t.final, p.final)
+	t.Entries, t.Operations, t.Amount = t.Entries+p.Entries, t.Operations+p.Operations, subtract(t.Amount, subtract("0", p.Amount))
+	t.firstEntryDay, t.lastEntryDay = min(cmp.Or(t.firstEntryDay, p.firstEntryDay), cmp.Or(p.firstEntryDay, t.firstEntryDay)), max(t.lastEntryDay, p.lastEntryDay)
 	t.content = digestOf(t.content, p.content).String()
 	if t.fault == "" {
 		t.fault, t.faultDigest = p.fault, p.faultDigest
 	}
 	t.conflicts = t.conflicts || p.conflicts
-	t.totals, t.lacks = t.totals || p.totals, both(t.lacks, p.lacks)
+	t.totals, t.missingPages = t.totals || p.totals, joinTexts(t.missingPages, p.missingPages)
 }

@@ -1,4 +1,4 @@
-// Statements in pages, and reports of what came since the last one.
+// Tests statements in pages, and reports of what came since the last one.
 
 package aggregate
 
@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// paper is one page of a statement, or a report.
-type paper struct {
+// testPage is one page of a statement, or a report.
+type testPage struct {
 	head            string // within <GrpHdr>
 	page            string // within <Stmt>
-	opening         string // code and amount of the balances; empty is none
+	opening         string // code and amount of the balances; empty if there is none
 	closing         string
 	summary         string
 	entries         []string
@@ -20,7 +20,7 @@ type paper struct {
 
 const firstOfTwo, lastOfTwo = `<StmtPgntn><PgNb>1</PgNb><LastPgInd>false</LastPgInd></StmtPgntn>`, `<StmtPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></StmtPgntn>`
 
-func (p paper) camt(kind string) string {
+func (p testPage) camt(kind string) string {
 	message, part := "BkToCstmrStmt", "Stmt"
 	if kind == "052" {
 		message, part = "BkToCstmrAcctRpt", "Rpt"
@@ -42,7 +42,7 @@ func (p paper) camt(kind string) string {
 	return b.String()
 }
 
-// TestPages has statements of 1, 2 and 2 in two pages, as banks cut them.
+// TestPages has statements of one page and of two pages, as banks split them.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	const whole = `<TxsSummry><TtlCdtNtries><NbOfNtries>3</NbOfNtries><Sum>5.00</Sum></TtlCdtNtries></TxsSummry>`
@@ -50,18 +50,18 @@ func TestPages(t *testing.T) {
 		return `<MsgPgntn><PgNb>` + page + `</PgNb><LastPgInd>` + last + `</LastPgInd></MsgPgntn>`
 	}
 	for name, c := range map[string]struct {
-		first, second paper
+		first, second testPage
 		want          string
 	}{
-		"each with its own balances":     {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13"}, paper{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15"}, "2 PROVEN, 2 PROVEN"},
-		"each with those of the whole":   {paper{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 15"}, paper{page: lastOfTwo, opening: "OPBD 10", closing: "CLBD 15"}, "2 PROVEN"},
-		"one at each end":                {paper{page: firstOfTwo, opening: "OPBD 10"}, paper{page: lastOfTwo, closing: "CLBD 15"}, "2 PROVEN"},
-		"the whole's, wrong":             {paper{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, paper{page: lastOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, "2 BROKEN"},
-		"one at each end, wrong":         {paper{page: firstOfTwo, opening: "OPBD 10"}, paper{page: lastOfTwo, closing: "CLBD 14"}, "2 BROKEN"},
-		"their own, wrong":               {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 14"}, paper{page: lastOfTwo, opening: "ITBD 14", closing: "CLBD 16"}, "2 BROKEN, 2 PROVEN"},
-		"a summary of the whole on each": {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13", summary: whole}, paper{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15", summary: whole}, "2 PROVEN"},
-		"pages of messages":              {paper{head: message("1", "false"), opening: "OPBD 10", closing: "CLBD 15"}, paper{head: message("2", "true"), opening: "OPBD 10", closing: "CLBD 15"}, "2 PROVEN"},
-		"pages of messages, own":         {paper{head: message("1", "false"), opening: "OPBD 10", closing: "ITBD 13"}, paper{head: message("2", "true"), opening: "ITBD 13", closing: "CLBD 15"}, "2 PROVEN, 2 PROVEN"},
+		"each with its own balances":     {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13"}, testPage{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15"}, "2 PROVEN, 2 PROVEN"},
+		"each with those of the whole":   {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 15"}, testPage{page: lastOfTwo, opening: "OPBD 10", closing: "CLBD 15"}, "2 PROVEN"},
+		"one at each end":                {testPage{page: firstOfTwo, opening: "OPBD 10"}, testPage{page: lastOfTwo, closing: "CLBD 15"}, "2 PROVEN"},
+		"the whole's, wrong":             {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, testPage{page: lastOfTwo, opening: "OPBD 10", closing: "CLBD 16"}, "2 BROKEN"},
+		"one at each end, wrong":         {testPage{page: firstOfTwo, opening: "OPBD 10"}, testPage{page: lastOfTwo, closing: "CLBD 14"}, "2 BROKEN"},
+		"their own, wrong":               {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 14"}, testPage{page: lastOfTwo, opening: "ITBD 14", closing: "CLBD 16"}, "2 BROKEN, 2 PROVEN"},
+		"a summary of the whole on each": {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13", summary: whole}, testPage{page: lastOfTwo, opening: "ITBD 13", closing: "CLBD 15", summary: whole}, "2 PROVEN"},
+		"pages of messages":              {testPage{head: message("1", "false"), opening: "OPBD 10", closing: "CLBD 15"}, testPage{head: message("2", "true"), opening: "OPBD 10", closing: "CLBD 15"}, "2 PROVEN"},
+		"pages of messages, own":         {testPage{head: message("1", "false"), opening: "OPBD 10", closing: "ITBD 13"}, testPage{head: message("2", "true"), opening: "ITBD 13", closing: "CLBD 15"}, "2 PROVEN, 2 PROVEN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,24 +86,24 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestReports has reports through a day, each with the day's opening balance and the interim one: of all that came so far, or of what
-// came since the one before. Only a closing balance holds them to it.
+// TestReports has reports through a day, each with the day's opening balance and an interim balance: with all entries
+// so far, or with those since the previous report. Only a closing balance must match the entries.
 func TestReports(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		second paper
+		second testPage
 		want   string
 	}{
-		"so far":      {paper{opening: "OPBD 10", closing: "ITBD 13", entries: []string{"1", "2"}}, "2 PROVEN, 2 PROVEN"},
-		"since":       {paper{opening: "OPBD 10", closing: "ITBD 13", entries: []string{"2"}}, "2 CLAIMED, 2 PROVEN"},
-		"at the end":  {paper{opening: "OPBD 10", closing: "CLBD 13", entries: []string{"1", "2"}}, "2 PROVEN, 2 PROVEN"},
-		"not at all":  {paper{opening: "OPBD 10", closing: "CLBD 13", entries: []string{"2"}}, "2 BROKEN, 2 PROVEN"},
-		"no balances": {paper{entries: []string{"2"}}, "2 CLAIMED, 2 PROVEN"},
+		"so far":      {testPage{opening: "OPBD 10", closing: "ITBD 13", entries: []string{"1", "2"}}, "2 PROVEN, 2 PROVEN"},
+		"since":       {testPage{opening: "OPBD 10", closing: "ITBD 13", entries: []string{"2"}}, "2 CLAIMED, 2 PROVEN"},
+		"at the end":  {testPage{opening: "OPBD 10", closing: "CLBD 13", entries: []string{"1", "2"}}, "2 PROVEN, 2 PROVEN"},
+		"not at all":  {testPage{opening: "OPBD 10", closing: "CLBD 13", entries: []string{"2"}}, "2 BROKEN, 2 PROVEN"},
+		"no balances": {testPage{entries: []string{"2"}}, "2 CLAIMED, 2 PROVEN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newFixture(t, "")
-			first := paper{number: "1", opening: "OPBD 10", closing: "ITBD 11", entries: []string{"1"}}
+			first := testPage{number: "1", opening: "OPBD 10", closing: "ITBD 11", entries: []string{"1"}}
 			c.second.number = "2"
 			h.send(first.camt("052"), c.second.camt("052"))
 			if got := sorted(h.judged("")[0].Intervals); got != c.want {
@@ -113,7 +113,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// TestBalancesOfEachDay has a statement of several days with the balances of each, the newest first.
+// TestBalancesOfEachDay has a statement of several days with the balances of each day, the newest first.
 func TestBalancesOfEachDay(t *testing.T) {
 	t.Parallel()
 	text := camtWith("1100.00", camtEntry("100", "CRDT", "")+strings.ReplaceAll(camtEntry("50", "CRDT", ""), "03-05", "03-06"))
@@ -123,8 +123,8 @@ func TestBalancesOfEachDay(t *testing.T) {
 	}
 }
 
-// TestCorrectedStatement has a statement of a day, another of the same day with another amount, and the next day's, which opens with
-// what one of the two closed with.
+// TestCorrectedStatement has a statement of a day, another of the same day with another amount, and that of the next
+// day, which opens with the closing balance of one of the two.
 func TestCorrectedStatement(t *testing.T) {
 	t.Parallel()
 	for _, follows := range []int64{1300, 1600} {
@@ -143,13 +143,13 @@ func TestCorrectedStatement(t *testing.T) {
 	}
 }
 
-// TestBanksWithoutBIC keeps two accounts of one number apart by whatever names the bank.
+// TestBanksWithoutBIC distinguishes two accounts with the same number by whatever names the bank.
 func TestBanksWithoutBIC(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	var files []string
 	for _, servicer := range []string{`<Othr><Id>BANK1</Id></Othr>`, `<LEI>529900T8BM49AURSDO55</LEI>`, `<Nm>Bank Two</Nm>`} {
-		files = append(files, paper{
+		files = append(files, testPage{
 			number: "1", opening: "OPBD 10", closing: "CLBD 11", entries: []string{"1"},
 			account: `<Svcr><FinInstnId>` + servicer + `</FinInstnId></Svcr>`,
 		}.camt("053"))
@@ -164,8 +164,8 @@ func TestBanksWithoutBIC(t *testing.T) {
 	}
 }
 
-// TestPageAloneIsCheckedByItsBalances has a statement on the last page of a message, as of some banks every statement is: whole or not, it
-// is named with both figures unless other pages make up for it.
+// TestPageAloneIsCheckedByItsBalances has statements that are marked as the last page of a message, as some banks mark
+// every statement: a fault is reported with both figures, unless other pages complete the statement.
 func TestPageAloneIsCheckedByItsBalances(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ closing, want, reason string }{
@@ -173,7 +173,7 @@ func TestPageAloneIsCheckedByItsBalances(t *testing.T) {
 		{"CLBD 13.50", "2 BROKEN", "opening 10 and 2 entries of 3.00 make 13.00, the closing balance is 13.50: 0.50 is missing"},
 	} {
 		h := newFixture(t, "")
-		text := paper{head: `<MsgPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></MsgPgntn>`, number: "7", opening: "OPBD 10", closing: c.closing, entries: []string{"1", "2"}}.camt("053")
+		text := testPage{head: `<MsgPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></MsgPgntn>`, number: "7", opening: "OPBD 10", closing: c.closing, entries: []string{"1", "2"}}.camt("053")
 		partFaults := strings.Join(h.send(text).Files[0].Parts[0].Faults, "")
 		got := h.judged("")[0].Intervals
 		if states(got) != c.want || got[0].Reason != c.reason || !strings.Contains(partFaults, c.reason) || c.reason == "" && partFaults != "" {
@@ -182,8 +182,8 @@ func TestPageAloneIsCheckedByItsBalances(t *testing.T) {
 	}
 }
 
-// pageOf is a page of an MT940 statement: number, opening and closing balance with their tags, and the amounts of its entries,
-// each with its day of March 2024.
+// pageOf is a page of an MT940 statement: number, opening and closing balance with their tags, and the amounts of its
+// entries, each with its day of March 2024.
 func pageOf(number, opening, closing string, entries ...string) string {
 	var b strings.Builder
 	balance := func(text string) {
@@ -201,7 +201,7 @@ func pageOf(number, opening, closing string, entries ...string) string {
 	return b.String() + "-\n"
 }
 
-// TestPagesOfDays has MT940 statements in pages, over several days, and pages that are missing.
+// TestPagesOfDays has MT940 statements in pages over several days, and missing pages.
 func TestPagesOfDays(t *testing.T) {
 	t.Parallel()
 	next := pageOf("2/1", "60F 05 10", "62F 06 12", "06 2")
@@ -275,24 +275,24 @@ func TestPagesOfDays(t *testing.T) {
 	}
 }
 
-// TestLastPageThatIsNone has CAMT pages of which the file says that another one follows.
-func TestLastPageThatIsNone(t *testing.T) {
+// TestMissingLastPage has CAMT pages whose files announce another page.
+func TestMissingLastPage(t *testing.T) {
 	t.Parallel()
 	message := func(last string) string {
 		return `<MsgPgntn><PgNb>1</PgNb><LastPgInd>` + last + `</LastPgInd></MsgPgntn>`
 	}
 	for name, c := range map[string]struct {
-		page   paper
+		page   testPage
 		want   string
 		reason string
 	}{
-		"with the balances of the page": {paper{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
-		"with a closing balance":        {paper{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
-		"without balances":              {paper{page: firstOfTwo}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 is said not to be the last"},
-		"of a message":                  {paper{head: message("false"), opening: "OPBD 10", closing: "ITBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
-		"of a message, without an end":  {paper{head: message("false"), opening: "OPBD 10"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 is said not to be the last"},
-		"of a message, whole":           {paper{head: message("false"), opening: "OPBD 10", closing: "CLBD 13"}, "2 PROVEN", ""},
-		"the last":                      {paper{head: message("true"), opening: "OPBD 10", closing: "ITBD 13"}, "2 PROVEN", ""},
+		"with the balances of the page": {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "ITBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
+		"with a closing balance":        {testPage{page: firstOfTwo, opening: "OPBD 10", closing: "CLBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
+		"without balances":              {testPage{page: firstOfTwo}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 is said not to be the last"},
+		"of a message":                  {testPage{head: message("false"), opening: "OPBD 10", closing: "ITBD 13"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 closes with the interim balance 13.00"},
+		"of a message, without an end":  {testPage{head: message("false"), opening: "OPBD 10"}, "2 BROKEN", "page 2 of statement 7 is missing: page 1 is said not to be the last"},
+		"of a message, whole":           {testPage{head: message("false"), opening: "OPBD 10", closing: "CLBD 13"}, "2 PROVEN", ""},
+		"the last":                      {testPage{head: message("true"), opening: "OPBD 10", closing: "ITBD 13"}, "2 PROVEN", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,4 +1,4 @@
-// Versions of pages that state what the whole opens and closes with: those are one statement that hold together.
+// Joins versions of pages that state the balances of the whole: those are one statement that balance together.
 
 package aggregate
 
@@ -8,19 +8,19 @@ import (
 	"strconv"
 )
 
-// somePages are pages of a statement from the first one on.
-type somePages struct {
+// pageSequence is consecutive pages of a statement, from the first one on.
+type pageSequence struct {
 	whole storedStatement
 	pages int
 	last  *storedStatement
 }
 
-// provenTogether makes one of a page of each number, from the first to a last one, wherever their entries lead from what they open with to what
-// they close with. What is left are the pages that are in none.
+// provenTogether joins one page of each number, from the first to a last one, wherever their entries lead from the
+// opening to the closing balance. left are the pages that are in no such sequence.
 func provenTogether(pages []*storedStatement) (all, left []*storedStatement) {
-	numbered := alike(pages)
+	numbered := pagesByNumber(pages)
 	used := map[*storedStatement]bool{}
-	open := begin(numbered[1])
+	open := firstPages(numbered[1])
 	for made := 0; len(open) > 0; {
 		b := open[len(open)-1]
 		open = open[:len(open)-1]
@@ -32,7 +32,7 @@ func provenTogether(pages []*storedStatement) (all, left []*storedStatement) {
 			continue
 		}
 		for _, same := range numbered[b.pages+1] {
-			if next, fits := b.with(same); fits && made < mostChains {
+			if next, fits := b.withPage(same); fits && made < maxChains {
 				open = append(open, next)
 				made++
 			}
@@ -41,11 +41,11 @@ func provenTogether(pages []*storedStatement) (all, left []*storedStatement) {
 	return all, slices.DeleteFunc(slices.Clone(pages), func(p *storedStatement) bool { return used[p] })
 }
 
-// alike are pages by their numbers; those that say the same are together, in an order that does not depend on that of the pages.
-func alike(pages []*storedStatement) map[int][][]*storedStatement {
+// pagesByNumber groups pages by number; pages with equal content are together, in an order that does not depend on that of the input.
+func pagesByNumber(pages []*storedStatement) map[int][][]*storedStatement {
 	pages = slices.Clone(pages)
 	same := func(a, b *storedStatement) int {
-		return cmp.Or(numbers(a.page, b.page), cmp.Compare(a.Opening, b.Opening), cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.content, b.content))
+		return cmp.Or(compareNumbers(a.page, b.page), cmp.Compare(a.Opening, b.Opening), cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.content, b.content))
 	}
 	slices.SortFunc(pages, func(a, b *storedStatement) int {
 		return cmp.Or(same(a, b), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Place, b.Place))
@@ -64,32 +64,32 @@ func alike(pages []*storedStatement) map[int][][]*storedStatement {
 	return all
 }
 
-func begin(first [][]*storedStatement) (list []somePages) {
+func firstPages(first [][]*storedStatement) (list []pageSequence) {
 	for _, same := range first {
 		whole := same[0].asWhole()
 		whole.parts = slices.Clone(same)
-		list = append(list, somePages{whole, 1, same[0]})
+		list = append(list, pageSequence{whole, 1, same[0]})
 	}
 	return list
 }
 
-// with takes the next page in, unless it states other balances of the whole.
-func (b *somePages) with(same []*storedStatement) (next somePages, fits bool) {
+// withPage adds the next page, unless it states other balances of the whole.
+func (b *pageSequence) withPage(same []*storedStatement) (next pageSequence, fits bool) {
 	p := same[0]
-	if isOther(b.whole.Opening, p.Opening) || isOther(b.whole.Closing, p.Closing) {
+	if differ(b.whole.Opening, p.Opening) || differ(b.whole.Closing, p.Closing) {
 		return next, false
 	}
-	next = somePages{b.whole, b.pages + 1, p}
+	next = pageSequence{b.whole, b.pages + 1, p}
 	next.whole.parts = slices.Clone(b.whole.parts)
-	next.whole.turn(p)
+	next.whole.appendPage(p)
 	next.whole.parts = append(next.whole.parts, same[1:]...)
 	return next, true
 }
 
-func isOther(one, other string) bool { return one != "" && other != "" && one != other }
+func differ(one, other string) bool { return one != "" && other != "" && one != other }
 
-// isProven reports whether the pages are a whole statement that proves itself.
-func (b *somePages) isProven() bool {
+// isProven reports whether the pages are a complete statement that balances.
+func (b *pageSequence) isProven() bool {
 	w := &b.whole
-	return b.pages > 1 && !b.last.after && w.fault == "" && w.balanced() && w.holds()
+	return b.pages > 1 && !b.last.hasPageAfter && w.fault == "" && w.balanced() && w.addsUp()
 }

@@ -1,4 +1,4 @@
-// Rows of statements that are in quarantine.
+// Reads rows and statements that are in quarantine, as far as completeness depends on them.
 
 package aggregate
 
@@ -16,17 +16,17 @@ import (
 	"bursar/internal/project"
 )
 
-// quarantinedRows are rows of statements that are in quarantine: what a statement says and its account does not hold.
+// quarantinedRows are the rows of each statement that are in quarantine: the statement lists them, and the stream does not have them.
 type quarantinedRows map[string]*statementRejects
 
 type statementRejects struct {
 	rows      int
 	first     rejectedRow
-	of        string // the stream that the first is of
-	conflicts bool   // some say something else than what is stored
+	stream    string // of the first row
+	conflicts bool   // some contradict stored rows
 }
 
-// rejectedRow is what a row of entries, details or balances says.
+// rejectedRow is a rejected row of entries, details or balances.
 type rejectedRow struct {
 	Object, Account, Statement, Place         string
 	ID, Day, Amount, Currency, Status, reason string
@@ -34,18 +34,18 @@ type rejectedRow struct {
 
 func (s *rejectedRow) key() string { return s.Object + "\x00" + s.Account + "\x00" + s.Statement }
 
-// take counts a row.
-func (h quarantinedRows) take(stream string, r *rejectedRow, conflict bool) {
+// add counts a row.
+func (h quarantinedRows) add(stream string, r *rejectedRow, conflict bool) {
 	if h[r.key()] == nil {
-		h[r.key()] = &statementRejects{first: *r, of: stream}
+		h[r.key()] = &statementRejects{first: *r, stream: stream}
 	}
 	rows := h[r.key()]
 	rows.rows++
 	rows.conflicts = rows.conflicts || conflict
 }
 
-// quarantined reads the rows of entries, details and balances that are in quarantine, but for those that only say in other words
-// what is stored.
+// quarantined reads the rows of entries, details and balances that are in quarantine, without those that differ from
+// stored rows only in their words.
 func (c *Completeness) quarantined(ctx context.Context) (quarantinedRows, error) {
 	all := quarantinedRows{}
 	for _, stream := range project.BuiltinStreams[:len(project.BuiltinStreams)-1] {
@@ -56,18 +56,18 @@ func (c *Completeness) quarantined(ctx context.Context) (quarantinedRows, error)
 				return fmt.Errorf("read quarantine of %s: %w", stream, err)
 			}
 			if !rejected.Conflict() || stream == project.BalanceStream {
-				all.take(stream, &r, false)
+				all.add(stream, &r, false)
 				return nil
 			}
-			if doubtful = append(doubtful, r); len(doubtful) < wordsAtOnce {
+			if doubtful = append(doubtful, r); len(doubtful) < conflictsAtOnce {
 				return nil
 			}
-			err := c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.take(stream, r, true) })
+			err := c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.add(stream, r, true) })
 			doubtful = doubtful[:0]
 			return err
 		})
 		if err == nil && len(doubtful) > 0 {
-			err = c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.take(stream, r, true) })
+			err = c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.add(stream, r, true) })
 		}
 		if err != nil {
 			return nil, err
@@ -76,7 +76,7 @@ func (c *Completeness) quarantined(ctx context.Context) (quarantinedRows, error)
 	return all, nil
 }
 
-// contradictions are the entries in quarantine that say something else than what is stored, by their files and ids.
+// contradictions are the quarantined entries that contradict stored ones, by object and id.
 func (c *Completeness) contradictions(ctx context.Context) (map[[2]string]bool, error) {
 	found, rows := map[[2]string]bool{}, []rejectedRow{}
 	look := func() error {
@@ -92,7 +92,7 @@ func (c *Completeness) contradictions(ctx context.Context) (map[[2]string]bool, 
 		if err := json.Unmarshal([]byte(rejected.Raw), &r); err != nil {
 			return fmt.Errorf("read quarantine of %s: %w", project.EntryStream, err)
 		}
-		if rows = append(rows, r); len(rows) < wordsAtOnce {
+		if rows = append(rows, r); len(rows) < conflictsAtOnce {
 			return nil
 		}
 		return look()
@@ -103,11 +103,11 @@ func (c *Completeness) contradictions(ctx context.Context) (map[[2]string]bool, 
 	return found, err
 }
 
-// wordsAtOnce is how many rows are looked up together.
-const wordsAtOnce = 2000
+// conflictsAtOnce is how many rows are compared with the stream at a time.
+const conflictsAtOnce = 2000
 
-// contradicting hands on those rows of a stream that are in conflict with what is stored by more than words: by day, amount, currency or
-// status. A bank that words a payment anew moves no money.
+// contradicting passes on those rows that differ from the stored row of their id in day, amount, currency or status. A
+// different text moves no money.
 func (c *Completeness) contradicting(ctx context.Context, stream string, rows []rejectedRow, each func(*rejectedRow)) error {
 	batches, err := event.Batches(ctx, c.Catalog, stream, 0)
 	if err != nil {
@@ -122,29 +122,30 @@ func (c *Completeness) contradicting(ctx context.Context, stream string, rows []
 	if stream == project.EntryStream {
 		status = "status"
 	}
-	sql := fmt.Sprintf("SELECT held.n FROM (VALUES %s) held(n, id, day, amount, currency, status) ANTI JOIN (SELECT id, day, amount, currency, %s FROM (%s)) stored "+
-		"USING (id, day, amount, currency, status) ORDER BY held.n", strings.Join(values, ", "), status, event.ViewSQL(c.Objects, c.Project.Stream(stream), batches))
+	sql := fmt.Sprintf("SELECT rejected.n FROM (VALUES %s) rejected(n, id, day, amount, currency, status) ANTI JOIN (SELECT id, day, amount, currency, %s FROM (%s)) stored "+
+		"USING (id, day, amount, currency, status) ORDER BY rejected.n", strings.Join(values, ", "), status, event.ViewSQL(c.Objects, c.Project.Stream(stream), batches))
 	return c.query(ctx, sql, func(row []string) error {
-		each(&rows[number(row[0])])
+		each(&rows[parseCount(row[0])])
 		return nil
 	})
 }
 
-// of is what is wrong with a statement whose rows are in quarantine, if any are.
-func (h quarantinedRows) of(a *Account, t *storedStatement) (why finding, conflicts bool) {
+// findingFor returns what is wrong with a statement that has rows in quarantine, if any.
+func (h quarantinedRows) findingFor(a *Account, t *storedStatement) (why finding, conflicts bool) {
 	rows := h[(&rejectedRow{Object: t.Object, Account: a.Account, Statement: t.label}).key()]
 	if rows == nil {
 		return finding{}, false
 	}
-	return found("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)", rows.rows, rows.first.Place, rows.first.reason, rows.of), rows.conflicts
+	return newFinding("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)", rows.rows, rows.first.Place, rows.first.reason, rows.stream), rows.conflicts
 }
 
-// quarantinedStatements are statements that are in quarantine themselves, such as for a day that the calendar does not have, by account.
+// quarantinedStatements are statements that are in quarantine themselves, for example because of an invalid date, by account.
 type quarantinedStatements map[accountKey][]Interval
 
 type accountKey struct{ servicer, account, currency string }
 
-// quarantinedStatements reads them. Those that name no account are of an account without a number, unless accounts are asked for.
+// quarantinedStatements reads them. A statement that names no account belongs to an account without a number, and is
+// left out if the query names accounts.
 func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (quarantinedStatements, error) {
 	all := quarantinedStatements{}
 	err := Quarantine(ctx, c.Catalog, c.Objects, project.StatementStream, func(r event.Rejected) error {
@@ -166,7 +167,7 @@ func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (quar
 		}
 		key := accountKey{s.Servicer, s.Account, s.Currency}
 		all[key] = append(all[key], Interval{
-			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: short(s.Amount), Opening: short(s.Opening), Closing: short(s.Closing),
+			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: trimAmount(s.Amount), Opening: trimAmount(s.Opening), Closing: trimAmount(s.Closing),
 			Operations: s.Operations, File: s.File, Object: s.Object, Place: s.Place,
 			Reason: reason, figures: findingDigest("statement in quarantine", r.Column),
 		})
@@ -175,8 +176,8 @@ func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (quar
 	return all, err
 }
 
-// of adds an account's lost statements to it, and forgets them.
-func (l quarantinedStatements) of(a *Account) {
+// addTo moves an account's quarantined statements to it.
+func (l quarantinedStatements) addTo(a *Account) {
 	key := accountKey{a.Servicer, a.Account, a.Currency}
 	if len(l[key]) == 0 {
 		return
@@ -186,8 +187,8 @@ func (l quarantinedStatements) of(a *Account) {
 	delete(l, key)
 }
 
-// rest hands on the accounts of which nothing else is known.
-func (l quarantinedStatements) rest(institution func(servicer, account string) string, each func(Account) error) error {
+// eachUnclaimed passes on the accounts of which nothing else is known.
+func (l quarantinedStatements) eachUnclaimed(institution func(servicer, account string) string, each func(Account) error) error {
 	keys := slices.SortedFunc(maps.Keys(l), func(a, b accountKey) int {
 		return cmp.Or(cmp.Compare(a.servicer, b.servicer), cmp.Compare(a.account, b.account), cmp.Compare(a.currency, b.currency))
 	})
@@ -196,7 +197,7 @@ func (l quarantinedStatements) rest(institution func(servicer, account string) s
 			Institution: institution(key.servicer, key.account), Servicer: key.servicer, Account: key.account, Currency: key.currency,
 			States: map[State]int{},
 		}
-		l.of(&a)
+		l.addTo(&a)
 		if err := each(a); err != nil {
 			return err
 		}

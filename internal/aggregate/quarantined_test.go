@@ -1,3 +1,5 @@
+// Tests statements with rows in quarantine, and statements that are in quarantine themselves.
+
 package aggregate
 
 import (
@@ -18,8 +20,8 @@ func ofxOf(to, ledger string, entries ...string) string {
 		"<LEDGERBAL><BALAMT>" + ledger + "<DTASOF>202405" + to + "</LEDGERBAL></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>"
 }
 
-// TestWordsBreakNoStatement downloads an account again after more days, with what the bank now says of the same payments.
-func TestWordsBreakNoStatement(t *testing.T) {
+// TestChangedTextKeepsStatement downloads an account again some days later, with other texts of the same payments.
+func TestChangedTextKeepsStatement(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, again string
@@ -56,8 +58,8 @@ func TestWordsBreakNoStatement(t *testing.T) {
 	}
 }
 
-// TestWordsOfDetailsBreakNoStatement: a longer statement says the same of an entry's transactions in other words, or otherwise.
-func TestWordsOfDetailsBreakNoStatement(t *testing.T) {
+// TestChangedDetailsTextKeepsStatement has a longer statement with other texts, or other facts, of an entry's transactions.
+func TestChangedDetailsTextKeepsStatement(t *testing.T) {
 	t.Parallel()
 	const statement = `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt><Id>%s</Id><Acct><Id><Othr><Id>A1</Id></Othr></Id><Ccy>EUR</Ccy></Acct>` +
 		`<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">0</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2024-05-03</Dt></Dt></Bal>` +
@@ -78,14 +80,14 @@ func TestWordsOfDetailsBreakNoStatement(t *testing.T) {
 	}
 }
 
-// TestStatementOfNoAccount has a file of two statements, of which one does not say which account it is of.
+// TestStatementOfNoAccount has a file of two statements, of which one does not name its account.
 func TestStatementOfNoAccount(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	named := pageOf("1", "60F 01 1", "62F 05 4", "04 1", "05 2")
 	text := named + strings.Replace(pageOf("2", "60F 05 4", "62F 06 6", "06 2"), ":25:A1\n", "", 1)
 	for range 2 {
-		if untaken := h.send(text).Files[0].Parts[0].Untaken; untaken != "1 of its 2 statements name no account (:25:) and are in quarantine" {
+		if untaken := h.send(text).Files[0].Parts[0].Quarantined; untaken != "1 of its 2 statements name no account (:25:) and are in quarantine" {
 			t.Errorf("the import says %q", untaken)
 		}
 		accounts := h.judged("")

@@ -1,4 +1,4 @@
-// What is stored of an account, read from the streams.
+// Reads what is stored of an account from the streams.
 
 package aggregate
 
@@ -20,11 +20,11 @@ type record struct {
 	Account
 	statements []*storedStatement
 	movements  []movement // by day
-	doubts     []Interval // corrections that say nothing certain
+	doubts     []Interval // ambiguous corrections
 	replaced   []replacedEntry
 }
 
-// kind are the statements of one kind of message.
+// kind returns the statements of one kind of message.
 func (r *record) kind(kind statement.Kind) (own []*storedStatement) {
 	for _, s := range r.statements {
 		if s.Kind == string(kind) {
@@ -34,15 +34,15 @@ func (r *record) kind(kind statement.Kind) (own []*storedStatement) {
 	return own
 }
 
-// statementColumns are what is read of statements; movements are read into some of them.
+// statementColumns are the columns that are read of statements. Movements use some of them.
 var statementColumns = []string{
 	"servicer", "account", "currency", "kind", "number", "page", "reference", "from_day", "to_day", "opening", "closing", "closing_day", "entries",
 	"amount", "operations", "totals", "fault", "page_fault", "entries_digest", "first_day", "last_day", "page_before", "page_after", "file", "object", "place", "format",
 }
 
-// recordsSQL are statements and, behind those of each account, what its booked entries sum up to on each day.
+// recordsSQL selects the statements of each account, followed by the sums of its booked entries by day.
 func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Query) (string, error) {
-	where := among(q.Accounts)
+	where := accountCondition(q.Accounts)
 	list := make([]string, len(statementColumns))
 	for i, name := range statementColumns {
 		list[i] = fmt.Sprintf("CAST(%s AS VARCHAR) AS %[1]s", column.QuoteIdentifier(name))
@@ -60,7 +60,7 @@ func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Quer
 	return "SELECT * FROM (" + sql + ") ORDER BY servicer, account, currency, part, sorted, id", nil
 }
 
-// records hands on what is stored of each account, but for statements that are gone.
+// records passes on what is stored of each account, without removed statements.
 func (c *Completeness) records(ctx context.Context, statements string, q Query, removed map[string]bool, each func(*record) error) error {
 	sql, err := c.recordsSQL(ctx, statements, q)
 	if err != nil {
@@ -90,20 +90,20 @@ func (c *Completeness) records(ctx context.Context, statements string, q Query, 
 	return err
 }
 
-// add takes a row of recordsSQL in. retracted are objects: what is removed of them is not named.
+// add adds a row of recordsSQL. retracted are objects: what is removed of them is not named.
 func (r *record) add(row []string, removed map[string]bool, retracted []string) {
 	v := map[string]string{}
 	for i, name := range statementColumns {
 		v[name] = row[i]
 	}
 	if part := row[len(statementColumns)]; part == "1" {
-		r.movements = append(r.movements, movement{v["from_day"], number(v["entries"]), v["amount"]})
+		r.movements = append(r.movements, movement{v["from_day"], parseCount(v["entries"]), v["amount"]})
 		return
 	}
 	t := storedStatementOf(v)
 	t.id = row[len(statementColumns)+2]
 	if removed[t.id] {
-		if _, why := t.alone(); !slices.Contains(retracted, t.Object) {
+		if _, why := t.selfCheck(); !slices.Contains(retracted, t.Object) {
 			r.Superseded = append(r.Superseded, superseded(t, t, why.text, "its file was read again by other declarations"))
 		}
 		return
@@ -111,23 +111,23 @@ func (r *record) add(row []string, removed map[string]bool, retracted []string) 
 	r.statements = append(r.statements, t)
 }
 
-// storedStatementOf is a statement by its columns.
+// storedStatementOf makes a statement of its columns.
 func storedStatementOf(v map[string]string) *storedStatement {
 	t := &storedStatement{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
 	t.closingDay = v["closing_day"]
-	t.before, t.after = v["page_before"] == "true", v["page_after"] == "true"
-	t.content, t.first, t.final = v["entries_digest"], v["first_day"], v["last_day"]
+	t.hasPageBefore, t.hasPageAfter = v["page_before"] == "true", v["page_after"] == "true"
+	t.content, t.firstEntryDay, t.lastEntryDay = v["entries_digest"], v["first_day"], v["last_day"]
 	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
-	t.Opening, t.Closing, t.Amount = short(v["opening"]), short(v["closing"]), short(v["amount"])
+	t.Opening, t.Closing, t.Amount = trimAmount(v["opening"]), trimAmount(v["closing"]), trimAmount(v["amount"])
 	t.format = v["format"]
 	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
-	t.Entries, t.Operations = number(v["entries"]), number(v["operations"])
+	t.Entries, t.Operations = parseCount(v["entries"]), parseCount(v["operations"])
 	return t
 }
 
-// query hands on rows of texts; null is empty.
+// query passes on rows of texts; null is empty.
 func (c *Completeness) query(ctx context.Context, sql string, each func(row []string) error) error {
-	err := rowsOf(ctx, c.Duck, sql, each)
+	err := queryRows(ctx, c.Duck, sql, each)
 	if err != nil {
 		return fmt.Errorf("read statements: %w", err)
 	}

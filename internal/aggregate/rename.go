@@ -1,4 +1,4 @@
-// Spooled rows of entries that are stored under another id.
+// Rewrites spooled rows of entries that are stored under another id.
 
 package aggregate
 
@@ -14,7 +14,7 @@ import (
 	"bursar/internal/project"
 )
 
-// renamings are other ids of entries, by file.
+// renamings are the other ids of entries, by file.
 type renamings map[uint32]map[digest]digest
 
 func (m renamings) add(file uint32, from, to digest) {
@@ -24,14 +24,14 @@ func (m renamings) add(file uint32, from, to digest) {
 	m[file][from] = to
 }
 
-// Where ids stand in spooled rows.
+// Offsets of ids in spooled rows.
 const (
 	idAt    = len(`{"id":"`)
 	idSize  = 2 * len(digest{})
 	entryAt = idAt + idSize + len(`","entry":"`)
 )
 
-// apply writes the rows of entries and their details anew.
+// apply rewrites the rows of entries and their details.
 func (m renamings) apply(spools []*spool) error {
 	if len(m) == 0 {
 		return nil
@@ -46,7 +46,7 @@ func (m renamings) apply(spools []*spool) error {
 	return nil
 }
 
-// rewrite writes one file anew, with the same number of bytes.
+// rewrite rewrites one file. Its size stays the same.
 func (m renamings) rewrite(f *spooled, details bool) (err error) {
 	in, err := os.Open(f.path)
 	if err != nil {
@@ -62,8 +62,8 @@ func (m renamings) rewrite(f *spooled, details bool) (err error) {
 	lines := bufio.NewReaderSize(in, 1<<16)
 	at := 0
 	for n := int64(0); err == nil && n < f.rows; n++ {
-		for at < len(f.of) && f.of[at].row <= n {
-			r.file = f.of[at].file
+		for at < len(f.fileStarts) && f.fileStarts[at].row <= n {
+			r.file = f.fileStarts[at].file
 			at++
 		}
 		var line []byte
@@ -80,24 +80,24 @@ func (m renamings) rewrite(f *spooled, details bool) (err error) {
 	return os.Rename(f.path+".new", f.path)
 }
 
-// renaming goes through the rows of a file.
+// renaming is the state of rewriting a file.
 type renaming struct {
 	renamings
 	details bool
 	file    uint32
-	entry   digest // of the detail before
-	n       int64  // its number
+	entry   digest // of the previous detail
+	n       int64  // number of that detail
 }
 
-// row is a row with its other ids.
+// row replaces the ids of a row in place.
 func (r *renaming) row(line []byte) []byte {
 	if !r.details {
-		r.replace(line, idAt, digestAt(line, idAt))
+		r.replace(line, idAt, decodeDigest(line, idAt))
 		return line
 	}
-	entry := digestAt(line, entryAt)
+	entry := decodeDigest(line, entryAt)
 	r.n++
-	if entry != r.entry || digestAt(line, idAt) != detailID(entry, r.n) {
+	if entry != r.entry || decodeDigest(line, idAt) != detailID(entry, r.n) {
 		r.entry, r.n = entry, 1
 	}
 	if to, renamed := r.renamings[r.file][entry]; renamed {
@@ -114,7 +114,7 @@ func (r *renaming) replace(line []byte, at int, id digest) {
 	}
 }
 
-func digestAt(line []byte, at int) (d digest) {
+func decodeDigest(line []byte, at int) (d digest) {
 	_, _ = hex.Decode(d[:], line[at:at+idSize]) // this program wrote it
 	return d
 }

@@ -1,4 +1,4 @@
-// Statements in the making: CAMT.053 and MT940 text of what a bank would send.
+// Renders the CAMT.053 and MT940 text of statements for tests.
 
 package aggregate
 
@@ -9,18 +9,18 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// sheet is one statement, or one page of it, to be written.
+// sheet is one statement, or one page of it, to render.
 type sheet struct {
 	account, from, to string
-	number, page      string // page is empty where there is only one
+	number, page      string // page is empty if there is only one
 	last              bool   // it is the last page
 	opening, closing  int64  // in cents
 	opened            string // the date of the opening balance
 	entries           []item
-	name              string // the message's, which a repetition changes
+	name              string // of the message; a repetition changes it
 }
 
-// item is an entry to be written.
+// item is an entry to render.
 type item struct {
 	day       string
 	cents     int64
@@ -42,7 +42,7 @@ func side(n int64) string {
 	return "CRDT"
 }
 
-// camtOf writes sheets as one CAMT.053 file.
+// camtOf renders sheets as one CAMT.053 file.
 func camtOf(sheets ...sheet) string {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt><GrpHdr><MsgId>%s</MsgId><CreDtTm>2024-05-01T%02d:00:00</CreDtTm></GrpHdr>`,
@@ -82,7 +82,7 @@ func camtOf(sheets ...sheet) string {
 	return b.String()
 }
 
-// mtOf writes sheets as one MT940 file.
+// mtOf renders sheets as one MT940 file.
 func mtOf(sheets ...sheet) string {
 	b := &strings.Builder{}
 	for _, s := range sheets {

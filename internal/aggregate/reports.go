@@ -1,4 +1,4 @@
-// What an import keeps in memory of its files until it has ended: bounded in bytes, however large their values are.
+// Bounds what an import keeps in memory of its files, in bytes, however large their values are.
 
 package aggregate
 
@@ -10,30 +10,30 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// limits bound what files may have an import hold. What is of all files grows less as files are read.
+// limits bound the memory of an import. The budget that all files share shrinks as files are read.
 type limits struct {
 	reports  int // bytes of the notices and faults of all files
-	given    int // bytes of what the declarations gave to all files
+	bindings int // bytes of the bindings of all files
 	balances int // bytes of the balances of one statement
 }
 
-var usualLimits = limits{reports: 16 << 20, given: 512 << 20, balances: 16 << 20}
+var defaultLimits = limits{reports: 16 << 20, bindings: 512 << 20, balances: 16 << 20}
 
 func (im *Importer) bounds() limits {
 	if im.limits == (limits{}) {
-		return usualLimits
+		return defaultLimits
 	}
 	return im.limits
 }
 
 const (
-	mostReports  = 10_000 // notices of a file, and faults
-	longestValue = 200    // bytes of a value that is kept for a message
-	longestText  = 1000   // bytes of such a message
-	perValue     = 100    // about what a value takes beside its text
+	maxReports     = 10_000 // notices of a file, and likewise faults
+	maxValueLength = 200    // bytes of a value that is kept for a message
+	maxTextLength  = 1000   // bytes of such a message
+	valueOverhead  = 100    // approximate memory of a value in addition to its text
 )
 
-// brief is a text that is kept for a message: cut where it is longer, and no part of what it was cut from.
+// brief is a text for a message: shortened if it is longer, and a copy, so that the original can be freed.
 func brief(text string, most int) string {
 	if len(text) <= most {
 		return strings.Clone(text)
@@ -45,9 +45,9 @@ func brief(text string, most int) string {
 	return text[:end] + "…"
 }
 
-// reports are what a file says that is no statement, and which of its statements do not hold. What is beyond the limits is only counted.
+// reports are the notices and faults of a file. Those beyond the limits are only counted.
 type reports struct {
-	left    *limits
+	budget  *limits
 	notices []statement.Notice
 	faults  []string
 
@@ -56,41 +56,41 @@ type reports struct {
 
 // takes reports whether another report of some bytes is kept.
 func (r *reports) takes(kept, bytes int) bool {
-	if kept >= mostReports || bytes > r.left.reports {
+	if kept >= maxReports || bytes > r.budget.reports {
 		return false
 	}
-	r.left.reports -= bytes
+	r.budget.reports -= bytes
 	return true
 }
 
 // notice keeps a notice.
 func (r *reports) notice(n *statement.Notice) {
-	size := perValue
+	size := valueOverhead
 	for i := range n.Fields {
-		size += perValue + min(len(n.Fields[i].Name), longestValue) + min(len(n.Fields[i].Value), longestValue)
+		size += valueOverhead + min(len(n.Fields[i].Name), maxValueLength) + min(len(n.Fields[i].Value), maxValueLength)
 	}
 	if !r.takes(len(r.notices), size) {
 		r.moreNotices += max(n.Count, 1)
 		return
 	}
-	kept := statement.Notice{Place: n.Place, What: brief(n.What, longestValue), Count: n.Count}
+	kept := statement.Notice{Place: n.Place, What: brief(n.What, maxValueLength), Count: n.Count}
 	for _, f := range n.Fields {
-		kept.Fields = append(kept.Fields, statement.Field{Name: brief(f.Name, longestValue), Value: brief(f.Value, longestValue)})
+		kept.Fields = append(kept.Fields, statement.Field{Name: brief(f.Name, maxValueLength), Value: brief(f.Value, maxValueLength)})
 	}
 	r.notices = append(r.notices, kept)
 }
 
-// fault keeps why a statement does not hold.
+// fault keeps the fault of a statement.
 func (r *reports) fault(account, day, fault string) {
-	text := brief(fmt.Sprintf("account %s, %s: %s", brief(account, longestValue), day, fault), 2*longestText)
-	if !r.takes(len(r.faults), perValue+len(text)) {
+	text := brief(fmt.Sprintf("account %s, %s: %s", brief(account, maxValueLength), day, fault), 2*maxTextLength)
+	if !r.takes(len(r.faults), valueOverhead+len(text)) {
 		r.moreFaults++
 		return
 	}
 	r.faults = append(r.faults, strings.Clone(text))
 }
 
-// all are the reports, with how many are left out.
+// all returns the reports, with the number of those left out.
 func (r *reports) all() ([]statement.Notice, []string) {
 	notices, faults := r.notices, r.faults
 	if r.moreNotices > 0 {

@@ -1,4 +1,4 @@
-// Files that are read again by other declarations than before, and what was taken of them by those.
+// Handles files that are read again by other declarations, and the rows of their earlier readings.
 
 package aggregate
 
@@ -16,25 +16,25 @@ import (
 	"bursar/internal/project"
 )
 
-// reread says which rows of a file are of earlier readings: what is in quarantine of them is answered, and statements that the last
-// reading does not have count no more.
+// reread says which rows of a file belong to earlier readings. Their rejected rows are not shown in quarantine any
+// more, and statements that the last reading lacks do not count.
 type reread struct {
 	Readings int               `json:"readings"`
-	Files    map[string]uint64 `json:"files"`              // by stream: the last file before the last reading's rows
+	Files    map[string]uint64 `json:"files"`              // by stream: the last input file before the rows of the last reading
 	Removed  []string          `json:"gone,omitempty"`     // ids of statements
-	Taken    bool              `json:"taken,omitempty"`    // the last reading's rows are there
-	Before   *reread           `json:"before,omitempty"`   // of the reading before, until these are there
+	Ingested bool              `json:"taken,omitempty"`    // the rows of the last reading are ingested
+	Previous *reread           `json:"before,omitempty"`   // state of the previous reading, until they are
 	Unlisted []string          `json:"unlisted,omitempty"` // of a retracted file, the corrections that no statement which counts lists
 }
 
 const rereadPrefix = "statements/reread/"
 
-// current is what counts: the last reading of which the rows are there, or nil.
+// current is the last reading whose rows are ingested, or nil.
 func (r *reread) current() *reread {
-	if r == nil || r.Taken {
+	if r == nil || r.Ingested {
 		return r
 	}
-	return r.Before.current()
+	return r.Previous.current()
 }
 
 // rereads are by the object of the file.
@@ -48,8 +48,8 @@ func rereadsOf(ctx context.Context, from catalog.Catalog) (all rereads, err erro
 			if err := json.Unmarshal(value, &r); err != nil {
 				return fmt.Errorf("read which files were read again: %w", err)
 			}
-			if is := r.current(); is != nil {
-				all[objectName(strings.TrimPrefix(key, rereadPrefix))] = is
+			if last := r.current(); last != nil {
+				all[objectName(strings.TrimPrefix(key, rereadPrefix))] = last
 			}
 			return nil
 		})
@@ -57,7 +57,7 @@ func rereadsOf(ctx context.Context, from catalog.Catalog) (all rereads, err erro
 	return all, err
 }
 
-// removed names the statements that the last readings of their files do not have.
+// removed are the statements that the last readings of their files lack.
 func (all rereads) removed() map[string]bool {
 	ids := map[string]bool{}
 	for _, r := range all {
@@ -76,7 +76,7 @@ func (all rereads) unlisted() (ids []string) {
 	return ids
 }
 
-// Quarantine is event.Quarantine without the rows that a later reading of their file has answered.
+// Quarantine is event.Quarantine without the rows that a later reading of their file has replaced.
 func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(event.Rejected) error) error {
 	all, err := rereadsOf(ctx, c)
 	if err != nil {
@@ -84,8 +84,8 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 	}
 	return event.Quarantine(ctx, c, store, stream, func(r event.Rejected) error {
 		if len(all) > 0 {
-			var of struct{ Object string }
-			if err := json.Unmarshal([]byte(r.Raw), &of); err == nil && all[of.Object] != nil && r.Number <= all[of.Object].Files[stream] {
+			var parsed struct{ Object string }
+			if err := json.Unmarshal([]byte(r.Raw), &parsed); err == nil && all[parsed.Object] != nil && r.Number <= all[parsed.Object].Files[stream] {
 				return nil
 			}
 		}
@@ -112,10 +112,10 @@ func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (even
 	return n, err
 }
 
-// open reports whether a file that was imported is read once more: any, where another file was retracted or events of a built-in stream were given up
-// since; and one that other declarations or readers than its own may mend, as a statement of it does not hold or rows are in quarantine, or read
-// otherwise.
-func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
+// needsReread reports whether an imported file is read once more. Every file is, if a file was retracted or events of a
+// built-in stream were given up since. Otherwise the declarations or readers must have changed, and the file must have
+// a faulty statement, rows in quarantine or a changed binding.
+func (r *reading) needsReread(ctx context.Context, f *File, k *importedFile) (bool, error) {
 	if k.Retracted != nil || k.Retractions != r.retractions || k.GivenUp != r.givenUp {
 		return true, nil
 	}
@@ -128,8 +128,8 @@ func (r *reading) open(ctx context.Context, f *File, k *kept) (bool, error) {
 	return r.inQuarantine(ctx, f.Object)
 }
 
-// countChanges counts the files that were retracted so far, and how much of the built-in streams was lost and given up: what was imported before the last
-// of these is read again.
+// countChanges counts the retracted files and the given-up parts of the built-in streams: files imported before the
+// last of these are read again.
 func (r *reading) countChanges(ctx context.Context) error {
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		r.retractions = 0
@@ -144,20 +144,20 @@ func (r *reading) countChanges(ctx context.Context) error {
 	return err
 }
 
-// declaredOtherwise reports whether a file may be read otherwise than by the declarations that read it.
-func (r *reading) declaredOtherwise(ctx context.Context, k *kept) (bool, error) {
-	if r.otherwise == nil {
+// declaredOtherwise reports whether the current declarations may read a file differently.
+func (r *reading) declaredOtherwise(ctx context.Context, k *importedFile) (bool, error) {
+	if r.declarationsChanged == nil {
 		faults, err := CheckDeclared(ctx, r.Catalog, r.Project)
 		if err != nil {
 			return false, err
 		}
-		r.otherwise = new(len(faults) > 0)
+		r.declarationsChanged = new(len(faults) > 0)
 	}
-	faulty := slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Untaken != "" || len(p.Faults) > 0 })
-	return *r.otherwise || faulty || !k.Totals && r.rules.totals(k.Parts), nil
+	faulty := slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Quarantined != "" || len(p.Faults) > 0 })
+	return *r.declarationsChanged || faulty || !k.Totals && r.rules.declaresTotals(k.Parts), nil
 }
 
-// inQuarantine reports whether rows of a file are in quarantine for another reason than that they are stored in other words.
+// inQuarantine reports whether rows of a file are in quarantine for another reason than a conflict.
 func (r *reading) inQuarantine(ctx context.Context, object string) (bool, error) {
 	if r.rejected != nil {
 		return r.rejected[object], nil
@@ -179,19 +179,20 @@ func (r *reading) inQuarantine(ctx context.Context, object string) (bool, error)
 	return all[object], nil
 }
 
-// again are the files that other declarations read again, by object.
-func again(files []*File) map[string]*File {
+// rereadFiles are the files that other declarations read again, by object.
+func rereadFiles(files []*File) map[string]*File {
 	found := map[string]*File{}
 	for _, f := range files {
-		if f.again && f.readsAll() {
+		if f.reread && f.readsAll() {
 			found[f.Object] = f
 		}
 	}
 	return found
 }
 
-// begin remembers where the rows of the readings before end, before any of this one is taken in: after a crash they end where they ended.
-func (r *reading) begin(ctx context.Context, files map[string]*File) error {
+// beginRereads records where the rows of earlier readings end, before any row of this one is ingested: after a crash
+// the position stays the same.
+func (r *reading) beginRereads(ctx context.Context, files map[string]*File) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -202,20 +203,20 @@ func (r *reading) begin(ctx context.Context, files map[string]*File) error {
 			if err != nil {
 				return err
 			}
-			if found && !was.Taken {
+			if found && !was.Ingested {
 				continue
 			}
-			is := reread{Readings: f.readings, Files: map[string]uint64{}}
+			next := reread{Readings: f.readings, Files: map[string]uint64{}}
 			if found {
-				is.Before = &was
-				is.Before.Before = nil
+				next.Previous = &was
+				next.Previous.Previous = nil
 			}
 			for _, stream := range project.BuiltinStreams {
-				if is.Files[stream], err = event.LastFile(tx, stream); err != nil {
+				if next.Files[stream], err = event.LastFile(tx, stream); err != nil {
 					return err
 				}
 			}
-			if err := tx.Put(rereadPrefix+f.Digest, is); err != nil {
+			if err := tx.Put(rereadPrefix+f.Digest, next); err != nil {
 				return err
 			}
 		}
@@ -223,14 +224,14 @@ func (r *reading) begin(ctx context.Context, files map[string]*File) error {
 	})
 }
 
-// took remembers that the rows of files that were read again are there.
-func took(tx catalog.Tx, files map[string]*File) error {
+// endRereads records that the rows of reread files are ingested.
+func endRereads(tx catalog.Tx, files map[string]*File) error {
 	for _, f := range files {
 		var r reread
 		if _, err := tx.Get(rereadPrefix+f.Digest, &r); err != nil {
 			return err
 		}
-		r.Taken, r.Before, r.Removed = true, nil, f.removed
+		r.Ingested, r.Previous, r.Removed = true, nil, f.removed
 		if err := tx.Put(rereadPrefix+f.Digest, r); err != nil {
 			return err
 		}

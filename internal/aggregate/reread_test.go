@@ -1,4 +1,4 @@
-// Files that are read again although nothing else is declared.
+// Tests files that are read again with unchanged declarations.
 
 package aggregate
 
@@ -12,8 +12,8 @@ import (
 	"bursar/internal/event"
 )
 
-// TestReadAgainInOtherWords has two files that list the same entries in other words read again, in every order: nothing changes.
-func TestReadAgainInOtherWords(t *testing.T) {
+// TestRereadInOtherWords reads two files again that list the same entries in different words, in every order: nothing changes.
+func TestRereadInOtherWords(t *testing.T) {
 	t.Parallel()
 	s := sheetOf("1", 5, 1000, items(5, 100, 100, -30)...)
 	other := strings.ReplaceAll(camtOf(renamed(s, "Other")), "</BkTxCd>", "</BkTxCd><AddtlNtryInf>in other words</AddtlNtryInf>")
@@ -29,7 +29,7 @@ func TestReadAgainInOtherWords(t *testing.T) {
 				h.imported(paths[n])
 			}
 			want, entries := h.amounts(), len(h.stored("entries", "id"))
-			err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error { // whatever was lost, all files are read again
+			err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error { // events were given up, so that all files are read again
 				return tx.Put("givenup/entries/00000009-00000000", event.GivenUp{Stream: "entries", Batch: 9})
 			})
 			if err != nil {

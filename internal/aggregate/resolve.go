@@ -1,4 +1,5 @@
-// Entries matched with those that are stored: the entries of one base as a multiset, by all that they say; then those whose references an MT message cuts.
+// Matches entries with the stored ones: first the entries of one base as a multiset, by their whole content; then those
+// whose reference is cut in an MT message.
 
 package aggregate
 
@@ -7,31 +8,31 @@ import (
 	"slices"
 )
 
-// slot is an entry of a base, or of a cut name, that is stored, or about to be, as one statement lists it.
+// slot is an entry of a base, or of a cut name, that is stored or about to be, as one statement lists it.
 type slot struct {
-	entry     digest
-	cut       cutName
-	at        digest // as a named entry has it
-	listing   listing
-	takenBack bool // it was taken back
-	stale     bool // it is of a file that is read again
+	entry         digest
+	cut           cutName
+	balanceBefore digest // as in namedEntry
+	listing       listing
+	cancelled     bool // the entry was cancelled
+	stale         bool // it belongs to a file that is read again
 }
 
-// slotID is the id under which the n-th entry of a base, or of a cut name, is stored among the names, from 1.
+// slotID is the id under which the n-th entry of a base, or of a cut name, is kept in the stream of names, from 1.
 func slotID(base digest, n int) digest { return nth(digestOf("slot", string(base[:])), uint32(n)) }
 
 // resolver gives entries the ids by which they are stored.
 type resolver struct {
-	listings []listing
-	stored   func(ctx context.Context, bases []digest) (map[digest][]slot, error)
-	fresh    func(n *named, id, slot digest) error // an entry that is not stored yet by the name at hand
-	other    func(file uint32, from, to digest)    // an entry that has another id than by what it says alone
-	beside   func(id digest)                       // an entry of a base of which some were taken back; nil where nobody asks
+	listings  []listing
+	stored    func(ctx context.Context, bases []digest) (map[digest][]slot, error)
+	addSlot   func(n *namedEntry, id, slot digest) error // adds a slot for an entry that is not stored yet under the name at hand
+	rename    func(file uint32, from, to digest)         // reports an entry that gets another id than that of its content
+	onSibling func(id digest)                            // reports an entry of a base of which some entries were cancelled; may be nil
 }
 
 // resolve handles all entries of some groups.
-func (r *resolver) resolve(ctx context.Context, list []named) error {
-	slices.SortStableFunc(list, func(a, b named) int { return slices.Compare(a.group[:], b.group[:]) })
+func (r *resolver) resolve(ctx context.Context, list []namedEntry) error {
+	slices.SortStableFunc(list, func(a, b namedEntry) int { return slices.Compare(a.group[:], b.group[:]) })
 	var lookedUp []digest
 	for i := range list {
 		if n := &list[i]; i == 0 || list[i-1].base != n.base || n.cut != list[i-1].cut {
@@ -48,7 +49,7 @@ func (r *resolver) resolve(ctx context.Context, list []named) error {
 		for n < len(list) && list[n].group == list[0].group {
 			n++
 		}
-		if err := r.group(list[:n], stored); err != nil {
+		if err := r.resolveGroup(list[:n], stored); err != nil {
 			return err
 		}
 		list = list[n:]
@@ -56,16 +57,16 @@ func (r *resolver) resolve(ctx context.Context, list []named) error {
 	return nil
 }
 
-// group handles the entries of one group, statement by statement.
-func (r *resolver) group(list []named, stored map[digest][]slot) error {
-	m := &matching{resolver: r, bases: map[digest]*ofBase{}}
+// resolveGroup handles the entries of one group, statement by statement.
+func (r *resolver) resolveGroup(list []namedEntry, stored map[digest][]slot) error {
+	m := &matching{resolver: r, bases: map[digest]*baseEntries{}}
 	for i := range list {
 		m.load(&list[i], stored)
 	}
-	m.relist(list)
+	m.unmarkStale(list)
 	for len(list) > 0 {
-		n := m.ofStatement(list)
-		if err := m.statement(list[:n]); err != nil {
+		n := m.statementLength(list)
+		if err := m.matchStatement(list[:n]); err != nil {
 			return err
 		}
 		list = list[n:]
@@ -73,18 +74,18 @@ func (r *resolver) group(list []named, stored map[digest][]slot) error {
 	return nil
 }
 
-// mostPages is how many pages of a statement are matched together: each is compared with all before it.
-const mostPages = 1000
+// maxPages is how many pages of a statement are matched together: each is compared with all before it.
+const maxPages = 1000
 
-// ofStatement counts the entries at the beginning of a list that are of one statement, on whichever of its pages in a file.
-func (m *matching) ofStatement(list []named) int {
+// statementLength counts the entries at the start of list that belong to one statement of a file, on any of its pages.
+func (m *matching) statementLength(list []namedEntry) int {
 	pages := []uint32{list[0].listing}
 	for n := 1; n < len(list); n++ {
 		if list[n].listing == list[n-1].listing {
 			continue
 		}
-		isNoPage := func(other uint32) bool { return !m.listings[list[n].listing].otherPage(&m.listings[other]) }
-		if list[n].file != list[0].file || len(pages) == mostPages || slices.ContainsFunc(pages, isNoPage) {
+		isNoPage := func(other uint32) bool { return !m.listings[list[n].listing].isOtherPage(&m.listings[other]) }
+		if list[n].file != list[0].file || len(pages) == maxPages || slices.ContainsFunc(pages, isNoPage) {
 			return n
 		}
 		pages = append(pages, list[n].listing)
@@ -92,33 +93,33 @@ func (m *matching) ofStatement(list []named) int {
 	return len(list)
 }
 
-// matching is the entries of one group that are stored, or were found so far.
+// matching is the entries of one group that are stored or were found so far.
 type matching struct {
 	*resolver
-	bases map[digest]*ofBase
-	cut   *cutEntries // nil where no reference can be a cut one
+	bases map[digest]*baseEntries
+	cut   *cutEntries // nil if no reference can be a cut one
 
-	used  map[digest]bool   // entries that one of the statement at hand is
-	next  map[digest]uint32 // by all that entries say: the number that is tried next
-	taken map[digest]bool   // ids that no slot has, and an entry of the statement takes
+	used       map[digest]bool   // stored entries that are matched with an entry of the current statement
+	nextNumber map[digest]uint32 // by content: the number that is tried next
+	reserved   map[digest]bool   // ids without a slot that an entry of the current statement uses
 }
 
-// ofBase is the entries that one base names.
-type ofBase struct {
-	slots     int               // of all entries
-	takenBack bool              // some were taken back
+// baseEntries are the entries of one base.
+type baseEntries struct {
+	slots     int               // of all its entries
+	cancelled bool              // some were cancelled
 	byID      map[digest][]slot // by entry: one for each statement that lists it and keeps it apart from others
 }
 
-// load takes in what is stored of the bases and cut names of the import's entries.
-func (m *matching) load(n *named, stored map[digest][]slot) {
+// load adds the stored slots of an entry's base and cut names.
+func (m *matching) load(n *namedEntry, stored map[digest][]slot) {
 	b := m.bases[n.base]
 	if b == nil {
 		slots := stored[n.base]
-		b = &ofBase{slots: len(slots), byID: make(map[digest][]slot, len(slots))}
+		b = &baseEntries{slots: len(slots), byID: make(map[digest][]slot, len(slots))}
 		for _, s := range slots {
 			b.byID[s.entry] = append(b.byID[s.entry], s)
-			b.takenBack = b.takenBack || s.takenBack
+			b.cancelled = b.cancelled || s.cancelled
 		}
 		m.bases[n.base] = b
 	}
@@ -133,18 +134,18 @@ func (m *matching) load(n *named, stored map[digest][]slot) {
 	}
 }
 
-// relist has those stored entries of files that are read again be matched in other words, too, that one of the entries says all of: they are not of an
-// earlier reading alone.
-func (m *matching) relist(list []named) {
+// unmarkStale clears the stale mark of stored entries whose whole content equals that of an entry of the import: an
+// earlier reading is not their only source, so that they may be matched in other words too.
+func (m *matching) unmarkStale(list []namedEntry) {
 	seen := map[digest]bool{}
 	for i := range list {
 		n := &list[i]
-		if seen[n.all] {
+		if seen[n.content] {
 			continue
 		}
-		seen[n.all] = true
+		seen[n.content] = true
 		for k := uint32(1); ; k++ {
-			slots, stored := m.bases[n.base].byID[nth(n.all, k)]
+			slots, stored := m.bases[n.base].byID[nth(n.content, k)]
 			if !stored {
 				break
 			}
@@ -155,22 +156,23 @@ func (m *matching) relist(list []named) {
 	}
 }
 
-// unmatched is an entry that no slot says all of, and the id that it has unless it is one of them in other words.
+// unmatched is an entry whose content no slot equals. newID is its id unless it is matched in other words.
 type unmatched struct {
-	*named
-	free digest
+	*namedEntry
+	newID digest
 }
 
-// statement matches the entries of one statement: first with those that say all the same; the rest with what is left of those that are
-// stored, in an order that does not depend on the list: of the same base, then of those whose references one of the two has cut. Only what is over is new.
-func (m *matching) statement(list []named) error {
-	m.used, m.next, m.taken = map[digest]bool{}, map[digest]uint32{}, map[digest]bool{}
+// matchStatement matches the entries of one statement. First come those whose content is equal. The rest is matched
+// with the remaining stored entries, in an order that does not depend on the list: first of the same base, then of
+// those whose reference one of the two cuts. Only what remains is new.
+func (m *matching) matchStatement(list []namedEntry) error {
+	m.used, m.nextNumber, m.reserved = map[digest]bool{}, map[digest]uint32{}, map[digest]bool{}
 	var rest []unmatched
-	seen, first := map[digest]bool{}, map[digest]*named{}
+	seen, first := map[digest]bool{}, map[digest]*namedEntry{}
 	for i := range list {
 		n := &list[i]
-		if i > 0 && n.listing != list[i-1].listing { // another page may be of what this one is not
-			clear(m.next)
+		if i > 0 && n.listing != list[i-1].listing { // another page may match an entry that this page cannot
+			clear(m.nextNumber)
 		}
 		if seen[n.id] {
 			continue
@@ -179,35 +181,36 @@ func (m *matching) statement(list []named) error {
 		if first[n.base] == nil {
 			first[n.base] = n
 		}
-		id, found := m.exact(n)
+		id, found := m.matchExact(n)
 		if !found {
 			rest = append(rest, unmatched{n, id})
 			continue
 		}
-		if err := m.is(n, id); err != nil {
+		if err := m.assign(n, id); err != nil {
 			return err
 		}
 	}
-	slices.SortStableFunc(rest, func(a, b unmatched) int { return slices.Compare(a.free[:], b.free[:]) })
-	rest, err := m.inOtherWords(rest, first)
+	slices.SortStableFunc(rest, func(a, b unmatched) int { return slices.Compare(a.newID[:], b.newID[:]) })
+	rest, err := m.matchByBase(rest, first)
 	if err == nil && m.cut != nil {
-		rest, err = m.cutOnes(rest)
+		rest, err = m.matchCut(rest)
 	}
 	for i := 0; i < len(rest) && err == nil; i++ {
-		err = m.known(rest[i].named, m.slotOf(rest[i].named, rest[i].free))
+		err = m.assignNew(rest[i].namedEntry, m.slotOf(rest[i].namedEntry, rest[i].newID))
 	}
 	return err
 }
 
-// inOtherWords matches entries with what is left of those of their base; over is what has none. first are those that a base has in the statement.
-func (m *matching) inOtherWords(rest []unmatched, first map[digest]*named) (over []unmatched, err error) {
+// matchByBase matches entries with the remaining stored ones of their base; over is what remains. first is the first
+// entry of each base in the statement.
+func (m *matching) matchByBase(rest []unmatched, first map[digest]*namedEntry) (over []unmatched, err error) {
 	left := map[digest][]digest{}
 	for _, u := range rest {
 		ids, begun := left[u.base]
 		if !begun {
-			ids = m.left(first[u.base])
+			ids = m.unmatchedStored(first[u.base])
 		}
-		for len(ids) > 0 && m.used[ids[0]] { // by another base, whose entry it is too
+		for len(ids) > 0 && m.used[ids[0]] { // matched through another base of the same entry
 			ids = ids[1:]
 		}
 		if len(ids) == 0 {
@@ -215,40 +218,40 @@ func (m *matching) inOtherWords(rest []unmatched, first map[digest]*named) (over
 			continue
 		}
 		left[u.base] = ids[1:]
-		if err := m.is(u.named, ids[0]); err != nil {
+		if err := m.assign(u.namedEntry, ids[0]); err != nil {
 			return nil, err
 		}
 	}
 	return over, nil
 }
 
-func (m *matching) slotOf(n *named, id digest) slot {
-	return slot{entry: id, at: n.at, listing: m.listings[n.listing]}
+func (m *matching) slotOf(n *namedEntry, id digest) slot {
+	return slot{entry: id, balanceBefore: n.balanceBefore, listing: m.listings[n.listing]}
 }
 
-// known adds an entry to those that the base names.
-func (m *matching) known(n *named, s slot) error {
+// assignNew adds a slot for an entry to its base, and assigns the entry to it.
+func (m *matching) assignNew(n *namedEntry, s slot) error {
 	if err := m.add(n, s); err != nil {
 		return err
 	}
-	return m.is(n, s.entry)
+	return m.assign(n, s.entry)
 }
 
-func (m *matching) add(n *named, s slot) error {
+func (m *matching) add(n *namedEntry, s slot) error {
 	b := m.bases[n.base]
 	b.byID[s.entry] = append(b.byID[s.entry], s)
 	b.slots++
-	return m.fresh(n, s.entry, slotID(n.base, b.slots))
+	return m.addSlot(n, s.entry, slotID(n.base, b.slots))
 }
 
-// is has an entry known by the id of one that is stored, or about to be.
-func (m *matching) is(n *named, id digest) error {
+// assign gives an entry the id of one that is stored, or about to be.
+func (m *matching) assign(n *namedEntry, id digest) error {
 	m.used[id] = true
-	if m.beside != nil && m.bases[n.base].takenBack {
-		m.beside(id)
+	if m.onSibling != nil && m.bases[n.base].cancelled {
+		m.onSibling(id)
 	}
 	if n.id != id {
-		m.other(n.file, n.id, id)
+		m.rename(n.file, n.id, id)
 	}
 	if l := &m.listings[n.listing]; n.listed && l.distinguishes(n.day, m.bases[n.base].byID[id]) {
 		if err := m.add(n, m.slotOf(n, id)); err != nil {
@@ -258,50 +261,51 @@ func (m *matching) is(n *named, id digest) error {
 	if n.cut.form == 0 {
 		return nil
 	}
-	return m.cut.note(n, id, m.fresh)
+	return m.cut.addName(n, id, m.addSlot)
 }
 
-// exact is the id of the slot that says all that the entry says; or that of none, found false, if there is none that it may be.
-func (m *matching) exact(n *named) (id digest, found bool) {
+// matchExact finds the stored entry with equal content. Otherwise found is false, and id is a new one.
+func (m *matching) matchExact(n *namedEntry) (id digest, found bool) {
 	b := m.bases[n.base]
 	for {
-		m.next[n.all]++
-		id = nth(n.all, m.next[n.all])
+		m.nextNumber[n.content]++
+		id = nth(n.content, m.nextNumber[n.content])
 		slots, stored := b.byID[id]
-		if stored && !m.used[id] && m.mayBe(n, slots) {
+		if stored && !m.used[id] && m.mayMatch(n, slots) {
 			m.used[id] = true
 			return id, true
 		}
-		if !stored && !m.taken[id] {
-			m.taken[id] = true
+		if !stored && !m.reserved[id] {
+			m.reserved[id] = true
 			return id, false
 		}
 	}
 }
 
-// mayBe reports whether the entry may be that of some slots. Where one statement goes on with the other's balance, it is so only if it comes at the
-// same balance in both.
-func (m *matching) mayBe(n *named, slots []slot) bool {
+// mayMatch reports whether the entry may be the stored one of these slots. If one statement continues the balance of
+// the other, it is only where the entry stands at the same balance in both.
+func (m *matching) mayMatch(n *namedEntry, slots []slot) bool {
 	l := &m.listings[n.listing]
 	for i := range slots {
 		s := &slots[i]
 		switch {
-		case s.takenBack, n.cut.form == exactForm && m.cut.has(s.entry, longForm):
+		case s.cancelled, n.cut.form == exactForm && m.cut.has(s.entry, longForm):
 			return false
 		case !n.listed:
-		case s.listing.otherPage(l):
+		case s.listing.isOtherPage(l):
 			return false
-		case (s.listing.precedes(l) || l.precedes(&s.listing)) && (n.at == digest{} || n.at != s.at):
+		case (s.listing.precedes(l) || l.precedes(&s.listing)) && (n.balanceBefore == digest{} || n.balanceBefore != s.balanceBefore):
 			return false
 		}
 	}
 	return true
 }
 
-// left are the entries of the base that none of the statement is, and one of them may be in other words, sorted by id.
-func (m *matching) left(n *named) (left []digest) {
+// unmatchedStored lists the stored entries of the base that are not matched in the statement, and that n may be in
+// other words, sorted by id.
+func (m *matching) unmatchedStored(n *namedEntry) (left []digest) {
 	for id, slots := range m.bases[n.base].byID {
-		if !m.used[id] && !slots[0].stale && m.mayBe(n, slots) {
+		if !m.used[id] && !slots[0].stale && m.mayMatch(n, slots) {
 			left = append(left, id)
 		}
 	}

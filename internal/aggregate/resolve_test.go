@@ -1,4 +1,4 @@
-// Imports that end half-way, and entries that come in other words.
+// Tests imports that end half-way, and entries in different words.
 
 package aggregate
 
@@ -12,9 +12,9 @@ import (
 	"bursar/internal/event"
 )
 
-// TestImportsThatEndHalfway stops an import before each stream it fills. Whatever comes next, the same file or the same entry in
-// other words, the entry counts once.
-func TestImportsThatEndHalfway(t *testing.T) {
+// TestInterruptedImports stops an import before each stream that it fills. Whether the same file or the same entry in
+// other words is imported next, the entry counts once.
+func TestInterruptedImports(t *testing.T) {
 	t.Parallel()
 	const text = ":20:A\n:25:A1\n:28C:1/1\n:60F:C240305EUR10,00\n:61:2403050305C0,10NTRFNONREF\n:86:%s\n:62F:C240305EUR10,10\n-\n"
 	stop := errors.New("stopped")
@@ -22,7 +22,7 @@ func TestImportsThatEndHalfway(t *testing.T) {
 		for _, next := range [][]string{{"Alice"}, {"Alice B"}, {"Alice B", "Alice"}} {
 			h := newFixture(t, "")
 			takes := 0
-			h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
+			h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
 				if takes++; takes > at {
 					return event.Result{}, stop
 				}
@@ -32,7 +32,7 @@ func TestImportsThatEndHalfway(t *testing.T) {
 			if _, err := h.importer.Import(t.Context(), []string{path}, Options{}); at < 4 && !errors.Is(err, stop) {
 				t.Fatalf("before the take %d: %v", at, err)
 			}
-			h.importer.Take = h.take
+			h.importer.Ingest = h.take
 			for _, party := range next {
 				h.send(fmt.Sprintf(text, party))
 			}
@@ -43,7 +43,7 @@ func TestImportsThatEndHalfway(t *testing.T) {
 	}
 }
 
-// TestOtherWords: what a list has left, once all is matched that says the same, are the stored ones in other words.
+// TestOtherWords matches what remains of a list, after all equal entries, with the remaining stored ones.
 func TestOtherWords(t *testing.T) {
 	t.Parallel()
 	list := func(parties ...string) string {

@@ -1,4 +1,4 @@
-// Statement files that a person retracts, as they are wrong: their statements count no more, and what only they list is taken back.
+// Retracts wrong statement files on request: their statements count no more, and what only they list is cancelled.
 
 package aggregate
 
@@ -18,39 +18,40 @@ import (
 	"bursar/internal/project"
 )
 
-// Retraction is why and since when a file is retracted.
+// Retraction is why and when a file was retracted.
 type Retraction struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
-	Begun  bool      `json:"begun,omitempty"` // what only the file lists may not be taken back yet
+	Begun  bool      `json:"begun,omitempty"` // what only the file lists may not be cancelled yet
 }
 
-// RetractedFile is a file that is retracted, or is not any more.
+// RetractedFile is the result of Retract or Undo.
 type RetractedFile struct {
 	Retraction
 	File       string `json:"file"` // as it was imported
 	Object     string `json:"object"`
 	Undone     bool   `json:"undone,omitempty"`
-	Already    bool   `json:"already,omitempty"` // it was so before
-	Statements int    `json:"statements"`        // of it
-	TakenBack  int64  `json:"taken_back"`        // entries that no statement which counts lists
-	// NotTakenBack says why such entries may be left: the same call, once it can, takes them back.
-	NotTakenBack string `json:"not_taken_back,omitempty"`
-	// Again are the originals with rows of its accounts in quarantine that were in conflict: these may be taken in now, when the originals are imported
-	// again. So may any that has a statement of the retracted file.
-	Again []string `json:"import_again,omitempty"`
+	Already    bool   `json:"already,omitempty"` // it was already retracted, or not retracted
+	Statements int    `json:"statements"`        // of the file
+	Cancelled  int64  `json:"taken_back"`        // entries that no counting statement lists
+	// NotCancelled says why such entries may be left. The same call cancels them once the cause is removed.
+	NotCancelled string `json:"not_taken_back,omitempty"`
+	// ImportAgain are the originals that have conflicting rows of the accounts in quarantine: importing them again may
+	// accept these now. The same holds for any file that has a statement of the retracted file.
+	ImportAgain []string `json:"import_again,omitempty"`
 }
 
-// retractionsKey counts the retractions of files, so that others with rows in conflict are read again.
+// retractionsKey counts the retractions of files, so that files with conflicting rows are read again.
 const retractionsKey = "statements/retractions"
 
-// unfinishedPrefix is that of the digests of files whose Retract or Undo was begun and has not ended. Each has the name of its file.
+// unfinishedPrefix begins the keys of files whose Retract or Undo has begun and not ended. The digest follows; the
+// value is the name of the file.
 const unfinishedPrefix = "statements/unfinished/"
 
-// Retract retracts a file, named by a path at which its content lies, by the name under which it was imported, or by its object. A call that ends before
-// what only the file lists is taken back leaves the retraction begun, until it is repeated.
+// Retract retracts a file. It is named by a path to the same content, by the name under which it was imported, or by
+// its object. If the call ends before everything is cancelled, the retraction stays begun until the call is repeated.
 func (im *Importer) Retract(ctx context.Context, name, reason string) (out RetractedFile, err error) {
-	k, err := im.imported(ctx, name)
+	k, err := im.findImported(ctx, name)
 	if err != nil {
 		return out, err
 	}
@@ -60,7 +61,7 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 	if r.rules.former {
-		return out, failure.Wrap(failure.Data, errors.New("retract a file: entries of this project are told apart by the rules of an earlier version, by which what is taken back cannot "+
+		return out, failure.Wrap(failure.Data, errors.New("retract a file: this project identifies entries by the rules of an earlier version, by which what is taken back cannot "+
 			"count again; import the right originals into a new project"))
 	}
 	f := k.retractedFile()
@@ -68,9 +69,9 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	if out.Already = k.Retracted != nil; out.Already {
 		out.Retraction = *k.Retracted
 	}
-	stated, err := r.statedBy(ctx, f)
+	stated, err := r.statementIDs(ctx, f)
 	if err == nil {
-		err = im.rememberRetraction(ctx, f, stated, &out)
+		err = im.recordRetraction(ctx, f, stated, &out)
 	}
 	if err != nil {
 		return out, err
@@ -82,19 +83,20 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 		return out, err
 	}
 	out.Statements = len(f.removed)
-	out.TakenBack, out.NotTakenBack, _, err = r.adjust(ctx, map[string]*File{f.Object: f}, map[string]bool{})
-	if err == nil && out.NotTakenBack == "" {
+	out.Cancelled, out.NotCancelled, _, err = r.adjust(ctx, map[string]*File{f.Object: f}, map[string]bool{})
+	if err == nil && out.NotCancelled == "" {
 		out.Begun = false
 		err = im.markRetraction(ctx, k.Digest, &out.Retraction)
 	}
 	if err != nil {
 		return out, err
 	}
-	out.Again, err = im.inConflict(ctx, f.accounts)
+	out.ImportAgain, err = im.inConflict(ctx, f.accounts)
 	return out, err
 }
 
-// undecide has versions of statements of some accounts be decided anew: the next statement may be one that does not count any more.
+// undecide makes the versions of statements of some accounts undecided again: the statement that decided between them
+// may not count any more.
 func (im *Importer) undecide(ctx context.Context, accounts []string) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		decided := map[string]faulty{}
@@ -114,29 +116,29 @@ func (im *Importer) undecide(ctx context.Context, accounts []string) error {
 	})
 }
 
-// markRetraction records the state of a file's retraction: begun, or that what only the file lists is taken back.
+// markRetraction records the state of a file's retraction.
 func (im *Importer) markRetraction(ctx context.Context, digest string, by *Retraction) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var k kept
-		if _, err := tx.Get(keptKey(digest), &k); err != nil {
+		var k importedFile
+		if _, err := tx.Get(importedKey(digest), &k); err != nil {
 			return err
 		}
 		k.Retracted = by
-		return errors.Join(tx.Put(keptKey(digest), k), k.markUnfinished(tx, by.Begun))
+		return errors.Join(tx.Put(importedKey(digest), k), k.markUnfinished(tx, by.Begun))
 	})
 }
 
-// markUnfinished records whether a Retract or Undo of the file was begun and has not ended.
-func (k *kept) markUnfinished(tx catalog.Tx, begun bool) error {
+// markUnfinished records whether a Retract or Undo of the file has begun and not ended.
+func (k *importedFile) markUnfinished(tx catalog.Tx, begun bool) error {
 	if begun {
 		return tx.Put(unfinishedPrefix+k.Digest, k.name())
 	}
 	return tx.Delete(unfinishedPrefix + k.Digest)
 }
 
-// Undo has a retracted file count again: it is read once more. name is as in Retract.
+// Undo reads a retracted file once more, so that it counts again. It is named as in Retract.
 func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, err error) {
-	k, err := im.imported(ctx, name)
+	k, err := im.findImported(ctx, name)
 	if err != nil {
 		return out, err
 	}
@@ -147,7 +149,7 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 	}
 	out.Retraction = *k.Retracted
 	path := name
-	if digest, err := im.digestAt(ctx, path); err != nil || digest != k.Digest {
+	if digest, err := im.digestOfPath(ctx, path); err != nil || digest != k.Digest {
 		path = im.Objects.Path(out.Object)
 	}
 	begin := func(ctx context.Context) error {
@@ -155,31 +157,31 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 		return im.markRetraction(ctx, k.Digest, &out.Retraction)
 	}
 	result, err := im.Import(ctx, []string{path}, Options{Institution: k.institution(), restore: k, begin: begin})
-	out.TakenBack, out.NotTakenBack = result.TakenBack, result.NotTakenBack
+	out.Cancelled, out.NotCancelled = result.Cancelled, result.NotCancelled
 	for _, f := range result.Files {
 		for _, p := range f.Parts {
 			out.Statements += int(p.Statements)
 		}
 	}
-	if err != nil || out.NotTakenBack != "" {
+	if err != nil || out.NotCancelled != "" {
 		return out, err
 	}
 	out.Undone, out.Begun = true, false
 	return out, im.endUndo(ctx, k)
 }
 
-// beginRestoring refuses a retracted file of which a part cannot be read that could be before, and has it be known that the file begins to count again.
+// beginRestoring refuses a retracted file if a part that was read before cannot be read now. Else it records that the file begins to count again.
 func (r *reading) beginRestoring(ctx context.Context, files []*File) error {
 	for _, f := range files {
-		if f.before = r.options.restore.Parts; !f.readsAll() {
+		if f.previousParts = r.options.restore.Parts; !f.readsAll() {
 			return cmp.Or((&Result{Files: files}).Refused(), failure.Wrap(failure.Data, fmt.Errorf("read %s: it has other parts than before", f.File)))
 		}
 	}
 	return r.options.begin(ctx)
 }
 
-// institution is the one whose CSV files all parts are; empty where there are others.
-func (k *kept) institution() string {
+// institution is the institution whose CSV mapping read all parts; empty if there are other parts.
+func (k *importedFile) institution() string {
 	name := institutionOf(k.Parts[0].Format)
 	for _, p := range k.Parts {
 		if institutionOf(p.Format) != name {
@@ -189,39 +191,39 @@ func (k *kept) institution() string {
 	return name
 }
 
-// endUndo records that a file which was read once more counts again, and has it known by the names under which it was imported.
-func (im *Importer) endUndo(ctx context.Context, was *kept) error {
+// endUndo records that the file counts again, under the names of its first import.
+func (im *Importer) endUndo(ctx context.Context, was *importedFile) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var is kept
-		if _, err := tx.Get(keptKey(was.Digest), &is); err != nil {
+		var updated importedFile
+		if _, err := tx.Get(importedKey(was.Digest), &updated); err != nil {
 			return err
 		}
-		if len(is.Parts) == len(was.Parts) {
-			for i := range is.Parts {
-				is.Parts[i].File = was.Parts[i].File
+		if len(updated.Parts) == len(was.Parts) {
+			for i := range updated.Parts {
+				updated.Parts[i].File = was.Parts[i].File
 			}
 		}
-		return errors.Join(tx.Put(keptKey(was.Digest), is), is.markUnfinished(tx, false))
+		return errors.Join(tx.Put(importedKey(was.Digest), updated), updated.markUnfinished(tx, false))
 	})
 }
 
-// rememberRetraction has the statements of a file count no more, and its rows in quarantine be answered. What is gone of it is what was stated when it
-// was retracted first, but for what other files have stated since.
-func (im *Importer) rememberRetraction(ctx context.Context, f *File, stated []string, out *RetractedFile) error {
+// recordRetraction ends the counting of the file's statements and hides its rows in quarantine. The removed statements
+// are those that the file stated when it was first retracted, without those that other files have stated since.
+func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []string, out *RetractedFile) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var k kept
-		if _, err := tx.Get(keptKey(f.Digest), &k); err != nil {
+		var k importedFile
+		if _, err := tx.Get(importedKey(f.Digest), &k); err != nil {
 			return err
 		}
-		var is reread
+		var state reread
 		if out.Already {
-			_, err := tx.Get(rereadPrefix+f.Digest, &is)
-			if last := is.current(); last != nil {
+			_, err := tx.Get(rereadPrefix+f.Digest, &state)
+			if last := state.current(); last != nil {
 				f.removed = last.Removed
 			}
 			return err
 		}
-		is = reread{Readings: k.Readings, Files: map[string]uint64{}, Removed: stated, Taken: true}
+		state = reread{Readings: k.Readings, Files: map[string]uint64{}, Removed: stated, Ingested: true}
 		f.removed = stated
 		var n uint64
 		if _, err := tx.Get(retractionsKey, &n); err != nil {
@@ -232,19 +234,19 @@ func (im *Importer) rememberRetraction(ctx context.Context, f *File, stated []st
 			if err != nil {
 				return err
 			}
-			is.Files[stream] = last
+			state.Files[stream] = last
 		}
 		k.Retracted = &out.Retraction
-		return errors.Join(tx.Put(rereadPrefix+f.Digest, is), tx.Put(keptKey(f.Digest), k), k.markUnfinished(tx, true), tx.Put(retractionsKey, n+1))
+		return errors.Join(tx.Put(rereadPrefix+f.Digest, state), tx.Put(importedKey(f.Digest), k), k.markUnfinished(tx, true), tx.Put(retractionsKey, n+1))
 	})
 }
 
-// retractedAmong are those of some objects that are retracted, as files of which nothing counts.
+// retractedAmong returns the files of those objects that are retracted.
 func (r *reading) retractedAmong(ctx context.Context, objects []string) (map[string]*File, error) {
 	found := map[string]*File{}
 	slices.Sort(objects)
 	for _, object := range slices.Compact(objects) {
-		k, err := r.known(ctx, path.Base(object))
+		k, err := r.importedByDigest(ctx, path.Base(object))
 		if err != nil {
 			return nil, err
 		}
@@ -252,7 +254,7 @@ func (r *reading) retractedAmong(ctx context.Context, objects []string) (map[str
 			continue
 		}
 		f := k.retractedFile()
-		if _, err := r.statedBy(ctx, f); err != nil {
+		if _, err := r.statementIDs(ctx, f); err != nil {
 			return nil, err
 		}
 		found[object] = f
@@ -269,26 +271,26 @@ func (r *reading) retractedAmong(ctx context.Context, objects []string) (map[str
 	return found, err
 }
 
-// retractedFile is a file of which nothing counts.
-func (k *kept) retractedFile() *File {
-	return &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, Parts: k.Parts, again: true, retracted: true}
+// retractedFile is the imported file as one that lists nothing that counts.
+func (k *importedFile) retractedFile() *File {
+	return &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, Parts: k.Parts, reread: true, retracted: true}
 }
 
-// inConflict are the originals with rows of some accounts in quarantine that are in conflict with what is stored, by the paths of their objects.
+// inConflict lists the originals that have conflicting rows of some accounts in quarantine, by the paths of their objects.
 func (im *Importer) inConflict(ctx context.Context, accounts []string) (paths []string, err error) {
 	for _, stream := range project.BuiltinStreams {
 		err := Quarantine(ctx, im.Catalog, im.Objects, stream, func(r event.Rejected) error {
 			if !r.Conflict() {
 				return nil
 			}
-			var of struct{ Object, Account string }
-			if err := json.Unmarshal([]byte(r.Raw), &of); err != nil {
+			var parsed struct{ Object, Account string }
+			if err := json.Unmarshal([]byte(r.Raw), &parsed); err != nil {
 				return fmt.Errorf("read quarantine of %s: %w", stream, err)
 			}
-			if !slices.Contains(accounts, of.Account) {
+			if !slices.Contains(accounts, parsed.Account) {
 				return nil
 			}
-			if path := im.Objects.Path(of.Object); !slices.Contains(paths, path) {
+			if path := im.Objects.Path(parsed.Object); !slices.Contains(paths, path) {
 				paths = append(paths, path)
 			}
 			return nil

@@ -1,4 +1,4 @@
-// Files that are retracted: what only they list counts no more, and counts again once that is undone.
+// Tests files that are retracted: what only they list counts no more, and counts again after Undo.
 
 package aggregate
 
@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// amounts are the money of the entries that count, sorted.
+// amounts are the amounts of the entries that count, sorted.
 func (h *fixture) amounts() (list []string) {
 	for _, m := range h.movements() {
 		list = append(list, strings.TrimSuffix(strings.Fields(m)[1], "000"))
@@ -21,7 +21,7 @@ func (h *fixture) amounts() (list []string) {
 	return list
 }
 
-// TestRetractFile retracts each of two files that list an entry in common, and takes that back, twice each.
+// TestRetractFile retracts each of two files that list an entry in common and undoes that, twice each.
 func TestRetractFile(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -35,7 +35,7 @@ func TestRetractFile(t *testing.T) {
 	}
 	for n := range 2 {
 		r, err := h.importer.Retract(t.Context(), first.Object, "wrong amount")
-		if err != nil || r.Already != (n == 1) || r.Statements != 1 || r.TakenBack != int64(1-n) {
+		if err != nil || r.Already != (n == 1) || r.Statements != 1 || r.Cancelled != int64(1-n) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		if got := h.amounts(); !slices.Equal(got, []string{"0.20", "1.00"}) {
@@ -61,7 +61,7 @@ func TestRetractFile(t *testing.T) {
 			t.Errorf("counts again: %q", got)
 		}
 	}
-	if r, err := h.importer.Retract(t.Context(), first.Object, "wrong after all"); err != nil || r.Already || r.TakenBack != 1 {
+	if r, err := h.importer.Retract(t.Context(), first.Object, "wrong after all"); err != nil || r.Already || r.Cancelled != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if got := h.amounts(); !slices.Equal(got, []string{"0.20", "1.00"}) {
@@ -72,8 +72,8 @@ func TestRetractFile(t *testing.T) {
 	}
 }
 
-// TestRetractFileOfMany retracts a file with two statements, of which another file has one: that counts again once its file is imported again, and so
-// does one that comes in a new file.
+// TestRetractFileOfMany retracts a file with two statements, of which another file has one: that one counts again once
+// its file is imported again, and so does one that a new file states.
 func TestRetractFileOfMany(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -81,7 +81,7 @@ func TestRetractFileOfMany(t *testing.T) {
 	h.imported(h.file("both.xml", detailed(camtOf(first, second))))
 	known := h.file("second.xml", detailed(camtOf(second)))
 	h.imported(known)
-	if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || r.TakenBack != 2 {
+	if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || r.Cancelled != 2 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	h.imported(known)
@@ -90,17 +90,17 @@ func TestRetractFileOfMany(t *testing.T) {
 	}
 	h.send(detailed(camtOf(renamed(first, "New"))))
 	for range 2 {
-		stands(t, h, nil, h.judged("")[0].Intervals)
+		expectCounting(t, h, nil, h.judged("")[0].Intervals)
 		if got, verdicts := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.10", "0.20"}) || verdicts != "4 PROVEN, 5 PROVEN" {
 			t.Errorf("both: %q, %s", got, verdicts)
 		}
-		if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || !r.Already || r.TakenBack != 0 {
+		if r, err := h.importer.Retract(t.Context(), "both.xml", "wrong"); err != nil || !r.Already || r.Cancelled != 0 {
 			t.Errorf("%+v, %v", r, err)
 		}
 	}
 }
 
-// TestRetractFileAnyOrder has two files that state the same, of which one is retracted: whichever came first, the other is to be imported again.
+// TestRetractFileAnyOrder retracts one of two files that state the same: in either order the other must be imported again.
 func TestRetractFileAnyOrder(t *testing.T) {
 	t.Parallel()
 	s := sheetOf("1", 5, 1000, items(5, 100, 25)...)
@@ -110,7 +110,7 @@ func TestRetractFileAnyOrder(t *testing.T) {
 		for _, n := range order {
 			h.imported(paths[n])
 		}
-		if r, err := h.importer.Retract(t.Context(), "a.xml", "wrong"); err != nil || r.Statements != 1 || r.TakenBack != 2 || len(h.amounts()) != 0 {
+		if r, err := h.importer.Retract(t.Context(), "a.xml", "wrong"); err != nil || r.Statements != 1 || r.Cancelled != 2 || len(h.amounts()) != 0 {
 			t.Fatalf("%v: %+v, %v with %q", order, r, err, h.amounts())
 		}
 		h.imported(paths[1])
@@ -119,18 +119,18 @@ func TestRetractFileAnyOrder(t *testing.T) {
 			if got := h.amounts(); !slices.Equal(got, []string{"0.25", "1.00"}) || states(a.Intervals) != "5 PROVEN" {
 				t.Errorf("%v: %q, %s", order, got, states(a.Intervals))
 			}
-			stands(t, h, order, a.Intervals)
-			if r, err := h.importer.Retract(t.Context(), "a.xml", "wrong"); err != nil || !r.Already || r.TakenBack != 0 {
+			expectCounting(t, h, order, a.Intervals)
+			if r, err := h.importer.Retract(t.Context(), "a.xml", "wrong"); err != nil || !r.Already || r.Cancelled != 0 {
 				t.Errorf("%v: %+v, %v", order, r, err)
 			}
 		}
-		if r, err := h.importer.Retract(t.Context(), "b.xml", "wrong, too"); err != nil || r.Statements != 1 || r.TakenBack != 2 || len(h.amounts()) != 0 {
+		if r, err := h.importer.Retract(t.Context(), "b.xml", "wrong, too"); err != nil || r.Statements != 1 || r.Cancelled != 2 || len(h.amounts()) != 0 {
 			t.Errorf("%v: %+v, %v with %q", order, r, err, h.amounts())
 		}
 	}
 }
 
-// TestRetractOverwritten refuses a path at which another file lies than the one that was imported from it before.
+// TestRetractOverwritten refuses a path whose file is not the one that was imported from it.
 func TestRetractOverwritten(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -143,8 +143,8 @@ func TestRetractOverwritten(t *testing.T) {
 	}
 }
 
-// TestRetractionIsRepeated has an original that cannot be read when a file is retracted: what only that lists is taken back once it can, and until then
-// the retraction is begun.
+// TestRetractionIsRepeated has an original that cannot be read when another file is retracted: the retraction stays
+// begun until it can be read.
 func TestRetractionIsRepeated(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -158,7 +158,7 @@ func TestRetractionIsRepeated(t *testing.T) {
 		t.Helper()
 		r, err := h.importer.Retract(t.Context(), "wrong.xml", "wrong")
 		list, failed := Retracted(t.Context(), h.importer.Catalog)
-		if err = errors.Join(err, failed); err != nil || len(list) != 1 || list[0].Begun != want || (r.NotTakenBack != "") != want {
+		if err = errors.Join(err, failed); err != nil || len(list) != 1 || list[0].Begun != want || (r.NotCancelled != "") != want {
 			t.Fatalf("%+v, %+v, %v", r, list, err)
 		}
 		if err := CheckRetractions(t.Context(), h.importer.Catalog); errors.As(err, new(*UnfinishedError)) != want {
@@ -176,8 +176,8 @@ func TestRetractionIsRepeated(t *testing.T) {
 	}
 }
 
-// TestRetractArchive retracts an archive of which one member was refused, and takes that back: the member stays refused, and what the others list counts
-// or does not.
+// TestRetractArchive retracts an archive with a refused member and undoes that: the member stays refused, and the
+// entries of the others count or do not.
 func TestRetractArchive(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -202,7 +202,7 @@ func TestRetractArchive(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if r, err := h.importer.Retract(t.Context(), name, "wrong"); err != nil || r.Already || r.Begun || r.Statements != 2 || r.TakenBack != 2 {
+		if r, err := h.importer.Retract(t.Context(), name, "wrong"); err != nil || r.Already || r.Begun || r.Statements != 2 || r.Cancelled != 2 {
 			t.Fatalf("%s: %+v, %v", name, r, err)
 		}
 		if got := h.amounts(); len(got) > 0 {
@@ -262,7 +262,7 @@ func TestRetractCorrections(t *testing.T) {
 				if retracted[n] {
 					do = func() (RetractedFile, error) { return h.importer.Undo(t.Context(), paths[n]) }
 				}
-				if r, err := do(); err != nil || r.NotTakenBack != "" {
+				if r, err := do(); err != nil || r.NotCancelled != "" {
 					t.Fatalf("%v: %+v, %v", steps, r, err)
 				}
 				retracted[n] = !retracted[n]
@@ -320,7 +320,7 @@ func TestUndoWithoutItsDeclaration(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if r, err := h.importer.Retract(t.Context(), path, "wrong"); err != nil || !r.Already || r.NotTakenBack != "" {
+	if r, err := h.importer.Retract(t.Context(), path, "wrong"); err != nil || !r.Already || r.NotCancelled != "" {
 		t.Errorf("%+v, %v", r, err)
 	}
 	h.declare(declared)

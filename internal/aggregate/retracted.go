@@ -1,4 +1,4 @@
-// Imported files by their names, and those of them that are retracted.
+// Finds imported files by name, and lists those that are retracted.
 
 package aggregate
 
@@ -17,25 +17,25 @@ import (
 	"bursar/internal/failure"
 )
 
-// NoFileError is that no imported file, or more than one, has a name. Class Data, exit code 3 (DESIGN §7).
+// NoFileError says that no imported file, or more than one, has a name. Class Data, exit code 3 (DESIGN §7).
 type NoFileError struct{ message string }
 
 func (e *NoFileError) Error() string { return e.message }
 
-// Class is Data: it stays so.
+// Class is Data: retrying does not help.
 func (e *NoFileError) Class() failure.Class { return failure.Data }
 
-// ExitCode is that of what is not found.
+// ExitCode is 3: not found.
 func (e *NoFileError) ExitCode() int { return 3 }
 
-// Retracted lists the files that are retracted, by name. Only a project in which a file was ever retracted is searched for them.
+// Retracted lists the retracted files by name. Only projects in which a file was ever retracted are searched.
 func Retracted(ctx context.Context, from catalog.Catalog) (list []RetractedFile, err error) {
 	err = from.View(ctx, func(tx catalog.Tx) error {
 		list = nil
 		if found, err := tx.Get(retractionsKey, new(uint64)); err != nil || !found {
 			return err
 		}
-		return eachKept(tx, func(k *kept) {
+		return eachImported(tx, func(k *importedFile) {
 			if k.Retracted != nil {
 				list = append(list, RetractedFile{Retraction: *k.Retracted, File: k.name(), Object: objectName(k.Digest)})
 			}
@@ -67,7 +67,7 @@ func (e *UnfinishedError) Error() string {
 	return fmt.Sprintf("the retraction of %s was cut short, so that only some of what the file lists may count", e.File)
 }
 
-// Class is Data: it stays so until the command is repeated.
+// Class is Data: the command must be repeated.
 func (e *UnfinishedError) Class() failure.Class { return failure.Data }
 
 // CheckRetractions returns an *UnfinishedError while a Retract or Undo was begun and has not ended.
@@ -89,10 +89,10 @@ func CheckRetractions(ctx context.Context, from catalog.Catalog) error {
 	return one
 }
 
-// eachKept hands on each file that was taken in.
-func eachKept(tx catalog.Tx, each func(*kept)) error {
-	return tx.List(keptKey(""), func(_ string, value json.RawMessage) error {
-		var k kept
+// eachImported passes on each imported file.
+func eachImported(tx catalog.Tx, each func(*importedFile)) error {
+	return tx.List(importedKey(""), func(_ string, value json.RawMessage) error {
+		var k importedFile
 		if err := json.Unmarshal(value, &k); err != nil {
 			return fmt.Errorf("read imported file: %w", err)
 		}
@@ -101,30 +101,31 @@ func eachKept(tx catalog.Tx, each func(*kept)) error {
 	})
 }
 
-// name is that of the file as it was imported, or of the first in an archive.
-func (k *kept) name() string {
+// name is the path of the file at its import, or of the first member of an archive.
+func (k *importedFile) name() string {
 	if len(k.Parts) == 0 {
 		return k.Digest
 	}
 	return k.Parts[0].File
 }
 
-// isNamed reports whether a part was imported from a path or an archive at it, or where it is asked for by the last part of such a path.
+// isNamed reports whether a part was imported from a path, or from an archive there; with byBase also if name is the
+// last element of such a path.
 func (p *Part) isNamed(name string, byBase bool) bool {
 	return p.File == name || strings.HasPrefix(p.File, name+"/") || byBase && (filepath.Base(p.File) == name || filepath.Base(filepath.Dir(p.File)) == name)
 }
 
-// imported finds a file that was taken in.
-func (im *Importer) imported(ctx context.Context, name string) (found *kept, err error) {
-	digest, err := im.digestAt(ctx, name)
+// findImported finds an imported file by the digest of the content at a path, by digest, by object, or by name.
+func (im *Importer) findImported(ctx context.Context, name string) (found *importedFile, err error) {
+	digest, err := im.digestOfPath(ctx, name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var named []kept // others of this name
+	var named []importedFile // files with this name and another content
 	isPath := false
 	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
 		found, named = nil, nil
-		return eachKept(tx, func(k *kept) {
+		return eachImported(tx, func(k *importedFile) {
 			switch {
 			case k.Digest == digest || k.Digest == name || objectName(k.Digest) == name:
 				found, isPath = k, k.Digest == digest
@@ -152,10 +153,10 @@ func (im *Importer) imported(ctx context.Context, name string) (found *kept, err
 	return nil, &NoFileError{fmt.Sprintf("%d files were imported as %s: name one by its object: %s", len(named), name, strings.Join(objects, ", "))}
 }
 
-// digestAt is the digest of a file on the disk.
-func (im *Importer) digestAt(ctx context.Context, path string) (string, error) {
+// digestOfPath is the digest of a file on disk.
+func (im *Importer) digestOfPath(ctx context.Context, path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return "", fs.ErrNotExist
 	}
-	return im.digest(ctx, path)
+	return im.fileDigest(ctx, path)
 }

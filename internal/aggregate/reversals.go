@@ -1,4 +1,4 @@
-// Reversals in CAMT, which banks write in one of two directions.
+// Reversals in CAMT, which banks write with one of two directions.
 
 package aggregate
 
@@ -9,40 +9,40 @@ import (
 	"bursar/internal/project"
 )
 
-// isCAMT reports whether a statement's format leaves the direction of reversals open. By its definition an entry has the direction of
-// what it does to the account; some banks write that of the entry that a reversal takes back.
+// isCAMT reports whether a statement's format leaves the direction of reversals open. By its definition an entry has
+// the direction of its effect on the account; some banks write the direction of the entry that is reversed.
 func isCAMT(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "camt") }
 
-// originalsOf tells whether the reversals of a statement are declared to have the direction of the entries that they take back.
-func originalsOf(p *project.Project) func(s *statement.Statement) bool {
+// originalReversalsOf reports whether the reversals of a statement are declared to have the direction of the reversed entries.
+func originalReversalsOf(p *project.Project) func(s *statement.Statement) bool {
 	return func(s *statement.Statement) bool {
 		i := p.InstitutionOf(s.Servicer, s.Account)
 		return isCAMT(s) && i != nil && i.Reversals == project.OriginalReversals
 	}
 }
 
-// reversing is a Handler that turns declared reversals around, so that the teller gets what the account moved by.
-type reversing struct {
+// reversalHandler is a Handler that negates reversals with the original direction, so that the row builder gets what the account moved by.
+type reversalHandler struct {
 	*rowBuilder
-	declared bool // for the statement at hand
-	turned   bool // the entry at hand
-	noted    bool // that the statement at hand depends on it
+	declared bool // for the current statement
+	turned   bool // the current entry is negated
+	noted    bool // the current statement has recorded its binding
 }
 
-// handler takes what a reader says.
-func (t *rowBuilder) handler() statement.Handler { return &reversing{rowBuilder: t} }
+// handler returns the Handler to pass to a reader.
+func (t *rowBuilder) handler() statement.Handler { return &reversalHandler{rowBuilder: t} }
 
 // Begin starts a statement.
-func (r *reversing) Begin(s *statement.Statement) error {
-	r.declared, r.noted = r.rules.originals(s), false
+func (r *reversalHandler) Begin(s *statement.Statement) error {
+	r.declared, r.noted = r.rules.hasOriginalReversals(s), false
 	return r.rowBuilder.Begin(s)
 }
 
-// Entry takes an entry.
-func (r *reversing) Entry(e *statement.Entry) error {
-	if e.Reversal && !r.noted && isCAMT(r.s) {
+// Entry starts an entry.
+func (r *reversalHandler) Entry(e *statement.Entry) error {
+	if e.Reversal && !r.noted && isCAMT(r.stmt) {
 		r.noted = true
-		if err := r.dependsOn(reversalsOf, r.s); err != nil {
+		if err := r.recordBinding(reversalsAspect, r.stmt); err != nil {
 			return err
 		}
 	}
@@ -52,15 +52,15 @@ func (r *reversing) Entry(e *statement.Entry) error {
 	return r.rowBuilder.Entry(e)
 }
 
-// Detail takes one of its transactions.
-func (r *reversing) Detail(d *statement.Detail) error {
+// Detail adds one of its transactions.
+func (r *reversalHandler) Detail(d *statement.Detail) error {
 	if r.turned {
 		d.Amount = statement.Negate(d.Amount)
 	}
 	return r.rowBuilder.Detail(d)
 }
 
-// otherReading says that a statement of which something is missing would hold if its reversals were read the other way; empty if not.
+// otherReading says that a statement that does not balance would balance with its reversals in the other direction; empty if not.
 func (l *ledger) otherReading(missing *statement.Sum) string {
 	var rest statement.Sum
 	rest.Plus(missing)
@@ -69,7 +69,7 @@ func (l *ledger) otherReading(missing *statement.Sum) string {
 	if l.reversals.Sign() == 0 || rest.Sign() != 0 {
 		return ""
 	}
-	if l.turned {
+	if l.originalReversals {
 		return "; with its reversals read by their own direction it would hold: `reversals: original` is declared for the institution"
 	}
 	return "; with its reversals read by the direction of the entries that they take back it would hold: if the bank writes them so, declare " +

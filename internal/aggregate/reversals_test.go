@@ -1,3 +1,5 @@
+// Tests reversals in CAMT with either direction.
+
 package aggregate
 
 import (
@@ -5,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestReversals has reversals with the direction of what they do, and with that of the entry that they take back.
+// TestReversals has reversals with the direction of their effect, and with that of the reversed entry.
 func TestReversals(t *testing.T) {
 	t.Parallel()
 	const reversed = `<RvslInd>true</RvslInd>`

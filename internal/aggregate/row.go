@@ -11,19 +11,19 @@ import (
 	"bursar/internal/event"
 )
 
-// row is one JSON line in the making. Values that a file does not state are left out.
+// row is a JSON line that is being written. Values that a file does not state are omitted.
 type row []byte
 
 func (r *row) begin() { *r = append((*r)[:0], '{') }
 
-// next parts a column from the one before it.
+// next separates a column from the previous one.
 func (r *row) next() {
 	if n := len(*r); n > 0 && (*r)[n-1] != '{' {
 		*r = append(*r, ',')
 	}
 }
 
-// columns takes over what is written already.
+// columns appends columns that are already written.
 func (r *row) columns(written row) {
 	r.next()
 	*r = append(*r, written...)
@@ -40,7 +40,7 @@ func (r *row) text(name, value string) {
 	*r = column.AppendJSON(*r, value)
 }
 
-// stated writes what is there; a missing value of a required column is intake's to reject.
+// stated writes a text unless it is empty; intake rejects a row that lacks a required column.
 func (r *row) stated(name, value string) {
 	if value != "" {
 		r.text(name, value)
@@ -53,7 +53,7 @@ func (r *row) digest(name string, d digest) {
 	*r = append(hex.AppendEncode(append(*r, '"'), d[:]), '"')
 }
 
-// place writes where something stands in its file.
+// place writes a position in the file.
 func (r *row) place(name string, at statement.Place) {
 	r.name(name)
 	*r = append(at.Append(append(*r, '"')), '"')
@@ -69,7 +69,7 @@ func (r *row) flag(name string, set bool) {
 	*r = strconv.AppendBool(*r, set)
 }
 
-// refused writes why intake rejects the row, which its quarantine shows in place of its own reason.
+// refused writes a reason for which intake rejects the row; quarantine shows it.
 func (r *row) refused(why *statement.Refusal) {
 	r.name(event.RefusedProperty)
 	*r = append(*r, '{')

@@ -1,4 +1,4 @@
-// What a reader tells of a file becomes rows of the built-in streams, and each statement is held against its own totals.
+// Turns what a format reader emits into rows of the built-in streams, and checks each statement against its own totals.
 
 package aggregate
 
@@ -13,86 +13,86 @@ import (
 	"bursar/internal/project"
 )
 
-// sink takes rows of the built-in streams.
+// sink receives the rows of the built-in streams, and the entries and statements that the rows are matched by.
 type sink interface {
 	write(stream string, r row) error
-	open() (at uint32)             // the statement that begins
-	describe(at uint32, l listing) // once it has ended
-	name(n *named) error           // an entry of it
+	newListing() (at uint32)         // announces the statement that begins, and numbers it
+	setListing(at uint32, l listing) // describes statement number at, once it has ended
+	addNamed(n *namedEntry) error    // adds an entry of that statement
 }
 
-// origin says which file rows come from.
+// origin is the file that rows come from.
 type origin struct {
-	file   string // as errors name it
-	object string // the object that keeps it
+	file   string // the name that errors show
+	object string // the object that keeps the file
 
-	readings int // how often it was read again: intake does not take its rows for those of an earlier reading
+	readings int // how often it was read again; intake must not recognise the rows as those of an earlier reading
 }
 
-// maxBalances is how many balances of one statement are held until its end tells which of them open and close it.
+// maxBalances is how many balances of one statement are kept. Only at its end is it known which of them open and close it.
 const maxBalances = 100_000
 
-// rowBuilder is the statement.Handler of one file.
+// rowBuilder implements statement.Handler for one file: it writes rows and checks each statement against its own totals.
 type rowBuilder struct {
 	reports
-	to          sink
-	rules       rules
-	occurrences *occurrences
-	format      string           // of its statements
-	given       map[digest]bool  // names what the declarations gave to the file
-	all         map[digest]given // that, and what they gave to others of the import
+	out            sink
+	rules          rules
+	occurrences    *occurrences
+	format         string             // of the file's statements
+	fileBindings   map[digest]bool    // subjects of the bindings that the file depends on
+	importBindings map[digest]binding // all bindings of the import, by subject
 
-	s         *statement.Statement
-	name      accountName
-	balances  []statement.Balance
-	sizes     int                // bytes of these
-	listed    int64              // entries so far
-	temporary bool               // FITIDs
-	unique    bool               // the file has an entry that a reference names for ever
-	corrects  bool               // and one that takes the place of another
-	entries   ledger             // of its currency
-	others    map[string]*ledger // of the currencies of an account that has several; nil if there is one
-	within    string             // what an entry without a day of booking belongs to
+	stmt            *statement.Statement
+	name            accountName
+	balances        []statement.Balance
+	balanceBytes    int                // memory that balances take
+	entryCount      int64              // entries of the statement so far
+	temporaryFITIDs bool               // FITIDs do not identify entries (fitids: temporary)
+	hasUnique       bool               // the file has an entry whose reference identifies it permanently
+	hasCorrects     bool               // the file has an entry that replaces or deletes another
+	entries         ledger             // of the statement
+	byCurrency      map[string]*ledger // instead of entries, for a statement with several currencies; else nil
+	undatedScope    string             // identifies the statement in the ids of entries without a booking day
 
-	e        *statement.Entry
-	id       digest // of the entry, once that is known
-	base     digest // what names it
-	details  ledger // of the entry
-	kept     transactions
-	listings map[string]openListing // by currency, of an account that has several; else of ""
+	entry        *statement.Entry
+	id           digest // of the entry, once it is known
+	base         digest // of the entry: see entryBase
+	details      ledger // sums the details of the entry
+	transactions transactions
+	listings     map[string]openListing // by currency for a statement with several currencies; else under ""
 
-	row  row
-	of   row // the columns that all rows of the statement begin with
-	from row // the columns that all rows of the file end with
+	row           row
+	statementCols row // columns that every row of the statement begins with
+	fileCols      row // columns that every row of the file ends with
 }
 
-// tellers are used again, as banks send many small files.
-var tellers = sync.Pool{New: func() any { return &rowBuilder{occurrences: newOccurrences()} }}
+// rowBuilders pools row builders, because banks send many small files.
+var rowBuilders = sync.Pool{New: func() any { return &rowBuilder{occurrences: newOccurrences()} }}
 
-// newRowBuilder takes a teller, which is to be released. left is what the import may still hold.
-func newRowBuilder(o origin, to sink, by rules, left *limits, given map[digest]given) *rowBuilder {
-	t := tellers.Get().(*rowBuilder) //nolint:errcheck // the pool holds nothing else
-	*t = rowBuilder{reports: reports{left: left}, all: given, to: to, rules: by, occurrences: t.occurrences, balances: t.balances[:0], row: t.row, of: t.of, from: t.from[:0], kept: t.kept}
-	t.from.text("file", o.file)
-	t.from.text("object", o.object)
-	t.from = append(t.from, strings.Repeat(" ", o.readings)...)
+// newRowBuilder gets a row builder from the pool; the caller releases it. left is the memory budget that remains to the import.
+func newRowBuilder(o origin, to sink, by rules, left *limits, given map[digest]binding) *rowBuilder {
+	t := rowBuilders.Get().(*rowBuilder) //nolint:errcheck // the pool holds nothing else
+	*t = rowBuilder{reports: reports{budget: left}, importBindings: given, out: to, rules: by, occurrences: t.occurrences, balances: t.balances[:0], row: t.row, statementCols: t.statementCols, fileCols: t.fileCols[:0], transactions: t.transactions}
+	t.fileCols.text("file", o.file)
+	t.fileCols.text("object", o.object)
+	t.fileCols = append(t.fileCols, strings.Repeat(" ", o.readings)...)
 	return t
 }
 
-// mostKept is how much of each kind a teller keeps from a file to the next.
-const mostKept = 1 << 12
+// maxPooled limits the buffers of a row builder that goes back to the pool.
+const maxPooled = 1 << 12
 
-// release lets a teller be used again; what it has told stays.
+// release returns the row builder to the pool, unless its buffers have grown large. Notices and faults stay valid.
 func (t *rowBuilder) release() {
-	if len(t.balances) > mostKept || t.sizes > perValue*mostKept || t.occurrences.size() > mostKept || cap(t.row) > mostKept || cap(t.kept.rows) > mostKept {
+	if len(t.balances) > maxPooled || t.balanceBytes > valueOverhead*maxPooled || t.occurrences.size() > maxPooled || cap(t.row) > maxPooled || cap(t.transactions.rows) > maxPooled {
 		return
 	}
-	t.kept.forget()
-	t.occurrences.forget()
-	tellers.Put(t)
+	t.transactions.reset()
+	t.occurrences.reset()
+	rowBuilders.Put(t)
 }
 
-// Notice keeps what is reported.
+// Notice keeps a notice.
 func (t *rowBuilder) Notice(n *statement.Notice) error {
 	t.notice(n)
 	return nil
@@ -100,49 +100,49 @@ func (t *rowBuilder) Notice(n *statement.Notice) error {
 
 // Begin starts a statement.
 func (t *rowBuilder) Begin(s *statement.Statement) error {
-	t.s, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
-	t.listed, t.sizes, t.others, t.listings = 0, 0, nil, nil
-	t.name, t.temporary = t.rules.accountName(s), t.rules.temporary(s)
-	t.of = t.of[:0]
-	t.of.stated("kind", string(s.Kind))
-	t.of.text("servicer", t.name.servicer)
-	t.of.stated("account", t.name.account)
-	return t.depends(s)
+	t.stmt, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
+	t.entryCount, t.balanceBytes, t.byCurrency, t.listings = 0, 0, nil, nil
+	t.name, t.temporaryFITIDs = t.rules.accountName(s), t.rules.hasTemporaryFITIDs(s)
+	t.statementCols = t.statementCols[:0]
+	t.statementCols.stated("kind", string(s.Kind))
+	t.statementCols.text("servicer", t.name.servicer)
+	t.statementCols.stated("account", t.name.account)
+	return t.recordBindings(s)
 }
 
-// Balance holds a balance until the statement ends.
+// Balance keeps a balance until the statement ends.
 func (t *rowBuilder) Balance(b *statement.Balance) error {
 	if len(t.balances) >= maxBalances {
 		return statement.Refuse(b.Place, "the statement has more than %d balances", maxBalances)
 	}
-	t.sizes += perValue + len(b.Code) + len(b.Subtype) + len(b.Amount) + len(b.Currency) + len(b.Date)
-	if t.sizes > t.left.balances {
-		return statement.Refuse(b.Place, "the statement's balances take more than %d bytes", t.left.balances)
+	t.balanceBytes += valueOverhead + len(b.Code) + len(b.Subtype) + len(b.Amount) + len(b.Currency) + len(b.Date)
+	if t.balanceBytes > t.budget.balances {
+		return statement.Refuse(b.Place, "the statement's balances take more than %d bytes", t.budget.balances)
 	}
 	t.balances = append(t.balances, *b)
 	return nil
 }
 
-// Entry names an entry, so that its details can name it.
+// Entry computes the base of an entry. Its id follows when its details are known, except in projects with former rules.
 func (t *rowBuilder) Entry(e *statement.Entry) (err error) {
-	if t.listed == 0 {
-		t.others = currencies(t.balances)
-		head := t.head()
+	if t.entryCount == 0 {
+		t.byCurrency = currencies(t.balances)
+		head := t.headDigest()
 		t.occurrences.begin(head)
-		t.within = t.scope(head)
+		t.undatedScope = t.scopeOfUndated(head)
 	}
-	t.listed++
-	t.e, t.details = e, ledger{}
-	t.kept.forget()
+	t.entryCount++
+	t.entry, t.details = e, ledger{}
+	t.transactions.reset()
 	if !t.rules.former {
-		if t.temporary {
+		if t.temporaryFITIDs {
 			e.Unique, e.Shared = false, false
 			refuseCorrection(e)
 		}
-		t.base = baseOf(t.name, t.s, e, t.reference(e), t.within)
+		t.base = entryBase(t.name, t.stmt, e, t.reference(e), t.undatedScope)
 		return nil
 	}
-	t.base = formerBase(t.s, e, later(t.s, t.intermediate()), t.within)
+	t.base = formerBase(t.stmt, e, formerPart(t.stmt, t.intermediateOpening()), t.undatedScope)
 	t.id = t.base
 	if e.Unique && !e.Shared {
 		return nil
@@ -154,45 +154,46 @@ func (t *rowBuilder) Entry(e *statement.Entry) (err error) {
 	return err
 }
 
-// head is what a statement says before its first entry. One without balances is known by its name alone.
-func (t *rowBuilder) head() digest {
-	texts := []string{string(t.s.Kind), t.name.servicer, t.name.account, t.s.Currency, t.s.Number, t.s.Page, t.s.From, t.s.To}
+// headDigest digests what a statement states before its first entry. A statement without balances is identified by its message instead.
+func (t *rowBuilder) headDigest() digest {
+	texts := []string{string(t.stmt.Kind), t.name.servicer, t.name.account, t.stmt.Currency, t.stmt.Number, t.stmt.Page, t.stmt.From, t.stmt.To}
 	for i := range t.balances {
 		b := &t.balances[i]
 		texts = append(texts, b.Code, b.Subtype, b.Date, t.amount(b.Amount), b.Currency)
 	}
 	if len(t.balances) == 0 {
-		texts = append(texts, message(t.s))
+		texts = append(texts, messageID(t.stmt))
 	}
 	return digestOf(texts...)
 }
 
-// scope names the statement for entries without a day of booking: by the balances it leads from and to, which are the same
-// when it is sent again, or, where they are not known yet, as the bank calls it.
-func (t *rowBuilder) scope(head digest) string {
+// scopeOfUndated identifies the statement in the ids of entries without a booking day: by its opening and closing
+// balances, which are the same when it is sent again, or by its message where these are not known before the entries.
+func (t *rowBuilder) scopeOfUndated(head digest) string {
 	if b := boundsOf(t.balances); b.booked && b.opening >= 0 && b.closing >= 0 {
 		return head.String()
 	}
-	return message(t.s)
+	return messageID(t.stmt)
 }
 
-// intermediate is the balance that a later part of a statement opens with.
-func (t *rowBuilder) intermediate() string {
+// intermediateOpening is the balance that a later part of a statement opens with.
+func (t *rowBuilder) intermediateOpening() string {
 	if len(t.balances) > 0 && t.balances[0].Subtype == openingMT940 {
 		return t.balances[0].Amount
 	}
 	return ""
 }
 
-// Detail keeps one transaction of the entry until it ends, or until there are too many: what they say is part of what names it.
+// Detail keeps one transaction of the entry. Details are part of what identifies the entry, so that they are written
+// when the entry ends, or when they take too much memory.
 func (t *rowBuilder) Detail(d *statement.Detail) error {
 	t.details.add(d.Amount, d.Currency, d.Place)
 	t.details.charges.add(d.Charges)
 	t.details.lax = t.details.lax || d.Instructed
 	r := &t.row
 	r.begin()
-	t.account(r, cmp.Or(d.Currency, t.e.Currency, t.s.Currency))
-	r.stated("day", t.dayOf(t.e))
+	t.accountColumns(r, cmp.Or(d.Currency, t.entry.Currency, t.stmt.Currency))
+	r.stated("day", t.entryDay(t.entry))
 	r.stated("settled_day", d.SettlementDate)
 	r.stated("amount", t.amount(d.Amount))
 	r.stated("reference", d.Reference)
@@ -206,32 +207,32 @@ func (t *rowBuilder) Detail(d *statement.Detail) error {
 	r.stated("text", d.Text)
 	facts := digestOf(string(*r))
 	r.stated("statement", t.label())
-	t.origin(d.Place)
-	t.kept.add(facts, *r)
-	if len(t.kept.rows) < mostTransactions {
+	t.originColumns(d.Place)
+	t.transactions.add(facts, *r)
+	if len(t.transactions.rows) < maxTransactionBytes {
 		return nil
 	}
 	return t.writeDetails()
 }
 
-// EndEntry writes the entry.
+// EndEntry writes the details that are kept and the entry.
 func (t *rowBuilder) EndEntry() error {
-	e := t.e
+	e := t.entry
 	if err := t.writeDetails(); err != nil {
 		return err
 	}
-	t.ledger(cmp.Or(e.Currency, t.s.Currency)).take(t, e)
+	t.ledger(cmp.Or(e.Currency, t.stmt.Currency)).addEntry(t, e)
 	r := &t.row
 	r.begin()
 	r.digest("id", t.id)
-	t.account(r, cmp.Or(e.Currency, t.s.Currency))
-	r.stated("day", t.dayOf(e))
+	t.accountColumns(r, cmp.Or(e.Currency, t.stmt.Currency))
+	r.stated("day", t.entryDay(e))
 	r.stated("value_day", e.Value)
 	r.stated("amount", t.amount(e.Amount))
 	r.text("status", statusOf(e))
 	r.flag("reversal", e.Reversal)
 	r.stated("reference", t.reference(e))
-	r.stated("own_reference", t.own(e))
+	r.stated("own_reference", t.ownReference(e))
 	r.stated("code", e.Code)
 	r.stated("party", e.Party)
 	r.stated("party_account", e.Peer)
@@ -239,50 +240,50 @@ func (t *rowBuilder) EndEntry() error {
 	r.stated("operations", e.Operations)
 	r.count("details", t.details.all)
 	r.stated("corrects", e.Corrects)
-	t.unique, t.corrects = t.unique || e.Unique, t.corrects || e.Corrects != ""
+	t.hasUnique, t.hasCorrects = t.hasUnique || e.Unique, t.hasCorrects || e.Corrects != ""
 	r.stated("statement", t.label())
 	if e.Refused != nil {
 		r.refused(e.Refused)
 	}
-	return t.finish(project.EntryStream, e.Place)
+	return t.writeRow(project.EntryStream, e.Place)
 }
 
-// account writes what all rows of an account have.
-func (t *rowBuilder) account(r *row, currency string) {
-	r.columns(t.of)
+// accountColumns writes the columns that all rows of an account have.
+func (t *rowBuilder) accountColumns(r *row, currency string) {
+	r.columns(t.statementCols)
 	r.text("currency", currency)
 }
 
-// finish writes where the row comes from, and hands it on.
-func (t *rowBuilder) finish(stream string, at statement.Place) error {
-	t.origin(at)
-	return t.to.write(stream, t.row)
+// writeRow completes the row with its origin and passes it to the sink.
+func (t *rowBuilder) writeRow(stream string, at statement.Place) error {
+	t.originColumns(at)
+	return t.out.write(stream, t.row)
 }
 
-// origin ends the row with where it comes from.
-func (t *rowBuilder) origin(at statement.Place) {
-	t.row.columns(t.from)
+// originColumns ends the row with the file and place that it comes from.
+func (t *rowBuilder) originColumns(at statement.Place) {
+	t.row.columns(t.fileCols)
 	t.row.place("place", at)
 	t.row.end()
 }
 
-// amount is an amount as rows have it: by value.
+// amount normalizes an amount, except in projects with former rules.
 func (t *rowBuilder) amount(text string) string {
 	if t.rules.former {
 		return text
 	}
-	return plain(text)
+	return normalAmount(text)
 }
 
-// label is how people name the statement.
-func (t *rowBuilder) label() string { return cmp.Or(t.s.Reference, t.s.Number) }
+// label is the name of the statement that its rows show to people.
+func (t *rowBuilder) label() string { return cmp.Or(t.stmt.Reference, t.stmt.Number) }
 
-// dayOf is the day an entry counts for: that of its booking, else the statement's, as far as that is known by then.
-func (t *rowBuilder) dayOf(e *statement.Entry) string {
-	return cmp.Or(e.Booked, t.s.To, dateOf(t.s.Created), e.Value)
+// entryDay is the day that an entry counts for: its booking day, else the statement's day as far as it is known at that point.
+func (t *rowBuilder) entryDay(e *statement.Entry) string {
+	return cmp.Or(e.Booked, t.stmt.To, dateOf(t.stmt.Created), e.Value)
 }
 
-// dateOf is the date of a time, as it is written.
+// dateOf is the date part of a timestamp, as it is written.
 func dateOf(created string) string {
 	if len(created) < len(time.DateOnly) {
 		return ""

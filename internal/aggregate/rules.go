@@ -1,4 +1,4 @@
-// The rules by which the statements of a project are told apart and dated.
+// The rules that identify and date the statements of a project.
 
 package aggregate
 
@@ -7,22 +7,23 @@ import (
 	"bursar/internal/project"
 )
 
-// rules are a project's. One whose entries were taken in by an earlier version goes on with its rules, so that they are known when they come again.
+// rules are those of a project. A project whose entries an earlier version imported keeps its rules, so that entries
+// that are sent again are recognised.
 type rules struct {
 	project *project.Project
 
-	previousDay previousDay
-	accountName holders
-	moved       func(base digest, e *statement.Entry) digest
-	former      bool
+	previousDay    previousDayFunc
+	accountName    accountNamer
+	movementDigest func(base digest, e *statement.Entry) digest
+	former         bool
 
-	originals func(s *statement.Statement) bool // its reversals have the direction of what they take back
-	temporary func(s *statement.Statement) bool // its FITIDs are others in the next file
+	hasOriginalReversals func(s *statement.Statement) bool // its reversals have the direction of what they reverse
+	hasTemporaryFITIDs   func(s *statement.Statement) bool // its FITIDs change with each file
 }
 
 func rulesOf(p *project.Project, former bool) rules {
 	if former {
-		return rules{project: p, previousDay: evesOf(p), accountName: formerAccountName, moved: formerMoved, former: true, originals: originalsOf(p), temporary: noneIs}
+		return rules{project: p, previousDay: newPreviousDay(p), accountName: formerAccountName, movementDigest: formerMovementDigest, former: true, hasOriginalReversals: originalReversalsOf(p), hasTemporaryFITIDs: neverTemporary}
 	}
-	return rules{project: p, previousDay: evesOf(p), accountName: holdersOf(p), moved: movedOf, originals: originalsOf(p), temporary: temporaryOf(p)}
+	return rules{project: p, previousDay: newPreviousDay(p), accountName: newAccountNamer(p), movementDigest: movementDigest, hasOriginalReversals: originalReversalsOf(p), hasTemporaryFITIDs: temporaryFITIDsOf(p)}
 }

@@ -1,4 +1,4 @@
-// A statement held against what it states itself.
+// Checks a statement against its own balances and totals.
 
 package aggregate
 
@@ -9,54 +9,54 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// closeOn holds the entries against the balances and totals that the bank states, and keeps the first fault with both figures. Those of
-// a page may be of all pages together, and a report may list only what came since the one before, which is no fault.
-func (l *ledger) closeOn(s *statement.Statement, balances []statement.Balance, b bounds) {
+// checkTotals checks the entries against the balances and totals that the bank states, and keeps the first faults with both figures.
+// Totals of a page may be those of all pages, and a report may list only what came since the previous one: neither is a fault.
+func (l *ledger) checkTotals(s *statement.Statement, balances []statement.Balance, b bounds) {
 	whole := &l.faults
 	if s.Partial {
-		whole = &l.ofPage
+		whole = &l.pageFaults
 	}
 	if b.booked && b.opening >= 0 && b.closing >= 0 {
 		opening, closing := &balances[b.opening], &balances[b.closing]
-		fault := l.againstBalances(s, opening, closing)
+		fault := l.checkBalances(s, opening, closing)
 		interim := closing.Code == statement.InterimBooked
-		l.since = fault != "" && interim && s.Kind == statement.Report
+		l.incremental = fault != "" && interim && s.Kind == statement.Report
 		switch {
-		case fault == "" || l.since:
+		case fault == "" || l.incremental:
 		case interim || opening.Code == statement.InterimBooked:
-			l.blame(closing.Place, "%s", fault)
+			l.addFault(closing.Place, "%s", fault)
 		default:
-			whole.blame(closing.Place, "%s", fault)
+			whole.addFault(closing.Place, "%s", fault)
 		}
 	}
 	l.checkPrevious(s, balances, b)
 	if s.Fault != "" {
-		l.blame(s.Place, "%s", s.Fault)
+		l.addFault(s.Place, "%s", s.Fault)
 	}
-	var listed tally // with some banks, what is announced too
+	var listed tally // some banks count announced entries too
 	listed.plus(&l.booked)
 	listed.plus(&l.announced)
-	if faults := l.booked.against(&s.Stated); len(faults) > 0 && len(listed.against(&s.Stated)) > 0 {
+	if faults := l.booked.compareStated(&s.Stated); len(faults) > 0 && len(listed.compareStated(&s.Stated)) > 0 {
 		for _, fault := range faults {
-			whole.blame(s.Place, "%s", fault)
+			whole.addFault(s.Place, "%s", fault)
 		}
 	}
 }
 
-// checkPrevious compares the opening balance with what the statement states as the previous closing one: by definition they are equal.
+// checkPrevious compares the opening balance with the previous closing balance that the statement states: they are equal by definition.
 func (l *ledger) checkPrevious(s *statement.Statement, balances []statement.Balance, b bounds) {
-	previous := first(balances, []string{statement.PreviousClosing})
+	previous := firstBalance(balances, []string{statement.PreviousClosing})
 	if s.Kind != statement.Booked || !b.booked || b.opening < 0 || previous < 0 || balances[b.opening].Code != statement.OpeningBooked {
 		return
 	}
 	opening, before := &balances[b.opening], &balances[previous]
-	if opening.Currency == before.Currency && !same(opening.Amount, before.Amount) {
-		l.blame(opening.Place, "it opens with %s, and states %s as what closed before", opening.Amount, before.Amount)
+	if opening.Currency == before.Currency && !sameNumber(opening.Amount, before.Amount) {
+		l.addFault(opening.Place, "it opens with %s, and states %s as what closed before", opening.Amount, before.Amount)
 	}
 }
 
-// againstBalances proves opening + entries = closing; it says what is missing, or nothing.
-func (l *ledger) againstBalances(s *statement.Statement, opening, closing *statement.Balance) string {
+// checkBalances checks opening + entries = closing. It returns what differs, or "".
+func (l *ledger) checkBalances(s *statement.Statement, opening, closing *statement.Balance) string {
 	if opening.Currency != closing.Currency || l.currency != "" && opening.Currency != "" && l.currency != opening.Currency {
 		return fmt.Sprintf("the opening balance is in %s, the closing one in %s, the entries in %s", opening.Currency, closing.Currency,
 			cmp.Or(l.currency, s.Currency))

@@ -1,4 +1,4 @@
-// Where an import's entries are matched with the stored ones.
+// Looks up the stored entries that an import's entries are matched with.
 
 package aggregate
 
@@ -21,9 +21,9 @@ import (
 	"bursar/internal/project"
 )
 
-// isFormer reports whether entries of the project were taken in by an earlier version, which kept nothing that they could be matched by. Entries
-// that are all in quarantine say nothing of the version, as they may have no day to be named by.
-func (im *Importer) isFormer(ctx context.Context) (former bool, err error) {
+// usesFormerRules reports whether an earlier version imported entries of the project, without slots to match them by.
+// Entries that are all in quarantine do not decide this, as they may have no day.
+func (im *Importer) usesFormerRules(ctx context.Context) (former bool, err error) {
 	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
 		names, err := event.Sealed(tx, project.NameStream)
 		if err != nil || names > 0 {
@@ -36,7 +36,7 @@ func (im *Importer) isFormer(ctx context.Context) (former bool, err error) {
 	return former, err
 }
 
-// slotFile holds the rows of the entries that are new, for the stream of names.
+// slotFile is a file of the new rows for the stream of names.
 type slotFile struct {
 	path string
 	rows int64
@@ -66,21 +66,21 @@ func (r *reading) resolve(ctx context.Context) (*slotFile, error) {
 	to := bufio.NewWriterSize(out, 1<<16)
 	renamed := renamings{}
 	matching := &resolver{
-		listings: r.names.listings, stored: r.storedSlots, other: renamed.add, beside: r.beside,
-		fresh: func(n *named, id, slot digest) error {
+		listings: r.names.listings, stored: r.storedSlots, rename: renamed.add, onSibling: r.onSibling,
+		addSlot: func(n *namedEntry, id, slot digest) error {
 			slots.rows++
 			_, err := to.Write(slotRow(n, id, slot, &r.names.listings[n.listing]))
 			return err
 		},
 	}
-	err = r.names.passes(func(list []named) error { return matching.resolve(ctx, list) })
+	err = r.names.passes(func(list []namedEntry) error { return matching.resolve(ctx, list) })
 	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
 		return nil, fmt.Errorf("match entries: %w", err)
 	}
 	return slots, renamed.apply(r.spools)
 }
 
-func slotRow(n *named, id, slot digest, s *listing) row {
+func slotRow(n *namedEntry, id, slot digest, s *listing) row {
 	var r row
 	r.begin()
 	r.digest("id", slot)
@@ -88,8 +88,8 @@ func slotRow(n *named, id, slot digest, s *listing) row {
 	r.text("day", n.day)
 	n.cut.write(&r)
 	if n.listed {
-		if n.at != (digest{}) {
-			r.digest("before", n.at)
+		if n.balanceBefore != (digest{}) {
+			r.digest("before", n.balanceBefore)
 		}
 		r.stated("statement", s.Statement)
 		r.stated("page", s.Page)
@@ -105,17 +105,17 @@ func slotRow(n *named, id, slot digest, s *listing) row {
 // slots finds the stored entries of some bases.
 func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slot, error) {
 	stream := im.Project.Stream(project.NameStream)
-	of, batches := map[string]digest{}, map[uint64]bool{}
+	baseOf, batches := map[string]digest{}, map[uint64]bool{}
 	for from, wanted := 1, bases; len(wanted) > 0; from *= 2 {
 		var ids []string
 		for _, base := range wanted {
 			for n := from; n < 2*from; n++ {
 				id := slotID(base, n).String()
-				of[id] = base
+				baseOf[id] = base
 				ids = append(ids, id)
 			}
 		}
-		known, err := im.Known(ctx, stream, ids)
+		known, err := im.FindIDs(ctx, stream, ids)
 		if err != nil {
 			return nil, err
 		}
@@ -128,27 +128,27 @@ func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slo
 		})
 		for _, id := range ids {
 			if _, found := known[id]; !found {
-				delete(of, id)
+				delete(baseOf, id)
 			}
 		}
 	}
-	if len(of) == 0 {
+	if len(baseOf) == 0 {
 		return nil, nil
 	}
-	found, err := im.readSlots(ctx, stream, of, batches)
+	found, err := im.readSlots(ctx, stream, baseOf, batches)
 	if err != nil {
 		return nil, err
 	}
-	return found, im.markTakenBack(ctx, found)
+	return found, im.markCancelled(ctx, found)
 }
 
-// storedSlots finds the stored entries of some bases, and marks those of files that are read again.
+// storedSlots finds the stored entries of some bases, and marks those of files that are read again as stale.
 func (r *reading) storedSlots(ctx context.Context, bases []digest) (map[digest][]slot, error) {
 	found, err := r.slots(ctx, bases)
-	if err != nil || len(found) == 0 || len(r.stale) == 0 {
+	if err != nil || len(found) == 0 || len(r.staleObjects) == 0 {
 		return found, err
 	}
-	view, err := r.view(ctx, project.EntryStream)
+	view, err := r.streamView(ctx, project.EntryStream)
 	if err != nil || view == "" {
 		return found, err
 	}
@@ -159,7 +159,7 @@ func (r *reading) storedSlots(ctx context.Context, bases []digest) (map[digest][
 			at[id] = append(at[id], &slots[i])
 		}
 	}
-	return found, rowsOf(ctx, r.Duck, "SELECT id FROM ("+view+") WHERE object IN ("+literals(r.stale)+")", func(row []string) error {
+	return found, queryRows(ctx, r.Duck, "SELECT id FROM ("+view+") WHERE object IN ("+sqlList(r.staleObjects)+")", func(row []string) error {
 		for _, s := range at[row[0]] {
 			s.stale = true
 		}
@@ -167,31 +167,31 @@ func (r *reading) storedSlots(ctx context.Context, bases []digest) (map[digest][
 	})
 }
 
-// markTakenBack marks the slots of entries that were taken back: an entry that says the same is another one.
-func (im *Importer) markTakenBack(ctx context.Context, found map[digest][]slot) error {
+// markCancelled marks the slots of cancelled entries: an entry with the same content is another one.
+func (im *Importer) markCancelled(ctx context.Context, found map[digest][]slot) error {
 	var ids []string
 	for _, slots := range found {
 		for i := range slots {
-			ids = append(ids, backID(slots[i].entry.String()))
+			ids = append(ids, cancelID(slots[i].entry.String()))
 		}
 	}
-	back, err := im.Known(ctx, im.Project.Stream(project.EntryStream), ids)
+	back, err := im.FindIDs(ctx, im.Project.Stream(project.EntryStream), ids)
 	if err != nil || len(back) == 0 {
 		return err
 	}
 	for _, slots := range found {
 		for i := range slots {
-			_, slots[i].takenBack = back[backID(slots[i].entry.String())]
+			_, slots[i].cancelled = back[cancelID(slots[i].entry.String())]
 		}
 	}
 	return nil
 }
 
-// mostLookedUp is how many ids are asked for by name; more are found among all of the batches.
-const mostLookedUp = 5000
+// maxLookedUp is how many ids a query lists; for more, it reads the whole batches.
+const maxLookedUp = 5000
 
-// readSlots reads the rows of some ids, which are of these bases, from the batches that have them.
-func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of map[string]digest, in map[uint64]bool) (map[digest][]slot, error) {
+// readSlots reads the rows with some ids from the batches that have them. of maps each id to its base.
+func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, bases map[string]digest, in map[uint64]bool) (map[digest][]slot, error) {
 	var batches []event.Batch
 	err := im.Catalog.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
@@ -211,22 +211,22 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of ma
 		return nil, err
 	}
 	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day, form, sixteenth, booked_day, value_day FROM (" + event.ViewSQL(im.Objects, stream, batches) + ")"
-	if len(of) <= mostLookedUp {
-		literals := make([]string, 0, len(of))
-		for id := range of {
+	if len(bases) <= maxLookedUp {
+		literals := make([]string, 0, len(bases))
+		for id := range bases {
 			literals = append(literals, duck.Literal(id))
 		}
 		sql += " WHERE id IN (" + strings.Join(literals, ", ") + ")"
 	}
 	found := map[digest][]slot{}
-	err = rowsOf(ctx, im.Duck, sql, func(row []string) error {
-		base, wanted := of[row[0]]
+	err = queryRows(ctx, im.Duck, sql, func(row []string) error {
+		base, wanted := bases[row[0]]
 		if !wanted {
 			return nil
 		}
 		s := slot{listing: listing{row[3], row[4], row[5], row[6], row[7], row[8]}, cut: storedCutName(row[9:])}
 		_, wrong := hex.Decode(s.entry[:], []byte(row[1]))
-		if _, err := hex.Decode(s.at[:], []byte(row[2])); err != nil || wrong != nil {
+		if _, err := hex.Decode(s.balanceBefore[:], []byte(row[2])); err != nil || wrong != nil {
 			return fmt.Errorf("read entry %q of %s: %w", row[1], stream.Name, errors.Join(wrong, err))
 		}
 		found[base] = append(found[base], s)
@@ -238,8 +238,8 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, of ma
 	return found, err
 }
 
-// rowsOf hands on rows of texts; null is empty.
-func rowsOf(ctx context.Context, o duck.Options, sql string, each func(row []string) error) error {
+// queryRows passes on rows of texts; null is empty.
+func queryRows(ctx context.Context, o duck.Options, sql string, each func(row []string) error) error {
 	session, err := duck.Open(o)
 	if err != nil {
 		return err

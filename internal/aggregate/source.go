@@ -1,4 +1,4 @@
-// Files as they are handed in: alone, compressed, or several in an archive.
+// Opens input files: plain, compressed, or several in an archive.
 
 package aggregate
 
@@ -19,14 +19,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Limits of archives: what a few bytes may become is bounded.
+// Limits of archives, because a few bytes may expand to many.
 const (
 	maxMembers  = 10_000
 	maxUnpacked = 16 << 30 // bytes of all members together
 	maxName     = 4096     // bytes of a member's name
 )
 
-// How packed files begin.
+// Magic numbers of packed files.
 var (
 	zipMagic, emptyZipMagic = []byte("PK\x03\x04"), []byte("PK\x05\x06")
 	gzipMagic               = []byte{0x1f, 0x8b}
@@ -41,14 +41,13 @@ func isPacked(head []byte) bool {
 	return isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic)
 }
 
-// reader is given what is to be read of a file: the name, what a format is told by, and the bytes. An error that it returns
-// ends the reading.
-type reader func(name string, head []byte, in io.Reader) error
+// partFunc reads one part of a file: its name, the first bytes for detecting the format, and the content. An error ends the reading.
+type partFunc func(name string, head []byte, in io.Reader) error
 
-// each hands on what is to be read of a file: itself, what it unpacks to, or each member of an archive. What the disk could
-// not give is an error of each, whatever was made of it on the way.
-func (im *Importer) each(file string, read reader) error {
-	f, err := im.original(file)
+// eachPart passes on the parts of a file: the file itself, its unpacked content, or each member of an archive. A disk
+// error is an error of eachPart, however the format reader reported it.
+func (im *Importer) eachPart(file string, read partFunc) error {
+	f, err := im.openSource(file)
 	if err != nil {
 		return err
 	}
@@ -65,7 +64,7 @@ func (im *Importer) each(file string, read reader) error {
 	return err
 }
 
-func unpack(f *original, name string, read reader) error {
+func unpack(f *diskFile, name string, read partFunc) error {
 	magic := make([]byte, 4)
 	n, err := f.ReadAt(magic, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -79,23 +78,23 @@ func unpack(f *original, name string, read reader) error {
 		if err != nil {
 			return read(name, nil, unreadable("unpack: %w", err))
 		}
-		return readPart(name, &bounded{in: unpacked, left: new(int64(maxUnpacked))}, read)
+		return peekPart(name, &limitedReader{in: unpacked, left: new(int64(maxUnpacked))}, read)
 	case bytes.HasPrefix(magic, zstdMagic):
 		unpacked, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(128<<20))
 		if err != nil {
 			return read(name, nil, unreadable("unpack: %w", err))
 		}
 		defer unpacked.Close()
-		return readPart(name, &bounded{in: unpacked, left: new(int64(maxUnpacked))}, read)
+		return peekPart(name, &limitedReader{in: unpacked, left: new(int64(maxUnpacked))}, read)
 	}
-	return readPart(name, f, read)
+	return peekPart(name, f, read)
 }
 
-// eachMember hands on the files of an archive, in its order.
-func eachMember(f *original, name string, read reader) error {
+// eachMember passes on the members of an archive, in its order.
+func eachMember(f *diskFile, name string, read partFunc) error {
 	info, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, bare(err))
+		return fmt.Errorf("read %s: %w", name, withoutPath(err))
 	}
 	archive, err := zip.NewReader(f, info.Size())
 	if err != nil {
@@ -106,12 +105,12 @@ func eachMember(f *original, name string, read reader) error {
 	}
 	left, empty := int64(maxUnpacked), true
 	for _, member := range archive.File {
-		if member.FileInfo().IsDir() || hidden(member.Name) {
+		if member.FileInfo().IsDir() || isHidden(member.Name) {
 			continue
 		}
 		empty = false
 		if len(member.Name) > maxName {
-			if err := read(name+"/"+brief(member.Name, longestValue), nil, unreadable("its name in the archive has more than %d bytes", maxName)); err != nil {
+			if err := read(name+"/"+brief(member.Name, maxValueLength), nil, unreadable("its name in the archive has more than %d bytes", maxName)); err != nil {
 				return err
 			}
 			continue
@@ -126,11 +125,11 @@ func eachMember(f *original, name string, read reader) error {
 	return nil
 }
 
-// encrypted is the flag of a member that a password protects.
-const encrypted = 1
+// encryptedFlag is the flag of a member that a password protects.
+const encryptedFlag = 1
 
-func readMember(name string, member *zip.File, left *int64, read reader) error {
-	if member.Flags&encrypted != 0 {
+func readMember(name string, member *zip.File, left *int64, read partFunc) error {
+	if member.Flags&encryptedFlag != 0 {
 		return read(name, nil, unreadable("a password protects the archive; unpack it, and import its files"))
 	}
 	in, err := member.Open()
@@ -138,43 +137,42 @@ func readMember(name string, member *zip.File, left *int64, read reader) error {
 		return read(name, nil, unreadable("unpack: %w", err))
 	}
 	defer in.Close()
-	return readPart(name, &bounded{in: in, left: left}, read)
+	return peekPart(name, &limitedReader{in: in, left: left}, read)
 }
 
-// hidden tells what archivers add of their own.
-func hidden(name string) bool {
+// isHidden reports whether archivers added the member.
+func isHidden(name string) bool {
 	return strings.HasPrefix(path.Base(name), ".") || strings.HasPrefix(name, "__MACOSX/")
 }
 
-// readPart peeks what the format is told by. An error of reading comes again when the rest is read, but where nothing can be
-// read at all.
-func readPart(name string, in io.Reader, read reader) error {
+// peekPart peeks the bytes by which the format is detected. A read error returns when the rest is read, unless nothing can be read at all.
+func peekPart(name string, in io.Reader, read partFunc) error {
 	buffered := statement.Buffer(in)
 	defer statement.Release(buffered)
 	head, err := buffered.Peek(statement.Window)
 	if len(head) == 0 && err != nil && !errors.Is(err, io.EOF) {
-		return read(name, nil, broken{err})
+		return read(name, nil, unreadableFile{err})
 	}
 	return read(name, head, buffered)
 }
 
-// broken is a file of which nothing can be read.
-type broken struct{ err error }
+// unreadableFile is a file of which nothing can be read.
+type unreadableFile struct{ err error }
 
-// unreadable is broken for a reason that the file is to blame for.
-func unreadable(format string, args ...any) broken {
-	return broken{statement.Refuse(statement.Place{Line: 1, Column: 1}, "%v", fmt.Errorf(format, args...))}
+// unreadable is an unreadableFile because of an error in the file.
+func unreadable(format string, args ...any) unreadableFile {
+	return unreadableFile{statement.Refuse(statement.Place{Line: 1, Column: 1}, "%v", fmt.Errorf(format, args...))}
 }
 
-func (b broken) Read([]byte) (int, error) { return 0, failure.Wrap(failure.Data, b.err) }
+func (b unreadableFile) Read([]byte) (int, error) { return 0, failure.Wrap(failure.Data, b.err) }
 
-// bounded bounds what an archive unpacks to: left is shared by its members.
-type bounded struct {
+// limitedReader limits what an archive unpacks to; left is shared by its members.
+type limitedReader struct {
 	in   io.Reader
 	left *int64
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *limitedReader) Read(p []byte) (int, error) {
 	if *b.left <= 0 {
 		return 0, statement.Refuse(statement.Place{Line: 1, Column: 1}, "the archive unpacks to more than %d GiB", maxUnpacked>>30)
 	}

@@ -1,4 +1,4 @@
-// Rows of several files in one spool.
+// Tests spools that several files share.
 
 package aggregate
 
@@ -12,8 +12,8 @@ import (
 	"bursar/internal/project"
 )
 
-// TestSpoolTakesRowsBack and has nothing left of them, whether they were still in memory or not.
-func TestSpoolTakesRowsBack(t *testing.T) {
+// TestSpoolUndo undoes rows, whether they are still in memory or not.
+func TestSpoolUndo(t *testing.T) {
 	t.Parallel()
 	s, err := newSpool(t.TempDir(), 1, noNames(t))
 	if err != nil {
@@ -55,9 +55,9 @@ func TestSpoolTakesRowsBack(t *testing.T) {
 	}
 }
 
-// TestRefusedAmongWhole: what a refused file told before its fault is nowhere, and a conflict names the statement's own file
-// though rows of several share a spool.
-func TestRefusedAmongWhole(t *testing.T) {
+// TestRefusedFileInSharedSpool: the rows of a refused file before its error are nowhere, and a conflict names the
+// statement's own file although several share a spool.
+func TestRefusedFileInSharedSpool(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	named := func(day int, reference string) string {
@@ -84,18 +84,18 @@ func TestRefusedAmongWhole(t *testing.T) {
 	}
 }
 
-// TestManyFilesShareSpools: a spool's files are so many, and then another is begun.
+// TestManyFilesShareSpools begins a new spool after a fixed number of files.
 func TestManyFilesShareSpools(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	var members []string
-	for i := range spoolParts + 2 {
+	for i := range maxSpoolFiles + 2 {
 		s := sheetOf("1", 5, 1000, items(5, 10)...)
 		s.account = fmt.Sprintf("A%d", i)
 		members = append(members, fmt.Sprintf("%04d.xml", i), camtOf(s))
 	}
 	r := h.imported(h.file("many.zip", zipOf(t, members...)))
-	if n := r.Streams[project.EntryStream].Accepted; n != spoolParts+2 || len(h.stored(project.EntryStream, "id")) != spoolParts+2 {
+	if n := r.Streams[project.EntryStream].Accepted; n != maxSpoolFiles+2 || len(h.stored(project.EntryStream, "id")) != maxSpoolFiles+2 {
 		t.Errorf("%d entries", n)
 	}
 	batches, err := event.Batches(t.Context(), h.importer.Catalog, project.EntryStream, 0)
@@ -103,7 +103,7 @@ func TestManyFilesShareSpools(t *testing.T) {
 		t.Fatalf("%d batches: %v", len(batches), err)
 	}
 	f := batches[0].Files
-	first, row := f[0].At(spoolParts)
+	first, row := f[0].At(maxSpoolFiles)
 	last, only := f[1].At(2)
 	if !strings.HasSuffix(first, "/many.zip/0999.xml") || !strings.HasSuffix(last, "/many.zip/1001.xml") || row != 1 || only != 1 {
 		t.Errorf("%s %d, %s %d", first, row, last, only)

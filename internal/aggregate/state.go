@@ -1,16 +1,16 @@
-// How far an account's record can be trusted.
+// States of intervals, and the record of an account.
 
 package aggregate
 
-// State says how far the record of an account and an interval can be trusted.
+// State says how far the record of an account can be trusted for an interval.
 type State string
 
 // The states, the worst last.
 const (
 	Proven  State = "PROVEN"  // opening + entries = closing, the bank's counts and sums hold, and opening = the previous closing
-	Claimed State = "CLAIMED" // the bank gives nothing to hold the entries against
+	Claimed State = "CLAIMED" // the bank states nothing to check the entries against
 	Unknown State = "UNKNOWN" // nothing was received
-	Broken  State = "BROKEN"  // a total does not hold
+	Broken  State = "BROKEN"  // a total does not balance
 )
 
 // Interval is what is known of an account from one day to another, both included.
@@ -18,22 +18,22 @@ type Interval struct {
 	From       string `json:"from"`
 	To         string `json:"to"`
 	State      State  `json:"state"`
-	Reason     string `json:"reason,omitempty"` // what does not hold or is missing, with both figures
-	Kind       string `json:"kind,omitempty"`   // of the message; empty where there is none
+	Reason     string `json:"reason,omitempty"` // what does not balance or is missing, with both figures
+	Kind       string `json:"kind,omitempty"`   // of the message; empty for findings and gaps
 	Number     string `json:"number,omitempty"`
 	Opening    string `json:"opening,omitempty"` // booked
 	Closing    string `json:"closing,omitempty"`
 	Entries    int64  `json:"entries"`
 	Amount     string `json:"amount,omitempty"` // signed sum of the entries
 	Operations int64  `json:"operations"`
-	File       string `json:"file,omitempty"` // that told it
+	File       string `json:"file,omitempty"` // that lists it
 	Object     string `json:"object,omitempty"`
 	Place      string `json:"place,omitempty"`
 
-	Name     string      `json:"name,omitempty"`     // by which it can be accepted, where it is BROKEN or UNKNOWN by its statements
-	Accepted *Acceptance `json:"accepted,omitempty"` // by a person; it is CLAIMED then
-	figures  string      // what does not hold, and its figures, as finding.says
-	former   string      // the name that earlier versions give it
+	Name       string      `json:"name,omitempty"`     // for accepting it, if it is BROKEN or UNKNOWN by its statements
+	Accepted   *Acceptance `json:"accepted,omitempty"` // by a person; the state is CLAIMED then
+	figures    string      // of the reason: see finding.digest
+	formerName string      // the name in earlier versions
 }
 
 // Account is the record of one account.
@@ -42,38 +42,40 @@ type Account struct {
 	Servicer    string        `json:"servicer,omitempty"`
 	Account     string        `json:"account"`
 	Currency    string        `json:"currency"`
-	From        string        `json:"from"` // first and last day that a statement speaks of
+	From        string        `json:"from"` // first and last day that a statement covers
 	To          string        `json:"to"`
 	States      map[State]int `json:"states"` // intervals by state
 	Intervals   []Interval    `json:"intervals"`
-	Superseded  []Superseded  `json:"superseded,omitempty"` // statements in whose place later versions are judged
+	Superseded  []Superseded  `json:"superseded,omitempty"` // statements that a later version replaces
 }
 
-// storedStatement is a statement as its event tells it.
+// storedStatement is a statement as it is stored in its stream.
 type storedStatement struct {
 	Interval
-	page        string
-	content     string // digest of its entries
-	first       string // day of its first entry that is booked, and of its last; empty if it has none
-	final       string
-	closingDay  string // that its closing balance is of
-	totals      bool   // the bank states totals or balances
-	fault       string // what does not hold in the statement itself
-	faultDigest string // as finding.says, where it is not stored with the statement
-	conflicts   bool   // rows of it in quarantine say something else than what is stored
-	pageFault   string // what does not hold on a page by itself
-	early       bool   // made before its last day had ended: another one goes on where it stops
-	before      bool   // it goes on from another page
-	after       bool   // another page goes on from it
-	lacks       string // the page that is missing
-	label       string // by which its entries name it
-	id          string
-	format      string
-	parts       []*storedStatement // the pages that it was joined from; none where it is one
+	page          string
+	content       string // digest of its entries
+	firstEntryDay string // day of its first booked entry, and below of its last; empty if it has none
+	lastEntryDay  string
+	closingDay    string // day of its closing balance
+	totals        bool   // the bank states totals or balances
+	fault         string // what does not balance in the statement itself
+	faultDigest   string // see finding.digest; empty for a fault that is stored with the statement
+	conflicts     bool   // rows of it in quarantine contradict stored rows
+	pageFault     string // what does not balance on a page alone
+	early         bool   // made before its last day had ended: another statement continues it
+	hasPageBefore bool   // it continues another page
+	hasPageAfter  bool   // another page continues it
+	missingPages  string // the pages that are missing, in words
+	label         string // by which its entries name it
+	id            string
+	format        string
+	parts         []*storedStatement // the pages that it was joined from; nil for a single statement
 }
 
 // balanced reports whether the statement has both booked balances.
 func (t *storedStatement) balanced() bool { return t.Opening != "" && t.Closing != "" }
 
-// holds reports whether opening + entries = closing, of a statement that has both.
-func (t *storedStatement) holds() bool { return difference(t.Closing, t.Opening) == short(t.Amount) }
+// addsUp reports whether opening + entries = closing, for a statement with both balances.
+func (t *storedStatement) addsUp() bool {
+	return subtract(t.Closing, t.Opening) == trimAmount(t.Amount)
+}

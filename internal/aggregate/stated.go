@@ -1,4 +1,4 @@
-// Which statements a file states: those that several files state are stored once.
+// Finds which statements a file states. A statement that several files state is stored once.
 
 package aggregate
 
@@ -14,19 +14,19 @@ import (
 	"bursar/internal/project"
 )
 
-// statedBy reads a file once more for the ids of its statements, and the accounts of what is stored of it. Statements that it shares with other files
-// are stored once, as of the first of these.
-func (r *reading) statedBy(ctx context.Context, f *File) (ids []string, err error) {
+// statementIDs reads a file once more for the ids of its statements, and finds the accounts of its stored rows. A
+// statement that it shares with other files is stored once, with the first of them as its origin.
+func (r *reading) statementIDs(ctx context.Context, f *File) (ids []string, err error) {
 	l, err := r.newRelisted("stated", nil)
 	if err != nil {
 		return nil, err
 	}
 	l.refused = map[string][]bool{f.Object: f.refused()}
 	defer func() { err = errors.Join(err, l.close()) }()
-	if _, err := l.original(ctx, f.Object, nil); err != nil { // what cannot be read any more is known by what is stored
+	if _, err := l.readOriginal(ctx, f.Object, nil); err != nil { // what cannot be read any more is found among the stored rows
 		return nil, err
 	}
-	l.read = true
+	l.allRead = true
 	if err := l.rows.close(); err != nil {
 		return nil, err
 	}
@@ -40,9 +40,9 @@ func (r *reading) statedBy(ctx context.Context, f *File) (ids []string, err erro
 	if err != nil {
 		return nil, err
 	}
-	err = r.storedOf(ctx, project.StatementStream, f.Object, func(id, account string) { ids, accounts[account] = append(ids, id), true })
+	err = r.eachStored(ctx, project.StatementStream, f.Object, func(id, account string) { ids, accounts[account] = append(ids, id), true })
 	if err == nil {
-		err = r.storedOf(ctx, project.EntryStream, f.Object, func(_, account string) { accounts[account] = true })
+		err = r.eachStored(ctx, project.EntryStream, f.Object, func(_, account string) { accounts[account] = true })
 	}
 	if err != nil {
 		return nil, err
@@ -52,20 +52,20 @@ func (r *reading) statedBy(ctx context.Context, f *File) (ids []string, err erro
 	return slices.Compact(ids), nil
 }
 
-// storedOf hands on the ids and accounts of what a stream has of a file.
-func (r *reading) storedOf(ctx context.Context, stream, object string, each func(id, account string)) error {
-	view, err := r.view(ctx, stream)
+// eachStored passes on the ids and accounts of what a stream has of a file.
+func (r *reading) eachStored(ctx context.Context, stream, object string, each func(id, account string)) error {
+	view, err := r.streamView(ctx, stream)
 	if err != nil || view == "" {
 		return err
 	}
-	return rowsOf(ctx, r.Duck, "SELECT id, account FROM ("+view+") WHERE object = "+literals([]string{object}), func(row []string) error {
+	return queryRows(ctx, r.Duck, "SELECT id, account FROM ("+view+") WHERE object = "+sqlList([]string{object}), func(row []string) error {
 		each(row[0], row[1])
 		return nil
 	})
 }
 
-// statedAgain has statements and corrections of retracted files count that the import's files state, too: they are stored once.
-func (r *reading) statedAgain(ctx context.Context) error {
+// reinstateStatements makes those statements and corrections of retracted files count that the import's files state too: they are stored once.
+func (r *reading) reinstateStatements(ctx context.Context) error {
 	if r.retractions == 0 {
 		return nil
 	}
@@ -93,16 +93,16 @@ func (r *reading) statedAgain(ctx context.Context) error {
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		clear(changed)
 		return tx.List(rereadPrefix, func(key string, value json.RawMessage) error {
-			var k kept
-			if _, err := tx.Get(keptKey(strings.TrimPrefix(key, rereadPrefix)), &k); err != nil || k.Retracted == nil {
+			var k importedFile
+			if _, err := tx.Get(importedKey(strings.TrimPrefix(key, rereadPrefix)), &k); err != nil || k.Retracted == nil {
 				return err
 			}
-			var of reread
-			if err := json.Unmarshal(value, &of); err != nil {
+			var state reread
+			if err := json.Unmarshal(value, &state); err != nil {
 				return err
 			}
 			some := false
-			for _, reading := range []*reread{&of, of.Before} {
+			for _, reading := range []*reread{&state, state.Previous} {
 				if reading != nil {
 					n := len(reading.Removed) + len(reading.Unlisted)
 					reading.Removed = slices.DeleteFunc(reading.Removed, func(id string) bool { return stated[id] })
@@ -111,7 +111,7 @@ func (r *reading) statedAgain(ctx context.Context) error {
 				}
 			}
 			if some {
-				changed[key] = of
+				changed[key] = state
 			}
 			return nil
 		})
@@ -121,8 +121,8 @@ func (r *reading) statedAgain(ctx context.Context) error {
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var err error
-		for key, of := range changed {
-			err = errors.Join(err, tx.Put(key, of))
+		for key, state := range changed {
+			err = errors.Join(err, tx.Put(key, state))
 		}
 		return err
 	})

@@ -1,4 +1,4 @@
-// Statements that do not hold, and that another version of the same statement takes the place of.
+// Finds statements that do not balance and that a better version supersedes.
 
 package aggregate
 
@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Superseded is a statement that does not hold, or that the next one does not go on with, and the version by which the account is judged.
+// Superseded is a statement that does not balance, or that the next statement does not continue, with the version that
+// is judged in its place.
 type Superseded struct {
 	From   string `json:"from"`
 	To     string `json:"to"`
@@ -17,59 +18,59 @@ type Superseded struct {
 	File   string `json:"file"`
 	Object string `json:"object"`
 	Place  string `json:"place"`
-	Reason string `json:"reason"` // what did not hold
-	Change string `json:"change"` // what the other version says otherwise
+	Reason string `json:"reason"` // what did not balance
+	Change string `json:"change"` // how the other version differs
 
 	By       string `json:"by"` // the file of the other version
 	ByObject string `json:"by_object"`
 	ByPlace  string `json:"by_place"`
 }
 
-// versions are the statements of an account and kind of message: those that count, and those that another version takes the place of.
+// versions divides the statements of an account and kind of message into those that count and those that another version supersedes.
 type versions struct {
-	counts   []*storedStatement
-	whole    []*storedStatement // those that hold by themselves
-	replaced []replaced
-	balanced balancedStatements
+	counting   []*storedStatement
+	consistent []*storedStatement // those that balance by themselves
+	replaced   []replaced
+	balanced   balancedStatements
 }
 
-// replaced is a statement, and a version of it that proves itself.
+// replaced is a statement with the version that supersedes it.
 type replaced struct {
 	statement, by *storedStatement
-	why           string // what does not hold
+	reason        string // what does not balance
 }
 
-// versionsOf parts the statements of one account and kind. It depends on what they say alone, not on the order in which they came.
+// versionsOf divides the statements of one account and kind. The result depends on their content alone, not on the order of import.
 func versionsOf(all []*storedStatement) (v versions) {
 	byStart, byEnd, byNumber := map[string][]*storedStatement{}, map[string][]*storedStatement{}, map[string][]*storedStatement{}
 	for _, s := range all {
-		if state, _ := s.alone(); s.balanced() && state != Broken {
-			v.whole = append(v.whole, s)
+		if state, _ := s.selfCheck(); s.balanced() && state != Broken {
+			v.consistent = append(v.consistent, s)
 		}
 	}
-	paged := wholeOfPages(v.whole)
-	v.whole = append(v.whole, paged...)
-	for _, s := range v.whole {
+	paged := wholeOfPages(v.consistent)
+	v.consistent = append(v.consistent, paged...)
+	for _, s := range v.consistent {
 		byStart[s.From], byEnd[s.To] = append(byStart[s.From], s), append(byEnd[s.To], s)
 		if s.Number != "" {
 			byNumber[s.Number] = append(byNumber[s.Number], s)
 		}
 	}
-	v.balanced = balancedOf(v.whole)
+	v.balanced = balancedOf(v.consistent)
 	pages := v.balanced.replacedPages(paged)
 	for _, s := range all {
 		by, why := (*storedStatement)(nil), ""
-		switch state, fault := s.alone(); {
+		switch state, fault := s.selfCheck(); {
 		case state == Broken:
 			by, why = s.versionAmong(slices.Concat(byEnd[s.To], byStart[s.From], byNumber[s.Number])), fault.text
 		case s.balanced():
 			by, why = v.balanced.replacedBy(s)
 		}
 		if page, found := pages[s.id]; found && by == nil {
-			by, why = page.by, page.why
+			by, why = page.by, page.reason
 		}
 		if by == nil {
-			v.counts = append(v.counts, s)
+			v.counting = append(v.counting, s)
 			continue
 		}
 		v.replaced = append(v.replaced, replaced{s, by, why})
@@ -77,7 +78,7 @@ func versionsOf(all []*storedStatement) (v versions) {
 	return v
 }
 
-// versionAmong finds the version of a statement, or nil; of several always the same.
+// versionAmong finds the version that supersedes a statement, or nil. Among several it always chooses the same one.
 func (t *storedStatement) versionAmong(whole []*storedStatement) (by *storedStatement) {
 	for _, other := range whole {
 		if t.isVersion(other) && (by == nil || cmp.Or(cmp.Compare(other.Object, by.Object), cmp.Compare(other.Place, by.Place)) < 0) {
@@ -87,37 +88,39 @@ func (t *storedStatement) versionAmong(whole []*storedStatement) (by *storedStat
 	return by
 }
 
-// isVersion reports whether one that proves itself is the same statement as one that does not hold: of its number, or where one of them has
-// none of its days, and with both of its balances, or with one of them and the same entries, or with all that the file lacks which was cut. One
-// without number and balances, or with the same ones, as of a CSV file with a row that cannot be read, may lack the first or last of its days.
-// A page is one of those that hold together and are its statement. One that says something else than what is stored is no version: either may be wrong.
+// isVersion reports whether by, which balances, is the same statement as t, which does not. It has the number of t, or
+// one of the two has none; it covers the same days; and it has both balances of t, or one of them and the same entries,
+// or everything that t lacks because its file was cut. A statement without number and balances, or with equal ones,
+// such as a CSV file with an unreadable row, may lack its first or last day. A page is a version of a whole whose pages
+// balance together. A statement that contradicts stored rows has no version: either may be wrong.
 func (t *storedStatement) isVersion(by *storedStatement) bool {
 	numbered := t.Number != "" && by.Number != ""
 	if t.conflicts || t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
 		return false
 	}
-	if numbered && t.page != "" && by.hasPage(t.page) && near(t, by) {
+	if numbered && t.page != "" && by.hasPage(t.page) && daysNear(t, by) {
 		return true
 	}
 	opens, closes := t.Opening == by.Opening, t.Closing == by.Closing
 	if bare := t.Opening == "" && t.Closing == ""; !numbered && t.Entries > 0 && (bare || opens && closes) {
 		return by.From <= t.From && t.To <= by.To && (by.From == t.From || by.To == t.To)
 	}
-	// A statement without entries may not say on which day it begins.
+	// A statement without entries may not state the day on which it begins.
 	days := t.To == by.To && (t.From == by.From || t.Entries == 0 && by.From <= t.From)
-	cut := opens && t.Opening != "" && (t.Closing == "" || t.lacks != "" && t.after && !t.before)
+	cut := opens && t.Opening != "" && (t.Closing == "" || t.missingPages != "" && t.hasPageAfter && !t.hasPageBefore)
 	if !days {
-		return numbered && cut && (t.From == "" || by.From <= t.From) && t.To <= by.To // one that is cut before it has a day has none
+		return numbered && cut && (t.From == "" || by.From <= t.From) && t.To <= by.To // a statement that was cut before its first date has no day
 	}
 	return cut || opens && closes || (opens || closes) && t.content != "" && t.content == by.content && t.Entries == by.Entries
 }
 
-// hasPage reports whether it was joined from pages of which one has a number.
+// hasPage reports whether it was joined from pages of which one has this number.
 func (t *storedStatement) hasPage(number string) bool {
 	return slices.ContainsFunc(t.parts, func(p *storedStatement) bool { return p.page == number })
 }
 
-// isStatedBy reports whether a statement says the same as one in quarantine. Where both have a number, the days of the other may be wrong.
+// isStatedBy reports whether a statement in quarantine states the same. If both have a number, the days of the one in
+// quarantine may be wrong.
 func (t *storedStatement) isStatedBy(quarantined *Interval) bool {
 	if (t.From != quarantined.From || t.To != quarantined.To) && (t.Number == "" || t.Entries == 0) {
 		return false
@@ -125,10 +128,10 @@ func (t *storedStatement) isStatedBy(quarantined *Interval) bool {
 	return t.Kind == quarantined.Kind && t.Number == quarantined.Number && t.Opening == quarantined.Opening && t.Closing == quarantined.Closing && t.Amount == quarantined.Amount && t.Entries == quarantined.Entries
 }
 
-// superseded are the statements that do not count.
+// superseded lists the statements that do not count.
 func (v *versions) superseded() (list []Superseded) {
 	for _, g := range v.replaced {
-		list = append(list, superseded(g.statement, g.by, g.why, changeOf(g.statement, g.by)))
+		list = append(list, superseded(g.statement, g.by, g.reason, changeOf(g.statement, g.by)))
 	}
 	return list
 }
@@ -140,7 +143,7 @@ func superseded(s, by *storedStatement, reason, change string) Superseded {
 	}
 }
 
-// changeOf says what the version that counts says otherwise.
+// changeOf says how the version that counts differs.
 func changeOf(s, by *storedStatement) string {
 	var list []string
 	add := func(what, was, is string) {
@@ -159,13 +162,13 @@ func changeOf(s, by *storedStatement) string {
 	return strings.Join(list, ", ")
 }
 
-// supersede forgets those statements in quarantine of which the account has a version that proves itself. One that names no account must
-// say all the same.
+// supersede removes the quarantined statements of which the account has a version that balances. One that names no
+// account must be equal in everything else.
 func (l quarantinedStatements) supersede(r *record, v versions) {
 	for _, key := range []accountKey{{r.Servicer, r.Account.Account, r.Currency}, {r.Servicer, "", r.Currency}, {"", "", r.Currency}} {
 		var left []Interval
 		for _, i := range l[key] {
-			at := slices.IndexFunc(v.whole, func(by *storedStatement) bool {
+			at := slices.IndexFunc(v.consistent, func(by *storedStatement) bool {
 				return by.isStatedBy(&i) || key.account != "" && by.Kind == i.Kind && (&storedStatement{Interval: i}).isVersion(by)
 			})
 			if at < 0 {
@@ -173,7 +176,7 @@ func (l quarantinedStatements) supersede(r *record, v versions) {
 				continue
 			}
 			s := &storedStatement{Interval: i}
-			r.Superseded = append(r.Superseded, superseded(s, v.whole[at], i.Reason, changeOf(s, v.whole[at])))
+			r.Superseded = append(r.Superseded, superseded(s, v.consistent[at], i.Reason, changeOf(s, v.consistent[at])))
 		}
 		if l[key] = left; len(left) == 0 {
 			delete(l, key)

@@ -1,4 +1,4 @@
-// Numbers and sums of credits and debits, held against those that the bank states.
+// Counts and sums credits and debits, and compares them with those that the bank states.
 
 package aggregate
 
@@ -10,13 +10,13 @@ import (
 	"bursar/internal/aggregate/statement"
 )
 
-// tally counts amounts by their sign. A zero has none, whichever side the bank counts it on.
+// tally counts amounts by their sign. A zero is neither credit nor debit, and the bank may count it as either.
 type tally struct {
 	credits, debits, zeros int64
 	sum, credit, debit     statement.Sum // debit is below zero
 }
 
-// add adds an amount up; ok is false, and nothing is added, where it is none.
+// add adds an amount. ok is false, and nothing is added, if it is not a valid amount.
 func (t *tally) add(amount string) (ok bool) {
 	var one statement.Sum
 	if !one.Add(amount) {
@@ -36,11 +36,11 @@ func (t *tally) add(amount string) (ok bool) {
 	return true
 }
 
-// remove takes an amount out that was added.
+// remove subtracts an amount that was added.
 func (t *tally) remove(amount string) {
 	var one statement.Sum
 	if !one.Add(amount) {
-		return // nor was it added
+		return // it was not added either
 	}
 	t.sum.Minus(&one)
 	switch one.Sign() {
@@ -55,7 +55,7 @@ func (t *tally) remove(amount string) {
 	}
 }
 
-// plus adds another tally up.
+// plus adds another tally.
 func (t *tally) plus(other *tally) {
 	t.credits, t.debits, t.zeros = t.credits+other.credits, t.debits+other.debits, t.zeros+other.zeros
 	t.sum.Plus(&other.sum)
@@ -65,8 +65,8 @@ func (t *tally) plus(other *tally) {
 
 func (t *tally) count() int64 { return t.credits + t.debits + t.zeros }
 
-// against is what does not hold of what the bank states, each with both figures.
-func (t *tally) against(s *statement.Totals) (faults []string) {
+// compareStated returns what differs from the bank's totals, each with both figures.
+func (t *tally) compareStated(s *statement.Totals) (faults []string) {
 	fault := func(what, stated, counted string) {
 		faults = append(faults, fmt.Sprintf("%s: the bank states %s, the statement lists %s", what, stated, counted))
 	}
@@ -100,15 +100,15 @@ func (t *tally) against(s *statement.Totals) (faults []string) {
 		if c.sum == &t.debit {
 			sum = strings.TrimPrefix(sum, "-")
 		}
-		if !same(c.stated, sum) {
+		if !sameNumber(c.stated, sum) {
 			fault(c.what, c.stated, sum)
 		}
 	}
 	return faults
 }
 
-// same compares numbers, or texts that are none.
-func same(a, b string) bool {
+// sameNumber compares numbers by value, and other texts as texts.
+func sameNumber(a, b string) bool {
 	var x, y statement.Sum
 	if !x.Add(a) || !y.Add(b) {
 		return a == b

@@ -1,4 +1,4 @@
-// The transactions of one entry, until it is known what names it.
+// Keeps the transactions of one entry until its id is known.
 
 package aggregate
 
@@ -8,25 +8,25 @@ import (
 	"bursar/internal/project"
 )
 
-// mostTransactions is how many bytes of rows are kept. An entry of more is named by those of them.
-const mostTransactions = 4 << 20
+// maxTransactionBytes limits the bytes of rows that are kept. An entry with more is identified by those that were kept.
+const maxTransactionBytes = 4 << 20
 
 // transactions are the rows of an entry's details, without their ids.
 type transactions struct {
-	rows    []byte
-	list    []transaction
-	facts   digest // of all of them, in any order
-	entry   bool   // the entry is named
-	written int64
+	rows       []byte
+	list       []transaction
+	facts      digest // sum of the digests of all details
+	identified bool   // the id of the entry is known
+	written    int64
 }
 
-// transaction is where a row ends.
+// transaction is the end of a row.
 type transaction struct {
 	facts digest
 	end   int
 }
 
-func (k *transactions) forget() {
+func (k *transactions) reset() {
 	*k = transactions{rows: k.rows[:0], list: k.list[:0]}
 }
 
@@ -36,13 +36,13 @@ func (k *transactions) add(facts digest, r row) {
 	k.facts.plus(facts)
 }
 
-// writeDetails names the entry and writes the transactions that are kept. They are numbered in an order that is not the file's, so that
-// another list of them tells of the same ones.
+// writeDetails identifies the entry and writes the transactions that are kept. They are numbered in an order of their
+// content, so that another list of them yields the same events.
 func (t *rowBuilder) writeDetails() error {
 	if err := t.identify(); err != nil {
 		return err
 	}
-	k := &t.kept
+	k := &t.transactions
 	order := make([]int, len(k.list))
 	for i := range order {
 		order[i] = i
@@ -61,7 +61,7 @@ func (t *rowBuilder) writeDetails() error {
 		r.digest("id", detailID(t.id, k.written))
 		r.digest("entry", t.id)
 		r.columns(k.rows[from+1 : k.list[i].end])
-		if err := t.to.write(project.DetailStream, t.row); err != nil {
+		if err := t.out.write(project.DetailStream, t.row); err != nil {
 			return err
 		}
 	}

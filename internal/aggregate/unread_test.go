@@ -1,4 +1,4 @@
-// Originals that cannot be read once more, in whole or in part, while something is to be taken back.
+// Tests originals that cannot be read once more, in whole or in part, while something must be cancelled.
 
 package aggregate
 
@@ -12,7 +12,7 @@ import (
 // ownCSV declares CSV files of the account of `corrected`.
 const ownCSV = "institution: bank\ncsv:\n  account: NL91ABNA0417164300\n  currency: EUR\n  columns:\n    booked: Day\n    amount: Amount\n"
 
-// TestUnreadMembers takes back what a member of an archive lists beside members that cannot be read.
+// TestUnreadMembers cancels what a member of an archive lists, while other members cannot be read.
 func TestUnreadMembers(t *testing.T) {
 	t.Parallel()
 	faulty := strings.Replace(corrected, "C25,", "C26,", 1)
@@ -29,14 +29,14 @@ func TestUnreadMembers(t *testing.T) {
 			if r, err := h.importer.Import(t.Context(), []string{h.file("x.zip", zipOf(t, members...))}, Options{}); err != nil || r.Err() == nil {
 				t.Fatalf("the archive: %v, %v", err, r.Err())
 			}
-			if name == "of no format" { // what could be read since was not taken in, so that it lists nothing that counts
+			if name == "of no format" { // it was refused at its import, and lists nothing that counts
 				h.declare(ownCSV)
 			}
 			second := h.file("second", corrected)
-			if r := h.imported(second); r.TakenBack != 1 || r.Err() != nil {
-				t.Errorf("%d are taken back, want 1: %v", r.TakenBack, r.Err())
+			if r := h.imported(second); r.Cancelled != 1 || r.Err() != nil {
+				t.Errorf("%d are taken back, want 1: %v", r.Cancelled, r.Err())
 			}
-			h.isMended("4 PROVEN 20.00")
+			h.expectRepaired("4 PROVEN 20.00")
 			if r := h.imported(second); !r.Files[0].Known {
 				t.Error("it is not known")
 			}
@@ -44,8 +44,8 @@ func TestUnreadMembers(t *testing.T) {
 	}
 }
 
-// TestUnreadOriginals reports what cannot be taken back without an original that was read when it was imported, and takes it back once
-// that can be read.
+// TestUnreadOriginals reports what cannot be cancelled without an original that was read at its import, and cancels it
+// once that can be read.
 func TestUnreadOriginals(t *testing.T) {
 	t.Parallel()
 	faulty := strings.Replace(corrected, "C25,", "C26,", 1)
@@ -67,26 +67,26 @@ func TestUnreadOriginals(t *testing.T) {
 			second := h.file("second", corrected)
 			for range 2 {
 				r := h.imported(second)
-				if r.TakenBack != 0 || r.Files[0].Known || r.Err() == nil || !strings.Contains(r.NotTakenBack, ".csv (original statements/") || !strings.Contains(r.NotTakenBack, "no known format") {
-					t.Fatalf("%d taken back, known %v, %v: %s", r.TakenBack, r.Files[0].Known, r.Err(), r.NotTakenBack)
+				if r.Cancelled != 0 || r.Files[0].Known || r.Err() == nil || !strings.Contains(r.NotCancelled, ".csv (original statements/") || !strings.Contains(r.NotCancelled, "no known format") {
+					t.Fatalf("%d taken back, known %v, %v: %s", r.Cancelled, r.Files[0].Known, r.Err(), r.NotCancelled)
 				}
 			}
 			h.declare(ownCSV)
-			if r := h.imported(second); r.TakenBack != 1 || r.Err() != nil {
-				t.Errorf("%d are taken back, want 1: %v", r.TakenBack, r.Err())
+			if r := h.imported(second); r.Cancelled != 1 || r.Err() != nil {
+				t.Errorf("%d are taken back, want 1: %v", r.Cancelled, r.Err())
 			}
-			if is := h.sum("entries", "amount"); difference(before, is) != "1.00" && difference(before, is) != "26.00" {
+			if is := h.sum("entries", "amount"); subtract(before, is) != "1.00" && subtract(before, is) != "26.00" {
 				t.Errorf("the sum was %s and is %s", before, is)
 			}
 			h.declare("institution: bank\n")
-			if r := h.imported(h.file("third", strings.Replace(corrected, "rent", "the rent", 1))); r.NotTakenBack != "" || r.Err() != nil {
+			if r := h.imported(h.file("third", strings.Replace(corrected, "rent", "the rent", 1))); r.NotCancelled != "" || r.Err() != nil {
 				t.Errorf("nothing is left to be taken back: %v", r.Err())
 			}
 		})
 	}
 }
 
-// TestMissingOriginal reports what cannot be taken back where an original is gone.
+// TestMissingOriginal reports what cannot be cancelled because an original is missing.
 func TestMissingOriginal(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -96,16 +96,16 @@ func TestMissingOriginal(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := h.file("second", corrected)
-	if r := h.imported(second); r.NotTakenBack == "" || r.Err() == nil || r.TakenBack != 0 {
-		t.Errorf("%d are taken back: %v", r.TakenBack, r.Err())
+	if r := h.imported(second); r.NotCancelled == "" || r.Err() == nil || r.Cancelled != 0 {
+		t.Errorf("%d are taken back: %v", r.Cancelled, r.Err())
 	}
 	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)
 	}
-	if r := h.imported(second); r.NotTakenBack != "" || r.TakenBack != 1 {
-		t.Errorf("%d are taken back: %v", r.TakenBack, r.Err())
+	if r := h.imported(second); r.NotCancelled != "" || r.Cancelled != 1 {
+		t.Errorf("%d are taken back: %v", r.Cancelled, r.Err())
 	}
-	h.isMended("4 PROVEN 20.00")
+	h.expectRepaired("4 PROVEN 20.00")
 }
 
 // declare replaces the institution.
@@ -115,8 +115,8 @@ func (h *fixture) declare(institution string) {
 	h.importer.Project = h.read()
 }
 
-// isMended compares verdicts and the sum of entries of the only account.
-func (h *fixture) isMended(want string) {
+// expectRepaired compares verdicts and the sum of entries of the only account.
+func (h *fixture) expectRepaired(want string) {
 	h.Helper()
 	a := h.judged("")
 	if got := states(a[0].Intervals) + " " + h.sum("entries", "amount"); len(a) != 1 || got != want {

@@ -1,4 +1,4 @@
-// Verification of the files that statements were read from: each object's name is the digest of what it must hold.
+// Verifies the kept statement files: each object's name is the digest of its content.
 
 package aggregate
 
@@ -18,14 +18,14 @@ import (
 	"bursar/internal/object"
 )
 
-// Original is a statement file kept as an object that is damaged or missing.
+// Original is a kept statement file that is damaged or missing.
 type Original struct {
 	Name   string // of the object
-	Digest string // SHA-256 that it must have
+	Digest string // SHA-256 of the content that was received
 	Err    error
 }
 
-// VerifyOriginals compares every file that was kept, and every one that the catalog knows, with its digest.
+// VerifyOriginals compares every kept file, and every file in the catalog, with its digest.
 func VerifyOriginals(ctx context.Context, c catalog.Catalog, store object.Store) (files int, damaged []Original, err error) {
 	names, err := store.List(ctx, "statements/")
 	if err != nil {
@@ -36,8 +36,8 @@ func VerifyOriginals(ctx context.Context, c catalog.Catalog, store object.Store)
 		due[name] = true
 	}
 	err = c.View(ctx, func(tx catalog.Tx) error {
-		return tx.List(keptKey(""), func(key string, _ json.RawMessage) error {
-			name := objectName(strings.TrimPrefix(key, keptKey("")))
+		return tx.List(importedKey(""), func(key string, _ json.RawMessage) error {
+			name := objectName(strings.TrimPrefix(key, importedKey("")))
 			if !due[name] {
 				due[name], names = true, append(names, name)
 			}
@@ -62,7 +62,7 @@ func VerifyOriginals(ctx context.Context, c catalog.Catalog, store object.Store)
 func checkOriginal(ctx context.Context, store object.Store, name, digest string) error {
 	in, err := store.Open(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("statement file %s is gone", name)
+		return fmt.Errorf("statement file %s is missing", name)
 	}
 	if err != nil {
 		return err

@@ -1,5 +1,4 @@
-// Statements of the same days that open alike and close otherwise: remembered by their days, so that an import knows whether it has another version of
-// one that is stored.
+// Records statements by their days and opening balance, so that an import knows whether it has another version of a stored one.
 
 package aggregate
 
@@ -14,13 +13,13 @@ import (
 	"bursar/internal/project"
 )
 
-// daysKnown is there once all stored statements are known by their days.
+// daysKnown exists once all stored statements are recorded by their days.
 const daysKnown = "statements/days-known"
 
-// mostVersions is how many statements are asked for at a time.
-const mostVersions = 1 << 14
+// maxVersions is how many statements are looked up at a time.
+const maxVersions = 1 << 14
 
-// statementRow is what is asked of a row of the stream of statements.
+// statementRow is what is read of a row of the stream of statements.
 type statementRow struct {
 	faulty
 	ID       string `json:"id"`
@@ -32,33 +31,33 @@ type statementRow struct {
 	Page     string `json:"page"`
 }
 
-// mayHold reports whether it may be one of two versions that both hold, or be the page on which these differ: pages may state the opening balance on
-// the first and the closing one on the last.
-func (s *statementRow) mayHold() bool {
+// mayHaveVersions reports whether it may be one of two versions that both balance, or a page in which they differ:
+// pages may state the opening balance on the first page and the closing one on the last.
+func (s *statementRow) mayHaveVersions() bool {
 	return s.Kind == string(statement.Booked) && s.Closing != "" && (s.Opening != "" || s.Page != "")
 }
 
-// days names what versions of a statement have in common.
-func (s *statementRow) days() digest {
-	return digestOf("days", s.Servicer, s.Account, s.Currency, s.From, s.To, plain(s.Opening))
+// daysDigest identifies what versions of a statement have in common.
+func (s *statementRow) daysDigest() digest {
+	return digestOf("days", s.Servicer, s.Account, s.Currency, s.From, s.To, normalAmount(s.Opening))
 }
 
-// slot is the statement as one version of it is known.
+// slot is the slot of this version of the statement.
 func (s *statementRow) slot() slot {
-	return slot{entry: s.days(), listing: listing{Opening: plain(s.Opening), Closing: plain(s.Closing), First: s.From, Last: s.To}}
+	return slot{entry: s.daysDigest(), listing: listing{Opening: normalAmount(s.Opening), Closing: normalAmount(s.Closing), First: s.From, Last: s.To}}
 }
 
-// versionRows finds statements of which another version is stored, or was found before, and writes those that are not known yet.
+// versionRows finds statements with another version that is stored or was found before, and writes slots for those that have none.
 type versionRows struct {
-	known   map[digest][]slot // by their days
-	waiting []statementRow
-	find    func(ctx context.Context, days []digest) (map[digest][]slot, error)
-	fresh   func(row) error
-	other   func(*statementRow) // there is another version of it
+	known     map[digest][]slot // by daysDigest
+	waiting   []statementRow
+	find      func(ctx context.Context, days []digest) (map[digest][]slot, error)
+	write     func(row) error
+	onVersion func(*statementRow) // called for a statement that has another version
 }
 
 func (v *versionRows) add(ctx context.Context, s *statementRow) error {
-	if v.waiting = append(v.waiting, *s); len(v.waiting) < mostVersions {
+	if v.waiting = append(v.waiting, *s); len(v.waiting) < maxVersions {
 		return nil
 	}
 	return v.flush(ctx)
@@ -68,7 +67,7 @@ func (v *versionRows) flush(ctx context.Context) error {
 	wanted := map[digest]bool{}
 	var days []digest
 	for i := range v.waiting {
-		d := v.waiting[i].days()
+		d := v.waiting[i].daysDigest()
 		if _, known := v.known[d]; !known && !wanted[d] {
 			wanted[d], days = true, append(days, d)
 		}
@@ -78,46 +77,46 @@ func (v *versionRows) flush(ctx context.Context) error {
 		v.known[d] = slots
 	}
 	for i := 0; i < len(v.waiting) && err == nil; i++ {
-		err = v.one(&v.waiting[i])
+		err = v.addOne(&v.waiting[i])
 	}
 	v.waiting = v.waiting[:0]
 	return err
 }
 
-func (v *versionRows) one(s *statementRow) error {
-	is := s.slot()
-	known := v.known[is.entry]
+func (v *versionRows) addOne(s *statementRow) error {
+	own := s.slot()
+	known := v.known[own.entry]
 	for i := range known {
-		if known[i].listing.Closing == is.listing.Closing {
+		if known[i].listing.Closing == own.listing.Closing {
 			return nil
 		}
 	}
 	if len(known) > 0 {
-		v.other(s)
+		v.onVersion(s)
 	}
-	v.known[is.entry] = append(known, is)
-	return v.fresh(slotRow(&named{day: s.To, listed: true}, is.entry, slotID(is.entry, len(known)+1), &is.listing))
+	v.known[own.entry] = append(known, own)
+	return v.write(slotRow(&namedEntry{day: s.To, listed: true}, own.entry, slotID(own.entry, len(known)+1), &own.listing))
 }
 
-// searchDays has all stored statements known by their days, once in a project's life.
+// searchDays records all stored statements by their days, once in the life of a project.
 func (r *reading) searchDays(ctx context.Context) error {
 	return r.searchOnce(ctx, daysKnown, "stored statements", func(ctx context.Context, to *bufio.Writer) (rows int64, err error) {
-		view, err := r.view(ctx, project.StatementStream)
+		view, err := r.streamView(ctx, project.StatementStream)
 		if err != nil || view == "" {
 			return 0, err
 		}
 		awaiting := map[string]faulty{}
 		v := &versionRows{
 			known: map[digest][]slot{}, find: func(context.Context, []digest) (map[digest][]slot, error) { return nil, nil },
-			fresh: func(line row) error { rows++; _, err := to.Write(line); return err },
-			other: func(s *statementRow) { awaiting[s.ID] = s.awaits() },
+			write:     func(line row) error { rows++; _, err := to.Write(line); return err },
+			onVersion: func(s *statementRow) { awaiting[s.ID] = s.awaits() },
 		}
 		sql := "SELECT id, kind, servicer, account, currency, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR), CAST(opening AS VARCHAR), CAST(closing AS VARCHAR), page FROM (" +
 			view + ") WHERE kind = 'statement' AND fault IS NULL AND (opening IS NOT NULL OR page IS NOT NULL) AND closing IS NOT NULL " +
 			"ORDER BY servicer, account, currency, from_day, to_day, opening, closing, id"
-		err = rowsOf(ctx, r.Duck, sql, func(row []string) error {
+		err = queryRows(ctx, r.Duck, sql, func(row []string) error {
 			s := &statementRow{faulty{Account: row[3], From: row[5], To: row[6]}, row[0], row[1], row[2], row[4], row[7], row[8], row[9]}
-			if _, same := v.known[s.days()]; !same && len(v.waiting) == 0 {
+			if _, same := v.known[s.daysDigest()]; !same && len(v.waiting) == 0 {
 				clear(v.known)
 			}
 			return v.add(ctx, s)
@@ -125,11 +124,11 @@ func (r *reading) searchDays(ctx context.Context) error {
 		if err == nil {
 			err = v.flush(ctx)
 		}
-		return rows, errors.Join(err, r.rememberFaulty(ctx, awaiting))
+		return rows, errors.Join(err, r.recordFaulty(ctx, awaiting))
 	})
 }
 
-// append adds rows behind those of the entries.
+// append adds rows to the file.
 func (s *slotFile) append(rows []row) error {
 	if len(rows) == 0 {
 		return nil
@@ -147,16 +146,16 @@ func (s *slotFile) append(rows []row) error {
 	return errors.Join(err, out.Close())
 }
 
-// awaits is what is remembered of a statement until the next one decides between its versions.
+// awaits is what is recorded of a statement until the next one decides between its versions.
 func (s *statementRow) awaits() faulty {
 	f := s.faulty
 	f.Awaits = true
 	return f
 }
 
-// decide notes by which day's statement it is decided which version counts.
+// decide notes the day of the statement that decides which version counts.
 func (r *reading) decide(v *versions) {
-	for _, s := range v.whole {
+	for _, s := range v.consistent {
 		day, decided := v.balanced.decidedBy(s)
 		for _, page := range s.pages() {
 			if decided && r.awaiting[page.id] {
@@ -166,8 +165,8 @@ func (r *reading) decide(v *versions) {
 	}
 }
 
-// rememberDecided is done once what only a superseded version lists is taken back: statements behind those days need not look at it any more.
-func (r *reading) rememberDecided(ctx context.Context) error {
+// recordDecided runs once what only a superseded version lists is cancelled: statements after those days need not check it any more.
+func (r *reading) recordDecided(ctx context.Context) error {
 	if len(r.decided) == 0 {
 		return nil
 	}

@@ -55,7 +55,7 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 	}
 	return &aggregate.Importer{
 		Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck,
-		Scratch: a.Intake.Scratch, Take: a.ingestRows, Known: a.Intake.FindKnownIDs, Now: a.Intake.Now,
+		Scratch: a.Intake.Scratch, Ingest: a.ingestRows, FindIDs: a.Intake.FindKnownIDs, Now: a.Intake.Now,
 	}, unlock, nil
 }
 

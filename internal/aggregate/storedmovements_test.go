@@ -1,3 +1,5 @@
+// Tests overlapping exports, and statements that were made before their day had ended.
+
 package aggregate
 
 import (
@@ -6,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestOverlappingExports has exports of an account that overlap, or were made before a day had ended, in any order: as long as the
-// entries add up, none of them is wrong. "5-6:10 5+1" is of day 5 to 6, opens with 10 and lists 1 on day 5.
+// TestOverlappingExports has exports of an account that overlap, or were made before a day had ended, in any order: if
+// the entries add up, none of them is wrong. "5-6:10 5+1" covers days 5 to 6, opens with 10 and lists 1 on day 5.
 func TestOverlappingExports(t *testing.T) {
 	t.Parallel()
 	export := func(text string) sheet {
@@ -66,7 +68,7 @@ func TestOverlappingExports(t *testing.T) {
 	}
 }
 
-// TestEarlyOnADayWithoutMovement holds an early statement beside that of the whole day, which ends with the balance that it began with.
+// TestEarlyOnADayWithoutMovement has an early statement and that of the whole day, which ends with its opening balance.
 func TestEarlyOnADayWithoutMovement(t *testing.T) {
 	t.Parallel()
 	early := sheet{account: "A1", from: day(3), to: day(3), opened: day(3), number: "1", name: "e", opening: 1000, closing: 1500, entries: []item{{day(3), 500, "R1"}}}
@@ -84,7 +86,7 @@ func TestEarlyOnADayWithoutMovement(t *testing.T) {
 	}
 }
 
-// TestDayWithoutMovementInPages sends a day that ends with the balance that it began with, whole and in pages, in any order.
+// TestDayWithoutMovementInPages sends a day that ends with its opening balance, whole and in pages, in any order.
 func TestDayWithoutMovementInPages(t *testing.T) {
 	t.Parallel()
 	for a := byte('A'); a < 'E'; a++ {

@@ -1,4 +1,4 @@
-// Statements whose pages hold one by one, each as one: what another version of it is compared with.
+// Joins pages that each balance alone into whole statements, to compare these with other versions.
 
 package aggregate
 
@@ -8,19 +8,19 @@ import (
 	"strconv"
 )
 
-// mostChains is how many pages are taken in behind one first page: versions of pages may go on from one another in many ways.
-const mostChains = 1000
+// maxChains limits the pages that are joined after one first page: versions of pages may follow one another in many ways.
+const maxChains = 1000
 
-// pageAt is a page by the name of its statement and the balance that it opens with.
+// pageAt is a page by the name of its statement, its number and its opening balance.
 type pageAt struct{ name, page, opening string }
 
-// pageChain is pages that go on from one another.
+// pageChain is consecutive pages.
 type pageChain struct {
 	whole storedStatement
 	last  *storedStatement
 }
 
-// wholeOfPages makes statements of pages that hold, in whichever files they are.
+// wholeOfPages joins statements from pages that balance, whichever files contain them.
 func wholeOfPages(proven []*storedStatement) (all []*storedStatement) {
 	pages := map[pageAt][]*storedStatement{}
 	for _, p := range proven {
@@ -38,7 +38,7 @@ func wholeOfPages(proven []*storedStatement) (all []*storedStatement) {
 		for made := 0; len(chains) > 0; {
 			c := chains[len(chains)-1]
 			chains = chains[:len(chains)-1]
-			next := c.next(pages, mostChains-made)
+			next := c.next(pages, maxChains-made)
 			made += len(next)
 			if len(next) == 0 && len(c.whole.parts) > 0 {
 				all = append(all, &c.whole)
@@ -49,7 +49,7 @@ func wholeOfPages(proven []*storedStatement) (all []*storedStatement) {
 	return all
 }
 
-// next are the chain with each version of the page behind it, one of those that close alike, and at most so many.
+// next extends the chain with each version of the next page, one of those with the same closing balance, and at most so many.
 func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []pageChain) {
 	n, err := strconv.Atoi(c.last.page)
 	if err != nil {
@@ -63,12 +63,12 @@ func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []
 		if len(list) == most {
 			break
 		}
-		if i > 0 && candidates[i-1].Closing == p.Closing || apart(min(c.last.To, p.To), max(c.last.To, p.To)) > sameStatement {
+		if i > 0 && candidates[i-1].Closing == p.Closing || daysBetween(min(c.last.To, p.To), max(c.last.To, p.To)) > maxPageDistance {
 			continue
 		}
 		whole := c.whole
 		whole.parts = slices.Clone(whole.parts)
-		whole.turn(p)
+		whole.appendPage(p)
 		list = append(list, pageChain{whole, p})
 	}
 	return list

@@ -1,4 +1,4 @@
-// Imports that end between any two of their steps while they take back what does not count.
+// Tests imports that end between any two steps while they cancel what does not count.
 
 package aggregate
 
@@ -20,11 +20,11 @@ const corrected = ":20:S\n:25:NL91ABNA0417164300\n:28C:7\n:60F:C240304EUR100,\n:
 
 const statusCSV = "institution: bank\ncsv:\n  account: \"12\"\n  currency: EUR\n  columns:\n    booked: Day\n    amount: Amount\n    balance: Balance\n"
 
-// mendings are a project's first import, and one that takes some of it back.
-var mendings = []struct {
+// cancellations are pairs of imports of which the second cancels some of the first.
+var cancellations = []struct {
 	name, before, after string // the institution
-	first, second       string // the same file where it is read again
-	unlisted            string // reference of an entry that an earlier reader took in, and no later one lists
+	first, second       string // the same file if it is read again
+	unlisted            string // reference of an entry that an earlier reader imported, and no later one lists
 	want                string // verdict and sum of entries
 }{
 	{
@@ -53,11 +53,11 @@ var mendings = []struct {
 	},
 }
 
-// TestKilledWhileTakingBack ends an import before and after each of its seals, or without SEEDS every third: the same import again makes it good, and
-// what it leaves is the same.
-func TestKilledWhileTakingBack(t *testing.T) {
+// TestKilledWhileCancelling ends an import before and after each of its seals, or every third one without SEEDS. The
+// same import again completes it with the same result.
+func TestKilledWhileCancelling(t *testing.T) {
 	t.Parallel()
-	for _, m := range mendings {
+	for _, m := range cancellations {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			want, ended := "", false
@@ -102,25 +102,25 @@ func TestKilledWhileTakingBack(t *testing.T) {
 	}
 }
 
-// unlist takes an entry back as a reading does that lists it no more.
+// unlist cancels an entry as a reading does that lists it no more.
 func (h *fixture) unlist(reference string) {
 	h.Helper()
 	r := &reading{Importer: h.importer, dir: h.TempDir()}
-	view, err := r.view(h.Context(), "entries")
+	view, err := r.streamView(h.Context(), "entries")
 	if err == nil {
-		sql := "SELECT " + textsOf(h.importer.Project.Stream("entries")) + " FROM (" + view + ") WHERE reference = " + literals([]string{reference})
-		_, err = r.takeRows(h.Context(), "entries", sql, "back", takingBack(backID))
+		sql := "SELECT " + textColumns(h.importer.Project.Stream("entries")) + " FROM (" + view + ") WHERE reference = " + sqlList([]string{reference})
+		_, err = r.ingestAnswers(h.Context(), "entries", sql, "back", cancelling(cancelID))
 	}
 	if err != nil {
 		h.Fatal(err)
 	}
 }
 
-// killed imports a file and fails before or after one of the seals; ended says that the import has fewer of them.
+// killed imports a file and fails before or after one of the seals; ended reports that the import has fewer seals.
 func (h *fixture) killed(step int, path string) (ended bool) {
 	h.Helper()
 	seals := 0
-	h.importer.Take = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
+	h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
 		at := seals
 		seals++
 		if at == step/2 && step%2 == 0 {
@@ -133,14 +133,14 @@ func (h *fixture) killed(step int, path string) (ended bool) {
 		return r, err
 	}
 	_, err := h.importer.Import(h.Context(), []string{path}, Options{})
-	h.importer.Take = h.take
+	h.importer.Ingest = h.take
 	if err != nil && !errors.Is(err, errKilled) {
 		h.Fatal(err)
 	}
 	return err == nil
 }
 
-// sum adds up a stream, less what is taken back of what has no amount.
+// sum adds up a stream, without what is cancelled of streams without amounts.
 func (h *fixture) sum(stream, what string) string {
 	h.Helper()
 	if what == "1" {
@@ -148,7 +148,7 @@ func (h *fixture) sum(stream, what string) string {
 	}
 	sum := ""
 	for _, row := range h.stored(stream, fmt.Sprintf("sum(%s)", what)) {
-		sum = short(row)
+		sum = trimAmount(row)
 	}
 	return sum
 }

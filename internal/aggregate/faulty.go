@@ -1,4 +1,4 @@
-// Statements that do not hold by themselves: remembered, so that an import knows whether it may have a version of one.
+// Remembers statements that do not balance, so that an import knows whether it may have a version of one.
 
 package aggregate
 
@@ -21,24 +21,24 @@ import (
 	"bursar/internal/project"
 )
 
-// faulty is a statement that does not hold, or of which there is another version, as far as a version of it is recognised.
+// faulty is a statement that does not balance or has another version, with what a version of it is recognised by.
 type faulty struct {
 	Account string `json:"account"`
 	From    string `json:"from_day"`
 	To      string `json:"to_day"`
-	Awaits  bool   `json:"awaits,omitempty"` // the next statement, which decides between two versions
-	Next    string `json:"next,omitempty"`   // the day of that one, once it is there: another may come before it
+	Awaits  bool   `json:"awaits,omitempty"` // the next statement must decide between two versions
+	Next    string `json:"next,omitempty"`   // day of the statement that decided: one with an earlier day may come later
 }
 
 const (
 	faultyPrefix = "statements/faulty/"
-	faultyKnown  = "statements/faulty-known" // those of all files are remembered
+	faultyKnown  = "statements/faulty-known" // those of all stored statements are recorded
 )
 
-// doubtful are the accounts of which the import has a statement that does not hold, or another version of one, or one of days for which an earlier
-// import has such. They are remembered before anything is taken in: after a crash a later import may have a version of one. Statements that are not
-// known by their days yet go to slots.
-func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[string]bool, err error) {
+// affectedAccounts are the accounts that must be evaluated again: the import has a statement that does not balance, another
+// version of one, or one for days of a faulty statement of an earlier import. Faulty statements are recorded before anything is
+// ingested, because a version may come after a crash. Statements that are not yet recorded by their days are added to slots.
+func (r *reading) affectedAccounts(ctx context.Context, slots *slotFile) (accounts map[string]bool, err error) {
 	known, err := r.faultyStatements(ctx)
 	if err != nil {
 		return nil, err
@@ -48,8 +48,8 @@ func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[s
 	var rows []row
 	versions := &versionRows{
 		known: map[digest][]slot{}, find: r.slots,
-		fresh: func(line row) error { rows = append(rows, line); return nil },
-		other: func(s *statementRow) { fresh[s.ID], accounts[s.Account] = s.awaits(), true },
+		write:     func(line row) error { rows = append(rows, line); return nil },
+		onVersion: func(s *statementRow) { fresh[s.ID], accounts[s.Account] = s.awaits(), true },
 	}
 	for _, s := range r.spools {
 		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
@@ -62,11 +62,11 @@ func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[s
 			}
 			if bytes.Contains(line, []byte(`_fault":`)) || bytes.Contains(line, []byte(`"fault":`)) {
 				fresh[row.ID], accounts[row.Account] = row.faulty, true
-				if !bytes.Contains(line, []byte(`"page_fault":`)) { // of which there may be another version
+				if !bytes.Contains(line, []byte(`"page_fault":`)) { // it may have another version
 					return nil
 				}
 			}
-			if !row.mayHold() || r.rules.former {
+			if !row.mayHaveVersions() || r.rules.former {
 				return nil
 			}
 			return versions.add(ctx, &row)
@@ -79,16 +79,17 @@ func (r *reading) doubtful(ctx context.Context, slots *slotFile) (accounts map[s
 		return nil, fmt.Errorf("look for other versions of statements: %w", err)
 	}
 	if len(known) > 0 || r.retractions > 0 {
-		if err := r.balancesAgain(ctx, accounts); err != nil {
+		if err := r.addRestoredBalances(ctx, accounts); err != nil {
 			return nil, err
 		}
 	}
-	return accounts, r.rememberFaulty(ctx, fresh)
+	return accounts, r.recordFaulty(ctx, fresh)
 }
 
-// balancesAgain adds the accounts of balances of the import that were taken back: these are known, and count again by another id.
-func (r *reading) balancesAgain(ctx context.Context, accounts map[string]bool) error {
-	back, err := r.balancesTakenBack(ctx)
+// addRestoredBalances adds the accounts of the import's balances that were cancelled. These are duplicates, and are
+// restored under another id.
+func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]bool) error {
+	back, err := r.cancelledBalanceIDs(ctx)
 	if err != nil || len(back) == 0 {
 		return err
 	}
@@ -98,7 +99,7 @@ func (r *reading) balancesAgain(ctx context.Context, accounts map[string]bool) e
 			err := json.Unmarshal(line, &row)
 			if back[row.ID] {
 				accounts[row.Account] = true
-				r.recount = append(r.recount, span{from: earlier(row.Day), to: after(row.Day)})
+				r.restoredSpans = append(r.restoredSpans, span{from: dayBefore(row.Day), to: dayAfter(row.Day)})
 			}
 			return err
 		})
@@ -109,7 +110,7 @@ func (r *reading) balancesAgain(ctx context.Context, accounts map[string]bool) e
 	return nil
 }
 
-// concerns reports whether a statement may decide about one that was found before.
+// concerns reports whether a statement may decide about a faulty one.
 func (s *statementRow) concerns(b faulty) bool {
 	until := b.To
 	if b.Awaits {
@@ -118,7 +119,7 @@ func (s *statementRow) concerns(b faulty) bool {
 	return b.From <= s.To && s.From <= until
 }
 
-// faultyStatements are those of earlier imports, by account. A project of a version that did not remember them is searched once.
+// faultyStatements are the recorded ones, by account. A project of a version that did not record them is searched once.
 func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faulty, err error) {
 	if !r.rules.former {
 		if err := r.searchDays(ctx); err != nil {
@@ -135,7 +136,7 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 		return tx.List(faultyPrefix, func(key string, value json.RawMessage) error {
 			var f faulty
 			if err := json.Unmarshal(value, &f); err != nil {
-				return fmt.Errorf("read which statements do not hold: %w", err)
+				return fmt.Errorf("read faulty statements: %w", err)
 			}
 			if f.Awaits {
 				r.awaiting[strings.TrimPrefix(key, faultyPrefix)] = true
@@ -153,29 +154,29 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 // searchFaulty looks for them among all stored statements.
 func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) error {
 	found := map[string]faulty{}
-	view, err := r.view(ctx, project.StatementStream)
+	view, err := r.streamView(ctx, project.StatementStream)
 	if err != nil {
 		return err
 	}
 	if view != "" {
 		sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM (" + view + ") WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
-		err = rowsOf(ctx, r.Duck, sql, func(row []string) error {
+		err = queryRows(ctx, r.Duck, sql, func(row []string) error {
 			f := faulty{Account: row[1], From: row[2], To: row[3]}
 			found[row[0]] = f
 			known[f.Account] = append(known[f.Account], f)
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("read which statements do not hold: %w", err)
+			return fmt.Errorf("read faulty statements: %w", err)
 		}
 	}
-	if err := r.rememberFaulty(ctx, found); err != nil {
+	if err := r.recordFaulty(ctx, found); err != nil {
 		return err
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(faultyKnown, true) })
 }
 
-func (r *reading) rememberFaulty(ctx context.Context, list map[string]faulty) error {
+func (r *reading) recordFaulty(ctx context.Context, list map[string]faulty) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -194,8 +195,8 @@ func (r *reading) rememberFaulty(ctx context.Context, list map[string]faulty) er
 	})
 }
 
-// view is a SELECT over all events of a stream; empty where there are none.
-func (im *Importer) view(ctx context.Context, stream string) (string, error) {
+// streamView is a SELECT over all events of a stream; empty if there are none.
+func (im *Importer) streamView(ctx context.Context, stream string) (string, error) {
 	batches, err := event.Batches(ctx, im.Catalog, stream, 0)
 	if err != nil || len(batches) == 0 {
 		return "", err
@@ -206,7 +207,7 @@ func (im *Importer) view(ctx context.Context, stream string) (string, error) {
 	return event.ViewSQL(im.Objects, im.Project.Stream(stream), batches), nil
 }
 
-// eachLine hands on the lines of a spooled file.
+// eachLine passes on the lines of a spooled file.
 func eachLine(path string, each func(line []byte) error) error {
 	in, err := os.Open(path)
 	if err != nil {
@@ -225,8 +226,8 @@ func eachLine(path string, each func(line []byte) error) error {
 	return nil
 }
 
-// literals is a list of texts for SQL.
-func literals(texts []string) string {
+// sqlList is a list of SQL literals.
+func sqlList(texts []string) string {
 	quoted := make([]string, len(texts))
 	for i, text := range texts {
 		quoted[i] = duck.Literal(text)

@@ -1,4 +1,4 @@
-// Lists that begin or end within a day, and versions that move the same: what the stream has of their days decides.
+// Tests lists that begin or end within a day, and versions with the same movement: the stored entries of their days decide.
 
 package aggregate
 
@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestListsWithinDays has CSV files with balances that begin or end within a day, as banks give out the last so many transactions.
+// TestListsWithinDays has CSV files with balances that begin or end within a day, because banks export the last n transactions.
 func TestListsWithinDays(t *testing.T) {
 	t.Parallel()
 	rows := strings.Fields("2024-03-04,-10,A,90 2024-03-04,-11,B,79 2024-03-04,20,C,99 2024-03-05,50,D,149 2024-03-05,-33,E,116 2024-03-05,7,F,123 2024-03-06,-2,G,121")
@@ -33,9 +33,9 @@ func TestListsWithinDays(t *testing.T) {
 	}
 }
 
-// TestVersionsThatMoveTheSame has statements whose entries come to nothing: a corrected version is not silent, nor are equal entries of another
-// statement that are taken for those of the first.
-func TestVersionsThatMoveTheSame(t *testing.T) {
+// TestVersionsWithEqualMovement has statements whose entries sum up to zero: a corrected version is reported, and so
+// are equal entries of another statement that are taken for those of the first.
+func TestVersionsWithEqualMovement(t *testing.T) {
 	t.Parallel()
 	pair := func(number string, opening int64, references string, amounts ...int64) sheet {
 		s := sheetOf(number, 5, opening, items(5, amounts...)...)

@@ -1,4 +1,4 @@
-// Disks that fail while files are read, and packed files that are damaged.
+// Tests disks that fail while files are read, and damaged packed files.
 
 package aggregate
 
@@ -19,7 +19,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// breaking counts down to the read that fails. Reads are short, so that there are many places to fail at.
+// breaking fails the n-th read. Reads are short, so that there are many places to fail at.
 type breaking struct {
 	*os.File
 	left *atomic.Int64
@@ -46,7 +46,7 @@ func (f breaking) ReadAt(p []byte, at int64) (int, error) {
 	return f.File.ReadAt(p, at)
 }
 
-// packings are ways in which a file is handed in.
+// packings are ways to pack a file.
 func packings(t *testing.T, text string) map[string]string {
 	t.Helper()
 	gz, zst := &bytes.Buffer{}, &bytes.Buffer{}
@@ -62,8 +62,8 @@ func packings(t *testing.T, text string) map[string]string {
 	}
 }
 
-// TestDiskThatFails has each read of an import fail once: it is tried again, for the file may be as good as any.
-func TestDiskThatFails(t *testing.T) {
+// TestFailingDisk fails each read of an import once. The error is Transient, because the file may be intact.
+func TestFailingDisk(t *testing.T) {
 	t.Parallel()
 	for name, packed := range packings(t, camtOf(sheetOf("1", 5, 1000, items(5, 10, 10)...))) {
 		t.Run(name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestDiskThatFails(t *testing.T) {
 			h := newFixture(t, "")
 			path := h.file("handed.in", packed)
 			n, left := int64(1), &atomic.Int64{}
-			h.importer.open = func(path string) (handed, error) {
+			h.importer.open = func(path string) (sourceFile, error) {
 				f, err := os.Open(path)
 				return breaking{f, left}, err
 			}
@@ -92,7 +92,7 @@ func TestDiskThatFails(t *testing.T) {
 	}
 }
 
-// TestDamagedPackings are the file's own fault: cut off, or with a byte that is another, they are refused.
+// TestDamagedPackings refuses packed files that are cut off or have a wrong byte.
 func TestDamagedPackings(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")

@@ -1,0 +1,315 @@
+// Reads originals once more after an import, for the ids of what each of their statements lists.
+
+package aggregate
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// relisting reads originals into one file of ids for each stream. A line is an id, and 1 if the statement that lists it
+// does not count, else 0.
+type relisting struct {
+	*reading
+	institution string          // restricts the CSV mappings of the import
+	uncounted   map[string]bool // ids of statements that do not count
+	rows        *spool
+	groups      []*relistedGroup
+	allRead     bool // all originals are read
+
+	refused map[string][]bool // by object of which all parts are read: which parts were refused, and list nothing that was ingested
+
+	contradicted map[[2]string]bool // quarantined entries by object and id: a statement does not list what is stored under these ids
+
+	siblings          map[digest]bool           // entries of bases of which some were cancelled
+	cancelledBalances map[string]bool           // ids of cancelled balances
+	restorable        map[string]restorableRows // by stream
+	slots             *slotFile                 // slots of entries that are not stored
+}
+
+// relistedGroup are the rows of one statement, or of all its currencies.
+type relistedGroup struct {
+	firstRows  map[string]int64 // by stream: how many rows come before
+	statements []relistedStatement
+}
+
+type relistedStatement struct{ ID, Currency string }
+
+// relistedRow is what is read of a row that a statement lists.
+type relistedRow struct{ ID, Currency, Entry, Object string }
+
+// newRelisted makes a relisting with its own scratch folder.
+func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relisting, error) {
+	dir, err := os.MkdirTemp(r.dir, name)
+	if err != nil {
+		return nil, fmt.Errorf("spool rows: %w", err)
+	}
+	sub := &reading{Importer: r.Importer, dir: dir, rules: r.rules, budget: r.bounds(), bindings: map[digest]binding{}, staleObjects: r.staleObjects}
+	if sub.names, err = newNameSpool(dir); err != nil {
+		return nil, err
+	}
+	l := &relisting{reading: sub, institution: r.options.Institution, uncounted: uncounted, siblings: map[digest]bool{}, restorable: map[string]restorableRows{}}
+	for _, stream := range listedStreams {
+		l.restorable[stream] = restorableRows{}
+	}
+	sub.onSibling = func(id digest) { l.siblings[id] = true }
+	if l.rows, err = newSpool(dir, 1, sub.names); err != nil {
+		return nil, errors.Join(err, sub.names.close())
+	}
+	sub.spools = []*spool{l.rows}
+	return l, nil
+}
+
+// close closes the files that are still open.
+func (l *relisting) close() error {
+	if !l.allRead {
+		l.allRead = true
+		return errors.Join(l.rows.close(), l.names.close())
+	}
+	return l.names.close()
+}
+
+// members are the parts of an original to read, by their name in its archive; the name is empty for a file that is not
+// an archive. Nil means all parts, for a file that the import reads again.
+type members map[string]member
+
+// member is a part of an original that has imported statements.
+type member struct {
+	file      string // the name in its statements
+	format    string // of one of its statements
+	uncounted bool   // one of its statements does not count
+}
+
+// unreadPart is a part of an original that was read when it was imported, and cannot be read any more.
+type unreadPart struct {
+	member
+	object, name string
+	err          error
+}
+
+// readOriginal reads parts of an original and lists those that could not be read to their end. A part that was refused
+// at its import is not among the members, because nothing of it was ingested.
+func (l *relisting) readOriginal(ctx context.Context, object string, parts members) (list []unreadPart, err error) {
+	read, faults := map[string]bool{}, map[string]error{}
+	path, err := l.copyOriginal(ctx, object)
+	if errors.Is(err, fs.ErrNotExist) {
+		faults[""] = err
+		return parts.unread(object, read, faults), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.Remove(path)) }()
+	refused := l.refused[object]
+	err = l.eachPart(path, func(file string, head []byte, in io.Reader) error {
+		if parts == nil && len(refused) > 0 {
+			skip := refused[0]
+			if refused = refused[1:]; skip {
+				return nil
+			}
+		}
+		_, name, _ := strings.Cut(file, "/")
+		as, wanted := parts[name]
+		if _, is := in.(unreadableFile); parts != nil && !wanted && !is {
+			return nil
+		}
+		l.options.Institution = l.institution
+		if parts != nil {
+			l.options.Institution = institutionOf(as.format)
+		}
+		fault, err := l.readPart(ctx, origin{file: file, object: object}, head, in)
+		if fault != nil {
+			faults[name] = fault
+		} else {
+			read[name] = true
+		}
+		return err
+	})
+	return parts.unread(object, read, faults), err
+}
+
+// unread lists the members that were not read, or each part with a fault if all parts were requested.
+func (m members) unread(object string, read map[string]bool, faults map[string]error) (list []unreadPart) {
+	if m == nil {
+		for _, name := range slices.Sorted(maps.Keys(faults)) {
+			list = append(list, unreadPart{object: object, name: name, err: faults[name]})
+		}
+		return list
+	}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if !read[name] {
+			list = append(list, unreadPart{m[name], object, name, cmp.Or(faults[name], faults[""], errors.New("the archive has no such file"))})
+		}
+	}
+	return list
+}
+
+// institutionOf is the institution whose CSV files have a format; empty for other formats.
+func institutionOf(format string) string {
+	name, csv := strings.CutPrefix(format, csvFormat)
+	if !csv {
+		return ""
+	}
+	return name
+}
+
+// readPart reads one part of an original. fault is an error in the file or in the declarations; any other error stops the import.
+func (l *relisting) readPart(ctx context.Context, from origin, head []byte, in io.Reader) (fault, err error) {
+	as, refused := l.recognise(head, in)
+	if refused != "" {
+		return errors.New(refused), nil
+	}
+	groups := len(l.groups)
+	l.rows.begin()
+	t := newRowBuilder(from, l, l.rules, &l.budget, l.bindings)
+	defer t.release()
+	err = as.read(&contextReader{ctx, in}, &relistedHandler{t.handler(), l})
+	switch {
+	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
+		return nil, fmt.Errorf("read original %s: %w", from.object, err)
+	case err != nil:
+		l.groups = l.groups[:groups]
+		return err, l.rows.undo()
+	}
+	l.rows.end(from.file)
+	return nil, nil
+}
+
+// copyOriginal copies an object to a file in the scratch folder.
+func (l *relisting) copyOriginal(ctx context.Context, object string) (path string, err error) {
+	in, err := l.Objects.Open(ctx, object)
+	if err != nil {
+		return "", fmt.Errorf("read original %s: %w", object, err)
+	}
+	defer in.Close()
+	path = filepath.Join(l.dir, "original")
+	out, err := os.Create(path)
+	if err != nil {
+		return "", fmt.Errorf("copy original %s: %w", object, err)
+	}
+	_, err = io.Copy(out, io.NewSectionReader(in, 0, in.Size()))
+	if err = errors.Join(err, out.Close()); err != nil {
+		return "", fmt.Errorf("copy original %s: %w", object, err)
+	}
+	return path, nil
+}
+
+// relistedHandler begins a group with each statement.
+type relistedHandler struct {
+	statement.Handler
+	to *relisting
+}
+
+func (h *relistedHandler) Begin(s *statement.Statement) error {
+	g := &relistedGroup{firstRows: map[string]int64{}}
+	for stream, f := range h.to.rows.files {
+		g.firstRows[stream] = f.rows
+	}
+	h.to.groups = append(h.to.groups, g)
+	return h.Handler.Begin(s)
+}
+
+// write spools a row, and adds a statement to its group.
+func (l *relisting) write(stream string, r row) error {
+	if stream == project.StatementStream {
+		var s relistedStatement
+		if err := json.Unmarshal(r, &s); err != nil {
+			return fmt.Errorf("read statement again: %w", err)
+		}
+		g := l.groups[len(l.groups)-1]
+		g.statements = append(g.statements, s)
+	}
+	return l.rows.write(stream, r)
+}
+
+func (l *relisting) newListing() uint32              { return l.rows.newListing() }
+func (l *relisting) setListing(at uint32, s listing) { l.rows.setListing(at, s) }
+func (l *relisting) addNamed(n *namedEntry) error    { return l.rows.addNamed(n) }
+
+// writeIDFiles writes the files of ids, under which entries are stored, and returns their paths by stream.
+func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error) {
+	l.allRead = true
+	if err := l.rows.close(); err != nil {
+		return nil, err
+	}
+	var err error
+	if l.slots, err = l.resolve(ctx); err != nil {
+		return nil, err
+	}
+	if l.cancelledBalances, err = l.cancelledBalanceIDs(ctx); err != nil {
+		return nil, err
+	}
+	paths := map[string]string{}
+	for _, stream := range project.BuiltinStreams {
+		paths[stream] = filepath.Join(l.dir, stream+".ids")
+		if err := l.writeIDs(stream, paths[stream]); err != nil {
+			return nil, err
+		}
+	}
+	return paths, nil
+}
+
+func (l *relisting) writeIDs(stream, path string) error {
+	out, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("spool ids: %w", err)
+	}
+	to := bufio.NewWriterSize(out, 1<<16)
+	at, n := -1, int64(0)
+	err = eachLine(l.rows.files[stream].path, func(line []byte) error {
+		for at+1 < len(l.groups) && l.groups[at+1].firstRows[stream] <= n {
+			at++
+		}
+		n++
+		var row relistedRow
+		if err := json.Unmarshal(line, &row); err != nil {
+			return err
+		}
+		counts := "0"
+		if at >= 0 && l.groups[at].isUncounted(row.Currency, l.uncounted) {
+			counts = "1"
+		}
+		if counts == "0" && stream == project.EntryStream && l.contradicted[[2]string{row.Object, row.ID}] {
+			return nil
+		}
+		if counts == "0" {
+			if err := l.noteRestorable(stream, &row, line); err != nil {
+				return err
+			}
+		}
+		if stream == project.BalanceStream {
+			row.ID = l.countingBalanceID(row.ID)
+		}
+		_, err := fmt.Fprintf(to, "%s,%s\n", row.ID, counts)
+		return err
+	})
+	if err := errors.Join(err, to.Flush(), out.Close()); err != nil {
+		return fmt.Errorf("spool ids: %w", err)
+	}
+	return nil
+}
+
+// isUncounted reports whether the statement that lists a row of a currency does not count.
+func (g *relistedGroup) isUncounted(currency string, uncounted map[string]bool) bool {
+	for _, s := range g.statements {
+		if len(g.statements) == 1 || s.Currency == currency {
+			return uncounted[s.ID]
+		}
+	}
+	return len(g.statements) > 0 && uncounted[g.statements[0].ID]
+}
