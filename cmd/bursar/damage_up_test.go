@@ -58,7 +58,7 @@ func testDamageWhileUp(t *testing.T, most int) {
 	}
 }
 
-// unread reports whether a file of the index is none that it reads again: the log that it does not write to, and a manifest
+// unread reports whether a file of the index is not read again: the log that it does not write to, and a manifest
 // that a newer one has replaced.
 func unread(t *testing.T, dir, name string) bool {
 	t.Helper()

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -42,7 +43,7 @@ func (c *cli) rebuild(ctx context.Context, a *app.App, name string) error {
 	if err != nil {
 		return &interruptedError{err, fmt.Sprintf("readers still see the old generation; `bursar rebuild %s` continues", name)}
 	}
-	return c.result(made, func(w io.Writer) {
+	return errors.Join(unfinishedRetraction(ctx, a), c.result(made, func(w io.Writer) {
 		fmt.Fprintf(w, "%s is at generation %d: %s from %s.\n", name, made.Generation,
 			plural(made.Rows, "artifact", "artifacts"), plural(made.Runs, "run", "runs"))
 		switch made.DigestBefore {
@@ -53,7 +54,7 @@ func (c *cli) rebuild(ctx context.Context, a *app.App, name string) error {
 		default:
 			fmt.Fprintf(w, "It differs from the previous generation%s:\n  before %s\n  after  %s\n", knownCauses(&made), made.DigestBefore, made.DigestAfter)
 		}
-	})
+	}))
 }
 
 // knownCauses names the known reasons for which a generation differs from the previous one.

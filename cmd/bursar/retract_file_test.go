@@ -120,13 +120,20 @@ func TestRetractionCutShort(t *testing.T) {
 	if err := os.Rename(paths[0]+".away", paths[0]); err != nil {
 		t.Fatal(err)
 	}
-	figures := []string{"status", "run", "export days --to " + filepath.Join(dir, "days.jsonl"), "exceptions days", "completeness", "verify", "verify days"}
+	figures := []string{"status", "run", "rebuild days", "export days --to " + filepath.Join(dir, "days.jsonl"), "exceptions days", "completeness", "verify", "verify days"}
 	for _, command := range figures {
 		got := must(t, 1, append(strings.Fields(command), "--project", dir)...)
 		if !strings.Contains(got.err, "the retraction of "+wrong+" was cut short") || !strings.Contains(got.err, "bursar retract statements statements/") {
 			t.Errorf("%s says %s", command, got.err)
 		}
 	}
+	u := bringUp(t, dir)
+	for _, query := range []string{"exceptions", `artifacts?key=["NL91ABNA0417164300","EUR","2024-03-04"]`} {
+		if code, body := u.get("/v1/pipelines/days/"+query, u.token); code != 409 || !strings.Contains(body, "was cut short") {
+			t.Errorf("%s: %d %s", query, code, body)
+		}
+	}
+	u.stop(os.Interrupt, 0)
 	must(t, 0, "retract", "statements", wrong, "--reason", why, "--project", dir)
 	for _, command := range figures {
 		must(t, 0, append(strings.Fields(command), "--project", dir)...)

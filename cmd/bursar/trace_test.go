@@ -1,3 +1,5 @@
+// bursar trace through the command line.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// bursar trace of events whose accounting entry is undone later.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// bursar import of files of which no row is accepted.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// bursar version.
+
 package main
 
 import "testing"

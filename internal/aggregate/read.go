@@ -177,7 +177,7 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	defer t.release()
 	err = as.read(&progressReader{in: &contextReader{ctx, in}, progress: r.options.Progress}, t.handler())
 	p.Format = t.format
-	p.Notices, p.Faults = t.reports.all()
+	p.Notices, p.Faults = t.all()
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return p, fmt.Errorf("read %s: %w", p.File, err)

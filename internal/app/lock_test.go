@@ -1,3 +1,5 @@
+// Tests of the lock that one process holds on a project.
+
 package app_test
 
 import (

@@ -65,7 +65,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	loopback := serve.OnLoopback(l.api)
 	server := serve.New(serve.Options{
-		Queries: a.Engine, Quarantine: a, Intake: a, Commands: o.Commands,
+		Queries: &queries{a.Engine, a}, Quarantine: a, Intake: a, Commands: o.Commands,
 		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log,
 	})
 	a.hooks = o.Hooks

@@ -1,3 +1,5 @@
+// Benchmarks of the Pebble index.
+
 package artifact_test
 
 import (

@@ -1,3 +1,5 @@
+// Tests of the Pebble index beyond the conformance suite.
+
 package artifact_test
 
 import (

@@ -1,3 +1,5 @@
+// Tests of what the Pebble index reports about stored generations.
+
 package artifact_test
 
 import (

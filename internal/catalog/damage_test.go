@@ -1,3 +1,5 @@
+// Tests of catalogs whose file is damaged.
+
 package catalog_test
 
 import (

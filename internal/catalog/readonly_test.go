@@ -1,3 +1,5 @@
+// Tests of a catalog that is opened only to read.
+
 package catalog_test
 
 import (

@@ -1,3 +1,5 @@
+// Tests of the SQLite catalog: the conformance suite, and what only this backend has.
+
 package catalog_test
 
 import (

@@ -1,3 +1,5 @@
+// Tests of the verification of a catalog.
+
 package catalog_test
 
 import (

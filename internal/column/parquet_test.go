@@ -1,3 +1,5 @@
+// Tests of Parquet objects written from columns.
+
 package column_test
 
 import (

@@ -1,3 +1,5 @@
+// Tests of queries and sessions of DuckDB.
+
 package duck_test
 
 import (

@@ -1,3 +1,5 @@
+// Tests of the pool of idle databases.
+
 package duck
 
 import "testing"

@@ -1,3 +1,5 @@
+// Tests of the analysis of SELECT statements.
+
 package duck_test
 
 import (

@@ -1,3 +1,5 @@
+// Access of tests in other packages to unexported parts.
+
 package event
 
 import (

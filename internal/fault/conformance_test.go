@@ -1,3 +1,5 @@
+// Runs the conformance suites against stores that inject no fault.
+
 package fault_test
 
 import (

@@ -1,3 +1,5 @@
+// Tests of sweeps that fail at every call in turn.
+
 package fault_test
 
 import (

@@ -1,3 +1,5 @@
+// Tests of the inbox: files that come, grow, fail and are moved.
+
 package inbox_test
 
 import (

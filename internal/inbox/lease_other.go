@@ -1,5 +1,7 @@
 //go:build !linux
 
+// Opens inbox files on systems without file leases.
+
 package inbox
 
 import "os"

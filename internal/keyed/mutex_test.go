@@ -1,3 +1,5 @@
+// Tests of the keyed mutex.
+
 package keyed
 
 import (

@@ -1,3 +1,5 @@
+// Tests of the folder store: the conformance suite, and what only this backend has.
+
 package object_test
 
 import (

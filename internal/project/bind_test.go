@@ -1,3 +1,5 @@
+// Tests of expressions bound to the columns of streams.
+
 package project
 
 import (

@@ -1,3 +1,5 @@
+// An SQL engine for tests, which knows the types of a few expressions.
+
 package project
 
 import (

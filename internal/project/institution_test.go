@@ -1,3 +1,5 @@
+// Tests of institution declarations.
+
 package project
 
 import (

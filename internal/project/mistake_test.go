@@ -1,3 +1,5 @@
+// Tests of the messages for mistakes in a project folder.
+
 package project
 
 import (

@@ -1,3 +1,5 @@
+// Tests that the place of a declaration is no part of what its digest covers.
+
 package project
 
 import "testing"

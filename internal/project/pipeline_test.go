@@ -1,3 +1,5 @@
+// Tests of pipeline declarations.
+
 package project
 
 import (

@@ -1,3 +1,5 @@
+// Tests of reading a project folder.
+
 package project
 
 import (

@@ -1,3 +1,5 @@
+// The shop template's sample, checked against its stream.
+
 package project
 
 import (

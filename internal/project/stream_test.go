@@ -1,3 +1,5 @@
+// Tests of stream declarations.
+
 package project
 
 import (

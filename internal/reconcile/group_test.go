@@ -1,3 +1,5 @@
+// Tests of the catalog form of batch and file numbers by stream.
+
 package reconcile
 
 import (

@@ -69,6 +69,14 @@ func writeProblem(w *responseRecorder, r *http.Request, err error) {
 	writeJSON(w, status, p)
 }
 
+// ConflictError is an error because of the state that the project is in: status 409.
+type ConflictError struct{ Err error }
+
+func (e *ConflictError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error that names the state.
+func (e *ConflictError) Unwrap() error { return e.Err }
+
 func describe(err error) (status int, p problem) {
 	var refused *refusal
 	if errors.As(err, &refused) {
@@ -80,7 +88,7 @@ func describe(err error) (status int, p problem) {
 	switch {
 	case errors.As(err, &unknown):
 		return http.StatusNotFound, p
-	case errors.As(err, new(*reconcile.UnpublishedError)):
+	case errors.As(err, new(*reconcile.UnpublishedError)), errors.As(err, new(*ConflictError)):
 		return http.StatusConflict, p
 	case class == failure.Data:
 		return http.StatusBadRequest, p

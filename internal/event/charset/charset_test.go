@@ -1,3 +1,5 @@
+// Tests of the detection and decoding of character encodings.
+
 package charset_test
 
 import (

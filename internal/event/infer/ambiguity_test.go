@@ -1,3 +1,5 @@
+// Tests of columns whose values fit several types.
+
 package infer
 
 import (

@@ -1,3 +1,5 @@
+// Tests of stream declarations inferred from files.
+
 package infer
 
 import (

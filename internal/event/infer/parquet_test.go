@@ -1,3 +1,5 @@
+// Tests of stream declarations inferred from Parquet files.
+
 package infer
 
 import (

@@ -1,3 +1,5 @@
+// Tests of spools: frames, damage, and what is recovered.
+
 package spool_test
 
 import (

@@ -27,7 +27,7 @@ var retiredWords = map[string]string{
 
 // retiredProse are words and phrases that readers stop at.
 var retiredProse = regexp.MustCompile(`(?i)\b(untold|teller|tellers|hush|hushed|rouse|roused|tells of|told of|telling of|is told|are told|` +
-	`held against|holds? against|is none|are none|for who)\b`)
+	`held against|holds? against|for who)\b`)
 
 // columns is how wide the prose of documents may be.
 const columns = 100

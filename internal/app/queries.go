@@ -1,0 +1,42 @@
+// Answers the queries of HTTP clients.
+
+package app
+
+import (
+	"context"
+	"errors"
+
+	"bursar/internal/reconcile"
+	"bursar/internal/serve"
+)
+
+// queries refuses figures, with serve.ConflictError, while the retraction of a statement file was cut short: they may include only some of what the
+// file lists.
+type queries struct {
+	*reconcile.Engine
+	app *App
+}
+
+// Get returns an artifact.
+func (q *queries) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.GetResult, error) {
+	if err := q.check(ctx); err != nil {
+		return reconcile.GetResult{}, err
+	}
+	return q.Engine.Get(ctx, pipeline, key, asOf, history)
+}
+
+// Exceptions calls each for every exception of a pipeline.
+func (q *queries) Exceptions(ctx context.Context, pipeline string, each func(reconcile.Exception) error) error {
+	if err := q.check(ctx); err != nil {
+		return err
+	}
+	return q.Engine.Exceptions(ctx, pipeline, each)
+}
+
+func (q *queries) check(ctx context.Context) error {
+	err := q.app.CheckRetractions(ctx)
+	if errors.As(err, new(*UnfinishedError)) {
+		return &serve.ConflictError{Err: err}
+	}
+	return err
+}
