@@ -103,7 +103,7 @@ func TestBrokenSpool(t *testing.T) {
 	if err := stop(); err == nil || !strings.Contains(err.Error(), "stream bad") {
 		t.Errorf("stop: %v", err)
 	}
-	if n := strings.Count(log.String(), "a stream takes nothing in"); n == 0 || n > 2 {
+	if n := strings.Count(log.String(), "a stream cannot ingest"); n == 0 || n > 2 {
 		t.Errorf("%d log lines: %s", n, log.String())
 	}
 }
