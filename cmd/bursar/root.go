@@ -21,11 +21,23 @@ type cli struct {
 	started bool // the command's own code has started; errors before that are usage errors
 }
 
+// commandGroups are the headings under which help lists the commands, in order.
+var commandGroups = []struct {
+	title    string
+	commands []string
+}{
+	{"Project:", []string{"init", "check", "stream", "up", "token"}},
+	{"Data:", []string{"ingest", "import", "run", "quarantine", "retract", "rebuild"}},
+	{"Questions:", []string{"status", "get", "trace", "exceptions", "export", "unkeyed", "completeness"}},
+	{"Proof:", []string{"verify", "repair"}},
+	{"Tools:", []string{"demo", "bench", "version"}},
+}
+
 func newCLI(stdout, stderr io.Writer) *cli {
 	return &cli{output: output{out: stdout, err: stderr}, log: slog.New(slog.DiscardHandler)}
 }
 
-// commands returns all commands in the order in which help lists them.
+// commands returns all commands. Help lists those of a group in this order.
 func (c *cli) commands() []*cobra.Command {
 	first := []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand()}
 	last := []*cobra.Command{c.repairCommand(), c.demoCommand(), c.benchCommand(), c.versionCommand()}
@@ -81,11 +93,26 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 contr
 	if c.remote != nil {
 		commands = c.stateCommands
 	}
+	for _, group := range commandGroups {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+	}
+	root.SetHelpCommandGroupID(groupOf("version"))
 	for _, cmd := range commands() {
+		cmd.GroupID = groupOf(cmd.Name())
 		root.AddCommand(cmd)
 		c.instrument(cmd)
 	}
 	return root
+}
+
+// groupOf returns the group of a command.
+func groupOf(name string) string {
+	for _, group := range commandGroups {
+		if slices.Contains(group.commands, name) {
+			return group.title
+		}
+	}
+	return ""
 }
 
 // instrument wraps a command and its subcommands: it records that the command's own code has started, and sets up the log.
