@@ -119,7 +119,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.Acceptance, error), q app.CompletenessQuery, all bool) error {
 	accounts := newGrid("account", "servicer", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
-	shown := 0
+	shown, states := 0, map[app.State]int{}
 	var lines []string // full texts, as cells of the table are truncated
 	stale, err := judge(func(a app.Account) error {
 		account := shellWord(a.Account)
@@ -128,6 +128,9 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 			name += " (" + a.Servicer + ")"
 		}
 		accounts.add(account, a.Servicer, a.Currency, a.From, a.To, formatCount(a.States[app.Proven]), formatCount(a.States[app.Claimed]), formatCount(a.States[app.Unknown]), formatCount(a.States[app.Broken]))
+		for state, n := range a.States {
+			states[state] += n
+		}
 		for _, s := range a.Superseded {
 			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; before: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
 		}
@@ -162,7 +165,33 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 		for _, line := range lines {
 			fmt.Fprintln(w, printable(line))
 		}
+		explainStates(w, states)
 	})
+}
+
+// stateMeanings are what the states of intervals mean, the best first.
+var stateMeanings = []struct {
+	state app.State
+	text  string
+}{
+	{app.Proven, "opening balance + entries = closing balance, the bank's own counts and sums agree, and each statement opens with what the one before closed with"},
+	{app.Claimed, "the bank states nothing to check the entries against, or a person accepted it"},
+	{app.Unknown, "no statement was received"},
+	{app.Broken, "a total does not balance"},
+}
+
+// explainStates says what the states mean that occur, given the number of intervals of each.
+func explainStates(w io.Writer, states map[app.State]int) {
+	rest := states[app.Claimed] + states[app.Unknown] + states[app.Broken]
+	if rest == 0 && states[app.Proven] > 0 {
+		fmt.Fprintf(w, "Every interval is %s: %s.\n", app.Proven, stateMeanings[0].text)
+		return
+	}
+	for _, m := range stateMeanings {
+		if states[m.state] > 0 {
+			fmt.Fprintf(w, "%s: %s.\n", m.state, m.text)
+		}
+	}
 }
 
 // shownIntervals is the maximum number of intervals without --all.

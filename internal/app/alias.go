@@ -93,6 +93,8 @@ type (
 	Interval = aggregate.Interval
 	// Account is the completeness of one account.
 	Account = aggregate.Account
+	// State says how far an interval of an account can be trusted.
+	State = aggregate.State
 	// Acceptance records that a person accepts an unproven interval.
 	Acceptance = aggregate.Acceptance
 	// NotFoundError is returned for an unknown name or key.
