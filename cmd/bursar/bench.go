@@ -176,7 +176,10 @@ func (c *cli) prepareBench(o *bench.Options) (err error) {
 }
 
 func (c *cli) printBench(w io.Writer, r *bench.Report) {
-	steps := append([]string{"intake"}, app.Steps()...)
+	steps := []string{"intake"}
+	for _, step := range app.Steps() {
+		steps = append(steps, string(step))
+	}
 	header := []string{"round", "yardstick s", "ours s", "ratio"}
 	var peers []string
 	for _, name := range bench.PeerNames() {

@@ -47,7 +47,7 @@ func runUntil(step, dir string) error {
 		return err
 	}
 	_, err = a.Run(ctx, names, func(p app.Progress) {
-		if p.Done && p.Step == step {
+		if p.Done && string(p.Step) == step {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // nothing comes after it
 		}
 	})
@@ -295,7 +295,7 @@ func TestKilledAfterEachStep(t *testing.T) {
 	}
 	for i, step := range app.Steps() {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], k.dir)
-		cmd.Env = append(os.Environ(), dieAfter+"="+step)
+		cmd.Env = append(os.Environ(), dieAfter+"="+string(step))
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != -1 {

@@ -165,7 +165,7 @@ func newRunResult(r *app.Run) runResult {
 		row.Values = r.FoldCounts.Values
 	}
 	for name, step := range r.Steps {
-		row.Steps[name] = step.Seconds
+		row.Steps[string(name)] = step.Seconds
 		row.Seconds += step.Seconds
 	}
 	return row

@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"bursar/internal/aggregate"
 	"bursar/internal/event"
@@ -113,7 +114,7 @@ const (
 var ErrTooManyRejected = event.ErrTooManyRejected
 
 // Steps returns the names of a run's steps, in order.
-func Steps() []string { return append([]string(nil), reconcile.StepNames...) }
+func Steps() []reconcile.StepName { return slices.Clone(reconcile.StepNames) }
 
 // InputSize returns the size of an input file in bytes. If it is not a regular file, the error has class Data.
 func InputSize(path string) (int64, error) {

@@ -79,7 +79,7 @@ func TestLateIndexWorkerChangesNothing(t *testing.T) {
 	if err != nil || !next.Backlog || next.Partitions != 2 {
 		t.Fatalf("%+v, %v", next, err)
 	}
-	for _, name := range []string{"reduce", "prefetch", "merge"} {
+	for _, name := range []reconcile.StepName{"reduce", "prefetch", "merge"} {
 		if _, err := a.Engine.Step(t.Context(), next.Ref, name); err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestStepsKeepToTheirLanes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, step := range []string{"reduce", "prefetch", "merge", "index", "publish"} {
+	for _, step := range []reconcile.StepName{"reduce", "prefetch", "merge", "index", "publish"} {
 		_, err := a.Engine.Step(t.Context(), ref(2), step)
 		if reconcile.Partitioned(step) && step == "reduce" {
 			if err != nil {
@@ -263,7 +263,7 @@ func TestIndexIsLoadedOnce(t *testing.T) {
 		counting := &countingIndex{Index: a.Engine.Index}
 		a.Engine.Index = counting
 		pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 1.00")
-		for _, name := range []string{"reduce", "prefetch", "merge"} {
+		for _, name := range []reconcile.StepName{"reduce", "prefetch", "merge"} {
 			if err := step(t, a, name); err != nil {
 				t.Fatal(err)
 			}
@@ -285,7 +285,7 @@ func TestStepTakesAsLongAsItsPartitions(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML)
 	pay(t, a, "1 a 10.00")
-	for _, name := range []string{"reduce", "prefetch", "merge"} {
+	for _, name := range []reconcile.StepName{"reduce", "prefetch", "merge"} {
 		if err := step(t, a, name); err != nil {
 			t.Fatal(err)
 		}

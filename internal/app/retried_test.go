@@ -14,7 +14,7 @@ import (
 )
 
 // truncate truncates the objects that a step of a run made.
-func truncate(t *testing.T, a *App, run reconcile.Run, step string) {
+func truncate(t *testing.T, a *App, run reconcile.Run, step reconcile.StepName) {
 	t.Helper()
 	cut := 0
 	for _, share := range run.Steps[step].Shares {
@@ -32,7 +32,7 @@ func truncate(t *testing.T, a *App, run reconcile.Run, step string) {
 
 func TestRetriedStepStartsFromTheEvents(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ damaged, at string }{
+	for _, c := range []struct{ damaged, at reconcile.StepName }{
 		{"reduce", "prefetch"}, {"reduce", "merge"}, {"prefetch", "merge"}, {"merge", "index"},
 	} {
 		for _, partitions := range []int{1, 2} {
@@ -64,7 +64,7 @@ func TestRetriedStepStartsFromTheEvents(t *testing.T) {
 }
 
 // retryUntilDone retries a step of run 2, by partitions or as a whole, and continues with the steps after it.
-func retryUntilDone(t *testing.T, a *App, at string, partitions int, shared bool) {
+func retryUntilDone(t *testing.T, a *App, at reconcile.StepName, partitions int, shared bool) {
 	t.Helper()
 	ref := reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 2}
 	try := func() (err error) {

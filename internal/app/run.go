@@ -20,7 +20,7 @@ import (
 type Progress struct {
 	Pipeline string
 	Run      uint64
-	Step     string
+	Step     reconcile.StepName
 	Done     bool
 	Rows     int64 // of the step, once it is done
 	Events   int64 // of the run
@@ -137,7 +137,7 @@ func (w observedSteps) NextOfRebuild(ctx context.Context, pipeline string, after
 }
 
 // Step is Engine.Step, with its begin and end reported.
-func (w observedSteps) Step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
+func (w observedSteps) Step(ctx context.Context, ref reconcile.RunRef, step reconcile.StepName) (reconcile.StepResult, error) {
 	if !w.watchers.isWatched(ref.Pipeline) {
 		return w.step(ctx, ref, step)
 	}
@@ -150,7 +150,7 @@ func (w observedSteps) Step(ctx context.Context, ref reconcile.RunRef, step stri
 	result, err := w.step(ctx, ref, step)
 	if err == nil {
 		p.Done, p.Rows = true, result.Rows
-		if step == publishStep {
+		if step == reconcile.StepPublish {
 			p.Backlog -= p.Events
 		}
 		w.watchers.notify(p)
@@ -159,7 +159,7 @@ func (w observedSteps) Step(ctx context.Context, ref reconcile.RunRef, step stri
 }
 
 // Partition is Engine.Partition, with its error reported.
-func (w observedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step string, partition int) (reconcile.StepResult, error) {
+func (w observedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step reconcile.StepName, partition int) (reconcile.StepResult, error) {
 	result, err := w.Engine.Partition(ctx, ref, step, partition)
 	if isDiskFull(err) {
 		w.disk.reportError(err)
@@ -170,10 +170,7 @@ func (w observedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step
 	return result, err
 }
 
-// publishStep is the name of the step that makes a run visible.
-const publishStep = "publish"
-
-func (w observedSteps) step(ctx context.Context, ref reconcile.RunRef, step string) (reconcile.StepResult, error) {
+func (w observedSteps) step(ctx context.Context, ref reconcile.RunRef, step reconcile.StepName) (reconcile.StepResult, error) {
 	if _, rebuilding := w.rebuilding.Load(ref.Pipeline); rebuilding {
 		w.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
 	}

@@ -54,7 +54,7 @@ func TestStepObjectsAreDeletedAfterAKill(t *testing.T) {
 	for _, retried := range []bool{true, false} {
 		a := openTwoRuns(t)
 		pay(t, a, "6 a 0.50")
-		for _, name := range []string{"reduce", "prefetch", "merge", "index"} {
+		for _, name := range []reconcile.StepName{"reduce", "prefetch", "merge", "index"} {
 			if err := step(t, a, name); err != nil {
 				t.Fatal(err)
 			}

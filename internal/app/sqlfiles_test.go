@@ -128,7 +128,11 @@ func TestVerifyFindsOrderSensitiveSQLFiles(t *testing.T) {
 // TestSQLFilesThatLoseEventsStopTheRun checks that nothing of the run is visible, and its batches stay in the backlog.
 func TestSQLFilesThatLoseEventsStopTheRun(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ reduce, merge, step, want string }{
+	for _, c := range []struct {
+		reduce, merge string
+		step          reconcile.StepName
+		want          string
+	}{
 		{strings.Replace(ownOrdersReduce, "GROUP", "WHERE \"order\" <> 'a' GROUP", 1), ownOrdersMerge, "reduce", "orders.reduce.sql must give one row for each key that has events: 1 keys have none"},
 		{ownOrdersReduce, strings.Replace(ownOrdersMerge, "LEFT JOIN", "JOIN", 1), "merge", "orders.merge.sql must give one row for each key that has a delta: 2 keys have none"},
 		{ownOrdersReduce, strings.Replace(ownOrdersMerge, "d.paid +", "0.01 +", 1), "merge", "control totals do not balance at merge: amount should move by 3.00"},

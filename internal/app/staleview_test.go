@@ -57,7 +57,7 @@ func openLagging(t *testing.T) (a *App, first, second reconcile.RunRef) {
 	return a, first, second
 }
 
-func mustStep(t *testing.T, e *reconcile.Engine, ref reconcile.RunRef, steps ...string) {
+func mustStep(t *testing.T, e *reconcile.Engine, ref reconcile.RunRef, steps ...reconcile.StepName) {
 	t.Helper()
 	for _, step := range steps {
 		if _, err := e.Step(t.Context(), ref, step); err != nil {

@@ -252,7 +252,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 }
 
 // step runs one step of the unfinished run.
-func step(t *testing.T, a *App, name string) error {
+func step(t *testing.T, a *App, name reconcile.StepName) error {
 	t.Helper()
 	next, err := a.Engine.Next(t.Context(), "orders", 0)
 	if err != nil || !next.Backlog {
@@ -273,7 +273,7 @@ func digestOf(t *testing.T, a *App) string {
 
 // rewrite replaces the Parquet object that a step of run 2 made by a SELECT over it, and updates its description, so that
 // only the control totals can detect it.
-func rewrite(t *testing.T, a *App, step, sql string) {
+func rewrite(t *testing.T, a *App, step reconcile.StepName, sql string) {
 	t.Helper()
 	run := runOfOrders(t, a, 2)
 	what := &run.Steps[step].Shares[0].Objects[0]
@@ -338,7 +338,7 @@ func TestBreachStopsTheRun(t *testing.T) {
 			runAll(t, a, "orders")
 			before := digestOf(t, a)
 			pay(t, a, "3 a 1.00", "4 d -4.00")
-			for _, name := range []string{"reduce", "prefetch"} {
+			for _, name := range []reconcile.StepName{"reduce", "prefetch"} {
 				if err := step(t, a, name); err != nil {
 					t.Fatal(err)
 				}

@@ -287,8 +287,8 @@ func TestDamagedDeltaOrStateIsMadeAgain(t *testing.T) {
 		},
 	}
 	for name, damage := range damages {
-		for _, made := range []struct{ by, before string }{{"reduce", "prefetch"}, {"reduce", "merge"}, {"prefetch", "merge"}, {"merge", "index"}} {
-			t.Run(name+" of "+made.by+" before "+made.before, func(t *testing.T) {
+		for _, made := range []struct{ by, before reconcile.StepName }{{"reduce", "prefetch"}, {"reduce", "merge"}, {"prefetch", "merge"}, {"merge", "index"}} {
+			t.Run(name+" of "+string(made.by)+" before "+string(made.before), func(t *testing.T) {
 				t.Parallel()
 				a := openSmall(t, ordersYAML)
 				pay(t, a, "1 a 10.00", "2 b 20.00")

@@ -166,12 +166,12 @@ func (a *App) wakeFollowers(stream string) {
 }
 
 // reportStep calls the hooks for a step that has ended.
-func (w observedSteps) reportStep(ctx context.Context, ref reconcile.RunRef, step string, err error) {
+func (w observedSteps) reportStep(ctx context.Context, ref reconcile.RunRef, step reconcile.StepName, err error) {
 	_, rebuilding := w.rebuilding.Load(ref.Pipeline) // runs of a rebuild are not visible before the switch
 	switch {
 	case err != nil && ctx.Err() == nil && w.hooks.OnFailed != nil:
 		w.hooks.OnFailed(ref.Pipeline, err)
-	case err == nil && step == publishStep && w.hooks.OnPublished != nil && !rebuilding:
+	case err == nil && step == reconcile.StepPublish && w.hooks.OnPublished != nil && !rebuilding:
 		run, err := w.Engine.FindRun(ctx, ref)
 		if err != nil {
 			w.log.Warn("cannot report a published run", "pipeline", ref.Pipeline, "run", ref.Run, "error", err)

@@ -53,7 +53,7 @@ func (s *stage) delayed() (*reconcile.Engine, *delayedCatalog) {
 
 // late has another engine try the next step of a run, or a partition of it, and wait on the way. It may find that its turn
 // is over, which the next attempt would not; and what it works on may be gone, once the step is done by another attempt.
-func (r *schedule) late(ref reconcile.RunRef, step string) bool {
+func (r *schedule) late(ref reconcile.RunRef, step reconcile.StepName) bool {
 	r.t.Helper()
 	often := 32
 	if n, flying := r.done[ref.Run-1]; step == "prefetch" && flying && n < 4 { // its state will change
@@ -94,7 +94,7 @@ func (r *schedule) late(ref reconcile.RunRef, step string) bool {
 
 // overtake goes on while an attempt at a step waits. Often another attempt takes the step or begins it, then the runs before
 // are indexed: the state that a prefetch is of has changed between the two.
-func (r *schedule) overtake(ref reconcile.RunRef, step string) {
+func (r *schedule) overtake(ref reconcile.RunRef, step reconcile.StepName) {
 	r.t.Helper()
 	if reconcile.Partitioned(step) && r.random.IntN(4) > 0 {
 		if r.random.IntN(2) == 0 {
@@ -114,7 +114,7 @@ func (r *schedule) overtake(ref reconcile.RunRef, step string) {
 }
 
 // recorded reports whether a step is done.
-func (r *schedule) recorded(ref reconcile.RunRef, step string) bool {
+func (r *schedule) recorded(ref reconcile.RunRef, step reconcile.StepName) bool {
 	r.t.Helper()
 	_, done := r.runs(ref.Generation)[ref.Run-1].Steps[step]
 	return done

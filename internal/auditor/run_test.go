@@ -76,7 +76,7 @@ func (r *schedule) plan() {
 }
 
 // take carries a step out.
-func (r *schedule) take(ref reconcile.RunRef, step string) {
+func (r *schedule) take(ref reconcile.RunRef, step reconcile.StepName) {
 	r.t.Helper()
 	if r.try(func(ctx context.Context) error {
 		_, err := r.engine.Step(ctx, ref, step)
@@ -87,7 +87,7 @@ func (r *schedule) take(ref reconcile.RunRef, step string) {
 }
 
 // taken notes that a step is done, unless another attempt has done it.
-func (r *schedule) taken(ref reconcile.RunRef, step string) {
+func (r *schedule) taken(ref reconcile.RunRef, step reconcile.StepName) {
 	r.t.Helper()
 	at := slices.Index(reconcile.StepNames, step)
 	if n, flying := r.done[ref.Run]; !flying || n != at {
@@ -145,7 +145,7 @@ func (s *stage) place(ref reconcile.BatchRef) int {
 }
 
 // partitions has some of a step's partitions done, in any order, some more than once. Often the step follows.
-func (r *schedule) partitions(ref reconcile.RunRef, step string) (follow bool) {
+func (r *schedule) partitions(ref reconcile.RunRef, step reconcile.StepName) (follow bool) {
 	r.t.Helper()
 	of := max(1, r.c.Pipeline.Partitions)
 	if of == 1 && r.random.IntN(8) > 0 { // which the step would do once more

@@ -94,7 +94,7 @@ func (r *productResult) reconcile(ctx context.Context, a *app.App, file string) 
 	r.Orchestration += time.Since(began).Seconds()
 	for _, run := range runs {
 		for name, step := range run.Steps {
-			r.Steps[name] += step.Seconds
+			r.Steps[string(name)] += step.Seconds
 			r.Orchestration -= step.Seconds
 		}
 		for _, part := range run.Parts() {

@@ -37,7 +37,7 @@ func NewWorkers(c client.Client, steps Steps, concurrency int) Workers {
 	o.MaxConcurrentActivityExecutionSize = concurrency
 	reconcileWorker, indexWorker := worker.New(c, TaskQueue, o), worker.New(c, IndexQueue, o)
 	registerReconcile(reconcileWorker, steps)
-	registerPartition(indexWorker, &activities{steps: steps}, "index")
+	registerPartition(indexWorker, &activities{steps: steps}, StepIndex)
 	return Workers{reconcileWorker, indexWorker}
 }
 
@@ -89,15 +89,15 @@ func registerReconcile(r workflowRegistry, steps Steps) {
 	r.RegisterWorkflow(Reconcile)
 	r.RegisterActivityWithOptions(a.next, activity.RegisterOptions{Name: nextActivity})
 	for _, step := range StepNames {
-		r.RegisterActivityWithOptions(a.step, activity.RegisterOptions{Name: step})
-		if Partitioned(step) && step != "index" {
+		r.RegisterActivityWithOptions(a.step, activity.RegisterOptions{Name: string(step)})
+		if Partitioned(step) && step != StepIndex {
 			registerPartition(r, a, step)
 		}
 	}
 }
 
 // registerPartition registers an activity that executes a step for one partition. Index activities have a separate task queue.
-func registerPartition(r activityRegistry, a *activities, step string) {
+func registerPartition(r activityRegistry, a *activities, step StepName) {
 	r.RegisterActivityWithOptions(a.partition, activity.RegisterOptions{Name: partitionActivity(step)})
 }
 

@@ -18,7 +18,7 @@ const breachExit = 4
 
 // Breach reports that control totals do not balance at a step (rule 4).
 type Breach struct {
-	Step   string
+	Step   StepName
 	Total  string // "events" or the name of a control total
 	Group  string
 	Want   string
@@ -53,7 +53,7 @@ func (b *Breach) ExitCode() int { return breachExit }
 // events that its expression omits breach again in each run.
 func checkConserved(plan *fold.Plan, want, got event.Totals) error {
 	for i, c := range plan.Conserve {
-		err := compareTotals("merge", c.Total, c.Type.Scale, want[c.Total], got[c.Total])
+		err := compareTotals(StepMerge, c.Total, c.Type.Scale, want[c.Total], got[c.Total])
 		if breach := (*Breach)(nil); errors.As(err, &breach) {
 			breach.Remedy = remedy(plan, &plan.Pipeline.Conserve[i])
 		}

@@ -58,28 +58,28 @@ func (g *Generation) include(refs []BatchRef, batches []event.Batch, streams int
 
 // Run is one pass over batches, stored as a catalog document. A step is done when it is in Steps.
 type Run struct {
-	Pipeline   string                `json:"pipeline"`
-	Generation uint64                `json:"generation"`
-	Run        uint64                `json:"run"`
-	Batches    []BatchRef            `json:"batches"` // fixed when the run is planned
-	Events     int64                 `json:"events"`
-	Totals     event.Totals          `json:"totals"` // of the batches: by how much the totals of artifacts must change
-	Steps      map[string]StepRecord `json:"steps"`
-	Partitions int                   `json:"partitions"`       // how many parts each step is split into, by key; fixed with the batches
-	Split      string                `json:"split,omitempty"`  // how keys are assigned to partitions; empty is splitByDuckDB
-	Resets     int                   `json:"resets,omitempty"` // how often its steps were discarded to start from the events again
-	AsOf       *uint64               `json:"as_of,omitempty"`  // the last indexed run when prefetch began: the prefetched state is as of it
-	Created    int64                 `json:"created"`
-	Updated    int64                 `json:"updated"`
-	Balanced   bool                  `json:"balanced"`
-	FoldCounts *FoldCounts           `json:"given,omitempty"`
-	Unkeyed    Unkeyed               `json:"unkeyed,omitempty"` // the part of Events and Totals that is in no artifact
-	Trouble    *Trouble              `json:"trouble,omitempty"` // of the last attempt; cleared when a step succeeds
+	Pipeline   string                  `json:"pipeline"`
+	Generation uint64                  `json:"generation"`
+	Run        uint64                  `json:"run"`
+	Batches    []BatchRef              `json:"batches"` // fixed when the run is planned
+	Events     int64                   `json:"events"`
+	Totals     event.Totals            `json:"totals"` // of the batches: by how much the totals of artifacts must change
+	Steps      map[StepName]StepRecord `json:"steps"`
+	Partitions int                     `json:"partitions"`       // how many parts each step is split into, by key; fixed with the batches
+	Split      string                  `json:"split,omitempty"`  // how keys are assigned to partitions; empty is splitByDuckDB
+	Resets     int                     `json:"resets,omitempty"` // how often its steps were discarded to start from the events again
+	AsOf       *uint64                 `json:"as_of,omitempty"`  // the last indexed run when prefetch began: the prefetched state is as of it
+	Created    int64                   `json:"created"`
+	Updated    int64                   `json:"updated"`
+	Balanced   bool                    `json:"balanced"`
+	FoldCounts *FoldCounts             `json:"given,omitempty"`
+	Unkeyed    Unkeyed                 `json:"unkeyed,omitempty"` // the part of Events and Totals that is in no artifact
+	Trouble    *Trouble                `json:"trouble,omitempty"` // of the last attempt; cleared when a step succeeds
 }
 
 // Trouble is why a run does not proceed.
 type Trouble struct {
-	Step    string          `json:"step"`
+	Step    StepName        `json:"step"`
 	Class   string          `json:"class"`
 	Message string          `json:"message"`
 	Key     json.RawMessage `json:"key,omitempty"` // of the event or artifact that a declared expression fails on
@@ -148,12 +148,12 @@ func sharePrefix(ref RunRef) string {
 	return fmt.Sprintf("share/%s/g%04d/%08d/", ref.Pipeline, ref.Generation, ref.Run)
 }
 
-func shareKey(ref RunRef, step string, partition int) string {
+func shareKey(ref RunRef, step StepName, partition int) string {
 	return fmt.Sprintf("%s%s/%04d", sharePrefix(ref), step, partition)
 }
 
 // objects returns the objects that a step made for one partition.
-func (r *Run) objects(step string, partition int) []object.Description {
+func (r *Run) objects(step StepName, partition int) []object.Description {
 	if shares := r.Steps[step].Shares; partition < len(shares) {
 		return shares[partition].Objects
 	}
@@ -161,7 +161,7 @@ func (r *Run) objects(step string, partition int) []object.Description {
 }
 
 // due returns the first step before the given one that is not recorded, else the given step.
-func (r *Run) due(step string) string {
+func (r *Run) due(step StepName) StepName {
 	if _, done := r.Steps[step]; done {
 		return step
 	}
@@ -174,7 +174,7 @@ func (r *Run) due(step string) string {
 }
 
 // stepObjects returns all objects of a step, partition by partition.
-func (r *Run) stepObjects(step string) (all []object.Description) {
+func (r *Run) stepObjects(step StepName) (all []object.Description) {
 	for _, share := range r.Steps[step].Shares {
 		all = append(all, share.Objects...)
 	}
@@ -182,7 +182,7 @@ func (r *Run) stepObjects(step string) (all []object.Description) {
 }
 
 // Parts returns all parts of the run.
-func (r *Run) Parts() []object.Description { return r.stepObjects("merge") }
+func (r *Run) Parts() []object.Description { return r.stepObjects(StepMerge) }
 
 func (r *Run) ref() RunRef { return RunRef{r.Pipeline, r.Generation, r.Run} }
 
@@ -195,7 +195,7 @@ func (g *Generation) space() artifact.Space {
 }
 
 // objectName names an object that a step makes (rule 5).
-func (r *Run) objectName(step string, partition int) string {
+func (r *Run) objectName(step StepName, partition int) string {
 	return fmt.Sprintf("%sruns/%08d/%s-%04d.parquet", artifact.SpacePrefix(r.space()), r.Run, step, partition)
 }
 

@@ -52,7 +52,7 @@ type partReader struct {
 
 func (e *Engine) partReader(ctx context.Context, plan *fold.Plan, run *Run, partition int) *partReader {
 	return &partReader{
-		ctx: ctx, store: e.Objects, run: run, partition: partition, parts: run.objects("merge", partition),
+		ctx: ctx, store: e.Objects, run: run, partition: partition, parts: run.objects(StepMerge, partition),
 		key: column.NewVectors(typesOf(plan.Key), 0), width: len(plan.Key) + len(plan.Record),
 	}
 }

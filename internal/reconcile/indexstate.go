@@ -143,7 +143,7 @@ func (e *Engine) reloadIndex(ctx context.Context, plan *fold.Plan, g *Generation
 		return 0, err
 	}
 	for i := range runs {
-		if _, indexed := runs[i].Steps["index"]; !indexed {
+		if _, indexed := runs[i].Steps[StepIndex]; !indexed {
 			break
 		}
 		for p := range runs[i].Partitions {

@@ -23,7 +23,7 @@ func (e *derivedError) Unwrap() error { return e.error }
 func (e *derivedError) Class() failure.Class { return failure.Transient }
 
 // checkDerived compares the objects that earlier steps made for a partition with their descriptions in the catalog.
-func (e *Engine) checkDerived(ctx context.Context, run *Run, partition int, steps ...string) error {
+func (e *Engine) checkDerived(ctx context.Context, run *Run, partition int, steps ...StepName) error {
 	for _, step := range steps {
 		err := object.CheckAll(ctx, e.Objects, run.objects(step, partition), e.Workers)
 		if object.IsDamage(err) {
@@ -75,7 +75,7 @@ func (e *Engine) checkSums(ctx context.Context, plan *fold.Plan, run *Run, sums 
 			if !same {
 				continue
 			}
-			if err := compareTotals("reduce", name, s.TotalType(s.Total(name)).Scale, want[name], sums[qualifiedName(s.Name, name)]); err != nil {
+			if err := compareTotals(StepReduce, name, s.TotalType(s.Total(name)).Scale, want[name], sums[qualifiedName(s.Name, name)]); err != nil {
 				return err
 			}
 		}

@@ -17,7 +17,7 @@ import (
 const MaxInFlight = 3
 
 // isOrdered reports whether a step is executed strictly in the order of runs. A reduce does not depend on other runs.
-func isOrdered(step string) bool { return step != "reduce" }
+func isOrdered(step StepName) bool { return step != StepReduce }
 
 // errOutOfTurn is returned by a step whose run is not next in its lane.
 var errOutOfTurn = errors.New("the run before has not completed this step")
@@ -25,13 +25,13 @@ var errOutOfTurn = errors.New("the run before has not completed this step")
 // enterLane enforces the order of lanes: a prefetch, merge, index or publish follows that of the run before. It also fixes
 // the state that a prefetch reads: as of the last run that is indexed by then. A later attempt reads the same state,
 // although more runs may be indexed by then (rule 5).
-func (e *Engine) enterLane(ctx context.Context, plan *fold.Plan, run *Run, step string) error {
+func (e *Engine) enterLane(ctx context.Context, plan *fold.Plan, run *Run, step StepName) error {
 	if !isOrdered(step) {
 		return nil
 	}
-	if step != "prefetch" {
+	if step != StepPrefetch {
 		err := e.Catalog.View(ctx, func(tx catalog.Tx) error { return checkPrevious(tx, run, step) })
-		if err != nil || step != "index" {
+		if err != nil || step != StepIndex {
 			return err
 		}
 		// The entries of this run would hide that those of the run before are missing.
@@ -59,7 +59,7 @@ func fixAsOf(tx catalog.Tx, ref RunRef) (uint64, error) {
 	if run.AsOf != nil {
 		return *run.AsOf, nil
 	}
-	if err := checkPrevious(tx, &run, "prefetch"); err != nil {
+	if err := checkPrevious(tx, &run, StepPrefetch); err != nil {
 		return 0, err
 	}
 	indexed, err := lastIndexed(tx, &run)
@@ -71,7 +71,7 @@ func fixAsOf(tx catalog.Tx, ref RunRef) (uint64, error) {
 }
 
 // checkPrevious returns errOutOfTurn unless the run before is published or has done the step.
-func checkPrevious(tx catalog.Tx, run *Run, step string) error {
+func checkPrevious(tx catalog.Tx, run *Run, step StepName) error {
 	if run.Run == 1 {
 		return nil
 	}
@@ -96,7 +96,7 @@ func lastIndexed(tx catalog.Tx, run *Run) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if _, done := before.Steps["index"]; done {
+		if _, done := before.Steps[StepIndex]; done {
 			return n, nil
 		}
 	}
@@ -113,7 +113,7 @@ func (e *Engine) pendingRuns(ctx context.Context, run *Run) (pending []Run, err 
 			if err != nil {
 				return err
 			}
-			if _, done := before.Steps["merge"]; !done {
+			if _, done := before.Steps[StepMerge]; !done {
 				return outOfTurn(&before)
 			}
 			pending = append(pending, before)

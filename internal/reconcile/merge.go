@@ -20,7 +20,7 @@ import (
 // as parts and returns by how much totals changed: over all partitions exactly the totals of the batches (rule 4). The totals
 // before are summed by a separate query over the state, so that a row lost between state and result is detected.
 func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
-	if err := e.checkDerived(ctx, run, partition, "reduce", "prefetch"); err != nil {
+	if err := e.checkDerived(ctx, run, partition, StepReduce, StepPrefetch); err != nil {
 		return share, err
 	}
 	pending, err := e.pending(ctx, plan, run, partition)
@@ -28,7 +28,7 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 		return share, err
 	}
 	defer pending.remove()
-	delta, state := e.deltaSQL(plan, run, partition), e.stateSQL(plan, run.objects("prefetch", partition), pending)
+	delta, state := e.deltaSQL(plan, run, partition), e.stateSQL(plan, run.objects(StepPrefetch, partition), pending)
 	session, err := e.openViews(ctx, map[string]string{"delta": delta, "state": state})
 	if err != nil {
 		return share, err
@@ -39,7 +39,7 @@ func (e *Engine) merge(ctx context.Context, plan *fold.Plan, run *Run, partition
 	out := artifact.NewPartWriter(ctx, e.Objects, run.space(), run.Run, partition)
 	defer out.Abort()
 	width := len(plan.Key) + len(plan.Record)
-	rows := run.Steps["reduce"].Shares[partition].Rows
+	rows := run.Steps[StepReduce].Shares[partition].Rows
 	err = session.QueryEstimated(ctx, rows, plan.Merge, func(chunk []column.Vector) error {
 		if err := column.CheckCount(chunk, width+len(plan.Conserve)+1); err != nil {
 			return err
@@ -128,13 +128,13 @@ func (m *artifactTotals) minus(before *artifactTotals) (events int64, totals eve
 
 // checkMergeTotals compares the change of the artifacts with what had to be folded into them (rule 4).
 func checkMergeTotals(plan *fold.Plan, wantEvents int64, want event.Totals, events int64, totals event.Totals) error {
-	if err := compareEvents("merge", wantEvents, events); err != nil {
+	if err := compareEvents(StepMerge, wantEvents, events); err != nil {
 		return err
 	}
 	return checkConserved(plan, want, totals)
 }
 
-func compareEvents(step string, want, got int64) error {
+func compareEvents(step StepName, want, got int64) error {
 	if got != want {
 		return &Breach{Step: step, Total: "events", Want: strconv.FormatInt(want, 10), Got: strconv.FormatInt(got, 10)}
 	}
@@ -142,7 +142,7 @@ func compareEvents(step string, want, got int64) error {
 }
 
 // compareTotals compares sums with control totals, group by group; a group that is missing on one side is zero there.
-func compareTotals(step, total string, scale int, want, got map[string]string) error {
+func compareTotals(step StepName, total string, scale int, want, got map[string]string) error {
 	zero := string(column.AppendDecimal(nil, column.Zero, scale))
 	groups := map[string]bool{}
 	for g := range want {

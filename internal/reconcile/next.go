@@ -202,7 +202,7 @@ func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (NextR
 		}
 		return NextResult{Ref: run.ref(), Backlog: true, Partitions: run.Partitions}, err
 	}
-	run := Run{Pipeline: g.Pipeline, Generation: g.Generation, Run: g.Runs + 1, Totals: event.Totals{}, Partitions: plan.Pipeline.Partitions, Split: splitByMD5, Steps: map[string]StepRecord{}}
+	run := Run{Pipeline: g.Pipeline, Generation: g.Generation, Run: g.Runs + 1, Totals: event.Totals{}, Partitions: plan.Pipeline.Partitions, Split: splitByMD5, Steps: map[StepName]StepRecord{}}
 	last, err := groupBatches(tx, plan, &run, g)
 	if err != nil || len(run.Batches) == 0 {
 		return NextResult{}, err

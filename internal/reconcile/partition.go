@@ -18,11 +18,11 @@ import (
 )
 
 // Partitioned reports whether a step is split by key. Publish is one transaction.
-func Partitioned(step string) bool { return step != "publish" }
+func Partitioned(step StepName) bool { return step != StepPublish }
 
 // Partition executes a step for one partition, and stores the share until Step finds all of them. It is not repeated if the
 // share is stored or the step is recorded; a late attempt changes nothing (rule 5).
-func (e *Engine) Partition(ctx context.Context, ref RunRef, step string, partition int) (StepResult, error) {
+func (e *Engine) Partition(ctx context.Context, ref RunRef, step StepName, partition int) (StepResult, error) {
 	plan, err := e.Plan(ctx, ref.Pipeline)
 	if err != nil {
 		return StepResult{}, err
@@ -56,7 +56,7 @@ func (e *Engine) Partition(ctx context.Context, ref RunRef, step string, partiti
 }
 
 // runPartitions returns the shares of all partitions: stored ones, and the others executed now.
-func (e *Engine) runPartitions(ctx context.Context, plan *fold.Plan, run *Run, step string) ([]Share, error) {
+func (e *Engine) runPartitions(ctx context.Context, plan *fold.Plan, run *Run, step StepName) ([]Share, error) {
 	shares := make([]Share, run.Partitions)
 	for p := range shares {
 		share, found, err := e.findShare(ctx, run, step, p)
@@ -71,15 +71,15 @@ func (e *Engine) runPartitions(ctx context.Context, plan *fold.Plan, run *Run, s
 	return shares, nil
 }
 
-func (e *Engine) runPartition(ctx context.Context, plan *fold.Plan, run *Run, step string, partition int) (share Share, err error) {
+func (e *Engine) runPartition(ctx context.Context, plan *fold.Plan, run *Run, step StepName, partition int) (share Share, err error) {
 	switch step {
-	case "reduce":
+	case StepReduce:
 		share, err = e.reduce(ctx, plan, run, partition)
-	case "prefetch":
+	case StepPrefetch:
 		share, err = e.prefetch(ctx, plan, run, partition)
-	case "merge":
+	case StepMerge:
 		share, err = e.merge(ctx, plan, run, partition)
-	case "index":
+	case StepIndex:
 		share, err = e.index(ctx, plan, run, partition)
 		if errors.Is(err, artifact.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
 			err = &derivedError{fmt.Errorf("%w; the run starts again from the events", err)}
@@ -95,13 +95,13 @@ func (e *Engine) runPartition(ctx context.Context, plan *fold.Plan, run *Run, st
 }
 
 // accepts reports whether a stored share belongs to this attempt at the run and to the state that its prefetch reads.
-func (r *Run) accepts(step string, share *Share) bool {
-	sameState := step == "reduce" || r.AsOf != nil && share.AsOf == *r.AsOf
+func (r *Run) accepts(step StepName, share *Share) bool {
+	sameState := step == StepReduce || r.AsOf != nil && share.AsOf == *r.AsOf
 	return share.Resets == r.Resets && sameState
 }
 
 // findShare reads the stored share of a partition.
-func (e *Engine) findShare(ctx context.Context, run *Run, step string, partition int) (share Share, found bool, err error) {
+func (e *Engine) findShare(ctx context.Context, run *Run, step StepName, partition int) (share Share, found bool, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		share = Share{}
 		found, err = tx.Get(shareKey(run.ref(), step, partition), &share)
@@ -114,7 +114,7 @@ func (e *Engine) findShare(ctx context.Context, run *Run, step string, partition
 }
 
 // recordShare stores a share, unless the step is recorded or the run was reset meanwhile.
-func (e *Engine) recordShare(ctx context.Context, run *Run, step string, partition int, share Share) error {
+func (e *Engine) recordShare(ctx context.Context, run *Run, step StepName, partition int, share Share) error {
 	return e.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		now, err := getRun(tx, run.ref())
 		if err != nil {

@@ -21,7 +21,7 @@ const window = 1 << 15
 // prefetch reads the state of exactly the keys in a partition's delta: index lookup, then coalesced byte ranges of parts. The
 // state has a row for each row of the delta, in the same order, all null for a new key; if all keys are new there is no state.
 func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
-	if err := e.checkDerived(ctx, run, partition, "reduce"); err != nil {
+	if err := e.checkDerived(ctx, run, partition, StepReduce); err != nil {
 		return share, err
 	}
 	keys, err := e.deltaKeys(ctx, plan, run, partition)
@@ -148,7 +148,7 @@ func (e *Engine) deltaKeys(ctx context.Context, plan *fold.Plan, run *Run, parti
 	defer session.Close()
 	var keys [][]byte
 	var arena []byte
-	err = session.QueryEstimated(ctx, run.Steps["reduce"].Shares[partition].Rows, "SELECT "+fold.Names(plan.Key)+" FROM delta", func(rows []column.Vector) error {
+	err = session.QueryEstimated(ctx, run.Steps[StepReduce].Shares[partition].Rows, "SELECT "+fold.Names(plan.Key)+" FROM delta", func(rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			if cap(arena)-len(arena) < 1<<10 {
 				arena = make([]byte, 0, 1<<20)
@@ -168,7 +168,7 @@ func (e *Engine) deltaKeys(ctx context.Context, plan *fold.Plan, run *Run, parti
 
 // deltaSQL returns a SELECT over a partition's delta.
 func (e *Engine) deltaSQL(plan *fold.Plan, run *Run, partition int) string {
-	return e.tableSQL(run.objects("reduce", partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
+	return e.tableSQL(run.objects(StepReduce, partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
 }
 
 func typesOf(fields []column.Field) []column.Type {

@@ -118,7 +118,7 @@ func (e *Engine) causedByGeneration(ctx context.Context, ref RunRef, err error) 
 	if err != nil || stopped.Trouble == nil {
 		return true
 	}
-	return stopped.Trouble.Step != "reduce" && stopped.Trouble.Key == nil
+	return stopped.Trouble.Step != StepReduce && stopped.Trouble.Key == nil
 }
 
 // digestBefore returns the digest of the artifacts that readers see, empty if they are of another definition or cannot be read:

@@ -70,7 +70,7 @@ func TestSharesOfTwoStatesAreRejected(t *testing.T) {
 	t.Parallel()
 	asOf := uint64(3)
 	run := &Run{AsOf: &asOf, Partitions: 2, Totals: event.Totals{}}
-	for _, step := range []string{"prefetch", "merge", "index"} {
+	for _, step := range []StepName{"prefetch", "merge", "index"} {
 		err := (&Engine{}).combineShares(context.Background(), nil, run, step, []Share{{AsOf: 3}, {AsOf: 2}})
 		if err == nil || !strings.Contains(err.Error(), "the state of partition 1 is as of run 2") {
 			t.Errorf("%s: %v", step, err)

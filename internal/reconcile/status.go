@@ -28,7 +28,7 @@ type Status struct {
 // InFlight is a run that is not published yet.
 type InFlight struct {
 	Run     uint64   `json:"run"`
-	Step    string   `json:"step"` // being executed, or waited for
+	Step    StepName `json:"step"` // being executed, or waited for
 	Batches int      `json:"batches"`
 	Events  int64    `json:"events"`
 	Trouble *Trouble `json:"trouble,omitempty"` // why it does not proceed

@@ -14,13 +14,25 @@ import (
 	"bursar/internal/object"
 )
 
+// StepName names a step of a run. Documents, object names and activities contain it.
+type StepName string
+
+// The steps of a run.
+const (
+	StepReduce   StepName = "reduce"   // folds the events of the run to one delta for each key
+	StepPrefetch StepName = "prefetch" // reads the state of these keys
+	StepMerge    StepName = "merge"    // merges deltas and state into records, and checks the control totals
+	StepIndex    StepName = "index"    // loads where each record is
+	StepPublish  StepName = "publish"  // makes the run visible
+)
+
 // StepNames are the steps of a run, in order.
-var StepNames = []string{"reduce", "prefetch", "merge", "index", "publish"}
+var StepNames = []StepName{StepReduce, StepPrefetch, StepMerge, StepIndex, StepPublish}
 
 // Step executes one step of a run, or those partitions of it that are not done yet. A recorded step is not repeated; an
 // interrupted one is, and writes the same bytes (rule 5). Runs may be at different steps at the same time, but all steps
 // after reduce are executed in the order of runs.
-func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult, error) {
+func (e *Engine) Step(ctx context.Context, ref RunRef, step StepName) (StepResult, error) {
 	plan, err := e.Plan(ctx, ref.Pipeline)
 	if err != nil {
 		return StepResult{}, err
@@ -30,7 +42,7 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 		return StepResult{}, err
 	}
 	if done, ok := run.Steps[step]; ok {
-		if step == "publish" { // an earlier attempt may have ended before its deltas and states were removed
+		if step == StepPublish { // an earlier attempt may have ended before its deltas and states were removed
 			err = e.removeIntermediates(ctx, &run)
 		}
 		return StepResult{Rows: done.Rows, Seconds: done.Seconds}, err
@@ -48,7 +60,7 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 	if err := e.record(ctx, &run, step); err != nil {
 		return StepResult{}, fmt.Errorf("record %s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err)
 	}
-	if step == "publish" {
+	if step == StepPublish {
 		if err := e.removeIntermediates(ctx, &run); err != nil {
 			return StepResult{}, err
 		}
@@ -58,7 +70,7 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step string) (StepResult,
 
 // prepare returns a run for which a step is due. Missing earlier steps are executed first: if another attempt reset the run to
 // start from the events, this attempt repeats them.
-func (e *Engine) prepare(ctx context.Context, ref RunRef, step string) (Run, error) {
+func (e *Engine) prepare(ctx context.Context, ref RunRef, step StepName) (Run, error) {
 	for {
 		run, err := e.run(ctx, ref)
 		if err != nil {
@@ -74,11 +86,11 @@ func (e *Engine) prepare(ctx context.Context, ref RunRef, step string) (Run, err
 	}
 }
 
-func (e *Engine) execute(ctx context.Context, plan *fold.Plan, run *Run, step string) (done StepRecord, err error) {
+func (e *Engine) execute(ctx context.Context, plan *fold.Plan, run *Run, step StepName) (done StepRecord, err error) {
 	if err := e.enterLane(ctx, plan, run, step); err != nil {
 		return done, err
 	}
-	if step == "publish" {
+	if step == StepPublish {
 		return StepRecord{Rows: run.Created + run.Updated}, nil
 	}
 	if done.Shares, err = e.runPartitions(ctx, plan, run, step); err != nil {
@@ -92,7 +104,7 @@ func (e *Engine) execute(ctx context.Context, plan *fold.Plan, run *Run, step st
 }
 
 // combineShares adds up the shares of all partitions and checks the sums against the run (rule 4).
-func (e *Engine) combineShares(ctx context.Context, plan *fold.Plan, run *Run, step string, shares []Share) error {
+func (e *Engine) combineShares(ctx context.Context, plan *fold.Plan, run *Run, step StepName, shares []Share) error {
 	var whole Share
 	whole.Totals = event.Totals{}
 	for p, share := range shares {
@@ -103,12 +115,12 @@ func (e *Engine) combineShares(ctx context.Context, plan *fold.Plan, run *Run, s
 			return err
 		}
 		// A state as of another run lacks the changes of the runs between, and the totals still balance.
-		if step != "reduce" && share.AsOf != *run.AsOf {
+		if step != StepReduce && share.AsOf != *run.AsOf {
 			return fmt.Errorf("bug: the state of partition %d is as of run %d, that of the run as of run %d", p, share.AsOf, *run.AsOf)
 		}
 	}
 	switch step {
-	case "reduce":
+	case StepReduce:
 		run.FoldCounts, run.Unkeyed = nil, nil
 		for _, share := range shares {
 			if err := run.Unkeyed.add(share.Unkeyed); err != nil {
@@ -123,14 +135,14 @@ func (e *Engine) combineShares(ctx context.Context, plan *fold.Plan, run *Run, s
 			return err
 		}
 		return e.checkSums(ctx, plan, run, whole.Totals)
-	case "merge":
+	case StepMerge:
 		run.Created, run.Updated, run.Balanced = whole.Created, whole.Rows-whole.Created, true
 		events, totals, err := run.foldedTotals(plan)
 		if err != nil {
 			return err
 		}
 		return checkMergeTotals(plan, events, totals, whole.Events, whole.Totals)
-	case "index":
+	case StepIndex:
 		if whole.Rows != run.Created+run.Updated {
 			return fmt.Errorf("bug: %d entries for %d artifacts", whole.Rows, run.Created+run.Updated)
 		}
@@ -140,7 +152,7 @@ func (e *Engine) combineShares(ctx context.Context, plan *fold.Plan, run *Run, s
 
 // record commits a step. With publish the watermark moves in the same transaction, so readers see all of a run or nothing.
 // A late attempt, after another one has recorded the step, changes nothing.
-func (e *Engine) record(ctx context.Context, run *Run, step string) error {
+func (e *Engine) record(ctx context.Context, run *Run, step StepName) error {
 	batches, err := e.runBatches(ctx, run)
 	if err != nil {
 		return err
@@ -163,7 +175,7 @@ func (e *Engine) record(ctx context.Context, run *Run, step string) error {
 		if now.AsOf != nil && (run.AsOf == nil || *now.AsOf != *run.AsOf) {
 			return fmt.Errorf("bug: cannot record %s: its state is not as of run %d", step, *now.AsOf)
 		}
-		if step == "publish" {
+		if step == StepPublish {
 			if err := publish(tx, run, batches, len(e.Project.Pipeline(run.Pipeline).From)); err != nil {
 				return err
 			}
@@ -227,7 +239,7 @@ func publishedEvents(tx catalog.Tx, g *Generation) (events int64, err error) {
 // recordFailure stores with the run why its step failed, for `bursar status`. If the totals do not balance, or deltas, states or
 // parts are damaged, the run's steps are discarded and the next attempt starts from the events: an earlier step may have
 // produced what is wrong.
-func (e *Engine) recordFailure(ctx context.Context, run *Run, step string, err error) error {
+func (e *Engine) recordFailure(ctx context.Context, run *Run, step StepName, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
@@ -250,7 +262,7 @@ func (e *Engine) recordFailure(ctx context.Context, run *Run, step string, err e
 		if reset = restart && now.Resets == run.Resets; reset {
 			now = Run{
 				Pipeline: now.Pipeline, Generation: now.Generation, Run: now.Run, Batches: now.Batches, Events: now.Events, Totals: now.Totals,
-				Partitions: now.Partitions, Split: splitByMD5, Steps: map[string]StepRecord{}, Resets: now.Resets + 1,
+				Partitions: now.Partitions, Split: splitByMD5, Steps: map[StepName]StepRecord{}, Resets: now.Resets + 1,
 			}
 			if err := deleteShares(tx, run.ref()); err != nil {
 				return err
@@ -280,7 +292,7 @@ func (e *Engine) removeIntermediates(ctx context.Context, run *Run) error {
 		done = append(done, before)
 	}
 	for i := range done {
-		if err := e.deleteObjects(ctx, append(done[i].stepObjects("reduce"), done[i].stepObjects("prefetch")...)); err != nil {
+		if err := e.deleteObjects(ctx, append(done[i].stepObjects(StepReduce), done[i].stepObjects(StepPrefetch)...)); err != nil {
 			return err
 		}
 	}

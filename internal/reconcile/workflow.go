@@ -50,9 +50,9 @@ type Steps interface {
 	// NextOfRebuild is Next for the generation that a rebuild is making.
 	NextOfRebuild(ctx context.Context, pipeline string, after uint64) (next NextResult, err error)
 	// Partition executes a step for one partition. It may be called while an earlier attempt still hangs.
-	Partition(ctx context.Context, ref RunRef, step string, partition int) (StepResult, error)
+	Partition(ctx context.Context, ref RunRef, step StepName, partition int) (StepResult, error)
 	// Step executes one of StepNames, or those partitions of it that are not done.
-	Step(ctx context.Context, ref RunRef, step string) (StepResult, error)
+	Step(ctx context.Context, ref RunRef, step StepName) (StepResult, error)
 }
 
 // WorkflowInput starts the workflow Reconcile.
@@ -94,15 +94,15 @@ type NextResult struct {
 
 // StepInput requests one step of a run.
 type StepInput struct {
-	Ref  RunRef `json:"ref"`
-	Step string `json:"step"`
+	Ref  RunRef   `json:"ref"`
+	Step StepName `json:"step"`
 }
 
 // PartitionInput requests one step of a run for one partition.
 type PartitionInput struct {
-	Ref       RunRef `json:"ref"`
-	Step      string `json:"step"`
-	Partition int    `json:"partition"`
+	Ref       RunRef   `json:"ref"`
+	Step      StepName `json:"step"`
+	Partition int      `json:"partition"`
 }
 
 // Reconcile executes the backlog of one pipeline, and waits for more batches if Follow is set. Its workflow id is given by

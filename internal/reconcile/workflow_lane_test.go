@@ -56,12 +56,12 @@ func TestLaneBlocksLaterRuns(t *testing.T) {
 		if !isOrdered(blocked) {
 			continue
 		}
-		t.Run(blocked, func(t *testing.T) {
+		t.Run(string(blocked), func(t *testing.T) {
 			t.Parallel()
 			steps := &scriptedSteps{backlog: 9}
 			before := StepNames[i-1]
 			steps.blocked = map[string]func(context.Context) error{
-				"1 " + blocked: func(context.Context) error {
+				"1 " + string(blocked): func(context.Context) error {
 					steps.await(before, MaxInFlight)
 					if got := steps.called(blocked); len(got) != 1 {
 						return fmt.Errorf("%s is called for runs %v while run 1 is in it", blocked, got)
@@ -97,7 +97,7 @@ func TestPartitionsRunConcurrently(t *testing.T) {
 					together = append(together, fmt.Sprintf("1 %s %d", step, p))
 				}
 			}
-			want = append(want, "1 "+step)
+			want = append(want, "1 "+string(step))
 		}
 		steps := &scriptedSteps{backlog: 1, split: split, blocked: meeting(together...)}
 		env, _ := virtualRun(t, steps)

@@ -31,17 +31,17 @@ func (m *backlogManager) pass(ctx workflow.Context) error {
 
 // laneState is the state of one pass over the backlog.
 type laneState struct {
-	last      uint64            // the last planned run
-	inFlight  int               // number of runs in flight
-	passed    map[string]uint64 // by step: the last run that completed it
-	failedRun uint64            // the first run that failed; 0 if none has
-	err       error             // the error of failedRun
+	last      uint64              // the last planned run
+	inFlight  int                 // number of runs in flight
+	passed    map[StepName]uint64 // by step: the last run that completed it
+	failedRun uint64              // the first run that failed; 0 if none has
+	err       error               // the error of failedRun
 }
 
 // drain plans runs and executes them until there is no backlog (done) or the execution is long. It returns the error of the first
 // run that failed. Runs before that one are completed; those after it wait for the next pass.
 func (m *backlogManager) drain(ctx workflow.Context) (done bool, err error) {
-	l := &laneState{passed: map[string]uint64{}}
+	l := &laneState{passed: map[StepName]uint64{}}
 	var failed error
 	for l.failedRun == 0 && !m.isLong(ctx, m.runs+l.inFlight) {
 		var next NextResult
@@ -95,7 +95,7 @@ func (l *laneState) start(ctx workflow.Context, m *backlogManager, next NextResu
 }
 
 // runStep executes one step of a run, when it is its turn.
-func (l *laneState) runStep(ctx workflow.Context, next NextResult, step string) error {
+func (l *laneState) runStep(ctx workflow.Context, next NextResult, step StepName) error {
 	ref := next.Ref
 	if isOrdered(step) {
 		earlierFailed := func() bool { return l.failedRun > 0 && l.failedRun < ref.Run }
@@ -109,7 +109,7 @@ func (l *laneState) runStep(ctx workflow.Context, next NextResult, step string) 
 	if err := runPartitions(ctx, next, step); err != nil {
 		return err
 	}
-	if err := workflow.ExecuteActivity(stepContext(ctx), step, StepInput{Ref: ref, Step: step}).Get(ctx, nil); err != nil {
+	if err := workflow.ExecuteActivity(stepContext(ctx), string(step), StepInput{Ref: ref, Step: step}).Get(ctx, nil); err != nil {
 		return err
 	}
 	l.passed[step] = ref.Run
@@ -118,12 +118,12 @@ func (l *laneState) runStep(ctx workflow.Context, next NextResult, step string) 
 
 // runPartitions executes the partitions of a step concurrently. Index partitions always go to the index workers; another step that
 // is not split is executed by Step. The server starts another attempt if a worker is silent for the heartbeat timeout.
-func runPartitions(ctx workflow.Context, next NextResult, step string) error {
-	if !Partitioned(step) || next.Partitions <= 1 && step != "index" {
+func runPartitions(ctx workflow.Context, next NextResult, step StepName) error {
+	if !Partitioned(step) || next.Partitions <= 1 && step != StepIndex {
 		return nil
 	}
 	ctx = stepContext(ctx)
-	if step == "index" {
+	if step == StepIndex {
 		ctx = workflow.WithTaskQueue(ctx, IndexQueue)
 	}
 	shares := make([]workflow.Future, max(next.Partitions, 1))
@@ -140,4 +140,4 @@ func runPartitions(ctx workflow.Context, next NextResult, step string) error {
 }
 
 // partitionActivity is the activity name of a step for one partition, as people see it in a history.
-func partitionActivity(step string) string { return step + " partition" }
+func partitionActivity(step StepName) string { return string(step) + " partition" }

@@ -54,11 +54,11 @@ func (s *scriptedSteps) Next(ctx context.Context, pipeline string, after uint64)
 	return NextResult{Ref: RunRef{Pipeline: pipeline, Generation: 1, Run: after + 1}, Backlog: true, Partitions: s.split}, nil
 }
 
-func (s *scriptedSteps) Partition(ctx context.Context, ref RunRef, step string, partition int) (StepResult, error) {
+func (s *scriptedSteps) Partition(ctx context.Context, ref RunRef, step StepName, partition int) (StepResult, error) {
 	return StepResult{Rows: 1}, s.call(ctx, fmt.Sprintf("%d %s %d", ref.Run, step, partition))
 }
 
-func (s *scriptedSteps) Step(ctx context.Context, ref RunRef, step string) (StepResult, error) {
+func (s *scriptedSteps) Step(ctx context.Context, ref RunRef, step StepName) (StepResult, error) {
 	err := s.call(ctx, fmt.Sprintf("%d %s", ref.Run, step))
 	if err == nil && step == "publish" {
 		s.mu.Lock()
@@ -89,14 +89,14 @@ func (s *scriptedSteps) call(ctx context.Context, name string) error {
 }
 
 // called lists the runs that a step was called for, in order.
-func (s *scriptedSteps) called(step string) []uint64 {
+func (s *scriptedSteps) called(step StepName) []uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.runsOf(step)
 }
 
 // await returns when a step was called for the given number of runs.
-func (s *scriptedSteps) await(step string, runs int) {
+func (s *scriptedSteps) await(step StepName, runs int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.more.L = &s.mu
@@ -105,7 +105,7 @@ func (s *scriptedSteps) await(step string, runs int) {
 	}
 }
 
-func (s *scriptedSteps) runsOf(step string) (runs []uint64) {
+func (s *scriptedSteps) runsOf(step StepName) (runs []uint64) {
 	for _, call := range s.calls {
 		var run uint64
 		var name string
