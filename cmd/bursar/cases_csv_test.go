@@ -180,12 +180,12 @@ func TestCasesCSVUndeclared(t *testing.T) {
 		"3:1 amount: column `Betrag` is `€ 2,00`, which is not a number with decimal mark `,` and group mark `.`: " +
 			"`€` stands before the number and is not declared: declare `prefix: [\"€\"]`",
 		"5:1 day: column `Tag` is empty, and a row needs it",
-		"6:1 day: column `Tag` is `03.04.2024`: read as %d.%m.%Y it is 2024-04-03, but as %m.%d.%Y it is 2024-03-04: declare one of the two",
+		"6:1 day: column `Tag` is `03.04.2024`: written %d.%m.%Y it is 2024-04-03, and written %m.%d.%Y it is 2024-03-04: declare one of the two",
 		"7:1 status: column `S` is `X`, which is neither `booked`, `pending` nor `ignored`",
 		"8:1 currency: the row names no currency",
 		"9:1 account: the row names no account",
 		"10:1 amount: column `Betrag` is empty, and a row needs it",
-		"11:1 day: column `Tag` is `13/03/2024`: it is not written in any of the declared formats: %d.%m.%Y, %m.%d.%Y",
+		"11:1 day: column `Tag` is `13/03/2024`: it is not written in any of the declared ways: %d.%m.%Y, %m.%d.%Y",
 		"4:1 amount: column `Betrag` is `EUR 3,00`, and `EUR` is another currency than the row's `USD`",
 	}
 	if got := inQuarantine(t, dir); strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -25,6 +25,7 @@ type fault struct {
 const maxFaults = 3
 
 // addFault keeps a fault. Its text is cut if values in it are longer than any valid one.
+// The text is part of the statement's id (see close.go), so its words must not change.
 func (f *faults) addFault(at statement.Place, format string, args ...any) {
 	if len(f.list) == maxFaults {
 		f.more++

@@ -181,7 +181,7 @@ func (t *table) amountBySignColumn(r row, text string, n parsedNumber) (decimal,
 	sign, s := r.cell(t.columns.sign), &t.mapping.Columns.Sign
 	switch {
 	case n.hasDirection:
-		reason = "column " + quote(t.mapping.Columns.Amount) + " is " + quote(text) + ", which states a direction, and so does column " + quote(s.Column)
+		reason = "column " + quote(t.mapping.Columns.Amount) + " is " + quote(text) + ", which has a direction of its own beside that of column " + quote(s.Column)
 	case slices.Contains(s.Credit, sign):
 		return n.decimal, ""
 	case slices.Contains(s.Debit, sign):
@@ -201,7 +201,7 @@ func (t *table) amountOfTwoColumns(r row, currency string) (decimal, reason stri
 	names := &m.Columns
 	switch {
 	case credit == "" && debit == "":
-		return "", "columns " + quote(names.Credit) + " and " + quote(names.Debit) + " are empty, but a row needs an amount"
+		return "", "columns " + quote(names.Credit) + " and " + quote(names.Debit) + " are empty, and a row needs an amount"
 	case credit != "" && !creditNumber.ok:
 		reason = notANumberReason(names.Credit, credit, m)
 	case debit != "" && !debitNumber.ok:
@@ -211,11 +211,11 @@ func (t *table) amountOfTwoColumns(r row, currency string) (decimal, reason stri
 	case !mayMean(debitNumber.currency, currency):
 		reason = otherCurrencyReason(names.Debit, debit, debitNumber.currency, currency)
 	case creditNumber.ok && creditNumber.decimal[0] == '-':
-		reason = "column " + quote(names.Credit) + " is " + quote(credit) + ", but a credit must not be negative"
+		reason = "column " + quote(names.Credit) + " is " + quote(credit) + ", and a credit is not below zero"
 	case debit == "" || isZero(debitNumber.decimal) && credit != "":
 		return creditNumber.decimal, ""
 	case credit != "" && !isZero(creditNumber.decimal):
-		reason = "columns " + quote(names.Credit) + " and " + quote(names.Debit) + " both have an amount"
+		reason = "columns " + quote(names.Credit) + " and " + quote(names.Debit) + " have an amount each"
 	case debitNumber.decimal[0] == '-':
 		return debitNumber.decimal, ""
 	default:

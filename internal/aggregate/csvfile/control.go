@@ -120,7 +120,7 @@ func (e *emitter) controlNumber(r *row, what string, column int) (decimal string
 		ok = false
 	}
 	if !ok {
-		e.addFault("the control row's %s is not a number: %s", what, quoteNames([]string{text}))
+		e.addFault("the control row's %s is no number: %s", what, quoteNames([]string{text}))
 	}
 	return decimal, ok
 }
@@ -129,18 +129,18 @@ func (e *emitter) controlNumber(r *row, what string, column int) (decimal string
 func (e *emitter) checkAllStatements(r *row) {
 	s, c := &e.scope, &e.table.columns
 	if count, stated := e.controlNumber(r, "count", c.count); stated && count != strconv.FormatInt(s.rows, 10) {
-		e.addFault("the control row counts %s rows of %d accounts, but there are %d", count, s.statements, s.rows)
+		e.addFault("the control row counts %s rows of %d accounts, and there are %d", count, s.statements, s.rows)
 	}
 	if sum, stated := e.controlNumber(r, "sum", c.sum); stated {
 		var difference statement.Sum
 		difference.Add(sum)
 		difference.Minus(&s.sum)
 		if s.unreadable || difference.Sign() != 0 {
-			e.addFault("the control row's sum of %d accounts is %s, but their rows add up to %s", s.statements, sum, &s.sum)
+			e.addFault("the control row sums %d accounts up to %s, and their rows to %s", s.statements, sum, &s.sum)
 		}
 	}
 	if c.opening >= 0 || c.closing >= 0 {
-		e.addFault("the control row has the balance of one account, but covers %d accounts", s.statements)
+		e.addFault("the control row has the balance of one account, and there are %d before it", s.statements)
 	}
 }
 
@@ -152,14 +152,14 @@ func (e *emitter) checkHash(r *row) {
 	}
 	stated := onlyDigits(r.cell(c.hash))
 	if stated == "" || len(stated) > maxHash {
-		e.addFault("the control row's hash total is not a number of 1 to %d digits: %s", maxHash, quoteNames([]string{r.cell(c.hash)}))
+		e.addFault("the control row's hash total is no number of 1 to %d digits: %s", maxHash, quoteNames([]string{r.cell(c.hash)}))
 		return
 	}
 	modulus := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(stated))), nil)
 	computed := new(big.Int).Mod(&e.scope.hash, modulus).String()
 	computed = strings.Repeat("0", len(stated)-len(computed)) + computed
 	if computed != stated {
-		e.addFault("the control row's hash total of %s is %s, but the rows add up to %s",
+		e.addFault("the control row's hash total of %s is %s, and the rows come to %s",
 			quoteNames([]string{e.mapping.Control.Hash.Summed}), stated, computed)
 	}
 }

@@ -20,12 +20,12 @@ func TestControlRow(t *testing.T) {
 		{last, "D,A,R\n2024-01-01,1,a\n2024-01-02,2,b\n,3,002\n", "statement at=2:1 account=LT62 currency=EUR count=2 sum=3\n" + entries},
 		{
 			last, "D,A,R\n2024-01-01,1,a\n2024-01-02,2,b\n", // truncated: an entry is read as the control row
-			"statement at=2:1 account=LT62 currency=EUR sum=2 fault=the control row's count is not a number: `b`\nentry at=2:1 amount=1 booked=2024-01-01 reference=a\n",
+			"statement at=2:1 account=LT62 currency=EUR sum=2 fault=the control row's count is no number: `b`\nentry at=2:1 amount=1 booked=2024-01-01 reference=a\n",
 		},
 		{last, "D,A,R\n2024-01-01,1,a\n2024-01-02,2,b\n,x,2.5", "statement at=2:1 account=LT62 currency=EUR fault=" +
-			"the control row's count is not a number: `2.5`; the control row's sum is not a number: `x`\n" + entries},
+			"the control row's count is no number: `2.5`; the control row's sum is no number: `x`\n" + entries},
 		{last, "D,A,R\n2024-01-01,1,a\n2024-01-02,2,b\n3\n", "statement at=2:1 account=LT62 currency=EUR fault=" +
-			"the control row's count is not a number: ``; the control row's sum is not a number: ``\n" + entries},
+			"the control row's count is no number: ``; the control row's sum is no number: ``\n" + entries},
 		{
 			first, "D,A,R\n,3,2\n2024-01-01,1,a\n2024-01-02,2,b\n",
 			"statement at=3:1 account=LT62 currency=EUR count=2 sum=3\nentry at=3:1 amount=1 booked=2024-01-01 reference=a\nentry at=4:1 amount=2 booked=2024-01-02 reference=b\n",
@@ -48,8 +48,8 @@ func TestControlRow(t *testing.T) {
 		{
 			marked, "Acc,D,A,R\n1,2024-01-01,1,a\n2,2024-01-02,2,b\n,TOTAL,4,3\n",
 			"statement at=2:1 account=1 currency=EUR\nentry at=2:1 amount=1 booked=2024-01-01 reference=a\n" +
-				"statement at=3:1 account=2 currency=EUR fault=the control row counts 3 rows of 2 accounts, but there are 2; " +
-				"the control row's sum of 2 accounts is 4, but their rows add up to 3.00\nentry at=3:1 amount=2 booked=2024-01-02 reference=b\n",
+				"statement at=3:1 account=2 currency=EUR fault=the control row counts 3 rows of 2 accounts, and there are 2; " +
+				"the control row sums 2 accounts up to 4, and their rows to 3.00\nentry at=3:1 amount=2 booked=2024-01-02 reference=b\n",
 		},
 		{marked, "Acc,D,A,R\n,TOTAL,0,0\n1,2024-01-01,1,a\n,TOTAL,1,1\n", "statement at=3:1 account=1 currency=EUR count=1 sum=1\n" +
 			"entry at=3:1 amount=1 booked=2024-01-01 reference=a\n"},
@@ -94,13 +94,13 @@ control:
 	rows := "D,A,R,B\n2024-01-02,1,INV-990,13\n2024-01-01,2,x20,12\n"
 	for hash, fault := range map[string]string{
 		"1010": "", "001010": "", "10": "", "0": "", // a hash of n digits is modulo 10^n
-		"1011": " fault=the control row's hash total of `R` is 1011, but the rows add up to 1010",
-		"011":  " fault=the control row's hash total of `R` is 011, but the rows add up to 010",
-		"":     " fault=the control row's hash total is not a number of 1 to 64 digits: ``",
+		"1011": " fault=the control row's hash total of `R` is 1011, and the rows come to 1010",
+		"011":  " fault=the control row's hash total of `R` is 011, and the rows come to 010",
+		"":     " fault=the control row's hash total is no number of 1 to 64 digits: ``",
 	} {
 		checkRead(t, hashed, rows+",10,"+hash+",13\n", "statement at=2:1 account=LT62 currency=EUR"+fault+"\n"+entries+balances)
 	}
-	checkRead(t, hashed, rows+",,1010,14", "statement at=2:1 account=LT62 currency=EUR fault=the control row's opening balance is not a number: ``\n"+entries+
+	checkRead(t, hashed, rows+",,1010,14", "statement at=2:1 account=LT62 currency=EUR fault=the control row's opening balance is no number: ``\n"+entries+
 		"balance at=4:1 code=CLBD amount=14 date=2024-01-02\nbalance at=2:1 code=OPBD amount=10.00 date=2024-01-01\n")
 	together := newReader(t, `
 account: {column: B}
@@ -109,5 +109,5 @@ columns: {booked: D, amount: A}
 control: {row: last, opening: {column: A}}
 `)
 	checkRead(t, together, "D,A,B\n2024-01-02,1,1\n2024-01-02,1,2\n,5,\n", "statement at=2:1 account=1 currency=EUR\nentry at=2:1 amount=1 booked=2024-01-02\n"+
-		"statement at=3:1 account=2 currency=EUR fault=the control row has the balance of one account, but covers 2 accounts\nentry at=3:1 amount=1 booked=2024-01-02\n")
+		"statement at=3:1 account=2 currency=EUR fault=the control row has the balance of one account, and there are 2 before it\nentry at=3:1 amount=1 booked=2024-01-02\n")
 }

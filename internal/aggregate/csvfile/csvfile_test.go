@@ -155,7 +155,7 @@ func TestRowsThatCannotBeRead(t *testing.T) {
 	long := strings.Repeat("y", 300)
 	checkRead(t, newReader(t, plainMapping), "Date,Amount,Ref\n2024-01-02,1,a\n2024-01-02,2\n2024-01-02,3,b,c\n2024-01-02,\"4\"x,d\n2024-01-02,5,e,,\n"+
 		"x,"+long+"\n2024-01-03T10:11:12Z,6,f\n2024-01-03,7,\"open", `
-statement at=2:1 account=LT62 currency=EUR fault=line 3 has 2 fields, but the header has 3
+statement at=2:1 account=LT62 currency=EUR fault=line 3 has 2 fields, and the header 3
 entry at=2:1 amount=1 booked=2024-01-02 reference=a
 entry at=3:1 amount=2024-01-02,2 refused=row
 entry at=4:1 amount=2024-01-02,3,b,c refused=row
@@ -167,7 +167,7 @@ entry at=9:1 amount=2024-01-03,7,"open refused=row
 `)
 	byColumn := newReader(t, "account: {column: Acc}\ncurrency: EUR\ncolumns: {booked: Date, amount: Amount}")
 	checkRead(t, byColumn, "Acc,Date,Amount\nshort\n1,2024-01-02,5\nshort\n1,2024-01-02,6\n,,7\n1,2024-01-02,8\n", `
-statement at=2:1 account=1 currency=EUR fault=line 2 has 1 fields, but the header has 3
+statement at=2:1 account=1 currency=EUR fault=line 2 has 1 fields, and the header 3
 entry at=2:1 amount=short refused=row
 entry at=3:1 amount=5 booked=2024-01-02
 entry at=4:1 amount=short refused=row
@@ -232,7 +232,7 @@ entry at=4:1 amount=1 booked=`+"`13.5.24`"+` reference=c refused=day
 func TestBlankRowsAndRepeatedHeaders(t *testing.T) {
 	t.Parallel()
 	checkRead(t, newReader(t, plainMapping), "Date;Amount;Ref;;\n;;;;\n2024-01-02;1;a\n2024-01-02;2;b;;\n ; ;\n2024-01-03;3;c;;x\n2024-01-03;4;d;;;y\n", `
-statement at=3:1 account=LT62 currency=EUR fault=line 7 has 6 fields, but the header has 5
+statement at=3:1 account=LT62 currency=EUR fault=line 7 has 6 fields, and the header 5
 entry at=3:1 amount=1 booked=2024-01-02 reference=a
 entry at=4:1 amount=2 booked=2024-01-02 reference=b
 entry at=6:1 amount=3 booked=2024-01-03 reference=c
@@ -240,7 +240,7 @@ entry at=7:1 amount=2024-01-03;4;d;;;y refused=row
 `)
 	checkRead(t, newReader(t, "account: {column: Acc}\ncurrency: EUR\ncolumns: {booked: Date, amount: Amount}"),
 		"Acc,Date,Amount\n1,2024-01-02,5\nAcc,Date,Amount\n1,2024-01-03,6\n", `
-statement at=2:1 account=1 currency=EUR fault=line 3 repeats the header line
+statement at=2:1 account=1 currency=EUR fault=line 3 is the header line again
 entry at=2:1 amount=5 booked=2024-01-02
 entry at=3:1 amount=Acc,Date,Amount refused=row
 entry at=4:1 amount=6 booked=2024-01-03

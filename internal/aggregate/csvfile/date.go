@@ -37,7 +37,7 @@ func parseDate(text string, m *project.CSVMapping) (date, reason string) {
 		case misfit == "" && date == "":
 			date, format = day, layout.Format
 		case misfit == "" && day != date:
-			return "", "read as " + format + " it is " + date + ", but as " + layout.Format + " it is " + day + ": declare one of the two"
+			return "", "written " + format + " it is " + date + ", and written " + layout.Format + " it is " + day + ": declare one of the two"
 		case misfit != "" && (why == "" || !strings.HasPrefix(misfit, scan.NotWritten)):
 			why = misfit // a day that does not exist is more specific than another format
 		}
@@ -52,7 +52,7 @@ func parseDate(text string, m *project.CSVMapping) (date, reason string) {
 	for i, l := range m.Dates {
 		formats[i] = l.Format
 	}
-	return "", scan.NotWritten + " in any of the declared formats: " + strings.Join(formats, ", ")
+	return "", scan.NotWritten + " in any of the declared ways: " + strings.Join(formats, ", ")
 }
 
 // isDay reports whether a text is a valid date as entries have it.

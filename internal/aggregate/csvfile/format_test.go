@@ -86,7 +86,7 @@ unique: true
 `)
 	checkRead(t, r, "sep=|\r\nD|V|A|R|B|S\nPosted\n13.01.2024||1|a|11|DONE\n|14.01.2024|2|b||PENDING\n|14.01.2024|3|c|9|REVERTED\n"+
 		"||4|d||PENDING\n05.05.2024 10:00||5|e|16|\n01.02.2024||6|f|22|DONE\n|14.01.2024|7|g||LOST\nTotal 17\nTotal|of all\n", `
-statement at=4:1 account=LT62 currency=EUR fault=line 9 cannot be read: column `+"`D` is `01.02.2024`"+`: read as %d.%m.%Y it is 2024-02-01, but as %m.%d.%Y it is 2024-01-02: declare one of the two
+statement at=4:1 account=LT62 currency=EUR fault=line 9 cannot be read: column `+"`D` is `01.02.2024`"+`: written %d.%m.%Y it is 2024-02-01, and written %m.%d.%Y it is 2024-01-02: declare one of the two
 entry at=4:1 amount=1 booked=2024-01-13 reference=a unique=yes
 entry at=5:1 amount=2 value=2024-01-14 reference=b status=PDNG
 entry at=8:1 amount=5 booked=2024-05-05 reference=e unique=yes

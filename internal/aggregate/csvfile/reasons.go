@@ -54,17 +54,17 @@ func declarationAdvice(text string, m *project.CSVMapping) string {
 	bare, direction, currency := trimForms(equivalentMarks.Replace(text), &m.Notation)
 	first, last := strings.IndexAny(bare, "0123456789"), strings.LastIndexAny(bare, "0123456789")
 	if first < 0 {
-		return "if it means an empty cell, declare `placeholder: " + yamlList(text) + "`"
+		return "where it means that nothing stands there, declare `placeholder: " + yamlList(text) + "`"
 	}
 	before := strings.Trim(strings.TrimRight(bare[:first], ".,'"), " +-")
 	after := strings.Trim(strings.TrimLeft(bare[last+1:], ".,'"), " +-")
 	switch {
 	case before == "(" && after == ")" && direction == 0:
-		return "if parentheses mean a negative amount, declare `negative: " + yamlList("(*)") + "`"
+		return "where parentheses mean below zero, declare `negative: " + yamlList("(*)") + "`"
 	case before != "" && currency == "":
 		return adjacentAdvice("before", before, "prefix", before+" *", direction == 0)
 	case after != "" && currency == "":
-		return adjacentAdvice("after", after, "suffix", "* "+after, direction == 0)
+		return adjacentAdvice("behind", after, "suffix", "* "+after, direction == 0)
 	case before == "" && after == "" && strings.Trim(bare, "0123456789+-"+string(m.Decimal)) != "":
 		return "declare `decimal` and `group` as the file writes them"
 	}

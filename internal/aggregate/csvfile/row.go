@@ -66,9 +66,9 @@ func (t *table) checkNamed(r *row) {
 func (t *table) fieldDefect(r row) string {
 	switch {
 	case len(r.fields) < t.minFields, len(r.fields) > t.width && strings.Join(r.fields[t.width:], "") != "":
-		return fmt.Sprintf("has %d fields, but the header has %d", len(r.fields), t.width)
+		return fmt.Sprintf("has %d fields, and the header %d", len(r.fields), t.width)
 	case t.mapping.Header == nil && r.cell(t.columns.booked) == t.mapping.Columns.Booked:
-		return "repeats the header line"
+		return "is the header line again"
 	}
 	return ""
 }

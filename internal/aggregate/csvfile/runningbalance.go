@@ -55,7 +55,7 @@ func (o *derivedBalance) check(sum *statement.Sum, at statement.Place, row int64
 	computed.Add(stated)
 	computed.Minus(&difference)
 	o.mismatchRow = row
-	o.mismatch = fmt.Sprintf("the balance of line %d is %s, but the earlier rows give %s: a difference of %s", at.Line, stated, &computed, &difference)
+	o.mismatch = fmt.Sprintf("the balance of line %d is %s, and the rows before it make it %s: %s between them", at.Line, stated, &computed, &difference)
 }
 
 // add adds a row: its amount and the balance after it, as decimals; an empty balance is not stated.
@@ -72,7 +72,7 @@ func (u *runningBalance) add(at statement.Place, date, amount, balance string) {
 	if balance != "" && !stated.Add(balance) {
 		u.unreadable = true
 		if u.unreadableBalance == "" {
-			u.unreadableBalance = fmt.Sprintf("the balance of line %d is not a number: %s", at.Line, quoteNames([]string{balance}))
+			u.unreadableBalance = fmt.Sprintf("the balance of line %d is no number: %s", at.Line, quoteNames([]string{balance}))
 		}
 	}
 	before.Plus(&u.sum)

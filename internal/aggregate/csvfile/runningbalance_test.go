@@ -16,19 +16,19 @@ func TestRunningBalance(t *testing.T) {
 		"backwards":                 {"02 1 96;02 -10 95;01 5 105", "OPBD 100.00 01 CLBD 96 02", ""},
 		"one row":                   {"01 5 105", "OPBD 100.00 01 CLBD 105 01", ""},
 		"a gap":                     {"01 5 105;01 1 ;01 1 ;02 -2 105", "OPBD 100.00 01 CLBD 105 02", ""},
-		"a wrong balance":           {"01 5 105;02 -10 95;02 1 97", "", "the balance of line 4 is 97, but the earlier rows give 96.00: a difference of 1.00"},
+		"a wrong balance":           {"01 5 105;02 -10 95;02 1 97", "", "the balance of line 4 is 97, and the rows before it make it 96.00: 1.00 between them"},
 		"none at the end":           {"01 5 105;02 1 ", "", ""},
 		"none at the beginning":     {"01 5 ;02 1 106", "", ""},
 		"none at all":               {"01 5 ;02 1 ", "", ""},
 		"an invalid amount":         {"01 5 105;02 x 105", "", ""},
-		"an invalid balance":        {"01 5 105;02 1 x;02 1 107", "", "the balance of line 3 is not a number: `x`"},
+		"an invalid balance":        {"01 5 105;02 1 x;02 1 107", "", "the balance of line 3 is no number: `x`"},
 		"either way, by date":       {"01 5 5;02 -5 0", "OPBD 0.00 01 CLBD 0 02", ""},
 		"either way, by date back":  {"02 5 5;01 -5 0", "OPBD 5.00 01 CLBD 5 02", ""},
 		"either way, and one date":  {"01 5 5;01 -5 0", "", ""},
-		"backwards by chance":       {"01 1 11;02 -2 10", "", "the balance of line 3 is 10, but the earlier rows give 9.00: a difference of 1.00"},
-		"forwards by chance":        {"02 -1 9;01 2 11", "", "the balance of line 3 is 11, but the earlier rows give 10.00: a difference of 1.00"},
-		"one date, wrong":           {"01 5 105;01 1 107;01 1 108", "", "the balance of line 3 is 107, but the earlier rows give 106.00: a difference of 1.00"},
-		"backwards and wrong":       {"03 1 96;02 -10 94;01 5 105", "", "the balance of line 3 is 94, but the earlier rows give 95.00: a difference of -1.00"},
+		"backwards by chance":       {"01 1 11;02 -2 10", "", "the balance of line 3 is 10, and the rows before it make it 9.00: 1.00 between them"},
+		"forwards by chance":        {"02 -1 9;01 2 11", "", "the balance of line 3 is 11, and the rows before it make it 10.00: 1.00 between them"},
+		"one date, wrong":           {"01 5 105;01 1 107;01 1 108", "", "the balance of line 3 is 107, and the rows before it make it 106.00: 1.00 between them"},
+		"backwards and wrong":       {"03 1 96;02 -10 94;01 5 105", "", "the balance of line 3 is 94, and the rows before it make it 95.00: -1.00 between them"},
 		"a row that cannot be read": {"01 5 105;02;02 1 106", "", ""},
 	} {
 		text := "D,A,B\n"
@@ -43,7 +43,7 @@ func TestRunningBalance(t *testing.T) {
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
-		if fault := strings.TrimPrefix(s.Fault, "line 3 has 1 fields, but the header has 3"); !strings.HasPrefix(fault, "line 3 cannot be read: column `A` is `x`") && fault != c.fault {
+		if fault := strings.TrimPrefix(s.Fault, "line 3 has 1 fields, and the header 3"); !strings.HasPrefix(fault, "line 3 cannot be read: column `A` is `x`") && fault != c.fault {
 			t.Errorf("%s: its fault is %q, want %q", name, fault, c.fault)
 		}
 	}

@@ -74,7 +74,7 @@ func TestStatementsOfOneMessage(t *testing.T) {
 			"another currency", first + ":60F:C240101USD5,\n:61:240101D5,NTRF\n:62F:C240101USD0,\n-\n",
 			"mt940 1 A 7/ EUR OPBD=1 CLBD=2 1\nmt940 1 A 7/ USD OPBD=5 CLBD=0 -5\n",
 		},
-		{"an end is missing", ":20:B\n:25:1\n:60F:C240101EUR9,\n:61:240101C1,NTRF\n" + first + "-\n", "mt940 1 B / EUR OPBD=9 1 it has an opening balance, but no closing balance\nmt940 1 A 7/ EUR OPBD=1 CLBD=2 1\n"},
+		{"an end is missing", ":20:B\n:25:1\n:60F:C240101EUR9,\n:61:240101C1,NTRF\n" + first + "-\n", "mt940 1 B / EUR OPBD=9 1 it opens with a balance, and ends before another closes it\nmt940 1 A 7/ EUR OPBD=1 CLBD=2 1\n"},
 		{"another message", first + "-\n:60F:C240101USD5,\n-\n", "mt940 1 A 7/ EUR OPBD=1 CLBD=2 1\nmt940   / USD OPBD=5\n"},
 		{
 			"reports that end in hyphens", ":20:A\n:25:1\n:34F:EUR0,\n:61:240101C1,NTRF\n:86:x\n-\nABNANL2A\n:20:B\n:25:1\n:34F:EUR0,\n:61:240101C2,NTRF\n-\n",

@@ -196,7 +196,7 @@ func (t *emitter) endStatement(whole bool) error {
 	case t.seen.closing:
 		t.closed++
 	case t.seen.opening && !whole:
-		t.statement.Fault = "it has an opening balance, but no closing balance"
+		t.statement.Fault = "it opens with a balance, and ends before another closes it"
 	}
 	t.dropTotalsAboveFloor()
 	t.open, t.seen = false, seen{}

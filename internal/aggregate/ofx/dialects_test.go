@@ -70,9 +70,9 @@ func TestRepeatedReferences(t *testing.T) {
 	for _, c := range []struct{ name, entries, want string }{
 		{"names", payment + strings.Replace(payment, ">7", ">8", 1), "-5.00 true; -5.00 true; "},
 		{"a fee of the same name", payment + strings.Replace(payment, "-5.00", "-0.15", 1), "-5.00 true; -0.15 false; "},
-		{"another day", payment + strings.Replace(payment, "0105", "0106", 1) + payment, "-5.00 true; -5.00 false; -5.00 true; FITID 7 is used for two identical entries of -5.00: they count once"},
+		{"another day", payment + strings.Replace(payment, "0105", "0106", 1) + payment, "-5.00 true; -5.00 false; -5.00 true; FITID 7 names two entries of -5.00 that say the same: they count once"},
 		{"other words", payment + strings.Replace(payment, ">a", ">b", 1), "-5.00 true; -5.00 false; "},
-		{"all the same", payment + payment, "-5.00 true; -5.00 true; FITID 7 is used for two identical entries of -5.00: they count once"},
+		{"all the same", payment + payment, "-5.00 true; -5.00 true; FITID 7 names two entries of -5.00 that say the same: they count once"},
 		{"no name", strings.Repeat(strings.Replace(payment, "<FITID>7", "", 1), 2), "-5.00 false; -5.00 false; "},
 		{"announced, then booked", payment + "<BANKTRANLISTP>" + payment + "</BANKTRANLISTP>", "-5.00 true; -5.00 false; "},
 		{"NONE for a name of each", strings.Replace(payment, ">7", ">NONE", 1) + strings.NewReplacer(">7", ">NONE", "5.00", "6.00").Replace(payment), "-5.00 true; -6.00 false; "},

@@ -137,7 +137,7 @@ func (p *reader) checkUnique() error {
 		e.Shared = true
 		p.current.addShared(name, e)
 	case p.current.Fault == "":
-		p.current.Fault = "FITID " + e.Reference + " is used for two identical entries of " + e.Amount + ": they count once"
+		p.current.Fault = "FITID " + e.Reference + " names two entries of " + e.Amount + " that say the same: they count once"
 	}
 	return nil
 }
