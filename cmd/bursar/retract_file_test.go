@@ -123,13 +123,13 @@ func TestRetractionCutShort(t *testing.T) {
 	figures := []string{"status", "run", "rebuild days", "export days --to " + filepath.Join(dir, "days.jsonl"), "exceptions days", "completeness", "verify", "verify days"}
 	for _, command := range figures {
 		got := must(t, 1, append(strings.Fields(command), "--project", dir)...)
-		if !strings.Contains(got.err, "the retraction of "+wrong+" was cut short") || !strings.Contains(got.err, "bursar retract statements statements/") {
+		if !strings.Contains(got.err, "the retraction of "+wrong+" is not complete") || !strings.Contains(got.err, "bursar retract statements statements/") {
 			t.Errorf("%s says %s", command, got.err)
 		}
 	}
 	u := bringUp(t, dir)
 	for _, query := range []string{"exceptions", `artifacts?key=["NL91ABNA0417164300","EUR","2024-03-04"]`} {
-		if code, body := u.get("/v1/pipelines/days/"+query, u.token); code != 409 || !strings.Contains(body, "was cut short") {
+		if code, body := u.get("/v1/pipelines/days/"+query, u.token); code != 409 || !strings.Contains(body, "is not complete") {
 			t.Errorf("%s: %d %s", query, code, body)
 		}
 	}

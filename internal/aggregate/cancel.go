@@ -31,7 +31,7 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 	o.spans, o.mayRestore = slices.Clone(r.restoredSpans), len(r.restoredSpans) > 0
 	for object, f := range again {
 		if f.retracted {
-			o.retracted = append(o.retracted, object)
+			o.retracted, o.accounts = append(o.retracted, object), append(o.accounts, f.accounts...)
 		}
 		o.refused[object] = f.refused()
 	}
@@ -128,7 +128,7 @@ func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int
 	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
 		return entries, "", err
 	} else if known && len(o.retracted) > 0 {
-		if err := r.recordUnlisted(ctx, ids[project.EntryStream], o.retracted); err != nil {
+		if err := r.recordUnlisted(ctx, ids[project.EntryStream], o.accounts); err != nil {
 			return entries, "", err
 		}
 	}
@@ -198,15 +198,16 @@ func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []s
 			return "", err
 		}
 	}
-	return fmt.Sprintf("WITH spooled AS (FROM %s), "+
-		"listed AS (FROM spooled%s), stored AS (%s) "+
+	return fmt.Sprintf("WITH %s, stored AS (%s) "+
 		"SELECT %s FROM stored WHERE takes_back IS NULL AND (%s) AND id NOT IN (SELECT id FROM listed WHERE uncounted = '0') "+
-		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", spooledSQL(ids), applied.restoredSQL(), view, textColumns(r.Project.Stream(stream)), condition), nil
+		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL) ORDER BY id", listedSQL(ids, &applied), view, textColumns(r.Project.Stream(stream)), condition), nil
 }
 
-// spooledSQL are ids of a file, each with whether only statements list it that do not count.
-func spooledSQL(path string) string {
-	return fmt.Sprintf("read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'uncounted': 'VARCHAR'})", sqlList([]string{path}))
+// listedSQL are the views spooled and listed: the ids of a file, each with whether only uncounted statements list it, without and with those of the
+// events that restore them.
+func listedSQL(path string, counting *countingCorrections) string {
+	return fmt.Sprintf("spooled AS (FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'uncounted': 'VARCHAR'})), listed AS (FROM spooled%s)",
+		sqlList([]string{path}), counting.restoredSQL())
 }
 
 // ingestAnswers seals one event for each row that a query finds in a stream: a copy of the row, changed by answer.

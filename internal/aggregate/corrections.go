@@ -7,6 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
@@ -46,7 +48,7 @@ const correctedSQL = "SELECT *, id IN (SELECT takes_back FROM stored WHERE takes
 
 // correct cancels the corrected entries if the import has entries that may correct others or be corrected. If something
 // may have been cancelled, it also restores entries whose corrections count no more. It depends on stored data alone,
-// so that the next import completes one that was cut short. objects are those of the entries that count again.
+// so that the next import completes one that was cut short. objects are those of the restoring events that count.
 func (r *reading) correct(ctx context.Context, cancelled bool) (entries int64, objects []string, err error) {
 	if known, err := hasCorrections(ctx, r.Catalog); err != nil || !known || !r.hasUnique && !cancelled {
 		return 0, nil, err
@@ -69,26 +71,44 @@ func (r *reading) correct(ctx context.Context, cancelled bool) (entries int64, o
 	if err != nil {
 		return result.Accepted, nil, err
 	}
-	listed, err := r.listedOf(counting.restorable())
+	listed, err := r.listedOnce(counting.restorable())
 	if err != nil {
 		return result.Accepted, nil, err
 	}
-	restored, err := r.ingestAnswers(ctx, project.EntryStream, stored+counting.uncorrectedSQL(columns, listed), "uncorrected", func(event map[string]any) {
-		objects = append(objects, stringOf(event["object"]))
-		restoring(event)
-	})
-	if err != nil || restored.Accepted == 0 {
+	if _, err = r.ingestAnswers(ctx, project.EntryStream, stored+counting.uncorrectedSQL(columns, listed), "uncorrected", restoring); err != nil {
 		return result.Accepted, nil, err
 	}
-	return result.Accepted, objects, nil
+	objects, err = r.objectsOfRestored(ctx)
+	return result.Accepted, objects, err
 }
 
-// listedOf returns the events of those entries that the import lists. events are by the ids of entries.
-func (r *reading) listedOf(events map[string]string) (list []string, err error) {
+// objectsOfRestored returns the objects of the restoring events that count.
+func (r *reading) objectsOfRestored(ctx context.Context) (objects []string, err error) {
+	view, err := r.streamView(ctx, project.EntryStream)
+	if err != nil || view == "" {
+		return nil, err
+	}
+	counting, err := readCorrections(ctx, r.Duck, view, nil)
+	if err != nil || len(counting.restored) == 0 {
+		return nil, err
+	}
+	sql := "SELECT DISTINCT object FROM (" + view + ") WHERE id IN (" + sqlList(slices.Sorted(maps.Keys(counting.restored))) + ") " +
+		"AND id NOT IN (SELECT takes_back FROM (" + view + ") WHERE takes_back IS NOT NULL)"
+	err = queryRows(ctx, r.Duck, sql, func(row []string) error {
+		objects = append(objects, row[0])
+		return nil
+	})
+	return objects, err
+}
+
+// listedOnce returns the events of those entries that the import lists, and nothing when it is called again: what is cancelled then is listed only by
+// statements that do not count. events are by the ids of entries.
+func (r *reading) listedOnce(events map[string]string) (list []string, err error) {
+	if r.restored || len(events) == 0 {
+		return nil, nil
+	}
+	r.restored = true
 	for _, s := range r.spools {
-		if len(events) == 0 {
-			break
-		}
 		err := eachLine(s.files[project.EntryStream].path, func(line []byte) error {
 			var row struct{ ID string }
 			err := json.Unmarshal(line, &row)
@@ -141,10 +161,6 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 	if err != nil {
 		return m, err
 	}
-	retracted, err := Retracted(ctx, c.Catalog)
-	if err != nil {
-		return m, err
-	}
 	stored := fmt.Sprintf("stored AS (%s), %s, corrected AS (%s)", view, is.withSQL(), correctedSQL)
 	err = c.query(ctx, fmt.Sprintf(doubtsSQL, stored), func(row []string) error {
 		doubt := Interval{From: row[4], To: row[5], Kind: string(statement.Booked), State: Broken, Reason: doubtOf(row[3], row[6:]), figures: findingDigest("correction", row[3], row[6:])}
@@ -156,7 +172,7 @@ func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections,
 	if err != nil {
 		return m, err
 	}
-	return m, c.query(ctx, fmt.Sprintf(replacedSQL, stored, sqlList(objectsOf(retracted))), func(row []string) error {
+	return m, c.query(ctx, fmt.Sprintf(replacedSQL, stored, sqlList(earlier.unlisted())), func(row []string) error {
 		key := accountKey{row[0], row[1], row[2]}
 		m.replaced[key] = append(m.replaced[key], replacedEntry{day: row[3], by: row[4], amount: row[5]})
 		return nil
@@ -193,11 +209,11 @@ SELECT servicer, account, min(currency), corrects, CAST(min(day) AS VARCHAR), CA
   CAST(EXISTS (SELECT 1 FROM reach r WHERE r.servicer = m.servicer AND r.account = m.account AND r.origin = m.corrects AND r.reference = m.corrects) AS VARCHAR)
 FROM made m GROUP BY servicer, account, corrects ORDER BY servicer, account, min(day), corrects`
 
-// replacedSQL selects the corrected entries, each with the earliest day of its corrections, but for those of retracted files: no balance of a file that counts
-// has these.
+// replacedSQL selects the corrected entries, each with the earliest day of its corrections, but for those that only retracted files list: no balance
+// of a file that counts includes these.
 const replacedSQL = `WITH %s
 SELECT servicer, account, currency, CAST(day AS VARCHAR), CAST((SELECT min(day) FROM correctors m WHERE m.servicer = o.servicer AND m.account = o.account AND m.corrects = o.reference) AS VARCHAR),
-  CAST(amount AS VARCHAR) FROM corrected o WHERE object NOT IN (SELECT unnest([%s]::VARCHAR[])) ORDER BY servicer, account, currency, day, id`
+  CAST(amount AS VARCHAR) FROM corrected o WHERE id NOT IN (SELECT unnest([%s]::VARCHAR[])) ORDER BY servicer, account, currency, day, id`
 
 // maxExplained limits the number of entries whose subsets are tried as the difference of two balances.
 const maxExplained = 12

@@ -257,6 +257,10 @@ func (r *reading) close() error {
 // adjust cancels what no counting statement lists any more and what other entries correct, and records which versions were decided. Entries
 // whose corrections are cancelled count again, unless only a retracted file lists them: each pass of the loop cancels those.
 func (r *reading) adjust(ctx context.Context, files map[string]*File, accounts map[string]bool) (cancelled int64, left string, corrected int64, err error) {
+	visited := maps.Clone(files)
+	if visited == nil {
+		visited = map[string]*File{}
+	}
 	for len(files)+len(accounts) > 0 || r.hasUnique {
 		n, unread, err := r.cancelUncounted(ctx, files, accounts)
 		if cancelled += n; err != nil {
@@ -267,9 +271,10 @@ func (r *reading) adjust(ctx context.Context, files map[string]*File, accounts m
 		if corrected += made; err != nil || left != "" {
 			return cancelled, left, corrected, err
 		}
-		if files, err = r.retractedAmong(ctx, objects); err != nil {
+		if files, err = r.retractedAmong(ctx, objects, visited); err != nil {
 			return cancelled, "", corrected, err
 		}
+		maps.Copy(visited, files)
 		if accounts = map[string]bool{}; len(files) == 0 {
 			break
 		}

@@ -54,6 +54,9 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 			if f.Known || !f.someRead() || len(f.previousParts) > 0 && !f.readsAll() { // the record of the earlier reading stays
 				continue
 			}
+			if f.reread && r.options.restore != nil {
+				f.keepNames(r.options.restore.Parts)
+			}
 			k := importedFile{
 				Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Partial: !f.whole(), Declared: r.Project.InstitutionsDigest(), Readings: f.readings,
 				Readers: readersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.rules.declaresTotals(f.Parts),
@@ -73,6 +76,16 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 		}
 		return nil
 	})
+}
+
+// keepNames gives the parts of a file that counts again the names of its first import.
+func (f *File) keepNames(first []Part) {
+	if len(f.Parts) != len(first) {
+		return
+	}
+	for i := range f.Parts {
+		f.Parts[i].File = first[i].File
+	}
 }
 
 // fileDigest is the SHA-256 of a file.

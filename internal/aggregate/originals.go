@@ -20,6 +20,7 @@ type originals struct {
 
 	uncountedBefore map[string]bool // ids of statements that did not count before
 	retracted       []string        // those of these objects that are retracted
+	accounts        []string        // of these
 	spans           []span          // days of statements of which something may be cancelled
 
 	mayRestore bool // something may have to be restored

@@ -43,6 +43,7 @@ type reading struct {
 	changedBindings map[string]binding // by the catalog key of the binding that they replace
 	hasUnique       bool               // it has entries whose reference identifies them permanently
 	hasCorrects     bool               // it has entries that replace or delete others
+	restored        bool               // entries that it lists were restored: see listedOnce
 	awaiting        map[string]bool    // ids of statements with another version, between which the next statement decides
 	restoredSpans   []span             // days of cancelled balances that the import states again
 	decided         map[string]string  // by id of the decided statement: the day of the statement that decides

@@ -191,20 +191,9 @@ func (k *importedFile) institution() string {
 	return name
 }
 
-// endUndo records that the file counts again, under the names of its first import.
-func (im *Importer) endUndo(ctx context.Context, was *importedFile) error {
-	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var updated importedFile
-		if _, err := tx.Get(importedKey(was.Digest), &updated); err != nil {
-			return err
-		}
-		if len(updated.Parts) == len(was.Parts) {
-			for i := range updated.Parts {
-				updated.Parts[i].File = was.Parts[i].File
-			}
-		}
-		return errors.Join(tx.Put(importedKey(was.Digest), updated), updated.markUnfinished(tx, false))
-	})
+// endUndo records that all of the file counts again.
+func (im *Importer) endUndo(ctx context.Context, k *importedFile) error {
+	return im.Catalog.Update(ctx, func(tx catalog.Tx) error { return k.markUnfinished(tx, false) })
 }
 
 // recordRetraction ends the counting of the file's statements and hides its rows in quarantine. The removed statements
@@ -241,11 +230,13 @@ func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []stri
 	})
 }
 
-// retractedAmong returns the files of those objects that are retracted.
-func (r *reading) retractedAmong(ctx context.Context, objects []string) (map[string]*File, error) {
+// retractedAmong returns the files of those objects that are retracted, but for those that were visited.
+func (r *reading) retractedAmong(ctx context.Context, objects []string, visited map[string]*File) (map[string]*File, error) {
 	found := map[string]*File{}
-	slices.Sort(objects)
-	for _, object := range slices.Compact(objects) {
+	for _, object := range objects {
+		if visited[object] != nil {
+			continue
+		}
 		k, err := r.importedByDigest(ctx, path.Base(object))
 		if err != nil {
 			return nil, err

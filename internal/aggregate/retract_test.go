@@ -355,3 +355,42 @@ func TestMemberIsNotReadAnyMore(t *testing.T) {
 		t.Errorf("there are %q", got)
 	}
 }
+
+// TestRetractedCorrectionIsCompleted retracts a file, and then the file that corrects an entry of it, while the first original cannot be read: the entry does
+// not count once the call is repeated.
+func TestRetractedCorrectionIsCompleted(t *testing.T) {
+	t.Parallel()
+	h := newFixture(t, "")
+	first := h.file("first.ofx", downloaded(1, 2, "5.00", "F1 2 5"))
+	other := h.file("other.ofx", downloaded(3, 3, "4.00", "F2 3 4 REPLACE F1"))
+	h.imported(first, other)
+	if r, err := h.importer.Retract(t.Context(), first, "wrong"); err != nil || r.NotCancelled != "" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	original := h.importer.Objects.Path(objectName(h.digestOf(first)))
+	if err := os.Rename(original, original+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := h.importer.Retract(t.Context(), other, "wrong"); err != nil || r.NotCancelled == "" || !r.Begun {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if err := os.Rename(original+".away", original); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := h.importer.Retract(t.Context(), other, "wrong"); err != nil || r.NotCancelled != "" || r.Begun {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if got := h.amounts(); len(got) > 0 {
+		t.Errorf("%q count", got)
+	}
+}
+
+// digestOf is the digest of a file.
+func (h *fixture) digestOf(path string) string {
+	h.Helper()
+	digest, err := h.importer.fileDigest(h.Context(), path)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return digest
+}

@@ -64,7 +64,7 @@ type UnfinishedError struct {
 }
 
 func (e *UnfinishedError) Error() string {
-	return fmt.Sprintf("the retraction of %s was cut short, so that only some of what the file lists may count", e.File)
+	return fmt.Sprintf("the retraction of %s is not complete: only some of what the file lists may count", e.File)
 }
 
 // Class is Data: the command must be repeated.

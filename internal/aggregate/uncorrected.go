@@ -64,37 +64,56 @@ func readCorrections(ctx context.Context, o duck.Options, view string, unlisted 
 	return s, err
 }
 
-// recordUnlisted records the corrections of retracted files that no counting statement lists. ids is a file of ids, each
-// with whether one lists it. A correction that was itself corrected is cancelled already, so nothing else shows that it
-// is not listed any more.
-func (r *reading) recordUnlisted(ctx context.Context, ids string, retracted []string) error {
+// recordUnlisted records which entries of some accounts in retracted files no counting statement lists, of those that correct others or are corrected.
+// A corrected entry is cancelled already, so nothing else shows that it is not listed any more. ids is a file of ids, each with whether a counting
+// statement lists it.
+func (r *reading) recordUnlisted(ctx context.Context, ids string, accounts []string) error {
 	view, err := r.streamView(ctx, project.EntryStream)
 	if err != nil || view == "" {
 		return err
 	}
+	files, err := Retracted(ctx, r.Catalog)
+	if err != nil {
+		return err
+	}
+	counting, err := readCorrections(ctx, r.Duck, view, nil)
+	if err != nil {
+		return err
+	}
 	options := r.Duck
 	options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
-	found := map[string][]string{}
-	err = queryRows(ctx, options, fmt.Sprintf("SELECT object, id FROM (%s) WHERE takes_back IS NULL AND corrects IS NOT NULL AND object IN (%s) AND id NOT IN "+
-		"(SELECT id FROM %s WHERE uncounted = '0') ORDER BY id", view, sqlList(retracted), spooledSQL(ids)), func(row []string) error {
-		found[row[0]] = append(found[row[0]], row[1])
+	unlisted, all := map[string][]string{}, map[string]bool{}
+	sql := fmt.Sprintf("WITH %s SELECT object, id, id IN (SELECT id FROM listed WHERE uncounted = '0') FROM (%s) WHERE takes_back IS NULL AND object IN (%s) AND account IN (%s) "+
+		"AND (corrects IS NOT NULL OR id IN (SELECT unnest([%s]::VARCHAR[]))) ORDER BY id",
+		listedSQL(ids, &counting), view, sqlList(objectsOf(files)), sqlList(accounts), sqlList(counting.corrected))
+	err = queryRows(ctx, options, sql, func(row []string) error {
+		if all[row[1]] = true; row[2] != "true" {
+			unlisted[row[0]] = append(unlisted[row[0]], row[1])
+		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("look for corrections of retracted files: %w", err)
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		for _, object := range retracted {
-			key := rereadPrefix + path.Base(object)
+		for i := range files {
+			key := rereadPrefix + path.Base(files[i].Object)
 			var state reread
 			if _, err := tx.Get(key, &state); err != nil {
 				return err
 			}
-			if last := state.current(); last != nil && !slices.Equal(last.Unlisted, found[object]) {
-				last.Unlisted = found[object]
-				if err := tx.Put(key, state); err != nil {
-					return err
-				}
+			last := state.current()
+			if last == nil {
+				continue
+			}
+			others := slices.DeleteFunc(slices.Clone(last.Unlisted), func(id string) bool { return all[id] })
+			now := append(others, unlisted[files[i].Object]...)
+			if slices.Equal(now, last.Unlisted) {
+				continue
+			}
+			last.Unlisted = now
+			if err := tx.Put(key, state); err != nil {
+				return err
 			}
 		}
 		return nil

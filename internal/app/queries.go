@@ -5,12 +5,14 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"bursar/internal/project"
 	"bursar/internal/reconcile"
 	"bursar/internal/serve"
 )
 
-// queries refuses figures, with serve.ConflictError, while the retraction of a statement file was cut short: they may include only some of what the
+// queries refuses figures, with serve.ConflictError, while the retraction of a statement file is not complete: they may include only some of what the
 // file lists.
 type queries struct {
 	*reconcile.Engine
@@ -19,7 +21,7 @@ type queries struct {
 
 // Get returns an artifact.
 func (q *queries) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.GetResult, error) {
-	if err := q.check(ctx); err != nil {
+	if err := q.check(ctx, pipeline); err != nil {
 		return reconcile.GetResult{}, err
 	}
 	return q.Engine.Get(ctx, pipeline, key, asOf, history)
@@ -27,13 +29,18 @@ func (q *queries) Get(ctx context.Context, pipeline, key string, asOf uint64, hi
 
 // Exceptions calls each for every exception of a pipeline.
 func (q *queries) Exceptions(ctx context.Context, pipeline string, each func(reconcile.Exception) error) error {
-	if err := q.check(ctx); err != nil {
+	if err := q.check(ctx, pipeline); err != nil {
 		return err
 	}
 	return q.Engine.Exceptions(ctx, pipeline, each)
 }
 
-func (q *queries) check(ctx context.Context) error {
+// check returns an error for a pipeline that folds statements while a retraction is not complete.
+func (q *queries) check(ctx context.Context, pipeline string) error {
+	p := q.app.Project.Pipeline(pipeline)
+	if p == nil || !slices.ContainsFunc(project.BuiltinStreams, p.Folds) {
+		return nil
+	}
 	err := q.app.CheckRetractions(ctx)
 	if errors.As(err, new(*UnfinishedError)) {
 		return &serve.ConflictError{Err: err}

@@ -28,11 +28,11 @@ func (d *decimalMark) parseAmount(text string) (amount string, ok bool, why stri
 	mark := text[at]
 	switch decimals := text[at+1:]; {
 	case d.mark != 0 && d.mark != mark:
-		return text, false, fmt.Sprintf("the amount %#q has a decimal %s, but the earlier %#q has a %s: a file must use only one of them", text, markName(mark), d.firstAmount, markName(d.mark))
+		return text, false, fmt.Sprintf("the amount %#q has a decimal %s, and %#q before it a %s: a file has one of the two", text, markName(mark), d.firstAmount, markName(d.mark))
 	case mark == '.' && strings.ContainsAny(decimals, ",."):
-		return text, false, fmt.Sprintf("the amount %#q has a point between groups of digits, which MT940 does not allow", text)
+		return text, false, fmt.Sprintf("the amount %#q has a point between groups of digits, which MT940 does not have", text)
 	case mark == '.' && len(decimals) > maxDecimalsAfterPoint:
-		return text, false, fmt.Sprintf("the amount %#q has a point with %d digits after it: it may be a decimal point or a group mark", text, len(decimals))
+		return text, false, fmt.Sprintf("the amount %#q has a point with %d digits behind it: it may be a decimal point or divide groups", text, len(decimals))
 	}
 	if amount, ok = statement.Amount(text, mark); ok && d.mark == 0 {
 		d.mark, d.firstAmount = mark, text

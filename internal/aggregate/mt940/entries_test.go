@@ -226,18 +226,18 @@ func TestDaysOfEachStatement(t *testing.T) {
 func TestDecimalPoints(t *testing.T) {
 	t.Parallel()
 	point := func(amount, known string) string {
-		return "the amount `" + amount + "` has a decimal point, but the earlier `" + known + "` has a comma: a file must use only one of them"
+		return "the amount `" + amount + "` has a decimal point, and `" + known + "` before it a comma: a file has one of the two"
 	}
 	for _, c := range []struct{ name, opening, entry, closing, balances, amount, why string }{
 		{"points", "000000001000.12", "000000000020.00", "000000001020.12", "1000.12 1020.12", "20.00", ""},
 		{"one decimal", "10.5", "2.5", "13.0", "10.5 13.0", "2.5", ""},
 		{"points, except in whole numbers", "0", "2.50", "2.50", "0 2.50", "2.50", ""},
-		{"a comma among points", "10.50", "2,50", "13.00", "10.50 13.00", ":61:240101C2,50NTRF", "the amount `2,50` has a decimal comma, but the earlier `10.50` has a point: a file must use only one of them"},
+		{"a comma among points", "10.50", "2,50", "13.00", "10.50 13.00", ":61:240101C2,50NTRF", "the amount `2,50` has a decimal comma, and `10.50` before it a point: a file has one of the two"},
 		{"a point among commas", "10,50", "2.50", "13,00", "10.50 13.00", ":61:240101C2.50NTRF", point("2.50", "10,50")},
 		{"a closing balance with a point", "10,50", "2,50", "13.00", "10.50 :62F:C240101EUR13.00: " + point("13.00", "10,50"), "2.50", ""},
-		{"three digits after it", "0", "1.234", "1234", "0 1234", ":61:240101C1.234NTRF", "the amount `1.234` has a point with 3 digits after it: it may be a decimal point or a group mark"},
-		{"groups", "0,00", "1.234,50", "1234,50", "0.00 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a decimal point, but the earlier `0,00` has a comma: a file must use only one of them"},
-		{"groups from the first on", "0", "1.234,50", "1234,50", "0 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a point between groups of digits, which MT940 does not allow"},
+		{"three digits after it", "0", "1.234", "1234", "0 1234", ":61:240101C1.234NTRF", "the amount `1.234` has a point with 3 digits behind it: it may be a decimal point or divide groups"},
+		{"groups", "0,00", "1.234,50", "1234,50", "0.00 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a decimal point, and `0,00` before it a comma: a file has one of the two"},
+		{"groups from the first on", "0", "1.234,50", "1234,50", "0 1234.50", ":61:240101C1.234,50NTRF", "the amount `1.234,50` has a point between groups of digits, which MT940 does not have"},
 	} {
 		ends := []string{"\n", "\n-\n"}
 		if mark := strings.LastIndexAny(c.closing, ",."); mark >= 0 && len(c.closing)-mark > 2 { // otherwise it may be truncated

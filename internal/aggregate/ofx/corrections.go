@@ -37,7 +37,7 @@ func (p *reader) applyCorrection(r *record) {
 	case strings.Trim(corrected, "0") == "":
 		problem = fmt.Sprintf("CORRECTFITID %s does not name an entry", corrected)
 	case !e.Unique:
-		problem = "only a booked entry with a FITID can replace or delete another"
+		problem = "only a booked entry with a FITID of its own can replace or delete another"
 	}
 	switch {
 	case problem != "":
