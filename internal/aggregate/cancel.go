@@ -31,7 +31,7 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 	o.spans, o.mayRestore = slices.Clone(r.restoredSpans), len(r.restoredSpans) > 0
 	for object, f := range again {
 		if f.retracted {
-			o.retracted, o.accounts = append(o.retracted, object), append(o.accounts, f.accounts...)
+			o.retracted = append(o.retracted, f.accounts...)
 		}
 		o.refused[object] = f.refused()
 	}
@@ -128,7 +128,7 @@ func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int
 	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
 		return entries, "", err
 	} else if known && len(o.retracted) > 0 {
-		if err := r.recordUnlisted(ctx, ids[project.EntryStream], o.accounts); err != nil {
+		if err := r.recordUnlisted(ctx, ids[project.EntryStream], o.retracted); err != nil {
 			return entries, "", err
 		}
 	}

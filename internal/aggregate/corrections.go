@@ -75,25 +75,23 @@ func (r *reading) correct(ctx context.Context, cancelled bool) (entries int64, o
 	if err != nil {
 		return result.Accepted, nil, err
 	}
-	if _, err = r.ingestAnswers(ctx, project.EntryStream, stored+counting.uncorrectedSQL(columns, listed), "uncorrected", restoring); err != nil {
+	if objects, err = r.objectsOfRestored(ctx, view, &counting); err != nil {
 		return result.Accepted, nil, err
 	}
-	objects, err = r.objectsOfRestored(ctx)
+	_, err = r.ingestAnswers(ctx, project.EntryStream, stored+counting.uncorrectedSQL(columns, listed), "uncorrected", func(event map[string]any) {
+		objects = append(objects, stringOf(event["object"]))
+		restoring(event)
+	})
 	return result.Accepted, objects, err
 }
 
-// objectsOfRestored returns the objects of the restoring events that count.
-func (r *reading) objectsOfRestored(ctx context.Context) (objects []string, err error) {
-	view, err := r.streamView(ctx, project.EntryStream)
-	if err != nil || view == "" {
-		return nil, err
+// objectsOfRestored returns the objects of the stored restoring events that count.
+func (r *reading) objectsOfRestored(ctx context.Context, view string, counting *countingCorrections) (objects []string, err error) {
+	if len(counting.restored) == 0 {
+		return nil, nil
 	}
-	counting, err := readCorrections(ctx, r.Duck, view, nil)
-	if err != nil || len(counting.restored) == 0 {
-		return nil, err
-	}
-	sql := "SELECT DISTINCT object FROM (" + view + ") WHERE id IN (" + sqlList(slices.Sorted(maps.Keys(counting.restored))) + ") " +
-		"AND id NOT IN (SELECT takes_back FROM (" + view + ") WHERE takes_back IS NOT NULL)"
+	sql := "WITH stored AS (" + view + ") SELECT DISTINCT object FROM stored WHERE id IN (" + sqlList(slices.Sorted(maps.Keys(counting.restored))) + ") " +
+		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL)"
 	err = queryRows(ctx, r.Duck, sql, func(row []string) error {
 		objects = append(objects, row[0])
 		return nil

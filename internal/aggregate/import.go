@@ -60,8 +60,7 @@ type Options struct {
 	Institution string            // restricts CSV mappings to this institution; empty: the header line decides
 	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
 
-	restore *importedFile                   // a retracted file that is imported again, or nil
-	begin   func(ctx context.Context) error // called before anything of it is taken in
+	restore *importedFile // the retracted file that is to count again; nil imports files as they are given
 }
 
 // Part is the result of one file, or of one member of an archive.
@@ -257,11 +256,9 @@ func (r *reading) close() error {
 // adjust cancels what no counting statement lists any more and what other entries correct, and records which versions were decided. Entries
 // whose corrections are cancelled count again, unless only a retracted file lists them: each pass of the loop cancels those.
 func (r *reading) adjust(ctx context.Context, files map[string]*File, accounts map[string]bool) (cancelled int64, left string, corrected int64, err error) {
-	visited := maps.Clone(files)
-	if visited == nil {
-		visited = map[string]*File{}
-	}
+	visited := map[string]*File{}
 	for len(files)+len(accounts) > 0 || r.hasUnique {
+		maps.Copy(visited, files)
 		n, unread, err := r.cancelUncounted(ctx, files, accounts)
 		if cancelled += n; err != nil {
 			return cancelled, unread, corrected, err
@@ -274,7 +271,6 @@ func (r *reading) adjust(ctx context.Context, files map[string]*File, accounts m
 		if files, err = r.retractedAmong(ctx, objects, visited); err != nil {
 			return cancelled, "", corrected, err
 		}
-		maps.Copy(visited, files)
 		if accounts = map[string]bool{}; len(files) == 0 {
 			break
 		}

@@ -54,8 +54,11 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 			if f.Known || !f.someRead() || len(f.previousParts) > 0 && !f.readsAll() { // the record of the earlier reading stays
 				continue
 			}
-			if f.reread && r.options.restore != nil {
+			if r.options.restore != nil { // the undo ends with this transaction
 				f.keepNames(r.options.restore.Parts)
+				if err := r.options.restore.markUnfinished(tx, false); err != nil {
+					return err
+				}
 			}
 			k := importedFile{
 				Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Partial: !f.whole(), Declared: r.Project.InstitutionsDigest(), Readings: f.readings,

@@ -19,8 +19,7 @@ type originals struct {
 	refused       map[string][]bool  // by these objects: which parts were refused, and list nothing that was ingested
 
 	uncountedBefore map[string]bool // ids of statements that did not count before
-	retracted       []string        // those of these objects that are retracted
-	accounts        []string        // of these
+	retracted       []string        // accounts of the files that are retracted
 	spans           []span          // days of statements of which something may be cancelled
 
 	mayRestore bool // something may have to be restored

@@ -145,39 +145,37 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 	out = RetractedFile{File: k.name(), Object: objectName(k.Digest)}
 	if out.Already = k.Retracted == nil; out.Already {
 		out.Undone = true
-		return out, im.endUndo(ctx, k)
+		return out, nil
 	}
 	out.Retraction = *k.Retracted
 	path := name
 	if digest, err := im.digestOfPath(ctx, path); err != nil || digest != k.Digest {
 		path = im.Objects.Path(out.Object)
 	}
-	begin := func(ctx context.Context) error {
-		out.Begun = true // until all of it counts again
-		return im.markRetraction(ctx, k.Digest, &out.Retraction)
-	}
-	result, err := im.Import(ctx, []string{path}, Options{Institution: k.institution(), restore: k, begin: begin})
+	result, err := im.Import(ctx, []string{path}, Options{Institution: k.institution(), restore: k})
 	out.Cancelled, out.NotCancelled = result.Cancelled, result.NotCancelled
 	for _, f := range result.Files {
 		for _, p := range f.Parts {
 			out.Statements += int(p.Statements)
 		}
 	}
-	if err != nil || out.NotCancelled != "" {
-		return out, err
-	}
-	out.Undone, out.Begun = true, false
-	return out, im.endUndo(ctx, k)
+	out.Begun = out.NotCancelled != ""
+	out.Undone = err == nil && !out.Begun
+	return out, err
 }
 
-// beginRestoring refuses a retracted file if a part that was read before cannot be read now. Else it records that the file begins to count again.
+// beginRestoring refuses a retracted file if a part that was read before cannot be read now. Else it records that the
+// file begins to count again.
 func (r *reading) beginRestoring(ctx context.Context, files []*File) error {
+	k := r.options.restore
 	for _, f := range files {
-		if f.previousParts = r.options.restore.Parts; !f.readsAll() {
+		if f.previousParts = k.Parts; !f.readsAll() {
 			return cmp.Or((&Result{Files: files}).Refused(), failure.Wrap(failure.Data, fmt.Errorf("read %s: it has other parts than before", f.File)))
 		}
 	}
-	return r.options.begin(ctx)
+	by := *k.Retracted
+	by.Begun = true
+	return r.markRetraction(ctx, k.Digest, &by)
 }
 
 // institution is the institution whose CSV mapping read all parts; empty if there are other parts.
@@ -189,11 +187,6 @@ func (k *importedFile) institution() string {
 		}
 	}
 	return name
-}
-
-// endUndo records that all of the file counts again.
-func (im *Importer) endUndo(ctx context.Context, k *importedFile) error {
-	return im.Catalog.Update(ctx, func(tx catalog.Tx) error { return k.markUnfinished(tx, false) })
 }
 
 // recordRetraction ends the counting of the file's statements and hides its rows in quarantine. The removed statements
@@ -233,7 +226,8 @@ func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []stri
 // retractedAmong returns the files of those objects that are retracted, but for those that were visited.
 func (r *reading) retractedAmong(ctx context.Context, objects []string, visited map[string]*File) (map[string]*File, error) {
 	found := map[string]*File{}
-	for _, object := range objects {
+	slices.Sort(objects)
+	for _, object := range slices.Compact(objects) {
 		if visited[object] != nil {
 			continue
 		}
