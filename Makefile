@@ -38,8 +38,8 @@ BENCH ?= .
 
 # Left out of the race detector: these start a whole Temporal server, whose races are not ours to find and which is too
 # slow under it for the deadlines of its own start; and the auditor, which takes long.
-NO_RACE := bursar/internal/temporal bursar/internal/auditor bursar/internal/app \
-	bursar/internal/demo bursar/internal/bench bursar/cmd/bursar
+NO_RACE := bursar/internal/temporal bursar/internal/tools/auditor bursar/internal/app \
+	bursar/internal/tools/demo bursar/internal/tools/bench bursar/cmd/bursar
 
 # Linters are pinned in their own module, so that their dependencies never meet the product's.
 LINT := go tool -modfile=.tools/go.mod golangci-lint

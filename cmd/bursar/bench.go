@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
-	"bursar/internal/bench"
+	"bursar/internal/tools/bench"
 
 	"github.com/spf13/cobra"
 )

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"bursar/internal/bench"
+	"bursar/internal/tools/bench"
 
 	"github.com/spf13/cobra"
 )

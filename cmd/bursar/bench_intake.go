@@ -7,7 +7,7 @@ import (
 	"io"
 	"path/filepath"
 
-	"bursar/internal/bench"
+	"bursar/internal/tools/bench"
 
 	"github.com/spf13/cobra"
 )

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"bursar/internal/bench"
+	"bursar/internal/tools/bench"
 
 	"github.com/spf13/cobra"
 )

@@ -9,7 +9,7 @@ import (
 	"os"
 	"strings"
 
-	"bursar/internal/demo"
+	"bursar/internal/tools/demo"
 
 	"github.com/spf13/cobra"
 )

@@ -22,7 +22,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
-	"bursar/internal/auditor"
+	"bursar/internal/tools/auditor"
 )
 
 // dieAfter in the environment makes the test binary carry out `run` in the folder it is given, and kill itself as soon as

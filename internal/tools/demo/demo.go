@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // measureAPI starts a project, sends it the bodies, and checks that it accepts every event.

@@ -13,7 +13,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/reconcile"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // artifact contains the columns of an exported line that are summed.

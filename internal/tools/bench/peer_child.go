@@ -16,7 +16,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // peerMemoryLimit is the default of `memory:` in bursar.yaml.

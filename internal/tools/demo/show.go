@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 const (

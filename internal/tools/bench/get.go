@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // GetOptions of the benchmark get.

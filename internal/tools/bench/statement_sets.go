@@ -19,7 +19,7 @@ import (
 	"bursar/internal/aggregate"
 	"bursar/internal/failure"
 	"bursar/internal/project"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // statementSet is the files that are measured as one format.

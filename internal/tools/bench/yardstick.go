@@ -9,7 +9,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // yardstickThreads is the number of cores of the machines for which the performance goals are set.

@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // ingested is the output of `bursar ingest --json`; a batch's manifest has the same fields.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"syscall"
 
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // Round is the result of one round.

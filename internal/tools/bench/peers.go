@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // The peers of the benchmark reconcile.

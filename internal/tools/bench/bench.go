@@ -12,7 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // seed of all generated data: two calls measure the same events.

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 
 	"golang.org/x/sync/errgroup"
 )

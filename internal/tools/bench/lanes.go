@@ -13,7 +13,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/reconcile"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // RemoteLatency is the additional time of each call of the simulated remote object store.

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"bursar/internal/failure"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 func TestMakeFolder(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 
 	"golang.org/x/sync/errgroup"
 )

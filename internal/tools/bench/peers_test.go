@@ -12,7 +12,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // peerEvent is a line of the benchmark's stream.

@@ -116,7 +116,7 @@ func (s *stage) fatalf(format string, args ...any) {
 	for _, stream := range s.streams {
 		declared.WriteString(stream.YAML() + "\n")
 	}
-	s.t.Fatalf("seed %d, step %d (%s): %s\nreplay: SEED=%d go test -run TestAuditor ./internal/auditor\n%s%s",
+	s.t.Fatalf("seed %d, step %d (%s): %s\nreplay: SEED=%d go test -run TestAuditor ./internal/tools/auditor\n%s%s",
 		s.c.Seed, s.step, what, fmt.Sprintf(format, args...), s.c.Seed, &declared, s.c.Pipeline.YAML())
 }
 

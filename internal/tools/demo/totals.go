@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 // totalsError says that control totals do not balance (rule 4).

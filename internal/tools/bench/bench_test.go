@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/shop"
+	"bursar/internal/tools/shop"
 )
 
 func TestMedian(t *testing.T) {
