@@ -220,7 +220,7 @@ func TestAcceptCutShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	row, _ := app.ParseRow("2:1")
-	_, err = a.Intake.AcceptRow(ctx, a.Project.Stream("payments"), app.AcceptOptions{Row: row, Reason: why})
+	_, err = event.AcceptRow(ctx, a.Intake, a.Project.Stream("payments"), app.AcceptOptions{Row: row, Reason: why})
 	if closed := a.Close(); err != nil || closed != nil {
 		t.Fatal(err, closed)
 	}

@@ -208,7 +208,7 @@ func markOnly(t *testing.T, dir string, o app.RetractOptions) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = a.Intake.Retract(ctx, a.Project.Stream("payments"), o)
+	_, err = event.Retract(ctx, a.Intake, a.Project.Stream("payments"), o)
 	if closed := a.Close(); err != nil || closed != nil {
 		t.Fatal(err, closed)
 	}

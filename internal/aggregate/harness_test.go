@@ -36,7 +36,7 @@ type fixture struct {
 		object.Local
 	}
 	importer *Importer
-	intake   *event.Intake
+	intake   *event.Store
 }
 
 // newFixture has one institution with all accounts; statements is its calendar, or empty.
@@ -54,7 +54,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 	})
 	h.objects = object.NewFolder(filepath.Join(h.dir, "objects"))
 	now := func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
-	h.intake = &event.Intake{
+	h.intake = &event.Store{
 		Objects: h.objects, Catalog: records, Scratch: t.TempDir(), Workers: 1, Now: now, Log: slog.New(slog.DiscardHandler),
 	}
 	if h.intake.Secret, err = event.OpenSecret(t.Context(), records, filepath.Join(h.dir, "identity.key")); err != nil {
@@ -65,8 +65,12 @@ func newFixture(t testing.TB, statements string) *fixture {
 	if statements != "" {
 		h.file("project/institutions/bank.yaml", "institution: bank\naccounts: [\"A*\"]\nstatements: "+statements+"\n")
 	}
-	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: h.read(), Scratch: h.intake.Scratch, Now: now, Ingest: h.take, FindIDs: h.intake.FindKnownIDs, Duck: h.intake.Duck}
+	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: h.read(), Scratch: h.intake.Scratch, Now: now, Ingest: h.take, FindIDs: h.findIDs, Duck: h.intake.Duck}
 	return h
+}
+
+func (h *harness) findIDs(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error) {
+	return event.FindKnownIDs(ctx, h.intake, s, ids)
 }
 
 // read reads the project's folder.
@@ -80,7 +84,7 @@ func (h *fixture) read() *project.Project {
 }
 
 func (h *fixture) take(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
-	return h.intake.Ingest(ctx, h.importer.Project.Stream(stream), files, event.Options{Parts: parts})
+	return event.Ingest(ctx, h.intake, h.importer.Project.Stream(stream), files, event.Options{Parts: parts})
 }
 
 // file writes a file below the fixture's folder.

@@ -94,7 +94,7 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 }
 
 // CountQuarantine is event.Intake.CountQuarantine without such rows.
-func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (event.QuarantineCount, error) {
+func CountQuarantine(ctx context.Context, in *event.Store, stream string) (event.QuarantineCount, error) {
 	all, err := rereadsOf(ctx, in.Catalog)
 	if err != nil || len(all) == 0 {
 		n, failed := in.CountQuarantine(ctx, stream)

@@ -131,7 +131,7 @@ func (a *App) Compare(ctx context.Context, stream string, rows []Rejected) ([]Co
 	if s == nil {
 		return nil, &NotFoundError{What: "stream " + stream}
 	}
-	return a.Intake.Compare(ctx, s, rows)
+	return event.Compare(ctx, a.Intake, s, rows)
 }
 
 // ParseRow parses the reference of a quarantined row.

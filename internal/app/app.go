@@ -32,7 +32,7 @@ const lockWait = 10 * time.Second
 // App is an open project, locked by this process. Its methods are safe for concurrent use.
 type App struct {
 	Project *project.Project
-	Intake  *event.Intake
+	Intake  *event.Store
 	Engine  *reconcile.Engine
 	Tokens  *access.Tokens // of the HTTP API
 
@@ -141,7 +141,7 @@ func openProject(ctx context.Context, dir, command string, log *slog.Logger, unw
 		return nil, err
 	}
 	for _, s := range a.Project.AllStreams() {
-		if err := a.Intake.CheckCatalog(ctx, s.Name); err != nil {
+		if err := event.CheckCatalog(ctx, a.Intake, s.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -238,7 +238,7 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	a.Intake = &event.Intake{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log}
+	a.Intake = &event.Store{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log}
 	step := o
 	a.maxConcurrentSteps, step.Memory = stepLimits(o.Threads, o.Memory)
 	a.Tokens = &access.Tokens{Catalog: records}

@@ -25,7 +25,7 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o event
 	if live := a.live.get(stream); live != nil {
 		return live.Ingest(ctx, files, o)
 	}
-	return a.withStream(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
+	return a.withStream(ctx, s, func() (event.Result, error) { return event.Ingest(ctx, a.Intake, s, files, o) })
 }
 
 // Retry ingests the quarantined rows of a stream again.
@@ -38,7 +38,7 @@ func (a *App) Retry(ctx context.Context, stream string) (event.Result, error) {
 	if live := a.live.get(stream); live != nil {
 		return live.Retry(ctx, o)
 	}
-	r, err := a.withStream(ctx, s, func() (event.Result, error) { return a.Intake.Retry(ctx, s, o) })
+	r, err := a.withStream(ctx, s, func() (event.Result, error) { return event.Retry(ctx, a.Intake, s, o) })
 	if err == nil && r.Batch > 0 {
 		a.batchSealed(r)
 	}

@@ -114,7 +114,7 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 		return all
 	}
 	for _, s := range a.Project.Streams {
-		live, err := a.Intake.OpenLive(ctx, s, a.liveOptions(s))
+		live, err := event.OpenLive(ctx, a.Intake, s, a.liveOptions(s))
 		if err != nil {
 			return stop, fmt.Errorf("start live intake of stream %s: %w", s.Name, err)
 		}
@@ -126,11 +126,11 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 // recoverSpool seals the requests of a stream that a dead process had acknowledged (rule 1). It runs before anything else is
 // sealed.
 func (a *App) recoverSpool(ctx context.Context, s *project.Stream) error {
-	left, err := a.Intake.HasUnsealedSpools(ctx, s.Name, a.spool(s.Name))
+	left, err := event.HasUnsealedSpools(ctx, a.Intake, s.Name, a.spool(s.Name))
 	if err != nil || !left {
 		return err
 	}
-	return a.Intake.Recover(ctx, s, a.liveOptions(s))
+	return event.Recover(ctx, a.Intake, s, a.liveOptions(s))
 }
 
 // recoverAllSpools recovers the spools of all streams before a run. unsealed has the errors of streams that cannot be sealed;

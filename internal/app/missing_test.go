@@ -29,12 +29,12 @@ func openWithMissing(t *testing.T, document, object string) (dir string, files [
 	s := a.Project.Stream("payments")
 	for n := range 3 {
 		files = append(files, putFile(t, dir, fmt.Sprint(n+1, ".jsonl"), fmt.Sprintf(`{"id":"%d","order":"o-%d","amount":"1.00"}`+"\n", n, n)))
-		_, failed := a.Intake.Ingest(t.Context(), s, files[n:], event.Options{})
+		_, failed := event.Ingest(t.Context(), a.Intake, s, files[n:], event.Options{})
 		err = errors.Join(err, failed)
 	}
 	runAll(t, a, "orders")
 	for _, undo := range []bool{false, true} {
-		_, failed := a.Intake.Retract(t.Context(), s, event.RetractOptions{Batch: 2, Reason: "wrong", Undo: undo})
+		_, failed := event.Retract(t.Context(), a.Intake, s, event.RetractOptions{Batch: 2, Reason: "wrong", Undo: undo})
 		_, rebuild := rebuildHere(t.Context(), a.Engine, "orders")
 		err = errors.Join(err, failed, rebuild)
 	}
@@ -91,7 +91,7 @@ func TestGiveUpMissing(t *testing.T) {
 				t.Errorf("verified is %+v, %v", verified, err)
 			}
 			if len(tt.give.Batches) > 0 {
-				if got, err := a.Intake.Ingest(t.Context(), a.Project.Stream("payments"), files[2:], event.Options{}); err != nil || got.Accepted != 1 {
+				if got, err := event.Ingest(t.Context(), a.Intake, a.Project.Stream("payments"), files[2:], event.Options{}); err != nil || got.Accepted != 1 {
 					t.Errorf("its file is ingested as %+v, %v", got, err)
 				}
 			}

@@ -190,7 +190,7 @@ func (r *repair) repairStreams(ctx context.Context) error {
 		if s == nil {
 			s = &project.Stream{Name: name} // no longer declared, but its batches are kept
 		}
-		done, err := r.Intake.Repair(ctx, s, r.backup, r.options.GiveUp[name])
+		done, err := event.Repair(ctx, r.Intake, s, r.backup, r.options.GiveUp[name])
 		for _, text := range done.Done {
 			r.report("%s", text)
 		}
@@ -211,14 +211,14 @@ func (r *repair) repairStreams(ctx context.Context) error {
 // repairDedupe rebuilds the dedupe index of a stream if it is damaged. Events that count twice are only reported: a person has
 // to decide which one is right.
 func (r *repair) repairDedupe(ctx context.Context, s *project.Stream) {
-	if r.Intake.VerifyDedupe(ctx, s) != nil || r.Intake.HasLegacyDedupe(ctx, s.Name) {
-		if err := r.Intake.RebuildDedupe(ctx, s); err != nil {
+	if event.VerifyDedupe(ctx, r.Intake, s) != nil || event.HasLegacyDedupe(ctx, r.Intake, s.Name) {
+		if err := event.RebuildDedupe(ctx, r.Intake, s); err != nil {
 			r.reportBroken(fmt.Errorf("rebuild the dedupe index of %s: %w", s.Name, err))
 			return
 		}
 		r.report("rebuilt the dedupe index of %s from its events", s.Name)
 	}
-	if err := r.Intake.VerifyCountedOnce(ctx, s); err != nil {
+	if err := event.VerifyCountedOnce(ctx, r.Intake, s); err != nil {
 		r.reportBroken(err)
 	}
 }

@@ -55,7 +55,7 @@ func (a *App) acceptRow(ctx context.Context, s *project.Stream, o event.AcceptOp
 		return live.AcceptRow(ctx, o)
 	}
 	_, err = a.withStream(ctx, s, func() (_ event.Result, err error) {
-		out, err = a.Intake.AcceptRow(ctx, s, o)
+		out, err = event.AcceptRow(ctx, a.Intake, s, o)
 		return event.Result{}, err
 	})
 	return out, err

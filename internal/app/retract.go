@@ -91,7 +91,7 @@ func (a *App) retract(ctx context.Context, s *project.Stream, o event.RetractOpt
 	if err := a.recoverSpool(ctx, s); err != nil {
 		return event.Retracted{}, err
 	}
-	return a.Intake.Retract(ctx, s, o)
+	return event.Retract(ctx, a.Intake, s, o)
 }
 
 // Retractions lists the retractions of all streams.

@@ -9,6 +9,7 @@ import (
 
 	"bursar/internal/aggregate"
 	"bursar/internal/event"
+	"bursar/internal/project"
 	"bursar/internal/failure"
 )
 
@@ -55,15 +56,20 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 	}
 	return &aggregate.Importer{
 		Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck,
-		Scratch: a.Intake.Scratch, Ingest: a.ingestRows, FindIDs: a.Intake.FindKnownIDs, Now: a.Intake.Now,
+		Scratch: a.Intake.Scratch, Ingest: a.ingestRows, FindIDs: a.findIDs, Now: a.Intake.Now,
 	}, unlock, nil
+}
+
+// findIDs returns those of the ids that a stream has events of, each with its batch.
+func (a *App) findIDs(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error) {
+	return event.FindKnownIDs(ctx, a.Intake, s, ids)
 }
 
 // ingestRows ingests rows of a built-in stream, and wakes the pipelines that fold it.
 func (a *App) ingestRows(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (event.Result, error) {
 	s := a.Project.Stream(stream)
 	o := event.Options{KeyColumns: a.keyColumns(stream), Parts: parts}
-	r, err := a.withStream(ctx, s, func() (event.Result, error) { return a.Intake.Ingest(ctx, s, files, o) })
+	r, err := a.withStream(ctx, s, func() (event.Result, error) { return event.Ingest(ctx, a.Intake, s, files, o) })
 	if err == nil && r.Batch > 0 {
 		a.batchSealed(r)
 	}

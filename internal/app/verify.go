@@ -126,7 +126,7 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 	}
 	batches := map[string][]event.Batch{}
 	for _, name := range names {
-		list, err := v.Intake.VerifyManifests(ctx, name)
+		list, err := event.VerifyManifests(ctx, v.Intake, name)
 		batches[name] = list
 		if err == nil && len(list) == 0 {
 			continue
@@ -152,7 +152,7 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 }
 
 func (v *projectVerification) checkStream(ctx context.Context, name string, batches []event.Batch) {
-	objects, err := v.Intake.VerifyObjects(ctx, batches, func(bytes int64) {
+	objects, err := event.VerifyObjects(ctx, v.Intake, batches, func(bytes int64) {
 		v.done += bytes
 		v.progress(name, v.done, v.total)
 	})
@@ -164,25 +164,25 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		return
 	}
 	if err == nil { // damaged objects have wrong totals anyway
-		events, err := v.Intake.VerifyTotals(ctx, s, batches)
+		events, err := event.VerifyTotals(ctx, v.Intake, s, batches)
 		c := newCheck("batch totals")
 		c.Stream, c.Totals, c.Remedy = name, true, restoreRemedy
 		v.add(c, plural(events, "event")+": rows, sums and digests are those of the batches", err)
-		if rows, err := v.Intake.VerifyDismissals(ctx, name); rows > 0 || err != nil {
+		if rows, err := event.VerifyDismissals(ctx, v.Intake, name); rows > 0 || err != nil {
 			c := newCheck("dismissed rows")
 			c.Stream = name
 			v.add(c, plural(int64(rows), "row")+": each is in quarantine", err)
 		}
 	}
-	if events, err := v.Intake.VerifyRetractionTotals(ctx, s, batches); events > 0 || err != nil {
+	if events, err := event.VerifyRetractionTotals(ctx, v.Intake, s, batches); events > 0 || err != nil {
 		c := newCheck("retractions")
 		c.Stream, c.Totals = name, true
 		v.add(c, plural(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
 	}
 	c = newCheck("dedupe index")
 	c.Stream = name
-	err = v.Intake.VerifyDedupe(ctx, s)
-	if twice := v.Intake.VerifyCountedOnce(ctx, s); twice != nil {
+	err = event.VerifyDedupe(ctx, v.Intake, s)
+	if twice := event.VerifyCountedOnce(ctx, v.Intake, s); twice != nil {
 		if e := (*event.CountedTwiceError)(nil); err == nil && errors.As(twice, &e) {
 			c.Remedy = e.Command(0)
 		}

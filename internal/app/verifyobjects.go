@@ -43,13 +43,13 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 		if live := v.live.get(name); live != nil {
 			err = live.Verify(ctx)
 		} else {
-			err = v.Intake.VerifySpools(ctx, name, v.spool(name))
+			err = event.VerifySpools(ctx, v.Intake, name, v.spool(name))
 		}
 		for _, l := range losses {
 			c.Remedy = dismissRemedy
 			err = errors.Join(err, errors.New(l.String()))
 		}
-		if left, failed := v.Intake.HasUnsealedSpools(ctx, name, v.spool(name)); left || failed != nil || err != nil {
+		if left, failed := event.HasUnsealedSpools(ctx, v.Intake, name, v.spool(name)); left || failed != nil || err != nil {
 			v.add(c, "acknowledged requests wait undamaged for their batch", errors.Join(err, failed))
 		}
 	}

@@ -38,14 +38,14 @@ type AcceptedRow struct {
 // AcceptRow accepts a conflicting row into a new batch and excludes the event with the same id from every view. The new batch takes over
 // the row's quarantine; other rows there with this id are now in conflict with the accepted row. If the process crashes in between, a second
 // call completes the work, because the retraction names the row. The caller must hold the stream exclusively.
-func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOptions) (AcceptedRow, error) {
+func AcceptRow(ctx context.Context, st *Store, s *project.Stream, o AcceptOptions) (AcceptedRow, error) {
 	out := AcceptedRow{Stream: s.Name, Ref: o.Row.String(), Changes: []Difference{}}
-	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
+	if err := CheckGrowth(ctx, st.Catalog, s); err != nil {
 		return out, err
 	}
-	row, b, err := in.findRejected(ctx, s.Name, o.Row)
+	row, b, err := st.findRejected(ctx, s.Name, o.Row)
 	if errors.As(err, new(*NoSuchError)) {
-		return in.acceptedBefore(ctx, s, out, o, err)
+		return acceptedBefore(ctx, st, s, out, o, err)
 	}
 	if err == nil {
 		err = checkAcceptable(s, &row)
@@ -53,35 +53,35 @@ func (in *Intake) AcceptRow(ctx context.Context, s *project.Stream, o AcceptOpti
 	if err != nil {
 		return out, err
 	}
-	if out.Replaced, err = in.retractAllOlder(ctx, s, &row, o); err != nil {
+	if out.Replaced, err = retractAllOlder(ctx, st, s, &row, o); err != nil {
 		return out, err
 	}
-	result, err := in.retry(ctx, s, []Batch{b}, &rowAcceptance{&row, out.Replaced}, o.Options)
+	result, err := retryQuarantines(ctx, st, s, []Batch{b}, &rowAcceptance{&row, out.Replaced}, o.Options)
 	if result.Batch != 0 { // also if a step after the seal fails
 		out.Batch, out.Retried = result.Batch, &result
 	}
 	if err != nil {
 		return out, err
 	}
-	err = in.compareAccepted(ctx, s, &out, o.Row, row.Accepted)
+	err = compareAccepted(ctx, st, s, &out, o.Row, row.Accepted)
 	return out, err
 }
 
 // retractAllOlder retracts the event with the row's id. If a retraction is missing, several events with the id may count; it retracts all of
 // them. It returns the last retraction, also that of an earlier call.
-func (in *Intake) retractAllOlder(ctx context.Context, s *project.Stream, row *Rejected, o AcceptOptions) (out *Retraction, err error) {
+func retractAllOlder(ctx context.Context, st *Store, s *project.Stream, row *Rejected, o AcceptOptions) (out *Retraction, err error) {
 	for range maxCountedTwice {
-		if err := in.rebuildIfNeeded(ctx, s); err != nil {
+		if err := rebuildIfNeeded(ctx, st, s); err != nil {
 			return out, err
 		}
-		older, err := in.currentEvent(ctx, s, row, o.Options)
+		older, err := currentEvent(ctx, st, s, row, o.Options)
 		if err != nil || older == nil {
 			if out == nil && err == nil {
-				return in.retractionFor(ctx, s.Name, o.Row)
+				return retractionFor(ctx, st, s.Name, o.Row)
 			}
 			return out, err
 		}
-		if out, err = in.retractOlder(ctx, s, older, o); err != nil {
+		if out, err = retractOlder(ctx, st, s, older, o); err != nil {
 			return out, err
 		}
 	}
@@ -117,15 +117,15 @@ func rowError(stream string, row Place, format string, args ...any) error {
 
 // currentEvent returns the event that has the row's id now, or nil. It checks the row as intake does, because the event that the row was in
 // conflict with may have been retracted or replaced since, or its id may be outside the dedupe window. The row must be acceptable without it.
-func (in *Intake) currentEvent(ctx context.Context, s *project.Stream, row *Rejected, o Options) (older *Place, err error) {
+func currentEvent(ctx context.Context, st *Store, s *project.Stream, row *Rejected, o Options) (older *Place, err error) {
 	for {
-		result, refused, err := in.tryRow(ctx, s, row, o)
+		result, refused, err := tryRow(ctx, st, s, row, o)
 		at := row.Place()
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("check row %s of %s: %w", at, s.Name, err)
 		case result.Accepted == 1 && older == nil:
-			return in.eventBeyondWindow(ctx, s, row.Accepted)
+			return eventBeyondWindow(ctx, st, s, row.Accepted)
 		case result.Accepted == 1:
 			return older, nil
 		case result.Duplicates == 1:
@@ -143,8 +143,8 @@ func (in *Intake) currentEvent(ctx context.Context, s *project.Stream, row *Reje
 }
 
 // eventBeyondWindow returns the event that the row was in conflict with, or the one that replaced it, although its id has left the dedupe window.
-func (in *Intake) eventBeyondWindow(ctx context.Context, s *project.Stream, conflict *Place) (*Place, error) {
-	list, err := Retractions(ctx, in.Catalog, s.Name)
+func eventBeyondWindow(ctx context.Context, st *Store, s *project.Stream, conflict *Place) (*Place, error) {
+	list, err := Retractions(ctx, st.Catalog, s.Name)
 	if err != nil || conflict == nil {
 		return nil, err
 	}
@@ -156,27 +156,27 @@ func (in *Intake) eventBeyondWindow(ctx context.Context, s *project.Stream, conf
 		}
 		at = *list[next].For
 	}
-	state, _, err := in.readState(ctx, s.Name)
+	state, _, err := st.readState(ctx, s.Name)
 	if err != nil {
 		return nil, err
 	}
-	retracted, err := in.loadRetracted(ctx, s, &state, nil)
+	retracted, err := loadRetracted(ctx, st, s, &state, nil)
 	if err != nil {
 		return nil, err
 	}
 	if place, err := dedupe.PlaceOf(at.File, uint64(at.Row)); err != nil || retracted.has(place) {
 		return nil, err
 	}
-	if event, err := in.eventAt(ctx, s, at); event == nil || err != nil { // a row whose acceptance was not completed
+	if event, err := st.eventAt(ctx, s, at); event == nil || err != nil { // a row whose acceptance was not completed
 		return nil, err
 	}
 	return &at, nil
 }
 
 // tryRow checks a row in quarantine in a dry run.
-func (in *Intake) tryRow(ctx context.Context, s *project.Stream, row *Rejected, o Options) (Result, *reject, error) {
+func tryRow(ctx context.Context, st *Store, s *project.Stream, row *Rejected, o Options) (Result, *reject, error) {
 	o.DryRun = true
-	w, err := in.begin(ctx, s, o)
+	w, err := begin(ctx, st, s, o)
 	if err != nil {
 		return Result{}, nil, err
 	}
@@ -190,37 +190,37 @@ func (in *Intake) tryRow(ctx context.Context, s *project.Stream, row *Rejected, 
 }
 
 // retractOlder excludes the event at a place from every view, in favour of the accepted row.
-func (in *Intake) retractOlder(ctx context.Context, s *project.Stream, older *Place, o AcceptOptions) (*Retraction, error) {
-	state, _, err := in.readState(ctx, s.Name)
+func retractOlder(ctx context.Context, st *Store, s *project.Stream, older *Place, o AcceptOptions) (*Retraction, error) {
+	state, _, err := st.readState(ctx, s.Name)
 	if err != nil {
 		return nil, err
 	}
-	r, err := in.eventAt(ctx, s, *older)
+	r, err := st.eventAt(ctx, s, *older)
 	if err != nil {
 		return nil, err
 	}
 	if r == nil {
 		return nil, fmt.Errorf("bug: no event of %s at %s", s.Name, older)
 	}
-	session, err := duck.Open(in.Duck)
+	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return nil, err
 	}
 	defer session.Close()
-	if err := in.sumEvent(ctx, session, s, r); err != nil {
+	if err := st.sumEvent(ctx, session, s, r); err != nil {
 		return nil, err
 	}
-	r.Number, r.Files, r.For, r.At = state.Retractions+1, state.Files, &o.Row, in.Now().UTC().Truncate(time.Microsecond)
+	r.Number, r.Files, r.For, r.At = state.Retractions+1, state.Files, &o.Row, st.Now().UTC().Truncate(time.Microsecond)
 	r.Reason = fmt.Sprintf("row %s was accepted in its place: %s", o.Row, o.Reason)
-	if err := in.putRetraction(ctx, &state, r); err != nil {
+	if err := putRetraction(ctx, st, &state, r); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
 // retractionFor returns the retraction of the event that the row replaces, or nil.
-func (in *Intake) retractionFor(ctx context.Context, stream string, row Place) (*Retraction, error) {
-	list, err := Retractions(ctx, in.Catalog, stream)
+func retractionFor(ctx context.Context, st *Store, stream string, row Place) (*Retraction, error) {
+	list, err := Retractions(ctx, st.Catalog, stream)
 	for i := range slices.Backward(list) {
 		if f := list[i].For; f != nil && *f == row {
 			return &list[i], err
@@ -231,14 +231,14 @@ func (in *Intake) retractionFor(ctx context.Context, stream string, row Place) (
 
 // acceptedBefore completes the result for a row that an earlier call accepted; that call may have been interrupted. It returns none if no call
 // accepted the row.
-func (in *Intake) acceptedBefore(ctx context.Context, s *project.Stream, out AcceptedRow, o AcceptOptions, none error) (_ AcceptedRow, err error) {
-	if out.Replaced, err = in.retractionFor(ctx, s.Name, o.Row); err != nil {
+func acceptedBefore(ctx context.Context, st *Store, s *project.Stream, out AcceptedRow, o AcceptOptions, none error) (_ AcceptedRow, err error) {
+	if out.Replaced, err = retractionFor(ctx, st, s.Name, o.Row); err != nil {
 		return out, err
 	}
 	if out.Replaced == nil {
 		return out, none
 	}
-	now, err := in.eventAt(ctx, s, o.Row)
+	now, err := st.eventAt(ctx, s, o.Row)
 	if err != nil {
 		return out, err
 	}
@@ -246,11 +246,11 @@ func (in *Intake) acceptedBefore(ctx context.Context, s *project.Stream, out Acc
 		return AcceptedRow{}, none
 	}
 	for _, r := range []Retraction{*now, {Stream: s.Name, Batch: now.Batch}} {
-		if last, err := in.lastRetractionOf(ctx, &r); err != nil || last != nil && last.Undoes == 0 {
+		if last, err := st.lastRetractionOf(ctx, &r); err != nil || last != nil && last.Undoes == 0 {
 			return AcceptedRow{}, cmp.Or(err, none)
 		}
 	}
 	out.Already, out.Batch = true, now.Batch
-	err = in.compareAccepted(ctx, s, &out, o.Row, nil)
+	err = compareAccepted(ctx, st, s, &out, o.Row, nil)
 	return out, err
 }

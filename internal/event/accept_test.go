@@ -54,7 +54,7 @@ func ref(t testing.TB, text string) event.Place {
 // acceptRow accepts a row, and expects "batch already changes".
 func (h *harness) acceptRow(row, want string) event.AcceptedRow {
 	h.t.Helper()
-	got, err := h.intake.AcceptRow(h.t.Context(), h.stream, event.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
+	got, err := event.AcceptRow(h.t.Context(), h.intake, h.stream, event.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func changes(list []event.Difference) (text string) {
 // expectRefused expects an error of class Data that contains a text.
 func (h *harness) expectRefused(row, wantText string) {
 	h.t.Helper()
-	_, err := h.intake.AcceptRow(h.t.Context(), h.stream, event.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
+	_, err := event.AcceptRow(h.t.Context(), h.intake, h.stream, event.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), wantText) {
 		h.t.Errorf("accepting %s gives %v; want %q", row, err, wantText)
 	}
@@ -94,7 +94,7 @@ func (h *harness) mustDismiss(row string, undo bool) {
 func (h *harness) verifyDismissals(want int) {
 	h.t.Helper()
 	h.verify()
-	if n, err := h.intake.VerifyDismissals(h.t.Context(), h.stream.Name); n != want || err != nil {
+	if n, err := event.VerifyDismissals(h.t.Context(), h.intake, h.stream.Name); n != want || err != nil {
 		h.t.Errorf("%d rows are dismissed, want %d; %v", n, want, err)
 	}
 }
@@ -123,7 +123,7 @@ func TestAcceptRow(t *testing.T) {
 	h.verify()
 	h.rebuildIndex()
 	h.verify()
-	if _, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Batch: 1, Event: "1", Undo: true}); !errors.As(err, new(*event.IDReusedError)) {
+	if _, err := event.Retract(t.Context(), h.intake, h.stream, event.RetractOptions{Batch: 1, Event: "1", Undo: true}); !errors.As(err, new(*event.IDReusedError)) {
 		t.Errorf("undo gives %v", err)
 	}
 	h.retract("3 1", event.RetractOptions{Event: "1", Reason: "neither"})
@@ -151,7 +151,7 @@ func TestAcceptRowLeavesOthers(t *testing.T) {
 		}
 	}
 	h.verify()
-	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestAcceptRowRefused(t *testing.T) {
 	h.ingest("2 2 0 2 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")))
 	h.expectRefused("1:2", "not a conflict")
 	for _, row := range []string{"1:1", "2:3", "3:1"} {
-		_, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: ref(t, row), Reason: "x"})
+		_, err := event.AcceptRow(t.Context(), h.intake, h.stream, event.AcceptOptions{Row: ref(t, row), Reason: "x"})
 		if no := (*event.NoSuchError)(nil); !errors.As(err, &no) {
 			t.Errorf("%s gives %v", row, err)
 		}
@@ -260,7 +260,7 @@ func TestRetriedWithinWindow(t *testing.T) {
 			h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "1.00", "EUR")))
 			h.now = h.now.AddDate(0, 0, 35)
 			h.declare(strings.Replace(plainYAML+"dedupe: 30d\n", "refund]", "refund, gift]", 1))
-			r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+			r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -282,7 +282,7 @@ func TestAcceptRowUnknown(t *testing.T) {
 	h.accept(l, "", sale("1", "sale", "2.00", "EUR"), "1 0 0 1")
 	h.accept(l, "", sale("1", "sale", "4.00", "EUR"), "1 0 0 1")
 	h.seal(l)
-	if err := h.intake.WithoutConflicts(t.Context(), "sales", 1); err != nil {
+	if err := event.WithoutConflicts(t.Context(), h.intake, "sales", 1); err != nil {
 		t.Fatal(err)
 	}
 	h.expectRefs("1:2 1:3")
@@ -326,8 +326,8 @@ func failAccept(t *testing.T, plan *fault.Plan) {
 	faulty := *h.intake
 	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
 	o := event.AcceptOptions{Row: ref(t, "2:2"), Reason: "checked"}
-	_, _ = faulty.AcceptRow(t.Context(), h.stream, o)
-	got, err := h.intake.AcceptRow(t.Context(), h.stream, o)
+	_, _ = event.AcceptRow(t.Context(), faulty, h.stream, o)
+	got, err := event.AcceptRow(t.Context(), h.intake, h.stream, o)
 	if err != nil || got.Batch != 3 || changes(got.Changes) != ` amount "1.00" "3.00"` || got.Replaced == nil || got.Replaced.Number != 1 {
 		t.Errorf("again: %+v, %v", got, err)
 	}
@@ -356,7 +356,7 @@ func TestDismiss(t *testing.T) {
 	}
 	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
 	before := h.reasons()
-	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,7 +371,7 @@ func TestDismiss(t *testing.T) {
 	h.acceptAfter("1:3")
 	h.mustDismiss("1:2", true)
 	h.expectRefs("1:2 2:1")
-	if r, err = h.intake.Retry(t.Context(), h.stream, event.Options{}); err != nil {
+	if r, err = event.Retry(t.Context(), h.intake, h.stream, event.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	h.expect(r, "5 2 1 1 0")
@@ -392,7 +392,7 @@ func TestRetryOversize(t *testing.T) {
 	h.ingest("1 2 0 2 0", h.file("a.jsonl", strings.Repeat("x", 64<<20+10)+"\n"+sale("2", "gift", "8.00", "EUR")))
 	before := h.reasons()
 	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
-	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -416,10 +416,10 @@ func TestDismissalsRepaired(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := h.intake.VerifyDismissals(t.Context(), "sales"); n != 3 || err == nil || !strings.Contains(err.Error(), "9:1") {
+	if n, err := event.VerifyDismissals(t.Context(), h.intake, "sales"); n != 3 || err == nil || !strings.Contains(err.Error(), "9:1") {
 		t.Errorf("verify counts %d, %v", n, err)
 	}
-	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Done) != 1 {
+	if done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Done) != 1 {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
 	h.expectRefs("(1:1) (1:2)")

@@ -19,13 +19,13 @@ import (
 
 // Adopt enters the stream's next batches into the catalog and returns their numbers. A batch is entered only if the catalog already contains its
 // document, or if its manifest and all its objects match what was sealed. The dedupe index must be rebuilt afterwards.
-func (in *Intake) Adopt(ctx context.Context, s *project.Stream) (adopted []uint64, err error) {
-	state, last, err := in.stateAndLastSealed(ctx, s.Name)
+func Adopt(ctx context.Context, st *Store, s *project.Stream) (adopted []uint64, err error) {
+	state, last, err := stateAndLastSealed(ctx, st, s.Name)
 	if err != nil {
 		return nil, err
 	}
 	for number := state.Batches + 1; number <= last; number++ {
-		if err := in.adopt(ctx, s, number); err != nil {
+		if err := adopt(ctx, st, s, number); err != nil {
 			return adopted, err
 		}
 		adopted = append(adopted, number)
@@ -34,25 +34,25 @@ func (in *Intake) Adopt(ctx context.Context, s *project.Stream) (adopted []uint6
 }
 
 // stateAndLastSealed returns a stream's state and the number of its newest sealed batch, which the state may not count yet.
-func (in *Intake) stateAndLastSealed(ctx context.Context, stream string) (state streamState, last uint64, err error) {
-	if state, _, err = in.readState(ctx, stream); err == nil {
-		last, err = in.lastSealed(ctx, &state, stream)
+func stateAndLastSealed(ctx context.Context, st *Store, stream string) (state streamState, last uint64, err error) {
+	if state, _, err = st.readState(ctx, stream); err == nil {
+		last, err = st.lastSealed(ctx, &state, stream)
 	}
 	return state, last, err
 }
 
 // lastRetracted returns the highest number of a batch that a readable retraction refers to.
-func (in *Intake) lastRetracted(ctx context.Context, stream string) (last uint64, err error) {
-	known, err := in.allRetractions(ctx, stream)
+func lastRetracted(ctx context.Context, st *Store, stream string) (last uint64, err error) {
+	known, err := st.allRetractions(ctx, stream)
 	if err != nil {
 		return 0, err
 	}
 	for i := range known {
 		last = max(last, known[i].Batch)
 	}
-	objects, err := in.lastRetractionObject(ctx, stream)
+	objects, err := st.lastRetractionObject(ctx, stream)
 	for n := uint64(1); n <= objects && err == nil; n++ {
-		if r, err := readRetraction(ctx, in.Objects, stream, n); err == nil {
+		if r, err := readRetraction(ctx, st.Objects, stream, n); err == nil {
 			last = max(last, r.Batch)
 		}
 		err = ctx.Err()
@@ -61,13 +61,13 @@ func (in *Intake) lastRetracted(ctx context.Context, stream string) (last uint64
 }
 
 // adopt enters the batch after those that the stream's state counts.
-func (in *Intake) adopt(ctx context.Context, s *project.Stream, number uint64) error {
-	b, known, err := in.knownBatch(ctx, s.Name, number)
+func adopt(ctx context.Context, st *Store, s *project.Stream, number uint64) error {
+	b, known, err := st.knownBatch(ctx, s.Name, number)
 	if err == nil && !known {
-		b, err = in.verifiedManifest(ctx, s, number)
+		b, err = verifiedManifest(ctx, st, s, number)
 	}
 	if err == nil {
-		err = in.Catalog.Update(ctx, func(tx catalog.Tx) error { return enterBatch(tx, &b) })
+		err = st.Catalog.Update(ctx, func(tx catalog.Tx) error { return enterBatch(tx, &b) })
 	}
 	if err != nil {
 		return fmt.Errorf("adopt batch %d of %s: %w", number, s.Name, err)
@@ -76,17 +76,17 @@ func (in *Intake) adopt(ctx context.Context, s *project.Stream, number uint64) e
 }
 
 // verifiedManifest reads a manifest and checks everything it states against the objects.
-func (in *Intake) verifiedManifest(ctx context.Context, s *project.Stream, number uint64) (b Batch, err error) {
-	b, err = readManifest(ctx, in.Objects, s.Name, number)
+func verifiedManifest(ctx context.Context, st *Store, s *project.Stream, number uint64) (b Batch, err error) {
+	b, err = readManifest(ctx, st.Objects, s.Name, number)
 	noChecksum := errors.Is(err, errNoChecksum)
 	if err != nil && !noChecksum {
 		return b, err
 	}
-	if err := checkStored(ctx, in.Objects, &b); err != nil {
+	if err := checkStored(ctx, st.Objects, &b); err != nil {
 		return b, failure.Wrap(failure.Data, err)
 	}
 	if noChecksum {
-		err = in.Recount(ctx, s, b)
+		err = RecountBatch(ctx, st, s, b)
 	}
 	return b, err
 }
@@ -115,16 +115,16 @@ func (b *Batch) Stored() []object.Description {
 	return all
 }
 
-// Recount compares a batch's rows, control totals and digest with its events.
-func (in *Intake) Recount(ctx context.Context, s *project.Stream, b Batch) error {
+// RecountBatch compares a batch's rows, control totals and digest with its events.
+func RecountBatch(ctx context.Context, st *Store, s *project.Stream, b Batch) error {
 	if err := b.CheckGrowth(s); err != nil {
 		return err
 	}
-	files, ok := in.Objects.(object.Local)
+	files, ok := st.Objects.(object.Local)
 	if !ok {
 		return errors.New("recount batch: its objects are not files")
 	}
-	session, err := duck.Open(in.Duck)
+	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return err
 	}

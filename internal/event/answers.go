@@ -135,14 +135,14 @@ func deleteSpoolAnswers(tx catalog.Tx, stream string, spool uint64) error {
 // earlierAnswer looks up the answer to an earlier request with the same key.
 func (l *LiveIntake) earlierAnswer(ctx context.Context, p *pendingRequest) (answer Answer, found bool, err error) {
 	var r storedAnswer
-	err = l.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = l.store.Catalog.View(ctx, func(tx catalog.Tx) error {
 		found, err = tx.Get(answerKey(l.stream.Name, hashKey(p.key)), &r)
 		return err
 	})
 	switch {
 	case err != nil:
 		return Answer{}, false, fmt.Errorf("look for an earlier answer: %w", err)
-	case !found || r.At.Before(l.in.Now().Add(-AnswerRetention)):
+	case !found || r.At.Before(l.store.Now().Add(-AnswerRetention)):
 		return Answer{}, false, nil
 	case r.Digest != p.digest:
 		return Answer{}, false, ErrKeyReused

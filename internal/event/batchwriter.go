@@ -24,7 +24,7 @@ import (
 
 // batchWriter writes one batch.
 type batchWriter struct {
-	in            *Intake
+	store         *Store
 	stream        *project.Stream
 	plan          *scan.Plan
 	options       Options
@@ -129,7 +129,7 @@ func (w *batchWriter) sizeKnown(ctx context.Context, size int64) (known bool, er
 	if known {
 		return true, nil
 	}
-	err = w.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = w.store.Catalog.View(ctx, func(tx catalog.Tx) error {
 		known, err = tx.Get(fileSizeKey(w.stream.Name, size), &struct{}{})
 		return err
 	})
@@ -145,7 +145,7 @@ func (w *batchWriter) fileKnown(ctx context.Context, file *File) (known bool, er
 		}
 	}
 	if !known {
-		err = w.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		err = w.store.Catalog.View(ctx, func(tx catalog.Tx) error {
 			known, err = tx.Get(fileKey(w.stream.Name, file.Digest), &earlier)
 			return err
 		})
@@ -222,7 +222,7 @@ func (w *batchWriter) fileOf(p dedupe.Place) (File, error) {
 		defer w.mu.Unlock()
 		return *w.files[n-w.state.Files-1], nil
 	}
-	return FindFile(context.Background(), w.in.Catalog, w.stream.Name, p.File())
+	return FindFile(context.Background(), w.store.Catalog, w.stream.Name, p.File())
 }
 
 // receivedAt returns when the event at a place was accepted: dedupe windows are based on it.

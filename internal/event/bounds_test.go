@@ -65,14 +65,14 @@ func TestTotalOfFileBeyond38Digits(t *testing.T) {
 	h := newHarness(t, strings.Replace(wideYAML, "id: id\n", "id: _content\n", 1))
 	row := sale("1", "sale", nines(36), "EUR")
 	path := h.file("sales.jsonl", row+row+row)
-	dry, err := h.intake.Ingest(t.Context(), h.stream, []string{path}, event.Options{DryRun: true})
+	dry, err := event.Ingest(t.Context(), h.intake, h.stream, []string{path}, event.Options{DryRun: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.expect(dry, "0 3 1 2 0")
 	h.ingest("1 3 1 2 0", path)
 	for left := 1; left >= 0; left-- {
-		retried, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+		retried, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

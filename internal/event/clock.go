@@ -15,13 +15,13 @@ const clockSlack = time.Second
 
 // nextReceipt returns the receipt time of the next batch: the clock's time, but never before the stream's last batch. So a later batch never
 // falls below a watermark, and ids leave the dedupe window in the order in which they were received.
-func (in *Intake) nextReceipt(ctx context.Context, s *project.Stream, state *streamState, now time.Time) (time.Time, error) {
+func nextReceipt(ctx context.Context, st *Store, s *project.Stream, state *streamState, now time.Time) (time.Time, error) {
 	now = now.UTC().Truncate(time.Microsecond)
 	if state.Batches == 0 {
 		return now, nil
 	}
 	var last Batch
-	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
 		last, err = GetBatch(tx, s.Name, state.Batches)
 		return err
 	})
@@ -30,13 +30,13 @@ func (in *Intake) nextReceipt(ctx context.Context, s *project.Stream, state *str
 	}
 	if behind := last.Sealed.Sub(now); behind > 0 {
 		if behind >= clockSlack {
-			in.Log.Warn("the clock is behind the stream's last batch: new events get that batch's receipt time until the clock has passed it",
+			st.Log.Warn("the clock is behind the stream's last batch: new events get that batch's receipt time until the clock has passed it",
 				"stream", s.Name, "behind", behind, "last", last.Sealed)
 		}
 		return last.Sealed, nil
 	}
 	if s.Dedupe > 0 && now.Sub(last.Sealed) > s.Dedupe {
-		in.Log.Warn("no batch was sealed for longer than the dedupe window: earlier ids are forgotten, and events that are sent again count again",
+		st.Log.Warn("no batch was sealed for longer than the dedupe window: earlier ids are forgotten, and events that are sent again count again",
 			"stream", s.Name, "last", last.Sealed, "before", now.Add(-s.Dedupe))
 	}
 	return now, nil

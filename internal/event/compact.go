@@ -17,10 +17,10 @@ import (
 // compact merges tables of similar size. The catalog is switched before the old objects are deleted, and lists them until the next compaction, which
 // deletes what a crash left behind. Batches may be sealed meanwhile; tables is locked during the switch and the deletion so that nobody opens
 // a deleted table. One compaction of a stream runs at a time.
-func (in *Intake) compact(ctx context.Context, s *project.Stream, tables sync.Locker) error {
+func compact(ctx context.Context, st *Store, s *project.Stream, tables sync.Locker) error {
 	stream := s.Name
 	for {
-		state, _, err := in.readState(ctx, stream)
+		state, _, err := st.readState(ctx, stream)
 		if err != nil {
 			return err
 		}
@@ -28,29 +28,29 @@ func (in *Intake) compact(ctx context.Context, s *project.Stream, tables sync.Lo
 		if len(merging) == 0 {
 			return nil
 		}
-		if err := in.deleteAll(ctx, state.Dropped); err != nil {
+		if err := deleteAll(ctx, st, state.Dropped); err != nil {
 			return err
 		}
-		retracted, err := in.loadRetracted(ctx, s, &state, nil)
+		retracted, err := loadRetracted(ctx, st, s, &state, nil)
 		if err != nil {
 			return err
 		}
-		merged, err := dedupe.Compact(ctx, in.Objects, in.Scratch, merging, mergedTable(stream, state.Merges+1), in.receipts(s).newer(ctx, retracted))
+		merged, err := dedupe.Compact(ctx, st.Objects, st.Scratch, merging, mergedTable(stream, state.Merges+1), newReceipts(st, s).newer(ctx, retracted))
 		if err != nil {
 			return dedupeError(stream, fmt.Errorf("merge tables: %w", err))
 		}
-		if err := in.commitMerge(ctx, stream, merging, merged, tables); err != nil {
+		if err := commitMerge(ctx, st, stream, merging, merged, tables); err != nil {
 			return err
 		}
 	}
 }
 
 // commitMerge replaces several tables by one in the catalog, then deletes their objects.
-func (in *Intake) commitMerge(ctx context.Context, stream string, merging []dedupe.TableInfo, merged dedupe.TableInfo, tables sync.Locker) error {
+func commitMerge(ctx context.Context, st *Store, stream string, merging []dedupe.TableInfo, merged dedupe.TableInfo, tables sync.Locker) error {
 	tables.Lock()
 	defer tables.Unlock()
 	var dropped []string
-	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
+	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(stream), &state); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (in *Intake) commitMerge(ctx context.Context, stream string, merging []dedu
 	if err != nil {
 		return fmt.Errorf("record compaction of %s: %w", stream, err)
 	}
-	return in.deleteAll(ctx, dropped)
+	return deleteAll(ctx, st, dropped)
 }
 
 // mergedTable names the object of a stream's n-th merge of tables.
@@ -86,9 +86,9 @@ func (s *streamState) replaceTables(tables, dropped []dedupe.TableInfo) {
 	}
 }
 
-func (in *Intake) deleteAll(ctx context.Context, names []string) error {
+func deleteAll(ctx context.Context, st *Store, names []string) error {
 	for _, name := range names {
-		if err := in.Objects.Delete(ctx, name); err != nil {
+		if err := st.Objects.Delete(ctx, name); err != nil {
 			return err
 		}
 	}
@@ -108,8 +108,8 @@ func (l *LiveIntake) compactInBackground() {
 	l.compacting = done
 	go func() {
 		defer close(done)
-		if err := l.in.compact(l.ctx, l.stream, &l.tables); err != nil && l.ctx.Err() == nil {
-			l.in.Log.Error("compact dedupe index; retrying after the next batch", "stream", l.stream.Name, "error", err)
+		if err := compact(l.ctx, l.store, l.stream, &l.tables); err != nil && l.ctx.Err() == nil {
+			l.store.Log.Error("compact dedupe index; retrying after the next batch", "stream", l.stream.Name, "error", err)
 		}
 	}()
 }

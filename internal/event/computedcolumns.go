@@ -19,7 +19,7 @@ import (
 
 // computer evaluates what a stream declares in SQL: computed columns and the `where` of totals. Streams without either bypass it.
 type computer struct {
-	in       *Intake
+	store    *Store
 	stream   *project.Stream
 	read     []column.Field // the columns that are read, as the scanner returns them
 	filtered []*project.Total
@@ -33,8 +33,8 @@ type computer struct {
 
 // newComputer compiles the SELECT. Each expression runs within TRY, so that a failure rejects one row. Its value is wrapped in a struct to
 // distinguish a null result from a failure.
-func newComputer(in *Intake, s *project.Stream) *computer {
-	c := &computer{in: in, stream: s}
+func newComputer(in *Store, s *project.Stream) *computer {
+	c := &computer{store: in, stream: s}
 	var tried, named, filters, values, failed []string
 	for _, x := range s.Columns {
 		if x.Is == "" {
@@ -144,7 +144,7 @@ func (c *computer) arrange(read, computed []column.Vector) []column.Vector {
 
 // evaluate runs the SELECT over columns, through a scratch file that DuckDB reads in order.
 func (c *computer) evaluate(ctx context.Context, read []column.Vector) ([]column.Vector, error) {
-	path := filepath.Join(c.in.Scratch, fmt.Sprintf("compute-%s-%d.parquet", c.stream.Name, c.files.Add(1)))
+	path := filepath.Join(c.store.Scratch, fmt.Sprintf("compute-%s-%d.parquet", c.stream.Name, c.files.Add(1)))
 	defer func() { _ = os.Remove(path) }() // scratch is emptied at the next start
 	if err := writeScratch(path, c.read, read); err != nil {
 		return nil, err
@@ -205,7 +205,7 @@ func (c *computer) session() (*duck.Session, error) {
 		c.idle = c.idle[:n-1]
 		return s, nil
 	}
-	o := c.in.Duck
+	o := c.store.Duck
 	o.Threads = 1
 	return duck.Open(o)
 }

@@ -108,12 +108,12 @@ const maxTwiceReported = 10
 
 // VerifyCountedOnce returns a *CountedTwiceError for each pair of events with one id that count, as far as the last rebuild of the dedupe
 // index found them.
-func (in *Intake) VerifyCountedOnce(ctx context.Context, s *project.Stream) error {
-	state, _, err := in.readState(ctx, s.Name)
+func VerifyCountedOnce(ctx context.Context, st *Store, s *project.Stream) error {
+	state, _, err := st.readState(ctx, s.Name)
 	if err != nil || len(state.CountedTwice) == 0 {
 		return err
 	}
-	retracted, err := in.loadRetracted(ctx, s, &state, nil)
+	retracted, err := loadRetracted(ctx, st, s, &state, nil)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (in *Intake) VerifyCountedOnce(ctx context.Context, s *project.Stream) erro
 		}
 		e := &CountedTwiceError{Stream: s.Name}
 		for n, at := range []dedupe.Place{d.A, d.B} {
-			if err := in.describeEvent(ctx, s, placeOf(at), n, e); err != nil {
+			if err := describeEvent(ctx, st, s, placeOf(at), n, e); err != nil {
 				return err
 			}
 		}
@@ -134,15 +134,15 @@ func (in *Intake) VerifyCountedOnce(ctx context.Context, s *project.Stream) erro
 }
 
 // describeEvent fills in one of the two events.
-func (in *Intake) describeEvent(ctx context.Context, s *project.Stream, at Place, n int, e *CountedTwiceError) error {
-	found, err := in.eventAt(ctx, s, at)
+func describeEvent(ctx context.Context, st *Store, s *project.Stream, at Place, n int, e *CountedTwiceError) error {
+	found, err := st.eventAt(ctx, s, at)
 	if err == nil && found == nil {
 		err = fmt.Errorf("event %s of %s is in the dedupe index but not among the events; run `bursar repair`", at, s.Name)
 	}
 	if err != nil {
 		return err
 	}
-	file, err := FindFile(ctx, in.Catalog, s.Name, at.File)
+	file, err := FindFile(ctx, st.Catalog, s.Name, at.File)
 	if err != nil {
 		return err
 	}

@@ -44,16 +44,16 @@ func secretDepended(ctx context.Context, c catalog.Catalog) bool {
 	return depended || err != nil
 }
 
-// key returns the key of a stream's dedupe index; nil for the index of an older project. A key that is not the index's would make every id new, so
+// indexKey returns the key of a stream's dedupe index; nil for the index of an older project. A key that is not the index's would make every id new, so
 // it is refused.
-func (in *Intake) key(stream string, state *streamState) (*identity.Key, error) {
+func indexKey(st *Store, stream string, state *streamState) (*identity.Key, error) {
 	if state.Identity == "" && len(state.DedupeTables) > 0 {
 		return nil, nil
 	}
-	if in.Secret == nil {
+	if st.Secret == nil {
 		return nil, errors.New("bug: intake without a secret")
 	}
-	key, err := in.Secret.Key()
+	key, err := st.Secret.Key()
 	if err == nil && state.Identity != "" && state.Identity != key.Check() {
 		err = errors.New("the project's identity key is not the key of the index")
 	}
@@ -83,8 +83,8 @@ func (s *streamState) sameIntake(o *streamState) bool {
 }
 
 // readState returns the catalog's state of a stream, and whether there is one.
-func (in *Intake) readState(ctx context.Context, stream string) (state streamState, found bool, err error) {
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+func (st *Store) readState(ctx context.Context, stream string) (state streamState, found bool, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		found, err = tx.Get(streamKey(stream), &state)
 		return err
 	})
@@ -98,10 +98,10 @@ func (in *Intake) readState(ctx context.Context, stream string) (state streamSta
 const batchesAtOnce = 256
 
 // eachBatch calls fn for the stream's batches 1 to last, and fails if the catalog lacks one.
-func (in *Intake) eachBatch(ctx context.Context, stream string, last uint64, fn func(Batch) error) error {
+func (st *Store) eachBatch(ctx context.Context, stream string, last uint64, fn func(Batch) error) error {
 	for next := uint64(1); next <= last; {
 		batches := make([]Batch, 0, batchesAtOnce)
-		err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
+		err := st.Catalog.View(ctx, func(tx catalog.Tx) error {
 			batches = batches[:0]
 			for n := next; n <= last && len(batches) < batchesAtOnce; n++ {
 				b, err := GetBatch(tx, stream, n)

@@ -52,11 +52,11 @@ func (h *harness) putIndex(state indexState) {
 
 func (h *harness) object(name string) string { return filepath.Join(h.dir, "objects", name) }
 
-func (h *harness) verifyIndex() error { return h.intake.VerifyDedupe(h.t.Context(), h.stream) }
+func (h *harness) verifyIndex() error { return event.VerifyDedupe(h.t.Context(), h.intake, h.stream) }
 
 func (h *harness) rebuildIndex() {
 	h.t.Helper()
-	if err := h.intake.RebuildDedupe(h.t.Context(), h.stream); err != nil {
+	if err := event.RebuildDedupe(h.t.Context(), h.intake, h.stream); err != nil {
 		h.t.Fatal(err)
 	}
 	if err := h.verifyIndex(); err != nil {
@@ -113,7 +113,7 @@ func TestDamagedIndex(t *testing.T) {
 		if err := do(); err != nil {
 			t.Fatal(err)
 		}
-		got, err := h.intake.Ingest(t.Context(), h.stream, []string{again}, event.Options{})
+		got, err := event.Ingest(t.Context(), h.intake, h.stream, []string{again}, event.Options{})
 		if got.Accepted != 0 {
 			t.Errorf("%s: %d known events are accepted", what, got.Accepted)
 		}
@@ -170,7 +170,7 @@ func TestIndexAndCatalog(t *testing.T) {
 	if err := os.WriteFile(events, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.intake.RebuildDedupe(t.Context(), h.stream); err == nil || !strings.Contains(err.Error(), "batch 2") {
+	if err := event.RebuildDedupe(t.Context(), h.intake, h.stream); err == nil || !strings.Contains(err.Error(), "batch 2") {
 		t.Errorf("rebuilt from a damaged batch: %v", err)
 	}
 	if err := h.verifyIndex(); err != nil {
@@ -209,7 +209,7 @@ func TestIdentityKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		reopen()
-		_, err = h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.jsonl", sales(0, 4))}, event.Options{})
+		_, err = event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", sales(0, 4))}, event.Options{})
 		expectNeedsRepair(t, what, err)
 		expectNeedsRepair(t, what+", verified", h.verifyIndex())
 		after, err := h.intake.Objects.List(t.Context(), "")
@@ -337,14 +337,14 @@ func TestRebuildFailsAtEveryCall(t *testing.T) {
 			plan.FailAt(n, mode)
 			faulty := *h.intake
 			faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
-			err := faulty.RebuildDedupe(t.Context(), h.stream)
+			err := event.RebuildDedupe(t.Context(), faulty, h.stream)
 			if more = plan.Fired(); more && err == nil && mode == fault.Before {
 				t.Errorf("%s failed without an error", plan.Call(n))
 			}
 			if err := h.verifyIndex(); err != nil {
 				t.Errorf("after %s: %v", plan.Call(n), err)
 			}
-			got, err := h.intake.Ingest(t.Context(), h.stream, []string{again}, event.Options{DryRun: true})
+			got, err := event.Ingest(t.Context(), h.intake, h.stream, []string{again}, event.Options{DryRun: true})
 			if err != nil || got.Duplicates != 20 {
 				t.Errorf("after %s: %+v, %v", plan.Call(n), got, err)
 			}

@@ -62,8 +62,8 @@ type Compared struct {
 
 // Compare compares rows in quarantine with the events that were accepted with their ids. It finds nothing for rows that are not conflicts or were
 // quarantined by earlier versions.
-func (in *Intake) Compare(ctx context.Context, s *project.Stream, rows []Rejected) ([]Compared, error) {
-	accepted, out, err := in.acceptedFirst(ctx, s, rows)
+func Compare(ctx context.Context, st *Store, s *project.Stream, rows []Rejected) ([]Compared, error) {
+	accepted, out, err := acceptedFirst(ctx, st, s, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (in *Intake) Compare(ctx context.Context, s *project.Stream, rows []Rejecte
 			continue
 		}
 		all[i].Retraction = out[*rows[i].Accepted]
-		values, err := in.valuesOf(ctx, s, &rows[i])
+		values, err := valuesOf(ctx, st, s, &rows[i])
 		if err != nil {
 			return nil, err
 		}
@@ -86,8 +86,8 @@ func (in *Intake) Compare(ctx context.Context, s *project.Stream, rows []Rejecte
 type values map[string]json.RawMessage
 
 // valuesOf parses a row in quarantine, without computed columns.
-func (in *Intake) valuesOf(ctx context.Context, s *project.Stream, row *Rejected) (values, error) {
-	file, err := FindFile(ctx, in.Catalog, s.Name, row.Number)
+func valuesOf(ctx context.Context, st *Store, s *project.Stream, row *Rejected) (values, error) {
+	file, err := FindFile(ctx, st.Catalog, s.Name, row.Number)
 	if err != nil || row.Object != "" {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (in *Intake) valuesOf(ctx context.Context, s *project.Stream, row *Rejected
 
 // acceptedFirst reads the events that rows in quarantine are in conflict with, and the retractions that exclude some of them. An event is in its
 // file's batch, or in a batch that retried a quarantine.
-func (in *Intake) acceptedFirst(ctx context.Context, s *project.Stream, rows []Rejected) (found map[Place]values, out map[Place]*Retraction, err error) {
+func acceptedFirst(ctx context.Context, st *Store, s *project.Stream, rows []Rejected) (found map[Place]values, out map[Place]*Retraction, err error) {
 	var places []string
 	batches := map[uint64]bool{}
 	found = map[Place]values{}
@@ -124,7 +124,7 @@ func (in *Intake) acceptedFirst(ctx context.Context, s *project.Stream, rows []R
 		if p == nil {
 			continue
 		}
-		file, err := FindFile(ctx, in.Catalog, s.Name, p.File)
+		file, err := FindFile(ctx, st.Catalog, s.Name, p.File)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -134,20 +134,20 @@ func (in *Intake) acceptedFirst(ctx context.Context, s *project.Stream, rows []R
 	if len(places) == 0 {
 		return found, nil, nil
 	}
-	all, err := Batches(ctx, in.Catalog, s.Name, 0)
+	all, err := Batches(ctx, st.Catalog, s.Name, 0)
 	if err != nil {
 		return nil, nil, err
 	}
 	all = slices.DeleteFunc(all, func(b Batch) bool { return !batches[b.Batch] && len(b.Retried) == 0 })
-	if err = in.eachAt(ctx, s, all, places, func(p Place, event values) { found[p] = event }); err == nil {
-		out, err = in.retractedAt(ctx, s, all, places)
+	if err = st.eachAt(ctx, s, all, places, func(p Place, event values) { found[p] = event }); err == nil {
+		out, err = retractedAt(ctx, st, s, all, places)
 	}
 	return found, out, err
 }
 
 // retractedAt returns which events of batches, read at the places, are excluded, and by which retraction.
-func (in *Intake) retractedAt(ctx context.Context, s *project.Stream, batches []Batch, places []string) (map[Place]*Retraction, error) {
-	list, err := Retractions(ctx, in.Catalog, s.Name)
+func retractedAt(ctx context.Context, st *Store, s *project.Stream, batches []Batch, places []string) (map[Place]*Retraction, error) {
+	list, err := Retractions(ctx, st.Catalog, s.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (in *Intake) retractedAt(ctx context.Context, s *project.Stream, batches []
 			continue
 		}
 		if n := slices.IndexFunc(batches, func(b Batch) bool { return b.Batch == r.Batch }); n >= 0 {
-			if err := in.eachAt(ctx, s, batches[n:n+1], places, func(p Place, _ values) { out[p] = r }); err != nil {
+			if err := st.eachAt(ctx, s, batches[n:n+1], places, func(p Place, _ values) { out[p] = r }); err != nil {
 				return nil, err
 			}
 		}
@@ -168,15 +168,15 @@ func (in *Intake) retractedAt(ctx context.Context, s *project.Stream, batches []
 }
 
 // eachAt calls each for the events of batches that were read at the places.
-func (in *Intake) eachAt(ctx context.Context, s *project.Stream, batches []Batch, places []string, each func(Place, values)) error {
-	files, local := in.Objects.(object.Local)
+func (st *Store) eachAt(ctx context.Context, s *project.Stream, batches []Batch, places []string, each func(Place, values)) error {
+	files, local := st.Objects.(object.Local)
 	if !local {
 		return errNotLocal
 	}
-	if err := CheckObjects(ctx, in.Objects, batches, in.Workers); err != nil {
+	if err := CheckObjects(ctx, st.Objects, batches, st.Workers); err != nil {
 		return err
 	}
-	session, err := duck.Open(in.Duck)
+	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return err
 	}

@@ -44,21 +44,21 @@ type Dismissed struct {
 }
 
 // Dismiss marks a row in quarantine as resolved, or takes that back. The caller must hold the stream exclusively.
-func (in *Intake) Dismiss(ctx context.Context, s *project.Stream, o DismissOptions) (Dismissed, error) {
-	known, err := in.dismissal(ctx, s.Name, o.Row)
+func (st *Store) Dismiss(ctx context.Context, s *project.Stream, o DismissOptions) (Dismissed, error) {
+	known, err := st.dismissal(ctx, s.Name, o.Row)
 	switch {
 	case err != nil:
 		return Dismissed{}, err
 	case o.Undo:
-		return in.undoDismissal(ctx, s.Name, o.Row, known)
+		return st.undoDismissal(ctx, s.Name, o.Row, known)
 	case known != nil:
 		return Dismissed{Dismissal: *known, Ref: o.Row.String(), Already: true}, nil
 	}
-	if _, _, err := in.findRejected(ctx, s.Name, o.Row); err != nil {
+	if _, _, err := st.findRejected(ctx, s.Name, o.Row); err != nil {
 		return Dismissed{}, err
 	}
-	d := Dismissal{Stream: s.Name, Place: o.Row, Reason: o.Reason, At: in.Now().UTC().Truncate(time.Microsecond)}
-	err = in.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(dismissalKey(s.Name, o.Row), d) })
+	d := Dismissal{Stream: s.Name, Place: o.Row, Reason: o.Reason, At: st.Now().UTC().Truncate(time.Microsecond)}
+	err = st.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(dismissalKey(s.Name, o.Row), d) })
 	if err != nil {
 		return Dismissed{}, fmt.Errorf("dismiss row %s of %s: %w", o.Row, s.Name, err)
 	}
@@ -66,14 +66,14 @@ func (in *Intake) Dismiss(ctx context.Context, s *project.Stream, o DismissOptio
 }
 
 // undoDismissal takes a dismissal back, also of a row that has left the quarantine.
-func (in *Intake) undoDismissal(ctx context.Context, stream string, row Place, known *Dismissal) (Dismissed, error) {
+func (st *Store) undoDismissal(ctx context.Context, stream string, row Place, known *Dismissal) (Dismissed, error) {
 	if known == nil {
-		if _, _, err := in.findRejected(ctx, stream, row); err != nil {
+		if _, _, err := st.findRejected(ctx, stream, row); err != nil {
 			return Dismissed{}, err
 		}
 		return Dismissed{}, failure.Wrap(failure.Data, fmt.Errorf("row %s of %s is not dismissed; `bursar quarantine %s --dismissed` lists those that are", row, stream, stream))
 	}
-	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Delete(dismissalKey(stream, row)) })
+	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Delete(dismissalKey(stream, row)) })
 	if err != nil {
 		return Dismissed{}, fmt.Errorf("undo dismissal of row %s of %s: %w", row, stream, err)
 	}
@@ -81,8 +81,8 @@ func (in *Intake) undoDismissal(ctx context.Context, stream string, row Place, k
 }
 
 // dismissal returns the dismissal of a row, or nil.
-func (in *Intake) dismissal(ctx context.Context, stream string, row Place) (known *Dismissal, err error) {
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+func (st *Store) dismissal(ctx context.Context, stream string, row Place) (known *Dismissal, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		var d Dismissal
 		known = nil
 		found, err := tx.Get(dismissalKey(stream, row), &d)
@@ -112,14 +112,14 @@ func dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[
 }
 
 // strayDismissals returns the dismissals whose rows are in no quarantine, including those of retracted batches, and the total number.
-func (in *Intake) strayDismissals(ctx context.Context, stream string) (left map[Place]Dismissal, all int, err error) {
-	if left, err = dismissals(ctx, in.Catalog, stream); err != nil || len(left) == 0 {
+func strayDismissals(ctx context.Context, st *Store, stream string) (left map[Place]Dismissal, all int, err error) {
+	if left, err = dismissals(ctx, st.Catalog, stream); err != nil || len(left) == 0 {
 		return nil, 0, err
 	}
 	all = len(left)
-	open, retracted, _, err := openQuarantines(ctx, in.Catalog, stream)
+	open, retracted, _, err := openQuarantines(ctx, st.Catalog, stream)
 	if err == nil {
-		err = in.eachRow(ctx, append(open, retracted...), func(row Rejected) error {
+		err = st.eachRow(ctx, append(open, retracted...), func(row Rejected) error {
 			delete(left, row.Place())
 			return nil
 		})
@@ -127,7 +127,7 @@ func (in *Intake) strayDismissals(ctx context.Context, stream string) (left map[
 	if err != nil || len(left) == 0 {
 		return left, all, err
 	}
-	now, err := dismissals(ctx, in.Catalog, stream) // one may be undone meanwhile, and its row accepted
+	now, err := dismissals(ctx, st.Catalog, stream) // one may be undone meanwhile, and its row accepted
 	for row := range left {
 		if _, is := now[row]; !is {
 			delete(left, row)
@@ -137,8 +137,8 @@ func (in *Intake) strayDismissals(ctx context.Context, stream string) (left map[
 }
 
 // VerifyDismissals checks that every dismissed row of a stream is in quarantine. It returns their number.
-func (in *Intake) VerifyDismissals(ctx context.Context, stream string) (rows int, faults error) {
-	left, rows, err := in.strayDismissals(ctx, stream)
+func VerifyDismissals(ctx context.Context, st *Store, stream string) (rows int, faults error) {
+	left, rows, err := strayDismissals(ctx, st, stream)
 	if err != nil {
 		return rows, err
 	}
@@ -150,12 +150,12 @@ func (in *Intake) VerifyDismissals(ctx context.Context, stream string) (rows int
 
 // repairDismissals removes dismissals whose rows are not in quarantine: an older catalog contains some for rows that were accepted since. If a
 // quarantine cannot be read, it removes nothing.
-func (in *Intake) repairDismissals(ctx context.Context, stream string, r *Repaired) error {
-	left, _, err := in.strayDismissals(ctx, stream)
+func repairDismissals(ctx context.Context, st *Store, stream string, r *Repaired) error {
+	left, _, err := strayDismissals(ctx, st, stream)
 	if err != nil || len(left) == 0 {
 		return ctx.Err()
 	}
-	err = in.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
+	err = st.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
 		for row := range left {
 			err = errors.Join(err, tx.Delete(dismissalKey(stream, row)))
 		}

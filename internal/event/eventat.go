@@ -14,7 +14,7 @@ import (
 )
 
 // compareAccepted sets what the accepted row changes, compared with the event it replaces or, if that no longer counted, with conflict.
-func (in *Intake) compareAccepted(ctx context.Context, s *project.Stream, out *AcceptedRow, row Place, conflict *Place) error {
+func compareAccepted(ctx context.Context, st *Store, s *project.Stream, out *AcceptedRow, row Place, conflict *Place) error {
 	if out.Replaced != nil {
 		conflict = &Place{out.Replaced.File, out.Replaced.Row}
 	}
@@ -23,7 +23,7 @@ func (in *Intake) compareAccepted(ctx context.Context, s *project.Stream, out *A
 		if at == nil {
 			continue
 		}
-		found, err := in.eventAt(ctx, s, *at)
+		found, err := st.eventAt(ctx, s, *at)
 		if err != nil {
 			return err
 		}
@@ -33,9 +33,9 @@ func (in *Intake) compareAccepted(ctx context.Context, s *project.Stream, out *A
 		if at == &row {
 			out.Event = found.Event
 		}
-		b, err := in.batchOf(ctx, found)
+		b, err := st.batchOf(ctx, found)
 		if err == nil {
-			err = in.eachAt(ctx, s, []Batch{b}, []string{at.sql()}, func(p Place, event values) { events[p] = event })
+			err = st.eachAt(ctx, s, []Batch{b}, []string{at.sql()}, func(p Place, event values) { events[p] = event })
 		}
 		if err != nil {
 			return err
@@ -48,19 +48,19 @@ func (in *Intake) compareAccepted(ctx context.Context, s *project.Stream, out *A
 }
 
 // eventAt returns the event that was read at a place, or nil. It is in its file's batch, or in a batch that retried a quarantine.
-func (in *Intake) eventAt(ctx context.Context, s *project.Stream, at Place) (found *Retraction, err error) {
-	files, local := in.Objects.(object.Local)
+func (st *Store) eventAt(ctx context.Context, s *project.Stream, at Place) (found *Retraction, err error) {
+	files, local := st.Objects.(object.Local)
 	if !local {
 		return nil, errNotLocal
 	}
-	batches, err := in.batchesWith(ctx, s.Name, at)
+	batches, err := st.batchesWith(ctx, s.Name, at)
 	if err != nil || len(batches) == 0 {
 		return nil, err
 	}
-	if err := CheckObjects(ctx, in.Objects, batches, in.Workers); err != nil {
+	if err := CheckObjects(ctx, st.Objects, batches, st.Workers); err != nil {
 		return nil, err
 	}
-	session, err := duck.Open(in.Duck)
+	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +83,8 @@ func (in *Intake) eventAt(ctx context.Context, s *project.Stream, at Place) (fou
 }
 
 // batchesWith returns the batches that may contain the event of a place.
-func (in *Intake) batchesWith(ctx context.Context, stream string, at Place) (batches []Batch, err error) {
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+func (st *Store) batchesWith(ctx context.Context, stream string, at Place) (batches []Batch, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
 		var file File
 		found, err := tx.Get(fileNumberKey(stream, at.File), &file)

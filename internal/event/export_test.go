@@ -17,9 +17,9 @@ import (
 func WrapSpool(o *LiveOptions, wrap func(spool.File) spool.File) { o.wrap = wrap }
 
 // WithoutConflicts rewrites a batch's quarantine as by versions that did not record what a conflict is with.
-func (in *Intake) WithoutConflicts(ctx context.Context, stream string, batch uint64) error {
+func WithoutConflicts(ctx context.Context, st *Store, stream string, batch uint64) error {
 	var b Batch
-	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
 		b, err = GetBatch(tx, stream, batch)
 		return err
 	})
@@ -27,14 +27,14 @@ func (in *Intake) WithoutConflicts(ctx context.Context, stream string, batch uin
 		return err
 	}
 	var rows []Rejected
-	if err := readQuarantine(ctx, in.Objects, b.Quarantine.Name, func(r Rejected) error {
+	if err := readQuarantine(ctx, st.Objects, b.Quarantine.Name, func(r Rejected) error {
 		r.Accepted = nil
 		rows = append(rows, r)
 		return nil
 	}); err != nil {
 		return err
 	}
-	out, err := in.Objects.Create(ctx, b.Quarantine.Name)
+	out, err := st.Objects.Create(ctx, b.Quarantine.Name)
 	if err != nil {
 		return err
 	}

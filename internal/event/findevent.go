@@ -18,12 +18,12 @@ import (
 
 // findEvents returns the sealed events with an id, in the order of their batches: one, unless the id was accepted again. Ids are compared as they are
 // printed, so that the spelling in SQL does not matter; a text may be given without quotes.
-func (in *Intake) findEvents(ctx context.Context, session *duck.Session, s *project.Stream, o RetractOptions) (found []Retraction, err error) {
-	files, local := in.Objects.(object.Local)
+func (st *Store) findEvents(ctx context.Context, session *duck.Session, s *project.Stream, o RetractOptions) (found []Retraction, err error) {
+	files, local := st.Objects.(object.Local)
 	if !local {
 		return nil, errNotLocal
 	}
-	batches, err := Batches(ctx, in.Catalog, s.Name, 0)
+	batches, err := Batches(ctx, st.Catalog, s.Name, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -88,8 +88,8 @@ var errNotMissing = failure.Wrap(failure.Data, errors.New("it is not missing; `b
 
 // checkGiveUp removes what an earlier, interrupted call has given up, and refuses what is not missing before anything is written. Objects in the folder
 // of a missing batch may contain events, so it is refused until they are moved away.
-func (in *Intake) checkGiveUp(ctx context.Context, s *project.Stream, last uint64, give GiveUp) (GiveUp, error) {
-	done, err := ListGivenUp(ctx, in.Catalog, s.Name)
+func checkGiveUp(ctx context.Context, st *Store, s *project.Stream, last uint64, give GiveUp) (GiveUp, error) {
+	done, err := ListGivenUp(ctx, st.Catalog, s.Name)
 	if err != nil {
 		return give, err
 	}
@@ -98,7 +98,7 @@ func (in *Intake) checkGiveUp(ctx context.Context, s *project.Stream, last uint6
 		if slices.ContainsFunc(done, func(g GivenUp) bool { return g.Batch == number }) {
 			continue
 		}
-		if err := in.checkBatchMissing(ctx, s, number, last); err != nil {
+		if err := checkBatchMissing(ctx, st, s, number, last); err != nil {
 			return give, fmt.Errorf("give up batch %d of %s: %w", number, s.Name, err)
 		}
 		left.Batches = append(left.Batches, number)
@@ -107,7 +107,7 @@ func (in *Intake) checkGiveUp(ctx context.Context, s *project.Stream, last uint6
 		if slices.ContainsFunc(done, func(g GivenUp) bool { return g.Retraction == number }) {
 			continue
 		}
-		missing, err := in.retractionMissing(ctx, s.Name, number)
+		missing, err := retractionMissing(ctx, st, s.Name, number)
 		if err == nil && !missing {
 			err = errNotMissing
 		}
@@ -120,13 +120,13 @@ func (in *Intake) checkGiveUp(ctx context.Context, s *project.Stream, last uint6
 }
 
 // giveUpRetractions writes retractions without effect.
-func (in *Intake) giveUpRetractions(ctx context.Context, stream string, give GiveUp, r *Repaired) error {
+func giveUpRetractions(ctx context.Context, st *Store, stream string, give GiveUp, r *Repaired) error {
 	for _, number := range give.Retractions {
-		note := &GivenUp{Stream: stream, Retraction: number, Reason: give.Reason, At: in.Now().UTC().Truncate(time.Microsecond)}
+		note := &GivenUp{Stream: stream, Retraction: number, Reason: give.Reason, At: st.Now().UTC().Truncate(time.Microsecond)}
 		empty := &Retraction{Stream: stream, Number: number, GivenUp: note, At: note.At, Totals: Totals{}}
-		err := in.reenterRetraction(ctx, empty)
+		err := reenterRetraction(ctx, st, empty)
 		if err == nil {
-			err = in.writeRetraction(ctx, empty)
+			err = st.writeRetraction(ctx, empty)
 		}
 		if err != nil {
 			return fmt.Errorf("give up %s: %w", note.What(), err)
@@ -138,12 +138,12 @@ func (in *Intake) giveUpRetractions(ctx context.Context, stream string, give Giv
 }
 
 // giveUpBatch enters an empty batch.
-func (in *Intake) giveUpBatch(ctx context.Context, s *project.Stream, number, last uint64, give GiveUp, r *Repaired) error {
-	note := &GivenUp{Stream: s.Name, Batch: number, Reason: give.Reason, At: in.Now().UTC().Truncate(time.Microsecond)}
-	b, err := in.emptyBatch(ctx, s, number, last)
+func giveUpBatch(ctx context.Context, st *Store, s *project.Stream, number, last uint64, give GiveUp, r *Repaired) error {
+	note := &GivenUp{Stream: s.Name, Batch: number, Reason: give.Reason, At: st.Now().UTC().Truncate(time.Microsecond)}
+	b, err := emptyBatch(ctx, st, s, number, last)
 	if err == nil {
 		b.GivenUp = note
-		err = in.Catalog.Update(ctx, func(tx catalog.Tx) error { return enterEmpty(tx, &b) })
+		err = st.Catalog.Update(ctx, func(tx catalog.Tx) error { return enterEmpty(tx, &b) })
 	}
 	if err != nil {
 		return fmt.Errorf("give up %s: %w", note.What(), err)
@@ -212,23 +212,23 @@ func restoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
 }
 
 // checkBatchMissing refuses a batch that is complete or can be adopted, and one with objects that may contain events.
-func (in *Intake) checkBatchMissing(ctx context.Context, s *project.Stream, number, last uint64) error {
+func checkBatchMissing(ctx context.Context, st *Store, s *project.Stream, number, last uint64) error {
 	if number == 0 || number > last {
 		return errNotMissing
 	}
-	b, known, err := in.knownBatch(ctx, s.Name, number)
+	b, known, err := st.knownBatch(ctx, s.Name, number)
 	if err != nil {
 		return err
 	}
 	if known {
-		err = checkStored(ctx, in.Objects, &b)
+		err = checkStored(ctx, st.Objects, &b)
 	} else {
-		_, err = in.verifiedManifest(ctx, s, number)
+		_, err = verifiedManifest(ctx, st, s, number)
 	}
 	if missing, err := isMissing(err); err != nil || !missing {
 		return cmp.Or(err, errNotMissing)
 	}
-	objects, err := in.Objects.List(ctx, prefix(s.Name, number))
+	objects, err := st.Objects.List(ctx, prefix(s.Name, number))
 	objects = slices.DeleteFunc(objects, func(name string) bool { // these contain no events
 		return strings.HasSuffix(name, "/"+idsObject) || name == manifestName(s.Name, number)
 	})
@@ -253,8 +253,8 @@ func isMissing(err error) (bool, error) {
 }
 
 // emptyBatch returns a batch without events in place of a missing one, with its files and its time as far as they are known.
-func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, last uint64) (b Batch, err error) {
-	state, _, err := in.readState(ctx, s.Name)
+func emptyBatch(ctx context.Context, st *Store, s *project.Stream, number, last uint64) (b Batch, err error) {
+	state, _, err := st.readState(ctx, s.Name)
 	if err != nil {
 		return b, err
 	}
@@ -265,26 +265,26 @@ func (in *Intake) emptyBatch(ctx context.Context, s *project.Stream, number, las
 	if b.Totals, err = totalsOf(newSummers(s)); err != nil {
 		return b, err
 	}
-	if old, err := in.batchOrManifest(ctx, s.Name, number); err == nil {
+	if old, err := batchOrManifest(ctx, st, s.Name, number); err == nil {
 		b.Sealed, b.Spool = old.Sealed, old.Spool
 		for _, f := range old.Files {
 			b.Files = append(b.Files, File{Number: f.Number, Name: f.Name, Batch: number})
 		}
 		return b, nil
 	}
-	err = in.addMissingFiles(ctx, &b, last, state.Files)
+	err = addMissingFiles(ctx, st, &b, last, state.Files)
 	return b, err
 }
 
 // addMissingFiles adds to an empty batch the files that only the missing batch can have had, because later batches may contain rows out of its
 // quarantine. It sets the time to that of a neighbour.
-func (in *Intake) addMissingFiles(ctx context.Context, b *Batch, last, files uint64) error {
+func addMissingFiles(ctx context.Context, st *Store, b *Batch, last, files uint64) error {
 	var first, end uint64 // the last file before the batch, and the next after it
 	for n := b.Batch - 1; n > 0 && first == 0; n-- {
-		first = in.neighbour(ctx, b, n, func(files []File) uint64 { return files[len(files)-1].Number })
+		first = neighbour(ctx, st, b, n, func(files []File) uint64 { return files[len(files)-1].Number })
 	}
 	for n := b.Batch + 1; n <= last && end == 0; n++ {
-		end = in.neighbour(ctx, b, n, func(files []File) uint64 { return files[0].Number })
+		end = neighbour(ctx, st, b, n, func(files []File) uint64 { return files[0].Number })
 	}
 	if end == 0 {
 		end = files + 1
@@ -296,8 +296,8 @@ func (in *Intake) addMissingFiles(ctx context.Context, b *Batch, last, files uin
 }
 
 // neighbour returns a file of another batch, or 0. The first batch that can be read sets b's time.
-func (in *Intake) neighbour(ctx context.Context, b *Batch, number uint64, file func([]File) uint64) uint64 {
-	other, err := in.batchOrManifest(ctx, b.Stream, number)
+func neighbour(ctx context.Context, st *Store, b *Batch, number uint64, file func([]File) uint64) uint64 {
+	other, err := batchOrManifest(ctx, st, b.Stream, number)
 	if err != nil {
 		return 0
 	}
@@ -311,20 +311,20 @@ func (in *Intake) neighbour(ctx context.Context, b *Batch, number uint64, file f
 }
 
 // batchOrManifest returns a batch from the catalog, or else from its manifest.
-func (in *Intake) batchOrManifest(ctx context.Context, stream string, number uint64) (b Batch, err error) {
-	b, known, err := in.knownBatch(ctx, stream, number)
+func batchOrManifest(ctx context.Context, st *Store, stream string, number uint64) (b Batch, err error) {
+	b, known, err := st.knownBatch(ctx, stream, number)
 	if err != nil || known {
 		return b, err
 	}
-	if b, err = readManifest(ctx, in.Objects, stream, number); errors.Is(err, errNoChecksum) {
+	if b, err = readManifest(ctx, st.Objects, stream, number); errors.Is(err, errNoChecksum) {
 		err = nil
 	}
 	return b, err
 }
 
 // knownBatch returns a batch from the catalog.
-func (in *Intake) knownBatch(ctx context.Context, stream string, number uint64) (b Batch, known bool, err error) {
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+func (st *Store) knownBatch(ctx context.Context, stream string, number uint64) (b Batch, known bool, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		b = Batch{}
 		known, err = tx.Get(batchKey(stream, number), &b)
 		return err

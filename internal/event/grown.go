@@ -54,7 +54,7 @@ func (w *batchWriter) shorterFiles(ctx context.Context, file *File) (list []File
 			list = append(list, *f)
 		}
 	}
-	err = w.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = w.store.Catalog.View(ctx, func(tx catalog.Tx) error {
 		list = nil
 		before := w.state.Files - min(w.state.Files, recentFiles)
 		return tx.ListAfter(fileNumberPrefix(w.stream.Name), fileNumberKey(w.stream.Name, before), func(_ string, value json.RawMessage) error {

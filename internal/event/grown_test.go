@@ -43,7 +43,7 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, c.yaml)
 			take := func(path, text string) (event.Result, error) {
-				return h.intake.Ingest(t.Context(), h.stream, []string{h.file(path, text)}, event.Options{})
+				return event.Ingest(t.Context(), h.intake, h.stream, []string{h.file(path, text)}, event.Options{})
 			}
 			first, err := take(c.paths[0], c.first)
 			if err != nil {
@@ -72,7 +72,7 @@ func TestGrownFileOfOneCall(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, rowYAML)
 	short, long := h.file("a.jsonl", manySales(0, 1)), h.file("b/a.jsonl", manySales(0, 2))
-	if _, err := h.intake.Ingest(t.Context(), h.stream, []string{short, long}, event.Options{}); err == nil || !strings.Contains(err.Error(), short) {
+	if _, err := event.Ingest(t.Context(), h.intake, h.stream, []string{short, long}, event.Options{}); err == nil || !strings.Contains(err.Error(), short) {
 		t.Errorf("got %v", err)
 	}
 	h.ingest("1 2 2 0 0", long)

@@ -38,7 +38,7 @@ func TestNotARegularFile(t *testing.T) {
 		for _, dry := range []bool{false, true} {
 			for _, take := range []func() (event.Result, error){
 				func() (event.Result, error) {
-					return h.intake.Ingest(t.Context(), h.stream, []string{good, path}, event.Options{DryRun: dry})
+					return event.Ingest(t.Context(), h.intake, h.stream, []string{good, path}, event.Options{DryRun: dry})
 				},
 				func() (event.Result, error) {
 					return l.Ingest(t.Context(), []string{good, path}, event.Options{DryRun: dry})
@@ -81,7 +81,7 @@ func TestChangedWhileRead(t *testing.T) {
 					}
 				}
 			}}
-			_, err := h.intake.Ingest(t.Context(), h.stream, []string{path}, o)
+			_, err := event.Ingest(t.Context(), h.intake, h.stream, []string{path}, o)
 			if err == nil || !strings.Contains(err.Error(), "the file changed while it was read") || failure.Of(err) != failure.Transient {
 				t.Errorf("%s: %v [%v]", name, err, failure.Of(err))
 			}

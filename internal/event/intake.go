@@ -20,8 +20,8 @@ import (
 	"bursar/internal/project"
 )
 
-// Intake seals batches. Only one intake of a stream may run at a time.
-type Intake struct {
+// Store seals batches. Only one intake of a stream may run at a time.
+type Store struct {
 	Objects object.Store
 	Catalog catalog.Catalog
 	Secret  *identity.File // key of the dedupe indexes' digests
@@ -67,13 +67,13 @@ var ErrTooManyRejected = errors.New("too many rows rejected")
 
 // Ingest reads the files into one batch and seals it. If a file cannot be read to its end, the rows before the fault are sealed and the error is
 // returned with the result: nothing readable is lost (rule 10).
-func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string, o Options) (Result, error) {
+func Ingest(ctx context.Context, st *Store, s *project.Stream, paths []string, o Options) (Result, error) {
 	for _, path := range paths {
 		if _, err := scan.Stat(path); err != nil { // before anything is begun
 			return Result{}, err
 		}
 	}
-	w, err := in.begin(ctx, s, o)
+	w, err := begin(ctx, st, s, o)
 	if err != nil {
 		return Result{}, err
 	}
@@ -106,18 +106,18 @@ func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string,
 }
 
 // begin reads the stream's state and opens the dedupe index.
-func (in *Intake) begin(ctx context.Context, s *project.Stream, o Options) (*batchWriter, error) {
-	w, err := in.beginAt(ctx, s, o, in.Now())
+func begin(ctx context.Context, st *Store, s *project.Stream, o Options) (*batchWriter, error) {
+	w, err := beginAt(ctx, st, s, o, st.Now())
 	if err != nil {
 		return nil, err
 	}
-	w.computer = newComputer(in, s)
+	w.computer = newComputer(st, s)
 	return w, nil
 }
 
 // beginAt is begin for a batch whose receipt starts at now. The caller sets the computer.
-func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now time.Time) (*batchWriter, error) {
-	state, key, err := in.openIndex(ctx, s)
+func beginAt(ctx context.Context, st *Store, s *project.Stream, o Options, now time.Time) (*batchWriter, error) {
+	state, key, err := openIndex(ctx, st, s)
 	if err != nil {
 		return nil, err
 	}
@@ -125,16 +125,16 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 	if err != nil {
 		return nil, err
 	}
-	received, err := in.nextReceipt(ctx, s, &state, now)
+	received, err := nextReceipt(ctx, st, s, &state, now)
 	if err != nil {
 		return nil, err
 	}
-	w := &batchWriter{in: in, stream: s, plan: plan, options: o, state: state, brokenFiles: map[*File]bool{}, unchanged: map[Place]Rejected{}, received: received, receipts: in.receipts(s)}
+	w := &batchWriter{store: st, stream: s, plan: plan, options: o, state: state, brokenFiles: map[*File]bool{}, unchanged: map[Place]Rejected{}, received: received, receipts: newReceipts(st, s)}
 	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s, state.Columns), Definitions: TotalDefinitions(s), Declared: declarationOf(s)}
 	if err := w.removeLeftovers(ctx); err != nil {
 		return nil, err
 	}
-	if w.retracted, err = in.loadRetracted(ctx, s, &state, o.places); err != nil {
+	if w.retracted, err = loadRetracted(ctx, st, s, &state, o.places); err != nil {
 		return nil, err
 	}
 	if o.excluding != nil {
@@ -142,7 +142,7 @@ func (in *Intake) beginAt(ctx context.Context, s *project.Stream, o Options, now
 			return nil, err
 		}
 	}
-	w.index, err = dedupe.Open(ctx, in.Objects, in.Scratch, state.DedupeTables)
+	w.index, err = dedupe.Open(ctx, st.Objects, st.Scratch, state.DedupeTables)
 	if err != nil {
 		return nil, dedupeError(s.Name, err)
 	}
@@ -160,21 +160,21 @@ const maxIDBytes = 256 << 20
 // removeLeftovers deletes the objects that a crashed intake left under this batch's number (rule 1: nothing exists before the seal). A batch with a
 // manifest is sealed, so it is refused (rule 3).
 func (w *batchWriter) removeLeftovers(ctx context.Context) error {
-	if err := w.in.checkUnsealed(ctx, w.stream.Name, w.batch.Batch); err != nil {
+	if err := w.store.checkUnsealed(ctx, w.stream.Name, w.batch.Batch); err != nil {
 		return err
 	}
-	if err := w.in.ensureManifest(ctx, w.stream.Name, w.state.Batches); err != nil {
+	if err := w.store.ensureManifest(ctx, w.stream.Name, w.state.Batches); err != nil {
 		return fmt.Errorf("write manifest of batch %d of %s: %w", w.state.Batches, w.stream.Name, err)
 	}
-	if err := w.in.ensureRetraction(ctx, w.stream.Name, w.state.Retractions); err != nil {
+	if err := w.store.ensureRetraction(ctx, w.stream.Name, w.state.Retractions); err != nil {
 		return fmt.Errorf("write retraction %d of %s: %w", w.state.Retractions, w.stream.Name, err)
 	}
-	names, err := w.in.Objects.List(ctx, prefix(w.stream.Name, w.batch.Batch))
+	names, err := w.store.Objects.List(ctx, prefix(w.stream.Name, w.batch.Batch))
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := w.in.Objects.Delete(ctx, name); err != nil {
+		if err := w.store.Objects.Delete(ctx, name); err != nil {
 			return err
 		}
 	}
@@ -213,7 +213,7 @@ func (w *batchWriter) ingestFile(ctx context.Context, path string) error {
 
 // scanFile scans a file into segments.
 func (w *batchWriter) scanFile(ctx context.Context, file *File, in *scan.Input) error {
-	scanned, err := in.Scan(w.plan, scan.Options{Workers: w.in.Workers, Progress: w.options.Progress, TempDir: w.in.Scratch})
+	scanned, err := in.Scan(w.plan, scan.Options{Workers: w.store.Workers, Progress: w.options.Progress, TempDir: w.store.Scratch})
 	if err != nil {
 		w.brokenFiles[file] = true
 		return err

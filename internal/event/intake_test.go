@@ -46,7 +46,7 @@ type harness struct {
 	t      testing.TB
 	dir    string
 	now    time.Time
-	intake *event.Intake
+	intake *event.Store
 	stream *project.Stream
 }
 
@@ -62,7 +62,7 @@ func newHarness(t testing.TB, yaml string) *harness {
 			t.Error(err)
 		}
 	})
-	h.intake = &event.Intake{
+	h.intake = &event.Store{
 		Objects: object.NewFolder(filepath.Join(h.dir, "objects")), Catalog: records, Scratch: t.TempDir(), Workers: 2,
 		Now: func() time.Time { return h.now }, Log: slog.New(slog.DiscardHandler),
 	}
@@ -101,7 +101,7 @@ func (h *harness) file(name, text string) string {
 // ingest ingests files that must be read to their ends, and expects counts "batch rows accepted quarantined duplicates".
 func (h *harness) ingest(want string, paths ...string) event.Result {
 	h.t.Helper()
-	got, err := h.intake.Ingest(h.t.Context(), h.stream, paths, event.Options{})
+	got, err := event.Ingest(h.t.Context(), h.intake, h.stream, paths, event.Options{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestNothingIsSealed(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "sale", "2.00", "EUR")+sale("4", "sale", "2.00", "EUR"))
 	ingest := func(o event.Options, paths ...string) (event.Result, error) {
-		return h.intake.Ingest(t.Context(), h.stream, paths, o)
+		return event.Ingest(t.Context(), h.intake, h.stream, paths, o)
 	}
 	dry, err := ingest(event.Options{DryRun: true}, path)
 	if err != nil || dry.Totals["amount"]["EUR"] != "5.00" {
@@ -232,7 +232,7 @@ func TestGrowthOfContents(t *testing.T) {
 		row := strings.Replace(sale("a", "sale", "1.00", "EUR"), "}", extra+"}", 1)
 		h.ingest("1 1 1 0 0", h.file("a.jsonl", row))
 		h.declare(strings.Replace(yaml, "  currency:", "  memo: {type: string, optional: true}\n  currency:", 1))
-		_, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.jsonl", row+sale("b", "sale", "1.00", "EUR"))}, event.Options{})
+		_, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", row+sale("b", "sale", "1.00", "EUR"))}, event.Options{})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", extra, err, want)
 		}
@@ -272,7 +272,7 @@ func TestSchemaGrowth(t *testing.T) {
 			before := h.ingest("1 1 1 0 0", h.file("a.jsonl", a))
 			h.declare(strings.Replace(plainYAML, c.from, c.to, 1))
 			again := h.file("b.jsonl", a+" \n"+sale("2", "sale", "1.00", "EUR"))
-			got, err := h.intake.Ingest(t.Context(), h.stream, []string{again}, event.Options{})
+			got, err := event.Ingest(t.Context(), h.intake, h.stream, []string{again}, event.Options{})
 			if c.wantText != "" {
 				if err == nil || !strings.Contains(err.Error(), c.wantText) || !strings.Contains(err.Error(), "declare a new stream") {
 					t.Errorf("got %v, want %q", err, c.wantText)
@@ -295,7 +295,7 @@ func TestRetryAfterGrowth(t *testing.T) {
 	h.ingest("1 3 1 2 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "loan", "3.00", "EUR")))
 	retry := func(want string) {
 		t.Helper()
-		got, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+		got, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -384,20 +384,20 @@ func TestTruncatedFile(t *testing.T) {
 
 	h := newHarness(t, plainYAML)
 	path := h.file("a.jsonl.gz", cut)
-	got, err := h.intake.Ingest(t.Context(), h.stream, []string{path}, event.Options{})
+	got, err := event.Ingest(t.Context(), h.intake, h.stream, []string{path}, event.Options{})
 	if err == nil || got.Batch != 1 || got.Accepted == 0 || got.Accepted >= 20000 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if _, err := h.intake.Ingest(t.Context(), h.stream, []string{path}, event.Options{}); err == nil {
+	if _, err := event.Ingest(t.Context(), h.intake, h.stream, []string{path}, event.Options{}); err == nil {
 		t.Error("handed in again, the file is taken for whole")
 	}
-	whole, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("whole.jsonl.gz", zipped.String())}, event.Options{})
+	whole, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("whole.jsonl.gz", zipped.String())}, event.Options{})
 	if err != nil || whole.Accepted+got.Accepted != 20000 || whole.Rows != 20000 {
 		t.Errorf("first %+v, then %+v, %v", got, whole, err)
 	}
 
 	h = newHarness(t, strings.Replace(plainYAML, "id: id\n", "id: _row\n", 1))
-	_, err = h.intake.Ingest(t.Context(), h.stream, []string{h.file("a.jsonl.gz", cut)}, event.Options{})
+	_, err = event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("a.jsonl.gz", cut)}, event.Options{})
 	if err == nil || !strings.Contains(err.Error(), "nothing was ingested") || len(h.batches()) != 0 {
 		t.Errorf("a stream of rows took %d batches of it, %v", len(h.batches()), err)
 	}
@@ -441,7 +441,7 @@ func failIntake(t *testing.T, text, want string, n int, mode fault.Mode) bool {
 	plan.FailAt(n, mode)
 	faulty := *h.intake
 	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
-	_, err := faulty.Ingest(t.Context(), h.stream, []string{path}, event.Options{})
+	_, err := event.Ingest(t.Context(), faulty, h.stream, []string{path}, event.Options{})
 	late := strings.HasSuffix(plan.Call(n), "/manifest.json") // the batch is sealed, and the next intake writes it
 	if plan.Fired() && mode == fault.Before && err == nil && !late {
 		t.Errorf("%s failed, and intake returns no error", plan.Call(n))
@@ -450,7 +450,7 @@ func failIntake(t *testing.T, text, want string, n int, mode fault.Mode) bool {
 	if len(sealed) > 1 || err == nil && len(sealed) != 1 {
 		t.Fatalf("after %s: %d batches, %v", plan.Call(n), len(sealed), err)
 	}
-	again, err := h.intake.Ingest(t.Context(), h.stream, []string{path}, event.Options{})
+	again, err := event.Ingest(t.Context(), h.intake, h.stream, []string{path}, event.Options{})
 	if err != nil {
 		t.Fatalf("after %s, again: %v", plan.Call(n), err)
 	}

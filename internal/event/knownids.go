@@ -14,16 +14,16 @@ import (
 
 // FindKnownIDs returns those ids of which the stream has events, each with the number of its batch. The stream's id must be one text column without a
 // dedupe window.
-func (in *Intake) FindKnownIDs(ctx context.Context, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
-	state, _, err := in.readState(ctx, s.Name)
+func FindKnownIDs(ctx context.Context, st *Store, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
+	state, _, err := st.readState(ctx, s.Name)
 	if err != nil || len(state.DedupeTables) == 0 || len(ids) == 0 {
 		return nil, err
 	}
-	key, err := in.key(s.Name, &state)
+	key, err := indexKey(st, s.Name, &state)
 	if err != nil {
 		return nil, err
 	}
-	index, err := dedupe.Open(ctx, in.Objects, in.Scratch, state.DedupeTables)
+	index, err := dedupe.Open(ctx, st.Objects, st.Scratch, state.DedupeTables)
 	if err != nil {
 		return nil, dedupeError(s.Name, err)
 	}
@@ -36,7 +36,7 @@ func (in *Intake) FindKnownIDs(ctx context.Context, s *project.Stream, ids []str
 	if err := batch.Check(entriesOf(s, key, ids), verdicts); err != nil {
 		return nil, dedupeError(s.Name, err)
 	}
-	return in.batchesOfIDs(ctx, s.Name, ids, verdicts)
+	return batchesOfIDs(ctx, st, s.Name, ids, verdicts)
 }
 
 // entriesOf returns the dedupe entries of ids. Their contents are not needed.
@@ -61,7 +61,7 @@ func entriesOf(s *project.Stream, key *identity.Key, ids []string) []dedupe.Entr
 }
 
 // batchesOfIDs returns the batches of the ids that were found.
-func (in *Intake) batchesOfIDs(ctx context.Context, stream string, ids []string, verdicts []dedupe.Verdict) (map[string]uint64, error) {
+func batchesOfIDs(ctx context.Context, st *Store, stream string, ids []string, verdicts []dedupe.Verdict) (map[string]uint64, error) {
 	batches, files := map[string]uint64{}, map[uint64]uint64{}
 	for i, v := range verdicts {
 		if v.Kind == dedupe.New || v.First == 0 {
@@ -69,7 +69,7 @@ func (in *Intake) batchesOfIDs(ctx context.Context, stream string, ids []string,
 		}
 		number := v.First.File()
 		if _, read := files[number]; !read {
-			file, err := FindFile(ctx, in.Catalog, stream, number)
+			file, err := FindFile(ctx, st.Catalog, stream, number)
 			if err != nil {
 				return nil, err
 			}

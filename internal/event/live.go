@@ -35,7 +35,7 @@ type LiveOptions struct {
 
 // LiveIntake ingests one stream's events as they arrive. It holds the stream exclusively. Methods may be called from several goroutines at once.
 type LiveIntake struct {
-	in       *Intake
+	store    *Store
 	stream   *project.Stream
 	options  LiveOptions
 	computer *computer
@@ -71,8 +71,8 @@ type command struct {
 
 // OpenLive starts live intake of a stream. Requests that an earlier process acknowledged and did not seal are sealed first (rule 1). If that fails it
 // is retried, and the stream accepts nothing until it succeeds; other streams are not affected. Close the result; ctx is for the start only.
-func (in *Intake) OpenLive(ctx context.Context, s *project.Stream, o LiveOptions) (*LiveIntake, error) {
-	l := in.newLive(s, o)
+func OpenLive(ctx context.Context, st *Store, s *project.Stream, o LiveOptions) (*LiveIntake, error) {
+	l := newLive(st, s, o)
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := l.recover(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -88,19 +88,19 @@ func (in *Intake) OpenLive(ctx context.Context, s *project.Stream, o LiveOptions
 }
 
 // Recover seals the requests that an earlier process acknowledged and did not seal (rule 1).
-func (in *Intake) Recover(ctx context.Context, s *project.Stream, o LiveOptions) error {
-	l := in.newLive(s, o)
+func Recover(ctx context.Context, st *Store, s *project.Stream, o LiveOptions) error {
+	l := newLive(st, s, o)
 	defer l.computer.close()
 	return l.recover(ctx)
 }
 
-func (in *Intake) newLive(s *project.Stream, o LiveOptions) *LiveIntake {
+func newLive(st *Store, s *project.Stream, o LiveOptions) *LiveIntake {
 	o.Window = cmp.Or(o.Window, s.Seal.Every, project.DefaultSeal.Every)
 	o.MaxEvents = cmp.Or(o.MaxEvents, s.Seal.Events, project.DefaultSeal.Events)
 	o.MaxBytes = cmp.Or(o.MaxBytes, s.Seal.Bytes, project.DefaultSeal.Bytes)
 	o.DryRun, o.MaxRejected, o.Progress, o.places = false, 0, nil, readPlaces{}
 	return &LiveIntake{
-		in: in, stream: s, options: o, computer: newComputer(in, s), queue: queue{wake: make(chan struct{}, 1)},
+		store: st, stream: s, options: o, computer: newComputer(st, s), queue: queue{wake: make(chan struct{}, 1)},
 		commands: make(chan command), stopped: make(chan struct{}),
 	}
 }
@@ -198,18 +198,18 @@ func (l *LiveIntake) Seal(ctx context.Context) error {
 
 // Ingest seals the open batch, then ingests files as Intake.Ingest does. Requests wait meanwhile.
 func (l *LiveIntake) Ingest(ctx context.Context, paths []string, o Options) (r Result, err error) {
-	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return l.in.Ingest(ctx, l.stream, paths, o) })
+	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return Ingest(ctx, l.store, l.stream, paths, o) })
 }
 
 // Retry seals the open batch, then retries the quarantine as Intake.Retry does.
 func (l *LiveIntake) Retry(ctx context.Context, o Options) (Result, error) {
-	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return l.in.Retry(ctx, l.stream, o) })
+	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return Retry(ctx, l.store, l.stream, o) })
 }
 
 // Retract seals the open batch, then retracts as Intake.Retract does.
 func (l *LiveIntake) Retract(ctx context.Context, o RetractOptions) (r Retracted, err error) {
 	_, err = l.exclusively(ctx, func(ctx context.Context) (_ Result, err error) {
-		r, err = l.in.Retract(ctx, l.stream, o)
+		r, err = Retract(ctx, l.store, l.stream, o)
 		return Result{}, err
 	})
 	return r, err
@@ -218,7 +218,7 @@ func (l *LiveIntake) Retract(ctx context.Context, o RetractOptions) (r Retracted
 // AcceptRow seals the open batch, then accepts a row as Intake.AcceptRow does. OnSealed is not called for its batch: the caller reports it.
 func (l *LiveIntake) AcceptRow(ctx context.Context, o AcceptOptions) (r AcceptedRow, err error) {
 	_, err = l.exclusively(ctx, func(ctx context.Context) (_ Result, err error) {
-		r, err = l.in.AcceptRow(ctx, l.stream, o)
+		r, err = AcceptRow(ctx, l.store, l.stream, o)
 		return Result{}, err
 	})
 	return r, err
@@ -227,7 +227,7 @@ func (l *LiveIntake) AcceptRow(ctx context.Context, o AcceptOptions) (r Accepted
 // Dismiss calls Intake.Dismiss between requests.
 func (l *LiveIntake) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) (err error) {
-		d, err = l.in.Dismiss(ctx, l.stream, o)
+		d, err = l.store.Dismiss(ctx, l.stream, o)
 		return err
 	})
 	return d, err

@@ -57,7 +57,7 @@ func benchmarkHarness(b *testing.B, yaml string) (*harness, *event.LiveIntake, *
 	h := newHarness(b, yaml)
 	h.intake.Now = time.Now
 	sealed := &atomic.Int64{}
-	l, err := h.intake.OpenLive(b.Context(), h.stream, event.LiveOptions{
+	l, err := event.OpenLive(b.Context(), h.intake, h.stream, event.LiveOptions{
 		Spool: h.spool(), Window: time.Second, OnSealed: func(event.Result) { sealed.Add(1) },
 	})
 	if err != nil {

@@ -107,8 +107,8 @@ func (s *sender) send(l *event.LiveIntake, plan *fault.Plan, key string, ids ...
 }
 
 // script is a day of a stream: requests, a seal, a file among them. It ends early when the process dies.
-func (s *sender) script(o event.LiveOptions, in *event.Intake, plan *fault.Plan) error {
-	l, err := in.OpenLive(context.Background(), s.h.stream, o)
+func (s *sender) script(o event.LiveOptions, in *event.Store, plan *fault.Plan) error {
+	l, err := event.OpenLive(context.Background(), in, s.h.stream, o)
 	if err != nil {
 		return errDead
 	}
@@ -431,7 +431,7 @@ func TestLiveBackPressure(t *testing.T) {
 	blocked := &gate{entered: make(chan struct{}), open: make(chan struct{})}
 	in := *h.intake
 	in.Objects = &gatedStore{Store: h.intake.Objects, gate: blocked}
-	l, err := in.OpenLive(t.Context(), h.stream, event.LiveOptions{Spool: h.spool(), Window: 1 << 40})
+	l, err := event.OpenLive(t.Context(), in, h.stream, event.LiveOptions{Spool: h.spool(), Window: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ var contentYAML = strings.Replace(plainYAML, "id: id\n", "id: _content\n", 1)
 func (h *harness) retryGifts(want string) {
 	h.t.Helper()
 	h.declare(strings.Replace(contentYAML, "refund]", "refund, gift]", 1))
-	got, err := h.intake.Retry(h.t.Context(), h.stream, event.Options{})
+	got, err := event.Retry(h.t.Context(), h.intake, h.stream, event.Options{})
 	if err != nil {
 		h.t.Fatal(err)
 	}

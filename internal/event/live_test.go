@@ -39,7 +39,7 @@ func (h *harness) openLive(o event.LiveOptions) (*event.LiveIntake, error) {
 	if o.Window == 0 {
 		o.Window = time.Hour
 	}
-	return h.intake.OpenLive(h.t.Context(), h.stream, o)
+	return event.OpenLive(h.t.Context(), h.intake, h.stream, o)
 }
 
 func (h *harness) spool() string { return filepath.Join(h.dir, "spool", "sales") }

@@ -163,7 +163,7 @@ func (l *LiveIntake) ensureOpen() error {
 func (l *LiveIntake) reportBroken(err error) error {
 	if text := err.Error(); l.lastReported != text && l.ctx.Err() == nil {
 		l.lastReported = text
-		l.in.Log.Error("a stream cannot ingest; retrying", "stream", l.stream.Name, "class", failure.Of(err), "error", err)
+		l.store.Log.Error("a stream cannot ingest; retrying", "stream", l.stream.Name, "class", failure.Of(err), "error", err)
 	}
 	if failure.Of(err).Retryable() {
 		return err
@@ -179,7 +179,7 @@ func (l *LiveIntake) beginBatch() error {
 		}
 		l.folderMade = true
 	}
-	h := spool.Header{Stream: l.stream.Name, Opened: l.in.Now().UTC().Truncate(time.Microsecond)}
+	h := spool.Header{Stream: l.stream.Name, Opened: l.store.Now().UTC().Truncate(time.Microsecond)}
 	o, err := l.openBatch(l.ctx, h)
 	if err != nil {
 		return err

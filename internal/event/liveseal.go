@@ -25,7 +25,7 @@ func (l *LiveIntake) sealAll(ctx context.Context) error {
 // sealLogged seals when nobody waits for the result. If it fails, the next request gets the error.
 func (l *LiveIntake) sealLogged() {
 	if err := l.seal(l.ctx); err != nil {
-		l.in.Log.Error("seal batch; retrying from the spool", "stream", l.stream.Name, "error", err)
+		l.store.Log.Error("seal batch; retrying from the spool", "stream", l.stream.Name, "error", err)
 	}
 }
 
@@ -35,7 +35,7 @@ func (l *LiveIntake) seal(ctx context.Context) error {
 	if o == nil {
 		return nil
 	}
-	result, err := o.seal(ctx, l.in.Now())
+	result, err := o.seal(ctx, l.store.Now())
 	if err != nil {
 		l.failBatch(err)
 		return err

@@ -100,12 +100,12 @@ func hasObject(ctx context.Context, store object.Store, name string) (bool, erro
 }
 
 // writeManifest writes the manifest of a batch in the catalog.
-func (in *Intake) writeManifest(ctx context.Context, b *Batch) error {
+func (st *Store) writeManifest(ctx context.Context, b *Batch) error {
 	text, err := encodeManifest(b)
 	if err != nil {
 		return err
 	}
-	out, err := in.Objects.Create(ctx, manifestName(b.Stream, b.Batch))
+	out, err := st.Objects.Create(ctx, manifestName(b.Stream, b.Batch))
 	if err != nil {
 		return err
 	}
@@ -116,23 +116,23 @@ func (in *Intake) writeManifest(ctx context.Context, b *Batch) error {
 }
 
 // ensureManifest writes the manifest of a stream's last batch if a process died between the catalog's transaction and the manifest.
-func (in *Intake) ensureManifest(ctx context.Context, stream string, last uint64) error {
+func (st *Store) ensureManifest(ctx context.Context, stream string, last uint64) error {
 	if last == 0 {
 		return nil
 	}
-	there, err := hasObject(ctx, in.Objects, manifestName(stream, last))
+	there, err := hasObject(ctx, st.Objects, manifestName(stream, last))
 	if err != nil || there {
 		return err
 	}
 	var b Batch
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		b, err = GetBatch(tx, stream, last)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return in.writeManifest(ctx, &b)
+	return st.writeManifest(ctx, &b)
 }
 
 // NotInCatalogError says that a sealed batch or a retraction is not in the catalog. Class Data.
@@ -163,20 +163,20 @@ func repairHint(what string) string {
 func (e *NotInCatalogError) Class() failure.Class { return failure.Data }
 
 // CheckCatalog returns a *NotInCatalogError if the next batch is already sealed, or if a retraction is missing in the catalog. It only looks at names.
-func (in *Intake) CheckCatalog(ctx context.Context, stream string) error {
-	state, _, err := in.readState(ctx, stream)
+func CheckCatalog(ctx context.Context, st *Store, stream string) error {
+	state, _, err := st.readState(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("read state of stream %s: %w", stream, err)
 	}
-	if err := in.checkUnsealed(ctx, stream, state.Batches+1); err != nil {
+	if err := st.checkUnsealed(ctx, stream, state.Batches+1); err != nil {
 		return err
 	}
-	return in.checkRetractions(ctx, stream, &state)
+	return checkRetractions(ctx, st, stream, &state)
 }
 
 // checkUnsealed refuses the number of a sealed batch (rule 3).
-func (in *Intake) checkUnsealed(ctx context.Context, stream string, batch uint64) error {
-	there, behind, err := in.isSealed(ctx, stream, batch)
+func (st *Store) checkUnsealed(ctx context.Context, stream string, batch uint64) error {
+	there, behind, err := st.isSealed(ctx, stream, batch)
 	if err == nil && (there || behind) {
 		err = &NotInCatalogError{Stream: stream, Batch: batch, Missing: !there}
 	}
@@ -185,32 +185,32 @@ func (in *Intake) checkUnsealed(ctx context.Context, stream string, batch uint64
 
 // isSealed reports whether a batch is sealed, whatever the stream's state says: because its manifest or its catalog document exists, or because
 // there are objects of the next batch (behind), since batches are sealed in order.
-func (in *Intake) isSealed(ctx context.Context, stream string, batch uint64) (there, behind bool, err error) {
-	if there, err = hasObject(ctx, in.Objects, manifestName(stream, batch)); err != nil || there {
+func (st *Store) isSealed(ctx context.Context, stream string, batch uint64) (there, behind bool, err error) {
+	if there, err = hasObject(ctx, st.Objects, manifestName(stream, batch)); err != nil || there {
 		return there, false, err
 	}
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		there, err = tx.Get(batchKey(stream, batch), &Batch{})
 		return err
 	})
 	if err != nil || there {
 		return there, false, err
 	}
-	next, err := in.Objects.List(ctx, prefix(stream, batch+1))
+	next, err := st.Objects.List(ctx, prefix(stream, batch+1))
 	return false, len(next) > 0, err
 }
 
 // lastSealed returns the number of a stream's newest batch according to its state, the catalog's batches and the manifests among the objects.
-func (in *Intake) lastSealed(ctx context.Context, state *streamState, stream string) (last uint64, err error) {
+func (st *Store) lastSealed(ctx context.Context, state *streamState, stream string) (last uint64, err error) {
 	last = state.Batches
-	batches, err := Batches(ctx, in.Catalog, stream, last)
+	batches, err := Batches(ctx, st.Catalog, stream, last)
 	if err != nil {
 		return 0, err
 	}
 	for i := range batches {
 		last = max(last, batches[i].Batch)
 	}
-	names, err := in.Objects.List(ctx, batchesPrefix(stream))
+	names, err := st.Objects.List(ctx, batchesPrefix(stream))
 	if err != nil {
 		return 0, err
 	}

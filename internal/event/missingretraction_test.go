@@ -58,7 +58,7 @@ func fillRetractions(t *testing.T) *harness {
 	h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
 	h.retractBatch("2 1", 2)
 	h.retract("3 1", event.RetractOptions{Event: "1", Undo: true})
-	if _, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"}); err != nil {
+	if _, err := event.AcceptRow(t.Context(), h.intake, h.stream, event.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"}); err != nil {
 		t.Fatal(err)
 	}
 	h.retract("5 1", event.RetractOptions{Event: "2", Reason: "wrong"})
@@ -88,17 +88,17 @@ func TestMissingRetraction(t *testing.T) {
 				h := fillRetractions(t)
 				h.removeRetraction(kind.number, unknown)
 				h.expectMissing(kind.number)
-				done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{})
+				done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{})
 				if err != nil || len(done.Broken) != 1 {
 					t.Errorf("repair gives %v, %v", done, err)
 				}
 				h.expectMissing(kind.number)
 				give := event.GiveUp{Retractions: []uint64{kind.number}, Reason: "no copy has it"}
-				done, err = h.intake.Repair(t.Context(), h.stream, noBackup{}, give)
+				done, err = event.Repair(t.Context(), h.intake, h.stream, noBackup{}, give)
 				if err != nil || len(done.Broken) > 0 || !strings.Contains(strings.Join(done.Done, "\n"), fmt.Sprintf("gave up retraction %d of sales", kind.number)) {
 					t.Fatalf("repair without it gives %v, %v", done, err)
 				}
-				if err := h.intake.CheckCatalog(t.Context(), "sales"); err != nil {
+				if err := event.CheckCatalog(t.Context(), h.intake, "sales"); err != nil {
 					t.Error(err)
 				}
 				h.expectFolded(strings.Split(kind.folded, "; ")...)
@@ -110,8 +110,8 @@ func TestMissingRetraction(t *testing.T) {
 // expectMissing expects that opening, verification and repair name the missing retraction and its remedy.
 func (h *harness) expectMissing(number uint64) {
 	h.t.Helper()
-	_, verified := h.intake.VerifyManifests(h.t.Context(), "sales")
-	for what, err := range map[string]error{"check": h.intake.CheckCatalog(h.t.Context(), "sales"), "verify": verified} {
+	_, verified := event.VerifyManifests(h.t.Context(), h.intake, "sales")
+	for what, err := range map[string]error{"check": event.CheckCatalog(h.t.Context(), h.intake, "sales"), "verify": verified} {
 		var older *event.NotInCatalogError
 		if !errors.As(err, &older) || older.Retraction != number || failure.Of(older) != failure.Data {
 			h.t.Errorf("%s: %v", what, err)
@@ -130,19 +130,19 @@ func TestGiveUpRetraction(t *testing.T) {
 	t.Parallel()
 	h := fillRetractions(t)
 	for _, number := range []uint64{1, 5, 6} {
-		if _, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{Retractions: []uint64{number}, Reason: "x"}); err == nil || !strings.Contains(err.Error(), "is not missing") {
+		if _, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{Retractions: []uint64{number}, Reason: "x"}); err == nil || !strings.Contains(err.Error(), "is not missing") {
 			t.Errorf("retraction %d: %v", number, err)
 		}
 	}
 	h.removeRetraction(1, true)
 	wrong := event.GiveUp{Retractions: []uint64{1, 99}, Reason: "no copy has it"}
-	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, wrong); err == nil || len(done.Done) > 0 {
+	if done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, wrong); err == nil || len(done.Done) > 0 {
 		t.Errorf("with a number that was never given repair gives %v, %v", done, err)
 	}
 	h.expectMissing(1)
 	give := event.GiveUp{Retractions: []uint64{1}, Reason: "no copy has it"}
 	for n := range 2 {
-		if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
+		if done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
 			t.Fatalf("call %d of repair gives %v, %v", n+1, done, err)
 		}
 	}
@@ -151,7 +151,7 @@ func TestGiveUpRetraction(t *testing.T) {
 	h.retract("6 1", event.RetractOptions{Event: "1", Reason: "again"})
 	h.ingest("5 1 1 0 0", h.file("d.jsonl", sale("1", "sale", "1.00", "EUR")))
 	h.restoreCatalog("")
-	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Broken) > 0 {
+	if done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Broken) > 0 {
 		t.Errorf("repair of a missing catalog gives %v, %v", done, err)
 	}
 	h.rebuildIndex()
@@ -170,7 +170,7 @@ func TestLastRetractionMissing(t *testing.T) {
 	if err := os.Remove(h.object("streams/sales/retractions/00000001.json")); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Broken) != 1 {
+	if done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Broken) != 1 {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
 	h.expectMissing(1)

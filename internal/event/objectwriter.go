@@ -174,7 +174,7 @@ func sumBlock(summers []summer, p *preparedBlock) {
 // create starts the next object.
 func (l *objectWriter) create(ctx context.Context) error {
 	name := fmt.Sprintf("%sevents-%d-%04d.parquet", prefix(l.w.stream.Name, l.w.batch.Batch), l.number, len(l.objects))
-	out, err := object.CreateDescribed(ctx, l.w.in.Objects, name)
+	out, err := object.CreateDescribed(ctx, l.w.store.Objects, name)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ type requestGroup struct {
 // openBatch starts the flow of a batch. Without a number the spool gets the one after the last sealed spool.
 func (l *LiveIntake) openBatch(ctx context.Context, h spool.Header) (*openBatch, error) {
 	l.tables.Lock()
-	w, err := l.in.beginAt(ctx, l.stream, l.options.Options, h.Opened)
+	w, err := beginAt(ctx, l.store, l.stream, l.options.Options, h.Opened)
 	l.tables.Unlock()
 	if err != nil {
 		return nil, err

@@ -119,14 +119,14 @@ func unlistedQuarantines(tx catalog.Tx, stream string, state *streamState) ([]Ba
 }
 
 // findRejected returns a row in quarantine, and the batch whose quarantine contains it.
-func (in *Intake) findRejected(ctx context.Context, stream string, at Place) (found Rejected, b Batch, err error) {
+func (st *Store) findRejected(ctx context.Context, stream string, at Place) (found Rejected, b Batch, err error) {
 	open := false
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
 		b, open, err = quarantineOf(tx, stream, at.File)
 		return err
 	})
 	if err == nil && open {
-		err = readQuarantine(ctx, in.Objects, b.Quarantine.Name, func(row Rejected) error {
+		err = readQuarantine(ctx, st.Objects, b.Quarantine.Name, func(row Rejected) error {
 			if row.Place() != at {
 				return nil
 			}
@@ -136,7 +136,7 @@ func (in *Intake) findRejected(ctx context.Context, stream string, at Place) (fo
 	}
 	switch {
 	case errors.Is(err, errFound):
-		found.Dismissed, err = in.dismissal(ctx, stream, at)
+		found.Dismissed, err = st.dismissal(ctx, stream, at)
 	case err == nil:
 		err = &NoSuchError{fmt.Sprintf("row %s in quarantine of %s", at, stream), fmt.Sprintf("`bursar quarantine %s` lists what is there", stream)}
 	default:
@@ -172,13 +172,13 @@ type QuarantineCount struct {
 }
 
 // CountQuarantine counts the rows of a stream in quarantine. It reads the rows only if batches are retracted.
-func (in *Intake) CountQuarantine(ctx context.Context, stream string) (QuarantineCount, error) {
+func (st *Store) CountQuarantine(ctx context.Context, stream string) (QuarantineCount, error) {
 	n := QuarantineCount{Stream: stream}
-	open, retracted, left, err := openQuarantines(ctx, in.Catalog, stream)
+	open, retracted, left, err := openQuarantines(ctx, st.Catalog, stream)
 	if err != nil {
 		return n, err
 	}
-	dismissed, err := dismissals(ctx, in.Catalog, stream)
+	dismissed, err := dismissals(ctx, st.Catalog, stream)
 	if err != nil {
 		return n, err
 	}
@@ -192,14 +192,14 @@ func (in *Intake) CountQuarantine(ctx context.Context, stream string) (Quarantin
 		}
 	}
 	if n.Dismissed > 0 {
-		err = in.eachRow(ctx, retracted, func(row Rejected) error {
+		err = st.eachRow(ctx, retracted, func(row Rejected) error {
 			uncount(row)
 			return nil
 		})
 	}
 	if err == nil && len(left.batches) > 0 {
 		mixed := slices.DeleteFunc(slices.Clone(open), func(b Batch) bool { return len(b.Retried) == 0 })
-		err = in.eachRow(ctx, mixed, func(row Rejected) error {
+		err = st.eachRow(ctx, mixed, func(row Rejected) error {
 			out, err := left.has(ctx, row.Number)
 			if out {
 				n.Rows--
@@ -212,9 +212,9 @@ func (in *Intake) CountQuarantine(ctx context.Context, stream string) (Quarantin
 	return n, err
 }
 
-func (in *Intake) eachRow(ctx context.Context, batches []Batch, each func(Rejected) error) error {
+func (st *Store) eachRow(ctx context.Context, batches []Batch, each func(Rejected) error) error {
 	for _, b := range batches {
-		if err := readQuarantine(ctx, in.Objects, b.Quarantine.Name, each); err != nil {
+		if err := readQuarantine(ctx, st.Objects, b.Quarantine.Name, each); err != nil {
 			return fmt.Errorf("read quarantine of batch %d of %s: %w", b.Batch, b.Stream, err)
 		}
 	}

@@ -24,7 +24,7 @@ func TestFileParts(t *testing.T) {
 	take := func(want, name string, rows ...string) {
 		t.Helper()
 		o := event.Options{Parts: func(path string) []event.FilePart { return parts[filepath.Base(path)] }}
-		r, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file(name, strings.Join(rows, ""))}, o)
+		r, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file(name, strings.Join(rows, ""))}, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestFileParts(t *testing.T) {
 		t.Errorf("%+v", batches)
 	}
 	h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
-	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

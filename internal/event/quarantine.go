@@ -84,7 +84,7 @@ func newQuarantineWriter(ctx context.Context, w *batchWriter) *quarantineWriter 
 	if w.options.DryRun {
 		return q
 	}
-	q.out, q.err = object.CreateDescribed(ctx, w.in.Objects, prefix(w.stream.Name, w.batch.Batch)+"quarantine.jsonl.zst")
+	q.out, q.err = object.CreateDescribed(ctx, w.store.Objects, prefix(w.stream.Name, w.batch.Batch)+"quarantine.jsonl.zst")
 	if q.err == nil {
 		q.zip, q.err = zstd.NewWriter(q.out, zstd.WithEncoderConcurrency(1))
 	}
@@ -155,7 +155,7 @@ func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (strin
 	}
 	defer in.Close()
 	name := fmt.Sprintf("%soversize-%04d.zst", prefix(q.w.stream.Name, q.w.batch.Batch), len(q.w.batch.Oversize))
-	out, err := object.CreateDescribed(ctx, q.w.in.Objects, name)
+	out, err := object.CreateDescribed(ctx, q.w.store.Objects, name)
 	if err != nil {
 		return "", err
 	}

@@ -20,41 +20,41 @@ import (
 // RebuildDedupe rebuilds a stream's dedupe index completely from its sealed batches (rule 9), with digests of the project's key; a missing or damaged
 // key is replaced. Every events object is checked against its digest before it is read. One transaction replaces the old index: nothing changes
 // before it, and a repeat makes the same index. The caller must hold the stream exclusively: nothing of it may be sealed meanwhile.
-func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err error) {
+func RebuildDedupe(ctx context.Context, st *Store, s *project.Stream) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("rebuild dedupe index of stream %s: %w", s.Name, err)
 		}
 	}()
-	files, local := in.Objects.(object.Local)
+	files, local := st.Objects.(object.Local)
 	if !local {
 		return errNotLocal
 	}
-	state, found, err := in.readState(ctx, s.Name)
+	state, found, err := st.readState(ctx, s.Name)
 	if err != nil || !found {
 		return err
 	}
 	if err := checkGrowth(s, &state); err != nil {
 		return err
 	}
-	key, err := in.Secret.Renew()
+	key, err := st.Secret.Renew()
 	if err != nil {
 		return err
 	}
-	retracted, err := in.loadRetracted(ctx, s, &state, nil)
+	retracted, err := loadRetracted(ctx, st, s, &state, nil)
 	if err != nil {
 		return err
 	}
-	session, err := duck.Open(in.Duck)
+	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	twice := &countedTwiceFinder{receipts: in.receipts(s), window: shorter(s.Dedupe, state.Window)}
-	index := dedupe.NewRebuild(in.Scratch, maxIDBytes, twice.newer(ctx, in.receipts(s).newer(ctx, retracted)))
+	twice := &countedTwiceFinder{receipts: newReceipts(st, s), window: shorter(s.Dedupe, state.Window)}
+	index := dedupe.NewRebuild(st.Scratch, maxIDBytes, twice.newer(ctx, newReceipts(st, s).newer(ctx, retracted)))
 	indexed, unindexed := int64(0), int64(0)
 	r := &storedIDs{
-		in: in, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key),
+		store: st, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key),
 		emit: func(entries []dedupe.Entry, b *Batch) error {
 			all := len(entries)
 			entries = slices.DeleteFunc(entries, func(e dedupe.Entry) bool { return retracted.has(e.Place) })
@@ -65,13 +65,13 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 	err = r.each(ctx, state.Batches)
 	var table dedupe.TableInfo
 	if err == nil && indexed > 0 {
-		table, err = index.Seal(ctx, in.Objects, rebuiltTable(s.Name, state.Merges+1))
+		table, err = index.Seal(ctx, st.Objects, rebuiltTable(s.Name, state.Merges+1))
 	}
 	err = errors.Join(err, index.Close())
 	if err != nil {
 		return err
 	}
-	return in.commitRebuild(ctx, s.Name, &state, func(now *streamState) {
+	return commitRebuild(ctx, st, s.Name, &state, func(now *streamState) {
 		now.Identity, now.Unindexed, now.Versions, now.CountedTwice = key.Check(), unindexed, s.Versions, twice.found
 	}, table)
 }
@@ -80,8 +80,8 @@ func (in *Intake) RebuildDedupe(ctx context.Context, s *project.Stream) (err err
 func rebuiltTable(stream string, n uint64) string { return mergedTable(stream, n) + "-whole" }
 
 // commitRebuild replaces the index in the catalog, then deletes the objects of the old one.
-func (in *Intake) commitRebuild(ctx context.Context, stream string, read *streamState, note func(*streamState), table dedupe.TableInfo) error {
-	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
+func commitRebuild(ctx context.Context, st *Store, stream string, read *streamState, note func(*streamState), table dedupe.TableInfo) error {
+	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(stream), &state); err != nil {
 			return err
@@ -100,22 +100,22 @@ func (in *Intake) commitRebuild(ctx context.Context, stream string, read *stream
 	if err != nil {
 		return err
 	}
-	objects, err := in.dedupeObjects(ctx, stream)
+	objects, err := dedupeObjects(ctx, st, stream)
 	for _, name := range objects {
 		if err == nil && name != table.Name {
-			err = in.Objects.Delete(ctx, name)
+			err = st.Objects.Delete(ctx, name)
 		}
 	}
 	return err
 }
 
 // dedupeObjects lists the objects that may contain tables of a stream's index.
-func (in *Intake) dedupeObjects(ctx context.Context, stream string) ([]string, error) {
-	names, err := in.Objects.List(ctx, mergedPrefix(stream))
+func dedupeObjects(ctx context.Context, st *Store, stream string) ([]string, error) {
+	names, err := st.Objects.List(ctx, mergedPrefix(stream))
 	if err != nil {
 		return nil, err
 	}
-	batches, err := in.Objects.List(ctx, batchesPrefix(stream))
+	batches, err := st.Objects.List(ctx, batchesPrefix(stream))
 	for _, name := range batches {
 		if strings.HasSuffix(name, "/"+idsObject) {
 			names = append(names, name)
@@ -126,7 +126,7 @@ func (in *Intake) dedupeObjects(ctx context.Context, stream string) ([]string, e
 
 // storedIDs reads the ids and contents of a stream's sealed events as the dedupe index stores them.
 type storedIDs struct {
-	in       *Intake
+	store    *Store
 	files    object.Local
 	session  *duck.Session
 	stream   *project.Stream
@@ -142,7 +142,7 @@ type storedIDs struct {
 
 // each reads batches 1 to last.
 func (r *storedIDs) each(ctx context.Context, last uint64) error {
-	return r.in.eachBatch(ctx, r.stream.Name, last, func(b Batch) error {
+	return r.store.eachBatch(ctx, r.stream.Name, last, func(b Batch) error {
 		if err := r.batch(ctx, b); err != nil {
 			return fmt.Errorf("batch %d: %w", b.Batch, err)
 		}
@@ -158,7 +158,7 @@ func (r *storedIDs) batch(ctx context.Context, b Batch) error {
 		r.sealed = r.digester
 	}
 	for _, o := range b.Objects {
-		if err := o.Check(ctx, r.in.Objects); err != nil {
+		if err := o.Check(ctx, r.store.Objects); err != nil {
 			return err
 		}
 		part := b
@@ -238,7 +238,7 @@ func (r *storedIDs) occurrence(ctx context.Context, stored, content, old column.
 	}
 	if r.file.Number != file {
 		var err error
-		if r.file, err = FindFile(ctx, r.in.Catalog, r.stream.Name, file); err != nil {
+		if r.file, err = FindFile(ctx, r.store.Catalog, r.stream.Name, file); err != nil {
 			return 0, err
 		}
 	}

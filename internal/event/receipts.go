@@ -15,7 +15,7 @@ import (
 
 // receipts finds the batch that accepted the event at a place, and caches what it reads. It is for one goroutine.
 type receipts struct {
-	in      *Intake
+	store   *Store
 	stream  *project.Stream
 	files   map[uint64]uint64  // file number to batch number
 	retries map[uint64][]Batch // by the batch of a file: the batches that accepted rows out of its quarantine
@@ -23,9 +23,9 @@ type receipts struct {
 	sealed  map[uint64]time.Time
 }
 
-func (in *Intake) receipts(s *project.Stream) *receipts {
+func newReceipts(st *Store, s *project.Stream) *receipts {
 	return &receipts{
-		in: in, stream: s, files: map[uint64]uint64{}, retries: map[uint64][]Batch{}, rows: readPlaces{}, sealed: map[uint64]time.Time{},
+		store: st, stream: s, files: map[uint64]uint64{}, retries: map[uint64][]Batch{}, rows: readPlaces{}, sealed: map[uint64]time.Time{},
 	}
 }
 
@@ -60,7 +60,7 @@ func (r *receipts) acceptedAt(ctx context.Context, p dedupe.Place) (at time.Time
 	if at, is := r.sealed[batch]; is {
 		return at, nil
 	}
-	err = r.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = r.store.Catalog.View(ctx, func(tx catalog.Tx) error {
 		b, err := GetBatch(tx, r.stream.Name, batch)
 		at = b.Sealed
 		return err
@@ -96,7 +96,7 @@ func (r *receipts) batchOfFile(ctx context.Context, number uint64) (uint64, erro
 	if batch, is := r.files[number]; is {
 		return batch, nil
 	}
-	file, err := FindFile(ctx, r.in.Catalog, r.stream.Name, number)
+	file, err := FindFile(ctx, r.store.Catalog, r.stream.Name, number)
 	if err == nil {
 		r.files[number] = file.Batch
 	}
@@ -108,7 +108,7 @@ func (r *receipts) retriesOf(ctx context.Context, batch uint64) (list []Batch, e
 	if list, is := r.retries[batch]; is {
 		return list, nil
 	}
-	err = r.in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = r.store.Catalog.View(ctx, func(tx catalog.Tx) error {
 		list = nil
 		_, err := eachRetry(tx, r.stream.Name, batch, func(b *Batch) {
 			if b.Accepted > 0 {
@@ -128,7 +128,7 @@ func (r *receipts) rowsOf(ctx context.Context, b *Batch) (rows []dedupe.Place, e
 	if rows, is := r.rows[b.Batch]; is {
 		return rows, nil
 	}
-	if rows, err = r.in.eventPlaces(ctx, r.stream, b); err == nil {
+	if rows, err = r.store.eventPlaces(ctx, r.stream, b); err == nil {
 		r.rows[b.Batch] = rows
 	}
 	return rows, err

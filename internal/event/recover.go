@@ -15,18 +15,18 @@ import (
 )
 
 // HasUnsealedSpools reports whether a folder contains spools of the stream that are not sealed, or lacks one that is expected.
-func (in *Intake) HasUnsealedSpools(ctx context.Context, stream, folder string) (bool, error) {
+func HasUnsealedSpools(ctx context.Context, st *Store, stream, folder string) (bool, error) {
 	numbers, err := spool.List(folder)
 	if err != nil || len(numbers) > 0 {
 		return len(numbers) > 0, err
 	}
-	state, _, err := in.readState(ctx, stream)
+	state, _, err := st.readState(ctx, stream)
 	return state.Opened > state.Spools, err
 }
 
 // changeState changes the catalog's state of a stream.
-func (in *Intake) changeState(ctx context.Context, stream string, change func(*streamState)) error {
-	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
+func (st *Store) changeState(ctx context.Context, stream string, change func(*streamState)) error {
+	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(stream), &state); err != nil {
 			return err
@@ -46,7 +46,7 @@ func (l *LiveIntake) announceSpool(o *openBatch) error {
 		return nil
 	}
 	o.announced = true
-	return l.in.changeState(l.ctx, l.stream.Name, func(s *streamState) { s.Opened = o.writer.spool })
+	return l.store.changeState(l.ctx, l.stream.Name, func(s *streamState) { s.Opened = o.writer.spool })
 }
 
 // recover seals the acknowledged requests that an earlier process left in spools (rule 1). Since it seals them at once, nothing is acknowledged on top
@@ -56,7 +56,7 @@ func (l *LiveIntake) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	state, _, err := l.in.readState(ctx, l.stream.Name)
+	state, _, err := l.store.readState(ctx, l.stream.Name)
 	if err != nil {
 		return err
 	}
@@ -84,21 +84,21 @@ func (l *LiveIntake) recover(ctx context.Context) error {
 
 // skipSpool records that a spool of which nothing was sealed is no longer expected.
 func (l *LiveIntake) skipSpool(ctx context.Context, number uint64) error {
-	state, _, err := l.in.readState(ctx, l.stream.Name)
+	state, _, err := l.store.readState(ctx, l.stream.Name)
 	if err != nil || state.Spools >= number {
 		return err
 	}
-	return l.in.changeState(ctx, l.stream.Name, func(s *streamState) { s.Spools = number })
+	return l.store.changeState(ctx, l.stream.Name, func(s *streamState) { s.Spools = number })
 }
 
 // reportLoss keeps a damaged spool before anything of it is sealed: afterwards it would be removed.
 func (l *LiveIntake) reportLoss(loss spool.Loss) error {
-	loss.Stream, loss.Found = l.stream.Name, l.in.Now().UTC()
+	loss.Stream, loss.Found = l.stream.Name, l.store.Now().UTC()
 	loss, err := spool.Report(l.options.Spool, loss)
 	if err != nil {
 		return err
 	}
-	l.in.Log.Error("acknowledged requests may be lost: "+loss.String(), "stream", loss.Stream, "spool", loss.Spool)
+	l.store.Log.Error("acknowledged requests may be lost: "+loss.String(), "stream", loss.Stream, "spool", loss.Spool)
 	if l.options.OnLoss != nil {
 		l.options.OnLoss(loss)
 	}
@@ -130,7 +130,7 @@ func (l *LiveIntake) replay(ctx context.Context, number uint64, facts spoolConte
 	}
 	h := spool.Header{Stream: l.stream.Name, Number: number, Opened: in.Header.Opened}
 	if h.Opened.IsZero() { // the header is damaged
-		h.Opened = l.in.Now()
+		h.Opened = l.store.Now()
 	}
 	o, err := l.openBatch(ctx, h)
 	if err != nil {
@@ -163,7 +163,7 @@ func (l *LiveIntake) sealReplayed(ctx context.Context, o *openBatch, in *spool.R
 	if err := l.reportDamage(in, o.writer.spool, recovered, facts); err != nil {
 		return Result{}, err
 	}
-	return o.seal(ctx, l.in.Now())
+	return o.seal(ctx, l.store.Now())
 }
 
 // reportDamage reports the damage of a spool that was read to its end.
@@ -207,12 +207,12 @@ func (l *LiveIntake) readGroup(in *spool.Reader) (requests []*pendingRequest, er
 }
 
 // VerifySpools reads the unsealed spools of a stream, and checks that they are complete and that none is missing.
-func (in *Intake) VerifySpools(ctx context.Context, stream, folder string) error {
+func VerifySpools(ctx context.Context, st *Store, stream, folder string) error {
 	numbers, err := spool.List(folder)
 	if err != nil {
 		return err
 	}
-	state, _, err := in.readState(ctx, stream)
+	state, _, err := st.readState(ctx, stream)
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (in *Intake) VerifySpools(ctx context.Context, stream, folder string) error
 
 // Verify is VerifySpools for a stream with live intake, between two writes.
 func (l *LiveIntake) Verify(ctx context.Context) error {
-	return l.do(ctx, false, func(ctx context.Context) error { return l.in.VerifySpools(ctx, l.stream.Name, l.options.Spool) })
+	return l.do(ctx, false, func(ctx context.Context) error { return VerifySpools(ctx, l.store, l.stream.Name, l.options.Spool) })
 }
 
 func verifySpool(folder, stream string, number uint64, facts spoolContext) (damage string, err error) {

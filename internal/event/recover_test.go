@@ -60,13 +60,13 @@ func TestDamagedSpool(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newUnsealedSpool(t)
-			if left, err := h.intake.HasUnsealedSpools(t.Context(), "sales", h.spool()); !left || err != nil {
+			if left, err := event.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); !left || err != nil {
 				t.Errorf("before: %v, %v", left, err)
 			}
 			if err := c.damage(spool.Path(h.spool(), 1)); err != nil {
 				t.Fatal(err)
 			}
-			if left, err := h.intake.HasUnsealedSpools(t.Context(), "sales", h.spool()); !left || err != nil {
+			if left, err := event.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); !left || err != nil {
 				t.Errorf("after the damage: %v, %v", left, err)
 			}
 			lossCount := 0
@@ -94,7 +94,7 @@ func TestDamagedSpool(t *testing.T) {
 				t.Fatal(err)
 			}
 			entries, err := os.ReadDir(h.spool())
-			if left, failed := h.intake.HasUnsealedSpools(t.Context(), "sales", h.spool()); len(entries) != 0 || err != nil || left || failed != nil {
+			if left, failed := event.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); len(entries) != 0 || err != nil || left || failed != nil {
 				t.Errorf("in the end: %v, %v, %v, %v", entries, err, left, failed)
 			}
 		})
@@ -121,7 +121,7 @@ func TestForeignSpool(t *testing.T) {
 	if err := os.Rename(h.spool(), other); err != nil {
 		t.Fatal(err)
 	}
-	l, err := h.intake.OpenLive(t.Context(), h.stream, event.LiveOptions{Spool: other})
+	l, err := event.OpenLive(t.Context(), h.intake, h.stream, event.LiveOptions{Spool: other})
 	if err != nil {
 		t.Fatal(err) // the other streams go on
 	}
@@ -139,7 +139,7 @@ func TestNothingAcknowledgedNothingMissed(t *testing.T) {
 		d := &disk{at: n}
 		o := event.LiveOptions{Spool: h.spool()}
 		event.WrapSpool(&o, func(f spool.File) spool.File { return diskFile{f, d} })
-		l, err := h.intake.OpenLive(t.Context(), h.stream, o)
+		l, err := event.OpenLive(t.Context(), h.intake, h.stream, o)
 		if err != nil {
 			t.Fatal(err)
 		}

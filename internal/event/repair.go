@@ -34,52 +34,52 @@ func (r *Repaired) note(format string, args ...any) {
 // Repair makes the stream's batches in the catalog, their manifests and their objects consistent, and adopts batches that the catalog does not
 // contain. It does the same for retractions. What is given up is replaced by an empty batch or retraction. It may be repeated after a crash.
 // It does not repair the dedupe index.
-func (in *Intake) Repair(ctx context.Context, s *project.Stream, backup Backup, give GiveUp) (r Repaired, err error) {
-	state, last, err := in.stateAndLastSealed(ctx, s.Name)
+func Repair(ctx context.Context, st *Store, s *project.Stream, backup Backup, give GiveUp) (r Repaired, err error) {
+	state, last, err := stateAndLastSealed(ctx, st, s.Name)
 	if err != nil {
 		return r, err
 	}
-	retracted, err := in.lastRetracted(ctx, s.Name)
+	retracted, err := lastRetracted(ctx, st, s.Name)
 	if err != nil {
 		return r, err
 	}
 	last = max(last, retracted)
-	if give, err = in.checkGiveUp(ctx, s, last, give); err != nil {
+	if give, err = checkGiveUp(ctx, st, s, last, give); err != nil {
 		return r, err
 	}
 	for number := uint64(1); number <= last; number++ {
 		if slices.Contains(give.Batches, number) {
-			if err := in.giveUpBatch(ctx, s, number, last, give, &r); err != nil {
+			if err := giveUpBatch(ctx, st, s, number, last, give, &r); err != nil {
 				return r, err
 			}
 		} else if number > state.Batches {
-			if err := in.restoreNext(ctx, s.Name, number, backup, &r); err != nil {
+			if err := restoreNext(ctx, st, s.Name, number, backup, &r); err != nil {
 				return r, err
 			}
-			if err := in.adopt(ctx, s, number); err != nil {
+			if err := adopt(ctx, st, s, number); err != nil {
 				r.Broken = append(r.Broken, fmt.Errorf("%w; the following batches, up to %d, wait for it; %s", err, last, repairHint(fmt.Sprintf("batch %d of %s", number, s.Name))))
 				return r, ctx.Err()
 			}
 			r.note("adopted batch %d of %s", number, s.Name)
 		}
-		if err := in.repairBatch(ctx, s, number, backup, &r); err != nil {
+		if err := repairBatch(ctx, st, s, number, backup, &r); err != nil {
 			return r, err
 		}
 	}
-	if err = in.giveUpRetractions(ctx, s.Name, give, &r); err == nil {
-		err = in.repairRetractions(ctx, s.Name, backup, &r)
+	if err = giveUpRetractions(ctx, st, s.Name, give, &r); err == nil {
+		err = repairRetractions(ctx, st, s.Name, backup, &r)
 	}
 	if err == nil {
-		err = in.repairDismissals(ctx, s.Name, &r)
+		err = repairDismissals(ctx, st, s.Name, &r)
 	}
 	return r, err
 }
 
 // repairBatch repairs one batch that the catalog counts.
-func (in *Intake) repairBatch(ctx context.Context, s *project.Stream, number uint64, backup Backup, r *Repaired) error {
+func repairBatch(ctx context.Context, st *Store, s *project.Stream, number uint64, backup Backup, r *Repaired) error {
 	var b Batch
 	var known, indexed bool
-	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
 		if known, err = tx.Get(batchKey(s.Name, number), &b); err != nil || !known {
 			return err
 		}
@@ -90,28 +90,28 @@ func (in *Intake) repairBatch(ctx context.Context, s *project.Stream, number uin
 		return err
 	}
 	if !known {
-		if err := in.restoreNext(ctx, s.Name, number, backup, r); err != nil {
+		if err := restoreNext(ctx, st, s.Name, number, backup, r); err != nil {
 			return err
 		}
-		if b, err = in.verifiedManifest(ctx, s, number); err != nil {
+		if b, err = verifiedManifest(ctx, st, s, number); err != nil {
 			r.Broken = append(r.Broken, fmt.Errorf("batch %d of %s is not in the catalog: %w; %s", number, s.Name, err, repairHint(fmt.Sprintf("batch %d of %s", number, s.Name))))
 			return ctx.Err()
 		}
 	}
 	if !indexed {
-		err := in.Catalog.Update(ctx, func(tx catalog.Tx) error { return reenterBatch(tx, &b) })
+		err := st.Catalog.Update(ctx, func(tx catalog.Tx) error { return reenterBatch(tx, &b) })
 		if err != nil {
 			return err
 		}
 		r.note("entered batch %d of %s in the catalog again", number, s.Name)
 	}
-	if in.verifyManifest(ctx, &b) != nil {
-		if err := in.writeManifest(ctx, &b); err != nil {
+	if verifyManifest(ctx, st, &b) != nil {
+		if err := st.writeManifest(ctx, &b); err != nil {
 			return err
 		}
 		r.note("wrote the manifest of batch %d of %s again", number, s.Name)
 	}
-	return in.restoreObjects(ctx, &b, backup, r)
+	return restoreObjects(ctx, st, &b, backup, r)
 }
 
 // filesKnown reports whether all files of a batch are in the catalog.
@@ -152,8 +152,8 @@ func reenterBatch(tx catalog.Tx, b *Batch) error {
 }
 
 // restoreNext restores from the backup what is missing of a batch that the catalog does not contain: its manifest, then its objects.
-func (in *Intake) restoreNext(ctx context.Context, stream string, number uint64, backup Backup, r *Repaired) error {
-	b, err := readManifest(ctx, in.Objects, stream, number)
+func restoreNext(ctx context.Context, st *Store, stream string, number uint64, backup Backup, r *Repaired) error {
+	b, err := readManifest(ctx, st.Objects, stream, number)
 	if err != nil && !errors.Is(err, errNoChecksum) {
 		found, err := backup.File(ctx, manifestName(stream, number), func(text []byte) bool {
 			restored, err := decodeManifest(text)
@@ -165,13 +165,13 @@ func (in *Intake) restoreNext(ctx context.Context, stream string, number uint64,
 		}
 		r.note("restored the manifest of batch %d of %s", number, stream)
 	}
-	return in.restoreObjects(ctx, &b, backup, r)
+	return restoreObjects(ctx, st, &b, backup, r)
 }
 
 // restoreObjects restores damaged and missing objects. It records what the backup lacks as broken.
-func (in *Intake) restoreObjects(ctx context.Context, b *Batch, backup Backup, r *Repaired) error {
+func restoreObjects(ctx context.Context, st *Store, b *Batch, backup Backup, r *Repaired) error {
 	for _, o := range b.Stored() {
-		damage := o.Check(ctx, in.Objects)
+		damage := o.Check(ctx, st.Objects)
 		if damage == nil {
 			continue
 		}

@@ -50,67 +50,67 @@ func noBatch(s *project.Stream, batch, last uint64) error {
 // Retract excludes a sealed batch or an event from every view from now on, or takes that back. For intake the ids of what is excluded are new again, and
 // the files of a batch may be ingested again. One transaction does it; the object is written afterwards, like a manifest. The caller must hold
 // the stream exclusively.
-func (in *Intake) Retract(ctx context.Context, s *project.Stream, o RetractOptions) (Retracted, error) {
-	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
+func Retract(ctx context.Context, st *Store, s *project.Stream, o RetractOptions) (Retracted, error) {
+	if err := CheckGrowth(ctx, st.Catalog, s); err != nil {
 		return Retracted{}, err
 	}
-	state, _, err := in.readState(ctx, s.Name)
+	state, _, err := st.readState(ctx, s.Name)
 	if err == nil {
-		err = in.ensureRetraction(ctx, s.Name, state.Retractions)
+		err = st.ensureRetraction(ctx, s.Name, state.Retractions)
 	}
 	if err != nil {
 		return Retracted{}, err
 	}
-	r, err := in.toRetract(ctx, s, &state, o)
+	r, err := toRetract(ctx, st, s, &state, o)
 	if err != nil {
 		return Retracted{}, err
 	}
-	last, err := in.lastRetractionOf(ctx, &r)
+	last, err := st.lastRetractionOf(ctx, &r)
 	if err != nil {
 		return Retracted{}, err
 	}
 	if o.Undo {
-		return in.undo(ctx, s, &state, last, r)
+		return undoLast(ctx, st, s, &state, last, r)
 	}
 	already := last != nil && last.Undoes == 0
 	if already {
 		r = *last
-	} else if err := in.putResolving(ctx, &state, &r); err != nil {
+	} else if err := putResolving(ctx, st, &state, &r); err != nil {
 		return Retracted{}, err
 	}
-	out, err := in.retractionOutcome(ctx, &r, already)
+	out, err := retractionOutcome(ctx, st, &r, already)
 	if err == nil {
-		err = in.rebuildIfNeeded(ctx, s)
+		err = rebuildIfNeeded(ctx, st, s)
 	}
 	return out, err
 }
 
 // putResolving writes a retraction. If that requires a rebuild of the dedupe index, the key must be intact, because indexes of other streams use it.
-func (in *Intake) putResolving(ctx context.Context, state *streamState, r *Retraction) error {
+func putResolving(ctx context.Context, st *Store, state *streamState, r *Retraction) error {
 	if state.mayResolve(r) {
-		if _, err := in.Secret.Key(); err != nil {
+		if _, err := st.Secret.Key(); err != nil {
 			return needsRepair(r.Stream, err)
 		}
 	}
-	return in.putRetraction(ctx, state, r)
+	return putRetraction(ctx, st, state, r)
 }
 
 // rebuildIfNeeded rebuilds the dedupe index if a retraction requires it, also one of an earlier, interrupted call.
-func (in *Intake) rebuildIfNeeded(ctx context.Context, s *project.Stream) error {
-	state, found, err := in.readState(ctx, s.Name)
+func rebuildIfNeeded(ctx context.Context, st *Store, s *project.Stream) error {
+	state, found, err := st.readState(ctx, s.Name)
 	if err != nil || !found || state.Identity != needsRebuild {
 		return err
 	}
-	return in.RebuildDedupe(ctx, s)
+	return RebuildDedupe(ctx, st, s)
 }
 
 // retractionOutcome returns the outcome of a retraction that is written.
-func (in *Intake) retractionOutcome(ctx context.Context, r *Retraction, already bool) (out Retracted, err error) {
+func retractionOutcome(ctx context.Context, st *Store, r *Retraction, already bool) (out Retracted, err error) {
 	out = Retracted{Retraction: *r, Already: already}
 	if r.Event != "" {
 		return out, nil
 	}
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		out.Retries = nil
 		whole, err := wholeBatches(tx, r.Stream)
 		if err != nil {
@@ -127,18 +127,18 @@ func (in *Intake) retractionOutcome(ctx context.Context, r *Retraction, already 
 }
 
 // toRetract describes what is to be excluded.
-func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *streamState, o RetractOptions) (Retraction, error) {
+func toRetract(ctx context.Context, st *Store, s *project.Stream, state *streamState, o RetractOptions) (Retraction, error) {
 	r := Retraction{
 		Stream: s.Name, Number: state.Retractions + 1, Batch: o.Batch, Reason: o.Reason, Files: state.Files,
-		At: in.Now().UTC().Truncate(time.Microsecond),
+		At: st.Now().UTC().Truncate(time.Microsecond),
 	}
 	if o.Event != "" {
-		return in.findEventToRetract(ctx, s, state, o, r)
+		return findEventToRetract(ctx, st, s, state, o, r)
 	}
 	if o.Batch == 0 || o.Batch > state.Batches {
 		return r, noBatch(s, o.Batch, state.Batches)
 	}
-	err := in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err := st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		b, err := GetFolded(tx, s, s.Name, o.Batch, 0) // with totals that were computed later
 		r.Events, r.Totals, r.Definitions, r.Digest = b.Accepted, b.Totals, b.Definitions, b.Digest
 		return err
@@ -147,8 +147,8 @@ func (in *Intake) toRetract(ctx context.Context, s *project.Stream, state *strea
 }
 
 // lastRetractionOf returns the last retraction of the same batch or event, or nil.
-func (in *Intake) lastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+func (st *Store) lastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		last = nil
 		list, err := listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
 		for i := range list {
@@ -162,8 +162,8 @@ func (in *Intake) lastRetractionOf(ctx context.Context, r *Retraction) (last *Re
 }
 
 // putRetraction writes a retraction, and deletes the answers to the requests of a batch, which may be sent again.
-func (in *Intake) putRetraction(ctx context.Context, read *streamState, r *Retraction) error {
-	err := in.Catalog.Update(ctx, func(tx catalog.Tx) error {
+func putRetraction(ctx context.Context, st *Store, read *streamState, r *Retraction) error {
+	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var state streamState
 		if _, err := tx.Get(streamKey(r.Stream), &state); err != nil {
 			return err
@@ -176,8 +176,8 @@ func (in *Intake) putRetraction(ctx context.Context, read *streamState, r *Retra
 	if err != nil {
 		return fmt.Errorf("retract %s: %w", r.What(), err)
 	}
-	if err := in.writeRetraction(ctx, r); err != nil { // the next intake of the stream writes it
-		in.Log.Warn("the retraction has no object yet", "stream", r.Stream, "retraction", r.Number, "error", err)
+	if err := st.writeRetraction(ctx, r); err != nil { // the next intake of the stream writes it
+		st.Log.Warn("the retraction has no object yet", "stream", r.Stream, "retraction", r.Number, "error", err)
 	}
 	return nil
 }
@@ -211,20 +211,20 @@ func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 }
 
 // findEventToRetract finds an event by its id.
-func (in *Intake) findEventToRetract(ctx context.Context, s *project.Stream, state *streamState, o RetractOptions, r Retraction) (Retraction, error) {
-	session, err := duck.Open(in.Duck)
+func findEventToRetract(ctx context.Context, st *Store, s *project.Stream, state *streamState, o RetractOptions, r Retraction) (Retraction, error) {
+	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return r, err
 	}
 	defer session.Close()
-	found, err := in.findEvents(ctx, session, s, o)
+	found, err := st.findEvents(ctx, session, s, o)
 	if err != nil {
 		return r, err
 	}
 	if s.Versions && o.Batch != 0 && len(found) > 0 {
 		found = []Retraction{newest(found)}
 	}
-	if found, err = in.choose(ctx, found, o.Undo); err != nil {
+	if found, err = chooseEvents(ctx, st, found, o.Undo); err != nil {
 		return r, err
 	}
 	switch {
@@ -233,25 +233,25 @@ func (in *Intake) findEventToRetract(ctx context.Context, s *project.Stream, sta
 	case len(found) == 0:
 		return r, &NoSuchError{fmt.Sprintf("event %s of %s", o.Event, s.Name), fmt.Sprintf("give its %s as `bursar trace` prints it", fieldNames(s.IDColumns()))}
 	case len(found) > 1 && s.Versions:
-		return r, in.whichVersion(ctx, s, found)
+		return r, whichVersion(ctx, st, s, found)
 	case len(found) > 1:
 		return r, failure.Wrap(failure.Data, fmt.Errorf("%d events of %s have the id %s, in batches %d and %d: name the batch, as in `bursar retract %s %d --event ID`",
 			len(found), s.Name, o.Event, found[0].Batch, found[1].Batch, s.Name, found[0].Batch))
 	}
 	r.Batch, r.Event, r.File, r.Row = found[0].Batch, found[0].Event, found[0].File, found[0].Row
-	err = in.sumEvent(ctx, session, s, &r)
+	err = st.sumEvent(ctx, session, s, &r)
 	return r, err
 }
 
-// choose returns those of the events with one id that count. If none does, or a retraction is taken back, it returns the last retracted one.
-func (in *Intake) choose(ctx context.Context, found []Retraction, undo bool) (chosen []Retraction, err error) {
+// chooseEvents returns those of the events with one id that count. If none does, or a retraction is taken back, it returns the last retracted one.
+func chooseEvents(ctx context.Context, st *Store, found []Retraction, undo bool) (chosen []Retraction, err error) {
 	var out []Retraction
 	for i := range found {
-		last, err := in.lastRetractionOf(ctx, &found[i])
+		last, err := st.lastRetractionOf(ctx, &found[i])
 		if err != nil {
 			return nil, err
 		}
-		batch, err := in.lastRetractionOf(ctx, &Retraction{Stream: found[i].Stream, Batch: found[i].Batch})
+		batch, err := st.lastRetractionOf(ctx, &Retraction{Stream: found[i].Stream, Batch: found[i].Batch})
 		switch {
 		case err != nil:
 			return nil, err
@@ -268,18 +268,18 @@ func (in *Intake) choose(ctx context.Context, found []Retraction, undo bool) (ch
 }
 
 // sumEvent computes the control totals of one event.
-func (in *Intake) sumEvent(ctx context.Context, session *duck.Session, s *project.Stream, r *Retraction) error {
-	files, local := in.Objects.(object.Local)
+func (st *Store) sumEvent(ctx context.Context, session *duck.Session, s *project.Stream, r *Retraction) error {
+	files, local := st.Objects.(object.Local)
 	if !local {
 		return errNotLocal
 	}
 	var b Batch
-	err := in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
 		b, err = GetBatch(tx, s.Name, r.Batch)
 		return err
 	})
 	if err == nil {
-		err = CheckObjects(ctx, in.Objects, []Batch{b}, in.Workers)
+		err = CheckObjects(ctx, st.Objects, []Batch{b}, st.Workers)
 	}
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ import (
 func (h *harness) retract(want string, o event.RetractOptions) event.Retracted {
 	h.t.Helper()
 	h.now = h.now.Add(time.Second)
-	r, err := h.intake.Retract(h.t.Context(), h.stream, o)
+	r, err := event.Retract(h.t.Context(), h.intake, h.stream, o)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -40,10 +40,10 @@ func (h *harness) retractBatch(want string, batch uint64) {
 // verify verifies batches, retractions and the dedupe index.
 func (h *harness) verify() {
 	h.t.Helper()
-	batches, err := h.intake.VerifyManifests(h.t.Context(), h.stream.Name)
-	_, objects := h.intake.VerifyObjects(h.t.Context(), batches, func(int64) {})
-	_, totals := h.intake.VerifyTotals(h.t.Context(), h.stream, batches)
-	_, retractions := h.intake.VerifyRetractionTotals(h.t.Context(), h.stream, batches)
+	batches, err := event.VerifyManifests(h.t.Context(), h.intake, h.stream.Name)
+	_, objects := event.VerifyObjects(h.t.Context(), h.intake, batches, func(int64) {})
+	_, totals := event.VerifyTotals(h.t.Context(), h.intake, h.stream, batches)
+	_, retractions := event.VerifyRetractionTotals(h.t.Context(), h.intake, h.stream, batches)
 	if err := errors.Join(err, objects, totals, retractions, h.verifyIndex()); err != nil {
 		h.t.Error(err)
 	}
@@ -78,11 +78,11 @@ func TestRetractedTwice(t *testing.T) {
 	h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
 	h.retract("2 1", event.RetractOptions{Event: "3", Reason: "wrong"})
 	h.retractBatch("3 2", 1)
-	batches, err := h.intake.VerifyManifests(t.Context(), h.stream.Name)
+	batches, err := event.VerifyManifests(t.Context(), h.intake, h.stream.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if events, err := h.intake.VerifyRetractionTotals(t.Context(), h.stream, batches); events != 3 || err != nil {
+	if events, err := event.VerifyRetractionTotals(t.Context(), h.intake, h.stream, batches); events != 3 || err != nil {
 		t.Errorf("%d events are left out, %v", events, err)
 	}
 }
@@ -95,7 +95,7 @@ func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
 	retry := func(want string) {
 		t.Helper()
-		r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+		r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 		t.Errorf("events that still count are in batches %v", r.Retries)
 	}
 	h.expectRefs("")
-	if r, err := h.intake.Retry(t.Context(), h.stream, event.Options{}); err != nil || r.Batch != 0 {
+	if r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{}); err != nil || r.Batch != 0 {
 		t.Errorf("a retry of what is left out: %+v, %v", r, err)
 	}
 	h.ingest("3 2 1 0 1", h.file("b.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.00", "EUR")))
@@ -136,7 +136,7 @@ func TestRetractedRowsRetriedAmongOthers(t *testing.T) {
 	more := func(kind, want string) {
 		t.Helper()
 		h.declare(strings.Replace(plainYAML, "refund]", "refund, "+kind+"]", 1))
-		r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+		r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func TestRetractedRowsRetriedAmongOthers(t *testing.T) {
 	h.expectRefs("1:2 2:2")
 	h.retractBatch("1 1", 1)
 	h.expectRefs("2:2")
-	if _, err := h.intake.AcceptRow(t.Context(), h.stream, event.AcceptOptions{Row: ref(t, "1:2"), Reason: "x"}); !errors.As(err, new(*event.NoSuchError)) {
+	if _, err := event.AcceptRow(t.Context(), h.intake, h.stream, event.AcceptOptions{Row: ref(t, "1:2"), Reason: "x"}); !errors.As(err, new(*event.NoSuchError)) {
 		t.Errorf("a row of a retracted file is accepted: %v", err)
 	}
 	more("gift, bribe", "4 2 1 1 0")
@@ -167,7 +167,7 @@ func TestRetractBehindRetryOfDuplicates(t *testing.T) {
 	h.ingest("2 2 1 1 0", h.file("b.jsonl", amounts("1", "2.00")+amounts("2", "1.00")))
 	h.retract("1 1", event.RetractOptions{Event: `"1"`, Reason: "wrong"})
 	h.ingest("3 1 1 0 0", h.file("c.jsonl", amounts("1", "2.00")))
-	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestRetractedFilesInMoreColumns(t *testing.T) {
 			h.ingest("1 3 1 2 0", a)
 			gifts := strings.Replace(plainYAML, "refund]", "refund, gift]", 1)
 			h.declare(gifts)
-			if _, err := h.intake.Retry(t.Context(), h.stream, event.Options{}); err != nil {
+			if _, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			h.declare(strings.Replace(gifts, "  note:", "  shop: {type: string, optional: true}\n  note:", 1))
@@ -254,12 +254,12 @@ func TestRetractWithinWindow(t *testing.T) {
 	h.retractBatch("1 1", 2)
 	h.ingest("3 1 1 0 0", h.file("c.jsonl", sale("1", "sale", "3.00", "EUR")))
 	h.ingest("0 1 0 0 1", a) // its digest is known for ever
-	if _, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Batch: 2, Undo: true}); !errors.As(err, new(*event.IDReusedError)) {
+	if _, err := event.Retract(t.Context(), h.intake, h.stream, event.RetractOptions{Batch: 2, Undo: true}); !errors.As(err, new(*event.IDReusedError)) {
 		t.Errorf("undo gives %v", err)
 	}
 	h.retractBatch("2 1", 1)
 	h.retract("3 1", event.RetractOptions{Batch: 1, Undo: true}) // batch 3 is beyond its window
-	_, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Event: "1", Reason: "which?"})
+	_, err := event.Retract(t.Context(), h.intake, h.stream, event.RetractOptions{Event: "1", Reason: "which?"})
 	if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "name the batch") {
 		t.Errorf("an id of two events gives %v", err)
 	}
@@ -275,7 +275,7 @@ func TestRetractEvents(t *testing.T) {
 	h := newHarness(t, yaml)
 	h.ingest("1 3 3 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")+sale(`"x"`, "sale", "4.00", "USD")))
 	for _, id := range []string{"1", `["1"]`, `["1","1"]`, `["2","1.00"]`} {
-		if _, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Event: id, Reason: "no"}); !errors.As(err, new(*event.NoSuchError)) {
+		if _, err := event.Retract(t.Context(), h.intake, h.stream, event.RetractOptions{Event: id, Reason: "no"}); !errors.As(err, new(*event.NoSuchError)) {
 			t.Errorf("%s gives %v", id, err)
 		}
 	}
@@ -329,7 +329,7 @@ func TestRetractionStored(t *testing.T) {
 	if err := os.Remove(last); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.intake.VerifyManifests(t.Context(), "sales"); err == nil {
+	if _, err := event.VerifyManifests(t.Context(), h.intake, "sales"); err == nil {
 		t.Error("a missing object is not found")
 	}
 	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR"))) // which writes it, as after a crash
@@ -342,10 +342,10 @@ func TestRetractionStored(t *testing.T) {
 		if err := h.intake.Catalog.Update(t.Context(), harm); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.intake.VerifyManifests(t.Context(), "sales"); err == nil {
+		if _, err := event.VerifyManifests(t.Context(), h.intake, "sales"); err == nil {
 			t.Errorf("%s: nothing is found", name)
 		}
-		done, err := h.intake.Repair(t.Context(), h.stream, noBackup{}, event.GiveUp{})
+		done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{})
 		if err != nil || len(done.Broken) > 0 {
 			t.Errorf("%s: repair gives %v, %v", name, done, err)
 		}
@@ -359,7 +359,7 @@ func TestRetractionStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.intake.VerifyManifests(t.Context(), "sales"); err == nil || !strings.Contains(err.Error(), filepath.Base(last)) {
+	if _, err := event.VerifyManifests(t.Context(), h.intake, "sales"); err == nil || !strings.Contains(err.Error(), filepath.Base(last)) {
 		t.Errorf("damage gives %v", err)
 	}
 }

@@ -58,11 +58,11 @@ func (f *retractedSet) readsAgain(file *File, s *project.Stream) bool {
 type readPlaces map[uint64][]dedupe.Place
 
 // loadRetracted returns what is retracted of a stream. It caches what it reads of batches in places, unless that is nil.
-func (in *Intake) loadRetracted(ctx context.Context, s *project.Stream, state *streamState, places readPlaces) (*retractedSet, error) {
+func loadRetracted(ctx context.Context, st *Store, s *project.Stream, state *streamState, places readPlaces) (*retractedSet, error) {
 	if state.Retractions == 0 {
 		return nil, nil
 	}
-	list, err := Retractions(ctx, in.Catalog, s.Name)
+	list, err := Retractions(ctx, st.Catalog, s.Name)
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
@@ -84,9 +84,9 @@ func (in *Intake) loadRetracted(ctx context.Context, s *project.Stream, state *s
 	if len(f.batches) == 0 {
 		return f, nil
 	}
-	retries, err := in.listRetries(ctx, s.Name, f)
+	retries, err := listRetries(ctx, st, s.Name, f)
 	if err == nil && len(retries) > 0 {
-		err = in.addRetriedRows(ctx, s, retries, f, places)
+		err = addRetriedRows(ctx, st, s, retries, f, places)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find what is retracted of %s: %w", s.Name, err)
@@ -96,8 +96,8 @@ func (in *Intake) loadRetracted(ctx context.Context, s *project.Stream, state *s
 
 // listRetries adds the files of the batches that are retracted as a whole. It returns the batches that accepted rows of these files out of quarantine,
 // and the retracted batches that accepted rows of other files out of quarantine.
-func (in *Intake) listRetries(ctx context.Context, stream string, f *retractedSet) (retries []Batch, err error) {
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+func listRetries(ctx context.Context, st *Store, stream string, f *retractedSet) (retries []Batch, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		retries = nil
 		listed := map[uint64]bool{}
 		list := func(b *Batch) {
@@ -127,13 +127,13 @@ func (in *Intake) listRetries(ctx context.Context, stream string, f *retractedSe
 }
 
 // addRetriedRows adds the places of rows that batches accepted out of quarantine.
-func (in *Intake) addRetriedRows(ctx context.Context, s *project.Stream, retries []Batch, f *retractedSet, places readPlaces) error {
+func addRetriedRows(ctx context.Context, st *Store, s *project.Stream, retries []Batch, f *retractedSet, places readPlaces) error {
 	for i := range retries {
 		b := &retries[i]
 		read, known := places[b.Batch]
 		if !known {
 			var err error
-			if read, err = in.eventPlaces(ctx, s, b); err != nil {
+			if read, err = st.eventPlaces(ctx, s, b); err != nil {
 				return err
 			}
 			if places != nil {
@@ -152,15 +152,15 @@ func (in *Intake) addRetriedRows(ctx context.Context, s *project.Stream, retries
 }
 
 // eventPlaces returns the places of a batch's events, sorted.
-func (in *Intake) eventPlaces(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
-	files, local := in.Objects.(object.Local)
+func (st *Store) eventPlaces(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
+	files, local := st.Objects.(object.Local)
 	if !local {
 		return nil, errNotLocal
 	}
-	if err := CheckObjects(ctx, in.Objects, []Batch{*b}, in.Workers); err != nil {
+	if err := CheckObjects(ctx, st.Objects, []Batch{*b}, st.Workers); err != nil {
 		return nil, err
 	}
-	session, err := duck.Open(in.Duck)
+	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return nil, err
 	}

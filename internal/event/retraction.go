@@ -194,12 +194,12 @@ func readRetraction(ctx context.Context, store object.Store, stream string, numb
 }
 
 // writeRetraction writes the object of a retraction in the catalog.
-func (in *Intake) writeRetraction(ctx context.Context, r *Retraction) error {
+func (st *Store) writeRetraction(ctx context.Context, r *Retraction) error {
 	text, err := encodeRetraction(r)
 	if err != nil {
 		return err
 	}
-	out, err := in.Objects.Create(ctx, retractionName(r.Stream, r.Number))
+	out, err := st.Objects.Create(ctx, retractionName(r.Stream, r.Number))
 	if err != nil {
 		return err
 	}
@@ -210,21 +210,21 @@ func (in *Intake) writeRetraction(ctx context.Context, r *Retraction) error {
 }
 
 // ensureRetraction writes the object of a stream's last retraction if a process died between the catalog's transaction and the object.
-func (in *Intake) ensureRetraction(ctx context.Context, stream string, last uint64) error {
+func (st *Store) ensureRetraction(ctx context.Context, stream string, last uint64) error {
 	if last == 0 {
 		return nil
 	}
-	there, err := hasObject(ctx, in.Objects, retractionName(stream, last))
+	there, err := hasObject(ctx, st.Objects, retractionName(stream, last))
 	if err != nil || there {
 		return err
 	}
 	var list []Retraction
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		list, err = listRetractions(tx, retractionPrefix(stream), last)
 		return err
 	})
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	return in.writeRetraction(ctx, &list[len(list)-1])
+	return st.writeRetraction(ctx, &list[len(list)-1])
 }

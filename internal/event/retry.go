@@ -18,12 +18,12 @@ const retryBytes = 1 << 20
 // Retry checks all rows of the stream's quarantine again, since a grown schema may accept them now. Accepted rows form a new batch and keep their file
 // and row. Rows that are rejected again go to the quarantine of the new batch; so do, unchanged, rows that are dismissed or whose files are
 // retracted.
-func (in *Intake) Retry(ctx context.Context, s *project.Stream, o Options) (Result, error) {
-	batches, _, _, err := openQuarantines(ctx, in.Catalog, s.Name)
+func Retry(ctx context.Context, st *Store, s *project.Stream, o Options) (Result, error) {
+	batches, _, _, err := openQuarantines(ctx, st.Catalog, s.Name)
 	if err != nil {
 		return Result{}, err
 	}
-	return in.retry(ctx, s, batches, nil, o)
+	return retryQuarantines(ctx, st, s, batches, nil, o)
 }
 
 // rowAcceptance describes a retry that accepts one row. Of the others it only checks rows in conflict with the event that the row replaces; the rest
@@ -47,21 +47,21 @@ func (a *rowAcceptance) retries(row *Rejected) bool {
 	}
 }
 
-// retry retries the quarantines of some batches. A row to be accepted is checked before all others.
-func (in *Intake) retry(ctx context.Context, s *project.Stream, batches []Batch, accept *rowAcceptance, o Options) (Result, error) {
-	dismissed, err := dismissals(ctx, in.Catalog, s.Name)
+// retryQuarantines retries the quarantines of some batches. A row to be accepted is checked before all others.
+func retryQuarantines(ctx context.Context, st *Store, s *project.Stream, batches []Batch, accept *rowAcceptance, o Options) (Result, error) {
+	dismissed, err := dismissals(ctx, st.Catalog, s.Name)
 	if err != nil {
 		return Result{}, err
 	}
 	var left *retractedRows
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		left, err = newRetractedRows(in.Catalog, tx, s.Name)
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		left, err = newRetractedRows(st.Catalog, tx, s.Name)
 		return err
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("list retracted batches of %s: %w", s.Name, err)
 	}
-	w, err := in.begin(ctx, s, o)
+	w, err := begin(ctx, st, s, o)
 	if err != nil {
 		return Result{}, err
 	}
@@ -93,7 +93,7 @@ func (r *retrier) all(ctx context.Context, batches []Batch, accept *rowAcceptanc
 		}
 	}
 	for _, b := range batches {
-		err := readQuarantine(ctx, r.w.in.Objects, b.Quarantine.Name, func(row Rejected) error {
+		err := readQuarantine(ctx, r.w.store.Objects, b.Quarantine.Name, func(row Rejected) error {
 			if accept != nil && row.Place() == accept.row.Place() {
 				return nil
 			}
@@ -121,7 +121,7 @@ func (r *retrier) flush(ctx context.Context) error {
 
 // add adds a row to the segment, to be checked or to go back unchanged. A segment contains rows of one file.
 func (r *retrier) add(ctx context.Context, row Rejected, recheck bool) error {
-	found, err := FindFile(ctx, r.w.in.Catalog, r.w.stream.Name, row.Number)
+	found, err := FindFile(ctx, r.w.store.Catalog, r.w.stream.Name, row.Number)
 	if err != nil {
 		return err
 	}

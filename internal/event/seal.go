@@ -19,7 +19,7 @@ func (w *batchWriter) sealAndCompact(ctx context.Context) (Result, error) {
 	if err != nil || w.batch.DedupeTable == nil {
 		return result, err
 	}
-	return result, w.in.compact(ctx, w.stream, &sync.Mutex{})
+	return result, compact(ctx, w.store, w.stream, &sync.Mutex{})
 }
 
 // checkAndSeal sums up, checks rule 4, and seals the batch unless it has nothing new.
@@ -89,11 +89,11 @@ func (w *batchWriter) seal(ctx context.Context, number uint64) error {
 			return err
 		}
 	}
-	if err := w.in.Catalog.Update(ctx, func(tx catalog.Tx) error { return w.commit(tx, number) }); err != nil || number == 0 {
+	if err := w.store.Catalog.Update(ctx, func(tx catalog.Tx) error { return w.commit(tx, number) }); err != nil || number == 0 {
 		return err
 	}
-	if err := w.in.writeManifest(ctx, &w.batch); err != nil { // the next intake of the stream writes it
-		w.in.Log.Warn("the batch is sealed but has no manifest yet", "stream", w.stream.Name, "batch", number, "error", err)
+	if err := w.store.writeManifest(ctx, &w.batch); err != nil { // the next intake of the stream writes it
+		w.store.Log.Warn("the batch is sealed but has no manifest yet", "stream", w.stream.Name, "batch", number, "error", err)
 	}
 	return nil
 }

@@ -18,19 +18,19 @@ import (
 	"bursar/internal/project"
 )
 
-// undo takes the last retraction of a batch or an event back, then rebuilds the dedupe index. After a crash in between, a repeat or `bursar repair`
+// undoLast takes the last retraction of a batch or an event back, then rebuilds the dedupe index. After a crash in between, a repeat or `bursar repair`
 // completes it; intake is refused until then.
-func (in *Intake) undo(ctx context.Context, s *project.Stream, state *streamState, last *Retraction, r Retraction) (Retracted, error) {
+func undoLast(ctx context.Context, st *Store, s *project.Stream, state *streamState, last *Retraction, r Retraction) (Retracted, error) {
 	if last == nil {
 		return Retracted{}, failure.Wrap(failure.Data, fmt.Errorf("%s is not retracted; `bursar status` lists what is", r.What()))
 	}
 	out := Retracted{Retraction: *last, Already: last.Undoes != 0}
 	if !out.Already {
-		if err := in.checkIDsFree(ctx, s, state, last); err != nil {
+		if err := checkIDsFree(ctx, st, s, state, last); err != nil {
 			return Retracted{}, err
 		}
 		out.Undoes, out.Number, out.Reason, out.At, out.Files = last.Number, r.Number, r.Reason, r.At, r.Files
-		if err := in.putRetraction(ctx, state, &out.Retraction); err != nil {
+		if err := putRetraction(ctx, st, state, &out.Retraction); err != nil {
 			return Retracted{}, err
 		}
 		state.Identity = needsRebuild
@@ -38,7 +38,7 @@ func (in *Intake) undo(ctx context.Context, s *project.Stream, state *streamStat
 	if state.Identity != needsRebuild {
 		return out, nil
 	}
-	return out, in.RebuildDedupe(ctx, s)
+	return out, RebuildDedupe(ctx, st, s)
 }
 
 // IDReusedError says that an id was accepted again while the event that had it was retracted.
@@ -58,25 +58,25 @@ func (e *IDReusedError) Error() string {
 func (e *IDReusedError) Class() failure.Class { return failure.Data }
 
 // checkIDsFree refuses to restore events whose ids other events that count have. It compares the digests that intake uses.
-func (in *Intake) checkIDsFree(ctx context.Context, s *project.Stream, state *streamState, r *Retraction) (err error) {
-	files, local := in.Objects.(object.Local)
+func checkIDsFree(ctx context.Context, st *Store, s *project.Stream, state *streamState, r *Retraction) (err error) {
+	files, local := st.Objects.(object.Local)
 	if !local {
 		return errNotLocal
 	}
-	retracted, err := in.loadRetracted(ctx, s, state, nil)
+	retracted, err := loadRetracted(ctx, st, s, state, nil)
 	if err != nil {
 		return err
 	}
-	key, err := in.Secret.Key()
+	key, err := st.Secret.Key()
 	if err != nil {
 		return needsRepair(s.Name, err)
 	}
-	session, err := duck.Open(in.Duck)
+	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	ids, err := dedupe.Open(ctx, in.Objects, in.Scratch, nil)
+	ids, err := dedupe.Open(ctx, st.Objects, st.Scratch, nil)
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (in *Intake) checkIDsFree(ctx context.Context, s *project.Stream, state *st
 	if err != nil {
 		return err
 	}
-	read := &storedIDs{in: in, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key)}
-	b, err := in.batchOf(ctx, r)
+	read := &storedIDs{store: st, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key)}
+	b, err := st.batchOf(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -97,11 +97,11 @@ func (in *Intake) checkIDsFree(ctx context.Context, s *project.Stream, state *st
 	read.emit = func(entries []dedupe.Entry, other *Batch) error {
 		known, err := findReused(back, entries, retracted, &b, other, s.Dedupe)
 		if err == nil && known != nil {
-			err = in.reusedError(ctx, s, r, *known, other)
+			err = reusedError(ctx, st, s, r, *known, other)
 		}
 		return err
 	}
-	err = in.eachBatch(ctx, s.Name, state.Batches, func(other Batch) error {
+	err = st.eachBatch(ctx, s.Name, state.Batches, func(other Batch) error {
 		if other.Batch == b.Batch {
 			return nil
 		}
@@ -124,8 +124,8 @@ func shellArgument(id string) string {
 	return "'" + strings.ReplaceAll(id, "'", `'\''`) + "'"
 }
 
-func (in *Intake) batchOf(ctx context.Context, r *Retraction) (b Batch, err error) {
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+func (st *Store) batchOf(ctx context.Context, r *Retraction) (b Batch, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		b, err = GetBatch(tx, r.Stream, r.Batch)
 		return err
 	})
@@ -161,8 +161,8 @@ func findReused(back *dedupe.Batch, entries []dedupe.Entry, retracted *retracted
 }
 
 // reusedError names the event of a batch that has the id now.
-func (in *Intake) reusedError(ctx context.Context, s *project.Stream, r *Retraction, at Place, batch *Batch) error {
-	event, err := in.eventAt(ctx, s, at)
+func reusedError(ctx context.Context, st *Store, s *project.Stream, r *Retraction, at Place, batch *Batch) error {
+	event, err := st.eventAt(ctx, s, at)
 	if err == nil && event == nil {
 		err = fmt.Errorf("bug: no event of %s at %s", s.Name, at)
 	}

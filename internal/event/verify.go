@@ -22,9 +22,9 @@ import (
 
 // Streams returns the names of all streams with stored data, including streams that are no longer declared: the catalog contains them, or batches of
 // them are among the objects.
-func (in *Intake) Streams(ctx context.Context) (names []string, err error) {
+func (st *Store) Streams(ctx context.Context) (names []string, err error) {
 	found := map[string]bool{}
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		for _, kind := range []string{"stream/", "batch/"} {
 			err := tx.List(kind, func(key string, _ json.RawMessage) error {
 				name, _, _ := strings.Cut(strings.TrimPrefix(key, kind), "/")
@@ -40,7 +40,7 @@ func (in *Intake) Streams(ctx context.Context) (names []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("list streams: %w", err)
 	}
-	objects, err := in.Objects.List(ctx, "streams/")
+	objects, err := st.Objects.List(ctx, "streams/")
 	if err != nil {
 		return nil, err
 	}
@@ -61,14 +61,14 @@ const (
 
 // VerifyManifests checks that each sealed batch is in the catalog, that its manifest agrees, and that every sealed batch is known to the catalog; and the
 // same for retractions. It returns the batches. The stream may be ingested meanwhile.
-func (in *Intake) VerifyManifests(ctx context.Context, stream string) (batches []Batch, faults error) {
+func VerifyManifests(ctx context.Context, st *Store, stream string) (batches []Batch, faults error) {
 	sealed := uint64(0)
 	for attempt := 1; ; attempt++ {
-		state, _, err := in.readState(ctx, stream)
+		state, _, err := st.readState(ctx, stream)
 		if err != nil {
 			return nil, err
 		}
-		batches, faults = in.verifyManifests(ctx, stream, &state)
+		batches, faults = verifyManifests(ctx, st, stream, &state)
 		if faults == nil || attempt == verifyAttempts || attempt > 1 && state.Batches+state.Retractions == sealed {
 			return batches, faults
 		}
@@ -81,8 +81,8 @@ func (in *Intake) VerifyManifests(ctx context.Context, stream string) (batches [
 	}
 }
 
-func (in *Intake) verifyManifests(ctx context.Context, stream string, state *streamState) ([]Batch, error) {
-	batches, err := Batches(ctx, in.Catalog, stream, 0)
+func verifyManifests(ctx context.Context, st *Store, stream string, state *streamState) ([]Batch, error) {
+	batches, err := Batches(ctx, st.Catalog, stream, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -91,20 +91,20 @@ func (in *Intake) verifyManifests(ctx context.Context, stream string, state *str
 		if due := uint64(i) + 1; batches[i].Batch != due || batches[i].Stream != stream {
 			return batches, fmt.Errorf("batch %d of %s is not in the catalog", due, stream)
 		}
-		if err := in.verifyManifest(ctx, &batches[i]); err != nil {
+		if err := verifyManifest(ctx, st, &batches[i]); err != nil {
 			faults = append(faults, err)
 		}
 	}
 	if n := uint64(len(batches)); n != state.Batches {
 		faults = append(faults, fmt.Errorf("%d batches of %s are in the catalog, %d were sealed", n, stream, state.Batches))
 	}
-	faults = append(faults, in.checkUnsealed(ctx, stream, state.Batches+1), in.verifyRetractions(ctx, stream, state))
+	faults = append(faults, st.checkUnsealed(ctx, stream, state.Batches+1), verifyRetractions(ctx, st, stream, state))
 	return batches, errors.Join(faults...)
 }
 
 // verifyManifest compares a batch of the catalog with its manifest.
-func (in *Intake) verifyManifest(ctx context.Context, b *Batch) error {
-	stored, err := readManifest(ctx, in.Objects, b.Stream, b.Batch)
+func verifyManifest(ctx context.Context, st *Store, b *Batch) error {
+	stored, err := readManifest(ctx, st.Objects, b.Stream, b.Batch)
 	if err != nil && !errors.Is(err, errNoChecksum) {
 		return err
 	}
@@ -125,19 +125,19 @@ func sameBatch(a, b *Batch) (bool, error) {
 }
 
 // VerifyObjects checks every object of batches against its digest. It calls progress with the bytes of each.
-func (in *Intake) VerifyObjects(ctx context.Context, batches []Batch, progress func(bytes int64)) (objects int, err error) {
+func VerifyObjects(ctx context.Context, st *Store, batches []Batch, progress func(bytes int64)) (objects int, err error) {
 	var faults []error
 	for i := range batches {
 		for _, o := range batches[i].Stored() {
 			objects++
-			faults = append(faults, o.Check(ctx, in.Objects))
+			faults = append(faults, o.Check(ctx, st.Objects))
 			if ctx.Err() != nil {
 				return objects, ctx.Err()
 			}
 			progress(o.Bytes)
 		}
 		for _, o := range batches[i].Oversize {
-			if there, err := hasObject(ctx, in.Objects, o.Name); err == nil && !there {
+			if there, err := hasObject(ctx, st.Objects, o.Name); err == nil && !there {
 				faults = append(faults, fmt.Errorf("open object %s: %w", o.Name, fs.ErrNotExist))
 			}
 		}
@@ -146,10 +146,10 @@ func (in *Intake) VerifyObjects(ctx context.Context, batches []Batch, progress f
 }
 
 // VerifyTotals checks the rows, control totals and digests of batches against their events.
-func (in *Intake) VerifyTotals(ctx context.Context, s *project.Stream, batches []Batch) (events int64, err error) {
+func VerifyTotals(ctx context.Context, st *Store, s *project.Stream, batches []Batch) (events int64, err error) {
 	var faults []error
 	for _, b := range batches {
-		if err := in.Recount(ctx, s, b); err != nil {
+		if err := RecountBatch(ctx, st, s, b); err != nil {
 			faults = append(faults, fmt.Errorf("batch %d of %s: %w", b.Batch, s.Name, err))
 		}
 		if ctx.Err() != nil {
@@ -172,7 +172,7 @@ func (b *Batch) ObjectNames() []string {
 }
 
 // InKnownBatch reports whether an object is in the folder of a batch in the catalog.
-func (in *Intake) InKnownBatch(ctx context.Context, object string) (known bool, err error) {
+func (st *Store) InKnownBatch(ctx context.Context, object string) (known bool, err error) {
 	parts := strings.Split(object, "/")
 	if len(parts) < 5 || parts[0] != "streams" || parts[2] != "batches" {
 		return false, nil
@@ -181,7 +181,7 @@ func (in *Intake) InKnownBatch(ctx context.Context, object string) (known bool, 
 	if err != nil {
 		return false, nil // no batch has such a folder
 	}
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		known, err = tx.Get(batchKey(parts[1], number), &Batch{})
 		return err
 	})
@@ -189,7 +189,7 @@ func (in *Intake) InKnownBatch(ctx context.Context, object string) (known bool, 
 }
 
 // UnfinishedPrefix returns the prefix of the objects of a batch that was begun and not sealed.
-func (in *Intake) UnfinishedPrefix(ctx context.Context, stream string) (string, error) {
-	state, _, err := in.readState(ctx, stream)
+func (st *Store) UnfinishedPrefix(ctx context.Context, stream string) (string, error) {
+	state, _, err := st.readState(ctx, stream)
 	return prefix(stream, state.Batches+1), err
 }

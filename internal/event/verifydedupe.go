@@ -15,13 +15,13 @@ import (
 // VerifyDedupe checks a stream's dedupe index: the key matches, each table is intact, the number of entries is the number of events, and there are no
 // other tables. Its error contains all faults. The stream may be ingested meanwhile: batches that are sealed during the check are not
 // checked.
-func (in *Intake) VerifyDedupe(ctx context.Context, s *project.Stream) error {
-	state, found, err := in.readState(ctx, s.Name)
+func VerifyDedupe(ctx context.Context, st *Store, s *project.Stream) error {
+	state, found, err := st.readState(ctx, s.Name)
 	if err != nil || !found {
 		return err
 	}
-	_, faults := in.key(s.Name, &state)
-	faults = errors.Join(faults, in.verifyTables(ctx, s.Name, &state), in.verifyEntries(ctx, s, &state), in.verifyNoStrayTables(ctx, s.Name))
+	_, faults := indexKey(st, s.Name, &state)
+	faults = errors.Join(faults, verifyTables(ctx, st, s.Name, &state), verifyEntries(ctx, st, s, &state), verifyNoStrayTables(ctx, st, s.Name))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -29,20 +29,20 @@ func (in *Intake) VerifyDedupe(ctx context.Context, s *project.Stream) error {
 }
 
 // HasLegacyDedupe reports whether a stream's dedupe index is from an older project, whose digests have no key. RebuildDedupe converts it.
-func (in *Intake) HasLegacyDedupe(ctx context.Context, stream string) bool {
-	state, found, err := in.readState(ctx, stream)
+func HasLegacyDedupe(ctx context.Context, st *Store, stream string) bool {
+	state, found, err := st.readState(ctx, stream)
 	return err == nil && found && state.Identity == "" && len(state.DedupeTables) > 0
 }
 
 // verifyTables reads every table. A table that was merged meanwhile may be missing: the merge has read it to the end.
-func (in *Intake) verifyTables(ctx context.Context, stream string, state *streamState) error {
+func verifyTables(ctx context.Context, st *Store, stream string, state *streamState) error {
 	var faults error
 	for _, table := range state.DedupeTables {
-		fault := dedupe.Verify(ctx, in.Objects, in.Scratch, table)
+		fault := dedupe.Verify(ctx, st.Objects, st.Scratch, table)
 		if fault == nil {
 			continue
 		}
-		now, _, err := in.readState(ctx, stream)
+		now, _, err := st.readState(ctx, stream)
 		if err != nil {
 			return errors.Join(faults, err)
 		}
@@ -55,9 +55,9 @@ func (in *Intake) verifyTables(ctx context.Context, stream string, state *stream
 
 // verifyEntries compares numbers. Each accepted event has an entry, or a merge replaced its entry by a newer one with the same id, or it was retracted
 // when the index was rebuilt. Tables of the first format do not state how many entries they replaced: with a dedupe window they may have fewer.
-func (in *Intake) verifyEntries(ctx context.Context, s *project.Stream, state *streamState) error {
+func verifyEntries(ctx context.Context, st *Store, s *project.Stream, state *streamState) error {
 	accepted := int64(0)
-	err := in.eachBatch(ctx, s.Name, state.Batches, func(b Batch) error {
+	err := st.eachBatch(ctx, s.Name, state.Batches, func(b Batch) error {
 		accepted += b.Accepted
 		return nil
 	})
@@ -78,16 +78,16 @@ func (in *Intake) verifyEntries(ctx context.Context, s *project.Stream, state *s
 // verifyNoStrayTables finds tables that the catalog does not name. It allows those that a crash may have left: of the next batch, of the next merge and
 // dropped ones. It lists the objects before and after reading the catalog, since one that intake creates or deletes meanwhile is in only one of
 // the lists.
-func (in *Intake) verifyNoStrayTables(ctx context.Context, stream string) error {
-	before, err := in.dedupeObjects(ctx, stream)
+func verifyNoStrayTables(ctx context.Context, st *Store, stream string) error {
+	before, err := dedupeObjects(ctx, st, stream)
 	if err != nil {
 		return err
 	}
-	state, _, err := in.readState(ctx, stream)
+	state, _, err := st.readState(ctx, stream)
 	if err != nil {
 		return err
 	}
-	after, err := in.dedupeObjects(ctx, stream)
+	after, err := dedupeObjects(ctx, st, stream)
 	if err != nil {
 		return err
 	}

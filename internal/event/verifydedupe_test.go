@@ -50,11 +50,11 @@ func TestVerifyBusyIndex(t *testing.T) {
 				return
 			}
 			path := h.file(fmt.Sprintf("more-%d.jsonl", batches), sales(3*batches, 3))
-			if _, err := quiet.Ingest(t.Context(), h.stream, []string{path}, event.Options{}); err != nil {
+			if _, err := event.Ingest(t.Context(), quiet, h.stream, []string{path}, event.Options{}); err != nil {
 				t.Error(err)
 			}
 		}}
-		err := h.intake.VerifyDedupe(ctx, h.stream)
+		err := event.VerifyDedupe(ctx, h.intake, h.stream)
 		if batches == 2 || ctx.Err() != nil {
 			t.Fatalf("%d batches were sealed meanwhile: %v", batches-2, err)
 		}

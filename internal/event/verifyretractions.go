@@ -18,8 +18,8 @@ import (
 )
 
 // RetractionNames returns the objects of a stream's retractions in the catalog.
-func (in *Intake) RetractionNames(ctx context.Context, stream string) (names []string, err error) {
-	list, err := in.allRetractions(ctx, stream)
+func (st *Store) RetractionNames(ctx context.Context, stream string) (names []string, err error) {
+	list, err := st.allRetractions(ctx, stream)
 	for i := range list {
 		names = append(names, retractionName(stream, list[i].Number))
 	}
@@ -27,8 +27,8 @@ func (in *Intake) RetractionNames(ctx context.Context, stream string) (names []s
 }
 
 // allRetractions returns all retractions of a stream in the catalog, in order.
-func (in *Intake) allRetractions(ctx context.Context, stream string) (list []Retraction, err error) {
-	err = in.Catalog.View(ctx, func(tx catalog.Tx) error {
+func (st *Store) allRetractions(ctx context.Context, stream string) (list []Retraction, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		list, err = listRetractions(tx, retractionPrefix(stream), noLimit)
 		return err
 	})
@@ -39,14 +39,14 @@ func (in *Intake) allRetractions(ctx context.Context, stream string) (list []Ret
 }
 
 // verifyRetractions compares the retractions of the catalog with their objects.
-func (in *Intake) verifyRetractions(ctx context.Context, stream string, state *streamState) error {
-	list, err := in.allRetractions(ctx, stream)
+func verifyRetractions(ctx context.Context, st *Store, stream string, state *streamState) error {
+	list, err := st.allRetractions(ctx, stream)
 	if err != nil {
 		return err
 	}
-	faults := []error{in.checkRetractions(ctx, stream, state)}
+	faults := []error{checkRetractions(ctx, st, stream, state)}
 	for i := range list {
-		faults = append(faults, in.verifyRetraction(ctx, &list[i]))
+		faults = append(faults, verifyRetraction(ctx, st, &list[i]))
 	}
 	if n := uint64(len(list)); n > state.Retractions {
 		faults = append(faults, fmt.Errorf("%d retractions of %s are in the catalog, its state counts %d", n, stream, state.Retractions))
@@ -55,8 +55,8 @@ func (in *Intake) verifyRetractions(ctx context.Context, stream string, state *s
 }
 
 // verifyRetraction compares a retraction of the catalog with its object.
-func (in *Intake) verifyRetraction(ctx context.Context, r *Retraction) error {
-	stored, err := readRetraction(ctx, in.Objects, r.Stream, r.Number)
+func verifyRetraction(ctx context.Context, st *Store, r *Retraction) error {
+	stored, err := readRetraction(ctx, st.Objects, r.Stream, r.Number)
 	if err == nil && !reflect.DeepEqual(&stored, r) {
 		err = fmt.Errorf("%s differs from the catalog", retractionName(r.Stream, r.Number))
 	}
@@ -65,8 +65,8 @@ func (in *Intake) verifyRetraction(ctx context.Context, r *Retraction) error {
 
 // VerifyRetractionTotals checks the control totals of what is excluded against its events, and returns their number. An event that is excluded together
 // with its batch counts once.
-func (in *Intake) VerifyRetractionTotals(ctx context.Context, s *project.Stream, batches []Batch) (events int64, faults error) {
-	list, err := Retractions(ctx, in.Catalog, s.Name)
+func VerifyRetractionTotals(ctx context.Context, st *Store, s *project.Stream, batches []Batch) (events int64, faults error) {
+	list, err := Retractions(ctx, st.Catalog, s.Name)
 	if err != nil {
 		return 0, err
 	}
@@ -82,7 +82,7 @@ func (in *Intake) VerifyRetractionTotals(ctx context.Context, s *project.Stream,
 		if r.Event == "" || !whole[r.Batch] {
 			events += r.Events
 		}
-		if err := in.recountRetraction(ctx, s, &batches[r.Batch-1], r); err != nil {
+		if err := recountRetraction(ctx, st, s, &batches[r.Batch-1], r); err != nil {
 			faults = errors.Join(faults, fmt.Errorf("retraction of %s: %w", r.What(), err))
 		}
 	}
@@ -90,7 +90,7 @@ func (in *Intake) VerifyRetractionTotals(ctx context.Context, s *project.Stream,
 }
 
 // recountRetraction compares a retraction with the batch or the event that it excludes.
-func (in *Intake) recountRetraction(ctx context.Context, s *project.Stream, b *Batch, r *Retraction) error {
+func recountRetraction(ctx context.Context, st *Store, s *project.Stream, b *Batch, r *Retraction) error {
 	if b.GivenUp != nil { // its former content is unknown
 		return nil
 	}
@@ -104,13 +104,13 @@ func (in *Intake) recountRetraction(ctx context.Context, s *project.Stream, b *B
 		}
 		return nil
 	}
-	session, err := duck.Open(in.Duck)
+	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
 	now := *r
-	if err := in.sumEvent(ctx, session, s, &now); err != nil {
+	if err := st.sumEvent(ctx, session, s, &now); err != nil {
 		return err
 	}
 	if now.Events != r.Events || now.Digest != r.Digest {
@@ -126,8 +126,8 @@ func (in *Intake) recountRetraction(ctx context.Context, s *project.Stream, b *B
 }
 
 // repairRetractions makes the retractions in the catalog and their objects consistent. The batches must be repaired before.
-func (in *Intake) repairRetractions(ctx context.Context, stream string, backup Backup, r *Repaired) error {
-	list, err := in.allRetractions(ctx, stream)
+func repairRetractions(ctx context.Context, st *Store, stream string, backup Backup, r *Repaired) error {
+	list, err := st.allRetractions(ctx, stream)
 	if err != nil {
 		return err
 	}
@@ -137,11 +137,11 @@ func (in *Intake) repairRetractions(ctx context.Context, stream string, backup B
 		known[list[i].Number] = &list[i]
 		last = max(last, list[i].Number)
 	}
-	state, _, err := in.readState(ctx, stream)
+	state, _, err := st.readState(ctx, stream)
 	if err != nil {
 		return err
 	}
-	objects, err := in.lastRetractionObject(ctx, stream)
+	objects, err := st.lastRetractionObject(ctx, stream)
 	if err != nil {
 		return err
 	}
@@ -149,21 +149,21 @@ func (in *Intake) repairRetractions(ctx context.Context, stream string, backup B
 		if number > max(last, state.Retractions, objects) {
 			// If both the last object and its catalog document are missing, only a copy of the project has it.
 			if more, err := restoreRetraction(ctx, stream, number, backup); err != nil || !more {
-				return errors.Join(err, in.restoreCounter(ctx, stream, &state, last))
+				return errors.Join(err, restoreCounter(ctx, st, stream, &state, last))
 			}
 		}
-		if err := in.repairRetraction(ctx, stream, number, known[number], backup, r); err != nil {
+		if err := repairRetraction(ctx, st, stream, number, known[number], backup, r); err != nil {
 			return err
 		}
 	}
 }
 
 // restoreCounter restores the number of the last retraction if the stream's state lacks it and the documents do not.
-func (in *Intake) restoreCounter(ctx context.Context, stream string, state *streamState, last uint64) error {
+func restoreCounter(ctx context.Context, st *Store, stream string, state *streamState, last uint64) error {
 	if state.Retractions >= last {
 		return nil
 	}
-	return in.changeState(ctx, stream, func(s *streamState) { s.Retractions = max(s.Retractions, last) })
+	return st.changeState(ctx, stream, func(s *streamState) { s.Retractions = max(s.Retractions, last) })
 }
 
 // restoreRetraction restores the object of a retraction from a copy of the project.
@@ -175,8 +175,8 @@ func restoreRetraction(ctx context.Context, stream string, number uint64, backup
 }
 
 // lastRetractionObject returns the highest number among the objects.
-func (in *Intake) lastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
-	names, err := in.Objects.List(ctx, retractionObjects(stream))
+func (st *Store) lastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
+	names, err := st.Objects.List(ctx, retractionObjects(stream))
 	for _, name := range names {
 		number := strings.TrimSuffix(strings.TrimPrefix(name, retractionObjects(stream)), ".json")
 		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
@@ -187,22 +187,22 @@ func (in *Intake) lastRetractionObject(ctx context.Context, stream string) (last
 }
 
 // repairRetraction writes the object of a retraction in the catalog, or enters one that the catalog lacks.
-func (in *Intake) repairRetraction(ctx context.Context, stream string, number uint64, known *Retraction, backup Backup, r *Repaired) error {
+func repairRetraction(ctx context.Context, st *Store, stream string, number uint64, known *Retraction, backup Backup, r *Repaired) error {
 	if known != nil {
-		if in.verifyRetraction(ctx, known) == nil {
+		if verifyRetraction(ctx, st, known) == nil {
 			return nil
 		}
-		if err := in.writeRetraction(ctx, known); err != nil {
+		if err := st.writeRetraction(ctx, known); err != nil {
 			return err
 		}
 		r.note("wrote retraction %d of %s again", number, stream)
 		return nil
 	}
-	stored, fault := readRetraction(ctx, in.Objects, stream, number)
+	stored, fault := readRetraction(ctx, st.Objects, stream, number)
 	if fault != nil {
 		found, err := restoreRetraction(ctx, stream, number, backup)
 		if err == nil && found {
-			stored, err = readRetraction(ctx, in.Objects, stream, number)
+			stored, err = readRetraction(ctx, st.Objects, stream, number)
 		}
 		if err != nil {
 			return err
@@ -216,7 +216,7 @@ func (in *Intake) repairRetraction(ctx context.Context, stream string, number ui
 			return ctx.Err()
 		}
 	}
-	if err := in.reenterRetraction(ctx, &stored); err != nil {
+	if err := reenterRetraction(ctx, st, &stored); err != nil {
 		r.Broken = append(r.Broken, fmt.Errorf("enter retraction %d of %s: %w", number, stream, err))
 		return ctx.Err()
 	}

@@ -16,25 +16,25 @@ import (
 
 // openIndex reads a stream's state and the key of its dedupe index. An index built before the stream was declared to keep versions contains ids without
 // contents, so it is rebuilt.
-func (in *Intake) openIndex(ctx context.Context, s *project.Stream) (state streamState, key *identity.Key, err error) {
-	if state, _, err = in.readState(ctx, s.Name); err != nil {
+func openIndex(ctx context.Context, st *Store, s *project.Stream) (state streamState, key *identity.Key, err error) {
+	if state, _, err = st.readState(ctx, s.Name); err != nil {
 		return state, nil, err
 	}
-	if err := CheckGrowth(ctx, in.Catalog, s); err != nil {
+	if err := CheckGrowth(ctx, st.Catalog, s); err != nil {
 		return state, nil, err
 	}
-	key, err = in.key(s.Name, &state)
+	key, err = indexKey(st, s.Name, &state)
 	if err != nil || state.Batches == 0 || state.Versions == s.Versions {
 		return state, key, err
 	}
-	in.Log.Info("rebuilding the stream's dedupe index, because its `versions` declaration changed", "stream", s.Name)
-	if err := in.RebuildDedupe(ctx, s); err != nil {
+	st.Log.Info("rebuilding the stream's dedupe index, because its `versions` declaration changed", "stream", s.Name)
+	if err := RebuildDedupe(ctx, st, s); err != nil {
 		return state, nil, err
 	}
-	if state, _, err = in.readState(ctx, s.Name); err != nil {
+	if state, _, err = st.readState(ctx, s.Name); err != nil {
 		return state, nil, err
 	}
-	key, err = in.key(s.Name, &state)
+	key, err = indexKey(st, s.Name, &state)
 	return state, key, err
 }
 
@@ -51,11 +51,11 @@ func byReceipt(a, b Retraction) int {
 const namedVersions = 10
 
 // whichVersion returns an error that names the versions of an event that count, oldest first, and how to choose one.
-func (in *Intake) whichVersion(ctx context.Context, s *project.Stream, found []Retraction) error {
+func whichVersion(ctx context.Context, st *Store, s *project.Stream, found []Retraction) error {
 	slices.SortFunc(found, byReceipt)
 	var named []string
 	for _, r := range found[max(0, len(found)-namedVersions):] {
-		file, err := FindFile(ctx, in.Catalog, s.Name, r.File)
+		file, err := FindFile(ctx, st.Catalog, s.Name, r.File)
 		if err != nil {
 			return err
 		}

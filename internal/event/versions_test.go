@@ -60,7 +60,7 @@ func TestVersionsDeclaredLater(t *testing.T) {
 	h.declare(versionsYAML)
 	h.ingest("3 4 1 0 3", h.file("c.jsonl", amounts("1", "4.00", "1.00")+amounts("2", "1.00")+amounts("1", "4.00")))
 	h.expectRefused("1:2", "as a new version")
-	r, err := h.intake.Retry(t.Context(), h.stream, event.Options{})
+	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestVersionsAreKeptForEver(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
 	h.declare(versionsYAML)
-	if _, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("b.jsonl", amounts("1", "2.00"))}, event.Options{DryRun: true}); err != nil {
+	if _, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", amounts("1", "2.00"))}, event.Options{DryRun: true}); err != nil {
 		t.Fatal(err)
 	}
 	h.declare(plainYAML) // no version was ingested
@@ -106,10 +106,10 @@ func TestVersionsAreKeptForEver(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	_, err := h.intake.Ingest(t.Context(), h.stream, []string{h.file("e.jsonl", amounts("1", "1.00"))}, event.Options{})
+	_, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("e.jsonl", amounts("1", "1.00"))}, event.Options{})
 	refused("ingest", err)
 	refused("check", event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream))
-	refused("rebuild of the index", h.intake.RebuildDedupe(t.Context(), h.stream))
+	refused("rebuild of the index", event.RebuildDedupe(t.Context(), h.intake, h.stream))
 	batches := h.batches()
 	refused("a batch", batches[2].CheckGrowth(h.stream))
 	if err := batches[1].CheckGrowth(h.stream); err != nil {
@@ -126,7 +126,7 @@ func TestVersionsAdopted(t *testing.T) {
 	h.declare(versionsYAML)
 	h.ingest("2 2 2 0 0", h.file("b.jsonl", amounts("1", "2.00", "3.00")))
 	h.restoreCatalog("older.db")
-	if adopted, err := h.intake.Adopt(t.Context(), h.stream); err != nil || fmt.Sprint(adopted) != "[2]" {
+	if adopted, err := event.Adopt(t.Context(), h.intake, h.stream); err != nil || fmt.Sprint(adopted) != "[2]" {
 		t.Fatal(adopted, err)
 	}
 	h.rebuildIndex()
@@ -146,7 +146,7 @@ func TestVersionsRetracted(t *testing.T) {
 	second := h.file("b.jsonl", amounts("1", "2.00", "4.00"))
 	h.ingest("1 1 1 0 0", first)
 	h.ingest("2 2 2 0 0", second)
-	_, err := h.intake.Retract(t.Context(), h.stream, event.RetractOptions{Event: "1", Reason: "wrong"})
+	_, err := event.Retract(t.Context(), h.intake, h.stream, event.RetractOptions{Event: "1", Reason: "wrong"})
 	want := fmt.Sprintf(`event "1" of sales has 3 versions, the newest last: batch 1 (%s, row 1), batch 2 (%s, row 1), batch 2 (%[2]s, row 2); name the batch, `+
 		"as in `bursar retract sales 2 --event ID`", first, second)
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), want) {
@@ -161,7 +161,7 @@ func TestVersionsRetracted(t *testing.T) {
 	h.verify()
 	h.ingest("3 2 1 0 1", h.file("c.jsonl", amounts("1", "4.00", "2.00")))
 	newest.Undo = true
-	if _, err := h.intake.Retract(t.Context(), h.stream, newest); !errors.As(err, new(*event.IDReusedError)) {
+	if _, err := event.Retract(t.Context(), h.intake, h.stream, newest); !errors.As(err, new(*event.IDReusedError)) {
 		t.Errorf("the version counts twice: %v", err)
 	}
 	h.retract("2 1", event.RetractOptions{Batch: 3, Event: "1", Reason: "came again"})

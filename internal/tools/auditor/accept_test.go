@@ -22,7 +22,7 @@ func (s *stage) accept(step *Step) {
 	var refused error
 	disturbed := s.carry(func(ctx context.Context) (err error) {
 		o := event.AcceptOptions{Options: s.options(row.Stream, false), Row: at, Reason: "audit"}
-		got, err = s.intake.AcceptRow(ctx, s.project.Stream(row.Stream), o)
+		got, err = event.AcceptRow(ctx, s.intake, s.project.Stream(row.Stream), o)
 		if refused = nil; err != nil && strings.HasPrefix(err.Error(), "accept row") {
 			refused = err
 			return nil

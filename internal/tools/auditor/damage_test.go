@@ -266,7 +266,7 @@ func (s *stage) remedy(named remedy) {
 func (s *stage) repairDedupe() {
 	s.t.Helper()
 	for _, stream := range s.project.Streams {
-		if err := s.intake.RebuildDedupe(s.t.Context(), stream); err != nil {
+		if err := event.RebuildDedupe(s.t.Context(), s.intake, stream); err != nil {
 			s.fatalf("repair the dedupe index: %v", err)
 		}
 	}
@@ -322,9 +322,9 @@ func (s *stage) wantReported() {
 	}
 	found := error(nil)
 	for _, stream := range s.project.Streams {
-		batches, err := s.intake.VerifyManifests(s.t.Context(), stream.Name)
-		_, damaged := s.intake.VerifyObjects(s.t.Context(), batches, func(int64) {})
-		found = errors.Join(found, err, damaged, s.intake.VerifyDedupe(s.t.Context(), stream))
+		batches, err := event.VerifyManifests(s.t.Context(), s.intake, stream.Name)
+		_, damaged := event.VerifyObjects(s.t.Context(), s.intake, batches, func(int64) {})
+		found = errors.Join(found, err, damaged, event.VerifyDedupe(s.t.Context(), s.intake, stream))
 	}
 	if strings.HasPrefix(s.damage.files, "objects/streams/") && found == nil {
 		s.fatalf("after damage to %s, verification finds nothing", s.damage.path)

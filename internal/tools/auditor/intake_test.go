@@ -40,7 +40,7 @@ func abandonAt(t *testing.T, n int, mode fault.Mode) bool {
 	paths := s.files(given)
 	plan := s.plan
 	plan.FailAt(plan.Calls()+n, mode)
-	_, err := s.intake.Ingest(t.Context(), s.project.Stream("events"), paths, s.options("events", false))
+	_, err := event.Ingest(t.Context(), s.intake, s.project.Stream("events"), paths, s.options("events", false))
 	if plan.Fired() != (err != nil) {
 		t.Errorf("intake says %v of the death of the process: %v", err, plan.Fired())
 	}

@@ -142,7 +142,7 @@ func (s *stage) ingest(stream string, files []File) {
 	paths := s.files(files)
 	var got event.Result
 	disturbed := s.carry(func(ctx context.Context) (err error) {
-		got, err = s.intake.Ingest(ctx, s.project.Stream(stream), paths, s.options(stream, false))
+		got, err = event.Ingest(ctx, s.intake, s.project.Stream(stream), paths, s.options(stream, false))
 		return err
 	})
 	var want Counts
@@ -158,7 +158,7 @@ func (s *stage) dryRun(stream string, files []File) {
 	s.t.Helper()
 	paths := s.files(files)
 	s.carry(func(ctx context.Context) error {
-		_, err := s.intake.Ingest(ctx, s.project.Stream(stream), paths, s.options(stream, true))
+		_, err := event.Ingest(ctx, s.intake, s.project.Stream(stream), paths, s.options(stream, true))
 		return err
 	})
 }
@@ -167,7 +167,7 @@ func (s *stage) retry(stream string) {
 	s.t.Helper()
 	var got event.Result
 	disturbed := s.carry(func(ctx context.Context) (err error) {
-		got, err = s.intake.Retry(ctx, s.project.Stream(stream), s.options(stream, false))
+		got, err = event.Retry(ctx, s.intake, s.project.Stream(stream), s.options(stream, false))
 		return err
 	})
 	var want Counts

@@ -58,7 +58,7 @@ func (s *stage) retracted(what Retraction, o event.RetractOptions) (got *event.R
 	s.t.Helper()
 	o.Batch, o.Event = uint64(what.Batch), what.Event
 	disturbed = s.carry(func(ctx context.Context) error {
-		r, err := s.intake.Retract(ctx, s.project.Stream(what.Stream), o)
+		r, err := event.Retract(ctx, s.intake, s.project.Stream(what.Stream), o)
 		if got = &r; errors.As(err, new(*event.IDReusedError)) {
 			got = nil
 			return nil

@@ -49,7 +49,7 @@ type stage struct {
 	rolled bool    // the catalog is older than objects, so some are named by nobody
 	lagged bool    // an attempt may have left a delta or state behind
 	plan   *fault.Plan
-	intake *event.Intake
+	intake *event.Store
 	engine *reconcile.Engine
 	close  func() error
 
@@ -199,7 +199,7 @@ func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index ar
 	}
 	records, index = fault.Catalog(records, s.plan), fault.Index(index, s.plan)
 	log := slog.New(slog.DiscardHandler)
-	s.intake = &event.Intake{Objects: objects, Catalog: records, Secret: secret, Scratch: scratch, Duck: o, Workers: 2, Now: s.now, Log: log}
+	s.intake = &event.Store{Objects: objects, Catalog: records, Secret: secret, Scratch: scratch, Duck: o, Workers: 2, Now: s.now, Log: log}
 	s.other = nil
 	s.engine = &reconcile.Engine{
 		Project: s.project, Objects: objects, Catalog: records, Index: index, Duck: o,

@@ -279,7 +279,7 @@ func (s *stage) retractions(stream string) (last uint64) {
 func (s *stage) compareCounted() {
 	s.t.Helper()
 	for _, stream := range s.project.Streams {
-		s.carry(func(ctx context.Context) error { return s.intake.VerifyCountedOnce(ctx, stream) })
+		s.carry(func(ctx context.Context) error { return event.VerifyCountedOnce(ctx, s.intake, stream) })
 	}
 }
 
