@@ -254,3 +254,37 @@ func acceptedBefore(ctx context.Context, st *Store, s *project.Stream, out Accep
 	err = compareAccepted(ctx, st, s, &out, o.Row, nil)
 	return out, err
 }
+
+// compareAccepted sets what the accepted row changes, compared with the event it replaces or, if that no longer counted, with conflict.
+func compareAccepted(ctx context.Context, st *Store, s *project.Stream, out *AcceptedRow, row Place, conflict *Place) error {
+	if out.Replaced != nil {
+		conflict = &Place{out.Replaced.File, out.Replaced.Row}
+	}
+	events := map[Place]values{}
+	for _, at := range []*Place{&row, conflict} {
+		if at == nil {
+			continue
+		}
+		found, err := st.eventAt(ctx, s, *at)
+		if err != nil {
+			return err
+		}
+		if found == nil {
+			continue
+		}
+		if at == &row {
+			out.Event = found.Event
+		}
+		b, err := st.batchOf(ctx, found)
+		if err == nil {
+			err = st.eachAt(ctx, s, []Batch{b}, []string{at.sql()}, func(p Place, event values) { events[p] = event })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if conflict != nil && events[*conflict] != nil {
+		out.Changes = append(out.Changes, differences(s, events[*conflict], events[row])...)
+	}
+	return nil
+}

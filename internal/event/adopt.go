@@ -7,13 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"bursar/internal/catalog"
-	"bursar/internal/column"
-	"bursar/internal/duck"
 	"bursar/internal/failure"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -90,65 +86,6 @@ func verifiedManifest(ctx context.Context, st *Store, s *project.Stream, number 
 	}
 	return b, err
 }
-
-// checkStored checks the objects of a batch that contain rows against their descriptions.
-func checkStored(ctx context.Context, objects object.Store, b *Batch) error {
-	for _, o := range b.Stored() {
-		if err := o.Check(ctx, objects); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Stored describes the objects of a batch that contain rows: events and quarantine.
-func (b *Batch) Stored() []object.Description {
-	all := slices.Clone(b.Objects)
-	if b.Quarantine != nil {
-		all = append(all, *b.Quarantine)
-	}
-	for _, o := range b.Oversize {
-		if o.Digest != "" {
-			all = append(all, o)
-		}
-	}
-	return all
-}
-
-// RecountBatch compares a batch's rows, control totals and digest with its events.
-func RecountBatch(ctx context.Context, st *Store, s *project.Stream, b Batch) error {
-	if err := b.CheckGrowth(s); err != nil {
-		return err
-	}
-	files, ok := st.Objects.(object.Local)
-	if !ok {
-		return errors.New("recount batch: its objects are not files")
-	}
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	if err := session.Exec(ctx, "CREATE TEMP VIEW events AS "+ViewSQL(files, s, []Batch{b})); err != nil {
-		return fmt.Errorf("open events: %w", err)
-	}
-	count := NewRecount(s, b.Columns)
-	err = session.Query(ctx, count.SQL("events"), func(rows []column.Vector) error {
-		count.Add(rows)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if b.Rows != b.Accepted+b.Quarantined+b.Duplicates {
-		return fmt.Errorf("%d rows are not %d accepted + %d quarantined + %d duplicates", b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
-	}
-	return count.Compare(b)
-}
-
-// needsRebuild replaces the key's check value in a stream's state when the dedupe index does not match the events. Nothing is ingested until
-// the index is rebuilt.
-const needsRebuild = "adopted"
 
 // enterBatch writes what sealing the batch would have written.
 func enterBatch(tx catalog.Tx, b *Batch) error {

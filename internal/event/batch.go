@@ -99,58 +99,6 @@ func (f *File) At(row int64) (string, int64) {
 	return part.Name, row - part.Row + 1
 }
 
-// streamState is the catalog's document of a stream.
-type streamState struct {
-	Batches uint64 `json:"batches"`
-	Files   uint64 `json:"files"`
-	Merges  uint64 `json:"merges"`           // compactions of the dedupe index so far; they number its objects
-	Spools  uint64 `json:"spools,omitempty"` // the last spool of live intake that was sealed
-	Opened  uint64 `json:"opened,omitempty"` // the last spool that was begun; if it is greater than Spools, its file must exist
-	Listed  uint64 `json:"listed,omitempty"` // the first batch for which rows in quarantine are listed in the catalog
-
-	Retractions uint64 `json:"retractions,omitempty"` // number of the last one
-	Unindexed   int64  `json:"unindexed,omitempty"`   // retracted events that the last rebuild of the dedupe index left out
-
-	CountedTwice []countedTwice `json:"doubles,omitempty"` // pairs of events with one id that both counted at the last rebuild of the dedupe index
-	Window       time.Duration  `json:"window,omitempty"`  // the shortest dedupe window that batches were sealed with; 0 is forever
-
-	Columns      []Definition       `json:"columns"`
-	DedupeTables []dedupe.TableInfo `json:"memory"`
-
-	// Identity is the check value of the key of the dedupe index; empty for an index of an older project, which has no key. Dropped names objects of
-	// the index that were replaced and may still exist.
-	Identity string       `json:"identity,omitempty"`
-	Dropped  []string     `json:"dropped,omitempty"`
-	Declared *declaration `json:"declared,omitempty"` // nil until a batch is sealed by a version that stores it
-	Versions bool         `json:"versions,omitempty"` // the index knows events by id and content, because the stream keeps versions
-}
-
-// rejectedKey lists a batch whose quarantine was not retried yet.
-func rejectedKey(stream string, batch uint64) string {
-	return fmt.Sprintf("rejected/%s/%08d", stream, batch)
-}
-
-func streamKey(stream string) string              { return "stream/" + stream }
-func batchKey(stream string, batch uint64) string { return fmt.Sprintf("batch/%s/%08d", stream, batch) }
-func fileKey(stream, digest string) string        { return "file/" + stream + "/" + digest }
-func fileSizeKey(stream string, size int64) string {
-	return fmt.Sprintf("filesize/%s/%d", stream, size)
-}
-
-func fileNumberPrefix(stream string) string { return "filenumber/" + stream + "/" }
-func fileNumberKey(stream string, n uint64) string {
-	return fmt.Sprintf("%s%08d", fileNumberPrefix(stream), n)
-}
-
-func batchesPrefix(stream string) string { return "streams/" + stream + "/batches/" }
-
-func prefix(stream string, batch uint64) string {
-	return fmt.Sprintf("%s%08d/", batchesPrefix(stream), batch)
-}
-
-// idsObject is the name of a batch's table of the dedupe index, below its prefix.
-const idsObject = "ids"
-
 // Batches returns a stream's batches numbered above after, in order.
 func Batches(ctx context.Context, c catalog.Catalog, stream string, after uint64) ([]Batch, error) {
 	var batches []Batch
@@ -240,4 +188,11 @@ func SealedSpools(ctx context.Context, c catalog.Catalog, stream string) (uint64
 		return 0, fmt.Errorf("read state of stream %s: %w", stream, err)
 	}
 	return state.Spools, nil
+}
+
+// setParts names a file by its parts. A single part is the file itself under another name.
+func (f *File) setParts(parts []FilePart) {
+	if f.Name = parts[0].Name; len(parts) > 1 {
+		f.Parts = parts
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"math/big"
 
 	"bursar/internal/column"
-	"bursar/internal/event/dedupe"
 	"bursar/internal/project"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
@@ -123,45 +122,4 @@ func (l bounds) fits(seg *segment) bool {
 		}
 	}
 	return true
-}
-
-// checkEntries returns the verdict on each entry of a segment, and the rows that would overflow a control total, by entry.
-func (w *batchWriter) checkEntries(seg *segment) (verdicts []dedupe.Verdict, refused map[int]*reject, err error) {
-	verdicts = make([]dedupe.Verdict, len(seg.entries))
-	rowByRow := len(w.bounds) > 0 && !w.bounds.fits(seg)
-	if !rowByRow {
-		if err := w.dedupeBatch.Check(seg.entries, verdicts); err != nil || len(w.bounds) == 0 {
-			return verdicts, nil, err
-		}
-	}
-	refused, next := map[int]*reject{}, 0
-	for n := range seg.prepared {
-		p := &seg.prepared[n]
-		for r, kept := range p.keep {
-			if !kept {
-				continue
-			}
-			if rowByRow {
-				if refused[next], err = w.checkEntry(p, r, seg.entries[next:next+1], verdicts[next:next+1]); err != nil {
-					return nil, nil, err
-				}
-			}
-			if verdicts[next].Kind == dedupe.New && refused[next] == nil {
-				w.bounds.add(p, r)
-			}
-			next++
-		}
-	}
-	return verdicts, refused, nil
-}
-
-// checkEntry decides on one row after all rows before it. A refused row must not enter the dedupe index, and a known row adds nothing to a total.
-func (w *batchWriter) checkEntry(p *preparedBlock, r int, entry []dedupe.Entry, verdict []dedupe.Verdict) (*reject, error) {
-	if refused := w.bounds.refuse(p, r); refused != nil {
-		known, err := w.dedupeBatch.Knows(entry[0])
-		if err != nil || !known {
-			return refused, err
-		}
-	}
-	return nil, w.dedupeBatch.Check(entry, verdict)
 }

@@ -7,80 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"bursar/internal/event/dedupe"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
-
-// countedTwice is where two events with one id were read that both counted when the dedupe index was built.
-type countedTwice struct {
-	A dedupe.Place `json:"a"`
-	B dedupe.Place `json:"b"`
-}
-
-// countedTwiceFinder finds events with one id that count. With a dedupe window it may miss a pair if a third event has the id outside the window.
-type countedTwiceFinder struct {
-	receipts *receipts
-	window   time.Duration // the shortest window that the stream was ingested with; 0 is forever
-	found    []countedTwice
-}
-
-// maxCountedTwice bounds the recorded pairs.
-const maxCountedTwice = 100
-
-// newer wraps order and records the pairs that it compares; both events of a pair count.
-func (d *countedTwiceFinder) newer(ctx context.Context, order dedupe.Newer) dedupe.Newer {
-	if d.receipts.stream.Versions { // entries differ by content, too
-		return order
-	}
-	return func(a, b dedupe.Place) (bool, error) {
-		if len(d.found) < maxCountedTwice {
-			if err := d.add(ctx, a, b); err != nil {
-				return false, err
-			}
-		}
-		return order(a, b)
-	}
-}
-
-func (d *countedTwiceFinder) add(ctx context.Context, a, b dedupe.Place) error {
-	if d.window > 0 {
-		first, err := d.receipts.acceptedAt(ctx, a)
-		if err != nil {
-			return err
-		}
-		second, err := d.receipts.acceptedAt(ctx, b)
-		if err != nil || second.Sub(first).Abs() > d.window {
-			return err
-		}
-	}
-	d.found = append(d.found, countedTwice{min(a, b), max(a, b)})
-	return nil
-}
-
-func placeOf(p dedupe.Place) Place { return Place{p.File(), int64(p.Row())} }
-
-// shorter returns the shorter of two dedupe windows; 0 is forever.
-func shorter(a, b time.Duration) time.Duration {
-	if a == 0 || b == 0 {
-		return max(a, b)
-	}
-	return min(a, b)
-}
-
-// mayResolve reports whether a retraction may concern an event that counts twice. The dedupe index contains only one of the two, so it must be
-// rebuilt.
-func (s *streamState) mayResolve(r *Retraction) bool {
-	for _, d := range s.CountedTwice {
-		at := Place{r.File, r.Row}
-		if r.Event == "" || placeOf(d.A) == at || placeOf(d.B) == at {
-			return true
-		}
-	}
-	return false
-}
 
 // CountedTwiceError says that two events with one id count. Class Data.
 type CountedTwiceError struct {

@@ -5,37 +5,11 @@ package event
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
-	"bursar/internal/column"
-	"bursar/internal/duck"
 	"bursar/internal/event/scan"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
-
-// Place is where an event or a rejected row was read. It does not change when the row is retried.
-type Place struct {
-	File uint64 `json:"file"` // its number within the stream
-	Row  int64  `json:"row"`
-}
-
-// String formats the place as file:row.
-func (p Place) String() string { return fmt.Sprintf("%d:%d", p.File, p.Row) }
-
-// sql formats the place for a comparison with the hidden columns.
-func (p Place) sql() string { return fmt.Sprintf("(%d, %d)", p.File, p.Row) }
-
-// ParsePlace parses what Place.String returns.
-func ParsePlace(text string) (p Place, ok bool) {
-	file, row, _ := strings.Cut(text, ":")
-	p.File, _ = strconv.ParseUint(file, 10, 64)
-	p.Row, _ = strconv.ParseInt(row, 10, 64)
-	return p, p.File > 0 && p.Row > 0 && p.String() == text
-}
 
 // Difference is a column in which a row in quarantine, or one accepted from there, differs from the event that was accepted before with its id.
 type Difference struct {
@@ -81,9 +55,6 @@ func Compare(ctx context.Context, st *Store, s *project.Stream, rows []Rejected)
 	}
 	return all, nil
 }
-
-// values are the columns of one event by name, as JSON.
-type values map[string]json.RawMessage
 
 // valuesOf parses a row in quarantine, without computed columns.
 func valuesOf(ctx context.Context, st *Store, s *project.Stream, row *Rejected) (values, error) {
@@ -165,34 +136,4 @@ func retractedAt(ctx context.Context, st *Store, s *project.Stream, batches []Ba
 		}
 	}
 	return out, nil
-}
-
-// eachAt calls each for the events of batches that were read at the places.
-func (st *Store) eachAt(ctx context.Context, s *project.Stream, batches []Batch, places []string, each func(Place, values)) error {
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return errNotLocal
-	}
-	if err := CheckObjects(ctx, st.Objects, batches, st.Workers); err != nil {
-		return err
-	}
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	fields := Fields(s)
-	sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s, %s) IN (%s)", names(fields), ViewSQL(files, s, batches), FileColumn, RowColumn, strings.Join(places, ", "))
-	return session.Query(ctx, sql, func(rows []column.Vector) error {
-		own := rows[:len(rows)-2]
-		file, row := rows[len(rows)-2], rows[len(rows)-1]
-		for n := range file.Len() {
-			event := values{}
-			for i := range own {
-				event[fields[i].Name] = own[i].AppendJSON(nil, n)
-			}
-			each(Place{uint64(file.Ints[n]), row.Ints[n]}, event)
-		}
-		return nil
-	})
 }

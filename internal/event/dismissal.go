@@ -5,7 +5,6 @@ package event
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -109,60 +108,4 @@ func dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[
 		return nil, fmt.Errorf("list dismissed rows of %s: %w", stream, err)
 	}
 	return all, nil
-}
-
-// strayDismissals returns the dismissals whose rows are in no quarantine, including those of retracted batches, and the total number.
-func strayDismissals(ctx context.Context, st *Store, stream string) (left map[Place]Dismissal, all int, err error) {
-	if left, err = dismissals(ctx, st.Catalog, stream); err != nil || len(left) == 0 {
-		return nil, 0, err
-	}
-	all = len(left)
-	open, retracted, _, err := openQuarantines(ctx, st.Catalog, stream)
-	if err == nil {
-		err = st.eachRow(ctx, append(open, retracted...), func(row Rejected) error {
-			delete(left, row.Place())
-			return nil
-		})
-	}
-	if err != nil || len(left) == 0 {
-		return left, all, err
-	}
-	now, err := dismissals(ctx, st.Catalog, stream) // one may be undone meanwhile, and its row accepted
-	for row := range left {
-		if _, is := now[row]; !is {
-			delete(left, row)
-		}
-	}
-	return left, all, err
-}
-
-// VerifyDismissals checks that every dismissed row of a stream is in quarantine. It returns their number.
-func VerifyDismissals(ctx context.Context, st *Store, stream string) (rows int, faults error) {
-	left, rows, err := strayDismissals(ctx, st, stream)
-	if err != nil {
-		return rows, err
-	}
-	for row := range left {
-		faults = errors.Join(faults, fmt.Errorf("row %s of %s is dismissed but not in quarantine", row, stream))
-	}
-	return rows, faults
-}
-
-// repairDismissals removes dismissals whose rows are not in quarantine: an older catalog contains some for rows that were accepted since. If a
-// quarantine cannot be read, it removes nothing.
-func repairDismissals(ctx context.Context, st *Store, stream string, r *Repaired) error {
-	left, _, err := strayDismissals(ctx, st, stream)
-	if err != nil || len(left) == 0 {
-		return ctx.Err()
-	}
-	err = st.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
-		for row := range left {
-			err = errors.Join(err, tx.Delete(dismissalKey(stream, row)))
-		}
-		return err
-	})
-	if err == nil {
-		r.note("removed %d dismissals of rows of %s that are not in quarantine", len(left), stream)
-	}
-	return err
 }

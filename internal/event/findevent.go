@@ -6,12 +6,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"bursar/internal/catalog"
 	"bursar/internal/column"
 	"bursar/internal/duck"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
@@ -107,4 +110,128 @@ func printedID(ids []column.Vector, i int) []byte {
 func plainID(id []byte, text string) bool {
 	var plain string
 	return json.Unmarshal(id, &plain) == nil && plain == text
+}
+
+// eventPlaces returns the places of a batch's events, sorted.
+func (st *Store) eventPlaces(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
+	files, local := st.Objects.(object.Local)
+	if !local {
+		return nil, errNotLocal
+	}
+	if err := CheckObjects(ctx, st.Objects, []Batch{*b}, st.Workers); err != nil {
+		return nil, err
+	}
+	session, err := duck.Open(st.Duck)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, []Batch{*b}))
+	err = session.Query(ctx, sql, func(found []column.Vector) error {
+		for n := range found[0].Len() {
+			place, err := dedupe.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
+			if err != nil {
+				return err
+			}
+			places = append(places, place)
+		}
+		return nil
+	})
+	slices.Sort(places)
+	return places, err
+}
+
+var errNotLocal = errors.New("bug: the objects are not files that SQL can read")
+
+// values are the columns of one event by name, as JSON.
+type values map[string]json.RawMessage
+
+// eachAt calls each for the events of batches that were read at the places.
+func (st *Store) eachAt(ctx context.Context, s *project.Stream, batches []Batch, places []string, each func(Place, values)) error {
+	files, local := st.Objects.(object.Local)
+	if !local {
+		return errNotLocal
+	}
+	if err := CheckObjects(ctx, st.Objects, batches, st.Workers); err != nil {
+		return err
+	}
+	session, err := duck.Open(st.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	fields := Fields(s)
+	sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s, %s) IN (%s)", names(fields), ViewSQL(files, s, batches), FileColumn, RowColumn, strings.Join(places, ", "))
+	return session.Query(ctx, sql, func(rows []column.Vector) error {
+		own := rows[:len(rows)-2]
+		file, row := rows[len(rows)-2], rows[len(rows)-1]
+		for n := range file.Len() {
+			event := values{}
+			for i := range own {
+				event[fields[i].Name] = own[i].AppendJSON(nil, n)
+			}
+			each(Place{uint64(file.Ints[n]), row.Ints[n]}, event)
+		}
+		return nil
+	})
+}
+
+// eventAt returns the event that was read at a place, or nil. It is in its file's batch, or in a batch that retried a quarantine.
+func (st *Store) eventAt(ctx context.Context, s *project.Stream, at Place) (found *Retraction, err error) {
+	files, local := st.Objects.(object.Local)
+	if !local {
+		return nil, errNotLocal
+	}
+	batches, err := st.batchesWith(ctx, s.Name, at)
+	if err != nil || len(batches) == 0 {
+		return nil, err
+	}
+	if err := CheckObjects(ctx, st.Objects, batches, st.Workers); err != nil {
+		return nil, err
+	}
+	session, err := duck.Open(st.Duck)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	fields := Fields(s)
+	for i := range batches {
+		sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s, %s) IN (%s)",
+			names(idFields(s, fields)), ViewSQL(files, s, batches[i:i+1]), FileColumn, RowColumn, at.sql())
+		err := session.Query(ctx, sql, func(rows []column.Vector) error {
+			if rows[0].Len() > 0 {
+				found = &Retraction{Stream: s.Name, Batch: batches[i].Batch, Event: string(printedID(rows[:len(rows)-2], 0)), File: at.File, Row: at.Row}
+			}
+			return nil
+		})
+		if err != nil || found != nil {
+			return found, err
+		}
+	}
+	return nil, nil
+}
+
+// batchesWith returns the batches that may contain the event of a place.
+func (st *Store) batchesWith(ctx context.Context, stream string, at Place) (batches []Batch, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
+		batches = nil
+		var file File
+		found, err := tx.Get(fileNumberKey(stream, at.File), &file)
+		if err != nil || !found {
+			return err
+		}
+		list := func(b *Batch) {
+			if b.Accepted > 0 {
+				batches = append(batches, *b)
+			}
+		}
+		var b Batch
+		if found, err = tx.Get(batchKey(stream, file.Batch), &b); err != nil || !found { // all of its rows were duplicates
+			return err
+		}
+		list(&b)
+		_, err = eachRetry(tx, stream, file.Batch, list)
+		return err
+	})
+	return batches, err
 }

@@ -6,12 +6,10 @@ package event
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,62 +23,6 @@ import (
 type GiveUp struct {
 	Batches, Retractions []uint64
 	Reason               string
-}
-
-// GivenUp is a batch or a retraction that was given up: a catalog document.
-type GivenUp struct {
-	Stream     string    `json:"stream"`
-	Batch      uint64    `json:"batch,omitempty"`
-	Retraction uint64    `json:"retraction,omitempty"` // instead of a batch
-	Reason     string    `json:"reason"`
-	At         time.Time `json:"at"`
-}
-
-// What names what was given up, in the syntax of `bursar repair --give-up`.
-func (g *GivenUp) What() string {
-	if g.Retraction > 0 {
-		return fmt.Sprintf("retraction %d of %s", g.Retraction, g.Stream)
-	}
-	return fmt.Sprintf("batch %d of %s", g.Batch, g.Stream)
-}
-
-func givenUpPrefix(stream string) string { return "givenup/" + stream + "/" }
-
-// put writes the document.
-func (g *GivenUp) put(tx catalog.Tx) error {
-	return tx.Put(fmt.Sprintf("%s%08d-%08d", givenUpPrefix(g.Stream), g.Batch, g.Retraction), g)
-}
-
-// ListGivenUp returns what was given up of a stream.
-func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) (list []GivenUp, err error) {
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		list = nil
-		return tx.List(givenUpPrefix(stream), func(_ string, value json.RawMessage) error {
-			var g GivenUp
-			err := json.Unmarshal(value, &g)
-			list = append(list, g)
-			return err
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list what of %s was given up: %w", stream, err)
-	}
-	return list, nil
-}
-
-// GivenUpSince returns what was given up of a stream, without what is named and without batches numbered above batch.
-func GivenUpSince(tx catalog.Tx, stream string, named []string, batch uint64) (names []string, err error) {
-	err = tx.List(givenUpPrefix(stream), func(_ string, value json.RawMessage) error {
-		var g GivenUp
-		if err := json.Unmarshal(value, &g); err != nil {
-			return fmt.Errorf("read what of %s was given up: %w", stream, err)
-		}
-		if what := g.What(); g.Batch <= batch && !slices.Contains(named, what) {
-			names = append(names, what)
-		}
-		return nil
-	})
-	return names, err
 }
 
 // errNotMissing says that something to give up exists, or never existed.
@@ -178,37 +120,6 @@ func enterEmpty(tx catalog.Tx, b *Batch) error {
 	}
 	state.Identity = needsRebuild
 	return errors.Join(reenterBatch(tx, b), tx.Delete(rejectedKey(b.Stream, b.Batch)), tx.Put(streamKey(b.Stream), state))
-}
-
-// forgetDigest deletes the digest of a file, so that its content is ingested when it comes again, unless an earlier file has the same digest.
-func forgetDigest(tx catalog.Tx, stream string, f *File) error {
-	var first File
-	key := fileKey(stream, f.Digest)
-	if found, err := tx.Get(key, &first); err != nil || !found || first.Number != f.Number {
-		return err
-	}
-	return tx.Delete(key)
-}
-
-// restoreQuarantines reopens the quarantines that a batch retried.
-func restoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
-	prefix := retriedPrefix(stream)
-	return tx.List(prefix, func(key string, value json.RawMessage) error {
-		var retry retried
-		if err := json.Unmarshal(value, &retry); err != nil || retry.Batch != batch {
-			return err
-		}
-		number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
-		if err != nil {
-			return err
-		}
-		var origin Batch
-		found, err := tx.Get(batchKey(stream, number), &origin)
-		if err != nil || !found || origin.Quarantine == nil {
-			return err
-		}
-		return errors.Join(tx.Delete(key), tx.Put(rejectedKey(stream, number), struct{}{}))
-	})
 }
 
 // checkBatchMissing refuses a batch that is complete or can be adopted, and one with objects that may contain events.
@@ -320,14 +231,4 @@ func batchOrManifest(ctx context.Context, st *Store, stream string, number uint6
 		err = nil
 	}
 	return b, err
-}
-
-// knownBatch returns a batch from the catalog.
-func (st *Store) knownBatch(ctx context.Context, stream string, number uint64) (b Batch, known bool, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		b = Batch{}
-		known, err = tx.Get(batchKey(stream, number), &b)
-		return err
-	})
-	return b, known, err
 }

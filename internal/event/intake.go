@@ -8,29 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
-	"bursar/internal/catalog"
-	"bursar/internal/duck"
 	"bursar/internal/event/dedupe"
-	"bursar/internal/event/identity"
 	"bursar/internal/event/scan"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
-
-// Store seals batches. Only one intake of a stream may run at a time.
-type Store struct {
-	Objects object.Store
-	Catalog catalog.Catalog
-	Secret  *identity.File // key of the dedupe indexes' digests
-	Scratch string         // folder for temporary files of a batch
-	Duck    duck.Options   // sessions that compute columns
-	Workers int            // goroutines that parse; at least 1
-	Now     func() time.Time
-	Log     *slog.Logger
-}
 
 // Options of one call of Ingest.
 type Options struct {

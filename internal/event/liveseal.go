@@ -71,3 +71,29 @@ func (l *LiveIntake) awaitDiscard() error {
 	}
 	return err
 }
+
+// compactInBackground starts a compaction that runs alongside the next batches, since merging large tables takes long.
+func (l *LiveIntake) compactInBackground() {
+	if l.compacting != nil {
+		select {
+		case <-l.compacting:
+		default:
+			return // the next seal tries again
+		}
+	}
+	done := make(chan struct{})
+	l.compacting = done
+	go func() {
+		defer close(done)
+		if err := compact(l.ctx, l.store, l.stream, &l.tables); err != nil && l.ctx.Err() == nil {
+			l.store.Log.Error("compact dedupe index; retrying after the next batch", "stream", l.stream.Name, "error", err)
+		}
+	}()
+}
+
+// awaitCompaction waits for a running compaction. Whatever seals batches outside the loop compacts too.
+func (l *LiveIntake) awaitCompaction() {
+	if l.compacting != nil {
+		<-l.compacting
+	}
+}

@@ -162,18 +162,6 @@ func repairHint(what string) string {
 // Class is Data: it remains until it is repaired.
 func (e *NotInCatalogError) Class() failure.Class { return failure.Data }
 
-// CheckCatalog returns a *NotInCatalogError if the next batch is already sealed, or if a retraction is missing in the catalog. It only looks at names.
-func CheckCatalog(ctx context.Context, st *Store, stream string) error {
-	state, _, err := st.readState(ctx, stream)
-	if err != nil {
-		return fmt.Errorf("read state of stream %s: %w", stream, err)
-	}
-	if err := st.checkUnsealed(ctx, stream, state.Batches+1); err != nil {
-		return err
-	}
-	return checkRetractions(ctx, st, stream, &state)
-}
-
 // checkUnsealed refuses the number of a sealed batch (rule 3).
 func (st *Store) checkUnsealed(ctx context.Context, stream string, batch uint64) error {
 	there, behind, err := st.isSealed(ctx, stream, batch)

@@ -133,19 +133,3 @@ func (r *receipts) rowsOf(ctx context.Context, b *Batch) (rows []dedupe.Place, e
 	}
 	return rows, err
 }
-
-// eachRetry calls each, in order, for every sealed batch that retried a batch's quarantine, or what a retry rejected again. last is the batch whose
-// quarantine contains the rest; 0 if all its rows are known.
-func eachRetry(tx catalog.Tx, stream string, batch uint64, each func(*Batch)) (last uint64, err error) {
-	for retry := (retried{batch}); ; {
-		again, err := tx.Get(retriedKey(stream, retry.Batch), &retry)
-		if err != nil || !again {
-			return retry.Batch, err
-		}
-		var b Batch
-		if found, err := tx.Get(batchKey(stream, retry.Batch), &b); err != nil || !found {
-			return 0, err
-		}
-		each(&b)
-	}
-}

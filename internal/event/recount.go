@@ -3,10 +3,14 @@
 package event
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
+	"bursar/internal/catalog"
 	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -77,4 +81,38 @@ func (r *Recount) Compare(b Batch) error {
 		}
 	}
 	return nil
+}
+
+// sumEvent computes the control totals of one event.
+func (st *Store) sumEvent(ctx context.Context, session *duck.Session, s *project.Stream, r *Retraction) error {
+	files, local := st.Objects.(object.Local)
+	if !local {
+		return errNotLocal
+	}
+	var b Batch
+	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		b, err = GetBatch(tx, s.Name, r.Batch)
+		return err
+	})
+	if err == nil {
+		err = CheckObjects(ctx, st.Objects, []Batch{b}, st.Workers)
+	}
+	if err != nil {
+		return err
+	}
+	view := fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", ViewSQL(files, s, []Batch{b}), FileColumn, r.File, RowColumn, r.Row)
+	count := NewRecount(s, b.Columns)
+	err = session.Query(ctx, count.SQL(view), func(rows []column.Vector) error {
+		count.Add(rows)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("sum %s: %w", r.What(), err)
+	}
+	r.Events, r.Digest, r.Definitions = count.rows, count.digest.String(), TotalDefinitions(s)
+	r.Totals, err = totalsOf(count.summers)
+	if err == nil && r.Events != 1 {
+		err = fmt.Errorf("bug: %d events were read at file %d, row %d", r.Events, r.File, r.Row)
+	}
+	return err
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"slices"
 
-	"bursar/internal/catalog"
 	"bursar/internal/event/spool"
 	"bursar/internal/failure"
 )
@@ -22,22 +21,6 @@ func HasUnsealedSpools(ctx context.Context, st *Store, stream, folder string) (b
 	}
 	state, _, err := st.readState(ctx, stream)
 	return state.Opened > state.Spools, err
-}
-
-// changeState changes the catalog's state of a stream.
-func (st *Store) changeState(ctx context.Context, stream string, change func(*streamState)) error {
-	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var state streamState
-		if _, err := tx.Get(streamKey(stream), &state); err != nil {
-			return err
-		}
-		change(&state)
-		return tx.Put(streamKey(stream), state)
-	})
-	if err != nil {
-		return fmt.Errorf("write state of stream %s: %w", stream, err)
-	}
-	return nil
 }
 
 // announceSpool records in the catalog that the open batch has a spool, before any of its requests is acknowledged.

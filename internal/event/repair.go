@@ -114,43 +114,6 @@ func repairBatch(ctx context.Context, st *Store, s *project.Stream, number uint6
 	return restoreObjects(ctx, st, &b, backup, r)
 }
 
-// filesKnown reports whether all files of a batch are in the catalog.
-func filesKnown(tx catalog.Tx, b *Batch) (bool, error) {
-	for _, f := range b.Files {
-		if known, err := tx.Get(fileNumberKey(b.Stream, f.Number), &File{}); err != nil || !known {
-			return false, err
-		}
-		if f.Digest == "" || f.Broken || f.Again || b.Spool != 0 {
-			continue
-		}
-		if known, err := tx.Get(fileKey(b.Stream, f.Digest), &File{}); err != nil || !known {
-			return false, err
-		}
-		if known, err := tx.Get(fileSizeKey(b.Stream, f.Bytes), &struct{}{}); err != nil || !known {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// reenterBatch writes a batch that the catalog counts and lacks.
-func reenterBatch(tx catalog.Tx, b *Batch) error {
-	for i := range b.Files {
-		f := &b.Files[i]
-		if err := putFile(tx, b.Stream, f, b.Spool != 0 || f.Digest == ""); err != nil {
-			return err
-		}
-	}
-	retriedLater, err := tx.Get(retriedKey(b.Stream, b.Batch), &retried{})
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(putBatch(tx, b), markRetried(tx, b, b.Batch)); err != nil || !retriedLater {
-		return err
-	}
-	return tx.Delete(rejectedKey(b.Stream, b.Batch))
-}
-
 // restoreNext restores from the backup what is missing of a batch that the catalog does not contain: its manifest, then its objects.
 func restoreNext(ctx context.Context, st *Store, stream string, number uint64, backup Backup, r *Repaired) error {
 	b, err := readManifest(ctx, st.Objects, stream, number)

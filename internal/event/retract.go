@@ -10,10 +10,8 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
-	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/failure"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -31,17 +29,6 @@ type Retracted struct {
 	Already bool     `json:"already"`           // it was so before, and nothing was written
 	Retries []uint64 `json:"retries,omitempty"` // of a batch: those that contain events out of its quarantine, which still count
 }
-
-// NoSuchError is returned for a batch, event or row that the stream does not have.
-type NoSuchError struct{ What, Hint string }
-
-func (e *NoSuchError) Error() string { return e.What + " not found; " + e.Hint }
-
-// Class is Data: a retry gives the same result.
-func (e *NoSuchError) Class() failure.Class { return failure.Data }
-
-// ExitCode is 3 (DESIGN §7).
-func (e *NoSuchError) ExitCode() int { return 3 }
 
 func noBatch(s *project.Stream, batch, last uint64) error {
 	return &NoSuchError{fmt.Sprintf("batch %d of %s", batch, s.Name), fmt.Sprintf("its last batch is %d", last)}
@@ -144,21 +131,6 @@ func toRetract(ctx context.Context, st *Store, s *project.Stream, state *streamS
 		return err
 	})
 	return r, err
-}
-
-// lastRetractionOf returns the last retraction of the same batch or event, or nil.
-func (st *Store) lastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		last = nil
-		list, err := listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
-		for i := range list {
-			if list[i].sameTarget(r) {
-				last = &list[i]
-			}
-		}
-		return err
-	})
-	return last, err
 }
 
 // putRetraction writes a retraction, and deletes the answers to the requests of a batch, which may be sent again.
@@ -265,40 +237,6 @@ func chooseEvents(ctx context.Context, st *Store, found []Retraction, undo bool)
 		chosen = out[max(0, len(out)-1):]
 	}
 	return chosen, nil
-}
-
-// sumEvent computes the control totals of one event.
-func (st *Store) sumEvent(ctx context.Context, session *duck.Session, s *project.Stream, r *Retraction) error {
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return errNotLocal
-	}
-	var b Batch
-	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		b, err = GetBatch(tx, s.Name, r.Batch)
-		return err
-	})
-	if err == nil {
-		err = CheckObjects(ctx, st.Objects, []Batch{b}, st.Workers)
-	}
-	if err != nil {
-		return err
-	}
-	view := fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", ViewSQL(files, s, []Batch{b}), FileColumn, r.File, RowColumn, r.Row)
-	count := NewRecount(s, b.Columns)
-	err = session.Query(ctx, count.SQL(view), func(rows []column.Vector) error {
-		count.Add(rows)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("sum %s: %w", r.What(), err)
-	}
-	r.Events, r.Digest, r.Definitions = count.rows, count.digest.String(), TotalDefinitions(s)
-	r.Totals, err = totalsOf(count.summers)
-	if err == nil && r.Events != 1 {
-		err = fmt.Errorf("bug: %d events were read at file %d, row %d", r.Events, r.File, r.Row)
-	}
-	return err
 }
 
 func fieldNames(names []string) string {

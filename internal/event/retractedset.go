@@ -4,15 +4,10 @@ package event
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
 	"bursar/internal/catalog"
-	"bursar/internal/column"
-	"bursar/internal/duck"
 	"bursar/internal/event/dedupe"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -150,34 +145,3 @@ func addRetriedRows(ctx context.Context, st *Store, s *project.Stream, retries [
 	}
 	return nil
 }
-
-// eventPlaces returns the places of a batch's events, sorted.
-func (st *Store) eventPlaces(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return nil, errNotLocal
-	}
-	if err := CheckObjects(ctx, st.Objects, []Batch{*b}, st.Workers); err != nil {
-		return nil, err
-	}
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return nil, err
-	}
-	defer session.Close()
-	sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, []Batch{*b}))
-	err = session.Query(ctx, sql, func(found []column.Vector) error {
-		for n := range found[0].Len() {
-			place, err := dedupe.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
-			if err != nil {
-				return err
-			}
-			places = append(places, place)
-		}
-		return nil
-	})
-	slices.Sort(places)
-	return places, err
-}
-
-var errNotLocal = errors.New("bug: the objects are not files that SQL can read")

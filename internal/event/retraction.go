@@ -9,7 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"bursar/internal/catalog"
@@ -227,4 +230,115 @@ func (st *Store) ensureRetraction(ctx context.Context, stream string, last uint6
 		return err
 	}
 	return st.writeRetraction(ctx, &list[len(list)-1])
+}
+
+// lastRetractionOf returns the last retraction of the same batch or event, or nil.
+func (st *Store) lastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
+		last = nil
+		list, err := listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
+		for i := range list {
+			if list[i].sameTarget(r) {
+				last = &list[i]
+			}
+		}
+		return err
+	})
+	return last, err
+}
+
+// RetractionNames returns the objects of a stream's retractions in the catalog.
+func (st *Store) RetractionNames(ctx context.Context, stream string) (names []string, err error) {
+	list, err := st.allRetractions(ctx, stream)
+	for i := range list {
+		names = append(names, retractionName(stream, list[i].Number))
+	}
+	return names, err
+}
+
+// allRetractions returns all retractions of a stream in the catalog, in order.
+func (st *Store) allRetractions(ctx context.Context, stream string) (list []Retraction, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
+		list, err = listRetractions(tx, retractionPrefix(stream), noLimit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
+	}
+	return list, nil
+}
+
+// lastRetractionObject returns the highest number among the objects.
+func (st *Store) lastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
+	names, err := st.Objects.List(ctx, retractionObjects(stream))
+	for _, name := range names {
+		number := strings.TrimSuffix(strings.TrimPrefix(name, retractionObjects(stream)), ".json")
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
+			last = max(last, n)
+		}
+	}
+	return last, err
+}
+
+// knownRetractions returns the numbers of the retractions in the catalog, sorted. The documents' keys end with them.
+func (st *Store) knownRetractions(ctx context.Context, stream string) (numbers []uint64, err error) {
+	prefix := retractionPrefix(stream)
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
+		numbers = nil
+		return tx.List(prefix, func(key string, _ json.RawMessage) error {
+			number, err := strconv.ParseUint(key[strings.LastIndexByte(key, '/')+1:], 10, 64)
+			numbers = append(numbers, number)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+// Undone is a retraction that was taken back: what it excluded counts again.
+type Undone struct {
+	Stream string    `json:"stream"`
+	Batch  uint64    `json:"batch"`
+	Event  string    `json:"event,omitempty"` // the id of the only event that it excluded, as JSON; empty is the whole batch
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+	Undone time.Time `json:"undone"`
+}
+
+// What names what was excluded.
+func (u *Undone) What() string {
+	return (&Retraction{Stream: u.Stream, Batch: u.Batch, Event: u.Event}).What()
+}
+
+// UndoneRetractions returns the retractions of a stream that were taken back, oldest first.
+func UndoneRetractions(ctx context.Context, c catalog.Catalog, stream string) (undone []Undone, err error) {
+	var list []Retraction
+	err = c.View(ctx, func(tx catalog.Tx) error {
+		list, err = listRetractions(tx, retractionPrefix(stream), noLimit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
+	}
+	for i := range list {
+		r := &list[i]
+		if undo := slices.IndexFunc(list, func(o Retraction) bool { return o.Undoes == r.Number }); undo >= 0 {
+			undone = append(undone, Undone{Stream: stream, Batch: r.Batch, Event: r.Event, Reason: r.Reason, At: r.At, Undone: list[undo].At})
+		}
+	}
+	return undone, nil
+}
+
+// plainArgument matches ids that need no quotes in a shell.
+var plainArgument = regexp.MustCompile(`^"?\w[\w.:/-]*"?$`)
+
+// shellArgument quotes an id for a shell.
+func shellArgument(id string) string {
+	if plainArgument.MatchString(id) {
+		return strings.Trim(id, `"`)
+	}
+	return "'" + strings.ReplaceAll(id, "'", `'\''`) + "'"
 }

@@ -148,39 +148,3 @@ func (w *batchWriter) nextState(tx catalog.Tx, number uint64) (streamState, erro
 	}
 	return state, nil
 }
-
-// putBatch writes the batch, and lists it if it has rows in quarantine or was given up.
-func putBatch(tx catalog.Tx, b *Batch) error {
-	if b.GivenUp != nil {
-		if err := b.GivenUp.put(tx); err != nil {
-			return err
-		}
-	}
-	if err := tx.Put(batchKey(b.Stream, b.Batch), b); err != nil || b.Quarantine == nil {
-		return err
-	}
-	return tx.Put(rejectedKey(b.Stream, b.Batch), struct{}{})
-}
-
-// markRetried marks the quarantines that a batch retried. number is 0 if it was not sealed because all rows are known.
-func markRetried(tx catalog.Tx, b *Batch, number uint64) error {
-	for _, batch := range b.Retried {
-		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: number}), tx.Delete(rejectedKey(b.Stream, batch)))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// putFile records a file by its number. It also records size and digest, unless the file was received in requests (it is never ingested as a
-// file), an earlier file has the same digest, or it is broken (it must fail again).
-func putFile(tx catalog.Tx, stream string, f *File, received bool) error {
-	if err := tx.Put(fileNumberKey(stream, f.Number), f); err != nil || received || f.Broken || f.Again {
-		return err
-	}
-	if err := tx.Put(fileSizeKey(stream, f.Bytes), struct{}{}); err != nil {
-		return err
-	}
-	return tx.Put(fileKey(stream, f.Digest), f)
-}

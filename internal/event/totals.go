@@ -7,14 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
-	"slices"
 	"strings"
 
 	"bursar/internal/column"
 	"bursar/internal/failure"
 	"bursar/internal/project"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // Totals are control totals by name, then by group; the group of a total without `by` is "". Sums are exact decimals in text with the measure's
@@ -155,47 +152,4 @@ func unscaled(s string) (n *big.Int, scale int, ok bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	n, ok = new(big.Int).SetString(whole+fraction, 10)
 	return n, len(fraction), ok
-}
-
-// summer sums one control total over a batch.
-type summer struct {
-	*column.Sums
-	total   *project.Total
-	measure int // position of the summed column
-	group   int // position of the group column, or -1
-}
-
-func newSummers(s *project.Stream) []summer {
-	position := func(name string) int {
-		return slices.IndexFunc(s.Columns, func(c project.Column) bool { return c.Name == name })
-	}
-	summers := make([]summer, len(s.Totals))
-	for i := range s.Totals {
-		t := &s.Totals[i]
-		summers[i] = summer{Sums: column.NewSums(s.TotalType(t).Scale), total: t, measure: position(t.Sum), group: position(t.By)}
-	}
-	return summers
-}
-
-func (s *summer) add(columns []column.Vector, included func(i int) bool) {
-	var by *column.Vector
-	if s.group >= 0 {
-		by = &columns[s.group]
-	}
-	s.Add(&columns[s.measure], by, included)
-}
-
-func totalsOf(summers []summer) (Totals, error) {
-	totals := Totals{}
-	for _, s := range summers {
-		groups, err := s.Text()
-		if err != nil {
-			return nil, fmt.Errorf("total %s: %w", s.total.Name, err)
-		}
-		if len(groups) == 0 && s.group < 0 {
-			groups[""] = string(column.AppendDecimal(nil, decimal128.Num{}, s.Scale))
-		}
-		totals[s.total.Name] = groups
-	}
-	return totals, nil
 }

@@ -6,11 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 	"time"
 
-	"bursar/internal/catalog"
 	"bursar/internal/duck"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/failure"
@@ -111,25 +108,6 @@ func checkIDsFree(ctx context.Context, st *Store, s *project.Stream, state *stre
 		return reused
 	}
 	return err
-}
-
-// plainArgument matches ids that need no quotes in a shell.
-var plainArgument = regexp.MustCompile(`^"?\w[\w.:/-]*"?$`)
-
-// shellArgument quotes an id for a shell.
-func shellArgument(id string) string {
-	if plainArgument.MatchString(id) {
-		return strings.Trim(id, `"`)
-	}
-	return "'" + strings.ReplaceAll(id, "'", `'\''`) + "'"
-}
-
-func (st *Store) batchOf(ctx context.Context, r *Retraction) (b Batch, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		b, err = GetBatch(tx, r.Stream, r.Batch)
-		return err
-	})
-	return b, err
 }
 
 // addRestored adds the ids that count again: of a batch all except those of events that are retracted one by one.

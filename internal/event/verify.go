@@ -9,48 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/duck"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
-
-// Streams returns the names of all streams with stored data, including streams that are no longer declared: the catalog contains them, or batches of
-// them are among the objects.
-func (st *Store) Streams(ctx context.Context) (names []string, err error) {
-	found := map[string]bool{}
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		for _, kind := range []string{"stream/", "batch/"} {
-			err := tx.List(kind, func(key string, _ json.RawMessage) error {
-				name, _, _ := strings.Cut(strings.TrimPrefix(key, kind), "/")
-				found[name] = true
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list streams: %w", err)
-	}
-	objects, err := st.Objects.List(ctx, "streams/")
-	if err != nil {
-		return nil, err
-	}
-	for _, object := range objects {
-		if parts := strings.Split(object, "/"); len(parts) == 5 && parts[2] == "batches" && parts[4] == manifestFile {
-			found[parts[1]] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(found)), nil
-}
 
 const (
 	// manifestDelay is how long a batch's manifest may follow its catalog document.
@@ -160,36 +125,45 @@ func VerifyTotals(ctx context.Context, st *Store, s *project.Stream, batches []B
 	return events, errors.Join(faults...)
 }
 
-// ObjectNames returns the objects of a batch, including the manifest.
-func (b *Batch) ObjectNames() []string {
-	names := []string{manifestName(b.Stream, b.Batch)}
-	for _, list := range [][]object.Description{b.Stored(), b.Oversize} {
-		for _, o := range list {
-			names = append(names, o.Name)
-		}
-	}
-	return names
-}
-
-// InKnownBatch reports whether an object is in the folder of a batch in the catalog.
-func (st *Store) InKnownBatch(ctx context.Context, object string) (known bool, err error) {
-	parts := strings.Split(object, "/")
-	if len(parts) < 5 || parts[0] != "streams" || parts[2] != "batches" {
-		return false, nil
-	}
-	number, err := strconv.ParseUint(parts[3], 10, 64)
-	if err != nil {
-		return false, nil // no batch has such a folder
-	}
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		known, err = tx.Get(batchKey(parts[1], number), &Batch{})
-		return err
-	})
-	return known, err
-}
-
-// UnfinishedPrefix returns the prefix of the objects of a batch that was begun and not sealed.
-func (st *Store) UnfinishedPrefix(ctx context.Context, stream string) (string, error) {
+// CheckCatalog returns a *NotInCatalogError if the next batch is already sealed, or if a retraction is missing in the catalog. It only looks at names.
+func CheckCatalog(ctx context.Context, st *Store, stream string) error {
 	state, _, err := st.readState(ctx, stream)
-	return prefix(stream, state.Batches+1), err
+	if err != nil {
+		return fmt.Errorf("read state of stream %s: %w", stream, err)
+	}
+	if err := st.checkUnsealed(ctx, stream, state.Batches+1); err != nil {
+		return err
+	}
+	return checkRetractions(ctx, st, stream, &state)
+}
+
+// RecountBatch compares a batch's rows, control totals and digest with its events.
+func RecountBatch(ctx context.Context, st *Store, s *project.Stream, b Batch) error {
+	if err := b.CheckGrowth(s); err != nil {
+		return err
+	}
+	files, ok := st.Objects.(object.Local)
+	if !ok {
+		return errors.New("recount batch: its objects are not files")
+	}
+	session, err := duck.Open(st.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := session.Exec(ctx, "CREATE TEMP VIEW events AS "+ViewSQL(files, s, []Batch{b})); err != nil {
+		return fmt.Errorf("open events: %w", err)
+	}
+	count := NewRecount(s, b.Columns)
+	err = session.Query(ctx, count.SQL("events"), func(rows []column.Vector) error {
+		count.Add(rows)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if b.Rows != b.Accepted+b.Quarantined+b.Duplicates {
+		return fmt.Errorf("%d rows are not %d accepted + %d quarantined + %d duplicates", b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
+	}
+	return count.Compare(b)
 }

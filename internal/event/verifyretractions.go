@@ -9,34 +9,10 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"strconv"
-	"strings"
 
-	"bursar/internal/catalog"
 	"bursar/internal/duck"
 	"bursar/internal/project"
 )
-
-// RetractionNames returns the objects of a stream's retractions in the catalog.
-func (st *Store) RetractionNames(ctx context.Context, stream string) (names []string, err error) {
-	list, err := st.allRetractions(ctx, stream)
-	for i := range list {
-		names = append(names, retractionName(stream, list[i].Number))
-	}
-	return names, err
-}
-
-// allRetractions returns all retractions of a stream in the catalog, in order.
-func (st *Store) allRetractions(ctx context.Context, stream string) (list []Retraction, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		list, err = listRetractions(tx, retractionPrefix(stream), noLimit)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
-	}
-	return list, nil
-}
 
 // verifyRetractions compares the retractions of the catalog with their objects.
 func verifyRetractions(ctx context.Context, st *Store, stream string, state *streamState) error {
@@ -125,101 +101,31 @@ func recountRetraction(ctx context.Context, st *Store, s *project.Stream, b *Bat
 	return nil
 }
 
-// repairRetractions makes the retractions in the catalog and their objects consistent. The batches must be repaired before.
-func repairRetractions(ctx context.Context, st *Store, stream string, backup Backup, r *Repaired) error {
-	list, err := st.allRetractions(ctx, stream)
+// checkRetractions returns a *NotInCatalogError for the first retraction of a stream that was made and is not in the catalog: without it, excluded
+// events would count, or restored ones would not. A retraction is known to have been made from its object, from the stream's state, or from any
+// later retraction, since they are numbered without gaps.
+func checkRetractions(ctx context.Context, st *Store, stream string, state *streamState) error {
+	known, err := st.knownRetractions(ctx, stream)
 	if err != nil {
 		return err
 	}
-	known := map[uint64]*Retraction{}
-	last := uint64(0)
-	for i := range list {
-		known[list[i].Number] = &list[i]
-		last = max(last, list[i].Number)
-	}
-	state, _, err := st.readState(ctx, stream)
+	last, err := st.lastRetractionObject(ctx, stream)
 	if err != nil {
 		return err
 	}
-	objects, err := st.lastRetractionObject(ctx, stream)
-	if err != nil {
-		return err
+	last = max(last, state.Retractions)
+	if len(known) > 0 {
+		last = max(last, known[len(known)-1])
 	}
-	for number := uint64(1); ; number++ {
-		if number > max(last, state.Retractions, objects) {
-			// If both the last object and its catalog document are missing, only a copy of the project has it.
-			if more, err := restoreRetraction(ctx, stream, number, backup); err != nil || !more {
-				return errors.Join(err, restoreCounter(ctx, st, stream, &state, last))
-			}
+	for number := uint64(1); number <= last; number++ {
+		if number <= uint64(len(known)) && known[number-1] == number {
+			continue
 		}
-		if err := repairRetraction(ctx, st, stream, number, known[number], backup, r); err != nil {
-			return err
-		}
-	}
-}
-
-// restoreCounter restores the number of the last retraction if the stream's state lacks it and the documents do not.
-func restoreCounter(ctx context.Context, st *Store, stream string, state *streamState, last uint64) error {
-	if state.Retractions >= last {
-		return nil
-	}
-	return st.changeState(ctx, stream, func(s *streamState) { s.Retractions = max(s.Retractions, last) })
-}
-
-// restoreRetraction restores the object of a retraction from a copy of the project.
-func restoreRetraction(ctx context.Context, stream string, number uint64, backup Backup) (found bool, err error) {
-	return backup.File(ctx, retractionName(stream, number), func(text []byte) bool {
-		_, err := decodeRetraction(text, stream, number)
-		return err == nil
-	})
-}
-
-// lastRetractionObject returns the highest number among the objects.
-func (st *Store) lastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
-	names, err := st.Objects.List(ctx, retractionObjects(stream))
-	for _, name := range names {
-		number := strings.TrimSuffix(strings.TrimPrefix(name, retractionObjects(stream)), ".json")
-		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
-			last = max(last, n)
-		}
-	}
-	return last, err
-}
-
-// repairRetraction writes the object of a retraction in the catalog, or enters one that the catalog lacks.
-func repairRetraction(ctx context.Context, st *Store, stream string, number uint64, known *Retraction, backup Backup, r *Repaired) error {
-	if known != nil {
-		if verifyRetraction(ctx, st, known) == nil {
-			return nil
-		}
-		if err := st.writeRetraction(ctx, known); err != nil {
-			return err
-		}
-		r.note("wrote retraction %d of %s again", number, stream)
-		return nil
-	}
-	stored, fault := readRetraction(ctx, st.Objects, stream, number)
-	if fault != nil {
-		found, err := restoreRetraction(ctx, stream, number, backup)
-		if err == nil && found {
-			stored, err = readRetraction(ctx, st.Objects, stream, number)
-		}
+		there, err := hasObject(ctx, st.Objects, retractionName(stream, number))
 		if err != nil {
 			return err
 		}
-		if missing, _ := isMissing(fault); !found && !missing {
-			r.Broken = append(r.Broken, fmt.Errorf("read retraction %d of %s: %w", number, stream, fault))
-			return ctx.Err()
-		}
-		if !found {
-			r.Broken = append(r.Broken, fmt.Errorf("%w (%w)", &NotInCatalogError{Stream: stream, Retraction: number, Missing: true}, fault))
-			return ctx.Err()
-		}
+		return &NotInCatalogError{Stream: stream, Retraction: number, Missing: !there}
 	}
-	if err := reenterRetraction(ctx, st, &stored); err != nil {
-		r.Broken = append(r.Broken, fmt.Errorf("enter retraction %d of %s: %w", number, stream, err))
-		return ctx.Err()
-	}
-	r.note("entered retraction %d of %s in the catalog again", number, stream)
 	return nil
 }

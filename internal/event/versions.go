@@ -9,34 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"bursar/internal/event/identity"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
-
-// openIndex reads a stream's state and the key of its dedupe index. An index built before the stream was declared to keep versions contains ids without
-// contents, so it is rebuilt.
-func openIndex(ctx context.Context, st *Store, s *project.Stream) (state streamState, key *identity.Key, err error) {
-	if state, _, err = st.readState(ctx, s.Name); err != nil {
-		return state, nil, err
-	}
-	if err := CheckGrowth(ctx, st.Catalog, s); err != nil {
-		return state, nil, err
-	}
-	key, err = indexKey(st, s.Name, &state)
-	if err != nil || state.Batches == 0 || state.Versions == s.Versions {
-		return state, key, err
-	}
-	st.Log.Info("rebuilding the stream's dedupe index, because its `versions` declaration changed", "stream", s.Name)
-	if err := RebuildDedupe(ctx, st, s); err != nil {
-		return state, nil, err
-	}
-	if state, _, err = st.readState(ctx, s.Name); err != nil {
-		return state, nil, err
-	}
-	key, err = indexKey(st, s.Name, &state)
-	return state, key, err
-}
 
 // newest returns the version that was received last. A repeated command refers to the same version, whatever is retracted by then.
 func newest(found []Retraction) Retraction {

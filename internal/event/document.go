@@ -1,0 +1,174 @@
+// Catalog documents of batches and files: their keys, and how they are written.
+
+package event
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"bursar/internal/catalog"
+)
+
+// rejectedKey lists a batch whose quarantine was not retried yet.
+func rejectedKey(stream string, batch uint64) string {
+	return fmt.Sprintf("rejected/%s/%08d", stream, batch)
+}
+
+func streamKey(stream string) string { return "stream/" + stream }
+
+func batchKey(stream string, batch uint64) string { return fmt.Sprintf("batch/%s/%08d", stream, batch) }
+
+func fileKey(stream, digest string) string { return "file/" + stream + "/" + digest }
+
+func fileSizeKey(stream string, size int64) string {
+	return fmt.Sprintf("filesize/%s/%d", stream, size)
+}
+
+func fileNumberPrefix(stream string) string { return "filenumber/" + stream + "/" }
+
+func fileNumberKey(stream string, n uint64) string {
+	return fmt.Sprintf("%s%08d", fileNumberPrefix(stream), n)
+}
+
+func batchesPrefix(stream string) string { return "streams/" + stream + "/batches/" }
+
+func prefix(stream string, batch uint64) string {
+	return fmt.Sprintf("%s%08d/", batchesPrefix(stream), batch)
+}
+
+// idsObject is the name of a batch's table of the dedupe index, below its prefix.
+const idsObject = "ids"
+
+// retried marks a quarantine that a later batch has retried.
+type retried struct {
+	Batch uint64 `json:"batch"` // the batch that retried it; 0 if none was sealed because all rows were known. Earlier versions wrote the next number then
+}
+
+func retriedPrefix(stream string) string { return "retried/" + stream + "/" }
+
+func retriedKey(stream string, batch uint64) string {
+	return fmt.Sprintf("%s%08d", retriedPrefix(stream), batch)
+}
+
+// putBatch writes the batch, and lists it if it has rows in quarantine or was given up.
+func putBatch(tx catalog.Tx, b *Batch) error {
+	if b.GivenUp != nil {
+		if err := b.GivenUp.put(tx); err != nil {
+			return err
+		}
+	}
+	if err := tx.Put(batchKey(b.Stream, b.Batch), b); err != nil || b.Quarantine == nil {
+		return err
+	}
+	return tx.Put(rejectedKey(b.Stream, b.Batch), struct{}{})
+}
+
+// markRetried marks the quarantines that a batch retried. number is 0 if it was not sealed because all rows are known.
+func markRetried(tx catalog.Tx, b *Batch, number uint64) error {
+	for _, batch := range b.Retried {
+		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: number}), tx.Delete(rejectedKey(b.Stream, batch)))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putFile records a file by its number. It also records size and digest, unless the file was received in requests (it is never ingested as a
+// file), an earlier file has the same digest, or it is broken (it must fail again).
+func putFile(tx catalog.Tx, stream string, f *File, received bool) error {
+	if err := tx.Put(fileNumberKey(stream, f.Number), f); err != nil || received || f.Broken || f.Again {
+		return err
+	}
+	if err := tx.Put(fileSizeKey(stream, f.Bytes), struct{}{}); err != nil {
+		return err
+	}
+	return tx.Put(fileKey(stream, f.Digest), f)
+}
+
+// filesKnown reports whether all files of a batch are in the catalog.
+func filesKnown(tx catalog.Tx, b *Batch) (bool, error) {
+	for _, f := range b.Files {
+		if known, err := tx.Get(fileNumberKey(b.Stream, f.Number), &File{}); err != nil || !known {
+			return false, err
+		}
+		if f.Digest == "" || f.Broken || f.Again || b.Spool != 0 {
+			continue
+		}
+		if known, err := tx.Get(fileKey(b.Stream, f.Digest), &File{}); err != nil || !known {
+			return false, err
+		}
+		if known, err := tx.Get(fileSizeKey(b.Stream, f.Bytes), &struct{}{}); err != nil || !known {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// reenterBatch writes a batch that the catalog counts and lacks.
+func reenterBatch(tx catalog.Tx, b *Batch) error {
+	for i := range b.Files {
+		f := &b.Files[i]
+		if err := putFile(tx, b.Stream, f, b.Spool != 0 || f.Digest == ""); err != nil {
+			return err
+		}
+	}
+	retriedLater, err := tx.Get(retriedKey(b.Stream, b.Batch), &retried{})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(putBatch(tx, b), markRetried(tx, b, b.Batch)); err != nil || !retriedLater {
+		return err
+	}
+	return tx.Delete(rejectedKey(b.Stream, b.Batch))
+}
+
+// forgetDigest deletes the digest of a file, so that its content is ingested when it comes again, unless an earlier file has the same digest.
+func forgetDigest(tx catalog.Tx, stream string, f *File) error {
+	var first File
+	key := fileKey(stream, f.Digest)
+	if found, err := tx.Get(key, &first); err != nil || !found || first.Number != f.Number {
+		return err
+	}
+	return tx.Delete(key)
+}
+
+// restoreQuarantines reopens the quarantines that a batch retried.
+func restoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
+	prefix := retriedPrefix(stream)
+	return tx.List(prefix, func(key string, value json.RawMessage) error {
+		var retry retried
+		if err := json.Unmarshal(value, &retry); err != nil || retry.Batch != batch {
+			return err
+		}
+		number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
+		if err != nil {
+			return err
+		}
+		var origin Batch
+		found, err := tx.Get(batchKey(stream, number), &origin)
+		if err != nil || !found || origin.Quarantine == nil {
+			return err
+		}
+		return errors.Join(tx.Delete(key), tx.Put(rejectedKey(stream, number), struct{}{}))
+	})
+}
+
+// eachRetry calls each, in order, for every sealed batch that retried a batch's quarantine, or what a retry rejected again. last is the batch whose
+// quarantine contains the rest; 0 if all its rows are known.
+func eachRetry(tx catalog.Tx, stream string, batch uint64, each func(*Batch)) (last uint64, err error) {
+	for retry := (retried{batch}); ; {
+		again, err := tx.Get(retriedKey(stream, retry.Batch), &retry)
+		if err != nil || !again {
+			return retry.Batch, err
+		}
+		var b Batch
+		if found, err := tx.Get(batchKey(stream, retry.Batch), &b); err != nil || !found {
+			return 0, err
+		}
+		each(&b)
+	}
+}

@@ -1,0 +1,129 @@
+// Repairs retractions: enters those that the catalog lacks, and writes objects again.
+
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"bursar/internal/catalog"
+)
+
+// repairRetractions makes the retractions in the catalog and their objects consistent. The batches must be repaired before.
+func repairRetractions(ctx context.Context, st *Store, stream string, backup Backup, r *Repaired) error {
+	list, err := st.allRetractions(ctx, stream)
+	if err != nil {
+		return err
+	}
+	known := map[uint64]*Retraction{}
+	last := uint64(0)
+	for i := range list {
+		known[list[i].Number] = &list[i]
+		last = max(last, list[i].Number)
+	}
+	state, _, err := st.readState(ctx, stream)
+	if err != nil {
+		return err
+	}
+	objects, err := st.lastRetractionObject(ctx, stream)
+	if err != nil {
+		return err
+	}
+	for number := uint64(1); ; number++ {
+		if number > max(last, state.Retractions, objects) {
+			// If both the last object and its catalog document are missing, only a copy of the project has it.
+			if more, err := restoreRetraction(ctx, stream, number, backup); err != nil || !more {
+				return errors.Join(err, restoreCounter(ctx, st, stream, &state, last))
+			}
+		}
+		if err := repairRetraction(ctx, st, stream, number, known[number], backup, r); err != nil {
+			return err
+		}
+	}
+}
+
+// restoreCounter restores the number of the last retraction if the stream's state lacks it and the documents do not.
+func restoreCounter(ctx context.Context, st *Store, stream string, state *streamState, last uint64) error {
+	if state.Retractions >= last {
+		return nil
+	}
+	return st.changeState(ctx, stream, func(s *streamState) { s.Retractions = max(s.Retractions, last) })
+}
+
+// restoreRetraction restores the object of a retraction from a copy of the project.
+func restoreRetraction(ctx context.Context, stream string, number uint64, backup Backup) (found bool, err error) {
+	return backup.File(ctx, retractionName(stream, number), func(text []byte) bool {
+		_, err := decodeRetraction(text, stream, number)
+		return err == nil
+	})
+}
+
+// repairRetraction writes the object of a retraction in the catalog, or enters one that the catalog lacks.
+func repairRetraction(ctx context.Context, st *Store, stream string, number uint64, known *Retraction, backup Backup, r *Repaired) error {
+	if known != nil {
+		if verifyRetraction(ctx, st, known) == nil {
+			return nil
+		}
+		if err := st.writeRetraction(ctx, known); err != nil {
+			return err
+		}
+		r.note("wrote retraction %d of %s again", number, stream)
+		return nil
+	}
+	stored, fault := readRetraction(ctx, st.Objects, stream, number)
+	if fault != nil {
+		found, err := restoreRetraction(ctx, stream, number, backup)
+		if err == nil && found {
+			stored, err = readRetraction(ctx, st.Objects, stream, number)
+		}
+		if err != nil {
+			return err
+		}
+		if missing, _ := isMissing(fault); !found && !missing {
+			r.Broken = append(r.Broken, fmt.Errorf("read retraction %d of %s: %w", number, stream, fault))
+			return ctx.Err()
+		}
+		if !found {
+			r.Broken = append(r.Broken, fmt.Errorf("%w (%w)", &NotInCatalogError{Stream: stream, Retraction: number, Missing: true}, fault))
+			return ctx.Err()
+		}
+	}
+	if err := reenterRetraction(ctx, st, &stored); err != nil {
+		r.Broken = append(r.Broken, fmt.Errorf("enter retraction %d of %s: %w", number, stream, err))
+		return ctx.Err()
+	}
+	r.note("entered retraction %d of %s in the catalog again", number, stream)
+	return nil
+}
+
+// retractionMissing reports whether a retraction was made that is neither in the catalog nor among the objects.
+func retractionMissing(ctx context.Context, st *Store, stream string, number uint64) (bool, error) {
+	state, _, err := st.readState(ctx, stream)
+	if err != nil {
+		return false, err
+	}
+	known, err := st.knownRetractions(ctx, stream)
+	if err != nil || slices.Contains(known, number) {
+		return false, err
+	}
+	last, err := st.lastRetractionObject(ctx, stream)
+	if err != nil || number == 0 || number > max(last, state.Retractions, slices.Max(append(known, 0))) {
+		return false, err
+	}
+	_, err = readRetraction(ctx, st.Objects, stream, number)
+	return isMissing(err)
+}
+
+// reenterRetraction enters a retraction that was made in the catalog. The dedupe index was built without it.
+func reenterRetraction(ctx context.Context, st *Store, r *Retraction) error {
+	return st.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		var state streamState
+		if _, err := tx.Get(streamKey(r.Stream), &state); err != nil {
+			return err
+		}
+		state.Identity = needsRebuild
+		return enterRetraction(tx, &state, r)
+	})
+}

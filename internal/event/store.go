@@ -1,0 +1,116 @@
+// What the streams' events are stored in, and reading their state and batches.
+
+package event
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/duck"
+	"bursar/internal/event/identity"
+	"bursar/internal/failure"
+	"bursar/internal/object"
+)
+
+// Store seals batches. Only one intake of a stream may run at a time.
+type Store struct {
+	Objects object.Store
+	Catalog catalog.Catalog
+	Secret  *identity.File // key of the dedupe indexes' digests
+	Scratch string         // folder for temporary files of a batch
+	Duck    duck.Options   // sessions that compute columns
+	Workers int            // goroutines that parse; at least 1
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// readState returns the catalog's state of a stream, and whether there is one.
+func (st *Store) readState(ctx context.Context, stream string) (state streamState, found bool, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
+		found, err = tx.Get(streamKey(stream), &state)
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("read state of stream %s: %w", stream, err)
+	}
+	return state, found, err
+}
+
+// changeState changes the catalog's state of a stream.
+func (st *Store) changeState(ctx context.Context, stream string, change func(*streamState)) error {
+	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		var state streamState
+		if _, err := tx.Get(streamKey(stream), &state); err != nil {
+			return err
+		}
+		change(&state)
+		return tx.Put(streamKey(stream), state)
+	})
+	if err != nil {
+		return fmt.Errorf("write state of stream %s: %w", stream, err)
+	}
+	return nil
+}
+
+// batchesAtOnce bounds the batches kept in memory while all batches of a stream are visited.
+const batchesAtOnce = 256
+
+// eachBatch calls fn for the stream's batches 1 to last, and fails if the catalog lacks one.
+func (st *Store) eachBatch(ctx context.Context, stream string, last uint64, fn func(Batch) error) error {
+	for next := uint64(1); next <= last; {
+		batches := make([]Batch, 0, batchesAtOnce)
+		err := st.Catalog.View(ctx, func(tx catalog.Tx) error {
+			batches = batches[:0]
+			for n := next; n <= last && len(batches) < batchesAtOnce; n++ {
+				b, err := GetBatch(tx, stream, n)
+				if err != nil {
+					return err
+				}
+				batches = append(batches, b)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, b := range batches {
+			if err := fn(b); err != nil {
+				return err
+			}
+		}
+		next += uint64(len(batches))
+	}
+	return nil
+}
+
+func (st *Store) batchOf(ctx context.Context, r *Retraction) (b Batch, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
+		b, err = GetBatch(tx, r.Stream, r.Batch)
+		return err
+	})
+	return b, err
+}
+
+// knownBatch returns a batch from the catalog.
+func (st *Store) knownBatch(ctx context.Context, stream string, number uint64) (b Batch, known bool, err error) {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
+		b = Batch{}
+		known, err = tx.Get(batchKey(stream, number), &b)
+		return err
+	})
+	return b, known, err
+}
+
+// NoSuchError is returned for a batch, event or row that the stream does not have.
+type NoSuchError struct{ What, Hint string }
+
+func (e *NoSuchError) Error() string { return e.What + " not found; " + e.Hint }
+
+// Class is Data: a retry gives the same result.
+func (e *NoSuchError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 3 (DESIGN §7).
+func (e *NoSuchError) ExitCode() int { return 3 }

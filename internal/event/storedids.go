@@ -1,0 +1,150 @@
+// Reads the ids of sealed events as the dedupe index stores them.
+
+package event
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event/dedupe"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// storedIDs reads the ids and contents of a stream's sealed events as the dedupe index stores them.
+type storedIDs struct {
+	store    *Store
+	files    object.Local
+	session  *duck.Session
+	stream   *project.Stream
+	digester *digester // for the index
+	sealed   *digester // of the current batch, which may have another column order
+	emit     func(entries []dedupe.Entry, b *Batch) error
+	events   int64
+
+	occurrenceFile uint64                   // number of the file whose occurrences are searched
+	found          map[column.Digest]uint32 // the last occurrence found there, of contents that occur more than once
+	file           File                     // loaded when needed
+}
+
+// each reads batches 1 to last.
+func (r *storedIDs) each(ctx context.Context, last uint64) error {
+	return r.store.eachBatch(ctx, r.stream.Name, last, func(b Batch) error {
+		if err := r.batch(ctx, b); err != nil {
+			return fmt.Errorf("batch %d: %w", b.Batch, err)
+		}
+		return nil
+	})
+}
+
+// batch reads the events of a batch, which must match what was sealed.
+func (r *storedIDs) batch(ctx context.Context, b Batch) error {
+	events, digest := r.events, column.Digest{}
+	r.sealed = newDigester(r.stream, b.Columns, r.digester.key)
+	if slices.Equal(r.sealed.facts, r.digester.facts) {
+		r.sealed = r.digester
+	}
+	for _, o := range b.Objects {
+		if err := o.Check(ctx, r.store.Objects); err != nil {
+			return err
+		}
+		part := b
+		part.Objects = []object.Description{o}
+		sql := fmt.Sprintf("SELECT * FROM (%s)", ViewSQL(r.files, r.stream, []Batch{part}))
+		err := r.session.Query(ctx, sql, func(rows []column.Vector) error { return r.add(ctx, &b, rows, &digest) })
+		if err != nil {
+			return fmt.Errorf("read %s: %w", o.Name, err)
+		}
+	}
+	if r.events-events != b.Accepted {
+		return fmt.Errorf("its objects have %d events, %d were accepted", r.events-events, b.Accepted)
+	}
+	if got := digest.String(); b.Accepted > 0 && got != b.Digest {
+		return fmt.Errorf("the digest of its events is %s, not %s", got, b.Digest)
+	}
+	return nil
+}
+
+// add reads rows of a batch with the columns of Fields.
+func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, digest *column.Digest) error {
+	n := rows[0].Len()
+	own, places := rows[:len(r.stream.Columns)], rows[len(rows)-2:]
+	p := preparedBlock{columns: own}
+	r.digester.digest(&p, n)
+	sealed := p
+	if r.sealed != r.digester {
+		r.sealed.digest(&sealed, n)
+	}
+	entries := make([]dedupe.Entry, n)
+	for i := range n {
+		file, row := uint64(places[0].Ints[i]), uint64(places[1].Ints[i])
+		if r.stream.DerivedID() {
+			id, err := r.derived(ctx, &p, &sealed, i, rows[len(own)].Text(i), file)
+			if err != nil {
+				return fmt.Errorf("file %d, row %d: %w", file, row, err)
+			}
+			p.ids[i] = r.digester.indexedID(id)
+		}
+		place, err := dedupe.PlaceOf(file, row)
+		if err != nil {
+			return err
+		}
+		entries[i] = dedupe.Entry{Hi: p.ids[i].Hi, Lo: p.ids[i].Lo, Content: p.contents[i], Place: place}
+		digest.Add(sealed.digests[i])
+	}
+	r.events += int64(n)
+	return r.emit(entries, b)
+}
+
+// derived returns the derived identity of an event, whose text is stored. An identity made from an older project's digest of the content, or in the
+// column order of the sealed batch, is replaced by the one that the same row gets when it is sent again.
+func (r *storedIDs) derived(ctx context.Context, p, sealed *preparedBlock, i int, text []byte, file uint64) (column.Digest, error) {
+	stored, err := column.ParseDigest(text)
+	if err != nil || r.stream.ID[0] == project.RowID {
+		return stored, err
+	}
+	occurrence, err := r.occurrence(ctx, stored, sealed.strongDigests[i], sealed.digests[i], file)
+	return contentID(p.strongDigests[i], occurrence), err
+}
+
+// maxFound bounds the contents whose last occurrence is cached.
+const maxFound = 1 << 20
+
+// occurrence returns which occurrence of its content an event was in its file. Equal rows are usually close together, so it searches around the one
+// that was found last.
+func (r *storedIDs) occurrence(ctx context.Context, stored, content, old column.Digest, file uint64) (uint32, error) {
+	if r.occurrenceFile != file || len(r.found) > maxFound {
+		r.occurrenceFile, r.found = file, map[column.Digest]uint32{}
+	}
+	matches := func(n int64) bool {
+		return contentID(content, uint32(n)) == stored || legacyContentID(old, uint32(n)) == stored
+	}
+	near := int64(r.found[content]) + 1
+	if matches(near) {
+		return r.keepFound(content, near), nil
+	}
+	if r.file.Number != file {
+		var err error
+		if r.file, err = FindFile(ctx, r.store.Catalog, r.stream.Name, file); err != nil {
+			return 0, err
+		}
+	}
+	for distance := int64(1); near-distance > 0 || near+distance <= r.file.Rows; distance++ {
+		for _, n := range []int64{near + distance, near - distance} {
+			if n > 0 && n <= r.file.Rows && matches(n) {
+				return r.keepFound(content, n), nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("its identity %s does not match its values", stored)
+}
+
+func (r *storedIDs) keepFound(content column.Digest, n int64) uint32 {
+	if n > 1 || r.found[content] > 0 {
+		r.found[content] = uint32(n)
+	}
+	return uint32(n)
+}
