@@ -89,8 +89,8 @@ func verifiedManifest(ctx context.Context, st *Store, s *project.Stream, number 
 
 // enterBatch writes what sealing the batch would have written.
 func enterBatch(tx catalog.Tx, b *Batch) error {
-	var state streamState
-	if _, err := tx.Get(streamKey(b.Stream), &state); err != nil {
+	state, err := getState(tx, b.Stream)
+	if err != nil {
 		return err
 	}
 	if state.Batches != b.Batch-1 {
@@ -106,5 +106,5 @@ func enterBatch(tx catalog.Tx, b *Batch) error {
 			return err
 		}
 	}
-	return errors.Join(putBatch(tx, b), markRetried(tx, b, b.Batch), tx.Put(streamKey(b.Stream), state))
+	return errors.Join(putBatch(tx, b), markRetried(tx, b, b.Batch), putState(tx, b.Stream, &state))
 }

@@ -121,8 +121,7 @@ func Batches(ctx context.Context, c catalog.Catalog, stream string, after uint64
 
 // GetBatch reads one batch within a transaction.
 func GetBatch(tx catalog.Tx, stream string, batch uint64) (Batch, error) {
-	var b Batch
-	ok, err := tx.Get(batchKey(stream, batch), &b)
+	b, ok, err := findBatch(tx, stream, batch)
 	if err == nil && !ok {
 		err = fmt.Errorf("batch %d of %s is not in the catalog", batch, stream)
 	}
@@ -143,15 +142,13 @@ func FindFile(ctx context.Context, c catalog.Catalog, stream string, number uint
 
 // Sealed returns how many batches a stream has. They are numbered from 1 without gaps.
 func Sealed(tx catalog.Tx, stream string) (uint64, error) {
-	var state streamState
-	_, err := tx.Get(streamKey(stream), &state)
+	state, err := getState(tx, stream)
 	return state.Batches, err
 }
 
 // LastFile returns the number of the last file that a stream ingested; 0 if there is none.
 func LastFile(tx catalog.Tx, stream string) (uint64, error) {
-	var state streamState
-	_, err := tx.Get(streamKey(stream), &state)
+	state, err := getState(tx, stream)
 	return state.Files, err
 }
 

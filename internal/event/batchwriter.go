@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bursar/internal/event/dedupe"
+	"bursar/internal/event/identity"
 	"bursar/internal/event/scan"
 	"bursar/internal/project"
 )
@@ -41,7 +42,8 @@ type batchWriter struct {
 	index       *dedupe.Index
 	dedupeBatch *dedupe.Batch
 	bounds      bounds
-	digester    *digester
+	key         *identity.Key
+	identifier  *identifier
 	computer    *computer
 	quarantine  *quarantineWriter
 	writers     [writerCount]objectWriter

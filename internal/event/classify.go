@@ -93,7 +93,7 @@ func (w *batchWriter) collectEntries(seg *segment) error {
 	seg.entries = slices.Grow(seg.entries, seg.rows)
 	for i, block := range seg.blocks {
 		p := &seg.prepared[i]
-		if err := w.digester.identify(p, seg, i, block.Rows, func(e dedupe.Entry) { seg.entries = append(seg.entries, e) }); err != nil {
+		if err := w.identifier.identify(p, seg, i, block.Rows, func(e dedupe.Entry) { seg.entries = append(seg.entries, e) }); err != nil {
 			return err
 		}
 	}

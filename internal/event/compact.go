@@ -51,8 +51,8 @@ func commitMerge(ctx context.Context, st *Store, stream string, merging []dedupe
 	defer tables.Unlock()
 	var dropped []string
 	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var state streamState
-		if _, err := tx.Get(streamKey(stream), &state); err != nil {
+		state, err := getState(tx, stream)
+		if err != nil {
 			return err
 		}
 		kept := slices.DeleteFunc(slices.Clone(state.DedupeTables), func(table dedupe.TableInfo) bool { return slices.Contains(merging, table) })
@@ -60,9 +60,9 @@ func commitMerge(ctx context.Context, st *Store, stream string, merging []dedupe
 			return errors.New("the index was rebuilt meanwhile")
 		}
 		state.Dropped = nil // they were deleted before the merge
-		state.replaceTables(append(kept, merged), merging)
+		replaceTables(&state, append(kept, merged), merging)
 		dropped = state.Dropped
-		return tx.Put(streamKey(stream), state)
+		return putState(tx, stream, &state)
 	})
 	if err != nil {
 		return fmt.Errorf("record compaction of %s: %w", stream, err)
@@ -78,7 +78,7 @@ func mergedTable(stream string, n uint64) string {
 func mergedPrefix(stream string) string { return "streams/" + stream + "/memory/" }
 
 // replaceTables counts a merge and sets the tables; dropped ones are listed for deletion.
-func (s *streamState) replaceTables(tables, dropped []dedupe.TableInfo) {
+func replaceTables(s *streamState, tables, dropped []dedupe.TableInfo) {
 	s.Merges++
 	s.DedupeTables = tables
 	for _, table := range dropped {

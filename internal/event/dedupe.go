@@ -4,7 +4,6 @@ package event
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -31,12 +30,7 @@ func ReadSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.
 func secretDepended(ctx context.Context, c catalog.Catalog) bool {
 	depended := false
 	err := c.View(ctx, func(tx catalog.Tx) error {
-		return tx.List(streamKey(""), func(_ string, value json.RawMessage) error {
-			var state streamState
-			err := json.Unmarshal(value, &state)
-			depended = depended || state.Identity != ""
-			return err
-		})
+		return eachState(tx, func(state *streamState) { depended = depended || state.Identity != "" })
 	})
 	return depended || err != nil
 }

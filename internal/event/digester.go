@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"bursar/internal/column"
-	"bursar/internal/event/dedupe"
 	"bursar/internal/event/identity"
 	"bursar/internal/project"
 )
@@ -18,25 +17,13 @@ type digester struct {
 	stream  *project.Stream
 	key     *identity.Key // nil for the index of an older project, which has no key
 	id      []int         // positions of the id columns; of all facts if the stream keeps versions; nil if the id is derived
-	seeds   []uint64      // the seed of each column
-	facts   []int         // positions of the compared columns, in stored order: all except `origin` columns
-	leading bool          // the facts begin with the id columns
-
-	scope       occurrenceScope // the file or request in which occurrences are counted
-	occurrences map[column.Digest]uint32
+	facts   *facts
+	leading bool // the facts begin with the id columns
 }
 
 // newDigester digests columns in a stored order: that of the stream's state for new events, that of a sealed batch for its own events.
 func newDigester(s *project.Stream, stored []Definition, key *identity.Key) *digester {
-	d := &digester{stream: s, key: key}
-	for _, c := range s.Columns {
-		d.seeds = append(d.seeds, column.NameSeed(c.Name))
-	}
-	for _, i := range columnOrder(s, stored) {
-		if !s.Columns[i].Origin {
-			d.facts = append(d.facts, i)
-		}
-	}
+	d := &digester{stream: s, key: key, facts: newFacts(s, stored)}
 	if !s.DerivedID() {
 		for _, name := range s.ID {
 			for i, c := range s.Columns {
@@ -47,55 +34,54 @@ func newDigester(s *project.Stream, stored []Definition, key *identity.Key) *dig
 		}
 	}
 	if s.Versions { // each version is an event
-		d.id = d.facts
+		d.id = d.facts.positions
 	}
-	d.leading = len(d.id) <= len(d.facts) && slices.Equal(d.id, d.facts[:len(d.id)])
+	d.leading = len(d.id) <= len(d.facts.positions) && slices.Equal(d.id, d.facts.positions[:len(d.id)])
 	return d
 }
 
+// rowDigests are the digests of a block's rows.
+type rowDigests struct {
+	digests []column.Digest // of each row's content, for the batch's digest
+	ids     []column.Digest // of each row's identity, as stored in the dedupe index
+
+	contents      []uint64        // of each row's content, as stored in the dedupe index
+	strongDigests []column.Digest // of each row's content, if identities are derived from it
+}
+
 // digest computes the digests of each row's content and, unless it is derived, of its identity.
-func (d *digester) digest(p *preparedBlock, rows int) {
-	p.digests = make([]column.Digest, rows)
-	p.ids = make([]column.Digest, rows)
+func (d *digester) digest(columns []column.Vector, rows int) rowDigests {
+	p := rowDigests{digests: make([]column.Digest, rows), ids: make([]column.Digest, rows), contents: make([]uint64, rows)}
 	if d.key != nil {
-		d.digestKeyed(p, rows)
-		return
+		d.digestKeyed(&p, columns, rows)
+		return p
 	}
-	p.contents = make([]uint64, rows)
 	var buffer []byte
 	for r := range rows {
-		buffer = d.append(buffer[:0], p, d.facts, r)
+		buffer = d.facts.appendRow(buffer[:0], columns, d.facts.positions, r)
 		p.digests[r] = column.Sum128(buffer)
 		p.contents[r] = p.digests[r].Hi
 		if d.id != nil {
-			buffer = d.append(buffer[:0], p, d.id, r)
+			buffer = d.facts.appendRow(buffer[:0], columns, d.id, r)
 			p.ids[r] = column.Sum128(buffer)
 		}
 	}
-}
-
-// append appends a row's values of some columns in canonical form.
-func (d *digester) append(buffer []byte, p *preparedBlock, columns []int, r int) []byte {
-	for _, c := range columns {
-		buffer = p.columns[c].AppendCanonical(buffer, d.seeds[c], r)
-	}
-	return buffer
+	return p
 }
 
 // digestKeyed is digest with a key. If the facts begin with the id columns, their bytes are written once for both.
-func (d *digester) digestKeyed(p *preparedBlock, rows int) {
-	p.contents = make([]uint64, rows)
+func (d *digester) digestKeyed(p *rowDigests, columns []column.Vector, rows int) {
 	byContent := d.stream.ID[0] == project.ContentID
 	if byContent {
 		p.strongDigests = make([]column.Digest, rows)
 	}
-	rest := d.facts
+	rest := d.facts.positions
 	if d.leading {
-		rest = d.facts[len(d.id):]
+		rest = rest[len(d.id):]
 	}
 	var buffer []byte
 	for r := range rows {
-		buffer = d.append(buffer[:0], p, d.id, r)
+		buffer = d.facts.appendRow(buffer[:0], columns, d.id, r)
 		if n := len(buffer); d.id != nil {
 			buffer = identity.Pad(buffer)
 			p.ids[r] = d.key.ID(buffer)
@@ -104,7 +90,7 @@ func (d *digester) digestKeyed(p *preparedBlock, rows int) {
 		if !d.leading {
 			buffer = buffer[:0]
 		}
-		buffer = d.append(buffer, p, rest, r)
+		buffer = d.facts.appendRow(buffer, columns, rest, r)
 		p.digests[r] = column.Sum128(buffer)
 		if byContent {
 			p.strongDigests[r] = strongDigest(buffer)
@@ -120,65 +106,27 @@ func strongDigest(b []byte) column.Digest {
 	return column.DigestOf(sum[:])
 }
 
-// identify derives identities in order of arrival, where needed, and passes the entry of each kept row to add.
-func (d *digester) identify(p *preparedBlock, seg *segment, block int, rows []int64, add func(dedupe.Entry)) error {
-	derived := column.NewVector(column.Type{Kind: column.String}, len(rows))
-	for r, row := range rows {
-		if d.id == nil {
-			id := d.derive(p, r, seg, block, row)
-			derived.AppendText([]byte(id.String()))
-			p.ids[r] = d.indexedID(id)
-		}
-		if !p.keep[r] {
-			continue
-		}
-		place, err := dedupe.PlaceOf(seg.file.Number, uint64(row))
-		if err != nil {
-			return err
-		}
-		add(dedupe.Entry{Hi: p.ids[r].Hi, Lo: p.ids[r].Lo, Content: p.contents[r], Place: place})
-	}
-	if d.id == nil {
-		p.columns = append(p.columns, derived)
-	}
-	return nil
-}
+// derivesID reports whether identities are derived in order of arrival, because there are no id columns.
+func (d *digester) derivesID() bool { return d.id == nil }
 
-// derive computes the identity of a row without id columns: `_row` from the digest of the file or request and the row's place in it, `_content`
-// from the row's content and the number of equal rows before it in the file or request.
-func (d *digester) derive(p *preparedBlock, r int, seg *segment, block int, row int64) column.Digest {
-	if d.stream.ID[0] == project.RowID {
-		source := seg.identitySource(block, row)
-		buffer := append([]byte(source.digest), 0)
-		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(source.line)))
-	}
-	content := p.digests[r]
-	if d.key != nil {
-		content = p.strongDigests[r]
-	}
-	if p.occurrences == nil {
-		p.occurrences = make([]uint32, len(p.digests))
-	}
-	if p.occurrences[r] = seg.requestSource(block, row).occurrence; p.occurrences[r] == 0 {
-		p.occurrences[r] = d.occurrence(content, seg.scopeOf(block, row))
-	}
+// contentOf returns the digest by which equal rows are counted in a stream that identifies rows by their content.
+func (d *digester) contentOf(p *rowDigests, r int) column.Digest {
 	if d.key == nil {
-		return legacyContentID(content, p.occurrences[r])
+		return p.digests[r]
 	}
-	return contentID(content, p.occurrences[r])
+	return p.strongDigests[r]
 }
 
-// occurrence counts equal contents within a file or request.
-func (d *digester) occurrence(content column.Digest, scope occurrenceScope) uint32 {
-	if d.scope != scope || d.occurrences == nil {
-		d.scope, d.occurrences = scope, map[column.Digest]uint32{}
+// contentID returns the identity of a row that is identified by its content and its number among equal rows.
+func (d *digester) contentID(p *rowDigests, r int, occurrence uint32) column.Digest {
+	if d.key == nil {
+		return legacyContentID(p.digests[r], occurrence)
 	}
-	d.occurrences[content]++
-	return d.occurrences[content]
+	return strongContentID(p.strongDigests[r], occurrence)
 }
 
-// contentID returns the identity of a row in a `_content` stream; content is the strong digest of its values.
-func contentID(content column.Digest, occurrence uint32) column.Digest {
+// strongContentID returns the identity of a row in a `_content` stream; content is the strong digest of its values.
+func strongContentID(content column.Digest, occurrence uint32) column.Digest {
 	return strongDigest(appendOccurrence(content, occurrence))
 }
 

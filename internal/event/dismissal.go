@@ -27,6 +27,10 @@ func dismissalKey(stream string, row Place) string {
 	return fmt.Sprintf("%s%08d/%012d", dismissalPrefix(stream), row.File, row.Row)
 }
 
+func deleteDismissal(tx catalog.Tx, stream string, row Place) error {
+	return tx.Delete(dismissalKey(stream, row))
+}
+
 // DismissOptions say which row is dismissed and why.
 type DismissOptions struct {
 	Row    Place
@@ -72,7 +76,7 @@ func (st *Store) undoDismissal(ctx context.Context, stream string, row Place, kn
 		}
 		return Dismissed{}, failure.Wrap(failure.Data, fmt.Errorf("row %s of %s is not dismissed; `bursar quarantine %s --dismissed` lists those that are", row, stream, stream))
 	}
-	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Delete(dismissalKey(stream, row)) })
+	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error { return deleteDismissal(tx, stream, row) })
 	if err != nil {
 		return Dismissed{}, fmt.Errorf("undo dismissal of row %s of %s: %w", row, stream, err)
 	}

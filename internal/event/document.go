@@ -42,6 +42,47 @@ func prefix(stream string, batch uint64) string {
 // idsObject is the name of a batch's table of the dedupe index, below its prefix.
 const idsObject = "ids"
 
+// idsName is the name of a batch's table of the dedupe index.
+func idsName(stream string, batch uint64) string { return prefix(stream, batch) + idsObject }
+
+// findBatch reads one batch within a transaction, if the catalog contains it.
+func findBatch(tx catalog.Tx, stream string, batch uint64) (b Batch, found bool, err error) {
+	found, err = tx.Get(batchKey(stream, batch), &b)
+	return b, found, err
+}
+
+// getFile reads a file by its number within a transaction, if the catalog contains it.
+func getFile(tx catalog.Tx, stream string, number uint64) (f File, found bool, err error) {
+	found, err = tx.Get(fileNumberKey(stream, number), &f)
+	return f, found, err
+}
+
+// fileOfDigest reads the first file with a digest, if the stream has ingested one.
+func fileOfDigest(tx catalog.Tx, stream, digest string) (f File, found bool, err error) {
+	found, err = tx.Get(fileKey(stream, digest), &f)
+	return f, found, err
+}
+
+// hasFileSize reports whether the stream has ingested a file of a size.
+func hasFileSize(tx catalog.Tx, stream string, size int64) (bool, error) {
+	return tx.Get(fileSizeKey(stream, size), &struct{}{})
+}
+
+// eachFileAfter calls each for the files numbered above after, in order.
+func eachFileAfter(tx catalog.Tx, stream string, after uint64, each func(*File)) error {
+	return tx.ListAfter(fileNumberPrefix(stream), fileNumberKey(stream, after), func(_ string, value json.RawMessage) error {
+		var f File
+		err := json.Unmarshal(value, &f)
+		each(&f)
+		return err
+	})
+}
+
+// unlistRejected removes a batch from the list of those whose quarantine was not retried yet.
+func unlistRejected(tx catalog.Tx, stream string, batch uint64) error {
+	return tx.Delete(rejectedKey(stream, batch))
+}
+
 // retried marks a quarantine that a later batch has retried.
 type retried struct {
 	Batch uint64 `json:"batch"` // the batch that retried it; 0 if none was sealed because all rows were known. Earlier versions wrote the next number then
@@ -69,7 +110,7 @@ func putBatch(tx catalog.Tx, b *Batch) error {
 // markRetried marks the quarantines that a batch retried. number is 0 if it was not sealed because all rows are known.
 func markRetried(tx catalog.Tx, b *Batch, number uint64) error {
 	for _, batch := range b.Retried {
-		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: number}), tx.Delete(rejectedKey(b.Stream, batch)))
+		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: number}), unlistRejected(tx, b.Stream, batch))
 		if err != nil {
 			return err
 		}
@@ -123,7 +164,7 @@ func reenterBatch(tx catalog.Tx, b *Batch) error {
 	if err := errors.Join(putBatch(tx, b), markRetried(tx, b, b.Batch)); err != nil || !retriedLater {
 		return err
 	}
-	return tx.Delete(rejectedKey(b.Stream, b.Batch))
+	return unlistRejected(tx, b.Stream, b.Batch)
 }
 
 // forgetDigest deletes the digest of a file, so that its content is ingested when it comes again, unless an earlier file has the same digest.

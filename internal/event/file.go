@@ -73,7 +73,7 @@ func (w *batchWriter) sizeKnown(ctx context.Context, size int64) (known bool, er
 		return true, nil
 	}
 	err = w.store.Catalog.View(ctx, func(tx catalog.Tx) error {
-		known, err = tx.Get(fileSizeKey(w.stream.Name, size), &struct{}{})
+		known, err = hasFileSize(tx, w.stream.Name, size)
 		return err
 	})
 	return known, err
@@ -89,7 +89,7 @@ func (w *batchWriter) fileKnown(ctx context.Context, file *File) (known bool, er
 	}
 	if !known {
 		err = w.store.Catalog.View(ctx, func(tx catalog.Tx) error {
-			known, err = tx.Get(fileKey(w.stream.Name, file.Digest), &earlier)
+			earlier, known, err = fileOfDigest(tx, w.stream.Name, file.Digest)
 			return err
 		})
 		if known && w.retracted.readsAgain(&earlier, w.stream) {

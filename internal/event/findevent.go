@@ -215,8 +215,7 @@ func (st *Store) eventAt(ctx context.Context, s *project.Stream, at Place) (foun
 func (st *Store) batchesWith(ctx context.Context, stream string, at Place) (batches []Batch, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
-		var file File
-		found, err := tx.Get(fileNumberKey(stream, at.File), &file)
+		file, found, err := getFile(tx, stream, at.File)
 		if err != nil || !found {
 			return err
 		}
@@ -225,8 +224,8 @@ func (st *Store) batchesWith(ctx context.Context, stream string, at Place) (batc
 				batches = append(batches, *b)
 			}
 		}
-		var b Batch
-		if found, err = tx.Get(batchKey(stream, file.Batch), &b); err != nil || !found { // all of its rows were duplicates
+		b, found, err := findBatch(tx, stream, file.Batch)
+		if err != nil || !found { // all of its rows were duplicates
 			return err
 		}
 		list(&b)

@@ -98,8 +98,7 @@ func giveUpBatch(ctx context.Context, st *Store, s *project.Stream, number, last
 // quarantines that it retried.
 func enterEmpty(tx catalog.Tx, b *Batch) error {
 	for i := range b.Files {
-		var known File
-		found, err := tx.Get(fileNumberKey(b.Stream, b.Files[i].Number), &known)
+		known, found, err := getFile(tx, b.Stream, b.Files[i].Number)
 		if err == nil && found && known.Digest != "" {
 			b.Files[i].Name = known.Name
 			err = forgetDigest(tx, b.Stream, &known)
@@ -111,15 +110,15 @@ func enterEmpty(tx catalog.Tx, b *Batch) error {
 	if err := restoreQuarantines(tx, b.Stream, b.Batch); err != nil {
 		return err
 	}
-	var state streamState
-	if _, err := tx.Get(streamKey(b.Stream), &state); err != nil {
+	state, err := getState(tx, b.Stream)
+	if err != nil {
 		return err
 	}
 	if b.Batch > state.Batches {
 		return enterBatch(tx, b)
 	}
 	state.Identity = needsRebuild
-	return errors.Join(reenterBatch(tx, b), tx.Delete(rejectedKey(b.Stream, b.Batch)), tx.Put(streamKey(b.Stream), state))
+	return errors.Join(reenterBatch(tx, b), unlistRejected(tx, b.Stream, b.Batch), putState(tx, b.Stream, &state))
 }
 
 // checkBatchMissing refuses a batch that is complete or can be adopted, and one with objects that may contain events.

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -57,12 +56,7 @@ func (w *batchWriter) shorterFiles(ctx context.Context, file *File) (list []File
 	err = w.store.Catalog.View(ctx, func(tx catalog.Tx) error {
 		list = nil
 		before := w.state.Files - min(w.state.Files, recentFiles)
-		return tx.ListAfter(fileNumberPrefix(w.stream.Name), fileNumberKey(w.stream.Name, before), func(_ string, value json.RawMessage) error {
-			var f File
-			err := json.Unmarshal(value, &f)
-			add(&f)
-			return err
-		})
+		return eachFileAfter(tx, w.stream.Name, before, add)
 	})
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -133,7 +133,8 @@ func beginAt(ctx context.Context, st *Store, s *project.Stream, o Options, now t
 	if err != nil {
 		return nil, errors.Join(err, w.index.Close())
 	}
-	w.digester, w.bounds = newDigester(s, state.Columns, key), newBounds(s)
+	w.key, w.bounds = key, newBounds(s)
+	w.identifier = &identifier{stream: s, digester: newDigester(s, state.Columns, key)}
 	return w, nil
 }
 

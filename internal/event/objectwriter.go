@@ -133,7 +133,9 @@ func (l *objectWriter) appendRows(seg *segment, p *preparedBlock, rows []int64) 
 		}
 		all = all && kept
 	}
-	sumBlock(l.summers, p)
+	if len(p.keep) > 0 { // if every row was rejected, nothing was computed
+		sumRows(l.summers, p.columns, p.filters, func(r int) bool { return p.keep[r] })
+	}
 	file, row := &l.columns[len(l.columns)-2], &l.columns[len(l.columns)-1]
 	for i := range p.columns {
 		if all {
@@ -151,23 +153,6 @@ func (l *objectWriter) appendRows(seg *segment, p *preparedBlock, rows []int64) 
 		}
 		file.AppendInt(int64(seg.file.Number))
 		row.AppendInt(rows[r])
-	}
-}
-
-// sumBlock adds a block's kept rows to the control totals.
-func sumBlock(summers []summer, p *preparedBlock) {
-	if len(p.keep) == 0 { // every row was rejected, so nothing was computed
-		return
-	}
-	filter := 0
-	for i := range summers {
-		included := func(r int) bool { return p.keep[r] }
-		if summers[i].total.Where != "" {
-			where := &p.filters[filter]
-			filter++
-			included = func(r int) bool { return p.keep[r] && where.Ints[r] != 0 }
-		}
-		summers[i].add(p.columns, included)
 	}
 }
 

@@ -82,8 +82,8 @@ func rebuiltTable(stream string, n uint64) string { return mergedTable(stream, n
 // commitRebuild replaces the index in the catalog, then deletes the objects of the old one.
 func commitRebuild(ctx context.Context, st *Store, stream string, read *streamState, note func(*streamState), table dedupe.TableInfo) error {
 	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var state streamState
-		if _, err := tx.Get(streamKey(stream), &state); err != nil {
+		state, err := getState(tx, stream)
+		if err != nil {
 			return err
 		}
 		if !state.sameIntake(read) || state.Merges != read.Merges {
@@ -93,9 +93,9 @@ func commitRebuild(ctx context.Context, st *Store, stream string, read *streamSt
 		if table.Name != "" {
 			tables = append(tables, table)
 		}
-		state.replaceTables(tables, state.DedupeTables)
+		replaceTables(&state, tables, state.DedupeTables)
 		note(&state)
-		return tx.Put(streamKey(stream), state)
+		return putState(tx, stream, &state)
 	})
 	if err != nil {
 		return err

@@ -16,16 +16,16 @@ import (
 
 // Recount computes a batch's rows, control totals and digest from its stored events.
 type Recount struct {
-	stream   *project.Stream
-	digester *digester
-	summers  []summer
-	rows     int64
-	digest   column.Digest
+	stream  *project.Stream
+	facts   *facts
+	summers []summer
+	rows    int64
+	digest  column.Digest
 }
 
 // NewRecount starts a recount of one batch of the stream that was sealed with columns.
 func NewRecount(s *project.Stream, columns []Definition) *Recount {
-	return &Recount{stream: s, digester: newDigester(s, columns, nil), summers: newSummers(s)}
+	return &Recount{stream: s, facts: newFacts(s, columns), summers: newSummers(s)}
 }
 
 // SQL returns the SELECT, over a view of the batch's events, whose rows Add expects.
@@ -46,15 +46,13 @@ func (r *Recount) SQL(view string) string {
 func (r *Recount) Add(rows []column.Vector) {
 	n := rows[0].Len()
 	r.rows += int64(n)
-	p := preparedBlock{columns: rows[:len(r.stream.Columns)], filters: rows[len(r.stream.Columns):], keep: make([]bool, n)}
-	for i := range p.keep {
-		p.keep[i] = true
+	columns, filters := rows[:len(r.stream.Columns)], rows[len(r.stream.Columns):]
+	var buffer []byte
+	for i := range n {
+		buffer = r.facts.appendRow(buffer[:0], columns, r.facts.positions, i)
+		r.digest.Add(column.Sum128(buffer))
 	}
-	r.digester.digest(&p, n)
-	for _, d := range p.digests {
-		r.digest.Add(d)
-	}
-	sumBlock(r.summers, &p)
+	sumRows(r.summers, columns, filters, func(int) bool { return true })
 }
 
 // Compare compares the recount with the batch's manifest. A total that was sealed under another or no definition is skipped; rows and digest are

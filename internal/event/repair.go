@@ -80,7 +80,7 @@ func repairBatch(ctx context.Context, st *Store, s *project.Stream, number uint6
 	var b Batch
 	var known, indexed bool
 	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		if known, err = tx.Get(batchKey(s.Name, number), &b); err != nil || !known {
+		if b, known, err = findBatch(tx, s.Name, number); err != nil || !known {
 			return err
 		}
 		indexed, err = filesKnown(tx, &b)

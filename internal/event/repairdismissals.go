@@ -18,7 +18,7 @@ func repairDismissals(ctx context.Context, st *Store, stream string, r *Repaired
 	}
 	err = st.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
 		for row := range left {
-			err = errors.Join(err, tx.Delete(dismissalKey(stream, row)))
+			err = errors.Join(err, deleteDismissal(tx, stream, row))
 		}
 		return err
 	})

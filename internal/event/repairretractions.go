@@ -119,8 +119,8 @@ func retractionMissing(ctx context.Context, st *Store, stream string, number uin
 // reenterRetraction enters a retraction that was made in the catalog. The dedupe index was built without it.
 func reenterRetraction(ctx context.Context, st *Store, r *Retraction) error {
 	return st.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var state streamState
-		if _, err := tx.Get(streamKey(r.Stream), &state); err != nil {
+		state, err := getState(tx, r.Stream)
+		if err != nil {
 			return err
 		}
 		state.Identity = needsRebuild

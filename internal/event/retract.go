@@ -136,8 +136,8 @@ func toRetract(ctx context.Context, st *Store, s *project.Stream, state *streamS
 // putRetraction writes a retraction, and deletes the answers to the requests of a batch, which may be sent again.
 func putRetraction(ctx context.Context, st *Store, read *streamState, r *Retraction) error {
 	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var state streamState
-		if _, err := tx.Get(streamKey(r.Stream), &state); err != nil {
+		state, err := getState(tx, r.Stream)
+		if err != nil {
 			return err
 		}
 		if !state.sameIntake(read) {
@@ -159,7 +159,7 @@ func putRetraction(ctx context.Context, st *Store, read *streamState, r *Retract
 func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 	state.Retractions = max(state.Retractions, r.Number)
 	if r.GivenUp != nil {
-		return errors.Join(r.GivenUp.put(tx), tx.Put(retractionKey(r), r), tx.Put(streamKey(r.Stream), state))
+		return errors.Join(r.GivenUp.put(tx), putRetractionIn(tx, r), putState(tx, r.Stream, state))
 	}
 	b, err := GetBatch(tx, r.Stream, r.Batch)
 	if err != nil {
@@ -179,7 +179,7 @@ func enterRetraction(tx catalog.Tx, state *streamState, r *Retraction) error {
 			}
 		}
 	}
-	return errors.Join(err, tx.Put(retractionKey(r), r), tx.Put(streamKey(r.Stream), state))
+	return errors.Join(err, putRetractionIn(tx, r), putState(tx, r.Stream, state))
 }
 
 // findEventToRetract finds an event by its id.

@@ -71,6 +71,9 @@ func retractionKey(r *Retraction) string {
 	return fmt.Sprintf("%s%08d", retractionBatchPrefix(r.Stream, r.Batch), r.Number)
 }
 
+// putRetractionIn writes the catalog document of a retraction.
+func putRetractionIn(tx catalog.Tx, r *Retraction) error { return tx.Put(retractionKey(r), r) }
+
 func retractionObjects(stream string) string { return "streams/" + stream + "/retractions/" }
 
 func retractionName(stream string, number uint64) string {
@@ -132,8 +135,7 @@ func activeOf(tx catalog.Tx, stream string) ([]Retraction, error) {
 
 // LastRetraction returns the number of a stream's last retraction; 0 is none. They are numbered from 1 without gaps.
 func LastRetraction(tx catalog.Tx, stream string) (uint64, error) {
-	var state streamState
-	_, err := tx.Get(streamKey(stream), &state)
+	state, err := getState(tx, stream)
 	return state.Retractions, err
 }
 

@@ -148,8 +148,8 @@ func CheckGrowth(ctx context.Context, c catalog.Catalog, s *project.Stream) erro
 
 // CheckGrowthIn is CheckGrowth within a transaction.
 func CheckGrowthIn(tx catalog.Tx, s *project.Stream) error {
-	var state streamState
-	if _, err := tx.Get(streamKey(s.Name), &state); err != nil {
+	state, err := getState(tx, s.Name)
+	if err != nil {
 		return fmt.Errorf("read state of stream %s: %w", s.Name, err)
 	}
 	if err := checkGrowth(s, &state); err != nil {

@@ -118,21 +118,21 @@ func (w *batchWriter) commit(tx catalog.Tx, number uint64) error {
 	if err := errors.Join(markRetried(tx, &w.batch, number), w.putAnswers(tx)); err != nil {
 		return err
 	}
-	return tx.Put(streamKey(w.stream.Name), state)
+	return putState(tx, w.stream.Name, &state)
 }
 
 // nextState returns the stream's state with this batch. If another batch was sealed since this one was begun, its ids are missing in this
 // one's dedupe index, so nothing may be sealed (rule 1).
 func (w *batchWriter) nextState(tx catalog.Tx, number uint64) (streamState, error) {
-	var state streamState
-	if _, err := tx.Get(streamKey(w.stream.Name), &state); err != nil {
+	state, err := getState(tx, w.stream.Name)
+	if err != nil {
 		return state, err
 	}
 	if !state.sameIntake(&w.state) {
 		return state, fmt.Errorf("bug: another intake of %s sealed a batch meanwhile", w.stream.Name)
 	}
-	if key := w.digester.key; key != nil {
-		state.Identity = key.Check()
+	if w.key != nil {
+		state.Identity = w.key.Check()
 	}
 	state.Files += uint64(len(w.files))
 	state.Columns, state.Declared, state.Versions = w.batch.Columns, w.batch.Declared, w.stream.Versions

@@ -38,14 +38,10 @@ type recycler interface{ Recycle(b *scan.Block) }
 type preparedBlock struct {
 	columns []column.Vector // the stream's, then a derived identity
 	filters []column.Vector // one per total with `where`
-	digests []column.Digest // of each row's content, for the batch's digest
-	ids     []column.Digest // of each row's identity, as stored in the dedupe index
-
-	contents      []uint64        // of each row's content, as stored in the dedupe index
-	strongDigests []column.Digest // of each row's content, if identities are derived from it
-	occurrences   []uint32        // of each row's content in its file or request, if that identifies rows
-	keep          []bool
-	rejects       []reject
+	rowDigests
+	occurrences []uint32 // of each row's content in its file or request, if that identifies rows
+	keep        []bool
+	rejects     []reject
 }
 
 func (p *preparedBlock) occurrence(r int) uint32 {
@@ -91,7 +87,7 @@ func (w *batchWriter) sealDedupe(ctx context.Context) error {
 	if w.options.DryRun || w.dedupeBatch.Len() == 0 {
 		return nil
 	}
-	table, err := w.dedupeBatch.Seal(ctx, prefix(w.stream.Name, w.batch.Batch)+idsObject, w.batch.Sealed)
+	table, err := w.dedupeBatch.Seal(ctx, idsName(w.stream.Name, w.batch.Batch), w.batch.Sealed)
 	w.batch.DedupeTable = &table
 	return err
 }
@@ -156,7 +152,7 @@ func (w *batchWriter) prepare(ctx context.Context, seg *segment) error {
 		if err := w.computer.compute(ctx, block, p); err != nil {
 			return err
 		}
-		w.digester.digest(p, len(block.Rows))
+		p.rowDigests = w.identifier.digester.digest(p.columns, len(block.Rows))
 	}
 	return nil
 }

@@ -3,8 +3,10 @@
 package event
 
 import (
+	"encoding/json"
 	"time"
 
+	"bursar/internal/catalog"
 	"bursar/internal/event/dedupe"
 )
 
@@ -32,6 +34,27 @@ type streamState struct {
 	Dropped  []string     `json:"dropped,omitempty"`
 	Declared *declaration `json:"declared,omitempty"` // nil until a batch is sealed by a version that stores it
 	Versions bool         `json:"versions,omitempty"` // the index knows events by id and content, because the stream keeps versions
+}
+
+// getState reads a stream's state within a transaction; it is empty before the first batch.
+func getState(tx catalog.Tx, stream string) (state streamState, err error) {
+	_, err = tx.Get(streamKey(stream), &state)
+	return state, err
+}
+
+// eachState calls each for the state of every stream.
+func eachState(tx catalog.Tx, each func(*streamState)) error {
+	return tx.List(streamKey(""), func(_ string, value json.RawMessage) error {
+		var state streamState
+		err := json.Unmarshal(value, &state)
+		each(&state)
+		return err
+	})
+}
+
+// putState writes a stream's state.
+func putState(tx catalog.Tx, stream string, state *streamState) error {
+	return tx.Put(streamKey(stream), state)
 }
 
 // sameIntake reports whether nothing was sealed, retracted or rebuilt between two reads of a stream's state.

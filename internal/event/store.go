@@ -42,12 +42,12 @@ func (st *Store) readState(ctx context.Context, stream string) (state streamStat
 // changeState changes the catalog's state of a stream.
 func (st *Store) changeState(ctx context.Context, stream string, change func(*streamState)) error {
 	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var state streamState
-		if _, err := tx.Get(streamKey(stream), &state); err != nil {
+		state, err := getState(tx, stream)
+		if err != nil {
 			return err
 		}
 		change(&state)
-		return tx.Put(streamKey(stream), state)
+		return putState(tx, stream, &state)
 	})
 	if err != nil {
 		return fmt.Errorf("write state of stream %s: %w", stream, err)

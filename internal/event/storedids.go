@@ -44,7 +44,7 @@ func (r *storedIDs) each(ctx context.Context, last uint64) error {
 func (r *storedIDs) batch(ctx context.Context, b Batch) error {
 	events, digest := r.events, column.Digest{}
 	r.sealed = newDigester(r.stream, b.Columns, r.digester.key)
-	if slices.Equal(r.sealed.facts, r.digester.facts) {
+	if slices.Equal(r.sealed.facts.positions, r.digester.facts.positions) {
 		r.sealed = r.digester
 	}
 	for _, o := range b.Objects {
@@ -72,11 +72,10 @@ func (r *storedIDs) batch(ctx context.Context, b Batch) error {
 func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, digest *column.Digest) error {
 	n := rows[0].Len()
 	own, places := rows[:len(r.stream.Columns)], rows[len(rows)-2:]
-	p := preparedBlock{columns: own}
-	r.digester.digest(&p, n)
+	p := r.digester.digest(own, n)
 	sealed := p
 	if r.sealed != r.digester {
-		r.sealed.digest(&sealed, n)
+		sealed = r.sealed.digest(own, n)
 	}
 	entries := make([]dedupe.Entry, n)
 	for i := range n {
@@ -101,13 +100,13 @@ func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, dig
 
 // derived returns the derived identity of an event, whose text is stored. An identity made from an older project's digest of the content, or in the
 // column order of the sealed batch, is replaced by the one that the same row gets when it is sent again.
-func (r *storedIDs) derived(ctx context.Context, p, sealed *preparedBlock, i int, text []byte, file uint64) (column.Digest, error) {
+func (r *storedIDs) derived(ctx context.Context, p, sealed *rowDigests, i int, text []byte, file uint64) (column.Digest, error) {
 	stored, err := column.ParseDigest(text)
 	if err != nil || r.stream.ID[0] == project.RowID {
 		return stored, err
 	}
 	occurrence, err := r.occurrence(ctx, stored, sealed.strongDigests[i], sealed.digests[i], file)
-	return contentID(p.strongDigests[i], occurrence), err
+	return strongContentID(p.strongDigests[i], occurrence), err
 }
 
 // maxFound bounds the contents whose last occurrence is cached.
@@ -120,7 +119,7 @@ func (r *storedIDs) occurrence(ctx context.Context, stored, content, old column.
 		r.occurrenceFile, r.found = file, map[column.Digest]uint32{}
 	}
 	matches := func(n int64) bool {
-		return contentID(content, uint32(n)) == stored || legacyContentID(old, uint32(n)) == stored
+		return strongContentID(content, uint32(n)) == stored || legacyContentID(old, uint32(n)) == stored
 	}
 	near := int64(r.found[content]) + 1
 	if matches(near) {

@@ -40,6 +40,20 @@ func (s *summer) add(columns []column.Vector, included func(i int) bool) {
 	s.Add(&columns[s.measure], by, included)
 }
 
+// sumRows adds rows to control totals. filters are the results of the totals' conditions, in order.
+func sumRows(summers []summer, columns, filters []column.Vector, included func(row int) bool) {
+	for i := range summers {
+		if summers[i].total.Where == "" {
+			summers[i].add(columns, included)
+			continue
+		}
+		where := &filters[0]
+		filters = filters[1:]
+		summers[i].add(columns, func(row int) bool { return included(row) && where.Ints[row] != 0 })
+	}
+}
+
+// totalsOf returns the sums as control totals.
 func totalsOf(summers []summer) (Totals, error) {
 	totals := Totals{}
 	for _, s := range summers {

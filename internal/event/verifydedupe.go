@@ -91,7 +91,7 @@ func verifyNoStrayTables(ctx context.Context, st *Store, stream string) error {
 	if err != nil {
 		return err
 	}
-	known := append(slices.Clone(state.Dropped), prefix(stream, state.Batches+1)+idsObject,
+	known := append(slices.Clone(state.Dropped), idsName(stream, state.Batches+1),
 		mergedTable(stream, state.Merges+1), rebuiltTable(stream, state.Merges+1))
 	for _, table := range state.DedupeTables {
 		known = append(known, table.Name)
