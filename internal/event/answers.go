@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"bursar/internal/catalog"
@@ -47,34 +46,45 @@ func hashKey(key string) string {
 
 func answersPrefix(stream string) string { return "answers/" + stream + "/" }
 
-// putAnswers writes the batch's answers and deletes some expired ones.
-func (w *batchWriter) putAnswers(tx catalog.Tx) error {
-	if len(w.keyedRequests) == 0 {
+func listKey(stream string, spool uint64) string {
+	return fmt.Sprintf("%s%08d", answersPrefix(stream), spool)
+}
+
+// keyedAnswer is the answer to a request with a key.
+type keyedAnswer struct {
+	key    string
+	digest string // of the request's body
+	answer Answer
+}
+
+// putAnswers writes the answers to a batch's requests and deletes some expired ones.
+func putAnswers(tx catalog.Tx, stream string, spool uint64, sealed time.Time, answers []keyedAnswer) error {
+	if len(answers) == 0 {
 		return nil
 	}
-	list := answerList{At: w.batch.Sealed}
-	for _, p := range w.keyedRequests {
-		hashed := hashKey(p.key)
+	list := answerList{At: sealed}
+	for _, a := range answers {
+		hashed := hashKey(a.key)
 		list.Keys = append(list.Keys, hashed)
-		r := storedAnswer{Spool: w.spool, At: w.batch.Sealed, Digest: p.digest, Answer: p.answer}
-		if err := tx.Put(answerKey(w.stream.Name, hashed), r); err != nil {
+		r := storedAnswer{Spool: spool, At: sealed, Digest: a.digest, Answer: a.answer}
+		if err := tx.Put(answerKey(stream, hashed), r); err != nil {
 			return err
 		}
 	}
-	if err := tx.Put(fmt.Sprintf("%s%08d", answersPrefix(w.stream.Name), w.spool), list); err != nil {
+	if err := tx.Put(listKey(stream, spool), list); err != nil {
 		return err
 	}
-	return w.expireAnswers(tx)
+	return expireAnswers(tx, stream, sealed.Add(-AnswerRetention))
 }
 
 // errStopList ends a listing.
 var errStopList = errors.New("enough")
 
-// expireAnswers deletes the expired answers of a few batches. It deletes more lists than a batch adds, so that they do not accumulate.
-func (w *batchWriter) expireAnswers(tx catalog.Tx) error {
+// expireAnswers deletes the answers of a few batches that were sealed before a time. It deletes more lists than a batch adds, so that they do not
+// accumulate.
+func expireAnswers(tx catalog.Tx, stream string, before time.Time) error {
 	var old []string
-	before := w.batch.Sealed.Add(-AnswerRetention)
-	err := tx.List(answersPrefix(w.stream.Name), func(key string, value json.RawMessage) error {
+	err := tx.List(answersPrefix(stream), func(key string, value json.RawMessage) error {
 		var list answerList
 		if err := json.Unmarshal(value, &list); err != nil {
 			return err
@@ -83,7 +93,7 @@ func (w *batchWriter) expireAnswers(tx catalog.Tx) error {
 			return errStopList
 		}
 		old = append(old, key)
-		return w.deleteAnswers(tx, list.Keys, before)
+		return deleteAnswers(tx, stream, list.Keys, func(r *storedAnswer) bool { return r.At.Before(before) })
 	})
 	if err != nil && !errors.Is(err, errStopList) {
 		return err
@@ -96,13 +106,13 @@ func (w *batchWriter) expireAnswers(tx catalog.Tx) error {
 	return nil
 }
 
-// deleteAnswers deletes answers, except those whose key was used again later.
-func (w *batchWriter) deleteAnswers(tx catalog.Tx, keys []string, before time.Time) error {
+// deleteAnswers deletes those answers that fit: a key may have been used again later.
+func deleteAnswers(tx catalog.Tx, stream string, keys []string, fits func(*storedAnswer) bool) error {
 	for _, hashed := range keys {
-		key := answerKey(w.stream.Name, hashed)
+		key := answerKey(stream, hashed)
 		var r storedAnswer
 		found, err := tx.Get(key, &r)
-		if err == nil && found && r.At.Before(before) {
+		if err == nil && found && fits(&r) {
 			err = tx.Delete(key)
 		}
 		if err != nil {
@@ -115,80 +125,51 @@ func (w *batchWriter) deleteAnswers(tx catalog.Tx, keys []string, before time.Ti
 // deleteSpoolAnswers deletes the answers to all requests of a spool.
 func deleteSpoolAnswers(tx catalog.Tx, stream string, spool uint64) error {
 	var list answerList
-	key := fmt.Sprintf("%s%08d", answersPrefix(stream), spool)
-	if found, err := tx.Get(key, &list); err != nil || !found {
+	if found, err := tx.Get(listKey(stream, spool), &list); err != nil || !found {
 		return err
 	}
-	for _, hashed := range list.Keys {
-		var r storedAnswer
-		found, err := tx.Get(answerKey(stream, hashed), &r)
-		if err == nil && found && r.Spool == spool {
-			err = tx.Delete(answerKey(stream, hashed))
-		}
-		if err != nil {
-			return err
-		}
+	if err := deleteAnswers(tx, stream, list.Keys, func(r *storedAnswer) bool { return r.Spool == spool }); err != nil {
+		return err
 	}
-	return tx.Delete(key)
+	return tx.Delete(listKey(stream, spool))
 }
 
-// earlierAnswer looks up the answer to an earlier request with the same key.
-func (l *LiveIntake) earlierAnswer(ctx context.Context, p *pendingRequest) (answer Answer, found bool, err error) {
+// findAnswer looks up the answer to an earlier request with a key. Its body must have had the same digest.
+func findAnswer(ctx context.Context, c catalog.Catalog, stream, key, digest string, now time.Time) (answer Answer, found bool, err error) {
 	var r storedAnswer
-	err = l.store.Catalog.View(ctx, func(tx catalog.Tx) error {
-		found, err = tx.Get(answerKey(l.stream.Name, hashKey(p.key)), &r)
+	err = c.View(ctx, func(tx catalog.Tx) error {
+		found, err = tx.Get(answerKey(stream, hashKey(key)), &r)
 		return err
 	})
 	switch {
 	case err != nil:
 		return Answer{}, false, fmt.Errorf("look for an earlier answer: %w", err)
-	case !found || r.At.Before(l.store.Now().Add(-AnswerRetention)):
+	case !found || r.At.Before(now.Add(-AnswerRetention)):
 		return Answer{}, false, nil
-	case r.Digest != p.digest:
+	case r.Digest != digest:
 		return Answer{}, false, ErrKeyReused
 	}
 	r.Answer.Repeated = true
 	return r.Answer, true, nil
 }
 
-// pendingKeys holds the requests with keys that are in progress or whose batch is not sealed yet.
-type pendingKeys struct {
-	mu    sync.Mutex
-	byKey map[string]*pendingRequest
+// Answer reports what happened to a request's rows: Rows = Accepted + Duplicates + Quarantined.
+type Answer struct {
+	Stream      string        `json:"stream"`
+	Rows        int64         `json:"rows"`
+	Accepted    int64         `json:"accepted"`
+	Duplicates  int64         `json:"duplicates"`
+	Quarantined int64         `json:"quarantined"`
+	Rejected    []RejectedRow `json:"rejected"` // the first MaxRejectedRows rows in quarantine, by row
+	Repeated    bool          `json:"repeated"` // the answer is that of an earlier request with the same key
 }
 
-// claim registers a request. It returns the request that already has the key, or nil.
-func (k *pendingKeys) claim(p *pendingRequest) *pendingRequest {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if first := k.byKey[p.key]; first != nil {
-		return first
-	}
-	if k.byKey == nil {
-		k.byKey = map[string]*pendingRequest{}
-	}
-	k.byKey[p.key] = p
-	return nil
+// RejectedRow says why a row is in quarantine.
+type RejectedRow struct {
+	Row    int64  `json:"row"` // 1-based line in the request
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
 }
 
-// drop removes requests that failed or whose answers are in the catalog.
-func (k *pendingKeys) drop(requests ...*pendingRequest) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, p := range requests {
-		if k.byKey[p.key] == p {
-			delete(k.byKey, p.key)
-		}
-	}
-}
-
-// dropDone removes answered requests: after a recovery their answers are in the catalog.
-func (k *pendingKeys) dropDone() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for key, p := range k.byKey {
-		if p.isDone() {
-			delete(k.byKey, key)
-		}
-	}
-}
+// MaxRejectedRows is how many rejected rows an answer lists.
+const MaxRejectedRows = 1000

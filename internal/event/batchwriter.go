@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"bursar/internal/catalog"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/event/identity"
 	"bursar/internal/event/scan"
@@ -15,22 +16,22 @@ import (
 
 // batchWriter writes one batch.
 type batchWriter struct {
-	store         *Store
-	stream        *project.Stream
-	plan          *scan.Plan
-	options       Options
-	state         streamState
-	received      time.Time
-	batch         Batch
-	brokenFiles   map[*File]bool    // files that could not be read to their end: recorded as broken
-	retries       []uint64          // batches whose quarantine this one retries
-	repeatedRows  int64             // rows of files that were ingested before
-	spool         uint64            // the spool of the batch's requests; 0 for a batch of files
-	keyedRequests []*pendingRequest // requests whose answers are stored by their keys
-	conflictFile  File              // the file that the last conflict was with
-	onReject      func(*reject)     // called for each rejected row; may be nil
-	undeclared    []Undeclared      // columns of the files
-	requestPlan   *scan.Plan        // reads JSON lines, whatever format the stream's files have; nil until needed
+	store        *Store
+	stream       *project.Stream
+	plan         *scan.Plan
+	options      Options
+	state        streamState
+	received     time.Time
+	batch        Batch
+	brokenFiles  map[*File]bool            // files that could not be read to their end: recorded as broken
+	retries      []uint64                  // batches whose quarantine this one retries
+	repeatedRows int64                     // rows of files that were ingested before
+	spool        uint64                    // the spool of the batch's rows; 0 for a batch of files
+	extra        func(tx catalog.Tx) error // what else the seal writes; may be nil
+	conflictFile File                      // the file that the last conflict was with
+	onReject     func(*reject)             // called for each rejected row; may be nil
+	undeclared   []Undeclared              // columns of the files
+	requestPlan  *scan.Plan                // reads JSON lines, whatever format the stream's files have; nil until needed
 
 	mu        sync.Mutex // guards files, their fields, and unchanged: rows are checked while later ones are read
 	files     []*File

@@ -37,11 +37,11 @@ func (w *batchWriter) classify(ctx context.Context, seg *segment) error {
 				p.rejects = append(p.rejects, *refusal)
 			case verdict.Kind == dedupe.New:
 				w.batch.Accepted++
-				seg.countAnswer(block.Rows[r], verdict.Kind)
+				seg.decide(block.Rows[r], Accepted)
 				continue
 			case verdict.Kind == dedupe.Duplicate:
 				w.batch.Duplicates++
-				seg.countAnswer(block.Rows[r], verdict.Kind)
+				seg.decide(block.Rows[r], Duplicate)
 			default:
 				known, reason, err := w.explainConflict(seg, block.Rows[r], verdict.First)
 				if err != nil {
@@ -49,7 +49,7 @@ func (w *batchWriter) classify(ctx context.Context, seg *segment) error {
 				}
 				if known {
 					w.batch.Duplicates++
-					seg.countAnswer(block.Rows[r], dedupe.Duplicate)
+					seg.decide(block.Rows[r], Duplicate)
 					break
 				}
 				p.rejects = append(p.rejects, reject{
@@ -67,7 +67,7 @@ func (w *batchWriter) classify(ctx context.Context, seg *segment) error {
 		if err := w.quarantineRows(ctx, seg.file, p.rejects); err != nil {
 			return err
 		}
-		seg.listRejects(p.rejects)
+		seg.decideRejects(p.rejects)
 	}
 	return nil
 }

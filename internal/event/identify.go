@@ -14,7 +14,7 @@ import (
 type identifier struct {
 	stream      *project.Stream
 	digester    *digester
-	scope       occurrenceScope // the file or request in which occurrences are counted
+	scope       occurrenceScope // the file or delivery in which occurrences are counted
 	occurrences map[column.Digest]uint32
 }
 
@@ -42,24 +42,24 @@ func (d *identifier) identify(p *preparedBlock, seg *segment, block int, rows []
 	return nil
 }
 
-// derive computes the identity of a row without id columns: `_row` from the digest of the file or request and the row's place in it, `_content`
-// from the row's content and the number of equal rows before it in the file or request.
+// derive computes the identity of a row without id columns: `_row` from the digest of the file or delivery and the row's place in it, `_content`
+// from the row's content and the number of equal rows before it in the file or delivery.
 func (d *identifier) derive(p *preparedBlock, r int, seg *segment, block int, row int64) column.Digest {
 	if d.stream.ID[0] == project.RowID {
 		source := seg.identitySource(block, row)
-		buffer := append([]byte(source.digest), 0)
-		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(source.line)))
+		buffer := append([]byte(source.Digest), 0)
+		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(source.Line)))
 	}
 	if p.occurrences == nil {
 		p.occurrences = make([]uint32, len(p.digests))
 	}
-	if p.occurrences[r] = seg.requestSource(block, row).occurrence; p.occurrences[r] == 0 {
+	if p.occurrences[r] = seg.sourceOf(block, row).occurrence; p.occurrences[r] == 0 {
 		p.occurrences[r] = d.occurrence(d.digester.contentOf(&p.rowDigests, r), seg.scopeOf(block, row))
 	}
 	return d.digester.contentID(&p.rowDigests, r, p.occurrences[r])
 }
 
-// occurrence counts equal contents within a file or request.
+// occurrence counts equal contents within a file or delivery.
 func (d *identifier) occurrence(content column.Digest, scope occurrenceScope) uint32 {
 	if d.scope != scope || d.occurrences == nil {
 		d.scope, d.occurrences = scope, map[column.Digest]uint32{}

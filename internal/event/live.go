@@ -38,7 +38,7 @@ type LiveIntake struct {
 	store    *Store
 	stream   *project.Stream
 	options  LiveOptions
-	computer *computer
+	receiver *Receiver
 	queue    queue
 	keys     pendingKeys
 	commands chan command
@@ -77,7 +77,7 @@ func OpenLive(ctx context.Context, st *Store, s *project.Stream, o LiveOptions) 
 	if err := l.recover(ctx); err != nil {
 		if ctx.Err() != nil {
 			l.cancel()
-			l.computer.close()
+			l.receiver.Close()
 			return nil, err
 		}
 		l.markBroken(err)
@@ -90,7 +90,7 @@ func OpenLive(ctx context.Context, st *Store, s *project.Stream, o LiveOptions) 
 // Recover seals the requests that an earlier process acknowledged and did not seal (rule 1).
 func Recover(ctx context.Context, st *Store, s *project.Stream, o LiveOptions) error {
 	l := newLive(st, s, o)
-	defer l.computer.close()
+	defer l.receiver.Close()
 	return l.recover(ctx)
 }
 
@@ -98,9 +98,8 @@ func newLive(st *Store, s *project.Stream, o LiveOptions) *LiveIntake {
 	o.Window = cmp.Or(o.Window, s.Seal.Every, project.DefaultSeal.Every)
 	o.MaxEvents = cmp.Or(o.MaxEvents, s.Seal.Events, project.DefaultSeal.Events)
 	o.MaxBytes = cmp.Or(o.MaxBytes, s.Seal.Bytes, project.DefaultSeal.Bytes)
-	o.DryRun, o.MaxRejected, o.Progress, o.places = false, 0, nil, readPlaces{}
 	return &LiveIntake{
-		store: st, stream: s, options: o, computer: newComputer(st, s), queue: queue{wake: make(chan struct{}, 1)},
+		store: st, stream: s, options: o, receiver: NewReceiver(st, s, o.Options), queue: queue{wake: make(chan struct{}, 1)},
 		commands: make(chan command), stopped: make(chan struct{}),
 	}
 }
@@ -136,6 +135,11 @@ func (l *LiveIntake) Accept(ctx context.Context, r Request) (Answer, error) {
 		return answer, err
 	}
 	return l.wait(ctx, p)
+}
+
+// earlierAnswer looks up the answer to an earlier request with the same key.
+func (l *LiveIntake) earlierAnswer(ctx context.Context, p *pendingRequest) (answer Answer, found bool, err error) {
+	return findAnswer(ctx, l.store.Catalog, l.stream.Name, p.key, p.digest, l.store.Now())
 }
 
 // awaitFirst waits for the answer to an earlier request with the same key.

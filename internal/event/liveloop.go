@@ -26,7 +26,7 @@ func (l *LiveIntake) loop() {
 	defer close(l.stopped)
 	defer l.awaitCompaction()
 	defer func() { _ = l.awaitDiscard() }() // a leftover spool is removed at the next start
-	defer l.computer.close()
+	defer l.receiver.Close()
 	defer l.shutDown()
 	for {
 		var due, again <-chan time.Time
@@ -35,7 +35,7 @@ func (l *LiveIntake) loop() {
 			again = time.After(mostBackoff)
 		}
 		if l.open != nil {
-			due, failed = l.open.timer.C, l.open.flowDone
+			due, failed = l.open.timer.C, l.open.Done()
 		}
 		select {
 		case <-l.queue.wake:
@@ -47,7 +47,7 @@ func (l *LiveIntake) loop() {
 				_ = l.reportBroken(err) // logged, too
 			}
 		case <-failed:
-			l.failBatch(l.open.err)
+			l.failBatch(l.open.Err())
 		case c := <-l.commands:
 			c.done <- c.run(c.ctx)
 			if c.last {
@@ -106,7 +106,7 @@ func (l *LiveIntake) ingestGroup() bool {
 		l.failAll(requests, err)
 		return true
 	}
-	if o := l.open; o.lines >= l.options.MaxEvents || o.spool.Size() >= l.options.MaxBytes {
+	if o := l.open; o.Lines() >= l.options.MaxEvents || o.spool.Size() >= l.options.MaxBytes {
 		l.sealLogged()
 	}
 	return true
@@ -184,7 +184,7 @@ func (l *LiveIntake) beginBatch() error {
 	if err != nil {
 		return err
 	}
-	h.Number = o.writer.spool
+	h.Number = o.Spool()
 	if o.spool, err = l.createSpool(h); err != nil {
 		o.abort()
 		return err

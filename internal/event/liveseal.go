@@ -41,7 +41,7 @@ func (l *LiveIntake) seal(ctx context.Context) error {
 		return err
 	}
 	l.open = nil
-	l.keys.drop(o.writer.keyedRequests...)
+	l.keys.drop(o.keyed...)
 	l.compactInBackground()
 	if result.Batch != 0 && l.options.OnSealed != nil {
 		l.options.OnSealed(result)
@@ -56,7 +56,7 @@ func (l *LiveIntake) seal(ctx context.Context) error {
 func (l *LiveIntake) discard(o *openBatch) {
 	done := make(chan error, 1)
 	l.discarding = done
-	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.writer.spool)) }()
+	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.Spool())) }()
 }
 
 // awaitDiscard waits until the last sealed batch's spool is removed. After an error the stream is recovered, which retries.

@@ -24,8 +24,8 @@ type reject struct {
 	Column, Reason string
 	raw            []byte
 	rawFile        string
-	source         rowSource // the request that brought the row
-	accepted       *Place    // of a conflict
+	source         RowSource
+	accepted       *Place // of a conflict
 }
 
 // quarantineWriter writes a batch's rejected rows as compressed JSON lines.
@@ -56,7 +56,7 @@ func (q *quarantineWriter) write(ctx context.Context, file *File, r reject) erro
 		return q.err
 	}
 	name, _ := file.At(r.Row) // a retry finds the row by its place in the whole file
-	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.source.digest, Line: r.source.line, Occurrence: r.source.occurrence, Accepted: r.accepted}
+	row := Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.source.Digest, Line: r.source.Line, Occurrence: r.source.occurrence, Accepted: r.accepted}
 	if q.w.stream.Builtin {
 		row.applyRefusal(r.raw)
 	}

@@ -29,7 +29,7 @@ func (l *LiveIntake) announceSpool(o *openBatch) error {
 		return nil
 	}
 	o.announced = true
-	return l.store.changeState(l.ctx, l.stream.Name, func(s *streamState) { s.Opened = o.writer.spool })
+	return l.store.changeState(l.ctx, l.stream.Name, func(s *streamState) { s.Opened = o.Spool() })
 }
 
 // recover seals the acknowledged requests that an earlier process left in spools (rule 1). Since it seals them at once, nothing is acknowledged on top
@@ -143,7 +143,7 @@ func (l *LiveIntake) sealReplayed(ctx context.Context, o *openBatch, in *spool.R
 			return Result{}, err
 		}
 	}
-	if err := l.reportDamage(in, o.writer.spool, recovered, facts); err != nil {
+	if err := l.reportDamage(in, o.Spool(), recovered, facts); err != nil {
 		return Result{}, err
 	}
 	return o.seal(ctx, l.store.Now())

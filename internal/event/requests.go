@@ -18,27 +18,6 @@ type Request struct {
 	Body []byte // JSON lines, not compressed; must not be changed, since it may be read after Accept returns
 }
 
-// Answer reports what happened to a request's rows: Rows = Accepted + Duplicates + Quarantined.
-type Answer struct {
-	Stream      string        `json:"stream"`
-	Rows        int64         `json:"rows"`
-	Accepted    int64         `json:"accepted"`
-	Duplicates  int64         `json:"duplicates"`
-	Quarantined int64         `json:"quarantined"`
-	Rejected    []RejectedRow `json:"rejected"` // the first MaxRejectedRows rows in quarantine, by row
-	Repeated    bool          `json:"repeated"` // the answer is that of an earlier request with the same key
-}
-
-// RejectedRow says why a row is in quarantine.
-type RejectedRow struct {
-	Row    int64  `json:"row"` // 1-based line in the request
-	Column string `json:"column,omitempty"`
-	Reason string `json:"reason"`
-}
-
-// MaxRejectedRows is how many rejected rows an answer lists.
-const MaxRejectedRows = 1000
-
 // pendingRequest is a request that waits for its answer. It is answered when its rows are checked and its body is durable, in either order.
 type pendingRequest struct {
 	key        string

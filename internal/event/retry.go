@@ -139,7 +139,7 @@ func (r *retrier) add(ctx context.Context, row Rejected, recheck bool) error {
 	}
 	for _, block := range blocks {
 		r.seg.blocks = append(r.seg.blocks, block)
-		r.seg.rowSources = append(r.seg.rowSources, rowSource{row.Request, row.Line, row.Occurrence})
+		r.seg.rowSources = append(r.seg.rowSources, RowSource{row.Request, row.Line, row.Occurrence})
 		r.seg.rows += len(block.Rows)
 	}
 	if r.bytes += len(row.Raw) + len(row.Bytes); r.bytes < retryBytes {

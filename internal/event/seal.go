@@ -115,10 +115,17 @@ func (w *batchWriter) commit(tx catalog.Tx, number uint64) error {
 			}
 		}
 	}
-	if err := errors.Join(markRetried(tx, &w.batch, number), w.putAnswers(tx)); err != nil {
+	if err := errors.Join(markRetried(tx, &w.batch, number), w.sealExtra(tx)); err != nil {
 		return err
 	}
 	return putState(tx, w.stream.Name, &state)
+}
+
+func (w *batchWriter) sealExtra(tx catalog.Tx) error {
+	if w.extra == nil {
+		return nil
+	}
+	return w.extra(tx)
 }
 
 // nextState returns the stream's state with this batch. If another batch was sealed since this one was begun, its ids are missing in this

@@ -8,6 +8,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/event/scan"
+	"bursar/internal/project"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -19,10 +20,10 @@ const segmentRows = 1 << 17
 type segment struct {
 	recycler   recycler // nil for retried rows
 	file       *File
-	text       []byte            // JSON lines that are not parsed yet
-	firstLine  int64             // the line at which text starts
-	requests   []*pendingRequest // the requests in text
-	rowSources []rowSource       // one per block of retried rows
+	text       []byte      // JSON lines that are not parsed yet
+	firstLine  int64       // the line at which text starts
+	source     Source      // of the rows in text; nil for rows of files
+	rowSources []RowSource // one per block of retried rows
 	blocks     []*scan.Block
 	rows       int
 	prepared   []preparedBlock // one per block
@@ -117,8 +118,8 @@ func (w *batchWriter) classifyAll(ctx context.Context) error {
 		if err := w.classify(ctx, seg); err != nil {
 			return err
 		}
-		for _, p := range seg.requests {
-			p.completeStep()
+		if seg.source != nil {
+			seg.source.Done()
 		}
 		select {
 		case w.writers[next].segments <- seg:
@@ -155,4 +156,41 @@ func (w *batchWriter) prepare(ctx context.Context, seg *segment) error {
 		p.rowDigests = w.identifier.digester.digest(p.columns, len(block.Rows))
 	}
 	return nil
+}
+
+// parse parses the text of received rows.
+func (w *batchWriter) parse(seg *segment) error {
+	plan, err := w.planFor(seg.file)
+	if err != nil {
+		return err
+	}
+	if seg.blocks, err = plan.ParseOwned(seg.text, nil, seg.firstLine); err != nil {
+		return err
+	}
+	seg.text, seg.recycler = nil, plan
+	for _, block := range seg.blocks {
+		seg.rows += len(block.Rows)
+		w.countRows(seg.file, len(block.Rows)+len(block.Rejects))
+	}
+	return nil
+}
+
+// planFor returns the plan that reads rows of a file. Requests are JSON lines, whatever format the stream's files have. In them a CSV header or a
+// Parquet column is one property, even if its name contains dots.
+func (w *batchWriter) planFor(f *File) (*scan.Plan, error) {
+	if f.Format == "" || f.Format == string(w.stream.Format) {
+		return w.plan, nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.requestPlan == nil {
+		lines := *w.stream
+		lines.Format = project.JSONL
+		plan, err := scan.NewPlan(&lines, w.options.KeyColumns)
+		if err != nil {
+			return nil, err
+		}
+		w.requestPlan = plan
+	}
+	return w.requestPlan, nil
 }
