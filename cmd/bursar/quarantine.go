@@ -197,7 +197,7 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
 	row := rejectedRow{Stream: stream, Ref: r.Place().String(), conflict: r.Conflict(), Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason, Raw: r.Raw, Bytes: r.Bytes, Object: r.Object}
 	if s := a.Project.Stream(stream); s != nil {
-		row.builtin, row.versions, row.remedy = s.Builtin, s.Versions, r.Remedy(s)
+		row.builtin, row.versions, row.remedy = s.Builtin, s.Versions, app.Remedy(r, s)
 	}
 	if row.builtin {
 		row.Row, row.Place = statementPlace([]byte(r.Raw), r.Row)

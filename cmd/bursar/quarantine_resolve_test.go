@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
 )
 
 // conflictShop is a shop that has folded one version of an event; two others are in quarantine, and a row that is wrong.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
 )
 
 // paid is one payment of an order.

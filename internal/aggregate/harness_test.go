@@ -69,7 +69,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 	return h
 }
 
-func (h *harness) findIDs(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error) {
+func (h *fixture) findIDs(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error) {
 	return event.FindKnownIDs(ctx, h.intake, s, ids)
 }
 

@@ -10,6 +10,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/scan"
 	"bursar/internal/event/spool"
+	"bursar/internal/project"
 	"bursar/internal/reconcile"
 )
 
@@ -125,7 +126,10 @@ func InputSize(path string) (int64, error) {
 	return info.Size(), nil
 }
 
-// Compare is event.Intake.Compare.
+// Remedy says how a stream's declaration may grow so that a retry accepts a rejected row; empty if it may not.
+func Remedy(r *Rejected, s *project.Stream) string { return event.Remedy(r, s) }
+
+// Compare compares rows in quarantine with the events that were accepted with their ids.
 func (a *App) Compare(ctx context.Context, stream string, rows []Rejected) ([]Compared, error) {
 	s := a.Project.Stream(stream)
 	if s == nil {

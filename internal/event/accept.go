@@ -102,7 +102,7 @@ func checkAcceptable(s *project.Stream, row *Rejected) error {
 			column = "column " + row.Column + ": "
 		}
 		grow := "correct it at its source and ingest it, and"
-		if remedy := row.Remedy(s); remedy != "" {
+		if remedy := Remedy(row, s); remedy != "" {
 			grow = fmt.Sprintf("%s and `bursar quarantine %s --retry`, or", remedy, stream)
 		}
 		return rowError(stream, at, "it is not a conflict: %s%s; %s `bursar quarantine %s --dismiss %s --reason TEXT`",

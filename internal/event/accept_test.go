@@ -326,7 +326,7 @@ func failAccept(t *testing.T, plan *fault.Plan) {
 	faulty := *h.intake
 	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
 	o := event.AcceptOptions{Row: ref(t, "2:2"), Reason: "checked"}
-	_, _ = event.AcceptRow(t.Context(), faulty, h.stream, o)
+	_, _ = event.AcceptRow(t.Context(), &faulty, h.stream, o)
 	got, err := event.AcceptRow(t.Context(), h.intake, h.stream, o)
 	if err != nil || got.Batch != 3 || changes(got.Changes) != ` amount "1.00" "3.00"` || got.Replaced == nil || got.Replaced.Number != 1 {
 		t.Errorf("again: %+v, %v", got, err)

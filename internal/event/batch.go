@@ -16,6 +16,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/object"
+	"bursar/internal/project"
 )
 
 // Batch is a sealed batch's manifest: a catalog document, and an object beside the batch's events.
@@ -97,6 +98,14 @@ func (f *File) At(row int64) (string, int64) {
 	}
 	part := f.Parts[next-1]
 	return part.Name, row - part.Row + 1
+}
+
+// nextBatch returns the batch after those of a stream's state, without events.
+func nextBatch(s *project.Stream, state *streamState, received time.Time) Batch {
+	return Batch{
+		Stream: s.Name, Batch: state.Batches + 1, Sealed: received,
+		Columns: definitions(s, state.Columns), Definitions: TotalDefinitions(s), Declared: declarationOf(s),
+	}
 }
 
 // Batches returns a stream's batches numbered above after, in order.

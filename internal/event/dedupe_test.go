@@ -337,7 +337,7 @@ func TestRebuildFailsAtEveryCall(t *testing.T) {
 			plan.FailAt(n, mode)
 			faulty := *h.intake
 			faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
-			err := event.RebuildDedupe(t.Context(), faulty, h.stream)
+			err := event.RebuildDedupe(t.Context(), &faulty, h.stream)
 			if more = plan.Fired(); more && err == nil && mode == fault.Before {
 				t.Errorf("%s failed without an error", plan.Call(n))
 			}

@@ -29,9 +29,9 @@ func testKey(tb testing.TB) *identity.Key {
 var textType = column.Type{Kind: column.String}
 
 // payments are rows of a stream with an id of 32 bytes and contents of about 100 more.
-func payments(rows int) (*project.Stream, preparedBlock) {
+func payments(rows int) (*project.Stream, []column.Vector) {
 	s := &project.Stream{Name: "payments", ID: []string{"event_id"}}
-	var p preparedBlock
+	var columns []column.Vector
 	for _, c := range []struct {
 		name string
 		t    column.Type
@@ -55,19 +55,19 @@ func payments(rows int) (*project.Stream, preparedBlock) {
 			}
 			v.AppendText(fmt.Appendf(nil, "%0*d", c.size, r)[:c.size])
 		}
-		p.columns = append(p.columns, v)
+		columns = append(columns, v)
 	}
-	return s, p
+	return s, columns
 }
 
 func BenchmarkDigest(b *testing.B) {
 	const rows = 1000
-	s, p := payments(rows)
+	s, columns := payments(rows)
 	for name, key := range map[string]*identity.Key{"keyed": testKey(b), "plain": nil} {
 		b.Run(name, func(b *testing.B) {
 			d := newDigester(s, nil, key)
 			for b.Loop() {
-				d.digest(&p, rows)
+				d.digest(columns, rows)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
 		})
@@ -79,23 +79,20 @@ func BenchmarkDigest(b *testing.B) {
 func TestDigestsAreStable(t *testing.T) {
 	t.Parallel()
 	const rows = 20
-	s, p := payments(rows)
+	s, columns := payments(rows)
 	key := testKey(t)
-	newDigester(s, nil, key).digest(&p, rows)
-	grown, q := *s, preparedBlock{}
+	p := newDigester(s, nil, key).digest(columns, rows)
+	grown := *s
 	empty := column.NewVector(textType, rows)
 	for range rows {
 		empty.AppendNull()
 	}
 	grown.Columns = slices.Concat([]project.Column{{Name: "new", Type: textType, Optional: true}}, s.Columns)
-	q.columns = slices.Concat([]column.Vector{empty}, p.columns)
-	newDigester(&grown, nil, key).digest(&q, rows)
+	q := newDigester(&grown, nil, key).digest(slices.Concat([]column.Vector{empty}, columns), rows)
 	if !slices.Equal(p.ids, q.ids) || !slices.Equal(p.contents, q.contents) || !slices.Equal(p.digests, q.digests) {
 		t.Error("a new column without values changes digests")
 	}
-	var plain preparedBlock
-	plain.columns = p.columns
-	newDigester(s, nil, nil).digest(&plain, rows)
+	plain := newDigester(s, nil, nil).digest(columns, rows)
 	if !slices.Equal(plain.digests, p.digests) {
 		t.Error("the batch's digest depends on the key")
 	}

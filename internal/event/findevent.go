@@ -19,9 +19,9 @@ import (
 	"bursar/internal/project"
 )
 
-// findEvents returns the sealed events with an id, in the order of their batches: one, unless the id was accepted again. Ids are compared as they are
+// findEvents returns the sealed events with an id, of one batch if batch is not 0, in the order of their batches: one, unless the id was accepted again. Ids are compared as they are
 // printed, so that the spelling in SQL does not matter; a text may be given without quotes.
-func (st *Store) findEvents(ctx context.Context, session *duck.Session, s *project.Stream, o RetractOptions) (found []Retraction, err error) {
+func (st *Store) findEvents(ctx context.Context, session *duck.Session, s *project.Stream, id string, batch uint64) (found []Retraction, err error) {
 	files, local := st.Objects.(object.Local)
 	if !local {
 		return nil, errNotLocal
@@ -31,32 +31,32 @@ func (st *Store) findEvents(ctx context.Context, session *duck.Session, s *proje
 		return nil, err
 	}
 	var compacted bytes.Buffer
-	wanted := o.Event
-	if json.Compact(&compacted, []byte(o.Event)) == nil {
+	wanted := id
+	if json.Compact(&compacted, []byte(id)) == nil {
 		wanted = compacted.String()
 	}
 	fields := Fields(s)
 	for i := range batches {
-		if o.Batch != 0 && batches[i].Batch != o.Batch {
+		if batch != 0 && batches[i].Batch != batch {
 			continue
 		}
 		sql := "SELECT " + names(idFields(s, fields)) + " FROM (" + ViewSQL(files, s, batches[i:i+1]) + ")"
-		if text := textID(s, o.Event); text != "" {
+		if text := textID(s, id); text != "" {
 			sql += " WHERE " + text
 		}
 		err := session.Query(ctx, sql, func(rows []column.Vector) error {
 			ids, file, row := rows[:len(rows)-2], rows[len(rows)-2], rows[len(rows)-1]
 			for n := range file.Len() {
-				id := printedID(ids, n)
-				if string(id) != wanted && !plainID(id, o.Event) {
+				printed := printedID(ids, n)
+				if string(printed) != wanted && !plainID(printed, id) {
 					continue
 				}
-				found = append(found, Retraction{Stream: s.Name, Batch: batches[i].Batch, Event: string(id), File: uint64(file.Ints[n]), Row: row.Ints[n]})
+				found = append(found, Retraction{Stream: s.Name, Batch: batches[i].Batch, Event: string(printed), File: uint64(file.Ints[n]), Row: row.Ints[n]})
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("look for event %s in batch %d of %s: %w", o.Event, batches[i].Batch, s.Name, err)
+			return nil, fmt.Errorf("look for event %s in batch %d of %s: %w", id, batches[i].Batch, s.Name, err)
 		}
 	}
 	return found, nil

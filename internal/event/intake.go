@@ -113,7 +113,7 @@ func beginAt(ctx context.Context, st *Store, s *project.Stream, o Options, now t
 		return nil, err
 	}
 	w := &batchWriter{store: st, stream: s, plan: plan, options: o, state: state, brokenFiles: map[*File]bool{}, unchanged: map[Place]Rejected{}, received: received, receipts: newReceipts(st, s)}
-	w.batch = Batch{Stream: s.Name, Batch: state.Batches + 1, Sealed: w.received, Columns: definitions(s, state.Columns), Definitions: TotalDefinitions(s), Declared: declarationOf(s)}
+	w.batch = nextBatch(s, &state, received)
 	if err := w.removeLeftovers(ctx); err != nil {
 		return nil, err
 	}

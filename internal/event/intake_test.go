@@ -441,7 +441,7 @@ func failIntake(t *testing.T, text, want string, n int, mode fault.Mode) bool {
 	plan.FailAt(n, mode)
 	faulty := *h.intake
 	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
-	_, err := event.Ingest(t.Context(), faulty, h.stream, []string{path}, event.Options{})
+	_, err := event.Ingest(t.Context(), &faulty, h.stream, []string{path}, event.Options{})
 	late := strings.HasSuffix(plan.Call(n), "/manifest.json") // the batch is sealed, and the next intake writes it
 	if plan.Fired() && mode == fault.Before && err == nil && !late {
 		t.Errorf("%s failed, and intake returns no error", plan.Call(n))

@@ -431,7 +431,7 @@ func TestLiveBackPressure(t *testing.T) {
 	blocked := &gate{entered: make(chan struct{}), open: make(chan struct{})}
 	in := *h.intake
 	in.Objects = &gatedStore{Store: h.intake.Objects, gate: blocked}
-	l, err := event.OpenLive(t.Context(), in, h.stream, event.LiveOptions{Spool: h.spool(), Window: 1 << 40})
+	l, err := event.OpenLive(t.Context(), &in, h.stream, event.LiveOptions{Spool: h.spool(), Window: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 // Remedy says how the declaration may grow so that a retry accepts a rejected row. It is empty if growth does not help: how values are read and how
 // rows are identified never changes.
-func (r *Rejected) Remedy(s *project.Stream) string {
+func Remedy(r *Rejected, s *project.Stream) string {
 	c := s.Column(r.Column)
 	if c == nil || r.Object != "" || r.Conflict() {
 		return ""

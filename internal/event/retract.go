@@ -189,7 +189,7 @@ func findEventToRetract(ctx context.Context, st *Store, s *project.Stream, state
 		return r, err
 	}
 	defer session.Close()
-	found, err := st.findEvents(ctx, session, s, o)
+	found, err := st.findEvents(ctx, session, s, o.Event, o.Batch)
 	if err != nil {
 		return r, err
 	}

@@ -50,7 +50,7 @@ func TestVerifyBusyIndex(t *testing.T) {
 				return
 			}
 			path := h.file(fmt.Sprintf("more-%d.jsonl", batches), sales(3*batches, 3))
-			if _, err := event.Ingest(t.Context(), quiet, h.stream, []string{path}, event.Options{}); err != nil {
+			if _, err := event.Ingest(t.Context(), &quiet, h.stream, []string{path}, event.Options{}); err != nil {
 				t.Error(err)
 			}
 		}}

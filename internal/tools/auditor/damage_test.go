@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"bursar/internal/artifact"
+	"bursar/internal/event"
 	"bursar/internal/failure"
 )
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/event"
 	"bursar/internal/fault"
 )
 
