@@ -69,8 +69,8 @@ func newFixture(t testing.TB, statements string) *fixture {
 	return h
 }
 
-func (h *fixture) findIDs(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error) {
-	return event.FindKnownIDs(ctx, h.intake, s, ids)
+func (h *fixture) findIDs(ctx context.Context, s *project.Stream, list []string) (map[string]uint64, error) {
+	return event.FindKnownIDs(ctx, h.intake, s, list)
 }
 
 // read reads the project's folder.

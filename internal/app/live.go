@@ -32,17 +32,17 @@ func (l *liveIntakes) get(stream string) *event.LiveIntake {
 	return l.all[stream]
 }
 
-func (l *liveIntakes) set(stream string, live *event.LiveIntake) {
+func (l *liveIntakes) set(stream string, in *event.LiveIntake) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all == nil {
 		l.all = map[string]*event.LiveIntake{}
 	}
-	if live == nil {
+	if in == nil {
 		delete(l.all, stream)
 		return
 	}
-	l.all[stream] = live
+	l.all[stream] = in
 }
 
 // losses are the damaged spools that were found since the project was opened. The zero value has none.

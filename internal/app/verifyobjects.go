@@ -40,8 +40,8 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 			}
 			continue
 		}
-		if live := v.live.get(name); live != nil {
-			err = live.Verify(ctx)
+		if in := v.live.get(name); in != nil {
+			err = in.Verify(ctx)
 		} else {
 			err = event.VerifySpools(ctx, v.Intake, name, v.spool(name))
 		}

@@ -138,9 +138,6 @@ func beginAt(ctx context.Context, st *Store, s *project.Stream, o Options, now t
 	return w, nil
 }
 
-// maxIDBytes bounds the memory for the ids of a batch that is being written.
-const maxIDBytes = 256 << 20
-
 // removeLeftovers deletes the objects that a crashed intake left under this batch's number (rule 1: nothing exists before the seal). A batch with a
 // manifest is sealed, so it is refused (rule 3).
 func (w *batchWriter) removeLeftovers(ctx context.Context) error {

@@ -30,7 +30,7 @@ type LiveOptions struct {
 
 	OnLoss func(spool.Loss) // called after a possible loss of acknowledged requests was recorded; may be nil
 
-	wrap func(spool.File) spool.File // for tests: failing disks
+	Wrap func(spool.File) spool.File // for tests: failing disks
 }
 
 // LiveIntake ingests one stream's events as they arrive. It holds the stream exclusively. Methods may be called from several goroutines at once.

@@ -232,7 +232,7 @@ func TestLiveSpoolFaults(t *testing.T) {
 			h := newHarness(t, plainYAML)
 			d := &disk{at: n, half: n%2 == 0}
 			o := event.LiveOptions{Spool: h.spool(), Window: 1 << 40}
-			event.WrapSpool(&o, func(f spool.File) spool.File { return diskFile{f, d} })
+			o.Wrap = func(f spool.File) spool.File { return diskFile{f, d} }
 			s := &sender{h: h, acked: map[string]bool{}}
 			if err := s.script(o, h.intake, fault.NewPlan()); err != nil {
 				t.Fatal(err)

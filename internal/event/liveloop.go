@@ -199,8 +199,8 @@ func (l *LiveIntake) createSpool(h spool.Header) (*spool.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.options.wrap != nil {
-		file = l.options.wrap(file)
+	if l.options.Wrap != nil {
+		file = l.options.Wrap(file)
 	}
 	return spool.NewWriter(file, h)
 }

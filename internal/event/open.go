@@ -13,6 +13,9 @@ import (
 	"bursar/internal/project"
 )
 
+// maxIDBytes bounds the memory for the ids of a batch that is being written.
+const maxIDBytes = 256 << 20
+
 // openIndex reads a stream's state and the key of its dedupe index. An index built before the stream was declared to keep versions contains ids without
 // contents, so it is rebuilt.
 func openIndex(ctx context.Context, st *Store, s *project.Stream) (state streamState, key *identity.Key, err error) {

@@ -126,7 +126,7 @@ func (st *Store) findRejected(ctx context.Context, stream string, at Place) (fou
 		return err
 	})
 	if err == nil && open {
-		err = readQuarantine(ctx, st.Objects, b.Quarantine.Name, func(row Rejected) error {
+		err = ReadQuarantine(ctx, st.Objects, b.Quarantine.Name, func(row Rejected) error {
 			if row.Place() != at {
 				return nil
 			}
@@ -214,7 +214,7 @@ func (st *Store) CountQuarantine(ctx context.Context, stream string) (Quarantine
 
 func (st *Store) eachRow(ctx context.Context, batches []Batch, each func(Rejected) error) error {
 	for _, b := range batches {
-		if err := readQuarantine(ctx, st.Objects, b.Quarantine.Name, each); err != nil {
+		if err := ReadQuarantine(ctx, st.Objects, b.Quarantine.Name, each); err != nil {
 			return fmt.Errorf("read quarantine of batch %d of %s: %w", b.Batch, b.Stream, err)
 		}
 	}

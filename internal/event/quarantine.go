@@ -69,7 +69,7 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 		return err
 	}
 	for _, b := range batches {
-		err := readQuarantine(ctx, store, b.Quarantine.Name, func(row Rejected) error {
+		err := ReadQuarantine(ctx, store, b.Quarantine.Name, func(row Rejected) error {
 			if out, err := left.has(ctx, row.Number); out || err != nil {
 				return err
 			}
@@ -85,7 +85,8 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 	return nil
 }
 
-func readQuarantine(ctx context.Context, store object.Store, name string, each func(Rejected) error) error {
+// ReadQuarantine calls each for every row of an object of a batch's quarantine.
+func ReadQuarantine(ctx context.Context, store object.Store, name string, each func(Rejected) error) error {
 	in, err := store.Open(ctx, name)
 	if err != nil {
 		return err

@@ -11,9 +11,7 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
-	"bursar/internal/duck"
 	"bursar/internal/event/dedupe"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -26,15 +24,11 @@ func RebuildDedupe(ctx context.Context, st *Store, s *project.Stream) (err error
 			err = fmt.Errorf("rebuild dedupe index of stream %s: %w", s.Name, err)
 		}
 	}()
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return errNotLocal
-	}
 	state, found, err := st.readState(ctx, s.Name)
 	if err != nil || !found {
 		return err
 	}
-	if err := checkGrowth(s, &state); err != nil {
+	if err := state.checkGrowth(s); err != nil {
 		return err
 	}
 	key, err := st.Secret.Renew()
@@ -45,24 +39,20 @@ func RebuildDedupe(ctx context.Context, st *Store, s *project.Stream) (err error
 	if err != nil {
 		return err
 	}
-	session, err := duck.Open(st.Duck)
+	stored, err := newStoredIDs(st, s, &state, key)
 	if err != nil {
 		return err
 	}
-	defer session.Close()
+	defer stored.close()
 	twice := &countedTwiceFinder{receipts: newReceipts(st, s), window: shorter(s.Dedupe, state.Window)}
 	index := dedupe.NewRebuild(st.Scratch, maxIDBytes, twice.newer(ctx, newReceipts(st, s).newer(ctx, retracted)))
 	indexed, unindexed := int64(0), int64(0)
-	r := &storedIDs{
-		store: st, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key),
-		emit: func(entries []dedupe.Entry, b *Batch) error {
-			all := len(entries)
-			entries = slices.DeleteFunc(entries, func(e dedupe.Entry) bool { return retracted.has(e.Place) })
-			indexed, unindexed = indexed+int64(len(entries)), unindexed+int64(all-len(entries))
-			return index.Add(entries, b.Sealed)
-		},
-	}
-	err = r.each(ctx, state.Batches)
+	err = stored.each(ctx, state.Batches, func(entries []dedupe.Entry, b *Batch) error {
+		all := len(entries)
+		entries = slices.DeleteFunc(entries, func(e dedupe.Entry) bool { return retracted.has(e.Place) })
+		indexed, unindexed = indexed+int64(len(entries)), unindexed+int64(all-len(entries))
+		return index.Add(entries, b.Sealed)
+	})
 	var table dedupe.TableInfo
 	if err == nil && indexed > 0 {
 		table, err = index.Seal(ctx, st.Objects, rebuiltTable(s.Name, state.Merges+1))

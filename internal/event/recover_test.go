@@ -138,7 +138,7 @@ func TestNothingAcknowledgedNothingMissed(t *testing.T) {
 	for n := 1; n < 6; n++ {
 		d := &disk{at: n}
 		o := event.LiveOptions{Spool: h.spool()}
-		event.WrapSpool(&o, func(f spool.File) spool.File { return diskFile{f, d} })
+		o.Wrap = func(f spool.File) spool.File { return diskFile{f, d} }
 		l, err := event.OpenLive(t.Context(), h.intake, h.stream, o)
 		if err != nil {
 			t.Fatal(err)

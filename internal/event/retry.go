@@ -93,7 +93,7 @@ func (r *retrier) all(ctx context.Context, batches []Batch, accept *rowAcceptanc
 		}
 	}
 	for _, b := range batches {
-		err := readQuarantine(ctx, r.w.store.Objects, b.Quarantine.Name, func(row Rejected) error {
+		err := ReadQuarantine(ctx, r.w.store.Objects, b.Quarantine.Name, func(row Rejected) error {
 			if accept != nil && row.Place() == accept.row.Place() {
 				return nil
 			}

@@ -152,7 +152,7 @@ func CheckGrowthIn(tx catalog.Tx, s *project.Stream) error {
 	if err != nil {
 		return fmt.Errorf("read state of stream %s: %w", s.Name, err)
 	}
-	if err := checkGrowth(s, &state); err != nil {
+	if err := state.checkGrowth(s); err != nil {
 		return err
 	}
 	return checkNew(tx, s, &state)
@@ -160,7 +160,7 @@ func CheckGrowthIn(tx catalog.Tx, s *project.Stream) error {
 
 // CheckGrowth refuses a declaration that the batch's schema did not grow to: it cannot be used to read the batch's objects.
 func (b *Batch) CheckGrowth(s *project.Stream) error {
-	return checkGrowth(s, &streamState{Columns: b.Columns, Declared: b.Declared})
+	return (&streamState{Columns: b.Columns, Declared: b.Declared}).checkGrowth(s)
 }
 
 // GrowthError says that a stream's declaration does not match the schema of its events. Class Data.
@@ -177,7 +177,7 @@ func (e *GrowthError) ExitCode() int { return 2 }
 // checkGrowth refuses every schema change except growth (DESIGN §2): new optional columns, required → optional, wider types, more `in:` values. What
 // identifies an event and how a value is read never changes: the same event would count again, or the same text mean something else.
 // `versions: keep` may be added, but not removed. A state written before these were stored does not restrict them.
-func checkGrowth(s *project.Stream, state *streamState) error {
+func (state *streamState) checkGrowth(s *project.Stream) error {
 	if len(state.Columns) == 0 { // nothing was ingested yet
 		return nil
 	}

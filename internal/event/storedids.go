@@ -10,6 +10,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event/dedupe"
+	"bursar/internal/event/identity"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
@@ -22,7 +23,6 @@ type storedIDs struct {
 	stream   *project.Stream
 	digester *digester // for the index
 	sealed   *digester // of the current batch, which may have another column order
-	emit     func(entries []dedupe.Entry, b *Batch) error
 	events   int64
 
 	occurrenceFile uint64                   // number of the file whose occurrences are searched
@@ -30,10 +30,28 @@ type storedIDs struct {
 	file           File                     // loaded when needed
 }
 
+// newStoredIDs returns a reader of the ids of a stream's events. Close it.
+func newStoredIDs(st *Store, s *project.Stream, state *streamState, key *identity.Key) (*storedIDs, error) {
+	files, local := st.Objects.(object.Local)
+	if !local {
+		return nil, errNotLocal
+	}
+	session, err := duck.Open(st.Duck)
+	if err != nil {
+		return nil, err
+	}
+	return &storedIDs{store: st, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key)}, nil
+}
+
+func (r *storedIDs) close() { r.session.Close() }
+
+// emitIDs takes the entries of some events of a batch.
+type emitIDs func(entries []dedupe.Entry, b *Batch) error
+
 // each reads batches 1 to last.
-func (r *storedIDs) each(ctx context.Context, last uint64) error {
+func (r *storedIDs) each(ctx context.Context, last uint64, emit emitIDs) error {
 	return r.store.eachBatch(ctx, r.stream.Name, last, func(b Batch) error {
-		if err := r.batch(ctx, b); err != nil {
+		if err := r.batch(ctx, b, emit); err != nil {
 			return fmt.Errorf("batch %d: %w", b.Batch, err)
 		}
 		return nil
@@ -41,7 +59,7 @@ func (r *storedIDs) each(ctx context.Context, last uint64) error {
 }
 
 // batch reads the events of a batch, which must match what was sealed.
-func (r *storedIDs) batch(ctx context.Context, b Batch) error {
+func (r *storedIDs) batch(ctx context.Context, b Batch, emit emitIDs) error {
 	events, digest := r.events, column.Digest{}
 	r.sealed = newDigester(r.stream, b.Columns, r.digester.key)
 	if slices.Equal(r.sealed.facts.positions, r.digester.facts.positions) {
@@ -54,7 +72,7 @@ func (r *storedIDs) batch(ctx context.Context, b Batch) error {
 		part := b
 		part.Objects = []object.Description{o}
 		sql := fmt.Sprintf("SELECT * FROM (%s)", ViewSQL(r.files, r.stream, []Batch{part}))
-		err := r.session.Query(ctx, sql, func(rows []column.Vector) error { return r.add(ctx, &b, rows, &digest) })
+		err := r.session.Query(ctx, sql, func(rows []column.Vector) error { return r.add(ctx, &b, rows, &digest, emit) })
 		if err != nil {
 			return fmt.Errorf("read %s: %w", o.Name, err)
 		}
@@ -69,7 +87,7 @@ func (r *storedIDs) batch(ctx context.Context, b Batch) error {
 }
 
 // add reads rows of a batch with the columns of Fields.
-func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, digest *column.Digest) error {
+func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, digest *column.Digest, emit emitIDs) error {
 	n := rows[0].Len()
 	own, places := rows[:len(r.stream.Columns)], rows[len(rows)-2:]
 	p := r.digester.digest(own, n)
@@ -95,7 +113,7 @@ func (r *storedIDs) add(ctx context.Context, b *Batch, rows []column.Vector, dig
 		digest.Add(sealed.digests[i])
 	}
 	r.events += int64(n)
-	return r.emit(entries, b)
+	return emit(entries, b)
 }
 
 // derived returns the derived identity of an event, whose text is stored. An identity made from an older project's digest of the content, or in the

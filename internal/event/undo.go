@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"time"
 
-	"bursar/internal/duck"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/failure"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -56,10 +54,6 @@ func (e *IDReusedError) Class() failure.Class { return failure.Data }
 
 // checkIDsFree refuses to restore events whose ids other events that count have. It compares the digests that intake uses.
 func checkIDsFree(ctx context.Context, st *Store, s *project.Stream, state *streamState, r *Retraction) (err error) {
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return errNotLocal
-	}
 	retracted, err := loadRetracted(ctx, st, s, state, nil)
 	if err != nil {
 		return err
@@ -68,30 +62,29 @@ func checkIDsFree(ctx context.Context, st *Store, s *project.Stream, state *stre
 	if err != nil {
 		return needsRepair(s.Name, err)
 	}
-	session, err := duck.Open(st.Duck)
+	stored, err := newStoredIDs(st, s, state, key)
 	if err != nil {
 		return err
 	}
-	defer session.Close()
-	ids, err := dedupe.Open(ctx, st.Objects, st.Scratch, nil)
+	defer stored.close()
+	index, err := dedupe.Open(ctx, st.Objects, st.Scratch, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ids.Close()) }()
-	back, err := ids.Begin(dedupe.Window{}, maxIDBytes)
+	defer func() { err = errors.Join(err, index.Close()) }()
+	back, err := index.Begin(dedupe.Window{}, maxIDBytes)
 	if err != nil {
 		return err
 	}
-	read := &storedIDs{store: st, files: files, session: session, stream: s, digester: newDigester(s, state.Columns, key)}
 	b, err := st.batchOf(ctx, r)
 	if err != nil {
 		return err
 	}
-	read.emit = func(entries []dedupe.Entry, _ *Batch) error { return addRestored(back, entries, retracted, r) }
-	if err := read.batch(ctx, b); err != nil {
+	err = stored.batch(ctx, b, func(entries []dedupe.Entry, _ *Batch) error { return addRestored(back, entries, retracted, r) })
+	if err != nil {
 		return fmt.Errorf("batch %d: %w", b.Batch, err)
 	}
-	read.emit = func(entries []dedupe.Entry, other *Batch) error {
+	check := func(entries []dedupe.Entry, other *Batch) error {
 		known, err := findReused(back, entries, retracted, &b, other, s.Dedupe)
 		if err == nil && known != nil {
 			err = reusedError(ctx, st, s, r, *known, other)
@@ -102,7 +95,7 @@ func checkIDsFree(ctx context.Context, st *Store, s *project.Stream, state *stre
 		if other.Batch == b.Batch {
 			return nil
 		}
-		return read.batch(ctx, other)
+		return stored.batch(ctx, other, check)
 	})
 	if reused := (*IDReusedError)(nil); errors.As(err, &reused) {
 		return reused
@@ -140,12 +133,12 @@ func findReused(back *dedupe.Batch, entries []dedupe.Entry, retracted *retracted
 
 // reusedError names the event of a batch that has the id now.
 func reusedError(ctx context.Context, st *Store, s *project.Stream, r *Retraction, at Place, batch *Batch) error {
-	event, err := st.eventAt(ctx, s, at)
-	if err == nil && event == nil {
+	found, err := st.eventAt(ctx, s, at)
+	if err == nil && found == nil {
 		err = fmt.Errorf("bug: no event of %s at %s", s.Name, at)
 	}
 	if err != nil {
 		return err
 	}
-	return &IDReusedError{What: r.What(), Stream: s.Name, Batch: batch.Batch, Event: shellArgument(event.Event)}
+	return &IDReusedError{What: r.What(), Stream: s.Name, Batch: batch.Batch, Event: shellArgument(found.Event)}
 }
