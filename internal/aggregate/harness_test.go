@@ -70,7 +70,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 }
 
 func (h *fixture) findIDs(ctx context.Context, s *project.Stream, list []string) (map[string]uint64, error) {
-	return event.FindKnownIDs(ctx, h.intake, s, list)
+	return event.Find(ctx, h.intake, s, list)
 }
 
 // read reads the project's folder.

@@ -23,20 +23,20 @@ const sealTimeout = 30 * time.Second
 // liveIntakes are the live intakes by stream. The zero value has none.
 type liveIntakes struct {
 	mu  sync.RWMutex
-	all map[string]*event.LiveIntake
+	all map[string]*event.Intake
 }
 
-func (l *liveIntakes) get(stream string) *event.LiveIntake {
+func (l *liveIntakes) get(stream string) *event.Intake {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.all[stream]
 }
 
-func (l *liveIntakes) set(stream string, in *event.LiveIntake) {
+func (l *liveIntakes) set(stream string, in *event.Intake) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all == nil {
-		l.all = map[string]*event.LiveIntake{}
+		l.all = map[string]*event.Intake{}
 	}
 	if in == nil {
 		delete(l.all, stream)
@@ -114,7 +114,7 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 		return all
 	}
 	for _, s := range a.Project.Streams {
-		live, err := event.OpenLive(ctx, a.Intake, s, a.liveOptions(s))
+		live, err := event.Open(ctx, a.Intake, s, a.liveOptions(s))
 		if err != nil {
 			return stop, fmt.Errorf("start live intake of stream %s: %w", s.Name, err)
 		}

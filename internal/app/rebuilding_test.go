@@ -200,7 +200,7 @@ func TestForgottenPipelineIsNotWhole(t *testing.T) {
 	if err := a.Engine.CheckRecords(t.Context(), "orders"); err == nil {
 		t.Error("the records pass the check")
 	}
-	r := &repair{App: a, backup: &backup{}}
+	r := &repairer{App: a, backup: &backup{}}
 	if err := r.repairPipelines(t.Context()); err != nil || len(r.out.Done) != 1 || len(r.out.Broken) != 0 {
 		t.Errorf("%+v, %v", r.out, err)
 	}

@@ -40,8 +40,8 @@ type RepairedProject struct {
 	CountedTwice int      `json:"-"` // streams in Broken that are undamaged and have events that count twice
 }
 
-// repair is one running repair.
-type repair struct {
+// repairer is one running repair.
+type repairer struct {
 	*App
 	options       RepairOptions
 	backup        *backup
@@ -51,13 +51,13 @@ type repair struct {
 	out     RepairedProject
 }
 
-func (r *repair) report(format string, args ...any) {
+func (r *repairer) report(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	r.log.Info("repair: " + text)
 	r.out.Done = append(r.out.Done, text)
 }
 
-func (r *repair) reportBroken(err error) {
+func (r *repairer) reportBroken(err error) {
 	r.out.Broken = append(r.out.Broken, err.Error())
 	if changed := (*reconcile.ChangedError)(nil); errors.As(err, &changed) {
 		r.out.Outdated = append(r.out.Outdated, changed.Pipeline)
@@ -75,7 +75,7 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 		return RepairedProject{}, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	r := &repair{App: a, options: o, out: RepairedProject{Done: []string{}, Broken: []string{}}}
+	r := &repairer{App: a, options: o, out: RepairedProject{Done: []string{}, Broken: []string{}}}
 	if r.backup, err = newBackup(o.Backup); err != nil {
 		return r.out, err
 	}
@@ -94,7 +94,7 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 }
 
 // openStores replaces damaged stores, then opens all of them.
-func (r *repair) openStores(ctx context.Context) error {
+func (r *repairer) openStores(ctx context.Context) error {
 	if err := temporal.VerifyDatabase(ctx, r.state); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -111,7 +111,7 @@ func (r *repair) openStores(ctx context.Context) error {
 }
 
 // openCatalog verifies the catalog. If it is damaged, it copies its undamaged documents into a new one.
-func (r *repair) openCatalog(ctx context.Context) error {
+func (r *repairer) openCatalog(ctx context.Context) error {
 	path := filepath.Join(r.state, "catalog.db")
 	records, err := catalog.OpenSQLite(path)
 	if err == nil {
@@ -135,7 +135,7 @@ func (r *repair) openCatalog(ctx context.Context) error {
 }
 
 // openState opens the state. An index that is damaged, or has changed since the last close, is replaced by an empty one.
-func (r *repair) openState(ctx context.Context) error {
+func (r *repairer) openState(ctx context.Context) error {
 	if err := r.open(ctx); err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (r *repair) openState(ctx context.Context) error {
 	return r.replaceIndex()
 }
 
-func (r *repair) replaceIndex() error {
+func (r *repairer) replaceIndex() error {
 	if err := r.index.replace(); err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (r *repair) replaceIndex() error {
 }
 
 // restoreOriginals restores damaged or missing statement files from the backup.
-func (r *repair) restoreOriginals(ctx context.Context) error {
+func (r *repairer) restoreOriginals(ctx context.Context) error {
 	_, damaged, err := aggregate.VerifyOriginals(ctx, r.Intake.Catalog, r.Intake.Objects)
 	if err != nil {
 		return err
@@ -175,7 +175,7 @@ func (r *repair) restoreOriginals(ctx context.Context) error {
 }
 
 // repairStreams repairs batches, then dedupe indexes.
-func (r *repair) repairStreams(ctx context.Context) error {
+func (r *repairer) repairStreams(ctx context.Context) error {
 	names, err := r.streamNames(ctx)
 	if err != nil {
 		return err
@@ -210,9 +210,9 @@ func (r *repair) repairStreams(ctx context.Context) error {
 
 // repairDedupe rebuilds the dedupe index of a stream if it is damaged. Events that count twice are only reported: a person has
 // to decide which one is right.
-func (r *repair) repairDedupe(ctx context.Context, s *project.Stream) {
-	if event.VerifyDedupe(ctx, r.Intake, s) != nil || event.HasLegacyDedupe(ctx, r.Intake, s.Name) {
-		if err := event.RebuildDedupe(ctx, r.Intake, s); err != nil {
+func (r *repairer) repairDedupe(ctx context.Context, s *project.Stream) {
+	if event.Verify(ctx, r.Intake, s) != nil || event.IsLegacy(ctx, r.Intake, s.Name) {
+		if err := event.Rebuild(ctx, r.Intake, s); err != nil {
 			r.reportBroken(fmt.Errorf("rebuild the dedupe index of %s: %w", s.Name, err))
 			return
 		}
@@ -232,7 +232,7 @@ func missingItems(err error) string {
 }
 
 // repairSpools seals the undamaged requests of spools, and dismisses losses if the options say so.
-func (r *repair) repairSpools(ctx context.Context) error {
+func (r *repairer) repairSpools(ctx context.Context) error {
 	if len(r.out.Broken) == 0 { // else a stream may not be able to seal
 		unsealed, err := r.recoverAllSpools(ctx)
 		if err != nil {
@@ -265,7 +265,7 @@ func (r *repair) repairSpools(ctx context.Context) error {
 }
 
 // removeUnknownObjects removes objects to which nothing refers, unless something is broken that may refer to them.
-func (r *repair) removeUnknownObjects(ctx context.Context) error {
+func (r *repairer) removeUnknownObjects(ctx context.Context) error {
 	if len(r.out.Broken) > 0 {
 		return nil
 	}

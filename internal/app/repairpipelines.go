@@ -15,7 +15,7 @@ import (
 )
 
 // repairPipelines reloads the index or rebuilds the artifacts of pipelines that fail verification.
-func (r *repair) repairPipelines(ctx context.Context) error {
+func (r *repairer) repairPipelines(ctx context.Context) error {
 	if err := r.reloadIndex(ctx); err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (r *repair) repairPipelines(ctx context.Context) error {
 // repairPipeline rebuilds a damaged pipeline as a new generation and switches to it. If the pipeline's records in the catalog
 // are damaged, so that its artifacts cannot be read, they are removed first. Nothing is rebuilt while events or a retraction
 // are missing.
-func (r *repair) repairPipeline(ctx context.Context, name string) error {
+func (r *repairer) repairPipeline(ctx context.Context, name string) error {
 	records := r.Engine.CheckRecords(ctx, name)
 	fault := records
 	if fault == nil {
@@ -63,7 +63,7 @@ func (r *repair) repairPipeline(ctx context.Context, name string) error {
 }
 
 // forget removes the records and index entries of a pipeline. A damaged index cannot drop entries, so it is replaced first.
-func (r *repair) forget(ctx context.Context, name string) error {
+func (r *repairer) forget(ctx context.Context, name string) error {
 	err := r.Engine.Forget(ctx, name)
 	if !errors.Is(err, artifact.ErrIndexDamaged) || r.indexReplaced {
 		return err
@@ -83,7 +83,7 @@ func isTemporary(err error) bool {
 
 // reloadIndex reloads the index of all pipelines from the parts of their runs if the index of one is damaged or was replaced:
 // all are in one store. A pipeline whose index cannot be reloaded is rebuilt later.
-func (r *repair) reloadIndex(ctx context.Context) error {
+func (r *repairer) reloadIndex(ctx context.Context) error {
 	faulty := r.indexReplaced
 	for _, p := range r.Project.Pipelines {
 		found, err := r.indexFault(ctx, p.Name)
@@ -105,7 +105,7 @@ func (r *repair) reloadIndex(ctx context.Context) error {
 }
 
 // loadIndex loads the index entries of all pipelines from the parts of their runs. A pipeline for which this fails is rebuilt later.
-func (r *repair) loadIndex(ctx context.Context) {
+func (r *repairer) loadIndex(ctx context.Context) {
 	for _, p := range r.Project.Pipelines {
 		if entries, err := r.Engine.RepairIndex(ctx, p.Name); err == nil && entries > 0 {
 			r.report("reloaded the index of %s: %s", p.Name, plural(entries, "record"))
@@ -114,7 +114,7 @@ func (r *repair) loadIndex(ctx context.Context) {
 }
 
 // indexFault reports whether only the index of a pipeline is damaged or older than the catalog, and not what it is made from.
-func (r *repair) indexFault(ctx context.Context, name string) (bool, error) {
+func (r *repairer) indexFault(ctx context.Context, name string) (bool, error) {
 	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{})
 	if isTemporary(err) {
 		return false, err
@@ -131,13 +131,13 @@ func (r *repair) indexFault(ctx context.Context, name string) (bool, error) {
 }
 
 // recordsAreWhole reports whether the catalog's records of a pipeline are undamaged.
-func (r *repair) recordsAreWhole(ctx context.Context, name string) bool {
+func (r *repairer) recordsAreWhole(ctx context.Context, name string) bool {
 	return r.Engine.CheckRecords(ctx, name) == nil
 }
 
 // pipelineFault returns a fault of a pipeline that a rebuild may repair, or why the pipeline cannot be verified; nil if it is
 // undamaged.
-func (r *repair) pipelineFault(ctx context.Context, name string) error {
+func (r *repairer) pipelineFault(ctx context.Context, name string) error {
 	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{Sample: r.options.Sample})
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 
 // findIDs returns those of the ids that a stream has events of, each with its batch.
 func (a *App) findIDs(ctx context.Context, s *project.Stream, list []string) (map[string]uint64, error) {
-	return event.FindKnownIDs(ctx, a.Intake, s, list)
+	return event.Find(ctx, a.Intake, s, list)
 }
 
 // ingestRows ingests rows of a built-in stream, and wakes the pipelines that fold it.

@@ -181,7 +181,7 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	}
 	c = newCheck("dedupe index")
 	c.Stream = name
-	err = event.VerifyDedupe(ctx, v.Intake, s)
+	err = event.Verify(ctx, v.Intake, s)
 	if twice := event.VerifyCountedOnce(ctx, v.Intake, s); twice != nil {
 		if e := (*event.CountedTwiceError)(nil); err == nil && errors.As(twice, &e) {
 			c.Remedy = e.Command(0)

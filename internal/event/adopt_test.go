@@ -91,7 +91,7 @@ func fillThree(t *testing.T) *harness {
 	h := newHarness(t, plainYAML)
 	h.ingest("1 3 2 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")))
 	h.copyCatalog("yesterday.db")
-	l, err := event.OpenLive(t.Context(), h.intake, h.stream, event.LiveOptions{Spool: filepath.Join(h.dir, "spool")})
+	l, err := event.Open(t.Context(), h.intake, h.stream, event.LiveOptions{Spool: filepath.Join(h.dir, "spool")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,10 +146,10 @@ func TestAdopt(t *testing.T) {
 				t.Errorf("ingest before the dedupe index is made again: %v", err)
 			}
 			h.intake.Duck.Dirs = []string{filepath.Join(h.dir, "objects")}
-			if err := event.RebuildDedupe(t.Context(), h.intake, h.stream); err != nil {
+			if err := event.Rebuild(t.Context(), h.intake, h.stream); err != nil {
 				t.Fatal(err)
 			}
-			if err := event.VerifyDedupe(t.Context(), h.intake, h.stream); err != nil {
+			if err := event.Verify(t.Context(), h.intake, h.stream); err != nil {
 				t.Error(err)
 			}
 			got := h.dump()

@@ -52,11 +52,11 @@ func (h *harness) putIndex(state indexState) {
 
 func (h *harness) object(name string) string { return filepath.Join(h.dir, "objects", name) }
 
-func (h *harness) verifyIndex() error { return event.VerifyDedupe(h.t.Context(), h.intake, h.stream) }
+func (h *harness) verifyIndex() error { return event.Verify(h.t.Context(), h.intake, h.stream) }
 
 func (h *harness) rebuildIndex() {
 	h.t.Helper()
-	if err := event.RebuildDedupe(h.t.Context(), h.intake, h.stream); err != nil {
+	if err := event.Rebuild(h.t.Context(), h.intake, h.stream); err != nil {
 		h.t.Fatal(err)
 	}
 	if err := h.verifyIndex(); err != nil {
@@ -170,7 +170,7 @@ func TestIndexAndCatalog(t *testing.T) {
 	if err := os.WriteFile(events, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := event.RebuildDedupe(t.Context(), h.intake, h.stream); err == nil || !strings.Contains(err.Error(), "batch 2") {
+	if err := event.Rebuild(t.Context(), h.intake, h.stream); err == nil || !strings.Contains(err.Error(), "batch 2") {
 		t.Errorf("rebuilt from a damaged batch: %v", err)
 	}
 	if err := h.verifyIndex(); err != nil {
@@ -337,7 +337,7 @@ func TestRebuildFailsAtEveryCall(t *testing.T) {
 			plan.FailAt(n, mode)
 			faulty := *h.intake
 			faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
-			err := event.RebuildDedupe(t.Context(), &faulty, h.stream)
+			err := event.Rebuild(t.Context(), &faulty, h.stream)
 			if more = plan.Fired(); more && err == nil && mode == fault.Before {
 				t.Errorf("%s failed without an error", plan.Call(n))
 			}

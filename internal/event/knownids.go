@@ -12,9 +12,9 @@ import (
 	"bursar/internal/project"
 )
 
-// FindKnownIDs returns those ids of which the stream has events, each with the number of its batch. The stream's id must be one text column without a
+// Find returns those ids of which the stream has events, each with the number of its batch. The stream's id must be one text column without a
 // dedupe window.
-func FindKnownIDs(ctx context.Context, st *Store, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
+func Find(ctx context.Context, st *Store, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
 	state, _, err := st.readState(ctx, s.Name)
 	if err != nil || len(state.DedupeTables) == 0 || len(ids) == 0 {
 		return nil, err

@@ -33,8 +33,8 @@ type LiveOptions struct {
 	Wrap func(spool.File) spool.File // for tests: failing disks
 }
 
-// LiveIntake ingests one stream's events as they arrive. It holds the stream exclusively. Methods may be called from several goroutines at once.
-type LiveIntake struct {
+// Intake ingests one stream's events as they arrive. It holds the stream exclusively. Methods may be called from several goroutines at once.
+type Intake struct {
 	store    *Store
 	stream   *project.Stream
 	options  LiveOptions
@@ -69,9 +69,9 @@ type command struct {
 	last bool
 }
 
-// OpenLive starts live intake of a stream. Requests that an earlier process acknowledged and did not seal are sealed first (rule 1). If that fails it
+// Open starts live intake of a stream. Requests that an earlier process acknowledged and did not seal are sealed first (rule 1). If that fails it
 // is retried, and the stream accepts nothing until it succeeds; other streams are not affected. Close the result; ctx is for the start only.
-func OpenLive(ctx context.Context, st *Store, s *project.Stream, o LiveOptions) (*LiveIntake, error) {
+func Open(ctx context.Context, st *Store, s *project.Stream, o LiveOptions) (*Intake, error) {
 	l := newLive(st, s, o)
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := l.recover(ctx); err != nil {
@@ -94,11 +94,11 @@ func Recover(ctx context.Context, st *Store, s *project.Stream, o LiveOptions) e
 	return l.recover(ctx)
 }
 
-func newLive(st *Store, s *project.Stream, o LiveOptions) *LiveIntake {
+func newLive(st *Store, s *project.Stream, o LiveOptions) *Intake {
 	o.Window = cmp.Or(o.Window, s.Seal.Every, project.DefaultSeal.Every)
 	o.MaxEvents = cmp.Or(o.MaxEvents, s.Seal.Events, project.DefaultSeal.Events)
 	o.MaxBytes = cmp.Or(o.MaxBytes, s.Seal.Bytes, project.DefaultSeal.Bytes)
-	return &LiveIntake{
+	return &Intake{
 		store: st, stream: s, options: o, receiver: NewReceiver(st, s, o.Options), queue: queue{wake: make(chan struct{}, 1)},
 		commands: make(chan command), stopped: make(chan struct{}),
 	}
@@ -106,7 +106,7 @@ func newLive(st *Store, s *project.Stream, o LiveOptions) *LiveIntake {
 
 // Accept ingests the events of a request. When it returns an answer, every row is checked, and counts exactly once whatever happens (rule 1). After
 // an error the request may be sent again unchanged: rows that were accepted are duplicates then. If ctx ends, the outcome is unknown.
-func (l *LiveIntake) Accept(ctx context.Context, r Request) (Answer, error) {
+func (l *Intake) Accept(ctx context.Context, r Request) (Answer, error) {
 	switch {
 	case len(r.Key) > spool.MaxKey:
 		return Answer{}, failure.Wrap(failure.Data, fmt.Errorf("the idempotency key is %d bytes long: the limit is %d", len(r.Key), spool.MaxKey))
@@ -138,7 +138,7 @@ func (l *LiveIntake) Accept(ctx context.Context, r Request) (Answer, error) {
 }
 
 // earlierAnswer looks up the answer to an earlier request with the same key.
-func (l *LiveIntake) earlierAnswer(ctx context.Context, p *pendingRequest) (answer Answer, found bool, err error) {
+func (l *Intake) earlierAnswer(ctx context.Context, p *pendingRequest) (answer Answer, found bool, err error) {
 	return findAnswer(ctx, l.store.Catalog, l.stream.Name, p.key, p.digest, l.store.Now())
 }
 
@@ -161,7 +161,7 @@ func awaitFirst(ctx context.Context, first, again *pendingRequest) (Answer, erro
 }
 
 // wait waits for a request's answer. A request that is not taken from the queue in time is withdrawn.
-func (l *LiveIntake) wait(ctx context.Context, p *pendingRequest) (Answer, error) {
+func (l *Intake) wait(ctx context.Context, p *pendingRequest) (Answer, error) {
 	timer := time.NewTimer(maxQueueWait)
 	defer timer.Stop()
 	for {
@@ -181,14 +181,14 @@ func (l *LiveIntake) wait(ctx context.Context, p *pendingRequest) (Answer, error
 }
 
 // withdraw ends a request that is still in the queue.
-func (l *LiveIntake) withdraw(p *pendingRequest, err error) {
+func (l *Intake) withdraw(p *pendingRequest, err error) {
 	if l.queue.remove(p) {
 		l.fail(p, err)
 	}
 }
 
 // fail ends a request with an error.
-func (l *LiveIntake) fail(p *pendingRequest, err error) {
+func (l *Intake) fail(p *pendingRequest, err error) {
 	if p.key != "" {
 		l.keys.drop(p)
 	}
@@ -196,22 +196,22 @@ func (l *LiveIntake) fail(p *pendingRequest, err error) {
 }
 
 // Seal seals the open batch now, if there is one.
-func (l *LiveIntake) Seal(ctx context.Context) error {
+func (l *Intake) Seal(ctx context.Context) error {
 	return l.do(ctx, false, l.sealAll)
 }
 
 // Ingest seals the open batch, then ingests files as Intake.Ingest does. Requests wait meanwhile.
-func (l *LiveIntake) Ingest(ctx context.Context, paths []string, o Options) (r Result, err error) {
+func (l *Intake) Ingest(ctx context.Context, paths []string, o Options) (r Result, err error) {
 	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return Ingest(ctx, l.store, l.stream, paths, o) })
 }
 
 // Retry seals the open batch, then retries the quarantine as Intake.Retry does.
-func (l *LiveIntake) Retry(ctx context.Context, o Options) (Result, error) {
+func (l *Intake) Retry(ctx context.Context, o Options) (Result, error) {
 	return l.exclusively(ctx, func(ctx context.Context) (Result, error) { return Retry(ctx, l.store, l.stream, o) })
 }
 
 // Retract seals the open batch, then retracts as Intake.Retract does.
-func (l *LiveIntake) Retract(ctx context.Context, o RetractOptions) (r Retracted, err error) {
+func (l *Intake) Retract(ctx context.Context, o RetractOptions) (r Retracted, err error) {
 	_, err = l.exclusively(ctx, func(ctx context.Context) (_ Result, err error) {
 		r, err = Retract(ctx, l.store, l.stream, o)
 		return Result{}, err
@@ -220,7 +220,7 @@ func (l *LiveIntake) Retract(ctx context.Context, o RetractOptions) (r Retracted
 }
 
 // AcceptRow seals the open batch, then accepts a row as Intake.AcceptRow does. OnSealed is not called for its batch: the caller reports it.
-func (l *LiveIntake) AcceptRow(ctx context.Context, o AcceptOptions) (r AcceptedRow, err error) {
+func (l *Intake) AcceptRow(ctx context.Context, o AcceptOptions) (r AcceptedRow, err error) {
 	_, err = l.exclusively(ctx, func(ctx context.Context) (_ Result, err error) {
 		r, err = AcceptRow(ctx, l.store, l.stream, o)
 		return Result{}, err
@@ -229,7 +229,7 @@ func (l *LiveIntake) AcceptRow(ctx context.Context, o AcceptOptions) (r Accepted
 }
 
 // Dismiss calls Intake.Dismiss between requests.
-func (l *LiveIntake) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed, err error) {
+func (l *Intake) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) (err error) {
 		d, err = l.store.Dismiss(ctx, l.stream, o)
 		return err
@@ -238,7 +238,7 @@ func (l *LiveIntake) Dismiss(ctx context.Context, o DismissOptions) (d Dismissed
 }
 
 // exclusively runs something that seals its own batch, between batches of requests.
-func (l *LiveIntake) exclusively(ctx context.Context, run func(context.Context) (Result, error)) (r Result, err error) {
+func (l *Intake) exclusively(ctx context.Context, run func(context.Context) (Result, error)) (r Result, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) error {
 		if err := l.sealAll(ctx); err != nil {
 			return err
@@ -255,7 +255,7 @@ func (l *LiveIntake) exclusively(ctx context.Context, run func(context.Context) 
 
 // Close accepts no more requests, answers those that wait, seals and ends. If ctx ends first, unsealed requests stay in the spool for the next
 // LiveIntake.
-func (l *LiveIntake) Close(ctx context.Context) error {
+func (l *Intake) Close(ctx context.Context) error {
 	l.queue.close()
 	stop := context.AfterFunc(ctx, l.cancel)
 	defer stop()
@@ -275,7 +275,7 @@ func (l *LiveIntake) Close(ctx context.Context) error {
 }
 
 // do has the loop run something.
-func (l *LiveIntake) do(ctx context.Context, last bool, run func(context.Context) error) error {
+func (l *Intake) do(ctx context.Context, last bool, run func(context.Context) error) error {
 	c := command{ctx: ctx, run: run, done: make(chan error, 1), last: last}
 	select {
 	case l.commands <- c:

@@ -52,12 +52,12 @@ func benchBody(number int64) []byte {
 	return body
 }
 
-func benchmarkHarness(b *testing.B, yaml string) (*harness, *event.LiveIntake, *atomic.Int64) {
+func benchmarkHarness(b *testing.B, yaml string) (*harness, *event.Intake, *atomic.Int64) {
 	b.Helper()
 	h := newHarness(b, yaml)
 	h.intake.Now = time.Now
 	sealed := &atomic.Int64{}
-	l, err := event.OpenLive(b.Context(), h.intake, h.stream, event.LiveOptions{
+	l, err := event.Open(b.Context(), h.intake, h.stream, event.LiveOptions{
 		Spool: h.spool(), Window: time.Second, OnSealed: func(event.Result) { sealed.Add(1) },
 	})
 	if err != nil {

@@ -76,7 +76,7 @@ type sender struct {
 var errDead = errors.New("the process is dead")
 
 // send sends one request of sales. An error is tried again; a crash is for the caller.
-func (s *sender) send(l *event.LiveIntake, plan *fault.Plan, key string, ids ...string) error {
+func (s *sender) send(l *event.Intake, plan *fault.Plan, key string, ids ...string) error {
 	s.h.t.Helper()
 	var body strings.Builder
 	for _, id := range ids {
@@ -108,7 +108,7 @@ func (s *sender) send(l *event.LiveIntake, plan *fault.Plan, key string, ids ...
 
 // script is a day of a stream: requests, a seal, a file among them. It ends early when the process dies.
 func (s *sender) script(o event.LiveOptions, in *event.Store, plan *fault.Plan) error {
-	l, err := event.OpenLive(context.Background(), in, s.h.stream, o)
+	l, err := event.Open(context.Background(), in, s.h.stream, o)
 	if err != nil {
 		return errDead
 	}
@@ -134,7 +134,7 @@ func (s *sender) script(o event.LiveOptions, in *event.Store, plan *fault.Plan) 
 }
 
 // everything sends what the script sends, as clients do that have no answer yet.
-func (s *sender) everything(l *event.LiveIntake) {
+func (s *sender) everything(l *event.Intake) {
 	for i, ids := range [][]string{{"1", "2"}, {"2", "3"}, {"4"}, {"4", "5"}, {"5", "6"}} {
 		if err := s.send(l, fault.NewPlan(), []string{"k1", "", "k2", "", ""}[i], ids...); err != nil {
 			s.h.t.Error(err)
@@ -377,7 +377,7 @@ func TestLiveAgainstModel(t *testing.T) {
 	}
 }
 
-func (h *harness) runLiveOnce(l *event.LiveIntake, random *rand.Rand, acked map[string]bool) {
+func (h *harness) runLiveOnce(l *event.Intake, random *rand.Rand, acked map[string]bool) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for sender := range 4 {
@@ -431,7 +431,7 @@ func TestLiveBackPressure(t *testing.T) {
 	blocked := &gate{entered: make(chan struct{}), open: make(chan struct{})}
 	in := *h.intake
 	in.Objects = &gatedStore{Store: h.intake.Objects, gate: blocked}
-	l, err := event.OpenLive(t.Context(), &in, h.stream, event.LiveOptions{Spool: h.spool(), Window: 1 << 40})
+	l, err := event.Open(t.Context(), &in, h.stream, event.LiveOptions{Spool: h.spool(), Window: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // startLive opens live intake of the harness's stream, which seals nothing by itself, and closes it with the test.
-func (h *harness) startLive(o event.LiveOptions) *event.LiveIntake {
+func (h *harness) startLive(o event.LiveOptions) *event.Intake {
 	h.t.Helper()
 	l, err := h.openLive(o)
 	if err != nil {
@@ -32,20 +32,20 @@ func (h *harness) startLive(o event.LiveOptions) *event.LiveIntake {
 	return l
 }
 
-func (h *harness) openLive(o event.LiveOptions) (*event.LiveIntake, error) {
+func (h *harness) openLive(o event.LiveOptions) (*event.Intake, error) {
 	if o.Spool == "" {
 		o.Spool = h.spool()
 	}
 	if o.Window == 0 {
 		o.Window = time.Hour
 	}
-	return event.OpenLive(h.t.Context(), h.intake, h.stream, o)
+	return event.Open(h.t.Context(), h.intake, h.stream, o)
 }
 
 func (h *harness) spool() string { return filepath.Join(h.dir, "spool", "sales") }
 
 // accept sends a request and expects "rows accepted duplicates quarantined", and "again" for a repeated answer.
-func (h *harness) accept(l *event.LiveIntake, key, body, want string) event.Answer {
+func (h *harness) accept(l *event.Intake, key, body, want string) event.Answer {
 	h.t.Helper()
 	a, err := l.Accept(h.t.Context(), event.Request{Key: key, Body: []byte(body)})
 	if err != nil {
@@ -61,7 +61,7 @@ func (h *harness) accept(l *event.LiveIntake, key, body, want string) event.Answ
 	return a
 }
 
-func (h *harness) seal(l *event.LiveIntake) {
+func (h *harness) seal(l *event.Intake) {
 	h.t.Helper()
 	if err := l.Seal(h.t.Context()); err != nil {
 		h.t.Fatal(err)

@@ -22,7 +22,7 @@ const (
 )
 
 // loop is the only goroutine that writes the spool and seals batches.
-func (l *LiveIntake) loop() {
+func (l *Intake) loop() {
 	defer close(l.stopped)
 	defer l.awaitCompaction()
 	defer func() { _ = l.awaitDiscard() }() // a leftover spool is removed at the next start
@@ -60,7 +60,7 @@ func (l *LiveIntake) loop() {
 }
 
 // shutDown fails what is left after a stop: the spool contains everything that was acknowledged.
-func (l *LiveIntake) shutDown() {
+func (l *Intake) shutDown() {
 	l.queue.close()
 	if l.open != nil {
 		l.failBatch(ErrClosed)
@@ -74,7 +74,7 @@ func (l *LiveIntake) shutDown() {
 	}
 }
 
-func (l *LiveIntake) failAll(requests []*pendingRequest, err error) {
+func (l *Intake) failAll(requests []*pendingRequest, err error) {
 	for _, p := range requests {
 		if !p.isDone() {
 			l.fail(p, err)
@@ -83,13 +83,13 @@ func (l *LiveIntake) failAll(requests []*pendingRequest, err error) {
 }
 
 // ingestQueue ingests all waiting requests.
-func (l *LiveIntake) ingestQueue() {
+func (l *Intake) ingestQueue() {
 	for l.ingestGroup() {
 	}
 }
 
 // ingestGroup ingests some of the waiting requests, with one write to the disk. It reports whether there were any.
-func (l *LiveIntake) ingestGroup() bool {
+func (l *Intake) ingestGroup() bool {
 	requests := l.queue.pop(groupBytes)
 	if len(requests) == 0 {
 		return false
@@ -114,7 +114,7 @@ func (l *LiveIntake) ingestGroup() bool {
 
 // appendGroup makes requests durable while they are checked. They are checked in the order of the spool, so that reading the spool again gives the same
 // verdicts.
-func (l *LiveIntake) appendGroup(requests []*pendingRequest) error {
+func (l *Intake) appendGroup(requests []*pendingRequest) error {
 	o := l.open
 	offset := o.spool.Size()
 	for _, p := range requests {
@@ -138,7 +138,7 @@ func (l *LiveIntake) appendGroup(requests []*pendingRequest) error {
 }
 
 // ensureOpen opens a batch if none is open, after recovering from an error.
-func (l *LiveIntake) ensureOpen() error {
+func (l *Intake) ensureOpen() error {
 	if l.broken != nil {
 		if time.Now().Before(l.retryAt) {
 			return l.reportBroken(l.broken)
@@ -160,7 +160,7 @@ func (l *LiveIntake) ensureOpen() error {
 
 // reportBroken logs why the stream accepts nothing, unless it was logged last. It returns the error for requests meanwhile, as retryable: the requests
 // are not at fault.
-func (l *LiveIntake) reportBroken(err error) error {
+func (l *Intake) reportBroken(err error) error {
 	if text := err.Error(); l.lastReported != text && l.ctx.Err() == nil {
 		l.lastReported = text
 		l.store.Log.Error("a stream cannot ingest; retrying", "stream", l.stream.Name, "class", failure.Of(err), "error", err)
@@ -172,7 +172,7 @@ func (l *LiveIntake) reportBroken(err error) error {
 }
 
 // beginBatch opens a batch with a new spool.
-func (l *LiveIntake) beginBatch() error {
+func (l *Intake) beginBatch() error {
 	if !l.folderMade {
 		if err := spool.MakeFolder(l.options.Spool); err != nil {
 			return err
@@ -194,7 +194,7 @@ func (l *LiveIntake) beginBatch() error {
 	return nil
 }
 
-func (l *LiveIntake) createSpool(h spool.Header) (*spool.Writer, error) {
+func (l *Intake) createSpool(h spool.Header) (*spool.Writer, error) {
 	file, err := spool.Create(l.options.Spool, h.Number)
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func (l *LiveIntake) createSpool(h spool.Header) (*spool.Writer, error) {
 }
 
 // answerKnown answers requests whose keys a recovery has restored since they were looked up, and returns the others.
-func (l *LiveIntake) answerKnown(requests []*pendingRequest) []*pendingRequest {
+func (l *Intake) answerKnown(requests []*pendingRequest) []*pendingRequest {
 	recovered := l.recoveries.Load()
 	if !slices.ContainsFunc(requests, func(p *pendingRequest) bool { return p.key != "" && p.recoveries != recovered }) {
 		return requests
@@ -232,7 +232,7 @@ func (l *LiveIntake) answerKnown(requests []*pendingRequest) []*pendingRequest {
 }
 
 // failBatch gives up the open batch: requests without an answer fail. Acknowledged requests are in the spool.
-func (l *LiveIntake) failBatch(err error) {
+func (l *Intake) failBatch(err error) {
 	o := l.open
 	l.open = nil
 	o.abort()
@@ -243,14 +243,14 @@ func (l *LiveIntake) failBatch(err error) {
 }
 
 // markBroken requires a recovery of the spool before anything else is accepted.
-func (l *LiveIntake) markBroken(err error) {
+func (l *Intake) markBroken(err error) {
 	l.broken = fmt.Errorf("ingest events of %s: %w", l.stream.Name, err)
 	l.backoff = min(max(2*l.backoff, leastBackoff), mostBackoff)
 	l.retryAt = time.Now().Add(l.backoff)
 }
 
 // recoverBroken recovers from an error.
-func (l *LiveIntake) recoverBroken(ctx context.Context) error {
+func (l *Intake) recoverBroken(ctx context.Context) error {
 	if err := l.recover(ctx); err != nil {
 		l.markBroken(err)
 		return err

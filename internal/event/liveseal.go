@@ -10,7 +10,7 @@ import (
 )
 
 // sealAll recovers a broken stream and seals the open batch.
-func (l *LiveIntake) sealAll(ctx context.Context) error {
+func (l *Intake) sealAll(ctx context.Context) error {
 	if l.broken != nil {
 		if err := l.recoverBroken(ctx); err != nil {
 			return err
@@ -23,14 +23,14 @@ func (l *LiveIntake) sealAll(ctx context.Context) error {
 }
 
 // sealLogged seals when nobody waits for the result. If it fails, the next request gets the error.
-func (l *LiveIntake) sealLogged() {
+func (l *Intake) sealLogged() {
 	if err := l.seal(l.ctx); err != nil {
 		l.store.Log.Error("seal batch; retrying from the spool", "stream", l.stream.Name, "error", err)
 	}
 }
 
 // seal seals the open batch. After an error the spool contains all of it.
-func (l *LiveIntake) seal(ctx context.Context) error {
+func (l *Intake) seal(ctx context.Context) error {
 	o := l.open
 	if o == nil {
 		return nil
@@ -53,14 +53,14 @@ func (l *LiveIntake) seal(ctx context.Context) error {
 
 // discard removes the spool of a sealed batch in the background: freeing a large file takes as long as sealing it. The catalog records that the spool
 // is sealed, so a leftover is only removed (see recover).
-func (l *LiveIntake) discard(o *openBatch) {
+func (l *Intake) discard(o *openBatch) {
 	done := make(chan error, 1)
 	l.discarding = done
 	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.Spool())) }()
 }
 
 // awaitDiscard waits until the last sealed batch's spool is removed. After an error the stream is recovered, which retries.
-func (l *LiveIntake) awaitDiscard() error {
+func (l *Intake) awaitDiscard() error {
 	if l.discarding == nil {
 		return nil
 	}
@@ -73,7 +73,7 @@ func (l *LiveIntake) awaitDiscard() error {
 }
 
 // compactInBackground starts a compaction that runs alongside the next batches, since merging large tables takes long.
-func (l *LiveIntake) compactInBackground() {
+func (l *Intake) compactInBackground() {
 	if l.compacting != nil {
 		select {
 		case <-l.compacting:
@@ -92,7 +92,7 @@ func (l *LiveIntake) compactInBackground() {
 }
 
 // awaitCompaction waits for a running compaction. Whatever seals batches outside the loop compacts too.
-func (l *LiveIntake) awaitCompaction() {
+func (l *Intake) awaitCompaction() {
 	if l.compacting != nil {
 		<-l.compacting
 	}

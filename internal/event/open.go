@@ -30,7 +30,7 @@ func openIndex(ctx context.Context, st *Store, s *project.Stream) (state streamS
 		return state, key, err
 	}
 	st.Log.Info("rebuilding the stream's dedupe index, because its `versions` declaration changed", "stream", s.Name)
-	if err := RebuildDedupe(ctx, st, s); err != nil {
+	if err := Rebuild(ctx, st, s); err != nil {
 		return state, nil, err
 	}
 	if state, _, err = st.readState(ctx, s.Name); err != nil {

@@ -24,7 +24,7 @@ type openBatch struct {
 }
 
 // openBatch starts a batch. Without a number the spool gets the one after the last sealed spool.
-func (l *LiveIntake) openBatch(ctx context.Context, h spool.Header) (*openBatch, error) {
+func (l *Intake) openBatch(ctx context.Context, h spool.Header) (*openBatch, error) {
 	l.tables.Lock()
 	b, err := l.receiver.Begin(ctx, h.Opened, h.Number)
 	l.tables.Unlock()

@@ -15,10 +15,10 @@ import (
 	"bursar/internal/project"
 )
 
-// RebuildDedupe rebuilds a stream's dedupe index completely from its sealed batches (rule 9), with digests of the project's key; a missing or damaged
+// Rebuild rebuilds a stream's dedupe index completely from its sealed batches (rule 9), with digests of the project's key; a missing or damaged
 // key is replaced. Every events object is checked against its digest before it is read. One transaction replaces the old index: nothing changes
 // before it, and a repeat makes the same index. The caller must hold the stream exclusively: nothing of it may be sealed meanwhile.
-func RebuildDedupe(ctx context.Context, st *Store, s *project.Stream) (err error) {
+func Rebuild(ctx context.Context, st *Store, s *project.Stream) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("rebuild dedupe index of stream %s: %w", s.Name, err)

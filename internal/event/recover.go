@@ -24,7 +24,7 @@ func HasUnsealedSpools(ctx context.Context, st *Store, stream, folder string) (b
 }
 
 // announceSpool records in the catalog that the open batch has a spool, before any of its requests is acknowledged.
-func (l *LiveIntake) announceSpool(o *openBatch) error {
+func (l *Intake) announceSpool(o *openBatch) error {
 	if o.announced {
 		return nil
 	}
@@ -34,7 +34,7 @@ func (l *LiveIntake) announceSpool(o *openBatch) error {
 
 // recover seals the acknowledged requests that an earlier process left in spools (rule 1). Since it seals them at once, nothing is acknowledged on top
 // of a file whose last write may have failed.
-func (l *LiveIntake) recover(ctx context.Context) error {
+func (l *Intake) recover(ctx context.Context) error {
 	numbers, err := spool.List(l.options.Spool)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (l *LiveIntake) recover(ctx context.Context) error {
 }
 
 // skipSpool records that a spool of which nothing was sealed is no longer expected.
-func (l *LiveIntake) skipSpool(ctx context.Context, number uint64) error {
+func (l *Intake) skipSpool(ctx context.Context, number uint64) error {
 	state, _, err := l.store.readState(ctx, l.stream.Name)
 	if err != nil || state.Spools >= number {
 		return err
@@ -75,7 +75,7 @@ func (l *LiveIntake) skipSpool(ctx context.Context, number uint64) error {
 }
 
 // reportLoss keeps a damaged spool before anything of it is sealed: afterwards it would be removed.
-func (l *LiveIntake) reportLoss(loss spool.Loss) error {
+func (l *Intake) reportLoss(loss spool.Loss) error {
 	loss.Stream, loss.Found = l.stream.Name, l.store.Now().UTC()
 	loss, err := spool.Report(l.options.Spool, loss)
 	if err != nil {
@@ -95,7 +95,7 @@ type spoolContext struct {
 }
 
 // replay ingests and seals the requests of a spool.
-func (l *LiveIntake) replay(ctx context.Context, number uint64, facts spoolContext) error {
+func (l *Intake) replay(ctx context.Context, number uint64, facts spoolContext) error {
 	in, err := spool.Open(l.options.Spool, number)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func (l *LiveIntake) replay(ctx context.Context, number uint64, facts spoolConte
 }
 
 // sealReplayed ingests the requests of a spool to its end, and seals them.
-func (l *LiveIntake) sealReplayed(ctx context.Context, o *openBatch, in *spool.Reader, requests []*pendingRequest, facts spoolContext) (Result, error) {
+func (l *Intake) sealReplayed(ctx context.Context, o *openBatch, in *spool.Reader, requests []*pendingRequest, facts spoolContext) (Result, error) {
 	recovered := int64(0)
 	for len(requests) > 0 {
 		recovered += int64(len(requests))
@@ -150,7 +150,7 @@ func (l *LiveIntake) sealReplayed(ctx context.Context, o *openBatch, in *spool.R
 }
 
 // reportDamage reports the damage of a spool that was read to its end.
-func (l *LiveIntake) reportDamage(in *spool.Reader, number uint64, recovered int64, facts spoolContext) error {
+func (l *Intake) reportDamage(in *spool.Reader, number uint64, recovered int64, facts spoolContext) error {
 	reason := facts.damage(in)
 	if reason == "" {
 		return nil
@@ -173,7 +173,7 @@ func (f spoolContext) damage(in *spool.Reader) string {
 }
 
 // readGroup reads about as many requests as are checked together.
-func (l *LiveIntake) readGroup(in *spool.Reader) (requests []*pendingRequest, err error) {
+func (l *Intake) readGroup(in *spool.Reader) (requests []*pendingRequest, err error) {
 	for size := int64(0); size < groupBytes; {
 		r, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -216,7 +216,7 @@ func VerifySpools(ctx context.Context, st *Store, stream, folder string) error {
 }
 
 // Verify is VerifySpools for a stream with live intake, between two writes.
-func (l *LiveIntake) Verify(ctx context.Context) error {
+func (l *Intake) Verify(ctx context.Context) error {
 	return l.do(ctx, false, func(ctx context.Context) error { return VerifySpools(ctx, l.store, l.stream.Name, l.options.Spool) })
 }
 

@@ -121,7 +121,7 @@ func TestForeignSpool(t *testing.T) {
 	if err := os.Rename(h.spool(), other); err != nil {
 		t.Fatal(err)
 	}
-	l, err := event.OpenLive(t.Context(), h.intake, h.stream, event.LiveOptions{Spool: other})
+	l, err := event.Open(t.Context(), h.intake, h.stream, event.LiveOptions{Spool: other})
 	if err != nil {
 		t.Fatal(err) // the other streams go on
 	}
@@ -139,7 +139,7 @@ func TestNothingAcknowledgedNothingMissed(t *testing.T) {
 		d := &disk{at: n}
 		o := event.LiveOptions{Spool: h.spool()}
 		o.Wrap = func(f spool.File) spool.File { return diskFile{f, d} }
-		l, err := event.OpenLive(t.Context(), h.intake, h.stream, o)
+		l, err := event.Open(t.Context(), h.intake, h.stream, o)
 		if err != nil {
 			t.Fatal(err)
 		}

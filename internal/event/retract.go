@@ -88,7 +88,7 @@ func rebuildIfNeeded(ctx context.Context, st *Store, s *project.Stream) error {
 	if err != nil || !found || state.Identity != needsRebuild {
 		return err
 	}
-	return RebuildDedupe(ctx, st, s)
+	return Rebuild(ctx, st, s)
 }
 
 // retractionOutcome returns the outcome of a retraction that is written.

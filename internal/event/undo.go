@@ -33,7 +33,7 @@ func undoLast(ctx context.Context, st *Store, s *project.Stream, state *streamSt
 	if state.Identity != needsRebuild {
 		return out, nil
 	}
-	return out, RebuildDedupe(ctx, st, s)
+	return out, Rebuild(ctx, st, s)
 }
 
 // IDReusedError says that an id was accepted again while the event that had it was retracted.

@@ -12,10 +12,10 @@ import (
 	"bursar/internal/project"
 )
 
-// VerifyDedupe checks a stream's dedupe index: the key matches, each table is intact, the number of entries is the number of events, and there are no
+// Verify checks a stream's dedupe index: the key matches, each table is intact, the number of entries is the number of events, and there are no
 // other tables. Its error contains all faults. The stream may be ingested meanwhile: batches that are sealed during the check are not
 // checked.
-func VerifyDedupe(ctx context.Context, st *Store, s *project.Stream) error {
+func Verify(ctx context.Context, st *Store, s *project.Stream) error {
 	state, found, err := st.readState(ctx, s.Name)
 	if err != nil || !found {
 		return err
@@ -28,8 +28,8 @@ func VerifyDedupe(ctx context.Context, st *Store, s *project.Stream) error {
 	return faults
 }
 
-// HasLegacyDedupe reports whether a stream's dedupe index is from an older project, whose digests have no key. RebuildDedupe converts it.
-func HasLegacyDedupe(ctx context.Context, st *Store, stream string) bool {
+// IsLegacy reports whether a stream's dedupe index is from an older project, whose digests have no key. RebuildDedupe converts it.
+func IsLegacy(ctx context.Context, st *Store, stream string) bool {
 	state, found, err := st.readState(ctx, stream)
 	return err == nil && found && state.Identity == "" && len(state.DedupeTables) > 0
 }

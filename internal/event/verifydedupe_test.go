@@ -54,7 +54,7 @@ func TestVerifyBusyIndex(t *testing.T) {
 				t.Error(err)
 			}
 		}}
-		err := event.VerifyDedupe(ctx, h.intake, h.stream)
+		err := event.Verify(ctx, h.intake, h.stream)
 		if batches == 2 || ctx.Err() != nil {
 			t.Fatalf("%d batches were sealed meanwhile: %v", batches-2, err)
 		}

@@ -109,7 +109,7 @@ func TestVersionsAreKeptForEver(t *testing.T) {
 	_, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("e.jsonl", amounts("1", "1.00"))}, event.Options{})
 	refused("ingest", err)
 	refused("check", event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream))
-	refused("rebuild of the index", event.RebuildDedupe(t.Context(), h.intake, h.stream))
+	refused("rebuild of the index", event.Rebuild(t.Context(), h.intake, h.stream))
 	batches := h.batches()
 	refused("a batch", batches[2].CheckGrowth(h.stream))
 	if err := batches[1].CheckGrowth(h.stream); err != nil {

@@ -97,7 +97,7 @@ func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 }
 
 // conflictingEvent returns the event that has a row's id now, or nil.
-func (m *Model) conflictingEvent(in *intake, r record) *idEntry {
+func (m *Model) conflictingEvent(in *ingested, r record) *idEntry {
 	row, _ := read(in.stream, r)
 	compute(in.stream, row)
 	id := identify(in.stream, r, row, contentOf(row))
@@ -127,14 +127,14 @@ func (m *Model) replacedBy(event int) int {
 	return -1
 }
 
-func (m *Model) contentOf(in *intake, r record) string {
+func (m *Model) contentOf(in *ingested, r record) string {
 	row, _ := read(in.stream, r)
 	compute(in.stream, row)
 	return contentOf(row)
 }
 
 // idOf is an event's id as it is printed; of one that cannot be written, any text.
-func (m *Model) idOf(in *intake, e *acceptedEvent) string {
+func (m *Model) idOf(in *ingested, e *acceptedEvent) string {
 	if in.stream.ID[0][0] == '_' {
 		return in.stream.ID[0]
 	}

@@ -267,7 +267,7 @@ func (s *stage) remedy(named remedy) {
 func (s *stage) repairDedupe() {
 	s.t.Helper()
 	for _, stream := range s.project.Streams {
-		if err := event.RebuildDedupe(s.t.Context(), s.intake, stream); err != nil {
+		if err := event.Rebuild(s.t.Context(), s.intake, stream); err != nil {
 			s.fatalf("repair the dedupe index: %v", err)
 		}
 	}
@@ -325,7 +325,7 @@ func (s *stage) wantReported() {
 	for _, stream := range s.project.Streams {
 		batches, err := event.VerifyManifests(s.t.Context(), s.intake, stream.Name)
 		_, damaged := event.VerifyObjects(s.t.Context(), s.intake, batches, func(int64) {})
-		found = errors.Join(found, err, damaged, event.VerifyDedupe(s.t.Context(), s.intake, stream))
+		found = errors.Join(found, err, damaged, event.Verify(s.t.Context(), s.intake, stream))
 	}
 	if strings.HasPrefix(s.damage.files, "objects/streams/") && found == nil {
 		s.fatalf("after damage to %s, verification finds nothing", s.damage.path)

@@ -23,7 +23,7 @@ type Counts struct {
 // Model is the expected content of streams and their pipeline.
 type Model struct {
 	pipeline *Pipeline
-	intakes  map[string]*intake // by stream
+	intakes  map[string]*ingested // by stream
 	types    map[string]Type    // of the columns that are folded
 
 	events    []acceptedEvent
@@ -59,9 +59,9 @@ type QuarantinedRow struct {
 
 // NewModel returns the model of a new project.
 func NewModel(streams []*Stream, p *Pipeline) *Model {
-	m := &Model{pipeline: p, intakes: map[string]*intake{}, types: typesOf(streams)}
+	m := &Model{pipeline: p, intakes: map[string]*ingested{}, types: typesOf(streams)}
 	for _, s := range streams {
-		m.intakes[s.Name] = &intake{stream: s, files: map[string]*ingestedFile{}, known: map[string][]idEntry{}, retries: map[int]bool{}}
+		m.intakes[s.Name] = &ingested{stream: s, files: map[string]*ingestedFile{}, known: map[string][]idEntry{}, retries: map[int]bool{}}
 	}
 	return m
 }

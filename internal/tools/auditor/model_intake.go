@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// intake is the ingested content of one stream.
-type intake struct {
+// ingested is the ingested content of one stream.
+type ingested struct {
 	stream     *Stream
 	files      map[string]*ingestedFile
 	numbered   []*ingestedFile      // all files, in the order of their receipt
@@ -125,7 +125,7 @@ func (m *Model) Retry(stream string) Counts {
 	return counts
 }
 
-func (in *intake) counts() Counts {
+func (in *ingested) counts() Counts {
 	totals := map[string]map[string]*big.Rat{}
 	for _, t := range in.stream.Totals {
 		totals[t.Name] = map[string]*big.Rat{}
@@ -136,7 +136,7 @@ func (in *intake) counts() Counts {
 	return Counts{Totals: totals}
 }
 
-func (m *Model) seal(in *intake, counts Counts, rows []record) {
+func (m *Model) seal(in *ingested, counts Counts, rows []record) {
 	if counts.Sealed {
 		in.batches++
 		m.Sealed = append(m.Sealed, Batch{in.stream.Name, in.batches, counts})
@@ -147,7 +147,7 @@ func (m *Model) seal(in *intake, counts Counts, rows []record) {
 }
 
 // judge judges one row; false is quarantine. The batch is the one the row was handed in for, 0 if that was an earlier one.
-func (m *Model) judge(in *intake, r *record, batch int, counts *Counts) bool {
+func (m *Model) judge(in *ingested, r *record, batch int, counts *Counts) bool {
 	counts.Rows++
 	r.conflict = nil
 	row, ok := read(in.stream, *r)
@@ -189,7 +189,7 @@ func (m *Model) judge(in *intake, r *record, batch int, counts *Counts) bool {
 
 // remembers reports whether an id still counts. The clock goes on by seconds with every look, so that what is as many days
 // old as the window is long lies outside.
-func (in *intake) remembers(f idEntry, day int) bool {
+func (in *ingested) remembers(f idEntry, day int) bool {
 	return in.stream.Dedupe == 0 || day-f.day < in.stream.Dedupe
 }
 
@@ -236,7 +236,7 @@ func identify(s *Stream, r record, row Row, content string) string {
 	return id
 }
 
-func (in *intake) total(row Row, counts *Counts) {
+func (in *ingested) total(row Row, counts *Counts) {
 	for _, t := range in.stream.Totals {
 		if t.Where != nil && !t.Where.Matches(row) {
 			continue

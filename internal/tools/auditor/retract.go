@@ -16,14 +16,14 @@ type Retraction struct {
 }
 
 // isBatchRetracted reports whether a whole batch is retracted.
-func (m *Model) isBatchRetracted(in *intake, batch int) bool {
+func (m *Model) isBatchRetracted(in *ingested, batch int) bool {
 	return slices.ContainsFunc(m.retracted, func(r Retraction) bool {
 		return r.event < 0 && r.Stream == in.stream.Name && r.Batch == batch
 	})
 }
 
 // isRowRetracted reports whether a row in quarantine is retracted with the batch of its file.
-func (m *Model) isRowRetracted(in *intake, r record) bool {
+func (m *Model) isRowRetracted(in *ingested, r record) bool {
 	return m.isBatchRetracted(in, r.file.batch)
 }
 
@@ -41,7 +41,7 @@ func (m *Model) isRetracted(e *acceptedEvent) bool {
 }
 
 // countedEvent returns the last event of an id that is not retracted, or nil.
-func (m *Model) countedEvent(in *intake, id string) *idEntry {
+func (m *Model) countedEvent(in *ingested, id string) *idEntry {
 	list := in.known[id]
 	for i := len(list) - 1; i >= 0; i-- {
 		if !m.isRetracted(&m.events[list[i].event]) {
@@ -52,7 +52,7 @@ func (m *Model) countedEvent(in *intake, id string) *idEntry {
 }
 
 // known says how a known file is treated: as known, as new, or read again.
-func (m *Model) known(in *intake, earlier *ingestedFile) (known *ingestedFile, again bool) {
+func (m *Model) known(in *ingested, earlier *ingestedFile) (known *ingestedFile, again bool) {
 	if m.isBatchRetracted(in, earlier.batch) {
 		return nil, false
 	}
@@ -66,7 +66,7 @@ func (m *Model) known(in *intake, earlier *ingestedFile) (known *ingestedFile, a
 }
 
 // quarantined returns the rows in quarantine that are not retracted.
-func (m *Model) quarantined(in *intake) (rows []record) {
+func (m *Model) quarantined(in *ingested) (rows []record) {
 	for _, q := range in.quarantine {
 		for _, r := range q.rows {
 			if !m.isRowRetracted(in, r) {
@@ -78,7 +78,7 @@ func (m *Model) quarantined(in *intake) (rows []record) {
 }
 
 // isRetryable reports whether the next retry reads a quarantine, which it does unless its batch is retracted with its files.
-func (m *Model) isRetryable(in *intake, q rejected) bool {
+func (m *Model) isRetryable(in *ingested, q rejected) bool {
 	return in.retries[q.batch] || !m.isBatchRetracted(in, q.batch)
 }
 

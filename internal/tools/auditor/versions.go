@@ -61,7 +61,7 @@ func (g *generator) version(row sentRow) sentRow {
 }
 
 // keepVersions makes events that were known by their ids known by their content, too.
-func (m *Model) keepVersions(in *intake) {
+func (m *Model) keepVersions(in *ingested) {
 	known := map[string][]idEntry{}
 	for id, list := range in.known {
 		for _, f := range list {
