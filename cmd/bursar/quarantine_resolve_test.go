@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"bursar/internal/app"
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 )
 
 // conflictShop is a shop that has folded one version of an event; two others are in quarantine, and a row that is wrong.
@@ -221,7 +221,7 @@ func TestAcceptCutShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	row, _ := app.ParseRow("2:1")
-	_, err = event.AcceptRow(ctx, a.Intake, a.Project.Stream("payments"), app.AcceptOptions{Row: row, Reason: why})
+	_, err = intake.AcceptRow(ctx, a.Intake, a.Project.Stream("payments"), app.AcceptOptions{Row: row, Reason: why})
 	if closed := a.Close(); err != nil || closed != nil {
 		t.Fatal(err, closed)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"bursar/internal/app"
-	"bursar/internal/event"
+	"bursar/internal/event/retract"
 )
 
 // paid is one payment of an order.
@@ -209,7 +209,7 @@ func markOnly(t *testing.T, dir string, o app.RetractOptions) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = event.Retract(ctx, a.Intake, a.Project.Stream("payments"), o)
+	_, err = retract.Retract(ctx, a.Intake, a.Project.Stream("payments"), o)
 	if closed := a.Close(); err != nil || closed != nil {
 		t.Fatal(err, closed)
 	}

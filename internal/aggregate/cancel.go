@@ -15,7 +15,7 @@ import (
 	"slices"
 
 	"bursar/internal/aggregate/statement"
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/project"
 )
 
@@ -211,7 +211,7 @@ func listedSQL(path string, counting *countingCorrections) string {
 }
 
 // ingestAnswers seals one event for each row that a query finds in a stream: a copy of the row, changed by answer.
-func (r *reading) ingestAnswers(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result event.Result, err error) {
+func (r *reading) ingestAnswers(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result intake.Result, err error) {
 	s := slotFile{path: filepath.Join(r.dir, name+"."+stream+".jsonl")}
 	if err := r.spoolAnswers(ctx, &s, stream, sql, answer); err != nil || s.rows == 0 {
 		return result, err

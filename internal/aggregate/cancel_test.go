@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 )
 
 var errKilled = errors.New("killed")
@@ -120,11 +121,11 @@ func (h *fixture) unlist(reference string) {
 func (h *fixture) killed(step int, path string) (ended bool) {
 	h.Helper()
 	seals := 0
-	h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
+	h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (intake.Result, error) {
 		at := seals
 		seals++
 		if at == step/2 && step%2 == 0 {
-			return event.Result{}, errKilled
+			return intake.Result{}, errKilled
 		}
 		r, err := h.take(ctx, stream, files, parts)
 		if at == step/2 {

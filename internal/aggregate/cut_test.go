@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/project"
 )
 
@@ -223,14 +224,14 @@ func TestCutReferencesOfEarlierVersions(t *testing.T) {
 }
 
 // importAsEarlierVersion imports as a version without cut names did: one slot for each entry.
-func (h *fixture) importAsEarlierVersion(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
+func (h *fixture) importAsEarlierVersion(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (intake.Result, error) {
 	if stream != project.NameStream {
 		return h.take(ctx, stream, files, parts)
 	}
 	path := filepath.Join(h.TempDir(), "earlier.jsonl")
 	data, err := os.ReadFile(files[0])
 	if err != nil {
-		return event.Result{}, err
+		return intake.Result{}, err
 	}
 	var lines []string
 	for line := range strings.Lines(string(data)) {
@@ -239,7 +240,7 @@ func (h *fixture) importAsEarlierVersion(ctx context.Context, stream string, fil
 		}
 	}
 	if err := os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600); err != nil {
-		return event.Result{}, err
+		return intake.Result{}, err
 	}
 	return h.take(ctx, stream, []string{path}, func(string) []event.FilePart { return []event.FilePart{{Row: 1, Name: "earlier"}} })
 }

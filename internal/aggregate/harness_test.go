@@ -17,6 +17,8 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/event/ids"
+	"bursar/internal/event/intake"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
@@ -57,7 +59,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 	h.intake = &event.Store{
 		Objects: h.objects, Catalog: records, Scratch: t.TempDir(), Workers: 1, Now: now, Log: slog.New(slog.DiscardHandler),
 	}
-	if h.intake.Secret, err = event.OpenSecret(t.Context(), records, filepath.Join(h.dir, "identity.key")); err != nil {
+	if h.intake.Secret, err = ids.OpenSecret(t.Context(), records, filepath.Join(h.dir, "identity.key")); err != nil {
 		t.Fatal(err)
 	}
 	h.intake.Duck = duck.Options{Memory: "300MB", Threads: 1, Scratch: h.intake.Scratch, Dirs: []string{h.dir}}
@@ -70,7 +72,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 }
 
 func (h *fixture) findIDs(ctx context.Context, s *project.Stream, list []string) (map[string]uint64, error) {
-	return event.Find(ctx, h.intake, s, list)
+	return ids.Find(ctx, h.intake, s, list)
 }
 
 // read reads the project's folder.
@@ -83,8 +85,8 @@ func (h *fixture) read() *project.Project {
 	return p
 }
 
-func (h *fixture) take(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
-	return event.Ingest(ctx, h.intake, h.importer.Project.Stream(stream), files, event.Options{Parts: parts})
+func (h *fixture) take(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (intake.Result, error) {
+	return intake.Ingest(ctx, h.intake, h.importer.Project.Stream(stream), files, intake.Options{Parts: parts})
 }
 
 // file writes a file below the fixture's folder.

@@ -29,6 +29,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/project"
@@ -46,7 +47,7 @@ type Importer struct {
 	Scratch string // folder for rows before they are ingested
 	// Ingest seals the rows of JSON lines files as one batch of a built-in stream. parts lists the statement files whose
 	// rows such a file contains. Rows that the stream already has are duplicates.
-	Ingest func(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (event.Result, error)
+	Ingest func(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (intake.Result, error)
 	// FindIDs returns those of the ids that a stream has events of, each with its batch.
 	FindIDs func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
 	Now     func() time.Time
@@ -135,8 +136,8 @@ func (f *File) refused() []bool {
 
 // Result is the result of one Import.
 type Result struct {
-	Files   []*File                 `json:"files"`
-	Streams map[string]event.Result `json:"streams"` // one batch of each stream that got rows
+	Files   []*File                  `json:"files"`
+	Streams map[string]intake.Result `json:"streams"` // one batch of each stream that got rows
 	// Cancelled counts the stored entries that no counting statement lists any more; each was cancelled by an event in takes_back.
 	Cancelled int64 `json:"taken_back,omitempty"`
 	// NotCancelled says why such entries may be left. Importing the same files again cancels them once the cause is removed.
@@ -280,8 +281,8 @@ func (r *reading) adjust(ctx context.Context, files map[string]*File, accounts m
 
 // ingestAll seals the rows of all files. Statements come last, so that a statement exists only with all its parts. Slots come
 // first: if the import ends after them, the next import completes it, while an entry without a slot would count twice.
-func (im *Importer) ingestAll(ctx context.Context, spools []*spool, slots *slotFile) (map[string]event.Result, error) {
-	results := map[string]event.Result{}
+func (im *Importer) ingestAll(ctx context.Context, spools []*spool, slots *slotFile) (map[string]intake.Result, error) {
+	results := map[string]intake.Result{}
 	if slots.rows > 0 {
 		if _, err := im.Ingest(ctx, project.NameStream, []string{slots.path}, slots.parts); err != nil {
 			return results, fmt.Errorf("ingest %s: %w", project.NameStream, err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	failing "bursar/internal/fault"
 	"bursar/internal/object"
 	"bursar/internal/project"
@@ -224,7 +225,7 @@ func TestOriginalsAreKeptTogether(t *testing.T) {
 	}
 	h.importer.Objects = &together{h.objects, h.objects, make(chan struct{})}
 	take := h.importer.Ingest
-	h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
+	h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (intake.Result, error) {
 		kept, err := h.objects.List(ctx, "statements/")
 		if err != nil || len(kept) != len(paths) {
 			t.Errorf("kept are %d files, want %d, when %s are taken in: %v", len(kept), len(paths), stream, err)

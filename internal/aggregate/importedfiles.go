@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 )
 
 // importedFile records an imported file, so that it is not read again if it was imported completely.
@@ -98,7 +98,7 @@ func (im *Importer) fileDigest(ctx context.Context, path string) (string, error)
 		return "", err
 	}
 	defer in.Close()
-	digest, err := event.FileDigest(ctx, in)
+	digest, err := intake.FileDigest(ctx, in)
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
@@ -124,7 +124,7 @@ func (im *Importer) storeOriginal(ctx context.Context, f *File) error {
 	if err != nil {
 		return fmt.Errorf("keep %s: %w", f.File, err)
 	}
-	digest, err := event.FileDigest(ctx, io.TeeReader(in, out))
+	digest, err := intake.FileDigest(ctx, io.TeeReader(in, out))
 	if err == nil && digest != f.Digest {
 		err = changedError(f.File)
 	}

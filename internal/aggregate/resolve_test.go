@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 )
 
 // TestInterruptedImports stops an import before each stream that it fills. Whether the same file or the same entry in
@@ -22,9 +23,9 @@ func TestInterruptedImports(t *testing.T) {
 		for _, next := range [][]string{{"Alice"}, {"Alice B"}, {"Alice B", "Alice"}} {
 			h := newFixture(t, "")
 			takes := 0
-			h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (event.Result, error) {
+			h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (intake.Result, error) {
 				if takes++; takes > at {
-					return event.Result{}, stop
+					return intake.Result{}, stop
 				}
 				return h.take(ctx, stream, files, parts)
 			}

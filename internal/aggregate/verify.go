@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"bursar/internal/catalog"
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 )
@@ -68,7 +68,7 @@ func checkOriginal(ctx context.Context, store object.Store, name, digest string)
 		return err
 	}
 	defer in.Close()
-	got, err := event.FileDigest(ctx, io.NewSectionReader(in, 0, in.Size()))
+	got, err := intake.FileDigest(ctx, io.NewSectionReader(in, 0, in.Size()))
 	if err == nil && got != digest {
 		err = fmt.Errorf("statement file %s is not what was received", name)
 	}

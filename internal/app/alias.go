@@ -8,21 +8,24 @@ import (
 
 	"bursar/internal/aggregate"
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live/spool"
+	"bursar/internal/event/repair"
+	"bursar/internal/event/retract"
 	"bursar/internal/event/scan"
-	"bursar/internal/event/spool"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 )
 
 type (
 	// IngestOptions are the options of one Ingest.
-	IngestOptions = event.Options
+	IngestOptions = intake.Options
 	// IngestResult counts the rows of one Ingest.
-	IngestResult = event.Result
+	IngestResult = intake.Result
 	// RetractOptions are the options of one Retract.
-	RetractOptions = event.RetractOptions
+	RetractOptions = retract.RetractOptions
 	// Retraction is what a call of Retract has retracted, or restored.
-	Retraction = event.Retracted
+	Retraction = retract.Retracted
 	// LeftOut is a retracted batch or event, with time and reason.
 	LeftOut = event.Retraction
 	// RetractedFile is a statement file that was retracted or restored.
@@ -34,13 +37,13 @@ type (
 	// Rejected is one row in quarantine.
 	Rejected = event.Rejected
 	// AcceptOptions are the options of accepting a quarantined row.
-	AcceptOptions = event.AcceptOptions
+	AcceptOptions = intake.AcceptOptions
 	// DismissOptions are the options of dismissing a quarantined row.
 	DismissOptions = event.DismissOptions
 	// Dismissal is the time and reason of dismissing a quarantined row.
 	Dismissal = event.Dismissal
 	// GiveUp names the lost parts of a stream that a repair gives up.
-	GiveUp = event.GiveUp
+	GiveUp = repair.GiveUp
 	// GivenUp is a lost part of a stream that was given up, with time and reason.
 	GivenUp = event.GivenUp
 	// Dismissed is the result of one Dismiss.
@@ -50,9 +53,9 @@ type (
 	// RowPlace identifies a row within its stream.
 	RowPlace = event.Place
 	// Difference is a column that differs in a conflict.
-	Difference = event.Difference
+	Difference = intake.Difference
 	// Compared is a quarantined row with the accepted event of the same id.
-	Compared = event.Compared
+	Compared = intake.Compared
 	// Run is one run of a pipeline.
 	Run = reconcile.Run
 	// Given counts the events that contributed a value to each fold.
@@ -112,7 +115,7 @@ const (
 )
 
 // ErrTooManyRejected is returned by Ingest, wrapped, if more rows than IngestOptions.MaxRejected were rejected.
-var ErrTooManyRejected = event.ErrTooManyRejected
+var ErrTooManyRejected = intake.ErrTooManyRejected
 
 // Steps returns the names of a run's steps, in order.
 func Steps() []reconcile.StepName { return slices.Clone(reconcile.StepNames) }
@@ -127,7 +130,7 @@ func InputSize(path string) (int64, error) {
 }
 
 // Remedy says how a stream's declaration may grow so that a retry accepts a rejected row; empty if it may not.
-func Remedy(r *Rejected, s *project.Stream) string { return event.Remedy(r, s) }
+func Remedy(r *Rejected, s *project.Stream) string { return intake.Remedy(r, s) }
 
 // Compare compares rows in quarantine with the events that were accepted with their ids.
 func (a *App) Compare(ctx context.Context, stream string, rows []Rejected) ([]Compared, error) {
@@ -135,7 +138,7 @@ func (a *App) Compare(ctx context.Context, stream string, rows []Rejected) ([]Co
 	if s == nil {
 		return nil, &NotFoundError{What: "stream " + stream}
 	}
-	return event.Compare(ctx, a.Intake, s, rows)
+	return intake.Compare(ctx, a.Intake, s, rows)
 }
 
 // ParseRow parses the reference of a quarantined row.

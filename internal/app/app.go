@@ -18,6 +18,8 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/event/ids"
+	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
 	"bursar/internal/keyed"
 	"bursar/internal/object"
@@ -141,7 +143,7 @@ func openProject(ctx context.Context, dir, command string, log *slog.Logger, unw
 		return nil, err
 	}
 	for _, s := range a.Project.AllStreams() {
-		if err := event.CheckCatalog(ctx, a.Intake, s.Name); err != nil {
+		if err := eventverify.CheckCatalog(ctx, a.Intake, s.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -207,7 +209,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.closers = append(a.closers, a.index.Close)
-	secret, err := event.OpenSecret(ctx, records, filepath.Join(a.state, "identity.key"))
+	secret, err := ids.OpenSecret(ctx, records, filepath.Join(a.state, "identity.key"))
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"bursar/internal/event"
-	"bursar/internal/event/spool"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/spool"
 	"bursar/internal/failure"
 )
 
@@ -81,10 +83,10 @@ func TestBrokenSpool(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"id":"f","n":1}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := a.Ingest(t.Context(), "good", []string{file}, event.Options{}); err != nil || r.Batch != 2 {
+	if r, err := a.Ingest(t.Context(), "good", []string{file}, intake.Options{}); err != nil || r.Batch != 2 {
 		t.Errorf("ingest: %+v, %v", r, err)
 	}
-	if _, err := a.Ingest(t.Context(), "bad", []string{file}, event.Options{}); err == nil {
+	if _, err := a.Ingest(t.Context(), "bad", []string{file}, intake.Options{}); err == nil {
 		t.Error("events go past those that were acknowledged before")
 	}
 	if runs, err := a.Run(t.Context(), []string{"of_good"}, nil); len(runs) != 1 || err != nil {
@@ -94,10 +96,10 @@ func TestBrokenSpool(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := a.Accept(t.Context(), "good", event.Request{Body: []byte(`{"id":"h","n":1}`)}); err != nil || answer.Accepted != 1 {
+	if answer, err := a.Accept(t.Context(), "good", live.Request{Body: []byte(`{"id":"h","n":1}`)}); err != nil || answer.Accepted != 1 {
 		t.Errorf("accept: %+v, %v", answer, err)
 	}
-	if _, err := a.Accept(t.Context(), "bad", event.Request{Body: []byte(`{"id":"h","n":1}`)}); failure.Of(err) != failure.Transient {
+	if _, err := a.Accept(t.Context(), "bad", live.Request{Body: []byte(`{"id":"h","n":1}`)}); failure.Of(err) != failure.Transient {
 		t.Errorf("a request to a stream that stands still: %v [%v]", err, failure.Of(err))
 	}
 	if err := stop(); err == nil || !strings.Contains(err.Error(), "stream bad") {

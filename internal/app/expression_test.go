@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile"
 )
@@ -95,7 +95,7 @@ func TestFailingSQLFileNamesItsEvent(t *testing.T) {
 		"pipelines/m.sql":       `SELECT "order", d.total + coalesce(s.total, 0) AS total FROM delta d LEFT JOIN state s USING ("order")`,
 	})
 	path := putFile(t, t.TempDir(), "a.jsonl", `{"id":"1","order":"k1","n":1,"note":"5"}`+"\n"+`{"id":"2","order":"k2","n":1,"note":"IBAN DE89 Jane Doe"}`+"\n")
-	if _, err := a.Ingest(t.Context(), "payments", []string{path}, event.Options{}); err != nil {
+	if _, err := a.Ingest(t.Context(), "payments", []string{path}, intake.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := a.Run(t.Context(), []string{"orders"}, nil)

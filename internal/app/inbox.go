@@ -6,7 +6,7 @@ import (
 	"context"
 	"path/filepath"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/inbox"
 	"bursar/internal/project"
 )
@@ -19,7 +19,7 @@ func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 		if stream == project.StatementStream && a.acceptsStatements() {
 			return a.importInbox(ctx, paths)
 		}
-		_, err := a.Ingest(ctx, stream, paths, event.Options{})
+		_, err := a.Ingest(ctx, stream, paths, intake.Options{})
 		return err
 	}}
 	if a.acceptsStatements() {

@@ -6,39 +6,39 @@ import (
 	"context"
 	"fmt"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 )
 
 // Ingest ingests files into one batch of a stream. Intakes of the same stream wait for each other.
-func (a *App) Ingest(ctx context.Context, stream string, files []string, o event.Options) (event.Result, error) {
+func (a *App) Ingest(ctx context.Context, stream string, files []string, o intake.Options) (intake.Result, error) {
 	s := a.Project.Stream(stream)
 	if s == nil {
-		return event.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
+		return intake.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	if s.Builtin {
-		return event.Result{}, failure.Wrap(failure.Data, fmt.Errorf("stream %s is filled from statements: use `bursar import FILE…`", stream))
+		return intake.Result{}, failure.Wrap(failure.Data, fmt.Errorf("stream %s is filled from statements: use `bursar import FILE…`", stream))
 	}
 	o.KeyColumns = a.keyColumns(stream)
 	if live := a.live.get(stream); live != nil {
 		return live.Ingest(ctx, files, o)
 	}
-	return a.withStream(ctx, s, func() (event.Result, error) { return event.Ingest(ctx, a.Intake, s, files, o) })
+	return a.withStream(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Intake, s, files, o) })
 }
 
 // Retry ingests the quarantined rows of a stream again.
-func (a *App) Retry(ctx context.Context, stream string) (event.Result, error) {
+func (a *App) Retry(ctx context.Context, stream string) (intake.Result, error) {
 	s := a.Project.Stream(stream)
 	if s == nil {
-		return event.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
+		return intake.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
-	o := event.Options{KeyColumns: a.keyColumns(stream)}
+	o := intake.Options{KeyColumns: a.keyColumns(stream)}
 	if live := a.live.get(stream); live != nil {
 		return live.Retry(ctx, o)
 	}
-	r, err := a.withStream(ctx, s, func() (event.Result, error) { return event.Retry(ctx, a.Intake, s, o) })
+	r, err := a.withStream(ctx, s, func() (intake.Result, error) { return intake.Retry(ctx, a.Intake, s, o) })
 	if err == nil && r.Batch > 0 {
 		a.batchSealed(r)
 	}
@@ -46,14 +46,14 @@ func (a *App) Retry(ctx context.Context, stream string) (event.Result, error) {
 }
 
 // withStream locks the stream, recovers its spools and calls ingest.
-func (a *App) withStream(ctx context.Context, s *project.Stream, ingest func() (event.Result, error)) (event.Result, error) {
+func (a *App) withStream(ctx context.Context, s *project.Stream, ingest func() (intake.Result, error)) (intake.Result, error) {
 	unlock, err := a.streamLocks.Lock(ctx, s.Name)
 	if err != nil {
-		return event.Result{}, err
+		return intake.Result{}, err
 	}
 	defer unlock()
 	if err := a.recoverSpool(ctx, s); err != nil {
-		return event.Result{}, err
+		return intake.Result{}, err
 	}
 	return ingest()
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"bursar/internal/catalog"
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile"
 )
@@ -223,7 +223,7 @@ func TestKeysThatAreTooLong(t *testing.T) {
 		})
 	}
 	a := openKeyed(t, "note", "")
-	got, err := a.Ingest(t.Context(), "payments", []string{putFile(t, t.TempDir(), "a.jsonl", sent(1, "", long+long, 1)+sent(2, "", "", 2))}, event.Options{})
+	got, err := a.Ingest(t.Context(), "payments", []string{putFile(t, t.TempDir(), "a.jsonl", sent(1, "", long+long, 1)+sent(2, "", "", 2))}, intake.Options{})
 	if err != nil || got.Quarantined != 1 || got.Accepted != 1 {
 		t.Errorf("a long value of an optional key column: %+v, %v", got, err)
 	}

@@ -10,8 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"bursar/internal/event"
-	"bursar/internal/event/spool"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/answers"
+	"bursar/internal/event/live/spool"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
@@ -23,20 +24,20 @@ const sealTimeout = 30 * time.Second
 // liveIntakes are the live intakes by stream. The zero value has none.
 type liveIntakes struct {
 	mu  sync.RWMutex
-	all map[string]*event.Intake
+	all map[string]*live.Intake
 }
 
-func (l *liveIntakes) get(stream string) *event.Intake {
+func (l *liveIntakes) get(stream string) *live.Intake {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.all[stream]
 }
 
-func (l *liveIntakes) set(stream string, in *event.Intake) {
+func (l *liveIntakes) set(stream string, in *live.Intake) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all == nil {
-		l.all = map[string]*event.Intake{}
+		l.all = map[string]*live.Intake{}
 	}
 	if in == nil {
 		delete(l.all, stream)
@@ -82,20 +83,20 @@ func (a *App) CheckLosses() error {
 }
 
 // Accept ingests the events of a request. Once it returns they are durable and count exactly once (rule 1).
-func (a *App) Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error) {
+func (a *App) Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
 	if live := a.live.get(stream); live != nil {
 		return live.Accept(ctx, r)
 	}
 	if s := a.Project.Stream(stream); s == nil || s.Builtin {
-		return event.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
+		return answers.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
-	return event.Answer{}, event.ErrClosed
+	return answers.Answer{}, live.ErrClosed
 }
 
 func (a *App) spool(stream string) string { return filepath.Join(a.state, "spool", stream) }
 
-func (a *App) liveOptions(s *project.Stream) event.LiveOptions {
-	o := event.LiveOptions{Spool: a.spool(s.Name), OnSealed: a.batchSealed, OnLoss: a.losses.add}
+func (a *App) liveOptions(s *project.Stream) live.LiveOptions {
+	o := live.LiveOptions{Spool: a.spool(s.Name), OnSealed: a.batchSealed, OnLoss: a.losses.add}
 	o.KeyColumns = a.keyColumns(s.Name)
 	return o
 }
@@ -114,7 +115,7 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 		return all
 	}
 	for _, s := range a.Project.Streams {
-		live, err := event.Open(ctx, a.Intake, s, a.liveOptions(s))
+		live, err := live.Open(ctx, a.Intake, s, a.liveOptions(s))
 		if err != nil {
 			return stop, fmt.Errorf("start live intake of stream %s: %w", s.Name, err)
 		}
@@ -126,11 +127,11 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 // recoverSpool seals the requests of a stream that a dead process had acknowledged (rule 1). It runs before anything else is
 // sealed.
 func (a *App) recoverSpool(ctx context.Context, s *project.Stream) error {
-	left, err := event.HasUnsealedSpools(ctx, a.Intake, s.Name, a.spool(s.Name))
+	left, err := live.HasUnsealedSpools(ctx, a.Intake, s.Name, a.spool(s.Name))
 	if err != nil || !left {
 		return err
 	}
-	return event.Recover(ctx, a.Intake, s, a.liveOptions(s))
+	return live.Recover(ctx, a.Intake, s, a.liveOptions(s))
 }
 
 // recoverAllSpools recovers the spools of all streams before a run. unsealed has the errors of streams that cannot be sealed;

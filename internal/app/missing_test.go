@@ -12,7 +12,9 @@ import (
 	"testing"
 
 	"bursar/internal/catalog"
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/repair"
+	"bursar/internal/event/retract"
 )
 
 // openWithMissing folds three batches, retracts and restores the second, and then deletes one document and one object.
@@ -29,12 +31,12 @@ func openWithMissing(t *testing.T, document, object string) (dir string, files [
 	s := a.Project.Stream("payments")
 	for n := range 3 {
 		files = append(files, putFile(t, dir, fmt.Sprint(n+1, ".jsonl"), fmt.Sprintf(`{"id":"%d","order":"o-%d","amount":"1.00"}`+"\n", n, n)))
-		_, failed := event.Ingest(t.Context(), a.Intake, s, files[n:], event.Options{})
+		_, failed := intake.Ingest(t.Context(), a.Intake, s, files[n:], intake.Options{})
 		err = errors.Join(err, failed)
 	}
 	runAll(t, a, "orders")
 	for _, undo := range []bool{false, true} {
-		_, failed := event.Retract(t.Context(), a.Intake, s, event.RetractOptions{Batch: 2, Reason: "wrong", Undo: undo})
+		_, failed := retract.Retract(t.Context(), a.Intake, s, retract.RetractOptions{Batch: 2, Reason: "wrong", Undo: undo})
 		_, rebuild := rebuildHere(t.Context(), a.Engine, "orders")
 		err = errors.Join(err, failed, rebuild)
 	}
@@ -51,13 +53,13 @@ func TestGiveUpMissing(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, document, object string
-		give                   event.GiveUp
+		give                   repair.GiveUp
 		artifacts              int64
 		waits                  string // why artifacts are not rebuilt before
 	}{
-		{"retraction 1 of payments", "retraction/payments/00000002/00000001", "retractions/00000001.json", event.GiveUp{Retractions: []uint64{1}}, 3, ""},
-		{"retraction 2 of payments", "retraction/payments/00000002/00000002", "retractions/00000002.json", event.GiveUp{Retractions: []uint64{2}}, 2, "while a retraction is missing"},
-		{"batch 3 of payments", "batch/payments/00000003", "batches/00000003", event.GiveUp{Batches: []uint64{3}}, 2, "while events are missing"},
+		{"retraction 1 of payments", "retraction/payments/00000002/00000001", "retractions/00000001.json", repair.GiveUp{Retractions: []uint64{1}}, 3, ""},
+		{"retraction 2 of payments", "retraction/payments/00000002/00000002", "retractions/00000002.json", repair.GiveUp{Retractions: []uint64{2}}, 2, "while a retraction is missing"},
+		{"batch 3 of payments", "batch/payments/00000003", "batches/00000003", repair.GiveUp{Batches: []uint64{3}}, 2, "while events are missing"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -68,7 +70,7 @@ func TestGiveUpMissing(t *testing.T) {
 				t.Errorf("repair: %s, %v", text, err)
 			}
 			tt.give.Reason = "no copy"
-			done, err = Repair(t.Context(), dir, RepairOptions{Sample: 10, GiveUp: map[string]event.GiveUp{"payments": tt.give}}, quiet)
+			done, err = Repair(t.Context(), dir, RepairOptions{Sample: 10, GiveUp: map[string]repair.GiveUp{"payments": tt.give}}, quiet)
 			if err != nil || len(done.Broken) != 1 || !strings.Contains(done.Broken[0], tt.name+" was given up") || !strings.Contains(done.Broken[0], "`bursar rebuild orders`") {
 				t.Fatalf("repair without it: %+v, %v", done, err)
 			}
@@ -91,7 +93,7 @@ func TestGiveUpMissing(t *testing.T) {
 				t.Errorf("verified is %+v, %v", verified, err)
 			}
 			if len(tt.give.Batches) > 0 {
-				if got, err := event.Ingest(t.Context(), a.Intake, a.Project.Stream("payments"), files[2:], event.Options{}); err != nil || got.Accepted != 1 {
+				if got, err := intake.Ingest(t.Context(), a.Intake, a.Project.Stream("payments"), files[2:], intake.Options{}); err != nil || got.Accepted != 1 {
 					t.Errorf("its file is ingested as %+v, %v", got, err)
 				}
 			}

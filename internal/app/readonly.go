@@ -13,7 +13,7 @@ import (
 
 	"bursar/internal/artifact"
 	"bursar/internal/catalog"
-	"bursar/internal/event"
+	"bursar/internal/event/ids"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 )
@@ -64,7 +64,7 @@ func (a *App) openReadOnly(ctx context.Context, full error) error {
 	}
 	a.catalog, a.index = records, &projectIndex{dir: indexFolder(a.state), index: index}
 	a.closers = append(a.closers, a.index.Close)
-	secret, err := event.ReadSecret(ctx, records, filepath.Join(a.state, "identity.key"))
+	secret, err := ids.ReadSecret(ctx, records, filepath.Join(a.state, "identity.key"))
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,10 @@ import (
 	"bursar/internal/aggregate"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
-	"bursar/internal/event/spool"
+	"bursar/internal/event/ids"
+	"bursar/internal/event/live/spool"
+	"bursar/internal/event/repair"
+	eventverify "bursar/internal/event/verify"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 	"bursar/internal/temporal"
@@ -27,7 +30,7 @@ type RepairOptions struct {
 	DismissLosses bool   // dismiss reported losses of requests
 	Sample        int    // artifacts that verification recomputes
 
-	GiveUp map[string]event.GiveUp // by stream: lost parts to give up
+	GiveUp map[string]repair.GiveUp // by stream: lost parts to give up
 }
 
 // RepairedProject is the result of a repair.
@@ -62,7 +65,7 @@ func (r *repairer) reportBroken(err error) {
 	if changed := (*reconcile.ChangedError)(nil); errors.As(err, &changed) {
 		r.out.Outdated = append(r.out.Outdated, changed.Pipeline)
 	}
-	if errors.As(err, new(*event.CountedTwiceError)) {
+	if errors.As(err, new(*eventverify.CountedTwiceError)) {
 		r.out.CountedTwice++
 	}
 }
@@ -190,7 +193,7 @@ func (r *repairer) repairStreams(ctx context.Context) error {
 		if s == nil {
 			s = &project.Stream{Name: name} // no longer declared, but its batches are kept
 		}
-		done, err := event.Repair(ctx, r.Intake, s, r.backup, r.options.GiveUp[name])
+		done, err := repair.Repair(ctx, r.Intake, s, r.backup, r.options.GiveUp[name])
 		for _, text := range done.Done {
 			r.report("%s", text)
 		}
@@ -211,14 +214,14 @@ func (r *repairer) repairStreams(ctx context.Context) error {
 // repairDedupe rebuilds the dedupe index of a stream if it is damaged. Events that count twice are only reported: a person has
 // to decide which one is right.
 func (r *repairer) repairDedupe(ctx context.Context, s *project.Stream) {
-	if event.Verify(ctx, r.Intake, s) != nil || event.IsLegacy(ctx, r.Intake, s.Name) {
-		if err := event.Rebuild(ctx, r.Intake, s); err != nil {
+	if ids.Verify(ctx, r.Intake, s) != nil || ids.IsLegacy(ctx, r.Intake, s.Name) {
+		if err := ids.Rebuild(ctx, r.Intake, s); err != nil {
 			r.reportBroken(fmt.Errorf("rebuild the dedupe index of %s: %w", s.Name, err))
 			return
 		}
 		r.report("rebuilt the dedupe index of %s from its events", s.Name)
 	}
-	if err := event.VerifyCountedOnce(ctx, r.Intake, s); err != nil {
+	if err := eventverify.VerifyCountedOnce(ctx, r.Intake, s); err != nil {
 		r.reportBroken(err)
 	}
 }
@@ -292,4 +295,4 @@ func (r *repairer) removeUnknownObjects(ctx context.Context) error {
 	return nil
 }
 
-var _ event.Backup = (*backup)(nil)
+var _ repair.Backup = (*backup)(nil)

@@ -9,6 +9,7 @@ import (
 
 	"bursar/internal/aggregate"
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
@@ -16,13 +17,13 @@ import (
 
 // AcceptedRow is the result of one AcceptRow.
 type AcceptedRow struct {
-	event.AcceptedRow
+	intake.AcceptedRow
 	Rebuilt []reconcile.Rebuilt `json:"rebuilt"` // pipelines that had folded the older event
 }
 
 // AcceptRow accepts a quarantined row that conflicts with an older event: it retracts the event, ingests the row, and rebuilds
 // the pipelines that had folded the event. If it is interrupted, calling it again completes it.
-func (a *App) AcceptRow(ctx context.Context, stream string, o event.AcceptOptions) (AcceptedRow, error) {
+func (a *App) AcceptRow(ctx context.Context, stream string, o intake.AcceptOptions) (AcceptedRow, error) {
 	result := AcceptedRow{Rebuilt: []reconcile.Rebuilt{}}
 	s := a.Project.Stream(stream)
 	if s == nil {
@@ -50,13 +51,13 @@ func (a *App) AcceptRow(ctx context.Context, stream string, o event.AcceptOption
 }
 
 // acceptRow accepts the row while the stream is locked.
-func (a *App) acceptRow(ctx context.Context, s *project.Stream, o event.AcceptOptions) (out event.AcceptedRow, err error) {
+func (a *App) acceptRow(ctx context.Context, s *project.Stream, o intake.AcceptOptions) (out intake.AcceptedRow, err error) {
 	if live := a.live.get(s.Name); live != nil {
 		return live.AcceptRow(ctx, o)
 	}
-	_, err = a.withStream(ctx, s, func() (_ event.Result, err error) {
-		out, err = event.AcceptRow(ctx, a.Intake, s, o)
-		return event.Result{}, err
+	_, err = a.withStream(ctx, s, func() (_ intake.Result, err error) {
+		out, err = intake.AcceptRow(ctx, a.Intake, s, o)
+		return intake.Result{}, err
 	})
 	return out, err
 }

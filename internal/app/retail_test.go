@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 )
 
 // TestRetail ingests half a year of invoices twice, grouped and ordered differently, and expects the same bytes both times,
@@ -21,7 +21,7 @@ func TestRetail(t *testing.T) {
 	want, rows := retailOracle(t, files)
 
 	monthly := openTest(t, "../../examples/retail")
-	var got event.Result
+	var got intake.Result
 	for _, month := range byMonth(files) {
 		addResult(t, &got, monthly, month)
 		runAll(t, monthly, "invoices")
@@ -32,7 +32,7 @@ func TestRetail(t *testing.T) {
 	seed := retailSeed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	daily := openTest(t, "../../examples/retail")
-	got = event.Result{}
+	got = intake.Result{}
 	for _, i := range random.Perm(len(files)) {
 		addResult(t, &got, daily, files[i:i+1])
 		if random.IntN(6) == 0 {
@@ -89,9 +89,9 @@ func byMonth(files []string) [][]string {
 	return months
 }
 
-func addResult(t *testing.T, sum *event.Result, a *App, files []string) {
+func addResult(t *testing.T, sum *intake.Result, a *App, files []string) {
 	t.Helper()
-	r, err := a.Ingest(t.Context(), "sales", files, event.Options{})
+	r, err := a.Ingest(t.Context(), "sales", files, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func addResult(t *testing.T, sum *event.Result, a *App, files []string) {
 	sum.Duplicates += r.Duplicates
 }
 
-func checkCounts(t *testing.T, got event.Result, rows int64) {
+func checkCounts(t *testing.T, got intake.Result, rows int64) {
 	t.Helper()
 	if got.Rows != rows || got.Accepted != rows || got.Quarantined != 0 || got.Duplicates != 0 {
 		t.Errorf("ingested %+v, want all of %d rows accepted", got, rows)

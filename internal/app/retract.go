@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"bursar/internal/event"
+	"bursar/internal/event/retract"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
@@ -15,13 +16,13 @@ import (
 
 // Retracted is the result of one Retract.
 type Retracted struct {
-	Retraction event.Retracted     `json:"retraction"`
+	Retraction retract.Retracted   `json:"retraction"`
 	Rebuilt    []reconcile.Rebuilt `json:"rebuilt"` // pipelines whose artifacts were outdated
 }
 
 // Retract excludes a sealed batch or an event from every view, or with Undo includes it again, and then rebuilds the outdated
 // pipelines. If it is interrupted, queries refuse these pipelines until they are rebuilt; calling it again does so.
-func (a *App) Retract(ctx context.Context, stream string, o event.RetractOptions) (out Retracted, err error) {
+func (a *App) Retract(ctx context.Context, stream string, o retract.RetractOptions) (out Retracted, err error) {
 	out.Rebuilt = []reconcile.Rebuilt{}
 	s := a.Project.Stream(stream)
 	if s == nil {
@@ -79,19 +80,19 @@ func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*reconcile
 }
 
 // retract retracts while the stream is locked.
-func (a *App) retract(ctx context.Context, s *project.Stream, o event.RetractOptions) (event.Retracted, error) {
+func (a *App) retract(ctx context.Context, s *project.Stream, o retract.RetractOptions) (retract.Retracted, error) {
 	if live := a.live.get(s.Name); live != nil {
 		return live.Retract(ctx, o)
 	}
 	unlock, err := a.streamLocks.Lock(ctx, s.Name)
 	if err != nil {
-		return event.Retracted{}, err
+		return retract.Retracted{}, err
 	}
 	defer unlock()
 	if err := a.recoverSpool(ctx, s); err != nil {
-		return event.Retracted{}, err
+		return retract.Retracted{}, err
 	}
-	return event.Retract(ctx, a.Intake, s, o)
+	return retract.Retract(ctx, a.Intake, s, o)
 }
 
 // Retractions lists the retractions of all streams.

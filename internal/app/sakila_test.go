@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/reconcile"
 )
 
@@ -81,7 +81,7 @@ func ingestSakila(t *testing.T, a *App, stream string, rows [][]string) {
 	if err := csv.NewWriter(&text).WriteAll(rows); err != nil {
 		t.Fatal(err)
 	}
-	r, err := a.Ingest(t.Context(), stream, []string{putFile(t, t.TempDir(), stream+".csv", text.String())}, event.Options{})
+	r, err := a.Ingest(t.Context(), stream, []string{putFile(t, t.TempDir(), stream+".csv", text.String())}, intake.Options{})
 	if err != nil || r.Accepted != int64(len(rows)-1) {
 		t.Fatalf("%d of %d rows accepted, %v", r.Accepted, len(rows)-1, err)
 	}

@@ -9,8 +9,10 @@ import (
 
 	"bursar/internal/aggregate"
 	"bursar/internal/event"
-	"bursar/internal/project"
+	"bursar/internal/event/ids"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
+	"bursar/internal/project"
 )
 
 // Import imports statement files into the built-in streams. Imports wait for each other.
@@ -62,14 +64,14 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 
 // findIDs returns those of the ids that a stream has events of, each with its batch.
 func (a *App) findIDs(ctx context.Context, s *project.Stream, list []string) (map[string]uint64, error) {
-	return event.Find(ctx, a.Intake, s, list)
+	return ids.Find(ctx, a.Intake, s, list)
 }
 
 // ingestRows ingests rows of a built-in stream, and wakes the pipelines that fold it.
-func (a *App) ingestRows(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (event.Result, error) {
+func (a *App) ingestRows(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (intake.Result, error) {
 	s := a.Project.Stream(stream)
-	o := event.Options{KeyColumns: a.keyColumns(stream), Parts: parts}
-	r, err := a.withStream(ctx, s, func() (event.Result, error) { return event.Ingest(ctx, a.Intake, s, files, o) })
+	o := intake.Options{KeyColumns: a.keyColumns(stream), Parts: parts}
+	r, err := a.withStream(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Intake, s, files, o) })
 	if err == nil && r.Batch > 0 {
 		a.batchSealed(r)
 	}

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 
 	"bursar/internal/event"
-	"bursar/internal/event/spool"
+	"bursar/internal/event/live/spool"
 )
 
 // Stranded is a stream that was removed from the project folder before all its acknowledged events were sealed. The events stay

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 )
@@ -27,9 +28,9 @@ func openExample(t *testing.T, example string) *App {
 	return openTest(t, dir)
 }
 
-func mustIngest(t *testing.T, a *App, stream, file string) event.Result {
+func mustIngest(t *testing.T, a *App, stream, file string) intake.Result {
 	t.Helper()
-	r, err := a.Ingest(t.Context(), stream, []string{file}, event.Options{})
+	r, err := a.Ingest(t.Context(), stream, []string{file}, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile"
 )
@@ -71,7 +72,7 @@ func pay(t *testing.T, a *App, payments ...string) {
 		f := strings.Fields(p)
 		fmt.Fprintf(&text, `{"id":%q,"order":%q,"amount":%q}`+"\n", f[0], f[1], f[2])
 	}
-	result, err := a.Ingest(t.Context(), "payments", []string{putFile(t, t.TempDir(), "in.jsonl", text.String())}, event.Options{})
+	result, err := a.Ingest(t.Context(), "payments", []string{putFile(t, t.TempDir(), "in.jsonl", text.String())}, intake.Options{})
 	if err != nil || result.Accepted != int64(len(payments)) {
 		t.Fatalf("%+v, %v", result, err)
 	}

@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/reconcile"
 	"bursar/internal/serve"
 	"bursar/internal/temporal"
@@ -24,7 +24,7 @@ const (
 
 // Hooks are called while the project is up. Each may be nil, is called from several goroutines, and must not block.
 type Hooks struct {
-	OnSealed    func(event.Result)
+	OnSealed    func(intake.Result)
 	OnPublished func(reconcile.Run)
 	OnFailed    func(pipeline string, err error) // a step of a run failed; it may be retried
 }
@@ -149,7 +149,7 @@ func (a *App) serveUntil(ctx context.Context, server *serve.Server, l listeners,
 }
 
 // batchSealed calls the hook for a sealed batch, and wakes the pipelines that read its stream.
-func (a *App) batchSealed(r event.Result) {
+func (a *App) batchSealed(r intake.Result) {
 	if a.hooks.OnSealed != nil {
 		a.hooks.OnSealed(r)
 	}

@@ -12,7 +12,8 @@ import (
 	"strings"
 
 	"bursar/internal/event"
-	"bursar/internal/event/spool"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/spool"
 )
 
 // checkSpools checks that every spool is undamaged and belongs to a declared stream, and reports losses that are not dismissed.
@@ -43,13 +44,13 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 		if in := v.live.get(name); in != nil {
 			err = in.Verify(ctx)
 		} else {
-			err = event.VerifySpools(ctx, v.Intake, name, v.spool(name))
+			err = live.VerifySpools(ctx, v.Intake, name, v.spool(name))
 		}
 		for _, l := range losses {
 			c.Remedy = dismissRemedy
 			err = errors.Join(err, errors.New(l.String()))
 		}
-		if left, failed := event.HasUnsealedSpools(ctx, v.Intake, name, v.spool(name)); left || failed != nil || err != nil {
+		if left, failed := live.HasUnsealedSpools(ctx, v.Intake, name, v.spool(name)); left || failed != nil || err != nil {
 			v.add(c, "acknowledged requests wait undamaged for their batch", errors.Join(err, failed))
 		}
 	}

@@ -14,6 +14,11 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
+	"bursar/internal/event/repair"
+	"bursar/internal/event/retract"
+	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
 	"bursar/internal/fault"
 )
@@ -56,9 +61,9 @@ func ref(t testing.TB, text string) event.Place {
 }
 
 // acceptRow accepts a row, and expects "batch already changes".
-func (h *harness) acceptRow(row, want string) event.AcceptedRow {
+func (h *harness) acceptRow(row, want string) intake.AcceptedRow {
 	h.t.Helper()
-	got, err := event.AcceptRow(h.t.Context(), h.intake, h.stream, event.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
+	got, err := intake.AcceptRow(h.t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -68,7 +73,7 @@ func (h *harness) acceptRow(row, want string) event.AcceptedRow {
 	return got
 }
 
-func changes(list []event.Difference) (text string) {
+func changes(list []intake.Difference) (text string) {
 	for _, c := range list {
 		text += fmt.Sprintf(" %s %s %s", c.Column, c.Old, c.New)
 	}
@@ -78,7 +83,7 @@ func changes(list []event.Difference) (text string) {
 // expectRefused expects an error of class Data that contains a text.
 func (h *harness) expectRefused(row, wantText string) {
 	h.t.Helper()
-	_, err := event.AcceptRow(h.t.Context(), h.intake, h.stream, event.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
+	_, err := intake.AcceptRow(h.t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), wantText) {
 		h.t.Errorf("accepting %s gives %v; want %q", row, err, wantText)
 	}
@@ -98,7 +103,7 @@ func (h *harness) mustDismiss(row string, undo bool) {
 func (h *harness) verifyDismissals(want int) {
 	h.t.Helper()
 	h.verify()
-	if n, err := event.VerifyDismissals(h.t.Context(), h.intake, h.stream.Name); n != want || err != nil {
+	if n, err := eventverify.VerifyDismissals(h.t.Context(), h.intake, h.stream.Name); n != want || err != nil {
 		h.t.Errorf("%d rows are dismissed, want %d; %v", n, want, err)
 	}
 }
@@ -127,10 +132,10 @@ func TestAcceptRow(t *testing.T) {
 	h.verify()
 	h.rebuildIndex()
 	h.verify()
-	if _, err := event.Retract(t.Context(), h.intake, h.stream, event.RetractOptions{Batch: 1, Event: "1", Undo: true}); !errors.As(err, new(*event.IDReusedError)) {
+	if _, err := retract.Retract(t.Context(), h.intake, h.stream, retract.RetractOptions{Batch: 1, Event: "1", Undo: true}); !errors.As(err, new(*retract.IDReusedError)) {
 		t.Errorf("undo gives %v", err)
 	}
-	h.retract("3 1", event.RetractOptions{Event: "1", Reason: "neither"})
+	h.retract("3 1", retract.RetractOptions{Event: "1", Reason: "neither"})
 	h.acceptRow("2:1", `6 false kind "refund" "sale" amount "3.00" "2.00"`) // nothing counts that it would take the place of
 	h.expectRefs("")
 	h.ingest("0 3 0 0 3", h.file("d.jsonl", sale("1", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")+sale("2", "sale", "8.00", "EUR")))
@@ -144,7 +149,7 @@ func TestAcceptRowLeavesOthers(t *testing.T) {
 	h.ingest("1 2 2 0 0", h.file("a.jsonl", amounts("1", "1.00")+amounts("2", "2.00")))
 	b := h.file("b.jsonl", amounts("1", "3.00")+amounts("2", "4.00")+sale("3", "gift", "5.00", "EUR"))
 	h.ingest("2 3 0 3 0", b)
-	h.retract("1 1", event.RetractOptions{Event: "2", Reason: "wrong"})
+	h.retract("1 1", retract.RetractOptions{Event: "2", Reason: "wrong"})
 	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
 	before := h.reasons()
 	h.acceptRow("2:1", `3 false amount "1.00" "3.00"`)
@@ -155,7 +160,7 @@ func TestAcceptRowLeavesOthers(t *testing.T) {
 		}
 	}
 	h.verify()
-	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +179,7 @@ func TestAcceptRowThenItsFiles(t *testing.T) {
 		h.ingest("0 2 0 0 2", a)
 		h.ingest("0 2 0 0 2", b)
 	}
-	h.retract("2 1", event.RetractOptions{Event: "2", Reason: "wrong"}) // its id is free, so files are read again
+	h.retract("2 1", retract.RetractOptions{Event: "2", Reason: "wrong"}) // its id is free, so files are read again
 	h.ingest("4 2 1 0 1", a)
 	h.ingest("0 2 0 0 2", b)
 	h.expectRefs("2:2")
@@ -189,7 +194,7 @@ func TestAcceptRowRefused(t *testing.T) {
 	h.ingest("2 2 0 2 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")))
 	h.expectRefused("1:2", "not a conflict")
 	for _, row := range []string{"1:1", "2:3", "3:1"} {
-		_, err := event.AcceptRow(t.Context(), h.intake, h.stream, event.AcceptOptions{Row: ref(t, row), Reason: "x"})
+		_, err := intake.AcceptRow(t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: ref(t, row), Reason: "x"})
 		if no := (*event.NoSuchError)(nil); !errors.As(err, &no) {
 			t.Errorf("%s gives %v", row, err)
 		}
@@ -197,7 +202,7 @@ func TestAcceptRowRefused(t *testing.T) {
 	h.mustDismiss("2:1", false)
 	h.expectRefused("2:1", "--dismiss 2:1 --undo")
 	h.mustDismiss("2:1", true)
-	h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
+	h.retract("1 1", retract.RetractOptions{Event: "1", Reason: "wrong"})
 	h.ingest("3 1 1 0 0", h.file("c.jsonl", sale("1", "sale", "2.00", "EUR")))
 	h.expectRefused("2:1", "--retry")
 	h.acceptRow("2:2", `4 false amount "2.00" "3.00"`) // not the event that it was in conflict with
@@ -264,7 +269,7 @@ func TestRetriedWithinWindow(t *testing.T) {
 			h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "1.00", "EUR")))
 			h.now = h.now.AddDate(0, 0, 35)
 			h.declare(strings.Replace(plainYAML+"dedupe: 30d\n", "refund]", "refund, gift]", 1))
-			r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+			r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -281,7 +286,7 @@ func TestRetriedWithinWindow(t *testing.T) {
 func TestAcceptRowUnknown(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	h.accept(l, "", sale("1", "sale", "2.00", "EUR"), "1 0 0 1")
 	h.accept(l, "", sale("1", "sale", "4.00", "EUR"), "1 0 0 1")
@@ -290,7 +295,7 @@ func TestAcceptRowUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.expectRefs("1:2 1:3")
-	got, err := l.AcceptRow(t.Context(), event.AcceptOptions{Row: ref(t, "1:3"), Reason: "checked"})
+	got, err := l.AcceptRow(t.Context(), intake.AcceptOptions{Row: ref(t, "1:3"), Reason: "checked"})
 	if err != nil || changes(got.Changes) != ` amount "1.00" "4.00"` {
 		t.Errorf("accepted is %+v, %v", got, err)
 	}
@@ -329,9 +334,9 @@ func failAccept(t *testing.T, plan *fault.Plan) {
 	h.mustDismiss("2:3", false)
 	faulty := *h.intake
 	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
-	o := event.AcceptOptions{Row: ref(t, "2:2"), Reason: "checked"}
-	_, _ = event.AcceptRow(t.Context(), &faulty, h.stream, o)
-	got, err := event.AcceptRow(t.Context(), h.intake, h.stream, o)
+	o := intake.AcceptOptions{Row: ref(t, "2:2"), Reason: "checked"}
+	_, _ = intake.AcceptRow(t.Context(), &faulty, h.stream, o)
+	got, err := intake.AcceptRow(t.Context(), h.intake, h.stream, o)
 	if err != nil || got.Batch != 3 || changes(got.Changes) != ` amount "1.00" "3.00"` || got.Replaced == nil || got.Replaced.Number != 1 {
 		t.Errorf("again: %+v, %v", got, err)
 	}
@@ -360,7 +365,7 @@ func TestDismiss(t *testing.T) {
 	}
 	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
 	before := h.reasons()
-	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +380,7 @@ func TestDismiss(t *testing.T) {
 	h.acceptAfter("1:3")
 	h.mustDismiss("1:2", true)
 	h.expectRefs("1:2 2:1")
-	if r, err = event.Retry(t.Context(), h.intake, h.stream, event.Options{}); err != nil {
+	if r, err = intake.Retry(t.Context(), h.intake, h.stream, intake.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	h.expect(r, "5 2 1 1 0")
@@ -396,7 +401,7 @@ func TestRetryOversize(t *testing.T) {
 	h.ingest("1 2 0 2 0", h.file("a.jsonl", strings.Repeat("x", 64<<20+10)+"\n"+sale("2", "gift", "8.00", "EUR")))
 	before := h.reasons()
 	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
-	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -420,10 +425,10 @@ func TestDismissalsRepaired(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := event.VerifyDismissals(t.Context(), h.intake, "sales"); n != 3 || err == nil || !strings.Contains(err.Error(), "9:1") {
+	if n, err := eventverify.VerifyDismissals(t.Context(), h.intake, "sales"); n != 3 || err == nil || !strings.Contains(err.Error(), "9:1") {
 		t.Errorf("verify counts %d, %v", n, err)
 	}
-	if done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Done) != 1 {
+	if done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{}); err != nil || len(done.Done) != 1 {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
 	h.expectRefs("(1:1) (1:2)")

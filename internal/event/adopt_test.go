@@ -15,6 +15,11 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/event/ids"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
+	"bursar/internal/event/repair"
+	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
 )
 
@@ -91,18 +96,18 @@ func fillThree(t *testing.T) *harness {
 	h := newHarness(t, plainYAML)
 	h.ingest("1 3 2 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")))
 	h.copyCatalog("yesterday.db")
-	l, err := event.Open(t.Context(), h.intake, h.stream, event.LiveOptions{Spool: filepath.Join(h.dir, "spool")})
+	l, err := live.Open(t.Context(), h.intake, h.stream, live.LiveOptions{Spool: filepath.Join(h.dir, "spool")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Accept(t.Context(), event.Request{Body: []byte(sale("4", "sale", "4.00", "EUR") + "{bad\n")}); err != nil {
+	if _, err := l.Accept(t.Context(), live.Request{Body: []byte(sale("4", "sale", "4.00", "EUR") + "{bad\n")}); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
-	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,12 +120,12 @@ func TestOlderCatalogIsRefused(t *testing.T) {
 	h := fillThree(t)
 	before := h.objectBytes()
 	h.restoreCatalog("yesterday.db")
-	_, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", sale("9", "sale", "9.00", "EUR"))}, event.Options{})
+	_, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", sale("9", "sale", "9.00", "EUR"))}, intake.Options{})
 	var older *event.NotInCatalogError
 	if !errors.As(err, &older) || older.Batch != 2 || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "run `bursar repair`") {
 		t.Errorf("ingest: %v", err)
 	}
-	if err := event.CheckCatalog(t.Context(), h.intake, "sales"); !errors.As(err, &older) {
+	if err := eventverify.CheckCatalog(t.Context(), h.intake, "sales"); !errors.As(err, &older) {
 		t.Errorf("check: %v", err)
 	}
 	if after := h.objectBytes(); !reflect.DeepEqual(before, after) {
@@ -137,19 +142,19 @@ func TestAdopt(t *testing.T) {
 			h := fillThree(t)
 			want := h.dump()
 			h.restoreCatalog(from)
-			adopted, err := event.Adopt(t.Context(), h.intake, h.stream)
+			adopted, err := repair.Adopt(t.Context(), h.intake, h.stream)
 			if err != nil || len(adopted) != map[string]int{"yesterday.db": 2, "": 3}[from] {
 				t.Fatalf("adopted %v, %v", adopted, err)
 			}
-			if _, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", sale("4", "sale", "4.00", "EUR"))}, event.Options{}); err == nil ||
+			if _, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", sale("4", "sale", "4.00", "EUR"))}, intake.Options{}); err == nil ||
 				!strings.Contains(err.Error(), "bursar repair") {
 				t.Errorf("ingest before the dedupe index is made again: %v", err)
 			}
 			h.intake.Duck.Dirs = []string{filepath.Join(h.dir, "objects")}
-			if err := event.Rebuild(t.Context(), h.intake, h.stream); err != nil {
+			if err := ids.Rebuild(t.Context(), h.intake, h.stream); err != nil {
 				t.Fatal(err)
 			}
-			if err := event.Verify(t.Context(), h.intake, h.stream); err != nil {
+			if err := ids.Verify(t.Context(), h.intake, h.stream); err != nil {
 				t.Error(err)
 			}
 			got := h.dump()
@@ -163,7 +168,7 @@ func TestAdopt(t *testing.T) {
 			if len(got) != len(want) {
 				t.Errorf("%d documents, want %d", len(got), len(want))
 			}
-			if again, err := event.Adopt(t.Context(), h.intake, h.stream); err != nil || again != nil {
+			if again, err := repair.Adopt(t.Context(), h.intake, h.stream); err != nil || again != nil {
 				t.Errorf("again: %v, %v", again, err)
 			}
 			h.ingest("4 2 1 0 1", h.file("b.jsonl", sale("4", "sale", "4.00", "EUR")+sale("9", "sale", "9.00", "EUR")))
@@ -198,7 +203,7 @@ func TestAdoptEarlierManifest(t *testing.T) {
 			}
 			h.restoreCatalog("")
 			h.intake.Duck.Dirs = []string{filepath.Join(h.dir, "objects")}
-			adopted, err := event.Adopt(t.Context(), h.intake, h.stream)
+			adopted, err := repair.Adopt(t.Context(), h.intake, h.stream)
 			if (err == nil) != (changed == "") || len(adopted) == 1 != (changed == "") {
 				t.Errorf("adopted %v, %v", adopted, err)
 			}
@@ -220,7 +225,7 @@ func TestAdoptNothingDamaged(t *testing.T) {
 			flipped[at] ^= 1 << (at % 8)
 			h.file("objects/"+name, string(flipped))
 			h.restoreCatalog("")
-			if adopted, err := event.Adopt(t.Context(), h.intake, h.stream); err == nil || adopted != nil || failure.Of(err) != failure.Data {
+			if adopted, err := repair.Adopt(t.Context(), h.intake, h.stream); err == nil || adopted != nil || failure.Of(err) != failure.Data {
 				t.Fatalf("%s with byte %d changed: adopted %v, %v", name, at, adopted, err)
 			}
 		}

@@ -100,8 +100,8 @@ func (f *File) At(row int64) (string, int64) {
 	return part.Name, row - part.Row + 1
 }
 
-// nextBatch returns the batch after those of a stream's state, without events.
-func nextBatch(s *project.Stream, state *streamState, received time.Time) Batch {
+// NextBatch returns the batch after those of a stream's state, without events.
+func NextBatch(s *project.Stream, state *StreamState, received time.Time) Batch {
 	return Batch{
 		Stream: s.Name, Batch: state.Batches + 1, Sealed: received,
 		Columns: definitions(s, state.Columns), Definitions: TotalDefinitions(s), Declared: declarationOf(s),
@@ -130,7 +130,7 @@ func Batches(ctx context.Context, c catalog.Catalog, stream string, after uint64
 
 // GetBatch reads one batch within a transaction.
 func GetBatch(tx catalog.Tx, stream string, batch uint64) (Batch, error) {
-	b, ok, err := findBatch(tx, stream, batch)
+	b, ok, err := FindBatch(tx, stream, batch)
 	if err == nil && !ok {
 		err = fmt.Errorf("batch %d of %s is not in the catalog", batch, stream)
 	}
@@ -151,13 +151,13 @@ func FindFile(ctx context.Context, c catalog.Catalog, stream string, number uint
 
 // Sealed returns how many batches a stream has. They are numbered from 1 without gaps.
 func Sealed(tx catalog.Tx, stream string) (uint64, error) {
-	state, err := getState(tx, stream)
+	state, err := GetState(tx, stream)
 	return state.Batches, err
 }
 
 // LastFile returns the number of the last file that a stream ingested; 0 if there is none.
 func LastFile(tx catalog.Tx, stream string) (uint64, error) {
-	state, err := getState(tx, stream)
+	state, err := GetState(tx, stream)
 	return state.Files, err
 }
 
@@ -185,7 +185,7 @@ func HasAccepted(tx catalog.Tx, stream string) (bool, error) {
 // SealedSpools returns the number of the last spool of a stream that was sealed. Spools above it contain acknowledged events that are in no
 // batch yet.
 func SealedSpools(ctx context.Context, c catalog.Catalog, stream string) (uint64, error) {
-	var state streamState
+	var state StreamState
 	err := c.View(ctx, func(tx catalog.Tx) error {
 		_, err := tx.Get(streamKey(stream), &state)
 		return err
@@ -196,8 +196,8 @@ func SealedSpools(ctx context.Context, c catalog.Catalog, stream string) (uint64
 	return state.Spools, nil
 }
 
-// setParts names a file by its parts. A single part is the file itself under another name.
-func (f *File) setParts(parts []FilePart) {
+// SetParts names a file by its parts. A single part is the file itself under another name.
+func (f *File) SetParts(parts []FilePart) {
 	if f.Name = parts[0].Name; len(parts) > 1 {
 		f.Parts = parts
 	}

@@ -12,7 +12,9 @@ import (
 	"testing"
 
 	"bursar/internal/event"
-	"bursar/internal/event/spool"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/spool"
 )
 
 const wideYAML = `
@@ -35,7 +37,7 @@ func nines(digits int) string { return strings.Repeat("9", digits) + ".99" }
 func TestTotalBeyond38Digits(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, wideYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	big, again := sale("1", "sale", nines(36), "EUR"), sale("2", "sale", nines(36), "EUR")
 	h.accept(l, "", big, "1 1 0 0")
 	got := h.accept(l, "", again+big+sale("3", "sale", nines(36), "USD")+sale("1", "sale", nines(35), "EUR"), "4 1 1 2")
@@ -51,7 +53,7 @@ func TestTotalBeyond38Digits(t *testing.T) {
 	if totals := (event.Totals{"amount": {"EUR": nines(36), "USD": nines(36)}}); !reflect.DeepEqual(h.batches()[0].Totals, totals) {
 		t.Errorf("totals are %v, want %v", h.batches()[0].Totals, totals)
 	}
-	retried, err := l.Retry(t.Context(), event.Options{})
+	retried, err := l.Retry(t.Context(), intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,14 +67,14 @@ func TestTotalOfFileBeyond38Digits(t *testing.T) {
 	h := newHarness(t, strings.Replace(wideYAML, "id: id\n", "id: _content\n", 1))
 	row := sale("1", "sale", nines(36), "EUR")
 	path := h.file("sales.jsonl", row+row+row)
-	dry, err := event.Ingest(t.Context(), h.intake, h.stream, []string{path}, event.Options{DryRun: true})
+	dry, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{path}, intake.Options{DryRun: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.expect(dry, "0 3 1 2 0")
 	h.ingest("1 3 1 2 0", path)
 	for left := 1; left >= 0; left-- {
-		retried, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+		retried, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +103,7 @@ func TestSpoolBeyond38Digits(t *testing.T) {
 	if err := errors.Join(err, w.Sync(), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	h.expectBatches("1: 3 1 0 2")
 	h.accept(l, "", sale("9", "sale", "1.00", "EUR"), "1 1 0 0")
 }
@@ -112,7 +114,7 @@ func TestTotalsNearTheBound(t *testing.T) {
 	const seed = 3811
 	r := rand.New(rand.NewPCG(seed, seed))
 	h := newHarness(t, strings.Replace(wideYAML, "totals:\n", "totals:\n  refunds: {sum: amount, where: \"kind = 'refund'\"}\n", 1))
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	most, ok := new(big.Int).SetString(strings.Repeat("9", 38), 10)
 	if !ok {
 		t.Fatal("no number")
@@ -158,7 +160,7 @@ func TestTotalsNearTheBound(t *testing.T) {
 				}
 			}
 		}
-		a, err := l.Accept(t.Context(), event.Request{Body: []byte(body)})
+		a, err := l.Accept(t.Context(), live.Request{Body: []byte(body)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"bursar/internal/event"
+	"bursar/internal/event/live"
 )
 
 // logged has the intake log into the buffer that is returned.
@@ -64,8 +64,8 @@ func TestReceiptOfRequestsNeverGoesBack(t *testing.T) {
 	first := h.now
 	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
 	h.now = first.Add(-time.Hour)
-	l := h.startLive(event.LiveOptions{})
-	if _, err := l.Accept(t.Context(), event.Request{Body: []byte(sale("2", "sale", "1.00", "EUR"))}); err != nil {
+	l := h.startLive(live.LiveOptions{})
+	if _, err := l.Accept(t.Context(), live.Request{Body: []byte(sale("2", "sale", "1.00", "EUR"))}); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(t.Context()); err != nil {

@@ -40,7 +40,7 @@ func positions(s *project.Stream) []int {
 
 // storedColumns returns the columns of a stream's state with the positions that they were read from. A state without positions stores its columns in
 // the order of the stream's file, which is equivalent.
-func storedColumns(state *streamState) []Definition {
+func storedColumns(state *StreamState) []Definition {
 	bare := state.Declared != nil && state.Declared.Headless
 	if !bare || slices.ContainsFunc(state.Columns, func(d Definition) bool { return d.Position > 0 }) {
 		return state.Columns

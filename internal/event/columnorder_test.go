@@ -13,6 +13,8 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 )
@@ -51,7 +53,7 @@ func swapLines(t *testing.T, yaml, a, b string) string {
 // verifyTotals expects batches to match their events, and a rebuilt index to match them.
 func (h *harness) verifyTotals() {
 	h.t.Helper()
-	if _, err := event.VerifyTotals(h.t.Context(), h.intake, h.stream, h.batches()); err != nil {
+	if _, err := eventverify.VerifyTotals(h.t.Context(), h.intake, h.stream, h.batches()); err != nil {
 		h.t.Error(err)
 	}
 	if err := h.verifyIndex(); err != nil {
@@ -193,7 +195,7 @@ func TestPositionsNeverChange(t *testing.T) {
 	refused := func(what, yaml string, want ...string) {
 		t.Helper()
 		h.declare(yaml)
-		_, ingested := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.csv", "2,7,8\n")}, event.Options{})
+		_, ingested := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.csv", "2,7,8\n")}, intake.Options{})
 		for _, err := range []error{ingested, event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream)} {
 			for _, w := range append(want, "a schema only grows") {
 				if failure.Of(err) != failure.Data || err == nil || !strings.Contains(err.Error(), w) {

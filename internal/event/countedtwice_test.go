@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/retract"
+	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
 )
 
@@ -18,7 +21,7 @@ func acceptedTwice(t *testing.T, yaml string) *harness {
 	h := newHarness(t, yaml)
 	h.ingest("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("it's", "sale", "2.00", "EUR")))
 	h.ingest("2 1 0 1 0", h.file("b.jsonl", sale("it's", "sale", "3.00", "EUR")))
-	if _, err := event.AcceptRow(t.Context(), h.intake, h.stream, event.AcceptOptions{Row: event.Place{File: 2, Row: 1}, Reason: "right"}); err != nil {
+	if _, err := intake.AcceptRow(t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: event.Place{File: 2, Row: 1}, Reason: "right"}); err != nil {
 		t.Fatal(err)
 	}
 	h.removeRetraction(1, true)
@@ -33,8 +36,8 @@ func TestCountedTwice(t *testing.T) {
 			t.Run(fmt.Sprint(batch), func(t *testing.T) {
 				t.Parallel()
 				h := acceptedTwice(t, yaml)
-				err := event.VerifyCountedOnce(t.Context(), h.intake, h.stream)
-				var twice *event.CountedTwiceError
+				err := eventverify.VerifyCountedOnce(t.Context(), h.intake, h.stream)
+				var twice *eventverify.CountedTwiceError
 				if !errors.As(err, &twice) || failure.Of(err) != failure.Data {
 					t.Fatalf("found is %v", err)
 				}
@@ -43,13 +46,13 @@ func TestCountedTwice(t *testing.T) {
 						t.Errorf("%v does not name %s", err, want)
 					}
 				}
-				h.retract("1 1", event.RetractOptions{Batch: batch, Event: "it's", Reason: "twice"})
-				if err := event.VerifyCountedOnce(t.Context(), h.intake, h.stream); err != nil {
+				h.retract("1 1", retract.RetractOptions{Batch: batch, Event: "it's", Reason: "twice"})
+				if err := eventverify.VerifyCountedOnce(t.Context(), h.intake, h.stream); err != nil {
 					t.Error(err)
 				}
 				h.ingest("0 3 0 0 3", h.file("c.jsonl", sale("1", "sale", "1.00", "EUR")+"\n"+sale("it's", "sale", map[uint64]string{1: "3.00", 3: "2.00"}[batch], "EUR")+"\n"+sale("1", "sale", "1.00", "EUR")))
 				h.verify()
-				h.retract("2 1", event.RetractOptions{Batch: 1, Event: "1", Reason: "wrong"})
+				h.retract("2 1", retract.RetractOptions{Batch: 1, Event: "1", Reason: "wrong"})
 			})
 		}
 	}
@@ -60,11 +63,11 @@ func TestAcceptOverCountedTwice(t *testing.T) {
 	t.Parallel()
 	h := acceptedTwice(t, plainYAML)
 	h.ingest("4 1 0 1 0", h.file("c.jsonl", sale("it's", "sale", "4.00", "EUR")))
-	got, err := event.AcceptRow(t.Context(), h.intake, h.stream, event.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"})
+	got, err := intake.AcceptRow(t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"})
 	if err != nil || got.Batch != 5 {
 		t.Fatalf("accepting gives %+v, %v", got, err)
 	}
-	if err := event.VerifyCountedOnce(t.Context(), h.intake, h.stream); err != nil {
+	if err := eventverify.VerifyCountedOnce(t.Context(), h.intake, h.stream); err != nil {
 		t.Error(err)
 	}
 	h.ingest("6 1 1 0 0", h.file("d.jsonl", sale("5", "sale", "5.00", "EUR")))
@@ -81,7 +84,7 @@ func TestCountedAgain(t *testing.T) {
 		h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "1.00", "EUR")+"\n"))
 		h.declare(later)
 		h.rebuildIndex()
-		if err := event.VerifyCountedOnce(t.Context(), h.intake, h.stream); err != nil {
+		if err := eventverify.VerifyCountedOnce(t.Context(), h.intake, h.stream); err != nil {
 			t.Error(err)
 		}
 	}
@@ -89,7 +92,7 @@ func TestCountedAgain(t *testing.T) {
 	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
 	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
 	h.rebuildIndex()
-	if err := event.VerifyCountedOnce(t.Context(), h.intake, h.stream); err != nil {
+	if err := eventverify.VerifyCountedOnce(t.Context(), h.intake, h.stream); err != nil {
 		t.Error(err)
 	}
 }

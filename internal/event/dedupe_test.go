@@ -13,8 +13,9 @@ import (
 	"testing"
 
 	"bursar/internal/catalog"
-	"bursar/internal/event"
 	"bursar/internal/event/dedupe"
+	"bursar/internal/event/ids"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/fault"
 
@@ -52,11 +53,11 @@ func (h *harness) putIndex(state indexState) {
 
 func (h *harness) object(name string) string { return filepath.Join(h.dir, "objects", name) }
 
-func (h *harness) verifyIndex() error { return event.Verify(h.t.Context(), h.intake, h.stream) }
+func (h *harness) verifyIndex() error { return ids.Verify(h.t.Context(), h.intake, h.stream) }
 
 func (h *harness) rebuildIndex() {
 	h.t.Helper()
-	if err := event.Rebuild(h.t.Context(), h.intake, h.stream); err != nil {
+	if err := ids.Rebuild(h.t.Context(), h.intake, h.stream); err != nil {
 		h.t.Fatal(err)
 	}
 	if err := h.verifyIndex(); err != nil {
@@ -113,7 +114,7 @@ func TestDamagedIndex(t *testing.T) {
 		if err := do(); err != nil {
 			t.Fatal(err)
 		}
-		got, err := event.Ingest(t.Context(), h.intake, h.stream, []string{again}, event.Options{})
+		got, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{again}, intake.Options{})
 		if got.Accepted != 0 {
 			t.Errorf("%s: %d known events are accepted", what, got.Accepted)
 		}
@@ -170,7 +171,7 @@ func TestIndexAndCatalog(t *testing.T) {
 	if err := os.WriteFile(events, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := event.Rebuild(t.Context(), h.intake, h.stream); err == nil || !strings.Contains(err.Error(), "batch 2") {
+	if err := ids.Rebuild(t.Context(), h.intake, h.stream); err == nil || !strings.Contains(err.Error(), "batch 2") {
 		t.Errorf("rebuilt from a damaged batch: %v", err)
 	}
 	if err := h.verifyIndex(); err != nil {
@@ -193,7 +194,7 @@ func TestIdentityKey(t *testing.T) {
 	}
 	reopen := func() {
 		t.Helper()
-		if h.intake.Secret, err = event.OpenSecret(t.Context(), h.intake.Catalog, path); err != nil {
+		if h.intake.Secret, err = ids.OpenSecret(t.Context(), h.intake.Catalog, path); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -209,7 +210,7 @@ func TestIdentityKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		reopen()
-		_, err = event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", sales(0, 4))}, event.Options{})
+		_, err = intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", sales(0, 4))}, intake.Options{})
 		expectNeedsRepair(t, what, err)
 		expectNeedsRepair(t, what+", verified", h.verifyIndex())
 		after, err := h.intake.Objects.List(t.Context(), "")
@@ -337,14 +338,14 @@ func TestRebuildFailsAtEveryCall(t *testing.T) {
 			plan.FailAt(n, mode)
 			faulty := *h.intake
 			faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
-			err := event.Rebuild(t.Context(), &faulty, h.stream)
+			err := ids.Rebuild(t.Context(), &faulty, h.stream)
 			if more = plan.Fired(); more && err == nil && mode == fault.Before {
 				t.Errorf("%s failed without an error", plan.Call(n))
 			}
 			if err := h.verifyIndex(); err != nil {
 				t.Errorf("after %s: %v", plan.Call(n), err)
 			}
-			got, err := event.Ingest(t.Context(), h.intake, h.stream, []string{again}, event.Options{DryRun: true})
+			got, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{again}, intake.Options{DryRun: true})
 			if err != nil || got.Duplicates != 20 {
 				t.Errorf("after %s: %+v, %v", plan.Call(n), got, err)
 			}

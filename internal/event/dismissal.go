@@ -27,7 +27,7 @@ func dismissalKey(stream string, row Place) string {
 	return fmt.Sprintf("%s%08d/%012d", dismissalPrefix(stream), row.File, row.Row)
 }
 
-func deleteDismissal(tx catalog.Tx, stream string, row Place) error {
+func DeleteDismissal(tx catalog.Tx, stream string, row Place) error {
 	return tx.Delete(dismissalKey(stream, row))
 }
 
@@ -57,7 +57,7 @@ func (st *Store) Dismiss(ctx context.Context, s *project.Stream, o DismissOption
 	case known != nil:
 		return Dismissed{Dismissal: *known, Ref: o.Row.String(), Already: true}, nil
 	}
-	if _, _, err := st.findRejected(ctx, s.Name, o.Row); err != nil {
+	if _, _, err := st.FindRejected(ctx, s.Name, o.Row); err != nil {
 		return Dismissed{}, err
 	}
 	d := Dismissal{Stream: s.Name, Place: o.Row, Reason: o.Reason, At: st.Now().UTC().Truncate(time.Microsecond)}
@@ -71,12 +71,12 @@ func (st *Store) Dismiss(ctx context.Context, s *project.Stream, o DismissOption
 // undoDismissal takes a dismissal back, also of a row that has left the quarantine.
 func (st *Store) undoDismissal(ctx context.Context, stream string, row Place, known *Dismissal) (Dismissed, error) {
 	if known == nil {
-		if _, _, err := st.findRejected(ctx, stream, row); err != nil {
+		if _, _, err := st.FindRejected(ctx, stream, row); err != nil {
 			return Dismissed{}, err
 		}
 		return Dismissed{}, failure.Wrap(failure.Data, fmt.Errorf("row %s of %s is not dismissed; `bursar quarantine %s --dismissed` lists those that are", row, stream, stream))
 	}
-	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error { return deleteDismissal(tx, stream, row) })
+	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error { return DeleteDismissal(tx, stream, row) })
 	if err != nil {
 		return Dismissed{}, fmt.Errorf("undo dismissal of row %s of %s: %w", row, stream, err)
 	}
@@ -97,8 +97,8 @@ func (st *Store) dismissal(ctx context.Context, stream string, row Place) (known
 	return known, err
 }
 
-// dismissals returns all dismissals of a stream, by row.
-func dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[Place]Dismissal, err error) {
+// Dismissals returns all dismissals of a stream, by row.
+func Dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[Place]Dismissal, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) error {
 		all = map[Place]Dismissal{}
 		return tx.List(dismissalPrefix(stream), func(_ string, value json.RawMessage) error {

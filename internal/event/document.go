@@ -33,43 +33,45 @@ func fileNumberKey(stream string, n uint64) string {
 	return fmt.Sprintf("%s%08d", fileNumberPrefix(stream), n)
 }
 
-func batchesPrefix(stream string) string { return "streams/" + stream + "/batches/" }
+func BatchesPrefix(stream string) string { return "streams/" + stream + "/batches/" }
 
-func prefix(stream string, batch uint64) string {
-	return fmt.Sprintf("%s%08d/", batchesPrefix(stream), batch)
+func BatchPrefix(stream string, batch uint64) string {
+	return fmt.Sprintf("%s%08d/", BatchesPrefix(stream), batch)
 }
 
-// idsObject is the name of a batch's table of the dedupe index, below its prefix.
-const idsObject = "ids"
+// IDsObject is the name of a batch's table of the dedupe index, below its prefix.
+const IDsObject = "ids"
 
-// idsName is the name of a batch's table of the dedupe index.
-func idsName(stream string, batch uint64) string { return prefix(stream, batch) + idsObject }
+// DedupeTableName is the name of a batch's table of the dedupe index.
+func DedupeTableName(stream string, batch uint64) string {
+	return BatchPrefix(stream, batch) + IDsObject
+}
 
-// findBatch reads one batch within a transaction, if the catalog contains it.
-func findBatch(tx catalog.Tx, stream string, batch uint64) (b Batch, found bool, err error) {
+// FindBatch reads one batch within a transaction, if the catalog contains it.
+func FindBatch(tx catalog.Tx, stream string, batch uint64) (b Batch, found bool, err error) {
 	found, err = tx.Get(batchKey(stream, batch), &b)
 	return b, found, err
 }
 
-// getFile reads a file by its number within a transaction, if the catalog contains it.
-func getFile(tx catalog.Tx, stream string, number uint64) (f File, found bool, err error) {
+// GetFile reads a file by its number within a transaction, if the catalog contains it.
+func GetFile(tx catalog.Tx, stream string, number uint64) (f File, found bool, err error) {
 	found, err = tx.Get(fileNumberKey(stream, number), &f)
 	return f, found, err
 }
 
-// fileOfDigest reads the first file with a digest, if the stream has ingested one.
-func fileOfDigest(tx catalog.Tx, stream, digest string) (f File, found bool, err error) {
+// FileOfDigest reads the first file with a digest, if the stream has ingested one.
+func FileOfDigest(tx catalog.Tx, stream, digest string) (f File, found bool, err error) {
 	found, err = tx.Get(fileKey(stream, digest), &f)
 	return f, found, err
 }
 
-// hasFileSize reports whether the stream has ingested a file of a size.
-func hasFileSize(tx catalog.Tx, stream string, size int64) (bool, error) {
+// HasFileSize reports whether the stream has ingested a file of a size.
+func HasFileSize(tx catalog.Tx, stream string, size int64) (bool, error) {
 	return tx.Get(fileSizeKey(stream, size), &struct{}{})
 }
 
-// eachFileAfter calls each for the files numbered above after, in order.
-func eachFileAfter(tx catalog.Tx, stream string, after uint64, each func(*File)) error {
+// EachFileAfter calls each for the files numbered above after, in order.
+func EachFileAfter(tx catalog.Tx, stream string, after uint64, each func(*File)) error {
 	return tx.ListAfter(fileNumberPrefix(stream), fileNumberKey(stream, after), func(_ string, value json.RawMessage) error {
 		var f File
 		err := json.Unmarshal(value, &f)
@@ -78,8 +80,8 @@ func eachFileAfter(tx catalog.Tx, stream string, after uint64, each func(*File))
 	})
 }
 
-// unlistRejected removes a batch from the list of those whose quarantine was not retried yet.
-func unlistRejected(tx catalog.Tx, stream string, batch uint64) error {
+// UnlistRejected removes a batch from the list of those whose quarantine was not retried yet.
+func UnlistRejected(tx catalog.Tx, stream string, batch uint64) error {
 	return tx.Delete(rejectedKey(stream, batch))
 }
 
@@ -94,10 +96,10 @@ func retriedKey(stream string, batch uint64) string {
 	return fmt.Sprintf("%s%08d", retriedPrefix(stream), batch)
 }
 
-// putBatch writes the batch, and lists it if it has rows in quarantine or was given up.
-func putBatch(tx catalog.Tx, b *Batch) error {
+// PutBatch writes the batch, and lists it if it has rows in quarantine or was given up.
+func PutBatch(tx catalog.Tx, b *Batch) error {
 	if b.GivenUp != nil {
-		if err := b.GivenUp.put(tx); err != nil {
+		if err := b.GivenUp.Put(tx); err != nil {
 			return err
 		}
 	}
@@ -107,10 +109,10 @@ func putBatch(tx catalog.Tx, b *Batch) error {
 	return tx.Put(rejectedKey(b.Stream, b.Batch), struct{}{})
 }
 
-// markRetried marks the quarantines that a batch retried. number is 0 if it was not sealed because all rows are known.
-func markRetried(tx catalog.Tx, b *Batch, number uint64) error {
+// MarkRetried marks the quarantines that a batch retried. number is 0 if it was not sealed because all rows are known.
+func MarkRetried(tx catalog.Tx, b *Batch, number uint64) error {
 	for _, batch := range b.Retried {
-		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: number}), unlistRejected(tx, b.Stream, batch))
+		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: number}), UnlistRejected(tx, b.Stream, batch))
 		if err != nil {
 			return err
 		}
@@ -118,9 +120,9 @@ func markRetried(tx catalog.Tx, b *Batch, number uint64) error {
 	return nil
 }
 
-// putFile records a file by its number. It also records size and digest, unless the file was received in requests (it is never ingested as a
+// PutFile records a file by its number. It also records size and digest, unless the file was received in requests (it is never ingested as a
 // file), an earlier file has the same digest, or it is broken (it must fail again).
-func putFile(tx catalog.Tx, stream string, f *File, received bool) error {
+func PutFile(tx catalog.Tx, stream string, f *File, received bool) error {
 	if err := tx.Put(fileNumberKey(stream, f.Number), f); err != nil || received || f.Broken || f.Again {
 		return err
 	}
@@ -130,8 +132,8 @@ func putFile(tx catalog.Tx, stream string, f *File, received bool) error {
 	return tx.Put(fileKey(stream, f.Digest), f)
 }
 
-// filesKnown reports whether all files of a batch are in the catalog.
-func filesKnown(tx catalog.Tx, b *Batch) (bool, error) {
+// FilesKnown reports whether all files of a batch are in the catalog.
+func FilesKnown(tx catalog.Tx, b *Batch) (bool, error) {
 	for _, f := range b.Files {
 		if known, err := tx.Get(fileNumberKey(b.Stream, f.Number), &File{}); err != nil || !known {
 			return false, err
@@ -149,11 +151,11 @@ func filesKnown(tx catalog.Tx, b *Batch) (bool, error) {
 	return true, nil
 }
 
-// reenterBatch writes a batch that the catalog counts and lacks.
-func reenterBatch(tx catalog.Tx, b *Batch) error {
+// ReenterBatch writes a batch that the catalog counts and lacks.
+func ReenterBatch(tx catalog.Tx, b *Batch) error {
 	for i := range b.Files {
 		f := &b.Files[i]
-		if err := putFile(tx, b.Stream, f, b.Spool != 0 || f.Digest == ""); err != nil {
+		if err := PutFile(tx, b.Stream, f, b.Spool != 0 || f.Digest == ""); err != nil {
 			return err
 		}
 	}
@@ -161,14 +163,14 @@ func reenterBatch(tx catalog.Tx, b *Batch) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(putBatch(tx, b), markRetried(tx, b, b.Batch)); err != nil || !retriedLater {
+	if err := errors.Join(PutBatch(tx, b), MarkRetried(tx, b, b.Batch)); err != nil || !retriedLater {
 		return err
 	}
-	return unlistRejected(tx, b.Stream, b.Batch)
+	return UnlistRejected(tx, b.Stream, b.Batch)
 }
 
-// forgetDigest deletes the digest of a file, so that its content is ingested when it comes again, unless an earlier file has the same digest.
-func forgetDigest(tx catalog.Tx, stream string, f *File) error {
+// ForgetDigest deletes the digest of a file, so that its content is ingested when it comes again, unless an earlier file has the same digest.
+func ForgetDigest(tx catalog.Tx, stream string, f *File) error {
 	var first File
 	key := fileKey(stream, f.Digest)
 	if found, err := tx.Get(key, &first); err != nil || !found || first.Number != f.Number {
@@ -177,8 +179,8 @@ func forgetDigest(tx catalog.Tx, stream string, f *File) error {
 	return tx.Delete(key)
 }
 
-// restoreQuarantines reopens the quarantines that a batch retried.
-func restoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
+// RestoreQuarantines reopens the quarantines that a batch retried.
+func RestoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
 	prefix := retriedPrefix(stream)
 	return tx.List(prefix, func(key string, value json.RawMessage) error {
 		var retry retried
@@ -198,9 +200,9 @@ func restoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
 	})
 }
 
-// eachRetry calls each, in order, for every sealed batch that retried a batch's quarantine, or what a retry rejected again. last is the batch whose
+// EachRetry calls each, in order, for every sealed batch that retried a batch's quarantine, or what a retry rejected again. last is the batch whose
 // quarantine contains the rest; 0 if all its rows are known.
-func eachRetry(tx catalog.Tx, stream string, batch uint64, each func(*Batch)) (last uint64, err error) {
+func EachRetry(tx catalog.Tx, stream string, batch uint64, each func(*Batch)) (last uint64, err error) {
 	for retry := (retried{batch}); ; {
 		again, err := tx.Get(retriedKey(stream, retry.Batch), &retry)
 		if err != nil || !again {

@@ -19,12 +19,12 @@ import (
 	"bursar/internal/project"
 )
 
-// findEvents returns the sealed events with an id, of one batch if batch is not 0, in the order of their batches: one, unless the id was accepted again. Ids are compared as they are
+// FindEvents returns the sealed events with an id, of one batch if batch is not 0, in the order of their batches: one, unless the id was accepted again. Ids are compared as they are
 // printed, so that the spelling in SQL does not matter; a text may be given without quotes.
-func (st *Store) findEvents(ctx context.Context, session *duck.Session, s *project.Stream, id string, batch uint64) (found []Retraction, err error) {
+func (st *Store) FindEvents(ctx context.Context, session *duck.Session, s *project.Stream, id string, batch uint64) (found []Retraction, err error) {
 	files, local := st.Objects.(object.Local)
 	if !local {
-		return nil, errNotLocal
+		return nil, ErrNotLocal
 	}
 	batches, err := Batches(ctx, st.Catalog, s.Name, 0)
 	if err != nil {
@@ -112,11 +112,11 @@ func plainID(id []byte, text string) bool {
 	return json.Unmarshal(id, &plain) == nil && plain == text
 }
 
-// eventPlaces returns the places of a batch's events, sorted.
-func (st *Store) eventPlaces(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
+// EventPlaces returns the places of a batch's events, sorted.
+func (st *Store) EventPlaces(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
 	files, local := st.Objects.(object.Local)
 	if !local {
-		return nil, errNotLocal
+		return nil, ErrNotLocal
 	}
 	if err := CheckObjects(ctx, st.Objects, []Batch{*b}, st.Workers); err != nil {
 		return nil, err
@@ -141,16 +141,16 @@ func (st *Store) eventPlaces(ctx context.Context, s *project.Stream, b *Batch) (
 	return places, err
 }
 
-var errNotLocal = errors.New("bug: the objects are not files that SQL can read")
+var ErrNotLocal = errors.New("bug: the objects are not files that SQL can read")
 
-// values are the columns of one event by name, as JSON.
-type values map[string]json.RawMessage
+// Values are the columns of one event by name, as JSON.
+type Values map[string]json.RawMessage
 
-// eachAt calls each for the events of batches that were read at the places.
-func (st *Store) eachAt(ctx context.Context, s *project.Stream, batches []Batch, places []string, each func(Place, values)) error {
+// EachAt calls each for the events of batches that were read at the places.
+func (st *Store) EachAt(ctx context.Context, s *project.Stream, batches []Batch, places []string, each func(Place, Values)) error {
 	files, local := st.Objects.(object.Local)
 	if !local {
-		return errNotLocal
+		return ErrNotLocal
 	}
 	if err := CheckObjects(ctx, st.Objects, batches, st.Workers); err != nil {
 		return err
@@ -166,7 +166,7 @@ func (st *Store) eachAt(ctx context.Context, s *project.Stream, batches []Batch,
 		own := rows[:len(rows)-2]
 		file, row := rows[len(rows)-2], rows[len(rows)-1]
 		for n := range file.Len() {
-			event := values{}
+			event := Values{}
 			for i := range own {
 				event[fields[i].Name] = own[i].AppendJSON(nil, n)
 			}
@@ -176,11 +176,11 @@ func (st *Store) eachAt(ctx context.Context, s *project.Stream, batches []Batch,
 	})
 }
 
-// eventAt returns the event that was read at a place, or nil. It is in its file's batch, or in a batch that retried a quarantine.
-func (st *Store) eventAt(ctx context.Context, s *project.Stream, at Place) (found *Retraction, err error) {
+// EventAt returns the event that was read at a place, or nil. It is in its file's batch, or in a batch that retried a quarantine.
+func (st *Store) EventAt(ctx context.Context, s *project.Stream, at Place) (found *Retraction, err error) {
 	files, local := st.Objects.(object.Local)
 	if !local {
-		return nil, errNotLocal
+		return nil, ErrNotLocal
 	}
 	batches, err := st.batchesWith(ctx, s.Name, at)
 	if err != nil || len(batches) == 0 {
@@ -197,7 +197,7 @@ func (st *Store) eventAt(ctx context.Context, s *project.Stream, at Place) (foun
 	fields := Fields(s)
 	for i := range batches {
 		sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s, %s) IN (%s)",
-			names(idFields(s, fields)), ViewSQL(files, s, batches[i:i+1]), FileColumn, RowColumn, at.sql())
+			names(idFields(s, fields)), ViewSQL(files, s, batches[i:i+1]), FileColumn, RowColumn, at.SQL())
 		err := session.Query(ctx, sql, func(rows []column.Vector) error {
 			if rows[0].Len() > 0 {
 				found = &Retraction{Stream: s.Name, Batch: batches[i].Batch, Event: string(printedID(rows[:len(rows)-2], 0)), File: at.File, Row: at.Row}
@@ -215,7 +215,7 @@ func (st *Store) eventAt(ctx context.Context, s *project.Stream, at Place) (foun
 func (st *Store) batchesWith(ctx context.Context, stream string, at Place) (batches []Batch, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
-		file, found, err := getFile(tx, stream, at.File)
+		file, found, err := GetFile(tx, stream, at.File)
 		if err != nil || !found {
 			return err
 		}
@@ -224,12 +224,12 @@ func (st *Store) batchesWith(ctx context.Context, stream string, at Place) (batc
 				batches = append(batches, *b)
 			}
 		}
-		b, found, err := findBatch(tx, stream, file.Batch)
+		b, found, err := FindBatch(tx, stream, file.Batch)
 		if err != nil || !found { // all of its rows were duplicates
 			return err
 		}
 		list(&b)
-		_, err = eachRetry(tx, stream, file.Batch, list)
+		_, err = EachRetry(tx, stream, file.Batch, list)
 		return err
 	})
 	return batches, err

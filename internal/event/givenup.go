@@ -31,8 +31,8 @@ func (g *GivenUp) What() string {
 
 func givenUpPrefix(stream string) string { return "givenup/" + stream + "/" }
 
-// put writes the document.
-func (g *GivenUp) put(tx catalog.Tx) error {
+// Put writes the document.
+func (g *GivenUp) Put(tx catalog.Tx) error {
 	return tx.Put(fmt.Sprintf("%s%08d-%08d", givenUpPrefix(g.Stream), g.Batch, g.Retraction), g)
 }
 

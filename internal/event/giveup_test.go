@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/repair"
+	"bursar/internal/event/retract"
 )
 
 // TestGiveUpBatch loses the events of one of three batches: a take, another whose quarantine the third retries, and that.
@@ -38,26 +40,26 @@ func TestGiveUpBatch(t *testing.T) {
 			h.ingest("2 2 1 1 0", files[1])
 			h.copyCatalog("yesterday.db")
 			h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
-			r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+			r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			h.expect(r, "3 1 1 0 0")
 			if kind.retract {
-				h.retract("1 1", event.RetractOptions{Batch: kind.batch, Reason: "wrong"})
+				h.retract("1 1", retract.RetractOptions{Batch: kind.batch, Reason: "wrong"})
 			}
 			if kind.older {
 				h.restoreCatalog("yesterday.db")
 			}
 			h.removeBatch(kind.batch, kind.missing == "all")
 			name := fmt.Sprintf("batch %d of sales", kind.batch)
-			done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{})
+			done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{})
 			if err != nil || len(done.Broken) == 0 || !strings.Contains(done.Broken[0].Error(), fmt.Sprintf("`bursar repair --give-up %q --reason TEXT`", name)) {
 				t.Fatalf("repair gives %v, %v", done, err)
 			}
-			give := event.GiveUp{Batches: []uint64{kind.batch}, Reason: "no copy has it"}
+			give := repair.GiveUp{Batches: []uint64{kind.batch}, Reason: "no copy has it"}
 			for n := range 2 {
-				if done, err = event.Repair(t.Context(), h.intake, h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
+				if done, err = repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
 					t.Fatalf("call %d of repair without it gives %v, %v", n+1, done, err)
 				}
 			}
@@ -68,7 +70,7 @@ func TestGiveUpBatch(t *testing.T) {
 				h.verify()
 				return
 			}
-			r, err = event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+			r, err = intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,7 +112,7 @@ func TestGiveUpRetried(t *testing.T) {
 			path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "3.00", "EUR"))
 			h.ingest("1 2 1 1 0", path)
 			h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
-			r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+			r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +120,7 @@ func TestGiveUpRetried(t *testing.T) {
 			h.removeBatch(1, true)
 			h.removeBatch(2, true)
 			for _, batches := range calls {
-				if _, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{Batches: batches, Reason: "no copy has them"}); err != nil {
+				if _, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{Batches: batches, Reason: "no copy has them"}); err != nil {
 					t.Fatal(err)
 				}
 			}

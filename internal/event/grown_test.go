@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 )
 
@@ -42,8 +42,8 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, c.yaml)
-			take := func(path, text string) (event.Result, error) {
-				return event.Ingest(t.Context(), h.intake, h.stream, []string{h.file(path, text)}, event.Options{})
+			take := func(path, text string) (intake.Result, error) {
+				return intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file(path, text)}, intake.Options{})
 			}
 			first, err := take(c.paths[0], c.first)
 			if err != nil {
@@ -72,7 +72,7 @@ func TestGrownFileOfOneCall(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, rowYAML)
 	short, long := h.file("a.jsonl", manySales(0, 1)), h.file("b/a.jsonl", manySales(0, 2))
-	if _, err := event.Ingest(t.Context(), h.intake, h.stream, []string{short, long}, event.Options{}); err == nil || !strings.Contains(err.Error(), short) {
+	if _, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{short, long}, intake.Options{}); err == nil || !strings.Contains(err.Error(), short) {
 		t.Errorf("got %v", err)
 	}
 	h.ingest("1 2 2 0 0", long)

@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
 	"bursar/internal/failure"
 )
 
@@ -19,7 +20,7 @@ import (
 func TestNotARegularFile(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	pipe, socket, link := filepath.Join(h.dir, "pipe.jsonl"), filepath.Join(h.dir, "socket.jsonl"), filepath.Join(h.dir, "link.jsonl")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -36,12 +37,12 @@ func TestNotARegularFile(t *testing.T) {
 		pipe: "it is a pipe", link: "it is a pipe", socket: "it is a socket", "/dev/null": "it is a device", h.dir: "it is a directory; name the files in it",
 	} {
 		for _, dry := range []bool{false, true} {
-			for _, take := range []func() (event.Result, error){
-				func() (event.Result, error) {
-					return event.Ingest(t.Context(), h.intake, h.stream, []string{good, path}, event.Options{DryRun: dry})
+			for _, take := range []func() (intake.Result, error){
+				func() (intake.Result, error) {
+					return intake.Ingest(t.Context(), h.intake, h.stream, []string{good, path}, intake.Options{DryRun: dry})
 				},
-				func() (event.Result, error) {
-					return l.Ingest(t.Context(), []string{good, path}, event.Options{DryRun: dry})
+				func() (intake.Result, error) {
+					return l.Ingest(t.Context(), []string{good, path}, intake.Options{DryRun: dry})
 				},
 			} {
 				_, err := take()
@@ -73,7 +74,7 @@ func TestChangedWhileRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			changed := false
-			o := event.Options{Progress: func(int64) {
+			o := intake.Options{Progress: func(int64) {
 				if !changed {
 					changed = true
 					if err := change(path); err != nil {
@@ -81,7 +82,7 @@ func TestChangedWhileRead(t *testing.T) {
 					}
 				}
 			}}
-			_, err := event.Ingest(t.Context(), h.intake, h.stream, []string{path}, o)
+			_, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{path}, o)
 			if err == nil || !strings.Contains(err.Error(), "the file changed while it was read") || failure.Of(err) != failure.Transient {
 				t.Errorf("%s: %v [%v]", name, err, failure.Of(err))
 			}

@@ -18,6 +18,8 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/event/ids"
+	"bursar/internal/event/intake"
 	"bursar/internal/fault"
 	"bursar/internal/object"
 	"bursar/internal/project"
@@ -67,7 +69,7 @@ func newHarness(t testing.TB, yaml string) *harness {
 		Now: func() time.Time { return h.now }, Log: slog.New(slog.DiscardHandler),
 	}
 	h.intake.Duck.Threads, h.intake.Duck.Scratch, h.intake.Duck.Dirs = 1, h.intake.Scratch, []string{h.dir}
-	if h.intake.Secret, err = event.OpenSecret(t.Context(), records, filepath.Join(h.dir, "identity.key")); err != nil {
+	if h.intake.Secret, err = ids.OpenSecret(t.Context(), records, filepath.Join(h.dir, "identity.key")); err != nil {
 		t.Fatal(err)
 	}
 	h.declare(yaml)
@@ -99,9 +101,9 @@ func (h *harness) file(name, text string) string {
 }
 
 // ingest ingests files that must be read to their ends, and expects counts "batch rows accepted quarantined duplicates".
-func (h *harness) ingest(want string, paths ...string) event.Result {
+func (h *harness) ingest(want string, paths ...string) intake.Result {
 	h.t.Helper()
-	got, err := event.Ingest(h.t.Context(), h.intake, h.stream, paths, event.Options{})
+	got, err := intake.Ingest(h.t.Context(), h.intake, h.stream, paths, intake.Options{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -109,7 +111,7 @@ func (h *harness) ingest(want string, paths ...string) event.Result {
 	return got
 }
 
-func (h *harness) expect(r event.Result, want string) {
+func (h *harness) expect(r intake.Result, want string) {
 	h.t.Helper()
 	if got := fmt.Sprint(r.Batch, r.Rows, r.Accepted, r.Quarantined, r.Duplicates); got != want {
 		h.t.Errorf("batch, rows, accepted, quarantined, duplicates are %s, want %s", got, want)
@@ -189,10 +191,10 @@ func TestNothingIsSealed(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
 	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "sale", "2.00", "EUR")+sale("4", "sale", "2.00", "EUR"))
-	ingest := func(o event.Options, paths ...string) (event.Result, error) {
-		return event.Ingest(t.Context(), h.intake, h.stream, paths, o)
+	ingest := func(o intake.Options, paths ...string) (intake.Result, error) {
+		return intake.Ingest(t.Context(), h.intake, h.stream, paths, o)
 	}
-	dry, err := ingest(event.Options{DryRun: true}, path)
+	dry, err := ingest(intake.Options{DryRun: true}, path)
 	if err != nil || dry.Totals["amount"]["EUR"] != "5.00" {
 		t.Errorf("%+v, %v", dry, err)
 	}
@@ -200,20 +202,20 @@ func TestNothingIsSealed(t *testing.T) {
 	if names, err := h.intake.Objects.List(t.Context(), ""); err != nil || len(names) != 0 {
 		t.Errorf("a dry run leaves %v, %v", names, err)
 	}
-	refused, err := ingest(event.Options{MaxRejected: 0.24}, path)
-	if !errors.Is(err, event.ErrTooManyRejected) {
+	refused, err := ingest(intake.Options{MaxRejected: 0.24}, path)
+	if !errors.Is(err, intake.ErrTooManyRejected) {
 		t.Errorf("a quarter rejected: %v", err)
 	}
 	h.expect(refused, "0 4 3 1 0")
 	for _, wrong := range []string{h.dir, filepath.Join(h.dir, "nosuch.jsonl")} {
-		if _, err := ingest(event.Options{}, path, wrong); err == nil || !strings.Contains(err.Error(), wrong) {
+		if _, err := ingest(intake.Options{}, path, wrong); err == nil || !strings.Contains(err.Error(), wrong) {
 			t.Errorf("%s is taken: %v", wrong, err)
 		}
 	}
 	if n := len(h.batches()); n != 0 { // objects may stay: the next intake sweeps what no batch names
 		t.Errorf("%d batches", n)
 	}
-	sealed, err := ingest(event.Options{MaxRejected: 0.25}, path)
+	sealed, err := ingest(intake.Options{MaxRejected: 0.25}, path)
 	if err != nil || sealed.Digest != dry.Digest {
 		t.Errorf("the dry run has %s, the real one %s, %v", dry.Digest, sealed.Digest, err)
 	}
@@ -232,7 +234,7 @@ func TestGrowthOfContents(t *testing.T) {
 		row := strings.Replace(sale("a", "sale", "1.00", "EUR"), "}", extra+"}", 1)
 		h.ingest("1 1 1 0 0", h.file("a.jsonl", row))
 		h.declare(strings.Replace(yaml, "  currency:", "  memo: {type: string, optional: true}\n  currency:", 1))
-		_, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", row+sale("b", "sale", "1.00", "EUR"))}, event.Options{})
+		_, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", row+sale("b", "sale", "1.00", "EUR"))}, intake.Options{})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", extra, err, want)
 		}
@@ -272,7 +274,7 @@ func TestSchemaGrowth(t *testing.T) {
 			before := h.ingest("1 1 1 0 0", h.file("a.jsonl", a))
 			h.declare(strings.Replace(plainYAML, c.from, c.to, 1))
 			again := h.file("b.jsonl", a+" \n"+sale("2", "sale", "1.00", "EUR"))
-			got, err := event.Ingest(t.Context(), h.intake, h.stream, []string{again}, event.Options{})
+			got, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{again}, intake.Options{})
 			if c.wantText != "" {
 				if err == nil || !strings.Contains(err.Error(), c.wantText) || !strings.Contains(err.Error(), "declare a new stream") {
 					t.Errorf("got %v, want %q", err, c.wantText)
@@ -295,7 +297,7 @@ func TestRetryAfterGrowth(t *testing.T) {
 	h.ingest("1 3 1 2 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "loan", "3.00", "EUR")))
 	retry := func(want string) {
 		t.Helper()
-		got, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+		got, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -384,20 +386,20 @@ func TestTruncatedFile(t *testing.T) {
 
 	h := newHarness(t, plainYAML)
 	path := h.file("a.jsonl.gz", cut)
-	got, err := event.Ingest(t.Context(), h.intake, h.stream, []string{path}, event.Options{})
+	got, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{path}, intake.Options{})
 	if err == nil || got.Batch != 1 || got.Accepted == 0 || got.Accepted >= 20000 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if _, err := event.Ingest(t.Context(), h.intake, h.stream, []string{path}, event.Options{}); err == nil {
+	if _, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{path}, intake.Options{}); err == nil {
 		t.Error("handed in again, the file is taken for whole")
 	}
-	whole, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("whole.jsonl.gz", zipped.String())}, event.Options{})
+	whole, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("whole.jsonl.gz", zipped.String())}, intake.Options{})
 	if err != nil || whole.Accepted+got.Accepted != 20000 || whole.Rows != 20000 {
 		t.Errorf("first %+v, then %+v, %v", got, whole, err)
 	}
 
 	h = newHarness(t, strings.Replace(plainYAML, "id: id\n", "id: _row\n", 1))
-	_, err = event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("a.jsonl.gz", cut)}, event.Options{})
+	_, err = intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("a.jsonl.gz", cut)}, intake.Options{})
 	if err == nil || !strings.Contains(err.Error(), "nothing was ingested") || len(h.batches()) != 0 {
 		t.Errorf("a stream of rows took %d batches of it, %v", len(h.batches()), err)
 	}
@@ -441,7 +443,7 @@ func failIntake(t *testing.T, text, want string, n int, mode fault.Mode) bool {
 	plan.FailAt(n, mode)
 	faulty := *h.intake
 	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
-	_, err := event.Ingest(t.Context(), &faulty, h.stream, []string{path}, event.Options{})
+	_, err := intake.Ingest(t.Context(), &faulty, h.stream, []string{path}, intake.Options{})
 	late := strings.HasSuffix(plan.Call(n), "/manifest.json") // the batch is sealed, and the next intake writes it
 	if plan.Fired() && mode == fault.Before && err == nil && !late {
 		t.Errorf("%s failed, and intake returns no error", plan.Call(n))
@@ -450,7 +452,7 @@ func failIntake(t *testing.T, text, want string, n int, mode fault.Mode) bool {
 	if len(sealed) > 1 || err == nil && len(sealed) != 1 {
 		t.Fatalf("after %s: %d batches, %v", plan.Call(n), len(sealed), err)
 	}
-	again, err := event.Ingest(t.Context(), h.intake, h.stream, []string{path}, event.Options{})
+	again, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{path}, intake.Options{})
 	if err != nil {
 		t.Fatalf("after %s, again: %v", plan.Call(n), err)
 	}

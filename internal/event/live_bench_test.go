@@ -12,7 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
 )
 
 const benchYAML = `
@@ -52,13 +53,13 @@ func benchBody(number int64) []byte {
 	return body
 }
 
-func benchmarkHarness(b *testing.B, yaml string) (*harness, *event.Intake, *atomic.Int64) {
+func benchmarkHarness(b *testing.B, yaml string) (*harness, *live.Intake, *atomic.Int64) {
 	b.Helper()
 	h := newHarness(b, yaml)
 	h.intake.Now = time.Now
 	sealed := &atomic.Int64{}
-	l, err := event.Open(b.Context(), h.intake, h.stream, event.LiveOptions{
-		Spool: h.spool(), Window: time.Second, OnSealed: func(event.Result) { sealed.Add(1) },
+	l, err := live.Open(b.Context(), h.intake, h.stream, live.LiveOptions{
+		Spool: h.spool(), Window: time.Second, OnSealed: func(intake.Result) { sealed.Add(1) },
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -80,7 +81,7 @@ func BenchmarkLive(b *testing.B) {
 				wg.Go(func() {
 					for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
 						began := time.Now()
-						a, err := l.Accept(context.Background(), event.Request{Body: benchBody(n)})
+						a, err := l.Accept(context.Background(), live.Request{Body: benchBody(n)})
 						if err != nil || a.Accepted != benchRows {
 							b.Errorf("%+v, %v", a, err)
 							return
@@ -127,7 +128,7 @@ func BenchmarkSmallBatch(b *testing.B) {
 			line := benchBody(0)[:206]
 			for n := range b.N {
 				copy(line[7:], fmt.Sprintf("evt-%019d", n))
-				if _, err := l.Accept(b.Context(), event.Request{Body: append([]byte(nil), line...)}); err != nil {
+				if _, err := l.Accept(b.Context(), live.Request{Body: append([]byte(nil), line...)}); err != nil {
 					b.Fatal(err)
 				}
 				if err := l.Seal(b.Context()); err != nil {

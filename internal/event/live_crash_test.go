@@ -19,7 +19,10 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
-	"bursar/internal/event/spool"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/answers"
+	"bursar/internal/event/live/spool"
 	"bursar/internal/fault"
 	"bursar/internal/object"
 )
@@ -76,7 +79,7 @@ type sender struct {
 var errDead = errors.New("the process is dead")
 
 // send sends one request of sales. An error is tried again; a crash is for the caller.
-func (s *sender) send(l *event.Intake, plan *fault.Plan, key string, ids ...string) error {
+func (s *sender) send(l *live.Intake, plan *fault.Plan, key string, ids ...string) error {
 	s.h.t.Helper()
 	var body strings.Builder
 	for _, id := range ids {
@@ -84,7 +87,7 @@ func (s *sender) send(l *event.Intake, plan *fault.Plan, key string, ids ...stri
 	}
 	body.WriteString("{bad\n")
 	for range 3 {
-		a, err := l.Accept(context.Background(), event.Request{Key: key, Body: []byte(body.String())})
+		a, err := l.Accept(context.Background(), live.Request{Key: key, Body: []byte(body.String())})
 		if err == nil {
 			if a.Rows != int64(len(ids))+1 || a.Quarantined != 1 || a.Accepted+a.Duplicates != int64(len(ids)) {
 				s.h.t.Errorf("after %s: answer %+v to %v", plan.Call(plan.Calls()), a, ids)
@@ -107,8 +110,8 @@ func (s *sender) send(l *event.Intake, plan *fault.Plan, key string, ids ...stri
 }
 
 // script is a day of a stream: requests, a seal, a file among them. It ends early when the process dies.
-func (s *sender) script(o event.LiveOptions, in *event.Store, plan *fault.Plan) error {
-	l, err := event.Open(context.Background(), in, s.h.stream, o)
+func (s *sender) script(o live.LiveOptions, in *event.Store, plan *fault.Plan) error {
+	l, err := live.Open(context.Background(), in, s.h.stream, o)
 	if err != nil {
 		return errDead
 	}
@@ -125,7 +128,7 @@ func (s *sender) script(o event.LiveOptions, in *event.Store, plan *fault.Plan) 
 	}
 	path := s.h.file("a.jsonl", sale("4", "sale", "1.00", "EUR")+sale("5", "sale", "1.00", "EUR"))
 	for range 3 {
-		if _, err = l.Ingest(context.Background(), []string{path}, event.Options{}); err == nil {
+		if _, err = l.Ingest(context.Background(), []string{path}, intake.Options{}); err == nil {
 			s.acked["5"] = true
 			break
 		}
@@ -134,7 +137,7 @@ func (s *sender) script(o event.LiveOptions, in *event.Store, plan *fault.Plan) 
 }
 
 // everything sends what the script sends, as clients do that have no answer yet.
-func (s *sender) everything(l *event.Intake) {
+func (s *sender) everything(l *live.Intake) {
 	for i, ids := range [][]string{{"1", "2"}, {"2", "3"}, {"4"}, {"4", "5"}, {"5", "6"}} {
 		if err := s.send(l, fault.NewPlan(), []string{"k1", "", "k2", "", ""}[i], ids...); err != nil {
 			s.h.t.Error(err)
@@ -169,8 +172,8 @@ func failLive(t *testing.T, n int, mode fault.Mode) bool {
 	faulty := *h.intake
 	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
 	s := &sender{h: h, acked: map[string]bool{}}
-	_ = s.script(event.LiveOptions{Spool: h.spool(), Window: 1 << 40}, &faulty, plan)
-	l, err := h.openLive(event.LiveOptions{})
+	_ = s.script(live.LiveOptions{Spool: h.spool(), Window: 1 << 40}, &faulty, plan)
+	l, err := h.openLive(live.LiveOptions{})
 	if err != nil {
 		t.Fatalf("after %s: %v", plan.Call(n), err)
 	}
@@ -231,7 +234,7 @@ func TestLiveSpoolFaults(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML)
 			d := &disk{at: n, half: n%2 == 0}
-			o := event.LiveOptions{Spool: h.spool(), Window: 1 << 40}
+			o := live.LiveOptions{Spool: h.spool(), Window: 1 << 40}
 			o.Wrap = func(f spool.File) spool.File { return diskFile{f, d} }
 			s := &sender{h: h, acked: map[string]bool{}}
 			if err := s.script(o, h.intake, fault.NewPlan()); err != nil {
@@ -250,7 +253,7 @@ func TestLiveTornSpool(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML)
 			s := &sender{h: h, acked: map[string]bool{}}
-			l, err := h.openLive(event.LiveOptions{})
+			l, err := h.openLive(live.LiveOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -258,7 +261,7 @@ func TestLiveTornSpool(t *testing.T) {
 				t.Fatal(err)
 			}
 			size := h.spoolSize()
-			if _, err := l.Accept(t.Context(), event.Request{Body: []byte(sale("3", "sale", "1.00", "EUR"))}); err != nil {
+			if _, err := l.Accept(t.Context(), live.Request{Body: []byte(sale("3", "sale", "1.00", "EUR"))}); err != nil {
 				t.Fatal(err)
 			}
 			dead, cancel := context.WithCancel(t.Context())
@@ -274,7 +277,7 @@ func TestLiveTornSpool(t *testing.T) {
 			}
 			clear(text[cut:])
 			h.file("spool/sales/00000001.spool", string(text))
-			h.startLive(event.LiveOptions{OnLoss: func(l spool.Loss) { t.Errorf("reported a loss: %v", l) }})
+			h.startLive(live.LiveOptions{OnLoss: func(l spool.Loss) { t.Errorf("reported a loss: %v", l) }})
 			h.expectStored("after the cut", s.acked, true)
 		})
 	}
@@ -284,7 +287,7 @@ func TestLiveTornSpool(t *testing.T) {
 func TestLivePoisonousRequest(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, strings.Replace(salesYAML, "kind = 'refund'", "CAST(note AS INTEGER) > 0", 1))
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	row := func(id, note string) string {
 		return strings.Replace(sale(id, "sale", "1.00", "EUR"), "{", fmt.Sprintf(`{"note":%q,`, note), 1)
 	}
@@ -310,7 +313,7 @@ func TestLivePoisonousRequest(t *testing.T) {
 func TestLiveSealedSpoolIsRemoved(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	h.accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "1.00", "EUR"), "2 1 0 1")
 	text, err := os.ReadFile(spool.Path(h.spool(), 1))
 	if err != nil {
@@ -322,7 +325,7 @@ func TestLiveSealedSpoolIsRemoved(t *testing.T) {
 	if err := os.WriteFile(spool.Path(h.spool(), 1), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l = h.startLive(event.LiveOptions{})
+	l = h.startLive(live.LiveOptions{})
 	h.accept(l, "", sale("3", "sale", "1.00", "EUR"), "1 1 0 0")
 	h.seal(l)
 	h.expectBatches("1: 2 1 0 1", "2: 1 1 0 0")
@@ -351,7 +354,7 @@ func TestLiveAgainstModel(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			acked := map[string]bool{}
 			for life := range 4 {
-				o := event.LiveOptions{MaxEvents: int64(1 + random.IntN(60))}
+				o := live.LiveOptions{MaxEvents: int64(1 + random.IntN(60))}
 				l, err := h.openLive(o)
 				if err != nil {
 					t.Fatal(err)
@@ -365,7 +368,7 @@ func TestLiveAgainstModel(t *testing.T) {
 				_ = l.Close(dead)
 				cancel()
 			}
-			l, err := h.openLive(event.LiveOptions{})
+			l, err := h.openLive(live.LiveOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -377,7 +380,7 @@ func TestLiveAgainstModel(t *testing.T) {
 	}
 }
 
-func (h *harness) runLiveOnce(l *event.Intake, random *rand.Rand, acked map[string]bool) {
+func (h *harness) runLiveOnce(l *live.Intake, random *rand.Rand, acked map[string]bool) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for sender := range 4 {
@@ -395,8 +398,8 @@ func (h *harness) runLiveOnce(l *event.Intake, random *rand.Rand, acked map[stri
 					key = body.String()[:min(body.Len(), spool.MaxKey)] + fmt.Sprint(len(ids))
 					key = key[max(0, len(key)-spool.MaxKey):]
 				}
-				a, err := l.Accept(context.Background(), event.Request{Key: key, Body: []byte(body.String())})
-				if errors.Is(err, event.ErrKeyReused) {
+				a, err := l.Accept(context.Background(), live.Request{Key: key, Body: []byte(body.String())})
+				if errors.Is(err, answers.ErrKeyReused) {
 					continue
 				}
 				if err != nil || a.Accepted+a.Duplicates != int64(len(ids)) {
@@ -417,7 +420,7 @@ func (h *harness) runLiveOnce(l *event.Intake, random *rand.Rand, acked map[stri
 	}
 	id := fmt.Sprint(random.IntN(200))
 	path := h.file("f.jsonl", sale(id, "sale", "1.00", "EUR"))
-	if _, err := l.Ingest(context.Background(), []string{path}, event.Options{}); err != nil {
+	if _, err := l.Ingest(context.Background(), []string{path}, intake.Options{}); err != nil {
 		h.t.Error(err)
 	}
 	wg.Wait()
@@ -431,14 +434,14 @@ func TestLiveBackPressure(t *testing.T) {
 	blocked := &gate{entered: make(chan struct{}), open: make(chan struct{})}
 	in := *h.intake
 	in.Objects = &gatedStore{Store: h.intake.Objects, gate: blocked}
-	l, err := event.Open(t.Context(), &in, h.stream, event.LiveOptions{Spool: h.spool(), Window: 1 << 40})
+	l, err := live.Open(t.Context(), &in, h.stream, live.LiveOptions{Spool: h.spool(), Window: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR"))
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if _, err := l.Ingest(context.Background(), []string{path}, event.Options{}); err != nil {
+		if _, err := l.Ingest(context.Background(), []string{path}, intake.Options{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -447,18 +450,18 @@ func TestLiveBackPressure(t *testing.T) {
 	large := append([]byte(sale("2", "sale", "1.00", "EUR")), make([]byte, 40<<20)...)
 	for range 4 {
 		wg.Go(func() {
-			_, err := l.Accept(context.Background(), event.Request{Body: large})
+			_, err := l.Accept(context.Background(), live.Request{Body: large})
 			refused <- err
 		})
 	}
 	for range 4 {
-		if err := <-refused; !errors.Is(err, event.ErrBusy) {
+		if err := <-refused; !errors.Is(err, live.ErrBusy) {
 			t.Errorf("while a file is ingested: %v", err)
 		}
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := l.Accept(cancelled, event.Request{Body: []byte(sale("3", "sale", "1.00", "EUR"))}); !errors.Is(err, context.Canceled) {
+	if _, err := l.Accept(cancelled, live.Request{Body: []byte(sale("3", "sale", "1.00", "EUR"))}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled request: %v", err)
 	}
 	close(blocked.open)

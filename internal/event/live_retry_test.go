@@ -10,7 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
 	"bursar/internal/fault"
 
 	"github.com/klauspost/compress/zstd"
@@ -22,7 +23,7 @@ var contentYAML = strings.Replace(plainYAML, "id: id\n", "id: _content\n", 1)
 func (h *harness) retryGifts(want string) {
 	h.t.Helper()
 	h.declare(strings.Replace(contentYAML, "refund]", "refund, gift]", 1))
-	got, err := event.Retry(h.t.Context(), h.intake, h.stream, event.Options{})
+	got, err := intake.Retry(h.t.Context(), h.intake, h.stream, intake.Options{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func TestLiveReadsRetriesOnce(t *testing.T) {
 	h.retractBatch("1 1", 1)
 	plan := fault.NewPlan()
 	h.intake.Objects = fault.Objects(h.intake.Objects, plan)
-	l := h.startLive(event.LiveOptions{MaxEvents: 1})
+	l := h.startLive(live.LiveOptions{MaxEvents: 1})
 	var opened [2]int // by the first batch, and by all of them
 	for n := range 3 {
 		h.accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 1 0 0")
@@ -73,22 +74,22 @@ func TestLiveRetryCountsContentsByRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, contentYAML)
-			l := h.startLive(event.LiveOptions{})
+			l := h.startLive(live.LiveOptions{})
 			for i, body := range tt.bodies {
-				if _, err := l.Accept(t.Context(), event.Request{Key: tt.keys[i], Body: []byte(body)}); err != nil {
+				if _, err := l.Accept(t.Context(), live.Request{Key: tt.keys[i], Body: []byte(body)}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if _, err := l.Retry(t.Context(), event.Options{}); err != nil { // all of them wait a second time
+			if _, err := l.Retry(t.Context(), intake.Options{}); err != nil { // all of them wait a second time
 				t.Fatal(err)
 			}
 			if err := l.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			h.retryGifts(tt.want)
-			l = h.startLive(event.LiveOptions{})
+			l = h.startLive(live.LiveOptions{})
 			for i, body := range tt.bodies {
-				got, err := l.Accept(t.Context(), event.Request{Key: fmt.Sprint("again ", i), Body: []byte(body)})
+				got, err := l.Accept(t.Context(), live.Request{Key: fmt.Sprint("again ", i), Body: []byte(body)})
 				if err != nil || got.Accepted > 0 || got.Rows != int64(strings.Count(body, "\n")) {
 					t.Errorf("sent once more: %+v, %v", got, err)
 				}
@@ -103,7 +104,7 @@ func TestRetryOfEarlierQuarantine(t *testing.T) {
 	t.Parallel()
 	gift, other := sale("1", "gift", "1.00", "EUR"), sale("2", "gift", "1.00", "EUR")
 	h := newHarness(t, contentYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	h.accept(l, "", gift+gift, "2 0 0 2")
 	h.accept(l, "key", other, "1 0 0 1")
 	h.accept(l, "", gift+other, "2 0 0 2")

@@ -14,11 +14,14 @@ import (
 	"time"
 
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/answers"
 	"bursar/internal/failure"
 )
 
 // startLive opens live intake of the harness's stream, which seals nothing by itself, and closes it with the test.
-func (h *harness) startLive(o event.LiveOptions) *event.Intake {
+func (h *harness) startLive(o live.LiveOptions) *live.Intake {
 	h.t.Helper()
 	l, err := h.openLive(o)
 	if err != nil {
@@ -32,22 +35,22 @@ func (h *harness) startLive(o event.LiveOptions) *event.Intake {
 	return l
 }
 
-func (h *harness) openLive(o event.LiveOptions) (*event.Intake, error) {
+func (h *harness) openLive(o live.LiveOptions) (*live.Intake, error) {
 	if o.Spool == "" {
 		o.Spool = h.spool()
 	}
 	if o.Window == 0 {
 		o.Window = time.Hour
 	}
-	return event.Open(h.t.Context(), h.intake, h.stream, o)
+	return live.Open(h.t.Context(), h.intake, h.stream, o)
 }
 
 func (h *harness) spool() string { return filepath.Join(h.dir, "spool", "sales") }
 
 // accept sends a request and expects "rows accepted duplicates quarantined", and "again" for a repeated answer.
-func (h *harness) accept(l *event.Intake, key, body, want string) event.Answer {
+func (h *harness) accept(l *live.Intake, key, body, want string) answers.Answer {
 	h.t.Helper()
-	a, err := l.Accept(h.t.Context(), event.Request{Key: key, Body: []byte(body)})
+	a, err := l.Accept(h.t.Context(), live.Request{Key: key, Body: []byte(body)})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -61,7 +64,7 @@ func (h *harness) accept(l *event.Intake, key, body, want string) event.Answer {
 	return a
 }
 
-func (h *harness) seal(l *event.Intake) {
+func (h *harness) seal(l *live.Intake) {
 	h.t.Helper()
 	if err := l.Seal(h.t.Context()); err != nil {
 		h.t.Fatal(err)
@@ -82,11 +85,11 @@ func (h *harness) expectBatches(want ...string) {
 func TestLiveAnswers(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, salesYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	h.accept(l, "", "", "0 0 0 0")
 	h.accept(l, "", "\ufeff"+sale("1", "sale", "10.00", "EUR")+"\n"+strings.TrimSuffix(sale("2", "refund", "-1.00", "EUR"), "\n"), "2 2 0 0")
 	got := h.accept(l, "", sale("1", "sale", "10.0", "EUR")+"\n"+sale("3", "gift", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")+"{", "4 0 1 3")
-	want := []event.RejectedRow{
+	want := []answers.RejectedRow{
 		{Row: 3, Column: "kind", Reason: `"gift" is not one of the declared values`},
 		{Row: 4, Reason: "conflict: this id was accepted before with other values, in batch 1, file received/00000001.jsonl, row 3"},
 		{Row: 5, Reason: "malformed JSON at byte 2: a property name is expected here"},
@@ -119,7 +122,7 @@ func TestLiveAnswers(t *testing.T) {
 func TestLiveKeys(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	body := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "1.00", "EUR")
 	first := h.accept(l, "a/b\x00", body, "2 1 0 1")
 	for _, sealed := range []bool{false, true} {
@@ -130,21 +133,21 @@ func TestLiveKeys(t *testing.T) {
 		if again.Repeated = false; !reflect.DeepEqual(again, first) {
 			t.Errorf("the repeated answer is %+v, the first was %+v", again, first)
 		}
-		_, err := l.Accept(t.Context(), event.Request{Key: "a/b\x00", Body: []byte(body + "\n")})
-		if !errors.Is(err, event.ErrKeyReused) || failure.Of(err) != failure.Data {
+		_, err := l.Accept(t.Context(), live.Request{Key: "a/b\x00", Body: []byte(body + "\n")})
+		if !errors.Is(err, answers.ErrKeyReused) || failure.Of(err) != failure.Data {
 			t.Errorf("another body under the key: %v", err)
 		}
 	}
 	h.accept(l, "c", body, "2 0 1 1")
-	h.now = h.now.Add(event.AnswerRetention + time.Second)
+	h.now = h.now.Add(answers.AnswerRetention + time.Second)
 	h.accept(l, "a/b\x00", body, "2 0 1 1")
 	h.seal(l)
-	_, err := l.Accept(t.Context(), event.Request{Key: strings.Repeat("k", 256)})
+	_, err := l.Accept(t.Context(), live.Request{Key: strings.Repeat("k", 256)})
 	if failure.Of(err) != failure.Data {
 		t.Errorf("a key of 256 bytes: %v", err)
 	}
 	// What was forgotten, and what came again after that.
-	h.now = h.now.Add(event.AnswerRetention - 2*time.Second)
+	h.now = h.now.Add(answers.AnswerRetention - 2*time.Second)
 	h.accept(l, "a/b\x00", body, "2 0 1 1 again")
 	h.expectBatches("1: 2 1 0 1", "2: 4 0 2 2")
 }
@@ -152,12 +155,12 @@ func TestLiveKeys(t *testing.T) {
 func TestLiveSameKeyAtOnce(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	var wg sync.WaitGroup
-	answers := make([]event.Answer, 16)
+	answers := make([]answers.Answer, 16)
 	for i := range answers {
 		wg.Go(func() {
-			a, err := l.Accept(t.Context(), event.Request{Key: "k", Body: []byte(sale("1", "sale", "1.00", "EUR"))})
+			a, err := l.Accept(t.Context(), live.Request{Key: "k", Body: []byte(sale("1", "sale", "1.00", "EUR"))})
 			if err != nil {
 				t.Error(err)
 			}
@@ -190,7 +193,7 @@ func TestLiveDerivedIdentities(t *testing.T) {
 		t.Run(tt.id, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, strings.Replace(plainYAML, "id: id", "id: "+tt.id, 1))
-			l := h.startLive(event.LiveOptions{})
+			l := h.startLive(live.LiveOptions{})
 			h.accept(l, "", two, "2 2 0 0")
 			h.accept(l, "", two, tt.again)
 			h.accept(l, "", two+sale("1", "sale", "1.00", "EUR"), tt.other)
@@ -207,11 +210,11 @@ func TestLiveRetryKeepsIdentity(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, strings.Replace(plainYAML, "id: id", "id: "+id, 1))
-			l := h.startLive(event.LiveOptions{})
+			l := h.startLive(live.LiveOptions{})
 			h.accept(l, "", sale("0", "sale", "1.00", "EUR"), "1 1 0 0")
 			body := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "1.00", "EUR")
 			h.accept(l, "", body, "2 1 0 1")
-			if _, err := l.Retry(t.Context(), event.Options{}); err != nil {
+			if _, err := l.Retry(t.Context(), intake.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			h.expectBatches("1: 3 2 0 1")
@@ -219,8 +222,8 @@ func TestLiveRetryKeepsIdentity(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.declare(strings.Replace(strings.Replace(plainYAML, "refund]", "refund, gift]", 1), "id: id", "id: "+id, 1))
-			l = h.startLive(event.LiveOptions{})
-			if _, err := l.Retry(t.Context(), event.Options{}); err != nil {
+			l = h.startLive(live.LiveOptions{})
+			if _, err := l.Retry(t.Context(), intake.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			h.accept(l, "", body, "2 0 2 0")
@@ -254,7 +257,7 @@ func TestLiveAcceptsJSONForEveryFormat(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, yaml)
-			l := h.startLive(event.LiveOptions{})
+			l := h.startLive(live.LiveOptions{})
 			amount := "1.000,50"
 			if format == "parquet" {
 				amount = "1000.50"
@@ -275,8 +278,8 @@ func TestLiveAcceptsJSONForEveryFormat(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.declare(strings.Replace(yaml, "in: [sale]", "in: [sale, gift]", 1))
-			l = h.startLive(event.LiveOptions{})
-			r, err := l.Retry(t.Context(), event.Options{})
+			l = h.startLive(live.LiveOptions{})
+			r, err := l.Retry(t.Context(), intake.Options{})
 			if err != nil || r.Batch != 2 || r.Accepted != 1 || r.Quarantined != 1 {
 				t.Errorf("retry: %+v, %v", r, err)
 			}
@@ -289,7 +292,7 @@ func TestLiveAcceptsJSONForEveryFormat(t *testing.T) {
 
 func TestLiveSealsByTimeAndSize(t *testing.T) {
 	t.Parallel()
-	tests := map[string]event.LiveOptions{
+	tests := map[string]live.LiveOptions{
 		"time":   {Window: time.Millisecond},
 		"events": {MaxEvents: 2},
 		"bytes":  {MaxBytes: 100},
@@ -298,8 +301,8 @@ func TestLiveSealsByTimeAndSize(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML)
-			sealed := make(chan event.Result, 1)
-			o.OnSealed = func(r event.Result) { sealed <- r }
+			sealed := make(chan intake.Result, 1)
+			o.OnSealed = func(r intake.Result) { sealed <- r }
 			l := h.startLive(o)
 			h.accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR"), "2 2 0 0")
 			if r := <-sealed; r.Batch != 1 || r.Accepted != 2 {
@@ -312,15 +315,15 @@ func TestLiveSealsByTimeAndSize(t *testing.T) {
 func TestLiveAmongFiles(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR"))
-	r, err := l.Ingest(t.Context(), []string{path}, event.Options{})
+	r, err := l.Ingest(t.Context(), []string{path}, intake.Options{})
 	if err != nil || r.Batch != 2 || r.Accepted != 1 || r.Duplicates != 1 {
 		t.Errorf("ingest: %+v, %v", r, err)
 	}
 	h.accept(l, "", sale("2", "sale", "1.00", "EUR")+sale("3", "sale", "1.00", "EUR"), "2 1 1 0")
-	if r, err := l.Ingest(t.Context(), []string{path}, event.Options{}); err != nil || r.Batch != 0 || r.Duplicates != 2 {
+	if r, err := l.Ingest(t.Context(), []string{path}, intake.Options{}); err != nil || r.Batch != 0 || r.Duplicates != 2 {
 		t.Errorf("ingest again: %+v, %v", r, err)
 	}
 	h.expectBatches("1: 1 1 0 0", "2: 2 1 1 0", "3: 2 1 1 0")
@@ -330,7 +333,7 @@ func TestLiveAmongFiles(t *testing.T) {
 func TestLiveCompacts(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	const batches = 40
 	for n := range batches {
 		h.accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 1 0 0")
@@ -357,18 +360,18 @@ func TestLiveCompacts(t *testing.T) {
 func TestLiveStops(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	for range 2 {
 		if err := l.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err := l.Accept(t.Context(), event.Request{Body: []byte(sale("2", "sale", "1.00", "EUR"))})
-	if !errors.Is(err, event.ErrClosed) || failure.Of(err) != failure.Transient {
+	_, err := l.Accept(t.Context(), live.Request{Body: []byte(sale("2", "sale", "1.00", "EUR"))})
+	if !errors.Is(err, live.ErrClosed) || failure.Of(err) != failure.Transient {
 		t.Errorf("after the end: %v", err)
 	}
-	if err := l.Seal(t.Context()); !errors.Is(err, event.ErrClosed) {
+	if err := l.Seal(t.Context()); !errors.Is(err, live.ErrClosed) {
 		t.Errorf("seal after the end: %v", err)
 	}
 	h.expectBatches("1: 1 1 0 0")
@@ -378,7 +381,7 @@ func TestLiveStops(t *testing.T) {
 func TestLiveInterrupted(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	h.accept(l, "k", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	now, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -386,7 +389,7 @@ func TestLiveInterrupted(t *testing.T) {
 		t.Errorf("close: %v", err)
 	}
 	h.expectBatches()
-	l = h.startLive(event.LiveOptions{})
+	l = h.startLive(live.LiveOptions{})
 	h.expectBatches("1: 1 1 0 0")
 	h.accept(l, "k", sale("1", "sale", "1.00", "EUR"), "1 1 0 0 again")
 	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 0 1 0")

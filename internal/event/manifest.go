@@ -24,13 +24,15 @@ import (
 
 const manifestFile = "manifest.json"
 
-func manifestName(stream string, batch uint64) string { return prefix(stream, batch) + manifestFile }
+func ManifestName(stream string, batch uint64) string {
+	return BatchPrefix(stream, batch) + manifestFile
+}
 
 // checksumMember precedes the checksum, the last member of a manifest. The checksum covers everything before it.
 const checksumMember = ",\n  \"checksum\": \""
 
-// errNoChecksum is a manifest of a version that wrote no checksum.
-var errNoChecksum = errors.New("it has no checksum")
+// ErrNoChecksum is a manifest of a version that wrote no checksum.
+var ErrNoChecksum = errors.New("it has no checksum")
 
 func encodeManifest(b *Batch) ([]byte, error) {
 	text, err := json.MarshalIndent(b, "", "  ")
@@ -45,30 +47,30 @@ func appendChecksum(body []byte) []byte {
 	return fmt.Appendf(bytes.Clone(body), "%s%s\"\n}", checksumMember, column.Sum128(body))
 }
 
-// decodeManifest decodes a manifest. One without a checksum is returned with errNoChecksum.
-func decodeManifest(text []byte) (b Batch, err error) {
+// DecodeManifest decodes a manifest. One without a checksum is returned with errNoChecksum.
+func DecodeManifest(text []byte) (b Batch, err error) {
 	if err := json.Unmarshal(text, &b); err != nil {
 		return b, fmt.Errorf("it is not a manifest: %w", err)
 	}
 	at := bytes.LastIndex(text, []byte(checksumMember))
 	switch {
 	case at < 0 && !bytes.Contains(text, []byte(`"declared":`)): // every manifest with a checksum has a declaration
-		return b, errNoChecksum
+		return b, ErrNoChecksum
 	case at < 0 || !bytes.Equal(text, appendChecksum(text[:at])):
 		return b, errors.New("its checksum does not match its content")
 	}
 	return b, nil
 }
 
-// readManifest reads a batch's manifest. One without a checksum is returned with errNoChecksum.
-func readManifest(ctx context.Context, store object.Store, stream string, batch uint64) (b Batch, err error) {
-	name := manifestName(stream, batch)
+// ReadManifest reads a batch's manifest. One without a checksum is returned with errNoChecksum.
+func ReadManifest(ctx context.Context, store object.Store, stream string, batch uint64) (b Batch, err error) {
+	name := ManifestName(stream, batch)
 	text, err := readObject(ctx, store, name)
 	if err != nil {
 		return b, err
 	}
-	b, err = decodeManifest(text)
-	if err == nil || errors.Is(err, errNoChecksum) {
+	b, err = DecodeManifest(text)
+	if err == nil || errors.Is(err, ErrNoChecksum) {
 		if b.Stream != stream || b.Batch != batch {
 			err = fmt.Errorf("it belongs to batch %d of %s", b.Batch, b.Stream)
 		}
@@ -88,7 +90,7 @@ func readObject(ctx context.Context, store object.Store, name string) ([]byte, e
 	return io.ReadAll(io.NewSectionReader(in, 0, in.Size()))
 }
 
-func hasObject(ctx context.Context, store object.Store, name string) (bool, error) {
+func HasObject(ctx context.Context, store object.Store, name string) (bool, error) {
 	in, err := store.Open(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -99,13 +101,13 @@ func hasObject(ctx context.Context, store object.Store, name string) (bool, erro
 	return true, in.Close()
 }
 
-// writeManifest writes the manifest of a batch in the catalog.
-func (st *Store) writeManifest(ctx context.Context, b *Batch) error {
+// WriteManifest writes the manifest of a batch in the catalog.
+func (st *Store) WriteManifest(ctx context.Context, b *Batch) error {
 	text, err := encodeManifest(b)
 	if err != nil {
 		return err
 	}
-	out, err := st.Objects.Create(ctx, manifestName(b.Stream, b.Batch))
+	out, err := st.Objects.Create(ctx, ManifestName(b.Stream, b.Batch))
 	if err != nil {
 		return err
 	}
@@ -115,12 +117,12 @@ func (st *Store) writeManifest(ctx context.Context, b *Batch) error {
 	return out.Commit()
 }
 
-// ensureManifest writes the manifest of a stream's last batch if a process died between the catalog's transaction and the manifest.
-func (st *Store) ensureManifest(ctx context.Context, stream string, last uint64) error {
+// EnsureManifest writes the manifest of a stream's last batch if a process died between the catalog's transaction and the manifest.
+func (st *Store) EnsureManifest(ctx context.Context, stream string, last uint64) error {
 	if last == 0 {
 		return nil
 	}
-	there, err := hasObject(ctx, st.Objects, manifestName(stream, last))
+	there, err := HasObject(ctx, st.Objects, ManifestName(stream, last))
 	if err != nil || there {
 		return err
 	}
@@ -132,7 +134,7 @@ func (st *Store) ensureManifest(ctx context.Context, stream string, last uint64)
 	if err != nil {
 		return err
 	}
-	return st.writeManifest(ctx, &b)
+	return st.WriteManifest(ctx, &b)
 }
 
 // NotInCatalogError says that a sealed batch or a retraction is not in the catalog. Class Data.
@@ -147,23 +149,23 @@ func (e *NotInCatalogError) Error() string {
 	what := (&GivenUp{Stream: e.Stream, Batch: e.Batch, Retraction: e.Retraction}).What()
 	switch {
 	case e.Missing:
-		return fmt.Sprintf("%s is missing in the catalog and among the objects; %s", what, repairHint(what))
+		return fmt.Sprintf("%s is missing in the catalog and among the objects; %s", what, RepairHint(what))
 	case e.Retraction > 0:
 		return fmt.Sprintf("retraction %d of %s is not in the catalog, which is older than the objects: run `bursar repair` to enter it", e.Retraction, e.Stream)
 	}
 	return fmt.Sprintf("batch %d of %s is sealed and not in the catalog, which is older than the objects: run `bursar repair` to adopt it", e.Batch, e.Stream)
 }
 
-// repairHint says how to restore a missing batch or retraction, or to go on without it.
-func repairHint(what string) string {
+// RepairHint says how to restore a missing batch or retraction, or to go on without it.
+func RepairHint(what string) string {
 	return fmt.Sprintf("`bursar repair --from BACKUP` restores it from a copy of the project; if no copy has it, `bursar repair --give-up %q --reason TEXT` goes on without it", what)
 }
 
 // Class is Data: it remains until it is repaired.
 func (e *NotInCatalogError) Class() failure.Class { return failure.Data }
 
-// checkUnsealed refuses the number of a sealed batch (rule 3).
-func (st *Store) checkUnsealed(ctx context.Context, stream string, batch uint64) error {
+// CheckUnsealed refuses the number of a sealed batch (rule 3).
+func (st *Store) CheckUnsealed(ctx context.Context, stream string, batch uint64) error {
 	there, behind, err := st.isSealed(ctx, stream, batch)
 	if err == nil && (there || behind) {
 		err = &NotInCatalogError{Stream: stream, Batch: batch, Missing: !there}
@@ -174,7 +176,7 @@ func (st *Store) checkUnsealed(ctx context.Context, stream string, batch uint64)
 // isSealed reports whether a batch is sealed, whatever the stream's state says: because its manifest or its catalog document exists, or because
 // there are objects of the next batch (behind), since batches are sealed in order.
 func (st *Store) isSealed(ctx context.Context, stream string, batch uint64) (there, behind bool, err error) {
-	if there, err = hasObject(ctx, st.Objects, manifestName(stream, batch)); err != nil || there {
+	if there, err = HasObject(ctx, st.Objects, ManifestName(stream, batch)); err != nil || there {
 		return there, false, err
 	}
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -184,12 +186,12 @@ func (st *Store) isSealed(ctx context.Context, stream string, batch uint64) (the
 	if err != nil || there {
 		return there, false, err
 	}
-	next, err := st.Objects.List(ctx, prefix(stream, batch+1))
+	next, err := st.Objects.List(ctx, BatchPrefix(stream, batch+1))
 	return false, len(next) > 0, err
 }
 
-// lastSealed returns the number of a stream's newest batch according to its state, the catalog's batches and the manifests among the objects.
-func (st *Store) lastSealed(ctx context.Context, state *streamState, stream string) (last uint64, err error) {
+// LastSealed returns the number of a stream's newest batch according to its state, the catalog's batches and the manifests among the objects.
+func (st *Store) LastSealed(ctx context.Context, state *StreamState, stream string) (last uint64, err error) {
 	last = state.Batches
 	batches, err := Batches(ctx, st.Catalog, stream, last)
 	if err != nil {
@@ -198,12 +200,12 @@ func (st *Store) lastSealed(ctx context.Context, state *streamState, stream stri
 	for i := range batches {
 		last = max(last, batches[i].Batch)
 	}
-	names, err := st.Objects.List(ctx, batchesPrefix(stream))
+	names, err := st.Objects.List(ctx, BatchesPrefix(stream))
 	if err != nil {
 		return 0, err
 	}
 	for _, name := range names {
-		number, rest, _ := strings.Cut(strings.TrimPrefix(name, batchesPrefix(stream)), "/")
+		number, rest, _ := strings.Cut(strings.TrimPrefix(name, BatchesPrefix(stream)), "/")
 		if n, err := strconv.ParseUint(number, 10, 64); err == nil && rest == manifestFile {
 			last = max(last, n)
 		}

@@ -13,6 +13,10 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/repair"
+	"bursar/internal/event/retract"
+	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
 )
 
@@ -55,13 +59,13 @@ func fillRetractions(t *testing.T) *harness {
 	h.ingest("1 3 3 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")))
 	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("4", "sale", "8.00", "EUR")))
 	h.ingest("3 1 0 1 0", h.file("c.jsonl", sale("3", "sale", "5.00", "EUR")))
-	h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
+	h.retract("1 1", retract.RetractOptions{Event: "1", Reason: "wrong"})
 	h.retractBatch("2 1", 2)
-	h.retract("3 1", event.RetractOptions{Event: "1", Undo: true})
-	if _, err := event.AcceptRow(t.Context(), h.intake, h.stream, event.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"}); err != nil {
+	h.retract("3 1", retract.RetractOptions{Event: "1", Undo: true})
+	if _, err := intake.AcceptRow(t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"}); err != nil {
 		t.Fatal(err)
 	}
-	h.retract("5 1", event.RetractOptions{Event: "2", Reason: "wrong"})
+	h.retract("5 1", retract.RetractOptions{Event: "2", Reason: "wrong"})
 	return h
 }
 
@@ -88,17 +92,17 @@ func TestMissingRetraction(t *testing.T) {
 				h := fillRetractions(t)
 				h.removeRetraction(kind.number, unknown)
 				h.expectMissing(kind.number)
-				done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{})
+				done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{})
 				if err != nil || len(done.Broken) != 1 {
 					t.Errorf("repair gives %v, %v", done, err)
 				}
 				h.expectMissing(kind.number)
-				give := event.GiveUp{Retractions: []uint64{kind.number}, Reason: "no copy has it"}
-				done, err = event.Repair(t.Context(), h.intake, h.stream, noBackup{}, give)
+				give := repair.GiveUp{Retractions: []uint64{kind.number}, Reason: "no copy has it"}
+				done, err = repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, give)
 				if err != nil || len(done.Broken) > 0 || !strings.Contains(strings.Join(done.Done, "\n"), fmt.Sprintf("gave up retraction %d of sales", kind.number)) {
 					t.Fatalf("repair without it gives %v, %v", done, err)
 				}
-				if err := event.CheckCatalog(t.Context(), h.intake, "sales"); err != nil {
+				if err := eventverify.CheckCatalog(t.Context(), h.intake, "sales"); err != nil {
 					t.Error(err)
 				}
 				h.expectFolded(strings.Split(kind.folded, "; ")...)
@@ -110,8 +114,8 @@ func TestMissingRetraction(t *testing.T) {
 // expectMissing expects that opening, verification and repair name the missing retraction and its remedy.
 func (h *harness) expectMissing(number uint64) {
 	h.t.Helper()
-	_, verified := event.VerifyManifests(h.t.Context(), h.intake, "sales")
-	for what, err := range map[string]error{"check": event.CheckCatalog(h.t.Context(), h.intake, "sales"), "verify": verified} {
+	_, verified := eventverify.VerifyManifests(h.t.Context(), h.intake, "sales")
+	for what, err := range map[string]error{"check": eventverify.CheckCatalog(h.t.Context(), h.intake, "sales"), "verify": verified} {
 		var older *event.NotInCatalogError
 		if !errors.As(err, &older) || older.Retraction != number || failure.Of(older) != failure.Data {
 			h.t.Errorf("%s: %v", what, err)
@@ -130,28 +134,28 @@ func TestGiveUpRetraction(t *testing.T) {
 	t.Parallel()
 	h := fillRetractions(t)
 	for _, number := range []uint64{1, 5, 6} {
-		if _, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{Retractions: []uint64{number}, Reason: "x"}); err == nil || !strings.Contains(err.Error(), "is not missing") {
+		if _, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{Retractions: []uint64{number}, Reason: "x"}); err == nil || !strings.Contains(err.Error(), "is not missing") {
 			t.Errorf("retraction %d: %v", number, err)
 		}
 	}
 	h.removeRetraction(1, true)
-	wrong := event.GiveUp{Retractions: []uint64{1, 99}, Reason: "no copy has it"}
-	if done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, wrong); err == nil || len(done.Done) > 0 {
+	wrong := repair.GiveUp{Retractions: []uint64{1, 99}, Reason: "no copy has it"}
+	if done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, wrong); err == nil || len(done.Done) > 0 {
 		t.Errorf("with a number that was never given repair gives %v, %v", done, err)
 	}
 	h.expectMissing(1)
-	give := event.GiveUp{Retractions: []uint64{1}, Reason: "no copy has it"}
+	give := repair.GiveUp{Retractions: []uint64{1}, Reason: "no copy has it"}
 	for n := range 2 {
-		if done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
+		if done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
 			t.Fatalf("call %d of repair gives %v, %v", n+1, done, err)
 		}
 	}
 	h.rebuildIndex()
 	h.verify()
-	h.retract("6 1", event.RetractOptions{Event: "1", Reason: "again"})
+	h.retract("6 1", retract.RetractOptions{Event: "1", Reason: "again"})
 	h.ingest("5 1 1 0 0", h.file("d.jsonl", sale("1", "sale", "1.00", "EUR")))
 	h.restoreCatalog("")
-	if done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Broken) > 0 {
+	if done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{}); err != nil || len(done.Broken) > 0 {
 		t.Errorf("repair of a missing catalog gives %v, %v", done, err)
 	}
 	h.rebuildIndex()
@@ -170,7 +174,7 @@ func TestLastRetractionMissing(t *testing.T) {
 	if err := os.Remove(h.object("streams/sales/retractions/00000001.json")); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{}); err != nil || len(done.Broken) != 1 {
+	if done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{}); err != nil || len(done.Broken) != 1 {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
 	h.expectMissing(1)

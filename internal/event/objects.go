@@ -60,8 +60,8 @@ func (b *Batch) Stored() []object.Description {
 	return all
 }
 
-// checkStored checks the objects of a batch that contain rows against their descriptions.
-func checkStored(ctx context.Context, objects object.Store, b *Batch) error {
+// CheckStored checks the objects of a batch that contain rows against their descriptions.
+func CheckStored(ctx context.Context, objects object.Store, b *Batch) error {
 	for _, o := range b.Stored() {
 		if err := o.Check(ctx, objects); err != nil {
 			return err
@@ -72,7 +72,7 @@ func checkStored(ctx context.Context, objects object.Store, b *Batch) error {
 
 // ObjectNames returns the objects of a batch, including the manifest.
 func (b *Batch) ObjectNames() []string {
-	names := []string{manifestName(b.Stream, b.Batch)}
+	names := []string{ManifestName(b.Stream, b.Batch)}
 	for _, list := range [][]object.Description{b.Stored(), b.Oversize} {
 		for _, o := range list {
 			names = append(names, o.Name)
@@ -100,8 +100,8 @@ func (st *Store) InKnownBatch(ctx context.Context, object string) (known bool, e
 
 // UnfinishedPrefix returns the prefix of the objects of a batch that was begun and not sealed.
 func (st *Store) UnfinishedPrefix(ctx context.Context, stream string) (string, error) {
-	state, _, err := st.readState(ctx, stream)
-	return prefix(stream, state.Batches+1), err
+	state, _, err := st.ReadState(ctx, stream)
+	return BatchPrefix(stream, state.Batches+1), err
 }
 
 // Streams returns the names of all streams with stored data, including streams that are no longer declared: the catalog contains them, or batches of

@@ -14,18 +14,18 @@ import (
 	"bursar/internal/catalog"
 )
 
-// openQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the former, left reports
+// OpenQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the former, left reports
 // which rows are excluded.
-func openQuarantines(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, left *retractedRows, err error) {
+func OpenQuarantines(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, left *RetractedRows, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) (err error) {
-		var state streamState
+		var state StreamState
 		if _, err = tx.Get(streamKey(stream), &state); err != nil {
 			return err
 		}
 		if open, err = unlistedQuarantines(tx, stream, &state); err != nil {
 			return err
 		}
-		if left, err = newRetractedRows(c, tx, stream); err != nil {
+		if left, err = NewRetractedRows(c, tx, stream); err != nil {
 			return err
 		}
 		prefix := "rejected/" + stream + "/"
@@ -52,22 +52,22 @@ func openQuarantines(ctx context.Context, c catalog.Catalog, stream string) (ope
 	return open, retracted, left, nil
 }
 
-// retractedRows are the rows in quarantine of files whose batch is retracted, since these files may be ingested again. A retry may have moved them to
+// RetractedRows are the rows in quarantine of files whose batch is retracted, since these files may be ingested again. A retry may have moved them to
 // the quarantine of a later batch, which is not retracted.
-type retractedRows struct {
+type RetractedRows struct {
 	c       catalog.Catalog
 	stream  string
 	batches map[uint64]bool // retracted as a whole
 	files   map[uint64]bool // whether the rows of a file are excluded
 }
 
-func newRetractedRows(c catalog.Catalog, tx catalog.Tx, stream string) (*retractedRows, error) {
-	batches, err := wholeBatches(tx, stream)
-	return &retractedRows{c: c, stream: stream, batches: batches, files: map[uint64]bool{}}, err
+func NewRetractedRows(c catalog.Catalog, tx catalog.Tx, stream string) (*RetractedRows, error) {
+	batches, err := WholeBatches(tx, stream)
+	return &RetractedRows{c: c, stream: stream, batches: batches, files: map[uint64]bool{}}, err
 }
 
-// has reports whether the rows of a file are excluded.
-func (l *retractedRows) has(ctx context.Context, file uint64) (bool, error) {
+// Has reports whether the rows of a file are excluded.
+func (l *RetractedRows) Has(ctx context.Context, file uint64) (bool, error) {
 	if len(l.batches) == 0 {
 		return false, nil
 	}
@@ -83,8 +83,8 @@ func (l *retractedRows) has(ctx context.Context, file uint64) (bool, error) {
 	return out, nil
 }
 
-// wholeBatches returns the batches of a stream that are retracted as a whole.
-func wholeBatches(tx catalog.Tx, stream string) (map[uint64]bool, error) {
+// WholeBatches returns the batches of a stream that are retracted as a whole.
+func WholeBatches(tx catalog.Tx, stream string) (map[uint64]bool, error) {
 	left, err := activeOf(tx, stream)
 	whole := map[uint64]bool{}
 	for i := range left {
@@ -96,7 +96,7 @@ func wholeBatches(tx catalog.Tx, stream string) (map[uint64]bool, error) {
 }
 
 // unlistedQuarantines returns the open quarantines of batches sealed by versions that did not list them.
-func unlistedQuarantines(tx catalog.Tx, stream string, state *streamState) ([]Batch, error) {
+func unlistedQuarantines(tx catalog.Tx, stream string, state *StreamState) ([]Batch, error) {
 	end := state.Batches + 1
 	if state.Listed != 0 {
 		end = state.Listed
@@ -118,8 +118,8 @@ func unlistedQuarantines(tx catalog.Tx, stream string, state *streamState) ([]Ba
 	return open, nil
 }
 
-// findRejected returns a row in quarantine, and the batch whose quarantine contains it.
-func (st *Store) findRejected(ctx context.Context, stream string, at Place) (found Rejected, b Batch, err error) {
+// FindRejected returns a row in quarantine, and the batch whose quarantine contains it.
+func (st *Store) FindRejected(ctx context.Context, stream string, at Place) (found Rejected, b Batch, err error) {
 	open := false
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
 		b, open, err = quarantineOf(tx, stream, at.File)
@@ -152,11 +152,11 @@ func quarantineOf(tx catalog.Tx, stream string, file uint64) (b Batch, open bool
 	if found, err := tx.Get(fileNumberKey(stream, file), &origin); err != nil || !found {
 		return b, false, err
 	}
-	whole, err := wholeBatches(tx, stream)
+	whole, err := WholeBatches(tx, stream)
 	if err != nil || whole[origin.Batch] {
 		return b, false, err
 	}
-	last, err := eachRetry(tx, stream, origin.Batch, func(*Batch) {})
+	last, err := EachRetry(tx, stream, origin.Batch, func(*Batch) {})
 	if err != nil {
 		return b, false, err
 	}
@@ -174,11 +174,11 @@ type QuarantineCount struct {
 // CountQuarantine counts the rows of a stream in quarantine. It reads the rows only if batches are retracted.
 func (st *Store) CountQuarantine(ctx context.Context, stream string) (QuarantineCount, error) {
 	n := QuarantineCount{Stream: stream}
-	open, retracted, left, err := openQuarantines(ctx, st.Catalog, stream)
+	open, retracted, left, err := OpenQuarantines(ctx, st.Catalog, stream)
 	if err != nil {
 		return n, err
 	}
-	dismissed, err := dismissals(ctx, st.Catalog, stream)
+	dismissed, err := Dismissals(ctx, st.Catalog, stream)
 	if err != nil {
 		return n, err
 	}
@@ -192,15 +192,15 @@ func (st *Store) CountQuarantine(ctx context.Context, stream string) (Quarantine
 		}
 	}
 	if n.Dismissed > 0 {
-		err = st.eachRow(ctx, retracted, func(row Rejected) error {
+		err = st.EachRejected(ctx, retracted, func(row Rejected) error {
 			uncount(row)
 			return nil
 		})
 	}
 	if err == nil && len(left.batches) > 0 {
 		mixed := slices.DeleteFunc(slices.Clone(open), func(b Batch) bool { return len(b.Retried) == 0 })
-		err = st.eachRow(ctx, mixed, func(row Rejected) error {
-			out, err := left.has(ctx, row.Number)
+		err = st.EachRejected(ctx, mixed, func(row Rejected) error {
+			out, err := left.Has(ctx, row.Number)
 			if out {
 				n.Rows--
 				uncount(row)
@@ -212,7 +212,7 @@ func (st *Store) CountQuarantine(ctx context.Context, stream string) (Quarantine
 	return n, err
 }
 
-func (st *Store) eachRow(ctx context.Context, batches []Batch, each func(Rejected) error) error {
+func (st *Store) EachRejected(ctx context.Context, batches []Batch, each func(Rejected) error) error {
 	for _, b := range batches {
 		if err := ReadQuarantine(ctx, st.Objects, b.Quarantine.Name, each); err != nil {
 			return fmt.Errorf("read quarantine of batch %d of %s: %w", b.Batch, b.Stream, err)

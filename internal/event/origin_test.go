@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 )
 
 // TestOriginIsNotCompared takes the same event from two places once, keeps the first's origin, and counts it into neither
@@ -29,7 +29,7 @@ func TestOriginIsNotCompared(t *testing.T) {
 	h := newHarness(t, yaml)
 	h.ingest("1 1 1 0 0", h.file("a.jsonl", noted("1", "5.00", "here")))
 	h.declare(plainYAML)
-	_, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("c.jsonl", noted("2", "5.00", "here"))}, event.Options{})
+	_, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("c.jsonl", noted("2", "5.00", "here"))}, intake.Options{})
 	if err == nil || !strings.Contains(err.Error(), "events would be compared differently") {
 		t.Error(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 )
 
 // TestFileParts are named where their rows are: in quarantine, in conflicts of this batch and of a later one; a file of one part
@@ -23,8 +24,8 @@ func TestFileParts(t *testing.T) {
 	}
 	take := func(want, name string, rows ...string) {
 		t.Helper()
-		o := event.Options{Parts: func(path string) []event.FilePart { return parts[filepath.Base(path)] }}
-		r, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file(name, strings.Join(rows, ""))}, o)
+		o := intake.Options{Parts: func(path string) []event.FilePart { return parts[filepath.Base(path)] }}
+		r, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file(name, strings.Join(rows, ""))}, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +49,7 @@ func TestFileParts(t *testing.T) {
 		t.Errorf("%+v", batches)
 	}
 	h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
-	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

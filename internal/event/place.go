@@ -19,8 +19,8 @@ type Place struct {
 // String formats the place as file:row.
 func (p Place) String() string { return fmt.Sprintf("%d:%d", p.File, p.Row) }
 
-// sql formats the place for a comparison with the hidden columns.
-func (p Place) sql() string { return fmt.Sprintf("(%d, %d)", p.File, p.Row) }
+// SQL formats the place for a comparison with the hidden columns.
+func (p Place) SQL() string { return fmt.Sprintf("(%d, %d)", p.File, p.Row) }
 
 // ParsePlace parses what Place.String returns.
 func ParsePlace(text string) (p Place, ok bool) {
@@ -30,4 +30,4 @@ func ParsePlace(text string) (p Place, ok bool) {
 	return p, p.File > 0 && p.Row > 0 && p.String() == text
 }
 
-func placeOf(p dedupe.Place) Place { return Place{p.File(), int64(p.Row())} }
+func PlaceOf(p dedupe.Place) Place { return Place{p.File(), int64(p.Row())} }

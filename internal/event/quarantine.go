@@ -42,14 +42,14 @@ type Rejected struct {
 func (r *Rejected) Place() Place { return Place{r.Number, r.Row} }
 
 // Conflict reports whether the row's id was accepted before with other values.
-func (r *Rejected) Conflict() bool { return strings.HasPrefix(r.Reason, conflictReason) }
+func (r *Rejected) Conflict() bool { return strings.HasPrefix(r.Reason, ConflictReason) }
 
 // RefusedProperty is the property in which the reader of a built-in stream's file reports why a row cannot be ingested: an object with column and
 // reason. Such a row is unreadable for intake as well, which does not know the file.
 const RefusedProperty = "refused"
 
-// applyRefusal takes over the reason reported by the reader of the file, if there is one.
-func (r *Rejected) applyRefusal(raw []byte) {
+// ApplyRefusal takes over the reason reported by the reader of the file, if there is one.
+func (r *Rejected) ApplyRefusal(raw []byte) {
 	var content struct {
 		Refused struct{ Column, Reason string }
 	}
@@ -60,17 +60,17 @@ func (r *Rejected) applyRefusal(raw []byte) {
 
 // Quarantine calls each for every row of the stream in quarantine, batch by batch, including dismissed rows.
 func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(Rejected) error) error {
-	batches, _, left, err := openQuarantines(ctx, c, stream)
+	batches, _, left, err := OpenQuarantines(ctx, c, stream)
 	if err != nil {
 		return err
 	}
-	dismissed, err := dismissals(ctx, c, stream)
+	dismissed, err := Dismissals(ctx, c, stream)
 	if err != nil {
 		return err
 	}
 	for _, b := range batches {
 		err := ReadQuarantine(ctx, store, b.Quarantine.Name, func(row Rejected) error {
-			if out, err := left.has(ctx, row.Number); out || err != nil {
+			if out, err := left.Has(ctx, row.Number); out || err != nil {
 				return err
 			}
 			if d, is := dismissed[row.Place()]; is {
@@ -111,5 +111,5 @@ func ReadQuarantine(ctx context.Context, store object.Store, name string, each f
 	}
 }
 
-// conflictReason begins the reason of a row whose id was accepted with other values.
-const conflictReason = "conflict: "
+// ConflictReason begins the reason of a row whose id was accepted with other values.
+const ConflictReason = "conflict: "

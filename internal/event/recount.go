@@ -17,15 +17,15 @@ import (
 // Recount computes a batch's rows, control totals and digest from its stored events.
 type Recount struct {
 	stream  *project.Stream
-	facts   *facts
-	summers []summer
+	facts   *Facts
+	summers []Summer
 	rows    int64
 	digest  column.Digest
 }
 
 // NewRecount starts a recount of one batch of the stream that was sealed with columns.
 func NewRecount(s *project.Stream, columns []Definition) *Recount {
-	return &Recount{stream: s, facts: newFacts(s, columns), summers: newSummers(s)}
+	return &Recount{stream: s, facts: NewFacts(s, columns), summers: NewSummers(s)}
 }
 
 // SQL returns the SELECT, over a view of the batch's events, whose rows Add expects.
@@ -49,10 +49,10 @@ func (r *Recount) Add(rows []column.Vector) {
 	columns, filters := rows[:len(r.stream.Columns)], rows[len(r.stream.Columns):]
 	var buffer []byte
 	for i := range n {
-		buffer = r.facts.appendRow(buffer[:0], columns, r.facts.positions, i)
+		buffer = r.facts.AppendRow(buffer[:0], columns, r.facts.Positions, i)
 		r.digest.Add(column.Sum128(buffer))
 	}
-	sumRows(r.summers, columns, filters, func(int) bool { return true })
+	SumRows(r.summers, columns, filters, func(int) bool { return true })
 }
 
 // Compare compares the recount with the batch's manifest. A total that was sealed under another or no definition is skipped; rows and digest are
@@ -64,7 +64,7 @@ func (r *Recount) Compare(b Batch) error {
 	if got := r.digest.String(); got != b.Digest {
 		return fmt.Errorf("its digest is %s, not %s", got, b.Digest)
 	}
-	totals, err := totalsOf(r.summers)
+	totals, err := TotalsOf(r.summers)
 	if err != nil {
 		return err
 	}
@@ -81,11 +81,11 @@ func (r *Recount) Compare(b Batch) error {
 	return nil
 }
 
-// sumEvent computes the control totals of one event.
-func (st *Store) sumEvent(ctx context.Context, session *duck.Session, s *project.Stream, r *Retraction) error {
+// SumEvent computes the control totals of one event.
+func (st *Store) SumEvent(ctx context.Context, session *duck.Session, s *project.Stream, r *Retraction) error {
 	files, local := st.Objects.(object.Local)
 	if !local {
-		return errNotLocal
+		return ErrNotLocal
 	}
 	var b Batch
 	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
@@ -108,7 +108,7 @@ func (st *Store) sumEvent(ctx context.Context, session *duck.Session, s *project
 		return fmt.Errorf("sum %s: %w", r.What(), err)
 	}
 	r.Events, r.Digest, r.Definitions = count.rows, count.digest.String(), TotalDefinitions(s)
-	r.Totals, err = totalsOf(count.summers)
+	r.Totals, err = TotalsOf(count.summers)
 	if err == nil && r.Events != 1 {
 		err = fmt.Errorf("bug: %d events were read at file %d, row %d", r.Events, r.File, r.Row)
 	}

@@ -12,20 +12,20 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/event"
-	"bursar/internal/event/spool"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/spool"
 )
 
 // newUnsealedSpool returns a stream with a spool of a dead process that had acknowledged four requests of one event each.
 func newUnsealedSpool(t *testing.T) *harness {
 	t.Helper()
 	h := newHarness(t, plainYAML)
-	l, err := h.openLive(event.LiveOptions{})
+	l, err := h.openLive(live.LiveOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for id := range 4 {
-		if _, err := l.Accept(t.Context(), event.Request{Body: []byte(sale(fmt.Sprint(id), "sale", "1.00", "EUR"))}); err != nil {
+		if _, err := l.Accept(t.Context(), live.Request{Body: []byte(sale(fmt.Sprint(id), "sale", "1.00", "EUR"))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,17 +60,17 @@ func TestDamagedSpool(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newUnsealedSpool(t)
-			if left, err := event.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); !left || err != nil {
+			if left, err := live.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); !left || err != nil {
 				t.Errorf("before: %v, %v", left, err)
 			}
 			if err := c.damage(spool.Path(h.spool(), 1)); err != nil {
 				t.Fatal(err)
 			}
-			if left, err := event.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); !left || err != nil {
+			if left, err := live.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); !left || err != nil {
 				t.Errorf("after the damage: %v, %v", left, err)
 			}
 			lossCount := 0
-			l, err := h.openLive(event.LiveOptions{OnLoss: func(spool.Loss) { lossCount++ }})
+			l, err := h.openLive(live.LiveOptions{OnLoss: func(spool.Loss) { lossCount++ }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,7 +94,7 @@ func TestDamagedSpool(t *testing.T) {
 				t.Fatal(err)
 			}
 			entries, err := os.ReadDir(h.spool())
-			if left, failed := event.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); len(entries) != 0 || err != nil || left || failed != nil {
+			if left, failed := live.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); len(entries) != 0 || err != nil || left || failed != nil {
 				t.Errorf("in the end: %v, %v, %v, %v", entries, err, left, failed)
 			}
 		})
@@ -121,12 +121,12 @@ func TestForeignSpool(t *testing.T) {
 	if err := os.Rename(h.spool(), other); err != nil {
 		t.Fatal(err)
 	}
-	l, err := event.Open(t.Context(), h.intake, h.stream, event.LiveOptions{Spool: other})
+	l, err := live.Open(t.Context(), h.intake, h.stream, live.LiveOptions{Spool: other})
 	if err != nil {
 		t.Fatal(err) // the other streams go on
 	}
 	defer l.Close(t.Context())
-	if _, err := l.Accept(t.Context(), event.Request{Body: []byte(sale("1", "sale", "1.00", "EUR"))}); err == nil || !strings.Contains(err.Error(), "stream sales") {
+	if _, err := l.Accept(t.Context(), live.Request{Body: []byte(sale("1", "sale", "1.00", "EUR"))}); err == nil || !strings.Contains(err.Error(), "stream sales") {
 		t.Errorf("accept: %v", err)
 	}
 }
@@ -137,13 +137,13 @@ func TestNothingAcknowledgedNothingMissed(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	for n := 1; n < 6; n++ {
 		d := &disk{at: n}
-		o := event.LiveOptions{Spool: h.spool()}
+		o := live.LiveOptions{Spool: h.spool()}
 		o.Wrap = func(f spool.File) spool.File { return diskFile{f, d} }
-		l, err := event.Open(t.Context(), h.intake, h.stream, o)
+		l, err := live.Open(t.Context(), h.intake, h.stream, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = l.Accept(t.Context(), event.Request{Body: []byte(sale(fmt.Sprint(n), "sale", "1.00", "EUR"))})
+		_, err = l.Accept(t.Context(), live.Request{Body: []byte(sale(fmt.Sprint(n), "sale", "1.00", "EUR"))})
 		if err != nil && !errors.Is(err, errDisk) {
 			t.Error(err)
 		}
@@ -151,7 +151,7 @@ func TestNothingAcknowledgedNothingMissed(t *testing.T) {
 		cancel()
 		_ = l.Close(dead)
 	}
-	h.startLive(event.LiveOptions{})
+	h.startLive(live.LiveOptions{})
 	if losses, err := spool.Losses(h.spool()); err != nil || len(losses) > 0 {
 		t.Errorf("%v, %v", losses, err)
 	}

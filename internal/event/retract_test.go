@@ -14,15 +14,20 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
+	"bursar/internal/event/repair"
+	"bursar/internal/event/retract"
+	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 )
 
 // retract retracts, and expects "number events" of it.
-func (h *harness) retract(want string, o event.RetractOptions) event.Retracted {
+func (h *harness) retract(want string, o retract.RetractOptions) retract.Retracted {
 	h.t.Helper()
 	h.now = h.now.Add(time.Second)
-	r, err := event.Retract(h.t.Context(), h.intake, h.stream, o)
+	r, err := retract.Retract(h.t.Context(), h.intake, h.stream, o)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -34,16 +39,16 @@ func (h *harness) retract(want string, o event.RetractOptions) event.Retracted {
 
 // retractBatch retracts a batch.
 func (h *harness) retractBatch(want string, batch uint64) {
-	h.retract(want, event.RetractOptions{Batch: batch, Reason: "wrong"})
+	h.retract(want, retract.RetractOptions{Batch: batch, Reason: "wrong"})
 }
 
 // verify verifies batches, retractions and the dedupe index.
 func (h *harness) verify() {
 	h.t.Helper()
-	batches, err := event.VerifyManifests(h.t.Context(), h.intake, h.stream.Name)
-	_, objects := event.VerifyObjects(h.t.Context(), h.intake, batches, func(int64) {})
-	_, totals := event.VerifyTotals(h.t.Context(), h.intake, h.stream, batches)
-	_, retractions := event.VerifyRetractionTotals(h.t.Context(), h.intake, h.stream, batches)
+	batches, err := eventverify.VerifyManifests(h.t.Context(), h.intake, h.stream.Name)
+	_, objects := eventverify.VerifyObjects(h.t.Context(), h.intake, batches, func(int64) {})
+	_, totals := eventverify.VerifyTotals(h.t.Context(), h.intake, h.stream, batches)
+	_, retractions := eventverify.VerifyRetractionTotals(h.t.Context(), h.intake, h.stream, batches)
 	if err := errors.Join(err, objects, totals, retractions, h.verifyIndex()); err != nil {
 		h.t.Error(err)
 	}
@@ -75,14 +80,14 @@ func TestRetractedTwice(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	h.ingest("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")))
 	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("3", "sale", "4.00", "EUR")))
-	h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
-	h.retract("2 1", event.RetractOptions{Event: "3", Reason: "wrong"})
+	h.retract("1 1", retract.RetractOptions{Event: "1", Reason: "wrong"})
+	h.retract("2 1", retract.RetractOptions{Event: "3", Reason: "wrong"})
 	h.retractBatch("3 2", 1)
-	batches, err := event.VerifyManifests(t.Context(), h.intake, h.stream.Name)
+	batches, err := eventverify.VerifyManifests(t.Context(), h.intake, h.stream.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if events, err := event.VerifyRetractionTotals(t.Context(), h.intake, h.stream, batches); events != 3 || err != nil {
+	if events, err := eventverify.VerifyRetractionTotals(t.Context(), h.intake, h.stream, batches); events != 3 || err != nil {
 		t.Errorf("%d events are left out, %v", events, err)
 	}
 }
@@ -95,7 +100,7 @@ func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
 	retry := func(want string) {
 		t.Helper()
-		r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+		r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,11 +109,11 @@ func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 	retry("2 2 1 1 0")
 	h.expectRefs("1:3")
 	// Its row that came out of quarantine is of batch 2, but what that rejected again is left out with the file.
-	if r := h.retract("1 1", event.RetractOptions{Batch: 1, Reason: "wrong"}); len(r.Retries) != 1 || r.Retries[0] != 2 {
+	if r := h.retract("1 1", retract.RetractOptions{Batch: 1, Reason: "wrong"}); len(r.Retries) != 1 || r.Retries[0] != 2 {
 		t.Errorf("events that still count are in batches %v", r.Retries)
 	}
 	h.expectRefs("")
-	if r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{}); err != nil || r.Batch != 0 {
+	if r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{}); err != nil || r.Batch != 0 {
 		t.Errorf("a retry of what is left out: %+v, %v", r, err)
 	}
 	h.ingest("3 2 1 0 1", h.file("b.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.00", "EUR")))
@@ -119,8 +124,8 @@ func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 	h.rebuildIndex()
 	h.verify()
 	h.ingest("0 2 0 0 2", h.file("d.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.50", "EUR")))
-	h.retract("3 1", event.RetractOptions{Batch: 4, Reason: "wrong"})
-	h.retract("4 1", event.RetractOptions{Batch: 2, Undo: true})
+	h.retract("3 1", retract.RetractOptions{Batch: 4, Reason: "wrong"})
+	h.retract("4 1", retract.RetractOptions{Batch: 2, Undo: true})
 	h.expectRefs("")
 	h.ingest("0 1 0 0 1", h.file("e.jsonl", sale("2", "gift", "2.00", "EUR")))
 	h.verify()
@@ -136,7 +141,7 @@ func TestRetractedRowsRetriedAmongOthers(t *testing.T) {
 	more := func(kind, want string) {
 		t.Helper()
 		h.declare(strings.Replace(plainYAML, "refund]", "refund, "+kind+"]", 1))
-		r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+		r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,12 +153,12 @@ func TestRetractedRowsRetriedAmongOthers(t *testing.T) {
 	h.expectRefs("1:2 2:2")
 	h.retractBatch("1 1", 1)
 	h.expectRefs("2:2")
-	if _, err := event.AcceptRow(t.Context(), h.intake, h.stream, event.AcceptOptions{Row: ref(t, "1:2"), Reason: "x"}); !errors.As(err, new(*event.NoSuchError)) {
+	if _, err := intake.AcceptRow(t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: ref(t, "1:2"), Reason: "x"}); !errors.As(err, new(*event.NoSuchError)) {
 		t.Errorf("a row of a retracted file is accepted: %v", err)
 	}
 	more("gift, bribe", "4 2 1 1 0")
 	h.expectRefs("")
-	h.retract("2 1", event.RetractOptions{Batch: 1, Undo: true})
+	h.retract("2 1", retract.RetractOptions{Batch: 1, Undo: true})
 	h.expectRefs("1:2")
 	more("gift, bribe", "5 1 1 0 0")
 	h.verifyDismissals(0)
@@ -165,16 +170,16 @@ func TestRetractBehindRetryOfDuplicates(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
 	h.ingest("2 2 1 1 0", h.file("b.jsonl", amounts("1", "2.00")+amounts("2", "1.00")))
-	h.retract("1 1", event.RetractOptions{Event: `"1"`, Reason: "wrong"})
+	h.retract("1 1", retract.RetractOptions{Event: `"1"`, Reason: "wrong"})
 	h.ingest("3 1 1 0 0", h.file("c.jsonl", amounts("1", "2.00")))
-	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.expect(r, "0 1 0 0 1")
 	h.retractBatch("2 1", 2)
 	h.ingest("4 1 1 0 0", h.file("d.jsonl", amounts("3", "1.00")))
-	h.retract("3 1", event.RetractOptions{Batch: 2, Undo: true, Reason: "right"})
+	h.retract("3 1", retract.RetractOptions{Batch: 2, Undo: true, Reason: "right"})
 	h.verify()
 }
 
@@ -191,14 +196,14 @@ func TestRetractedFilesInMoreColumns(t *testing.T) {
 			h.ingest("1 3 1 2 0", a)
 			gifts := strings.Replace(plainYAML, "refund]", "refund, gift]", 1)
 			h.declare(gifts)
-			if _, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{}); err != nil {
+			if _, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			h.declare(strings.Replace(gifts, "  note:", "  shop: {type: string, optional: true}\n  note:", 1))
 			if batch {
 				h.retractBatch("1 1", 1)
 			} else {
-				h.retract("1 1", event.RetractOptions{Event: "1", Reason: "wrong"})
+				h.retract("1 1", retract.RetractOptions{Event: "1", Reason: "wrong"})
 			}
 			h.ingest("3 3 1 0 2", a)
 			h.expectRefs("")
@@ -254,16 +259,16 @@ func TestRetractWithinWindow(t *testing.T) {
 	h.retractBatch("1 1", 2)
 	h.ingest("3 1 1 0 0", h.file("c.jsonl", sale("1", "sale", "3.00", "EUR")))
 	h.ingest("0 1 0 0 1", a) // its digest is known for ever
-	if _, err := event.Retract(t.Context(), h.intake, h.stream, event.RetractOptions{Batch: 2, Undo: true}); !errors.As(err, new(*event.IDReusedError)) {
+	if _, err := retract.Retract(t.Context(), h.intake, h.stream, retract.RetractOptions{Batch: 2, Undo: true}); !errors.As(err, new(*retract.IDReusedError)) {
 		t.Errorf("undo gives %v", err)
 	}
 	h.retractBatch("2 1", 1)
-	h.retract("3 1", event.RetractOptions{Batch: 1, Undo: true}) // batch 3 is beyond its window
-	_, err := event.Retract(t.Context(), h.intake, h.stream, event.RetractOptions{Event: "1", Reason: "which?"})
+	h.retract("3 1", retract.RetractOptions{Batch: 1, Undo: true}) // batch 3 is beyond its window
+	_, err := retract.Retract(t.Context(), h.intake, h.stream, retract.RetractOptions{Event: "1", Reason: "which?"})
 	if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "name the batch") {
 		t.Errorf("an id of two events gives %v", err)
 	}
-	h.retract("4 1", event.RetractOptions{Batch: 3, Event: "1", Reason: "this one"})
+	h.retract("4 1", retract.RetractOptions{Batch: 3, Event: "1", Reason: "this one"})
 	h.expectFolded("1 map[EUR:1.00]", "0 map[]", "0 map[EUR:0.00]")
 	h.verify()
 }
@@ -275,21 +280,21 @@ func TestRetractEvents(t *testing.T) {
 	h := newHarness(t, yaml)
 	h.ingest("1 3 3 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")+sale(`"x"`, "sale", "4.00", "USD")))
 	for _, id := range []string{"1", `["1"]`, `["1","1"]`, `["2","1.00"]`} {
-		if _, err := event.Retract(t.Context(), h.intake, h.stream, event.RetractOptions{Event: id, Reason: "no"}); !errors.As(err, new(*event.NoSuchError)) {
+		if _, err := retract.Retract(t.Context(), h.intake, h.stream, retract.RetractOptions{Event: id, Reason: "no"}); !errors.As(err, new(*event.NoSuchError)) {
 			t.Errorf("%s gives %v", id, err)
 		}
 	}
-	h.retract("1 1", event.RetractOptions{Event: `["1", "2.00"]`, Reason: "wrong"})
-	h.retract("2 1", event.RetractOptions{Event: `["\"x\"","4.00"]`, Reason: "wrong"})
+	h.retract("1 1", retract.RetractOptions{Event: `["1", "2.00"]`, Reason: "wrong"})
+	h.retract("2 1", retract.RetractOptions{Event: `["\"x\"","4.00"]`, Reason: "wrong"})
 	h.expectFolded("1 map[EUR:1.00 USD:0.00]")
 	h.declare(strings.Replace(yaml, "totals:\n", "totals:\n  all: {sum: amount}\n", 1))
 	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
-	h.retract("3 3", event.RetractOptions{Batch: 1, Reason: "all of it"})
-	if again := h.retract("1 1", event.RetractOptions{Batch: 1, Event: `["1","2.00"]`, Reason: "?"}); !again.Already {
+	h.retract("3 3", retract.RetractOptions{Batch: 1, Reason: "all of it"})
+	if again := h.retract("1 1", retract.RetractOptions{Batch: 1, Event: `["1","2.00"]`, Reason: "?"}); !again.Already {
 		t.Error("an event is retracted twice")
 	}
 	h.expectFolded("0 map[]", "1 map[EUR:2.00]")
-	h.retract("4 3", event.RetractOptions{Batch: 1, Undo: true}) // but for the events that are left out alone
+	h.retract("4 3", retract.RetractOptions{Batch: 1, Undo: true}) // but for the events that are left out alone
 	h.expectFolded("1 map[EUR:1.00 USD:0.00]", "1 map[EUR:2.00]")
 	h.verify()
 }
@@ -298,10 +303,10 @@ func TestRetractEvents(t *testing.T) {
 func TestRetractRequests(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(event.LiveOptions{})
+	l := h.startLive(live.LiveOptions{})
 	h.accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	h.accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0 again")
-	r, err := l.Retract(t.Context(), event.RetractOptions{Batch: 1, Reason: "wrong"}) // seals it first
+	r, err := l.Retract(t.Context(), retract.RetractOptions{Batch: 1, Reason: "wrong"}) // seals it first
 	if err != nil || r.Events != 1 {
 		t.Fatal(r, err)
 	}
@@ -324,12 +329,12 @@ func TestRetractionStored(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
 	h.retractBatch("1 1", 1)
-	h.retract("2 1", event.RetractOptions{Batch: 1, Undo: true})
+	h.retract("2 1", retract.RetractOptions{Batch: 1, Undo: true})
 	last := h.object("streams/sales/retractions/00000002.json")
 	if err := os.Remove(last); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := event.VerifyManifests(t.Context(), h.intake, "sales"); err == nil {
+	if _, err := eventverify.VerifyManifests(t.Context(), h.intake, "sales"); err == nil {
 		t.Error("a missing object is not found")
 	}
 	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR"))) // which writes it, as after a crash
@@ -342,10 +347,10 @@ func TestRetractionStored(t *testing.T) {
 		if err := h.intake.Catalog.Update(t.Context(), harm); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := event.VerifyManifests(t.Context(), h.intake, "sales"); err == nil {
+		if _, err := eventverify.VerifyManifests(t.Context(), h.intake, "sales"); err == nil {
 			t.Errorf("%s: nothing is found", name)
 		}
-		done, err := event.Repair(t.Context(), h.intake, h.stream, noBackup{}, event.GiveUp{})
+		done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{})
 		if err != nil || len(done.Broken) > 0 {
 			t.Errorf("%s: repair gives %v, %v", name, done, err)
 		}
@@ -359,7 +364,7 @@ func TestRetractionStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := event.VerifyManifests(t.Context(), h.intake, "sales"); err == nil || !strings.Contains(err.Error(), filepath.Base(last)) {
+	if _, err := eventverify.VerifyManifests(t.Context(), h.intake, "sales"); err == nil || !strings.Contains(err.Error(), filepath.Base(last)) {
 		t.Errorf("damage gives %v", err)
 	}
 }

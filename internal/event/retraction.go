@@ -71,12 +71,12 @@ func retractionKey(r *Retraction) string {
 	return fmt.Sprintf("%s%08d", retractionBatchPrefix(r.Stream, r.Batch), r.Number)
 }
 
-// putRetractionIn writes the catalog document of a retraction.
-func putRetractionIn(tx catalog.Tx, r *Retraction) error { return tx.Put(retractionKey(r), r) }
+// PutRetraction writes the catalog document of a retraction.
+func PutRetraction(tx catalog.Tx, r *Retraction) error { return tx.Put(retractionKey(r), r) }
 
 func retractionObjects(stream string) string { return "streams/" + stream + "/retractions/" }
 
-func retractionName(stream string, number uint64) string {
+func RetractionName(stream string, number uint64) string {
 	return fmt.Sprintf("%s%08d.json", retractionObjects(stream), number)
 }
 
@@ -135,7 +135,7 @@ func activeOf(tx catalog.Tx, stream string) ([]Retraction, error) {
 
 // LastRetraction returns the number of a stream's last retraction; 0 is none. They are numbered from 1 without gaps.
 func LastRetraction(tx catalog.Tx, stream string) (uint64, error) {
-	state, err := getState(tx, stream)
+	state, err := GetState(tx, stream)
 	return state.Retractions, err
 }
 
@@ -171,8 +171,8 @@ func encodeRetraction(r *Retraction) ([]byte, error) {
 	return appendChecksum(bytes.TrimSuffix(text, []byte("\n}"))), nil
 }
 
-// decodeRetraction decodes an object of a stream's retraction.
-func decodeRetraction(text []byte, stream string, number uint64) (r Retraction, err error) {
+// DecodeRetraction decodes an object of a stream's retraction.
+func DecodeRetraction(text []byte, stream string, number uint64) (r Retraction, err error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return r, fmt.Errorf("it is not a retraction: %w", err)
 	}
@@ -186,25 +186,25 @@ func decodeRetraction(text []byte, stream string, number uint64) (r Retraction, 
 	return r, err
 }
 
-func readRetraction(ctx context.Context, store object.Store, stream string, number uint64) (r Retraction, err error) {
-	name := retractionName(stream, number)
+func ReadRetraction(ctx context.Context, store object.Store, stream string, number uint64) (r Retraction, err error) {
+	name := RetractionName(stream, number)
 	text, err := readObject(ctx, store, name)
 	if err != nil {
 		return r, err
 	}
-	if r, err = decodeRetraction(text, stream, number); err != nil {
+	if r, err = DecodeRetraction(text, stream, number); err != nil {
 		err = failure.Wrap(failure.Data, fmt.Errorf("read %s: %w", name, err))
 	}
 	return r, err
 }
 
-// writeRetraction writes the object of a retraction in the catalog.
-func (st *Store) writeRetraction(ctx context.Context, r *Retraction) error {
+// WriteRetraction writes the object of a retraction in the catalog.
+func (st *Store) WriteRetraction(ctx context.Context, r *Retraction) error {
 	text, err := encodeRetraction(r)
 	if err != nil {
 		return err
 	}
-	out, err := st.Objects.Create(ctx, retractionName(r.Stream, r.Number))
+	out, err := st.Objects.Create(ctx, RetractionName(r.Stream, r.Number))
 	if err != nil {
 		return err
 	}
@@ -214,12 +214,12 @@ func (st *Store) writeRetraction(ctx context.Context, r *Retraction) error {
 	return out.Commit()
 }
 
-// ensureRetraction writes the object of a stream's last retraction if a process died between the catalog's transaction and the object.
-func (st *Store) ensureRetraction(ctx context.Context, stream string, last uint64) error {
+// EnsureRetraction writes the object of a stream's last retraction if a process died between the catalog's transaction and the object.
+func (st *Store) EnsureRetraction(ctx context.Context, stream string, last uint64) error {
 	if last == 0 {
 		return nil
 	}
-	there, err := hasObject(ctx, st.Objects, retractionName(stream, last))
+	there, err := HasObject(ctx, st.Objects, RetractionName(stream, last))
 	if err != nil || there {
 		return err
 	}
@@ -231,11 +231,11 @@ func (st *Store) ensureRetraction(ctx context.Context, stream string, last uint6
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	return st.writeRetraction(ctx, &list[len(list)-1])
+	return st.WriteRetraction(ctx, &list[len(list)-1])
 }
 
-// lastRetractionOf returns the last retraction of the same batch or event, or nil.
-func (st *Store) lastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
+// LastRetractionOf returns the last retraction of the same batch or event, or nil.
+func (st *Store) LastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		last = nil
 		list, err := listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
@@ -251,15 +251,15 @@ func (st *Store) lastRetractionOf(ctx context.Context, r *Retraction) (last *Ret
 
 // RetractionNames returns the objects of a stream's retractions in the catalog.
 func (st *Store) RetractionNames(ctx context.Context, stream string) (names []string, err error) {
-	list, err := st.allRetractions(ctx, stream)
+	list, err := st.AllRetractions(ctx, stream)
 	for i := range list {
-		names = append(names, retractionName(stream, list[i].Number))
+		names = append(names, RetractionName(stream, list[i].Number))
 	}
 	return names, err
 }
 
-// allRetractions returns all retractions of a stream in the catalog, in order.
-func (st *Store) allRetractions(ctx context.Context, stream string) (list []Retraction, err error) {
+// AllRetractions returns all retractions of a stream in the catalog, in order.
+func (st *Store) AllRetractions(ctx context.Context, stream string) (list []Retraction, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		list, err = listRetractions(tx, retractionPrefix(stream), noLimit)
 		return err
@@ -270,8 +270,8 @@ func (st *Store) allRetractions(ctx context.Context, stream string) (list []Retr
 	return list, nil
 }
 
-// lastRetractionObject returns the highest number among the objects.
-func (st *Store) lastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
+// LastRetractionObject returns the highest number among the objects.
+func (st *Store) LastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
 	names, err := st.Objects.List(ctx, retractionObjects(stream))
 	for _, name := range names {
 		number := strings.TrimSuffix(strings.TrimPrefix(name, retractionObjects(stream)), ".json")
@@ -282,8 +282,8 @@ func (st *Store) lastRetractionObject(ctx context.Context, stream string) (last 
 	return last, err
 }
 
-// knownRetractions returns the numbers of the retractions in the catalog, sorted. The documents' keys end with them.
-func (st *Store) knownRetractions(ctx context.Context, stream string) (numbers []uint64, err error) {
+// KnownRetractions returns the numbers of the retractions in the catalog, sorted. The documents' keys end with them.
+func (st *Store) KnownRetractions(ctx context.Context, stream string) (numbers []uint64, err error) {
 	prefix := retractionPrefix(stream)
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		numbers = nil
@@ -337,8 +337,8 @@ func UndoneRetractions(ctx context.Context, c catalog.Catalog, stream string) (u
 // plainArgument matches ids that need no quotes in a shell.
 var plainArgument = regexp.MustCompile(`^"?\w[\w.:/-]*"?$`)
 
-// shellArgument quotes an id for a shell.
-func shellArgument(id string) string {
+// ShellArgument quotes an id for a shell.
+func ShellArgument(id string) string {
 	if plainArgument.MatchString(id) {
 		return strings.Trim(id, `"`)
 	}

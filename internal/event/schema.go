@@ -148,11 +148,11 @@ func CheckGrowth(ctx context.Context, c catalog.Catalog, s *project.Stream) erro
 
 // CheckGrowthIn is CheckGrowth within a transaction.
 func CheckGrowthIn(tx catalog.Tx, s *project.Stream) error {
-	state, err := getState(tx, s.Name)
+	state, err := GetState(tx, s.Name)
 	if err != nil {
 		return fmt.Errorf("read state of stream %s: %w", s.Name, err)
 	}
-	if err := state.checkGrowth(s); err != nil {
+	if err := state.CheckGrowth(s); err != nil {
 		return err
 	}
 	return checkNew(tx, s, &state)
@@ -160,7 +160,7 @@ func CheckGrowthIn(tx catalog.Tx, s *project.Stream) error {
 
 // CheckGrowth refuses a declaration that the batch's schema did not grow to: it cannot be used to read the batch's objects.
 func (b *Batch) CheckGrowth(s *project.Stream) error {
-	return (&streamState{Columns: b.Columns, Declared: b.Declared}).checkGrowth(s)
+	return (&StreamState{Columns: b.Columns, Declared: b.Declared}).CheckGrowth(s)
 }
 
 // GrowthError says that a stream's declaration does not match the schema of its events. Class Data.
@@ -174,10 +174,10 @@ func (e *GrowthError) Class() failure.Class { return failure.Data }
 // ExitCode is 2 (DESIGN §7): the configuration is at fault.
 func (e *GrowthError) ExitCode() int { return 2 }
 
-// checkGrowth refuses every schema change except growth (DESIGN §2): new optional columns, required → optional, wider types, more `in:` values. What
+// CheckGrowth refuses every schema change except growth (DESIGN §2): new optional columns, required → optional, wider types, more `in:` values. What
 // identifies an event and how a value is read never changes: the same event would count again, or the same text mean something else.
 // `versions: keep` may be added, but not removed. A state written before these were stored does not restrict them.
-func (state *streamState) checkGrowth(s *project.Stream) error {
+func (state *StreamState) CheckGrowth(s *project.Stream) error {
 	if len(state.Columns) == 0 { // nothing was ingested yet
 		return nil
 	}
@@ -211,7 +211,7 @@ func (state *streamState) checkGrowth(s *project.Stream) error {
 // checkNew refuses new columns for which existing events should have values: computed columns; and, if rows are identified by their content, any column
 // that earlier files may have had values for, since the same row may come again with a value and count twice (rule 1). Batches that were
 // sealed without such columns are still readable.
-func checkNew(tx catalog.Tx, s *project.Stream, state *streamState) error {
+func checkNew(tx catalog.Tx, s *project.Stream, state *StreamState) error {
 	if len(state.Columns) == 0 {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 )
 
@@ -49,7 +50,7 @@ func TestReadingNeverChanges(t *testing.T) {
 		{`, group: "."`, ``, `group: "."`, `decimal: ","}`},
 	} {
 		h.declare(strings.Replace(readYAML, change[0], change[1], 1))
-		_, ingested := event.Ingest(t.Context(), h.intake, h.stream, []string{next}, event.Options{})
+		_, ingested := intake.Ingest(t.Context(), h.intake, h.stream, []string{next}, intake.Options{})
 		for _, err := range []error{ingested, event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream)} {
 			if failure.Of(err) != failure.Data || err == nil || !strings.Contains(err.Error(), "a schema only grows") ||
 				!strings.Contains(err.Error(), change[2]) || !strings.Contains(err.Error(), change[3]) {
@@ -94,7 +95,7 @@ func TestUnknownReading(t *testing.T) {
 	}
 	h.ingest("2 1 1 0 0", h.file("b.csv", "id;amount;at;Note\n2;1,50;01.02.2026 10:00;x\n"))
 	h.declare(strings.Replace(readYAML, "id: id\n", "id: _row\n", 1))
-	_, err = event.Ingest(t.Context(), h.intake, h.stream, []string{filepath.Join(h.dir, "b.csv")}, event.Options{})
+	_, err = intake.Ingest(t.Context(), h.intake, h.stream, []string{filepath.Join(h.dir, "b.csv")}, intake.Options{})
 	if failure.Of(err) != failure.Data || err == nil {
 		t.Errorf("another identity: %v", err)
 	}

@@ -10,8 +10,8 @@ import (
 	"bursar/internal/event/dedupe"
 )
 
-// streamState is the catalog's document of a stream.
-type streamState struct {
+// StreamState is the catalog's document of a stream.
+type StreamState struct {
 	Batches uint64 `json:"batches"`
 	Files   uint64 `json:"files"`
 	Merges  uint64 `json:"merges"`           // compactions of the dedupe index so far; they number its objects
@@ -22,7 +22,7 @@ type streamState struct {
 	Retractions uint64 `json:"retractions,omitempty"` // number of the last one
 	Unindexed   int64  `json:"unindexed,omitempty"`   // retracted events that the last rebuild of the dedupe index left out
 
-	CountedTwice []countedTwice `json:"doubles,omitempty"` // pairs of events with one id that both counted at the last rebuild of the dedupe index
+	CountedTwice []CountedTwice `json:"doubles,omitempty"` // pairs of events with one id that both counted at the last rebuild of the dedupe index
 	Window       time.Duration  `json:"window,omitempty"`  // the shortest dedupe window that batches were sealed with; 0 is forever
 
 	Columns      []Definition       `json:"columns"`
@@ -36,57 +36,57 @@ type streamState struct {
 	Versions bool         `json:"versions,omitempty"` // the index knows events by id and content, because the stream keeps versions
 }
 
-// getState reads a stream's state within a transaction; it is empty before the first batch.
-func getState(tx catalog.Tx, stream string) (state streamState, err error) {
+// GetState reads a stream's state within a transaction; it is empty before the first batch.
+func GetState(tx catalog.Tx, stream string) (state StreamState, err error) {
 	_, err = tx.Get(streamKey(stream), &state)
 	return state, err
 }
 
-// eachState calls each for the state of every stream.
-func eachState(tx catalog.Tx, each func(*streamState)) error {
+// EachState calls each for the state of every stream.
+func EachState(tx catalog.Tx, each func(*StreamState)) error {
 	return tx.List(streamKey(""), func(_ string, value json.RawMessage) error {
-		var state streamState
+		var state StreamState
 		err := json.Unmarshal(value, &state)
 		each(&state)
 		return err
 	})
 }
 
-// putState writes a stream's state.
-func putState(tx catalog.Tx, stream string, state *streamState) error {
+// PutState writes a stream's state.
+func PutState(tx catalog.Tx, stream string, state *StreamState) error {
 	return tx.Put(streamKey(stream), state)
 }
 
-// sameIntake reports whether nothing was sealed, retracted or rebuilt between two reads of a stream's state.
-func (s *streamState) sameIntake(o *streamState) bool {
+// SameIntake reports whether nothing was sealed, retracted or rebuilt between two reads of a stream's state.
+func (s *StreamState) SameIntake(o *StreamState) bool {
 	return s.Batches == o.Batches && s.Files == o.Files && s.Spools == o.Spools && s.Identity == o.Identity &&
 		s.Retractions == o.Retractions
 }
 
-// needsRebuild replaces the key's check value in a stream's state when the dedupe index does not match the events. Nothing is ingested until
+// NeedsRebuild replaces the key's check value in a stream's state when the dedupe index does not match the events. Nothing is ingested until
 // the index is rebuilt.
-const needsRebuild = "adopted"
+const NeedsRebuild = "adopted"
 
-// countedTwice is where two events with one id were read that both counted when the dedupe index was built.
-type countedTwice struct {
+// CountedTwice is where two events with one id were read that both counted when the dedupe index was built.
+type CountedTwice struct {
 	A dedupe.Place `json:"a"`
 	B dedupe.Place `json:"b"`
 }
 
-// shorter returns the shorter of two dedupe windows; 0 is forever.
-func shorter(a, b time.Duration) time.Duration {
+// Shorter returns the shorter of two dedupe windows; 0 is forever.
+func Shorter(a, b time.Duration) time.Duration {
 	if a == 0 || b == 0 {
 		return max(a, b)
 	}
 	return min(a, b)
 }
 
-// mayResolve reports whether a retraction may concern an event that counts twice. The dedupe index contains only one of the two, so it must be
+// MayResolve reports whether a retraction may concern an event that counts twice. The dedupe index contains only one of the two, so it must be
 // rebuilt.
-func (s *streamState) mayResolve(r *Retraction) bool {
+func (s *StreamState) MayResolve(r *Retraction) bool {
 	for _, d := range s.CountedTwice {
 		at := Place{r.File, r.Row}
-		if r.Event == "" || placeOf(d.A) == at || placeOf(d.B) == at {
+		if r.Event == "" || PlaceOf(d.A) == at || PlaceOf(d.B) == at {
 			return true
 		}
 	}

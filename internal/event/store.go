@@ -27,8 +27,8 @@ type Store struct {
 	Log     *slog.Logger
 }
 
-// readState returns the catalog's state of a stream, and whether there is one.
-func (st *Store) readState(ctx context.Context, stream string) (state streamState, found bool, err error) {
+// ReadState returns the catalog's state of a stream, and whether there is one.
+func (st *Store) ReadState(ctx context.Context, stream string) (state StreamState, found bool, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		found, err = tx.Get(streamKey(stream), &state)
 		return err
@@ -39,15 +39,15 @@ func (st *Store) readState(ctx context.Context, stream string) (state streamStat
 	return state, found, err
 }
 
-// changeState changes the catalog's state of a stream.
-func (st *Store) changeState(ctx context.Context, stream string, change func(*streamState)) error {
+// ChangeState changes the catalog's state of a stream.
+func (st *Store) ChangeState(ctx context.Context, stream string, change func(*StreamState)) error {
 	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		state, err := getState(tx, stream)
+		state, err := GetState(tx, stream)
 		if err != nil {
 			return err
 		}
 		change(&state)
-		return putState(tx, stream, &state)
+		return PutState(tx, stream, &state)
 	})
 	if err != nil {
 		return fmt.Errorf("write state of stream %s: %w", stream, err)
@@ -58,8 +58,8 @@ func (st *Store) changeState(ctx context.Context, stream string, change func(*st
 // batchesAtOnce bounds the batches kept in memory while all batches of a stream are visited.
 const batchesAtOnce = 256
 
-// eachBatch calls fn for the stream's batches 1 to last, and fails if the catalog lacks one.
-func (st *Store) eachBatch(ctx context.Context, stream string, last uint64, fn func(Batch) error) error {
+// EachBatch calls fn for the stream's batches 1 to last, and fails if the catalog lacks one.
+func (st *Store) EachBatch(ctx context.Context, stream string, last uint64, fn func(Batch) error) error {
 	for next := uint64(1); next <= last; {
 		batches := make([]Batch, 0, batchesAtOnce)
 		err := st.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -86,7 +86,7 @@ func (st *Store) eachBatch(ctx context.Context, stream string, last uint64, fn f
 	return nil
 }
 
-func (st *Store) batchOf(ctx context.Context, r *Retraction) (b Batch, err error) {
+func (st *Store) BatchOf(ctx context.Context, r *Retraction) (b Batch, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		b, err = GetBatch(tx, r.Stream, r.Batch)
 		return err
@@ -94,8 +94,8 @@ func (st *Store) batchOf(ctx context.Context, r *Retraction) (b Batch, err error
 	return b, err
 }
 
-// knownBatch returns a batch from the catalog.
-func (st *Store) knownBatch(ctx context.Context, stream string, number uint64) (b Batch, known bool, err error) {
+// KnownBatch returns a batch from the catalog.
+func (st *Store) KnownBatch(ctx context.Context, stream string, number uint64) (b Batch, known bool, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		b = Batch{}
 		known, err = tx.Get(batchKey(stream, number), &b)

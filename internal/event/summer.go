@@ -12,38 +12,38 @@ import (
 	"bursar/internal/project"
 )
 
-// summer sums one control total over a batch.
-type summer struct {
+// Summer sums one control total over a batch.
+type Summer struct {
 	*column.Sums
-	total   *project.Total
-	measure int // position of the summed column
-	group   int // position of the group column, or -1
+	Total   *project.Total
+	Measure int // position of the summed column
+	Group   int // position of the group column, or -1
 }
 
-func newSummers(s *project.Stream) []summer {
+func NewSummers(s *project.Stream) []Summer {
 	position := func(name string) int {
 		return slices.IndexFunc(s.Columns, func(c project.Column) bool { return c.Name == name })
 	}
-	summers := make([]summer, len(s.Totals))
+	summers := make([]Summer, len(s.Totals))
 	for i := range s.Totals {
 		t := &s.Totals[i]
-		summers[i] = summer{Sums: column.NewSums(s.TotalType(t).Scale), total: t, measure: position(t.Sum), group: position(t.By)}
+		summers[i] = Summer{Sums: column.NewSums(s.TotalType(t).Scale), Total: t, Measure: position(t.Sum), Group: position(t.By)}
 	}
 	return summers
 }
 
-func (s *summer) add(columns []column.Vector, included func(i int) bool) {
+func (s *Summer) add(columns []column.Vector, included func(i int) bool) {
 	var by *column.Vector
-	if s.group >= 0 {
-		by = &columns[s.group]
+	if s.Group >= 0 {
+		by = &columns[s.Group]
 	}
-	s.Add(&columns[s.measure], by, included)
+	s.Add(&columns[s.Measure], by, included)
 }
 
-// sumRows adds rows to control totals. filters are the results of the totals' conditions, in order.
-func sumRows(summers []summer, columns, filters []column.Vector, included func(row int) bool) {
+// SumRows adds rows to control totals. filters are the results of the totals' conditions, in order.
+func SumRows(summers []Summer, columns, filters []column.Vector, included func(row int) bool) {
 	for i := range summers {
-		if summers[i].total.Where == "" {
+		if summers[i].Total.Where == "" {
 			summers[i].add(columns, included)
 			continue
 		}
@@ -53,18 +53,18 @@ func sumRows(summers []summer, columns, filters []column.Vector, included func(r
 	}
 }
 
-// totalsOf returns the sums as control totals.
-func totalsOf(summers []summer) (Totals, error) {
+// TotalsOf returns the sums as control totals.
+func TotalsOf(summers []Summer) (Totals, error) {
 	totals := Totals{}
 	for _, s := range summers {
 		groups, err := s.Text()
 		if err != nil {
-			return nil, fmt.Errorf("total %s: %w", s.total.Name, err)
+			return nil, fmt.Errorf("total %s: %w", s.Total.Name, err)
 		}
-		if len(groups) == 0 && s.group < 0 {
+		if len(groups) == 0 && s.Group < 0 {
 			groups[""] = string(column.AppendDecimal(nil, decimal128.Num{}, s.Scale))
 		}
-		totals[s.total.Name] = groups
+		totals[s.Total.Name] = groups
 	}
 	return totals, nil
 }

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/event"
+	"bursar/internal/event/ids"
+	"bursar/internal/event/intake"
 	"bursar/internal/object"
 )
 
@@ -50,11 +51,11 @@ func TestVerifyBusyIndex(t *testing.T) {
 				return
 			}
 			path := h.file(fmt.Sprintf("more-%d.jsonl", batches), sales(3*batches, 3))
-			if _, err := event.Ingest(t.Context(), &quiet, h.stream, []string{path}, event.Options{}); err != nil {
+			if _, err := intake.Ingest(t.Context(), &quiet, h.stream, []string{path}, intake.Options{}); err != nil {
 				t.Error(err)
 			}
 		}}
-		err := event.Verify(ctx, h.intake, h.stream)
+		err := ids.Verify(ctx, h.intake, h.stream)
 		if batches == 2 || ctx.Err() != nil {
 			t.Fatalf("%d batches were sealed meanwhile: %v", batches-2, err)
 		}

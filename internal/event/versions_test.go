@@ -11,6 +11,11 @@ import (
 	"time"
 
 	"bursar/internal/event"
+	"bursar/internal/event/ids"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
+	"bursar/internal/event/repair"
+	"bursar/internal/event/retract"
 	"bursar/internal/failure"
 )
 
@@ -60,7 +65,7 @@ func TestVersionsDeclaredLater(t *testing.T) {
 	h.declare(versionsYAML)
 	h.ingest("3 4 1 0 3", h.file("c.jsonl", amounts("1", "4.00", "1.00")+amounts("2", "1.00")+amounts("1", "4.00")))
 	h.expectRefused("1:2", "as a new version")
-	r, err := event.Retry(t.Context(), h.intake, h.stream, event.Options{})
+	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +95,7 @@ func TestVersionsAreKeptForEver(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
 	h.declare(versionsYAML)
-	if _, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", amounts("1", "2.00"))}, event.Options{DryRun: true}); err != nil {
+	if _, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", amounts("1", "2.00"))}, intake.Options{DryRun: true}); err != nil {
 		t.Fatal(err)
 	}
 	h.declare(plainYAML) // no version was ingested
@@ -106,10 +111,10 @@ func TestVersionsAreKeptForEver(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	_, err := event.Ingest(t.Context(), h.intake, h.stream, []string{h.file("e.jsonl", amounts("1", "1.00"))}, event.Options{})
+	_, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("e.jsonl", amounts("1", "1.00"))}, intake.Options{})
 	refused("ingest", err)
 	refused("check", event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream))
-	refused("rebuild of the index", event.Rebuild(t.Context(), h.intake, h.stream))
+	refused("rebuild of the index", ids.Rebuild(t.Context(), h.intake, h.stream))
 	batches := h.batches()
 	refused("a batch", batches[2].CheckGrowth(h.stream))
 	if err := batches[1].CheckGrowth(h.stream); err != nil {
@@ -126,7 +131,7 @@ func TestVersionsAdopted(t *testing.T) {
 	h.declare(versionsYAML)
 	h.ingest("2 2 2 0 0", h.file("b.jsonl", amounts("1", "2.00", "3.00")))
 	h.restoreCatalog("older.db")
-	if adopted, err := event.Adopt(t.Context(), h.intake, h.stream); err != nil || fmt.Sprint(adopted) != "[2]" {
+	if adopted, err := repair.Adopt(t.Context(), h.intake, h.stream); err != nil || fmt.Sprint(adopted) != "[2]" {
 		t.Fatal(adopted, err)
 	}
 	h.rebuildIndex()
@@ -146,13 +151,13 @@ func TestVersionsRetracted(t *testing.T) {
 	second := h.file("b.jsonl", amounts("1", "2.00", "4.00"))
 	h.ingest("1 1 1 0 0", first)
 	h.ingest("2 2 2 0 0", second)
-	_, err := event.Retract(t.Context(), h.intake, h.stream, event.RetractOptions{Event: "1", Reason: "wrong"})
+	_, err := retract.Retract(t.Context(), h.intake, h.stream, retract.RetractOptions{Event: "1", Reason: "wrong"})
 	want := fmt.Sprintf(`event "1" of sales has 3 versions, the newest last: batch 1 (%s, row 1), batch 2 (%s, row 1), batch 2 (%[2]s, row 2); name the batch, `+
 		"as in `bursar retract sales 2 --event ID`", first, second)
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), want) {
 		t.Fatalf("got %v\nwant %s", err, want)
 	}
-	newest := event.RetractOptions{Batch: 2, Event: "1", Reason: "wrong"}
+	newest := retract.RetractOptions{Batch: 2, Event: "1", Reason: "wrong"}
 	h.retract("1 1", newest)
 	if again := h.retract("1 1", newest); !again.Already {
 		t.Error("the same command retracts another version")
@@ -161,10 +166,10 @@ func TestVersionsRetracted(t *testing.T) {
 	h.verify()
 	h.ingest("3 2 1 0 1", h.file("c.jsonl", amounts("1", "4.00", "2.00")))
 	newest.Undo = true
-	if _, err := event.Retract(t.Context(), h.intake, h.stream, newest); !errors.As(err, new(*event.IDReusedError)) {
+	if _, err := retract.Retract(t.Context(), h.intake, h.stream, newest); !errors.As(err, new(*retract.IDReusedError)) {
 		t.Errorf("the version counts twice: %v", err)
 	}
-	h.retract("2 1", event.RetractOptions{Batch: 3, Event: "1", Reason: "came again"})
+	h.retract("2 1", retract.RetractOptions{Batch: 3, Event: "1", Reason: "came again"})
 	h.retract("3 1", newest)
 	h.expectFolded("1 map[EUR:1.00]", "2 map[EUR:6.00]", "0 map[EUR:0.00]")
 	h.verify()
@@ -180,12 +185,12 @@ func TestVersionsLive(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	h.ingest("1 2 1 1 0", h.file("a.jsonl", amounts("1", "1.00", "2.00")))
 	h.declare(versionsYAML)
-	l := h.startLive(event.LiveOptions{Window: time.Hour})
+	l := h.startLive(live.LiveOptions{Window: time.Hour})
 	h.accept(l, "", amounts("1", "3.00", "1.00", "4.00", "3.00"), "4 2 2 0")
 	h.seal(l)
 	h.accept(l, "", amounts("1", "4.00", "5.00"), "2 1 1 0")
 	h.seal(l)
-	r, err := l.Retry(t.Context(), event.Options{})
+	r, err := l.Retry(t.Context(), intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

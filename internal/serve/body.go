@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"bursar/internal/event"
+	"bursar/internal/event/live"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -17,7 +17,7 @@ import (
 
 const (
 	// maxBodyBytes bounds one body, as sent and decompressed.
-	maxBodyBytes = event.MaxRequest
+	maxBodyBytes = live.MaxRequest
 	// maxPoolBytes bounds all bodies in memory.
 	maxPoolBytes = 256 << 20
 	// bodyTimeout bounds the time to send a body. Each minBodyRate bytes received extend it by one second.

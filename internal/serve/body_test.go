@@ -15,7 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"bursar/internal/event"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/answers"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -193,14 +194,14 @@ func TestSlowIntake(t *testing.T) {
 	s := &fakeProject{}
 	a := newAPI(t, s)
 	a.server.bodyTimeout = 30 * time.Millisecond
-	s.accept = func(ctx context.Context, _ event.Request) (event.Answer, error) {
+	s.accept = func(ctx context.Context, _ live.Request) (answers.Answer, error) {
 		timer := time.NewTimer(4 * a.server.bodyTimeout)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-			return event.Answer{Rejected: []event.RejectedRow{}}, nil
+			return answers.Answer{Rejected: []answers.RejectedRow{}}, nil
 		case <-ctx.Done():
-			return event.Answer{}, ctx.Err()
+			return answers.Answer{}, ctx.Err()
 		}
 	}
 	if answer, text := a.do(apiCall{pattern: posting, path: payments, body: strings.NewReader("{}")}); answer.StatusCode != 200 {
@@ -292,10 +293,10 @@ func TestSlowBodiesAreAborted(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	inside, leave := make(chan struct{}, 8), make(chan struct{})
-	a := newAPI(t, &fakeProject{accept: func(context.Context, event.Request) (event.Answer, error) {
+	a := newAPI(t, &fakeProject{accept: func(context.Context, live.Request) (answers.Answer, error) {
 		inside <- struct{}{}
 		<-leave
-		return event.Answer{Rejected: []event.RejectedRow{}}, nil
+		return answers.Answer{Rejected: []answers.RejectedRow{}}, nil
 	}})
 	const size, maxBodies = 60 << 20, 4
 	body := func() io.Reader { return bytes.NewReader(append([]byte("{}"), bytes.Repeat([]byte(" "), size-2)...)) }

@@ -8,7 +8,8 @@ import (
 	"net/http"
 	"time"
 
-	"bursar/internal/event"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/answers"
 )
 
 // maxKeyBytes is the longest Idempotency-Key.
@@ -17,7 +18,7 @@ const maxKeyBytes = 255
 var (
 	errEmpty     = refuse(http.StatusBadRequest, "the body contains no events", "send one JSON object per line")
 	errKey       = refuse(http.StatusBadRequest, "the Idempotency-Key is too long or contains characters other than visible ASCII", "use at most 255 characters, such as a UUID")
-	errKeyReused = refuse(http.StatusUnprocessableEntity, event.ErrKeyReused.Error(), "use a new Idempotency-Key for other events")
+	errKeyReused = refuse(http.StatusUnprocessableEntity, answers.ErrKeyReused.Error(), "use a new Idempotency-Key for other events")
 )
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
@@ -39,8 +40,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return errEmpty
 	}
 	stream := r.PathValue("stream")
-	answer, err := s.options.Intake.Accept(r.Context(), stream, event.Request{Key: key, Body: body})
-	if errors.Is(err, event.ErrKeyReused) {
+	answer, err := s.options.Intake.Accept(r.Context(), stream, live.Request{Key: key, Body: body})
+	if errors.Is(err, answers.ErrKeyReused) {
 		return errKeyReused
 	}
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"bursar/internal/event"
+	"bursar/internal/event/live/answers"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -49,7 +49,7 @@ func (m *metrics) countRequest(pattern string, status int) {
 }
 
 // countEvents counts the events of a request.
-func (m *metrics) countEvents(stream string, a *event.Answer) {
+func (m *metrics) countEvents(stream string, a *answers.Answer) {
 	m.events.WithLabelValues(stream, "accepted").Add(float64(a.Accepted))
 	m.events.WithLabelValues(stream, "duplicate").Add(float64(a.Duplicates))
 	m.events.WithLabelValues(stream, "quarantined").Add(float64(a.Quarantined))

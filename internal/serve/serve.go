@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"bursar/internal/event"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/answers"
 	"bursar/internal/reconcile"
 	"bursar/internal/serve/access"
 
@@ -37,7 +39,7 @@ type Quarantine interface {
 // Intake accepts the events of a request. Once Accept returns they are durable and count exactly once, so that a client may
 // repeat a request after any error.
 type Intake interface {
-	Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error)
+	Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error)
 }
 
 // Tokens finds the scope of a token; known is false if the token was never created, or was revoked.

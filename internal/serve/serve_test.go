@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"bursar/internal/event"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/answers"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile"
 	"bursar/internal/serve/access"
@@ -29,7 +31,7 @@ const secret = "0123456789abcdef"
 type fakeProject struct {
 	mu     sync.Mutex
 	bodies []string
-	accept func(ctx context.Context, r event.Request) (event.Answer, error)
+	accept func(ctx context.Context, r live.Request) (answers.Answer, error)
 	run    func(ctx context.Context, c Command, out, err io.Writer) int
 }
 
@@ -87,9 +89,9 @@ func (s *fakeProject) Quarantine(_ context.Context, _ string, each func(event.Re
 		each(event.Rejected{Batch: 1, File: "f", Number: 3, Row: 2, Reason: "r", Raw: "x", Dismissed: off}))
 }
 
-func (s *fakeProject) Accept(ctx context.Context, stream string, r event.Request) (event.Answer, error) {
+func (s *fakeProject) Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
 	if stream != "payments" {
-		return event.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
+		return answers.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	s.mu.Lock()
 	s.bodies = append(s.bodies, string(r.Body))
@@ -98,7 +100,7 @@ func (s *fakeProject) Accept(ctx context.Context, stream string, r event.Request
 		return s.accept(ctx, r)
 	}
 	rows := int64(bytes.Count(r.Body, []byte("\n")))
-	return event.Answer{Stream: stream, Rows: rows, Accepted: rows, Rejected: []event.RejectedRow{}}, nil
+	return answers.Answer{Stream: stream, Rows: rows, Accepted: rows, Rejected: []answers.RejectedRow{}}, nil
 }
 
 func (s *fakeProject) Run(ctx context.Context, c Command, out, err io.Writer) int {
@@ -266,14 +268,14 @@ func TestIntakeErrors(t *testing.T) {
 		status int
 		after  string
 	}{
-		{event.ErrBusy, 429, "1"},
+		{live.ErrBusy, 429, "1"},
 		{failure.Throttle(2500*time.Millisecond, errors.New("slow down")), 429, "3"},
-		{fmt.Errorf("accept: %w", event.ErrKeyReused), 422, ""},
-		{event.ErrClosed, 503, "1"},
+		{fmt.Errorf("accept: %w", answers.ErrKeyReused), 422, ""},
+		{live.ErrClosed, 503, "1"},
 		{failure.Wrap(failure.Data, errors.New("no JSON lines")), 400, ""},
 		{errors.New("a bug"), 500, ""},
 	} {
-		a := newAPI(t, &fakeProject{accept: func(context.Context, event.Request) (event.Answer, error) { return event.Answer{}, tt.err }})
+		a := newAPI(t, &fakeProject{accept: func(context.Context, live.Request) (answers.Answer, error) { return answers.Answer{}, tt.err }})
 		answer, body := a.do(apiCall{pattern: posting, path: payments, body: strings.NewReader("{}")})
 		if answer.StatusCode != tt.status || answer.Header.Get("Retry-After") != tt.after {
 			t.Errorf("%v: %d, Retry-After %q, want %d, %q: %s", tt.err, answer.StatusCode, answer.Header.Get("Retry-After"), tt.status, tt.after, body)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 )
 
 // accept accepts a conflict, if there is one.
@@ -18,11 +19,11 @@ func (s *stage) accept(step *Step) {
 	}
 	before := digestOf(s.model.Export())
 	at, _ := event.ParsePlace(row.Ref())
-	var got event.AcceptedRow
+	var got intake.AcceptedRow
 	var refused error
 	disturbed := s.carry(func(ctx context.Context) (err error) {
-		o := event.AcceptOptions{Options: s.options(row.Stream, false), Row: at, Reason: "audit"}
-		got, err = event.AcceptRow(ctx, s.intake, s.project.Stream(row.Stream), o)
+		o := intake.AcceptOptions{Options: s.options(row.Stream, false), Row: at, Reason: "audit"}
+		got, err = intake.AcceptRow(ctx, s.intake, s.project.Stream(row.Stream), o)
 		if refused = nil; err != nil && strings.HasPrefix(err.Error(), "accept row") {
 			refused = err
 			return nil
@@ -51,7 +52,7 @@ func (s *stage) accept(step *Step) {
 }
 
 // compareReplaced expects the older event to be named, and what the row changes of it.
-func (s *stage) compareReplaced(row Conflict, got *event.AcceptedRow, want *Retraction) {
+func (s *stage) compareReplaced(row Conflict, got *intake.AcceptedRow, want *Retraction) {
 	s.t.Helper()
 	switch {
 	case (got.Replaced != nil) != (want != nil):

@@ -13,7 +13,8 @@ import (
 	"strings"
 
 	"bursar/internal/artifact"
-	"bursar/internal/event"
+	"bursar/internal/event/ids"
+	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
 )
 
@@ -267,7 +268,7 @@ func (s *stage) remedy(named remedy) {
 func (s *stage) repairDedupe() {
 	s.t.Helper()
 	for _, stream := range s.project.Streams {
-		if err := event.Rebuild(s.t.Context(), s.intake, stream); err != nil {
+		if err := ids.Rebuild(s.t.Context(), s.intake, stream); err != nil {
 			s.fatalf("repair the dedupe index: %v", err)
 		}
 	}
@@ -323,9 +324,9 @@ func (s *stage) wantReported() {
 	}
 	found := error(nil)
 	for _, stream := range s.project.Streams {
-		batches, err := event.VerifyManifests(s.t.Context(), s.intake, stream.Name)
-		_, damaged := event.VerifyObjects(s.t.Context(), s.intake, batches, func(int64) {})
-		found = errors.Join(found, err, damaged, event.Verify(s.t.Context(), s.intake, stream))
+		batches, err := eventverify.VerifyManifests(s.t.Context(), s.intake, stream.Name)
+		_, damaged := eventverify.VerifyObjects(s.t.Context(), s.intake, batches, func(int64) {})
+		found = errors.Join(found, err, damaged, ids.Verify(s.t.Context(), s.intake, stream))
 	}
 	if strings.HasPrefix(s.damage.files, "objects/streams/") && found == nil {
 		s.fatalf("after damage to %s, verification finds nothing", s.damage.path)

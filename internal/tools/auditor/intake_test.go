@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/fault"
 )
 
@@ -41,7 +41,7 @@ func abandonAt(t *testing.T, n int, mode fault.Mode) bool {
 	paths := s.files(given)
 	plan := s.plan
 	plan.FailAt(plan.Calls()+n, mode)
-	_, err := event.Ingest(t.Context(), s.intake, s.project.Stream("events"), paths, s.options("events", false))
+	_, err := intake.Ingest(t.Context(), s.intake, s.project.Stream("events"), paths, s.options("events", false))
 	if plan.Fired() != (err != nil) {
 		t.Errorf("intake says %v of the death of the process: %v", err, plan.Fired())
 	}

@@ -24,7 +24,7 @@ type Counts struct {
 type Model struct {
 	pipeline *Pipeline
 	intakes  map[string]*ingested // by stream
-	types    map[string]Type    // of the columns that are folded
+	types    map[string]Type      // of the columns that are folded
 
 	events    []acceptedEvent
 	day       int     // of the clock

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/reconcile"
 )
 
@@ -133,16 +134,16 @@ func (s *stage) files(files []File) []string {
 	return paths
 }
 
-func (s *stage) options(stream string, dryRun bool) event.Options {
-	return event.Options{DryRun: dryRun, KeyColumns: s.c.Pipeline.KeyOf(stream)}
+func (s *stage) options(stream string, dryRun bool) intake.Options {
+	return intake.Options{DryRun: dryRun, KeyColumns: s.c.Pipeline.KeyOf(stream)}
 }
 
 func (s *stage) ingest(stream string, files []File) {
 	s.t.Helper()
 	paths := s.files(files)
-	var got event.Result
+	var got intake.Result
 	disturbed := s.carry(func(ctx context.Context) (err error) {
-		got, err = event.Ingest(ctx, s.intake, s.project.Stream(stream), paths, s.options(stream, false))
+		got, err = intake.Ingest(ctx, s.intake, s.project.Stream(stream), paths, s.options(stream, false))
 		return err
 	})
 	var want Counts
@@ -158,16 +159,16 @@ func (s *stage) dryRun(stream string, files []File) {
 	s.t.Helper()
 	paths := s.files(files)
 	s.carry(func(ctx context.Context) error {
-		_, err := event.Ingest(ctx, s.intake, s.project.Stream(stream), paths, s.options(stream, true))
+		_, err := intake.Ingest(ctx, s.intake, s.project.Stream(stream), paths, s.options(stream, true))
 		return err
 	})
 }
 
 func (s *stage) retry(stream string) {
 	s.t.Helper()
-	var got event.Result
+	var got intake.Result
 	disturbed := s.carry(func(ctx context.Context) (err error) {
-		got, err = event.Retry(ctx, s.intake, s.project.Stream(stream), s.options(stream, false))
+		got, err = intake.Retry(ctx, s.intake, s.project.Stream(stream), s.options(stream, false))
 		return err
 	})
 	var want Counts
@@ -176,7 +177,7 @@ func (s *stage) retry(stream string) {
 	}
 }
 
-func (s *stage) compareCounts(name string, got event.Result, want Counts) {
+func (s *stage) compareCounts(name string, got intake.Result, want Counts) {
 	s.t.Helper()
 	stream := s.stream(name)
 	if got.Rows != want.Rows || got.Accepted != want.Accepted || got.Quarantined != want.Quarantined || got.Duplicates != want.Duplicates {

@@ -20,6 +20,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/event/ids"
 	"bursar/internal/fault"
 	"bursar/internal/object"
 	"bursar/internal/project"
@@ -193,7 +194,7 @@ func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index ar
 		s.t.Fatal("the wrapped store is not local")
 	}
 	o := duck.Options{Memory: "200MB", Threads: 1, Scratch: scratch, Dirs: []string{folder.Path("")}}
-	secret, err := event.OpenSecret(context.Background(), records, filepath.Join(s.state(), "identity.key"))
+	secret, err := ids.OpenSecret(context.Background(), records, filepath.Join(s.state(), "identity.key"))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	eventverify "bursar/internal/event/verify"
 	"bursar/internal/object"
 	"bursar/internal/reconcile"
 )
@@ -279,7 +280,7 @@ func (s *stage) retractions(stream string) (last uint64) {
 func (s *stage) compareCounted() {
 	s.t.Helper()
 	for _, stream := range s.project.Streams {
-		s.carry(func(ctx context.Context) error { return event.VerifyCountedOnce(ctx, s.intake, stream) })
+		s.carry(func(ctx context.Context) error { return eventverify.VerifyCountedOnce(ctx, s.intake, stream) })
 	}
 }
 

@@ -1,0 +1,156 @@
+// Rebuilds a stream's dedupe index from its sealed batches.
+
+package ids
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/event/dedupe"
+	"bursar/internal/project"
+)
+
+// Rebuild rebuilds a stream's dedupe index completely from its sealed batches (rule 9), with digests of the project's key; a missing or damaged
+// key is replaced. Every events object is checked against its digest before it is read. One transaction replaces the old index: nothing changes
+// before it, and a repeat makes the same index. The caller must hold the stream exclusively: nothing of it may be sealed meanwhile.
+func Rebuild(ctx context.Context, st *event.Store, s *project.Stream) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("rebuild dedupe index of stream %s: %w", s.Name, err)
+		}
+	}()
+	state, found, err := st.ReadState(ctx, s.Name)
+	if err != nil || !found {
+		return err
+	}
+	if err := state.CheckGrowth(s); err != nil {
+		return err
+	}
+	key, err := st.Secret.Renew()
+	if err != nil {
+		return err
+	}
+	retracted, err := LoadRetracted(ctx, st, s, &state, nil)
+	if err != nil {
+		return err
+	}
+	stored, err := NewStored(st, s, &state, key)
+	if err != nil {
+		return err
+	}
+	defer stored.Close()
+	twice := &countedTwiceFinder{receipts: NewReceipts(st, s), window: event.Shorter(s.Dedupe, state.Window)}
+	index := dedupe.NewRebuild(st.Scratch, MaxBytes, twice.newer(ctx, NewReceipts(st, s).newer(ctx, retracted)))
+	indexed, unindexed := int64(0), int64(0)
+	err = stored.each(ctx, state.Batches, func(entries []dedupe.Entry, b *event.Batch) error {
+		all := len(entries)
+		entries = slices.DeleteFunc(entries, func(e dedupe.Entry) bool { return retracted.Has(e.Place) })
+		indexed, unindexed = indexed+int64(len(entries)), unindexed+int64(all-len(entries))
+		return index.Add(entries, b.Sealed)
+	})
+	var table dedupe.TableInfo
+	if err == nil && indexed > 0 {
+		table, err = index.Seal(ctx, st.Objects, rebuiltTable(s.Name, state.Merges+1))
+	}
+	err = errors.Join(err, index.Close())
+	if err != nil {
+		return err
+	}
+	return commitRebuild(ctx, st, s.Name, &state, func(now *event.StreamState) {
+		now.Identity, now.Unindexed, now.Versions, now.CountedTwice = key.Check(), unindexed, s.Versions, twice.found
+	}, table)
+}
+
+// rebuiltTable names the object of a rebuilt index, which takes the place of the stream's n-th merge.
+func rebuiltTable(stream string, n uint64) string { return mergedTable(stream, n) + "-whole" }
+
+// commitRebuild replaces the index in the catalog, then deletes the objects of the old one.
+func commitRebuild(ctx context.Context, st *event.Store, stream string, read *event.StreamState, note func(*event.StreamState), table dedupe.TableInfo) error {
+	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		state, err := event.GetState(tx, stream)
+		if err != nil {
+			return err
+		}
+		if !state.SameIntake(read) || state.Merges != read.Merges {
+			return errors.New("bug: a batch was sealed, or tables were merged, meanwhile")
+		}
+		var tables []dedupe.TableInfo
+		if table.Name != "" {
+			tables = append(tables, table)
+		}
+		replaceTables(&state, tables, state.DedupeTables)
+		note(&state)
+		return event.PutState(tx, stream, &state)
+	})
+	if err != nil {
+		return err
+	}
+	objects, err := dedupeObjects(ctx, st, stream)
+	for _, name := range objects {
+		if err == nil && name != table.Name {
+			err = st.Objects.Delete(ctx, name)
+		}
+	}
+	return err
+}
+
+// dedupeObjects lists the objects that may contain tables of a stream's index.
+func dedupeObjects(ctx context.Context, st *event.Store, stream string) ([]string, error) {
+	names, err := st.Objects.List(ctx, mergedPrefix(stream))
+	if err != nil {
+		return nil, err
+	}
+	batches, err := st.Objects.List(ctx, event.BatchesPrefix(stream))
+	for _, name := range batches {
+		if strings.HasSuffix(name, "/"+event.IDsObject) {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
+// countedTwiceFinder finds events with one id that count. With a dedupe window it may miss a pair if a third event has the id outside the window.
+type countedTwiceFinder struct {
+	receipts *Receipts
+	window   time.Duration // the shortest window that the stream was ingested with; 0 is forever
+	found    []event.CountedTwice
+}
+
+// MaxCountedTwice bounds the recorded pairs.
+const MaxCountedTwice = 100
+
+// newer wraps order and records the pairs that it compares; both events of a pair count.
+func (d *countedTwiceFinder) newer(ctx context.Context, order dedupe.Newer) dedupe.Newer {
+	if d.receipts.stream.Versions { // entries differ by content, too
+		return order
+	}
+	return func(a, b dedupe.Place) (bool, error) {
+		if len(d.found) < MaxCountedTwice {
+			if err := d.add(ctx, a, b); err != nil {
+				return false, err
+			}
+		}
+		return order(a, b)
+	}
+}
+
+func (d *countedTwiceFinder) add(ctx context.Context, a, b dedupe.Place) error {
+	if d.window > 0 {
+		first, err := d.receipts.AcceptedAt(ctx, a)
+		if err != nil {
+			return err
+		}
+		second, err := d.receipts.AcceptedAt(ctx, b)
+		if err != nil || second.Sub(first).Abs() > d.window {
+			return err
+		}
+	}
+	d.found = append(d.found, event.CountedTwice{A: min(a, b), B: max(a, b)})
+	return nil
+}

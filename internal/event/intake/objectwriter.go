@@ -1,0 +1,214 @@
+// Writes the accepted rows of a batch to its objects.
+
+package intake
+
+import (
+	"context"
+	"fmt"
+
+	"bursar/internal/column"
+	"bursar/internal/event"
+	"bursar/internal/object"
+)
+
+// writerCount is how many objects of a batch are written in parallel. Segments are distributed in turn, so that the same rows make the same
+// objects (rule 5).
+const writerCount = 2
+
+// objectSize is the size at which an object of a batch ends: small enough to be made durable while later ones are still written.
+const objectSize = 32 << 20
+
+// objectWriter writes every writerCount-th segment of a batch.
+type objectWriter struct {
+	w        *batchWriter
+	number   int
+	segments chan *segment
+	fields   []column.Field
+	columns  []column.Vector // the current row group
+	summers  []event.Summer
+	digest   column.Digest
+
+	objects []*object.DescribedWriter
+	out     *object.DescribedWriter
+	parquet *column.ParquetWriter
+	pending []<-chan error // running commits
+}
+
+func (l *objectWriter) start(w *batchWriter, number int) {
+	l.w, l.number, l.segments = w, number, make(chan *segment, 1)
+	l.fields = event.Fields(w.stream)
+	l.summers = event.NewSummers(w.stream)
+}
+
+func (l *objectWriter) run(ctx context.Context) error {
+	for seg := range l.segments {
+		if err := l.write(ctx, seg); err != nil {
+			return err
+		}
+	}
+	if err := l.flush(ctx); err != nil {
+		return err
+	}
+	return l.close()
+}
+
+// write sums and buffers a segment's accepted rows and recycles its blocks. Small segments are combined, because a small row group is expensive to
+// write and to read.
+func (l *objectWriter) write(ctx context.Context, seg *segment) error {
+	l.makeColumns(seg.rows)
+	l.reserve(seg)
+	for i, block := range seg.blocks {
+		l.appendRows(seg, &seg.prepared[i], block.Rows)
+		if seg.recycler != nil {
+			seg.recycler.Recycle(block)
+		}
+	}
+	if l.columns[0].Len() < segmentRows && !l.w.options.DryRun {
+		return nil
+	}
+	return l.flush(ctx)
+}
+
+// flush writes the current row group.
+func (l *objectWriter) flush(ctx context.Context) error {
+	if l.columns == nil || l.columns[0].Len() == 0 {
+		return nil
+	}
+	defer l.reset()
+	if l.w.options.DryRun {
+		return nil
+	}
+	if l.out == nil {
+		if err := l.create(ctx); err != nil {
+			return err
+		}
+	}
+	if err := l.parquet.WriteGroup(l.columns); err != nil {
+		return fmt.Errorf("write %s: %w", l.out.Name, err)
+	}
+	l.out.Rows += int64(l.columns[0].Len())
+	if l.out.Bytes >= objectSize {
+		return l.finishObject()
+	}
+	return nil
+}
+
+// makeColumns allocates a row group for the first segment, which usually is the largest.
+func (l *objectWriter) makeColumns(rows int) {
+	if l.columns != nil {
+		return
+	}
+	types := make([]column.Type, len(l.fields))
+	for i, f := range l.fields {
+		types[i] = f.Type
+	}
+	l.columns = column.NewVectors(types, rows)
+}
+
+// reserve allocates memory for a segment at once.
+func (l *objectWriter) reserve(seg *segment) {
+	for c := range l.columns {
+		size := 0
+		for i := range seg.prepared {
+			if c < len(seg.prepared[i].columns) {
+				size += len(seg.prepared[i].columns[c].Bytes)
+			}
+		}
+		l.columns[c].Reserve(seg.rows, size)
+	}
+}
+
+// reset empties the current row group.
+func (l *objectWriter) reset() {
+	for i := range l.columns {
+		l.columns[i].Reset()
+	}
+}
+
+// appendRows adds a block's kept rows to the row group, the totals and the digest.
+func (l *objectWriter) appendRows(seg *segment, p *preparedBlock, rows []int64) {
+	all := true
+	for r, kept := range p.keep {
+		if kept {
+			l.digest.Add(p.Digests[r])
+		}
+		all = all && kept
+	}
+	if len(p.keep) > 0 { // if every row was rejected, nothing was computed
+		event.SumRows(l.summers, p.columns, p.filters, func(r int) bool { return p.keep[r] })
+	}
+	file, row := &l.columns[len(l.columns)-2], &l.columns[len(l.columns)-1]
+	for i := range p.columns {
+		if all {
+			l.columns[i].AppendAll(&p.columns[i])
+		}
+	}
+	for r, kept := range p.keep {
+		if !kept {
+			continue
+		}
+		for i := range p.columns {
+			if !all {
+				l.columns[i].AppendFrom(&p.columns[i], r)
+			}
+		}
+		file.AppendInt(int64(seg.file.Number))
+		row.AppendInt(rows[r])
+	}
+}
+
+// create starts the next object.
+func (l *objectWriter) create(ctx context.Context) error {
+	name := fmt.Sprintf("%sevents-%d-%04d.parquet", event.BatchPrefix(l.w.stream.Name, l.w.batch.Batch), l.number, len(l.objects))
+	out, err := object.CreateDescribed(ctx, l.w.store.Objects, name)
+	if err != nil {
+		return err
+	}
+	if l.parquet, err = column.NewParquetWriter(out, l.fields); err != nil {
+		return err
+	}
+	l.out = out
+	return nil
+}
+
+// finishObject ends the current object and makes it durable in the background.
+func (l *objectWriter) finishObject() error {
+	out := l.out
+	l.out = nil
+	if err := l.parquet.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", out.Name, err)
+	}
+	l.objects = append(l.objects, out)
+	done := make(chan error, 1)
+	go func() { done <- out.Commit() }()
+	l.pending = append(l.pending, done)
+	return nil
+}
+
+func (l *objectWriter) close() error {
+	if l.out != nil {
+		if err := l.finishObject(); err != nil {
+			return err
+		}
+	}
+	return l.awaitCommits()
+}
+
+// awaitCommits waits for every running commit.
+func (l *objectWriter) awaitCommits() error {
+	var first error
+	for _, done := range l.pending {
+		if err := <-done; err != nil && first == nil {
+			first = err
+		}
+	}
+	l.pending = nil
+	return first
+}
+
+func (l *objectWriter) abort() {
+	_ = l.awaitCommits() // the batch is given up; the next intake deletes what became visible of it
+	if l.out != nil {
+		_ = l.out.Abort()
+	}
+}

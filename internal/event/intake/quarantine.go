@@ -1,0 +1,168 @@
+// Writes the rejected rows of a batch to its quarantine.
+
+package intake
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/zstd"
+
+	"bursar/internal/event"
+	"bursar/internal/object"
+)
+
+// reject is a row that is to be quarantined.
+type reject struct {
+	Row            int64
+	Column, Reason string
+	raw            []byte
+	rawFile        string
+	source         RowSource
+	accepted       *event.Place // of a conflict
+}
+
+// quarantineWriter writes a batch's rejected rows as compressed JSON lines.
+type quarantineWriter struct {
+	w   *batchWriter
+	out *object.DescribedWriter
+	zip *zstd.Encoder
+	err error
+}
+
+func newQuarantineWriter(ctx context.Context, w *batchWriter) *quarantineWriter {
+	q := &quarantineWriter{w: w}
+	if w.options.DryRun {
+		return q
+	}
+	q.out, q.err = object.CreateDescribed(ctx, w.store.Objects, event.BatchPrefix(w.stream.Name, w.batch.Batch)+"quarantine.jsonl.zst")
+	if q.err == nil {
+		q.zip, q.err = zstd.NewWriter(q.out, zstd.WithEncoderConcurrency(1))
+	}
+	return q
+}
+
+func (q *quarantineWriter) write(ctx context.Context, file *event.File, r reject) error {
+	if q.w.options.DryRun {
+		return discard(r.rawFile)
+	}
+	if q.err != nil {
+		return q.err
+	}
+	name, _ := file.At(r.Row) // a retry finds the row by its place in the whole file
+	row := event.Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.source.Digest, Line: r.source.Line, Occurrence: r.source.occurrence, Accepted: r.accepted}
+	if q.w.stream.Builtin {
+		row.ApplyRefusal(r.raw)
+	}
+	unchanged := q.w.unchangedRow(file, r.Row)
+	if unchanged.Accepted != nil {
+		row.Accepted = unchanged.Accepted
+	}
+	switch {
+	case unchanged.Object != "":
+		row.Object = unchanged.Object
+	case r.rawFile != "":
+		object, err := q.keepOversize(ctx, r.rawFile)
+		if err != nil {
+			return err
+		}
+		row.Object = object
+	case utf8.Valid(r.raw):
+		row.Raw = string(r.raw)
+	default:
+		row.Bytes = r.raw
+	}
+	line, err := json.Marshal(row)
+	if err == nil {
+		_, err = q.zip.Write(append(line, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("write quarantine: %w", err)
+	}
+	q.out.Rows++
+	return nil
+}
+
+// unchangedRow returns a retried row that goes back into quarantine unchanged, without its text.
+func (w *batchWriter) unchangedRow(file *event.File, row int64) event.Rejected {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.unchanged[event.Place{File: file.Number, Row: row}]
+}
+
+func discard(path string) error {
+	if path == "" {
+		return nil
+	}
+	return os.Remove(path)
+}
+
+// keepOversize moves a row that is too long for memory from a compressed file into an object.
+func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (string, error) {
+	defer func() { _ = os.Remove(path) }() // scratch is emptied at the next start
+	in, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("keep oversize row: %w", err)
+	}
+	defer in.Close()
+	name := fmt.Sprintf("%soversize-%04d.zst", event.BatchPrefix(q.w.stream.Name, q.w.batch.Batch), len(q.w.batch.Oversize))
+	out, err := object.CreateDescribed(ctx, q.w.store.Objects, name)
+	if err != nil {
+		return "", err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return "", errors.Join(fmt.Errorf("keep oversize row: %w", err), out.Abort())
+	}
+	if err := out.Commit(); err != nil {
+		return "", err
+	}
+	out.Rows = 1
+	q.w.batch.Oversize = append(q.w.batch.Oversize, out.Description)
+	return name, nil
+}
+
+// finish makes the rows durable and describes their object; nil in a dry run.
+func (q *quarantineWriter) finish() (*object.Description, error) {
+	if q.w.options.DryRun || q.err != nil {
+		return nil, q.err
+	}
+	if err := q.zip.Close(); err != nil {
+		return nil, fmt.Errorf("write quarantine: %w", err)
+	}
+	err := q.out.Commit()
+	return &q.out.Description, err
+}
+
+func (q *quarantineWriter) abort() {
+	if q.out != nil {
+		_ = q.out.Abort() // nothing of it is visible either way
+	}
+}
+
+// quarantineRows writes rejected rows to the quarantine, in row order.
+func (w *batchWriter) quarantineRows(ctx context.Context, file *event.File, rejects []reject) error {
+	if len(rejects) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(rejects, func(a, b reject) int { return cmp.Compare(a.Row, b.Row) })
+	if w.quarantine == nil {
+		w.quarantine = newQuarantineWriter(ctx, w)
+	}
+	for _, r := range rejects {
+		if w.onReject != nil {
+			w.onReject(&r)
+		}
+		if err := w.quarantine.write(ctx, file, r); err != nil {
+			return err
+		}
+	}
+	w.batch.Quarantined += int64(len(rejects))
+	return nil
+}

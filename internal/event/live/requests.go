@@ -1,0 +1,83 @@
+// Requests of live intake, their answers, and where their rows are from.
+
+package live
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+	"sync/atomic"
+
+	"bursar/internal/event/live/answers"
+	"bursar/internal/project"
+)
+
+// Request is one delivery of events to live intake.
+type Request struct {
+	Key  string // idempotency key of the sender; may be empty
+	Body []byte // JSON lines, not compressed; must not be changed, since it may be read after Accept returns
+}
+
+// pendingRequest is a request that waits for its answer. It is answered when its rows are checked and its body is durable, in either order.
+type pendingRequest struct {
+	key        string
+	digest     string // SHA-256 of the body, where the key or the identity of rows needs it
+	body       []byte // nil once it belongs to a segment
+	size       int64
+	recoveries uint64 // number of spool recoveries when the key was looked up
+	firstLine  int64  // the line of the batch's file at which the body starts
+	answer     answers.Answer
+
+	stepsLeft atomic.Int32 // until the answer: rows checked, body durable
+	once      sync.Once
+	err       error
+	done      chan struct{}         // closed once answer or err is final
+	onDone    func(*pendingRequest) // called before done is closed; may be nil
+}
+
+func newPendingRequest(s *project.Stream, r Request) *pendingRequest {
+	a := &pendingRequest{key: r.Key, body: r.Body, size: int64(len(r.Body)), done: make(chan struct{})}
+	a.answer = answers.Answer{Stream: s.Name, Rejected: []answers.RejectedRow{}}
+	if r.Key != "" || s.ID[0] == project.RowID {
+		sum := sha256.Sum256(r.Body)
+		a.digest = hex.EncodeToString(sum[:])
+	}
+	a.stepsLeft.Store(2)
+	return a
+}
+
+// completeStep completes one of the two steps to an answer.
+func (p *pendingRequest) completeStep() {
+	if p.stepsLeft.Add(-1) == 0 {
+		p.finish(nil)
+	}
+}
+
+func (p *pendingRequest) finish(err error) {
+	p.once.Do(func() {
+		p.err = err
+		if p.onDone != nil {
+			p.onDone(p)
+		}
+		close(p.done)
+	})
+}
+
+func (p *pendingRequest) isDone() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// appendLines appends the body to a text as whole lines.
+func (p *pendingRequest) appendLines(text []byte) []byte {
+	body := bytes.TrimPrefix(p.body, []byte("\xef\xbb\xbf"))
+	if text = append(text, body...); len(body) > 0 && body[len(body)-1] != '\n' {
+		text = append(text, '\n')
+	}
+	return text
+}

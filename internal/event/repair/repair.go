@@ -1,0 +1,155 @@
+// Repair of a stream: manifests from the catalog, the catalog from manifests, objects from a backup.
+
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	eventverify "bursar/internal/event/verify"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+// Backup restores objects that cannot be recreated from a copy of the project. Each method reports whether it restored the object.
+type Backup interface {
+	// Object restores an object whose bytes match the description.
+	Object(ctx context.Context, d object.Description) (bool, error)
+	// File restores an object whose bytes right accepts.
+	File(ctx context.Context, name string, right func(text []byte) bool) (bool, error)
+}
+
+// Repaired reports what the repair of a stream has done, and what is still broken.
+type Repaired struct {
+	Done   []string
+	Broken []error
+}
+
+func (r *Repaired) note(format string, args ...any) {
+	r.Done = append(r.Done, fmt.Sprintf(format, args...))
+}
+
+// Repair makes the stream's batches in the catalog, their manifests and their objects consistent, and adopts batches that the catalog does not
+// contain. It does the same for retractions. What is given up is replaced by an empty batch or retraction. It may be repeated after a crash.
+// It does not repair the dedupe index.
+func Repair(ctx context.Context, st *event.Store, s *project.Stream, backup Backup, give GiveUp) (r Repaired, err error) {
+	state, last, err := stateAndLastSealed(ctx, st, s.Name)
+	if err != nil {
+		return r, err
+	}
+	retracted, err := lastRetracted(ctx, st, s.Name)
+	if err != nil {
+		return r, err
+	}
+	last = max(last, retracted)
+	if give, err = checkGiveUp(ctx, st, s, last, give); err != nil {
+		return r, err
+	}
+	for number := uint64(1); number <= last; number++ {
+		if slices.Contains(give.Batches, number) {
+			if err := giveUpBatch(ctx, st, s, number, last, give, &r); err != nil {
+				return r, err
+			}
+		} else if number > state.Batches {
+			if err := restoreNext(ctx, st, s.Name, number, backup, &r); err != nil {
+				return r, err
+			}
+			if err := adopt(ctx, st, s, number); err != nil {
+				r.Broken = append(r.Broken, fmt.Errorf("%w; the following batches, up to %d, wait for it; %s", err, last, event.RepairHint(fmt.Sprintf("batch %d of %s", number, s.Name))))
+				return r, ctx.Err()
+			}
+			r.note("adopted batch %d of %s", number, s.Name)
+		}
+		if err := repairBatch(ctx, st, s, number, backup, &r); err != nil {
+			return r, err
+		}
+	}
+	if err = giveUpRetractions(ctx, st, s.Name, give, &r); err == nil {
+		err = repairRetractions(ctx, st, s.Name, backup, &r)
+	}
+	if err == nil {
+		err = repairDismissals(ctx, st, s.Name, &r)
+	}
+	return r, err
+}
+
+// repairBatch repairs one batch that the catalog counts.
+func repairBatch(ctx context.Context, st *event.Store, s *project.Stream, number uint64, backup Backup, r *Repaired) error {
+	var b event.Batch
+	var known, indexed bool
+	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		if b, known, err = event.FindBatch(tx, s.Name, number); err != nil || !known {
+			return err
+		}
+		indexed, err = event.FilesKnown(tx, &b)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !known {
+		if err := restoreNext(ctx, st, s.Name, number, backup, r); err != nil {
+			return err
+		}
+		if b, err = verifiedManifest(ctx, st, s, number); err != nil {
+			r.Broken = append(r.Broken, fmt.Errorf("batch %d of %s is not in the catalog: %w; %s", number, s.Name, err, event.RepairHint(fmt.Sprintf("batch %d of %s", number, s.Name))))
+			return ctx.Err()
+		}
+	}
+	if !indexed {
+		err := st.Catalog.Update(ctx, func(tx catalog.Tx) error { return event.ReenterBatch(tx, &b) })
+		if err != nil {
+			return err
+		}
+		r.note("entered batch %d of %s in the catalog again", number, s.Name)
+	}
+	if eventverify.VerifyManifest(ctx, st, &b) != nil {
+		if err := st.WriteManifest(ctx, &b); err != nil {
+			return err
+		}
+		r.note("wrote the manifest of batch %d of %s again", number, s.Name)
+	}
+	return restoreObjects(ctx, st, &b, backup, r)
+}
+
+// restoreNext restores from the backup what is missing of a batch that the catalog does not contain: its manifest, then its objects.
+func restoreNext(ctx context.Context, st *event.Store, stream string, number uint64, backup Backup, r *Repaired) error {
+	b, err := event.ReadManifest(ctx, st.Objects, stream, number)
+	if err != nil && !errors.Is(err, event.ErrNoChecksum) {
+		found, err := backup.File(ctx, event.ManifestName(stream, number), func(text []byte) bool {
+			restored, err := event.DecodeManifest(text)
+			b = restored
+			return err == nil && restored.Stream == stream && restored.Batch == number
+		})
+		if err != nil || !found {
+			return err
+		}
+		r.note("restored the manifest of batch %d of %s", number, stream)
+	}
+	return restoreObjects(ctx, st, &b, backup, r)
+}
+
+// restoreObjects restores damaged and missing objects. It records what the backup lacks as broken.
+func restoreObjects(ctx context.Context, st *event.Store, b *event.Batch, backup Backup, r *Repaired) error {
+	for _, o := range b.Stored() {
+		damage := o.Check(ctx, st.Objects)
+		if damage == nil {
+			continue
+		}
+		found, err := backup.Object(ctx, o)
+		if err != nil {
+			return err
+		}
+		if found {
+			r.note("restored %s", o.Name)
+			continue
+		}
+		what := fmt.Sprintf("batch %d of %s", b.Batch, b.Stream)
+		r.Broken = append(r.Broken, fmt.Errorf("%s: %w; %s", what, damage, event.RepairHint(what)))
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,170 @@
+// Verifies a stream: its batches in the catalog, their manifests and every object, byte by byte.
+
+package verify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/object"
+	"bursar/internal/project"
+)
+
+const (
+	// manifestDelay is how long a batch's manifest may follow its catalog document.
+	manifestDelay = 200 * time.Millisecond
+	// verifyAttempts bounds the repeated checks of a fault that is found while batches are sealed.
+	verifyAttempts = 5
+)
+
+// VerifyManifests checks that each sealed batch is in the catalog, that its manifest agrees, and that every sealed batch is known to the catalog; and the
+// same for retractions. It returns the batches. The stream may be ingested meanwhile.
+func VerifyManifests(ctx context.Context, st *event.Store, stream string) (batches []event.Batch, faults error) {
+	sealed := uint64(0)
+	for attempt := 1; ; attempt++ {
+		state, _, err := st.ReadState(ctx, stream)
+		if err != nil {
+			return nil, err
+		}
+		batches, faults = verifyManifests(ctx, st, stream, &state)
+		if faults == nil || attempt == verifyAttempts || attempt > 1 && state.Batches+state.Retractions == sealed {
+			return batches, faults
+		}
+		sealed = state.Batches + state.Retractions
+		select {
+		case <-time.After(manifestDelay):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func verifyManifests(ctx context.Context, st *event.Store, stream string, state *event.StreamState) ([]event.Batch, error) {
+	batches, err := event.Batches(ctx, st.Catalog, stream, 0)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	for i := range batches {
+		if due := uint64(i) + 1; batches[i].Batch != due || batches[i].Stream != stream {
+			return batches, fmt.Errorf("batch %d of %s is not in the catalog", due, stream)
+		}
+		if err := VerifyManifest(ctx, st, &batches[i]); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if n := uint64(len(batches)); n != state.Batches {
+		faults = append(faults, fmt.Errorf("%d batches of %s are in the catalog, %d were sealed", n, stream, state.Batches))
+	}
+	faults = append(faults, st.CheckUnsealed(ctx, stream, state.Batches+1), verifyRetractions(ctx, st, stream, state))
+	return batches, errors.Join(faults...)
+}
+
+// VerifyManifest compares a batch of the catalog with its manifest.
+func VerifyManifest(ctx context.Context, st *event.Store, b *event.Batch) error {
+	stored, err := event.ReadManifest(ctx, st.Objects, b.Stream, b.Batch)
+	if err != nil && !errors.Is(err, event.ErrNoChecksum) {
+		return err
+	}
+	same, err := sameBatch(b, &stored)
+	if err == nil && !same {
+		err = fmt.Errorf("%s differs from the catalog", event.ManifestName(b.Stream, b.Batch))
+	}
+	return err
+}
+
+func sameBatch(a, b *event.Batch) (bool, error) {
+	first, err := json.Marshal(a)
+	if err != nil {
+		return false, err
+	}
+	second, err := json.Marshal(b)
+	return bytes.Equal(first, second), err
+}
+
+// VerifyObjects checks every object of batches against its digest. It calls progress with the bytes of each.
+func VerifyObjects(ctx context.Context, st *event.Store, batches []event.Batch, progress func(bytes int64)) (objects int, err error) {
+	var faults []error
+	for i := range batches {
+		for _, o := range batches[i].Stored() {
+			objects++
+			faults = append(faults, o.Check(ctx, st.Objects))
+			if ctx.Err() != nil {
+				return objects, ctx.Err()
+			}
+			progress(o.Bytes)
+		}
+		for _, o := range batches[i].Oversize {
+			if there, err := event.HasObject(ctx, st.Objects, o.Name); err == nil && !there {
+				faults = append(faults, fmt.Errorf("open object %s: %w", o.Name, fs.ErrNotExist))
+			}
+		}
+	}
+	return objects, errors.Join(faults...)
+}
+
+// VerifyTotals checks the rows, control totals and digests of batches against their events.
+func VerifyTotals(ctx context.Context, st *event.Store, s *project.Stream, batches []event.Batch) (events int64, err error) {
+	var faults []error
+	for _, b := range batches {
+		if err := RecountBatch(ctx, st, s, b); err != nil {
+			faults = append(faults, fmt.Errorf("batch %d of %s: %w", b.Batch, s.Name, err))
+		}
+		if ctx.Err() != nil {
+			return events, ctx.Err()
+		}
+		events += b.Accepted
+	}
+	return events, errors.Join(faults...)
+}
+
+// CheckCatalog returns a *NotInCatalogError if the next batch is already sealed, or if a retraction is missing in the catalog. It only looks at names.
+func CheckCatalog(ctx context.Context, st *event.Store, stream string) error {
+	state, _, err := st.ReadState(ctx, stream)
+	if err != nil {
+		return fmt.Errorf("read state of stream %s: %w", stream, err)
+	}
+	if err := st.CheckUnsealed(ctx, stream, state.Batches+1); err != nil {
+		return err
+	}
+	return checkRetractions(ctx, st, stream, &state)
+}
+
+// RecountBatch compares a batch's rows, control totals and digest with its events.
+func RecountBatch(ctx context.Context, st *event.Store, s *project.Stream, b event.Batch) error {
+	if err := b.CheckGrowth(s); err != nil {
+		return err
+	}
+	files, ok := st.Objects.(object.Local)
+	if !ok {
+		return errors.New("recount batch: its objects are not files")
+	}
+	session, err := duck.Open(st.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := session.Exec(ctx, "CREATE TEMP VIEW events AS "+event.ViewSQL(files, s, []event.Batch{b})); err != nil {
+		return fmt.Errorf("open events: %w", err)
+	}
+	count := event.NewRecount(s, b.Columns)
+	err = session.Query(ctx, count.SQL("events"), func(rows []column.Vector) error {
+		count.Add(rows)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if b.Rows != b.Accepted+b.Quarantined+b.Duplicates {
+		return fmt.Errorf("%d rows are not %d accepted + %d quarantined + %d duplicates", b.Rows, b.Accepted, b.Quarantined, b.Duplicates)
+	}
+	return count.Compare(b)
+}
