@@ -23,7 +23,7 @@ type (
 	// IngestResult counts the rows of one Ingest.
 	IngestResult = intake.Result
 	// RetractOptions are the options of one Retract.
-	RetractOptions = retract.RetractOptions
+	RetractOptions = retract.Options
 	// Retraction is what a call of Retract has retracted, or restored.
 	Retraction = retract.Retracted
 	// LeftOut is a retracted batch or event, with time and reason.

@@ -95,8 +95,8 @@ func (a *App) Accept(ctx context.Context, stream string, r live.Request) (answer
 
 func (a *App) spool(stream string) string { return filepath.Join(a.state, "spool", stream) }
 
-func (a *App) liveOptions(s *project.Stream) live.LiveOptions {
-	o := live.LiveOptions{Spool: a.spool(s.Name), OnSealed: a.batchSealed, OnLoss: a.losses.add}
+func (a *App) liveOptions(s *project.Stream) live.Options {
+	o := live.Options{Spool: a.spool(s.Name), OnSealed: a.batchSealed, OnLoss: a.losses.add}
 	o.KeyColumns = a.keyColumns(s.Name)
 	return o
 }

@@ -36,7 +36,7 @@ func openWithMissing(t *testing.T, document, object string) (dir string, files [
 	}
 	runAll(t, a, "orders")
 	for _, undo := range []bool{false, true} {
-		_, failed := retract.Retract(t.Context(), a.Intake, s, retract.RetractOptions{Batch: 2, Reason: "wrong", Undo: undo})
+		_, failed := retract.Retract(t.Context(), a.Intake, s, retract.Options{Batch: 2, Reason: "wrong", Undo: undo})
 		_, rebuild := rebuildHere(t.Context(), a.Engine, "orders")
 		err = errors.Join(err, failed, rebuild)
 	}

@@ -193,7 +193,7 @@ func (r *repairer) repairStreams(ctx context.Context) error {
 		if s == nil {
 			s = &project.Stream{Name: name} // no longer declared, but its batches are kept
 		}
-		done, err := repair.Repair(ctx, r.Intake, s, r.backup, r.options.GiveUp[name])
+		done, err := repair.Stream(ctx, r.Intake, s, r.backup, r.options.GiveUp[name])
 		for _, text := range done.Done {
 			r.report("%s", text)
 		}
@@ -221,7 +221,7 @@ func (r *repairer) repairDedupe(ctx context.Context, s *project.Stream) {
 		}
 		r.report("rebuilt the dedupe index of %s from its events", s.Name)
 	}
-	if err := eventverify.VerifyCountedOnce(ctx, r.Intake, s); err != nil {
+	if err := eventverify.CountedOnce(ctx, r.Intake, s); err != nil {
 		r.reportBroken(err)
 	}
 }

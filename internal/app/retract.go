@@ -22,7 +22,7 @@ type Retracted struct {
 
 // Retract excludes a sealed batch or an event from every view, or with Undo includes it again, and then rebuilds the outdated
 // pipelines. If it is interrupted, queries refuse these pipelines until they are rebuilt; calling it again does so.
-func (a *App) Retract(ctx context.Context, stream string, o retract.RetractOptions) (out Retracted, err error) {
+func (a *App) Retract(ctx context.Context, stream string, o retract.Options) (out Retracted, err error) {
 	out.Rebuilt = []reconcile.Rebuilt{}
 	s := a.Project.Stream(stream)
 	if s == nil {
@@ -80,7 +80,7 @@ func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*reconcile
 }
 
 // retract retracts while the stream is locked.
-func (a *App) retract(ctx context.Context, s *project.Stream, o retract.RetractOptions) (retract.Retracted, error) {
+func (a *App) retract(ctx context.Context, s *project.Stream, o retract.Options) (retract.Retracted, error) {
 	if live := a.live.get(s.Name); live != nil {
 		return live.Retract(ctx, o)
 	}

@@ -128,7 +128,7 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 	}
 	batches := map[string][]event.Batch{}
 	for _, name := range names {
-		list, err := eventverify.VerifyManifests(ctx, v.Intake, name)
+		list, err := eventverify.Manifests(ctx, v.Intake, name)
 		batches[name] = list
 		if err == nil && len(list) == 0 {
 			continue
@@ -154,7 +154,7 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 }
 
 func (v *projectVerification) checkStream(ctx context.Context, name string, batches []event.Batch) {
-	objects, err := eventverify.VerifyObjects(ctx, v.Intake, batches, func(bytes int64) {
+	objects, err := eventverify.Objects(ctx, v.Intake, batches, func(bytes int64) {
 		v.done += bytes
 		v.progress(name, v.done, v.total)
 	})
@@ -166,17 +166,17 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		return
 	}
 	if err == nil { // damaged objects have wrong totals anyway
-		events, err := eventverify.VerifyTotals(ctx, v.Intake, s, batches)
+		events, err := eventverify.Totals(ctx, v.Intake, s, batches)
 		c := newCheck("batch totals")
 		c.Stream, c.Totals, c.Remedy = name, true, restoreRemedy
 		v.add(c, plural(events, "event")+": rows, sums and digests are those of the batches", err)
-		if rows, err := eventverify.VerifyDismissals(ctx, v.Intake, name); rows > 0 || err != nil {
+		if rows, err := eventverify.Dismissals(ctx, v.Intake, name); rows > 0 || err != nil {
 			c := newCheck("dismissed rows")
 			c.Stream = name
 			v.add(c, plural(int64(rows), "row")+": each is in quarantine", err)
 		}
 	}
-	if events, err := eventverify.VerifyRetractionTotals(ctx, v.Intake, s, batches); events > 0 || err != nil {
+	if events, err := eventverify.RetractionTotals(ctx, v.Intake, s, batches); events > 0 || err != nil {
 		c := newCheck("retractions")
 		c.Stream, c.Totals = name, true
 		v.add(c, plural(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
@@ -184,7 +184,7 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	c = newCheck("dedupe index")
 	c.Stream = name
 	err = ids.Verify(ctx, v.Intake, s)
-	if twice := eventverify.VerifyCountedOnce(ctx, v.Intake, s); twice != nil {
+	if twice := eventverify.CountedOnce(ctx, v.Intake, s); twice != nil {
 		if e := (*eventverify.CountedTwiceError)(nil); err == nil && errors.As(twice, &e) {
 			c.Remedy = e.Command(0)
 		}

@@ -23,10 +23,10 @@ import (
 	"bursar/internal/fault"
 )
 
-// refs lists what is in quarantine as "ref reason", those that are dismissed with a mark.
-func (h *harness) refs() (list []string) {
-	h.t.Helper()
-	err := event.Quarantine(h.t.Context(), h.intake.Catalog, h.intake.Objects, h.stream.Name, func(r event.Rejected) error {
+// Refs lists what is in quarantine as "ref reason", those that are dismissed with a mark.
+func (h *harness) Refs() (list []string) {
+	h.T.Helper()
+	err := event.Quarantine(h.T.Context(), h.Store.Catalog, h.Store.Objects, h.Stream.Name, func(r event.Rejected) error {
 		at := r.Place().String()
 		if r.Dismissed != nil {
 			at = "(" + at + ")"
@@ -35,19 +35,19 @@ func (h *harness) refs() (list []string) {
 		return nil
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return list
 }
 
-func (h *harness) expectRefs(want string) {
-	h.t.Helper()
-	if got := strings.Join(h.refs(), " "); got != want {
-		h.t.Errorf("in quarantine are %s, want %s", got, want)
+func (h *harness) ExpectRefs(want string) {
+	h.T.Helper()
+	if got := strings.Join(h.Refs(), " "); got != want {
+		h.T.Errorf("in quarantine are %s, want %s", got, want)
 	}
-	n, err := h.intake.CountQuarantine(h.t.Context(), h.stream.Name)
-	if got, all, off := fmt.Sprint(n.Rows, n.Dismissed), len(h.refs()), strings.Count(want, "("); err != nil || got != fmt.Sprint(all-off, off) {
-		h.t.Errorf("counted are %s, %v", got, err)
+	n, err := h.Store.CountQuarantine(h.T.Context(), h.Stream.Name)
+	if got, all, off := fmt.Sprint(n.Rows, n.Dismissed), len(h.Refs()), strings.Count(want, "("); err != nil || got != fmt.Sprint(all-off, off) {
+		h.T.Errorf("counted are %s, %v", got, err)
 	}
 }
 
@@ -60,15 +60,15 @@ func ref(t testing.TB, text string) event.Place {
 	return at
 }
 
-// acceptRow accepts a row, and expects "batch already changes".
-func (h *harness) acceptRow(row, want string) intake.AcceptedRow {
-	h.t.Helper()
-	got, err := intake.AcceptRow(h.t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
+// AcceptRow accepts a row, and expects "batch already changes".
+func (h *harness) AcceptRow(row, want string) intake.AcceptedRow {
+	h.T.Helper()
+	got, err := intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: ref(h.T, row), Reason: "checked"})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	if text := fmt.Sprint(got.Batch, " ", got.Already, changes(got.Changes)); text != want {
-		h.t.Errorf("accepting %s gives %s, want %s", row, text, want)
+		h.T.Errorf("accepting %s gives %s, want %s", row, text, want)
 	}
 	return got
 }
@@ -80,31 +80,31 @@ func changes(list []intake.Difference) (text string) {
 	return text
 }
 
-// expectRefused expects an error of class Data that contains a text.
-func (h *harness) expectRefused(row, wantText string) {
-	h.t.Helper()
-	_, err := intake.AcceptRow(h.t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: ref(h.t, row), Reason: "checked"})
+// ExpectRefused expects an error of class Data that contains a text.
+func (h *harness) ExpectRefused(row, wantText string) {
+	h.T.Helper()
+	_, err := intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: ref(h.T, row), Reason: "checked"})
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), wantText) {
-		h.t.Errorf("accepting %s gives %v; want %q", row, err, wantText)
+		h.T.Errorf("accepting %s gives %v; want %q", row, err, wantText)
 	}
 }
 
-func (h *harness) dismiss(row string, undo bool) (event.Dismissed, error) {
-	return h.intake.Dismiss(h.t.Context(), h.stream, event.DismissOptions{Row: ref(h.t, row), Undo: undo, Reason: "nothing"})
+func (h *harness) Dismiss(row string, undo bool) (event.Dismissed, error) {
+	return h.Store.Dismiss(h.T.Context(), h.Stream, event.DismissOptions{Row: ref(h.T, row), Undo: undo, Reason: "nothing"})
 }
 
-func (h *harness) mustDismiss(row string, undo bool) {
-	h.t.Helper()
-	if _, err := h.dismiss(row, undo); err != nil {
-		h.t.Error(err)
+func (h *harness) MustDismiss(row string, undo bool) {
+	h.T.Helper()
+	if _, err := h.Dismiss(row, undo); err != nil {
+		h.T.Error(err)
 	}
 }
 
-func (h *harness) verifyDismissals(want int) {
-	h.t.Helper()
-	h.verify()
-	if n, err := eventverify.VerifyDismissals(h.t.Context(), h.intake, h.stream.Name); n != want || err != nil {
-		h.t.Errorf("%d rows are dismissed, want %d; %v", n, want, err)
+func (h *harness) VerifyDismissals(want int) {
+	h.T.Helper()
+	h.Verify()
+	if n, err := eventverify.Dismissals(h.T.Context(), h.Store, h.Stream.Name); n != want || err != nil {
+		h.T.Errorf("%d rows are dismissed, want %d; %v", n, want, err)
 	}
 }
 
@@ -112,102 +112,102 @@ func (h *harness) verifyDismissals(want int) {
 func TestAcceptRow(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, salesYAML)
-	h.ingest("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "8.00", "EUR")))
-	h.ingest("2 3 1 2 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "refund", "3.00", "EUR")+sale("3", "sale", "4.00", "EUR")))
-	h.ingest("3 1 0 1 0", h.file("c.jsonl", sale("1", "sale", "5.00", "USD")))
-	h.expectRefs("2:1 2:2 3:1")
-	got := h.acceptRow("2:2", `4 false kind "sale" "refund" amount "1.00" "3.00"`)
+	h.Ingest("1 2 2 0 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "8.00", "EUR")))
+	h.Ingest("2 3 1 2 0", h.File("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "refund", "3.00", "EUR")+sale("3", "sale", "4.00", "EUR")))
+	h.Ingest("3 1 0 1 0", h.File("c.jsonl", sale("1", "sale", "5.00", "USD")))
+	h.ExpectRefs("2:1 2:2 3:1")
+	got := h.AcceptRow("2:2", `4 false kind "sale" "refund" amount "1.00" "3.00"`)
 	if got.Event != `"1"` || got.Replaced == nil || got.Replaced.Event != `"1"` || got.Replaced.Batch != 1 || !strings.Contains(got.Replaced.Reason, "row 2:2") || !strings.Contains(got.Replaced.Reason, "checked") {
 		t.Errorf("accepted is %+v, left out %+v", got, got.Replaced)
 	}
-	h.expectFolded("1 map[EUR:8.00]", "1 map[EUR:4.00]", "0 map[]", "1 map[EUR:3.00]")
-	h.expectRefs("3:1 2:1")
-	if reasons := h.reasons(); !strings.HasSuffix(reasons[1], "b.jsonl, row 2") {
+	h.ExpectFolded("1 map[EUR:8.00]", "1 map[EUR:4.00]", "0 map[]", "1 map[EUR:3.00]")
+	h.ExpectRefs("3:1 2:1")
+	if reasons := h.Reasons(); !strings.HasSuffix(reasons[1], "b.jsonl, row 2") {
 		t.Errorf("the other version is in conflict with another event: %q", reasons)
 	}
-	h.acceptRow("2:2", `4 true kind "sale" "refund" amount "1.00" "3.00"`)
-	h.acceptRow("3:1", `5 false kind "refund" "sale" amount "3.00" "5.00" currency "EUR" "USD"`)
-	h.expectFolded("1 map[EUR:8.00]", "1 map[EUR:4.00]", "0 map[]", "0 map[EUR:0.00]", "1 map[USD:5.00]")
-	h.expectRefs("2:1")
-	h.verify()
-	h.rebuildIndex()
-	h.verify()
-	if _, err := retract.Retract(t.Context(), h.intake, h.stream, retract.RetractOptions{Batch: 1, Event: "1", Undo: true}); !errors.As(err, new(*retract.IDReusedError)) {
+	h.AcceptRow("2:2", `4 true kind "sale" "refund" amount "1.00" "3.00"`)
+	h.AcceptRow("3:1", `5 false kind "refund" "sale" amount "3.00" "5.00" currency "EUR" "USD"`)
+	h.ExpectFolded("1 map[EUR:8.00]", "1 map[EUR:4.00]", "0 map[]", "0 map[EUR:0.00]", "1 map[USD:5.00]")
+	h.ExpectRefs("2:1")
+	h.Verify()
+	h.RebuildIndex()
+	h.Verify()
+	if _, err := retract.Retract(t.Context(), h.Store, h.Stream, retract.Options{Batch: 1, Event: "1", Undo: true}); !errors.As(err, new(*retract.IDReusedError)) {
 		t.Errorf("undo gives %v", err)
 	}
-	h.retract("3 1", retract.RetractOptions{Event: "1", Reason: "neither"})
-	h.acceptRow("2:1", `6 false kind "refund" "sale" amount "3.00" "2.00"`) // nothing counts that it would take the place of
-	h.expectRefs("")
-	h.ingest("0 3 0 0 3", h.file("d.jsonl", sale("1", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")+sale("2", "sale", "8.00", "EUR")))
-	h.verify()
+	h.Retract("3 1", retract.Options{Event: "1", Reason: "neither"})
+	h.AcceptRow("2:1", `6 false kind "refund" "sale" amount "3.00" "2.00"`) // nothing counts that it would take the place of
+	h.ExpectRefs("")
+	h.Ingest("0 3 0 0 3", h.File("d.jsonl", sale("1", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")+sale("2", "sale", "8.00", "EUR")))
+	h.Verify()
 }
 
 // TestAcceptRowLeavesOthers accepts a row of a quarantine in which others could be accepted now: they wait for a retry.
 func TestAcceptRowLeavesOthers(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 2 2 0 0", h.file("a.jsonl", amounts("1", "1.00")+amounts("2", "2.00")))
-	b := h.file("b.jsonl", amounts("1", "3.00")+amounts("2", "4.00")+sale("3", "gift", "5.00", "EUR"))
-	h.ingest("2 3 0 3 0", b)
-	h.retract("1 1", retract.RetractOptions{Event: "2", Reason: "wrong"})
-	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
-	before := h.reasons()
-	h.acceptRow("2:1", `3 false amount "1.00" "3.00"`)
-	h.expectRefs("2:2 2:3")
-	for i, reason := range h.reasons() {
+	h.Ingest("1 2 2 0 0", h.File("a.jsonl", amounts("1", "1.00")+amounts("2", "2.00")))
+	b := h.File("b.jsonl", amounts("1", "3.00")+amounts("2", "4.00")+sale("3", "gift", "5.00", "EUR"))
+	h.Ingest("2 3 0 3 0", b)
+	h.Retract("1 1", retract.Options{Event: "2", Reason: "wrong"})
+	h.Declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
+	before := h.Reasons()
+	h.AcceptRow("2:1", `3 false amount "1.00" "3.00"`)
+	h.ExpectRefs("2:2 2:3")
+	for i, reason := range h.Reasons() {
 		if reason[1:] != before[i+1][1:] {
 			t.Errorf("in quarantine is %s, was %s", reason, before[i+1])
 		}
 	}
-	h.verify()
-	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+	h.Verify()
+	r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.expect(r, "4 2 2 0 0")
+	h.Expect(r, "4 2 2 0 0")
 }
 
 // TestAcceptRowThenItsFiles takes the files of a decision in again: nothing is new, and nothing is to be decided again.
 func TestAcceptRowThenItsFiles(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	a, b := h.file("a.jsonl", amounts("1", "1.00")+amounts("2", "2.00")), h.file("b.jsonl", amounts("1", "3.00")+amounts("1", "4.00"))
-	h.ingest("1 2 2 0 0", a)
-	h.ingest("2 2 0 2 0", b)
-	h.acceptRow("2:1", `3 false amount "1.00" "3.00"`)
+	a, b := h.File("a.jsonl", amounts("1", "1.00")+amounts("2", "2.00")), h.File("b.jsonl", amounts("1", "3.00")+amounts("1", "4.00"))
+	h.Ingest("1 2 2 0 0", a)
+	h.Ingest("2 2 0 2 0", b)
+	h.AcceptRow("2:1", `3 false amount "1.00" "3.00"`)
 	for range 2 {
-		h.ingest("0 2 0 0 2", a)
-		h.ingest("0 2 0 0 2", b)
+		h.Ingest("0 2 0 0 2", a)
+		h.Ingest("0 2 0 0 2", b)
 	}
-	h.retract("2 1", retract.RetractOptions{Event: "2", Reason: "wrong"}) // its id is free, so files are read again
-	h.ingest("4 2 1 0 1", a)
-	h.ingest("0 2 0 0 2", b)
-	h.expectRefs("2:2")
-	h.verify()
+	h.Retract("2 1", retract.Options{Event: "2", Reason: "wrong"}) // its id is free, so files are read again
+	h.Ingest("4 2 1 0 1", a)
+	h.Ingest("0 2 0 0 2", b)
+	h.ExpectRefs("2:2")
+	h.Verify()
 }
 
 // TestAcceptRowRefused asks for rows that cannot be accepted.
 func TestAcceptRowRefused(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")))
-	h.ingest("2 2 0 2 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")))
-	h.expectRefused("1:2", "not a conflict")
+	h.Ingest("1 2 1 1 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")))
+	h.Ingest("2 2 0 2 0", h.File("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")))
+	h.ExpectRefused("1:2", "not a conflict")
 	for _, row := range []string{"1:1", "2:3", "3:1"} {
-		_, err := intake.AcceptRow(t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: ref(t, row), Reason: "x"})
+		_, err := intake.AcceptRow(t.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: ref(t, row), Reason: "x"})
 		if no := (*event.NoSuchError)(nil); !errors.As(err, &no) {
 			t.Errorf("%s gives %v", row, err)
 		}
 	}
-	h.mustDismiss("2:1", false)
-	h.expectRefused("2:1", "--dismiss 2:1 --undo")
-	h.mustDismiss("2:1", true)
-	h.retract("1 1", retract.RetractOptions{Event: "1", Reason: "wrong"})
-	h.ingest("3 1 1 0 0", h.file("c.jsonl", sale("1", "sale", "2.00", "EUR")))
-	h.expectRefused("2:1", "--retry")
-	h.acceptRow("2:2", `4 false amount "2.00" "3.00"`) // not the event that it was in conflict with
-	h.expectRefs("1:2 2:1")
-	h.verify()
+	h.MustDismiss("2:1", false)
+	h.ExpectRefused("2:1", "--dismiss 2:1 --undo")
+	h.MustDismiss("2:1", true)
+	h.Retract("1 1", retract.Options{Event: "1", Reason: "wrong"})
+	h.Ingest("3 1 1 0 0", h.File("c.jsonl", sale("1", "sale", "2.00", "EUR")))
+	h.ExpectRefused("2:1", "--retry")
+	h.AcceptRow("2:2", `4 false amount "2.00" "3.00"`) // not the event that it was in conflict with
+	h.ExpectRefs("1:2 2:1")
+	h.Verify()
 	for _, text := range []string{"", "1", "1:", ":1", "0:1", "1:0", "01:1", "1:1:1", "a:b", "-1:1", "1:+1"} {
 		if _, ok := event.ParsePlace(text); ok {
 			t.Errorf("%q names a row", text)
@@ -219,29 +219,29 @@ func TestAcceptRowRefused(t *testing.T) {
 func TestAcceptRowBeyondWindow(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML+"dedupe: 30d\n")
-	h.ingest("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")))
-	h.now = h.now.AddDate(0, 0, 40)
-	if got := h.acceptRow("1:2", `2 false amount "1.00" "2.00"`); got.Replaced == nil || got.Replaced.Batch != 1 {
+	h.Ingest("1 2 1 1 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")))
+	h.Now = h.Now.AddDate(0, 0, 40)
+	if got := h.AcceptRow("1:2", `2 false amount "1.00" "2.00"`); got.Replaced == nil || got.Replaced.Batch != 1 {
 		t.Errorf("accepted is %+v", got)
 	}
-	h.expectFolded("0 map[EUR:0.00]", "1 map[EUR:2.00]")
-	h.verify()
+	h.ExpectFolded("0 map[EUR:0.00]", "1 map[EUR:2.00]")
+	h.Verify()
 }
 
 // TestAcceptRowBeyondWindowAgain accepts a second conflict with the same event beyond the window: what was accepted before must not count beside it.
 func TestAcceptRowBeyondWindowAgain(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML+"dedupe: 30d\n")
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
-	h.ingest("2 1 0 1 0", h.file("b.jsonl", amounts("1", "2.00")))
-	h.ingest("3 2 0 2 0", h.file("c.jsonl", amounts("1", "3.00", "4.00")))
-	h.acceptRow("2:1", `4 false amount "1.00" "2.00"`)
-	h.now = h.now.AddDate(0, 0, 40)
-	h.acceptRow("3:1", `5 false amount "2.00" "3.00"`)
-	h.expectFolded("0 map[EUR:0.00]", "0 map[]", "0 map[]", "0 map[EUR:0.00]", "1 map[EUR:3.00]")
-	h.expectRefs("3:2")
-	h.ingest("0 1 0 0 1", h.file("d.jsonl", amounts("1", "3.00")))
-	h.verify()
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", amounts("1", "1.00")))
+	h.Ingest("2 1 0 1 0", h.File("b.jsonl", amounts("1", "2.00")))
+	h.Ingest("3 2 0 2 0", h.File("c.jsonl", amounts("1", "3.00", "4.00")))
+	h.AcceptRow("2:1", `4 false amount "1.00" "2.00"`)
+	h.Now = h.Now.AddDate(0, 0, 40)
+	h.AcceptRow("3:1", `5 false amount "2.00" "3.00"`)
+	h.ExpectFolded("0 map[EUR:0.00]", "0 map[]", "0 map[]", "0 map[EUR:0.00]", "1 map[EUR:3.00]")
+	h.ExpectRefs("3:2")
+	h.Ingest("0 1 0 0 1", h.File("d.jsonl", amounts("1", "3.00")))
+	h.Verify()
 }
 
 // TestRetriedWithinWindow sends an event again that came out of quarantine after its file was forgotten: its window begins with the retry,
@@ -250,34 +250,34 @@ func TestRetriedWithinWindow(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]func(*harness){
 		"as it is": func(*harness) {},
-		"rebuilt":  (*harness).rebuildIndex,
+		"rebuilt":  (*harness).RebuildIndex,
 		"merged": func(h *harness) {
 			for i := range 8 {
-				h.now = h.now.AddDate(0, 0, 1)
-				h.ingest(fmt.Sprint(5+i, " 1 1 0 0"), h.file(fmt.Sprint("m", i), sale(fmt.Sprint("m", i), "sale", "5.00", "EUR")))
+				h.Now = h.Now.AddDate(0, 0, 1)
+				h.Ingest(fmt.Sprint(5+i, " 1 1 0 0"), h.File(fmt.Sprint("m", i), sale(fmt.Sprint("m", i), "sale", "5.00", "EUR")))
 			}
-			if n := len(h.index().DedupeTables); n > 5 {
-				h.t.Errorf("the index has %d tables: none was merged", n)
+			if n := len(h.Index().DedupeTables); n > 5 {
+				h.T.Errorf("the index has %d tables: none was merged", n)
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML+"dedupe: 30d\n")
-			h.ingest("1 2 1 1 0", h.file("a.jsonl", sale("1", "gift", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")))
-			h.now = h.now.AddDate(0, 0, 5)
-			h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "1.00", "EUR")))
-			h.now = h.now.AddDate(0, 0, 35)
-			h.declare(strings.Replace(plainYAML+"dedupe: 30d\n", "refund]", "refund, gift]", 1))
-			r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+			h.Ingest("1 2 1 1 0", h.File("a.jsonl", sale("1", "gift", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")))
+			h.Now = h.Now.AddDate(0, 0, 5)
+			h.Ingest("2 1 1 0 0", h.File("b.jsonl", sale("1", "sale", "1.00", "EUR")))
+			h.Now = h.Now.AddDate(0, 0, 35)
+			h.Declare(strings.Replace(plainYAML+"dedupe: 30d\n", "refund]", "refund, gift]", 1))
+			r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.expect(r, "3 1 1 0 0")
-			h.ingest("4 1 1 0 0", h.file("c.jsonl", sale("2", "sale", "1.00", "EUR"))) // forgotten, as it was not retried
+			h.Expect(r, "3 1 1 0 0")
+			h.Ingest("4 1 1 0 0", h.File("c.jsonl", sale("2", "sale", "1.00", "EUR"))) // forgotten, as it was not retried
 			make(h)
-			h.ingest("0 1 0 0 1", h.file("again.jsonl", sale("1", "gift", "1.00", "EUR")))
-			h.verify()
+			h.Ingest("0 1 0 0 1", h.File("again.jsonl", sale("1", "gift", "1.00", "EUR")))
+			h.Verify()
 		})
 	}
 }
@@ -286,24 +286,24 @@ func TestRetriedWithinWindow(t *testing.T) {
 func TestAcceptRowUnknown(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(live.LiveOptions{})
-	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
-	h.accept(l, "", sale("1", "sale", "2.00", "EUR"), "1 0 0 1")
-	h.accept(l, "", sale("1", "sale", "4.00", "EUR"), "1 0 0 1")
-	h.seal(l)
-	if err := withoutConflicts(t.Context(), h.intake, "sales", 1); err != nil {
+	l := h.StartLive(live.Options{})
+	h.Accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
+	h.Accept(l, "", sale("1", "sale", "2.00", "EUR"), "1 0 0 1")
+	h.Accept(l, "", sale("1", "sale", "4.00", "EUR"), "1 0 0 1")
+	h.Seal(l)
+	if err := withoutConflicts(t.Context(), h.Store, "sales", 1); err != nil {
 		t.Fatal(err)
 	}
-	h.expectRefs("1:2 1:3")
+	h.ExpectRefs("1:2 1:3")
 	got, err := l.AcceptRow(t.Context(), intake.AcceptOptions{Row: ref(t, "1:3"), Reason: "checked"})
 	if err != nil || changes(got.Changes) != ` amount "1.00" "4.00"` {
 		t.Errorf("accepted is %+v, %v", got, err)
 	}
-	h.expectRefs("1:2")
+	h.ExpectRefs("1:2")
 	if d, err := l.Dismiss(t.Context(), event.DismissOptions{Row: ref(t, "1:2"), Reason: "no"}); err != nil || d.Reason != "no" {
 		t.Errorf("dismissed is %+v, %v", d, err)
 	}
-	h.expectRefs("(1:2)")
+	h.ExpectRefs("(1:2)")
 }
 
 // TestAcceptRowFailsAtEveryWrite fails each call in turn that writes to the stores, as an error and as a crash: the same command completes it.
@@ -329,110 +329,110 @@ func TestAcceptRowFailsAtEveryWrite(t *testing.T) {
 func failAccept(t *testing.T, plan *fault.Plan) {
 	t.Helper()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
-	h.ingest("2 3 0 3 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")+sale("2", "gift", "3.00", "EUR")))
-	h.mustDismiss("2:3", false)
-	faulty := *h.intake
-	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.Ingest("2 3 0 3 0", h.File("b.jsonl", sale("1", "sale", "2.00", "EUR")+sale("1", "sale", "3.00", "EUR")+sale("2", "gift", "3.00", "EUR")))
+	h.MustDismiss("2:3", false)
+	faulty := *h.Store
+	faulty.Objects, faulty.Catalog = fault.Objects(h.Store.Objects, plan), fault.Catalog(h.Store.Catalog, plan)
 	o := intake.AcceptOptions{Row: ref(t, "2:2"), Reason: "checked"}
-	_, _ = intake.AcceptRow(t.Context(), &faulty, h.stream, o)
-	got, err := intake.AcceptRow(t.Context(), h.intake, h.stream, o)
+	_, _ = intake.AcceptRow(t.Context(), &faulty, h.Stream, o)
+	got, err := intake.AcceptRow(t.Context(), h.Store, h.Stream, o)
 	if err != nil || got.Batch != 3 || changes(got.Changes) != ` amount "1.00" "3.00"` || got.Replaced == nil || got.Replaced.Number != 1 {
 		t.Errorf("again: %+v, %v", got, err)
 	}
-	h.expectFolded("0 map[EUR:0.00]", "0 map[]", "1 map[EUR:3.00]")
-	h.expectRefs("2:1 (2:3)")
-	h.ingest("4 1 1 0 0", h.file("c.jsonl", sale("5", "sale", "1.00", "EUR"))) // writes what is missing beside the batches
-	h.verifyDismissals(1)
+	h.ExpectFolded("0 map[EUR:0.00]", "0 map[]", "1 map[EUR:3.00]")
+	h.ExpectRefs("2:1 (2:3)")
+	h.Ingest("4 1 1 0 0", h.File("c.jsonl", sale("5", "sale", "1.00", "EUR"))) // writes what is missing beside the batches
+	h.VerifyDismissals(1)
 }
 
 // TestDismiss dismisses rows, which go with retries as they were, and come back.
 func TestDismiss(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 3 1 2 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")+sale("1", "sale", "2.00", "EUR")))
-	h.ingest("2 2 0 2 0", h.file("b.jsonl", sale("3", "bribe", "2.00", "EUR")+sale("4", "gift", "3.00", "EUR")))
-	h.mustDismiss("1:2", false)
-	h.mustDismiss("1:3", false)
-	if d, err := h.dismiss("1:2", false); err != nil || !d.Already {
+	h.Ingest("1 3 1 2 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")+sale("1", "sale", "2.00", "EUR")))
+	h.Ingest("2 2 0 2 0", h.File("b.jsonl", sale("3", "bribe", "2.00", "EUR")+sale("4", "gift", "3.00", "EUR")))
+	h.MustDismiss("1:2", false)
+	h.MustDismiss("1:3", false)
+	if d, err := h.Dismiss("1:2", false); err != nil || !d.Already {
 		t.Errorf("again: %+v, %v", d, err)
 	}
-	if _, err := h.dismiss("1:1", false); !errors.As(err, new(*event.NoSuchError)) {
+	if _, err := h.Dismiss("1:1", false); !errors.As(err, new(*event.NoSuchError)) {
 		t.Errorf("an accepted row: %v", err)
 	}
-	if _, err := h.dismiss("2:1", true); failure.Of(err) != failure.Data {
+	if _, err := h.Dismiss("2:1", true); failure.Of(err) != failure.Data {
 		t.Errorf("undo of what is not dismissed: %v", err)
 	}
-	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
-	before := h.reasons()
-	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+	h.Declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
+	before := h.Reasons()
+	r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.expect(r, "3 4 1 3 0")
-	h.expectRefs("(1:2) (1:3) 2:1")
-	for i, reason := range h.reasons() {
+	h.Expect(r, "3 4 1 3 0")
+	h.ExpectRefs("(1:2) (1:3) 2:1")
+	for i, reason := range h.Reasons() {
 		if reason[1:] != before[i][1:] {
 			t.Errorf("in quarantine is %s, was %s", reason, before[i])
 		}
 	}
-	h.verifyDismissals(2)
+	h.VerifyDismissals(2)
 	h.acceptAfter("1:3")
-	h.mustDismiss("1:2", true)
-	h.expectRefs("1:2 2:1")
-	if r, err = intake.Retry(t.Context(), h.intake, h.stream, intake.Options{}); err != nil {
+	h.MustDismiss("1:2", true)
+	h.ExpectRefs("1:2 2:1")
+	if r, err = intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	h.expect(r, "5 2 1 1 0")
-	h.verifyDismissals(0)
+	h.Expect(r, "5 2 1 1 0")
+	h.VerifyDismissals(0)
 }
 
 // acceptAfter accepts a row that was dismissed, which still names its conflict.
 func (h *harness) acceptAfter(row string) {
-	h.t.Helper()
-	h.mustDismiss(row, true)
-	h.acceptRow(row, `4 false amount "1.00" "2.00"`)
+	h.T.Helper()
+	h.MustDismiss(row, true)
+	h.AcceptRow(row, `4 false amount "1.00" "2.00"`)
 }
 
 // TestRetryOversize retries a row that is longer than a line may be, which goes back as it was.
 func TestRetryOversize(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 2 0 2 0", h.file("a.jsonl", strings.Repeat("x", 64<<20+10)+"\n"+sale("2", "gift", "8.00", "EUR")))
-	before := h.reasons()
-	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
-	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+	h.Ingest("1 2 0 2 0", h.File("a.jsonl", strings.Repeat("x", 64<<20+10)+"\n"+sale("2", "gift", "8.00", "EUR")))
+	before := h.Reasons()
+	h.Declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
+	r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.expect(r, "2 2 1 1 0")
-	if got := h.reasons(); len(got) != 1 || got[0][1:] != before[0][1:] {
+	h.Expect(r, "2 2 1 1 0")
+	if got := h.Reasons(); len(got) != 1 || got[0][1:] != before[0][1:] {
 		t.Errorf("in quarantine are %q, were %q", got, before)
 	}
-	h.verify()
+	h.Verify()
 }
 
 // TestDismissalsRepaired finds dismissals of rows that are not there, which repair removes.
 func TestDismissalsRepaired(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 2 0 2 0", h.file("a.jsonl", sale("1", "gift", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")))
-	h.mustDismiss("1:1", false)
-	h.mustDismiss("1:2", false)
-	err := h.intake.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
+	h.Ingest("1 2 0 2 0", h.File("a.jsonl", sale("1", "gift", "1.00", "EUR")+sale("2", "gift", "8.00", "EUR")))
+	h.MustDismiss("1:1", false)
+	h.MustDismiss("1:2", false)
+	err := h.Store.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
 		return tx.Put("dismissed/sales/00000009/000000000001", event.Dismissal{Stream: "sales", Place: ref(t, "9:1")})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := eventverify.VerifyDismissals(t.Context(), h.intake, "sales"); n != 3 || err == nil || !strings.Contains(err.Error(), "9:1") {
+	if n, err := eventverify.Dismissals(t.Context(), h.Store, "sales"); n != 3 || err == nil || !strings.Contains(err.Error(), "9:1") {
 		t.Errorf("verify counts %d, %v", n, err)
 	}
-	if done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{}); err != nil || len(done.Done) != 1 {
+	if done, err := repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, repair.GiveUp{}); err != nil || len(done.Done) != 1 {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
-	h.expectRefs("(1:1) (1:2)")
-	h.verifyDismissals(2)
+	h.ExpectRefs("(1:1) (1:2)")
+	h.VerifyDismissals(2)
 }
 
 // withoutConflicts rewrites a batch's quarantine as by versions that did not record what a conflict is with.

@@ -23,67 +23,67 @@ import (
 	"bursar/internal/failure"
 )
 
-// restoreCatalog replaces the catalog by an earlier copy of it, or by an empty one if name is "".
-func (h *harness) restoreCatalog(name string) {
-	h.t.Helper()
+// RestoreCatalog replaces the catalog by an earlier copy of it, or by an empty one if name is "".
+func (h *harness) RestoreCatalog(name string) {
+	h.T.Helper()
 	if name == "" {
 		name = "empty.db"
 	}
-	records, err := catalog.OpenSQLite(filepath.Join(h.dir, name))
+	records, err := catalog.OpenSQLite(filepath.Join(h.Dir, name))
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
-	h.t.Cleanup(func() { _ = records.Close() })
-	h.intake.Catalog = records
+	h.T.Cleanup(func() { _ = records.Close() })
+	h.Store.Catalog = records
 }
 
-// copyCatalog copies the catalog's current content under another name.
-func (h *harness) copyCatalog(name string) {
-	h.t.Helper()
-	c, ok := h.intake.Catalog.(*catalog.SQLite)
+// CopyCatalog copies the catalog's current content under another name.
+func (h *harness) CopyCatalog(name string) {
+	h.T.Helper()
+	c, ok := h.Store.Catalog.(*catalog.SQLite)
 	if !ok {
-		h.t.Fatal("the catalog is not a file")
+		h.T.Fatal("the catalog is not a file")
 	}
 	if err := c.Close(); err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(h.dir, "catalog.db"))
+	text, err := os.ReadFile(filepath.Join(h.Dir, "catalog.db"))
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
-	h.file(name, string(text))
-	if h.intake.Catalog, err = catalog.OpenSQLite(filepath.Join(h.dir, "catalog.db")); err != nil {
-		h.t.Fatal(err)
+	h.File(name, string(text))
+	if h.Store.Catalog, err = catalog.OpenSQLite(filepath.Join(h.Dir, "catalog.db")); err != nil {
+		h.T.Fatal(err)
 	}
 }
 
 // dump is every document of the catalog.
 func (h *harness) dump() map[string]string {
-	h.t.Helper()
+	h.T.Helper()
 	all := map[string]string{}
-	err := h.intake.Catalog.View(h.t.Context(), func(tx catalog.Tx) error {
+	err := h.Store.Catalog.View(h.T.Context(), func(tx catalog.Tx) error {
 		return tx.List("", func(key string, value json.RawMessage) error {
 			all[key] = string(value)
 			return nil
 		})
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return all
 }
 
 func (h *harness) objectBytes() map[string]string {
-	h.t.Helper()
+	h.T.Helper()
 	all := map[string]string{}
-	names, err := h.intake.Objects.List(h.t.Context(), "")
+	names, err := h.Store.Objects.List(h.T.Context(), "")
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	for _, name := range names {
-		text, err := os.ReadFile(filepath.Join(h.dir, "objects", name))
+		text, err := os.ReadFile(filepath.Join(h.Dir, "objects", name))
 		if err != nil {
-			h.t.Fatal(err)
+			h.T.Fatal(err)
 		}
 		all[name] = string(text)
 	}
@@ -94,9 +94,9 @@ func (h *harness) objectBytes() map[string]string {
 func fillThree(t *testing.T) *harness {
 	t.Helper()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 3 2 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")))
-	h.copyCatalog("yesterday.db")
-	l, err := live.Open(t.Context(), h.intake, h.stream, live.LiveOptions{Spool: filepath.Join(h.dir, "spool")})
+	h.Ingest("1 3 2 1 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")))
+	h.CopyCatalog("yesterday.db")
+	l, err := live.Open(t.Context(), h.Store, h.Stream, live.Options{Spool: filepath.Join(h.Dir, "spool")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,12 +106,12 @@ func fillThree(t *testing.T) *harness {
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
-	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+	h.Declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
+	r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.expect(r, "3 2 1 1 0")
+	h.Expect(r, "3 2 1 1 0")
 	return h
 }
 
@@ -119,13 +119,13 @@ func TestOlderCatalogIsRefused(t *testing.T) {
 	t.Parallel()
 	h := fillThree(t)
 	before := h.objectBytes()
-	h.restoreCatalog("yesterday.db")
-	_, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", sale("9", "sale", "9.00", "EUR"))}, intake.Options{})
+	h.RestoreCatalog("yesterday.db")
+	_, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("b.jsonl", sale("9", "sale", "9.00", "EUR"))}, intake.Options{})
 	var older *event.NotInCatalogError
 	if !errors.As(err, &older) || older.Batch != 2 || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "run `bursar repair`") {
 		t.Errorf("ingest: %v", err)
 	}
-	if err := eventverify.CheckCatalog(t.Context(), h.intake, "sales"); !errors.As(err, &older) {
+	if err := eventverify.CheckCatalog(t.Context(), h.Store, "sales"); !errors.As(err, &older) {
 		t.Errorf("check: %v", err)
 	}
 	if after := h.objectBytes(); !reflect.DeepEqual(before, after) {
@@ -141,20 +141,20 @@ func TestAdopt(t *testing.T) {
 			t.Parallel()
 			h := fillThree(t)
 			want := h.dump()
-			h.restoreCatalog(from)
-			adopted, err := repair.Adopt(t.Context(), h.intake, h.stream)
+			h.RestoreCatalog(from)
+			adopted, err := repair.Adopt(t.Context(), h.Store, h.Stream)
 			if err != nil || len(adopted) != map[string]int{"yesterday.db": 2, "": 3}[from] {
 				t.Fatalf("adopted %v, %v", adopted, err)
 			}
-			if _, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", sale("4", "sale", "4.00", "EUR"))}, intake.Options{}); err == nil ||
+			if _, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("b.jsonl", sale("4", "sale", "4.00", "EUR"))}, intake.Options{}); err == nil ||
 				!strings.Contains(err.Error(), "bursar repair") {
 				t.Errorf("ingest before the dedupe index is made again: %v", err)
 			}
-			h.intake.Duck.Dirs = []string{filepath.Join(h.dir, "objects")}
-			if err := ids.Rebuild(t.Context(), h.intake, h.stream); err != nil {
+			h.Store.Duck.Dirs = []string{filepath.Join(h.Dir, "objects")}
+			if err := ids.Rebuild(t.Context(), h.Store, h.Stream); err != nil {
 				t.Fatal(err)
 			}
-			if err := ids.Verify(t.Context(), h.intake, h.stream); err != nil {
+			if err := ids.Verify(t.Context(), h.Store, h.Stream); err != nil {
 				t.Error(err)
 			}
 			got := h.dump()
@@ -168,10 +168,10 @@ func TestAdopt(t *testing.T) {
 			if len(got) != len(want) {
 				t.Errorf("%d documents, want %d", len(got), len(want))
 			}
-			if again, err := repair.Adopt(t.Context(), h.intake, h.stream); err != nil || again != nil {
+			if again, err := repair.Adopt(t.Context(), h.Store, h.Stream); err != nil || again != nil {
 				t.Errorf("again: %v, %v", again, err)
 			}
-			h.ingest("4 2 1 0 1", h.file("b.jsonl", sale("4", "sale", "4.00", "EUR")+sale("9", "sale", "9.00", "EUR")))
+			h.Ingest("4 2 1 0 1", h.File("b.jsonl", sale("4", "sale", "4.00", "EUR")+sale("9", "sale", "9.00", "EUR")))
 		})
 	}
 }
@@ -188,8 +188,8 @@ func TestAdoptEarlierManifest(t *testing.T) {
 		t.Run(changed, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML)
-			h.ingest("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")))
-			path := filepath.Join(h.dir, "objects", "streams/sales/batches/00000001/manifest.json")
+			h.Ingest("1 2 2 0 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")))
+			path := filepath.Join(h.Dir, "objects", "streams/sales/batches/00000001/manifest.json")
 			text, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -201,9 +201,9 @@ func TestAdoptEarlierManifest(t *testing.T) {
 			if err := os.WriteFile(path, earlier, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			h.restoreCatalog("")
-			h.intake.Duck.Dirs = []string{filepath.Join(h.dir, "objects")}
-			adopted, err := repair.Adopt(t.Context(), h.intake, h.stream)
+			h.RestoreCatalog("")
+			h.Store.Duck.Dirs = []string{filepath.Join(h.Dir, "objects")}
+			adopted, err := repair.Adopt(t.Context(), h.Store, h.Stream)
 			if (err == nil) != (changed == "") || len(adopted) == 1 != (changed == "") {
 				t.Errorf("adopted %v, %v", adopted, err)
 			}
@@ -223,13 +223,13 @@ func TestAdoptNothingDamaged(t *testing.T) {
 		for at := 0; at < len(text); at += step {
 			flipped := []byte(text)
 			flipped[at] ^= 1 << (at % 8)
-			h.file("objects/"+name, string(flipped))
-			h.restoreCatalog("")
-			if adopted, err := repair.Adopt(t.Context(), h.intake, h.stream); err == nil || adopted != nil || failure.Of(err) != failure.Data {
+			h.File("objects/"+name, string(flipped))
+			h.RestoreCatalog("")
+			if adopted, err := repair.Adopt(t.Context(), h.Store, h.Stream); err == nil || adopted != nil || failure.Of(err) != failure.Data {
 				t.Fatalf("%s with byte %d changed: adopted %v, %v", name, at, adopted, err)
 			}
 		}
-		h.file("objects/"+name, text)
+		h.File("objects/"+name, text)
 	}
 }
 
@@ -237,13 +237,13 @@ func TestAdoptNothingDamaged(t *testing.T) {
 func TestManifestIsWrittenLater(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")))
 	name := "streams/sales/batches/00000001/manifest.json"
 	before := h.objectBytes()[name]
-	if err := h.intake.Objects.Delete(t.Context(), name); err != nil {
+	if err := h.Store.Objects.Delete(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
-	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR")))
+	h.Ingest("2 1 1 0 0", h.File("b.jsonl", sale("2", "sale", "1.00", "EUR")))
 	if after := h.objectBytes()[name]; after != before {
 		t.Errorf("the manifest is\n%s\nwas\n%s", after, before)
 	}

@@ -37,28 +37,28 @@ func nines(digits int) string { return strings.Repeat("9", digits) + ".99" }
 func TestTotalBeyond38Digits(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, wideYAML)
-	l := h.startLive(live.LiveOptions{})
+	l := h.StartLive(live.Options{})
 	big, again := sale("1", "sale", nines(36), "EUR"), sale("2", "sale", nines(36), "EUR")
-	h.accept(l, "", big, "1 1 0 0")
-	got := h.accept(l, "", again+big+sale("3", "sale", nines(36), "USD")+sale("1", "sale", nines(35), "EUR"), "4 1 1 2")
+	h.Accept(l, "", big, "1 1 0 0")
+	got := h.Accept(l, "", again+big+sale("3", "sale", nines(36), "USD")+sale("1", "sale", nines(35), "EUR"), "4 1 1 2")
 	if r := got.Rejected[0]; r.Row != 1 || r.Column != "amount" || !strings.Contains(r.Reason, "control total amount of EUR of the batch would have more than 38 digits") {
 		t.Errorf("rejected is %+v", r)
 	}
 	if r := got.Rejected[1]; r.Row != 4 || !strings.HasPrefix(r.Reason, "conflict: ") {
 		t.Errorf("rejected is %+v", r)
 	}
-	h.accept(l, "", sale("4", "refund", "-0.01", "EUR")+sale("5", "sale", "0.01", "EUR")+sale("6", "sale", "0.01", "EUR"), "3 2 0 1")
-	h.seal(l)
-	h.expectBatches("1: 8 4 1 3")
-	if totals := (event.Totals{"amount": {"EUR": nines(36), "USD": nines(36)}}); !reflect.DeepEqual(h.batches()[0].Totals, totals) {
-		t.Errorf("totals are %v, want %v", h.batches()[0].Totals, totals)
+	h.Accept(l, "", sale("4", "refund", "-0.01", "EUR")+sale("5", "sale", "0.01", "EUR")+sale("6", "sale", "0.01", "EUR"), "3 2 0 1")
+	h.Seal(l)
+	h.ExpectBatches("1: 8 4 1 3")
+	if totals := (event.Totals{"amount": {"EUR": nines(36), "USD": nines(36)}}); !reflect.DeepEqual(h.Batches()[0].Totals, totals) {
+		t.Errorf("totals are %v, want %v", h.Batches()[0].Totals, totals)
 	}
 	retried, err := l.Retry(t.Context(), intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.expect(retried, "2 3 1 2 0") // the next batch has room for one of them
-	h.ingest("0 4 0 0 4", h.file("known.jsonl", big+again+sale("3", "sale", nines(36), "USD")+sale("4", "refund", "-0.01", "EUR")))
+	h.Expect(retried, "2 3 1 2 0") // the next batch has room for one of them
+	h.Ingest("0 4 0 0 4", h.File("known.jsonl", big+again+sale("3", "sale", nines(36), "USD")+sale("4", "refund", "-0.01", "EUR")))
 }
 
 // TestTotalOfFileBeyond38Digits: likewise in files, dry runs, and for equal rows that are known by their content.
@@ -66,19 +66,19 @@ func TestTotalOfFileBeyond38Digits(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, strings.Replace(wideYAML, "id: id\n", "id: _content\n", 1))
 	row := sale("1", "sale", nines(36), "EUR")
-	path := h.file("sales.jsonl", row+row+row)
-	dry, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{path}, intake.Options{DryRun: true})
+	path := h.File("sales.jsonl", row+row+row)
+	dry, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{path}, intake.Options{DryRun: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.expect(dry, "0 3 1 2 0")
-	h.ingest("1 3 1 2 0", path)
+	h.Expect(dry, "0 3 1 2 0")
+	h.Ingest("1 3 1 2 0", path)
 	for left := 1; left >= 0; left-- {
-		retried, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+		retried, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.expect(retried, fmt.Sprint(3-left, left+1, 1, left, 0))
+		h.Expect(retried, fmt.Sprint(3-left, left+1, 1, left, 0))
 	}
 }
 
@@ -86,14 +86,14 @@ func TestTotalOfFileBeyond38Digits(t *testing.T) {
 func TestSpoolBeyond38Digits(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, wideYAML)
-	if err := spool.MakeFolder(h.spool()); err != nil {
+	if err := spool.MakeFolder(h.Spool()); err != nil {
 		t.Fatal(err)
 	}
-	file, err := spool.Create(h.spool(), 1)
+	file, err := spool.Create(h.Spool(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := spool.NewWriter(file, spool.Header{Stream: "sales", Number: 1, Opened: h.now})
+	w, err := spool.NewWriter(file, spool.Header{Stream: "sales", Number: 1, Opened: h.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,9 +103,9 @@ func TestSpoolBeyond38Digits(t *testing.T) {
 	if err := errors.Join(err, w.Sync(), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	l := h.startLive(live.LiveOptions{})
-	h.expectBatches("1: 3 1 0 2")
-	h.accept(l, "", sale("9", "sale", "1.00", "EUR"), "1 1 0 0")
+	l := h.StartLive(live.Options{})
+	h.ExpectBatches("1: 3 1 0 2")
+	h.Accept(l, "", sale("9", "sale", "1.00", "EUR"), "1 1 0 0")
 }
 
 // TestTotalsNearTheBound sends random rows of both signs in requests and compares every verdict with plain sums.
@@ -114,7 +114,7 @@ func TestTotalsNearTheBound(t *testing.T) {
 	const seed = 3811
 	r := rand.New(rand.NewPCG(seed, seed))
 	h := newHarness(t, strings.Replace(wideYAML, "totals:\n", "totals:\n  refunds: {sum: amount, where: \"kind = 'refund'\"}\n", 1))
-	l := h.startLive(live.LiveOptions{})
+	l := h.StartLive(live.Options{})
 	most, ok := new(big.Int).SetString(strings.Repeat("9", 38), 10)
 	if !ok {
 		t.Fatal("no number")
@@ -168,9 +168,9 @@ func TestTotalsNearTheBound(t *testing.T) {
 			t.Fatalf("seed %d, request %d: got %v, want %v: %s", seed, request, got, want, body)
 		}
 	}
-	h.seal(l)
+	h.Seal(l)
 	totals := event.Totals{"amount": {"EUR": cents(sums["EUR"].String()), "USD": cents(sums["USD"].String())}, "refunds": {"": cents(sums["refund"].String())}}
-	if got := h.batches()[0].Totals; !reflect.DeepEqual(got, totals) {
+	if got := h.Batches()[0].Totals; !reflect.DeepEqual(got, totals) {
 		t.Errorf("seed %d: totals are %v, want %v", seed, got, totals)
 	}
 }

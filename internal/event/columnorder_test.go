@@ -52,37 +52,37 @@ func swapLines(t *testing.T, yaml, a, b string) string {
 
 // verifyTotals expects batches to match their events, and a rebuilt index to match them.
 func (h *harness) verifyTotals() {
-	h.t.Helper()
-	if _, err := eventverify.VerifyTotals(h.t.Context(), h.intake, h.stream, h.batches()); err != nil {
-		h.t.Error(err)
+	h.T.Helper()
+	if _, err := eventverify.Totals(h.T.Context(), h.Store, h.Stream, h.Batches()); err != nil {
+		h.T.Error(err)
 	}
-	if err := h.verifyIndex(); err != nil {
-		h.t.Error(err)
+	if err := h.VerifyIndex(); err != nil {
+		h.T.Error(err)
 	}
 }
 
 // viewed is the events of all batches: two of their columns.
 func (h *harness) viewed() string {
-	h.t.Helper()
-	session, err := duck.Open(h.intake.Duck)
+	h.T.Helper()
+	session, err := duck.Open(h.Store.Duck)
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	defer session.Close()
-	files, ok := h.intake.Objects.(object.Local)
+	files, ok := h.Store.Objects.(object.Local)
 	if !ok {
-		h.t.Fatal("the objects are not files")
+		h.T.Fatal("the objects are not files")
 	}
 	var list []string
-	sql := fmt.Sprintf("SELECT k, account FROM (%s)", event.ViewSQL(files, h.stream, h.batches()))
-	err = session.Query(h.t.Context(), sql, func(rows []column.Vector) error {
+	sql := fmt.Sprintf("SELECT k, account FROM (%s)", event.ViewSQL(files, h.Stream, h.Batches()))
+	err = session.Query(h.T.Context(), sql, func(rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			list = append(list, fmt.Sprintf("%s=%s", rows[0].Text(i), rows[1].Text(i)))
 		}
 		return nil
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	slices.Sort(list)
 	return strings.Join(list, " ")
@@ -98,7 +98,7 @@ func TestOrderOfColumns(t *testing.T) {
 			yaml := fmt.Sprintf(orderYAML, id)
 			h := newHarness(t, yaml)
 			const row = "1,x,7,2026-01-01,here\n"
-			h.ingest("1 1 1 0 0", h.file("a.csv", "k,account,amount,at_day,origin\n"+row))
+			h.Ingest("1 1 1 0 0", h.File("a.csv", "k,account,amount,at_day,origin\n"+row))
 			batch := uint64(1)
 			for n, lines := range [][2]string{
 				{"account", "amount"}, {"k", "at_day"}, {"twice", "amount"}, {"origin", "account"}, {"k", "account"},
@@ -107,23 +107,23 @@ func TestOrderOfColumns(t *testing.T) {
 				if n == 2 { // a new column before all others
 					yaml = strings.Replace(yaml, "columns:\n", "columns:\n  new: {type: string, optional: true, absent: ok}\n", 1)
 				}
-				h.declare(yaml)
-				if err := event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream); err != nil {
+				h.Declare(yaml)
+				if err := event.CheckGrowth(t.Context(), h.Store.Catalog, h.Stream); err != nil {
 					t.Fatal(err)
 				}
-				h.ingest("0 1 0 0 1", h.file("a.csv", "k,account,amount,at_day,origin\n"+strings.Replace(row, "here", fmt.Sprint("there", n), 1)))
+				h.Ingest("0 1 0 0 1", h.File("a.csv", "k,account,amount,at_day,origin\n"+strings.Replace(row, "here", fmt.Sprint("there", n), 1)))
 				h.verifyTotals()
 				batch++
 				header, row := "k,account,amount,at_day,origin\n", fmt.Sprintf("b%d,y,8,2026-01-02,z\n", n)
 				if n >= 2 {
 					header, row = "k,account,amount,at_day,origin,new\n", fmt.Sprintf("b%d,y,8,2026-01-02,z,new\n", n)
 				}
-				h.ingest(fmt.Sprint(batch, 1, 1, 0, 0), h.file("b.csv", header+row))
-				h.ingest("0 1 0 0 1", h.file("b.csv", header+row+"\n"))
+				h.Ingest(fmt.Sprint(batch, 1, 1, 0, 0), h.File("b.csv", header+row))
+				h.Ingest("0 1 0 0 1", h.File("b.csv", header+row+"\n"))
 				h.verifyTotals()
 			}
-			h.rebuildIndex()
-			h.ingest("0 1 0 0 1", h.file("a.csv", "k,account,amount,at_day,origin\n"+row+"\n"))
+			h.RebuildIndex()
+			h.Ingest("0 1 0 0 1", h.File("a.csv", "k,account,amount,at_day,origin\n"+row+"\n"))
 			if got := h.viewed(); got != "1=x b0=y b1=y b2=y b3=y b4=y" {
 				t.Errorf("events are %s", got)
 			}
@@ -141,8 +141,8 @@ func TestOtherOrders(t *testing.T) {
 			h := newHarness(t, fmt.Sprintf(orderYAML, id))
 			const head = "k,account,amount,at_day,origin\n"
 			const row = "1,x,7,2026-01-01,here\n"
-			h.ingest("1 2 2 0 0", h.file("a.csv", head+row+"3,x,7,2026-01-01,here\n"))
-			state := h.index()
+			h.Ingest("1 2 2 0 0", h.File("a.csv", head+row+"3,x,7,2026-01-01,here\n"))
+			state := h.Index()
 			var columns []event.Definition
 			if err := json.Unmarshal(state.Columns, &columns); err != nil {
 				t.Fatal(err)
@@ -152,12 +152,12 @@ func TestOtherOrders(t *testing.T) {
 			if state.Columns, err = json.Marshal(columns); err != nil {
 				t.Fatal(err)
 			}
-			h.putIndex(state)
-			h.ingest("2 1 1 0 0", h.file("b.csv", head+"2,x,7,2026-01-01,here\n"))
+			h.PutIndex(state)
+			h.Ingest("2 1 1 0 0", h.File("b.csv", head+"2,x,7,2026-01-01,here\n"))
 			h.verifyTotals()
-			h.rebuildIndex()
-			h.ingest("0 3 0 0 3", h.file("c.csv", head+row+"2,x,7,2026-01-01,here\n3,x,7,2026-01-01,here\n"))
-			h.rebuildIndex()
+			h.RebuildIndex()
+			h.Ingest("0 3 0 0 3", h.File("c.csv", head+row+"2,x,7,2026-01-01,here\n3,x,7,2026-01-01,here\n"))
+			h.RebuildIndex()
 			h.verifyTotals()
 		})
 	}
@@ -167,9 +167,9 @@ func TestOtherOrders(t *testing.T) {
 func TestOrderOfIDs(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, fmt.Sprintf(orderYAML, "[k, amount]"))
-	h.ingest("1 1 1 0 0", h.file("a.csv", "k,account,amount,at_day,origin\n1,x,7,2026-01-01,here\n"))
-	h.declare(fmt.Sprintf(orderYAML, "[amount, k]"))
-	err := event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream)
+	h.Ingest("1 1 1 0 0", h.File("a.csv", "k,account,amount,at_day,origin\n1,x,7,2026-01-01,here\n"))
+	h.Declare(fmt.Sprintf(orderYAML, "[amount, k]"))
+	err := event.CheckGrowth(t.Context(), h.Store.Catalog, h.Stream)
 	if failure.Of(err) != failure.Data || err == nil || !strings.Contains(err.Error(), "id: [k, amount]") || !strings.Contains(err.Error(), "id: [amount, k]") {
 		t.Error(err)
 	}
@@ -191,12 +191,12 @@ columns:
 func TestPositionsNeverChange(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, barePositions)
-	h.ingest("1 1 1 0 0", h.file("a.csv", "1,7,8\n"))
+	h.Ingest("1 1 1 0 0", h.File("a.csv", "1,7,8\n"))
 	refused := func(what, yaml string, want ...string) {
 		t.Helper()
-		h.declare(yaml)
-		_, ingested := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.csv", "2,7,8\n")}, intake.Options{})
-		for _, err := range []error{ingested, event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream)} {
+		h.Declare(yaml)
+		_, ingested := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("b.csv", "2,7,8\n")}, intake.Options{})
+		for _, err := range []error{ingested, event.CheckGrowth(t.Context(), h.Store.Catalog, h.Stream)} {
 			for _, w := range append(want, "a schema only grows") {
 				if failure.Of(err) != failure.Data || err == nil || !strings.Contains(err.Error(), w) {
 					t.Errorf("%s: %q is not in: %v", what, w, err)
@@ -213,19 +213,19 @@ func TestPositionsNeverChange(t *testing.T) {
 		}
 		refused("swapped", swapped, "amount", "position: 2", "position: 3")
 		refused("new between", between, "amount", "position: 2", "position: 3")
-		h.declare(swapLines(t, swapLines(t, barePositions, "twice", "amount"), "twice", "fee"))
-		h.ingest("0 1 0 0 1", h.file("c.csv", fmt.Sprintf("1,7,8%s\n", map[bool]string{true: "\n"}[older])))
+		h.Declare(swapLines(t, swapLines(t, barePositions, "twice", "amount"), "twice", "fee"))
+		h.Ingest("0 1 0 0 1", h.File("c.csv", fmt.Sprintf("1,7,8%s\n", map[bool]string{true: "\n"}[older])))
 	}
 	h.forgetPositions()
-	h.declare(grown)
-	h.ingest("2 1 1 0 0", h.file("d.csv", "2,7,8,9\n"))
+	h.Declare(grown)
+	h.Ingest("2 1 1 0 0", h.File("d.csv", "2,7,8,9\n"))
 	refused("swapped with a new one", swapLines(t, grown, "new", "fee"), "fee", "position: 3", "position: 4")
 }
 
 // forgetPositions makes the stream's state one of a version that does not remember positions.
 func (h *harness) forgetPositions() {
-	h.t.Helper()
-	err := h.intake.Catalog.Update(h.t.Context(), func(tx catalog.Tx) error {
+	h.T.Helper()
+	err := h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error {
 		state := map[string]any{}
 		if _, err := tx.Get("stream/sales", &state); err != nil {
 			return err
@@ -242,6 +242,6 @@ func (h *harness) forgetPositions() {
 		return tx.Put("stream/sales", state)
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 }

@@ -32,36 +32,36 @@ type indexState struct {
 	Identity     string             `json:"identity,omitempty"`
 }
 
-func (h *harness) index() (state indexState) {
-	h.t.Helper()
-	err := h.intake.Catalog.View(h.t.Context(), func(tx catalog.Tx) error {
+func (h *harness) Index() (state indexState) {
+	h.T.Helper()
+	err := h.Store.Catalog.View(h.T.Context(), func(tx catalog.Tx) error {
 		_, err := tx.Get("stream/sales", &state)
 		return err
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return state
 }
 
-func (h *harness) putIndex(state indexState) {
-	h.t.Helper()
-	if err := h.intake.Catalog.Update(h.t.Context(), func(tx catalog.Tx) error { return tx.Put("stream/sales", state) }); err != nil {
-		h.t.Fatal(err)
+func (h *harness) PutIndex(state indexState) {
+	h.T.Helper()
+	if err := h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error { return tx.Put("stream/sales", state) }); err != nil {
+		h.T.Fatal(err)
 	}
 }
 
-func (h *harness) object(name string) string { return filepath.Join(h.dir, "objects", name) }
+func (h *harness) Object(name string) string { return filepath.Join(h.Dir, "objects", name) }
 
-func (h *harness) verifyIndex() error { return ids.Verify(h.t.Context(), h.intake, h.stream) }
+func (h *harness) VerifyIndex() error { return ids.Verify(h.T.Context(), h.Store, h.Stream) }
 
-func (h *harness) rebuildIndex() {
-	h.t.Helper()
-	if err := ids.Rebuild(h.t.Context(), h.intake, h.stream); err != nil {
-		h.t.Fatal(err)
+func (h *harness) RebuildIndex() {
+	h.T.Helper()
+	if err := ids.Rebuild(h.T.Context(), h.Store, h.Stream); err != nil {
+		h.T.Fatal(err)
 	}
-	if err := h.verifyIndex(); err != nil {
-		h.t.Fatal(err)
+	if err := h.VerifyIndex(); err != nil {
+		h.T.Fatal(err)
 	}
 }
 
@@ -86,20 +86,20 @@ func TestDamagedIndex(t *testing.T) {
 	t.Parallel()
 	const n = 600
 	h := newHarness(t, plainYAML)
-	h.ingest(fmt.Sprint("1 ", n, n, " 0 0"), h.file("a.jsonl", sales(0, n)))
-	h.ingest("2 2 2 0 0", h.file("b.jsonl", sales(n, 2)))
-	ids := h.object("streams/sales/batches/00000001/ids")
+	h.Ingest(fmt.Sprint("1 ", n, n, " 0 0"), h.File("a.jsonl", sales(0, n)))
+	h.Ingest("2 2 2 0 0", h.File("b.jsonl", sales(n, 2)))
+	ids := h.Object("streams/sales/batches/00000001/ids")
 	whole, err := os.ReadFile(ids)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := h.file("again.jsonl", sales(0, n+2)+"\n")
+	again := h.File("again.jsonl", sales(0, n+2)+"\n")
 	damage := map[string]func() error{
 		"truncated": func() error { return os.Truncate(ids, int64(len(whole)-9)) },
 		"zeroed":    func() error { return os.WriteFile(ids, make([]byte, len(whole)), 0o600) },
 		"deleted":   func() error { return os.Remove(ids) },
 		"another table": func() error {
-			other, err := os.ReadFile(h.object("streams/sales/batches/00000002/ids"))
+			other, err := os.ReadFile(h.Object("streams/sales/batches/00000002/ids"))
 			return errors.Join(err, os.WriteFile(ids, other, 0o600))
 		},
 	}
@@ -114,32 +114,32 @@ func TestDamagedIndex(t *testing.T) {
 		if err := do(); err != nil {
 			t.Fatal(err)
 		}
-		got, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{again}, intake.Options{})
+		got, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{again}, intake.Options{})
 		if got.Accepted != 0 {
 			t.Errorf("%s: %d known events are accepted", what, got.Accepted)
 		}
 		expectNeedsRepair(t, what, err)
-		expectNeedsRepair(t, what+", verified", h.verifyIndex())
+		expectNeedsRepair(t, what+", verified", h.VerifyIndex())
 		if err := os.WriteFile(ids, whole, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := h.verifyIndex(); err != nil {
+	if err := h.VerifyIndex(); err != nil {
 		t.Error(err)
 	}
 
 	if err := os.Remove(ids); err != nil {
 		t.Fatal(err)
 	}
-	h.rebuildIndex()
-	first := h.index().DedupeTables
-	h.rebuildIndex() // the same again, under another name
-	if second := h.index().DedupeTables; len(first) != 1 || len(second) != 1 || second[0].Digest != first[0].Digest || second[0].Entries != n+2 {
+	h.RebuildIndex()
+	first := h.Index().DedupeTables
+	h.RebuildIndex() // the same again, under another name
+	if second := h.Index().DedupeTables; len(first) != 1 || len(second) != 1 || second[0].Digest != first[0].Digest || second[0].Entries != n+2 {
 		t.Errorf("%+v, then %+v", first, second)
 	}
-	h.ingest(fmt.Sprint("0 ", n+2, " 0 0 ", n+2), again)
-	h.ingest("3 2 1 0 1", h.file("c.jsonl", sales(n+1, 2)))
-	if err := h.verifyIndex(); err != nil {
+	h.Ingest(fmt.Sprint("0 ", n+2, " 0 0 ", n+2), again)
+	h.Ingest("3 2 1 0 1", h.File("c.jsonl", sales(n+1, 2)))
+	if err := h.VerifyIndex(); err != nil {
 		t.Error(err)
 	}
 }
@@ -148,21 +148,21 @@ func TestDamagedIndex(t *testing.T) {
 func TestIndexAndCatalog(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 3 3 0 0", h.file("a.jsonl", sales(0, 3)))
-	h.ingest("2 4 4 0 0", h.file("b.jsonl", sales(3, 4)))
-	state := h.index()
+	h.Ingest("1 3 3 0 0", h.File("a.jsonl", sales(0, 3)))
+	h.Ingest("2 4 4 0 0", h.File("b.jsonl", sales(3, 4)))
+	state := h.Index()
 	left := state
 	left.DedupeTables = state.DedupeTables[:1]
-	h.putIndex(left)
-	err := h.verifyIndex()
+	h.PutIndex(left)
+	err := h.VerifyIndex()
 	expectNeedsRepair(t, "a table is left out", err)
 	if err == nil || !strings.Contains(err.Error(), "it has 3 entries, the batches have 7 events") || !strings.Contains(err.Error(), "batches/00000002/ids is not in the catalog") {
 		t.Error(err)
 	}
-	h.rebuildIndex()
-	h.ingest("0 7 0 0 7", h.file("c.jsonl", sales(0, 7)))
+	h.RebuildIndex()
+	h.Ingest("0 7 0 0 7", h.File("c.jsonl", sales(0, 7)))
 
-	events := h.object(h.batches()[1].Objects[0].Name)
+	events := h.Object(h.Batches()[1].Objects[0].Name)
 	b, err := os.ReadFile(events)
 	if err != nil {
 		t.Fatal(err)
@@ -171,10 +171,10 @@ func TestIndexAndCatalog(t *testing.T) {
 	if err := os.WriteFile(events, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := ids.Rebuild(t.Context(), h.intake, h.stream); err == nil || !strings.Contains(err.Error(), "batch 2") {
+	if err := ids.Rebuild(t.Context(), h.Store, h.Stream); err == nil || !strings.Contains(err.Error(), "batch 2") {
 		t.Errorf("rebuilt from a damaged batch: %v", err)
 	}
-	if err := h.verifyIndex(); err != nil {
+	if err := h.VerifyIndex(); err != nil {
 		t.Error(err)
 	}
 }
@@ -182,19 +182,19 @@ func TestIndexAndCatalog(t *testing.T) {
 func TestIdentityKey(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	path := filepath.Join(h.dir, "identity.key")
+	path := filepath.Join(h.Dir, "identity.key")
 	if stat, err := os.Stat(path); err != nil || stat.Mode().Perm() != 0o600 || stat.Size() != 32 {
 		t.Fatalf("%v, %v", stat, err)
 	}
-	first := h.file("a.jsonl", sales(0, 3))
-	h.ingest("1 3 3 0 0", first)
+	first := h.File("a.jsonl", sales(0, 3))
+	h.Ingest("1 3 3 0 0", first)
 	key, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	reopen := func() {
 		t.Helper()
-		if h.intake.Secret, err = ids.OpenSecret(t.Context(), h.intake.Catalog, path); err != nil {
+		if h.Store.Secret, err = ids.OpenSecret(t.Context(), h.Store.Catalog, path); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -203,48 +203,48 @@ func TestIdentityKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		if content != nil {
-			h.file("identity.key", string(content))
+			h.File("identity.key", string(content))
 		}
-		before, err := h.intake.Objects.List(t.Context(), "")
+		before, err := h.Store.Objects.List(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		reopen()
-		_, err = intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", sales(0, 4))}, intake.Options{})
+		_, err = intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("b.jsonl", sales(0, 4))}, intake.Options{})
 		expectNeedsRepair(t, what, err)
-		expectNeedsRepair(t, what+", verified", h.verifyIndex())
-		after, err := h.intake.Objects.List(t.Context(), "")
+		expectNeedsRepair(t, what+", verified", h.VerifyIndex())
+		after, err := h.Store.Objects.List(t.Context(), "")
 		if now, _ := os.ReadFile(path); err != nil || len(after) != len(before) || string(now) != string(content) {
 			t.Errorf("%s: objects %q, then %q; the key is %d bytes; %v", what, before, after, len(now), err)
 		}
-		h.rebuildIndex()
+		h.RebuildIndex()
 		reopen()
-		h.ingest("0 3 0 0 3", h.file("c.jsonl", sales(0, 3)+strings.Repeat("\n", len(what))))
+		h.Ingest("0 3 0 0 3", h.File("c.jsonl", sales(0, 3)+strings.Repeat("\n", len(what))))
 	}
-	state := h.index()
+	state := h.Index()
 	if strings.Contains(fmt.Sprint(state), string(key)) || len(state.Identity) != 16 {
 		t.Errorf("the catalog has %q of the key", state.Identity)
 	}
 }
 
-// makeOlder turns the stream's index into one of the version before keys and checksums of pages. Without a batch it becomes
+// MakeOlder turns the stream's index into one of the version before keys and checksums of pages. Without a batch it becomes
 // one of a single table without entries, so that the batches to come have no key.
-func (h *harness) makeOlder() {
-	h.t.Helper()
-	state := h.index()
+func (h *harness) MakeOlder() {
+	h.T.Helper()
+	state := h.Index()
 	if len(state.DedupeTables) == 0 {
 		state.Columns = json.RawMessage("[]")
 		state.DedupeTables = []dedupe.TableInfo{{Name: "streams/sales/memory/00000000", Digest: "new"}}
 		end := make([]byte, 56)
-		h.file("objects/"+state.DedupeTables[0].Name, string(make([]byte, 8))+string(end))
+		h.File("objects/"+state.DedupeTables[0].Name, string(make([]byte, 8))+string(end))
 	}
 	for i, table := range state.DedupeTables {
 		if table.Digest == "" {
 			continue
 		}
-		b, err := os.ReadFile(h.object(table.Name))
+		b, err := os.ReadFile(h.Object(table.Name))
 		if err != nil {
-			h.t.Fatal(err)
+			h.T.Fatal(err)
 		}
 		end := b[len(b)-56:]
 		body := b[:table.Entries*33+4*(1<<binary.LittleEndian.Uint32(end[8:])+1)]
@@ -252,12 +252,12 @@ func (h *harness) makeOlder() {
 		binary.LittleEndian.PutUint64(end[32:], xxh3.Hash(body))
 		binary.LittleEndian.PutUint64(end[40:], xxh3.Hash(end[:40]))
 		copy(end[48:], "BURSMEM\x01")
-		h.file("objects/"+table.Name, string(body)+string(end))
+		h.File("objects/"+table.Name, string(body)+string(end))
 		table.Digest, table.Bytes = "", 0
 		state.DedupeTables[i] = table
 	}
 	state.Identity = ""
-	h.putIndex(state)
+	h.PutIndex(state)
 }
 
 func TestOlderProject(t *testing.T) {
@@ -271,31 +271,31 @@ func TestOlderProject(t *testing.T) {
 		t.Run(c.id, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, strings.Replace(plainYAML, "id: id\n", "id: "+c.id+"\n", 1))
-			h.makeOlder()
+			h.MakeOlder()
 			first := map[string]string{"id": "1 6 2 0 4"}[c.id]
 			if first == "" {
 				first = "1 6 6 0 0"
 			}
-			a := h.file("a.jsonl", x+x+x+y+x+x)
-			h.ingest(first, a)
-			h.makeOlder()
-			if state := h.index(); state.Identity != "" {
+			a := h.File("a.jsonl", x+x+x+y+x+x)
+			h.Ingest(first, a)
+			h.MakeOlder()
+			if state := h.Index(); state.Identity != "" {
 				t.Fatalf("%+v", state)
 			}
-			h.ingest(c.second, h.file("b.jsonl", x+"\n"+x+x+y+x)) // an overlapping export
-			h.makeOlder()
-			if err := h.verifyIndex(); err != nil {
+			h.Ingest(c.second, h.File("b.jsonl", x+"\n"+x+x+y+x)) // an overlapping export
+			h.MakeOlder()
+			if err := h.VerifyIndex(); err != nil {
 				t.Error(err)
 			}
-			h.rebuildIndex()
-			if state := h.index(); state.Identity == "" || len(state.DedupeTables) != 1 {
+			h.RebuildIndex()
+			if state := h.Index(); state.Identity == "" || len(state.DedupeTables) != 1 {
 				t.Errorf("%+v", state)
 			}
-			h.ingest("0 6 0 0 6", a)
-			h.ingest(c.third, h.file("c.jsonl", x+y+z))
-			h.rebuildIndex() // of identities of both versions
-			h.ingest(c.fourth, h.file("d.jsonl", sale("w", "sale", "1.00", "EUR")+z))
-			if err := h.verifyIndex(); err != nil {
+			h.Ingest("0 6 0 0 6", a)
+			h.Ingest(c.third, h.File("c.jsonl", x+y+z))
+			h.RebuildIndex() // of identities of both versions
+			h.Ingest(c.fourth, h.File("d.jsonl", sale("w", "sale", "1.00", "EUR")+z))
+			if err := h.VerifyIndex(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -307,19 +307,19 @@ func TestRebuildOfWindow(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML+"dedupe: 30d\n")
 	a, b := sale("1", "sale", "1.00", "EUR"), sale("2", "sale", "1.00", "EUR")
-	h.ingest("1 2 2 0 0", h.file("a.jsonl", a+b))
-	h.now = h.now.AddDate(0, 0, 31)
-	h.ingest("2 1 1 0 0", h.file("b.jsonl", a))
-	if err := h.verifyIndex(); err != nil {
+	h.Ingest("1 2 2 0 0", h.File("a.jsonl", a+b))
+	h.Now = h.Now.AddDate(0, 0, 31)
+	h.Ingest("2 1 1 0 0", h.File("b.jsonl", a))
+	if err := h.VerifyIndex(); err != nil {
 		t.Error(err)
 	}
-	h.rebuildIndex()
-	if tables := h.index().DedupeTables; len(tables) != 1 || tables[0].Entries != 2 || tables[0].Replaced != 1 {
+	h.RebuildIndex()
+	if tables := h.Index().DedupeTables; len(tables) != 1 || tables[0].Entries != 2 || tables[0].Replaced != 1 {
 		t.Errorf("%+v", tables)
 	}
-	h.now = h.now.AddDate(0, 0, 1)
-	h.ingest("3 2 1 0 1", h.file("c.jsonl", a+b+"\n")) // of the newer entry, and of one that is too old
-	if err := h.verifyIndex(); err != nil {
+	h.Now = h.Now.AddDate(0, 0, 1)
+	h.Ingest("3 2 1 0 1", h.File("c.jsonl", a+b+"\n")) // of the newer entry, and of one that is too old
+	if err := h.VerifyIndex(); err != nil {
 		t.Error(err)
 	}
 }
@@ -330,26 +330,26 @@ func TestRebuildFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []fault.Mode{fault.Before, fault.After | fault.Crash} {
 		h := newHarness(t, plainYAML)
-		h.makeOlder()
-		again := h.file("a.jsonl", sales(0, 20)+"\n")
-		h.ingest("1 20 20 0 0", h.file("first.jsonl", sales(0, 20)))
+		h.MakeOlder()
+		again := h.File("a.jsonl", sales(0, 20)+"\n")
+		h.Ingest("1 20 20 0 0", h.File("first.jsonl", sales(0, 20)))
 		for n, more := 1, true; more; n++ {
 			plan := fault.NewPlan()
 			plan.FailAt(n, mode)
-			faulty := *h.intake
-			faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
-			err := ids.Rebuild(t.Context(), &faulty, h.stream)
+			faulty := *h.Store
+			faulty.Objects, faulty.Catalog = fault.Objects(h.Store.Objects, plan), fault.Catalog(h.Store.Catalog, plan)
+			err := ids.Rebuild(t.Context(), &faulty, h.Stream)
 			if more = plan.Fired(); more && err == nil && mode == fault.Before {
 				t.Errorf("%s failed without an error", plan.Call(n))
 			}
-			if err := h.verifyIndex(); err != nil {
+			if err := h.VerifyIndex(); err != nil {
 				t.Errorf("after %s: %v", plan.Call(n), err)
 			}
-			got, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{again}, intake.Options{DryRun: true})
+			got, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{again}, intake.Options{DryRun: true})
 			if err != nil || got.Duplicates != 20 {
 				t.Errorf("after %s: %+v, %v", plan.Call(n), got, err)
 			}
 		}
-		h.rebuildIndex()
+		h.RebuildIndex()
 	}
 }

@@ -88,15 +88,15 @@ func TestForgedDigests(t *testing.T) {
 	}
 
 	h := newHarness(t, plainYAML)
-	h.ingest("1 2 2 0 0", h.file("ids.jsonl", sale(x, "sale", "1000000.00", "EUR")+sale(y, "sale", "1000000.00", "EUR")))
+	h.Ingest("1 2 2 0 0", h.File("ids.jsonl", sale(x, "sale", "1000000.00", "EUR")+sale(y, "sale", "1000000.00", "EUR")))
 
 	byContent := "stream: sales\nformat: jsonl\nid: _content\ncolumns: {id: {type: string}}\n"
 	h = newHarness(t, byContent)
 	line := `{"id":%q}` + "\n"
-	h.ingest("1 4 4 0 0", h.file("contents.jsonl", fmt.Sprintf(line+line+line+line, x, y, x, y)))
-	h.ingest("2 5 1 0 4", h.file("more.jsonl", fmt.Sprintf(line+line+line+line+line, y, y, y, x, x)))
+	h.Ingest("1 4 4 0 0", h.File("contents.jsonl", fmt.Sprintf(line+line+line+line, x, y, x, y)))
+	h.Ingest("2 5 1 0 4", h.File("more.jsonl", fmt.Sprintf(line+line+line+line+line, y, y, y, x, x)))
 
 	h = newHarness(t, "stream: sales\nformat: jsonl\nid: key\ncolumns:\n  id: {type: string}\n  key: {type: string}\n")
 	line = `{"id":%q,"key":"same"}` + "\n"
-	h.ingest("1 2 1 1 0", h.file("conflict.jsonl", fmt.Sprintf(line+line, x, y)))
+	h.Ingest("1 2 1 1 0", h.File("conflict.jsonl", fmt.Sprintf(line+line, x, y)))
 }

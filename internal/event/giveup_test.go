@@ -35,70 +35,70 @@ func TestGiveUpBatch(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML)
-			files := []string{h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")), h.file("b.jsonl", sale("2", "sale", "4.00", "EUR")+sale("3", "gift", "3.00", "EUR"))}
-			h.ingest("1 1 1 0 0", files[0])
-			h.ingest("2 2 1 1 0", files[1])
-			h.copyCatalog("yesterday.db")
-			h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
-			r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+			files := []string{h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")), h.File("b.jsonl", sale("2", "sale", "4.00", "EUR")+sale("3", "gift", "3.00", "EUR"))}
+			h.Ingest("1 1 1 0 0", files[0])
+			h.Ingest("2 2 1 1 0", files[1])
+			h.CopyCatalog("yesterday.db")
+			h.Declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
+			r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.expect(r, "3 1 1 0 0")
+			h.Expect(r, "3 1 1 0 0")
 			if kind.retract {
-				h.retract("1 1", retract.RetractOptions{Batch: kind.batch, Reason: "wrong"})
+				h.Retract("1 1", retract.Options{Batch: kind.batch, Reason: "wrong"})
 			}
 			if kind.older {
-				h.restoreCatalog("yesterday.db")
+				h.RestoreCatalog("yesterday.db")
 			}
 			h.removeBatch(kind.batch, kind.missing == "all")
 			name := fmt.Sprintf("batch %d of sales", kind.batch)
-			done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{})
+			done, err := repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, repair.GiveUp{})
 			if err != nil || len(done.Broken) == 0 || !strings.Contains(done.Broken[0].Error(), fmt.Sprintf("`bursar repair --give-up %q --reason TEXT`", name)) {
 				t.Fatalf("repair gives %v, %v", done, err)
 			}
 			give := repair.GiveUp{Batches: []uint64{kind.batch}, Reason: "no copy has it"}
 			for n := range 2 {
-				if done, err = repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
+				if done, err = repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
 					t.Fatalf("call %d of repair without it gives %v, %v", n+1, done, err)
 				}
 			}
-			h.rebuildIndex()
-			h.expectFolded(strings.Split(kind.folded, "; ")...)
+			h.RebuildIndex()
+			h.ExpectFolded(strings.Split(kind.folded, "; ")...)
 			if kind.again != "" {
-				h.ingest(kind.again, files[kind.batch-1])
-				h.verify()
+				h.Ingest(kind.again, files[kind.batch-1])
+				h.Verify()
 				return
 			}
-			r, err = intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+			r, err = intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.expect(r, "4 1 1 0 0")
-			h.verify()
+			h.Expect(r, "4 1 1 0 0")
+			h.Verify()
 		})
 	}
 }
 
 // removeBatch removes the objects of a batch that contain its events, or all of them.
 func (h *harness) removeBatch(batch uint64, all bool) {
-	h.t.Helper()
-	folder := h.object(fmt.Sprintf("streams/sales/batches/%08d", batch))
+	h.T.Helper()
+	folder := h.Object(fmt.Sprintf("streams/sales/batches/%08d", batch))
 	list, err := os.ReadDir(folder)
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	removed := 0
 	for _, f := range list {
 		if all || strings.HasPrefix(f.Name(), "events") {
 			removed++
 			if err := os.Remove(folder + "/" + f.Name()); err != nil {
-				h.t.Fatal(err)
+				h.T.Fatal(err)
 			}
 		}
 	}
 	if removed == 0 {
-		h.t.Fatalf("batch %d has no events among %v", batch, list)
+		h.T.Fatalf("batch %d has no events among %v", batch, list)
 	}
 }
 
@@ -109,28 +109,28 @@ func TestGiveUpRetried(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML)
-			path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "3.00", "EUR"))
-			h.ingest("1 2 1 1 0", path)
-			h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
-			r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+			path := h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "3.00", "EUR"))
+			h.Ingest("1 2 1 1 0", path)
+			h.Declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
+			r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.expect(r, "2 1 1 0 0")
+			h.Expect(r, "2 1 1 0 0")
 			h.removeBatch(1, true)
 			h.removeBatch(2, true)
 			for _, batches := range calls {
-				if _, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{Batches: batches, Reason: "no copy has them"}); err != nil {
+				if _, err := repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, repair.GiveUp{Batches: batches, Reason: "no copy has them"}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			h.rebuildIndex()
-			h.expectFolded("0 map[]", "0 map[]")
-			if rows := h.reasons(); len(rows) > 0 {
+			h.RebuildIndex()
+			h.ExpectFolded("0 map[]", "0 map[]")
+			if rows := h.Reasons(); len(rows) > 0 {
 				t.Errorf("in quarantine are %q", rows)
 			}
-			h.ingest("3 2 2 0 0", path)
-			h.verify()
+			h.Ingest("3 2 2 0 0", path)
+			h.Verify()
 		})
 	}
 }

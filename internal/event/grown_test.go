@@ -43,13 +43,13 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, c.yaml)
 			take := func(path, text string) (intake.Result, error) {
-				return intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file(path, text)}, intake.Options{})
+				return intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File(path, text)}, intake.Options{})
 			}
 			first, err := take(c.paths[0], c.first)
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.ingest(fmt.Sprintf("%d 1 1 0 0", first.Batch+1), h.file("between.jsonl", sale("9", "sale", "9.00", "EUR")))
+			h.Ingest(fmt.Sprintf("%d 1 1 0 0", first.Batch+1), h.File("between.jsonl", sale("9", "sale", "9.00", "EUR")))
 			_, err = take(c.paths[1], c.second)
 			if !c.refused {
 				if err != nil {
@@ -60,7 +60,7 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 			if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "/a.jsonl, which batch 1 ") || !strings.Contains(err.Error(), "to a separate file") {
 				t.Errorf("got %v (%v)", err, failure.Of(err))
 			}
-			if n := len(h.batches()); n != 2 {
+			if n := len(h.Batches()); n != 2 {
 				t.Errorf("%d batches", n)
 			}
 		})
@@ -71,11 +71,11 @@ func TestGrownFileOfRowsIsRefused(t *testing.T) {
 func TestGrownFileOfOneCall(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, rowYAML)
-	short, long := h.file("a.jsonl", manySales(0, 1)), h.file("b/a.jsonl", manySales(0, 2))
-	if _, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{short, long}, intake.Options{}); err == nil || !strings.Contains(err.Error(), short) {
+	short, long := h.File("a.jsonl", manySales(0, 1)), h.File("b/a.jsonl", manySales(0, 2))
+	if _, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{short, long}, intake.Options{}); err == nil || !strings.Contains(err.Error(), short) {
 		t.Errorf("got %v", err)
 	}
-	h.ingest("1 2 2 0 0", long)
-	h.ingest("2 1 1 0 0", short) // it is not known to be a part of the other
-	h.ingest("0 2 0 0 2", long)
+	h.Ingest("1 2 2 0 0", long)
+	h.Ingest("2 1 1 0 0", short) // it is not known to be a part of the other
+	h.Ingest("0 2 0 0 2", long)
 }

@@ -20,8 +20,8 @@ import (
 func TestNotARegularFile(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(live.LiveOptions{})
-	pipe, socket, link := filepath.Join(h.dir, "pipe.jsonl"), filepath.Join(h.dir, "socket.jsonl"), filepath.Join(h.dir, "link.jsonl")
+	l := h.StartLive(live.Options{})
+	pipe, socket, link := filepath.Join(h.Dir, "pipe.jsonl"), filepath.Join(h.Dir, "socket.jsonl"), filepath.Join(h.Dir, "link.jsonl")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
@@ -32,14 +32,14 @@ func TestNotARegularFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	good := h.file("good.jsonl", sale("1", "sale", "1.00", "EUR"))
+	good := h.File("good.jsonl", sale("1", "sale", "1.00", "EUR"))
 	for path, want := range map[string]string{
-		pipe: "it is a pipe", link: "it is a pipe", socket: "it is a socket", "/dev/null": "it is a device", h.dir: "it is a directory; name the files in it",
+		pipe: "it is a pipe", link: "it is a pipe", socket: "it is a socket", "/dev/null": "it is a device", h.Dir: "it is a directory; name the files in it",
 	} {
 		for _, dry := range []bool{false, true} {
 			for _, take := range []func() (intake.Result, error){
 				func() (intake.Result, error) {
-					return intake.Ingest(t.Context(), h.intake, h.stream, []string{good, path}, intake.Options{DryRun: dry})
+					return intake.Ingest(t.Context(), h.Store, h.Stream, []string{good, path}, intake.Options{DryRun: dry})
 				},
 				func() (intake.Result, error) {
 					return l.Ingest(t.Context(), []string{good, path}, intake.Options{DryRun: dry})
@@ -52,8 +52,8 @@ func TestNotARegularFile(t *testing.T) {
 			}
 		}
 	}
-	h.expectBatches()
-	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0") // the stream is free
+	h.ExpectBatches()
+	h.Accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0") // the stream is free
 }
 
 // TestChangedWhileRead: nothing of a file is sealed that changes under its reader, in whichever way.
@@ -69,7 +69,7 @@ func TestChangedWhileRead(t *testing.T) {
 	} {
 		for _, yaml := range []string{plainYAML, strings.Replace(plainYAML, "id: id\n", "id: _row\n", 1)} {
 			h := newHarness(t, yaml)
-			path := h.file("sales.jsonl", rows)
+			path := h.File("sales.jsonl", rows)
 			if err := os.Chtimes(path, time.Time{}, time.Unix(1, 0)); err != nil {
 				t.Fatal(err)
 			}
@@ -82,15 +82,15 @@ func TestChangedWhileRead(t *testing.T) {
 					}
 				}
 			}}
-			_, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{path}, o)
+			_, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{path}, o)
 			if err == nil || !strings.Contains(err.Error(), "the file changed while it was read") || failure.Of(err) != failure.Transient {
 				t.Errorf("%s: %v [%v]", name, err, failure.Of(err))
 			}
-			h.expectBatches()
+			h.ExpectBatches()
 			if err := os.WriteFile(path, []byte(rows), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			h.ingest("1 2 2 0 0", path)
+			h.Ingest("1 2 2 0 0", path)
 		}
 	}
 }

@@ -45,17 +45,17 @@ var plainYAML = strings.Replace(salesYAML, "  refunds: {sum: amount, where: \"ki
 
 // harness is the stores of an intake, and the stream as it is declared now.
 type harness struct {
-	t      testing.TB
-	dir    string
-	now    time.Time
-	intake *event.Store
-	stream *project.Stream
+	T      testing.TB
+	Dir    string
+	Now    time.Time
+	Store *event.Store
+	Stream *project.Stream
 }
 
 func newHarness(t testing.TB, yaml string) *harness {
 	t.Helper()
-	h := &harness{t: t, dir: t.TempDir(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	records, err := catalog.OpenSQLite(filepath.Join(h.dir, "catalog.db"))
+	h := &harness{T: t, Dir: t.TempDir(), Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	records, err := catalog.OpenSQLite(filepath.Join(h.Dir, "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,78 +64,78 @@ func newHarness(t testing.TB, yaml string) *harness {
 			t.Error(err)
 		}
 	})
-	h.intake = &event.Store{
-		Objects: object.NewFolder(filepath.Join(h.dir, "objects")), Catalog: records, Scratch: t.TempDir(), Workers: 2,
-		Now: func() time.Time { return h.now }, Log: slog.New(slog.DiscardHandler),
+	h.Store = &event.Store{
+		Objects: object.NewFolder(filepath.Join(h.Dir, "objects")), Catalog: records, Scratch: t.TempDir(), Workers: 2,
+		Now: func() time.Time { return h.Now }, Log: slog.New(slog.DiscardHandler),
 	}
-	h.intake.Duck.Threads, h.intake.Duck.Scratch, h.intake.Duck.Dirs = 1, h.intake.Scratch, []string{h.dir}
-	if h.intake.Secret, err = ids.OpenSecret(t.Context(), records, filepath.Join(h.dir, "identity.key")); err != nil {
+	h.Store.Duck.Threads, h.Store.Duck.Scratch, h.Store.Duck.Dirs = 1, h.Store.Scratch, []string{h.Dir}
+	if h.Store.Secret, err = ids.OpenSecret(t.Context(), records, filepath.Join(h.Dir, "identity.key")); err != nil {
 		t.Fatal(err)
 	}
-	h.declare(yaml)
+	h.Declare(yaml)
 	return h
 }
 
-// declare changes the stream's schema.
-func (h *harness) declare(yaml string) {
-	h.t.Helper()
-	h.file("project/bursar.yaml", "")
-	h.file("project/streams/sales.yaml", yaml)
-	p, errs := project.Read(filepath.Join(h.dir, "project"))
+// Declare changes the stream's schema.
+func (h *harness) Declare(yaml string) {
+	h.T.Helper()
+	h.File("project/bursar.yaml", "")
+	h.File("project/streams/sales.yaml", yaml)
+	p, errs := project.Read(filepath.Join(h.Dir, "project"))
 	if len(errs) > 0 {
-		h.t.Fatal(errs)
+		h.T.Fatal(errs)
 	}
-	h.stream = p.Streams[0]
+	h.Stream = p.Streams[0]
 }
 
-func (h *harness) file(name, text string) string {
-	h.t.Helper()
-	path := filepath.Join(h.dir, name)
+func (h *harness) File(name, text string) string {
+	h.T.Helper()
+	path := filepath.Join(h.Dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return path
 }
 
-// ingest ingests files that must be read to their ends, and expects counts "batch rows accepted quarantined duplicates".
-func (h *harness) ingest(want string, paths ...string) intake.Result {
-	h.t.Helper()
-	got, err := intake.Ingest(h.t.Context(), h.intake, h.stream, paths, intake.Options{})
+// Ingest ingests files that must be read to their ends, and expects counts "batch rows accepted quarantined duplicates".
+func (h *harness) Ingest(want string, paths ...string) intake.Result {
+	h.T.Helper()
+	got, err := intake.Ingest(h.T.Context(), h.Store, h.Stream, paths, intake.Options{})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
-	h.expect(got, want)
+	h.Expect(got, want)
 	return got
 }
 
-func (h *harness) expect(r intake.Result, want string) {
-	h.t.Helper()
+func (h *harness) Expect(r intake.Result, want string) {
+	h.T.Helper()
 	if got := fmt.Sprint(r.Batch, r.Rows, r.Accepted, r.Quarantined, r.Duplicates); got != want {
-		h.t.Errorf("batch, rows, accepted, quarantined, duplicates are %s, want %s", got, want)
+		h.T.Errorf("batch, rows, accepted, quarantined, duplicates are %s, want %s", got, want)
 	}
 }
 
-// reasons lists what is in quarantine as "batch file:row column: reason".
-func (h *harness) reasons() (list []string) {
-	h.t.Helper()
-	err := event.Quarantine(h.t.Context(), h.intake.Catalog, h.intake.Objects, h.stream.Name, func(r event.Rejected) error {
+// Reasons lists what is in quarantine as "batch file:row column: reason".
+func (h *harness) Reasons() (list []string) {
+	h.T.Helper()
+	err := event.Quarantine(h.T.Context(), h.Store.Catalog, h.Store.Objects, h.Stream.Name, func(r event.Rejected) error {
 		list = append(list, fmt.Sprintf("%d %s:%d %s: %s", r.Batch, filepath.Base(r.File), r.Row, r.Column, r.Reason))
 		return nil
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return list
 }
 
-func (h *harness) batches() []event.Batch {
-	h.t.Helper()
-	batches, err := event.Batches(h.t.Context(), h.intake.Catalog, h.stream.Name, 0)
+func (h *harness) Batches() []event.Batch {
+	h.T.Helper()
+	batches, err := event.Batches(h.T.Context(), h.Store.Catalog, h.Stream.Name, 0)
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return batches
 }
@@ -147,21 +147,21 @@ func sale(id, kind, amount, currency string) string {
 func TestIntakeCountsAndReasons(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, salesYAML)
-	first := h.file("a.jsonl", sale("1", "sale", "10.00", "EUR")+sale("2", "refund", "-2.50", "USD")+sale("1", "sale", "10.0", "EUR")+
+	first := h.File("a.jsonl", sale("1", "sale", "10.00", "EUR")+sale("2", "refund", "-2.50", "USD")+sale("1", "sale", "10.0", "EUR")+
 		sale("1", "sale", "10.01", "EUR")+sale("3", "gift", "1.00", "EUR")+sale("4", "sale", "1.005", "EUR")+"{\"id\":\"5\"}\n"+
 		strings.Replace(sale("6", "refund", "-0.50", "EUR"), "{", `{"more":1,`, 1))
-	got := h.ingest("1 8 3 4 1", first)
+	got := h.Ingest("1 8 3 4 1", first)
 	if want := (event.Totals{"amount": {"EUR": "9.50", "USD": "-2.50"}, "refunds": {"": "-3.00"}}); !reflect.DeepEqual(got.Totals, want) || got.Extra != 1 {
 		t.Errorf("totals %v and %d extra values, want %v and 1", got.Totals, got.Extra, want)
 	}
-	second := h.file("b.jsonl", sale("2", "refund", "-2.50", "USD")+sale("2", "refund", "-2.51", "USD")+sale("7", "sale", "1.00", "EUR"))
-	if got := h.ingest("2 3 1 1 1", second); got.Totals["refunds"][""] != "0.00" {
+	second := h.File("b.jsonl", sale("2", "refund", "-2.50", "USD")+sale("2", "refund", "-2.51", "USD")+sale("7", "sale", "1.00", "EUR"))
+	if got := h.Ingest("2 3 1 1 1", second); got.Totals["refunds"][""] != "0.00" {
 		t.Errorf("refunds of a batch without any: %v", got.Totals)
 	}
 	conflict := func(row int) string {
 		return fmt.Sprintf("conflict: this id was accepted before with other values, in batch 1, file %s, row %d", first, row)
 	}
-	list := h.reasons()
+	list := h.Reasons()
 	if len(list) != 5 || list[0] != "1 a.jsonl:4 : "+conflict(1) || list[4] != "2 b.jsonl:2 : "+conflict(2) {
 		t.Errorf("quarantine contains\n%s", strings.Join(list, "\n"))
 	}
@@ -175,14 +175,14 @@ func TestIntakeCountsAndReasons(t *testing.T) {
 func TestRepeatedFiles(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	a := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
-	copied := h.file("copy.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
-	b := h.file("b.jsonl", sale("2", "sale", "2.00", "EUR")+sale("3", "sale", "3.00", "EUR"))
-	h.ingest("1 6 3 0 3", a, b, copied) // two files and one of them again, in one call
-	h.ingest("0 2 0 0 2", a)
-	h.ingest("0 4 0 0 4", copied, b)
-	h.ingest("0 1 0 0 1", h.file("c.jsonl", sale("3", "sale", "3.00", "EUR")))
-	if n := len(h.batches()); n != 1 {
+	a := h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
+	copied := h.File("copy.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
+	b := h.File("b.jsonl", sale("2", "sale", "2.00", "EUR")+sale("3", "sale", "3.00", "EUR"))
+	h.Ingest("1 6 3 0 3", a, b, copied) // two files and one of them again, in one call
+	h.Ingest("0 2 0 0 2", a)
+	h.Ingest("0 4 0 0 4", copied, b)
+	h.Ingest("0 1 0 0 1", h.File("c.jsonl", sale("3", "sale", "3.00", "EUR")))
+	if n := len(h.Batches()); n != 1 {
 		t.Errorf("%d batches", n)
 	}
 }
@@ -190,36 +190,36 @@ func TestRepeatedFiles(t *testing.T) {
 func TestNothingIsSealed(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "sale", "2.00", "EUR")+sale("4", "sale", "2.00", "EUR"))
+	path := h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "sale", "2.00", "EUR")+sale("4", "sale", "2.00", "EUR"))
 	ingest := func(o intake.Options, paths ...string) (intake.Result, error) {
-		return intake.Ingest(t.Context(), h.intake, h.stream, paths, o)
+		return intake.Ingest(t.Context(), h.Store, h.Stream, paths, o)
 	}
 	dry, err := ingest(intake.Options{DryRun: true}, path)
 	if err != nil || dry.Totals["amount"]["EUR"] != "5.00" {
 		t.Errorf("%+v, %v", dry, err)
 	}
-	h.expect(dry, "0 4 3 1 0")
-	if names, err := h.intake.Objects.List(t.Context(), ""); err != nil || len(names) != 0 {
+	h.Expect(dry, "0 4 3 1 0")
+	if names, err := h.Store.Objects.List(t.Context(), ""); err != nil || len(names) != 0 {
 		t.Errorf("a dry run leaves %v, %v", names, err)
 	}
 	refused, err := ingest(intake.Options{MaxRejected: 0.24}, path)
 	if !errors.Is(err, intake.ErrTooManyRejected) {
 		t.Errorf("a quarter rejected: %v", err)
 	}
-	h.expect(refused, "0 4 3 1 0")
-	for _, wrong := range []string{h.dir, filepath.Join(h.dir, "nosuch.jsonl")} {
+	h.Expect(refused, "0 4 3 1 0")
+	for _, wrong := range []string{h.Dir, filepath.Join(h.Dir, "nosuch.jsonl")} {
 		if _, err := ingest(intake.Options{}, path, wrong); err == nil || !strings.Contains(err.Error(), wrong) {
 			t.Errorf("%s is taken: %v", wrong, err)
 		}
 	}
-	if n := len(h.batches()); n != 0 { // objects may stay: the next intake sweeps what no batch names
+	if n := len(h.Batches()); n != 0 { // objects may stay: the next intake sweeps what no batch names
 		t.Errorf("%d batches", n)
 	}
 	sealed, err := ingest(intake.Options{MaxRejected: 0.25}, path)
 	if err != nil || sealed.Digest != dry.Digest {
 		t.Errorf("the dry run has %s, the real one %s, %v", dry.Digest, sealed.Digest, err)
 	}
-	h.expect(sealed, "1 4 3 1 0")
+	h.Expect(sealed, "1 4 3 1 0")
 }
 
 // A stream that knows rows by their values gets no new column where a row may have had a value of it before.
@@ -232,9 +232,9 @@ func TestGrowthOfContents(t *testing.T) {
 		}
 		h := newHarness(t, yaml)
 		row := strings.Replace(sale("a", "sale", "1.00", "EUR"), "}", extra+"}", 1)
-		h.ingest("1 1 1 0 0", h.file("a.jsonl", row))
-		h.declare(strings.Replace(yaml, "  currency:", "  memo: {type: string, optional: true}\n  currency:", 1))
-		_, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", row+sale("b", "sale", "1.00", "EUR"))}, intake.Options{})
+		h.Ingest("1 1 1 0 0", h.File("a.jsonl", row))
+		h.Declare(strings.Replace(yaml, "  currency:", "  memo: {type: string, optional: true}\n  currency:", 1))
+		_, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("b.jsonl", row+sale("b", "sale", "1.00", "EUR"))}, intake.Options{})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", extra, err, want)
 		}
@@ -245,9 +245,9 @@ func TestGrowthOfContents(t *testing.T) {
 func TestBatchWithoutAComputedColumn(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
-	h.declare(strings.Replace(plainYAML, "  currency:", "  more: {type: \"decimal(18,2)\", is: amount, optional: true}\n  currency:", 1))
-	if err := h.batches()[0].CheckGrowth(h.stream); err != nil {
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.Declare(strings.Replace(plainYAML, "  currency:", "  more: {type: \"decimal(18,2)\", is: amount, optional: true}\n  currency:", 1))
+	if err := h.Batches()[0].CheckGrowth(h.Stream); err != nil {
 		t.Error(err)
 	}
 }
@@ -271,10 +271,10 @@ func TestSchemaGrowth(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML)
 			a := sale("1", "sale", "1.00", "EUR")
-			before := h.ingest("1 1 1 0 0", h.file("a.jsonl", a))
-			h.declare(strings.Replace(plainYAML, c.from, c.to, 1))
-			again := h.file("b.jsonl", a+" \n"+sale("2", "sale", "1.00", "EUR"))
-			got, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{again}, intake.Options{})
+			before := h.Ingest("1 1 1 0 0", h.File("a.jsonl", a))
+			h.Declare(strings.Replace(plainYAML, c.from, c.to, 1))
+			again := h.File("b.jsonl", a+" \n"+sale("2", "sale", "1.00", "EUR"))
+			got, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{again}, intake.Options{})
 			if c.wantText != "" {
 				if err == nil || !strings.Contains(err.Error(), c.wantText) || !strings.Contains(err.Error(), "declare a new stream") {
 					t.Errorf("got %v, want %q", err, c.wantText)
@@ -294,23 +294,23 @@ func TestSchemaGrowth(t *testing.T) {
 func TestRetryAfterGrowth(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 3 1 2 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "loan", "3.00", "EUR")))
+	h.Ingest("1 3 1 2 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "loan", "3.00", "EUR")))
 	retry := func(want string) {
 		t.Helper()
-		got, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+		got, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.expect(got, want)
+		h.Expect(got, want)
 	}
 	retry("0 2 0 2 0") // nothing has grown: they stay where they are
-	h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
+	h.Declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
 	retry("2 2 1 1 0")
-	if list := h.reasons(); len(list) != 1 || !strings.HasPrefix(list[0], "2 a.jsonl:3 kind: ") {
+	if list := h.Reasons(); len(list) != 1 || !strings.HasPrefix(list[0], "2 a.jsonl:3 kind: ") {
 		t.Errorf("quarantine contains %q", list)
 	}
 	retry("0 1 0 1 0")
-	if got := h.batches()[1]; got.Totals["amount"]["EUR"] != "2.00" || got.Accepted != 1 {
+	if got := h.Batches()[1]; got.Totals["amount"]["EUR"] != "2.00" || got.Accepted != 1 {
 		t.Errorf("the retried batch is %+v", got)
 	}
 }
@@ -323,20 +323,20 @@ func TestDerivedIdentities(t *testing.T) {
 		{"_content", "1 4 4 0 0", "2 4 2 0 2"}, // of x, x, y the second file brings x and y again, a third x and a z
 	} {
 		h := newHarness(t, strings.Replace(plainYAML, "id: id\n", "id: "+c.id+"\n", 1))
-		h.ingest(c.first, h.file("a.jsonl", x+x+y+y))
-		h.ingest(c.second, h.file("b.jsonl", y+x+z+z))
-		h.ingest("0 4 0 0 4", h.file("c.jsonl", x+x+y+y))
+		h.Ingest(c.first, h.File("a.jsonl", x+x+y+y))
+		h.Ingest(c.second, h.File("b.jsonl", y+x+z+z))
+		h.Ingest("0 4 0 0 4", h.File("c.jsonl", x+x+y+y))
 	}
 }
 
 func TestComputedColumnThatOverflows(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, strings.Replace(salesYAML, "totals:", "  twice: {type: \"decimal(18,2)\", is: \"amount * 2\"}\ntotals:\n  twice: {sum: twice}", 1))
-	got := h.ingest("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.25", "EUR")+sale("2", "sale", "9999999999999999.99", "EUR")))
+	got := h.Ingest("1 2 1 1 0", h.File("a.jsonl", sale("1", "sale", "1.25", "EUR")+sale("2", "sale", "9999999999999999.99", "EUR")))
 	if got.Totals["twice"][""] != "2.50" || got.Totals["amount"]["EUR"] != "1.25" {
 		t.Errorf("totals %v", got.Totals)
 	}
-	if list := h.reasons(); !slices.Equal(list, []string{"1 a.jsonl:2 twice: amount * 2 is not a valid decimal(18,2) here: it overflows, or a conversion in it fails"}) {
+	if list := h.Reasons(); !slices.Equal(list, []string{"1 a.jsonl:2 twice: amount * 2 is not a valid decimal(18,2) here: it overflows, or a conversion in it fails"}) {
 		t.Errorf("quarantine contains %q", list)
 	}
 }
@@ -353,7 +353,7 @@ totals:
 	row := func(id, amount, note string) string {
 		return strings.Replace(sale(id, "sale", amount, "EUR"), "{", fmt.Sprintf(`{"note":%s,`, note), 1)
 	}
-	got := h.ingest("1 6 3 3 0", h.file("a.jsonl", row("1", "100.00", `"2024"`)+row("2", "300.00", `null`)+row("3", "300.00", `"600"`)+
+	got := h.Ingest("1 6 3 3 0", h.File("a.jsonl", row("1", "100.00", `"2024"`)+row("2", "300.00", `null`)+row("3", "300.00", `"600"`)+
 		row("4", "600.00", `"1"`)+row("5", "1.00", `"2x"`)+row("6", "1.00", `"secret"`)))
 	if got.Totals["twice"][""] != "1400.00" || got.Totals["refunds"][""] != "400.00" {
 		t.Errorf("totals %v", got.Totals)
@@ -364,7 +364,7 @@ totals:
 		"1 a.jsonl:5 year: CASE WHEN note LIKE '2%' THEN CAST(note[1:4] AS INTEGER) END is not a valid int here: " + fails,
 		"1 a.jsonl:6 amount: `where` of total refunds fails here: CAST(note AS INTEGER) > 0 overflows, or a conversion in it fails",
 	}
-	if list := h.reasons(); !slices.Equal(list, want) {
+	if list := h.Reasons(); !slices.Equal(list, want) {
 		t.Errorf("quarantine contains\n%s", strings.Join(list, "\n"))
 	}
 }
@@ -385,23 +385,23 @@ func TestTruncatedFile(t *testing.T) {
 	cut := zipped.String()[:zipped.Len()/2]
 
 	h := newHarness(t, plainYAML)
-	path := h.file("a.jsonl.gz", cut)
-	got, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{path}, intake.Options{})
+	path := h.File("a.jsonl.gz", cut)
+	got, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{path}, intake.Options{})
 	if err == nil || got.Batch != 1 || got.Accepted == 0 || got.Accepted >= 20000 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if _, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{path}, intake.Options{}); err == nil {
+	if _, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{path}, intake.Options{}); err == nil {
 		t.Error("handed in again, the file is taken for whole")
 	}
-	whole, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("whole.jsonl.gz", zipped.String())}, intake.Options{})
+	whole, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("whole.jsonl.gz", zipped.String())}, intake.Options{})
 	if err != nil || whole.Accepted+got.Accepted != 20000 || whole.Rows != 20000 {
 		t.Errorf("first %+v, then %+v, %v", got, whole, err)
 	}
 
 	h = newHarness(t, strings.Replace(plainYAML, "id: id\n", "id: _row\n", 1))
-	_, err = intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("a.jsonl.gz", cut)}, intake.Options{})
-	if err == nil || !strings.Contains(err.Error(), "nothing was ingested") || len(h.batches()) != 0 {
-		t.Errorf("a stream of rows took %d batches of it, %v", len(h.batches()), err)
+	_, err = intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("a.jsonl.gz", cut)}, intake.Options{})
+	if err == nil || !strings.Contains(err.Error(), "nothing was ingested") || len(h.Batches()) != 0 {
+		t.Errorf("a stream of rows took %d batches of it, %v", len(h.Batches()), err)
 	}
 }
 
@@ -409,12 +409,12 @@ func TestDedupeWindow(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML+"dedupe: 30d\n")
 	a := sale("1", "sale", "1.00", "EUR")
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", a))
-	h.now = h.now.AddDate(0, 0, 29)
-	h.ingest("0 1 0 0 1", h.file("b.jsonl", a+" \n")) // 29 days on, it is known
-	h.now = h.now.AddDate(0, 0, 2)
-	h.ingest("2 1 1 0 0", h.file("c.jsonl", a+"  \n")) // 31 days on, it is not
-	h.ingest("0 1 0 0 1", h.file("d.jsonl", a))        // the same file never counts again
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", a))
+	h.Now = h.Now.AddDate(0, 0, 29)
+	h.Ingest("0 1 0 0 1", h.File("b.jsonl", a+" \n")) // 29 days on, it is known
+	h.Now = h.Now.AddDate(0, 0, 2)
+	h.Ingest("2 1 1 0 0", h.File("c.jsonl", a+"  \n")) // 31 days on, it is not
+	h.Ingest("0 1 0 0 1", h.File("d.jsonl", a))        // the same file never counts again
 }
 
 // TestIntakeFailsAtEveryCall fails each call of the stores in turn, as an error and as a crash: afterwards there is nothing or
@@ -423,7 +423,7 @@ func TestIntakeFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
 	text := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "2.00", "EUR") + sale("3", "refund", "-3.00", "USD")
 	whole := newHarness(t, plainYAML)
-	want := whole.ingest("1 3 2 1 0", whole.file("a.jsonl", text)).Digest
+	want := whole.Ingest("1 3 2 1 0", whole.File("a.jsonl", text)).Digest
 	for _, mode := range []fault.Mode{fault.Before, fault.After, fault.Before | fault.Crash, fault.After | fault.Crash} {
 		t.Run(fmt.Sprint("mode ", mode), func(t *testing.T) {
 			t.Parallel()
@@ -438,33 +438,33 @@ func TestIntakeFailsAtEveryCall(t *testing.T) {
 func failIntake(t *testing.T, text, want string, n int, mode fault.Mode) bool {
 	t.Helper()
 	h := newHarness(t, plainYAML)
-	path := h.file("a.jsonl", text)
+	path := h.File("a.jsonl", text)
 	plan := fault.NewPlan()
 	plan.FailAt(n, mode)
-	faulty := *h.intake
-	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
-	_, err := intake.Ingest(t.Context(), &faulty, h.stream, []string{path}, intake.Options{})
+	faulty := *h.Store
+	faulty.Objects, faulty.Catalog = fault.Objects(h.Store.Objects, plan), fault.Catalog(h.Store.Catalog, plan)
+	_, err := intake.Ingest(t.Context(), &faulty, h.Stream, []string{path}, intake.Options{})
 	late := strings.HasSuffix(plan.Call(n), "/manifest.json") // the batch is sealed, and the next intake writes it
 	if plan.Fired() && mode == fault.Before && err == nil && !late {
 		t.Errorf("%s failed, and intake returns no error", plan.Call(n))
 	}
-	sealed := h.batches()
+	sealed := h.Batches()
 	if len(sealed) > 1 || err == nil && len(sealed) != 1 {
 		t.Fatalf("after %s: %d batches, %v", plan.Call(n), len(sealed), err)
 	}
-	again, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{path}, intake.Options{})
+	again, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{path}, intake.Options{})
 	if err != nil {
 		t.Fatalf("after %s, again: %v", plan.Call(n), err)
 	}
 	if counts := map[int]string{0: "1 3 2 1 0", 1: "0 3 0 0 3"}[len(sealed)]; counts != fmt.Sprint(again.Batch, again.Rows, again.Accepted, again.Quarantined, again.Duplicates) {
 		t.Errorf("after %s, again: %+v, want %s", plan.Call(n), again, counts)
 	}
-	batches := h.batches()
+	batches := h.Batches()
 	if len(batches) != 1 || batches[0].Digest != want || batches[0].Totals["amount"]["USD"] != "-3.00" {
 		t.Fatalf("after %s: %+v", plan.Call(n), batches)
 	}
 	for _, o := range batches[0].Stored() {
-		if err := o.Check(t.Context(), h.intake.Objects); err != nil {
+		if err := o.Check(t.Context(), h.Store.Objects); err != nil {
 			t.Errorf("after %s: %v", plan.Call(n), err)
 		}
 	}

@@ -56,10 +56,10 @@ func benchBody(number int64) []byte {
 func benchmarkHarness(b *testing.B, yaml string) (*harness, *live.Intake, *atomic.Int64) {
 	b.Helper()
 	h := newHarness(b, yaml)
-	h.intake.Now = time.Now
+	h.Store.Now = time.Now
 	sealed := &atomic.Int64{}
-	l, err := live.Open(b.Context(), h.intake, h.stream, live.LiveOptions{
-		Spool: h.spool(), Window: time.Second, OnSealed: func(intake.Result) { sealed.Add(1) },
+	l, err := live.Open(b.Context(), h.Store, h.Stream, live.Options{
+		Spool: h.Spool(), Window: time.Second, OnSealed: func(intake.Result) { sealed.Add(1) },
 	})
 	if err != nil {
 		b.Fatal(err)

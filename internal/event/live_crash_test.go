@@ -29,44 +29,44 @@ import (
 
 // stored are the ids of the events in batches, which must be there once each.
 func (h *harness) stored() map[string]bool {
-	h.t.Helper()
-	folder, ok := h.intake.Objects.(*object.Folder)
+	h.T.Helper()
+	folder, ok := h.Store.Objects.(*object.Folder)
 	if !ok {
-		h.t.Fatal("the harness's objects are not in a folder")
+		h.T.Fatal("the harness's objects are not in a folder")
 	}
-	session, err := duck.Open(duck.Options{Threads: 1, Dirs: []string{filepath.Join(h.dir, "objects")}})
+	session, err := duck.Open(duck.Options{Threads: 1, Dirs: []string{filepath.Join(h.Dir, "objects")}})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	defer session.Close()
 	ids := map[string]bool{}
-	sql := "SELECT id FROM (" + event.ViewSQL(folder, h.stream, h.batches()) + ")"
-	err = session.Query(h.t.Context(), sql, func(rows []column.Vector) error {
+	sql := "SELECT id FROM (" + event.ViewSQL(folder, h.Stream, h.Batches()) + ")"
+	err = session.Query(h.T.Context(), sql, func(rows []column.Vector) error {
 		for r := range rows[0].Len() {
 			id := string(rows[0].Text(r))
 			if ids[id] {
-				h.t.Errorf("event %s is there twice", id)
+				h.T.Errorf("event %s is there twice", id)
 			}
 			ids[id] = true
 		}
 		return nil
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return ids
 }
 
 func (h *harness) expectStored(when string, want map[string]bool, exactly bool) {
-	h.t.Helper()
+	h.T.Helper()
 	got := h.stored()
 	for id := range want {
 		if !got[id] {
-			h.t.Errorf("%s: event %s was acknowledged and is missing", when, id)
+			h.T.Errorf("%s: event %s was acknowledged and is missing", when, id)
 		}
 	}
 	if exactly && len(got) != len(want) {
-		h.t.Errorf("%s: %d events, want %d: %v", when, len(got), len(want), slices.Sorted(maps.Keys(got)))
+		h.T.Errorf("%s: %d events, want %d: %v", when, len(got), len(want), slices.Sorted(maps.Keys(got)))
 	}
 }
 
@@ -80,7 +80,7 @@ var errDead = errors.New("the process is dead")
 
 // send sends one request of sales. An error is tried again; a crash is for the caller.
 func (s *sender) send(l *live.Intake, plan *fault.Plan, key string, ids ...string) error {
-	s.h.t.Helper()
+	s.h.T.Helper()
 	var body strings.Builder
 	for _, id := range ids {
 		body.WriteString(sale(id, "sale", "1.00", "EUR"))
@@ -90,7 +90,7 @@ func (s *sender) send(l *live.Intake, plan *fault.Plan, key string, ids ...strin
 		a, err := l.Accept(context.Background(), live.Request{Key: key, Body: []byte(body.String())})
 		if err == nil {
 			if a.Rows != int64(len(ids))+1 || a.Quarantined != 1 || a.Accepted+a.Duplicates != int64(len(ids)) {
-				s.h.t.Errorf("after %s: answer %+v to %v", plan.Call(plan.Calls()), a, ids)
+				s.h.T.Errorf("after %s: answer %+v to %v", plan.Call(plan.Calls()), a, ids)
 			}
 			for _, id := range ids {
 				s.acked[id] = true
@@ -101,17 +101,17 @@ func (s *sender) send(l *live.Intake, plan *fault.Plan, key string, ids ...strin
 			return errDead
 		}
 		if !errors.Is(err, fault.ErrInjected) && !errors.Is(err, errDisk) {
-			s.h.t.Errorf("accept: %v", err)
+			s.h.T.Errorf("accept: %v", err)
 		}
 		_ = l.Seal(context.Background()) // recovers without waiting for the time to do so
 	}
-	s.h.t.Errorf("%v were not accepted in three attempts", ids)
+	s.h.T.Errorf("%v were not accepted in three attempts", ids)
 	return nil
 }
 
 // script is a day of a stream: requests, a seal, a file among them. It ends early when the process dies.
-func (s *sender) script(o live.LiveOptions, in *event.Store, plan *fault.Plan) error {
-	l, err := live.Open(context.Background(), in, s.h.stream, o)
+func (s *sender) script(o live.Options, in *event.Store, plan *fault.Plan) error {
+	l, err := live.Open(context.Background(), in, s.h.Stream, o)
 	if err != nil {
 		return errDead
 	}
@@ -126,7 +126,7 @@ func (s *sender) script(o live.LiveOptions, in *event.Store, plan *fault.Plan) e
 	if err := s.send(l, plan, "k2", "4"); err != nil {
 		return err
 	}
-	path := s.h.file("a.jsonl", sale("4", "sale", "1.00", "EUR")+sale("5", "sale", "1.00", "EUR"))
+	path := s.h.File("a.jsonl", sale("4", "sale", "1.00", "EUR")+sale("5", "sale", "1.00", "EUR"))
 	for range 3 {
 		if _, err = l.Ingest(context.Background(), []string{path}, intake.Options{}); err == nil {
 			s.acked["5"] = true
@@ -140,7 +140,7 @@ func (s *sender) script(o live.LiveOptions, in *event.Store, plan *fault.Plan) e
 func (s *sender) everything(l *live.Intake) {
 	for i, ids := range [][]string{{"1", "2"}, {"2", "3"}, {"4"}, {"4", "5"}, {"5", "6"}} {
 		if err := s.send(l, fault.NewPlan(), []string{"k1", "", "k2", "", ""}[i], ids...); err != nil {
-			s.h.t.Error(err)
+			s.h.T.Error(err)
 		}
 	}
 }
@@ -169,11 +169,11 @@ func failLive(t *testing.T, n int, mode fault.Mode) bool {
 	h := newHarness(t, plainYAML)
 	plan := fault.NewPlan()
 	plan.FailAt(n, mode)
-	faulty := *h.intake
-	faulty.Objects, faulty.Catalog = fault.Objects(h.intake.Objects, plan), fault.Catalog(h.intake.Catalog, plan)
+	faulty := *h.Store
+	faulty.Objects, faulty.Catalog = fault.Objects(h.Store.Objects, plan), fault.Catalog(h.Store.Catalog, plan)
 	s := &sender{h: h, acked: map[string]bool{}}
-	_ = s.script(live.LiveOptions{Spool: h.spool(), Window: 1 << 40}, &faulty, plan)
-	l, err := h.openLive(live.LiveOptions{})
+	_ = s.script(live.Options{Spool: h.Spool(), Window: 1 << 40}, &faulty, plan)
+	l, err := h.OpenLive(live.Options{})
 	if err != nil {
 		t.Fatalf("after %s: %v", plan.Call(n), err)
 	}
@@ -183,7 +183,7 @@ func failLive(t *testing.T, n int, mode fault.Mode) bool {
 		t.Fatal(err)
 	}
 	h.expectStored("after "+plan.Call(n)+", in the end", s.acked, true)
-	if left, err := spool.List(h.spool()); err != nil || len(left) > 0 {
+	if left, err := spool.List(h.Spool()); err != nil || len(left) > 0 {
 		t.Errorf("after %s: spools %v are left, %v", plan.Call(n), left, err)
 	}
 	return plan.Fired()
@@ -234,10 +234,10 @@ func TestLiveSpoolFaults(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML)
 			d := &disk{at: n, half: n%2 == 0}
-			o := live.LiveOptions{Spool: h.spool(), Window: 1 << 40}
+			o := live.Options{Spool: h.Spool(), Window: 1 << 40}
 			o.Wrap = func(f spool.File) spool.File { return diskFile{f, d} }
 			s := &sender{h: h, acked: map[string]bool{}}
-			if err := s.script(o, h.intake, fault.NewPlan()); err != nil {
+			if err := s.script(o, h.Store, fault.NewPlan()); err != nil {
 				t.Fatal(err)
 			}
 			h.expectStored("in the end", s.acked, true)
@@ -253,7 +253,7 @@ func TestLiveTornSpool(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML)
 			s := &sender{h: h, acked: map[string]bool{}}
-			l, err := h.openLive(live.LiveOptions{})
+			l, err := h.OpenLive(live.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -271,13 +271,13 @@ func TestLiveTornSpool(t *testing.T) {
 			if torn == 11 {
 				cut = h.spoolSize() - 1
 			}
-			text, err := os.ReadFile(spool.Path(h.spool(), 1))
+			text, err := os.ReadFile(spool.Path(h.Spool(), 1))
 			if err != nil {
 				t.Fatal(err)
 			}
 			clear(text[cut:])
-			h.file("spool/sales/00000001.spool", string(text))
-			h.startLive(live.LiveOptions{OnLoss: func(l spool.Loss) { t.Errorf("reported a loss: %v", l) }})
+			h.File("spool/sales/00000001.spool", string(text))
+			h.StartLive(live.Options{OnLoss: func(l spool.Loss) { t.Errorf("reported a loss: %v", l) }})
 			h.expectStored("after the cut", s.acked, true)
 		})
 	}
@@ -287,7 +287,7 @@ func TestLiveTornSpool(t *testing.T) {
 func TestLivePoisonousRequest(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, strings.Replace(salesYAML, "kind = 'refund'", "CAST(note AS INTEGER) > 0", 1))
-	l := h.startLive(live.LiveOptions{})
+	l := h.StartLive(live.Options{})
 	row := func(id, note string) string {
 		return strings.Replace(sale(id, "sale", "1.00", "EUR"), "{", fmt.Sprintf(`{"note":%q,`, note), 1)
 	}
@@ -298,14 +298,14 @@ func TestLivePoisonousRequest(t *testing.T) {
 			if i%2 == 1 {
 				body, want = row(fmt.Sprint(i), "none"), "1 0 0 1"
 			}
-			h.accept(l, fmt.Sprint("k", i), body, want)
+			h.Accept(l, fmt.Sprint("k", i), body, want)
 		})
 	}
 	senders.Wait()
-	h.seal(l)
-	h.accept(l, "k1", row("1", "none"), "1 0 0 1 again")
-	h.accept(l, "", row("1", "2"), "1 1 0 0")
-	h.seal(l)
+	h.Seal(l)
+	h.Accept(l, "k1", row("1", "none"), "1 0 0 1 again")
+	h.Accept(l, "", row("1", "2"), "1 1 0 0")
+	h.Seal(l)
 	h.expectStored("in the end", map[string]bool{"0": true, "1": true, "2": true, "4": true, "6": true}, true)
 }
 
@@ -313,33 +313,33 @@ func TestLivePoisonousRequest(t *testing.T) {
 func TestLiveSealedSpoolIsRemoved(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(live.LiveOptions{})
-	h.accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "1.00", "EUR"), "2 1 0 1")
-	text, err := os.ReadFile(spool.Path(h.spool(), 1))
+	l := h.StartLive(live.Options{})
+	h.Accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "1.00", "EUR"), "2 1 0 1")
+	text, err := os.ReadFile(spool.Path(h.Spool(), 1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(spool.Path(h.spool(), 1), text, 0o600); err != nil {
+	if err := os.WriteFile(spool.Path(h.Spool(), 1), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l = h.startLive(live.LiveOptions{})
-	h.accept(l, "", sale("3", "sale", "1.00", "EUR"), "1 1 0 0")
-	h.seal(l)
-	h.expectBatches("1: 2 1 0 1", "2: 1 1 0 0")
-	if reasons := h.reasons(); len(reasons) != 1 {
+	l = h.StartLive(live.Options{})
+	h.Accept(l, "", sale("3", "sale", "1.00", "EUR"), "1 1 0 0")
+	h.Seal(l)
+	h.ExpectBatches("1: 2 1 0 1", "2: 1 1 0 0")
+	if reasons := h.Reasons(); len(reasons) != 1 {
 		t.Errorf("quarantine is %q", reasons)
 	}
 }
 
 // spoolSize is where the zeros begin that fill the spool up.
 func (h *harness) spoolSize() int64 {
-	h.t.Helper()
-	text, err := os.ReadFile(spool.Path(h.spool(), 1))
+	h.T.Helper()
+	text, err := os.ReadFile(spool.Path(h.Spool(), 1))
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return int64(len(bytes.TrimRight(text, "\x00")))
 }
@@ -354,8 +354,8 @@ func TestLiveAgainstModel(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			acked := map[string]bool{}
 			for life := range 4 {
-				o := live.LiveOptions{MaxEvents: int64(1 + random.IntN(60))}
-				l, err := h.openLive(o)
+				o := live.Options{MaxEvents: int64(1 + random.IntN(60))}
+				l, err := h.OpenLive(o)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -368,7 +368,7 @@ func TestLiveAgainstModel(t *testing.T) {
 				_ = l.Close(dead)
 				cancel()
 			}
-			l, err := h.openLive(live.LiveOptions{})
+			l, err := h.OpenLive(live.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -403,7 +403,7 @@ func (h *harness) runLiveOnce(l *live.Intake, random *rand.Rand, acked map[strin
 					continue
 				}
 				if err != nil || a.Accepted+a.Duplicates != int64(len(ids)) {
-					h.t.Errorf("%v: %+v, %v", ids, a, err)
+					h.T.Errorf("%v: %+v, %v", ids, a, err)
 				}
 				mu.Lock()
 				for _, id := range ids {
@@ -415,13 +415,13 @@ func (h *harness) runLiveOnce(l *live.Intake, random *rand.Rand, acked map[strin
 	}
 	for range 3 {
 		if err := l.Seal(context.Background()); err != nil {
-			h.t.Error(err)
+			h.T.Error(err)
 		}
 	}
 	id := fmt.Sprint(random.IntN(200))
-	path := h.file("f.jsonl", sale(id, "sale", "1.00", "EUR"))
+	path := h.File("f.jsonl", sale(id, "sale", "1.00", "EUR"))
 	if _, err := l.Ingest(context.Background(), []string{path}, intake.Options{}); err != nil {
-		h.t.Error(err)
+		h.T.Error(err)
 	}
 	wg.Wait()
 	acked[id] = true
@@ -432,13 +432,13 @@ func TestLiveBackPressure(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
 	blocked := &gate{entered: make(chan struct{}), open: make(chan struct{})}
-	in := *h.intake
-	in.Objects = &gatedStore{Store: h.intake.Objects, gate: blocked}
-	l, err := live.Open(t.Context(), &in, h.stream, live.LiveOptions{Spool: h.spool(), Window: 1 << 40})
+	in := *h.Store
+	in.Objects = &gatedStore{Store: h.Store.Objects, gate: blocked}
+	l, err := live.Open(t.Context(), &in, h.Stream, live.Options{Spool: h.Spool(), Window: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR"))
+	path := h.File("a.jsonl", sale("1", "sale", "1.00", "EUR"))
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if _, err := l.Ingest(context.Background(), []string{path}, intake.Options{}); err != nil {
@@ -466,7 +466,7 @@ func TestLiveBackPressure(t *testing.T) {
 	}
 	close(blocked.open)
 	wg.Wait()
-	h.accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")+sale("3", "sale", "1.00", "EUR"), "3 2 1 0")
+	h.Accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")+sale("3", "sale", "1.00", "EUR"), "3 2 1 0")
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -21,28 +21,28 @@ var contentYAML = strings.Replace(plainYAML, "id: id\n", "id: _content\n", 1)
 
 // retryGifts declares gifts and retries the quarantine.
 func (h *harness) retryGifts(want string) {
-	h.t.Helper()
-	h.declare(strings.Replace(contentYAML, "refund]", "refund, gift]", 1))
-	got, err := intake.Retry(h.t.Context(), h.intake, h.stream, intake.Options{})
+	h.T.Helper()
+	h.Declare(strings.Replace(contentYAML, "refund]", "refund, gift]", 1))
+	got, err := intake.Retry(h.T.Context(), h.Store, h.Stream, intake.Options{})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
-	h.expect(got, want)
+	h.Expect(got, want)
 }
 
 // TestLiveReadsRetriesOnce: what came out of the quarantine of a retracted batch is read by the first batch of requests, not by each.
 func TestLiveReadsRetriesOnce(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, contentYAML)
-	h.ingest("1 2 1 1 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")))
+	h.Ingest("1 2 1 1 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")))
 	h.retryGifts("2 1 1 0 0")
-	h.retractBatch("1 1", 1)
+	h.RetractBatch("1 1", 1)
 	plan := fault.NewPlan()
-	h.intake.Objects = fault.Objects(h.intake.Objects, plan)
-	l := h.startLive(live.LiveOptions{MaxEvents: 1})
+	h.Store.Objects = fault.Objects(h.Store.Objects, plan)
+	l := h.StartLive(live.Options{MaxEvents: 1})
 	var opened [2]int // by the first batch, and by all of them
 	for n := range 3 {
-		h.accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 1 0 0")
+		h.Accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 1 0 0")
 		opened[min(n, 1)] = 0
 		for call := range plan.Calls() {
 			if strings.Contains(plan.Call(call+1), "batches/00000002/events") {
@@ -74,7 +74,7 @@ func TestLiveRetryCountsContentsByRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, contentYAML)
-			l := h.startLive(live.LiveOptions{})
+			l := h.StartLive(live.Options{})
 			for i, body := range tt.bodies {
 				if _, err := l.Accept(t.Context(), live.Request{Key: tt.keys[i], Body: []byte(body)}); err != nil {
 					t.Fatal(err)
@@ -87,7 +87,7 @@ func TestLiveRetryCountsContentsByRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.retryGifts(tt.want)
-			l = h.startLive(live.LiveOptions{})
+			l = h.StartLive(live.Options{})
 			for i, body := range tt.bodies {
 				got, err := l.Accept(t.Context(), live.Request{Key: fmt.Sprint("again ", i), Body: []byte(body)})
 				if err != nil || got.Accepted > 0 || got.Rows != int64(strings.Count(body, "\n")) {
@@ -104,14 +104,14 @@ func TestRetryOfEarlierQuarantine(t *testing.T) {
 	t.Parallel()
 	gift, other := sale("1", "gift", "1.00", "EUR"), sale("2", "gift", "1.00", "EUR")
 	h := newHarness(t, contentYAML)
-	l := h.startLive(live.LiveOptions{})
-	h.accept(l, "", gift+gift, "2 0 0 2")
-	h.accept(l, "key", other, "1 0 0 1")
-	h.accept(l, "", gift+other, "2 0 0 2")
+	l := h.StartLive(live.Options{})
+	h.Accept(l, "", gift+gift, "2 0 0 2")
+	h.Accept(l, "key", other, "1 0 0 1")
+	h.Accept(l, "", gift+other, "2 0 0 2")
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	name := h.object(h.batches()[0].Quarantine.Name)
+	name := h.Object(h.Batches()[0].Quarantine.Name)
 	packed, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)

@@ -20,75 +20,75 @@ import (
 	"bursar/internal/failure"
 )
 
-// startLive opens live intake of the harness's stream, which seals nothing by itself, and closes it with the test.
-func (h *harness) startLive(o live.LiveOptions) *live.Intake {
-	h.t.Helper()
-	l, err := h.openLive(o)
+// StartLive opens live intake of the harness's stream, which seals nothing by itself, and closes it with the test.
+func (h *harness) StartLive(o live.Options) *live.Intake {
+	h.T.Helper()
+	l, err := h.OpenLive(o)
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
-	h.t.Cleanup(func() {
+	h.T.Cleanup(func() {
 		if err := l.Close(context.Background()); err != nil {
-			h.t.Error(err)
+			h.T.Error(err)
 		}
 	})
 	return l
 }
 
-func (h *harness) openLive(o live.LiveOptions) (*live.Intake, error) {
+func (h *harness) OpenLive(o live.Options) (*live.Intake, error) {
 	if o.Spool == "" {
-		o.Spool = h.spool()
+		o.Spool = h.Spool()
 	}
 	if o.Window == 0 {
 		o.Window = time.Hour
 	}
-	return live.Open(h.t.Context(), h.intake, h.stream, o)
+	return live.Open(h.T.Context(), h.Store, h.Stream, o)
 }
 
-func (h *harness) spool() string { return filepath.Join(h.dir, "spool", "sales") }
+func (h *harness) Spool() string { return filepath.Join(h.Dir, "spool", "sales") }
 
-// accept sends a request and expects "rows accepted duplicates quarantined", and "again" for a repeated answer.
-func (h *harness) accept(l *live.Intake, key, body, want string) answers.Answer {
-	h.t.Helper()
-	a, err := l.Accept(h.t.Context(), live.Request{Key: key, Body: []byte(body)})
+// Accept sends a request and expects "rows accepted duplicates quarantined", and "again" for a repeated answer.
+func (h *harness) Accept(l *live.Intake, key, body, want string) answers.Answer {
+	h.T.Helper()
+	a, err := l.Accept(h.T.Context(), live.Request{Key: key, Body: []byte(body)})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	got := fmt.Sprint(a.Rows, a.Accepted, a.Duplicates, a.Quarantined)
 	if a.Repeated {
 		got += " again"
 	}
 	if got != want {
-		h.t.Errorf("rows, accepted, duplicates, quarantined are %q, want %q", got, want)
+		h.T.Errorf("rows, accepted, duplicates, quarantined are %q, want %q", got, want)
 	}
 	return a
 }
 
-func (h *harness) seal(l *live.Intake) {
-	h.t.Helper()
-	if err := l.Seal(h.t.Context()); err != nil {
-		h.t.Fatal(err)
+func (h *harness) Seal(l *live.Intake) {
+	h.T.Helper()
+	if err := l.Seal(h.T.Context()); err != nil {
+		h.T.Fatal(err)
 	}
 }
 
-func (h *harness) expectBatches(want ...string) {
-	h.t.Helper()
+func (h *harness) ExpectBatches(want ...string) {
+	h.T.Helper()
 	var got []string
-	for _, b := range h.batches() {
+	for _, b := range h.Batches() {
 		got = append(got, fmt.Sprintf("%d: %d %d %d %d", b.Batch, b.Rows, b.Accepted, b.Duplicates, b.Quarantined))
 	}
 	if !reflect.DeepEqual(got, want) {
-		h.t.Errorf("batches are %q, want %q", got, want)
+		h.T.Errorf("batches are %q, want %q", got, want)
 	}
 }
 
 func TestLiveAnswers(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, salesYAML)
-	l := h.startLive(live.LiveOptions{})
-	h.accept(l, "", "", "0 0 0 0")
-	h.accept(l, "", "\ufeff"+sale("1", "sale", "10.00", "EUR")+"\n"+strings.TrimSuffix(sale("2", "refund", "-1.00", "EUR"), "\n"), "2 2 0 0")
-	got := h.accept(l, "", sale("1", "sale", "10.0", "EUR")+"\n"+sale("3", "gift", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")+"{", "4 0 1 3")
+	l := h.StartLive(live.Options{})
+	h.Accept(l, "", "", "0 0 0 0")
+	h.Accept(l, "", "\ufeff"+sale("1", "sale", "10.00", "EUR")+"\n"+strings.TrimSuffix(sale("2", "refund", "-1.00", "EUR"), "\n"), "2 2 0 0")
+	got := h.Accept(l, "", sale("1", "sale", "10.0", "EUR")+"\n"+sale("3", "gift", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR")+"{", "4 0 1 3")
 	want := []answers.RejectedRow{
 		{Row: 3, Column: "kind", Reason: `"gift" is not one of the declared values`},
 		{Row: 4, Reason: "conflict: this id was accepted before with other values, in batch 1, file received/00000001.jsonl, row 3"},
@@ -97,23 +97,23 @@ func TestLiveAnswers(t *testing.T) {
 	if !reflect.DeepEqual(got.Rejected, want) {
 		t.Errorf("rejected are %+v, want %+v", got.Rejected, want)
 	}
-	h.expectBatches()
-	h.seal(l)
-	h.seal(l) // nothing came in
-	h.expectBatches("1: 6 2 1 3")
-	h.accept(l, "", sale("1", "sale", "10.00", "EUR"), "1 0 1 0")
-	h.seal(l) // nothing new came in
-	h.accept(l, "", sale("4", "sale", "1.00", "EUR"), "1 1 0 0")
-	h.seal(l)
-	h.expectBatches("1: 6 2 1 3", "2: 1 1 0 0")
-	b := h.batches()[0]
+	h.ExpectBatches()
+	h.Seal(l)
+	h.Seal(l) // nothing came in
+	h.ExpectBatches("1: 6 2 1 3")
+	h.Accept(l, "", sale("1", "sale", "10.00", "EUR"), "1 0 1 0")
+	h.Seal(l) // nothing new came in
+	h.Accept(l, "", sale("4", "sale", "1.00", "EUR"), "1 1 0 0")
+	h.Seal(l)
+	h.ExpectBatches("1: 6 2 1 3", "2: 1 1 0 0")
+	b := h.Batches()[0]
 	if totals := (event.Totals{"amount": {"EUR": "9.00"}, "refunds": {"": "-1.00"}}); !reflect.DeepEqual(b.Totals, totals) {
 		t.Errorf("totals are %v, want %v", b.Totals, totals)
 	}
 	if f := b.Files[0]; len(b.Files) != 1 || f.Name != "received/00000001.jsonl" || f.Rows != 6 || f.Format != "jsonl" {
 		t.Errorf("files are %+v", b.Files)
 	}
-	reasons := h.reasons()
+	reasons := h.Reasons()
 	if len(reasons) != 3 || !strings.HasPrefix(reasons[0], "1 00000001.jsonl:6 kind:") {
 		t.Errorf("quarantine is %q", reasons)
 	}
@@ -122,14 +122,14 @@ func TestLiveAnswers(t *testing.T) {
 func TestLiveKeys(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(live.LiveOptions{})
+	l := h.StartLive(live.Options{})
 	body := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "1.00", "EUR")
-	first := h.accept(l, "a/b\x00", body, "2 1 0 1")
+	first := h.Accept(l, "a/b\x00", body, "2 1 0 1")
 	for _, sealed := range []bool{false, true} {
 		if sealed {
-			h.seal(l)
+			h.Seal(l)
 		}
-		again := h.accept(l, "a/b\x00", body, "2 1 0 1 again")
+		again := h.Accept(l, "a/b\x00", body, "2 1 0 1 again")
 		if again.Repeated = false; !reflect.DeepEqual(again, first) {
 			t.Errorf("the repeated answer is %+v, the first was %+v", again, first)
 		}
@@ -138,24 +138,24 @@ func TestLiveKeys(t *testing.T) {
 			t.Errorf("another body under the key: %v", err)
 		}
 	}
-	h.accept(l, "c", body, "2 0 1 1")
-	h.now = h.now.Add(answers.AnswerRetention + time.Second)
-	h.accept(l, "a/b\x00", body, "2 0 1 1")
-	h.seal(l)
+	h.Accept(l, "c", body, "2 0 1 1")
+	h.Now = h.Now.Add(answers.Retention + time.Second)
+	h.Accept(l, "a/b\x00", body, "2 0 1 1")
+	h.Seal(l)
 	_, err := l.Accept(t.Context(), live.Request{Key: strings.Repeat("k", 256)})
 	if failure.Of(err) != failure.Data {
 		t.Errorf("a key of 256 bytes: %v", err)
 	}
 	// What was forgotten, and what came again after that.
-	h.now = h.now.Add(answers.AnswerRetention - 2*time.Second)
-	h.accept(l, "a/b\x00", body, "2 0 1 1 again")
-	h.expectBatches("1: 2 1 0 1", "2: 4 0 2 2")
+	h.Now = h.Now.Add(answers.Retention - 2*time.Second)
+	h.Accept(l, "a/b\x00", body, "2 0 1 1 again")
+	h.ExpectBatches("1: 2 1 0 1", "2: 4 0 2 2")
 }
 
 func TestLiveSameKeyAtOnce(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(live.LiveOptions{})
+	l := h.StartLive(live.Options{})
 	var wg sync.WaitGroup
 	answers := make([]answers.Answer, 16)
 	for i := range answers {
@@ -193,12 +193,12 @@ func TestLiveDerivedIdentities(t *testing.T) {
 		t.Run(tt.id, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, strings.Replace(plainYAML, "id: id", "id: "+tt.id, 1))
-			l := h.startLive(live.LiveOptions{})
-			h.accept(l, "", two, "2 2 0 0")
-			h.accept(l, "", two, tt.again)
-			h.accept(l, "", two+sale("1", "sale", "1.00", "EUR"), tt.other)
-			h.seal(l)
-			h.accept(l, "", two, tt.again)
+			l := h.StartLive(live.Options{})
+			h.Accept(l, "", two, "2 2 0 0")
+			h.Accept(l, "", two, tt.again)
+			h.Accept(l, "", two+sale("1", "sale", "1.00", "EUR"), tt.other)
+			h.Seal(l)
+			h.Accept(l, "", two, tt.again)
 		})
 	}
 }
@@ -210,24 +210,24 @@ func TestLiveRetryKeepsIdentity(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, strings.Replace(plainYAML, "id: id", "id: "+id, 1))
-			l := h.startLive(live.LiveOptions{})
-			h.accept(l, "", sale("0", "sale", "1.00", "EUR"), "1 1 0 0")
+			l := h.StartLive(live.Options{})
+			h.Accept(l, "", sale("0", "sale", "1.00", "EUR"), "1 1 0 0")
 			body := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "1.00", "EUR")
-			h.accept(l, "", body, "2 1 0 1")
+			h.Accept(l, "", body, "2 1 0 1")
 			if _, err := l.Retry(t.Context(), intake.Options{}); err != nil {
 				t.Fatal(err)
 			}
-			h.expectBatches("1: 3 2 0 1")
+			h.ExpectBatches("1: 3 2 0 1")
 			if err := l.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			h.declare(strings.Replace(strings.Replace(plainYAML, "refund]", "refund, gift]", 1), "id: id", "id: "+id, 1))
-			l = h.startLive(live.LiveOptions{})
+			h.Declare(strings.Replace(strings.Replace(plainYAML, "refund]", "refund, gift]", 1), "id: id", "id: "+id, 1))
+			l = h.StartLive(live.Options{})
 			if _, err := l.Retry(t.Context(), intake.Options{}); err != nil {
 				t.Fatal(err)
 			}
-			h.accept(l, "", body, "2 0 2 0")
-			h.expectBatches("1: 3 2 0 1", "2: 1 1 0 0")
+			h.Accept(l, "", body, "2 0 2 0")
+			h.ExpectBatches("1: 3 2 0 1", "2: 1 1 0 0")
 		})
 	}
 }
@@ -257,7 +257,7 @@ func TestLiveAcceptsJSONForEveryFormat(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, yaml)
-			l := h.startLive(live.LiveOptions{})
+			l := h.StartLive(live.Options{})
 			amount := "1.000,50"
 			if format == "parquet" {
 				amount = "1000.50"
@@ -266,24 +266,24 @@ func TestLiveAcceptsJSONForEveryFormat(t *testing.T) {
 				`{"sale.id":"2","day":"01.01.2026","amount":2.5,"kind":"sale"}` + "\n" +
 				`{"sale":{"id":"3"},"day":"01.01.2026","amount":2.5,"kind":"sale"}` + "\n" +
 				`{"sale.id":"4","day":"01.01.2026","amount":"1","kind":"gift"}` + "\n"
-			got := h.accept(l, "", body, "4 2 0 2")
+			got := h.Accept(l, "", body, "4 2 0 2")
 			if len(got.Rejected) != 2 || got.Rejected[0].Column != "id" || got.Rejected[1].Column != "kind" || got.Rejected[1].Row != 4 {
 				t.Errorf("rejected are %+v", got.Rejected)
 			}
-			h.seal(l)
-			if total := h.batches()[0].Totals["amount"][""]; total != "1003.00" {
+			h.Seal(l)
+			if total := h.Batches()[0].Totals["amount"][""]; total != "1003.00" {
 				t.Errorf("the total is %s, want 1003.00", total)
 			}
 			if err := l.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			h.declare(strings.Replace(yaml, "in: [sale]", "in: [sale, gift]", 1))
-			l = h.startLive(live.LiveOptions{})
+			h.Declare(strings.Replace(yaml, "in: [sale]", "in: [sale, gift]", 1))
+			l = h.StartLive(live.Options{})
 			r, err := l.Retry(t.Context(), intake.Options{})
 			if err != nil || r.Batch != 2 || r.Accepted != 1 || r.Quarantined != 1 {
 				t.Errorf("retry: %+v, %v", r, err)
 			}
-			if reasons := h.reasons(); len(reasons) != 1 || !strings.Contains(reasons[0], `property "sale.id" is missing`) {
+			if reasons := h.Reasons(); len(reasons) != 1 || !strings.Contains(reasons[0], `property "sale.id" is missing`) {
 				t.Errorf("quarantine is %q", reasons)
 			}
 		})
@@ -292,7 +292,7 @@ func TestLiveAcceptsJSONForEveryFormat(t *testing.T) {
 
 func TestLiveSealsByTimeAndSize(t *testing.T) {
 	t.Parallel()
-	tests := map[string]live.LiveOptions{
+	tests := map[string]live.Options{
 		"time":   {Window: time.Millisecond},
 		"events": {MaxEvents: 2},
 		"bytes":  {MaxBytes: 100},
@@ -303,8 +303,8 @@ func TestLiveSealsByTimeAndSize(t *testing.T) {
 			h := newHarness(t, plainYAML)
 			sealed := make(chan intake.Result, 1)
 			o.OnSealed = func(r intake.Result) { sealed <- r }
-			l := h.startLive(o)
-			h.accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR"), "2 2 0 0")
+			l := h.StartLive(o)
+			h.Accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR"), "2 2 0 0")
 			if r := <-sealed; r.Batch != 1 || r.Accepted != 2 {
 				t.Errorf("sealed %+v", r)
 			}
@@ -315,43 +315,43 @@ func TestLiveSealsByTimeAndSize(t *testing.T) {
 func TestLiveAmongFiles(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(live.LiveOptions{})
-	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
-	path := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR"))
+	l := h.StartLive(live.Options{})
+	h.Accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
+	path := h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR"))
 	r, err := l.Ingest(t.Context(), []string{path}, intake.Options{})
 	if err != nil || r.Batch != 2 || r.Accepted != 1 || r.Duplicates != 1 {
 		t.Errorf("ingest: %+v, %v", r, err)
 	}
-	h.accept(l, "", sale("2", "sale", "1.00", "EUR")+sale("3", "sale", "1.00", "EUR"), "2 1 1 0")
+	h.Accept(l, "", sale("2", "sale", "1.00", "EUR")+sale("3", "sale", "1.00", "EUR"), "2 1 1 0")
 	if r, err := l.Ingest(t.Context(), []string{path}, intake.Options{}); err != nil || r.Batch != 0 || r.Duplicates != 2 {
 		t.Errorf("ingest again: %+v, %v", r, err)
 	}
-	h.expectBatches("1: 1 1 0 0", "2: 2 1 1 0", "3: 2 1 1 0")
+	h.ExpectBatches("1: 1 1 0 0", "2: 2 1 1 0", "3: 2 1 1 0")
 }
 
 // The dedupe index is compacted beside the batches, and keeps every id.
 func TestLiveCompacts(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(live.LiveOptions{})
+	l := h.StartLive(live.Options{})
 	const batches = 40
 	for n := range batches {
-		h.accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 1 0 0")
-		h.seal(l)
-		h.accept(l, "", sale(fmt.Sprint(n/2), "sale", "1.00", "EUR"), "1 0 1 0")
+		h.Accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 1 0 0")
+		h.Seal(l)
+		h.Accept(l, "", sale(fmt.Sprint(n/2), "sale", "1.00", "EUR"), "1 0 1 0")
 	}
 	for n := range batches {
-		h.accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 0 1 0")
+		h.Accept(l, "", sale(fmt.Sprint(n), "sale", "1.00", "EUR"), "1 0 1 0")
 	}
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	runs, err := h.intake.Objects.List(t.Context(), "streams/sales/memory/")
+	runs, err := h.Store.Objects.List(t.Context(), "streams/sales/memory/")
 	if err != nil || len(runs) == 0 {
 		t.Errorf("compacted runs are %q, %v", runs, err)
 	}
 	for n := range batches {
-		if got := h.ingest("0 1 0 0 1", h.file(fmt.Sprintf("%d.jsonl", n), sale(fmt.Sprint(n), "sale", "1.00", "EUR"))); got.Duplicates != 1 {
+		if got := h.Ingest("0 1 0 0 1", h.File(fmt.Sprintf("%d.jsonl", n), sale(fmt.Sprint(n), "sale", "1.00", "EUR"))); got.Duplicates != 1 {
 			break
 		}
 	}
@@ -360,8 +360,8 @@ func TestLiveCompacts(t *testing.T) {
 func TestLiveStops(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(live.LiveOptions{})
-	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
+	l := h.StartLive(live.Options{})
+	h.Accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	for range 2 {
 		if err := l.Close(t.Context()); err != nil {
 			t.Fatal(err)
@@ -374,23 +374,23 @@ func TestLiveStops(t *testing.T) {
 	if err := l.Seal(t.Context()); !errors.Is(err, live.ErrClosed) {
 		t.Errorf("seal after the end: %v", err)
 	}
-	h.expectBatches("1: 1 1 0 0")
+	h.ExpectBatches("1: 1 1 0 0")
 }
 
 // An end in a hurry leaves what was acknowledged to the next life.
 func TestLiveInterrupted(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(live.LiveOptions{})
-	h.accept(l, "k", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
+	l := h.StartLive(live.Options{})
+	h.Accept(l, "k", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	now, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := l.Close(now); !errors.Is(err, context.Canceled) {
 		t.Errorf("close: %v", err)
 	}
-	h.expectBatches()
-	l = h.startLive(live.LiveOptions{})
-	h.expectBatches("1: 1 1 0 0")
-	h.accept(l, "k", sale("1", "sale", "1.00", "EUR"), "1 1 0 0 again")
-	h.accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 0 1 0")
+	h.ExpectBatches()
+	l = h.StartLive(live.Options{})
+	h.ExpectBatches("1: 1 1 0 0")
+	h.Accept(l, "k", sale("1", "sale", "1.00", "EUR"), "1 1 0 0 again")
+	h.Accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 0 1 0")
 }

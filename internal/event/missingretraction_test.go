@@ -20,13 +20,13 @@ import (
 	"bursar/internal/failure"
 )
 
-// removeRetraction takes a retraction away, and with unknown all that the catalog has of it and those behind it.
-func (h *harness) removeRetraction(number uint64, unknown bool) {
-	h.t.Helper()
-	if err := os.Remove(h.object(fmt.Sprintf("streams/sales/retractions/%08d.json", number))); err != nil {
-		h.t.Fatal(err)
+// RemoveRetraction takes a retraction away, and with unknown all that the catalog has of it and those behind it.
+func (h *harness) RemoveRetraction(number uint64, unknown bool) {
+	h.T.Helper()
+	if err := os.Remove(h.Object(fmt.Sprintf("streams/sales/retractions/%08d.json", number))); err != nil {
+		h.T.Fatal(err)
 	}
-	err := h.intake.Catalog.Update(h.t.Context(), func(tx catalog.Tx) error {
+	err := h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error {
 		var removed []string
 		err := tx.List("retraction/sales/", func(key string, value json.RawMessage) error {
 			var r event.Retraction
@@ -47,7 +47,7 @@ func (h *harness) removeRetraction(number uint64, unknown bool) {
 		return err
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 }
 
@@ -56,16 +56,16 @@ func (h *harness) removeRetraction(number uint64, unknown bool) {
 func fillRetractions(t *testing.T) *harness {
 	t.Helper()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 3 3 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")))
-	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("4", "sale", "8.00", "EUR")))
-	h.ingest("3 1 0 1 0", h.file("c.jsonl", sale("3", "sale", "5.00", "EUR")))
-	h.retract("1 1", retract.RetractOptions{Event: "1", Reason: "wrong"})
-	h.retractBatch("2 1", 2)
-	h.retract("3 1", retract.RetractOptions{Event: "1", Undo: true})
-	if _, err := intake.AcceptRow(t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"}); err != nil {
+	h.Ingest("1 3 3 0 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "sale", "4.00", "EUR")))
+	h.Ingest("2 1 1 0 0", h.File("b.jsonl", sale("4", "sale", "8.00", "EUR")))
+	h.Ingest("3 1 0 1 0", h.File("c.jsonl", sale("3", "sale", "5.00", "EUR")))
+	h.Retract("1 1", retract.Options{Event: "1", Reason: "wrong"})
+	h.RetractBatch("2 1", 2)
+	h.Retract("3 1", retract.Options{Event: "1", Undo: true})
+	if _, err := intake.AcceptRow(t.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: event.Place{File: 3, Row: 1}, Reason: "right"}); err != nil {
 		t.Fatal(err)
 	}
-	h.retract("5 1", retract.RetractOptions{Event: "2", Reason: "wrong"})
+	h.Retract("5 1", retract.Options{Event: "2", Reason: "wrong"})
 	return h
 }
 
@@ -90,22 +90,22 @@ func TestMissingRetraction(t *testing.T) {
 			t.Run(fmt.Sprint(kind.name, ", catalog without what follows it: ", unknown), func(t *testing.T) {
 				t.Parallel()
 				h := fillRetractions(t)
-				h.removeRetraction(kind.number, unknown)
+				h.RemoveRetraction(kind.number, unknown)
 				h.expectMissing(kind.number)
-				done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{})
+				done, err := repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, repair.GiveUp{})
 				if err != nil || len(done.Broken) != 1 {
 					t.Errorf("repair gives %v, %v", done, err)
 				}
 				h.expectMissing(kind.number)
 				give := repair.GiveUp{Retractions: []uint64{kind.number}, Reason: "no copy has it"}
-				done, err = repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, give)
+				done, err = repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, give)
 				if err != nil || len(done.Broken) > 0 || !strings.Contains(strings.Join(done.Done, "\n"), fmt.Sprintf("gave up retraction %d of sales", kind.number)) {
 					t.Fatalf("repair without it gives %v, %v", done, err)
 				}
-				if err := eventverify.CheckCatalog(t.Context(), h.intake, "sales"); err != nil {
+				if err := eventverify.CheckCatalog(t.Context(), h.Store, "sales"); err != nil {
 					t.Error(err)
 				}
-				h.expectFolded(strings.Split(kind.folded, "; ")...)
+				h.ExpectFolded(strings.Split(kind.folded, "; ")...)
 			})
 		}
 	}
@@ -113,17 +113,17 @@ func TestMissingRetraction(t *testing.T) {
 
 // expectMissing expects that opening, verification and repair name the missing retraction and its remedy.
 func (h *harness) expectMissing(number uint64) {
-	h.t.Helper()
-	_, verified := eventverify.VerifyManifests(h.t.Context(), h.intake, "sales")
-	for what, err := range map[string]error{"check": eventverify.CheckCatalog(h.t.Context(), h.intake, "sales"), "verify": verified} {
+	h.T.Helper()
+	_, verified := eventverify.Manifests(h.T.Context(), h.Store, "sales")
+	for what, err := range map[string]error{"check": eventverify.CheckCatalog(h.T.Context(), h.Store, "sales"), "verify": verified} {
 		var older *event.NotInCatalogError
 		if !errors.As(err, &older) || older.Retraction != number || failure.Of(older) != failure.Data {
-			h.t.Errorf("%s: %v", what, err)
+			h.T.Errorf("%s: %v", what, err)
 			continue
 		}
 		for _, next := range []string{"`bursar repair --from BACKUP`", fmt.Sprintf("`bursar repair --give-up \"retraction %d of sales\" --reason TEXT`", number)} {
 			if !strings.Contains(err.Error(), next) {
-				h.t.Errorf("%s does not name %s: %v", what, next, err)
+				h.T.Errorf("%s does not name %s: %v", what, next, err)
 			}
 		}
 	}
@@ -134,47 +134,47 @@ func TestGiveUpRetraction(t *testing.T) {
 	t.Parallel()
 	h := fillRetractions(t)
 	for _, number := range []uint64{1, 5, 6} {
-		if _, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{Retractions: []uint64{number}, Reason: "x"}); err == nil || !strings.Contains(err.Error(), "is not missing") {
+		if _, err := repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, repair.GiveUp{Retractions: []uint64{number}, Reason: "x"}); err == nil || !strings.Contains(err.Error(), "is not missing") {
 			t.Errorf("retraction %d: %v", number, err)
 		}
 	}
-	h.removeRetraction(1, true)
+	h.RemoveRetraction(1, true)
 	wrong := repair.GiveUp{Retractions: []uint64{1, 99}, Reason: "no copy has it"}
-	if done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, wrong); err == nil || len(done.Done) > 0 {
+	if done, err := repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, wrong); err == nil || len(done.Done) > 0 {
 		t.Errorf("with a number that was never given repair gives %v, %v", done, err)
 	}
 	h.expectMissing(1)
 	give := repair.GiveUp{Retractions: []uint64{1}, Reason: "no copy has it"}
 	for n := range 2 {
-		if done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
+		if done, err := repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, give); err != nil || len(done.Broken) > 0 || n == 1 && len(done.Done) > 0 {
 			t.Fatalf("call %d of repair gives %v, %v", n+1, done, err)
 		}
 	}
-	h.rebuildIndex()
-	h.verify()
-	h.retract("6 1", retract.RetractOptions{Event: "1", Reason: "again"})
-	h.ingest("5 1 1 0 0", h.file("d.jsonl", sale("1", "sale", "1.00", "EUR")))
-	h.restoreCatalog("")
-	if done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{}); err != nil || len(done.Broken) > 0 {
+	h.RebuildIndex()
+	h.Verify()
+	h.Retract("6 1", retract.Options{Event: "1", Reason: "again"})
+	h.Ingest("5 1 1 0 0", h.File("d.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.RestoreCatalog("")
+	if done, err := repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, repair.GiveUp{}); err != nil || len(done.Broken) > 0 {
 		t.Errorf("repair of a missing catalog gives %v, %v", done, err)
 	}
-	h.rebuildIndex()
-	h.verify()
+	h.RebuildIndex()
+	h.Verify()
 }
 
 // TestLastRetractionLost: an older catalog does not know of the last retraction, whose object is missing. A batch that was sealed since does.
 func TestLastRetractionMissing(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
-	h.copyCatalog("yesterday.db")
-	h.retractBatch("1 1", 1)
-	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
-	h.restoreCatalog("yesterday.db")
-	if err := os.Remove(h.object("streams/sales/retractions/00000001.json")); err != nil {
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.CopyCatalog("yesterday.db")
+	h.RetractBatch("1 1", 1)
+	h.Ingest("2 1 1 0 0", h.File("b.jsonl", sale("1", "sale", "2.00", "EUR")))
+	h.RestoreCatalog("yesterday.db")
+	if err := os.Remove(h.Object("streams/sales/retractions/00000001.json")); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{}); err != nil || len(done.Broken) != 1 {
+	if done, err := repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, repair.GiveUp{}); err != nil || len(done.Broken) != 1 {
 		t.Errorf("repair gives %v, %v", done, err)
 	}
 	h.expectMissing(1)

@@ -19,17 +19,17 @@ func TestOriginIsNotCompared(t *testing.T) {
 	}
 	for _, id := range []string{"id: id", "id: _content"} {
 		h, other := newHarness(t, strings.Replace(yaml, "id: id", id, 1)), newHarness(t, strings.Replace(yaml, "id: id", id, 1))
-		first := h.ingest("1 1 1 0 0", h.file("a.jsonl", noted("1", "5.00", "here")))
-		h.ingest("0 1 0 0 1", h.file("b.jsonl", noted("1", "5.00", "there")))
-		second := other.ingest("1 1 1 0 0", other.file("a.jsonl", noted("1", "5.00", "elsewhere")))
+		first := h.Ingest("1 1 1 0 0", h.File("a.jsonl", noted("1", "5.00", "here")))
+		h.Ingest("0 1 0 0 1", h.File("b.jsonl", noted("1", "5.00", "there")))
+		second := other.Ingest("1 1 1 0 0", other.File("a.jsonl", noted("1", "5.00", "elsewhere")))
 		if first.Digest != second.Digest {
 			t.Errorf("%s: the digest depends on the origin", id)
 		}
 	}
 	h := newHarness(t, yaml)
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", noted("1", "5.00", "here")))
-	h.declare(plainYAML)
-	_, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("c.jsonl", noted("2", "5.00", "here"))}, intake.Options{})
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", noted("1", "5.00", "here")))
+	h.Declare(plainYAML)
+	_, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("c.jsonl", noted("2", "5.00", "here"))}, intake.Options{})
 	if err == nil || !strings.Contains(err.Error(), "events would be compared differently") {
 		t.Error(err)
 	}

@@ -25,18 +25,18 @@ func TestFileParts(t *testing.T) {
 	take := func(want, name string, rows ...string) {
 		t.Helper()
 		o := intake.Options{Parts: func(path string) []event.FilePart { return parts[filepath.Base(path)] }}
-		r, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file(name, strings.Join(rows, ""))}, o)
+		r, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File(name, strings.Join(rows, ""))}, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.expect(r, want)
+		h.Expect(r, want)
 	}
 	take("1 5 3 2 0", "several", sale("1", "sale", "1.00", "EUR"), sale("2", "gift", "1.00", "EUR"), // a
 		sale("1", "sale", "2.00", "EUR"),                                   // b
 		sale("3", "sale", "1.00", "EUR"), sale("4", "sale", "1.00", "EUR")) // c
 	take("2 3 1 2 0", "one", sale("4", "sale", "3.00", "EUR"), sale("1", "sale", "3.00", "EUR"), sale("5", "sale", "3.00", "EUR"))
 	conflict := "conflict: this id was accepted before with other values, in batch 1, file %s, row %d"
-	got := h.reasons()
+	got := h.Reasons()
 	for i, want := range []string{
 		"1 a:2 kind: ", "1 b:3 : " + fmt.Sprintf(conflict, "/a", 1),
 		"2 only:1 : " + fmt.Sprintf(conflict, "/c", 2), "2 only:2 : " + fmt.Sprintf(conflict, "/a", 1),
@@ -45,16 +45,16 @@ func TestFileParts(t *testing.T) {
 			t.Fatalf("quarantine has\n%s\nwant %s", strings.Join(got, "\n"), want)
 		}
 	}
-	if batches := h.batches(); !slices.Equal(batches[0].Files[0].Parts, parts["several"]) || batches[1].Files[0].Parts != nil {
+	if batches := h.Batches(); !slices.Equal(batches[0].Files[0].Parts, parts["several"]) || batches[1].Files[0].Parts != nil {
 		t.Errorf("%+v", batches)
 	}
-	h.declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
-	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+	h.Declare(strings.Replace(plainYAML, "[sale, refund]", "[sale, refund, gift]", 1))
+	r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.expect(r, "3 4 1 3 0")
-	if got := h.reasons(); len(got) != 3 || !strings.HasPrefix(got[0], "3 b:3 : ") {
+	h.Expect(r, "3 4 1 3 0")
+	if got := h.Reasons(); len(got) != 3 || !strings.HasPrefix(got[0], "3 b:3 : ") {
 		t.Errorf("after the retry quarantine has\n%s", strings.Join(got, "\n"))
 	}
 }

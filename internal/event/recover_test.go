@@ -20,7 +20,7 @@ import (
 func newUnsealedSpool(t *testing.T) *harness {
 	t.Helper()
 	h := newHarness(t, plainYAML)
-	l, err := h.openLive(live.LiveOptions{})
+	l, err := h.OpenLive(live.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func newUnsealedSpool(t *testing.T) *harness {
 
 func TestDamagedSpool(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(spool.Path(newUnsealedSpool(t).spool(), 1))
+	text, err := os.ReadFile(spool.Path(newUnsealedSpool(t).Spool(), 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,17 +60,17 @@ func TestDamagedSpool(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newUnsealedSpool(t)
-			if left, err := live.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); !left || err != nil {
+			if left, err := live.HasUnsealedSpools(t.Context(), h.Store, "sales", h.Spool()); !left || err != nil {
 				t.Errorf("before: %v, %v", left, err)
 			}
-			if err := c.damage(spool.Path(h.spool(), 1)); err != nil {
+			if err := c.damage(spool.Path(h.Spool(), 1)); err != nil {
 				t.Fatal(err)
 			}
-			if left, err := live.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); !left || err != nil {
+			if left, err := live.HasUnsealedSpools(t.Context(), h.Store, "sales", h.Spool()); !left || err != nil {
 				t.Errorf("after the damage: %v, %v", left, err)
 			}
 			lossCount := 0
-			l, err := h.openLive(live.LiveOptions{OnLoss: func(spool.Loss) { lossCount++ }})
+			l, err := h.OpenLive(live.Options{OnLoss: func(spool.Loss) { lossCount++ }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,22 +79,22 @@ func TestDamagedSpool(t *testing.T) {
 				want[id] = true
 			}
 			h.expectStored("after recovery", want, true)
-			losses, err := spool.Losses(h.spool())
+			losses, err := spool.Losses(h.Spool())
 			if err != nil || lossCount != 1 || len(losses) != 1 || losses[0].Recovered != int64(len(c.want)) || losses[0].Stream != "sales" {
 				t.Fatalf("%d reported, %+v, %v", lossCount, losses, err)
 			}
-			h.accept(l, "", sale("more", "sale", "1.00", "EUR"), "1 1 0 0")
+			h.Accept(l, "", sale("more", "sale", "1.00", "EUR"), "1 1 0 0")
 			if err := l.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if again, err := spool.Losses(h.spool()); err != nil || len(again) != 1 {
+			if again, err := spool.Losses(h.Spool()); err != nil || len(again) != 1 {
 				t.Errorf("later: %v, %v", again, err)
 			}
-			if err := spool.Dismiss(h.spool(), losses[0]); err != nil {
+			if err := spool.Dismiss(h.Spool(), losses[0]); err != nil {
 				t.Fatal(err)
 			}
-			entries, err := os.ReadDir(h.spool())
-			if left, failed := live.HasUnsealedSpools(t.Context(), h.intake, "sales", h.spool()); len(entries) != 0 || err != nil || left || failed != nil {
+			entries, err := os.ReadDir(h.Spool())
+			if left, failed := live.HasUnsealedSpools(t.Context(), h.Store, "sales", h.Spool()); len(entries) != 0 || err != nil || left || failed != nil {
 				t.Errorf("in the end: %v, %v, %v, %v", entries, err, left, failed)
 			}
 		})
@@ -116,12 +116,12 @@ func flipAt(at int) func(path string) error {
 func TestForeignSpool(t *testing.T) {
 	t.Parallel()
 	h := newUnsealedSpool(t)
-	h.stream.Name = "other"
-	other := filepath.Join(h.dir, "other")
-	if err := os.Rename(h.spool(), other); err != nil {
+	h.Stream.Name = "other"
+	other := filepath.Join(h.Dir, "other")
+	if err := os.Rename(h.Spool(), other); err != nil {
 		t.Fatal(err)
 	}
-	l, err := live.Open(t.Context(), h.intake, h.stream, live.LiveOptions{Spool: other})
+	l, err := live.Open(t.Context(), h.Store, h.Stream, live.Options{Spool: other})
 	if err != nil {
 		t.Fatal(err) // the other streams go on
 	}
@@ -137,9 +137,9 @@ func TestNothingAcknowledgedNothingMissed(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	for n := 1; n < 6; n++ {
 		d := &disk{at: n}
-		o := live.LiveOptions{Spool: h.spool()}
+		o := live.Options{Spool: h.Spool()}
 		o.Wrap = func(f spool.File) spool.File { return diskFile{f, d} }
-		l, err := live.Open(t.Context(), h.intake, h.stream, o)
+		l, err := live.Open(t.Context(), h.Store, h.Stream, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,8 +151,8 @@ func TestNothingAcknowledgedNothingMissed(t *testing.T) {
 		cancel()
 		_ = l.Close(dead)
 	}
-	h.startLive(live.LiveOptions{})
-	if losses, err := spool.Losses(h.spool()); err != nil || len(losses) > 0 {
+	h.StartLive(live.Options{})
+	if losses, err := spool.Losses(h.Spool()); err != nil || len(losses) > 0 {
 		t.Errorf("%v, %v", losses, err)
 	}
 	if ids := h.stored(); !slices.Contains([]int{3, 4, 5}, len(ids)) {

@@ -23,43 +23,43 @@ import (
 	"bursar/internal/object"
 )
 
-// retract retracts, and expects "number events" of it.
-func (h *harness) retract(want string, o retract.RetractOptions) retract.Retracted {
-	h.t.Helper()
-	h.now = h.now.Add(time.Second)
-	r, err := retract.Retract(h.t.Context(), h.intake, h.stream, o)
+// Retract retracts, and expects "number events" of it.
+func (h *harness) Retract(want string, o retract.Options) retract.Retracted {
+	h.T.Helper()
+	h.Now = h.Now.Add(time.Second)
+	r, err := retract.Retract(h.T.Context(), h.Store, h.Stream, o)
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	if got := fmt.Sprint(r.Number, r.Events); got != want {
-		h.t.Errorf("retraction and events are %s, want %s", got, want)
+		h.T.Errorf("retraction and events are %s, want %s", got, want)
 	}
 	return r
 }
 
-// retractBatch retracts a batch.
-func (h *harness) retractBatch(want string, batch uint64) {
-	h.retract(want, retract.RetractOptions{Batch: batch, Reason: "wrong"})
+// RetractBatch retracts a batch.
+func (h *harness) RetractBatch(want string, batch uint64) {
+	h.Retract(want, retract.Options{Batch: batch, Reason: "wrong"})
 }
 
-// verify verifies batches, retractions and the dedupe index.
-func (h *harness) verify() {
-	h.t.Helper()
-	batches, err := eventverify.VerifyManifests(h.t.Context(), h.intake, h.stream.Name)
-	_, objects := eventverify.VerifyObjects(h.t.Context(), h.intake, batches, func(int64) {})
-	_, totals := eventverify.VerifyTotals(h.t.Context(), h.intake, h.stream, batches)
-	_, retractions := eventverify.VerifyRetractionTotals(h.t.Context(), h.intake, h.stream, batches)
-	if err := errors.Join(err, objects, totals, retractions, h.verifyIndex()); err != nil {
-		h.t.Error(err)
+// Verify verifies batches, retractions and the dedupe index.
+func (h *harness) Verify() {
+	h.T.Helper()
+	batches, err := eventverify.Manifests(h.T.Context(), h.Store, h.Stream.Name)
+	_, objects := eventverify.Objects(h.T.Context(), h.Store, batches, func(int64) {})
+	_, totals := eventverify.Totals(h.T.Context(), h.Store, h.Stream, batches)
+	_, retractions := eventverify.RetractionTotals(h.T.Context(), h.Store, h.Stream, batches)
+	if err := errors.Join(err, objects, totals, retractions, h.VerifyIndex()); err != nil {
+		h.T.Error(err)
 	}
 }
 
-// folded is the events and totals of each batch as it is folded now.
-func (h *harness) folded() (list []string) {
-	h.t.Helper()
-	batches, err := event.FoldedBatches(h.t.Context(), h.intake.Catalog, h.stream, 0)
+// Folded is the events and totals of each batch as it is folded now.
+func (h *harness) Folded() (list []string) {
+	h.T.Helper()
+	batches, err := event.FoldedBatches(h.T.Context(), h.Store.Catalog, h.Stream, 0)
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	for _, b := range batches {
 		list = append(list, fmt.Sprint(b.Accepted, " ", b.Totals["amount"]))
@@ -67,10 +67,10 @@ func (h *harness) folded() (list []string) {
 	return list
 }
 
-func (h *harness) expectFolded(want ...string) {
-	h.t.Helper()
-	if got := h.folded(); strings.Join(got, "; ") != strings.Join(want, "; ") {
-		h.t.Errorf("folded are %q, want %q", got, want)
+func (h *harness) ExpectFolded(want ...string) {
+	h.T.Helper()
+	if got := h.Folded(); strings.Join(got, "; ") != strings.Join(want, "; ") {
+		h.T.Errorf("folded are %q, want %q", got, want)
 	}
 }
 
@@ -78,16 +78,16 @@ func (h *harness) expectFolded(want ...string) {
 func TestRetractedTwice(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 2 2 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")))
-	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("3", "sale", "4.00", "EUR")))
-	h.retract("1 1", retract.RetractOptions{Event: "1", Reason: "wrong"})
-	h.retract("2 1", retract.RetractOptions{Event: "3", Reason: "wrong"})
-	h.retractBatch("3 2", 1)
-	batches, err := eventverify.VerifyManifests(t.Context(), h.intake, h.stream.Name)
+	h.Ingest("1 2 2 0 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")))
+	h.Ingest("2 1 1 0 0", h.File("b.jsonl", sale("3", "sale", "4.00", "EUR")))
+	h.Retract("1 1", retract.Options{Event: "1", Reason: "wrong"})
+	h.Retract("2 1", retract.Options{Event: "3", Reason: "wrong"})
+	h.RetractBatch("3 2", 1)
+	batches, err := eventverify.Manifests(t.Context(), h.Store, h.Stream.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if events, err := eventverify.VerifyRetractionTotals(t.Context(), h.intake, h.stream, batches); events != 3 || err != nil {
+	if events, err := eventverify.RetractionTotals(t.Context(), h.Store, h.Stream, batches); events != 3 || err != nil {
 		t.Errorf("%d events are left out, %v", events, err)
 	}
 }
@@ -95,40 +95,40 @@ func TestRetractedTwice(t *testing.T) {
 func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	first := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "bribe", "4.00", "EUR"))
-	h.ingest("1 3 1 2 0", first)
-	h.declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
+	first := h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "2.00", "EUR")+sale("3", "bribe", "4.00", "EUR"))
+	h.Ingest("1 3 1 2 0", first)
+	h.Declare(strings.Replace(plainYAML, "refund]", "refund, gift]", 1))
 	retry := func(want string) {
 		t.Helper()
-		r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+		r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.expect(r, want)
+		h.Expect(r, want)
 	}
 	retry("2 2 1 1 0")
-	h.expectRefs("1:3")
+	h.ExpectRefs("1:3")
 	// Its row that came out of quarantine is of batch 2, but what that rejected again is left out with the file.
-	if r := h.retract("1 1", retract.RetractOptions{Batch: 1, Reason: "wrong"}); len(r.Retries) != 1 || r.Retries[0] != 2 {
+	if r := h.Retract("1 1", retract.Options{Batch: 1, Reason: "wrong"}); len(r.Retries) != 1 || r.Retries[0] != 2 {
 		t.Errorf("events that still count are in batches %v", r.Retries)
 	}
-	h.expectRefs("")
-	if r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{}); err != nil || r.Batch != 0 {
+	h.ExpectRefs("")
+	if r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{}); err != nil || r.Batch != 0 {
 		t.Errorf("a retry of what is left out: %+v, %v", r, err)
 	}
-	h.ingest("3 2 1 0 1", h.file("b.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.00", "EUR")))
-	h.retractBatch("2 1", 2)
-	h.ingest("4 1 1 0 0", h.file("c.jsonl", sale("2", "gift", "2.50", "EUR")))
-	h.expectFolded("0 map[]", "0 map[]", "1 map[EUR:1.50]", "1 map[EUR:2.50]")
-	h.verify()
-	h.rebuildIndex()
-	h.verify()
-	h.ingest("0 2 0 0 2", h.file("d.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.50", "EUR")))
-	h.retract("3 1", retract.RetractOptions{Batch: 4, Reason: "wrong"})
-	h.retract("4 1", retract.RetractOptions{Batch: 2, Undo: true})
-	h.expectRefs("")
-	h.ingest("0 1 0 0 1", h.file("e.jsonl", sale("2", "gift", "2.00", "EUR")))
-	h.verify()
+	h.Ingest("3 2 1 0 1", h.File("b.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.00", "EUR")))
+	h.RetractBatch("2 1", 2)
+	h.Ingest("4 1 1 0 0", h.File("c.jsonl", sale("2", "gift", "2.50", "EUR")))
+	h.ExpectFolded("0 map[]", "0 map[]", "1 map[EUR:1.50]", "1 map[EUR:2.50]")
+	h.Verify()
+	h.RebuildIndex()
+	h.Verify()
+	h.Ingest("0 2 0 0 2", h.File("d.jsonl", sale("1", "sale", "1.50", "EUR")+sale("2", "gift", "2.50", "EUR")))
+	h.Retract("3 1", retract.Options{Batch: 4, Reason: "wrong"})
+	h.Retract("4 1", retract.Options{Batch: 2, Undo: true})
+	h.ExpectRefs("")
+	h.Ingest("0 1 0 0 1", h.File("e.jsonl", sale("2", "gift", "2.00", "EUR")))
+	h.Verify()
 }
 
 // TestRetractedRowsRetriedAmongOthers retries a quarantine of a retracted file's rows and another's: the former go back as they were, and are
@@ -136,51 +136,51 @@ func TestRetractedRowsOutOfQuarantine(t *testing.T) {
 func TestRetractedRowsRetriedAmongOthers(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 2 1 1 0", h.file("a.jsonl", amounts("1", "1.00")+sale("2", "gift", "2.00", "EUR")))
-	h.ingest("2 2 0 2 0", h.file("b.jsonl", sale("3", "gift", "3.00", "EUR")+sale("4", "bribe", "4.00", "EUR")))
+	h.Ingest("1 2 1 1 0", h.File("a.jsonl", amounts("1", "1.00")+sale("2", "gift", "2.00", "EUR")))
+	h.Ingest("2 2 0 2 0", h.File("b.jsonl", sale("3", "gift", "3.00", "EUR")+sale("4", "bribe", "4.00", "EUR")))
 	more := func(kind, want string) {
 		t.Helper()
-		h.declare(strings.Replace(plainYAML, "refund]", "refund, "+kind+"]", 1))
-		r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+		h.Declare(strings.Replace(plainYAML, "refund]", "refund, "+kind+"]", 1))
+		r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.expect(r, want)
+		h.Expect(r, want)
 	}
-	h.mustDismiss("1:2", false)
+	h.MustDismiss("1:2", false)
 	more("gift", "3 3 1 2 0")
-	h.mustDismiss("1:2", true)
-	h.expectRefs("1:2 2:2")
-	h.retractBatch("1 1", 1)
-	h.expectRefs("2:2")
-	if _, err := intake.AcceptRow(t.Context(), h.intake, h.stream, intake.AcceptOptions{Row: ref(t, "1:2"), Reason: "x"}); !errors.As(err, new(*event.NoSuchError)) {
+	h.MustDismiss("1:2", true)
+	h.ExpectRefs("1:2 2:2")
+	h.RetractBatch("1 1", 1)
+	h.ExpectRefs("2:2")
+	if _, err := intake.AcceptRow(t.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: ref(t, "1:2"), Reason: "x"}); !errors.As(err, new(*event.NoSuchError)) {
 		t.Errorf("a row of a retracted file is accepted: %v", err)
 	}
 	more("gift, bribe", "4 2 1 1 0")
-	h.expectRefs("")
-	h.retract("2 1", retract.RetractOptions{Batch: 1, Undo: true})
-	h.expectRefs("1:2")
+	h.ExpectRefs("")
+	h.Retract("2 1", retract.Options{Batch: 1, Undo: true})
+	h.ExpectRefs("1:2")
 	more("gift, bribe", "5 1 1 0 0")
-	h.verifyDismissals(0)
+	h.VerifyDismissals(0)
 }
 
 // TestRetractBehindRetryOfDuplicates: a retry that seals nothing, as its rows are known, is of no batch, and of none that comes later.
 func TestRetractBehindRetryOfDuplicates(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
-	h.ingest("2 2 1 1 0", h.file("b.jsonl", amounts("1", "2.00")+amounts("2", "1.00")))
-	h.retract("1 1", retract.RetractOptions{Event: `"1"`, Reason: "wrong"})
-	h.ingest("3 1 1 0 0", h.file("c.jsonl", amounts("1", "2.00")))
-	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", amounts("1", "1.00")))
+	h.Ingest("2 2 1 1 0", h.File("b.jsonl", amounts("1", "2.00")+amounts("2", "1.00")))
+	h.Retract("1 1", retract.Options{Event: `"1"`, Reason: "wrong"})
+	h.Ingest("3 1 1 0 0", h.File("c.jsonl", amounts("1", "2.00")))
+	r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.expect(r, "0 1 0 0 1")
-	h.retractBatch("2 1", 2)
-	h.ingest("4 1 1 0 0", h.file("d.jsonl", amounts("3", "1.00")))
-	h.retract("3 1", retract.RetractOptions{Batch: 2, Undo: true, Reason: "right"})
-	h.verify()
+	h.Expect(r, "0 1 0 0 1")
+	h.RetractBatch("2 1", 2)
+	h.Ingest("4 1 1 0 0", h.File("d.jsonl", amounts("3", "1.00")))
+	h.Retract("3 1", retract.Options{Batch: 2, Undo: true, Reason: "right"})
+	h.Verify()
 }
 
 // TestRetractedFilesInMoreColumns takes a file in again that was read before a column was declared: its own events are known, whatever
@@ -192,22 +192,22 @@ func TestRetractedFilesInMoreColumns(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML)
 			text := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "2.00", "EUR") + sale("3", "gift", "3.00", "EUR")
-			a := h.file("a.jsonl", strings.ReplaceAll(text, "}", `,"shop":"north"}`))
-			h.ingest("1 3 1 2 0", a)
+			a := h.File("a.jsonl", strings.ReplaceAll(text, "}", `,"shop":"north"}`))
+			h.Ingest("1 3 1 2 0", a)
 			gifts := strings.Replace(plainYAML, "refund]", "refund, gift]", 1)
-			h.declare(gifts)
-			if _, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{}); err != nil {
+			h.Declare(gifts)
+			if _, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{}); err != nil {
 				t.Fatal(err)
 			}
-			h.declare(strings.Replace(gifts, "  note:", "  shop: {type: string, optional: true}\n  note:", 1))
+			h.Declare(strings.Replace(gifts, "  note:", "  shop: {type: string, optional: true}\n  note:", 1))
 			if batch {
-				h.retractBatch("1 1", 1)
+				h.RetractBatch("1 1", 1)
 			} else {
-				h.retract("1 1", retract.RetractOptions{Event: "1", Reason: "wrong"})
+				h.Retract("1 1", retract.Options{Event: "1", Reason: "wrong"})
 			}
-			h.ingest("3 3 1 0 2", a)
-			h.expectRefs("")
-			h.verify()
+			h.Ingest("3 3 1 0 2", a)
+			h.ExpectRefs("")
+			h.Verify()
 		})
 	}
 }
@@ -223,26 +223,26 @@ func TestRetractedFiles(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, strings.Replace(plainYAML, "id: id\n", "id: "+id+"\n", 1))
-			wrong := h.file("wrong.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
-			h.ingest("1 2 2 0 0", wrong)
-			other := h.file("other.jsonl", sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")+sale("4", "sale", "4.00", "EUR"))
+			wrong := h.File("wrong.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR"))
+			h.Ingest("1 2 2 0 0", wrong)
+			other := h.File("other.jsonl", sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")+sale("4", "sale", "4.00", "EUR"))
 			if id == "_row" {
-				h.ingest("2 3 2 1 0", other)
+				h.Ingest("2 3 2 1 0", other)
 			} else {
-				h.ingest("2 3 1 1 1", other)
+				h.Ingest("2 3 1 1 1", other)
 			}
-			h.retractBatch("1 2", 1)
+			h.RetractBatch("1 2", 1)
 			if id == "id" {
-				h.ingest(want[0], h.file("right.jsonl", sale("1", "sale", "1.50", "EUR")+sale("5", "sale", "2.50", "EUR")))
+				h.Ingest(want[0], h.File("right.jsonl", sale("1", "sale", "1.50", "EUR")+sale("5", "sale", "2.50", "EUR")))
 			} else {
-				h.ingest(want[0], wrong)
+				h.Ingest(want[0], wrong)
 			}
-			h.ingest(want[1], other)
-			h.ingest(want[2], other)
-			if got := h.reasons(); len(got) != 1 {
+			h.Ingest(want[1], other)
+			h.Ingest(want[2], other)
+			if got := h.Reasons(); len(got) != 1 {
 				t.Errorf("in quarantine are %q", got)
 			}
-			h.verify()
+			h.Verify()
 		})
 	}
 }
@@ -252,25 +252,25 @@ func TestRetractWithinWindow(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML+"dedupe: 30d\n")
 	day := 24 * time.Hour
-	a := h.file("a.jsonl", sale("1", "sale", "1.00", "EUR"))
-	h.ingest("1 1 1 0 0", a)
-	h.now = h.now.Add(40 * day)
-	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR"))) // another event by now
-	h.retractBatch("1 1", 2)
-	h.ingest("3 1 1 0 0", h.file("c.jsonl", sale("1", "sale", "3.00", "EUR")))
-	h.ingest("0 1 0 0 1", a) // its digest is known for ever
-	if _, err := retract.Retract(t.Context(), h.intake, h.stream, retract.RetractOptions{Batch: 2, Undo: true}); !errors.As(err, new(*retract.IDReusedError)) {
+	a := h.File("a.jsonl", sale("1", "sale", "1.00", "EUR"))
+	h.Ingest("1 1 1 0 0", a)
+	h.Now = h.Now.Add(40 * day)
+	h.Ingest("2 1 1 0 0", h.File("b.jsonl", sale("1", "sale", "2.00", "EUR"))) // another event by now
+	h.RetractBatch("1 1", 2)
+	h.Ingest("3 1 1 0 0", h.File("c.jsonl", sale("1", "sale", "3.00", "EUR")))
+	h.Ingest("0 1 0 0 1", a) // its digest is known for ever
+	if _, err := retract.Retract(t.Context(), h.Store, h.Stream, retract.Options{Batch: 2, Undo: true}); !errors.As(err, new(*retract.IDReusedError)) {
 		t.Errorf("undo gives %v", err)
 	}
-	h.retractBatch("2 1", 1)
-	h.retract("3 1", retract.RetractOptions{Batch: 1, Undo: true}) // batch 3 is beyond its window
-	_, err := retract.Retract(t.Context(), h.intake, h.stream, retract.RetractOptions{Event: "1", Reason: "which?"})
+	h.RetractBatch("2 1", 1)
+	h.Retract("3 1", retract.Options{Batch: 1, Undo: true}) // batch 3 is beyond its window
+	_, err := retract.Retract(t.Context(), h.Store, h.Stream, retract.Options{Event: "1", Reason: "which?"})
 	if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "name the batch") {
 		t.Errorf("an id of two events gives %v", err)
 	}
-	h.retract("4 1", retract.RetractOptions{Batch: 3, Event: "1", Reason: "this one"})
-	h.expectFolded("1 map[EUR:1.00]", "0 map[]", "0 map[EUR:0.00]")
-	h.verify()
+	h.Retract("4 1", retract.Options{Batch: 3, Event: "1", Reason: "this one"})
+	h.ExpectFolded("1 map[EUR:1.00]", "0 map[]", "0 map[EUR:0.00]")
+	h.Verify()
 }
 
 // TestRetractEvents leaves events out by ids of several types, and totals that are declared later are computed without them.
@@ -278,42 +278,42 @@ func TestRetractEvents(t *testing.T) {
 	t.Parallel()
 	yaml := strings.Replace(plainYAML, "id: id\n", "id: [id, amount]\n", 1)
 	h := newHarness(t, yaml)
-	h.ingest("1 3 3 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")+sale(`"x"`, "sale", "4.00", "USD")))
+	h.Ingest("1 3 3 0 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("1", "sale", "2.00", "EUR")+sale(`"x"`, "sale", "4.00", "USD")))
 	for _, id := range []string{"1", `["1"]`, `["1","1"]`, `["2","1.00"]`} {
-		if _, err := retract.Retract(t.Context(), h.intake, h.stream, retract.RetractOptions{Event: id, Reason: "no"}); !errors.As(err, new(*event.NoSuchError)) {
+		if _, err := retract.Retract(t.Context(), h.Store, h.Stream, retract.Options{Event: id, Reason: "no"}); !errors.As(err, new(*event.NoSuchError)) {
 			t.Errorf("%s gives %v", id, err)
 		}
 	}
-	h.retract("1 1", retract.RetractOptions{Event: `["1", "2.00"]`, Reason: "wrong"})
-	h.retract("2 1", retract.RetractOptions{Event: `["\"x\"","4.00"]`, Reason: "wrong"})
-	h.expectFolded("1 map[EUR:1.00 USD:0.00]")
-	h.declare(strings.Replace(yaml, "totals:\n", "totals:\n  all: {sum: amount}\n", 1))
-	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("1", "sale", "2.00", "EUR")))
-	h.retract("3 3", retract.RetractOptions{Batch: 1, Reason: "all of it"})
-	if again := h.retract("1 1", retract.RetractOptions{Batch: 1, Event: `["1","2.00"]`, Reason: "?"}); !again.Already {
+	h.Retract("1 1", retract.Options{Event: `["1", "2.00"]`, Reason: "wrong"})
+	h.Retract("2 1", retract.Options{Event: `["\"x\"","4.00"]`, Reason: "wrong"})
+	h.ExpectFolded("1 map[EUR:1.00 USD:0.00]")
+	h.Declare(strings.Replace(yaml, "totals:\n", "totals:\n  all: {sum: amount}\n", 1))
+	h.Ingest("2 1 1 0 0", h.File("b.jsonl", sale("1", "sale", "2.00", "EUR")))
+	h.Retract("3 3", retract.Options{Batch: 1, Reason: "all of it"})
+	if again := h.Retract("1 1", retract.Options{Batch: 1, Event: `["1","2.00"]`, Reason: "?"}); !again.Already {
 		t.Error("an event is retracted twice")
 	}
-	h.expectFolded("0 map[]", "1 map[EUR:2.00]")
-	h.retract("4 3", retract.RetractOptions{Batch: 1, Undo: true}) // but for the events that are left out alone
-	h.expectFolded("1 map[EUR:1.00 USD:0.00]", "1 map[EUR:2.00]")
-	h.verify()
+	h.ExpectFolded("0 map[]", "1 map[EUR:2.00]")
+	h.Retract("4 3", retract.Options{Batch: 1, Undo: true}) // but for the events that are left out alone
+	h.ExpectFolded("1 map[EUR:1.00 USD:0.00]", "1 map[EUR:2.00]")
+	h.Verify()
 }
 
 // TestRetractRequests forgets what was answered to the requests of a retracted batch.
 func TestRetractRequests(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	l := h.startLive(live.LiveOptions{})
-	h.accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
-	h.accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0 again")
-	r, err := l.Retract(t.Context(), retract.RetractOptions{Batch: 1, Reason: "wrong"}) // seals it first
+	l := h.StartLive(live.Options{})
+	h.Accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
+	h.Accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0 again")
+	r, err := l.Retract(t.Context(), retract.Options{Batch: 1, Reason: "wrong"}) // seals it first
 	if err != nil || r.Events != 1 {
 		t.Fatal(r, err)
 	}
-	h.accept(l, "key", sale("1", "sale", "1.50", "EUR"), "1 1 0 0")
-	h.seal(l)
-	h.expectFolded("0 map[]", "1 map[EUR:1.50]")
-	h.verify()
+	h.Accept(l, "key", sale("1", "sale", "1.50", "EUR"), "1 1 0 0")
+	h.Seal(l)
+	h.ExpectFolded("0 map[]", "1 map[EUR:1.50]")
+	h.Verify()
 }
 
 // noBackup is a backup that has nothing.
@@ -327,35 +327,35 @@ func (noBackup) File(context.Context, string, func([]byte) bool) (bool, error) {
 func TestRetractionStored(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", sale("1", "sale", "1.00", "EUR")))
-	h.retractBatch("1 1", 1)
-	h.retract("2 1", retract.RetractOptions{Batch: 1, Undo: true})
-	last := h.object("streams/sales/retractions/00000002.json")
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")))
+	h.RetractBatch("1 1", 1)
+	h.Retract("2 1", retract.Options{Batch: 1, Undo: true})
+	last := h.Object("streams/sales/retractions/00000002.json")
 	if err := os.Remove(last); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := eventverify.VerifyManifests(t.Context(), h.intake, "sales"); err == nil {
+	if _, err := eventverify.Manifests(t.Context(), h.Store, "sales"); err == nil {
 		t.Error("a missing object is not found")
 	}
-	h.ingest("2 1 1 0 0", h.file("b.jsonl", sale("2", "sale", "1.00", "EUR"))) // which writes it, as after a crash
-	h.verify()
+	h.Ingest("2 1 1 0 0", h.File("b.jsonl", sale("2", "sale", "1.00", "EUR"))) // which writes it, as after a crash
+	h.Verify()
 	for name, harm := range map[string]func(tx catalog.Tx) error{
 		"document": func(tx catalog.Tx) error { return tx.Delete("retraction/sales/00000001/00000001") },
 		"last":     func(tx catalog.Tx) error { return tx.Delete("retraction/sales/00000001/00000002") },
 		"state":    func(tx catalog.Tx) error { return tx.Delete("stream/sales") },
 	} {
-		if err := h.intake.Catalog.Update(t.Context(), harm); err != nil {
+		if err := h.Store.Catalog.Update(t.Context(), harm); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := eventverify.VerifyManifests(t.Context(), h.intake, "sales"); err == nil {
+		if _, err := eventverify.Manifests(t.Context(), h.Store, "sales"); err == nil {
 			t.Errorf("%s: nothing is found", name)
 		}
-		done, err := repair.Repair(t.Context(), h.intake, h.stream, noBackup{}, repair.GiveUp{})
+		done, err := repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, repair.GiveUp{})
 		if err != nil || len(done.Broken) > 0 {
 			t.Errorf("%s: repair gives %v, %v", name, done, err)
 		}
-		h.rebuildIndex()
-		h.verify()
+		h.RebuildIndex()
+		h.Verify()
 	}
 	text, err := os.ReadFile(last)
 	if err == nil {
@@ -364,7 +364,7 @@ func TestRetractionStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := eventverify.VerifyManifests(t.Context(), h.intake, "sales"); err == nil || !strings.Contains(err.Error(), filepath.Base(last)) {
+	if _, err := eventverify.Manifests(t.Context(), h.Store, "sales"); err == nil || !strings.Contains(err.Error(), filepath.Base(last)) {
 		t.Errorf("damage gives %v", err)
 	}
 }

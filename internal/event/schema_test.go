@@ -31,8 +31,8 @@ columns:
 func TestReadingNeverChanges(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, readYAML)
-	h.ingest("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
-	next := h.file("b.csv", "id;amount;at;Note\n2;1,50;01.02.2026 10:00;x\n")
+	h.Ingest("1 1 1 0 0", h.File("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
+	next := h.File("b.csv", "id;amount;at;Note\n2;1,50;01.02.2026 10:00;x\n")
 	for _, change := range [][4]string{
 		{"id: id\n", "id: [id, amount]\n", "id: [id]", "id: [id, amount]"},
 		{"id: id\n", "id: _row\n", "id: [id]", "id: [_row]"},
@@ -49,9 +49,9 @@ func TestReadingNeverChanges(t *testing.T) {
 		{`decimal: ",", group: "."`, `decimal: ",", group: " "`, `group: "."`, `group: " "`},
 		{`, group: "."`, ``, `group: "."`, `decimal: ","}`},
 	} {
-		h.declare(strings.Replace(readYAML, change[0], change[1], 1))
-		_, ingested := intake.Ingest(t.Context(), h.intake, h.stream, []string{next}, intake.Options{})
-		for _, err := range []error{ingested, event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream)} {
+		h.Declare(strings.Replace(readYAML, change[0], change[1], 1))
+		_, ingested := intake.Ingest(t.Context(), h.Store, h.Stream, []string{next}, intake.Options{})
+		for _, err := range []error{ingested, event.CheckGrowth(t.Context(), h.Store.Catalog, h.Stream)} {
 			if failure.Of(err) != failure.Data || err == nil || !strings.Contains(err.Error(), "a schema only grows") ||
 				!strings.Contains(err.Error(), change[2]) || !strings.Contains(err.Error(), change[3]) {
 				t.Errorf("%q → %q: %v", change[0], change[1], err)
@@ -59,10 +59,10 @@ func TestReadingNeverChanges(t *testing.T) {
 		}
 	}
 	h = newHarness(t, strings.Replace(readYAML, "encoding: windows-1252\n", "", 1))
-	h.ingest("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
+	h.Ingest("1 1 1 0 0", h.File("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
 	for n, growth := range []string{"", "dedupe: 30d\n", "  more: {type: string, optional: true, absent: ok, from: More}\n"} {
-		h.declare(readYAML + growth)
-		h.ingest(fmt.Sprint(n+2, 1, 1, 0, 0), h.file("c.csv", fmt.Sprintf("id;amount;at;Note\nc%d;1,50;01.02.2026 10:00;x\n", n)))
+		h.Declare(readYAML + growth)
+		h.Ingest(fmt.Sprint(n+2, 1, 1, 0, 0), h.File("c.csv", fmt.Sprintf("id;amount;at;Note\nc%d;1,50;01.02.2026 10:00;x\n", n)))
 	}
 }
 
@@ -70,8 +70,8 @@ func TestReadingNeverChanges(t *testing.T) {
 func TestUnknownReading(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, readYAML)
-	h.ingest("1 1 1 0 0", h.file("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
-	err := h.intake.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
+	h.Ingest("1 1 1 0 0", h.File("a.csv", "id;amount;at;Note\n1;1.000,50;01.02.2026 10:00;x\n"))
+	err := h.Store.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
 		state := map[string]any{}
 		if _, err := tx.Get("stream/sales", &state); err != nil {
 			return err
@@ -93,9 +93,9 @@ func TestUnknownReading(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.ingest("2 1 1 0 0", h.file("b.csv", "id;amount;at;Note\n2;1,50;01.02.2026 10:00;x\n"))
-	h.declare(strings.Replace(readYAML, "id: id\n", "id: _row\n", 1))
-	_, err = intake.Ingest(t.Context(), h.intake, h.stream, []string{filepath.Join(h.dir, "b.csv")}, intake.Options{})
+	h.Ingest("2 1 1 0 0", h.File("b.csv", "id;amount;at;Note\n2;1,50;01.02.2026 10:00;x\n"))
+	h.Declare(strings.Replace(readYAML, "id: id\n", "id: _row\n", 1))
+	_, err = intake.Ingest(t.Context(), h.Store, h.Stream, []string{filepath.Join(h.Dir, "b.csv")}, intake.Options{})
 	if failure.Of(err) != failure.Data || err == nil {
 		t.Errorf("another identity: %v", err)
 	}

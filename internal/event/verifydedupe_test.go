@@ -30,10 +30,10 @@ func TestVerifyBusyIndex(t *testing.T) {
 	t.Parallel()
 	for _, damaged := range []bool{false, true} {
 		h := newHarness(t, plainYAML)
-		h.ingest("1 3 3 0 0", h.file("a.jsonl", sales(0, 3)))
-		h.ingest("2 3 3 0 0", h.file("b.jsonl", sales(3, 3)))
+		h.Ingest("1 3 3 0 0", h.File("a.jsonl", sales(0, 3)))
+		h.Ingest("2 3 3 0 0", h.File("b.jsonl", sales(3, 3)))
 		if damaged {
-			stray := h.object("streams/sales/batches/00000099/ids")
+			stray := h.Object("streams/sales/batches/00000099/ids")
 			if err := os.MkdirAll(strings.TrimSuffix(stray, "/ids"), 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -43,19 +43,19 @@ func TestVerifyBusyIndex(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		quiet := *h.intake
+		quiet := *h.Store
 		batches := 2
-		h.intake.Objects = &busyObjects{quiet.Objects, func() {
+		h.Store.Objects = &busyObjects{quiet.Objects, func() {
 			if batches++; batches > 40 {
 				cancel()
 				return
 			}
-			path := h.file(fmt.Sprintf("more-%d.jsonl", batches), sales(3*batches, 3))
-			if _, err := intake.Ingest(t.Context(), &quiet, h.stream, []string{path}, intake.Options{}); err != nil {
+			path := h.File(fmt.Sprintf("more-%d.jsonl", batches), sales(3*batches, 3))
+			if _, err := intake.Ingest(t.Context(), &quiet, h.Stream, []string{path}, intake.Options{}); err != nil {
 				t.Error(err)
 			}
 		}}
-		err := ids.Verify(ctx, h.intake, h.stream)
+		err := ids.Verify(ctx, h.Store, h.Stream)
 		if batches == 2 || ctx.Err() != nil {
 			t.Fatalf("%d batches were sealed meanwhile: %v", batches-2, err)
 		}

@@ -33,77 +33,77 @@ func amounts(id string, of ...string) string {
 func TestVersionsAreAccepted(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, versionsYAML)
-	first := h.file("a.jsonl", amounts("1", "1.00", "2.00", "1.00"))
-	h.ingest("1 3 2 0 1", first)
-	h.ingest("2 4 2 0 2", h.file("b.jsonl", amounts("1", "3.00", "2.0", "1.00")+amounts("2", "1.00")))
-	h.ingest("0 3 0 0 3", first)
-	h.ingest("0 2 0 0 2", h.file("c.jsonl", amounts("1", "2.00", "3.00")))
-	h.verify()
-	h.rebuildIndex()
-	h.verify()
-	h.ingest("3 3 1 0 2", h.file("d.jsonl", amounts("1", "3.00", "2.00", "4.00")))
-	h.expectFolded("2 map[EUR:3.00]", "2 map[EUR:4.00]", "1 map[EUR:4.00]")
+	first := h.File("a.jsonl", amounts("1", "1.00", "2.00", "1.00"))
+	h.Ingest("1 3 2 0 1", first)
+	h.Ingest("2 4 2 0 2", h.File("b.jsonl", amounts("1", "3.00", "2.0", "1.00")+amounts("2", "1.00")))
+	h.Ingest("0 3 0 0 3", first)
+	h.Ingest("0 2 0 0 2", h.File("c.jsonl", amounts("1", "2.00", "3.00")))
+	h.Verify()
+	h.RebuildIndex()
+	h.Verify()
+	h.Ingest("3 3 1 0 2", h.File("d.jsonl", amounts("1", "3.00", "2.00", "4.00")))
+	h.ExpectFolded("2 map[EUR:3.00]", "2 map[EUR:4.00]", "1 map[EUR:4.00]")
 }
 
 func TestVersionsWithinTheWindow(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, versionsYAML+"dedupe: 2d\n")
-	h.ingest("1 2 2 0 0", h.file("a.jsonl", amounts("1", "1.00", "2.00")))
-	h.now = h.now.Add(24 * time.Hour)
-	h.ingest("2 3 1 0 2", h.file("b.jsonl", amounts("1", "1.00", "2.00", "3.00")))
-	h.now = h.now.Add(24*time.Hour + time.Second)
-	h.ingest("3 3 2 0 1", h.file("c.jsonl", amounts("1", "1.0", "2.0", "3.0")))
-	h.verify()
+	h.Ingest("1 2 2 0 0", h.File("a.jsonl", amounts("1", "1.00", "2.00")))
+	h.Now = h.Now.Add(24 * time.Hour)
+	h.Ingest("2 3 1 0 2", h.File("b.jsonl", amounts("1", "1.00", "2.00", "3.00")))
+	h.Now = h.Now.Add(24*time.Hour + time.Second)
+	h.Ingest("3 3 2 0 1", h.File("c.jsonl", amounts("1", "1.0", "2.0", "3.0")))
+	h.Verify()
 }
 
 // TestVersionsDeclaredLater: conflicts that lie in quarantine become versions, each where it was received.
 func TestVersionsDeclaredLater(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 2 1 1 0", h.file("a.jsonl", amounts("1", "1.00", "2.00")))
-	h.ingest("2 2 1 1 0", h.file("b.jsonl", amounts("1", "3.00")+amounts("2", "1.00")))
-	h.declare(versionsYAML)
-	h.ingest("3 4 1 0 3", h.file("c.jsonl", amounts("1", "4.00", "1.00")+amounts("2", "1.00")+amounts("1", "4.00")))
-	h.expectRefused("1:2", "as a new version")
-	r, err := intake.Retry(t.Context(), h.intake, h.stream, intake.Options{})
+	h.Ingest("1 2 1 1 0", h.File("a.jsonl", amounts("1", "1.00", "2.00")))
+	h.Ingest("2 2 1 1 0", h.File("b.jsonl", amounts("1", "3.00")+amounts("2", "1.00")))
+	h.Declare(versionsYAML)
+	h.Ingest("3 4 1 0 3", h.File("c.jsonl", amounts("1", "4.00", "1.00")+amounts("2", "1.00")+amounts("1", "4.00")))
+	h.ExpectRefused("1:2", "as a new version")
+	r, err := intake.Retry(t.Context(), h.Store, h.Stream, intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.expect(r, "4 2 2 0 0")
-	if left := h.reasons(); len(left) > 0 {
+	h.Expect(r, "4 2 2 0 0")
+	if left := h.Reasons(); len(left) > 0 {
 		t.Errorf("in quarantine are %q", left)
 	}
-	h.verify()
-	h.ingest("0 3 0 0 3", h.file("d.jsonl", amounts("1", "2.00", "3.00", "4.00")))
-	h.rebuildIndex()
-	h.verify()
+	h.Verify()
+	h.Ingest("0 3 0 0 3", h.File("d.jsonl", amounts("1", "2.00", "3.00", "4.00")))
+	h.RebuildIndex()
+	h.Verify()
 }
 
 // TestVersionsFromAnOlderIndex: an index whose digests have no key becomes one of versions, too.
 func TestVersionsFromAnOlderIndex(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
-	h.makeOlder()
-	h.declare(versionsYAML)
-	h.ingest("2 3 1 0 2", h.file("b.jsonl", amounts("1", "2.00", "1.00", "2.00")))
-	h.verify()
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", amounts("1", "1.00")))
+	h.MakeOlder()
+	h.Declare(versionsYAML)
+	h.Ingest("2 3 1 0 2", h.File("b.jsonl", amounts("1", "2.00", "1.00", "2.00")))
+	h.Verify()
 }
 
 func TestVersionsAreKeptForEver(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
-	h.declare(versionsYAML)
-	if _, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("b.jsonl", amounts("1", "2.00"))}, intake.Options{DryRun: true}); err != nil {
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", amounts("1", "1.00")))
+	h.Declare(versionsYAML)
+	if _, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("b.jsonl", amounts("1", "2.00"))}, intake.Options{DryRun: true}); err != nil {
 		t.Fatal(err)
 	}
-	h.declare(plainYAML) // no version was ingested
-	h.ingest("2 2 1 1 0", h.file("c.jsonl", amounts("2", "1.00")+amounts("1", "3.00")))
-	h.verify()
-	h.declare(versionsYAML)
-	h.ingest("3 2 2 0 0", h.file("d.jsonl", amounts("1", "2.00", "3.00")))
-	h.declare(plainYAML)
+	h.Declare(plainYAML) // no version was ingested
+	h.Ingest("2 2 1 1 0", h.File("c.jsonl", amounts("2", "1.00")+amounts("1", "3.00")))
+	h.Verify()
+	h.Declare(versionsYAML)
+	h.Ingest("3 2 2 0 0", h.File("d.jsonl", amounts("1", "2.00", "3.00")))
+	h.Declare(plainYAML)
 	refused := func(what string, err error) {
 		t.Helper()
 		var growth *event.GrowthError
@@ -111,13 +111,13 @@ func TestVersionsAreKeptForEver(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	_, err := intake.Ingest(t.Context(), h.intake, h.stream, []string{h.file("e.jsonl", amounts("1", "1.00"))}, intake.Options{})
+	_, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("e.jsonl", amounts("1", "1.00"))}, intake.Options{})
 	refused("ingest", err)
-	refused("check", event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream))
-	refused("rebuild of the index", ids.Rebuild(t.Context(), h.intake, h.stream))
-	batches := h.batches()
-	refused("a batch", batches[2].CheckGrowth(h.stream))
-	if err := batches[1].CheckGrowth(h.stream); err != nil {
+	refused("check", event.CheckGrowth(t.Context(), h.Store.Catalog, h.Stream))
+	refused("rebuild of the index", ids.Rebuild(t.Context(), h.Store, h.Stream))
+	batches := h.Batches()
+	refused("a batch", batches[2].CheckGrowth(h.Stream))
+	if err := batches[1].CheckGrowth(h.Stream); err != nil {
 		t.Error(err)
 	}
 }
@@ -126,19 +126,19 @@ func TestVersionsAreKeptForEver(t *testing.T) {
 func TestVersionsAdopted(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 1 1 0 0", h.file("a.jsonl", amounts("1", "1.00")))
-	h.copyCatalog("older.db")
-	h.declare(versionsYAML)
-	h.ingest("2 2 2 0 0", h.file("b.jsonl", amounts("1", "2.00", "3.00")))
-	h.restoreCatalog("older.db")
-	if adopted, err := repair.Adopt(t.Context(), h.intake, h.stream); err != nil || fmt.Sprint(adopted) != "[2]" {
+	h.Ingest("1 1 1 0 0", h.File("a.jsonl", amounts("1", "1.00")))
+	h.CopyCatalog("older.db")
+	h.Declare(versionsYAML)
+	h.Ingest("2 2 2 0 0", h.File("b.jsonl", amounts("1", "2.00", "3.00")))
+	h.RestoreCatalog("older.db")
+	if adopted, err := repair.Adopt(t.Context(), h.Store, h.Stream); err != nil || fmt.Sprint(adopted) != "[2]" {
 		t.Fatal(adopted, err)
 	}
-	h.rebuildIndex()
-	h.verify()
-	h.ingest("3 4 1 0 3", h.file("c.jsonl", amounts("1", "1.0", "2.0", "3.0", "4.0")))
-	h.declare(plainYAML)
-	if err := event.CheckGrowth(t.Context(), h.intake.Catalog, h.stream); err == nil {
+	h.RebuildIndex()
+	h.Verify()
+	h.Ingest("3 4 1 0 3", h.File("c.jsonl", amounts("1", "1.0", "2.0", "3.0", "4.0")))
+	h.Declare(plainYAML)
+	if err := event.CheckGrowth(t.Context(), h.Store.Catalog, h.Stream); err == nil {
 		t.Error("versions need not be kept")
 	}
 }
@@ -147,53 +147,53 @@ func TestVersionsAdopted(t *testing.T) {
 func TestVersionsRetracted(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, versionsYAML)
-	first := h.file("a.jsonl", amounts("1", "1.00"))
-	second := h.file("b.jsonl", amounts("1", "2.00", "4.00"))
-	h.ingest("1 1 1 0 0", first)
-	h.ingest("2 2 2 0 0", second)
-	_, err := retract.Retract(t.Context(), h.intake, h.stream, retract.RetractOptions{Event: "1", Reason: "wrong"})
+	first := h.File("a.jsonl", amounts("1", "1.00"))
+	second := h.File("b.jsonl", amounts("1", "2.00", "4.00"))
+	h.Ingest("1 1 1 0 0", first)
+	h.Ingest("2 2 2 0 0", second)
+	_, err := retract.Retract(t.Context(), h.Store, h.Stream, retract.Options{Event: "1", Reason: "wrong"})
 	want := fmt.Sprintf(`event "1" of sales has 3 versions, the newest last: batch 1 (%s, row 1), batch 2 (%s, row 1), batch 2 (%[2]s, row 2); name the batch, `+
 		"as in `bursar retract sales 2 --event ID`", first, second)
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), want) {
 		t.Fatalf("got %v\nwant %s", err, want)
 	}
-	newest := retract.RetractOptions{Batch: 2, Event: "1", Reason: "wrong"}
-	h.retract("1 1", newest)
-	if again := h.retract("1 1", newest); !again.Already {
+	newest := retract.Options{Batch: 2, Event: "1", Reason: "wrong"}
+	h.Retract("1 1", newest)
+	if again := h.Retract("1 1", newest); !again.Already {
 		t.Error("the same command retracts another version")
 	}
-	h.expectFolded("1 map[EUR:1.00]", "1 map[EUR:2.00]")
-	h.verify()
-	h.ingest("3 2 1 0 1", h.file("c.jsonl", amounts("1", "4.00", "2.00")))
+	h.ExpectFolded("1 map[EUR:1.00]", "1 map[EUR:2.00]")
+	h.Verify()
+	h.Ingest("3 2 1 0 1", h.File("c.jsonl", amounts("1", "4.00", "2.00")))
 	newest.Undo = true
-	if _, err := retract.Retract(t.Context(), h.intake, h.stream, newest); !errors.As(err, new(*retract.IDReusedError)) {
+	if _, err := retract.Retract(t.Context(), h.Store, h.Stream, newest); !errors.As(err, new(*retract.IDReusedError)) {
 		t.Errorf("the version counts twice: %v", err)
 	}
-	h.retract("2 1", retract.RetractOptions{Batch: 3, Event: "1", Reason: "came again"})
-	h.retract("3 1", newest)
-	h.expectFolded("1 map[EUR:1.00]", "2 map[EUR:6.00]", "0 map[EUR:0.00]")
-	h.verify()
-	h.ingest("0 2 0 0 2", h.file("d.jsonl", amounts("1", "4.0", "2.0")))
-	h.retractBatch("4 2", 2)
-	h.ingest("4 2 2 0 0", second)
-	h.verify()
+	h.Retract("2 1", retract.Options{Batch: 3, Event: "1", Reason: "came again"})
+	h.Retract("3 1", newest)
+	h.ExpectFolded("1 map[EUR:1.00]", "2 map[EUR:6.00]", "0 map[EUR:0.00]")
+	h.Verify()
+	h.Ingest("0 2 0 0 2", h.File("d.jsonl", amounts("1", "4.0", "2.0")))
+	h.RetractBatch("4 2", 2)
+	h.Ingest("4 2 2 0 0", second)
+	h.Verify()
 }
 
 // TestVersionsLive: requests bring versions, and those of a spool that nobody sealed.
 func TestVersionsLive(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)
-	h.ingest("1 2 1 1 0", h.file("a.jsonl", amounts("1", "1.00", "2.00")))
-	h.declare(versionsYAML)
-	l := h.startLive(live.LiveOptions{Window: time.Hour})
-	h.accept(l, "", amounts("1", "3.00", "1.00", "4.00", "3.00"), "4 2 2 0")
-	h.seal(l)
-	h.accept(l, "", amounts("1", "4.00", "5.00"), "2 1 1 0")
-	h.seal(l)
+	h.Ingest("1 2 1 1 0", h.File("a.jsonl", amounts("1", "1.00", "2.00")))
+	h.Declare(versionsYAML)
+	l := h.StartLive(live.Options{Window: time.Hour})
+	h.Accept(l, "", amounts("1", "3.00", "1.00", "4.00", "3.00"), "4 2 2 0")
+	h.Seal(l)
+	h.Accept(l, "", amounts("1", "4.00", "5.00"), "2 1 1 0")
+	h.Seal(l)
 	r, err := l.Retry(t.Context(), intake.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.expect(r, "4 1 1 0 0")
-	h.verify()
+	h.Expect(r, "4 1 1 0 0")
+	h.Verify()
 }

@@ -23,8 +23,8 @@ import (
 // MaxRequest is the largest body that live intake accepts, in bytes.
 const MaxRequest = 64 << 20
 
-// LiveOptions configure live intake of a stream. MaxRejected and DryRun of Options do not apply: acknowledged events are always sealed.
-type LiveOptions struct {
+// Options configure live intake of a stream. MaxRejected and DryRun of Options do not apply: acknowledged events are always sealed.
+type Options struct {
 	intake.Options
 	Spool     string              // folder of this stream's spools; created when needed
 	Window    time.Duration       // a batch is sealed this long after its first event; 0 is the stream's declaration
@@ -41,7 +41,7 @@ type LiveOptions struct {
 type Intake struct {
 	store    *event.Store
 	stream   *project.Stream
-	options  LiveOptions
+	options  Options
 	receiver *intake.Receiver
 	queue    queue
 	keys     pendingKeys
@@ -75,7 +75,7 @@ type command struct {
 
 // Open starts live intake of a stream. Requests that an earlier process acknowledged and did not seal are sealed first (rule 1). If that fails it
 // is retried, and the stream accepts nothing until it succeeds; other streams are not affected. Close the result; ctx is for the start only.
-func Open(ctx context.Context, st *event.Store, s *project.Stream, o LiveOptions) (*Intake, error) {
+func Open(ctx context.Context, st *event.Store, s *project.Stream, o Options) (*Intake, error) {
 	l := newLive(st, s, o)
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := l.recover(ctx); err != nil {
@@ -92,13 +92,13 @@ func Open(ctx context.Context, st *event.Store, s *project.Stream, o LiveOptions
 }
 
 // Recover seals the requests that an earlier process acknowledged and did not seal (rule 1).
-func Recover(ctx context.Context, st *event.Store, s *project.Stream, o LiveOptions) error {
+func Recover(ctx context.Context, st *event.Store, s *project.Stream, o Options) error {
 	l := newLive(st, s, o)
 	defer l.receiver.Close()
 	return l.recover(ctx)
 }
 
-func newLive(st *event.Store, s *project.Stream, o LiveOptions) *Intake {
+func newLive(st *event.Store, s *project.Stream, o Options) *Intake {
 	o.Window = cmp.Or(o.Window, s.Seal.Every, project.DefaultSeal.Every)
 	o.MaxEvents = cmp.Or(o.MaxEvents, s.Seal.Events, project.DefaultSeal.Events)
 	o.MaxBytes = cmp.Or(o.MaxBytes, s.Seal.Bytes, project.DefaultSeal.Bytes)
@@ -217,7 +217,7 @@ func (l *Intake) Retry(ctx context.Context, o intake.Options) (intake.Result, er
 }
 
 // Retract seals the open batch, then retracts as Intake.Retract does.
-func (l *Intake) Retract(ctx context.Context, o retract.RetractOptions) (r retract.Retracted, err error) {
+func (l *Intake) Retract(ctx context.Context, o retract.Options) (r retract.Retracted, err error) {
 	_, err = l.exclusively(ctx, func(ctx context.Context) (_ intake.Result, err error) {
 		r, err = retract.Retract(ctx, l.store, l.stream, o)
 		return intake.Result{}, err

@@ -84,7 +84,7 @@ func verifiedManifest(ctx context.Context, st *event.Store, s *project.Stream, n
 		return b, failure.Wrap(failure.Data, err)
 	}
 	if noChecksum {
-		err = eventverify.RecountBatch(ctx, st, s, b)
+		err = eventverify.Recount(ctx, st, s, b)
 	}
 	return b, err
 }

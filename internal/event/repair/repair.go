@@ -33,10 +33,10 @@ func (r *Repaired) note(format string, args ...any) {
 	r.Done = append(r.Done, fmt.Sprintf(format, args...))
 }
 
-// Repair makes the stream's batches in the catalog, their manifests and their objects consistent, and adopts batches that the catalog does not
+// Stream makes the stream's batches in the catalog, their manifests and their objects consistent, and adopts batches that the catalog does not
 // contain. It does the same for retractions. What is given up is replaced by an empty batch or retraction. It may be repeated after a crash.
 // It does not repair the dedupe index.
-func Repair(ctx context.Context, st *event.Store, s *project.Stream, backup Backup, give GiveUp) (r Repaired, err error) {
+func Stream(ctx context.Context, st *event.Store, s *project.Stream, backup Backup, give GiveUp) (r Repaired, err error) {
 	state, last, err := stateAndLastSealed(ctx, st, s.Name)
 	if err != nil {
 		return r, err
@@ -107,7 +107,7 @@ func repairBatch(ctx context.Context, st *event.Store, s *project.Stream, number
 		}
 		r.note("entered batch %d of %s in the catalog again", number, s.Name)
 	}
-	if eventverify.VerifyManifest(ctx, st, &b) != nil {
+	if eventverify.Manifest(ctx, st, &b) != nil {
 		if err := st.WriteManifest(ctx, &b); err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func restoreRetraction(ctx context.Context, stream string, number uint64, backup
 // repairRetraction writes the object of a retraction in the catalog, or enters one that the catalog lacks.
 func repairRetraction(ctx context.Context, st *event.Store, stream string, number uint64, known *event.Retraction, backup Backup, r *Repaired) error {
 	if known != nil {
-		if eventverify.VerifyRetraction(ctx, st, known) == nil {
+		if eventverify.Retraction(ctx, st, known) == nil {
 			return nil
 		}
 		if err := st.WriteRetraction(ctx, known); err != nil {

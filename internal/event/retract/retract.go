@@ -18,8 +18,8 @@ import (
 	"bursar/internal/project"
 )
 
-// RetractOptions say what is retracted and why.
-type RetractOptions struct {
+// Options say what is retracted and why.
+type Options struct {
 	Batch  uint64 // 0 is any batch, with Event
 	Event  string // the id as it is printed; empty is the whole batch
 	Undo   bool   // takes a retraction back
@@ -40,7 +40,7 @@ func noBatch(s *project.Stream, batch, last uint64) error {
 // Retract excludes a sealed batch or an event from every view from now on, or takes that back. For intake the ids of what is excluded are new again, and
 // the files of a batch may be ingested again. One transaction does it; the object is written afterwards, like a manifest. The caller must hold
 // the stream exclusively.
-func Retract(ctx context.Context, st *event.Store, s *project.Stream, o RetractOptions) (Retracted, error) {
+func Retract(ctx context.Context, st *event.Store, s *project.Stream, o Options) (Retracted, error) {
 	if err := event.CheckGrowth(ctx, st.Catalog, s); err != nil {
 		return Retracted{}, err
 	}
@@ -117,7 +117,7 @@ func retractionOutcome(ctx context.Context, st *event.Store, r *event.Retraction
 }
 
 // toRetract describes what is to be excluded.
-func toRetract(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, o RetractOptions) (event.Retraction, error) {
+func toRetract(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, o Options) (event.Retraction, error) {
 	r := event.Retraction{
 		Stream: s.Name, Number: state.Retractions + 1, Batch: o.Batch, Reason: o.Reason, Files: state.Files,
 		At: st.Now().UTC().Truncate(time.Microsecond),
@@ -186,7 +186,7 @@ func Enter(tx catalog.Tx, state *event.StreamState, r *event.Retraction) error {
 }
 
 // findEventToRetract finds an event by its id.
-func findEventToRetract(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, o RetractOptions, r event.Retraction) (event.Retraction, error) {
+func findEventToRetract(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, o Options, r event.Retraction) (event.Retraction, error) {
 	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return r, err

@@ -39,9 +39,9 @@ func (e *CountedTwiceError) Class() failure.Class { return failure.Data }
 // maxTwiceReported bounds the events that one error names.
 const maxTwiceReported = 10
 
-// VerifyCountedOnce returns a *CountedTwiceError for each pair of events with one id that count, as far as the last rebuild of the dedupe
+// CountedOnce returns a *CountedTwiceError for each pair of events with one id that count, as far as the last rebuild of the dedupe
 // index found them.
-func VerifyCountedOnce(ctx context.Context, st *event.Store, s *project.Stream) error {
+func CountedOnce(ctx context.Context, st *event.Store, s *project.Stream) error {
 	state, _, err := st.ReadState(ctx, s.Name)
 	if err != nil || len(state.CountedTwice) == 0 {
 		return err

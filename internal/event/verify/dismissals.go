@@ -34,8 +34,8 @@ func StrayDismissals(ctx context.Context, st *event.Store, stream string) (left 
 	return left, all, err
 }
 
-// VerifyDismissals checks that every dismissed row of a stream is in quarantine. It returns their number.
-func VerifyDismissals(ctx context.Context, st *event.Store, stream string) (rows int, faults error) {
+// Dismissals checks that every dismissed row of a stream is in quarantine. It returns their number.
+func Dismissals(ctx context.Context, st *event.Store, stream string) (rows int, faults error) {
 	left, rows, err := StrayDismissals(ctx, st, stream)
 	if err != nil {
 		return rows, err

@@ -23,7 +23,7 @@ func verifyRetractions(ctx context.Context, st *event.Store, stream string, stat
 	}
 	faults := []error{checkRetractions(ctx, st, stream, state)}
 	for i := range list {
-		faults = append(faults, VerifyRetraction(ctx, st, &list[i]))
+		faults = append(faults, Retraction(ctx, st, &list[i]))
 	}
 	if n := uint64(len(list)); n > state.Retractions {
 		faults = append(faults, fmt.Errorf("%d retractions of %s are in the catalog, its state counts %d", n, stream, state.Retractions))
@@ -31,8 +31,8 @@ func verifyRetractions(ctx context.Context, st *event.Store, stream string, stat
 	return errors.Join(faults...)
 }
 
-// VerifyRetraction compares a retraction of the catalog with its object.
-func VerifyRetraction(ctx context.Context, st *event.Store, r *event.Retraction) error {
+// Retraction compares a retraction of the catalog with its object.
+func Retraction(ctx context.Context, st *event.Store, r *event.Retraction) error {
 	stored, err := event.ReadRetraction(ctx, st.Objects, r.Stream, r.Number)
 	if err == nil && !reflect.DeepEqual(&stored, r) {
 		err = fmt.Errorf("%s differs from the catalog", event.RetractionName(r.Stream, r.Number))
@@ -40,9 +40,9 @@ func VerifyRetraction(ctx context.Context, st *event.Store, r *event.Retraction)
 	return err
 }
 
-// VerifyRetractionTotals checks the control totals of what is excluded against its events, and returns their number. An event that is excluded together
+// RetractionTotals checks the control totals of what is excluded against its events, and returns their number. An event that is excluded together
 // with its batch counts once.
-func VerifyRetractionTotals(ctx context.Context, st *event.Store, s *project.Stream, batches []event.Batch) (events int64, faults error) {
+func RetractionTotals(ctx context.Context, st *event.Store, s *project.Stream, batches []event.Batch) (events int64, faults error) {
 	list, err := event.Retractions(ctx, st.Catalog, s.Name)
 	if err != nil {
 		return 0, err

@@ -25,9 +25,9 @@ const (
 	verifyAttempts = 5
 )
 
-// VerifyManifests checks that each sealed batch is in the catalog, that its manifest agrees, and that every sealed batch is known to the catalog; and the
+// Manifests checks that each sealed batch is in the catalog, that its manifest agrees, and that every sealed batch is known to the catalog; and the
 // same for retractions. It returns the batches. The stream may be ingested meanwhile.
-func VerifyManifests(ctx context.Context, st *event.Store, stream string) (batches []event.Batch, faults error) {
+func Manifests(ctx context.Context, st *event.Store, stream string) (batches []event.Batch, faults error) {
 	sealed := uint64(0)
 	for attempt := 1; ; attempt++ {
 		state, _, err := st.ReadState(ctx, stream)
@@ -57,7 +57,7 @@ func verifyManifests(ctx context.Context, st *event.Store, stream string, state 
 		if due := uint64(i) + 1; batches[i].Batch != due || batches[i].Stream != stream {
 			return batches, fmt.Errorf("batch %d of %s is not in the catalog", due, stream)
 		}
-		if err := VerifyManifest(ctx, st, &batches[i]); err != nil {
+		if err := Manifest(ctx, st, &batches[i]); err != nil {
 			faults = append(faults, err)
 		}
 	}
@@ -68,8 +68,8 @@ func verifyManifests(ctx context.Context, st *event.Store, stream string, state 
 	return batches, errors.Join(faults...)
 }
 
-// VerifyManifest compares a batch of the catalog with its manifest.
-func VerifyManifest(ctx context.Context, st *event.Store, b *event.Batch) error {
+// Manifest compares a batch of the catalog with its manifest.
+func Manifest(ctx context.Context, st *event.Store, b *event.Batch) error {
 	stored, err := event.ReadManifest(ctx, st.Objects, b.Stream, b.Batch)
 	if err != nil && !errors.Is(err, event.ErrNoChecksum) {
 		return err
@@ -90,8 +90,8 @@ func sameBatch(a, b *event.Batch) (bool, error) {
 	return bytes.Equal(first, second), err
 }
 
-// VerifyObjects checks every object of batches against its digest. It calls progress with the bytes of each.
-func VerifyObjects(ctx context.Context, st *event.Store, batches []event.Batch, progress func(bytes int64)) (objects int, err error) {
+// Objects checks every object of batches against its digest. It calls progress with the bytes of each.
+func Objects(ctx context.Context, st *event.Store, batches []event.Batch, progress func(bytes int64)) (objects int, err error) {
 	var faults []error
 	for i := range batches {
 		for _, o := range batches[i].Stored() {
@@ -111,11 +111,11 @@ func VerifyObjects(ctx context.Context, st *event.Store, batches []event.Batch, 
 	return objects, errors.Join(faults...)
 }
 
-// VerifyTotals checks the rows, control totals and digests of batches against their events.
-func VerifyTotals(ctx context.Context, st *event.Store, s *project.Stream, batches []event.Batch) (events int64, err error) {
+// Totals checks the rows, control totals and digests of batches against their events.
+func Totals(ctx context.Context, st *event.Store, s *project.Stream, batches []event.Batch) (events int64, err error) {
 	var faults []error
 	for _, b := range batches {
-		if err := RecountBatch(ctx, st, s, b); err != nil {
+		if err := Recount(ctx, st, s, b); err != nil {
 			faults = append(faults, fmt.Errorf("batch %d of %s: %w", b.Batch, s.Name, err))
 		}
 		if ctx.Err() != nil {
@@ -138,8 +138,8 @@ func CheckCatalog(ctx context.Context, st *event.Store, stream string) error {
 	return checkRetractions(ctx, st, stream, &state)
 }
 
-// RecountBatch compares a batch's rows, control totals and digest with its events.
-func RecountBatch(ctx context.Context, st *event.Store, s *project.Stream, b event.Batch) error {
+// Recount compares a batch's rows, control totals and digest with its events.
+func Recount(ctx context.Context, st *event.Store, s *project.Stream, b event.Batch) error {
 	if err := b.CheckGrowth(s); err != nil {
 		return err
 	}

@@ -324,8 +324,8 @@ func (s *stage) wantReported() {
 	}
 	found := error(nil)
 	for _, stream := range s.project.Streams {
-		batches, err := eventverify.VerifyManifests(s.t.Context(), s.intake, stream.Name)
-		_, damaged := eventverify.VerifyObjects(s.t.Context(), s.intake, batches, func(int64) {})
+		batches, err := eventverify.Manifests(s.t.Context(), s.intake, stream.Name)
+		_, damaged := eventverify.Objects(s.t.Context(), s.intake, batches, func(int64) {})
 		found = errors.Join(found, err, damaged, ids.Verify(s.t.Context(), s.intake, stream))
 	}
 	if strings.HasPrefix(s.damage.files, "objects/streams/") && found == nil {

@@ -19,7 +19,7 @@ func (s *stage) retract(step *Step) {
 		return
 	}
 	before := digestOf(s.model.Export())
-	got, disturbed := s.retracted(what, retract.RetractOptions{Reason: "audit"})
+	got, disturbed := s.retracted(what, retract.Options{Reason: "audit"})
 	var want Counts
 	s.apply(func(m *Model) { want = m.Retract(what) })
 	if got.Already != disturbed && got.Already {
@@ -43,7 +43,7 @@ func (s *stage) undo(step *Step) {
 	before := digestOf(s.model.Export())
 	refused := false
 	s.apply(func(m *Model) { refused = m.Undo(what) })
-	got, _ := s.retracted(what, retract.RetractOptions{Undo: true})
+	got, _ := s.retracted(what, retract.Options{Undo: true})
 	count("undone: refused %v", refused)
 	if refused != (got == nil) {
 		s.fatalf("undo of %+v gives %+v; want it to be refused: %v", what, got, refused)
@@ -54,7 +54,7 @@ func (s *stage) undo(step *Step) {
 }
 
 // retracted carries a retraction out; nil is one that is refused, as ids were accepted anew.
-func (s *stage) retracted(what Retraction, o retract.RetractOptions) (got *retract.Retracted, disturbed bool) {
+func (s *stage) retracted(what Retraction, o retract.Options) (got *retract.Retracted, disturbed bool) {
 	s.t.Helper()
 	o.Batch, o.Event = uint64(what.Batch), what.Event
 	disturbed = s.carry(func(ctx context.Context) error {

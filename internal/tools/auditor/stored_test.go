@@ -280,7 +280,7 @@ func (s *stage) retractions(stream string) (last uint64) {
 func (s *stage) compareCounted() {
 	s.t.Helper()
 	for _, stream := range s.project.Streams {
-		s.carry(func(ctx context.Context) error { return eventverify.VerifyCountedOnce(ctx, s.intake, stream) })
+		s.carry(func(ctx context.Context) error { return eventverify.CountedOnce(ctx, s.intake, stream) })
 	}
 }
 

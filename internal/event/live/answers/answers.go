@@ -15,9 +15,9 @@ import (
 	"bursar/internal/failure"
 )
 
-// AnswerRetention is how long the answer to a request with a key is kept after its batch is sealed. Within that time the same request gets the
+// Retention is how long the answer to a request with a key is kept after its batch is sealed. Within that time the same request gets the
 // same answer; later its rows are checked again and are duplicates.
-const AnswerRetention = 24 * time.Hour
+const Retention = 24 * time.Hour
 
 // ErrKeyReused says that a key was used before with another body. Class Data.
 var ErrKeyReused = failure.Wrap(failure.Data, errors.New("the idempotency key was used before for a request with another body"))
@@ -74,7 +74,7 @@ func Put(tx catalog.Tx, stream string, spool uint64, sealed time.Time, answers [
 	if err := tx.Put(listKey(stream, spool), list); err != nil {
 		return err
 	}
-	return expireAnswers(tx, stream, sealed.Add(-AnswerRetention))
+	return expireAnswers(tx, stream, sealed.Add(-Retention))
 }
 
 // errStopList ends a listing.
@@ -144,7 +144,7 @@ func Find(ctx context.Context, c catalog.Catalog, stream, key, digest string, no
 	switch {
 	case err != nil:
 		return Answer{}, false, fmt.Errorf("look for an earlier answer: %w", err)
-	case !found || r.At.Before(now.Add(-AnswerRetention)):
+	case !found || r.At.Before(now.Add(-Retention)):
 		return Answer{}, false, nil
 	case r.Digest != digest:
 		return Answer{}, false, ErrKeyReused
