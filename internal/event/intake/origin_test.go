@@ -1,6 +1,6 @@
 // Columns that contain the origin of an event.
 
-package event_test
+package intake_test
 
 import (
 	"strings"

@@ -1,6 +1,6 @@
 // Times of receipt: they never go back, and the effects of the clock on them and on a dedupe window are logged.
 
-package event_test
+package intake_test
 
 import (
 	"bytes"

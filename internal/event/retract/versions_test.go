@@ -1,7 +1,7 @@
 // Streams that keep versions, over stores of their own: what is a version and what a duplicate, from what time on, and which version
 // a retraction is of.
 
-package event_test
+package retract_test
 
 import (
 	"errors"
@@ -20,15 +20,6 @@ import (
 )
 
 var versionsYAML = strings.Replace(plainYAML, "id: id\n", "id: id\nversions: keep\n", 1)
-
-// amounts are the amounts of an id's versions.
-func amounts(id string, of ...string) string {
-	var text strings.Builder
-	for _, amount := range of {
-		text.WriteString(sale(id, "sale", amount, "EUR"))
-	}
-	return text.String()
-}
 
 func TestVersionsAreAccepted(t *testing.T) {
 	t.Parallel()

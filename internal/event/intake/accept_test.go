@@ -1,6 +1,6 @@
 // Accepting conflicts and dismissing rows over stores of their own: what counts then, what stays in quarantine, and what a repeat completes.
 
-package event_test
+package intake_test
 
 import (
 	"context"
@@ -22,91 +22,6 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/fault"
 )
-
-// Refs lists what is in quarantine as "ref reason", those that are dismissed with a mark.
-func (h *harness) Refs() (list []string) {
-	h.T.Helper()
-	err := event.Quarantine(h.T.Context(), h.Store.Catalog, h.Store.Objects, h.Stream.Name, func(r event.Rejected) error {
-		at := r.Place().String()
-		if r.Dismissed != nil {
-			at = "(" + at + ")"
-		}
-		list = append(list, at)
-		return nil
-	})
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	return list
-}
-
-func (h *harness) ExpectRefs(want string) {
-	h.T.Helper()
-	if got := strings.Join(h.Refs(), " "); got != want {
-		h.T.Errorf("in quarantine are %s, want %s", got, want)
-	}
-	n, err := h.Store.CountQuarantine(h.T.Context(), h.Stream.Name)
-	if got, all, off := fmt.Sprint(n.Rows, n.Dismissed), len(h.Refs()), strings.Count(want, "("); err != nil || got != fmt.Sprint(all-off, off) {
-		h.T.Errorf("counted are %s, %v", got, err)
-	}
-}
-
-func ref(t testing.TB, text string) event.Place {
-	t.Helper()
-	at, ok := event.ParsePlace(text)
-	if !ok {
-		t.Fatalf("%s does not name a row", text)
-	}
-	return at
-}
-
-// AcceptRow accepts a row, and expects "batch already changes".
-func (h *harness) AcceptRow(row, want string) intake.AcceptedRow {
-	h.T.Helper()
-	got, err := intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: ref(h.T, row), Reason: "checked"})
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	if text := fmt.Sprint(got.Batch, " ", got.Already, changes(got.Changes)); text != want {
-		h.T.Errorf("accepting %s gives %s, want %s", row, text, want)
-	}
-	return got
-}
-
-func changes(list []intake.Difference) (text string) {
-	for _, c := range list {
-		text += fmt.Sprintf(" %s %s %s", c.Column, c.Old, c.New)
-	}
-	return text
-}
-
-// ExpectRefused expects an error of class Data that contains a text.
-func (h *harness) ExpectRefused(row, wantText string) {
-	h.T.Helper()
-	_, err := intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: ref(h.T, row), Reason: "checked"})
-	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), wantText) {
-		h.T.Errorf("accepting %s gives %v; want %q", row, err, wantText)
-	}
-}
-
-func (h *harness) Dismiss(row string, undo bool) (event.Dismissed, error) {
-	return h.Store.Dismiss(h.T.Context(), h.Stream, event.DismissOptions{Row: ref(h.T, row), Undo: undo, Reason: "nothing"})
-}
-
-func (h *harness) MustDismiss(row string, undo bool) {
-	h.T.Helper()
-	if _, err := h.Dismiss(row, undo); err != nil {
-		h.T.Error(err)
-	}
-}
-
-func (h *harness) VerifyDismissals(want int) {
-	h.T.Helper()
-	h.Verify()
-	if n, err := eventverify.Dismissals(h.T.Context(), h.Store, h.Stream.Name); n != want || err != nil {
-		h.T.Errorf("%d rows are dismissed, want %d; %v", n, want, err)
-	}
-}
 
 // TestAcceptRow accepts the second of three versions of an event, then the third, whose conflict was with the first.
 func TestAcceptRow(t *testing.T) {

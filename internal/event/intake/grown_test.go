@@ -1,6 +1,6 @@
 // Files of streams that identify rows by their file: ingested while short, and again when grown.
 
-package event_test
+package intake_test
 
 import (
 	"fmt"

@@ -1,6 +1,6 @@
 // Verifying a dedupe index while its stream takes events in.
 
-package event_test
+package ids_test
 
 import (
 	"context"

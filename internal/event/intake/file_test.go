@@ -1,6 +1,6 @@
 // Files that were put together from others.
 
-package event_test
+package intake_test
 
 import (
 	"fmt"

@@ -1,148 +1,22 @@
 // Intake over a test's own stores: counts, quarantine reasons, and the effects of repeats.
 
-package event_test
+package intake_test
 
 import (
 	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"bursar/internal/catalog"
 	"bursar/internal/event"
-	"bursar/internal/event/ids"
 	"bursar/internal/event/intake"
 	"bursar/internal/fault"
-	"bursar/internal/object"
-	"bursar/internal/project"
 )
-
-const salesYAML = `
-stream: sales
-format: jsonl
-id: id
-columns:
-  id: {type: string}
-  kind: {type: string, in: [sale, refund]}
-  amount: {type: "decimal(18,2)"}
-  currency: {type: string}
-  note: {type: string, optional: true}
-totals:
-  amount: {sum: amount, by: currency}
-  refunds: {sum: amount, where: "kind = 'refund'"}
-`
-
-// plainYAML computes nothing in SQL, so an intake of it is quick.
-var plainYAML = strings.Replace(salesYAML, "  refunds: {sum: amount, where: \"kind = 'refund'\"}\n", "", 1)
-
-// harness is the stores of an intake, and the stream as it is declared now.
-type harness struct {
-	T      testing.TB
-	Dir    string
-	Now    time.Time
-	Store *event.Store
-	Stream *project.Stream
-}
-
-func newHarness(t testing.TB, yaml string) *harness {
-	t.Helper()
-	h := &harness{T: t, Dir: t.TempDir(), Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	records, err := catalog.OpenSQLite(filepath.Join(h.Dir, "catalog.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := records.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	h.Store = &event.Store{
-		Objects: object.NewFolder(filepath.Join(h.Dir, "objects")), Catalog: records, Scratch: t.TempDir(), Workers: 2,
-		Now: func() time.Time { return h.Now }, Log: slog.New(slog.DiscardHandler),
-	}
-	h.Store.Duck.Threads, h.Store.Duck.Scratch, h.Store.Duck.Dirs = 1, h.Store.Scratch, []string{h.Dir}
-	if h.Store.Secret, err = ids.OpenSecret(t.Context(), records, filepath.Join(h.Dir, "identity.key")); err != nil {
-		t.Fatal(err)
-	}
-	h.Declare(yaml)
-	return h
-}
-
-// Declare changes the stream's schema.
-func (h *harness) Declare(yaml string) {
-	h.T.Helper()
-	h.File("project/bursar.yaml", "")
-	h.File("project/streams/sales.yaml", yaml)
-	p, errs := project.Read(filepath.Join(h.Dir, "project"))
-	if len(errs) > 0 {
-		h.T.Fatal(errs)
-	}
-	h.Stream = p.Streams[0]
-}
-
-func (h *harness) File(name, text string) string {
-	h.T.Helper()
-	path := filepath.Join(h.Dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		h.T.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		h.T.Fatal(err)
-	}
-	return path
-}
-
-// Ingest ingests files that must be read to their ends, and expects counts "batch rows accepted quarantined duplicates".
-func (h *harness) Ingest(want string, paths ...string) intake.Result {
-	h.T.Helper()
-	got, err := intake.Ingest(h.T.Context(), h.Store, h.Stream, paths, intake.Options{})
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	h.Expect(got, want)
-	return got
-}
-
-func (h *harness) Expect(r intake.Result, want string) {
-	h.T.Helper()
-	if got := fmt.Sprint(r.Batch, r.Rows, r.Accepted, r.Quarantined, r.Duplicates); got != want {
-		h.T.Errorf("batch, rows, accepted, quarantined, duplicates are %s, want %s", got, want)
-	}
-}
-
-// Reasons lists what is in quarantine as "batch file:row column: reason".
-func (h *harness) Reasons() (list []string) {
-	h.T.Helper()
-	err := event.Quarantine(h.T.Context(), h.Store.Catalog, h.Store.Objects, h.Stream.Name, func(r event.Rejected) error {
-		list = append(list, fmt.Sprintf("%d %s:%d %s: %s", r.Batch, filepath.Base(r.File), r.Row, r.Column, r.Reason))
-		return nil
-	})
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	return list
-}
-
-func (h *harness) Batches() []event.Batch {
-	h.T.Helper()
-	batches, err := event.Batches(h.T.Context(), h.Store.Catalog, h.Stream.Name, 0)
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	return batches
-}
-
-func sale(id, kind, amount, currency string) string {
-	return fmt.Sprintf(`{"id":%q,"kind":%q,"amount":%q,"currency":%q}`+"\n", id, kind, amount, currency)
-}
 
 func TestIntakeCountsAndReasons(t *testing.T) {
 	t.Parallel()
@@ -468,7 +342,7 @@ func failIntake(t *testing.T, text, want string, n int, mode fault.Mode) bool {
 			t.Errorf("after %s: %v", plan.Call(n), err)
 		}
 	}
-	if _, ok := h.objectBytes()["streams/sales/batches/00000001/manifest.json"]; !ok {
+	if _, ok := h.ObjectBytes()["streams/sales/batches/00000001/manifest.json"]; !ok {
 		t.Errorf("after %s: the batch has no manifest", plan.Call(n))
 	}
 	return plan.Fired()

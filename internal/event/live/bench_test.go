@@ -1,6 +1,6 @@
 // Throughput of live intake, and the cost of a nearly empty batch.
 
-package event_test
+package live_test
 
 import (
 	"context"

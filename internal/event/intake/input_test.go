@@ -1,6 +1,6 @@
 // What intake refuses to read: anything that could be read by halves.
 
-package event_test
+package intake_test
 
 import (
 	"net"

@@ -1,6 +1,6 @@
 // Rows of requests that a retry accepts, in streams that know their rows by content: they count as they would have when they came.
 
-package event_test
+package live_test
 
 import (
 	"bytes"

@@ -1,10 +1,8 @@
 // The dedupe index: damage is refused and mended, and indexes of older projects go on.
 
-package event_test
+package ids_test
 
 import (
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,67 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/catalog"
-	"bursar/internal/event/dedupe"
 	"bursar/internal/event/ids"
 	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/fault"
-
-	"github.com/zeebo/xxh3"
 )
-
-// indexState is what the catalog has of a dedupe index.
-type indexState struct {
-	Batches      uint64             `json:"batches"`
-	Files        uint64             `json:"files"`
-	Merges       uint64             `json:"merges"`
-	Columns      json.RawMessage    `json:"columns"`
-	DedupeTables []dedupe.TableInfo `json:"memory"`
-	Identity     string             `json:"identity,omitempty"`
-}
-
-func (h *harness) Index() (state indexState) {
-	h.T.Helper()
-	err := h.Store.Catalog.View(h.T.Context(), func(tx catalog.Tx) error {
-		_, err := tx.Get("stream/sales", &state)
-		return err
-	})
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	return state
-}
-
-func (h *harness) PutIndex(state indexState) {
-	h.T.Helper()
-	if err := h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error { return tx.Put("stream/sales", state) }); err != nil {
-		h.T.Fatal(err)
-	}
-}
-
-func (h *harness) Object(name string) string { return filepath.Join(h.Dir, "objects", name) }
-
-func (h *harness) VerifyIndex() error { return ids.Verify(h.T.Context(), h.Store, h.Stream) }
-
-func (h *harness) RebuildIndex() {
-	h.T.Helper()
-	if err := ids.Rebuild(h.T.Context(), h.Store, h.Stream); err != nil {
-		h.T.Fatal(err)
-	}
-	if err := h.VerifyIndex(); err != nil {
-		h.T.Fatal(err)
-	}
-}
-
-// sales is n lines from a first number on.
-func sales(first, n int) string {
-	var text strings.Builder
-	for i := range n {
-		text.WriteString(sale(fmt.Sprint("payment-", first+i), "sale", "1.00", "EUR"))
-	}
-	return text.String()
-}
 
 // expectNeedsRepair expects an error that no retry mends, with the remedy.
 func expectNeedsRepair(t *testing.T, what string, err error) {
@@ -225,39 +167,6 @@ func TestIdentityKey(t *testing.T) {
 	if strings.Contains(fmt.Sprint(state), string(key)) || len(state.Identity) != 16 {
 		t.Errorf("the catalog has %q of the key", state.Identity)
 	}
-}
-
-// MakeOlder turns the stream's index into one of the version before keys and checksums of pages. Without a batch it becomes
-// one of a single table without entries, so that the batches to come have no key.
-func (h *harness) MakeOlder() {
-	h.T.Helper()
-	state := h.Index()
-	if len(state.DedupeTables) == 0 {
-		state.Columns = json.RawMessage("[]")
-		state.DedupeTables = []dedupe.TableInfo{{Name: "streams/sales/memory/00000000", Digest: "new"}}
-		end := make([]byte, 56)
-		h.File("objects/"+state.DedupeTables[0].Name, string(make([]byte, 8))+string(end))
-	}
-	for i, table := range state.DedupeTables {
-		if table.Digest == "" {
-			continue
-		}
-		b, err := os.ReadFile(h.Object(table.Name))
-		if err != nil {
-			h.T.Fatal(err)
-		}
-		end := b[len(b)-56:]
-		body := b[:table.Entries*33+4*(1<<binary.LittleEndian.Uint32(end[8:])+1)]
-		binary.LittleEndian.PutUint32(end[12:], 1)
-		binary.LittleEndian.PutUint64(end[32:], xxh3.Hash(body))
-		binary.LittleEndian.PutUint64(end[40:], xxh3.Hash(end[:40]))
-		copy(end[48:], "BURSMEM\x01")
-		h.File("objects/"+table.Name, string(body)+string(end))
-		table.Digest, table.Bytes = "", 0
-		state.DedupeTables[i] = table
-	}
-	state.Identity = ""
-	h.PutIndex(state)
 }
 
 func TestOlderProject(t *testing.T) {

@@ -1,6 +1,6 @@
 // Events with one id that count twice because a retraction is missing: they are found, and resolved by retracting either.
 
-package event_test
+package verify_test
 
 import (
 	"errors"

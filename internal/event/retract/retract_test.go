@@ -1,11 +1,9 @@
 // Retractions over stores of their own: what is left out, what intake takes for new, and what counts again.
 
-package event_test
+package retract_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,59 +18,7 @@ import (
 	"bursar/internal/event/retract"
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
-	"bursar/internal/object"
 )
-
-// Retract retracts, and expects "number events" of it.
-func (h *harness) Retract(want string, o retract.Options) retract.Retracted {
-	h.T.Helper()
-	h.Now = h.Now.Add(time.Second)
-	r, err := retract.Retract(h.T.Context(), h.Store, h.Stream, o)
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	if got := fmt.Sprint(r.Number, r.Events); got != want {
-		h.T.Errorf("retraction and events are %s, want %s", got, want)
-	}
-	return r
-}
-
-// RetractBatch retracts a batch.
-func (h *harness) RetractBatch(want string, batch uint64) {
-	h.Retract(want, retract.Options{Batch: batch, Reason: "wrong"})
-}
-
-// Verify verifies batches, retractions and the dedupe index.
-func (h *harness) Verify() {
-	h.T.Helper()
-	batches, err := eventverify.Manifests(h.T.Context(), h.Store, h.Stream.Name)
-	_, objects := eventverify.Objects(h.T.Context(), h.Store, batches, func(int64) {})
-	_, totals := eventverify.Totals(h.T.Context(), h.Store, h.Stream, batches)
-	_, retractions := eventverify.RetractionTotals(h.T.Context(), h.Store, h.Stream, batches)
-	if err := errors.Join(err, objects, totals, retractions, h.VerifyIndex()); err != nil {
-		h.T.Error(err)
-	}
-}
-
-// Folded is the events and totals of each batch as it is folded now.
-func (h *harness) Folded() (list []string) {
-	h.T.Helper()
-	batches, err := event.FoldedBatches(h.T.Context(), h.Store.Catalog, h.Stream, 0)
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	for _, b := range batches {
-		list = append(list, fmt.Sprint(b.Accepted, " ", b.Totals["amount"]))
-	}
-	return list
-}
-
-func (h *harness) ExpectFolded(want ...string) {
-	h.T.Helper()
-	if got := h.Folded(); strings.Join(got, "; ") != strings.Join(want, "; ") {
-		h.T.Errorf("folded are %q, want %q", got, want)
-	}
-}
 
 // TestRetractedTwice retracts an event, and then its batch: it is one event that is left out.
 func TestRetractedTwice(t *testing.T) {
@@ -315,13 +261,6 @@ func TestRetractRequests(t *testing.T) {
 	h.ExpectFolded("0 map[]", "1 map[EUR:1.50]")
 	h.Verify()
 }
-
-// noBackup is a backup that has nothing.
-type noBackup struct{}
-
-func (noBackup) Object(context.Context, object.Description) (bool, error) { return false, nil }
-
-func (noBackup) File(context.Context, string, func([]byte) bool) (bool, error) { return false, nil }
 
 // TestRetractionStored finds and mends what is missing of a retraction, in the catalog or beside the batches.
 func TestRetractionStored(t *testing.T) {

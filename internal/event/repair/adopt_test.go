@@ -1,6 +1,6 @@
 // Catalogs that are older than the objects: nothing sealed is lost or overwritten, and unknown batches are adopted.
 
-package event_test
+package repair_test
 
 import (
 	"bytes"
@@ -23,40 +23,6 @@ import (
 	"bursar/internal/failure"
 )
 
-// RestoreCatalog replaces the catalog by an earlier copy of it, or by an empty one if name is "".
-func (h *harness) RestoreCatalog(name string) {
-	h.T.Helper()
-	if name == "" {
-		name = "empty.db"
-	}
-	records, err := catalog.OpenSQLite(filepath.Join(h.Dir, name))
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	h.T.Cleanup(func() { _ = records.Close() })
-	h.Store.Catalog = records
-}
-
-// CopyCatalog copies the catalog's current content under another name.
-func (h *harness) CopyCatalog(name string) {
-	h.T.Helper()
-	c, ok := h.Store.Catalog.(*catalog.SQLite)
-	if !ok {
-		h.T.Fatal("the catalog is not a file")
-	}
-	if err := c.Close(); err != nil {
-		h.T.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(h.Dir, "catalog.db"))
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	h.File(name, string(text))
-	if h.Store.Catalog, err = catalog.OpenSQLite(filepath.Join(h.Dir, "catalog.db")); err != nil {
-		h.T.Fatal(err)
-	}
-}
-
 // dump is every document of the catalog.
 func (h *harness) dump() map[string]string {
 	h.T.Helper()
@@ -69,23 +35,6 @@ func (h *harness) dump() map[string]string {
 	})
 	if err != nil {
 		h.T.Fatal(err)
-	}
-	return all
-}
-
-func (h *harness) objectBytes() map[string]string {
-	h.T.Helper()
-	all := map[string]string{}
-	names, err := h.Store.Objects.List(h.T.Context(), "")
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	for _, name := range names {
-		text, err := os.ReadFile(filepath.Join(h.Dir, "objects", name))
-		if err != nil {
-			h.T.Fatal(err)
-		}
-		all[name] = string(text)
 	}
 	return all
 }
@@ -118,7 +67,7 @@ func fillThree(t *testing.T) *harness {
 func TestOlderCatalogIsRefused(t *testing.T) {
 	t.Parallel()
 	h := fillThree(t)
-	before := h.objectBytes()
+	before := h.ObjectBytes()
 	h.RestoreCatalog("yesterday.db")
 	_, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("b.jsonl", sale("9", "sale", "9.00", "EUR"))}, intake.Options{})
 	var older *event.NotInCatalogError
@@ -128,7 +77,7 @@ func TestOlderCatalogIsRefused(t *testing.T) {
 	if err := eventverify.CheckCatalog(t.Context(), h.Store, "sales"); !errors.As(err, &older) {
 		t.Errorf("check: %v", err)
 	}
-	if after := h.objectBytes(); !reflect.DeepEqual(before, after) {
+	if after := h.ObjectBytes(); !reflect.DeepEqual(before, after) {
 		t.Errorf("objects have changed: %d before, %d after", len(before), len(after))
 	}
 }
@@ -215,7 +164,7 @@ func TestAdoptEarlierManifest(t *testing.T) {
 func TestAdoptNothingDamaged(t *testing.T) {
 	t.Parallel()
 	h := fillThree(t)
-	for name, text := range h.objectBytes() {
+	for name, text := range h.ObjectBytes() {
 		if !strings.Contains(name, "/00000001/") || strings.HasSuffix(name, "/ids") {
 			continue
 		}
@@ -239,12 +188,12 @@ func TestManifestIsWrittenLater(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	h.Ingest("1 1 1 0 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")))
 	name := "streams/sales/batches/00000001/manifest.json"
-	before := h.objectBytes()[name]
+	before := h.ObjectBytes()[name]
 	if err := h.Store.Objects.Delete(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
 	h.Ingest("2 1 1 0 0", h.File("b.jsonl", sale("2", "sale", "1.00", "EUR")))
-	if after := h.objectBytes()[name]; after != before {
+	if after := h.ObjectBytes()[name]; after != before {
 		t.Errorf("the manifest is\n%s\nwas\n%s", after, before)
 	}
 }

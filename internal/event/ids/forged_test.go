@@ -1,6 +1,6 @@
 // Values that are chosen so that digests without a secret are equal.
 
-package event_test
+package ids_test
 
 import (
 	"encoding/binary"

@@ -1,6 +1,6 @@
 // Control totals near their bound: every batch can be sealed, and only rows that do not fit wait in quarantine.
 
-package event_test
+package intake_test
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 // Damaged spools: no acknowledged request after the damage is dropped, and losses are reported until somebody dismisses them.
 
-package event_test
+package live_test
 
 import (
 	"context"

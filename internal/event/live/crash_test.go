@@ -1,6 +1,6 @@
 // Live intake that fails or dies at every point: what was acknowledged is there, and nothing twice.
 
-package event_test
+package live_test
 
 import (
 	"bytes"

@@ -1,6 +1,6 @@
 // Missing batches: they are known to have been sealed, and the stream goes on once they are given up.
 
-package event_test
+package repair_test
 
 import (
 	"fmt"

@@ -1,17 +1,15 @@
 // Retractions that are lost: the catalog does not have them and their objects are gone. What says that they were made has the stream
 // refused, until they come back or are given up.
 
-package event_test
+package repair_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 
-	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
 	"bursar/internal/event/repair"
@@ -19,37 +17,6 @@ import (
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
 )
-
-// RemoveRetraction takes a retraction away, and with unknown all that the catalog has of it and those behind it.
-func (h *harness) RemoveRetraction(number uint64, unknown bool) {
-	h.T.Helper()
-	if err := os.Remove(h.Object(fmt.Sprintf("streams/sales/retractions/%08d.json", number))); err != nil {
-		h.T.Fatal(err)
-	}
-	err := h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error {
-		var removed []string
-		err := tx.List("retraction/sales/", func(key string, value json.RawMessage) error {
-			var r event.Retraction
-			err := json.Unmarshal(value, &r)
-			if r.Number == number || unknown && r.Number > number {
-				removed = append(removed, key)
-			}
-			return err
-		})
-		for _, key := range removed {
-			err = errors.Join(err, tx.Delete(key))
-		}
-		state := map[string]any{}
-		if _, failed := tx.Get("stream/sales", &state); unknown {
-			state["retractions"] = number - 1
-			err = errors.Join(err, failed, tx.Put("stream/sales", state))
-		}
-		return err
-	})
-	if err != nil {
-		h.T.Fatal(err)
-	}
-}
 
 // fillRetractions makes retractions 1 to 5: of an event, of a batch, the undo of the first, of an event for the row that is accepted in its
 // place, and of another event.

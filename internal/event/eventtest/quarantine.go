@@ -1,0 +1,119 @@
+// The quarantine of a test's stream.
+
+package eventtest
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	eventverify "bursar/internal/event/verify"
+	"bursar/internal/failure"
+)
+
+// Reasons lists what is in quarantine as "batch file:row column: reason".
+func (h *Harness) Reasons() (list []string) {
+	h.T.Helper()
+	err := event.Quarantine(h.T.Context(), h.Store.Catalog, h.Store.Objects, h.Stream.Name, func(r event.Rejected) error {
+		list = append(list, fmt.Sprintf("%d %s:%d %s: %s", r.Batch, filepath.Base(r.File), r.Row, r.Column, r.Reason))
+		return nil
+	})
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	return list
+}
+
+// Refs lists what is in quarantine as "ref reason", those that are dismissed with a mark.
+func (h *Harness) Refs() (list []string) {
+	h.T.Helper()
+	err := event.Quarantine(h.T.Context(), h.Store.Catalog, h.Store.Objects, h.Stream.Name, func(r event.Rejected) error {
+		at := r.Place().String()
+		if r.Dismissed != nil {
+			at = "(" + at + ")"
+		}
+		list = append(list, at)
+		return nil
+	})
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	return list
+}
+
+// ExpectRefs expects the rows in quarantine as Refs lists them, and their counts.
+func (h *Harness) ExpectRefs(want string) {
+	h.T.Helper()
+	if got := strings.Join(h.Refs(), " "); got != want {
+		h.T.Errorf("in quarantine are %s, want %s", got, want)
+	}
+	n, err := h.Store.CountQuarantine(h.T.Context(), h.Stream.Name)
+	if got, all, off := fmt.Sprint(n.Rows, n.Dismissed), len(h.Refs()), strings.Count(want, "("); err != nil || got != fmt.Sprint(all-off, off) {
+		h.T.Errorf("counted are %s, %v", got, err)
+	}
+}
+
+// Ref parses the reference of a row.
+func Ref(t testing.TB, text string) event.Place {
+	t.Helper()
+	at, ok := event.ParsePlace(text)
+	if !ok {
+		t.Fatalf("%s does not name a row", text)
+	}
+	return at
+}
+
+// Dismiss dismisses a row, or takes that back.
+func (h *Harness) Dismiss(row string, undo bool) (event.Dismissed, error) {
+	return h.Store.Dismiss(h.T.Context(), h.Stream, event.DismissOptions{Row: Ref(h.T, row), Undo: undo, Reason: "nothing"})
+}
+
+// MustDismiss is Dismiss without an error.
+func (h *Harness) MustDismiss(row string, undo bool) {
+	h.T.Helper()
+	if _, err := h.Dismiss(row, undo); err != nil {
+		h.T.Error(err)
+	}
+}
+
+// VerifyDismissals verifies everything, and expects a number of dismissed rows.
+func (h *Harness) VerifyDismissals(want int) {
+	h.T.Helper()
+	h.Verify()
+	if n, err := eventverify.Dismissals(h.T.Context(), h.Store, h.Stream.Name); n != want || err != nil {
+		h.T.Errorf("%d rows are dismissed, want %d; %v", n, want, err)
+	}
+}
+
+// AcceptRow accepts a row, and expects "batch already changes".
+func (h *Harness) AcceptRow(row, want string) intake.AcceptedRow {
+	h.T.Helper()
+	got, err := intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: Ref(h.T, row), Reason: "checked"})
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	if text := fmt.Sprint(got.Batch, " ", got.Already, Changes(got.Changes)); text != want {
+		h.T.Errorf("accepting %s gives %s, want %s", row, text, want)
+	}
+	return got
+}
+
+// ExpectRefused expects an error of class Data that contains a text.
+func (h *Harness) ExpectRefused(row, wantText string) {
+	h.T.Helper()
+	_, err := intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: Ref(h.T, row), Reason: "checked"})
+	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), wantText) {
+		h.T.Errorf("accepting %s gives %v; want %q", row, err, wantText)
+	}
+}
+
+// Changes writes differences as " column old new".
+func Changes(list []intake.Difference) (text string) {
+	for _, c := range list {
+		text += fmt.Sprintf(" %s %s %s", c.Column, c.Old, c.New)
+	}
+	return text
+}
