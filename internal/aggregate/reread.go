@@ -93,7 +93,7 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 	})
 }
 
-// CountQuarantine is event.Intake.CountQuarantine without such rows.
+// CountQuarantine is event.Store.CountQuarantine without such rows.
 func CountQuarantine(ctx context.Context, in *event.Store, stream string) (event.QuarantineCount, error) {
 	all, err := rereadsOf(ctx, in.Catalog)
 	if err != nil || len(all) == 0 {

@@ -1,7 +1,5 @@
-// Package event ingests files and requests of a stream and seals them as batches: it parses rows, checks them against the schema, sets duplicates
-// aside, keeps bad rows in quarantine and computes control totals. It owns the batches, their manifests and objects, the dedupe index and the
-// quarantine. One catalog transaction seals a batch: a crash before it leaves nothing, a crash after it leaves everything (rules 1 and 3).
-// The package must not know of pipelines.
+// Batches, the files they consist of, and how they are read from the catalog.
+
 package event
 
 import (
@@ -201,4 +199,14 @@ func (f *File) SetParts(parts []FilePart) {
 	if f.Name = parts[0].Name; len(parts) > 1 {
 		f.Parts = parts
 	}
+}
+
+// FilterStream returns the batches of one stream.
+func FilterStream(batches []Batch, stream string) (own []Batch) {
+	for _, b := range batches {
+		if b.Stream == stream {
+			own = append(own, b)
+		}
+	}
+	return own
 }

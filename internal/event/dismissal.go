@@ -27,6 +27,7 @@ func dismissalKey(stream string, row Place) string {
 	return fmt.Sprintf("%s%08d/%012d", dismissalPrefix(stream), row.File, row.Row)
 }
 
+// DeleteDismissal deletes the dismissal of a row.
 func DeleteDismissal(tx catalog.Tx, stream string, row Place) error {
 	return tx.Delete(dismissalKey(stream, row))
 }

@@ -33,8 +33,10 @@ func fileNumberKey(stream string, n uint64) string {
 	return fmt.Sprintf("%s%08d", fileNumberPrefix(stream), n)
 }
 
+// BatchesPrefix begins the names of the objects of a stream's batches.
 func BatchesPrefix(stream string) string { return "streams/" + stream + "/batches/" }
 
+// BatchPrefix begins the names of a batch's objects.
 func BatchPrefix(stream string, batch uint64) string {
 	return fmt.Sprintf("%s%08d/", BatchesPrefix(stream), batch)
 }

@@ -141,6 +141,7 @@ func (st *Store) EventPlaces(ctx context.Context, s *project.Stream, b *Batch) (
 	return places, err
 }
 
+// ErrNotLocal says that the objects are not files.
 var ErrNotLocal = errors.New("bug: the objects are not files that SQL can read")
 
 // Values are the columns of one event by name, as JSON.

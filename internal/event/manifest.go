@@ -24,6 +24,7 @@ import (
 
 const manifestFile = "manifest.json"
 
+// ManifestName is the name of a batch's manifest.
 func ManifestName(stream string, batch uint64) string {
 	return BatchPrefix(stream, batch) + manifestFile
 }
@@ -90,6 +91,7 @@ func readObject(ctx context.Context, store object.Store, name string) ([]byte, e
 	return io.ReadAll(io.NewSectionReader(in, 0, in.Size()))
 }
 
+// HasObject reports whether an object exists.
 func HasObject(ctx context.Context, store object.Store, name string) (bool, error) {
 	in, err := store.Open(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -36,16 +36,6 @@ func WithRestoreHint(err error) error {
 	return fmt.Errorf("read sealed events: %w; `bursar repair --from BACKUP` puts it back from a copy of the project", err)
 }
 
-// FilterStream returns the batches of one stream.
-func FilterStream(batches []Batch, stream string) (own []Batch) {
-	for _, b := range batches {
-		if b.Stream == stream {
-			own = append(own, b)
-		}
-	}
-	return own
-}
-
 // Stored describes the objects of a batch that contain rows: events and quarantine.
 func (b *Batch) Stored() []object.Description {
 	all := slices.Clone(b.Objects)

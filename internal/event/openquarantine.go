@@ -61,6 +61,7 @@ type RetractedRows struct {
 	files   map[uint64]bool // whether the rows of a file are excluded
 }
 
+// NewRetractedRows reads which batches are retracted.
 func NewRetractedRows(c catalog.Catalog, tx catalog.Tx, stream string) (*RetractedRows, error) {
 	batches, err := WholeBatches(tx, stream)
 	return &RetractedRows{c: c, stream: stream, batches: batches, files: map[uint64]bool{}}, err
@@ -212,6 +213,7 @@ func (st *Store) CountQuarantine(ctx context.Context, stream string) (Quarantine
 	return n, err
 }
 
+// EachRejected calls each for every row in the quarantines of batches.
 func (st *Store) EachRejected(ctx context.Context, batches []Batch, each func(Rejected) error) error {
 	for _, b := range batches {
 		if err := ReadQuarantine(ctx, st.Objects, b.Quarantine.Name, each); err != nil {

@@ -30,4 +30,5 @@ func ParsePlace(text string) (p Place, ok bool) {
 	return p, p.File > 0 && p.Row > 0 && p.String() == text
 }
 
+// PlaceOf unpacks a place of the dedupe index.
 func PlaceOf(p dedupe.Place) Place { return Place{p.File(), int64(p.Row())} }

@@ -3,11 +3,9 @@
 package event
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -16,8 +14,6 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
-	"bursar/internal/failure"
-	"bursar/internal/object"
 )
 
 // Retraction excludes a sealed batch, or one event of it, from every view, or takes an earlier retraction back. It is a catalog document, and an
@@ -73,12 +69,6 @@ func retractionKey(r *Retraction) string {
 
 // PutRetraction writes the catalog document of a retraction.
 func PutRetraction(tx catalog.Tx, r *Retraction) error { return tx.Put(retractionKey(r), r) }
-
-func retractionObjects(stream string) string { return "streams/" + stream + "/retractions/" }
-
-func RetractionName(stream string, number uint64) string {
-	return fmt.Sprintf("%s%08d.json", retractionObjects(stream), number)
-}
 
 // listRetractions reads the retractions below a prefix with numbers up to until, in order.
 func listRetractions(tx catalog.Tx, prefix string, until uint64) (list []Retraction, err error) {
@@ -163,77 +153,6 @@ func RetractedSince(tx catalog.Tx, stream string, since, batch uint64) (changed 
 	return changed, nil
 }
 
-func encodeRetraction(r *Retraction) ([]byte, error) {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return appendChecksum(bytes.TrimSuffix(text, []byte("\n}"))), nil
-}
-
-// DecodeRetraction decodes an object of a stream's retraction.
-func DecodeRetraction(text []byte, stream string, number uint64) (r Retraction, err error) {
-	if err := json.Unmarshal(text, &r); err != nil {
-		return r, fmt.Errorf("it is not a retraction: %w", err)
-	}
-	at := bytes.LastIndex(text, []byte(checksumMember))
-	switch {
-	case at < 0 || !bytes.Equal(text, appendChecksum(text[:at])):
-		err = errors.New("its checksum does not match its content")
-	case r.Stream != stream || r.Number != number:
-		err = fmt.Errorf("it is retraction %d of %s", r.Number, r.Stream)
-	}
-	return r, err
-}
-
-func ReadRetraction(ctx context.Context, store object.Store, stream string, number uint64) (r Retraction, err error) {
-	name := RetractionName(stream, number)
-	text, err := readObject(ctx, store, name)
-	if err != nil {
-		return r, err
-	}
-	if r, err = DecodeRetraction(text, stream, number); err != nil {
-		err = failure.Wrap(failure.Data, fmt.Errorf("read %s: %w", name, err))
-	}
-	return r, err
-}
-
-// WriteRetraction writes the object of a retraction in the catalog.
-func (st *Store) WriteRetraction(ctx context.Context, r *Retraction) error {
-	text, err := encodeRetraction(r)
-	if err != nil {
-		return err
-	}
-	out, err := st.Objects.Create(ctx, RetractionName(r.Stream, r.Number))
-	if err != nil {
-		return err
-	}
-	if _, err := out.Write(text); err != nil {
-		return errors.Join(err, out.Abort())
-	}
-	return out.Commit()
-}
-
-// EnsureRetraction writes the object of a stream's last retraction if a process died between the catalog's transaction and the object.
-func (st *Store) EnsureRetraction(ctx context.Context, stream string, last uint64) error {
-	if last == 0 {
-		return nil
-	}
-	there, err := HasObject(ctx, st.Objects, RetractionName(stream, last))
-	if err != nil || there {
-		return err
-	}
-	var list []Retraction
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		list, err = listRetractions(tx, retractionPrefix(stream), last)
-		return err
-	})
-	if err != nil || len(list) == 0 {
-		return err
-	}
-	return st.WriteRetraction(ctx, &list[len(list)-1])
-}
-
 // LastRetractionOf returns the last retraction of the same batch or event, or nil.
 func (st *Store) LastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -249,15 +168,6 @@ func (st *Store) LastRetractionOf(ctx context.Context, r *Retraction) (last *Ret
 	return last, err
 }
 
-// RetractionNames returns the objects of a stream's retractions in the catalog.
-func (st *Store) RetractionNames(ctx context.Context, stream string) (names []string, err error) {
-	list, err := st.AllRetractions(ctx, stream)
-	for i := range list {
-		names = append(names, RetractionName(stream, list[i].Number))
-	}
-	return names, err
-}
-
 // AllRetractions returns all retractions of a stream in the catalog, in order.
 func (st *Store) AllRetractions(ctx context.Context, stream string) (list []Retraction, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
@@ -268,18 +178,6 @@ func (st *Store) AllRetractions(ctx context.Context, stream string) (list []Retr
 		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
 	}
 	return list, nil
-}
-
-// LastRetractionObject returns the highest number among the objects.
-func (st *Store) LastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
-	names, err := st.Objects.List(ctx, retractionObjects(stream))
-	for _, name := range names {
-		number := strings.TrimSuffix(strings.TrimPrefix(name, retractionObjects(stream)), ".json")
-		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
-			last = max(last, n)
-		}
-	}
-	return last, err
 }
 
 // KnownRetractions returns the numbers of the retractions in the catalog, sorted. The documents' keys end with them.

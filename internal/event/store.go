@@ -86,6 +86,7 @@ func (st *Store) EachBatch(ctx context.Context, stream string, last uint64, fn f
 	return nil
 }
 
+// BatchOf returns the batch that a retraction refers to.
 func (st *Store) BatchOf(ctx context.Context, r *Retraction) (b Batch, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		b, err = GetBatch(tx, r.Stream, r.Batch)

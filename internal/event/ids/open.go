@@ -1,4 +1,4 @@
-// Opens a stream's dedupe index: its state and the key of its digests.
+// Opens a stream's dedupe index: the project's secret, the stream's state and the key of its digests.
 
 package ids
 
@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
+	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/event/identity"
@@ -71,4 +74,27 @@ func IndexError(stream string, err error) error {
 // NeedsRepair returns an error of class Data, since a retry reads the same bytes.
 func NeedsRepair(stream string, err error) error {
 	return failure.Wrap(failure.Data, fmt.Errorf("dedupe index of stream %s: %w; run `bursar repair`", stream, err))
+}
+
+// OpenSecret opens the file with the project's secret. If the file is missing it is created, unless a stream's dedupe index depends on the secret,
+// or may because its state cannot be read. Intake is then refused until the indexes are rebuilt.
+func OpenSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.File, error) {
+	return identity.Open(path, secretDepended(ctx, c))
+}
+
+// ReadSecret is OpenSecret for read-only callers: it returns nil if the secret is missing and nothing depends on it.
+func ReadSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.File, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !secretDepended(ctx, c) {
+		return nil, nil
+	}
+	return identity.Open(path, true)
+}
+
+// secretDepended reports whether a stream's dedupe index depends on the secret, or may.
+func secretDepended(ctx context.Context, c catalog.Catalog) bool {
+	depended := false
+	err := c.View(ctx, func(tx catalog.Tx) error {
+		return event.EachState(tx, func(state *event.StreamState) { depended = depended || state.Identity != "" })
+	})
+	return depended || err != nil
 }

@@ -24,6 +24,7 @@ type Receipts struct {
 	sealed  map[uint64]time.Time
 }
 
+// NewReceipts returns the receipts of a stream's events.
 func NewReceipts(st *event.Store, s *project.Stream) *Receipts {
 	return &Receipts{
 		store: st, stream: s, files: map[uint64]uint64{}, retries: map[uint64][]event.Batch{}, rows: ReadPlaces{}, sealed: map[uint64]time.Time{},

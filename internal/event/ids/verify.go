@@ -29,7 +29,7 @@ func Verify(ctx context.Context, st *event.Store, s *project.Stream) error {
 	return faults
 }
 
-// IsLegacy reports whether a stream's dedupe index is from an older project, whose digests have no key. RebuildDedupe converts it.
+// IsLegacy reports whether a stream's dedupe index is from an older project, whose digests have no key. Rebuild converts it.
 func IsLegacy(ctx context.Context, st *event.Store, stream string) bool {
 	state, found, err := st.ReadState(ctx, stream)
 	return err == nil && found && state.Identity == "" && len(state.DedupeTables) > 0

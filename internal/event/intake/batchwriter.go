@@ -1,9 +1,11 @@
-// The state of a batch that is being written, and the identification of its files.
+// The state of a batch that is being written: how it is begun, and what is left of an interrupted one.
 
 package intake
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -33,7 +35,7 @@ type batchWriter struct {
 	conflictFile event.File                // the file that the last conflict was with
 	onReject     func(*reject)             // called for each rejected row; may be nil
 	undeclared   []Undeclared              // columns of the files
-	requestPlan  *scan.Plan                // reads JSON lines, whatever format the stream's files have; nil until needed
+	linePlan     *scan.Plan                // reads JSON lines, whatever format the stream's files have; nil until needed
 
 	mu        sync.Mutex // guards files, their fields, and unchanged: rows are checked while later ones are read
 	files     []*event.File
@@ -71,4 +73,90 @@ func (w *batchWriter) receivedAt(p dedupe.Place) (time.Time, error) {
 		return w.received, nil
 	}
 	return w.receipts.AcceptedAt(context.Background(), p)
+}
+
+// begin reads the stream's state and opens the dedupe index.
+func begin(ctx context.Context, st *event.Store, s *project.Stream, o Options) (*batchWriter, error) {
+	w, err := beginAt(ctx, st, s, o, st.Now())
+	if err != nil {
+		return nil, err
+	}
+	w.computer = newComputer(st, s)
+	return w, nil
+}
+
+// beginAt is begin for a batch whose receipt starts at now. The caller sets the computer.
+func beginAt(ctx context.Context, st *event.Store, s *project.Stream, o Options, now time.Time) (*batchWriter, error) {
+	state, key, err := ids.Open(ctx, st, s)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := scan.NewPlan(s, o.KeyColumns)
+	if err != nil {
+		return nil, err
+	}
+	received, err := nextReceipt(ctx, st, s, &state, now)
+	if err != nil {
+		return nil, err
+	}
+	w := &batchWriter{store: st, stream: s, plan: plan, options: o, state: state, brokenFiles: map[*event.File]bool{}, unchanged: map[event.Place]event.Rejected{}, received: received, receipts: ids.NewReceipts(st, s)}
+	w.batch = event.NextBatch(s, &state, received)
+	if err := w.removeLeftovers(ctx); err != nil {
+		return nil, err
+	}
+	if w.retracted, err = ids.LoadRetracted(ctx, st, s, &state, o.places); err != nil {
+		return nil, err
+	}
+	if o.excluding != nil {
+		if w.retracted, err = w.retracted.Add(*o.excluding); err != nil {
+			return nil, err
+		}
+	}
+	w.index, err = dedupe.Open(ctx, st.Objects, st.Scratch, state.DedupeTables)
+	if err != nil {
+		return nil, ids.IndexError(s.Name, err)
+	}
+	w.dedupeBatch, err = w.index.Begin(w.dedupeWindow(), ids.MaxBytes)
+	if err != nil {
+		return nil, errors.Join(err, w.index.Close())
+	}
+	w.key, w.bounds = key, newBounds(s)
+	w.identifier = &identifier{stream: s, digester: ids.NewDigester(s, state.Columns, key)}
+	return w, nil
+}
+
+// removeLeftovers deletes the objects that a crashed intake left under this batch's number (rule 1: nothing exists before the seal). A batch with a
+// manifest is sealed, so it is refused (rule 3).
+func (w *batchWriter) removeLeftovers(ctx context.Context) error {
+	if err := w.store.CheckUnsealed(ctx, w.stream.Name, w.batch.Batch); err != nil {
+		return err
+	}
+	if err := w.store.EnsureManifest(ctx, w.stream.Name, w.state.Batches); err != nil {
+		return fmt.Errorf("write manifest of batch %d of %s: %w", w.state.Batches, w.stream.Name, err)
+	}
+	if err := w.store.EnsureRetraction(ctx, w.stream.Name, w.state.Retractions); err != nil {
+		return fmt.Errorf("write retraction %d of %s: %w", w.state.Retractions, w.stream.Name, err)
+	}
+	names, err := w.store.Objects.List(ctx, event.BatchPrefix(w.stream.Name, w.batch.Batch))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := w.store.Objects.Delete(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dedupeWindow returns how far back ids count, by receipt, and which of them do not count.
+func (w *batchWriter) dedupeWindow() dedupe.Window {
+	var window dedupe.Window
+	if w.retracted != nil {
+		window.Excluded = w.retracted.Has
+	}
+	if w.stream.Dedupe != 0 {
+		window.Since, window.ReceivedAt = w.received.Add(-w.stream.Dedupe), w.receivedAt
+	}
+	return window
 }

@@ -42,7 +42,7 @@ type preparedBlock struct {
 	columns []column.Vector // the stream's, then a derived identity
 	filters []column.Vector // one per total with `where`
 	ids.RowDigests
-	occurrences []uint32 // of each row's content in its file or request, if that identifies rows
+	occurrences []uint32 // of each row's content in its file or delivery, if that identifies rows
 	keep        []bool
 	rejects     []reject
 }
@@ -177,7 +177,7 @@ func (w *batchWriter) parse(seg *segment) error {
 	return nil
 }
 
-// planFor returns the plan that reads rows of a file. Requests are JSON lines, whatever format the stream's files have. In them a CSV header or a
+// planFor returns the plan that reads rows of a file. Received rows are JSON lines, whatever format the stream's files have. In them a CSV header or a
 // Parquet column is one property, even if its name contains dots.
 func (w *batchWriter) planFor(f *event.File) (*scan.Plan, error) {
 	if f.Format == "" || f.Format == string(w.stream.Format) {
@@ -185,14 +185,14 @@ func (w *batchWriter) planFor(f *event.File) (*scan.Plan, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.requestPlan == nil {
+	if w.linePlan == nil {
 		lines := *w.stream
 		lines.Format = project.JSONL
 		plan, err := scan.NewPlan(&lines, w.options.KeyColumns)
 		if err != nil {
 			return nil, err
 		}
-		w.requestPlan = plan
+		w.linePlan = plan
 	}
-	return w.requestPlan, nil
+	return w.linePlan, nil
 }

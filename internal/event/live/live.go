@@ -204,19 +204,19 @@ func (l *Intake) Seal(ctx context.Context) error {
 	return l.do(ctx, false, l.sealAll)
 }
 
-// Ingest seals the open batch, then ingests files as Intake.Ingest does. Requests wait meanwhile.
+// Ingest seals the open batch, then ingests files as intake.Ingest does. Requests wait meanwhile.
 func (l *Intake) Ingest(ctx context.Context, paths []string, o intake.Options) (r intake.Result, err error) {
 	return l.exclusively(ctx, func(ctx context.Context) (intake.Result, error) {
 		return intake.Ingest(ctx, l.store, l.stream, paths, o)
 	})
 }
 
-// Retry seals the open batch, then retries the quarantine as Intake.Retry does.
+// Retry seals the open batch, then retries the quarantine as intake.Retry does.
 func (l *Intake) Retry(ctx context.Context, o intake.Options) (intake.Result, error) {
 	return l.exclusively(ctx, func(ctx context.Context) (intake.Result, error) { return intake.Retry(ctx, l.store, l.stream, o) })
 }
 
-// Retract seals the open batch, then retracts as Intake.Retract does.
+// Retract seals the open batch, then retracts as retract.Retract does.
 func (l *Intake) Retract(ctx context.Context, o retract.Options) (r retract.Retracted, err error) {
 	_, err = l.exclusively(ctx, func(ctx context.Context) (_ intake.Result, err error) {
 		r, err = retract.Retract(ctx, l.store, l.stream, o)
@@ -225,7 +225,7 @@ func (l *Intake) Retract(ctx context.Context, o retract.Options) (r retract.Retr
 	return r, err
 }
 
-// AcceptRow seals the open batch, then accepts a row as Intake.AcceptRow does. OnSealed is not called for its batch: the caller reports it.
+// AcceptRow seals the open batch, then accepts a row as intake.AcceptRow does. OnSealed is not called for its batch: the caller reports it.
 func (l *Intake) AcceptRow(ctx context.Context, o intake.AcceptOptions) (r intake.AcceptedRow, err error) {
 	_, err = l.exclusively(ctx, func(ctx context.Context) (_ intake.Result, err error) {
 		r, err = intake.AcceptRow(ctx, l.store, l.stream, o)
@@ -234,7 +234,7 @@ func (l *Intake) AcceptRow(ctx context.Context, o intake.AcceptOptions) (r intak
 	return r, err
 }
 
-// Dismiss calls Intake.Dismiss between requests.
+// Dismiss calls Store.Dismiss between requests.
 func (l *Intake) Dismiss(ctx context.Context, o event.DismissOptions) (d event.Dismissed, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) (err error) {
 		d, err = l.store.Dismiss(ctx, l.stream, o)
@@ -260,7 +260,7 @@ func (l *Intake) exclusively(ctx context.Context, run func(context.Context) (int
 }
 
 // Close accepts no more requests, answers those that wait, seals and ends. If ctx ends first, unsealed requests stay in the spool for the next
-// LiveIntake.
+// Intake.
 func (l *Intake) Close(ctx context.Context) error {
 	l.queue.close()
 	stop := context.AfterFunc(ctx, l.cancel)

@@ -1,4 +1,4 @@
-// Streams that keep versions: their dedupe index, and the version that a retraction refers to.
+// Streams that keep versions: the version that a retraction refers to.
 
 package retract
 
