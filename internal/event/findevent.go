@@ -1,4 +1,4 @@
-// Finds an event of a stream by its id.
+// Finds events of a stream: by their id, or by the place where they were read.
 
 package event
 

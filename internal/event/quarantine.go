@@ -1,4 +1,4 @@
-// Quarantine: rejected rows of a batch, written and read.
+// Quarantine: rejected rows of batches, as they are stored and read.
 
 package event
 

@@ -15,14 +15,14 @@ import (
 	"bursar/internal/object"
 )
 
-// Store seals batches. Only one intake of a stream may run at a time.
+// Store is where the events of streams are stored, and what is needed to read and to change them. Whoever changes a stream holds it exclusively.
 type Store struct {
 	Objects object.Store
 	Catalog catalog.Catalog
 	Secret  *identity.File // key of the dedupe indexes' digests
-	Scratch string         // folder for temporary files of a batch
-	Duck    duck.Options   // sessions that compute columns
-	Workers int            // goroutines that parse; at least 1
+	Scratch string         // folder for temporary files
+	Duck    duck.Options   // of sessions that read events and compute columns
+	Workers int            // goroutines that parse or check objects; at least 1
 	Now     func() time.Time
 	Log     *slog.Logger
 }

@@ -105,7 +105,7 @@ func (o *OpenBatch) feed(ctx context.Context) error {
 	}
 }
 
-// Add sends rows to the flow as one segment. Their source is told the verdicts from another goroutine.
+// Add sends rows to the flow as one segment. The verdicts are reported to their source by another goroutine.
 func (o *OpenBatch) Add(r Received) error {
 	seg := o.writer.segment(nil, o.file)
 	seg.text, seg.firstLine, seg.source = r.Text, o.lines+1, r.Source

@@ -1,4 +1,4 @@
-// Where rows are from that are not read from a file, and who learns what became of them.
+// The source of received rows: where they are from, and what is reported back about them.
 
 package intake
 
@@ -6,7 +6,7 @@ import (
 	"cmp"
 )
 
-// Source is where received rows are from. It is told the verdict on each of its rows.
+// Source is where received rows are from. The verdict on each row is reported to it.
 type Source interface {
 	// RowSource returns where a row was received.
 	RowSource(row int64) RowSource
@@ -82,14 +82,14 @@ func (seg *segment) addSources(block int, rejects []reject) {
 	}
 }
 
-// decide tells the source the verdict on a row.
+// decide reports the verdict on a row to the source.
 func (seg *segment) decide(row int64, outcome Outcome) {
 	if seg.source != nil {
 		seg.source.Decide(row, Verdict{Outcome: outcome})
 	}
 }
 
-// decideRejects tells the source about quarantined rows.
+// decideRejects reports quarantined rows to the source.
 func (seg *segment) decideRejects(rejects []reject) {
 	if seg.source == nil {
 		return

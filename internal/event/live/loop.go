@@ -35,7 +35,7 @@ func (l *Intake) loop() {
 			again = time.After(mostBackoff)
 		}
 		if l.open != nil {
-			due, failed = l.open.timer.C, l.open.Done()
+			due, failed = l.open.timer.C, l.open.batch.Done()
 		}
 		select {
 		case <-l.queue.wake:
@@ -47,7 +47,7 @@ func (l *Intake) loop() {
 				_ = l.reportBroken(err) // logged, too
 			}
 		case <-failed:
-			l.failBatch(l.open.Err())
+			l.failBatch(l.open.batch.Err())
 		case c := <-l.commands:
 			c.done <- c.run(c.ctx)
 			if c.last {
@@ -106,7 +106,7 @@ func (l *Intake) ingestGroup() bool {
 		l.failAll(requests, err)
 		return true
 	}
-	if o := l.open; o.Lines() >= l.options.MaxEvents || o.spool.Size() >= l.options.MaxBytes {
+	if o := l.open; o.batch.Lines() >= l.options.MaxEvents || o.spool.Size() >= l.options.MaxBytes {
 		l.sealLogged()
 	}
 	return true
@@ -184,7 +184,7 @@ func (l *Intake) beginBatch() error {
 	if err != nil {
 		return err
 	}
-	h.Number = o.Spool()
+	h.Number = o.batch.Spool()
 	if o.spool, err = l.createSpool(h); err != nil {
 		o.abort()
 		return err

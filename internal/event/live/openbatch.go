@@ -16,7 +16,7 @@ import (
 
 // openBatch is a batch of requests that is not sealed yet.
 type openBatch struct {
-	*intake.OpenBatch
+	batch     *intake.OpenBatch
 	stream    string
 	spool     *spool.Writer     // nil while a spool is replayed
 	keyed     []*pendingRequest // requests whose answers are stored by their keys
@@ -33,7 +33,7 @@ func (l *Intake) openBatch(ctx context.Context, h spool.Header) (*openBatch, err
 	if err != nil {
 		return nil, err
 	}
-	o := &openBatch{OpenBatch: b, stream: l.stream.Name, timer: time.NewTimer(time.Hour)}
+	o := &openBatch{batch: b, stream: l.stream.Name, timer: time.NewTimer(time.Hour)}
 	o.timer.Stop()
 	return o, nil
 }
@@ -47,7 +47,7 @@ func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	}
 	text, lines := make([]byte, 0, spare), int64(0)
 	for _, p := range requests {
-		p.firstLine = o.Lines() + lines + 1
+		p.firstLine = o.batch.Lines() + lines + 1
 		start := len(text)
 		text = p.appendLines(text)
 		lines += int64(bytes.Count(text[start:], []byte{'\n'}))
@@ -59,7 +59,7 @@ func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	o.prune()
 	g := requestGroup{requests, offset}
 	o.groups = append(o.groups, g)
-	return o.Add(intake.Received{Text: text, Lines: lines, Bytes: size, Source: g})
+	return o.batch.Add(intake.Received{Text: text, Lines: lines, Bytes: size, Source: g})
 }
 
 // prune removes answered groups from the front.
@@ -74,19 +74,19 @@ func (o *openBatch) prune() {
 // seal closes the batch and seals it, with the answers to its requests.
 func (o *openBatch) seal(ctx context.Context, now time.Time) (intake.Result, error) {
 	o.timer.Stop()
-	return o.Seal(ctx, now, func(tx catalog.Tx, sealed time.Time) error {
+	return o.batch.Seal(ctx, now, func(tx catalog.Tx, sealed time.Time) error {
 		list := make([]answers.Keyed, len(o.keyed))
 		for i, p := range o.keyed {
 			list[i] = answers.Keyed{Key: p.key, Digest: p.digest, Answer: p.answer}
 		}
-		return answers.Put(tx, o.stream, o.Spool(), sealed, list)
+		return answers.Put(tx, o.stream, o.batch.Spool(), sealed, list)
 	})
 }
 
 // abort gives up the batch without sealing anything.
 func (o *openBatch) abort() {
 	o.timer.Stop()
-	o.Abort()
+	o.batch.Abort()
 	if o.spool == nil {
 		return
 	}

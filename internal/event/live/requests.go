@@ -1,4 +1,4 @@
-// Requests of live intake, their answers, and where their rows are from.
+// Requests of live intake that wait for their answers, and the groups that are the source of a batch's rows.
 
 package live
 

@@ -57,7 +57,7 @@ func (l *Intake) seal(ctx context.Context) error {
 func (l *Intake) discard(o *openBatch) {
 	done := make(chan error, 1)
 	l.discarding = done
-	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.Spool())) }()
+	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.batch.Spool())) }()
 }
 
 // awaitDiscard waits until the last sealed batch's spool is removed. After an error the stream is recovered, which retries.

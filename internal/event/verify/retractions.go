@@ -1,4 +1,4 @@
-// Verifies and repairs retractions: the catalog's documents and the objects agree, none is missing, and each excludes what its control totals
+// Verifies retractions: the catalog's documents and the objects agree, none is missing, and each excludes what its control totals
 // state.
 
 package verify
