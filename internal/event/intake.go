@@ -58,8 +58,12 @@ type Result struct {
 	Extra       int64  `json:"extra"`
 
 	Undeclared []Undeclared `json:"undeclared,omitempty"` // by file
-	Totals     Totals       `json:"totals"`
-	Digest     string       `json:"digest"`
+
+	Rejected     []Rejection    `json:"rejected,omitempty"`      // the first rejected rows of a dry run
+	RejectedMore []RejectedMore `json:"rejected_more,omitempty"` // the others, by reason
+
+	Totals Totals `json:"totals"`
+	Digest string `json:"digest"`
 }
 
 // ErrTooManyRejected is returned, wrapped, by Ingest beyond Options.MaxRejected.
@@ -102,6 +106,7 @@ func (in *Intake) Ingest(ctx context.Context, s *project.Stream, paths []string,
 	}
 	result, err := w.sealAndCompact(ctx)
 	result.Undeclared = w.undeclared
+	result.Rejected, result.RejectedMore = w.rejections.listed, w.rejections.more
 	return result, errors.Join(err, unreadable)
 }
 
