@@ -39,7 +39,7 @@ func TestDoubts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			path := write(t, c.name, c.data)
-			text, err := Stream(path)
+			text, err := Stream(path, "")
 			if err != nil {
 				t.Fatal(err)
 			}

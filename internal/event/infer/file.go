@@ -46,7 +46,7 @@ func openFile(path string) (*input, error) {
 		in.close()
 		return nil, err
 	}
-	in.Reader = bufio.NewReaderSize(reader, 1<<16)
+	in.Reader = bufio.NewReaderSize(scan.ArrayLines(reader), 1<<16)
 	return in, nil
 }
 

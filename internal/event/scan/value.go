@@ -114,6 +114,9 @@ func (f *filler) unscaled(i int, n decimal128.Num, tok []byte) bool {
 // time adds a date or timestamp from its text.
 func (f *filler) time(i int, tok []byte) bool {
 	t := &f.plan.targets[i]
+	if t.isEpoch() {
+		return f.epoch(i, tok)
+	}
 	var m moment
 	var reason string
 	switch {
@@ -132,6 +135,27 @@ func (f *filler) time(i int, tok []byte) bool {
 		return true
 	}
 	return f.instant(i, m.seconds()-int64(m.offset), int64(m.micro), m.zoned, tok)
+}
+
+func (t *target) isEpoch() bool { return t.layout != nil && t.layout.Epoch > 0 }
+
+// epoch adds a timestamp from the number of seconds or milliseconds since 1970, exactly (rule 2).
+func (f *filler) epoch(i int, tok []byte) bool {
+	n, reason := exact(tok, f.plan.targets[i].layout.Epoch, '.', 0)
+	switch {
+	case reason == TooPrecise:
+		reason = finerMicros
+	case reason == Overflows, reason == "" && !inInt64(n):
+		reason = outsideYears
+	}
+	if reason != "" {
+		return f.misfit(i, tok, reason)
+	}
+	seconds, micro := int64(n.LowBits())/1e6, int64(n.LowBits())%1e6
+	if micro < 0 {
+		seconds, micro = seconds-1, micro+1e6
+	}
+	return f.instant(i, seconds, micro, true, tok)
 }
 
 // instant adds a timestamp; seconds without a zone are in the column's local time.

@@ -239,6 +239,26 @@ func TestTimes(t *testing.T) {
 	} {
 		check(t, one(t, c.typ, func(p *project.Column) { p.Format = c.format }), `"`+c.value+`"`, c.want)
 	}
+	for _, c := range []struct{ format, value, want string }{
+		{"epoch_s", `1700000000`, "2023-11-14T22:13:20Z"},
+		{"epoch_s", `"1700000000"`, "2023-11-14T22:13:20Z"},
+		{"epoch_s", `1700000000.123456`, "2023-11-14T22:13:20.123456Z"},
+		{"epoch_s", `1700000000.1234567`, "!finer than microseconds"},
+		{"epoch_s", `1.7e9`, "2023-11-14T22:13:20Z"},
+		{"epoch_s", `-0.5`, "1969-12-31T23:59:59.5Z"},
+		{"epoch_s", `-62135596800`, "0001-01-01T00:00:00Z"},
+		{"epoch_s", `-62135596801`, "!years go from"},
+		{"epoch_s", `1700000000000`, "!years go from"},
+		{"epoch_s", `1e30`, "!years go from"},
+		{"epoch_s", `"2024-01-01"`, "!not a number"},
+		{"epoch_s", `true`, "!\"true\" is a boolean, and the type is timestamp"},
+		{"epoch_ms", `1700000000123`, "2023-11-14T22:13:20.123Z"},
+		{"epoch_ms", `"1700000000123.456"`, "2023-11-14T22:13:20.123456Z"},
+		{"epoch_ms", `-1`, "1969-12-31T23:59:59.999Z"},
+		{"", `1700000000`, "!\"1700000000\" is a number, and the type is timestamp: declare `format` epoch_s or epoch_ms if it counts since 1970"},
+	} {
+		check(t, one(t, "timestamp", func(p *project.Column) { p.Format = c.format }), c.value, c.want)
+	}
 	local := one(t, "timestamp", func(c *project.Column) { c.Zone = prague })
 	for _, c := range [][2]string{
 		{"2024-07-01T12:00:00", "2024-07-01T10:00:00Z"},
