@@ -22,6 +22,7 @@ func TestDoubts(t *testing.T) {
 		{"comma.csv", "amount\n\"1,234\"\n\"-22,500\"\n", `amount: {type: int, group: ","} # ` + mayDecimal},
 		{"semicolon.csv", "amount;b\n1,234;1\n22,500;1\n", `amount: {type: "decimal(18,3)", decimal: ","} # CHECK: ',' is read as the decimal mark, but may group digits: three digits follow it everywhere; if it groups digits, write type: int, group: ","`},
 		{"texts.jsonl", `{"amount":"1.234"}` + "\n", `amount: {type: "decimal(18,3)"} # ` + mayGroup},
+		{"blanks.csv", "amount;b\n1\u00a0234,50;1\n1\u202f234\u202f567,50;1\n", `amount: {type: "decimal(18,2)", decimal: ",", group: " "} # CHECK: ' ' is read as a group mark` + "\n"},
 		{"millions.csv", "amount\n\"1,234,567\"\n\"1,234\"\n", `amount: {type: int, group: ","} # CHECK: ',' is read as a group mark` + "\n"},
 		{"numbers.jsonl", `{"amount":1.234}` + "\n", `amount: {type: "decimal(18,3)"}` + "\n"},
 		{"zero.csv", "amount\n1.234\n0.500\n", `amount: {type: "decimal(18,3)"}` + "\n"},

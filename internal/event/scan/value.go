@@ -90,11 +90,23 @@ func (f *filler) number(i int, tok []byte, mark, group byte) bool {
 		f.block.Columns[i].AppendInt(n)
 		return true
 	}
-	n, reason := exact(tok, t.typ.Scale, mark, group)
+	text := tok
+	if group == ' ' {
+		text = plainBlanks(tok)
+	}
+	n, reason := exact(text, t.typ.Scale, mark, group)
 	if reason != "" {
 		return f.misfit(i, tok, reason)
 	}
 	return f.unscaled(i, n, tok)
+}
+
+// plainBlanks replaces the blanks that spreadsheet programs write between groups of digits, so that lines are not broken there.
+func plainBlanks(tok []byte) []byte {
+	for _, blank := range []string{"\u00a0", "\u202f"} {
+		tok = bytes.ReplaceAll(tok, []byte(blank), []byte(" "))
+	}
+	return tok
 }
 
 // unscaled adds a number at its column's scale; tok is its text.

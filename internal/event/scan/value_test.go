@@ -140,6 +140,10 @@ func TestNumbers(t *testing.T) {
 func TestMarks(t *testing.T) {
 	t.Parallel()
 	p := one(t, "decimal(18,2)", func(c *project.Column) { c.Decimal, c.Group = ',', '.' })
+	blanks := one(t, "decimal(18,2)", func(c *project.Column) { c.Decimal, c.Group = ',', ' ' })
+	for _, c := range [][2]string{{"1 234,50", "1234.50"}, {"1\u00a0234,50", "1234.50"}, {"-1\u202f234\u202f567,50", "-1234567.50"}, {"1\u00a023", "!grouped in threes"}, {"1\u2003234", "!not a number"}} {
+		check(t, blanks, `"`+c[0]+`"`, c[1])
+	}
 	for value, want := range map[string]string{
 		`"1.234.567,89"`: "1234567.89", `"1234567,8"`: "1234567.80", `"12,30"`: "12.30", `"-1.234"`: "-1234.00",
 		`12.3`:       "12.30", // a JSON number has one grammar
