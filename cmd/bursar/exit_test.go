@@ -38,6 +38,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{dir, "", 0, ""},
 		{dir, "help ingest", 0, ""},
+		{dir, "help folds", 0, ""},
 		{dir, "version", 0, ""},
 		{dir, "check", 0, ""},
 		{dir, "status", 0, ""},
