@@ -31,10 +31,11 @@ func TestDoubts(t *testing.T) {
 
 		{"plus.csv", "amount\n+1.00\n-2.50\n+3\n", `amount: {type: "decimal(18,2)"}` + "\n"},
 		{"phone.csv", "phone\n+420777123456\n777123456\n", `phone: {type: string} # +420777123456 would not keep its notation as bigint`},
-		{"behind.csv", "amount\n1.00-\n2.50\n", `amount: {type: string} # CHECK: 1.00- looks like a number, but this notation of its sign is not supported; let the source write -1.00, then type: "decimal(18,2)" accepts all values`},
-		{"brackets.csv", "amount;b\n(1,00);1\n2,50;1\n", `amount: {type: string} # CHECK: (1,00) looks like a number, but this notation of its sign is not supported; let the source write -1,00, then type: "decimal(18,2)", decimal: "," accepts all values`},
+		{"behind.csv", "amount\n1.00-\n2.50\n", `amount: {type: string} # CHECK: 1.00- looks like a number, but it has brackets, a sign behind it or a currency beside it, which a stream does not read; let the source write -1.00, then type: "decimal(18,2)" accepts all values`},
+		{"brackets.csv", "amount;b\n(1,00);1\n2,50;1\n", `amount: {type: string} # CHECK: (1,00) looks like a number, but it has brackets, a sign behind it or a currency beside it, which a stream does not read; let the source write -1,00, then type: "decimal(18,2)", decimal: "," accepts all values`},
 		{"apart.csv", "amount\n- 1.00\n2.50\n", `let the source write -1.00, then`},
 		{"unicode.jsonl", `{"amount":"−1.00"}` + "\n", `let the source write -1.00, then`},
+		{"currency.csv", "amount;b\n€ 1,00;1\n-2,50 €;1\n", `CHECK: € 1,00 looks like a number, but it has brackets, a sign behind it or a currency beside it, which a stream does not read; let the source write 1,00, then type: "decimal(18,2)", decimal: "," accepts all values`},
 		{"codes.csv", "code\n(1)\nx-\n", `code: {type: string}` + "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -70,7 +70,7 @@ func (g *guess) guessFromTexts(f *field, s *sample) {
 	case g.compactDate(j), g.tryBool(j), g.number(f, j, s), g.tryTimes(j):
 	default:
 		g.Type = column.Type{Kind: column.String}
-		g.noteSigns(f, s)
+		g.noteNotation(f, s)
 	}
 }
 

@@ -5,6 +5,7 @@ package scan
 import (
 	"bytes"
 	"fmt"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
@@ -95,10 +96,24 @@ func (f *filler) number(i int, tok []byte, mark, group byte) bool {
 		text = plainBlanks(tok)
 	}
 	n, reason := exact(text, t.typ.Scale, mark, group)
+	if reason == notNumber {
+		reason += otherNotation(tok)
+	}
 	if reason != "" {
 		return f.misfit(i, tok, reason)
 	}
 	return f.unscaled(i, n, tok)
+}
+
+// otherNotation completes the reason why a text is not a number, if it is one with brackets, a sign behind it or a currency beside it.
+func otherNotation(tok []byte) string {
+	if bytes.ContainsFunc(tok, func(r rune) bool { return unicode.IsLetter(r) || r == ':' }) || !bytes.ContainsAny(tok, "0123456789") {
+		return ""
+	}
+	if bytes.HasPrefix(tok, []byte("(")) || bytes.HasSuffix(tok, []byte("-")) || bytes.ContainsFunc(tok, func(r rune) bool { return unicode.Is(unicode.Sc, r) }) {
+		return " as a stream reads it: write the sign in front, and no currency beside it"
+	}
+	return ""
 }
 
 // plainBlanks replaces the blanks that spreadsheet programs write between groups of digits, so that lines are not broken there.

@@ -155,6 +155,22 @@ func TestMarks(t *testing.T) {
 	}
 }
 
+// TestOtherNotations: numbers with brackets, a sign behind them or a currency are rejected with what to write.
+func TestOtherNotations(t *testing.T) {
+	t.Parallel()
+	p := one(t, "decimal(18,2)", nil)
+	const advice = "!it is not a number as a stream reads it: write the sign in front, and no currency beside it"
+	for _, value := range []string{`"5.00-"`, `"(20.50)"`, `"€ 5.00"`, `"5.00 €"`, `"-$3"`} {
+		check(t, p, value, advice)
+	}
+	for _, value := range []string{`"5.00 x-"`, `"-"`, `"()"`, `"5..0"`} {
+		b := lines(t, p, `{"v":`+value+`}`)
+		if len(b.Rejects) != 1 || !strings.HasSuffix(b.Rejects[0].Reason, "it is not a number") {
+			t.Errorf("%s: %+v", value, b.Rejects)
+		}
+	}
+}
+
 func TestStrings(t *testing.T) {
 	t.Parallel()
 	p := one(t, "string", nil)
