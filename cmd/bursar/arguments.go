@@ -3,7 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"bursar/internal/project"
@@ -74,6 +76,43 @@ func takesValue(cmd *cobra.Command, arg string) bool {
 		}
 	}
 	return false
+}
+
+// countVar defines a flag whose value is a whole number that is not negative.
+func countVar(flags *pflag.FlagSet, n *int, name string, byDefault int, usage string) {
+	*n = byDefault
+	flags.Var((*count)(n), name, usage)
+}
+
+// count is the value of such a flag.
+type count int
+
+func (n *count) String() string { return strconv.Itoa(int(*n)) }
+
+// Type is the name of the value in help texts.
+func (n *count) Type() string { return "int" }
+
+// Set parses the number.
+func (n *count) Set(text string) error {
+	parsed, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return errors.New("use a whole number that is not negative")
+	}
+	*n = count(parsed)
+	return nil
+}
+
+// flagFault says what is wrong with the value of a flag, in place of the messages of the libraries that parse it.
+func flagFault(e *pflag.InvalidValueError) string {
+	var number *strconv.NumError
+	if !errors.As(e, &number) {
+		return e.Error()
+	}
+	expected := "use a whole number that is not negative"
+	if e.GetFlag().Value.Type() == "bool" {
+		expected = "use true or false"
+	}
+	return fmt.Sprintf("invalid argument %q for \"--%s\" flag: %s", e.GetValue(), e.GetFlag().Name, expected)
 }
 
 // completeStream completes a stream name as the first argument, and file names after it.

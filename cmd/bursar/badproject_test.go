@@ -79,6 +79,9 @@ func TestRefusedFiles(t *testing.T) {
 	if v["batch"] != 0.0 || v["accepted"] != 2.0 || v["quarantined"] != 1.0 {
 		t.Errorf("dry run says %v", v)
 	}
+	if r := item(t, v, "rejected", 0); r["file"] != mixed || r["row"] != 2.0 || r["reason"] != "malformed JSON at byte 1: a line must be an object" {
+		t.Errorf("dry run rejects %v", r)
+	}
 	over := must(t, 1, at("ingest", "payments", mixed, "--max-rejected", "30%")...)
 	if v := value(t, over); v["batch"] != 0.0 || !strings.Contains(over.err, "1 of 3; nothing was sealed") {
 		t.Errorf("beyond the limit: %+v", over)

@@ -36,7 +36,7 @@ exists. A batch is sealed a second after its first event, the default of ` + "`s
 			})
 		},
 	}
-	cmd.Flags().IntVar(&o.Events, "events", 100, "number of events, sent one at a time")
+	countVar(cmd.Flags(), &o.Events, "events", 100, "number of events, sent one at a time")
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "a `folder` for all files, which are removed afterwards (default: the system's temporary folder)")
 	return cmd
 }

@@ -42,7 +42,7 @@ The project stays in DIR (default bursar-demo). A folder of an earlier demo is r
 		},
 	}
 	o.Dir = "bursar-demo"
-	cmd.Flags().IntVar(&o.Events, "events", 2_000_000, "number of events to generate")
+	countVar(cmd.Flags(), &o.Events, "events", 2_000_000, "number of events to generate")
 	cmd.Flags().Uint64Var(&o.Seed, "seed", 1, "seed of the generator: the data depend on it and on --events only")
 	cmd.Flags().BoolVar(&o.Keep, "keep", false, "refuse the folder of an earlier demo instead of replacing it")
 	return cmd

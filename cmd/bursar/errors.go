@@ -12,6 +12,7 @@ import (
 	"bursar/internal/failure"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // exitUsage is the exit code of bad usage (DESIGN §7).
@@ -88,6 +89,10 @@ func (c *cli) describe(ctx context.Context, cmd *cobra.Command, err error) probl
 	var next *hintedError
 	if errors.As(err, &next) {
 		p.Hint = next.hint
+	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		p.Error = flagFault(invalid)
 	}
 	var usage *usageError
 	if !c.started || errors.As(err, &usage) {

@@ -35,7 +35,7 @@ declared column. --json lists all of them.`,
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number of rows in the table")
+	countVar(cmd.Flags(), &limit, "limit", 20, "maximum number of rows in the table")
 	return cmd
 }
 

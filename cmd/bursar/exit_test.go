@@ -38,6 +38,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{dir, "", 0, ""},
 		{dir, "help ingest", 0, ""},
+		{dir, "help folds", 0, ""},
 		{dir, "version", 0, ""},
 		{dir, "check", 0, ""},
 		{dir, "status", 0, ""},
@@ -49,6 +50,9 @@ func TestExitCodes(t *testing.T) {
 		{dir, "ingest payments", 2, "needs more arguments"},
 		{dir, "ingest payments " + sample + " --max-rejected 5", 2, "use a share such as 1% or 0.01"},
 		{dir, "ingest payments " + sample + " --max-rejected NaN", 2, "use a share"},
+		{dir, "exceptions orders --limit -1", 2, `invalid argument "-1" for "--limit" flag: use a whole number that is not negative`},
+		{dir, "get orders o-1 USD --as-of x", 2, `invalid argument "x" for "--as-of" flag: use a whole number that is not negative`},
+		{dir, "status --json=x", 2, `invalid argument "x" for "--json" flag: use true or false`},
 		{dir, "export orders", 2, "--to FILE"},
 		{dir, "export orders --json --to -", 2, "standard output"},
 		{dir, "get orders o-1 USD --as-of 0", 2, "numbered from 1"},

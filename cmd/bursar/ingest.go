@@ -46,7 +46,7 @@ none was accepted.`,
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "count only, seal nothing")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "count rows and list the first rejected ones; seal nothing")
 	cmd.Flags().Var(&limit, "max-rejected", "seal nothing if a greater share of the rows is rejected, such as 1%")
 	return cmd
 }

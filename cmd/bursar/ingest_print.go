@@ -39,8 +39,28 @@ func (c *cli) printIngest(r *app.IngestResult, files int, rejected string, dryRu
 			}
 			fmt.Fprintf(w, "%s: not declared and left out: %s%s\n", printable(u.File), printable(strings.Join(u.Columns, ", ")), more)
 		}
+		c.printRejections(w, r)
 		printIngestOutcome(w, r, files, rejected, dryRun, failed)
 	})
+}
+
+// printRejections lists the first rejected rows of a dry run, and counts the others by reason.
+func (c *cli) printRejections(w io.Writer, r *app.IngestResult) {
+	if len(r.Rejected) == 0 {
+		return
+	}
+	rows := newGrid("file", "row", "column", "reason").wrap("file").wrap("reason")
+	for _, x := range r.Rejected {
+		rows.add(c.displayName(x.File), formatCount(x.Row), x.Column, x.Reason)
+	}
+	rows.print(w, width(c.out))
+	for _, more := range r.RejectedMore {
+		column := ""
+		if more.Column != "" {
+			column = "column " + more.Column + ": "
+		}
+		fmt.Fprintf(w, "%s rejected: %s%s\n", plural(more.Rows, "more row is", "more rows are"), column, printable(more.Reason))
+	}
 }
 
 func printIngestOutcome(w io.Writer, r *app.IngestResult, files int, rejected string, dryRun, failed bool) {

@@ -67,7 +67,7 @@ this list or in status; --dismissed lists it with the reason. --undo withdraws t
 		},
 	}
 	cmd.Flags().BoolVar(&o.retry, "retry", false, "check the rows again first")
-	cmd.Flags().IntVar(&o.limit, "limit", 50, "maximum number of rows in the table")
+	countVar(cmd.Flags(), &o.limit, "limit", 50, "maximum number of rows in the table")
 	cmd.Flags().BoolVar(&o.dismissed, "dismissed", false, "show the dismissed rows")
 	cmd.Flags().StringVar(&o.accept, "accept", "", "accept this `ROW` in place of the event it is in conflict with")
 	cmd.Flags().StringVar(&o.dismiss, "dismiss", "", "mark this `ROW` as resolved")

@@ -102,6 +102,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 contr
 		root.AddCommand(cmd)
 		c.instrument(cmd)
 	}
+	root.AddCommand(foldsTopic())
 	return root
 }
 

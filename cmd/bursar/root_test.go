@@ -4,7 +4,10 @@ package main
 
 import (
 	"io"
+	"strings"
 	"testing"
+
+	"bursar/internal/project"
 )
 
 // TestEveryCommandHasAGroup checks that help lists every command under a heading, and every heading names commands that exist.
@@ -22,6 +25,20 @@ func TestEveryCommandHasAGroup(t *testing.T) {
 			if !known[name] {
 				t.Errorf("%s lists %s, which is not a command", group.title, name)
 			}
+		}
+	}
+}
+
+// TestFoldsTopic: help lists the folds as a topic, and explains each of them.
+func TestFoldsTopic(t *testing.T) {
+	t.Parallel()
+	if got := must(t, 0, "--help").out; !strings.Contains(got, "Additional help topics:\n  bursar folds ") {
+		t.Errorf("help prints %s", got)
+	}
+	got := must(t, 0, "help", "folds").out
+	for _, f := range project.Folds() {
+		if !strings.Contains(got, "\n      "+f.Example+"\n") {
+			t.Errorf("no %q in %s", f.Example, got)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"bursar/internal/app"
+	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
 )
@@ -25,20 +26,27 @@ func (c *cli) streamCommand() *cobra.Command {
 }
 
 func (c *cli) inferCommand() *cobra.Command {
-	return &cobra.Command{
+	var name string
+	cmd := &cobra.Command{
 		Use:   "infer FILE",
 		Short: "Propose a stream file for a file of events",
-		Long: `Reads the beginning of FILE and prints a stream file for it. The types are exact and fit every row that was read; comments
-mark what a person should decide. The project is not changed.`,
+		Long: `Reads the beginning of FILE (CSV, JSON lines, a JSON array of objects, Parquet) and prints a stream file for it. The types are
+exact and fit every row that was read; comments mark what a person should decide. The project is not changed.`,
 		Example: `  bursar stream infer payments.jsonl > streams/payments.yaml
+  bursar stream infer export-2025-03.csv --name payments > streams/payments.yaml
   bursar stream infer fees.csv.gz --json`,
 		Args: argCount(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			yaml, err := app.Infer(args[0])
+			if name != "" && !project.IsName(name) {
+				return usagef("--name %s: names are lower-case letters, digits and _, and start with a letter", name)
+			}
+			yaml, err := app.Infer(args[0], name)
 			if err != nil {
 				return err
 			}
 			return c.result(map[string]string{"yaml": yaml}, func(w io.Writer) { fmt.Fprint(w, yaml) })
 		},
 	}
+	cmd.Flags().StringVar(&name, "name", "", "the stream's name; by default that of the file")
+	return cmd
 }

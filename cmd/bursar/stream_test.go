@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -23,6 +24,13 @@ func TestInferredStreamTakesItsFile(t *testing.T) {
 	if v := value(t, must(t, 0, "--json", "stream", "infer", fees)); v["yaml"] != got.out {
 		t.Errorf("infer --json says %v", v)
 	}
+	array := file(t, dir, "export-2025.json", "[\n  {\"id\": \"c-1\", \"amount_cents\": 1050, \"created_at\": 1741000000},\n  {\"id\": \"c-2\", \"amount_cents\": 7.5}\n]\n")
+	file(t, dir, "streams/charges.yaml", strings.Replace(must(t, 0, "stream", "infer", "--name", "charges", array).out, "type: \"decimal(18,1)\"", "type: int", 1))
+	dry := value(t, must(t, 0, "ingest", "charges", array, "--project", dir, "--dry-run", "--json"))
+	if r := item(t, dry, "rejected", 0); dry["accepted"] != 1.0 || r["row"] != 2.0 || r["column"] != "amount_cents" {
+		t.Errorf("ingest of an array says %v", dry)
+	}
+	must(t, 2, "stream", "infer", "--name", "Charges", array)
 	must(t, 1, "stream", "infer", filepath.Join(dir, "none.csv"))
 	must(t, 2, "stream", "guess")
 	if _, err := os.Stat(filepath.Join(dir, "streams", "none.yaml")); err == nil {

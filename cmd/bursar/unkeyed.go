@@ -38,7 +38,7 @@ The events of each run that are found in its batches must be as many as it count
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 50, "maximum number of events in the table")
+	countVar(cmd.Flags(), &limit, "limit", 50, "maximum number of events in the table")
 	return cmd
 }
 

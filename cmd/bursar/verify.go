@@ -49,7 +49,7 @@ the one with which its events were ingested.`,
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.verify(ctx, a, args[0], o) })
 		},
 	}
-	cmd.Flags().IntVar(&sample, "sample", verifySample, "number of artifacts to recompute")
+	countVar(cmd.Flags(), &sample, "sample", verifySample, "number of artifacts to recompute")
 	cmd.Flags().Uint64Var(&seed, "seed", 0, "seed of the random groupings for SQL files; 0 uses the clock")
 	return cmd
 }

@@ -109,6 +109,7 @@ func TestArchives(t *testing.T) {
 		{zipOf(t, "a.xml", first, "b/a.xml", first), 0, 2},
 		{zipOf(t, "a.xml", first, "c.txt", "nothing that is known", "d.xml", second), 1, 3},
 		{zipOf(t, "z.zip", zipOf(t, "a.xml", first)), 1, 3},
+		{zipOf(t, "[Content_Types].xml", "<Types/>", "xl/workbook.xml", first), 1, 3},
 	} {
 		path := h.file("archive.zip", c.archive)
 		for range 2 { // what was refused is read again

@@ -11,6 +11,7 @@ import (
 	"io"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
@@ -103,6 +104,9 @@ func eachMember(f *diskFile, name string, read partFunc) error {
 	if len(archive.File) > maxMembers {
 		return read(name, nil, unreadable("the archive has %d files: at most %d are read", len(archive.File), maxMembers))
 	}
+	if slices.ContainsFunc(archive.File, isOfficePart) {
+		return read(name, nil, unreadable("it is a spreadsheet or another office document: save the sheet as CSV"))
+	}
 	left, empty := int64(maxUnpacked), true
 	for _, member := range archive.File {
 		if member.FileInfo().IsDir() || isHidden(member.Name) {
@@ -123,6 +127,11 @@ func eachMember(f *diskFile, name string, read partFunc) error {
 		return read(name, nil, unreadable("the archive holds no file"))
 	}
 	return nil
+}
+
+// isOfficePart reports whether only office documents have the member: those of Microsoft, or OpenDocument.
+func isOfficePart(member *zip.File) bool {
+	return member.Name == "[Content_Types].xml" || member.Name == "META-INF/manifest.xml"
 }
 
 // encryptedFlag is the flag of a member that a password protects.

@@ -8,11 +8,18 @@ import (
 )
 
 // Layout is a compiled format. Numbers have as many digits as their directive allows; months, days and times between literals may
-// omit their leading zero, as strptime allows.
+// omit their leading zero, as strptime allows. An epoch time has no steps.
 type Layout struct {
 	Format string
 	Steps  []LayoutStep
+	Epoch  int // of an epoch time: decimals of its unit down to microseconds; else 0
 }
+
+// epochDecimals are the formats of epoch times, which count the seconds or milliseconds since 1970 in UTC.
+var epochDecimals = map[string]int{"epoch_s": 6, "epoch_ms": 3}
+
+// IsEpoch reports whether a format is that of an epoch time.
+func IsEpoch(format string) bool { return epochDecimals[format] > 0 }
 
 // LayoutStep is one directive, or one literal byte when Verb is 0.
 type LayoutStep struct {
@@ -27,13 +34,19 @@ var layoutParts = map[byte]string{
 	'H': "hour", 'M': "minute", 'S': "second", 'f': "fraction", 'z': "zone",
 }
 
-// CompileLayout compiles a strptime format: %Y %y %m %b %d %H %M %S %f %z %% and literals. It must contain a complete date, and no
-// time of day for a date column.
+// CompileLayout compiles a strptime format: %Y %y %m %b %d %H %M %S %f %z %% and literals, or that of an epoch time. It must contain
+// a complete date, and no time of day for a date column.
 func CompileLayout(format string, kind Kind) (*Layout, error) {
 	if kind != Date && kind != Timestamp {
 		return nil, fmt.Errorf("format %q: only dates and timestamps have one", format)
 	}
-	l := &Layout{Format: format}
+	if IsEpoch(format) && kind == Date {
+		return nil, fmt.Errorf("format %q gives a time of day, but the column is a date: declare it as a timestamp, and take the day of it where it is needed", format)
+	}
+	l := &Layout{Format: format, Epoch: epochDecimals[format]}
+	if l.Epoch > 0 {
+		return l, nil
+	}
 	given := map[string]bool{}
 	for i := 0; i < len(format); i++ {
 		if format[i] != '%' {

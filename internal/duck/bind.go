@@ -3,6 +3,7 @@
 package duck
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,16 +31,16 @@ func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string,
 		if err != nil {
 			return b.suggestQuotes(ctx, columns, expr, err)
 		}
-		check := treeCheck{columns: columns, when: when}
+		check := treeCheck{columns: columns, when: when, sql: expr}
 		if err := check.expression(tree); err != nil {
 			return err
 		}
 		// In WHERE neither aggregates nor window functions are allowed, so none can hide in an expression.
 		sql := fmt.Sprintf("SELECT (%s\n) FROM (%s) WHERE (%s\n) IS NULL", expr, emptySQL(columns), expr)
-		if t, err = b.typeOfExpression(ctx, sql); err != nil {
-			return err
+		if t, err = b.typeOfExpression(ctx, sql); err == nil {
+			err = b.checkBound(ctx, sql, boundCheck{when: when})
 		}
-		return b.checkBound(ctx, sql, boundCheck{when: when})
+		return suggestProduct(expr, err)
 	})
 	if err == nil {
 		bindCache.put(key, t)
@@ -95,10 +96,24 @@ func (s *Session) suggestQuotes(ctx context.Context, columns []column.Field, exp
 	return fault
 }
 
+// byPowerOfTen matches a division by a power of ten, such as amount / 100.
+var byPowerOfTen = regexp.MustCompile(`([\w.]+|"[^"]+"|\))\s*/\s*1(0+)\b(?:[^.]|$)`)
+
+// suggestProduct adds to the rejection of binary floating point which product is equal to a division in the expression.
+func suggestProduct(expr string, fault error) error {
+	m := byPowerOfTen.FindStringSubmatch(expr)
+	if m == nil || fault == nil || !strings.Contains(fault.Error(), exactForms) {
+		return fault
+	}
+	of := strings.TrimPrefix(m[1], ")")
+	return fmt.Errorf("%w; `%s * 0.%s1` is `%s / 1%s`", fault, cmp.Or(of, "(…)"), m[2][1:], cmp.Or(of, "(…)"), m[2])
+}
+
 // treeCheck walks a parsed expression and rejects what binding alone would accept.
 type treeCheck struct {
 	columns    []column.Field
 	when       column.Evaluation
+	sql        string
 	parameters map[string]bool // of lambdas
 }
 
@@ -153,7 +168,11 @@ func (c *treeCheck) column(node map[string]any) string {
 	case clockWords[strings.ToLower(name)]:
 		return fmt.Sprintf("%s is refused: it changes from call to call", name)
 	}
-	return fmt.Sprintf("unknown column %q; there are %s", name, names(c.columns))
+	text := ""
+	if strings.Contains(c.sql, column.QuoteIdentifier(name)) {
+		text = fmt.Sprintf("; text goes in single quotes: '%s'", strings.ReplaceAll(name, "'", "''"))
+	}
+	return fmt.Sprintf("unknown column %q; there are %s%s", name, names(c.columns), text)
 }
 
 func hasColumn(columns []column.Field, name string) bool {

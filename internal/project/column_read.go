@@ -55,6 +55,9 @@ func (s *Stream) readColumn(columns section, name string) Column {
 	if c.Group == c.Decimal {
 		o.fail("group", "is %s, which is the decimal mark: declare `decimal` too, as another character", brief(string(c.Group)))
 	}
+	if c.Zone != nil && column.IsEpoch(c.Format) {
+		o.fail("zone", "has no effect on an epoch time, which is UTC")
+	}
 	if c.Format != "" && slices.Contains(timeKinds, c.Type.Kind) {
 		o.layout("format", c.Type.Kind)
 	}

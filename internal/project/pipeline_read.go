@@ -63,28 +63,11 @@ func (p *Pipeline) readRest(o section) {
 	}
 }
 
-// foldKeys lists, for each kind of fold, the keys that may be combined with it.
-var foldKeys = []struct {
-	kind            FoldKind
-	by, keep, where bool
-	mixed           bool
-}{
-	{kind: Count, where: true},
-	{kind: Sum, where: true, mixed: true},
-	{kind: Min, where: true},
-	{kind: Max, where: true},
-	{kind: First, by: true, where: true},
-	{kind: Last, by: true, where: true},
-	{kind: ListOf, by: true, keep: true, where: true},
-	{kind: Is},
-	{kind: Typed},
-}
-
 // readFold reads one artifact column; its kind is empty if it is not declared correctly.
 func readFold(artifact section, name string) Fold {
 	known := []string{"by", "keep", "where", "mixed"}
-	for _, k := range foldKeys {
-		known = append(known, string(k.kind))
+	for _, k := range folds {
+		known = append(known, string(k.Kind))
 	}
 	o := artifact.sub(name, known...)
 	f := Fold{
@@ -107,44 +90,4 @@ func readFold(artifact section, name string) Fold {
 	}
 	refuseBeside(o, f.Kind)
 	return f
-}
-
-func foldKind(o section) FoldKind {
-	var kind FoldKind
-	for _, k := range foldKeys {
-		switch {
-		case !o.has(string(k.kind)):
-		case kind != "":
-			o.fail(string(k.kind), "cannot be combined with `%s`: a column is made in one way", kind)
-		default:
-			kind = k.kind
-		}
-	}
-	if kind == "" && o.values != nil && len(o.misspelt) == 0 {
-		o.src.failAt(o.path, "%s has no fold: use one of count, sum, min, max, first, last, list or is; type where SQL files make it", o.title())
-	}
-	return kind
-}
-
-// refuseBeside reports keys that have no effect on this kind of fold, and a missing `by`.
-func refuseBeside(o section, kind FoldKind) {
-	for _, k := range foldKeys {
-		if k.kind != kind {
-			continue
-		}
-		if k.by {
-			o.require("by")
-		} else if o.has("by") {
-			o.fail("by", "belongs to first, last and list only")
-		}
-		if o.has("keep") && !k.keep {
-			o.fail("keep", "belongs to list only")
-		}
-		if o.has("mixed") && !k.mixed {
-			o.fail("mixed", "belongs to sum only")
-		}
-		if o.has("where") && !k.where {
-			o.fail("where", "cannot be combined with `%s`: write CASE WHEN in the expression", kind)
-		}
-	}
 }

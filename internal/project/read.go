@@ -116,7 +116,7 @@ var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
 func parseConfig(file string, data []byte) (Config, []Error) {
 	src := newSourceFile(file)
 	o := src.section(src.root(data), "", "memory", "threads")
-	c := Config{Memory: o.text("memory"), Threads: int(o.number("threads", 0, 1024))}
+	c := Config{Memory: o.text("memory"), Threads: int(o.wholeNumber(0, "threads", 0, 1024))}
 	if c.Memory != "" && !memorySize.MatchString(c.Memory) {
 		o.fail("memory", "must be a size such as 512MB or 4GB")
 	}

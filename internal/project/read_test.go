@@ -46,7 +46,7 @@ func TestReadErrors(t *testing.T) {
 		want  []string
 	}{
 		{map[string]string{"bursar.yaml": "memory: lots\nthreads: -1\n"}, []string{
-			"bursar.yaml:1: `memory` must be a size such as", "bursar.yaml:2: `threads` must be a whole number from 1 to 1024",
+			"bursar.yaml:1: `memory` must be a size such as", "bursar.yaml:2: `threads` must be a whole number from 0 to 1024",
 		}},
 		{map[string]string{"bursar.yaml": "memroy: 1GB\n"}, []string{"bursar.yaml:1: unknown key `memroy`; did you mean `memory`?"}},
 		{map[string]string{"streams/a.yml": ""}, []string{"streams/a.yml:1: is not read: name it .yaml"}},

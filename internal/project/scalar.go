@@ -14,6 +14,9 @@ import (
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
+// IsName reports whether a text may name a stream, pipeline, institution or column.
+func IsName(text string) bool { return namePattern.MatchString(text) }
+
 // flag reads a boolean.
 func (o section) flag(key string, byDefault bool) bool {
 	n := o.values[key]
@@ -71,8 +74,8 @@ func (o section) layout(key string, kind column.Kind) *column.Layout {
 	if format == "" {
 		return nil
 	}
-	if !strings.Contains(format, "%") {
-		o.fail(key, "is %s: use a pattern such as \"%%Y-%%m-%%d\"", brief(format))
+	if !strings.Contains(format, "%") && !column.IsEpoch(format) {
+		o.fail(key, "is %s: use a pattern such as \"%%Y-%%m-%%d\", or epoch_s or epoch_ms for seconds or milliseconds since 1970", brief(format))
 		return nil
 	}
 	l, err := column.CompileLayout(format, kind)

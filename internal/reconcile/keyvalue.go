@@ -12,9 +12,16 @@ import (
 	"bursar/internal/column"
 )
 
+// keyForms says how key values are written that have several notations elsewhere.
+var keyForms = map[column.Kind]string{
+	column.Bool:      ": write true or false",
+	column.Date:      ": write it as 2025-03-31",
+	column.Timestamp: ": write it as 2025-03-31T14:30:00Z",
+}
+
 // parseValue parses a key value as it is printed and appends it to v.
 func parseValue(v *column.Vector, text string) error {
-	invalid := fmt.Errorf("%q is not a valid %s", text, v.Type)
+	invalid := fmt.Errorf("%q is not a valid %s%s", text, v.Type, keyForms[v.Type.Kind])
 	switch v.Type.Kind {
 	case column.Bool:
 		b, err := strconv.ParseBool(text)

@@ -1,4 +1,4 @@
-// Ambiguities: numbers that can be read in two ways, and texts that are numbers except for the notation of their sign.
+// Ambiguities: numbers that can be read in two ways, and texts that are numbers except for the notation of their sign or a currency.
 
 package infer
 
@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"bursar/internal/column"
 )
@@ -45,12 +46,12 @@ func (g *guess) numberOptions() string {
 	return strings.Join(append([]string{g.typeOption()}, g.markOptions()...), ", ")
 }
 
-// noteSigns warns about texts that would be numbers with a leading sign.
-func (g *guess) noteSigns(f *field, s *sample) {
+// noteNotation warns about texts that would be numbers with a leading sign and without a currency.
+func (g *guess) noteNotation(f *field, s *sample) {
 	changed := -1
 	var rewritten field
 	for i, text := range f.texts {
-		leading := leadingSign(text)
+		leading := leadingSign(withoutCurrency(text))
 		if leading != text && changed < 0 {
 			changed = i
 		}
@@ -61,9 +62,19 @@ func (g *guess) noteSigns(f *field, s *sample) {
 	}
 	number := *g
 	if number.readNumber(newTypeChecker(&rewritten), s) {
-		g.note(fmt.Sprintf("CHECK: %s looks like a number, but this notation of its sign is not supported; let the source write %s, then %s accepts all values",
+		g.note(fmt.Sprintf("CHECK: %s looks like a number, but it has brackets, a sign behind it or a currency beside it, which a stream does not read; let the source write %s, then %s accepts all values",
 			quoted([]byte(f.texts[changed])), quoted([]byte(rewritten.texts[changed])), number.numberOptions()))
 	}
+}
+
+// withoutCurrency removes currency symbols, such as €.
+func withoutCurrency(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Sc, r) {
+			return -1
+		}
+		return r
+	}, text))
 }
 
 // leadingSign rewrites 1.00-, (1.00), - 1.00 and −1.00 as -1.00. It returns any other text unchanged.

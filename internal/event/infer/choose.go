@@ -81,7 +81,7 @@ func (d *draft) chooseTotals() {
 		}
 	}
 	for i := range d.columns {
-		if g := &d.columns[i]; g.Type.Kind == column.Decimal && moneyLike(g.Name) {
+		if g := &d.columns[i]; g.Type.Kind == column.Decimal && moneyLike(g.Name) || g.major != "" {
 			d.stream.Totals = append(d.stream.Totals, project.Total{Name: g.Name, Sum: g.Name, By: by})
 		}
 	}

@@ -46,7 +46,7 @@ func openFile(path string) (*input, error) {
 		in.close()
 		return nil, err
 	}
-	in.Reader = bufio.NewReaderSize(reader, 1<<16)
+	in.Reader = bufio.NewReaderSize(scan.ArrayLines(reader), 1<<16)
 	return in, nil
 }
 
@@ -92,22 +92,13 @@ type head struct {
 	marked bool // see input.marked
 }
 
-// foreignFormats are the first bytes of files that cannot be read as text, and what to do about them.
-var foreignFormats = []struct{ prefix, advice string }{
-	{"\x1f\x8b", "it is compressed with gzip: name it .gz"},
-	{"\x28\xb5\x2f\xfd", "it is compressed with zstd: name it .zst"},
-	{"PK\x03\x04", "it is a zip archive or a spreadsheet: unpack it, or save it as CSV"},
-}
-
 func (in *input) head() (head, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
 	if err != nil {
 		return head{}, err
 	}
-	for _, f := range foreignFormats {
-		if bytes.HasPrefix(text, []byte(f.prefix)) {
-			return head{}, errors.New(f.advice)
-		}
+	if advice := scan.ForeignFormat(text); advice != "" {
+		return head{}, errors.New(advice)
 	}
 	h := head{text: text, whole: len(text) <= maxBytes, marked: in.marked}
 	_, h.text = scan.CutSheetLine(h.text[:min(len(text), maxBytes)])

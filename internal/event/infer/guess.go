@@ -16,8 +16,9 @@ import (
 type guess struct {
 	project.Column
 	notes  []string
-	unique bool // no value occurs twice
-	absent bool // no value in the sample: written as a comment if that loses nothing
+	unique bool   // no value occurs twice
+	absent bool   // no value in the sample: written as a comment if that loses nothing
+	major  string // for an amount in minor units: the name of the same amount in major units
 }
 
 // guess guesses one column.
@@ -26,6 +27,7 @@ func (s *sample) guess(f *field, name string) guess {
 	switch {
 	case f.typed != nil && f.typed.Kind != column.String:
 		g.Type = *f.typed
+		g.tryEpoch(f)
 	case f.count == 0:
 		g.Type = column.Type{Kind: column.String}
 		g.note("no value in the sample")
@@ -55,6 +57,7 @@ func (g *guess) guessFromTexts(f *field, s *sample) {
 	j := newTypeChecker(f)
 	mixed := f.strings > 0 && f.numbers > 0
 	switch {
+	case g.tryEpoch(f):
 	case f.strings == 0 || mixed:
 		t, ok := j.number('.', 0)
 		if !ok {
@@ -67,7 +70,7 @@ func (g *guess) guessFromTexts(f *field, s *sample) {
 	case g.compactDate(j), g.tryBool(j), g.number(f, j, s), g.tryTimes(j):
 	default:
 		g.Type = column.Type{Kind: column.String}
-		g.noteSigns(f, s)
+		g.noteNotation(f, s)
 	}
 }
 

@@ -4,6 +4,7 @@
 package infer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -47,15 +48,15 @@ type draft struct {
 	repeat  *repeatedID // set if no column is unique; nil is none
 }
 
-// Stream reads the beginning of a file (10,000 rows or 16 MiB, uncompressed by suffix .gz or .zst) and returns a commented stream file for it. A file that cannot
-// be read, or contains no rows, is an error that names it.
-func Stream(path string) (yaml string, err error) {
+// Stream reads the beginning of a file (10,000 rows or 16 MiB, uncompressed by suffix .gz or .zst) and returns a commented stream file for it. The stream is
+// named after the file unless a name is given. A file that cannot be read, or contains no rows, is an error that names it.
+func Stream(path, name string) (yaml string, err error) {
 	s, err := read(path)
 	if err != nil {
 		return "", sampleError(path, err)
 	}
 	s.file = filepath.Base(path)
-	d := newDraft(s)
+	d := newDraft(s, cmp.Or(name, streamName(s.file)))
 	plan, err := scan.NewPlan(d.stream, nil)
 	if err != nil {
 		return "", fmt.Errorf("infer stream of %s: %w", path, err)
@@ -122,8 +123,8 @@ func read(path string) (*sample, error) {
 }
 
 // newDraft guesses each column, then what depends on all of them.
-func newDraft(s *sample) *draft {
-	d := &draft{sample: s, notes: map[string]string{}, stream: &project.Stream{Name: streamName(s.file), Format: s.format, CSV: s.csv}}
+func newDraft(s *sample, name string) *draft {
+	d := &draft{sample: s, notes: map[string]string{}, stream: &project.Stream{Name: name, Format: s.format, CSV: s.csv}}
 	names := map[string]bool{}
 	for i, f := range s.fields {
 		if len(d.columns) == maxColumns {
@@ -133,6 +134,7 @@ func newDraft(s *sample) *draft {
 		name := unique(columnName(strings.Join(f.path, "_"), i), names)
 		d.columns = append(d.columns, s.guess(f, name))
 	}
+	d.nameMajors(names)
 	d.declare()
 	d.chooseID()
 	d.chooseTime()

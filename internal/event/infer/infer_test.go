@@ -140,12 +140,25 @@ func TestStream(t *testing.T) {
 		{"twice.csv", "id,amount\n1,1.00\n2,2.00\n1,1.00\n", []string{
 			"\nid: _row\n", "# id looks like one, but comes again in 1 of the sampled rows, which say the same each time.", "duplicates:\n# id: id\n",
 		}},
+		{"charges.json", "[\n {\n  \"id\": \"ch_1\",\n  \"amount_cents\": 1999,\n  \"createdAt\": 1700000000,\n  \"currency\": \"eur\"\n },\n" +
+			" {\"id\": \"ch_2\", \"amount_cents\": 5, \"createdAt\": 1700000001, \"currency\": \"usd\"}\n]\n", []string{
+			"all 2 rows", "format: jsonl", "id: id ", "time: created_at ",
+			`created_at: {type: timestamp, from: createdAt, format: "epoch_s"} # CHECK: seconds since 1970, by the name and range: the first is 2023-11-14T22:13:20Z`,
+			`amount_cents: {type: int}` + "\n" + ` # amount: {type: "decimal(18,2)", is: "amount_cents * 0.01"} # if amount_cents counts hundredths`,
+			"amount_cents: {sum: amount_cents, by: currency}",
+		}},
+		{"millis.csv", "ts,updated_at,fee,amount,amount_minor,time_id,seats\n1700000000123,1700000000.5,3,1.50,150,1700000000,1700000000\n", []string{
+			`ts: {type: timestamp, format: "epoch_ms"} # CHECK: milliseconds since 1970, by the name and range: the first is 2023-11-14T22:13:20Z`,
+			`updated_at: {type: timestamp, format: "epoch_s"}`, ` # fee_major: {type: "decimal(18,2)", is: "fee * 0.01"}`,
+			` # amount_2: {type: "decimal(18,2)", is: "amount_minor * 0.01"}`, "time_id: {type: int}", "seats: {type: int}",
+		}},
+		{"numbers.csv", "at,date\n17,20240131\n1700000000,20240201\n", []string{"at: {type: int}", `date: {type: date, format: "%Y%m%d"}`}},
 		{"nothing.jsonl", `{"a":null}`, []string{" a: {type: string, optional: true}"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			path := write(t, c.name, c.data)
-			text, err := Stream(path)
+			text, err := Stream(path, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -161,6 +174,15 @@ func TestStream(t *testing.T) {
 	}
 }
 
+// TestName: a given name is that of the stream and of its plain id.
+func TestName(t *testing.T) {
+	t.Parallel()
+	text, err := Stream(write(t, "export.csv", "fee_id,invoice_id\n1,2\n"), "fees")
+	if err != nil || !strings.Contains(text, "\nstream: fees\n") || !strings.Contains(text, "\nid: fee_id ") || !strings.Contains(text, "streams/fees.yaml") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
 // TestForeignKeyIsNoVersion: what rows refer to comes again without being a version of anything.
 func TestForeignKeyIsNoVersion(t *testing.T) {
 	t.Parallel()
@@ -169,7 +191,7 @@ func TestForeignKeyIsNoVersion(t *testing.T) {
 		"line_id,order_id,status\n1,o1,new\n2,o1,paid\n",
 		"order_no,line,amount\n1,1,1.00\n1,2,\n",
 	} {
-		text, err := Stream(write(t, "lines.csv", data))
+		text, err := Stream(write(t, "lines.csv", data), "")
 		if err != nil || strings.Contains(text, "looks like one") || strings.Contains(text, "\n# versions: keep\n") {
 			t.Errorf("%s, %v", text, err)
 		}
@@ -186,7 +208,7 @@ func TestEncodings(t *testing.T) {
 		"a broken row": {"id,Währung\n1,x\n2,\xfc\n", ""},
 		"utf8":         {"\xef\xbb\xbfid,Währung\n1,x\n", ""},
 	} {
-		text, err := Stream(write(t, name+".csv", c.data))
+		text, err := Stream(write(t, name+".csv", c.data), "")
 		if err != nil || !strings.Contains(text, `from: "Währung"`) && !strings.Contains(text, "from: Währung") || strings.Contains(text, "encoding:") != (c.encoding != "") || !strings.Contains(text, c.encoding) || !strings.Contains(text, "header: true") {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
@@ -200,6 +222,8 @@ func TestRefused(t *testing.T) {
 		"open.csv":    {"a,b\n1,2\n\"3,4\n5,6\n", "row 3: a quote is never closed, so the row takes the rest of the file: 2 lines"},
 		"head.csv":    {"a,b\n", "no readable row"},
 		"list.json":   {"{\n\"a\":1}\n", "one JSON value over several lines"},
+		"open.json":   {`[{"a":1},{"a":2`, "the array is not closed"},
+		"values.json": {"[1,\n2]\n", "one JSON value over several lines"},
 		"text.jsonl":  {"a\n", "none of its lines is a JSON object"},
 		"packed.csv":  {"\x1f\x8b", "name it .gz"},
 		"packed.gz":   {"a,b\n", "decompress gzip"},
@@ -209,7 +233,7 @@ func TestRefused(t *testing.T) {
 		"bad.parquet": {"PAR1xxxxPAR1", ""},
 		"long.jsonl":  {`{"a":"` + strings.Repeat("x", maxBytes), "longer than 16 MiB"},
 	} {
-		_, err := Stream(write(t, name, c.data))
+		_, err := Stream(write(t, name, c.data), "")
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
@@ -221,13 +245,13 @@ func TestRefused(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Stream(pipe); err == nil || !strings.Contains(err.Error(), "it is a pipe, not a file") {
+	if _, err := Stream(pipe, ""); err == nil || !strings.Contains(err.Error(), "it is a pipe, not a file") {
 		t.Error(err)
 	}
-	if _, err := Stream(t.TempDir()); err == nil || !strings.Contains(err.Error(), "directory") {
+	if _, err := Stream(t.TempDir(), ""); err == nil || !strings.Contains(err.Error(), "directory") {
 		t.Error(err)
 	}
-	if _, err := Stream(filepath.Join(t.TempDir(), "absent")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Stream(filepath.Join(t.TempDir(), "absent"), ""); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 }
@@ -248,7 +272,7 @@ var manyRows = "n,text\n" + strings.Repeat("1,\"a\nb\"\n", maxRows) + "x,y\n"
 
 func wantSample(t *testing.T, path string) {
 	t.Helper()
-	text, err := Stream(path)
+	text, err := Stream(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +322,7 @@ func FuzzStream(f *testing.F) {
 			return
 		}
 		path := write(t, name, string(data))
-		text, err := Stream(path)
+		text, err := Stream(path, "")
 		if err != nil {
 			return
 		}

@@ -65,7 +65,7 @@ func readJSON(h head) (*sample, error) {
 	}
 	if s.rows == 0 {
 		if json.Valid(text) {
-			return nil, errors.New("it is one JSON value over several lines, or a list: write its events first, one object per line")
+			return nil, errors.New("it is one JSON value over several lines: write its events as a list of objects, or one object per line")
 		}
 		return nil, errors.New("none of its lines is a JSON object: JSON lines hold one on each line")
 	}

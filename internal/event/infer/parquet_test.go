@@ -74,7 +74,7 @@ func TestParquet(t *testing.T) {
 
 func wantParquet(t *testing.T, path string) {
 	t.Helper()
-	text, err := Stream(path)
+	text, err := Stream(path, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func TestRealFiles(t *testing.T) {
 		t.Run(c.file, func(t *testing.T) {
 			t.Parallel()
 			path := sampled(t, filepath.Join(data, c.file))
-			text, err := Stream(path)
+			text, err := Stream(path, "")
 			if err != nil {
 				t.Fatal(err)
 			}

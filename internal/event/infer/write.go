@@ -67,7 +67,7 @@ func (d *draft) writeAbout(w *strings.Builder) {
 		fmt.Fprintf(w, "#\n# CHECK: %s of the rows looked at would be rejected. The first, row %d%s: %s\n", thousands(n), r.Row, in, quoted([]byte(r.Reason)))
 	}
 	if d.format == project.JSONL && d.rows == 1 {
-		w.WriteString("#\n# CHECK: one row only. If it holds a list of events, write them first, one object per line.\n")
+		w.WriteString("#\n# CHECK: one row only. If it holds a list of events, write that list alone into a file, or one object per line.\n")
 	}
 	for i, o := range d.omitted {
 		if i == 0 {
@@ -114,12 +114,14 @@ func (d *draft) writeColumns(w *strings.Builder) {
 		if d.columns[i].absent {
 			mark = "# "
 		}
-		if l.notes == "" {
-			fmt.Fprintf(w, "%s%s\n", mark, l.declared)
-			continue
+		if l.notes != "" {
+			pad := strings.Repeat(" ", max(0, width-len([]rune(l.declared))))
+			l.declared += pad + "   # " + l.notes
 		}
-		pad := strings.Repeat(" ", max(0, width-len([]rune(l.declared))))
-		fmt.Fprintf(w, "%s%s%s   # %s\n", mark, l.declared, pad, l.notes)
+		fmt.Fprintf(w, "%s%s\n", mark, l.declared)
+		if d.columns[i].major != "" {
+			w.WriteString(d.columns[i].majorLine())
+		}
 	}
 }
 

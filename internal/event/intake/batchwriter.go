@@ -35,6 +35,7 @@ type batchWriter struct {
 	conflictFile event.File                // the file that the last conflict was with
 	onReject     func(*reject)             // called for each rejected row; may be nil
 	undeclared   []Undeclared              // columns of the files
+	rejections   rejections                // of a dry run
 	linePlan     *scan.Plan                // reads JSON lines, whatever format the stream's files have; nil until needed
 
 	mu        sync.Mutex // guards files, their fields, and unchanged: rows are checked while later ones are read

@@ -41,8 +41,12 @@ type Result struct {
 	Extra       int64  `json:"extra"`
 
 	Undeclared []Undeclared `json:"undeclared,omitempty"` // by file
-	Totals     event.Totals `json:"totals"`
-	Digest     string       `json:"digest"`
+
+	Rejected     []Rejection    `json:"rejected,omitempty"`      // the first rejected rows of a dry run
+	RejectedMore []RejectedMore `json:"rejected_more,omitempty"` // the others, by reason
+
+	Totals event.Totals `json:"totals"`
+	Digest string       `json:"digest"`
 }
 
 // ErrTooManyRejected is returned, wrapped, by Ingest beyond Options.MaxRejected.
@@ -85,6 +89,7 @@ func Ingest(ctx context.Context, st *event.Store, s *project.Stream, paths []str
 	}
 	result, err := w.sealAndCompact(ctx)
 	result.Undeclared = w.undeclared
+	result.Rejected, result.RejectedMore = w.rejections.listed, w.rejections.more
 	return result, errors.Join(err, unreadable)
 }
 

@@ -51,6 +51,9 @@ func newQuarantineWriter(ctx context.Context, w *batchWriter) *quarantineWriter 
 
 func (q *quarantineWriter) write(ctx context.Context, file *event.File, r reject) error {
 	if q.w.options.DryRun {
+		if file != nil { // a retry is reported by the caller
+			q.w.rejections.add(file, &r)
+		}
 		return discard(r.rawFile)
 	}
 	if q.err != nil {

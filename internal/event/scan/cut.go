@@ -145,13 +145,6 @@ func (c *cutter) read(buf []byte, want int) []byte {
 	return buf
 }
 
-// foreign are the first bytes of files in other formats, and what to do about them.
-var foreign = []struct{ prefix, advice string }{
-	{"\x1f\x8b", "the file is compressed with gzip: name it .gz"},
-	{"\x28\xb5\x2f\xfd", "the file is compressed with zstd: name it .zst"},
-	{"PAR1", "the file is Parquet: declare format parquet"},
-}
-
 // sheetMark begins the line that spreadsheet programs write before CSV, followed by the delimiter.
 const sheetMark = "sep="
 
@@ -167,11 +160,9 @@ func CutSheetLine(text []byte) (delimiter byte, rest []byte) {
 
 // begin drops the line that names a CSV file's delimiter, and fails for a file of another format.
 func (c *cutter) begin(buf []byte) []byte {
-	for _, f := range foreign {
-		if bytes.HasPrefix(buf, []byte(f.prefix)) {
-			c.err = errors.New(f.advice)
-			return buf[:0]
-		}
+	if advice := ForeignFormat(buf); advice != "" {
+		c.err = errors.New(advice)
+		return buf[:0]
 	}
 	delimiter, rest := CutSheetLine(buf)
 	switch {

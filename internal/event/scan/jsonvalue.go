@@ -74,8 +74,16 @@ func (s *jsonScanner) unquoted(p, i, depth int) int {
 		if !s.number(i, s.b[p:end], '.', 0) {
 			return -1
 		}
+	case isNumber(first) && s.plan.targets[i].isEpoch():
+		if !s.epoch(i, s.b[p:end]) {
+			return -1
+		}
 	default:
-		s.refuse(i, fmt.Sprintf("%s is %s, and the type is %s", shorten(s.b[p:end]), kindOf(first), s.plan.types[i]))
+		hint := ""
+		if kind == column.Timestamp && isNumber(first) {
+			hint = ": declare `format` epoch_s or epoch_ms if it counts since 1970"
+		}
+		s.refuse(i, fmt.Sprintf("%s is %s, and the type is %s%s", shorten(s.b[p:end]), kindOf(first), s.plan.types[i], hint))
 		return -1
 	}
 	return end

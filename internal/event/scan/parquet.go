@@ -157,11 +157,13 @@ func (s *shape) canFill(t *target) error {
 	case column.Date:
 		ok = ok || s.kind == shapeDate
 	case column.Timestamp:
-		ok = ok || s.kind == shapeTime
+		ok = ok || s.kind == shapeTime || s.kind == shapeInteger && t.isEpoch()
 	}
 	switch {
 	case !ok:
 		return misfitType(t, s.name)
+	case s.kind == shapeInteger && t.isEpoch():
+		return nil
 	case s.kind != shapeText && (t.layout != nil || t.mark != '.' || t.group != 0):
 		return fmt.Errorf("column %s is %s, which has no format, decimal or group mark", t.name, s.name)
 	}

@@ -252,6 +252,10 @@ func TestParquetZonesAndFormats(t *testing.T) {
 	checkParquet(t, formatted, parquetFile(t, 1, native), "error: which has no format")
 	written := leafOf{name: "V", logical: schema.StringLogicalType{}, length: -1, values: texts("1.2.2024", "1.13.2024")}
 	checkParquet(t, formatted, parquetFile(t, 1, written), `"2024-02-01" !no such date`)
+	epoch := parquetPlan(t, "timestamp", func(c *project.Column) { c.Format = "epoch_ms" })
+	counted := leafOf{name: "V", logical: schema.NoLogicalType{}, length: -1, values: []int64{-1, 1700000000123, 1 << 60}}
+	checkParquet(t, epoch, parquetFile(t, 1, counted), `"1969-12-31T23:59:59.999Z" "2023-11-14T22:13:20.123Z" !years go from`)
+	checkParquet(t, epoch, parquetFile(t, 1, local), "error: which has no format")
 }
 
 func TestParquetRows(t *testing.T) {

@@ -225,6 +225,9 @@ func (g *group) value(i int, l *leaf, k int) bool {
 		return g.instant(i, seconds, nanos/1000, l.shape.utc, l.plain(g.scratch[:0], k))
 	default:
 		g.scratch = l.plain(g.scratch[:0], k)
+		if t.isEpoch() {
+			return g.epoch(i, g.scratch)
+		}
 		return g.number(i, g.scratch, '.', 0)
 	}
 }

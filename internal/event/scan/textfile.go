@@ -29,6 +29,9 @@ func (f *File) openText() (*textFeed, error) {
 	if err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
+	if f.plan.format == project.JSONL {
+		from = ArrayLines(from)
+	}
 	feed := &textFeed{file: f, cutter: &cutter{
 		name: f.name, source: from, csv: f.plan.format == project.CSVText, delimiter: f.plan.csv.Delimiter,
 		size: f.options.BlockBytes, tempDir: f.options.TempDir, maxKept: maxKept, line: 1,

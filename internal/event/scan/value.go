@@ -5,6 +5,7 @@ package scan
 import (
 	"bytes"
 	"fmt"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
@@ -90,11 +91,37 @@ func (f *filler) number(i int, tok []byte, mark, group byte) bool {
 		f.block.Columns[i].AppendInt(n)
 		return true
 	}
-	n, reason := exact(tok, t.typ.Scale, mark, group)
+	text := tok
+	if group == ' ' {
+		text = plainBlanks(tok)
+	}
+	n, reason := exact(text, t.typ.Scale, mark, group)
+	if reason == notNumber {
+		reason += otherNotation(tok)
+	}
 	if reason != "" {
 		return f.misfit(i, tok, reason)
 	}
 	return f.unscaled(i, n, tok)
+}
+
+// otherNotation completes the reason why a text is not a number, if it is one with brackets, a sign behind it or a currency beside it.
+func otherNotation(tok []byte) string {
+	if bytes.ContainsFunc(tok, func(r rune) bool { return unicode.IsLetter(r) || r == ':' }) || !bytes.ContainsAny(tok, "0123456789") {
+		return ""
+	}
+	if bytes.HasPrefix(tok, []byte("(")) || bytes.HasSuffix(tok, []byte("-")) || bytes.ContainsFunc(tok, func(r rune) bool { return unicode.Is(unicode.Sc, r) }) {
+		return " as a stream reads it: write the sign in front, and no currency beside it"
+	}
+	return ""
+}
+
+// plainBlanks replaces the blanks that spreadsheet programs write between groups of digits, so that lines are not broken there.
+func plainBlanks(tok []byte) []byte {
+	for _, blank := range []string{"\u00a0", "\u202f"} {
+		tok = bytes.ReplaceAll(tok, []byte(blank), []byte(" "))
+	}
+	return tok
 }
 
 // unscaled adds a number at its column's scale; tok is its text.
@@ -114,6 +141,9 @@ func (f *filler) unscaled(i int, n decimal128.Num, tok []byte) bool {
 // time adds a date or timestamp from its text.
 func (f *filler) time(i int, tok []byte) bool {
 	t := &f.plan.targets[i]
+	if t.isEpoch() {
+		return f.epoch(i, tok)
+	}
 	var m moment
 	var reason string
 	switch {
@@ -132,6 +162,27 @@ func (f *filler) time(i int, tok []byte) bool {
 		return true
 	}
 	return f.instant(i, m.seconds()-int64(m.offset), int64(m.micro), m.zoned, tok)
+}
+
+func (t *target) isEpoch() bool { return t.layout != nil && t.layout.Epoch > 0 }
+
+// epoch adds a timestamp from the number of seconds or milliseconds since 1970, exactly (rule 2).
+func (f *filler) epoch(i int, tok []byte) bool {
+	n, reason := exact(tok, f.plan.targets[i].layout.Epoch, '.', 0)
+	switch {
+	case reason == TooPrecise:
+		reason = finerMicros
+	case reason == Overflows, reason == "" && !inInt64(n):
+		reason = outsideYears
+	}
+	if reason != "" {
+		return f.misfit(i, tok, reason)
+	}
+	seconds, micro := int64(n.LowBits())/1e6, int64(n.LowBits())%1e6
+	if micro < 0 {
+		seconds, micro = seconds-1, micro+1e6
+	}
+	return f.instant(i, seconds, micro, true, tok)
 }
 
 // instant adds a timestamp; seconds without a zone are in the column's local time.

@@ -140,6 +140,10 @@ func TestNumbers(t *testing.T) {
 func TestMarks(t *testing.T) {
 	t.Parallel()
 	p := one(t, "decimal(18,2)", func(c *project.Column) { c.Decimal, c.Group = ',', '.' })
+	blanks := one(t, "decimal(18,2)", func(c *project.Column) { c.Decimal, c.Group = ',', ' ' })
+	for _, c := range [][2]string{{"1 234,50", "1234.50"}, {"1\u00a0234,50", "1234.50"}, {"-1\u202f234\u202f567,50", "-1234567.50"}, {"1\u00a023", "!grouped in threes"}, {"1\u2003234", "!not a number"}} {
+		check(t, blanks, `"`+c[0]+`"`, c[1])
+	}
 	for value, want := range map[string]string{
 		`"1.234.567,89"`: "1234567.89", `"1234567,8"`: "1234567.80", `"12,30"`: "12.30", `"-1.234"`: "-1234.00",
 		`12.3`:       "12.30", // a JSON number has one grammar
@@ -148,6 +152,22 @@ func TestMarks(t *testing.T) {
 		`"1..234"`: "!not grouped in threes", `"1.234."`: "!not grouped in threes", `"1,2.345"`: "!not a number",
 	} {
 		check(t, p, value, want)
+	}
+}
+
+// TestOtherNotations: numbers with brackets, a sign behind them or a currency are rejected with what to write.
+func TestOtherNotations(t *testing.T) {
+	t.Parallel()
+	p := one(t, "decimal(18,2)", nil)
+	const advice = "!it is not a number as a stream reads it: write the sign in front, and no currency beside it"
+	for _, value := range []string{`"5.00-"`, `"(20.50)"`, `"€ 5.00"`, `"5.00 €"`, `"-$3"`} {
+		check(t, p, value, advice)
+	}
+	for _, value := range []string{`"5.00 x-"`, `"-"`, `"()"`, `"5..0"`} {
+		b := lines(t, p, `{"v":`+value+`}`)
+		if len(b.Rejects) != 1 || !strings.HasSuffix(b.Rejects[0].Reason, "it is not a number") {
+			t.Errorf("%s: %+v", value, b.Rejects)
+		}
 	}
 }
 
@@ -238,6 +258,26 @@ func TestTimes(t *testing.T) {
 		{"timestamp", "%Y%m%d%H%M%S", "20240102030460", "!leap second"},
 	} {
 		check(t, one(t, c.typ, func(p *project.Column) { p.Format = c.format }), `"`+c.value+`"`, c.want)
+	}
+	for _, c := range []struct{ format, value, want string }{
+		{"epoch_s", `1700000000`, "2023-11-14T22:13:20Z"},
+		{"epoch_s", `"1700000000"`, "2023-11-14T22:13:20Z"},
+		{"epoch_s", `1700000000.123456`, "2023-11-14T22:13:20.123456Z"},
+		{"epoch_s", `1700000000.1234567`, "!finer than microseconds"},
+		{"epoch_s", `1.7e9`, "2023-11-14T22:13:20Z"},
+		{"epoch_s", `-0.5`, "1969-12-31T23:59:59.5Z"},
+		{"epoch_s", `-62135596800`, "0001-01-01T00:00:00Z"},
+		{"epoch_s", `-62135596801`, "!years go from"},
+		{"epoch_s", `1700000000000`, "!years go from"},
+		{"epoch_s", `1e30`, "!years go from"},
+		{"epoch_s", `"2024-01-01"`, "!not a number"},
+		{"epoch_s", `true`, "!\"true\" is a boolean, and the type is timestamp"},
+		{"epoch_ms", `1700000000123`, "2023-11-14T22:13:20.123Z"},
+		{"epoch_ms", `"1700000000123.456"`, "2023-11-14T22:13:20.123456Z"},
+		{"epoch_ms", `-1`, "1969-12-31T23:59:59.999Z"},
+		{"", `1700000000`, "!\"1700000000\" is a number, and the type is timestamp: declare `format` epoch_s or epoch_ms if it counts since 1970"},
+	} {
+		check(t, one(t, "timestamp", func(p *project.Column) { p.Format = c.format }), c.value, c.want)
 	}
 	local := one(t, "timestamp", func(c *project.Column) { c.Zone = prague })
 	for _, c := range [][2]string{

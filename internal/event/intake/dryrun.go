@@ -1,0 +1,72 @@
+// Rejected rows of a dry run: the first with their reasons, the others counted by reason.
+
+package intake
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bursar/internal/event"
+)
+
+// Rejection is a row that a dry run rejects.
+type Rejection struct {
+	File   string `json:"file"`
+	Row    int64  `json:"row"`
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// RejectedMore counts further rows that a dry run rejects, by column and by the part of the reason that does not depend on the row.
+type RejectedMore struct {
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+	Rows   int64  `json:"rows"`
+}
+
+// maxRejections bounds the rejected rows that are listed, and maxReasons the reasons by which the others are counted.
+const (
+	maxRejections = 10
+	maxReasons    = 20
+)
+
+// rejections are the rejected rows of a dry run.
+type rejections struct {
+	listed []Rejection
+	more   []RejectedMore
+}
+
+func (l *rejections) add(file *event.File, r *reject) {
+	if len(l.listed) < maxRejections {
+		name, row := file.At(r.Row)
+		l.listed = append(l.listed, Rejection{File: name, Row: row, Column: r.Column, Reason: r.Reason})
+		return
+	}
+	other := RejectedMore{Column: r.Column, Reason: commonReason(r.Reason)}
+	i := slices.IndexFunc(l.more, func(m RejectedMore) bool { return m.Column == other.Column && m.Reason == other.Reason })
+	if i < 0 {
+		switch i = min(len(l.more), maxReasons); {
+		case len(l.more) == maxReasons:
+			l.more = append(l.more, RejectedMore{Reason: "other reasons"})
+		case len(l.more) < maxReasons:
+			l.more = append(l.more, other)
+		}
+	}
+	l.more[i].Rows++
+}
+
+var bytePlace = regexp.MustCompile(` at byte \d+`)
+
+// commonReason returns a reason without the value, and without the place of an earlier event or of a syntax error.
+func commonReason(reason string) string {
+	if value, err := strconv.QuotedPrefix(reason); err == nil {
+		return strings.TrimLeft(reason[len(value):], "… ")
+	}
+	if reason, found := strings.CutPrefix(reason, event.ConflictReason); found {
+		reason, _, _ = strings.Cut(reason, ",")
+		return event.ConflictReason + reason
+	}
+	return bytePlace.ReplaceAllString(reason, "")
+}

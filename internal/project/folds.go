@@ -1,0 +1,86 @@
+// The kinds of folds: what may be declared beside each, and how each is written.
+
+package project
+
+import "strings"
+
+// FoldForm describes a kind of fold.
+type FoldForm struct {
+	Kind            FoldKind
+	By, Keep, Where bool // the keys that belong to it; By is required
+	Mixed           bool
+	Example         string // an artifact column
+	Means           string
+}
+
+// folds lists the kinds of folds in the order in which they are explained.
+var folds = []FoldForm{
+	{Kind: Count, Where: true, Example: `refunds: {count: true, where: "type = 'refund'"}`, Means: "the number of events; 0 if there are none"},
+	{Kind: Sum, Where: true, Mixed: true, Example: `paid: {sum: amount, where: "type = 'payment'"}`, Means: "the sum of a column or expression, with 38 digits; 0 if there is nothing to add up"},
+	{Kind: Min, Where: true, Example: `first_at: {min: occurred_at}`, Means: "the least value; null if there is none"},
+	{Kind: Max, Where: true, Example: `last_at: {max: occurred_at}`, Means: "the greatest value; null if there is none"},
+	{Kind: First, By: true, Where: true, Example: `first_type: {first: type, by: [occurred_at, event_id]}`, Means: "the value of the first event that has one, in the order of `by`; null if none has"},
+	{Kind: Last, By: true, Where: true, Example: `last_type: {last: type, by: [occurred_at, event_id]}`, Means: "the value of the last event that has one, in the order of `by`; null if none has"},
+	{Kind: ListOf, By: true, Keep: true, Where: true, Example: `lines: {list: [event_id, type, amount], by: occurred_at, keep: 100}`, Means: "one element for each event, in the order of `by`: the `keep` last of them, or all"},
+	{Kind: Is, Example: `balance: {is: "shipped - paid"}`, Means: "no fold: SQL over the other columns of the artifact"},
+	{Kind: Typed, Example: `most: {type: "decimal(38,2)"}`, Means: "no fold: a column that the pipeline's SQL files make"},
+}
+
+// Folds describes the kinds of folds.
+func Folds() []FoldForm { return folds }
+
+// foldKind returns the kind of an artifact column, or reports that it has none or several.
+func foldKind(o section) FoldKind {
+	var kind FoldKind
+	for _, k := range folds {
+		switch {
+		case !o.has(string(k.Kind)):
+		case kind != "":
+			o.fail(string(k.Kind), "cannot be combined with `%s`: a column is made in one way", kind)
+		default:
+			kind = k.Kind
+		}
+	}
+	if kind == "" && o.values != nil && len(o.misspelt) == 0 {
+		o.src.failAt(o.path, "%s has no fold: use one of count, sum, min, max, first, last, list or is (`bursar help folds` explains them); "+
+			"type where SQL files make it", o.title())
+	}
+	return kind
+}
+
+// refuseBeside reports keys that have no effect on this kind of fold, and a missing `by`.
+func refuseBeside(o section, kind FoldKind) {
+	for _, k := range folds {
+		if k.Kind != kind {
+			continue
+		}
+		if k.By {
+			o.require("by")
+		} else if o.has("by") {
+			o.fail("by", "belongs to first, last and list only")
+		}
+		if o.has("keep") && !k.Keep {
+			o.fail("keep", "belongs to list only")
+		}
+		if o.has("mixed") && !k.Mixed {
+			o.fail("mixed", "belongs to sum only")
+		}
+		if o.has("where") && !k.Where {
+			o.fail("where", "cannot be combined with `%s`: write CASE WHEN in the expression", kind)
+		}
+	}
+}
+
+// Beside lists the keys that may be declared beside a fold.
+func (k FoldForm) Beside() string {
+	var keys []string
+	for _, key := range []struct {
+		name    string
+		belongs bool
+	}{{"by (required)", k.By}, {"keep", k.Keep}, {"where", k.Where}, {"mixed", k.Mixed}} {
+		if key.belongs {
+			keys = append(keys, key.name)
+		}
+	}
+	return strings.Join(keys, ", ")
+}
