@@ -3,6 +3,7 @@
 package parquet
 
 import (
+	"encoding/binary"
 	"math"
 	"strings"
 	"testing"
@@ -143,14 +144,15 @@ func TestRepeatedTexts(t *testing.T) {
 // TestSharedTexts has texts repeat a long one completely, which must not make a batch of gigabytes.
 func TestSharedTexts(t *testing.T) {
 	t.Parallel()
-	const head = "\x80\x01\x04\xac\x02" // blocks of 128 in 4 miniblocks, 300 values
+	const long, head = 200 << 20, "\x80\x01\x04\xac\x02" // blocks of 128 in 4 miniblocks, 300 values
 	equal := strings.Repeat("\x00", 3*5)
-	pages := &givenPages{pages: []file.Page{dataV1(300, parquet.Encodings.DeltaByteArray, head+"\x80\x80\x80\x01"+equal+head+"\x00"+equal)}}
+	shared := head + string(binary.AppendVarint(nil, long)) + equal
+	pages := &givenPages{pages: []file.Page{dataV1(300, parquet.Encodings.DeltaByteArray, shared+head+"\x00"+equal)}}
 	from := newColumn(descriptorOf(t, parquet.Types.ByteArray, false))
 	c := newChunk(&from, pages, &chunkStream{})
-	c.last = make([]byte, 1<<20)
+	c.last = make([]byte, long)
 	if err := c.read(300); err == nil || !strings.Contains(err.Error(), "8192 rows have more than 268435456 bytes of text") {
-		t.Errorf("a batch of 300 MiB: %v", err)
+		t.Errorf("a batch of 60 GB: %v", err)
 	}
 }
 
