@@ -141,8 +141,12 @@ func benchFile(b *testing.B, format project.Format, data []byte, workers int) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	rows := 0
 	b.SetBytes(int64(len(data)))
+	benchPath(b, path, plan, workers)
+}
+
+func benchPath(b *testing.B, path string, plan *Plan, workers int) {
+	rows := 0
 	for b.Loop() {
 		rows = 0
 		f, err := Open(path, plan, Options{Workers: workers})
