@@ -3,18 +3,16 @@
 package infer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/schema"
-
 	"bursar/internal/column"
 	"bursar/internal/event/scan"
+	"bursar/internal/event/scan/parquet"
 	"bursar/internal/project"
 )
 
@@ -65,60 +63,55 @@ func unpackWhole(in *input, limits scan.Limits) (path string, err error) {
 
 // leaves returns the columns of a file that can be declared.
 func (s *sample) leaves(path string) (columns []project.Column, err error) {
-	f, err := os.Open(path)
+	in, err := scan.OpenInput(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	defer func() { // the library trusts the file's content
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the file is damaged: %v", p)
-		}
-	}()
-	r, err := file.NewParquetReader(f)
+	defer in.Close()
+	file, err := parquet.Open(in.Reader())
 	if err != nil {
 		return nil, err
 	}
-	root := r.MetaData().Schema
-	for i := range root.NumColumns() {
-		leaf := root.Column(i)
-		t, why := leafType(leaf)
+	for i := range file.Columns {
+		from := &file.Columns[i]
+		t, why := leafType(from)
 		if why != "" {
-			s.omitted = append(s.omitted, quoted([]byte(leaf.Path()))+": "+why)
+			s.omitted = append(s.omitted, quoted([]byte(from.Name))+": "+why)
 			continue
 		}
-		c := textColumn(leaf.Path())
+		c := textColumn(from.Name)
 		c.Type = t
 		columns = append(columns, c)
 	}
 	return columns, nil
 }
 
-// leafType returns the narrowest type that accepts all values of a leaf column, or why there is none.
-func leafType(leaf *schema.Column) (t column.Type, why string) {
-	if leaf.MaxRepetitionLevel() > 0 || len(leaf.Path()) != len(leaf.Name()) {
-		return t, "it is nested"
-	}
-	switch l := leaf.LogicalType().(type) {
-	case schema.StringLogicalType, schema.EnumLogicalType:
+// leafType returns the narrowest type that accepts all values of a column of the file, or why there is none.
+func leafType(from *parquet.Column) (t column.Type, why string) {
+	switch from.Kind {
+	case parquet.Text:
 		return column.Type{Kind: column.String}, ""
-	case schema.JSONLogicalType:
+	case parquet.JSON:
 		return column.Type{Kind: column.JSON}, ""
-	case schema.DateLogicalType:
-		return column.Type{Kind: column.Date}, ""
-	case schema.TimestampLogicalType:
-		return column.Type{Kind: column.Timestamp}, ""
-	case schema.DecimalLogicalType:
-		if l.Precision() > 38 || l.Scale() < 0 || l.Scale() > l.Precision() {
+	case parquet.Bool:
+		return column.Type{Kind: column.Bool}, ""
+	case parquet.Integer:
+		return integer(from.Bits, !from.Unsigned), ""
+	case parquet.Decimal:
+		if from.Precision > 38 || from.Scale > from.Precision {
 			return t, "a decimal has at most 38 digits"
 		}
-		return column.Type{Kind: column.Decimal, Precision: max(18, int(l.Precision())), Scale: int(l.Scale())}, ""
-	case schema.IntLogicalType:
-		return integer(int(l.BitWidth()), l.IsSigned()), ""
-	case schema.NoLogicalType, schema.UnknownLogicalType:
-		return physicalType(leaf.PhysicalType())
+		return column.Type{Kind: column.Decimal, Precision: max(18, from.Precision), Scale: from.Scale}, ""
+	case parquet.Date:
+		return column.Type{Kind: column.Date}, ""
+	case parquet.Time:
+		return column.Type{Kind: column.Timestamp}, ""
+	case parquet.Float:
+		return t, "the file stores it as " + from.Physical + ", which is not exact"
+	case parquet.Nested:
+		return t, "it is nested"
 	default:
-		return t, "there is no type for " + l.String()
+		return t, "there is no type for " + cmp.Or(from.Logical, from.Physical)
 	}
 }
 
@@ -130,25 +123,6 @@ func integer(bits int, signed bool) column.Type {
 		return column.Type{Kind: column.BigInt}
 	default:
 		return column.Type{Kind: column.Decimal, Precision: 20}
-	}
-}
-
-func physicalType(p parquet.Type) (t column.Type, why string) {
-	switch p {
-	case parquet.Types.Boolean:
-		return column.Type{Kind: column.Bool}, ""
-	case parquet.Types.Int32:
-		return integer(32, true), ""
-	case parquet.Types.Int64:
-		return integer(64, true), ""
-	case parquet.Types.Int96:
-		return column.Type{Kind: column.Timestamp}, ""
-	case parquet.Types.ByteArray:
-		return column.Type{Kind: column.String}, ""
-	case parquet.Types.Float, parquet.Types.Double:
-		return t, "the file stores it as " + p.String() + ", which is not exact"
-	default:
-		return t, "there is no type for " + p.String()
 	}
 }
 

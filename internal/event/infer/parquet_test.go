@@ -6,16 +6,19 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/apache/arrow-go/v18/parquet"
+	format "github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/schema"
 
 	"bursar/internal/column"
 	"bursar/internal/event/scan"
+	"bursar/internal/event/scan/parquet"
 )
 
 // parquetFile contains three rows of every type that is declared, and a list.
@@ -95,27 +98,35 @@ func wantParquet(t *testing.T, path string) {
 func TestLeafTypes(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]struct {
-		physical parquet.Type
+		physical format.Type
 		logical  schema.LogicalType
 	}{
-		"int":                    {parquet.Types.Int32, schema.NoLogicalType{}},
-		"bigint":                 {parquet.Types.Int32, schema.NewIntLogicalType(32, false)},
-		"decimal(20,0)":          {parquet.Types.Int64, schema.NewIntLogicalType(64, false)},
-		"timestamp":              {parquet.Types.Int96, schema.NoLogicalType{}},
-		"string":                 {parquet.Types.ByteArray, schema.NoLogicalType{}},
-		"which is not exact":     {parquet.Types.Double, schema.NoLogicalType{}},
-		"at most 38 digits":      {parquet.Types.ByteArray, schema.NewDecimalLogicalType(40, 2)},
-		"there is no type for T": {parquet.Types.Int64, schema.NewTimeLogicalType(true, schema.TimeUnitMicros)},
+		"int":                    {format.Types.Int32, schema.NoLogicalType{}},
+		"bigint":                 {format.Types.Int32, schema.NewIntLogicalType(32, false)},
+		"decimal(20,0)":          {format.Types.Int64, schema.NewIntLogicalType(64, false)},
+		"timestamp":              {format.Types.Int96, schema.NoLogicalType{}},
+		"string":                 {format.Types.ByteArray, schema.NoLogicalType{}},
+		"which is not exact":     {format.Types.Double, schema.NoLogicalType{}},
+		"at most 38 digits":      {format.Types.ByteArray, schema.NewDecimalLogicalType(40, 2)},
+		"there is no type for T": {format.Types.Int64, schema.NewTimeLogicalType(true, schema.TimeUnitMicros)},
 	} {
-		node, err := schema.NewPrimitiveNodeLogical("x", parquet.Repetitions.Optional, c.logical, c.physical, 0, -1)
+		node, err := schema.NewPrimitiveNodeLogical("x", format.Repetitions.Optional, c.logical, c.physical, 0, -1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		root, err := schema.NewGroupNode("root", parquet.Repetitions.Required, schema.FieldList{node}, -1)
+		root, err := schema.NewGroupNode("root", format.Repetitions.Required, schema.FieldList{node}, -1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, why := leafType(schema.NewSchema(root).Column(0))
+		var out bytes.Buffer
+		if err := file.NewParquetWriter(&out, root).Close(); err != nil {
+			t.Fatal(err)
+		}
+		f, err := parquet.Open(io.NewSectionReader(bytes.NewReader(out.Bytes()), 0, int64(out.Len())))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, why := leafType(&f.Columns[0])
 		if got.String() != want && (why == "" || !strings.Contains(why, want)) {
 			t.Errorf("%s: got %s, %s", want, got, why)
 		}

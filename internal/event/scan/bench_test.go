@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/apache/arrow-go/v18/parquet"
+	format "github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/schema"
 
@@ -68,25 +68,25 @@ func BenchmarkScanCSV(b *testing.B)   { benchFile(b, project.CSVText, benchCSV(2
 
 // BenchmarkScanParquet reads typed columns, half of them optional, by encoding of the texts.
 func BenchmarkScanParquet(b *testing.B) {
-	e := parquet.Encodings
-	for _, text := range []parquet.Encoding{e.RLEDict, e.Plain, e.DeltaLengthByteArray, e.DeltaByteArray} {
+	e := format.Encodings
+	for _, text := range []format.Encoding{e.RLEDict, e.Plain, e.DeltaLengthByteArray, e.DeltaByteArray} {
 		b.Run(text.String(), func(b *testing.B) { benchFile(b, project.Parquet, benchParquet(b, 200000, text), 1) })
 	}
 }
 
-func benchParquet(b *testing.B, rows int, text parquet.Encoding) []byte {
-	texts := map[string][]parquet.ByteArray{}
+func benchParquet(b *testing.B, rows int, text format.Encoding) []byte {
+	texts := map[string][]format.ByteArray{}
 	amounts, times, levels := make([]int64, rows), make([]int64, rows), make([]int16, rows)
 	for i := range rows {
 		for name, value := range map[string]string{
 			"event_id": fmt.Sprintf("e%010d", i), "type": "payment", "order_id": fmt.Sprintf("ord-%07d", i%5000), "account": fmt.Sprintf("acc-%04d", i%9973), "currency": "USD",
 			"note": fmt.Sprintf("some words, and %d more", i%1000),
 		} {
-			texts[name] = append(texts[name], parquet.ByteArray(value))
+			texts[name] = append(texts[name], format.ByteArray(value))
 		}
 		amounts[i], times[i], levels[i] = int64(i%99999)*100, 1704067200000000+int64(i)*1000003, 1
 	}
-	how := []parquet.WriterProperty{parquet.WithDictionaryDefault(text == parquet.Encodings.RLEDict), parquet.WithCompression(compress.Codecs.Snappy)}
+	how := []format.WriterProperty{format.WithDictionaryDefault(text == format.Encodings.RLEDict), format.WithCompression(compress.Codecs.Snappy)}
 	var leaves []leafOf
 	for i, c := range benchStream(project.Parquet).Columns {
 		l := leafOf{name: c.Name, logical: schema.StringLogicalType{}, length: -1, values: texts[c.Name]}
@@ -97,18 +97,18 @@ func benchParquet(b *testing.B, rows int, text parquet.Encoding) []byte {
 		case column.Timestamp:
 			l.logical, l.values = timeOf(true, schema.TimeUnitMicros), times
 		}
-		if c.Type.Kind != column.String && text != parquet.Encodings.RLEDict && text != parquet.Encodings.Plain {
-			encoding = parquet.Encodings.DeltaBinaryPacked
+		if c.Type.Kind != column.String && text != format.Encodings.RLEDict && text != format.Encodings.Plain {
+			encoding = format.Encodings.DeltaBinaryPacked
 		}
-		if encoding != parquet.Encodings.RLEDict {
-			how = append(how, parquet.WithEncodingFor(c.Name, encoding))
+		if encoding != format.Encodings.RLEDict {
+			how = append(how, format.WithEncodingFor(c.Name, encoding))
 		}
 		if i%2 == 1 {
 			l.levels = levels
 		}
 		leaves = append(leaves, l)
 	}
-	return parquetFileWith(b, parquet.NewWriterProperties(how...), 1, leaves...)
+	return parquetFileWith(b, format.NewWriterProperties(how...), 1, leaves...)
 }
 
 // BenchmarkFill leaves reading and handing over out: one core, one block after another.
@@ -141,8 +141,12 @@ func benchFile(b *testing.B, format project.Format, data []byte, workers int) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	rows := 0
 	b.SetBytes(int64(len(data)))
+	benchPath(b, path, plan, workers)
+}
+
+func benchPath(b *testing.B, path string, plan *Plan, workers int) {
+	rows := 0
 	for b.Loop() {
 		rows = 0
 		f, err := Open(path, plan, Options{Workers: workers})

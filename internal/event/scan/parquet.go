@@ -9,57 +9,33 @@ import (
 	"os"
 	"strings"
 
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/schema"
-
 	"bursar/internal/column"
+	"bursar/internal/event/scan/parquet"
 )
-
-// maxBatch is how many rows of a Parquet file are decoded at once.
-const maxBatch = 1 << 13
 
 // parquetFeed returns one job for each row group.
 type parquetFeed struct {
-	file       *File
-	reader     *file.Reader
-	properties *parquet.ReaderProperties
-	shapes     []shape // per leaf column of the file
-	fills      []int   // per leaf column: the column it fills, or -1
-	absent     []int   // columns without a leaf
-	extra      int64   // leaf columns without a column
-	group      int     // next row group
-	row        int64   // 1-based row at which it starts
+	file   *File
+	from   *parquet.File // nil for an empty file
+	fills  []int         // per column of the file: the column it fills, or -1
+	absent []int         // columns that the file lacks
+	extra  int64         // columns of the file that fill none
+	group  int           // next row group
+	row    int64         // 1-based row at which it starts
 }
 
-func (f *File) openParquet() (_ *parquetFeed, err error) {
-	defer func() { err = recovered(recover(), err, f.name, 1) }()
+func (f *File) openParquet() (*parquetFeed, error) {
 	d := &parquetFeed{file: f, row: 1}
-	if err := f.source.unpackWhole(f.options.TempDir, f.options.Limits); err != nil {
-		return nil, &ReadError{File: f.name, Row: 1, Err: err}
+	err := f.source.unpackWhole(f.options.TempDir, f.options.Limits)
+	if err == nil && f.source.whole.Size() > 0 {
+		if d.from, err = parquet.Open(f.source.whole); err == nil {
+			err = d.mapColumns()
+		}
 	}
-	whole := f.source.whole
-	if whole.Size() == 0 {
-		return d, nil
-	}
-	d.properties = parquet.NewReaderProperties(&pageAllocator{Allocator: memory.NewGoAllocator(), limit: maxPage + int(whole.Size())})
-	d.properties.BufferedStreamEnabled = true // a page at a time, not a whole column chunk
-	if d.reader, err = file.NewParquetReader(whole, file.WithReadProps(d.properties)); err != nil {
-		return nil, &ReadError{File: f.name, Row: 1, Err: err}
-	}
-	if err := d.mapLeaves(); err != nil {
+	if err != nil {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
 	return d, nil
-}
-
-// recovered turns a panic of the Parquet library, which trusts the file's content, into an error of the file.
-func recovered(panicked any, err error, name string, row int64) error {
-	if panicked == nil {
-		return err
-	}
-	return &ReadError{File: name, Row: row, Err: fmt.Errorf("the file is damaged: %v", panicked)}
 }
 
 // unpackWhole decompresses a file, since its reader needs random access.
@@ -79,24 +55,22 @@ func (s *source) unpackWhole(dir string, limits Limits) error {
 	return nil
 }
 
-// mapLeaves maps leaf columns to columns and refuses types that cannot be converted exactly.
-func (d *parquetFeed) mapLeaves() error {
-	leaves := d.reader.MetaData().Schema
+// mapColumns maps columns of the file to columns and refuses types that cannot be converted exactly.
+func (d *parquetFeed) mapColumns() error {
 	byName := map[string]int{}
-	names := make([]string, 0, leaves.NumColumns())
-	for i := range leaves.NumColumns() {
-		leaf := leaves.Column(i)
-		d.shapes, d.fills = append(d.shapes, shapeOf(leaf)), append(d.fills, -1)
-		names = append(names, leaf.Path())
-		if _, twice := byName[leaf.Path()]; twice {
-			return fmt.Errorf("column %q is given twice", leaf.Path())
+	names := make([]string, 0, len(d.from.Columns))
+	for i := range d.from.Columns {
+		name := d.from.Columns[i].Name
+		if _, twice := byName[name]; twice {
+			return fmt.Errorf("column %q is given twice", name)
 		}
-		byName[leaf.Path()] = i
+		byName[name] = i
+		d.fills, names = append(d.fills, -1), append(names, name)
 	}
 	for i := range d.file.plan.targets {
 		t := &d.file.plan.targets[i]
-		leaf, ok := byName[t.path[0]]
-		nested := nestedType(leaves, t.path[0])
+		from, ok := byName[t.path[0]]
+		nested := d.from.Nested(t.path[0])
 		switch {
 		case nested != "":
 			return misfitType(t, nested)
@@ -106,66 +80,45 @@ func (d *parquetFeed) mapLeaves() error {
 		case !ok:
 			list := strings.Join(names, ", ")
 			return fmt.Errorf("no column %q for column %s; the file has %s%s", t.path[0], t.name, list[:min(len(list), 500)], t.missing(names))
-		case d.fills[leaf] >= 0:
-			return fmt.Errorf("column %q fills both %s and %s", t.path[0], d.file.plan.targets[d.fills[leaf]].name, t.name)
+		case d.fills[from] >= 0:
+			return fmt.Errorf("column %q fills both %s and %s", t.path[0], d.file.plan.targets[d.fills[from]].name, t.name)
 		}
-		if err := d.shapes[leaf].canFill(t); err != nil {
+		if err := t.canBe(&d.from.Columns[from]); err != nil {
 			return err
 		}
-		d.fills[leaf] = i
+		d.fills[from] = i
 	}
 	for i, name := range names {
 		if d.fills[i] < 0 {
 			d.file.undeclared = append(d.file.undeclared, name)
 		}
 	}
-	d.extra = int64(leaves.NumColumns() - len(d.file.plan.targets) + len(d.absent))
+	d.extra = int64(len(names) - len(d.file.plan.targets) + len(d.absent))
 	return nil
 }
 
-// nestedType returns the type of a nested column of the file with this name; empty if there is none.
-func nestedType(leaves *schema.Schema, name string) string {
-	for i := range leaves.NumColumns() {
-		root := leaves.ColumnRoot(i)
-		if root.Name() != name || root.Type() != schema.Group && root.RepetitionType() != parquet.Repetitions.Repeated {
-			continue
-		}
-		switch root.LogicalType().(type) {
-		case schema.ListLogicalType:
-			return "a list"
-		case schema.MapLogicalType:
-			return "a map"
-		}
-		if root.RepetitionType() == parquet.Repetitions.Repeated {
-			return "a list"
-		}
-		return "a struct"
-	}
-	return ""
-}
-
-// canFill returns why values of this shape cannot become the target's type. The file's own types have no decimal mark or format: such a column would read
-// its rejects differently from the file.
-func (s *shape) canFill(t *target) error {
-	kind := t.typ.Kind
-	ok := s.kind == shapeText
-	switch kind {
+// canBe returns why values of a column of the file cannot become the target's type. The file's own types have no decimal mark or format: such a column would
+// read its rejects differently from the file.
+func (t *target) canBe(from *parquet.Column) error {
+	text := from.Kind == parquet.Text || from.Kind == parquet.JSON
+	ok := text
+	switch t.typ.Kind {
 	case column.Bool:
-		ok = ok || s.kind == shapeBool
+		ok = ok || from.Kind == parquet.Bool
 	case column.Int, column.BigInt, column.Decimal:
-		ok = ok || s.kind == shapeInteger || s.kind == shapeDecimal
+		ok = ok || from.Kind == parquet.Integer || from.Kind == parquet.Decimal
 	case column.Date:
-		ok = ok || s.kind == shapeDate
+		ok = ok || from.Kind == parquet.Date
 	case column.Timestamp:
-		ok = ok || s.kind == shapeTime || s.kind == shapeInteger && t.isEpoch()
+		ok = ok || from.Kind == parquet.Time || from.Kind == parquet.Integer && t.isEpoch()
 	}
 	switch {
 	case !ok:
-		return misfitType(t, s.name)
-	case s.kind == shapeInteger && t.isEpoch():
+		return misfitType(t, from.Type())
+	case from.Kind == parquet.Integer && t.isEpoch():
 		return nil
-	case s.kind != shapeText && (t.layout != nil || t.mark != '.' || t.group != 0):
-		return fmt.Errorf("column %s is %s, which has no format, decimal or group mark", t.name, s.name)
+	case !text && (t.layout != nil || t.mark != '.' || t.group != 0):
+		return fmt.Errorf("column %s is %s, which has no format, decimal or group mark", t.name, from.Type())
 	}
 	return nil
 }
@@ -182,11 +135,10 @@ func misfitType(t *target, is string) error {
 }
 
 func (d *parquetFeed) next() (job, error) {
-	if d.reader == nil || d.group == d.reader.NumRowGroups() {
+	if d.from == nil || d.group == d.from.Groups() {
 		return job{}, io.EOF
 	}
-	group, row := d.group, d.row
-	rows := d.reader.MetaData().RowGroups[group].NumRows
+	group, row, rows := d.group, d.row, d.from.Rows(d.group)
 	if rows < 0 {
 		return job{}, &ReadError{File: d.file.name, Row: row, Err: fmt.Errorf("row group %d has %d rows", group, rows)}
 	}

@@ -14,11 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apache/arrow-go/v18/parquet"
+	format "github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/schema"
 
 	"bursar/internal/column"
+	"bursar/internal/event/scan/parquet"
 	"bursar/internal/project"
 )
 
@@ -34,16 +35,16 @@ type leafOf struct {
 // parquetFile writes row groups of the same leaves.
 func parquetFile(t testing.TB, groups int, leaves ...leafOf) []byte {
 	t.Helper()
-	return parquetFileWith(t, parquet.NewWriterProperties(), groups, leaves...)
+	return parquetFileWith(t, format.NewWriterProperties(), groups, leaves...)
 }
 
-func parquetFileWith(t testing.TB, how *parquet.WriterProperties, groups int, leaves ...leafOf) []byte {
+func parquetFileWith(t testing.TB, how *format.WriterProperties, groups int, leaves ...leafOf) []byte {
 	t.Helper()
 	var fields schema.FieldList
 	for _, l := range leaves {
-		repetition := parquet.Repetitions.Required
+		repetition := format.Repetitions.Required
 		if l.levels != nil {
-			repetition = parquet.Repetitions.Optional
+			repetition = format.Repetitions.Optional
 		}
 		node, err := schema.NewPrimitiveNodeLogical(l.name, repetition, l.logical, l.physical(), l.length, -1)
 		if err != nil {
@@ -51,7 +52,7 @@ func parquetFileWith(t testing.TB, how *parquet.WriterProperties, groups int, le
 		}
 		fields = append(fields, node)
 	}
-	root, err := schema.NewGroupNode("root", parquet.Repetitions.Required, fields, -1)
+	root, err := schema.NewGroupNode("root", format.Repetitions.Required, fields, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,22 +79,22 @@ func parquetFileWith(t testing.TB, how *parquet.WriterProperties, groups int, le
 	return out.Bytes()
 }
 
-func (l *leafOf) physical() parquet.Type {
+func (l *leafOf) physical() format.Type {
 	switch l.values.(type) {
 	case []int32:
-		return parquet.Types.Int32
+		return format.Types.Int32
 	case []int64:
-		return parquet.Types.Int64
+		return format.Types.Int64
 	case []bool:
-		return parquet.Types.Boolean
+		return format.Types.Boolean
 	case []float64:
-		return parquet.Types.Double
-	case []parquet.ByteArray:
-		return parquet.Types.ByteArray
-	case []parquet.FixedLenByteArray:
-		return parquet.Types.FixedLenByteArray
+		return format.Types.Double
+	case []format.ByteArray:
+		return format.Types.ByteArray
+	case []format.FixedLenByteArray:
+		return format.Types.FixedLenByteArray
 	default:
-		return parquet.Types.Int96
+		return format.Types.Int96
 	}
 }
 
@@ -108,19 +109,19 @@ func (l *leafOf) write(c file.ColumnChunkWriter) (err error) {
 		_, err = c.(*file.BooleanColumnChunkWriter).WriteBatch(v, l.levels, nil)
 	case []float64:
 		_, err = c.(*file.Float64ColumnChunkWriter).WriteBatch(v, l.levels, nil)
-	case []parquet.ByteArray:
+	case []format.ByteArray:
 		_, err = c.(*file.ByteArrayColumnChunkWriter).WriteBatch(v, l.levels, nil)
-	case []parquet.FixedLenByteArray:
+	case []format.FixedLenByteArray:
 		_, err = c.(*file.FixedLenByteArrayColumnChunkWriter).WriteBatch(v, l.levels, nil)
-	case []parquet.Int96:
+	case []format.Int96:
 		_, err = c.(*file.Int96ColumnChunkWriter).WriteBatch(v, l.levels, nil)
 	}
 	return err
 }
 
-func texts(values ...string) (out []parquet.ByteArray) {
+func texts(values ...string) (out []format.ByteArray) {
 	for _, v := range values {
-		out = append(out, parquet.ByteArray(v))
+		out = append(out, format.ByteArray(v))
 	}
 	return out
 }
@@ -157,7 +158,7 @@ func TestParquetTypes(t *testing.T) {
 	at := time.Date(2024, 7, 1, 12, 0, 0, 123456000, time.UTC)
 	wide := append(make([]byte, 15), 0x7b)
 	negative := bytes.Repeat([]byte{0xff}, 16)
-	int96 := parquet.NewInt96([3]uint32{0, 0, 2440589})
+	int96 := format.NewInt96([3]uint32{0, 0, 2440589})
 	for _, c := range []struct {
 		typ  string
 		leaf leafOf
@@ -170,7 +171,7 @@ func TestParquetTypes(t *testing.T) {
 		{"decimal(20,0)", leafOf{values: []int64{-1}, logical: schema.NewIntLogicalType(64, false)}, `"18446744073709551615"`},
 		{"decimal(18,2)", leafOf{values: []int64{12300, -12345}, logical: decimalOf(10, 3)}, `"12.30" !"-12.345" does not fit decimal(18,2): it has more decimals`},
 		{"decimal(18,2)", leafOf{values: []int32{5}, logical: decimalOf(4, 1)}, `"0.50"`},
-		{"decimal(38,4)", leafOf{values: []parquet.FixedLenByteArray{wide, negative}, logical: decimalOf(38, 2), length: 16}, `"1.2300" "-0.0100"`},
+		{"decimal(38,4)", leafOf{values: []format.FixedLenByteArray{wide, negative}, logical: decimalOf(38, 2), length: 16}, `"1.2300" "-0.0100"`},
 		{"decimal(18,2)", leafOf{values: texts("\x04\xd2", "\xff"), logical: decimalOf(18, 2)}, `"12.34" "-0.01"`},
 		{"decimal(18,2)", leafOf{values: texts("12.3", "x"), logical: text}, `"12.30" !"x" does not fit decimal(18,2): it is not a number`},
 		{"decimal(18,2)", leafOf{values: []float64{1.5}, logical: none}, "error: column v is DOUBLE; write it as DECIMAL or string"},
@@ -182,7 +183,7 @@ func TestParquetTypes(t *testing.T) {
 		{"timestamp", leafOf{values: []int64{at.UnixMilli(), -1}, logical: timeOf(true, schema.TimeUnitMillis)}, `"2024-07-01T12:00:00.123Z" "1969-12-31T23:59:59.999Z"`},
 		{"timestamp", leafOf{values: []int64{at.UnixMicro(), math.MaxInt64}, logical: timeOf(true, schema.TimeUnitMicros)}, `"2024-07-01T12:00:00.123456Z" !years go from`},
 		{"timestamp", leafOf{values: []int64{at.UnixNano(), at.UnixNano() + 1}, logical: timeOf(true, schema.TimeUnitNanos)}, `"2024-07-01T12:00:00.123456Z" !finer than`},
-		{"timestamp", leafOf{values: []parquet.Int96{int96}, logical: none}, `"1970-01-02T00:00:00Z"`},
+		{"timestamp", leafOf{values: []format.Int96{int96}, logical: none}, `"1970-01-02T00:00:00Z"`},
 		{"timestamp", leafOf{values: texts("2024-01-02 03:04:05"), logical: text}, `"2024-01-02T03:04:05Z"`},
 		{"json", leafOf{values: texts(`{"a": 1}`, `"x"`, "{", "null"), logical: text}, `{"a":1} "x" !malformed JSON null`},
 		{"int", leafOf{values: []int32{3}, logical: none, levels: []int16{0, 1, 0}}, "null 3 null"},
@@ -260,14 +261,14 @@ func TestParquetZonesAndFormats(t *testing.T) {
 
 func TestParquetRows(t *testing.T) {
 	t.Parallel()
-	const rows = 3 * maxBatch
+	const rows = 3 * parquet.MaxBatch
 	ids, amounts, notes, floats := texts(), make([]int64, rows), texts(), make([]float64, rows)
 	for i := range rows {
-		ids = append(ids, parquet.ByteArray(fmt.Sprint(i)))
-		notes = append(notes, parquet.ByteArray(strings.Repeat("n", i%50)))
+		ids = append(ids, format.ByteArray(fmt.Sprint(i)))
+		notes = append(notes, format.ByteArray(strings.Repeat("n", i%50)))
 		amounts[i], floats[i] = int64(i)*10, float64(i)/2
 	}
-	amounts[maxBatch+5] = 1
+	amounts[parquet.MaxBatch+5] = 1
 	data := parquetFile(t, 2,
 		leafOf{name: "note", logical: schema.StringLogicalType{}, length: -1, values: notes}, leafOf{name: "ratio", logical: schema.NoLogicalType{}, length: -1, values: floats},
 		leafOf{name: "Amount due", logical: decimalOf(18, 3), length: -1, values: amounts}, leafOf{name: "id", logical: schema.StringLogicalType{}, length: -1, values: ids})
@@ -293,7 +294,7 @@ func TestParquetRows(t *testing.T) {
 		if want := fmt.Sprintf(`%d: "%d" "%d.%02d" null`, 2*rows, rows-1, (rows-1)/100, (rows-1)%100); got.rows[len(got.rows)-1] != want {
 			t.Errorf("last row %s, want %s", got.rows[len(got.rows)-1], want)
 		}
-		bad := maxBatch + 5
+		bad := parquet.MaxBatch + 5
 		want := fmt.Sprintf(`%d: amount: "0.001" does not fit decimal(18,2): it has more decimals: {"note":"%s","ratio":"%v","Amount due":0.001,"id":"%d"}`,
 			rows+bad+1, strings.Repeat("n", bad%50), float64(bad)/2, bad)
 		if got.rejects[1] != want {
@@ -319,7 +320,7 @@ func TestParquetRepeats(t *testing.T) {
 	t.Parallel()
 	long, values := strings.Repeat("x", 1<<20), texts()
 	for range 200 {
-		values = append(values, parquet.ByteArray(long))
+		values = append(values, format.ByteArray(long))
 	}
 	path := writeFile(t, "r.parquet", parquetFile(t, 1, leafOf{name: "V", logical: schema.StringLogicalType{}, length: -1, values: values}))
 	if info, err := os.Stat(path); err != nil || info.Size() > 10<<20 {
@@ -330,17 +331,6 @@ func TestParquetRepeats(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
-	feed, ok := f.feed.(*parquetFeed)
-	if !ok {
-		t.Fatalf("%T", f.feed)
-	}
-	g := feed.newGroup(0, 1, 200)
-	if size, err := g.batchSize(); err != nil || size != 1 {
-		t.Errorf("batches of %d rows, %v", size, err)
-	}
-	if err := g.read(0, 2000); err == nil || !strings.Contains(err.Error(), "2000 rows may repeat a value of 1048576 bytes") {
-		t.Errorf("a batch of 2 GB: %v", err)
-	}
 	rows := 0
 	for {
 		b, err := f.Next(t.Context())
@@ -390,7 +380,7 @@ func skimFile(path string, p *Plan) {
 		return
 	}
 	defer func() { _ = f.Close() }()
-	for rows := 0; rows < 4*maxBatch; {
+	for rows := 0; rows < 4*parquet.MaxBatch; {
 		b, err := f.Next(context.Background())
 		if err != nil {
 			return

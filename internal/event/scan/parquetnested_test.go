@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/apache/arrow-go/v18/parquet"
+	format "github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/schema"
 
@@ -16,8 +16,8 @@ import (
 
 func TestParquetNested(t *testing.T) {
 	t.Parallel()
-	optional, required := parquet.Repetitions.Optional, parquet.Repetitions.Required
-	leaf := func(name string, r parquet.Repetition) schema.Node { return schema.NewInt32Node(name, r, -1) }
+	optional, required := format.Repetitions.Optional, format.Repetitions.Required
+	leaf := func(name string, r format.Repetition) schema.Node { return schema.NewInt32Node(name, r, -1) }
 	must := func(n schema.Node, err error) schema.Node {
 		t.Helper()
 		if err != nil {
@@ -36,7 +36,7 @@ func TestParquetNested(t *testing.T) {
 		{"a list", column},
 		{"a map", pairs},
 		{"a struct", must(schema.NewGroupNode("V", optional, schema.FieldList{leaf("x", optional), leaf("y", optional)}, -1))},
-		{"a list", leaf("V", parquet.Repetitions.Repeated)},
+		{"a list", leaf("V", format.Repetitions.Repeated)},
 	} {
 		root, err := schema.NewGroupNode("root", required, schema.FieldList{c.node, leaf("other", required)}, -1)
 		if err != nil {

@@ -1,6 +1,6 @@
 // Compression of Parquet pages: a page unpacks to exactly the size in its header.
 
-package scan
+package parquet
 
 import (
 	"errors"

@@ -1,0 +1,215 @@
+// Column chunks of Parquet files: batches of rows across pages.
+
+package parquet
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	format "github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
+)
+
+const (
+	// maxPage bounds the bytes of a page of a small file, packed or not. Writers make pages of 8 KiB to 100 MB.
+	maxPage = 1 << 28
+	// maxCopied bounds the bytes of a batch that are copied out of pages. Batches are made smaller where rows are long.
+	maxCopied = 1 << 28
+	// maxOldHeader is the size of a dictionary page's header, which old writers do not count in a chunk's size (PARQUET-816).
+	maxOldHeader = 100
+)
+
+var errShort = fmt.Errorf("it has fewer values than the row group has rows: %w", io.ErrUnexpectedEOF)
+
+// chunk reads the values of a column in a row group, batch by batch.
+type chunk struct {
+	Values
+	pages  file.PageReader
+	stream *chunkStream
+	page
+	dictionary *dictionary // nil before it was read
+	next       int64       // rows read so far
+	start      int64       // first row of the batch; -1 is none
+	copied     []byte      // bytes of the batch that are not in a page or the dictionary
+	kept       int         // values of the batch that are not in the current page
+	piece      []byte      // one value, put together
+	last       []byte      // the preceding text, with which the next may share bytes
+}
+
+// open opens a column chunk at the position in its metadata, as the library does.
+func (g *Group) open(i int) (*chunk, error) {
+	if g.meta == nil {
+		g.meta = g.file.reader.RowGroup(g.index).MetaData()
+	}
+	meta := g.file.reader.MetaData()
+	info, err := g.meta.ColumnChunk(i)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.CryptoMetadata() != nil:
+		return nil, errors.New("it is encrypted")
+	}
+	start, size := info.DataPageOffset(), info.TotalCompressedSize()
+	if at := info.DictionaryPageOffset(); info.HasDictionaryPage() && at > 0 && at < start {
+		start = at
+	}
+	whole := meta.GetSourceFileSize()
+	if start < 0 || size < 0 || start > whole || size > whole-start {
+		return nil, fmt.Errorf("it is said to be %d bytes from byte %d on, in a file of %d bytes", size, start, whole)
+	}
+	if meta.WriterVersion().LessThan(metadata.Parquet816FixedVersion) {
+		size += min(maxOldHeader, whole-start-size)
+	}
+	inner, err := g.file.properties.GetStream(g.file.whole, start, size)
+	if err != nil {
+		return nil, err
+	}
+	stream := &chunkStream{BufferedReader: inner, left: size}
+	//nolint:staticcheck // the library has no other seam between a file and its pages
+	pages, err := file.NewPageReader(stream, info.NumValues(), info.Compression(), g.file.properties.Allocator(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return newChunk(&g.file.Columns[i], pages, stream), nil
+}
+
+func newChunk(column *Column, pages file.PageReader, stream *chunkStream) *chunk {
+	return &chunk{Values: Values{column: column}, pages: pages, stream: stream, start: -1}
+}
+
+// seek reads n rows from row start on, unless they are the current batch.
+func (c *chunk) seek(start, n int64) error {
+	if c.start == start && int64(len(c.at)) == n {
+		return nil
+	}
+	for c.next < start {
+		if err := c.read(min(MaxBatch, start-c.next)); err != nil {
+			return err
+		}
+	}
+	if c.next > start {
+		return errors.New("bug: rows are read in order")
+	}
+	return c.read(n)
+}
+
+// read reads the next n rows.
+func (c *chunk) read(n int64) error {
+	c.start, c.last = c.next, bytes.Clone(c.last)
+	c.at, c.ints, c.bytes, c.copied, c.kept = c.at[:0], c.ints[:0], c.bytes[:0], c.copied[:0], 0
+	for left := n; left > 0; {
+		if c.left == 0 {
+			if err := c.turn(); err != nil {
+				return err
+			}
+			continue
+		}
+		rows := min(left, c.left)
+		if err := c.decode(rows); err != nil {
+			return fmt.Errorf("a page is damaged: %w", err)
+		}
+		left -= rows
+	}
+	c.next += n
+	return nil
+}
+
+// turn moves to the next page. The library reuses the memory of the current one.
+func (c *chunk) turn() error {
+	for ; c.borrowed && c.kept < len(c.bytes); c.kept++ {
+		own, err := c.copy(c.bytes[c.kept])
+		if err != nil {
+			return err
+		}
+		c.bytes[c.kept] = own
+	}
+	c.kept = len(c.bytes)
+	if !c.pages.Next() {
+		if err := c.pages.Err(); err != nil {
+			return err
+		}
+		return errShort
+	}
+	err := errEnds
+	if !c.stream.short {
+		err = c.openPage(c.pages.Page())
+	}
+	if err != nil {
+		return fmt.Errorf("a page is damaged: %w", err)
+	}
+	return nil
+}
+
+// copy copies parts of a text into the memory of the batch.
+func (c *chunk) copy(parts ...[]byte) ([]byte, error) {
+	from := len(c.copied)
+	for _, part := range parts {
+		if len(c.copied)+len(part) > maxCopied {
+			return nil, fmt.Errorf("%d rows have more than %d bytes of text", MaxBatch, maxCopied)
+		}
+		c.copied = append(c.copied, part...)
+	}
+	return c.copied[from:len(c.copied):len(c.copied)], nil
+}
+
+// chunkStream reads the bytes of a column chunk. The library's own stream returns stale bytes after its end, and the library does not check whether a page is
+// complete.
+type chunkStream struct {
+	format.BufferedReader
+	left  int64
+	short bool // more was requested than there is
+}
+
+// Peek returns the next n bytes, or as many as are left, without consuming them.
+func (s *chunkStream) Peek(n int) ([]byte, error) {
+	if n = int(min(int64(n), s.left)); n <= 0 {
+		return nil, io.EOF
+	}
+	return s.BufferedReader.Peek(n)
+}
+
+// Discard skips n bytes.
+func (s *chunkStream) Discard(n int) (int, error) {
+	n, err := s.BufferedReader.Discard(int(min(int64(n), s.left)))
+	s.left -= int64(n)
+	return n, err
+}
+
+// Read reads the next bytes.
+func (s *chunkStream) Read(p []byte) (int, error) {
+	if s.left == 0 && len(p) > 0 {
+		s.short = true
+		return 0, io.EOF
+	}
+	n, err := s.BufferedReader.Read(p[:min(int64(len(p)), s.left)])
+	s.left -= int64(n)
+	return n, err
+}
+
+// pageAllocator allocates memory for pages, whose sizes the file states. An impossible size panics, as the library does for unreadable input.
+type pageAllocator struct {
+	memory.Allocator
+	limit int
+}
+
+// Allocate returns size bytes.
+func (m *pageAllocator) Allocate(size int) []byte {
+	m.check(size)
+	return m.Allocator.Allocate(size)
+}
+
+// Reallocate returns size bytes that begin with b.
+func (m *pageAllocator) Reallocate(size int, b []byte) []byte {
+	m.check(size)
+	return m.Allocator.Reallocate(size, b)
+}
+
+func (m *pageAllocator) check(size int) {
+	if size < 0 || size > m.limit {
+		panic(fmt.Errorf("a page of %d bytes", size))
+	}
+}
