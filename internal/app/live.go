@@ -115,11 +115,11 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 		return all
 	}
 	for _, s := range a.Project.Streams {
-		live, err := live.Open(ctx, a.Intake, s, a.liveOptions(s))
+		in, err := live.Open(ctx, a.Intake, s, a.liveOptions(s))
 		if err != nil {
 			return stop, fmt.Errorf("start live intake of stream %s: %w", s.Name, err)
 		}
-		a.live.set(s.Name, live)
+		a.live.set(s.Name, in)
 	}
 	return stop, nil
 }

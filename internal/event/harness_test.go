@@ -15,8 +15,3 @@ func newHarness(t testing.TB, yaml string) *harness {
 	t.Helper()
 	return &harness{eventtest.New(t, yaml)}
 }
-
-var (
-	sales   = eventtest.Sales
-	changes = eventtest.Changes
-)

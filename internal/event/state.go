@@ -58,9 +58,9 @@ func PutState(tx catalog.Tx, stream string, state *StreamState) error {
 }
 
 // SameIntake reports whether nothing was sealed, retracted or rebuilt between two reads of a stream's state.
-func (s *StreamState) SameIntake(o *StreamState) bool {
-	return s.Batches == o.Batches && s.Files == o.Files && s.Spools == o.Spools && s.Identity == o.Identity &&
-		s.Retractions == o.Retractions
+func (state *StreamState) SameIntake(o *StreamState) bool {
+	return state.Batches == o.Batches && state.Files == o.Files && state.Spools == o.Spools && state.Identity == o.Identity &&
+		state.Retractions == o.Retractions
 }
 
 // NeedsRebuild replaces the key's check value in a stream's state when the dedupe index does not match the events. Nothing is ingested until
@@ -83,8 +83,8 @@ func Shorter(a, b time.Duration) time.Duration {
 
 // MayResolve reports whether a retraction may concern an event that counts twice. The dedupe index contains only one of the two, so it must be
 // rebuilt.
-func (s *StreamState) MayResolve(r *Retraction) bool {
-	for _, d := range s.CountedTwice {
+func (state *StreamState) MayResolve(r *Retraction) bool {
+	for _, d := range state.CountedTwice {
 		at := Place{r.File, r.Row}
 		if r.Event == "" || PlaceOf(d.A) == at || PlaceOf(d.B) == at {
 			return true

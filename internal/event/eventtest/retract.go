@@ -157,6 +157,8 @@ func (h *Harness) ObjectBytes() map[string]string {
 // NoBackup is a backup that has nothing.
 type NoBackup struct{}
 
+// Object restores nothing.
 func (NoBackup) Object(context.Context, object.Description) (bool, error) { return false, nil }
 
+// File restores nothing.
 func (NoBackup) File(context.Context, string, func([]byte) bool) (bool, error) { return false, nil }

@@ -20,5 +20,4 @@ var (
 	plainYAML = eventtest.PlainYAML
 	sale      = eventtest.Sale
 	sales     = eventtest.Sales
-	changes   = eventtest.Changes
 )

@@ -16,8 +16,8 @@ import (
 	"bursar/internal/project"
 )
 
-// storedIDs reads the ids and contents of a stream's sealed events as the dedupe index stores them.
-type storedIDs struct {
+// Stored reads the ids and contents of a stream's sealed events as the dedupe index stores them.
+type Stored struct {
 	store    *event.Store
 	files    object.Local
 	session  *duck.Session
@@ -32,7 +32,7 @@ type storedIDs struct {
 }
 
 // NewStored returns a reader of the ids of a stream's events. Close it.
-func NewStored(st *event.Store, s *project.Stream, state *event.StreamState, key *identity.Key) (*storedIDs, error) {
+func NewStored(st *event.Store, s *project.Stream, state *event.StreamState, key *identity.Key) (*Stored, error) {
 	files, local := st.Objects.(object.Local)
 	if !local {
 		return nil, event.ErrNotLocal
@@ -41,16 +41,16 @@ func NewStored(st *event.Store, s *project.Stream, state *event.StreamState, key
 	if err != nil {
 		return nil, err
 	}
-	return &storedIDs{store: st, files: files, session: session, stream: s, digester: NewDigester(s, state.Columns, key)}, nil
+	return &Stored{store: st, files: files, session: session, stream: s, digester: NewDigester(s, state.Columns, key)}, nil
 }
 
-func (r *storedIDs) Close() { r.session.Close() }
+func (r *Stored) Close() { r.session.Close() }
 
 // emitIDs takes the entries of some events of a batch.
 type emitIDs func(entries []dedupe.Entry, b *event.Batch) error
 
 // each reads batches 1 to last.
-func (r *storedIDs) each(ctx context.Context, last uint64, emit emitIDs) error {
+func (r *Stored) each(ctx context.Context, last uint64, emit emitIDs) error {
 	return r.store.EachBatch(ctx, r.stream.Name, last, func(b event.Batch) error {
 		if err := r.Batch(ctx, b, emit); err != nil {
 			return fmt.Errorf("batch %d: %w", b.Batch, err)
@@ -60,7 +60,7 @@ func (r *storedIDs) each(ctx context.Context, last uint64, emit emitIDs) error {
 }
 
 // Batch reads the events of a batch, which must match what was sealed.
-func (r *storedIDs) Batch(ctx context.Context, b event.Batch, emit emitIDs) error {
+func (r *Stored) Batch(ctx context.Context, b event.Batch, emit emitIDs) error {
 	events, digest := r.events, column.Digest{}
 	r.sealed = NewDigester(r.stream, b.Columns, r.digester.key)
 	if slices.Equal(r.sealed.facts.Positions, r.digester.facts.Positions) {
@@ -88,7 +88,7 @@ func (r *storedIDs) Batch(ctx context.Context, b event.Batch, emit emitIDs) erro
 }
 
 // add reads rows of a batch with the columns of Fields.
-func (r *storedIDs) add(ctx context.Context, b *event.Batch, rows []column.Vector, digest *column.Digest, emit emitIDs) error {
+func (r *Stored) add(ctx context.Context, b *event.Batch, rows []column.Vector, digest *column.Digest, emit emitIDs) error {
 	n := rows[0].Len()
 	own, places := rows[:len(r.stream.Columns)], rows[len(rows)-2:]
 	p := r.digester.Digest(own, n)
@@ -119,7 +119,7 @@ func (r *storedIDs) add(ctx context.Context, b *event.Batch, rows []column.Vecto
 
 // derived returns the derived identity of an event, whose text is stored. An identity made from an older project's digest of the content, or in the
 // column order of the sealed batch, is replaced by the one that the same row gets when it is sent again.
-func (r *storedIDs) derived(ctx context.Context, p, sealed *RowDigests, i int, text []byte, file uint64) (column.Digest, error) {
+func (r *Stored) derived(ctx context.Context, p, sealed *RowDigests, i int, text []byte, file uint64) (column.Digest, error) {
 	stored, err := column.ParseDigest(text)
 	if err != nil || r.stream.ID[0] == project.RowID {
 		return stored, err
@@ -133,7 +133,7 @@ const maxFound = 1 << 20
 
 // occurrence returns which occurrence of its content an event was in its file. Equal rows are usually close together, so it searches around the one
 // that was found last.
-func (r *storedIDs) occurrence(ctx context.Context, stored, content, old column.Digest, file uint64) (uint32, error) {
+func (r *Stored) occurrence(ctx context.Context, stored, content, old column.Digest, file uint64) (uint32, error) {
 	if r.occurrenceFile != file || len(r.found) > maxFound {
 		r.occurrenceFile, r.found = file, map[column.Digest]uint32{}
 	}
@@ -160,7 +160,7 @@ func (r *storedIDs) occurrence(ctx context.Context, stored, content, old column.
 	return 0, fmt.Errorf("its identity %s does not match its values", stored)
 }
 
-func (r *storedIDs) keepFound(content column.Digest, n int64) uint32 {
+func (r *Stored) keepFound(content column.Digest, n int64) uint32 {
 	if n > 1 || r.found[content] > 0 {
 		r.found[content] = uint32(n)
 	}

@@ -20,7 +20,6 @@ var (
 	salesYAML = eventtest.SalesYAML
 	plainYAML = eventtest.PlainYAML
 	sale      = eventtest.Sale
-	sales     = eventtest.Sales
 	amounts   = eventtest.Amounts
 	ref       = eventtest.Ref
 	changes   = eventtest.Changes

@@ -20,5 +20,4 @@ var (
 	salesYAML = eventtest.SalesYAML
 	plainYAML = eventtest.PlainYAML
 	sale      = eventtest.Sale
-	sales     = eventtest.Sales
 )

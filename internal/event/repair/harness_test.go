@@ -19,7 +19,6 @@ func newHarness(t testing.TB, yaml string) *harness {
 var (
 	plainYAML = eventtest.PlainYAML
 	sale      = eventtest.Sale
-	sales     = eventtest.Sales
 )
 
 type noBackup = eventtest.NoBackup

@@ -3,10 +3,11 @@
 package verify
 
 import (
-	"bursar/internal/event"
 	"context"
 	"errors"
 	"fmt"
+
+	"bursar/internal/event"
 )
 
 // StrayDismissals returns the dismissals whose rows are in no quarantine, including those of retracted batches, and the total number.

@@ -19,5 +19,4 @@ func newHarness(t testing.TB, yaml string) *harness {
 var (
 	plainYAML = eventtest.PlainYAML
 	sale      = eventtest.Sale
-	sales     = eventtest.Sales
 )
