@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -18,12 +17,12 @@ import (
 
 func readParquet(in *input, path string) (_ *sample, err error) {
 	if in.packed {
-		plain, err := unpackWhole(in, scan.DefaultLimits)
+		plain, _, err := scan.DefaultLimits.UnpackFile("", in)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = os.Remove(plain) }() // a leftover in the temporary folder loses no data
-		path = plain
+		path = plain.Name()
+		defer func() { _ = errors.Join(plain.Close(), os.Remove(path)) }() // a leftover in the temporary folder loses no data
 	}
 	s := &sample{format: project.Parquet}
 	columns, err := s.leaves(path)
@@ -46,19 +45,6 @@ func readParquet(in *input, path string) (_ *sample, err error) {
 	// The declared stream reads the text of a sampled row again: the file's own types were checked above.
 	s.check = func(plan *scan.Plan) ([]scan.Reject, error) { return reread(plan, blocks) }
 	return s, nil
-}
-
-// unpackWhole decompresses a file, since its reader needs random access.
-func unpackWhole(in *input, limits scan.Limits) (path string, err error) {
-	f, err := os.CreateTemp("", "bursar-parquet-*")
-	if err != nil {
-		return "", fmt.Errorf("unpack: %w", err)
-	}
-	_, err = limits.Unpack(f, in)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("unpack: %w", err), os.Remove(f.Name()))
-	}
-	return f.Name(), nil
 }
 
 // leaves returns the columns of a file that can be declared.

@@ -151,7 +151,7 @@ func TestPackedParquetIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.close()
-	if _, err := unpackWhole(in, scan.Limits{Unpacked: 1 << 20}); err == nil || !strings.Contains(err.Error(), "it unpacks to more than 1 MiB") {
+	if _, _, err := (scan.Limits{Unpacked: 1 << 20}).UnpackFile("", in); err == nil || !strings.Contains(err.Error(), "it unpacks to more than 1 MiB") {
 		t.Errorf("unpacked: %v", err)
 	}
 }

@@ -39,6 +39,17 @@ func (l Limits) Unpack(to *os.File, from io.Reader) (size int64, err error) {
 	}
 }
 
+// UnpackFile writes the output of a decompressor to a new temporary file, for readers that need random access. The caller removes the file.
+func (l Limits) UnpackFile(dir string, from io.Reader) (file *os.File, size int64, err error) {
+	if file, err = os.CreateTemp(dir, "bursar-parquet-*"); err != nil {
+		return nil, 0, fmt.Errorf("unpack: %w", err)
+	}
+	if size, err = l.Unpack(file, from); err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("unpack: %w", err), file.Close(), os.Remove(file.Name()))
+	}
+	return file, size, nil
+}
+
 // checkFreeSpace fails if less space is free on a file's disk than must stay free.
 func (l Limits) checkFreeSpace(file *os.File) error {
 	var disk syscall.Statfs_t

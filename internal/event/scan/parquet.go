@@ -43,12 +43,11 @@ func (s *source) unpackWhole(dir string, limits Limits) error {
 	if !s.packed {
 		return nil
 	}
-	whole, err := os.CreateTemp(dir, "bursar-parquet-*")
+	whole, size, err := limits.UnpackFile(dir, s.reader)
 	if err != nil {
-		return fmt.Errorf("unpack: %w", err)
+		return err
 	}
-	size, err := limits.Unpack(whole, s.reader)
-	if err = errors.Join(err, os.Remove(whole.Name())); err != nil {
+	if err := os.Remove(whole.Name()); err != nil {
 		return errors.Join(fmt.Errorf("unpack: %w", err), whole.Close())
 	}
 	s.whole, s.unpacked = io.NewSectionReader(whole, 0, size), whole

@@ -29,27 +29,33 @@ func TestParquetReaderOfDuckDB(t *testing.T) {
 		duck string // what DuckDB reads, or a part of its error
 	}{
 		{
-			"nanoseconds in UTC", "timestamp", leafOf{values: []int64{1000, 1001, -1}, logical: timeOf(true, schema.TimeUnitNanos)},
+			"nanoseconds in UTC", "timestamp",
+			leafOf{values: []int64{1000, 1001, -1}, logical: timeOf(true, schema.TimeUnitNanos)},
 			`"1970-01-01T00:00:00.000001Z" !finer than !finer than`, "00:00:00.000001+00, TIMESTAMP WITH TIME ZONE 1970-01-01 00:00:00.000001+00, TIMESTAMP WITH TIME ZONE 1970-01-01 00:00:00+00",
 		},
 		{
-			"INT96 with nanoseconds", "timestamp", leafOf{values: []format.Int96{format.NewInt96([3]uint32{1, 0, 2440589})}, logical: none},
+			"INT96 with nanoseconds", "timestamp",
+			leafOf{values: []format.Int96{format.NewInt96([3]uint32{1, 0, 2440589})}, logical: none},
 			"!finer than", "TIMESTAMP 1970-01-02 00:00:00",
 		},
 		{
-			"one text that is not UTF-8", "string", leafOf{values: texts("a", "\xff", "b"), logical: text},
+			"one text that is not UTF-8", "string",
+			leafOf{values: texts("a", "\xff", "b"), logical: text},
 			`"a" !is not valid UTF-8 "b"`, "Invalid string encoding found in Parquet file",
 		},
 		{
-			"one JSON text that is not JSON", "json", leafOf{values: texts("1", "{", "2"), logical: schema.JSONLogicalType{}},
+			"one JSON text that is not JSON", "json",
+			leafOf{values: texts("1", "{", "2"), logical: schema.JSONLogicalType{}},
 			"1 !malformed JSON 2", "Invalid JSON found in Parquet file",
 		},
 		{
-			"a decimal declared with 39 digits", "decimal(18,2)", leafOf{values: []format.FixedLenByteArray{wide}, logical: decimalOf(39, 2), length: 17},
+			"a decimal declared with 39 digits", "decimal(18,2)",
+			leafOf{values: []format.FixedLenByteArray{wide}, logical: decimalOf(39, 2), length: 17},
 			`"1.23"`, "DOUBLE 8.863084066665136e+16",
 		},
 		{
-			"one decimal that is too large", "decimal(18,2)", leafOf{values: texts("\x04\xd2", "\x7f\xff\xff\xff\xff\xff\xff\xff\x00"), logical: decimalOf(18, 2)},
+			"one decimal that is too large", "decimal(18,2)",
+			leafOf{values: texts("\x04\xd2", "\x7f\xff\xff\xff\xff\xff\xff\xff\x00"), logical: decimalOf(18, 2)},
 			`"12.34" !it is too large`, "Invalid decimal encoding in Parquet file",
 		},
 	} {
