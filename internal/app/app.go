@@ -31,10 +31,14 @@ const lockWait = 10 * time.Second
 
 // App is an open project, locked by this process. Its methods are safe for concurrent use.
 type App struct {
-	Project *project.Project
-	Intake  *event.Intake
-	Engine  *reconcile.Engine
-	Tokens  *access.Tokens // of the HTTP API
+	Project   *project.Project
+	Intake    *event.Intake
+	Engine    *reconcile.Engine // the stores that the next four work on
+	Steps     *reconcile.Executor
+	Queries   *reconcile.Reader
+	Rebuilder *reconcile.Rebuilder
+	Verifier  *reconcile.Verifier
+	Tokens    *access.Tokens // of the HTTP API
 
 	state       string // the state folder
 	catalog     verifiableCatalog
@@ -242,10 +246,16 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 	step := o
 	a.maxConcurrentSteps, step.Memory = stepLimits(o.Threads, o.Memory)
 	a.Tokens = &access.Tokens{Catalog: records}
-	a.Engine = &reconcile.Engine{
+	a.reconcileOn(&reconcile.Engine{
 		Project: a.Project, Objects: objects, Catalog: records, Index: index,
 		Duck: step, Scratch: scratch, Workers: o.Threads, Now: time.Now, Log: a.log,
-	}
+	})
+}
+
+// reconcileOn makes everything that reconciles work on an engine's stores.
+func (a *App) reconcileOn(e *reconcile.Engine) {
+	a.Engine, a.Steps, a.Queries = e, reconcile.NewExecutor(e), reconcile.NewReader(e)
+	a.Rebuilder, a.Verifier = reconcile.NewRebuilder(a.Queries), reconcile.NewVerifier(a.Queries)
 }
 
 // emptyFolder creates a folder for temporary files and removes those of a killed process.

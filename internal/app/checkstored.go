@@ -30,9 +30,9 @@ func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []
 		return nil, nil
 	}
 	defer records.Close()
-	engine := &reconcile.Engine{Project: p, Catalog: records, Duck: checkOptions}
+	reader := reconcile.NewReader(&reconcile.Engine{Project: p, Catalog: records, Duck: checkOptions})
 	for _, pipeline := range p.Pipelines {
-		if changed, err := engine.Changed(ctx, pipeline.Name); err == nil && changed != nil {
+		if changed, err := reader.Changed(ctx, pipeline.Name); err == nil && changed != nil {
 			outdated = append(outdated, Outdated{pipeline.Name, pipeline.File, changed})
 		}
 	}

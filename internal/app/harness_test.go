@@ -47,7 +47,7 @@ func openTest(t *testing.T, dir string) *App {
 func runAll(t *testing.T, a *App, pipeline string) (runs int) {
 	t.Helper()
 	for ; ; runs++ {
-		next, err := a.Engine.Next(t.Context(), pipeline, 0)
+		next, err := a.Steps.Next(t.Context(), pipeline, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func runAll(t *testing.T, a *App, pipeline string) (runs int) {
 			return runs
 		}
 		for _, step := range reconcile.StepNames {
-			if _, err := a.Engine.Step(t.Context(), next.Ref, step); err != nil {
+			if _, err := a.Steps.Step(t.Context(), next.Ref, step); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -63,15 +63,15 @@ func runAll(t *testing.T, a *App, pipeline string) (runs int) {
 }
 
 // rebuildHere rebuilds a pipeline, step by step in this goroutine.
-func rebuildHere(ctx context.Context, e *reconcile.Engine, pipeline string) (reconcile.Rebuilt, error) {
-	return e.Rebuild(ctx, pipeline, func(ctx context.Context) error {
+func rebuildHere(ctx context.Context, a *App, pipeline string) (reconcile.Rebuilt, error) {
+	return a.Rebuilder.Rebuild(ctx, pipeline, func(ctx context.Context) error {
 		for {
-			next, err := e.NextOfRebuild(ctx, pipeline, 0)
+			next, err := a.Steps.NextOfRebuild(ctx, pipeline, 0)
 			if err != nil || !next.Backlog {
 				return err
 			}
 			for _, step := range reconcile.StepNames {
-				if _, err := e.Step(ctx, next.Ref, step); err != nil {
+				if _, err := a.Steps.Step(ctx, next.Ref, step); err != nil {
 					return err
 				}
 			}

@@ -72,7 +72,7 @@ func reopenWith(t *testing.T, a *App, name, text string) *App {
 func unkeyed(t *testing.T, a *App, pipeline string) string {
 	t.Helper()
 	var ids []string
-	all, err := a.Engine.Unkeyed(t.Context(), pipeline, func(e reconcile.UnkeyedEvent) error {
+	all, err := a.Queries.Unkeyed(t.Context(), pipeline, func(e reconcile.UnkeyedEvent) error {
 		ids = append(ids, string(e.ID))
 		return nil
 	})
@@ -84,7 +84,7 @@ func unkeyed(t *testing.T, a *App, pipeline string) string {
 
 func verified(t *testing.T, a *App, pipeline string) reconcile.Verified {
 	t.Helper()
-	v, err := a.Engine.Verify(t.Context(), pipeline, reconcile.VerifyOptions{Sample: 1000, Seed: 1})
+	v, err := a.Verifier.Verify(t.Context(), pipeline, reconcile.VerifyOptions{Sample: 1000, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,16 +123,16 @@ func TestMissingKeys(t *testing.T) {
 				if v := verified(t, a, "refs"); !v.OK || v.Checks[4].Name != "unkeyed events" {
 					t.Errorf("verify: %+v", v)
 				}
-				state, err := a.Engine.Status(t.Context())
+				state, err := a.Queries.Status(t.Context())
 				if err != nil || state[0].Unkeyed != 3 || state[0].Backlog != 0 {
 					t.Errorf("status: %+v, %v", state, err)
 				}
-				if _, err := rebuildHere(t.Context(), a.Engine, "refs"); err != nil {
+				if _, err := rebuildHere(t.Context(), a, "refs"); err != nil {
 					t.Fatal(err)
 				}
 			}
 			key, _, _ := strings.Cut(strings.TrimPrefix(c.want, `{"key":`), `,"artifact"`)
-			traced, err := a.Engine.Trace(t.Context(), "refs", key, func(reconcile.TracedEvent) error { return nil })
+			traced, err := a.Queries.Trace(t.Context(), "refs", key, func(reconcile.TracedEvent) error { return nil })
 			if err != nil || string(traced.Key) != key {
 				t.Errorf("trace: %+v, %v", traced, err)
 			}
@@ -178,10 +178,10 @@ func TestChangedKeys(t *testing.T) {
 	}
 	a = reopenWith(t, a, "pipelines/refs.yaml", yaml(`[{ref: "lower(ref)"}]`))
 	var changed *reconcile.ChangedError
-	if _, err := a.Engine.Next(t.Context(), "refs", 0); !errors.As(err, &changed) || strings.Join(changed.Changed, ",") != "key per stream" {
+	if _, err := a.Steps.Next(t.Context(), "refs", 0); !errors.As(err, &changed) || strings.Join(changed.Changed, ",") != "key per stream" {
 		t.Errorf("a changed expression: %v", err)
 	}
-	if _, err := rebuildHere(t.Context(), a.Engine, "refs"); err != nil {
+	if _, err := rebuildHere(t.Context(), a, "refs"); err != nil {
 		t.Fatal(err)
 	}
 	required := strings.Replace(sentYAML, "ref: {type: string, optional: true}", "ref: {type: string}", 1)
@@ -217,7 +217,7 @@ func TestKeysThatAreTooLong(t *testing.T) {
 			}
 			mended := strings.Replace(key, "note || note", "left(note || note, 2000)", 1)
 			a = reopenWith(t, a, "pipelines/refs.yaml", "pipeline: refs\nfrom: payments\nkey: "+mended+"\nartifact: {total: {sum: n}}\n")
-			if _, err := rebuildHere(t.Context(), a.Engine, "refs"); err != nil {
+			if _, err := rebuildHere(t.Context(), a, "refs"); err != nil {
 				t.Errorf("rebuild: %v", err)
 			}
 		})
@@ -269,11 +269,11 @@ func TestMissingUnkeyedEvents(t *testing.T) {
 			a := openKeyed(t, "ref", "")
 			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)+sent(2, "", "", 2)))
 			runAll(t, a, "refs")
-			g, err := a.Engine.Current(t.Context(), "refs")
+			g, err := a.Queries.Current(t.Context(), "refs")
 			if err != nil {
 				t.Fatal(err)
 			}
-			run, err := a.Engine.FindRun(t.Context(), reconcile.RunRef{Pipeline: "refs", Generation: 1, Run: 1})
+			run, err := reconcile.FindRun(t.Context(), a.Engine.Catalog, reconcile.RunRef{Pipeline: "refs", Generation: 1, Run: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

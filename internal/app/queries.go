@@ -15,7 +15,7 @@ import (
 // queries refuses figures, with serve.ConflictError, while the retraction of a statement file is not complete: they may include only some of what the
 // file lists.
 type queries struct {
-	*reconcile.Engine
+	*reconcile.Reader
 	app *App
 }
 
@@ -24,7 +24,7 @@ func (q *queries) Get(ctx context.Context, pipeline, key string, asOf uint64, hi
 	if err := q.check(ctx, pipeline); err != nil {
 		return reconcile.GetResult{}, err
 	}
-	return q.Engine.Get(ctx, pipeline, key, asOf, history)
+	return q.Reader.Get(ctx, pipeline, key, asOf, history)
 }
 
 // Exceptions calls each for every exception of a pipeline.
@@ -32,7 +32,7 @@ func (q *queries) Exceptions(ctx context.Context, pipeline string, each func(rec
 	if err := q.check(ctx, pipeline); err != nil {
 		return err
 	}
-	return q.Engine.Exceptions(ctx, pipeline, each)
+	return q.Reader.Exceptions(ctx, pipeline, each)
 }
 
 // check returns an error for a pipeline that folds statements while a retraction is not complete.

@@ -31,7 +31,7 @@ func (r *repair) repairPipelines(ctx context.Context) error {
 // are damaged, so that its artifacts cannot be read, they are removed first. Nothing is rebuilt while events or a retraction
 // are missing.
 func (r *repair) repairPipeline(ctx context.Context, name string) error {
-	records := r.Engine.CheckRecords(ctx, name)
+	records := r.Verifier.CheckRecords(ctx, name)
 	fault := records
 	if fault == nil {
 		fault = r.pipelineFault(ctx, name)
@@ -64,7 +64,7 @@ func (r *repair) repairPipeline(ctx context.Context, name string) error {
 
 // forget removes the records and index entries of a pipeline. A damaged index cannot drop entries, so it is replaced first.
 func (r *repair) forget(ctx context.Context, name string) error {
-	err := r.Engine.Forget(ctx, name)
+	err := r.Rebuilder.Forget(ctx, name)
 	if !errors.Is(err, artifact.ErrIndexDamaged) || r.indexReplaced {
 		return err
 	}
@@ -72,7 +72,7 @@ func (r *repair) forget(ctx context.Context, name string) error {
 		return err
 	}
 	r.loadIndex(ctx)
-	return r.Engine.Forget(ctx, name)
+	return r.Rebuilder.Forget(ctx, name)
 }
 
 // isTemporary reports whether an error says nothing about the stored data, but comes from the disk, memory or another process.
@@ -107,7 +107,7 @@ func (r *repair) reloadIndex(ctx context.Context) error {
 // loadIndex loads the index entries of all pipelines from the parts of their runs. A pipeline for which this fails is rebuilt later.
 func (r *repair) loadIndex(ctx context.Context) {
 	for _, p := range r.Project.Pipelines {
-		if entries, err := r.Engine.RepairIndex(ctx, p.Name); err == nil && entries > 0 {
+		if entries, err := reconcile.RepairIndex(ctx, r.Engine, p.Name); err == nil && entries > 0 {
 			r.report("reloaded the index of %s: %s", p.Name, plural(entries, "record"))
 		}
 	}
@@ -115,7 +115,7 @@ func (r *repair) loadIndex(ctx context.Context) {
 
 // indexFault reports whether only the index of a pipeline is damaged or older than the catalog, and not what it is made from.
 func (r *repair) indexFault(ctx context.Context, name string) (bool, error) {
-	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{})
+	proof, err := r.Verifier.Verify(ctx, name, VerifyOptions{})
 	if isTemporary(err) {
 		return false, err
 	}
@@ -132,13 +132,13 @@ func (r *repair) indexFault(ctx context.Context, name string) (bool, error) {
 
 // recordsAreWhole reports whether the catalog's records of a pipeline are undamaged.
 func (r *repair) recordsAreWhole(ctx context.Context, name string) bool {
-	return r.Engine.CheckRecords(ctx, name) == nil
+	return r.Verifier.CheckRecords(ctx, name) == nil
 }
 
 // pipelineFault returns a fault of a pipeline that a rebuild may repair, or why the pipeline cannot be verified; nil if it is
 // undamaged.
 func (r *repair) pipelineFault(ctx context.Context, name string) error {
-	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{Sample: r.options.Sample})
+	proof, err := r.Verifier.Verify(ctx, name, VerifyOptions{Sample: r.options.Sample})
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*reconcile
 	if err != nil {
 		return nil, err
 	}
-	outdated, err := a.Engine.Retracted(ctx, pipeline)
+	outdated, err := a.Queries.Retracted(ctx, pipeline)
 	unlock()
 	if err != nil || !outdated {
 		return nil, err

@@ -70,12 +70,12 @@ func retryUntilDone(t *testing.T, a *App, at reconcile.StepName, partitions int,
 	try := func() (err error) {
 		for p := range partitions {
 			if shared {
-				_, failed := a.Engine.Partition(t.Context(), ref, at, p)
+				_, failed := a.Steps.Partition(t.Context(), ref, at, p)
 				err = errors.Join(err, failed)
 			}
 		}
 		if err == nil {
-			_, err = a.Engine.Step(t.Context(), ref, at)
+			_, err = a.Steps.Step(t.Context(), ref, at)
 		}
 		return err
 	}
@@ -101,21 +101,21 @@ func TestRunThatStartsAgainIsNotSkipped(t *testing.T) {
 	pay(t, a, "4 a 1.00")
 	var refs []reconcile.RunRef
 	for after := range uint64(3) {
-		next, err := a.Engine.Next(t.Context(), "orders", after)
+		next, err := a.Steps.Next(t.Context(), "orders", after)
 		if err != nil {
 			t.Fatal(err)
 		}
 		refs = append(refs, next.Ref)
 	}
 	for _, ref := range refs[:2] {
-		mustStep(t, a.Engine, ref, "reduce", "prefetch", "merge")
+		mustStep(t, a, ref, "reduce", "prefetch", "merge")
 	}
-	mustStep(t, a.Engine, refs[2], "reduce", "prefetch")
+	mustStep(t, a, refs[2], "reduce", "prefetch")
 	truncate(t, a, runOfOrders(t, a, 1), "merge")
-	if _, err := a.Engine.Step(t.Context(), refs[0], "index"); err == nil {
+	if _, err := a.Steps.Step(t.Context(), refs[0], "index"); err == nil {
 		t.Fatal("a part that is cut off is indexed")
 	}
-	_, err := a.Engine.Step(t.Context(), refs[2], "merge")
+	_, err := a.Steps.Step(t.Context(), refs[2], "merge")
 	if err == nil || failure.Of(err) != failure.Transient {
 		t.Errorf("run 3 is merged without what run 1 makes: %v", err)
 	}

@@ -98,16 +98,16 @@ func (a *App) runPipeline(ctx context.Context, pipeline string) (done []reconcil
 		return nil, err
 	}
 	defer unlock()
-	before, err := a.Engine.Current(context.WithoutCancel(ctx), pipeline)
+	before, err := a.Queries.Current(context.WithoutCancel(ctx), pipeline)
 	if err != nil {
 		return nil, err
 	}
 	_, failed := a.runner.Run(ctx, pipeline)
-	after, err := a.Engine.Current(context.WithoutCancel(ctx), pipeline)
+	after, err := a.Queries.Current(context.WithoutCancel(ctx), pipeline)
 	if err != nil {
 		return nil, err
 	}
-	runs, err := a.Engine.Runs(context.WithoutCancel(ctx), pipeline, after.Generation, before.Published)
+	runs, err := a.Runs(context.WithoutCancel(ctx), pipeline, after.Generation, before.Published)
 	if err != nil {
 		return nil, err
 	}
@@ -119,31 +119,36 @@ func (a *App) runPipeline(ctx context.Context, pipeline string) (done []reconcil
 	return done, failed
 }
 
+// Runs lists the runs of a generation with numbers above after, in order.
+func (a *App) Runs(ctx context.Context, pipeline string, generation, after uint64) ([]Run, error) {
+	return reconcile.ListRuns(ctx, a.Engine.Catalog, pipeline, generation, after)
+}
+
 // observedSteps wraps the engine and reports the progress of its steps.
 type observedSteps struct{ *App }
 
-// Next is Engine.Next, with its error reported.
+// Next is Executor.Next, with its error reported.
 func (w observedSteps) Next(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
-	next, err := w.Engine.Next(ctx, pipeline, after)
+	next, err := w.Steps.Next(ctx, pipeline, after)
 	w.reportStep(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
 	return next, err
 }
 
-// NextOfRebuild is Engine.NextOfRebuild, with its error reported.
+// NextOfRebuild is Executor.NextOfRebuild, with its error reported.
 func (w observedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
-	next, err := w.Engine.NextOfRebuild(ctx, pipeline, after)
+	next, err := w.Steps.NextOfRebuild(ctx, pipeline, after)
 	w.reportStep(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
 	return next, err
 }
 
-// Step is Engine.Step, with its begin and end reported.
+// Step is Executor.Step, with its begin and end reported.
 func (w observedSteps) Step(ctx context.Context, ref reconcile.RunRef, step reconcile.StepName) (reconcile.StepResult, error) {
 	if !w.watchers.isWatched(ref.Pipeline) {
 		return w.step(ctx, ref, step)
 	}
 	p := Progress{Pipeline: ref.Pipeline, Run: ref.Run, Step: step}
 	var err error
-	if p.Events, p.Backlog, err = w.Engine.Waiting(ctx, ref); err != nil {
+	if p.Events, p.Backlog, err = w.Queries.Waiting(ctx, ref); err != nil {
 		return reconcile.StepResult{}, err
 	}
 	w.watchers.notify(p)
@@ -158,9 +163,9 @@ func (w observedSteps) Step(ctx context.Context, ref reconcile.RunRef, step reco
 	return result, err
 }
 
-// Partition is Engine.Partition, with its error reported.
+// Partition is Executor.Partition, with its error reported.
 func (w observedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step reconcile.StepName, partition int) (reconcile.StepResult, error) {
-	result, err := w.Engine.Partition(ctx, ref, step, partition)
+	result, err := w.Steps.Partition(ctx, ref, step, partition)
 	if isDiskFull(err) {
 		w.disk.reportError(err)
 	}
@@ -174,7 +179,7 @@ func (w observedSteps) step(ctx context.Context, ref reconcile.RunRef, step reco
 	if _, rebuilding := w.rebuilding.Load(ref.Pipeline); rebuilding {
 		w.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
 	}
-	result, err := w.Engine.Step(ctx, ref, step)
+	result, err := w.Steps.Step(ctx, ref, step)
 	if isDiskFull(err) {
 		w.disk.reportError(err)
 	}
@@ -207,5 +212,5 @@ func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebui
 	defer func() { err = errors.Join(err, resume()) }()
 	a.rebuilding.Store(pipeline, true)
 	defer a.rebuilding.Delete(pipeline)
-	return a.Engine.Rebuild(ctx, pipeline, func(ctx context.Context) error { return a.runner.Rebuild(ctx, pipeline) })
+	return a.Rebuilder.Rebuild(ctx, pipeline, func(ctx context.Context) error { return a.runner.Rebuild(ctx, pipeline) })
 }

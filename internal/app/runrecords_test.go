@@ -20,17 +20,17 @@ func TestPartitionOfOtherStateIsRefused(t *testing.T) {
 	t.Parallel()
 	for stale := range 2 {
 		a, first, second := openLagging(t)
-		if _, err := a.Engine.Partition(t.Context(), second, "prefetch", stale); err != nil {
+		if _, err := a.Steps.Partition(t.Context(), second, "prefetch", stale); err != nil {
 			t.Fatal(err)
 		}
-		mustStep(t, a.Engine, first, "index", "publish")
+		mustStep(t, a, first, "index", "publish")
 		run, asOf := runOfOrders(t, a, 2), uint64(1)
 		if run.AsOf == nil || *run.AsOf != 0 {
 			t.Fatalf("%+v is as of another run than 0", run)
 		}
 		run.AsOf = &asOf
 		putRun(t, a, run)
-		mustStep(t, a.Engine, second, "prefetch", "merge", "index", "publish")
+		mustStep(t, a, second, "prefetch", "merge", "index", "publish")
 		if name, detail := firstFailed(t, a); name != "" {
 			t.Errorf("partition %d kept: %s fails: %s", stale, name, detail)
 		}
@@ -62,14 +62,14 @@ func TestStepObjectsAreDeletedAfterAKill(t *testing.T) {
 		dying := engineOver(a, a.Engine.Catalog)
 		dying.Objects = &dyingStore{a.Engine.Objects}
 		last := reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 3}
-		if _, err := dying.Step(t.Context(), last, "publish"); !errors.Is(err, errKilled) {
+		if _, err := reconcile.NewExecutor(dying).Step(t.Context(), last, "publish"); !errors.Is(err, errKilled) {
 			t.Fatalf("publish says %v", err)
 		}
-		if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Published != 3 || len(stepObjects(t, a)) != 2 {
+		if g, err := a.Queries.Current(t.Context(), "orders"); err != nil || g.Published != 3 || len(stepObjects(t, a)) != 2 {
 			t.Fatalf("%+v, %v, with %v", g, err, stepObjects(t, a))
 		}
 		if retried {
-			mustStep(t, a.Engine, last, "publish")
+			mustStep(t, a, last, "publish")
 		} else {
 			pay(t, a, "7 b 0.50")
 			runAll(t, a, "orders")
@@ -152,7 +152,7 @@ func TestRunsReadsOnlyLaterRuns(t *testing.T) {
 	}
 	for _, after := range []uint64{0, 1, 99, runs - 3, runs} {
 		counting := &countingCatalog{Catalog: a.Engine.Catalog}
-		found, err := engineOver(a, counting).Runs(t.Context(), "orders", 1, after)
+		found, err := reconcile.ListRuns(t.Context(), counting, "orders", 1, after)
 		if err != nil || len(found) != int(runs-after) || len(found) > 0 && found[0].Run != after+1 {
 			t.Fatalf("after %d: %d runs, %v", after, len(found), err)
 		}

@@ -91,7 +91,7 @@ func openTwoRuns(t *testing.T) *App {
 // firstFailed returns the name and detail of the first failed check, or empty strings.
 func firstFailed(t *testing.T, a *App) (name, detail string) {
 	t.Helper()
-	verified, err := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{Sample: 100})
+	verified, err := a.Verifier.Verify(t.Context(), "orders", reconcile.VerifyOptions{Sample: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func partOfOrders(t *testing.T, a *App, number int) string {
 
 func runOfOrders(t *testing.T, a *App, number int) reconcile.Run {
 	t.Helper()
-	runs, err := a.Engine.Runs(t.Context(), "orders", 1, 0)
+	runs, err := a.Runs(t.Context(), "orders", 1, 0)
 	if err != nil || len(runs) < number {
 		t.Fatalf("%d runs, %v", len(runs), err)
 	}
@@ -254,17 +254,17 @@ func TestVerifyFindsDamage(t *testing.T) {
 // step runs one step of the unfinished run.
 func step(t *testing.T, a *App, name reconcile.StepName) error {
 	t.Helper()
-	next, err := a.Engine.Next(t.Context(), "orders", 0)
+	next, err := a.Steps.Next(t.Context(), "orders", 0)
 	if err != nil || !next.Backlog {
 		t.Fatalf("no run: %v", err)
 	}
-	_, err = a.Engine.Step(t.Context(), next.Ref, name)
+	_, err = a.Steps.Step(t.Context(), next.Ref, name)
 	return err
 }
 
 func digestOf(t *testing.T, a *App) string {
 	t.Helper()
-	exported, err := a.Engine.Export(t.Context(), "orders", io.Discard)
+	exported, err := a.Queries.Export(t.Context(), "orders", io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func TestBreachStopsTheRun(t *testing.T) {
 			if name, detail := firstFailed(t, a); name != "" {
 				t.Errorf("after the repair %s fails: %s", name, detail)
 			}
-			answer, err := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+			answer, err := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 			if err != nil || string(answer.Artifact) != `{"paid":"11.00","last":"3"}` {
 				t.Errorf("%s, %v", answer.Artifact, err)
 			}
@@ -368,7 +368,7 @@ func TestBreachStopsTheRun(t *testing.T) {
 // checkUnseen checks that readers see only run 1.
 func checkUnseen(t *testing.T, a *App, digest string) {
 	t.Helper()
-	g, err := a.Engine.Current(t.Context(), "orders")
+	g, err := a.Queries.Current(t.Context(), "orders")
 	if err != nil || g.Published != 1 || g.Artifacts != 2 {
 		t.Errorf("%d runs and %d artifacts are published, %v", g.Published, g.Artifacts, err)
 	}
@@ -376,7 +376,7 @@ func checkUnseen(t *testing.T, a *App, digest string) {
 		t.Error("an export differs after the breach")
 	}
 	var none *reconcile.NotFoundError
-	if _, err := a.Engine.Get(t.Context(), "orders", "d", 0, true); !errors.As(err, &none) {
+	if _, err := a.Queries.Get(t.Context(), "orders", "d", 0, true); !errors.As(err, &none) {
 		t.Errorf("an artifact of the breached run: %v", err)
 	}
 	names, err := a.Engine.Objects.List(context.Background(), "pipelines/orders/g0001/parts/")

@@ -62,11 +62,11 @@ func mustRefuse(t *testing.T, what string, err error, remedy string) {
 // refusesAll checks that every query and step that needs the index refuses.
 func refusesAll(t *testing.T, a *App, remedy string) {
 	t.Helper()
-	_, err := a.Engine.Get(t.Context(), "orders", "a", 0, true)
+	_, err := a.Queries.Get(t.Context(), "orders", "a", 0, true)
 	mustRefuse(t, "get", err, remedy)
-	_, err = a.Engine.Export(t.Context(), "orders", discard{})
+	_, err = a.Queries.Export(t.Context(), "orders", discard{})
 	mustRefuse(t, "export", err, remedy)
-	_, err = a.Engine.Trace(t.Context(), "orders", "a", func(reconcile.TracedEvent) error { return nil })
+	_, err = a.Queries.Trace(t.Context(), "orders", "a", func(reconcile.TracedEvent) error { return nil })
 	mustRefuse(t, "trace", err, remedy)
 	pay(t, a, "90 a 100.00", "91 e 1.00") // intake needs no index
 	if err := step(t, a, "reduce"); err != nil {
@@ -76,7 +76,7 @@ func refusesAll(t *testing.T, a *App, remedy string) {
 	if name, _ := firstFailed(t, a); name != "index loads" && name != "index files" {
 		t.Errorf("verify fails at %q", name)
 	}
-	if status, err := a.Engine.Status(t.Context()); err != nil || len(status) != 1 {
+	if status, err := a.Queries.Status(t.Context()); err != nil || len(status) != 1 {
 		t.Errorf("status: %v", err)
 	}
 }
@@ -89,7 +89,7 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 func checkArtifact(t *testing.T, a *App, want string) {
 	t.Helper()
 	runAll(t, a, "orders")
-	answer, err := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	answer, err := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 	if err != nil || string(answer.Artifact) != want {
 		t.Errorf("%s, %v, want %s", answer.Artifact, err, want)
 	}
@@ -139,7 +139,7 @@ func TestAbsentOrOlderIndexIsNotNew(t *testing.T) {
 			if err := a.index.replace(); err != nil {
 				t.Fatal(err)
 			}
-			if entries, err := a.Engine.RepairIndex(t.Context(), "orders"); err != nil || entries != 5 {
+			if entries, err := reconcile.RepairIndex(t.Context(), a.Engine, "orders"); err != nil || entries != 5 {
 				t.Fatalf("%d entries, %v", entries, err)
 			}
 			checkArtifact(t, a, `{"paid":"111.00","last":"90"}`)
@@ -188,9 +188,9 @@ func TestOlderCatalogBelowANewerIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	_, err := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	_, err := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 	mustRefuse(t, "get", err, "bursar rebuild orders")
-	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+	if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 		t.Fatal(err)
 	}
 	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
@@ -229,7 +229,7 @@ func TestFlippedEventsAreNotFolded(t *testing.T) {
 		a := openTwoRuns(t)
 		if pipeline != ordersYAML {
 			a = reopen(t, a, pipeline)
-			if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+			if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -237,12 +237,12 @@ func TestFlippedEventsAreNotFolded(t *testing.T) {
 		batches := a.Engine.Objects.Path("streams/payments/batches/00000003/events-0-0000.parquet")
 		flipFile(t, batches, 40)
 		mustRefuse(t, "reduce", step(t, a, "reduce"), "repair --from")
-		_, err := rebuildHere(t.Context(), a.Engine, "orders")
+		_, err := rebuildHere(t.Context(), a, "orders")
 		mustRefuse(t, "rebuild", err, "repair --from")
 		flipFile(t, batches, 40)
 		checkArtifact(t, a, `{"paid":"12.00","last":"6"}`)
 		flipFile(t, batches, 40)
-		_, err = a.Engine.Trace(t.Context(), "orders", "a", func(reconcile.TracedEvent) error { return nil })
+		_, err = a.Queries.Trace(t.Context(), "orders", "a", func(reconcile.TracedEvent) error { return nil })
 		mustRefuse(t, "trace", err, "repair --from")
 	}
 }
@@ -321,11 +321,11 @@ func TestDamagedPartNamesTheRebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	a = reopenChanged(t, a, func(string) {})
-	_, err := a.Engine.Export(t.Context(), "orders", discard{})
+	_, err := a.Queries.Export(t.Context(), "orders", discard{})
 	mustRefuse(t, "export", err, "bursar rebuild orders")
-	_, err = a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	_, err = a.Queries.Get(t.Context(), "orders", "a", 0, false)
 	mustRefuse(t, "get", err, "bursar rebuild orders")
-	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+	if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 		t.Fatal(err)
 	}
 	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
@@ -361,7 +361,7 @@ func TestTotalsDeclaredLater(t *testing.T) {
 					putFile(t, filepath.Dir(state), "streams/payments.yaml", stream+totals)
 					putFile(t, filepath.Dir(state), "pipelines/orders.yaml", after)
 				})
-				if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+				if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 					t.Fatal(err)
 				}
 				pay(t, a, "4 a 2.00")
@@ -378,14 +378,14 @@ func TestTotalsDeclaredLater(t *testing.T) {
 func TestArtifactsCountEventsOfAllRuns(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
-	g, err := a.Engine.Current(t.Context(), "orders")
+	g, err := a.Queries.Current(t.Context(), "orders")
 	if err != nil || g.Events == nil || *g.Events != 5 {
 		t.Fatalf("%+v, %v", g, err)
 	}
 	more := *g.Events + 1
 	g.Events = &more
 	putGeneration(t, a, g)
-	_, err = a.Engine.Export(t.Context(), "orders", discard{})
+	_, err = a.Queries.Export(t.Context(), "orders", discard{})
 	var missingErr *reconcile.ArtifactTotalsError
 	if !errors.As(err, &missingErr) || failure.ExitCode(err) != 4 || !strings.Contains(err.Error(), "6 events") {
 		t.Errorf("export says %v", err)

@@ -65,7 +65,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	loopback := serve.OnLoopback(l.api)
 	server := serve.New(serve.Options{
-		Queries: &queries{a.Engine, a}, Quarantine: a, Intake: a, Commands: o.Commands,
+		Queries: &queries{a.Queries, a}, Quarantine: a, Intake: a, Commands: o.Commands,
 		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log,
 	})
 	a.hooks = o.Hooks
@@ -172,7 +172,7 @@ func (w observedSteps) reportStep(ctx context.Context, ref reconcile.RunRef, ste
 	case err != nil && ctx.Err() == nil && w.hooks.OnFailed != nil:
 		w.hooks.OnFailed(ref.Pipeline, err)
 	case err == nil && step == reconcile.StepPublish && w.hooks.OnPublished != nil && !rebuilding:
-		run, err := w.Engine.FindRun(ctx, ref)
+		run, err := reconcile.FindRun(ctx, w.Engine.Catalog, ref)
 		if err != nil {
 			w.log.Warn("cannot report a published run", "pipeline", ref.Pipeline, "run", ref.Run, "error", err)
 			return

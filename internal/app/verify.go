@@ -238,12 +238,12 @@ func (v *projectVerification) checkPipelines(ctx context.Context) error {
 		v.progress(p.Name, v.done, v.total)
 		c := newCheck("records")
 		c.Pipeline = p.Name
-		err := v.Engine.CheckRecords(ctx, p.Name)
+		err := v.Verifier.CheckRecords(ctx, p.Name)
 		v.add(c, "generations and runs are all in the catalog", err)
 		if err != nil {
 			continue
 		}
-		proof, err := v.Engine.Verify(ctx, p.Name, v.options)
+		proof, err := v.Verifier.Verify(ctx, p.Name, v.options)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/event"
 	"bursar/internal/event/spool"
+	"bursar/internal/reconcile"
 )
 
 // checkSpools checks that every spool is undamaged and belongs to a declared stream, and reports losses that are not dismissed.
@@ -97,7 +98,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	if err != nil {
 		return u, err
 	}
-	known, err := a.Engine.KnownObjects(ctx)
+	known, err := reconcile.KnownObjects(ctx, a.Engine.Catalog)
 	if err != nil {
 		return u, err
 	}
@@ -132,7 +133,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	for _, name := range names {
 		switch {
 		case known[name], isDedupeObject(name), strings.HasPrefix(name, "statements/"):
-		case slices.ContainsFunc(unfinishedPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }), a.Engine.Unfinished(ctx, name):
+		case slices.ContainsFunc(unfinishedPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }), a.Verifier.Unfinished(ctx, name):
 			u.unfinished = append(u.unfinished, name)
 		default:
 			u.unexpected = append(u.unexpected, name)

@@ -90,7 +90,7 @@ func registerReconcile(r workflowRegistry, steps Steps) {
 	r.RegisterActivityWithOptions(a.next, activity.RegisterOptions{Name: nextActivity})
 	for _, step := range StepNames {
 		r.RegisterActivityWithOptions(a.step, activity.RegisterOptions{Name: string(step)})
-		if Partitioned(step) && step != StepIndex {
+		if step.Partitioned() && step != StepIndex {
 			registerPartition(r, a, step)
 		}
 	}

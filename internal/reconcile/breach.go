@@ -3,11 +3,9 @@
 package reconcile
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
-	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/project"
@@ -48,21 +46,6 @@ func (b *Breach) Class() failure.Class { return failure.Data }
 
 // ExitCode is 4 (DESIGN §7).
 func (b *Breach) ExitCode() int { return breachExit }
-
-// checkConserved compares the change of the artifacts' totals with the totals of the batches. A breach names the conserve entry:
-// events that its expression omits breach again in each run.
-func checkConserved(plan *fold.Plan, want, got event.Totals) error {
-	for i, c := range plan.Conserve {
-		err := compareTotals(StepMerge, c.Total, c.Type.Scale, want[c.Total], got[c.Total])
-		if breach := (*Breach)(nil); errors.As(err, &breach) {
-			breach.Remedy = remedy(plan, &plan.Pipeline.Conserve[i])
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // remedy describes how to fix a conserve entry that does not cover all events.
 func remedy(plan *fold.Plan, c *project.Conserve) string {

@@ -22,7 +22,7 @@ func (unreadableCatalog) View(context.Context, func(catalog.Tx) error) error {
 
 func TestSumBeyond38DigitsIsOfClassData(t *testing.T) {
 	t.Parallel()
-	e := &Engine{Catalog: unreadableCatalog{}, Project: &project.Project{Pipelines: []*project.Pipeline{{Name: "orders", From: []string{"payments"}}}}}
+	e := NewExecutor(&Engine{Catalog: unreadableCatalog{}, Project: &project.Project{Pipelines: []*project.Pipeline{{Name: "orders", From: []string{"payments"}}}}})
 	run := &Run{Pipeline: "orders", Generation: 1, Run: 1, Batches: []BatchRef{{Stream: "payments", Batch: 1}}}
 	err := e.failingEvent(t.Context(), &fold.Plan{}, run, 0, errDigits)
 	if !errors.Is(err, errDigits) || failure.Of(err) != failure.Data {

@@ -40,9 +40,6 @@ type Engine struct {
 
 	mu    sync.Mutex
 	plans map[string]*fold.Plan
-
-	snapshots snapshotCache      // cached, one per pipeline
-	partCache artifact.PartCache // open parts, for reading single records
 }
 
 // NotFoundError reports an unknown stream, pipeline or key: exit code 3.
@@ -115,4 +112,12 @@ func (e *Engine) openViews(ctx context.Context, views map[string]string) (*duck.
 		}
 	}
 	return session, nil
+}
+
+// withIndex returns a copy of the engine with another index.
+func (e *Engine) withIndex(index artifact.Index) *Engine {
+	return &Engine{
+		Project: e.Project, Objects: e.Objects, Catalog: e.Catalog, Index: index,
+		Duck: e.Duck, Scratch: e.Scratch, Workers: e.Workers, Now: e.Now, Log: e.Log,
+	}
 }

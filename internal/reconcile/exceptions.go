@@ -22,7 +22,7 @@ type Exception struct {
 }
 
 // Exceptions calls each for every artifact that matches the pipeline's exceptions.where, oldest first.
-func (e *Engine) Exceptions(ctx context.Context, pipeline string, each func(Exception) error) error {
+func (e *Reader) Exceptions(ctx context.Context, pipeline string, each func(Exception) error) error {
 	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
 		return err

@@ -3,18 +3,13 @@
 package reconcile
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
-	"bursar/internal/artifact"
 	"bursar/internal/column"
-	"bursar/internal/failure"
 	"bursar/internal/fold"
 )
 
@@ -26,7 +21,7 @@ type Exported struct {
 
 // Export writes all artifacts of a pipeline, sorted by key, one {"key":…,"artifact":{…}} a line. If no run is published it returns
 // an UnpublishedError: an empty file would look like a result.
-func (e *Engine) Export(ctx context.Context, pipeline string, w io.Writer) (Exported, error) {
+func (e *Reader) Export(ctx context.Context, pipeline string, w io.Writer) (Exported, error) {
 	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
 		return Exported{}, err
@@ -36,7 +31,7 @@ func (e *Engine) Export(ctx context.Context, pipeline string, w io.Writer) (Expo
 	return e.export(ctx, plan, &g, g.Published, w)
 }
 
-func (e *Engine) export(ctx context.Context, plan *fold.Plan, g *Generation, asOf uint64, w io.Writer) (Exported, error) {
+func (e *Reader) export(ctx context.Context, plan *fold.Plan, g *Generation, asOf uint64, w io.Writer) (Exported, error) {
 	hash := sha256.New()
 	w = io.MultiWriter(w, hash)
 	printer := newPrinter(plan)
@@ -56,112 +51,4 @@ func (e *Engine) export(ctx context.Context, plan *fold.Plan, g *Generation, asO
 	}
 	out.Digest = hex.EncodeToString(hash.Sum(nil))
 	return out, nil
-}
-
-// walkRows is how many artifacts walk reads at a time.
-const walkRows = 1 << 14
-
-// walk calls each with all artifacts as of a run, in key order, some thousand at a time.
-func (e *Engine) walk(ctx context.Context, plan *fold.Plan, g *Generation, asOf uint64, each func(row []column.Vector) error) error {
-	var entries []artifact.Entry
-	var counts walkCounts
-	row := newRow(plan)
-	flush := func() error {
-		if len(entries) == 0 {
-			return nil
-		}
-		records := make([][]byte, len(entries))
-		err := artifact.Fetch(ctx, e.Objects, g.space(), entries, e.Workers, func(_, i int, record []byte) error {
-			records[i] = append([]byte(nil), record...)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		resetRow(row)
-		for i, record := range records {
-			if err := decode(record, row, i, entries[i]); err != nil {
-				return err
-			}
-		}
-		entries = entries[:0]
-		counts.add(row[len(plan.Key)])
-		return each(row)
-	}
-	err := e.Index.Scan(ctx, g.space(), asOf, func(entry artifact.Entry) error {
-		entry.Key = bytes.Clone(entry.Key)
-		entries = append(entries, entry)
-		if len(entries) == walkRows {
-			return flush()
-		}
-		return nil
-	})
-	if err == nil {
-		err = flush()
-	}
-	if err == nil && asOf == g.Published {
-		err = counts.check(g)
-	}
-	return unreadable(g.Pipeline, err)
-}
-
-// unreadable adds the remedy to an error about a damaged or missing part.
-func unreadable(pipeline string, err error) error {
-	if errors.Is(err, artifact.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
-		return failure.Wrap(failure.Data, fmt.Errorf("%w; run `bursar rebuild %s`", err, pipeline))
-	}
-	return err
-}
-
-// walkCounts counts the artifacts of a walk and the events in them.
-type walkCounts struct{ artifacts, events int64 }
-
-func (w *walkCounts) add(events column.Vector) {
-	w.artifacts += int64(events.Len())
-	for _, n := range events.Ints {
-		w.events += n
-	}
-}
-
-// check compares the counts with what the published runs folded: an artifact made from an old state balances in its own run,
-// but lacks the changes of the runs between (rule 4).
-func (w *walkCounts) check(g *Generation) error {
-	if w.artifacts == g.Artifacts && (g.Events == nil || w.events == *g.Events) {
-		return nil
-	}
-	folded := w.events
-	if g.Events != nil {
-		folded = *g.Events
-	}
-	return &ArtifactTotalsError{Pipeline: g.Pipeline, Artifacts: g.Artifacts, Events: folded, StoredArtifacts: w.artifacts, StoredEvents: w.events}
-}
-
-// ArtifactTotalsError reports that the artifacts of a pipeline are not what its published runs made (rule 4).
-type ArtifactTotalsError struct {
-	Pipeline                   string
-	Artifacts, StoredArtifacts int64
-	Events, StoredEvents       int64
-}
-
-func (e *ArtifactTotalsError) Error() string {
-	return fmt.Sprintf("control totals do not balance: the runs of %s made %s from %s, but the index has %s from %s; run `bursar rebuild %s`",
-		e.Pipeline, plural(int(e.Artifacts), "artifact"), plural(int(e.Events), "event"),
-		plural(int(e.StoredArtifacts), "artifact"), plural(int(e.StoredEvents), "event"), e.Pipeline)
-}
-
-// Class is Data: a retry reads the same.
-func (e *ArtifactTotalsError) Class() failure.Class { return failure.Data }
-
-// ExitCode is 4 (DESIGN §7).
-func (e *ArtifactTotalsError) ExitCode() int { return breachExit }
-
-// decode appends a record as row i of the columns, and checks that it has the key of the index entry.
-func decode(record []byte, row []column.Vector, i int, entry artifact.Entry) error {
-	if err := artifact.DecodeRecord(record, row); err != nil {
-		return fmt.Errorf("read artifact of run %d at %+v: %w", entry.Run, entry.Location, err)
-	}
-	if !artifact.IsKey(entry.Key, row, i) {
-		return fmt.Errorf("read artifact of run %d at %+v: the index points to another key's record: %w", entry.Run, entry.Location, artifact.ErrCorrupt)
-	}
-	return nil
 }

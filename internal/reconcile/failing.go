@@ -50,7 +50,7 @@ func isValueError(err error) bool {
 
 // search repeats a step's query over parts of its input until the failing event or artifact is found.
 type search struct {
-	e     *Engine
+	e     *Executor
 	plan  *fold.Plan
 	sql   string
 	cause error // error of the last failing query
@@ -90,12 +90,12 @@ func leastFailing(lo, hi int64, fails func(n int64) (bool, error)) (int64, error
 
 // failingEvent finds the first event on which reduce fails, in the order of batches, files and rows. An error that is not caused
 // by a value, or for which no event is found, is returned as it is.
-func (e *Engine) failingEvent(ctx context.Context, plan *fold.Plan, run *Run, partition int, cause error) error {
+func (e *Executor) failingEvent(ctx context.Context, plan *fold.Plan, run *Run, partition int, cause error) error {
 	tooLong := errors.Is(cause, errLongKey)
 	if !tooLong && !isValueError(cause) {
 		return plan.Explain(cause)
 	}
-	batches, err := e.runBatches(ctx, run)
+	batches, err := readBatches(ctx, e.Catalog, e.Project, run)
 	if err != nil {
 		return plan.Explain(cause)
 	}
@@ -184,7 +184,7 @@ func (s *eventSearch) event(ctx context.Context, batch []event.Batch, number, ro
 }
 
 // failingArtifact finds the first key on which merge fails: delta and state have a row for each key, in the same order.
-func (e *Engine) failingArtifact(ctx context.Context, plan *fold.Plan, inputs [2]string, rows int64, cause error) error {
+func (e *Executor) failingArtifact(ctx context.Context, plan *fold.Plan, inputs [2]string, rows int64, cause error) error {
 	if !isValueError(cause) {
 		return plan.Explain(cause)
 	}
@@ -203,7 +203,7 @@ func (e *Engine) failingArtifact(ctx context.Context, plan *fold.Plan, inputs [2
 }
 
 // findKey returns the key that a query selects, or nil: the failure is reported either way.
-func (e *Engine) findKey(ctx context.Context, views map[string]string, sql string) (key json.RawMessage) {
+func (e *Executor) findKey(ctx context.Context, views map[string]string, sql string) (key json.RawMessage) {
 	session, err := e.openViews(ctx, views)
 	if err != nil {
 		return nil

@@ -2,14 +2,6 @@
 
 package reconcile
 
-import (
-	"context"
-
-	"bursar/internal/column"
-	"bursar/internal/duck"
-	"bursar/internal/fold"
-)
-
 // MinEventsForWarning is the number of events from which a fold without any value is reported as probably misdeclared.
 const MinEventsForWarning = 100
 
@@ -56,37 +48,4 @@ func (g *FoldCounts) WithoutValues(folds []string) []string {
 		}
 	}
 	return without
-}
-
-// Folds lists the columns of a pipeline's artifacts, in declared order.
-func (e *Engine) Folds(pipeline string) []string {
-	var names []string
-	if p := e.Project.Pipeline(pipeline); p != nil {
-		for i := range p.Artifact {
-			names = append(names, p.Artifact[i].Name)
-		}
-	}
-	return names
-}
-
-// countFolds counts the values of folds over the events of a session.
-func countFolds(ctx context.Context, session *duck.Session, plan *fold.Plan, events int64) (*FoldCounts, error) {
-	sql, names, matched := plan.CountsSQL()
-	if sql == "" {
-		return nil, nil
-	}
-	given := &FoldCounts{Events: events, Values: map[string]int64{}, Matched: map[string]int64{}}
-	err := session.QueryEstimated(ctx, 1, sql, func(rows []column.Vector) error {
-		if err := column.CheckCount(rows, len(names)+len(matched)); err != nil {
-			return err
-		}
-		for i, name := range names {
-			given.Values[name] = rows[i].Ints[0]
-		}
-		for i, name := range matched {
-			given.Matched[name] = rows[len(names)+i].Ints[0]
-		}
-		return nil
-	})
-	return given, err
 }

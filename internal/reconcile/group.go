@@ -3,73 +3,12 @@
 package reconcile
 
 import (
-	"encoding/json"
 	"maps"
-	"slices"
 
 	"bursar/internal/catalog"
-	"bursar/internal/column"
 	"bursar/internal/event"
 	"bursar/internal/fold"
 )
-
-// BatchRef names a batch of a run. Stream is empty if the pipeline folds only one stream.
-type BatchRef struct {
-	Stream string `json:"stream"`
-	Batch  uint64 `json:"batch"`
-}
-
-// MarshalJSON writes a batch of the only stream as a number.
-func (r BatchRef) MarshalJSON() ([]byte, error) {
-	if r.Stream == "" {
-		return json.Marshal(r.Batch)
-	}
-	type plain BatchRef
-	return json.Marshal(plain(r))
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (r *BatchRef) UnmarshalJSON(text []byte) error {
-	if len(text) > 0 && text[0] != '{' {
-		return json.Unmarshal(text, &r.Batch)
-	}
-	type plain BatchRef
-	return json.Unmarshal(text, (*plain)(r))
-}
-
-// StreamNumbers holds a number for each stream, of its last batch or retraction. Streams are named as in BatchRef.
-type StreamNumbers map[string]uint64
-
-// MarshalJSON writes the number of the only stream as a plain number, and an empty map as 0.
-func (t StreamNumbers) MarshalJSON() ([]byte, error) {
-	if n, only := t[""]; only || len(t) == 0 {
-		return json.Marshal(n)
-	}
-	return json.Marshal(map[string]uint64(t))
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (t *StreamNumbers) UnmarshalJSON(text []byte) error {
-	*t = StreamNumbers{}
-	if len(text) > 0 && text[0] == '{' {
-		return json.Unmarshal(text, (*map[string]uint64)(t))
-	}
-	var n uint64
-	if err := json.Unmarshal(text, &n); err != nil || n == 0 {
-		return err
-	}
-	(*t)[""] = n
-	return nil
-}
-
-// before returns the numbers as they were before runs included these batches.
-func (t StreamNumbers) before(batches []BatchRef) StreamNumbers {
-	out := maps.Clone(t)
-	for _, b := range batches {
-		out[b.Stream] = min(out[b.Stream], b.Batch-1)
-	}
-	return out
-}
 
 // backlog holds the sealed batches of a pipeline's streams that are in no run; the oldest of each stream is loaded.
 type backlog struct {
@@ -175,52 +114,4 @@ func groupBatches(tx catalog.Tx, plan *fold.Plan, run *Run, g *Generation) (Stre
 		}
 	}
 	return waiting.last, nil
-}
-
-// addConserved adds those totals of a batch that the pipeline conserves. If the batch lacks them the error is *event.ErrNoTotals.
-func addConserved(plan *fold.Plan, totals event.Totals, batch *event.Batch) error {
-	if !batch.HasTotals(plan.Events.Stream(batch.Stream), conservedNames(plan, batch.Stream)) {
-		return &event.MissingTotalsError{Batch: *batch}
-	}
-	return totals.Add(conservedTotals(plan, batch))
-}
-
-// conservedTotals returns the totals of a batch that the pipeline conserves, at the scales of its key and artifacts.
-func conservedTotals(plan *fold.Plan, b *event.Batch) event.Totals {
-	return conservedIn(plan, b.TotalsNow(plan.Events.Stream(b.Stream)))
-}
-
-// conservedIn returns those totals of a stream that the pipeline conserves.
-func conservedIn(plan *fold.Plan, totals event.Totals) event.Totals {
-	kept := event.Totals{}
-	for _, c := range plan.Conserve {
-		kept[c.Total] = map[string]string{}
-		for group, sum := range totals[c.Total] {
-			if c.Group >= 0 && plan.Key[c.Group].Type.Kind == column.Decimal {
-				group = event.Rescale(group, plan.Key[c.Group].Type.Scale)
-			}
-			kept[c.Total][group] = sum
-		}
-	}
-	return kept
-}
-
-// conservedNames lists the totals of a stream that the pipeline conserves.
-func conservedNames(plan *fold.Plan, stream string) (names []string) {
-	for _, c := range plan.Conserve {
-		if plan.Events.Stream(stream).Total(c.Total) != nil {
-			names = append(names, c.Total)
-		}
-	}
-	return names
-}
-
-// summedNames lists the totals of a stream that no conserve entry covers: reduce sums them over the events.
-func summedNames(plan *fold.Plan, stream string) (names []string) {
-	for _, t := range plan.Events.Stream(stream).Totals {
-		if !slices.ContainsFunc(plan.Conserve, func(c fold.Conserved) bool { return c.Total == t.Name }) {
-			names = append(names, t.Name)
-		}
-	}
-	return names
 }

@@ -6,24 +6,16 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"bursar/internal/duck"
 	"bursar/internal/event"
-	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/object"
 )
 
-// derivedError reports that an object made by an earlier step is damaged or missing. The run is reset and starts from the events.
-type derivedError struct{ error }
-
-func (e *derivedError) Unwrap() error { return e.error }
-
-// Class is Transient: the next attempt makes the object again.
-func (e *derivedError) Class() failure.Class { return failure.Transient }
-
 // checkDerived compares the objects that earlier steps made for a partition with their descriptions in the catalog.
-func (e *Engine) checkDerived(ctx context.Context, run *Run, partition int, steps ...StepName) error {
+func (e *Executor) checkDerived(ctx context.Context, run *Run, partition int, steps ...StepName) error {
 	for _, step := range steps {
 		err := object.CheckAll(ctx, e.Objects, run.objects(step, partition), e.Workers)
 		if object.IsDamage(err) {
@@ -37,7 +29,7 @@ func (e *Engine) checkDerived(ctx context.Context, run *Run, partition int, step
 }
 
 // sumEvents sums the control totals that no conserve entry covers, over a partition's share of the objects.
-func (e *Engine) sumEvents(ctx context.Context, session *duck.Session, plan *fold.Plan, batches []event.Batch, run *Run, partition int) (event.Totals, error) {
+func (e *Executor) sumEvents(ctx context.Context, session *duck.Session, plan *fold.Plan, batches []event.Batch, run *Run, partition int) (event.Totals, error) {
 	all := event.Totals{}
 	for _, s := range plan.Events.Streams {
 		names, own := summedNames(plan, s.Name), event.FilterStream(partitionObjects(batches, run, partition), s.Name)
@@ -57,8 +49,8 @@ func (e *Engine) sumEvents(ctx context.Context, session *duck.Session, plan *fol
 
 // checkSums compares the sums of all partitions with the totals that the batches were sealed with, if these have the same
 // definitions.
-func (e *Engine) checkSums(ctx context.Context, plan *fold.Plan, run *Run, sums event.Totals) error {
-	batches, err := e.runBatches(ctx, run)
+func (e *Executor) checkSums(ctx context.Context, plan *fold.Plan, run *Run, sums event.Totals) error {
+	batches, err := readBatches(ctx, e.Catalog, e.Project, run)
 	if err != nil {
 		return err
 	}
@@ -111,4 +103,14 @@ func partitionObjects(batches []event.Batch, run *Run, partition int) []event.Ba
 		}
 	}
 	return out
+}
+
+// summedNames lists the totals of a stream that no conserve entry covers: reduce sums them over the events.
+func summedNames(plan *fold.Plan, stream string) (names []string) {
+	for _, t := range plan.Events.Stream(stream).Totals {
+		if !slices.ContainsFunc(plan.Conserve, func(c fold.Conserved) bool { return c.Total == t.Name }) {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }

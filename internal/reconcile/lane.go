@@ -16,17 +16,14 @@ import (
 // runs ahead. With more runs the index lags further behind, and nothing gets faster.
 const MaxInFlight = 3
 
-// isOrdered reports whether a step is executed strictly in the order of runs. A reduce does not depend on other runs.
-func isOrdered(step StepName) bool { return step != StepReduce }
-
 // errOutOfTurn is returned by a step whose run is not next in its lane.
 var errOutOfTurn = errors.New("the run before has not completed this step")
 
 // enterLane enforces the order of lanes: a prefetch, merge, index or publish follows that of the run before. It also fixes
 // the state that a prefetch reads: as of the last run that is indexed by then. A later attempt reads the same state,
 // although more runs may be indexed by then (rule 5).
-func (e *Engine) enterLane(ctx context.Context, plan *fold.Plan, run *Run, step StepName) error {
-	if !isOrdered(step) {
+func (e *Executor) enterLane(ctx context.Context, plan *fold.Plan, run *Run, step StepName) error {
+	if !step.Ordered() {
 		return nil
 	}
 	if step != StepPrefetch {
@@ -35,7 +32,7 @@ func (e *Engine) enterLane(ctx context.Context, plan *fold.Plan, run *Run, step 
 			return err
 		}
 		// The entries of this run would hide that those of the run before are missing.
-		return e.checkLoaded(ctx, plan, run.space(), run.Run-1)
+		return checkLoaded(ctx, e.Engine, plan, run.space(), run.Run-1)
 	}
 	var asOf uint64
 	err := e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
@@ -46,7 +43,7 @@ func (e *Engine) enterLane(ctx context.Context, plan *fold.Plan, run *Run, step 
 		return err
 	}
 	run.AsOf = &asOf
-	return e.checkLoaded(ctx, plan, run.space(), asOf)
+	return checkLoaded(ctx, e.Engine, plan, run.space(), asOf)
 }
 
 // fixAsOf returns the run that the prefetched state is as of, and decides it if no other attempt or partition has. The stored
@@ -67,7 +64,7 @@ func fixAsOf(tx catalog.Tx, ref RunRef) (uint64, error) {
 		return 0, err
 	}
 	run.AsOf = &indexed
-	return indexed, tx.Put(runKey(ref), run)
+	return indexed, putRun(tx, &run)
 }
 
 // checkPrevious returns errOutOfTurn unless the run before is published or has done the step.
@@ -105,7 +102,7 @@ func lastIndexed(tx catalog.Tx, run *Run) (uint64, error) {
 
 // pendingRuns lists the earlier runs that the prefetched state does not include, newest first: merged, but not indexed when
 // prefetch began. A run that was reset to start from the events has no parts, and is waited for.
-func (e *Engine) pendingRuns(ctx context.Context, run *Run) (pending []Run, err error) {
+func (e *Executor) pendingRuns(ctx context.Context, run *Run) (pending []Run, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		pending = nil
 		for n := run.Run - 1; n > *run.AsOf; n-- {

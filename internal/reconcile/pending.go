@@ -33,7 +33,7 @@ func (p *pendingState) remove() {
 }
 
 // pending reads these records from the parts of the runs; it is nil if there are no such runs.
-func (e *Engine) pending(ctx context.Context, plan *fold.Plan, run *Run, partition int) (*pendingState, error) {
+func (e *Executor) pending(ctx context.Context, plan *fold.Plan, run *Run, partition int) (*pendingState, error) {
 	runs, err := e.pendingRuns(ctx, run)
 	if err != nil || len(runs) == 0 {
 		return nil, err
@@ -59,7 +59,7 @@ func (e *Engine) pending(ctx context.Context, plan *fold.Plan, run *Run, partiti
 }
 
 // writePending merges the delta's keys with the runs' parts: both are sorted by key.
-func (e *Engine) writePending(ctx context.Context, plan *fold.Plan, readers []*pendingReader, keys [][]byte, to io.Writer) error {
+func (e *Executor) writePending(ctx context.Context, plan *fold.Plan, readers []*pendingReader, keys [][]byte, to io.Writer) error {
 	fields := stateFields(plan)
 	out, err := column.NewParquetWriter(to, fields)
 	if err != nil {
@@ -86,11 +86,11 @@ func (e *Engine) writePending(ctx context.Context, plan *fold.Plan, readers []*p
 }
 
 // pendingReaders returns readers of those parts of runs that may contain keys of a run's partition, newest run first.
-func (e *Engine) pendingReaders(ctx context.Context, plan *fold.Plan, runs []Run, run *Run, partition int) (readers []*pendingReader) {
+func (e *Executor) pendingReaders(ctx context.Context, plan *fold.Plan, runs []Run, run *Run, partition int) (readers []*pendingReader) {
 	for i := range runs {
 		for p := range runs[i].Partitions {
-			if p == partition || !sameSplit(&runs[i], run) {
-				readers = append(readers, &pendingReader{partReader: e.partReader(ctx, plan, &runs[i], p)})
+			if p == partition || !runs[i].sameSplit(run) {
+				readers = append(readers, &pendingReader{partReader: newPartReader(ctx, e.Objects, plan, &runs[i], p)})
 			}
 		}
 	}
@@ -140,7 +140,7 @@ func (r *pendingReader) seek(key []byte) (bool, error) {
 }
 
 // stateSQL selects the state that merge reads: the pending record of a key if there is one, else the prefetched one.
-func (e *Engine) stateSQL(plan *fold.Plan, state []object.Description, pending *pendingState) string {
+func (e *Executor) stateSQL(plan *fold.Plan, state []object.Description, pending *pendingState) string {
 	fields := stateFields(plan)
 	if pending == nil {
 		return e.tableSQL(state, fields)

@@ -17,7 +17,7 @@ import (
 const placeColumn = "place"
 
 // eventPlace returns the place of an event, given by its hidden columns: file:row, or file:line:column for a statement's event.
-func (e *Engine) eventPlace(ctx context.Context, s *project.Stream, batches []event.Batch, number uint64, row int64) (string, error) {
+func (e *Executor) eventPlace(ctx context.Context, s *project.Stream, batches []event.Batch, number uint64, row int64) (string, error) {
 	file2, err := event.FindFile(ctx, e.Catalog, s.Name, number)
 	if err != nil {
 		return "", err

@@ -3,7 +3,6 @@
 package reconcile
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"sort"
@@ -20,7 +19,7 @@ const window = 1 << 15
 
 // prefetch reads the state of exactly the keys in a partition's delta: index lookup, then coalesced byte ranges of parts. The
 // state has a row for each row of the delta, in the same order, all null for a new key; if all keys are new there is no state.
-func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
+func (e *Executor) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
 	if err := e.checkDerived(ctx, run, partition, StepReduce); err != nil {
 		return share, err
 	}
@@ -41,7 +40,7 @@ func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partit
 	if len(found) == 0 {
 		return share, nil
 	}
-	out := e.newTable(run.objectName("state", partition), stateFields(plan))
+	out := newTable(e.Objects, run.objectName("state", partition), stateFields(plan))
 	if err := e.writeState(ctx, run, out, found, positions, len(keys)); err != nil {
 		out.abort()
 		return share, unreadable(run.Pipeline, err)
@@ -51,17 +50,8 @@ func (e *Engine) prefetch(ctx context.Context, plan *fold.Plan, run *Run, partit
 	return share, err
 }
 
-// stateFields returns the columns of a state: those of a record, all null for a new key.
-func stateFields(plan *fold.Plan) []column.Field {
-	fields := recordFields(plan)
-	for i := range fields {
-		fields[i].Required = false
-	}
-	return fields
-}
-
 // writeState fetches and writes records window by window; the next window is fetched while one is written.
-func (e *Engine) writeState(ctx context.Context, run *Run, out *table, found []artifact.Entry, positions []int, keys int) error {
+func (e *Executor) writeState(ctx context.Context, run *Run, out *table, found []artifact.Entry, positions []int, keys int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	fetched := make(chan *stateWindow, 1)
 	group.Go(func() error {
@@ -71,7 +61,7 @@ func (e *Engine) writeState(ctx context.Context, run *Run, out *table, found []a
 			n := sort.SearchInts(positions, hi)
 			w := &stateWindow{rows: hi - lo, first: lo, entries: found[:n], positions: positions[:n]}
 			found, positions = found[n:], positions[n:]
-			if err := w.fetch(ctx, e, run); err != nil {
+			if err := w.fetch(ctx, e.Engine, run); err != nil {
 				return err
 			}
 			select {
@@ -137,44 +127,4 @@ func (w *stateWindow) decode(row []column.Vector) error {
 		}
 	}
 	return nil
-}
-
-// deltaKeys lists the keys of the delta in the encoding of the index, ascending.
-func (e *Engine) deltaKeys(ctx context.Context, plan *fold.Plan, run *Run, partition int) ([][]byte, error) {
-	session, err := e.openViews(ctx, map[string]string{"delta": e.deltaSQL(plan, run, partition)})
-	if err != nil {
-		return nil, err
-	}
-	defer session.Close()
-	var keys [][]byte
-	var arena []byte
-	err = session.QueryEstimated(ctx, run.Steps[StepReduce].Shares[partition].Rows, "SELECT "+fold.Names(plan.Key)+" FROM delta", func(rows []column.Vector) error {
-		for i := range rows[0].Len() {
-			if cap(arena)-len(arena) < 1<<10 {
-				arena = make([]byte, 0, 1<<20)
-			}
-			start := len(arena)
-			arena = artifact.AppendKey(arena, rows, i)
-			key := arena[start:len(arena):len(arena)]
-			if len(keys) > 0 && bytes.Compare(keys[len(keys)-1], key) >= 0 {
-				return fmt.Errorf("bug: the delta is not sorted by key")
-			}
-			keys = append(keys, key)
-		}
-		return nil
-	})
-	return keys, err
-}
-
-// deltaSQL returns a SELECT over a partition's delta.
-func (e *Engine) deltaSQL(plan *fold.Plan, run *Run, partition int) string {
-	return e.tableSQL(run.objects(StepReduce, partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
-}
-
-func typesOf(fields []column.Field) []column.Type {
-	types := make([]column.Type, len(fields))
-	for i, f := range fields {
-		types[i] = f.Type
-	}
-	return types
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 
 	"bursar/internal/artifact"
@@ -33,12 +32,12 @@ type Rebuilt struct {
 // Rebuild folds all batches sealed so far into the next generation and switches to it (rule 9). drain executes the runs of the
 // generation being made, which NextOfRebuild plans. Readers see the old generation until the switch. An interrupted rebuild is
 // resumed, unless the pipeline has changed again since, or what it left is damaged.
-func (e *Engine) Rebuild(ctx context.Context, pipeline string, drain func(ctx context.Context) error) (Rebuilt, error) {
+func (e *Rebuilder) Rebuild(ctx context.Context, pipeline string, drain func(ctx context.Context) error) (Rebuilt, error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
 		return Rebuilt{}, err
 	}
-	old, err := e.Current(ctx, pipeline)
+	old, err := e.reader.Current(ctx, pipeline)
 	if err != nil {
 		return Rebuilt{}, err
 	}
@@ -61,10 +60,10 @@ func (e *Engine) Rebuild(ctx context.Context, pipeline string, drain func(ctx co
 }
 
 // newBatches counts the batches in the published runs of generation made that are in none of generation old.
-func (e *Engine) newBatches(ctx context.Context, old, made *Generation) (n int, err error) {
+func (e *Rebuilder) newBatches(ctx context.Context, old, made *Generation) (n int, err error) {
 	folded := map[BatchRef]bool{}
 	for _, g := range []*Generation{old, made} {
-		runs, err := e.Runs(ctx, g.Pipeline, g.Generation, 0)
+		runs, err := ListRuns(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
 		if err != nil {
 			return 0, err
 		}
@@ -85,17 +84,17 @@ func (e *Engine) newBatches(ctx context.Context, old, made *Generation) (n int, 
 
 // build makes the next generation and reads all of it. If an interrupted rebuild turns out to be damaged, its generation is
 // discarded, once, for a new one.
-func (e *Engine) build(ctx context.Context, plan *fold.Plan, drain func(ctx context.Context) error) (g Generation, made Exported, err error) {
+func (e *Rebuilder) build(ctx context.Context, plan *fold.Plan, drain func(ctx context.Context) error) (g Generation, made Exported, err error) {
 	for discard := false; ; discard = true {
-		ref, resumed, err := e.beginRebuild(ctx, plan, discard)
+		ref, resumed, err := e.begin(ctx, plan, discard)
 		if err != nil {
 			return g, made, err
 		}
 		if err = drain(ctx); err == nil {
-			g, err = e.readGeneration(ctx, ref)
+			g, err = readGeneration(ctx, e.Catalog, ref)
 		}
 		if err == nil {
-			made, err = e.export(ctx, plan, &g, g.Published, io.Discard)
+			made, err = e.reader.digest(ctx, plan, &g)
 		}
 		if err == nil || !resumed || ctx.Err() != nil || !e.causedByGeneration(ctx, ref, err) {
 			return g, made, err
@@ -106,15 +105,15 @@ func (e *Engine) build(ctx context.Context, plan *fold.Plan, drain func(ctx cont
 
 // causedByGeneration reports whether an error may be caused by the generation being made, and not by events or definitions, with
 // which any other generation would fail too.
-func (e *Engine) causedByGeneration(ctx context.Context, ref RunRef, err error) bool {
+func (e *Rebuilder) causedByGeneration(ctx context.Context, ref RunRef, err error) bool {
 	if failure.Of(err) != failure.Data {
 		return false
 	}
-	g, err := e.readGeneration(ctx, ref)
+	g, err := readGeneration(ctx, e.Catalog, ref)
 	if err != nil {
 		return true
 	}
-	stopped, err := e.run(ctx, RunRef{ref.Pipeline, ref.Generation, g.Published + 1})
+	stopped, err := FindRun(ctx, e.Catalog, RunRef{ref.Pipeline, ref.Generation, g.Published + 1})
 	if err != nil || stopped.Trouble == nil {
 		return true
 	}
@@ -123,11 +122,11 @@ func (e *Engine) causedByGeneration(ctx context.Context, ref RunRef, err error) 
 
 // digestBefore returns the digest of the artifacts that readers see, empty if they are of another definition or cannot be read:
 // a rebuild is the way to repair damage.
-func (e *Engine) digestBefore(ctx context.Context, plan *fold.Plan, old *Generation) (string, error) {
+func (e *Rebuilder) digestBefore(ctx context.Context, plan *fold.Plan, old *Generation) (string, error) {
 	if same := checkFingerprint(plan, old.Fingerprint) == nil; old.Published == 0 || !same {
 		return "", nil
 	}
-	before, err := e.export(ctx, plan, old, old.Published, io.Discard)
+	before, err := e.reader.digest(ctx, plan, old)
 	if ctx.Err() != nil {
 		return "", err
 	}
@@ -137,27 +136,15 @@ func (e *Engine) digestBefore(ctx context.Context, plan *fold.Plan, old *Generat
 	return before.Digest, nil
 }
 
-// beginRebuild resumes or creates the generation being made, and fixes which batches it includes: all that are sealed now, so that
-// a rebuild ends although more arrive. With discard an existing one is replaced.
-func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, discard bool) (ref RunRef, resumed bool, err error) {
+// begin resumes or creates the generation being made. One that is discarded is removed.
+func (e *Rebuilder) begin(ctx context.Context, plan *fold.Plan, discard bool) (ref RunRef, resumed bool, err error) {
 	if err := e.clearNextGeneration(ctx, plan.Pipeline.Name); err != nil {
 		return ref, false, err
 	}
 	var g, discarded *Generation
 	err = e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
-		if err := checkStreams(tx, plan); err != nil {
-			return err
-		}
-		if g, discarded, resumed, err = buildingGeneration(tx, plan, discard); err != nil {
-			return err
-		}
-		if g.BuildUntil, err = lastSealed(tx, plan); err != nil {
-			return err
-		}
-		if err := g.excludeRetracted(tx, plan); err != nil {
-			return err
-		}
-		return tx.Put(generationKey(g.Pipeline, g.Generation), g)
+		g, discarded, resumed, err = beginRebuild(tx, plan, discard)
+		return err
 	})
 	if err == nil && discarded != nil {
 		err = e.drop(ctx, discarded)
@@ -168,87 +155,19 @@ func (e *Engine) beginRebuild(ctx context.Context, plan *fold.Plan, discard bool
 	return RunRef{Pipeline: g.Pipeline, Generation: g.Generation}, resumed, nil
 }
 
-// NextOfRebuild is Next for the generation that a rebuild is making.
-func (e *Engine) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (next NextResult, err error) {
-	plan, err := e.Plan(ctx, pipeline)
-	if err != nil {
-		return next, err
-	}
-	err = e.updatePlan(ctx, plan, func(tx catalog.Tx) error {
-		var state pipelineState
-		if _, err := tx.Get(pipelineKey(pipeline), &state); err != nil {
-			return err
-		}
-		var g Generation
-		found, err := tx.Get(generationKey(pipeline, state.Building), &g)
-		if err == nil && !found {
-			err = fmt.Errorf("bug: no rebuild of %s has begun", pipeline)
-		}
-		if err == nil {
-			next, err = nextRun(tx, plan, &g, after)
-		}
-		return err
-	})
-	if err != nil {
-		return NextResult{}, fmt.Errorf("plan run of the rebuild of %s: %w", pipeline, err)
-	}
-	return next, nil
-}
-
 // clearNextGeneration removes objects and index entries under the names of the next generation.
-func (e *Engine) clearNextGeneration(ctx context.Context, pipeline string) error {
-	state, err := e.readState(ctx, pipeline)
+func (e *Rebuilder) clearNextGeneration(ctx context.Context, pipeline string) error {
+	state, _, err := readState(ctx, e.Catalog, pipeline)
 	if err != nil {
 		return err
 	}
 	return e.clear(ctx, artifact.Space{Pipeline: pipeline, Generation: state.next()})
 }
 
-func (e *Engine) readGeneration(ctx context.Context, ref RunRef) (g Generation, err error) {
-	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
-		_, err := tx.Get(generationKey(ref.Pipeline, ref.Generation), &g)
-		return err
-	})
-	return g, err
-}
-
-// buildingGeneration reads the generation being made, to resume it, or creates it. One that was started with other definitions, or
-// has folded events that were retracted since, or is to be discarded, is returned as discarded, for removal.
-func buildingGeneration(tx catalog.Tx, plan *fold.Plan, discard bool) (g, discarded *Generation, resumed bool, err error) {
-	name := plan.Pipeline.Name
-	var state pipelineState
-	if _, err := tx.Get(pipelineKey(name), &state); err != nil {
-		return nil, nil, false, err
-	}
-	if state.Building > 0 {
-		g = &Generation{}
-		if _, err := tx.Get(generationKey(name, state.Building), g); err != nil {
-			return nil, nil, false, err
-		}
-		if !discard && checkCurrent(tx, plan, g) == nil {
-			return g, nil, true, nil
-		}
-		discarded = &Generation{Pipeline: name, Generation: state.Building}
-	}
-	state.Building = state.next()
-	g = &Generation{Pipeline: name, Generation: state.Building, Fingerprint: plan.Fingerprint()}
-	if err := tx.Put(pipelineKey(name), state); err != nil {
-		return nil, nil, false, err
-	}
-	return g, discarded, false, tx.Put(generationKey(name, g.Generation), g)
-}
-
 // swap makes the new generation the one that readers see, then removes the others. If a damaged index prevents the removal, it is
 // left to a later rebuild: nobody reads the old generation.
-func (e *Engine) swap(ctx context.Context, g *Generation) error {
-	err := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		published := *g
-		published.BuildUntil = nil
-		if err := tx.Put(generationKey(g.Pipeline, g.Generation), published); err != nil {
-			return err
-		}
-		return tx.Put(pipelineKey(g.Pipeline), pipelineState{Generation: g.Generation})
-	})
+func (e *Rebuilder) swap(ctx context.Context, g *Generation) error {
+	err := e.Catalog.Update(ctx, func(tx catalog.Tx) error { return switchTo(tx, g) })
 	if err != nil {
 		return fmt.Errorf("swap generation of %s: %w", g.Pipeline, err)
 	}
@@ -265,34 +184,11 @@ func (e *Engine) swap(ctx context.Context, g *Generation) error {
 	return nil
 }
 
-// drop removes everything of a generation, which can be derived again (rule 9). It waits for its readers.
-func (e *Engine) drop(ctx context.Context, g *Generation) error {
-	if err := e.snapshots.awaitNoReaders(ctx, g.space()); err != nil {
-		return err
-	}
-	e.partCache.Clear()
-	if err := e.Index.Drop(ctx, g.space()); err != nil {
-		return fmt.Errorf("drop generation %d of %s: %w", g.Generation, g.Pipeline, err)
-	}
-	names, err := e.Objects.List(ctx, artifact.SpacePrefix(g.space()))
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := e.Objects.Delete(ctx, name); err != nil {
-			return err
-		}
-	}
-	runs, err := e.Runs(ctx, g.Pipeline, g.Generation, 0)
-	if err != nil {
-		return err
-	}
-	return e.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		for _, run := range runs {
-			if err := tx.Delete(runKey(run.ref())); err != nil {
-				return err
-			}
-		}
-		return tx.Delete(generationKey(g.Pipeline, g.Generation))
-	})
+// Rebuilder makes new generations of pipelines and removes old ones.
+type Rebuilder struct {
+	*Engine
+	reader *Reader
 }
+
+// NewRebuilder returns a rebuilder. It removes nothing that the reader reads.
+func NewRebuilder(reader *Reader) *Rebuilder { return &Rebuilder{reader.Engine, reader} }

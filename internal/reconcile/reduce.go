@@ -5,22 +5,16 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"bursar/internal/column"
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
-	"bursar/internal/object"
 )
 
-// groupRows is the number of rows in a row group of a delta or state object.
-const groupRows = 1 << 17
-
 // reduce folds the events of a partition to one delta row per key, and counts them: none may be lost or doubled (rule 4).
-func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
-	batches, err := e.runBatches(ctx, run)
+func (e *Executor) reduce(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
+	batches, err := readBatches(ctx, e.Catalog, e.Project, run)
 	if err != nil {
 		return share, err
 	}
@@ -39,7 +33,7 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 		return share, err
 	}
 	defer session.Close()
-	out := e.newTable(run.objectName("delta", partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
+	out := newTable(e.Objects, run.objectName("delta", partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
 	err = session.QueryEstimated(ctx, run.Events, plan.Reduce, func(rows []column.Vector) error {
 		for _, n := range rows[len(plan.Key)].Ints {
 			share.Events += n
@@ -61,7 +55,7 @@ func (e *Engine) reduce(ctx context.Context, plan *fold.Plan, run *Run, partitio
 		out.abort()
 		return share, err
 	}
-	if share.Unkeyed, err = e.countUnkeyed(ctx, session, plan, partitionObjects(batches, run, partition)); err != nil {
+	if share.Unkeyed, err = countUnkeyed(ctx, e.Objects, session, plan, partitionObjects(batches, run, partition)); err != nil {
 		out.abort()
 		return share, err
 	}
@@ -83,100 +77,4 @@ func checkDigits(rows []column.Vector) error {
 		}
 	}
 	return nil
-}
-
-// table writes rows into one Parquet object; without rows no object is created.
-type table struct {
-	e      *Engine
-	name   string
-	fields []column.Field
-	out    *object.DescribedWriter
-	file   *column.ParquetWriter
-	rows   []column.Vector
-	total  int64
-}
-
-func (e *Engine) newTable(name string, fields []column.Field) *table {
-	return &table{e: e, name: name, fields: fields, rows: column.NewVectors(typesOf(fields), 0)}
-}
-
-// add appends rows, which have the table's columns.
-func (t *table) add(ctx context.Context, rows []column.Vector) error {
-	if err := column.CheckCount(rows, len(t.rows)); err != nil {
-		return fmt.Errorf("write %s: %w", t.name, err)
-	}
-	for i := range t.rows {
-		t.rows[i].AppendAll(&rows[i])
-	}
-	if t.rows[0].Len() >= groupRows {
-		return t.flush(ctx)
-	}
-	return nil
-}
-
-func (t *table) flush(ctx context.Context) (err error) {
-	if t.out == nil {
-		if t.out, err = object.CreateDescribed(ctx, t.e.Objects, t.name); err != nil {
-			return err
-		}
-		if t.file, err = column.NewParquetWriter(t.out, t.fields); err != nil {
-			return err
-		}
-	}
-	if err := t.file.WriteGroup(t.rows); err != nil {
-		return fmt.Errorf("write %s: %w", t.name, err)
-	}
-	t.total += int64(t.rows[0].Len())
-	t.out.Rows = t.total
-	for i := range t.rows {
-		t.rows[i].Reset()
-	}
-	return nil
-}
-
-// finish makes the object durable and describes it.
-func (t *table) finish() ([]object.Description, error) {
-	if t.rows[0].Len() > 0 {
-		if err := t.flush(context.Background()); err != nil {
-			return nil, err
-		}
-	}
-	if t.out == nil {
-		return nil, nil
-	}
-	if err := t.file.Close(); err != nil {
-		return nil, fmt.Errorf("write %s: %w", t.name, err)
-	}
-	if err := t.out.Commit(); err != nil {
-		return nil, fmt.Errorf("commit %s: %w", t.name, err)
-	}
-	return []object.Description{t.out.Description}, nil
-}
-
-func (t *table) abort() {
-	if t.out != nil {
-		_ = t.out.Abort() // nothing of it is visible either way
-	}
-}
-
-// tableSQL returns a SELECT over table objects, with typed columns even if there are no objects.
-func (e *Engine) tableSQL(objects []object.Description, fields []column.Field) string {
-	if len(objects) == 0 {
-		sql := "SELECT "
-		for i, f := range fields {
-			if i > 0 {
-				sql += ", "
-			}
-			sql += fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), column.QuoteIdentifier(f.Name))
-		}
-		return sql + " WHERE false"
-	}
-	sql := "SELECT * FROM read_parquet(["
-	for i, o := range objects {
-		if i > 0 {
-			sql += ", "
-		}
-		sql += duck.Literal(e.Objects.Path(o.Name))
-	}
-	return sql + "])"
 }

@@ -4,10 +4,6 @@
 package reconcile
 
 import (
-	"context"
-	"errors"
-	"math"
-
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/fold"
@@ -26,30 +22,6 @@ func lastRetractions(tx catalog.Tx, plan *fold.Plan) (StreamNumbers, error) {
 		}
 	}
 	return last, nil
-}
-
-// excludeRetracted makes the generation fold its next batches without what is retracted or given up now.
-func (g *Generation) excludeRetracted(tx catalog.Tx, plan *fold.Plan) (err error) {
-	if g.LastRetraction, err = lastRetractions(tx, plan); err != nil {
-		return err
-	}
-	g.GivenUp = nil
-	for _, s := range plan.Events.Streams {
-		names, err := event.GivenUpSince(tx, s.Name, nil, math.MaxUint64)
-		if err != nil {
-			return err
-		}
-		g.GivenUp = append(g.GivenUp, names...)
-	}
-	return nil
-}
-
-// refName is the name of a stream in BatchRef and StreamNumbers.
-func refName(plan *fold.Plan, stream string) string {
-	if plan.Events.Several() {
-		return stream
-	}
-	return ""
 }
 
 // checkRetracted returns a ChangedError if events in the generation's runs were retracted or given up since, or restored.
@@ -81,34 +53,4 @@ func checkRetracted(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
 		return &ChangedError{plan.Pipeline.Name, all}
 	}
 	return nil
-}
-
-// Retracted reports whether something was retracted, given up or restored since the artifacts that readers see were made.
-func (e *Engine) Retracted(ctx context.Context, pipeline string) (bool, error) {
-	g, err := e.Current(ctx, pipeline)
-	if err != nil || g.Generation == 0 {
-		return false, err
-	}
-	plan, err := e.Plan(ctx, pipeline)
-	if err != nil {
-		return false, err
-	}
-	err = e.Catalog.View(ctx, func(tx catalog.Tx) error { return checkRetracted(tx, plan, &g) })
-	if errors.As(err, new(*ChangedError)) {
-		return true, nil
-	}
-	return false, err
-}
-
-// checkCurrent returns a ChangedError if a generation was made with other definitions, or from other events, than now.
-func checkCurrent(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
-	if err := checkFingerprint(plan, g.Fingerprint); err != nil {
-		return err
-	}
-	return checkRetracted(tx, plan, g)
-}
-
-// checkCurrent is the function checkCurrent in a transaction of its own.
-func (e *Engine) checkCurrent(ctx context.Context, plan *fold.Plan, g *Generation) error {
-	return e.Catalog.View(ctx, func(tx catalog.Tx) error { return checkCurrent(tx, plan, g) })
 }

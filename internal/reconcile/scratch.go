@@ -29,7 +29,7 @@ func (t *scratchTable) sql() string {
 }
 
 // spill writes rows to a new scratch file and returns a SELECT over it. The file is deleted by remove.
-func (e *Engine) spill(name string, fields []column.Field, rows []column.Vector) (sql string, remove func(), err error) {
+func (e *Reader) spill(name string, fields []column.Field, rows []column.Vector) (sql string, remove func(), err error) {
 	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
 	if err != nil {
 		return "", nil, fmt.Errorf("write scratch: %w", err)
@@ -48,7 +48,7 @@ func (e *Engine) spill(name string, fields []column.Field, rows []column.Vector)
 }
 
 // materialize writes the table's file.
-func (e *Engine) materialize(ctx context.Context, name string, t *scratchTable) (*scratchTable, error) {
+func (e *Reader) materialize(ctx context.Context, name string, t *scratchTable) (*scratchTable, error) {
 	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
 	if err != nil {
 		return nil, fmt.Errorf("write scratch: %w", err)

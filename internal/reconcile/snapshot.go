@@ -40,13 +40,13 @@ type snapshotCache struct {
 }
 
 // openSnapshot starts a query on published artifacts. It first checks that the index holds all of them.
-func (e *Engine) openSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
+func (e *Reader) openSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
 	q, err := e.acquireSnapshot(ctx, pipeline)
 	if err != nil || q.loaded.Load() {
 		return q, err
 	}
 	if q.generation.Generation > 0 {
-		err = e.checkLoaded(ctx, q.plan, q.generation.space(), q.generation.Published)
+		err = checkLoaded(ctx, e.Engine, q.plan, q.generation.space(), q.generation.Published)
 	}
 	if err == nil {
 		err = e.checkPublished(ctx, q)
@@ -60,7 +60,7 @@ func (e *Engine) openSnapshot(ctx context.Context, pipeline string) (*snapshot, 
 }
 
 // acquireSnapshot starts a query that does not rely on the index.
-func (e *Engine) acquireSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
+func (e *Reader) acquireSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
 	for {
 		q, err := e.loadSnapshot(ctx, pipeline)
 		if err != nil {
@@ -83,7 +83,7 @@ func (e *Engine) acquireSnapshot(ctx context.Context, pipeline string) (*snapsho
 }
 
 // loadSnapshot reads a pipeline from the catalog, or returns the cached snapshot if the catalog has not changed since.
-func (e *Engine) loadSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
+func (e *Reader) loadSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
 	counted, cacheable := e.Catalog.(catalog.Counted)
 	var changes uint64
 	if cacheable {
@@ -111,7 +111,7 @@ func (e *Engine) loadSnapshot(ctx context.Context, pipeline string) (*snapshot, 
 }
 
 // checkReadable returns why a generation must not be read, nil if it may be read.
-func (e *Engine) checkReadable(ctx context.Context, plan *fold.Plan, g *Generation) (refused, err error) {
+func (e *Reader) checkReadable(ctx context.Context, plan *fold.Plan, g *Generation) (refused, err error) {
 	if g.Generation > 0 {
 		refused = e.checkCurrent(ctx, plan, g)
 		if refused == nil || !errors.As(refused, new(*ChangedError)) {
@@ -120,13 +120,8 @@ func (e *Engine) checkReadable(ctx context.Context, plan *fold.Plan, g *Generati
 		// A rebuild does not help if the events themselves were ingested with another stream definition.
 		return cmp.Or(e.checkStreams(ctx, plan), refused), nil
 	}
-	state, err := e.readState(ctx, plan.Pipeline.Name)
+	state, _, err := readState(ctx, e.Catalog, plan.Pipeline.Name)
 	return state.missing(plan.Pipeline.Name), err
-}
-
-// checkStreams is the function checkStreams in a transaction of its own.
-func (e *Engine) checkStreams(ctx context.Context, plan *fold.Plan) error {
-	return e.Catalog.View(ctx, func(tx catalog.Tx) error { return checkStreams(tx, plan) })
 }
 
 func (s *snapshotCache) get(pipeline string, changes uint64) *snapshot {
@@ -188,3 +183,34 @@ func (s *snapshotCache) awaitNoReaders(ctx context.Context, space artifact.Space
 		}
 	}
 }
+
+// Current returns the generation that readers see; generation 0 for a pipeline that has never run.
+func (e *Reader) Current(ctx context.Context, pipeline string) (g Generation, err error) {
+	if e.Project.Pipeline(pipeline) == nil {
+		return g, &NotFoundError{What: "pipeline " + pipeline}
+	}
+	return currentGeneration(ctx, e.Catalog, pipeline)
+}
+
+// Reader answers queries on published artifacts. A process has one, so that a rebuild waits for all its queries.
+type Reader struct {
+	*Engine
+
+	snapshots snapshotCache      // cached, one per pipeline
+	partCache artifact.PartCache // open parts, for reading single records
+}
+
+// NewReader returns a reader of the stores of an engine.
+func NewReader(e *Engine) *Reader { return &Reader{Engine: e} }
+
+// awaitNoReaders waits until nobody reads a generation, which no new query may find any more, and closes open parts.
+func (e *Reader) awaitNoReaders(ctx context.Context, space artifact.Space) error {
+	if err := e.snapshots.awaitNoReaders(ctx, space); err != nil {
+		return err
+	}
+	e.closeParts()
+	return nil
+}
+
+// closeParts closes all open parts, before they are deleted.
+func (e *Reader) closeParts() { e.partCache.Clear() }

@@ -71,12 +71,12 @@ func TestSharesOfTwoStatesAreRejected(t *testing.T) {
 	asOf := uint64(3)
 	run := &Run{AsOf: &asOf, Partitions: 2, Totals: event.Totals{}}
 	for _, step := range []StepName{"prefetch", "merge", "index"} {
-		err := (&Engine{}).combineShares(context.Background(), nil, run, step, []Share{{AsOf: 3}, {AsOf: 2}})
+		err := (&Executor{}).combineShares(context.Background(), nil, run, step, []Share{{AsOf: 3}, {AsOf: 2}})
 		if err == nil || !strings.Contains(err.Error(), "the state of partition 1 is as of run 2") {
 			t.Errorf("%s: %v", step, err)
 		}
 	}
-	if err := (&Engine{}).combineShares(context.Background(), nil, run, "prefetch", []Share{{AsOf: 3}, {AsOf: 3}}); err != nil {
+	if err := (&Executor{}).combineShares(context.Background(), nil, run, "prefetch", []Share{{AsOf: 3}, {AsOf: 3}}); err != nil {
 		t.Error(err)
 	}
 }

@@ -46,7 +46,7 @@ func inFlight(run *Run) InFlight {
 }
 
 // Status returns the status of every pipeline.
-func (e *Engine) Status(ctx context.Context) ([]Status, error) {
+func (e *Reader) Status(ctx context.Context) ([]Status, error) {
 	list := []Status{}
 	for _, p := range e.Project.Pipelines {
 		s, err := e.status(ctx, p.Name)
@@ -61,7 +61,7 @@ func (e *Engine) Status(ctx context.Context) ([]Status, error) {
 	return list, nil
 }
 
-func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
+func (e *Reader) status(ctx context.Context, pipeline string) (Status, error) {
 	g, err := e.Current(ctx, pipeline)
 	if err != nil {
 		return Status{}, err
@@ -76,7 +76,7 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 	if g.FoldCounts != nil {
 		s.Counted = g.FoldCounts.Events
 	}
-	runs, err := e.Runs(ctx, pipeline, g.Generation, g.Published)
+	runs, err := ListRuns(ctx, e.Catalog, pipeline, g.Generation, g.Published)
 	if err != nil {
 		return s, err
 	}
@@ -104,11 +104,22 @@ func (e *Engine) status(ctx context.Context, pipeline string) (Status, error) {
 }
 
 // Waiting counts the events of a run, and the events that are in no published run, including those of the run.
-func (e *Engine) Waiting(ctx context.Context, ref RunRef) (events, backlog int64, err error) {
-	run, err := e.run(ctx, ref)
+func (e *Reader) Waiting(ctx context.Context, ref RunRef) (events, backlog int64, err error) {
+	run, err := FindRun(ctx, e.Catalog, ref)
 	if err != nil {
 		return 0, 0, err
 	}
 	s, err := e.status(ctx, ref.Pipeline)
 	return run.Events, s.BacklogEvents, err
+}
+
+// Folds lists the columns of a pipeline's artifacts, in declared order.
+func (e *Reader) Folds(pipeline string) []string {
+	var names []string
+	if p := e.Project.Pipeline(pipeline); p != nil {
+		for i := range p.Artifact {
+			names = append(names, p.Artifact[i].Name)
+		}
+	}
+	return names
 }

@@ -4,35 +4,18 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
-	"bursar/internal/object"
 )
-
-// StepName names a step of a run. Documents, object names and activities contain it.
-type StepName string
-
-// The steps of a run.
-const (
-	StepReduce   StepName = "reduce"   // folds the events of the run to one delta for each key
-	StepPrefetch StepName = "prefetch" // reads the state of these keys
-	StepMerge    StepName = "merge"    // merges deltas and state into records, and checks the control totals
-	StepIndex    StepName = "index"    // loads where each record is
-	StepPublish  StepName = "publish"  // makes the run visible
-)
-
-// StepNames are the steps of a run, in order.
-var StepNames = []StepName{StepReduce, StepPrefetch, StepMerge, StepIndex, StepPublish}
 
 // Step executes one step of a run, or those partitions of it that are not done yet. A recorded step is not repeated; an
 // interrupted one is, and writes the same bytes (rule 5). Runs may be at different steps at the same time, but all steps
 // after reduce are executed in the order of runs.
-func (e *Engine) Step(ctx context.Context, ref RunRef, step StepName) (StepResult, error) {
+func (e *Executor) Step(ctx context.Context, ref RunRef, step StepName) (StepResult, error) {
 	plan, err := e.Plan(ctx, ref.Pipeline)
 	if err != nil {
 		return StepResult{}, err
@@ -70,9 +53,9 @@ func (e *Engine) Step(ctx context.Context, ref RunRef, step StepName) (StepResul
 
 // prepare returns a run for which a step is due. Missing earlier steps are executed first: if another attempt reset the run to
 // start from the events, this attempt repeats them.
-func (e *Engine) prepare(ctx context.Context, ref RunRef, step StepName) (Run, error) {
+func (e *Executor) prepare(ctx context.Context, ref RunRef, step StepName) (Run, error) {
 	for {
-		run, err := e.run(ctx, ref)
+		run, err := FindRun(ctx, e.Catalog, ref)
 		if err != nil {
 			return Run{}, err
 		}
@@ -86,7 +69,7 @@ func (e *Engine) prepare(ctx context.Context, ref RunRef, step StepName) (Run, e
 	}
 }
 
-func (e *Engine) execute(ctx context.Context, plan *fold.Plan, run *Run, step StepName) (done StepRecord, err error) {
+func (e *Executor) execute(ctx context.Context, plan *fold.Plan, run *Run, step StepName) (done StepRecord, err error) {
 	if err := e.enterLane(ctx, plan, run, step); err != nil {
 		return done, err
 	}
@@ -104,7 +87,7 @@ func (e *Engine) execute(ctx context.Context, plan *fold.Plan, run *Run, step St
 }
 
 // combineShares adds up the shares of all partitions and checks the sums against the run (rule 4).
-func (e *Engine) combineShares(ctx context.Context, plan *fold.Plan, run *Run, step StepName, shares []Share) error {
+func (e *Executor) combineShares(ctx context.Context, plan *fold.Plan, run *Run, step StepName, shares []Share) error {
 	var whole Share
 	whole.Totals = event.Totals{}
 	for p, share := range shares {
@@ -152,8 +135,8 @@ func (e *Engine) combineShares(ctx context.Context, plan *fold.Plan, run *Run, s
 
 // record commits a step. With publish the watermark moves in the same transaction, so readers see all of a run or nothing.
 // A late attempt, after another one has recorded the step, changes nothing.
-func (e *Engine) record(ctx context.Context, run *Run, step StepName) error {
-	batches, err := e.runBatches(ctx, run)
+func (e *Executor) record(ctx context.Context, run *Run, step StepName) error {
+	batches, err := readBatches(ctx, e.Catalog, e.Project, run)
 	if err != nil {
 		return err
 	}
@@ -184,126 +167,12 @@ func (e *Engine) record(ctx context.Context, run *Run, step StepName) error {
 		if err := deleteShares(tx, run.ref()); err != nil {
 			return err
 		}
-		return tx.Put(runKey(run.ref()), run)
+		return putRun(tx, run)
 	})
 }
 
-// publish moves the watermark of the generation over the run.
-func publish(tx catalog.Tx, run *Run, batches []event.Batch, streams int) error {
-	key := generationKey(run.Pipeline, run.Generation)
-	var g Generation
-	if _, err := tx.Get(key, &g); err != nil {
-		return err
-	}
-	if g.Published+1 != run.Run {
-		return fmt.Errorf("bug: run %d cannot be published after run %d", run.Run, g.Published)
-	}
-	events, err := publishedEvents(tx, &g)
-	if err != nil {
-		return err
-	}
-	events += run.keyedEvents()
-	g.Published, g.Artifacts, g.Events = run.Run, g.Artifacts+run.Created, &events
-	if run.FoldCounts != nil {
-		if g.FoldCounts == nil {
-			g.FoldCounts = &FoldCounts{}
-		}
-		g.FoldCounts.Add(run.FoldCounts)
-	}
-	for stream, own := range run.Unkeyed {
-		if g.Unkeyed == nil {
-			g.Unkeyed = map[string]int64{}
-		}
-		g.Unkeyed[stream] += own.Events
-	}
-	g.include(run.Batches, batches, streams)
-	return tx.Put(key, g)
-}
+// Executor executes the steps of runs.
+type Executor struct{ *Engine }
 
-// publishedEvents returns how many events the published runs of a generation folded. Generations of older versions do not
-// record the number; then it is summed over the runs.
-func publishedEvents(tx catalog.Tx, g *Generation) (events int64, err error) {
-	if g.Events != nil {
-		return *g.Events, nil
-	}
-	for n := uint64(1); n <= g.Published; n++ {
-		run, err := getRun(tx, RunRef{g.Pipeline, g.Generation, n})
-		if err != nil {
-			return 0, err
-		}
-		events += run.keyedEvents()
-	}
-	return events, nil
-}
-
-// recordFailure stores with the run why its step failed, for `bursar status`. If the totals do not balance, or deltas, states or
-// parts are damaged, the run's steps are discarded and the next attempt starts from the events: an earlier step may have
-// produced what is wrong.
-func (e *Engine) recordFailure(ctx context.Context, run *Run, step StepName, err error) error {
-	if ctx.Err() != nil {
-		return err
-	}
-	var derived *derivedError
-	restart := failure.ExitCode(err) == breachExit || errors.As(err, &derived)
-	trouble := &Trouble{Step: step, Class: failure.Of(err).String(), Message: err.Error(), At: e.Now().UTC()}
-	if failing := (*FailingError)(nil); errors.As(err, &failing) {
-		trouble.Key = failing.Key
-	}
-	reset := false // by this attempt; what another attempt has recorded stays
-	keep := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		reset = false
-		now, err := getRun(tx, run.ref())
-		if err != nil {
-			return err
-		}
-		if _, done := now.Steps[step]; done { // by another attempt
-			return nil
-		}
-		if reset = restart && now.Resets == run.Resets; reset {
-			now = Run{
-				Pipeline: now.Pipeline, Generation: now.Generation, Run: now.Run, Batches: now.Batches, Events: now.Events, Totals: now.Totals,
-				Partitions: now.Partitions, Split: splitByMD5, Steps: map[StepName]StepRecord{}, Resets: now.Resets + 1,
-			}
-			if err := deleteShares(tx, run.ref()); err != nil {
-				return err
-			}
-		}
-		now.Trouble = trouble
-		return tx.Put(runKey(run.ref()), now)
-	})
-	if keep == nil && reset {
-		keep = e.deleteObjects(ctx, run.stepObjects(step))
-	}
-	if keep != nil {
-		e.Log.Info("cannot record the failure of a step", "pipeline", run.Pipeline, "run", run.Run, "error", keep)
-	}
-	return err
-}
-
-// removeIntermediates deletes the deltas and states of a run, and of the run before, whose process may have died before it did
-// so (rule 9).
-func (e *Engine) removeIntermediates(ctx context.Context, run *Run) error {
-	done := []Run{*run}
-	if run.Run > 1 {
-		before, err := e.run(ctx, RunRef{run.Pipeline, run.Generation, run.Run - 1})
-		if err != nil {
-			return err
-		}
-		done = append(done, before)
-	}
-	for i := range done {
-		if err := e.deleteObjects(ctx, append(done[i].stepObjects(StepReduce), done[i].stepObjects(StepPrefetch)...)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *Engine) deleteObjects(ctx context.Context, objects []object.Description) error {
-	for _, o := range objects {
-		if err := e.Objects.Delete(ctx, o.Name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// NewExecutor returns an executor that works on the stores of an engine.
+func NewExecutor(e *Engine) *Executor { return &Executor{e} }

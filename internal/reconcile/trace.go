@@ -74,11 +74,11 @@ func (e *UntracedError) Error() string {
 func (e *UntracedError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 4 (DESIGN §7).
-func (e *UntracedError) ExitCode() int { return breachExit }
+func (e *UntracedError) ExitCode() int { return 4 }
 
 // Trace calls each with every event of an artifact: by run, stream, batch, file and row; for a stream that keeps versions by run
 // and receipt. The key is given as for Get. For each run the number of events found must equal the number that it folded.
-func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(TracedEvent) error) (Traced, error) {
+func (e *Reader) Trace(ctx context.Context, pipeline, key string, each func(TracedEvent) error) (Traced, error) {
 	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
 		return Traced{}, keyNotFound(err, pipeline, key)
@@ -104,11 +104,11 @@ func (e *Engine) Trace(ctx context.Context, pipeline, key string, each func(Trac
 	}
 	before := int64(0)
 	for _, v := range slices.Backward(versions) {
-		run, err := e.run(ctx, RunRef{pipeline, q.generation.Generation, v.Run})
+		run, err := FindRun(ctx, e.Catalog, RunRef{pipeline, q.generation.Generation, v.Run})
 		if err != nil {
 			return Traced{}, err
 		}
-		t := tracer{Engine: e, plan: q.plan, key: sample, run: &run, each: each, undone: undone}
+		t := tracer{Engine: e.Engine, plan: q.plan, key: sample, run: &run, each: each, undone: undone}
 		if err := t.trace(ctx); err != nil {
 			return Traced{}, fmt.Errorf("trace %s in %s: %w", key, pipeline, err)
 		}
@@ -132,7 +132,7 @@ type undoneRetraction struct {
 	matched bool
 }
 
-func (e *Engine) undone(ctx context.Context, plan *fold.Plan) (all []undoneRetraction, err error) {
+func (e *Reader) undone(ctx context.Context, plan *fold.Plan) (all []undoneRetraction, err error) {
 	for _, s := range plan.Events.Streams {
 		list, err := event.UndoneRetractions(ctx, e.Catalog, s.Name)
 		if err != nil {
@@ -159,7 +159,7 @@ type tracer struct {
 }
 
 func (t *tracer) trace(ctx context.Context) error {
-	batches, err := t.runBatches(ctx, t.run)
+	batches, err := readBatches(ctx, t.Catalog, t.Project, t.run)
 	if err != nil {
 		return err
 	}

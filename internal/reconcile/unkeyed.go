@@ -3,12 +3,8 @@
 package reconcile
 
 import (
-	"context"
-	"fmt"
 	"maps"
 
-	"bursar/internal/column"
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/fold"
 )
@@ -75,56 +71,4 @@ func (u Unkeyed) conserved(plan *fold.Plan) (event.Totals, error) {
 		}
 	}
 	return all, nil
-}
-
-// keyedEvents is how many of a run's events are folded into artifacts.
-func (r *Run) keyedEvents() int64 { return r.Events - r.Unkeyed.Events() }
-
-// foldedTotals is what the artifacts must change by: the run's events and conserved totals without those of unkeyed events.
-func (r *Run) foldedTotals(plan *fold.Plan) (events int64, totals event.Totals, err error) {
-	if len(r.Unkeyed) == 0 {
-		return r.Events, r.Totals, nil
-	}
-	unkeyed, err := r.Unkeyed.conserved(plan)
-	if err != nil {
-		return 0, nil, err
-	}
-	totals = event.Totals{}
-	if err := totals.Add(r.Totals); err != nil {
-		return 0, nil, err
-	}
-	return r.keyedEvents(), totals, totals.Sub(unkeyed)
-}
-
-// countUnkeyed counts and sums those events of batches that have no key.
-func (e *Engine) countUnkeyed(ctx context.Context, session *duck.Session, plan *fold.Plan, batches []event.Batch) (found Unkeyed, err error) {
-	for _, s := range plan.Events.Streams {
-		own := event.FilterStream(batches, s.Name)
-		if len(own) == 0 || plan.Events.Unkeyed(s.Name) == "" {
-			continue
-		}
-		view, totals := event.UnkeyedSQL(e.Objects, plan.Events, s, own), UnkeyedTotals{Definitions: event.TotalDefinitions(s)}
-		err := session.QueryEstimated(ctx, 1, "SELECT count(*) FROM ("+view+")", func(rows []column.Vector) error {
-			totals.Events += rows[0].Ints[0]
-			return nil
-		})
-		if err != nil || totals.Events == 0 {
-			if err != nil {
-				return nil, fmt.Errorf("count events of %s without a key: %w", s.Name, err)
-			}
-			continue
-		}
-		var names []string
-		for i := range s.Totals {
-			names = append(names, s.Totals[i].Name)
-		}
-		if totals.Totals, err = event.SumTotals(ctx, session, s, view, names); err != nil {
-			return nil, fmt.Errorf("sum events of %s without a key: %w", s.Name, err)
-		}
-		if found == nil {
-			found = Unkeyed{}
-		}
-		found[s.Name] = totals
-	}
-	return found, nil
 }

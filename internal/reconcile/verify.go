@@ -39,7 +39,7 @@ type Check struct {
 
 // verification is the state of one verification.
 type verification struct {
-	*Engine
+	*Reader
 	plan       *fold.Plan
 	generation Generation
 	runs       []Run         // published
@@ -54,7 +54,7 @@ type verification struct {
 // Verify checks rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index entry
 // against its record, and a sample of keys that is recomputed from the events by independent code or, for SQL files, folded
 // in other groupings.
-func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (Verified, error) {
+func (e *Verifier) Verify(ctx context.Context, pipeline string, o VerifyOptions) (Verified, error) {
 	q, err := e.acquireSnapshot(ctx, pipeline)
 	if err != nil {
 		return Verified{}, err
@@ -65,7 +65,7 @@ func (e *Engine) Verify(ctx context.Context, pipeline string, o VerifyOptions) (
 		return Verified{}, err
 	}
 	seed := cmp.Or(o.Seed, uint64(e.Now().UnixMilli())%1_000_000)
-	v := &verification{Engine: e, plan: plan, generation: g, sample: o.Sample, seed: seed, out: Verified{OK: true}}
+	v := &verification{Reader: e.Reader, plan: plan, generation: g, sample: o.Sample, seed: seed, out: Verified{OK: true}}
 	defer v.close()
 	sampleCheck := v.checkSample
 	if plan.Custom() {
@@ -112,7 +112,7 @@ type namedCheck struct {
 
 // checkRuns checks that published runs are complete and that each batch up to the last included one is in exactly one run.
 func (v *verification) checkRuns(ctx context.Context) (string, error) {
-	runs, err := v.Runs(ctx, v.generation.Pipeline, v.generation.Generation, 0)
+	runs, err := ListRuns(ctx, v.Catalog, v.generation.Pipeline, v.generation.Generation, 0)
 	if err != nil {
 		return "", err
 	}
@@ -138,7 +138,7 @@ func (v *verification) checkRuns(ctx context.Context) (string, error) {
 	}
 	v.runs = runs[:v.generation.Published]
 	for i := range v.runs {
-		batches, err := v.runBatches(ctx, &v.runs[i])
+		batches, err := readBatches(ctx, v.Catalog, v.Project, &v.runs[i])
 		if err != nil {
 			return "", err
 		}
@@ -313,3 +313,9 @@ func plural(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
+
+// Verifier checks stored data.
+type Verifier struct{ *Reader }
+
+// NewVerifier returns a verifier of what the reader reads.
+func NewVerifier(reader *Reader) *Verifier { return &Verifier{reader} }

@@ -29,19 +29,6 @@ const (
 	nextActivity = "next"
 )
 
-// RunRef names one run: workflows and activities pass only this (rule 7).
-type RunRef struct {
-	Pipeline   string `json:"pipeline"`
-	Generation uint64 `json:"generation"`
-	Run        uint64 `json:"run"`
-}
-
-// StepResult is the result of a step: counts only (rule 7).
-type StepResult struct {
-	Rows    int64   `json:"rows"`
-	Seconds float64 `json:"seconds"`
-}
-
 // Steps are the plain functions of a run. Each is idempotent (rule 5): if it is done already it returns what was recorded. The
 // class of an error decides whether the step is retried.
 type Steps interface {
@@ -83,13 +70,6 @@ type NextInput struct {
 	Pipeline string `json:"pipeline"`
 	After    uint64 `json:"after,omitempty"` // the last run in flight
 	Rebuild  bool   `json:"rebuild,omitempty"`
-}
-
-// NextResult is a pipeline's next run; Backlog is false if there is none.
-type NextResult struct {
-	Ref        RunRef `json:"ref"`
-	Backlog    bool   `json:"backlog"`
-	Partitions int    `json:"partitions,omitempty"`
 }
 
 // StepInput requests one step of a run.

@@ -53,7 +53,7 @@ func TestThreeLanesAreInFlight(t *testing.T) {
 func TestLaneBlocksLaterRuns(t *testing.T) {
 	t.Parallel()
 	for i, blocked := range StepNames {
-		if !isOrdered(blocked) {
+		if !blocked.Ordered() {
 			continue
 		}
 		t.Run(string(blocked), func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestPartitionsRunConcurrently(t *testing.T) {
 		var want, together []string
 		for _, step := range StepNames {
 			for p := range split {
-				if Partitioned(step) && (split > 1 || step == "index") {
+				if step.Partitioned() && (split > 1 || step == "index") {
 					want = append(want, fmt.Sprintf("1 %s %d", step, p))
 				}
 				if step == "index" {

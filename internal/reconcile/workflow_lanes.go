@@ -97,7 +97,7 @@ func (l *laneState) start(ctx workflow.Context, m *backlogManager, next NextResu
 // runStep executes one step of a run, when it is its turn.
 func (l *laneState) runStep(ctx workflow.Context, next NextResult, step StepName) error {
 	ref := next.Ref
-	if isOrdered(step) {
+	if step.Ordered() {
 		earlierFailed := func() bool { return l.failedRun > 0 && l.failedRun < ref.Run }
 		if err := workflow.Await(ctx, func() bool { return l.passed[step] == ref.Run-1 || earlierFailed() }); err != nil {
 			return err
@@ -119,7 +119,7 @@ func (l *laneState) runStep(ctx workflow.Context, next NextResult, step StepName
 // runPartitions executes the partitions of a step concurrently. Index partitions always go to the index workers; another step that
 // is not split is executed by Step. The server starts another attempt if a worker is silent for the heartbeat timeout.
 func runPartitions(ctx workflow.Context, next NextResult, step StepName) error {
-	if !Partitioned(step) || next.Partitions <= 1 && step != StepIndex {
+	if !step.Partitioned() || next.Partitions <= 1 && step != StepIndex {
 		return nil
 	}
 	ctx = stepContext(ctx)

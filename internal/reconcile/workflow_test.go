@@ -162,7 +162,7 @@ func TestWorkflowDrainsTheBacklogInOrder(t *testing.T) {
 	want := []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
 	for _, step := range StepNames {
 		got := steps.called(step)
-		if !isOrdered(step) {
+		if !step.Ordered() {
 			slices.Sort(got)
 		}
 		if !slices.Equal(got, want) {

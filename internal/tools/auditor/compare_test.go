@@ -27,7 +27,7 @@ func (s *stage) compareExport() {
 	refused := false
 	s.carry(func(ctx context.Context) (err error) {
 		got.Reset()
-		exported, err = s.engine.Export(ctx, s.c.Pipeline.Name, &got)
+		exported, err = s.reader.Export(ctx, s.c.Pipeline.Name, &got)
 		if refused = errors.As(err, new(*reconcile.UnpublishedError)); refused {
 			return nil
 		}
@@ -65,7 +65,7 @@ func (s *stage) compareVersions() {
 		key, _, _ := strings.Cut(strings.TrimPrefix(line, `{"key":`), `,"artifact":`)
 		var got reconcile.GetResult
 		s.carry(func(ctx context.Context) (err error) {
-			got, err = s.engine.Get(ctx, s.c.Pipeline.Name, key, v.run, false)
+			got, err = s.reader.Get(ctx, s.c.Pipeline.Name, key, v.run, false)
 			return err
 		})
 		if text := fmt.Sprintf(`{"key":%s,"artifact":%s}`, got.Key, got.Artifact); text != line {
@@ -87,7 +87,7 @@ func (s *stage) compareTrace() {
 	var got reconcile.Traced
 	s.carry(func(ctx context.Context) (err error) {
 		found = nil
-		got, err = s.engine.Trace(ctx, s.c.Pipeline.Name, key, func(e reconcile.TracedEvent) error {
+		got, err = s.reader.Trace(ctx, s.c.Pipeline.Name, key, func(e reconcile.TracedEvent) error {
 			found = append(found, Place{e.Stream, int(e.Batch), filepath.Base(e.File), int(e.Row)})
 			return nil
 		})
@@ -108,7 +108,7 @@ func (s *stage) compareUnkeyed() {
 	var got reconcile.Unkeyed
 	s.carry(func(ctx context.Context) (err error) {
 		found = nil
-		got, err = s.engine.Unkeyed(ctx, s.c.Pipeline.Name, func(e reconcile.UnkeyedEvent) error {
+		got, err = s.reader.Unkeyed(ctx, s.c.Pipeline.Name, func(e reconcile.UnkeyedEvent) error {
 			found = append(found, Place{e.Stream, int(e.Batch), filepath.Base(e.File), int(e.Row)})
 			return nil
 		})
@@ -148,7 +148,7 @@ func (s *stage) verify() {
 	s.t.Helper()
 	var got reconcile.Verified
 	s.carry(func(ctx context.Context) (err error) {
-		if got, err = s.engine.Verify(ctx, s.c.Pipeline.Name, reconcile.VerifyOptions{Sample: 1000}); err == nil && !got.OK && s.plan.Fired() {
+		if got, err = reconcile.NewVerifier(s.reader).Verify(ctx, s.c.Pipeline.Name, reconcile.VerifyOptions{Sample: 1000}); err == nil && !got.OK && s.plan.Fired() {
 			err = fmt.Errorf("verified with a fault: %+v", got)
 		}
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"bursar/internal/artifact"
 	"bursar/internal/failure"
+	"bursar/internal/reconcile"
 )
 
 // remedy is what an error about damage names.
@@ -286,7 +287,7 @@ func (s *stage) repairIndex() {
 // reload fills an index that is empty.
 func (s *stage) reload() {
 	s.t.Helper()
-	_, err := s.engine.RepairIndex(s.t.Context(), s.c.Pipeline.Name)
+	_, err := reconcile.RepairIndex(s.t.Context(), s.engine, s.c.Pipeline.Name)
 	switch {
 	case err == nil:
 	case s.damage != nil && remedyIn(err) == rebuild && slices.Contains(s.damage.remedies, rebuild):
@@ -299,7 +300,7 @@ func (s *stage) reload() {
 // wantCatalogAsNew checks that the index holds no run that the catalog does not know: asking should have noticed.
 func (s *stage) wantCatalogAsNew() {
 	s.t.Helper()
-	g, err := s.engine.Current(s.t.Context(), s.c.Pipeline.Name)
+	g, err := s.reader.Current(s.t.Context(), s.c.Pipeline.Name)
 	if err == nil && g.Generation > 0 {
 		space := artifact.Space{Pipeline: g.Pipeline, Generation: g.Generation}
 		err = s.engine.Index.Loads(s.t.Context(), space, func(run uint64, _ int64) error {

@@ -39,14 +39,14 @@ func (c *delayedCatalog) delay() {
 }
 
 // delayed is another engine on the same stores, and its catalog. It is made once, as it compiles the pipeline.
-func (s *stage) delayed() (*reconcile.Engine, *delayedCatalog) {
+func (s *stage) delayed() (*reconcile.Executor, *delayedCatalog) {
 	if s.other == nil {
 		e := s.engine
 		s.otherCatalog = &delayedCatalog{Catalog: e.Catalog}
-		s.other = &reconcile.Engine{
+		s.other = reconcile.NewExecutor(&reconcile.Engine{
 			Project: e.Project, Objects: e.Objects, Catalog: s.otherCatalog, Index: e.Index,
 			Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
-		}
+		})
 	}
 	return s.other, s.otherCatalog
 }
@@ -72,7 +72,7 @@ func (r *schedule) late(ref reconcile.RunRef, step reconcile.StepName) bool {
 	}
 	delayed.meanwhile = func() { r.overtake(ref, step) }
 	r.waiting, r.lagged = true, true
-	whole := !reconcile.Partitioned(step) || r.random.IntN(2) == 0
+	whole := !step.Partitioned() || r.random.IntN(2) == 0
 	var err error
 	if whole {
 		_, err = engine.Step(r.t.Context(), ref, step)
@@ -96,7 +96,7 @@ func (r *schedule) late(ref reconcile.RunRef, step reconcile.StepName) bool {
 // are indexed: the state that a prefetch is of has changed between the two.
 func (r *schedule) overtake(ref reconcile.RunRef, step reconcile.StepName) {
 	r.t.Helper()
-	if reconcile.Partitioned(step) && r.random.IntN(4) > 0 {
+	if step.Partitioned() && r.random.IntN(4) > 0 {
 		if r.random.IntN(2) == 0 {
 			r.take(ref, step)
 		} else {

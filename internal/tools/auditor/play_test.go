@@ -224,12 +224,12 @@ func totalsText(totals map[string]map[string]*big.Rat) string {
 // workOffRebuild carries out the runs of the generation in the making.
 func (s *stage) workOffRebuild(ctx context.Context) error {
 	for {
-		next, err := s.engine.NextOfRebuild(ctx, s.c.Pipeline.Name, 0)
+		next, err := s.executor.NextOfRebuild(ctx, s.c.Pipeline.Name, 0)
 		if err != nil || !next.Backlog {
 			return err
 		}
 		for _, step := range reconcile.StepNames {
-			if _, err := s.engine.Step(ctx, next.Ref, step); err != nil {
+			if _, err := s.executor.Step(ctx, next.Ref, step); err != nil {
 				return err
 			}
 		}
@@ -247,7 +247,7 @@ func (s *stage) rebuildFrom(before string) {
 	s.t.Helper()
 	var got reconcile.Rebuilt
 	disturbed := s.carry(func(ctx context.Context) (err error) {
-		got, err = s.engine.Rebuild(ctx, s.c.Pipeline.Name, s.workOffRebuild)
+		got, err = reconcile.NewRebuilder(s.reader).Rebuild(ctx, s.c.Pipeline.Name, s.workOffRebuild)
 		return err
 	})
 	s.apply(func(m *Model) { m.Publish(len(m.Sealed)) })

@@ -49,7 +49,7 @@ func (r *schedule) move() {
 	if r.harm(r) || r.late(ref, step) || r.again(ref) {
 		return
 	}
-	if reconcile.Partitioned(step) && !r.partitions(ref, step) {
+	if step.Partitioned() && !r.partitions(ref, step) {
 		return
 	}
 	r.take(ref, step)
@@ -64,7 +64,7 @@ func (r *schedule) plan() {
 	r.t.Helper()
 	var next reconcile.NextResult
 	if !r.try(func(ctx context.Context) (err error) {
-		next, err = r.engine.Next(ctx, r.c.Pipeline.Name, r.last.Run)
+		next, err = r.executor.Next(ctx, r.c.Pipeline.Name, r.last.Run)
 		return err
 	}) {
 		return
@@ -79,7 +79,7 @@ func (r *schedule) plan() {
 func (r *schedule) take(ref reconcile.RunRef, step reconcile.StepName) {
 	r.t.Helper()
 	if r.try(func(ctx context.Context) error {
-		_, err := r.engine.Step(ctx, ref, step)
+		_, err := r.executor.Step(ctx, ref, step)
 		return err
 	}) {
 		r.taken(ref, step)
@@ -154,7 +154,7 @@ func (r *schedule) partitions(ref reconcile.RunRef, step reconcile.StepName) (fo
 	for range r.random.IntN(min(of, 4) + 1) {
 		partition := r.random.IntN(of)
 		if !r.try(func(ctx context.Context) error {
-			_, err := r.engine.Partition(ctx, ref, step, partition)
+			_, err := r.executor.Partition(ctx, ref, step, partition)
 			return err
 		}) {
 			return false
@@ -176,7 +176,7 @@ func (r *schedule) again(ref reconcile.RunRef) bool {
 	}
 	partition := r.random.IntN(max(1, r.c.Pipeline.Partitions))
 	r.try(func(ctx context.Context) error {
-		_, err := r.engine.Partition(ctx, ref, step, partition)
+		_, err := r.executor.Partition(ctx, ref, step, partition)
 		return err
 	})
 	return true
@@ -189,7 +189,7 @@ func (r *schedule) outOfTurn() {
 		before, flying := r.done[run-1]
 		ref := r.last
 		if ref.Run = run; r.steady() && r.damage == nil && flying && steps > 0 && before <= steps {
-			if _, err := r.engine.Step(r.t.Context(), ref, reconcile.StepNames[steps]); err == nil {
+			if _, err := r.executor.Step(r.t.Context(), ref, reconcile.StepNames[steps]); err == nil {
 				r.fatalf("%s of run %d is done before that of the run before", reconcile.StepNames[steps], run)
 			}
 		}

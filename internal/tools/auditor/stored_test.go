@@ -123,7 +123,7 @@ func (s *stage) disputed(stream string) string {
 func (s *stage) runs(generation uint64) (runs []reconcile.Run) {
 	s.t.Helper()
 	s.carry(func(ctx context.Context) (err error) {
-		runs, err = s.engine.Runs(ctx, s.c.Pipeline.Name, generation, 0)
+		runs, err = reconcile.ListRuns(ctx, s.engine.Catalog, s.c.Pipeline.Name, generation, 0)
 		return err
 	})
 	return runs
@@ -134,7 +134,7 @@ func (s *stage) status() reconcile.Status {
 	s.t.Helper()
 	var all []reconcile.Status
 	s.carry(func(ctx context.Context) (err error) {
-		all, err = s.engine.Status(ctx)
+		all, err = s.reader.Status(ctx)
 		return err
 	})
 	return all[0]

@@ -31,7 +31,7 @@ func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all 
 	go func() {
 		w := bufio.NewWriterSize(in, 1<<20)
 		var err error
-		if all, err = a.Engine.Export(ctx, pipeline, w); err == nil {
+		if all, err = a.Queries.Export(ctx, pipeline, w); err == nil {
 			err = w.Flush()
 		}
 		exported <- err

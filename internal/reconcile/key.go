@@ -1,8 +1,10 @@
-// Parses the value of a key column.
+// Parsing of keys as they are printed.
 
 package reconcile
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"strconv"
@@ -10,7 +12,43 @@ import (
 	"time"
 
 	"bursar/internal/column"
+	"bursar/internal/fold"
 )
+
+// parseKey parses a key as it is printed. The text of a single key column may be given without quotes.
+func parseKey(plan *fold.Plan, text string) ([]column.Vector, error) {
+	values := []string{text}
+	if len(plan.Key) > 1 || json.Valid([]byte(text)) && bytes.HasPrefix([]byte(text), []byte(`"`)) {
+		var parsed any
+		decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+		decoder.UseNumber()
+		if err := decoder.Decode(&parsed); err != nil {
+			return nil, keyError(plan, text)
+		}
+		list, ok := parsed.([]any)
+		if !ok {
+			list = []any{parsed}
+		}
+		values = values[:0]
+		for _, v := range list {
+			values = append(values, fmt.Sprint(v))
+		}
+	}
+	if len(values) != len(plan.Key) {
+		return nil, keyError(plan, text)
+	}
+	key := column.NewVectors(typesOf(plan.Key), 1)
+	for i, v := range values {
+		if err := parseValue(&key[i], v); err != nil {
+			return nil, fmt.Errorf("key column %s: %w", plan.Key[i].Name, err)
+		}
+	}
+	return key, nil
+}
+
+func keyError(plan *fold.Plan, text string) error {
+	return fmt.Errorf("key %q is not a JSON array of the %d values %s", text, len(plan.Key), fold.Names(plan.Key))
+}
 
 // parseValue parses a key value as it is printed and appends it to v.
 func parseValue(v *column.Vector, text string) error {

@@ -1,4 +1,4 @@
-// The step index: loads the locations of a run's records into the index.
+// Reads the records of a run from its parts, with their places.
 
 package reconcile
 
@@ -15,26 +15,10 @@ import (
 	"bursar/internal/object"
 )
 
-// index loads an entry for every record of a partition's parts. It reads the parts themselves, so every record that the index
-// points to was read back and its checksum compared.
-func (e *Engine) index(ctx context.Context, plan *fold.Plan, run *Run, partition int) (share Share, err error) {
-	reader := e.partReader(ctx, plan, run, partition)
-	defer reader.close()
-	err = e.Index.Load(ctx, run.space(), run.Run, func() (artifact.Entry, bool, error) {
-		entry, err := reader.next()
-		if errors.Is(err, io.EOF) {
-			return entry, false, nil
-		}
-		share.Rows++
-		return entry, err == nil, err
-	})
-	return share, err
-}
-
 // partReader reads the records of a partition's parts in order.
 type partReader struct {
 	ctx   context.Context
-	store Store
+	store object.Store
 	run   *Run
 	key   []column.Vector
 	width int
@@ -50,9 +34,9 @@ type partReader struct {
 	buffer    []byte
 }
 
-func (e *Engine) partReader(ctx context.Context, plan *fold.Plan, run *Run, partition int) *partReader {
+func newPartReader(ctx context.Context, objects object.Store, plan *fold.Plan, run *Run, partition int) *partReader {
 	return &partReader{
-		ctx: ctx, store: e.Objects, run: run, partition: partition, parts: run.objects(StepMerge, partition),
+		ctx: ctx, store: objects, run: run, partition: partition, parts: run.objects(StepMerge, partition),
 		key: column.NewVectors(typesOf(plan.Key), 0), width: len(plan.Key) + len(plan.Record),
 	}
 }
