@@ -23,6 +23,11 @@ import (
 	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/flow"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/rebuild"
+	"bursar/internal/reconcile/step"
+	"bursar/internal/reconcile/verify"
 	"bursar/internal/serve/access"
 )
 
@@ -34,10 +39,10 @@ type App struct {
 	Project   *project.Project
 	Intake    *event.Intake
 	Engine    *reconcile.Engine // the stores that the next four work on
-	Steps     *reconcile.Executor
-	Queries   *reconcile.Reader
-	Rebuilder *reconcile.Rebuilder
-	Verifier  *reconcile.Verifier
+	Steps     *step.Executor
+	Queries   *query.Reader
+	Rebuilder *rebuild.Rebuilder
+	Verifier  *verify.Verifier
 	Tokens    *access.Tokens // of the HTTP API
 
 	state       string // the state folder
@@ -48,8 +53,8 @@ type App struct {
 	differences []string // unrepaired differences from the state at the last close
 	losses      losses
 	log         *slog.Logger
-	runner      *reconcile.WorkflowRunner // set once Temporal is ready
-	closers     []func() error            // in the order of opening
+	runner      *flow.WorkflowRunner // set once Temporal is ready
+	closers     []func() error       // in the order of opening
 
 	temporal      string     // the server's address
 	starting      sync.Mutex // only one goroutine starts the server
@@ -254,8 +259,8 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 
 // reconcileOn makes everything that reconciles work on an engine's stores.
 func (a *App) reconcileOn(e *reconcile.Engine) {
-	a.Engine, a.Steps, a.Queries = e, reconcile.NewExecutor(e), reconcile.NewReader(e)
-	a.Rebuilder, a.Verifier = reconcile.NewRebuilder(a.Queries), reconcile.NewVerifier(a.Queries)
+	a.Engine, a.Steps, a.Queries = e, step.NewExecutor(e), query.NewReader(e)
+	a.Rebuilder, a.Verifier = rebuild.NewRebuilder(a.Queries), verify.NewVerifier(a.Queries)
 }
 
 // emptyFolder creates a folder for temporary files and removes those of a killed process.

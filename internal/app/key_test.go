@@ -12,7 +12,9 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/verify"
 )
 
 const sentYAML = `
@@ -72,7 +74,7 @@ func reopenWith(t *testing.T, a *App, name, text string) *App {
 func unkeyed(t *testing.T, a *App, pipeline string) string {
 	t.Helper()
 	var ids []string
-	all, err := a.Queries.Unkeyed(t.Context(), pipeline, func(e reconcile.UnkeyedEvent) error {
+	all, err := a.Queries.Unkeyed(t.Context(), pipeline, func(e query.UnkeyedEvent) error {
 		ids = append(ids, string(e.ID))
 		return nil
 	})
@@ -82,9 +84,9 @@ func unkeyed(t *testing.T, a *App, pipeline string) string {
 	return fmt.Sprint(strings.Join(ids, " "), " ", all["payments"].Events, " ", all["payments"].Totals)
 }
 
-func verified(t *testing.T, a *App, pipeline string) reconcile.Verified {
+func verified(t *testing.T, a *App, pipeline string) verify.Verified {
 	t.Helper()
-	v, err := a.Verifier.Verify(t.Context(), pipeline, reconcile.VerifyOptions{Sample: 1000, Seed: 1})
+	v, err := a.Verifier.Verify(t.Context(), pipeline, verify.VerifyOptions{Sample: 1000, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +134,7 @@ func TestMissingKeys(t *testing.T) {
 				}
 			}
 			key, _, _ := strings.Cut(strings.TrimPrefix(c.want, `{"key":`), `,"artifact"`)
-			traced, err := a.Queries.Trace(t.Context(), "refs", key, func(reconcile.TracedEvent) error { return nil })
+			traced, err := a.Queries.Trace(t.Context(), "refs", key, func(query.TracedEvent) error { return nil })
 			if err != nil || string(traced.Key) != key {
 				t.Errorf("trace: %+v, %v", traced, err)
 			}
@@ -177,7 +179,7 @@ func TestChangedKeys(t *testing.T) {
 		return "pipeline: refs\nfrom: payments\nkey: " + key + "\nartifact: {total: {sum: n}, lines: {list: [id], by: id}}\nconserve: {n: total}\n"
 	}
 	a = reopenWith(t, a, "pipelines/refs.yaml", yaml(`[{ref: "lower(ref)"}]`))
-	var changed *reconcile.ChangedError
+	var changed *runs.ChangedError
 	if _, err := a.Steps.Next(t.Context(), "refs", 0); !errors.As(err, &changed) || strings.Join(changed.Changed, ",") != "key per stream" {
 		t.Errorf("a changed expression: %v", err)
 	}
@@ -253,16 +255,16 @@ func TestKeysThatFail(t *testing.T) {
 // TestMissingUnkeyedEvents compares the recorded count of events without a key with the events.
 func TestMissingUnkeyedEvents(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(run *reconcile.Run, g *reconcile.Generation){
-		"one more in a run": func(run *reconcile.Run, _ *reconcile.Generation) {
+	for name, change := range map[string]func(run *runs.Run, g *runs.Generation){
+		"one more in a run": func(run *runs.Run, _ *runs.Generation) {
 			of := run.Unkeyed["payments"]
 			of.Events++
 			run.Unkeyed["payments"] = of
 		},
-		"another sum":          func(run *reconcile.Run, _ *reconcile.Generation) { run.Unkeyed["payments"].Totals["n"][""] = "3" },
-		"another loose sum":    func(run *reconcile.Run, _ *reconcile.Generation) { run.Unkeyed["payments"].Totals["odd"][""] = "3" },
-		"none in a run":        func(run *reconcile.Run, _ *reconcile.Generation) { run.Unkeyed = nil },
-		"one more of them all": func(_ *reconcile.Run, g *reconcile.Generation) { g.Unkeyed["payments"]++ },
+		"another sum":          func(run *runs.Run, _ *runs.Generation) { run.Unkeyed["payments"].Totals["n"][""] = "3" },
+		"another loose sum":    func(run *runs.Run, _ *runs.Generation) { run.Unkeyed["payments"].Totals["odd"][""] = "3" },
+		"none in a run":        func(run *runs.Run, _ *runs.Generation) { run.Unkeyed = nil },
+		"one more of them all": func(_ *runs.Run, g *runs.Generation) { g.Unkeyed["payments"]++ },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -273,7 +275,7 @@ func TestMissingUnkeyedEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			run, err := reconcile.FindRun(t.Context(), a.Engine.Catalog, reconcile.RunRef{Pipeline: "refs", Generation: 1, Run: 1})
+			run, err := runs.FindRun(t.Context(), a.Engine.Catalog, runs.RunRef{Pipeline: "refs", Generation: 1, Run: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/fault"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 )
 
 // reopen closes a project and opens it again with another pipeline definition.
@@ -231,7 +232,7 @@ func TestRebuildEndsWhileBatchesArrive(t *testing.T) {
 			if err != nil || !next.Backlog {
 				return err
 			}
-			mustStep(t, a, next.Ref, reconcile.StepNames...)
+			mustStep(t, a, next.Ref, runs.StepNames...)
 		}
 	})
 	if err != nil || rebuilt.Runs != 2 || arrived != 5 {

@@ -13,7 +13,8 @@ import (
 	"bursar/internal/artifact"
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/verify"
 )
 
 var errKilled = errors.New("killed")
@@ -30,7 +31,7 @@ func rebuildCut(t *testing.T, a *App, steps int) {
 			if !next.Backlog {
 				return errKilled
 			}
-			for _, step := range reconcile.StepNames {
+			for _, step := range runs.StepNames {
 				if steps--; steps < 0 {
 					return errKilled
 				}
@@ -100,7 +101,7 @@ func TestDamagedRebuildIsBegunAnew(t *testing.T) {
 // partOfRebuild returns the name of the first part of generation 2.
 func partOfRebuild(t *testing.T, a *App) string {
 	t.Helper()
-	run, err := reconcile.FindRun(t.Context(), a.Engine.Catalog, reconcile.RunRef{Pipeline: "orders", Generation: 2, Run: 1})
+	run, err := runs.FindRun(t.Context(), a.Engine.Catalog, runs.RunRef{Pipeline: "orders", Generation: 2, Run: 1})
 	if err != nil || len(run.Parts()) == 0 {
 		t.Fatalf("%+v, %v", run, err)
 	}
@@ -190,7 +191,7 @@ func TestForgottenPipelineIsNotWhole(t *testing.T) {
 	_, planned := a.Steps.Next(t.Context(), "orders", 0)
 	_, got := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 	_, exported := a.Queries.Export(t.Context(), "orders", discard{})
-	_, verified := a.Verifier.Verify(t.Context(), "orders", reconcile.VerifyOptions{})
+	_, verified := a.Verifier.Verify(t.Context(), "orders", verify.VerifyOptions{})
 	for what, err := range map[string]error{"run": planned, "get": got, "export": exported, "verify": verified} {
 		mustRefuse(t, what, err, "bursar rebuild orders")
 		if err != nil && strings.Contains(err.Error(), "has changed") {

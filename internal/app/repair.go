@@ -18,6 +18,7 @@ import (
 	"bursar/internal/event/spool"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 	"bursar/internal/temporal"
 )
 
@@ -59,7 +60,7 @@ func (r *repair) report(format string, args ...any) {
 
 func (r *repair) reportBroken(err error) {
 	r.out.Broken = append(r.out.Broken, err.Error())
-	if changed := (*reconcile.ChangedError)(nil); errors.As(err, &changed) {
+	if changed := (*runs.ChangedError)(nil); errors.As(err, &changed) {
 		r.out.Outdated = append(r.out.Outdated, changed.Pipeline)
 	}
 	if errors.As(err, new(*event.CountedTwiceError)) {

@@ -11,7 +11,8 @@ import (
 	"bursar/internal/artifact"
 	"bursar/internal/failure"
 	"bursar/internal/object"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/index"
+	"bursar/internal/reconcile/runs"
 )
 
 // repairPipelines reloads the index or rebuilds the artifacts of pipelines that fail verification.
@@ -41,7 +42,7 @@ func (r *repair) repairPipeline(ctx context.Context, name string) error {
 		return errors.Join(fault, ctx.Err())
 	case fault == nil:
 		return nil
-	case errors.As(fault, new(*reconcile.ChangedError)):
+	case errors.As(fault, new(*runs.ChangedError)):
 		r.reportBroken(fault)
 		return nil
 	case r.missing != "":
@@ -107,7 +108,7 @@ func (r *repair) reloadIndex(ctx context.Context) error {
 // loadIndex loads the index entries of all pipelines from the parts of their runs. A pipeline for which this fails is rebuilt later.
 func (r *repair) loadIndex(ctx context.Context) {
 	for _, p := range r.Project.Pipelines {
-		if entries, err := reconcile.RepairIndex(ctx, r.Engine, p.Name); err == nil && entries > 0 {
+		if entries, err := index.RepairIndex(ctx, r.Engine, p.Name); err == nil && entries > 0 {
 			r.report("reloaded the index of %s: %s", p.Name, plural(entries, "record"))
 		}
 	}

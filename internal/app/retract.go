@@ -11,18 +11,19 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/rebuild"
 )
 
 // Retracted is the result of one Retract.
 type Retracted struct {
-	Retraction event.Retracted     `json:"retraction"`
-	Rebuilt    []reconcile.Rebuilt `json:"rebuilt"` // pipelines whose artifacts were outdated
+	Retraction event.Retracted   `json:"retraction"`
+	Rebuilt    []rebuild.Rebuilt `json:"rebuilt"` // pipelines whose artifacts were outdated
 }
 
 // Retract excludes a sealed batch or an event from every view, or with Undo includes it again, and then rebuilds the outdated
 // pipelines. If it is interrupted, queries refuse these pipelines until they are rebuilt; calling it again does so.
 func (a *App) Retract(ctx context.Context, stream string, o event.RetractOptions) (out Retracted, err error) {
-	out.Rebuilt = []reconcile.Rebuilt{}
+	out.Rebuilt = []rebuild.Rebuilt{}
 	s := a.Project.Stream(stream)
 	if s == nil {
 		return out, &reconcile.NotFoundError{What: "stream " + stream}
@@ -39,8 +40,8 @@ func (a *App) Retract(ctx context.Context, stream string, o event.RetractOptions
 }
 
 // rebuildOutdated rebuilds the pipelines of a stream whose artifacts do not match its retractions.
-func (a *App) rebuildOutdated(ctx context.Context, stream string) (all []reconcile.Rebuilt, err error) {
-	all = []reconcile.Rebuilt{}
+func (a *App) rebuildOutdated(ctx context.Context, stream string) (all []rebuild.Rebuilt, err error) {
+	all = []rebuild.Rebuilt{}
 	for _, p := range a.Project.Pipelines {
 		if !p.Folds(stream) {
 			continue
@@ -61,7 +62,7 @@ func (a *App) rebuildOutdated(ctx context.Context, stream string) (all []reconci
 
 // rebuildRetracted rebuilds a pipeline if it is outdated. It first waits for a running rebuild, which may have begun before the
 // retraction.
-func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*reconcile.Rebuilt, error) {
+func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*rebuild.Rebuilt, error) {
 	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {
 		return nil, err

@@ -10,11 +10,11 @@ import (
 	"testing"
 
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 )
 
 // truncate truncates the objects that a step of a run made.
-func truncate(t *testing.T, a *App, run reconcile.Run, step reconcile.StepName) {
+func truncate(t *testing.T, a *App, run runs.Run, step runs.StepName) {
 	t.Helper()
 	cut := 0
 	for _, share := range run.Steps[step].Shares {
@@ -32,7 +32,7 @@ func truncate(t *testing.T, a *App, run reconcile.Run, step reconcile.StepName) 
 
 func TestRetriedStepStartsFromTheEvents(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ damaged, at reconcile.StepName }{
+	for _, c := range []struct{ damaged, at runs.StepName }{
 		{"reduce", "prefetch"}, {"reduce", "merge"}, {"prefetch", "merge"}, {"merge", "index"},
 	} {
 		for _, partitions := range []int{1, 2} {
@@ -43,11 +43,11 @@ func TestRetriedStepStartsFromTheEvents(t *testing.T) {
 					pay(t, a, "1 a 10.00", "2 b 20.00", "5 c 1.00", "6 d 1.00")
 					runAll(t, a, "orders")
 					pay(t, a, "3 a 1.00", "4 d -4.00", "7 e 2.00", "8 f 3.00")
-					for _, name := range reconcile.StepNames {
+					for _, name := range runs.StepNames {
 						if name == c.at {
 							break
 						}
-						if err := step(t, a, name); err != nil {
+						if err := tryStep(t, a, name); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -64,9 +64,9 @@ func TestRetriedStepStartsFromTheEvents(t *testing.T) {
 }
 
 // retryUntilDone retries a step of run 2, by partitions or as a whole, and continues with the steps after it.
-func retryUntilDone(t *testing.T, a *App, at reconcile.StepName, partitions int, shared bool) {
+func retryUntilDone(t *testing.T, a *App, at runs.StepName, partitions int, shared bool) {
 	t.Helper()
-	ref := reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 2}
+	ref := runs.RunRef{Pipeline: "orders", Generation: 1, Run: 2}
 	try := func() (err error) {
 		for p := range partitions {
 			if shared {
@@ -99,7 +99,7 @@ func TestRunThatStartsAgainIsNotSkipped(t *testing.T) {
 	pay(t, a, "1 a 10.00", "2 b 20.00")
 	pay(t, a, "3 b 1.00")
 	pay(t, a, "4 a 1.00")
-	var refs []reconcile.RunRef
+	var refs []runs.RunRef
 	for after := range uint64(3) {
 		next, err := a.Steps.Next(t.Context(), "orders", after)
 		if err != nil {
@@ -127,7 +127,7 @@ func TestDamagedDeltaIsMadeAgainInTheSameRun(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
 	pay(t, a, "6 a 0.50")
-	if err := step(t, a, "reduce"); err != nil {
+	if err := tryStep(t, a, "reduce"); err != nil {
 		t.Fatal(err)
 	}
 	truncate(t, a, runOfOrders(t, a, 3), "reduce")

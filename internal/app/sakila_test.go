@@ -17,7 +17,8 @@ import (
 	"testing"
 
 	"bursar/internal/event"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/verify"
 )
 
 // TestSakila ingests both streams, whole and split into files in random order with runs in between. Both exports equal the naive
@@ -44,7 +45,7 @@ func TestSakila(t *testing.T) {
 	runAll(t, dealt, "rentals")
 	compareLines(t, exportOf(t, dealt, "rentals"), want)
 	checkPaidTwice(t, dealt, paidTwice)
-	proof, err := dealt.Verifier.Verify(t.Context(), "rentals", reconcile.VerifyOptions{Sample: 500})
+	proof, err := dealt.Verifier.Verify(t.Context(), "rentals", verify.VerifyOptions{Sample: 500})
 	if err != nil || !proof.OK {
 		t.Errorf("verify: %+v, %v", proof, err)
 	}
@@ -162,7 +163,7 @@ func moment(text string) string { return strings.Replace(text, " ", "T", 1) + "Z
 func checkPaidTwice(t *testing.T, a *App, want map[string]string) {
 	t.Helper()
 	got := map[string]string{}
-	err := a.Queries.Exceptions(t.Context(), "rentals", func(x reconcile.Exception) error {
+	err := a.Queries.Exceptions(t.Context(), "rentals", func(x query.Exception) error {
 		got[string(x.Key)] = string(x.Artifact)
 		return nil
 	})

@@ -14,7 +14,8 @@ import (
 
 	"bursar/internal/event"
 	"bursar/internal/project"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/verify"
 )
 
 // openExample opens a new project of an example.
@@ -57,7 +58,7 @@ func TestTwoSidedExample(t *testing.T) {
 		runAll(t, a, "books")
 		compareLines(t, exportOf(t, a, "books"), []byte(want))
 		var open []string
-		err := a.Queries.Exceptions(t.Context(), "books", func(x reconcile.Exception) error {
+		err := a.Queries.Exceptions(t.Context(), "books", func(x query.Exception) error {
 			open = append(open, string(x.Key))
 			return nil
 		})
@@ -70,7 +71,7 @@ func TestTwoSidedExample(t *testing.T) {
 
 func checkProof(t *testing.T, a *App, pipeline string) {
 	t.Helper()
-	proof, err := a.Verifier.Verify(t.Context(), pipeline, reconcile.VerifyOptions{Sample: 1000})
+	proof, err := a.Verifier.Verify(t.Context(), pipeline, verify.VerifyOptions{Sample: 1000})
 	if err != nil || !proof.OK {
 		t.Errorf("verify %s: %+v, %v", pipeline, proof, err)
 	}

@@ -18,6 +18,9 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/step"
+	"bursar/internal/reconcile/verify"
 )
 
 const paymentsYAML = `
@@ -91,7 +94,7 @@ func openTwoRuns(t *testing.T) *App {
 // firstFailed returns the name and detail of the first failed check, or empty strings.
 func firstFailed(t *testing.T, a *App) (name, detail string) {
 	t.Helper()
-	verified, err := a.Verifier.Verify(t.Context(), "orders", reconcile.VerifyOptions{Sample: 100})
+	verified, err := a.Verifier.Verify(t.Context(), "orders", verify.VerifyOptions{Sample: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +119,7 @@ func partOfOrders(t *testing.T, a *App, number int) string {
 	return run.Parts()[0].Name
 }
 
-func runOfOrders(t *testing.T, a *App, number int) reconcile.Run {
+func runOfOrders(t *testing.T, a *App, number int) runs.Run {
 	t.Helper()
 	runs, err := a.Runs(t.Context(), "orders", 1, 0)
 	if err != nil || len(runs) < number {
@@ -125,7 +128,7 @@ func runOfOrders(t *testing.T, a *App, number int) reconcile.Run {
 	return runs[number-1]
 }
 
-func putRun(t *testing.T, a *App, run reconcile.Run) {
+func putRun(t *testing.T, a *App, run runs.Run) {
 	t.Helper()
 	err := a.Engine.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
 		return tx.Put(fmt.Sprintf("run/orders/g0001/%08d", run.Run), run)
@@ -251,8 +254,8 @@ func TestVerifyFindsDamage(t *testing.T) {
 	}
 }
 
-// step runs one step of the unfinished run.
-func step(t *testing.T, a *App, name reconcile.StepName) error {
+// tryStep runs one step of the unfinished run.
+func tryStep(t *testing.T, a *App, name runs.StepName) error {
 	t.Helper()
 	next, err := a.Steps.Next(t.Context(), "orders", 0)
 	if err != nil || !next.Backlog {
@@ -273,7 +276,7 @@ func digestOf(t *testing.T, a *App) string {
 
 // rewrite replaces the Parquet object that a step of run 2 made by a SELECT over it, and updates its description, so that
 // only the control totals can detect it.
-func rewrite(t *testing.T, a *App, step reconcile.StepName, sql string) {
+func rewrite(t *testing.T, a *App, step runs.StepName, sql string) {
 	t.Helper()
 	run := runOfOrders(t, a, 2)
 	what := &run.Steps[step].Shares[0].Objects[0]
@@ -306,22 +309,22 @@ func TestBreachStopsTheRun(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		total  string
-		damage func(t *testing.T, a *App, run reconcile.Run) (repair func())
+		damage func(t *testing.T, a *App, run runs.Run) (repair func())
 	}{
-		{"a cent in the delta", "amount", func(t *testing.T, a *App, run reconcile.Run) func() {
+		{"a cent in the delta", "amount", func(t *testing.T, a *App, run runs.Run) func() {
 			rewrite(t, a, "reduce", `SELECT * REPLACE (CAST(paid + 0.01 AS DECIMAL(38,2)) AS paid) FROM %s`)
 			return func() {}
 		}},
-		{"an event in the delta", "events", func(t *testing.T, a *App, run reconcile.Run) func() {
+		{"an event in the delta", "events", func(t *testing.T, a *App, run runs.Run) func() {
 			rewrite(t, a, "reduce", `SELECT * REPLACE (_events + 1 AS _events) FROM %s`)
 			return func() {}
 		}},
-		{"a row lost from delta and state", "events", func(t *testing.T, a *App, run reconcile.Run) func() {
+		{"a row lost from delta and state", "events", func(t *testing.T, a *App, run runs.Run) func() {
 			rewrite(t, a, "reduce", `SELECT * FROM %s LIMIT 1`)
 			rewrite(t, a, "prefetch", `SELECT * FROM %s LIMIT 1`)
 			return func() {}
 		}},
-		{"totals of the run", "amount", func(t *testing.T, a *App, run reconcile.Run) func() {
+		{"totals of the run", "amount", func(t *testing.T, a *App, run runs.Run) func() {
 			run.Totals["amount"][""] = "-3.01"
 			putRun(t, a, run)
 			return func() {
@@ -338,14 +341,14 @@ func TestBreachStopsTheRun(t *testing.T) {
 			runAll(t, a, "orders")
 			before := digestOf(t, a)
 			pay(t, a, "3 a 1.00", "4 d -4.00")
-			for _, name := range []reconcile.StepName{"reduce", "prefetch"} {
-				if err := step(t, a, name); err != nil {
+			for _, name := range []runs.StepName{"reduce", "prefetch"} {
+				if err := tryStep(t, a, name); err != nil {
 					t.Fatal(err)
 				}
 			}
 			repair := c.damage(t, a, runOfOrders(t, a, 2))
-			err := step(t, a, "merge")
-			var breach *reconcile.Breach
+			err := tryStep(t, a, "merge")
+			var breach *step.Breach
 			if !errors.As(err, &breach) || failure.ExitCode(err) != 4 || breach.Total != c.total || breach.Step != "merge" {
 				t.Fatalf("merge says %v, want a breach of %s", err, c.total)
 			}
@@ -397,9 +400,9 @@ func TestSumBeyond38DigitsStops(t *testing.T) {
 		}
 		pay(t, a, "2 a "+large)
 		var err error
-		for _, name := range reconcile.StepNames {
+		for _, name := range runs.StepNames {
 			if err == nil {
-				err = step(t, a, name)
+				err = tryStep(t, a, name)
 			}
 		}
 		if err == nil || !strings.Contains(err.Error(), "38 digits") && !strings.Contains(err.Error(), "verflow") || failure.Of(err) != failure.Data {

@@ -11,13 +11,14 @@ import (
 
 	"bursar/internal/aggregate"
 	"bursar/internal/event"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/verify"
 	"bursar/internal/temporal"
 )
 
 // ProjectCheck is one check of a project, or of one of its pipelines or streams. Remedy is the command that repairs what it found.
 type ProjectCheck struct {
-	reconcile.Check
+	verify.Check
 	Pipeline string `json:"pipeline,omitempty"`
 	Stream   string `json:"stream,omitempty"`
 	Remedy   string `json:"remedy,omitempty"`
@@ -69,7 +70,7 @@ func plural(n int64, what string) string {
 }
 
 func newCheck(name string) ProjectCheck {
-	return ProjectCheck{Check: reconcile.Check{Name: name}, Remedy: repairRemedy}
+	return ProjectCheck{Check: verify.Check{Name: name}, Remedy: repairRemedy}
 }
 
 // OpenToVerify opens a project for `bursar verify`. Its state may be damaged and its disk read-only. If the state cannot be
@@ -225,7 +226,7 @@ func (v *projectVerification) checkOriginals(ctx context.Context) error {
 }
 
 // remedyOf returns the command that repairs what a check of a pipeline found. Batches are not derived, so they need a backup.
-func remedyOf(c *reconcile.Check) string {
+func remedyOf(c *verify.Check) string {
 	if strings.HasPrefix(c.Name, "batch ") {
 		return restoreRemedy
 	}
@@ -249,7 +250,7 @@ func (v *projectVerification) checkPipelines(ctx context.Context) error {
 		}
 		if err != nil {
 			c.Name = "pipeline"
-			if errors.As(err, new(*reconcile.ChangedError)) {
+			if errors.As(err, new(*runs.ChangedError)) {
 				c.Remedy = "bursar rebuild " + p.Name
 			}
 			v.add(c, "", err)

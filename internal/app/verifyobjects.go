@@ -13,7 +13,7 @@ import (
 
 	"bursar/internal/event"
 	"bursar/internal/event/spool"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 )
 
 // checkSpools checks that every spool is undamaged and belongs to a declared stream, and reports losses that are not dismissed.
@@ -98,7 +98,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	if err != nil {
 		return u, err
 	}
-	known, err := reconcile.KnownObjects(ctx, a.Engine.Catalog)
+	known, err := runs.KnownObjects(ctx, a.Engine.Catalog)
 	if err != nil {
 		return u, err
 	}

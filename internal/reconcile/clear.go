@@ -9,11 +9,14 @@ import (
 	"bursar/internal/artifact"
 )
 
-// clear removes all objects and index entries of a generation, if there are any.
-func (e *Engine) clear(ctx context.Context, space artifact.Space) error {
+// errExists ends a scan at its first entry.
+var errExists = errors.New("the generation has entries")
+
+// Clear removes all objects and index entries of a generation, if there are any.
+func (e *Engine) Clear(ctx context.Context, space artifact.Space) error {
 	exists := false
-	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return errStop })
-	if err != nil && !errors.Is(err, errStop) {
+	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return errExists })
+	if err != nil && !errors.Is(err, errExists) {
 		return err
 	}
 	if exists {

@@ -72,7 +72,7 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 	if p == nil {
 		return nil, &NotFoundError{What: "pipeline " + pipeline}
 	}
-	session, err := e.session()
+	session, err := e.Session()
 	if err != nil {
 		return nil, err
 	}
@@ -96,12 +96,12 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 	return plan, nil
 }
 
-// session opens a new DuckDB session for one step.
-func (e *Engine) session() (*duck.Session, error) { return duck.Open(e.Duck) }
+// Session opens a new DuckDB session for one step.
+func (e *Engine) Session() (*duck.Session, error) { return duck.Open(e.Duck) }
 
-// openViews opens a session with the given views, SQL by name.
-func (e *Engine) openViews(ctx context.Context, views map[string]string) (*duck.Session, error) {
-	session, err := e.session()
+// OpenViews opens a session with the given views, SQL by name.
+func (e *Engine) OpenViews(ctx context.Context, views map[string]string) (*duck.Session, error) {
+	session, err := e.Session()
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +114,8 @@ func (e *Engine) openViews(ctx context.Context, views map[string]string) (*duck.
 	return session, nil
 }
 
-// withIndex returns a copy of the engine with another index.
-func (e *Engine) withIndex(index artifact.Index) *Engine {
+// WithIndex returns a copy of the engine with another index.
+func (e *Engine) WithIndex(index artifact.Index) *Engine {
 	return &Engine{
 		Project: e.Project, Objects: e.Objects, Catalog: e.Catalog, Index: index,
 		Duck: e.Duck, Scratch: e.Scratch, Workers: e.Workers, Now: e.Now, Log: e.Log,

@@ -14,32 +14,32 @@ import (
 	"bursar/internal/fold"
 )
 
-func recordFields(plan *fold.Plan) []column.Field {
+func ArtifactFields(plan *fold.Plan) []column.Field {
 	return append(append([]column.Field{}, plan.Key...), plan.RecordFields()...)
 }
 
-// stateFields returns the columns of a state: those of a record, all null for a new key.
-func stateFields(plan *fold.Plan) []column.Field {
-	fields := recordFields(plan)
+// StateFields returns the columns of a state: those of a record, all null for a new key.
+func StateFields(plan *fold.Plan) []column.Field {
+	fields := ArtifactFields(plan)
 	for i := range fields {
 		fields[i].Required = false
 	}
 	return fields
 }
 
-// newRow returns empty columns for a record: those of the key, then those of the record.
-func newRow(plan *fold.Plan) []column.Vector {
-	return column.NewVectors(typesOf(recordFields(plan)), 0)
+// NewRow returns empty columns for a record: those of the key, then those of the record.
+func NewRow(plan *fold.Plan) []column.Vector {
+	return column.NewVectors(Types(ArtifactFields(plan)), 0)
 }
 
-func resetRow(row []column.Vector) {
+func ResetRow(row []column.Vector) {
 	for i := range row {
 		row[i].Reset()
 	}
 }
 
-// decode appends a record as row i of the columns, and checks that it has the key of the index entry.
-func decode(record []byte, row []column.Vector, i int, entry artifact.Entry) error {
+// DecodeRecord appends a record as row i of the columns, and checks that it has the key of the index entry.
+func DecodeRecord(record []byte, row []column.Vector, i int, entry artifact.Entry) error {
 	if err := artifact.DecodeRecord(record, row); err != nil {
 		return fmt.Errorf("read artifact of run %d at %+v: %w", entry.Run, entry.Location, err)
 	}
@@ -49,18 +49,18 @@ func decode(record []byte, row []column.Vector, i int, entry artifact.Entry) err
 	return nil
 }
 
-// unreadable adds the remedy to an error about a damaged or missing part.
-func unreadable(pipeline string, err error) error {
+// Unreadable adds the remedy to an error about a damaged or missing part.
+func Unreadable(pipeline string, err error) error {
 	if errors.Is(err, artifact.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
 		return failure.Wrap(failure.Data, fmt.Errorf("%w; run `bursar rebuild %s`", err, pipeline))
 	}
 	return err
 }
 
-// keyJSON prints a key as a JSON value, a composite key as an array.
-func keyJSON(key []column.Vector, i int) json.RawMessage { return appendKeyJSON(nil, key, i) }
+// KeyJSON prints a key as a JSON value, a composite key as an array.
+func KeyJSON(key []column.Vector, i int) json.RawMessage { return AppendKeyJSON(nil, key, i) }
 
-func appendKeyJSON(dst []byte, key []column.Vector, i int) []byte {
+func AppendKeyJSON(dst []byte, key []column.Vector, i int) []byte {
 	if len(key) == 1 {
 		return key[0].AppendJSON(dst, i)
 	}
@@ -74,7 +74,7 @@ func appendKeyJSON(dst []byte, key []column.Vector, i int) []byte {
 	return append(dst, ']')
 }
 
-func typesOf(fields []column.Field) []column.Type {
+func Types(fields []column.Field) []column.Type {
 	types := make([]column.Type, len(fields))
 	for i, f := range fields {
 		types[i] = f.Type

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"bursar/internal/event"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
 	"bursar/internal/serve/access"
 
 	"golang.org/x/sync/semaphore"
@@ -24,9 +24,9 @@ import (
 
 // Queries answers the API's queries about artifacts. Its methods are safe for concurrent use.
 type Queries interface {
-	Status(ctx context.Context) ([]reconcile.Status, error)
-	Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.GetResult, error)
-	Exceptions(ctx context.Context, pipeline string, each func(reconcile.Exception) error) error
+	Status(ctx context.Context) ([]query.Status, error)
+	Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (query.GetResult, error)
+	Exceptions(ctx context.Context, pipeline string, each func(query.Exception) error) error
 }
 
 // Quarantine calls each for every row of a stream that is in quarantine.

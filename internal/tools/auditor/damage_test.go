@@ -14,7 +14,7 @@ import (
 
 	"bursar/internal/artifact"
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/index"
 )
 
 // remedy is what an error about damage names.
@@ -25,7 +25,7 @@ const (
 	putBack      remedy = "bursar repair --from"
 	repairDedupe remedy = "dedupe index of stream"
 	repairIndex  remedy = "run `bursar repair`"
-	rebuild      remedy = "bursar rebuild"
+	rebuildAgain remedy = "bursar rebuild"
 	nextAttempt  remedy = "the next attempt"
 )
 
@@ -46,11 +46,11 @@ var table = []harmed{
 	{"objects/streams/*/batches/*/manifest.json", (*stage).bend, false, false, false, []remedy{putBack}},
 	{"objects/streams/*/batches/*/ids", (*stage).bend, false, false, false, []remedy{repairDedupe}},
 	{"identity.key", (*stage).bend, false, true, false, []remedy{repairDedupe}},
-	{"objects/pipelines/*/*/parts/*", (*stage).bend, false, false, false, []remedy{rebuild, nextAttempt}},
+	{"objects/pipelines/*/*/parts/*", (*stage).bend, false, false, false, []remedy{rebuildAgain, nextAttempt}},
 	{"objects/pipelines/*/*/runs/*/*", (*stage).bend, false, false, false, []remedy{nextAttempt}},
 	{"index/*", (*stage).bend, false, true, false, []remedy{repairIndex}},
 	{"index", (*stage).age, true, true, false, []remedy{repairIndex}},
-	{"catalog.db", (*stage).roll, true, true, true, []remedy{rebuild, repairIndex}},
+	{"catalog.db", (*stage).roll, true, true, true, []remedy{rebuildAgain, repairIndex}},
 }
 
 // damage is what was done and is not mended yet.
@@ -70,7 +70,7 @@ type copied struct {
 
 // remedyIn finds the remedy that an error names, or "".
 func remedyIn(err error) remedy {
-	for _, r := range []remedy{putBack, rebuild, repairDedupe, repairIndex} {
+	for _, r := range []remedy{putBack, rebuildAgain, repairDedupe, repairIndex} {
 		if strings.Contains(err.Error(), string(r)) {
 			return r
 		}
@@ -258,7 +258,7 @@ func (s *stage) remedy(named remedy) {
 		s.repairDedupe()
 	case repairIndex:
 		s.repairIndex()
-	case rebuild:
+	case rebuildAgain:
 		s.rebuild()
 	}
 }
@@ -287,11 +287,11 @@ func (s *stage) repairIndex() {
 // reload fills an index that is empty.
 func (s *stage) reload() {
 	s.t.Helper()
-	_, err := reconcile.RepairIndex(s.t.Context(), s.engine, s.c.Pipeline.Name)
+	_, err := index.RepairIndex(s.t.Context(), s.engine, s.c.Pipeline.Name)
 	switch {
 	case err == nil:
-	case s.damage != nil && remedyIn(err) == rebuild && slices.Contains(s.damage.remedies, rebuild):
-		s.remedy(rebuild)
+	case s.damage != nil && remedyIn(err) == rebuildAgain && slices.Contains(s.damage.remedies, rebuildAgain):
+		s.remedy(rebuildAgain)
 	default:
 		s.fatalf("repair the index: %v", err)
 	}

@@ -13,7 +13,8 @@ import (
 	"strings"
 
 	"bursar/internal/event"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/rebuild"
+	"bursar/internal/reconcile/runs"
 )
 
 // play carries the case out and compares all that can be seen.
@@ -228,7 +229,7 @@ func (s *stage) workOffRebuild(ctx context.Context) error {
 		if err != nil || !next.Backlog {
 			return err
 		}
-		for _, step := range reconcile.StepNames {
+		for _, step := range runs.StepNames {
 			if _, err := s.executor.Step(ctx, next.Ref, step); err != nil {
 				return err
 			}
@@ -245,9 +246,9 @@ func (s *stage) rebuild() {
 // rebuildFrom is rebuild where the export before has a digest.
 func (s *stage) rebuildFrom(before string) {
 	s.t.Helper()
-	var got reconcile.Rebuilt
+	var got rebuild.Rebuilt
 	disturbed := s.carry(func(ctx context.Context) (err error) {
-		got, err = reconcile.NewRebuilder(s.reader).Rebuild(ctx, s.c.Pipeline.Name, s.workOffRebuild)
+		got, err = rebuild.NewRebuilder(s.reader).Rebuild(ctx, s.c.Pipeline.Name, s.workOffRebuild)
 		return err
 	})
 	s.apply(func(m *Model) { m.Publish(len(m.Sealed)) })

@@ -24,6 +24,8 @@ import (
 	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/step"
 )
 
 // stage is one case being carried out.
@@ -51,11 +53,11 @@ type stage struct {
 	plan     *fault.Plan
 	intake   *event.Intake
 	engine   *reconcile.Engine
-	executor *reconcile.Executor
-	reader   *reconcile.Reader
+	executor *step.Executor
+	reader   *query.Reader
 	close    func() error
 
-	other        *reconcile.Executor // for late attempts
+	other        *step.Executor // for late attempts
 	otherCatalog *delayedCatalog
 
 	step     int
@@ -207,7 +209,7 @@ func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index ar
 		Project: s.project, Objects: objects, Catalog: records, Index: index, Duck: o,
 		Scratch: scratch, Workers: 2, Now: s.now, Log: log,
 	}
-	s.executor, s.reader = reconcile.NewExecutor(s.engine), reconcile.NewReader(s.engine)
+	s.executor, s.reader = step.NewExecutor(s.engine), query.NewReader(s.engine)
 }
 
 // now is a clock that goes on by a second with every look.

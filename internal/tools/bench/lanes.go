@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 	"bursar/internal/tools/shop"
 )
 
@@ -201,7 +201,7 @@ func callSteps(ctx context.Context, a *app.App) error {
 		if err != nil || !next.Backlog {
 			return err
 		}
-		for _, step := range reconcile.StepNames {
+		for _, step := range runs.StepNames {
 			if _, err := a.Steps.Step(ctx, next.Ref, step); err != nil {
 				return err
 			}
@@ -210,7 +210,7 @@ func callSteps(ctx context.Context, a *app.App) error {
 }
 
 // collect lists the digests of the parts of the measured runs.
-func (r *lanesResult) collect(ctx context.Context, a *app.App, before reconcile.Generation, want int) error {
+func (r *lanesResult) collect(ctx context.Context, a *app.App, before runs.Generation, want int) error {
 	runs, err := a.Runs(ctx, pipeline, max(before.Generation, 1), before.Published)
 	if err != nil {
 		return err

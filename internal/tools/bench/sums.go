@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
 	"bursar/internal/tools/shop"
 )
 
@@ -25,7 +25,7 @@ type artifact struct {
 }
 
 // sumArtifacts exports all artifacts and adds them up.
-func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all reconcile.Exported, err error) {
+func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all query.Exported, err error) {
 	out, in := io.Pipe()
 	exported := make(chan error, 1)
 	go func() {

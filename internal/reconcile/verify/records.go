@@ -1,0 +1,44 @@
+// Checks that what the catalog knows of pipelines is complete, and which objects it knows.
+
+package verify
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"bursar/internal/artifact"
+	"bursar/internal/reconcile/runs"
+)
+
+// Unfinished reports whether an object that no run has recorded may belong to an unfinished run or rebuild.
+func (e *Verifier) Unfinished(ctx context.Context, name string) bool {
+	for _, p := range e.Project.Pipelines {
+		g, err := e.Current(ctx, p.Name)
+		if err != nil {
+			continue
+		}
+		state, _, err := runs.ReadState(ctx, e.Catalog, p.Name)
+		if err != nil {
+			continue
+		}
+		for _, n := range []uint64{g.Generation, state.Building} {
+			rest, ok := strings.CutPrefix(name, artifact.SpacePrefix(artifact.Space{Pipeline: p.Name, Generation: n}))
+			_, rest, _ = strings.Cut(rest, "/") // runs/ or parts/, then the number of the run
+			if ok && n > 0 && (n != g.Generation || rest > fmt.Sprintf("%08d", g.Published+1)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// CheckRecords returns an error if the catalog's documents of a pipeline are incomplete: generations or runs without the document
+// that names them, or the reverse, or only those of a rebuild that is not complete.
+func (e *Verifier) CheckRecords(ctx context.Context, pipeline string) error {
+	names, err := e.Objects.List(ctx, "pipelines/"+pipeline+"/")
+	if err != nil {
+		return err
+	}
+	return runs.CheckComplete(ctx, e.Catalog, pipeline, len(names))
+}
