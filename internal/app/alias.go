@@ -61,7 +61,7 @@ type (
 	// Given counts the events that contributed a value to each fold.
 	Given = runs.FoldCounts
 	// Rebuilt is the result of rebuilding a pipeline.
-	Rebuilt = rebuild.Rebuilt
+	Rebuilt = rebuild.Result
 	// Status is the state of a pipeline.
 	Status = query.Status
 	// Answer is one artifact as of a run.
@@ -83,9 +83,9 @@ type (
 	// Exception is one open item.
 	Exception = query.Exception
 	// VerifyOptions are the options of one verification.
-	VerifyOptions = verify.VerifyOptions
+	VerifyOptions = verify.Options
 	// Verified is the result of verifying a pipeline.
-	Verified = verify.Verified
+	Verified = verify.Result
 	// Loss describes a damaged spool with which acknowledged requests may have been lost.
 	Loss = spool.Loss
 	// ImportOptions are the options of one Import.

@@ -53,7 +53,7 @@ type App struct {
 	differences []string // unrepaired differences from the state at the last close
 	losses      losses
 	log         *slog.Logger
-	runner      *flow.WorkflowRunner // set once Temporal is ready
+	runner      *flow.Runner // set once Temporal is ready
 	closers     []func() error       // in the order of opening
 
 	temporal      string     // the server's address
@@ -259,8 +259,8 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 
 // reconcileOn makes everything that reconciles work on an engine's stores.
 func (a *App) reconcileOn(e *reconcile.Engine) {
-	a.Engine, a.Steps, a.Queries = e, step.NewExecutor(e), query.NewReader(e)
-	a.Rebuilder, a.Verifier = rebuild.NewRebuilder(a.Queries), verify.NewVerifier(a.Queries)
+	a.Engine, a.Steps, a.Queries = e, step.New(e), query.New(e)
+	a.Rebuilder, a.Verifier = rebuild.New(a.Queries), verify.New(a.Queries)
 }
 
 // emptyFolder creates a folder for temporary files and removes those of a killed process.

@@ -31,7 +31,7 @@ func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []
 		return nil, nil
 	}
 	defer records.Close()
-	reader := query.NewReader(&reconcile.Engine{Project: p, Catalog: records, Duck: checkOptions})
+	reader := query.New(&reconcile.Engine{Project: p, Catalog: records, Duck: checkOptions})
 	for _, pipeline := range p.Pipelines {
 		if changed, err := reader.Changed(ctx, pipeline.Name); err == nil && changed != nil {
 			outdated = append(outdated, Outdated{pipeline.Name, pipeline.File, changed})

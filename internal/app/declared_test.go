@@ -96,12 +96,12 @@ func isGrowth(err error) bool {
 		strings.Contains(err.Error(), "stream payments")
 }
 
-func checkRefused(t *testing.T, a *App, planned runs.RunRef) {
+func checkRefused(t *testing.T, a *App, planned runs.Ref) {
 	t.Helper()
 	_, next := a.Steps.Next(t.Context(), "orders", 0)
 	_, step := a.Steps.Step(t.Context(), planned, "reduce")
 	_, rebuilt := rebuildHere(t.Context(), a, "orders")
-	_, verified := a.Verifier.Verify(t.Context(), "orders", verify.VerifyOptions{})
+	_, verified := a.Verifier.Verify(t.Context(), "orders", verify.Options{})
 	for what, err := range map[string]error{"next": next, "step": step, "rebuild": rebuilt, "verify": verified} {
 		if !isGrowth(err) || failure.ExitCode(err) != 2 {
 			t.Errorf("%s ends with %v", what, err)

@@ -64,7 +64,7 @@ func runAll(t *testing.T, a *App, pipeline string) (published int) {
 }
 
 // rebuildHere rebuilds a pipeline, step by step in this goroutine.
-func rebuildHere(ctx context.Context, a *App, pipeline string) (rebuild.Rebuilt, error) {
+func rebuildHere(ctx context.Context, a *App, pipeline string) (rebuild.Result, error) {
 	return a.Rebuilder.Rebuild(ctx, pipeline, func(ctx context.Context) error {
 		for {
 			next, err := a.Steps.NextOfRebuild(ctx, pipeline, 0)

@@ -84,9 +84,9 @@ func unkeyed(t *testing.T, a *App, pipeline string) string {
 	return fmt.Sprint(strings.Join(ids, " "), " ", all["payments"].Events, " ", all["payments"].Totals)
 }
 
-func verified(t *testing.T, a *App, pipeline string) verify.Verified {
+func verified(t *testing.T, a *App, pipeline string) verify.Result {
 	t.Helper()
-	v, err := a.Verifier.Verify(t.Context(), pipeline, verify.VerifyOptions{Sample: 1000, Seed: 1})
+	v, err := a.Verifier.Verify(t.Context(), pipeline, verify.Options{Sample: 1000, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestMissingUnkeyedEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			run, err := runs.FindRun(t.Context(), a.Engine.Catalog, runs.RunRef{Pipeline: "refs", Generation: 1, Run: 1})
+			run, err := runs.Find(t.Context(), a.Engine.Catalog, runs.Ref{Pipeline: "refs", Generation: 1, Run: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -87,7 +87,7 @@ func TestLateIndexWorkerChangesNothing(t *testing.T) {
 		}
 	}
 	slow := &lateIndex{Index: a.Engine.Index, hangs: make(chan struct{}), release: make(chan struct{})}
-	hanging := step.NewExecutor(&reconcile.Engine{
+	hanging := step.New(&reconcile.Engine{
 		Project: a.Engine.Project, Objects: a.Engine.Objects, Catalog: a.Engine.Catalog, Index: slow,
 		Duck: a.Engine.Duck, Scratch: a.Engine.Scratch, Workers: 1, Now: a.Engine.Now, Log: a.Engine.Log,
 	})
@@ -168,7 +168,7 @@ func surviveFailures(t *testing.T, stride int) {
 		class := classes[n/4%4]
 		mode := fault.Mode(n % 4)
 		plan.FailWith(n, mode, failure.Wrap(class, fault.ErrInjected))
-		err := inFlight(t.Context(), step.NewExecutor(failingEngine(a, plan)), "orders")
+		err := inFlight(t.Context(), step.New(failingEngine(a, plan)), "orders")
 		more = plan.Fired()
 		classKept := failure.Of(err) == class || mode&fault.Crash != 0 // errors of a dead process have no class
 		if more && (err == nil || !classKept) || !more && err != nil {
@@ -191,7 +191,7 @@ func surviveFailures(t *testing.T, stride int) {
 
 // inFlight carries three runs through each step before any begins the next.
 func inFlight(ctx context.Context, e *step.Executor, pipeline string) error {
-	var refs []runs.RunRef
+	var refs []runs.Ref
 	for after := uint64(0); after < 3; after++ {
 		next, err := e.Next(ctx, pipeline, after)
 		if err != nil {
@@ -224,8 +224,8 @@ func TestStepsKeepToTheirLanes(t *testing.T) {
 	a := openSmall(t, ordersYAML+"backlog: {max_batches: 1}\n")
 	pay(t, a, "1 a 10.00")
 	pay(t, a, "2 a 20.00")
-	ref := func(run uint64) runs.RunRef {
-		return runs.RunRef{Pipeline: "orders", Generation: 1, Run: run}
+	ref := func(run uint64) runs.Ref {
+		return runs.Ref{Pipeline: "orders", Generation: 1, Run: run}
 	}
 	for after := range uint64(2) {
 		if _, err := a.Steps.Next(t.Context(), "orders", after); err != nil {
@@ -271,7 +271,7 @@ func TestIndexIsLoadedOnce(t *testing.T) {
 			}
 		}
 		for p := range partitions {
-			if _, err := a.Steps.Partition(t.Context(), runs.RunRef{Pipeline: "orders", Generation: 1, Run: 1}, "index", p); err != nil {
+			if _, err := a.Steps.Partition(t.Context(), runs.Ref{Pipeline: "orders", Generation: 1, Run: 1}, "index", p); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -297,7 +297,7 @@ func TestStepTakesAsLongAsItsPartitions(t *testing.T) {
 		now = now.Add(10 * time.Second)
 		return now
 	}
-	ref := runs.RunRef{Pipeline: "orders", Generation: 1, Run: 1}
+	ref := runs.Ref{Pipeline: "orders", Generation: 1, Run: 1}
 	share, err := a.Steps.Partition(t.Context(), ref, "index", 0)
 	if err != nil || share.Seconds < 10 {
 		t.Fatalf("%+v, %v", share, err)

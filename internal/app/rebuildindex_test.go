@@ -114,7 +114,7 @@ func rebuildDamaged(t *testing.T, dir, before string) {
 	if again, err := rebuildHere(t.Context(), a, "orders"); err != nil || again.DigestAfter != before {
 		t.Errorf("a rebuild after the repair: %+v, %v", again, err)
 	}
-	if verified, err := a.Verifier.Verify(t.Context(), "orders", verify.VerifyOptions{Sample: 10}); err != nil || !verified.OK {
+	if verified, err := a.Verifier.Verify(t.Context(), "orders", verify.Options{Sample: 10}); err != nil || !verified.OK {
 		t.Errorf("in the end verify says %+v, %v", verified, err)
 	}
 }

@@ -101,7 +101,7 @@ func TestDamagedRebuildIsBegunAnew(t *testing.T) {
 // partOfRebuild returns the name of the first part of generation 2.
 func partOfRebuild(t *testing.T, a *App) string {
 	t.Helper()
-	run, err := runs.FindRun(t.Context(), a.Engine.Catalog, runs.RunRef{Pipeline: "orders", Generation: 2, Run: 1})
+	run, err := runs.Find(t.Context(), a.Engine.Catalog, runs.Ref{Pipeline: "orders", Generation: 2, Run: 1})
 	if err != nil || len(run.Parts()) == 0 {
 		t.Fatalf("%+v, %v", run, err)
 	}
@@ -191,7 +191,7 @@ func TestForgottenPipelineIsNotWhole(t *testing.T) {
 	_, planned := a.Steps.Next(t.Context(), "orders", 0)
 	_, got := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 	_, exported := a.Queries.Export(t.Context(), "orders", discard{})
-	_, verified := a.Verifier.Verify(t.Context(), "orders", verify.VerifyOptions{})
+	_, verified := a.Verifier.Verify(t.Context(), "orders", verify.Options{})
 	for what, err := range map[string]error{"run": planned, "get": got, "export": exported, "verify": verified} {
 		mustRefuse(t, what, err, "bursar rebuild orders")
 		if err != nil && strings.Contains(err.Error(), "has changed") {

@@ -108,7 +108,7 @@ func (r *repair) reloadIndex(ctx context.Context) error {
 // loadIndex loads the index entries of all pipelines from the parts of their runs. A pipeline for which this fails is rebuilt later.
 func (r *repair) loadIndex(ctx context.Context) {
 	for _, p := range r.Project.Pipelines {
-		if entries, err := index.RepairIndex(ctx, r.Engine, p.Name); err == nil && entries > 0 {
+		if entries, err := index.Repair(ctx, r.Engine, p.Name); err == nil && entries > 0 {
 			r.report("reloaded the index of %s: %s", p.Name, plural(entries, "record"))
 		}
 	}

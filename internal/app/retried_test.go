@@ -66,7 +66,7 @@ func TestRetriedStepStartsFromTheEvents(t *testing.T) {
 // retryUntilDone retries a step of run 2, by partitions or as a whole, and continues with the steps after it.
 func retryUntilDone(t *testing.T, a *App, at runs.StepName, partitions int, shared bool) {
 	t.Helper()
-	ref := runs.RunRef{Pipeline: "orders", Generation: 1, Run: 2}
+	ref := runs.Ref{Pipeline: "orders", Generation: 1, Run: 2}
 	try := func() (err error) {
 		for p := range partitions {
 			if shared {
@@ -99,7 +99,7 @@ func TestRunThatStartsAgainIsNotSkipped(t *testing.T) {
 	pay(t, a, "1 a 10.00", "2 b 20.00")
 	pay(t, a, "3 b 1.00")
 	pay(t, a, "4 a 1.00")
-	var refs []runs.RunRef
+	var refs []runs.Ref
 	for after := range uint64(3) {
 		next, err := a.Steps.Next(t.Context(), "orders", after)
 		if err != nil {

@@ -53,7 +53,7 @@ func (a *App) StartTemporal(ctx context.Context) error {
 		return fmt.Errorf("start workers: %w", err)
 	}
 	a.closers = append(a.closers, func() error { workers.Stop(); return nil })
-	a.runner = flow.NewWorkflowRunner(server.Client(), a.log)
+	a.runner = flow.NewRunner(server.Client(), a.log)
 	return nil
 }
 
@@ -123,7 +123,7 @@ func (a *App) runPipeline(ctx context.Context, pipeline string) (done []runs.Run
 
 // Runs lists the runs of a generation with numbers above after, in order.
 func (a *App) Runs(ctx context.Context, pipeline string, generation, after uint64) ([]Run, error) {
-	return runs.ListRuns(ctx, a.Engine.Catalog, pipeline, generation, after)
+	return runs.List(ctx, a.Engine.Catalog, pipeline, generation, after)
 }
 
 // observedSteps wraps the engine and reports the progress of its steps.
@@ -132,19 +132,19 @@ type observedSteps struct{ *App }
 // Next is Executor.Next, with its error reported.
 func (w observedSteps) Next(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
 	next, err := w.Steps.Next(ctx, pipeline, after)
-	w.reportStep(ctx, runs.RunRef{Pipeline: pipeline}, "next", err)
+	w.reportStep(ctx, runs.Ref{Pipeline: pipeline}, "next", err)
 	return next, err
 }
 
 // NextOfRebuild is Executor.NextOfRebuild, with its error reported.
 func (w observedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
 	next, err := w.Steps.NextOfRebuild(ctx, pipeline, after)
-	w.reportStep(ctx, runs.RunRef{Pipeline: pipeline}, "next", err)
+	w.reportStep(ctx, runs.Ref{Pipeline: pipeline}, "next", err)
 	return next, err
 }
 
 // Step is Executor.Step, with its begin and end reported.
-func (w observedSteps) Step(ctx context.Context, ref runs.RunRef, step runs.StepName) (runs.StepResult, error) {
+func (w observedSteps) Step(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.StepResult, error) {
 	if !w.watchers.isWatched(ref.Pipeline) {
 		return w.step(ctx, ref, step)
 	}
@@ -166,7 +166,7 @@ func (w observedSteps) Step(ctx context.Context, ref runs.RunRef, step runs.Step
 }
 
 // Partition is Executor.Partition, with its error reported.
-func (w observedSteps) Partition(ctx context.Context, ref runs.RunRef, step runs.StepName, partition int) (runs.StepResult, error) {
+func (w observedSteps) Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error) {
 	result, err := w.Steps.Partition(ctx, ref, step, partition)
 	if isDiskFull(err) {
 		w.disk.reportError(err)
@@ -177,7 +177,7 @@ func (w observedSteps) Partition(ctx context.Context, ref runs.RunRef, step runs
 	return result, err
 }
 
-func (w observedSteps) step(ctx context.Context, ref runs.RunRef, step runs.StepName) (runs.StepResult, error) {
+func (w observedSteps) step(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.StepResult, error) {
 	if _, rebuilding := w.rebuilding.Load(ref.Pipeline); rebuilding {
 		w.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
 	}
@@ -191,7 +191,7 @@ func (w observedSteps) step(ctx context.Context, ref runs.RunRef, step runs.Step
 
 // Rebuild folds all batches of a pipeline into its next generation and switches to it. The pipeline is locked meanwhile: a
 // run of the old generation would be lost.
-func (a *App) Rebuild(ctx context.Context, pipeline string) (out rebuild.Rebuilt, err error) {
+func (a *App) Rebuild(ctx context.Context, pipeline string) (out rebuild.Result, err error) {
 	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {
 		return out, err

@@ -63,8 +63,8 @@ func TestStepObjectsAreDeletedAfterAKill(t *testing.T) {
 		}
 		dying := engineOver(a, a.Engine.Catalog)
 		dying.Objects = &dyingStore{a.Engine.Objects}
-		last := runs.RunRef{Pipeline: "orders", Generation: 1, Run: 3}
-		if _, err := step.NewExecutor(dying).Step(t.Context(), last, "publish"); !errors.Is(err, errKilled) {
+		last := runs.Ref{Pipeline: "orders", Generation: 1, Run: 3}
+		if _, err := step.New(dying).Step(t.Context(), last, "publish"); !errors.Is(err, errKilled) {
 			t.Fatalf("publish says %v", err)
 		}
 		if g, err := a.Queries.Current(t.Context(), "orders"); err != nil || g.Published != 3 || len(stepObjects(t, a)) != 2 {
@@ -154,7 +154,7 @@ func TestRunsReadsOnlyLaterRuns(t *testing.T) {
 	}
 	for _, after := range []uint64{0, 1, 99, recorded - 3, recorded} {
 		counting := &countingCatalog{Catalog: a.Engine.Catalog}
-		found, err := runs.ListRuns(t.Context(), counting, "orders", 1, after)
+		found, err := runs.List(t.Context(), counting, "orders", 1, after)
 		if err != nil || len(found) != int(recorded-after) || len(found) > 0 && found[0].Run != after+1 {
 			t.Fatalf("after %d: %d runs, %v", after, len(found), err)
 		}

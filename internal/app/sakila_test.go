@@ -45,7 +45,7 @@ func TestSakila(t *testing.T) {
 	runAll(t, dealt, "rentals")
 	compareLines(t, exportOf(t, dealt, "rentals"), want)
 	checkPaidTwice(t, dealt, paidTwice)
-	proof, err := dealt.Verifier.Verify(t.Context(), "rentals", verify.VerifyOptions{Sample: 500})
+	proof, err := dealt.Verifier.Verify(t.Context(), "rentals", verify.Options{Sample: 500})
 	if err != nil || !proof.OK {
 		t.Errorf("verify: %+v, %v", proof, err)
 	}

@@ -69,7 +69,7 @@ func TestSQLFiles(t *testing.T) {
 	paySome(t, a, rand.New(rand.NewPCG(seed, 3)))
 	paySome(t, declared, rand.New(rand.NewPCG(seed, 3)))
 	compareLines(t, exportOf(t, a, "orders"), exportOf(t, declared, "orders"))
-	proof, err := a.Verifier.Verify(t.Context(), "orders", verify.VerifyOptions{Sample: 100})
+	proof, err := a.Verifier.Verify(t.Context(), "orders", verify.Options{Sample: 100})
 	if err != nil || !proof.OK || !strings.Contains(fmt.Sprint(proof.Checks), "9 artifacts folded from their events in 3 random groupings and orders (seed ") {
 		t.Errorf("verify: %+v, %v", proof, err)
 	}
@@ -101,13 +101,13 @@ func TestVerifyFindsOrderSensitiveSQLFiles(t *testing.T) {
 			t.Parallel()
 			a := openWithSQLFiles(t, sql[0], sql[1])
 			paySome(t, a, rand.New(rand.NewPCG(retailSeed(t), 4)))
-			proof, err := a.Verifier.Verify(t.Context(), "orders", verify.VerifyOptions{Sample: 100})
+			proof, err := a.Verifier.Verify(t.Context(), "orders", verify.Options{Sample: 100})
 			if err != nil || proof.OK {
 				t.Fatalf("verify: %+v, %v", proof, err)
 			}
 			last := proof.Checks[len(proof.Checks)-1]
 			_, text, _ := strings.Cut(last.Detail, "seed ")
-			again := verify.VerifyOptions{Sample: 100}
+			again := verify.Options{Sample: 100}
 			if _, err := fmt.Sscan(text, &again.Seed); err != nil {
 				t.Fatalf("no seed in %s: %v", last.Detail, err)
 			}

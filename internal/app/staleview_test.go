@@ -43,12 +43,12 @@ func appOver(e *reconcile.Engine) *App {
 }
 
 // openPlanned opens a project with two planned runs over the same keys.
-func openPlanned(t *testing.T) (a *App, first, second runs.RunRef) {
+func openPlanned(t *testing.T) (a *App, first, second runs.Ref) {
 	t.Helper()
 	a = openSmall(t, ordersYAML+"partitions: 2\nbacklog: {max_batches: 1}\n")
 	pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 30.00", "4 d 1.00", "5 e 5.00", "6 f 6.00")
 	pay(t, a, "7 a 1.00", "8 b 2.00", "9 c 3.00", "10 d 4.00", "11 e 5.00", "12 f 6.00")
-	first, second = runs.RunRef{Pipeline: "orders", Generation: 1, Run: 1}, runs.RunRef{Pipeline: "orders", Generation: 1, Run: 2}
+	first, second = runs.Ref{Pipeline: "orders", Generation: 1, Run: 1}, runs.Ref{Pipeline: "orders", Generation: 1, Run: 2}
 	for after := range uint64(2) {
 		if next, err := a.Steps.Next(t.Context(), "orders", after); err != nil || next.Ref.Run != after+1 {
 			t.Fatalf("%+v, %v", next, err)
@@ -58,7 +58,7 @@ func openPlanned(t *testing.T) (a *App, first, second runs.RunRef) {
 }
 
 // openLagging opens a project with run 1 merged but not indexed, and run 2 reduced.
-func openLagging(t *testing.T) (a *App, first, second runs.RunRef) {
+func openLagging(t *testing.T) (a *App, first, second runs.Ref) {
 	t.Helper()
 	a, first, second = openPlanned(t)
 	mustStep(t, a, first, "reduce", "prefetch", "merge")
@@ -66,7 +66,7 @@ func openLagging(t *testing.T) (a *App, first, second runs.RunRef) {
 	return a, first, second
 }
 
-func mustStep(t *testing.T, a *App, ref runs.RunRef, steps ...runs.StepName) {
+func mustStep(t *testing.T, a *App, ref runs.Ref, steps ...runs.StepName) {
 	t.Helper()
 	for _, step := range steps {
 		if _, err := a.Steps.Step(t.Context(), ref, step); err != nil {
@@ -87,7 +87,7 @@ func TestPartitionsPrefetchTheSameState(t *testing.T) {
 			}
 			mustStep(t, a, first, "index")
 		}}
-		if _, err := step.NewExecutor(engineOver(a, delayed)).Partition(t.Context(), second, "prefetch", late); err != nil {
+		if _, err := step.New(engineOver(a, delayed)).Partition(t.Context(), second, "prefetch", late); err != nil {
 			t.Fatal(err)
 		}
 		mustStep(t, a, first, "publish")
@@ -107,7 +107,7 @@ func TestLateAttemptDoesNotMoveTheState(t *testing.T) {
 		mustStep(t, a, second, "prefetch")
 		mustStep(t, a, first, "index")
 	}}
-	if _, err := step.NewExecutor(engineOver(a, delayed)).Step(t.Context(), second, "prefetch"); err != nil {
+	if _, err := step.New(engineOver(a, delayed)).Step(t.Context(), second, "prefetch"); err != nil {
 		t.Fatal(err)
 	}
 	mustStep(t, a, first, "publish")

@@ -71,7 +71,7 @@ func TestTwoSidedExample(t *testing.T) {
 
 func checkProof(t *testing.T, a *App, pipeline string) {
 	t.Helper()
-	proof, err := a.Verifier.Verify(t.Context(), pipeline, verify.VerifyOptions{Sample: 1000})
+	proof, err := a.Verifier.Verify(t.Context(), pipeline, verify.Options{Sample: 1000})
 	if err != nil || !proof.OK {
 		t.Errorf("verify %s: %+v, %v", pipeline, proof, err)
 	}

@@ -94,7 +94,7 @@ func openTwoRuns(t *testing.T) *App {
 // firstFailed returns the name and detail of the first failed check, or empty strings.
 func firstFailed(t *testing.T, a *App) (name, detail string) {
 	t.Helper()
-	verified, err := a.Verifier.Verify(t.Context(), "orders", verify.VerifyOptions{Sample: 100})
+	verified, err := a.Verifier.Verify(t.Context(), "orders", verify.Options{Sample: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,7 +142,7 @@ func TestAbsentOrOlderIndexIsNotNew(t *testing.T) {
 			if err := a.index.replace(); err != nil {
 				t.Fatal(err)
 			}
-			if entries, err := index.RepairIndex(t.Context(), a.Engine, "orders"); err != nil || entries != 5 {
+			if entries, err := index.Repair(t.Context(), a.Engine, "orders"); err != nil || entries != 5 {
 				t.Fatalf("%d entries, %v", entries, err)
 			}
 			checkArtifact(t, a, `{"paid":"111.00","last":"90"}`)

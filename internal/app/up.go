@@ -166,13 +166,13 @@ func (a *App) wakeFollowers(stream string) {
 }
 
 // reportStep calls the hooks for a step that has ended.
-func (w observedSteps) reportStep(ctx context.Context, ref runs.RunRef, step runs.StepName, err error) {
+func (w observedSteps) reportStep(ctx context.Context, ref runs.Ref, step runs.StepName, err error) {
 	_, rebuilding := w.rebuilding.Load(ref.Pipeline) // runs of a rebuild are not visible before the switch
 	switch {
 	case err != nil && ctx.Err() == nil && w.hooks.OnFailed != nil:
 		w.hooks.OnFailed(ref.Pipeline, err)
 	case err == nil && step == runs.StepPublish && w.hooks.OnPublished != nil && !rebuilding:
-		run, err := runs.FindRun(ctx, w.Engine.Catalog, ref)
+		run, err := runs.Find(ctx, w.Engine.Catalog, ref)
 		if err != nil {
 			w.log.Warn("cannot report a published run", "pipeline", ref.Pipeline, "run", ref.Run, "error", err)
 			return

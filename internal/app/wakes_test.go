@@ -51,7 +51,7 @@ func TestFailedWakesBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		c := &unreachableClient{}
-		a := &App{log: slog.New(slog.NewTextHandler(&log, nil)), runner: flow.NewWorkflowRunner(c, slog.New(slog.DiscardHandler))}
+		a := &App{log: slog.New(slog.NewTextHandler(&log, nil)), runner: flow.NewRunner(c, slog.New(slog.DiscardHandler))}
 		if err := a.runner.Follow(t.Context(), "orders"); err != nil {
 			t.Fatal(err)
 		}

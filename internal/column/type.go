@@ -141,3 +141,11 @@ func (t Type) wholeDigits() (digits int, ok bool) {
 func QuoteIdentifier(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
+
+func Types(fields []Field) []Type {
+	types := make([]Type, len(fields))
+	for i, f := range fields {
+		types[i] = f.Type
+	}
+	return types
+}

@@ -6,6 +6,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -120,4 +121,31 @@ func (e *Engine) WithIndex(index artifact.Index) *Engine {
 		Project: e.Project, Objects: e.Objects, Catalog: e.Catalog, Index: index,
 		Duck: e.Duck, Scratch: e.Scratch, Workers: e.Workers, Now: e.Now, Log: e.Log,
 	}
+}
+
+// errExists ends a scan at its first entry.
+var errExists = errors.New("the generation has entries")
+
+// Clear removes all objects and index entries of a generation, if there are any.
+func (e *Engine) Clear(ctx context.Context, space artifact.Space) error {
+	exists := false
+	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return errExists })
+	if err != nil && !errors.Is(err, errExists) {
+		return err
+	}
+	if exists {
+		if err := e.Index.Drop(ctx, space); err != nil {
+			return err
+		}
+	}
+	names, err := e.Objects.List(ctx, artifact.SpacePrefix(space))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := e.Objects.Delete(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }

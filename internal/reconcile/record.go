@@ -29,7 +29,7 @@ func StateFields(plan *fold.Plan) []column.Field {
 
 // NewRow returns empty columns for a record: those of the key, then those of the record.
 func NewRow(plan *fold.Plan) []column.Vector {
-	return column.NewVectors(Types(ArtifactFields(plan)), 0)
+	return column.NewVectors(column.Types(ArtifactFields(plan)), 0)
 }
 
 func ResetRow(row []column.Vector) {
@@ -72,12 +72,4 @@ func AppendKeyJSON(dst []byte, key []column.Vector, i int) []byte {
 		dst = key[c].AppendJSON(dst, i)
 	}
 	return append(dst, ']')
-}
-
-func Types(fields []column.Field) []column.Type {
-	types := make([]column.Type, len(fields))
-	for i, f := range fields {
-		types[i] = f.Type
-	}
-	return types
 }

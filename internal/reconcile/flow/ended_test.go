@@ -22,8 +22,8 @@ import (
 	"bursar/internal/temporal"
 )
 
-func quietRunner(c client.Client) *WorkflowRunner {
-	return NewWorkflowRunner(c, slog.New(slog.DiscardHandler))
+func quietRunner(c client.Client) *Runner {
+	return NewRunner(c, slog.New(slog.DiscardHandler))
 }
 
 func (s *scriptedSteps) grow(by uint64) (backlog uint64) {

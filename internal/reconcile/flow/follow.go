@@ -29,7 +29,7 @@ type restarter struct {
 
 // Follow makes the pipeline's workflow stay and execute every batch as it is sealed, until the process ends or Unfollow. A
 // workflow that is terminated, cancelled or fails is restarted.
-func (r *WorkflowRunner) Follow(ctx context.Context, pipeline string) error {
+func (r *Runner) Follow(ctx context.Context, pipeline string) error {
 	unlock, err := r.workflows.Lock(ctx, pipeline)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (r *WorkflowRunner) Follow(ctx context.Context, pipeline string) error {
 }
 
 // Unfollow ends the workflow of a followed pipeline and awaits the steps under way.
-func (r *WorkflowRunner) Unfollow(ctx context.Context, pipeline string) error {
+func (r *Runner) Unfollow(ctx context.Context, pipeline string) error {
 	unlock, err := r.workflows.Lock(ctx, pipeline)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (r *WorkflowRunner) Unfollow(ctx context.Context, pipeline string) error {
 }
 
 // Wake notifies the workflow of a followed pipeline that a batch was sealed. If the workflow has ended it is started.
-func (r *WorkflowRunner) Wake(ctx context.Context, pipeline string) error {
+func (r *Runner) Wake(ctx context.Context, pipeline string) error {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.following[pipeline] == nil {
@@ -86,7 +86,7 @@ func (r *WorkflowRunner) Wake(ctx context.Context, pipeline string) error {
 }
 
 // restartLoop restarts the workflow whenever it has ended, until ctx is done.
-func (r *WorkflowRunner) restartLoop(ctx context.Context, pipeline string) {
+func (r *Runner) restartLoop(ctx context.Context, pipeline string) {
 	wait := firstRestart
 	for {
 		healthy, cancel := context.WithTimeout(ctx, maxRestart)
@@ -112,14 +112,14 @@ func (r *WorkflowRunner) restartLoop(ctx context.Context, pipeline string) {
 	}
 }
 
-func (r *WorkflowRunner) follows(pipeline string) bool {
+func (r *Runner) follows(pipeline string) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.following[pipeline] != nil
 }
 
 // requestDrain requests that a following workflow executes its current backlog, and starts the workflow if it has ended.
-func (r *WorkflowRunner) requestDrain(ctx context.Context, pipeline string) (result WorkflowResult, err error) {
+func (r *Runner) requestDrain(ctx context.Context, pipeline string) (result Result, err error) {
 	handle, err := r.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(useExistingOptions(pipeline), Reconcile, newInput(pipeline, true)),
 		UpdateOptions: client.UpdateWorkflowOptions{

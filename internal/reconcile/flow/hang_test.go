@@ -84,7 +84,7 @@ func TestServerReplacesAHangingIndexWorker(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	done := make(chan error, 1)
 	go func() {
-		_, err := NewWorkflowRunner(c, slog.New(slog.DiscardHandler)).Run(t.Context(), "orders")
+		_, err := NewRunner(c, slog.New(slog.DiscardHandler)).Run(t.Context(), "orders")
 		done <- err
 	}()
 	began := <-hung

@@ -3,14 +3,14 @@
 package flow
 
 import (
-	"bursar/internal/reconcile/runs"
-	"bursar/internal/reconcile/step"
 	"go.temporal.io/sdk/workflow"
+
+	"bursar/internal/reconcile/runs"
 )
 
 // backlogManager is the state of one execution of Reconcile.
 type backlogManager struct {
-	in       WorkflowInput
+	in       Input
 	runs     int // published in this execution
 	failures int // consecutive
 
@@ -55,7 +55,7 @@ func (m *backlogManager) drain(ctx workflow.Context) (done bool, err error) {
 			break
 		}
 		l.start(ctx, m, next)
-		if failed = workflow.Await(ctx, func() bool { return l.inFlight < step.MaxInFlight || l.failedRun > 0 }); failed != nil {
+		if failed = workflow.Await(ctx, func() bool { return l.inFlight < runs.MaxInFlight || l.failedRun > 0 }); failed != nil {
 			break
 		}
 	}

@@ -64,11 +64,11 @@ func TestLaneBlocksLaterRuns(t *testing.T) {
 			before := runs.StepNames[i-1]
 			steps.blocked = map[string]func(context.Context) error{
 				"1 " + string(blocked): func(context.Context) error {
-					steps.await(before, step.MaxInFlight)
+					steps.await(before, runs.MaxInFlight)
 					if got := steps.called(blocked); len(got) != 1 {
 						return fmt.Errorf("%s is called for runs %v while run 1 is in it", blocked, got)
 					}
-					if got := steps.called("reduce"); len(got) > step.MaxInFlight {
+					if got := steps.called("reduce"); len(got) > runs.MaxInFlight {
 						return fmt.Errorf("runs %v are in flight", got)
 					}
 					return nil
@@ -144,7 +144,7 @@ func followed(t *testing.T, steps Steps, moments map[time.Duration]func(*testsui
 		env.RegisterDelayedCallback(func() { what(env) }, at)
 	}
 	env.RegisterDelayedCallback(env.CancelWorkflow, time.Hour)
-	env.ExecuteWorkflow(Reconcile, WorkflowInput{Pipeline: "orders", Follow: true})
+	env.ExecuteWorkflow(Reconcile, Input{Pipeline: "orders", Follow: true})
 	if !env.IsWorkflowCompleted() {
 		t.Fatal("the workflow has not completed")
 	}
@@ -224,7 +224,7 @@ func TestFollowingAnswersRequests(t *testing.T) {
 			env.UpdateWorkflow(drainUpdate, "", answer)
 		},
 	})
-	if result, ok := answer.result.(WorkflowResult); !ok || result.Runs != 3 || answer.err != nil {
+	if result, ok := answer.result.(Result); !ok || result.Runs != 3 || answer.err != nil {
 		t.Errorf("the request was answered with %+v, %v", answer.result, answer.err)
 	}
 }

@@ -3,10 +3,11 @@
 package flow
 
 import (
-	"bursar/internal/reconcile/step"
 	"errors"
 	"testing"
 	"time"
+
+	"bursar/internal/reconcile/runs"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
@@ -15,14 +16,14 @@ import (
 
 // updateResult receives the result of an update.
 type updateResult struct {
-	result *WorkflowResult
+	result *Result
 	err    error
 }
 
 func (a *updateResult) Accept()          {}
 func (a *updateResult) Reject(err error) { a.err = err }
 func (a *updateResult) Complete(success any, err error) {
-	if result, ok := success.(WorkflowResult); ok {
+	if result, ok := success.(Result); ok {
 		a.result = &result
 	}
 	a.err = err
@@ -35,15 +36,15 @@ func TestDrainReportsRemainingBacklog(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		backlog     uint64
-		in          WorkflowInput
+		in          Input
 		suggested   bool
 		runs        int
 		interrupted bool
 	}{
-		{"more runs than an execution has", runsPerExecution + 50, WorkflowInput{}, false, runsPerExecution, true},
-		{"as many runs as an execution has", runsPerExecution, WorkflowInput{}, false, runsPerExecution, true},
-		{"fewer", 3, WorkflowInput{}, false, 3, false},
-		{"the server suggests a new execution", 50, WorkflowInput{BySuggestion: true}, true, step.MaxInFlight, true},
+		{"more runs than an execution has", runsPerExecution + 50, Input{}, false, runsPerExecution, true},
+		{"as many runs as an execution has", runsPerExecution, Input{}, false, runsPerExecution, true},
+		{"fewer", 3, Input{}, false, 3, false},
+		{"the server suggests a new execution", 50, Input{BySuggestion: true}, true, runs.MaxInFlight, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

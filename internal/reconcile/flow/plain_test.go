@@ -5,7 +5,6 @@
 package flow
 
 import (
-	"bursar/internal/reconcile/step"
 	"bytes"
 	"context"
 	"errors"
@@ -14,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"bursar/internal/reconcile/step"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"

@@ -52,7 +52,7 @@ func TestKeepsEndingIsNotAWarningASecond(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log strings.Builder
 			c := &endingClient{lifetime: lifetime}
-			r := NewWorkflowRunner(c, slog.New(slog.NewTextHandler(&log, nil)))
+			r := NewRunner(c, slog.New(slog.NewTextHandler(&log, nil)))
 			r.following["orders"] = &restarter{}
 			ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 			defer cancel()

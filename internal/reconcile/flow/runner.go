@@ -23,9 +23,9 @@ const (
 	maxStarts = 5
 )
 
-// WorkflowRunner executes the backlogs of pipelines through their workflows. A process has one, on the client that its workers
+// Runner executes the backlogs of pipelines through their workflows. A process has one, on the client that its workers
 // use; it is safe for concurrent use. The process must have exclusive use of the project.
-type WorkflowRunner struct {
+type Runner struct {
 	client    client.Client
 	log       *slog.Logger
 	workflows keyed.Mutex
@@ -34,28 +34,28 @@ type WorkflowRunner struct {
 	following map[string]*restarter // by followed pipeline
 }
 
-// NewWorkflowRunner returns a runner that starts workflows through c.
-func NewWorkflowRunner(c client.Client, log *slog.Logger) *WorkflowRunner {
-	return &WorkflowRunner{client: c, log: log, following: map[string]*restarter{}}
+// NewRunner returns a runner that starts workflows through c.
+func NewRunner(c client.Client, log *slog.Logger) *Runner {
+	return &Runner{client: c, log: log, following: map[string]*restarter{}}
 }
 
 // Run executes the backlog of a pipeline and returns the number of runs. Every batch sealed before the call is included. A
 // second call for the same pipeline waits for the first. If ctx is done the workflow is cancelled, unless the pipeline is
 // followed, and its step awaited; the error is then that of ctx. Other errors have the class and exit code of the failed step.
-func (r *WorkflowRunner) Run(ctx context.Context, pipeline string) (WorkflowResult, error) {
+func (r *Runner) Run(ctx context.Context, pipeline string) (Result, error) {
 	unlock, err := r.workflows.Lock(ctx, pipeline)
 	if err != nil {
-		return WorkflowResult{}, err
+		return Result{}, err
 	}
 	defer unlock()
 	if r.follows(pipeline) {
-		return r.drain(ctx, func() (WorkflowResult, error) { return r.requestDrain(ctx, pipeline) })
+		return r.drain(ctx, func() (Result, error) { return r.requestDrain(ctx, pipeline) })
 	}
-	return r.drain(ctx, func() (WorkflowResult, error) { return r.start(ctx, WorkflowID(pipeline), newInput(pipeline, false)) })
+	return r.drain(ctx, func() (Result, error) { return r.start(ctx, WorkflowID(pipeline), newInput(pipeline, false)) })
 }
 
 // Rebuild executes the runs of the generation that a rebuild of the pipeline is making.
-func (r *WorkflowRunner) Rebuild(ctx context.Context, pipeline string) error {
+func (r *Runner) Rebuild(ctx context.Context, pipeline string) error {
 	unlock, err := r.workflows.Lock(ctx, rebuildID(pipeline))
 	if err != nil {
 		return err
@@ -63,13 +63,13 @@ func (r *WorkflowRunner) Rebuild(ctx context.Context, pipeline string) error {
 	defer unlock()
 	in := newInput(pipeline, false)
 	in.Rebuild = true
-	_, err = r.drain(ctx, func() (WorkflowResult, error) { return r.start(ctx, rebuildID(pipeline), in) })
+	_, err = r.drain(ctx, func() (Result, error) { return r.start(ctx, rebuildID(pipeline), in) })
 	return err
 }
 
 // drain lets a workflow execute the backlog, and repeats that if it was interrupted or ended: the catalog knows where to continue.
-func (r *WorkflowRunner) drain(ctx context.Context, start func() (WorkflowResult, error)) (WorkflowResult, error) {
-	var all WorkflowResult
+func (r *Runner) drain(ctx context.Context, start func() (Result, error)) (Result, error) {
+	var all Result
 	for tries := 1; ; {
 		result, err := start()
 		all.Runs += result.Runs
@@ -85,19 +85,19 @@ func (r *WorkflowRunner) drain(ctx context.Context, start func() (WorkflowResult
 }
 
 // start executes the backlog with a new workflow.
-func (r *WorkflowRunner) start(ctx context.Context, id string, in WorkflowInput) (result WorkflowResult, err error) {
+func (r *Runner) start(ctx context.Context, id string, in Input) (result Result, err error) {
 	run, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(id), Reconcile, in)
 	if err == nil {
 		err = run.Get(ctx, &result)
 	}
 	if err != nil && ctx.Err() != nil {
-		return WorkflowResult{}, r.cancel(ctx, id)
+		return Result{}, r.cancel(ctx, id)
 	}
 	return result, err
 }
 
-func newInput(pipeline string, follow bool) WorkflowInput {
-	return WorkflowInput{Pipeline: pipeline, Follow: follow, BySuggestion: true}
+func newInput(pipeline string, follow bool) Input {
+	return Input{Pipeline: pipeline, Follow: follow, BySuggestion: true}
 }
 
 // replaceExistingOptions terminate an open workflow of the same id: this process holds the lock of the pipeline, so that workflow
@@ -113,7 +113,7 @@ func replaceExistingOptions(id string) client.StartWorkflowOptions {
 }
 
 // cancel ends a workflow after ctx is done, and returns the cause.
-func (r *WorkflowRunner) cancel(ctx context.Context, id string) error {
+func (r *Runner) cancel(ctx context.Context, id string) error {
 	cause := context.Cause(ctx)
 	if err := r.end(context.WithoutCancel(ctx), id); err != nil {
 		return fmt.Errorf("%w (%w)", cause, err)
@@ -122,7 +122,7 @@ func (r *WorkflowRunner) cancel(ctx context.Context, id string) error {
 }
 
 // end cancels a workflow and waits for its current steps. If somebody else has ended the workflow that is not an error.
-func (r *WorkflowRunner) end(ctx context.Context, id string) error {
+func (r *Runner) end(ctx context.Context, id string) error {
 	grace, stop := context.WithTimeout(ctx, cancelTimeout)
 	defer stop()
 	if err := r.client.CancelWorkflow(grace, id, ""); temporal.WasTerminated(err) {

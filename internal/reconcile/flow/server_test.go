@@ -52,7 +52,7 @@ func TestServerRunsPipelines(t *testing.T) {
 		"22 merge": {&step.Breach{Step: "merge", Total: "events", Want: "3", Got: "4"}},
 	}}
 	c := serveSteps(t, t.TempDir(), steps)
-	runner := NewWorkflowRunner(c, slog.New(slog.DiscardHandler))
+	runner := NewRunner(c, slog.New(slog.DiscardHandler))
 	mustRun := func(want int) time.Duration {
 		t.Helper()
 		began := time.Now()
@@ -82,7 +82,7 @@ func TestServerRunsPipelines(t *testing.T) {
 func TestServerRebuilds(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{backlog: 2, split: 2}
-	runner := NewWorkflowRunner(serveSteps(t, t.TempDir(), steps), slog.New(slog.DiscardHandler))
+	runner := NewRunner(serveSteps(t, t.TempDir(), steps), slog.New(slog.DiscardHandler))
 	if err := runner.Rebuild(t.Context(), "orders"); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestServerFollows(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{backlog: 1, fail: map[string][]error{"4 merge": {&step.Breach{Step: "merge"}}}}
 	c := serveSteps(t, t.TempDir(), steps)
-	runner := NewWorkflowRunner(c, slog.New(slog.DiscardHandler))
+	runner := NewRunner(c, slog.New(slog.DiscardHandler))
 	grow := func(to uint64) { steps.mu.Lock(); steps.backlog = to; steps.mu.Unlock() }
 	if err := runner.Follow(t.Context(), "orders"); err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestServerCancelsWithItsCaller(t *testing.T) {
 		cancel()
 	}()
 	began := time.Now()
-	if _, err := NewWorkflowRunner(c, slog.New(slog.DiscardHandler)).Run(ctx, "orders"); !errors.Is(err, context.Canceled) {
+	if _, err := NewRunner(c, slog.New(slog.DiscardHandler)).Run(ctx, "orders"); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v, want the caller's cancellation", err)
 	}
 	t.Logf("cancelled in %v", time.Since(began))
@@ -232,7 +232,7 @@ func TestServerGoesOnAfterKill(t *testing.T) {
 		},
 	}}
 	c := serveSteps(t, dir, steps)
-	if result, err := NewWorkflowRunner(c, slog.New(slog.DiscardHandler)).Run(t.Context(), "orders"); err != nil || result.Runs != 1 {
+	if result, err := NewRunner(c, slog.New(slog.DiscardHandler)).Run(t.Context(), "orders"); err != nil || result.Runs != 1 {
 		t.Fatalf("got %+v, %v; want one run", result, err)
 	}
 	t.Logf("first step %v after the kill, whole run %v", first, time.Since(killed))
@@ -254,7 +254,7 @@ func TestServerChildToBeKilled(t *testing.T) {
 			return ctx.Err()
 		},
 	}}
-	_, _ = NewWorkflowRunner(serveSteps(t, dir, steps), slog.New(slog.DiscardHandler)).Run(t.Context(), "orders")
+	_, _ = NewRunner(serveSteps(t, dir, steps), slog.New(slog.DiscardHandler)).Run(t.Context(), "orders")
 }
 
 func awaitLine(t *testing.T, from io.Reader, want string) {

@@ -38,17 +38,17 @@ func (m *backlogManager) registerHandlers(ctx workflow.Context) error {
 }
 
 // handleDrain waits for a pass over the backlog that starts after the request.
-func (m *backlogManager) handleDrain(ctx workflow.Context) (WorkflowResult, error) {
+func (m *backlogManager) handleDrain(ctx workflow.Context) (Result, error) {
 	m.requests++
 	m.wakeRequested = true
 	request, before := m.requests, m.runs
 	if err := workflow.Await(ctx, func() bool { return m.answered >= request || m.ending }); err != nil {
-		return WorkflowResult{}, err
+		return Result{}, err
 	}
 	if m.answered < request {
-		return WorkflowResult{Runs: m.runs - before, Interrupted: true}, nil
+		return Result{Runs: m.runs - before, Interrupted: true}, nil
 	}
-	return WorkflowResult{Runs: m.runs - before}, m.outcome
+	return Result{Runs: m.runs - before}, m.outcome
 }
 
 // waitForWork waits after a pass until there is something to do. After a transient failure it retries after a while; after other

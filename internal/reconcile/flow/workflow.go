@@ -38,13 +38,13 @@ type Steps interface {
 	// NextOfRebuild is Next for the generation that a rebuild is making.
 	NextOfRebuild(ctx context.Context, pipeline string, after uint64) (next runs.NextResult, err error)
 	// Partition executes a step for one partition. It may be called while an earlier attempt still hangs.
-	Partition(ctx context.Context, ref runs.RunRef, step runs.StepName, partition int) (runs.StepResult, error)
+	Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error)
 	// Step executes one of StepNames, or those partitions of it that are not done.
-	Step(ctx context.Context, ref runs.RunRef, step runs.StepName) (runs.StepResult, error)
+	Step(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.StepResult, error)
 }
 
-// WorkflowInput starts the workflow Reconcile.
-type WorkflowInput struct {
+// Input starts the workflow Reconcile.
+type Input struct {
 	Pipeline string `json:"pipeline"`
 	// Runs counts the runs of earlier executions in the same chain.
 	Runs int `json:"runs"`
@@ -59,8 +59,8 @@ type WorkflowInput struct {
 	BySuggestion bool `json:"by_suggestion,omitempty"`
 }
 
-// WorkflowResult is the result of the workflow Reconcile.
-type WorkflowResult struct {
+// Result is the result of the workflow Reconcile.
+type Result struct {
 	Runs int `json:"runs"`
 	// Interrupted reports that there may be more runs: the execution continued as new.
 	Interrupted bool `json:"interrupted,omitempty"`
@@ -75,44 +75,44 @@ type NextInput struct {
 
 // StepInput requests one step of a run.
 type StepInput struct {
-	Ref  runs.RunRef   `json:"ref"`
+	Ref  runs.Ref      `json:"ref"`
 	Step runs.StepName `json:"step"`
 }
 
 // PartitionInput requests one step of a run for one partition.
 type PartitionInput struct {
-	Ref       runs.RunRef   `json:"ref"`
+	Ref       runs.Ref      `json:"ref"`
 	Step      runs.StepName `json:"step"`
 	Partition int           `json:"partition"`
 }
 
 // Reconcile executes the backlog of one pipeline, and waits for more batches if Follow is set. Its workflow id is given by
 // WorkflowID.
-func Reconcile(ctx workflow.Context, in WorkflowInput) (WorkflowResult, error) {
+func Reconcile(ctx workflow.Context, in Input) (Result, error) {
 	m := &backlogManager{in: in, failures: in.Failures}
 	if err := m.registerHandlers(ctx); err != nil {
-		return WorkflowResult{}, err
+		return Result{}, err
 	}
 	for !m.isLong(ctx, m.runs) {
 		err := m.pass(ctx)
 		if ctx.Err() != nil {
-			return WorkflowResult{}, ctx.Err()
+			return Result{}, ctx.Err()
 		}
 		if m.isLong(ctx, m.runs) {
 			break
 		}
 		if !in.Follow {
-			return WorkflowResult{Runs: in.Runs + m.runs}, err
+			return Result{Runs: in.Runs + m.runs}, err
 		}
 		if err := m.waitForWork(ctx, err); err != nil {
-			return WorkflowResult{}, err
+			return Result{}, err
 		}
 	}
 	if err := m.finishHandlers(ctx); err != nil {
-		return WorkflowResult{}, err
+		return Result{}, err
 	}
 	in.Runs, in.Failures = in.Runs+m.runs, m.failures
-	return WorkflowResult{}, workflow.NewContinueAsNewError(ctx, Reconcile, in)
+	return Result{}, workflow.NewContinueAsNewError(ctx, Reconcile, in)
 }
 
 // isLong reports whether this execution, after so many runs, has to continue as new.

@@ -53,14 +53,14 @@ func (s *scriptedSteps) Next(ctx context.Context, pipeline string, after uint64)
 	if after == s.backlog {
 		return runs.NextResult{}, nil
 	}
-	return runs.NextResult{Ref: runs.RunRef{Pipeline: pipeline, Generation: 1, Run: after + 1}, Backlog: true, Partitions: s.split}, nil
+	return runs.NextResult{Ref: runs.Ref{Pipeline: pipeline, Generation: 1, Run: after + 1}, Backlog: true, Partitions: s.split}, nil
 }
 
-func (s *scriptedSteps) Partition(ctx context.Context, ref runs.RunRef, step runs.StepName, partition int) (runs.StepResult, error) {
+func (s *scriptedSteps) Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error) {
 	return runs.StepResult{Rows: 1}, s.call(ctx, fmt.Sprintf("%d %s %d", ref.Run, step, partition))
 }
 
-func (s *scriptedSteps) Step(ctx context.Context, ref runs.RunRef, step runs.StepName) (runs.StepResult, error) {
+func (s *scriptedSteps) Step(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.StepResult, error) {
 	err := s.call(ctx, fmt.Sprintf("%d %s", ref.Run, step))
 	if err == nil && step == "publish" {
 		s.mu.Lock()
@@ -133,7 +133,7 @@ func virtualRun(t *testing.T, steps Steps) (*testsuite.TestWorkflowEnvironment, 
 	t.Helper()
 	env := virtualEnvironment(steps)
 	began := env.Now()
-	env.ExecuteWorkflow(Reconcile, WorkflowInput{Pipeline: "orders"})
+	env.ExecuteWorkflow(Reconcile, Input{Pipeline: "orders"})
 	if !env.IsWorkflowCompleted() {
 		t.Fatal("the workflow has not completed")
 	}
@@ -154,7 +154,7 @@ func TestWorkflowDrainsTheBacklogInOrder(t *testing.T) {
 	t.Parallel()
 	steps := &scriptedSteps{backlog: 12}
 	env, _ := virtualRun(t, steps)
-	var result WorkflowResult
+	var result Result
 	if err := env.GetWorkflowResult(&result); err != nil {
 		t.Fatal(err)
 	}
@@ -236,11 +236,11 @@ func TestWorkflowContinuesAsNew(t *testing.T) {
 	if !errors.As(env.GetWorkflowError(), &again) {
 		t.Fatalf("got error %v, want continue-as-new", env.GetWorkflowError())
 	}
-	var in WorkflowInput
+	var in Input
 	if err := converter.GetDefaultDataConverter().FromPayloads(again.Input, &in); err != nil {
 		t.Fatal(err)
 	}
-	if want := (WorkflowInput{Pipeline: "orders", Runs: runsPerExecution}); in != want {
+	if want := (Input{Pipeline: "orders", Runs: runsPerExecution}); in != want {
 		t.Errorf("continues with %+v, want %+v", in, want)
 	}
 }
@@ -249,7 +249,7 @@ func TestWorkflowContinuesAsNew(t *testing.T) {
 // before runsPerExecution runs. An execution that was started without BySuggestion only counts runs.
 func TestWorkflowHeedsTheServer(t *testing.T) {
 	t.Parallel()
-	for _, in := range []WorkflowInput{
+	for _, in := range []Input{
 		{Pipeline: "orders", BySuggestion: true}, {Pipeline: "orders", BySuggestion: true, Follow: true}, {Pipeline: "orders"},
 	} {
 		env := virtualEnvironment(&scriptedSteps{backlog: 1})

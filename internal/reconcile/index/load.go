@@ -30,9 +30,9 @@ func Load(ctx context.Context, e *reconcile.Engine, plan *fold.Plan, run *runs.R
 	return entries, err
 }
 
-// RepairIndex rebuilds the index of a pipeline's generations from the parts of their runs, and returns the number of loaded
+// Repair rebuilds the index of a pipeline's generations from the parts of their runs, and returns the number of loaded
 // entries. Existing entries are dropped first. A damaged part is an error: then only a rebuild helps.
-func RepairIndex(ctx context.Context, e *reconcile.Engine, pipeline string) (entries int64, err error) {
+func Repair(ctx context.Context, e *reconcile.Engine, pipeline string) (entries int64, err error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
 		return 0, err
@@ -58,7 +58,7 @@ func reload(ctx context.Context, e *reconcile.Engine, plan *fold.Plan, g *runs.G
 	if err := e.Index.Drop(ctx, g.Space()); err != nil {
 		return 0, err
 	}
-	list, err := runs.ListRuns(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
+	list, err := runs.List(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
 	if err != nil {
 		return 0, err
 	}

@@ -47,7 +47,7 @@ func notLoaded(run *runs.Run, entries int64) error {
 
 // checkPlanned reads the catalog again if the index contained a run that was not planned: it may have been planned meanwhile.
 func checkPlanned(ctx context.Context, e *reconcile.Engine, space artifact.Space, newest uint64) error {
-	g, err := runs.ReadGeneration(ctx, e.Catalog, runs.RunRef{space.Pipeline, space.Generation, 0})
+	g, err := runs.ReadGeneration(ctx, e.Catalog, runs.Ref{Pipeline: space.Pipeline, Generation: space.Generation})
 	if err != nil || newest <= g.Runs {
 		return err
 	}
@@ -66,7 +66,7 @@ func lastRunWithEntries(ctx context.Context, e *reconcile.Engine, space artifact
 		}
 		planned = g.Runs
 		for n := upTo; n > 0; n-- {
-			run, err := runs.Get(tx, runs.RunRef{space.Pipeline, space.Generation, n})
+			run, err := runs.Get(tx, g.RunRef(n))
 			if err != nil {
 				return err
 			}

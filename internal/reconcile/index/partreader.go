@@ -39,7 +39,7 @@ type PartReader struct {
 func NewPartReader(ctx context.Context, objects object.Store, plan *fold.Plan, run *runs.Run, partition int) *PartReader {
 	return &PartReader{
 		ctx: ctx, store: objects, run: run, partition: partition, parts: run.Objects(runs.StepMerge, partition),
-		key: column.NewVectors(reconcile.Types(plan.Key), 0), width: len(plan.Key) + len(plan.Record),
+		key: column.NewVectors(column.Types(plan.Key), 0), width: len(plan.Key) + len(plan.Record),
 	}
 }
 

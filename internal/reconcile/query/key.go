@@ -13,7 +13,6 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/fold"
-	"bursar/internal/reconcile"
 )
 
 // parseKey parses a key as it is printed. The text of a single key column may be given without quotes.
@@ -38,7 +37,7 @@ func parseKey(plan *fold.Plan, text string) ([]column.Vector, error) {
 	if len(values) != len(plan.Key) {
 		return nil, keyError(plan, text)
 	}
-	key := column.NewVectors(reconcile.Types(plan.Key), 1)
+	key := column.NewVectors(column.Types(plan.Key), 1)
 	for i, v := range values {
 		if err := parseValue(&key[i], v); err != nil {
 			return nil, fmt.Errorf("key column %s: %w", plan.Key[i].Name, err)

@@ -14,7 +14,6 @@ import (
 	"bursar/internal/artifact"
 	"bursar/internal/catalog"
 	"bursar/internal/fold"
-	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/index"
 	"bursar/internal/reconcile/runs"
 )
@@ -186,34 +185,3 @@ func (s *snapshotCache) awaitNoReaders(ctx context.Context, space artifact.Space
 		}
 	}
 }
-
-// Current returns the generation that readers see; generation 0 for a pipeline that has never run.
-func (e *Reader) Current(ctx context.Context, pipeline string) (g runs.Generation, err error) {
-	if e.Project.Pipeline(pipeline) == nil {
-		return g, &reconcile.NotFoundError{What: "pipeline " + pipeline}
-	}
-	return runs.Current(ctx, e.Catalog, pipeline)
-}
-
-// Reader answers queries on published artifacts. A process has one, so that a rebuild waits for all its queries.
-type Reader struct {
-	*reconcile.Engine
-
-	snapshots snapshotCache      // cached, one per pipeline
-	partCache artifact.PartCache // open parts, for reading single records
-}
-
-// NewReader returns a reader of the stores of an engine.
-func NewReader(e *reconcile.Engine) *Reader { return &Reader{Engine: e} }
-
-// AwaitNoReaders waits until nobody reads a generation, which no new query may find any more, and closes open parts.
-func (e *Reader) AwaitNoReaders(ctx context.Context, space artifact.Space) error {
-	if err := e.snapshots.awaitNoReaders(ctx, space); err != nil {
-		return err
-	}
-	e.CloseParts()
-	return nil
-}
-
-// CloseParts closes all open parts, before they are deleted.
-func (e *Reader) CloseParts() { e.partCache.Clear() }

@@ -77,7 +77,7 @@ func (e *Reader) status(ctx context.Context, pipeline string) (Status, error) {
 	if g.FoldCounts != nil {
 		s.Counted = g.FoldCounts.Events
 	}
-	runs, err := runs.ListRuns(ctx, e.Catalog, pipeline, g.Generation, g.Published)
+	runs, err := runs.List(ctx, e.Catalog, pipeline, g.Generation, g.Published)
 	if err != nil {
 		return s, err
 	}
@@ -105,8 +105,8 @@ func (e *Reader) status(ctx context.Context, pipeline string) (Status, error) {
 }
 
 // Waiting counts the events of a run, and the events that are in no published run, including those of the run.
-func (e *Reader) Waiting(ctx context.Context, ref runs.RunRef) (events, backlog int64, err error) {
-	run, err := runs.FindRun(ctx, e.Catalog, ref)
+func (e *Reader) Waiting(ctx context.Context, ref runs.Ref) (events, backlog int64, err error) {
+	run, err := runs.Find(ctx, e.Catalog, ref)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -106,7 +106,7 @@ func (e *Reader) Trace(ctx context.Context, pipeline, key string, each func(Trac
 	}
 	before := int64(0)
 	for _, v := range slices.Backward(versions) {
-		run, err := runs.FindRun(ctx, e.Catalog, runs.RunRef{pipeline, q.Generation.Generation, v.Run})
+		run, err := runs.Find(ctx, e.Catalog, q.Generation.RunRef(v.Run))
 		if err != nil {
 			return Traced{}, err
 		}

@@ -66,7 +66,7 @@ func (e *Rebuilder) drop(ctx context.Context, g *runs.Generation) error {
 			return err
 		}
 	}
-	list, err := runs.ListRuns(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
+	list, err := runs.List(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,17 @@ import (
 	"bursar/internal/reconcile/runs"
 )
 
-// Rebuilt is the result of a rebuild. The digests are those of an export before and after.
-type Rebuilt struct {
+// Rebuilder makes new generations of pipelines and removes old ones.
+type Rebuilder struct {
+	*reconcile.Engine
+	reader *query.Reader
+}
+
+// New returns a rebuilder. It removes nothing that the reader reads.
+func New(reader *query.Reader) *Rebuilder { return &Rebuilder{reader.Engine, reader} }
+
+// Result is the result of a rebuild. The digests are those of an export before and after.
+type Result struct {
 	Pipeline     string `json:"pipeline"`
 	Generation   uint64 `json:"generation"`
 	DigestBefore string `json:"digest_before"` // empty if the pipeline had changed, never run, or was damaged
@@ -35,16 +44,16 @@ type Rebuilt struct {
 // Rebuild folds all batches sealed so far into the next generation and switches to it (rule 9). drain executes the runs of the
 // generation being made, which NextOfRebuild plans. Readers see the old generation until the switch. An interrupted rebuild is
 // resumed, unless the pipeline has changed again since, or what it left is damaged.
-func (e *Rebuilder) Rebuild(ctx context.Context, pipeline string, drain func(ctx context.Context) error) (Rebuilt, error) {
+func (e *Rebuilder) Rebuild(ctx context.Context, pipeline string, drain func(ctx context.Context) error) (Result, error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
-		return Rebuilt{}, err
+		return Result{}, err
 	}
 	old, err := e.reader.Current(ctx, pipeline)
 	if err != nil {
-		return Rebuilt{}, err
+		return Result{}, err
 	}
-	out := Rebuilt{Pipeline: pipeline}
+	out := Result{Pipeline: pipeline}
 	if out.DigestBefore, err = e.digestBefore(ctx, plan, &old); err != nil {
 		return out, err
 	}
@@ -66,7 +75,7 @@ func (e *Rebuilder) Rebuild(ctx context.Context, pipeline string, drain func(ctx
 func (e *Rebuilder) newBatches(ctx context.Context, old, made *runs.Generation) (n int, err error) {
 	folded := map[runs.BatchRef]bool{}
 	for _, g := range []*runs.Generation{old, made} {
-		runs, err := runs.ListRuns(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
+		runs, err := runs.List(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
 		if err != nil {
 			return 0, err
 		}
@@ -108,7 +117,7 @@ func (e *Rebuilder) build(ctx context.Context, plan *fold.Plan, drain func(ctx c
 
 // causedByGeneration reports whether an error may be caused by the generation being made, and not by events or definitions, with
 // which any other generation would fail too.
-func (e *Rebuilder) causedByGeneration(ctx context.Context, ref runs.RunRef, err error) bool {
+func (e *Rebuilder) causedByGeneration(ctx context.Context, ref runs.Ref, err error) bool {
 	if failure.Of(err) != failure.Data {
 		return false
 	}
@@ -116,7 +125,7 @@ func (e *Rebuilder) causedByGeneration(ctx context.Context, ref runs.RunRef, err
 	if err != nil {
 		return true
 	}
-	stopped, err := runs.FindRun(ctx, e.Catalog, runs.RunRef{ref.Pipeline, ref.Generation, g.Published + 1})
+	stopped, err := runs.Find(ctx, e.Catalog, g.RunRef(g.Published+1))
 	if err != nil || stopped.Trouble == nil {
 		return true
 	}
@@ -140,7 +149,7 @@ func (e *Rebuilder) digestBefore(ctx context.Context, plan *fold.Plan, old *runs
 }
 
 // begin resumes or creates the generation being made. One that is discarded is removed.
-func (e *Rebuilder) begin(ctx context.Context, plan *fold.Plan, discard bool) (ref runs.RunRef, resumed bool, err error) {
+func (e *Rebuilder) begin(ctx context.Context, plan *fold.Plan, discard bool) (ref runs.Ref, resumed bool, err error) {
 	if err := e.clearNextGeneration(ctx, plan.Pipeline.Name); err != nil {
 		return ref, false, err
 	}
@@ -155,7 +164,7 @@ func (e *Rebuilder) begin(ctx context.Context, plan *fold.Plan, discard bool) (r
 	if err != nil {
 		return ref, false, err
 	}
-	return runs.RunRef{Pipeline: g.Pipeline, Generation: g.Generation}, resumed, nil
+	return runs.Ref{Pipeline: g.Pipeline, Generation: g.Generation}, resumed, nil
 }
 
 // clearNextGeneration removes objects and index entries under the names of the next generation.
@@ -186,12 +195,3 @@ func (e *Rebuilder) swap(ctx context.Context, g *runs.Generation) error {
 	}
 	return nil
 }
-
-// Rebuilder makes new generations of pipelines and removes old ones.
-type Rebuilder struct {
-	*reconcile.Engine
-	reader *query.Reader
-}
-
-// NewRebuilder returns a rebuilder. It removes nothing that the reader reads.
-func NewRebuilder(reader *query.Reader) *Rebuilder { return &Rebuilder{reader.Engine, reader} }

@@ -74,7 +74,7 @@ func CheckComplete(ctx context.Context, c catalog.Catalog, pipeline string, obje
 			return errors.Join(err, state.Missing(pipeline))
 		}
 		for number := uint64(1); number <= g.Runs; number++ {
-			if _, err := Get(tx, RunRef{pipeline, g.Generation, number}); err != nil {
+			if _, err := Get(tx, g.RunRef(number)); err != nil {
 				return err
 			}
 		}

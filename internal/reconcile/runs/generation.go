@@ -157,3 +157,6 @@ func buildingGeneration(tx catalog.Tx, plan *fold.Plan, discard bool) (g, discar
 	}
 	return g, discarded, false, PutGeneration(tx, g)
 }
+
+// RunRef names a run of the generation.
+func (g *Generation) RunRef(number uint64) Ref { return Ref{g.Pipeline, g.Generation, number} }

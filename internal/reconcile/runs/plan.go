@@ -13,9 +13,9 @@ import (
 
 // NextResult is a pipeline's next run; Backlog is false if there is none.
 type NextResult struct {
-	Ref        RunRef `json:"ref"`
-	Backlog    bool   `json:"backlog"`
-	Partitions int    `json:"partitions,omitempty"`
+	Ref        Ref  `json:"ref"`
+	Backlog    bool `json:"backlog"`
+	Partitions int  `json:"partitions,omitempty"`
 }
 
 // PlanNext returns the next run above after of the generation that readers see, which it creates if there is none.
@@ -47,7 +47,7 @@ func PlanNextOfRebuild(tx catalog.Tx, plan *fold.Plan, after uint64) (NextResult
 // nextRun finds the oldest unpublished run above after, or plans a new one with the oldest batches of the backlog.
 func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (NextResult, error) {
 	if after = max(after, g.Published); g.Runs > after {
-		run, err := Get(tx, RunRef{g.Pipeline, g.Generation, after + 1})
+		run, err := Get(tx, g.RunRef(after+1))
 		if err == nil && len(run.Steps) == 0 {
 			err = refreshTotals(tx, plan, g, &run)
 		}

@@ -13,6 +13,16 @@ import (
 	"bursar/internal/object"
 )
 
+// Ref names one run: workflows and activities pass only this (rule 7).
+type Ref struct {
+	Pipeline   string `json:"pipeline"`
+	Generation uint64 `json:"generation"`
+	Run        uint64 `json:"run"`
+}
+
+// Of names another run of the same generation.
+func (r Ref) Of(run uint64) Ref { return Ref{r.Pipeline, r.Generation, run} }
+
 // Run is one pass over batches, stored as a catalog document. A step is done when it is in Steps.
 type Run struct {
 	Pipeline   string                  `json:"pipeline"`
@@ -83,7 +93,7 @@ func (r *Run) StepObjects(step StepName) (all []object.Description) {
 // Parts returns all parts of the run.
 func (r *Run) Parts() []object.Description { return r.StepObjects(StepMerge) }
 
-func (r *Run) Ref() RunRef { return RunRef{r.Pipeline, r.Generation, r.Run} }
+func (r *Run) Ref() Ref { return Ref{r.Pipeline, r.Generation, r.Run} }
 
 func (r *Run) Space() artifact.Space {
 	return artifact.Space{Pipeline: r.Pipeline, Generation: r.Generation}
@@ -92,19 +102,6 @@ func (r *Run) Space() artifact.Space {
 // ObjectName names an object that a step makes (rule 5).
 func (r *Run) ObjectName(step StepName, partition int) string {
 	return fmt.Sprintf("%sruns/%08d/%s-%04d.parquet", artifact.SpacePrefix(r.Space()), r.Run, step, partition)
-}
-
-// RunRef names one run: workflows and activities pass only this (rule 7).
-type RunRef struct {
-	Pipeline   string `json:"pipeline"`
-	Generation uint64 `json:"generation"`
-	Run        uint64 `json:"run"`
-}
-
-// StepResult is the result of a step: counts only (rule 7).
-type StepResult struct {
-	Rows    int64   `json:"rows"`
-	Seconds float64 `json:"seconds"`
 }
 
 // How keys are assigned to the partitions of a run. It is recorded with the run, so that all attempts agree.

@@ -25,11 +25,11 @@ type Share struct {
 }
 
 // sharePrefix is the prefix of shares, which are stored until all partitions have done the step.
-func sharePrefix(ref RunRef) string {
+func sharePrefix(ref Ref) string {
 	return fmt.Sprintf("share/%s/g%04d/%08d/", ref.Pipeline, ref.Generation, ref.Run)
 }
 
-func shareKey(ref RunRef, step StepName, partition int) string {
+func shareKey(ref Ref, step StepName, partition int) string {
 	return fmt.Sprintf("%s%s/%04d", sharePrefix(ref), step, partition)
 }
 
@@ -48,9 +48,9 @@ func GetShare(tx catalog.Tx, run *Run, step StepName, partition int) (share Shar
 	return share, found, err
 }
 
-func PutShare(tx catalog.Tx, ref RunRef, step StepName, partition int, share Share) error {
+func PutShare(tx catalog.Tx, ref Ref, step StepName, partition int, share Share) error {
 	return tx.Put(shareKey(ref, step, partition), share)
 }
 
 // DeleteShares deletes the stored shares of a run.
-func DeleteShares(tx catalog.Tx, ref RunRef) error { return deletePrefix(tx, sharePrefix(ref)) }
+func DeleteShares(tx catalog.Tx, ref Ref) error { return deletePrefix(tx, sharePrefix(ref)) }

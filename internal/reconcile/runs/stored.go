@@ -45,11 +45,11 @@ func runPrefix(pipeline string, generation uint64) string {
 	return fmt.Sprintf("run/%s/g%04d/", pipeline, generation)
 }
 
-func runKey(ref RunRef) string {
+func runKey(ref Ref) string {
 	return fmt.Sprintf("%s%08d", runPrefix(ref.Pipeline, ref.Generation), ref.Run)
 }
 
-func Get(tx catalog.Tx, ref RunRef) (Run, error) {
+func Get(tx catalog.Tx, ref Ref) (Run, error) {
 	var run Run
 	ok, err := tx.Get(runKey(ref), &run)
 	if err == nil && !ok {
@@ -60,8 +60,8 @@ func Get(tx catalog.Tx, ref RunRef) (Run, error) {
 
 func Put(tx catalog.Tx, run *Run) error { return tx.Put(runKey(run.Ref()), run) }
 
-// FindRun reads one run in its current state.
-func FindRun(ctx context.Context, c catalog.Catalog, ref RunRef) (run Run, err error) {
+// Find reads one run in its current state.
+func Find(ctx context.Context, c catalog.Catalog, ref Ref) (run Run, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) error {
 		run, err = Get(tx, ref)
 		return err
@@ -69,12 +69,12 @@ func FindRun(ctx context.Context, c catalog.Catalog, ref RunRef) (run Run, err e
 	return run, err
 }
 
-// ListRuns lists the runs of a generation with numbers above after, in order.
-func ListRuns(ctx context.Context, c catalog.Catalog, pipeline string, generation, after uint64) ([]Run, error) {
+// List lists the runs of a generation with numbers above after, in order.
+func List(ctx context.Context, c catalog.Catalog, pipeline string, generation, after uint64) ([]Run, error) {
 	var runs []Run
 	err := c.View(ctx, func(tx catalog.Tx) error {
 		runs = nil
-		last := runKey(RunRef{pipeline, generation, after})
+		last := runKey(Ref{Pipeline: pipeline, Generation: generation, Run: after})
 		return tx.ListAfter(runPrefix(pipeline, generation), last, func(_ string, value json.RawMessage) error {
 			var run Run
 			if err := json.Unmarshal(value, &run); err != nil {
@@ -119,7 +119,7 @@ func PutGeneration(tx catalog.Tx, g *Generation) error {
 }
 
 // ReadGeneration reads the generation of a run.
-func ReadGeneration(ctx context.Context, c catalog.Catalog, ref RunRef) (g Generation, err error) {
+func ReadGeneration(ctx context.Context, c catalog.Catalog, ref Ref) (g Generation, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) error {
 		g, _, err = GetGeneration(tx, ref.Pipeline, ref.Generation)
 		return err

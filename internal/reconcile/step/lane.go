@@ -14,10 +14,6 @@ import (
 	"bursar/internal/reconcile/runs"
 )
 
-// MaxInFlight is how many runs of a pipeline are in flight: one in each of the three lanes prefetch, merge and index. Reduce
-// runs ahead. With more runs the index lags further behind, and nothing gets faster.
-const MaxInFlight = 3
-
 // errOutOfTurn is returned by a step whose run is not next in its lane.
 var errOutOfTurn = errors.New("the run before has not completed this step")
 
@@ -50,7 +46,7 @@ func (e *Executor) enterLane(ctx context.Context, plan *fold.Plan, run *runs.Run
 
 // fixAsOf returns the run that the prefetched state is as of, and decides it if no other attempt or partition has. The stored
 // run decides, not a copy that was read earlier: partitions start at different times, and more runs may be indexed between.
-func fixAsOf(tx catalog.Tx, ref runs.RunRef) (uint64, error) {
+func fixAsOf(tx catalog.Tx, ref runs.Ref) (uint64, error) {
 	run, err := runs.Get(tx, ref)
 	if err != nil {
 		return 0, err
@@ -74,7 +70,7 @@ func checkPrevious(tx catalog.Tx, run *runs.Run, step runs.StepName) error {
 	if run.Run == 1 {
 		return nil
 	}
-	before, err := runs.Get(tx, runs.RunRef{run.Pipeline, run.Generation, run.Run - 1})
+	before, err := runs.Get(tx, run.Ref().Of(run.Run-1))
 	if err != nil {
 		return err
 	}
@@ -91,7 +87,7 @@ func outOfTurn(before *runs.Run) error {
 // lastIndexed returns the newest earlier run whose entries are in the index.
 func lastIndexed(tx catalog.Tx, run *runs.Run) (uint64, error) {
 	for n := run.Run - 1; n > 0; n-- {
-		before, err := runs.Get(tx, runs.RunRef{run.Pipeline, run.Generation, n})
+		before, err := runs.Get(tx, run.Ref().Of(n))
 		if err != nil {
 			return 0, err
 		}
@@ -108,7 +104,7 @@ func (e *Executor) pendingRuns(ctx context.Context, run *runs.Run) (pending []ru
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		pending = nil
 		for n := run.Run - 1; n > *run.AsOf; n-- {
-			before, err := runs.Get(tx, runs.RunRef{run.Pipeline, run.Generation, n})
+			before, err := runs.Get(tx, run.Ref().Of(n))
 			if err != nil {
 				return err
 			}

@@ -73,7 +73,7 @@ func (e *Executor) writePending(ctx context.Context, plan *fold.Plan, readers []
 			r.Close()
 		}
 	}()
-	row := column.NewVectors(reconcile.Types(fields), window)
+	row := column.NewVectors(column.Types(fields), window)
 	for i, key := range keys {
 		if err := appendNewest(readers, key, row, i%window); err != nil {
 			return err

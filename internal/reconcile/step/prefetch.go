@@ -75,7 +75,7 @@ func (e *Executor) writeState(ctx context.Context, run *runs.Run, out *table, fo
 		return nil
 	})
 	group.Go(func() error {
-		row := column.NewVectors(reconcile.Types(out.fields), window)
+		row := column.NewVectors(column.Types(out.fields), window)
 		for w := range fetched {
 			reconcile.ResetRow(row)
 			if err := w.decode(row); err != nil {

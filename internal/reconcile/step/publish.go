@@ -50,7 +50,7 @@ func publishedEvents(tx catalog.Tx, g *runs.Generation) (events int64, err error
 		return *g.Events, nil
 	}
 	for n := uint64(1); n <= g.Published; n++ {
-		run, err := runs.Get(tx, runs.RunRef{g.Pipeline, g.Generation, n})
+		run, err := runs.Get(tx, g.RunRef(n))
 		if err != nil {
 			return 0, err
 		}
@@ -64,7 +64,7 @@ func publishedEvents(tx catalog.Tx, g *runs.Generation) (events int64, err error
 func (e *Executor) removeIntermediates(ctx context.Context, run *runs.Run) error {
 	done := []runs.Run{*run}
 	if run.Run > 1 {
-		before, err := runs.FindRun(ctx, e.Catalog, runs.RunRef{run.Pipeline, run.Generation, run.Run - 1})
+		before, err := runs.Find(ctx, e.Catalog, run.Ref().Of(run.Run-1))
 		if err != nil {
 			return err
 		}

@@ -14,10 +14,16 @@ import (
 	"bursar/internal/reconcile/runs"
 )
 
+// Executor executes the steps of runs.
+type Executor struct{ *reconcile.Engine }
+
+// New returns an executor that works on the stores of an engine.
+func New(e *reconcile.Engine) *Executor { return &Executor{e} }
+
 // Step executes one step of a run, or those partitions of it that are not done yet. A recorded step is not repeated; an
 // interrupted one is, and writes the same bytes (rule 5). Runs may be at different steps at the same time, but all steps
 // after reduce are executed in the order of runs.
-func (e *Executor) Step(ctx context.Context, ref runs.RunRef, step runs.StepName) (runs.StepResult, error) {
+func (e *Executor) Step(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.StepResult, error) {
 	plan, err := e.Plan(ctx, ref.Pipeline)
 	if err != nil {
 		return runs.StepResult{}, err
@@ -55,9 +61,9 @@ func (e *Executor) Step(ctx context.Context, ref runs.RunRef, step runs.StepName
 
 // prepare returns a run for which a step is due. Missing earlier steps are executed first: if another attempt reset the run to
 // start from the events, this attempt repeats them.
-func (e *Executor) prepare(ctx context.Context, ref runs.RunRef, step runs.StepName) (runs.Run, error) {
+func (e *Executor) prepare(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.Run, error) {
 	for {
-		run, err := runs.FindRun(ctx, e.Catalog, ref)
+		run, err := runs.Find(ctx, e.Catalog, ref)
 		if err != nil {
 			return runs.Run{}, err
 		}
@@ -172,9 +178,3 @@ func (e *Executor) record(ctx context.Context, run *runs.Run, step runs.StepName
 		return runs.Put(tx, run)
 	})
 }
-
-// Executor executes the steps of runs.
-type Executor struct{ *reconcile.Engine }
-
-// NewExecutor returns an executor that works on the stores of an engine.
-func NewExecutor(e *reconcile.Engine) *Executor { return &Executor{e} }

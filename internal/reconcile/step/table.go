@@ -12,7 +12,6 @@ import (
 	"bursar/internal/duck"
 	"bursar/internal/fold"
 	"bursar/internal/object"
-	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 )
 
@@ -31,7 +30,7 @@ type table struct {
 }
 
 func newTable(objects object.Store, name string, fields []column.Field) *table {
-	return &table{objects: objects, name: name, fields: fields, rows: column.NewVectors(reconcile.Types(fields), 0)}
+	return &table{objects: objects, name: name, fields: fields, rows: column.NewVectors(column.Types(fields), 0)}
 }
 
 // add appends rows, which have the table's columns.

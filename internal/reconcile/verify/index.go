@@ -33,7 +33,7 @@ func (v *verification) checkIndexFiles(ctx context.Context) (string, error) {
 	if v.stored, err = index.Stored(ctx, filepath.Join(folder, "index")); err != nil {
 		return "", err
 	}
-	v.Reader = query.NewReader(v.WithIndex(v.stored))
+	v.Reader = query.New(v.WithIndex(v.stored))
 	return "every block as it was written", nil
 }
 

@@ -239,7 +239,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 	if len(o.events) != len(stored) {
 		return "", fmt.Errorf("%d of %d sampled keys have events", len(o.events), len(stored))
 	}
-	folded := column.NewVectors(reconcile.Types(o.fields()), len(stored))
+	folded := column.NewVectors(column.Types(o.fields()), len(stored))
 	for key := range o.events {
 		o.fold(key, folded)
 	}
@@ -282,7 +282,7 @@ func (v *verification) compare(ctx context.Context, session *duck.Session, o *or
 // drawSample selects artifacts spread evenly over the keys. It returns printed artifacts by printed key, and the keys.
 func (v *verification) drawSample(ctx context.Context) (map[string]string, []column.Vector, error) {
 	stored := map[string]string{}
-	keys := column.NewVectors(reconcile.Types(v.plan.Key), v.sample)
+	keys := column.NewVectors(column.Types(v.plan.Key), v.sample)
 	step, seen := max(1, int(v.generation.Artifacts)/max(1, v.sample)), 0
 	printer := query.NewPrinter(v.plan)
 	err := v.Walk(ctx, v.plan, &v.generation, v.generation.Published, func(row []column.Vector) error {

@@ -76,7 +76,7 @@ func (v *verification) sampleEvents(ctx context.Context, keys []column.Vector) (
 
 // collect reads a whole result into columns.
 func collect(ctx context.Context, session *duck.Session, sql string, fields []column.Field) ([]column.Vector, error) {
-	all := column.NewVectors(reconcile.Types(fields), 0)
+	all := column.NewVectors(column.Types(fields), 0)
 	err := session.Query(ctx, sql, func(rows []column.Vector) error {
 		for c := range all {
 			all[c].AppendAll(&rows[c])
@@ -98,7 +98,7 @@ func (v *verification) regroup(ctx context.Context, random *rand.Rand, batches i
 		if len(group) == 0 {
 			continue
 		}
-		batch := column.NewVectors(reconcile.Types(event.FoldedFields(v.plan.Events)), len(group))
+		batch := column.NewVectors(column.Types(event.FoldedFields(v.plan.Events)), len(group))
 		for c := range batch {
 			for _, i := range group {
 				batch[c].AppendFrom(&events[c], i)
@@ -129,7 +129,7 @@ func (v *verification) foldGroup(ctx context.Context, events []column.Vector, st
 	if err != nil {
 		return err
 	}
-	before := column.NewVectors(reconcile.Types(reconcile.StateFields(v.plan)), 0)
+	before := column.NewVectors(column.Types(reconcile.StateFields(v.plan)), 0)
 	var keys []string
 	for i := range delta[0].Len() {
 		key := string(artifact.AppendKey(nil, delta[:len(v.plan.Key)], i))

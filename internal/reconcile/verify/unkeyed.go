@@ -3,11 +3,12 @@
 package verify
 
 import (
+	"context"
+	"fmt"
+
 	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/step"
-	"context"
-	"fmt"
 )
 
 // checkUnkeyed checks that the events which runs left out of artifacts are exactly those of their batches that have no key.
@@ -50,7 +51,7 @@ func (v *verification) recountUnkeyed(ctx context.Context, run *runs.Run) error 
 	for _, s := range v.plan.Events.Streams {
 		want, got := run.Unkeyed[s.Name], found[s.Name]
 		if want.Events != got.Events {
-			return &query.UnkeyedError{run.Run, s.Name, want.Events, got.Events}
+			return &query.UnkeyedError{Run: run.Run, Stream: s.Name, Counted: want.Events, Found: got.Events}
 		}
 		totals := want.Totals.Now(s)
 		for i := range s.Totals {

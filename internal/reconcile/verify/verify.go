@@ -19,14 +19,20 @@ import (
 	"bursar/internal/reconcile/step"
 )
 
-// VerifyOptions are the options of one verification.
-type VerifyOptions struct {
+// Verifier checks stored data.
+type Verifier struct{ *query.Reader }
+
+// New returns a verifier of what the reader reads.
+func New(reader *query.Reader) *Verifier { return &Verifier{reader} }
+
+// Options are the options of one verification.
+type Options struct {
 	Sample int    // how many artifacts to recompute
 	Seed   uint64 // of the random groupings for SQL files; 0 takes one from the clock
 }
 
-// Verified is the outcome of verifying a pipeline.
-type Verified struct {
+// Result is the outcome of verifying a pipeline.
+type Result struct {
 	OK     bool    `json:"ok"`
 	Checks []Check `json:"checks"`
 }
@@ -51,24 +57,24 @@ type verification struct {
 	seed       uint64         // of the random groupings
 	stored     artifact.Index // the index as it is on disk; nil if it has no local files
 	scratch    string         // folder of stored
-	out        Verified
+	out        Result
 }
 
 // Verify checks rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index entry
 // against its record, and a sample of keys that is recomputed from the events by independent code or, for SQL files, folded
 // in other groupings.
-func (e *Verifier) Verify(ctx context.Context, pipeline string, o VerifyOptions) (Verified, error) {
+func (e *Verifier) Verify(ctx context.Context, pipeline string, o Options) (Result, error) {
 	q, err := e.AcquireUnchecked(ctx, pipeline)
 	if err != nil {
-		return Verified{}, err
+		return Result{}, err
 	}
 	defer q.Release()
 	plan, g := q.Plan, q.Generation
 	if err := e.CheckStreams(ctx, plan); err != nil {
-		return Verified{}, err
+		return Result{}, err
 	}
 	seed := cmp.Or(o.Seed, uint64(e.Now().UnixMilli())%1_000_000)
-	v := &verification{Reader: e.Reader, plan: plan, generation: g, sample: o.Sample, seed: seed, out: Verified{OK: true}}
+	v := &verification{Reader: e.Reader, plan: plan, generation: g, sample: o.Sample, seed: seed, out: Result{OK: true}}
 	defer v.close()
 	sampleCheck := v.checkSample
 	if plan.Custom() {
@@ -92,7 +98,7 @@ func (e *Verifier) Verify(ctx context.Context, pipeline string, o VerifyOptions)
 	for _, c := range checks {
 		detail, err := c.check(ctx)
 		if ctx.Err() != nil {
-			return Verified{}, ctx.Err()
+			return Result{}, ctx.Err()
 		}
 		check := Check{Name: c.name, OK: err == nil, Totals: c.totals, Detail: detail}
 		if err != nil {
@@ -115,7 +121,7 @@ type namedCheck struct {
 
 // checkRuns checks that published runs are complete and that each batch up to the last included one is in exactly one run.
 func (v *verification) checkRuns(ctx context.Context) (string, error) {
-	list, err := runs.ListRuns(ctx, v.Catalog, v.generation.Pipeline, v.generation.Generation, 0)
+	list, err := runs.List(ctx, v.Catalog, v.generation.Pipeline, v.generation.Generation, 0)
 	if err != nil {
 		return "", err
 	}
@@ -316,9 +322,3 @@ func plural(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
-
-// Verifier checks stored data.
-type Verifier struct{ *query.Reader }
-
-// NewVerifier returns a verifier of what the reader reads.
-func NewVerifier(reader *query.Reader) *Verifier { return &Verifier{reader} }

@@ -148,9 +148,9 @@ func (p Place) compare(q Place) int {
 
 func (s *stage) verify() {
 	s.t.Helper()
-	var got verify.Verified
+	var got verify.Result
 	s.carry(func(ctx context.Context) (err error) {
-		if got, err = verify.NewVerifier(s.reader).Verify(ctx, s.c.Pipeline.Name, verify.VerifyOptions{Sample: 1000}); err == nil && !got.OK && s.plan.Fired() {
+		if got, err = verify.New(s.reader).Verify(ctx, s.c.Pipeline.Name, verify.Options{Sample: 1000}); err == nil && !got.OK && s.plan.Fired() {
 			err = fmt.Errorf("verified with a fault: %+v", got)
 		}
 		return err

@@ -287,7 +287,7 @@ func (s *stage) repairIndex() {
 // reload fills an index that is empty.
 func (s *stage) reload() {
 	s.t.Helper()
-	_, err := index.RepairIndex(s.t.Context(), s.engine, s.c.Pipeline.Name)
+	_, err := index.Repair(s.t.Context(), s.engine, s.c.Pipeline.Name)
 	switch {
 	case err == nil:
 	case s.damage != nil && remedyIn(err) == rebuildAgain && slices.Contains(s.damage.remedies, rebuildAgain):

@@ -45,7 +45,7 @@ func (s *stage) delayed() (*step.Executor, *delayedCatalog) {
 	if s.other == nil {
 		e := s.engine
 		s.otherCatalog = &delayedCatalog{Catalog: e.Catalog}
-		s.other = step.NewExecutor(&reconcile.Engine{
+		s.other = step.New(&reconcile.Engine{
 			Project: e.Project, Objects: e.Objects, Catalog: s.otherCatalog, Index: e.Index,
 			Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
 		})
@@ -55,7 +55,7 @@ func (s *stage) delayed() (*step.Executor, *delayedCatalog) {
 
 // late has another engine try the next step of a run, or a partition of it, and wait on the way. It may find that its turn
 // is over, which the next attempt would not; and what it works on may be gone, once the step is done by another attempt.
-func (r *schedule) late(ref runs.RunRef, step runs.StepName) bool {
+func (r *schedule) late(ref runs.Ref, step runs.StepName) bool {
 	r.t.Helper()
 	often := 32
 	if n, flying := r.done[ref.Run-1]; step == "prefetch" && flying && n < 4 { // its state will change
@@ -96,7 +96,7 @@ func (r *schedule) late(ref runs.RunRef, step runs.StepName) bool {
 
 // overtake goes on while an attempt at a step waits. Often another attempt takes the step or begins it, then the runs before
 // are indexed: the state that a prefetch is of has changed between the two.
-func (r *schedule) overtake(ref runs.RunRef, step runs.StepName) {
+func (r *schedule) overtake(ref runs.Ref, step runs.StepName) {
 	r.t.Helper()
 	if step.Partitioned() && r.random.IntN(4) > 0 {
 		if r.random.IntN(2) == 0 {
@@ -106,7 +106,7 @@ func (r *schedule) overtake(ref runs.RunRef, step runs.StepName) {
 		}
 		for before := max(ref.Run, 3) - 2; before < ref.Run; before++ {
 			for n, flying := r.done[before]; flying && n < 4; n, flying = r.done[before] {
-				r.take(runs.RunRef{Pipeline: ref.Pipeline, Generation: ref.Generation, Run: before}, runs.StepNames[n])
+				r.take(runs.Ref{Pipeline: ref.Pipeline, Generation: ref.Generation, Run: before}, runs.StepNames[n])
 			}
 		}
 	}
@@ -116,7 +116,7 @@ func (r *schedule) overtake(ref runs.RunRef, step runs.StepName) {
 }
 
 // recorded reports whether a step is done.
-func (r *schedule) recorded(ref runs.RunRef, step runs.StepName) bool {
+func (r *schedule) recorded(ref runs.Ref, step runs.StepName) bool {
 	r.t.Helper()
 	_, done := r.runs(ref.Generation)[ref.Run-1].Steps[step]
 	return done

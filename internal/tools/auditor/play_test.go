@@ -246,9 +246,9 @@ func (s *stage) rebuild() {
 // rebuildFrom is rebuild where the export before has a digest.
 func (s *stage) rebuildFrom(before string) {
 	s.t.Helper()
-	var got rebuild.Rebuilt
+	var got rebuild.Result
 	disturbed := s.carry(func(ctx context.Context) (err error) {
-		got, err = rebuild.NewRebuilder(s.reader).Rebuild(ctx, s.c.Pipeline.Name, s.workOffRebuild)
+		got, err = rebuild.New(s.reader).Rebuild(ctx, s.c.Pipeline.Name, s.workOffRebuild)
 		return err
 	})
 	s.apply(func(m *Model) { m.Publish(len(m.Sealed)) })

@@ -7,14 +7,13 @@ import (
 	"slices"
 
 	"bursar/internal/reconcile/runs"
-	"bursar/internal/reconcile/step"
 )
 
 // schedule is a backlog being worked off.
 type schedule struct {
 	*stage
 	more    bool           // a run may be planned
-	last    runs.RunRef    // the newest run
+	last    runs.Ref       // the newest run
 	done    map[uint64]int // steps by run in flight
 	waiting bool           // an attempt stands still while other steps are carried out
 	mended  int            // remedies after which it looked at how the runs stand
@@ -37,7 +36,7 @@ func (r *schedule) move() {
 	if r.mended != r.mends { // a question met damage
 		r.sync()
 	}
-	if r.more && len(r.done) < step.MaxInFlight && (len(r.done) == 0 || r.random.IntN(2) == 0) {
+	if r.more && len(r.done) < runs.MaxInFlight && (len(r.done) == 0 || r.random.IntN(2) == 0) {
 		r.plan()
 		return
 	}
@@ -77,7 +76,7 @@ func (r *schedule) plan() {
 }
 
 // take carries a step out.
-func (r *schedule) take(ref runs.RunRef, step runs.StepName) {
+func (r *schedule) take(ref runs.Ref, step runs.StepName) {
 	r.t.Helper()
 	if r.try(func(ctx context.Context) error {
 		_, err := r.executor.Step(ctx, ref, step)
@@ -88,7 +87,7 @@ func (r *schedule) take(ref runs.RunRef, step runs.StepName) {
 }
 
 // taken notes that a step is done, unless another attempt has done it.
-func (r *schedule) taken(ref runs.RunRef, step runs.StepName) {
+func (r *schedule) taken(ref runs.Ref, step runs.StepName) {
 	r.t.Helper()
 	at := slices.Index(runs.StepNames, step)
 	if n, flying := r.done[ref.Run]; !flying || n != at {
@@ -121,7 +120,7 @@ func (r *schedule) sync() {
 	r.mended = r.mends
 	status := r.status()
 	r.more, r.done = true, map[uint64]int{}
-	r.last = runs.RunRef{Pipeline: r.c.Pipeline.Name, Generation: status.Generation, Run: status.Runs}
+	r.last = runs.Ref{Pipeline: r.c.Pipeline.Name, Generation: status.Generation, Run: status.Runs}
 	for _, run := range r.runs(status.Generation) {
 		if run.Run > status.Runs {
 			r.last.Run, r.done[run.Run] = run.Run, len(run.Steps)
@@ -130,7 +129,7 @@ func (r *schedule) sync() {
 }
 
 // published takes a published run over into the model.
-func (r *schedule) published(ref runs.RunRef) {
+func (r *schedule) published(ref runs.Ref) {
 	r.t.Helper()
 	batches := r.runs(ref.Generation)[ref.Run-1].Batches
 	at := r.place(batches[len(batches)-1])
@@ -146,7 +145,7 @@ func (s *stage) place(ref runs.BatchRef) int {
 }
 
 // partitions has some of a step's partitions done, in any order, some more than once. Often the step follows.
-func (r *schedule) partitions(ref runs.RunRef, step runs.StepName) (follow bool) {
+func (r *schedule) partitions(ref runs.Ref, step runs.StepName) (follow bool) {
 	r.t.Helper()
 	of := max(1, r.c.Pipeline.Partitions)
 	if of == 1 && r.random.IntN(8) > 0 { // which the step would do once more
@@ -165,7 +164,7 @@ func (r *schedule) partitions(ref runs.RunRef, step runs.StepName) (follow bool)
 }
 
 // again repeats a step that is done, or a partition of it.
-func (r *schedule) again(ref runs.RunRef) bool {
+func (r *schedule) again(ref runs.Ref) bool {
 	r.t.Helper()
 	if r.done[ref.Run] == 0 || r.random.IntN(24) > 0 {
 		return false

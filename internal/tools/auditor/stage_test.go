@@ -209,7 +209,7 @@ func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index ar
 		Project: s.project, Objects: objects, Catalog: records, Index: index, Duck: o,
 		Scratch: scratch, Workers: 2, Now: s.now, Log: log,
 	}
-	s.executor, s.reader = step.NewExecutor(s.engine), query.NewReader(s.engine)
+	s.executor, s.reader = step.New(s.engine), query.New(s.engine)
 }
 
 // now is a clock that goes on by a second with every look.

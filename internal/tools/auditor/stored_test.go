@@ -124,7 +124,7 @@ func (s *stage) disputed(stream string) string {
 func (s *stage) runs(generation uint64) (found []runs.Run) {
 	s.t.Helper()
 	s.carry(func(ctx context.Context) (err error) {
-		found, err = runs.ListRuns(ctx, s.engine.Catalog, s.c.Pipeline.Name, generation, 0)
+		found, err = runs.List(ctx, s.engine.Catalog, s.c.Pipeline.Name, generation, 0)
 		return err
 	})
 	return found

@@ -48,7 +48,7 @@ func (e *Reader) Unkeyed(ctx context.Context, pipeline string, each func(Unkeyed
 	if err := e.checkPublished(ctx, q); err != nil {
 		return nil, err
 	}
-	list, err := runs.ListRuns(ctx, e.Catalog, pipeline, q.Generation.Generation, 0)
+	list, err := runs.List(ctx, e.Catalog, pipeline, q.Generation.Generation, 0)
 	if err != nil {
 		return nil, err
 	}

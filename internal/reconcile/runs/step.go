@@ -22,3 +22,13 @@ func (s StepName) Partitioned() bool { return s != StepPublish }
 
 // Ordered reports whether the step is executed strictly in the order of runs. A reduce does not depend on other runs.
 func (s StepName) Ordered() bool { return s != StepReduce }
+
+// MaxInFlight is how many runs of a pipeline are in flight: one in each of the three lanes prefetch, merge and index. Reduce
+// runs ahead. With more runs the index lags further behind, and nothing gets faster.
+const MaxInFlight = 3
+
+// StepResult is the result of a step: counts only (rule 7).
+type StepResult struct {
+	Rows    int64   `json:"rows"`
+	Seconds float64 `json:"seconds"`
+}

@@ -24,7 +24,7 @@ func (unreadableCatalog) View(context.Context, func(catalog.Tx) error) error {
 
 func TestSumBeyond38DigitsIsOfClassData(t *testing.T) {
 	t.Parallel()
-	e := NewExecutor(&reconcile.Engine{Catalog: unreadableCatalog{}, Project: &project.Project{Pipelines: []*project.Pipeline{{Name: "orders", From: []string{"payments"}}}}})
+	e := New(&reconcile.Engine{Catalog: unreadableCatalog{}, Project: &project.Project{Pipelines: []*project.Pipeline{{Name: "orders", From: []string{"payments"}}}}})
 	run := &runs.Run{Pipeline: "orders", Generation: 1, Run: 1, Batches: []runs.BatchRef{{Stream: "payments", Batch: 1}}}
 	err := e.failingEvent(t.Context(), &fold.Plan{}, run, 0, errDigits)
 	if !errors.Is(err, errDigits) || failure.Of(err) != failure.Data {
