@@ -142,6 +142,7 @@ func QuoteIdentifier(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
+// Types returns the types of columns.
 func Types(fields []Field) []Type {
 	types := make([]Type, len(fields))
 	for i, f := range fields {

@@ -1,7 +1,7 @@
-// Package reconcile folds sealed batches into artifacts: the steps of a run, the queries on the result, and the checks that
-// prove it right. It owns generations and runs in the catalog, and deltas, states and parts in the object store. Steps are
-// plain functions, idempotent and recorded in the catalog (rule 5); the workflow only calls them. The package must not
-// parse input or store events.
+// Package reconcile holds what the packages below it share: the stores, the compiled pipelines and the form of an artifact's row.
+// Together they fold sealed batches into artifacts: runs keeps the records in the catalog, step executes the steps, index loads
+// and checks the index, query reads, rebuild makes new generations, verify proves the result, and flow is the workflows. This
+// package must not parse input, store events or know the packages below it.
 package reconcile
 
 import (
@@ -27,7 +27,7 @@ type Store interface {
 	object.Local
 }
 
-// Engine executes the steps of runs and answers queries on artifacts.
+// Engine is the stores of a project, and its compiled pipelines.
 type Engine struct {
 	Project *project.Project
 	Objects Store
@@ -97,7 +97,7 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 	return plan, nil
 }
 
-// Session opens a new DuckDB session for one step.
+// Session opens a new DuckDB session.
 func (e *Engine) Session() (*duck.Session, error) { return duck.Open(e.Duck) }
 
 // OpenViews opens a session with the given views, SQL by name.
@@ -115,7 +115,7 @@ func (e *Engine) OpenViews(ctx context.Context, views map[string]string) (*duck.
 	return session, nil
 }
 
-// WithIndex returns a copy of the engine with another index.
+// WithIndex returns a copy of the engine with another index, which compiles pipelines anew.
 func (e *Engine) WithIndex(index artifact.Index) *Engine {
 	return &Engine{
 		Project: e.Project, Objects: e.Objects, Catalog: e.Catalog, Index: index,

@@ -14,6 +14,7 @@ import (
 	"bursar/internal/fold"
 )
 
+// ArtifactFields returns the columns of an artifact's row: those of the key, then those of the record.
 func ArtifactFields(plan *fold.Plan) []column.Field {
 	return append(append([]column.Field{}, plan.Key...), plan.RecordFields()...)
 }
@@ -27,11 +28,12 @@ func StateFields(plan *fold.Plan) []column.Field {
 	return fields
 }
 
-// NewRow returns empty columns for a record: those of the key, then those of the record.
+// NewRow returns empty columns for the rows of artifacts.
 func NewRow(plan *fold.Plan) []column.Vector {
 	return column.NewVectors(column.Types(ArtifactFields(plan)), 0)
 }
 
+// ResetRow empties the columns of a row.
 func ResetRow(row []column.Vector) {
 	for i := range row {
 		row[i].Reset()
@@ -60,6 +62,7 @@ func Unreadable(pipeline string, err error) error {
 // KeyJSON prints a key as a JSON value, a composite key as an array.
 func KeyJSON(key []column.Vector, i int) json.RawMessage { return AppendKeyJSON(nil, key, i) }
 
+// AppendKeyJSON appends what KeyJSON prints.
 func AppendKeyJSON(dst []byte, key []column.Vector, i int) []byte {
 	if len(key) == 1 {
 		return key[0].AppendJSON(dst, i)

@@ -1,6 +1,7 @@
-// The workflow of a pipeline manages its backlog: it lets runs be planned and takes them through the lanes. It decides nothing
-// else; the catalog knows what is done and what is next, so a lost workflow can be replaced by a new one.
-
+// Package flow is the workflows of pipelines. A workflow manages the backlog of one: it lets runs be planned and takes them through
+// the lanes. It decides nothing else; the catalog knows what is done and what is next, so a lost workflow can be replaced by a new
+// one. Only this package knows Temporal. Histories hold references and counts, never event data (rule 7). Workflow code is
+// replayed, so it must not ask the clock, and the names of workflows and activities must not change.
 package flow
 
 import (

@@ -1,5 +1,5 @@
-// Loading of the index from the parts of runs.
-
+// Package index loads the index from the parts of runs, and compares it with these parts and with the catalog. Loading is
+// idempotent (rule 5). It must not decide when a run is indexed: the step does, and records it.
 package index
 
 import (

@@ -117,7 +117,7 @@ func adoptIndex(ctx context.Context, e *reconcile.Engine, plan *fold.Plan, last 
 	return nil
 }
 
-// checkedAtOnce is how many records checkRunIndex looks up at a time.
+// checkedAtOnce is how many records CheckPartition looks up at a time.
 const checkedAtOnce = 1 << 14
 
 // CheckPartition checks, for every record of a partition of a run, that the index as of that run points to exactly that record.

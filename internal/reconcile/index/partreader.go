@@ -36,6 +36,7 @@ type PartReader struct {
 	buffer    []byte
 }
 
+// NewPartReader returns a reader of the parts that a run made for one partition.
 func NewPartReader(ctx context.Context, objects object.Store, plan *fold.Plan, run *runs.Run, partition int) *PartReader {
 	return &PartReader{
 		ctx: ctx, store: objects, run: run, partition: partition, parts: run.Objects(runs.StepMerge, partition),
@@ -88,6 +89,7 @@ func (r *PartReader) open() error {
 	return nil
 }
 
+// Close closes the open part.
 func (r *PartReader) Close() {
 	if r.in != nil {
 		_ = r.in.Close() // only read

@@ -1,4 +1,4 @@
-// Export of all artifacts of a pipeline, and the walk over them.
+// Export of all artifacts of a pipeline.
 
 package query
 

@@ -59,7 +59,7 @@ func (e *Reader) Get(ctx context.Context, pipeline, key string, asOf uint64, his
 }
 
 // versions returns an artifact as of each run up to asOf, newest first, or only the newest. It returns at least one.
-func (e *Reader) versions(ctx context.Context, q *snapshot, key []column.Vector, asOf uint64, all bool) (versions []Version, err error) {
+func (e *Reader) versions(ctx context.Context, q *Snapshot, key []column.Vector, asOf uint64, all bool) (versions []Version, err error) {
 	err = e.Index.History(ctx, q.Generation.Space(), asOf, artifact.AppendKey(nil, key, 0), func(entry artifact.Entry) error {
 		if len(versions) > 0 && !all {
 			return errStop
@@ -77,7 +77,7 @@ func (e *Reader) versions(ctx context.Context, q *snapshot, key []column.Vector,
 	return versions, nil
 }
 
-func (e *Reader) version(ctx context.Context, q *snapshot, entry artifact.Entry) (Version, error) {
+func (e *Reader) version(ctx context.Context, q *Snapshot, entry artifact.Entry) (Version, error) {
 	record, err := e.partCache.Record(ctx, e.Objects, q.Generation.Space(), entry)
 	if err != nil {
 		return Version{}, reconcile.Unreadable(q.Generation.Pipeline, err)

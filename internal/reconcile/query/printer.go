@@ -8,16 +8,17 @@ import (
 	"bursar/internal/reconcile"
 )
 
-// printer prints artifacts: all declared columns in declared order, without hidden state.
-type printer struct {
+// Printer prints artifacts: all declared columns in declared order, without hidden state.
+type Printer struct {
 	width   int
 	names   [][]byte // "name":
 	columns []int    // position of each declared column in a record
 	items   [][]int
 }
 
-func NewPrinter(plan *fold.Plan) *printer {
-	p := &printer{width: len(plan.Key)}
+// NewPrinter returns a printer of a pipeline's artifacts.
+func NewPrinter(plan *fold.Plan) *Printer {
+	p := &Printer{width: len(plan.Key)}
 	for _, f := range plan.Pipeline.Artifact {
 		for i, c := range plan.Record {
 			if c.Name == f.Name {
@@ -30,7 +31,8 @@ func NewPrinter(plan *fold.Plan) *printer {
 	return p
 }
 
-func (p *printer) Artifact(dst []byte, row []column.Vector, i int) []byte {
+// Artifact appends the artifact in a row as a JSON object.
+func (p *Printer) Artifact(dst []byte, row []column.Vector, i int) []byte {
 	dst = append(dst, '{')
 	for c, at := range p.columns {
 		if c > 0 {
@@ -47,7 +49,7 @@ func (p *printer) Artifact(dst []byte, row []column.Vector, i int) []byte {
 }
 
 // line appends {"key":…,"artifact":{…}} and a line end.
-func (p *printer) line(dst []byte, row []column.Vector, i int) []byte {
+func (p *Printer) line(dst []byte, row []column.Vector, i int) []byte {
 	dst = append(dst, `{"key":`...)
 	dst = reconcile.AppendKeyJSON(dst, row[:p.width], i)
 	dst = append(dst, `,"artifact":`...)

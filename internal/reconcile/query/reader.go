@@ -1,5 +1,6 @@
-// X
-
+// Package query answers queries on published artifacts: get, export, exceptions, trace, status and events without a key. A query
+// reads one snapshot, which a rebuild does not remove meanwhile, and sees nothing that is not published. It writes nothing but
+// scratch files.
 package query
 
 import (

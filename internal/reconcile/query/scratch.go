@@ -24,8 +24,10 @@ type ScratchTable struct {
 	rows       int64
 }
 
+// Remove deletes the file.
 func (t *ScratchTable) Remove() { _ = os.Remove(t.path) }
 
+// SQL selects all rows.
 func (t *ScratchTable) SQL() string {
 	return "SELECT * FROM read_parquet(" + duck.Literal(t.path) + ")"
 }

@@ -18,11 +18,11 @@ import (
 	"bursar/internal/reconcile/runs"
 )
 
-// snapshot is what a query needs: the compiled pipeline, checked to be the one that the artifacts were made with, and the
+// Snapshot is what a query needs: the compiled pipeline, checked to be the one that the artifacts were made with, and the
 // generation, which is not dropped before release.
-type snapshot struct {
+type Snapshot struct {
 	Plan       *fold.Plan
-	printer    *printer
+	printer    *Printer
 	Generation runs.Generation
 	refusal    error       // why the artifacts cannot be read; nil if they can
 	loaded     atomic.Bool // a run is published, and the index was checked to hold all of it
@@ -31,19 +31,19 @@ type snapshot struct {
 }
 
 // Release ends the query.
-func (q *snapshot) Release() { q.cache.removeReader(q.Generation.Space()) }
+func (q *Snapshot) Release() { q.cache.removeReader(q.Generation.Space()) }
 
 // snapshotCache holds snapshots by pipeline and counts readers by generation. The zero value is ready to use.
 type snapshotCache struct {
 	mu         sync.Mutex
-	byPipeline map[string]*snapshot
+	byPipeline map[string]*Snapshot
 	readers    map[artifact.Space]int
 	readerLeft chan struct{} // closed when a reader leaves; nil while nobody waits
 }
 
 // openSnapshot starts a query on published artifacts. It first checks that the index holds all of them.
-func (e *Reader) openSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
-	q, err := e.AcquireUnchecked(ctx, pipeline)
+func (e *Reader) openSnapshot(ctx context.Context, pipeline string) (*Snapshot, error) {
+	q, err := e.OpenWithoutIndex(ctx, pipeline)
 	if err != nil || q.loaded.Load() {
 		return q, err
 	}
@@ -61,8 +61,8 @@ func (e *Reader) openSnapshot(ctx context.Context, pipeline string) (*snapshot, 
 	return q, nil
 }
 
-// AcquireUnchecked starts a query that does not rely on the index.
-func (e *Reader) AcquireUnchecked(ctx context.Context, pipeline string) (*snapshot, error) {
+// OpenWithoutIndex starts a query that does not rely on the index.
+func (e *Reader) OpenWithoutIndex(ctx context.Context, pipeline string) (*Snapshot, error) {
 	for {
 		q, err := e.loadSnapshot(ctx, pipeline)
 		if err != nil {
@@ -85,7 +85,7 @@ func (e *Reader) AcquireUnchecked(ctx context.Context, pipeline string) (*snapsh
 }
 
 // loadSnapshot reads a pipeline from the catalog, or returns the cached snapshot if the catalog has not changed since.
-func (e *Reader) loadSnapshot(ctx context.Context, pipeline string) (*snapshot, error) {
+func (e *Reader) loadSnapshot(ctx context.Context, pipeline string) (*Snapshot, error) {
 	counted, cacheable := e.Catalog.(catalog.Counted)
 	var changes uint64
 	if cacheable {
@@ -102,7 +102,7 @@ func (e *Reader) loadSnapshot(ctx context.Context, pipeline string) (*snapshot, 
 	if err != nil {
 		return nil, err
 	}
-	q := &snapshot{Plan: plan, printer: NewPrinter(plan), Generation: g, changes: changes, cache: &e.snapshots}
+	q := &Snapshot{Plan: plan, printer: NewPrinter(plan), Generation: g, changes: changes, cache: &e.snapshots}
 	if q.refusal, err = e.checkReadable(ctx, plan, &g); err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (e *Reader) checkReadable(ctx context.Context, plan *fold.Plan, g *runs.Gen
 	return state.Missing(plan.Pipeline.Name), err
 }
 
-func (s *snapshotCache) get(pipeline string, changes uint64) *snapshot {
+func (s *snapshotCache) get(pipeline string, changes uint64) *Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if q := s.byPipeline[pipeline]; q != nil && q.changes == changes {
@@ -135,11 +135,11 @@ func (s *snapshotCache) get(pipeline string, changes uint64) *snapshot {
 	return nil
 }
 
-func (s *snapshotCache) put(pipeline string, q *snapshot) {
+func (s *snapshotCache) put(pipeline string, q *Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byPipeline == nil {
-		s.byPipeline = map[string]*snapshot{}
+		s.byPipeline = map[string]*Snapshot{}
 	}
 	s.byPipeline[pipeline] = q
 }

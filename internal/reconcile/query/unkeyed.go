@@ -40,7 +40,7 @@ func (e *UnkeyedError) ExitCode() int { return 4 }
 // Unkeyed calls each with every event of the published runs that has no key: by run, stream, batch, file and row. It returns their
 // totals by stream. For each run the number of events found must equal its count; an error of each stops the walk.
 func (e *Reader) Unkeyed(ctx context.Context, pipeline string, each func(UnkeyedEvent) error) (runs.Unkeyed, error) {
-	q, err := e.AcquireUnchecked(ctx, pipeline)
+	q, err := e.OpenWithoutIndex(ctx, pipeline)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func (e *UnpublishedError) Error() string {
 func (e *UnpublishedError) Class() failure.Class { return failure.Data }
 
 // checkPublished returns an error if no run of the pipeline is published. Published runs without artifacts are fine.
-func (e *Reader) checkPublished(ctx context.Context, q *snapshot) error {
+func (e *Reader) checkPublished(ctx context.Context, q *Snapshot) error {
 	if q.Generation.Published > 0 {
 		return nil
 	}

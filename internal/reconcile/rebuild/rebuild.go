@@ -1,5 +1,5 @@
-// Rebuild: folding all batches into a new generation and switching to it.
-
+// Package rebuild folds all events of a pipeline into a new generation, switches readers to it, and removes the old one (rule 9).
+// Until the switch readers see the old generation. It must not execute the runs itself: the caller does.
 package rebuild
 
 import (
@@ -75,14 +75,14 @@ func (e *Rebuilder) Rebuild(ctx context.Context, pipeline string, drain func(ctx
 func (e *Rebuilder) newBatches(ctx context.Context, old, made *runs.Generation) (n int, err error) {
 	folded := map[runs.BatchRef]bool{}
 	for _, g := range []*runs.Generation{old, made} {
-		runs, err := runs.List(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
+		list, err := runs.List(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
 		if err != nil {
 			return 0, err
 		}
-		for i := range runs {
-			for _, batch := range runs[i].Batches {
+		for i := range list {
+			for _, batch := range list[i].Batches {
 				switch {
-				case runs[i].Run > g.Published:
+				case list[i].Run > g.Published:
 				case g == old:
 					folded[batch] = true
 				case !folded[batch]:

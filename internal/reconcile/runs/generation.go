@@ -53,9 +53,13 @@ func (g *Generation) Include(refs []BatchRef, batches []event.Batch, streams int
 	g.Watermark = &furthest
 }
 
+// Space names the generation in the index and in the object store.
 func (g *Generation) Space() artifact.Space {
 	return artifact.Space{Pipeline: g.Pipeline, Generation: g.Generation}
 }
+
+// RunRef names a run of the generation.
+func (g *Generation) RunRef(number uint64) Ref { return Ref{g.Pipeline, g.Generation, number} }
 
 // openGeneration reads the current generation, or creates the first.
 func openGeneration(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
@@ -157,6 +161,3 @@ func buildingGeneration(tx catalog.Tx, plan *fold.Plan, discard bool) (g, discar
 	}
 	return g, discarded, false, PutGeneration(tx, g)
 }
-
-// RunRef names a run of the generation.
-func (g *Generation) RunRef(number uint64) Ref { return Ref{g.Pipeline, g.Generation, number} }

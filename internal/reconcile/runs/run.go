@@ -1,5 +1,6 @@
-// Generations and runs as documents of the catalog.
-
+// Package runs keeps the records of runs and generations in the catalog: what a run has done, which batches the next one folds,
+// and whether a generation fits the present definitions. It owns the documents below pipeline/, generation/, run/ and share/. It
+// works on the catalog only: it must not read events, artifacts or the index.
 package runs
 
 import (
@@ -93,8 +94,10 @@ func (r *Run) StepObjects(step StepName) (all []object.Description) {
 // Parts returns all parts of the run.
 func (r *Run) Parts() []object.Description { return r.StepObjects(StepMerge) }
 
+// Ref names the run.
 func (r *Run) Ref() Ref { return Ref{r.Pipeline, r.Generation, r.Run} }
 
+// Space names the generation that the run belongs to, in the index and in the object store.
 func (r *Run) Space() artifact.Space {
 	return artifact.Space{Pipeline: r.Pipeline, Generation: r.Generation}
 }

@@ -48,6 +48,7 @@ func GetShare(tx catalog.Tx, run *Run, step StepName, partition int) (share Shar
 	return share, found, err
 }
 
+// PutShare stores the share of a partition.
 func PutShare(tx catalog.Tx, ref Ref, step StepName, partition int, share Share) error {
 	return tx.Put(shareKey(ref, step, partition), share)
 }

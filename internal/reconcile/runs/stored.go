@@ -1,4 +1,4 @@
-// Keys of the catalog's documents of pipelines, and how they are read.
+// The catalog's documents of pipelines: their keys, and how they are read, written and deleted.
 
 package runs
 
@@ -49,6 +49,7 @@ func runKey(ref Ref) string {
 	return fmt.Sprintf("%s%08d", runPrefix(ref.Pipeline, ref.Generation), ref.Run)
 }
 
+// Get reads a run. If it is not found the error is a NotFoundError.
 func Get(tx catalog.Tx, ref Ref) (Run, error) {
 	var run Run
 	ok, err := tx.Get(runKey(ref), &run)
@@ -58,6 +59,7 @@ func Get(tx catalog.Tx, ref Ref) (Run, error) {
 	return run, err
 }
 
+// Put stores a run.
 func Put(tx catalog.Tx, run *Run) error { return tx.Put(runKey(run.Ref()), run) }
 
 // Find reads one run in its current state.
@@ -96,6 +98,7 @@ func getState(tx catalog.Tx, pipeline string) (state State, known bool, err erro
 	return state, known, err
 }
 
+// PutState stores which generations of a pipeline exist.
 func PutState(tx catalog.Tx, pipeline string, state State) error {
 	return tx.Put(pipelineKey(pipeline), state)
 }
@@ -109,11 +112,14 @@ func ReadState(ctx context.Context, c catalog.Catalog, pipeline string) (state S
 	return state, known, err
 }
 
+// GetGeneration reads a generation. If it is not found only its name is set.
 func GetGeneration(tx catalog.Tx, pipeline string, generation uint64) (g Generation, found bool, err error) {
+	g = Generation{Pipeline: pipeline, Generation: generation}
 	found, err = tx.Get(generationKey(pipeline, generation), &g)
 	return g, found, err
 }
 
+// PutGeneration stores a generation.
 func PutGeneration(tx catalog.Tx, g *Generation) error {
 	return tx.Put(generationKey(g.Pipeline, g.Generation), g)
 }

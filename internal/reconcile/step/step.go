@@ -1,5 +1,6 @@
-// Execution of one step of a run: check the order, run the partitions, compare totals, record.
-
+// Package step executes the steps of runs: reduce, prefetch, merge, index and publish. Each is a plain function, idempotent and
+// recorded in the catalog (rule 5), and checks the control totals before anything is visible (rule 4). It owns deltas, states and
+// parts in the object store. It must not answer queries, and knows nothing of workflows.
 package step
 
 import (

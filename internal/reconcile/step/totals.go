@@ -15,16 +15,17 @@ import (
 	"bursar/internal/reconcile/runs"
 )
 
-// artifactTotals sums events and conserved totals over artifacts.
-type artifactTotals struct {
+// ArtifactTotals sums events and conserved totals over artifacts.
+type ArtifactTotals struct {
 	Artifacts int64
 	events    int64
 	totals    []*column.Sums
 	names     []string
 }
 
-func NewArtifactTotals(plan *fold.Plan) *artifactTotals {
-	m := &artifactTotals{}
+// NewArtifactTotals returns sums of 0 for the totals that the pipeline conserves.
+func NewArtifactTotals(plan *fold.Plan) *ArtifactTotals {
+	m := &ArtifactTotals{}
 	for _, c := range plan.Conserve {
 		m.totals = append(m.totals, column.NewSums(c.Type.Scale))
 		m.names = append(m.names, c.Total)
@@ -32,7 +33,8 @@ func NewArtifactTotals(plan *fold.Plan) *artifactTotals {
 	return m
 }
 
-func (m *artifactTotals) Add(plan *fold.Plan, key []column.Vector, events column.Vector, totals []column.Vector) error {
+// Add adds artifacts: their keys, their numbers of events, and their conserved totals.
+func (m *ArtifactTotals) Add(plan *fold.Plan, key []column.Vector, events column.Vector, totals []column.Vector) error {
 	if err := column.CheckCount(totals, len(plan.Conserve)); err != nil {
 		return err
 	}
@@ -51,7 +53,7 @@ func (m *artifactTotals) Add(plan *fold.Plan, key []column.Vector, events column
 }
 
 // Minus returns the difference between the sums and those of before. It changes the receiver.
-func (m *artifactTotals) Minus(before *artifactTotals) (events int64, totals event.Totals, err error) {
+func (m *ArtifactTotals) Minus(before *ArtifactTotals) (events int64, totals event.Totals, err error) {
 	totals = event.Totals{}
 	for i, name := range m.names {
 		m.totals[i].Sub(before.totals[i])

@@ -1,4 +1,4 @@
-// Checks that what the catalog knows of pipelines is complete, and which objects it knows.
+// Checks that the catalog's records of a pipeline are complete, and whether an object may belong to unfinished work.
 
 package verify
 

@@ -1,5 +1,6 @@
-// `bursar verify`: proves that runs, objects, index and artifacts agree.
-
+// Package verify proves rules 4 and 6 on the stored data: that runs, objects, index and artifacts agree, and that a sample of
+// artifacts, computed again from the events, is what is stored. The recomputation must not share code with reduce and merge. It
+// changes nothing.
 package verify
 
 import (
@@ -64,7 +65,7 @@ type verification struct {
 // against its record, and a sample of keys that is recomputed from the events by independent code or, for SQL files, folded
 // in other groupings.
 func (e *Verifier) Verify(ctx context.Context, pipeline string, o Options) (Result, error) {
-	q, err := e.AcquireUnchecked(ctx, pipeline)
+	q, err := e.OpenWithoutIndex(ctx, pipeline)
 	if err != nil {
 		return Result{}, err
 	}
