@@ -164,7 +164,7 @@ func (a *activities) runLocked(ctx context.Context, lockName string, fn func() e
 func heartbeat(ctx context.Context) (stop func()) {
 	ctx, stop = context.WithCancel(ctx)
 	go func() {
-		ticker := time.NewTicker(heartbeatInterval)
+		ticker := time.NewTicker(heartbeatInterval) //nolint:forbidigo // activities are not replayed
 		defer ticker.Stop()
 		for {
 			select {
