@@ -53,8 +53,8 @@ type App struct {
 	differences []string // unrepaired differences from the state at the last close
 	losses      losses
 	log         *slog.Logger
-	runner      *flow.Runner // set once Temporal is ready
-	closers     []func() error       // in the order of opening
+	runner      *flow.Runner   // set once Temporal is ready
+	closers     []func() error // in the order of opening
 
 	temporal      string     // the server's address
 	starting      sync.Mutex // only one goroutine starts the server

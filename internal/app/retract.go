@@ -16,7 +16,7 @@ import (
 
 // Retracted is the result of one Retract.
 type Retracted struct {
-	Retraction event.Retracted   `json:"retraction"`
+	Retraction event.Retracted  `json:"retraction"`
 	Rebuilt    []rebuild.Result `json:"rebuilt"` // pipelines whose artifacts were outdated
 }
 

@@ -126,7 +126,7 @@ func (a *App) Runs(ctx context.Context, pipeline string, generation, after uint6
 	return runs.List(ctx, a.Engine.Catalog, pipeline, generation, after)
 }
 
-// observedSteps wraps the engine and reports the progress of its steps.
+// observedSteps wraps the executor of steps and reports the progress of its steps.
 type observedSteps struct{ *App }
 
 // Next is Executor.Next, with its error reported.

@@ -46,12 +46,12 @@ func (e *Reader) Retracted(ctx context.Context, pipeline string) (bool, error) {
 	return false, err
 }
 
-// checkCurrent is the function checkCurrent in a transaction of its own.
+// checkCurrent is runs.CheckCurrent in a transaction of its own.
 func (e *Reader) checkCurrent(ctx context.Context, plan *fold.Plan, g *runs.Generation) error {
 	return e.Catalog.View(ctx, func(tx catalog.Tx) error { return runs.CheckCurrent(tx, plan, g) })
 }
 
-// CheckStreams is the function checkStreams in a transaction of its own.
+// CheckStreams is runs.CheckStreams in a transaction of its own.
 func (e *Reader) CheckStreams(ctx context.Context, plan *fold.Plan) error {
 	return e.Catalog.View(ctx, func(tx catalog.Tx) error { return runs.CheckStreams(tx, plan) })
 }

@@ -1,4 +1,4 @@
-// Get: one artifact by its key, as of a run, and how keys and artifacts are printed.
+// Get: one artifact by its key, as of a run.
 
 package query
 

@@ -34,7 +34,7 @@ type Run struct {
 	Totals     event.Totals            `json:"totals"` // of the batches: by how much the totals of artifacts must change
 	Steps      map[StepName]StepRecord `json:"steps"`
 	Partitions int                     `json:"partitions"`       // how many parts each step is split into, by key; fixed with the batches
-	Split      string                  `json:"split,omitempty"`  // how keys are assigned to partitions; empty is splitByDuckDB
+	Split      string                  `json:"split,omitempty"`  // how keys are assigned to partitions; empty is SplitByDuckDB
 	Resets     int                     `json:"resets,omitempty"` // how often its steps were discarded to start from the events again
 	AsOf       *uint64                 `json:"as_of,omitempty"`  // the last indexed run when prefetch began: the prefetched state is as of it
 	Created    int64                   `json:"created"`

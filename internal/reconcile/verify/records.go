@@ -12,13 +12,13 @@ import (
 )
 
 // Unfinished reports whether an object that no run has recorded may belong to an unfinished run or rebuild.
-func (e *Verifier) Unfinished(ctx context.Context, name string) bool {
-	for _, p := range e.Project.Pipelines {
-		g, err := e.Current(ctx, p.Name)
+func (r *Verifier) Unfinished(ctx context.Context, name string) bool {
+	for _, p := range r.reader.Project.Pipelines {
+		g, err := r.reader.Current(ctx, p.Name)
 		if err != nil {
 			continue
 		}
-		state, _, err := runs.ReadState(ctx, e.Catalog, p.Name)
+		state, _, err := runs.ReadState(ctx, r.reader.Catalog, p.Name)
 		if err != nil {
 			continue
 		}
@@ -35,10 +35,10 @@ func (e *Verifier) Unfinished(ctx context.Context, name string) bool {
 
 // CheckRecords returns an error if the catalog's documents of a pipeline are incomplete: generations or runs without the document
 // that names them, or the reverse, or only those of a rebuild that is not complete.
-func (e *Verifier) CheckRecords(ctx context.Context, pipeline string) error {
-	names, err := e.Objects.List(ctx, "pipelines/"+pipeline+"/")
+func (r *Verifier) CheckRecords(ctx context.Context, pipeline string) error {
+	names, err := r.reader.Objects.List(ctx, "pipelines/"+pipeline+"/")
 	if err != nil {
 		return err
 	}
-	return runs.CheckComplete(ctx, e.Catalog, pipeline, len(names))
+	return runs.CheckComplete(ctx, r.reader.Catalog, pipeline, len(names))
 }

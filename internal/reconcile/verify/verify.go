@@ -21,7 +21,7 @@ import (
 )
 
 // Verifier checks stored data.
-type Verifier struct{ *query.Reader }
+type Verifier struct{ reader *query.Reader }
 
 // New returns a verifier of what the reader reads.
 func New(reader *query.Reader) *Verifier { return &Verifier{reader} }
@@ -64,18 +64,18 @@ type verification struct {
 // Verify checks rules 4 and 6 on the stored data: totals through every step, digests of batches and parts, every index entry
 // against its record, and a sample of keys that is recomputed from the events by independent code or, for SQL files, folded
 // in other groupings.
-func (e *Verifier) Verify(ctx context.Context, pipeline string, o Options) (Result, error) {
-	q, err := e.OpenWithoutIndex(ctx, pipeline)
+func (r *Verifier) Verify(ctx context.Context, pipeline string, o Options) (Result, error) {
+	q, err := r.reader.OpenWithoutIndex(ctx, pipeline)
 	if err != nil {
 		return Result{}, err
 	}
 	defer q.Release()
 	plan, g := q.Plan, q.Generation
-	if err := e.CheckStreams(ctx, plan); err != nil {
+	if err := r.reader.CheckStreams(ctx, plan); err != nil {
 		return Result{}, err
 	}
-	seed := cmp.Or(o.Seed, uint64(e.Now().UnixMilli())%1_000_000)
-	v := &verification{Reader: e.Reader, plan: plan, generation: g, sample: o.Sample, seed: seed, out: Result{OK: true}}
+	seed := cmp.Or(o.Seed, uint64(r.reader.Now().UnixMilli())%1_000_000)
+	v := &verification{Reader: r.reader, plan: plan, generation: g, sample: o.Sample, seed: seed, out: Result{OK: true}}
 	defer v.close()
 	sampleCheck := v.checkSample
 	if plan.Custom() {
