@@ -14,14 +14,14 @@ import (
 	"bursar/internal/fold"
 )
 
-// ArtifactFields returns the columns of an artifact's row: those of the key, then those of the record.
-func ArtifactFields(plan *fold.Plan) []column.Field {
+// StoredFields returns the columns of an artifact's row: those of the key, then those of the record.
+func StoredFields(plan *fold.Plan) []column.Field {
 	return append(append([]column.Field{}, plan.Key...), plan.RecordFields()...)
 }
 
 // StateFields returns the columns of a state: those of a record, all null for a new key.
 func StateFields(plan *fold.Plan) []column.Field {
-	fields := ArtifactFields(plan)
+	fields := StoredFields(plan)
 	for i := range fields {
 		fields[i].Required = false
 	}
@@ -30,7 +30,7 @@ func StateFields(plan *fold.Plan) []column.Field {
 
 // NewRow returns empty columns for the rows of artifacts.
 func NewRow(plan *fold.Plan) []column.Vector {
-	return column.NewVectors(column.Types(ArtifactFields(plan)), 0)
+	return column.NewVectors(column.Types(StoredFields(plan)), 0)
 }
 
 // ResetRow empties the columns of a row.

@@ -40,7 +40,7 @@ func (e *Reader) Exceptions(ctx context.Context, pipeline string, each func(Exce
 		return err
 	}
 	defer all.Remove()
-	fields := reconcile.ArtifactFields(plan)
+	fields := reconcile.StoredFields(plan)
 	list := make([]string, len(fields))
 	for i, f := range fields {
 		list[i] = column.QuoteIdentifier(f.Name)

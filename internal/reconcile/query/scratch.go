@@ -59,7 +59,7 @@ func (e *Reader) Materialize(ctx context.Context, name string, t *ScratchTable) 
 	}
 	defer file.Close()
 	t.path = file.Name()
-	out, err := column.NewParquetWriter(file, reconcile.ArtifactFields(t.Plan))
+	out, err := column.NewParquetWriter(file, reconcile.StoredFields(t.Plan))
 	if err != nil {
 		return nil, err
 	}

@@ -256,7 +256,7 @@ func (v *verification) compare(ctx context.Context, session *duck.Session, o *or
 		return err
 	}
 	defer remove()
-	fields := reconcile.ArtifactFields(v.plan)
+	fields := reconcile.StoredFields(v.plan)
 	list := make([]string, 0, len(fields))
 	for _, f := range fields {
 		name := column.QuoteIdentifier(f.Name)

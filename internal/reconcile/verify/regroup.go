@@ -143,7 +143,7 @@ func (v *verification) foldGroup(ctx context.Context, events []column.Vector, st
 			}
 		}
 	}
-	after, err := v.queryRows(ctx, v.plan.Merge, reconcile.ArtifactFields(v.plan),
+	after, err := v.queryRows(ctx, v.plan.Merge, reconcile.StoredFields(v.plan),
 		rowView{"delta", deltaFields, delta}, rowView{"state", reconcile.StateFields(v.plan), before})
 	if err != nil {
 		return err
