@@ -42,7 +42,7 @@ declared column. --json lists all of them.`,
 func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, limit int) error {
 	if c.json {
 		return c.list("exceptions", nil, func(add func(any) error) error {
-			return a.Engine.Exceptions(ctx, p.Name, func(x app.Exception) error { return add(x) })
+			return a.Queries.Exceptions(ctx, p.Name, func(x app.Exception) error { return add(x) })
 		})
 	}
 	header := append([]string{}, p.Key...)
@@ -53,7 +53,7 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, l
 		header = append(header, f.Name)
 	}
 	g, total := newGrid(header...), 0
-	err := a.Engine.Exceptions(ctx, p.Name, func(x app.Exception) error {
+	err := a.Queries.Exceptions(ctx, p.Name, func(x app.Exception) error {
 		if total++; total <= limit {
 			g.add(exceptionCells(p, &x)...)
 		}

@@ -51,7 +51,7 @@ func (c *cli) export(ctx context.Context, a *app.App, name, to string) error {
 	var done app.Exported
 	write := func(w io.Writer) (err error) {
 		buffer := bufio.NewWriterSize(w, 1<<20)
-		if done, err = a.Engine.Export(ctx, name, buffer); err != nil {
+		if done, err = a.Queries.Export(ctx, name, buffer); err != nil {
 			return err
 		}
 		return buffer.Flush()

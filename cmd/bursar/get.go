@@ -48,7 +48,7 @@ func (c *cli) get(ctx context.Context, a *app.App, name string, values []string,
 	if err != nil {
 		return err
 	}
-	answer, err := a.Engine.Get(ctx, name, key, asOf, history)
+	answer, err := a.Queries.Get(ctx, name, key, asOf, history)
 	if err != nil {
 		return err
 	}

@@ -340,11 +340,11 @@ func wantSteps(t *testing.T, dir string, want int) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	g, err := a.Engine.Current(t.Context(), "books")
+	g, err := a.Queries.Current(t.Context(), "books")
 	if err != nil {
 		t.Fatal(err)
 	}
-	runs, err := a.Engine.Runs(t.Context(), "books", g.Generation, g.Runs-1)
+	runs, err := a.Runs(t.Context(), "books", g.Generation, g.Runs-1)
 	if err != nil || len(runs) != 1 || len(runs[0].Steps) != want {
 		t.Fatalf("the newest run is %+v (%v), want %d steps of it recorded", runs, err, want)
 	}

@@ -74,7 +74,7 @@ func foldWarnings(a *app.App, runs []app.Run) []string {
 		given[name].Add(runs[i].FoldCounts)
 	}
 	for _, name := range names {
-		for _, fold := range given[name].WithoutValues(a.Engine.Folds(name)) {
+		for _, fold := range given[name].WithoutValues(a.Queries.Folds(name)) {
 			warnings = append(warnings, foldWarning(name, fold, given[name].Events))
 		}
 	}
@@ -102,7 +102,7 @@ func nextCommand(a *app.App, runs []app.Run) string {
 
 // backlogEvents counts the events of the pipelines' backlogs.
 func backlogEvents(ctx context.Context, a *app.App, names []string) (events int64, err error) {
-	list, err := a.Engine.Status(ctx)
+	list, err := a.Queries.Status(ctx)
 	if err != nil {
 		return 0, err
 	}

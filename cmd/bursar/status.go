@@ -33,7 +33,7 @@ streams that are not declared any more but have acknowledged events that are not
 		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
-				list, err := a.Engine.Status(ctx)
+				list, err := a.Queries.Status(ctx)
 				if err != nil {
 					return err
 				}

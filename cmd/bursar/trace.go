@@ -85,7 +85,7 @@ func (c *cli) trace(ctx context.Context, a *app.App, name string, values []strin
 
 // eachTraced calls each for the events of an artifact.
 func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tracedEvent) error) (app.Traced, error) {
-	traced, err := a.Engine.Trace(ctx, name, key, func(e app.TracedEvent) error {
+	traced, err := a.Queries.Trace(ctx, name, key, func(e app.TracedEvent) error {
 		found := tracedEvent{TracedEvent: e}
 		if a.Project.Stream(e.Stream).Builtin {
 			found.Row, found.Place = statementPlace(e.Event, e.Row)

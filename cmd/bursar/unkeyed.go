@@ -50,7 +50,7 @@ type unkeyedEvent struct {
 
 // eachUnkeyed calls each for the events of a pipeline that have no key.
 func eachUnkeyed(ctx context.Context, a *app.App, name string, each func(unkeyedEvent) error) (app.Unkeyed, error) {
-	all, err := a.Engine.Unkeyed(ctx, name, func(e app.UnkeyedEvent) error {
+	all, err := a.Queries.Unkeyed(ctx, name, func(e app.UnkeyedEvent) error {
 		found := unkeyedEvent{UnkeyedEvent: e}
 		if a.Project.Stream(e.Stream).Builtin {
 			found.Row, found.Place = statementPlace(e.Event, e.Row)

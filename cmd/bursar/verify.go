@@ -58,7 +58,7 @@ func (c *cli) verify(ctx context.Context, a *app.App, name string, o app.VerifyO
 	if _, err := findPipeline(a, name); err != nil {
 		return err
 	}
-	proof, err := a.Engine.Verify(ctx, name, o)
+	proof, err := a.Verifier.Verify(ctx, name, o)
 	if err != nil {
 		return err
 	}

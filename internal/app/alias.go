@@ -15,6 +15,10 @@ import (
 	"bursar/internal/event/scan"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/rebuild"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/verify"
 )
 
 type (
@@ -57,35 +61,35 @@ type (
 	// Compared is a quarantined row with the accepted event of the same id.
 	Compared = intake.Compared
 	// Run is one run of a pipeline.
-	Run = reconcile.Run
+	Run = runs.Run
 	// Given counts the events that contributed a value to each fold.
-	Given = reconcile.FoldCounts
+	Given = runs.FoldCounts
 	// Rebuilt is the result of rebuilding a pipeline.
-	Rebuilt = reconcile.Rebuilt
+	Rebuilt = rebuild.Result
 	// Status is the state of a pipeline.
-	Status = reconcile.Status
+	Status = query.Status
 	// Answer is one artifact as of a run.
-	Answer = reconcile.GetResult
+	Answer = query.GetResult
 	// Traced is an artifact with the runs that wrote it.
-	Traced = reconcile.Traced
+	Traced = query.Traced
 	// TracedEvent is one event of an artifact.
-	TracedEvent = reconcile.TracedEvent
+	TracedEvent = query.TracedEvent
 	// Unkeyed counts the events without a key, by stream.
-	Unkeyed = reconcile.Unkeyed
+	Unkeyed = runs.Unkeyed
 	// UnkeyedEvent is one event without a key.
-	UnkeyedEvent = reconcile.UnkeyedEvent
+	UnkeyedEvent = query.UnkeyedEvent
 	// UnkeyedError means that a listing of events without a key does not match their count.
-	UnkeyedError = reconcile.UnkeyedError
+	UnkeyedError = query.UnkeyedError
 	// UntracedError means that a trace finds other events than were folded.
-	UntracedError = reconcile.UntracedError
+	UntracedError = query.UntracedError
 	// Exported is the result of an export.
-	Exported = reconcile.Exported
+	Exported = query.Exported
 	// Exception is one open item.
-	Exception = reconcile.Exception
+	Exception = query.Exception
 	// VerifyOptions are the options of one verification.
-	VerifyOptions = reconcile.VerifyOptions
+	VerifyOptions = verify.Options
 	// Verified is the result of verifying a pipeline.
-	Verified = reconcile.Verified
+	Verified = verify.Result
 	// Loss describes a damaged spool with which acknowledged requests may have been lost.
 	Loss = spool.Loss
 	// ImportOptions are the options of one Import.
@@ -118,7 +122,7 @@ const (
 var ErrTooManyRejected = intake.ErrTooManyRejected
 
 // Steps returns the names of a run's steps, in order.
-func Steps() []reconcile.StepName { return slices.Clone(reconcile.StepNames) }
+func Steps() []runs.StepName { return slices.Clone(runs.StepNames) }
 
 // InputSize returns the size of an input file in bytes. If it is not a regular file, the error has class Data.
 func InputSize(path string) (int64, error) {

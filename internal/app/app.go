@@ -25,6 +25,11 @@ import (
 	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/flow"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/rebuild"
+	"bursar/internal/reconcile/step"
+	"bursar/internal/reconcile/verify"
 	"bursar/internal/serve/access"
 )
 
@@ -33,10 +38,14 @@ const lockWait = 10 * time.Second
 
 // App is an open project, locked by this process. Its methods are safe for concurrent use.
 type App struct {
-	Project *project.Project
-	Intake  *event.Store
-	Engine  *reconcile.Engine
-	Tokens  *access.Tokens // of the HTTP API
+	Project   *project.Project
+	Intake    *event.Store
+	Engine    *reconcile.Engine // the stores that the next four work on
+	Steps     *step.Executor
+	Queries   *query.Reader
+	Rebuilder *rebuild.Rebuilder
+	Verifier  *verify.Verifier
+	Tokens    *access.Tokens // of the HTTP API
 
 	state       string // the state folder
 	catalog     verifiableCatalog
@@ -46,8 +55,8 @@ type App struct {
 	differences []string // unrepaired differences from the state at the last close
 	losses      losses
 	log         *slog.Logger
-	runner      *reconcile.WorkflowRunner // set once Temporal is ready
-	closers     []func() error            // in the order of opening
+	runner      *flow.Runner   // set once Temporal is ready
+	closers     []func() error // in the order of opening
 
 	temporal      string     // the server's address
 	starting      sync.Mutex // only one goroutine starts the server
@@ -244,10 +253,16 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 	step := o
 	a.maxConcurrentSteps, step.Memory = stepLimits(o.Threads, o.Memory)
 	a.Tokens = &access.Tokens{Catalog: records}
-	a.Engine = &reconcile.Engine{
+	a.reconcileOn(&reconcile.Engine{
 		Project: a.Project, Objects: objects, Catalog: records, Index: index,
 		Duck: step, Scratch: scratch, Workers: o.Threads, Now: time.Now, Log: a.log,
-	}
+	})
+}
+
+// reconcileOn makes everything that reconciles work on an engine's stores.
+func (a *App) reconcileOn(e *reconcile.Engine) {
+	a.Engine, a.Steps, a.Queries = e, step.New(e), query.New(e)
+	a.Rebuilder, a.Verifier = rebuild.New(a.Queries), verify.New(a.Queries)
 }
 
 // emptyFolder creates a folder for temporary files and removes those of a killed process.

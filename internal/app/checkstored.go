@@ -12,6 +12,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
 )
 
 // Outdated is a pipeline whose definition has changed since its artifacts were made.
@@ -30,9 +31,9 @@ func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []
 		return nil, nil
 	}
 	defer records.Close()
-	engine := &reconcile.Engine{Project: p, Catalog: records, Duck: checkOptions}
+	reader := query.New(&reconcile.Engine{Project: p, Catalog: records, Duck: checkOptions})
 	for _, pipeline := range p.Pipelines {
-		if changed, err := engine.Changed(ctx, pipeline.Name); err == nil && changed != nil {
+		if changed, err := reader.Changed(ctx, pipeline.Name); err == nil && changed != nil {
 			outdated = append(outdated, Outdated{pipeline.Name, pipeline.File, changed})
 		}
 	}

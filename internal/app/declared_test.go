@@ -11,7 +11,8 @@ import (
 
 	"bursar/internal/event"
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/verify"
 )
 
 const datedYAML = `
@@ -70,20 +71,20 @@ func TestChangedStreamIsRefused(t *testing.T) {
 			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", line("1")))
 			runAll(t, a, "orders")
 			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", line("2")))
-			planned, err := a.Engine.Next(t.Context(), "orders", 0)
+			planned, err := a.Steps.Next(t.Context(), "orders", 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			a = redeclare(t, a, strings.Replace(datedYAML, c.from, c.to, 1))
 			checkRefused(t, a, planned.Ref)
-			got, err := a.Engine.Get(t.Context(), "orders", "k", 0, false)
+			got, err := a.Queries.Get(t.Context(), "orders", "k", 0, false)
 			if c.answers && (err != nil || string(got.Artifact) != `{"total":5}`) || !c.answers && !isGrowth(err) {
 				t.Errorf("reading gives %s, %v", got.Artifact, err)
 			}
 			a = redeclare(t, a, datedYAML)
 			runAll(t, a, "orders")
 			checkProof(t, a, "orders")
-			if rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil || rebuilt.DigestBefore != rebuilt.DigestAfter || rebuilt.Generation != 2 {
+			if rebuilt, err := rebuildHere(t.Context(), a, "orders"); err != nil || rebuilt.DigestBefore != rebuilt.DigestAfter || rebuilt.Generation != 2 {
 				t.Errorf("put back: %+v, %v", rebuilt, err)
 			}
 		})
@@ -95,12 +96,12 @@ func isGrowth(err error) bool {
 		strings.Contains(err.Error(), "stream payments")
 }
 
-func checkRefused(t *testing.T, a *App, planned reconcile.RunRef) {
+func checkRefused(t *testing.T, a *App, planned runs.Ref) {
 	t.Helper()
-	_, next := a.Engine.Next(t.Context(), "orders", 0)
-	_, step := a.Engine.Step(t.Context(), planned, "reduce")
-	_, rebuilt := rebuildHere(t.Context(), a.Engine, "orders")
-	_, verified := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{})
+	_, next := a.Steps.Next(t.Context(), "orders", 0)
+	_, step := a.Steps.Step(t.Context(), planned, "reduce")
+	_, rebuilt := rebuildHere(t.Context(), a, "orders")
+	_, verified := a.Verifier.Verify(t.Context(), "orders", verify.Options{})
 	for what, err := range map[string]error{"next": next, "step": step, "rebuild": rebuilt, "verify": verified} {
 		if !isGrowth(err) || failure.ExitCode(err) != 2 {
 			t.Errorf("%s ends with %v", what, err)

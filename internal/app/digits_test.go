@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 )
 
 // openUnbounded opens a project without control totals, which would reject such rows.
@@ -39,15 +39,15 @@ func TestIntermediateOverflowStopsTheRun(t *testing.T) {
 		}
 		var stopped error
 		for stopped == nil {
-			next, err := a.Engine.Next(t.Context(), "orders", 0)
+			next, err := a.Steps.Next(t.Context(), "orders", 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !next.Backlog {
 				t.Fatalf("%s: nothing stops", name)
 			}
-			for _, step := range reconcile.StepNames {
-				if _, stopped = a.Engine.Step(t.Context(), next.Ref, step); stopped != nil {
+			for _, step := range runs.StepNames {
+				if _, stopped = a.Steps.Step(t.Context(), next.Ref, step); stopped != nil {
 					break
 				}
 			}
@@ -55,7 +55,7 @@ func TestIntermediateOverflowStopsTheRun(t *testing.T) {
 		if failure.Of(stopped) != failure.Data || !strings.Contains(stopped.Error(), "bursar rebuild orders") || strings.Contains(stopped.Error(), "90000") {
 			t.Errorf("%s: %v [%v]", name, stopped, failure.Of(stopped))
 		}
-		if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Published > 1 {
+		if g, err := a.Queries.Current(t.Context(), "orders"); err != nil || g.Published > 1 {
 			t.Errorf("%s: %d runs are published, %v", name, g.Published, err)
 		}
 	}
@@ -79,10 +79,10 @@ func TestTotalsOfARunBeyond38Digits(t *testing.T) {
 	for i, key := range []string{"a", "b"} {
 		pay(t, a, fmt.Sprintf("%d %s 9%s.99", i, key, strings.Repeat("0", 35)))
 	}
-	_, err := a.Engine.Next(t.Context(), "orders", 0)
-	for _, name := range reconcile.StepNames {
+	_, err := a.Steps.Next(t.Context(), "orders", 0)
+	for _, name := range runs.StepNames {
 		if err == nil {
-			err = step(t, a, name)
+			err = tryStep(t, a, name)
 		}
 	}
 	if failure.Of(err) != failure.Data {

@@ -58,7 +58,7 @@ func TestFailingExpressionNamesItsEvent(t *testing.T) {
 				c.where != "an artifact" && !strings.Contains(err.Error(), "b.jsonl:138") || strings.Contains(err.Error(), "o37") {
 				t.Errorf("got %v (%v)", err, failure.Of(err))
 			}
-			state, err := a.Engine.Status(t.Context())
+			state, err := a.Queries.Status(t.Context())
 			if err != nil || len(state[0].Lanes) != 1 || state[0].Lanes[0].Trouble == nil || string(state[0].Lanes[0].Trouble.Key) != `"o37"` ||
 				!strings.Contains(state[0].Lanes[0].Trouble.Message, "bursar rebuild orders") {
 				t.Errorf("status %+v, %v", state, err)
@@ -75,10 +75,10 @@ func TestFailingExpressionNamesItsEvent(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer a.Close()
-			if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+			if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 				t.Errorf("rebuild: %v", err)
 			}
-			if state, err := a.Engine.Status(t.Context()); err != nil || state[0].Artifacts != 52 || state[0].Backlog != 0 {
+			if state, err := a.Queries.Status(t.Context()); err != nil || state[0].Artifacts != 52 || state[0].Backlog != 0 {
 				t.Errorf("rebuilt: %+v, %v", state, err)
 			}
 		})
@@ -102,7 +102,7 @@ func TestFailingSQLFileNamesItsEvent(t *testing.T) {
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "a.jsonl:2") || strings.Contains(err.Error(), "IBAN") || strings.Contains(err.Error(), "k2") {
 		t.Errorf("got %v (%v)", err, failure.Of(err))
 	}
-	if _, err := a.Engine.Get(t.Context(), "orders", "k1", 0, false); !errors.As(err, new(*reconcile.NotFoundError)) {
+	if _, err := a.Queries.Get(t.Context(), "orders", "k1", 0, false); !errors.As(err, new(*reconcile.NotFoundError)) {
 		t.Errorf("something is visible: %v", err)
 	}
 }

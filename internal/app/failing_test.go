@@ -23,7 +23,7 @@ func TestWorkflowsSurviveFailures(t *testing.T) {
 		for _, class := range []failure.Class{failure.Transient, failure.Data} {
 			a, plan := openThreeBatches(t), fault.NewPlan()
 			plan.FailWith(n, fault.Mode(n%2), failure.Wrap(class, fault.ErrInjected))
-			a.Engine = failingEngine(a, plan)
+			a.reconcileOn(failingEngine(a, plan))
 			_, err := a.Run(t.Context(), []string{"orders"}, nil)
 			more = plan.Fired()
 			if err == nil {

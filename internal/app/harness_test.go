@@ -12,7 +12,8 @@ import (
 	"testing"
 
 	"bursar/internal/catalog"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/rebuild"
+	"bursar/internal/reconcile/runs"
 )
 
 // TestMain makes garbage collection less frequent, because the tests open many small projects.
@@ -44,18 +45,18 @@ func openTest(t *testing.T, dir string) *App {
 }
 
 // runAll works off a pipeline's backlog, step by step in this goroutine, and returns the number of runs.
-func runAll(t *testing.T, a *App, pipeline string) (runs int) {
+func runAll(t *testing.T, a *App, pipeline string) (published int) {
 	t.Helper()
-	for ; ; runs++ {
-		next, err := a.Engine.Next(t.Context(), pipeline, 0)
+	for ; ; published++ {
+		next, err := a.Steps.Next(t.Context(), pipeline, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !next.Backlog {
-			return runs
+			return published
 		}
-		for _, step := range reconcile.StepNames {
-			if _, err := a.Engine.Step(t.Context(), next.Ref, step); err != nil {
+		for _, step := range runs.StepNames {
+			if _, err := a.Steps.Step(t.Context(), next.Ref, step); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -63,15 +64,15 @@ func runAll(t *testing.T, a *App, pipeline string) (runs int) {
 }
 
 // rebuildHere rebuilds a pipeline, step by step in this goroutine.
-func rebuildHere(ctx context.Context, e *reconcile.Engine, pipeline string) (reconcile.Rebuilt, error) {
-	return e.Rebuild(ctx, pipeline, func(ctx context.Context) error {
+func rebuildHere(ctx context.Context, a *App, pipeline string) (rebuild.Result, error) {
+	return a.Rebuilder.Rebuild(ctx, pipeline, func(ctx context.Context) error {
 		for {
-			next, err := e.NextOfRebuild(ctx, pipeline, 0)
+			next, err := a.Steps.NextOfRebuild(ctx, pipeline, 0)
 			if err != nil || !next.Backlog {
 				return err
 			}
-			for _, step := range reconcile.StepNames {
-				if _, err := e.Step(ctx, next.Ref, step); err != nil {
+			for _, step := range runs.StepNames {
+				if _, err := a.Steps.Step(ctx, next.Ref, step); err != nil {
 					return err
 				}
 			}

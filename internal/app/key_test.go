@@ -12,7 +12,9 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/event/intake"
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/verify"
 )
 
 const sentYAML = `
@@ -72,7 +74,7 @@ func reopenWith(t *testing.T, a *App, name, text string) *App {
 func unkeyed(t *testing.T, a *App, pipeline string) string {
 	t.Helper()
 	var ids []string
-	all, err := a.Engine.Unkeyed(t.Context(), pipeline, func(e reconcile.UnkeyedEvent) error {
+	all, err := a.Queries.Unkeyed(t.Context(), pipeline, func(e query.UnkeyedEvent) error {
 		ids = append(ids, string(e.ID))
 		return nil
 	})
@@ -82,9 +84,9 @@ func unkeyed(t *testing.T, a *App, pipeline string) string {
 	return fmt.Sprint(strings.Join(ids, " "), " ", all["payments"].Events, " ", all["payments"].Totals)
 }
 
-func verified(t *testing.T, a *App, pipeline string) reconcile.Verified {
+func verified(t *testing.T, a *App, pipeline string) verify.Result {
 	t.Helper()
-	v, err := a.Engine.Verify(t.Context(), pipeline, reconcile.VerifyOptions{Sample: 1000, Seed: 1})
+	v, err := a.Verifier.Verify(t.Context(), pipeline, verify.Options{Sample: 1000, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,16 +125,16 @@ func TestMissingKeys(t *testing.T) {
 				if v := verified(t, a, "refs"); !v.OK || v.Checks[4].Name != "unkeyed events" {
 					t.Errorf("verify: %+v", v)
 				}
-				state, err := a.Engine.Status(t.Context())
+				state, err := a.Queries.Status(t.Context())
 				if err != nil || state[0].Unkeyed != 3 || state[0].Backlog != 0 {
 					t.Errorf("status: %+v, %v", state, err)
 				}
-				if _, err := rebuildHere(t.Context(), a.Engine, "refs"); err != nil {
+				if _, err := rebuildHere(t.Context(), a, "refs"); err != nil {
 					t.Fatal(err)
 				}
 			}
 			key, _, _ := strings.Cut(strings.TrimPrefix(c.want, `{"key":`), `,"artifact"`)
-			traced, err := a.Engine.Trace(t.Context(), "refs", key, func(reconcile.TracedEvent) error { return nil })
+			traced, err := a.Queries.Trace(t.Context(), "refs", key, func(query.TracedEvent) error { return nil })
 			if err != nil || string(traced.Key) != key {
 				t.Errorf("trace: %+v, %v", traced, err)
 			}
@@ -177,11 +179,11 @@ func TestChangedKeys(t *testing.T) {
 		return "pipeline: refs\nfrom: payments\nkey: " + key + "\nartifact: {total: {sum: n}, lines: {list: [id], by: id}}\nconserve: {n: total}\n"
 	}
 	a = reopenWith(t, a, "pipelines/refs.yaml", yaml(`[{ref: "lower(ref)"}]`))
-	var changed *reconcile.ChangedError
-	if _, err := a.Engine.Next(t.Context(), "refs", 0); !errors.As(err, &changed) || strings.Join(changed.Changed, ",") != "key per stream" {
+	var changed *runs.ChangedError
+	if _, err := a.Steps.Next(t.Context(), "refs", 0); !errors.As(err, &changed) || strings.Join(changed.Changed, ",") != "key per stream" {
 		t.Errorf("a changed expression: %v", err)
 	}
-	if _, err := rebuildHere(t.Context(), a.Engine, "refs"); err != nil {
+	if _, err := rebuildHere(t.Context(), a, "refs"); err != nil {
 		t.Fatal(err)
 	}
 	required := strings.Replace(sentYAML, "ref: {type: string, optional: true}", "ref: {type: string}", 1)
@@ -217,7 +219,7 @@ func TestKeysThatAreTooLong(t *testing.T) {
 			}
 			mended := strings.Replace(key, "note || note", "left(note || note, 2000)", 1)
 			a = reopenWith(t, a, "pipelines/refs.yaml", "pipeline: refs\nfrom: payments\nkey: "+mended+"\nartifact: {total: {sum: n}}\n")
-			if _, err := rebuildHere(t.Context(), a.Engine, "refs"); err != nil {
+			if _, err := rebuildHere(t.Context(), a, "refs"); err != nil {
 				t.Errorf("rebuild: %v", err)
 			}
 		})
@@ -253,27 +255,27 @@ func TestKeysThatFail(t *testing.T) {
 // TestMissingUnkeyedEvents compares the recorded count of events without a key with the events.
 func TestMissingUnkeyedEvents(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(run *reconcile.Run, g *reconcile.Generation){
-		"one more in a run": func(run *reconcile.Run, _ *reconcile.Generation) {
+	for name, change := range map[string]func(run *runs.Run, g *runs.Generation){
+		"one more in a run": func(run *runs.Run, _ *runs.Generation) {
 			of := run.Unkeyed["payments"]
 			of.Events++
 			run.Unkeyed["payments"] = of
 		},
-		"another sum":          func(run *reconcile.Run, _ *reconcile.Generation) { run.Unkeyed["payments"].Totals["n"][""] = "3" },
-		"another loose sum":    func(run *reconcile.Run, _ *reconcile.Generation) { run.Unkeyed["payments"].Totals["odd"][""] = "3" },
-		"none in a run":        func(run *reconcile.Run, _ *reconcile.Generation) { run.Unkeyed = nil },
-		"one more of them all": func(_ *reconcile.Run, g *reconcile.Generation) { g.Unkeyed["payments"]++ },
+		"another sum":          func(run *runs.Run, _ *runs.Generation) { run.Unkeyed["payments"].Totals["n"][""] = "3" },
+		"another loose sum":    func(run *runs.Run, _ *runs.Generation) { run.Unkeyed["payments"].Totals["odd"][""] = "3" },
+		"none in a run":        func(run *runs.Run, _ *runs.Generation) { run.Unkeyed = nil },
+		"one more of them all": func(_ *runs.Run, g *runs.Generation) { g.Unkeyed["payments"]++ },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := openKeyed(t, "ref", "")
 			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", sent(1, "r", "", 1)+sent(2, "", "", 2)))
 			runAll(t, a, "refs")
-			g, err := a.Engine.Current(t.Context(), "refs")
+			g, err := a.Queries.Current(t.Context(), "refs")
 			if err != nil {
 				t.Fatal(err)
 			}
-			run, err := a.Engine.FindRun(t.Context(), reconcile.RunRef{Pipeline: "refs", Generation: 1, Run: 1})
+			run, err := runs.Find(t.Context(), a.Engine.Catalog, runs.Ref{Pipeline: "refs", Generation: 1, Run: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -37,7 +37,7 @@ func openWithMissing(t *testing.T, document, object string) (dir string, files [
 	runAll(t, a, "orders")
 	for _, undo := range []bool{false, true} {
 		_, failed := retract.Retract(t.Context(), a.Intake, s, retract.Options{Batch: 2, Reason: "wrong", Undo: undo})
-		_, rebuild := rebuildHere(t.Context(), a.Engine, "orders")
+		_, rebuild := rebuildHere(t.Context(), a, "orders")
 		err = errors.Join(err, failed, rebuild)
 	}
 	lose := func(tx catalog.Tx) error { return tx.Delete(document) }
@@ -79,13 +79,13 @@ func TestGiveUpMissing(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer a.Close()
-			if outdated, err := a.Engine.Retracted(t.Context(), "orders"); err != nil || !outdated {
+			if outdated, err := a.Queries.Retracted(t.Context(), "orders"); err != nil || !outdated {
 				t.Errorf("artifacts include what was given up: %v, %v", outdated, err)
 			}
-			if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+			if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 				t.Fatal(err)
 			}
-			if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Artifacts != tt.artifacts {
+			if g, err := a.Queries.Current(t.Context(), "orders"); err != nil || g.Artifacts != tt.artifacts {
 				t.Errorf("%d artifacts are published, %v", g.Artifacts, err)
 			}
 			verified, err := a.VerifyProject(t.Context(), VerifyOptions{Sample: 10}, func(string, int64, int64) {})

@@ -15,6 +15,8 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/fault"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/step"
 )
 
 // payAtRandom ingests batches of random payments over a few keys, and calls between after each.
@@ -75,20 +77,20 @@ func TestLateIndexWorkerChangesNothing(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML+"partitions: 2\n")
 	pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 30.00", "4 d 1.00")
-	next, err := a.Engine.Next(t.Context(), "orders", 0)
+	next, err := a.Steps.Next(t.Context(), "orders", 0)
 	if err != nil || !next.Backlog || next.Partitions != 2 {
 		t.Fatalf("%+v, %v", next, err)
 	}
-	for _, name := range []reconcile.StepName{"reduce", "prefetch", "merge"} {
-		if _, err := a.Engine.Step(t.Context(), next.Ref, name); err != nil {
+	for _, name := range []runs.StepName{"reduce", "prefetch", "merge"} {
+		if _, err := a.Steps.Step(t.Context(), next.Ref, name); err != nil {
 			t.Fatal(err)
 		}
 	}
 	slow := &lateIndex{Index: a.Engine.Index, hangs: make(chan struct{}), release: make(chan struct{})}
-	hanging := &reconcile.Engine{
+	hanging := step.New(&reconcile.Engine{
 		Project: a.Engine.Project, Objects: a.Engine.Objects, Catalog: a.Engine.Catalog, Index: slow,
 		Duck: a.Engine.Duck, Scratch: a.Engine.Scratch, Workers: 1, Now: a.Engine.Now, Log: a.Engine.Log,
-	}
+	})
 	late := make(chan error, 1)
 	go func() {
 		_, err := hanging.Partition(context.Background(), next.Ref, "index", 0)
@@ -105,7 +107,7 @@ func TestLateIndexWorkerChangesNothing(t *testing.T) {
 	}
 	pay(t, a, "7 a -11.00", "8 b 0.01")
 	runAll(t, a, "orders")
-	answer, err := a.Engine.Get(t.Context(), "orders", "a", 2, false)
+	answer, err := a.Queries.Get(t.Context(), "orders", "a", 2, false)
 	if err != nil || string(answer.Artifact) != `{"paid":"11.00","last":"5"}` {
 		t.Errorf("as of the second run %s, %v", answer.Artifact, err)
 	}
@@ -166,7 +168,7 @@ func surviveFailures(t *testing.T, stride int) {
 		class := classes[n/4%4]
 		mode := fault.Mode(n % 4)
 		plan.FailWith(n, mode, failure.Wrap(class, fault.ErrInjected))
-		err := inFlight(t.Context(), failingEngine(a, plan), "orders")
+		err := inFlight(t.Context(), step.New(failingEngine(a, plan)), "orders")
 		more = plan.Fired()
 		classKept := failure.Of(err) == class || mode&fault.Crash != 0 // errors of a dead process have no class
 		if more && (err == nil || !classKept) || !more && err != nil {
@@ -188,8 +190,8 @@ func surviveFailures(t *testing.T, stride int) {
 }
 
 // inFlight carries three runs through each step before any begins the next.
-func inFlight(ctx context.Context, e *reconcile.Engine, pipeline string) error {
-	var refs []reconcile.RunRef
+func inFlight(ctx context.Context, e *step.Executor, pipeline string) error {
+	var refs []runs.Ref
 	for after := uint64(0); after < 3; after++ {
 		next, err := e.Next(ctx, pipeline, after)
 		if err != nil {
@@ -197,9 +199,9 @@ func inFlight(ctx context.Context, e *reconcile.Engine, pipeline string) error {
 		}
 		refs = append(refs, next.Ref)
 	}
-	for _, step := range reconcile.StepNames {
+	for _, step := range runs.StepNames {
 		for _, ref := range refs {
-			if reconcile.Partitioned(step) {
+			if step.Partitioned() {
 				if _, err := e.Partition(ctx, ref, step, 1); err != nil {
 					return err
 				}
@@ -222,17 +224,17 @@ func TestStepsKeepToTheirLanes(t *testing.T) {
 	a := openSmall(t, ordersYAML+"backlog: {max_batches: 1}\n")
 	pay(t, a, "1 a 10.00")
 	pay(t, a, "2 a 20.00")
-	ref := func(run uint64) reconcile.RunRef {
-		return reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: run}
+	ref := func(run uint64) runs.Ref {
+		return runs.Ref{Pipeline: "orders", Generation: 1, Run: run}
 	}
 	for after := range uint64(2) {
-		if _, err := a.Engine.Next(t.Context(), "orders", after); err != nil {
+		if _, err := a.Steps.Next(t.Context(), "orders", after); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, step := range []reconcile.StepName{"reduce", "prefetch", "merge", "index", "publish"} {
-		_, err := a.Engine.Step(t.Context(), ref(2), step)
-		if reconcile.Partitioned(step) && step == "reduce" {
+	for _, step := range []runs.StepName{"reduce", "prefetch", "merge", "index", "publish"} {
+		_, err := a.Steps.Step(t.Context(), ref(2), step)
+		if step.Partitioned() && step == "reduce" {
 			if err != nil {
 				t.Error(err)
 			}
@@ -263,13 +265,13 @@ func TestIndexIsLoadedOnce(t *testing.T) {
 		counting := &countingIndex{Index: a.Engine.Index}
 		a.Engine.Index = counting
 		pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 1.00")
-		for _, name := range []reconcile.StepName{"reduce", "prefetch", "merge"} {
-			if err := step(t, a, name); err != nil {
+		for _, name := range []runs.StepName{"reduce", "prefetch", "merge"} {
+			if err := tryStep(t, a, name); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for p := range partitions {
-			if _, err := a.Engine.Partition(t.Context(), reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 1}, "index", p); err != nil {
+			if _, err := a.Steps.Partition(t.Context(), runs.Ref{Pipeline: "orders", Generation: 1, Run: 1}, "index", p); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -285,8 +287,8 @@ func TestStepTakesAsLongAsItsPartitions(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML)
 	pay(t, a, "1 a 10.00")
-	for _, name := range []reconcile.StepName{"reduce", "prefetch", "merge"} {
-		if err := step(t, a, name); err != nil {
+	for _, name := range []runs.StepName{"reduce", "prefetch", "merge"} {
+		if err := tryStep(t, a, name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -295,12 +297,12 @@ func TestStepTakesAsLongAsItsPartitions(t *testing.T) {
 		now = now.Add(10 * time.Second)
 		return now
 	}
-	ref := reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 1}
-	share, err := a.Engine.Partition(t.Context(), ref, "index", 0)
+	ref := runs.Ref{Pipeline: "orders", Generation: 1, Run: 1}
+	share, err := a.Steps.Partition(t.Context(), ref, "index", 0)
 	if err != nil || share.Seconds < 10 {
 		t.Fatalf("%+v, %v", share, err)
 	}
-	whole, err := a.Engine.Step(t.Context(), ref, "index")
+	whole, err := a.Steps.Step(t.Context(), ref, "index")
 	if err != nil || whole.Seconds != share.Seconds+10 {
 		t.Errorf("step %+v, partition %+v, %v", whole, share, err)
 	}

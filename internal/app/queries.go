@@ -8,31 +8,31 @@ import (
 	"slices"
 
 	"bursar/internal/project"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
 	"bursar/internal/serve"
 )
 
 // queries refuses figures, with serve.ConflictError, while the retraction of a statement file is not complete: they may include only some of what the
 // file lists.
 type queries struct {
-	*reconcile.Engine
+	*query.Reader
 	app *App
 }
 
 // Get returns an artifact.
-func (q *queries) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.GetResult, error) {
+func (q *queries) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (query.GetResult, error) {
 	if err := q.check(ctx, pipeline); err != nil {
-		return reconcile.GetResult{}, err
+		return query.GetResult{}, err
 	}
-	return q.Engine.Get(ctx, pipeline, key, asOf, history)
+	return q.Reader.Get(ctx, pipeline, key, asOf, history)
 }
 
 // Exceptions calls each for every exception of a pipeline.
-func (q *queries) Exceptions(ctx context.Context, pipeline string, each func(reconcile.Exception) error) error {
+func (q *queries) Exceptions(ctx context.Context, pipeline string, each func(query.Exception) error) error {
 	if err := q.check(ctx, pipeline); err != nil {
 		return err
 	}
-	return q.Engine.Exceptions(ctx, pipeline, each)
+	return q.Reader.Exceptions(ctx, pipeline, each)
 }
 
 // check returns an error for a pipeline that folds statements while a retraction is not complete.

@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/fault"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 )
 
 // reopen closes a project and opens it again with another pipeline definition.
@@ -52,8 +53,8 @@ func TestChangedPipelineIsRefusedUntilRebuilt(t *testing.T) {
 			}
 			a = reopen(t, a, changed)
 			pay(t, a, "6 z 1.00")
-			_, err := a.Engine.Next(t.Context(), "orders", 0)
-			_, getErr := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+			_, err := a.Steps.Next(t.Context(), "orders", 0)
+			_, getErr := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 			if c.refused == "" {
 				if err != nil || getErr != nil {
 					t.Fatalf("refused: %v, %v", err, getErr)
@@ -84,7 +85,7 @@ func checkRebuilt(t *testing.T, a *App, want string) {
 	if name, detail := firstFailed(t, a); name != "" {
 		t.Errorf("after the rebuild %s fails: %s", name, detail)
 	}
-	answer, err := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	answer, err := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 	if err != nil || string(answer.Artifact) != want {
 		t.Errorf("got %s, %v, want %s", answer.Artifact, err, want)
 	}
@@ -92,7 +93,7 @@ func checkRebuilt(t *testing.T, a *App, want string) {
 	if err != nil || len(names) != 0 {
 		t.Errorf("of the old generation stay %v, %v", names, err)
 	}
-	runs, err := a.Engine.Runs(t.Context(), "orders", 1, 0)
+	runs, err := a.Runs(t.Context(), "orders", 1, 0)
 	if err != nil || len(runs) != 0 {
 		t.Errorf("%d runs of the old generation stay, %v", len(runs), err)
 	}
@@ -117,7 +118,7 @@ func TestRebuildGoesOnAfterACrash(t *testing.T) {
 			Catalog: fault.Catalog(e.Catalog, plan),
 			Index:   fault.Index(e.Index, plan), Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
 		}
-		_, err := rebuildHere(t.Context(), dying, "orders")
+		_, err := rebuildHere(t.Context(), appOver(dying), "orders")
 		if more = plan.Fired(); more == (err == nil) {
 			t.Fatalf("call %d (%s) fails: %v, and the rebuild says %v", n, plan.Call(n), more, err)
 		}
@@ -157,7 +158,7 @@ func TestBacklogLimitsGroupBatches(t *testing.T) {
 				pay(t, a, batch...)
 			}
 			runAll(t, a, "orders")
-			runs, err := a.Engine.Runs(t.Context(), "orders", 1, 0)
+			runs, err := a.Runs(t.Context(), "orders", 1, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +173,7 @@ func TestBacklogLimitsGroupBatches(t *testing.T) {
 			if !slices.EqualFunc(got, c.want, slices.Equal) {
 				t.Errorf("runs of %v, want %v", got, c.want)
 			}
-			answer, err := a.Engine.Get(t.Context(), "orders", "k1", 0, false)
+			answer, err := a.Queries.Get(t.Context(), "orders", "k1", 0, false)
 			if err != nil || string(answer.Artifact) != `{"paid":"4.00","last":"7"}` {
 				t.Errorf("%s, %v", answer.Artifact, err)
 			}
@@ -202,7 +203,7 @@ func TestGetAsOfAndHistory(t *testing.T) {
 		{"d", 1, 0, "", 0},
 		{"nosuch", 0, 0, "", 0},
 	} {
-		answer, err := a.Engine.Get(t.Context(), "orders", c.key, c.asOf, true)
+		answer, err := a.Queries.Get(t.Context(), "orders", c.key, c.asOf, true)
 		if (err == nil) != (c.want != "") || string(answer.Artifact) != c.want || answer.Run != c.run || len(answer.History) != c.history {
 			t.Errorf("%s as of %d: %+v, %v", c.key, c.asOf, answer, err)
 		}
@@ -223,15 +224,15 @@ func TestRebuildEndsWhileBatchesArrive(t *testing.T) {
 	pay(t, a, "2 a 1.00")
 	runAll(t, a, "orders")
 	arrived := 2
-	rebuilt, err := a.Engine.Rebuild(t.Context(), "orders", func(ctx context.Context) error {
+	rebuilt, err := a.Rebuilder.Rebuild(t.Context(), "orders", func(ctx context.Context) error {
 		for {
 			arrived++
 			pay(t, a, fmt.Sprintf("%d a 1.00", arrived))
-			next, err := a.Engine.NextOfRebuild(ctx, "orders", 0)
+			next, err := a.Steps.NextOfRebuild(ctx, "orders", 0)
 			if err != nil || !next.Backlog {
 				return err
 			}
-			mustStep(t, a.Engine, next.Ref, reconcile.StepNames...)
+			mustStep(t, a, next.Ref, runs.StepNames...)
 		}
 	})
 	if err != nil || rebuilt.Runs != 2 || arrived != 5 {

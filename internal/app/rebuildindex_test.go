@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"bursar/internal/artifact"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/verify"
 )
 
 // TestRebuildOnADamagedIndex damages a table of the index while the project is closed.
@@ -55,15 +55,15 @@ func TestRebuildEndsWhenTheOldIndexIsDamaged(t *testing.T) {
 	before := digestOf(t, a)
 	engine := engineOver(a, a.Engine.Catalog)
 	engine.Index = &undroppedIndex{a.Engine.Index}
-	rebuilt, err := rebuildHere(t.Context(), engine, "orders")
+	rebuilt, err := rebuildHere(t.Context(), appOver(engine), "orders")
 	if err != nil || rebuilt.Generation != 2 || rebuilt.DigestAfter != before {
 		t.Fatalf("%+v, %v", rebuilt, err)
 	}
 	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
-	if err := a.Engine.CheckRecords(t.Context(), "orders"); err != nil {
+	if err := a.Verifier.CheckRecords(t.Context(), "orders"); err != nil {
 		t.Error(err)
 	}
-	if again, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil || again.Generation != 3 {
+	if again, err := rebuildHere(t.Context(), a, "orders"); err != nil || again.Generation != 3 {
 		t.Fatalf("%+v, %v", again, err)
 	}
 	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)
@@ -87,7 +87,7 @@ func rebuildDamaged(t *testing.T, dir, before string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
+	rebuilt, err := rebuildHere(t.Context(), a, "orders")
 	if err == nil {
 		if rebuilt.DigestAfter != before {
 			t.Errorf("other artifacts: %+v", rebuilt)
@@ -111,10 +111,10 @@ func rebuildDamaged(t *testing.T, dir, before string) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	if again, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil || again.DigestAfter != before {
+	if again, err := rebuildHere(t.Context(), a, "orders"); err != nil || again.DigestAfter != before {
 		t.Errorf("a rebuild after the repair: %+v, %v", again, err)
 	}
-	if verified, err := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{Sample: 10}); err != nil || !verified.OK {
+	if verified, err := a.Verifier.Verify(t.Context(), "orders", verify.Options{Sample: 10}); err != nil || !verified.OK {
 		t.Errorf("in the end verify says %+v, %v", verified, err)
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"bursar/internal/artifact"
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/verify"
 )
 
 var errKilled = errors.New("killed")
@@ -21,20 +22,20 @@ var errKilled = errors.New("killed")
 // rebuildCut rebuilds orders and stops after the given number of steps, at the latest before the switch.
 func rebuildCut(t *testing.T, a *App, steps int) {
 	t.Helper()
-	_, err := a.Engine.Rebuild(t.Context(), "orders", func(ctx context.Context) error {
+	_, err := a.Rebuilder.Rebuild(t.Context(), "orders", func(ctx context.Context) error {
 		for {
-			next, err := a.Engine.NextOfRebuild(ctx, "orders", 0)
+			next, err := a.Steps.NextOfRebuild(ctx, "orders", 0)
 			if err != nil {
 				return err
 			}
 			if !next.Backlog {
 				return errKilled
 			}
-			for _, step := range reconcile.StepNames {
+			for _, step := range runs.StepNames {
 				if steps--; steps < 0 {
 					return errKilled
 				}
-				if _, err := a.Engine.Step(ctx, next.Ref, step); err != nil {
+				if _, err := a.Steps.Step(ctx, next.Ref, step); err != nil {
 					return err
 				}
 			}
@@ -85,7 +86,7 @@ func TestDamagedRebuildIsBegunAnew(t *testing.T) {
 			before := digestOf(t, a)
 			rebuildCut(t, a, c.steps)
 			c.damage(t, a)
-			rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
+			rebuilt, err := rebuildHere(t.Context(), a, "orders")
 			if err != nil || rebuilt.DigestAfter != before || rebuilt.Generation != 3 {
 				t.Fatalf("%+v, %v", rebuilt, err)
 			}
@@ -100,7 +101,7 @@ func TestDamagedRebuildIsBegunAnew(t *testing.T) {
 // partOfRebuild returns the name of the first part of generation 2.
 func partOfRebuild(t *testing.T, a *App) string {
 	t.Helper()
-	run, err := a.Engine.FindRun(t.Context(), reconcile.RunRef{Pipeline: "orders", Generation: 2, Run: 1})
+	run, err := runs.Find(t.Context(), a.Engine.Catalog, runs.Ref{Pipeline: "orders", Generation: 2, Run: 1})
 	if err != nil || len(run.Parts()) == 0 {
 		t.Fatalf("%+v, %v", run, err)
 	}
@@ -137,9 +138,9 @@ func TestCatalogOfTheMiddleOfARebuild(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
+			rebuilt, err := rebuildHere(t.Context(), a, "orders")
 			if failure.Of(err) == failure.Transient { // a delta is missing: its step is retried
-				rebuilt, err = rebuildHere(t.Context(), a.Engine, "orders")
+				rebuilt, err = rebuildHere(t.Context(), a, "orders")
 			}
 			if err != nil || rebuilt.DigestAfter != before {
 				t.Fatalf("%+v, %v", rebuilt, err)
@@ -161,14 +162,14 @@ func TestDamagedBatchKeepsTheRebuild(t *testing.T) {
 	}
 	flip(t, a, batchObject(t, a))
 	for range 2 {
-		if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err == nil {
+		if _, err := rebuildHere(t.Context(), a, "orders"); err == nil {
 			t.Fatal("a damaged batch is folded")
 		}
 	}
 	if err := os.WriteFile(path, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
+	rebuilt, err := rebuildHere(t.Context(), a, "orders")
 	if err != nil || rebuilt.Generation != 2 {
 		t.Fatalf("%+v, %v, want generation 2 continued", rebuilt, err)
 	}
@@ -180,24 +181,24 @@ func TestForgottenPipelineIsNotWhole(t *testing.T) {
 	t.Parallel()
 	a := openTwoBatches(t)
 	before := digestOf(t, a)
-	if err := a.Engine.Forget(t.Context(), "orders"); err != nil {
+	if err := a.Rebuilder.Forget(t.Context(), "orders"); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Engine.CheckRecords(t.Context(), "orders"); err == nil {
+	if err := a.Verifier.CheckRecords(t.Context(), "orders"); err == nil {
 		t.Error("before its rebuild the pipeline passes for one that has never run")
 	}
 	rebuildCut(t, a, 2)
-	_, planned := a.Engine.Next(t.Context(), "orders", 0)
-	_, got := a.Engine.Get(t.Context(), "orders", "a", 0, false)
-	_, exported := a.Engine.Export(t.Context(), "orders", discard{})
-	_, verified := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{})
+	_, planned := a.Steps.Next(t.Context(), "orders", 0)
+	_, got := a.Queries.Get(t.Context(), "orders", "a", 0, false)
+	_, exported := a.Queries.Export(t.Context(), "orders", discard{})
+	_, verified := a.Verifier.Verify(t.Context(), "orders", verify.Options{})
 	for what, err := range map[string]error{"run": planned, "get": got, "export": exported, "verify": verified} {
 		mustRefuse(t, what, err, "bursar rebuild orders")
 		if err != nil && strings.Contains(err.Error(), "has changed") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if err := a.Engine.CheckRecords(t.Context(), "orders"); err == nil {
+	if err := a.Verifier.CheckRecords(t.Context(), "orders"); err == nil {
 		t.Error("the records pass the check")
 	}
 	r := &repairer{App: a, backup: &backup{}}
@@ -215,12 +216,12 @@ func TestMissingGenerationIsNotEmpty(t *testing.T) {
 	t.Parallel()
 	a := openTwoBatches(t)
 	deleteKey(t, a, "generation/orders/g0001")
-	_, planned := a.Engine.Next(t.Context(), "orders", 0)
-	_, got := a.Engine.Get(t.Context(), "orders", "a", 0, false)
-	for what, err := range map[string]error{"run": planned, "get": got, "records": a.Engine.CheckRecords(t.Context(), "orders")} {
+	_, planned := a.Steps.Next(t.Context(), "orders", 0)
+	_, got := a.Queries.Get(t.Context(), "orders", "a", 0, false)
+	for what, err := range map[string]error{"run": planned, "get": got, "records": a.Verifier.CheckRecords(t.Context(), "orders")} {
 		mustRefuse(t, what, err, "bursar repair")
 	}
-	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+	if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 		t.Fatal(err)
 	}
 	checkRebuilt(t, a, `{"paid":"11.00","last":"4"}`)

@@ -21,6 +21,7 @@ import (
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 	"bursar/internal/temporal"
 )
 
@@ -62,7 +63,7 @@ func (r *repairer) report(format string, args ...any) {
 
 func (r *repairer) reportBroken(err error) {
 	r.out.Broken = append(r.out.Broken, err.Error())
-	if changed := (*reconcile.ChangedError)(nil); errors.As(err, &changed) {
+	if changed := (*runs.ChangedError)(nil); errors.As(err, &changed) {
 		r.out.Outdated = append(r.out.Outdated, changed.Pipeline)
 	}
 	if errors.As(err, new(*eventverify.CountedTwiceError)) {

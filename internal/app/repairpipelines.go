@@ -11,7 +11,8 @@ import (
 	"bursar/internal/artifact"
 	"bursar/internal/failure"
 	"bursar/internal/object"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/index"
+	"bursar/internal/reconcile/runs"
 )
 
 // repairPipelines reloads the index or rebuilds the artifacts of pipelines that fail verification.
@@ -31,7 +32,7 @@ func (r *repairer) repairPipelines(ctx context.Context) error {
 // are damaged, so that its artifacts cannot be read, they are removed first. Nothing is rebuilt while events or a retraction
 // are missing.
 func (r *repairer) repairPipeline(ctx context.Context, name string) error {
-	records := r.Engine.CheckRecords(ctx, name)
+	records := r.Verifier.CheckRecords(ctx, name)
 	fault := records
 	if fault == nil {
 		fault = r.pipelineFault(ctx, name)
@@ -41,7 +42,7 @@ func (r *repairer) repairPipeline(ctx context.Context, name string) error {
 		return errors.Join(fault, ctx.Err())
 	case fault == nil:
 		return nil
-	case errors.As(fault, new(*reconcile.ChangedError)):
+	case errors.As(fault, new(*runs.ChangedError)):
 		r.reportBroken(fault)
 		return nil
 	case r.missing != "":
@@ -64,7 +65,7 @@ func (r *repairer) repairPipeline(ctx context.Context, name string) error {
 
 // forget removes the records and index entries of a pipeline. A damaged index cannot drop entries, so it is replaced first.
 func (r *repairer) forget(ctx context.Context, name string) error {
-	err := r.Engine.Forget(ctx, name)
+	err := r.Rebuilder.Forget(ctx, name)
 	if !errors.Is(err, artifact.ErrIndexDamaged) || r.indexReplaced {
 		return err
 	}
@@ -72,7 +73,7 @@ func (r *repairer) forget(ctx context.Context, name string) error {
 		return err
 	}
 	r.loadIndex(ctx)
-	return r.Engine.Forget(ctx, name)
+	return r.Rebuilder.Forget(ctx, name)
 }
 
 // isTemporary reports whether an error says nothing about the stored data, but comes from the disk, memory or another process.
@@ -107,7 +108,7 @@ func (r *repairer) reloadIndex(ctx context.Context) error {
 // loadIndex loads the index entries of all pipelines from the parts of their runs. A pipeline for which this fails is rebuilt later.
 func (r *repairer) loadIndex(ctx context.Context) {
 	for _, p := range r.Project.Pipelines {
-		if entries, err := r.Engine.RepairIndex(ctx, p.Name); err == nil && entries > 0 {
+		if entries, err := index.Repair(ctx, r.Engine, p.Name); err == nil && entries > 0 {
 			r.report("reloaded the index of %s: %s", p.Name, plural(entries, "record"))
 		}
 	}
@@ -115,7 +116,7 @@ func (r *repairer) loadIndex(ctx context.Context) {
 
 // indexFault reports whether only the index of a pipeline is damaged or older than the catalog, and not what it is made from.
 func (r *repairer) indexFault(ctx context.Context, name string) (bool, error) {
-	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{})
+	proof, err := r.Verifier.Verify(ctx, name, VerifyOptions{})
 	if isTemporary(err) {
 		return false, err
 	}
@@ -132,13 +133,13 @@ func (r *repairer) indexFault(ctx context.Context, name string) (bool, error) {
 
 // recordsAreWhole reports whether the catalog's records of a pipeline are undamaged.
 func (r *repairer) recordsAreWhole(ctx context.Context, name string) bool {
-	return r.Engine.CheckRecords(ctx, name) == nil
+	return r.Verifier.CheckRecords(ctx, name) == nil
 }
 
 // pipelineFault returns a fault of a pipeline that a rebuild may repair, or why the pipeline cannot be verified; nil if it is
 // undamaged.
 func (r *repairer) pipelineFault(ctx context.Context, name string) error {
-	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{Sample: r.options.Sample})
+	proof, err := r.Verifier.Verify(ctx, name, VerifyOptions{Sample: r.options.Sample})
 	if err != nil {
 		return err
 	}

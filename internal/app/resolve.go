@@ -13,18 +13,19 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/rebuild"
 )
 
 // AcceptedRow is the result of one AcceptRow.
 type AcceptedRow struct {
 	intake.AcceptedRow
-	Rebuilt []reconcile.Rebuilt `json:"rebuilt"` // pipelines that had folded the older event
+	Rebuilt []rebuild.Result `json:"rebuilt"` // pipelines that had folded the older event
 }
 
 // AcceptRow accepts a quarantined row that conflicts with an older event: it retracts the event, ingests the row, and rebuilds
 // the pipelines that had folded the event. If it is interrupted, calling it again completes it.
 func (a *App) AcceptRow(ctx context.Context, stream string, o intake.AcceptOptions) (AcceptedRow, error) {
-	result := AcceptedRow{Rebuilt: []reconcile.Rebuilt{}}
+	result := AcceptedRow{Rebuilt: []rebuild.Result{}}
 	s := a.Project.Stream(stream)
 	if s == nil {
 		return result, &reconcile.NotFoundError{What: "stream " + stream}

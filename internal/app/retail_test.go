@@ -116,7 +116,7 @@ func exported(t *testing.T, a *App) []byte {
 func exportOf(t *testing.T, a *App, pipeline string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if _, err := a.Engine.Export(t.Context(), pipeline, &out); err != nil {
+	if _, err := a.Queries.Export(t.Context(), pipeline, &out); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()

@@ -12,18 +12,19 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/rebuild"
 )
 
 // Retracted is the result of one Retract.
 type Retracted struct {
-	Retraction retract.Retracted   `json:"retraction"`
-	Rebuilt    []reconcile.Rebuilt `json:"rebuilt"` // pipelines whose artifacts were outdated
+	Retraction retract.Retracted `json:"retraction"`
+	Rebuilt    []rebuild.Result  `json:"rebuilt"` // pipelines whose artifacts were outdated
 }
 
 // Retract excludes a sealed batch or an event from every view, or with Undo includes it again, and then rebuilds the outdated
 // pipelines. If it is interrupted, queries refuse these pipelines until they are rebuilt; calling it again does so.
 func (a *App) Retract(ctx context.Context, stream string, o retract.Options) (out Retracted, err error) {
-	out.Rebuilt = []reconcile.Rebuilt{}
+	out.Rebuilt = []rebuild.Result{}
 	s := a.Project.Stream(stream)
 	if s == nil {
 		return out, &reconcile.NotFoundError{What: "stream " + stream}
@@ -40,8 +41,8 @@ func (a *App) Retract(ctx context.Context, stream string, o retract.Options) (ou
 }
 
 // rebuildOutdated rebuilds the pipelines of a stream whose artifacts do not match its retractions.
-func (a *App) rebuildOutdated(ctx context.Context, stream string) (all []reconcile.Rebuilt, err error) {
-	all = []reconcile.Rebuilt{}
+func (a *App) rebuildOutdated(ctx context.Context, stream string) (all []rebuild.Result, err error) {
+	all = []rebuild.Result{}
 	for _, p := range a.Project.Pipelines {
 		if !p.Folds(stream) {
 			continue
@@ -62,12 +63,12 @@ func (a *App) rebuildOutdated(ctx context.Context, stream string) (all []reconci
 
 // rebuildRetracted rebuilds a pipeline if it is outdated. It first waits for a running rebuild, which may have begun before the
 // retraction.
-func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*reconcile.Rebuilt, error) {
+func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*rebuild.Result, error) {
 	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {
 		return nil, err
 	}
-	outdated, err := a.Engine.Retracted(ctx, pipeline)
+	outdated, err := a.Queries.Retracted(ctx, pipeline)
 	unlock()
 	if err != nil || !outdated {
 		return nil, err

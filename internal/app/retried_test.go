@@ -10,11 +10,11 @@ import (
 	"testing"
 
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 )
 
 // truncate truncates the objects that a step of a run made.
-func truncate(t *testing.T, a *App, run reconcile.Run, step reconcile.StepName) {
+func truncate(t *testing.T, a *App, run runs.Run, step runs.StepName) {
 	t.Helper()
 	cut := 0
 	for _, share := range run.Steps[step].Shares {
@@ -32,7 +32,7 @@ func truncate(t *testing.T, a *App, run reconcile.Run, step reconcile.StepName) 
 
 func TestRetriedStepStartsFromTheEvents(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ damaged, at reconcile.StepName }{
+	for _, c := range []struct{ damaged, at runs.StepName }{
 		{"reduce", "prefetch"}, {"reduce", "merge"}, {"prefetch", "merge"}, {"merge", "index"},
 	} {
 		for _, partitions := range []int{1, 2} {
@@ -43,11 +43,11 @@ func TestRetriedStepStartsFromTheEvents(t *testing.T) {
 					pay(t, a, "1 a 10.00", "2 b 20.00", "5 c 1.00", "6 d 1.00")
 					runAll(t, a, "orders")
 					pay(t, a, "3 a 1.00", "4 d -4.00", "7 e 2.00", "8 f 3.00")
-					for _, name := range reconcile.StepNames {
+					for _, name := range runs.StepNames {
 						if name == c.at {
 							break
 						}
-						if err := step(t, a, name); err != nil {
+						if err := tryStep(t, a, name); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -64,18 +64,18 @@ func TestRetriedStepStartsFromTheEvents(t *testing.T) {
 }
 
 // retryUntilDone retries a step of run 2, by partitions or as a whole, and continues with the steps after it.
-func retryUntilDone(t *testing.T, a *App, at reconcile.StepName, partitions int, shared bool) {
+func retryUntilDone(t *testing.T, a *App, at runs.StepName, partitions int, shared bool) {
 	t.Helper()
-	ref := reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 2}
+	ref := runs.Ref{Pipeline: "orders", Generation: 1, Run: 2}
 	try := func() (err error) {
 		for p := range partitions {
 			if shared {
-				_, failed := a.Engine.Partition(t.Context(), ref, at, p)
+				_, failed := a.Steps.Partition(t.Context(), ref, at, p)
 				err = errors.Join(err, failed)
 			}
 		}
 		if err == nil {
-			_, err = a.Engine.Step(t.Context(), ref, at)
+			_, err = a.Steps.Step(t.Context(), ref, at)
 		}
 		return err
 	}
@@ -99,23 +99,23 @@ func TestRunThatStartsAgainIsNotSkipped(t *testing.T) {
 	pay(t, a, "1 a 10.00", "2 b 20.00")
 	pay(t, a, "3 b 1.00")
 	pay(t, a, "4 a 1.00")
-	var refs []reconcile.RunRef
+	var refs []runs.Ref
 	for after := range uint64(3) {
-		next, err := a.Engine.Next(t.Context(), "orders", after)
+		next, err := a.Steps.Next(t.Context(), "orders", after)
 		if err != nil {
 			t.Fatal(err)
 		}
 		refs = append(refs, next.Ref)
 	}
 	for _, ref := range refs[:2] {
-		mustStep(t, a.Engine, ref, "reduce", "prefetch", "merge")
+		mustStep(t, a, ref, "reduce", "prefetch", "merge")
 	}
-	mustStep(t, a.Engine, refs[2], "reduce", "prefetch")
+	mustStep(t, a, refs[2], "reduce", "prefetch")
 	truncate(t, a, runOfOrders(t, a, 1), "merge")
-	if _, err := a.Engine.Step(t.Context(), refs[0], "index"); err == nil {
+	if _, err := a.Steps.Step(t.Context(), refs[0], "index"); err == nil {
 		t.Fatal("a part that is cut off is indexed")
 	}
-	_, err := a.Engine.Step(t.Context(), refs[2], "merge")
+	_, err := a.Steps.Step(t.Context(), refs[2], "merge")
 	if err == nil || failure.Of(err) != failure.Transient {
 		t.Errorf("run 3 is merged without what run 1 makes: %v", err)
 	}
@@ -127,7 +127,7 @@ func TestDamagedDeltaIsMadeAgainInTheSameRun(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
 	pay(t, a, "6 a 0.50")
-	if err := step(t, a, "reduce"); err != nil {
+	if err := tryStep(t, a, "reduce"); err != nil {
 		t.Fatal(err)
 	}
 	truncate(t, a, runOfOrders(t, a, 3), "reduce")

@@ -12,7 +12,9 @@ import (
 	"strings"
 
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/flow"
+	"bursar/internal/reconcile/rebuild"
+	"bursar/internal/reconcile/runs"
 	"bursar/internal/temporal"
 )
 
@@ -20,7 +22,7 @@ import (
 type Progress struct {
 	Pipeline string
 	Run      uint64
-	Step     reconcile.StepName
+	Step     runs.StepName
 	Done     bool
 	Rows     int64 // of the step, once it is done
 	Events   int64 // of the run
@@ -46,19 +48,19 @@ func (a *App) StartTemporal(ctx context.Context) error {
 	a.closers = append(a.closers, func() error { server.Stop(); return nil })
 	a.temporal = server.Address()
 	a.log.Info("temporal is ready", "address", a.temporal)
-	workers := reconcile.NewWorkers(server.Client(), observedSteps{a}, a.maxConcurrentSteps)
+	workers := flow.NewWorkers(server.Client(), observedSteps{a}, a.maxConcurrentSteps)
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start workers: %w", err)
 	}
 	a.closers = append(a.closers, func() error { workers.Stop(); return nil })
-	a.runner = reconcile.NewWorkflowRunner(server.Client(), a.log)
+	a.runner = flow.NewRunner(server.Client(), a.log)
 	return nil
 }
 
 // Run works off the backlogs of the pipelines through their workflows and returns the published runs. A pipeline that fails
 // does not stop the others. Run is safe for concurrent use.
-func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress)) ([]reconcile.Run, error) {
-	done := []reconcile.Run{}
+func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress)) ([]runs.Run, error) {
+	done := []runs.Run{}
 	ctx, diskErr, endWatch := a.disk.watch(ctx)
 	defer endWatch()
 	if err := a.StartTemporal(ctx); err != nil {
@@ -78,7 +80,7 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 	for _, pipeline := range pipelines {
 		err := a.unsealedErr(pipeline, unsealed)
 		if err == nil {
-			var runs []reconcile.Run
+			var runs []runs.Run
 			runs, err = a.runPipeline(ctx, pipeline)
 			done = append(done, runs...)
 		}
@@ -92,22 +94,22 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 
 // runPipeline works off the backlog of one pipeline. It waits for a rebuild of it, because a run would extend the generation
 // that the rebuild replaces.
-func (a *App) runPipeline(ctx context.Context, pipeline string) (done []reconcile.Run, err error) {
+func (a *App) runPipeline(ctx context.Context, pipeline string) (done []runs.Run, err error) {
 	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	before, err := a.Engine.Current(context.WithoutCancel(ctx), pipeline)
+	before, err := a.Queries.Current(context.WithoutCancel(ctx), pipeline)
 	if err != nil {
 		return nil, err
 	}
 	_, failed := a.runner.Run(ctx, pipeline)
-	after, err := a.Engine.Current(context.WithoutCancel(ctx), pipeline)
+	after, err := a.Queries.Current(context.WithoutCancel(ctx), pipeline)
 	if err != nil {
 		return nil, err
 	}
-	runs, err := a.Engine.Runs(context.WithoutCancel(ctx), pipeline, after.Generation, before.Published)
+	runs, err := a.Runs(context.WithoutCancel(ctx), pipeline, after.Generation, before.Published)
 	if err != nil {
 		return nil, err
 	}
@@ -119,38 +121,43 @@ func (a *App) runPipeline(ctx context.Context, pipeline string) (done []reconcil
 	return done, failed
 }
 
-// observedSteps wraps the engine and reports the progress of its steps.
+// Runs lists the runs of a generation with numbers above after, in order.
+func (a *App) Runs(ctx context.Context, pipeline string, generation, after uint64) ([]Run, error) {
+	return runs.List(ctx, a.Engine.Catalog, pipeline, generation, after)
+}
+
+// observedSteps wraps the executor of steps and reports the progress of its steps.
 type observedSteps struct{ *App }
 
-// Next is Engine.Next, with its error reported.
-func (w observedSteps) Next(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
-	next, err := w.Engine.Next(ctx, pipeline, after)
-	w.reportStep(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
+// Next is Executor.Next, with its error reported.
+func (w observedSteps) Next(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
+	next, err := w.Steps.Next(ctx, pipeline, after)
+	w.reportStep(ctx, runs.Ref{Pipeline: pipeline}, "next", err)
 	return next, err
 }
 
-// NextOfRebuild is Engine.NextOfRebuild, with its error reported.
-func (w observedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (reconcile.NextResult, error) {
-	next, err := w.Engine.NextOfRebuild(ctx, pipeline, after)
-	w.reportStep(ctx, reconcile.RunRef{Pipeline: pipeline}, "next", err)
+// NextOfRebuild is Executor.NextOfRebuild, with its error reported.
+func (w observedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
+	next, err := w.Steps.NextOfRebuild(ctx, pipeline, after)
+	w.reportStep(ctx, runs.Ref{Pipeline: pipeline}, "next", err)
 	return next, err
 }
 
-// Step is Engine.Step, with its begin and end reported.
-func (w observedSteps) Step(ctx context.Context, ref reconcile.RunRef, step reconcile.StepName) (reconcile.StepResult, error) {
+// Step is Executor.Step, with its begin and end reported.
+func (w observedSteps) Step(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.StepResult, error) {
 	if !w.watchers.isWatched(ref.Pipeline) {
 		return w.step(ctx, ref, step)
 	}
 	p := Progress{Pipeline: ref.Pipeline, Run: ref.Run, Step: step}
 	var err error
-	if p.Events, p.Backlog, err = w.Engine.Waiting(ctx, ref); err != nil {
-		return reconcile.StepResult{}, err
+	if p.Events, p.Backlog, err = w.Queries.Waiting(ctx, ref); err != nil {
+		return runs.StepResult{}, err
 	}
 	w.watchers.notify(p)
 	result, err := w.step(ctx, ref, step)
 	if err == nil {
 		p.Done, p.Rows = true, result.Rows
-		if step == reconcile.StepPublish {
+		if step == runs.StepPublish {
 			p.Backlog -= p.Events
 		}
 		w.watchers.notify(p)
@@ -158,9 +165,9 @@ func (w observedSteps) Step(ctx context.Context, ref reconcile.RunRef, step reco
 	return result, err
 }
 
-// Partition is Engine.Partition, with its error reported.
-func (w observedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step reconcile.StepName, partition int) (reconcile.StepResult, error) {
-	result, err := w.Engine.Partition(ctx, ref, step, partition)
+// Partition is Executor.Partition, with its error reported.
+func (w observedSteps) Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error) {
+	result, err := w.Steps.Partition(ctx, ref, step, partition)
 	if isDiskFull(err) {
 		w.disk.reportError(err)
 	}
@@ -170,11 +177,11 @@ func (w observedSteps) Partition(ctx context.Context, ref reconcile.RunRef, step
 	return result, err
 }
 
-func (w observedSteps) step(ctx context.Context, ref reconcile.RunRef, step reconcile.StepName) (reconcile.StepResult, error) {
+func (w observedSteps) step(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.StepResult, error) {
 	if _, rebuilding := w.rebuilding.Load(ref.Pipeline); rebuilding {
 		w.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
 	}
-	result, err := w.Engine.Step(ctx, ref, step)
+	result, err := w.Steps.Step(ctx, ref, step)
 	if isDiskFull(err) {
 		w.disk.reportError(err)
 	}
@@ -184,7 +191,7 @@ func (w observedSteps) step(ctx context.Context, ref reconcile.RunRef, step reco
 
 // Rebuild folds all batches of a pipeline into its next generation and switches to it. The pipeline is locked meanwhile: a
 // run of the old generation would be lost.
-func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebuilt, err error) {
+func (a *App) Rebuild(ctx context.Context, pipeline string) (out rebuild.Result, err error) {
 	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {
 		return out, err
@@ -207,5 +214,5 @@ func (a *App) Rebuild(ctx context.Context, pipeline string) (out reconcile.Rebui
 	defer func() { err = errors.Join(err, resume()) }()
 	a.rebuilding.Store(pipeline, true)
 	defer a.rebuilding.Delete(pipeline)
-	return a.Engine.Rebuild(ctx, pipeline, func(ctx context.Context) error { return a.runner.Rebuild(ctx, pipeline) })
+	return a.Rebuilder.Rebuild(ctx, pipeline, func(ctx context.Context) error { return a.runner.Rebuild(ctx, pipeline) })
 }

@@ -13,6 +13,8 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/step"
 )
 
 // TestPartitionOfOtherStateIsRefused records one partition's prefetch without a run, and the run's with the run before.
@@ -20,17 +22,17 @@ func TestPartitionOfOtherStateIsRefused(t *testing.T) {
 	t.Parallel()
 	for stale := range 2 {
 		a, first, second := openLagging(t)
-		if _, err := a.Engine.Partition(t.Context(), second, "prefetch", stale); err != nil {
+		if _, err := a.Steps.Partition(t.Context(), second, "prefetch", stale); err != nil {
 			t.Fatal(err)
 		}
-		mustStep(t, a.Engine, first, "index", "publish")
+		mustStep(t, a, first, "index", "publish")
 		run, asOf := runOfOrders(t, a, 2), uint64(1)
 		if run.AsOf == nil || *run.AsOf != 0 {
 			t.Fatalf("%+v is as of another run than 0", run)
 		}
 		run.AsOf = &asOf
 		putRun(t, a, run)
-		mustStep(t, a.Engine, second, "prefetch", "merge", "index", "publish")
+		mustStep(t, a, second, "prefetch", "merge", "index", "publish")
 		if name, detail := firstFailed(t, a); name != "" {
 			t.Errorf("partition %d kept: %s fails: %s", stale, name, detail)
 		}
@@ -54,22 +56,22 @@ func TestStepObjectsAreDeletedAfterAKill(t *testing.T) {
 	for _, retried := range []bool{true, false} {
 		a := openTwoRuns(t)
 		pay(t, a, "6 a 0.50")
-		for _, name := range []reconcile.StepName{"reduce", "prefetch", "merge", "index"} {
-			if err := step(t, a, name); err != nil {
+		for _, name := range []runs.StepName{"reduce", "prefetch", "merge", "index"} {
+			if err := tryStep(t, a, name); err != nil {
 				t.Fatal(err)
 			}
 		}
 		dying := engineOver(a, a.Engine.Catalog)
 		dying.Objects = &dyingStore{a.Engine.Objects}
-		last := reconcile.RunRef{Pipeline: "orders", Generation: 1, Run: 3}
-		if _, err := dying.Step(t.Context(), last, "publish"); !errors.Is(err, errKilled) {
+		last := runs.Ref{Pipeline: "orders", Generation: 1, Run: 3}
+		if _, err := step.New(dying).Step(t.Context(), last, "publish"); !errors.Is(err, errKilled) {
 			t.Fatalf("publish says %v", err)
 		}
-		if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Published != 3 || len(stepObjects(t, a)) != 2 {
+		if g, err := a.Queries.Current(t.Context(), "orders"); err != nil || g.Published != 3 || len(stepObjects(t, a)) != 2 {
 			t.Fatalf("%+v, %v, with %v", g, err, stepObjects(t, a))
 		}
 		if retried {
-			mustStep(t, a.Engine, last, "publish")
+			mustStep(t, a, last, "publish")
 		} else {
 			pay(t, a, "7 b 0.50")
 			runAll(t, a, "orders")
@@ -137,10 +139,10 @@ func (x *countingTx) counted(fn func(string, json.RawMessage) error) func(string
 func TestRunsReadsOnlyLaterRuns(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML)
-	const runs = 500
+	const recorded = 500
 	err := a.Engine.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
-		for n := uint64(1); n <= runs; n++ {
-			run := reconcile.Run{Pipeline: "orders", Generation: 1, Run: n}
+		for n := uint64(1); n <= recorded; n++ {
+			run := runs.Run{Pipeline: "orders", Generation: 1, Run: n}
 			if err := tx.Put(fmt.Sprintf("run/orders/g0001/%08d", n), run); err != nil {
 				return err
 			}
@@ -150,10 +152,10 @@ func TestRunsReadsOnlyLaterRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, after := range []uint64{0, 1, 99, runs - 3, runs} {
+	for _, after := range []uint64{0, 1, 99, recorded - 3, recorded} {
 		counting := &countingCatalog{Catalog: a.Engine.Catalog}
-		found, err := engineOver(a, counting).Runs(t.Context(), "orders", 1, after)
-		if err != nil || len(found) != int(runs-after) || len(found) > 0 && found[0].Run != after+1 {
+		found, err := runs.List(t.Context(), counting, "orders", 1, after)
+		if err != nil || len(found) != int(recorded-after) || len(found) > 0 && found[0].Run != after+1 {
 			t.Fatalf("after %d: %d runs, %v", after, len(found), err)
 		}
 		if counting.read != len(found) {

@@ -17,7 +17,8 @@ import (
 	"testing"
 
 	"bursar/internal/event/intake"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/verify"
 )
 
 // TestSakila ingests both streams, whole and split into files in random order with runs in between. Both exports equal the naive
@@ -44,11 +45,11 @@ func TestSakila(t *testing.T) {
 	runAll(t, dealt, "rentals")
 	compareLines(t, exportOf(t, dealt, "rentals"), want)
 	checkPaidTwice(t, dealt, paidTwice)
-	proof, err := dealt.Engine.Verify(t.Context(), "rentals", reconcile.VerifyOptions{Sample: 500})
+	proof, err := dealt.Verifier.Verify(t.Context(), "rentals", verify.Options{Sample: 500})
 	if err != nil || !proof.OK {
 		t.Errorf("verify: %+v, %v", proof, err)
 	}
-	rebuilt, err := rebuildHere(t.Context(), dealt.Engine, "rentals")
+	rebuilt, err := rebuildHere(t.Context(), dealt, "rentals")
 	if err != nil || rebuilt.DigestBefore != rebuilt.DigestAfter || rebuilt.DigestAfter == "" {
 		t.Errorf("rebuilt: %+v, %v", rebuilt, err)
 	}
@@ -162,7 +163,7 @@ func moment(text string) string { return strings.Replace(text, " ", "T", 1) + "Z
 func checkPaidTwice(t *testing.T, a *App, want map[string]string) {
 	t.Helper()
 	got := map[string]string{}
-	err := a.Engine.Exceptions(t.Context(), "rentals", func(x reconcile.Exception) error {
+	err := a.Queries.Exceptions(t.Context(), "rentals", func(x query.Exception) error {
 		got[string(x.Key)] = string(x.Artifact)
 		return nil
 	})

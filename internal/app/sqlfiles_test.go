@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/verify"
 )
 
 const ownOrders = `
@@ -67,17 +69,17 @@ func TestSQLFiles(t *testing.T) {
 	paySome(t, a, rand.New(rand.NewPCG(seed, 3)))
 	paySome(t, declared, rand.New(rand.NewPCG(seed, 3)))
 	compareLines(t, exportOf(t, a, "orders"), exportOf(t, declared, "orders"))
-	proof, err := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{Sample: 100})
+	proof, err := a.Verifier.Verify(t.Context(), "orders", verify.Options{Sample: 100})
 	if err != nil || !proof.OK || !strings.Contains(fmt.Sprint(proof.Checks), "9 artifacts folded from their events in 3 random groupings and orders (seed ") {
 		t.Errorf("verify: %+v, %v", proof, err)
 	}
-	rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
+	rebuilt, err := rebuildHere(t.Context(), a, "orders")
 	if err != nil || rebuilt.DigestBefore != rebuilt.DigestAfter {
 		t.Errorf("rebuilt %+v, %v", rebuilt, err)
 	}
 	events := 0
 	for i := range 9 {
-		_, err := a.Engine.Trace(t.Context(), "orders", fmt.Sprint("k", i), func(reconcile.TracedEvent) error { events++; return nil })
+		_, err := a.Queries.Trace(t.Context(), "orders", fmt.Sprint("k", i), func(query.TracedEvent) error { events++; return nil })
 		if err != nil {
 			t.Error(err)
 		}
@@ -99,17 +101,17 @@ func TestVerifyFindsOrderSensitiveSQLFiles(t *testing.T) {
 			t.Parallel()
 			a := openWithSQLFiles(t, sql[0], sql[1])
 			paySome(t, a, rand.New(rand.NewPCG(retailSeed(t), 4)))
-			proof, err := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{Sample: 100})
+			proof, err := a.Verifier.Verify(t.Context(), "orders", verify.Options{Sample: 100})
 			if err != nil || proof.OK {
 				t.Fatalf("verify: %+v, %v", proof, err)
 			}
 			last := proof.Checks[len(proof.Checks)-1]
 			_, text, _ := strings.Cut(last.Detail, "seed ")
-			again := reconcile.VerifyOptions{Sample: 100}
+			again := verify.Options{Sample: 100}
 			if _, err := fmt.Sscan(text, &again.Seed); err != nil {
 				t.Fatalf("no seed in %s: %v", last.Detail, err)
 			}
-			proof, err = a.Engine.Verify(t.Context(), "orders", again)
+			proof, err = a.Verifier.Verify(t.Context(), "orders", again)
 			if sampled := proof.Checks[len(proof.Checks)-1]; err != nil || sampled.OK || !strings.HasPrefix(sampled.Detail, fmt.Sprintf("seed %d: ", again.Seed)) {
 				t.Errorf("with the same seed verify says %+v, %v", proof, err)
 			}
@@ -130,7 +132,7 @@ func TestSQLFilesThatLoseEventsStopTheRun(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		reduce, merge string
-		step          reconcile.StepName
+		step          runs.StepName
 		want          string
 	}{
 		{strings.Replace(ownOrdersReduce, "GROUP", "WHERE \"order\" <> 'a' GROUP", 1), ownOrdersMerge, "reduce", "orders.reduce.sql must give one row for each key that has events: 1 keys have none"},
@@ -140,8 +142,8 @@ func TestSQLFilesThatLoseEventsStopTheRun(t *testing.T) {
 		a := openWithSQLFiles(t, c.reduce, c.merge)
 		pay(t, a, "1 a 1.00", "2 b 2.00")
 		var err error
-		for _, name := range reconcile.StepNames {
-			if err = step(t, a, name); err != nil {
+		for _, name := range runs.StepNames {
+			if err = tryStep(t, a, name); err != nil {
 				if name != c.step {
 					t.Errorf("%s stopped, want %s: %v", name, c.step, err)
 				}
@@ -151,7 +153,7 @@ func TestSQLFilesThatLoseEventsStopTheRun(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || failure.Of(err) != failure.Data {
 			t.Errorf("error %v (%v), want %s", err, failure.Of(err), c.want)
 		}
-		if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Published != 0 {
+		if g, err := a.Queries.Current(t.Context(), "orders"); err != nil || g.Published != 0 {
 			t.Errorf("generation %+v, %v", g, err)
 		}
 	}

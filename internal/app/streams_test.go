@@ -15,7 +15,8 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
 	"bursar/internal/project"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/verify"
 )
 
 // openExample opens a new project of an example.
@@ -58,7 +59,7 @@ func TestTwoSidedExample(t *testing.T) {
 		runAll(t, a, "books")
 		compareLines(t, exportOf(t, a, "books"), []byte(want))
 		var open []string
-		err := a.Engine.Exceptions(t.Context(), "books", func(x reconcile.Exception) error {
+		err := a.Queries.Exceptions(t.Context(), "books", func(x query.Exception) error {
 			open = append(open, string(x.Key))
 			return nil
 		})
@@ -71,7 +72,7 @@ func TestTwoSidedExample(t *testing.T) {
 
 func checkProof(t *testing.T, a *App, pipeline string) {
 	t.Helper()
-	proof, err := a.Engine.Verify(t.Context(), pipeline, reconcile.VerifyOptions{Sample: 1000})
+	proof, err := a.Verifier.Verify(t.Context(), pipeline, verify.Options{Sample: 1000})
 	if err != nil || !proof.OK {
 		t.Errorf("verify %s: %+v, %v", pipeline, proof, err)
 	}
@@ -264,7 +265,7 @@ func TestThreeStreamsInAnyGrouping(t *testing.T) {
 		runAll(t, a, "orders")
 		compareLines(t, exportOf(t, a, "orders"), want)
 		checkProof(t, a, "orders")
-		rebuilt, err := rebuildHere(t.Context(), a.Engine, "orders")
+		rebuilt, err := rebuildHere(t.Context(), a, "orders")
 		if err != nil || rebuilt.DigestAfter != rebuilt.DigestBefore {
 			t.Errorf("rebuilt %+v, %v", rebuilt, err)
 		}
@@ -299,7 +300,7 @@ func TestBacklogOfSeveralStreams(t *testing.T) {
 	checkBacklog(t, a, 5)
 	runAll(t, a, "orders")
 	checkBacklog(t, a, 0)
-	runs, err := a.Engine.Runs(t.Context(), "orders", 1, 0)
+	runs, err := a.Runs(t.Context(), "orders", 1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +311,7 @@ func TestBacklogOfSeveralStreams(t *testing.T) {
 	if want := []string{"[{notes 1} {payments 1}]", "[{payments 2} {notes 2}]", "[{payments 3}]"}; !slices.Equal(got, want) {
 		t.Errorf("runs of %v, want %v", got, want)
 	}
-	g, err := a.Engine.Current(t.Context(), "orders")
+	g, err := a.Queries.Current(t.Context(), "orders")
 	if err != nil || g.Watermark != nil || g.LastBatch["payments"] != 3 || g.LastBatch["notes"] != 2 { // the bank has no batch yet
 		t.Errorf("generation %+v, %v", g, err)
 	}
@@ -319,14 +320,14 @@ func TestBacklogOfSeveralStreams(t *testing.T) {
 	mustIngest(t, a, "bank", putFile(t, t.TempDir(), "b.jsonl", `{"day":"2025-01-01","line":1,"ref":"k1","order_id":"x","amount":"1.00","n":1}`))
 	runAll(t, a, "orders")
 	notes, also := event.Batches(t.Context(), a.Engine.Catalog, "notes", 1) // the other streams are ahead
-	if g, err = a.Engine.Current(t.Context(), "orders"); err != nil || also != nil || !g.Watermark.Equal(notes[0].Sealed) {
+	if g, err = a.Queries.Current(t.Context(), "orders"); err != nil || also != nil || !g.Watermark.Equal(notes[0].Sealed) {
 		t.Errorf("generation %+v, %v; the stream furthest behind has %+v", g, err, notes)
 	}
 }
 
 func checkBacklog(t *testing.T, a *App, batches int) {
 	t.Helper()
-	status, err := a.Engine.Status(t.Context())
+	status, err := a.Queries.Status(t.Context())
 	if err != nil || status[0].Backlog != batches || status[0].BacklogEvents != int64(batches) {
 		t.Errorf("status %+v, %v, want a backlog of %d", status, err, batches)
 	}
@@ -342,11 +343,11 @@ func TestAddedStreamIsRefusedUntilRebuilt(t *testing.T) {
 	mustIngest(t, a, "bank", putFile(t, t.TempDir(), "b.jsonl", `{"day":"2025-01-01","line":1,"ref":"k1","order_id":"x","amount":"1.00","n":1}`))
 	runAll(t, a, "orders")
 	a = reopen(t, a, "{pipeline: orders, from: [payments, bank], key: {payments: order_id, bank: ref}, artifact: {n: {count: true}}}")
-	_, err := a.Engine.Next(t.Context(), "orders", 0)
+	_, err := a.Steps.Next(t.Context(), "orders", 0)
 	if err == nil || !strings.Contains(err.Error(), "pipeline orders has changed (artifact.n, from, identity, key per stream)") {
 		t.Fatalf("error %v", err)
 	}
-	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+	if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 		t.Fatal(err)
 	}
 	if got := string(exportOf(t, a, "orders")); got != `{"key":"k1","artifact":{"n":2}}`+"\n" {
@@ -354,7 +355,7 @@ func TestAddedStreamIsRefusedUntilRebuilt(t *testing.T) {
 	}
 	checkProof(t, a, "orders")
 	a = reopen(t, a, "{pipeline: orders, from: [bank, payments], key: {payments: order_id, bank: ref}, artifact: {n: {count: true}}}")
-	if _, err := a.Engine.Next(t.Context(), "orders", 0); err == nil || !strings.Contains(err.Error(), "(key)") {
+	if _, err := a.Steps.Next(t.Context(), "orders", 0); err == nil || !strings.Contains(err.Error(), "(key)") {
 		t.Errorf("the key is named by the first stream: error %v", err)
 	}
 }

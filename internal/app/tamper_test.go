@@ -19,6 +19,9 @@ import (
 	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/step"
+	"bursar/internal/reconcile/verify"
 )
 
 const paymentsYAML = `
@@ -92,7 +95,7 @@ func openTwoRuns(t *testing.T) *App {
 // firstFailed returns the name and detail of the first failed check, or empty strings.
 func firstFailed(t *testing.T, a *App) (name, detail string) {
 	t.Helper()
-	verified, err := a.Engine.Verify(t.Context(), "orders", reconcile.VerifyOptions{Sample: 100})
+	verified, err := a.Verifier.Verify(t.Context(), "orders", verify.Options{Sample: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,16 +120,16 @@ func partOfOrders(t *testing.T, a *App, number int) string {
 	return run.Parts()[0].Name
 }
 
-func runOfOrders(t *testing.T, a *App, number int) reconcile.Run {
+func runOfOrders(t *testing.T, a *App, number int) runs.Run {
 	t.Helper()
-	runs, err := a.Engine.Runs(t.Context(), "orders", 1, 0)
+	runs, err := a.Runs(t.Context(), "orders", 1, 0)
 	if err != nil || len(runs) < number {
 		t.Fatalf("%d runs, %v", len(runs), err)
 	}
 	return runs[number-1]
 }
 
-func putRun(t *testing.T, a *App, run reconcile.Run) {
+func putRun(t *testing.T, a *App, run runs.Run) {
 	t.Helper()
 	err := a.Engine.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
 		return tx.Put(fmt.Sprintf("run/orders/g0001/%08d", run.Run), run)
@@ -252,20 +255,20 @@ func TestVerifyFindsDamage(t *testing.T) {
 	}
 }
 
-// step runs one step of the unfinished run.
-func step(t *testing.T, a *App, name reconcile.StepName) error {
+// tryStep runs one step of the unfinished run.
+func tryStep(t *testing.T, a *App, name runs.StepName) error {
 	t.Helper()
-	next, err := a.Engine.Next(t.Context(), "orders", 0)
+	next, err := a.Steps.Next(t.Context(), "orders", 0)
 	if err != nil || !next.Backlog {
 		t.Fatalf("no run: %v", err)
 	}
-	_, err = a.Engine.Step(t.Context(), next.Ref, name)
+	_, err = a.Steps.Step(t.Context(), next.Ref, name)
 	return err
 }
 
 func digestOf(t *testing.T, a *App) string {
 	t.Helper()
-	exported, err := a.Engine.Export(t.Context(), "orders", io.Discard)
+	exported, err := a.Queries.Export(t.Context(), "orders", io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +277,7 @@ func digestOf(t *testing.T, a *App) string {
 
 // rewrite replaces the Parquet object that a step of run 2 made by a SELECT over it, and updates its description, so that
 // only the control totals can detect it.
-func rewrite(t *testing.T, a *App, step reconcile.StepName, sql string) {
+func rewrite(t *testing.T, a *App, step runs.StepName, sql string) {
 	t.Helper()
 	run := runOfOrders(t, a, 2)
 	what := &run.Steps[step].Shares[0].Objects[0]
@@ -307,22 +310,22 @@ func TestBreachStopsTheRun(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		total  string
-		damage func(t *testing.T, a *App, run reconcile.Run) (repair func())
+		damage func(t *testing.T, a *App, run runs.Run) (repair func())
 	}{
-		{"a cent in the delta", "amount", func(t *testing.T, a *App, run reconcile.Run) func() {
+		{"a cent in the delta", "amount", func(t *testing.T, a *App, run runs.Run) func() {
 			rewrite(t, a, "reduce", `SELECT * REPLACE (CAST(paid + 0.01 AS DECIMAL(38,2)) AS paid) FROM %s`)
 			return func() {}
 		}},
-		{"an event in the delta", "events", func(t *testing.T, a *App, run reconcile.Run) func() {
+		{"an event in the delta", "events", func(t *testing.T, a *App, run runs.Run) func() {
 			rewrite(t, a, "reduce", `SELECT * REPLACE (_events + 1 AS _events) FROM %s`)
 			return func() {}
 		}},
-		{"a row lost from delta and state", "events", func(t *testing.T, a *App, run reconcile.Run) func() {
+		{"a row lost from delta and state", "events", func(t *testing.T, a *App, run runs.Run) func() {
 			rewrite(t, a, "reduce", `SELECT * FROM %s LIMIT 1`)
 			rewrite(t, a, "prefetch", `SELECT * FROM %s LIMIT 1`)
 			return func() {}
 		}},
-		{"totals of the run", "amount", func(t *testing.T, a *App, run reconcile.Run) func() {
+		{"totals of the run", "amount", func(t *testing.T, a *App, run runs.Run) func() {
 			run.Totals["amount"][""] = "-3.01"
 			putRun(t, a, run)
 			return func() {
@@ -339,14 +342,14 @@ func TestBreachStopsTheRun(t *testing.T) {
 			runAll(t, a, "orders")
 			before := digestOf(t, a)
 			pay(t, a, "3 a 1.00", "4 d -4.00")
-			for _, name := range []reconcile.StepName{"reduce", "prefetch"} {
-				if err := step(t, a, name); err != nil {
+			for _, name := range []runs.StepName{"reduce", "prefetch"} {
+				if err := tryStep(t, a, name); err != nil {
 					t.Fatal(err)
 				}
 			}
 			repair := c.damage(t, a, runOfOrders(t, a, 2))
-			err := step(t, a, "merge")
-			var breach *reconcile.Breach
+			err := tryStep(t, a, "merge")
+			var breach *step.Breach
 			if !errors.As(err, &breach) || failure.ExitCode(err) != 4 || breach.Total != c.total || breach.Step != "merge" {
 				t.Fatalf("merge says %v, want a breach of %s", err, c.total)
 			}
@@ -358,7 +361,7 @@ func TestBreachStopsTheRun(t *testing.T) {
 			if name, detail := firstFailed(t, a); name != "" {
 				t.Errorf("after the repair %s fails: %s", name, detail)
 			}
-			answer, err := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+			answer, err := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 			if err != nil || string(answer.Artifact) != `{"paid":"11.00","last":"3"}` {
 				t.Errorf("%s, %v", answer.Artifact, err)
 			}
@@ -369,7 +372,7 @@ func TestBreachStopsTheRun(t *testing.T) {
 // checkUnseen checks that readers see only run 1.
 func checkUnseen(t *testing.T, a *App, digest string) {
 	t.Helper()
-	g, err := a.Engine.Current(t.Context(), "orders")
+	g, err := a.Queries.Current(t.Context(), "orders")
 	if err != nil || g.Published != 1 || g.Artifacts != 2 {
 		t.Errorf("%d runs and %d artifacts are published, %v", g.Published, g.Artifacts, err)
 	}
@@ -377,7 +380,7 @@ func checkUnseen(t *testing.T, a *App, digest string) {
 		t.Error("an export differs after the breach")
 	}
 	var none *reconcile.NotFoundError
-	if _, err := a.Engine.Get(t.Context(), "orders", "d", 0, true); !errors.As(err, &none) {
+	if _, err := a.Queries.Get(t.Context(), "orders", "d", 0, true); !errors.As(err, &none) {
 		t.Errorf("an artifact of the breached run: %v", err)
 	}
 	names, err := a.Engine.Objects.List(context.Background(), "pipelines/orders/g0001/parts/")
@@ -398,9 +401,9 @@ func TestSumBeyond38DigitsStops(t *testing.T) {
 		}
 		pay(t, a, "2 a "+large)
 		var err error
-		for _, name := range reconcile.StepNames {
+		for _, name := range runs.StepNames {
 			if err == nil {
-				err = step(t, a, name)
+				err = tryStep(t, a, name)
 			}
 		}
 		if err == nil || !strings.Contains(err.Error(), "38 digits") && !strings.Contains(err.Error(), "verflow") || failure.Of(err) != failure.Data {

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
 )
 
 // TestTraceLeadsToEachRow scatters events of three streams over batches and runs: the artifacts together lead to every row once,
@@ -33,12 +33,12 @@ func TestTraceLeadsToEachRow(t *testing.T) {
 	runAll(t, a, "orders")
 	for i := range 8 {
 		key := fmt.Sprint("k", i)
-		answer, err := a.Engine.Get(t.Context(), "orders", key, 0, true)
+		answer, err := a.Queries.Get(t.Context(), "orders", key, 0, true)
 		if err != nil {
 			t.Fatal(err)
 		}
 		events := map[uint64]int64{}
-		traced, err := a.Engine.Trace(t.Context(), "orders", key, func(e reconcile.TracedEvent) error {
+		traced, err := a.Queries.Trace(t.Context(), "orders", key, func(e query.TracedEvent) error {
 			events[e.Run]++
 			text, err := os.ReadFile(e.File)
 			if err != nil {
@@ -81,19 +81,19 @@ func TestTraceFindsMissingEvents(t *testing.T) {
 	} {
 		rewriteFile(t, a, a.Engine.Objects.Path(name), "SELECT * FROM %s WHERE "+c.where)
 		putBatchObject(t, a, 2, describe(t, a, name))
-		_, err := a.Engine.Trace(t.Context(), "orders", "a", func(reconcile.TracedEvent) error { return nil })
-		var untraced *reconcile.UntracedError
+		_, err := a.Queries.Trace(t.Context(), "orders", "a", func(query.TracedEvent) error { return nil })
+		var untraced *query.UntracedError
 		if c.fails == "" && err != nil || c.fails != "" && (!errors.As(err, &untraced) || err.Error() != c.fails || failure.ExitCode(err) != 4) {
 			t.Errorf("where %s: %v, want %q", c.where, err, c.fails)
 		}
 	}
 	stopped := errors.New("stopped")
-	_, err := a.Engine.Trace(t.Context(), "orders", "b", func(reconcile.TracedEvent) error { return stopped })
+	_, err := a.Queries.Trace(t.Context(), "orders", "b", func(query.TracedEvent) error { return stopped })
 	if !errors.Is(err, stopped) {
 		t.Errorf("the trace continues after an error: %v", err)
 	}
 	var unknown *NotFoundError
-	if _, err := a.Engine.Trace(t.Context(), "orders", "z", nil); !errors.As(err, &unknown) {
+	if _, err := a.Queries.Trace(t.Context(), "orders", "z", nil); !errors.As(err, &unknown) {
 		t.Errorf("an unknown key: %v", err)
 	}
 }
@@ -119,7 +119,7 @@ func TestManyVerifyAndTraceAtOnce(t *testing.T) {
 		}
 		all.Go(func() {
 			found := 0
-			_, err := a.Engine.Trace(t.Context(), "orders", "b", func(reconcile.TracedEvent) error { found++; return nil })
+			_, err := a.Queries.Trace(t.Context(), "orders", "b", func(query.TracedEvent) error { found++; return nil })
 			if err != nil || found != 5 {
 				t.Errorf("traced to %d events, %v", found, err)
 			}

@@ -19,7 +19,10 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/object"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/index"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/step"
 )
 
 // reopenChanged closes a project, calls change with its state folder, and opens it again.
@@ -62,21 +65,21 @@ func mustRefuse(t *testing.T, what string, err error, remedy string) {
 // refusesAll checks that every query and step that needs the index refuses.
 func refusesAll(t *testing.T, a *App, remedy string) {
 	t.Helper()
-	_, err := a.Engine.Get(t.Context(), "orders", "a", 0, true)
+	_, err := a.Queries.Get(t.Context(), "orders", "a", 0, true)
 	mustRefuse(t, "get", err, remedy)
-	_, err = a.Engine.Export(t.Context(), "orders", discard{})
+	_, err = a.Queries.Export(t.Context(), "orders", discard{})
 	mustRefuse(t, "export", err, remedy)
-	_, err = a.Engine.Trace(t.Context(), "orders", "a", func(reconcile.TracedEvent) error { return nil })
+	_, err = a.Queries.Trace(t.Context(), "orders", "a", func(query.TracedEvent) error { return nil })
 	mustRefuse(t, "trace", err, remedy)
 	pay(t, a, "90 a 100.00", "91 e 1.00") // intake needs no index
-	if err := step(t, a, "reduce"); err != nil {
+	if err := tryStep(t, a, "reduce"); err != nil {
 		t.Error(err)
 	}
-	mustRefuse(t, "prefetch", step(t, a, "prefetch"), remedy)
+	mustRefuse(t, "prefetch", tryStep(t, a, "prefetch"), remedy)
 	if name, _ := firstFailed(t, a); name != "index loads" && name != "index files" {
 		t.Errorf("verify fails at %q", name)
 	}
-	if status, err := a.Engine.Status(t.Context()); err != nil || len(status) != 1 {
+	if status, err := a.Queries.Status(t.Context()); err != nil || len(status) != 1 {
 		t.Errorf("status: %v", err)
 	}
 }
@@ -89,7 +92,7 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 func checkArtifact(t *testing.T, a *App, want string) {
 	t.Helper()
 	runAll(t, a, "orders")
-	answer, err := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	answer, err := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 	if err != nil || string(answer.Artifact) != want {
 		t.Errorf("%s, %v, want %s", answer.Artifact, err, want)
 	}
@@ -139,7 +142,7 @@ func TestAbsentOrOlderIndexIsNotNew(t *testing.T) {
 			if err := a.index.replace(); err != nil {
 				t.Fatal(err)
 			}
-			if entries, err := a.Engine.RepairIndex(t.Context(), "orders"); err != nil || entries != 5 {
+			if entries, err := index.Repair(t.Context(), a.Engine, "orders"); err != nil || entries != 5 {
 				t.Fatalf("%d entries, %v", entries, err)
 			}
 			checkArtifact(t, a, `{"paid":"111.00","last":"90"}`)
@@ -188,9 +191,9 @@ func TestOlderCatalogBelowANewerIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	_, err := a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	_, err := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 	mustRefuse(t, "get", err, "bursar rebuild orders")
-	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+	if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 		t.Fatal(err)
 	}
 	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
@@ -229,20 +232,20 @@ func TestFlippedEventsAreNotFolded(t *testing.T) {
 		a := openTwoRuns(t)
 		if pipeline != ordersYAML {
 			a = reopen(t, a, pipeline)
-			if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+			if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 				t.Fatal(err)
 			}
 		}
 		pay(t, a, "6 a 1.00", "7 d -4.00")
 		batches := a.Engine.Objects.Path("streams/payments/batches/00000003/events-0-0000.parquet")
 		flipFile(t, batches, 40)
-		mustRefuse(t, "reduce", step(t, a, "reduce"), "repair --from")
-		_, err := rebuildHere(t.Context(), a.Engine, "orders")
+		mustRefuse(t, "reduce", tryStep(t, a, "reduce"), "repair --from")
+		_, err := rebuildHere(t.Context(), a, "orders")
 		mustRefuse(t, "rebuild", err, "repair --from")
 		flipFile(t, batches, 40)
 		checkArtifact(t, a, `{"paid":"12.00","last":"6"}`)
 		flipFile(t, batches, 40)
-		_, err = a.Engine.Trace(t.Context(), "orders", "a", func(reconcile.TracedEvent) error { return nil })
+		_, err = a.Queries.Trace(t.Context(), "orders", "a", func(query.TracedEvent) error { return nil })
 		mustRefuse(t, "trace", err, "repair --from")
 	}
 }
@@ -254,8 +257,8 @@ func TestSumsOfEventsAreThoseOfTheBatch(t *testing.T) {
 		a := openSmall(t, strings.Replace(ordersYAML, "conserve: {amount: paid}", "", 1)+partitions)
 		pay(t, a, "1 a 10.00", "2 b 20.00")
 		rewriteBatch(t, a, `SELECT * REPLACE (CAST(amount + 1 AS DECIMAL(38,2)) AS amount) FROM %s`)
-		err := step(t, a, "reduce")
-		var breach *reconcile.Breach
+		err := tryStep(t, a, "reduce")
+		var breach *step.Breach
 		if !errors.As(err, &breach) || breach.Step != "reduce" || breach.Total != "amount" || breach.Want != "30.00" || breach.Got != "32.00" {
 			t.Errorf("reduce says %v", err)
 		}
@@ -287,23 +290,23 @@ func TestDamagedDeltaOrStateIsMadeAgain(t *testing.T) {
 		},
 	}
 	for name, damage := range damages {
-		for _, made := range []struct{ by, before reconcile.StepName }{{"reduce", "prefetch"}, {"reduce", "merge"}, {"prefetch", "merge"}, {"merge", "index"}} {
+		for _, made := range []struct{ by, before runs.StepName }{{"reduce", "prefetch"}, {"reduce", "merge"}, {"prefetch", "merge"}, {"merge", "index"}} {
 			t.Run(name+" of "+string(made.by)+" before "+string(made.before), func(t *testing.T) {
 				t.Parallel()
 				a := openSmall(t, ordersYAML)
 				pay(t, a, "1 a 10.00", "2 b 20.00")
 				runAll(t, a, "orders")
 				pay(t, a, "3 a 1.00", "4 d -4.00")
-				for _, name := range reconcile.StepNames {
+				for _, name := range runs.StepNames {
 					if name == made.before {
 						break
 					}
-					if err := step(t, a, name); err != nil {
+					if err := tryStep(t, a, name); err != nil {
 						t.Fatal(err)
 					}
 				}
 				damage(t, a.Engine.Objects.Path(runOfOrders(t, a, 2).Steps[made.by].Shares[0].Objects[0].Name))
-				if err := step(t, a, made.before); err == nil || failure.Of(err) != failure.Transient {
+				if err := tryStep(t, a, made.before); err == nil || failure.Of(err) != failure.Transient {
 					t.Errorf("%s says %v, want a transient error", made.before, err)
 				}
 				checkArtifact(t, a, `{"paid":"11.00","last":"3"}`)
@@ -321,11 +324,11 @@ func TestDamagedPartNamesTheRebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	a = reopenChanged(t, a, func(string) {})
-	_, err := a.Engine.Export(t.Context(), "orders", discard{})
+	_, err := a.Queries.Export(t.Context(), "orders", discard{})
 	mustRefuse(t, "export", err, "bursar rebuild orders")
-	_, err = a.Engine.Get(t.Context(), "orders", "a", 0, false)
+	_, err = a.Queries.Get(t.Context(), "orders", "a", 0, false)
 	mustRefuse(t, "get", err, "bursar rebuild orders")
-	if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+	if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 		t.Fatal(err)
 	}
 	checkArtifact(t, a, `{"paid":"11.00","last":"4"}`)
@@ -361,7 +364,7 @@ func TestTotalsDeclaredLater(t *testing.T) {
 					putFile(t, filepath.Dir(state), "streams/payments.yaml", stream+totals)
 					putFile(t, filepath.Dir(state), "pipelines/orders.yaml", after)
 				})
-				if _, err := rebuildHere(t.Context(), a.Engine, "orders"); err != nil {
+				if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
 					t.Fatal(err)
 				}
 				pay(t, a, "4 a 2.00")
@@ -378,15 +381,15 @@ func TestTotalsDeclaredLater(t *testing.T) {
 func TestArtifactsCountEventsOfAllRuns(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
-	g, err := a.Engine.Current(t.Context(), "orders")
+	g, err := a.Queries.Current(t.Context(), "orders")
 	if err != nil || g.Events == nil || *g.Events != 5 {
 		t.Fatalf("%+v, %v", g, err)
 	}
 	more := *g.Events + 1
 	g.Events = &more
 	putGeneration(t, a, g)
-	_, err = a.Engine.Export(t.Context(), "orders", discard{})
-	var missingErr *reconcile.ArtifactTotalsError
+	_, err = a.Queries.Export(t.Context(), "orders", discard{})
+	var missingErr *query.ArtifactTotalsError
 	if !errors.As(err, &missingErr) || failure.ExitCode(err) != 4 || !strings.Contains(err.Error(), "6 events") {
 		t.Errorf("export says %v", err)
 	}
@@ -395,7 +398,7 @@ func TestArtifactsCountEventsOfAllRuns(t *testing.T) {
 	}
 }
 
-func putGeneration(t *testing.T, a *App, g reconcile.Generation) {
+func putGeneration(t *testing.T, a *App, g runs.Generation) {
 	t.Helper()
 	err := a.Engine.Catalog.Update(t.Context(), func(tx catalog.Tx) error { return tx.Put("generation/orders/g0001", g) })
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"bursar/internal/event/intake"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 	"bursar/internal/serve"
 	"bursar/internal/temporal"
 )
@@ -25,7 +25,7 @@ const (
 // Hooks are called while the project is up. Each may be nil, is called from several goroutines, and must not block.
 type Hooks struct {
 	OnSealed    func(intake.Result)
-	OnPublished func(reconcile.Run)
+	OnPublished func(runs.Run)
 	OnFailed    func(pipeline string, err error) // a step of a run failed; it may be retried
 }
 
@@ -65,11 +65,11 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	loopback := serve.OnLoopback(l.api)
 	server := serve.New(serve.Options{
-		Queries: &queries{a.Engine, a}, Quarantine: a, Intake: a, Commands: o.Commands,
+		Queries: &queries{a.Queries, a}, Quarantine: a, Intake: a, Commands: o.Commands,
 		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log,
 	})
 	a.hooks = o.Hooks
-	a.hooks.OnPublished = func(r reconcile.Run) {
+	a.hooks.OnPublished = func(r runs.Run) {
 		server.Published(r.Pipeline)
 		if o.Hooks.OnPublished != nil {
 			o.Hooks.OnPublished(r)
@@ -166,13 +166,13 @@ func (a *App) wakeFollowers(stream string) {
 }
 
 // reportStep calls the hooks for a step that has ended.
-func (w observedSteps) reportStep(ctx context.Context, ref reconcile.RunRef, step reconcile.StepName, err error) {
+func (w observedSteps) reportStep(ctx context.Context, ref runs.Ref, step runs.StepName, err error) {
 	_, rebuilding := w.rebuilding.Load(ref.Pipeline) // runs of a rebuild are not visible before the switch
 	switch {
 	case err != nil && ctx.Err() == nil && w.hooks.OnFailed != nil:
 		w.hooks.OnFailed(ref.Pipeline, err)
-	case err == nil && step == reconcile.StepPublish && w.hooks.OnPublished != nil && !rebuilding:
-		run, err := w.Engine.FindRun(ctx, ref)
+	case err == nil && step == runs.StepPublish && w.hooks.OnPublished != nil && !rebuilding:
+		run, err := runs.Find(ctx, w.Engine.Catalog, ref)
 		if err != nil {
 			w.log.Warn("cannot report a published run", "pipeline", ref.Pipeline, "run", ref.Run, "error", err)
 			return

@@ -13,13 +13,14 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
 	eventverify "bursar/internal/event/verify"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/verify"
 	"bursar/internal/temporal"
 )
 
 // ProjectCheck is one check of a project, or of one of its pipelines or streams. Remedy is the command that repairs what it found.
 type ProjectCheck struct {
-	reconcile.Check
+	verify.Check
 	Pipeline string `json:"pipeline,omitempty"`
 	Stream   string `json:"stream,omitempty"`
 	Remedy   string `json:"remedy,omitempty"`
@@ -71,7 +72,7 @@ func plural(n int64, what string) string {
 }
 
 func newCheck(name string) ProjectCheck {
-	return ProjectCheck{Check: reconcile.Check{Name: name}, Remedy: repairRemedy}
+	return ProjectCheck{Check: verify.Check{Name: name}, Remedy: repairRemedy}
 }
 
 // OpenToVerify opens a project for `bursar verify`. Its state may be damaged and its disk read-only. If the state cannot be
@@ -227,7 +228,7 @@ func (v *projectVerification) checkOriginals(ctx context.Context) error {
 }
 
 // remedyOf returns the command that repairs what a check of a pipeline found. Batches are not derived, so they need a backup.
-func remedyOf(c *reconcile.Check) string {
+func remedyOf(c *verify.Check) string {
 	if strings.HasPrefix(c.Name, "batch ") {
 		return restoreRemedy
 	}
@@ -240,18 +241,18 @@ func (v *projectVerification) checkPipelines(ctx context.Context) error {
 		v.progress(p.Name, v.done, v.total)
 		c := newCheck("records")
 		c.Pipeline = p.Name
-		err := v.Engine.CheckRecords(ctx, p.Name)
+		err := v.Verifier.CheckRecords(ctx, p.Name)
 		v.add(c, "generations and runs are all in the catalog", err)
 		if err != nil {
 			continue
 		}
-		proof, err := v.Engine.Verify(ctx, p.Name, v.options)
+		proof, err := v.Verifier.Verify(ctx, p.Name, v.options)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil {
 			c.Name = "pipeline"
-			if errors.As(err, new(*reconcile.ChangedError)) {
+			if errors.As(err, new(*runs.ChangedError)) {
 				c.Remedy = "bursar rebuild " + p.Name
 			}
 			v.add(c, "", err)

@@ -14,6 +14,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/spool"
+	"bursar/internal/reconcile/runs"
 )
 
 // checkSpools checks that every spool is undamaged and belongs to a declared stream, and reports losses that are not dismissed.
@@ -98,7 +99,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	if err != nil {
 		return u, err
 	}
-	known, err := a.Engine.KnownObjects(ctx)
+	known, err := runs.KnownObjects(ctx, a.Engine.Catalog)
 	if err != nil {
 		return u, err
 	}
@@ -133,7 +134,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	for _, name := range names {
 		switch {
 		case known[name], isDedupeObject(name), strings.HasPrefix(name, "statements/"):
-		case slices.ContainsFunc(unfinishedPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }), a.Engine.Unfinished(ctx, name):
+		case slices.ContainsFunc(unfinishedPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }), a.Verifier.Unfinished(ctx, name):
 			u.unfinished = append(u.unfinished, name)
 		default:
 			u.unexpected = append(u.unexpected, name)

@@ -14,7 +14,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/flow"
 )
 
 // unreachableClient starts workflows that never end, and fails every signal.
@@ -51,7 +51,7 @@ func TestFailedWakesBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		c := &unreachableClient{}
-		a := &App{log: slog.New(slog.NewTextHandler(&log, nil)), runner: reconcile.NewWorkflowRunner(c, slog.New(slog.DiscardHandler))}
+		a := &App{log: slog.New(slog.NewTextHandler(&log, nil)), runner: flow.NewRunner(c, slog.New(slog.DiscardHandler))}
 		if err := a.runner.Follow(t.Context(), "orders"); err != nil {
 			t.Fatal(err)
 		}

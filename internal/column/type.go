@@ -141,3 +141,12 @@ func (t Type) wholeDigits() (digits int, ok bool) {
 func QuoteIdentifier(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
+
+// Types returns the types of columns.
+func Types(fields []Field) []Type {
+	types := make([]Type, len(fields))
+	for i, f := range fields {
+		types[i] = f.Type
+	}
+	return types
+}

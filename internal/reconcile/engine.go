@@ -1,11 +1,12 @@
-// Package reconcile folds sealed batches into artifacts: the steps of a run, the queries on the result, and the checks that
-// prove it right. It owns generations and runs in the catalog, and deltas, states and parts in the object store. Steps are
-// plain functions, idempotent and recorded in the catalog (rule 5); the workflow only calls them. The package must not
-// parse input or store events.
+// Package reconcile holds what the packages below it share: the stores, the compiled pipelines and the form of an artifact's row.
+// Together they fold sealed batches into artifacts: runs keeps the records in the catalog, step executes the steps, index loads
+// and checks the index, query reads, rebuild makes new generations, verify proves the result, and flow is the workflows. This
+// package must not parse input, store events or know the packages below it.
 package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -26,7 +27,7 @@ type Store interface {
 	object.Local
 }
 
-// Engine executes the steps of runs and answers queries on artifacts.
+// Engine is the stores of a project, and its compiled pipelines.
 type Engine struct {
 	Project *project.Project
 	Objects Store
@@ -40,9 +41,6 @@ type Engine struct {
 
 	mu    sync.Mutex
 	plans map[string]*fold.Plan
-
-	snapshots snapshotCache      // cached, one per pipeline
-	partCache artifact.PartCache // open parts, for reading single records
 }
 
 // NotFoundError reports an unknown stream, pipeline or key: exit code 3.
@@ -75,7 +73,7 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 	if p == nil {
 		return nil, &NotFoundError{What: "pipeline " + pipeline}
 	}
-	session, err := e.session()
+	session, err := e.Session()
 	if err != nil {
 		return nil, err
 	}
@@ -99,12 +97,12 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 	return plan, nil
 }
 
-// session opens a new DuckDB session for one step.
-func (e *Engine) session() (*duck.Session, error) { return duck.Open(e.Duck) }
+// Session opens a new DuckDB session.
+func (e *Engine) Session() (*duck.Session, error) { return duck.Open(e.Duck) }
 
-// openViews opens a session with the given views, SQL by name.
-func (e *Engine) openViews(ctx context.Context, views map[string]string) (*duck.Session, error) {
-	session, err := e.session()
+// OpenViews opens a session with the given views, SQL by name.
+func (e *Engine) OpenViews(ctx context.Context, views map[string]string) (*duck.Session, error) {
+	session, err := e.Session()
 	if err != nil {
 		return nil, err
 	}
@@ -115,4 +113,39 @@ func (e *Engine) openViews(ctx context.Context, views map[string]string) (*duck.
 		}
 	}
 	return session, nil
+}
+
+// WithIndex returns a copy of the engine with another index, which compiles pipelines anew.
+func (e *Engine) WithIndex(index artifact.Index) *Engine {
+	return &Engine{
+		Project: e.Project, Objects: e.Objects, Catalog: e.Catalog, Index: index,
+		Duck: e.Duck, Scratch: e.Scratch, Workers: e.Workers, Now: e.Now, Log: e.Log,
+	}
+}
+
+// errExists ends a scan at its first entry.
+var errExists = errors.New("the generation has entries")
+
+// Clear removes all objects and index entries of a generation, if there are any.
+func (e *Engine) Clear(ctx context.Context, space artifact.Space) error {
+	exists := false
+	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return errExists })
+	if err != nil && !errors.Is(err, errExists) {
+		return err
+	}
+	if exists {
+		if err := e.Index.Drop(ctx, space); err != nil {
+			return err
+		}
+	}
+	names, err := e.Objects.List(ctx, artifact.SpacePrefix(space))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := e.Objects.Delete(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }

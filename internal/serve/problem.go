@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/failure"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
 )
 
 // problem is the body of every response that is not a success.
@@ -88,7 +89,7 @@ func describe(err error) (status int, p problem) {
 	switch {
 	case errors.As(err, &unknown):
 		return http.StatusNotFound, p
-	case errors.As(err, new(*reconcile.UnpublishedError)), errors.As(err, new(*ConflictError)):
+	case errors.As(err, new(*query.UnpublishedError)), errors.As(err, new(*ConflictError)):
 		return http.StatusConflict, p
 	case class == failure.Data:
 		return http.StatusBadRequest, p

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"bursar/internal/event"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
 )
 
 const (
@@ -80,7 +80,7 @@ func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
 }
 
 // appendAnswer appends an artifact as JSON. Its key and columns are JSON already.
-func appendAnswer(b []byte, a *reconcile.GetResult) []byte {
+func appendAnswer(b []byte, a *query.GetResult) []byte {
 	b = append(append(b, `{"key":`...), a.Key...)
 	b = strconv.AppendUint(append(b, `,"run":`...), a.Run, 10)
 	b = append(b, `,"watermark":`...)
@@ -150,12 +150,12 @@ func (s *Server) list(w http.ResponseWriter, query url.Values, r *http.Request, 
 }
 
 func (s *Server) exceptions(w http.ResponseWriter, r *http.Request) error {
-	query, err := parseParameters(r, "limit")
+	parameters, err := parseParameters(r, "limit")
 	if err != nil {
 		return err
 	}
-	return s.list(w, query, r, "exceptions", func(ctx context.Context, add func(any) error) error {
-		return s.options.Queries.Exceptions(ctx, r.PathValue("pipeline"), func(x reconcile.Exception) error { return add(x) })
+	return s.list(w, parameters, r, "exceptions", func(ctx context.Context, add func(any) error) error {
+		return s.options.Queries.Exceptions(ctx, r.PathValue("pipeline"), func(x query.Exception) error { return add(x) })
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/answers"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
 	"bursar/internal/serve/access"
 
 	"golang.org/x/sync/semaphore"
@@ -26,9 +26,9 @@ import (
 
 // Queries answers the API's queries about artifacts. Its methods are safe for concurrent use.
 type Queries interface {
-	Status(ctx context.Context) ([]reconcile.Status, error)
-	Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.GetResult, error)
-	Exceptions(ctx context.Context, pipeline string, each func(reconcile.Exception) error) error
+	Status(ctx context.Context) ([]query.Status, error)
+	Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (query.GetResult, error)
+	Exceptions(ctx context.Context, pipeline string, each func(query.Exception) error) error
 }
 
 // Quarantine calls each for every row of a stream that is in quarantine.

@@ -22,6 +22,8 @@ import (
 	"bursar/internal/event/live/answers"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/runs"
 	"bursar/internal/serve/access"
 )
 
@@ -35,47 +37,47 @@ type fakeProject struct {
 	run    func(ctx context.Context, c Command, out, err io.Writer) int
 }
 
-func (s *fakeProject) Status(context.Context) ([]reconcile.Status, error) {
+func (s *fakeProject) Status(context.Context) ([]query.Status, error) {
 	at := time.Date(2025, 1, 1, 0, 0, 0, 1000, time.UTC)
-	return []reconcile.Status{
-		{Pipeline: "orders", Generation: 2, Runs: 3, Backlog: 1, BacklogEvents: 5, Watermark: &at, Artifacts: 7, Lanes: []reconcile.InFlight{
-			{Run: 4, Step: "merge", Batches: 1, Events: 5, Trouble: &reconcile.Trouble{Step: "merge", Class: "data", Message: "no", At: at}},
+	return []query.Status{
+		{Pipeline: "orders", Generation: 2, Runs: 3, Backlog: 1, BacklogEvents: 5, Watermark: &at, Artifacts: 7, Lanes: []query.InFlight{
+			{Run: 4, Step: "merge", Batches: 1, Events: 5, Trouble: &runs.Trouble{Step: "merge", Class: "data", Message: "no", At: at}},
 		}},
-		{Pipeline: "new", Lanes: []reconcile.InFlight{}},
+		{Pipeline: "new", Lanes: []query.InFlight{}},
 	}, nil
 }
 
-func (s *fakeProject) Get(_ context.Context, pipeline, key string, asOf uint64, history bool) (reconcile.GetResult, error) {
+func (s *fakeProject) Get(_ context.Context, pipeline, key string, asOf uint64, history bool) (query.GetResult, error) {
 	switch {
 	case pipeline != "orders" || key == "none":
-		return reconcile.GetResult{}, &reconcile.NotFoundError{What: "key " + key}
+		return query.GetResult{}, &reconcile.NotFoundError{What: "key " + key}
 	case key == "bad":
-		return reconcile.GetResult{}, failure.Wrap(failure.Data, errors.New("key column n: bad"))
+		return query.GetResult{}, failure.Wrap(failure.Data, errors.New("key column n: bad"))
 	case key == "bug":
 		panic("a bug")
 	}
 	at := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	a := reconcile.GetResult{
+	a := query.GetResult{
 		Key: json.RawMessage(`["<o>","USD"]`), Run: max(asOf, 1), Watermark: &at,
 		Artifact: json.RawMessage(`{"paid":"1.00"}`),
 	}
 	if history {
-		a.History = []reconcile.Version{{Run: 2, Artifact: a.Artifact}, {Run: 1, Artifact: json.RawMessage(`{"paid":null}`)}}
+		a.History = []query.Version{{Run: 2, Artifact: a.Artifact}, {Run: 1, Artifact: json.RawMessage(`{"paid":null}`)}}
 	}
 	return a, nil
 }
 
-func (s *fakeProject) Exceptions(_ context.Context, pipeline string, each func(reconcile.Exception) error) error {
+func (s *fakeProject) Exceptions(_ context.Context, pipeline string, each func(query.Exception) error) error {
 	switch pipeline {
 	case "orders":
 	case "new":
-		return &reconcile.UnpublishedError{Pipeline: pipeline, Next: "run it"}
+		return &query.UnpublishedError{Pipeline: pipeline, Next: "run it"}
 	default:
 		return &reconcile.NotFoundError{What: "pipeline " + pipeline}
 	}
 	at, days := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), 3
 	for range 3 {
-		x := reconcile.Exception{Key: json.RawMessage(`1`), Artifact: json.RawMessage(`{}`), Since: &at, AgeDays: &days}
+		x := query.Exception{Key: json.RawMessage(`1`), Artifact: json.RawMessage(`{}`), Since: &at, AgeDays: &days}
 		if err := each(x); err != nil {
 			return err
 		}

@@ -17,18 +17,20 @@ import (
 	"slices"
 	"strings"
 
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/verify"
 )
 
 func (s *stage) compareExport() {
 	s.t.Helper()
 	var got bytes.Buffer
-	var exported reconcile.Exported
+	var exported query.Exported
 	refused := false
 	s.carry(func(ctx context.Context) (err error) {
 		got.Reset()
-		exported, err = s.engine.Export(ctx, s.c.Pipeline.Name, &got)
-		if refused = errors.As(err, new(*reconcile.UnpublishedError)); refused {
+		exported, err = s.reader.Export(ctx, s.c.Pipeline.Name, &got)
+		if refused = errors.As(err, new(*query.UnpublishedError)); refused {
 			return nil
 		}
 		return err
@@ -63,9 +65,9 @@ func (s *stage) compareVersions() {
 			continue
 		}
 		key, _, _ := strings.Cut(strings.TrimPrefix(line, `{"key":`), `,"artifact":`)
-		var got reconcile.GetResult
+		var got query.GetResult
 		s.carry(func(ctx context.Context) (err error) {
-			got, err = s.engine.Get(ctx, s.c.Pipeline.Name, key, v.run, false)
+			got, err = s.reader.Get(ctx, s.c.Pipeline.Name, key, v.run, false)
 			return err
 		})
 		if text := fmt.Sprintf(`{"key":%s,"artifact":%s}`, got.Key, got.Artifact); text != line {
@@ -84,10 +86,10 @@ func (s *stage) compareTrace() {
 	}
 	key, artifact, _ := strings.Cut(strings.TrimPrefix(line, `{"key":`), `,"artifact":`)
 	var found []Place
-	var got reconcile.Traced
+	var got query.Traced
 	s.carry(func(ctx context.Context) (err error) {
 		found = nil
-		got, err = s.engine.Trace(ctx, s.c.Pipeline.Name, key, func(e reconcile.TracedEvent) error {
+		got, err = s.reader.Trace(ctx, s.c.Pipeline.Name, key, func(e query.TracedEvent) error {
 			found = append(found, Place{e.Stream, int(e.Batch), filepath.Base(e.File), int(e.Row)})
 			return nil
 		})
@@ -105,10 +107,10 @@ func (s *stage) compareTrace() {
 func (s *stage) compareUnkeyed() {
 	s.t.Helper()
 	var found []Place
-	var got reconcile.Unkeyed
+	var got runs.Unkeyed
 	s.carry(func(ctx context.Context) (err error) {
 		found = nil
-		got, err = s.engine.Unkeyed(ctx, s.c.Pipeline.Name, func(e reconcile.UnkeyedEvent) error {
+		got, err = s.reader.Unkeyed(ctx, s.c.Pipeline.Name, func(e query.UnkeyedEvent) error {
 			found = append(found, Place{e.Stream, int(e.Batch), filepath.Base(e.File), int(e.Row)})
 			return nil
 		})
@@ -146,9 +148,9 @@ func (p Place) compare(q Place) int {
 
 func (s *stage) verify() {
 	s.t.Helper()
-	var got reconcile.Verified
+	var got verify.Result
 	s.carry(func(ctx context.Context) (err error) {
-		if got, err = s.engine.Verify(ctx, s.c.Pipeline.Name, reconcile.VerifyOptions{Sample: 1000}); err == nil && !got.OK && s.plan.Fired() {
+		if got, err = verify.New(s.reader).Verify(ctx, s.c.Pipeline.Name, verify.Options{Sample: 1000}); err == nil && !got.OK && s.plan.Fired() {
 			err = fmt.Errorf("verified with a fault: %+v", got)
 		}
 		return err

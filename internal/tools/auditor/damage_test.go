@@ -16,6 +16,7 @@ import (
 	"bursar/internal/event/ids"
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
+	"bursar/internal/reconcile/index"
 )
 
 // remedy is what an error about damage names.
@@ -26,7 +27,7 @@ const (
 	putBack      remedy = "bursar repair --from"
 	repairDedupe remedy = "dedupe index of stream"
 	repairIndex  remedy = "run `bursar repair`"
-	rebuild      remedy = "bursar rebuild"
+	rebuildAgain remedy = "bursar rebuild"
 	nextAttempt  remedy = "the next attempt"
 )
 
@@ -47,11 +48,11 @@ var table = []harmed{
 	{"objects/streams/*/batches/*/manifest.json", (*stage).bend, false, false, false, []remedy{putBack}},
 	{"objects/streams/*/batches/*/ids", (*stage).bend, false, false, false, []remedy{repairDedupe}},
 	{"identity.key", (*stage).bend, false, true, false, []remedy{repairDedupe}},
-	{"objects/pipelines/*/*/parts/*", (*stage).bend, false, false, false, []remedy{rebuild, nextAttempt}},
+	{"objects/pipelines/*/*/parts/*", (*stage).bend, false, false, false, []remedy{rebuildAgain, nextAttempt}},
 	{"objects/pipelines/*/*/runs/*/*", (*stage).bend, false, false, false, []remedy{nextAttempt}},
 	{"index/*", (*stage).bend, false, true, false, []remedy{repairIndex}},
 	{"index", (*stage).age, true, true, false, []remedy{repairIndex}},
-	{"catalog.db", (*stage).roll, true, true, true, []remedy{rebuild, repairIndex}},
+	{"catalog.db", (*stage).roll, true, true, true, []remedy{rebuildAgain, repairIndex}},
 }
 
 // damage is what was done and is not mended yet.
@@ -71,7 +72,7 @@ type copied struct {
 
 // remedyIn finds the remedy that an error names, or "".
 func remedyIn(err error) remedy {
-	for _, r := range []remedy{putBack, rebuild, repairDedupe, repairIndex} {
+	for _, r := range []remedy{putBack, rebuildAgain, repairDedupe, repairIndex} {
 		if strings.Contains(err.Error(), string(r)) {
 			return r
 		}
@@ -259,7 +260,7 @@ func (s *stage) remedy(named remedy) {
 		s.repairDedupe()
 	case repairIndex:
 		s.repairIndex()
-	case rebuild:
+	case rebuildAgain:
 		s.rebuild()
 	}
 }
@@ -288,11 +289,11 @@ func (s *stage) repairIndex() {
 // reload fills an index that is empty.
 func (s *stage) reload() {
 	s.t.Helper()
-	_, err := s.engine.RepairIndex(s.t.Context(), s.c.Pipeline.Name)
+	_, err := index.Repair(s.t.Context(), s.engine, s.c.Pipeline.Name)
 	switch {
 	case err == nil:
-	case s.damage != nil && remedyIn(err) == rebuild && slices.Contains(s.damage.remedies, rebuild):
-		s.remedy(rebuild)
+	case s.damage != nil && remedyIn(err) == rebuildAgain && slices.Contains(s.damage.remedies, rebuildAgain):
+		s.remedy(rebuildAgain)
 	default:
 		s.fatalf("repair the index: %v", err)
 	}
@@ -301,7 +302,7 @@ func (s *stage) reload() {
 // wantCatalogAsNew checks that the index holds no run that the catalog does not know: asking should have noticed.
 func (s *stage) wantCatalogAsNew() {
 	s.t.Helper()
-	g, err := s.engine.Current(s.t.Context(), s.c.Pipeline.Name)
+	g, err := s.reader.Current(s.t.Context(), s.c.Pipeline.Name)
 	if err == nil && g.Generation > 0 {
 		space := artifact.Space{Pipeline: g.Pipeline, Generation: g.Generation}
 		err = s.engine.Index.Loads(s.t.Context(), space, func(run uint64, _ int64) error {

@@ -10,6 +10,8 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/step"
 )
 
 // delayedCatalog calls meanwhile ahead of one of its transactions.
@@ -39,21 +41,21 @@ func (c *delayedCatalog) delay() {
 }
 
 // delayed is another engine on the same stores, and its catalog. It is made once, as it compiles the pipeline.
-func (s *stage) delayed() (*reconcile.Engine, *delayedCatalog) {
+func (s *stage) delayed() (*step.Executor, *delayedCatalog) {
 	if s.other == nil {
 		e := s.engine
 		s.otherCatalog = &delayedCatalog{Catalog: e.Catalog}
-		s.other = &reconcile.Engine{
+		s.other = step.New(&reconcile.Engine{
 			Project: e.Project, Objects: e.Objects, Catalog: s.otherCatalog, Index: e.Index,
 			Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
-		}
+		})
 	}
 	return s.other, s.otherCatalog
 }
 
 // late has another engine try the next step of a run, or a partition of it, and wait on the way. It may find that its turn
 // is over, which the next attempt would not; and what it works on may be gone, once the step is done by another attempt.
-func (r *schedule) late(ref reconcile.RunRef, step reconcile.StepName) bool {
+func (r *schedule) late(ref runs.Ref, step runs.StepName) bool {
 	r.t.Helper()
 	often := 32
 	if n, flying := r.done[ref.Run-1]; step == "prefetch" && flying && n < 4 { // its state will change
@@ -72,7 +74,7 @@ func (r *schedule) late(ref reconcile.RunRef, step reconcile.StepName) bool {
 	}
 	delayed.meanwhile = func() { r.overtake(ref, step) }
 	r.waiting, r.lagged = true, true
-	whole := !reconcile.Partitioned(step) || r.random.IntN(2) == 0
+	whole := !step.Partitioned() || r.random.IntN(2) == 0
 	var err error
 	if whole {
 		_, err = engine.Step(r.t.Context(), ref, step)
@@ -86,7 +88,7 @@ func (r *schedule) late(ref reconcile.RunRef, step reconcile.StepName) bool {
 		r.fatalf("a late attempt at %s of run %d: %v", step, ref.Run, err)
 	case err != nil:
 		r.sync()
-	case whole && r.done[ref.Run] == slices.Index(reconcile.StepNames, step):
+	case whole && r.done[ref.Run] == slices.Index(runs.StepNames, step):
 		r.taken(ref, step)
 	}
 	return true
@@ -94,9 +96,9 @@ func (r *schedule) late(ref reconcile.RunRef, step reconcile.StepName) bool {
 
 // overtake goes on while an attempt at a step waits. Often another attempt takes the step or begins it, then the runs before
 // are indexed: the state that a prefetch is of has changed between the two.
-func (r *schedule) overtake(ref reconcile.RunRef, step reconcile.StepName) {
+func (r *schedule) overtake(ref runs.Ref, step runs.StepName) {
 	r.t.Helper()
-	if reconcile.Partitioned(step) && r.random.IntN(4) > 0 {
+	if step.Partitioned() && r.random.IntN(4) > 0 {
 		if r.random.IntN(2) == 0 {
 			r.take(ref, step)
 		} else {
@@ -104,7 +106,7 @@ func (r *schedule) overtake(ref reconcile.RunRef, step reconcile.StepName) {
 		}
 		for before := max(ref.Run, 3) - 2; before < ref.Run; before++ {
 			for n, flying := r.done[before]; flying && n < 4; n, flying = r.done[before] {
-				r.take(reconcile.RunRef{Pipeline: ref.Pipeline, Generation: ref.Generation, Run: before}, reconcile.StepNames[n])
+				r.take(runs.Ref{Pipeline: ref.Pipeline, Generation: ref.Generation, Run: before}, runs.StepNames[n])
 			}
 		}
 	}
@@ -114,7 +116,7 @@ func (r *schedule) overtake(ref reconcile.RunRef, step reconcile.StepName) {
 }
 
 // recorded reports whether a step is done.
-func (r *schedule) recorded(ref reconcile.RunRef, step reconcile.StepName) bool {
+func (r *schedule) recorded(ref runs.Ref, step runs.StepName) bool {
 	r.t.Helper()
 	_, done := r.runs(ref.Generation)[ref.Run-1].Steps[step]
 	return done

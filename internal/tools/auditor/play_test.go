@@ -14,7 +14,8 @@ import (
 
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/rebuild"
+	"bursar/internal/reconcile/runs"
 )
 
 // play carries the case out and compares all that can be seen.
@@ -225,12 +226,12 @@ func totalsText(totals map[string]map[string]*big.Rat) string {
 // workOffRebuild carries out the runs of the generation in the making.
 func (s *stage) workOffRebuild(ctx context.Context) error {
 	for {
-		next, err := s.engine.NextOfRebuild(ctx, s.c.Pipeline.Name, 0)
+		next, err := s.executor.NextOfRebuild(ctx, s.c.Pipeline.Name, 0)
 		if err != nil || !next.Backlog {
 			return err
 		}
-		for _, step := range reconcile.StepNames {
-			if _, err := s.engine.Step(ctx, next.Ref, step); err != nil {
+		for _, step := range runs.StepNames {
+			if _, err := s.executor.Step(ctx, next.Ref, step); err != nil {
 				return err
 			}
 		}
@@ -246,9 +247,9 @@ func (s *stage) rebuild() {
 // rebuildFrom is rebuild where the export before has a digest.
 func (s *stage) rebuildFrom(before string) {
 	s.t.Helper()
-	var got reconcile.Rebuilt
+	var got rebuild.Result
 	disturbed := s.carry(func(ctx context.Context) (err error) {
-		got, err = s.engine.Rebuild(ctx, s.c.Pipeline.Name, s.workOffRebuild)
+		got, err = rebuild.New(s.reader).Rebuild(ctx, s.c.Pipeline.Name, s.workOffRebuild)
 		return err
 	})
 	s.apply(func(m *Model) { m.Publish(len(m.Sealed)) })

@@ -73,7 +73,7 @@ func (s *stage) outdated(what Retraction, before string) {
 	s.t.Helper()
 	var found bool
 	s.carry(func(ctx context.Context) (err error) {
-		found, err = s.engine.Retracted(ctx, s.c.Pipeline.Name)
+		found, err = s.reader.Retracted(ctx, s.c.Pipeline.Name)
 		return err
 	})
 	if want := s.model.Folded(what); found != want {
@@ -84,8 +84,8 @@ func (s *stage) outdated(what Retraction, before string) {
 	}
 	if s.steady() {
 		var out bytes.Buffer
-		_, exported := s.engine.Export(s.t.Context(), s.c.Pipeline.Name, &out)
-		_, planned := s.engine.Next(s.t.Context(), s.c.Pipeline.Name, 0)
+		_, exported := s.reader.Export(s.t.Context(), s.c.Pipeline.Name, &out)
+		_, planned := s.executor.Next(s.t.Context(), s.c.Pipeline.Name, 0)
 		for _, err := range []error{exported, planned} {
 			if err == nil || !strings.Contains(err.Error(), "bursar rebuild") {
 				s.fatalf("after %+v the old artifacts are given: %v", what, err)

@@ -6,17 +6,17 @@ import (
 	"context"
 	"slices"
 
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 )
 
 // schedule is a backlog being worked off.
 type schedule struct {
 	*stage
-	more    bool             // a run may be planned
-	last    reconcile.RunRef // the newest run
-	done    map[uint64]int   // steps by run in flight
-	waiting bool             // an attempt stands still while other steps are carried out
-	mended  int              // remedies after which it looked at how the runs stand
+	more    bool           // a run may be planned
+	last    runs.Ref       // the newest run
+	done    map[uint64]int // steps by run in flight
+	waiting bool           // an attempt stands still while other steps are carried out
+	mended  int            // remedies after which it looked at how the runs stand
 }
 
 // run works the backlog off, and compares what is published. Runs overtake each other as far as the lanes allow, and
@@ -36,7 +36,7 @@ func (r *schedule) move() {
 	if r.mended != r.mends { // a question met damage
 		r.sync()
 	}
-	if r.more && len(r.done) < reconcile.MaxInFlight && (len(r.done) == 0 || r.random.IntN(2) == 0) {
+	if r.more && len(r.done) < runs.MaxInFlight && (len(r.done) == 0 || r.random.IntN(2) == 0) {
 		r.plan()
 		return
 	}
@@ -45,11 +45,11 @@ func (r *schedule) move() {
 	}
 	ref := r.last
 	ref.Run = r.movable()
-	step := reconcile.StepNames[r.done[ref.Run]]
+	step := runs.StepNames[r.done[ref.Run]]
 	if r.harm(r) || r.late(ref, step) || r.again(ref) {
 		return
 	}
-	if reconcile.Partitioned(step) && !r.partitions(ref, step) {
+	if step.Partitioned() && !r.partitions(ref, step) {
 		return
 	}
 	r.take(ref, step)
@@ -62,9 +62,9 @@ func (r *schedule) move() {
 // plan has the engine give the next batches to a run.
 func (r *schedule) plan() {
 	r.t.Helper()
-	var next reconcile.NextResult
+	var next runs.NextResult
 	if !r.try(func(ctx context.Context) (err error) {
-		next, err = r.engine.Next(ctx, r.c.Pipeline.Name, r.last.Run)
+		next, err = r.executor.Next(ctx, r.c.Pipeline.Name, r.last.Run)
 		return err
 	}) {
 		return
@@ -76,10 +76,10 @@ func (r *schedule) plan() {
 }
 
 // take carries a step out.
-func (r *schedule) take(ref reconcile.RunRef, step reconcile.StepName) {
+func (r *schedule) take(ref runs.Ref, step runs.StepName) {
 	r.t.Helper()
 	if r.try(func(ctx context.Context) error {
-		_, err := r.engine.Step(ctx, ref, step)
+		_, err := r.executor.Step(ctx, ref, step)
 		return err
 	}) {
 		r.taken(ref, step)
@@ -87,13 +87,13 @@ func (r *schedule) take(ref reconcile.RunRef, step reconcile.StepName) {
 }
 
 // taken notes that a step is done, unless another attempt has done it.
-func (r *schedule) taken(ref reconcile.RunRef, step reconcile.StepName) {
+func (r *schedule) taken(ref runs.Ref, step runs.StepName) {
 	r.t.Helper()
-	at := slices.Index(reconcile.StepNames, step)
+	at := slices.Index(runs.StepNames, step)
 	if n, flying := r.done[ref.Run]; !flying || n != at {
 		return
 	}
-	if r.done[ref.Run]++; r.done[ref.Run] == len(reconcile.StepNames) {
+	if r.done[ref.Run]++; r.done[ref.Run] == len(runs.StepNames) {
 		delete(r.done, ref.Run)
 		r.published(ref)
 	}
@@ -120,7 +120,7 @@ func (r *schedule) sync() {
 	r.mended = r.mends
 	status := r.status()
 	r.more, r.done = true, map[uint64]int{}
-	r.last = reconcile.RunRef{Pipeline: r.c.Pipeline.Name, Generation: status.Generation, Run: status.Runs}
+	r.last = runs.Ref{Pipeline: r.c.Pipeline.Name, Generation: status.Generation, Run: status.Runs}
 	for _, run := range r.runs(status.Generation) {
 		if run.Run > status.Runs {
 			r.last.Run, r.done[run.Run] = run.Run, len(run.Steps)
@@ -129,7 +129,7 @@ func (r *schedule) sync() {
 }
 
 // published takes a published run over into the model.
-func (r *schedule) published(ref reconcile.RunRef) {
+func (r *schedule) published(ref runs.Ref) {
 	r.t.Helper()
 	batches := r.runs(ref.Generation)[ref.Run-1].Batches
 	at := r.place(batches[len(batches)-1])
@@ -138,14 +138,14 @@ func (r *schedule) published(ref reconcile.RunRef) {
 }
 
 // place is a batch's place among all sealed ones, from 1.
-func (s *stage) place(ref reconcile.BatchRef) int {
+func (s *stage) place(ref runs.BatchRef) int {
 	return 1 + slices.IndexFunc(s.model.Sealed, func(b Batch) bool {
 		return uint64(b.Number) == ref.Batch && (b.Stream == ref.Stream || ref.Stream == "")
 	})
 }
 
 // partitions has some of a step's partitions done, in any order, some more than once. Often the step follows.
-func (r *schedule) partitions(ref reconcile.RunRef, step reconcile.StepName) (follow bool) {
+func (r *schedule) partitions(ref runs.Ref, step runs.StepName) (follow bool) {
 	r.t.Helper()
 	of := max(1, r.c.Pipeline.Partitions)
 	if of == 1 && r.random.IntN(8) > 0 { // which the step would do once more
@@ -154,7 +154,7 @@ func (r *schedule) partitions(ref reconcile.RunRef, step reconcile.StepName) (fo
 	for range r.random.IntN(min(of, 4) + 1) {
 		partition := r.random.IntN(of)
 		if !r.try(func(ctx context.Context) error {
-			_, err := r.engine.Partition(ctx, ref, step, partition)
+			_, err := r.executor.Partition(ctx, ref, step, partition)
 			return err
 		}) {
 			return false
@@ -164,19 +164,19 @@ func (r *schedule) partitions(ref reconcile.RunRef, step reconcile.StepName) (fo
 }
 
 // again repeats a step that is done, or a partition of it.
-func (r *schedule) again(ref reconcile.RunRef) bool {
+func (r *schedule) again(ref runs.Ref) bool {
 	r.t.Helper()
 	if r.done[ref.Run] == 0 || r.random.IntN(24) > 0 {
 		return false
 	}
-	step := reconcile.StepNames[r.random.IntN(r.done[ref.Run])]
+	step := runs.StepNames[r.random.IntN(r.done[ref.Run])]
 	if r.random.IntN(2) == 0 {
 		r.take(ref, step)
 		return true
 	}
 	partition := r.random.IntN(max(1, r.c.Pipeline.Partitions))
 	r.try(func(ctx context.Context) error {
-		_, err := r.engine.Partition(ctx, ref, step, partition)
+		_, err := r.executor.Partition(ctx, ref, step, partition)
 		return err
 	})
 	return true
@@ -189,8 +189,8 @@ func (r *schedule) outOfTurn() {
 		before, flying := r.done[run-1]
 		ref := r.last
 		if ref.Run = run; r.steady() && r.damage == nil && flying && steps > 0 && before <= steps {
-			if _, err := r.engine.Step(r.t.Context(), ref, reconcile.StepNames[steps]); err == nil {
-				r.fatalf("%s of run %d is done before that of the run before", reconcile.StepNames[steps], run)
+			if _, err := r.executor.Step(r.t.Context(), ref, runs.StepNames[steps]); err == nil {
+				r.fatalf("%s of run %d is done before that of the run before", runs.StepNames[steps], run)
 			}
 		}
 	}

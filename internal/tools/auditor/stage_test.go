@@ -25,6 +25,8 @@ import (
 	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/step"
 )
 
 // stage is one case being carried out.
@@ -38,23 +40,25 @@ type stage struct {
 	project *project.Project
 	clock   atomic.Int64
 
-	random *rand.Rand
-	calm   bool // nothing is disturbed
-	faults int  // still to come
-	armed  bool // one is ahead
-	crash  bool // the armed one ends the process
-	harms  int  // damages still to come
-	mends  int  // remedies that were applied
-	damage *damage
-	copied *copied // to be put back later
-	rolled bool    // the catalog is older than objects, so some are named by nobody
-	lagged bool    // an attempt may have left a delta or state behind
-	plan   *fault.Plan
-	intake *event.Store
-	engine *reconcile.Engine
-	close  func() error
+	random   *rand.Rand
+	calm     bool // nothing is disturbed
+	faults   int  // still to come
+	armed    bool // one is ahead
+	crash    bool // the armed one ends the process
+	harms    int  // damages still to come
+	mends    int  // remedies that were applied
+	damage   *damage
+	copied   *copied // to be put back later
+	rolled   bool    // the catalog is older than objects, so some are named by nobody
+	lagged   bool    // an attempt may have left a delta or state behind
+	plan     *fault.Plan
+	intake   *event.Store
+	engine   *reconcile.Engine
+	executor *step.Executor
+	reader   *query.Reader
+	close    func() error
 
-	other        *reconcile.Engine // for late attempts
+	other        *step.Executor // for late attempts
 	otherCatalog *delayedCatalog
 
 	step     int
@@ -206,6 +210,7 @@ func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index ar
 		Project: s.project, Objects: objects, Catalog: records, Index: index, Duck: o,
 		Scratch: scratch, Workers: 2, Now: s.now, Log: log,
 	}
+	s.executor, s.reader = step.New(s.engine), query.New(s.engine)
 }
 
 // now is a clock that goes on by a second with every look.

@@ -16,7 +16,8 @@ import (
 	"bursar/internal/event"
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/object"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/runs"
 )
 
 // compareBatches holds the sealed batches against the model's.
@@ -121,21 +122,21 @@ func (s *stage) disputed(stream string) string {
 }
 
 // runs are those of a generation.
-func (s *stage) runs(generation uint64) (runs []reconcile.Run) {
+func (s *stage) runs(generation uint64) (found []runs.Run) {
 	s.t.Helper()
 	s.carry(func(ctx context.Context) (err error) {
-		runs, err = s.engine.Runs(ctx, s.c.Pipeline.Name, generation, 0)
+		found, err = runs.List(ctx, s.engine.Catalog, s.c.Pipeline.Name, generation, 0)
 		return err
 	})
-	return runs
+	return found
 }
 
 // status is how the pipeline stands.
-func (s *stage) status() reconcile.Status {
+func (s *stage) status() query.Status {
 	s.t.Helper()
-	var all []reconcile.Status
+	var all []query.Status
 	s.carry(func(ctx context.Context) (err error) {
-		all, err = s.engine.Status(ctx)
+		all, err = s.reader.Status(ctx)
 		return err
 	})
 	return all[0]
@@ -181,7 +182,7 @@ func (s *stage) compareWatermark(got *time.Time) {
 }
 
 // keysOf adds a run's keys to those before it, and counts the new and the others.
-func (s *stage) keysOf(run *reconcile.Run, keys map[string]bool, taken *int) (created, updated int64) {
+func (s *stage) keysOf(run *runs.Run, keys map[string]bool, taken *int) (created, updated int64) {
 	s.t.Helper()
 	touched, events := map[string]bool{}, int64(0)
 	for _, batch := range run.Batches {

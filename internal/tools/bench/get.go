@@ -90,7 +90,7 @@ func (r *GetReport) readInProcess(ctx context.Context, dir string, keys []string
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	read := func(key string) error {
-		_, err := a.Engine.Get(ctx, pipeline, key, 0, false)
+		_, err := a.Queries.Get(ctx, pipeline, key, 0, false)
 		return err
 	}
 	began := time.Now()

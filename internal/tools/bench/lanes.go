@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 	"bursar/internal/tools/shop"
 )
 
@@ -146,7 +146,7 @@ func measureLanes(ctx context.Context, spec childSpec) (r lanesResult, err error
 		return r, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	before, err := a.Engine.Current(ctx, pipeline)
+	before, err := a.Queries.Current(ctx, pipeline)
 	if err != nil {
 		return r, err
 	}
@@ -197,12 +197,12 @@ func (r *lanesResult) runFiles(ctx context.Context, a *app.App, mode string, fil
 // callSteps processes the backlog by direct calls of the steps.
 func callSteps(ctx context.Context, a *app.App) error {
 	for {
-		next, err := a.Engine.Next(ctx, pipeline, 0)
+		next, err := a.Steps.Next(ctx, pipeline, 0)
 		if err != nil || !next.Backlog {
 			return err
 		}
-		for _, step := range reconcile.StepNames {
-			if _, err := a.Engine.Step(ctx, next.Ref, step); err != nil {
+		for _, step := range runs.StepNames {
+			if _, err := a.Steps.Step(ctx, next.Ref, step); err != nil {
 				return err
 			}
 		}
@@ -210,8 +210,8 @@ func callSteps(ctx context.Context, a *app.App) error {
 }
 
 // collect lists the digests of the parts of the measured runs.
-func (r *lanesResult) collect(ctx context.Context, a *app.App, before reconcile.Generation, want int) error {
-	runs, err := a.Engine.Runs(ctx, pipeline, max(before.Generation, 1), before.Published)
+func (r *lanesResult) collect(ctx context.Context, a *app.App, before runs.Generation, want int) error {
+	runs, err := a.Runs(ctx, pipeline, max(before.Generation, 1), before.Published)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func makePebbleStore(ctx context.Context, project, dir string, keep int) (_ *peb
 	p := &pebbleStore{db}
 	out, in := io.Pipe()
 	go func() {
-		_, err := a.Engine.Export(ctx, pipeline, in)
+		_, err := a.Queries.Export(ctx, pipeline, in)
 		in.CloseWithError(err)
 	}()
 	all, err := p.fill(out)

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
 	"bursar/internal/tools/shop"
 )
 
@@ -25,13 +25,13 @@ type artifact struct {
 }
 
 // sumArtifacts exports all artifacts and adds them up.
-func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all reconcile.Exported, err error) {
+func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all query.Exported, err error) {
 	out, in := io.Pipe()
 	exported := make(chan error, 1)
 	go func() {
 		w := bufio.NewWriterSize(in, 1<<20)
 		var err error
-		if all, err = a.Engine.Export(ctx, pipeline, w); err == nil {
+		if all, err = a.Queries.Export(ctx, pipeline, w); err == nil {
 			err = w.Flush()
 		}
 		exported <- err

@@ -8,10 +8,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
-)
 
-// steps are a run's steps, in order.
-var steps = []string{"reduce", "prefetch", "merge", "index", "publish"}
+	"bursar/internal/app"
+)
 
 // status is the output of `bursar status --json`.
 type status struct {
@@ -97,15 +96,15 @@ func (s *demonstration) killRun(ctx context.Context, into any) (bool, error) {
 // printRuns prints runs and adds them to the report.
 func (s *demonstration) printRuns(runs []Run) error {
 	header := []string{"run", "batches", "events", "created", "updated"}
-	for _, step := range steps {
-		header = append(header, step+" s")
+	for _, step := range app.Steps() {
+		header = append(header, string(step)+" s")
 	}
 	header = append(header, "events a second", "balanced")
 	var rows [][]string
 	for _, r := range runs {
 		row := []string{fmt.Sprint(r.Run), fmt.Sprint(r.Batches), number(r.Events), number(r.Created), number(r.Updated)}
-		for _, step := range steps {
-			row = append(row, seconds(time.Duration(r.Steps[step]*float64(time.Second))))
+		for _, step := range app.Steps() {
+			row = append(row, seconds(time.Duration(r.Steps[string(step)]*float64(time.Second))))
 		}
 		took := time.Duration(r.Seconds * float64(time.Second))
 		rows = append(rows, append(row, rate(r.Events, took), mark(r.Balanced)))

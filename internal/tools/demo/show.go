@@ -59,7 +59,7 @@ func kindOf(reason string) string {
 // showExceptions shows the open orders of the largest balance, which must be the ledger's.
 func (s *demonstration) showExceptions(ctx context.Context, a *app.App) error {
 	var largest []Exception
-	err := a.Engine.Exceptions(ctx, pipeline, func(x app.Exception) error {
+	err := a.Queries.Exceptions(ctx, pipeline, func(x app.Exception) error {
 		e, err := readException(x)
 		if err != nil {
 			return err
@@ -144,7 +144,7 @@ func (s *demonstration) showOrder(ctx context.Context, a *app.App) error {
 			return fmt.Errorf("name order: %w", err)
 		}
 		began := time.Now()
-		if answer, err = a.Engine.Get(ctx, pipeline, string(key), 0, true); err != nil {
+		if answer, err = a.Queries.Get(ctx, pipeline, string(key), 0, true); err != nil {
 			return err
 		}
 		s.key, took = string(key), time.Since(began)

@@ -122,11 +122,11 @@ func (s *demonstration) showTotals(ctx context.Context, a *app.App) error {
 // runTotals adds up the totals of the runs in the catalog.
 func runTotals(ctx context.Context, a *app.App) (checkpoint, error) {
 	p := checkpoint{name: "folded by the runs"}
-	g, err := a.Engine.Current(ctx, pipeline)
+	g, err := a.Queries.Current(ctx, pipeline)
 	if err != nil {
 		return p, err
 	}
-	runs, err := a.Engine.Runs(ctx, pipeline, g.Generation, 0)
+	runs, err := a.Runs(ctx, pipeline, g.Generation, 0)
 	if err != nil {
 		return p, err
 	}
@@ -158,7 +158,7 @@ func (s *demonstration) compareAndSum(ctx context.Context, a *app.App) (sum chec
 		added <- err
 	}()
 	out := bufio.NewWriterSize(io.MultiWriter(ledgerEnd, sumEnd), 1<<20)
-	exported, err := a.Engine.Export(ctx, pipeline, out)
+	exported, err := a.Queries.Export(ctx, pipeline, out)
 	if err == nil {
 		err = out.Flush()
 	}

@@ -1,0 +1,147 @@
+// The lanes: up to MaxInFlight runs at a time, each in another step.
+
+package flow
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"bursar/internal/reconcile/runs"
+)
+
+// backlogManager is the state of one execution of Reconcile.
+type backlogManager struct {
+	in       Input
+	runs     int // published in this execution
+	failures int // consecutive
+
+	requests      int   // received requests to execute the backlog
+	answered      int   // of these, those received before the last completed pass began
+	outcome       error // of that pass
+	wakeRequested bool  // a batch was sealed or a request was received since the last pass began
+	ending        bool  // this execution starts no more passes
+}
+
+// pass executes the backlog, and answers the requests received before. A pass that stops because the execution is long answers
+// none: the next execution continues. It is the last pass of its execution, so histories are the same either way.
+func (m *backlogManager) pass(ctx workflow.Context) error {
+	requests := m.requests
+	m.wakeRequested = false
+	done, err := m.drain(ctx)
+	if done || err != nil {
+		m.outcome, m.answered = err, requests
+	}
+	return err
+}
+
+// laneState is the state of one pass over the backlog.
+type laneState struct {
+	last      uint64                   // the last planned run
+	inFlight  int                      // number of runs in flight
+	passed    map[runs.StepName]uint64 // by step: the last run that completed it
+	failedRun uint64                   // the first run that failed; 0 if none has
+	err       error                    // the error of failedRun
+}
+
+// drain plans runs and executes them until there is no backlog (done) or the execution is long. It returns the error of the first
+// run that failed. Runs before that one are completed; those after it wait for the next pass.
+func (m *backlogManager) drain(ctx workflow.Context) (done bool, err error) {
+	l := &laneState{passed: map[runs.StepName]uint64{}}
+	var failed error
+	for l.failedRun == 0 && !m.isLong(ctx, m.runs+l.inFlight) {
+		var next runs.NextResult
+		in := NextInput{Pipeline: m.in.Pipeline, After: l.last, Rebuild: m.in.Rebuild}
+		if failed = workflow.ExecuteActivity(stepContext(ctx), nextActivity, in).Get(ctx, &next); failed != nil || !next.Backlog {
+			done = failed == nil
+			break
+		}
+		l.start(ctx, m, next)
+		if failed = workflow.Await(ctx, func() bool { return l.inFlight < runs.MaxInFlight || l.failedRun > 0 }); failed != nil {
+			break
+		}
+	}
+	// Runs in flight end by themselves, also when the workflow is cancelled: their activities are cancelled too.
+	detached, _ := workflow.NewDisconnectedContext(ctx)
+	if err := workflow.Await(detached, func() bool { return l.inFlight == 0 }); err != nil {
+		return false, err
+	}
+	if l.err != nil {
+		return false, l.err
+	}
+	return done, failed
+}
+
+// start executes a run, step by step, in a coroutine.
+func (l *laneState) start(ctx workflow.Context, m *backlogManager, next runs.NextResult) {
+	ref := next.Ref
+	if l.last == 0 {
+		for _, step := range runs.StepNames {
+			l.passed[step] = ref.Run - 1
+		}
+	}
+	l.last = ref.Run
+	l.inFlight++
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer func() { l.inFlight-- }()
+		for _, step := range runs.StepNames {
+			if err := l.runStep(ctx, next, step); err != nil {
+				if l.failedRun == 0 || ref.Run < l.failedRun {
+					l.failedRun, l.err = ref.Run, err
+				}
+				return
+			}
+			if l.failedRun > 0 && l.failedRun < ref.Run {
+				return
+			}
+		}
+		m.runs++
+		m.failures = 0
+	})
+}
+
+// runStep executes one step of a run, when it is its turn.
+func (l *laneState) runStep(ctx workflow.Context, next runs.NextResult, step runs.StepName) error {
+	ref := next.Ref
+	if step.Ordered() {
+		earlierFailed := func() bool { return l.failedRun > 0 && l.failedRun < ref.Run }
+		if err := workflow.Await(ctx, func() bool { return l.passed[step] == ref.Run-1 || earlierFailed() }); err != nil {
+			return err
+		}
+		if earlierFailed() {
+			return l.err
+		}
+	}
+	if err := runPartitions(ctx, next, step); err != nil {
+		return err
+	}
+	if err := workflow.ExecuteActivity(stepContext(ctx), string(step), StepInput{Ref: ref, Step: step}).Get(ctx, nil); err != nil {
+		return err
+	}
+	l.passed[step] = ref.Run
+	return nil
+}
+
+// runPartitions executes the partitions of a step concurrently. Index partitions always go to the index workers; another step that
+// is not split is executed by Step. The server starts another attempt if a worker is silent for the heartbeat timeout.
+func runPartitions(ctx workflow.Context, next runs.NextResult, step runs.StepName) error {
+	if !step.Partitioned() || next.Partitions <= 1 && step != runs.StepIndex {
+		return nil
+	}
+	ctx = stepContext(ctx)
+	if step == runs.StepIndex {
+		ctx = workflow.WithTaskQueue(ctx, IndexQueue)
+	}
+	shares := make([]workflow.Future, max(next.Partitions, 1))
+	for p := range shares {
+		shares[p] = workflow.ExecuteActivity(ctx, partitionActivity(step), PartitionInput{Ref: next.Ref, Step: step, Partition: p})
+	}
+	var failed error
+	for _, share := range shares {
+		if err := share.Get(ctx, nil); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// partitionActivity is the activity name of a step for one partition, as people see it in a history.
+func partitionActivity(step runs.StepName) string { return string(step) + " partition" }

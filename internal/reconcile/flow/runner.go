@@ -1,0 +1,139 @@
+// Starts the workflow of a pipeline to execute its backlog, and waits for it.
+
+package flow
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"bursar/internal/keyed"
+	"bursar/internal/temporal"
+)
+
+const (
+	// cancelTimeout is how long a cancelled workflow may take to end its step.
+	cancelTimeout = 15 * time.Second
+	// maxStarts is how often one call starts a workflow that somebody else keeps ending.
+	maxStarts = 5
+)
+
+// Runner executes the backlogs of pipelines through their workflows. A process has one, on the client that its workers
+// use; it is safe for concurrent use. The process must have exclusive use of the project.
+type Runner struct {
+	client    client.Client
+	log       *slog.Logger
+	workflows keyed.Mutex
+
+	mu        sync.RWMutex
+	following map[string]*restarter // by followed pipeline
+}
+
+// NewRunner returns a runner that starts workflows through c.
+func NewRunner(c client.Client, log *slog.Logger) *Runner {
+	return &Runner{client: c, log: log, following: map[string]*restarter{}}
+}
+
+// Run executes the backlog of a pipeline and returns the number of runs. Every batch sealed before the call is included. A
+// second call for the same pipeline waits for the first. If ctx is done the workflow is cancelled, unless the pipeline is
+// followed, and its step awaited; the error is then that of ctx. Other errors have the class and exit code of the failed step.
+func (r *Runner) Run(ctx context.Context, pipeline string) (Result, error) {
+	unlock, err := r.workflows.Lock(ctx, pipeline)
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock()
+	if r.follows(pipeline) {
+		return r.drain(ctx, func() (Result, error) { return r.requestDrain(ctx, pipeline) })
+	}
+	return r.drain(ctx, func() (Result, error) { return r.start(ctx, WorkflowID(pipeline), newInput(pipeline, false)) })
+}
+
+// Rebuild executes the runs of the generation that a rebuild of the pipeline is making.
+func (r *Runner) Rebuild(ctx context.Context, pipeline string) error {
+	unlock, err := r.workflows.Lock(ctx, rebuildID(pipeline))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	in := newInput(pipeline, false)
+	in.Rebuild = true
+	_, err = r.drain(ctx, func() (Result, error) { return r.start(ctx, rebuildID(pipeline), in) })
+	return err
+}
+
+// drain lets a workflow execute the backlog, and repeats that if it was interrupted or ended: the catalog knows where to continue.
+func (r *Runner) drain(ctx context.Context, start func() (Result, error)) (Result, error) {
+	var all Result
+	for tries := 1; ; {
+		result, err := start()
+		all.Runs += result.Runs
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return all, err
+		case err != nil && temporal.WasTerminated(err) && tries < maxStarts:
+			tries++
+		case err != nil || !result.Interrupted:
+			return all, temporal.FromTemporal(err)
+		}
+	}
+}
+
+// start executes the backlog with a new workflow.
+func (r *Runner) start(ctx context.Context, id string, in Input) (result Result, err error) {
+	run, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(id), Reconcile, in)
+	if err == nil {
+		err = run.Get(ctx, &result)
+	}
+	if err != nil && ctx.Err() != nil {
+		return Result{}, r.cancel(ctx, id)
+	}
+	return result, err
+}
+
+func newInput(pipeline string, follow bool) Input {
+	return Input{Pipeline: pipeline, Follow: follow, BySuggestion: true}
+}
+
+// replaceExistingOptions terminate an open workflow of the same id: this process holds the lock of the pipeline, so that workflow
+// belongs to a process that died. Waiting for its missed heartbeats would only lose time.
+func replaceExistingOptions(id string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                       id,
+		TaskQueue:                TaskQueue,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING,
+		EnableEagerStart:         true,
+	}
+}
+
+// cancel ends a workflow after ctx is done, and returns the cause.
+func (r *Runner) cancel(ctx context.Context, id string) error {
+	cause := context.Cause(ctx)
+	if err := r.end(context.WithoutCancel(ctx), id); err != nil {
+		return fmt.Errorf("%w (%w)", cause, err)
+	}
+	return cause
+}
+
+// end cancels a workflow and waits for its current steps. If somebody else has ended the workflow that is not an error.
+func (r *Runner) end(ctx context.Context, id string) error {
+	grace, stop := context.WithTimeout(ctx, cancelTimeout)
+	defer stop()
+	if err := r.client.CancelWorkflow(grace, id, ""); temporal.WasTerminated(err) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("cancel %s: %w", id, temporal.FromTemporal(err))
+	}
+	// An error as its result is expected after a cancellation; only a workflow that does not end is a problem.
+	err := r.client.GetWorkflow(grace, id, "").Get(grace, nil)
+	if grace.Err() != nil {
+		return fmt.Errorf("%s has not ended in %s: %w", id, cancelTimeout, err)
+	}
+	return nil
+}

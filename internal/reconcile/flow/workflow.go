@@ -1,0 +1,138 @@
+// Package flow is the workflows of pipelines. A workflow manages the backlog of one: it lets runs be planned and takes them through
+// the lanes. It decides nothing else; the catalog knows what is done and what is next, so a lost workflow can be replaced by a new
+// one. Only this package knows Temporal. Histories hold references and counts, never event data (rule 7). Workflow code is
+// replayed, so it must not ask the clock, and the names of workflows and activities must not change.
+package flow
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/temporal"
+)
+
+const (
+	// TaskQueue is the task queue of workflows and of most steps.
+	TaskQueue = "reconcile"
+	// IndexQueue is the task queue of the step index.
+	IndexQueue = "index"
+
+	// runsPerExecution bounds the runs of an execution. Its history is bounded too: the length depends on partitions, updates
+	// and idle passes, and the server reports when it is long enough.
+	runsPerExecution = 100
+	// heartbeatTimeout is how long a step may be silent before the server starts another attempt.
+	heartbeatTimeout = 8 * time.Second
+	// longestStep bounds one attempt at a step. Heartbeats detect dead workers much sooner; this is for steps that hang.
+	longestStep = 24 * time.Hour
+
+	nextActivity = "next"
+)
+
+// Steps are the plain functions of a run. Each is idempotent (rule 5): if it is done already it returns what was recorded. The
+// class of an error decides whether the step is retried.
+type Steps interface {
+	// Next returns the oldest unpublished run above after, or plans a new one.
+	Next(ctx context.Context, pipeline string, after uint64) (next runs.NextResult, err error)
+	// NextOfRebuild is Next for the generation that a rebuild is making.
+	NextOfRebuild(ctx context.Context, pipeline string, after uint64) (next runs.NextResult, err error)
+	// Partition executes a step for one partition. It may be called while an earlier attempt still hangs.
+	Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error)
+	// Step executes one of StepNames, or those partitions of it that are not done.
+	Step(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.StepResult, error)
+}
+
+// Input starts the workflow Reconcile.
+type Input struct {
+	Pipeline string `json:"pipeline"`
+	// Runs counts the runs of earlier executions in the same chain.
+	Runs int `json:"runs"`
+	// Follow makes the workflow stay when the backlog is empty, and wait for SealedSignal.
+	Follow bool `json:"follow,omitempty"`
+	// Rebuild makes it execute the runs of the generation that a rebuild is making.
+	Rebuild bool `json:"rebuild,omitempty"`
+	// Failures counts consecutive failures of earlier executions.
+	Failures int `json:"failures,omitempty"`
+	// BySuggestion makes an execution continue as new also when the server suggests it. Executions started without it only count
+	// their runs.
+	BySuggestion bool `json:"by_suggestion,omitempty"`
+}
+
+// Result is the result of the workflow Reconcile.
+type Result struct {
+	Runs int `json:"runs"`
+	// Interrupted reports that there may be more runs: the execution continued as new.
+	Interrupted bool `json:"interrupted,omitempty"`
+}
+
+// NextInput requests a pipeline's next run.
+type NextInput struct {
+	Pipeline string `json:"pipeline"`
+	After    uint64 `json:"after,omitempty"` // the last run in flight
+	Rebuild  bool   `json:"rebuild,omitempty"`
+}
+
+// StepInput requests one step of a run.
+type StepInput struct {
+	Ref  runs.Ref      `json:"ref"`
+	Step runs.StepName `json:"step"`
+}
+
+// PartitionInput requests one step of a run for one partition.
+type PartitionInput struct {
+	Ref       runs.Ref      `json:"ref"`
+	Step      runs.StepName `json:"step"`
+	Partition int           `json:"partition"`
+}
+
+// Reconcile executes the backlog of one pipeline, and waits for more batches if Follow is set. Its workflow id is given by
+// WorkflowID.
+func Reconcile(ctx workflow.Context, in Input) (Result, error) {
+	m := &backlogManager{in: in, failures: in.Failures}
+	if err := m.registerHandlers(ctx); err != nil {
+		return Result{}, err
+	}
+	for !m.isLong(ctx, m.runs) {
+		err := m.pass(ctx)
+		if ctx.Err() != nil {
+			return Result{}, ctx.Err()
+		}
+		if m.isLong(ctx, m.runs) {
+			break
+		}
+		if !in.Follow {
+			return Result{Runs: in.Runs + m.runs}, err
+		}
+		if err := m.waitForWork(ctx, err); err != nil {
+			return Result{}, err
+		}
+	}
+	if err := m.finishHandlers(ctx); err != nil {
+		return Result{}, err
+	}
+	in.Runs, in.Failures = in.Runs+m.runs, m.failures
+	return Result{}, workflow.NewContinueAsNewError(ctx, Reconcile, in)
+}
+
+// isLong reports whether this execution, after so many runs, has to continue as new.
+func (m *backlogManager) isLong(ctx workflow.Context, runs int) bool {
+	return runs >= runsPerExecution || m.in.BySuggestion && workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+}
+
+// stepContext sets the options that all activities have.
+func stepContext(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: longestStep,
+		HeartbeatTimeout:    heartbeatTimeout,
+		RetryPolicy:         temporal.RetryPolicy(),
+		WaitForCancellation: true, // a cancelled run ends after its step, so that no step runs on unnoticed
+	})
+}
+
+// rebuildID is the id of the workflow that executes a rebuild.
+func rebuildID(pipeline string) string { return "rebuild/" + pipeline }
+
+// WorkflowID is the id of a pipeline's workflow; each pipeline has one.
+func WorkflowID(pipeline string) string { return "reconcile/" + pipeline }

@@ -1,0 +1,110 @@
+// Events as they are read back from batches, each with its batch, id and place.
+
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/project"
+	"bursar/internal/reconcile"
+)
+
+// batchColumn is the column with the number of an event's batch.
+const batchColumn = "_batch"
+
+// numberedSQL selects what a view selects from a stream's batches, each event with the number of its batch.
+func numberedSQL(batches []event.Batch, view func(batch []event.Batch) string) string {
+	selects := make([]string, len(batches))
+	for i, b := range batches {
+		selects[i] = fmt.Sprintf("SELECT %d::BIGINT AS %s, * FROM (%s)", b.Batch, batchColumn, view(batches[i:i+1]))
+	}
+	return strings.Join(selects, "\nUNION ALL\n")
+}
+
+// eventPrinter prints events of a stream from rows of its fields.
+type eventPrinter struct {
+	stream *project.Stream
+	fields []column.Field // the stream's columns first
+	names  [][]byte       // "name": for each of these
+	ids    []int
+}
+
+func newEventPrinter(s *project.Stream) *eventPrinter {
+	batch := column.Field{Name: batchColumn, Type: column.Type{Kind: column.BigInt}, Required: true}
+	p := &eventPrinter{stream: s, fields: append(event.Fields(s), batch)}
+	for _, c := range s.Columns {
+		p.names = append(p.names, append(column.QuoteJSON(c.Name), ':'))
+	}
+	for _, id := range s.IDColumns() {
+		p.ids = append(p.ids, p.position(id))
+	}
+	return p
+}
+
+func (p *eventPrinter) position(name string) int {
+	return slices.IndexFunc(p.fields, func(f column.Field) bool { return f.Name == name })
+}
+
+// event prints one row, and returns the number of the file that it was read from.
+func (p *eventPrinter) event(rows []column.Vector, i int) (found TracedEvent, file uint64) {
+	number := func(name string) int64 { return rows[p.position(name)].Ints[i] }
+	id := make([]column.Vector, len(p.ids))
+	for n, at := range p.ids {
+		id[n] = rows[at]
+	}
+	found = TracedEvent{
+		Stream: p.stream.Name, Batch: uint64(number(batchColumn)), Row: number(event.RowColumn),
+		ID: reconcile.KeyJSON(id, i), Event: p.columns(rows, i),
+	}
+	file = uint64(number(event.FileColumn))
+	if p.stream.Versions {
+		found.Received = &event.Place{File: file, Row: found.Row}
+	}
+	return found, file
+}
+
+// eachEvent calls each for every event that a query over the printer's fields selects, with its place and time.
+func (p *eventPrinter) eachEvent(ctx context.Context, c catalog.Catalog, session *duck.Session, sql string, each func(found TracedEvent, time json.RawMessage) error) error {
+	files, time := map[uint64]event.File{}, p.position(p.stream.Time)
+	return session.Query(ctx, sql, func(rows []column.Vector) error {
+		for i := range rows[0].Len() {
+			found, file := p.event(rows, i)
+			if _, known := files[file]; !known {
+				f, err := event.FindFile(ctx, c, p.stream.Name, file)
+				if err != nil {
+					return err
+				}
+				files[file] = f
+			}
+			source := files[file]
+			found.File, found.Row = source.At(found.Row)
+			at := json.RawMessage("null")
+			if time >= 0 {
+				at = rows[time].AppendJSON(nil, i)
+			}
+			if err := each(found, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (p *eventPrinter) columns(rows []column.Vector, i int) json.RawMessage {
+	text := []byte{'{'}
+	for c, name := range p.names {
+		if c > 0 {
+			text = append(text, ',')
+		}
+		text = rows[c].AppendJSON(append(text, name...), i)
+	}
+	return append(text, '}')
+}

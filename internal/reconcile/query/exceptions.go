@@ -1,0 +1,84 @@
+// The artifacts that a pipeline declares as exceptions, with their age.
+
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"bursar/internal/column"
+	"bursar/internal/failure"
+	"bursar/internal/reconcile"
+)
+
+// Exception is one open item. Its age is counted from the artifact's `since` column, if the pipeline declares one.
+type Exception struct {
+	Key      json.RawMessage `json:"key"`
+	Since    *time.Time      `json:"since,omitempty"`
+	AgeDays  *int            `json:"age_days,omitempty"`
+	Artifact json.RawMessage `json:"artifact"`
+}
+
+// Exceptions calls each for every artifact that matches the pipeline's exceptions.where, oldest first.
+func (e *Reader) Exceptions(ctx context.Context, pipeline string, each func(Exception) error) error {
+	q, err := e.openSnapshot(ctx, pipeline)
+	if err != nil {
+		return err
+	}
+	defer q.Release()
+	plan, g := q.Plan, q.Generation
+	x := plan.Pipeline.Exceptions
+	if x.Where == "" {
+		err := fmt.Errorf("pipeline %s declares no exceptions: add `exceptions: {where: …}` to %s", pipeline, plan.Pipeline.File)
+		return failure.Wrap(failure.Data, err)
+	}
+	all, err := e.Materialize(ctx, "exceptions", &ScratchTable{Plan: plan, Generation: &g, AsOf: g.Published})
+	if err != nil {
+		return err
+	}
+	defer all.Remove()
+	fields := reconcile.StoredFields(plan)
+	list := make([]string, len(fields))
+	for i, f := range fields {
+		list[i] = column.QuoteIdentifier(f.Name)
+	}
+	since := -1
+	order := strings.Join(list[:len(plan.Key)], ", ")
+	for i, f := range fields {
+		if i >= len(plan.Key) && f.Name == x.Since {
+			since, order = i, list[i]+" NULLS FIRST, "+order
+		}
+	}
+	session, err := e.OpenViews(ctx, map[string]string{"artifacts": all.SQL()})
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	printer, now := NewPrinter(plan), e.Now()
+	sql := fmt.Sprintf("SELECT %s FROM artifacts WHERE (%s\n) ORDER BY %s", strings.Join(list, ", "), x.Where, order)
+	err = session.Query(ctx, sql, func(row []column.Vector) error {
+		for i := range row[0].Len() {
+			item := Exception{Key: reconcile.KeyJSON(row[:len(plan.Key)], i), Artifact: printer.Artifact(nil, row, i)}
+			if since >= 0 && !row[since].IsNull(i) {
+				item.age(&row[since], i, now)
+			}
+			if err := each(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return plan.Explain(err)
+}
+
+func (x *Exception) age(since *column.Vector, i int, now time.Time) {
+	at := time.UnixMicro(since.Ints[i]).UTC()
+	if since.Type.Kind == column.Date {
+		at = time.Unix(since.Ints[i]*86400, 0).UTC()
+	}
+	days := int(now.Sub(at).Hours() / 24)
+	x.Since, x.AgeDays = &at, &days
+}

@@ -1,0 +1,119 @@
+// The walk over all artifacts of a generation in key order, and the check that none is missing.
+
+package query
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"bursar/internal/artifact"
+	"bursar/internal/column"
+	"bursar/internal/failure"
+	"bursar/internal/fold"
+	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
+)
+
+// walkRows is how many artifacts walk reads at a time.
+const walkRows = 1 << 14
+
+// Walk calls each with all artifacts as of a run, in key order, some thousand at a time.
+func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, asOf uint64, each func(row []column.Vector) error) error {
+	var entries []artifact.Entry
+	var counts walkCounts
+	row := reconcile.NewRow(plan)
+	flush := func() error {
+		if len(entries) == 0 {
+			return nil
+		}
+		records := make([][]byte, len(entries))
+		err := artifact.Fetch(ctx, e.Objects, g.Space(), entries, e.Workers, func(_, i int, record []byte) error {
+			records[i] = append([]byte(nil), record...)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		reconcile.ResetRow(row)
+		for i, record := range records {
+			if err := reconcile.DecodeRecord(record, row, i, entries[i]); err != nil {
+				return err
+			}
+		}
+		entries = entries[:0]
+		counts.add(row[len(plan.Key)])
+		return each(row)
+	}
+	err := e.Index.Scan(ctx, g.Space(), asOf, func(entry artifact.Entry) error {
+		entry.Key = bytes.Clone(entry.Key)
+		entries = append(entries, entry)
+		if len(entries) == walkRows {
+			return flush()
+		}
+		return nil
+	})
+	if err == nil {
+		err = flush()
+	}
+	if err == nil && asOf == g.Published {
+		err = counts.check(g)
+	}
+	return reconcile.Unreadable(g.Pipeline, err)
+}
+
+// walkCounts counts the artifacts of a walk and the events in them.
+type walkCounts struct{ artifacts, events int64 }
+
+func (w *walkCounts) add(events column.Vector) {
+	w.artifacts += int64(events.Len())
+	for _, n := range events.Ints {
+		w.events += n
+	}
+}
+
+// check compares the counts with what the published runs folded: an artifact made from an old state balances in its own run,
+// but lacks the changes of the runs between (rule 4).
+func (w *walkCounts) check(g *runs.Generation) error {
+	if w.artifacts == g.Artifacts && (g.Events == nil || w.events == *g.Events) {
+		return nil
+	}
+	folded := w.events
+	if g.Events != nil {
+		folded = *g.Events
+	}
+	return &ArtifactTotalsError{Pipeline: g.Pipeline, Artifacts: g.Artifacts, Events: folded, StoredArtifacts: w.artifacts, StoredEvents: w.events}
+}
+
+// ArtifactTotalsError reports that the artifacts of a pipeline are not what its published runs made (rule 4).
+type ArtifactTotalsError struct {
+	Pipeline                   string
+	Artifacts, StoredArtifacts int64
+	Events, StoredEvents       int64
+}
+
+func (e *ArtifactTotalsError) Error() string {
+	return fmt.Sprintf("control totals do not balance: the runs of %s made %s from %s, but the index has %s from %s; run `bursar rebuild %s`",
+		e.Pipeline, counted(e.Artifacts, "artifact"), counted(e.Events, "event"),
+		counted(e.StoredArtifacts, "artifact"), counted(e.StoredEvents, "event"), e.Pipeline)
+}
+
+// Class is Data: a retry reads the same.
+func (e *ArtifactTotalsError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 4 (DESIGN §7).
+func (e *ArtifactTotalsError) ExitCode() int { return 4 }
+
+// Digest returns the digest of an export of a generation.
+func (e *Reader) Digest(ctx context.Context, plan *fold.Plan, g *runs.Generation) (Exported, error) {
+	return e.export(ctx, plan, g, g.Published, io.Discard)
+}
+
+// counted formats a count of things.
+func counted(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,90 @@
+// Planning of runs: which batches the next run folds, and whether the pipeline may run at all.
+
+package step
+
+import (
+	"context"
+	"fmt"
+
+	"bursar/internal/artifact"
+	"bursar/internal/catalog"
+	"bursar/internal/event"
+	"bursar/internal/fold"
+	"bursar/internal/reconcile/runs"
+)
+
+// Next returns the oldest unpublished run with a number above after. If there is none it plans a new run with batches of the
+// backlog; an empty backlog gives no run. after is the last run in flight, so runs can follow each other before the first
+// is published.
+func (e *Executor) Next(ctx context.Context, pipeline string, after uint64) (next runs.NextResult, err error) {
+	plan, err := e.Plan(ctx, pipeline)
+	if err != nil {
+		return next, err
+	}
+	if err := e.clearFirstGeneration(ctx, pipeline); err != nil {
+		return next, err
+	}
+	err = e.updatePlan(ctx, plan, func(tx catalog.Tx) error {
+		next, err = runs.PlanNext(tx, plan, after)
+		return err
+	})
+	if err != nil {
+		return runs.NextResult{}, fmt.Errorf("plan run of %s: %w", pipeline, err)
+	}
+	return next, nil
+}
+
+// updatePlan runs fn, which plans a run, in an Update. If a batch was sealed without a total that the pipeline conserves, the
+// total is first computed from the events, outside of the transaction.
+func (e *Executor) updatePlan(ctx context.Context, plan *fold.Plan, fn func(tx catalog.Tx) error) error {
+	for {
+		err := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+			if err := runs.CheckStreams(tx, plan); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
+		batch, lacks := event.AsMissingTotals(err)
+		if !lacks {
+			return err
+		}
+		if err := e.computeTotals(ctx, plan, batch); err != nil {
+			return err
+		}
+	}
+}
+
+func (e *Executor) computeTotals(ctx context.Context, plan *fold.Plan, batch event.Batch) error {
+	session, err := e.Session()
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	return event.ComputeTotals(ctx, e.Catalog, e.Objects, e.Objects, session, plan.Events.Stream(batch.Stream), batch)
+}
+
+// NextOfRebuild is Next for the generation that a rebuild is making.
+func (e *Executor) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (next runs.NextResult, err error) {
+	plan, err := e.Plan(ctx, pipeline)
+	if err != nil {
+		return next, err
+	}
+	err = e.updatePlan(ctx, plan, func(tx catalog.Tx) error {
+		next, err = runs.PlanNextOfRebuild(tx, plan, after)
+		return err
+	})
+	if err != nil {
+		return runs.NextResult{}, fmt.Errorf("plan run of the rebuild of %s: %w", pipeline, err)
+	}
+	return next, nil
+}
+
+// clearFirstGeneration removes objects and index entries under the names of a pipeline's first generation before it is created:
+// leftovers of another catalog would be taken for its own.
+func (e *Executor) clearFirstGeneration(ctx context.Context, pipeline string) error {
+	_, known, err := runs.ReadState(ctx, e.Catalog, pipeline)
+	if err != nil || known {
+		return err
+	}
+	return e.Clear(ctx, artifact.Space{Pipeline: pipeline, Generation: 1})
+}

@@ -1,0 +1,81 @@
+// The step reduce: folds the events of a run to one delta row per key.
+
+package step
+
+import (
+	"context"
+	"errors"
+
+	"bursar/internal/column"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/fold"
+	"bursar/internal/reconcile/runs"
+)
+
+// reduce folds the events of a partition to one delta row per key, and counts them: none may be lost or doubled (rule 4).
+func (e *Executor) reduce(ctx context.Context, plan *fold.Plan, run *runs.Run, partition int) (share runs.Share, err error) {
+	batches, err := runs.ReadBatches(ctx, e.Catalog, e.Project, run)
+	if err != nil {
+		return share, err
+	}
+	for i := range batches { // the definition may have changed since the run was planned
+		if err := batches[i].CheckGrowth(plan.Events.Stream(batches[i].Stream)); err != nil {
+			return share, err
+		}
+	}
+	// Check all objects that the partition reads: they may have been damaged since another partition checked them.
+	if err := event.CheckObjects(ctx, e.Objects, batches, e.Workers); err != nil {
+		return share, err
+	}
+	events := event.FoldedSQL(e.Objects, plan.Events, batches)
+	session, err := e.OpenViews(ctx, map[string]string{"events": partitionSQL(events, plan.Events.Key, run, partition)})
+	if err != nil {
+		return share, err
+	}
+	defer session.Close()
+	out := newTable(e.Objects, run.ObjectName("delta", partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
+	err = session.QueryEstimated(ctx, run.Events, plan.Reduce, func(rows []column.Vector) error {
+		for _, n := range rows[len(plan.Key)].Ints {
+			share.Events += n
+		}
+		if err := errors.Join(checkDigits(rows), checkKeys(plan, rows)); err != nil {
+			return err
+		}
+		return out.add(ctx, rows)
+	})
+	if err != nil {
+		out.abort()
+		return share, e.failingEvent(ctx, plan, run, partition, err)
+	}
+	if share.Totals, err = e.sumEvents(ctx, session, plan, batches, run, partition); err != nil {
+		out.abort()
+		return share, err
+	}
+	if share.FoldCounts, err = countFolds(ctx, session, plan, share.Events); err != nil {
+		out.abort()
+		return share, err
+	}
+	if share.Unkeyed, err = CountUnkeyed(ctx, e.Objects, session, plan, partitionObjects(batches, run, partition)); err != nil {
+		out.abort()
+		return share, err
+	}
+	share.Objects, err = out.finish()
+	share.Rows = out.total
+	return share, err
+}
+
+// errDigits reports a sum that does not fit DECIMAL(38,s). Class Data: the same events have the same sum.
+var errDigits = failure.Wrap(failure.Data, errors.New("a sum does not fit 38 digits"))
+
+// checkDigits rejects a sum that does not fit DECIMAL(38,s): DuckDB's 128 bits would hold some more (rule 2).
+func checkDigits(rows []column.Vector) error {
+	for c := range rows {
+		for _, n := range rows[c].Wide {
+			if !column.Fits38(n) {
+				return errDigits
+			}
+		}
+	}
+	return nil
+}

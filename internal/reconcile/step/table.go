@@ -1,0 +1,147 @@
+// Tables of deltas and states: one Parquet object each.
+
+package step
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"bursar/internal/artifact"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/fold"
+	"bursar/internal/object"
+	"bursar/internal/reconcile/runs"
+)
+
+// groupRows is the number of rows in a row group of a delta or state object.
+const groupRows = 1 << 17
+
+// table writes rows into one Parquet object; without rows no object is created.
+type table struct {
+	objects object.Store
+	name    string
+	fields  []column.Field
+	out     *object.DescribedWriter
+	file    *column.ParquetWriter
+	rows    []column.Vector
+	total   int64
+}
+
+func newTable(objects object.Store, name string, fields []column.Field) *table {
+	return &table{objects: objects, name: name, fields: fields, rows: column.NewVectors(column.Types(fields), 0)}
+}
+
+// add appends rows, which have the table's columns.
+func (t *table) add(ctx context.Context, rows []column.Vector) error {
+	if err := column.CheckCount(rows, len(t.rows)); err != nil {
+		return fmt.Errorf("write %s: %w", t.name, err)
+	}
+	for i := range t.rows {
+		t.rows[i].AppendAll(&rows[i])
+	}
+	if t.rows[0].Len() >= groupRows {
+		return t.flush(ctx)
+	}
+	return nil
+}
+
+func (t *table) flush(ctx context.Context) (err error) {
+	if t.out == nil {
+		if t.out, err = object.CreateDescribed(ctx, t.objects, t.name); err != nil {
+			return err
+		}
+		if t.file, err = column.NewParquetWriter(t.out, t.fields); err != nil {
+			return err
+		}
+	}
+	if err := t.file.WriteGroup(t.rows); err != nil {
+		return fmt.Errorf("write %s: %w", t.name, err)
+	}
+	t.total += int64(t.rows[0].Len())
+	t.out.Rows = t.total
+	for i := range t.rows {
+		t.rows[i].Reset()
+	}
+	return nil
+}
+
+// finish makes the object durable and describes it.
+func (t *table) finish() ([]object.Description, error) {
+	if t.rows[0].Len() > 0 {
+		if err := t.flush(context.Background()); err != nil {
+			return nil, err
+		}
+	}
+	if t.out == nil {
+		return nil, nil
+	}
+	if err := t.file.Close(); err != nil {
+		return nil, fmt.Errorf("write %s: %w", t.name, err)
+	}
+	if err := t.out.Commit(); err != nil {
+		return nil, fmt.Errorf("commit %s: %w", t.name, err)
+	}
+	return []object.Description{t.out.Description}, nil
+}
+
+func (t *table) abort() {
+	if t.out != nil {
+		_ = t.out.Abort() // nothing of it is visible either way
+	}
+}
+
+// tableSQL returns a SELECT over table objects, with typed columns even if there are no objects.
+func (e *Executor) tableSQL(objects []object.Description, fields []column.Field) string {
+	if len(objects) == 0 {
+		sql := "SELECT "
+		for i, f := range fields {
+			if i > 0 {
+				sql += ", "
+			}
+			sql += fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), column.QuoteIdentifier(f.Name))
+		}
+		return sql + " WHERE false"
+	}
+	sql := "SELECT * FROM read_parquet(["
+	for i, o := range objects {
+		if i > 0 {
+			sql += ", "
+		}
+		sql += duck.Literal(e.Objects.Path(o.Name))
+	}
+	return sql + "])"
+}
+
+// deltaKeys lists the keys of the delta in the encoding of the index, ascending.
+func (e *Executor) deltaKeys(ctx context.Context, plan *fold.Plan, run *runs.Run, partition int) ([][]byte, error) {
+	session, err := e.OpenViews(ctx, map[string]string{"delta": e.deltaSQL(plan, run, partition)})
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	var keys [][]byte
+	var arena []byte
+	err = session.QueryEstimated(ctx, run.Steps[runs.StepReduce].Shares[partition].Rows, "SELECT "+fold.Names(plan.Key)+" FROM delta", func(rows []column.Vector) error {
+		for i := range rows[0].Len() {
+			if cap(arena)-len(arena) < 1<<10 {
+				arena = make([]byte, 0, 1<<20)
+			}
+			start := len(arena)
+			arena = artifact.AppendKey(arena, rows, i)
+			key := arena[start:len(arena):len(arena)]
+			if len(keys) > 0 && bytes.Compare(keys[len(keys)-1], key) >= 0 {
+				return fmt.Errorf("bug: the delta is not sorted by key")
+			}
+			keys = append(keys, key)
+		}
+		return nil
+	})
+	return keys, err
+}
+
+// deltaSQL returns a SELECT over a partition's delta.
+func (e *Executor) deltaSQL(plan *fold.Plan, run *runs.Run, partition int) string {
+	return e.tableSQL(run.Objects(runs.StepReduce, partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
+}

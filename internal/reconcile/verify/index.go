@@ -1,0 +1,80 @@
+// Checks of `bursar verify` on the index.
+
+package verify
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"bursar/internal/artifact"
+	"bursar/internal/reconcile/index"
+	"bursar/internal/reconcile/query"
+)
+
+// storedIndex is an index stored in local files. While the project is open, its cache may hide changes to the files: Stored opens
+// a copy of the files on disk, in a new folder, and returns an error if it is damaged.
+type storedIndex interface {
+	Stored(ctx context.Context, dir string) (artifact.Index, error)
+}
+
+// checkIndexFiles checks that the files of the index are as they were written. The checks after it read those files.
+func (v *verification) checkIndexFiles(ctx context.Context) (string, error) {
+	index, ok := v.Index.(storedIndex)
+	if !ok {
+		return "the index is not stored in local files", nil
+	}
+	folder, err := os.MkdirTemp(v.Scratch, "verify-index-*")
+	if err != nil {
+		return "", err
+	}
+	v.scratch = folder
+	if v.stored, err = index.Stored(ctx, filepath.Join(folder, "index")); err != nil {
+		return "", err
+	}
+	v.Reader = query.New(v.WithIndex(v.stored))
+	return "every block as it was written", nil
+}
+
+// close removes the copy of the index.
+func (v *verification) close() {
+	if v.stored != nil {
+		_ = v.stored.Close() // it was read only
+	}
+	if v.scratch != "" {
+		_ = os.RemoveAll(v.scratch) // the next start empties the folder
+	}
+}
+
+// checkIndex checks, for every record of every run, that the index as of that run points to exactly that record.
+func (v *verification) checkIndex(ctx context.Context) (string, error) {
+	total := int64(0)
+	for i := range v.runs {
+		run := &v.runs[i]
+		n := int64(0)
+		for p := range run.Partitions {
+			entries, err := index.CheckPartition(ctx, v.Engine, v.plan, run, p)
+			if err != nil {
+				return "", fmt.Errorf("run %d: %w", run.Run, err)
+			}
+			n += entries
+		}
+		if n != run.Created+run.Updated {
+			return "", fmt.Errorf("run %d: %d records for %d artifacts", run.Run, n, run.Created+run.Updated)
+		}
+		total += n
+	}
+	return plural(int(total), "entry") + ": each leads to its record", nil
+}
+
+// checkLoads checks that the index contains the last published run, and no run that the catalog does not know.
+func (v *verification) checkLoads(ctx context.Context) (string, error) {
+	if v.generation.Generation == 0 {
+		return "no runs", nil
+	}
+	if err := index.CheckLoaded(ctx, v.Engine, v.plan, v.generation.Space(), v.generation.Published); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the index is as new as the catalog: run %d", v.generation.Published), nil
+}
