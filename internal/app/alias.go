@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"bursar/internal/aggregate"
+	"bursar/internal/column"
 	"bursar/internal/event"
 	"bursar/internal/event/scan"
 	"bursar/internal/event/spool"
@@ -112,6 +113,9 @@ const (
 
 // ErrTooManyRejected is returned by Ingest, wrapped, if more rows than IngestOptions.MaxRejected were rejected.
 var ErrTooManyRejected = event.ErrTooManyRejected
+
+// ParseValue is reconcile.ParseValue.
+func ParseValue(v *column.Vector, text string) error { return reconcile.ParseValue(v, text) }
 
 // Steps returns the names of a run's steps, in order.
 func Steps() []reconcile.StepName { return slices.Clone(reconcile.StepNames) }

@@ -58,6 +58,28 @@ func (e *Engine) export(ctx context.Context, plan *fold.Plan, g *Generation, asO
 	return out, nil
 }
 
+// ArtifactFields returns the columns of a pipeline's artifacts: those of the key, then the declared ones in their order.
+func (e *Engine) ArtifactFields(ctx context.Context, pipeline string) ([]column.Field, error) {
+	plan, err := e.Plan(ctx, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	return newPrinter(plan).fields(recordFields(plan)), nil
+}
+
+// Artifacts calls each with all artifacts of a pipeline as values of ArtifactFields, sorted by key, some thousand at a time. If no
+// run is published it returns an UnpublishedError.
+func (e *Engine) Artifacts(ctx context.Context, pipeline string, each func(values []column.Vector) error) error {
+	q, err := e.openSnapshot(ctx, pipeline)
+	if err != nil {
+		return err
+	}
+	defer q.release()
+	return e.walk(ctx, q.plan, &q.generation, q.generation.Published, func(row []column.Vector) error {
+		return each(q.printer.values(row))
+	})
+}
+
 // walkRows is how many artifacts walk reads at a time.
 const walkRows = 1 << 14
 

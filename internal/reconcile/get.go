@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"bursar/internal/artifact"
@@ -149,6 +150,40 @@ func (p *printer) artifact(dst []byte, row []column.Vector, i int) []byte {
 	return append(dst, '}')
 }
 
+// fields returns the printed columns of a record with the given fields: those of the key, then the artifact's.
+func (p *printer) fields(record []column.Field) []column.Field {
+	fields := slices.Clone(record[:p.width])
+	for c, at := range p.columns {
+		f := record[at]
+		if p.items[c] != nil {
+			f.Type.Fields = pick(f.Type.Fields, p.items[c])
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+// values returns the values of the printed columns, which share the memory of row. A list is never null, as it is printed.
+func (p *printer) values(row []column.Vector) []column.Vector {
+	values := slices.Clone(row[:p.width])
+	for c, at := range p.columns {
+		v := row[at]
+		if p.items[c] != nil {
+			v.Type.Fields, v.Fields, v.Null = pick(v.Type.Fields, p.items[c]), pick(v.Fields, p.items[c]), nil
+		}
+		values = append(values, v)
+	}
+	return values
+}
+
+func pick[T any](all []T, places []int) []T {
+	picked := make([]T, len(places))
+	for i, place := range places {
+		picked[i] = all[place]
+	}
+	return picked
+}
+
 // line appends {"key":…,"artifact":{…}} and a line end.
 func (p *printer) line(dst []byte, row []column.Vector, i int) []byte {
 	dst = append(dst, `{"key":`...)
@@ -199,7 +234,7 @@ func parseKey(plan *fold.Plan, text string) ([]column.Vector, error) {
 	}
 	key := column.NewVectors(typesOf(plan.Key), 1)
 	for i, v := range values {
-		if err := parseValue(&key[i], v); err != nil {
+		if err := ParseValue(&key[i], v); err != nil {
 			return nil, fmt.Errorf("key column %s: %w", plan.Key[i].Name, err)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"bursar/internal/column"
 )
 
-// parseValue parses a key value as it is printed and appends it to v.
-func parseValue(v *column.Vector, text string) error {
+// ParseValue parses a value as it is printed and appends it to v, which is not a list.
+func ParseValue(v *column.Vector, text string) error {
 	invalid := fmt.Errorf("%q is not a valid %s", text, v.Type)
 	switch v.Type.Kind {
 	case column.Bool:
