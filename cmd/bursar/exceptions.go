@@ -121,6 +121,9 @@ func exceptionListing(p *project.Pipeline, fields []column.Field) *listing {
 		l.fields, rest = append(l.fields, rest[at]), slices.Delete(rest, at, at+1)
 		if !slices.ContainsFunc(fields, func(f column.Field) bool { return f.Name == ageColumn }) {
 			l.fields = append(l.fields, column.Field{Name: ageColumn, Type: column.Type{Kind: column.BigInt}})
+			if at := slices.Index(l.show, p.Exceptions.Since); at >= 0 {
+				l.show = slices.Insert(slices.Clone(l.show), at+1, ageColumn)
+			}
 		}
 	}
 	l.fields = append(l.fields, rest...)

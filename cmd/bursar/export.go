@@ -25,12 +25,13 @@ func (c *cli) exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export PIPELINE --to FILE",
 		Short: "Write all artifacts to a file, sorted by key",
-		Long: `Writes every artifact of a pipeline, sorted by key. Equal results give equal bytes, whatever the order and grouping of the
-events. The file appears when it is complete. Its suffix names the format, or --format:
+		Long: `Writes every artifact of a pipeline, sorted by key. Its suffix names the format, or --format:
 
   jsonl    one {"key":…,"artifact":{…}} per line; the default of standard output
   csv      a header, then one line per artifact; lists are JSON, a null is empty
-  parquet  typed columns; decimals are decimals, lists are lists`,
+  parquet  typed columns; decimals are decimals, lists are lists
+
+Equal results give equal bytes, whatever the order and grouping of the events. The file appears when it is complete.`,
 		Example: `  bursar export orders --to orders.jsonl
   bursar export orders --to orders.parquet
   bursar export orders --to orders.csv --columns order_id,currency,balance
