@@ -35,8 +35,11 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 		l.grid = newGrid("stream", "ref", "kept in batch", "file", "row", "dismissed", "because", "column", "reason").wrap("because")
 	}
 	l.grid.wrap("file").wrap("column").wrap("reason")
-	compared := math.MaxInt
-	if o.forPeople() {
+	compared := 0
+	switch {
+	case o.format == jsonFormat:
+		compared = math.MaxInt
+	case o.forPeople():
 		compared = o.offset + o.limit
 		if err := c.result(nil, func(w io.Writer) { printRetried(w, retried) }); err != nil {
 			return err
