@@ -170,11 +170,6 @@ func breakLines(s string, width int) (lines []string) {
 	return append(lines, s)
 }
 
-// printLimited draws a table with the first rows of total.
-func (c *cli) printLimited(w io.Writer, g *grid, total int) {
-	c.printFirst(w, g, total, "--limit shows more, --json all")
-}
-
 // printFirst draws the first rows of a table, and says how to see the rest.
 func (c *cli) printFirst(w io.Writer, g *grid, total int, more string) {
 	if len(g.rows) > 0 {
