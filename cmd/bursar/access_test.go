@@ -132,7 +132,7 @@ func TestCommandsNotOverHTTP(t *testing.T) {
 	t.Parallel()
 	dir := shop(t)
 	u := bringUp(t, dir)
-	body, err := json.Marshal(serve.Command{Args: []string{"export", "orders", "--to", filepath.Join(dir, "stolen")}, Directory: dir})
+	body, err := json.Marshal(serve.Command{Args: []string{"export", "orders", "--to", filepath.Join(dir, "stolen.csv")}, Directory: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
+	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
 )
@@ -21,6 +22,7 @@ func (c *cli) completenessCommand() *cobra.Command {
 	var q app.CompletenessQuery
 	var all bool
 	var accept acceptFlags
+	var o rowFlags
 	cmd := &cobra.Command{
 		Use:   "completeness [ACCOUNT…]",
 		Short: "Show how complete each account's record is",
@@ -43,6 +45,7 @@ Acceptances that match no interval any more are listed as stale.`,
 		Example: `  bursar completeness
   bursar completeness LT625883379695428516 --all
   bursar completeness --until today --json
+  bursar completeness --to intervals.csv
   bursar completeness --accept 3f2a9c1e5b7d8e90 --reason "the bank confirmed the opening balance by letter"
   bursar completeness --accept 3f2a9c1e5b7d8e90 --undo`,
 		Args: argCount(0, -1),
@@ -56,13 +59,17 @@ Acceptances that match no interval any more are listed as stale.`,
 			if err := accept.check(cmd, args); err != nil {
 				return err
 			}
+			if err := o.check(cmd, c.json); err != nil {
+				return err
+			}
 			if accept.name != "" {
 				return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.accept(ctx, a, accept, q.Until) })
 			}
 			q.Accounts = args
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.completeness(ctx, a, q, all) })
+			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.completeness(ctx, a, q, all, &o) })
 		},
 	}
+	o.addTo(cmd, 0, "")
 	cmd.Flags().StringVar(&q.Until, "until", "", "check calendars up to this day, or today")
 	cmd.Flags().BoolVar(&all, "all", false, "show every interval, not only those that are UNKNOWN, BROKEN or have a remark")
 	cmd.Flags().StringVar(&accept.name, "accept", "", "accept this interval, which is BROKEN or UNKNOWN; needs --reason")
@@ -71,9 +78,9 @@ Acceptances that match no interval any more are listed as stale.`,
 	return cmd
 }
 
-func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQuery, all bool) error {
+func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQuery, all bool, o *rowFlags) error {
 	found, broken := map[string]bool{}, 0
-	judge := func(each func(app.Account) error) ([]app.Acceptance, error) {
+	var judge judgement = func(each func(app.Account) error) ([]app.Acceptance, error) {
 		return a.Completeness(ctx, q, func(account app.Account) error {
 			found[account.Account] = true
 			broken += account.States[app.Broken]
@@ -84,7 +91,8 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 	if err != nil {
 		return err
 	}
-	if c.json {
+	switch {
+	case c.json && !o.toFile():
 		more := map[string]any{}
 		err = c.list("accounts", more, func(add func(any) error) error {
 			stale, err := judge(func(account app.Account) error { return add(account) })
@@ -96,8 +104,10 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 			}
 			return err
 		})
-	} else {
-		err = c.printCompleteness(judge, q, all)
+	case !o.isOwnTable() || o.toFile():
+		err = c.intervalRows(o, judge)
+	default:
+		err = c.printCompleteness(judge, q, all, a.Project)
 		printRetractedFiles(c.out, retracted)
 	}
 	if err != nil {
@@ -115,11 +125,53 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 	return err
 }
 
+// judgement calls each for every account, and returns the stale acceptances.
+type judgement func(each func(app.Account) error) ([]app.Acceptance, error)
+
+// intervalRows prints every interval.
+func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
+	l := listing{currency: "currency", fields: typedFields("institution string, servicer string, account string, currency string, from date, to date, state string, " +
+		"entries bigint, amount decimal(38,5), opening decimal(38,5), closing decimal(38,5), reason string, kind string, number string, file string, " +
+		"object string, place string, name string")}
+	builder := newRowBuilder(l.fields)
+	_, err := c.printRows(o, &l, func(add rowSink) error {
+		_, err := judge(func(a app.Account) error {
+			for _, i := range a.Intervals {
+				values, err := builder.row(a.Institution, a.Servicer, a.Account, a.Currency, i.From, i.To, i.State, i.Entries, i.Amount, i.Opening,
+					i.Closing, i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name)
+				if err == nil {
+					err = add(accountInterval{a.Account, a.Currency, i}, values)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return err
+	})
+	return err
+}
+
+// accountInterval is an interval as a line of jsonl.
+type accountInterval struct {
+	Account  string `json:"account"`
+	Currency string `json:"currency"`
+	app.Interval
+}
+
 // printCompleteness draws the accounts. Their names can be copied into the command line.
-func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.Acceptance, error), q app.CompletenessQuery, all bool) error {
-	accounts := newGrid("account", "servicer", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
+func (c *cli) printCompleteness(judge judgement, q app.CompletenessQuery, all bool, declared *project.Project) error {
+	accounts := newGrid("account", "currency", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken), "from", "to", "servicer")
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
-	shown, states := 0, map[app.State]int{}
+	accounts.hint, details.hint = columnsHint, "the lines below explain"
+	amount := func(text, currency string) string {
+		if text == "" || width(c.out) == 0 {
+			return text
+		}
+		return formatMoney(text, currency)
+	}
+	shown, unchecked, states := 0, 0, map[app.State]int{}
 	var lines []string // full texts, as cells of the table are truncated
 	stale, err := judge(func(a app.Account) error {
 		account := shellWord(a.Account)
@@ -127,9 +179,13 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 		if a.Servicer != "" {
 			name += " (" + a.Servicer + ")"
 		}
-		accounts.add(account, a.Servicer, a.Currency, a.From, a.To, formatCount(a.States[app.Proven]), formatCount(a.States[app.Claimed]), formatCount(a.States[app.Unknown]), formatCount(a.States[app.Broken]))
+		accounts.add(account, a.Currency, formatCount(a.States[app.Proven]), formatCount(a.States[app.Claimed]), formatCount(a.States[app.Unknown]),
+			formatCount(a.States[app.Broken]), a.From, a.To, a.Servicer)
 		for state, n := range a.States {
 			states[state] += n
+		}
+		if bank := declared.InstitutionOf(a.Servicer, a.Account); bank == nil || bank.Statements.Kind == project.NoCalendar {
+			unchecked++
 		}
 		for _, s := range a.Superseded {
 			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; before: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
@@ -139,7 +195,7 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 				continue
 			}
 			if shown++; shown <= shownIntervals || all {
-				details.add(account, i.From, i.To, string(i.State), formatCount(i.Entries), i.Amount, i.Closing, i.Reason)
+				details.add(account, i.From, i.To, string(i.State), formatCount(i.Entries), amount(i.Amount, a.Currency), amount(i.Closing, a.Currency), i.Reason)
 				lines = append(lines, intervalText(name, i, q.Until)...)
 			}
 		}
@@ -166,6 +222,11 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 			fmt.Fprintln(w, printable(line))
 		}
 		explainStates(w, states)
+		if unchecked > 0 {
+			fmt.Fprintf(w, "No calendar is declared for %s: a missing statement shows only where balances do not connect; "+
+				"declare `statements:` in institutions/*.yaml.\n",
+				plural(unchecked, "account", "accounts"))
+		}
 	})
 }
 
@@ -176,7 +237,7 @@ var stateMeanings = []struct {
 }{
 	{app.Proven, "opening balance + entries = closing balance, the bank's own counts and sums agree, and each statement opens with what the one before closed with"},
 	{app.Claimed, "the bank states nothing to check the entries against, or a person accepted it"},
-	{app.Unknown, "no statement was received"},
+	{app.Unknown, "a statement is missing: it is expected and was not received"},
 	{app.Broken, "a total does not balance"},
 }
 

@@ -31,8 +31,8 @@ func (f *acceptFlags) check(cmd *cobra.Command, accounts []string) error {
 		return nil
 	case f.name == "":
 		return usagef("--accept needs the name of an interval, as `bursar completeness` shows it")
-	case len(accounts) > 0 || given("all"):
-		return usagef("--accept cannot be combined with accounts or --all")
+	case len(accounts) > 0 || given("all") || given("format") || given("to") || given("columns"):
+		return usagef("--accept cannot be combined with accounts, --all, --format, --to or --columns")
 	case f.undo && (given("reason") || given("until")):
 		return usagef("--undo cannot be combined with --reason or --until")
 	case !f.undo && strings.TrimSpace(f.reason) == "":

@@ -1,4 +1,4 @@
-// bursar exceptions: lists open items with their age.
+// bursar exceptions: lists open items with their age and sums.
 
 package main
 
@@ -6,60 +6,101 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/column"
 	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
 )
 
 func (c *cli) exceptionsCommand() *cobra.Command {
-	var limit int
+	var o rowFlags
+	var sort []string
 	cmd := &cobra.Command{
 		Use:   "exceptions PIPELINE",
 		Short: "List open items, oldest first",
-		Long: `Lists the artifacts for which the pipeline's exceptions.where is true now, oldest first, with their age in days since the
-declared column. --json lists all of them.`,
+		Long: `Lists the artifacts for which the pipeline's exceptions.where is true now, oldest first, with the declared date and their age
+in days since then. Below the table are their number and, for each currency of the key, the sums of columns that are sums or
+computed: of all of them, not only of the rows shown. --json and the other formats list all of them, unless --limit is given.`,
 		Example: `  bursar exceptions orders
-  bursar exceptions orders --limit 100
-  bursar exceptions orders --json`,
+  bursar exceptions orders --columns order_id,balance,status --sort -balance
+  bursar exceptions orders --limit 100 --offset 200
+  bursar exceptions orders --format vertical --limit 3
+  bursar exceptions orders --to open.csv`,
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(cmd, c.json); err != nil {
+				return err
+			}
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
 				p, err := findPipeline(a, args[0])
 				if err != nil {
 					return err
 				}
-				return c.exceptions(ctx, a, p, limit)
+				return c.exceptions(ctx, a, p, &o, sort)
 			})
 		},
 	}
-	countVar(cmd.Flags(), &limit, "limit", 20, "maximum number of rows in the table")
+	o.addTo(cmd, 20, "exceptions")
+	cmd.Flags().StringSliceVar(&sort, "sort", nil, "sort by these columns; descending with a dash before the name")
 	return cmd
 }
 
-func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, limit int) error {
-	if c.json {
+// ageColumn is the column with an exception's age. An artifact column of this name takes its place.
+const ageColumn = "age_days"
+
+func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o *rowFlags, sort []string) error {
+	fields, err := a.Queries.ArtifactFields(ctx, p.Name)
+	if err != nil {
+		return err
+	}
+	for _, name := range sort {
+		if _, err := (&listing{fields: fields}).choose(&rowFlags{columns: []string{strings.TrimPrefix(name, "-")}}, false); err != nil {
+			return err
+		}
+	}
+	if c.json && !o.toFile() {
 		return c.list("exceptions", nil, func(add func(any) error) error {
-			return a.Queries.Exceptions(ctx, p.Name, func(x app.Exception) error { return add(x) })
+			add = o.page(add)
+			return a.Queries.SortedExceptions(ctx, p.Name, sort, func(x app.Exception) error { return add(x) })
 		})
 	}
-	header := append([]string{}, p.Key...)
-	if p.Exceptions.Since != "" {
-		header = append(header, "age in days")
+	l := exceptionListing(p, fields)
+	group := groupColumn(a.Project, p)
+	l.currency = group
+	if group == "" {
+		l.currency = currencyColumn
 	}
-	for _, f := range p.Artifact {
-		header = append(header, f.Name)
-	}
-	g, total := newGrid(header...), 0
-	err := a.Queries.Exceptions(ctx, p.Name, func(x app.Exception) error {
-		if total++; total <= limit {
-			g.add(exceptionCells(p, &x)...)
-		}
-		return nil
+	sums := newFieldSums(p, fields, group)
+	total, err := c.printRows(o, l, func(add rowSink) error {
+		age := newRowBuilder([]column.Field{{Type: column.Type{Kind: column.BigInt}}})
+		values := make([]cell, len(l.fields))
+		return a.Queries.SortedExceptions(ctx, p.Name, sort, func(x app.Exception) error {
+			columns, row := x.Values()
+			var days any
+			if x.AgeDays != nil {
+				days = *x.AgeDays
+			}
+			made, err := age.row(days)
+			if err != nil {
+				return err
+			}
+			for i, f := range l.fields {
+				values[i] = made[0]
+				if at := slices.IndexFunc(fields, func(a column.Field) bool { return a.Name == f.Name }); at >= 0 {
+					values[i] = cell{&columns[at], row}
+				}
+			}
+			sums.add(columns, row)
+			return add(x, values)
+		})
 	})
-	if err != nil {
+	if err != nil || !o.forPeople() {
 		return err
 	}
 	return c.result(nil, func(w io.Writer) {
@@ -67,37 +108,97 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, l
 			fmt.Fprintf(w, "No exceptions in %s.\n", p.Name)
 			return
 		}
-		c.printLimited(w, g, total)
 		fmt.Fprintf(w, "%s in %s, where %s.\n", plural(total, "exception", "exceptions"), p.Name, printable(p.Exceptions.Where))
+		sums.print(w, width(c.out) > 0)
 	})
 }
 
-func exceptionCells(p *project.Pipeline, x *app.Exception) []string {
-	cells := keyTexts(x.Key, len(p.Key))
-	if p.Exceptions.Since != "" {
-		age := noValue
-		if x.AgeDays != nil {
-			age = formatCount(*x.AgeDays)
+// exceptionListing is the key, since when and for how long an exception is open, and the other columns of the artifact.
+func exceptionListing(p *project.Pipeline, fields []column.Field) *listing {
+	key, rest := fields[:len(p.Key)], slices.Clone(fields[len(p.Key):])
+	l := &listing{fields: slices.Clone(key), show: p.Show}
+	if at := slices.IndexFunc(rest, func(f column.Field) bool { return f.Name == p.Exceptions.Since }); at >= 0 {
+		l.fields, rest = append(l.fields, rest[at]), slices.Delete(rest, at, at+1)
+		if !slices.ContainsFunc(fields, func(f column.Field) bool { return f.Name == ageColumn }) {
+			l.fields = append(l.fields, column.Field{Name: ageColumn, Type: column.Type{Kind: column.BigInt}})
+			if at := slices.Index(l.show, p.Exceptions.Since); at >= 0 {
+				l.show = slices.Insert(slices.Clone(l.show), at+1, ageColumn)
+			}
 		}
-		cells = append(cells, age)
 	}
-	for _, f := range fieldsOf(x.Artifact) {
-		cells = append(cells, f.text())
-	}
-	return cells
+	l.fields = append(l.fields, rest...)
+	return l
 }
 
-// printLimited draws a table with the first rows of total.
-func (c *cli) printLimited(w io.Writer, g *grid, total int) {
-	c.printFirst(w, g, total, "--limit shows more, --json all")
+// currencyColumn is the name of the column with the currency, where no control total is grouped.
+const currencyColumn = "currency"
+
+// groupColumn returns the key column by which a control total of the pipeline's streams is grouped, or "".
+func groupColumn(all *project.Project, p *project.Pipeline) string {
+	for _, name := range p.From {
+		for _, t := range all.Stream(name).Totals {
+			if at := slices.Index(p.KeyOf(name), t.By); at >= 0 {
+				return p.Key[at]
+			}
+		}
+	}
+	return ""
 }
 
-// printFirst draws the first rows of a table, and says how to see the rest.
-func (c *cli) printFirst(w io.Writer, g *grid, total int, more string) {
-	if len(g.rows) > 0 {
-		g.print(w, width(c.out))
+// fieldSums sums decimal columns of artifacts, by the group of their control totals.
+type fieldSums struct {
+	names  []string
+	places []int // of the columns
+	group  int   // place of the group's column, or -1
+	sums   []*column.Sums
+}
+
+func newFieldSums(p *project.Pipeline, fields []column.Field, group string) *fieldSums {
+	s := &fieldSums{group: -1}
+	for i, f := range fields {
+		if f.Name == group {
+			s.group = i
+		}
+		made := p.Fold(f.Name)
+		if f.Type.Kind == column.Decimal && made != nil && (made.Kind == project.Sum || made.Kind == project.Is) {
+			s.names, s.places = append(s.names, f.Name), append(s.places, i)
+			s.sums = append(s.sums, column.NewSums(f.Type.Scale))
+		}
 	}
-	if left := total - len(g.rows); left > 0 {
-		fmt.Fprintf(w, "… and %s more; %s.\n", formatCount(left), more)
+	return s
+}
+
+func (s *fieldSums) add(columns []column.Vector, row int) {
+	one := func(place int) *column.Vector {
+		v := column.NewVector(columns[place].Type, 1)
+		v.AppendFrom(&columns[place], row)
+		return &v
+	}
+	var by *column.Vector
+	if s.group >= 0 && len(s.sums) > 0 {
+		by = one(s.group)
+	}
+	for i, place := range s.places {
+		s.sums[i].Add(one(place), by, nil)
+	}
+}
+
+// print writes a line for each group. A sum of more than 38 digits is left out.
+func (s *fieldSums) print(w io.Writer, terminal bool) {
+	lines := map[string][]string{}
+	for i, sums := range s.sums {
+		texts, err := sums.Text()
+		if err != nil {
+			continue
+		}
+		for group, text := range texts {
+			if terminal {
+				text = formatMoney(text, group)
+			}
+			lines[group] = append(lines[group], s.names[i]+" "+text)
+		}
+	}
+	for _, group := range slices.Sorted(maps.Keys(lines)) {
+		fmt.Fprintf(w, "sum%s: %s\n", inBrackets(group), printable(strings.Join(lines[group], ", ")))
 	}
 }

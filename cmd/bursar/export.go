@@ -1,9 +1,8 @@
-// bursar export: writes all artifacts of a pipeline as JSON lines.
+// bursar export: writes all artifacts of a pipeline to a file.
 
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -12,63 +11,89 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/column"
 	"bursar/internal/failure"
 
 	"github.com/spf13/cobra"
 )
 
 func (c *cli) exportCommand() *cobra.Command {
-	var to string
+	var o rowFlags
 	cmd := &cobra.Command{
 		Use:   "export PIPELINE --to FILE",
 		Short: "Write all artifacts to a file, sorted by key",
-		Long: `Writes every artifact of a pipeline, one {"key":…,"artifact":{…}} per line, sorted by key. Equal results give equal bytes,
-whatever the order and grouping of the events. The file appears when it is complete.`,
+		Long: `Writes every artifact of a pipeline, sorted by key. Its suffix names the format, or --format:
+
+  jsonl    one {"key":…,"artifact":{…}} per line; the default of standard output
+  csv      a header, then one line per artifact; lists are JSON, a null is empty
+  parquet  typed columns; decimals are decimals, lists are lists
+
+Equal results give equal bytes, whatever the order and grouping of the events. The file appears when it is complete.`,
 		Example: `  bursar export orders --to orders.jsonl
-  bursar export orders --to - | head`,
+  bursar export orders --to orders.parquet
+  bursar export orders --to orders.csv --columns order_id,currency,balance
+  bursar export orders --to - --format csv | head`,
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case to == "":
-				return usagef("name the file to write: bursar export %s --to FILE", args[0])
-			case to == "-" && c.json:
-				return usagef("--to - and --json cannot be combined: both use standard output")
+			if o.format == "" && o.to == "-" {
+				o.format = jsonFormat
 			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.export(ctx, a, args[0], to) })
+			switch err := o.check(cmd, false); {
+			case o.to == "":
+				return usagef("name the file to write: bursar export %s --to FILE.csv, .jsonl or .parquet", args[0])
+			case err != nil:
+				return err
+			case o.to == "-" && c.json:
+				return usagef("--to - and --json cannot be combined: both use standard output")
+			case o.forPeople():
+				return usagef("--format %s: unknown format of an export: use %s", o.format, strings.Join(fileFormats, ", "))
+			}
+			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.export(ctx, a, args[0], &o) })
 		},
 	}
-	cmd.Flags().StringVar(&to, "to", "", "the `file` to write; - is standard output")
+	o.addTo(cmd, 0, "")
+	cmd.Flags().Lookup("to").Usage = "the `file` to write: .csv, .jsonl or .parquet; - is standard output"
+	cmd.Flags().Lookup("format").Usage = "csv, jsonl or parquet"
+	cmd.Flags().Lookup("columns").Usage = "write these columns, in this order"
 	return cmd
 }
 
-func (c *cli) export(ctx context.Context, a *app.App, name, to string) error {
+func (c *cli) export(ctx context.Context, a *app.App, name string, o *rowFlags) error {
 	if _, err := findPipeline(a, name); err != nil {
 		return err
 	}
-	var done app.Exported
-	write := func(w io.Writer) (err error) {
-		buffer := bufio.NewWriterSize(w, 1<<20)
-		if done, err = a.Queries.Export(ctx, name, buffer); err != nil {
-			return err
-		}
-		return buffer.Flush()
+	if o.format == jsonFormat {
+		return c.writeOut(o, func(w io.Writer) (int64, error) {
+			done, err := a.Queries.Export(ctx, name, w)
+			return done.Rows, err
+		})
 	}
-	if to == "-" {
-		return write(c.out)
-	}
-	if err := replaceFile(c.path(to), write); err != nil {
+	fields, err := a.Queries.ArtifactFields(ctx, name)
+	if err != nil {
 		return err
 	}
-	made := struct {
-		app.Exported
-		File string `json:"file"`
-	}{done, to}
-	return c.result(made, func(w io.Writer) {
-		fmt.Fprintf(w, "Exported %s of %s to %s.\nsha256 %s\n", plural(done.Rows, "artifact", "artifacts"), name, to, done.Digest)
+	_, err = c.printRows(o, &listing{fields: fields}, func(add rowSink) error {
+		values := make([]cell, len(fields))
+		return a.Queries.Artifacts(ctx, name, func(columns []column.Vector) error {
+			for i := range columns {
+				values[i].Vector = &columns[i]
+			}
+			for row := range columns[0].Len() {
+				for i := range values {
+					values[i].row = row
+				}
+				if err := add(nil, values); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	})
+	return err
 }
 
 // replaceFile writes a new file and renames it to path when it is complete and durable. A device or a pipe is written
@@ -98,7 +123,17 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 	if err := os.Rename(partial, path); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), discard(partial))
 	}
-	return nil
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes a new name in a folder durable. File systems that cannot do so are left alone.
+func syncFolder(name string) error {
+	folder, err := os.Open(name)
+	if err != nil {
+		return nil //nolint:nilerr // a folder that can be written to need not be readable
+	}
+	_ = folder.Sync()
+	return folder.Close()
 }
 
 func writeTo(path string, flags int, write func(io.Writer) error) error {

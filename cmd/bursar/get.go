@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/column"
 	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
@@ -52,7 +55,46 @@ func (c *cli) get(ctx context.Context, a *app.App, name string, values []string,
 	if err != nil {
 		return err
 	}
-	return c.result(answer, func(w io.Writer) { c.printAnswer(w, p, &answer) })
+	fields, err := a.Queries.ArtifactFields(ctx, name)
+	if err != nil {
+		return err
+	}
+	texts := &valueTexts{width(c.out) > 0, "", typesByName(fields)}
+	group := groupColumn(a.Project, p)
+	for i, text := range keyTexts(answer.Key, len(p.Key)) {
+		if p.Key[i] == group {
+			texts.currency = text
+		}
+	}
+	return c.result(answer, func(w io.Writer) { c.printAnswer(w, p, &answer, texts) })
+}
+
+// valueTexts formats values of artifacts by their types.
+type valueTexts struct {
+	terminal bool
+	currency string
+	types    map[string]column.Type
+}
+
+func typesByName(fields []column.Field) map[string]column.Type {
+	types := map[string]column.Type{}
+	for _, f := range fields {
+		types[f.Name] = f.Type
+	}
+	return types
+}
+
+// ofItems formats the values of a list's items.
+func (v *valueTexts) ofItems(list string) *valueTexts {
+	return &valueTexts{v.terminal, v.currency, typesByName(v.types[list].Fields)}
+}
+
+// text formats one value. On a terminal, amounts are grouped.
+func (v *valueTexts) text(f field) string {
+	if text := f.text(); !v.terminal || text == noValue || v.types[f.name].Kind != column.Decimal {
+		return text
+	}
+	return formatMoney(f.text(), v.currency)
 }
 
 // parseKey finds a pipeline and joins the values of one of its keys into one text.
@@ -80,54 +122,55 @@ func keyText(p *project.Pipeline, values []string) (string, error) {
 	return string(text), err
 }
 
-func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *app.Answer) {
+func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *app.Answer, texts *valueTexts) {
 	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", p.Name, printable(string(answer.Key)), answer.Run, formatTime(answer.Watermark))
 	if answer.History == nil {
-		c.printArtifact(w, answer.Artifact)
+		c.printArtifact(w, answer.Artifact, texts)
 		return
 	}
-	header := []string{"run"}
-	for _, f := range fieldsOf(answer.Artifact) {
-		header = append(header, f.name)
+	versions := make([][]field, len(answer.History))
+	for i, v := range answer.History {
+		run := field{"run", json.RawMessage(strconv.FormatUint(v.Run, 10))}
+		versions[i] = append([]field{run}, fieldsOf(v.Artifact)...)
 	}
-	g := newGrid(header...)
-	for _, v := range answer.History {
-		cells := []string{formatCount(v.Run)}
-		for _, f := range fieldsOf(v.Artifact) {
-			cells = append(cells, f.text())
-		}
-		g.add(cells...)
-	}
-	g.print(w, width(c.out))
+	c.printItems(w, versions, texts, p.Show)
 }
 
 // printArtifact draws one row per column, then the items of each list.
-func (c *cli) printArtifact(w io.Writer, artifact json.RawMessage) {
+func (c *cli) printArtifact(w io.Writer, artifact json.RawMessage, texts *valueTexts) {
 	fields := fieldsOf(artifact)
 	g := newGrid("column", "value")
 	for _, f := range fields {
-		g.add(f.name, f.text())
+		g.add(f.name, texts.text(f))
 	}
 	g.print(w, width(c.out))
 	for _, f := range fields {
 		if list := f.list(); len(list) > 0 {
 			fmt.Fprintf(w, "%s:\n", f.name)
-			c.printItems(w, list)
+			items := make([][]field, len(list))
+			for i, item := range list {
+				items[i] = fieldsOf(item)
+			}
+			c.printItems(w, items, texts.ofItems(f.name), nil)
 		}
 	}
 }
 
-// printItems draws one row per item. All items have the same columns.
-func (c *cli) printItems(w io.Writer, list []json.RawMessage) {
-	var header []string
-	for _, f := range fieldsOf(list[0]) {
-		header = append(header, f.name)
+// printItems draws one row per item. All items have the same columns. On a terminal, only the first of them and those to show are drawn.
+func (c *cli) printItems(w io.Writer, items [][]field, texts *valueTexts, show []string) {
+	g := newGrid()
+	var places []int
+	for i, f := range items[0] {
+		if i > 0 && show != nil && texts.terminal && !slices.Contains(show, f.name) {
+			g.hidden = append(g.hidden, f.name)
+			continue
+		}
+		g.header, places = append(g.header, f.name), append(places, i)
 	}
-	g := newGrid(header...)
-	for _, item := range list {
-		var cells []string
-		for _, f := range fieldsOf(item) {
-			cells = append(cells, f.text())
+	for _, item := range items {
+		cells := make([]string, len(places))
+		for i, place := range places {
+			cells[i] = texts.text(item[place])
 		}
 		g.add(cells...)
 	}

@@ -28,7 +28,7 @@ func (c *cli) printIngest(r *app.IngestResult, files int, rejected string, dryRu
 		}
 		counts.add(r.Stream, batch, formatCount(r.Rows), formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates))
 		counts.print(w, width(c.out))
-		printTotals(w, r.Totals)
+		printTotals(w, r.Totals, width(c.out) > 0)
 		if r.Extra > 0 {
 			fmt.Fprintf(w, "%s of undeclared properties left out.\n", plural(r.Extra, "value", "values"))
 		}
@@ -87,14 +87,18 @@ func printIngestOutcome(w io.Writer, r *app.IngestResult, files int, rejected st
 	}
 }
 
-func printTotals(w io.Writer, totals app.Totals) {
+func printTotals(w io.Writer, totals app.Totals, terminal bool) {
 	if len(totals) == 0 {
 		return
 	}
 	sums := newGrid("control total", "group", "sum")
 	for _, name := range slices.Sorted(maps.Keys(totals)) {
 		for _, group := range slices.Sorted(maps.Keys(totals[name])) {
-			sums.add(name, group, totals[name][group])
+			sum := totals[name][group]
+			if terminal {
+				sum = formatMoney(sum, group)
+			}
+			sums.add(name, group, sum)
 		}
 	}
 	if len(sums.rows) > 0 {

@@ -35,7 +35,7 @@ func TestMissingRetraction(t *testing.T) {
 		for _, args := range [][]string{
 			{"run"},
 			{"rebuild", "orders"},
-			{"export", "orders", "--to", filepath.Join(t.TempDir(), "out")},
+			{"export", "orders", "--to", filepath.Join(t.TempDir(), "out.csv")},
 			{"get", "orders", "a", "USD"},
 			{"status"},
 			{"ingest", "payments", file(t, dir, "e.jsonl", good("e"))},

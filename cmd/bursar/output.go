@@ -32,17 +32,22 @@ func (o *output) result(value any, human func(w io.Writer)) error {
 	return o.print(&text)
 }
 
-// list prints {name: […], …more} with --json, where fill adds the items. It writes them to a temporary file first: a list
-// may be larger than memory, and standard output must stay empty when a command fails.
+// list prints {name: […], …more} with --json, where fill adds the items.
 func (o *output) list(name string, more map[string]any, fill func(add func(item any) error) error) error {
-	tmp, err := os.CreateTemp("", "bursar-*.json")
+	return o.spool(func(w *bufio.Writer) error { return writeList(w, name, more, fill) })
+}
+
+// spool prints what write writes. It is written to a temporary file first: it may be larger than memory, and standard output must stay
+// empty when a command fails.
+func (o *output) spool(write func(w *bufio.Writer) error) error {
+	tmp, err := os.CreateTemp("", "bursar-*")
 	if err != nil {
 		return fmt.Errorf("write temporary result: %w", err)
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }() // the system clears what cannot be removed
 	defer tmp.Close()
 	w := bufio.NewWriter(tmp)
-	if err := writeList(w, name, more, fill); err != nil {
+	if err := write(w); err != nil {
 		return err
 	}
 	if err := w.Flush(); err != nil {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"time"
@@ -15,7 +16,7 @@ import (
 
 // quarantineOptions are the flags of the command.
 type quarantineOptions struct {
-	limit     int
+	rowFlags
 	retry     bool
 	dismissed bool // list the dismissed rows instead of the others
 	resolveOptions
@@ -48,7 +49,8 @@ To choose the older event after all, retract the newer one and undo the other re
 this list or in status; --dismissed lists it with the reason. --undo withdraws the dismissal.`,
 		Example: `  bursar quarantine
   bursar quarantine payments --limit 200
-  bursar quarantine payments --json
+  bursar quarantine payments --columns ref,reason,raw
+  bursar quarantine payments --to rejected.csv
   bursar quarantine payments --retry
   bursar quarantine payments --accept 3:17 --reason "the bank corrected the amount"
   bursar quarantine payments --dismiss 3:18 --reason "a test order"
@@ -60,6 +62,9 @@ this list or in status; --dismissed lists it with the reason. --undo withdraws t
 			if err := o.check(args); err != nil {
 				return err
 			}
+			if err := o.rowFlags.check(cmd, c.json); err != nil {
+				return err
+			}
 			if o.resolves() {
 				return c.resolve(cmd, args[0], &o.resolveOptions)
 			}
@@ -67,7 +72,7 @@ this list or in status; --dismissed lists it with the reason. --undo withdraws t
 		},
 	}
 	cmd.Flags().BoolVar(&o.retry, "retry", false, "check the rows again first")
-	countVar(cmd.Flags(), &o.limit, "limit", 50, "maximum number of rows in the table")
+	o.addTo(cmd, 50, "rows")
 	cmd.Flags().BoolVar(&o.dismissed, "dismissed", false, "show the dismissed rows")
 	cmd.Flags().StringVar(&o.accept, "accept", "", "accept this `ROW` in place of the event it is in conflict with")
 	cmd.Flags().StringVar(&o.dismiss, "dismiss", "", "mark this `ROW` as resolved")
@@ -148,6 +153,20 @@ type retractedEvent struct {
 
 // comparedAtOnce is the number of rows that are compared with accepted events in one query.
 const comparedAtOnce = 500
+
+// quarantineFields are the columns of rejected rows.
+var quarantineFields = typedFields("stream string, ref string, batch bigint, file string, row bigint, place string, column string, reason string, raw string, " +
+	"bytes string, object string, dismissed_at timestamp, dismissed_because string")
+
+// values are those of quarantineFields.
+func (r *rejectedRow) values() []any {
+	var at *time.Time
+	because := ""
+	if d := r.Dismissed; d != nil {
+		at, because = &d.At, d.Reason
+	}
+	return []any{r.Stream, r.Ref, r.Batch, r.File, r.Row, r.Place, r.Column, r.Reason, r.Raw, base64.StdEncoding.EncodeToString(r.Bytes), r.Object, at, because}
+}
 
 // eachRejected calls each for the rows of several streams, those that are dismissed or the others, and counts those it leaves out. Of more
 // than so many rows of a stream, those behind are not compared with what was accepted.

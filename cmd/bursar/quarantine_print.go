@@ -16,12 +16,13 @@ import (
 )
 
 func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []app.IngestResult, o *quarantineOptions) error {
-	if c.json {
+	if c.json && !o.toFile() {
 		more := map[string]any{}
 		if retried != nil {
 			more["retried"] = retried
 		}
 		return c.list("rows", more, func(add func(any) error) error {
+			add = o.page(add)
 			others, err := eachRejected(ctx, a, streams, o.dismissed, math.MaxInt, func(r rejectedRow) error { return add(r) })
 			if !o.dismissed {
 				more["dismissed"] = others
@@ -29,72 +30,82 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 			return err
 		})
 	}
-	shown := quarantineTable{c: c, grid: newGrid("stream", "ref", "kept in batch", "file", "row", "column", "reason"), limit: o.limit}
+	l := listing{fields: quarantineFields, grid: newGrid("stream", "ref", "kept in batch", "file", "row", "column", "reason"), cells: c.rejectedCells}
 	if o.dismissed {
-		shown.grid = newGrid("stream", "ref", "kept in batch", "file", "row", "dismissed", "because", "column", "reason").wrap("because")
+		l.grid = newGrid("stream", "ref", "kept in batch", "file", "row", "dismissed", "because", "column", "reason").wrap("because")
 	}
-	shown.grid.wrap("file").wrap("column").wrap("reason")
-	others, err := eachRejected(ctx, a, streams, o.dismissed, o.limit, shown.add)
-	if err != nil {
+	l.grid.wrap("file").wrap("column").wrap("reason")
+	compared := 0
+	switch {
+	case o.format == jsonFormat:
+		compared = math.MaxInt
+	case o.forPeople():
+		compared = o.offset + o.limit
+		if err := c.result(nil, func(w io.Writer) { printRetried(w, retried) }); err != nil {
+			return err
+		}
+	}
+	var first *rejectedRow // the first conflict that is shown, or else the first row
+	others, n := 0, 0
+	total, err := c.printRows(&o.rowFlags, &l, func(add rowSink) (err error) {
+		builder := newRowBuilder(l.fields)
+		others, err = eachRejected(ctx, a, streams, o.dismissed, compared, func(r rejectedRow) error {
+			if n++; o.includes(n) && (first == nil || r.conflict && !first.conflict) {
+				first = &r
+			}
+			values, err := builder.row(r.values()...)
+			if err != nil {
+				return err
+			}
+			return add(r, values)
+		})
+		return err
+	})
+	if err != nil || !o.forPeople() {
 		return err
 	}
-	return c.result(nil, func(w io.Writer) {
-		for i := range retried {
-			r := &retried[i]
-			fmt.Fprintf(w, "Retried %s of %s: %s accepted, %s rejected again, %s already known.\n", plural(r.Rows, "row", "rows"),
-				r.Stream, formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates))
-		}
-		shown.print(w, o.dismissed, others)
-	})
+	return c.result(nil, func(w io.Writer) { printInQuarantine(w, total, others, o.dismissed, first) })
 }
 
-// quarantineTable is the table of rows in quarantine.
-type quarantineTable struct {
-	c     *cli
-	grid  *grid
-	limit int
-	total int
-	first *rejectedRow // the first conflict, or else the first row
+func printRetried(w io.Writer, retried []app.IngestResult) {
+	for i := range retried {
+		r := &retried[i]
+		fmt.Fprintf(w, "Retried %s of %s: %s accepted, %s rejected again, %s already known.\n", plural(r.Rows, "row", "rows"),
+			r.Stream, formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates))
+	}
 }
 
-func (t *quarantineTable) add(r rejectedRow) error {
-	if t.total++; t.total > t.limit {
-		return nil
-	}
-	if t.first == nil || r.conflict && !t.first.conflict {
-		t.first = &r
-	}
+// rejectedCells are the cells of the table's row.
+func (c *cli) rejectedCells(item any) []string {
+	r := item.(rejectedRow) //nolint:errcheck,forcetypeassert // only such items are added
 	column, reason := r.cells()
-	cells := []string{r.Stream, r.Ref, formatCount(r.Batch), t.c.displayName(r.File), formatRow(r.Row, r.Place)}
+	cells := []string{r.Stream, r.Ref, formatCount(r.Batch), c.displayName(r.File), formatRow(r.Row, r.Place)}
 	if d := r.Dismissed; d != nil {
 		cells = append(cells, formatTime(&d.At), d.Reason)
 	}
-	t.grid.add(append(cells, column, reason)...)
-	return nil
+	return append(cells, column, reason)
 }
 
-func (t *quarantineTable) print(w io.Writer, dismissed bool, others int) {
+// printInQuarantine completes a table of total rows. Of the others the table has none.
+func printInQuarantine(w io.Writer, total, others int, dismissed bool, first *rejectedRow) {
 	switch {
-	case t.total > 0:
-		t.c.printLimited(w, t.grid, t.total)
-	case dismissed:
+	case total == 0 && dismissed:
 		fmt.Fprintln(w, "No row is dismissed.")
 		return
-	case others == 0:
+	case total == 0 && others == 0:
 		fmt.Fprintln(w, "The quarantine is empty.")
 		return
-	}
-	if dismissed {
-		fmt.Fprintf(w, "%s dismissed.\n", plural(t.total, "row is", "rows are"))
+	case dismissed:
+		fmt.Fprintf(w, "%s dismissed.\n", plural(total, "row is", "rows are"))
 		return
 	}
-	fmt.Fprintf(w, "%s in quarantine", plural(t.total, "row is", "rows are"))
+	fmt.Fprintf(w, "%s in quarantine", plural(total, "row is", "rows are"))
 	if others > 0 {
 		fmt.Fprintf(w, ", and %s dismissed: bursar quarantine --dismissed", plural(others, "is", "are"))
 	}
 	fmt.Fprintln(w, ".")
-	if t.first != nil {
-		fmt.Fprintln(w, t.first.nextStep())
+	if first != nil {
+		fmt.Fprintln(w, first.nextStep())
 	}
 }
 

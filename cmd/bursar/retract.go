@@ -104,7 +104,7 @@ func (c *cli) retract(ctx context.Context, a *app.App, name string, o app.Retrac
 	if err != nil {
 		err = withHint(err, "%s is %s; repeat the command to complete it", out.Retraction.What(), retractionState(&out.Retraction))
 	}
-	return errors.Join(c.result(out, func(w io.Writer) { printRetracted(w, a.Project.Stream(name), &out) }), err)
+	return errors.Join(c.result(out, func(w io.Writer) { printRetracted(w, a.Project.Stream(name), &out, width(c.out) > 0) }), err)
 }
 
 // retractionState says whether a batch or event is retracted after this retraction.
@@ -115,7 +115,7 @@ func retractionState(r *app.Retraction) string {
 	return "retracted"
 }
 
-func printRetracted(w io.Writer, s *project.Stream, out *app.Retracted) {
+func printRetracted(w io.Writer, s *project.Stream, out *app.Retracted, terminal bool) {
 	r := &out.Retraction
 	effect := "left out of every view"
 	if r.Undoes != 0 {
@@ -129,7 +129,7 @@ func printRetracted(w io.Writer, s *project.Stream, out *app.Retracted) {
 		for _, name := range unknown {
 			delete(known, name)
 		}
-		printTotals(w, known)
+		printTotals(w, known, terminal)
 		for _, name := range unknown {
 			fmt.Fprintf(w, "control total %s is not known: its definition changed after the batch was sealed\n", name)
 		}

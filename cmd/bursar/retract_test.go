@@ -229,7 +229,7 @@ func TestRetractCutShort(t *testing.T) {
 				{"get", "orders", "o-1", "USD"},
 				{"trace", "orders", "o-1", "USD"},
 				{"exceptions", "orders"},
-				{"export", "orders", "--to", filepath.Join(t.TempDir(), "x")},
+				{"export", "orders", "--to", filepath.Join(t.TempDir(), "x.csv")},
 				{"verify", "orders"},
 				{"verify"},
 			} {

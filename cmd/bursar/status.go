@@ -15,7 +15,8 @@ import (
 )
 
 func (c *cli) statusCommand() *cobra.Command {
-	return &cobra.Command{
+	var o rowFlags
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show backlog, watermark and artifacts of every pipeline",
 		Long: `Shows for every pipeline: its generation, the number of published runs, the backlog (sealed batches that are in no published
@@ -29,13 +30,20 @@ Also shown: what is retracted or was given up; the number of rows of each stream
 streams that are not declared any more but have acknowledged events that are not sealed; and, until
 ` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
 		Example: `  bursar status
+  bursar status --format csv
   bursar status --json`,
 		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(cmd, c.json); err != nil {
+				return err
+			}
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
 				list, err := a.Queries.Status(ctx)
 				if err != nil {
 					return err
+				}
+				if !o.isOwnTable() || o.toFile() {
+					return c.statusRows(&o, list)
 				}
 				stranded, err := a.Stranded(ctx)
 				if err != nil {
@@ -61,6 +69,29 @@ streams that are not declared any more but have acknowledged events that are not
 			})
 		},
 	}
+	o.addTo(cmd, 0, "")
+	return cmd
+}
+
+// statusRows prints the pipelines alone.
+func (c *cli) statusRows(o *rowFlags, pipelines []app.Status) error {
+	l := listing{fields: typedFields("pipeline string, generation bigint, runs bigint, backlog bigint, backlog_events bigint, watermark timestamp, " +
+		"artifacts bigint, unkeyed bigint")}
+	builder := newRowBuilder(l.fields)
+	_, err := c.printRows(o, &l, func(add rowSink) error {
+		for i := range pipelines {
+			s := &pipelines[i]
+			values, err := builder.row(s.Pipeline, s.Generation, s.Runs, s.Backlog, s.BacklogEvents, s.Watermark, s.Artifacts, s.Unkeyed)
+			if err == nil {
+				err = add(s, values)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err
 }
 
 func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss, retracted []app.LeftOut, givenUp []app.GivenUp, rejected []app.InQuarantine) error {
@@ -108,6 +139,7 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 			next = "bursar quarantine " + rejected[i].Stream
 		}
 		g := newGrid("pipeline", "generation", "runs", "backlog", "events waiting", "watermark", "artifacts")
+		g.hint = columnsHint
 		for _, s := range pipelines {
 			g.add(s.Pipeline, formatCount(s.Generation), formatCount(s.Runs), formatCount(s.Backlog), formatCount(s.BacklogEvents), formatTime(s.Watermark),
 				formatCount(s.Artifacts))

@@ -27,9 +27,13 @@ type grid struct {
 	header  []string
 	rows    [][]string
 	wrapped map[int]int // width of each wrapped column, by position; cells of other columns are truncated
+	hidden  []string    // columns that are not shown
+	hint    string      // how to see the columns that are not shown
 }
 
-func newGrid(header ...string) *grid { return &grid{header: header, wrapped: map[int]int{}} }
+func newGrid(header ...string) *grid {
+	return &grid{header: header, wrapped: map[int]int{}, hint: "--json has them"}
+}
 
 // wrap shows the cells of a column whole: line feeds are kept, and lines longer than cellWidth are broken.
 func (g *grid) wrap(column string) *grid {
@@ -39,7 +43,8 @@ func (g *grid) wrap(column string) *grid {
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
 
-// print draws the table. On a terminal, lines are truncated at its width; wrapped columns become narrower instead.
+// print draws the table. On a terminal, wrapped columns become narrower until the lines fit. Without such columns, the last columns
+// are left out, and named below.
 func (g *grid) print(w io.Writer, terminal int) {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
@@ -50,6 +55,13 @@ func (g *grid) print(w io.Writer, terminal int) {
 	}
 	if len(g.wrapped) == 0 {
 		t.Style().Size.WidthMax = terminal
+		if fitting := fittingColumns(widths(header, rows), terminal); fitting < len(header) {
+			g.hidden = append(g.hidden, g.header[fitting:]...)
+			header = header[:fitting]
+			for i := range rows {
+				rows[i] = rows[i][:fitting]
+			}
+		}
 	} else if terminal > 0 {
 		narrow := g.narrowWidths(widths(header, rows), terminal)
 		for i, cells := range g.rows {
@@ -66,6 +78,20 @@ func (g *grid) print(w io.Writer, terminal int) {
 	}
 	t.SetColumnConfigs(columns)
 	fmt.Fprintln(w, t.Render())
+	if len(g.hidden) > 0 {
+		fmt.Fprintf(w, "%s hidden: %s; %s.\n", plural(len(g.hidden), "column", "columns"), printable(strings.Join(g.hidden, ", ")), g.hint)
+	}
+}
+
+// fittingColumns is the number of columns of these widths that fit a terminal, at least one; all if there is no terminal.
+func fittingColumns(widths []int, terminal int) int {
+	total := 1
+	for i, width := range widths {
+		if total += width + 3; total > terminal && i > 0 && terminal > 0 {
+			return i
+		}
+	}
+	return len(widths)
 }
 
 // narrowest is the minimum width of a wrapped column on a narrow terminal.
@@ -144,6 +170,20 @@ func breakLines(s string, width int) (lines []string) {
 	return append(lines, s)
 }
 
+// printFirst draws the first rows of a table, and says how to see the rest.
+func (c *cli) printFirst(w io.Writer, g *grid, total int, more string) {
+	if len(g.rows) > 0 {
+		g.print(w, width(c.out))
+	}
+	printRest(w, total-len(g.rows), more)
+}
+
+func printRest(w io.Writer, left int, more string) {
+	if left > 0 {
+		fmt.Fprintf(w, "… and %s more; %s.\n", formatCount(left), more)
+	}
+}
+
 var numeric = regexp.MustCompile(`^-?[0-9][0-9,]*(\.[0-9]+)?$`)
 
 // isNumeric reports whether a column contains only numbers and empty cells, and at least one number.
@@ -172,10 +212,7 @@ func formatCount[N int | int64 | uint64](n N) string {
 	if digits[0] == '-' {
 		sign, digits = "-", digits[1:]
 	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return sign + digits
+	return sign + groupDigits(digits)
 }
 
 // plural returns a number with its noun: "1 row", "2,000 rows".

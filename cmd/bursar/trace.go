@@ -4,20 +4,17 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"bursar/internal/app"
-	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
 )
 
 func (c *cli) traceCommand() *cobra.Command {
-	var limit int
+	var o rowFlags
 	cmd := &cobra.Command{
 		Use:   "trace PIPELINE KEY…",
 		Short: "Show the events behind an artifact, with file and row",
@@ -30,19 +27,26 @@ as received where it was first read.
 
 Retractions of these events, or of a whole batch that contains some, are listed with their reasons if they were undone.
 
+The table summarises each event: its time and amounts, the columns with declared values, and for a bank's entry the party,
+text and reference. The other formats have every column, after _run, _stream, _batch, _file, _row and _place.
+
 The events of each run that are found in its batches must be as many as it folded; otherwise the exit code is 4.`,
 		Example: `  bursar trace orders o-1003 USD
   bursar trace orders '["o-1003","USD"]' --json
-  bursar trace days DE02120300000000202051 EUR 2026-03-02 --limit 200`,
+  bursar trace days DE02120300000000202051 EUR 2026-03-02 --format vertical
+  bursar trace orders o-1003 USD --to events.csv`,
 		Args:              argCount(2, -1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(cmd, c.json); err != nil {
+				return err
+			}
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
-				return c.trace(ctx, a, args[0], args[1:], limit)
+				return c.trace(ctx, a, args[0], args[1:], &o)
 			})
 		},
 	}
-	countVar(cmd.Flags(), &limit, "limit", 50, "maximum number of events in the table")
+	o.addTo(cmd, 50, "events")
 	return cmd
 }
 
@@ -52,14 +56,17 @@ type tracedEvent struct {
 	Place string `json:"place,omitempty"` // for an event of a statement: line:column in the file
 }
 
-func (c *cli) trace(ctx context.Context, a *app.App, name string, values []string, limit int) error {
-	_, key, err := parseKey(a, name, values)
+func (e tracedEvent) listed() (*app.TracedEvent, string) { return &e.TracedEvent, e.Place }
+
+func (c *cli) trace(ctx context.Context, a *app.App, name string, values []string, o *rowFlags) error {
+	p, key, err := parseKey(a, name, values)
 	if err != nil {
 		return err
 	}
-	if c.json {
+	if c.json && !o.toFile() {
 		about := map[string]any{}
 		return c.list("events", about, func(add func(any) error) error {
+			add = o.page(add)
 			traced, err := eachTraced(ctx, a, name, key, func(e tracedEvent) error { return add(e) })
 			about["key"], about["run"], about["watermark"], about["runs"] = traced.Key, traced.Run, traced.Watermark, traced.Runs
 			if len(traced.Undone) > 0 {
@@ -68,19 +75,22 @@ func (c *cli) trace(ctx context.Context, a *app.App, name string, values []strin
 			return err
 		})
 	}
-	g, total := newGrid("run", "stream", "batch", "event", "content", "file", "row"), 0
-	traced, err := eachTraced(ctx, a, name, key, func(e tracedEvent) error {
-		if total++; total <= limit {
-			s := a.Project.Stream(e.Stream)
-			id := strings.Join(keyTexts(e.ID, len(s.IDColumns())), " ")
-			g.add(formatCount(e.Run), e.Stream, formatCount(e.Batch), id, eventSummary(s, e.Event), c.displayName(e.File), formatRow(e.Row, e.Place))
-		}
-		return nil
+	var traced app.Traced
+	events := newEventList(c, a, p)
+	total, err := c.printRows(o, &events.listing, func(add rowSink) (err error) {
+		traced, err = eachTraced(ctx, a, name, key, func(e tracedEvent) error {
+			values, err := events.values(e)
+			if err != nil {
+				return err
+			}
+			return add(e, values)
+		})
+		return err
 	})
-	if err != nil {
+	if err != nil || !o.forPeople() {
 		return err
 	}
-	return c.result(nil, func(w io.Writer) { c.printTraced(w, name, &traced, g, total) })
+	return c.result(nil, func(w io.Writer) { printTraced(w, name, &traced, total) })
 }
 
 // eachTraced calls each for the events of an artifact.
@@ -95,34 +105,13 @@ func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tra
 	return traced, withVerifyHint(err, name)
 }
 
-func (c *cli) printTraced(w io.Writer, name string, traced *app.Traced, g *grid, total int) {
+func printTraced(w io.Writer, name string, traced *app.Traced, total int) {
 	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", name, printable(string(traced.Key)), traced.Run, formatTime(traced.Watermark))
-	c.printLimited(w, g, total)
 	fmt.Fprintf(w, "%s in %s, the same number as was folded.\n", plural(total, "event", "events"), plural(len(traced.Runs), "run", "runs"))
 	for i := range traced.Undone {
 		u := &traced.Undone[i]
 		fmt.Fprintf(w, "%s was retracted at %s%s, and counts again since %s.\n", capitalize(printable(u.What())), formatTime(&u.At), inBrackets(u.Reason), formatTime(&u.Undone))
 	}
-}
-
-// eventSummary returns the time of an event and the values that the totals of its stream sum.
-func eventSummary(s *project.Stream, text json.RawMessage) string {
-	values := map[string]string{}
-	for _, f := range fieldsOf(text) {
-		values[f.name] = f.text()
-	}
-	names := []string{s.Time}
-	for _, t := range s.Totals {
-		names = append(names, t.Sum, t.By)
-	}
-	var texts []string
-	for _, name := range names {
-		if text, there := values[name]; there && text != noValue {
-			texts = append(texts, text)
-		}
-		delete(values, name) // two totals may sum the same column
-	}
-	return strings.Join(texts, " ")
 }
 
 // withVerifyHint adds the next step if events of the artifact cannot be found.

@@ -80,7 +80,7 @@ func TestTraceOverRuns(t *testing.T) {
 		}
 	}
 	table := must(t, 0, "trace", "--project", dir, "orders", "a", "USD", "--limit", "1").out
-	for _, want := range []string{" 1.00 USD ", "… and 1 more", "2 events in 2 runs"} {
+	for _, want := range []string{"type payment, amount 1.00 USD, occurred_at 2025-03-03T09:12:00Z", "… and 1 more", "2 events in 2 runs"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("there is no %q in\n%s", want, table)
 		}

@@ -7,38 +7,43 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
 )
 
 func (c *cli) unkeyedCommand() *cobra.Command {
-	var limit int
+	var o rowFlags
 	cmd := &cobra.Command{
 		Use:   "unkeyed PIPELINE",
 		Short: "List events that have no key and are in no artifact",
 		Long: `Lists the events of published runs in which a column or expression of the pipeline's key is null. They are in no artifact.
 Each is shown with its batch, file and row; for events of statements, the row is line:column in the file that the bank sent.
---json lists all of them with their columns, and their totals by stream.
+--json lists all of them with their columns, and their totals by stream; the other formats are as in trace.
 
 The events of each run that are found in its batches must be as many as it counted; otherwise the exit code is 4.`,
 		Example: `  bursar unkeyed books
   bursar unkeyed books --limit 200
+  bursar unkeyed books --to unkeyed.csv
   bursar unkeyed books --json`,
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(cmd, c.json); err != nil {
+				return err
+			}
 			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
-				if _, err := findPipeline(a, args[0]); err != nil {
+				p, err := findPipeline(a, args[0])
+				if err != nil {
 					return err
 				}
-				return c.unkeyed(ctx, a, args[0], limit)
+				return c.unkeyed(ctx, a, p, &o)
 			})
 		},
 	}
-	countVar(cmd.Flags(), &limit, "limit", 50, "maximum number of events in the table")
+	o.addTo(cmd, 50, "events")
 	return cmd
 }
 
@@ -64,35 +69,38 @@ func eachUnkeyed(ctx context.Context, a *app.App, name string, each func(unkeyed
 	return all, err
 }
 
-func (c *cli) unkeyed(ctx context.Context, a *app.App, name string, limit int) error {
-	if c.json {
+func (e unkeyedEvent) listed() (*app.TracedEvent, string) { return &e.TracedEvent, e.Place }
+
+func (c *cli) unkeyed(ctx context.Context, a *app.App, p *project.Pipeline, o *rowFlags) error {
+	name := p.Name
+	if c.json && !o.toFile() {
 		about := map[string]any{}
 		return c.list("events", about, func(add func(any) error) error {
+			add = o.page(add)
 			all, err := eachUnkeyed(ctx, a, name, func(e unkeyedEvent) error { return add(e) })
 			about["unkeyed"], about["streams"] = all.Events(), unkeyedByStream(all)
 			return err
 		})
 	}
-	g := newGrid("run", "stream", "batch", "event", "content", "file", "row")
-	all, err := eachUnkeyed(ctx, a, name, func(e unkeyedEvent) error {
-		if len(g.rows) >= limit {
-			return nil // the total comes from the counts of the runs
-		}
-		s := a.Project.Stream(e.Stream)
-		g.add(formatCount(e.Run), e.Stream, formatCount(e.Batch), strings.Join(keyTexts(e.ID, len(s.IDColumns())), " "), eventSummary(s, e.Event),
-			c.displayName(e.File), formatRow(e.Row, e.Place))
-		return nil
+	events := newEventList(c, a, p)
+	total, err := c.printRows(o, &events.listing, func(add rowSink) error {
+		_, err := eachUnkeyed(ctx, a, name, func(e unkeyedEvent) error {
+			values, err := events.values(e)
+			if err != nil {
+				return err
+			}
+			return add(e, values)
+		})
+		return err
 	})
-	if err != nil {
+	if err != nil || !o.forPeople() {
 		return err
 	}
 	return c.result(nil, func(w io.Writer) {
-		total := int(all.Events())
 		if total == 0 {
 			fmt.Fprintf(w, "Every event of %s has a key.\n", name)
 			return
 		}
-		c.printLimited(w, g, total)
 		fmt.Fprintf(w, "%s no key and no artifact.\n", plural(total, "event of "+name+" has", "events of "+name+" have"))
 	})
 }

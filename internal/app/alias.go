@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"bursar/internal/aggregate"
+	"bursar/internal/column"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
 	"bursar/internal/event/live/spool"
@@ -120,6 +121,9 @@ const (
 
 // ErrTooManyRejected is returned by Ingest, wrapped, if more rows than IngestOptions.MaxRejected were rejected.
 var ErrTooManyRejected = intake.ErrTooManyRejected
+
+// ParseValue is query.ParseValue.
+func ParseValue(v *column.Vector, text string) error { return query.ParseValue(v, text) }
 
 // Steps returns the names of a run's steps, in order.
 func Steps() []runs.StepName { return slices.Clone(runs.StepNames) }

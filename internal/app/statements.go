@@ -43,8 +43,12 @@ func (a *App) RetractedFiles(ctx context.Context) ([]aggregate.RetractedFile, er
 	return aggregate.Retracted(ctx, a.Intake.Catalog)
 }
 
-// CheckRetractions returns an *UnfinishedError if the retraction of a file was interrupted and not completed.
+// CheckRetractions returns an *UnfinishedError if the retraction of a file was interrupted and not completed. A project that is opened
+// to be verified may have no readable catalog: nothing is known of retractions then.
 func (a *App) CheckRetractions(ctx context.Context) error {
+	if a.Intake == nil {
+		return nil
+	}
 	return aggregate.CheckRetractions(ctx, a.Intake.Catalog)
 }
 

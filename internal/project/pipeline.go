@@ -22,6 +22,7 @@ type Pipeline struct {
 	Mixed      bool                // SQL files may add up amounts of several groups of a control total
 	Artifact   []Fold              // in declared order: the artifact's columns
 	Exceptions Exceptions
+	Show       []string // the columns that tables on a terminal show; nil for all. No record depends on it.
 	Conserve   []Conserve
 	Backlog    Backlog
 	Partitions int // number of partitions of each step; 1 by default, at most MaxPartitions

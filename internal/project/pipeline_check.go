@@ -84,6 +84,12 @@ func (p *Pipeline) checkNames(src *sourceFile) {
 			src.failAt("artifact."+f.Name, "artifact column %s is a key column already: give it another name", brief(f.Name))
 		}
 	}
+	all := slices.Concat(p.Key, names)
+	for i, name := range p.Show {
+		if len(names) > 0 && !slices.Contains(all, name) {
+			src.failAt(item("show", i), "no key or artifact column %s%s", brief(name), didYouMean(nearest(name, all)))
+		}
+	}
 	if since := p.Exceptions.Since; since != "" && len(names) > 0 && !slices.Contains(names, since) {
 		src.failAt("exceptions.since", "no artifact column %s%s", brief(since), didYouMean(nearest(since, names)))
 	}

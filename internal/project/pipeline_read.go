@@ -13,7 +13,7 @@ import (
 func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []Error) {
 	src := newSourceFile(file)
 	root := src.root(data)
-	o := src.section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "conserve", "backlog",
+	o := src.section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "show", "conserve", "backlog",
 		"reduce", "merge", "mixed", "partitions")
 	p := &Pipeline{Name: o.nameFromFile("pipeline"), File: file, lines: src.lines}
 	if root != nil || len(src.errs) == 0 {
@@ -49,6 +49,7 @@ func (p *Pipeline) readRest(o section) {
 			Where: exceptions.expression("where"), Since: exceptions.text("since"), Line: p.lines.at("exceptions"),
 		}
 	}
+	p.Show = o.list("show")
 	conserve := o.named("conserve")
 	for _, total := range conserve.keys {
 		p.Conserve = append(p.Conserve, Conserve{

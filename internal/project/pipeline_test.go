@@ -93,6 +93,7 @@ func TestBrokenPipeline(t *testing.T) {
 		{"n: {count: true}", "currency: {count: true}", "6: artifact column `currency` is a key column already"},
 		{"n: {count: true}", "shipped: {count: true}", "6: key `shipped` is given twice"},
 		{"n: {count: true}", "N: {count: true}", "6: `N` is not a valid name"},
+		{"conserve:", "show: [order_id, n, balanc]\nconserve:", "10: no key or artifact column `balanc`; did you mean `balance`?"},
 		{"since: last_at", "since: last", "9: no artifact column `last`"},
 		{"{where: \"balance = 0\", since", "{since", "9: `exceptions` has no `where`"},
 		{"  amount: shipped", "  amuont: shipped", "11: no total `amuont` in stream payments; did you mean `amount`?"},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,10 +21,22 @@ type Exception struct {
 	Since    *time.Time      `json:"since,omitempty"`
 	AgeDays  *int            `json:"age_days,omitempty"`
 	Artifact json.RawMessage `json:"artifact"`
+
+	values []column.Vector
+	row    int
 }
+
+// Values returns columns of the values of ArtifactFields, and the exception's row in them. They are valid until each returns.
+func (x *Exception) Values() (columns []column.Vector, row int) { return x.values, x.row }
 
 // Exceptions calls each for every artifact that matches the pipeline's exceptions.where, oldest first.
 func (e *Reader) Exceptions(ctx context.Context, pipeline string, each func(Exception) error) error {
+	return e.SortedExceptions(ctx, pipeline, nil, each)
+}
+
+// SortedExceptions is Exceptions in the order of the given columns, each descending if its name follows a dash. Equal ones are the
+// oldest first.
+func (e *Reader) SortedExceptions(ctx context.Context, pipeline string, by []string, each func(Exception) error) error {
 	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
 		return err
@@ -52,6 +65,11 @@ func (e *Reader) Exceptions(ctx context.Context, pipeline string, each func(Exce
 			since, order = i, list[i]+" NULLS FIRST, "+order
 		}
 	}
+	for _, name := range slices.Backward(by) {
+		bare, descending := strings.CutPrefix(name, "-")
+		direction := map[bool]string{false: " ASC NULLS FIRST, ", true: " DESC NULLS LAST, "}[descending]
+		order = column.QuoteIdentifier(bare) + direction + order
+	}
 	session, err := e.OpenViews(ctx, map[string]string{"artifacts": all.SQL()})
 	if err != nil {
 		return err
@@ -60,8 +78,9 @@ func (e *Reader) Exceptions(ctx context.Context, pipeline string, each func(Exce
 	printer, now := NewPrinter(plan), e.Now()
 	sql := fmt.Sprintf("SELECT %s FROM artifacts WHERE (%s\n) ORDER BY %s", strings.Join(list, ", "), x.Where, order)
 	err = session.Query(ctx, sql, func(row []column.Vector) error {
+		values := printer.values(row)
 		for i := range row[0].Len() {
-			item := Exception{Key: reconcile.KeyJSON(row[:len(plan.Key)], i), Artifact: printer.Artifact(nil, row, i)}
+			item := Exception{Key: reconcile.KeyJSON(row[:len(plan.Key)], i), Artifact: printer.Artifact(nil, row, i), values: values, row: i}
 			if since >= 0 && !row[since].IsNull(i) {
 				item.age(&row[since], i, now)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/fold"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 )
 
@@ -52,4 +53,27 @@ func (e *Reader) export(ctx context.Context, plan *fold.Plan, g *runs.Generation
 	}
 	out.Digest = hex.EncodeToString(hash.Sum(nil))
 	return out, nil
+}
+
+// ArtifactFields returns the columns of a pipeline's artifacts: those of the key, then the declared ones in their order.
+func (e *Reader) ArtifactFields(ctx context.Context, pipeline string) ([]column.Field, error) {
+	plan, err := e.Plan(ctx, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	return NewPrinter(plan).fields(reconcile.StoredFields(plan)), nil
+}
+
+// Artifacts calls each with all artifacts of a pipeline as values of ArtifactFields, sorted by key, some thousand at a time. If no
+// run is published it returns an UnpublishedError.
+func (e *Reader) Artifacts(ctx context.Context, pipeline string, each func(values []column.Vector) error) error {
+	q, err := e.openSnapshot(ctx, pipeline)
+	if err != nil {
+		return err
+	}
+	defer q.Release()
+	printer := NewPrinter(q.Plan)
+	return e.Walk(ctx, q.Plan, &q.Generation, q.Generation.Published, func(row []column.Vector) error {
+		return each(printer.values(row))
+	})
 }

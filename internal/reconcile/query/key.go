@@ -46,7 +46,7 @@ func parseKey(plan *fold.Plan, text string) ([]column.Vector, error) {
 	}
 	key := column.NewVectors(column.Types(plan.Key), 1)
 	for i, v := range values {
-		if err := parseValue(&key[i], v); err != nil {
+		if err := ParseValue(&key[i], v); err != nil {
 			return nil, fmt.Errorf("key column %s: %w", plan.Key[i].Name, err)
 		}
 	}
@@ -57,8 +57,8 @@ func keyError(plan *fold.Plan, text string) error {
 	return fmt.Errorf("key %q is not a JSON array of the %d values %s", text, len(plan.Key), fold.Names(plan.Key))
 }
 
-// parseValue parses a key value as it is printed and appends it to v.
-func parseValue(v *column.Vector, text string) error {
+// ParseValue parses a value as it is printed and appends it to v, which is not a list.
+func ParseValue(v *column.Vector, text string) error {
 	invalid := fmt.Errorf("%q is not a valid %s%s", text, v.Type, keyForms[v.Type.Kind])
 	switch v.Type.Kind {
 	case column.Bool:

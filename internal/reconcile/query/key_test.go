@@ -21,10 +21,10 @@ func TestKeyForms(t *testing.T) {
 		{column.Int, "1.5", "1", `"1.5" is not a valid int`},
 	} {
 		v := column.NewVectors([]column.Type{{Kind: c.kind}}, 1)
-		if err := parseValue(&v[0], c.text); err == nil || err.Error() != c.want {
+		if err := ParseValue(&v[0], c.text); err == nil || err.Error() != c.want {
 			t.Errorf("%s: %v, want %s", c.text, err, c.want)
 		}
-		if err := parseValue(&v[0], c.fits); err != nil {
+		if err := ParseValue(&v[0], c.fits); err != nil {
 			t.Errorf("%s: %v", c.fits, err)
 		}
 	}

@@ -3,6 +3,8 @@
 package query
 
 import (
+	"slices"
+
 	"bursar/internal/column"
 	"bursar/internal/fold"
 	"bursar/internal/reconcile"
@@ -46,6 +48,40 @@ func (p *Printer) Artifact(dst []byte, row []column.Vector, i int) []byte {
 		dst = row[at].AppendJSON(dst, i)
 	}
 	return append(dst, '}')
+}
+
+// fields returns the printed columns of a record with the given fields: those of the key, then the artifact's.
+func (p *Printer) fields(record []column.Field) []column.Field {
+	fields := slices.Clone(record[:p.width])
+	for c, at := range p.columns {
+		f := record[at]
+		if p.items[c] != nil {
+			f.Type.Fields = pick(f.Type.Fields, p.items[c])
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+// values returns the values of the printed columns, which share the memory of row. A list is never null, as it is printed.
+func (p *Printer) values(row []column.Vector) []column.Vector {
+	values := slices.Clone(row[:p.width])
+	for c, at := range p.columns {
+		v := row[at]
+		if p.items[c] != nil {
+			v.Type.Fields, v.Fields, v.Null = pick(v.Type.Fields, p.items[c]), pick(v.Fields, p.items[c]), nil
+		}
+		values = append(values, v)
+	}
+	return values
+}
+
+func pick[T any](all []T, places []int) []T {
+	picked := make([]T, len(places))
+	for i, place := range places {
+		picked[i] = all[place]
+	}
+	return picked
 }
 
 // line appends {"key":…,"artifact":{…}} and a line end.

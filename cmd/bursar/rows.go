@@ -1,0 +1,302 @@
+// Prints rows with typed columns in the format that --format, or the suffix of --to, names.
+
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/app"
+	"bursar/internal/column"
+
+	"github.com/spf13/cobra"
+)
+
+// The values of --format.
+const (
+	tableFormat    = "table"
+	verticalFormat = "vertical"
+	csvFormat      = "csv"
+	jsonFormat     = "jsonl"
+	parquetFormat  = "parquet"
+)
+
+// fileFormats are the formats of files, which are also their suffixes.
+var fileFormats = []string{csvFormat, jsonFormat, parquetFormat}
+
+// rowFlags are the flags of a command that lists rows.
+type rowFlags struct {
+	to, format    string
+	columns       []string
+	limit, offset int // of the table; of every format if limited
+	limited       bool
+}
+
+const columnsHint = "use --columns or --format vertical"
+
+// addTo declares the flags. Without a limit the table has all rows.
+func (o *rowFlags) addTo(cmd *cobra.Command, limit int, rows string) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.format, "format", "", "table, vertical, csv, jsonl or parquet")
+	flags.StringVar(&o.to, "to", "", "write to this `file`: .csv, .jsonl or .parquet")
+	flags.StringSliceVar(&o.columns, "columns", nil, "show these columns, in this order")
+	if limit > 0 {
+		countVar(flags, &o.limit, "limit", limit, "maximum number of "+rows+" in the table; if given, in every format")
+		countVar(flags, &o.offset, "offset", 0, "leave out so many "+rows+" at the beginning")
+	}
+}
+
+// check finds the format, and refuses flags that do not fit each other.
+func (o *rowFlags) check(cmd *cobra.Command, json bool) error {
+	o.limited = cmd.Flags().Changed("limit")
+	known := []string{tableFormat, verticalFormat, csvFormat, jsonFormat, parquetFormat}
+	if o.toFile() {
+		known = fileFormats
+		suffix := strings.TrimPrefix(filepath.Ext(o.to), ".")
+		switch is := slices.Contains(known, suffix); {
+		case o.format == "" && !is:
+			return usagef("--to %s: unknown format: name the file .csv, .jsonl or .parquet, or give --format csv, jsonl or parquet", o.to)
+		case o.format == "":
+			o.format = suffix
+		case is && o.format != suffix:
+			return usagef("--to %s and --format %s name different formats", o.to, o.format)
+		}
+	}
+	switch {
+	case o.format != "" && !slices.Contains(known, o.format):
+		return usagef("--format %s: unknown format: use %s", o.format, strings.Join(known, ", "))
+	case json && !o.toFile() && (o.format != "" || len(o.columns) > 0):
+		return usagef("--json cannot be combined with --format or --columns: use --format jsonl, or --json alone")
+	case o.format == jsonFormat && len(o.columns) > 0:
+		return usagef("--columns cannot be combined with jsonl, which has the items of --json")
+	}
+	return nil
+}
+
+func (o *rowFlags) toFile() bool { return o.to != "" && o.to != "-" }
+
+// forPeople reports whether the rows are a table or vertical, which a command may complete with sentences.
+func (o *rowFlags) forPeople() bool {
+	return o.format == "" || o.format == tableFormat || o.format == verticalFormat
+}
+
+// isOwnTable reports whether the command draws the table that it has of its own.
+func (o *rowFlags) isOwnTable() bool {
+	return (o.format == "" || o.format == tableFormat) && len(o.columns) == 0
+}
+
+// includes reports whether row n, counted from 1, is printed.
+func (o *rowFlags) includes(n int) bool { return n > o.offset && !o.isPast(n) }
+
+// isPast reports whether row n is behind the last one that is printed.
+func (o *rowFlags) isPast(n int) bool {
+	return (o.limited || o.forPeople() && o.limit > 0) && n > o.offset+o.limit
+}
+
+// page passes on the items of --json that --limit and --offset leave.
+func (o *rowFlags) page(add func(item any) error) func(item any) error {
+	n := 0
+	return func(item any) error {
+		if n++; n <= o.offset || o.limited && n > o.offset+o.limit {
+			return nil
+		}
+		return add(item)
+	}
+}
+
+// listing describes rows of one kind.
+type listing struct {
+	fields   []column.Field
+	show     []string // the columns of a table on a terminal; nil for all
+	currency string   // the column with the currency of the amounts; "" if there is none
+
+	grid  *grid                   // the command's own table, if it has one
+	cells func(item any) []string // of the own table
+}
+
+// cell is one value: a row of a column.
+type cell struct {
+	*column.Vector
+	row int
+}
+
+func (c cell) plain() string { return string(c.AppendPlain(nil, c.row)) }
+
+// rowSink receives the rows that a command lists: each as an item of --json, and as the values of the listing's fields.
+type rowSink func(item any, values []cell) error
+
+// printRows prints the rows that fill adds, or writes them to the file of --to. It returns their number: for people of all rows, else of
+// those that were written.
+func (c *cli) printRows(o *rowFlags, l *listing, fill func(add rowSink) error) (rows int, err error) {
+	chosen, err := l.choose(o, width(c.out) > 0)
+	if err != nil {
+		return 0, err
+	}
+	fields := make([]column.Field, len(chosen.places))
+	for i, place := range chosen.places {
+		fields[i] = l.fields[place]
+	}
+	currency := slices.IndexFunc(l.fields, func(f column.Field) bool { return f.Name == l.currency })
+	err = c.writeOut(o, func(w io.Writer) (int64, error) {
+		out, err := c.newRowWriter(o, w, l, fields, chosen.hidden)
+		if err != nil {
+			return 0, err
+		}
+		picked, written := make([]cell, len(fields)), 0
+		err = fill(func(item any, values []cell) error {
+			switch rows++; {
+			case o.includes(rows):
+			case o.isPast(rows) && !o.forPeople():
+				return errStop
+			default:
+				return nil
+			}
+			written++
+			for i, place := range chosen.places {
+				picked[i] = values[place]
+			}
+			code := ""
+			if currency >= 0 {
+				code = values[currency].plain()
+			}
+			return out.write(item, picked, code)
+		})
+		if err != nil && !errors.Is(err, errStop) {
+			return 0, err
+		}
+		if err := out.close(); err != nil {
+			return 0, err
+		}
+		if o.forPeople() {
+			printRest(w, rows-written-min(o.offset, rows), "--limit shows more, --json all")
+		}
+		return int64(written), nil
+	})
+	return rows, err
+}
+
+// choice is the columns of a listing that are printed, by position, and the names of those that a terminal does not show.
+type choice struct {
+	places []int
+	hidden []string
+}
+
+// choose finds the columns of --columns, or else those to show.
+func (l *listing) choose(o *rowFlags, terminal bool) (choice, error) {
+	names := o.columns
+	if len(names) == 0 && terminal && o.isOwnTable() {
+		names = l.show
+	}
+	var all []string
+	for _, f := range l.fields {
+		all = append(all, f.Name)
+	}
+	if len(names) == 0 {
+		names = all
+	}
+	var c choice
+	for _, name := range names {
+		place := slices.Index(all, name)
+		if place < 0 {
+			return c, usagef("unknown column %s: use %s", name, strings.Join(all, ", "))
+		}
+		c.places = append(c.places, place)
+	}
+	if len(o.columns) == 0 {
+		c.hidden = slices.DeleteFunc(all, func(name string) bool { return slices.Contains(names, name) })
+	}
+	return c, nil
+}
+
+// writeOut prints what write writes: with --to - at once, else when it is complete. Or it writes it to the file of --to and prints its digest. Equal results are equal
+// bytes.
+func (c *cli) writeOut(o *rowFlags, write func(w io.Writer) (rows int64, err error)) error {
+	if o.to == "-" {
+		buffer := bufio.NewWriterSize(c.out, 1<<20)
+		_, err := write(buffer)
+		return errors.Join(err, buffer.Flush())
+	}
+	if !o.toFile() {
+		return c.spool(func(w *bufio.Writer) error {
+			_, err := write(w)
+			return err
+		})
+	}
+	var done struct {
+		app.Exported
+		File string `json:"file"`
+	}
+	hash := sha256.New()
+	err := replaceFile(c.path(o.to), func(w io.Writer) (err error) {
+		buffer := bufio.NewWriterSize(io.MultiWriter(w, hash), 1<<20)
+		if done.Rows, err = write(buffer); err != nil {
+			return err
+		}
+		return buffer.Flush()
+	})
+	if err != nil {
+		return err
+	}
+	done.Digest, done.File = hex.EncodeToString(hash.Sum(nil)), o.to
+	return c.result(done, func(w io.Writer) {
+		fmt.Fprintf(w, "Wrote %s to %s.\nsha256 %s\n", plural(done.Rows, "row", "rows"), o.to, done.Digest)
+	})
+}
+
+// typedFields returns the fields of a list such as "stream string, batch bigint".
+func typedFields(list string) (fields []column.Field) {
+	for item := range strings.SplitSeq(list, ", ") {
+		name, of, _ := strings.Cut(item, " ")
+		t, err := column.ParseType(of)
+		if err != nil {
+			panic("bug: " + err.Error())
+		}
+		fields = append(fields, column.Field{Name: name, Type: t})
+	}
+	return fields
+}
+
+// rowBuilder makes rows of values that are not in columns.
+type rowBuilder struct {
+	columns []column.Vector
+	cells   []cell
+}
+
+func newRowBuilder(fields []column.Field) *rowBuilder {
+	b := &rowBuilder{columns: make([]column.Vector, len(fields)), cells: make([]cell, len(fields))}
+	for i, f := range fields {
+		b.columns[i] = column.NewVector(f.Type, 1)
+		b.cells[i].Vector = &b.columns[i]
+	}
+	return b
+}
+
+// row parses one row of texts, numbers and pointers to times. Nil is null, and so is "" in a column that is not text. The row is valid until the next.
+func (b *rowBuilder) row(values ...any) ([]cell, error) {
+	for i, v := range values {
+		b.columns[i].Reset()
+		text := fmt.Sprint(v)
+		if at, isTime := v.(*time.Time); isTime {
+			text = ""
+			if at != nil {
+				text = at.UTC().Format(time.RFC3339Nano)
+			}
+		}
+		if v == nil || text == "" && !b.columns[i].Type.IsText() {
+			b.columns[i].AppendNull()
+			continue
+		}
+		if err := app.ParseValue(&b.columns[i], text); err != nil {
+			return nil, err
+		}
+	}
+	return b.cells, nil
+}
