@@ -111,7 +111,7 @@ func TestUnknownFormats(t *testing.T) {
 		{"export books --to out.jsonl --columns id", "--columns cannot be combined with jsonl"},
 		{"exceptions books --format yaml", "use table, vertical, csv, jsonl, parquet"},
 		{"exceptions books --json --format csv", "--json cannot be combined with --format"},
-		{"exceptions books --limit -1", "cannot be negative"},
+		{"exceptions books --limit -1", "not negative"},
 		{"exceptions books --sort totl", "unknown column totl"},
 		{"status --format xml", "unknown format"},
 	} {
