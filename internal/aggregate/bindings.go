@@ -52,13 +52,10 @@ func (g *binding) sameAs(was *binding) bool {
 	return g.Value == was.Value && g.Servicer == was.Servicer
 }
 
-// csvFormat begins the format of CSV statements; the name of their institution follows.
-const csvFormat = "csv "
-
 // bind returns the binding of a statement of an account.
 func (r *rules) bind(what aspect, s *statement.Statement, h accountName) binding {
 	g := binding{Aspect: what, Source: s.Servicer}
-	if strings.HasPrefix(s.Format, csvFormat) {
+	if strings.HasPrefix(s.Format, statement.CSVFormat) {
 		g.Source = s.Format
 	}
 	switch what {
@@ -84,8 +81,8 @@ func (r *rules) bind(what aspect, s *statement.Statement, h accountName) binding
 
 // csvInstitution is the institution whose CSV files have a format; nil if there is none.
 func (r *rules) csvInstitution(format string) *project.Institution {
-	name, csv := strings.CutPrefix(format, csvFormat)
-	if i := r.project.Institution(name); csv && i != nil && i.CSV != nil {
+	name := statement.CSVInstitution(format)
+	if i := r.project.Institution(name); name != "" && i != nil && i.CSV != nil {
 		return i
 	}
 	return nil
@@ -101,7 +98,7 @@ func (t *rowBuilder) recordBindings(s *statement.Statement) error {
 			return err
 		}
 	}
-	if isOFX(s) {
+	if s.IsOFX() {
 		return t.recordBinding(fitidsAspect, s)
 	}
 	if t.rules.csvInstitution(s.Format) == nil {
@@ -163,7 +160,7 @@ func referenceUse(i *project.Institution) string {
 // can be imported any more.
 func (r *rules) current(g *binding) (now binding, known bool) {
 	s := &statement.Statement{Servicer: g.Source, Account: g.Number, Currency: g.Currency}
-	if strings.HasPrefix(g.Source, csvFormat) {
+	if strings.HasPrefix(g.Source, statement.CSVFormat) {
 		i := r.csvInstitution(g.Source)
 		if i == nil {
 			return now, false

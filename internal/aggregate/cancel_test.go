@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/aggregate/statement"
 	"bursar/internal/event"
 )
 
@@ -148,7 +149,7 @@ func (h *fixture) sum(stream, what string) string {
 	}
 	sum := ""
 	for _, row := range h.stored(stream, fmt.Sprintf("sum(%s)", what)) {
-		sum = trimAmount(row)
+		sum = statement.NormalAmount(row)
 	}
 	return sum
 }

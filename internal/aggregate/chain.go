@@ -84,9 +84,9 @@ func (c *chain) addLink(s *storedStatement) {
 func (t *storedStatement) selfCheck() (State, finding) {
 	switch {
 	case t.fault != "" || t.pageFault != "" || t.missingPages != "":
-		return Broken, finding{joinTexts(t.missingPages, joinTexts(t.fault, t.pageFault)), findingDigest("stated", t.missingPages != "", t.page, cmp.Or(t.faultDigest, t.fault), t.pageFault)}
+		return Broken, finding{statement.JoinTexts(t.missingPages, statement.JoinTexts(t.fault, t.pageFault)), findingDigest("stated", t.missingPages != "", t.page, cmp.Or(t.faultDigest, t.fault), t.pageFault)}
 	case t.balanced() && !t.addsUp():
-		return Broken, newFinding("pages", "opening %s and %d entries of %s make %s, the closing balance of its pages is %s", t.Opening, t.Entries, t.Amount, subtract(t.Opening, statement.Negate(t.Amount)), t.Closing)
+		return Broken, newFinding("pages", "opening %s and %d entries of %s make %s, the closing balance of its pages is %s", t.Opening, t.Entries, t.Amount, statement.Subtract(t.Opening, statement.Negate(t.Amount)), t.Closing)
 	case t.balanced():
 		return t.checkDates()
 	case t.Opening != "" && !t.totals:
@@ -166,10 +166,10 @@ func (c *chain) mayFollow(s *storedStatement) bool {
 		return true
 	case slices.ContainsFunc(c.spans[span{b.From, b.To, b.Opening}], func(other *storedStatement) bool { return other.Closing == s.Opening }):
 		return true // versions of the last statement disagree, and this one follows the other version
-	case s.fault != "" && s.Closing != "" && subtract(s.Closing, s.Amount) == b.Closing:
+	case s.fault != "" && s.Closing != "" && statement.Subtract(s.Closing, s.Amount) == b.Closing:
 		return true
 	case b.fault != "" && b.Opening != "":
-		return s.Opening == subtract(b.Opening, statement.Negate(b.Amount))
+		return s.Opening == statement.Subtract(b.Opening, statement.Negate(b.Amount))
 	}
 	return false
 }
@@ -196,14 +196,14 @@ func (c *chain) gap(b *storedStatement, day, opening string) bool {
 	if from == "" {
 		return false
 	}
-	why := newFinding("gap", "no statement: %s closed with %s, %s opens with %s: %s between them", b.To, b.Closing, day, opening, subtract(opening, b.Closing))
+	why := newFinding("gap", "no statement: %s closed with %s, %s opens with %s: %s between them", b.To, b.Closing, day, opening, statement.Subtract(opening, b.Closing))
 	c.gaps = append(c.gaps, Interval{From: from, To: to, State: Broken, Reason: why.text, figures: why.digest})
 	return true
 }
 
 // openingDiffers is the finding that a statement does not open with the previous closing balance.
 func openingDiffers(b, s *storedStatement) finding {
-	return newFinding("differs", "it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, subtract(s.Opening, b.Closing))
+	return newFinding("differs", "it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, statement.Subtract(s.Opening, b.Closing))
 }
 
 // mayOpenDayBefore reports whether the opening balance may be that of the day before the statement's first day.

@@ -33,7 +33,7 @@ func parse(t *testing.T, text string) (list []*storedStatement) {
 			s.firstEntryDay = dayIn(t, first)
 		}
 		if amount, loose := strings.CutPrefix(what, "~"); loose {
-			s.Amount, s.Entries = trimAmount(amount), 1
+			s.Amount, s.Entries = statement.NormalAmount(amount), 1
 			list = append(list, s)
 			continue
 		}
@@ -41,8 +41,8 @@ func parse(t *testing.T, text string) (list []*storedStatement) {
 		if rest, fault := strings.CutPrefix(closing, "!"); fault {
 			s.fault, closing = "it does not hold", rest
 		}
-		s.Opening, s.Closing, s.Entries = trimAmount(opening), trimAmount(closing), 1
-		s.Amount = subtract(s.Closing, s.Opening)
+		s.Opening, s.Closing, s.Entries = statement.NormalAmount(opening), statement.NormalAmount(closing), 1
+		s.Amount = statement.Subtract(s.Closing, s.Opening)
 		list = append(list, s)
 	}
 	return list

@@ -29,7 +29,7 @@ func (t *rowBuilder) close() error {
 	b := boundsOf(t.balances)
 	t.entries.checkTotals(t.stmt, t.balances, b)
 	t.describeListing(b)
-	if fault := joinTexts(t.entries.text(true), t.entries.pageFaults.text(true)); fault != "" {
+	if fault := statement.JoinTexts(t.entries.text(true), t.entries.pageFaults.text(true)); fault != "" {
 		t.fault(t.stmt.Account, t.day(b), fault)
 	}
 	alike := map[statement.Balance]int{}

@@ -2,6 +2,8 @@
 
 package aggregate
 
+import "bursar/internal/aggregate/statement"
+
 // closesAtDayEnd reports whether the closing balance is that of the end of the statement's last day.
 func (t *storedStatement) closesAtDayEnd() bool {
 	return t.Closing != "" && t.fault == "" && t.missingPages == "" && (t.balanced() || t.closingDay == t.To)
@@ -16,7 +18,7 @@ func (c *chain) checkClosing(l *link) finding {
 	until := max(b.To, l.To)
 	made, stated := c.balanceAt(b, until), c.balanceAt(l.storedStatement, until)
 	if len(c.movements.days) == 0 {
-		made, stated = subtract(b.Closing, subtract("0", l.Amount)), l.Closing
+		made, stated = statement.Subtract(b.Closing, statement.Subtract("0", l.Amount)), l.Closing
 		if l.From <= b.To {
 			return finding{}
 		}
@@ -24,11 +26,11 @@ func (c *chain) checkClosing(l *link) finding {
 	if made == stated || c.movements.explainedByReplaced(b, l.storedStatement) {
 		return finding{}
 	}
-	if dayAfter(b.To) < l.From && c.gap(b, l.From, subtract(l.Closing, l.Amount)) {
+	if dayAfter(b.To) < l.From && c.gap(b, l.From, statement.Subtract(l.Closing, l.Amount)) {
 		return finding{}
 	}
 	return newFinding("closes", "the statement before closed with %s on %s, and the entries since of %s make %s; by what it closes with it is %s: %s is missing",
-		b.Closing, b.To, subtract(made, b.Closing), made, stated, subtract(stated, made))
+		b.Closing, b.To, statement.Subtract(made, b.Closing), made, stated, statement.Subtract(stated, made))
 }
 
 // balanceAt is the balance at the end of a day: the closing balance and the entries stored since the first day of the
@@ -38,5 +40,5 @@ func (c *chain) balanceAt(t *storedStatement, day string) string {
 	if t.firstEntryDay != "" {
 		from = min(from, t.firstEntryDay)
 	}
-	return subtract(c.movements.balanceAfter(t.Closing, from, day), t.Amount)
+	return statement.Subtract(c.movements.balanceAfter(t.Closing, from, day), t.Amount)
 }

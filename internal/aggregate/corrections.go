@@ -230,15 +230,15 @@ func (s storedMovements) explainedByReplaced(b, l *storedStatement) bool {
 	if len(amounts) == 0 || b.To >= l.From || len(amounts) > maxExplained {
 		return len(amounts) > 0
 	}
-	return isSubsetSum(subtract(l.Amount, subtract(l.Closing, b.Closing)), amounts)
+	return isSubsetSum(statement.Subtract(l.Amount, statement.Subtract(l.Closing, b.Closing)), amounts)
 }
 
 // isSubsetSum reports whether some of the amounts add up to a sum.
 func isSubsetSum(sum string, amounts []string) bool {
 	if len(amounts) == 0 {
-		return sameNumber(sum, "0")
+		return statement.SameNumber(sum, "0")
 	}
-	return isSubsetSum(sum, amounts[1:]) || isSubsetSum(subtract(sum, amounts[0]), amounts[1:])
+	return isSubsetSum(sum, amounts[1:]) || isSubsetSum(statement.Subtract(sum, amounts[0]), amounts[1:])
 }
 
 // accountCondition is an SQL condition on accounts; empty if all are meant.

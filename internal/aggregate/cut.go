@@ -5,7 +5,6 @@ package aggregate
 import (
 	"cmp"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"bursar/internal/aggregate/statement"
@@ -107,21 +106,19 @@ func (c cutName) keys(group digest) []digest {
 // groupOf digests what entries share of which one may have the cut reference of another: account, money, and the first
 // 15 characters of the reference.
 func groupOf(kind, servicer, account, amount, currency, status, reversal, begins string) digest {
-	return digestOf("begins", kind, servicer, account, normalAmount(amount), currency, status, reversal, begins)
+	return digestOf("begins", kind, servicer, account, statement.NormalAmount(amount), currency, status, reversal, begins)
 }
-
-func isMT(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "mt") }
 
 // nameCut groups an entry with those that may have its reference complete or cut.
 func (t *rowBuilder) nameCut(n *namedEntry, currency string) {
-	if !isCAMT(t.stmt) && !isMT(t.stmt) {
+	if !t.stmt.IsCAMT() && !t.stmt.IsMT() {
 		return
 	}
 	e := t.entry
 	var begins string
-	if n.cut, begins = cutNameOf(t.reference(e), isMT(t.stmt), e.Booked, e.Value, n.day); begins != "" {
+	if n.cut, begins = cutNameOf(t.reference(e), t.stmt.IsMT(), e.Booked, e.Value, n.day); begins != "" {
 		n.listed = n.listed || n.cut.form == cutForm
-		n.group = groupOf(string(t.stmt.Kind), t.name.servicer, t.name.account, e.Amount, currency, statusOf(e), strconv.FormatBool(e.Reversal), begins)
+		n.group = groupOf(string(t.stmt.Kind), t.name.servicer, t.name.account, e.Amount, currency, e.StoredStatus(), strconv.FormatBool(e.Reversal), begins)
 	}
 }
 

@@ -52,15 +52,6 @@ func daysBetween(from, to string) int {
 	return int(parseDay(to).Sub(parseDay(from)) / (24 * time.Hour))
 }
 
-// subtract is a - b.
-func subtract(a, b string) string {
-	var x, y statement.Sum
-	x.Add(a)
-	y.Add(b)
-	x.Minus(&y)
-	return x.String()
-}
-
 // parseCount parses a count of a stored event.
 func parseCount(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
@@ -68,13 +59,4 @@ func parseCount(text string) int64 {
 		panic("count of a stored event: " + err.Error())
 	}
 	return n
-}
-
-// trimAmount removes trailing zeros of a stored amount beyond cents; empty stays empty.
-func trimAmount(amount string) string {
-	var s statement.Sum
-	if !s.Add(amount) {
-		return amount
-	}
-	return s.String()
 }

@@ -31,7 +31,7 @@ func (f *faults) addFault(at statement.Place, format string, args ...any) {
 		f.more++
 		return
 	}
-	f.list = append(f.list, fault{at, brief(fmt.Sprintf(format, args...), maxTextLength)})
+	f.list = append(f.list, fault{at, statement.Brief(fmt.Sprintf(format, args...), statement.MaxTextLength)})
 }
 
 // text is all faults in one line; empty if there are none. Places depend on how the file is written: they are shown to
@@ -48,12 +48,4 @@ func (f *faults) text(places bool) string {
 		list = append(list, fmt.Sprintf("and %d more", f.more))
 	}
 	return strings.Join(list, "; ")
-}
-
-// joinTexts joins two texts, of which either may be empty.
-func joinTexts(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
-	}
-	return a + "; " + b
 }

@@ -4,19 +4,16 @@ package aggregate
 
 import (
 	"fmt"
-	"strings"
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/project"
 )
 
-func isOFX(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "ofx") }
-
 // temporaryFITIDsOf reports whether the FITIDs of a statement are declared to change with each file.
 func temporaryFITIDsOf(p *project.Project) func(s *statement.Statement) bool {
 	return func(s *statement.Statement) bool {
 		i := p.InstitutionOf(s.Servicer, s.Account)
-		return isOFX(s) && i != nil && i.TemporaryIDs
+		return s.IsOFX() && i != nil && i.TemporaryIDs
 	}
 }
 

@@ -60,15 +60,6 @@ func messageID(s *statement.Statement) string {
 	return digestOf(s.Reference, s.Number, s.Page, created).String()
 }
 
-// normalAmount normalizes an amount: 10.5 is 10.50. A text that is not a number stays as it is.
-func normalAmount(amount string) string {
-	var s statement.Sum
-	if !s.Add(amount) {
-		return amount
-	}
-	return s.String()
-}
-
 // entryBase digests what identifies an entry: the servicer's reference with day and money, or only the latter. Entries
 // with one base are matched with the stored ones as a multiset, by their whole content: see resolve.go. A reference
 // that is permanently unique identifies an entry by itself. within identifies the statement, for an entry without a day;
@@ -90,7 +81,7 @@ func entryBase(h accountName, s *statement.Statement, e *statement.Entry, refere
 	case day == "":
 		scope = within
 	}
-	return digestOf("entry", string(s.Kind), h.servicer, h.account, scope, day, normalAmount(e.Amount), e.Currency, statusOf(e),
+	return digestOf("entry", string(s.Kind), h.servicer, h.account, scope, day, statement.NormalAmount(e.Amount), e.Currency, e.StoredStatus(),
 		strconv.FormatBool(e.Reversal), reference)
 }
 
@@ -99,12 +90,12 @@ func movementDigest(base digest, e *statement.Entry) digest {
 	if !e.Unique {
 		return base
 	}
-	return digestOf("said", string(base[:]), normalAmount(e.Amount))
+	return digestOf("said", string(base[:]), statement.NormalAmount(e.Amount))
 }
 
 // contentDigest digests the whole content of an entry, with its details in any order.
 func contentDigest(base digest, e *statement.Entry, own string, details digest) digest {
-	texts := []string{"all", string(base[:]), e.Booked, e.Value, normalAmount(e.Amount), own, e.Code, e.Party, e.Peer, e.Text, e.Operations, string(details[:])}
+	texts := []string{"all", string(base[:]), e.Booked, e.Value, statement.NormalAmount(e.Amount), own, e.Code, e.Party, e.Peer, e.Text, e.Operations, string(details[:])}
 	if e.Corrects != "" {
 		texts = append(texts, e.Corrects)
 	}

@@ -45,21 +45,6 @@ func (l *ledger) add(amount, currency string, at statement.Place) {
 	}
 }
 
-// isBooked reports whether a message adds up entries of a status; others are only announced. An entry for information
-// does not move a booked balance; in a notification, which has no balance, it is the notified amount.
-func isBooked(kind statement.Kind, status string) bool {
-	return status != "PDNG" && status != "FUTR" && (status != "INFO" || kind == statement.Notification)
-}
-
-// statusOf is an entry's status as its stream has it. Banks have own codes for booked entries, or none.
-func statusOf(e *statement.Entry) string {
-	switch e.Status {
-	case "PDNG", "FUTR", "INFO":
-		return e.Status
-	}
-	return "BOOK"
-}
-
 // addEntry adds an entry at its end, and checks it against its details.
 func (l *ledger) addEntry(t *rowBuilder, e *statement.Entry) {
 	l.content.plus(t.rules.movementDigest(t.base, e))
@@ -72,7 +57,7 @@ func (l *ledger) addEntry(t *rowBuilder, e *statement.Entry) {
 			l.booked.remove(amount)
 		}
 	}
-	if !isBooked(t.stmt.Kind, e.Status) {
+	if !t.stmt.Kind.IsBooked(e.Status) {
 		l.all++
 		l.pending++
 		l.announced.add(e.Amount)
@@ -85,7 +70,7 @@ func (l *ledger) addEntry(t *rowBuilder, e *statement.Entry) {
 		l.add(e.Amount, cmp.Or(e.Currency, t.stmt.Currency), e.Place)
 	}
 	l.addDay(t.entryDay(e), e.Place)
-	if e.Reversal && isCAMT(t.stmt) && !t.rules.former { // the result is part of the statement's id
+	if e.Reversal && t.stmt.IsCAMT() && !t.rules.former { // the result is part of the statement's id
 		l.reversals.Add(e.Amount)
 		l.originalReversals = t.rules.hasOriginalReversals(t.stmt)
 	}

@@ -108,11 +108,11 @@ func (t *rowBuilder) describeListing(b bounds) {
 		l.First, l.Last = "", ""
 	}
 	if b.booked && b.opening >= 0 {
-		l.Opening = comparisonText(normalAmount(t.balances[b.opening].Amount))
+		l.Opening = comparisonText(statement.NormalAmount(t.balances[b.opening].Amount))
 	}
 	if b.booked && b.closing >= 0 && !t.entries.incremental {
 		closing := &t.balances[b.closing]
-		l.Closing = comparisonText(normalAmount(closing.Amount))
+		l.Closing = comparisonText(statement.NormalAmount(closing.Amount))
 		if l.Last != "" && isDay(closing.Date) { // a statement that continues that balance has no entry of earlier days
 			l.Last = max(l.Last, closing.Date)
 		}
@@ -122,7 +122,7 @@ func (t *rowBuilder) describeListing(b bounds) {
 
 // comparisonText is a text for comparison: its digest if it is unusually long, because each statement of an import is kept in memory.
 func comparisonText(text string) string {
-	if len(text) <= maxValueLength {
+	if len(text) <= statement.MaxValueLength {
 		return text
 	}
 	return digestOf(text).String()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"bursar/internal/aggregate/statement"
 )
 
 // markMissing notes on each page whose previous or next page was not received that this one is missing. The other page
@@ -27,7 +29,7 @@ func markMissing(statements []*storedStatement) {
 			s.missingPages = s.missingPageText(1, "closes with", s.Closing)
 		}
 		if s.hasPageBefore && !someOf(byName[s.name()], func(p *storedStatement) bool { return p.isFollowedBy(s) }) && !someOf(closes[s.Opening], func(p *storedStatement) bool { return p.balanceLeadsTo(s) }) {
-			s.missingPages = joinTexts(s.missingPages, s.missingPageText(-1, "opens with", s.Opening))
+			s.missingPages = statement.JoinTexts(s.missingPages, s.missingPageText(-1, "opens with", s.Opening))
 		}
 	}
 }

@@ -51,8 +51,8 @@ func compareMovements(links []link, gaps []Interval, movements []movement) (wron
 
 // unlistedMovement is a day with entries that no stored statement lists: the statement is in quarantine, or its import did not end.
 func unlistedMovement(m movement) Interval {
-	why := newFinding("unlisted", "%d entries of %s are in the stream, and no statement that lists them: it is in quarantine, or its import did not end", m.entries, trimAmount(m.amount))
-	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: trimAmount(m.amount), Reason: why.text, figures: why.digest}
+	why := newFinding("unlisted", "%d entries of %s are in the stream, and no statement that lists them: it is in quarantine, or its import did not end", m.entries, statement.NormalAmount(m.amount))
+	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: statement.NormalAmount(m.amount), Reason: why.text, figures: why.digest}
 }
 
 // clusters joins statements that share days, by their intervals or by the days of their entries.
@@ -93,7 +93,7 @@ func (c *cluster) compare(movements []movement) finding {
 		entries += m.entries
 	}
 	least, most, whole := c.listed()
-	moved := subtract(closing, opening)
+	moved := statement.Subtract(closing, opening)
 	switch {
 	case whole && sum.String() == moved && least <= entries && entries <= most,
 		!whole && entries <= c.entryLimit(sum.String()) && (sum.String() == moved || c.withinDays(sum.String(), movements)):
@@ -136,7 +136,7 @@ func (c *cluster) bounds() (opening, closing string, known bool) {
 // same movement. Without such a statement there is no limit.
 func (c *cluster) entryLimit(moved string) (most int64) {
 	for _, l := range c.links {
-		if l.balanced() && !l.early && subtract(l.Closing, l.Opening) == moved && l.From < l.To && l.From == c.from && l.To == c.to {
+		if l.balanced() && !l.early && statement.Subtract(l.Closing, l.Opening) == moved && l.From < l.To && l.From == c.from && l.To == c.to {
 			most = max(most, l.Entries)
 		}
 	}
@@ -163,11 +163,11 @@ func (c *cluster) withinDays(moved string, movements []movement) bool {
 	openings := map[string]bool{} // from which the movements lead to a closing balance
 	for _, l := range c.links {
 		if l.interval.To == last && l.Closing != "" {
-			openings[subtract(l.Closing, moved)] = true
+			openings[statement.Subtract(l.Closing, moved)] = true
 		}
 	}
 	return slices.ContainsFunc(c.links, func(l link) bool {
-		return l.interval.From == first && l.Opening != "" && openings[subtract(l.Opening, "0")]
+		return l.interval.From == first && l.Opening != "" && openings[statement.Subtract(l.Opening, "0")]
 	})
 }
 

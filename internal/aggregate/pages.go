@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+
+	"bursar/internal/aggregate/statement"
 )
 
 // maxPageDistance is how many days apart the pages of one statement may be: a page without a closing balance has the day
@@ -153,12 +155,12 @@ func (t *storedStatement) appendPage(p *storedStatement) {
 		t.Closing, t.To, t.closingDay = p.Closing, p.To, p.closingDay
 	}
 	t.From = min(t.From, t.To)
-	t.Entries, t.Operations, t.Amount = t.Entries+p.Entries, t.Operations+p.Operations, subtract(t.Amount, subtract("0", p.Amount))
+	t.Entries, t.Operations, t.Amount = t.Entries+p.Entries, t.Operations+p.Operations, statement.Subtract(t.Amount, statement.Subtract("0", p.Amount))
 	t.firstEntryDay, t.lastEntryDay = min(cmp.Or(t.firstEntryDay, p.firstEntryDay), cmp.Or(p.firstEntryDay, t.firstEntryDay)), max(t.lastEntryDay, p.lastEntryDay)
 	t.content = digestOf(t.content, p.content).String()
 	if t.fault == "" {
 		t.fault, t.faultDigest = p.fault, p.faultDigest
 	}
 	t.conflicts = t.conflicts || p.conflicts
-	t.totals, t.missingPages = t.totals || p.totals, joinTexts(t.missingPages, p.missingPages)
+	t.totals, t.missingPages = t.totals || p.totals, statement.JoinTexts(t.missingPages, p.missingPages)
 }

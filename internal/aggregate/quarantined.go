@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"bursar/internal/aggregate/statement"
 	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/project"
@@ -167,7 +168,7 @@ func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (quar
 		}
 		key := accountKey{s.Servicer, s.Account, s.Currency}
 		all[key] = append(all[key], Interval{
-			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: trimAmount(s.Amount), Opening: trimAmount(s.Opening), Closing: trimAmount(s.Closing),
+			From: s.From, To: s.To, State: Broken, Kind: s.Kind, Number: s.Number, Entries: s.Entries, Amount: statement.NormalAmount(s.Amount), Opening: statement.NormalAmount(s.Opening), Closing: statement.NormalAmount(s.Closing),
 			Operations: s.Operations, File: s.File, Object: s.Object, Place: s.Place,
 			Reason: reason, figures: findingDigest("statement in quarantine", r.Column),
 		})

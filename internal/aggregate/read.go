@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"bursar/internal/aggregate/statement"
 	"bursar/internal/event/scan"
 	"bursar/internal/failure"
 	"bursar/internal/project"
@@ -183,7 +184,7 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return p, fmt.Errorf("read %s: %w", p.File, err)
 	case err != nil:
-		p.Refused = brief(err.Error(), maxTextLength)
+		p.Refused = statement.Brief(err.Error(), statement.MaxTextLength)
 		return p, rows.undo()
 	}
 	p.Statements, p.Entries = rows.rows(project.StatementStream), rows.rows(project.EntryStream)
@@ -197,11 +198,11 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 // recognise detects the format, or returns why the part cannot be read.
 func (r *reading) recognise(head []byte, in io.Reader) (as format, refused string) {
 	if unread, is := in.(unreadableFile); is {
-		return as, brief(unread.err.Error(), maxTextLength)
+		return as, statement.Brief(unread.err.Error(), statement.MaxTextLength)
 	}
 	as, err := formatOf(head, r.Project.Institutions, r.options.Institution, r.dir)
 	if err != nil {
-		return as, brief(err.Error(), maxTextLength)
+		return as, statement.Brief(err.Error(), statement.MaxTextLength)
 	}
 	return as, ""
 }

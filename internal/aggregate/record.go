@@ -118,7 +118,7 @@ func storedStatementOf(v map[string]string) *storedStatement {
 	t.hasPageBefore, t.hasPageAfter = v["page_before"] == "true", v["page_after"] == "true"
 	t.content, t.firstEntryDay, t.lastEntryDay = v["entries_digest"], v["first_day"], v["last_day"]
 	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
-	t.Opening, t.Closing, t.Amount = trimAmount(v["opening"]), trimAmount(v["closing"]), trimAmount(v["amount"])
+	t.Opening, t.Closing, t.Amount = statement.NormalAmount(v["opening"]), statement.NormalAmount(v["closing"]), statement.NormalAmount(v["amount"])
 	t.format = v["format"]
 	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
 	t.Entries, t.Operations = parseCount(v["entries"]), parseCount(v["operations"])

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"bursar/internal/aggregate/statement"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
@@ -79,7 +80,7 @@ func (im *Importer) rejectedRows(ctx context.Context, r *Result, stream string) 
 		}
 		file := files[row.File]
 		if file == nil {
-			file = &rejections{first: brief(row.Reason, maxTextLength)}
+			file = &rejections{first: statement.Brief(row.Reason, statement.MaxTextLength)}
 			files[row.File] = file
 		}
 		file.rows++

@@ -130,7 +130,7 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 		}
 		l.options.Institution = l.institution
 		if parts != nil {
-			l.options.Institution = institutionOf(as.format)
+			l.options.Institution = statement.CSVInstitution(as.format)
 		}
 		fault, err := l.readPart(ctx, origin{file: file, object: object}, head, in)
 		if fault != nil {
@@ -157,15 +157,6 @@ func (m members) unread(object string, read map[string]bool, faults map[string]e
 		}
 	}
 	return list
-}
-
-// institutionOf is the institution whose CSV files have a format; empty for other formats.
-func institutionOf(format string) string {
-	name, csv := strings.CutPrefix(format, csvFormat)
-	if !csv {
-		return ""
-	}
-	return name
 }
 
 // readPart reads one part of an original. fault is an error in the file or in the declarations; any other error stops the import.

@@ -5,7 +5,6 @@ package aggregate
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"bursar/internal/aggregate/statement"
 )
@@ -27,23 +26,9 @@ func (im *Importer) bounds() limits {
 }
 
 const (
-	maxReports     = 10_000 // notices of a file, and likewise faults
-	maxValueLength = 200    // bytes of a value that is kept for a message
-	maxTextLength  = 1000   // bytes of such a message
-	valueOverhead  = 100    // approximate memory of a value in addition to its text
+	maxReports    = 10_000 // notices of a file, and likewise faults
+	valueOverhead = 100    // approximate memory of a value in addition to its text
 )
-
-// brief is a text for a message: shortened if it is longer, and a copy, so that the original can be freed.
-func brief(text string, most int) string {
-	if len(text) <= most {
-		return strings.Clone(text)
-	}
-	end := most
-	for end > most-utf8.UTFMax && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + "…"
-}
 
 // reports are the notices and faults of a file. Those beyond the limits are only counted.
 type reports struct {
@@ -67,22 +52,22 @@ func (r *reports) takes(kept, bytes int) bool {
 func (r *reports) notice(n *statement.Notice) {
 	size := valueOverhead
 	for i := range n.Fields {
-		size += valueOverhead + min(len(n.Fields[i].Name), maxValueLength) + min(len(n.Fields[i].Value), maxValueLength)
+		size += valueOverhead + min(len(n.Fields[i].Name), statement.MaxValueLength) + min(len(n.Fields[i].Value), statement.MaxValueLength)
 	}
 	if !r.takes(len(r.notices), size) {
 		r.moreNotices += max(n.Count, 1)
 		return
 	}
-	kept := statement.Notice{Place: n.Place, What: brief(n.What, maxValueLength), Count: n.Count}
+	kept := statement.Notice{Place: n.Place, What: statement.Brief(n.What, statement.MaxValueLength), Count: n.Count}
 	for _, f := range n.Fields {
-		kept.Fields = append(kept.Fields, statement.Field{Name: brief(f.Name, maxValueLength), Value: brief(f.Value, maxValueLength)})
+		kept.Fields = append(kept.Fields, statement.Field{Name: statement.Brief(f.Name, statement.MaxValueLength), Value: statement.Brief(f.Value, statement.MaxValueLength)})
 	}
 	r.notices = append(r.notices, kept)
 }
 
 // fault keeps the fault of a statement.
 func (r *reports) fault(account, day, fault string) {
-	text := brief(fmt.Sprintf("account %s, %s: %s", brief(account, maxValueLength), day, fault), 2*maxTextLength)
+	text := statement.Brief(fmt.Sprintf("account %s, %s: %s", statement.Brief(account, statement.MaxValueLength), day, fault), 2*statement.MaxTextLength)
 	if !r.takes(len(r.faults), valueOverhead+len(text)) {
 		r.moreFaults++
 		return

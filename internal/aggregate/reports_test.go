@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"bursar/internal/aggregate/statement"
 )
 
 // infosOf is an OFX file that lists n accounts, each with a description of some bytes.
@@ -52,7 +54,7 @@ func TestNoticesAreBoundedInBytes(t *testing.T) {
 		for _, n := range f.Parts[0].Notices {
 			counted += max(n.Count, 1)
 			for _, field := range n.Fields {
-				if len(field.Value) > maxValueLength+len("…") || !utf8.ValidString(field.Value) {
+				if len(field.Value) > statement.MaxValueLength+len("…") || !utf8.ValidString(field.Value) {
 					t.Fatalf("field %s has %d bytes: %q", field.Name, len(field.Value), field.Value)
 				}
 			}
@@ -82,7 +84,7 @@ func TestFaultsAreBoundedInBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := r.Files[0].Parts[0]
-	if got := r.size(); got > 5000+2*maxTextLength || len(p.Faults) < 2 || !strings.HasSuffix(p.Faults[len(p.Faults)-1], "more of its statements do not hold") {
+	if got := r.size(); got > 5000+2*statement.MaxTextLength || len(p.Faults) < 2 || !strings.HasSuffix(p.Faults[len(p.Faults)-1], "more of its statements do not hold") {
 		t.Errorf("%d bytes are held; the faults are %.2000q", got, p.Faults)
 	}
 }
@@ -108,11 +110,11 @@ func TestBalancesAreBoundedInBytes(t *testing.T) {
 func TestRefusalsAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"": "", "abc": "abc", "abcdef": "abcd…", "abcä": "abc…", "ääää": "ää…"} {
-		if got := brief(text, 4); got != want {
+		if got := statement.Brief(text, 4); got != want {
 			t.Errorf("%q is %q, want %q", text, got, want)
 		}
 	}
-	if got := comparisonText(strings.Repeat("1", maxValueLength+1)); len(got) > maxValueLength || got == comparisonText(strings.Repeat("1", maxValueLength+2)) || comparisonText("12") != "12" {
+	if got := comparisonText(strings.Repeat("1", statement.MaxValueLength+1)); len(got) > statement.MaxValueLength || got == comparisonText(strings.Repeat("1", statement.MaxValueLength+2)) || comparisonText("12") != "12" {
 		t.Errorf("a long text is %q", got)
 	}
 }

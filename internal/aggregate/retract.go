@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"bursar/internal/aggregate/statement"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/failure"
@@ -180,9 +181,9 @@ func (r *reading) beginRestoring(ctx context.Context, files []*File) error {
 
 // institution is the institution whose CSV mapping read all parts; empty if there are other parts.
 func (k *importedFile) institution() string {
-	name := institutionOf(k.Parts[0].Format)
+	name := statement.CSVInstitution(k.Parts[0].Format)
 	for _, p := range k.Parts {
-		if institutionOf(p.Format) != name {
+		if statement.CSVInstitution(p.Format) != name {
 			return ""
 		}
 	}

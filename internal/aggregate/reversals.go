@@ -3,21 +3,15 @@
 package aggregate
 
 import (
-	"strings"
-
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/project"
 )
-
-// isCAMT reports whether a statement's format leaves the direction of reversals open. By its definition an entry has
-// the direction of its effect on the account; some banks write the direction of the entry that is reversed.
-func isCAMT(s *statement.Statement) bool { return strings.HasPrefix(s.Format, "camt") }
 
 // originalReversalsOf reports whether the reversals of a statement are declared to have the direction of the reversed entries.
 func originalReversalsOf(p *project.Project) func(s *statement.Statement) bool {
 	return func(s *statement.Statement) bool {
 		i := p.InstitutionOf(s.Servicer, s.Account)
-		return isCAMT(s) && i != nil && i.Reversals == project.OriginalReversals
+		return s.IsCAMT() && i != nil && i.Reversals == project.OriginalReversals
 	}
 }
 
@@ -40,7 +34,7 @@ func (r *reversalHandler) Begin(s *statement.Statement) error {
 
 // Entry starts an entry.
 func (r *reversalHandler) Entry(e *statement.Entry) error {
-	if e.Reversal && !r.noted && isCAMT(r.stmt) {
+	if e.Reversal && !r.noted && r.stmt.IsCAMT() {
 		r.noted = true
 		if err := r.recordBinding(reversalsAspect, r.stmt); err != nil {
 			return err

@@ -229,7 +229,7 @@ func (t *rowBuilder) EndEntry() error {
 	r.stated("day", t.entryDay(e))
 	r.stated("value_day", e.Value)
 	r.stated("amount", t.amount(e.Amount))
-	r.text("status", statusOf(e))
+	r.text("status", e.StoredStatus())
 	r.flag("reversal", e.Reversal)
 	r.stated("reference", t.reference(e))
 	r.stated("own_reference", t.ownReference(e))
@@ -272,7 +272,7 @@ func (t *rowBuilder) amount(text string) string {
 	if t.rules.former {
 		return text
 	}
-	return normalAmount(text)
+	return statement.NormalAmount(text)
 }
 
 // label is the name of the statement that its rows show to people.

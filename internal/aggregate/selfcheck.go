@@ -50,7 +50,7 @@ func (l *ledger) checkPrevious(s *statement.Statement, balances []statement.Bala
 		return
 	}
 	opening, before := &balances[b.opening], &balances[previous]
-	if opening.Currency == before.Currency && !sameNumber(opening.Amount, before.Amount) {
+	if opening.Currency == before.Currency && !statement.SameNumber(opening.Amount, before.Amount) {
 		l.addFault(opening.Place, "it opens with %s, and states %s as what closed before", opening.Amount, before.Amount)
 	}
 }

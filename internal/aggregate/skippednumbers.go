@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"bursar/internal/aggregate/statement"
 )
 
 // skip is a gap in the numbers.
@@ -46,6 +48,6 @@ func noteSkippedNumbers(links []link, gaps []Interval) {
 		if slices.ContainsFunc(gaps, func(g Interval) bool { return dayAfter(g.To) == interval.From }) {
 			continue
 		}
-		interval.Reason = joinTexts(interval.Reason, which+" missing by the bank's numbers")
+		interval.Reason = statement.JoinTexts(interval.Reason, which+" missing by the bank's numbers")
 	}
 }

@@ -110,7 +110,7 @@ func eachMember(f *diskFile, name string, read partFunc) error {
 		}
 		empty = false
 		if len(member.Name) > maxName {
-			if err := read(name+"/"+brief(member.Name, maxValueLength), nil, unreadable("its name in the archive has more than %d bytes", maxName)); err != nil {
+			if err := read(name+"/"+statement.Brief(member.Name, statement.MaxValueLength), nil, unreadable("its name in the archive has more than %d bytes", maxName)); err != nil {
 				return err
 			}
 			continue

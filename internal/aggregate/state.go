@@ -2,6 +2,8 @@
 
 package aggregate
 
+import "bursar/internal/aggregate/statement"
+
 // State says how far the record of an account can be trusted for an interval.
 type State string
 
@@ -77,5 +79,5 @@ func (t *storedStatement) balanced() bool { return t.Opening != "" && t.Closing 
 
 // addsUp reports whether opening + entries = closing, for a statement with both balances.
 func (t *storedStatement) addsUp() bool {
-	return subtract(t.Closing, t.Opening) == trimAmount(t.Amount)
+	return statement.Subtract(t.Closing, t.Opening) == statement.NormalAmount(t.Amount)
 }

@@ -46,7 +46,7 @@ func (s storedMovements) upTo(day string) (sum string, entries int64) {
 func (s storedMovements) matches(t *storedStatement) bool {
 	sum, entries := s.upTo(t.To)
 	before, earlierEntries := s.upTo(dayBefore(t.From))
-	return entries-earlierEntries == t.Entries && subtract(sum, before) == normalAmount(t.Amount)
+	return entries-earlierEntries == t.Entries && statement.Subtract(sum, before) == statement.NormalAmount(t.Amount)
 }
 
 // balanceAfter is the balance that the entries of some days lead to; empty if no entries are known.
@@ -56,8 +56,8 @@ func (s storedMovements) balanceAfter(balance, from, to string) string {
 	}
 	until, _ := s.upTo(to)
 	before, _ := s.upTo(dayBefore(from))
-	moved := subtract(until, before)
-	return subtract(balance, statement.Negate(moved))
+	moved := statement.Subtract(until, before)
+	return statement.Subtract(balance, statement.Negate(moved))
 }
 
 // isEarly reports whether s was made before its last day had ended: by the stored entries of its days its opening

@@ -100,19 +100,9 @@ func (t *tally) compareStated(s *statement.Totals) (faults []string) {
 		if c.sum == &t.debit {
 			sum = strings.TrimPrefix(sum, "-")
 		}
-		if !sameNumber(c.stated, sum) {
+		if !statement.SameNumber(c.stated, sum) {
 			fault(c.what, c.stated, sum)
 		}
 	}
 	return faults
-}
-
-// sameNumber compares numbers by value, and other texts as texts.
-func sameNumber(a, b string) bool {
-	var x, y statement.Sum
-	if !x.Add(a) || !y.Add(b) {
-		return a == b
-	}
-	x.Minus(&y)
-	return x.Sign() == 0
 }

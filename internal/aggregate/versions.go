@@ -39,12 +39,12 @@ func (s *statementRow) mayHaveVersions() bool {
 
 // daysDigest identifies what versions of a statement have in common.
 func (s *statementRow) daysDigest() digest {
-	return digestOf("days", s.Servicer, s.Account, s.Currency, s.From, s.To, normalAmount(s.Opening))
+	return digestOf("days", s.Servicer, s.Account, s.Currency, s.From, s.To, statement.NormalAmount(s.Opening))
 }
 
 // slot is the slot of this version of the statement.
 func (s *statementRow) slot() slot {
-	return slot{entry: s.daysDigest(), listing: listing{Opening: normalAmount(s.Opening), Closing: normalAmount(s.Closing), First: s.From, Last: s.To}}
+	return slot{entry: s.daysDigest(), listing: listing{Opening: statement.NormalAmount(s.Opening), Closing: statement.NormalAmount(s.Closing), First: s.From, Last: s.To}}
 }
 
 // versionRows finds statements with another version that is stored or was found before, and writes slots for those that have none.

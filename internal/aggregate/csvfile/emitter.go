@@ -158,7 +158,7 @@ func (e *emitter) groupFor(at statement.Place, account, currency string) (*group
 func (e *emitter) beginStatement(at statement.Place, owner *group) error {
 	number, iban := statement.AccountNumber(owner.account)
 	e.statement = statement.Statement{
-		Place: at, Format: "csv " + e.institution.Name, Kind: statement.Booked, Servicer: e.institution.Servicer,
+		Place: at, Format: statement.CSVFormat + e.institution.Name, Kind: statement.Booked, Servicer: e.institution.Servicer,
 		Account: number, IBAN: iban, Currency: owner.currency,
 	}
 	e.current, e.faultReported, e.hasBooked, e.days = owner, false, false, days{}

@@ -201,3 +201,31 @@ func parseSmall(decimal string) (n int64, fits bool) {
 	}
 	return n, whole > 0
 }
+
+// NormalAmount normalizes an amount: 10.5 is 10.50. A text that is not a number stays as it is.
+func NormalAmount(amount string) string {
+	var s Sum
+	if !s.Add(amount) {
+		return amount
+	}
+	return s.String()
+}
+
+// SameNumber compares numbers by value, and other texts as texts.
+func SameNumber(a, b string) bool {
+	var x, y Sum
+	if !x.Add(a) || !y.Add(b) {
+		return a == b
+	}
+	x.Minus(&y)
+	return x.Sign() == 0
+}
+
+// Subtract is a - b.
+func Subtract(a, b string) string {
+	var x, y Sum
+	x.Add(a)
+	y.Add(b)
+	x.Minus(&y)
+	return x.String()
+}
