@@ -11,9 +11,6 @@ import (
 	"bursar/internal/project"
 )
 
-// accountName names an account: an IBAN by itself, any other number within its servicer.
-type accountName struct{ servicer, account string }
-
 // accountNamer names the account of a statement.
 type accountNamer func(s *statement.Statement) accountName
 

@@ -5,7 +5,6 @@ package aggregate
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -88,57 +87,6 @@ func (r *rules) csvInstitution(format string) *project.Institution {
 	return nil
 }
 
-// maxNumberLength is the maximum length of an account's source, number and currency; longer ones are not bound.
-const maxNumberLength = 100
-
-// recordBindings notes the bindings that a statement depends on. With former rules account numbers are not bound.
-func (t *rowBuilder) recordBindings(s *statement.Statement) error {
-	if !s.IBAN && !t.rules.former {
-		if err := t.recordBinding(accountAspect, s); err != nil {
-			return err
-		}
-	}
-	if s.IsOFX() {
-		return t.recordBinding(fitidsAspect, s)
-	}
-	if t.rules.csvInstitution(s.Format) == nil {
-		return nil
-	}
-	if err := t.recordBinding(referencesAspect, s); err != nil {
-		return err
-	}
-	return t.recordBinding(mappingAspect, s)
-}
-
-func (t *rowBuilder) recordBinding(what aspect, s *statement.Statement) error {
-	g := t.rules.bind(what, s, t.name)
-	if len(g.Source)+len(g.Number)+len(g.Currency) > maxNumberLength {
-		return nil
-	}
-	subject := g.subject()
-	if t.fileBindings[subject] {
-		return nil
-	}
-	_, known := t.importBindings[subject]
-	size := valueOverhead / 2 // approximate memory of its subject, and of the binding itself
-	if !known {
-		size += 4 * valueOverhead
-	}
-	if t.budget.bindings -= size; t.budget.bindings < 0 {
-		return statement.Refuse(s.Place, "the files of the import have too many accounts without an IBAN").Advise("import fewer files at a time, or divide this one")
-	}
-	if t.fileBindings == nil {
-		t.fileBindings = map[digest]bool{}
-	}
-	t.fileBindings[subject] = true
-	if !known {
-		g.Source, g.Number, g.Currency = strings.Clone(g.Source), strings.Clone(g.Number), strings.Clone(g.Currency) // substrings would keep a longer text in memory
-		g.Value, g.Servicer = strings.Clone(g.Value), strings.Clone(g.Servicer)
-		t.importBindings[subject] = g
-	}
-	return nil
-}
-
 // How far references of CSV files identify entries.
 const (
 	noReferences     = "no `reference`"
@@ -205,91 +153,4 @@ func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Proj
 		})
 	})
 	return faults, err
-}
-
-// checkBindings refuses an import whose bindings differ from earlier ones, unless it reads again everything that
-// depends on them. New bindings are recorded before anything is ingested.
-func (r *reading) checkBindings(ctx context.Context, files []*File) error {
-	fresh, otherwise := map[string]binding{}, map[string][2]binding{}
-	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
-		clear(fresh)
-		clear(otherwise)
-		return eachBinding(files, func(_ *Part, subject digest) error {
-			key, now, was := bindingKey(subject), r.bindings[subject], binding{}
-			found, err := tx.Get(key, &was)
-			switch {
-			case err != nil:
-				return err
-			case !found:
-				fresh[key] = now
-			case !now.sameAs(&was):
-				otherwise[key] = [2]binding{was, now}
-			case now.Value != was.Value: // more is read than before
-				now.Confirmed = was.Confirmed
-				fresh[key] = now
-			}
-			return nil
-		})
-	})
-	for key, g := range otherwise {
-		left, wrong := r.filesNotReread(ctx, files, &g[0])
-		if err = errors.Join(err, wrong); err == nil && len(left) > 0 {
-			err = r.rules.changeError(&g[0], &g[1]).withoutFiles(left)
-		}
-		r.changedBindings[key] = g[1]
-	}
-	if err != nil || len(fresh) == 0 {
-		return err
-	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		for key, g := range fresh {
-			if err := tx.Put(key, g); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// confirmBindings keeps the bindings of what was accepted, and removes those of parts that are in quarantine as a
-// whole: these may be declared differently.
-func confirmBindings(tx catalog.Tx, files []*File) error {
-	taken := map[digest]bool{}
-	_ = eachBinding(files, func(p *Part, subject digest) error { // the callback returns no error
-		taken[subject] = taken[subject] || p.Quarantined == ""
-		return nil
-	})
-	for subject, some := range taken {
-		var g binding
-		key := bindingKey(subject)
-		found, err := tx.Get(key, &g)
-		switch {
-		case err != nil:
-			return err
-		case !found || g.Confirmed:
-		case some:
-			g.Confirmed = true
-			err = tx.Put(key, g)
-		default:
-			err = tx.Delete(key)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// eachBinding passes on the subjects of each part that was read.
-func eachBinding(files []*File, each func(p *Part, of digest) error) error {
-	for _, f := range files {
-		for i := range f.Parts {
-			for _, subject := range f.Parts[i].bindings {
-				if err := each(&f.Parts[i], subject); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
 }

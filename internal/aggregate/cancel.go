@@ -23,9 +23,8 @@ import (
 // unless a counting statement lists it. It depends on stored data alone, so that the next import completes one that was
 // cut short. left says why something may remain to be cancelled.
 func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, accounts map[string]bool) (entries int64, left string, err error) {
-	view, err := r.streamView(ctx, project.StatementStream)
-	if err != nil || len(again) == 0 && len(accounts) == 0 {
-		return 0, "", err
+	if len(again) == 0 && len(accounts) == 0 {
+		return 0, "", nil
 	}
 	o := &originals{objects: map[string]members{}, uncounted: map[string]bool{}, rereadObjects: slices.Sorted(maps.Keys(again)), refused: map[string][]bool{}}
 	o.spans, o.mayRestore = slices.Clone(r.restoredSpans), len(r.restoredSpans) > 0
@@ -43,22 +42,21 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 		return 0, "", err
 	}
 	o.uncountedBefore = earlier.removed()
-	if view != "" && len(accounts) > 0 {
+	if len(accounts) > 0 {
 		reduced, err := r.cancelledAccounts(ctx)
 		if err != nil {
 			return 0, "", err
 		}
-		c := &Completeness{Objects: r.Objects, Catalog: r.Catalog, Project: r.Project, Duck: r.Duck}
-		q := Query{Accounts: slices.Sorted(maps.Keys(accounts))}
 		uncounted := maps.Clone(o.uncountedBefore)
 		maps.Copy(uncounted, o.uncounted)
-		err = c.eachRecord(ctx, view, q, uncounted, func(record *record, byKind []versions) error {
+		q := Query{Accounts: slices.Sorted(maps.Keys(accounts))}
+		err = r.completeness().Decide(ctx, q, uncounted, func(account string, byKind []Decision) error {
 			r.decide(&byKind[0])
-			if reduced[record.Account.Account] {
-				o.addContested(byKind[0].consistent, r.awaiting)
+			if reduced[account] {
+				o.addContested(byKind[0].Balanced, r.awaiting)
 			}
-			for _, v := range byKind {
-				o.addVersions(v)
+			for i := range byKind {
+				o.addVersions(&byKind[i])
 			}
 			return nil
 		})
@@ -71,6 +69,8 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 	}
 	return r.cancelUnlisted(ctx, o)
 }
+
+func (im *Importer) completeness() *Completeness { return &Completeness{Streams: im.Streams} }
 
 // cancelUnlisted reads the originals, cancels what only uncounted statements list, and restores what was cancelled
 // before and counts now. If a part of an original cannot be read any more, it is not known what only uncounted
@@ -85,8 +85,7 @@ func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int
 	defer func() { err = errors.Join(err, l.close()) }()
 	l.refused = o.refused
 	if len(o.retracted) > 0 {
-		c := &Completeness{Objects: r.Objects, Catalog: r.Catalog, Project: r.Project, Duck: r.Duck}
-		if l.contradicted, err = c.contradictions(ctx); err != nil {
+		if l.contradicted, err = r.completeness().Contradictions(ctx); err != nil {
 			return 0, "", err
 		}
 	}
@@ -171,13 +170,10 @@ func (u *unreadPart) message(what string) string {
 		what, cmp.Or(u.file, u.name, "it"), u.object, u.err)
 }
 
-// cancelID is the id of the event that cancels another.
-func cancelID(id string) string { return digestOf("taken back", id).String() }
-
 // unlistedSQL finds the rows of a stream that only uncounted statements list, including everything that was read of the
 // missing parts of originals that have uncounted statements. It is empty if the stream is.
 func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []string, missing []unreadPart) (string, error) {
-	view, err := r.streamView(ctx, stream)
+	view, err := r.View(ctx, stream)
 	if err != nil || view == "" {
 		return "", err
 	}
@@ -278,49 +274,4 @@ func restoring(event map[string]any) { event["id"] = restoredID(stringOf(event["
 func stringOf(value any) string {
 	text, _ := value.(string) // a text column
 	return text
-}
-
-// filesNotReread names the files that depend on a changed binding and that the import does not read again: their rows
-// would stay as they were.
-func (r *reading) filesNotReread(ctx context.Context, files []*File, was *binding) (left []string, err error) {
-	statements, err := r.streamView(ctx, project.StatementStream)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := r.streamView(ctx, project.EntryStream)
-	if err != nil {
-		return nil, err
-	}
-	stream := statements
-	var where string
-	switch was.Aspect {
-	case referencesAspect, mappingAspect:
-		where = "format = " + sqlList([]string{was.Source})
-	case fitidsAspect:
-		h := r.rules.accountName(&statement.Statement{Format: "ofx", Servicer: was.Source, Account: was.Number})
-		where = "format LIKE 'ofx%' AND account = " + sqlList([]string{h.account})
-	case reversalsAspect:
-		h := r.rules.accountName(&statement.Statement{Format: "camt", Servicer: was.Source, Account: was.Number})
-		stream = entries
-		where = fmt.Sprintf("reversal AND account = %s AND takes_back IS NULL AND id NOT IN (SELECT takes_back FROM (%s) WHERE takes_back IS NOT NULL)", sqlList([]string{h.account}), entries)
-	case accountAspect:
-		where = fmt.Sprintf("account = %s AND servicer = %s", sqlList([]string{was.Value}), sqlList([]string{was.Servicer}))
-	default:
-		return nil, fmt.Errorf("bug: it is not known which files depend on %s", was.Aspect)
-	}
-	if stream == "" {
-		return nil, nil
-	}
-	earlier, err := rereadsOf(ctx, r.Catalog)
-	if err != nil {
-		return nil, err
-	}
-	here, uncounted := rereadFiles(files), earlier.removed()
-	err = queryRows(ctx, r.Duck, "SELECT object, file, id FROM ("+stream+") WHERE "+where+" ORDER BY file, object", func(row []string) error {
-		if here[row[0]] == nil && !uncounted[row[2]] && (len(left) == 0 || left[len(left)-1] != row[1]) {
-			left = append(left, row[1])
-		}
-		return nil
-	})
-	return left, err
 }

@@ -107,7 +107,7 @@ func TestKilledWhileCancelling(t *testing.T) {
 func (h *fixture) unlist(reference string) {
 	h.Helper()
 	r := &reading{Importer: h.importer, dir: h.TempDir()}
-	view, err := r.streamView(h.Context(), "entries")
+	view, err := r.View(h.Context(), "entries")
 	if err == nil {
 		sql := "SELECT " + textColumns(h.importer.Project.Stream("entries")) + " FROM (" + view + ") WHERE reference = " + sqlList([]string{reference})
 		_, err = r.ingestAnswers(h.Context(), "entries", sql, "back", cancelling(cancelID))

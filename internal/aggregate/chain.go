@@ -108,13 +108,13 @@ func (t *storedStatement) checkDates() (State, finding) {
 	state := Proven
 	if t.firstEntryDay != "" && t.firstEntryDay < t.From {
 		days = append(days, t.firstEntryDay)
-		if daysBetween(t.firstEntryDay, t.From) > maxDaysOutside {
+		if statement.DaysBetween(t.firstEntryDay, t.From) > maxDaysOutside {
 			state = Claimed
 		}
 	}
 	if t.lastEntryDay > t.To {
 		days = append(days, t.lastEntryDay)
-		if daysBetween(t.To, t.lastEntryDay) > maxDaysOutside {
+		if statement.DaysBetween(t.To, t.lastEntryDay) > maxDaysOutside {
 			state = Claimed
 		}
 	}
@@ -135,7 +135,7 @@ func (c *chain) checkContinuity(l *link) finding {
 	case l.From > b.To:
 		return c.checkConsecutive(l)
 	case l.From == b.To && l.To > b.To && c.mayFollow(l.storedStatement): // it opens on the day on which the last one closed
-		l.interval.From = dayAfter(b.To)
+		l.interval.From = statement.DayAfter(b.To)
 		return finding{}
 	case !l.balanced():
 		return finding{}
@@ -181,8 +181,8 @@ func (c *chain) checkConsecutive(l *link) finding {
 		return finding{}
 	}
 	b := c.last()
-	if dayAfter(b.To) == l.From && l.mayOpenDayBefore() { // the opening balance is that of the missing day
-		l.interval.From = dayAfter(l.From)
+	if statement.DayAfter(b.To) == l.From && l.mayOpenDayBefore() { // the opening balance is that of the missing day
+		l.interval.From = statement.DayAfter(l.From)
 	}
 	if c.gap(b, l.interval.From, l.Opening) {
 		return finding{}
@@ -192,7 +192,7 @@ func (c *chain) checkConsecutive(l *link) finding {
 
 // gap adds the days on which a statement was expected between the statement b and an opening balance, if there are any.
 func (c *chain) gap(b *storedStatement, day, opening string) bool {
-	from, to := c.expectedDays(dayAfter(b.To), dayBefore(day))
+	from, to := c.expectedDays(statement.DayAfter(b.To), statement.DayBefore(day))
 	if from == "" {
 		return false
 	}
@@ -216,8 +216,8 @@ func (c *chain) expectedDays(from, to string) (first, last string) {
 	if c.expects == nil && from <= to {
 		return from, to
 	}
-	for day := from; day <= to; day = dayAfter(day) {
-		if c.expects(parseDay(day)) {
+	for day := from; day <= to; day = statement.DayAfter(day) {
+		if c.expects(statement.ParseDay(day)) {
 			first, last = cmp.Or(first, day), day
 		}
 	}

@@ -225,7 +225,7 @@ func TestAccountsWithoutStatements(t *testing.T) {
 		t.Errorf("without a first day nothing is expected yet: %+v", silent)
 	}
 	h.send(camtOf(sheet{account: "A1", from: day(3), to: day(3), number: "1", name: "m", opened: day(3)}), camtOf(sheet{account: "A1", from: day(5), to: day(5), number: "3", name: "n", opened: day(5)}))
-	bank.Statements.Since = parseDay(day(2))
+	bank.Statements.Since = statement.ParseDay(day(2))
 	accounts := h.judged("")
 	if len(accounts) != 2 || accounts[1].Account != "A2" || accounts[1].Institution != "bank" {
 		t.Fatalf("accounts are %+v", accounts)

@@ -26,7 +26,7 @@ func (c *chain) checkClosing(l *link) finding {
 	if made == stated || c.movements.explainedByReplaced(b, l.storedStatement) {
 		return finding{}
 	}
-	if dayAfter(b.To) < l.From && c.gap(b, l.From, statement.Subtract(l.Closing, l.Amount)) {
+	if statement.DayAfter(b.To) < l.From && c.gap(b, l.From, statement.Subtract(l.Closing, l.Amount)) {
 		return finding{}
 	}
 	return newFinding("closes", "the statement before closed with %s on %s, and the entries since of %s make %s; by what it closes with it is %s: %s is missing",

@@ -10,22 +10,13 @@ import (
 	"time"
 
 	"bursar/internal/aggregate/statement"
-	"bursar/internal/catalog"
-	"bursar/internal/duck"
 	"bursar/internal/event"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
 // Completeness evaluates the stored statements. It changes nothing.
 type Completeness struct {
-	Objects interface {
-		object.Store
-		object.Local
-	}
-	Catalog catalog.Catalog
-	Project *project.Project
-	Duck    duck.Options
+	Streams
 }
 
 // Query selects accounts and days.

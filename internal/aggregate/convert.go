@@ -35,10 +35,10 @@ func Read(p *project.Project, name string, in io.Reader, h statement.Handler) er
 			_, err := in.Read(nil)
 			return err
 		}
-		as, err := formatOf(head, p.Institutions, "", "")
+		as, err := Detect(head, p.Institutions, "", "")
 		if err != nil {
 			return err
 		}
-		return as.read(in, h)
+		return as.Read(in, h)
 	})
 }

@@ -66,10 +66,10 @@ func cutNameOf(reference string, mt bool, booked, value, day string) (name cutNa
 		at += size
 	}
 	name.last, _ = utf8.DecodeRuneInString(reference[at:])
-	if isDay(booked) {
+	if statement.IsDay(booked) {
 		name.booked = booked
 	}
-	if isDay(value) {
+	if statement.IsDay(value) {
 		name.value = value
 	}
 	if name.booked == "" && name.value == "" {
@@ -137,4 +137,12 @@ func (c cutName) write(r *row) {
 func storedCutName(row []string) cutName {
 	last, _ := utf8.DecodeRuneInString(row[1])
 	return cutName{form: formNamed(row[0]), last: last, booked: row[2], value: row[3]}
+}
+
+// cutKeys are the keys of an entry's cut name.
+func (n *namedEntry) cutKeys() []digest {
+	if n.cut.form == 0 {
+		return nil
+	}
+	return n.cut.keys(n.group)
 }

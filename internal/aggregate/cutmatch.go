@@ -65,14 +65,6 @@ func (c *cutEntries) addName(n *namedEntry, id digest, fresh func(n *namedEntry,
 	return nil
 }
 
-// cutKeys are the keys of an entry's cut name.
-func (n *namedEntry) cutKeys() []digest {
-	if n.cut.form == 0 {
-		return nil
-	}
-	return n.cut.keys(n.group)
-}
-
 // matchCut matches entries with those of other bases; over is what remains. Cut references with a mark come first,
 // because one without a mark may be complete.
 func (m *matching) matchCut(rest []unmatched) (over []unmatched, err error) {

@@ -58,11 +58,11 @@ ORDER BY kind, servicer, account, amount, currency, status, reversal, left(refer
 
 // writeCut writes the rows for the stream of names.
 func (r *reading) writeCut(ctx context.Context, to *bufio.Writer) (rows int64, err error) {
-	entries, err := r.streamView(ctx, project.EntryStream)
+	entries, err := r.View(ctx, project.EntryStream)
 	if err != nil || entries == "" {
 		return 0, err
 	}
-	statements, err := r.streamView(ctx, project.StatementStream)
+	statements, err := r.View(ctx, project.StatementStream)
 	if err != nil || statements == "" {
 		return 0, err
 	}

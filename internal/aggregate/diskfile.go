@@ -14,8 +14,8 @@ import (
 	"bursar/internal/failure"
 )
 
-// sourceFile is an open file.
-type sourceFile interface {
+// SourceFile is an open file.
+type SourceFile interface {
 	io.Reader
 	io.ReaderAt
 	io.Closer
@@ -25,36 +25,43 @@ type sourceFile interface {
 // diskFile is an input file that remembers its first disk error. A disk error says nothing about the content, so that
 // it is Transient; readers of archives and formats report it like damaged content.
 type diskFile struct {
-	sourceFile
+	SourceFile
 	failed error // the first disk error
 }
 
 // openFile opens a file. O_NONBLOCK: if the file was replaced by a pipe, opening must not wait for its other end.
-func openFile(path string) (sourceFile, error) {
+func openFile(path string) (SourceFile, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
-// openSource opens an input file.
-func (im *Importer) openSource(path string) (*diskFile, error) {
+// Opener opens input files. Its zero value opens files on disk.
+type Opener struct {
+	OpenFile func(path string) (SourceFile, error)
+}
+
+// Open opens an input file.
+func (o Opener) Open(path string) (io.ReadCloser, error) { return o.open(path) }
+
+func (o Opener) open(path string) (*diskFile, error) {
 	open := openFile
-	if im.open != nil {
-		open = im.open
+	if o.OpenFile != nil {
+		open = o.OpenFile
 	}
 	f, err := open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, withoutPath(err))
 	}
-	return &diskFile{sourceFile: f}, nil
+	return &diskFile{SourceFile: f}, nil
 }
 
 func (o *diskFile) Read(p []byte) (int, error) {
-	n, err := o.sourceFile.Read(p)
+	n, err := o.SourceFile.Read(p)
 	return n, o.remember(err)
 }
 
 // ReadAt is used for archives.
 func (o *diskFile) ReadAt(p []byte, at int64) (int, error) {
-	n, err := o.sourceFile.ReadAt(p, at)
+	n, err := o.SourceFile.ReadAt(p, at)
 	return n, o.remember(err)
 }
 

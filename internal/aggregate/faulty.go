@@ -3,21 +3,17 @@
 package aggregate
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 
+	"bursar/internal/aggregate/statement"
 	"bursar/internal/catalog"
-	"bursar/internal/duck"
-	"bursar/internal/event"
 	"bursar/internal/project"
 )
 
@@ -99,7 +95,7 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 			err := json.Unmarshal(line, &row)
 			if back[row.ID] {
 				accounts[row.Account] = true
-				r.restoredSpans = append(r.restoredSpans, span{from: dayBefore(row.Day), to: dayAfter(row.Day)})
+				r.restoredSpans = append(r.restoredSpans, interval{statement.DayBefore(row.Day), statement.DayAfter(row.Day)})
 			}
 			return err
 		})
@@ -154,7 +150,7 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 // searchFaulty looks for them among all stored statements.
 func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) error {
 	found := map[string]faulty{}
-	view, err := r.streamView(ctx, project.StatementStream)
+	view, err := r.View(ctx, project.StatementStream)
 	if err != nil {
 		return err
 	}
@@ -193,44 +189,4 @@ func (r *reading) recordFaulty(ctx context.Context, list map[string]faulty) erro
 		}
 		return nil
 	})
-}
-
-// streamView is a SELECT over all events of a stream; empty if there are none.
-func (im *Importer) streamView(ctx context.Context, stream string) (string, error) {
-	batches, err := event.Batches(ctx, im.Catalog, stream, 0)
-	if err != nil || len(batches) == 0 {
-		return "", err
-	}
-	if err := event.CheckObjects(ctx, im.Objects, batches, im.Duck.Threads); err != nil {
-		return "", err
-	}
-	return event.ViewSQL(im.Objects, im.Project.Stream(stream), batches), nil
-}
-
-// eachLine passes on the lines of a spooled file.
-func eachLine(path string, each func(line []byte) error) error {
-	in, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("read rows again: %w", err)
-	}
-	lines := bufio.NewReaderSize(in, 1<<16)
-	for err == nil {
-		var line []byte
-		if line, err = lines.ReadBytes('\n'); err == nil {
-			err = each(line)
-		}
-	}
-	if wrong := in.Close(); !errors.Is(err, io.EOF) || wrong != nil {
-		return fmt.Errorf("read rows again: %w", errors.Join(err, wrong))
-	}
-	return nil
-}
-
-// sqlList is a list of SQL literals.
-func sqlList(texts []string) string {
-	quoted := make([]string, len(texts))
-	for i, text := range texts {
-		quoted[i] = duck.Literal(text)
-	}
-	return strings.Join(quoted, ", ")
 }

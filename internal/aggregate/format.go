@@ -18,56 +18,56 @@ import (
 	"bursar/internal/project"
 )
 
-// format is a file format of statements.
-type format struct {
+// Format is a file format of statements.
+type Format struct {
 	recognise func(head []byte) bool
-	read      func(in io.Reader, h statement.Handler) error
+	Read      func(in io.Reader, h statement.Handler) error
 }
 
 // formats are those that need no declaration, the strictest first.
-var formats = []format{
+var formats = []Format{
 	{camt.Recognise, camt.Read},
 	{ofx.Recognise, ofx.Read},
 	{mt940.Recognise, mt940.Read},
 }
 
-// formatOf detects a file's format by its first bytes. institution restricts CSV mappings to one institution; empty
+// Detect detects a file's format by its first bytes. institution restricts CSV mappings to one institution; empty
 // tries all of them. scratch is a folder for rows that do not fit in memory.
-func formatOf(head []byte, institutions []*project.Institution, institution, scratch string) (format, error) {
+func Detect(head []byte, institutions []*project.Institution, institution, scratch string) (Format, error) {
 	at := statement.Place{Line: 1, Column: 1}
 	if len(bytes.TrimSpace(head)) == 0 {
-		return format{}, statement.Refuse(at, "the file is empty")
+		return Format{}, statement.Refuse(at, "the file is empty")
 	}
 	if isPacked(head) {
-		return format{}, statement.Refuse(at, "it is packed twice").Advise("unpack it, and import its files")
+		return Format{}, statement.Refuse(at, "it is packed twice").Advise("unpack it, and import its files")
 	}
 	for _, f := range formats {
 		if f.recognise(head) {
 			return f, nil
 		}
 	}
-	var found []format
+	var found []Format
 	var names []string
 	for _, i := range institutions {
 		if i.CSV == nil || institution != "" && i.Name != institution {
 			continue
 		}
 		if reader := csvfile.New(i, scratch); reader.Matches(head) {
-			found, names = append(found, format{reader.Matches, reader.Read}), append(names, i.Name)
+			found, names = append(found, Format{reader.Matches, reader.Read}), append(names, i.Name)
 		}
 	}
 	switch len(found) {
 	case 0:
 		if why := nearest(head, institutions, institution); why != nil {
 			why.Reason = fmt.Sprintf("no known format: it begins with %q; %s", beginning(head), why.Reason)
-			return format{}, why
+			return Format{}, why
 		}
-		return format{}, statement.Refuse(at, "no known format: it begins with %q", beginning(head)).Advise(
+		return Format{}, statement.Refuse(at, "no known format: it begins with %q", beginning(head)).Advise(
 			"CAMT, MT940 and OFX are known by themselves, CSV by an institution's `csv:` mapping whose columns the header line has")
 	case 1:
 		return found[0], nil
 	}
-	return format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
+	return Format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
 }
 
 // nearest says why the CSV mapping with most columns in the file does not match, or that of the requested institution;

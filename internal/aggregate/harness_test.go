@@ -65,7 +65,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 	if statements != "" {
 		h.file("project/institutions/bank.yaml", "institution: bank\naccounts: [\"A*\"]\nstatements: "+statements+"\n")
 	}
-	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: h.read(), Scratch: h.intake.Scratch, Now: now, Ingest: h.take, FindIDs: h.intake.FindKnownIDs, Duck: h.intake.Duck}
+	h.importer = &Importer{Streams: Streams{Objects: h.objects, Catalog: records, Project: h.read(), Duck: h.intake.Duck}, Scratch: h.intake.Scratch, Now: now, Ingest: h.take, FindIDs: h.intake.FindKnownIDs}
 	return h
 }
 
@@ -127,7 +127,7 @@ func (h *fixture) imported(paths ...string) Result {
 }
 
 func (h *fixture) completeness() *Completeness {
-	return &Completeness{Objects: h.objects, Catalog: h.importer.Catalog, Project: h.importer.Project, Duck: h.intake.Duck}
+	return &Completeness{Streams: h.importer.Streams}
 }
 
 // judged returns the accounts with their intervals.

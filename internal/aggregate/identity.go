@@ -106,3 +106,6 @@ func contentDigest(base digest, e *statement.Entry, own string, details digest) 
 func nth(all digest, n uint32) digest {
 	return digestOf("nth", string(all[:]), strconv.FormatUint(uint64(n), 10))
 }
+
+// accountName names an account: an IBAN by itself, any other number within its servicer.
+type accountName struct{ servicer, account string }

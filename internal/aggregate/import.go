@@ -25,24 +25,15 @@ import (
 	"slices"
 	"time"
 
-	"bursar/internal/aggregate/statement"
-	"bursar/internal/catalog"
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/failure"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
 // Importer imports statement files.
 type Importer struct {
-	Objects interface {
-		object.Store
-		object.Local
-	}
-	Catalog catalog.Catalog
-	Project *project.Project
-	Duck    duck.Options
+	Streams
+
 	Scratch string // folder for rows before they are ingested
 	// Ingest seals the rows of JSON lines files as one batch of a built-in stream. parts lists the statement files whose
 	// rows such a file contains. Rows that the stream already has are duplicates.
@@ -51,8 +42,8 @@ type Importer struct {
 	FindIDs func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
 	Now     func() time.Time
 
-	open   func(path string) (sourceFile, error) // nil opens files on disk
-	limits limits                                // zero means usualLimits
+	files  Opener
+	limits limits // zero means usualLimits
 }
 
 // Options of one Import.
@@ -61,22 +52,6 @@ type Options struct {
 	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
 
 	restore *importedFile // the retracted file that is to count again; nil imports files as they are given
-}
-
-// Part is the result of one file, or of one member of an archive.
-type Part struct {
-	File        string             `json:"file"`
-	Format      string             `json:"format,omitempty"`
-	Statements  int64              `json:"statements"`
-	Entries     int64              `json:"entries"`
-	Details     int64              `json:"details"`
-	Balances    int64              `json:"balances"`
-	Faults      []string           `json:"faults,omitempty"`  // statements whose totals do not balance
-	Notices     []statement.Notice `json:"notices,omitempty"` // what it contains besides bank statements
-	Refused     string             `json:"refused,omitempty"` // why it was not read
-	Quarantined string             `json:"untaken,omitempty"` // why nothing of it was accepted: all rows are in quarantine
-
-	bindings []digest // subjects of the bindings that it depends on
 }
 
 // File is the result of one file.
@@ -305,4 +280,11 @@ func (im *Importer) ingestAll(ctx context.Context, spools []*spool, slots *slotF
 		results[stream] = result
 	}
 	return results, nil
+}
+
+func (im *Importer) bounds() limits {
+	if im.limits == (limits{}) {
+		return defaultLimits
+	}
+	return im.limits
 }

@@ -8,34 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 )
-
-// importedFile records an imported file, so that it is not read again if it was imported completely.
-type importedFile struct {
-	Digest   string    `json:"digest"` // SHA-256
-	Bytes    int64     `json:"bytes"`
-	Imported time.Time `json:"imported"`
-	Parts    []Part    `json:"parts"`
-	Partial  bool      `json:"partial,omitempty"`  // members of an archive were refused; the next import reads it again
-	Declared string    `json:"declared,omitempty"` // digest of the declarations that read it
-	Readings int       `json:"readings,omitempty"` // how often it was read again by other declarations
-	Readers  int       `json:"readers,omitempty"`  // readersVersion that read it
-
-	Totals      bool        `json:"totals,omitempty"` // rules.totals when it was read
-	Retracted   *Retraction `json:"retracted,omitempty"`
-	Retractions uint64      `json:"retractions,omitempty"` // number of retractions of files when it was read
-	GivenUp     int         `json:"given_up,omitempty"`    // number of given-up batches and retractions of the built-in streams when it was read
-}
-
-// readersVersion increases when the readers accept more. What an earlier version left in quarantine is read again when
-// its file is imported again.
-const readersVersion = 1
-
-func importedKey(digest string) string { return "statements/file/" + digest }
 
 // importedByDigest returns the record of an imported file, or an empty one.
 func (im *Importer) importedByDigest(ctx context.Context, digest string) (k importedFile, err error) {
@@ -93,7 +69,7 @@ func (f *File) keepNames(first []Part) {
 
 // fileDigest is the SHA-256 of a file.
 func (im *Importer) fileDigest(ctx context.Context, path string) (string, error) {
-	in, err := im.openSource(path)
+	in, err := im.files.Open(path)
 	if err != nil {
 		return "", err
 	}
@@ -105,9 +81,6 @@ func (im *Importer) fileDigest(ctx context.Context, path string) (string, error)
 	return digest, nil
 }
 
-// objectName is the object that keeps a file with a digest.
-func objectName(digest string) string { return "statements/" + digest[:2] + "/" + digest }
-
 // storeOriginal stores the file unchanged, unless the object exists: its name is the digest of its content.
 func (im *Importer) storeOriginal(ctx context.Context, f *File) error {
 	if there, err := im.Objects.Open(ctx, f.Object); err == nil {
@@ -115,7 +88,7 @@ func (im *Importer) storeOriginal(ctx context.Context, f *File) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("keep %s: %w", f.File, err)
 	}
-	in, err := im.openSource(f.File)
+	in, err := im.files.Open(f.File)
 	if err != nil {
 		return err
 	}

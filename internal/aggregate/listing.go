@@ -5,9 +5,6 @@ package aggregate
 import (
 	"cmp"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"bursar/internal/aggregate/statement"
 )
@@ -27,7 +24,7 @@ func (t *rowBuilder) identify() error {
 	}
 	t.id = nth(all, n)
 	day := t.entryDay(t.entry)
-	if !isDay(day) { // intake rejects it
+	if !statement.IsDay(day) { // intake rejects it
 		return nil
 	}
 	currency := cmp.Or(t.entry.Currency, t.stmt.Currency)
@@ -40,22 +37,6 @@ func (t *rowBuilder) identify() error {
 	}
 	t.nameCut(name, currency)
 	return t.out.addNamed(name)
-}
-
-// maxLineDigits is the maximum number of digits of a reference that only counts the entries of a file.
-const maxLineDigits = 6
-
-// ownReference is the account owner's reference of the entry. In CAMT many banks write the position of the entry in its
-// message there, which differs in another message and identifies nothing. It is recognised by a reference of the
-// servicer beside it, or by its value.
-func (t *rowBuilder) ownReference(e *statement.Entry) string {
-	if t.rules.former || !strings.HasPrefix(t.stmt.Format, "camt") || len(e.Own) > maxLineDigits || strings.Trim(e.Own, "0123456789") != "" {
-		return e.Own
-	}
-	if e.Reference != "" || strings.TrimLeft(e.Own, "0") == strconv.FormatInt(t.entryCount, 10) {
-		return ""
-	}
-	return e.Own
 }
 
 // openListing is a statement that is being read and lists entries.
@@ -113,7 +94,7 @@ func (t *rowBuilder) describeListing(b bounds) {
 	if b.booked && b.closing >= 0 && !t.entries.incremental {
 		closing := &t.balances[b.closing]
 		l.Closing = comparisonText(statement.NormalAmount(closing.Amount))
-		if l.Last != "" && isDay(closing.Date) { // a statement that continues that balance has no entry of earlier days
+		if l.Last != "" && statement.IsDay(closing.Date) { // a statement that continues that balance has no entry of earlier days
 			l.Last = max(l.Last, closing.Date)
 		}
 	}
@@ -126,9 +107,4 @@ func comparisonText(text string) string {
 		return text
 	}
 	return digestOf(text).String()
-}
-
-func isDay(text string) bool {
-	_, err := time.Parse(time.DateOnly, text)
-	return err == nil
 }

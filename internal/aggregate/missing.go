@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"bursar/internal/aggregate/statement"
 )
 
 // missing lists the days in a range on which a statement is expected, and that neither a statement nor a BROKEN gap
@@ -23,7 +25,7 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, since
 		from = min(cmp.Or(since, covered[0].From), covered[0].From)
 	}
 	open, at, furthest := false, 0, ""
-	for day := from; day != "" && day <= until; day = dayAfter(day) {
+	for day := from; day != "" && day <= until; day = statement.DayAfter(day) {
 		for ; at < len(covered) && covered[at].From <= day; at++ {
 			furthest = max(furthest, covered[at].To)
 		}
@@ -31,7 +33,7 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, since
 			open, day = false, furthest
 			continue
 		}
-		if !expects(parseDay(day)) {
+		if !expects(statement.ParseDay(day)) {
 			continue
 		}
 		acceptance := acceptedOn(accepted, day)

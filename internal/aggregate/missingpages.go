@@ -49,7 +49,7 @@ func (t *storedStatement) balanceLeadsTo(p *storedStatement) bool {
 }
 
 func daysNear(a, b *storedStatement) bool {
-	days := daysBetween(a.To, b.To)
+	days := statement.DaysBetween(a.To, b.To)
 	return -maxPageDistance <= days && days <= maxPageDistance
 }
 

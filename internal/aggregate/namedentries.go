@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -48,19 +47,6 @@ func (s *listing) isOtherPage(o *listing) bool {
 // unless what lies between adds up to zero.
 func (s *listing) precedes(o *listing) bool {
 	return s.Closing != "" && s.Closing == o.Opening && s.Opening != s.Closing && s.Last != "" && s.Last == o.First
-}
-
-// distinguishes reports whether the statement keeps an entry of a day apart from those of others: it is a page, or
-// another statement may continue its balance on that day. It is false if a slot of the entry records that already.
-func (s *listing) distinguishes(day string, slots []slot) bool {
-	edge := s.Opening != s.Closing && (day == s.First || day == s.Last)
-	return (s.Page != "" || edge) && !slices.ContainsFunc(slots, func(o slot) bool {
-		l := o.listing
-		if s.Page == "" {
-			l.Statement, l.Page = s.Statement, ""
-		}
-		return l == *s
-	})
 }
 
 // recordSize is the length of a record in the file: five digests, three days, three numbers, a form, a flag.

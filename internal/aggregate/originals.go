@@ -20,13 +20,16 @@ type originals struct {
 
 	uncountedBefore map[string]bool // ids of statements that did not count before
 	retracted       []string        // accounts of the files that are retracted
-	spans           []span          // days of statements of which something may be cancelled
+	spans           []interval      // days of statements of which something may be cancelled
 
 	mayRestore bool // something may have to be restored
 }
 
+// interval is a range of days, both included.
+type interval struct{ from, to string }
+
 // addPart adds the part of an original that contains a statement, unless all its parts are read.
-func (o *originals) addPart(s *storedStatement, uncounted bool) {
+func (o *originals) addPart(s *Page, uncounted bool) {
 	if slices.Contains(o.rereadObjects, s.Object) {
 		return
 	}
@@ -35,25 +38,26 @@ func (o *originals) addPart(s *storedStatement, uncounted bool) {
 	}
 	_, name, _ := strings.Cut(s.File, "/")
 	m := o.objects[s.Object][name]
-	o.objects[s.Object][name] = member{s.File, s.format, m.uncounted || uncounted}
+	o.objects[s.Object][name] = member{s.File, s.Format, m.uncounted || uncounted}
 }
 
 // addVersions adds the superseded statements, and the counting ones that may list the same entries.
-func (o *originals) addVersions(v versions) {
+func (o *originals) addVersions(d *Decision) {
 	reach := slices.Clone(o.spans)
-	for _, g := range v.replaced {
-		for _, s := range g.statement.pages() {
-			o.uncounted[s.id] = true
+	for _, g := range d.Replaced {
+		for i := range g.Statement.Pages {
+			s := &g.Statement.Pages[i]
+			o.uncounted[s.ID] = true
 			o.addPart(s, true)
-			reach = append(reach, s.reach())
+			reach = append(reach, interval{s.From, s.To})
 		}
-		reach = append(reach, g.by.reach())
+		reach = append(reach, interval{g.By.From, g.By.To})
 	}
-	for _, counts := range v.counting {
-		for _, s := range counts.pages() {
-			delete(o.uncounted, s.id) // a page of two versions
-			own := s.reach()
-			if slices.ContainsFunc(reach, func(other span) bool { return own.from <= other.to && other.from <= own.to }) {
+	for _, counts := range d.Counting {
+		for i := range counts.Pages {
+			s := &counts.Pages[i]
+			delete(o.uncounted, s.ID) // a page of two versions
+			if slices.ContainsFunc(reach, func(other interval) bool { return s.From <= other.to && other.from <= s.To }) {
 				o.addPart(s, false)
 			}
 		}
@@ -62,34 +66,17 @@ func (o *originals) addVersions(v versions) {
 
 // addContested adds the days of balanced statements that have another version: an earlier decision may have cancelled what
 // one of them lists, although it counts now.
-func (o *originals) addContested(whole []*storedStatement, awaiting map[string]bool) {
+func (o *originals) addContested(whole []Balanced, awaiting map[string]bool) {
 	for _, s := range whole {
-		if slices.ContainsFunc(s.pages(), func(page *storedStatement) bool { return awaiting[page.id] }) {
-			o.spans, o.mayRestore = append(o.spans, s.reach()), true
+		if slices.ContainsFunc(s.Pages, func(page Page) bool { return awaiting[page.ID] }) {
+			o.spans, o.mayRestore = append(o.spans, interval{s.From, s.To}), true
 		}
 	}
 }
 
-// pages are the pages that the statement was joined from, or the statement itself.
-func (t *storedStatement) pages() []*storedStatement {
-	if t.parts != nil {
-		return t.parts
-	}
-	return []*storedStatement{t}
-}
-
-// reach is the days of the statement and its entries.
-func (t *storedStatement) reach() span {
-	s := span{from: t.From, to: max(t.To, t.lastEntryDay)}
-	if t.firstEntryDay != "" {
-		s.from = min(s.from, t.firstEntryDay)
-	}
-	return s
-}
-
 // findRemoved finds the statements of reread files that the last reading lacks, and the accounts and days of all statements of these files.
 func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *originals, accounts map[string]bool) error {
-	view, err := r.streamView(ctx, project.StatementStream)
+	view, err := r.View(ctx, project.StatementStream)
 	if err != nil || view == "" || len(again) == 0 {
 		return err
 	}
@@ -116,7 +103,7 @@ func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *or
 		}
 		for _, account := range f.accounts { // of which any statement may list the same
 			accounts[account] = true
-			o.spans = append(o.spans, span{from: "0000", to: "9999"})
+			o.spans = append(o.spans, interval{"0000", "9999"})
 		}
 	}
 	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + sqlList(o.rereadObjects) + ")"
@@ -126,7 +113,7 @@ func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *or
 			o.uncounted[row[0]] = true
 		}
 		accounts[row[2]] = true
-		o.spans = append(o.spans, span{from: row[3], to: row[4]})
+		o.spans = append(o.spans, interval{row[3], row[4]})
 		return nil
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"bursar/internal/aggregate/statement"
 )
 
 // balancedStatements are the statements of one account and kind that balance by themselves.
@@ -78,7 +80,7 @@ func (b *balancedStatements) replacedPages(paged []*storedStatement) map[string]
 // openingsAfter returns the opening balances of the statements that begin first after a day, and the day on which they
 // begin. A page that continues another one opens with no balance of a day.
 func (b *balancedStatements) openingsAfter(day string) (openings map[string]bool, from string) {
-	at, _ := slices.BinarySearchFunc(b.byStart, dayAfter(day), func(s *storedStatement, day string) int { return cmp.Compare(s.From, day) })
+	at, _ := slices.BinarySearchFunc(b.byStart, statement.DayAfter(day), func(s *storedStatement, day string) int { return cmp.Compare(s.From, day) })
 	openings = map[string]bool{}
 	for _, s := range b.byStart[at:] {
 		if s.hasPageBefore { // it continues the previous page

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"bursar/internal/aggregate/statement"
 )
 
 // checkOverlap judges a statement whose days overlap others, by the closing balances before it and on its last day.
@@ -27,7 +29,7 @@ func (c *chain) checkOverlap(s *storedStatement) finding {
 		return newFinding("same end", "it closes with %s, and another statement of %s with %s", s.Closing, s.To, last.Closing)
 	case last.To == s.To && s.From == s.To && last.Closing != s.Opening:
 		return openingDiffers(last, s)
-	case last.To == s.From && last.From < s.From && last.balanced() && c.movements.balanceAfter(last.Opening, last.From, dayBefore(s.From)) == s.Opening:
+	case last.To == s.From && last.From < s.From && last.balanced() && c.movements.balanceAfter(last.Opening, last.From, statement.DayBefore(s.From)) == s.Opening:
 	case last.To != s.To && last.To == s.From && !c.sharesOpening(s) && (n == 0 || c.closed[n-1].Closing != s.Opening):
 		return openingDiffers(last, s)
 	}
@@ -43,11 +45,11 @@ func (c *chain) continues(s, other *storedStatement) bool {
 // checkOpening checks a longer statement against the last one that ended before it began. Others that began on its
 // first day were checked against that one already.
 func (c *chain) checkOpening(b, s *storedStatement) finding {
-	adjacent := dayAfter(b.To) == s.From
+	adjacent := statement.DayAfter(b.To) == s.From
 	switch {
 	case s.From == s.To:
 	case b.Closing == s.Opening && !adjacent:
-		c.bridges = append(c.bridges, Interval{From: dayAfter(b.To), To: dayBefore(s.From)})
+		c.bridges = append(c.bridges, Interval{From: statement.DayAfter(b.To), To: statement.DayBefore(s.From)})
 	case b.Closing == s.Opening, c.sharesOpening(s):
 	case !c.gap(b, s.From, s.Opening) && adjacent:
 		return openingDiffers(b, s)
@@ -77,10 +79,10 @@ func (c *chain) uncoveredGaps() (gaps []Interval) {
 	for _, gap := range c.gaps {
 		from, to := gap.From, gap.To
 		if i := around(from); i != nil {
-			from = dayAfter(i.To)
+			from = statement.DayAfter(i.To)
 		}
 		if i := around(to); i != nil {
-			to = dayBefore(i.From)
+			to = statement.DayBefore(i.From)
 		}
 		gap.From, gap.To = c.expectedDays(from, to)
 		if gap.From != "" && !slices.ContainsFunc(gaps[max(0, len(gaps)-1):], func(g Interval) bool { return g.From == gap.From }) {
@@ -100,7 +102,7 @@ func (c *chain) coveredSpans() (joined []Interval) {
 	}
 	slices.SortFunc(all, func(a, b Interval) int { return cmp.Compare(a.From, b.From) })
 	for _, i := range all {
-		if n := len(joined) - 1; n >= 0 && i.From <= dayAfter(joined[n].To) {
+		if n := len(joined) - 1; n >= 0 && i.From <= statement.DayAfter(joined[n].To) {
 			joined[n].To = max(joined[n].To, i.To)
 			continue
 		}

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+
+	"bursar/internal/aggregate/statement"
 )
 
 // maxChains limits the pages that are joined after one first page: versions of pages may follow one another in many ways.
@@ -63,7 +65,7 @@ func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []
 		if len(list) == most {
 			break
 		}
-		if i > 0 && candidates[i-1].Closing == p.Closing || daysBetween(min(c.last.To, p.To), max(c.last.To, p.To)) > maxPageDistance {
+		if i > 0 && candidates[i-1].Closing == p.Closing || statement.DaysBetween(min(c.last.To, p.To), max(c.last.To, p.To)) > maxPageDistance {
 			continue
 		}
 		whole := c.whole

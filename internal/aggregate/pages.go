@@ -31,7 +31,7 @@ func joinPages(statements []*storedStatement) []*storedStatement {
 		slices.SortStableFunc(pages, func(a, b *storedStatement) int { return cmp.Compare(a.To, b.To) })
 		for len(pages) > 0 {
 			n := 1
-			for n < len(pages) && daysBetween(pages[n-1].To, pages[n].To) <= maxPageDistance {
+			for n < len(pages) && statement.DaysBetween(pages[n-1].To, pages[n].To) <= maxPageDistance {
 				n++
 			}
 			all = append(all, joinConsecutive(joinTotals(pages[:n]))...)
@@ -136,6 +136,14 @@ func (t *storedStatement) asWhole() storedStatement {
 	whole := *t
 	whole.page, whole.pageFault = "", ""
 	return whole
+}
+
+// pages are the pages that the statement was joined from, or the statement itself.
+func (t *storedStatement) pages() []*storedStatement {
+	if t.parts != nil {
+		return t.parts
+	}
+	return []*storedStatement{t}
 }
 
 // appendPage joins the next page.

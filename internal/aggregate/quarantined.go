@@ -77,8 +77,8 @@ func (c *Completeness) quarantined(ctx context.Context) (quarantinedRows, error)
 	return all, nil
 }
 
-// contradictions are the quarantined entries that contradict stored ones, by object and id.
-func (c *Completeness) contradictions(ctx context.Context) (map[[2]string]bool, error) {
+// Contradictions are the quarantined entries that contradict stored ones, by object and id.
+func (c *Completeness) Contradictions(ctx context.Context) (map[[2]string]bool, error) {
 	found, rows := map[[2]string]bool{}, []rejectedRow{}
 	look := func() error {
 		err := c.contradicting(ctx, project.EntryStream, rows, func(r *rejectedRow) { found[[2]string{r.Object, r.ID}] = true })

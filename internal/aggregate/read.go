@@ -46,7 +46,7 @@ type reading struct {
 	hasCorrects     bool               // it has entries that replace or delete others
 	restored        bool               // entries that it lists were restored: see listedOnce
 	awaiting        map[string]bool    // ids of statements with another version, between which the next statement decides
-	restoredSpans   []span             // days of cancelled balances that the import states again
+	restoredSpans   []interval         // days of cancelled balances that the import states again
 	decided         map[string]string  // by id of the decided statement: the day of the statement that decides
 }
 
@@ -139,7 +139,7 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 
 // readParts spools the parts of the file. It fails if the file changes after its digest was computed.
 func (r *reading) readParts(ctx context.Context, f *File, was os.FileInfo) error {
-	err := r.eachPart(f.File, func(name string, head []byte, in io.Reader) error {
+	err := r.files.EachPart(f.File, func(name string, head []byte, in io.Reader) error {
 		part, err := r.readPart(ctx, f, name, head, in)
 		f.Parts = append(f.Parts, part)
 		return err
@@ -177,7 +177,7 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	rows.begin()
 	t := newRowBuilder(origin{file: name, object: f.Object, readings: f.readings}, rows, r.rules, &r.budget, r.bindings)
 	defer t.release()
-	err = as.read(&progressReader{in: &contextReader{ctx, in}, progress: r.options.Progress}, t.handler())
+	err = as.Read(&progressReader{in: &contextReader{ctx, in}, progress: r.options.Progress}, t.handler())
 	p.Format = t.format
 	p.Notices, p.Faults = t.all()
 	switch {
@@ -196,11 +196,11 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 }
 
 // recognise detects the format, or returns why the part cannot be read.
-func (r *reading) recognise(head []byte, in io.Reader) (as format, refused string) {
-	if unread, is := in.(unreadableFile); is {
-		return as, statement.Brief(unread.err.Error(), statement.MaxTextLength)
+func (r *reading) recognise(head []byte, in io.Reader) (as Format, refused string) {
+	if err := Unreadable(in); err != nil {
+		return as, statement.Brief(err.Error(), statement.MaxTextLength)
 	}
-	as, err := formatOf(head, r.Project.Institutions, r.options.Institution, r.dir)
+	as, err := Detect(head, r.Project.Institutions, r.options.Institution, r.dir)
 	if err != nil {
 		return as, statement.Brief(err.Error(), statement.MaxTextLength)
 	}

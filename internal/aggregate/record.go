@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bursar/internal/aggregate/statement"
@@ -132,4 +133,13 @@ func (c *Completeness) query(ctx context.Context, sql string, each func(row []st
 		return fmt.Errorf("read statements: %w", err)
 	}
 	return nil
+}
+
+// parseCount parses a count of a stored event.
+func parseCount(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		panic("count of a stored event: " + err.Error())
+	}
+	return n
 }

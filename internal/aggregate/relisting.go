@@ -116,7 +116,7 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
 	refused := l.refused[object]
-	err = l.eachPart(path, func(file string, head []byte, in io.Reader) error {
+	err = l.files.EachPart(path, func(file string, head []byte, in io.Reader) error {
 		if parts == nil && len(refused) > 0 {
 			skip := refused[0]
 			if refused = refused[1:]; skip {
@@ -125,7 +125,7 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 		}
 		_, name, _ := strings.Cut(file, "/")
 		as, wanted := parts[name]
-		if _, is := in.(unreadableFile); parts != nil && !wanted && !is {
+		if parts != nil && !wanted && Unreadable(in) == nil {
 			return nil
 		}
 		l.options.Institution = l.institution
@@ -169,7 +169,7 @@ func (l *relisting) readPart(ctx context.Context, from origin, head []byte, in i
 	l.rows.begin()
 	t := newRowBuilder(from, l, l.rules, &l.budget, l.bindings)
 	defer t.release()
-	err = as.read(&contextReader{ctx, in}, &relistedHandler{t.handler(), l})
+	err = as.Read(&contextReader{ctx, in}, &relistedHandler{t.handler(), l})
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return nil, fmt.Errorf("read original %s: %w", from.object, err)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 
 	"bursar/internal/project"
 )
@@ -112,14 +111,4 @@ func (r *renaming) replace(line []byte, at int, id digest) {
 	if to, renamed := r.renamings[r.file][id]; renamed {
 		hex.Encode(line[at:], to[:])
 	}
-}
-
-func decodeDigest(line []byte, at int) (d digest) {
-	_, _ = hex.Decode(d[:], line[at:at+idSize]) // this program wrote it
-	return d
-}
-
-// detailID is the id of the n-th detail of an entry, from 1.
-func detailID(entry digest, n int64) digest {
-	return digestOf("detail", string(entry[:]), strconv.FormatInt(n, 10))
 }

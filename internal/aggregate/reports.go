@@ -18,13 +18,6 @@ type limits struct {
 
 var defaultLimits = limits{reports: 16 << 20, bindings: 512 << 20, balances: 16 << 20}
 
-func (im *Importer) bounds() limits {
-	if im.limits == (limits{}) {
-		return defaultLimits
-	}
-	return im.limits
-}
-
 const (
 	maxReports    = 10_000 // notices of a file, and likewise faults
 	valueOverhead = 100    // approximate memory of a value in addition to its text

@@ -6,111 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
-
-// reread says which rows of a file belong to earlier readings. Their rejected rows are not shown in quarantine any
-// more, and statements that the last reading lacks do not count.
-type reread struct {
-	Readings int               `json:"readings"`
-	Files    map[string]uint64 `json:"files"`              // by stream: the last input file before the rows of the last reading
-	Removed  []string          `json:"gone,omitempty"`     // ids of statements
-	Ingested bool              `json:"taken,omitempty"`    // the rows of the last reading are ingested
-	Previous *reread           `json:"before,omitempty"`   // state of the previous reading, until they are
-	Unlisted []string          `json:"unlisted,omitempty"` // of a retracted file, the corrections that no statement which counts lists
-}
-
-const rereadPrefix = "statements/reread/"
-
-// current is the last reading whose rows are ingested, or nil.
-func (r *reread) current() *reread {
-	if r == nil || r.Ingested {
-		return r
-	}
-	return r.Previous.current()
-}
-
-// rereads are by the object of the file.
-type rereads map[string]*reread
-
-func rereadsOf(ctx context.Context, from catalog.Catalog) (all rereads, err error) {
-	err = from.View(ctx, func(tx catalog.Tx) error {
-		all = rereads{}
-		return tx.List(rereadPrefix, func(key string, value json.RawMessage) error {
-			var r reread
-			if err := json.Unmarshal(value, &r); err != nil {
-				return fmt.Errorf("read which files were read again: %w", err)
-			}
-			if last := r.current(); last != nil {
-				all[objectName(strings.TrimPrefix(key, rereadPrefix))] = last
-			}
-			return nil
-		})
-	})
-	return all, err
-}
-
-// removed are the statements that the last readings of their files lack.
-func (all rereads) removed() map[string]bool {
-	ids := map[string]bool{}
-	for _, r := range all {
-		for _, id := range r.Removed {
-			ids[id] = true
-		}
-	}
-	return ids
-}
-
-// unlisted are the corrections of retracted files that no statement which counts lists.
-func (all rereads) unlisted() (ids []string) {
-	for _, r := range all {
-		ids = append(ids, r.Unlisted...)
-	}
-	return ids
-}
-
-// Quarantine is event.Quarantine without the rows that a later reading of their file has replaced.
-func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(event.Rejected) error) error {
-	all, err := rereadsOf(ctx, c)
-	if err != nil {
-		return err
-	}
-	return event.Quarantine(ctx, c, store, stream, func(r event.Rejected) error {
-		if len(all) > 0 {
-			var parsed struct{ Object string }
-			if err := json.Unmarshal([]byte(r.Raw), &parsed); err == nil && all[parsed.Object] != nil && r.Number <= all[parsed.Object].Files[stream] {
-				return nil
-			}
-		}
-		return each(r)
-	})
-}
-
-// CountQuarantine is event.Intake.CountQuarantine without such rows.
-func CountQuarantine(ctx context.Context, in *event.Intake, stream string) (event.QuarantineCount, error) {
-	all, err := rereadsOf(ctx, in.Catalog)
-	if err != nil || len(all) == 0 {
-		n, failed := in.CountQuarantine(ctx, stream)
-		return n, errors.Join(err, failed)
-	}
-	n := event.QuarantineCount{Stream: stream}
-	err = Quarantine(ctx, in.Catalog, in.Objects, stream, func(r event.Rejected) error {
-		if r.Dismissed != nil {
-			n.Dismissed++
-		} else {
-			n.Rows++
-		}
-		return nil
-	})
-	return n, err
-}
 
 // needsReread reports whether an imported file is read once more. Every file is, if a file was retracted or events of a
 // built-in stream were given up since. Otherwise the declarations or readers must have changed, and the file must have

@@ -18,9 +18,6 @@ type slot struct {
 	stale         bool // it belongs to a file that is read again
 }
 
-// slotID is the id under which the n-th entry of a base, or of a cut name, is kept in the stream of names, from 1.
-func slotID(base digest, n int) digest { return nth(digestOf("slot", string(base[:])), uint32(n)) }
-
 // resolver gives entries the ids by which they are stored.
 type resolver struct {
 	listings  []listing
@@ -253,7 +250,7 @@ func (m *matching) assign(n *namedEntry, id digest) error {
 	if n.id != id {
 		m.rename(n.file, n.id, id)
 	}
-	if l := &m.listings[n.listing]; n.listed && l.distinguishes(n.day, m.bases[n.base].byID[id]) {
+	if l := &m.listings[n.listing]; n.listed && distinguishes(l, n.day, m.bases[n.base].byID[id]) {
 		if err := m.add(n, m.slotOf(n, id)); err != nil {
 			return err
 		}
@@ -262,6 +259,19 @@ func (m *matching) assign(n *namedEntry, id digest) error {
 		return nil
 	}
 	return m.cut.addName(n, id, m.addSlot)
+}
+
+// distinguishes reports whether the statement keeps an entry of a day apart from those of others: it is a page, or
+// another statement may continue its balance on that day. It is false if a slot of the entry records that already.
+func distinguishes(s *listing, day string, slots []slot) bool {
+	edge := s.Opening != s.Closing && (day == s.First || day == s.Last)
+	return (s.Page != "" || edge) && !slices.ContainsFunc(slots, func(o slot) bool {
+		l := o.listing
+		if s.Page == "" {
+			l.Statement, l.Page = s.Statement, ""
+		}
+		return l == *s
+	})
 }
 
 // matchExact finds the stored entry with equal content. Otherwise found is false, and id is a new one.

@@ -64,7 +64,7 @@ func (l *relisting) countingBalanceID(balance string) string {
 func (r *reading) cancelledAccounts(ctx context.Context) (map[string]bool, error) {
 	accounts := map[string]bool{}
 	for _, stream := range []string{project.EntryStream, project.BalanceStream} {
-		view, err := r.streamView(ctx, stream)
+		view, err := r.View(ctx, stream)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +85,7 @@ func (r *reading) cancelledAccounts(ctx context.Context) (map[string]bool, error
 // cancelledBalanceIDs are the ids of balances that were cancelled.
 func (r *reading) cancelledBalanceIDs(ctx context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}
-	view, err := r.streamView(ctx, project.BalanceStream)
+	view, err := r.View(ctx, project.BalanceStream)
 	if err != nil || view == "" {
 		return ids, err
 	}

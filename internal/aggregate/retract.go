@@ -10,44 +10,12 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"time"
 
-	"bursar/internal/aggregate/statement"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
-
-// Retraction is why and when a file was retracted.
-type Retraction struct {
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
-	Begun  bool      `json:"begun,omitempty"` // what only the file lists may not be cancelled yet
-}
-
-// RetractedFile is the result of Retract or Undo.
-type RetractedFile struct {
-	Retraction
-	File       string `json:"file"` // as it was imported
-	Object     string `json:"object"`
-	Undone     bool   `json:"undone,omitempty"`
-	Already    bool   `json:"already,omitempty"` // it was already retracted, or not retracted
-	Statements int    `json:"statements"`        // of the file
-	Cancelled  int64  `json:"taken_back"`        // entries that no counting statement lists
-	// NotCancelled says why such entries may be left. The same call cancels them once the cause is removed.
-	NotCancelled string `json:"not_taken_back,omitempty"`
-	// ImportAgain are the originals that have conflicting rows of the accounts in quarantine: importing them again may
-	// accept these now. The same holds for any file that has a statement of the retracted file.
-	ImportAgain []string `json:"import_again,omitempty"`
-}
-
-// retractionsKey counts the retractions of files, so that files with conflicting rows are read again.
-const retractionsKey = "statements/retractions"
-
-// unfinishedPrefix begins the keys of files whose Retract or Undo has begun and not ended. The digest follows; the
-// value is the name of the file.
-const unfinishedPrefix = "statements/unfinished/"
 
 // Retract retracts a file. It is named by a path to the same content, by the name under which it was imported, or by
 // its object. If the call ends before everything is cancelled, the retraction stays begun until the call is repeated.
@@ -129,14 +97,6 @@ func (im *Importer) markRetraction(ctx context.Context, digest string, by *Retra
 	})
 }
 
-// markUnfinished records whether a Retract or Undo of the file has begun and not ended.
-func (k *importedFile) markUnfinished(tx catalog.Tx, begun bool) error {
-	if begun {
-		return tx.Put(unfinishedPrefix+k.Digest, k.name())
-	}
-	return tx.Delete(unfinishedPrefix + k.Digest)
-}
-
 // Undo reads a retracted file once more, so that it counts again. It is named as in Retract.
 func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, err error) {
 	k, err := im.findImported(ctx, name)
@@ -177,17 +137,6 @@ func (r *reading) beginRestoring(ctx context.Context, files []*File) error {
 	by := *k.Retracted
 	by.Begun = true
 	return r.markRetraction(ctx, k.Digest, &by)
-}
-
-// institution is the institution whose CSV mapping read all parts; empty if there are other parts.
-func (k *importedFile) institution() string {
-	name := statement.CSVInstitution(k.Parts[0].Format)
-	for _, p := range k.Parts {
-		if statement.CSVInstitution(p.Format) != name {
-			return ""
-		}
-	}
-	return name
 }
 
 // recordRetraction ends the counting of the file's statements and hides its rows in quarantine. The removed statements

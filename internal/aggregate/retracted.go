@@ -1,4 +1,4 @@
-// Finds imported files by name, and lists those that are retracted.
+// Lists the files that are retracted, and finds imported files by name.
 
 package aggregate
 
@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
@@ -89,32 +89,6 @@ func CheckRetractions(ctx context.Context, from catalog.Catalog) error {
 	return one
 }
 
-// eachImported passes on each imported file.
-func eachImported(tx catalog.Tx, each func(*importedFile)) error {
-	return tx.List(importedKey(""), func(_ string, value json.RawMessage) error {
-		var k importedFile
-		if err := json.Unmarshal(value, &k); err != nil {
-			return fmt.Errorf("read imported file: %w", err)
-		}
-		each(&k)
-		return nil
-	})
-}
-
-// name is the path of the file at its import, or of the first member of an archive.
-func (k *importedFile) name() string {
-	if len(k.Parts) == 0 {
-		return k.Digest
-	}
-	return k.Parts[0].File
-}
-
-// isNamed reports whether a part was imported from a path, or from an archive there; with byBase also if name is the
-// last element of such a path.
-func (p *Part) isNamed(name string, byBase bool) bool {
-	return p.File == name || strings.HasPrefix(p.File, name+"/") || byBase && (filepath.Base(p.File) == name || filepath.Base(filepath.Dir(p.File)) == name)
-}
-
 // findImported finds an imported file by the digest of the content at a path, by digest, by object, or by name.
 func (im *Importer) findImported(ctx context.Context, name string) (found *importedFile, err error) {
 	digest, err := im.digestOfPath(ctx, name)
@@ -160,3 +134,29 @@ func (im *Importer) digestOfPath(ctx context.Context, path string) (string, erro
 	}
 	return im.fileDigest(ctx, path)
 }
+
+// Retraction is why and when a file was retracted.
+type Retraction struct {
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+	Begun  bool      `json:"begun,omitempty"` // what only the file lists may not be cancelled yet
+}
+
+// RetractedFile is the result of Retract or Undo.
+type RetractedFile struct {
+	Retraction
+	File       string `json:"file"` // as it was imported
+	Object     string `json:"object"`
+	Undone     bool   `json:"undone,omitempty"`
+	Already    bool   `json:"already,omitempty"` // it was already retracted, or not retracted
+	Statements int    `json:"statements"`        // of the file
+	Cancelled  int64  `json:"taken_back"`        // entries that no counting statement lists
+	// NotCancelled says why such entries may be left. The same call cancels them once the cause is removed.
+	NotCancelled string `json:"not_taken_back,omitempty"`
+	// ImportAgain are the originals that have conflicting rows of the accounts in quarantine: importing them again may
+	// accept these now. The same holds for any file that has a statement of the retracted file.
+	ImportAgain []string `json:"import_again,omitempty"`
+}
+
+// retractionsKey counts the retractions of files, so that files with conflicting rows are read again.
+const retractionsKey = "statements/retractions"

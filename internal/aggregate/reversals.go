@@ -4,16 +4,7 @@ package aggregate
 
 import (
 	"bursar/internal/aggregate/statement"
-	"bursar/internal/project"
 )
-
-// originalReversalsOf reports whether the reversals of a statement are declared to have the direction of the reversed entries.
-func originalReversalsOf(p *project.Project) func(s *statement.Statement) bool {
-	return func(s *statement.Statement) bool {
-		i := p.InstitutionOf(s.Servicer, s.Account)
-		return s.IsCAMT() && i != nil && i.Reversals == project.OriginalReversals
-	}
-}
 
 // reversalHandler is a Handler that negates reversals with the original direction, so that the row builder gets what the account moved by.
 type reversalHandler struct {

@@ -3,6 +3,8 @@
 package aggregate
 
 import (
+	"time"
+
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/project"
 )
@@ -27,3 +29,47 @@ func rulesOf(p *project.Project, former bool) rules {
 	}
 	return rules{project: p, previousDay: newPreviousDay(p), accountName: newAccountNamer(p), movementDigest: movementDigest, hasOriginalReversals: originalReversalsOf(p), hasTemporaryFITIDs: temporaryFITIDsOf(p)}
 }
+
+// maxPause is how many days in a row a calendar may lack a statement.
+const maxPause = 14
+
+// previousDayFunc returns the latest earlier day on which the calendar expects a statement.
+type previousDayFunc func(s *statement.Statement, day time.Time) time.Time
+
+// newPreviousDay uses the calendar of the account's institution. Without a calendar it is the day before.
+func newPreviousDay(p *project.Project) previousDayFunc {
+	return func(s *statement.Statement, day time.Time) time.Time {
+		before := day.AddDate(0, 0, -1)
+		i := p.InstitutionOf(s.Servicer, s.Account)
+		if i == nil || i.Statements.Kind == project.NoCalendar {
+			return before
+		}
+		calendar := i.Statements
+		calendar.Since = time.Time{} // Since limits what may be missing, not which days have statements
+		for n := range maxPause {
+			if earlier := before.AddDate(0, 0, -n); calendar.Expects(earlier) {
+				return earlier
+			}
+		}
+		return before
+	}
+}
+
+// originalReversalsOf reports whether the reversals of a statement are declared to have the direction of the reversed entries.
+func originalReversalsOf(p *project.Project) func(s *statement.Statement) bool {
+	return func(s *statement.Statement) bool {
+		i := p.InstitutionOf(s.Servicer, s.Account)
+		return s.IsCAMT() && i != nil && i.Reversals == project.OriginalReversals
+	}
+}
+
+// temporaryFITIDsOf reports whether the FITIDs of a statement are declared to change with each file.
+func temporaryFITIDsOf(p *project.Project) func(s *statement.Statement) bool {
+	return func(s *statement.Statement) bool {
+		i := p.InstitutionOf(s.Servicer, s.Account)
+		return s.IsOFX() && i != nil && i.TemporaryIDs
+	}
+}
+
+// neverTemporary is used by projects with former rules.
+func neverTemporary(*statement.Statement) bool { return false }

@@ -45,7 +45,7 @@ func noteSkippedNumbers(links []link, gaps []Interval) {
 			which = fmt.Sprintf("statements %d to %d are", s.from, s.to)
 		}
 		interval := &links[s.index].interval
-		if slices.ContainsFunc(gaps, func(g Interval) bool { return dayAfter(g.To) == interval.From }) {
+		if slices.ContainsFunc(gaps, func(g Interval) bool { return statement.DayAfter(g.To) == interval.From }) {
 			continue
 		}
 		interval.Reason = statement.JoinTexts(interval.Reason, which+" missing by the bank's numbers")

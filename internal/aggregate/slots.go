@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"bursar/internal/catalog"
-	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/project"
@@ -35,15 +34,6 @@ func (im *Importer) usesFormerRules(ctx context.Context) (former bool, err error
 	})
 	return former, err
 }
-
-// slotFile is a file of the new rows for the stream of names.
-type slotFile struct {
-	path string
-	rows int64
-	name string // the first file that has any
-}
-
-func (s *slotFile) parts(string) []event.FilePart { return []event.FilePart{{Row: 1, Name: s.name}} }
 
 // resolve gives the entries of all spools the ids by which they are stored.
 func (r *reading) resolve(ctx context.Context) (*slotFile, error) {
@@ -148,7 +138,7 @@ func (r *reading) storedSlots(ctx context.Context, bases []digest) (map[digest][
 	if err != nil || len(found) == 0 || len(r.staleObjects) == 0 {
 		return found, err
 	}
-	view, err := r.streamView(ctx, project.EntryStream)
+	view, err := r.View(ctx, project.EntryStream)
 	if err != nil || view == "" {
 		return found, err
 	}
@@ -236,25 +226,4 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, bases
 		slices.SortFunc(slots, func(a, b slot) int { return slices.Compare(a.entry[:], b.entry[:]) })
 	}
 	return found, err
-}
-
-// queryRows passes on rows of texts; null is empty.
-func queryRows(ctx context.Context, o duck.Options, sql string, each func(row []string) error) error {
-	session, err := duck.Open(o)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	return session.Query(ctx, sql, func(columns []column.Vector) error {
-		row := make([]string, len(columns))
-		for i := range columns[0].Len() {
-			for j := range columns {
-				row[j] = string(columns[j].AppendPlain(nil, i))
-			}
-			if err := each(row); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

@@ -41,13 +41,13 @@ func isPacked(head []byte) bool {
 	return isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic)
 }
 
-// partFunc reads one part of a file: its name, the first bytes for detecting the format, and the content. An error ends the reading.
-type partFunc func(name string, head []byte, in io.Reader) error
+// PartFunc reads one part of a file: its name, the first bytes for detecting the format, and the content. An error ends the reading.
+type PartFunc func(name string, head []byte, in io.Reader) error
 
-// eachPart passes on the parts of a file: the file itself, its unpacked content, or each member of an archive. A disk
-// error is an error of eachPart, however the format reader reported it.
-func (im *Importer) eachPart(file string, read partFunc) error {
-	f, err := im.openSource(file)
+// EachPart passes on the parts of a file: the file itself, its unpacked content, or each member of an archive. A disk
+// error is an error of EachPart, however the format reader reported it.
+func (o Opener) EachPart(file string, read PartFunc) error {
+	f, err := o.open(file)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (im *Importer) eachPart(file string, read partFunc) error {
 	return err
 }
 
-func unpack(f *diskFile, name string, read partFunc) error {
+func unpack(f *diskFile, name string, read PartFunc) error {
 	magic := make([]byte, 4)
 	n, err := f.ReadAt(magic, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -91,7 +91,7 @@ func unpack(f *diskFile, name string, read partFunc) error {
 }
 
 // eachMember passes on the members of an archive, in its order.
-func eachMember(f *diskFile, name string, read partFunc) error {
+func eachMember(f *diskFile, name string, read PartFunc) error {
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, withoutPath(err))
@@ -128,7 +128,7 @@ func eachMember(f *diskFile, name string, read partFunc) error {
 // encryptedFlag is the flag of a member that a password protects.
 const encryptedFlag = 1
 
-func readMember(name string, member *zip.File, left *int64, read partFunc) error {
+func readMember(name string, member *zip.File, left *int64, read PartFunc) error {
 	if member.Flags&encryptedFlag != 0 {
 		return read(name, nil, unreadable("a password protects the archive; unpack it, and import its files"))
 	}
@@ -146,7 +146,7 @@ func isHidden(name string) bool {
 }
 
 // peekPart peeks the bytes by which the format is detected. A read error returns when the rest is read, unless nothing can be read at all.
-func peekPart(name string, in io.Reader, read partFunc) error {
+func peekPart(name string, in io.Reader, read PartFunc) error {
 	buffered := statement.Buffer(in)
 	defer statement.Release(buffered)
 	head, err := buffered.Peek(statement.Window)
@@ -162,6 +162,14 @@ type unreadableFile struct{ err error }
 // unreadable is an unreadableFile because of an error in the file.
 func unreadable(format string, args ...any) unreadableFile {
 	return unreadableFile{statement.Refuse(statement.Place{Line: 1, Column: 1}, "%v", fmt.Errorf(format, args...))}
+}
+
+// Unreadable is why nothing of a part can be read; nil if it can.
+func Unreadable(in io.Reader) error {
+	if file, is := in.(unreadableFile); is {
+		return file.err
+	}
+	return nil
 }
 
 func (b unreadableFile) Read([]byte) (int, error) { return 0, failure.Wrap(failure.Data, b.err) }

@@ -81,3 +81,12 @@ func (t *storedStatement) balanced() bool { return t.Opening != "" && t.Closing 
 func (t *storedStatement) addsUp() bool {
 	return statement.Subtract(t.Closing, t.Opening) == statement.NormalAmount(t.Amount)
 }
+
+// reach is the days of the statement and its entries.
+func (t *storedStatement) reach() span {
+	s := span{from: t.From, to: max(t.To, t.lastEntryDay)}
+	if t.firstEntryDay != "" {
+		s.from = min(s.from, t.firstEntryDay)
+	}
+	return s
+}

@@ -54,7 +54,7 @@ func (r *reading) statementIDs(ctx context.Context, f *File) (ids []string, err 
 
 // eachStored passes on the ids and accounts of what a stream has of a file.
 func (r *reading) eachStored(ctx context.Context, stream, object string, each func(id, account string)) error {
-	view, err := r.streamView(ctx, stream)
+	view, err := r.View(ctx, stream)
 	if err != nil || view == "" {
 		return err
 	}

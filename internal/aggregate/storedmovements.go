@@ -45,7 +45,7 @@ func (s storedMovements) upTo(day string) (sum string, entries int64) {
 // matches reports whether the stored entries of a statement's days have the sum and number of those that it lists.
 func (s storedMovements) matches(t *storedStatement) bool {
 	sum, entries := s.upTo(t.To)
-	before, earlierEntries := s.upTo(dayBefore(t.From))
+	before, earlierEntries := s.upTo(statement.DayBefore(t.From))
 	return entries-earlierEntries == t.Entries && statement.Subtract(sum, before) == statement.NormalAmount(t.Amount)
 }
 
@@ -55,7 +55,7 @@ func (s storedMovements) balanceAfter(balance, from, to string) string {
 		return ""
 	}
 	until, _ := s.upTo(to)
-	before, _ := s.upTo(dayBefore(from))
+	before, _ := s.upTo(statement.DayBefore(from))
 	moved := statement.Subtract(until, before)
 	return statement.Subtract(balance, statement.Negate(moved))
 }

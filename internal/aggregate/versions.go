@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"os"
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/catalog"
@@ -101,7 +100,7 @@ func (v *versionRows) addOne(s *statementRow) error {
 // searchDays records all stored statements by their days, once in the life of a project.
 func (r *reading) searchDays(ctx context.Context) error {
 	return r.searchOnce(ctx, daysKnown, "stored statements", func(ctx context.Context, to *bufio.Writer) (rows int64, err error) {
-		view, err := r.streamView(ctx, project.StatementStream)
+		view, err := r.View(ctx, project.StatementStream)
 		if err != nil || view == "" {
 			return 0, err
 		}
@@ -128,24 +127,6 @@ func (r *reading) searchDays(ctx context.Context) error {
 	})
 }
 
-// append adds rows to the file.
-func (s *slotFile) append(rows []row) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	out, err := os.OpenFile(s.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	for _, line := range rows {
-		s.rows++
-		if _, err = out.Write(line); err != nil {
-			break
-		}
-	}
-	return errors.Join(err, out.Close())
-}
-
 // awaits is what is recorded of a statement until the next one decides between its versions.
 func (s *statementRow) awaits() faulty {
 	f := s.faulty
@@ -154,12 +135,11 @@ func (s *statementRow) awaits() faulty {
 }
 
 // decide notes the day of the statement that decides which version counts.
-func (r *reading) decide(v *versions) {
-	for _, s := range v.consistent {
-		day, decided := v.balanced.decidedBy(s)
-		for _, page := range s.pages() {
-			if decided && r.awaiting[page.id] {
-				r.decided[page.id] = day
+func (r *reading) decide(d *Decision) {
+	for _, s := range d.Balanced {
+		for _, page := range s.Pages {
+			if s.Decided && r.awaiting[page.ID] {
+				r.decided[page.ID] = s.Day
 			}
 		}
 	}

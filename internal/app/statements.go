@@ -54,8 +54,7 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 		return nil, nil, err
 	}
 	return &aggregate.Importer{
-		Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck,
-		Scratch: a.Intake.Scratch, Ingest: a.ingestRows, FindIDs: a.Intake.FindKnownIDs, Now: a.Intake.Now,
+		Streams: a.builtinStreams(), Scratch: a.Intake.Scratch, Ingest: a.ingestRows, FindIDs: a.Intake.FindKnownIDs, Now: a.Intake.Now,
 	}, unlock, nil
 }
 
@@ -79,7 +78,11 @@ func (a *App) Completeness(ctx context.Context, q aggregate.Query, each func(agg
 }
 
 func (a *App) completeness() *aggregate.Completeness {
-	return &aggregate.Completeness{Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck}
+	return &aggregate.Completeness{Streams: a.builtinStreams()}
+}
+
+func (a *App) builtinStreams() aggregate.Streams {
+	return aggregate.Streams{Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck}
 }
 
 // AcceptInterval records that a person accepts an unproven interval of an account, or with undo removes that record. until is as

@@ -1,24 +1,14 @@
-// FITIDs of OFX identify an entry permanently by the definition of the format, and at some banks only within one file.
+// References of entries: which of them identify an entry.
 
 package aggregate
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"bursar/internal/aggregate/statement"
-	"bursar/internal/project"
 )
-
-// temporaryFITIDsOf reports whether the FITIDs of a statement are declared to change with each file.
-func temporaryFITIDsOf(p *project.Project) func(s *statement.Statement) bool {
-	return func(s *statement.Statement) bool {
-		i := p.InstitutionOf(s.Servicer, s.Account)
-		return s.IsOFX() && i != nil && i.TemporaryIDs
-	}
-}
-
-// neverTemporary is used by projects with former rules.
-func neverTemporary(*statement.Statement) bool { return false }
 
 // reference identifies an entry together with day and money. A temporary FITID does not; the entry is identified by its whole content.
 func (t *rowBuilder) reference(e *statement.Entry) string {
@@ -38,4 +28,20 @@ func refuseCorrection(e *statement.Entry) {
 	e.Refused = &statement.Refusal{Column: "amount", Reason: fmt.Sprintf(
 		"CORRECTFITID %s cannot be found: the institution's FITIDs are declared as temporary (fitids: temporary)", e.Corrects)}
 	e.Corrects, e.Status = "", ""
+}
+
+// maxLineDigits is the maximum number of digits of a reference that only counts the entries of a file.
+const maxLineDigits = 6
+
+// ownReference is the account owner's reference of the entry. In CAMT many banks write the position of the entry in its
+// message there, which differs in another message and identifies nothing. It is recognised by a reference of the
+// servicer beside it, or by its value.
+func (t *rowBuilder) ownReference(e *statement.Entry) string {
+	if t.rules.former || !strings.HasPrefix(t.stmt.Format, "camt") || len(e.Own) > maxLineDigits || strings.Trim(e.Own, "0123456789") != "" {
+		return e.Own
+	}
+	if e.Reference != "" || strings.TrimLeft(e.Own, "0") == strconv.FormatInt(t.entryCount, 10) {
+		return ""
+	}
+	return e.Own
 }

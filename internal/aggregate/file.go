@@ -1,0 +1,105 @@
+// Records of imported files.
+
+package aggregate
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bursar/internal/aggregate/statement"
+	"bursar/internal/catalog"
+)
+
+// importedFile records an imported file, so that it is not read again if it was imported completely.
+type importedFile struct {
+	Digest   string    `json:"digest"` // SHA-256
+	Bytes    int64     `json:"bytes"`
+	Imported time.Time `json:"imported"`
+	Parts    []Part    `json:"parts"`
+	Partial  bool      `json:"partial,omitempty"`  // members of an archive were refused; the next import reads it again
+	Declared string    `json:"declared,omitempty"` // digest of the declarations that read it
+	Readings int       `json:"readings,omitempty"` // how often it was read again by other declarations
+	Readers  int       `json:"readers,omitempty"`  // readersVersion that read it
+
+	Totals      bool        `json:"totals,omitempty"` // rules.totals when it was read
+	Retracted   *Retraction `json:"retracted,omitempty"`
+	Retractions uint64      `json:"retractions,omitempty"` // number of retractions of files when it was read
+	GivenUp     int         `json:"given_up,omitempty"`    // number of given-up batches and retractions of the built-in streams when it was read
+}
+
+// readersVersion increases when the readers accept more. What an earlier version left in quarantine is read again when
+// its file is imported again.
+const readersVersion = 1
+
+func importedKey(digest string) string { return "statements/file/" + digest }
+
+// objectName is the object that keeps a file with a digest.
+func objectName(digest string) string { return "statements/" + digest[:2] + "/" + digest }
+
+// Part is the result of one file, or of one member of an archive.
+type Part struct {
+	File        string             `json:"file"`
+	Format      string             `json:"format,omitempty"`
+	Statements  int64              `json:"statements"`
+	Entries     int64              `json:"entries"`
+	Details     int64              `json:"details"`
+	Balances    int64              `json:"balances"`
+	Faults      []string           `json:"faults,omitempty"`  // statements whose totals do not balance
+	Notices     []statement.Notice `json:"notices,omitempty"` // what it contains besides bank statements
+	Refused     string             `json:"refused,omitempty"` // why it was not read
+	Quarantined string             `json:"untaken,omitempty"` // why nothing of it was accepted: all rows are in quarantine
+
+	bindings []digest // subjects of the bindings that it depends on
+}
+
+// eachImported passes on each imported file.
+func eachImported(tx catalog.Tx, each func(*importedFile)) error {
+	return tx.List(importedKey(""), func(_ string, value json.RawMessage) error {
+		var k importedFile
+		if err := json.Unmarshal(value, &k); err != nil {
+			return fmt.Errorf("read imported file: %w", err)
+		}
+		each(&k)
+		return nil
+	})
+}
+
+// name is the path of the file at its import, or of the first member of an archive.
+func (k *importedFile) name() string {
+	if len(k.Parts) == 0 {
+		return k.Digest
+	}
+	return k.Parts[0].File
+}
+
+// isNamed reports whether a part was imported from a path, or from an archive there; with byBase also if name is the
+// last element of such a path.
+func (p *Part) isNamed(name string, byBase bool) bool {
+	return p.File == name || strings.HasPrefix(p.File, name+"/") || byBase && (filepath.Base(p.File) == name || filepath.Base(filepath.Dir(p.File)) == name)
+}
+
+// unfinishedPrefix begins the keys of files whose Retract or Undo has begun and not ended. The digest follows; the
+// value is the name of the file.
+const unfinishedPrefix = "statements/unfinished/"
+
+// markUnfinished records whether a Retract or Undo of the file has begun and not ended.
+func (k *importedFile) markUnfinished(tx catalog.Tx, begun bool) error {
+	if begun {
+		return tx.Put(unfinishedPrefix+k.Digest, k.name())
+	}
+	return tx.Delete(unfinishedPrefix + k.Digest)
+}
+
+// institution is the institution whose CSV mapping read all parts; empty if there are other parts.
+func (k *importedFile) institution() string {
+	name := statement.CSVInstitution(k.Parts[0].Format)
+	for _, p := range k.Parts {
+		if statement.CSVInstitution(p.Format) != name {
+			return ""
+		}
+	}
+	return name
+}
