@@ -30,7 +30,7 @@ type Acceptance struct {
 
 // Accept records that an interval is accepted for a reason. The interval is named as by Judge, or by the number of its statement
 // if that is unique. Streams do not change. until is the last day to which calendars apply; empty means the default.
-func (c *Completeness) Accept(ctx context.Context, name, reason, until string, now time.Time) (accepted Acceptance, err error) {
+func (c *Accounts) Accept(ctx context.Context, name, reason, until string, now time.Time) (accepted Acceptance, err error) {
 	var found []Acceptance
 	known := false
 	_, err = c.Judge(ctx, Query{Until: until}, func(a Account) error {
@@ -61,7 +61,7 @@ func (c *Completeness) Accept(ctx context.Context, name, reason, until string, n
 }
 
 // Undo withdraws an acceptance: the interval is judged by its statements again. It is named as in Accept.
-func (c *Completeness) Undo(ctx context.Context, name string) (undone Acceptance, err error) {
+func (c *Accounts) Undo(ctx context.Context, name string) (undone Acceptance, err error) {
 	all, err := c.acceptances(ctx)
 	if err != nil {
 		return undone, err
@@ -84,7 +84,7 @@ func (c *Completeness) Undo(ctx context.Context, name string) (undone Acceptance
 }
 
 // accepted lists the acceptances whose statement has this number, or whose interval has this name in another version of Bursar.
-func (c *Completeness) accepted(ctx context.Context, all acceptances, name string) ([]string, error) {
+func (c *Accounts) accepted(ctx context.Context, all acceptances, name string) ([]string, error) {
 	found := map[string]bool{}
 	for id, a := range all.byName {
 		if a.Number == name {

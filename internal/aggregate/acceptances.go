@@ -21,7 +21,7 @@ type acceptances struct {
 	used   map[string]bool // by name: an interval has it, or its days are outside the query
 }
 
-func (c *Completeness) acceptances(ctx context.Context) (all acceptances, err error) {
+func (c *Accounts) acceptances(ctx context.Context) (all acceptances, err error) {
 	err = c.Catalog.View(ctx, func(tx catalog.Tx) error {
 		all = acceptances{map[string]*Acceptance{}, map[string]bool{}}
 		return tx.List(acceptedPrefix, func(key string, value json.RawMessage) error {

@@ -6,13 +6,13 @@ import (
 	"testing"
 
 	"bursar/internal/aggregate/statement"
+	"bursar/internal/project"
 )
 
 func TestAccountNames(t *testing.T) {
 	t.Parallel()
-	h := newFixture(t, "")
-	h.file("project/institutions/czech.yaml", "institution: czech\naccounts: [CZ6508000000192000145399, NL91ABNA0417164300]\n")
-	by := newAccountNamer(h.read())
+	czech := &project.Institution{Name: "czech", Accounts: []string{"CZ6508000000192000145399", "NL91ABNA0417164300"}}
+	by := newAccountNamer(&project.Project{Institutions: []*project.Institution{czech}})
 	for _, c := range []struct{ servicer, number, currency, want string }{
 		{"", "NL91ABNA0417164300", "EUR", "NL91ABNA0417164300"},
 		{"ABNANL2A", "NL91ABNA0417164300 EUR", "", "NL91ABNA0417164300"},

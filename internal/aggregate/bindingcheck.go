@@ -89,7 +89,7 @@ func confirmBindings(tx catalog.Tx, files []*File) error {
 func eachBinding(files []*File, each func(p *Part, of digest) error) error {
 	for _, f := range files {
 		for i := range f.Parts {
-			for _, subject := range f.Parts[i].bindings {
+			for _, subject := range f.Parts[i].Bindings {
 				if err := each(&f.Parts[i], subject); err != nil {
 					return err
 				}

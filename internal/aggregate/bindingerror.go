@@ -11,7 +11,7 @@ import (
 )
 
 // changeError says which declaration differs from before, and where.
-func (r *rules) changeError(was, now *binding) *DeclaredError {
+func (r *ruleSet) changeError(was, now *binding) *DeclaredError {
 	e := &DeclaredError{project.Error{File: "institutions", Line: 1}}
 	fault := &e.Fault
 	at := func(i *project.Institution, what, value string) {
@@ -70,7 +70,7 @@ func (g *binding) describe() string {
 
 // declarationOf finds the declaration that changes a number's account: the declared account that it is or whose digits
 // it has, else the servicer of the CSV institution. It returns no institution if the declaration was removed.
-func (r *rules) declarationOf(was, now *binding) (i *project.Institution, what, value string) {
+func (r *ruleSet) declarationOf(was, now *binding) (i *project.Institution, what, value string) {
 	for _, i := range r.project.Institutions {
 		for _, a := range i.Accounts {
 			number, iban := statement.AccountNumber(a)

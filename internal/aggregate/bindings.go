@@ -52,7 +52,7 @@ func (g *binding) sameAs(was *binding) bool {
 }
 
 // bind returns the binding of a statement of an account.
-func (r *rules) bind(what aspect, s *statement.Statement, h accountName) binding {
+func (r *ruleSet) bind(what aspect, s *statement.Statement, h accountName) binding {
 	g := binding{Aspect: what, Source: s.Servicer}
 	if strings.HasPrefix(s.Format, statement.CSVFormat) {
 		g.Source = s.Format
@@ -79,7 +79,7 @@ func (r *rules) bind(what aspect, s *statement.Statement, h accountName) binding
 }
 
 // csvInstitution is the institution whose CSV files have a format; nil if there is none.
-func (r *rules) csvInstitution(format string) *project.Institution {
+func (r *ruleSet) csvInstitution(format string) *project.Institution {
 	name := statement.CSVInstitution(format)
 	if i := r.project.Institution(name); name != "" && i != nil && i.CSV != nil {
 		return i
@@ -106,7 +106,7 @@ func referenceUse(i *project.Institution) string {
 
 // current returns what the current declarations give to the same subject. known is false if nothing with this subject
 // can be imported any more.
-func (r *rules) current(g *binding) (now binding, known bool) {
+func (r *ruleSet) current(g *binding) (now binding, known bool) {
 	s := &statement.Statement{Servicer: g.Source, Account: g.Number, Currency: g.Currency}
 	if strings.HasPrefix(g.Source, statement.CSVFormat) {
 		i := r.csvInstitution(g.Source)

@@ -70,7 +70,7 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 	return r.cancelUnlisted(ctx, o)
 }
 
-func (im *Importer) completeness() *Completeness { return &Completeness{Streams: im.Streams} }
+func (im *Importer) completeness() *Accounts { return &Accounts{Streams: im.Streams} }
 
 // cancelUnlisted reads the originals, cancels what only uncounted statements list, and restores what was cancelled
 // before and counts now. If a part of an original cannot be read any more, it is not known what only uncounted
@@ -208,7 +208,7 @@ func listedSQL(path string, counting *countingCorrections) string {
 
 // ingestAnswers seals one event for each row that a query finds in a stream: a copy of the row, changed by answer.
 func (r *reading) ingestAnswers(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result event.Result, err error) {
-	s := slotFile{path: filepath.Join(r.dir, name+"."+stream+".jsonl")}
+	s := rowFile{path: filepath.Join(r.dir, name+"."+stream+".jsonl")}
 	if err := r.spoolAnswers(ctx, &s, stream, sql, answer); err != nil || s.rows == 0 {
 		return result, err
 	}
@@ -219,7 +219,7 @@ func (r *reading) ingestAnswers(ctx context.Context, stream, sql, name string, a
 }
 
 // spoolAnswers writes these events to a file.
-func (r *reading) spoolAnswers(ctx context.Context, s *slotFile, stream, sql string, answer func(event map[string]any)) error {
+func (r *reading) spoolAnswers(ctx context.Context, s *rowFile, stream, sql string, answer func(event map[string]any)) error {
 	out, err := os.Create(s.path)
 	if err != nil {
 		return fmt.Errorf("spool rows: %w", err)

@@ -3,6 +3,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -54,7 +55,7 @@ func dayIn(t *testing.T, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return day(n)
+	return march(n)
 }
 
 // TestChain judges statements imported in any order. March 2024 begins on a Friday.
@@ -101,7 +102,7 @@ func TestChain(t *testing.T) {
 		statements := parse(t, c.statements)
 		for range 2 {
 			links, gaps := chainOf(statements, c.expects, storedMovements{})
-			if got := sorted(append(intervals(links), gaps...)); got != c.want {
+			if got := sortedStates(append(intervals(links), gaps...)); got != c.want {
 				t.Errorf("%s:\n%s\nwant\n%s", c.statements, got, c.want)
 			}
 			slices.Reverse(statements)
@@ -124,7 +125,7 @@ func TestEntriesOutsideStatementDays(t *testing.T) {
 		{11, 20, Claimed, "its balances hold, and it has entries that are dated 2024-03-20, outside of its days from 2024-03-10 to 2024-03-12"},
 	} {
 		list := parse(t, "10-12 100>130")
-		list[0].firstEntryDay, list[0].lastEntryDay = day(c.first), day(c.final)
+		list[0].firstEntryDay, list[0].lastEntryDay = march(c.first), march(c.final)
 		links, _ := chainOf(list, nil, storedMovements{})
 		if got := links[0].interval; got.State != c.state || got.Reason != c.reason {
 			t.Errorf("%d to %d: %s %s", c.first, c.final, got.State, got.Reason)
@@ -144,7 +145,7 @@ func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
 		list := parse(t, "4 90>100, 5 100>!130, 6 130>90")
 		alter(list[1])
 		links, gaps := chainOf(list, nil, storedMovements{})
-		if got := sorted(append(intervals(links), gaps...)); got != "4 PROVEN, 5 BROKEN, 6 PROVEN" {
+		if got := sortedStates(append(intervals(links), gaps...)); got != "4 PROVEN, 5 BROKEN, 6 PROVEN" {
 			t.Error(got)
 		}
 	}
@@ -159,23 +160,23 @@ func TestMissing(t *testing.T) {
 		statements, since, until, want string
 		expects                        func(time.Time) bool
 	}{
-		{"5 0>0, 8 0>0", "", day(8), "6–7 UNKNOWN", every},
-		{"5 0>0, 8 0>0", "", day(8), "7 UNKNOWN", odd},
-		{"5 0>0", "", day(9), "6–9 UNKNOWN", every},
-		{"5 0>0", "", day(4), "", every},
-		{"2-6 0>0, 3 0>0", "", day(6), "", every},
-		{"1 0>0, 4-8 0>0, 10 0>0", "", day(9), "2–3 UNKNOWN, 9 UNKNOWN", every},
-		{"5 0>0", "", day(9), "", nil},
-		{"5 0>0", day(3), day(6), "3–4 UNKNOWN, 6 UNKNOWN", every},
-		{"5 0>0", day(7), day(6), "6 UNKNOWN", every},
-		{"", day(3), day(6), "3–6 UNKNOWN", every},
-		{"", "", day(6), "", every},
+		{"5 0>0, 8 0>0", "", march(8), "6–7 UNKNOWN", every},
+		{"5 0>0, 8 0>0", "", march(8), "7 UNKNOWN", odd},
+		{"5 0>0", "", march(9), "6–9 UNKNOWN", every},
+		{"5 0>0", "", march(4), "", every},
+		{"2-6 0>0, 3 0>0", "", march(6), "", every},
+		{"1 0>0, 4-8 0>0, 10 0>0", "", march(9), "2–3 UNKNOWN, 9 UNKNOWN", every},
+		{"5 0>0", "", march(9), "", nil},
+		{"5 0>0", march(3), march(6), "3–4 UNKNOWN, 6 UNKNOWN", every},
+		{"5 0>0", march(7), march(6), "6 UNKNOWN", every},
+		{"", march(3), march(6), "3–6 UNKNOWN", every},
+		{"", "", march(6), "", every},
 	} {
 		var links []link
 		if c.statements != "" {
 			links, _ = chainOf(parse(t, c.statements), nil, storedMovements{})
 		}
-		if got := states(missing(intervals(links), c.expects, "daily", c.since, c.until, nil)); got != c.want {
+		if got := statesOf(missing(intervals(links), c.expects, "daily", c.since, c.until, nil)); got != c.want {
 			t.Errorf("%s until %s: %s, want %s", c.statements, c.until, got, c.want)
 		}
 	}
@@ -196,7 +197,7 @@ func TestChainOfManyStatements(t *testing.T) {
 		s.Closing = balance.String()
 		list = append(list, s)
 		same := *s
-		same.From, same.To = day(1), day(1)
+		same.From, same.To = march(1), march(1)
 		one = append(one, &same)
 	}
 	slices.Reverse(list)
@@ -212,29 +213,6 @@ func TestChainOfManyStatements(t *testing.T) {
 		if found := missing(intervals(links), func(time.Time) bool { return true }, "daily", "", "2024-12-31", nil); len(found) != 1 {
 			t.Errorf("missing are %d intervals", len(found))
 		}
-	}
-}
-
-// TestAccountsWithoutStatements reports accounts that are declared and of which nothing was imported.
-func TestAccountsWithoutStatements(t *testing.T) {
-	t.Parallel()
-	h := newFixture(t, "daily")
-	bank := h.importer.Project.Institutions[0]
-	bank.Accounts = []string{"A1", "A2", "B*"}
-	if silent := h.judged(day(9)); len(silent) != 0 {
-		t.Errorf("without a first day nothing is expected yet: %+v", silent)
-	}
-	h.send(camtOf(sheet{account: "A1", from: day(3), to: day(3), number: "1", name: "m", opened: day(3)}), camtOf(sheet{account: "A1", from: day(5), to: day(5), number: "3", name: "n", opened: day(5)}))
-	bank.Statements.Since = statement.ParseDay(day(2))
-	accounts := h.judged("")
-	if len(accounts) != 2 || accounts[1].Account != "A2" || accounts[1].Institution != "bank" {
-		t.Fatalf("accounts are %+v", accounts)
-	}
-	if got := states(accounts[0].Intervals); got != "2 UNKNOWN, 3 PROVEN, 4 UNKNOWN, 5 PROVEN" {
-		t.Errorf("A1 is %s", got)
-	}
-	if got := states(accounts[1].Intervals); got != "2–5 UNKNOWN" {
-		t.Errorf("A2 is %s", got)
 	}
 }
 
@@ -254,28 +232,71 @@ func TestChainKeepsSums(t *testing.T) {
 	}
 }
 
-// TestClosedAccount expects no statement of an account after the day on which it was closed, unless it has one.
-func TestClosedAccount(t *testing.T) {
+// TestNumbers judges statements with consecutive numbers, some of which are missing.
+func TestNumbers(t *testing.T) {
 	t.Parallel()
-	h := newFixture(t, "")
-	h.send(camtOf(sheetOf("1", 4, 1000, items(4, 5)...)))
-	account := h.judged("")[0].Account
-	declare := func(closed string) {
-		h.declare("institution: bank\naccounts: [" + account + "]\nstatements: daily\n" + closed)
-	}
-	closed := "closed: {" + account + ": 2024-03-05}\n"
-	for _, c := range []struct{ declared, send, want string }{
-		{"", "", "4 PROVEN, 5–8 UNKNOWN"},
-		{closed, "", "4 PROVEN, 5 UNKNOWN"},
-		{closed, camtOf(sheetOf("2", 5, 1005, items(5, -1005)...)), "4 PROVEN, 5 PROVEN"},
-		{closed, camtOf(sheetOf("4", 7, 0, items(7, 1)...)), "4 PROVEN, 5 PROVEN, 6 UNKNOWN, 7 PROVEN"},
+	for _, c := range []struct{ numbers, reasons string }{
+		{"1 2 3", "||"},
+		{"1 2 4", "||statement 3 is missing by the bank's numbers"},
+		{"1 2 5 6", "||statements 3 to 4 are missing by the bank's numbers|"},
+		{"001 002 004", "||statement 3 is missing by the bank's numbers"},
+		{"1 3", "|"},
+		{"7 7 7", "||"},
+		{"5 9 11 12", "|||"},
+		{"9 10 1 2", "|||"},
+		{"a b c", "||"},
 	} {
-		declare(c.declared)
-		if c.send != "" {
-			h.send(c.send)
+		var text, reasons []string
+		for i := range strings.Fields(c.numbers) {
+			text = append(text, []string{"5 1>2", "6 2>3", "7 3>4", "8 4>5"}[i])
 		}
-		if got := states(h.judged("2024-03-08")[0].Intervals); got != c.want {
-			t.Errorf("%q: %s, want %s", c.declared, got, c.want)
+		list := parse(t, strings.Join(text, ", "))
+		for i, number := range strings.Fields(c.numbers) {
+			list[i].Number = number
+		}
+		links, _ := chainOf(list, nil, storedMovements{})
+		for _, l := range links {
+			reasons = append(reasons, l.interval.Reason)
+			if l.interval.State != Proven {
+				t.Errorf("%s: %+v", c.numbers, l.interval)
+			}
+		}
+		if got := strings.Join(reasons, "|"); got != c.reasons {
+			t.Errorf("%s: %q, want %q", c.numbers, got, c.reasons)
 		}
 	}
 }
+
+// TestNumbersBesideGap has a gap in the balances where the numbers skip one: only the gap reports it.
+func TestNumbersBesideGap(t *testing.T) {
+	t.Parallel()
+	list := parse(t, "5 1>2, 6 2>3, 8 4>5")
+	list[0].Number, list[1].Number, list[2].Number = "1", "2", "4"
+	links, gaps := chainOf(list, nil, storedMovements{})
+	if len(gaps) != 1 || links[2].interval.Reason != "" {
+		t.Errorf("%+v %+v", links[2].interval, gaps)
+	}
+}
+
+// sortedStates lists intervals as statesOf does, sorted: those of one day may come in any order.
+func sortedStates(list []Interval) string {
+	slices.SortFunc(list, func(x, y Interval) int {
+		return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To), cmp.Compare(x.State, y.State))
+	})
+	return statesOf(list)
+}
+
+// statesOf lists intervals as "day STATE" or "day–day STATE", with the day of the month alone.
+func statesOf(intervals []Interval) string {
+	list := make([]string, len(intervals))
+	for i, x := range intervals {
+		from, to := strings.TrimPrefix(x.From[8:], "0"), strings.TrimPrefix(x.To[8:], "0")
+		if from != to {
+			from += "–" + to
+		}
+		list[i] = from + " " + string(x.State)
+	}
+	return strings.Join(list, ", ")
+}
+
+func march(n int) string { return fmt.Sprintf("2024-03-%02d", n) }

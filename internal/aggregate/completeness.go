@@ -14,8 +14,8 @@ import (
 	"bursar/internal/project"
 )
 
-// Completeness evaluates the stored statements. It changes nothing.
-type Completeness struct {
+// Accounts evaluates the stored statements. It changes nothing.
+type Accounts struct {
 	Streams
 }
 
@@ -27,7 +27,7 @@ type Query struct {
 
 // Judge passes each account with its intervals to each, sorted by servicer, number and currency. It holds one account's
 // statements in memory. Accepted intervals are CLAIMED; stale are acceptances that no longer match an interval.
-func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) error) (stale []Acceptance, err error) {
+func (c *Accounts) Judge(ctx context.Context, q Query, each func(Account) error) (stale []Acceptance, err error) {
 	accepted, err := c.acceptances(ctx)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (c *Completeness) Judge(ctx context.Context, q Query, each func(Account) er
 }
 
 // judgeAll passes on each account, judged by its statements alone. Among days without a statement, accepted days are intervals of their own.
-func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptances, each func(Account) error) error {
+func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, each func(Account) error) error {
 	batches, err := event.Batches(ctx, c.Catalog, project.StatementStream, 0)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (c *Completeness) judgeAll(ctx context.Context, q Query, accepted acceptanc
 
 // eachRecord passes on the stored record of each account. For each kind of message its statements are divided into
 // those that count and those that are superseded.
-func (c *Completeness) eachRecord(ctx context.Context, view string, q Query, removed map[string]bool, each func(*record, []versions) error) error {
+func (c *Accounts) eachRecord(ctx context.Context, view string, q Query, removed map[string]bool, each func(*record, []versions) error) error {
 	quarantined, err := c.quarantined(ctx)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (c *Completeness) eachRecord(ctx context.Context, view string, q Query, rem
 }
 
 // eachSilent passes on the accounts that institutions with a calendar declare by number and of which nothing was received.
-func (c *Completeness) eachSilent(q Query, days fileDays, seen map[string]bool, accepted acceptances, each func(Account) error) error {
+func (c *Accounts) eachSilent(q Query, days fileDays, seen map[string]bool, accepted acceptances, each func(Account) error) error {
 	for _, i := range c.Project.Institutions {
 		for _, number := range i.Accounts {
 			wanted := len(q.Accounts) == 0 || slices.Contains(q.Accounts, number)
@@ -149,7 +149,7 @@ type days struct {
 	first, last string
 }
 
-func (c *Completeness) fileDays(ctx context.Context, view string) (fileDays, error) {
+func (c *Accounts) fileDays(ctx context.Context, view string) (fileDays, error) {
 	found := fileDays{}
 	if !slices.ContainsFunc(c.Project.Institutions, func(i *project.Institution) bool { return i.Statements.Kind != project.NoCalendar }) {
 		return found, nil
@@ -175,7 +175,7 @@ func (d fileDays) forInstitution(institution string) *days {
 	return &days{}
 }
 
-func (c *Completeness) institutionName(servicer, account string) string {
+func (c *Accounts) institutionName(servicer, account string) string {
 	if i := c.Project.InstitutionOf(servicer, account); i != nil {
 		return i.Name
 	}
@@ -184,7 +184,7 @@ func (c *Completeness) institutionName(servicer, account string) string {
 
 // judge makes an account's intervals from its statements, whose pages are joined: first those of each kind of message,
 // then contradictions, then missing days. Where an account has booked statements, only these satisfy its calendar.
-func (c *Completeness) judge(r *record, days fileDays, until string, accepted acceptances) {
+func (c *Accounts) judge(r *record, days fileDays, until string, accepted acceptances) {
 	a := &r.Account
 	a.Institution = c.institutionName(a.Servicer, a.Account)
 	expects, declared := c.calendarRule(a.Institution, days)
@@ -230,7 +230,7 @@ func intervals(links []link) []Interval {
 }
 
 // servicer is the servicer that an institution declares.
-func (c *Completeness) servicer(institution string) string {
+func (c *Accounts) servicer(institution string) string {
 	if i := c.Project.Institution(institution); i != nil {
 		return i.Servicer
 	}
@@ -239,7 +239,7 @@ func (c *Completeness) servicer(institution string) string {
 
 // expectedUntil is the last day on which a statement of an account may be missing: until, or the day on which the
 // account was closed, unless its statements cover later days.
-func (c *Completeness) expectedUntil(a *Account, until string) string {
+func (c *Accounts) expectedUntil(a *Account, until string) string {
 	i := c.Project.Institution(a.Institution)
 	if i == nil || i.Closed[a.Account].IsZero() {
 		return until
@@ -248,7 +248,7 @@ func (c *Completeness) expectedUntil(a *Account, until string) string {
 }
 
 // calendarStart is the first day to which an institution's calendar applies; empty if it declares none.
-func (c *Completeness) calendarStart(institution string) string {
+func (c *Accounts) calendarStart(institution string) string {
 	i := c.Project.Institution(institution)
 	if i == nil || i.Statements.Since.IsZero() {
 		return ""
@@ -257,7 +257,7 @@ func (c *Completeness) calendarStart(institution string) string {
 }
 
 // calendarRule is the rule by which an institution sends statements, and its name; nil if none is declared.
-func (c *Completeness) calendarRule(institution string, days fileDays) (rule func(day time.Time) bool, declared string) {
+func (c *Accounts) calendarRule(institution string, days fileDays) (rule func(day time.Time) bool, declared string) {
 	i := c.Project.Institution(institution)
 	if i == nil || i.Statements.Kind == project.NoCalendar {
 		return nil, ""

@@ -5,7 +5,6 @@ package aggregate
 import (
 	"io"
 
-	"bursar/internal/aggregate/statement"
 	"bursar/internal/project"
 )
 
@@ -26,19 +25,4 @@ func ConvertFile(p *project.Project, name, object string, in io.Reader, to Rows)
 	t := newRowBuilder(origin{file: name, object: object}, to, rulesOf(p, false), &left, map[digest]binding{})
 	defer t.release()
 	return Read(p, name, in, t.handler())
-}
-
-// Read detects a file's format by its content and passes what it reads to h.
-func Read(p *project.Project, name string, in io.Reader, h statement.Handler) error {
-	return peekPart(name, in, func(_ string, head []byte, in io.Reader) error {
-		if _, is := in.(unreadableFile); is {
-			_, err := in.Read(nil)
-			return err
-		}
-		as, err := Detect(head, p.Institutions, "", "")
-		if err != nil {
-			return err
-		}
-		return as.Read(in, h)
-	})
 }

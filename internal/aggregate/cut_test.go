@@ -206,7 +206,7 @@ func TestCutReferencesOfEarlierVersions(t *testing.T) {
 		h.send(c.before)
 		before := h.stored("entries", "id")
 		h.importer.Ingest = h.take
-		err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error { return tx.Delete(cutKnown) })
+		err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error { return tx.Delete("statements/cut-known") })
 		if err != nil {
 			t.Fatal(err)
 		}

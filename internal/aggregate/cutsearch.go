@@ -18,36 +18,34 @@ import (
 const cutKnown = "statements/cut-known"
 
 // searchCut adds cut names for all stored entries, once in the life of a project.
-func (r *reading) searchCut(ctx context.Context) error {
-	return r.searchOnce(ctx, cutKnown, "stored entries", r.writeCut)
+func (s *storedNames) searchCut(ctx context.Context) error {
+	return s.searchOnce(ctx, cutKnown, "stored entries", s.writeCut)
 }
 
 // searchOnce writes rows for the stream of names, derived from stored events, and records under a key that they exist.
-func (r *reading) searchOnce(ctx context.Context, key, name string, write func(ctx context.Context, to *bufio.Writer) (rows int64, err error)) error {
+func (s *storedNames) searchOnce(ctx context.Context, key, name string, write func(ctx context.Context, to *bufio.Writer) (written int64, err error)) error {
 	searched := false
-	err := r.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+	err := s.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
 		searched, err = tx.Get(key, new(bool))
 		return err
 	})
 	if err != nil || searched {
 		return err
 	}
-	s := &slotFile{path: filepath.Join(r.dir, "search."+project.NameStream+".jsonl"), name: name}
-	out, err := os.Create(s.path)
+	f := &rowFile{path: filepath.Join(s.dir, "search."+project.NameStream+".jsonl"), name: name}
+	out, err := os.Create(f.path)
 	if err != nil {
 		return fmt.Errorf("search %s: %w", name, err)
 	}
 	to := bufio.NewWriterSize(out, 1<<16)
-	s.rows, err = write(ctx, to)
+	f.rows, err = write(ctx, to)
 	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
 		return fmt.Errorf("search %s: %w", name, err)
 	}
-	if s.rows > 0 {
-		if _, err := r.Ingest(ctx, project.NameStream, []string{s.path}, s.parts); err != nil {
-			return fmt.Errorf("ingest %s: %w", project.NameStream, err)
-		}
+	if _, err := f.ingest(ctx, project.NameStream, s.ingest); err != nil {
+		return err
 	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(key, true) })
+	return s.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(key, true) })
 }
 
 // cutSQL selects the entries, sorted by group, each with whether an MT message listed it. References of other formats are never cut.
@@ -57,18 +55,18 @@ FROM (%s) JOIN formats USING (object, file) WHERE length(reference) >= %d AND ta
 ORDER BY kind, servicer, account, amount, currency, status, reversal, left(reference, %d), id, mt`
 
 // writeCut writes the rows for the stream of names.
-func (r *reading) writeCut(ctx context.Context, to *bufio.Writer) (rows int64, err error) {
-	entries, err := r.View(ctx, project.EntryStream)
+func (s *storedNames) writeCut(ctx context.Context, to *bufio.Writer) (written int64, err error) {
+	entries, err := s.View(ctx, project.EntryStream)
 	if err != nil || entries == "" {
 		return 0, err
 	}
-	statements, err := r.View(ctx, project.StatementStream)
+	statements, err := s.View(ctx, project.StatementStream)
 	if err != nil || statements == "" {
 		return 0, err
 	}
 	var group digest
 	var found *cutEntries
-	err = queryRows(ctx, r.Duck, fmt.Sprintf(cutSQL, statements, entries, cutLength, cutLength-1), func(row []string) error {
+	err = queryRows(ctx, s.Duck, fmt.Sprintf(cutSQL, statements, entries, cutLength, cutLength-1), func(row []string) error {
 		n := namedEntry{day: row[9]}
 		var begins string
 		if n.cut, begins = cutNameOf(row[7], row[11] == "true", row[9], row[10], row[9]); begins == "" {
@@ -79,10 +77,10 @@ func (r *reading) writeCut(ctx context.Context, to *bufio.Writer) (rows int64, e
 			group, found = n.group, newCutEntries()
 		}
 		return found.addName(&n, decodeDigest([]byte(row[8]), 0), func(n *namedEntry, id, slot digest) error {
-			rows++
+			written++
 			_, err := to.Write(slotRow(n, id, slot, nil))
 			return err
 		})
 	})
-	return rows, err
+	return written, err
 }

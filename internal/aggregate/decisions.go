@@ -39,7 +39,7 @@ type Decision struct {
 
 // Decide passes on the decisions of each account, one for each kind of message, the booked statements first. Those in
 // removed do not exist.
-func (c *Completeness) Decide(ctx context.Context, q Query, removed map[string]bool, each func(account string, byKind []Decision) error) error {
+func (c *Accounts) Decide(ctx context.Context, q Query, removed map[string]bool, each func(account string, byKind []Decision) error) error {
 	view, err := c.View(ctx, project.StatementStream)
 	if err != nil || view == "" {
 		return err

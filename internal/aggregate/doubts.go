@@ -29,7 +29,7 @@ func (m *corrections) forAccount(a *Account) ([]Interval, []replacedEntry) {
 	return m.doubts[key], m.replaced[key]
 }
 
-func (c *Completeness) corrections(ctx context.Context, q Query) (m corrections, err error) {
+func (c *Accounts) corrections(ctx context.Context, q Query) (m corrections, err error) {
 	known, err := hasCorrections(ctx, c.Catalog)
 	if err != nil || !known {
 		return m, err

@@ -26,6 +26,15 @@ type faulty struct {
 	Next    string `json:"next,omitempty"`   // day of the statement that decided: one with an earlier day may come later
 }
 
+func faultyOf(s *statementRow) faulty { return faulty{Account: s.Account, From: s.From, To: s.To} }
+
+// awaitingOf is what is recorded of a statement until the next one decides between its versions.
+func awaitingOf(s *statementRow) faulty {
+	f := faultyOf(s)
+	f.Awaits = true
+	return f
+}
+
 const (
 	faultyPrefix = "statements/faulty/"
 	faultyKnown  = "statements/faulty-known" // those of all stored statements are recorded
@@ -34,30 +43,29 @@ const (
 // affectedAccounts are the accounts that must be evaluated again: the import has a statement that does not balance, another
 // version of one, or one for days of a faulty statement of an earlier import. Faulty statements are recorded before anything is
 // ingested, because a version may come after a crash. Statements that are not yet recorded by their days are added to slots.
-func (r *reading) affectedAccounts(ctx context.Context, slots *slotFile) (accounts map[string]bool, err error) {
+func (r *reading) affectedAccounts(ctx context.Context, slots *rowFile) (accounts map[string]bool, err error) {
 	known, err := r.faultyStatements(ctx)
 	if err != nil {
 		return nil, err
 	}
 	accounts = map[string]bool{}
 	fresh := map[string]faulty{}
-	var rows []row
-	versions := &versionRows{
-		known: map[digest][]slot{}, find: r.slots,
-		write:     func(line row) error { rows = append(rows, line); return nil },
-		onVersion: func(s *statementRow) { fresh[s.ID], accounts[s.Account] = s.awaits(), true },
-	}
+	var lines []row
+	versions := r.storedNames().newVersions(
+		func(line row) error { lines = append(lines, line); return nil },
+		func(s *statementRow) { fresh[s.ID], accounts[s.Account] = awaitingOf(s), true },
+	)
 	for _, s := range r.spools {
 		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
 			var row statementRow
 			if err := json.Unmarshal(line, &row); err != nil {
 				return err
 			}
-			if slices.ContainsFunc(known[row.Account], row.concerns) {
+			if slices.ContainsFunc(known[row.Account], func(f faulty) bool { return f.isConcernedBy(&row) }) {
 				accounts[row.Account] = true
 			}
 			if bytes.Contains(line, []byte(`_fault":`)) || bytes.Contains(line, []byte(`"fault":`)) {
-				fresh[row.ID], accounts[row.Account] = row.faulty, true
+				fresh[row.ID], accounts[row.Account] = faultyOf(&row), true
 				if !bytes.Contains(line, []byte(`"page_fault":`)) { // it may have another version
 					return nil
 				}
@@ -71,7 +79,7 @@ func (r *reading) affectedAccounts(ctx context.Context, slots *slotFile) (accoun
 			return nil, err
 		}
 	}
-	if err := errors.Join(versions.flush(ctx), slots.append(rows)); err != nil {
+	if err := errors.Join(versions.flush(ctx), slots.append(lines)); err != nil {
 		return nil, fmt.Errorf("look for other versions of statements: %w", err)
 	}
 	if len(known) > 0 || r.retractions > 0 {
@@ -106,8 +114,8 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 	return nil
 }
 
-// concerns reports whether a statement may decide about a faulty one.
-func (s *statementRow) concerns(b faulty) bool {
+// isConcernedBy reports whether a statement may decide about a faulty one.
+func (b *faulty) isConcernedBy(s *statementRow) bool {
 	until := b.To
 	if b.Awaits {
 		until = cmp.Or(b.Next, s.From)
@@ -118,7 +126,14 @@ func (s *statementRow) concerns(b faulty) bool {
 // faultyStatements are the recorded ones, by account. A project of a version that did not record them is searched once.
 func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faulty, err error) {
 	if !r.rules.former {
-		if err := r.searchDays(ctx); err != nil {
+		err := r.storedNames().searchDays(ctx, func(list []statementRow) error {
+			awaiting := map[string]faulty{}
+			for i := range list {
+				awaiting[list[i].ID] = awaitingOf(&list[i])
+			}
+			return r.recordFaulty(ctx, awaiting)
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -183,6 +198,41 @@ func (r *reading) recordFaulty(ctx context.Context, list map[string]faulty) erro
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for id, f := range list {
+			if err := tx.Put(faultyPrefix+id, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// decide notes the day of the statement that decides which version counts.
+func (r *reading) decide(d *Decision) {
+	for _, s := range d.Balanced {
+		for _, page := range s.Pages {
+			if s.Decided && r.awaiting[page.ID] {
+				r.decided[page.ID] = s.Day
+			}
+		}
+	}
+}
+
+// recordDecided runs once what only a superseded version lists is cancelled: statements after those days need not check it any more.
+func (r *reading) recordDecided(ctx context.Context) error {
+	if len(r.decided) == 0 {
+		return nil
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		for id, day := range r.decided {
+			var f faulty
+			found, err := tx.Get(faultyPrefix+id, &f)
+			if err != nil {
+				return err
+			}
+			if !found {
+				continue
+			}
+			f.Next = day
 			if err := tx.Put(faultyPrefix+id, f); err != nil {
 				return err
 			}

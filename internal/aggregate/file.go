@@ -3,14 +3,17 @@
 package aggregate
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/catalog"
+	"bursar/internal/failure"
 )
 
 // importedFile records an imported file, so that it is not read again if it was imported completely.
@@ -52,7 +55,7 @@ type Part struct {
 	Refused     string             `json:"refused,omitempty"` // why it was not read
 	Quarantined string             `json:"untaken,omitempty"` // why nothing of it was accepted: all rows are in quarantine
 
-	bindings []digest // subjects of the bindings that it depends on
+	Bindings []digest `json:"-"` // subjects of the bindings that it depends on
 }
 
 // eachImported passes on each imported file.
@@ -102,4 +105,60 @@ func (k *importedFile) institution() string {
 		}
 	}
 	return name
+}
+
+// importedByDigest returns the record of an imported file, or an empty one.
+func importedByDigest(ctx context.Context, from catalog.Catalog, digest string) (k importedFile, err error) {
+	err = from.View(ctx, func(tx catalog.Tx) error {
+		k = importedFile{}
+		_, err := tx.Get(importedKey(digest), &k)
+		return err
+	})
+	return k, err
+}
+
+// NoFileError says that no imported file, or more than one, has a name. Class Data, exit code 3 (DESIGN §7).
+type NoFileError struct{ message string }
+
+func (e *NoFileError) Error() string { return e.message }
+
+// Class is Data: retrying does not help.
+func (e *NoFileError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 3: not found.
+func (e *NoFileError) ExitCode() int { return 3 }
+
+// findImported finds an imported file by the digest of the content at a path, by digest, by object, or by name. digest
+// is that of the content if name is a path, else empty.
+func findImported(ctx context.Context, from catalog.Catalog, name, digest string) (found *importedFile, err error) {
+	var named []importedFile // files with this name and another content
+	isPath := false
+	err = from.View(ctx, func(tx catalog.Tx) error {
+		found, named = nil, nil
+		return eachImported(tx, func(k *importedFile) {
+			switch {
+			case k.Digest == digest || k.Digest == name || objectName(k.Digest) == name:
+				found, isPath = k, k.Digest == digest
+			case slices.ContainsFunc(k.Parts, func(p Part) bool { return p.isNamed(name, digest == "") }):
+				named = append(named, *k)
+			}
+		})
+	})
+	switch {
+	case err != nil || found != nil && !isPath:
+		return found, err
+	case found != nil && len(named) == 0:
+		return found, nil
+	case found != nil:
+		named = append(named, *found)
+	case len(named) == 1:
+		return &named[0], nil
+	case len(named) == 0:
+		return nil, &NoFileError{fmt.Sprintf("no file %s was imported: give its path, or its name as `bursar completeness` shows it", name)}
+	}
+	objects := make([]string, len(named))
+	for i, k := range named {
+		objects[i] = objectName(k.Digest)
+	}
+	return nil, &NoFileError{fmt.Sprintf("%d files were imported as %s: name one by its object: %s", len(named), name, strings.Join(objects, ", "))}
 }

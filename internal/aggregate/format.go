@@ -98,3 +98,18 @@ func beginning(head []byte) string {
 	}
 	return text
 }
+
+// Read detects a file's format by its content and passes what it reads to h.
+func Read(p *project.Project, name string, in io.Reader, h statement.Handler) error {
+	return peekPart(name, in, func(_ string, head []byte, in io.Reader) error {
+		if _, is := in.(unreadableFile); is {
+			_, err := in.Read(nil)
+			return err
+		}
+		as, err := Detect(head, p.Institutions, "", "")
+		if err != nil {
+			return err
+		}
+		return as.Read(in, h)
+	})
+}

@@ -126,8 +126,8 @@ func (h *fixture) imported(paths ...string) Result {
 	return r
 }
 
-func (h *fixture) completeness() *Completeness {
-	return &Completeness{Streams: h.importer.Streams}
+func (h *fixture) completeness() *Accounts {
+	return &Accounts{Streams: h.importer.Streams}
 }
 
 // judged returns the accounts with their intervals.
@@ -167,7 +167,7 @@ func (h *fixture) stored(stream, columns string) (rows []string) {
 		return nil
 	}
 	sql := fmt.Sprintf("SELECT concat_ws(' ', %s) FROM (%s)", columns, event.ViewSQL(h.objects, h.importer.Project.Stream(stream), batches))
-	err = h.completeness().query(h.Context(), sql, func(row []string) error {
+	err = queryRows(h.Context(), h.intake.Duck, sql, func(row []string) error {
 		rows = append(rows, row[0])
 		return nil
 	})
@@ -188,15 +188,4 @@ func (h *fixture) quarantined() (rows int) {
 		}
 	}
 	return rows
-}
-
-// noNames is an empty nameSpool.
-func noNames(t testing.TB) *nameSpool {
-	t.Helper()
-	n, err := newNameSpool(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = n.close() })
-	return n
 }

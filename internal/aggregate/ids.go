@@ -18,8 +18,9 @@ func correctedID(id string) string { return digestOf("corrected", id).String() }
 // pipelines that count entries count it.
 func restoredID(id string) string { return digestOf("counts again", id).String() }
 
+// decodeDigest decodes the id at a position of a row that was written here.
 func decodeDigest(line []byte, at int) (d digest) {
-	_, _ = hex.Decode(d[:], line[at:at+idSize]) // this program wrote it
+	_, _ = hex.Decode(d[:], line[at:at+2*len(d)]) // this program wrote it
 	return d
 }
 

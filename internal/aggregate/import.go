@@ -25,6 +25,7 @@ import (
 	"slices"
 	"time"
 
+	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/project"
@@ -35,9 +36,7 @@ type Importer struct {
 	Streams
 
 	Scratch string // folder for rows before they are ingested
-	// Ingest seals the rows of JSON lines files as one batch of a built-in stream. parts lists the statement files whose
-	// rows such a file contains. Rows that the stream already has are duplicates.
-	Ingest func(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (event.Result, error)
+	Ingest  ingestFunc
 	// FindIDs returns those of the ids that a stream has events of, each with its batch.
 	FindIDs func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
 	Now     func() time.Time
@@ -169,7 +168,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 		return r, err
 	}
 	reading.staleObjects = slices.Sorted(maps.Keys(rereadFiles(r.Files)))
-	slots, err := reading.resolve(ctx)
+	slots, err := reading.storedNames().resolve(ctx, reading.spools, reading.names)
 	if err != nil {
 		return r, err
 	}
@@ -199,6 +198,21 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 		return r, err
 	}
 	return r, reading.recordFiles(ctx, r.Files)
+}
+
+// usesFormerRules reports whether an earlier version imported entries of the project, without slots to match them by.
+// Entries that are all in quarantine do not decide this, as they may have no day.
+func (im *Importer) usesFormerRules(ctx context.Context) (former bool, err error) {
+	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
+		names, err := event.Sealed(tx, project.NameStream)
+		if err != nil || names > 0 {
+			former = false
+			return err
+		}
+		former, err = event.HasAccepted(tx, project.EntryStream)
+		return err
+	})
+	return former, err
 }
 
 // newReading makes the scratch folder of an import and chooses the rules that identify the project's entries.
@@ -255,12 +269,10 @@ func (r *reading) adjust(ctx context.Context, files map[string]*File, accounts m
 
 // ingestAll seals the rows of all files. Statements come last, so that a statement exists only with all its parts. Slots come
 // first: if the import ends after them, the next import completes it, while an entry without a slot would count twice.
-func (im *Importer) ingestAll(ctx context.Context, spools []*spool, slots *slotFile) (map[string]event.Result, error) {
+func (im *Importer) ingestAll(ctx context.Context, spools []*spool, slots *rowFile) (map[string]event.Result, error) {
 	results := map[string]event.Result{}
-	if slots.rows > 0 {
-		if _, err := im.Ingest(ctx, project.NameStream, []string{slots.path}, slots.parts); err != nil {
-			return results, fmt.Errorf("ingest %s: %w", project.NameStream, err)
-		}
+	if _, err := slots.ingest(ctx, project.NameStream, im.Ingest); err != nil {
+		return results, err
 	}
 	for _, stream := range project.BuiltinStreams {
 		var paths []string

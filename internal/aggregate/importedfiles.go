@@ -13,16 +13,6 @@ import (
 	"bursar/internal/event"
 )
 
-// importedByDigest returns the record of an imported file, or an empty one.
-func (im *Importer) importedByDigest(ctx context.Context, digest string) (k importedFile, err error) {
-	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
-		k = importedFile{}
-		_, err := tx.Get(importedKey(digest), &k)
-		return err
-	})
-	return k, err
-}
-
 // recordFiles records the files that were imported and confirms their bindings.
 func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
@@ -38,7 +28,7 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 			}
 			k := importedFile{
 				Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Partial: !f.whole(), Declared: r.Project.InstitutionsDigest(), Readings: f.readings,
-				Readers: readersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.rules.declaresTotals(f.Parts),
+				Readers: readersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.declaresTotals(f.Parts),
 			}
 			if err := tx.Put(importedKey(f.Digest), k); err != nil {
 				return err

@@ -33,12 +33,10 @@ func mappingText(i *project.Institution) string {
 	return string(text)
 }
 
-// declaresTotals reports whether the institution of one of the parts declares balances or control rows, which prove what CSV files list.
-func (r *rules) declaresTotals(parts []Part) bool {
-	return slices.ContainsFunc(parts, func(p Part) bool {
-		i := r.csvInstitution(p.Format)
-		return i != nil && (i.CSV.Columns.Balance != "" || i.CSV.Control != nil)
-	})
+// declaresTotals reports whether the institution whose CSV files have a format declares balances or control rows, which prove what they list.
+func (r *ruleSet) declaresTotals(format string) bool {
+	i := r.csvInstitution(format)
+	return i != nil && (i.CSV.Columns.Balance != "" || i.CSV.Control != nil)
 }
 
 func formsOf(forms []project.Form) (texts []string) {

@@ -47,7 +47,7 @@ func (h quarantinedRows) add(stream string, r *rejectedRow, conflict bool) {
 
 // quarantined reads the rows of entries, details and balances that are in quarantine, without those that differ from
 // stored rows only in their words.
-func (c *Completeness) quarantined(ctx context.Context) (quarantinedRows, error) {
+func (c *Accounts) quarantined(ctx context.Context) (quarantinedRows, error) {
 	all := quarantinedRows{}
 	for _, stream := range project.BuiltinStreams[:len(project.BuiltinStreams)-1] {
 		var doubtful []rejectedRow
@@ -78,7 +78,7 @@ func (c *Completeness) quarantined(ctx context.Context) (quarantinedRows, error)
 }
 
 // Contradictions are the quarantined entries that contradict stored ones, by object and id.
-func (c *Completeness) Contradictions(ctx context.Context) (map[[2]string]bool, error) {
+func (c *Accounts) Contradictions(ctx context.Context) (map[[2]string]bool, error) {
 	found, rows := map[[2]string]bool{}, []rejectedRow{}
 	look := func() error {
 		err := c.contradicting(ctx, project.EntryStream, rows, func(r *rejectedRow) { found[[2]string{r.Object, r.ID}] = true })
@@ -109,7 +109,7 @@ const conflictsAtOnce = 2000
 
 // contradicting passes on those rows that differ from the stored row of their id in day, amount, currency or status. A
 // different text moves no money.
-func (c *Completeness) contradicting(ctx context.Context, stream string, rows []rejectedRow, each func(*rejectedRow)) error {
+func (c *Accounts) contradicting(ctx context.Context, stream string, rows []rejectedRow, each func(*rejectedRow)) error {
 	batches, err := event.Batches(ctx, c.Catalog, stream, 0)
 	if err != nil {
 		return err
@@ -147,7 +147,7 @@ type accountKey struct{ servicer, account, currency string }
 
 // quarantinedStatements reads them. A statement that names no account belongs to an account without a number, and is
 // left out if the query names accounts.
-func (c *Completeness) quarantinedStatements(ctx context.Context, q Query) (quarantinedStatements, error) {
+func (c *Accounts) quarantinedStatements(ctx context.Context, q Query) (quarantinedStatements, error) {
 	all := quarantinedStatements{}
 	err := Quarantine(ctx, c.Catalog, c.Objects, project.StatementStream, func(r event.Rejected) error {
 		var s struct {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +24,7 @@ type reading struct {
 	*Importer
 	options   Options
 	dir       string // of the spools
-	rules     rules
+	rules     ruleSet
 	bindings  map[digest]binding // by subject
 	spools    []*spool           // only the last one is open
 	names     *nameSpool
@@ -48,6 +47,11 @@ type reading struct {
 	awaiting        map[string]bool    // ids of statements with another version, between which the next statement decides
 	restoredSpans   []interval         // days of cancelled balances that the import states again
 	decided         map[string]string  // by id of the decided statement: the day of the statement that decides
+}
+
+// storedNames is the stream of names, for the files of this import.
+func (r *reading) storedNames() *storedNames {
+	return &storedNames{Streams: &r.Streams, ingest: r.Ingest, findIDs: r.FindIDs, dir: r.dir, stale: r.staleObjects, onSibling: r.onSibling}
 }
 
 // maxKeeping is how many originals are written at a time. Syncing several at once is faster than one after the other.
@@ -79,7 +83,7 @@ func (r *reading) spool() (*spool, error) {
 	n := len(r.spools)
 	if n > 0 {
 		last := r.spools[n-1]
-		if last.fileCount < maxSpoolFiles {
+		if !last.isFull() {
 			return last, nil
 		}
 		if err := last.close(); err != nil {
@@ -104,7 +108,7 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 		return nil, err
 	}
 	f := &File{File: path, Digest: digest, Object: objectName(digest), Bytes: info.Size()}
-	was, err := r.importedByDigest(ctx, digest)
+	was, err := importedByDigest(ctx, r.Catalog, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -170,28 +174,28 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	if err != nil {
 		return p, fmt.Errorf("name file %s: %w", p.File, err)
 	}
-	rows, err := r.spool()
+	to, err := r.spool()
 	if err != nil {
 		return p, err
 	}
-	rows.begin()
-	t := newRowBuilder(origin{file: name, object: f.Object, readings: f.readings}, rows, r.rules, &r.budget, r.bindings)
+	to.begin()
+	t := newRowBuilder(origin{file: name, object: f.Object, readings: f.readings}, to, r.rules, &r.budget, r.bindings)
 	defer t.release()
 	err = as.Read(&progressReader{in: &contextReader{ctx, in}, progress: r.options.Progress}, t.handler())
-	p.Format = t.format
-	p.Notices, p.Faults = t.all()
+	file := t.summary()
+	p.Format, p.Notices, p.Faults = file.Format, file.Notices, file.Faults
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return p, fmt.Errorf("read %s: %w", p.File, err)
 	case err != nil:
 		p.Refused = statement.Brief(err.Error(), statement.MaxTextLength)
-		return p, rows.undo()
+		return p, to.undo()
 	}
-	p.Statements, p.Entries = rows.rows(project.StatementStream), rows.rows(project.EntryStream)
-	p.bindings = slices.Collect(maps.Keys(t.fileBindings))
-	r.hasUnique, r.hasCorrects = r.hasUnique || t.hasUnique, r.hasCorrects || t.hasCorrects
-	p.Details, p.Balances = rows.rows(project.DetailStream), rows.rows(project.BalanceStream)
-	rows.end(named)
+	p.Statements, p.Entries = to.rows(project.StatementStream), to.rows(project.EntryStream)
+	p.Bindings = file.Bindings
+	r.hasUnique, r.hasCorrects = r.hasUnique || file.Unique, r.hasCorrects || file.Corrects
+	p.Details, p.Balances = to.rows(project.DetailStream), to.rows(project.BalanceStream)
+	to.end(named)
 	return p, nil
 }
 

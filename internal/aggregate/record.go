@@ -42,7 +42,7 @@ var statementColumns = []string{
 }
 
 // recordsSQL selects the statements of each account, followed by the sums of its booked entries by day.
-func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Query) (string, error) {
+func (c *Accounts) recordsSQL(ctx context.Context, statements string, q Query) (string, error) {
 	where := accountCondition(q.Accounts)
 	list := make([]string, len(statementColumns))
 	for i, name := range statementColumns {
@@ -62,7 +62,7 @@ func (c *Completeness) recordsSQL(ctx context.Context, statements string, q Quer
 }
 
 // records passes on what is stored of each account, without removed statements.
-func (c *Completeness) records(ctx context.Context, statements string, q Query, removed map[string]bool, each func(*record) error) error {
+func (c *Accounts) records(ctx context.Context, statements string, q Query, removed map[string]bool, each func(*record) error) error {
 	sql, err := c.recordsSQL(ctx, statements, q)
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func storedStatementOf(v map[string]string) *storedStatement {
 }
 
 // query passes on rows of texts; null is empty.
-func (c *Completeness) query(ctx context.Context, sql string, each func(row []string) error) error {
+func (c *Accounts) query(ctx context.Context, sql string, each func(row []string) error) error {
 	err := queryRows(ctx, c.Duck, sql, each)
 	if err != nil {
 		return fmt.Errorf("read statements: %w", err)

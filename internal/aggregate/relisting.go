@@ -39,7 +39,7 @@ type relisting struct {
 	siblings          map[digest]bool           // entries of bases of which some were cancelled
 	cancelledBalances map[string]bool           // ids of cancelled balances
 	restorable        map[string]restorableRows // by stream
-	slots             *slotFile                 // slots of entries that are not stored
+	slots             *rowFile                  // slots of entries that are not stored
 }
 
 // relistedGroup are the rows of one statement, or of all its currencies.
@@ -239,7 +239,7 @@ func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error)
 		return nil, err
 	}
 	var err error
-	if l.slots, err = l.resolve(ctx); err != nil {
+	if l.slots, err = l.storedNames().resolve(ctx, l.spools, l.names); err != nil {
 		return nil, err
 	}
 	if l.cancelledBalances, err = l.cancelledBalanceIDs(ctx); err != nil {

@@ -26,8 +26,7 @@ func (m renamings) add(file uint32, from, to digest) {
 // Offsets of ids in spooled rows.
 const (
 	idAt    = len(`{"id":"`)
-	idSize  = 2 * len(digest{})
-	entryAt = idAt + idSize + len(`","entry":"`)
+	entryAt = idAt + 2*len(digest{}) + len(`","entry":"`)
 )
 
 // apply rewrites the rows of entries and their details.

@@ -114,9 +114,6 @@ func TestRefusalsAreBoundedInBytes(t *testing.T) {
 			t.Errorf("%q is %q, want %q", text, got, want)
 		}
 	}
-	if got := comparisonText(strings.Repeat("1", statement.MaxValueLength+1)); len(got) > statement.MaxValueLength || got == comparisonText(strings.Repeat("1", statement.MaxValueLength+2)) || comparisonText("12") != "12" {
-		t.Errorf("a long text is %q", got)
-	}
 }
 
 func TestAccountsAndNamesAreBoundedInBytes(t *testing.T) {
@@ -126,13 +123,14 @@ func TestAccountsAndNamesAreBoundedInBytes(t *testing.T) {
 	mt := func(account string) string {
 		return ":20:S\n:25:" + account + "\n:28C:1/1\n:60F:C240303EUR0,00\n:62F:C240304EUR0,00\n-\n"
 	}
-	archive := zipOf(t, "a.sta", mt("1")+mt("2"), "b.sta", mt("3"), strings.Repeat("n", maxName+1), mt("4"), "c.sta", mt("NL91ABNA0417164300"))
+	const longName = 4096
+	archive := zipOf(t, "a.sta", mt("1")+mt("2"), "b.sta", mt("3"), strings.Repeat("n", longName+1), mt("4"), "c.sta", mt("NL91ABNA0417164300"))
 	r, err := h.importer.Import(t.Context(), []string{h.file("all.zip", archive)}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"", "1:1: the files of the import have too many accounts without an IBAN", "1:1: its name in the archive has more than 4096 bytes", ""} {
-		if p := r.Files[0].Parts[i]; !strings.HasPrefix(p.Refused, want) || (want == "") != (p.Refused == "") || len(p.File) > maxName {
+		if p := r.Files[0].Parts[i]; !strings.HasPrefix(p.Refused, want) || (want == "") != (p.Refused == "") || len(p.File) > longName {
 			t.Errorf("%.300s is refused %q, want %q", p.File, p.Refused, want)
 		}
 	}

@@ -55,7 +55,12 @@ func (r *reading) declaredOtherwise(ctx context.Context, k *importedFile) (bool,
 		r.declarationsChanged = new(len(faults) > 0)
 	}
 	faulty := slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Quarantined != "" || len(p.Faults) > 0 })
-	return *r.declarationsChanged || faulty || !k.Totals && r.rules.declaresTotals(k.Parts), nil
+	return *r.declarationsChanged || faulty || !k.Totals && r.declaresTotals(k.Parts), nil
+}
+
+// declaresTotals reports whether the institution of one of the parts declares totals.
+func (r *reading) declaresTotals(parts []Part) bool {
+	return slices.ContainsFunc(parts, func(p Part) bool { return r.rules.declaresTotals(p.Format) })
 }
 
 // inQuarantine reports whether rows of a file are in quarantine for another reason than a conflict.

@@ -102,9 +102,9 @@ func (r *reading) cancelledBalanceIDs(ctx context.Context) (map[string]bool, err
 // restoreRows ingests those of the restorable rows that are not stored. Slots are ingested before their entries.
 func (r *reading) restoreRows(ctx context.Context, l *relisting) error {
 	for _, stream := range listedStreams {
-		if stream == project.EntryStream && l.slots.rows > 0 && len(l.restorable[stream]) > 0 {
-			if _, err := r.Ingest(ctx, project.NameStream, []string{l.slots.path}, l.slots.parts); err != nil {
-				return fmt.Errorf("ingest %s: %w", project.NameStream, err)
+		if stream == project.EntryStream && len(l.restorable[stream]) > 0 {
+			if _, err := l.slots.ingest(ctx, project.NameStream, r.Ingest); err != nil {
+				return err
 			}
 		}
 		if err := r.restoreStream(ctx, stream, l.restorable[stream]); err != nil {
@@ -123,7 +123,7 @@ func (r *reading) restoreStream(ctx context.Context, stream string, again restor
 	if err != nil || len(stored) == len(ids) {
 		return err
 	}
-	s := &slotFile{path: filepath.Join(r.dir, "again."+stream+".jsonl")}
+	s := &rowFile{path: filepath.Join(r.dir, "again."+stream+".jsonl")}
 	var rows []row
 	for _, id := range ids {
 		if _, known := stored[id]; known {

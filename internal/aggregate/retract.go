@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path"
 	"slices"
 
@@ -33,7 +35,7 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 		return out, failure.Wrap(failure.Data, errors.New("retract a file: this project identifies entries by the rules of an earlier version, by which what is taken back cannot "+
 			"count again; import the right originals into a new project"))
 	}
-	f := k.retractedFile()
+	f := retractedFile(k)
 	out = RetractedFile{File: f.File, Object: f.Object, Retraction: Retraction{reason, im.Now().UTC(), true}}
 	if out.Already = k.Retracted != nil; out.Already {
 		out.Retraction = *k.Retracted
@@ -62,6 +64,23 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	}
 	out.ImportAgain, err = im.inConflict(ctx, f.accounts)
 	return out, err
+}
+
+// findImported finds an imported file by the digest of the content at a path, by digest, by object, or by name.
+func (im *Importer) findImported(ctx context.Context, name string) (*importedFile, error) {
+	digest, err := im.digestOfPath(ctx, name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return findImported(ctx, im.Catalog, name, digest)
+}
+
+// digestOfPath is the digest of a file on disk.
+func (im *Importer) digestOfPath(ctx context.Context, path string) (string, error) {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return "", fs.ErrNotExist
+	}
+	return im.fileDigest(ctx, path)
 }
 
 // undecide makes the versions of statements of some accounts undecided again: the statement that decided between them
@@ -181,14 +200,14 @@ func (r *reading) retractedAmong(ctx context.Context, objects []string, visited 
 		if visited[object] != nil {
 			continue
 		}
-		k, err := r.importedByDigest(ctx, path.Base(object))
+		k, err := importedByDigest(ctx, r.Catalog, path.Base(object))
 		if err != nil {
 			return nil, err
 		}
 		if k.Retracted == nil {
 			continue
 		}
-		f := k.retractedFile()
+		f := retractedFile(&k)
 		if _, err := r.statementIDs(ctx, f); err != nil {
 			return nil, err
 		}
@@ -206,8 +225,8 @@ func (r *reading) retractedAmong(ctx context.Context, objects []string, visited 
 	return found, err
 }
 
-// retractedFile is the imported file as one that lists nothing that counts.
-func (k *importedFile) retractedFile() *File {
+// retractedFile is an imported file as one that lists nothing that counts.
+func retractedFile(k *importedFile) *File {
 	return &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, Parts: k.Parts, reread: true, retracted: true}
 }
 

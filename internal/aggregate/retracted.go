@@ -5,10 +5,7 @@ package aggregate
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,17 +13,6 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
 )
-
-// NoFileError says that no imported file, or more than one, has a name. Class Data, exit code 3 (DESIGN §7).
-type NoFileError struct{ message string }
-
-func (e *NoFileError) Error() string { return e.message }
-
-// Class is Data: retrying does not help.
-func (e *NoFileError) Class() failure.Class { return failure.Data }
-
-// ExitCode is 3: not found.
-func (e *NoFileError) ExitCode() int { return 3 }
 
 // Retracted lists the retracted files by name. Only projects in which a file was ever retracted are searched.
 func Retracted(ctx context.Context, from catalog.Catalog) (list []RetractedFile, err error) {
@@ -87,52 +73,6 @@ func CheckRetractions(ctx context.Context, from catalog.Catalog) error {
 		return nil
 	}
 	return one
-}
-
-// findImported finds an imported file by the digest of the content at a path, by digest, by object, or by name.
-func (im *Importer) findImported(ctx context.Context, name string) (found *importedFile, err error) {
-	digest, err := im.digestOfPath(ctx, name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	var named []importedFile // files with this name and another content
-	isPath := false
-	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
-		found, named = nil, nil
-		return eachImported(tx, func(k *importedFile) {
-			switch {
-			case k.Digest == digest || k.Digest == name || objectName(k.Digest) == name:
-				found, isPath = k, k.Digest == digest
-			case slices.ContainsFunc(k.Parts, func(p Part) bool { return p.isNamed(name, digest == "") }):
-				named = append(named, *k)
-			}
-		})
-	})
-	switch {
-	case err != nil || found != nil && !isPath:
-		return found, err
-	case found != nil && len(named) == 0:
-		return found, nil
-	case found != nil:
-		named = append(named, *found)
-	case len(named) == 1:
-		return &named[0], nil
-	case len(named) == 0:
-		return nil, &NoFileError{fmt.Sprintf("no file %s was imported: give its path, or its name as `bursar completeness` shows it", name)}
-	}
-	objects := make([]string, len(named))
-	for i, k := range named {
-		objects[i] = objectName(k.Digest)
-	}
-	return nil, &NoFileError{fmt.Sprintf("%d files were imported as %s: name one by its object: %s", len(named), name, strings.Join(objects, ", "))}
-}
-
-// digestOfPath is the digest of a file on disk.
-func (im *Importer) digestOfPath(ctx context.Context, path string) (string, error) {
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return "", fs.ErrNotExist
-	}
-	return im.fileDigest(ctx, path)
 }
 
 // Retraction is why and when a file was retracted.

@@ -4,6 +4,8 @@ package aggregate
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,7 +38,7 @@ const maxBalances = 100_000
 type rowBuilder struct {
 	reports
 	out            sink
-	rules          rules
+	rules          ruleSet
 	occurrences    *occurrences
 	format         string             // of the file's statements
 	fileBindings   map[digest]bool    // subjects of the bindings that the file depends on
@@ -70,7 +72,7 @@ type rowBuilder struct {
 var rowBuilders = sync.Pool{New: func() any { return &rowBuilder{occurrences: newOccurrences()} }}
 
 // newRowBuilder gets a row builder from the pool; the caller releases it. left is the memory budget that remains to the import.
-func newRowBuilder(o origin, to sink, by rules, left *limits, given map[digest]binding) *rowBuilder {
+func newRowBuilder(o origin, to sink, by ruleSet, left *limits, given map[digest]binding) *rowBuilder {
 	t := rowBuilders.Get().(*rowBuilder) //nolint:errcheck // the pool holds nothing else
 	*t = rowBuilder{reports: reports{budget: left}, importBindings: given, out: to, rules: by, occurrences: t.occurrences, balances: t.balances[:0], row: t.row, statementCols: t.statementCols, fileCols: t.fileCols[:0], transactions: t.transactions}
 	t.fileCols.text("file", o.file)
@@ -90,6 +92,22 @@ func (t *rowBuilder) release() {
 	t.transactions.reset()
 	t.occurrences.reset()
 	rowBuilders.Put(t)
+}
+
+// Summary is what is known of a file besides its rows, once it is read.
+type Summary struct {
+	Format   string // of its statements
+	Notices  []statement.Notice
+	Faults   []string // statements whose totals do not balance
+	Bindings []digest // subjects of the bindings that the file depends on
+	Unique   bool     // it has an entry whose reference identifies it permanently
+	Corrects bool     // it has an entry that replaces or deletes another
+}
+
+func (t *rowBuilder) summary() Summary {
+	s := Summary{Format: t.format, Bindings: slices.Collect(maps.Keys(t.fileBindings)), Unique: t.hasUnique, Corrects: t.hasCorrects}
+	s.Notices, s.Faults = t.all()
+	return s
 }
 
 // Notice keeps a notice.

@@ -9,9 +9,9 @@ import (
 	"bursar/internal/project"
 )
 
-// rules are those of a project. A project whose entries an earlier version imported keeps its rules, so that entries
+// ruleSet are those of a project. A project whose entries an earlier version imported keeps its rules, so that entries
 // that are sent again are recognised.
-type rules struct {
+type ruleSet struct {
 	project *project.Project
 
 	previousDay    previousDayFunc
@@ -23,11 +23,11 @@ type rules struct {
 	hasTemporaryFITIDs   func(s *statement.Statement) bool // its FITIDs change with each file
 }
 
-func rulesOf(p *project.Project, former bool) rules {
+func rulesOf(p *project.Project, former bool) ruleSet {
 	if former {
-		return rules{project: p, previousDay: newPreviousDay(p), accountName: formerAccountName, movementDigest: formerMovementDigest, former: true, hasOriginalReversals: originalReversalsOf(p), hasTemporaryFITIDs: neverTemporary}
+		return ruleSet{project: p, previousDay: newPreviousDay(p), accountName: formerAccountName, movementDigest: formerMovementDigest, former: true, hasOriginalReversals: originalReversalsOf(p), hasTemporaryFITIDs: neverTemporary}
 	}
-	return rules{project: p, previousDay: newPreviousDay(p), accountName: newAccountNamer(p), movementDigest: movementDigest, hasOriginalReversals: originalReversalsOf(p), hasTemporaryFITIDs: temporaryFITIDsOf(p)}
+	return ruleSet{project: p, previousDay: newPreviousDay(p), accountName: newAccountNamer(p), movementDigest: movementDigest, hasOriginalReversals: originalReversalsOf(p), hasTemporaryFITIDs: temporaryFITIDsOf(p)}
 }
 
 // maxPause is how many days in a row a calendar may lack a statement.

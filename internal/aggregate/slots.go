@@ -20,32 +20,28 @@ import (
 	"bursar/internal/project"
 )
 
-// usesFormerRules reports whether an earlier version imported entries of the project, without slots to match them by.
-// Entries that are all in quarantine do not decide this, as they may have no day.
-func (im *Importer) usesFormerRules(ctx context.Context) (former bool, err error) {
-	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
-		names, err := event.Sealed(tx, project.NameStream)
-		if err != nil || names > 0 {
-			former = false
-			return err
-		}
-		former, err = event.HasAccepted(tx, project.EntryStream)
-		return err
-	})
-	return former, err
+// storedNames is the stream of names: what stored entries and statements are recognised by.
+type storedNames struct {
+	*Streams
+	ingest  ingestFunc
+	findIDs func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
+	dir     string   // for files of rows
+	stale   []string // objects that are read again: their stored entries are not matched in other words
+
+	onSibling func(id digest) // as resolver.onSibling
 }
 
-// resolve gives the entries of all spools the ids by which they are stored.
-func (r *reading) resolve(ctx context.Context) (*slotFile, error) {
-	slots := &slotFile{path: filepath.Join(r.dir, project.NameStream+".jsonl")}
-	if r.names.count == 0 {
+// resolve gives the entries of all spools the ids by which they are stored, and returns the new rows of the stream.
+func (s *storedNames) resolve(ctx context.Context, spools []*spool, names *nameSpool) (*rowFile, error) {
+	slots := &rowFile{path: filepath.Join(s.dir, project.NameStream+".jsonl")}
+	if names.count == 0 {
 		return slots, nil
 	}
-	if err := r.searchCut(ctx); err != nil {
+	if err := s.searchCut(ctx); err != nil {
 		return nil, err
 	}
-	for _, s := range r.spools {
-		if parts := s.files[project.EntryStream].parts; slots.name == "" && len(parts) > 0 {
+	for _, one := range spools {
+		if parts := one.files[project.EntryStream].parts; slots.name == "" && len(parts) > 0 {
 			slots.name = parts[0].Name
 		}
 	}
@@ -56,18 +52,18 @@ func (r *reading) resolve(ctx context.Context) (*slotFile, error) {
 	to := bufio.NewWriterSize(out, 1<<16)
 	renamed := renamings{}
 	matching := &resolver{
-		listings: r.names.listings, stored: r.storedSlots, rename: renamed.add, onSibling: r.onSibling,
+		listings: names.listings, stored: s.storedSlots, rename: renamed.add, onSibling: s.onSibling,
 		addSlot: func(n *namedEntry, id, slot digest) error {
 			slots.rows++
-			_, err := to.Write(slotRow(n, id, slot, &r.names.listings[n.listing]))
+			_, err := to.Write(slotRow(n, id, slot, &names.listings[n.listing]))
 			return err
 		},
 	}
-	err = r.names.passes(func(list []namedEntry) error { return matching.resolve(ctx, list) })
+	err = names.passes(func(list []namedEntry) error { return matching.resolve(ctx, list) })
 	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
 		return nil, fmt.Errorf("match entries: %w", err)
 	}
-	return slots, renamed.apply(r.spools)
+	return slots, renamed.apply(spools)
 }
 
 func slotRow(n *namedEntry, id, slot digest, s *listing) row {
@@ -93,8 +89,8 @@ func slotRow(n *namedEntry, id, slot digest, s *listing) row {
 }
 
 // slots finds the stored entries of some bases.
-func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slot, error) {
-	stream := im.Project.Stream(project.NameStream)
+func (s *storedNames) slots(ctx context.Context, bases []digest) (map[digest][]slot, error) {
+	stream := s.Project.Stream(project.NameStream)
 	baseOf, batches := map[string]digest{}, map[uint64]bool{}
 	for from, wanted := 1, bases; len(wanted) > 0; from *= 2 {
 		var ids []string
@@ -105,7 +101,7 @@ func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slo
 				ids = append(ids, id)
 			}
 		}
-		known, err := im.FindIDs(ctx, stream, ids)
+		known, err := s.findIDs(ctx, stream, ids)
 		if err != nil {
 			return nil, err
 		}
@@ -125,20 +121,20 @@ func (im *Importer) slots(ctx context.Context, bases []digest) (map[digest][]slo
 	if len(baseOf) == 0 {
 		return nil, nil
 	}
-	found, err := im.readSlots(ctx, stream, baseOf, batches)
+	found, err := s.readSlots(ctx, stream, baseOf, batches)
 	if err != nil {
 		return nil, err
 	}
-	return found, im.markCancelled(ctx, found)
+	return found, s.markCancelled(ctx, found)
 }
 
 // storedSlots finds the stored entries of some bases, and marks those of files that are read again as stale.
-func (r *reading) storedSlots(ctx context.Context, bases []digest) (map[digest][]slot, error) {
-	found, err := r.slots(ctx, bases)
-	if err != nil || len(found) == 0 || len(r.staleObjects) == 0 {
+func (s *storedNames) storedSlots(ctx context.Context, bases []digest) (map[digest][]slot, error) {
+	found, err := s.slots(ctx, bases)
+	if err != nil || len(found) == 0 || len(s.stale) == 0 {
 		return found, err
 	}
-	view, err := r.View(ctx, project.EntryStream)
+	view, err := s.View(ctx, project.EntryStream)
 	if err != nil || view == "" {
 		return found, err
 	}
@@ -149,23 +145,23 @@ func (r *reading) storedSlots(ctx context.Context, bases []digest) (map[digest][
 			at[id] = append(at[id], &slots[i])
 		}
 	}
-	return found, queryRows(ctx, r.Duck, "SELECT id FROM ("+view+") WHERE object IN ("+sqlList(r.staleObjects)+")", func(row []string) error {
-		for _, s := range at[row[0]] {
-			s.stale = true
+	return found, queryRows(ctx, s.Duck, "SELECT id FROM ("+view+") WHERE object IN ("+sqlList(s.stale)+")", func(row []string) error {
+		for _, one := range at[row[0]] {
+			one.stale = true
 		}
 		return nil
 	})
 }
 
 // markCancelled marks the slots of cancelled entries: an entry with the same content is another one.
-func (im *Importer) markCancelled(ctx context.Context, found map[digest][]slot) error {
+func (s *storedNames) markCancelled(ctx context.Context, found map[digest][]slot) error {
 	var ids []string
 	for _, slots := range found {
 		for i := range slots {
 			ids = append(ids, cancelID(slots[i].entry.String()))
 		}
 	}
-	back, err := im.FindIDs(ctx, im.Project.Stream(project.EntryStream), ids)
+	back, err := s.findIDs(ctx, s.Project.Stream(project.EntryStream), ids)
 	if err != nil || len(back) == 0 {
 		return err
 	}
@@ -181,9 +177,9 @@ func (im *Importer) markCancelled(ctx context.Context, found map[digest][]slot) 
 const maxLookedUp = 5000
 
 // readSlots reads the rows with some ids from the batches that have them. of maps each id to its base.
-func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, bases map[string]digest, in map[uint64]bool) (map[digest][]slot, error) {
+func (s *storedNames) readSlots(ctx context.Context, stream *project.Stream, bases map[string]digest, in map[uint64]bool) (map[digest][]slot, error) {
 	var batches []event.Batch
-	err := im.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err := s.Catalog.View(ctx, func(tx catalog.Tx) error {
 		batches = nil
 		for _, number := range slices.Sorted(maps.Keys(in)) {
 			b, err := event.GetBatch(tx, stream.Name, number)
@@ -197,10 +193,10 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, bases
 	if err != nil {
 		return nil, err
 	}
-	if err := event.CheckObjects(ctx, im.Objects, batches, im.Duck.Threads); err != nil {
+	if err := event.CheckObjects(ctx, s.Objects, batches, s.Duck.Threads); err != nil {
 		return nil, err
 	}
-	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day, form, sixteenth, booked_day, value_day FROM (" + event.ViewSQL(im.Objects, stream, batches) + ")"
+	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day, form, sixteenth, booked_day, value_day FROM (" + event.ViewSQL(s.Objects, stream, batches) + ")"
 	if len(bases) <= maxLookedUp {
 		literals := make([]string, 0, len(bases))
 		for id := range bases {
@@ -209,17 +205,17 @@ func (im *Importer) readSlots(ctx context.Context, stream *project.Stream, bases
 		sql += " WHERE id IN (" + strings.Join(literals, ", ") + ")"
 	}
 	found := map[digest][]slot{}
-	err = queryRows(ctx, im.Duck, sql, func(row []string) error {
+	err = queryRows(ctx, s.Duck, sql, func(row []string) error {
 		base, wanted := bases[row[0]]
 		if !wanted {
 			return nil
 		}
-		s := slot{listing: listing{row[3], row[4], row[5], row[6], row[7], row[8]}, cut: storedCutName(row[9:])}
-		_, wrong := hex.Decode(s.entry[:], []byte(row[1]))
-		if _, err := hex.Decode(s.balanceBefore[:], []byte(row[2])); err != nil || wrong != nil {
+		one := slot{listing: listing{row[3], row[4], row[5], row[6], row[7], row[8]}, cut: storedCutName(row[9:])}
+		_, wrong := hex.Decode(one.entry[:], []byte(row[1]))
+		if _, err := hex.Decode(one.balanceBefore[:], []byte(row[2])); err != nil || wrong != nil {
 			return fmt.Errorf("read entry %q of %s: %w", row[1], stream.Name, errors.Join(wrong, err))
 		}
-		found[base] = append(found[base], s)
+		found[base] = append(found[base], one)
 		return nil
 	})
 	for _, slots := range found {

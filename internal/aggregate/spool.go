@@ -76,6 +76,9 @@ func (s *spool) write(stream string, r row) error {
 	return nil
 }
 
+// isFull reports whether the next file begins another spool.
+func (s *spool) isFull() bool { return s.fileCount >= maxSpoolFiles }
+
 func (s *spool) newListing() uint32 {
 	s.names.listings = append(s.names.listings, listing{})
 	return uint32(len(s.names.listings) - 1)

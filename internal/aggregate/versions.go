@@ -8,7 +8,6 @@ import (
 	"errors"
 
 	"bursar/internal/aggregate/statement"
-	"bursar/internal/catalog"
 	"bursar/internal/project"
 )
 
@@ -20,8 +19,10 @@ const maxVersions = 1 << 14
 
 // statementRow is what is read of a row of the stream of statements.
 type statementRow struct {
-	faulty
 	ID       string `json:"id"`
+	Account  string `json:"account"`
+	From     string `json:"from_day"`
+	To       string `json:"to_day"`
 	Kind     string `json:"kind"`
 	Servicer string `json:"servicer"`
 	Currency string `json:"currency"`
@@ -46,8 +47,8 @@ func (s *statementRow) slot() slot {
 	return slot{entry: s.daysDigest(), listing: listing{Opening: statement.NormalAmount(s.Opening), Closing: statement.NormalAmount(s.Closing), First: s.From, Last: s.To}}
 }
 
-// versionRows finds statements with another version that is stored or was found before, and writes slots for those that have none.
-type versionRows struct {
+// versionNames finds statements with another version that is stored or was found before, and writes slots for those that have none.
+type versionNames struct {
 	known     map[digest][]slot // by daysDigest
 	waiting   []statementRow
 	find      func(ctx context.Context, days []digest) (map[digest][]slot, error)
@@ -55,14 +56,20 @@ type versionRows struct {
 	onVersion func(*statementRow) // called for a statement that has another version
 }
 
-func (v *versionRows) add(ctx context.Context, s *statementRow) error {
+// newVersions begins to look for other versions. It writes slots, and passes on each statement that has another version.
+func (n *storedNames) newVersions(write func(row) error, onVersion func(*statementRow)) *versionNames {
+	return &versionNames{known: map[digest][]slot{}, find: n.slots, write: write, onVersion: onVersion}
+}
+
+// add adds a statement. Some are looked up together, the last ones by flush.
+func (v *versionNames) add(ctx context.Context, s *statementRow) error {
 	if v.waiting = append(v.waiting, *s); len(v.waiting) < maxVersions {
 		return nil
 	}
 	return v.flush(ctx)
 }
 
-func (v *versionRows) flush(ctx context.Context) error {
+func (v *versionNames) flush(ctx context.Context) error {
 	wanted := map[digest]bool{}
 	var days []digest
 	for i := range v.waiting {
@@ -82,7 +89,7 @@ func (v *versionRows) flush(ctx context.Context) error {
 	return err
 }
 
-func (v *versionRows) addOne(s *statementRow) error {
+func (v *versionNames) addOne(s *statementRow) error {
 	own := s.slot()
 	known := v.known[own.entry]
 	for i := range known {
@@ -97,24 +104,25 @@ func (v *versionRows) addOne(s *statementRow) error {
 	return v.write(slotRow(&namedEntry{day: s.To, listed: true}, own.entry, slotID(own.entry, len(known)+1), &own.listing))
 }
 
-// searchDays records all stored statements by their days, once in the life of a project.
-func (r *reading) searchDays(ctx context.Context) error {
-	return r.searchOnce(ctx, daysKnown, "stored statements", func(ctx context.Context, to *bufio.Writer) (rows int64, err error) {
-		view, err := r.View(ctx, project.StatementStream)
+// searchDays records all stored statements by their days, once in the life of a project. Before, it passes on those
+// that have another version.
+func (n *storedNames) searchDays(ctx context.Context, versions func([]statementRow) error) error {
+	return n.searchOnce(ctx, daysKnown, "stored statements", func(ctx context.Context, to *bufio.Writer) (written int64, err error) {
+		view, err := n.View(ctx, project.StatementStream)
 		if err != nil || view == "" {
 			return 0, err
 		}
-		awaiting := map[string]faulty{}
-		v := &versionRows{
+		var found []statementRow
+		v := &versionNames{
 			known: map[digest][]slot{}, find: func(context.Context, []digest) (map[digest][]slot, error) { return nil, nil },
-			write:     func(line row) error { rows++; _, err := to.Write(line); return err },
-			onVersion: func(s *statementRow) { awaiting[s.ID] = s.awaits() },
+			write:     func(line row) error { written++; _, err := to.Write(line); return err },
+			onVersion: func(s *statementRow) { found = append(found, *s) },
 		}
 		sql := "SELECT id, kind, servicer, account, currency, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR), CAST(opening AS VARCHAR), CAST(closing AS VARCHAR), page FROM (" +
 			view + ") WHERE kind = 'statement' AND fault IS NULL AND (opening IS NOT NULL OR page IS NOT NULL) AND closing IS NOT NULL " +
 			"ORDER BY servicer, account, currency, from_day, to_day, opening, closing, id"
-		err = queryRows(ctx, r.Duck, sql, func(row []string) error {
-			s := &statementRow{faulty{Account: row[3], From: row[5], To: row[6]}, row[0], row[1], row[2], row[4], row[7], row[8], row[9]}
+		err = queryRows(ctx, n.Duck, sql, func(row []string) error {
+			s := &statementRow{row[0], row[3], row[5], row[6], row[1], row[2], row[4], row[7], row[8], row[9]}
 			if _, same := v.known[s.daysDigest()]; !same && len(v.waiting) == 0 {
 				clear(v.known)
 			}
@@ -123,48 +131,6 @@ func (r *reading) searchDays(ctx context.Context) error {
 		if err == nil {
 			err = v.flush(ctx)
 		}
-		return rows, errors.Join(err, r.recordFaulty(ctx, awaiting))
-	})
-}
-
-// awaits is what is recorded of a statement until the next one decides between its versions.
-func (s *statementRow) awaits() faulty {
-	f := s.faulty
-	f.Awaits = true
-	return f
-}
-
-// decide notes the day of the statement that decides which version counts.
-func (r *reading) decide(d *Decision) {
-	for _, s := range d.Balanced {
-		for _, page := range s.Pages {
-			if s.Decided && r.awaiting[page.ID] {
-				r.decided[page.ID] = s.Day
-			}
-		}
-	}
-}
-
-// recordDecided runs once what only a superseded version lists is cancelled: statements after those days need not check it any more.
-func (r *reading) recordDecided(ctx context.Context) error {
-	if len(r.decided) == 0 {
-		return nil
-	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		for id, day := range r.decided {
-			var f faulty
-			found, err := tx.Get(faultyPrefix+id, &f)
-			if err != nil {
-				return err
-			}
-			if !found {
-				continue
-			}
-			f.Next = day
-			if err := tx.Put(faultyPrefix+id, f); err != nil {
-				return err
-			}
-		}
-		return nil
+		return written, errors.Join(err, versions(found))
 	})
 }

@@ -77,8 +77,8 @@ func (a *App) Completeness(ctx context.Context, q aggregate.Query, each func(agg
 	return a.completeness().Judge(ctx, q, each)
 }
 
-func (a *App) completeness() *aggregate.Completeness {
-	return &aggregate.Completeness{Streams: a.builtinStreams()}
+func (a *App) completeness() *aggregate.Accounts {
+	return &aggregate.Accounts{Streams: a.builtinStreams()}
 }
 
 func (a *App) builtinStreams() aggregate.Streams {
