@@ -14,7 +14,11 @@ import (
 	"path/filepath"
 	"slices"
 
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/completeness"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
@@ -37,11 +41,11 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 	if err := r.findRemoved(ctx, again, o, accounts); err != nil {
 		return 0, "", err
 	}
-	earlier, err := rereadsOf(ctx, r.Catalog)
+	earlier, err := imported.ListRereads(ctx, r.Catalog)
 	if err != nil {
 		return 0, "", err
 	}
-	o.uncountedBefore = earlier.removed()
+	o.uncountedBefore = earlier.Removed()
 	if len(accounts) > 0 {
 		reduced, err := r.cancelledAccounts(ctx)
 		if err != nil {
@@ -49,8 +53,8 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 		}
 		uncounted := maps.Clone(o.uncountedBefore)
 		maps.Copy(uncounted, o.uncounted)
-		q := Query{Accounts: slices.Sorted(maps.Keys(accounts))}
-		err = r.completeness().Decide(ctx, q, uncounted, func(account string, byKind []Decision) error {
+		q := completeness.Query{Accounts: slices.Sorted(maps.Keys(accounts))}
+		err = r.completeness().Decide(ctx, q, uncounted, func(account string, byKind []completeness.Decision) error {
 			r.decide(&byKind[0])
 			if reduced[account] {
 				o.addContested(byKind[0].Balanced, r.awaiting)
@@ -70,7 +74,9 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 	return r.cancelUnlisted(ctx, o)
 }
 
-func (im *Importer) completeness() *Accounts { return &Accounts{Streams: im.Streams} }
+func (im *Importer) completeness() *completeness.Accounts {
+	return &completeness.Accounts{Streams: im.Streams}
+}
 
 // cancelUnlisted reads the originals, cancels what only uncounted statements list, and restores what was cancelled
 // before and counts now. If a part of an original cannot be read any more, it is not known what only uncounted
@@ -116,7 +122,7 @@ func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int
 		if sql == "" {
 			continue
 		}
-		result, err := r.ingestAnswers(ctx, stream, sql, "back", cancelling(cancelID))
+		result, err := r.ingestAnswers(ctx, stream, sql, "back", cancelling(identity.CancelID))
 		if err != nil {
 			return entries, "", err
 		}
@@ -124,7 +130,7 @@ func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int
 			entries = result.Accepted
 		}
 	}
-	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
+	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil {
 		return entries, "", err
 	} else if known && len(o.retracted) > 0 {
 		if err := r.recordUnlisted(ctx, ids[project.EntryStream], o.retracted); err != nil {
@@ -148,7 +154,7 @@ func (r *reading) reasonLeft(ctx context.Context, ids map[string]string, o *orig
 		if sql != "" {
 			options := r.Duck
 			options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
-			err = queryRows(ctx, options, "SELECT 1 FROM ("+sql+") LIMIT 1", func([]string) error { found = true; return nil })
+			err = imported.Query(ctx, options, "SELECT 1 FROM ("+sql+") LIMIT 1", func([]string) error { found = true; return nil })
 		}
 		if err != nil {
 			return "", fmt.Errorf("look for what is to be taken back in %s: %w", stream, err)
@@ -179,18 +185,18 @@ func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []s
 	}
 	condition := "id IN (SELECT id FROM listed WHERE uncounted = '1')"
 	if len(again) > 0 {
-		condition += " OR object IN (" + sqlList(again) + ")"
+		condition += " OR object IN (" + imported.SQLList(again) + ")"
 	}
 	for _, m := range missing {
 		if m.uncounted {
-			condition += fmt.Sprintf(" OR object = %s AND (%s = '' OR substr(file, instr(file, '/') + 1) = %[2]s)", sqlList([]string{m.object}), sqlList([]string{m.name}))
+			condition += fmt.Sprintf(" OR object = %s AND (%s = '' OR substr(file, instr(file, '/') + 1) = %[2]s)", imported.SQLList([]string{m.object}), imported.SQLList([]string{m.name}))
 		}
 	}
-	applied := countingCorrections{}
-	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
+	applied := imported.Corrections{}
+	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil {
 		return "", err
 	} else if known && stream == project.EntryStream {
-		if applied, err = readCorrections(ctx, r.Duck, view, nil); err != nil {
+		if applied, err = imported.ReadCorrections(ctx, r.Duck, view, nil); err != nil {
 			return "", err
 		}
 	}
@@ -201,26 +207,26 @@ func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []s
 
 // listedSQL are the views spooled and listed: the ids of a file, each with whether only uncounted statements list it, without and with those of the
 // events that restore them.
-func listedSQL(path string, counting *countingCorrections) string {
+func listedSQL(path string, counting *imported.Corrections) string {
 	return fmt.Sprintf("spooled AS (FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'uncounted': 'VARCHAR'})), listed AS (FROM spooled%s)",
-		sqlList([]string{path}), counting.restoredSQL())
+		imported.SQLList([]string{path}), counting.RestoredSQL())
 }
 
 // ingestAnswers seals one event for each row that a query finds in a stream: a copy of the row, changed by answer.
 func (r *reading) ingestAnswers(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result event.Result, err error) {
-	s := rowFile{path: filepath.Join(r.dir, name+"."+stream+".jsonl")}
-	if err := r.spoolAnswers(ctx, &s, stream, sql, answer); err != nil || s.rows == 0 {
+	s := rows.File{Path: filepath.Join(r.dir, name+"."+stream+".jsonl")}
+	if err := r.spoolAnswers(ctx, &s, stream, sql, answer); err != nil || s.Rows == 0 {
 		return result, err
 	}
-	if result, err = r.Ingest(ctx, stream, []string{s.path}, s.parts); err != nil {
+	if result, err = r.Ingest(ctx, stream, []string{s.Path}, s.Parts); err != nil {
 		return result, fmt.Errorf("take back what is in %s: %w", stream, err)
 	}
 	return result, nil
 }
 
 // spoolAnswers writes these events to a file.
-func (r *reading) spoolAnswers(ctx context.Context, s *rowFile, stream, sql string, answer func(event map[string]any)) error {
-	out, err := os.Create(s.path)
+func (r *reading) spoolAnswers(ctx context.Context, s *rows.File, stream, sql string, answer func(event map[string]any)) error {
+	out, err := os.Create(s.Path)
 	if err != nil {
 		return fmt.Errorf("spool rows: %w", err)
 	}
@@ -229,11 +235,11 @@ func (r *reading) spoolAnswers(ctx context.Context, s *rowFile, stream, sql stri
 	options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
 	rows := json.NewEncoder(to)
 	columns := r.Project.Stream(stream).Columns
-	err = queryRows(ctx, options, sql, func(row []string) error {
+	err = imported.Query(ctx, options, sql, func(row []string) error {
 		event := eventOf(columns, row)
 		answer(event)
-		s.rows++
-		s.name = stringOf(event["file"])
+		s.Rows++
+		s.Name = stringOf(event["file"])
 		return rows.Encode(event)
 	})
 	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
@@ -269,7 +275,7 @@ func cancelling(idOf func(string) string) func(event map[string]any) {
 }
 
 // restoring turns a copy of a cancelled event into the event that counts in its place.
-func restoring(event map[string]any) { event["id"] = restoredID(stringOf(event["id"])) }
+func restoring(event map[string]any) { event["id"] = identity.RestoredID(stringOf(event["id"])) }
 
 func stringOf(value any) string {
 	text, _ := value.(string) // a text column

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/event"
 )
 
@@ -109,8 +111,8 @@ func (h *fixture) unlist(reference string) {
 	r := &reading{Importer: h.importer, dir: h.TempDir()}
 	view, err := r.View(h.Context(), "entries")
 	if err == nil {
-		sql := "SELECT " + textColumns(h.importer.Project.Stream("entries")) + " FROM (" + view + ") WHERE reference = " + sqlList([]string{reference})
-		_, err = r.ingestAnswers(h.Context(), "entries", sql, "back", cancelling(cancelID))
+		sql := "SELECT " + textColumns(h.importer.Project.Stream("entries")) + " FROM (" + view + ") WHERE reference = " + imported.SQLList([]string{reference})
+		_, err = r.ingestAnswers(h.Context(), "entries", sql, "back", cancelling(identity.CancelID))
 	}
 	if err != nil {
 		h.Fatal(err)

@@ -5,6 +5,8 @@ package aggregate
 import (
 	"strings"
 	"testing"
+
+	"bursar/internal/aggregate/completeness"
 )
 
 // endOf is an OFX file of days of May 2024 with the ledger balance of a day.
@@ -43,7 +45,7 @@ func TestClosings(t *testing.T) {
 			intervals := h.judged("")[0].Intervals
 			reason := ""
 			for _, i := range intervals {
-				if i.State == Broken {
+				if i.State == completeness.Broken {
 					reason = i.Reason
 				}
 			}

@@ -5,24 +5,28 @@ package aggregate
 import (
 	"io"
 
+	"bursar/internal/aggregate/format"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/rows"
+	"bursar/internal/aggregate/rules"
 	"bursar/internal/project"
 )
 
 // Rows receives rows of the built-in streams. line is one JSON line, valid until the call returns.
 type Rows func(stream string, line []byte) error
 
-func (to Rows) write(stream string, r row) error { return to(stream, r) }
+func (to Rows) Write(stream string, r rows.Row) error { return to(stream, r) }
 
 // Nothing is stored here, so that there is nothing to match entries with.
-func (to Rows) newListing() uint32         { return 0 }
-func (to Rows) setListing(uint32, listing) {}
-func (to Rows) addNamed(*namedEntry) error { return nil }
+func (to Rows) NewListing() uint32              { return 0 }
+func (to Rows) SetListing(uint32, rows.Listing) {}
+func (to Rows) AddNamed(*rows.NamedEntry) error { return nil }
 
 // ConvertFile does to one file what Import does before it ingests: it detects the format, reads the file and makes
 // rows. The rows name name and object as their origin. An error of class Data means that Import would refuse the file.
 func ConvertFile(p *project.Project, name, object string, in io.Reader, to Rows) error {
-	left := defaultLimits
-	t := newRowBuilder(origin{file: name, object: object}, to, rulesOf(p, false), &left, map[digest]binding{})
-	defer t.release()
-	return Read(p, name, in, t.handler())
+	left := rows.DefaultLimits
+	t := rows.NewBuilder(rows.Origin{File: name, Object: object}, to, rules.Of(p, false), &left, map[identity.Digest]rules.Binding{})
+	defer t.Release()
+	return format.Read(p, name, in, t.Handler())
 }

@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
 	"bursar/internal/project"
 )
@@ -20,42 +23,42 @@ func (r *reading) recordCorrections(ctx context.Context) error {
 	if !r.hasCorrects {
 		return nil
 	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(correctionsKnown, true) })
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(imported.CorrectionsKnown, true) })
 }
 
 // correct cancels the corrected entries if the import has entries that may correct others or be corrected. If something
 // may have been cancelled, it also restores entries whose corrections count no more. It depends on stored data alone,
 // so that the next import completes one that was cut short. objects are those of the restoring events that count.
 func (r *reading) correct(ctx context.Context, cancelled bool) (entries int64, objects []string, err error) {
-	if known, err := hasCorrections(ctx, r.Catalog); err != nil || !known || !r.hasUnique && !cancelled {
+	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil || !known || !r.hasUnique && !cancelled {
 		return 0, nil, err
 	}
 	view, err := r.View(ctx, project.EntryStream)
 	if err != nil || view == "" {
 		return 0, nil, err
 	}
-	earlier, err := rereadsOf(ctx, r.Catalog)
+	earlier, err := imported.ListRereads(ctx, r.Catalog)
 	if err != nil {
 		return 0, nil, err
 	}
-	counting, err := readCorrections(ctx, r.Duck, view, earlier.unlisted())
+	counting, err := imported.ReadCorrections(ctx, r.Duck, view, earlier.Unlisted())
 	if err != nil {
 		return 0, nil, err
 	}
 	columns := textColumns(r.Project.Stream(project.EntryStream))
-	stored := fmt.Sprintf("WITH stored AS (%s), %s ", view, counting.withSQL())
-	result, err := r.ingestAnswers(ctx, project.EntryStream, stored+fmt.Sprintf("SELECT %s FROM (%s) WHERE NOT cancelled ORDER BY id", columns, correctedSQL), "corrected", cancelling(correctedID))
+	stored := fmt.Sprintf("WITH stored AS (%s), %s ", view, counting.WithSQL())
+	result, err := r.ingestAnswers(ctx, project.EntryStream, stored+fmt.Sprintf("SELECT %s FROM (%s) WHERE NOT cancelled ORDER BY id", columns, imported.CorrectedSQL), "corrected", cancelling(identity.CorrectedID))
 	if err != nil {
 		return result.Accepted, nil, err
 	}
-	listed, err := r.listedOnce(counting.restorable())
+	listed, err := r.listedOnce(counting.Restorable())
 	if err != nil {
 		return result.Accepted, nil, err
 	}
 	if objects, err = r.objectsOfRestored(ctx, view, &counting); err != nil {
 		return result.Accepted, nil, err
 	}
-	_, err = r.ingestAnswers(ctx, project.EntryStream, stored+counting.uncorrectedSQL(columns, listed), "uncorrected", func(event map[string]any) {
+	_, err = r.ingestAnswers(ctx, project.EntryStream, stored+counting.UncorrectedSQL(columns, listed), "uncorrected", func(event map[string]any) {
 		objects = append(objects, stringOf(event["object"]))
 		restoring(event)
 	})
@@ -63,13 +66,13 @@ func (r *reading) correct(ctx context.Context, cancelled bool) (entries int64, o
 }
 
 // objectsOfRestored returns the objects of the stored restoring events that count.
-func (r *reading) objectsOfRestored(ctx context.Context, view string, counting *countingCorrections) (objects []string, err error) {
-	if len(counting.restored) == 0 {
+func (r *reading) objectsOfRestored(ctx context.Context, view string, counting *imported.Corrections) (objects []string, err error) {
+	if len(counting.Restored) == 0 {
 		return nil, nil
 	}
-	sql := "WITH stored AS (" + view + ") SELECT DISTINCT object FROM stored WHERE id IN (" + sqlList(slices.Sorted(maps.Keys(counting.restored))) + ") " +
+	sql := "WITH stored AS (" + view + ") SELECT DISTINCT object FROM stored WHERE id IN (" + imported.SQLList(slices.Sorted(maps.Keys(counting.Restored))) + ") " +
 		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL)"
-	err = queryRows(ctx, r.Duck, sql, func(row []string) error {
+	err = imported.Query(ctx, r.Duck, sql, func(row []string) error {
 		objects = append(objects, row[0])
 		return nil
 	})
@@ -84,7 +87,7 @@ func (r *reading) listedOnce(events map[string]string) (list []string, err error
 	}
 	r.restored = true
 	for _, s := range r.spools {
-		err := eachLine(s.files[project.EntryStream].path, func(line []byte) error {
+		err := rows.EachLine(s.Files[project.EntryStream].Path, func(line []byte) error {
 			var row struct{ ID string }
 			err := json.Unmarshal(line, &row)
 			if event := events[row.ID]; event != "" {

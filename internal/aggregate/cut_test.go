@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/aggregate/completeness"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/project"
@@ -123,7 +124,7 @@ func TestCutReferences(t *testing.T) {
 					t.Errorf("stored are %q, want %d entries; %s", rows, c.want, order)
 				}
 				for _, i := range h.judged("")[0].Intervals {
-					if i.State == Broken && c.want == 1 {
+					if i.State == completeness.Broken && c.want == 1 {
 						t.Errorf("%+v; %s", i, order)
 					}
 				}

@@ -12,7 +12,11 @@ import (
 	"slices"
 	"strings"
 
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/completeness"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/match"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
 	"bursar/internal/project"
 )
@@ -26,10 +30,10 @@ type faulty struct {
 	Next    string `json:"next,omitempty"`   // day of the statement that decided: one with an earlier day may come later
 }
 
-func faultyOf(s *statementRow) faulty { return faulty{Account: s.Account, From: s.From, To: s.To} }
+func faultyOf(s *match.Statement) faulty { return faulty{Account: s.Account, From: s.From, To: s.To} }
 
 // awaitingOf is what is recorded of a statement until the next one decides between its versions.
-func awaitingOf(s *statementRow) faulty {
+func awaitingOf(s *match.Statement) faulty {
 	f := faultyOf(s)
 	f.Awaits = true
 	return f
@@ -43,21 +47,21 @@ const (
 // affectedAccounts are the accounts that must be evaluated again: the import has a statement that does not balance, another
 // version of one, or one for days of a faulty statement of an earlier import. Faulty statements are recorded before anything is
 // ingested, because a version may come after a crash. Statements that are not yet recorded by their days are added to slots.
-func (r *reading) affectedAccounts(ctx context.Context, slots *rowFile) (accounts map[string]bool, err error) {
+func (r *reading) affectedAccounts(ctx context.Context, slots *rows.File) (accounts map[string]bool, err error) {
 	known, err := r.faultyStatements(ctx)
 	if err != nil {
 		return nil, err
 	}
 	accounts = map[string]bool{}
 	fresh := map[string]faulty{}
-	var lines []row
-	versions := r.storedNames().newVersions(
-		func(line row) error { lines = append(lines, line); return nil },
-		func(s *statementRow) { fresh[s.ID], accounts[s.Account] = awaitingOf(s), true },
+	var lines []rows.Row
+	versions := r.storedNames().NewVersions(
+		func(line rows.Row) error { lines = append(lines, line); return nil },
+		func(s *match.Statement) { fresh[s.ID], accounts[s.Account] = awaitingOf(s), true },
 	)
 	for _, s := range r.spools {
-		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
-			var row statementRow
+		err := rows.EachLine(s.Files[project.StatementStream].Path, func(line []byte) error {
+			var row match.Statement
 			if err := json.Unmarshal(line, &row); err != nil {
 				return err
 			}
@@ -70,16 +74,16 @@ func (r *reading) affectedAccounts(ctx context.Context, slots *rowFile) (account
 					return nil
 				}
 			}
-			if !row.mayHaveVersions() || r.rules.former {
+			if !row.MayHaveVersions() || r.rules.Former {
 				return nil
 			}
-			return versions.add(ctx, &row)
+			return versions.Add(ctx, &row)
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	if err := errors.Join(versions.flush(ctx), slots.append(lines)); err != nil {
+	if err := errors.Join(versions.Flush(ctx), slots.Append(lines)); err != nil {
 		return nil, fmt.Errorf("look for other versions of statements: %w", err)
 	}
 	if len(known) > 0 || r.retractions > 0 {
@@ -98,7 +102,7 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 		return err
 	}
 	for _, s := range r.spools {
-		err := eachLine(s.files[project.BalanceStream].path, func(line []byte) error {
+		err := rows.EachLine(s.Files[project.BalanceStream].Path, func(line []byte) error {
 			var row struct{ ID, Account, Day string }
 			err := json.Unmarshal(line, &row)
 			if back[row.ID] {
@@ -115,7 +119,7 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 }
 
 // isConcernedBy reports whether a statement may decide about a faulty one.
-func (b *faulty) isConcernedBy(s *statementRow) bool {
+func (b *faulty) isConcernedBy(s *match.Statement) bool {
 	until := b.To
 	if b.Awaits {
 		until = cmp.Or(b.Next, s.From)
@@ -125,8 +129,8 @@ func (b *faulty) isConcernedBy(s *statementRow) bool {
 
 // faultyStatements are the recorded ones, by account. A project of a version that did not record them is searched once.
 func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faulty, err error) {
-	if !r.rules.former {
-		err := r.storedNames().searchDays(ctx, func(list []statementRow) error {
+	if !r.rules.Former {
+		err := r.storedNames().SearchDays(ctx, func(list []match.Statement) error {
 			awaiting := map[string]faulty{}
 			for i := range list {
 				awaiting[list[i].ID] = awaitingOf(&list[i])
@@ -171,7 +175,7 @@ func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) e
 	}
 	if view != "" {
 		sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM (" + view + ") WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
-		err = queryRows(ctx, r.Duck, sql, func(row []string) error {
+		err = imported.Query(ctx, r.Duck, sql, func(row []string) error {
 			f := faulty{Account: row[1], From: row[2], To: row[3]}
 			found[row[0]] = f
 			known[f.Account] = append(known[f.Account], f)
@@ -207,7 +211,7 @@ func (r *reading) recordFaulty(ctx context.Context, list map[string]faulty) erro
 }
 
 // decide notes the day of the statement that decides which version counts.
-func (r *reading) decide(d *Decision) {
+func (r *reading) decide(d *completeness.Decision) {
 	for _, s := range d.Balanced {
 		for _, page := range s.Pages {
 			if s.Decided && r.awaiting[page.ID] {

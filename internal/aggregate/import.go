@@ -25,6 +25,11 @@ import (
 	"slices"
 	"time"
 
+	"bursar/internal/aggregate/format"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
+	"bursar/internal/aggregate/rules"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/failure"
@@ -33,16 +38,16 @@ import (
 
 // Importer imports statement files.
 type Importer struct {
-	Streams
+	imported.Streams
 
 	Scratch string // folder for rows before they are ingested
-	Ingest  ingestFunc
+	Ingest  rows.IngestFunc
 	// FindIDs returns those of the ids that a stream has events of, each with its batch.
 	FindIDs func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
 	Now     func() time.Time
 
-	files  Opener
-	limits limits // zero means usualLimits
+	files  format.Opener
+	limits rows.Limits // zero means usualLimits
 }
 
 // Options of one Import.
@@ -50,24 +55,24 @@ type Options struct {
 	Institution string            // restricts CSV mappings to this institution; empty: the header line decides
 	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
 
-	restore *importedFile // the retracted file that is to count again; nil imports files as they are given
+	restore *imported.File // the retracted file that is to count again; nil imports files as they are given
 }
 
 // File is the result of one file.
 type File struct {
-	File   string `json:"file"` // as it was given to Import
-	Digest string `json:"digest"`
-	Object string `json:"object"` // the object that keeps it
-	Bytes  int64  `json:"bytes"`
-	Known  bool   `json:"known"` // it was imported before; nothing was done
-	Parts  []Part `json:"parts"`
+	File   string          `json:"file"` // as it was given to Import
+	Digest string          `json:"digest"`
+	Object string          `json:"object"` // the object that keeps it
+	Bytes  int64           `json:"bytes"`
+	Known  bool            `json:"known"` // it was imported before; nothing was done
+	Parts  []imported.Part `json:"parts"`
 
-	Retracted *Retraction `json:"retracted,omitempty"` // why it was not imported
+	Retracted *imported.Retraction `json:"retracted,omitempty"` // why it was not imported
 
-	previousParts []Part   // of a file that is read again: its parts at the last reading
-	reread        bool     // it is read again, because other declarations may change the result
-	readings      int      // how often it was read again
-	removed       []string // ids of statements of earlier readings that this reading lacks
+	previousParts []imported.Part // of a file that is read again: its parts at the last reading
+	reread        bool            // it is read again, because other declarations may change the result
+	readings      int             // how often it was read again
+	removed       []string        // ids of statements of earlier readings that this reading lacks
 
 	retracted bool     // this call retracts it: removed is known, and it lists nothing that counts
 	accounts  []string // of a retracted file
@@ -85,7 +90,7 @@ func (f *File) whole() bool {
 
 // someRead reports whether a part was read.
 func (f *File) someRead() bool {
-	return slices.ContainsFunc(f.Parts, func(p Part) bool { return p.Refused == "" })
+	return slices.ContainsFunc(f.Parts, func(p imported.Part) bool { return p.Refused == "" })
 }
 
 // readsAll reports whether every part was read that the last reading did not refuse.
@@ -157,7 +162,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 		return r, err
 	}
 	defer func() { err = errors.Join(err, reading.close()) }()
-	r.Older = reading.rules.former
+	r.Older = reading.rules.Former
 	if err := reading.countChanges(ctx); err != nil {
 		return r, err
 	}
@@ -168,7 +173,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 		return r, err
 	}
 	reading.staleObjects = slices.Sorted(maps.Keys(rereadFiles(r.Files)))
-	slots, err := reading.storedNames().resolve(ctx, reading.spools, reading.names)
+	slots, err := reading.storedNames().Resolve(ctx, reading.spools, reading.names)
 	if err != nil {
 		return r, err
 	}
@@ -226,10 +231,10 @@ func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error)
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	r := &reading{
-		Importer: im, budget: im.bounds(), bindings: map[digest]binding{}, options: o, dir: dir, byDigest: map[string]*File{}, rules: rulesOf(im.Project, former),
-		changedBindings: map[string]binding{}, awaiting: map[string]bool{}, decided: map[string]string{},
+		Importer: im, budget: im.bounds(), bindings: map[identity.Digest]rules.Binding{}, options: o, dir: dir, byDigest: map[string]*File{}, rules: rules.Of(im.Project, former),
+		changedBindings: map[string]rules.Binding{}, awaiting: map[string]bool{}, decided: map[string]string{},
 	}
-	if r.names, err = newNameSpool(dir); err != nil {
+	if r.names, err = rows.NewNameSpool(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return r, nil
@@ -237,7 +242,7 @@ func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error)
 
 // close removes the scratch folder.
 func (r *reading) close() error {
-	err := r.names.close()
+	err := r.names.Close()
 	_ = os.RemoveAll(r.dir) // scratch is emptied at the next start
 	return err
 }
@@ -269,17 +274,17 @@ func (r *reading) adjust(ctx context.Context, files map[string]*File, accounts m
 
 // ingestAll seals the rows of all files. Statements come last, so that a statement exists only with all its parts. Slots come
 // first: if the import ends after them, the next import completes it, while an entry without a slot would count twice.
-func (im *Importer) ingestAll(ctx context.Context, spools []*spool, slots *rowFile) (map[string]event.Result, error) {
+func (im *Importer) ingestAll(ctx context.Context, spools []*rows.Spool, slots *rows.File) (map[string]event.Result, error) {
 	results := map[string]event.Result{}
-	if _, err := slots.ingest(ctx, project.NameStream, im.Ingest); err != nil {
+	if _, err := slots.Ingest(ctx, project.NameStream, im.Ingest); err != nil {
 		return results, err
 	}
 	for _, stream := range project.BuiltinStreams {
 		var paths []string
 		parts := map[string][]event.FilePart{}
 		for _, s := range spools {
-			if f := s.files[stream]; f.rows > 0 {
-				paths, parts[f.path] = append(paths, f.path), f.parts
+			if f := s.Files[stream]; f.Rows > 0 {
+				paths, parts[f.Path] = append(paths, f.Path), f.Parts
 			}
 		}
 		if len(paths) == 0 {
@@ -294,9 +299,9 @@ func (im *Importer) ingestAll(ctx context.Context, spools []*spool, slots *rowFi
 	return results, nil
 }
 
-func (im *Importer) bounds() limits {
-	if im.limits == (limits{}) {
-		return defaultLimits
+func (im *Importer) bounds() rows.Limits {
+	if im.limits == (rows.Limits{}) {
+		return rows.DefaultLimits
 	}
 	return im.limits
 }

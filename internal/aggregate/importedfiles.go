@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 )
@@ -22,15 +23,15 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 			}
 			if r.options.restore != nil { // the undo ends with this transaction
 				f.keepNames(r.options.restore.Parts)
-				if err := r.options.restore.markUnfinished(tx, false); err != nil {
+				if err := r.options.restore.MarkUnfinished(tx, false); err != nil {
 					return err
 				}
 			}
-			k := importedFile{
+			k := imported.File{
 				Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Partial: !f.whole(), Declared: r.Project.InstitutionsDigest(), Readings: f.readings,
-				Readers: readersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.declaresTotals(f.Parts),
+				Readers: imported.ReadersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.declaresTotals(f.Parts),
 			}
-			if err := tx.Put(importedKey(f.Digest), k); err != nil {
+			if err := tx.Put(imported.Key(f.Digest), k); err != nil {
 				return err
 			}
 		}
@@ -48,7 +49,7 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 }
 
 // keepNames gives the parts of a file that counts again the names of its first import.
-func (f *File) keepNames(first []Part) {
+func (f *File) keepNames(first []imported.Part) {
 	if len(f.Parts) != len(first) {
 		return
 	}

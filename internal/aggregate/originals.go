@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"bursar/internal/aggregate/completeness"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/project"
 )
 
@@ -29,7 +32,7 @@ type originals struct {
 type interval struct{ from, to string }
 
 // addPart adds the part of an original that contains a statement, unless all its parts are read.
-func (o *originals) addPart(s *Page, uncounted bool) {
+func (o *originals) addPart(s *completeness.Page, uncounted bool) {
 	if slices.Contains(o.rereadObjects, s.Object) {
 		return
 	}
@@ -42,7 +45,7 @@ func (o *originals) addPart(s *Page, uncounted bool) {
 }
 
 // addVersions adds the superseded statements, and the counting ones that may list the same entries.
-func (o *originals) addVersions(d *Decision) {
+func (o *originals) addVersions(d *completeness.Decision) {
 	reach := slices.Clone(o.spans)
 	for _, g := range d.Replaced {
 		for i := range g.Statement.Pages {
@@ -66,9 +69,9 @@ func (o *originals) addVersions(d *Decision) {
 
 // addContested adds the days of balanced statements that have another version: an earlier decision may have cancelled what
 // one of them lists, although it counts now.
-func (o *originals) addContested(whole []Balanced, awaiting map[string]bool) {
+func (o *originals) addContested(whole []completeness.Balanced, awaiting map[string]bool) {
 	for _, s := range whole {
-		if slices.ContainsFunc(s.Pages, func(page Page) bool { return awaiting[page.ID] }) {
+		if slices.ContainsFunc(s.Pages, func(page completeness.Page) bool { return awaiting[page.ID] }) {
 			o.spans, o.mayRestore = append(o.spans, interval{s.From, s.To}), true
 		}
 	}
@@ -82,7 +85,7 @@ func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *or
 	}
 	has := map[string]bool{}
 	for _, s := range r.spools {
-		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
+		err := rows.EachLine(s.Files[project.StatementStream].Path, func(line []byte) error {
 			var row struct{ ID, Object, Account string }
 			err := json.Unmarshal(line, &row)
 			if again[row.Object] != nil {
@@ -106,8 +109,8 @@ func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *or
 			o.spans = append(o.spans, interval{"0000", "9999"})
 		}
 	}
-	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + sqlList(o.rereadObjects) + ")"
-	return queryRows(ctx, r.Duck, sql, func(row []string) error {
+	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + imported.SQLList(o.rereadObjects) + ")"
+	return imported.Query(ctx, r.Duck, sql, func(row []string) error {
 		if f := again[row[1]]; !has[row[0]] && !f.retracted {
 			f.removed = append(f.removed, row[0])
 			o.uncounted[row[0]] = true

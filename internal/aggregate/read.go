@@ -11,7 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/format"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/match"
+	"bursar/internal/aggregate/rows"
+	"bursar/internal/aggregate/rules"
 	"bursar/internal/event/scan"
 	"bursar/internal/failure"
 	"bursar/internal/project"
@@ -24,34 +30,34 @@ type reading struct {
 	*Importer
 	options   Options
 	dir       string // of the spools
-	rules     ruleSet
-	bindings  map[digest]binding // by subject
-	spools    []*spool           // only the last one is open
-	names     *nameSpool
+	rules     rules.Set
+	bindings  map[identity.Digest]rules.Binding // by subject
+	spools    []*rows.Spool                     // only the last one is open
+	names     *rows.NameSpool
 	byDigest  map[string]*File // files of the import, by digest
 	keepGroup *errgroup.Group  // stores the originals
-	budget    limits           // remaining memory
+	budget    rows.Limits      // remaining memory
 
-	onSibling           func(digest)    // as resolver.onSibling
-	rejected            map[string]bool // objects that have rows in quarantine; nil until needed
-	staleObjects        []string        // objects that are read again: their stored entries are not matched in other words
-	declarationsChanged *bool           // the declarations bind something differently from what was imported; nil until needed
+	onSibling           func(identity.Digest) // as resolver.onSibling
+	rejected            map[string]bool       // objects that have rows in quarantine; nil until needed
+	staleObjects        []string              // objects that are read again: their stored entries are not matched in other words
+	declarationsChanged *bool                 // the declarations bind something differently from what was imported; nil until needed
 
 	retractions uint64 // how many files were retracted before this import
 	givenUp     int    // how many parts of the built-in streams were given up before this import
 
-	changedBindings map[string]binding // by the catalog key of the binding that they replace
-	hasUnique       bool               // it has entries whose reference identifies them permanently
-	hasCorrects     bool               // it has entries that replace or delete others
-	restored        bool               // entries that it lists were restored: see listedOnce
-	awaiting        map[string]bool    // ids of statements with another version, between which the next statement decides
-	restoredSpans   []interval         // days of cancelled balances that the import states again
-	decided         map[string]string  // by id of the decided statement: the day of the statement that decides
+	changedBindings map[string]rules.Binding // by the catalog key of the binding that they replace
+	hasUnique       bool                     // it has entries whose reference identifies them permanently
+	hasCorrects     bool                     // it has entries that replace or delete others
+	restored        bool                     // entries that it lists were restored: see listedOnce
+	awaiting        map[string]bool          // ids of statements with another version, between which the next statement decides
+	restoredSpans   []interval               // days of cancelled balances that the import states again
+	decided         map[string]string        // by id of the decided statement: the day of the statement that decides
 }
 
 // storedNames is the stream of names, for the files of this import.
-func (r *reading) storedNames() *storedNames {
-	return &storedNames{Streams: &r.Streams, ingest: r.Ingest, findIDs: r.FindIDs, dir: r.dir, stale: r.staleObjects, onSibling: r.onSibling}
+func (r *reading) storedNames() *match.Names {
+	return &match.Names{Streams: &r.Streams, Ingest: r.Ingest, FindIDs: r.FindIDs, Dir: r.dir, Stale: r.staleObjects, OnSibling: r.onSibling}
 }
 
 // maxKeeping is how many originals are written at a time. Syncing several at once is faster than one after the other.
@@ -70,7 +76,7 @@ func (r *reading) readAll(ctx context.Context, paths []string) (files []*File, e
 		files = append(files, f)
 	}
 	if len(r.spools) > 0 {
-		err = errors.Join(err, r.spools[len(r.spools)-1].close())
+		err = errors.Join(err, r.spools[len(r.spools)-1].Close())
 	}
 	if unkept := r.keepGroup.Wait(); unkept != nil { // its failure also ended the reading
 		err = unkept
@@ -79,18 +85,18 @@ func (r *reading) readAll(ctx context.Context, paths []string) (files []*File, e
 }
 
 // spool returns the spool that rows are written to.
-func (r *reading) spool() (*spool, error) {
+func (r *reading) spool() (*rows.Spool, error) {
 	n := len(r.spools)
 	if n > 0 {
 		last := r.spools[n-1]
-		if !last.isFull() {
+		if !last.IsFull() {
 			return last, nil
 		}
-		if err := last.close(); err != nil {
+		if err := last.Close(); err != nil {
 			return nil, err
 		}
 	}
-	s, err := newSpool(r.dir, n+1, r.names)
+	s, err := rows.NewSpool(r.dir, n+1, r.names)
 	if err == nil {
 		r.spools = append(r.spools, s)
 	}
@@ -107,8 +113,8 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{File: path, Digest: digest, Object: objectName(digest), Bytes: info.Size()}
-	was, err := importedByDigest(ctx, r.Catalog, digest)
+	f := &File{File: path, Digest: digest, Object: imported.ObjectName(digest), Bytes: info.Size()}
+	was, err := imported.ByDigest(ctx, r.Catalog, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +135,7 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 		known, f.previousParts = nil, known
 	}
 	// Another declaration may read what was refused or rejected as a whole.
-	if known != nil && (was.Partial && r.byDigest[digest] == nil || slices.ContainsFunc(known, func(p Part) bool { return p.Quarantined != "" })) {
+	if known != nil && (was.Partial && r.byDigest[digest] == nil || slices.ContainsFunc(known, func(p imported.Part) bool { return p.Quarantined != "" })) {
 		known, f.previousParts = nil, known
 	}
 	if known != nil {
@@ -163,8 +169,8 @@ func changedError(path string) error {
 }
 
 // readPart spools the rows of a file or of an archive member. An error in the file makes it refused; any other error stops the import.
-func (r *reading) readPart(ctx context.Context, f *File, name string, head []byte, in io.Reader) (Part, error) {
-	p := Part{File: filepath.Join(filepath.Dir(f.File), name)}
+func (r *reading) readPart(ctx context.Context, f *File, name string, head []byte, in io.Reader) (imported.Part, error) {
+	p := imported.Part{File: filepath.Join(filepath.Dir(f.File), name)}
 	as, refused := r.recognise(head, in)
 	if refused != "" {
 		p.Refused = refused
@@ -178,33 +184,33 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	if err != nil {
 		return p, err
 	}
-	to.begin()
-	t := newRowBuilder(origin{file: name, object: f.Object, readings: f.readings}, to, r.rules, &r.budget, r.bindings)
-	defer t.release()
-	err = as.Read(&progressReader{in: &contextReader{ctx, in}, progress: r.options.Progress}, t.handler())
-	file := t.summary()
+	to.Begin()
+	t := rows.NewBuilder(rows.Origin{File: name, Object: f.Object, Readings: f.readings}, to, r.rules, &r.budget, r.bindings)
+	defer t.Release()
+	err = as.Read(&progressReader{in: &contextReader{ctx, in}, progress: r.options.Progress}, t.Handler())
+	file := t.Summary()
 	p.Format, p.Notices, p.Faults = file.Format, file.Notices, file.Faults
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return p, fmt.Errorf("read %s: %w", p.File, err)
 	case err != nil:
 		p.Refused = statement.Brief(err.Error(), statement.MaxTextLength)
-		return p, to.undo()
+		return p, to.Undo()
 	}
-	p.Statements, p.Entries = to.rows(project.StatementStream), to.rows(project.EntryStream)
+	p.Statements, p.Entries = to.Rows(project.StatementStream), to.Rows(project.EntryStream)
 	p.Bindings = file.Bindings
 	r.hasUnique, r.hasCorrects = r.hasUnique || file.Unique, r.hasCorrects || file.Corrects
-	p.Details, p.Balances = to.rows(project.DetailStream), to.rows(project.BalanceStream)
-	to.end(named)
+	p.Details, p.Balances = to.Rows(project.DetailStream), to.Rows(project.BalanceStream)
+	to.End(named)
 	return p, nil
 }
 
 // recognise detects the format, or returns why the part cannot be read.
-func (r *reading) recognise(head []byte, in io.Reader) (as Format, refused string) {
-	if err := Unreadable(in); err != nil {
+func (r *reading) recognise(head []byte, in io.Reader) (as format.Format, refused string) {
+	if err := format.Unreadable(in); err != nil {
 		return as, statement.Brief(err.Error(), statement.MaxTextLength)
 	}
-	as, err := Detect(head, r.Project.Institutions, r.options.Institution, r.dir)
+	as, err := format.Detect(head, r.Project.Institutions, r.options.Institution, r.dir)
 	if err != nil {
 		return as, statement.Brief(err.Error(), statement.MaxTextLength)
 	}

@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
@@ -74,7 +75,7 @@ func (im *Importer) rejectedRows(ctx context.Context, r *Result, stream string) 
 		return nil, nil
 	}
 	files := map[string]*rejections{}
-	err := Quarantine(ctx, im.Catalog, im.Objects, stream, func(row event.Rejected) error {
+	err := imported.Quarantine(ctx, im.Catalog, im.Objects, stream, func(row event.Rejected) error {
 		if row.Batch != batch.Batch {
 			return nil
 		}

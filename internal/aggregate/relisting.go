@@ -17,7 +17,11 @@ import (
 	"slices"
 	"strings"
 
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/format"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/rows"
+	"bursar/internal/aggregate/rules"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
@@ -28,7 +32,7 @@ type relisting struct {
 	*reading
 	institution string          // restricts the CSV mappings of the import
 	uncounted   map[string]bool // ids of statements that do not count
-	rows        *spool
+	rows        *rows.Spool
 	groups      []*relistedGroup
 	allRead     bool // all originals are read
 
@@ -36,10 +40,10 @@ type relisting struct {
 
 	contradicted map[[2]string]bool // quarantined entries by object and id: a statement does not list what is stored under these ids
 
-	siblings          map[digest]bool           // entries of bases of which some were cancelled
+	siblings          map[identity.Digest]bool  // entries of bases of which some were cancelled
 	cancelledBalances map[string]bool           // ids of cancelled balances
 	restorable        map[string]restorableRows // by stream
-	slots             *rowFile                  // slots of entries that are not stored
+	slots             *rows.File                // slots of entries that are not stored
 }
 
 // relistedGroup are the rows of one statement, or of all its currencies.
@@ -59,19 +63,19 @@ func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relistin
 	if err != nil {
 		return nil, fmt.Errorf("spool rows: %w", err)
 	}
-	sub := &reading{Importer: r.Importer, dir: dir, rules: r.rules, budget: r.bounds(), bindings: map[digest]binding{}, staleObjects: r.staleObjects}
-	if sub.names, err = newNameSpool(dir); err != nil {
+	sub := &reading{Importer: r.Importer, dir: dir, rules: r.rules, budget: r.bounds(), bindings: map[identity.Digest]rules.Binding{}, staleObjects: r.staleObjects}
+	if sub.names, err = rows.NewNameSpool(dir); err != nil {
 		return nil, err
 	}
-	l := &relisting{reading: sub, institution: r.options.Institution, uncounted: uncounted, siblings: map[digest]bool{}, restorable: map[string]restorableRows{}}
+	l := &relisting{reading: sub, institution: r.options.Institution, uncounted: uncounted, siblings: map[identity.Digest]bool{}, restorable: map[string]restorableRows{}}
 	for _, stream := range listedStreams {
 		l.restorable[stream] = restorableRows{}
 	}
-	sub.onSibling = func(id digest) { l.siblings[id] = true }
-	if l.rows, err = newSpool(dir, 1, sub.names); err != nil {
-		return nil, errors.Join(err, sub.names.close())
+	sub.onSibling = func(id identity.Digest) { l.siblings[id] = true }
+	if l.rows, err = rows.NewSpool(dir, 1, sub.names); err != nil {
+		return nil, errors.Join(err, sub.names.Close())
 	}
-	sub.spools = []*spool{l.rows}
+	sub.spools = []*rows.Spool{l.rows}
 	return l, nil
 }
 
@@ -79,9 +83,9 @@ func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relistin
 func (l *relisting) close() error {
 	if !l.allRead {
 		l.allRead = true
-		return errors.Join(l.rows.close(), l.names.close())
+		return errors.Join(l.rows.Close(), l.names.Close())
 	}
-	return l.names.close()
+	return l.names.Close()
 }
 
 // members are the parts of an original to read, by their name in its archive; the name is empty for a file that is not
@@ -125,14 +129,14 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 		}
 		_, name, _ := strings.Cut(file, "/")
 		as, wanted := parts[name]
-		if parts != nil && !wanted && Unreadable(in) == nil {
+		if parts != nil && !wanted && format.Unreadable(in) == nil {
 			return nil
 		}
 		l.options.Institution = l.institution
 		if parts != nil {
 			l.options.Institution = statement.CSVInstitution(as.format)
 		}
-		fault, err := l.readPart(ctx, origin{file: file, object: object}, head, in)
+		fault, err := l.readPart(ctx, rows.Origin{File: file, Object: object}, head, in)
 		if fault != nil {
 			faults[name] = fault
 		} else {
@@ -160,24 +164,24 @@ func (m members) unread(object string, read map[string]bool, faults map[string]e
 }
 
 // readPart reads one part of an original. fault is an error in the file or in the declarations; any other error stops the import.
-func (l *relisting) readPart(ctx context.Context, from origin, head []byte, in io.Reader) (fault, err error) {
+func (l *relisting) readPart(ctx context.Context, from rows.Origin, head []byte, in io.Reader) (fault, err error) {
 	as, refused := l.recognise(head, in)
 	if refused != "" {
 		return errors.New(refused), nil
 	}
 	groups := len(l.groups)
-	l.rows.begin()
-	t := newRowBuilder(from, l, l.rules, &l.budget, l.bindings)
-	defer t.release()
-	err = as.Read(&contextReader{ctx, in}, &relistedHandler{t.handler(), l})
+	l.rows.Begin()
+	t := rows.NewBuilder(from, l, l.rules, &l.budget, l.bindings)
+	defer t.Release()
+	err = as.Read(&contextReader{ctx, in}, &relistedHandler{t.Handler(), l})
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
-		return nil, fmt.Errorf("read original %s: %w", from.object, err)
+		return nil, fmt.Errorf("read original %s: %w", from.Object, err)
 	case err != nil:
 		l.groups = l.groups[:groups]
-		return err, l.rows.undo()
+		return err, l.rows.Undo()
 	}
-	l.rows.end(from.file)
+	l.rows.End(from.File)
 	return nil, nil
 }
 
@@ -208,15 +212,15 @@ type relistedHandler struct {
 
 func (h *relistedHandler) Begin(s *statement.Statement) error {
 	g := &relistedGroup{firstRows: map[string]int64{}}
-	for stream, f := range h.to.rows.files {
-		g.firstRows[stream] = f.rows
+	for stream, f := range h.to.rows.Files {
+		g.firstRows[stream] = f.Rows
 	}
 	h.to.groups = append(h.to.groups, g)
 	return h.Handler.Begin(s)
 }
 
-// write spools a row, and adds a statement to its group.
-func (l *relisting) write(stream string, r row) error {
+// Write spools a row, and adds a statement to its group.
+func (l *relisting) Write(stream string, r rows.Row) error {
 	if stream == project.StatementStream {
 		var s relistedStatement
 		if err := json.Unmarshal(r, &s); err != nil {
@@ -225,21 +229,21 @@ func (l *relisting) write(stream string, r row) error {
 		g := l.groups[len(l.groups)-1]
 		g.statements = append(g.statements, s)
 	}
-	return l.rows.write(stream, r)
+	return l.rows.Write(stream, r)
 }
 
-func (l *relisting) newListing() uint32              { return l.rows.newListing() }
-func (l *relisting) setListing(at uint32, s listing) { l.rows.setListing(at, s) }
-func (l *relisting) addNamed(n *namedEntry) error    { return l.rows.addNamed(n) }
+func (l *relisting) NewListing() uint32                   { return l.rows.NewListing() }
+func (l *relisting) SetListing(at uint32, s rows.Listing) { l.rows.SetListing(at, s) }
+func (l *relisting) AddNamed(n *rows.NamedEntry) error    { return l.rows.AddNamed(n) }
 
 // writeIDFiles writes the files of ids, under which entries are stored, and returns their paths by stream.
 func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error) {
 	l.allRead = true
-	if err := l.rows.close(); err != nil {
+	if err := l.rows.Close(); err != nil {
 		return nil, err
 	}
 	var err error
-	if l.slots, err = l.storedNames().resolve(ctx, l.spools, l.names); err != nil {
+	if l.slots, err = l.storedNames().Resolve(ctx, l.spools, l.names); err != nil {
 		return nil, err
 	}
 	if l.cancelledBalances, err = l.cancelledBalanceIDs(ctx); err != nil {
@@ -262,7 +266,7 @@ func (l *relisting) writeIDs(stream, path string) error {
 	}
 	to := bufio.NewWriterSize(out, 1<<16)
 	at, n := -1, int64(0)
-	err = eachLine(l.rows.files[stream].path, func(line []byte) error {
+	err = rows.EachLine(l.rows.Files[stream].Path, func(line []byte) error {
 		for at+1 < len(l.groups) && l.groups[at+1].firstRows[stream] <= n {
 			at++
 		}

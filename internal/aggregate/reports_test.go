@@ -8,7 +8,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/rows"
 )
 
 // infosOf is an OFX file that lists n accounts, each with a description of some bytes.
@@ -44,7 +45,7 @@ func (r *Result) size() (bytes int) {
 func TestNoticesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 20_000, bindings: 1000, balances: 1000}
+	h.importer.limits = rows.Limits{Reports: 20_000, Bindings: 1000, Balances: 1000}
 	r := h.send(infosOf(50, 4000), infosOf(50, 3000))
 	if got := r.size(); got > 20_000 || got < 5000 {
 		t.Errorf("%d bytes of notices are held", got)
@@ -72,7 +73,7 @@ func TestNoticesAreBoundedInBytes(t *testing.T) {
 func TestFaultsAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 5000, bindings: 1000, balances: 100_000}
+	h.importer.limits = rows.Limits{Reports: 5000, Bindings: 1000, Balances: 100_000}
 	long := strings.Repeat("9", 30_000) // no amount has as many digits
 	var b strings.Builder
 	for i := range 40 {
@@ -92,7 +93,7 @@ func TestFaultsAreBoundedInBytes(t *testing.T) {
 func TestBalancesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 5000, bindings: 3000, balances: 3000}
+	h.importer.limits = rows.Limits{Reports: 5000, Bindings: 3000, Balances: 3000}
 	for text, want := range map[string]string{
 		mtOf(sheetOf("1", 6, 1017, items(6, 10)...)): "",
 		strings.Replace(camtOf(sheetOf("2", 5, 1000, items(5, 10)...)), "<Bal>", "<Bal><Tp><CdOrPrtry><Prtry>"+strings.Repeat("X", 4000)+"</Prtry></CdOrPrtry></Tp><Amt Ccy=\"EUR\">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2024-03-04</Dt></Dt></Bal><Bal>", 1): "the statement's balances take more than 3000 bytes",
@@ -119,7 +120,7 @@ func TestRefusalsAreBoundedInBytes(t *testing.T) {
 func TestAccountsAndNamesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 5000, bindings: 1000, balances: 3000}
+	h.importer.limits = rows.Limits{Reports: 5000, Bindings: 1000, Balances: 3000}
 	mt := func(account string) string {
 		return ":20:S\n:25:" + account + "\n:28C:1/1\n:60F:C240303EUR0,00\n:62F:C240304EUR0,00\n-\n"
 	}

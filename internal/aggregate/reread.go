@@ -8,6 +8,8 @@ import (
 	"errors"
 	"slices"
 
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rules"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/project"
@@ -16,11 +18,11 @@ import (
 // needsReread reports whether an imported file is read once more. Every file is, if a file was retracted or events of a
 // built-in stream were given up since. Otherwise the declarations or readers must have changed, and the file must have
 // a faulty statement, rows in quarantine or a changed binding.
-func (r *reading) needsReread(ctx context.Context, f *File, k *importedFile) (bool, error) {
+func (r *reading) needsReread(ctx context.Context, f *File, k *imported.File) (bool, error) {
 	if k.Retracted != nil || k.Retractions != r.retractions || k.GivenUp != r.givenUp {
 		return true, nil
 	}
-	if k.Declared == r.Project.InstitutionsDigest() && k.Readers == readersVersion {
+	if k.Declared == r.Project.InstitutionsDigest() && k.Readers == imported.ReadersVersion {
 		return false, nil
 	}
 	if otherwise, err := r.declaredOtherwise(ctx, k); err != nil || otherwise {
@@ -34,7 +36,7 @@ func (r *reading) needsReread(ctx context.Context, f *File, k *importedFile) (bo
 func (r *reading) countChanges(ctx context.Context) error {
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		r.retractions = 0
-		_, err := tx.Get(retractionsKey, &r.retractions)
+		_, err := tx.Get(imported.RetractionsKey, &r.retractions)
 		return err
 	})
 	for _, stream := range project.BuiltinStreams {
@@ -46,21 +48,21 @@ func (r *reading) countChanges(ctx context.Context) error {
 }
 
 // declaredOtherwise reports whether the current declarations may read a file differently.
-func (r *reading) declaredOtherwise(ctx context.Context, k *importedFile) (bool, error) {
+func (r *reading) declaredOtherwise(ctx context.Context, k *imported.File) (bool, error) {
 	if r.declarationsChanged == nil {
-		faults, err := CheckDeclared(ctx, r.Catalog, r.Project)
+		faults, err := rules.CheckDeclared(ctx, r.Catalog, r.Project)
 		if err != nil {
 			return false, err
 		}
 		r.declarationsChanged = new(len(faults) > 0)
 	}
-	faulty := slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Quarantined != "" || len(p.Faults) > 0 })
+	faulty := slices.ContainsFunc(k.Parts, func(p imported.Part) bool { return p.Quarantined != "" || len(p.Faults) > 0 })
 	return *r.declarationsChanged || faulty || !k.Totals && r.declaresTotals(k.Parts), nil
 }
 
 // declaresTotals reports whether the institution of one of the parts declares totals.
-func (r *reading) declaresTotals(parts []Part) bool {
-	return slices.ContainsFunc(parts, func(p Part) bool { return r.rules.declaresTotals(p.Format) })
+func (r *reading) declaresTotals(parts []imported.Part) bool {
+	return slices.ContainsFunc(parts, func(p imported.Part) bool { return r.rules.DeclaresTotals(p.Format) })
 }
 
 // inQuarantine reports whether rows of a file are in quarantine for another reason than a conflict.
@@ -70,7 +72,7 @@ func (r *reading) inQuarantine(ctx context.Context, object string) (bool, error)
 	}
 	all := map[string]bool{}
 	for _, stream := range project.BuiltinStreams {
-		err := Quarantine(ctx, r.Catalog, r.Objects, stream, func(row event.Rejected) error {
+		err := imported.Quarantine(ctx, r.Catalog, r.Objects, stream, func(row event.Rejected) error {
 			var of struct{ Object string }
 			if err := json.Unmarshal([]byte(row.Raw), &of); err == nil && !row.Conflict() {
 				all[of.Object] = true
@@ -104,15 +106,15 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
-			var was reread
-			found, err := tx.Get(rereadPrefix+f.Digest, &was)
+			var was imported.Reread
+			found, err := tx.Get(imported.RereadPrefix+f.Digest, &was)
 			if err != nil {
 				return err
 			}
 			if found && !was.Ingested {
 				continue
 			}
-			next := reread{Readings: f.readings, Files: map[string]uint64{}}
+			next := imported.Reread{Readings: f.readings, Files: map[string]uint64{}}
 			if found {
 				next.Previous = &was
 				next.Previous.Previous = nil
@@ -122,7 +124,7 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 					return err
 				}
 			}
-			if err := tx.Put(rereadPrefix+f.Digest, next); err != nil {
+			if err := tx.Put(imported.RereadPrefix+f.Digest, next); err != nil {
 				return err
 			}
 		}
@@ -133,12 +135,12 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 // endRereads records that the rows of reread files are ingested.
 func endRereads(tx catalog.Tx, files map[string]*File) error {
 	for _, f := range files {
-		var r reread
-		if _, err := tx.Get(rereadPrefix+f.Digest, &r); err != nil {
+		var r imported.Reread
+		if _, err := tx.Get(imported.RereadPrefix+f.Digest, &r); err != nil {
 			return err
 		}
 		r.Ingested, r.Previous, r.Removed = true, nil, f.removed
-		if err := tx.Put(rereadPrefix+f.Digest, r); err != nil {
+		if err := tx.Put(imported.RereadPrefix+f.Digest, r); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/project"
 )
 
@@ -34,7 +37,7 @@ func (l *relisting) noteRestorable(stream string, listed *relistedRow, line []by
 	case project.BalanceStream:
 		if id := l.countingBalanceID(listed.ID); id != listed.ID {
 			l.restorable[stream].add(id, line)
-			copy(l.restorable[stream][id][idAt:], id)
+			copy(l.restorable[stream][id][rows.IDAt:], id)
 		}
 		return nil
 	case project.DetailStream:
@@ -42,7 +45,7 @@ func (l *relisting) noteRestorable(stream string, listed *relistedRow, line []by
 	case project.StatementStream:
 		return nil
 	}
-	var at digest
+	var at identity.Digest
 	if _, err := hex.Decode(at[:], []byte(entry)); err != nil {
 		return fmt.Errorf("read id of entry %q: %w", entry, err)
 	}
@@ -55,7 +58,7 @@ func (l *relisting) noteRestorable(stream string, listed *relistedRow, line []by
 // countingBalanceID is the id under which a balance counts, or will count once it is stored: the first of its ids that is not cancelled.
 func (l *relisting) countingBalanceID(balance string) string {
 	for l.cancelledBalances[balance] {
-		balance = restoredID(balance)
+		balance = identity.RestoredID(balance)
 	}
 	return balance
 }
@@ -71,7 +74,7 @@ func (r *reading) cancelledAccounts(ctx context.Context) (map[string]bool, error
 		if view == "" {
 			continue
 		}
-		err = queryRows(ctx, r.Duck, "SELECT DISTINCT account FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
+		err = imported.Query(ctx, r.Duck, "SELECT DISTINCT account FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
 			accounts[row[0]] = true
 			return nil
 		})
@@ -89,7 +92,7 @@ func (r *reading) cancelledBalanceIDs(ctx context.Context) (map[string]bool, err
 	if err != nil || view == "" {
 		return ids, err
 	}
-	err = queryRows(ctx, r.Duck, "SELECT takes_back FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
+	err = imported.Query(ctx, r.Duck, "SELECT takes_back FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
 		ids[row[0]] = true
 		return nil
 	})
@@ -103,7 +106,7 @@ func (r *reading) cancelledBalanceIDs(ctx context.Context) (map[string]bool, err
 func (r *reading) restoreRows(ctx context.Context, l *relisting) error {
 	for _, stream := range listedStreams {
 		if stream == project.EntryStream && len(l.restorable[stream]) > 0 {
-			if _, err := l.slots.ingest(ctx, project.NameStream, r.Ingest); err != nil {
+			if _, err := l.slots.Ingest(ctx, project.NameStream, r.Ingest); err != nil {
 				return err
 			}
 		}
@@ -123,8 +126,8 @@ func (r *reading) restoreStream(ctx context.Context, stream string, again restor
 	if err != nil || len(stored) == len(ids) {
 		return err
 	}
-	s := &rowFile{path: filepath.Join(r.dir, "again."+stream+".jsonl")}
-	var rows []row
+	s := &rows.File{Path: filepath.Join(r.dir, "again."+stream+".jsonl")}
+	var rows []rows.Row
 	for _, id := range ids {
 		if _, known := stored[id]; known {
 			continue
@@ -133,11 +136,11 @@ func (r *reading) restoreStream(ctx context.Context, stream string, again restor
 		if err := json.Unmarshal(again[id], &parsed); err != nil {
 			return fmt.Errorf("read row again: %w", err)
 		}
-		s.name, rows = parsed.File, append(rows, again[id])
+		s.Name, rows = parsed.File, append(rows, again[id])
 	}
-	if err := errors.Join(os.RemoveAll(s.path), s.append(rows)); err != nil {
+	if err := errors.Join(os.RemoveAll(s.Path), s.Append(rows)); err != nil {
 		return fmt.Errorf("spool rows: %w", err)
 	}
-	_, err = r.Ingest(ctx, stream, []string{s.path}, s.parts)
+	_, err = r.Ingest(ctx, stream, []string{s.Path}, s.Parts)
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/failure"
@@ -21,7 +22,7 @@ import (
 
 // Retract retracts a file. It is named by a path to the same content, by the name under which it was imported, or by
 // its object. If the call ends before everything is cancelled, the retraction stays begun until the call is repeated.
-func (im *Importer) Retract(ctx context.Context, name, reason string) (out RetractedFile, err error) {
+func (im *Importer) Retract(ctx context.Context, name, reason string) (out imported.RetractedFile, err error) {
 	k, err := im.findImported(ctx, name)
 	if err != nil {
 		return out, err
@@ -31,12 +32,12 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 		return out, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	if r.rules.former {
+	if r.rules.Former {
 		return out, failure.Wrap(failure.Data, errors.New("retract a file: this project identifies entries by the rules of an earlier version, by which what is taken back cannot "+
 			"count again; import the right originals into a new project"))
 	}
 	f := retractedFile(k)
-	out = RetractedFile{File: f.File, Object: f.Object, Retraction: Retraction{reason, im.Now().UTC(), true}}
+	out = imported.RetractedFile{File: f.File, Object: f.Object, Retraction: imported.Retraction{Reason: reason, At: im.Now().UTC(), Begun: true}}
 	if out.Already = k.Retracted != nil; out.Already {
 		out.Retraction = *k.Retracted
 	}
@@ -67,12 +68,12 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 }
 
 // findImported finds an imported file by the digest of the content at a path, by digest, by object, or by name.
-func (im *Importer) findImported(ctx context.Context, name string) (*importedFile, error) {
+func (im *Importer) findImported(ctx context.Context, name string) (*imported.File, error) {
 	digest, err := im.digestOfPath(ctx, name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return findImported(ctx, im.Catalog, name, digest)
+	return imported.Find(ctx, im.Catalog, name, digest)
 }
 
 // digestOfPath is the digest of a file on disk.
@@ -105,24 +106,24 @@ func (im *Importer) undecide(ctx context.Context, accounts []string) error {
 }
 
 // markRetraction records the state of a file's retraction.
-func (im *Importer) markRetraction(ctx context.Context, digest string, by *Retraction) error {
+func (im *Importer) markRetraction(ctx context.Context, digest string, by *imported.Retraction) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var k importedFile
-		if _, err := tx.Get(importedKey(digest), &k); err != nil {
+		var k imported.File
+		if _, err := tx.Get(imported.Key(digest), &k); err != nil {
 			return err
 		}
 		k.Retracted = by
-		return errors.Join(tx.Put(importedKey(digest), k), k.markUnfinished(tx, by.Begun))
+		return errors.Join(tx.Put(imported.Key(digest), k), k.MarkUnfinished(tx, by.Begun))
 	})
 }
 
 // Undo reads a retracted file once more, so that it counts again. It is named as in Retract.
-func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, err error) {
+func (im *Importer) Undo(ctx context.Context, name string) (out imported.RetractedFile, err error) {
 	k, err := im.findImported(ctx, name)
 	if err != nil {
 		return out, err
 	}
-	out = RetractedFile{File: k.name(), Object: objectName(k.Digest)}
+	out = imported.RetractedFile{File: k.Name(), Object: imported.ObjectName(k.Digest)}
 	if out.Already = k.Retracted == nil; out.Already {
 		out.Undone = true
 		return out, nil
@@ -132,7 +133,7 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 	if digest, err := im.digestOfPath(ctx, path); err != nil || digest != k.Digest {
 		path = im.Objects.Path(out.Object)
 	}
-	result, err := im.Import(ctx, []string{path}, Options{Institution: k.institution(), restore: k})
+	result, err := im.Import(ctx, []string{path}, Options{Institution: k.Institution(), restore: k})
 	out.Cancelled, out.NotCancelled = result.Cancelled, result.NotCancelled
 	for _, f := range result.Files {
 		for _, p := range f.Parts {
@@ -160,24 +161,24 @@ func (r *reading) beginRestoring(ctx context.Context, files []*File) error {
 
 // recordRetraction ends the counting of the file's statements and hides its rows in quarantine. The removed statements
 // are those that the file stated when it was first retracted, without those that other files have stated since.
-func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []string, out *RetractedFile) error {
+func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []string, out *imported.RetractedFile) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var k importedFile
-		if _, err := tx.Get(importedKey(f.Digest), &k); err != nil {
+		var k imported.File
+		if _, err := tx.Get(imported.Key(f.Digest), &k); err != nil {
 			return err
 		}
-		var state reread
+		var state imported.Reread
 		if out.Already {
-			_, err := tx.Get(rereadPrefix+f.Digest, &state)
-			if last := state.current(); last != nil {
+			_, err := tx.Get(imported.RereadPrefix+f.Digest, &state)
+			if last := state.Current(); last != nil {
 				f.removed = last.Removed
 			}
 			return err
 		}
-		state = reread{Readings: k.Readings, Files: map[string]uint64{}, Removed: stated, Ingested: true}
+		state = imported.Reread{Readings: k.Readings, Files: map[string]uint64{}, Removed: stated, Ingested: true}
 		f.removed = stated
 		var n uint64
-		if _, err := tx.Get(retractionsKey, &n); err != nil {
+		if _, err := tx.Get(imported.RetractionsKey, &n); err != nil {
 			return err
 		}
 		for _, stream := range project.BuiltinStreams {
@@ -188,7 +189,7 @@ func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []stri
 			state.Files[stream] = last
 		}
 		k.Retracted = &out.Retraction
-		return errors.Join(tx.Put(rereadPrefix+f.Digest, state), tx.Put(importedKey(f.Digest), k), k.markUnfinished(tx, true), tx.Put(retractionsKey, n+1))
+		return errors.Join(tx.Put(imported.RereadPrefix+f.Digest, state), tx.Put(imported.Key(f.Digest), k), k.MarkUnfinished(tx, true), tx.Put(imported.RetractionsKey, n+1))
 	})
 }
 
@@ -200,7 +201,7 @@ func (r *reading) retractedAmong(ctx context.Context, objects []string, visited 
 		if visited[object] != nil {
 			continue
 		}
-		k, err := importedByDigest(ctx, r.Catalog, path.Base(object))
+		k, err := imported.ByDigest(ctx, r.Catalog, path.Base(object))
 		if err != nil {
 			return nil, err
 		}
@@ -216,7 +217,7 @@ func (r *reading) retractedAmong(ctx context.Context, objects []string, visited 
 	if len(found) == 0 {
 		return found, nil
 	}
-	earlier, err := rereadsOf(ctx, r.Catalog)
+	earlier, err := imported.ListRereads(ctx, r.Catalog)
 	for object, f := range found {
 		if last := earlier[object]; last != nil {
 			f.removed = last.Removed
@@ -226,14 +227,14 @@ func (r *reading) retractedAmong(ctx context.Context, objects []string, visited 
 }
 
 // retractedFile is an imported file as one that lists nothing that counts.
-func retractedFile(k *importedFile) *File {
-	return &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, Parts: k.Parts, reread: true, retracted: true}
+func retractedFile(k *imported.File) *File {
+	return &File{File: k.Name(), Object: imported.ObjectName(k.Digest), Digest: k.Digest, Parts: k.Parts, reread: true, retracted: true}
 }
 
 // inConflict lists the originals that have conflicting rows of some accounts in quarantine, by the paths of their objects.
 func (im *Importer) inConflict(ctx context.Context, accounts []string) (paths []string, err error) {
 	for _, stream := range project.BuiltinStreams {
-		err := Quarantine(ctx, im.Catalog, im.Objects, stream, func(r event.Rejected) error {
+		err := imported.Quarantine(ctx, im.Catalog, im.Objects, stream, func(r event.Rejected) error {
 			if !r.Conflict() {
 				return nil
 			}

@@ -5,7 +5,7 @@ package aggregate
 import (
 	"testing"
 
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/format/statement"
 )
 
 // TestAccountsWithoutStatements reports accounts that are declared and of which nothing was imported.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
 	"bursar/internal/project"
 )
@@ -27,11 +29,11 @@ func (r *reading) statementIDs(ctx context.Context, f *File) (ids []string, err 
 		return nil, err
 	}
 	l.allRead = true
-	if err := l.rows.close(); err != nil {
+	if err := l.rows.Close(); err != nil {
 		return nil, err
 	}
 	accounts := map[string]bool{}
-	err = eachLine(l.rows.files[project.StatementStream].path, func(line []byte) error {
+	err = rows.EachLine(l.rows.Files[project.StatementStream].Path, func(line []byte) error {
 		var row struct{ ID, Account string }
 		err := json.Unmarshal(line, &row)
 		ids, accounts[row.Account] = append(ids, row.ID), true
@@ -58,7 +60,7 @@ func (r *reading) eachStored(ctx context.Context, stream, object string, each fu
 	if err != nil || view == "" {
 		return err
 	}
-	return queryRows(ctx, r.Duck, "SELECT id, account FROM ("+view+") WHERE object = "+sqlList([]string{object}), func(row []string) error {
+	return imported.Query(ctx, r.Duck, "SELECT id, account FROM ("+view+") WHERE object = "+imported.SQLList([]string{object}), func(row []string) error {
 		each(row[0], row[1])
 		return nil
 	})
@@ -71,14 +73,14 @@ func (r *reading) reinstateStatements(ctx context.Context) error {
 	}
 	stated := map[string]bool{} // ids of statements, and of entries where some correct others
 	streams := []string{project.StatementStream}
-	if known, err := hasCorrections(ctx, r.Catalog); err != nil {
+	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil {
 		return err
 	} else if known {
 		streams = append(streams, project.EntryStream)
 	}
 	for _, s := range r.spools {
 		for _, stream := range streams {
-			err := eachLine(s.files[stream].path, func(line []byte) error {
+			err := rows.EachLine(s.Files[stream].Path, func(line []byte) error {
 				var row struct{ ID string }
 				err := json.Unmarshal(line, &row)
 				stated[row.ID] = true
@@ -89,20 +91,20 @@ func (r *reading) reinstateStatements(ctx context.Context) error {
 			}
 		}
 	}
-	changed := map[string]reread{}
+	changed := map[string]imported.Reread{}
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		clear(changed)
-		return tx.List(rereadPrefix, func(key string, value json.RawMessage) error {
-			var k importedFile
-			if _, err := tx.Get(importedKey(strings.TrimPrefix(key, rereadPrefix)), &k); err != nil || k.Retracted == nil {
+		return tx.List(imported.RereadPrefix, func(key string, value json.RawMessage) error {
+			var k imported.File
+			if _, err := tx.Get(imported.Key(strings.TrimPrefix(key, imported.RereadPrefix)), &k); err != nil || k.Retracted == nil {
 				return err
 			}
-			var state reread
+			var state imported.Reread
 			if err := json.Unmarshal(value, &state); err != nil {
 				return err
 			}
 			some := false
-			for _, reading := range []*reread{&state, state.Previous} {
+			for _, reading := range []*imported.Reread{&state, state.Previous} {
 				if reading != nil {
 					n := len(reading.Removed) + len(reading.Unlisted)
 					reading.Removed = slices.DeleteFunc(reading.Removed, func(id string) bool { return stated[id] })

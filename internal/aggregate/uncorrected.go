@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/catalog"
 	"bursar/internal/project"
 )
@@ -20,11 +21,11 @@ func (r *reading) recordUnlisted(ctx context.Context, ids string, accounts []str
 	if err != nil || view == "" {
 		return err
 	}
-	files, err := Retracted(ctx, r.Catalog)
+	files, err := imported.Retracted(ctx, r.Catalog)
 	if err != nil {
 		return err
 	}
-	counting, err := readCorrections(ctx, r.Duck, view, nil)
+	counting, err := imported.ReadCorrections(ctx, r.Duck, view, nil)
 	if err != nil {
 		return err
 	}
@@ -33,8 +34,8 @@ func (r *reading) recordUnlisted(ctx context.Context, ids string, accounts []str
 	unlisted, all := map[string][]string{}, map[string]bool{}
 	sql := fmt.Sprintf("WITH %s SELECT object, id, id IN (SELECT id FROM listed WHERE uncounted = '0') FROM (%s) WHERE takes_back IS NULL AND object IN (%s) AND account IN (%s) "+
 		"AND (corrects IS NOT NULL OR id IN (SELECT unnest([%s]::VARCHAR[]))) ORDER BY id",
-		listedSQL(ids, &counting), view, sqlList(objectsOf(files)), sqlList(accounts), sqlList(counting.corrected))
-	err = queryRows(ctx, options, sql, func(row []string) error {
+		listedSQL(ids, &counting), view, imported.SQLList(imported.ObjectsOf(files)), imported.SQLList(accounts), imported.SQLList(counting.Corrected))
+	err = imported.Query(ctx, options, sql, func(row []string) error {
 		if all[row[1]] = true; row[2] != "true" {
 			unlisted[row[0]] = append(unlisted[row[0]], row[1])
 		}
@@ -45,12 +46,12 @@ func (r *reading) recordUnlisted(ctx context.Context, ids string, accounts []str
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for i := range files {
-			key := rereadPrefix + path.Base(files[i].Object)
-			var state reread
+			key := imported.RereadPrefix + path.Base(files[i].Object)
+			var state imported.Reread
 			if _, err := tx.Get(key, &state); err != nil {
 				return err
 			}
-			last := state.current()
+			last := state.Current()
 			if last == nil {
 				continue
 			}

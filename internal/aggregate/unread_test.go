@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/format/statement"
 )
 
 // ownCSV declares CSV files of the account of `corrected`.

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"bursar/internal/aggregate"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/event/spool"
@@ -156,7 +156,7 @@ func (r *repair) replaceIndex() error {
 
 // restoreOriginals restores damaged or missing statement files from the backup.
 func (r *repair) restoreOriginals(ctx context.Context) error {
-	_, damaged, err := aggregate.VerifyOriginals(ctx, r.Intake.Catalog, r.Intake.Objects)
+	_, damaged, err := imported.VerifyOriginals(ctx, r.Intake.Catalog, r.Intake.Objects)
 	if err != nil {
 		return err
 	}
