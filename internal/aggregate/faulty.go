@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"bursar/internal/aggregate/cancel"
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/imported"
@@ -97,7 +98,7 @@ func (r *reading) affectedAccounts(ctx context.Context, slots *rows.File) (accou
 // addRestoredBalances adds the accounts of the import's balances that were cancelled. These are duplicates, and are
 // restored under another id.
 func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]bool) error {
-	back, err := r.cancelledBalanceIDs(ctx)
+	back, err := r.adjustment().CancelledBalances(ctx)
 	if err != nil || len(back) == 0 {
 		return err
 	}
@@ -107,7 +108,7 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 			err := json.Unmarshal(line, &row)
 			if back[row.ID] {
 				accounts[row.Account] = true
-				r.restoredSpans = append(r.restoredSpans, interval{statement.DayBefore(row.Day), statement.DayAfter(row.Day)})
+				r.restated = append(r.restated, cancel.Days{From: statement.DayBefore(row.Day), To: statement.DayAfter(row.Day)})
 			}
 			return err
 		})

@@ -16,7 +16,6 @@
 package aggregate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +24,7 @@ import (
 	"slices"
 	"time"
 
+	"bursar/internal/aggregate/cancel"
 	"bursar/internal/aggregate/format"
 	"bursar/internal/aggregate/identity"
 	"bursar/internal/aggregate/imported"
@@ -72,10 +72,7 @@ type File struct {
 	previousParts []imported.Part // of a file that is read again: its parts at the last reading
 	reread        bool            // it is read again, because other declarations may change the result
 	readings      int             // how often it was read again
-	removed       []string        // ids of statements of earlier readings that this reading lacks
-
-	retracted bool     // this call retracts it: removed is known, and it lists nothing that counts
-	accounts  []string // of a retracted file
+	adjusted      cancel.File     // of a file that is read again
 }
 
 // whole reports whether every part was read.
@@ -101,15 +98,6 @@ func (f *File) readsAll() bool {
 		}
 	}
 	return len(f.Parts) > 0
-}
-
-// refused reports for each part whether it was refused.
-func (f *File) refused() []bool {
-	list := make([]bool, len(f.Parts))
-	for i, p := range f.Parts {
-		list[i] = p.Refused != ""
-	}
-	return list
 }
 
 // Result is the result of one Import.
@@ -199,7 +187,9 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err := im.markQuarantined(ctx, &r); err != nil {
 		return r, err
 	}
-	if r.Cancelled, r.NotCancelled, r.Corrected, err = reading.adjust(ctx, again, accounts); err != nil || r.NotCancelled != "" {
+	adjusted, err := reading.adjust(ctx, adjustedFiles(again), accounts)
+	r.Cancelled, r.NotCancelled, r.Corrected = adjusted.Cancelled, adjusted.Left, adjusted.Corrected
+	if err != nil || r.NotCancelled != "" {
 		return r, err
 	}
 	return r, reading.recordFiles(ctx, r.Files)
@@ -247,29 +237,22 @@ func (r *reading) close() error {
 	return err
 }
 
-// adjust cancels what no counting statement lists any more and what other entries correct, and records which versions were decided. Entries
-// whose corrections are cancelled count again, unless only a retracted file lists them: each pass of the loop cancels those.
-func (r *reading) adjust(ctx context.Context, files map[string]*File, accounts map[string]bool) (cancelled int64, left string, corrected int64, err error) {
-	visited := map[string]*File{}
-	for len(files)+len(accounts) > 0 || r.hasUnique {
-		maps.Copy(visited, files)
-		n, unread, err := r.cancelUncounted(ctx, files, accounts)
-		if cancelled += n; err != nil {
-			return cancelled, unread, corrected, err
-		}
-		left = cmp.Or(left, unread)
-		made, objects, err := r.correct(ctx, len(files)+len(accounts) > 0)
-		if corrected += made; err != nil || left != "" {
-			return cancelled, left, corrected, err
-		}
-		if files, err = r.retractedAmong(ctx, objects, visited); err != nil {
-			return cancelled, "", corrected, err
-		}
-		if accounts = map[string]bool{}; len(files) == 0 {
-			break
-		}
+// adjust cancels what no counting statement lists any more and what other entries correct, and records which versions
+// were decided.
+func (r *reading) adjust(ctx context.Context, files map[string]*cancel.File, accounts map[string]bool) (adjusted cancel.Adjusted, err error) {
+	if adjusted, err = r.adjustment().Adjust(ctx, files, accounts); err != nil || adjusted.Left != "" {
+		return adjusted, err
 	}
-	return cancelled, "", corrected, r.recordDecided(ctx)
+	return adjusted, r.recordDecided(ctx)
+}
+
+// adjustment cancels and restores what is stored, for the files of this import.
+func (r *reading) adjustment() *cancel.Adjustment {
+	return &cancel.Adjustment{
+		Streams: &r.Streams, Ingest: r.Ingest, FindIDs: r.FindIDs, Files: r.files, Limits: r.bounds(), Scratch: r.Scratch,
+		Dir: r.dir, Rules: r.rules, Institution: r.options.Institution, Spools: r.spools, Stale: r.staleObjects,
+		HasUnique: r.hasUnique, Awaiting: r.awaiting, Restated: r.restated, Decided: r.decide,
+	}
 }
 
 // ingestAll seals the rows of all files. Statements come last, so that a statement exists only with all its parts. Slots come
@@ -304,4 +287,12 @@ func (im *Importer) bounds() rows.Limits {
 		return rows.DefaultLimits
 	}
 	return im.limits
+}
+
+// recordCorrections runs before anything is ingested, so that after a crash a later import applies the corrections.
+func (r *reading) recordCorrections(ctx context.Context) error {
+	if !r.hasCorrects {
+		return nil
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(imported.CorrectionsKnown, true) })
 }

@@ -100,16 +100,3 @@ func (im *Importer) storeOriginal(ctx context.Context, f *File) error {
 	}
 	return nil
 }
-
-// contextReader is a reader that fails once its context is done.
-type contextReader struct {
-	ctx context.Context
-	in  io.Reader
-}
-
-func (i *contextReader) Read(p []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return i.in.Read(p)
-}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"bursar/internal/aggregate/cancel"
 	"bursar/internal/aggregate/format"
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
@@ -38,10 +39,9 @@ type reading struct {
 	keepGroup *errgroup.Group  // stores the originals
 	budget    rows.Limits      // remaining memory
 
-	onSibling           func(identity.Digest) // as resolver.onSibling
-	rejected            map[string]bool       // objects that have rows in quarantine; nil until needed
-	staleObjects        []string              // objects that are read again: their stored entries are not matched in other words
-	declarationsChanged *bool                 // the declarations bind something differently from what was imported; nil until needed
+	rejected            map[string]bool // objects that have rows in quarantine; nil until needed
+	staleObjects        []string        // objects that are read again: their stored entries are not matched in other words
+	declarationsChanged *bool           // the declarations bind something differently from what was imported; nil until needed
 
 	retractions uint64 // how many files were retracted before this import
 	givenUp     int    // how many parts of the built-in streams were given up before this import
@@ -49,15 +49,14 @@ type reading struct {
 	changedBindings map[string]rules.Binding // by the catalog key of the binding that they replace
 	hasUnique       bool                     // it has entries whose reference identifies them permanently
 	hasCorrects     bool                     // it has entries that replace or delete others
-	restored        bool                     // entries that it lists were restored: see listedOnce
 	awaiting        map[string]bool          // ids of statements with another version, between which the next statement decides
-	restoredSpans   []interval               // days of cancelled balances that the import states again
+	restated        []cancel.Days            // days of cancelled balances that the import states again
 	decided         map[string]string        // by id of the decided statement: the day of the statement that decides
 }
 
 // storedNames is the stream of names, for the files of this import.
 func (r *reading) storedNames() *match.Names {
-	return &match.Names{Streams: &r.Streams, Ingest: r.Ingest, FindIDs: r.FindIDs, Dir: r.dir, Stale: r.staleObjects, OnSibling: r.onSibling}
+	return &match.Names{Streams: &r.Streams, Ingest: r.Ingest, FindIDs: r.FindIDs, Dir: r.dir, Stale: r.staleObjects}
 }
 
 // maxKeeping is how many originals are written at a time. Syncing several at once is faster than one after the other.
@@ -171,9 +170,9 @@ func changedError(path string) error {
 // readPart spools the rows of a file or of an archive member. An error in the file makes it refused; any other error stops the import.
 func (r *reading) readPart(ctx context.Context, f *File, name string, head []byte, in io.Reader) (imported.Part, error) {
 	p := imported.Part{File: filepath.Join(filepath.Dir(f.File), name)}
-	as, refused := r.recognise(head, in)
-	if refused != "" {
-		p.Refused = refused
+	as, err := format.OfPart(head, in, r.Project.Institutions, r.options.Institution, r.dir)
+	if err != nil {
+		p.Refused = statement.Brief(err.Error(), statement.MaxTextLength)
 		return p, nil
 	}
 	named, err := filepath.Abs(p.File)
@@ -187,7 +186,7 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	to.Begin()
 	t := rows.NewBuilder(rows.Origin{File: name, Object: f.Object, Readings: f.readings}, to, r.rules, &r.budget, r.bindings)
 	defer t.Release()
-	err = as.Read(&progressReader{in: &contextReader{ctx, in}, progress: r.options.Progress}, t.Handler())
+	err = as.Read(&progressReader{in: format.WithContext(ctx, in), progress: r.options.Progress}, t.Handler())
 	file := t.Summary()
 	p.Format, p.Notices, p.Faults = file.Format, file.Notices, file.Faults
 	switch {
@@ -203,18 +202,6 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	p.Details, p.Balances = to.Rows(project.DetailStream), to.Rows(project.BalanceStream)
 	to.End(named)
 	return p, nil
-}
-
-// recognise detects the format, or returns why the part cannot be read.
-func (r *reading) recognise(head []byte, in io.Reader) (as format.Format, refused string) {
-	if err := format.Unreadable(in); err != nil {
-		return as, statement.Brief(err.Error(), statement.MaxTextLength)
-	}
-	as, err := format.Detect(head, r.Project.Institutions, r.options.Institution, r.dir)
-	if err != nil {
-		return as, statement.Brief(err.Error(), statement.MaxTextLength)
-	}
-	return as, ""
 }
 
 // progressReader reports the bytes that are read.

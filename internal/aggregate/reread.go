@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 
+	"bursar/internal/aggregate/cancel"
 	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/rules"
 	"bursar/internal/catalog"
@@ -98,6 +99,16 @@ func rereadFiles(files []*File) map[string]*File {
 	return found
 }
 
+// adjustedFiles are files that are read again, by object.
+func adjustedFiles(again map[string]*File) map[string]*cancel.File {
+	files := map[string]*cancel.File{}
+	for object, f := range again {
+		f.adjusted.Refused = imported.RefusedParts(f.Parts)
+		files[object] = &f.adjusted
+	}
+	return files
+}
+
 // beginRereads records where the rows of earlier readings end, before any row of this one is ingested: after a crash
 // the position stays the same.
 func (r *reading) beginRereads(ctx context.Context, files map[string]*File) error {
@@ -139,7 +150,7 @@ func endRereads(tx catalog.Tx, files map[string]*File) error {
 		if _, err := tx.Get(imported.RereadPrefix+f.Digest, &r); err != nil {
 			return err
 		}
-		r.Ingested, r.Previous, r.Removed = true, nil, f.removed
+		r.Ingested, r.Previous, r.Removed = true, nil, f.adjusted.Removed
 		if err := tx.Put(imported.RereadPrefix+f.Digest, r); err != nil {
 			return err
 		}

@@ -10,9 +10,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 
+	"bursar/internal/aggregate/cancel"
 	"bursar/internal/aggregate/imported"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
@@ -36,26 +36,28 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out impor
 		return out, failure.Wrap(failure.Data, errors.New("retract a file: this project identifies entries by the rules of an earlier version, by which what is taken back cannot "+
 			"count again; import the right originals into a new project"))
 	}
-	f := retractedFile(k)
-	out = imported.RetractedFile{File: f.File, Object: f.Object, Retraction: imported.Retraction{Reason: reason, At: im.Now().UTC(), Begun: true}}
+	f, object := cancel.Retracted(k), imported.ObjectName(k.Digest)
+	out = imported.RetractedFile{File: k.Name(), Object: object, Retraction: imported.Retraction{Reason: reason, At: im.Now().UTC(), Begun: true}}
 	if out.Already = k.Retracted != nil; out.Already {
 		out.Retraction = *k.Retracted
 	}
-	stated, err := r.statementIDs(ctx, f)
+	stated, accounts, err := r.adjustment().StatementIDs(ctx, object, f.Refused)
 	if err == nil {
-		err = im.recordRetraction(ctx, f, stated, &out)
+		f.Accounts = accounts
+		f.Removed, err = im.recordRetraction(ctx, k.Digest, stated, &out)
 	}
 	if err != nil {
 		return out, err
 	}
-	if err := im.undecide(ctx, f.accounts); err != nil {
+	if err := im.undecide(ctx, f.Accounts); err != nil {
 		return out, err
 	}
 	if _, err := r.faultyStatements(ctx); err != nil {
 		return out, err
 	}
-	out.Statements = len(f.removed)
-	out.Cancelled, out.NotCancelled, _, err = r.adjust(ctx, map[string]*File{f.Object: f}, map[string]bool{})
+	out.Statements = len(f.Removed)
+	adjusted, err := r.adjust(ctx, map[string]*cancel.File{object: f}, map[string]bool{})
+	out.Cancelled, out.NotCancelled = adjusted.Cancelled, adjusted.Left
 	if err == nil && out.NotCancelled == "" {
 		out.Begun = false
 		err = im.markRetraction(ctx, k.Digest, &out.Retraction)
@@ -63,7 +65,7 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out impor
 	if err != nil {
 		return out, err
 	}
-	out.ImportAgain, err = im.inConflict(ctx, f.accounts)
+	out.ImportAgain, err = im.inConflict(ctx, f.Accounts)
 	return out, err
 }
 
@@ -161,22 +163,22 @@ func (r *reading) beginRestoring(ctx context.Context, files []*File) error {
 
 // recordRetraction ends the counting of the file's statements and hides its rows in quarantine. The removed statements
 // are those that the file stated when it was first retracted, without those that other files have stated since.
-func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []string, out *imported.RetractedFile) error {
-	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
+func (im *Importer) recordRetraction(ctx context.Context, digest string, stated []string, out *imported.RetractedFile) (removed []string, err error) {
+	err = im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var k imported.File
-		if _, err := tx.Get(imported.Key(f.Digest), &k); err != nil {
+		if _, err := tx.Get(imported.Key(digest), &k); err != nil {
 			return err
 		}
 		var state imported.Reread
 		if out.Already {
-			_, err := tx.Get(imported.RereadPrefix+f.Digest, &state)
+			_, err := tx.Get(imported.RereadPrefix+digest, &state)
 			if last := state.Current(); last != nil {
-				f.removed = last.Removed
+				removed = last.Removed
 			}
 			return err
 		}
 		state = imported.Reread{Readings: k.Readings, Files: map[string]uint64{}, Removed: stated, Ingested: true}
-		f.removed = stated
+		removed = stated
 		var n uint64
 		if _, err := tx.Get(imported.RetractionsKey, &n); err != nil {
 			return err
@@ -189,46 +191,9 @@ func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []stri
 			state.Files[stream] = last
 		}
 		k.Retracted = &out.Retraction
-		return errors.Join(tx.Put(imported.RereadPrefix+f.Digest, state), tx.Put(imported.Key(f.Digest), k), k.MarkUnfinished(tx, true), tx.Put(imported.RetractionsKey, n+1))
+		return errors.Join(tx.Put(imported.RereadPrefix+digest, state), tx.Put(imported.Key(digest), k), k.MarkUnfinished(tx, true), tx.Put(imported.RetractionsKey, n+1))
 	})
-}
-
-// retractedAmong returns the files of those objects that are retracted, but for those that were visited.
-func (r *reading) retractedAmong(ctx context.Context, objects []string, visited map[string]*File) (map[string]*File, error) {
-	found := map[string]*File{}
-	slices.Sort(objects)
-	for _, object := range slices.Compact(objects) {
-		if visited[object] != nil {
-			continue
-		}
-		k, err := imported.ByDigest(ctx, r.Catalog, path.Base(object))
-		if err != nil {
-			return nil, err
-		}
-		if k.Retracted == nil {
-			continue
-		}
-		f := retractedFile(&k)
-		if _, err := r.statementIDs(ctx, f); err != nil {
-			return nil, err
-		}
-		found[object] = f
-	}
-	if len(found) == 0 {
-		return found, nil
-	}
-	earlier, err := imported.ListRereads(ctx, r.Catalog)
-	for object, f := range found {
-		if last := earlier[object]; last != nil {
-			f.removed = last.Removed
-		}
-	}
-	return found, err
-}
-
-// retractedFile is an imported file as one that lists nothing that counts.
-func retractedFile(k *imported.File) *File {
-	return &File{File: k.Name(), Object: imported.ObjectName(k.Digest), Digest: k.Digest, Parts: k.Parts, reread: true, retracted: true}
+	return removed, err
 }
 
 // inConflict lists the originals that have conflicting rows of some accounts in quarantine, by the paths of their objects.

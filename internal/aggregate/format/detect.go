@@ -70,6 +70,14 @@ func Detect(head []byte, institutions []*project.Institution, institution, scrat
 	return Format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
 }
 
+// OfPart detects the format of a part as Detect does. An error says why the part cannot be read.
+func OfPart(head []byte, in io.Reader, institutions []*project.Institution, institution, scratch string) (Format, error) {
+	if err := Unreadable(in); err != nil {
+		return Format{}, err
+	}
+	return Detect(head, institutions, institution, scratch)
+}
+
 // nearest says why the CSV mapping with most columns in the file does not match, or that of the requested institution;
 // nil if no mapping has a column in common with the file.
 func nearest(head []byte, institutions []*project.Institution, institution string) *statement.Error {

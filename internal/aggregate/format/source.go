@@ -6,6 +6,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -190,4 +191,20 @@ func (b *limitedReader) Read(p []byte) (int, error) {
 		err = unreadable("unpack: %w", err).err
 	}
 	return n, err
+}
+
+// contextReader is a reader that fails once its context is done.
+type contextReader struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+// WithContext returns a reader that fails once the context is done.
+func WithContext(ctx context.Context, in io.Reader) io.Reader { return &contextReader{ctx, in} }
+
+func (i *contextReader) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.in.Read(p)
 }

@@ -59,6 +59,15 @@ type Part struct {
 	Bindings []identity.Digest `json:"-"` // subjects of the bindings that it depends on
 }
 
+// RefusedParts reports for each part whether it was refused.
+func RefusedParts(parts []Part) []bool {
+	list := make([]bool, len(parts))
+	for i, p := range parts {
+		list[i] = p.Refused != ""
+	}
+	return list
+}
+
 // eachImported passes on each imported file.
 func eachImported(tx catalog.Tx, each func(*File)) error {
 	return tx.List(Key(""), func(_ string, value json.RawMessage) error {

@@ -1,6 +1,6 @@
 // Restores what was cancelled together with a statement that did not count, and counts now.
 
-package aggregate
+package cancel
 
 import (
 	"bytes"
@@ -64,7 +64,7 @@ func (l *relisting) countingBalanceID(balance string) string {
 }
 
 // cancelledAccounts are the accounts of which entries or balances were cancelled.
-func (r *reading) cancelledAccounts(ctx context.Context) (map[string]bool, error) {
+func (r *Adjustment) cancelledAccounts(ctx context.Context) (map[string]bool, error) {
 	accounts := map[string]bool{}
 	for _, stream := range []string{project.EntryStream, project.BalanceStream} {
 		view, err := r.View(ctx, stream)
@@ -85,8 +85,8 @@ func (r *reading) cancelledAccounts(ctx context.Context) (map[string]bool, error
 	return accounts, nil
 }
 
-// cancelledBalanceIDs are the ids of balances that were cancelled.
-func (r *reading) cancelledBalanceIDs(ctx context.Context) (map[string]bool, error) {
+// CancelledBalances are the ids of balances that were cancelled.
+func (r *Adjustment) CancelledBalances(ctx context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}
 	view, err := r.View(ctx, project.BalanceStream)
 	if err != nil || view == "" {
@@ -103,7 +103,7 @@ func (r *reading) cancelledBalanceIDs(ctx context.Context) (map[string]bool, err
 }
 
 // restoreRows ingests those of the restorable rows that are not stored. Slots are ingested before their entries.
-func (r *reading) restoreRows(ctx context.Context, l *relisting) error {
+func (r *Adjustment) restoreRows(ctx context.Context, l *relisting) error {
 	for _, stream := range listedStreams {
 		if stream == project.EntryStream && len(l.restorable[stream]) > 0 {
 			if _, err := l.slots.Ingest(ctx, project.NameStream, r.Ingest); err != nil {
@@ -117,7 +117,7 @@ func (r *reading) restoreRows(ctx context.Context, l *relisting) error {
 	return nil
 }
 
-func (r *reading) restoreStream(ctx context.Context, stream string, again restorableRows) error {
+func (r *Adjustment) restoreStream(ctx context.Context, stream string, again restorableRows) error {
 	ids := slices.Sorted(maps.Keys(again))
 	if len(ids) == 0 {
 		return nil
@@ -126,7 +126,7 @@ func (r *reading) restoreStream(ctx context.Context, stream string, again restor
 	if err != nil || len(stored) == len(ids) {
 		return err
 	}
-	s := &rows.File{Path: filepath.Join(r.dir, "again."+stream+".jsonl")}
+	s := &rows.File{Path: filepath.Join(r.Dir, "again."+stream+".jsonl")}
 	var rows []rows.Row
 	for _, id := range ids {
 		if _, known := stored[id]; known {

@@ -1,4 +1,4 @@
-// Finds which statements a file states. A statement that several files state is stored once.
+// Makes statements of retracted files count that other files state too.
 
 package aggregate
 
@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -15,56 +14,6 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/project"
 )
-
-// statementIDs reads a file once more for the ids of its statements, and finds the accounts of its stored rows. A
-// statement that it shares with other files is stored once, with the first of them as its origin.
-func (r *reading) statementIDs(ctx context.Context, f *File) (ids []string, err error) {
-	l, err := r.newRelisted("stated", nil)
-	if err != nil {
-		return nil, err
-	}
-	l.refused = map[string][]bool{f.Object: f.refused()}
-	defer func() { err = errors.Join(err, l.close()) }()
-	if _, err := l.readOriginal(ctx, f.Object, nil); err != nil { // what cannot be read any more is found among the stored rows
-		return nil, err
-	}
-	l.allRead = true
-	if err := l.rows.Close(); err != nil {
-		return nil, err
-	}
-	accounts := map[string]bool{}
-	err = rows.EachLine(l.rows.Files[project.StatementStream].Path, func(line []byte) error {
-		var row struct{ ID, Account string }
-		err := json.Unmarshal(line, &row)
-		ids, accounts[row.Account] = append(ids, row.ID), true
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = r.eachStored(ctx, project.StatementStream, f.Object, func(id, account string) { ids, accounts[account] = append(ids, id), true })
-	if err == nil {
-		err = r.eachStored(ctx, project.EntryStream, f.Object, func(_, account string) { accounts[account] = true })
-	}
-	if err != nil {
-		return nil, err
-	}
-	f.accounts = slices.Sorted(maps.Keys(accounts))
-	slices.Sort(ids)
-	return slices.Compact(ids), nil
-}
-
-// eachStored passes on the ids and accounts of what a stream has of a file.
-func (r *reading) eachStored(ctx context.Context, stream, object string, each func(id, account string)) error {
-	view, err := r.View(ctx, stream)
-	if err != nil || view == "" {
-		return err
-	}
-	return imported.Query(ctx, r.Duck, "SELECT id, account FROM ("+view+") WHERE object = "+imported.SQLList([]string{object}), func(row []string) error {
-		each(row[0], row[1])
-		return nil
-	})
-}
 
 // reinstateStatements makes those statements and corrections of retracted files count that the import's files state too: they are stored once.
 func (r *reading) reinstateStatements(ctx context.Context) error {

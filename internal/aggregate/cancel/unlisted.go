@@ -1,6 +1,6 @@
 // Finds corrections that count no more, and restores what they had corrected, by events with other ids.
 
-package aggregate
+package cancel
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 // recordUnlisted records which entries of some accounts in retracted files no counting statement lists, of those that correct others or are corrected.
 // A corrected entry is cancelled already, so nothing else shows that it is not listed any more. ids is a file of ids, each with whether a counting
 // statement lists it.
-func (r *reading) recordUnlisted(ctx context.Context, ids string, accounts []string) error {
+func (r *Adjustment) recordUnlisted(ctx context.Context, ids string, accounts []string) error {
 	view, err := r.View(ctx, project.EntryStream)
 	if err != nil || view == "" {
 		return err

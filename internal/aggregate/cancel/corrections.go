@@ -1,7 +1,7 @@
 // Applies entries that replace or delete others (CORRECTFITID of OFX): the corrected entries are cancelled, in whatever
 // order the files are imported.
 
-package aggregate
+package cancel
 
 import (
 	"context"
@@ -14,23 +14,14 @@ import (
 	"bursar/internal/aggregate/identity"
 	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/rows"
-	"bursar/internal/catalog"
 	"bursar/internal/project"
 )
-
-// recordCorrections runs before anything is ingested, so that after a crash a later import applies the corrections.
-func (r *reading) recordCorrections(ctx context.Context) error {
-	if !r.hasCorrects {
-		return nil
-	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(imported.CorrectionsKnown, true) })
-}
 
 // correct cancels the corrected entries if the import has entries that may correct others or be corrected. If something
 // may have been cancelled, it also restores entries whose corrections count no more. It depends on stored data alone,
 // so that the next import completes one that was cut short. objects are those of the restoring events that count.
-func (r *reading) correct(ctx context.Context, cancelled bool) (entries int64, objects []string, err error) {
-	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil || !known || !r.hasUnique && !cancelled {
+func (r *Adjustment) correct(ctx context.Context, cancelled bool) (entries int64, objects []string, err error) {
+	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil || !known || !r.HasUnique && !cancelled {
 		return 0, nil, err
 	}
 	view, err := r.View(ctx, project.EntryStream)
@@ -66,7 +57,7 @@ func (r *reading) correct(ctx context.Context, cancelled bool) (entries int64, o
 }
 
 // objectsOfRestored returns the objects of the stored restoring events that count.
-func (r *reading) objectsOfRestored(ctx context.Context, view string, counting *imported.Corrections) (objects []string, err error) {
+func (r *Adjustment) objectsOfRestored(ctx context.Context, view string, counting *imported.Corrections) (objects []string, err error) {
 	if len(counting.Restored) == 0 {
 		return nil, nil
 	}
@@ -81,12 +72,12 @@ func (r *reading) objectsOfRestored(ctx context.Context, view string, counting *
 
 // listedOnce returns the events of those entries that the import lists, and nothing when it is called again: what is cancelled then is listed only by
 // statements that do not count. events are by the ids of entries.
-func (r *reading) listedOnce(events map[string]string) (list []string, err error) {
+func (r *Adjustment) listedOnce(events map[string]string) (list []string, err error) {
 	if r.restored || len(events) == 0 {
 		return nil, nil
 	}
 	r.restored = true
-	for _, s := range r.spools {
+	for _, s := range r.Spools {
 		err := rows.EachLine(s.Files[project.EntryStream].Path, func(line []byte) error {
 			var row struct{ ID string }
 			err := json.Unmarshal(line, &row)

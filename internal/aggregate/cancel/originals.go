@@ -1,6 +1,6 @@
 // Selects the originals, and their parts, that are read once more to find what is cancelled.
 
-package aggregate
+package cancel
 
 import (
 	"context"
@@ -23,13 +23,13 @@ type originals struct {
 
 	uncountedBefore map[string]bool // ids of statements that did not count before
 	retracted       []string        // accounts of the files that are retracted
-	spans           []interval      // days of statements of which something may be cancelled
+	spans           []Days          // days of statements of which something may be cancelled
 
 	mayRestore bool // something may have to be restored
 }
 
-// interval is a range of days, both included.
-type interval struct{ from, to string }
+// Days is a range of days, both included.
+type Days struct{ From, To string }
 
 // addPart adds the part of an original that contains a statement, unless all its parts are read.
 func (o *originals) addPart(s *completeness.Page, uncounted bool) {
@@ -52,15 +52,15 @@ func (o *originals) addVersions(d *completeness.Decision) {
 			s := &g.Statement.Pages[i]
 			o.uncounted[s.ID] = true
 			o.addPart(s, true)
-			reach = append(reach, interval{s.From, s.To})
+			reach = append(reach, Days{s.From, s.To})
 		}
-		reach = append(reach, interval{g.By.From, g.By.To})
+		reach = append(reach, Days{g.By.From, g.By.To})
 	}
 	for _, counts := range d.Counting {
 		for i := range counts.Pages {
 			s := &counts.Pages[i]
 			delete(o.uncounted, s.ID) // a page of two versions
-			if slices.ContainsFunc(reach, func(other interval) bool { return s.From <= other.to && other.from <= s.To }) {
+			if slices.ContainsFunc(reach, func(other Days) bool { return s.From <= other.To && other.From <= s.To }) {
 				o.addPart(s, false)
 			}
 		}
@@ -72,19 +72,19 @@ func (o *originals) addVersions(d *completeness.Decision) {
 func (o *originals) addContested(whole []completeness.Balanced, awaiting map[string]bool) {
 	for _, s := range whole {
 		if slices.ContainsFunc(s.Pages, func(page completeness.Page) bool { return awaiting[page.ID] }) {
-			o.spans, o.mayRestore = append(o.spans, interval{s.From, s.To}), true
+			o.spans, o.mayRestore = append(o.spans, Days{s.From, s.To}), true
 		}
 	}
 }
 
 // findRemoved finds the statements of reread files that the last reading lacks, and the accounts and days of all statements of these files.
-func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *originals, accounts map[string]bool) error {
+func (r *Adjustment) findRemoved(ctx context.Context, again map[string]*File, o *originals, accounts map[string]bool) error {
 	view, err := r.View(ctx, project.StatementStream)
 	if err != nil || view == "" || len(again) == 0 {
 		return err
 	}
 	has := map[string]bool{}
-	for _, s := range r.spools {
+	for _, s := range r.Spools {
 		err := rows.EachLine(s.Files[project.StatementStream].Path, func(line []byte) error {
 			var row struct{ ID, Object, Account string }
 			err := json.Unmarshal(line, &row)
@@ -98,25 +98,25 @@ func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *or
 		}
 	}
 	for _, f := range again {
-		if !f.retracted {
+		if !f.Retracted {
 			continue
 		}
-		for _, id := range f.removed {
+		for _, id := range f.Removed {
 			o.uncounted[id] = true
 		}
-		for _, account := range f.accounts { // of which any statement may list the same
+		for _, account := range f.Accounts { // of which any statement may list the same
 			accounts[account] = true
-			o.spans = append(o.spans, interval{"0000", "9999"})
+			o.spans = append(o.spans, Days{"0000", "9999"})
 		}
 	}
 	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + imported.SQLList(o.rereadObjects) + ")"
 	return imported.Query(ctx, r.Duck, sql, func(row []string) error {
-		if f := again[row[1]]; !has[row[0]] && !f.retracted {
-			f.removed = append(f.removed, row[0])
+		if f := again[row[1]]; !has[row[0]] && !f.Retracted {
+			f.Removed = append(f.Removed, row[0])
 			o.uncounted[row[0]] = true
 		}
 		accounts[row[2]] = true
-		o.spans = append(o.spans, interval{row[3], row[4]})
+		o.spans = append(o.spans, Days{row[3], row[4]})
 		return nil
 	})
 }

@@ -1,6 +1,6 @@
 // Reads originals once more after an import, for the ids of what each of their statements lists.
 
-package aggregate
+package cancel
 
 import (
 	"bufio"
@@ -20,6 +20,7 @@ import (
 	"bursar/internal/aggregate/format"
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/match"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/aggregate/rules"
 	"bursar/internal/failure"
@@ -29,12 +30,15 @@ import (
 // relisting reads originals into one file of ids for each stream. A line is an id, and 1 if the statement that lists it
 // does not count, else 0.
 type relisting struct {
-	*reading
-	institution string          // restricts the CSV mappings of the import
-	uncounted   map[string]bool // ids of statements that do not count
-	rows        *rows.Spool
-	groups      []*relistedGroup
-	allRead     bool // all originals are read
+	*Adjustment
+	dir       string // of its own files
+	budget    rows.Limits
+	bindings  map[identity.Digest]rules.Binding
+	names     *rows.NameSpool
+	uncounted map[string]bool // ids of statements that do not count
+	rows      *rows.Spool
+	groups    []*relistedGroup
+	allRead   bool // all originals are read
 
 	refused map[string][]bool // by object of which all parts are read: which parts were refused, and list nothing that was ingested
 
@@ -58,24 +62,24 @@ type relistedStatement struct{ ID, Currency string }
 type relistedRow struct{ ID, Currency, Entry, Object string }
 
 // newRelisted makes a relisting with its own scratch folder.
-func (r *reading) newRelisted(name string, uncounted map[string]bool) (*relisting, error) {
-	dir, err := os.MkdirTemp(r.dir, name)
+func (r *Adjustment) newRelisted(name string, uncounted map[string]bool) (*relisting, error) {
+	dir, err := os.MkdirTemp(r.Dir, name)
 	if err != nil {
 		return nil, fmt.Errorf("spool rows: %w", err)
 	}
-	sub := &reading{Importer: r.Importer, dir: dir, rules: r.rules, budget: r.bounds(), bindings: map[identity.Digest]rules.Binding{}, staleObjects: r.staleObjects}
-	if sub.names, err = rows.NewNameSpool(dir); err != nil {
-		return nil, err
+	l := &relisting{
+		Adjustment: r, dir: dir, budget: r.Limits, bindings: map[identity.Digest]rules.Binding{}, uncounted: uncounted,
+		siblings: map[identity.Digest]bool{}, restorable: map[string]restorableRows{},
 	}
-	l := &relisting{reading: sub, institution: r.options.Institution, uncounted: uncounted, siblings: map[identity.Digest]bool{}, restorable: map[string]restorableRows{}}
 	for _, stream := range listedStreams {
 		l.restorable[stream] = restorableRows{}
 	}
-	sub.onSibling = func(id identity.Digest) { l.siblings[id] = true }
-	if l.rows, err = rows.NewSpool(dir, 1, sub.names); err != nil {
-		return nil, errors.Join(err, sub.names.Close())
+	if l.names, err = rows.NewNameSpool(dir); err != nil {
+		return nil, err
 	}
-	sub.spools = []*rows.Spool{l.rows}
+	if l.rows, err = rows.NewSpool(dir, 1, l.names); err != nil {
+		return nil, errors.Join(err, l.names.Close())
+	}
 	return l, nil
 }
 
@@ -120,7 +124,7 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
 	refused := l.refused[object]
-	err = l.files.EachPart(path, func(file string, head []byte, in io.Reader) error {
+	err = l.Files.EachPart(path, func(file string, head []byte, in io.Reader) error {
 		if parts == nil && len(refused) > 0 {
 			skip := refused[0]
 			if refused = refused[1:]; skip {
@@ -132,11 +136,11 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 		if parts != nil && !wanted && format.Unreadable(in) == nil {
 			return nil
 		}
-		l.options.Institution = l.institution
+		institution := l.Institution
 		if parts != nil {
-			l.options.Institution = statement.CSVInstitution(as.format)
+			institution = statement.CSVInstitution(as.format)
 		}
-		fault, err := l.readPart(ctx, rows.Origin{File: file, Object: object}, head, in)
+		fault, err := l.readPart(ctx, rows.Origin{File: file, Object: object}, institution, head, in)
 		if fault != nil {
 			faults[name] = fault
 		} else {
@@ -164,16 +168,16 @@ func (m members) unread(object string, read map[string]bool, faults map[string]e
 }
 
 // readPart reads one part of an original. fault is an error in the file or in the declarations; any other error stops the import.
-func (l *relisting) readPart(ctx context.Context, from rows.Origin, head []byte, in io.Reader) (fault, err error) {
-	as, refused := l.recognise(head, in)
-	if refused != "" {
-		return errors.New(refused), nil
+func (l *relisting) readPart(ctx context.Context, from rows.Origin, institution string, head []byte, in io.Reader) (fault, err error) {
+	as, err := format.OfPart(head, in, l.Project.Institutions, institution, l.dir)
+	if err != nil {
+		return errors.New(statement.Brief(err.Error(), statement.MaxTextLength)), nil
 	}
 	groups := len(l.groups)
 	l.rows.Begin()
-	t := rows.NewBuilder(from, l, l.rules, &l.budget, l.bindings)
+	t := rows.NewBuilder(from, l, l.Rules, &l.budget, l.bindings)
 	defer t.Release()
-	err = as.Read(&contextReader{ctx, in}, &relistedHandler{t.Handler(), l})
+	err = as.Read(format.WithContext(ctx, in), &relistedHandler{t.Handler(), l})
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return nil, fmt.Errorf("read original %s: %w", from.Object, err)
@@ -242,11 +246,15 @@ func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error)
 	if err := l.rows.Close(); err != nil {
 		return nil, err
 	}
+	names := &match.Names{
+		Streams: l.Streams, Ingest: l.Ingest, FindIDs: l.FindIDs, Dir: l.dir, Stale: l.Stale,
+		OnSibling: func(id identity.Digest) { l.siblings[id] = true },
+	}
 	var err error
-	if l.slots, err = l.storedNames().Resolve(ctx, l.spools, l.names); err != nil {
+	if l.slots, err = names.Resolve(ctx, []*rows.Spool{l.rows}, l.names); err != nil {
 		return nil, err
 	}
-	if l.cancelledBalances, err = l.cancelledBalanceIDs(ctx); err != nil {
+	if l.cancelledBalances, err = l.CancelledBalances(ctx); err != nil {
 		return nil, err
 	}
 	paths := map[string]string{}

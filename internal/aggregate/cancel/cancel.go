@@ -1,6 +1,6 @@
 // Cancels what is stored of statements that do not count, by events with the opposite amount (column takes_back).
 
-package aggregate
+package cancel
 
 import (
 	"bufio"
@@ -26,17 +26,17 @@ import (
 // cancelUncounted cancels what is stored of the uncounted statements of some accounts and of earlier readings of files,
 // unless a counting statement lists it. It depends on stored data alone, so that the next import completes one that was
 // cut short. left says why something may remain to be cancelled.
-func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, accounts map[string]bool) (entries int64, left string, err error) {
+func (r *Adjustment) cancelUncounted(ctx context.Context, again map[string]*File, accounts map[string]bool) (entries int64, left string, err error) {
 	if len(again) == 0 && len(accounts) == 0 {
 		return 0, "", nil
 	}
 	o := &originals{objects: map[string]members{}, uncounted: map[string]bool{}, rereadObjects: slices.Sorted(maps.Keys(again)), refused: map[string][]bool{}}
-	o.spans, o.mayRestore = slices.Clone(r.restoredSpans), len(r.restoredSpans) > 0
+	o.spans, o.mayRestore = slices.Clone(r.Restated), len(r.Restated) > 0
 	for object, f := range again {
-		if f.retracted {
-			o.retracted = append(o.retracted, f.accounts...)
+		if f.Retracted {
+			o.retracted = append(o.retracted, f.Accounts...)
 		}
-		o.refused[object] = f.refused()
+		o.refused[object] = f.Refused
 	}
 	if err := r.findRemoved(ctx, again, o, accounts); err != nil {
 		return 0, "", err
@@ -55,9 +55,9 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 		maps.Copy(uncounted, o.uncounted)
 		q := completeness.Query{Accounts: slices.Sorted(maps.Keys(accounts))}
 		err = r.completeness().Decide(ctx, q, uncounted, func(account string, byKind []completeness.Decision) error {
-			r.decide(&byKind[0])
+			r.Decided(&byKind[0])
 			if reduced[account] {
-				o.addContested(byKind[0].Balanced, r.awaiting)
+				o.addContested(byKind[0].Balanced, r.Awaiting)
 			}
 			for i := range byKind {
 				o.addVersions(&byKind[i])
@@ -74,14 +74,14 @@ func (r *reading) cancelUncounted(ctx context.Context, again map[string]*File, a
 	return r.cancelUnlisted(ctx, o)
 }
 
-func (im *Importer) completeness() *completeness.Accounts {
-	return &completeness.Accounts{Streams: im.Streams}
+func (r *Adjustment) completeness() *completeness.Accounts {
+	return &completeness.Accounts{Streams: *r.Streams}
 }
 
 // cancelUnlisted reads the originals, cancels what only uncounted statements list, and restores what was cancelled
 // before and counts now. If a part of an original cannot be read any more, it is not known what only uncounted
 // statements list: nothing is cancelled, and left names the part, unless the part cannot matter.
-func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int64, left string, err error) {
+func (r *Adjustment) cancelUnlisted(ctx context.Context, o *originals) (entries int64, left string, err error) {
 	uncounted := maps.Clone(o.uncountedBefore)
 	maps.Copy(uncounted, o.uncounted)
 	l, err := r.newRelisted("listed", uncounted)
@@ -144,7 +144,7 @@ func (r *reading) cancelUnlisted(ctx context.Context, o *originals) (entries int
 var listedStreams = []string{project.DetailStream, project.EntryStream, project.BalanceStream}
 
 // reasonLeft says why nothing is cancelled without the unreadable parts of originals; empty if they list nothing that is to be cancelled.
-func (r *reading) reasonLeft(ctx context.Context, ids map[string]string, o *originals, missing []unreadPart) (string, error) {
+func (r *Adjustment) reasonLeft(ctx context.Context, ids map[string]string, o *originals, missing []unreadPart) (string, error) {
 	for _, stream := range listedStreams {
 		sql, err := r.unlistedSQL(ctx, stream, ids[stream], o.rereadObjects, missing)
 		if err != nil {
@@ -178,7 +178,7 @@ func (u *unreadPart) message(what string) string {
 
 // unlistedSQL finds the rows of a stream that only uncounted statements list, including everything that was read of the
 // missing parts of originals that have uncounted statements. It is empty if the stream is.
-func (r *reading) unlistedSQL(ctx context.Context, stream, ids string, again []string, missing []unreadPart) (string, error) {
+func (r *Adjustment) unlistedSQL(ctx context.Context, stream, ids string, again []string, missing []unreadPart) (string, error) {
 	view, err := r.View(ctx, stream)
 	if err != nil || view == "" {
 		return "", err
@@ -213,8 +213,8 @@ func listedSQL(path string, counting *imported.Corrections) string {
 }
 
 // ingestAnswers seals one event for each row that a query finds in a stream: a copy of the row, changed by answer.
-func (r *reading) ingestAnswers(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result event.Result, err error) {
-	s := rows.File{Path: filepath.Join(r.dir, name+"."+stream+".jsonl")}
+func (r *Adjustment) ingestAnswers(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result event.Result, err error) {
+	s := rows.File{Path: filepath.Join(r.Dir, name+"."+stream+".jsonl")}
 	if err := r.spoolAnswers(ctx, &s, stream, sql, answer); err != nil || s.Rows == 0 {
 		return result, err
 	}
@@ -225,7 +225,7 @@ func (r *reading) ingestAnswers(ctx context.Context, stream, sql, name string, a
 }
 
 // spoolAnswers writes these events to a file.
-func (r *reading) spoolAnswers(ctx context.Context, s *rows.File, stream, sql string, answer func(event map[string]any)) error {
+func (r *Adjustment) spoolAnswers(ctx context.Context, s *rows.File, stream, sql string, answer func(event map[string]any)) error {
 	out, err := os.Create(s.Path)
 	if err != nil {
 		return fmt.Errorf("spool rows: %w", err)
