@@ -3,8 +3,11 @@
 package cancel
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -119,4 +122,38 @@ func (r *Adjustment) findRemoved(ctx context.Context, again map[string]*File, o 
 		o.spans = append(o.spans, Days{row[3], row[4]})
 		return nil
 	})
+}
+
+// members are the parts of an original to read, by their name in its archive; the name is empty for a file that is not
+// an archive. Nil means all parts, for a file that the import reads again.
+type members map[string]member
+
+// member is a part of an original that has imported statements.
+type member struct {
+	file      string // the name in its statements
+	format    string // of one of its statements
+	uncounted bool   // one of its statements does not count
+}
+
+// unreadPart is a part of an original that was read when it was imported, and cannot be read any more.
+type unreadPart struct {
+	member
+	object, name string
+	err          error
+}
+
+// unread lists the members that were not read, or each part with a fault if all parts were requested.
+func (m members) unread(object string, read map[string]bool, faults map[string]error) (list []unreadPart) {
+	if m == nil {
+		for _, name := range slices.Sorted(maps.Keys(faults)) {
+			list = append(list, unreadPart{object: object, name: name, err: faults[name]})
+		}
+		return list
+	}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if !read[name] {
+			list = append(list, unreadPart{m[name], object, name, cmp.Or(faults[name], faults[""], errors.New("the archive has no such file"))})
+		}
+	}
+	return list
 }

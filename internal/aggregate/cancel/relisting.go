@@ -4,17 +4,14 @@ package cancel
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"bursar/internal/aggregate/format"
@@ -92,24 +89,6 @@ func (l *relisting) close() error {
 	return l.names.Close()
 }
 
-// members are the parts of an original to read, by their name in its archive; the name is empty for a file that is not
-// an archive. Nil means all parts, for a file that the import reads again.
-type members map[string]member
-
-// member is a part of an original that has imported statements.
-type member struct {
-	file      string // the name in its statements
-	format    string // of one of its statements
-	uncounted bool   // one of its statements does not count
-}
-
-// unreadPart is a part of an original that was read when it was imported, and cannot be read any more.
-type unreadPart struct {
-	member
-	object, name string
-	err          error
-}
-
 // readOriginal reads parts of an original and lists those that could not be read to their end. A part that was refused
 // at its import is not among the members, because nothing of it was ingested.
 func (l *relisting) readOriginal(ctx context.Context, object string, parts members) (list []unreadPart, err error) {
@@ -149,22 +128,6 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 		return err
 	})
 	return parts.unread(object, read, faults), err
-}
-
-// unread lists the members that were not read, or each part with a fault if all parts were requested.
-func (m members) unread(object string, read map[string]bool, faults map[string]error) (list []unreadPart) {
-	if m == nil {
-		for _, name := range slices.Sorted(maps.Keys(faults)) {
-			list = append(list, unreadPart{object: object, name: name, err: faults[name]})
-		}
-		return list
-	}
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if !read[name] {
-			list = append(list, unreadPart{m[name], object, name, cmp.Or(faults[name], faults[""], errors.New("the archive has no such file"))})
-		}
-	}
-	return list
 }
 
 // readPart reads one part of an original. fault is an error in the file or in the declarations; any other error stops the import.

@@ -31,9 +31,9 @@ var formats = []Format{
 	{mt940.Recognise, mt940.Read},
 }
 
-// Detect detects a file's format by its first bytes. institution restricts CSV mappings to one institution; empty
+// detect detects a file's format by its first bytes. institution restricts CSV mappings to one institution; empty
 // tries all of them. scratch is a folder for rows that do not fit in memory.
-func Detect(head []byte, institutions []*project.Institution, institution, scratch string) (Format, error) {
+func detect(head []byte, institutions []*project.Institution, institution, scratch string) (Format, error) {
 	at := statement.Place{Line: 1, Column: 1}
 	if len(bytes.TrimSpace(head)) == 0 {
 		return Format{}, statement.Refuse(at, "the file is empty")
@@ -75,7 +75,7 @@ func OfPart(head []byte, in io.Reader, institutions []*project.Institution, inst
 	if err := Unreadable(in); err != nil {
 		return Format{}, err
 	}
-	return Detect(head, institutions, institution, scratch)
+	return detect(head, institutions, institution, scratch)
 }
 
 // nearest says why the CSV mapping with most columns in the file does not match, or that of the requested institution;
@@ -114,7 +114,7 @@ func Read(p *project.Project, name string, in io.Reader, h statement.Handler) er
 			_, err := in.Read(nil)
 			return err
 		}
-		as, err := Detect(head, p.Institutions, "", "")
+		as, err := detect(head, p.Institutions, "", "")
 		if err != nil {
 			return err
 		}

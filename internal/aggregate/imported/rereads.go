@@ -32,12 +32,12 @@ func (r *Reread) Current() *Reread {
 	return r.Previous.Current()
 }
 
-// rereads are by the object of the file.
-type rereads map[string]*Reread
+// Rereads are by the object of the file.
+type Rereads map[string]*Reread
 
-func ListRereads(ctx context.Context, from catalog.Catalog) (all rereads, err error) {
+func ListRereads(ctx context.Context, from catalog.Catalog) (all Rereads, err error) {
 	err = from.View(ctx, func(tx catalog.Tx) error {
-		all = rereads{}
+		all = Rereads{}
 		return tx.List(RereadPrefix, func(key string, value json.RawMessage) error {
 			var r Reread
 			if err := json.Unmarshal(value, &r); err != nil {
@@ -53,7 +53,7 @@ func ListRereads(ctx context.Context, from catalog.Catalog) (all rereads, err er
 }
 
 // Removed are the statements that the last readings of their files lack.
-func (all rereads) Removed() map[string]bool {
+func (all Rereads) Removed() map[string]bool {
 	ids := map[string]bool{}
 	for _, r := range all {
 		for _, id := range r.Removed {
@@ -64,7 +64,7 @@ func (all rereads) Removed() map[string]bool {
 }
 
 // Unlisted are the corrections of retracted files that no statement which counts lists.
-func (all rereads) Unlisted() (ids []string) {
+func (all Rereads) Unlisted() (ids []string) {
 	for _, r := range all {
 		ids = append(ids, r.Unlisted...)
 	}

@@ -50,8 +50,8 @@ func (s *Statement) slot() slot {
 	return slot{entry: s.daysDigest(), listing: rows.Listing{Opening: statement.NormalAmount(s.Opening), Closing: statement.NormalAmount(s.Closing), First: s.From, Last: s.To}}
 }
 
-// versionNames finds statements with another version that is stored or was found before, and writes slots for those that have none.
-type versionNames struct {
+// Versions finds statements with another version that is stored or was found before, and writes slots for those that have none.
+type Versions struct {
 	known     map[identity.Digest][]slot // by daysDigest
 	waiting   []Statement
 	find      func(ctx context.Context, days []identity.Digest) (map[identity.Digest][]slot, error)
@@ -60,19 +60,19 @@ type versionNames struct {
 }
 
 // NewVersions begins to look for other versions. It writes slots, and passes on each statement that has another version.
-func (n *Names) NewVersions(write func(rows.Row) error, onVersion func(*Statement)) *versionNames {
-	return &versionNames{known: map[identity.Digest][]slot{}, find: n.slots, write: write, onVersion: onVersion}
+func (n *Names) NewVersions(write func(rows.Row) error, onVersion func(*Statement)) *Versions {
+	return &Versions{known: map[identity.Digest][]slot{}, find: n.slots, write: write, onVersion: onVersion}
 }
 
 // Add adds a statement. Some are looked up together, the last ones by flush.
-func (v *versionNames) Add(ctx context.Context, s *Statement) error {
+func (v *Versions) Add(ctx context.Context, s *Statement) error {
 	if v.waiting = append(v.waiting, *s); len(v.waiting) < maxVersions {
 		return nil
 	}
 	return v.Flush(ctx)
 }
 
-func (v *versionNames) Flush(ctx context.Context) error {
+func (v *Versions) Flush(ctx context.Context) error {
 	wanted := map[identity.Digest]bool{}
 	var days []identity.Digest
 	for i := range v.waiting {
@@ -92,7 +92,7 @@ func (v *versionNames) Flush(ctx context.Context) error {
 	return err
 }
 
-func (v *versionNames) addOne(s *Statement) error {
+func (v *Versions) addOne(s *Statement) error {
 	own := s.slot()
 	known := v.known[own.entry]
 	for i := range known {
@@ -116,7 +116,7 @@ func (n *Names) SearchDays(ctx context.Context, versions func([]Statement) error
 			return 0, err
 		}
 		var found []Statement
-		v := &versionNames{
+		v := &Versions{
 			known: map[identity.Digest][]slot{}, find: func(context.Context, []identity.Digest) (map[identity.Digest][]slot, error) { return nil, nil },
 			write:     func(line rows.Row) error { written++; _, err := to.Write(line); return err },
 			onVersion: func(s *Statement) { found = append(found, *s) },

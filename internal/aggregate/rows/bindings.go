@@ -14,7 +14,7 @@ import (
 const maxNumberLength = 100
 
 // recordBindings notes the bindings that a statement depends on. With former rules account numbers are not bound.
-func (t *rowBuilder) recordBindings(s *statement.Statement) error {
+func (t *Builder) recordBindings(s *statement.Statement) error {
 	if !s.IBAN && !t.rules.Former {
 		if err := t.recordBinding(rules.AccountAspect, s); err != nil {
 			return err
@@ -32,7 +32,7 @@ func (t *rowBuilder) recordBindings(s *statement.Statement) error {
 	return t.recordBinding(rules.MappingAspect, s)
 }
 
-func (t *rowBuilder) recordBinding(what rules.Aspect, s *statement.Statement) error {
+func (t *Builder) recordBinding(what rules.Aspect, s *statement.Statement) error {
 	g := t.rules.Bind(what, s, t.name)
 	if len(g.Source)+len(g.Number)+len(g.Currency) > maxNumberLength {
 		return nil

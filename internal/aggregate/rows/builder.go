@@ -17,8 +17,8 @@ import (
 	"bursar/internal/project"
 )
 
-// sink receives the rows of the built-in streams, and the entries and statements that the rows are matched by.
-type sink interface {
+// Sink receives the rows of the built-in streams, and the entries and statements that the rows are matched by.
+type Sink interface {
 	Write(stream string, r Row) error
 	NewListing() (at uint32)         // announces the statement that begins, and numbers it
 	SetListing(at uint32, l Listing) // describes statement number at, once it has ended
@@ -36,10 +36,10 @@ type Origin struct {
 // maxBalances is how many balances of one statement are kept. Only at its end is it known which of them open and close it.
 const maxBalances = 100_000
 
-// rowBuilder implements statement.Handler for one file: it writes rows and checks each statement against its own totals.
-type rowBuilder struct {
+// Builder implements statement.Handler for one file: it writes rows and checks each statement against its own totals.
+type Builder struct {
 	reports
-	out            sink
+	out            Sink
 	rules          rules.Set
 	occurrences    *occurrences
 	format         string                            // of the file's statements
@@ -71,12 +71,12 @@ type rowBuilder struct {
 }
 
 // rowBuilders pools row builders, because banks send many small files.
-var rowBuilders = sync.Pool{New: func() any { return &rowBuilder{occurrences: newOccurrences()} }}
+var rowBuilders = sync.Pool{New: func() any { return &Builder{occurrences: newOccurrences()} }}
 
 // NewBuilder gets a row builder from the pool; the caller releases it. left is the memory budget that remains to the import.
-func NewBuilder(o Origin, to sink, by rules.Set, left *Limits, given map[identity.Digest]rules.Binding) *rowBuilder {
-	t := rowBuilders.Get().(*rowBuilder) //nolint:errcheck // the pool holds nothing else
-	*t = rowBuilder{reports: reports{budget: left}, importBindings: given, out: to, rules: by, occurrences: t.occurrences, balances: t.balances[:0], row: t.row, statementCols: t.statementCols, fileCols: t.fileCols[:0], transactions: t.transactions}
+func NewBuilder(o Origin, to Sink, by rules.Set, left *Limits, given map[identity.Digest]rules.Binding) *Builder {
+	t := rowBuilders.Get().(*Builder) //nolint:errcheck // the pool holds nothing else
+	*t = Builder{reports: reports{budget: left}, importBindings: given, out: to, rules: by, occurrences: t.occurrences, balances: t.balances[:0], row: t.row, statementCols: t.statementCols, fileCols: t.fileCols[:0], transactions: t.transactions}
 	t.fileCols.Text("file", o.File)
 	t.fileCols.Text("object", o.Object)
 	t.fileCols = append(t.fileCols, strings.Repeat(" ", o.Readings)...)
@@ -87,7 +87,7 @@ func NewBuilder(o Origin, to sink, by rules.Set, left *Limits, given map[identit
 const maxPooled = 1 << 12
 
 // Release returns the row builder to the pool, unless its buffers have grown large. Notices and faults stay valid.
-func (t *rowBuilder) Release() {
+func (t *Builder) Release() {
 	if len(t.balances) > maxPooled || t.balanceBytes > valueOverhead*maxPooled || t.occurrences.size() > maxPooled || cap(t.row) > maxPooled || cap(t.transactions.rows) > maxPooled {
 		return
 	}
@@ -106,20 +106,20 @@ type Summary struct {
 	Corrects bool              // it has an entry that replaces or deletes another
 }
 
-func (t *rowBuilder) Summary() Summary {
+func (t *Builder) Summary() Summary {
 	s := Summary{Format: t.format, Bindings: slices.Collect(maps.Keys(t.fileBindings)), Unique: t.hasUnique, Corrects: t.hasCorrects}
 	s.Notices, s.Faults = t.all()
 	return s
 }
 
 // Notice keeps a notice.
-func (t *rowBuilder) Notice(n *statement.Notice) error {
+func (t *Builder) Notice(n *statement.Notice) error {
 	t.notice(n)
 	return nil
 }
 
 // Begin starts a statement.
-func (t *rowBuilder) Begin(s *statement.Statement) error {
+func (t *Builder) Begin(s *statement.Statement) error {
 	t.stmt, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
 	t.entryCount, t.balanceBytes, t.byCurrency, t.listings = 0, 0, nil, nil
 	t.name, t.temporaryFITIDs = t.rules.Account(s), t.rules.HasTemporaryFITIDs(s)
@@ -131,7 +131,7 @@ func (t *rowBuilder) Begin(s *statement.Statement) error {
 }
 
 // Balance keeps a balance until the statement ends.
-func (t *rowBuilder) Balance(b *statement.Balance) error {
+func (t *Builder) Balance(b *statement.Balance) error {
 	if len(t.balances) >= maxBalances {
 		return statement.Refuse(b.Place, "the statement has more than %d balances", maxBalances)
 	}
@@ -144,7 +144,7 @@ func (t *rowBuilder) Balance(b *statement.Balance) error {
 }
 
 // Entry computes the base of an entry. Its id follows when its details are known, except in projects with former rules.
-func (t *rowBuilder) Entry(e *statement.Entry) (err error) {
+func (t *Builder) Entry(e *statement.Entry) (err error) {
 	if t.entryCount == 0 {
 		t.byCurrency = currencies(t.balances)
 		head := t.headDigest()
@@ -175,7 +175,7 @@ func (t *rowBuilder) Entry(e *statement.Entry) (err error) {
 }
 
 // headDigest digests what a statement states before its first entry. A statement without balances is identified by its message instead.
-func (t *rowBuilder) headDigest() identity.Digest {
+func (t *Builder) headDigest() identity.Digest {
 	texts := []string{string(t.stmt.Kind), t.name.Servicer, t.name.Account, t.stmt.Currency, t.stmt.Number, t.stmt.Page, t.stmt.From, t.stmt.To}
 	for i := range t.balances {
 		b := &t.balances[i]
@@ -189,7 +189,7 @@ func (t *rowBuilder) headDigest() identity.Digest {
 
 // scopeOfUndated identifies the statement in the ids of entries without a booking day: by its opening and closing
 // balances, which are the same when it is sent again, or by its message where these are not known before the entries.
-func (t *rowBuilder) scopeOfUndated(head identity.Digest) string {
+func (t *Builder) scopeOfUndated(head identity.Digest) string {
 	if b := boundsOf(t.balances); b.booked && b.opening >= 0 && b.closing >= 0 {
 		return head.String()
 	}
@@ -197,7 +197,7 @@ func (t *rowBuilder) scopeOfUndated(head identity.Digest) string {
 }
 
 // intermediateOpening is the balance that a later part of a statement opens with.
-func (t *rowBuilder) intermediateOpening() string {
+func (t *Builder) intermediateOpening() string {
 	if len(t.balances) > 0 && t.balances[0].Subtype == openingMT940 {
 		return t.balances[0].Amount
 	}
@@ -206,7 +206,7 @@ func (t *rowBuilder) intermediateOpening() string {
 
 // Detail keeps one transaction of the entry. Details are part of what identifies the entry, so that they are written
 // when the entry ends, or when they take too much memory.
-func (t *rowBuilder) Detail(d *statement.Detail) error {
+func (t *Builder) Detail(d *statement.Detail) error {
 	t.details.add(d.Amount, d.Currency, d.Place)
 	t.details.charges.add(d.Charges)
 	t.details.lax = t.details.lax || d.Instructed
@@ -236,7 +236,7 @@ func (t *rowBuilder) Detail(d *statement.Detail) error {
 }
 
 // EndEntry writes the details that are kept and the entry.
-func (t *rowBuilder) EndEntry() error {
+func (t *Builder) EndEntry() error {
 	e := t.entry
 	if err := t.writeDetails(); err != nil {
 		return err
@@ -269,26 +269,26 @@ func (t *rowBuilder) EndEntry() error {
 }
 
 // accountColumns writes the columns that all rows of an account have.
-func (t *rowBuilder) accountColumns(r *Row, currency string) {
+func (t *Builder) accountColumns(r *Row, currency string) {
 	r.columns(t.statementCols)
 	r.Text("currency", currency)
 }
 
 // writeRow completes the row with its origin and passes it to the sink.
-func (t *rowBuilder) writeRow(stream string, at statement.Place) error {
+func (t *Builder) writeRow(stream string, at statement.Place) error {
 	t.originColumns(at)
 	return t.out.Write(stream, t.row)
 }
 
 // originColumns ends the row with the file and place that it comes from.
-func (t *rowBuilder) originColumns(at statement.Place) {
+func (t *Builder) originColumns(at statement.Place) {
 	t.row.columns(t.fileCols)
 	t.row.place("place", at)
 	t.row.End()
 }
 
 // amount normalizes an amount, except in projects with former rules.
-func (t *rowBuilder) amount(text string) string {
+func (t *Builder) amount(text string) string {
 	if t.rules.Former {
 		return text
 	}
@@ -296,10 +296,10 @@ func (t *rowBuilder) amount(text string) string {
 }
 
 // label is the name of the statement that its rows show to people.
-func (t *rowBuilder) label() string { return cmp.Or(t.stmt.Reference, t.stmt.Number) }
+func (t *Builder) label() string { return cmp.Or(t.stmt.Reference, t.stmt.Number) }
 
 // entryDay is the day that an entry counts for: its booking day, else the statement's day as far as it is known at that point.
-func (t *rowBuilder) entryDay(e *statement.Entry) string {
+func (t *Builder) entryDay(e *statement.Entry) string {
 	return cmp.Or(e.Booked, t.stmt.To, dateOf(t.stmt.Created), e.Value)
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // End writes the balances and the statement.
-func (t *rowBuilder) End() error {
+func (t *Builder) End() error {
 	if t.entryCount == 0 {
 		t.byCurrency = currencies(t.balances)
 	}
@@ -26,7 +26,7 @@ func (t *rowBuilder) End() error {
 }
 
 // close writes the balances and the statement of one currency.
-func (t *rowBuilder) close() error {
+func (t *Builder) close() error {
 	b := boundsOf(t.balances)
 	t.entries.checkTotals(t.stmt, t.balances, b)
 	t.describeListing(b)
@@ -46,7 +46,7 @@ func (t *rowBuilder) close() error {
 }
 
 // day is the day that the statement is for.
-func (t *rowBuilder) day(b bounds) string {
+func (t *Builder) day(b bounds) string {
 	closing := ""
 	if b.booked && b.closing >= 0 {
 		closing = t.balances[b.closing].Date
@@ -55,14 +55,14 @@ func (t *rowBuilder) day(b bounds) string {
 }
 
 // daily reports whether everything that the statement lists is of its day, so that its balances are those of that day.
-func (t *rowBuilder) daily(b bounds) bool {
+func (t *Builder) daily(b bounds) bool {
 	l, day := &t.entries, t.day(b)
 	return l.first == "" || l.first == day && l.last == day
 }
 
 // writeBalance writes a balance. If a statement states an opening balance and no closing one, the opening balance is
 // also written as the closing balance of the previous statement day. alike is how many equal balances come before it.
-func (t *rowBuilder) writeBalance(i, alike int, b bounds) error {
+func (t *Builder) writeBalance(i, alike int, b bounds) error {
 	day, balance := t.day(b), &t.balances[i]
 	if err := t.balanceRow(i, alike, b, day, b.position(i), false); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (t *rowBuilder) writeBalance(i, alike int, b bounds) error {
 	return nil
 }
 
-func (t *rowBuilder) balanceRow(i, alike int, b bounds, day, position string, carried bool) error {
+func (t *Builder) balanceRow(i, alike int, b bounds, day, position string, carried bool) error {
 	balance := &t.balances[i]
 	r := &t.row
 	r.Begin()
@@ -96,7 +96,7 @@ func (t *rowBuilder) balanceRow(i, alike int, b bounds, day, position string, ca
 
 // balanceID digests the content of a balance. An opening and a closing balance belong to their statement; a single
 // balance is the same event in every statement that states it.
-func (t *rowBuilder) balanceID(i, alike int, b bounds, day string, carried bool) identity.Digest {
+func (t *Builder) balanceID(i, alike int, b bounds, day string, carried bool) identity.Digest {
 	balance, scope := &t.balances[i], ""
 	switch {
 	case b.opening < 0 || b.closing < 0:
@@ -113,7 +113,7 @@ func (t *rowBuilder) balanceID(i, alike int, b bounds, day string, carried bool)
 
 // writeStatement writes the statement. Its id is made of all columns except its origin. If it has both booked balances,
 // they identify it whatever the bank calls it; otherwise its name is part of the id.
-func (t *rowBuilder) writeStatement(b bounds) error {
+func (t *Builder) writeStatement(b bounds) error {
 	s, l, day := t.stmt, &t.entries, t.day(b)
 	from, to := t.interval(b, day)
 	closed := b.booked && b.closing >= 0 && !l.incremental
@@ -160,7 +160,7 @@ func (t *rowBuilder) writeStatement(b bounds) error {
 
 // pages writes whether other pages come before or after this one. If only the message has pages, a statement in it that
 // closes by itself is whole.
-func (t *rowBuilder) pages(b bounds) {
+func (t *Builder) pages(b bounds) {
 	s := t.stmt
 	if s.Kind != statement.Booked {
 		return
@@ -178,7 +178,7 @@ func (t *rowBuilder) pages(b bounds) {
 }
 
 // currency is that of the account, else that of its balances or entries.
-func (t *rowBuilder) currency(b bounds) string {
+func (t *Builder) currency(b bounds) string {
 	for _, i := range []int{b.opening, b.closing} {
 		if t.stmt.Currency == "" && i >= 0 {
 			return t.balances[i].Currency
@@ -188,7 +188,7 @@ func (t *rowBuilder) currency(b bounds) string {
 }
 
 // interval is the days that the statement covers, both included.
-func (t *rowBuilder) interval(b bounds, day string) (from, to string) {
+func (t *Builder) interval(b bounds, day string) (from, to string) {
 	from, to = t.stmt.From, cmp.Or(t.stmt.To, day)
 	if b.booked && b.closing >= 0 {
 		to = cmp.Or(t.balances[b.closing].Date, to)
@@ -205,7 +205,7 @@ func (t *rowBuilder) interval(b bounds, day string) (from, to string) {
 
 // opened is the day that a balance opens. A previous closing balance is that of the day before, and so is the opening
 // balance of MT940. Some banks date it as the first day: entries or a closing balance of that day show it.
-func (t *rowBuilder) opened(opening *statement.Balance, to string) string {
+func (t *Builder) opened(opening *statement.Balance, to string) string {
 	date, err := time.Parse(time.DateOnly, opening.Date)
 	before := opening.Code == statement.PreviousClosing ||
 		strings.HasPrefix(t.stmt.Format, "mt94") && opening.Date < to && (t.entries.first == "" || t.entries.first > opening.Date)

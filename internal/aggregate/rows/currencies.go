@@ -40,7 +40,7 @@ func isBookedBalance(code string) bool {
 }
 
 // ledger returns the ledger that counts entries of a currency. Entries in other currencies than the statement's go to the first.
-func (t *rowBuilder) ledger(currency string) *ledger {
+func (t *Builder) ledger(currency string) *ledger {
 	if t.byCurrency == nil {
 		return &t.entries
 	}
@@ -51,11 +51,11 @@ func (t *rowBuilder) ledger(currency string) *ledger {
 }
 
 // currencyNames lists the currencies of a statement with several, in an order that does not depend on the file.
-func (t *rowBuilder) currencyNames() []string { return slices.Sorted(maps.Keys(t.byCurrency)) }
+func (t *Builder) currencyNames() []string { return slices.Sorted(maps.Keys(t.byCurrency)) }
 
 // endEach ends a statement for each currency, with its own balances and entries. The counts that the bank states are of
 // all of them together; its sums would mix currencies.
-func (t *rowBuilder) endEach() error {
+func (t *Builder) endEach() error {
 	whole, all := *t.stmt, t.balances
 	names := t.currencyNames()
 	first := t.byCurrency[names[0]]

@@ -111,7 +111,7 @@ func GroupOf(kind, servicer, account, amount, currency, status, reversal, begins
 }
 
 // nameCut groups an entry with those that may have its reference complete or cut.
-func (t *rowBuilder) nameCut(n *NamedEntry, currency string) {
+func (t *Builder) nameCut(n *NamedEntry, currency string) {
 	if !t.stmt.IsCAMT() && !t.stmt.IsMT() {
 		return
 	}

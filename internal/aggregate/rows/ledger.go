@@ -4,7 +4,6 @@ package rows
 
 import (
 	"cmp"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -47,7 +46,7 @@ func (l *ledger) add(amount, currency string, at statement.Place) {
 }
 
 // addEntry adds an entry at its end, and checks it against its details.
-func (l *ledger) addEntry(t *rowBuilder, e *statement.Entry) {
+func (l *ledger) addEntry(t *Builder, e *statement.Entry) {
 	l.content.Plus(t.rules.MovementDigest(t.base, e))
 	l.details += t.details.all
 	if difference := t.details.compareDetails(e); difference != "" {
@@ -93,21 +92,4 @@ func (l *ledger) addDay(day string, at statement.Place) {
 		return
 	}
 	l.first, l.last = min(cmp.Or(l.first, day), day), max(l.last, day)
-}
-
-// compareDetails compares the sum of an entry's details with its amount, if every detail has an amount in the entry's
-// currency that was moved. They may differ by charges, and the details of a reversal may be those that it reverses.
-func (l *ledger) compareDetails(e *statement.Entry) string {
-	var rest statement.Sum
-	if l.all == 0 || l.lax || len(l.list) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
-		return ""
-	}
-	var back statement.Sum
-	back.Plus(&rest)
-	back.Plus(&l.booked.sum)
-	rest.Minus(&l.booked.sum)
-	if rest.Sign() == 0 || e.Reversal && back.Sign() == 0 || l.charges.explain(&rest, e.Charges) {
-		return ""
-	}
-	return fmt.Sprintf("the entry is %s, and its %d details sum to %s", e.Amount, l.all, &l.booked.sum)
 }

@@ -1,44 +1,13 @@
-// Derives an entry's id, and what its statement is recognised by.
+// Describes what distinguishes the entries of a statement from those of another.
 
 package rows
 
 import (
-	"cmp"
 	"slices"
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
 )
-
-// identify derives the entry's id from its content, as far as that is known.
-func (t *rowBuilder) identify() error {
-	if t.rules.Former || t.transactions.identified {
-		return nil
-	}
-	t.transactions.identified = true
-	all, n := identity.ContentDigest(t.base, t.entry, t.ownReference(t.entry), t.transactions.facts), uint32(1)
-	if !t.entry.Unique || t.entry.Shared {
-		var err error
-		if n, err = t.occurrences.next(t.entry.Place, all); err != nil {
-			return err
-		}
-	}
-	t.id = identity.Nth(all, n)
-	day := t.entryDay(t.entry)
-	if !statement.IsDay(day) { // intake rejects it
-		return nil
-	}
-	currency := cmp.Or(t.entry.Currency, t.stmt.Currency)
-	l := t.listing(currency)
-	name := &NamedEntry{Group: t.base, Base: t.base, Content: all, ID: t.id, Day: day, Listing: l.number, Listed: !t.entry.Unique && t.reference(t.entry) == ""}
-	var before statement.Sum
-	if before.Add(l.opening) {
-		before.Plus(&t.ledger(currency).booked.sum)
-		name.BalanceBefore = identity.Of("before", before.String())
-	}
-	t.nameCut(name, currency)
-	return t.out.AddNamed(name)
-}
 
 // openListing is a statement that is being read and lists entries.
 type openListing struct {
@@ -47,7 +16,7 @@ type openListing struct {
 }
 
 // listing returns the statement that the entry belongs to: that of the currency if there is one for each.
-func (t *rowBuilder) listing(currency string) openListing {
+func (t *Builder) listing(currency string) openListing {
 	currency = t.listingCurrency(currency)
 	l, open := t.listings[currency]
 	if open {
@@ -66,7 +35,7 @@ func (t *rowBuilder) listing(currency string) openListing {
 }
 
 // listingCurrency is the key of a currency's listing: "" if the statement has only one.
-func (t *rowBuilder) listingCurrency(currency string) string {
+func (t *Builder) listingCurrency(currency string) string {
 	switch {
 	case t.byCurrency == nil:
 		return ""
@@ -77,7 +46,7 @@ func (t *rowBuilder) listingCurrency(currency string) string {
 }
 
 // describeListing passes on what distinguishes the entries of the statement, which has ended, from those of another.
-func (t *rowBuilder) describeListing(b bounds) {
+func (t *Builder) describeListing(b bounds) {
 	listed, open := t.listings[t.listingCurrency(t.stmt.Currency)]
 	if !open {
 		return
@@ -108,4 +77,27 @@ func comparisonText(text string) string {
 		return text
 	}
 	return identity.Of(text).String()
+}
+
+// Listing is what is known of a statement that lists entries; empty if it does not state it.
+type Listing struct {
+	Statement, Page  string // the bank's names
+	Opening, Closing string // booked balances
+	First, Last      string // days of its entries; Last is the day of the closing balance if that is later
+}
+
+// IsOtherPage reports whether two listings are pages of one statement, which have no entry in common. If both move the
+// balance and open or close with the same one, they are not: one of them is from another division into pages.
+func (s *Listing) IsOtherPage(o *Listing) bool {
+	if s.Statement != o.Statement || s.Page == "" || o.Page == "" || s.Page == o.Page {
+		return false
+	}
+	moved := s.Opening != s.Closing && o.Opening != o.Closing
+	return !moved || s.Opening != o.Opening && s.Closing != o.Closing
+}
+
+// Precedes reports whether o continues the closing balance of s on the same day. Then they have no entry in common,
+// unless what lies between adds up to zero.
+func (s *Listing) Precedes(o *Listing) bool {
+	return s.Closing != "" && s.Closing == o.Opening && s.Opening != s.Closing && s.Last != "" && s.Last == o.First
 }

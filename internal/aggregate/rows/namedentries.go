@@ -28,29 +28,6 @@ type NamedEntry struct {
 	Listed        bool // only its statement distinguishes it from an equal entry: it has no reference of the servicer, or one that may be cut
 }
 
-// Listing is what is known of a statement that lists entries; empty if it does not state it.
-type Listing struct {
-	Statement, Page  string // the bank's names
-	Opening, Closing string // booked balances
-	First, Last      string // days of its entries; Last is the day of the closing balance if that is later
-}
-
-// IsOtherPage reports whether two listings are pages of one statement, which have no entry in common. If both move the
-// balance and open or close with the same one, they are not: one of them is from another division into pages.
-func (s *Listing) IsOtherPage(o *Listing) bool {
-	if s.Statement != o.Statement || s.Page == "" || o.Page == "" || s.Page == o.Page {
-		return false
-	}
-	moved := s.Opening != s.Closing && o.Opening != o.Closing
-	return !moved || s.Opening != o.Opening && s.Closing != o.Closing
-}
-
-// Precedes reports whether o continues the closing balance of s on the same day. Then they have no entry in common,
-// unless what lies between adds up to zero.
-func (s *Listing) Precedes(o *Listing) bool {
-	return s.Closing != "" && s.Closing == o.Opening && s.Opening != s.Closing && s.Last != "" && s.Last == o.First
-}
-
 // recordSize is the length of a record in the file: five digests, three days, three numbers, a form, a flag.
 const recordSize = 5*16 + 3*10 + 3*4 + 2
 

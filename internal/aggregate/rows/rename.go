@@ -46,7 +46,7 @@ func (m Renamings) Apply(spools []*Spool) error {
 }
 
 // rewrite rewrites one file. Its size stays the same.
-func (m Renamings) rewrite(f *spooled, details bool) (err error) {
+func (m Renamings) rewrite(f *Spooled, details bool) (err error) {
 	in, err := os.Open(f.Path)
 	if err != nil {
 		return err

@@ -9,19 +9,19 @@ import (
 
 // reversalHandler is a Handler that negates reversals with the original direction, so that the row builder gets what the account moved by.
 type reversalHandler struct {
-	*rowBuilder
+	*Builder
 	declared bool // for the current statement
 	turned   bool // the current entry is negated
 	noted    bool // the current statement has recorded its binding
 }
 
 // Handler returns the Handler to pass to a reader.
-func (t *rowBuilder) Handler() statement.Handler { return &reversalHandler{rowBuilder: t} }
+func (t *Builder) Handler() statement.Handler { return &reversalHandler{Builder: t} }
 
 // Begin starts a statement.
 func (r *reversalHandler) Begin(s *statement.Statement) error {
 	r.declared, r.noted = r.rules.HasOriginalReversals(s), false
-	return r.rowBuilder.Begin(s)
+	return r.Builder.Begin(s)
 }
 
 // Entry starts an entry.
@@ -35,7 +35,7 @@ func (r *reversalHandler) Entry(e *statement.Entry) error {
 	if r.turned = r.declared && e.Reversal; r.turned {
 		e.Amount = statement.Negate(e.Amount)
 	}
-	return r.rowBuilder.Entry(e)
+	return r.Builder.Entry(e)
 }
 
 // Detail adds one of its transactions.
@@ -43,7 +43,7 @@ func (r *reversalHandler) Detail(d *statement.Detail) error {
 	if r.turned {
 		d.Amount = statement.Negate(d.Amount)
 	}
-	return r.rowBuilder.Detail(d)
+	return r.Builder.Detail(d)
 }
 
 // otherReading says that a statement that does not balance would balance with its reversals in the other direction; empty if not.

@@ -21,12 +21,12 @@ const maxSpoolFiles = 1000
 // Spool is one JSON lines file for each built-in stream, with the rows of some input files. Nothing of an input file is
 // ingested before it has been read to its end: otherwise a truncated statement looks complete.
 type Spool struct {
-	Files     map[string]*spooled
+	Files     map[string]*Spooled
 	fileCount int // input files with rows in the spool
 	names     *NameSpool
 }
 
-type spooled struct {
+type Spooled struct {
 	Path   string
 	out    *os.File
 	writer *bufio.Writer
@@ -46,14 +46,14 @@ type fileStart struct {
 
 // NewSpool creates the files dir/N.STREAM.jsonl. The names are those of the whole import.
 func NewSpool(dir string, n int, all *NameSpool) (*Spool, error) {
-	s := &Spool{Files: map[string]*spooled{}, names: all}
+	s := &Spool{Files: map[string]*Spooled{}, names: all}
 	for _, stream := range project.BuiltinStreams {
 		path := filepath.Join(dir, fmt.Sprintf("%d.%s.jsonl", n, stream))
 		out, err := os.Create(path)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("spool rows: %w", err), s.Close())
 		}
-		s.Files[stream] = &spooled{Path: path, out: out, writer: bufio.NewWriterSize(out, 1<<16)}
+		s.Files[stream] = &Spooled{Path: path, out: out, writer: bufio.NewWriterSize(out, 1<<16)}
 	}
 	return s, nil
 }
@@ -126,4 +126,23 @@ func (s *Spool) Close() (all error) {
 func (s *Spool) Rows(stream string) int64 {
 	f := s.Files[stream]
 	return f.Rows - f.begun.rows
+}
+
+// EachLine passes on the lines of a spooled file.
+func EachLine(path string, each func(line []byte) error) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read rows again: %w", err)
+	}
+	lines := bufio.NewReaderSize(in, 1<<16)
+	for err == nil {
+		var line []byte
+		if line, err = lines.ReadBytes('\n'); err == nil {
+			err = each(line)
+		}
+	}
+	if wrong := in.Close(); !errors.Is(err, io.EOF) || wrong != nil {
+		return fmt.Errorf("read rows again: %w", errors.Join(err, wrong))
+	}
+	return nil
 }

@@ -39,7 +39,7 @@ func (k *transactions) add(facts identity.Digest, r Row) {
 
 // writeDetails identifies the entry and writes the transactions that are kept. They are numbered in an order of their
 // content, so that another list of them yields the same events.
-func (t *rowBuilder) writeDetails() error {
+func (t *Builder) writeDetails() error {
 	if err := t.identify(); err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@
 // its row with the reason, and the statement can no longer be proven (rules 2 and 10).
 package statement
 
+import "strings"
+
 // Kind is the purpose of a message. The same entry may occur in one message of each kind.
 type Kind string
 
@@ -169,3 +171,40 @@ type Handler interface {
 	End() error      // all fields of the statement are set
 	Notice(n *Notice) error
 }
+
+// IsBooked reports whether a message adds up entries of a status; others are only announced. An entry for information
+// does not move a booked balance; in a notification, which has no balance, it is the notified amount.
+func (k Kind) IsBooked(status string) bool {
+	return status != "PDNG" && status != "FUTR" && (status != "INFO" || k == Notification)
+}
+
+// StoredStatus is an entry's status as its stream has it. Banks have own codes for booked entries, or none.
+func (e *Entry) StoredStatus() string {
+	switch e.Status {
+	case "PDNG", "FUTR", "INFO":
+		return e.Status
+	}
+	return "BOOK"
+}
+
+// CSVFormat begins the format of CSV statements; the name of their institution follows.
+const CSVFormat = "csv "
+
+// CSVInstitution is the institution whose CSV files have a format; empty for other formats.
+func CSVInstitution(format string) string {
+	name, csv := strings.CutPrefix(format, CSVFormat)
+	if !csv {
+		return ""
+	}
+	return name
+}
+
+// IsCAMT reports whether a statement's format leaves the direction of reversals open. By its definition an entry has
+// the direction of its effect on the account; some banks write the direction of the entry that is reversed.
+func (s *Statement) IsCAMT() bool { return strings.HasPrefix(s.Format, "camt") }
+
+// IsMT reports whether a statement's format cuts long references.
+func (s *Statement) IsMT() bool { return strings.HasPrefix(s.Format, "mt") }
+
+// IsOFX reports whether a statement's format has FITIDs.
+func (s *Statement) IsOFX() bool { return strings.HasPrefix(s.Format, "ofx") }

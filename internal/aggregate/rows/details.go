@@ -1,8 +1,10 @@
-// Sums the charges that banks state beside amounts.
+// Compares the details of an entry with its amount; they may differ by charges.
 
 package rows
 
 import (
+	"fmt"
+
 	"bursar/internal/aggregate/format/statement"
 )
 
@@ -53,4 +55,21 @@ func (c *charges) equal(sum *statement.Sum) bool {
 		}
 	}
 	return false
+}
+
+// compareDetails compares the sum of an entry's details with its amount, if every detail has an amount in the entry's
+// currency that was moved. They may differ by charges, and the details of a reversal may be those that it reverses.
+func (l *ledger) compareDetails(e *statement.Entry) string {
+	var rest statement.Sum
+	if l.all == 0 || l.lax || len(l.list) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
+		return ""
+	}
+	var back statement.Sum
+	back.Plus(&rest)
+	back.Plus(&l.booked.sum)
+	rest.Minus(&l.booked.sum)
+	if rest.Sign() == 0 || e.Reversal && back.Sign() == 0 || l.charges.explain(&rest, e.Charges) {
+		return ""
+	}
+	return fmt.Sprintf("the entry is %s, and its %d details sum to %s", e.Amount, l.all, &l.booked.sum)
 }

@@ -1,17 +1,19 @@
-// References of entries: which of them identify an entry.
+// Derives an entry's id, and decides which of its references identify it.
 
 package rows
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
 )
 
 // reference identifies an entry together with day and money. A temporary FITID does not; the entry is identified by its whole content.
-func (t *rowBuilder) reference(e *statement.Entry) string {
+func (t *Builder) reference(e *statement.Entry) string {
 	if t.temporaryFITIDs {
 		return ""
 	}
@@ -36,7 +38,7 @@ const maxLineDigits = 6
 // ownReference is the account owner's reference of the entry. In CAMT many banks write the position of the entry in its
 // message there, which differs in another message and identifies nothing. It is recognised by a reference of the
 // servicer beside it, or by its value.
-func (t *rowBuilder) ownReference(e *statement.Entry) string {
+func (t *Builder) ownReference(e *statement.Entry) string {
 	if t.rules.Former || !strings.HasPrefix(t.stmt.Format, "camt") || len(e.Own) > maxLineDigits || strings.Trim(e.Own, "0123456789") != "" {
 		return e.Own
 	}
@@ -44,4 +46,34 @@ func (t *rowBuilder) ownReference(e *statement.Entry) string {
 		return ""
 	}
 	return e.Own
+}
+
+// identify derives the entry's id from its content, as far as that is known.
+func (t *Builder) identify() error {
+	if t.rules.Former || t.transactions.identified {
+		return nil
+	}
+	t.transactions.identified = true
+	all, n := identity.ContentDigest(t.base, t.entry, t.ownReference(t.entry), t.transactions.facts), uint32(1)
+	if !t.entry.Unique || t.entry.Shared {
+		var err error
+		if n, err = t.occurrences.next(t.entry.Place, all); err != nil {
+			return err
+		}
+	}
+	t.id = identity.Nth(all, n)
+	day := t.entryDay(t.entry)
+	if !statement.IsDay(day) { // intake rejects it
+		return nil
+	}
+	currency := cmp.Or(t.entry.Currency, t.stmt.Currency)
+	l := t.listing(currency)
+	name := &NamedEntry{Group: t.base, Base: t.base, Content: all, ID: t.id, Day: day, Listing: l.number, Listed: !t.entry.Unique && t.reference(t.entry) == ""}
+	var before statement.Sum
+	if before.Add(l.opening) {
+		before.Plus(&t.ledger(currency).booked.sum)
+		name.BalanceBefore = identity.Of("before", before.String())
+	}
+	t.nameCut(name, currency)
+	return t.out.AddNamed(name)
 }
