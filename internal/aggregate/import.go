@@ -1,9 +1,8 @@
-// Package aggregate turns the statement files of institutions into events: files of every format become rows of the
-// built-in streams, and each statement's own totals decide how far an account's record can be trusted. It owns the
-// identity of statements, entries, details and balances, the files as they were received, and the completeness of
-// accounts. It guarantees that a file counts once however often, in whatever order and together with whichever files it
-// is imported, and that a file that cannot be read to its end leaves nothing behind. It must not know of pipelines; the
-// format packages below it know nothing of streams.
+// Package aggregate imports the statement files of institutions as events, and retracts them. It owns the order of an
+// import: files become rows (format, rows), entries get the ids of stored ones (match), rows are ingested, what does not
+// count is cancelled (cancel). It keeps the files as they were received. It guarantees that a file counts once however
+// often, in whatever order and together with whichever files it is imported, and that a file that cannot be read to its
+// end leaves nothing behind. It must not know of pipelines.
 //
 // Some things files do not state. Entries without a reference that move the same money on the same day, in two lists
 // that nothing distinguishes, are taken for one entry in different words, unless one list has both. If that is wrong,

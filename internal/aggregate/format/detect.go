@@ -1,5 +1,7 @@
-// Detects the format of a file by its content.
-
+// Package format opens the files that institutions send, unpacks them, and recognises the format of each part by its
+// content. It owns what a part of a file is and which reader reads it: camt, mt940, ofx and csvfile below it, whose
+// common vocabulary is package statement. It guarantees that an error of the disk is Transient and one of the content
+// is Data, and that a small file cannot unpack to an unlimited one. It must not know what becomes of a statement.
 package format
 
 import (

@@ -1,6 +1,7 @@
-// Computes the ids of statements, entries, balances and details: digests of their content, never of their file, so that
-// a statement that is sent again or overlaps another yields the same events.
-
+// Package identity computes the ids of statements, entries, balances, details and the events that follow from them:
+// digests of content, never of a file, so that a statement that is sent again or overlaps another yields the same events.
+// It owns what is digested and in which order, which must never change: stored events have these ids. It must not know
+// streams or the catalog.
 package identity
 
 import (
