@@ -22,7 +22,7 @@ func FormerPart(s *statement.Statement, intermediate string) string {
 }
 
 // FormerBase digests the content of an entry without its text, which banks reword. Equal entries are distinguished by how
-// often the file has listed them: see occurrences. within identifies the statement, for an entry without a booking day.
+// often the file has listed them: see package rows. within identifies the statement, for an entry without a booking day.
 func FormerBase(s *statement.Statement, e *statement.Entry, part, within string) Digest {
 	if e.Unique && !e.Shared {
 		return Of("unique", string(s.Kind), ServicerScope(s), s.Account, e.Reference)

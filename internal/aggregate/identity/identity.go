@@ -62,7 +62,7 @@ func MessageID(s *statement.Statement) string {
 }
 
 // EntryBase digests what identifies an entry: the servicer's reference with day and money, or only the latter. Entries
-// with one base are matched with the stored ones as a multiset, by their whole content: see resolve.go. A reference
+// with one base are matched with the stored ones as a multiset, by their whole content: see package match. A reference
 // that is permanently unique identifies an entry by itself. within identifies the statement, for an entry without a day;
 // an entry of a report or notification without a reference belongs to its message.
 func EntryBase(h Account, s *statement.Statement, e *statement.Entry, reference, within string) Digest {

@@ -16,7 +16,7 @@ import (
 type slot struct {
 	entry         identity.Digest
 	cut           rows.CutName
-	balanceBefore identity.Digest // as in namedEntry
+	balanceBefore identity.Digest // as in rows.NamedEntry
 	listing       rows.Listing
 	cancelled     bool // the entry was cancelled
 	stale         bool // it belongs to a file that is read again

@@ -62,7 +62,7 @@ type Builder struct {
 
 	entry        *statement.Entry
 	id           identity.Digest // of the entry, once it is known
-	base         identity.Digest // of the entry: see entryBase
+	base         identity.Digest // of the entry: see identity.EntryBase
 	details      ledger          // sums the details of the entry
 	transactions transactions
 	listings     map[string]openListing // by currency for a statement with several currencies; else under ""

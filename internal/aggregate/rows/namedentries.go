@@ -18,7 +18,7 @@ import (
 // NamedEntry is an entry with what identifies it.
 type NamedEntry struct {
 	Group         identity.Digest // entries that may be the same are in one group: the base, unless the entry has a cut name
-	Base, Content identity.Digest // see entryBase and contentDigest
+	Base, Content identity.Digest // see identity.EntryBase and identity.ContentDigest
 	ID            identity.Digest // derived from the content alone
 	BalanceBefore identity.Digest // digest of the balance before it, by the entries that the statement lists first; zero if unknown
 	Day           string
