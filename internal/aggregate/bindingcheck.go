@@ -118,7 +118,7 @@ func (r *reading) filesNotReread(ctx context.Context, files []*File, was *rules.
 	switch was.Aspect {
 	case rules.ReferencesAspect, rules.MappingAspect:
 		where = "format = " + imported.SQLList([]string{was.Source})
-	case rules.FitidsAspect:
+	case rules.FITIDsAspect:
 		h := r.rules.Account(&statement.Statement{Format: "ofx", Servicer: was.Source, Account: was.Number})
 		where = "format LIKE 'ofx%' AND account = " + imported.SQLList([]string{h.Account})
 	case rules.ReversalsAspect:

@@ -15,11 +15,16 @@ import (
 // Rows receives rows of the built-in streams. line is one JSON line, valid until the call returns.
 type Rows func(stream string, line []byte) error
 
+// Write passes on a row.
 func (to Rows) Write(stream string, r rows.Row) error { return to(stream, r) }
 
-// Nothing is stored here, so that there is nothing to match entries with.
-func (to Rows) NewListing() uint32              { return 0 }
+// NewListing does nothing: nothing is stored here, so that there is nothing to match entries with.
+func (to Rows) NewListing() uint32 { return 0 }
+
+// SetListing does nothing.
 func (to Rows) SetListing(uint32, rows.Listing) {}
+
+// AddNamed does nothing.
 func (to Rows) AddNamed(*rows.NamedEntry) error { return nil }
 
 // ConvertFile does to one file what Import does before it ingests: it detects the format, reads the file and makes

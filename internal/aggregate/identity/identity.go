@@ -19,6 +19,7 @@ import (
 // whose id equals that of another.
 type Digest [16]byte
 
+// String returns the hex digits that ids have.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
 // Of digests texts, each with its length, so that different lists never digest the same bytes.

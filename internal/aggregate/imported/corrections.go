@@ -16,6 +16,7 @@ import (
 // CorrectionsKnown exists once a correcting entry was read.
 const CorrectionsKnown = "statements/corrections"
 
+// HasCorrections reports whether a correcting entry was ever read.
 func HasCorrections(ctx context.Context, from catalog.Catalog) (known bool, err error) {
 	err = from.View(ctx, func(tx catalog.Tx) error {
 		known, err = tx.Get(CorrectionsKnown, new(bool))

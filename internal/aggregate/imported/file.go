@@ -38,6 +38,7 @@ type File struct {
 // its file is imported again.
 const ReadersVersion = 1
 
+// Key is the key of the record of a file with a digest.
 func Key(digest string) string { return "statements/file/" + digest }
 
 // ObjectName is the object that keeps a file with a digest.

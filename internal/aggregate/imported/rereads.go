@@ -22,6 +22,7 @@ type Reread struct {
 	Unlisted []string          `json:"unlisted,omitempty"` // of a retracted file, the corrections that no statement which counts lists
 }
 
+// RereadPrefix begins the keys of what is recorded of readings. The digest of the file follows.
 const RereadPrefix = "statements/reread/"
 
 // Current is the last reading whose rows are ingested, or nil.
@@ -35,6 +36,7 @@ func (r *Reread) Current() *Reread {
 // Rereads are by the object of the file.
 type Rereads map[string]*Reread
 
+// ListRereads lists the last readings of files that were read again or retracted.
 func ListRereads(ctx context.Context, from catalog.Catalog) (all Rereads, err error) {
 	err = from.View(ctx, func(tx catalog.Tx) error {
 		all = Rereads{}

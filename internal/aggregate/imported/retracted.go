@@ -1,4 +1,4 @@
-// Lists the files that are retracted, and finds imported files by name.
+// Retractions of files: which are retracted, and which were cut short.
 
 package imported
 
@@ -13,6 +13,32 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
 )
+
+// Retraction is why and when a file was retracted.
+type Retraction struct {
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+	Begun  bool      `json:"begun,omitempty"` // what only the file lists may not be cancelled yet
+}
+
+// RetractedFile is the result of Retract or Undo.
+type RetractedFile struct {
+	Retraction
+	File       string `json:"file"` // as it was imported
+	Object     string `json:"object"`
+	Undone     bool   `json:"undone,omitempty"`
+	Already    bool   `json:"already,omitempty"` // it was already retracted, or not retracted
+	Statements int    `json:"statements"`        // of the file
+	Cancelled  int64  `json:"taken_back"`        // entries that no counting statement lists
+	// NotCancelled says why such entries may be left. The same call cancels them once the cause is removed.
+	NotCancelled string `json:"not_taken_back,omitempty"`
+	// ImportAgain are the originals that have conflicting rows of the accounts in quarantine: importing them again may
+	// accept these now. The same holds for any file that has a statement of the retracted file.
+	ImportAgain []string `json:"import_again,omitempty"`
+}
+
+// RetractionsKey counts the retractions of files, so that files with conflicting rows are read again.
+const RetractionsKey = "statements/retractions"
 
 // Retracted lists the retracted files by name. Only projects in which a file was ever retracted are searched.
 func Retracted(ctx context.Context, from catalog.Catalog) (list []RetractedFile, err error) {
@@ -74,29 +100,3 @@ func CheckRetractions(ctx context.Context, from catalog.Catalog) error {
 	}
 	return one
 }
-
-// Retraction is why and when a file was retracted.
-type Retraction struct {
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
-	Begun  bool      `json:"begun,omitempty"` // what only the file lists may not be cancelled yet
-}
-
-// RetractedFile is the result of Retract or Undo.
-type RetractedFile struct {
-	Retraction
-	File       string `json:"file"` // as it was imported
-	Object     string `json:"object"`
-	Undone     bool   `json:"undone,omitempty"`
-	Already    bool   `json:"already,omitempty"` // it was already retracted, or not retracted
-	Statements int    `json:"statements"`        // of the file
-	Cancelled  int64  `json:"taken_back"`        // entries that no counting statement lists
-	// NotCancelled says why such entries may be left. The same call cancels them once the cause is removed.
-	NotCancelled string `json:"not_taken_back,omitempty"`
-	// ImportAgain are the originals that have conflicting rows of the accounts in quarantine: importing them again may
-	// accept these now. The same holds for any file that has a statement of the retracted file.
-	ImportAgain []string `json:"import_again,omitempty"`
-}
-
-// RetractionsKey counts the retractions of files, so that files with conflicting rows are read again.
-const RetractionsKey = "statements/retractions"

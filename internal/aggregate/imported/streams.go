@@ -15,27 +15,6 @@ import (
 	"bursar/internal/project"
 )
 
-// Query passes on rows of texts; null is empty.
-func Query(ctx context.Context, o duck.Options, sql string, each func(row []string) error) error {
-	session, err := duck.Open(o)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	return session.Query(ctx, sql, func(columns []column.Vector) error {
-		row := make([]string, len(columns))
-		for i := range columns[0].Len() {
-			for j := range columns {
-				row[j] = string(columns[j].AppendPlain(nil, i))
-			}
-			if err := each(row); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // Streams are the built-in streams as they are stored, with the catalog's records of the imported files.
 type Streams struct {
 	Objects interface {
@@ -57,6 +36,27 @@ func (s *Streams) View(ctx context.Context, stream string) (string, error) {
 		return "", err
 	}
 	return event.ViewSQL(s.Objects, s.Project.Stream(stream), batches), nil
+}
+
+// Query passes on rows of texts; null is empty.
+func Query(ctx context.Context, o duck.Options, sql string, each func(row []string) error) error {
+	session, err := duck.Open(o)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	return session.Query(ctx, sql, func(columns []column.Vector) error {
+		row := make([]string, len(columns))
+		for i := range columns[0].Len() {
+			for j := range columns {
+				row[j] = string(columns[j].AppendPlain(nil, i))
+			}
+			if err := each(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // SQLList is a list of SQL literals.

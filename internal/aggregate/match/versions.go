@@ -72,6 +72,7 @@ func (v *Versions) Add(ctx context.Context, s *Statement) error {
 	return v.Flush(ctx)
 }
 
+// Flush looks up the statements that wait for it.
 func (v *Versions) Flush(ctx context.Context) error {
 	wanted := map[identity.Digest]bool{}
 	var days []identity.Digest

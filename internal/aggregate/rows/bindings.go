@@ -21,7 +21,7 @@ func (t *Builder) recordBindings(s *statement.Statement) error {
 		}
 	}
 	if s.IsOFX() {
-		return t.recordBinding(rules.FitidsAspect, s)
+		return t.recordBinding(rules.FITIDsAspect, s)
 	}
 	if t.rules.CSVInstitution(s.Format) == nil {
 		return nil

@@ -108,6 +108,7 @@ type Summary struct {
 	Corrects bool              // it has an entry that replaces or deletes another
 }
 
+// Summary returns what is known of the file.
 func (t *Builder) Summary() Summary {
 	s := Summary{Format: t.format, Bindings: slices.Collect(maps.Keys(t.fileBindings)), Unique: t.hasUnique, Corrects: t.hasCorrects}
 	s.Notices, s.Faults = t.all()

@@ -33,6 +33,7 @@ func (s *File) Ingest(ctx context.Context, stream string, by IngestFunc) (result
 	return result, err
 }
 
+// Parts names the statement file for intake.
 func (s *File) Parts(string) []event.FilePart { return []event.FilePart{{Row: 1, Name: s.Name}} }
 
 // Append adds rows to the file.

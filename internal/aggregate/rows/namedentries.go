@@ -44,6 +44,7 @@ type NameSpool struct {
 	} // before the current file
 }
 
+// NewNameSpool creates the file in a folder.
 func NewNameSpool(dir string) (*NameSpool, error) {
 	out, err := os.Create(filepath.Join(dir, "names"))
 	if err != nil {
@@ -141,4 +142,5 @@ func namedIn(record []byte) NamedEntry {
 	return e
 }
 
+// Close closes the file.
 func (n *NameSpool) Close() error { return n.out.Close() }

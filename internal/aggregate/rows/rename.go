@@ -17,6 +17,7 @@ import (
 // Renamings are the other ids of entries, by file.
 type Renamings map[uint32]map[identity.Digest]identity.Digest
 
+// Add renames an entry of a file.
 func (m Renamings) Add(file uint32, from, to identity.Digest) {
 	if m[file] == nil {
 		m[file] = map[identity.Digest]identity.Digest{}

@@ -16,6 +16,7 @@ type Limits struct {
 	Balances int // bytes of the balances of one statement
 }
 
+// DefaultLimits are those of an import.
 var DefaultLimits = Limits{Reports: 16 << 20, Bindings: 512 << 20, Balances: 16 << 20}
 
 const (

@@ -15,6 +15,7 @@ import (
 // Row is a JSON line that is being written. Values that a file does not state are omitted.
 type Row []byte
 
+// Begin begins a row.
 func (r *Row) Begin() { *r = append((*r)[:0], '{') }
 
 // next separates a column from the previous one.
@@ -79,4 +80,5 @@ func (r *Row) refused(why *statement.Refusal) {
 	*r = append(*r, '}')
 }
 
+// End ends the row.
 func (r *Row) End() { *r = append(*r, '}', '\n') }

@@ -26,6 +26,7 @@ type Spool struct {
 	names     *NameSpool
 }
 
+// Spooled is the file of one stream.
 type Spooled struct {
 	Path   string
 	out    *os.File
@@ -66,6 +67,7 @@ func (s *Spool) Begin() {
 	}
 }
 
+// Write adds a row.
 func (s *Spool) Write(stream string, r Row) error {
 	f := s.Files[stream]
 	f.Rows++
@@ -79,13 +81,16 @@ func (s *Spool) Write(stream string, r Row) error {
 // IsFull reports whether the next file begins another spool.
 func (s *Spool) IsFull() bool { return s.fileCount >= maxSpoolFiles }
 
+// NewListing announces a statement.
 func (s *Spool) NewListing() uint32 {
 	s.names.Listings = append(s.names.Listings, Listing{})
 	return uint32(len(s.names.Listings) - 1)
 }
 
+// SetListing describes a statement.
 func (s *Spool) SetListing(at uint32, l Listing) { s.names.Listings[at] = l }
 
+// AddNamed adds an entry with what identifies it.
 func (s *Spool) AddNamed(n *NamedEntry) error { return s.names.add(n) }
 
 // End commits the rows written since begin as those of a file with this name.

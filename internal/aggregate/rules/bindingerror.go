@@ -30,7 +30,7 @@ func (r *Set) ChangeError(was, now *Binding) *DeclaredError {
 	case ReversalsAspect:
 		at(r.project.InstitutionOf(was.Source, was.Number), "reversals", "")
 		fault.Message = fmt.Sprintf("reversals of account %s were imported with `reversals: %s`, and it is declared to be %s: %s", was.Number, was.Value, now.Value, advice)
-	case FitidsAspect:
+	case FITIDsAspect:
 		at(r.project.InstitutionOf(was.Source, was.Number), "fitids", "")
 		fault.Message = fmt.Sprintf("account %s was imported with `fitids: %s`, and they are declared to be %s: %s", was.Number, was.Value, now.Value, advice)
 	case ReferencesAspect:

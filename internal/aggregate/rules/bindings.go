@@ -22,7 +22,7 @@ const (
 	AccountAspect    Aspect = "account"   // which account a number is, in one currency
 	ReversalsAspect  Aspect = "reversals" // which direction the reversals of an account have
 	ReferencesAspect Aspect = "reference" // how far the references of an institution's CSV files identify entries
-	FitidsAspect     Aspect = "fitids"    // whether the FITIDs of an account identify entries permanently
+	FITIDsAspect     Aspect = "fitids"    // whether the FITIDs of an account identify entries permanently
 	MappingAspect    Aspect = "mapping"   // how rows of an institution's CSV files are read
 )
 
@@ -44,6 +44,7 @@ func (g *Binding) Subject() identity.Digest {
 	return identity.Of(string(g.Aspect), g.Source, g.Number, g.Currency)
 }
 
+// BindingKey is the key of the binding with a subject.
 func BindingKey(subject identity.Digest) string { return bindingPrefix + subject.String() }
 
 // SameAs reports whether two bindings give what was imported the same meaning.
@@ -68,7 +69,7 @@ func (r *Set) Bind(what Aspect, s *statement.Statement, h identity.Account) Bind
 		if r.HasOriginalReversals(s) {
 			g.Value = string(project.OriginalReversals)
 		}
-	case FitidsAspect:
+	case FITIDsAspect:
 		g.Number, g.Value = s.Account, project.LastingFITIDs
 		if r.HasTemporaryFITIDs(s) {
 			g.Value = project.TemporaryFITIDs
@@ -121,7 +122,7 @@ func (r *Set) current(g *Binding) (now Binding, known bool) {
 	switch g.Aspect {
 	case ReversalsAspect:
 		s.Format = "camt"
-	case FitidsAspect:
+	case FITIDsAspect:
 		s.Format = "ofx"
 	}
 	return r.Bind(g.Aspect, s, r.Account(s)), true

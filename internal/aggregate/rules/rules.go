@@ -11,7 +11,7 @@ import (
 	"bursar/internal/project"
 )
 
-// Set are those of a project. A project whose entries an earlier version imported keeps its rules, so that entries
+// Set is the rules of a project. A project whose entries an earlier version imported keeps its rules, so that entries
 // that are sent again are recognised.
 type Set struct {
 	project *project.Project
@@ -25,6 +25,7 @@ type Set struct {
 	HasTemporaryFITIDs   func(s *statement.Statement) bool // its FITIDs change with each file
 }
 
+// Of returns the rules of a project; former are those of earlier versions.
 func Of(p *project.Project, former bool) Set {
 	if former {
 		return Set{project: p, PreviousDay: newPreviousDay(p), Account: formerAccountName, MovementDigest: identity.FormerMovementDigest, Former: true, HasOriginalReversals: originalReversalsOf(p), HasTemporaryFITIDs: neverTemporary}
