@@ -61,7 +61,7 @@ func (r *reading) affectedAccounts(ctx context.Context, slots *rows.File) (accou
 		func(s *match.Statement) { fresh[s.ID], accounts[s.Account] = awaitingOf(s), true },
 	)
 	for _, s := range r.spools {
-		err := rows.EachLine(s.Files[project.StatementStream].Path, func(line []byte) error {
+		err := s.EachLine(project.StatementStream, func(line []byte) error {
 			var row match.Statement
 			if err := json.Unmarshal(line, &row); err != nil {
 				return err
@@ -103,7 +103,7 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 		return err
 	}
 	for _, s := range r.spools {
-		err := rows.EachLine(s.Files[project.BalanceStream].Path, func(line []byte) error {
+		err := s.EachLine(project.BalanceStream, func(line []byte) error {
 			var row struct{ ID, Account, Day string }
 			err := json.Unmarshal(line, &row)
 			if back[row.ID] {

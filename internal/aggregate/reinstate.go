@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"bursar/internal/aggregate/imported"
-	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
 	"bursar/internal/project"
 )
@@ -29,7 +28,7 @@ func (r *reading) reinstateStatements(ctx context.Context) error {
 	}
 	for _, s := range r.spools {
 		for _, stream := range streams {
-			err := rows.EachLine(s.Files[stream].Path, func(line []byte) error {
+			err := s.EachLine(stream, func(line []byte) error {
 				var row struct{ ID string }
 				err := json.Unmarshal(line, &row)
 				stated[row.ID] = true

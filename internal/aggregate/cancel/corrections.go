@@ -13,7 +13,6 @@ import (
 
 	"bursar/internal/aggregate/identity"
 	"bursar/internal/aggregate/imported"
-	"bursar/internal/aggregate/rows"
 	"bursar/internal/project"
 )
 
@@ -78,7 +77,7 @@ func (r *Adjustment) listedOnce(events map[string]string) (list []string, err er
 	}
 	r.restored = true
 	for _, s := range r.Spools {
-		err := rows.EachLine(s.Files[project.EntryStream].Path, func(line []byte) error {
+		err := s.EachLine(project.EntryStream, func(line []byte) error {
 			var row struct{ ID string }
 			err := json.Unmarshal(line, &row)
 			if event := events[row.ID]; event != "" {

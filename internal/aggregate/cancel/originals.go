@@ -13,7 +13,6 @@ import (
 
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/imported"
-	"bursar/internal/aggregate/rows"
 	"bursar/internal/project"
 )
 
@@ -88,7 +87,7 @@ func (r *Adjustment) findRemoved(ctx context.Context, again map[string]*File, o 
 	}
 	has := map[string]bool{}
 	for _, s := range r.Spools {
-		err := rows.EachLine(s.Files[project.StatementStream].Path, func(line []byte) error {
+		err := s.EachLine(project.StatementStream, func(line []byte) error {
 			var row struct{ ID, Object, Account string }
 			err := json.Unmarshal(line, &row)
 			if again[row.Object] != nil {

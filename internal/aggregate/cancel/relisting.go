@@ -237,7 +237,7 @@ func (l *relisting) writeIDs(stream, path string) error {
 	}
 	to := bufio.NewWriterSize(out, 1<<16)
 	at, n := -1, int64(0)
-	err = rows.EachLine(l.rows.Files[stream].Path, func(line []byte) error {
+	err = l.rows.EachLine(stream, func(line []byte) error {
 		for at+1 < len(l.groups) && l.groups[at+1].firstRows[stream] <= n {
 			at++
 		}

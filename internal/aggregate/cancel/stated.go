@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"bursar/internal/aggregate/imported"
-	"bursar/internal/aggregate/rows"
 	"bursar/internal/project"
 )
 
@@ -31,7 +30,7 @@ func (r *Adjustment) StatementIDs(ctx context.Context, object string, refused []
 		return nil, nil, err
 	}
 	accounts := map[string]bool{}
-	err = rows.EachLine(l.rows.Files[project.StatementStream].Path, func(line []byte) error {
+	err = l.rows.EachLine(project.StatementStream, func(line []byte) error {
 		var row struct{ ID, Account string }
 		err := json.Unmarshal(line, &row)
 		ids, accounts[row.Account] = append(ids, row.ID), true

@@ -133,9 +133,9 @@ func (s *Spool) Rows(stream string) int64 {
 	return f.Rows - f.begun.rows
 }
 
-// EachLine passes on the lines of a spooled file.
-func EachLine(path string, each func(line []byte) error) error {
-	in, err := os.Open(path)
+// EachLine passes on the rows of a stream. The spool is closed.
+func (s *Spool) EachLine(stream string, each func(line []byte) error) error {
+	in, err := os.Open(s.Files[stream].Path)
 	if err != nil {
 		return fmt.Errorf("read rows again: %w", err)
 	}
