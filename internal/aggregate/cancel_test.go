@@ -132,7 +132,7 @@ func (h *fixture) unlist(reference string) {
 				delete(event, columns[i].Name)
 			}
 		}
-		id, amount := event["id"].(string), event["amount"].(string)
+		id, amount := fmt.Sprint(event["id"]), fmt.Sprint(event["amount"])
 		event["id"], event["takes_back"], event["amount"] = identity.CancelID(id), id, statement.Negate(amount)
 		line, err = json.Marshal(event)
 		return err

@@ -60,8 +60,8 @@ type Versions struct {
 }
 
 // NewVersions begins to look for other versions. It writes slots, and passes on each statement that has another version.
-func (n *Names) NewVersions(write func(rows.Row) error, onVersion func(*Statement)) *Versions {
-	return &Versions{known: map[identity.Digest][]slot{}, find: n.slots, write: write, onVersion: onVersion}
+func (s *Names) NewVersions(write func(rows.Row) error, onVersion func(*Statement)) *Versions {
+	return &Versions{known: map[identity.Digest][]slot{}, find: s.slots, write: write, onVersion: onVersion}
 }
 
 // Add adds a statement. Some are looked up together, the last ones by flush.
@@ -110,9 +110,9 @@ func (v *Versions) addOne(s *Statement) error {
 
 // SearchDays records all stored statements by their days, once in the life of a project. Before, it passes on those
 // that have another version.
-func (n *Names) SearchDays(ctx context.Context, versions func([]Statement) error) error {
-	return n.searchOnce(ctx, daysKnown, "stored statements", func(ctx context.Context, to *bufio.Writer) (written int64, err error) {
-		view, err := n.View(ctx, project.StatementStream)
+func (s *Names) SearchDays(ctx context.Context, versions func([]Statement) error) error {
+	return s.searchOnce(ctx, daysKnown, "stored statements", func(ctx context.Context, to *bufio.Writer) (written int64, err error) {
+		view, err := s.View(ctx, project.StatementStream)
 		if err != nil || view == "" {
 			return 0, err
 		}
@@ -125,7 +125,7 @@ func (n *Names) SearchDays(ctx context.Context, versions func([]Statement) error
 		sql := "SELECT id, kind, servicer, account, currency, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR), CAST(opening AS VARCHAR), CAST(closing AS VARCHAR), page FROM (" +
 			view + ") WHERE kind = 'statement' AND fault IS NULL AND (opening IS NOT NULL OR page IS NOT NULL) AND closing IS NOT NULL " +
 			"ORDER BY servicer, account, currency, from_day, to_day, opening, closing, id"
-		err = imported.Query(ctx, n.Duck, sql, func(row []string) error {
+		err = imported.Query(ctx, s.Duck, sql, func(row []string) error {
 			s := &Statement{row[0], row[3], row[5], row[6], row[1], row[2], row[4], row[7], row[8], row[9]}
 			if _, same := v.known[s.daysDigest()]; !same && len(v.waiting) == 0 {
 				clear(v.known)

@@ -14,6 +14,7 @@ import (
 // Form says how complete a reference is; zero if no message cuts it and it cannot be a cut one.
 type Form byte
 
+// How complete a reference is.
 const (
 	CutForm   Form = iota + 1 // 16 characters of an MT message: it may be the start of a longer one
 	ExactForm                 // 16 characters of a format that has longer ones

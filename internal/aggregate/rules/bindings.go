@@ -18,6 +18,7 @@ import (
 // Aspect is what is bound.
 type Aspect string
 
+// What is bound.
 const (
 	AccountAspect    Aspect = "account"   // which account a number is, in one currency
 	ReversalsAspect  Aspect = "reversals" // which direction the reversals of an account have
