@@ -177,36 +177,6 @@ func (t *Builder) Entry(e *statement.Entry) (err error) {
 	return err
 }
 
-// headDigest digests what a statement states before its first entry. A statement without balances is identified by its message instead.
-func (t *Builder) headDigest() identity.Digest {
-	texts := []string{string(t.stmt.Kind), t.name.Servicer, t.name.Account, t.stmt.Currency, t.stmt.Number, t.stmt.Page, t.stmt.From, t.stmt.To}
-	for i := range t.balances {
-		b := &t.balances[i]
-		texts = append(texts, b.Code, b.Subtype, b.Date, t.amount(b.Amount), b.Currency)
-	}
-	if len(t.balances) == 0 {
-		texts = append(texts, identity.MessageID(t.stmt))
-	}
-	return identity.Of(texts...)
-}
-
-// scopeOfUndated identifies the statement in the ids of entries without a booking day: by its opening and closing
-// balances, which are the same when it is sent again, or by its message where these are not known before the entries.
-func (t *Builder) scopeOfUndated(head identity.Digest) string {
-	if b := boundsOf(t.balances); b.booked && b.opening >= 0 && b.closing >= 0 {
-		return head.String()
-	}
-	return identity.MessageID(t.stmt)
-}
-
-// intermediateOpening is the balance that a later part of a statement opens with.
-func (t *Builder) intermediateOpening() string {
-	if len(t.balances) > 0 && t.balances[0].Subtype == openingMT940 {
-		return t.balances[0].Amount
-	}
-	return ""
-}
-
 // Detail keeps one transaction of the entry. Details are part of what identifies the entry, so that they are written
 // when the entry ends, or when they take too much memory.
 func (t *Builder) Detail(d *statement.Detail) error {

@@ -1,4 +1,4 @@
-// Counts how often a file lists equal entries, which distinguishes them.
+// Counts how often a file lists equal entries, which distinguishes them, and recognises a statement that it contains twice.
 
 package rows
 
@@ -93,4 +93,34 @@ func (o *occurrences) switchStatement(content identity.Digest, r repeats, found 
 	}
 	own.total = all
 	return own
+}
+
+// headDigest digests what a statement states before its first entry. A statement without balances is identified by its message instead.
+func (t *Builder) headDigest() identity.Digest {
+	texts := []string{string(t.stmt.Kind), t.name.Servicer, t.name.Account, t.stmt.Currency, t.stmt.Number, t.stmt.Page, t.stmt.From, t.stmt.To}
+	for i := range t.balances {
+		b := &t.balances[i]
+		texts = append(texts, b.Code, b.Subtype, b.Date, t.amount(b.Amount), b.Currency)
+	}
+	if len(t.balances) == 0 {
+		texts = append(texts, identity.MessageID(t.stmt))
+	}
+	return identity.Of(texts...)
+}
+
+// scopeOfUndated identifies the statement in the ids of entries without a booking day: by its opening and closing
+// balances, which are the same when it is sent again, or by its message where these are not known before the entries.
+func (t *Builder) scopeOfUndated(head identity.Digest) string {
+	if b := boundsOf(t.balances); b.booked && b.opening >= 0 && b.closing >= 0 {
+		return head.String()
+	}
+	return identity.MessageID(t.stmt)
+}
+
+// intermediateOpening is the balance that a later part of a statement opens with.
+func (t *Builder) intermediateOpening() string {
+	if len(t.balances) > 0 && t.balances[0].Subtype == openingMT940 {
+		return t.balances[0].Amount
+	}
+	return ""
 }
