@@ -4,11 +4,12 @@ package aggregate
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"bursar/internal/aggregate/completeness"
+	"bursar/internal/aggregate/identity"
 	"bursar/internal/catalog"
 )
 
@@ -20,11 +21,11 @@ func stated(account string, day int) string {
 // of lists the intervals of an account with the names of those that can be accepted, and counts the stale acceptances.
 func (h *fixture) of(account string) (is string, names []string, stale int) {
 	h.Helper()
-	list, err := h.completeness().Judge(h.Context(), Query{}, func(a Account) error {
+	list, err := h.completeness().Judge(h.Context(), completeness.Query{}, func(a completeness.Account) error {
 		if a.Account == account {
 			is = states(a.Intervals)
 			for _, i := range a.Intervals {
-				if i.acceptable() {
+				if i.State == completeness.Broken || i.State == completeness.Unknown {
 					names = append(names, i.Name)
 				}
 			}
@@ -37,7 +38,7 @@ func (h *fixture) of(account string) (is string, names []string, stale int) {
 	return is, names, len(list)
 }
 
-func (h *fixture) accepts(name string) Acceptance {
+func (h *fixture) accepts(name string) completeness.Acceptance {
 	h.Helper()
 	a, err := h.completeness().Accept(h.Context(), name, "known", "", time.Date(2024, 4, 1, 0, 0, 0, 0, time.UTC))
 	if err != nil {
@@ -67,7 +68,7 @@ func TestAcceptedDays(t *testing.T) {
 			_, names, _ := h.of("A1")
 			accepted := h.accepts(names[0])
 			if former {
-				h.recordFormerAcceptance(accepted, accountKey{"", "A1", "EUR"})
+				h.recordFormerAcceptance(accepted, "A1")
 			}
 			h.isOf("A1", "4 PROVEN, 5–8 CLAIMED", 0)
 			h.send(stated("A2", 10))
@@ -87,18 +88,24 @@ func TestAcceptedDays(t *testing.T) {
 }
 
 // recordFormerAcceptance records an acceptance of days as an earlier version did.
-func (h *fixture) recordFormerAcceptance(a Acceptance, of accountKey) {
+func (h *fixture) recordFormerAcceptance(a completeness.Acceptance, account string) {
 	h.Helper()
 	err := h.importer.Catalog.Update(h.Context(), func(tx catalog.Tx) error {
-		if err := tx.Delete(acceptedPrefix + a.Statement); err != nil {
+		if err := tx.Delete("statements/accepted/" + a.Statement); err != nil {
 			return err
 		}
-		a.Statement = formerGapName(of, &a)
-		return tx.Put(acceptedPrefix+a.Statement, a)
+		a.Statement = formerNameOf(account, &completeness.Interval{From: a.From, To: a.To, State: a.Was, Reason: a.Why})
+		return tx.Put("statements/accepted/"+a.Statement, a)
 	})
 	if err != nil {
 		h.Fatal(err)
 	}
+}
+
+// formerNameOf is the name that earlier versions give to an interval of an account in euros.
+func formerNameOf(account string, i *completeness.Interval) string {
+	all := identity.Of("interval", "", account, "EUR", i.Kind, i.Number, i.From, i.To, string(i.State), i.Reason, i.Amount, i.Object, i.Place)
+	return identity.Nth(all, 1).String()[:16]
 }
 
 // TestAcceptedDaysBeforeFirstStatement accepts days of an account before its first statement is imported; they stay accepted after that.
@@ -120,48 +127,31 @@ func TestFormerAcceptanceNames(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	h.send(strings.Replace(corrected, "C25,", "C26,", 1))
-	name := func() (i Interval) { return h.judged("")[0].Intervals[0] }
+	name := func() (i completeness.Interval) { return h.judged("")[0].Intervals[0] }
 	i := name()
-	if i.State != Broken || i.Name == "" || i.formerName == "" || i.Name == i.formerName {
+	formerName := formerNameOf("NL91ABNA0417164300", &i)
+	if i.State != completeness.Broken || i.Name == "" || formerName == "" || i.Name == formerName {
 		t.Fatalf("it is %+v", i)
 	}
-	for _, by := range []string{i.Name, i.formerName, i.Number} {
+	for _, by := range []string{i.Name, formerName, i.Number} {
 		h.accepts(by)
-		if is := name(); is.State != Claimed || is.Name != i.Name {
+		if is := name(); is.State != completeness.Claimed || is.Name != i.Name {
 			t.Errorf("accepted by %s, it is %+v", by, is)
 		}
 		if _, err := h.completeness().Accept(t.Context(), by, "again", "", time.Now()); err == nil || !strings.Contains(err.Error(), "already accepted") {
 			t.Errorf("accepted by %s once more: %v", by, err)
 		}
-		if _, err := h.completeness().Undo(t.Context(), by); err != nil || name().State != Broken {
+		if _, err := h.completeness().Undo(t.Context(), by); err != nil || name().State != completeness.Broken {
 			t.Errorf("undone by %s: %v, %+v", by, err, name())
 		}
 	}
 	err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
-		return tx.Put(acceptedPrefix+i.formerName, Acceptance{Statement: i.formerName, Account: "NL91ABNA0417164300", From: i.From, To: i.To, Was: Broken, Why: i.Reason})
+		return tx.Put("statements/accepted/"+formerName, completeness.Acceptance{Statement: formerName, Account: "NL91ABNA0417164300", From: i.From, To: i.To, Was: completeness.Broken, Why: i.Reason})
 	})
-	if is := name(); err != nil || is.State != Claimed || is.Name != i.formerName {
+	if is := name(); err != nil || is.State != completeness.Claimed || is.Name != formerName {
 		t.Errorf("accepted by an earlier version, it is %+v, %v", is, err)
 	}
-	if _, err := h.completeness().Undo(t.Context(), i.Number); err != nil || name().State != Broken {
+	if _, err := h.completeness().Undo(t.Context(), i.Number); err != nil || name().State != completeness.Broken {
 		t.Errorf("undone by its number: %v, %+v", err, name())
-	}
-}
-
-// TestNamesInOtherWords shows that names depend on figures, not on wording.
-func TestNamesInOtherWords(t *testing.T) {
-	t.Parallel()
-	named := func(why finding) string {
-		a := Account{Account: "A1", States: map[State]int{}, Intervals: []Interval{{From: "2024-03-04", To: "2024-03-04", State: Broken, Reason: why.text, figures: why.digest}}}
-		acceptances{map[string]*Acceptance{}, map[string]bool{}}.nameIntervals(&a)
-		return a.Intervals[0].Name
-	}
-	names := []string{named(newFinding("gap", "%s, not %s", "1.00", "2.00")), named(newFinding("gap", "%s, not %s", "1.00", "3.00")), named(newFinding("differs", "%s, not %s", "1.00", "2.00"))}
-	if again := named(newFinding("gap", "it is %s instead of %s", "1.00", "2.00")); again != names[0] {
-		t.Errorf("in other words it is %s, was %s", again, names[0])
-	}
-	slices.Sort(names)
-	if len(slices.Compact(names)) != 3 {
-		t.Errorf("other figures or kinds have one name: %q", names)
 	}
 }

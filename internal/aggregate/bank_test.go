@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"bursar/internal/aggregate/banktest"
+	"bursar/internal/aggregate/completeness"
 )
 
 // TestBank runs banks of several seeds; SEED=n replays one, SEEDS=n sets how many run.
@@ -205,7 +206,7 @@ func (b *testBank) play(h *fixture) {
 	}
 	accounts := h.judged(day(bankDays))
 	for _, a := range b.accounts {
-		i := slices.IndexFunc(accounts, func(x Account) bool { return x.Account == a.name })
+		i := slices.IndexFunc(accounts, func(x completeness.Account) bool { return x.Account == a.name })
 		if want := a.verdict(); i < 0 && want != "" || i >= 0 && sorted(accounts[i].Intervals) != want {
 			h.Errorf("account %s: fates %q, longer %v\n%s\nwant\n%s", a.name, a.fate, a.longer, sorted(accounts[i].Intervals), want)
 		}
@@ -233,17 +234,17 @@ func (a *ledgerOf) stored() (rows []string) {
 
 // verdict is the expected verdict on the account.
 func (a *ledgerOf) verdict() string {
-	var list []Interval
-	expect := func(from, to int, state State) {
-		list = append(list, Interval{From: day(from + 1), To: day(to + 1), State: state})
+	var list []completeness.Interval
+	expect := func(from, to int, state completeness.State) {
+		list = append(list, completeness.Interval{From: day(from + 1), To: day(to + 1), State: state})
 	}
 	altered := func(n int) bool { return a.fate[n] == "altered" }
 	covered := func(n int) bool { return a.longer[1] > 0 && a.longer[0] <= n && n <= a.longer[1] }
 	first := slices.IndexFunc(a.fate, func(f string) bool { return f != "dropped" })
 	if a.longer[1] > 0 {
-		state := Proven
+		state := completeness.Proven
 		if slices.ContainsFunc(a.fate[a.longer[0]:a.longer[1]+1], func(f string) bool { return f == "altered" }) {
-			state = Broken // it lists what the altered statement lists
+			state = completeness.Broken // it lists what the altered statement lists
 		}
 		from := a.longer[0]
 		if a.mt && !a.carried && len(a.days[from][0].entries)+len(a.days[from][len(a.days[from])-1].entries) == 0 {
@@ -262,13 +263,13 @@ func (a *ledgerOf) verdict() string {
 			continue
 		}
 		for _, s := range a.days[n] {
-			state := Proven
+			state := completeness.Proven
 			if altered(n) {
-				state = Broken
+				state = completeness.Broken
 			}
 			expect(n, n, state)
 			if a.pages && len(s.entries) > 1 {
-				expect(n, n, Proven)
+				expect(n, n, completeness.Proven)
 			}
 		}
 	}
@@ -280,9 +281,9 @@ func (a *ledgerOf) verdict() string {
 		for to+1 < bankDays && a.fate[to+1] == "dropped" && !covered(to+1) {
 			to++
 		}
-		state := Unknown
+		state := completeness.Unknown
 		if to+1 < bankDays && a.days[to+1][0].opening != a.days[from][0].opening {
-			state = Broken
+			state = completeness.Broken
 		}
 		expect(from, to, state)
 		from = to
@@ -291,8 +292,8 @@ func (a *ledgerOf) verdict() string {
 }
 
 // sorted sorts intervals: those of one day may come in any order.
-func sorted(list []Interval) string {
-	slices.SortFunc(list, func(x, y Interval) int {
+func sorted(list []completeness.Interval) string {
+	slices.SortFunc(list, func(x, y completeness.Interval) int {
 		return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To), cmp.Compare(x.State, y.State))
 	})
 	return states(list)

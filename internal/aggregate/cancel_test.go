@@ -4,6 +4,7 @@ package aggregate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,8 +12,12 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
+	"bursar/internal/project"
 )
 
 var errKilled = errors.New("killed")
@@ -106,11 +111,35 @@ func TestKilledWhileCancelling(t *testing.T) {
 // unlist cancels an entry as a reading does that lists it no more.
 func (h *fixture) unlist(reference string) {
 	h.Helper()
-	r := &reading{Importer: h.importer, dir: h.TempDir()}
-	view, err := r.streamView(h.Context(), "entries")
+	view, err := h.importer.View(h.Context(), project.EntryStream)
+	if err != nil {
+		h.Fatal(err)
+	}
+	var line []byte
+	columns, list := h.importer.Project.Stream(project.EntryStream).Columns, []string{}
+	for i := range columns {
+		list = append(list, "CAST("+columns[i].Name+" AS VARCHAR)")
+	}
+	err = imported.Query(h.Context(), h.intake.Duck, "SELECT "+strings.Join(list, ", ")+" FROM ("+view+") WHERE reference = "+imported.SQLList([]string{reference}), func(row []string) error {
+		event := map[string]any{}
+		for i, value := range row {
+			switch columns[i].Type.String() {
+			case "bigint", "bool":
+				event[columns[i].Name] = json.RawMessage(value)
+			default:
+				event[columns[i].Name] = value
+			}
+			if value == "" && columns[i].Optional {
+				delete(event, columns[i].Name)
+			}
+		}
+		id, amount := fmt.Sprint(event["id"]), fmt.Sprint(event["amount"])
+		event["id"], event["takes_back"], event["amount"] = identity.CancelID(id), id, statement.Negate(amount)
+		line, err = json.Marshal(event)
+		return err
+	})
 	if err == nil {
-		sql := "SELECT " + textColumns(h.importer.Project.Stream("entries")) + " FROM (" + view + ") WHERE reference = " + sqlList([]string{reference})
-		_, err = r.ingestAnswers(h.Context(), "entries", sql, "back", cancelling(cancelID))
+		_, err = h.take(h.Context(), project.EntryStream, []string{h.file("unlisted.jsonl", string(line)+"\n")}, nil)
 	}
 	if err != nil {
 		h.Fatal(err)
@@ -149,7 +178,7 @@ func (h *fixture) sum(stream, what string) string {
 	}
 	sum := ""
 	for _, row := range h.stored(stream, fmt.Sprintf("sum(%s)", what)) {
-		sum = trimAmount(row)
+		sum = statement.NormalAmount(row)
 	}
 	return sum
 }

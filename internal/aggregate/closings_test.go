@@ -5,6 +5,8 @@ package aggregate
 import (
 	"strings"
 	"testing"
+
+	"bursar/internal/aggregate/completeness"
 )
 
 // endOf is an OFX file of days of May 2024 with the ledger balance of a day.
@@ -43,7 +45,7 @@ func TestClosings(t *testing.T) {
 			intervals := h.judged("")[0].Intervals
 			reason := ""
 			for _, i := range intervals {
-				if i.State == Broken {
+				if i.State == completeness.Broken {
 					reason = i.Reason
 				}
 			}
@@ -51,51 +53,5 @@ func TestClosings(t *testing.T) {
 				t.Errorf("%s: %q, want %s: %q", got, reason, c.want, c.reason)
 			}
 		})
-	}
-}
-
-// TestNumbers judges statements with consecutive numbers, some of which are missing.
-func TestNumbers(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ numbers, reasons string }{
-		{"1 2 3", "||"},
-		{"1 2 4", "||statement 3 is missing by the bank's numbers"},
-		{"1 2 5 6", "||statements 3 to 4 are missing by the bank's numbers|"},
-		{"001 002 004", "||statement 3 is missing by the bank's numbers"},
-		{"1 3", "|"},
-		{"7 7 7", "||"},
-		{"5 9 11 12", "|||"},
-		{"9 10 1 2", "|||"},
-		{"a b c", "||"},
-	} {
-		var text, reasons []string
-		for i := range strings.Fields(c.numbers) {
-			text = append(text, []string{"5 1>2", "6 2>3", "7 3>4", "8 4>5"}[i])
-		}
-		list := parse(t, strings.Join(text, ", "))
-		for i, number := range strings.Fields(c.numbers) {
-			list[i].Number = number
-		}
-		links, _ := chainOf(list, nil, storedMovements{})
-		for _, l := range links {
-			reasons = append(reasons, l.interval.Reason)
-			if l.interval.State != Proven {
-				t.Errorf("%s: %+v", c.numbers, l.interval)
-			}
-		}
-		if got := strings.Join(reasons, "|"); got != c.reasons {
-			t.Errorf("%s: %q, want %q", c.numbers, got, c.reasons)
-		}
-	}
-}
-
-// TestNumbersBesideGap has a gap in the balances where the numbers skip one: only the gap reports it.
-func TestNumbersBesideGap(t *testing.T) {
-	t.Parallel()
-	list := parse(t, "5 1>2, 6 2>3, 8 4>5")
-	list[0].Number, list[1].Number, list[2].Number = "1", "2", "4"
-	links, gaps := chainOf(list, nil, storedMovements{})
-	if len(gaps) != 1 || links[2].interval.Reason != "" {
-		t.Errorf("%+v %+v", links[2].interval, gaps)
 	}
 }

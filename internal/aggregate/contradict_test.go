@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bursar/internal/aggregate/completeness"
 )
 
 // TestWrongFileIsRetracted imports a wrong file and the right one of the same days in both orders, retracts the wrong
@@ -68,7 +70,7 @@ func TestWrongFileIsRetracted(t *testing.T) {
 				}
 				a := h.judged("")[0]
 				want := fmt.Sprint(len(right) + len(c.prev))
-				if got := fmt.Sprint(len(h.movements())); got != want || a.States[Broken] > len(c.prev) {
+				if got := fmt.Sprint(len(h.movements())); got != want || a.States[completeness.Broken] > len(c.prev) {
 					t.Errorf("%s entries count, want %s: %q, %s: %+v", got, want, h.movements(), states(a.Intervals), a.Intervals)
 				}
 				sum := "-5.00"

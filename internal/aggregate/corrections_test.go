@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"bursar/internal/aggregate/banktest"
+	"bursar/internal/aggregate/completeness"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/catalog"
 )
 
@@ -133,12 +135,12 @@ func TestRereadAfterEarlierReaders(t *testing.T) {
 	path := h.file("first", downloaded(1, 5, "90.00", "X 3 -10", "Y 3 -12 CHANGE X"))
 	known := h.imported(path).Files[0]
 	err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
-		var k importedFile
-		if _, err := tx.Get(importedKey(known.Digest), &k); err != nil {
+		var k imported.File
+		if _, err := tx.Get(imported.Key(known.Digest), &k); err != nil {
 			return err
 		}
 		k.Readers = 0
-		return tx.Put(importedKey(known.Digest), k)
+		return tx.Put(imported.Key(known.Digest), k)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -287,7 +289,7 @@ func (b *correctedLedger) play(t *testing.T, orders int) {
 		for _, a := range h.judged("") {
 			judged = append(judged, states(a.Intervals))
 			for _, i := range a.Intervals {
-				if i.State == Broken {
+				if i.State == completeness.Broken {
 					t.Errorf("order %v: %s–%s is BROKEN: %s", order, i.From, i.To, i.Reason)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/aggregate/completeness"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
@@ -124,7 +125,7 @@ func TestCutReferences(t *testing.T) {
 					t.Errorf("stored are %q, want %d entries; %s", rows, c.want, order)
 				}
 				for _, i := range h.judged("")[0].Intervals {
-					if i.State == Broken && c.want == 1 {
+					if i.State == completeness.Broken && c.want == 1 {
 						t.Errorf("%+v; %s", i, order)
 					}
 				}
@@ -207,7 +208,7 @@ func TestCutReferencesOfEarlierVersions(t *testing.T) {
 		h.send(c.before)
 		before := h.stored("entries", "id")
 		h.importer.Ingest = h.take
-		err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error { return tx.Delete(cutKnown) })
+		err := h.importer.Catalog.Update(t.Context(), func(tx catalog.Tx) error { return tx.Delete("statements/cut-known") })
 		if err != nil {
 			t.Fatal(err)
 		}

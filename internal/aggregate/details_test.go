@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/aggregate/completeness"
 	"bursar/internal/project"
 )
 
@@ -151,7 +152,7 @@ func TestStatementInQuarantine(t *testing.T) {
 			got += " " + string(i.State)
 		}
 		last := accounts[0].Intervals[len(accounts[0].Intervals)-1]
-		if len(accounts) != 1 || accounts[0].Account != "A1" || got[1:] != want || !strings.Contains(last.Reason, "in quarantine: 1:") || accounts[0].States[Broken] != 1 {
+		if len(accounts) != 1 || accounts[0].Account != "A1" || got[1:] != want || !strings.Contains(last.Reason, "in quarantine: 1:") || accounts[0].States[completeness.Broken] != 1 {
 			t.Errorf("%+v, want %s", accounts, want)
 		}
 		h.send(camtWith("1000.00", ""))

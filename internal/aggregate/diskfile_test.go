@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"bursar/internal/aggregate/format"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 
@@ -71,7 +72,7 @@ func TestFailingDisk(t *testing.T) {
 			h := newFixture(t, "")
 			path := h.file("handed.in", packed)
 			n, left := int64(1), &atomic.Int64{}
-			h.importer.open = func(path string) (sourceFile, error) {
+			h.importer.files.OpenFile = func(path string) (format.SourceFile, error) {
 				f, err := os.Open(path)
 				return breaking{f, left}, err
 			}

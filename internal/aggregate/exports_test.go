@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"bursar/internal/aggregate/banktest"
+	"bursar/internal/aggregate/completeness"
 	"bursar/internal/event"
 )
 
@@ -88,7 +89,7 @@ func (b *banks) checkBroken(t *testing.T, h *fixture) {
 	t.Helper()
 	for _, a := range h.judged("") {
 		for _, i := range a.Intervals {
-			if i.State == Broken {
+			if i.State == completeness.Broken {
 				t.Errorf("%s %s–%s stays BROKEN though the whole file is there: %+v\n%s", a.Account, i.From, i.To, i, banktest.Describe(b.Files))
 			}
 		}
@@ -97,7 +98,7 @@ func (b *banks) checkBroken(t *testing.T, h *fixture) {
 
 // verdicts are all intervals, sorted.
 func (b *banks) verdicts(h *fixture) string {
-	var all []Interval
+	var all []completeness.Interval
 	for _, a := range h.judged("") {
 		all = append(all, a.Intervals...)
 	}

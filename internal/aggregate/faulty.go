@@ -3,21 +3,22 @@
 package aggregate
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 
+	"bursar/internal/aggregate/cancel"
+	"bursar/internal/aggregate/completeness"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/match"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
-	"bursar/internal/duck"
-	"bursar/internal/event"
 	"bursar/internal/project"
 )
 
@@ -30,6 +31,15 @@ type faulty struct {
 	Next    string `json:"next,omitempty"`   // day of the statement that decided: one with an earlier day may come later
 }
 
+func faultyOf(s *match.Statement) faulty { return faulty{Account: s.Account, From: s.From, To: s.To} }
+
+// awaitingOf is what is recorded of a statement until the next one decides between its versions.
+func awaitingOf(s *match.Statement) faulty {
+	f := faultyOf(s)
+	f.Awaits = true
+	return f
+}
+
 const (
 	faultyPrefix = "statements/faulty/"
 	faultyKnown  = "statements/faulty-known" // those of all stored statements are recorded
@@ -38,44 +48,43 @@ const (
 // affectedAccounts are the accounts that must be evaluated again: the import has a statement that does not balance, another
 // version of one, or one for days of a faulty statement of an earlier import. Faulty statements are recorded before anything is
 // ingested, because a version may come after a crash. Statements that are not yet recorded by their days are added to slots.
-func (r *reading) affectedAccounts(ctx context.Context, slots *slotFile) (accounts map[string]bool, err error) {
+func (r *reading) affectedAccounts(ctx context.Context, slots *rows.File) (accounts map[string]bool, err error) {
 	known, err := r.faultyStatements(ctx)
 	if err != nil {
 		return nil, err
 	}
 	accounts = map[string]bool{}
 	fresh := map[string]faulty{}
-	var rows []row
-	versions := &versionRows{
-		known: map[digest][]slot{}, find: r.slots,
-		write:     func(line row) error { rows = append(rows, line); return nil },
-		onVersion: func(s *statementRow) { fresh[s.ID], accounts[s.Account] = s.awaits(), true },
-	}
+	var lines []rows.Row
+	versions := r.storedNames().NewVersions(
+		func(line rows.Row) error { lines = append(lines, line); return nil },
+		func(s *match.Statement) { fresh[s.ID], accounts[s.Account] = awaitingOf(s), true },
+	)
 	for _, s := range r.spools {
-		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
-			var row statementRow
+		err := s.EachLine(project.StatementStream, func(line []byte) error {
+			var row match.Statement
 			if err := json.Unmarshal(line, &row); err != nil {
 				return err
 			}
-			if slices.ContainsFunc(known[row.Account], row.concerns) {
+			if slices.ContainsFunc(known[row.Account], func(f faulty) bool { return f.isConcernedBy(&row) }) {
 				accounts[row.Account] = true
 			}
 			if bytes.Contains(line, []byte(`_fault":`)) || bytes.Contains(line, []byte(`"fault":`)) {
-				fresh[row.ID], accounts[row.Account] = row.faulty, true
+				fresh[row.ID], accounts[row.Account] = faultyOf(&row), true
 				if !bytes.Contains(line, []byte(`"page_fault":`)) { // it may have another version
 					return nil
 				}
 			}
-			if !row.mayHaveVersions() || r.rules.former {
+			if !row.MayHaveVersions() || r.rules.Former {
 				return nil
 			}
-			return versions.add(ctx, &row)
+			return versions.Add(ctx, &row)
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	if err := errors.Join(versions.flush(ctx), slots.append(rows)); err != nil {
+	if err := errors.Join(versions.Flush(ctx), slots.Append(lines)); err != nil {
 		return nil, fmt.Errorf("look for other versions of statements: %w", err)
 	}
 	if len(known) > 0 || r.retractions > 0 {
@@ -89,17 +98,17 @@ func (r *reading) affectedAccounts(ctx context.Context, slots *slotFile) (accoun
 // addRestoredBalances adds the accounts of the import's balances that were cancelled. These are duplicates, and are
 // restored under another id.
 func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]bool) error {
-	back, err := r.cancelledBalanceIDs(ctx)
+	back, err := r.adjustment().CancelledBalances(ctx)
 	if err != nil || len(back) == 0 {
 		return err
 	}
 	for _, s := range r.spools {
-		err := eachLine(s.files[project.BalanceStream].path, func(line []byte) error {
+		err := s.EachLine(project.BalanceStream, func(line []byte) error {
 			var row struct{ ID, Account, Day string }
 			err := json.Unmarshal(line, &row)
 			if back[row.ID] {
 				accounts[row.Account] = true
-				r.restoredSpans = append(r.restoredSpans, span{from: dayBefore(row.Day), to: dayAfter(row.Day)})
+				r.restated = append(r.restated, cancel.Days{From: statement.DayBefore(row.Day), To: statement.DayAfter(row.Day)})
 			}
 			return err
 		})
@@ -110,8 +119,8 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 	return nil
 }
 
-// concerns reports whether a statement may decide about a faulty one.
-func (s *statementRow) concerns(b faulty) bool {
+// isConcernedBy reports whether a statement may decide about a faulty one.
+func (b *faulty) isConcernedBy(s *match.Statement) bool {
 	until := b.To
 	if b.Awaits {
 		until = cmp.Or(b.Next, s.From)
@@ -121,8 +130,15 @@ func (s *statementRow) concerns(b faulty) bool {
 
 // faultyStatements are the recorded ones, by account. A project of a version that did not record them is searched once.
 func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faulty, err error) {
-	if !r.rules.former {
-		if err := r.searchDays(ctx); err != nil {
+	if !r.rules.Former {
+		err := r.storedNames().SearchDays(ctx, func(list []match.Statement) error {
+			awaiting := map[string]faulty{}
+			for i := range list {
+				awaiting[list[i].ID] = awaitingOf(&list[i])
+			}
+			return r.recordFaulty(ctx, awaiting)
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -154,13 +170,13 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 // searchFaulty looks for them among all stored statements.
 func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) error {
 	found := map[string]faulty{}
-	view, err := r.streamView(ctx, project.StatementStream)
+	view, err := r.View(ctx, project.StatementStream)
 	if err != nil {
 		return err
 	}
 	if view != "" {
 		sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM (" + view + ") WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
-		err = queryRows(ctx, r.Duck, sql, func(row []string) error {
+		err = imported.Query(ctx, r.Duck, sql, func(row []string) error {
 			f := faulty{Account: row[1], From: row[2], To: row[3]}
 			found[row[0]] = f
 			known[f.Account] = append(known[f.Account], f)
@@ -195,42 +211,37 @@ func (r *reading) recordFaulty(ctx context.Context, list map[string]faulty) erro
 	})
 }
 
-// streamView is a SELECT over all events of a stream; empty if there are none.
-func (im *Importer) streamView(ctx context.Context, stream string) (string, error) {
-	batches, err := event.Batches(ctx, im.Catalog, stream, 0)
-	if err != nil || len(batches) == 0 {
-		return "", err
-	}
-	if err := event.CheckObjects(ctx, im.Objects, batches, im.Duck.Threads); err != nil {
-		return "", err
-	}
-	return event.ViewSQL(im.Objects, im.Project.Stream(stream), batches), nil
-}
-
-// eachLine passes on the lines of a spooled file.
-func eachLine(path string, each func(line []byte) error) error {
-	in, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("read rows again: %w", err)
-	}
-	lines := bufio.NewReaderSize(in, 1<<16)
-	for err == nil {
-		var line []byte
-		if line, err = lines.ReadBytes('\n'); err == nil {
-			err = each(line)
+// decide notes the day of the statement that decides which version counts.
+func (r *reading) decide(d *completeness.Decision) {
+	for _, s := range d.Balanced {
+		for _, page := range s.Pages {
+			if s.Decided && r.awaiting[page.ID] {
+				r.decided[page.ID] = s.Day
+			}
 		}
 	}
-	if wrong := in.Close(); !errors.Is(err, io.EOF) || wrong != nil {
-		return fmt.Errorf("read rows again: %w", errors.Join(err, wrong))
-	}
-	return nil
 }
 
-// sqlList is a list of SQL literals.
-func sqlList(texts []string) string {
-	quoted := make([]string, len(texts))
-	for i, text := range texts {
-		quoted[i] = duck.Literal(text)
+// recordDecided runs once what only a superseded version lists is cancelled: statements after those days need not check it any more.
+func (r *reading) recordDecided(ctx context.Context) error {
+	if len(r.decided) == 0 {
+		return nil
 	}
-	return strings.Join(quoted, ", ")
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		for id, day := range r.decided {
+			var f faulty
+			found, err := tx.Get(faultyPrefix+id, &f)
+			if err != nil {
+				return err
+			}
+			if !found {
+				continue
+			}
+			f.Next = day
+			if err := tx.Put(faultyPrefix+id, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

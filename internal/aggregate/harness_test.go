@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"bursar/internal/aggregate/completeness"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
@@ -67,7 +69,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 	if statements != "" {
 		h.file("project/institutions/bank.yaml", "institution: bank\naccounts: [\"A*\"]\nstatements: "+statements+"\n")
 	}
-	h.importer = &Importer{Objects: h.objects, Catalog: records, Project: h.read(), Scratch: h.intake.Scratch, Now: now, Ingest: h.take, FindIDs: h.findIDs, Duck: h.intake.Duck}
+	h.importer = &Importer{Streams: imported.Streams{Objects: h.objects, Catalog: records, Project: h.read(), Duck: h.intake.Duck}, Scratch: h.intake.Scratch, Now: now, Ingest: h.take, FindIDs: h.findIDs}
 	return h
 }
 
@@ -132,14 +134,14 @@ func (h *fixture) imported(paths ...string) Result {
 	return r
 }
 
-func (h *fixture) completeness() *Completeness {
-	return &Completeness{Objects: h.objects, Catalog: h.importer.Catalog, Project: h.importer.Project, Duck: h.intake.Duck}
+func (h *fixture) completeness() *completeness.Accounts {
+	return &completeness.Accounts{Streams: h.importer.Streams}
 }
 
 // judged returns the accounts with their intervals.
-func (h *fixture) judged(until string) (accounts []Account) {
+func (h *fixture) judged(until string) (accounts []completeness.Account) {
 	h.Helper()
-	_, err := h.completeness().Judge(h.Context(), Query{Until: until}, func(a Account) error {
+	_, err := h.completeness().Judge(h.Context(), completeness.Query{Until: until}, func(a completeness.Account) error {
 		accounts = append(accounts, a)
 		return nil
 	})
@@ -150,7 +152,7 @@ func (h *fixture) judged(until string) (accounts []Account) {
 }
 
 // states lists an account's intervals as "day STATE" or "day–day STATE", with the day of the month alone.
-func states(intervals []Interval) string {
+func states(intervals []completeness.Interval) string {
 	list := make([]string, len(intervals))
 	for i, x := range intervals {
 		from, to := strings.TrimPrefix(x.From[8:], "0"), strings.TrimPrefix(x.To[8:], "0")
@@ -173,7 +175,7 @@ func (h *fixture) stored(stream, columns string) (rows []string) {
 		return nil
 	}
 	sql := fmt.Sprintf("SELECT concat_ws(' ', %s) FROM (%s)", columns, event.ViewSQL(h.objects, h.importer.Project.Stream(stream), batches))
-	err = h.completeness().query(h.Context(), sql, func(row []string) error {
+	err = imported.Query(h.Context(), h.intake.Duck, sql, func(row []string) error {
 		rows = append(rows, row[0])
 		return nil
 	})
@@ -194,15 +196,4 @@ func (h *fixture) quarantined() (rows int) {
 		}
 	}
 	return rows
-}
-
-// noNames is an empty nameSpool.
-func noNames(t testing.TB) *nameSpool {
-	t.Helper()
-	n, err := newNameSpool(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = n.close() })
-	return n
 }

@@ -1,9 +1,8 @@
-// Package aggregate turns the statement files of institutions into events: files of every format become rows of the
-// built-in streams, and each statement's own totals decide how far an account's record can be trusted. It owns the
-// identity of statements, entries, details and balances, the files as they were received, and the completeness of
-// accounts. It guarantees that a file counts once however often, in whatever order and together with whichever files it
-// is imported, and that a file that cannot be read to its end leaves nothing behind. It must not know of pipelines; the
-// format packages below it know nothing of streams.
+// Package aggregate imports the statement files of institutions as events, and retracts them. It owns the order of an
+// import: files become rows (format, rows), entries get the ids of stored ones (match), rows are ingested, what does not
+// count is cancelled (cancel). It keeps the files as they were received. It guarantees that a file counts once however
+// often, in whatever order and together with whichever files it is imported, and that a file that cannot be read to its
+// end leaves nothing behind. It must not know of pipelines.
 //
 // Some things files do not state. Entries without a reference that move the same money on the same day, in two lists
 // that nothing distinguishes, are taken for one entry in different words, unless one list has both. If that is wrong,
@@ -16,7 +15,6 @@
 package aggregate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,35 +23,30 @@ import (
 	"slices"
 	"time"
 
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/cancel"
+	"bursar/internal/aggregate/format"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
+	"bursar/internal/aggregate/rules"
 	"bursar/internal/catalog"
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
-	"bursar/internal/failure"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
 // Importer imports statement files.
 type Importer struct {
-	Objects interface {
-		object.Store
-		object.Local
-	}
-	Catalog catalog.Catalog
-	Project *project.Project
-	Duck    duck.Options
+	imported.Streams
+
 	Scratch string // folder for rows before they are ingested
-	// Ingest seals the rows of JSON lines files as one batch of a built-in stream. parts lists the statement files whose
-	// rows such a file contains. Rows that the stream already has are duplicates.
-	Ingest func(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (intake.Result, error)
+	Ingest  rows.IngestFunc
 	// FindIDs returns those of the ids that a stream has events of, each with its batch.
 	FindIDs func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
 	Now     func() time.Time
 
-	open   func(path string) (sourceFile, error) // nil opens files on disk
-	limits limits                                // zero means usualLimits
+	files  format.Opener
+	limits rows.Limits // zero means usualLimits
 }
 
 // Options of one Import.
@@ -61,118 +54,7 @@ type Options struct {
 	Institution string            // restricts CSV mappings to this institution; empty: the header line decides
 	Progress    func(bytes int64) // called as bytes of the files are read; may be nil
 
-	restore *importedFile // the retracted file that is to count again; nil imports files as they are given
-}
-
-// Part is the result of one file, or of one member of an archive.
-type Part struct {
-	File        string             `json:"file"`
-	Format      string             `json:"format,omitempty"`
-	Statements  int64              `json:"statements"`
-	Entries     int64              `json:"entries"`
-	Details     int64              `json:"details"`
-	Balances    int64              `json:"balances"`
-	Faults      []string           `json:"faults,omitempty"`  // statements whose totals do not balance
-	Notices     []statement.Notice `json:"notices,omitempty"` // what it contains besides bank statements
-	Refused     string             `json:"refused,omitempty"` // why it was not read
-	Quarantined string             `json:"untaken,omitempty"` // why nothing of it was accepted: all rows are in quarantine
-
-	bindings []digest // subjects of the bindings that it depends on
-}
-
-// File is the result of one file.
-type File struct {
-	File   string `json:"file"` // as it was given to Import
-	Digest string `json:"digest"`
-	Object string `json:"object"` // the object that keeps it
-	Bytes  int64  `json:"bytes"`
-	Known  bool   `json:"known"` // it was imported before; nothing was done
-	Parts  []Part `json:"parts"`
-
-	Retracted *Retraction `json:"retracted,omitempty"` // why it was not imported
-
-	previousParts []Part   // of a file that is read again: its parts at the last reading
-	reread        bool     // it is read again, because other declarations may change the result
-	readings      int      // how often it was read again
-	removed       []string // ids of statements of earlier readings that this reading lacks
-
-	retracted bool     // this call retracts it: removed is known, and it lists nothing that counts
-	accounts  []string // of a retracted file
-}
-
-// whole reports whether every part was read.
-func (f *File) whole() bool {
-	for _, p := range f.Parts {
-		if p.Refused != "" {
-			return false
-		}
-	}
-	return len(f.Parts) > 0
-}
-
-// someRead reports whether a part was read.
-func (f *File) someRead() bool {
-	return slices.ContainsFunc(f.Parts, func(p Part) bool { return p.Refused == "" })
-}
-
-// readsAll reports whether every part was read that the last reading did not refuse.
-func (f *File) readsAll() bool {
-	for i, p := range f.Parts {
-		if p.Refused != "" && (i >= len(f.previousParts) || f.previousParts[i].Refused == "") {
-			return false
-		}
-	}
-	return len(f.Parts) > 0
-}
-
-// refused reports for each part whether it was refused.
-func (f *File) refused() []bool {
-	list := make([]bool, len(f.Parts))
-	for i, p := range f.Parts {
-		list[i] = p.Refused != ""
-	}
-	return list
-}
-
-// Result is the result of one Import.
-type Result struct {
-	Files   []*File                  `json:"files"`
-	Streams map[string]intake.Result `json:"streams"` // one batch of each stream that got rows
-	// Cancelled counts the stored entries that no counting statement lists any more; each was cancelled by an event in takes_back.
-	Cancelled int64 `json:"taken_back,omitempty"`
-	// NotCancelled says why such entries may be left. Importing the same files again cancels them once the cause is removed.
-	NotCancelled string `json:"not_taken_back,omitempty"`
-	// Corrected counts the stored entries that other entries of the bank replace or delete.
-	Corrected int64 `json:"corrected,omitempty"`
-	// Older reports that an earlier version imported the project's entries, and that its rules still identify them.
-	Older bool `json:"older_rules,omitempty"`
-}
-
-// Err names what was refused and why entries are not cancelled, or is nil. Class Data.
-func (r *Result) Err() error {
-	if r.NotCancelled == "" {
-		return r.Refused()
-	}
-	return errors.Join(r.Refused(), failure.Wrap(failure.Data, errors.New(r.NotCancelled)))
-}
-
-// Refused names every part of which nothing was accepted, or is nil. Class Data.
-func (r *Result) Refused() error {
-	var all error
-	for _, f := range r.Files {
-		for _, p := range f.Parts {
-			switch {
-			case p.Refused != "":
-				all = errors.Join(all, fmt.Errorf("%s:%s", p.File, p.Refused))
-			case p.Quarantined != "":
-				all = errors.Join(all, fmt.Errorf("%s: %s", p.File, p.Quarantined))
-			}
-		}
-	}
-	if all == nil {
-		return nil
-	}
-	return failure.Wrap(failure.Data, all)
+	restore *imported.File // the retracted file that is to count again; nil imports files as they are given
 }
 
 // Import reads the files, keeps each as an object, and seals their rows as one batch of each built-in stream,
@@ -184,7 +66,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 		return r, err
 	}
 	defer func() { err = errors.Join(err, reading.close()) }()
-	r.Older = reading.rules.former
+	r.Older = reading.rules.Former
 	if err := reading.countChanges(ctx); err != nil {
 		return r, err
 	}
@@ -195,7 +77,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 		return r, err
 	}
 	reading.staleObjects = slices.Sorted(maps.Keys(rereadFiles(r.Files)))
-	slots, err := reading.resolve(ctx)
+	slots, err := reading.storedNames().Resolve(ctx, reading.spools, reading.names)
 	if err != nil {
 		return r, err
 	}
@@ -221,10 +103,27 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	if err := im.markQuarantined(ctx, &r); err != nil {
 		return r, err
 	}
-	if r.Cancelled, r.NotCancelled, r.Corrected, err = reading.adjust(ctx, again, accounts); err != nil || r.NotCancelled != "" {
+	adjusted, err := reading.adjust(ctx, adjustedFiles(again), accounts)
+	r.Cancelled, r.NotCancelled, r.Corrected = adjusted.Cancelled, adjusted.Left, adjusted.Corrected
+	if err != nil || r.NotCancelled != "" {
 		return r, err
 	}
 	return r, reading.recordFiles(ctx, r.Files)
+}
+
+// usesFormerRules reports whether an earlier version imported entries of the project, without slots to match them by.
+// Entries that are all in quarantine do not decide this, as they may have no day.
+func (im *Importer) usesFormerRules(ctx context.Context) (former bool, err error) {
+	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
+		names, err := event.Sealed(tx, project.NameStream)
+		if err != nil || names > 0 {
+			former = false
+			return err
+		}
+		former, err = event.HasAccepted(tx, project.EntryStream)
+		return err
+	})
+	return former, err
 }
 
 // newReading makes the scratch folder of an import and chooses the rules that identify the project's entries.
@@ -238,10 +137,10 @@ func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error)
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	r := &reading{
-		Importer: im, budget: im.bounds(), bindings: map[digest]binding{}, options: o, dir: dir, byDigest: map[string]*File{}, rules: rulesOf(im.Project, former),
-		changedBindings: map[string]binding{}, awaiting: map[string]bool{}, decided: map[string]string{},
+		Importer: im, budget: im.bounds(), bindings: map[identity.Digest]rules.Binding{}, options: o, dir: dir, byDigest: map[string]*File{}, rules: rules.Of(im.Project, former),
+		changedBindings: map[string]rules.Binding{}, awaiting: map[string]bool{}, decided: map[string]string{},
 	}
-	if r.names, err = newNameSpool(dir); err != nil {
+	if r.names, err = rows.NewNameSpool(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return r, nil
@@ -249,51 +148,42 @@ func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error)
 
 // close removes the scratch folder.
 func (r *reading) close() error {
-	err := r.names.close()
+	err := r.names.Close()
 	_ = os.RemoveAll(r.dir) // scratch is emptied at the next start
 	return err
 }
 
-// adjust cancels what no counting statement lists any more and what other entries correct, and records which versions were decided. Entries
-// whose corrections are cancelled count again, unless only a retracted file lists them: each pass of the loop cancels those.
-func (r *reading) adjust(ctx context.Context, files map[string]*File, accounts map[string]bool) (cancelled int64, left string, corrected int64, err error) {
-	visited := map[string]*File{}
-	for len(files)+len(accounts) > 0 || r.hasUnique {
-		maps.Copy(visited, files)
-		n, unread, err := r.cancelUncounted(ctx, files, accounts)
-		if cancelled += n; err != nil {
-			return cancelled, unread, corrected, err
-		}
-		left = cmp.Or(left, unread)
-		made, objects, err := r.correct(ctx, len(files)+len(accounts) > 0)
-		if corrected += made; err != nil || left != "" {
-			return cancelled, left, corrected, err
-		}
-		if files, err = r.retractedAmong(ctx, objects, visited); err != nil {
-			return cancelled, "", corrected, err
-		}
-		if accounts = map[string]bool{}; len(files) == 0 {
-			break
-		}
+// adjust cancels what no counting statement lists any more and what other entries correct, and records which versions
+// were decided.
+func (r *reading) adjust(ctx context.Context, files map[string]*cancel.File, accounts map[string]bool) (adjusted cancel.Adjusted, err error) {
+	if adjusted, err = r.adjustment().Adjust(ctx, files, accounts); err != nil || adjusted.Left != "" {
+		return adjusted, err
 	}
-	return cancelled, "", corrected, r.recordDecided(ctx)
+	return adjusted, r.recordDecided(ctx)
+}
+
+// adjustment cancels and restores what is stored, for the files of this import.
+func (r *reading) adjustment() *cancel.Adjustment {
+	return &cancel.Adjustment{
+		Streams: &r.Streams, Ingest: r.Ingest, FindIDs: r.FindIDs, Files: r.files, Limits: r.bounds(), Scratch: r.Scratch,
+		Dir: r.dir, Rules: r.rules, Institution: r.options.Institution, Spools: r.spools, Stale: r.staleObjects,
+		HasUnique: r.hasUnique, Awaiting: r.awaiting, Restated: r.restated, Decided: r.decide,
+	}
 }
 
 // ingestAll seals the rows of all files. Statements come last, so that a statement exists only with all its parts. Slots come
 // first: if the import ends after them, the next import completes it, while an entry without a slot would count twice.
-func (im *Importer) ingestAll(ctx context.Context, spools []*spool, slots *slotFile) (map[string]intake.Result, error) {
+func (im *Importer) ingestAll(ctx context.Context, spools []*rows.Spool, slots *rows.File) (map[string]intake.Result, error) {
 	results := map[string]intake.Result{}
-	if slots.rows > 0 {
-		if _, err := im.Ingest(ctx, project.NameStream, []string{slots.path}, slots.parts); err != nil {
-			return results, fmt.Errorf("ingest %s: %w", project.NameStream, err)
-		}
+	if _, err := slots.Ingest(ctx, project.NameStream, im.Ingest); err != nil {
+		return results, err
 	}
 	for _, stream := range project.BuiltinStreams {
 		var paths []string
 		parts := map[string][]event.FilePart{}
 		for _, s := range spools {
-			if f := s.files[stream]; f.rows > 0 {
-				paths, parts[f.path] = append(paths, f.path), f.parts
+			if f := s.Files[stream]; f.Rows > 0 {
+				paths, parts[f.Path] = append(paths, f.Path), f.Parts
 			}
 		}
 		if len(paths) == 0 {
@@ -306,4 +196,19 @@ func (im *Importer) ingestAll(ctx context.Context, spools []*spool, slots *slotF
 		results[stream] = result
 	}
 	return results, nil
+}
+
+func (im *Importer) bounds() rows.Limits {
+	if im.limits == (rows.Limits{}) {
+		return rows.DefaultLimits
+	}
+	return im.limits
+}
+
+// recordCorrections runs before anything is ingested, so that after a crash a later import applies the corrections.
+func (r *reading) recordCorrections(ctx context.Context) error {
+	if !r.hasCorrects {
+		return nil
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(imported.CorrectionsKnown, true) })
 }

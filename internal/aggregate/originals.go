@@ -1,132 +1,102 @@
-// Selects the originals, and their parts, that are read once more to find what is cancelled.
+// Stores imported files as objects, and records them.
 
 package aggregate
 
 import (
 	"context"
-	"encoding/json"
-	"slices"
-	"strings"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 
-	"bursar/internal/project"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/catalog"
+	"bursar/internal/event/intake"
 )
 
-// originals are the files to read.
-type originals struct {
-	objects       map[string]members // parts to read of each object
-	uncounted     map[string]bool    // ids of statements that do not count
-	rereadObjects []string           // objects of which everything is cancelled that their last reading lacks
-	refused       map[string][]bool  // by these objects: which parts were refused, and list nothing that was ingested
-
-	uncountedBefore map[string]bool // ids of statements that did not count before
-	retracted       []string        // accounts of the files that are retracted
-	spans           []span          // days of statements of which something may be cancelled
-
-	mayRestore bool // something may have to be restored
-}
-
-// addPart adds the part of an original that contains a statement, unless all its parts are read.
-func (o *originals) addPart(s *storedStatement, uncounted bool) {
-	if slices.Contains(o.rereadObjects, s.Object) {
-		return
-	}
-	if o.objects[s.Object] == nil {
-		o.objects[s.Object] = members{}
-	}
-	_, name, _ := strings.Cut(s.File, "/")
-	m := o.objects[s.Object][name]
-	o.objects[s.Object][name] = member{s.File, s.format, m.uncounted || uncounted}
-}
-
-// addVersions adds the superseded statements, and the counting ones that may list the same entries.
-func (o *originals) addVersions(v versions) {
-	reach := slices.Clone(o.spans)
-	for _, g := range v.replaced {
-		for _, s := range g.statement.pages() {
-			o.uncounted[s.id] = true
-			o.addPart(s, true)
-			reach = append(reach, s.reach())
-		}
-		reach = append(reach, g.by.reach())
-	}
-	for _, counts := range v.counting {
-		for _, s := range counts.pages() {
-			delete(o.uncounted, s.id) // a page of two versions
-			own := s.reach()
-			if slices.ContainsFunc(reach, func(other span) bool { return own.from <= other.to && other.from <= own.to }) {
-				o.addPart(s, false)
+// recordFiles records the files that were imported and confirms their bindings.
+func (r *reading) recordFiles(ctx context.Context, files []*File) error {
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		for _, f := range files {
+			if f.Known || !f.someRead() || len(f.previousParts) > 0 && !f.readsAll() { // the record of the earlier reading stays
+				continue
+			}
+			if r.options.restore != nil { // the undo ends with this transaction
+				f.keepNames(r.options.restore.Parts)
+				if err := r.options.restore.MarkUnfinished(tx, false); err != nil {
+					return err
+				}
+			}
+			k := imported.File{
+				Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Partial: !f.whole(), Declared: r.Project.InstitutionsDigest(), Readings: f.readings,
+				Readers: imported.ReadersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.declaresTotals(f.Parts),
+			}
+			if err := tx.Put(imported.Key(f.Digest), k); err != nil {
+				return err
 			}
 		}
-	}
-}
-
-// addContested adds the days of balanced statements that have another version: an earlier decision may have cancelled what
-// one of them lists, although it counts now.
-func (o *originals) addContested(whole []*storedStatement, awaiting map[string]bool) {
-	for _, s := range whole {
-		if slices.ContainsFunc(s.pages(), func(page *storedStatement) bool { return awaiting[page.id] }) {
-			o.spans, o.mayRestore = append(o.spans, s.reach()), true
+		if err := errors.Join(endRereads(tx, rereadFiles(files)), confirmBindings(tx, files)); err != nil {
+			return err
 		}
-	}
-}
-
-// pages are the pages that the statement was joined from, or the statement itself.
-func (t *storedStatement) pages() []*storedStatement {
-	if t.parts != nil {
-		return t.parts
-	}
-	return []*storedStatement{t}
-}
-
-// reach is the days of the statement and its entries.
-func (t *storedStatement) reach() span {
-	s := span{from: t.From, to: max(t.To, t.lastEntryDay)}
-	if t.firstEntryDay != "" {
-		s.from = min(s.from, t.firstEntryDay)
-	}
-	return s
-}
-
-// findRemoved finds the statements of reread files that the last reading lacks, and the accounts and days of all statements of these files.
-func (r *reading) findRemoved(ctx context.Context, again map[string]*File, o *originals, accounts map[string]bool) error {
-	view, err := r.streamView(ctx, project.StatementStream)
-	if err != nil || view == "" || len(again) == 0 {
-		return err
-	}
-	has := map[string]bool{}
-	for _, s := range r.spools {
-		err := eachLine(s.files[project.StatementStream].path, func(line []byte) error {
-			var row struct{ ID, Object, Account string }
-			err := json.Unmarshal(line, &row)
-			if again[row.Object] != nil {
-				has[row.ID], accounts[row.Account] = true, true
+		for key, g := range r.changedBindings { // they replace the earlier bindings
+			g.Confirmed = true
+			if err := tx.Put(key, g); err != nil {
+				return err
 			}
-			return err
-		})
-		if err != nil {
-			return err
 		}
-	}
-	for _, f := range again {
-		if !f.retracted {
-			continue
-		}
-		for _, id := range f.removed {
-			o.uncounted[id] = true
-		}
-		for _, account := range f.accounts { // of which any statement may list the same
-			accounts[account] = true
-			o.spans = append(o.spans, span{from: "0000", to: "9999"})
-		}
-	}
-	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + sqlList(o.rereadObjects) + ")"
-	return queryRows(ctx, r.Duck, sql, func(row []string) error {
-		if f := again[row[1]]; !has[row[0]] && !f.retracted {
-			f.removed = append(f.removed, row[0])
-			o.uncounted[row[0]] = true
-		}
-		accounts[row[2]] = true
-		o.spans = append(o.spans, span{from: row[3], to: row[4]})
 		return nil
 	})
+}
+
+// keepNames gives the parts of a file that counts again the names of its first import.
+func (f *File) keepNames(first []imported.Part) {
+	if len(f.Parts) != len(first) {
+		return
+	}
+	for i := range f.Parts {
+		f.Parts[i].File = first[i].File
+	}
+}
+
+// fileDigest is the SHA-256 of a file.
+func (im *Importer) fileDigest(ctx context.Context, path string) (string, error) {
+	in, err := im.files.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	digest, err := intake.FileDigest(ctx, in)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return digest, nil
+}
+
+// storeOriginal stores the file unchanged, unless the object exists: its name is the digest of its content.
+func (im *Importer) storeOriginal(ctx context.Context, f *File) error {
+	if there, err := im.Objects.Open(ctx, f.Object); err == nil {
+		return there.Close()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keep %s: %w", f.File, err)
+	}
+	in, err := im.files.Open(f.File)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := im.Objects.Create(ctx, f.Object)
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", f.File, err)
+	}
+	digest, err := intake.FileDigest(ctx, io.TeeReader(in, out))
+	if err == nil && digest != f.Digest {
+		err = changedError(f.File)
+	}
+	if err == nil {
+		err = out.Commit()
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("keep %s: %w", f.File, err), out.Abort())
+	}
+	return nil
 }

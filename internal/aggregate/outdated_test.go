@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bursar/internal/aggregate/completeness"
 )
 
 // TestNextStatementDecides imports versions of a statement and the next statement in every order: the version counts
@@ -110,7 +112,7 @@ func (h *fixture) counting(stream, columns string) (rows []string) {
 
 // expectCounting expects balances for the opening and closing ones of counting statements, details for the entries that
 // count, and nothing else.
-func expectCounting(t *testing.T, h *fixture, order []int, counting []Interval) {
+func expectCounting(t *testing.T, h *fixture, order []int, counting []completeness.Interval) {
 	t.Helper()
 	balances := map[string]bool{}
 	for _, i := range counting {
@@ -327,8 +329,8 @@ func TestUndecidedVersionsAreNamed(t *testing.T) {
 	}
 	const want = "of two versions of the statement from 2024-03-05 to 2024-03-05 one closes with 11.00 and the other with 11.07"
 	intervals := h.judged("")[0].Intervals
-	if !slices.ContainsFunc(intervals, func(i Interval) bool {
-		return i.State == Broken && strings.Contains(i.Reason, want) && strings.Contains(i.Reason, "bursar retract statements FILE")
+	if !slices.ContainsFunc(intervals, func(i completeness.Interval) bool {
+		return i.State == completeness.Broken && strings.Contains(i.Reason, want) && strings.Contains(i.Reason, "bursar retract statements FILE")
 	}) {
 		t.Errorf("the intervals are %+v", intervals)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"bursar/internal/aggregate/completeness"
 )
 
 // ofxOf is a download with entries from the third to a day, each "day amount id memo".
@@ -44,7 +46,7 @@ func TestChangedTextKeepsStatement(t *testing.T) {
 			}
 			var broken []string
 			for _, i := range h.judged("")[0].Intervals {
-				if i.State == Broken {
+				if i.State == completeness.Broken {
 					broken = append(broken, i.Reason)
 				}
 			}
@@ -91,7 +93,7 @@ func TestStatementOfNoAccount(t *testing.T) {
 			t.Errorf("the import says %q", untaken)
 		}
 		accounts := h.judged("")
-		if len(accounts) != 2 || states(accounts[0].Intervals) != "2–5 PROVEN" || accounts[1].Account != "" || accounts[1].States[Broken] == 0 ||
+		if len(accounts) != 2 || states(accounts[0].Intervals) != "2–5 PROVEN" || accounts[1].Account != "" || accounts[1].States[completeness.Broken] == 0 ||
 			!strings.HasPrefix(accounts[1].Intervals[0].Reason, "no account: ") {
 			t.Errorf("%+v", accounts)
 		}

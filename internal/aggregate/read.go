@@ -7,11 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"bursar/internal/aggregate/cancel"
+	"bursar/internal/aggregate/format"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/match"
+	"bursar/internal/aggregate/rows"
+	"bursar/internal/aggregate/rules"
 	"bursar/internal/event/scan"
 	"bursar/internal/failure"
 	"bursar/internal/project"
@@ -24,15 +31,14 @@ type reading struct {
 	*Importer
 	options   Options
 	dir       string // of the spools
-	rules     rules
-	bindings  map[digest]binding // by subject
-	spools    []*spool           // only the last one is open
-	names     *nameSpool
+	rules     rules.Set
+	bindings  map[identity.Digest]rules.Binding // by subject
+	spools    []*rows.Spool                     // only the last one is open
+	names     *rows.NameSpool
 	byDigest  map[string]*File // files of the import, by digest
 	keepGroup *errgroup.Group  // stores the originals
-	budget    limits           // remaining memory
+	budget    rows.Limits      // remaining memory
 
-	onSibling           func(digest)    // as resolver.onSibling
 	rejected            map[string]bool // objects that have rows in quarantine; nil until needed
 	staleObjects        []string        // objects that are read again: their stored entries are not matched in other words
 	declarationsChanged *bool           // the declarations bind something differently from what was imported; nil until needed
@@ -40,13 +46,17 @@ type reading struct {
 	retractions uint64 // how many files were retracted before this import
 	givenUp     int    // how many parts of the built-in streams were given up before this import
 
-	changedBindings map[string]binding // by the catalog key of the binding that they replace
-	hasUnique       bool               // it has entries whose reference identifies them permanently
-	hasCorrects     bool               // it has entries that replace or delete others
-	restored        bool               // entries that it lists were restored: see listedOnce
-	awaiting        map[string]bool    // ids of statements with another version, between which the next statement decides
-	restoredSpans   []span             // days of cancelled balances that the import states again
-	decided         map[string]string  // by id of the decided statement: the day of the statement that decides
+	changedBindings map[string]rules.Binding // by the catalog key of the binding that they replace
+	hasUnique       bool                     // it has entries whose reference identifies them permanently
+	hasCorrects     bool                     // it has entries that replace or delete others
+	awaiting        map[string]bool          // ids of statements with another version, between which the next statement decides
+	restated        []cancel.Days            // days of cancelled balances that the import states again
+	decided         map[string]string        // by id of the decided statement: the day of the statement that decides
+}
+
+// storedNames is the stream of names, for the files of this import.
+func (r *reading) storedNames() *match.Names {
+	return &match.Names{Streams: &r.Streams, Ingest: r.Ingest, FindIDs: r.FindIDs, Dir: r.dir, Stale: r.staleObjects}
 }
 
 // maxKeeping is how many originals are written at a time. Syncing several at once is faster than one after the other.
@@ -65,7 +75,7 @@ func (r *reading) readAll(ctx context.Context, paths []string) (files []*File, e
 		files = append(files, f)
 	}
 	if len(r.spools) > 0 {
-		err = errors.Join(err, r.spools[len(r.spools)-1].close())
+		err = errors.Join(err, r.spools[len(r.spools)-1].Close())
 	}
 	if unkept := r.keepGroup.Wait(); unkept != nil { // its failure also ended the reading
 		err = unkept
@@ -74,18 +84,18 @@ func (r *reading) readAll(ctx context.Context, paths []string) (files []*File, e
 }
 
 // spool returns the spool that rows are written to.
-func (r *reading) spool() (*spool, error) {
+func (r *reading) spool() (*rows.Spool, error) {
 	n := len(r.spools)
 	if n > 0 {
 		last := r.spools[n-1]
-		if last.fileCount < maxSpoolFiles {
+		if !last.IsFull() {
 			return last, nil
 		}
-		if err := last.close(); err != nil {
+		if err := last.Close(); err != nil {
 			return nil, err
 		}
 	}
-	s, err := newSpool(r.dir, n+1, r.names)
+	s, err := rows.NewSpool(r.dir, n+1, r.names)
 	if err == nil {
 		r.spools = append(r.spools, s)
 	}
@@ -102,8 +112,8 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{File: path, Digest: digest, Object: objectName(digest), Bytes: info.Size()}
-	was, err := r.importedByDigest(ctx, digest)
+	f := &File{File: path, Digest: digest, Object: imported.ObjectName(digest), Bytes: info.Size()}
+	was, err := imported.ByDigest(ctx, r.Catalog, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +134,7 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 		known, f.previousParts = nil, known
 	}
 	// Another declaration may read what was refused or rejected as a whole.
-	if known != nil && (was.Partial && r.byDigest[digest] == nil || slices.ContainsFunc(known, func(p Part) bool { return p.Quarantined != "" })) {
+	if known != nil && (was.Partial && r.byDigest[digest] == nil || slices.ContainsFunc(known, func(p imported.Part) bool { return p.Quarantined != "" })) {
 		known, f.previousParts = nil, known
 	}
 	if known != nil {
@@ -138,7 +148,7 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 
 // readParts spools the parts of the file. It fails if the file changes after its digest was computed.
 func (r *reading) readParts(ctx context.Context, f *File, was os.FileInfo) error {
-	err := r.eachPart(f.File, func(name string, head []byte, in io.Reader) error {
+	err := r.files.EachPart(f.File, func(name string, head []byte, in io.Reader) error {
 		part, err := r.readPart(ctx, f, name, head, in)
 		f.Parts = append(f.Parts, part)
 		return err
@@ -158,52 +168,40 @@ func changedError(path string) error {
 }
 
 // readPart spools the rows of a file or of an archive member. An error in the file makes it refused; any other error stops the import.
-func (r *reading) readPart(ctx context.Context, f *File, name string, head []byte, in io.Reader) (Part, error) {
-	p := Part{File: filepath.Join(filepath.Dir(f.File), name)}
-	as, refused := r.recognise(head, in)
-	if refused != "" {
-		p.Refused = refused
+func (r *reading) readPart(ctx context.Context, f *File, name string, head []byte, in io.Reader) (imported.Part, error) {
+	p := imported.Part{File: filepath.Join(filepath.Dir(f.File), name)}
+	as, err := format.OfPart(head, in, r.Project.Institutions, r.options.Institution, r.dir)
+	if err != nil {
+		p.Refused = statement.Brief(err.Error(), statement.MaxTextLength)
 		return p, nil
 	}
 	named, err := filepath.Abs(p.File)
 	if err != nil {
 		return p, fmt.Errorf("name file %s: %w", p.File, err)
 	}
-	rows, err := r.spool()
+	to, err := r.spool()
 	if err != nil {
 		return p, err
 	}
-	rows.begin()
-	t := newRowBuilder(origin{file: name, object: f.Object, readings: f.readings}, rows, r.rules, &r.budget, r.bindings)
-	defer t.release()
-	err = as.read(&progressReader{in: &contextReader{ctx, in}, progress: r.options.Progress}, t.handler())
-	p.Format = t.format
-	p.Notices, p.Faults = t.all()
+	to.Begin()
+	t := rows.NewBuilder(rows.Origin{File: name, Object: f.Object, Readings: f.readings}, to, r.rules, &r.budget, r.bindings)
+	defer t.Release()
+	err = as.Read(&progressReader{in: format.WithContext(ctx, in), progress: r.options.Progress}, t.Handler())
+	file := t.Summary()
+	p.Format, p.Notices, p.Faults = file.Format, file.Notices, file.Faults
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return p, fmt.Errorf("read %s: %w", p.File, err)
 	case err != nil:
-		p.Refused = brief(err.Error(), maxTextLength)
-		return p, rows.undo()
+		p.Refused = statement.Brief(err.Error(), statement.MaxTextLength)
+		return p, to.Undo()
 	}
-	p.Statements, p.Entries = rows.rows(project.StatementStream), rows.rows(project.EntryStream)
-	p.bindings = slices.Collect(maps.Keys(t.fileBindings))
-	r.hasUnique, r.hasCorrects = r.hasUnique || t.hasUnique, r.hasCorrects || t.hasCorrects
-	p.Details, p.Balances = rows.rows(project.DetailStream), rows.rows(project.BalanceStream)
-	rows.end(named)
+	p.Statements, p.Entries = to.Rows(project.StatementStream), to.Rows(project.EntryStream)
+	p.Bindings = file.Bindings
+	r.hasUnique, r.hasCorrects = r.hasUnique || file.Unique, r.hasCorrects || file.Corrects
+	p.Details, p.Balances = to.Rows(project.DetailStream), to.Rows(project.BalanceStream)
+	to.End(named)
 	return p, nil
-}
-
-// recognise detects the format, or returns why the part cannot be read.
-func (r *reading) recognise(head []byte, in io.Reader) (as format, refused string) {
-	if unread, is := in.(unreadableFile); is {
-		return as, brief(unread.err.Error(), maxTextLength)
-	}
-	as, err := formatOf(head, r.Project.Institutions, r.options.Institution, r.dir)
-	if err != nil {
-		return as, brief(err.Error(), maxTextLength)
-	}
-	return as, ""
 }
 
 // progressReader reports the bytes that are read.

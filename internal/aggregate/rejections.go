@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
@@ -73,13 +75,13 @@ func (im *Importer) rejectedRows(ctx context.Context, r *Result, stream string) 
 		return nil, nil
 	}
 	files := map[string]*rejections{}
-	err := Quarantine(ctx, im.Catalog, im.Objects, stream, func(row event.Rejected) error {
+	err := imported.Quarantine(ctx, im.Catalog, im.Objects, stream, func(row event.Rejected) error {
 		if row.Batch != batch.Batch {
 			return nil
 		}
 		file := files[row.File]
 		if file == nil {
-			file = &rejections{first: brief(row.Reason, maxTextLength)}
+			file = &rejections{first: statement.Brief(row.Reason, statement.MaxTextLength)}
 			files[row.File] = file
 		}
 		file.rows++

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/format/statement"
 )
 
 // sheet is one statement, or one page of it, to render.

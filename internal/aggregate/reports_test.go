@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/rows"
 )
 
 // infosOf is an OFX file that lists n accounts, each with a description of some bytes.
@@ -42,7 +45,7 @@ func (r *Result) size() (bytes int) {
 func TestNoticesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 20_000, bindings: 1000, balances: 1000}
+	h.importer.limits = rows.Limits{Reports: 20_000, Bindings: 1000, Balances: 1000}
 	r := h.send(infosOf(50, 4000), infosOf(50, 3000))
 	if got := r.size(); got > 20_000 || got < 5000 {
 		t.Errorf("%d bytes of notices are held", got)
@@ -52,7 +55,7 @@ func TestNoticesAreBoundedInBytes(t *testing.T) {
 		for _, n := range f.Parts[0].Notices {
 			counted += max(n.Count, 1)
 			for _, field := range n.Fields {
-				if len(field.Value) > maxValueLength+len("…") || !utf8.ValidString(field.Value) {
+				if len(field.Value) > statement.MaxValueLength+len("…") || !utf8.ValidString(field.Value) {
 					t.Fatalf("field %s has %d bytes: %q", field.Name, len(field.Value), field.Value)
 				}
 			}
@@ -70,7 +73,7 @@ func TestNoticesAreBoundedInBytes(t *testing.T) {
 func TestFaultsAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 5000, bindings: 1000, balances: 100_000}
+	h.importer.limits = rows.Limits{Reports: 5000, Bindings: 1000, Balances: 100_000}
 	long := strings.Repeat("9", 30_000) // no amount has as many digits
 	var b strings.Builder
 	for i := range 40 {
@@ -82,7 +85,7 @@ func TestFaultsAreBoundedInBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := r.Files[0].Parts[0]
-	if got := r.size(); got > 5000+2*maxTextLength || len(p.Faults) < 2 || !strings.HasSuffix(p.Faults[len(p.Faults)-1], "more of its statements do not hold") {
+	if got := r.size(); got > 5000+2*statement.MaxTextLength || len(p.Faults) < 2 || !strings.HasSuffix(p.Faults[len(p.Faults)-1], "more of its statements do not hold") {
 		t.Errorf("%d bytes are held; the faults are %.2000q", got, p.Faults)
 	}
 }
@@ -90,7 +93,7 @@ func TestFaultsAreBoundedInBytes(t *testing.T) {
 func TestBalancesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 5000, bindings: 3000, balances: 3000}
+	h.importer.limits = rows.Limits{Reports: 5000, Bindings: 3000, Balances: 3000}
 	for text, want := range map[string]string{
 		mtOf(sheetOf("1", 6, 1017, items(6, 10)...)): "",
 		strings.Replace(camtOf(sheetOf("2", 5, 1000, items(5, 10)...)), "<Bal>", "<Bal><Tp><CdOrPrtry><Prtry>"+strings.Repeat("X", 4000)+"</Prtry></CdOrPrtry></Tp><Amt Ccy=\"EUR\">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2024-03-04</Dt></Dt></Bal><Bal>", 1): "the statement's balances take more than 3000 bytes",
@@ -108,29 +111,27 @@ func TestBalancesAreBoundedInBytes(t *testing.T) {
 func TestRefusalsAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"": "", "abc": "abc", "abcdef": "abcd…", "abcä": "abc…", "ääää": "ää…"} {
-		if got := brief(text, 4); got != want {
+		if got := statement.Brief(text, 4); got != want {
 			t.Errorf("%q is %q, want %q", text, got, want)
 		}
-	}
-	if got := comparisonText(strings.Repeat("1", maxValueLength+1)); len(got) > maxValueLength || got == comparisonText(strings.Repeat("1", maxValueLength+2)) || comparisonText("12") != "12" {
-		t.Errorf("a long text is %q", got)
 	}
 }
 
 func TestAccountsAndNamesAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
-	h.importer.limits = limits{reports: 5000, bindings: 1000, balances: 3000}
+	h.importer.limits = rows.Limits{Reports: 5000, Bindings: 1000, Balances: 3000}
 	mt := func(account string) string {
 		return ":20:S\n:25:" + account + "\n:28C:1/1\n:60F:C240303EUR0,00\n:62F:C240304EUR0,00\n-\n"
 	}
-	archive := zipOf(t, "a.sta", mt("1")+mt("2"), "b.sta", mt("3"), strings.Repeat("n", maxName+1), mt("4"), "c.sta", mt("NL91ABNA0417164300"))
+	const longName = 4096
+	archive := zipOf(t, "a.sta", mt("1")+mt("2"), "b.sta", mt("3"), strings.Repeat("n", longName+1), mt("4"), "c.sta", mt("NL91ABNA0417164300"))
 	r, err := h.importer.Import(t.Context(), []string{h.file("all.zip", archive)}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"", "1:1: the files of the import have too many accounts without an IBAN", "1:1: its name in the archive has more than 4096 bytes", ""} {
-		if p := r.Files[0].Parts[i]; !strings.HasPrefix(p.Refused, want) || (want == "") != (p.Refused == "") || len(p.File) > maxName {
+		if p := r.Files[0].Parts[i]; !strings.HasPrefix(p.Refused, want) || (want == "") != (p.Refused == "") || len(p.File) > longName {
 			t.Errorf("%.300s is refused %q, want %q", p.File, p.Refused, want)
 		}
 	}

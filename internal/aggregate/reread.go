@@ -6,120 +6,24 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
+	"bursar/internal/aggregate/cancel"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rules"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
-
-// reread says which rows of a file belong to earlier readings. Their rejected rows are not shown in quarantine any
-// more, and statements that the last reading lacks do not count.
-type reread struct {
-	Readings int               `json:"readings"`
-	Files    map[string]uint64 `json:"files"`              // by stream: the last input file before the rows of the last reading
-	Removed  []string          `json:"gone,omitempty"`     // ids of statements
-	Ingested bool              `json:"taken,omitempty"`    // the rows of the last reading are ingested
-	Previous *reread           `json:"before,omitempty"`   // state of the previous reading, until they are
-	Unlisted []string          `json:"unlisted,omitempty"` // of a retracted file, the corrections that no statement which counts lists
-}
-
-const rereadPrefix = "statements/reread/"
-
-// current is the last reading whose rows are ingested, or nil.
-func (r *reread) current() *reread {
-	if r == nil || r.Ingested {
-		return r
-	}
-	return r.Previous.current()
-}
-
-// rereads are by the object of the file.
-type rereads map[string]*reread
-
-func rereadsOf(ctx context.Context, from catalog.Catalog) (all rereads, err error) {
-	err = from.View(ctx, func(tx catalog.Tx) error {
-		all = rereads{}
-		return tx.List(rereadPrefix, func(key string, value json.RawMessage) error {
-			var r reread
-			if err := json.Unmarshal(value, &r); err != nil {
-				return fmt.Errorf("read which files were read again: %w", err)
-			}
-			if last := r.current(); last != nil {
-				all[objectName(strings.TrimPrefix(key, rereadPrefix))] = last
-			}
-			return nil
-		})
-	})
-	return all, err
-}
-
-// removed are the statements that the last readings of their files lack.
-func (all rereads) removed() map[string]bool {
-	ids := map[string]bool{}
-	for _, r := range all {
-		for _, id := range r.Removed {
-			ids[id] = true
-		}
-	}
-	return ids
-}
-
-// unlisted are the corrections of retracted files that no statement which counts lists.
-func (all rereads) unlisted() (ids []string) {
-	for _, r := range all {
-		ids = append(ids, r.Unlisted...)
-	}
-	return ids
-}
-
-// Quarantine is event.Quarantine without the rows that a later reading of their file has replaced.
-func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(event.Rejected) error) error {
-	all, err := rereadsOf(ctx, c)
-	if err != nil {
-		return err
-	}
-	return event.Quarantine(ctx, c, store, stream, func(r event.Rejected) error {
-		if len(all) > 0 {
-			var parsed struct{ Object string }
-			if err := json.Unmarshal([]byte(r.Raw), &parsed); err == nil && all[parsed.Object] != nil && r.Number <= all[parsed.Object].Files[stream] {
-				return nil
-			}
-		}
-		return each(r)
-	})
-}
-
-// CountQuarantine is event.Store.CountQuarantine without such rows.
-func CountQuarantine(ctx context.Context, in *event.Store, stream string) (event.QuarantineCount, error) {
-	all, err := rereadsOf(ctx, in.Catalog)
-	if err != nil || len(all) == 0 {
-		n, failed := in.CountQuarantine(ctx, stream)
-		return n, errors.Join(err, failed)
-	}
-	n := event.QuarantineCount{Stream: stream}
-	err = Quarantine(ctx, in.Catalog, in.Objects, stream, func(r event.Rejected) error {
-		if r.Dismissed != nil {
-			n.Dismissed++
-		} else {
-			n.Rows++
-		}
-		return nil
-	})
-	return n, err
-}
 
 // needsReread reports whether an imported file is read once more. Every file is, if a file was retracted or events of a
 // built-in stream were given up since. Otherwise the declarations or readers must have changed, and the file must have
 // a faulty statement, rows in quarantine or a changed binding.
-func (r *reading) needsReread(ctx context.Context, f *File, k *importedFile) (bool, error) {
+func (r *reading) needsReread(ctx context.Context, f *File, k *imported.File) (bool, error) {
 	if k.Retracted != nil || k.Retractions != r.retractions || k.GivenUp != r.givenUp {
 		return true, nil
 	}
-	if k.Declared == r.Project.InstitutionsDigest() && k.Readers == readersVersion {
+	if k.Declared == r.Project.InstitutionsDigest() && k.Readers == imported.ReadersVersion {
 		return false, nil
 	}
 	if otherwise, err := r.declaredOtherwise(ctx, k); err != nil || otherwise {
@@ -133,7 +37,7 @@ func (r *reading) needsReread(ctx context.Context, f *File, k *importedFile) (bo
 func (r *reading) countChanges(ctx context.Context) error {
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		r.retractions = 0
-		_, err := tx.Get(retractionsKey, &r.retractions)
+		_, err := tx.Get(imported.RetractionsKey, &r.retractions)
 		return err
 	})
 	for _, stream := range project.BuiltinStreams {
@@ -145,16 +49,21 @@ func (r *reading) countChanges(ctx context.Context) error {
 }
 
 // declaredOtherwise reports whether the current declarations may read a file differently.
-func (r *reading) declaredOtherwise(ctx context.Context, k *importedFile) (bool, error) {
+func (r *reading) declaredOtherwise(ctx context.Context, k *imported.File) (bool, error) {
 	if r.declarationsChanged == nil {
-		faults, err := CheckDeclared(ctx, r.Catalog, r.Project)
+		faults, err := rules.CheckDeclared(ctx, r.Catalog, r.Project)
 		if err != nil {
 			return false, err
 		}
 		r.declarationsChanged = new(len(faults) > 0)
 	}
-	faulty := slices.ContainsFunc(k.Parts, func(p Part) bool { return p.Quarantined != "" || len(p.Faults) > 0 })
-	return *r.declarationsChanged || faulty || !k.Totals && r.rules.declaresTotals(k.Parts), nil
+	faulty := slices.ContainsFunc(k.Parts, func(p imported.Part) bool { return p.Quarantined != "" || len(p.Faults) > 0 })
+	return *r.declarationsChanged || faulty || !k.Totals && r.declaresTotals(k.Parts), nil
+}
+
+// declaresTotals reports whether the institution of one of the parts declares totals.
+func (r *reading) declaresTotals(parts []imported.Part) bool {
+	return slices.ContainsFunc(parts, func(p imported.Part) bool { return r.rules.DeclaresTotals(p.Format) })
 }
 
 // inQuarantine reports whether rows of a file are in quarantine for another reason than a conflict.
@@ -164,7 +73,7 @@ func (r *reading) inQuarantine(ctx context.Context, object string) (bool, error)
 	}
 	all := map[string]bool{}
 	for _, stream := range project.BuiltinStreams {
-		err := Quarantine(ctx, r.Catalog, r.Objects, stream, func(row event.Rejected) error {
+		err := imported.Quarantine(ctx, r.Catalog, r.Objects, stream, func(row event.Rejected) error {
 			var of struct{ Object string }
 			if err := json.Unmarshal([]byte(row.Raw), &of); err == nil && !row.Conflict() {
 				all[of.Object] = true
@@ -190,6 +99,16 @@ func rereadFiles(files []*File) map[string]*File {
 	return found
 }
 
+// adjustedFiles are files that are read again, by object.
+func adjustedFiles(again map[string]*File) map[string]*cancel.File {
+	files := map[string]*cancel.File{}
+	for object, f := range again {
+		f.adjusted.Refused = imported.RefusedParts(f.Parts)
+		files[object] = &f.adjusted
+	}
+	return files
+}
+
 // beginRereads records where the rows of earlier readings end, before any row of this one is ingested: after a crash
 // the position stays the same.
 func (r *reading) beginRereads(ctx context.Context, files map[string]*File) error {
@@ -198,15 +117,15 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
-			var was reread
-			found, err := tx.Get(rereadPrefix+f.Digest, &was)
+			var was imported.Reread
+			found, err := tx.Get(imported.RereadPrefix+f.Digest, &was)
 			if err != nil {
 				return err
 			}
 			if found && !was.Ingested {
 				continue
 			}
-			next := reread{Readings: f.readings, Files: map[string]uint64{}}
+			next := imported.Reread{Readings: f.readings, Files: map[string]uint64{}}
 			if found {
 				next.Previous = &was
 				next.Previous.Previous = nil
@@ -216,7 +135,7 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 					return err
 				}
 			}
-			if err := tx.Put(rereadPrefix+f.Digest, next); err != nil {
+			if err := tx.Put(imported.RereadPrefix+f.Digest, next); err != nil {
 				return err
 			}
 		}
@@ -227,12 +146,12 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 // endRereads records that the rows of reread files are ingested.
 func endRereads(tx catalog.Tx, files map[string]*File) error {
 	for _, f := range files {
-		var r reread
-		if _, err := tx.Get(rereadPrefix+f.Digest, &r); err != nil {
+		var r imported.Reread
+		if _, err := tx.Get(imported.RereadPrefix+f.Digest, &r); err != nil {
 			return err
 		}
-		r.Ingested, r.Previous, r.Removed = true, nil, f.removed
-		if err := tx.Put(rereadPrefix+f.Digest, r); err != nil {
+		r.Ingested, r.Previous, r.Removed = true, nil, f.adjusted.Removed
+		if err := tx.Put(imported.RereadPrefix+f.Digest, r); err != nil {
 			return err
 		}
 	}

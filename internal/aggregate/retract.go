@@ -8,49 +8,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
+	"io/fs"
+	"os"
 	"slices"
-	"time"
 
+	"bursar/internal/aggregate/cancel"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
-// Retraction is why and when a file was retracted.
-type Retraction struct {
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
-	Begun  bool      `json:"begun,omitempty"` // what only the file lists may not be cancelled yet
-}
-
-// RetractedFile is the result of Retract or Undo.
-type RetractedFile struct {
-	Retraction
-	File       string `json:"file"` // as it was imported
-	Object     string `json:"object"`
-	Undone     bool   `json:"undone,omitempty"`
-	Already    bool   `json:"already,omitempty"` // it was already retracted, or not retracted
-	Statements int    `json:"statements"`        // of the file
-	Cancelled  int64  `json:"taken_back"`        // entries that no counting statement lists
-	// NotCancelled says why such entries may be left. The same call cancels them once the cause is removed.
-	NotCancelled string `json:"not_taken_back,omitempty"`
-	// ImportAgain are the originals that have conflicting rows of the accounts in quarantine: importing them again may
-	// accept these now. The same holds for any file that has a statement of the retracted file.
-	ImportAgain []string `json:"import_again,omitempty"`
-}
-
-// retractionsKey counts the retractions of files, so that files with conflicting rows are read again.
-const retractionsKey = "statements/retractions"
-
-// unfinishedPrefix begins the keys of files whose Retract or Undo has begun and not ended. The digest follows; the
-// value is the name of the file.
-const unfinishedPrefix = "statements/unfinished/"
-
 // Retract retracts a file. It is named by a path to the same content, by the name under which it was imported, or by
 // its object. If the call ends before everything is cancelled, the retraction stays begun until the call is repeated.
-func (im *Importer) Retract(ctx context.Context, name, reason string) (out RetractedFile, err error) {
+func (im *Importer) Retract(ctx context.Context, name, reason string) (out imported.RetractedFile, err error) {
 	k, err := im.findImported(ctx, name)
 	if err != nil {
 		return out, err
@@ -60,30 +32,32 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 		return out, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	if r.rules.former {
+	if r.rules.Former {
 		return out, failure.Wrap(failure.Data, errors.New("retract a file: this project identifies entries by the rules of an earlier version, by which what is taken back cannot "+
 			"count again; import the right originals into a new project"))
 	}
-	f := k.retractedFile()
-	out = RetractedFile{File: f.File, Object: f.Object, Retraction: Retraction{reason, im.Now().UTC(), true}}
+	f, object := cancel.Retracted(k), imported.ObjectName(k.Digest)
+	out = imported.RetractedFile{File: k.Name(), Object: object, Retraction: imported.Retraction{Reason: reason, At: im.Now().UTC(), Begun: true}}
 	if out.Already = k.Retracted != nil; out.Already {
 		out.Retraction = *k.Retracted
 	}
-	stated, err := r.statementIDs(ctx, f)
+	stated, accounts, err := r.adjustment().StatementIDs(ctx, object, f.Refused)
 	if err == nil {
-		err = im.recordRetraction(ctx, f, stated, &out)
+		f.Accounts = accounts
+		f.Removed, err = im.recordRetraction(ctx, k.Digest, stated, &out)
 	}
 	if err != nil {
 		return out, err
 	}
-	if err := im.undecide(ctx, f.accounts); err != nil {
+	if err := im.undecide(ctx, f.Accounts); err != nil {
 		return out, err
 	}
 	if _, err := r.faultyStatements(ctx); err != nil {
 		return out, err
 	}
-	out.Statements = len(f.removed)
-	out.Cancelled, out.NotCancelled, _, err = r.adjust(ctx, map[string]*File{f.Object: f}, map[string]bool{})
+	out.Statements = len(f.Removed)
+	adjusted, err := r.adjust(ctx, map[string]*cancel.File{object: f}, map[string]bool{})
+	out.Cancelled, out.NotCancelled = adjusted.Cancelled, adjusted.Left
 	if err == nil && out.NotCancelled == "" {
 		out.Begun = false
 		err = im.markRetraction(ctx, k.Digest, &out.Retraction)
@@ -91,8 +65,25 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out Retra
 	if err != nil {
 		return out, err
 	}
-	out.ImportAgain, err = im.inConflict(ctx, f.accounts)
+	out.ImportAgain, err = im.inConflict(ctx, f.Accounts)
 	return out, err
+}
+
+// findImported finds an imported file by the digest of the content at a path, by digest, by object, or by name.
+func (im *Importer) findImported(ctx context.Context, name string) (*imported.File, error) {
+	digest, err := im.digestOfPath(ctx, name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return imported.Find(ctx, im.Catalog, name, digest)
+}
+
+// digestOfPath is the digest of a file on disk.
+func (im *Importer) digestOfPath(ctx context.Context, path string) (string, error) {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return "", fs.ErrNotExist
+	}
+	return im.fileDigest(ctx, path)
 }
 
 // undecide makes the versions of statements of some accounts undecided again: the statement that decided between them
@@ -117,32 +108,24 @@ func (im *Importer) undecide(ctx context.Context, accounts []string) error {
 }
 
 // markRetraction records the state of a file's retraction.
-func (im *Importer) markRetraction(ctx context.Context, digest string, by *Retraction) error {
+func (im *Importer) markRetraction(ctx context.Context, digest string, by *imported.Retraction) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var k importedFile
-		if _, err := tx.Get(importedKey(digest), &k); err != nil {
+		var k imported.File
+		if _, err := tx.Get(imported.Key(digest), &k); err != nil {
 			return err
 		}
 		k.Retracted = by
-		return errors.Join(tx.Put(importedKey(digest), k), k.markUnfinished(tx, by.Begun))
+		return errors.Join(tx.Put(imported.Key(digest), k), k.MarkUnfinished(tx, by.Begun))
 	})
 }
 
-// markUnfinished records whether a Retract or Undo of the file has begun and not ended.
-func (k *importedFile) markUnfinished(tx catalog.Tx, begun bool) error {
-	if begun {
-		return tx.Put(unfinishedPrefix+k.Digest, k.name())
-	}
-	return tx.Delete(unfinishedPrefix + k.Digest)
-}
-
 // Undo reads a retracted file once more, so that it counts again. It is named as in Retract.
-func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, err error) {
+func (im *Importer) Undo(ctx context.Context, name string) (out imported.RetractedFile, err error) {
 	k, err := im.findImported(ctx, name)
 	if err != nil {
 		return out, err
 	}
-	out = RetractedFile{File: k.name(), Object: objectName(k.Digest)}
+	out = imported.RetractedFile{File: k.Name(), Object: imported.ObjectName(k.Digest)}
 	if out.Already = k.Retracted == nil; out.Already {
 		out.Undone = true
 		return out, nil
@@ -152,7 +135,7 @@ func (im *Importer) Undo(ctx context.Context, name string) (out RetractedFile, e
 	if digest, err := im.digestOfPath(ctx, path); err != nil || digest != k.Digest {
 		path = im.Objects.Path(out.Object)
 	}
-	result, err := im.Import(ctx, []string{path}, Options{Institution: k.institution(), restore: k})
+	result, err := im.Import(ctx, []string{path}, Options{Institution: k.Institution(), restore: k})
 	out.Cancelled, out.NotCancelled = result.Cancelled, result.NotCancelled
 	for _, f := range result.Files {
 		for _, p := range f.Parts {
@@ -178,37 +161,26 @@ func (r *reading) beginRestoring(ctx context.Context, files []*File) error {
 	return r.markRetraction(ctx, k.Digest, &by)
 }
 
-// institution is the institution whose CSV mapping read all parts; empty if there are other parts.
-func (k *importedFile) institution() string {
-	name := institutionOf(k.Parts[0].Format)
-	for _, p := range k.Parts {
-		if institutionOf(p.Format) != name {
-			return ""
-		}
-	}
-	return name
-}
-
 // recordRetraction ends the counting of the file's statements and hides its rows in quarantine. The removed statements
 // are those that the file stated when it was first retracted, without those that other files have stated since.
-func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []string, out *RetractedFile) error {
-	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var k importedFile
-		if _, err := tx.Get(importedKey(f.Digest), &k); err != nil {
+func (im *Importer) recordRetraction(ctx context.Context, digest string, stated []string, out *imported.RetractedFile) (removed []string, err error) {
+	err = im.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		var k imported.File
+		if _, err := tx.Get(imported.Key(digest), &k); err != nil {
 			return err
 		}
-		var state reread
+		var state imported.Reread
 		if out.Already {
-			_, err := tx.Get(rereadPrefix+f.Digest, &state)
-			if last := state.current(); last != nil {
-				f.removed = last.Removed
+			_, err := tx.Get(imported.RereadPrefix+digest, &state)
+			if last := state.Current(); last != nil {
+				removed = last.Removed
 			}
 			return err
 		}
-		state = reread{Readings: k.Readings, Files: map[string]uint64{}, Removed: stated, Ingested: true}
-		f.removed = stated
+		state = imported.Reread{Readings: k.Readings, Files: map[string]uint64{}, Removed: stated, Ingested: true}
+		removed = stated
 		var n uint64
-		if _, err := tx.Get(retractionsKey, &n); err != nil {
+		if _, err := tx.Get(imported.RetractionsKey, &n); err != nil {
 			return err
 		}
 		for _, stream := range project.BuiltinStreams {
@@ -219,52 +191,15 @@ func (im *Importer) recordRetraction(ctx context.Context, f *File, stated []stri
 			state.Files[stream] = last
 		}
 		k.Retracted = &out.Retraction
-		return errors.Join(tx.Put(rereadPrefix+f.Digest, state), tx.Put(importedKey(f.Digest), k), k.markUnfinished(tx, true), tx.Put(retractionsKey, n+1))
+		return errors.Join(tx.Put(imported.RereadPrefix+digest, state), tx.Put(imported.Key(digest), k), k.MarkUnfinished(tx, true), tx.Put(imported.RetractionsKey, n+1))
 	})
-}
-
-// retractedAmong returns the files of those objects that are retracted, but for those that were visited.
-func (r *reading) retractedAmong(ctx context.Context, objects []string, visited map[string]*File) (map[string]*File, error) {
-	found := map[string]*File{}
-	slices.Sort(objects)
-	for _, object := range slices.Compact(objects) {
-		if visited[object] != nil {
-			continue
-		}
-		k, err := r.importedByDigest(ctx, path.Base(object))
-		if err != nil {
-			return nil, err
-		}
-		if k.Retracted == nil {
-			continue
-		}
-		f := k.retractedFile()
-		if _, err := r.statementIDs(ctx, f); err != nil {
-			return nil, err
-		}
-		found[object] = f
-	}
-	if len(found) == 0 {
-		return found, nil
-	}
-	earlier, err := rereadsOf(ctx, r.Catalog)
-	for object, f := range found {
-		if last := earlier[object]; last != nil {
-			f.removed = last.Removed
-		}
-	}
-	return found, err
-}
-
-// retractedFile is the imported file as one that lists nothing that counts.
-func (k *importedFile) retractedFile() *File {
-	return &File{File: k.name(), Object: objectName(k.Digest), Digest: k.Digest, Parts: k.Parts, reread: true, retracted: true}
+	return removed, err
 }
 
 // inConflict lists the originals that have conflicting rows of some accounts in quarantine, by the paths of their objects.
 func (im *Importer) inConflict(ctx context.Context, accounts []string) (paths []string, err error) {
 	for _, stream := range project.BuiltinStreams {
-		err := Quarantine(ctx, im.Catalog, im.Objects, stream, func(r event.Rejected) error {
+		err := imported.Quarantine(ctx, im.Catalog, im.Objects, stream, func(r event.Rejected) error {
 			if !r.Conflict() {
 				return nil
 			}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bursar/internal/aggregate/imported"
 )
 
 // amounts are the amounts of the entries that count, sorted.
@@ -49,7 +51,7 @@ func TestRetractFile(t *testing.T) {
 	if got := h.amounts(); !slices.Equal(got, []string{"0.20", "1.00"}) {
 		t.Errorf("sent again: %q", got)
 	}
-	if list, err := Retracted(t.Context(), h.importer.Catalog); err != nil || len(list) != 1 || list[0].Reason != "wrong amount" {
+	if list, err := imported.Retracted(t.Context(), h.importer.Catalog); err != nil || len(list) != 1 || list[0].Reason != "wrong amount" {
 		t.Errorf("%+v, %v", list, err)
 	}
 	for n := range 2 {
@@ -67,7 +69,7 @@ func TestRetractFile(t *testing.T) {
 	if got := h.amounts(); !slices.Equal(got, []string{"0.20", "1.00"}) {
 		t.Errorf("retracted again: %q", got)
 	}
-	if _, err := h.importer.Retract(t.Context(), "none.xml", "x"); !errors.As(err, new(*NoFileError)) {
+	if _, err := h.importer.Retract(t.Context(), "none.xml", "x"); !errors.As(err, new(*imported.NoFileError)) {
 		t.Errorf("an unknown file: %v", err)
 	}
 }
@@ -138,7 +140,7 @@ func TestRetractOverwritten(t *testing.T) {
 	h.imported(path)
 	h.file("june.xml", camtOf(renamed(sheetOf("1", 5, 1000, items(5, 100, 20)...), "Right")))
 	h.imported(path)
-	if _, err := h.importer.Retract(t.Context(), path, "wrong"); !errors.As(err, new(*NoFileError)) {
+	if _, err := h.importer.Retract(t.Context(), path, "wrong"); !errors.As(err, new(*imported.NoFileError)) {
 		t.Errorf("it gives %v", err)
 	}
 }
@@ -157,11 +159,11 @@ func TestRetractionIsRepeated(t *testing.T) {
 	begun := func(want bool) {
 		t.Helper()
 		r, err := h.importer.Retract(t.Context(), "wrong.xml", "wrong")
-		list, failed := Retracted(t.Context(), h.importer.Catalog)
+		list, failed := imported.Retracted(t.Context(), h.importer.Catalog)
 		if err = errors.Join(err, failed); err != nil || len(list) != 1 || list[0].Begun != want || (r.NotCancelled != "") != want {
 			t.Fatalf("%+v, %+v, %v", r, list, err)
 		}
-		if err := CheckRetractions(t.Context(), h.importer.Catalog); errors.As(err, new(*UnfinishedError)) != want {
+		if err := imported.CheckRetractions(t.Context(), h.importer.Catalog); errors.As(err, new(*imported.UnfinishedError)) != want {
 			t.Fatalf("the check gives %v", err)
 		}
 	}
@@ -219,7 +221,7 @@ func TestRetractArchive(t *testing.T) {
 		if r, err := h.importer.Undo(t.Context(), name); err != nil || !r.Undone || r.Statements != 2 {
 			t.Fatalf("%s: %+v, %v", name, r, err)
 		}
-		if err := CheckRetractions(t.Context(), h.importer.Catalog); err != nil {
+		if err := imported.CheckRetractions(t.Context(), h.importer.Catalog); err != nil {
 			t.Error(err)
 		}
 		if got, verdicts := h.amounts(), states(h.judged("")[0].Intervals); !slices.Equal(got, []string{"0.10", "0.20"}) || verdicts != "4 PROVEN, 5 PROVEN" {
@@ -258,9 +260,9 @@ func TestRetractCorrections(t *testing.T) {
 			var steps []string
 			for range 4 {
 				n := random.IntN(len(paths))
-				do := func() (RetractedFile, error) { return h.importer.Retract(t.Context(), paths[n], "wrong") }
+				do := func() (imported.RetractedFile, error) { return h.importer.Retract(t.Context(), paths[n], "wrong") }
 				if retracted[n] {
-					do = func() (RetractedFile, error) { return h.importer.Undo(t.Context(), paths[n]) }
+					do = func() (imported.RetractedFile, error) { return h.importer.Undo(t.Context(), paths[n]) }
 				}
 				if r, err := do(); err != nil || r.NotCancelled != "" {
 					t.Fatalf("%v: %+v, %v", steps, r, err)
@@ -316,7 +318,7 @@ func TestUndoWithoutItsDeclaration(t *testing.T) {
 		if r, err := h.importer.Undo(t.Context(), path); err == nil || r.Undone || r.Begun || len(h.amounts()) > 0 {
 			t.Errorf("%+v, %v with %q", r, err, h.amounts())
 		}
-		if err := CheckRetractions(t.Context(), h.importer.Catalog); err != nil {
+		if err := imported.CheckRetractions(t.Context(), h.importer.Catalog); err != nil {
 			t.Error(err)
 		}
 	}
@@ -367,7 +369,7 @@ func TestRetractedCorrectionIsCompleted(t *testing.T) {
 	if r, err := h.importer.Retract(t.Context(), first, "wrong"); err != nil || r.NotCancelled != "" {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	original := h.importer.Objects.Path(objectName(h.digestOf(first)))
+	original := h.importer.Objects.Path(imported.ObjectName(h.digestOf(first)))
 	if err := os.Rename(original, original+".away"); err != nil {
 		t.Fatal(err)
 	}

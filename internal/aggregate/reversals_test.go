@@ -5,6 +5,8 @@ package aggregate
 import (
 	"strings"
 	"testing"
+
+	"bursar/internal/aggregate/completeness"
 )
 
 // TestReversals has reversals with the direction of their effect, and with that of the reversed entry.
@@ -18,18 +20,18 @@ func TestReversals(t *testing.T) {
 	for name, c := range map[string]struct {
 		declared         bool
 		entries, closing string
-		state            State
+		state            completeness.State
 		message          string
 		amounts          string
 	}{
-		"own":                      {false, back, "980", Proven, "", "-20.00000"},
-		"the original's":           {false, back, "1020", Broken, "opening 1000.00 and 1 entries of -20.00 make 980.00, the closing balance is 1020: 40.00 is missing; with its reversals read by the direction of the entries that they take back it would hold: " + declare, "-20.00000"},
-		"the original's, declared": {true, back, "1020", Proven, "", "20.00000"},
-		"own, declared":            {true, back, "980", Broken, "-40.00 is missing; with its reversals read by their own direction it would hold: " + undeclare, "20.00000"},
-		"beside others":            {true, back + camtEntry("5", "DBIT", "") + camtEntry("3", "CRDT", reversed), "1012", Proven, "", "-3.00000|-5.00000|20.00000"},
-		"with its transaction":     {true, camtEntry("20", "DBIT", reversed+of), "1020", Proven, "", "20.00000"},
-		"neither":                  {false, back, "1021", Broken, "the closing balance is 1021: 41.00 is missing", "-20.00000"},
-		"no reversal":              {false, camtEntry("20", "DBIT", ""), "1020", Broken, "the closing balance is 1020: 40.00 is missing", "-20.00000"},
+		"own":                      {false, back, "980", completeness.Proven, "", "-20.00000"},
+		"the original's":           {false, back, "1020", completeness.Broken, "opening 1000.00 and 1 entries of -20.00 make 980.00, the closing balance is 1020: 40.00 is missing; with its reversals read by the direction of the entries that they take back it would hold: " + declare, "-20.00000"},
+		"the original's, declared": {true, back, "1020", completeness.Proven, "", "20.00000"},
+		"own, declared":            {true, back, "980", completeness.Broken, "-40.00 is missing; with its reversals read by their own direction it would hold: " + undeclare, "20.00000"},
+		"beside others":            {true, back + camtEntry("5", "DBIT", "") + camtEntry("3", "CRDT", reversed), "1012", completeness.Proven, "", "-3.00000|-5.00000|20.00000"},
+		"with its transaction":     {true, camtEntry("20", "DBIT", reversed+of), "1020", completeness.Proven, "", "20.00000"},
+		"neither":                  {false, back, "1021", completeness.Broken, "the closing balance is 1021: 41.00 is missing", "-20.00000"},
+		"no reversal":              {false, camtEntry("20", "DBIT", ""), "1020", completeness.Broken, "the closing balance is 1020: 40.00 is missing", "-20.00000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,56 +4,12 @@ package aggregate
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
-
-// TestSpoolUndo undoes rows, whether they are still in memory or not.
-func TestSpoolUndo(t *testing.T) {
-	t.Parallel()
-	s, err := newSpool(t.TempDir(), 1, noNames(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(text string, times int) {
-		s.begin()
-		for range times {
-			if err := s.write(project.EntryStream, row(text+"\n")); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	write("first", 2)
-	s.end("/first")
-	for _, times := range []int{1, 100_000, 0} {
-		write("refused", times)
-		if n := s.rows(project.EntryStream); n != int64(times) {
-			t.Errorf("%d rows are %d", times, n)
-		}
-		if err := s.undo(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("nothing", 0)
-	s.end("/nothing")
-	write("last", 1)
-	s.end("/last")
-	if err := s.close(); err != nil {
-		t.Fatal(err)
-	}
-	f := s.files[project.EntryStream]
-	text, err := os.ReadFile(f.path)
-	if err != nil || string(text) != "first\nfirst\nlast\n" || f.rows != 3 || fmt.Sprint(f.parts) != "[{1 /first} {3 /last}]" {
-		t.Errorf("%.60q, %d rows of %v: %v", text, f.rows, f.parts, err)
-	}
-	if f := s.files[project.DetailStream]; f.rows != 0 || f.parts != nil {
-		t.Errorf("details are %+v", f)
-	}
-}
 
 // TestRefusedFileInSharedSpool: the rows of a refused file before its error are nowhere, and a conflict names the
 // statement's own file although several share a spool.
@@ -89,13 +45,14 @@ func TestManyFilesShareSpools(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
 	var members []string
-	for i := range maxSpoolFiles + 2 {
+	const full = 1000 // files of a spool
+	for i := range full + 2 {
 		s := sheetOf("1", 5, 1000, items(5, 10)...)
 		s.account = fmt.Sprintf("A%d", i)
 		members = append(members, fmt.Sprintf("%04d.xml", i), camtOf(s))
 	}
 	r := h.imported(h.file("many.zip", zipOf(t, members...)))
-	if n := r.Streams[project.EntryStream].Accepted; n != maxSpoolFiles+2 || len(h.stored(project.EntryStream, "id")) != maxSpoolFiles+2 {
+	if n := r.Streams[project.EntryStream].Accepted; n != full+2 || len(h.stored(project.EntryStream, "id")) != full+2 {
 		t.Errorf("%d entries", n)
 	}
 	batches, err := event.Batches(t.Context(), h.importer.Catalog, project.EntryStream, 0)
@@ -103,7 +60,7 @@ func TestManyFilesShareSpools(t *testing.T) {
 		t.Fatalf("%d batches: %v", len(batches), err)
 	}
 	f := batches[0].Files
-	first, row := f[0].At(maxSpoolFiles)
+	first, row := f[0].At(full)
 	last, only := f[1].At(2)
 	if !strings.HasSuffix(first, "/many.zip/0999.xml") || !strings.HasSuffix(last, "/many.zip/1001.xml") || row != 1 || only != 1 {
 		t.Errorf("%s %d, %s %d", first, row, last, only)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"bursar/internal/aggregate/format/statement"
 )
 
 // ownCSV declares CSV files of the account of `corrected`.
@@ -75,7 +77,7 @@ func TestUnreadOriginals(t *testing.T) {
 			if r := h.imported(second); r.Cancelled != 1 || r.Err() != nil {
 				t.Errorf("%d are taken back, want 1: %v", r.Cancelled, r.Err())
 			}
-			if is := h.sum("entries", "amount"); subtract(before, is) != "1.00" && subtract(before, is) != "26.00" {
+			if is := h.sum("entries", "amount"); statement.Subtract(before, is) != "1.00" && statement.Subtract(before, is) != "26.00" {
 				t.Errorf("the sum was %s and is %s", before, is)
 			}
 			h.declare("institution: bank\n")

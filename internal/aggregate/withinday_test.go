@@ -5,6 +5,8 @@ package aggregate
 import (
 	"strings"
 	"testing"
+
+	"bursar/internal/aggregate/completeness"
 )
 
 // TestListsWithinDays has CSV files with balances that begin or end within a day, because banks export the last n transactions.
@@ -26,7 +28,7 @@ func TestListsWithinDays(t *testing.T) {
 			for _, n := range order {
 				h.send("Day,Amount,Text,Balance\n" + strings.Join(rows[c.parts[n][0]:c.parts[n][1]], "\n") + "\n")
 			}
-			if a := h.judged("")[0]; a.States[Broken] > 0 || len(a.Intervals) != 2 {
+			if a := h.judged("")[0]; a.States[completeness.Broken] > 0 || len(a.Intervals) != 2 {
 				t.Errorf("%s %v: %+v", c.name, order, a.Intervals)
 			}
 		}
@@ -69,14 +71,14 @@ func TestVersionsWithEqualMovement(t *testing.T) {
 			}
 			a := h.judged("")[0]
 			swallowed := strings.HasPrefix(c.name, "equal pairs")
-			if broken := a.States[Broken] > 0; !swallowed && broken != c.want || swallowed && !broken && int64(len(h.movements())) != sumOf(a.Intervals) {
+			if broken := a.States[completeness.Broken] > 0; !swallowed && broken != c.want || swallowed && !broken && int64(len(h.movements())) != sumOf(a.Intervals) {
 				t.Errorf("%s %v: %d entries count, %+v", c.name, order, len(h.movements()), a.Intervals)
 			}
 		}
 	}
 }
 
-func sumOf(intervals []Interval) (entries int64) {
+func sumOf(intervals []completeness.Interval) (entries int64) {
 	for _, i := range intervals {
 		entries += i.Entries
 	}

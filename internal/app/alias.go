@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"bursar/internal/aggregate"
+	"bursar/internal/aggregate/completeness"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/column"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
@@ -34,9 +36,9 @@ type (
 	// LeftOut is a retracted batch or event, with time and reason.
 	LeftOut = event.Retraction
 	// RetractedFile is a statement file that was retracted or restored.
-	RetractedFile = aggregate.RetractedFile
+	RetractedFile = imported.RetractedFile
 	// UnfinishedError means that the retraction of a statement file was interrupted.
-	UnfinishedError = aggregate.UnfinishedError
+	UnfinishedError = imported.UnfinishedError
 	// Totals are control totals by name and group.
 	Totals = event.Totals
 	// Rejected is one row in quarantine.
@@ -98,25 +100,25 @@ type (
 	// Imported is the result of one Import.
 	Imported = aggregate.Result
 	// CompletenessQuery selects accounts and intervals for Completeness.
-	CompletenessQuery = aggregate.Query
+	CompletenessQuery = completeness.Query
 	// Interval is the verdict on an account from one day to another.
-	Interval = aggregate.Interval
+	Interval = completeness.Interval
 	// Account is the completeness of one account.
-	Account = aggregate.Account
+	Account = completeness.Account
 	// State says how far an interval of an account can be trusted.
-	State = aggregate.State
+	State = completeness.State
 	// Acceptance records that a person accepts an unproven interval.
-	Acceptance = aggregate.Acceptance
+	Acceptance = completeness.Acceptance
 	// NotFoundError is returned for an unknown name or key.
 	NotFoundError = reconcile.NotFoundError
 )
 
 // The verdicts on an account's interval.
 const (
-	Proven  = aggregate.Proven
-	Claimed = aggregate.Claimed
-	Unknown = aggregate.Unknown
-	Broken  = aggregate.Broken
+	Proven  = completeness.Proven
+	Claimed = completeness.Claimed
+	Unknown = completeness.Unknown
+	Broken  = completeness.Broken
 )
 
 // ErrTooManyRejected is returned by Ingest, wrapped, if more rows than IngestOptions.MaxRejected were rejected.
@@ -158,5 +160,5 @@ func (a *App) Quarantine(ctx context.Context, stream string, each func(Rejected)
 	if a.Project.Stream(stream) == nil {
 		return &NotFoundError{What: "stream " + stream}
 	}
-	return aggregate.Quarantine(ctx, a.Intake.Catalog, a.Intake.Objects, stream, each)
+	return imported.Quarantine(ctx, a.Intake.Catalog, a.Intake.Objects, stream, each)
 }

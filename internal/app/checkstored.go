@@ -7,7 +7,7 @@ import (
 	"errors"
 	"path/filepath"
 
-	"bursar/internal/aggregate"
+	"bursar/internal/aggregate/rules"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/project"
@@ -38,7 +38,7 @@ func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []
 		}
 	}
 	faults = findGrowthFaults(ctx, p.Streams, records)
-	if changed, err := aggregate.CheckDeclared(ctx, records, p); err == nil {
+	if changed, err := rules.CheckDeclared(ctx, records, p); err == nil {
 		faults = append(faults, changed...)
 	}
 	return faults, outdated

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"bursar/internal/aggregate"
+	"bursar/internal/aggregate/completeness"
 	"bursar/internal/project"
 )
 
@@ -208,9 +209,9 @@ func checkBooked(t *testing.T, a *App, b booked) {
 		}
 	}
 	checkProof(t, a, "days")
-	_, err := a.Completeness(t.Context(), aggregate.Query{}, func(account aggregate.Account) error {
+	_, err := a.Completeness(t.Context(), completeness.Query{}, func(account completeness.Account) error {
 		for _, i := range account.Intervals {
-			if i.State == aggregate.Broken {
+			if i.State == completeness.Broken {
 				t.Errorf("%s – %s is broken: %s", i.From, i.To, i.Reason)
 			}
 		}

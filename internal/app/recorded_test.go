@@ -20,7 +20,7 @@ import (
 	"testing"
 
 	"bursar/internal/aggregate"
-	"bursar/internal/aggregate/statement/statementtest"
+	"bursar/internal/aggregate/format/statement/statementtest"
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"bursar/internal/aggregate"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
@@ -160,7 +160,7 @@ func (r *repairer) replaceIndex() error {
 
 // restoreOriginals restores damaged or missing statement files from the backup.
 func (r *repairer) restoreOriginals(ctx context.Context) error {
-	_, damaged, err := aggregate.VerifyOriginals(ctx, r.Intake.Catalog, r.Intake.Objects)
+	_, damaged, err := imported.VerifyOriginals(ctx, r.Intake.Catalog, r.Intake.Objects)
 	if err != nil {
 		return err
 	}

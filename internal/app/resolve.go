@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"bursar/internal/aggregate"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
 	"bursar/internal/failure"
@@ -86,7 +86,7 @@ func (a *App) InQuarantine(ctx context.Context) (list []event.QuarantineCount, a
 		count := a.Intake.CountQuarantine
 		if s.Builtin {
 			count = func(ctx context.Context, stream string) (event.QuarantineCount, error) {
-				return aggregate.CountQuarantine(ctx, a.Intake, stream)
+				return imported.CountQuarantine(ctx, a.Intake, stream)
 			}
 		}
 		n, err := count(ctx, s.Name)

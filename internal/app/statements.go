@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	"bursar/internal/aggregate"
+	"bursar/internal/aggregate/completeness"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
 	"bursar/internal/event/intake"
@@ -26,10 +28,10 @@ func (a *App) Import(ctx context.Context, files []string, o aggregate.Options) (
 }
 
 // RetractFile retracts the statements of an imported file, or with undo restores them. Imports wait for it.
-func (a *App) RetractFile(ctx context.Context, name, reason string, undo bool) (aggregate.RetractedFile, error) {
+func (a *App) RetractFile(ctx context.Context, name, reason string, undo bool) (imported.RetractedFile, error) {
 	im, unlock, err := a.importer(ctx)
 	if err != nil {
-		return aggregate.RetractedFile{}, err
+		return imported.RetractedFile{}, err
 	}
 	defer unlock()
 	if undo {
@@ -39,8 +41,8 @@ func (a *App) RetractFile(ctx context.Context, name, reason string, undo bool) (
 }
 
 // RetractedFiles lists the statement files that are retracted.
-func (a *App) RetractedFiles(ctx context.Context) ([]aggregate.RetractedFile, error) {
-	return aggregate.Retracted(ctx, a.Intake.Catalog)
+func (a *App) RetractedFiles(ctx context.Context) ([]imported.RetractedFile, error) {
+	return imported.Retracted(ctx, a.Intake.Catalog)
 }
 
 // CheckRetractions returns an *UnfinishedError if the retraction of a file was interrupted and not completed. A project that is opened
@@ -49,7 +51,7 @@ func (a *App) CheckRetractions(ctx context.Context) error {
 	if a.Intake == nil {
 		return nil
 	}
-	return aggregate.CheckRetractions(ctx, a.Intake.Catalog)
+	return imported.CheckRetractions(ctx, a.Intake.Catalog)
 }
 
 // importer returns an importer and locks the built-in streams until unlock is called.
@@ -61,8 +63,7 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 		return nil, nil, err
 	}
 	return &aggregate.Importer{
-		Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck,
-		Scratch: a.Intake.Scratch, Ingest: a.ingestRows, FindIDs: a.findIDs, Now: a.Intake.Now,
+		Streams: a.builtinStreams(), Scratch: a.Intake.Scratch, Ingest: a.ingestRows, FindIDs: a.findIDs, Now: a.Intake.Now,
 	}, unlock, nil
 }
 
@@ -83,22 +84,26 @@ func (a *App) ingestRows(ctx context.Context, stream string, files []string, par
 }
 
 // Completeness calls each with the verdicts on every account. stale are acceptances that no longer match any interval.
-func (a *App) Completeness(ctx context.Context, q aggregate.Query, each func(aggregate.Account) error) (stale []aggregate.Acceptance, err error) {
+func (a *App) Completeness(ctx context.Context, q completeness.Query, each func(completeness.Account) error) (stale []completeness.Acceptance, err error) {
 	if err := a.checkBuiltinNames(); err != nil {
 		return nil, err
 	}
 	return a.completeness().Judge(ctx, q, each)
 }
 
-func (a *App) completeness() *aggregate.Completeness {
-	return &aggregate.Completeness{Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck}
+func (a *App) completeness() *completeness.Accounts {
+	return &completeness.Accounts{Streams: a.builtinStreams()}
+}
+
+func (a *App) builtinStreams() imported.Streams {
+	return imported.Streams{Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck}
 }
 
 // AcceptInterval records that a person accepts an unproven interval of an account, or with undo removes that record. until is as
 // in Completeness.Accept.
-func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, undo bool) (aggregate.Acceptance, error) {
+func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, undo bool) (completeness.Acceptance, error) {
 	if err := a.checkBuiltinNames(); err != nil {
-		return aggregate.Acceptance{}, err
+		return completeness.Acceptance{}, err
 	}
 	if undo {
 		return a.completeness().Undo(ctx, name)

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"bursar/internal/aggregate"
-	"bursar/internal/aggregate/statement/statementtest"
+	"bursar/internal/aggregate/format/statement/statementtest"
 )
 
 // side is one day in the artifacts of the pipeline `sides`.

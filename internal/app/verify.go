@@ -9,7 +9,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"bursar/internal/aggregate"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
 	eventverify "bursar/internal/event/verify"
@@ -213,7 +213,7 @@ func (a *App) streamNames(ctx context.Context) ([]string, error) {
 }
 
 func (v *projectVerification) checkOriginals(ctx context.Context) error {
-	files, damaged, err := aggregate.VerifyOriginals(ctx, v.Intake.Catalog, v.Intake.Objects)
+	files, damaged, err := imported.VerifyOriginals(ctx, v.Intake.Catalog, v.Intake.Objects)
 	if err != nil || files == 0 {
 		return err
 	}

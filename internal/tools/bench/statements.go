@@ -10,8 +10,8 @@ import (
 	"runtime"
 	"time"
 
-	"bursar/internal/aggregate"
-	"bursar/internal/aggregate/statement"
+	"bursar/internal/aggregate/format"
+	"bursar/internal/aggregate/format/statement"
 )
 
 // StatementsOptions of the benchmark statements.
@@ -105,7 +105,7 @@ func (s *statementSet) round(ctx context.Context, each time.Duration) (r Stateme
 	peer := &side{do: func(f *statementFile) error { return s.peer(bytes.NewReader(f.text)) }}
 	converting := &side{do: s.convert}
 	reading := &side{do: func(f *statementFile) error {
-		return aggregate.Read(s.project, f.name, bytes.NewReader(f.text), statement.Discard{})
+		return format.Read(s.project, f.name, bytes.NewReader(f.text), statement.Discard{})
 	}}
 	runtime.GC() // no round pays for the garbage of another
 	for min(peer.took, converting.took, reading.took) < max(each, minTurn) {

@@ -1,0 +1,158 @@
+// Selects the originals, and their parts, that are read once more to find what is cancelled.
+
+package cancel
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"bursar/internal/aggregate/completeness"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/project"
+)
+
+// originals are the files to read.
+type originals struct {
+	objects       map[string]members // parts to read of each object
+	uncounted     map[string]bool    // ids of statements that do not count
+	rereadObjects []string           // objects of which everything is cancelled that their last reading lacks
+	refused       map[string][]bool  // by these objects: which parts were refused, and list nothing that was ingested
+
+	uncountedBefore map[string]bool // ids of statements that did not count before
+	retracted       []string        // accounts of the files that are retracted
+	spans           []Days          // days of statements of which something may be cancelled
+
+	mayRestore bool // something may have to be restored
+}
+
+// Days is a range of days, both included.
+type Days struct{ From, To string }
+
+// addPart adds the part of an original that contains a statement, unless all its parts are read.
+func (o *originals) addPart(s *completeness.Page, uncounted bool) {
+	if slices.Contains(o.rereadObjects, s.Object) {
+		return
+	}
+	if o.objects[s.Object] == nil {
+		o.objects[s.Object] = members{}
+	}
+	_, name, _ := strings.Cut(s.File, "/")
+	m := o.objects[s.Object][name]
+	o.objects[s.Object][name] = member{s.File, s.Format, m.uncounted || uncounted}
+}
+
+// addVersions adds the superseded statements, and the counting ones that may list the same entries.
+func (o *originals) addVersions(d *completeness.Decision) {
+	reach := slices.Clone(o.spans)
+	for _, g := range d.Replaced {
+		for i := range g.Statement.Pages {
+			s := &g.Statement.Pages[i]
+			o.uncounted[s.ID] = true
+			o.addPart(s, true)
+			reach = append(reach, Days{s.From, s.To})
+		}
+		reach = append(reach, Days{g.By.From, g.By.To})
+	}
+	for _, counts := range d.Counting {
+		for i := range counts.Pages {
+			s := &counts.Pages[i]
+			delete(o.uncounted, s.ID) // a page of two versions
+			if slices.ContainsFunc(reach, func(other Days) bool { return s.From <= other.To && other.From <= s.To }) {
+				o.addPart(s, false)
+			}
+		}
+	}
+}
+
+// addContested adds the days of balanced statements that have another version: an earlier decision may have cancelled what
+// one of them lists, although it counts now.
+func (o *originals) addContested(whole []completeness.Balanced, awaiting map[string]bool) {
+	for _, s := range whole {
+		if slices.ContainsFunc(s.Pages, func(page completeness.Page) bool { return awaiting[page.ID] }) {
+			o.spans, o.mayRestore = append(o.spans, Days{s.From, s.To}), true
+		}
+	}
+}
+
+// findRemoved finds the statements of reread files that the last reading lacks, and the accounts and days of all statements of these files.
+func (r *Adjustment) findRemoved(ctx context.Context, again map[string]*File, o *originals, accounts map[string]bool) error {
+	view, err := r.View(ctx, project.StatementStream)
+	if err != nil || view == "" || len(again) == 0 {
+		return err
+	}
+	has := map[string]bool{}
+	for _, s := range r.Spools {
+		err := s.EachLine(project.StatementStream, func(line []byte) error {
+			var row struct{ ID, Object, Account string }
+			err := json.Unmarshal(line, &row)
+			if again[row.Object] != nil {
+				has[row.ID], accounts[row.Account] = true, true
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, f := range again {
+		if !f.Retracted {
+			continue
+		}
+		for _, id := range f.Removed {
+			o.uncounted[id] = true
+		}
+		for _, account := range f.Accounts { // of which any statement may list the same
+			accounts[account] = true
+			o.spans = append(o.spans, Days{"0000", "9999"})
+		}
+	}
+	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + imported.SQLList(o.rereadObjects) + ")"
+	return imported.Query(ctx, r.Duck, sql, func(row []string) error {
+		if f := again[row[1]]; !has[row[0]] && !f.Retracted {
+			f.Removed = append(f.Removed, row[0])
+			o.uncounted[row[0]] = true
+		}
+		accounts[row[2]] = true
+		o.spans = append(o.spans, Days{row[3], row[4]})
+		return nil
+	})
+}
+
+// members are the parts of an original to read, by their name in its archive; the name is empty for a file that is not
+// an archive. Nil means all parts, for a file that the import reads again.
+type members map[string]member
+
+// member is a part of an original that has imported statements.
+type member struct {
+	file      string // the name in its statements
+	format    string // of one of its statements
+	uncounted bool   // one of its statements does not count
+}
+
+// unreadPart is a part of an original that was read when it was imported, and cannot be read any more.
+type unreadPart struct {
+	member
+	object, name string
+	err          error
+}
+
+// unread lists the members that were not read, or each part with a fault if all parts were requested.
+func (m members) unread(object string, read map[string]bool, faults map[string]error) (list []unreadPart) {
+	if m == nil {
+		for _, name := range slices.Sorted(maps.Keys(faults)) {
+			list = append(list, unreadPart{object: object, name: name, err: faults[name]})
+		}
+		return list
+	}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if !read[name] {
+			list = append(list, unreadPart{m[name], object, name, cmp.Or(faults[name], faults[""], errors.New("the archive has no such file"))})
+		}
+	}
+	return list
+}

@@ -1,0 +1,281 @@
+// Reads originals once more after an import, for the ids of what each of their statements lists.
+
+package cancel
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"bursar/internal/aggregate/format"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/match"
+	"bursar/internal/aggregate/rows"
+	"bursar/internal/aggregate/rules"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// relisting reads originals into one file of ids for each stream. A line is an id, and 1 if the statement that lists it
+// does not count, else 0.
+type relisting struct {
+	*Adjustment
+	dir       string // of its own files
+	budget    rows.Limits
+	bindings  map[identity.Digest]rules.Binding
+	names     *rows.NameSpool
+	uncounted map[string]bool // ids of statements that do not count
+	rows      *rows.Spool
+	groups    []*relistedGroup
+	allRead   bool // all originals are read
+
+	refused map[string][]bool // by object of which all parts are read: which parts were refused, and list nothing that was ingested
+
+	contradicted map[[2]string]bool // quarantined entries by object and id: a statement does not list what is stored under these ids
+
+	siblings          map[identity.Digest]bool  // entries of bases of which some were cancelled
+	cancelledBalances map[string]bool           // ids of cancelled balances
+	restorable        map[string]restorableRows // by stream
+	slots             *rows.File                // slots of entries that are not stored
+}
+
+// relistedGroup are the rows of one statement, or of all its currencies.
+type relistedGroup struct {
+	firstRows  map[string]int64 // by stream: how many rows come before
+	statements []relistedStatement
+}
+
+type relistedStatement struct{ ID, Currency string }
+
+// relistedRow is what is read of a row that a statement lists.
+type relistedRow struct{ ID, Currency, Entry, Object string }
+
+// newRelisted makes a relisting with its own scratch folder.
+func (r *Adjustment) newRelisted(name string, uncounted map[string]bool) (*relisting, error) {
+	dir, err := os.MkdirTemp(r.Dir, name)
+	if err != nil {
+		return nil, fmt.Errorf("spool rows: %w", err)
+	}
+	l := &relisting{
+		Adjustment: r, dir: dir, budget: r.Limits, bindings: map[identity.Digest]rules.Binding{}, uncounted: uncounted,
+		siblings: map[identity.Digest]bool{}, restorable: map[string]restorableRows{},
+	}
+	for _, stream := range listedStreams {
+		l.restorable[stream] = restorableRows{}
+	}
+	if l.names, err = rows.NewNameSpool(dir); err != nil {
+		return nil, err
+	}
+	if l.rows, err = rows.NewSpool(dir, 1, l.names); err != nil {
+		return nil, errors.Join(err, l.names.Close())
+	}
+	return l, nil
+}
+
+// close closes the files that are still open.
+func (l *relisting) close() error {
+	if !l.allRead {
+		l.allRead = true
+		return errors.Join(l.rows.Close(), l.names.Close())
+	}
+	return l.names.Close()
+}
+
+// readOriginal reads parts of an original and lists those that could not be read to their end. A part that was refused
+// at its import is not among the members, because nothing of it was ingested.
+func (l *relisting) readOriginal(ctx context.Context, object string, parts members) (list []unreadPart, err error) {
+	read, faults := map[string]bool{}, map[string]error{}
+	path, err := l.copyOriginal(ctx, object)
+	if errors.Is(err, fs.ErrNotExist) {
+		faults[""] = err
+		return parts.unread(object, read, faults), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.Remove(path)) }()
+	refused := l.refused[object]
+	err = l.Files.EachPart(path, func(file string, head []byte, in io.Reader) error {
+		if parts == nil && len(refused) > 0 {
+			skip := refused[0]
+			if refused = refused[1:]; skip {
+				return nil
+			}
+		}
+		_, name, _ := strings.Cut(file, "/")
+		as, wanted := parts[name]
+		if parts != nil && !wanted && format.Unreadable(in) == nil {
+			return nil
+		}
+		institution := l.Institution
+		if parts != nil {
+			institution = statement.CSVInstitution(as.format)
+		}
+		fault, err := l.readPart(ctx, rows.Origin{File: file, Object: object}, institution, head, in)
+		if fault != nil {
+			faults[name] = fault
+		} else {
+			read[name] = true
+		}
+		return err
+	})
+	return parts.unread(object, read, faults), err
+}
+
+// readPart reads one part of an original. fault is an error in the file or in the declarations; any other error stops the import.
+func (l *relisting) readPart(ctx context.Context, from rows.Origin, institution string, head []byte, in io.Reader) (fault, err error) {
+	as, err := format.OfPart(head, in, l.Project.Institutions, institution, l.dir)
+	if err != nil {
+		return errors.New(statement.Brief(err.Error(), statement.MaxTextLength)), nil
+	}
+	groups := len(l.groups)
+	l.rows.Begin()
+	t := rows.NewBuilder(from, l, l.Rules, &l.budget, l.bindings)
+	defer t.Release()
+	err = as.Read(format.WithContext(ctx, in), &relistedHandler{t.Handler(), l})
+	switch {
+	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
+		return nil, fmt.Errorf("read original %s: %w", from.Object, err)
+	case err != nil:
+		l.groups = l.groups[:groups]
+		return err, l.rows.Undo()
+	}
+	l.rows.End(from.File)
+	return nil, nil
+}
+
+// copyOriginal copies an object to a file in the scratch folder.
+func (l *relisting) copyOriginal(ctx context.Context, object string) (path string, err error) {
+	in, err := l.Objects.Open(ctx, object)
+	if err != nil {
+		return "", fmt.Errorf("read original %s: %w", object, err)
+	}
+	defer in.Close()
+	path = filepath.Join(l.dir, "original")
+	out, err := os.Create(path)
+	if err != nil {
+		return "", fmt.Errorf("copy original %s: %w", object, err)
+	}
+	_, err = io.Copy(out, io.NewSectionReader(in, 0, in.Size()))
+	if err = errors.Join(err, out.Close()); err != nil {
+		return "", fmt.Errorf("copy original %s: %w", object, err)
+	}
+	return path, nil
+}
+
+// relistedHandler begins a group with each statement.
+type relistedHandler struct {
+	statement.Handler
+	to *relisting
+}
+
+func (h *relistedHandler) Begin(s *statement.Statement) error {
+	g := &relistedGroup{firstRows: map[string]int64{}}
+	for stream, f := range h.to.rows.Files {
+		g.firstRows[stream] = f.Rows
+	}
+	h.to.groups = append(h.to.groups, g)
+	return h.Handler.Begin(s)
+}
+
+// Write spools a row, and adds a statement to its group.
+func (l *relisting) Write(stream string, r rows.Row) error {
+	if stream == project.StatementStream {
+		var s relistedStatement
+		if err := json.Unmarshal(r, &s); err != nil {
+			return fmt.Errorf("read statement again: %w", err)
+		}
+		g := l.groups[len(l.groups)-1]
+		g.statements = append(g.statements, s)
+	}
+	return l.rows.Write(stream, r)
+}
+
+func (l *relisting) NewListing() uint32                   { return l.rows.NewListing() }
+func (l *relisting) SetListing(at uint32, s rows.Listing) { l.rows.SetListing(at, s) }
+func (l *relisting) AddNamed(n *rows.NamedEntry) error    { return l.rows.AddNamed(n) }
+
+// writeIDFiles writes the files of ids, under which entries are stored, and returns their paths by stream.
+func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error) {
+	l.allRead = true
+	if err := l.rows.Close(); err != nil {
+		return nil, err
+	}
+	names := &match.Names{
+		Streams: l.Streams, Ingest: l.Ingest, FindIDs: l.FindIDs, Dir: l.dir, Stale: l.Stale,
+		OnSibling: func(id identity.Digest) { l.siblings[id] = true },
+	}
+	var err error
+	if l.slots, err = names.Resolve(ctx, []*rows.Spool{l.rows}, l.names); err != nil {
+		return nil, err
+	}
+	if l.cancelledBalances, err = l.CancelledBalances(ctx); err != nil {
+		return nil, err
+	}
+	paths := map[string]string{}
+	for _, stream := range project.BuiltinStreams {
+		paths[stream] = filepath.Join(l.dir, stream+".ids")
+		if err := l.writeIDs(stream, paths[stream]); err != nil {
+			return nil, err
+		}
+	}
+	return paths, nil
+}
+
+func (l *relisting) writeIDs(stream, path string) error {
+	out, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("spool ids: %w", err)
+	}
+	to := bufio.NewWriterSize(out, 1<<16)
+	at, n := -1, int64(0)
+	err = l.rows.EachLine(stream, func(line []byte) error {
+		for at+1 < len(l.groups) && l.groups[at+1].firstRows[stream] <= n {
+			at++
+		}
+		n++
+		var row relistedRow
+		if err := json.Unmarshal(line, &row); err != nil {
+			return err
+		}
+		counts := "0"
+		if at >= 0 && l.groups[at].isUncounted(row.Currency, l.uncounted) {
+			counts = "1"
+		}
+		if counts == "0" && stream == project.EntryStream && l.contradicted[[2]string{row.Object, row.ID}] {
+			return nil
+		}
+		if counts == "0" {
+			if err := l.noteRestorable(stream, &row, line); err != nil {
+				return err
+			}
+		}
+		if stream == project.BalanceStream {
+			row.ID = l.countingBalanceID(row.ID)
+		}
+		_, err := fmt.Fprintf(to, "%s,%s\n", row.ID, counts)
+		return err
+	})
+	if err := errors.Join(err, to.Flush(), out.Close()); err != nil {
+		return fmt.Errorf("spool ids: %w", err)
+	}
+	return nil
+}
+
+// isUncounted reports whether the statement that lists a row of a currency does not count.
+func (g *relistedGroup) isUncounted(currency string, uncounted map[string]bool) bool {
+	for _, s := range g.statements {
+		if len(g.statements) == 1 || s.Currency == currency {
+			return uncounted[s.ID]
+		}
+	}
+	return len(g.statements) > 0 && uncounted[g.statements[0].ID]
+}

@@ -1,0 +1,274 @@
+// Package completeness judges how far the record of each account can be trusted: what its statements prove, claim, lack and
+// contradict. It owns the verdicts, the order of statements, which version of a statement counts, and what a person has
+// accepted. It guarantees verdicts that depend on what is stored alone, not on the order of import, and holds one
+// account's statements in memory. It changes nothing but acceptances.
+package completeness
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/event"
+	"bursar/internal/project"
+)
+
+// Accounts evaluates the stored statements. It changes nothing.
+type Accounts struct {
+	imported.Streams
+}
+
+// Query selects accounts and days.
+type Query struct {
+	Accounts []string // numbers; none selects all
+	Until    string   // last day to which calendars apply; empty: the last day of the institution's statements
+}
+
+// Judge passes each account with its intervals to each, sorted by servicer, number and currency. It holds one account's
+// statements in memory. Accepted intervals are CLAIMED; stale are acceptances that no longer match an interval.
+func (c *Accounts) Judge(ctx context.Context, q Query, each func(Account) error) (stale []Acceptance, err error) {
+	accepted, err := c.acceptances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = c.judgeAll(ctx, q, accepted, func(a Account) error {
+		accepted.nameIntervals(&a)
+		return each(a)
+	})
+	return accepted.stale(q), err
+}
+
+// judgeAll passes on each account, judged by its statements alone. Among days without a statement, accepted days are intervals of their own.
+func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, each func(Account) error) error {
+	batches, err := event.Batches(ctx, c.Catalog, project.StatementStream, 0)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	quarantined, err := c.quarantinedStatements(ctx, q)
+	if err != nil {
+		return err
+	}
+	if len(batches) == 0 {
+		if err := quarantined.eachUnclaimed(c.institutionName, each); err != nil {
+			return err
+		}
+		return c.eachSilent(q, fileDays{}, seen, accepted, each)
+	}
+	entries, err := event.Batches(ctx, c.Catalog, project.EntryStream, 0)
+	if err != nil {
+		return err
+	}
+	if err := event.CheckObjects(ctx, c.Objects, slices.Concat(batches, entries), c.Duck.Threads); err != nil {
+		return err
+	}
+	view := event.ViewSQL(c.Objects, c.Project.Stream(project.StatementStream), batches)
+	days, err := c.fileDays(ctx, view)
+	if err != nil {
+		return err
+	}
+	again, err := imported.ListRereads(ctx, c.Catalog)
+	if err != nil {
+		return err
+	}
+	made, err := c.corrections(ctx, q)
+	if err != nil {
+		return err
+	}
+	err = c.eachRecord(ctx, view, q, again.Removed(), func(r *record, byKind []versions) error {
+		seen[r.Account.Account] = true
+		r.statements = nil
+		r.doubts, r.replaced = made.forAccount(&r.Account)
+		for _, v := range byKind {
+			r.statements = append(r.statements, v.counting...)
+			r.Superseded = append(r.Superseded, v.superseded()...)
+			quarantined.supersede(r, v)
+		}
+		c.judge(r, days, q.Until, accepted)
+		quarantined.addTo(&r.Account)
+		return each(r.Account)
+	})
+	if err == nil {
+		err = quarantined.eachUnclaimed(c.institutionName, each)
+	}
+	if err != nil {
+		return err
+	}
+	return c.eachSilent(q, days, seen, accepted, each)
+}
+
+// eachRecord passes on the stored record of each account. For each kind of message its statements are divided into
+// those that count and those that are superseded.
+func (c *Accounts) eachRecord(ctx context.Context, view string, q Query, removed map[string]bool, each func(*record, []versions) error) error {
+	quarantined, err := c.quarantined(ctx)
+	if err != nil {
+		return err
+	}
+	return c.records(ctx, view, q, removed, func(r *record) error {
+		for _, s := range r.statements {
+			why, conflicts := quarantined.findingFor(&r.Account, s)
+			if s.conflicts = conflicts; s.fault == "" {
+				s.fault, s.faultDigest = why.text, why.digest
+			}
+		}
+		var byKind []versions
+		for _, kind := range []statement.Kind{statement.Booked, statement.Report, statement.Notification} {
+			byKind = append(byKind, versionsOf(joinPages(r.kind(kind))))
+		}
+		return each(r, byKind)
+	})
+}
+
+// eachSilent passes on the accounts that institutions with a calendar declare by number and of which nothing was received.
+func (c *Accounts) eachSilent(q Query, days fileDays, seen map[string]bool, accepted acceptances, each func(Account) error) error {
+	for _, i := range c.Project.Institutions {
+		for _, number := range i.Accounts {
+			wanted := len(q.Accounts) == 0 || slices.Contains(q.Accounts, number)
+			if strings.HasSuffix(number, "*") || seen[number] || !wanted || i.Statements.Kind == project.NoCalendar {
+				continue
+			}
+			r := &record{Account: Account{Servicer: i.Servicer, Account: number}}
+			c.judge(r, days, q.Until, accepted)
+			if len(r.Intervals) == 0 {
+				continue
+			}
+			if err := each(r.Account); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fileDays are the days that statements cover, by institution with a calendar.
+type fileDays map[string]*days
+
+type days struct {
+	has         map[string]bool
+	first, last string
+}
+
+func (c *Accounts) fileDays(ctx context.Context, view string) (fileDays, error) {
+	found := fileDays{}
+	if !slices.ContainsFunc(c.Project.Institutions, func(i *project.Institution) bool { return i.Statements.Kind != project.NoCalendar }) {
+		return found, nil
+	}
+	err := c.query(ctx, "SELECT DISTINCT servicer, account, strftime(day, '%Y-%m-%d') FROM ("+view+")", func(row []string) error {
+		name := c.institutionName(row[0], row[1])
+		if found[name] == nil {
+			found[name] = &days{has: map[string]bool{}}
+		}
+		found[name].has[row[2]] = true
+		found[name].first = min(cmp.Or(found[name].first, row[2]), row[2])
+		found[name].last = max(found[name].last, row[2])
+		return nil
+	})
+	return found, err
+}
+
+// forInstitution returns an institution's days.
+func (d fileDays) forInstitution(institution string) *days {
+	if found := d[institution]; found != nil {
+		return found
+	}
+	return &days{}
+}
+
+func (c *Accounts) institutionName(servicer, account string) string {
+	if i := c.Project.InstitutionOf(servicer, account); i != nil {
+		return i.Name
+	}
+	return ""
+}
+
+// judge makes an account's intervals from its statements, whose pages are joined: first those of each kind of message,
+// then contradictions, then missing days. Where an account has booked statements, only these satisfy its calendar.
+func (c *Accounts) judge(r *record, days fileDays, until string, accepted acceptances) {
+	a := &r.Account
+	a.Institution = c.institutionName(a.Servicer, a.Account)
+	expects, declared := c.calendarRule(a.Institution, days)
+	links, gaps := chainOf(r.kind(statement.Booked), expects, newStoredMovements(r.movements, r.replaced))
+	a.Intervals = append(intervals(links), gaps...)
+	a.Intervals = append(a.Intervals, compareMovements(links, gaps, r.movements)...)
+	expected := slices.Clone(a.Intervals)
+	a.Intervals = append(a.Intervals, r.doubts...)
+	for _, kind := range []statement.Kind{statement.Report, statement.Notification} {
+		for _, s := range r.kind(kind) { // these need not follow one another
+			one, _ := chainOf([]*storedStatement{s}, nil, storedMovements{})
+			a.Intervals = append(a.Intervals, intervals(one)...)
+		}
+	}
+	for _, i := range a.Intervals {
+		if i.Kind != "" || len(r.statements) == 0 {
+			a.From, a.To = min(cmp.Or(a.From, i.From), i.From), max(a.To, i.To)
+		}
+	}
+	if len(links) == 0 {
+		expected = a.Intervals
+	}
+	covered := days.forInstitution(a.Institution)
+	since := c.calendarStart(a.Institution)
+	if len(r.statements) == 0 {
+		since = cmp.Or(since, covered.first)
+	}
+	until = c.expectedUntil(a, cmp.Or(until, covered.last))
+	a.Intervals = append(a.Intervals, missing(expected, expects, declared, since, until, accepted.gaps(a, c.servicer(a.Institution), until))...)
+	slices.SortStableFunc(a.Intervals, func(x, y Interval) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
+	a.States = map[State]int{}
+	for _, i := range a.Intervals {
+		a.States[i.State]++
+	}
+}
+
+func intervals(links []link) []Interval {
+	list := make([]Interval, len(links))
+	for i, l := range links {
+		list[i] = l.interval
+	}
+	return list
+}
+
+// servicer is the servicer that an institution declares.
+func (c *Accounts) servicer(institution string) string {
+	if i := c.Project.Institution(institution); i != nil {
+		return i.Servicer
+	}
+	return ""
+}
+
+// expectedUntil is the last day on which a statement of an account may be missing: until, or the day on which the
+// account was closed, unless its statements cover later days.
+func (c *Accounts) expectedUntil(a *Account, until string) string {
+	i := c.Project.Institution(a.Institution)
+	if i == nil || i.Closed[a.Account].IsZero() {
+		return until
+	}
+	return min(until, max(i.Closed[a.Account].Format(time.DateOnly), a.To))
+}
+
+// calendarStart is the first day to which an institution's calendar applies; empty if it declares none.
+func (c *Accounts) calendarStart(institution string) string {
+	i := c.Project.Institution(institution)
+	if i == nil || i.Statements.Since.IsZero() {
+		return ""
+	}
+	return i.Statements.Since.Format(time.DateOnly)
+}
+
+// calendarRule is the rule by which an institution sends statements, and its name; nil if none is declared.
+func (c *Accounts) calendarRule(institution string, days fileDays) (rule func(day time.Time) bool, declared string) {
+	i := c.Project.Institution(institution)
+	if i == nil || i.Statements.Kind == project.NoCalendar {
+		return nil, ""
+	}
+	return func(day time.Time) bool {
+		if i.Statements.Kind == project.EveryFileDay && !days.forInstitution(institution).has[day.Format(time.DateOnly)] {
+			return false
+		}
+		return i.Statements.Expects(day)
+	}, string(i.Statements.Kind)
+}

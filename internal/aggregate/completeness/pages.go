@@ -1,0 +1,175 @@
+// Joins the pages of statements whose totals are those of all pages.
+
+package completeness
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+)
+
+// maxPageDistance is how many days apart the pages of one statement may be: a page without a closing balance has the day
+// on which it was made. Banks restart their numbers each year.
+const maxPageDistance = 7
+
+// joinPages joins the pages of each statement that do not balance alone, and those whose order their days do not show.
+// Others stay as they are, in no particular order.
+func joinPages(statements []*storedStatement) []*storedStatement {
+	markMissing(statements)
+	byName := map[string][]*storedStatement{}
+	var all []*storedStatement
+	for _, s := range statements {
+		if s.page == "" && !s.hasPageBefore && !s.hasPageAfter {
+			all = append(all, s)
+			continue
+		}
+		byName[s.name()] = append(byName[s.name()], s)
+	}
+	for _, pages := range byName {
+		slices.SortStableFunc(pages, func(a, b *storedStatement) int { return cmp.Compare(a.To, b.To) })
+		for len(pages) > 0 {
+			n := 1
+			for n < len(pages) && statement.DaysBetween(pages[n-1].To, pages[n].To) <= maxPageDistance {
+				n++
+			}
+			all = append(all, joinConsecutive(joinTotals(pages[:n]))...)
+			pages = pages[n:]
+		}
+	}
+	return all
+}
+
+// name is the bank's name of the statement that t is, or is a page of.
+func (t *storedStatement) name() string { return cmp.Or(t.Number, t.label) }
+
+// joinConsecutive joins pages that continue one another within a day that both cover, and pages between which one is missing.
+func joinConsecutive(pages []*storedStatement) (all []*storedStatement) {
+	if len(pages) == 1 {
+		return pages
+	}
+	rest := slices.Clone(pages)
+	slices.SortStableFunc(rest, func(a, b *storedStatement) int {
+		return cmp.Or(compareNumbers(a.page, b.page), cmp.Compare(a.From, b.From))
+	})
+	for len(rest) > 0 {
+		whole, last := *rest[0], rest[0]
+		rest = rest[1:]
+		for {
+			n := slices.IndexFunc(rest, func(p *storedStatement) bool {
+				within := p.From <= whole.To && whole.From < max(whole.To, p.To)
+				return within && whole.Closing != "" && whole.Closing == p.Opening && last.precedes(p) || last.skips(p)
+			})
+			if n < 0 {
+				break
+			}
+			whole.appendPage(rest[n])
+			last = rest[n]
+			rest = slices.Delete(rest, n, n+1)
+		}
+		all = append(all, &whole)
+	}
+	return all
+}
+
+// precedes reports whether p may be the next page by number. If a message continues after an interim balance, both have
+// the number of the message.
+func (t *storedStatement) precedes(p *storedStatement) bool {
+	one, err := strconv.Atoi(t.page)
+	other, wrong := strconv.Atoi(p.page)
+	if err != nil || wrong != nil || one == other {
+		return t.hasPageAfter && p.hasPageBefore
+	}
+	return other == one+1
+}
+
+// skips reports whether p is a later page, and the pages between them are missing.
+func (t *storedStatement) skips(p *storedStatement) bool {
+	one, err := strconv.Atoi(t.page)
+	other, wrong := strconv.Atoi(p.page)
+	return t.hasPageAfter && p.hasPageBefore && t.missingPages != "" && p.missingPages != "" && err == nil && wrong == nil && other > one+1
+}
+
+// joinTotals joins pages if all pages from the first one on are there, and one of them lacks a balance or has the
+// balances of the whole. Among several versions it joins those that balance together.
+func joinTotals(pages []*storedStatement) []*storedStatement {
+	open := func(p *storedStatement) bool { return p.fault == "" && (!p.balanced() || p.pageFault != "") }
+	stated := func(p *storedStatement) bool { return p.Opening != "" || p.Closing != "" }
+	if !slices.ContainsFunc(pages, open) || !slices.ContainsFunc(pages, stated) {
+		return pages
+	}
+	all, rest := provenTogether(pages)
+	slices.SortStableFunc(rest, func(a, b *storedStatement) int { return compareNumbers(a.page, b.page) })
+	n := 0
+	for n < len(rest) && rest[n].page == strconv.Itoa(n+1) {
+		n++
+	}
+	if n < len(rest) || n < 2 {
+		if len(all) > 0 {
+			rest = markLeftOver(rest)
+		}
+		return append(all, rest...)
+	}
+	whole := rest[0].asWhole()
+	for _, p := range rest[1:] {
+		whole.appendPage(p)
+	}
+	return append(all, &whole)
+}
+
+// markLeftOver marks pages without both balances that are not needed: others of their statement balance together.
+func markLeftOver(pages []*storedStatement) (all []*storedStatement) {
+	for _, p := range pages {
+		if !p.balanced() && p.pageFault == "" {
+			over := *p
+			over.pageFault = "other pages of the statement hold together without this one"
+			p = &over
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// asWhole is the start of a joined statement, made of its first page.
+func (t *storedStatement) asWhole() storedStatement {
+	whole := *t
+	whole.page, whole.pageFault = "", ""
+	return whole
+}
+
+// pages are the pages that the statement was joined from, or the statement itself.
+func (t *storedStatement) pages() []*storedStatement {
+	if t.parts != nil {
+		return t.parts
+	}
+	return []*storedStatement{t}
+}
+
+// appendPage joins the next page.
+func (t *storedStatement) appendPage(p *storedStatement) {
+	if t.parts == nil {
+		first := *t
+		t.parts = []*storedStatement{&first}
+	}
+	t.parts = append(t.parts, p)
+	switch {
+	case t.Opening == "" && p.Opening != "":
+		t.Opening, t.From = p.Opening, p.From
+	case t.Opening == "":
+		t.From = min(t.From, p.From)
+	}
+	if p.Closing != "" || t.Closing == "" {
+		t.Closing, t.To, t.closingDay = p.Closing, p.To, p.closingDay
+	}
+	t.From = min(t.From, t.To)
+	t.Entries, t.Operations, t.Amount = t.Entries+p.Entries, t.Operations+p.Operations, statement.Subtract(t.Amount, statement.Subtract("0", p.Amount))
+	t.firstEntryDay, t.lastEntryDay = min(cmp.Or(t.firstEntryDay, p.firstEntryDay), cmp.Or(p.firstEntryDay, t.firstEntryDay)), max(t.lastEntryDay, p.lastEntryDay)
+	t.content = identity.Of(t.content, p.content).String()
+	if t.fault == "" {
+		t.fault, t.faultDigest = p.fault, p.faultDigest
+	}
+	t.conflicts = t.conflicts || p.conflicts
+	t.totals, t.missingPages = t.totals || p.totals, statement.JoinTexts(t.missingPages, p.missingPages)
+}

@@ -1,0 +1,146 @@
+// Reads what is stored of an account from the streams.
+
+package completeness
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/column"
+	"bursar/internal/event"
+	"bursar/internal/project"
+)
+
+// record is what the streams have of one account.
+type record struct {
+	Account
+	statements []*storedStatement
+	movements  []movement // by day
+	doubts     []Interval // ambiguous corrections
+	replaced   []replacedEntry
+}
+
+// kind returns the statements of one kind of message.
+func (r *record) kind(kind statement.Kind) (own []*storedStatement) {
+	for _, s := range r.statements {
+		if s.Kind == string(kind) {
+			own = append(own, s)
+		}
+	}
+	return own
+}
+
+// statementColumns are the columns that are read of statements. Movements use some of them.
+var statementColumns = []string{
+	"servicer", "account", "currency", "kind", "number", "page", "reference", "from_day", "to_day", "opening", "closing", "closing_day", "entries",
+	"amount", "operations", "totals", "fault", "page_fault", "entries_digest", "first_day", "last_day", "page_before", "page_after", "file", "object", "place", "format",
+}
+
+// recordsSQL selects the statements of each account, followed by the sums of its booked entries by day.
+func (c *Accounts) recordsSQL(ctx context.Context, statements string, q Query) (string, error) {
+	where := accountCondition(q.Accounts)
+	list := make([]string, len(statementColumns))
+	for i, name := range statementColumns {
+		list[i] = fmt.Sprintf("CAST(%s AS VARCHAR) AS %[1]s", column.QuoteIdentifier(name))
+	}
+	sql := fmt.Sprintf("SELECT %s, 0 AS part, day AS sorted, id FROM (%s) WHERE true%s", strings.Join(list, ", "), statements, where)
+	batches, err := event.Batches(ctx, c.Catalog, project.EntryStream, 0)
+	if err != nil {
+		return "", err
+	}
+	if len(batches) > 0 {
+		sql += fmt.Sprintf(" UNION ALL BY NAME SELECT servicer, account, currency, CAST(day AS VARCHAR) AS from_day, CAST(sum(CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END) AS VARCHAR) AS entries, "+
+			"CAST(sum(amount) AS VARCHAR) AS amount, 1 AS part, day AS sorted, '' AS id FROM (%s) WHERE kind = 'statement' AND status NOT IN ('PDNG', 'FUTR', 'INFO')%s "+
+			"GROUP BY servicer, account, currency, day HAVING sum(CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END) <> 0 OR sum(amount) <> 0", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), where)
+	}
+	return "SELECT * FROM (" + sql + ") ORDER BY servicer, account, currency, part, sorted, id", nil
+}
+
+// records passes on what is stored of each account, without removed statements.
+func (c *Accounts) records(ctx context.Context, statements string, q Query, removed map[string]bool, each func(*record) error) error {
+	sql, err := c.recordsSQL(ctx, statements, q)
+	if err != nil {
+		return err
+	}
+	retracted, err := imported.Retracted(ctx, c.Catalog)
+	if err != nil {
+		return err
+	}
+	objects := imported.ObjectsOf(retracted)
+	var r *record
+	err = c.query(ctx, sql, func(row []string) error {
+		if r == nil || r.Servicer != row[0] || r.Account.Account != row[1] || r.Currency != row[2] {
+			if r != nil {
+				if err := each(r); err != nil {
+					return err
+				}
+			}
+			r = &record{Account: Account{Servicer: row[0], Account: row[1], Currency: row[2]}}
+		}
+		r.add(row, removed, objects)
+		return nil
+	})
+	if err == nil && r != nil {
+		err = each(r)
+	}
+	return err
+}
+
+// add adds a row of recordsSQL. retracted are objects: what is removed of them is not named.
+func (r *record) add(row []string, removed map[string]bool, retracted []string) {
+	v := map[string]string{}
+	for i, name := range statementColumns {
+		v[name] = row[i]
+	}
+	if part := row[len(statementColumns)]; part == "1" {
+		r.movements = append(r.movements, movement{v["from_day"], parseCount(v["entries"]), v["amount"]})
+		return
+	}
+	t := storedStatementOf(v)
+	t.id = row[len(statementColumns)+2]
+	if removed[t.id] {
+		if _, why := t.selfCheck(); !slices.Contains(retracted, t.Object) {
+			r.Superseded = append(r.Superseded, superseded(t, t, why.text, "its file was read again by other declarations"))
+		}
+		return
+	}
+	r.statements = append(r.statements, t)
+}
+
+// storedStatementOf makes a statement of its columns.
+func storedStatementOf(v map[string]string) *storedStatement {
+	t := &storedStatement{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
+	t.closingDay = v["closing_day"]
+	t.hasPageBefore, t.hasPageAfter = v["page_before"] == "true", v["page_after"] == "true"
+	t.content, t.firstEntryDay, t.lastEntryDay = v["entries_digest"], v["first_day"], v["last_day"]
+	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
+	t.Opening, t.Closing, t.Amount = statement.NormalAmount(v["opening"]), statement.NormalAmount(v["closing"]), statement.NormalAmount(v["amount"])
+	t.format = v["format"]
+	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
+	t.Entries, t.Operations = parseCount(v["entries"]), parseCount(v["operations"])
+	return t
+}
+
+// query passes on rows of texts; null is empty.
+func (c *Accounts) query(ctx context.Context, sql string, each func(row []string) error) error {
+	err := imported.Query(ctx, c.Duck, sql, each)
+	if err != nil {
+		return fmt.Errorf("read statements: %w", err)
+	}
+	return nil
+}
+
+// parseCount parses a count of a stored event.
+func parseCount(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		panic("count of a stored event: " + err.Error())
+	}
+	return n
+}

@@ -1,0 +1,185 @@
+// Finds statements that do not balance and that a better version supersedes.
+
+package completeness
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Superseded is a statement that does not balance, or that the next statement does not continue, with the version that
+// is judged in its place.
+type Superseded struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Number string `json:"number,omitempty"`
+	File   string `json:"file"`
+	Object string `json:"object"`
+	Place  string `json:"place"`
+	Reason string `json:"reason"` // what did not balance
+	Change string `json:"change"` // how the other version differs
+
+	By       string `json:"by"` // the file of the other version
+	ByObject string `json:"by_object"`
+	ByPlace  string `json:"by_place"`
+}
+
+// versions divides the statements of an account and kind of message into those that count and those that another version supersedes.
+type versions struct {
+	counting   []*storedStatement
+	consistent []*storedStatement // those that balance by themselves
+	replaced   []replaced
+	balanced   balancedStatements
+}
+
+// replaced is a statement with the version that supersedes it.
+type replaced struct {
+	statement, by *storedStatement
+	reason        string // what does not balance
+}
+
+// versionsOf divides the statements of one account and kind. The result depends on their content alone, not on the order of import.
+func versionsOf(all []*storedStatement) (v versions) {
+	byStart, byEnd, byNumber := map[string][]*storedStatement{}, map[string][]*storedStatement{}, map[string][]*storedStatement{}
+	for _, s := range all {
+		if state, _ := s.selfCheck(); s.balanced() && state != Broken {
+			v.consistent = append(v.consistent, s)
+		}
+	}
+	paged := wholeOfPages(v.consistent)
+	v.consistent = append(v.consistent, paged...)
+	for _, s := range v.consistent {
+		byStart[s.From], byEnd[s.To] = append(byStart[s.From], s), append(byEnd[s.To], s)
+		if s.Number != "" {
+			byNumber[s.Number] = append(byNumber[s.Number], s)
+		}
+	}
+	v.balanced = balancedOf(v.consistent)
+	pages := v.balanced.replacedPages(paged)
+	for _, s := range all {
+		by, why := (*storedStatement)(nil), ""
+		switch state, fault := s.selfCheck(); {
+		case state == Broken:
+			by, why = s.versionAmong(slices.Concat(byEnd[s.To], byStart[s.From], byNumber[s.Number])), fault.text
+		case s.balanced():
+			by, why = v.balanced.replacedBy(s)
+		}
+		if page, found := pages[s.id]; found && by == nil {
+			by, why = page.by, page.reason
+		}
+		if by == nil {
+			v.counting = append(v.counting, s)
+			continue
+		}
+		v.replaced = append(v.replaced, replaced{s, by, why})
+	}
+	return v
+}
+
+// versionAmong finds the version that supersedes a statement, or nil. Among several it always chooses the same one.
+func (t *storedStatement) versionAmong(whole []*storedStatement) (by *storedStatement) {
+	for _, other := range whole {
+		if t.isVersion(other) && (by == nil || cmp.Or(cmp.Compare(other.Object, by.Object), cmp.Compare(other.Place, by.Place)) < 0) {
+			by = other
+		}
+	}
+	return by
+}
+
+// isVersion reports whether by, which balances, is the same statement as t, which does not. It has the number of t, or
+// one of the two has none; it covers the same days; and it has both balances of t, or one of them and the same entries,
+// or everything that t lacks because its file was cut. A statement without number and balances, or with equal ones,
+// such as a CSV file with an unreadable row, may lack its first or last day. A page is a version of a whole whose pages
+// balance together. A statement that contradicts stored rows has no version: either may be wrong.
+func (t *storedStatement) isVersion(by *storedStatement) bool {
+	numbered := t.Number != "" && by.Number != ""
+	if t.conflicts || t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
+		return false
+	}
+	if numbered && t.page != "" && by.hasPage(t.page) && daysNear(t, by) {
+		return true
+	}
+	opens, closes := t.Opening == by.Opening, t.Closing == by.Closing
+	if bare := t.Opening == "" && t.Closing == ""; !numbered && t.Entries > 0 && (bare || opens && closes) {
+		return by.From <= t.From && t.To <= by.To && (by.From == t.From || by.To == t.To)
+	}
+	// A statement without entries may not state the day on which it begins.
+	days := t.To == by.To && (t.From == by.From || t.Entries == 0 && by.From <= t.From)
+	cut := opens && t.Opening != "" && (t.Closing == "" || t.missingPages != "" && t.hasPageAfter && !t.hasPageBefore)
+	if !days {
+		return numbered && cut && (t.From == "" || by.From <= t.From) && t.To <= by.To // a statement that was cut before its first date has no day
+	}
+	return cut || opens && closes || (opens || closes) && t.content != "" && t.content == by.content && t.Entries == by.Entries
+}
+
+// hasPage reports whether it was joined from pages of which one has this number.
+func (t *storedStatement) hasPage(number string) bool {
+	return slices.ContainsFunc(t.parts, func(p *storedStatement) bool { return p.page == number })
+}
+
+// isStatedBy reports whether a statement in quarantine states the same. If both have a number, the days of the one in
+// quarantine may be wrong.
+func (t *storedStatement) isStatedBy(quarantined *Interval) bool {
+	if (t.From != quarantined.From || t.To != quarantined.To) && (t.Number == "" || t.Entries == 0) {
+		return false
+	}
+	return t.Kind == quarantined.Kind && t.Number == quarantined.Number && t.Opening == quarantined.Opening && t.Closing == quarantined.Closing && t.Amount == quarantined.Amount && t.Entries == quarantined.Entries
+}
+
+// superseded lists the statements that do not count.
+func (v *versions) superseded() (list []Superseded) {
+	for _, g := range v.replaced {
+		list = append(list, superseded(g.statement, g.by, g.reason, changeOf(g.statement, g.by)))
+	}
+	return list
+}
+
+func superseded(s, by *storedStatement, reason, change string) Superseded {
+	return Superseded{
+		From: s.From, To: s.To, Number: s.Number, File: s.File, Object: s.Object, Place: s.Place, Reason: reason, Change: change,
+		By: by.File, ByObject: by.Object, ByPlace: by.Place,
+	}
+}
+
+// changeOf says how the version that counts differs.
+func changeOf(s, by *storedStatement) string {
+	var list []string
+	add := func(what, was, is string) {
+		if was != is {
+			list = append(list, fmt.Sprintf("%s %s instead of %s", what, cmp.Or(is, "none"), cmp.Or(was, "none")))
+		}
+	}
+	add("opening", s.Opening, by.Opening)
+	add("closing", s.Closing, by.Closing)
+	add("entries", fmt.Sprint(s.Entries), fmt.Sprint(by.Entries))
+	add("their sum", s.Amount, by.Amount)
+	add("days", s.From+" to "+s.To, by.From+" to "+by.To)
+	if len(list) == 0 {
+		return "its rows are all there"
+	}
+	return strings.Join(list, ", ")
+}
+
+// supersede removes the quarantined statements of which the account has a version that balances. One that names no
+// account must be equal in everything else.
+func (l quarantinedStatements) supersede(r *record, v versions) {
+	for _, key := range []accountKey{{r.Servicer, r.Account.Account, r.Currency}, {r.Servicer, "", r.Currency}, {"", "", r.Currency}} {
+		var left []Interval
+		for _, i := range l[key] {
+			at := slices.IndexFunc(v.consistent, func(by *storedStatement) bool {
+				return by.isStatedBy(&i) || key.account != "" && by.Kind == i.Kind && (&storedStatement{Interval: i}).isVersion(by)
+			})
+			if at < 0 {
+				left = append(left, i)
+				continue
+			}
+			s := &storedStatement{Interval: i}
+			r.Superseded = append(r.Superseded, superseded(s, v.consistent[at], i.Reason, changeOf(s, v.consistent[at])))
+		}
+		if l[key] = left; len(left) == 0 {
+			delete(l, key)
+		}
+	}
+}

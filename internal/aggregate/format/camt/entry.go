@@ -1,0 +1,184 @@
+// Builds entries and their details from the fields of their elements.
+
+package camt
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+)
+
+func (m *message) startEntry() error {
+	m.fields.entry = entryFields{}
+	m.entry = statement.Entry{Place: m.walk.place}
+	m.details, m.operations = 0, operationCount{}
+	m.entryCharges = chargeSum{}
+	return m.beginStatement()
+}
+
+// beginEntry reports the entry to the handler, without its details.
+func (m *message) beginEntry() error {
+	m.useCounterValue()
+	f, e := &m.fields.entry, &m.entry
+	e.Amount, e.Currency = signed(f.amount.text, f.direction), firstNonEmpty(f.amount.currency, m.statement.Currency)
+	e.Booked, e.Value = date(f.booked), date(f.value)
+	e.Status, e.Reversal = strings.ToUpper(f.status), f.reversal == "true" || f.reversal == "1"
+	e.Reference, e.Own, e.Code = statement.NormalizeReference(f.reference), f.ownReference, f.code()
+	return m.handler.Entry(e)
+}
+
+// code is the bank transaction code: "PMNT/RCDT/BOOK", or the bank's proprietary code.
+func (f *entryFields) code() string {
+	if f.domain == "" {
+		return f.ownCode
+	}
+	return strings.TrimRight(f.domain+"/"+f.family+"/"+f.subfamily, "/")
+}
+
+// endEntry closes an entry. Whether a detail is the only one is known only now. If so, the entry and the detail
+// describe the same payment, and each supplies the fields that the other lacks.
+func (m *message) endEntry() error {
+	if m.details == 1 {
+		m.entry.Party, m.entry.Peer = m.firstDetail.Party, m.firstDetail.Peer
+	}
+	if m.details <= 1 {
+		m.useDetailCounterValue()
+		if err := m.beginEntry(); err != nil {
+			return err
+		}
+	}
+	if m.details == 1 {
+		if m.firstWithoutAmount {
+			f := &m.fields
+			m.firstDetail.Amount, m.firstDetail.Currency = signed(f.entry.amount.text, m.direction()), m.entry.Currency
+		}
+		if err := m.handler.Detail(&m.firstDetail); err != nil {
+			return err
+		}
+	}
+	m.entry.Text, m.entry.Operations = m.fields.entry.text, m.operations.String()
+	m.entry.Charges = m.entryCharges.sums()
+	return m.handler.EndEntry()
+}
+
+func (m *message) startDetail() error {
+	m.useCounterValue()
+	f := &m.fields.detail
+	*f = detailFields{remittance: f.remittance[:0], structured: f.structured[:0]}
+	m.detail = statement.Detail{Place: m.walk.place}
+	m.detailCharges = chargeSum{}
+	return nil
+}
+
+// endDetail reports a detail, but keeps the first one until it is known whether there are others.
+func (m *message) endDetail() error {
+	withoutAmount := m.readDetail()
+	m.details++
+	switch m.details {
+	case 1:
+		m.firstDetail, m.firstWithoutAmount = m.detail, withoutAmount
+		return nil
+	case 2:
+		if err := m.beginEntry(); err != nil {
+			return err
+		}
+		if err := m.handler.Detail(&m.firstDetail); err != nil {
+			return err
+		}
+	}
+	return m.handler.Detail(&m.detail)
+}
+
+// readDetail builds a detail and reports whether it states no amount.
+func (m *message) readDetail() (withoutAmount bool) {
+	f, d := &m.fields.detail, &m.detail
+	amount := f.chooseAmount(m.currencyOfEntry())
+	if amount.text != "" {
+		d.Amount, d.Currency = signed(amount.text, m.direction()), firstNonEmpty(amount.currency, m.statement.Currency)
+	}
+	d.Instructed, d.Charges = amount == &f.instructed || amount == &f.counterValue, m.detailCharges.sums()
+	d.Reference, d.Transaction = f.reference, f.transaction
+	d.EndToEnd, d.Instruction, d.Mandate = f.endToEnd, f.instruction, f.mandate
+	d.Text = firstNonEmpty(string(f.remittance), string(f.structured), f.text)
+	d.SettlementDate = date(f.settlementDate)
+	other := m.otherSide()
+	d.Party, d.Bank = firstNonEmpty(other.name, other.ultimate), other.bank.name()
+	d.Peer, _ = other.account.accountNumber()
+	return amount.text == ""
+}
+
+// chooseAmount returns the amount in the entry's currency, or else the first that is stated. The counter value, which
+// is the result of an exchange, is used only if it is in that currency.
+func (f *detailFields) chooseAmount(currency string) *money {
+	amounts := [...]*money{&f.amount, &f.transacted, &f.instructed, &f.counterValue}
+	for _, m := range amounts {
+		if m.text != "" && m.currency == currency {
+			return m
+		}
+	}
+	for _, m := range amounts[:3] {
+		if m.text != "" {
+			return m
+		}
+	}
+	return &f.amount
+}
+
+// direction is the direction of the detail, or else of its entry.
+func (m *message) direction() string {
+	return firstNonEmpty(m.fields.detail.direction, m.fields.entry.direction)
+}
+
+// otherSide is the counterparty: the debtor of a credit, the creditor of a debit. A side with the statement's own
+// account is never the counterparty: in a reversal, banks keep the sides of the reversed entry.
+func (m *message) otherSide() *side {
+	f := &m.fields.detail
+	other, own := &f.debtor, &f.creditor
+	if isDebit(firstNonEmpty(m.fields.detail.amount.text, m.fields.entry.amount.text), m.direction()) {
+		other, own = own, other
+	}
+	if m.isOwnSide(other) && !m.isOwnSide(own) {
+		return own
+	}
+	return other
+}
+
+// isOwnSide reports whether a side has the statement's account.
+func (m *message) isOwnSide(s *side) bool {
+	number, _ := s.account.accountNumber()
+	return number == m.statement.Account
+}
+
+// operationCount adds up the operations of an entry's batches.
+type operationCount struct {
+	sum     uint64
+	stated  bool
+	invalid string // the first text that is not a valid number
+}
+
+// countOperations adds the number of operations of one batch.
+func (m *message) countOperations() error {
+	text := m.fields.entry.operations
+	m.fields.entry.operations = ""
+	if text == "" {
+		return nil
+	}
+	m.operations.stated = true
+	const digits = 15 // of Max15NumericText
+	if n, err := strconv.ParseUint(text, 10, 63); err == nil && len(text) <= digits && m.operations.sum+n <= math.MaxInt64 {
+		m.operations.sum += n
+	} else {
+		m.operations.invalid = firstNonEmpty(m.operations.invalid, text)
+	}
+	return nil
+}
+
+// String returns the sum, "" if no number is stated, or the first text that is not a valid number.
+func (o *operationCount) String() string {
+	if !o.stated || o.invalid != "" {
+		return o.invalid
+	}
+	return strconv.FormatUint(o.sum, 10)
+}

@@ -1,0 +1,220 @@
+// Builds a message's statements and balances from the fields of their elements.
+
+package camt
+
+import (
+	"encoding/xml"
+	"slices"
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+)
+
+// message collects the fields of the open elements and reports statements, balances and entries to the handler.
+type message struct {
+	handler statement.Handler
+	walk    *walk
+	fields  fields
+
+	kind                statement.Kind
+	format              string
+	foundMessage        bool // the file contains a message
+	statements          int  // in the file
+	statementsInMessage int  // in the open message
+
+	statementBegun     bool // the handler knows the open statement
+	statement          statement.Statement
+	balance            statement.Balance
+	balanceCurrencies  []string // of the open statement
+	entry              statement.Entry
+	details            int              // of the open entry, so far
+	firstDetail        statement.Detail // kept until it is known whether it is the only one
+	firstWithoutAmount bool             // firstDetail states no amount
+	detail             statement.Detail
+	operations         operationCount
+	entryCharges       chargeSum // of the open entry
+	detailCharges      chargeSum // of the open detail
+}
+
+// startMessage starts a message.
+func (m *message) startMessage(kind statement.Kind, format string) {
+	m.kind, m.format, m.foundMessage, m.fields, m.statementsInMessage = kind, format, true, fields{}, 0
+}
+
+// start handles the start tag of an element of the table.
+func (m *message) start(n *node, attributes []xml.Attr) error {
+	if n.money != nil {
+		if err := m.setCurrency(n, attributes); err != nil {
+			return err
+		}
+	}
+	if n.onStart != nil {
+		return n.onStart(m)
+	}
+	return nil
+}
+
+// setCurrency stores the currency attribute of an amount.
+func (m *message) setCurrency(n *node, attributes []xml.Attr) error {
+	for i := range attributes {
+		if attributes[i].Name.Local == "Ccy" && attributes[i].Name.Space == "" {
+			return m.set(n, &n.money(&m.fields).currency, strings.TrimSpace(attributes[i].Value))
+		}
+	}
+	return nil
+}
+
+// end handles the end tag of an element of the table, with its text.
+func (m *message) end(n *node, text []byte) error {
+	var err error
+	switch {
+	case len(text) == 0 || !n.keepsText():
+	case n.join != nil:
+		err = m.appendText(n.join(&m.fields), text)
+	default:
+		err = m.set(n, n.target(&m.fields), string(text))
+	}
+	if err != nil {
+		return err
+	}
+	if n.onEnd != nil {
+		return n.onEnd(m)
+	}
+	return nil
+}
+
+// set stores a text. It refuses a text that comes after its statement or entry was reported, because it would be
+// lost, and a second text that differs, because it is unknown which one is right.
+func (m *message) set(n *node, target *string, text string) error {
+	switch {
+	case n.deadline == statementBegun && m.statementBegun:
+		return m.walk.refuse("<%s> comes after the statement's balances or entries", n.name).Advise("the schema requires it before them")
+	case n.deadline == detailsBegun && m.details > 0:
+		return m.walk.refuse("<%s> comes after the entry's details", n.name).Advise("the schema requires it before them")
+	case *target == "":
+		*target = text
+	case *target != text:
+		return m.walk.refuse("<%s> is given twice: %.40q and %.40q", n.name, *target, text)
+	}
+	return nil
+}
+
+// appendText adds the text of an element that may be repeated.
+func (m *message) appendText(target *[]byte, text []byte) error {
+	if len(*target)+len(text) >= statement.MaxValue {
+		return m.walk.refuseLong()
+	}
+	if len(*target) > 0 {
+		*target = append(*target, ' ')
+	}
+	*target = append(*target, text...)
+	return nil
+}
+
+// startStatement opens a statement. The handler gets it with the first balance or entry, or at the end.
+func (m *message) startStatement() error {
+	m.fields.statement = statementFields{}
+	m.statement = statement.Statement{Place: m.walk.place}
+	m.statementBegun, m.balanceCurrencies = false, m.balanceCurrencies[:0]
+	m.statements++
+	m.statementsInMessage++
+	return nil
+}
+
+// beginStatement reports the statement to the handler, once, when everything before its balances and entries is
+// known.
+func (m *message) beginStatement() error {
+	if m.statementBegun {
+		return nil
+	}
+	m.statementBegun = true
+	f, s := &m.fields.statement, &m.statement
+	s.Account, s.IBAN = f.account.accountNumber()
+	if s.Account == "" {
+		return statement.Refuse(s.Place, "the statement states no account").Advise("ask the bank for <Acct> with an <Id>")
+	}
+	s.Format, s.Kind = m.format, m.kind
+	s.Servicer = firstNonEmpty(f.servicer.name(), f.servicer.fullName)
+	s.Name, s.Currency = firstNonEmpty(f.name, f.owner), f.currency
+	s.Reference = f.id
+	m.setPage()
+	s.Number = firstNonEmpty(f.electronic, f.legal)
+	s.Created = firstNonEmpty(f.created, m.fields.message.created)
+	s.From, s.To = date(f.from), date(f.to)
+	return m.handler.Begin(s)
+}
+
+// endStatement closes a statement with the totals that the bank states.
+func (m *message) endStatement() error {
+	if err := m.beginStatement(); err != nil {
+		return err
+	}
+	m.statement.Stated = m.fields.statement.totals()
+	return m.handler.End()
+}
+
+// totals returns the stated totals. The gross sum of credits and debits gives the net sum only if one of the two is
+// empty.
+func (f *statementFields) totals() statement.Totals {
+	s := statement.Totals{
+		Count: f.count, CreditCount: f.creditCount, DebitCount: f.debitCount,
+		Sum: signedTotal(f.net, f.direction), CreditSum: signed(f.creditSum, ""), DebitSum: strings.TrimPrefix(signed(f.debitSum, ""), "-"),
+	}
+	switch {
+	case f.net != "" || f.gross == "":
+	case isZero(f.debitCount) || isZero(f.debitSum):
+		s.Sum = signed(f.gross, "")
+	case isZero(f.creditCount) || isZero(f.creditSum):
+		s.Sum = signedTotal(f.gross, debit)
+	}
+	return s
+}
+
+func (m *message) startBalance() error {
+	m.fields.balance = balanceFields{}
+	m.balance = statement.Balance{Place: m.walk.place}
+	return m.beginStatement()
+}
+
+func (m *message) endBalance() error {
+	f, b := &m.fields.balance, &m.balance
+	b.Code, b.Subtype, b.Date = f.code, f.subtype, date(f.date)
+	b.Amount, b.Currency = signed(f.amount.text, f.direction), firstNonEmpty(f.amount.currency, m.statement.Currency)
+	if !slices.Contains(m.balanceCurrencies, b.Currency) {
+		m.balanceCurrencies = append(m.balanceCurrencies, b.Currency)
+	}
+	return m.handler.Balance(b)
+}
+
+// finish refuses a file without a message or without a statement.
+func (m *message) finish() error {
+	switch {
+	case !m.foundMessage:
+		return m.walk.refuse("<%.40s> contains no CAMT message", m.walk.root).
+			Advise("<BkToCstmrStmt>, <BkToCstmrAcctRpt> or <BkToCstmrDbtCdtNtfctn> is expected")
+	case m.statements == 0:
+		return m.walk.refuse("the message contains no statement").Advise("ask the bank for a message with <" + strings.Join(statementElements, ">, <") + ">")
+	}
+	return nil
+}
+
+// statementElements are the element names of statements.
+var statementElements = []string{"Stmt", "Rpt", "Ntfctn"}
+
+// setPage sets the statement's page number and whether there are other pages. Versions whose statements have no pages
+// have pages of messages: the first statement of a later page may continue the previous one, and any statement of a
+// page that is not the last may continue on the next.
+func (m *message) setPage() {
+	s, f := &m.statement, &m.fields
+	s.Page, s.MorePages = f.statement.page, isNo(f.statement.last)
+	if s.Page == "" {
+		s.MoreMessages = isNo(f.message.last)
+		if page := f.message.page; statement.IsLaterPage(page) && m.statementsInMessage == 1 || s.MoreMessages {
+			s.Page = page
+		}
+	}
+	s.Partial = statement.IsLaterPage(s.Page) || s.Page != "" && s.MorePages || s.MoreMessages
+}
+
+// isNo reports whether an indicator is set to no.
+func isNo(text string) bool { return text == "false" || text == "0" }

@@ -1,0 +1,197 @@
+// Walks over the tokens of a file; checks nesting, limits and XML features.
+
+package camt
+
+import (
+	"bytes"
+	"encoding/xml"
+	"io"
+
+	"golang.org/x/text/transform"
+
+	"bursar/internal/aggregate/format/statement"
+)
+
+// maxName is the maximum length of an element's name in bytes; names of ISO 20022 have at most 30.
+const maxName = 256
+
+// element is an open element.
+type element struct {
+	name   xml.Name
+	node   *node // nil outside a message, and for elements that are not read
+	place  statement.Place
+	format string // outside a message: the format that this element or one around it declares
+}
+
+// walk reads tokens and calls message for the elements of the table.
+type walk struct {
+	raw            *tokenReader // the bytes
+	decoded        *tokenReader // the text in UTF-8
+	encodingKnown  bool         // from the first bytes
+	sawDeclaration bool         // an XML declaration has been read
+	decoder        *xml.Decoder
+	place          statement.Place // of the current token
+
+	stack        []element // elements from depth on are unused
+	depth        int
+	root         string // name of the root element; "" before it
+	messageDepth int    // depth of the open message; 0 if none is open
+	value        []byte // text of the open value
+	message      *message
+}
+
+func newWalk(file *tokenReader) *walk {
+	w := &walk{raw: file}
+	w.decoded, w.encodingKnown = decodeFile(w.raw)
+	w.decoder = xml.NewDecoder(w.decoded)
+	w.decoder.CharsetReader = w.charsetReader
+	return w
+}
+
+// charsetReader is called for an XML declaration with another encoding than UTF-8.
+func (w *walk) charsetReader(name string, rest io.Reader) (io.Reader, error) {
+	if w.encodingKnown || w.sawDeclaration || w.root != "" {
+		return rest, nil
+	}
+	found, err := encodingByName(name)
+	if err != nil || found == nil {
+		return rest, err
+	}
+	w.decoded = newTokenReader(transform.NewReader(rest, found.NewDecoder()))
+	return w.decoded, nil
+}
+
+// run reads the file to its end.
+func (w *walk) run() error {
+	for {
+		w.decoded.startToken()
+		line, column := w.decoder.InputPos()
+		w.place = statement.Place{Line: int64(line), Column: int64(column)}
+		token, err := w.decoder.RawToken()
+		if err != nil {
+			return w.finish(err)
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			err = w.start(&t)
+		case xml.EndElement:
+			err = w.end(t.Name)
+		case xml.CharData:
+			err = w.characters(t)
+		case xml.ProcInst:
+			err = w.instruction(t.Target)
+		case xml.Directive:
+			err = w.refuse("a document type or entity is declared").
+				Advise("bank messages do not need one; ask for the file without it")
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// start opens an element.
+func (w *walk) start(t *xml.StartElement) error {
+	switch {
+	case w.depth == 0 && w.root != "":
+		return w.refuse("<%s> begins after the end of <%s>", shorten(t.Name.Local), w.root).Advise("a file contains one message")
+	case w.depth == statement.MaxDepth:
+		return w.refuse("elements are nested more than %d deep", statement.MaxDepth)
+	case len(t.Name.Local)+len(t.Name.Space) > maxName:
+		return w.refuse("an element's name is longer than %d bytes", maxName)
+	case t.Name.Local == "include" && t.Name.Space != "":
+		return w.refuse("<%s:include> refers to content outside the file", shorten(t.Name.Space)).Advise("ask for the whole file")
+	}
+	if w.depth == len(w.stack) {
+		w.stack = append(w.stack, element{})
+	}
+	opened := &w.stack[w.depth]
+	opened.name, opened.node, opened.place, opened.format = t.Name, nil, w.place, ""
+	w.value = w.value[:0]
+	w.depth++
+	if w.messageDepth == 0 {
+		w.startOutside(t, opened)
+	} else if parent := w.stack[w.depth-2].node; parent != nil {
+		if parent.isValue() {
+			return w.refuse("<%s> is within <%s>, which contains only a value", shorten(t.Name.Local), parent.name)
+		}
+		opened.node = parent.children[t.Name.Local]
+	}
+	if opened.node == nil {
+		return nil
+	}
+	return w.message.start(opened.node, t.Attr)
+}
+
+// startOutside handles an element outside a message; it may begin one.
+func (w *walk) startOutside(t *xml.StartElement, opened *element) {
+	if w.depth == 1 {
+		w.root = t.Name.Local
+	} else {
+		opened.format = w.stack[w.depth-2].format
+	}
+	if format := declaredFormat(t.Attr); format != "" {
+		opened.format = format
+	}
+	found, known := messageElements[withoutVersion(t.Name.Local)]
+	if !known {
+		return
+	}
+	if opened.format == "" {
+		opened.format = found.format
+	}
+	w.messageDepth, opened.node = w.depth, messageTree
+	w.message.startMessage(found.kind, opened.format)
+}
+
+// end closes an element.
+func (w *walk) end(name xml.Name) error {
+	if w.depth == 0 {
+		return w.refuse("</%s> does not close an open element", shorten(name.Local))
+	}
+	closing := &w.stack[w.depth-1]
+	if closing.name != name {
+		return w.refuse("</%s> closes <%s>, which begins at %s", shorten(name.Local), closing.name.Local, closing.place)
+	}
+	if closing.node != nil {
+		if err := w.message.end(closing.node, bytes.TrimSpace(w.value)); err != nil {
+			return err
+		}
+	}
+	w.value = w.value[:0]
+	if w.depth == w.messageDepth {
+		w.messageDepth = 0
+	}
+	w.depth--
+	return nil
+}
+
+// characters stores the text of values and ignores other text.
+func (w *walk) characters(data []byte) error {
+	if w.depth == 0 {
+		if len(bytes.TrimSpace(data)) > 0 {
+			return w.refuse("there is text outside of all elements").Advise("a message is XML from its first to its last byte")
+		}
+		return nil
+	}
+	if current := w.stack[w.depth-1].node; current == nil || !current.keepsText() {
+		return nil
+	}
+	if len(w.value)+len(data) > statement.MaxValue {
+		return w.refuseLong()
+	}
+	w.value = append(w.value, data...)
+	return nil
+}
+
+// instruction refuses a second XML declaration, because it would change the encoding.
+func (w *walk) instruction(target string) error {
+	if target != "xml" {
+		return nil
+	}
+	if w.sawDeclaration || w.root != "" {
+		return w.refuse("the file contains a second XML declaration").Advise("a file contains one message")
+	}
+	w.sawDeclaration = true
+	return nil
+}

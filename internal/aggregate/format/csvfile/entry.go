@@ -1,0 +1,166 @@
+// Turns one row into an entry.
+
+package csvfile
+
+import (
+	"slices"
+
+	"bursar/internal/aggregate/format/statement"
+)
+
+// state is the meaning of a row's status.
+type state int
+
+const (
+	booked state = iota
+	pending
+	ignored
+	unknown
+)
+
+// state returns a row's state; without a status column every row is booked.
+func (t *table) state(r row) state {
+	s := &t.mapping.Columns.Status
+	text := r.cell(t.columns.status)
+	switch {
+	case s.Column == "" || slices.Contains(s.Booked, text):
+		return booked
+	case slices.Contains(s.Pending, text):
+		return pending
+	case slices.Contains(s.Ignored, text):
+		return ignored
+	}
+	return unknown
+}
+
+// skipRow reports whether a row makes no entry, and counts it: ignored rows, and pending ones without a date.
+func (e *emitter) skipRow(r row) bool {
+	c := &e.table.columns
+	switch e.table.state(r) {
+	case ignored:
+		e.skipped.add(r.place, "row left out", e.mapping.Columns.Status.Column, r.cell(c.status))
+		return true
+	case pending:
+		if e.table.cell(r, c.booked) == "" && e.table.cell(r, c.value) == "" {
+			e.skipped.add(r.place, "pending row without a date", e.mapping.Columns.Status.Column, r.cell(c.status))
+			return true
+		}
+	}
+	return false
+}
+
+func (e *emitter) emitEntry(r row) error {
+	c := &e.table.columns
+	e.refusal = nil
+	if r.defect != "" {
+		e.entry = statement.Entry{Place: r.place, Amount: statement.Unreadable(r.start, 0), Currency: e.statement.Currency}
+		e.running.unreadable, e.hasBooked = true, true
+		e.setRefusal(r.column, "the row "+r.defect)
+		e.reportUnreadable(r.place, r.defect)
+	} else {
+		e.buildEntry(r)
+	}
+	e.entry.Refused = e.refusal
+	if e.mapping.Control != nil {
+		e.scope.add(e.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
+	}
+	if err := e.handler.Entry(&e.entry); err != nil {
+		return err
+	}
+	return e.handler.EndEntry()
+}
+
+// buildEntry fills the entry of a row.
+func (e *emitter) buildEntry(r row) {
+	t, c, names := e.table, &e.table.columns, &e.mapping.Columns
+	decimal, reason := t.signedAmount(r, e.statement.Currency)
+	e.setRefusal("amount", reason)
+	e.entry = statement.Entry{
+		Place: r.place, Amount: decimal, Currency: e.statement.Currency,
+		Reference: t.cell(r, c.reference), Own: t.cell(r, c.own), Code: t.cell(r, c.code),
+		Party: t.cell(r, c.party), Peer: t.cell(r, c.peer), Text: e.entryText(r),
+	}
+	entry := &e.entry
+	entry.Peer, _ = statement.AccountNumber(entry.Peer)
+	state := t.state(r)
+	if state == unknown {
+		e.setRefusal("status", unknownValueReason(names.Status.Column, r.cell(c.status), "`booked`, `pending` nor `ignored`"))
+		entry.Amount = statement.Unreadable(r.cell(c.amount)+" "+r.cell(c.status), 0)
+	}
+	entry.Booked, reason = e.entryDate(names.Booked, t.cell(r, c.booked), state != pending)
+	e.setRefusal("day", reason)
+	entry.Value, reason = e.entryDate(names.Value, t.cell(r, c.value), false)
+	e.setRefusal("value_day", reason)
+	if e.refusal != nil {
+		e.reportUnreadable(r.place, "cannot be read: "+e.refusal.Reason)
+	}
+	if state == pending {
+		entry.Status = "PDNG"
+		e.days.add(entry)
+		return
+	}
+	e.hasBooked = true
+	entry.Unique = e.mapping.Unique && entry.Reference != ""
+	balance, _ := amount(t.cell(r, c.balance), e.mapping)
+	e.running.add(r.place, entry.Booked, entry.Amount, balance)
+}
+
+// setRefusal keeps the first reason why the row cannot be ingested; an empty reason is ignored.
+func (e *emitter) setRefusal(column, reason string) {
+	if e.refusal == nil && reason != "" {
+		e.refusal = &statement.Refusal{Column: column, Reason: reason}
+	}
+}
+
+// reportUnreadable adds the first unreadable row of a statement to its fault.
+func (e *emitter) reportUnreadable(at statement.Place, why string) {
+	if !e.faultReported {
+		e.addFault("line %d %s", at.Line, why)
+	}
+	e.faultReported = true
+}
+
+// days are the first and the last day of entries.
+type days struct{ first, last string }
+
+// add includes the day of a pending entry, if it can be read.
+func (d *days) add(e *statement.Entry) {
+	day := e.Booked
+	if day == "" {
+		day = e.Value
+	}
+	if !isDay(day) {
+		return
+	}
+	if d.first == "" || day < d.first {
+		d.first = day
+	}
+	d.last = max(d.last, day)
+}
+
+// noticeCounts count rows that make no entry, by the content of their notice.
+type noticeCounts []statement.Notice
+
+// add counts a row or a line. The notice names the first one of its kind.
+func (n *noticeCounts) add(at statement.Place, what, field, value string) {
+	fields := []statement.Field{{Name: field, Value: value}}
+	for i := range *n {
+		if one := &(*n)[i]; one.What == what && slices.Equal(one.Fields, fields) {
+			one.Count++
+			return
+		}
+	}
+	*n = append(*n, statement.Notice{Place: at, What: what, Fields: fields, Count: 1})
+}
+
+// emitNotices reports the skipped rows and notes.
+func (e *emitter) emitNotices() error {
+	for _, list := range []noticeCounts{e.skipped, e.table.notes} {
+		for i := range list {
+			if err := e.handler.Notice(&list[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+// Keeps rows until their statement can begin, in memory and then in a file.
+
+package csvfile
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"bursar/internal/aggregate/format/statement"
+)
+
+// spoolBytes is how many bytes of rows are kept in memory; more go to the file.
+const spoolBytes = 16 << 20
+
+// spool keeps rows by group. Rows that do not fit in memory go to one file, in segments: each has rows of one group
+// and the offset of the group's next segment, so that memory grows with the number of groups and not of rows.
+type spool struct {
+	dir      string // folder of the file; "" is the system's folder for temporary files
+	limit    int    // bytes in memory
+	buffered int
+	inMemory []*group // groups with rows in memory
+	file     *os.File
+	end      int64
+}
+
+// group contains the rows of one account and currency.
+type group struct {
+	account, currency string
+	scope             int // number of its scope; see emitter
+
+	firstPlace  statement.Place // of its first row in the spool
+	encoded     []byte          // rows in memory
+	first, last int64           // offsets of segments; -1 if there are none
+}
+
+// segmentHead is the length of a segment's header: the offset of the group's next segment, or 0, and the length of
+// its rows.
+const segmentHead = 16
+
+// add adds a row to a group.
+func (s *spool) add(g *group, r row) error {
+	if len(g.encoded) == 0 {
+		s.inMemory = append(s.inMemory, g)
+	}
+	if len(g.encoded) == 0 && g.first < 0 {
+		g.firstPlace = r.place
+	}
+	before := len(g.encoded)
+	g.encoded = encodeRow(g.encoded, r)
+	if s.buffered += len(g.encoded) - before; s.buffered < s.limit {
+		return nil
+	}
+	if err := s.flush(); err != nil {
+		return fmt.Errorf("spool rows: %w", err)
+	}
+	return nil
+}
+
+// flush writes all rows in memory to the file, one segment for each group.
+func (s *spool) flush() (err error) {
+	if s.file == nil {
+		if s.file, err = os.CreateTemp(s.dir, "csv-rows-"); err != nil {
+			return err
+		}
+	}
+	out := bufio.NewWriterSize(io.NewOffsetWriter(s.file, s.end), statement.Window)
+	for _, g := range s.inMemory {
+		var head [segmentHead]byte
+		binary.LittleEndian.PutUint64(head[8:], uint64(len(g.encoded)))
+		if _, err := out.Write(head[:]); err != nil {
+			return err
+		}
+		if _, err := out.Write(g.encoded); err != nil {
+			return err
+		}
+		if err := s.link(g); err != nil {
+			return err
+		}
+		s.end += segmentHead + int64(len(g.encoded))
+		g.encoded = nil
+	}
+	s.inMemory, s.buffered = s.inMemory[:0], 0
+	return out.Flush()
+}
+
+// link makes the new segment the group's last one. The previous one is already in the file, because a flush writes
+// one for each group.
+func (s *spool) link(g *group) error {
+	if g.first < 0 {
+		g.first, g.last = s.end, s.end
+		return nil
+	}
+	var next [8]byte
+	binary.LittleEndian.PutUint64(next[:], uint64(s.end))
+	_, err := s.file.WriteAt(next[:], g.last)
+	g.last = s.end
+	return err
+}
+
+// each passes the rows of a group to yield, in the order of add, and removes them.
+func (s *spool) each(g *group, yield func(row) error) error {
+	for at := g.first; at >= 0; {
+		var head [segmentHead]byte
+		if _, err := s.file.ReadAt(head[:], at); err != nil {
+			return fmt.Errorf("read spooled rows: %w", err)
+		}
+		length := int64(binary.LittleEndian.Uint64(head[8:]))
+		if err := eachRow(bufio.NewReader(io.NewSectionReader(s.file, at+segmentHead, length)), yield); err != nil {
+			return err
+		}
+		if at = int64(binary.LittleEndian.Uint64(head[:])); at == 0 {
+			break
+		}
+	}
+	waiting := g.encoded
+	g.first, g.last, g.encoded = -1, -1, nil
+	return eachRow(bufio.NewReader(bytes.NewReader(waiting)), yield)
+}
+
+// reset removes all rows.
+func (s *spool) reset() { s.inMemory, s.buffered, s.end = s.inMemory[:0], 0, 0 }
+
+// close removes the file.
+func (s *spool) close() {
+	if s.file != nil {
+		_ = s.file.Close()           // its content is not needed
+		_ = os.Remove(s.file.Name()) // the scratch folder is emptied at the next start
+	}
+}
+
+// encodeRow appends a row in the format that decodeRow reads.
+func encodeRow(buffer []byte, r row) []byte {
+	buffer = binary.AppendUvarint(buffer, uint64(r.place.Line))
+	buffer = binary.AppendUvarint(buffer, uint64(r.place.Column))
+	buffer = binary.AppendUvarint(buffer, uint64(len(r.fields)))
+	for _, text := range [...]string{r.defect, r.column, r.start} {
+		buffer = append(binary.AppendUvarint(buffer, uint64(len(text))), text...)
+	}
+	for _, text := range r.fields {
+		buffer = append(binary.AppendUvarint(buffer, uint64(len(text))), text...)
+	}
+	return buffer
+}
+
+// eachRow reads rows up to the end.
+func eachRow(in *bufio.Reader, yield func(row) error) error {
+	for {
+		r, err := decodeRow(in)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read spooled rows: %w", err)
+		}
+		if err := yield(r); err != nil {
+			return err
+		}
+	}
+}
+
+// decodeRow reads a row; it returns io.EOF only between two rows.
+func decodeRow(in *bufio.Reader) (r row, err error) {
+	if _, err := in.Peek(1); err != nil {
+		return r, err
+	}
+	var numbers [3]uint64
+	for i := range numbers {
+		if numbers[i], err = binary.ReadUvarint(in); err != nil {
+			return r, asUnexpectedEOF(err)
+		}
+	}
+	r.place = statement.Place{Line: int64(numbers[0]), Column: int64(numbers[1])}
+	texts := make([]string, 3+numbers[2])
+	var buffer []byte
+	for i := range texts {
+		n, err := binary.ReadUvarint(in)
+		if err != nil {
+			return r, asUnexpectedEOF(err)
+		}
+		if uint64(cap(buffer)) < n {
+			buffer = make([]byte, n)
+		}
+		buffer = buffer[:n]
+		if _, err := io.ReadFull(in, buffer); err != nil {
+			return r, asUnexpectedEOF(err)
+		}
+		texts[i] = string(buffer)
+	}
+	r.defect, r.column, r.start, r.fields = texts[0], texts[1], texts[2], texts[3:]
+	return r, nil
+}
+
+// asUnexpectedEOF turns io.EOF within a row into io.ErrUnexpectedEOF.
+func asUnexpectedEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+// Package format opens the files that institutions send, unpacks them, and recognises the format of each part by its
+// content. It owns what a part of a file is and which reader reads it: camt, mt940, ofx and csvfile below it, whose
+// common vocabulary is package statement. It guarantees that an error of the disk is Transient and one of the content
+// is Data, and that a small file cannot unpack to an unlimited one. It must not know what becomes of a statement.
+package format
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"bursar/internal/aggregate/format/camt"
+	"bursar/internal/aggregate/format/csvfile"
+	"bursar/internal/aggregate/format/mt940"
+	"bursar/internal/aggregate/format/ofx"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/project"
+)
+
+// Format is a file format of statements.
+type Format struct {
+	recognise func(head []byte) bool
+	Read      func(in io.Reader, h statement.Handler) error
+}
+
+// formats are those that need no declaration, the strictest first.
+var formats = []Format{
+	{camt.Recognise, camt.Read},
+	{ofx.Recognise, ofx.Read},
+	{mt940.Recognise, mt940.Read},
+}
+
+// detect detects a file's format by its first bytes. institution restricts CSV mappings to one institution; empty
+// tries all of them. scratch is a folder for rows that do not fit in memory.
+func detect(head []byte, institutions []*project.Institution, institution, scratch string) (Format, error) {
+	at := statement.Place{Line: 1, Column: 1}
+	if len(bytes.TrimSpace(head)) == 0 {
+		return Format{}, statement.Refuse(at, "the file is empty")
+	}
+	if isPacked(head) {
+		return Format{}, statement.Refuse(at, "it is packed twice").Advise("unpack it, and import its files")
+	}
+	for _, f := range formats {
+		if f.recognise(head) {
+			return f, nil
+		}
+	}
+	var found []Format
+	var names []string
+	for _, i := range institutions {
+		if i.CSV == nil || institution != "" && i.Name != institution {
+			continue
+		}
+		if reader := csvfile.New(i, scratch); reader.Matches(head) {
+			found, names = append(found, Format{reader.Matches, reader.Read}), append(names, i.Name)
+		}
+	}
+	switch len(found) {
+	case 0:
+		if why := nearest(head, institutions, institution); why != nil {
+			why.Reason = fmt.Sprintf("no known format: it begins with %q; %s", beginning(head), why.Reason)
+			return Format{}, why
+		}
+		return Format{}, statement.Refuse(at, "no known format: it begins with %q", beginning(head)).Advise(
+			"CAMT, MT940 and OFX are known by themselves, CSV by an institution's `csv:` mapping whose columns the header line has")
+	case 1:
+		return found[0], nil
+	}
+	return Format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
+}
+
+// OfPart detects the format of a part as Detect does. An error says why the part cannot be read.
+func OfPart(head []byte, in io.Reader, institutions []*project.Institution, institution, scratch string) (Format, error) {
+	if err := Unreadable(in); err != nil {
+		return Format{}, err
+	}
+	return detect(head, institutions, institution, scratch)
+}
+
+// nearest says why the CSV mapping with most columns in the file does not match, or that of the requested institution;
+// nil if no mapping has a column in common with the file.
+func nearest(head []byte, institutions []*project.Institution, institution string) *statement.Error {
+	var best *statement.Error
+	most := -1
+	for _, i := range institutions {
+		if i.CSV == nil || institution != "" && i.Name != institution {
+			continue
+		}
+		if why, near := csvfile.New(i, "").Mismatch(head); why != nil && (near > most || institution != "") {
+			best, most = why, near
+		}
+	}
+	return best
+}
+
+// beginning is the start of a file, for a message; for binary content some bytes in hex.
+func beginning(head []byte) string {
+	line, _, _ := bytes.Cut(bytes.TrimSpace(head), []byte("\n"))
+	text := strings.TrimRight(string(line[:min(len(line), 60)]), "\r")
+	for n := 1; n < utf8.UTFMax && len(line) > 60 && !utf8.ValidString(text); n++ { // a letter is cut
+		text = text[:len(text)-1]
+	}
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return fmt.Sprintf("% x", head[:min(len(head), 16)])
+	}
+	return text
+}
+
+// Read detects a file's format by its content and passes what it reads to h.
+func Read(p *project.Project, name string, in io.Reader, h statement.Handler) error {
+	return peekPart(name, in, func(_ string, head []byte, in io.Reader) error {
+		if _, is := in.(unreadableFile); is {
+			_, err := in.Read(nil)
+			return err
+		}
+		as, err := detect(head, p.Institutions, "", "")
+		if err != nil {
+			return err
+		}
+		return as.Read(in, h)
+	})
+}

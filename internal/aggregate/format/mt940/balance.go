@@ -1,0 +1,131 @@
+// Reads balances, and the totals of an interim report.
+
+package mt940
+
+import (
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+)
+
+// balanceCodes are the ISO 20022 codes of the balance fields.
+var balanceCodes = map[string]string{
+	"60": statement.OpeningBooked, "60F": statement.OpeningBooked, "62": statement.ClosingBooked, "62F": statement.ClosingBooked,
+	"60M": statement.InterimBooked, "62M": statement.InterimBooked,
+	"64": statement.ClosingAvailable, "65": statement.ForwardAvailable,
+}
+
+// balanceField reports a balance. The balances of a page, :60M: and :62M:, have their tag as their subtype.
+func (t *emitter) balanceField(tag, text string, at statement.Place) error {
+	if err := t.openForBalance(tag, at); err != nil {
+		return err
+	}
+	t.seen.hasContent = true
+	t.seen.opening = t.seen.opening || tag[:2] == "60"
+	t.seen.closing = t.seen.closing || tag[:2] == "62"
+	b, ok, why := t.decimals.parseBalance(text)
+	if !ok {
+		b.Amount = unreadableField(tag, text)
+		if why != "" {
+			b.Amount += ": " + why
+		}
+	}
+	if t.statement.Currency == "" {
+		t.statement.Currency = b.Currency
+	}
+	if b.Currency == "" {
+		b.Currency = t.statement.Currency // some banks omit the currency of later balances
+	}
+	if tag[:2] == "60" {
+		t.calendar.reset(b.Date, false)
+	}
+	b.Place, b.Code = at, balanceCodes[tag]
+	if b.Code == statement.InterimBooked {
+		b.Subtype = tag
+	}
+	if err := t.beginStatement(); err != nil {
+		return err
+	}
+	return t.handler.Balance(&b)
+}
+
+// openForBalance opens the next statement if an opening balance follows a closing balance: another currency or part
+// of the same message, whose account is stated only once.
+func (t *emitter) openForBalance(tag string, at statement.Place) error {
+	isNext, s := tag[:2] == "60" && t.open && t.seen.closing, t.statement
+	if err := t.openStatement(at, isNext); err != nil || !isNext {
+		return err
+	}
+	t.statement.Servicer, t.statement.Account, t.statement.IBAN, t.statement.Name = s.Servicer, s.Account, s.IBAN, s.Name
+	t.statement.Reference, t.statement.Number, t.statement.Page = s.Reference, s.Number, s.Page
+	return nil
+}
+
+// noDate is what German banks write with the opening balance of an account's first statement.
+const noDate = "000000"
+
+// parseBalance parses C or D, YYMMDD, a currency and an amount. why is set if the amount cannot be read because of
+// its decimal mark.
+func (d *decimalMark) parseBalance(text string) (b statement.Balance, ok bool, why string) {
+	if text != "" && isLower(text[0]) {
+		text = strings.ToUpper(text)
+	}
+	if len(text) < 8 || text[0] != 'C' && text[0] != 'D' || strings.Trim(text[1:7], "0123456789") != "" {
+		return b, false, ""
+	}
+	if text[1:7] != noDate {
+		b.Date = date(text[1:7])
+	}
+	rest := text[7:]
+	if len(rest) > 3 && isCurrency(rest[:3]) {
+		b.Currency, rest = rest[:3], rest[3:]
+	}
+	rest = strings.TrimSpace(rest)
+	if strings.ContainsAny(rest, "+-") {
+		return b, false, ""
+	}
+	amount, ok, why := d.parseAmount(rest)
+	if ok {
+		b.Amount = signed(amount, text[0] == 'D')
+	}
+	return b, ok, why
+}
+
+// totalsField reads :90D: and :90C:, a count, a currency and a sum without a sign.
+func (t *emitter) totalsField(tag, text string, at statement.Place) error {
+	if err := t.openStatement(at, false); err != nil {
+		return err
+	}
+	t.seen.hasContent, t.seen.interim = true, true
+	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	count, rest := text[:digits], strings.ToUpper(text[digits:])
+	sum, ok := text, false
+	if len(rest) > 3 && isCurrency(rest[:3]) {
+		sum, ok, _ = t.decimals.parseAmount(rest[3:])
+		if t.statement.Currency == "" {
+			t.statement.Currency = rest[:3]
+		}
+	}
+	if !ok || count == "" || strings.ContainsAny(sum, "+-") {
+		count, sum = unreadableField(tag, text), unreadableField(tag, text)
+	}
+	if tag == "90D" {
+		t.statement.Stated.DebitCount, t.statement.Stated.DebitSum = count, sum
+	} else {
+		t.statement.Stated.CreditCount, t.statement.Stated.CreditSum = count, sum
+	}
+	return nil
+}
+
+// unreadableField stands for an amount that cannot be read: the whole field with its tag, which is never a valid
+// number.
+func unreadableField(tag, text string) string { return ":" + tag + ":" + text }
+
+func signed(amount string, negative bool) string {
+	if negative {
+		return statement.Negate(amount)
+	}
+	return amount
+}
+
+func isCurrency(text string) bool { return isUpper(text[0]) && isUpper(text[1]) && isUpper(text[2]) }

@@ -1,0 +1,218 @@
+// Turns fields into statements: where one begins and ends, and what its fields state.
+
+package mt940
+
+import (
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+)
+
+// emitter reports the content of the fields to a Handler.
+type emitter struct {
+	handler       statement.Handler
+	kind          string // the message type, if its envelope states it
+	statements    int    // reported so far
+	closed        int    // statements with a closing balance
+	endedByHyphen int    // messages that end with a hyphen
+
+	open      bool // the open statement has a field
+	seen      seen
+	statement statement.Statement
+
+	entry    statement.Entry
+	details  details
+	calendar calendar
+	pending  bool // an entry is kept until its text is complete
+	listed   listedTotals
+	decimals decimalMark // of the file's amounts
+}
+
+// seen is what the open statement has had so far.
+type seen struct {
+	reference, account, number bool
+	interim                    bool // a field that only an interim report has
+	floor                      bool // a floor limit: smaller entries are not listed
+	opening, closing           bool
+	hasContent                 bool // a balance, a total or an entry
+	begun                      bool // it has been reported to the Handler
+}
+
+func (t *emitter) entryPending() bool { return t.pending }
+
+// acceptField handles a complete field.
+func (t *emitter) acceptField(f *field) error {
+	switch f.tag {
+	case "86":
+		return t.informationField(f)
+	case "NS":
+		return t.nonSwiftField(f)
+	}
+	if err := t.endEntry(); err != nil {
+		return err
+	}
+	for len(f.lines) > 1 && strings.TrimSpace(f.lines[0].text) == "" {
+		f.lines = f.lines[1:] // the line is wrapped after the tag
+	}
+	if f.tag == "61" {
+		return t.entryField(f)
+	}
+	if err := t.headerField(f); err != nil {
+		return err
+	}
+	return t.reportStrayLines(f)
+}
+
+// headerField handles a field of the statement itself.
+func (t *emitter) headerField(f *field) error {
+	text := strings.TrimSpace(f.lines[0].text)
+	switch f.tag {
+	case "20":
+		err := t.openStatement(f.at, t.seen.reference || t.seen.hasContent)
+		t.seen.reference, t.statement.Reference = true, text
+		return err
+	case "25", "25P":
+		err := t.openStatement(f.at, t.seen.account || t.seen.hasContent)
+		t.setAccount(f)
+		return err
+	case "28", "28C":
+		err := t.openStatement(f.at, t.seen.number || t.seen.closing)
+		t.seen.number = true
+		number, page, _ := strings.Cut(text, "/")
+		t.statement.Number, t.statement.Page = strings.TrimSpace(number), strings.TrimSpace(page)
+		return err
+	case "34F", "13", "13D":
+		err := t.openStatement(f.at, false)
+		t.interimField(f.tag, text)
+		return err
+	case "90D", "90C":
+		return t.totalsField(f.tag, text, f.at)
+	case "60", "60F", "60M", "62", "62F", "62M", "64", "65":
+		return t.balanceField(f.tag, text, f.at)
+	}
+	return nil
+}
+
+// openStatement opens a statement if none is open. isNext ends the open one first.
+func (t *emitter) openStatement(at statement.Place, isNext bool) error {
+	if isNext {
+		if err := t.endStatement(false); err != nil {
+			return err
+		}
+	}
+	if !t.open {
+		t.open, t.seen, t.listed = true, seen{}, listedTotals{}
+		t.statement = statement.Statement{Place: at}
+		t.calendar.reset("", false)
+	}
+	return nil
+}
+
+// setAccount reads :25:, and :25P: with a BIC in its second line. A currency after the number is kept, because some
+// banks distinguish accounts of one number by it.
+func (t *emitter) setAccount(f *field) {
+	t.seen.account = true
+	t.statement.Servicer, t.statement.Account, t.statement.IBAN = parseAccount(f.lines[0].text)
+	if len(f.lines) > 1 && f.tag == "25P" {
+		t.statement.Servicer = strings.TrimSpace(f.lines[1].text)
+		f.lines = append(f.lines[:1], f.lines[2:]...)
+	}
+}
+
+// parseAccount parses an account number. Polish banks write a slash before an IBAN, others their BIC and a slash.
+func parseAccount(text string) (servicer, number string, iban bool) {
+	if before, after, ok := strings.Cut(text, "/"); ok {
+		before = strings.TrimSpace(before)
+		if number, iban = statement.AccountNumber(after); iban && (before == "" || isBIC(before)) {
+			return before, number, true
+		}
+	}
+	number, iban = statement.AccountNumber(text)
+	return "", number, iban
+}
+
+// isBIC checks the form of a BIC: bank, country, location, and an optional branch.
+func isBIC(text string) bool {
+	if len(text) != 8 && len(text) != 11 {
+		return false
+	}
+	for i := range len(text) {
+		if !isUpper(text[i]) && (i < 6 || !isDigit(text[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+// interimField reads the fields that MT942 has instead of an opening balance.
+func (t *emitter) interimField(tag, text string) {
+	t.seen.interim = true
+	if tag != "34F" {
+		t.statement.Created = creationTime(text)
+		if !t.seen.opening {
+			t.calendar.reset(t.statement.Created, true)
+		}
+		return
+	}
+	t.seen.floor = t.seen.floor || strings.Trim(text[min(3, len(text)):], "CD0,. ") != ""
+	if text = strings.ToUpper(text); len(text) >= 3 && isCurrency(text[:3]) && t.statement.Currency == "" {
+		t.statement.Currency = text[:3]
+	}
+}
+
+// beginStatement reports the open statement to the Handler, once.
+func (t *emitter) beginStatement() error {
+	if t.seen.begun {
+		return nil
+	}
+	t.seen.begun = true
+	t.statements++
+	t.statement.Format, t.statement.Kind = "mt940", statement.Booked
+	if t.isReport() {
+		t.statement.Format, t.statement.Kind = "mt942", statement.Report
+	}
+	return t.handler.Begin(&t.statement)
+}
+
+// isReport reports whether the statement is an interim report: by its envelope, or else by its fields, or by the
+// reference that German banks give to entries that are not booked yet.
+func (t *emitter) isReport() bool {
+	return t.kind == "942" || t.kind == "" && (t.seen.interim && !t.seen.opening || strings.HasPrefix(t.statement.Reference, "STARTDISP"))
+}
+
+// endStatement ends the open entry and statement. An opening balance requires a closing balance, unless the message
+// has an end of its own: the file may be truncated.
+func (t *emitter) endStatement(whole bool) error {
+	if err := t.endEntry(); err != nil {
+		return err
+	}
+	if !t.open {
+		return nil
+	}
+	if err := t.beginStatement(); err != nil {
+		return err
+	}
+	switch {
+	case t.seen.closing:
+		t.closed++
+	case t.seen.opening && !whole:
+		t.statement.Fault = "it opens with a balance, and ends before another closes it"
+	}
+	t.dropTotalsAboveFloor()
+	t.open, t.seen = false, seen{}
+	return t.handler.End()
+}
+
+// reportStrayLines reports the lines after a field of one line as notices, because their meaning is unknown and
+// nothing may be lost (rule 10).
+func (t *emitter) reportStrayLines(f *field) error {
+	for _, l := range f.lines[1:] {
+		n := &statement.Notice{Place: l.at, What: "line", Fields: []statement.Field{
+			{Name: "after", Value: ":" + f.tag + ":"}, {Name: "text", Value: strings.TrimSpace(l.text)},
+		}}
+		if err := t.handler.Notice(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}

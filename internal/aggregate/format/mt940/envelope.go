@@ -1,0 +1,141 @@
+// Reads what surrounds the fields: {1:…}{2:…}{3:…}{4: … -}{5:…}, or a lone hyphen, or nothing.
+
+package mt940
+
+import (
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+)
+
+// envelope is the envelope of the open message.
+type envelope struct {
+	open    bool // block 4 has begun and -} must follow
+	at      statement.Place
+	skipped bool // the message is not a statement
+}
+
+// acceptContent handles a line that is not blank: a part of an envelope or of a field, or the end of one message and
+// the start of the next.
+func (r *reader) acceptContent(l line) error {
+	for {
+		done, err := r.cutEnvelope(&l)
+		if done || err != nil {
+			return err
+		}
+		if isBlock(l.text) {
+			continue // after an acknowledgement
+		}
+		inside, after, ends := l, line{}, false
+		if r.envelope.open {
+			inside, after, ends = splitEnd(l)
+		}
+		if err := r.fieldLine(inside); err != nil || !ends {
+			return err
+		}
+		if err := r.closeBlock(); err != nil {
+			return err
+		}
+		l = after
+	}
+}
+
+// cutEnvelope removes the parts of an envelope from the start of a line; done reports that nothing is left.
+func (r *reader) cutEnvelope(l *line) (done bool, err error) {
+	text := strings.TrimSpace(l.text)
+	if rest, ok := cutEnd(text); ok {
+		if err := r.closeBlock(); err != nil {
+			return true, err
+		}
+		text = rest
+		l.text = text
+	}
+	switch {
+	case text == "" || text == "$": // which some systems write between messages
+		return true, nil
+	case text == "-":
+		return true, r.acceptHyphen(*l)
+	case isBlock(text):
+		return r.readBlocks(l, text)
+	}
+	return r.envelope.skipped, nil
+}
+
+// splitEnd finds the -} that ends a message within a line: only blocks may follow it.
+func splitEnd(l line) (inside, after line, ends bool) {
+	for from := 0; ; {
+		i := strings.Index(l.text[from:], "-}")
+		if i < 0 {
+			return l, line{}, false
+		}
+		from += i + len("-}")
+		if rest, ok := cutEnd(l.text[from-len("-}"):]); ok {
+			return line{l.text[:from-len("-}")], l.at}, line{rest, l.at}, true
+		}
+	}
+}
+
+// cutEnd removes the -} that ends a message from the start of a text: only the next message, and what systems write
+// between two messages, may follow it.
+func cutEnd(text string) (rest string, ok bool) {
+	if rest, ok = strings.CutPrefix(text, "-}"); !ok {
+		return "", false
+	}
+	rest = strings.TrimLeft(rest, " $")
+	tag, _ := cutTag(rest)
+	return rest, rest == "" || tag != "" || isBlock(rest) || strings.HasPrefix(rest, "-}")
+}
+
+// isBlock reports whether a line starts with a block such as {1:.
+func isBlock(text string) bool {
+	return len(text) >= 3 && text[0] == '{' && strings.IndexByte("12345S", text[1]) >= 0 && text[2] == ':'
+}
+
+// closeBlock ends a message and its envelope.
+func (r *reader) closeBlock() error {
+	r.possibleEnd = possibleEnd{} // this is the end, so an earlier hyphen was text
+	err := r.endMessage(true)
+	r.envelope = envelope{}
+	r.emitter.kind = ""
+	return err
+}
+
+// readBlocks reads the message type from block 2 and reduces the line to the content of block 4.
+func (r *reader) readBlocks(l *line, text string) (done bool, err error) {
+	if err := r.endMessage(false); err != nil {
+		return true, err
+	}
+	header, inside, ok := strings.Cut(text, "{4:")
+	if kind := messageType(header); kind != "" {
+		r.emitter.kind = kind
+		r.envelope.skipped = kind != "940" && kind != "942" && kind != "950"
+		if r.envelope.skipped {
+			n := &statement.Notice{Place: l.at, What: "message", Fields: []statement.Field{{Name: "type", Value: kind}}}
+			if err := r.emitter.handler.Notice(n); err != nil {
+				return true, err
+			}
+		}
+	}
+	if !ok {
+		return true, nil
+	}
+	if strings.HasPrefix(inside, "{") { // an acknowledgement; a message may follow it
+		_, after, ok := strings.Cut(inside, "{1:")
+		l.at.Column += int64(len(text) - len(after) - len("{1:"))
+		l.text = "{1:" + after
+		return !ok, nil
+	}
+	r.envelope.open, r.envelope.at = true, l.at
+	l.at.Column += int64(len(header) + len("{4:"))
+	l.text = inside
+	return strings.TrimSpace(inside) == "" || r.envelope.skipped, nil
+}
+
+// messageType returns the type in block 2, as in {2:O940… or {2:I942…, or "".
+func messageType(text string) string {
+	_, block, ok := strings.Cut(text, "{2:")
+	if !ok || len(block) < 4 || !isDigit(block[1]) || !isDigit(block[2]) || !isDigit(block[3]) {
+		return ""
+	}
+	return block[1:4]
+}

@@ -1,0 +1,143 @@
+// Reads entries of bank accounts and credit cards.
+
+package ofx
+
+import (
+	"hash/maphash"
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+)
+
+// acceptEntry reports an entry, even without a date or an amount: intake quarantines it then (rule 10).
+func (p *reader) acceptEntry() error {
+	r := &p.record
+	if p.current.element == "" && p.responseUnread {
+		return nil
+	}
+	if p.current.element == "" {
+		return statement.Refuse(r.place, "<%s> outside of a statement", r.nodes[0].name)
+	}
+	if !p.current.isBank() {
+		return p.transaction()
+	}
+	if err := p.beginStatement(); err != nil {
+		return err
+	}
+	reference := r.get("FITID")
+	p.currentEntry = statement.Entry{
+		Place: r.place, Amount: amount(r.get("TRNAMT")), Currency: p.current.Currency,
+		Booked: date(r.get("DTPOSTED")), Value: optionalDate(r.get("DTAVAIL")),
+		Reference: reference, Unique: strings.Trim(reference, "0") != "",
+		Own: firstNonEmpty(r.get("CHECKNUM"), r.get("REFNUM")), Code: strings.ToUpper(r.get("TRNTYPE")),
+		Party: firstNonEmpty(r.get("NAME"), r.valueIn("PAYEE", "NAME"), r.get("PAYEE")),
+		Peer:  firstNonEmpty(r.valueIn("BANKACCTTO", "ACCTID"), r.valueIn("CCACCTTO", "ACCTID")),
+		Text:  r.get("MEMO"),
+	}
+	// Under CURRENCY the amount is in that currency; under ORIGCURRENCY the bank has converted it.
+	if stated := firstNonEmpty(r.valueIn("CURRENCY", "CURSYM"), r.get("CURRENCY")); len(stated) == len("EUR") {
+		p.currentEntry.Currency = strings.ToUpper(stated)
+	}
+	p.markPending(r)
+	if p.currentEntry.Booked == "" {
+		p.currentEntry.Booked = "not stated" // not a valid day, because the statement's day would be a guess
+	}
+	p.applyCorrection(r)
+	if err := p.checkUnique(); err != nil {
+		return err
+	}
+	if err := p.emitEntry(); err != nil {
+		return err
+	}
+	return p.balancesInEntry(r)
+}
+
+// emitEntry reports the entry, or keeps it until its statement has ended.
+func (p *reader) emitEntry() error {
+	if p.current.isForeign(&p.currentEntry) {
+		return p.current.foreign.add(&p.currentEntry)
+	}
+	if err := p.handler.Entry(&p.currentEntry); err != nil {
+		return err
+	}
+	return p.handler.EndEntry()
+}
+
+// balancesInEntry reports the balances inside an entry whose end tag, and that of the list, is missing. If the entry
+// has an end tag, they are proprietary values of the bank.
+func (p *reader) balancesInEntry(r *record) error {
+	for i := 0; i < len(r.nodes) && !r.ended; i++ {
+		n := &r.nodes[i]
+		if n.parent != 0 || n.name != "LEDGERBAL" && n.name != "AVAILBAL" {
+			continue
+		}
+		if err := p.emitBalanceAt(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// markPending marks an entry in the list of pending ones. Its FITID, if it has one, will be that of the booked entry.
+func (p *reader) markPending(r *record) {
+	listed := false
+	for i := range p.open {
+		listed = listed || p.open[i].name == "BANKTRANLISTP"
+	}
+	if !listed && r.nodes[0].name != "STMTTRNP" {
+		return
+	}
+	p.currentEntry.Status, p.currentEntry.Unique = "PDNG", false
+	if p.currentEntry.Booked == "" {
+		p.currentEntry.Booked = date(r.get("DTTRAN"))
+	}
+}
+
+// referenceHash identifies a FITID within one read, by two independent hashes.
+type referenceHash [2]uint64
+
+var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+func hashReference(reference string) referenceHash {
+	return referenceHash{maphash.String(seeds[0], reference), maphash.String(seeds[1], reference)}
+}
+
+// hashContent hashes the fields that distinguish entries with the same FITID.
+func hashContent(e *statement.Entry) uint64 {
+	buffer := make([]byte, 0, 256)
+	for _, t := range [...]string{e.Amount, e.Currency, e.Booked, e.Value, e.Own, e.Code, e.Party, e.Peer, e.Text, e.Corrects} {
+		buffer = append(append(buffer, t...), 0)
+	}
+	return maphash.Bytes(seeds[0], buffer)
+}
+
+// maxEntries is the maximum number of FITIDs of a statement; each takes about 100 bytes of memory.
+const maxEntries = 20_000_000
+
+// checkUnique checks that a FITID names one entry of the account. Another entry with the same FITID, such as its fee,
+// is distinguished by its content. An identical entry counts once and makes a fault, because it may be a second
+// payment.
+func (p *reader) checkUnique() error {
+	e := &p.currentEntry
+	if !e.Unique {
+		return nil
+	}
+	if p.current.seen == nil {
+		p.current.seen = map[referenceHash]firstEntry{}
+	}
+	name, content := hashReference(e.Reference), hashContent(e)
+	p.current.markReplaced(e, name)
+	before, again := p.current.seen[name]
+	switch {
+	case !again && len(p.current.seen) >= maxEntries:
+		return statement.Refuse(e.Place, "the statement has more than %d entries", maxEntries).Advise("split it by day")
+	case !again:
+		p.current.seen[name] = firstEntry{content, movedAmount(e)}
+	case before.content != content:
+		e.Shared = true
+		p.current.addShared(name, e)
+	case p.current.Fault == "":
+		p.current.Fault = "FITID " + e.Reference + " names two entries of " + e.Amount + " that say the same: they count once"
+	}
+	return nil
+}

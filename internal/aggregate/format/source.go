@@ -1,0 +1,219 @@
+// Opens input files: plain, compressed, or several in an archive.
+
+package format
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/failure"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Limits of archives, because a few bytes may expand to many.
+const (
+	maxMembers  = 10_000
+	maxUnpacked = 16 << 30 // bytes of all members together
+	maxName     = 4096     // bytes of a member's name
+)
+
+// Magic numbers of packed files.
+var (
+	zipMagic, emptyZipMagic = []byte("PK\x03\x04"), []byte("PK\x05\x06")
+	gzipMagic               = []byte{0x1f, 0x8b}
+	zstdMagic               = []byte{0x28, 0xb5, 0x2f, 0xfd}
+)
+
+func isArchive(head []byte) bool {
+	return bytes.HasPrefix(head, zipMagic) || bytes.HasPrefix(head, emptyZipMagic)
+}
+
+func isPacked(head []byte) bool {
+	return isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic)
+}
+
+// PartFunc reads one part of a file: its name, the first bytes for detecting the format, and the content. An error ends the reading.
+type PartFunc func(name string, head []byte, in io.Reader) error
+
+// EachPart passes on the parts of a file: the file itself, its unpacked content, or each member of an archive. A disk
+// error is an error of EachPart, however the format reader reported it.
+func (o Opener) EachPart(file string, read PartFunc) error {
+	f, err := o.open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = unpack(f, filepath.Base(file), func(name string, head []byte, in io.Reader) error {
+		if err := read(name, head, in); err != nil {
+			return err
+		}
+		return f.failed
+	})
+	if f.failed != nil {
+		return fmt.Errorf("read %s: %w", file, f.failed)
+	}
+	return err
+}
+
+func unpack(f *diskFile, name string, read PartFunc) error {
+	magic := make([]byte, 4)
+	n, err := f.ReadAt(magic, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	switch magic = magic[:n]; {
+	case isArchive(magic):
+		return eachMember(f, name, read)
+	case bytes.HasPrefix(magic, gzipMagic):
+		unpacked, err := gzip.NewReader(f)
+		if err != nil {
+			return read(name, nil, unreadable("unpack: %w", err))
+		}
+		return peekPart(name, &limitedReader{in: unpacked, left: new(int64(maxUnpacked))}, read)
+	case bytes.HasPrefix(magic, zstdMagic):
+		unpacked, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(128<<20))
+		if err != nil {
+			return read(name, nil, unreadable("unpack: %w", err))
+		}
+		defer unpacked.Close()
+		return peekPart(name, &limitedReader{in: unpacked, left: new(int64(maxUnpacked))}, read)
+	}
+	return peekPart(name, f, read)
+}
+
+// eachMember passes on the members of an archive, in its order.
+func eachMember(f *diskFile, name string, read PartFunc) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, withoutPath(err))
+	}
+	archive, err := zip.NewReader(f, info.Size())
+	if err != nil {
+		return read(name, nil, unreadable("unpack: %w", err))
+	}
+	if len(archive.File) > maxMembers {
+		return read(name, nil, unreadable("the archive has %d files: at most %d are read", len(archive.File), maxMembers))
+	}
+	if slices.ContainsFunc(archive.File, isOfficePart) {
+		return read(name, nil, unreadable("it is a spreadsheet or another office document: save the sheet as CSV"))
+	}
+	left, empty := int64(maxUnpacked), true
+	for _, member := range archive.File {
+		if member.FileInfo().IsDir() || isHidden(member.Name) {
+			continue
+		}
+		empty = false
+		if len(member.Name) > maxName {
+			if err := read(name+"/"+statement.Brief(member.Name, statement.MaxValueLength), nil, unreadable("its name in the archive has more than %d bytes", maxName)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := readMember(name+"/"+member.Name, member, &left, read); err != nil {
+			return err
+		}
+	}
+	if empty {
+		return read(name, nil, unreadable("the archive holds no file"))
+	}
+	return nil
+}
+
+// isOfficePart reports whether only office documents have the member: those of Microsoft, or OpenDocument.
+func isOfficePart(member *zip.File) bool {
+	return member.Name == "[Content_Types].xml" || member.Name == "META-INF/manifest.xml"
+}
+
+// encryptedFlag is the flag of a member that a password protects.
+const encryptedFlag = 1
+
+func readMember(name string, member *zip.File, left *int64, read PartFunc) error {
+	if member.Flags&encryptedFlag != 0 {
+		return read(name, nil, unreadable("a password protects the archive; unpack it, and import its files"))
+	}
+	in, err := member.Open()
+	if err != nil {
+		return read(name, nil, unreadable("unpack: %w", err))
+	}
+	defer in.Close()
+	return peekPart(name, &limitedReader{in: in, left: left}, read)
+}
+
+// isHidden reports whether archivers added the member.
+func isHidden(name string) bool {
+	return strings.HasPrefix(path.Base(name), ".") || strings.HasPrefix(name, "__MACOSX/")
+}
+
+// peekPart peeks the bytes by which the format is detected. A read error returns when the rest is read, unless nothing can be read at all.
+func peekPart(name string, in io.Reader, read PartFunc) error {
+	buffered := statement.Buffer(in)
+	defer statement.Release(buffered)
+	head, err := buffered.Peek(statement.Window)
+	if len(head) == 0 && err != nil && !errors.Is(err, io.EOF) {
+		return read(name, nil, unreadableFile{err})
+	}
+	return read(name, head, buffered)
+}
+
+// unreadableFile is a file of which nothing can be read.
+type unreadableFile struct{ err error }
+
+// unreadable is an unreadableFile because of an error in the file.
+func unreadable(format string, args ...any) unreadableFile {
+	return unreadableFile{statement.Refuse(statement.Place{Line: 1, Column: 1}, "%v", fmt.Errorf(format, args...))}
+}
+
+// Unreadable is why nothing of a part can be read; nil if it can.
+func Unreadable(in io.Reader) error {
+	if file, is := in.(unreadableFile); is {
+		return file.err
+	}
+	return nil
+}
+
+func (b unreadableFile) Read([]byte) (int, error) { return 0, failure.Wrap(failure.Data, b.err) }
+
+// limitedReader limits what an archive unpacks to; left is shared by its members.
+type limitedReader struct {
+	in   io.Reader
+	left *int64
+}
+
+func (b *limitedReader) Read(p []byte) (int, error) {
+	if *b.left <= 0 {
+		return 0, statement.Refuse(statement.Place{Line: 1, Column: 1}, "the archive unpacks to more than %d GiB", maxUnpacked>>30)
+	}
+	n, err := b.in.Read(p[:min(int64(len(p)), *b.left)])
+	*b.left -= int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = unreadable("unpack: %w", err).err
+	}
+	return n, err
+}
+
+// contextReader is a reader that fails once its context is done.
+type contextReader struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+// WithContext returns a reader that fails once the context is done.
+func WithContext(ctx context.Context, in io.Reader) io.Reader { return &contextReader{ctx, in} }
+
+func (i *contextReader) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.in.Read(p)
+}

@@ -1,0 +1,175 @@
+// Records of imported files.
+
+package imported
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+)
+
+// File records an imported file, so that it is not read again if it was imported completely.
+type File struct {
+	Digest   string    `json:"digest"` // SHA-256
+	Bytes    int64     `json:"bytes"`
+	Imported time.Time `json:"imported"`
+	Parts    []Part    `json:"parts"`
+	Partial  bool      `json:"partial,omitempty"`  // members of an archive were refused; the next import reads it again
+	Declared string    `json:"declared,omitempty"` // digest of the declarations that read it
+	Readings int       `json:"readings,omitempty"` // how often it was read again by other declarations
+	Readers  int       `json:"readers,omitempty"`  // readersVersion that read it
+
+	Totals      bool        `json:"totals,omitempty"` // rules.totals when it was read
+	Retracted   *Retraction `json:"retracted,omitempty"`
+	Retractions uint64      `json:"retractions,omitempty"` // number of retractions of files when it was read
+	GivenUp     int         `json:"given_up,omitempty"`    // number of given-up batches and retractions of the built-in streams when it was read
+}
+
+// ReadersVersion increases when the readers accept more. What an earlier version left in quarantine is read again when
+// its file is imported again.
+const ReadersVersion = 1
+
+// Key is the key of the record of a file with a digest.
+func Key(digest string) string { return "statements/file/" + digest }
+
+// ObjectName is the object that keeps a file with a digest.
+func ObjectName(digest string) string { return "statements/" + digest[:2] + "/" + digest }
+
+// Part is the result of one file, or of one member of an archive.
+type Part struct {
+	File        string             `json:"file"`
+	Format      string             `json:"format,omitempty"`
+	Statements  int64              `json:"statements"`
+	Entries     int64              `json:"entries"`
+	Details     int64              `json:"details"`
+	Balances    int64              `json:"balances"`
+	Faults      []string           `json:"faults,omitempty"`  // statements whose totals do not balance
+	Notices     []statement.Notice `json:"notices,omitempty"` // what it contains besides bank statements
+	Refused     string             `json:"refused,omitempty"` // why it was not read
+	Quarantined string             `json:"untaken,omitempty"` // why nothing of it was accepted: all rows are in quarantine
+
+	Bindings []identity.Digest `json:"-"` // subjects of the bindings that it depends on
+}
+
+// RefusedParts reports for each part whether it was refused.
+func RefusedParts(parts []Part) []bool {
+	list := make([]bool, len(parts))
+	for i, p := range parts {
+		list[i] = p.Refused != ""
+	}
+	return list
+}
+
+// eachImported passes on each imported file.
+func eachImported(tx catalog.Tx, each func(*File)) error {
+	return tx.List(Key(""), func(_ string, value json.RawMessage) error {
+		var k File
+		if err := json.Unmarshal(value, &k); err != nil {
+			return fmt.Errorf("read imported file: %w", err)
+		}
+		each(&k)
+		return nil
+	})
+}
+
+// Name is the path of the file at its import, or of the first member of an archive.
+func (k *File) Name() string {
+	if len(k.Parts) == 0 {
+		return k.Digest
+	}
+	return k.Parts[0].File
+}
+
+// isNamed reports whether a part was imported from a path, or from an archive there; with byBase also if name is the
+// last element of such a path.
+func (p *Part) isNamed(name string, byBase bool) bool {
+	return p.File == name || strings.HasPrefix(p.File, name+"/") || byBase && (filepath.Base(p.File) == name || filepath.Base(filepath.Dir(p.File)) == name)
+}
+
+// unfinishedPrefix begins the keys of files whose Retract or Undo has begun and not ended. The digest follows; the
+// value is the name of the file.
+const unfinishedPrefix = "statements/unfinished/"
+
+// MarkUnfinished records whether a Retract or Undo of the file has begun and not ended.
+func (k *File) MarkUnfinished(tx catalog.Tx, begun bool) error {
+	if begun {
+		return tx.Put(unfinishedPrefix+k.Digest, k.Name())
+	}
+	return tx.Delete(unfinishedPrefix + k.Digest)
+}
+
+// Institution is the institution whose CSV mapping read all parts; empty if there are other parts.
+func (k *File) Institution() string {
+	name := statement.CSVInstitution(k.Parts[0].Format)
+	for _, p := range k.Parts {
+		if statement.CSVInstitution(p.Format) != name {
+			return ""
+		}
+	}
+	return name
+}
+
+// ByDigest returns the record of an imported file, or an empty one.
+func ByDigest(ctx context.Context, from catalog.Catalog, digest string) (k File, err error) {
+	err = from.View(ctx, func(tx catalog.Tx) error {
+		k = File{}
+		_, err := tx.Get(Key(digest), &k)
+		return err
+	})
+	return k, err
+}
+
+// NoFileError says that no imported file, or more than one, has a name. Class Data, exit code 3 (DESIGN §7).
+type NoFileError struct{ message string }
+
+func (e *NoFileError) Error() string { return e.message }
+
+// Class is Data: retrying does not help.
+func (e *NoFileError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 3: not found.
+func (e *NoFileError) ExitCode() int { return 3 }
+
+// Find finds an imported file by the digest of the content at a path, by digest, by object, or by name. digest
+// is that of the content if name is a path, else empty.
+func Find(ctx context.Context, from catalog.Catalog, name, digest string) (found *File, err error) {
+	var named []File // files with this name and another content
+	isPath := false
+	err = from.View(ctx, func(tx catalog.Tx) error {
+		found, named = nil, nil
+		return eachImported(tx, func(k *File) {
+			switch {
+			case k.Digest == digest || k.Digest == name || ObjectName(k.Digest) == name:
+				found, isPath = k, k.Digest == digest
+			case slices.ContainsFunc(k.Parts, func(p Part) bool { return p.isNamed(name, digest == "") }):
+				named = append(named, *k)
+			}
+		})
+	})
+	switch {
+	case err != nil || found != nil && !isPath:
+		return found, err
+	case found != nil && len(named) == 0:
+		return found, nil
+	case found != nil:
+		named = append(named, *found)
+	case len(named) == 1:
+		return &named[0], nil
+	case len(named) == 0:
+		return nil, &NoFileError{fmt.Sprintf("no file %s was imported: give its path, or its name as `bursar completeness` shows it", name)}
+	}
+	objects := make([]string, len(named))
+	for i, k := range named {
+		objects[i] = ObjectName(k.Digest)
+	}
+	return nil, &NoFileError{fmt.Sprintf("%d files were imported as %s: name one by its object: %s", len(named), name, strings.Join(objects, ", "))}
+}

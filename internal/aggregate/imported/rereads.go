@@ -1,0 +1,74 @@
+// Which rows of a file belong to earlier readings.
+
+package imported
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"bursar/internal/catalog"
+)
+
+// Reread says which rows of a file belong to earlier readings. Their rejected rows are not shown in quarantine any
+// more, and statements that the last reading lacks do not count.
+type Reread struct {
+	Readings int               `json:"readings"`
+	Files    map[string]uint64 `json:"files"`              // by stream: the last input file before the rows of the last reading
+	Removed  []string          `json:"gone,omitempty"`     // ids of statements
+	Ingested bool              `json:"taken,omitempty"`    // the rows of the last reading are ingested
+	Previous *Reread           `json:"before,omitempty"`   // state of the previous reading, until they are
+	Unlisted []string          `json:"unlisted,omitempty"` // of a retracted file, the corrections that no statement which counts lists
+}
+
+// RereadPrefix begins the keys of what is recorded of readings. The digest of the file follows.
+const RereadPrefix = "statements/reread/"
+
+// Current is the last reading whose rows are ingested, or nil.
+func (r *Reread) Current() *Reread {
+	if r == nil || r.Ingested {
+		return r
+	}
+	return r.Previous.Current()
+}
+
+// Rereads are by the object of the file.
+type Rereads map[string]*Reread
+
+// ListRereads lists the last readings of files that were read again or retracted.
+func ListRereads(ctx context.Context, from catalog.Catalog) (all Rereads, err error) {
+	err = from.View(ctx, func(tx catalog.Tx) error {
+		all = Rereads{}
+		return tx.List(RereadPrefix, func(key string, value json.RawMessage) error {
+			var r Reread
+			if err := json.Unmarshal(value, &r); err != nil {
+				return fmt.Errorf("read which files were read again: %w", err)
+			}
+			if last := r.Current(); last != nil {
+				all[ObjectName(strings.TrimPrefix(key, RereadPrefix))] = last
+			}
+			return nil
+		})
+	})
+	return all, err
+}
+
+// Removed are the statements that the last readings of their files lack.
+func (all Rereads) Removed() map[string]bool {
+	ids := map[string]bool{}
+	for _, r := range all {
+		for _, id := range r.Removed {
+			ids[id] = true
+		}
+	}
+	return ids
+}
+
+// Unlisted are the corrections of retracted files that no statement which counts lists.
+func (all Rereads) Unlisted() (ids []string) {
+	for _, r := range all {
+		ids = append(ids, r.Unlisted...)
+	}
+	return ids
+}

@@ -1,0 +1,120 @@
+// Matches entries with those of which one of the two has a cut reference.
+
+package match
+
+import (
+	"slices"
+
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/rows"
+)
+
+// cutEntries are the entries of a group by their cut names: stored ones, and those found so far.
+type cutEntries struct {
+	names    map[identity.Digest][]rows.CutName
+	replaced map[identity.Digest]bool    // entries that were cancelled or belong to a file that is read again
+	count    map[identity.Digest]int     // number of slots of each key
+	found    map[cutAt][]identity.Digest // sorted
+}
+
+// cutAt is a key with the form of the names that it finds.
+type cutAt struct {
+	key  identity.Digest
+	form rows.Form
+}
+
+func newCutEntries() *cutEntries {
+	return &cutEntries{names: map[identity.Digest][]rows.CutName{}, replaced: map[identity.Digest]bool{}, count: map[identity.Digest]int{}, found: map[cutAt][]identity.Digest{}}
+}
+
+// load adds the stored slots of a key.
+func (c *cutEntries) load(key identity.Digest, slots []slot) {
+	if c.count[key] > 0 {
+		return
+	}
+	c.count[key] = len(slots)
+	for _, s := range slots {
+		if !slices.Contains(c.names[s.entry], s.cut) {
+			c.names[s.entry] = append(c.names[s.entry], s.cut)
+		}
+		c.replaced[s.entry] = s.cancelled || s.stale
+		c.addFound(cutAt{key, s.cut.Form}, s.entry)
+	}
+}
+
+func (c *cutEntries) addFound(at cutAt, id identity.Digest) {
+	ids := c.found[at]
+	if i, there := slices.BinarySearchFunc(ids, id, func(a, b identity.Digest) int { return slices.Compare(a[:], b[:]) }); !there {
+		c.found[at] = slices.Insert(ids, i, id)
+	}
+}
+
+// has reports whether an entry has a name of a form.
+func (c *cutEntries) has(id identity.Digest, f rows.Form) bool {
+	return slices.ContainsFunc(c.names[id], func(n rows.CutName) bool { return n.Form == f })
+}
+
+// addName adds a name to an entry, unless it has it already.
+func (c *cutEntries) addName(n *rows.NamedEntry, id identity.Digest, fresh func(n *rows.NamedEntry, id, slot identity.Digest) error) error {
+	if slices.Contains(c.names[id], n.Cut) {
+		return nil
+	}
+	c.names[id] = append(c.names[id], n.Cut)
+	for _, key := range n.CutKeys() {
+		c.addFound(cutAt{key, n.Cut.Form}, id)
+		c.count[key]++
+		if err := fresh(n, id, identity.SlotID(key, c.count[key])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// matchCut matches entries with those of other bases; over is what remains. Cut references with a mark come first,
+// because one without a mark may be complete.
+func (m *matching) matchCut(rest []unmatched) (over []unmatched, err error) {
+	for _, marked := range []bool{true, false} {
+		for _, u := range rest {
+			if (u.Cut.Form == rows.CutForm && u.Cut.Last == rows.CutMark) != marked {
+				continue
+			}
+			id, found := m.findCut(u.NamedEntry)
+			if !found {
+				over = append(over, u)
+			} else if err := m.assignNew(u.NamedEntry, m.slotOf(u.NamedEntry, id)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return over, nil
+}
+
+// findCut finds an entry that has the complete form of this cut reference, or the cut form of this complete one.
+func (m *matching) findCut(u *rows.NamedEntry) (id identity.Digest, found bool) {
+	switch u.Cut.Form {
+	case rows.LongForm:
+		if id, found = m.firstCut(u, rows.CutForm, func(n rows.CutName) bool { return n.Last == rows.CutMark && n.IsCut(u.Cut) }); found {
+			return id, found
+		}
+		return m.firstCut(u, rows.CutForm, func(n rows.CutName) bool { return n.IsCut(u.Cut) })
+	case rows.CutForm:
+		return m.firstCut(u, rows.LongForm, u.Cut.IsCut)
+	}
+	return id, false
+}
+
+// firstCut is the first entry with a wanted name of a form, without those of the base and those matched in the
+// statement. An entry whose reference is known completely has no other complete reference.
+func (m *matching) firstCut(u *rows.NamedEntry, f rows.Form, wanted func(rows.CutName) bool) (id identity.Digest, found bool) {
+	c, own := m.cut, m.bases[u.Base].byID
+	for _, key := range u.CutKeys() {
+		for _, id := range c.found[cutAt{key, f}] {
+			_, named := own[id]
+			whole := u.Cut.Form == rows.LongForm && (c.has(id, rows.LongForm) || c.has(id, rows.ExactForm))
+			if !named && !m.used[id] && !c.replaced[id] && !whole && slices.ContainsFunc(c.names[id], wanted) {
+				return id, true
+			}
+		}
+	}
+	return id, false
+}

@@ -1,0 +1,62 @@
+// Notes the bindings that the statements of a file depend on.
+
+package rows
+
+import (
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/rules"
+)
+
+// maxNumberLength is the maximum length of an account's source, number and currency; longer ones are not bound.
+const maxNumberLength = 100
+
+// recordBindings notes the bindings that a statement depends on. With former rules account numbers are not bound.
+func (t *Builder) recordBindings(s *statement.Statement) error {
+	if !s.IBAN && !t.rules.Former {
+		if err := t.recordBinding(rules.AccountAspect, s); err != nil {
+			return err
+		}
+	}
+	if s.IsOFX() {
+		return t.recordBinding(rules.FITIDsAspect, s)
+	}
+	if t.rules.CSVInstitution(s.Format) == nil {
+		return nil
+	}
+	if err := t.recordBinding(rules.ReferencesAspect, s); err != nil {
+		return err
+	}
+	return t.recordBinding(rules.MappingAspect, s)
+}
+
+func (t *Builder) recordBinding(what rules.Aspect, s *statement.Statement) error {
+	g := t.rules.Bind(what, s, t.name)
+	if len(g.Source)+len(g.Number)+len(g.Currency) > maxNumberLength {
+		return nil
+	}
+	subject := g.Subject()
+	if t.fileBindings[subject] {
+		return nil
+	}
+	_, known := t.importBindings[subject]
+	size := valueOverhead / 2 // approximate memory of its subject, and of the binding itself
+	if !known {
+		size += 4 * valueOverhead
+	}
+	if t.budget.Bindings -= size; t.budget.Bindings < 0 {
+		return statement.Refuse(s.Place, "the files of the import have too many accounts without an IBAN").Advise("import fewer files at a time, or divide this one")
+	}
+	if t.fileBindings == nil {
+		t.fileBindings = map[identity.Digest]bool{}
+	}
+	t.fileBindings[subject] = true
+	if !known {
+		g.Source, g.Number, g.Currency = strings.Clone(g.Source), strings.Clone(g.Number), strings.Clone(g.Currency) // substrings would keep a longer text in memory
+		g.Value, g.Servicer = strings.Clone(g.Value), strings.Clone(g.Servicer)
+		t.importBindings[subject] = g
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+// Derives an entry's id, and decides which of its references identify it.
+
+package rows
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+)
+
+// reference identifies an entry together with day and money. A temporary FITID does not; the entry is identified by its whole content.
+func (t *Builder) reference(e *statement.Entry) string {
+	if t.temporaryFITIDs {
+		return ""
+	}
+	return e.Reference
+}
+
+// refuseCorrection refuses a correcting entry if FITIDs are temporary: the corrected entry cannot be found.
+func refuseCorrection(e *statement.Entry) {
+	e.Replaced, e.Replaces = false, nil
+	if e.Corrects == "" {
+		return
+	}
+	e.Amount += " to correct FITID " + e.Corrects
+	e.Refused = &statement.Refusal{Column: "amount", Reason: fmt.Sprintf(
+		"CORRECTFITID %s cannot be found: the institution's FITIDs are declared as temporary (fitids: temporary)", e.Corrects)}
+	e.Corrects, e.Status = "", ""
+}
+
+// maxLineDigits is the maximum number of digits of a reference that only counts the entries of a file.
+const maxLineDigits = 6
+
+// ownReference is the account owner's reference of the entry. In CAMT many banks write the position of the entry in its
+// message there, which differs in another message and identifies nothing. It is recognised by a reference of the
+// servicer beside it, or by its value.
+func (t *Builder) ownReference(e *statement.Entry) string {
+	if t.rules.Former || !strings.HasPrefix(t.stmt.Format, "camt") || len(e.Own) > maxLineDigits || strings.Trim(e.Own, "0123456789") != "" {
+		return e.Own
+	}
+	if e.Reference != "" || strings.TrimLeft(e.Own, "0") == strconv.FormatInt(t.entryCount, 10) {
+		return ""
+	}
+	return e.Own
+}
+
+// identify derives the entry's id from its content, as far as that is known.
+func (t *Builder) identify() error {
+	if t.rules.Former || t.transactions.identified {
+		return nil
+	}
+	t.transactions.identified = true
+	all, n := identity.ContentDigest(t.base, t.entry, t.ownReference(t.entry), t.transactions.facts), uint32(1)
+	if !t.entry.Unique || t.entry.Shared {
+		var err error
+		if n, err = t.occurrences.next(t.entry.Place, all); err != nil {
+			return err
+		}
+	}
+	t.id = identity.Nth(all, n)
+	day := t.entryDay(t.entry)
+	if !statement.IsDay(day) { // intake rejects it
+		return nil
+	}
+	currency := cmp.Or(t.entry.Currency, t.stmt.Currency)
+	l := t.listing(currency)
+	name := &NamedEntry{Group: t.base, Base: t.base, Content: all, ID: t.id, Day: day, Listing: l.number, Listed: !t.entry.Unique && t.reference(t.entry) == ""}
+	var before statement.Sum
+	if before.Add(l.opening) {
+		before.Plus(&t.ledger(currency).booked.sum)
+		name.BalanceBefore = identity.Of("before", before.String())
+	}
+	t.nameCut(name, currency)
+	return t.out.AddNamed(name)
+}

@@ -1,0 +1,115 @@
+// Rewrites spooled rows of entries that are stored under another id.
+
+package rows
+
+import (
+	"bufio"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/project"
+)
+
+// Renamings are the other ids of entries, by file.
+type Renamings map[uint32]map[identity.Digest]identity.Digest
+
+// Add renames an entry of a file.
+func (m Renamings) Add(file uint32, from, to identity.Digest) {
+	if m[file] == nil {
+		m[file] = map[identity.Digest]identity.Digest{}
+	}
+	m[file][from] = to
+}
+
+// Offsets of ids in spooled rows.
+const (
+	IDAt    = len(`{"id":"`)
+	entryAt = IDAt + 2*len(identity.Digest{}) + len(`","entry":"`)
+)
+
+// Apply rewrites the rows of entries and their details.
+func (m Renamings) Apply(spools []*Spool) error {
+	if len(m) == 0 {
+		return nil
+	}
+	for _, s := range spools {
+		for _, stream := range []string{project.EntryStream, project.DetailStream} {
+			if err := m.rewrite(s.Files[stream], stream == project.DetailStream); err != nil {
+				return fmt.Errorf("spool rows: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// rewrite rewrites one file. Its size stays the same.
+func (m Renamings) rewrite(f *Spooled, details bool) (err error) {
+	in, err := os.Open(f.Path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(f.Path + ".new")
+	if err != nil {
+		return err
+	}
+	to := bufio.NewWriterSize(out, 1<<16)
+	r := renaming{Renamings: m, details: details}
+	lines := bufio.NewReaderSize(in, 1<<16)
+	at := 0
+	for n := int64(0); err == nil && n < f.Rows; n++ {
+		for at < len(f.fileStarts) && f.fileStarts[at].row <= n {
+			r.file = f.fileStarts[at].file
+			at++
+		}
+		var line []byte
+		if line, err = lines.ReadBytes('\n'); errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err == nil {
+			_, err = to.Write(r.row(line))
+		}
+	}
+	if err := errors.Join(err, to.Flush(), out.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Path+".new", f.Path)
+}
+
+// renaming is the state of rewriting a file.
+type renaming struct {
+	Renamings
+	details bool
+	file    uint32
+	entry   identity.Digest // of the previous detail
+	n       int64           // number of that detail
+}
+
+// row replaces the ids of a row in place.
+func (r *renaming) row(line []byte) []byte {
+	if !r.details {
+		r.replace(line, IDAt, identity.Decode(line, IDAt))
+		return line
+	}
+	entry := identity.Decode(line, entryAt)
+	r.n++
+	if entry != r.entry || identity.Decode(line, IDAt) != identity.DetailID(entry, r.n) {
+		r.entry, r.n = entry, 1
+	}
+	if to, renamed := r.Renamings[r.file][entry]; renamed {
+		id := identity.DetailID(to, r.n)
+		hex.Encode(line[IDAt:], id[:])
+	}
+	r.replace(line, entryAt, entry)
+	return line
+}
+
+func (r *renaming) replace(line []byte, at int, id identity.Digest) {
+	if to, renamed := r.Renamings[r.file][id]; renamed {
+		hex.Encode(line[at:], to[:])
+	}
+}

@@ -1,0 +1,118 @@
+// Checks a statement against its own balances and totals, and collects its faults.
+
+package rows
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+)
+
+// checkTotals checks the entries against the balances and totals that the bank states, and keeps the first faults with both figures.
+// Totals of a page may be those of all pages, and a report may list only what came since the previous one: neither is a fault.
+func (l *ledger) checkTotals(s *statement.Statement, balances []statement.Balance, b bounds) {
+	whole := &l.faults
+	if s.Partial {
+		whole = &l.pageFaults
+	}
+	if b.booked && b.opening >= 0 && b.closing >= 0 {
+		opening, closing := &balances[b.opening], &balances[b.closing]
+		fault := l.checkBalances(s, opening, closing)
+		interim := closing.Code == statement.InterimBooked
+		l.incremental = fault != "" && interim && s.Kind == statement.Report
+		switch {
+		case fault == "" || l.incremental:
+		case interim || opening.Code == statement.InterimBooked:
+			l.addFault(closing.Place, "%s", fault)
+		default:
+			whole.addFault(closing.Place, "%s", fault)
+		}
+	}
+	l.checkPrevious(s, balances, b)
+	if s.Fault != "" {
+		l.addFault(s.Place, "%s", s.Fault)
+	}
+	var listed tally // some banks count announced entries too
+	listed.plus(&l.booked)
+	listed.plus(&l.announced)
+	if faults := l.booked.compareStated(&s.Stated); len(faults) > 0 && len(listed.compareStated(&s.Stated)) > 0 {
+		for _, fault := range faults {
+			whole.addFault(s.Place, "%s", fault)
+		}
+	}
+}
+
+// checkPrevious compares the opening balance with the previous closing balance that the statement states: they are equal by definition.
+func (l *ledger) checkPrevious(s *statement.Statement, balances []statement.Balance, b bounds) {
+	previous := firstBalance(balances, []string{statement.PreviousClosing})
+	if s.Kind != statement.Booked || !b.booked || b.opening < 0 || previous < 0 || balances[b.opening].Code != statement.OpeningBooked {
+		return
+	}
+	opening, before := &balances[b.opening], &balances[previous]
+	if opening.Currency == before.Currency && !statement.SameNumber(opening.Amount, before.Amount) {
+		l.addFault(opening.Place, "it opens with %s, and states %s as what closed before", opening.Amount, before.Amount)
+	}
+}
+
+// checkBalances checks opening + entries = closing. It returns what differs, or "".
+func (l *ledger) checkBalances(s *statement.Statement, opening, closing *statement.Balance) string {
+	if opening.Currency != closing.Currency || l.currency != "" && opening.Currency != "" && l.currency != opening.Currency {
+		return fmt.Sprintf("the opening balance is in %s, the closing one in %s, the entries in %s", opening.Currency, closing.Currency,
+			cmp.Or(l.currency, s.Currency))
+	}
+	var rest, made, stated statement.Sum
+	if !made.Add(opening.Amount) || !stated.Add(closing.Amount) {
+		return fmt.Sprintf("opening balance %q or closing balance %q cannot be read", opening.Amount, closing.Amount)
+	}
+	made.Plus(&l.booked.sum)
+	rest.Plus(&stated)
+	rest.Minus(&made)
+	if rest.Sign() == 0 {
+		return ""
+	}
+	return fmt.Sprintf("opening %s and %d entries of %s make %s, the closing balance is %s: %s is missing%s",
+		opening.Amount, l.booked.count(), &l.booked.sum, &made, closing.Amount, &rest, l.otherReading(&rest))
+}
+
+// faults are the first few faults of a statement. Its zero value is empty.
+type faults struct {
+	list []fault
+	more int // number of further faults
+}
+
+// fault is one total that does not balance, or a value that cannot be added up.
+type fault struct {
+	place statement.Place
+	text  string
+}
+
+// maxFaults is how many faults of a statement are kept.
+const maxFaults = 3
+
+// addFault keeps a fault. Its text is cut if values in it are longer than any valid one.
+// The text is part of the statement's id (see close.go), so its words must not change.
+func (f *faults) addFault(at statement.Place, format string, args ...any) {
+	if len(f.list) == maxFaults {
+		f.more++
+		return
+	}
+	f.list = append(f.list, fault{at, statement.Brief(fmt.Sprintf(format, args...), statement.MaxTextLength)})
+}
+
+// text is all faults in one line; empty if there are none. Places depend on how the file is written: they are shown to
+// people, and are not part of the statement's content.
+func (f *faults) text(places bool) string {
+	list := make([]string, len(f.list), maxFaults+1)
+	for i, one := range f.list {
+		list[i] = one.text
+		if places {
+			list[i] = one.place.String() + ": " + one.text
+		}
+	}
+	if f.more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", f.more))
+	}
+	return strings.Join(list, "; ")
+}
