@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,6 +15,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
@@ -91,15 +91,12 @@ func fileInQuarantine(ctx context.Context, a *app.App, stream string, files []st
 	_ = a.Quarantine(ctx, stream, func(row app.Rejected) error { // if it fails, the hint is shorter
 		if base := filepath.Base(row.File); names[base] && row.Dismissed == nil {
 			name = base
-			return errStop
+			return failure.ErrStop
 		}
 		return nil
 	})
 	return name
 }
-
-// errStop ends an iteration at its first row.
-var errStop = errors.New("first row found")
 
 // rejectedHint suggests what may be wrong with a file of which no row was accepted.
 func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.IngestResult, files []string) string {
@@ -122,7 +119,7 @@ func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.Ing
 			where += ", column " + row.Column
 		}
 		hint = fmt.Sprintf("%s: %s; %s", where, row.Reason, hint)
-		return errStop
+		return failure.ErrStop
 	})
 	return hint
 }

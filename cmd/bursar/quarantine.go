@@ -8,9 +8,10 @@ import (
 	"errors"
 	"time"
 
-	"bursar/internal/app"
-
 	"github.com/spf13/cobra"
+
+	"bursar/internal/app"
+	"bursar/internal/failure"
 )
 
 // quarantineOptions are the flags of the command.
@@ -233,12 +234,12 @@ func retryAll(ctx context.Context, a *app.App, streams []string) ([]app.IngestRe
 			if r.Dismissed != nil {
 				return nil
 			}
-			return errStop
+			return failure.ErrStop
 		})
 		if err == nil {
 			continue
 		}
-		if !errors.Is(err, errStop) {
+		if !errors.Is(err, failure.ErrStop) {
 			return retried, err
 		}
 		result, err := a.Retry(ctx, name)

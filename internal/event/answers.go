@@ -67,9 +67,6 @@ func (w *batchWriter) putAnswers(tx catalog.Tx) error {
 	return w.expireAnswers(tx)
 }
 
-// errStopList ends a listing.
-var errStopList = errors.New("enough")
-
 // expireAnswers deletes the expired answers of a few batches. It deletes more lists than a batch adds, so that they do not accumulate.
 func (w *batchWriter) expireAnswers(tx catalog.Tx) error {
 	var old []string
@@ -80,12 +77,12 @@ func (w *batchWriter) expireAnswers(tx catalog.Tx) error {
 			return err
 		}
 		if len(old) == 4 || !list.At.Before(before) {
-			return errStopList
+			return failure.ErrStop
 		}
 		old = append(old, key)
 		return w.deleteAnswers(tx, list.Keys, before)
 	})
-	if err != nil && !errors.Is(err, errStopList) {
+	if err := failure.UnlessStopped(err); err != nil {
 		return err
 	}
 	for _, key := range old {

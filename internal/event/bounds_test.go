@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/durable"
 	"bursar/internal/event"
 	"bursar/internal/event/spool"
 )
@@ -84,7 +85,7 @@ func TestTotalOfFileBeyond38Digits(t *testing.T) {
 func TestSpoolBeyond38Digits(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, wideYAML)
-	if err := spool.MakeFolder(h.spool()); err != nil {
+	if err := durable.MakeFolder(h.spool()); err != nil {
 		t.Fatal(err)
 	}
 	file, err := spool.Create(h.spool(), 1)

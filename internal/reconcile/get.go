@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -63,13 +62,13 @@ func (e *Engine) Get(ctx context.Context, pipeline, key string, asOf uint64, his
 func (e *Engine) versions(ctx context.Context, q *snapshot, key []column.Vector, asOf uint64, all bool) (versions []Version, err error) {
 	err = e.Index.History(ctx, q.generation.space(), asOf, artifact.AppendKey(nil, key, 0), func(entry artifact.Entry) error {
 		if len(versions) > 0 && !all {
-			return errStop
+			return failure.ErrStop
 		}
 		version, err := e.version(ctx, q, entry)
 		versions = append(versions, version)
 		return err
 	})
-	if err != nil && !errors.Is(err, errStop) {
+	if err := failure.UnlessStopped(err); err != nil {
 		return nil, fmt.Errorf("get %s from %s: %w", keyJSON(key, 0), q.generation.Pipeline, err)
 	}
 	if len(versions) == 0 {
@@ -80,9 +79,6 @@ func (e *Engine) versions(ctx context.Context, q *snapshot, key []column.Vector,
 
 // FindRun reads one run in its current state.
 func (e *Engine) FindRun(ctx context.Context, ref RunRef) (Run, error) { return e.run(ctx, ref) }
-
-// errStop ends an iteration early.
-var errStop = errors.New("stop iteration")
 
 func (e *Engine) version(ctx context.Context, q *snapshot, entry artifact.Entry) (Version, error) {
 	record, err := e.partCache.Record(ctx, e.Objects, q.generation.space(), entry)

@@ -84,14 +84,11 @@ func (e *Engine) loadedEntries(ctx context.Context, space artifact.Space, counte
 			entries += n
 		}
 		if run < counted {
-			return errStop
+			return failure.ErrStop
 		}
 		return nil
 	})
-	if errors.Is(err, errStop) {
-		err = nil
-	}
-	return newest, entries, err
+	return newest, entries, failure.UnlessStopped(err)
 }
 
 // adoptIndex accepts an index of an older version, which did not record its loads: if it has all entries of the last run it
@@ -197,8 +194,8 @@ func (e *Engine) clearFirstGeneration(ctx context.Context, pipeline string) erro
 // clear removes all objects and index entries of a generation, if there are any.
 func (e *Engine) clear(ctx context.Context, space artifact.Space) error {
 	exists := false
-	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return errStop })
-	if err != nil && !errors.Is(err, errStop) {
+	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return failure.ErrStop })
+	if err := failure.UnlessStopped(err); err != nil {
 		return err
 	}
 	if exists {
