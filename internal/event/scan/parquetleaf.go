@@ -12,7 +12,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/schema"
@@ -235,12 +234,12 @@ func (l *leaf) plain(dst []byte, k int) []byte {
 	case l.shape.unsigned:
 		n = new(big.Int).SetUint64(uint64(l.ints[k]))
 	case len(l.ints) > 0:
-		return column.AppendDecimal(dst, decimal128.FromI64(l.ints[k]), l.shape.scale)
+		return column.AppendDecimal(dst, column.Int128Of(l.ints[k]), l.shape.scale)
 	default:
 		n = twosComplement(l.bytes[k])
 	}
 	if n.BitLen() < 128 {
-		return column.AppendDecimal(dst, decimal128.FromBigInt(n), l.shape.scale)
+		return column.AppendDecimal(dst, column.Int128OfBig(n), l.shape.scale)
 	}
 	return fmt.Appendf(dst, "%de-%d", n, l.shape.scale)
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
-
 	"bursar/internal/column"
 )
 
@@ -98,7 +96,7 @@ func (f *filler) number(i int, tok []byte, mark, group byte) bool {
 }
 
 // unscaled adds a number at its column's scale; tok is its text.
-func (f *filler) unscaled(i int, n decimal128.Num, tok []byte) bool {
+func (f *filler) unscaled(i int, n column.Int128, tok []byte) bool {
 	typ := f.plan.types[i]
 	if !fits(n, typ) {
 		return f.misfit(i, tok, Overflows)
