@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/aggregate"
 	"bursar/internal/aggregate/banktest"
-	"bursar/internal/app"
 )
 
 // TestBanks plays a bank of each format in two orders, with all of its files or without one; SEED=n replays one both ways.
@@ -82,7 +82,7 @@ func TestSoakSessions(t *testing.T) {
 // imported is a project into which files of a bank were imported in some order, with runs in between.
 type imported struct {
 	dir, order string
-	account    app.Account
+	account    aggregate.Account
 	days       map[string]dayRow
 	all        string // exports and verdicts
 }
@@ -131,7 +131,7 @@ func importBank(t *testing.T, b *banktest.Books, files []banktest.Export, n int)
 // judge asks for all that must not depend on the order.
 func (p *imported) judge(t *testing.T) {
 	t.Helper()
-	var v struct{ Accounts []app.Account }
+	var v struct{ Accounts []aggregate.Account }
 	got := bursar(t, "completeness", "--project", p.dir, "--json")
 	if err := json.Unmarshal([]byte(got.out), &v); err != nil || len(v.Accounts) != 1 {
 		t.Fatalf("%v in %s%s", err, got.out, got.err)
@@ -189,7 +189,7 @@ func (p *imported) checkProven(t *testing.T, missing []string) {
 	t.Helper()
 	for _, i := range p.account.Intervals {
 		for _, day := range missing {
-			if i.State == app.Proven && i.From <= day && day <= i.To {
+			if i.State == aggregate.Proven && i.From <= day && day <= i.To {
 				t.Errorf("order %s: %s–%s is PROVEN, and no file lists all entries of %s\n%s", p.order, i.From, i.To, day, p.all)
 			}
 		}
@@ -202,7 +202,7 @@ func (p *imported) checkAgree(t *testing.T) {
 	for day, row := range p.days {
 		broken := false
 		for _, i := range p.account.Intervals {
-			broken = broken || i.State == app.Broken && i.From <= day && day <= i.To
+			broken = broken || i.State == aggregate.Broken && i.From <= day && day <= i.To
 		}
 		if row.Status == "different" && !broken {
 			t.Errorf("order %s: %s is different, and nothing of it is BROKEN\n%s", p.order, day, p.all)
@@ -274,7 +274,7 @@ func playSessions(t *testing.T, seed, orders int) {
 			first = p.all
 		}
 		for _, i := range p.account.Intervals {
-			if i.State == app.Broken || i.Kind == "statement" && i.State != app.Proven {
+			if i.State == aggregate.Broken || i.Kind == "statement" && i.State != aggregate.Proven {
 				t.Errorf("order %s: %s %s–%s is %s: %s", p.order, i.Kind, i.From, i.To, i.State, i.Reason)
 			}
 		}

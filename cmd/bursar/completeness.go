@@ -12,13 +12,15 @@ import (
 	"strings"
 	"time"
 
+	"bursar/internal/aggregate"
 	"bursar/internal/app"
+	"bursar/internal/reconcile"
 
 	"github.com/spf13/cobra"
 )
 
 func (c *cli) completenessCommand() *cobra.Command {
-	var q app.CompletenessQuery
+	var q aggregate.Query
 	var all bool
 	var accept acceptFlags
 	cmd := &cobra.Command{
@@ -71,12 +73,12 @@ Acceptances that match no interval any more are listed as stale.`,
 	return cmd
 }
 
-func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQuery, all bool) error {
+func (c *cli) completeness(ctx context.Context, a *app.App, q aggregate.Query, all bool) error {
 	found, broken := map[string]bool{}, 0
-	judge := func(each func(app.Account) error) ([]app.Acceptance, error) {
-		return a.Completeness(ctx, q, func(account app.Account) error {
+	judge := func(each func(aggregate.Account) error) ([]aggregate.Acceptance, error) {
+		return a.Completeness(ctx, q, func(account aggregate.Account) error {
 			found[account.Account] = true
-			broken += account.States[app.Broken]
+			broken += account.States[aggregate.Broken]
 			return each(account)
 		})
 	}
@@ -87,7 +89,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 	if c.json {
 		more := map[string]any{}
 		err = c.list("accounts", more, func(add func(any) error) error {
-			stale, err := judge(func(account app.Account) error { return add(account) })
+			stale, err := judge(func(account aggregate.Account) error { return add(account) })
 			if len(stale) > 0 {
 				more["stale"] = stale
 			}
@@ -105,7 +107,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 	}
 	for _, name := range q.Accounts {
 		if !found[name] {
-			err = errors.Join(err, &app.NotFoundError{What: "a statement of account " + name})
+			err = errors.Join(err, &reconcile.NotFoundError{What: "a statement of account " + name})
 		}
 	}
 	err = withHint(err, "`bursar completeness` lists the accounts")
@@ -116,18 +118,18 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 }
 
 // printCompleteness draws the accounts. Their names can be copied into the command line.
-func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.Acceptance, error), q app.CompletenessQuery, all bool) error {
-	accounts := newGrid("account", "servicer", "currency", "from", "to", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken))
+func (c *cli) printCompleteness(judge func(each func(aggregate.Account) error) ([]aggregate.Acceptance, error), q aggregate.Query, all bool) error {
+	accounts := newGrid("account", "servicer", "currency", "from", "to", string(aggregate.Proven), string(aggregate.Claimed), string(aggregate.Unknown), string(aggregate.Broken))
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
-	shown, states := 0, map[app.State]int{}
+	shown, states := 0, map[aggregate.State]int{}
 	var lines []string // full texts, as cells of the table are truncated
-	stale, err := judge(func(a app.Account) error {
+	stale, err := judge(func(a aggregate.Account) error {
 		account := shellWord(a.Account)
 		name := account
 		if a.Servicer != "" {
 			name += " (" + a.Servicer + ")"
 		}
-		accounts.add(account, a.Servicer, a.Currency, a.From, a.To, formatCount(a.States[app.Proven]), formatCount(a.States[app.Claimed]), formatCount(a.States[app.Unknown]), formatCount(a.States[app.Broken]))
+		accounts.add(account, a.Servicer, a.Currency, a.From, a.To, formatCount(a.States[aggregate.Proven]), formatCount(a.States[aggregate.Claimed]), formatCount(a.States[aggregate.Unknown]), formatCount(a.States[aggregate.Broken]))
 		for state, n := range a.States {
 			states[state] += n
 		}
@@ -135,7 +137,7 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; before: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
 		}
 		for _, i := range a.Intervals {
-			if (i.State == app.Proven && i.Reason == "" || i.State == app.Claimed && i.Accepted == nil) && !all {
+			if (i.State == aggregate.Proven && i.Reason == "" || i.State == aggregate.Claimed && i.Accepted == nil) && !all {
 				continue
 			}
 			if shown++; shown <= shownIntervals || all {
@@ -171,20 +173,20 @@ func (c *cli) printCompleteness(judge func(each func(app.Account) error) ([]app.
 
 // stateMeanings are what the states of intervals mean, the best first.
 var stateMeanings = []struct {
-	state app.State
+	state aggregate.State
 	text  string
 }{
-	{app.Proven, "opening balance + entries = closing balance, the bank's own counts and sums agree, and each statement opens with what the one before closed with"},
-	{app.Claimed, "the bank states nothing to check the entries against, or a person accepted it"},
-	{app.Unknown, "no statement was received"},
-	{app.Broken, "a total does not balance"},
+	{aggregate.Proven, "opening balance + entries = closing balance, the bank's own counts and sums agree, and each statement opens with what the one before closed with"},
+	{aggregate.Claimed, "the bank states nothing to check the entries against, or a person accepted it"},
+	{aggregate.Unknown, "no statement was received"},
+	{aggregate.Broken, "a total does not balance"},
 }
 
 // explainStates says what the states mean that occur, given the number of intervals of each.
-func explainStates(w io.Writer, states map[app.State]int) {
-	rest := states[app.Claimed] + states[app.Unknown] + states[app.Broken]
-	if rest == 0 && states[app.Proven] > 0 {
-		fmt.Fprintf(w, "Every interval is %s: %s.\n", app.Proven, stateMeanings[0].text)
+func explainStates(w io.Writer, states map[aggregate.State]int) {
+	rest := states[aggregate.Claimed] + states[aggregate.Unknown] + states[aggregate.Broken]
+	if rest == 0 && states[aggregate.Proven] > 0 {
+		fmt.Fprintf(w, "Every interval is %s: %s.\n", aggregate.Proven, stateMeanings[0].text)
 		return
 	}
 	for _, m := range stateMeanings {

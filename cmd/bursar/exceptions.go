@@ -9,6 +9,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/project"
+	"bursar/internal/reconcile"
 
 	"github.com/spf13/cobra"
 )
@@ -42,7 +43,7 @@ declared column. --json lists all of them.`,
 func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, limit int) error {
 	if c.json {
 		return c.list("exceptions", nil, func(add func(any) error) error {
-			return a.Engine.Exceptions(ctx, p.Name, func(x app.Exception) error { return add(x) })
+			return a.Engine.Exceptions(ctx, p.Name, func(x reconcile.Exception) error { return add(x) })
 		})
 	}
 	header := append([]string{}, p.Key...)
@@ -53,7 +54,7 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, l
 		header = append(header, f.Name)
 	}
 	g, total := newGrid(header...), 0
-	err := a.Engine.Exceptions(ctx, p.Name, func(x app.Exception) error {
+	err := a.Engine.Exceptions(ctx, p.Name, func(x reconcile.Exception) error {
 		if total++; total <= limit {
 			g.add(exceptionCells(p, &x)...)
 		}
@@ -72,7 +73,7 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, l
 	})
 }
 
-func exceptionCells(p *project.Pipeline, x *app.Exception) []string {
+func exceptionCells(p *project.Pipeline, x *reconcile.Exception) []string {
 	cells := keyTexts(x.Key, len(p.Key))
 	if p.Exceptions.Since != "" {
 		age := noValue

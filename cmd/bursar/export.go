@@ -15,6 +15,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/failure"
+	"bursar/internal/reconcile"
 
 	"github.com/spf13/cobra"
 )
@@ -48,7 +49,7 @@ func (c *cli) export(ctx context.Context, a *app.App, name, to string) error {
 	if _, err := findPipeline(a, name); err != nil {
 		return err
 	}
-	var done app.Exported
+	var done reconcile.Exported
 	write := func(w io.Writer) (err error) {
 		buffer := bufio.NewWriterSize(w, 1<<20)
 		if done, err = a.Engine.Export(ctx, name, buffer); err != nil {
@@ -63,7 +64,7 @@ func (c *cli) export(ctx context.Context, a *app.App, name, to string) error {
 		return err
 	}
 	made := struct {
-		app.Exported
+		reconcile.Exported
 		File string `json:"file"`
 	}{done, to}
 	return c.result(made, func(w io.Writer) {

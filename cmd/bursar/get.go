@@ -11,6 +11,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/project"
+	"bursar/internal/reconcile"
 
 	"github.com/spf13/cobra"
 )
@@ -80,7 +81,7 @@ func keyText(p *project.Pipeline, values []string) (string, error) {
 	return string(text), err
 }
 
-func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *app.Answer) {
+func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *reconcile.GetResult) {
 	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", p.Name, printable(string(answer.Key)), answer.Run, formatTime(answer.Watermark))
 	if answer.History == nil {
 		c.printArtifact(w, answer.Artifact)

@@ -15,11 +15,12 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
-func (c *cli) printIngest(r *app.IngestResult, files int, rejected string, dryRun, failed bool) error {
+func (c *cli) printIngest(r *event.Result, files int, rejected string, dryRun, failed bool) error {
 	return c.result(r, func(w io.Writer) {
 		counts := newGrid("stream", "batch", "rows", "accepted", "quarantined", "duplicates")
 		batch := noValue
@@ -43,7 +44,7 @@ func (c *cli) printIngest(r *app.IngestResult, files int, rejected string, dryRu
 	})
 }
 
-func printIngestOutcome(w io.Writer, r *app.IngestResult, files int, rejected string, dryRun, failed bool) {
+func printIngestOutcome(w io.Writer, r *event.Result, files int, rejected string, dryRun, failed bool) {
 	switch {
 	case dryRun:
 		fmt.Fprintln(w, "Dry run: nothing was sealed.")
@@ -67,7 +68,7 @@ func printIngestOutcome(w io.Writer, r *app.IngestResult, files int, rejected st
 	}
 }
 
-func printTotals(w io.Writer, totals app.Totals) {
+func printTotals(w io.Writer, totals event.Totals) {
 	if len(totals) == 0 {
 		return
 	}
@@ -88,7 +89,7 @@ func fileInQuarantine(ctx context.Context, a *app.App, stream string, files []st
 	for _, file := range files {
 		names[filepath.Base(file)] = true
 	}
-	_ = a.Quarantine(ctx, stream, func(row app.Rejected) error { // if it fails, the hint is shorter
+	_ = a.Quarantine(ctx, stream, func(row event.Rejected) error { // if it fails, the hint is shorter
 		if base := filepath.Base(row.File); names[base] && row.Dismissed == nil {
 			name = base
 			return failure.ErrStop
@@ -99,7 +100,7 @@ func fileInQuarantine(ctx context.Context, a *app.App, stream string, files []st
 }
 
 // rejectedHint suggests what may be wrong with a file of which no row was accepted.
-func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.IngestResult, files []string) string {
+func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *event.Result, files []string) string {
 	if s.Format == project.CSVText {
 		if d := likelyDelimiter(files[0], s.CSV.Delimiter); d != 0 {
 			return fmt.Sprintf("%s seems to use the delimiter %q, but stream %s declares %q: set csv.delimiter in %s",
@@ -110,7 +111,7 @@ func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.Ing
 	if r.Batch == 0 { // a dry run keeps no rows
 		return "check the files against " + s.File
 	}
-	_ = a.Quarantine(ctx, s.Name, func(row app.Rejected) error { // if it fails, the hint is shorter
+	_ = a.Quarantine(ctx, s.Name, func(row event.Rejected) error { // if it fails, the hint is shorter
 		if row.Batch != r.Batch {
 			return nil
 		}

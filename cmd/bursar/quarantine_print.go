@@ -13,9 +13,10 @@ import (
 	"unicode/utf8"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
 )
 
-func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []app.IngestResult, o *quarantineOptions) error {
+func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []event.Result, o *quarantineOptions) error {
 	if c.json {
 		more := map[string]any{}
 		if retried != nil {

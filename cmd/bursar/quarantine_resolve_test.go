@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
 )
 
 // conflictShop is a shop that has folded one version of an event; two others are in quarantine, and a row that is wrong.
@@ -219,8 +220,8 @@ func TestAcceptCutShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row, _ := app.ParseRow("2:1")
-	_, err = a.Intake.AcceptRow(ctx, a.Project.Stream("payments"), app.AcceptOptions{Row: row, Reason: why})
+	row, _ := event.ParsePlace("2:1")
+	_, err = a.Intake.AcceptRow(ctx, a.Project.Stream("payments"), event.AcceptOptions{Row: row, Reason: why})
 	if closed := a.Close(); err != nil || closed != nil {
 		t.Fatal(err, closed)
 	}

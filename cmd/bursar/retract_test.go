@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
 )
 
 // paid is one payment of an order.
@@ -201,7 +202,7 @@ func TestRetractUsage(t *testing.T) {
 }
 
 // markOnly retracts a batch and leaves the rebuild, as a process does that is killed in between.
-func markOnly(t *testing.T, dir string, o app.RetractOptions) {
+func markOnly(t *testing.T, dir string, o event.RetractOptions) {
 	t.Helper()
 	ctx := context.Background()
 	a, err := app.Open(ctx, dir, "retract", slog.New(slog.DiscardHandler))
@@ -222,7 +223,7 @@ func TestRetractCutShort(t *testing.T) {
 			t.Parallel()
 			dir, want := retractShop(t)
 			must(t, 0, "run", "--project", dir)
-			markOnly(t, dir, app.RetractOptions{Batch: 2, Reason: why})
+			markOnly(t, dir, event.RetractOptions{Batch: 2, Reason: why})
 			for _, args := range [][]string{
 				{"run"},
 				{"get", "orders", "o-1", "USD"},

@@ -9,7 +9,10 @@ import (
 	"slices"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
+	"bursar/internal/event/spool"
 	"bursar/internal/failure"
+	"bursar/internal/reconcile"
 
 	"github.com/spf13/cobra"
 )
@@ -63,7 +66,7 @@ streams that are not declared any more but have acknowledged events that are not
 	}
 }
 
-func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss, retracted []app.LeftOut, givenUp []app.GivenUp, rejected []app.InQuarantine) error {
+func (c *cli) printStatus(pipelines []reconcile.Status, stranded []app.Stranded, losses []spool.Loss, retracted []event.Retraction, givenUp []event.GivenUp, rejected []event.QuarantineCount) error {
 	value := map[string]any{"pipelines": pipelines}
 	if len(stranded) > 0 {
 		value["stranded"] = stranded
@@ -104,7 +107,7 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 			return
 		}
 		next := ""
-		if i := slices.IndexFunc(rejected, func(q app.InQuarantine) bool { return q.Rows > 0 }); i >= 0 {
+		if i := slices.IndexFunc(rejected, func(q event.QuarantineCount) bool { return q.Rows > 0 }); i >= 0 {
 			next = "bursar quarantine " + rejected[i].Stream
 		}
 		g := newGrid("pipeline", "generation", "runs", "backlog", "events waiting", "watermark", "artifacts")
@@ -142,7 +145,7 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 }
 
 // needsChange reports whether a run failed with an error that repeats until a person changes something. Its message says what.
-func needsChange(s *app.Status) bool {
+func needsChange(s *reconcile.Status) bool {
 	for i := range s.Lanes {
 		if t := s.Lanes[i].Trouble; t != nil && t.Class == failure.Data.String() {
 			return true

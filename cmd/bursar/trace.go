@@ -12,6 +12,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/project"
+	"bursar/internal/reconcile"
 
 	"github.com/spf13/cobra"
 )
@@ -48,7 +49,7 @@ The events of each run that are found in its batches must be as many as it folde
 
 // tracedEvent is one event of `trace --json`.
 type tracedEvent struct {
-	app.TracedEvent
+	reconcile.TracedEvent
 	Place string `json:"place,omitempty"` // for an event of a statement: line:column in the file
 }
 
@@ -84,8 +85,8 @@ func (c *cli) trace(ctx context.Context, a *app.App, name string, values []strin
 }
 
 // eachTraced calls each for the events of an artifact.
-func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tracedEvent) error) (app.Traced, error) {
-	traced, err := a.Engine.Trace(ctx, name, key, func(e app.TracedEvent) error {
+func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tracedEvent) error) (reconcile.Traced, error) {
+	traced, err := a.Engine.Trace(ctx, name, key, func(e reconcile.TracedEvent) error {
 		found := tracedEvent{TracedEvent: e}
 		if a.Project.Stream(e.Stream).Builtin {
 			found.Row, found.Place = statementPlace(e.Event, e.Row)
@@ -95,7 +96,7 @@ func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tra
 	return traced, withVerifyHint(err, name)
 }
 
-func (c *cli) printTraced(w io.Writer, name string, traced *app.Traced, g *grid, total int) {
+func (c *cli) printTraced(w io.Writer, name string, traced *reconcile.Traced, g *grid, total int) {
 	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", name, printable(string(traced.Key)), traced.Run, formatTime(traced.Watermark))
 	c.printLimited(w, g, total)
 	fmt.Fprintf(w, "%s in %s, the same number as was folded.\n", plural(total, "event", "events"), plural(len(traced.Runs), "run", "runs"))
@@ -127,7 +128,7 @@ func eventSummary(s *project.Stream, text json.RawMessage) string {
 
 // withVerifyHint adds the next step if events of the artifact cannot be found.
 func withVerifyHint(err error, name string) error {
-	var broken *app.UntracedError
+	var broken *reconcile.UntracedError
 	if errors.As(err, &broken) {
 		return withHint(err, "`bursar verify %s` finds what is damaged", name)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/reconcile"
 )
 
 // openWithMissing folds three batches, retracts and restores the second, and then deletes one document and one object.
@@ -86,7 +87,7 @@ func TestGiveUpMissing(t *testing.T) {
 			if g, err := a.Engine.Current(t.Context(), "orders"); err != nil || g.Artifacts != tt.artifacts {
 				t.Errorf("%d artifacts are published, %v", g.Artifacts, err)
 			}
-			verified, err := a.VerifyProject(t.Context(), VerifyOptions{Sample: 10}, func(string, int64, int64) {})
+			verified, err := a.VerifyProject(t.Context(), reconcile.VerifyOptions{Sample: 10}, func(string, int64, int64) {})
 			if err != nil || !verified.OK {
 				t.Errorf("verified is %+v, %v", verified, err)
 			}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"bursar/internal/aggregate"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 	"bursar/internal/serve"
@@ -42,7 +43,7 @@ func (q *queries) check(ctx context.Context, pipeline string) error {
 		return nil
 	}
 	err := q.app.CheckRetractions(ctx)
-	if errors.As(err, new(*UnfinishedError)) {
+	if errors.As(err, new(*aggregate.UnfinishedError)) {
 		return &serve.ConflictError{Err: err}
 	}
 	return err

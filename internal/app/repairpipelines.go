@@ -115,7 +115,7 @@ func (r *repair) loadIndex(ctx context.Context) {
 
 // indexFault reports whether only the index of a pipeline is damaged or older than the catalog, and not what it is made from.
 func (r *repair) indexFault(ctx context.Context, name string) (bool, error) {
-	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{})
+	proof, err := r.Engine.Verify(ctx, name, reconcile.VerifyOptions{})
 	if isTemporary(err) {
 		return false, err
 	}
@@ -138,7 +138,7 @@ func (r *repair) recordsAreWhole(ctx context.Context, name string) bool {
 // pipelineFault returns a fault of a pipeline that a rebuild may repair, or why the pipeline cannot be verified; nil if it is
 // undamaged.
 func (r *repair) pipelineFault(ctx context.Context, name string) error {
-	proof, err := r.Engine.Verify(ctx, name, VerifyOptions{Sample: r.options.Sample})
+	proof, err := r.Engine.Verify(ctx, name, reconcile.VerifyOptions{Sample: r.options.Sample})
 	if err != nil {
 		return err
 	}

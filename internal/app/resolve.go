@@ -1,4 +1,4 @@
-// Resolving quarantined rows: a conflicting row replaces the older event, or a row is dismissed.
+// Rows in quarantine: listing and comparing them, and resolving one: it replaces the older event, or is dismissed.
 
 package app
 
@@ -93,4 +93,22 @@ func (a *App) InQuarantine(ctx context.Context) (list []event.QuarantineCount, a
 		}
 	}
 	return list, all
+}
+
+// Compare is event.Intake.Compare.
+func (a *App) Compare(ctx context.Context, stream string, rows []event.Rejected) ([]event.Compared, error) {
+	s := a.Project.Stream(stream)
+	if s == nil {
+		return nil, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	return a.Intake.Compare(ctx, s, rows)
+}
+
+// Quarantine calls each for every row of a stream that is in quarantine, batch by batch, including dismissed ones. It stops at
+// the first error of each and returns it.
+func (a *App) Quarantine(ctx context.Context, stream string, each func(event.Rejected) error) error {
+	if a.Project.Stream(stream) == nil {
+		return &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	return aggregate.Quarantine(ctx, a.Intake.Catalog, a.Intake.Objects, stream, each)
 }

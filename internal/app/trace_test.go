@@ -92,7 +92,7 @@ func TestTraceFindsMissingEvents(t *testing.T) {
 	if !errors.Is(err, stopped) {
 		t.Errorf("the trace continues after an error: %v", err)
 	}
-	var unknown *NotFoundError
+	var unknown *reconcile.NotFoundError
 	if _, err := a.Engine.Trace(t.Context(), "orders", "z", nil); !errors.As(err, &unknown) {
 		t.Errorf("an unknown key: %v", err)
 	}
