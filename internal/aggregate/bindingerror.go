@@ -8,11 +8,12 @@ import (
 
 	"bursar/internal/aggregate/statement"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // changeError says which declaration differs from before, and where.
 func (r *rules) changeError(was, now *binding) *DeclaredError {
-	e := &DeclaredError{project.Error{File: "institutions", Line: 1}}
+	e := &DeclaredError{doc.Error{File: "institutions", Line: 1}}
 	fault := &e.Fault
 	at := func(i *project.Institution, what, value string) {
 		if i != nil {

@@ -9,10 +9,11 @@ import (
 	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 // checked checks a project after replacing one piece of the good stream or pipeline.
-func checked(t *testing.T, from, to string) []Error {
+func checked(t *testing.T, from, to string) []doc.Error {
 	t.Helper()
 	if !strings.Contains(goodStream+goodPipeline, from) {
 		t.Fatalf("nothing to replace: %s", from)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 // BoundTypes is the result of binding a pipeline's SQL.
@@ -19,16 +20,16 @@ type BoundTypes struct {
 
 // Bind finds the types of a pipeline's columns over its events: count is bigint, a sum is bigint or decimal(38, scale), list is a list of
 // its items, a typed column has its declared type, all others the type of their expression. Columns with an error have kind 0.
-func Bind(ctx context.Context, p *Pipeline, e *Events, b Binder) (BoundTypes, []Error) {
-	src := newBinding(ctx, p.File, p.lines, b)
-	if src.bindKey(p, e); len(src.errs) > 0 {
-		return BoundTypes{}, src.errs
+func Bind(ctx context.Context, p *Pipeline, e *Events, b Binder) (BoundTypes, []doc.Error) {
+	src := newBinding(ctx, p.File, p.Lines(), b)
+	if src.bindKey(p, e); len(src.Errs) > 0 {
+		return BoundTypes{}, src.Errs
 	}
 	made := src.artifact(p, e)
-	if len(src.errs) == 0 && p.Reduce != nil {
+	if len(src.Errs) == 0 && p.Reduce != nil {
 		src.bindSQLFiles(p, e, &made)
 	}
-	return made, src.errs
+	return made, src.Errs
 }
 
 func (src *binding) artifact(p *Pipeline, e *Events) BoundTypes {
@@ -76,7 +77,7 @@ func (src *binding) fold(f *Fold, e *Events) (column.Type, bool) {
 	case f.Kind == Sum:
 		return src.sum(path, t)
 	case t.Kind == column.JSON && (f.Kind == Min || f.Kind == Max):
-		src.failAt(path, "`%s` needs an order, but json has none", f.Kind)
+		src.FailAt(path, "`%s` needs an order, but json has none", f.Kind)
 		return t, false
 	}
 	return t, true
@@ -98,7 +99,7 @@ func (src *binding) sum(path string, t column.Type) (column.Type, bool) {
 	case column.Int, column.BigInt:
 		return column.Type{Kind: column.BigInt}, true
 	}
-	src.failAt(path, "`sum` needs decimal, int or bigint; this is %s", t)
+	src.FailAt(path, "`sum` needs decimal, int or bigint; this is %s", t)
 	return t, false
 }
 
@@ -148,6 +149,6 @@ func (src *binding) explain(p *Pipeline, known []column.Field, waiting, unknown 
 		for _, n := range cycle {
 			reported[n] = true
 		}
-		src.failAt("artifact."+name+".is", "`is` columns are computed from one another in a cycle: %s", strings.Join(append(cycle, name), ", "))
+		src.FailAt("artifact."+name+".is", "`is` columns are computed from one another in a cycle: %s", strings.Join(append(cycle, name), ", "))
 	}
 }

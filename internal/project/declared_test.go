@@ -5,6 +5,8 @@ package project
 import (
 	"strings"
 	"testing"
+
+	"bursar/internal/project/doc"
 )
 
 func TestSumsThatMix(t *testing.T) {
@@ -84,7 +86,7 @@ func TestSQLThatMixes(t *testing.T) {
 		p, errs := Read(folder(t, files))
 		src := newBinding(t.Context(), "pipelines/both.yaml", p.Pipelines[0].lines, fakeBinder{})
 		src.checkMixedSQL(p.Pipelines[0], p.Events(p.Pipelines[0]))
-		if errs = append(errs, src.errs...); c.want == "" {
+		if errs = append(errs, src.Errs...); c.want == "" {
 			wantErrors(t, errs)
 			continue
 		}
@@ -139,7 +141,7 @@ func TestStreamsThatNoEventIsOf(t *testing.T) {
 }
 
 // declared reads and checks a project of one stream and at most one pipeline.
-func declared(t *testing.T, stream, pipeline string) []Error {
+func declared(t *testing.T, stream, pipeline string) []doc.Error {
 	t.Helper()
 	files := map[string]string{"streams/payments.yaml": stream}
 	if pipeline != "" {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 // fakeBinder supports only the SQL that the tests need, and accepts any lambda: identifiers, number literals, + - *, comparisons, CASE,
@@ -110,7 +111,7 @@ func (e *fakeSelectError) Error() string { return e.message }
 func (e *fakeSelectError) Line() int     { return e.line }
 
 func fakeArithmetic(body string, used []column.Type) column.Type {
-	if len(used) == 1 && namePattern.MatchString(strings.Trim(body, `"`)) {
+	if len(used) == 1 && doc.NamePattern.MatchString(strings.Trim(body, `"`)) {
 		return used[0]
 	}
 	scale, decimal := 0, false
@@ -189,7 +190,7 @@ func writeFile(t *testing.T, dir, name, text string) {
 }
 
 // wantErrors compares errors, written "file:line: message", where a wanted message may be the beginning of the real one.
-func wantErrors(t *testing.T, got []Error, want ...string) {
+func wantErrors(t *testing.T, got []doc.Error, want ...string) {
 	t.Helper()
 	texts := make([]string, len(got))
 	for i, e := range got {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"bursar/internal/project/doc"
+
 	"golang.org/x/text/encoding/charmap"
 )
 
@@ -279,7 +281,7 @@ func FuzzInstitutionYAML(f *testing.F) {
 	f.Add([]byte("institution: a\nstatements: {calendar: de, also: [0001-01-01, 1], except: x, since: {}}\naccounts: ~"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		i, errs := parseInstitution("institutions/a.yaml", data)
-		if len(errs) > maxErrors+1 {
+		if len(errs) > doc.MaxErrors+1 {
 			t.Fatalf("%d errors", len(errs))
 		}
 		for _, e := range errs {

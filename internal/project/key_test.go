@@ -5,11 +5,13 @@ package project
 import (
 	"strings"
 	"testing"
+
+	"bursar/internal/project/doc"
 )
 
 // keyOf reads a pipeline over payments and bank with another key, and prints it: the name, type and hidden column of each of
 // its columns, then which events of each stream have no key.
-func keyOf(t *testing.T, change ...string) (printed string, errs []Error) {
+func keyOf(t *testing.T, change ...string) (printed string, errs []doc.Error) {
 	t.Helper()
 	p, errs := Read(folder(t, bothFiles(change...)))
 	if len(errs) == 0 {

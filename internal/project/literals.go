@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 // domain lists the values that a column can have.
@@ -34,7 +35,7 @@ func (src *binding) checkPipelineLiterals(p *Pipeline, e *Events) {
 		}
 		path := "artifact." + f.Name + ".where"
 		r := src.analyze(path, f.Where)
-		streams := e.matchingStreams(p, &r)
+		streams := matchingStreams(e, p, &r)
 		if p.Listed {
 			src.checkLiterals(path, &r, map[string]domain{StreamColumn: {p.From, "`from`"}})
 		}
@@ -46,7 +47,7 @@ func (src *binding) checkPipelineLiterals(p *Pipeline, e *Events) {
 		}
 	}
 	src.checkKeyLiterals(p, e)
-	made := p.artifactDomains(e)
+	made := artifactDomains(p, e)
 	for i := range p.Artifact {
 		if f := &p.Artifact[i]; f.Kind == Is {
 			src.checkExprLiterals("artifact."+f.Name+".is", f.Expr, made)
@@ -62,30 +63,30 @@ func (src *binding) checkExprLiterals(path, expr string, domains map[string]doma
 
 // checkLiterals reports constants that their column never has.
 func (src *binding) checkLiterals(path string, r *column.Analysis, domains map[string]domain) {
-	key := brief(path[strings.LastIndexByte(path, '.')+1:])
+	key := doc.Brief(path[strings.LastIndexByte(path, '.')+1:])
 	if strings.HasPrefix(path, "key.") {
-		key = brief("key")
+		key = doc.Brief("key")
 	}
 	for i := range r.Conditions {
 		c := &r.Conditions[i]
 		d, known := domains[strings.ToLower(c.Column)]
 		if c.Null {
-			src.failStored(path, "%s compares %s with NULL, which is never true: write IS NULL or IS NOT NULL", key, brief(c.Column))
+			src.failStored(path, "%s compares %s with NULL, which is never true: write IS NULL or IS NOT NULL", key, doc.Brief(c.Column))
 		}
 		if !known || !c.Texts {
 			continue
 		}
 		for _, value := range c.Values {
 			if !slices.Contains(d.values, value) {
-				src.failStored(path, "%s compares %s with '%s', which it never is: %s has %s%s", key, brief(c.Column), strings.Trim(brief(value), "`"),
-					d.source, strings.Join(d.values, ", "), didYouMean(nearest(value, d.values)))
+				src.failStored(path, "%s compares %s with '%s', which it never is: %s has %s%s", key, doc.Brief(c.Column), strings.Trim(doc.Brief(value), "`"),
+					d.source, strings.Join(d.values, ", "), doc.DidYouMean(value, d.values))
 			}
 		}
 	}
 }
 
 // matchingStreams returns the streams whose events may satisfy a condition.
-func (e *Events) matchingStreams(p *Pipeline, r *column.Analysis) []*Stream {
+func matchingStreams(e *Events, p *Pipeline, r *column.Analysis) []*Stream {
 	streams := e.Streams
 	if !p.Listed {
 		return streams
@@ -127,7 +128,7 @@ func declaredDomains(streams []*Stream) map[string]domain {
 }
 
 // artifactDomains returns the values that an artifact's columns can have: key columns, and columns that contain a value of an event.
-func (p *Pipeline) artifactDomains(e *Events) map[string]domain {
+func artifactDomains(p *Pipeline, e *Events) map[string]domain {
 	of, made := declaredDomains(e.Streams), map[string]domain{}
 	if p.Keys == nil {
 		for _, name := range p.Key {

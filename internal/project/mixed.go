@@ -5,9 +5,11 @@ package project
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 // checkMixedSums reports sums of a measure over several groups if its control total is grouped. Sums that do not bind are skipped.
@@ -19,25 +21,18 @@ func (src *binding) checkMixedSums(p *Pipeline, e *Events, unbound map[string]bo
 		}
 		path := "artifact." + f.Name + ".sum"
 		where, sum := src.analyze(path, f.Where), src.analyze(path, f.SQL())
-		streams := e.matchingStreams(p, &where)
+		streams := matchingStreams(e, p, &where)
 		for _, s := range streams {
-			if len(streams) == 1 && p.keyIdentifies(s) {
+			if len(streams) == 1 && keyIdentifies(p, s) {
 				continue
 			}
 			if t := src.mixedTotal(p, s, &where, &sum); t != nil {
 				src.failStored(path, "`sum` adds up amounts of every %s, which total %s of stream %s keeps apart (`by: %s`, %s:%d): add %s to the key, "+
 					"take one value of it (`where: \"%s\"`), or write `mixed: ok` beside the sum if they may be added up",
-					t.By, brief(t.Name), s.Name, t.By, s.File, t.Line, t.By, examplePin(s, t.By))
+					t.By, doc.Brief(t.Name), s.Name, t.By, s.File, t.Line, t.By, examplePin(s, t.By))
 				break
 			}
 		}
-	}
-}
-
-// checkMixed rejects values of `mixed` other than ok.
-func (o section) checkMixed() {
-	if o.has("mixed") && o.text("mixed") != "ok" {
-		o.fail("mixed", "can only be ok: amounts of several groups of a control total may be added up")
 	}
 }
 
@@ -46,11 +41,11 @@ func (src *binding) checkMixedSQL(p *Pipeline, e *Events) {
 	if p.Reduce == nil || p.Mixed {
 		return
 	}
-	reads := column.Analysis{Columns: p.Reduce.words()}
+	reads := column.Analysis{Columns: sqlWords(p.Reduce)}
 	for _, s := range e.Streams {
 		if t := src.mixedTotal(p, s, &column.Analysis{}, &reads); t != nil && !reads.Uses(t.By) {
 			src.failStored("reduce", "`reduce` reads amounts and not their %s, which total %s of stream %s keeps apart (`by: %s`, %s:%d): add %s to the key, "+
-				"use it in the SQL, or write `mixed: ok` in the pipeline if they may be added up", t.By, brief(t.Name), s.Name, t.By, s.File, t.Line, t.By)
+				"use it in the SQL, or write `mixed: ok` in the pipeline if they may be added up", t.By, doc.Brief(t.Name), s.Name, t.By, s.File, t.Line, t.By)
 			return
 		}
 	}
@@ -85,7 +80,7 @@ func (src *binding) measures(s *Stream, sum *column.Analysis, measure string) bo
 }
 
 // keyIdentifies reports whether each event of a stream has a different key.
-func (p *Pipeline) keyIdentifies(s *Stream) bool {
+func keyIdentifies(p *Pipeline, s *Stream) bool {
 	return !s.DerivedID() && !slices.ContainsFunc(s.ID, func(id string) bool { return !slices.Contains(p.KeyOf(s.Name), id) })
 }
 
@@ -103,4 +98,14 @@ func examplePin(s *Stream, by string) string {
 		value = c.In[0]
 	}
 	return fmt.Sprintf("%s = '%s'", by, cmp.Or(value, "…"))
+}
+
+var (
+	commentOrString = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'`) // comments and strings
+	sqlName         = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+)
+
+// sqlWords returns the names and keywords in the SQL.
+func sqlWords(f *SQLFile) []string {
+	return sqlName.FindAllString(commentOrString.ReplaceAllString(f.Text, " "), -1)
 }

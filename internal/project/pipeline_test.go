@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"bursar/internal/project/doc"
 )
 
 func goodProject(t testing.TB) *Project {
@@ -113,7 +115,7 @@ func FuzzPipelineYAML(f *testing.F) {
 	f.Add([]byte("pipeline: orders\nfrom: [payments]\nkey: currency\nartifact: {a: {sum: 1.5}}\nconserve: {all: a}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, errs := parsePipeline("pipelines/orders.yaml", data, project)
-		if len(errs) > maxErrors+1 {
+		if len(errs) > doc.MaxErrors+1 {
 			t.Fatalf("%d errors", len(errs))
 		}
 		for _, e := range errs {

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"bursar/internal/project/doc"
 )
 
 // The bounds of such a batch. Smaller batches cost too much for what they contain, larger ones take too long to recover after a crash.
@@ -25,20 +27,20 @@ var (
 	sizeUnits = map[string]int64{"MB": 1_000_000, "GB": 1_000_000_000}
 )
 
-func readSeal(o section) Seal {
-	o = o.sub("seal", "every", "events", "bytes")
-	every := o.amount("every", int64(DefaultSeal.Every), timeUnits, int64(minSealEvery), int64(maxSealEvery),
+func readSeal(o doc.Section) Seal {
+	o = o.Sub("seal", "every", "events", "bytes")
+	every := readAmount(o, "every", int64(DefaultSeal.Every), timeUnits, int64(minSealEvery), int64(maxSealEvery),
 		"a time from 100ms to 24h such as 500ms, 1s, 5m or 1h")
 	return Seal{
 		Every:  time.Duration(every),
-		Events: o.number("events", DefaultSeal.Events, maxSealEvents),
-		Bytes:  o.amount("bytes", DefaultSeal.Bytes, sizeUnits, minSealBytes, maxSealBytes, "a size from 1MB to 10GB such as 64MB or 1GB"),
+		Events: o.Number("events", DefaultSeal.Events, maxSealEvents),
+		Bytes:  readAmount(o, "bytes", DefaultSeal.Bytes, sizeUnits, minSealBytes, maxSealBytes, "a size from 1MB to 10GB such as 64MB or 1GB"),
 	}
 }
 
-// amount reads a whole number with a unit, within bounds.
-func (o section) amount(key string, byDefault int64, units map[string]int64, least, most int64, advice string) int64 {
-	text := o.text(key)
+// readAmount reads a whole number with a unit, within bounds.
+func readAmount(o doc.Section, key string, byDefault int64, units map[string]int64, least, most int64, advice string) int64 {
+	text := o.Text(key)
 	if text == "" {
 		return byDefault
 	}
@@ -48,6 +50,6 @@ func (o section) amount(key string, byDefault int64, units map[string]int64, lea
 			return x
 		}
 	}
-	o.fail(key, "is %s: use %s", brief(text), advice)
+	o.Fail(key, "is %s: use %s", doc.Brief(text), advice)
 	return byDefault
 }

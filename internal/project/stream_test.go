@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 func TestStreamRead(t *testing.T) {
@@ -171,7 +172,7 @@ func TestEveryErrorIsReported(t *testing.T) {
 func TestStreamBounds(t *testing.T) {
 	t.Parallel()
 	for want, text := range map[string]string{
-		"the file is larger than":                 goodStream + strings.Repeat("#", maxFile),
+		"the file is larger than":                 goodStream + strings.Repeat("#", doc.MaxFile),
 		"nested more than 16 levels deep":         "columns: " + strings.Repeat("[", 50) + strings.Repeat("]", 50),
 		"not valid YAML: exceeded max depth":      strings.Repeat("[", 20000),
 		"`columns` has more than 4096 keys":       "stream: a\nformat: csv\nid: x\ncolumns:\n" + strings.Repeat("  x: 1\n", 5000),
@@ -184,7 +185,7 @@ func TestStreamBounds(t *testing.T) {
 		}
 	}
 	_, errs := parseStream("streams/a.yaml", []byte(strings.Repeat("x: 1\n", 1000)))
-	if len(errs) > maxErrors+1 {
+	if len(errs) > doc.MaxErrors+1 {
 		t.Errorf("got %d errors", len(errs))
 	}
 }
@@ -195,7 +196,7 @@ func FuzzStreamYAML(f *testing.F) {
 	f.Add([]byte("? [a]\n: b\n<<: {a: 1}\nid: [1, ~, x]\ntotals: {a: {sum: b}}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, errs := parseStream("streams/payments.yaml", data)
-		if len(errs) > maxErrors+1 {
+		if len(errs) > doc.MaxErrors+1 {
 			t.Fatalf("%d errors", len(errs))
 		}
 		for _, e := range errs {

@@ -18,6 +18,7 @@ import (
 	"bursar/internal/fold"
 	"bursar/internal/object"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // Store is the object store that runs use: DuckDB reads its objects in place.
@@ -86,7 +87,7 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 	}
 	shape, errs := project.Bind(ctx, p, events, session)
 	if len(errs) > 0 {
-		return nil, failure.Wrap(failure.Data, project.Faults(errs))
+		return nil, failure.Wrap(failure.Data, doc.Faults(errs))
 	}
 	plan, err := fold.NewPlan(p, events, shape)
 	if err != nil {
