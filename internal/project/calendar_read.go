@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"bursar/internal/project/doc"
-
 	"go.yaml.in/yaml/v3"
+
+	"bursar/internal/project/doc"
 )
 
 // readCalendar reads the name of a calendar, or a mapping with its exceptions.

@@ -6,11 +6,11 @@ import (
 	"math"
 	"slices"
 
-	"bursar/internal/project/doc"
-
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/ianaindex"
+
+	"bursar/internal/project/doc"
 )
 
 func readCSVMapping(o doc.Section) *CSVMapping {

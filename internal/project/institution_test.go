@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"bursar/internal/project/doc"
-
 	"golang.org/x/text/encoding/charmap"
+
+	"bursar/internal/project/doc"
 )
 
 const goodInstitution = `institution: acme

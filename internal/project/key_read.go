@@ -7,9 +7,9 @@ import (
 	"regexp"
 	"slices"
 
-	"bursar/internal/project/doc"
-
 	"go.yaml.in/yaml/v3"
+
+	"bursar/internal/project/doc"
 )
 
 // bareName matches an element of a key that is the name of a column; all others are SQL.

@@ -5,9 +5,9 @@ package project
 import (
 	"math"
 
-	"bursar/internal/project/doc"
-
 	"go.yaml.in/yaml/v3"
+
+	"bursar/internal/project/doc"
 )
 
 // parsePipeline reads a pipeline file and checks it against the project's streams. The pipeline is never nil, and has its file's name

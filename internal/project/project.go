@@ -3,9 +3,7 @@
 // expressions are bound by a caller with a DuckDB session, through the Binder that it passes.
 package project
 
-import (
-	"slices"
-)
+import "slices"
 
 // Project is a read project folder.
 type Project struct {

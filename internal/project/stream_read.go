@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"bursar/internal/project/doc"
-
 	"golang.org/x/text/encoding/unicode"
+
+	"bursar/internal/project/doc"
 )
 
 // parseStream reads a stream file. The stream is never nil, and has its file's name even if everything else is invalid.
