@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/project/projecttest"
 )
 
 const bankStream = `stream: bank
@@ -36,7 +37,7 @@ artifact:
 
 func bothFiles(change ...string) map[string]string {
 	files := map[string]string{
-		"streams/payments.yaml": goodStream, "streams/bank.yaml": bankStream, "pipelines/both.yaml": bothPipeline,
+		"streams/payments.yaml": projecttest.Stream, "streams/bank.yaml": bankStream, "pipelines/both.yaml": bothPipeline,
 	}
 	for i := 0; i < len(change); i += 3 {
 		files[change[i]] = strings.Replace(files[change[i]], change[i+1], change[i+2], 1)
@@ -46,9 +47,9 @@ func bothFiles(change ...string) map[string]string {
 
 func TestEventsOfSeveralStreams(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(folder(t, bothFiles()))
-	wantErrors(t, errs)
-	wantErrors(t, Check(t.Context(), p, fakeBinder{}))
+	p, errs := Read(projecttest.Folder(t, bothFiles()))
+	projecttest.WantErrors(t, errs)
+	projecttest.WantErrors(t, Check(t.Context(), p, fakeBinder{}))
 	e := p.Events(p.Pipelines[0])
 	var got []string
 	for _, c := range e.Columns {
@@ -86,11 +87,11 @@ func TestEventsOfSeveralStreams(t *testing.T) {
 func TestOneStreamInAList(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"payments", "[payments]"} {
-		p, errs := Read(folder(t, map[string]string{
-			"streams/payments.yaml": goodStream,
-			"pipelines/orders.yaml": strings.Replace(goodPipeline, "from: payments", "from: "+from, 1),
+		p, errs := Read(projecttest.Folder(t, map[string]string{
+			"streams/payments.yaml": projecttest.Stream,
+			"pipelines/orders.yaml": strings.Replace(projecttest.Pipeline, "from: payments", "from: "+from, 1),
 		}))
-		wantErrors(t, errs)
+		projecttest.WantErrors(t, errs)
 		e := p.Events(p.Pipelines[0])
 		listed := from != "payments"
 		if got := e.Column(StreamColumn) != nil; got != listed || e.Several() || len(e.IDs) != 1 || e.IDs[0].Name != "event_id" {
@@ -125,19 +126,19 @@ func TestBrokenStreams(t *testing.T) {
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			t.Parallel()
-			p, errs := Read(folder(t, bothFiles(c.file, c.from, c.to)))
+			p, errs := Read(projecttest.Folder(t, bothFiles(c.file, c.from, c.to)))
 			if len(errs) == 0 {
 				errs = Check(t.Context(), p, fakeBinder{})
 			}
 			if c.want == "" {
-				wantErrors(t, errs)
+				projecttest.WantErrors(t, errs)
 				return
 			}
 			want := strings.Split(c.want, "\n")
 			for i := range want {
 				want[i] = pipeline + want[i]
 			}
-			wantErrors(t, errs, want...)
+			projecttest.WantErrors(t, errs, want...)
 		})
 	}
 }
@@ -155,15 +156,15 @@ func TestTotalsOfSeveralStreams(t *testing.T) {
 		"amount: {sum: amount}":                "pipelines/both.yaml:4: total `amount` is grouped otherwise in streams/payments.yaml:17 than in streams/bank.yaml:12",
 		"amount: {sum: amount, by: reference}": "pipelines/both.yaml:4: total `amount` is grouped otherwise",
 	} {
-		p, errs := Read(folder(t, bothFiles(append(keyed, "streams/bank.yaml", "booked: {sum: amount}", total)...)))
+		p, errs := Read(projecttest.Folder(t, bothFiles(append(keyed, "streams/bank.yaml", "booked: {sum: amount}", total)...)))
 		if len(errs) == 0 {
 			errs = Check(t.Context(), p, fakeBinder{})
 		}
 		if want == "" {
-			wantErrors(t, errs)
+			projecttest.WantErrors(t, errs)
 			continue
 		}
-		wantErrors(t, errs, want)
+		projecttest.WantErrors(t, errs, want)
 	}
 }
 
@@ -180,7 +181,7 @@ artifact:
 
 func sqlFiles(change ...string) map[string]string {
 	files := map[string]string{
-		"streams/payments.yaml": goodStream, "pipelines/both.yaml": sqlPipeline,
+		"streams/payments.yaml": projecttest.Stream, "pipelines/both.yaml": sqlPipeline,
 		"pipelines/both.reduce.sql": "SELECT order_id string,\npaid decimal(38,2),\ntag string",
 		"pipelines/both.merge.sql":  "SELECT order_id string,\npaid decimal(38,2),\ntags string",
 	}
@@ -192,10 +193,10 @@ func sqlFiles(change ...string) map[string]string {
 
 func TestSQLFiles(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(folder(t, sqlFiles()))
-	wantErrors(t, errs)
+	p, errs := Read(projecttest.Folder(t, sqlFiles()))
+	projecttest.WantErrors(t, errs)
 	made, errs := Bind(t.Context(), p.Pipelines[0], p.Events(p.Pipelines[0]), fakeBinder{})
-	wantErrors(t, errs)
+	projecttest.WantErrors(t, errs)
 	delta := []column.Field{{Name: "paid", Type: column.Type{Kind: column.Decimal, Precision: 38, Scale: 2}}, {Name: "tag", Type: column.Type{Kind: column.String}}}
 	if !reflect.DeepEqual(made.Delta, delta) || !reflect.DeepEqual(made.Order, []string{"double"}) {
 		t.Errorf("got %+v", made)
@@ -228,13 +229,13 @@ func TestBrokenSQLFiles(t *testing.T) {
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			t.Parallel()
-			p, errs := Read(folder(t, sqlFiles(c.file, c.from, c.to)))
+			p, errs := Read(projecttest.Folder(t, sqlFiles(c.file, c.from, c.to)))
 			if len(errs) == 0 {
 				errs = Check(t.Context(), p, fakeBinder{})
 			}
 			switch {
 			case c.want == "":
-				wantErrors(t, errs)
+				projecttest.WantErrors(t, errs)
 			case len(errs) == 0 || !strings.HasPrefix(errs[0].Error(), c.want):
 				t.Errorf("got errors %v, want %s", errs, c.want)
 			}

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"bursar/internal/project/doc"
+	"bursar/internal/project/projecttest"
 )
 
 // keyOf reads a pipeline over payments and bank with another key, and prints it: the name, type and hidden column of each of
 // its columns, then which events of each stream have no key.
 func keyOf(t *testing.T, change ...string) (printed string, errs []doc.Error) {
 	t.Helper()
-	p, errs := Read(folder(t, bothFiles(change...)))
+	p, errs := Read(projecttest.Folder(t, bothFiles(change...)))
 	if len(errs) == 0 {
 		errs = Check(t.Context(), p, fakeBinder{})
 	}
@@ -72,10 +73,10 @@ func TestKeys(t *testing.T) {
 			t.Parallel()
 			printed, errs := keyOf(t, pipeline, old, c.key)
 			if line, refused := strings.CutPrefix(c.want, ":"); refused {
-				wantErrors(t, errs, pipeline+":"+line)
+				projecttest.WantErrors(t, errs, pipeline+":"+line)
 				return
 			}
-			wantErrors(t, errs)
+			projecttest.WantErrors(t, errs)
 			if printed != c.want {
 				t.Errorf("got\n%s, want\n%s", printed, c.want)
 			}
