@@ -22,6 +22,7 @@ import (
 	"bursar/internal/keyed"
 	"bursar/internal/object"
 	"bursar/internal/project"
+	"bursar/internal/project/bind"
 	"bursar/internal/project/doc"
 	"bursar/internal/reconcile"
 	"bursar/internal/serve/access"
@@ -106,7 +107,7 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 		return nil, err
 	}
 	defer session.Close()
-	errs = append(errs, project.Check(ctx, p, session)...)
+	errs = append(errs, bind.Check(ctx, p, session)...)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -12,9 +12,10 @@ import (
 	"bursar/internal/project/doc"
 )
 
+// Kinds of columns that can be added up, and that say when.
 var (
-	numberKinds = []column.Kind{column.Decimal, column.Int, column.BigInt}
-	timeKinds   = []column.Kind{column.Date, column.Timestamp}
+	NumberKinds = []column.Kind{column.Decimal, column.Int, column.BigInt}
+	TimeKinds   = []column.Kind{column.Date, column.Timestamp}
 )
 
 // columnKeys lists the keys of a column with the types that they belong to; computed: the key may be combined with `is`.
@@ -30,10 +31,10 @@ var columnKeys = []struct {
 	{key: "is", computed: true},
 	{key: "from"},
 	{key: "in", kinds: []column.Kind{column.String}},
-	{key: "format", kinds: timeKinds},
+	{key: "format", kinds: TimeKinds},
 	{key: "zone", kinds: []column.Kind{column.Timestamp}},
-	{key: "decimal", kinds: numberKinds},
-	{key: "group", kinds: numberKinds},
+	{key: "decimal", kinds: NumberKinds},
+	{key: "group", kinds: NumberKinds},
 }
 
 // readColumn reads a column; its type has kind 0 if it is not declared correctly.
@@ -56,7 +57,7 @@ func (s *Stream) readColumn(columns doc.Section, name string) Column {
 	if c.Group == c.Decimal {
 		o.Fail("group", "is %s, which is the decimal mark: declare `decimal` too, as another character", doc.Brief(string(c.Group)))
 	}
-	if c.Format != "" && slices.Contains(timeKinds, c.Type.Kind) {
+	if c.Format != "" && slices.Contains(TimeKinds, c.Type.Kind) {
 		o.Layout("format", c.Type.Kind)
 	}
 	return c

@@ -30,7 +30,7 @@ func (p *Pipeline) keyColumn(i int, streams []*Stream) (k KeyColumn, ok bool) {
 		if i >= len(own) {
 			return k, false
 		}
-		if !bareName.MatchString(own[i]) {
+		if !BareName.MatchString(own[i]) {
 			k.Parts[s.Name], bound = KeyPart{SQL: "(" + own[i] + "\n)", Optional: true}, false
 			continue
 		}
@@ -38,7 +38,7 @@ func (p *Pipeline) keyColumn(i int, streams []*Stream) (k KeyColumn, ok bool) {
 		if c == nil {
 			return k, false
 		}
-		if k.Type, ok = widen(k.Type, c.Type); !ok {
+		if k.Type, ok = Widen(k.Type, c.Type); !ok {
 			return k, false
 		}
 		k.Parts[s.Name] = KeyPart{SQL: column.QuoteIdentifier(c.Name), Column: c.Name, Optional: c.Optional}
@@ -49,8 +49,8 @@ func (p *Pipeline) keyColumn(i int, streams []*Stream) (k KeyColumn, ok bool) {
 	return k, true
 }
 
-// widen returns the common type of both; a zero type is ignored.
-func widen(a, b column.Type) (column.Type, bool) {
+// Widen returns the common type of both; a zero type is ignored.
+func Widen(a, b column.Type) (column.Type, bool) {
 	if a.Kind == 0 {
 		return b, true
 	}
@@ -82,10 +82,10 @@ func (e *Events) Unkeyed(stream string) string {
 // checkKey reports errors in the key columns of one stream.
 func (p *Pipeline) checkKey(src *doc.File, s *Stream) {
 	for i, part := range p.KeyOf(s.Name) {
-		if !bareName.MatchString(part) {
+		if !BareName.MatchString(part) {
 			continue // which is bound
 		}
-		path := p.keyPath(s.Name, i)
+		path := p.KeyPath(s.Name, i)
 		if c := s.reference(src, path, part); c != nil {
 			s.checkDistinct(src, path, "key", c)
 		}
@@ -105,7 +105,7 @@ func (p *Pipeline) checkKeyTypes(src *doc.File, project *Project) {
 			}
 			b := s.Column(own[i])
 			if _, ok := column.Widen(a.Type, b.Type); !ok && a.Type.Kind != 0 && b.Type.Kind != 0 {
-				src.FailAt(p.keyPath(stream, i), "key columns must have one type: %s is %s in %s:%d and %s is %s in %s:%d",
+				src.FailAt(p.KeyPath(stream, i), "key columns must have one type: %s is %s in %s:%d and %s is %s in %s:%d",
 					doc.Brief(a.Name), a.Type, first.File, a.Line, doc.Brief(b.Name), b.Type, s.File, b.Line)
 			}
 		}

@@ -12,8 +12,8 @@ import (
 	"bursar/internal/project/doc"
 )
 
-// bareName matches an element of a key that is the name of a column; all others are SQL.
-var bareName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+// BareName matches an element of a key that is the name of a column; all others are SQL.
+var BareName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // keyElement is one element of a key as it is declared.
 type keyElement struct {
@@ -30,7 +30,7 @@ func (p *Pipeline) readKey(o doc.Section) {
 		for _, stream := range p.From {
 			given[stream] = elements
 		}
-		if slices.ContainsFunc(elements, func(e keyElement) bool { return e.name != "" || !bareName.MatchString(e.part) }) {
+		if slices.ContainsFunc(elements, func(e keyElement) bool { return e.name != "" || !BareName.MatchString(e.part) }) {
 			p.setKey(o, given)
 			return
 		}
@@ -74,7 +74,7 @@ func (p *Pipeline) setKey(o doc.Section, given map[string][]keyElement) {
 	for i := range given[p.From[0]] {
 		name := p.keyName(o, given, i)
 		if name != "" && slices.Contains(p.Key, name) {
-			o.Src.FailAt(p.keyPath(p.From[0], i), "two columns of the key are named %s: give one another name, as in [{other: \"…\"}]", doc.Brief(name))
+			o.Src.FailAt(p.KeyPath(p.From[0], i), "two columns of the key are named %s: give one another name, as in [{other: \"…\"}]", doc.Brief(name))
 		}
 		p.Key = append(p.Key, name)
 	}
@@ -90,10 +90,10 @@ func (p *Pipeline) keyName(o doc.Section, given map[string][]keyElement, i int) 
 		e := given[stream][i]
 		switch {
 		case e.name != "" && name != "" && e.name != name:
-			o.Src.FailAt(p.keyPath(stream, i), "one column of the key is named %s and %s: it has one name in all streams", doc.Brief(name), doc.Brief(e.name))
+			o.Src.FailAt(p.KeyPath(stream, i), "one column of the key is named %s and %s: it has one name in all streams", doc.Brief(name), doc.Brief(e.name))
 		case e.name != "":
 			name = e.name
-		case column == "" && bareName.MatchString(e.part):
+		case column == "" && BareName.MatchString(e.part):
 			column = e.part
 		}
 	}
@@ -101,13 +101,13 @@ func (p *Pipeline) keyName(o doc.Section, given map[string][]keyElement, i int) 
 		name = column
 	}
 	if part := given[p.From[0]][i].part; name == "" && part != "" {
-		o.Src.FailAt(p.keyPath(p.From[0], i), "the key has an expression and no stream's column gives it a name: write [{name: \"%s\"}]", part)
+		o.Src.FailAt(p.KeyPath(p.From[0], i), "the key has an expression and no stream's column gives it a name: write [{name: \"%s\"}]", part)
 	}
 	return name
 }
 
-// keyPath is the path of an element of a stream's key.
-func (p *Pipeline) keyPath(stream string, i int) string {
+// KeyPath is the path of an element of a stream's key.
+func (p *Pipeline) KeyPath(stream string, i int) string {
 	if _, own := p.lines["key."+stream]; own {
 		return item("key."+stream, i)
 	}

@@ -1,6 +1,5 @@
-// Package project reads and checks a user's project folder: bursar.yaml, streams, pipelines and institutions. It owns the declared types
-// and the errors with file and line, and guarantees that a folder read without an error is consistent. It must not touch state: SQL
-// expressions are bound by a caller with a DuckDB session, through the Binder that it passes.
+// Package project reads and checks a user's project folder: bursar.yaml, streams, pipelines and institutions. It owns the declared types,
+// and guarantees that a folder read without an error is consistent. It must not touch state or bind SQL.
 package project
 
 import "slices"

@@ -20,7 +20,7 @@ import (
 const configFile = "bursar.yaml"
 
 // Read reads a project folder and checks everything that needs no SQL. Every error is reported, sorted by file and line. With errors the
-// project is incomplete: it may be passed to Check and used for messages, but not for work.
+// project is incomplete: it may be passed to bind.Check and used for messages, but not for work.
 func Read(dir string) (*Project, []doc.Error) {
 	p := &Project{Dir: dir, content: readDigests(dir)}
 	if _, err := os.Stat(filepath.Join(dir, configFile)); errors.Is(err, fs.ErrNotExist) {

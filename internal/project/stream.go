@@ -125,8 +125,8 @@ func (s *Stream) Types() []column.Field {
 	return types
 }
 
-// inputTypes returns the types without computed columns, which must not use one another.
-func (s *Stream) inputTypes() []column.Field {
+// InputTypes returns the types without computed columns, which must not use one another.
+func (s *Stream) InputTypes() []column.Field {
 	var types []column.Field
 	for _, c := range s.Columns {
 		if c.Is == "" && !c.Origin {

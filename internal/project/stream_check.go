@@ -22,7 +22,7 @@ func (s *Stream) check(src *doc.File) {
 		case c == nil:
 		case c.Origin:
 			src.FailAt("time", "`time` column %s says where an event was read from: the same event may come from elsewhere", doc.Brief(c.Name))
-		case !isKind(c.Type, timeKinds...):
+		case !IsKind(c.Type, TimeKinds...):
 			src.FailAt("time", "`time` must be a date or timestamp column; %s is %s", doc.Brief(c.Name), c.Type)
 		}
 	}
@@ -96,7 +96,7 @@ func (s *Stream) checkTotal(src *doc.File, t Total) {
 		case c == nil:
 		case c.Origin:
 			src.FailAt(path+".sum", "`sum` column %s says where an event was read from: the same event may come from elsewhere", doc.Brief(c.Name))
-		case !isKind(c.Type, numberKinds...):
+		case !IsKind(c.Type, NumberKinds...):
 			src.FailAt(path+".sum", "`sum` must be a decimal, int or bigint column; %s is %s", doc.Brief(c.Name), c.Type)
 		}
 	}
@@ -123,7 +123,7 @@ func (s *Stream) reference(src *doc.File, path, name string) *Column {
 // item is the path of an item of a list; if the list is a single text, its line is that of the key.
 func item(key string, i int) string { return fmt.Sprintf("%s.%d", key, i) }
 
-// isKind is also true for a type that is not declared correctly, which has been reported.
-func isKind(t column.Type, kinds ...column.Kind) bool {
+// IsKind reports whether a type is of one of the kinds. It is also true for a type that is not declared correctly, which has been reported.
+func IsKind(t column.Type, kinds ...column.Kind) bool {
 	return t.Kind == 0 || slices.Contains(kinds, t.Kind)
 }

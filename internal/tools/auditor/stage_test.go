@@ -23,6 +23,7 @@ import (
 	"bursar/internal/fault"
 	"bursar/internal/object"
 	"bursar/internal/project"
+	"bursar/internal/project/bind"
 	"bursar/internal/reconcile"
 )
 
@@ -143,7 +144,7 @@ func (s *stage) declare() {
 		s.t.Fatal(err)
 	}
 	defer session.Close()
-	errs = append(errs, project.Check(s.t.Context(), p, session)...)
+	errs = append(errs, bind.Check(s.t.Context(), p, session)...)
 	if len(errs) > 0 {
 		s.fatalf("the project has faults: %v", errs)
 	}

@@ -1,6 +1,6 @@
 // An SQL engine for tests, which knows the types of a few expressions.
 
-package project
+package bind
 
 import (
 	"context"

@@ -1,11 +1,12 @@
 // Declarations that would silently give zeros or mixed sums: which are rejected, and how to fix them.
 
-package project
+package bind
 
 import (
 	"strings"
 	"testing"
 
+	"bursar/internal/project"
 	"bursar/internal/project/doc"
 	"bursar/internal/project/projecttest"
 )
@@ -59,7 +60,7 @@ func TestSumsThatMixOfSeveralStreams(t *testing.T) {
 		if where == "" {
 			fold = "{sum: amount}"
 		}
-		p, errs := Read(projecttest.Folder(t, bothFiles("pipelines/both.yaml", "{last: amount, by: [seq, stream]}", fold)))
+		p, errs := project.Read(projecttest.Folder(t, bothFiles("pipelines/both.yaml", "{last: amount, by: [seq, stream]}", fold)))
 		errs = append(errs, Check(t.Context(), p, fakeBinder{})...)
 		if want == "" {
 			projecttest.WantErrors(t, errs)
@@ -84,7 +85,7 @@ func TestSQLThatMixes(t *testing.T) {
 	} {
 		files := sqlFiles("pipelines/both.yaml", "reduce:", c.mixed+"reduce:")
 		files["pipelines/both.reduce.sql"] = "SELECT " + c.sql
-		p, errs := Read(projecttest.Folder(t, files))
+		p, errs := project.Read(projecttest.Folder(t, files))
 		src := newBinding(t.Context(), "pipelines/both.yaml", p.Pipelines[0].Lines(), fakeBinder{})
 		src.checkMixedSQL(p.Pipelines[0], p.Events(p.Pipelines[0]))
 		if errs = append(errs, src.Errs...); c.want == "" {
@@ -93,7 +94,7 @@ func TestSQLThatMixes(t *testing.T) {
 		}
 		projecttest.WantErrors(t, errs, c.want)
 	}
-	_, errs := Read(projecttest.Folder(t, bothFiles("pipelines/both.yaml", "artifact:", "mixed: ok\nartifact:")))
+	_, errs := project.Read(projecttest.Folder(t, bothFiles("pipelines/both.yaml", "artifact:", "mixed: ok\nartifact:")))
 	projecttest.WantErrors(t, errs, "pipelines/both.yaml:4: `mixed` belongs to pipelines with SQL files")
 }
 
@@ -131,7 +132,7 @@ func TestStreamsThatNoEventIsOf(t *testing.T) {
 		"stream = 'bnak'":                          "`where` compares `stream` with 'bnak', which it never is: `from` has payments, bank; did you mean `bank`?",
 		"stream = 'payments' AND type = 'payment'": "",
 	} {
-		p, errs := Read(projecttest.Folder(t, bothFiles("pipelines/both.yaml", "stream = 'bank'", where)))
+		p, errs := project.Read(projecttest.Folder(t, bothFiles("pipelines/both.yaml", "stream = 'bank'", where)))
 		errs = append(errs, Check(t.Context(), p, fakeBinder{})...)
 		if want == "" {
 			projecttest.WantErrors(t, errs)
@@ -148,6 +149,6 @@ func declared(t *testing.T, stream, pipeline string) []doc.Error {
 	if pipeline != "" {
 		files["pipelines/both.yaml"] = pipeline
 	}
-	p, errs := Read(projecttest.Folder(t, files))
+	p, errs := project.Read(projecttest.Folder(t, files))
 	return append(errs, Check(t.Context(), p, fakeBinder{})...)
 }

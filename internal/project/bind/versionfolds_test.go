@@ -1,11 +1,12 @@
 // Pipelines over streams that keep versions: what they may fold, and errors with file and line.
 
-package project
+package bind
 
 import (
 	"strings"
 	"testing"
 
+	"bursar/internal/project"
 	"bursar/internal/project/projecttest"
 )
 
@@ -48,9 +49,9 @@ func TestVersionsReduced(t *testing.T) {
 		files := sqlFiles()
 		files["streams/payments.yaml"] = projecttest.VersionsStream
 		files["pipelines/both.reduce.sql"] = strings.Replace(files["pipelines/both.reduce.sql"], "tag", column, 1)
-		p, errs := Read(projecttest.Folder(t, files))
+		p, errs := project.Read(projecttest.Folder(t, files))
 		projecttest.WantErrors(t, errs)
-		_, errs = Bind(t.Context(), p.Pipelines[0], p.Events(p.Pipelines[0]), fakeBinder{})
+		_, errs = Pipeline(t.Context(), p.Pipelines[0], p.Events(p.Pipelines[0]), fakeBinder{})
 		if want == "" {
 			projecttest.WantErrors(t, errs)
 			continue
@@ -81,7 +82,7 @@ func TestVersionsOfOneOfSeveral(t *testing.T) {
 	} {
 		files := bothFiles("pipelines/both.yaml", "{last: amount, by: [seq, stream]}", c.fold)
 		files["streams/payments.yaml"] = projecttest.VersionsStream
-		p, errs := Read(projecttest.Folder(t, files))
+		p, errs := project.Read(projecttest.Folder(t, files))
 		errs = append(errs, Check(t.Context(), p, fakeBinder{})...)
 		if c.want == "" {
 			projecttest.WantErrors(t, errs)

@@ -1,6 +1,6 @@
 // Checks the SQL files that make a pipeline's columns.
 
-package project
+package bind
 
 import (
 	"errors"
@@ -8,11 +8,12 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
 	"bursar/internal/project/doc"
 )
 
 // bindSQLFiles binds reduce over `events`, then merge over `delta` and `state`. Their columns are identified by name.
-func (src *binding) bindSQLFiles(p *Pipeline, e *Events, made *BoundTypes) {
+func (src *binding) bindSQLFiles(p *project.Pipeline, e *project.Events, made *Types) {
 	src.checkUnorderedVersions(p, e)
 	key := e.KeyTypes()
 	given, lines, ok := src.bindSQLFile(p.Reduce, map[string][]column.Field{"events": e.SQLTypes()})
@@ -38,10 +39,10 @@ func (src *binding) bindSQLFiles(p *Pipeline, e *Events, made *BoundTypes) {
 }
 
 // bindMergeFile binds merge, which must return the key and every typed column and nothing else.
-func (src *binding) bindMergeFile(p *Pipeline, key []column.Field, made *BoundTypes) {
+func (src *binding) bindMergeFile(p *project.Pipeline, key []column.Field, made *Types) {
 	wanted := slices.Clone(key)
 	for i, f := range p.Artifact {
-		if f.Kind == Typed {
+		if f.Kind == project.Typed {
 			wanted = append(wanted, made.Types[i])
 		}
 	}
@@ -65,7 +66,7 @@ func (src *binding) bindMergeFile(p *Pipeline, key []column.Field, made *BoundTy
 }
 
 // bindSQLFile binds one file and rejects duplicate columns.
-func (src *binding) bindSQLFile(f *SQLFile, tables map[string][]column.Field) (given []column.Field, lines []int, ok bool) {
+func (src *binding) bindSQLFile(f *project.SQLFile, tables map[string][]column.Field) (given []column.Field, lines []int, ok bool) {
 	given, lines, err := src.bindSelect(tables, f.Text)
 	src.inFile(f, func(file *doc.File) {
 		if err != nil {
@@ -86,7 +87,7 @@ func (src *binding) bindSQLFile(f *SQLFile, tables map[string][]column.Field) (g
 }
 
 // inFile reports errors of another file.
-func (src *binding) inFile(f *SQLFile, report func(file *doc.File)) {
+func (src *binding) inFile(f *project.SQLFile, report func(file *doc.File)) {
 	file := &doc.File{Path: f.File}
 	report(file)
 	src.Errs = append(src.Errs, file.Errs...)

@@ -1,6 +1,6 @@
 // Sums that would add up what a control total keeps separate, such as amounts of several currencies.
 
-package project
+package bind
 
 import (
 	"cmp"
@@ -9,14 +9,15 @@ import (
 	"slices"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
 	"bursar/internal/project/doc"
 )
 
 // checkMixedSums reports sums of a measure over several groups if its control total is grouped. Sums that do not bind are skipped.
-func (src *binding) checkMixedSums(p *Pipeline, e *Events, unbound map[string]bool) {
+func (src *binding) checkMixedSums(p *project.Pipeline, e *project.Events, unbound map[string]bool) {
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
-		if f.Kind != Sum || f.Mixed || unbound[f.Name] {
+		if f.Kind != project.Sum || f.Mixed || unbound[f.Name] {
 			continue
 		}
 		path := "artifact." + f.Name + ".sum"
@@ -37,7 +38,7 @@ func (src *binding) checkMixedSums(p *Pipeline, e *Events, unbound map[string]bo
 }
 
 // checkMixedSQL reports an SQL file that reads a measure but not the column that its control total is grouped by.
-func (src *binding) checkMixedSQL(p *Pipeline, e *Events) {
+func (src *binding) checkMixedSQL(p *project.Pipeline, e *project.Events) {
 	if p.Reduce == nil || p.Mixed {
 		return
 	}
@@ -52,7 +53,7 @@ func (src *binding) checkMixedSQL(p *Pipeline, e *Events) {
 }
 
 // mixedTotal returns a control total of a stream that keeps separate what a sum adds up, or nil.
-func (src *binding) mixedTotal(p *Pipeline, s *Stream, where, sum *column.Analysis) *Total {
+func (src *binding) mixedTotal(p *project.Pipeline, s *project.Stream, where, sum *column.Analysis) *project.Total {
 	for i := range s.Totals {
 		t := &s.Totals[i]
 		if t.By != "" && !slices.Contains(p.KeyOf(s.Name), t.By) && !where.Pins(t.By) && src.measures(s, sum, t.Sum) {
@@ -63,7 +64,7 @@ func (src *binding) mixedTotal(p *Pipeline, s *Stream, where, sum *column.Analys
 }
 
 // measures reports whether a sum depends on a measure, directly or through a computed column.
-func (src *binding) measures(s *Stream, sum *column.Analysis, measure string) bool {
+func (src *binding) measures(s *project.Stream, sum *column.Analysis, measure string) bool {
 	if sum.Uses(measure) {
 		return true
 	}
@@ -80,12 +81,12 @@ func (src *binding) measures(s *Stream, sum *column.Analysis, measure string) bo
 }
 
 // keyIdentifies reports whether each event of a stream has a different key.
-func keyIdentifies(p *Pipeline, s *Stream) bool {
+func keyIdentifies(p *project.Pipeline, s *project.Stream) bool {
 	return !s.DerivedID() && !slices.ContainsFunc(s.ID, func(id string) bool { return !slices.Contains(p.KeyOf(s.Name), id) })
 }
 
 // examplePin is a condition that selects one group, for a message.
-func examplePin(s *Stream, by string) string {
+func examplePin(s *project.Stream, by string) string {
 	c := s.Column(by)
 	if c.Type.Kind != column.String {
 		return by + " = …"
@@ -106,6 +107,6 @@ var (
 )
 
 // sqlWords returns the names and keywords in the SQL.
-func sqlWords(f *SQLFile) []string {
+func sqlWords(f *project.SQLFile) []string {
 	return sqlName.FindAllString(commentOrString.ReplaceAllString(f.Text, " "), -1)
 }

@@ -1,6 +1,7 @@
-// Checks the project's SQL expressions against the declared columns.
-
-package project
+// Package bind checks the SQL of a project against the declared columns. It owns which expressions fit, the types of an artifact's
+// columns, and errors with file and line for what would silently give zeros or mixed sums. It must not evaluate SQL or know DuckDB:
+// a caller passes the Binder.
+package bind
 
 import (
 	"context"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
 	"bursar/internal/project/doc"
 )
 
@@ -27,7 +29,7 @@ type Binder interface {
 
 // Check binds every expression of a project and reports what does not bind or fit, sorted by file and line. Files in which Read
 // found errors are skipped, and so are pipelines over such streams. A cancelled context causes errors: check ctx.Err() first.
-func Check(ctx context.Context, p *Project, b Binder) []doc.Error {
+func Check(ctx context.Context, p *project.Project, b Binder) []doc.Error {
 	var errs []doc.Error
 	for _, s := range p.Streams {
 		if !s.Broken() {
@@ -35,7 +37,7 @@ func Check(ctx context.Context, p *Project, b Binder) []doc.Error {
 		}
 	}
 	for _, l := range p.Pipelines {
-		if e := p.Events(l); !l.Broken() && e != nil && !slices.ContainsFunc(e.Streams, func(s *Stream) bool { return s.Broken() }) {
+		if e := p.Events(l); !l.Broken() && e != nil && !slices.ContainsFunc(e.Streams, func(s *project.Stream) bool { return s.Broken() }) {
 			errs = append(errs, bindPipeline(ctx, l, e, b)...)
 		}
 	}
@@ -64,7 +66,7 @@ func newBinding(ctx context.Context, file string, at doc.Lines, b Binder) *bindi
 	}
 }
 
-func bindStream(ctx context.Context, s *Stream, b Binder) []doc.Error {
+func bindStream(ctx context.Context, s *project.Stream, b Binder) []doc.Error {
 	src := newBinding(ctx, s.File, s.Lines(), b)
 	for _, c := range s.Columns {
 		if c.Is != "" {
@@ -81,9 +83,9 @@ func bindStream(ctx context.Context, s *Stream, b Binder) []doc.Error {
 }
 
 // bindComputed binds a computed column of a stream.
-func (src *binding) bindComputed(s *Stream, c Column) {
+func (src *binding) bindComputed(s *project.Stream, c project.Column) {
 	path := "columns." + c.Name + ".is"
-	t, ok := src.bind(path, s.inputTypes(), c.Is, column.AtIntake)
+	t, ok := src.bind(path, s.InputTypes(), c.Is, column.AtIntake)
 	if ok && !fits(c.Type, t) {
 		src.FailAt(path, "`is` gives %s, which does not fit %s exactly; round or cast it in the expression", t, c.Type)
 	}
@@ -105,7 +107,7 @@ func fits(declared, got column.Type) bool {
 	}
 }
 
-func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []doc.Error {
+func bindPipeline(ctx context.Context, p *project.Pipeline, e *project.Events, b Binder) []doc.Error {
 	src := newBinding(ctx, p.File, p.Lines(), b)
 	unbound := map[string]bool{} // folds with reported errors
 	for i := range p.Artifact {
@@ -113,7 +115,7 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []doc.E
 		src.bindWhere("artifact."+f.Name+".where", e.Types(), f.Where, column.InRuns)
 		unbound[f.Name] = len(src.Errs) > faults
 	}
-	made, errs := Bind(ctx, p, e, b)
+	made, errs := Pipeline(ctx, p, e, b)
 	src.Errs = append(src.Errs, errs...)
 	for i := range p.Artifact {
 		name := p.Artifact[i].Name
@@ -129,11 +131,11 @@ func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []doc.E
 }
 
 // bindOverArtifacts binds what is evaluated over the artifacts and, if everything binds, checks what the expressions compare.
-func (src *binding) bindOverArtifacts(p *Pipeline, e *Events, made BoundTypes) {
-	p.Exceptions.Where = instants(p.Exceptions.Where, append(e.KeyTypes(), made.Types...))
+func (src *binding) bindOverArtifacts(p *project.Pipeline, e *project.Events, made Types) {
+	p.Exceptions.Where = project.Instants(p.Exceptions.Where, append(e.KeyTypes(), made.Types...))
 	src.bindWhere("exceptions.where", append(e.KeyTypes(), made.Types...), p.Exceptions.Where, column.InQueries)
 	for _, t := range made.Types {
-		if t.Name == p.Exceptions.Since && !isKind(t.Type, timeKinds...) {
+		if t.Name == p.Exceptions.Since && !project.IsKind(t.Type, project.TimeKinds...) {
 			src.FailAt("exceptions.since", "`since` must be a date or timestamp column; %s is %s", doc.Brief(t.Name), t.Type)
 		}
 	}
@@ -145,17 +147,17 @@ func (src *binding) bindOverArtifacts(p *Pipeline, e *Events, made BoundTypes) {
 }
 
 // bindConserve binds the expressions compared with control totals, except those over columns that do not bind.
-func (src *binding) bindConserve(p *Pipeline, made BoundTypes, unbound map[string]bool) {
+func (src *binding) bindConserve(p *project.Pipeline, made Types, unbound map[string]bool) {
 	known := slices.DeleteFunc(slices.Clone(made.Types), func(f column.Field) bool { return unbound[f.Name] })
 	for _, c := range p.Conserve {
 		if len(known) < len(p.Artifact) {
 			reads, err := src.analyzeExpr(c.Expr)
-			if err != nil || slices.ContainsFunc(p.Artifact, func(f Fold) bool { return unbound[f.Name] && reads.Uses(f.Name) }) {
+			if err != nil || slices.ContainsFunc(p.Artifact, func(f project.Fold) bool { return unbound[f.Name] && reads.Uses(f.Name) }) {
 				continue
 			}
 		}
 		t, ok := src.bind("conserve."+c.Total, known, c.Expr, column.InRuns)
-		if ok && !isKind(t, numberKinds...) {
+		if ok && !project.IsKind(t, project.NumberKinds...) {
 			src.FailAt("conserve."+c.Total, "`conserve` compares decimal, int and bigint; this is %s", t)
 		}
 	}

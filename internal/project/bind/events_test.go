@@ -1,6 +1,6 @@
 // Pipelines over several streams and with SQL files: how they are read, and errors with file and line.
 
-package project
+package bind
 
 import (
 	"reflect"
@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
 	"bursar/internal/project/projecttest"
 )
 
@@ -47,7 +48,7 @@ func bothFiles(change ...string) map[string]string {
 
 func TestEventsOfSeveralStreams(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(projecttest.Folder(t, bothFiles()))
+	p, errs := project.Read(projecttest.Folder(t, bothFiles()))
 	projecttest.WantErrors(t, errs)
 	projecttest.WantErrors(t, Check(t.Context(), p, fakeBinder{}))
 	e := p.Events(p.Pipelines[0])
@@ -67,16 +68,16 @@ func TestEventsOfSeveralStreams(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("columns\n%q, want\n%q", got, want)
 	}
-	ids := []IDColumn{
+	ids := []project.IDColumn{
 		{Name: "__id_0_bigint", Type: column.Type{Kind: column.BigInt}, Optional: true, Columns: map[string]string{"bank": "line_no"}},
 		{Name: "__id_0_string", Type: column.Type{Kind: column.String}, Optional: true, Columns: map[string]string{"payments": "event_id"}},
 	}
 	if !reflect.DeepEqual(e.IDs, ids) {
 		t.Errorf("ids %+v, want %+v", e.IDs, ids)
 	}
-	key := []KeyColumn{{
+	key := []project.KeyColumn{{
 		Field: column.Field{Name: "order_id", Type: column.Type{Kind: column.String}, Required: true},
-		Event: "__key_0", Parts: map[string]KeyPart{"payments": {SQL: `"order_id"`, Column: "order_id"}, "bank": {SQL: `"reference"`, Column: "reference"}},
+		Event: "__key_0", Parts: map[string]project.KeyPart{"payments": {SQL: `"order_id"`, Column: "order_id"}, "bank": {SQL: `"reference"`, Column: "reference"}},
 	}}
 	if !reflect.DeepEqual(e.Key, key) {
 		t.Errorf("key %+v, want %+v", e.Key, key)
@@ -87,14 +88,14 @@ func TestEventsOfSeveralStreams(t *testing.T) {
 func TestOneStreamInAList(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"payments", "[payments]"} {
-		p, errs := Read(projecttest.Folder(t, map[string]string{
+		p, errs := project.Read(projecttest.Folder(t, map[string]string{
 			"streams/payments.yaml": projecttest.Stream,
 			"pipelines/orders.yaml": strings.Replace(projecttest.Pipeline, "from: payments", "from: "+from, 1),
 		}))
 		projecttest.WantErrors(t, errs)
 		e := p.Events(p.Pipelines[0])
 		listed := from != "payments"
-		if got := e.Column(StreamColumn) != nil; got != listed || e.Several() || len(e.IDs) != 1 || e.IDs[0].Name != "event_id" {
+		if got := e.Column(project.StreamColumn) != nil; got != listed || e.Several() || len(e.IDs) != 1 || e.IDs[0].Name != "event_id" {
 			t.Errorf("from %s: a column stream %v, ids %+v", from, got, e.IDs)
 		}
 	}
@@ -126,7 +127,7 @@ func TestBrokenStreams(t *testing.T) {
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			t.Parallel()
-			p, errs := Read(projecttest.Folder(t, bothFiles(c.file, c.from, c.to)))
+			p, errs := project.Read(projecttest.Folder(t, bothFiles(c.file, c.from, c.to)))
 			if len(errs) == 0 {
 				errs = Check(t.Context(), p, fakeBinder{})
 			}
@@ -156,7 +157,7 @@ func TestTotalsOfSeveralStreams(t *testing.T) {
 		"amount: {sum: amount}":                "pipelines/both.yaml:4: total `amount` is grouped otherwise in streams/payments.yaml:17 than in streams/bank.yaml:12",
 		"amount: {sum: amount, by: reference}": "pipelines/both.yaml:4: total `amount` is grouped otherwise",
 	} {
-		p, errs := Read(projecttest.Folder(t, bothFiles(append(keyed, "streams/bank.yaml", "booked: {sum: amount}", total)...)))
+		p, errs := project.Read(projecttest.Folder(t, bothFiles(append(keyed, "streams/bank.yaml", "booked: {sum: amount}", total)...)))
 		if len(errs) == 0 {
 			errs = Check(t.Context(), p, fakeBinder{})
 		}
@@ -193,9 +194,9 @@ func sqlFiles(change ...string) map[string]string {
 
 func TestSQLFiles(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(projecttest.Folder(t, sqlFiles()))
+	p, errs := project.Read(projecttest.Folder(t, sqlFiles()))
 	projecttest.WantErrors(t, errs)
-	made, errs := Bind(t.Context(), p.Pipelines[0], p.Events(p.Pipelines[0]), fakeBinder{})
+	made, errs := Pipeline(t.Context(), p.Pipelines[0], p.Events(p.Pipelines[0]), fakeBinder{})
 	projecttest.WantErrors(t, errs)
 	delta := []column.Field{{Name: "paid", Type: column.Type{Kind: column.Decimal, Precision: 38, Scale: 2}}, {Name: "tag", Type: column.Type{Kind: column.String}}}
 	if !reflect.DeepEqual(made.Delta, delta) || !reflect.DeepEqual(made.Order, []string{"double"}) {
@@ -229,7 +230,7 @@ func TestBrokenSQLFiles(t *testing.T) {
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			t.Parallel()
-			p, errs := Read(projecttest.Folder(t, sqlFiles(c.file, c.from, c.to)))
+			p, errs := project.Read(projecttest.Folder(t, sqlFiles(c.file, c.from, c.to)))
 			if len(errs) == 0 {
 				errs = Check(t.Context(), p, fakeBinder{})
 			}

@@ -1,6 +1,6 @@
 // Tests of expressions bound to the columns of streams.
 
-package project
+package bind
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
 	"bursar/internal/project/doc"
 	"bursar/internal/project/projecttest"
 )
@@ -20,7 +21,7 @@ func checked(t *testing.T, from, to string) []doc.Error {
 	if !strings.Contains(projecttest.Stream+projecttest.Pipeline, from) {
 		t.Fatalf("nothing to replace: %s", from)
 	}
-	p, errs := Read(projecttest.Folder(t, map[string]string{
+	p, errs := project.Read(projecttest.Folder(t, map[string]string{
 		"streams/payments.yaml": strings.Replace(projecttest.Stream, from, to, 1),
 		"pipelines/orders.yaml": strings.Replace(projecttest.Pipeline, from, to, 1),
 	}))
@@ -78,7 +79,7 @@ func TestCheck(t *testing.T) {
 
 func TestShape(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(projecttest.Folder(t, map[string]string{"streams/payments.yaml": projecttest.Stream, "pipelines/orders.yaml": `pipeline: orders
+	p, errs := project.Read(projecttest.Folder(t, map[string]string{"streams/payments.yaml": projecttest.Stream, "pipelines/orders.yaml": `pipeline: orders
 from: payments
 key: order_id
 artifact:
@@ -93,7 +94,7 @@ artifact:
   lines: {list: [event_id, amount], by: occurred_at, keep: 5}
 `}))
 	projecttest.WantErrors(t, errs)
-	made, errs := Bind(t.Context(), p.Pipelines[0], p.Events(p.Pipelines[0]), fakeBinder{})
+	made, errs := Pipeline(t.Context(), p.Pipelines[0], p.Events(p.Pipelines[0]), fakeBinder{})
 	projecttest.WantErrors(t, errs)
 	var got []string
 	for _, n := range made.Types {
@@ -113,7 +114,7 @@ artifact:
 
 func TestCheckPassesOverBrokenFiles(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(projecttest.Folder(t, map[string]string{
+	p, errs := project.Read(projecttest.Folder(t, map[string]string{
 		"streams/payments.yaml": strings.Replace(projecttest.Stream, "amount: {type: \"decimal(18,2)\"}", "amount: {type: money}", 1),
 		"pipelines/orders.yaml": projecttest.Pipeline,
 	}))
@@ -137,19 +138,19 @@ func (refusingBinder) Select(context.Context, map[string][]column.Field, string)
 
 func TestCheckWhatIsInitialized(t *testing.T) {
 	t.Parallel()
-	for _, example := range append(Examples(), "") {
+	for _, example := range append(project.Examples(), "") {
 		dir := filepath.Join(t.TempDir(), "books")
-		if err := Init(dir, example); err != nil {
+		if err := project.Init(dir, example); err != nil {
 			t.Fatal(err)
 		}
-		p, errs := Read(dir)
+		p, errs := project.Read(dir)
 		projecttest.WantErrors(t, append(errs, Check(t.Context(), p, fakeBinder{})...))
 	}
 }
 
 func TestCheckSeveralStreams(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(projecttest.Folder(t, map[string]string{
+	p, errs := project.Read(projecttest.Folder(t, map[string]string{
 		"streams/payments.yaml": projecttest.Stream,
 		"streams/bank.yaml":     strings.Replace(projecttest.Stream, "stream: payments", "stream: bank", 1),
 		"pipelines/orders.yaml": projecttest.Pipeline,
@@ -164,7 +165,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add(projecttest.Stream, "pipeline: orders\nfrom: [payments]\nkey: currency\nartifact: {a: {sum: 1.5}}\nconserve: {all: a}")
 	f.Add("? [a]\n: b\n<<: {a: 1}\nid: [1, ~, x]\ntotals: {a: {sum: b}}", projecttest.Pipeline)
 	f.Fuzz(func(t *testing.T, stream, pipeline string) {
-		p, _ := Read(projecttest.Folder(t, map[string]string{"streams/payments.yaml": stream, "pipelines/orders.yaml": pipeline}))
+		p, _ := project.Read(projecttest.Folder(t, map[string]string{"streams/payments.yaml": stream, "pipelines/orders.yaml": pipeline}))
 		Check(t.Context(), p, fakeBinder{})
 	})
 }

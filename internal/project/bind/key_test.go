@@ -1,11 +1,12 @@
 // Keys with optional columns and expressions: their names and types, and errors with file and line.
 
-package project
+package bind
 
 import (
 	"strings"
 	"testing"
 
+	"bursar/internal/project"
 	"bursar/internal/project/doc"
 	"bursar/internal/project/projecttest"
 )
@@ -14,7 +15,7 @@ import (
 // its columns, then which events of each stream have no key.
 func keyOf(t *testing.T, change ...string) (printed string, errs []doc.Error) {
 	t.Helper()
-	p, errs := Read(projecttest.Folder(t, bothFiles(change...)))
+	p, errs := project.Read(projecttest.Folder(t, bothFiles(change...)))
 	if len(errs) == 0 {
 		errs = Check(t.Context(), p, fakeBinder{})
 	}
@@ -22,7 +23,7 @@ func keyOf(t *testing.T, change ...string) (printed string, errs []doc.Error) {
 		return "", errs
 	}
 	e := p.Events(p.Pipelines[0])
-	if _, errs := Bind(t.Context(), p.Pipelines[0], e, fakeBinder{}); len(errs) > 0 {
+	if _, errs := Pipeline(t.Context(), p.Pipelines[0], e, fakeBinder{}); len(errs) > 0 {
 		return "", errs
 	}
 	var parts []string
