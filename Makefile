@@ -55,7 +55,7 @@ help: ## List the targets.
 build: ## Build bin/bursar.
 	go build -o bin/bursar ./cmd/bursar
 
-demo: build ## Build, then run the whole story on generated data.
+demo: build ## Build, then run the demonstration on generated data.
 	bin/bursar demo
 
 # Test programs without symbol tables for debuggers: they are linked in half the time, and each has DuckDB in it.
@@ -70,7 +70,7 @@ test: ## Run all tests; TESTFLAGS are passed on.
 race: ## Run the tests under the race detector, but for those that start a Temporal server.
 	$(INMEMORY) go test -race -short -timeout 30m $(STRIPPED) $(TESTFLAGS) $$(go list ./... | grep -vxF $(NO_RACE:%=-e %))
 
-lint: ## Check format, vet, linters and the arrows between rooms.
+lint: ## Check format, vet, linters and dependencies between packages.
 	@unformatted=$$(gofmt -s -l cmd internal); \
 	if [ -n "$$unformatted" ]; then printf 'not formatted, run make fmt:\n%s\n' "$$unformatted"; exit 1; fi
 	go vet ./...

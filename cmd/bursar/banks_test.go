@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"bursar/internal/aggregate/banktest"
-	"bursar/internal/app"
+	"bursar/internal/aggregate/completeness"
 )
 
 // TestBanks plays a bank of each format in two orders, with all of its files or without one; SEED=n replays one both ways.
@@ -79,10 +79,10 @@ func TestSoakSessions(t *testing.T) {
 	banktest.RunSeeds(t, 1001, seeds, func(t *testing.T, seed int) { playSessions(t, seed, 3) })
 }
 
-// imported is a project into which files of a bank were imported in some order, with runs in between.
-type imported struct {
+// importedBank is a project into which files of a bank were imported in some order, with runs in between.
+type importedBank struct {
 	dir, order string
-	account    app.Account
+	account    completeness.Account
 	days       map[string]dayRow
 	all        string // exports and verdicts
 }
@@ -95,13 +95,13 @@ type dayRow struct {
 }
 
 // importBank imports files in an order of their own, some at a time.
-func importBank(t *testing.T, b *banktest.Books, files []banktest.Export, n int) imported {
+func importBank(t *testing.T, b *banktest.Books, files []banktest.Export, n int) importedBank {
 	t.Helper()
 	files = slices.Clone(files)
 	if n > 0 {
 		b.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
 	}
-	p := imported{dir: bank(t), order: banktest.Describe(files)}
+	p := importedBank{dir: bank(t), order: banktest.Describe(files)}
 	file(t, p.dir, "institutions/bank.yaml", b.Institution())
 	file(t, p.dir, "pipelines/money.yaml", "pipeline: money\nfrom: entries\nkey: [account, currency, day]\nartifact:\n  moved: {sum: amount, where: \"kind = 'statement' AND status = 'BOOK'\"}\n"+
 		"  entries: {sum: \"CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END\", where: \"kind = 'statement' AND status = 'BOOK'\"}\n")
@@ -129,9 +129,9 @@ func importBank(t *testing.T, b *banktest.Books, files []banktest.Export, n int)
 }
 
 // judge asks for all that must not depend on the order.
-func (p *imported) judge(t *testing.T) {
+func (p *importedBank) judge(t *testing.T) {
 	t.Helper()
-	var v struct{ Accounts []app.Account }
+	var v struct{ Accounts []completeness.Account }
 	got := bursar(t, "completeness", "--project", p.dir, "--json")
 	if err := json.Unmarshal([]byte(got.out), &v); err != nil || len(v.Accounts) != 1 {
 		t.Fatalf("%v in %s%s", err, got.out, got.err)
@@ -185,11 +185,11 @@ func playFiles(t *testing.T, b *banktest.Books, files []banktest.Export, orders 
 }
 
 // checkProven expects no day to be proven of which files lack an entry.
-func (p *imported) checkProven(t *testing.T, missing []string) {
+func (p *importedBank) checkProven(t *testing.T, missing []string) {
 	t.Helper()
 	for _, i := range p.account.Intervals {
 		for _, day := range missing {
-			if i.State == app.Proven && i.From <= day && day <= i.To {
+			if i.State == completeness.Proven && i.From <= day && day <= i.To {
 				t.Errorf("order %s: %s–%s is PROVEN, and no file lists all entries of %s\n%s", p.order, i.From, i.To, day, p.all)
 			}
 		}
@@ -197,12 +197,12 @@ func (p *imported) checkProven(t *testing.T, missing []string) {
 }
 
 // checkAgree expects a day to differ only where something is BROKEN.
-func (p *imported) checkAgree(t *testing.T) {
+func (p *importedBank) checkAgree(t *testing.T) {
 	t.Helper()
 	for day, row := range p.days {
 		broken := false
 		for _, i := range p.account.Intervals {
-			broken = broken || i.State == app.Broken && i.From <= day && day <= i.To
+			broken = broken || i.State == completeness.Broken && i.From <= day && day <= i.To
 		}
 		if row.Status == "different" && !broken {
 			t.Errorf("order %s: %s is different, and nothing of it is BROKEN\n%s", p.order, day, p.all)
@@ -274,7 +274,7 @@ func playSessions(t *testing.T, seed, orders int) {
 			first = p.all
 		}
 		for _, i := range p.account.Intervals {
-			if i.State == app.Broken || i.Kind == "statement" && i.State != app.Proven {
+			if i.State == completeness.Broken || i.Kind == "statement" && i.State != completeness.Proven {
 				t.Errorf("order %s: %s %s–%s is %s: %s", p.order, i.Kind, i.From, i.To, i.State, i.Reason)
 			}
 		}

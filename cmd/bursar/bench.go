@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"bursar/internal/app"
+	"bursar/internal/reconcile/runs"
 	"bursar/internal/tools/bench"
 
 	"github.com/spf13/cobra"
@@ -177,7 +177,7 @@ func (c *cli) prepareBench(o *bench.Options) (err error) {
 
 func (c *cli) printBench(w io.Writer, r *bench.Report) {
 	steps := []string{"intake"}
-	for _, step := range app.Steps() {
+	for _, step := range runs.StepNames {
 		steps = append(steps, string(step))
 	}
 	header := []string{"round", "yardstick s", "ours s", "ratio"}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/app"
+	"bursar/internal/aggregate/completeness"
 )
 
 // caseFiles are files of the folder of cases whose names begin so; the test is skipped where there is no such folder.
@@ -193,7 +193,7 @@ func TestCasesCSVUndeclared(t *testing.T) {
 	}
 	for account, a := range accountsOf(t, 4, dir) {
 		for _, i := range a.Intervals {
-			if i.State != app.Broken {
+			if i.State != completeness.Broken {
 				t.Errorf("account %s: %+v", account, i)
 			}
 		}

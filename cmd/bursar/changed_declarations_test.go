@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/app"
+	"bursar/internal/aggregate/completeness"
 )
 
 const advised = `institution: rev
@@ -43,7 +43,7 @@ func mapped(t *testing.T, dir, group, status string) {
 }
 
 // sumOf returns the sum of an account's entries by completeness, and its number of intervals by state.
-func sumOf(t *testing.T, code int, dir, account string) (amount string, a app.Account) {
+func sumOf(t *testing.T, code int, dir, account string) (amount string, a completeness.Account) {
 	t.Helper()
 	a = accountsOf(t, code, dir)[account]
 	for _, i := range a.Intervals {
@@ -72,13 +72,13 @@ func TestReversalsDeclaredLater(t *testing.T) {
 	must(t, 0, "init", dir)
 	path := file(t, dir, "a.xml", reversed)
 	imports(t, 0, dir, path)
-	if _, a := sumOf(t, 4, dir, "NL91ABNA0417164300"); a.States[app.Broken] != 1 {
+	if _, a := sumOf(t, 4, dir, "NL91ABNA0417164300"); a.States[completeness.Broken] != 1 {
 		t.Fatalf("before: %+v", a)
 	}
 	file(t, dir, "institutions/abn.yaml", "institution: abn\naccounts: [NL91ABNA0417164300]\nreversals: original\n")
 	for range 2 {
 		imports(t, 0, dir, path)
-		if _, a := sumOf(t, 0, dir, "NL91ABNA0417164300"); a.States[app.Proven] != 1 || len(a.Intervals) != 1 || len(a.Superseded) != 1 {
+		if _, a := sumOf(t, 0, dir, "NL91ABNA0417164300"); a.States[completeness.Proven] != 1 || len(a.Intervals) != 1 || len(a.Superseded) != 1 {
 			t.Errorf("declared: %+v", a)
 		}
 	}
@@ -95,7 +95,7 @@ func TestMarksDeclaredLater(t *testing.T) {
 	mapped(t, dir, "", "")
 	path := file(t, dir, "a.csv", "Konto;Tag;Betrag;Text\n12;2024-03-04;5,00;a\n12;2024-03-05;1.234,00;b\n12;2024-03-05;7,00;c\n")
 	imports(t, 0, dir, path)
-	if amount, a := sumOf(t, 4, dir, "12"); a.States[app.Broken] == 0 {
+	if amount, a := sumOf(t, 4, dir, "12"); a.States[completeness.Broken] == 0 {
 		t.Fatalf("before: %s, %+v", amount, a)
 	}
 	mapped(t, dir, "  group: \".\"\n", "")

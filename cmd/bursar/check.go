@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 
 	"github.com/spf13/cobra"
 )
@@ -39,7 +40,7 @@ A pipeline that has changed since its artifacts were made is listed: it needs a 
 			}
 			var outdated []app.Outdated
 			if faults == nil {
-				var stored []project.Error
+				var stored []doc.Error
 				if stored, outdated = app.CheckStored(cmd.Context(), p, c.project); len(stored) > 0 {
 					faults = &app.ProjectError{Errors: stored}
 				}
@@ -51,9 +52,9 @@ A pipeline that has changed since its artifacts were made is listed: it needs a 
 
 // checkResult is the output of `check --json`.
 type checkResult struct {
-	OK       bool            `json:"ok"`
-	Errors   []project.Error `json:"errors"`
-	Outdated []app.Outdated  `json:"outdated,omitempty"`
+	OK       bool           `json:"ok"`
+	Errors   []doc.Error    `json:"errors"`
+	Outdated []app.Outdated `json:"outdated,omitempty"`
 }
 
 func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated []app.Outdated) error {
@@ -64,7 +65,7 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 			}
 		})
 	}
-	return c.result(checkResult{OK: true, Errors: []project.Error{}, Outdated: outdated}, func(w io.Writer) {
+	return c.result(checkResult{OK: true, Errors: []doc.Error{}, Outdated: outdated}, func(w io.Writer) {
 		fmt.Fprintf(w, "The project is valid: %s, %s.\n",
 			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"))
 		for _, o := range outdated {

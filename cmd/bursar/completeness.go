@@ -12,14 +12,16 @@ import (
 	"strings"
 	"time"
 
+	"bursar/internal/aggregate/completeness"
 	"bursar/internal/app"
 	"bursar/internal/project"
+	"bursar/internal/reconcile"
 
 	"github.com/spf13/cobra"
 )
 
 func (c *cli) completenessCommand() *cobra.Command {
-	var q app.CompletenessQuery
+	var q completeness.Query
 	var all bool
 	var accept acceptFlags
 	var o rowFlags
@@ -78,12 +80,12 @@ Acceptances that match no interval any more are listed as stale.`,
 	return cmd
 }
 
-func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQuery, all bool, o *rowFlags) error {
+func (c *cli) completeness(ctx context.Context, a *app.App, q completeness.Query, all bool, o *rowFlags) error {
 	found, broken := map[string]bool{}, 0
-	var judge judgement = func(each func(app.Account) error) ([]app.Acceptance, error) {
-		return a.Completeness(ctx, q, func(account app.Account) error {
+	var judge judgement = func(each func(completeness.Account) error) ([]completeness.Acceptance, error) {
+		return a.Completeness(ctx, q, func(account completeness.Account) error {
 			found[account.Account] = true
-			broken += account.States[app.Broken]
+			broken += account.States[completeness.Broken]
 			return each(account)
 		})
 	}
@@ -95,7 +97,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 	case c.json && !o.toFile():
 		more := map[string]any{}
 		err = c.list("accounts", more, func(add func(any) error) error {
-			stale, err := judge(func(account app.Account) error { return add(account) })
+			stale, err := judge(func(account completeness.Account) error { return add(account) })
 			if len(stale) > 0 {
 				more["stale"] = stale
 			}
@@ -115,7 +117,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 	}
 	for _, name := range q.Accounts {
 		if !found[name] {
-			err = errors.Join(err, &app.NotFoundError{What: "a statement of account " + name})
+			err = errors.Join(err, &reconcile.NotFoundError{What: "a statement of account " + name})
 		}
 	}
 	err = withHint(err, "`bursar completeness` lists the accounts")
@@ -126,7 +128,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q app.CompletenessQu
 }
 
 // judgement calls each for every account, and returns the stale acceptances.
-type judgement func(each func(app.Account) error) ([]app.Acceptance, error)
+type judgement func(each func(completeness.Account) error) ([]completeness.Acceptance, error)
 
 // intervalRows prints every interval.
 func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
@@ -135,7 +137,7 @@ func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
 		"object string, place string, name string")}
 	builder := newRowBuilder(l.fields)
 	_, err := c.printRows(o, &l, func(add rowSink) error {
-		_, err := judge(func(a app.Account) error {
+		_, err := judge(func(a completeness.Account) error {
 			for _, i := range a.Intervals {
 				values, err := builder.row(a.Institution, a.Servicer, a.Account, a.Currency, i.From, i.To, i.State, i.Entries, i.Amount, i.Opening,
 					i.Closing, i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name)
@@ -157,12 +159,12 @@ func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
 type accountInterval struct {
 	Account  string `json:"account"`
 	Currency string `json:"currency"`
-	app.Interval
+	completeness.Interval
 }
 
 // printCompleteness draws the accounts. Their names can be copied into the command line.
-func (c *cli) printCompleteness(judge judgement, q app.CompletenessQuery, all bool, declared *project.Project) error {
-	accounts := newGrid("account", "currency", string(app.Proven), string(app.Claimed), string(app.Unknown), string(app.Broken), "from", "to", "servicer")
+func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool, declared *project.Project) error {
+	accounts := newGrid("account", "currency", string(completeness.Proven), string(completeness.Claimed), string(completeness.Unknown), string(completeness.Broken), "from", "to", "servicer")
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
 	accounts.hint, details.hint = columnsHint, "the lines below explain"
 	amount := func(text, currency string) string {
@@ -171,16 +173,16 @@ func (c *cli) printCompleteness(judge judgement, q app.CompletenessQuery, all bo
 		}
 		return formatMoney(text, currency)
 	}
-	shown, unchecked, states := 0, 0, map[app.State]int{}
+	shown, unchecked, states := 0, 0, map[completeness.State]int{}
 	var lines []string // full texts, as cells of the table are truncated
-	stale, err := judge(func(a app.Account) error {
+	stale, err := judge(func(a completeness.Account) error {
 		account := shellWord(a.Account)
 		name := account
 		if a.Servicer != "" {
 			name += " (" + a.Servicer + ")"
 		}
-		accounts.add(account, a.Currency, formatCount(a.States[app.Proven]), formatCount(a.States[app.Claimed]), formatCount(a.States[app.Unknown]),
-			formatCount(a.States[app.Broken]), a.From, a.To, a.Servicer)
+		accounts.add(account, a.Currency, formatCount(a.States[completeness.Proven]), formatCount(a.States[completeness.Claimed]), formatCount(a.States[completeness.Unknown]),
+			formatCount(a.States[completeness.Broken]), a.From, a.To, a.Servicer)
 		for state, n := range a.States {
 			states[state] += n
 		}
@@ -191,7 +193,7 @@ func (c *cli) printCompleteness(judge judgement, q app.CompletenessQuery, all bo
 			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; before: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
 		}
 		for _, i := range a.Intervals {
-			if (i.State == app.Proven && i.Reason == "" || i.State == app.Claimed && i.Accepted == nil) && !all {
+			if (i.State == completeness.Proven && i.Reason == "" || i.State == completeness.Claimed && i.Accepted == nil) && !all {
 				continue
 			}
 			if shown++; shown <= shownIntervals || all {
@@ -232,20 +234,20 @@ func (c *cli) printCompleteness(judge judgement, q app.CompletenessQuery, all bo
 
 // stateMeanings are what the states of intervals mean, the best first.
 var stateMeanings = []struct {
-	state app.State
+	state completeness.State
 	text  string
 }{
-	{app.Proven, "opening balance + entries = closing balance, the bank's own counts and sums agree, and each statement opens with what the one before closed with"},
-	{app.Claimed, "the bank states nothing to check the entries against, or a person accepted it"},
-	{app.Unknown, "a statement is missing: it is expected and was not received"},
-	{app.Broken, "a total does not balance"},
+	{completeness.Proven, "opening balance + entries = closing balance, the bank's own counts and sums agree, and each statement opens with what the one before closed with"},
+	{completeness.Claimed, "the bank states nothing to check the entries against, or a person accepted it"},
+	{completeness.Unknown, "a statement is missing: it is expected and was not received"},
+	{completeness.Broken, "a total does not balance"},
 }
 
 // explainStates says what the states mean that occur, given the number of intervals of each.
-func explainStates(w io.Writer, states map[app.State]int) {
-	rest := states[app.Claimed] + states[app.Unknown] + states[app.Broken]
-	if rest == 0 && states[app.Proven] > 0 {
-		fmt.Fprintf(w, "Every interval is %s: %s.\n", app.Proven, stateMeanings[0].text)
+func explainStates(w io.Writer, states map[completeness.State]int) {
+	rest := states[completeness.Claimed] + states[completeness.Unknown] + states[completeness.Broken]
+	if rest == 0 && states[completeness.Proven] > 0 {
+		fmt.Fprintf(w, "Every interval is %s: %s.\n", completeness.Proven, stateMeanings[0].text)
 		return
 	}
 	for _, m := range stateMeanings {

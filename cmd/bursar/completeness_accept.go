@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"bursar/internal/aggregate/completeness"
 	"bursar/internal/app"
 
 	"github.com/spf13/cobra"
@@ -60,18 +61,18 @@ func (c *cli) accept(ctx context.Context, a *app.App, f acceptFlags, until strin
 }
 
 // staleLine describes an acceptance that does not match any interval now.
-func staleLine(s app.Acceptance) string {
+func staleLine(s completeness.Acceptance) string {
 	return fmt.Sprintf("stale acceptance %s %s – %s: no interval matches what was accepted on %s (%s; it was %s: %s); bursar completeness --accept %s --undo removes it",
 		s.Account, s.From, s.To, s.Time.Format(time.DateOnly), s.Reason, s.Was, s.Why, s.Statement)
 }
 
 // intervalText are the lines that say all of an interval which is BROKEN, UNKNOWN or accepted, with the command that accepts it.
-func intervalText(account string, i app.Interval, until string) []string {
+func intervalText(account string, i completeness.Interval, until string) []string {
 	switch {
 	case i.Accepted != nil:
 		return []string{fmt.Sprintf("accepted %s %s – %s: %s (--accept %s, on %s; %s by its statements: %s)", account, i.From, i.To, i.Accepted.Reason, i.Name,
 			i.Accepted.Time.Format(time.DateOnly), i.Accepted.Was, i.Reason)}
-	case i.State == app.Broken || i.State == app.Unknown:
+	case i.State == completeness.Broken || i.State == completeness.Unknown:
 		if until != "" {
 			until = " --until " + until
 		}

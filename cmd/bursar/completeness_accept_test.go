@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"bursar/internal/app"
+	"bursar/internal/aggregate/completeness"
 )
 
 // oneAccount is an MT940 statement of one day with one entry.
@@ -27,14 +27,14 @@ func mt940(t *testing.T, dir, name, number, day, opening, entry, closing string)
 }
 
 // only is the single interval of the single account.
-func only(t *testing.T, code int, dir string) app.Interval {
+func only(t *testing.T, code int, dir string) completeness.Interval {
 	t.Helper()
 	all := accountsOf(t, code, dir)
 	if a := all["NL91ABNA0417164300"]; len(all) == 1 && len(a.Intervals) == 1 {
 		return a.Intervals[0]
 	}
 	t.Fatalf("not one interval: %+v", all)
-	return app.Interval{}
+	return completeness.Interval{}
 }
 
 // TestAccept accepts an inconsistent statement, and withdraws that: without and with a running `bursar up`.
@@ -45,7 +45,7 @@ func TestAccept(t *testing.T) {
 	broken := mt940(t, dir, "a.sta", "7", "240304", "100,00", "10,00", "120,00")
 	imports(t, 0, dir, broken)
 	was := only(t, 4, dir)
-	if was.Name == "" || was.State != app.Broken {
+	if was.Name == "" || was.State != completeness.Broken {
 		t.Fatalf("the interval is %+v", was)
 	}
 	before := must(t, 0, "status", "--project", dir).out
@@ -54,7 +54,7 @@ func TestAccept(t *testing.T) {
 		t.Errorf("accept says %s", got.out)
 	}
 	is := only(t, 0, dir)
-	if is.State != app.Claimed || is.Accepted == nil || is.Accepted.Reason != "the bank wrote so" || is.Accepted.Was != app.Broken || is.Accepted.Time.IsZero() || is.Amount != was.Amount {
+	if is.State != completeness.Claimed || is.Accepted == nil || is.Accepted.Reason != "the bank wrote so" || is.Accepted.Was != completeness.Broken || is.Accepted.Time.IsZero() || is.Amount != was.Amount {
 		t.Errorf("accepted, it is %+v", is)
 	}
 	if shown := must(t, 0, "completeness", "--project", dir).out; !strings.Contains(shown, "accepted NL91ABNA0417164300") || !strings.Contains(shown, "the bank wrote so") {
@@ -84,7 +84,7 @@ func TestAcceptGap(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "p")
 	must(t, 0, "init", dir)
 	imports(t, 0, dir, mt940(t, dir, "a.sta", "1", "240304", "100,00", "10,00", "110,00"), mt940(t, dir, "b.sta", "3", "240308", "200,00", "10,00", "210,00"))
-	gap := func(code int) (gap app.Interval) {
+	gap := func(code int) (gap completeness.Interval) {
 		for _, i := range accountsOf(t, code, dir)["NL91ABNA0417164300"].Intervals {
 			if i.Kind == "" {
 				gap = i
@@ -93,7 +93,7 @@ func TestAcceptGap(t *testing.T) {
 		return gap
 	}
 	must(t, 0, "completeness", "--project", dir, "--accept", gap(4).Name, "--reason", "the account was with another bank")
-	if is := gap(0); is.State != app.Claimed {
+	if is := gap(0); is.State != completeness.Claimed {
 		t.Errorf("the gap is %+v", is)
 	}
 	imports(t, 0, dir, mt940(t, dir, "c.sta", "2", "240306", "110,00", "10,00", "120,00"))
@@ -112,13 +112,13 @@ func TestAcceptUntil(t *testing.T) {
 	file(t, dir, "institutions/bank.yaml", "institution: bank\naccounts: [NL91ABNA0417164300]\nstatements: daily\n")
 	imports(t, 0, dir, mt940(t, dir, "a.sta", "1", "240304", "100,00", "10,00", "110,00"))
 	unknown := func(until string) (list []string) {
-		var v struct{ Accounts []app.Account }
+		var v struct{ Accounts []completeness.Account }
 		got := must(t, 0, "completeness", "--project", dir, "--json", "--until", until)
 		if err := json.Unmarshal([]byte(got.out), &v); err != nil || len(v.Accounts) != 1 {
 			t.Fatalf("%v in %s", err, got.out)
 		}
 		for _, i := range v.Accounts[0].Intervals {
-			if i.State == app.Unknown {
+			if i.State == completeness.Unknown {
 				list = append(list, i.From+" "+i.To+" "+i.Name)
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/app"
+	"bursar/internal/aggregate/completeness"
 )
 
 // TestCompletenessNamesCanBeGiven copies account and interval from what is printed: of an account of a servicer, of one whose name has blanks,
@@ -44,7 +44,7 @@ func TestCompletenessNamesCanBeGiven(t *testing.T) {
 	}
 	// Without --until the calendar ends with the last day that a statement speaks of.
 	for _, i := range accountsOf(t, 4, dir)["LT625883379695428516"].Intervals {
-		if i.State == app.Unknown && i.Name != name[:16] {
+		if i.State == completeness.Unknown && i.Name != name[:16] {
 			t.Errorf("the interval is named %s, and printed is %s", i.Name, name[:16])
 		}
 	}

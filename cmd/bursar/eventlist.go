@@ -10,6 +10,7 @@ import (
 	"bursar/internal/app"
 	"bursar/internal/column"
 	"bursar/internal/project"
+	"bursar/internal/reconcile/query"
 )
 
 // placeFields are the columns before those of the events. Declared names do not begin with _.
@@ -32,7 +33,7 @@ type eventList struct {
 
 // listedEvent is an event of a list. Its place is line:column in the file, for an event of a statement.
 type listedEvent interface {
-	listed() (event *app.TracedEvent, place string)
+	listed() (event *query.TracedEvent, place string)
 }
 
 func newEventList(c *cli, a *app.App, p *project.Pipeline) *eventList {

@@ -13,6 +13,7 @@ import (
 	"bursar/internal/app"
 	"bursar/internal/column"
 	"bursar/internal/project"
+	"bursar/internal/reconcile/query"
 
 	"github.com/spf13/cobra"
 )
@@ -67,7 +68,7 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o
 	if c.json && !o.toFile() {
 		return c.list("exceptions", nil, func(add func(any) error) error {
 			add = o.page(add)
-			return a.Queries.SortedExceptions(ctx, p.Name, sort, func(x app.Exception) error { return add(x) })
+			return a.Queries.SortedExceptions(ctx, p.Name, sort, func(x query.Exception) error { return add(x) })
 		})
 	}
 	l := exceptionListing(p, fields)
@@ -80,7 +81,7 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o
 	total, err := c.printRows(o, l, func(add rowSink) error {
 		age := newRowBuilder([]column.Field{{Type: column.Type{Kind: column.BigInt}}})
 		values := make([]cell, len(l.fields))
-		return a.Queries.SortedExceptions(ctx, p.Name, sort, func(x app.Exception) error {
+		return a.Queries.SortedExceptions(ctx, p.Name, sort, func(x query.Exception) error {
 			columns, row := x.Values()
 			var days any
 			if x.AgeDays != nil {

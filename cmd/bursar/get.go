@@ -14,6 +14,7 @@ import (
 	"bursar/internal/app"
 	"bursar/internal/column"
 	"bursar/internal/project"
+	"bursar/internal/reconcile/query"
 
 	"github.com/spf13/cobra"
 )
@@ -122,7 +123,7 @@ func keyText(p *project.Pipeline, values []string) (string, error) {
 	return string(text), err
 }
 
-func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *app.Answer, texts *valueTexts) {
+func (c *cli) printAnswer(w io.Writer, p *project.Pipeline, answer *query.GetResult, texts *valueTexts) {
 	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", p.Name, printable(string(answer.Key)), answer.Run, formatTime(answer.Watermark))
 	if answer.History == nil {
 		c.printArtifact(w, answer.Artifact, texts)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
+	"bursar/internal/aggregate"
 	"bursar/internal/app"
 	"bursar/internal/failure"
 	"bursar/internal/project"
@@ -63,7 +64,7 @@ func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, insti
 	}
 	var read atomic.Int64
 	bar := c.meter("statements", "bytes", total)
-	r, err := a.Import(ctx, files, app.ImportOptions{Institution: institution, Progress: func(n int64) { bar.set(read.Add(n)) }})
+	r, err := a.Import(ctx, files, aggregate.Options{Institution: institution, Progress: func(n int64) { bar.set(read.Add(n)) }})
 	bar.done()
 	if ctx.Err() != nil && err != nil {
 		return &interruptedError{err, "sealed batches stay; import the same files again"}
@@ -79,7 +80,7 @@ func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, insti
 }
 
 // refusedError lists the refused files and the reasons.
-func refusedError(r *app.Imported) error {
+func refusedError(r *aggregate.Result) error {
 	err := r.Refused()
 	if err == nil {
 		return nil
@@ -96,14 +97,14 @@ func refusedError(r *app.Imported) error {
 }
 
 // notTakenBackError says why entries that should be withdrawn may still count.
-func notTakenBackError(r *app.Imported) error {
+func notTakenBackError(r *aggregate.Result) error {
 	if r.NotCancelled == "" {
 		return nil
 	}
 	return withHint(failure.Wrap(failure.Data, errors.New(r.NotCancelled)), "the files were imported")
 }
 
-func (c *cli) printImport(r *app.Imported) error {
+func (c *cli) printImport(r *aggregate.Result) error {
 	return c.result(r, func(w io.Writer) {
 		files := newGrid("file", "format", "statements", "entries", "details", "balances", "")
 		parts := 0
@@ -151,7 +152,7 @@ func (c *cli) printImport(r *app.Imported) error {
 // shownFiles is the maximum number of files in the table; --json lists all.
 const shownFiles = 20
 
-func printStreams(w io.Writer, r *app.Imported) {
+func printStreams(w io.Writer, r *aggregate.Result) {
 	streams := newGrid("stream", "batch", "rows", "accepted", "quarantined", "duplicates")
 	for _, name := range project.BuiltinStreams {
 		s, got := r.Streams[name]
@@ -177,7 +178,7 @@ func printStreams(w io.Writer, r *app.Imported) {
 }
 
 // printFaults lists statements whose own totals are wrong, and content of files that is not imported.
-func printFaults(w io.Writer, r *app.Imported) {
+func printFaults(w io.Writer, r *aggregate.Result) {
 	faults, notices := 0, map[string]int{}
 	for _, f := range r.Files {
 		for _, p := range f.Parts {

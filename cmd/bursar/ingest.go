@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/event/intake"
+	"bursar/internal/event/scan"
 	"bursar/internal/failure"
 
 	"github.com/spf13/cobra"
@@ -42,7 +44,7 @@ none was accepted.`,
 				if err != nil {
 					return err
 				}
-				return c.ingest(ctx, a, args[0], files, app.IngestOptions{DryRun: dryRun, MaxRejected: limit.maxRejected()})
+				return c.ingest(ctx, a, args[0], files, intake.Options{DryRun: dryRun, MaxRejected: limit.maxRejected()})
 			})
 		},
 	}
@@ -51,7 +53,7 @@ none was accepted.`,
 	return cmd
 }
 
-func (c *cli) ingest(ctx context.Context, a *app.App, name string, files []string, o app.IngestOptions) error {
+func (c *cli) ingest(ctx context.Context, a *app.App, name string, files []string, o intake.Options) error {
 	s, err := findStream(a, name)
 	if err != nil {
 		return err
@@ -67,7 +69,7 @@ func (c *cli) ingest(ctx context.Context, a *app.App, name string, files []strin
 	if ctx.Err() != nil && err != nil && result.Batch == 0 {
 		return &interruptedError{err, "nothing was sealed"}
 	}
-	if errors.Is(err, app.ErrTooManyRejected) {
+	if errors.Is(err, intake.ErrTooManyRejected) {
 		err = withHint(failure.Wrap(failure.Data, err),
 			"without --max-rejected, valid rows are sealed and the others are kept for `bursar quarantine %s`", name)
 	}
@@ -125,11 +127,11 @@ func isPerProcess(path string) bool {
 // totalSize adds up the sizes of files in bytes. It refuses what is not a regular file.
 func totalSize(files []string) (total int64, err error) {
 	for _, file := range files {
-		size, err := app.InputSize(file)
+		info, err := scan.Stat(file)
 		if err != nil {
 			return 0, err
 		}
-		total += size
+		total += info.Size()
 	}
 	return total, nil
 }

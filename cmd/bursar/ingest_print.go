@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,10 +15,13 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
-func (c *cli) printIngest(r *app.IngestResult, files int, rejected string, dryRun, failed bool) error {
+func (c *cli) printIngest(r *intake.Result, files int, rejected string, dryRun, failed bool) error {
 	return c.result(r, func(w io.Writer) {
 		counts := newGrid("stream", "batch", "rows", "accepted", "quarantined", "duplicates")
 		batch := noValue
@@ -45,7 +47,7 @@ func (c *cli) printIngest(r *app.IngestResult, files int, rejected string, dryRu
 }
 
 // printRejections lists the first rejected rows of a dry run, and counts the others by reason.
-func (c *cli) printRejections(w io.Writer, r *app.IngestResult) {
+func (c *cli) printRejections(w io.Writer, r *intake.Result) {
 	if len(r.Rejected) == 0 {
 		return
 	}
@@ -63,7 +65,7 @@ func (c *cli) printRejections(w io.Writer, r *app.IngestResult) {
 	}
 }
 
-func printIngestOutcome(w io.Writer, r *app.IngestResult, files int, rejected string, dryRun, failed bool) {
+func printIngestOutcome(w io.Writer, r *intake.Result, files int, rejected string, dryRun, failed bool) {
 	switch {
 	case dryRun:
 		fmt.Fprintln(w, "Dry run: nothing was sealed.")
@@ -87,7 +89,7 @@ func printIngestOutcome(w io.Writer, r *app.IngestResult, files int, rejected st
 	}
 }
 
-func printTotals(w io.Writer, totals app.Totals, terminal bool) {
+func printTotals(w io.Writer, totals event.Totals, terminal bool) {
 	if len(totals) == 0 {
 		return
 	}
@@ -112,21 +114,18 @@ func fileInQuarantine(ctx context.Context, a *app.App, stream string, files []st
 	for _, file := range files {
 		names[filepath.Base(file)] = true
 	}
-	_ = a.Quarantine(ctx, stream, func(row app.Rejected) error { // if it fails, the hint is shorter
+	_ = a.Quarantine(ctx, stream, func(row event.Rejected) error { // if it fails, the hint is shorter
 		if base := filepath.Base(row.File); names[base] && row.Dismissed == nil {
 			name = base
-			return errStop
+			return failure.ErrStop
 		}
 		return nil
 	})
 	return name
 }
 
-// errStop ends an iteration at its first row.
-var errStop = errors.New("first row found")
-
 // rejectedHint suggests what may be wrong with a file of which no row was accepted.
-func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.IngestResult, files []string) string {
+func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *intake.Result, files []string) string {
 	if s.Format == project.CSVText {
 		if d := likelyDelimiter(files[0], s.CSV.Delimiter); d != 0 {
 			return fmt.Sprintf("%s seems to use the delimiter %q, but stream %s declares %q: set csv.delimiter in %s",
@@ -137,7 +136,7 @@ func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.Ing
 	if r.Batch == 0 { // a dry run keeps no rows
 		return "check the files against " + s.File
 	}
-	_ = a.Quarantine(ctx, s.Name, func(row app.Rejected) error { // if it fails, the hint is shorter
+	_ = a.Quarantine(ctx, s.Name, func(row event.Rejected) error { // if it fails, the hint is shorter
 		if row.Batch != r.Batch {
 			return nil
 		}
@@ -146,7 +145,7 @@ func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *app.Ing
 			where += ", column " + row.Column
 		}
 		hint = fmt.Sprintf("%s: %s; %s", where, row.Reason, hint)
-		return errStop
+		return failure.ErrStop
 	})
 	return hint
 }

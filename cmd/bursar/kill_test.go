@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
+	"bursar/internal/reconcile/runs"
 	"bursar/internal/tools/auditor"
 )
 
@@ -293,7 +294,7 @@ func TestKilledAfterEachStep(t *testing.T) {
 	for _, step := range c.Steps[:last] {
 		k.do(c, step)
 	}
-	for i, step := range app.Steps() {
+	for i, step := range runs.StepNames {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], k.dir)
 		cmd.Env = append(os.Environ(), dieAfter+"="+string(step))
 		out, err := cmd.CombinedOutput()

@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/project"
+	"bursar/internal/reconcile"
 	"bursar/internal/serve"
 
 	"github.com/spf13/cobra"
@@ -88,7 +89,7 @@ func findPipeline(a *app.App, name string) (*project.Pipeline, error) {
 }
 
 func notFound(what, name string, known []string) error {
-	err := &app.NotFoundError{What: what + " " + name}
+	err := &reconcile.NotFoundError{What: what + " " + name}
 	if len(known) == 0 {
 		return withHint(err, "the project declares no %s yet: add %ss/%s.yaml", what, what, name)
 	}

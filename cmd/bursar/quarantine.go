@@ -9,9 +9,12 @@ import (
 	"errors"
 	"time"
 
-	"bursar/internal/app"
-
 	"github.com/spf13/cobra"
+
+	"bursar/internal/app"
+	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/failure"
 )
 
 // quarantineOptions are the flags of the command.
@@ -91,7 +94,7 @@ func (c *cli) listQuarantine(cmd *cobra.Command, args []string, o *quarantineOpt
 		if err != nil {
 			return err
 		}
-		var retried []app.IngestResult
+		var retried []intake.Result
 		if o.retry {
 			if retried, err = retryAll(ctx, a, streams); err != nil {
 				return err
@@ -172,10 +175,10 @@ func (r *rejectedRow) values() []any {
 // than so many rows of a stream, those behind are not compared with what was accepted.
 func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed bool, compareLimit int, each func(rejectedRow) error) (skipped int, err error) {
 	for _, name := range streams {
-		var rows []app.Rejected
+		var rows []event.Rejected
 		left := compareLimit
 		flush := func() (err error) {
-			var compared []app.Compared
+			var compared []intake.Compared
 			if n := min(len(rows), left); n > 0 {
 				left -= n
 				compared, err = a.Compare(ctx, name, rows[:n])
@@ -193,7 +196,7 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 			rows = rows[:0]
 			return err
 		}
-		err := a.Quarantine(ctx, name, func(r app.Rejected) error {
+		err := a.Quarantine(ctx, name, func(r event.Rejected) error {
 			if dismissed != (r.Dismissed != nil) {
 				skipped++
 				return nil
@@ -213,10 +216,10 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 	return skipped, nil
 }
 
-func rejectedRowOf(a *app.App, stream string, r *app.Rejected) rejectedRow {
+func rejectedRowOf(a *app.App, stream string, r *event.Rejected) rejectedRow {
 	row := rejectedRow{Stream: stream, Ref: r.Place().String(), conflict: r.Conflict(), Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason, Raw: r.Raw, Bytes: r.Bytes, Object: r.Object}
 	if s := a.Project.Stream(stream); s != nil {
-		row.builtin, row.versions, row.remedy = s.Builtin, s.Versions, app.Remedy(r, s)
+		row.builtin, row.versions, row.remedy = s.Builtin, s.Versions, intake.Remedy(r, s)
 	}
 	if row.builtin {
 		row.Row, row.Place = statementPlace([]byte(r.Raw), r.Row)
@@ -235,7 +238,7 @@ type rejectedValue struct {
 }
 
 // setComparison stores the differing columns of a conflict, and whether the event that was accepted with its id still counts.
-func (r *rejectedRow) setComparison(with *app.Compared) {
+func (r *rejectedRow) setComparison(with *intake.Compared) {
 	for _, d := range with.Differences {
 		r.Differences = append(r.Differences, rejectedValue(d))
 	}
@@ -245,19 +248,19 @@ func (r *rejectedRow) setComparison(with *app.Compared) {
 }
 
 // retryAll checks the rows in quarantine of the streams again. It skips streams whose rows are all dismissed.
-func retryAll(ctx context.Context, a *app.App, streams []string) ([]app.IngestResult, error) {
-	retried := []app.IngestResult{}
+func retryAll(ctx context.Context, a *app.App, streams []string) ([]intake.Result, error) {
+	retried := []intake.Result{}
 	for _, name := range streams {
-		err := a.Quarantine(ctx, name, func(r app.Rejected) error {
+		err := a.Quarantine(ctx, name, func(r event.Rejected) error {
 			if r.Dismissed != nil {
 				return nil
 			}
-			return errStop
+			return failure.ErrStop
 		})
 		if err == nil {
 			continue
 		}
-		if !errors.Is(err, errStop) {
+		if !errors.Is(err, failure.ErrStop) {
 			return retried, err
 		}
 		result, err := a.Retry(ctx, name)

@@ -13,9 +13,10 @@ import (
 	"unicode/utf8"
 
 	"bursar/internal/app"
+	"bursar/internal/event/intake"
 )
 
-func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []app.IngestResult, o *quarantineOptions) error {
+func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []intake.Result, o *quarantineOptions) error {
 	if c.json && !o.toFile() {
 		more := map[string]any{}
 		if retried != nil {
@@ -67,7 +68,7 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	return c.result(nil, func(w io.Writer) { printInQuarantine(w, total, others, o.dismissed, first) })
 }
 
-func printRetried(w io.Writer, retried []app.IngestResult) {
+func printRetried(w io.Writer, retried []intake.Result) {
 	for i := range retried {
 		r := &retried[i]
 		fmt.Fprintf(w, "Retried %s of %s: %s accepted, %s rejected again, %s already known.\n", plural(r.Rows, "row", "rows"),

@@ -12,7 +12,10 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/project"
+	"bursar/internal/reconcile/rebuild"
 
 	"github.com/spf13/cobra"
 )
@@ -22,7 +25,7 @@ type resolveOptions struct {
 	accept, dismiss string
 	reason          string
 	undo            bool
-	row             app.RowPlace
+	row             event.Place
 }
 
 func (o *resolveOptions) resolves() bool { return o.accept+o.dismiss != "" }
@@ -47,7 +50,7 @@ func (o *quarantineOptions) check(args []string) error {
 	case o.reason == "" && !o.undo:
 		return usagef("--%s needs --reason TEXT", strings.Fields(o.action())[0])
 	}
-	row, ok := app.ParseRow(o.accept + o.dismiss)
+	row, ok := event.ParsePlace(o.accept + o.dismiss)
 	if !ok {
 		return usagef("%q is not the ref of a row, such as 3:17: `bursar quarantine %s` lists them", o.accept+o.dismiss, args[0])
 	}
@@ -80,7 +83,7 @@ func (c *cli) resolve(cmd *cobra.Command, name string, o *resolveOptions) error 
 }
 
 func (c *cli) acceptRow(ctx context.Context, a *app.App, name string, o *resolveOptions) error {
-	out, err := a.AcceptRow(ctx, name, app.AcceptOptions{Row: o.row, Reason: o.reason})
+	out, err := a.AcceptRow(ctx, name, intake.AcceptOptions{Row: o.row, Reason: o.reason})
 	switch {
 	case err != nil && out.Batch == 0 && out.Replaced == nil:
 		return &interruptedError{err, "nothing was accepted"}
@@ -114,7 +117,7 @@ func (c *cli) printAccepted(w io.Writer, a *app.App, out *app.AcceptedRow, reaso
 	}
 	printRebuilt(w, out.Rebuilt)
 	waits := slices.ContainsFunc(a.Project.Pipelines, func(p *project.Pipeline) bool {
-		return p.Folds(out.Stream) && !slices.ContainsFunc(out.Rebuilt, func(made app.Rebuilt) bool { return made.Pipeline == p.Name })
+		return p.Folds(out.Stream) && !slices.ContainsFunc(out.Rebuilt, func(made rebuild.Result) bool { return made.Pipeline == p.Name })
 	})
 	if waits && !out.Already && c.remote == nil {
 		fmt.Fprintln(w, "next: bursar run")
@@ -122,7 +125,7 @@ func (c *cli) printAccepted(w io.Writer, a *app.App, out *app.AcceptedRow, reaso
 }
 
 func (c *cli) dismiss(ctx context.Context, a *app.App, name string, o *resolveOptions) error {
-	out, err := a.Dismiss(ctx, name, app.DismissOptions{Row: o.row, Reason: o.reason, Undo: o.undo})
+	out, err := a.Dismiss(ctx, name, event.DismissOptions{Row: o.row, Reason: o.reason, Undo: o.undo})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
 	"bursar/internal/event/intake"
 )
 
@@ -220,8 +221,8 @@ func TestAcceptCutShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row, _ := app.ParseRow("2:1")
-	_, err = intake.AcceptRow(ctx, a.Intake, a.Project.Stream("payments"), app.AcceptOptions{Row: row, Reason: why})
+	row, _ := event.ParsePlace("2:1")
+	_, err = intake.AcceptRow(ctx, a.Intake, a.Project.Stream("payments"), intake.AcceptOptions{Row: row, Reason: why})
 	if closed := a.Close(); err != nil || closed != nil {
 		t.Fatal(err, closed)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/reconcile/rebuild"
 
 	"github.com/spf13/cobra"
 )
@@ -58,7 +59,7 @@ func (c *cli) rebuild(ctx context.Context, a *app.App, name string) error {
 }
 
 // knownCauses names the known reasons for which a generation differs from the previous one.
-func knownCauses(made *app.Rebuilt) string {
+func knownCauses(made *rebuild.Result) string {
 	var causes []string
 	if made.Added > 0 {
 		causes = append(causes, "had not folded "+plural(made.Added, "batch", "batches")+" of the backlog")

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/event/repair"
 	"bursar/internal/failure"
 
 	"github.com/spf13/cobra"
@@ -71,7 +72,7 @@ repeated. ` + "`bursar up`" + ` must not run.`,
 }
 
 // parseGiveUp parses the names of what is given up, in the form that repair prints.
-func parseGiveUp(names []string, reason, from string) (map[string]app.GiveUp, error) {
+func parseGiveUp(names []string, reason, from string) (map[string]repair.GiveUp, error) {
 	switch {
 	case len(names) == 0 && reason != "":
 		return nil, usagef("--reason needs --give-up, as in --give-up \"retraction 2 of payments\"")
@@ -82,7 +83,7 @@ func parseGiveUp(names []string, reason, from string) (map[string]app.GiveUp, er
 	case from != "":
 		return nil, usagef("--give-up cannot be combined with --from: first restore what the copy contains")
 	}
-	all := map[string]app.GiveUp{}
+	all := map[string]repair.GiveUp{}
 	for _, what := range names {
 		var kind, stream string
 		var number uint64

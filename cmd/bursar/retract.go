@@ -12,13 +12,15 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/event/retract"
 	"bursar/internal/project"
+	"bursar/internal/reconcile/rebuild"
 
 	"github.com/spf13/cobra"
 )
 
 func (c *cli) retractCommand() *cobra.Command {
-	var o app.RetractOptions
+	var o retract.Options
 	cmd := &cobra.Command{
 		Use:   "retract STREAM [BATCH|FILE] [--event ID] --reason TEXT",
 		Short: "Exclude a wrong batch, event or statement file from every view",
@@ -75,7 +77,7 @@ func isBatch(args []string) bool {
 }
 
 // parseRetraction checks the command line and sets the batch.
-func parseRetraction(o *app.RetractOptions, args []string) error {
+func parseRetraction(o *retract.Options, args []string) error {
 	if len(args) > 1 {
 		batch, err := strconv.ParseUint(args[1], 10, 64)
 		if err != nil || batch == 0 {
@@ -92,7 +94,7 @@ func parseRetraction(o *app.RetractOptions, args []string) error {
 	return nil
 }
 
-func (c *cli) retract(ctx context.Context, a *app.App, name string, o app.RetractOptions) error {
+func (c *cli) retract(ctx context.Context, a *app.App, name string, o retract.Options) error {
 	if a.Project.Stream(name) == nil {
 		_, err := findStream(a, name)
 		return err
@@ -108,7 +110,7 @@ func (c *cli) retract(ctx context.Context, a *app.App, name string, o app.Retrac
 }
 
 // retractionState says whether a batch or event is retracted after this retraction.
-func retractionState(r *app.Retraction) string {
+func retractionState(r *retract.Retracted) string {
 	if r.Undoes != 0 {
 		return "not retracted any more"
 	}
@@ -143,7 +145,7 @@ func printRetracted(w io.Writer, s *project.Stream, out *app.Retracted, terminal
 	}
 }
 
-func printRebuilt(w io.Writer, all []app.Rebuilt) {
+func printRebuilt(w io.Writer, all []rebuild.Result) {
 	for _, made := range all {
 		fmt.Fprintf(w, "%s is rebuilt as generation %d: %s.\n", made.Pipeline, made.Generation, plural(made.Rows, "artifact", "artifacts"))
 		if made.DigestBefore != "" {

@@ -9,14 +9,16 @@ import (
 	"io"
 	"os"
 
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/app"
+	"bursar/internal/event/retract"
 	"bursar/internal/failure"
 
 	"github.com/spf13/cobra"
 )
 
 // retractFile retracts the file that the arguments name, or undoes its retraction.
-func (c *cli) retractFile(cmd *cobra.Command, args []string, o app.RetractOptions) error {
+func (c *cli) retractFile(cmd *cobra.Command, args []string, o retract.Options) error {
 	switch {
 	case len(args) == 0 || o.Event != "":
 		return usagef("name one file: `bursar retract statements FILE --reason TEXT`")
@@ -45,7 +47,7 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-func printRetractedFile(w io.Writer, f *app.RetractedFile) {
+func printRetractedFile(w io.Writer, f *imported.RetractedFile) {
 	name := printable(f.File)
 	switch {
 	case !f.Undone && f.NotCancelled != "" && f.Begun:
@@ -74,12 +76,12 @@ func printRetractedFile(w io.Writer, f *app.RetractedFile) {
 }
 
 // undoCommand returns the command that undoes the retraction of a file.
-func undoCommand(f *app.RetractedFile) string {
+func undoCommand(f *imported.RetractedFile) string {
 	return "bursar retract statements " + shellWord(f.Object) + " --undo"
 }
 
 // printRetractedFiles lists the retracted files.
-func printRetractedFiles(w io.Writer, list []app.RetractedFile) {
+func printRetractedFiles(w io.Writer, list []imported.RetractedFile) {
 	for i := range list {
 		if f := &list[i]; !f.Begun {
 			fmt.Fprintf(w, "retracted %s since %s%s: %s\n", printable(f.File), formatTime(&f.At), inBrackets(f.Reason), undoCommand(f))
@@ -90,7 +92,7 @@ func printRetractedFiles(w io.Writer, list []app.RetractedFile) {
 // unfinishedRetraction returns an error that names an incomplete retraction of a file, or nil.
 func unfinishedRetraction(ctx context.Context, a *app.App) error {
 	err := a.CheckRetractions(ctx)
-	var cut *app.UnfinishedError
+	var cut *imported.UnfinishedError
 	if errors.As(err, &cut) {
 		return withHint(err, "repeat it: `bursar retract statements %s --reason TEXT`, or with --undo", shellWord(cut.Object))
 	}

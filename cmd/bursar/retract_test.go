@@ -202,7 +202,7 @@ func TestRetractUsage(t *testing.T) {
 }
 
 // markOnly retracts a batch and leaves the rebuild, as a process does that is killed in between.
-func markOnly(t *testing.T, dir string, o app.RetractOptions) {
+func markOnly(t *testing.T, dir string, o retract.Options) {
 	t.Helper()
 	ctx := context.Background()
 	a, err := app.Open(ctx, dir, "retract", slog.New(slog.DiscardHandler))
@@ -223,7 +223,7 @@ func TestRetractCutShort(t *testing.T) {
 			t.Parallel()
 			dir, want := retractShop(t)
 			must(t, 0, "run", "--project", dir)
-			markOnly(t, dir, app.RetractOptions{Batch: 2, Reason: why})
+			markOnly(t, dir, retract.Options{Batch: 2, Reason: why})
 			for _, args := range [][]string{
 				{"run"},
 				{"get", "orders", "o-1", "USD"},

@@ -14,8 +14,9 @@ import (
 	"strings"
 	"time"
 
-	"bursar/internal/app"
 	"bursar/internal/column"
+	"bursar/internal/failure"
+	"bursar/internal/reconcile/query"
 
 	"github.com/spf13/cobra"
 )
@@ -155,7 +156,7 @@ func (c *cli) printRows(o *rowFlags, l *listing, fill func(add rowSink) error) (
 			switch rows++; {
 			case o.includes(rows):
 			case o.isPast(rows) && !o.forPeople():
-				return errStop
+				return failure.ErrStop
 			default:
 				return nil
 			}
@@ -169,7 +170,7 @@ func (c *cli) printRows(o *rowFlags, l *listing, fill func(add rowSink) error) (
 			}
 			return out.write(item, picked, code)
 		})
-		if err != nil && !errors.Is(err, errStop) {
+		if err := failure.UnlessStopped(err); err != nil {
 			return 0, err
 		}
 		if err := out.close(); err != nil {
@@ -231,7 +232,7 @@ func (c *cli) writeOut(o *rowFlags, write func(w io.Writer) (rows int64, err err
 		})
 	}
 	var done struct {
-		app.Exported
+		query.Exported
 		File string `json:"file"`
 	}
 	hash := sha256.New()
@@ -294,7 +295,7 @@ func (b *rowBuilder) row(values ...any) ([]cell, error) {
 			b.columns[i].AppendNull()
 			continue
 		}
-		if err := app.ParseValue(&b.columns[i], text); err != nil {
+		if err := query.ParseValue(&b.columns[i], text); err != nil {
 			return nil, err
 		}
 	}

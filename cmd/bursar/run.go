@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"bursar/internal/app"
+	"bursar/internal/reconcile/runs"
 
 	"github.com/spf13/cobra"
 )
@@ -63,15 +64,15 @@ func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
 }
 
 // foldWarnings returns warnings about folds to which none of the events of the runs gave a value.
-func foldWarnings(a *app.App, runs []app.Run) []string {
+func foldWarnings(a *app.App, done []runs.Run) []string {
 	var names, warnings []string
-	given := map[string]*app.Given{}
-	for i := range runs {
-		name := runs[i].Pipeline
+	given := map[string]*runs.FoldCounts{}
+	for i := range done {
+		name := done[i].Pipeline
 		if given[name] == nil {
-			given[name], names = &app.Given{}, append(names, name)
+			given[name], names = &runs.FoldCounts{}, append(names, name)
 		}
-		given[name].Add(runs[i].FoldCounts)
+		given[name].Add(done[i].FoldCounts)
 	}
 	for _, name := range names {
 		for _, fold := range given[name].WithoutValues(a.Queries.Folds(name)) {
@@ -88,7 +89,7 @@ func foldWarning(pipeline, fold string, events int64) string {
 
 // nextCommand returns the command that shows the result of the runs: the exceptions of the first pipeline that declares
 // them, otherwise an export.
-func nextCommand(a *app.App, runs []app.Run) string {
+func nextCommand(a *app.App, runs []runs.Run) string {
 	for i := range runs {
 		if p := a.Project.Pipeline(runs[i].Pipeline); p != nil && p.Exceptions.Where != "" {
 			return "bursar exceptions " + p.Name
@@ -116,7 +117,7 @@ func backlogEvents(ctx context.Context, a *app.App, names []string) (events int6
 
 // runProgress moves the bar by a fifth of the events of a run after each of its five steps.
 func runProgress(bar *progressBar, total int64) func(app.Progress) {
-	steps := app.Steps()
+	steps := runs.StepNames
 	remaining := map[string]int64{} // events in the backlog, by pipeline
 	initial := map[string]int64{}   // the same at the first report
 	return func(p app.Progress) {
@@ -155,7 +156,7 @@ type runResult struct {
 	UnkeyedStreams map[string]unkeyedStream `json:"unkeyed_streams,omitempty"` // the same by stream, with their totals
 }
 
-func newRunResult(r *app.Run) runResult {
+func newRunResult(r *runs.Run) runResult {
 	row := runResult{
 		Pipeline: r.Pipeline, Generation: r.Generation, Run: r.Run, Batches: len(r.Batches), Events: r.Events,
 		Created: r.Created, Updated: r.Updated, Steps: map[string]float64{}, Balanced: r.Balanced,
@@ -171,7 +172,7 @@ func newRunResult(r *app.Run) runResult {
 	return row
 }
 
-func (c *cli) printRuns(runs []app.Run, warnings []string, next string) error {
+func (c *cli) printRuns(runs []runs.Run, warnings []string, next string) error {
 	rows := make([]runResult, len(runs))
 	for i := range runs {
 		rows[i] = newRunResult(&runs[i])

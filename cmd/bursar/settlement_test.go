@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"bursar/internal/app"
+	"bursar/internal/aggregate/completeness"
 )
 
 // stated is one statement as another tool has read it.
@@ -109,12 +109,12 @@ func dayAfter(day string, days int) string {
 }
 
 // wantStates fails the test unless every interval of an account is PROVEN but those of these days, which are of the state.
-func wantStates(t *testing.T, a app.Account, want ...app.Interval) {
+func wantStates(t *testing.T, a completeness.Account, want ...completeness.Interval) {
 	t.Helper()
-	var got []app.Interval
+	var got []completeness.Interval
 	for _, i := range a.Intervals {
-		if i.State != app.Proven {
-			got = append(got, app.Interval{From: i.From, To: i.To, State: i.State})
+		if i.State != completeness.Proven {
+			got = append(got, completeness.Interval{From: i.From, To: i.To, State: i.State})
 		}
 	}
 	if !slices.Equal(got, want) {
@@ -134,7 +134,7 @@ func TestSettlementIsProven(t *testing.T) {
 }
 
 // check compares all accounts with the results of another tool.
-func (s *settlement) check(t *testing.T, got map[string]app.Account) {
+func (s *settlement) check(t *testing.T, got map[string]completeness.Account) {
 	t.Helper()
 	if !slices.Equal(slices.Sorted(maps.Keys(got)), s.accounts()) {
 		t.Fatalf("the accounts are %v", slices.Collect(maps.Keys(got)))
@@ -148,7 +148,7 @@ func (s *settlement) check(t *testing.T, got map[string]app.Account) {
 				t.Fatalf("%s: there is no result for %s", want.Account, day)
 			}
 			i := a.Intervals[n]
-			if i.State != app.Proven || i.From != day || i.To != day || !equalAmounts(i.Opening, want.Opening) || !equalAmounts(i.Closing, want.Closing) ||
+			if i.State != completeness.Proven || i.From != day || i.To != day || !equalAmounts(i.Opening, want.Opening) || !equalAmounts(i.Closing, want.Closing) ||
 				!equalAmounts(i.Amount, want.Sum) || i.Entries != want.Entries || i.Operations != want.Operations {
 				t.Errorf("%s of %s: %+v, want %+v", want.Account, day, i, want)
 			}
@@ -158,7 +158,7 @@ func (s *settlement) check(t *testing.T, got map[string]app.Account) {
 		}
 	}
 	for account, n := range next {
-		if a := got[account]; n != len(a.Intervals) || a.States[app.Proven] != n || a.From != s.days[0] || a.To != s.days[len(s.days)-1] {
+		if a := got[account]; n != len(a.Intervals) || a.States[completeness.Proven] != n || a.From != s.days[0] || a.To != s.days[len(s.days)-1] {
 			t.Errorf("%s: %d intervals from %s to %s, by state %v, want %d", account, len(a.Intervals), a.From, a.To, a.States, n)
 		}
 	}
@@ -193,7 +193,7 @@ func (s *settlement) lack(t *testing.T, random *rand.Rand, is func(i int) bool) 
 	moving, still := s.moves(i)
 	imports(t, 0, dir, s.without(random, day)...)
 	got := accountsOf(t, 4, dir)
-	gap := app.Interval{From: dayAfter(s.days[i-1], 1), To: dayAfter(s.days[i+1], -1), State: app.Broken}
+	gap := completeness.Interval{From: dayAfter(s.days[i-1], 1), To: dayAfter(s.days[i+1], -1), State: completeness.Broken}
 	for _, st := range moving {
 		wantStates(t, got[st.Account], gap)
 		wantFigures(t, got[st.Account], st.Opening, st.Closing)
@@ -204,11 +204,11 @@ func (s *settlement) lack(t *testing.T, random *rand.Rand, is func(i int) bool) 
 	declare(t, dir, "{calendar: target}", s.accounts()...)
 	got = accountsOf(t, 4, dir)
 	for _, st := range moving {
-		wantStates(t, got[st.Account], app.Interval{From: day, To: day, State: app.Broken})
+		wantStates(t, got[st.Account], completeness.Interval{From: day, To: day, State: completeness.Broken})
 		wantFigures(t, got[st.Account], st.Opening, st.Closing)
 	}
 	for _, st := range still {
-		wantStates(t, got[st.Account], app.Interval{From: day, To: day, State: app.Unknown})
+		wantStates(t, got[st.Account], completeness.Interval{From: day, To: day, State: completeness.Unknown})
 	}
 	declare(t, dir, "")
 	imports(t, 0, dir, s.path(day))
@@ -216,10 +216,10 @@ func (s *settlement) lack(t *testing.T, random *rand.Rand, is func(i int) bool) 
 }
 
 // wantFigures fails the test unless what is broken names all the figures.
-func wantFigures(t *testing.T, a app.Account, figures ...string) {
+func wantFigures(t *testing.T, a completeness.Account, figures ...string) {
 	t.Helper()
 	for _, i := range a.Intervals {
-		if i.State != app.Broken {
+		if i.State != completeness.Broken {
 			continue
 		}
 		for _, f := range figures {
@@ -258,7 +258,7 @@ func TestSettlementLacksAStatement(t *testing.T) {
 	imports(t, 0, dir, append(s.without(random, s.days[i]), file(t, t.TempDir(), "cut.xml", cut))...)
 	for account, a := range accountsOf(t, 0, dir) {
 		if account == still[0].Account {
-			wantStates(t, a, app.Interval{From: s.days[i], To: s.days[i], State: app.Unknown})
+			wantStates(t, a, completeness.Interval{From: s.days[i], To: s.days[i], State: completeness.Unknown})
 		} else {
 			wantStates(t, a)
 		}
@@ -314,7 +314,7 @@ func (s *settlement) alter(t *testing.T, random *rand.Rand, details bool) {
 			wantStates(t, a)
 			continue
 		}
-		wantStates(t, a, app.Interval{From: s.days[i], To: s.days[i], State: app.Broken})
+		wantStates(t, a, completeness.Interval{From: s.days[i], To: s.days[i], State: completeness.Broken})
 		wantFigures(t, a, made.FloatString(2), victim.Closing)
 	}
 }

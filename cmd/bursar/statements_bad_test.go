@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"testing"
 
-	"bursar/internal/app"
+	"bursar/internal/aggregate/completeness"
 )
 
 // member is one file of an archive: its text, and then zeros.
@@ -171,7 +171,7 @@ func TestStatementsOnFullDisk(t *testing.T) {
 				t.Errorf("then import says %v", counts)
 			}
 			for _, a := range accountsOf(t, 0, dir) {
-				if len(a.Intervals) != 1 || a.Intervals[0].State != app.Proven || a.Intervals[0].Entries != entries {
+				if len(a.Intervals) != 1 || a.Intervals[0].State != completeness.Proven || a.Intervals[0].Entries != entries {
 					t.Errorf("%+v", a)
 				}
 			}

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"bursar/internal/app"
+	"bursar/internal/aggregate/completeness"
 )
 
 // recorded returns a folder of recorded files; the test is skipped if it does not exist.
@@ -67,14 +67,14 @@ func imports(t *testing.T, code int, dir string, files ...string) map[string]any
 }
 
 // accountsOf returns the output of completeness by account number; code is its exit code.
-func accountsOf(t *testing.T, code int, dir string) map[string]app.Account {
+func accountsOf(t *testing.T, code int, dir string) map[string]completeness.Account {
 	t.Helper()
 	got := must(t, code, "completeness", "--project", dir, "--json")
-	var v struct{ Accounts []app.Account }
+	var v struct{ Accounts []completeness.Account }
 	if err := json.Unmarshal([]byte(got.out), &v); err != nil {
 		t.Fatalf("%v in %s", err, got.out)
 	}
-	accounts := map[string]app.Account{}
+	accounts := map[string]completeness.Account{}
 	for _, a := range v.Accounts {
 		accounts[a.Account] = a
 	}

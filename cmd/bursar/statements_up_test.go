@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"bursar/internal/app"
+	"bursar/internal/aggregate/completeness"
 )
 
 // sample lists files of the project's own examples.
@@ -78,7 +78,7 @@ func TestStatementsThroughUp(t *testing.T) {
 	}
 	broken := 0
 	for _, a := range accountsOf(t, 4, dir) {
-		broken += a.States[app.Broken]
+		broken += a.States[completeness.Broken]
 	}
 	late := sample(t, dir, "late/*")
 	v := imports(t, 0, dir, late...)

@@ -9,7 +9,10 @@ import (
 	"slices"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
+	"bursar/internal/event/live/spool"
 	"bursar/internal/failure"
+	"bursar/internal/reconcile/query"
 
 	"github.com/spf13/cobra"
 )
@@ -74,7 +77,7 @@ streams that are not declared any more but have acknowledged events that are not
 }
 
 // statusRows prints the pipelines alone.
-func (c *cli) statusRows(o *rowFlags, pipelines []app.Status) error {
+func (c *cli) statusRows(o *rowFlags, pipelines []query.Status) error {
 	l := listing{fields: typedFields("pipeline string, generation bigint, runs bigint, backlog bigint, backlog_events bigint, watermark timestamp, " +
 		"artifacts bigint, unkeyed bigint")}
 	builder := newRowBuilder(l.fields)
@@ -94,7 +97,7 @@ func (c *cli) statusRows(o *rowFlags, pipelines []app.Status) error {
 	return err
 }
 
-func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losses []app.Loss, retracted []app.LeftOut, givenUp []app.GivenUp, rejected []app.InQuarantine) error {
+func (c *cli) printStatus(pipelines []query.Status, stranded []app.Stranded, losses []spool.Loss, retracted []event.Retraction, givenUp []event.GivenUp, rejected []event.QuarantineCount) error {
 	value := map[string]any{"pipelines": pipelines}
 	if len(stranded) > 0 {
 		value["stranded"] = stranded
@@ -135,7 +138,7 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 			return
 		}
 		next := ""
-		if i := slices.IndexFunc(rejected, func(q app.InQuarantine) bool { return q.Rows > 0 }); i >= 0 {
+		if i := slices.IndexFunc(rejected, func(q event.QuarantineCount) bool { return q.Rows > 0 }); i >= 0 {
 			next = "bursar quarantine " + rejected[i].Stream
 		}
 		g := newGrid("pipeline", "generation", "runs", "backlog", "events waiting", "watermark", "artifacts")
@@ -174,7 +177,7 @@ func (c *cli) printStatus(pipelines []app.Status, stranded []app.Stranded, losse
 }
 
 // needsChange reports whether a run failed with an error that repeats until a person changes something. Its message says what.
-func needsChange(s *app.Status) bool {
+func needsChange(s *query.Status) bool {
 	for i := range s.Lanes {
 		if t := s.Lanes[i].Trouble; t != nil && t.Class == failure.Data.String() {
 			return true

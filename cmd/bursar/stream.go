@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"bursar/internal/app"
-	"bursar/internal/project"
+	"bursar/internal/project/doc"
 
 	"github.com/spf13/cobra"
 )
@@ -37,7 +37,7 @@ exact and fit every row that was read; comments mark what a person should decide
   bursar stream infer fees.csv.gz --json`,
 		Args: argCount(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if name != "" && !project.IsName(name) {
+			if name != "" && !doc.IsName(name) {
 				return usagef("--name %s: names are lower-case letters, digits and _, and start with a letter", name)
 			}
 			yaml, err := app.Infer(args[0], name)

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/app"
+	"bursar/internal/aggregate/completeness"
 )
 
 const ownAccount = "NL91ABNA0417164300"
@@ -184,7 +184,7 @@ func TestNotSuperseded(t *testing.T) {
 				must(t, 0, "completeness", "--project", dir, "--accept", command[:16], "--reason", "the bank wrote so")
 			}
 			for _, i := range accountsOf(t, 0, dir)[ownAccount].Intervals {
-				if i.State == app.Broken {
+				if i.State == completeness.Broken {
 					t.Errorf("still BROKEN: %+v", i)
 				}
 			}

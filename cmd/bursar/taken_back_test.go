@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/app"
+	"bursar/internal/aggregate"
 )
 
 // TestNotTakenBack names the original, ends with 1, and takes back once it can be read.
@@ -27,7 +27,7 @@ func TestNotTakenBack(t *testing.T) {
 	if !strings.Contains(got.err, "is not taken back: read b.csv") || strings.Contains(got.err, "were not imported") {
 		t.Errorf("import says %s", got.err)
 	}
-	var r app.Imported
+	var r aggregate.Result
 	if got := must(t, 1, "import", "--project", dir, "--json", right); json.Unmarshal([]byte(got.out), &r) != nil || r.NotCancelled == "" {
 		t.Errorf("import prints %s", got.out)
 	}

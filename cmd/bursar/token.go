@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"bursar/internal/app"
+	"bursar/internal/reconcile"
 	"bursar/internal/serve/access"
 
 	"github.com/spf13/cobra"
@@ -121,7 +122,7 @@ func (c *cli) tokenRevokeCommand() *cobra.Command {
 			return c.open(cmd, func(ctx context.Context, a *app.App) error {
 				err := a.Tokens.Revoke(ctx, args[0])
 				if errors.Is(err, access.ErrUnknown) {
-					return withHint(&app.NotFoundError{What: "token " + args[0]}, "`bursar token list` shows all")
+					return withHint(&reconcile.NotFoundError{What: "token " + args[0]}, "`bursar token list` shows all")
 				}
 				if err != nil {
 					return err

@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"bursar/internal/app"
+	"bursar/internal/reconcile/query"
 
 	"github.com/spf13/cobra"
 )
@@ -52,11 +53,11 @@ The events of each run that are found in its batches must be as many as it folde
 
 // tracedEvent is one event of `trace --json`.
 type tracedEvent struct {
-	app.TracedEvent
+	query.TracedEvent
 	Place string `json:"place,omitempty"` // for an event of a statement: line:column in the file
 }
 
-func (e tracedEvent) listed() (*app.TracedEvent, string) { return &e.TracedEvent, e.Place }
+func (e tracedEvent) listed() (*query.TracedEvent, string) { return &e.TracedEvent, e.Place }
 
 func (c *cli) trace(ctx context.Context, a *app.App, name string, values []string, o *rowFlags) error {
 	p, key, err := parseKey(a, name, values)
@@ -75,7 +76,7 @@ func (c *cli) trace(ctx context.Context, a *app.App, name string, values []strin
 			return err
 		})
 	}
-	var traced app.Traced
+	var traced query.Traced
 	events := newEventList(c, a, p)
 	total, err := c.printRows(o, &events.listing, func(add rowSink) (err error) {
 		traced, err = eachTraced(ctx, a, name, key, func(e tracedEvent) error {
@@ -94,8 +95,8 @@ func (c *cli) trace(ctx context.Context, a *app.App, name string, values []strin
 }
 
 // eachTraced calls each for the events of an artifact.
-func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tracedEvent) error) (app.Traced, error) {
-	traced, err := a.Queries.Trace(ctx, name, key, func(e app.TracedEvent) error {
+func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tracedEvent) error) (query.Traced, error) {
+	traced, err := a.Queries.Trace(ctx, name, key, func(e query.TracedEvent) error {
 		found := tracedEvent{TracedEvent: e}
 		if a.Project.Stream(e.Stream).Builtin {
 			found.Row, found.Place = statementPlace(e.Event, e.Row)
@@ -105,7 +106,7 @@ func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tra
 	return traced, withVerifyHint(err, name)
 }
 
-func printTraced(w io.Writer, name string, traced *app.Traced, total int) {
+func printTraced(w io.Writer, name string, traced *query.Traced, total int) {
 	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", name, printable(string(traced.Key)), traced.Run, formatTime(traced.Watermark))
 	fmt.Fprintf(w, "%s in %s, the same number as was folded.\n", plural(total, "event", "events"), plural(len(traced.Runs), "run", "runs"))
 	for i := range traced.Undone {
@@ -116,7 +117,7 @@ func printTraced(w io.Writer, name string, traced *app.Traced, total int) {
 
 // withVerifyHint adds the next step if events of the artifact cannot be found.
 func withVerifyHint(err error, name string) error {
-	var broken *app.UntracedError
+	var broken *query.UntracedError
 	if errors.As(err, &broken) {
 		return withHint(err, "`bursar verify %s` finds what is damaged", name)
 	}

@@ -9,7 +9,10 @@ import (
 	"io"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
 	"bursar/internal/project"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/runs"
 
 	"github.com/spf13/cobra"
 )
@@ -49,27 +52,27 @@ The events of each run that are found in its batches must be as many as it count
 
 // unkeyedEvent is one event of `unkeyed --json`.
 type unkeyedEvent struct {
-	app.UnkeyedEvent
+	query.UnkeyedEvent
 	Place string `json:"place,omitempty"` // for an event of a statement: line:column in the file
 }
 
 // eachUnkeyed calls each for the events of a pipeline that have no key.
-func eachUnkeyed(ctx context.Context, a *app.App, name string, each func(unkeyedEvent) error) (app.Unkeyed, error) {
-	all, err := a.Queries.Unkeyed(ctx, name, func(e app.UnkeyedEvent) error {
+func eachUnkeyed(ctx context.Context, a *app.App, name string, each func(unkeyedEvent) error) (runs.Unkeyed, error) {
+	all, err := a.Queries.Unkeyed(ctx, name, func(e query.UnkeyedEvent) error {
 		found := unkeyedEvent{UnkeyedEvent: e}
 		if a.Project.Stream(e.Stream).Builtin {
 			found.Row, found.Place = statementPlace(e.Event, e.Row)
 		}
 		return each(found)
 	})
-	var other *app.UnkeyedError
+	var other *query.UnkeyedError
 	if errors.As(err, &other) {
 		err = withHint(err, "`bursar verify %s` finds what is damaged", name)
 	}
 	return all, err
 }
 
-func (e unkeyedEvent) listed() (*app.TracedEvent, string) { return &e.TracedEvent, e.Place }
+func (e unkeyedEvent) listed() (*query.TracedEvent, string) { return &e.TracedEvent, e.Place }
 
 func (c *cli) unkeyed(ctx context.Context, a *app.App, p *project.Pipeline, o *rowFlags) error {
 	name := p.Name
@@ -107,11 +110,11 @@ func (c *cli) unkeyed(ctx context.Context, a *app.App, p *project.Pipeline, o *r
 
 // unkeyedStream is the number of events without a key in one stream, and their totals.
 type unkeyedStream struct {
-	Events int64      `json:"events"`
-	Totals app.Totals `json:"totals"`
+	Events int64        `json:"events"`
+	Totals event.Totals `json:"totals"`
 }
 
-func unkeyedByStream(all app.Unkeyed) map[string]unkeyedStream {
+func unkeyedByStream(all runs.Unkeyed) map[string]unkeyedStream {
 	streams := map[string]unkeyedStream{}
 	for name, own := range all {
 		streams[name] = unkeyedStream{own.Events, own.Totals}

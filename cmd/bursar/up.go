@@ -12,7 +12,9 @@ import (
 	"syscall"
 
 	"bursar/internal/app"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
+	"bursar/internal/reconcile/runs"
 
 	"github.com/spf13/cobra"
 )
@@ -107,15 +109,15 @@ func (t *upReporter) ready(u app.Up) {
 	}
 }
 
-func (t *upReporter) sealed(r app.IngestResult) {
+func (t *upReporter) sealed(r intake.Result) {
 	t.line(struct {
 		Event string `json:"event"`
-		app.IngestResult
+		intake.Result
 	}{"sealed", r}, fmt.Sprintf("Sealed batch %d of %s: %s, %s accepted, %s quarantined, %s already known.", r.Batch, r.Stream,
 		plural(r.Rows, "row", "rows"), formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates)))
 }
 
-func (t *upReporter) published(r app.Run) {
+func (t *upReporter) published(r runs.Run) {
 	row := newRunResult(&r)
 	t.line(struct {
 		Event string `json:"event"`

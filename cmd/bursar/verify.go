@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/failure"
+	"bursar/internal/reconcile/verify"
 
 	"github.com/spf13/cobra"
 )
@@ -42,7 +43,7 @@ the one with which its events were ingested.`,
 			if sample < 0 {
 				return usagef("--sample %d: the number of artifacts must not be negative", sample)
 			}
-			o := app.VerifyOptions{Sample: sample, Seed: seed}
+			o := verify.Options{Sample: sample, Seed: seed}
 			if len(args) == 0 {
 				return c.openToVerify(cmd, func(ctx context.Context, a *app.App) error { return c.verifyProject(ctx, a, o) })
 			}
@@ -54,7 +55,7 @@ the one with which its events were ingested.`,
 	return cmd
 }
 
-func (c *cli) verify(ctx context.Context, a *app.App, name string, o app.VerifyOptions) error {
+func (c *cli) verify(ctx context.Context, a *app.App, name string, o verify.Options) error {
 	if _, err := findPipeline(a, name); err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (e *verificationError) ExitCode() int {
 	return 1
 }
 
-func verifyError(name string, proof *app.Verified) error {
+func verifyError(name string, proof *verify.Result) error {
 	if proof.OK {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/reconcile/verify"
 
 	"github.com/spf13/cobra"
 )
@@ -22,7 +23,7 @@ func (c *cli) openToVerify(cmd *cobra.Command, do func(ctx context.Context, a *a
 	}, do)
 }
 
-func (c *cli) verifyProject(ctx context.Context, a *app.App, o app.VerifyOptions) error {
+func (c *cli) verifyProject(ctx context.Context, a *app.App, o verify.Options) error {
 	var bar *progressBar
 	proof, err := a.VerifyProject(ctx, o, func(what string, done, total int64) {
 		if bar == nil {

@@ -24,6 +24,8 @@ import (
 	"bursar/internal/keyed"
 	"bursar/internal/object"
 	"bursar/internal/project"
+	"bursar/internal/project/bind"
+	"bursar/internal/project/doc"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/flow"
 	"bursar/internal/reconcile/query"
@@ -80,9 +82,9 @@ type verifiableCatalog interface {
 }
 
 // ProjectError lists all faults of a project folder. Its exit code is 2.
-type ProjectError struct{ Errors []project.Error }
+type ProjectError struct{ Errors []doc.Error }
 
-func (e *ProjectError) Error() string { return project.Faults(e.Errors).Error() }
+func (e *ProjectError) Error() string { return doc.Faults(e.Errors).Error() }
 
 // Class is Data: the same folder has the same faults.
 func (e *ProjectError) Class() failure.Class { return failure.Data }
@@ -99,7 +101,7 @@ func (e *ProjectError) refuses(command string) bool {
 	if command == "run" || command == "rebuild" || command == "retract" || command == AcceptCommand || command == "up" {
 		return true
 	}
-	return slices.ContainsFunc(e.Errors, func(fault project.Error) bool { return !fault.Stored })
+	return slices.ContainsFunc(e.Errors, func(fault doc.Error) bool { return !fault.Stored })
 }
 
 // checkOptions are the options of the session in which a project's SQL is bound. Its memory is small because nothing should be
@@ -116,7 +118,7 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 		return nil, err
 	}
 	defer session.Close()
-	errs = append(errs, project.Check(ctx, p, session)...)
+	errs = append(errs, bind.Check(ctx, p, session)...)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

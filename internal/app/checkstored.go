@@ -11,6 +11,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/query"
 )
@@ -25,7 +26,7 @@ type Outdated struct {
 // CheckStored compares the declarations with the stored data. faults are the streams whose schema does not extend that of their
 // events, and the institutions whose declaration has changed since their statements were imported: intake would refuse them.
 // outdated pipelines need a rebuild. CheckStored writes nothing, and returns nothing if it cannot open the catalog.
-func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []project.Error, outdated []Outdated) {
+func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []doc.Error, outdated []Outdated) {
 	records, err := catalog.OpenReadOnly(filepath.Join(dir, ".bursar", "catalog.db"))
 	if err != nil {
 		return nil, nil
@@ -45,10 +46,10 @@ func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []
 }
 
 // findGrowthFaults returns the streams whose schema does not extend that of their events.
-func findGrowthFaults(ctx context.Context, streams []*project.Stream, records catalog.Catalog) (faults []project.Error) {
+func findGrowthFaults(ctx context.Context, streams []*project.Stream, records catalog.Catalog) (faults []doc.Error) {
 	for _, s := range streams {
 		if err := event.CheckGrowth(ctx, records, s); errors.As(err, new(*event.GrowthError)) {
-			faults = append(faults, project.Error{File: s.File, Line: s.Line, Message: err.Error()})
+			faults = append(faults, doc.Error{File: s.File, Line: s.Line, Message: err.Error()})
 		}
 	}
 	return faults

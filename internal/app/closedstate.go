@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"bursar/internal/column"
-	"bursar/internal/object"
+	"bursar/internal/durable"
 )
 
 // maxDigestBytes bounds the files that are digested at each close, in bytes: of larger ones only the size is kept, since
@@ -111,7 +111,7 @@ func digestOfFile(path string) string {
 
 // removeClosedState removes the file before the state changes, so that there is none after a kill.
 func (a *App) removeClosedState() error {
-	if err := object.RemoveFile(a.closedStatePath()); err != nil {
+	if err := durable.Remove(a.closedStatePath()); err != nil {
 		return fmt.Errorf("open project: %w", err)
 	}
 	return nil
@@ -124,7 +124,7 @@ func (a *App) recordClosedState() error {
 	}
 	text, err := json.Marshal(closedState{Files: a.listStateFiles(nil), Differences: a.differences})
 	if err == nil {
-		err = object.WriteFile(a.closedStatePath(), text)
+		err = durable.WriteFile(a.closedStatePath(), text)
 	}
 	if err != nil {
 		_ = os.Remove(a.closedStatePath())

@@ -107,7 +107,7 @@ func checkRefused(t *testing.T, a *App, planned runs.Ref) {
 			t.Errorf("%s ends with %v", what, err)
 		}
 	}
-	_, err := a.VerifyProject(t.Context(), VerifyOptions{}, func(string, int64, int64) {})
+	_, err := a.VerifyProject(t.Context(), verify.Options{}, func(string, int64, int64) {})
 	if err == nil || failure.ExitCode(err) != 2 || !strings.Contains(err.Error(), "declare a new stream") {
 		t.Errorf("verify of the project ends with %v", err)
 	}

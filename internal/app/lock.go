@@ -12,9 +12,10 @@ import (
 	"syscall"
 	"time"
 
-	"bursar/internal/failure"
-
 	"github.com/gofrs/flock"
+
+	"bursar/internal/durable"
+	"bursar/internal/failure"
 )
 
 // lockPoll is how often a waiting command tries again.
@@ -90,7 +91,7 @@ func findServer(ownerPath string) error {
 // serves the project it returns a *ServedError at once.
 func Lock(ctx context.Context, dir, command string, wait time.Duration) (release func() error, err error) {
 	state := filepath.Join(dir, ".bursar")
-	if err := os.MkdirAll(state, 0o700); errors.Is(err, syscall.ENOTDIR) {
+	if err := durable.MakeFolder(state); errors.Is(err, syscall.ENOTDIR) {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("lock project %s: %s is not a folder", dir, state))
 	} else if err != nil {
 		return nil, fmt.Errorf("lock project %s: %w", dir, err)

@@ -15,6 +15,7 @@ import (
 	"bursar/internal/event/intake"
 	"bursar/internal/event/repair"
 	"bursar/internal/event/retract"
+	"bursar/internal/reconcile/verify"
 )
 
 // openWithMissing folds three batches, retracts and restores the second, and then deletes one document and one object.
@@ -88,7 +89,7 @@ func TestGiveUpMissing(t *testing.T) {
 			if g, err := a.Queries.Current(t.Context(), "orders"); err != nil || g.Artifacts != tt.artifacts {
 				t.Errorf("%d artifacts are published, %v", g.Artifacts, err)
 			}
-			verified, err := a.VerifyProject(t.Context(), VerifyOptions{Sample: 10}, func(string, int64, int64) {})
+			verified, err := a.VerifyProject(t.Context(), verify.Options{Sample: 10}, func(string, int64, int64) {})
 			if err != nil || !verified.OK {
 				t.Errorf("verified is %+v, %v", verified, err)
 			}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/project"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/serve"
@@ -42,7 +43,7 @@ func (q *queries) check(ctx context.Context, pipeline string) error {
 		return nil
 	}
 	err := q.app.CheckRetractions(ctx)
-	if errors.As(err, new(*UnfinishedError)) {
+	if errors.As(err, new(*imported.UnfinishedError)) {
 		return &serve.ConflictError{Err: err}
 	}
 	return err

@@ -96,7 +96,7 @@ func rebuildDamaged(t *testing.T, dir, before string) {
 	} else {
 		mustRefuse(t, "rebuild", err, "bursar repair")
 	}
-	verified, failed := a.VerifyProject(t.Context(), VerifyOptions{Sample: 10}, func(string, int64, int64) {})
+	verified, failed := a.VerifyProject(t.Context(), verify.Options{Sample: 10}, func(string, int64, int64) {})
 	if failed != nil || err != nil && verified.OK {
 		t.Errorf("after the rebuild verify says %+v, %v", verified, failed)
 	}

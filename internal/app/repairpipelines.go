@@ -13,6 +13,7 @@ import (
 	"bursar/internal/object"
 	"bursar/internal/reconcile/index"
 	"bursar/internal/reconcile/runs"
+	"bursar/internal/reconcile/verify"
 )
 
 // repairPipelines reloads the index or rebuilds the artifacts of pipelines that fail verification.
@@ -116,7 +117,7 @@ func (r *repairer) loadIndex(ctx context.Context) {
 
 // indexFault reports whether only the index of a pipeline is damaged or older than the catalog, and not what it is made from.
 func (r *repairer) indexFault(ctx context.Context, name string) (bool, error) {
-	proof, err := r.Verifier.Verify(ctx, name, VerifyOptions{})
+	proof, err := r.Verifier.Verify(ctx, name, verify.Options{})
 	if isTemporary(err) {
 		return false, err
 	}
@@ -139,7 +140,7 @@ func (r *repairer) recordsAreWhole(ctx context.Context, name string) bool {
 // pipelineFault returns a fault of a pipeline that a rebuild may repair, or why the pipeline cannot be verified; nil if it is
 // undamaged.
 func (r *repairer) pipelineFault(ctx context.Context, name string) error {
-	proof, err := r.Verifier.Verify(ctx, name, VerifyOptions{Sample: r.options.Sample})
+	proof, err := r.Verifier.Verify(ctx, name, verify.Options{Sample: r.options.Sample})
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// Resolving quarantined rows: a conflicting row replaces the older event, or a row is dismissed.
+// Rows in quarantine: listing and comparing them, and resolving one: it replaces the older event, or is dismissed.
 
 package app
 
@@ -95,4 +95,22 @@ func (a *App) InQuarantine(ctx context.Context) (list []event.QuarantineCount, a
 		}
 	}
 	return list, all
+}
+
+// Compare compares rows in quarantine with the events that were accepted with their ids.
+func (a *App) Compare(ctx context.Context, stream string, rows []event.Rejected) ([]intake.Compared, error) {
+	s := a.Project.Stream(stream)
+	if s == nil {
+		return nil, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	return intake.Compare(ctx, a.Intake, s, rows)
+}
+
+// Quarantine calls each for every row of a stream that is in quarantine, batch by batch, including dismissed ones. It stops at
+// the first error of each and returns it.
+func (a *App) Quarantine(ctx context.Context, stream string, each func(event.Rejected) error) error {
+	if a.Project.Stream(stream) == nil {
+		return &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	return imported.Quarantine(ctx, a.Intake.Catalog, a.Intake.Objects, stream, each)
 }

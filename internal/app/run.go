@@ -122,7 +122,7 @@ func (a *App) runPipeline(ctx context.Context, pipeline string) (done []runs.Run
 }
 
 // Runs lists the runs of a generation with numbers above after, in order.
-func (a *App) Runs(ctx context.Context, pipeline string, generation, after uint64) ([]Run, error) {
+func (a *App) Runs(ctx context.Context, pipeline string, generation, after uint64) ([]runs.Run, error) {
 	return runs.List(ctx, a.Engine.Catalog, pipeline, generation, after)
 }
 

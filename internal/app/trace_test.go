@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"bursar/internal/failure"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/query"
 )
 
@@ -92,7 +93,7 @@ func TestTraceFindsMissingEvents(t *testing.T) {
 	if !errors.Is(err, stopped) {
 		t.Errorf("the trace continues after an error: %v", err)
 	}
-	var unknown *NotFoundError
+	var unknown *reconcile.NotFoundError
 	if _, err := a.Queries.Trace(t.Context(), "orders", "z", nil); !errors.As(err, &unknown) {
 		t.Errorf("an unknown key: %v", err)
 	}

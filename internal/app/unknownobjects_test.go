@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bursar/internal/reconcile/verify"
 )
 
 const lonelyYAML = "stream: lonely\nformat: jsonl\nid: id\ncolumns:\n  id: {type: string}\n"
@@ -29,7 +31,7 @@ func openLonely(t *testing.T) *App {
 // failedChecks returns the failed checks of a verification of the whole project.
 func failedChecks(t *testing.T, a *App) (failed []ProjectCheck) {
 	t.Helper()
-	verified, err := a.VerifyProject(t.Context(), VerifyOptions{Sample: 10}, func(string, int64, int64) {})
+	verified, err := a.VerifyProject(t.Context(), verify.Options{Sample: 10}, func(string, int64, int64) {})
 	if err != nil {
 		t.Fatal(err)
 	}

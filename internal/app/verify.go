@@ -42,7 +42,7 @@ const (
 // projectVerification is one running verification of a project.
 type projectVerification struct {
 	*App
-	options  VerifyOptions
+	options  verify.Options
 	progress func(what string, done, total int64)
 	done     int64
 	total    int64
@@ -91,7 +91,7 @@ func OpenToVerify(ctx context.Context, dir string, log *slog.Logger) (*App, erro
 }
 
 // VerifyProject checks the stores, every object, index and spool that the catalog knows, and finds unknown objects.
-func (a *App) VerifyProject(ctx context.Context, o VerifyOptions, progress func(what string, done, total int64)) (VerifiedProject, error) {
+func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func(what string, done, total int64)) (VerifiedProject, error) {
 	v := &projectVerification{App: a, options: o, progress: progress, out: VerifiedProject{OK: true, Checks: []ProjectCheck{}}}
 	v.checkFiles()
 	v.add(newCheck("temporal"), "the database of histories is undamaged", temporal.VerifyDatabase(ctx, a.state))

@@ -12,8 +12,6 @@ import (
 	"testing"
 
 	"bursar/internal/column"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 var (
@@ -60,7 +58,7 @@ func keyOf(types []column.Type, values []value) []byte {
 		case types[i].IsText():
 			row[i].AppendText([]byte(v.text))
 		case types[i].IsWide():
-			row[i].AppendWide(decimal128.FromBigInt(v.number))
+			row[i].AppendWide(column.Int128OfBig(v.number))
 		default:
 			row[i].AppendInt(v.number.Int64())
 		}

@@ -17,11 +17,12 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"bursar/internal/failure"
-
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"bursar/internal/durable"
+	"bursar/internal/failure"
 )
 
 // DefaultIndexCache is the default size of a PebbleIndex's block cache, in bytes.
@@ -40,7 +41,7 @@ type PebbleIndex struct {
 // OpenPebble opens the index in dir, which is created if missing; only one process may have it open at a time.
 // cacheBytes is the size of the block cache, DefaultIndexCache if 0.
 func OpenPebble(dir string, cacheBytes int64) (*PebbleIndex, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeFolder(dir); err != nil {
 		return nil, fmt.Errorf("open index %s: %w", dir, err)
 	}
 	db, err := openDB(dir, cacheBytes)

@@ -12,8 +12,6 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/failure"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // headerSize is the size of a record's header: the payload's length and CRC-32C, four bytes each, little endian.
@@ -185,16 +183,16 @@ func (d *decoder) value(v *column.Vector) {
 	}
 }
 
-func (d *decoder) wide() decimal128.Num {
+func (d *decoder) wide() column.Int128 {
 	flag := d.read(1)
 	if d.bad || flag[0] == 0 {
-		return decimal128.FromI64(d.varint())
+		return column.Int128Of(d.varint())
 	}
 	b := d.read(16)
 	if d.bad {
-		return decimal128.Num{}
+		return column.Int128{}
 	}
-	return decimal128.New(int64(binary.LittleEndian.Uint64(b[8:])), binary.LittleEndian.Uint64(b))
+	return column.NewInt128(int64(binary.LittleEndian.Uint64(b[8:])), binary.LittleEndian.Uint64(b))
 }
 
 func (d *decoder) list(v *column.Vector) {

@@ -10,14 +10,13 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"bursar/internal/column"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // recordTypes has every type that a record can contain; the first two are the key.
@@ -32,6 +31,9 @@ var recordTypes = []column.Type{
 	{Kind: column.Timestamp},
 	{Kind: column.List, Fields: []column.Field{{Name: "id", Type: textType}, {Name: "amount", Type: wideType}, {Name: "day", Type: column.Type{Kind: column.Date}}}},
 }
+
+// largest has 38 digits.
+var largest = column.Int128OfBig(new(big.Int).Sub(new(big.Int).Exp(big.NewInt(10), big.NewInt(38), nil), big.NewInt(1)))
 
 // fill appends extreme and ordinary values; keys are never null.
 func fill(r *rand.Rand, v *column.Vector, null bool) {
@@ -48,10 +50,10 @@ func fill(r *rand.Rand, v *column.Vector, null bool) {
 		}
 		v.AppendList()
 	case v.Type.IsWide():
-		v.AppendWide([]decimal128.Num{
+		v.AppendWide([]column.Int128{
 			{},
-			decimal128.FromI64(-1), decimal128.FromI64(math.MinInt64), decimal128.FromI64(math.MaxInt64), decimal128.FromU64(1 << 63),
-			decimal128.GetMaxValue(38), decimal128.GetMaxValue(38).Negate(), decimal128.New(-1, 5), decimal128.New(1, 0), decimal128.New(0, math.MaxUint64),
+			column.Int128Of(-1), column.Int128Of(math.MinInt64), column.Int128Of(math.MaxInt64), column.NewInt128(0, 1<<63),
+			largest, largest.Negate(), column.NewInt128(-1, 5), column.NewInt128(1, 0), column.NewInt128(0, math.MaxUint64),
 		}[r.IntN(10)])
 	case v.Type.Kind == column.Bool:
 		v.AppendInt(int64(r.IntN(2)))

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"bursar/internal/durable"
 )
 
 // keptSuffix is the suffix of the file in which a damaged catalog is kept.
@@ -83,7 +85,7 @@ func replaceCatalog(newPath, path, keptPath string) error {
 			return err
 		}
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil {
+	if err := durable.SyncFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
 	for _, side := range []string{logSuffix, "-shm"} {
@@ -91,16 +93,5 @@ func replaceCatalog(newPath, path, keptPath string) error {
 			return err
 		}
 	}
-	if err := os.Rename(newPath, path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return durable.Rename(newPath, path)
 }

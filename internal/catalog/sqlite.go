@@ -15,6 +15,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver that the embedded Temporal server brings
+
+	"bursar/internal/durable"
 )
 
 const (
@@ -89,7 +91,7 @@ func checkLogHasDatabase(path string) error {
 
 // makeFile creates an empty file that only its owner may read. SQLite gives the same mode to its log.
 func makeFile(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)

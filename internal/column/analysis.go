@@ -1,8 +1,10 @@
-// The analysis of an SQL expression without evaluating it: which columns it uses and compares.
+// SQL expressions without evaluating them: which columns they use and compare, and when they are evaluated.
 
 package column
 
-import "strings"
+import (
+	"strings"
+)
 
 // Analysis is what is known about an expression.
 type Analysis struct {
@@ -42,3 +44,13 @@ func (r *Analysis) Uses(name string) bool {
 	}
 	return false
 }
+
+// Evaluation is the time at which an SQL expression is evaluated.
+type Evaluation uint8
+
+// The times of evaluation.
+const (
+	AtIntake  Evaluation = iota // for each ingested event; if it fails the event is quarantined
+	InRuns                      // in every run and rebuild: always with the same result, and it must not fail on any text
+	InQueries                   // in queries: as in runs, but it may read the clock
+)

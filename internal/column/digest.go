@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/bits"
 
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/zeebo/xxh3"
 )
 
@@ -95,11 +94,11 @@ func (v *Vector) appendNumber(dst []byte, i int) []byte {
 	return append(dst, byte(scale))
 }
 
-func appendWideNumber(dst []byte, n decimal128.Num, scale int8) []byte {
-	ten := decimal128.FromI64(10)
+func appendWideNumber(dst []byte, n Int128, scale int8) []byte {
+	ten := Int128Of(10)
 	for !fitsInt64(n) {
 		quotient, rest := n.Div(ten)
-		if rest != (decimal128.Num{}) {
+		if rest != (Int128{}) {
 			break
 		}
 		n, scale = quotient, scale-1
@@ -113,6 +112,6 @@ func appendWideNumber(dst []byte, n decimal128.Num, scale int8) []byte {
 	return append(dst, byte(scale))
 }
 
-func fitsInt64(n decimal128.Num) bool {
+func fitsInt64(n Int128) bool {
 	return n.HighBits() == int64(n.LowBits())>>63
 }

@@ -8,8 +8,6 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"testing"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 func canonical(v *Vector) []byte { return v.AppendCanonical(nil, NameSeed("amount"), 0) }
@@ -46,7 +44,7 @@ func scaled(kind Type, x int64) *Vector {
 	n := new(big.Int).Mul(big.NewInt(x), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(kind.Scale)), nil))
 	v := NewVector(kind, 1)
 	if kind.IsWide() {
-		v.AppendWide(decimal128.FromBigInt(n))
+		v.AppendWide(Int128OfBig(n))
 	} else {
 		v.AppendInt(n.Int64())
 	}
@@ -67,7 +65,7 @@ func TestDigestSurvivesWiderScale(t *testing.T) {
 		a := NewVector(Type{Kind: Decimal, Precision: 38, Scale: 3}, 1)
 		a.AppendWide(n)
 		b := NewVector(Type{Kind: Decimal, Precision: 38, Scale: 3 + shift}, 1)
-		b.AppendWide(decimal128.FromBigInt(grown))
+		b.AppendWide(Int128OfBig(grown))
 		if !bytes.Equal(canonical(&a), canonical(&b)) {
 			t.Fatalf("%v with scale 3: %x, with scale %d: %x", n.BigInt(), canonical(&a), 3+shift, canonical(&b))
 		}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
@@ -294,7 +293,7 @@ func (b *leafBuffer) wides(v *Vector) []parquet.FixedLenByteArray {
 	return b.fixed
 }
 
-func bigEndian(dst []byte, n decimal128.Num) []byte {
+func bigEndian(dst []byte, n Int128) []byte {
 	hi, lo := uint64(n.HighBits()), n.LowBits()
 	for k := range 8 {
 		dst[k] = byte(hi >> (56 - 8*k))

@@ -13,8 +13,6 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // TestParquetRoundTrip writes columns of every type, with and without nulls, and reads them back through DuckDB.
@@ -109,7 +107,7 @@ func fill(v *column.Vector, r *rand.Rand, i int) {
 		}
 		v.AppendList()
 	case v.Type.IsWide():
-		v.AppendWide(decimal128.New(r.Int64N(1<<40)-1<<39, r.Uint64()))
+		v.AppendWide(column.NewInt128(r.Int64N(1<<40)-1<<39, r.Uint64()))
 	case v.Type.Kind == column.Bool:
 		v.AppendInt(int64(r.IntN(2)))
 	case v.Type.Kind == column.BigInt && i == 0:

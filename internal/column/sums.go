@@ -2,12 +2,7 @@
 
 package column
 
-import (
-	"fmt"
-	"math/big"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
-)
+import "math/big"
 
 // Sums adds up a measure by group, exactly and without bounds (rule 2).
 type Sums struct {
@@ -113,24 +108,4 @@ func (s *Sums) Text() (map[string]string, error) {
 		texts[group] = string(AppendDecimal(nil, n, s.Scale))
 	}
 	return texts, nil
-}
-
-// Zero is the unscaled value 0.
-var Zero decimal128.Num
-
-var (
-	largest    = decimal128.GetMaxValue(38)
-	smallest   = largest.Negate()
-	largestBig = largest.BigInt()
-)
-
-// Fits38 reports whether an unscaled value has at most 38 digits.
-func Fits38(n decimal128.Num) bool { return !largest.Less(n) && !n.Less(smallest) }
-
-// Narrow converts an unscaled value to 38 digits, or returns an error if it has more.
-func Narrow(n *big.Int) (decimal128.Num, error) {
-	if n.CmpAbs(largestBig) > 0 {
-		return decimal128.Num{}, fmt.Errorf("sum %s does not fit 38 digits", n)
-	}
-	return decimal128.FromBigInt(n), nil
 }

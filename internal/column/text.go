@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // AppendJSON writes value i as JSON: decimals as strings with their full scale, integers as numbers, dates as "2006-01-02",
@@ -85,38 +83,6 @@ func (v *Vector) AppendItemsJSON(dst []byte, i int, fields []int) []byte {
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')
-}
-
-// AppendDecimal writes an unscaled value with its decimal mark and full scale (rule 2).
-func AppendDecimal(dst []byte, unscaled decimal128.Num, scale int) []byte {
-	negative := unscaled.Sign() < 0
-	if negative {
-		unscaled = unscaled.Negate()
-		dst = append(dst, '-')
-	}
-	var digits []byte
-	var buf [48]byte
-	if unscaled.HighBits() == 0 {
-		digits = strconv.AppendUint(buf[:0], unscaled.LowBits(), 10)
-	} else {
-		digits = unscaled.BigInt().Append(buf[:0], 10)
-	}
-	for pad := scale + 1 - len(digits); pad > 0; pad-- {
-		dst = append(dst, '0')
-		if pad == scale+1-len(digits) && scale > 0 {
-			dst = append(dst, '.')
-		}
-	}
-	whole := len(digits) - scale
-	if whole <= 0 {
-		return append(dst, digits...)
-	}
-	dst = append(dst, digits[:whole]...)
-	if scale > 0 {
-		dst = append(dst, '.')
-		dst = append(dst, digits[whole:]...)
-	}
-	return dst
 }
 
 // appendString writes a JSON string. Most need no escaping; otherwise the result is that of encoding/json without HTML escapes.

@@ -11,18 +11,16 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // wide reads an unscaled value from its digits.
-func wide(t *testing.T, digits string) decimal128.Num {
+func wide(t *testing.T, digits string) Int128 {
 	t.Helper()
 	n, ok := new(big.Int).SetString(digits, 10)
 	if !ok {
 		t.Fatalf("%q is not a valid number", digits)
 	}
-	return decimal128.FromBigInt(n)
+	return Int128OfBig(n)
 }
 
 func TestAppendDecimal(t *testing.T) {
@@ -77,7 +75,7 @@ func TestAppendDecimalAtRandom(t *testing.T) {
 }
 
 // randomWide has any number of digits up to 38, and often zeros at its end.
-func randomWide(r *rand.Rand) decimal128.Num {
+func randomWide(r *rand.Rand) Int128 {
 	n := new(big.Int)
 	for range r.IntN(39) {
 		digit := int64(r.IntN(10))
@@ -89,7 +87,7 @@ func randomWide(r *rand.Rand) decimal128.Num {
 	if r.IntN(2) == 0 {
 		n.Neg(n)
 	}
-	return decimal128.FromBigInt(n)
+	return Int128OfBig(n)
 }
 
 func day(y int, m time.Month, d int) int64 {

@@ -4,9 +4,8 @@ package column
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // MaxNarrow is the largest decimal precision whose unscaled values fit an int64.
@@ -19,7 +18,7 @@ const MaxNarrow = 18
 type Vector struct {
 	Type   Type
 	Ints   []int64
-	Wide   []decimal128.Num
+	Wide   []Int128
 	Ends   []uint32
 	Bytes  []byte
 	Fields []Vector
@@ -39,7 +38,7 @@ func NewVector(t Type, capacity int) Vector {
 			v.Fields[i] = NewVector(f.Type, 0)
 		}
 	case t.IsWide():
-		v.Wide = make([]decimal128.Num, 0, capacity)
+		v.Wide = make([]Int128, 0, capacity)
 	default:
 		v.Ints = make([]int64, 0, capacity)
 	}
@@ -120,9 +119,25 @@ func (v *Vector) AppendInt(x int64) {
 }
 
 // AppendWide appends a value that is stored in Wide.
-func (v *Vector) AppendWide(x decimal128.Num) {
+func (v *Vector) AppendWide(x Int128) {
 	v.Wide = append(v.Wide, x)
 	v.appendValid()
+}
+
+// AppendUnscaled appends a decimal at the type's scale. If there is no room for it, it appends nothing and returns an error.
+func (v *Vector) AppendUnscaled(n *big.Int) error {
+	wide, err := Narrow(n)
+	switch {
+	case err != nil:
+		return err
+	case v.Type.IsWide():
+		v.AppendWide(wide)
+	case !n.IsInt64():
+		return fmt.Errorf("%s does not fit %s", n, v.Type)
+	default:
+		v.AppendInt(n.Int64())
+	}
+	return nil
 }
 
 // AppendText appends a string or json value.
@@ -165,7 +180,7 @@ func (v *Vector) AppendNull() {
 	case v.Type.Kind == List:
 		v.Ends = append(v.Ends, uint32(v.Fields[0].Len()))
 	case v.Type.IsWide():
-		v.Wide = append(v.Wide, decimal128.Num{})
+		v.Wide = append(v.Wide, Int128{})
 	default:
 		v.Ints = append(v.Ints, 0)
 	}
@@ -193,11 +208,11 @@ func (v *Vector) Span(i int) (lo, hi uint32) {
 }
 
 // Unscaled returns decimal or integer value i without its decimal mark.
-func (v *Vector) Unscaled(i int) decimal128.Num {
+func (v *Vector) Unscaled(i int) Int128 {
 	if v.Type.IsWide() {
 		return v.Wide[i]
 	}
-	return decimal128.FromI64(v.Ints[i])
+	return Int128Of(v.Ints[i])
 }
 
 // AppendFrom appends value i of another column of the same type.

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"unsafe"
 
-	"bursar/internal/column"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	duckdb "github.com/duckdb/duckdb-go-bindings"
+
+	"bursar/internal/column"
 )
 
 // typeOf returns the column type that represents every value of a DuckDB type exactly; other types are an error.
@@ -77,7 +76,7 @@ func appendVector(dst *column.Vector, src duckdb.Vector, lo, hi int) {
 				dst.AppendNull()
 				continue
 			}
-			dst.AppendWide(decimal128.New(x.hi, x.lo))
+			dst.AppendWide(column.NewInt128(x.hi, x.lo))
 		}
 	default:
 		appendInts(dst, src, data, lo, hi, valid)

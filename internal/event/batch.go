@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event/dedupe"
+	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
@@ -159,9 +160,6 @@ func LastFile(tx catalog.Tx, stream string) (uint64, error) {
 	return state.Files, err
 }
 
-// errFound ends a listing.
-var errFound = errors.New("found")
-
 // HasAccepted reports whether any batch of files or requests contains events. Batches that retried a quarantine do not count.
 func HasAccepted(tx catalog.Tx, stream string) (bool, error) {
 	err := tx.List("batch/"+stream+"/", func(_ string, value json.RawMessage) error {
@@ -170,11 +168,11 @@ func HasAccepted(tx catalog.Tx, stream string) (bool, error) {
 			return err
 		}
 		if b.Accepted > 0 && len(b.Retried) == 0 {
-			return errFound
+			return failure.ErrStop
 		}
 		return nil
 	})
-	if errors.Is(err, errFound) {
+	if errors.Is(err, failure.ErrStop) {
 		return true, nil
 	}
 	return false, err

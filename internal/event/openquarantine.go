@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"bursar/internal/catalog"
+	"bursar/internal/failure"
 )
 
 // OpenQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the former, left reports
@@ -132,11 +133,11 @@ func (st *Store) FindRejected(ctx context.Context, stream string, at Place) (fou
 				return nil
 			}
 			found = row
-			return errFound
+			return failure.ErrStop
 		})
 	}
 	switch {
-	case errors.Is(err, errFound):
+	case errors.Is(err, failure.ErrStop):
 		found.Dismissed, err = st.dismissal(ctx, stream, at)
 	case err == nil:
 		err = &NoSuchError{fmt.Sprintf("row %s in quarantine of %s", at, stream), fmt.Sprintf("`bursar quarantine %s` lists what is there", stream)}

@@ -6,11 +6,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
 	"bursar/internal/column"
 	"bursar/internal/failure"
@@ -64,7 +61,7 @@ func (t Totals) Add(other Totals) error {
 			t[name] = map[string]string{}
 		}
 		for group, sum := range groups {
-			total, err := AddDecimals(t[name][group], sum)
+			total, err := column.AddDecimals(t[name][group], sum)
 			if err != nil {
 				return failure.Wrap(failure.Data, fmt.Errorf("add total %s %s: %w", name, group, err))
 			}
@@ -85,7 +82,7 @@ func (t Totals) Sub(other Totals) error {
 			if !negated {
 				negative = "-" + sum
 			}
-			left, err := AddDecimals(cmp.Or(t[name][group], "0"), negative)
+			left, err := column.AddDecimals(cmp.Or(t[name][group], "0"), negative)
 			if err != nil {
 				return failure.Wrap(failure.Data, fmt.Errorf("subtract total %s %s: %w", name, group, err))
 			}
@@ -93,38 +90,6 @@ func (t Totals) Sub(other Totals) error {
 		}
 	}
 	return nil
-}
-
-// AddDecimals adds two decimals at the finer of their scales, which differ once a type has grown. An empty text is zero.
-func AddDecimals(a, b string) (string, error) {
-	if a == "" {
-		return b, nil
-	}
-	a, b = Rescale(a, scaleOf(b)), Rescale(b, scaleOf(a))
-	x, scale, okA := unscaled(a)
-	y, scaleB, okB := unscaled(b)
-	if !okA || !okB || scale != scaleB {
-		return "", fmt.Errorf("decimals %q and %q cannot be added", a, b)
-	}
-	n, err := column.Narrow(x.Add(x, y))
-	return string(column.AppendDecimal(nil, n, scale)), err
-}
-
-// Rescale writes a decimal with at least scale decimals.
-func Rescale(text string, scale int) string {
-	missing := scale - scaleOf(text)
-	if missing <= 0 {
-		return text
-	}
-	if !strings.Contains(text, ".") {
-		text += "."
-	}
-	return text + strings.Repeat("0", missing)
-}
-
-func scaleOf(text string) int {
-	_, fraction, _ := strings.Cut(text, ".")
-	return len(fraction)
 }
 
 // TotalsNow returns a batch's totals at the scales that the stream declares now.
@@ -142,19 +107,12 @@ func (t Totals) Now(s *project.Stream) Totals {
 		now[name] = map[string]string{}
 		for group, sum := range groups {
 			if by := s.Column(total.By); by != nil && by.Type.Kind == column.Decimal {
-				group = Rescale(group, by.Type.Scale)
+				group = column.Rescale(group, by.Type.Scale)
 			}
-			now[name][group] = Rescale(sum, s.TotalType(total).Scale)
+			now[name][group] = column.Rescale(sum, s.TotalType(total).Scale)
 		}
 	}
 	return now
-}
-
-// unscaled parses a decimal without its mark, and returns its scale.
-func unscaled(s string) (n *big.Int, scale int, ok bool) {
-	whole, fraction, _ := strings.Cut(s, ".")
-	n, ok = new(big.Int).SetString(whole+fraction, 10)
-	return n, len(fraction), ok
 }
 
 // Summer sums one control total over a batch.
@@ -208,7 +166,7 @@ func TotalsOf(summers []Summer) (Totals, error) {
 			return nil, fmt.Errorf("total %s: %w", s.Total.Name, err)
 		}
 		if len(groups) == 0 && s.Group < 0 {
-			groups[""] = string(column.AppendDecimal(nil, decimal128.Num{}, s.Scale))
+			groups[""] = string(column.AppendDecimal(nil, column.Int128{}, s.Scale))
 		}
 		totals[s.Total.Name] = groups
 	}

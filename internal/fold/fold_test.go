@@ -14,6 +14,7 @@ import (
 	"bursar/internal/duck"
 	"bursar/internal/fold"
 	"bursar/internal/project"
+	"bursar/internal/project/bind"
 )
 
 const keywordStream = `
@@ -102,11 +103,11 @@ func newBench(t *testing.T, stream, pipeline string, sql ...string) *bench {
 	}
 	t.Cleanup(s.Close)
 	p, errs := project.Read(dir)
-	if errs = append(errs, project.Check(t.Context(), p, s)...); len(errs) > 0 {
+	if errs = append(errs, bind.Check(t.Context(), p, s)...); len(errs) > 0 {
 		t.Fatal(errs)
 	}
 	events := p.Events(p.Pipelines[0])
-	shape, _ := project.Bind(t.Context(), p.Pipelines[0], events, s)
+	shape, _ := bind.Pipeline(t.Context(), p.Pipelines[0], events, s)
 	plan, err := fold.NewPlan(p.Pipelines[0], events, shape)
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/project"
+	"bursar/internal/project/bind"
 )
 
 // EventCount is the hidden column that counts the events folded into a delta or record.
@@ -46,7 +47,7 @@ type Plan struct {
 }
 
 // NewPlan compiles a checked pipeline over its events, with the column types found by project.Bind.
-func NewPlan(p *project.Pipeline, e *project.Events, shape project.BoundTypes) (*Plan, error) {
+func NewPlan(p *project.Pipeline, e *project.Events, shape bind.Types) (*Plan, error) {
 	plan := &Plan{Pipeline: p, Events: e, computedOrder: shape.Order}
 	for _, k := range e.Key {
 		plan.Key = append(plan.Key, k.Field)

@@ -15,23 +15,21 @@ import (
 	"bursar/internal/failure"
 )
 
-// Pauses after a retryable error, doubling from the least to the most.
-const (
-	leastBackoff = time.Second
-	mostBackoff  = time.Minute
-)
+// backoff is the pause after a retryable error that does not know when to retry.
+var backoff = failure.Backoff{Least: time.Second, Most: time.Minute}
 
 // maxFiles is how many files are passed on together.
 const maxFiles = 1000
 
 // streamFolder is one stream's folder.
 type streamFolder struct {
-	watch  *watch
-	stream string
-	dir    string
-	seen   map[string]observation
-	wake   chan struct{} // capacity 1
-	pause  time.Duration // after a retryable error
+	watch    *watch
+	stream   string
+	dir      string
+	seen     map[string]observation
+	wake     chan struct{} // capacity 1
+	failures int           // in a row, retryable
+	pause    time.Duration // after a retryable error
 
 	decided map[string]outcome // files that were passed on and were not moved yet
 }
@@ -170,10 +168,11 @@ func (b *streamFolder) ingest(ctx context.Context, files []string) time.Duration
 	case ctx.Err() != nil:
 		return 0
 	case err == nil:
-		b.pause = 0
+		b.failures, b.pause = 0, 0
 		return 0
 	}
-	b.pause = cmp.Or(failure.RetryAfter(err), min(max(2*b.pause, leastBackoff), mostBackoff))
+	b.failures++
+	b.pause = cmp.Or(failure.RetryAfter(err), backoff.After(b.failures))
 	b.watch.Log.Warn("cannot ingest files of the inbox; retrying", "stream", b.stream, "files", len(files), "after", b.pause, "error", err)
 	return b.pause
 }

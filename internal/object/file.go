@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"bursar/internal/durable"
 )
 
 // buffers is a pool, because objects are often written in blocks larger than the buffer, which bypass it.
@@ -98,10 +100,7 @@ func (w *fileWriter) publish() error {
 	if err := w.folder.ensureDir(dir); err != nil {
 		return err
 	}
-	if err := os.Rename(w.file.Name(), path); err != nil {
-		return err
-	}
-	return SyncFolder(dir)
+	return durable.Rename(w.file.Name(), path)
 }
 
 func (w *fileWriter) release() {

@@ -12,11 +12,17 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
+
+	"bursar/internal/durable"
 )
 
 // unfinished is the folder below the root for objects that are not committed. It is on the same file system, so that commit is
 // a rename, and no valid object name leads into it.
 const unfinished = ".tmp"
+
+// maxDurableDirs bounds the size of Folder.durableDirs.
+const maxDurableDirs = 4096
 
 // Folder is a Store of local files. Each object is the file root/name, readable only by its owner.
 // Folders that Delete empties stay, because another writer may be about to use them.
@@ -136,12 +142,45 @@ func (f *Folder) Delete(ctx context.Context, name string) error {
 		return nil
 	}
 	if err == nil {
-		err = SyncFolder(filepath.Dir(path))
+		err = durable.SyncFolder(filepath.Dir(path))
 	}
 	if err != nil {
 		return fmt.Errorf("delete object %s: %w", name, err)
 	}
 	return nil
+}
+
+// ensureDir creates dir durably, and fsyncs each folder's parent once per process. Concurrent writers of a new folder each fsync
+// its parent, and do not wait for other folders.
+func (f *Folder) ensureDir(dir string) error {
+	if f.isDurable(dir) {
+		return nil
+	}
+	if strings.HasPrefix(dir, f.root+string(filepath.Separator)) {
+		if err := f.ensureDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+	}
+	if err := durable.MakeFolder(dir); err != nil {
+		return err
+	}
+	f.markDurable(dir)
+	return nil
+}
+
+func (f *Folder) isDurable(dir string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.durableDirs[dir]
+}
+
+func (f *Folder) markDurable(dir string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.durableDirs) >= maxDurableDirs {
+		clear(f.durableDirs) // many folders accumulate over years, and repeating an fsync is harmless
+	}
+	f.durableDirs[dir] = true
 }
 
 func check(ctx context.Context, name string) error {
@@ -154,7 +193,7 @@ func check(ctx context.Context, name string) error {
 // asNotExist converts errors that mean that the object does not exist into fs.ErrNotExist, also that of a name below another
 // object.
 func asNotExist(err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotFolder) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return fs.ErrNotExist
 	}
 	return err

@@ -9,11 +9,13 @@ import (
 	_ "time/tzdata" // a declared zone means the same on machines without a zone database
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
+// Kinds of columns that can be added up, and that say when.
 var (
-	numberKinds = []column.Kind{column.Decimal, column.Int, column.BigInt}
-	timeKinds   = []column.Kind{column.Date, column.Timestamp}
+	NumberKinds = []column.Kind{column.Decimal, column.Int, column.BigInt}
+	TimeKinds   = []column.Kind{column.Date, column.Timestamp}
 )
 
 // columnKeys lists the keys of a column with the types that they belong to; computed: the key may be combined with `is`.
@@ -29,88 +31,88 @@ var columnKeys = []struct {
 	{key: "is", computed: true},
 	{key: "from"},
 	{key: "in", kinds: []column.Kind{column.String}},
-	{key: "format", kinds: timeKinds},
+	{key: "format", kinds: TimeKinds},
 	{key: "zone", kinds: []column.Kind{column.Timestamp}},
-	{key: "decimal", kinds: numberKinds},
-	{key: "group", kinds: numberKinds},
+	{key: "decimal", kinds: NumberKinds},
+	{key: "group", kinds: NumberKinds},
 }
 
 // readColumn reads a column; its type has kind 0 if it is not declared correctly.
-func (s *Stream) readColumn(columns section, name string) Column {
+func (s *Stream) readColumn(columns doc.Section, name string) Column {
 	known := make([]string, len(columnKeys))
 	for i, k := range columnKeys {
 		known[i] = k.key
 	}
-	o := columns.sub(name, known...)
-	o.require("type")
+	o := columns.Sub(name, known...)
+	o.Require("type")
 	c := Column{
-		Name: name, Line: columns.src.lines.at(o.path), Type: readType(o),
-		From: s.readFrom(o, name), In: o.list("in"), Optional: o.flag("optional", false), Origin: o.flag("origin", false),
-		Format: o.text("format"), Zone: readZone(o), Is: o.expression("is"),
-		Decimal: o.mark("decimal", '.'), Group: o.mark("group", 0),
+		Name: name, Line: columns.Src.Lines.At(o.Path), Type: readType(o),
+		From: s.readFrom(o, name), In: o.List("in"), Optional: o.Flag("optional", false), Origin: o.Flag("origin", false),
+		Format: o.Text("format"), Zone: readZone(o), Is: o.Expression("is"),
+		Decimal: o.Mark("decimal", '.'), Group: o.Mark("group", 0),
 	}
 	refuseMisplaced(o, c)
-	c.Absent = o.has("absent")
+	c.Absent = o.Has("absent")
 	s.checkAbsent(o, &c)
 	if c.Group == c.Decimal {
-		o.fail("group", "is %s, which is the decimal mark: declare `decimal` too, as another character", brief(string(c.Group)))
+		o.Fail("group", "is %s, which is the decimal mark: declare `decimal` too, as another character", doc.Brief(string(c.Group)))
 	}
 	if c.Zone != nil && column.IsEpoch(c.Format) {
-		o.fail("zone", "has no effect on an epoch time, which is UTC")
+		o.Fail("zone", "has no effect on an epoch time, which is UTC")
 	}
-	if c.Format != "" && slices.Contains(timeKinds, c.Type.Kind) {
-		o.layout("format", c.Type.Kind)
+	if c.Format != "" && slices.Contains(TimeKinds, c.Type.Kind) {
+		o.Layout("format", c.Type.Kind)
 	}
 	return c
 }
 
 // checkAbsent reports `absent` where it has no effect: it is about the headers of a file.
-func (s *Stream) checkAbsent(o section, c *Column) {
+func (s *Stream) checkAbsent(o doc.Section, c *Column) {
 	switch {
 	case !c.Absent:
-	case o.text("absent") != "ok":
-		o.fail("absent", "can only be ok: files may lack the column")
+	case o.Text("absent") != "ok":
+		o.Fail("absent", "can only be ok: files may lack the column")
 	case s.Format == JSONL, s.Format == CSVText && !s.CSV.Header:
-		o.fail("absent", "belongs to parquet files, and csv files with a header")
+		o.Fail("absent", "belongs to parquet files, and csv files with a header")
 	case !c.Optional:
-		o.fail("absent", "needs `optional: true`: the column is null in the rows of a file that lacks it")
+		o.Fail("absent", "needs `optional: true`: the column is null in the rows of a file that lacks it")
 	}
 }
 
-func readType(o section) column.Type {
-	text := o.text("type")
+func readType(o doc.Section) column.Type {
+	text := o.Text("type")
 	if text == "" {
 		return column.Type{}
 	}
 	t, err := column.ParseType(text)
 	if err != nil {
-		o.src.failAt(o.at("type"), "%v", err)
+		o.Src.FailAt(o.At("type"), "%v", err)
 	}
 	return t
 }
 
-func readZone(o section) *time.Location {
-	name := o.text("zone")
+func readZone(o doc.Section) *time.Location {
+	name := o.Text("zone")
 	if name == "" {
 		return nil
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" { // Local has another meaning on another machine
-		o.fail("zone", "is %s: use a name such as Europe/Prague", brief(name))
+		o.Fail("zone", "is %s: use a name such as Europe/Prague", doc.Brief(name))
 		return nil
 	}
 	return zone
 }
 
 // refuseMisplaced reports keys that have no effect on a column of this type.
-func refuseMisplaced(o section, c Column) {
+func refuseMisplaced(o doc.Section, c Column) {
 	for _, k := range columnKeys {
 		switch {
-		case !o.has(k.key):
-		case o.has("is") && !k.computed:
-			o.fail(k.key, "cannot be combined with `is`: the column is computed, not read")
+		case !o.Has(k.key):
+		case o.Has("is") && !k.computed:
+			o.Fail(k.key, "cannot be combined with `is`: the column is computed, not read")
 		case k.kinds != nil && c.Type.Kind != 0 && !slices.Contains(k.kinds, c.Type.Kind):
-			o.fail(k.key, "belongs to %s columns only; this is %s", kindList(k.kinds), c.Type)
+			o.Fail(k.key, "belongs to %s columns only; this is %s", kindList(k.kinds), c.Type)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 // StreamColumn is the column with the name of an event's stream, if `from` is a list.
@@ -109,10 +110,10 @@ func (e *Events) names() string {
 }
 
 // reference finds a column, or reports that it does not exist.
-func (e *Events) reference(src *sourceFile, path, name string) *Column {
+func (e *Events) reference(src *doc.File, path, name string) *Column {
 	c := e.Column(name)
 	if c == nil && e.isOrigin(name) {
-		src.failAt(path, "column %s says where an event was read from (`origin: true`): the same event may come from elsewhere, so no pipeline can fold it", brief(name))
+		src.FailAt(path, "column %s says where an event was read from (`origin: true`): the same event may come from elsewhere, so no pipeline can fold it", doc.Brief(name))
 		return nil
 	}
 	if c == nil {
@@ -120,7 +121,7 @@ func (e *Events) reference(src *sourceFile, path, name string) *Column {
 		for i := range e.Columns {
 			names[i] = e.Columns[i].Name
 		}
-		src.failAt(path, "no column %s in %s%s", brief(name), e.names(), didYouMean(nearest(name, names)))
+		src.FailAt(path, "no column %s in %s%s", doc.Brief(name), e.names(), doc.DidYouMean(name, names))
 	}
 	return c
 }

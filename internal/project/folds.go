@@ -2,7 +2,11 @@
 
 package project
 
-import "strings"
+import (
+	"strings"
+
+	"bursar/internal/project/doc"
+)
 
 // FoldForm describes a kind of fold.
 type FoldForm struct {
@@ -30,43 +34,43 @@ var folds = []FoldForm{
 func Folds() []FoldForm { return folds }
 
 // foldKind returns the kind of an artifact column, or reports that it has none or several.
-func foldKind(o section) FoldKind {
+func foldKind(o doc.Section) FoldKind {
 	var kind FoldKind
 	for _, k := range folds {
 		switch {
-		case !o.has(string(k.Kind)):
+		case !o.Has(string(k.Kind)):
 		case kind != "":
-			o.fail(string(k.Kind), "cannot be combined with `%s`: a column is made in one way", kind)
+			o.Fail(string(k.Kind), "cannot be combined with `%s`: a column is made in one way", kind)
 		default:
 			kind = k.Kind
 		}
 	}
-	if kind == "" && o.values != nil && len(o.misspelt) == 0 {
-		o.src.failAt(o.path, "%s has no fold: use one of count, sum, min, max, first, last, list or is (`bursar help folds` explains them); "+
-			"type where SQL files make it", o.title())
+	if kind == "" && o.Values != nil && len(o.Misspelt) == 0 {
+		o.Src.FailAt(o.Path, "%s has no fold: use one of count, sum, min, max, first, last, list or is (`bursar help folds` explains them); "+
+			"type where SQL files make it", o.Title())
 	}
 	return kind
 }
 
 // refuseBeside reports keys that have no effect on this kind of fold, and a missing `by`.
-func refuseBeside(o section, kind FoldKind) {
+func refuseBeside(o doc.Section, kind FoldKind) {
 	for _, k := range folds {
 		if k.Kind != kind {
 			continue
 		}
 		if k.By {
-			o.require("by")
-		} else if o.has("by") {
-			o.fail("by", "belongs to first, last and list only")
+			o.Require("by")
+		} else if o.Has("by") {
+			o.Fail("by", "belongs to first, last and list only")
 		}
-		if o.has("keep") && !k.Keep {
-			o.fail("keep", "belongs to list only")
+		if o.Has("keep") && !k.Keep {
+			o.Fail("keep", "belongs to list only")
 		}
-		if o.has("mixed") && !k.Mixed {
-			o.fail("mixed", "belongs to sum only")
+		if o.Has("mixed") && !k.Mixed {
+			o.Fail("mixed", "belongs to sum only")
 		}
-		if o.has("where") && !k.Where {
-			o.fail("where", "cannot be combined with `%s`: write CASE WHEN in the expression", kind)
+		if o.Has("where") && !k.Where {
+			o.Fail("where", "cannot be combined with `%s`: write CASE WHEN in the expression", kind)
 		}
 	}
 }

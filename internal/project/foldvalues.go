@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"bursar/internal/project/doc"
 )
 
 // maxUnnamed bounds the values that Unnamed returns.
@@ -29,7 +31,7 @@ func (p *Pipeline) Unnamed(streams []*Stream) (values []string) {
 			}
 			for _, value := range c.In {
 				if !named(value) && len(values) < maxUnnamed {
-					values = append(values, fmt.Sprintf("%s %s (%s:%d)", c.Name, brief(value), s.File, c.Line))
+					values = append(values, fmt.Sprintf("%s %s (%s:%d)", c.Name, doc.Brief(value), s.File, c.Line))
 				}
 			}
 		}

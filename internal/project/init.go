@@ -11,6 +11,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"bursar/internal/project/doc"
 )
 
 // DefaultExample is the example that Init uses by default.
@@ -37,7 +39,7 @@ func Init(dir, example string) error {
 	}
 	files, err := fs.Sub(templates, path.Join("templates", example))
 	if err != nil || strings.ContainsAny(example, "/.") || !isDir(files) {
-		return fmt.Errorf("find example %s: use one of %s", brief(example), strings.Join(Examples(), ", "))
+		return fmt.Errorf("find example %s: use one of %s", doc.Brief(example), strings.Join(Examples(), ", "))
 	}
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return fmt.Errorf("make project folder %s: it is not empty", dir)

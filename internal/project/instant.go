@@ -25,8 +25,8 @@ type sqlTokens struct {
 	places [][]int
 }
 
-// instants rewrites an expression in which a time zone is applied, so that the timestamp columns in it are instants.
-func instants(expr string, columns []column.Field) string {
+// Instants rewrites an expression in which a time zone is applied, so that the timestamp columns in it are instants.
+func Instants(expr string, columns []column.Field) string {
 	t := sqlTokens{}
 	for _, at := range sqlToken.FindAllStringIndex(expr, -1) {
 		if text := expr[at[0]:at[1]]; !sqlComment.MatchString(text) {
@@ -96,7 +96,7 @@ func (t *sqlTokens) isTimestamp(i int, columns []column.Field) bool {
 }
 
 // Instants rewrites an expression over the stream's columns as it is evaluated.
-func (s *Stream) Instants(expr string) string { return instants(expr, s.Types()) }
+func (s *Stream) Instants(expr string) string { return Instants(expr, s.Types()) }
 
 // ZonedColumns returns the computed columns that apply a time zone to a timestamp.
 func (s *Stream) ZonedColumns() []*Column {
@@ -123,16 +123,16 @@ func (s *Stream) castInstants() {
 func (p *Pipeline) castInstants(e *Events) {
 	for _, s := range e.Streams {
 		for i, part := range p.Keys[s.Name] {
-			if !bareName.MatchString(part) {
-				p.Keys[s.Name][i] = instants(part, s.Types())
+			if !BareName.MatchString(part) {
+				p.Keys[s.Name][i] = Instants(part, s.Types())
 			}
 		}
 	}
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
-		f.Where = instants(f.Where, e.Types())
+		f.Where = Instants(f.Where, e.Types())
 		if f.Kind != Is {
-			f.Expr = instants(f.Expr, e.Types())
+			f.Expr = Instants(f.Expr, e.Types())
 		}
 	}
 }

@@ -31,9 +31,9 @@ func TestInstants(t *testing.T) {
 		if want == "" {
 			want = expr
 		}
-		got := instants(expr, columns)
-		if got != want || instants(got, columns) != got {
-			t.Errorf("%s becomes %s, and that %s; want %s", expr, got, instants(got, columns), want)
+		got := Instants(expr, columns)
+		if got != want || Instants(got, columns) != got {
+			t.Errorf("%s becomes %s, and that %s; want %s", expr, got, Instants(got, columns), want)
 		}
 	}
 }

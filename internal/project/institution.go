@@ -5,6 +5,8 @@ package project
 import (
 	"strings"
 	"time"
+
+	"bursar/internal/project/doc"
 )
 
 // Institution is one declared institution: a bank, or another keeper of accounts.
@@ -20,7 +22,7 @@ type Institution struct {
 	TemporaryIDs bool              // the FITID of an entry differs between its OFX files
 	CSV          *CSVMapping       // nil if it sends no CSV files
 
-	lines lines // line of each key in File
+	lines doc.Lines // line of each key in File
 }
 
 // ReversalDirection is the direction of entries that reverse other entries.

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/text/encoding/charmap"
+
+	"bursar/internal/project/doc"
+	"bursar/internal/project/projecttest"
 )
 
 const goodInstitution = `institution: acme
@@ -42,7 +45,7 @@ csv:
 func TestInstitutionRead(t *testing.T) {
 	t.Parallel()
 	i, errs := parseInstitution("institutions/any-name.yaml", []byte(goodInstitution))
-	wantErrors(t, errs)
+	projecttest.WantErrors(t, errs)
 	if i.Name != "acme" || i.Line != 1 || i.Servicer != "DEUTDEFF" || !reflect.DeepEqual(i.Accounts, []string{"LT6210101010", "12*"}) {
 		t.Errorf("got %+v", i)
 	}
@@ -125,7 +128,7 @@ func TestBrokenInstitution(t *testing.T) {
 		if strings.Contains(c.to, "header:") { // which misses every column, and is not what this row is about
 			errs = errs[:1]
 		}
-		t.Run(c.want, func(t *testing.T) { wantErrors(t, errs, "institutions/acme.yaml:"+c.want) })
+		t.Run(c.want, func(t *testing.T) { projecttest.WantErrors(t, errs, "institutions/acme.yaml:"+c.want) })
 	}
 }
 
@@ -133,7 +136,7 @@ func TestReversals(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]ReversalDirection{"": OwnReversals, "reversals: own\n": OwnReversals, "reversals: original\n": OriginalReversals} {
 		i, errs := parseInstitution("institutions/acme.yaml", []byte(goodInstitution+text))
-		if wantErrors(t, errs); i.Reversals != want {
+		if projecttest.WantErrors(t, errs); i.Reversals != want {
 			t.Errorf("%q is %q", text, i.Reversals)
 		}
 	}
@@ -149,19 +152,19 @@ csv:
   columns: {booked: Day, amount: amount}
   unique: true
 `))
-	wantErrors(t, errs, "institutions/a.yaml:7: `unique` needs the column of the reference",
+	projecttest.WantErrors(t, errs, "institutions/a.yaml:7: `unique` needs the column of the reference",
 		"institutions/a.yaml:3: `header` has no column `amount`, which is named below; did you mean `Amount`?")
 }
 
 func TestInstitutionsClaimOnce(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(folder(t, map[string]string{
+	p, errs := Read(projecttest.Folder(t, map[string]string{
 		"bursar.yaml":         "",
 		"institutions/a.yaml": "institution: zeta\nservicer: AAAABBCC\naccounts: [LT01, \"9*\"]\n",
 		"institutions/b.yaml": "institution: alpha\naccounts:\n- x\n- LT01\n- 9*\n",
 		"institutions/c.yaml": "institution: zeta\nservicer: AAAABBCC\n",
 	}))
-	wantErrors(t, errs,
+	projecttest.WantErrors(t, errs,
 		"institutions/b.yaml:4: account `LT01` is declared in institutions/a.yaml:3 already: an account belongs to one institution",
 		"institutions/b.yaml:5: account `9*` is declared in institutions/a.yaml:3 already",
 		"institutions/c.yaml:1: institution `zeta` is declared in institutions/a.yaml:1 already",
@@ -236,7 +239,7 @@ func TestCalendarExpects(t *testing.T) {
 			text += "statements: " + c.calendar + "\n"
 		}
 		i, errs := parseInstitution("institutions/a.yaml", []byte(text))
-		wantErrors(t, errs)
+		projecttest.WantErrors(t, errs)
 		for _, d := range c.yes {
 			if !i.Statements.Expects(day(d)) {
 				t.Errorf("%s does not expect %s", c.calendar, d)
@@ -279,7 +282,7 @@ func FuzzInstitutionYAML(f *testing.F) {
 	f.Add([]byte("institution: a\nstatements: {calendar: de, also: [0001-01-01, 1], except: x, since: {}}\naccounts: ~"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		i, errs := parseInstitution("institutions/a.yaml", data)
-		if len(errs) > maxErrors+1 {
+		if len(errs) > doc.MaxErrors+1 {
 			t.Fatalf("%d errors", len(errs))
 		}
 		for _, e := range errs {

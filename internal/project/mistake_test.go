@@ -5,6 +5,8 @@ package project
 import (
 	"strings"
 	"testing"
+
+	"bursar/internal/project/projecttest"
 )
 
 // TestYAMLMistakes expects one error for each mistake, with its line and what to write.
@@ -27,15 +29,15 @@ func TestYAMLMistakes(t *testing.T) {
 		{"{type:\tstring}", ""},
 		{"{type: string, in: [\"x, y\"]}", ""},
 	} {
-		_, errs := Read(folder(t, map[string]string{"streams/s.yaml": "stream: s\nformat: jsonl\nid: _row\ncolumns:\n  a: " + c.column + "\n"}))
+		_, errs := Read(projecttest.Folder(t, map[string]string{"streams/s.yaml": "stream: s\nformat: jsonl\nid: _row\ncolumns:\n  a: " + c.column + "\n"}))
 		if c.want == "" {
-			wantErrors(t, errs)
+			projecttest.WantErrors(t, errs)
 			continue
 		}
 		if len(errs) != 1 || !strings.Contains(errs[0].Error(), "streams/s.yaml:"+c.want) {
 			t.Errorf("%s gives %v, want %s", c.column, errs, c.want)
 		}
 	}
-	_, errs := Read(folder(t, map[string]string{"streams/s.yaml": "stream: s\nformat: jsonl\nid: a, b\ncolumns:\n  a: {type: int}\n  b: {type: int}\n"}))
-	wantErrors(t, errs, "streams/s.yaml:3: `id` is one text with a comma in it: write id: [a, b]")
+	_, errs := Read(projecttest.Folder(t, map[string]string{"streams/s.yaml": "stream: s\nformat: jsonl\nid: a, b\ncolumns:\n  a: {type: int}\n  b: {type: int}\n"}))
+	projecttest.WantErrors(t, errs, "streams/s.yaml:3: `id` is one text with a comma in it: write id: [a, b]")
 }

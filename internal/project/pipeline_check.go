@@ -6,10 +6,11 @@ import (
 	"slices"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 // check reports references to missing names, except those of `conserve`. It returns the events, nil if streams are missing.
-func (p *Pipeline) check(src *sourceFile, project *Project) *Events {
+func (p *Pipeline) check(src *doc.File, project *Project) *Events {
 	p.checkNames(src)
 	if !p.checkFrom(src, project) { // a stream that could not be read is reported in its own file
 		return nil
@@ -29,7 +30,7 @@ func (p *Pipeline) check(src *sourceFile, project *Project) *Events {
 }
 
 // checkFrom reports missing streams; ok is true if all exist and have columns.
-func (p *Pipeline) checkFrom(src *sourceFile, project *Project) (ok bool) {
+func (p *Pipeline) checkFrom(src *doc.File, project *Project) (ok bool) {
 	var names []string
 	for _, other := range project.AllStreams() {
 		names = append(names, other.Name)
@@ -38,7 +39,7 @@ func (p *Pipeline) checkFrom(src *sourceFile, project *Project) (ok bool) {
 	for i, name := range p.From {
 		s := project.Stream(name)
 		if s == nil {
-			src.failAt(item("from", i), "no stream %s%s", brief(name), didYouMean(nearest(name, names)))
+			src.FailAt(item("from", i), "no stream %s%s", doc.Brief(name), doc.DidYouMean(name, names))
 		}
 		ok = ok && s != nil && len(s.Columns) > 0
 	}
@@ -46,15 +47,15 @@ func (p *Pipeline) checkFrom(src *sourceFile, project *Project) (ok bool) {
 }
 
 // checkColumns reports columns of the same name whose types have no common type.
-func (p *Pipeline) checkColumns(src *sourceFile, streams []*Stream) {
+func (p *Pipeline) checkColumns(src *doc.File, streams []*Stream) {
 	seen := map[string]*Column{}
 	of := map[string]*Stream{}
 	for _, s := range streams {
 		for i := range s.Columns {
 			c := &s.Columns[i]
 			if p.Listed && c.Name == StreamColumn {
-				src.failAt("from", "stream %s has a column %s of its own (%s:%d), which names the stream where `from` is a list: give it another name and say `from: %s`",
-					s.Name, brief(c.Name), s.File, c.Line, c.Name)
+				src.FailAt("from", "stream %s has a column %s of its own (%s:%d), which names the stream where `from` is a list: give it another name and say `from: %s`",
+					s.Name, doc.Brief(c.Name), s.File, c.Line, c.Name)
 			}
 			first := seen[c.Name]
 			if first == nil {
@@ -66,8 +67,8 @@ func (p *Pipeline) checkColumns(src *sourceFile, streams []*Stream) {
 				continue // which has been reported
 			}
 			if !ok {
-				src.failAt("from", "column %s is %s in %s:%d and %s in %s:%d: columns of one name must have one type",
-					brief(c.Name), first.Type, of[c.Name].File, first.Line, c.Type, s.File, c.Line)
+				src.FailAt("from", "column %s is %s in %s:%d and %s in %s:%d: columns of one name must have one type",
+					doc.Brief(c.Name), first.Type, of[c.Name].File, first.Line, c.Type, s.File, c.Line)
 				continue
 			}
 			seen[c.Name] = &Column{Name: c.Name, Line: first.Line, Type: together}
@@ -76,28 +77,28 @@ func (p *Pipeline) checkColumns(src *sourceFile, streams []*Stream) {
 }
 
 // checkNames checks the artifact's own names only.
-func (p *Pipeline) checkNames(src *sourceFile) {
+func (p *Pipeline) checkNames(src *doc.File) {
 	names := make([]string, len(p.Artifact))
 	for i, f := range p.Artifact {
 		names[i] = f.Name
 		if slices.Contains(p.Key, f.Name) {
-			src.failAt("artifact."+f.Name, "artifact column %s is a key column already: give it another name", brief(f.Name))
+			src.FailAt("artifact."+f.Name, "artifact column %s is a key column already: give it another name", doc.Brief(f.Name))
 		}
 	}
 	all := slices.Concat(p.Key, names)
 	for i, name := range p.Show {
 		if len(names) > 0 && !slices.Contains(all, name) {
-			src.failAt(item("show", i), "no key or artifact column %s%s", brief(name), didYouMean(nearest(name, all)))
+			src.FailAt(item("show", i), "no key or artifact column %s%s", doc.Brief(name), doc.DidYouMean(name, all))
 		}
 	}
 	if since := p.Exceptions.Since; since != "" && len(names) > 0 && !slices.Contains(names, since) {
-		src.failAt("exceptions.since", "no artifact column %s%s", brief(since), didYouMean(nearest(since, names)))
+		src.FailAt("exceptions.since", "no artifact column %s%s", doc.Brief(since), doc.DidYouMean(since, names))
 	}
 }
 
-func (f *Fold) check(src *sourceFile, e *Events) {
+func (f *Fold) check(src *doc.File, e *Events) {
 	path := "artifact." + f.Name
-	if f.Kind != Is && namePattern.MatchString(f.Expr) {
+	if f.Kind != Is && doc.NamePattern.MatchString(f.Expr) {
 		e.reference(src, path+"."+string(f.Kind), f.Expr)
 	}
 	for i, name := range f.Items {
@@ -110,14 +111,14 @@ func (f *Fold) check(src *sourceFile, e *Events) {
 		}
 		c := e.reference(src, item(path+".by", i), name)
 		if c != nil && c.Type.Kind == column.JSON {
-			src.failAt(item(path+".by", i), "`by` column %s is json, which has no order", brief(name))
+			src.FailAt(item(path+".by", i), "`by` column %s is json, which has no order", doc.Brief(name))
 		}
 	}
 }
 
 // checkConserve makes sure that rule 4 can be checked: totals of one name must add up over the streams, and a grouped total can be
 // compared only if the group is part of the key.
-func (p *Pipeline) checkConserve(src *sourceFile, e *Events, c Conserve) {
+func (p *Pipeline) checkConserve(src *doc.File, e *Events, c Conserve) {
 	path := "conserve." + c.Total
 	streams := e.Totals(c.Total)
 	if len(streams) == 0 {
@@ -131,22 +132,22 @@ func (p *Pipeline) checkConserve(src *sourceFile, e *Events, c Conserve) {
 		measure, of := s.Column(t.Sum), streams[0].Column(first.Sum)
 		switch {
 		case s.Versions:
-			src.failAt(path, "total %s counts every version of an event that stream %s received (`versions: keep`, %s:%d), and no artifact moves by that: "+
-				"remove it from `conserve`", brief(c.Total), s.Name, s.File, s.lines.at("versions"))
+			src.FailAt(path, "total %s counts every version of an event that stream %s received (`versions: keep`, %s:%d), and no artifact moves by that: "+
+				"remove it from `conserve`", doc.Brief(c.Total), s.Name, s.File, s.lines.At("versions"))
 		case t.By != "" && len(p.Key) > 0 && place < 0:
-			src.failAt(path, "total %s is summed by %s, which is not in the key: add it to the key, or declare a total without `by`",
-				brief(c.Total), brief(t.By))
+			src.FailAt(path, "total %s is summed by %s, which is not in the key: add it to the key, or declare a total without `by`",
+				doc.Brief(c.Total), doc.Brief(t.By))
 		case (t.By == "") != (first.By == "") || place != slices.Index(p.KeyOf(streams[0].Name), first.By):
-			src.failAt(path, "total %s is grouped otherwise in %s:%d than in %s:%d: totals of one name add up only in the same groups",
-				brief(c.Total), s.File, t.Line, streams[0].File, first.Line)
+			src.FailAt(path, "total %s is grouped otherwise in %s:%d than in %s:%d: totals of one name add up only in the same groups",
+				doc.Brief(c.Total), s.File, t.Line, streams[0].File, first.Line)
 		case measure != nil && of != nil && measure.Type.Scale != of.Type.Scale:
-			src.failAt(path, "total %s has %d decimals in %s:%d and %d in %s:%d: totals of one name add up only with the same",
-				brief(c.Total), measure.Type.Scale, s.File, t.Line, of.Type.Scale, streams[0].File, first.Line)
+			src.FailAt(path, "total %s has %d decimals in %s:%d and %d in %s:%d: totals of one name add up only with the same",
+				doc.Brief(c.Total), measure.Type.Scale, s.File, t.Line, of.Type.Scale, streams[0].File, first.Line)
 		}
 	}
 }
 
-func (p *Pipeline) failNoTotal(src *sourceFile, e *Events, path, name string) {
+func (p *Pipeline) failNoTotal(src *doc.File, e *Events, path, name string) {
 	var names []string
 	for _, s := range e.Streams {
 		for i := range s.Totals {
@@ -154,8 +155,8 @@ func (p *Pipeline) failNoTotal(src *sourceFile, e *Events, path, name string) {
 		}
 	}
 	if len(names) == 0 {
-		src.failAt(path, "no total %s: %s declares no totals", brief(name), e.names())
+		src.FailAt(path, "no total %s: %s declares no totals", doc.Brief(name), e.names())
 		return
 	}
-	src.failAt(path, "no total %s in %s%s", brief(name), e.names(), didYouMean(nearest(name, names)))
+	src.FailAt(path, "no total %s in %s%s", doc.Brief(name), e.names(), doc.DidYouMean(name, names))
 }

@@ -1,15 +1,8 @@
-// Package project reads and checks a user's project folder: bursar.yaml, streams, pipelines and institutions. It owns the declared types
-// and the errors with file and line, and guarantees that a folder read without an error is consistent. It must not touch state: SQL
-// expressions are bound by a caller with a DuckDB session, through the Binder that it passes.
+// Package project reads and checks a user's project folder: bursar.yaml, streams, pipelines and institutions. It owns the declared types,
+// and guarantees that a folder read without an error is consistent. It must not touch state or bind SQL.
 package project
 
-import (
-	"cmp"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Project is a read project folder.
 type Project struct {
@@ -28,36 +21,6 @@ type Project struct {
 type Config struct {
 	Memory  string // DuckDB memory limit, such as "1GB"; empty for a default that depends on the machine
 	Threads int    // 0 is the number of processors
-}
-
-// Error is one error in the project folder. File is relative to the folder and slash-separated; Line starts at 1.
-type Error struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Message string `json:"message"`
-
-	// Stored marks an error in a declaration that earlier versions accepted, so that results of it may be stored: the project can be
-	// opened and read, and only changes are rejected.
-	Stored bool `json:"-"`
-}
-
-// Error formats the error on one line, as compilers do.
-func (e Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
-
-// maxFaults bounds the errors in the text of an error made by Faults.
-const maxFaults = 20
-
-// Faults combines at least one error into an error of one line.
-func Faults(faults []Error) error {
-	texts := make([]string, 0, maxFaults+1)
-	for i, fault := range faults {
-		if i == maxFaults {
-			texts = append(texts, fmt.Sprintf("and %d more; `bursar check` lists them", len(faults)-i))
-			break
-		}
-		texts = append(texts, fault.Error())
-	}
-	return errors.New(strings.Join(texts, "; "))
 }
 
 // AllStreams returns the declared streams, then the built-in ones.
@@ -81,10 +44,4 @@ func (p *Project) Pipeline(name string) *Pipeline {
 		}
 	}
 	return nil
-}
-
-func sortErrors(errs []Error) {
-	slices.SortStableFunc(errs, func(a, b Error) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
-	})
 }

@@ -13,35 +13,37 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"bursar/internal/project/doc"
 )
 
 const configFile = "bursar.yaml"
 
 // Read reads a project folder and checks everything that needs no SQL. Every error is reported, sorted by file and line. With errors the
-// project is incomplete: it may be passed to Check and used for messages, but not for work.
-func Read(dir string) (*Project, []Error) {
+// project is incomplete: it may be passed to bind.Check and used for messages, but not for work.
+func Read(dir string) (*Project, []doc.Error) {
 	p := &Project{Dir: dir, content: readDigests(dir)}
 	if _, err := os.Stat(filepath.Join(dir, configFile)); errors.Is(err, fs.ErrNotExist) {
-		return p, []Error{{File: configFile, Line: 1, Message: fmt.Sprintf(
+		return p, []doc.Error{{File: configFile, Line: 1, Message: fmt.Sprintf(
 			"%s is not a project folder: it has no %s; `bursar init DIR` makes one", dir, configFile)}}
 	}
-	errs := readFile(dir, configFile, func(data []byte) []Error {
+	errs := readFile(dir, configFile, func(data []byte) []doc.Error {
 		config, errs := parseConfig(configFile, data)
 		p.Config = config
 		return errs
 	})
-	errs = append(errs, eachFile(dir, "streams", func(file string, data []byte) []Error {
+	errs = append(errs, eachFile(dir, "streams", func(file string, data []byte) []doc.Error {
 		s, errs := parseStream(file, data)
 		p.Streams = append(p.Streams, s)
 		return errs
 	})...)
 	p.addBuiltin()
-	errs = append(errs, eachFile(dir, "pipelines", func(file string, data []byte) []Error {
+	errs = append(errs, eachFile(dir, "pipelines", func(file string, data []byte) []doc.Error {
 		l, errs := parsePipeline(file, data, p)
 		p.Pipelines = append(p.Pipelines, l)
 		return errs
 	})...)
-	errs = append(errs, eachFile(dir, "institutions", func(file string, data []byte) []Error {
+	errs = append(errs, eachFile(dir, "institutions", func(file string, data []byte) []doc.Error {
 		i, errs := parseInstitution(file, data)
 		p.Institutions = append(p.Institutions, i)
 		return errs
@@ -50,37 +52,37 @@ func Read(dir string) (*Project, []Error) {
 	slices.SortFunc(p.Institutions, func(a, b *Institution) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Streams, func(a, b *Stream) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Pipelines, func(a, b *Pipeline) int { return strings.Compare(a.Name, b.Name) })
-	sortErrors(errs)
+	doc.SortErrors(errs)
 	return p, errs
 }
 
 // eachFile reads the .yaml files of one of the project's folders, which may be missing.
-func eachFile(dir, folder string, read func(file string, data []byte) []Error) []Error {
+func eachFile(dir, folder string, read func(file string, data []byte) []doc.Error) []doc.Error {
 	entries, err := os.ReadDir(filepath.Join(dir, folder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return []Error{{File: folder, Line: 1, Message: "cannot be read: " + cause(err)}}
+		return []doc.Error{{File: folder, Line: 1, Message: "cannot be read: " + cause(err)}}
 	}
-	var errs []Error
+	var errs []doc.Error
 	for _, e := range entries {
 		file := path.Join(folder, e.Name())
 		switch filepath.Ext(e.Name()) {
 		case ".yaml":
-			errs = append(errs, readFile(dir, file, func(data []byte) []Error { return read(file, data) })...)
+			errs = append(errs, readFile(dir, file, func(data []byte) []doc.Error { return read(file, data) })...)
 		case ".yml":
-			errs = append(errs, Error{File: file, Line: 1, Message: "is not read: name it .yaml"})
+			errs = append(errs, doc.Error{File: file, Line: 1, Message: "is not read: name it .yaml"})
 		}
 	}
 	return errs
 }
 
 // readFile passes a file's bytes to read; one byte more than the limit is enough to detect that it is too large.
-func readFile(dir, file string, read func(data []byte) []Error) []Error {
+func readFile(dir, file string, read func(data []byte) []doc.Error) []doc.Error {
 	data, err := readLimited(filepath.Join(dir, filepath.FromSlash(file)))
 	if err != nil {
-		return []Error{{File: file, Line: 1, Message: "cannot be read: " + cause(err)}}
+		return []doc.Error{{File: file, Line: 1, Message: "cannot be read: " + cause(err)}}
 	}
 	return read(data)
 }
@@ -98,7 +100,7 @@ func readLimited(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile+1))
+	return io.ReadAll(io.LimitReader(f, doc.MaxFile+1))
 }
 
 // cause omits the path, which the error has already.
@@ -113,23 +115,23 @@ func cause(err error) string {
 var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
 
 // parseConfig reads bursar.yaml, which may be empty.
-func parseConfig(file string, data []byte) (Config, []Error) {
-	src := newSourceFile(file)
-	o := src.section(src.root(data), "", "memory", "threads")
-	c := Config{Memory: o.text("memory"), Threads: int(o.wholeNumber(0, "threads", 0, 1024))}
+func parseConfig(file string, data []byte) (Config, []doc.Error) {
+	src := doc.NewFile(file)
+	o := src.Section(src.Root(data), "", "memory", "threads")
+	c := Config{Memory: o.Text("memory"), Threads: int(o.WholeNumber(0, "threads", 0, 1024))}
 	if c.Memory != "" && !memorySize.MatchString(c.Memory) {
-		o.fail("memory", "must be a size such as 512MB or 4GB")
+		o.Fail("memory", "must be a size such as 512MB or 4GB")
 	}
-	return c, src.errs
+	return c, src.Errs
 }
 
 // nameFromFile returns the name that a file must declare at key, and checks that it does.
-func (o section) nameFromFile(key string) string {
-	name := strings.TrimSuffix(path.Base(o.src.path), ".yaml")
-	if !namePattern.MatchString(name) {
-		o.src.fail(1, "the file's name must be a name and .yaml: lower-case letters, digits and _, starting with a letter")
-	} else if declared := o.text(key); declared != "" && declared != name {
-		o.fail(key, "is %s but the file is named %s.yaml: they must agree", brief(declared), name)
+func nameFromFile(o doc.Section, key string) string {
+	name := strings.TrimSuffix(path.Base(o.Src.Path), ".yaml")
+	if !doc.NamePattern.MatchString(name) {
+		o.Src.Fail(1, "the file's name must be a name and .yaml: lower-case letters, digits and _, starting with a letter")
+	} else if declared := o.Text(key); declared != "" && declared != name {
+		o.Fail(key, "is %s but the file is named %s.yaml: they must agree", doc.Brief(declared), name)
 	}
 	return name
 }

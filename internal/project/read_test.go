@@ -7,18 +7,20 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"bursar/internal/project/projecttest"
 )
 
 func TestReadGoodProject(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(folder(t, map[string]string{
+	p, errs := Read(projecttest.Folder(t, map[string]string{
 		"bursar.yaml":           "memory: 1GB\nthreads: 2\n",
-		"streams/payments.yaml": goodStream,
-		"streams/bank.yaml":     strings.Replace(goodStream, "stream: payments", "stream: bank", 1),
+		"streams/payments.yaml": projecttest.Stream,
+		"streams/bank.yaml":     strings.Replace(projecttest.Stream, "stream: payments", "stream: bank", 1),
 		"streams/README.md":     "not read",
-		"pipelines/orders.yaml": goodPipeline,
+		"pipelines/orders.yaml": projecttest.Pipeline,
 	}))
-	wantErrors(t, errs)
+	projecttest.WantErrors(t, errs)
 	if p.Config != (Config{Memory: "1GB", Threads: 2}) {
 		t.Errorf("config is %+v", p.Config)
 	}
@@ -28,14 +30,13 @@ func TestReadGoodProject(t *testing.T) {
 	if len(p.Pipelines) != 1 || p.Pipeline("orders") == nil || p.Pipeline("x") != nil {
 		t.Errorf("pipelines are %+v", p.Pipelines)
 	}
-	wantErrors(t, Check(t.Context(), p, fakeBinder{}))
 }
 
 func TestReadEmptyProject(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "# nothing\n", "---\n", "--- # nothing\n...\n"} {
-		_, errs := Read(folder(t, map[string]string{"bursar.yaml": text}))
-		wantErrors(t, errs)
+		_, errs := Read(projecttest.Folder(t, map[string]string{"bursar.yaml": text}))
+		projecttest.WantErrors(t, errs)
 	}
 }
 
@@ -55,15 +56,15 @@ func TestReadErrors(t *testing.T) {
 			"streams/a.yaml:1: the file has no `stream`", "streams/a.yaml:1: the file has no `format`",
 			"streams/a.yaml:1: the file has no `id`", "streams/a.yaml:1: the file has no `columns`",
 		}},
-		{map[string]string{"pipelines/orders.yaml": goodPipeline}, []string{"pipelines/orders.yaml:2: no stream `payments`"}},
-		{map[string]string{"pipelines/orders.yaml": goodPipeline, "streams/payments.yaml": "a: b: c"}, []string{
+		{map[string]string{"pipelines/orders.yaml": projecttest.Pipeline}, []string{"pipelines/orders.yaml:2: no stream `payments`"}},
+		{map[string]string{"pipelines/orders.yaml": projecttest.Pipeline, "streams/payments.yaml": "a: b: c"}, []string{
 			"streams/payments.yaml:1: not valid YAML: mapping values are not allowed in this context",
 		}},
 		{map[string]string{"streams/a.yaml/x": ""}, []string{"streams/a.yaml:1: cannot be read: it is not a regular file"}},
 		{map[string]string{"streams": ""}, []string{"streams:1: cannot be read: "}},
 	} {
-		_, errs := Read(folder(t, c.files))
-		wantErrors(t, errs, c.want...)
+		_, errs := Read(projecttest.Folder(t, c.files))
+		projecttest.WantErrors(t, errs, c.want...)
 	}
 }
 
@@ -83,8 +84,7 @@ func TestInit(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, errs := Read(dir)
-		wantErrors(t, errs)
-		wantErrors(t, Check(t.Context(), p, fakeBinder{}))
+		projecttest.WantErrors(t, errs)
 		if len(p.Streams)+len(p.Institutions) == 0 || len(p.Pipelines) == 0 {
 			t.Errorf("example %q declares %d streams, %d institutions and %d pipelines", example, len(p.Streams), len(p.Institutions), len(p.Pipelines))
 		}
@@ -102,7 +102,7 @@ func TestInit(t *testing.T) {
 		}
 	}
 	file := filepath.Join(t.TempDir(), "file")
-	writeFile(t, filepath.Dir(file), "file", "x")
+	projecttest.WriteFile(t, filepath.Dir(file), "file", "x")
 	if err := Init(file, ""); err == nil {
 		t.Error("a file was taken for a folder")
 	}

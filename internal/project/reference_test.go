@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"bursar/internal/project/projecttest"
 )
 
 // referenceHeadings are the headings of docs/project.md by the place in the code that opens a section: its function, and the key of
@@ -172,8 +174,8 @@ func TestReferenceExamples(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?s)```yaml\n((stream|pipeline|institution): ([a-z]+)\n.*?)```").FindAllStringSubmatch(reference(t), -1) {
 		files[folders[m[2]]+"/"+m[3]+".yaml"] = m[1]
 	}
-	p, errs := Read(folder(t, files))
-	wantErrors(t, errs)
+	p, errs := Read(projecttest.Folder(t, files))
+	projecttest.WantErrors(t, errs)
 	if len(p.Streams) != 1 || len(p.Pipelines) != 1 || len(p.Institutions) != 1 {
 		t.Errorf("%d streams, %d pipelines, %d institutions", len(p.Streams), len(p.Pipelines), len(p.Institutions))
 	}
@@ -193,11 +195,11 @@ func TestFoldForms(t *testing.T) {
 			artifact += "  " + f.Example + "\n"
 		}
 	}
-	_, errs := Read(folder(t, map[string]string{
+	_, errs := Read(projecttest.Folder(t, map[string]string{
 		"bursar.yaml": "",
 		"streams/payments.yaml": "stream: payments\nformat: jsonl\nid: event_id\ncolumns:\n  event_id: {type: string}\n  type: {type: string}\n" +
 			"  order_id: {type: string}\n  amount: {type: \"decimal(18,2)\"}\n  occurred_at: {type: timestamp}\n",
 		"pipelines/orders.yaml": "pipeline: orders\nfrom: payments\nkey: order_id\n" + artifact,
 	}))
-	wantErrors(t, errs)
+	projecttest.WantErrors(t, errs)
 }

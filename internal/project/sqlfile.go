@@ -9,60 +9,68 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"bursar/internal/project/doc"
 )
 
 // readSQL reads both files, or reports that one is missing.
-func (p *Pipeline) readSQL(o section, dir string) {
+func (p *Pipeline) readSQL(o doc.Section, dir string) {
 	p.Reduce, p.Merge = readSQLFile(o, "reduce", dir), readSQLFile(o, "merge", dir)
 	switch {
-	case o.has("reduce") && !o.has("merge"):
-		o.fail("reduce", "needs `merge` beside it: what brings its deltas and the state together")
-	case o.has("merge") && !o.has("reduce"):
-		o.fail("merge", "needs `reduce` beside it: what makes the deltas it merges")
-	case o.has("mixed") && !o.has("reduce"):
-		o.fail("mixed", "belongs to pipelines with SQL files: write it beside a fold's `sum`")
+	case o.Has("reduce") && !o.Has("merge"):
+		o.Fail("reduce", "needs `merge` beside it: what brings its deltas and the state together")
+	case o.Has("merge") && !o.Has("reduce"):
+		o.Fail("merge", "needs `reduce` beside it: what makes the deltas it merges")
+	case o.Has("mixed") && !o.Has("reduce"):
+		o.Fail("mixed", "belongs to pipelines with SQL files: write it beside a fold's `sum`")
 	}
-	p.Mixed = o.has("mixed")
-	o.checkMixed()
+	p.Mixed = o.Has("mixed")
+	checkMixed(o)
+}
+
+// checkMixed rejects values of `mixed` other than ok.
+func checkMixed(o doc.Section) {
+	if o.Has("mixed") && o.Text("mixed") != "ok" {
+		o.Fail("mixed", "can only be ok: amounts of several groups of a control total may be added up")
+	}
 }
 
 // checkFoldKind rejects a column that is made in another way than the pipeline's others: either all columns come from folds or from SQL
 // files.
-func (p *Pipeline) checkFoldKind(o section, f *Fold) {
-	custom := o.has("reduce") || o.has("merge")
+func (p *Pipeline) checkFoldKind(o doc.Section, f *Fold) {
+	custom := o.Has("reduce") || o.Has("merge")
 	at := "artifact." + f.Name
 	switch {
 	case f.Kind == "" || f.Kind == Is:
 	case f.Kind == Typed && !custom:
-		o.src.failAt(at+".type", "`type` belongs to columns that SQL files make: declare `reduce` and `merge`, or a fold")
+		o.Src.FailAt(at+".type", "`type` belongs to columns that SQL files make: declare `reduce` and `merge`, or a fold")
 	case f.Kind != Typed && custom:
-		o.src.failAt(at, "`%s` cannot be folded where SQL files make the columns: declare its `type`, or compute it with `is`", f.Name)
+		o.Src.FailAt(at, "`%s` cannot be folded where SQL files make the columns: declare its `type`, or compute it with `is`", f.Name)
 	}
 }
 
 // readSQLFile reads the file named by a key, in the folder of pipelines.
-func readSQLFile(o section, key, dir string) *SQLFile {
-	name := o.text(key)
+func readSQLFile(o doc.Section, key, dir string) *SQLFile {
+	name := o.Text(key)
 	if name == "" {
 		return nil
 	}
 	file := &SQLFile{File: path.Join("pipelines", name)}
 	if !filepath.IsLocal(filepath.FromSlash(name)) || path.Ext(name) != ".sql" {
-		o.fail(key, "is %s: name a .sql file within pipelines/", brief(name))
+		o.Fail(key, "is %s: name a .sql file within pipelines/", doc.Brief(name))
 		return nil
 	}
 	text, err := readWithin(filepath.Join(dir, "pipelines"), filepath.FromSlash(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		o.fail(key, "is %s: there is no such file within pipelines/", brief(name))
+		o.Fail(key, "is %s: there is no such file within pipelines/", doc.Brief(name))
 	case err != nil:
-		o.fail(key, "%s cannot be read: %s", brief(name), cause(err))
-	case len(text) > maxFile:
-		o.fail(key, "%s is larger than %d bytes", brief(name), maxFile)
+		o.Fail(key, "%s cannot be read: %s", doc.Brief(name), cause(err))
+	case len(text) > doc.MaxFile:
+		o.Fail(key, "%s is larger than %d bytes", doc.Brief(name), doc.MaxFile)
 	case strings.TrimSpace(text) == "":
-		o.src.errs = append(o.src.errs, Error{File: file.File, Line: 1, Message: "the file is empty"})
+		o.Src.Errs = append(o.Src.Errs, doc.Error{File: file.File, Line: 1, Message: "the file is empty"})
 	default:
 		file.Text = text
 		return file
@@ -89,16 +97,6 @@ func readWithin(dir, name string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	data, err := io.ReadAll(io.LimitReader(f, doc.MaxFile+1))
 	return string(data), err
-}
-
-var (
-	commentOrString = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'`) // comments and strings
-	sqlName         = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
-)
-
-// words returns the names and keywords in the SQL.
-func (f *SQLFile) words() []string {
-	return sqlName.FindAllString(commentOrString.ReplaceAllString(f.Text, " "), -1)
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/encoding"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 // Identities that a stream may declare instead of columns.
@@ -36,9 +37,15 @@ type Stream struct {
 
 	Builtin bool // part of every project, and filled only by `bursar import`
 
-	lines  lines // line of each key in File
-	broken bool  // the file has errors, so that binding its expressions would only repeat them
+	lines  doc.Lines // line of each key in File
+	broken bool      // see Broken
 }
+
+// Lines returns the line of each key in File.
+func (s *Stream) Lines() doc.Lines { return s.lines }
+
+// Broken reports whether the file has errors, so that binding its expressions would only repeat them.
+func (s *Stream) Broken() bool { return s.broken }
 
 // Format is the format of a stream's files.
 type Format string
@@ -118,8 +125,8 @@ func (s *Stream) Types() []column.Field {
 	return types
 }
 
-// inputTypes returns the types without computed columns, which must not use one another.
-func (s *Stream) inputTypes() []column.Field {
+// InputTypes returns the types without computed columns, which must not use one another.
+func (s *Stream) InputTypes() []column.Field {
 	var types []column.Field
 	for _, c := range s.Columns {
 		if c.Is == "" && !c.Origin {
@@ -127,4 +134,30 @@ func (s *Stream) inputTypes() []column.Field {
 		}
 	}
 	return types
+}
+
+// DerivedIDColumn is the hidden column of batches with a derived identity as 32 hexadecimal digits.
+const DerivedIDColumn = "_id"
+
+// IDColumns lists the columns of a batch that identify an event.
+func (s *Stream) IDColumns() []string {
+	if s.DerivedID() {
+		return []string{DerivedIDColumn}
+	}
+	return s.ID
+}
+
+// Total finds a control total by name, or nil.
+func (s *Stream) Total(name string) *Total {
+	for i := range s.Totals {
+		if s.Totals[i].Name == name {
+			return &s.Totals[i]
+		}
+	}
+	return nil
+}
+
+// TotalType is the type in which a control total is summed: exact, with the measure's scale (rule 2).
+func (s *Stream) TotalType(t *Total) column.Type {
+	return column.Type{Kind: column.Decimal, Precision: 38, Scale: s.Column(t.Sum).Type.Scale}
 }

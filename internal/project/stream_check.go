@@ -7,10 +7,11 @@ import (
 	"slices"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 // check reports references to missing names. Without columns every reference would be reported, so it reports none.
-func (s *Stream) check(src *sourceFile) {
+func (s *Stream) check(src *doc.File) {
 	if len(s.Columns) == 0 {
 		return
 	}
@@ -20,9 +21,9 @@ func (s *Stream) check(src *sourceFile) {
 		switch c := s.reference(src, "time", s.Time); {
 		case c == nil:
 		case c.Origin:
-			src.failAt("time", "`time` column %s says where an event was read from: the same event may come from elsewhere", brief(c.Name))
-		case !isKind(c.Type, timeKinds...):
-			src.failAt("time", "`time` must be a date or timestamp column; %s is %s", brief(c.Name), c.Type)
+			src.FailAt("time", "`time` column %s says where an event was read from: the same event may come from elsewhere", doc.Brief(c.Name))
+		case !IsKind(c.Type, TimeKinds...):
+			src.FailAt("time", "`time` must be a date or timestamp column; %s is %s", doc.Brief(c.Name), c.Type)
 		}
 	}
 	for _, t := range s.Totals {
@@ -31,7 +32,7 @@ func (s *Stream) check(src *sourceFile) {
 }
 
 // checkHeaders rejects columns that are read from the same header of CSV files.
-func (s *Stream) checkHeaders(src *sourceFile) {
+func (s *Stream) checkHeaders(src *doc.File) {
 	if s.Format != CSVText {
 		return
 	}
@@ -42,27 +43,27 @@ func (s *Stream) checkHeaders(src *sourceFile) {
 			continue
 		}
 		if other := by[c.From[0]]; other != "" {
-			src.failAt("columns."+c.Name, "columns %s and %s are both read from header %q: compute one from the other with `is`", brief(other), brief(c.Name), c.From[0])
+			src.FailAt("columns."+c.Name, "columns %s and %s are both read from header %q: compute one from the other with `is`", doc.Brief(other), doc.Brief(c.Name), c.From[0])
 		}
 		by[c.From[0]] = c.Name
 	}
 }
 
-func (s *Stream) checkID(src *sourceFile) {
+func (s *Stream) checkID(src *doc.File) {
 	if s.DerivedID() {
 		return
 	}
 	for i, name := range s.ID {
 		path := item("id", i)
 		if name == RowID || name == ContentID {
-			src.failAt(path, "`id` %s cannot be combined with other columns", brief(name))
+			src.FailAt(path, "`id` %s cannot be combined with other columns", doc.Brief(name))
 			continue
 		}
 		c := s.reference(src, path, name)
 		switch {
 		case c == nil:
 		case c.Is != "":
-			src.failAt(path, "`id` column %s is computed: an id is read", brief(name))
+			src.FailAt(path, "`id` column %s is computed: an id is read", doc.Brief(name))
 		default:
 			s.checkIdentifying(src, path, "id", c)
 		}
@@ -70,33 +71,33 @@ func (s *Stream) checkID(src *sourceFile) {
 }
 
 // checkIdentifying rejects columns that may be null, or whose values cannot distinguish events.
-func (s *Stream) checkIdentifying(src *sourceFile, path, key string, c *Column) {
+func (s *Stream) checkIdentifying(src *doc.File, path, key string, c *Column) {
 	if c.Optional && !c.Origin {
-		src.failAt(path, "`%s` column %s is optional: it must be required", key, brief(c.Name))
+		src.FailAt(path, "`%s` column %s is optional: it must be required", key, doc.Brief(c.Name))
 		return
 	}
 	s.checkDistinct(src, path, key, c)
 }
 
 // checkDistinct rejects columns whose values cannot distinguish events or artifacts.
-func (s *Stream) checkDistinct(src *sourceFile, path, key string, c *Column) {
+func (s *Stream) checkDistinct(src *doc.File, path, key string, c *Column) {
 	switch {
 	case c.Origin:
-		src.failAt(path, "`%s` column %s says where an event was read from: the same event may come from elsewhere", key, brief(c.Name))
+		src.FailAt(path, "`%s` column %s says where an event was read from: the same event may come from elsewhere", key, doc.Brief(c.Name))
 	case c.Type.Kind == column.JSON:
-		src.failAt(path, "`%s` column %s is json: equal values can be written differently", key, brief(c.Name))
+		src.FailAt(path, "`%s` column %s is json: equal values can be written differently", key, doc.Brief(c.Name))
 	}
 }
 
-func (s *Stream) checkTotal(src *sourceFile, t Total) {
+func (s *Stream) checkTotal(src *doc.File, t Total) {
 	path := "totals." + t.Name
 	if t.Sum != "" {
 		switch c := s.reference(src, path+".sum", t.Sum); {
 		case c == nil:
 		case c.Origin:
-			src.failAt(path+".sum", "`sum` column %s says where an event was read from: the same event may come from elsewhere", brief(c.Name))
-		case !isKind(c.Type, numberKinds...):
-			src.failAt(path+".sum", "`sum` must be a decimal, int or bigint column; %s is %s", brief(c.Name), c.Type)
+			src.FailAt(path+".sum", "`sum` column %s says where an event was read from: the same event may come from elsewhere", doc.Brief(c.Name))
+		case !IsKind(c.Type, NumberKinds...):
+			src.FailAt(path+".sum", "`sum` must be a decimal, int or bigint column; %s is %s", doc.Brief(c.Name), c.Type)
 		}
 	}
 	if t.By != "" {
@@ -107,14 +108,14 @@ func (s *Stream) checkTotal(src *sourceFile, t Total) {
 }
 
 // reference finds a column, or reports that it does not exist.
-func (s *Stream) reference(src *sourceFile, path, name string) *Column {
+func (s *Stream) reference(src *doc.File, path, name string) *Column {
 	c := s.Column(name)
 	if c == nil {
 		names := make([]string, len(s.Columns))
 		for i := range s.Columns {
 			names[i] = s.Columns[i].Name
 		}
-		src.failAt(path, "no column %s in stream %s%s", brief(name), s.Name, didYouMean(nearest(name, names)))
+		src.FailAt(path, "no column %s in stream %s%s", doc.Brief(name), s.Name, doc.DidYouMean(name, names))
 	}
 	return c
 }
@@ -122,7 +123,7 @@ func (s *Stream) reference(src *sourceFile, path, name string) *Column {
 // item is the path of an item of a list; if the list is a single text, its line is that of the key.
 func item(key string, i int) string { return fmt.Sprintf("%s.%d", key, i) }
 
-// isKind is also true for a type that is not declared correctly, which has been reported.
-func isKind(t column.Type, kinds ...column.Kind) bool {
+// IsKind reports whether a type is of one of the kinds. It is also true for a type that is not declared correctly, which has been reported.
+func IsKind(t column.Type, kinds ...column.Kind) bool {
 	return t.Kind == 0 || slices.Contains(kinds, t.Kind)
 }

@@ -9,71 +9,73 @@ import (
 	"time"
 
 	"golang.org/x/text/encoding/unicode"
+
+	"bursar/internal/project/doc"
 )
 
 // parseStream reads a stream file. The stream is never nil, and has its file's name even if everything else is invalid.
-func parseStream(file string, data []byte) (*Stream, []Error) {
-	src := newSourceFile(file)
-	root := src.root(data)
-	o := src.section(root, "", "stream", "format", "csv", "encoding", "id", "time", "columns", "totals", "dedupe", "versions", "seal")
-	s := &Stream{Name: o.nameFromFile("stream"), File: file, lines: src.lines}
-	if root != nil || len(src.errs) == 0 {
-		o.require("stream", "format", "id", "columns")
+func parseStream(file string, data []byte) (*Stream, []doc.Error) {
+	src := doc.NewFile(file)
+	root := src.Root(data)
+	o := src.Section(root, "", "stream", "format", "csv", "encoding", "id", "time", "columns", "totals", "dedupe", "versions", "seal")
+	s := &Stream{Name: nameFromFile(o, "stream"), File: file, lines: src.Lines}
+	if root != nil || len(src.Errs) == 0 {
+		o.Require("stream", "format", "id", "columns")
 	}
-	s.Line = src.lines.at("stream")
+	s.Line = src.Lines.At("stream")
 	s.readFormat(o)
-	s.ID, s.Time = o.list("id"), o.text("time")
-	columns := o.named("columns")
-	for _, name := range columns.keys {
+	s.ID, s.Time = o.List("id"), o.Text("time")
+	columns := o.Named("columns")
+	for _, name := range columns.Keys {
 		s.Columns = append(s.Columns, s.readColumn(columns, name))
 	}
-	totals := o.named("totals")
-	for _, name := range totals.keys {
-		t := totals.sub(name, "sum", "by", "where")
-		t.require("sum")
+	totals := o.Named("totals")
+	for _, name := range totals.Keys {
+		t := totals.Sub(name, "sum", "by", "where")
+		t.Require("sum")
 		s.Totals = append(s.Totals, Total{
-			Name: name, Line: src.lines.at(t.path), Sum: t.text("sum"), By: t.text("by"), Where: t.expression("where"),
+			Name: name, Line: src.Lines.At(t.Path), Sum: t.Text("sum"), By: t.Text("by"), Where: t.Expression("where"),
 		})
 	}
 	s.Dedupe, s.Versions, s.Seal = readDedupe(o), s.readVersions(o), readSeal(o)
 	s.castInstants()
 	s.check(src)
-	s.broken = len(src.errs) > 0
-	return s, src.errs
+	s.broken = len(src.Errs) > 0
+	return s, src.Errs
 }
 
-func (s *Stream) readFormat(o section) {
-	format := o.text("format")
+func (s *Stream) readFormat(o doc.Section) {
+	format := o.Text("format")
 	s.Format = Format(format)
 	switch s.Format {
 	case JSONL, CSVText, Parquet, "":
 	default:
-		o.fail("format", "is %s: use jsonl, csv or parquet", brief(format))
+		o.Fail("format", "is %s: use jsonl, csv or parquet", doc.Brief(format))
 	}
 	if s.Encoding = readEncoding(o); s.Encoding == unicode.UTF8 {
 		s.Encoding = nil
 	}
-	if o.has("encoding") && s.Format == Parquet {
-		o.fail("encoding", "belongs to formats jsonl and csv; Parquet files are not text")
+	if o.Has("encoding") && s.Format == Parquet {
+		o.Fail("encoding", "belongs to formats jsonl and csv; Parquet files are not text")
 	}
-	csv := o.sub("csv", "delimiter", "header")
-	if o.has("csv") && s.Format != CSVText && s.Format != "" {
-		o.fail("csv", "belongs to format csv only; this is %s", format)
+	csv := o.Sub("csv", "delimiter", "header")
+	if o.Has("csv") && s.Format != CSVText && s.Format != "" {
+		o.Fail("csv", "belongs to format csv only; this is %s", format)
 	}
-	s.CSV = CSV{Delimiter: csv.mark("delimiter", ','), Header: csv.flag("header", true)}
+	s.CSV = CSV{Delimiter: csv.Mark("delimiter", ','), Header: csv.Flag("header", true)}
 }
 
 var dedupeWindow = regexp.MustCompile(`^([1-9][0-9]{0,5})([dh])$`)
 
 // readDedupe returns 0 for forever. Six digits of days would overflow a duration: 36,500 days are a hundred years.
-func readDedupe(o section) time.Duration {
-	window := o.text("dedupe")
+func readDedupe(o doc.Section) time.Duration {
+	window := o.Text("dedupe")
 	if window == "" || window == "forever" {
 		return 0
 	}
 	m := dedupeWindow.FindStringSubmatch(window)
 	if m == nil {
-		o.fail("dedupe", "is %s: use forever, days such as 30d or hours such as 12h", brief(window))
+		o.Fail("dedupe", "is %s: use forever, days such as 30d or hours such as 12h", doc.Brief(window))
 		return 0
 	}
 	n, _ := strconv.Atoi(m[1])
@@ -81,23 +83,23 @@ func readDedupe(o section) time.Duration {
 		n *= 24
 	}
 	if n > 36500*24 {
-		o.fail("dedupe", "is longer than 36500d: use forever")
+		o.Fail("dedupe", "is longer than 36500d: use forever")
 		return 0
 	}
 	return time.Duration(n) * time.Hour
 }
 
 // readFrom reads where a column's value comes from: its own name, a path into nested JSON, or one header as it is written.
-func (s *Stream) readFrom(o section, name string) []string {
-	if o.has("is") {
+func (s *Stream) readFrom(o doc.Section, name string) []string {
+	if o.Has("is") {
 		return nil
 	}
-	from := o.text("from")
+	from := o.Text("from")
 	switch {
 	case from == "":
 		return []string{name}
 	case s.Format == CSVText && !s.CSV.Header:
-		o.fail("from", "names a header, but csv.header is false: columns are taken by position")
+		o.Fail("from", "names a header, but csv.header is false: columns are taken by position")
 		return []string{name}
 	case s.Format != JSONL:
 		return []string{from}
@@ -105,9 +107,53 @@ func (s *Stream) readFrom(o section, name string) []string {
 	path := strings.Split(from, ".")
 	for _, step := range path {
 		if step == "" {
-			o.fail("from", "is %s: a path is property names joined by single dots", brief(from))
+			o.Fail("from", "is %s: a path is property names joined by single dots", doc.Brief(from))
 			break
 		}
 	}
 	return path
+}
+
+// The bounds of such a batch. Smaller batches cost too much for what they contain, larger ones take too long to recover after a crash.
+const (
+	minSealEvery  = 100 * time.Millisecond
+	maxSealEvery  = 24 * time.Hour
+	maxSealEvents = 100_000_000
+	minSealBytes  = 1_000_000
+	maxSealBytes  = 10_000_000_000
+)
+
+// amount matches a number of at most six digits, so that no unit makes it overflow, and its unit.
+var amount = regexp.MustCompile(`^([1-9][0-9]{0,5})([a-zA-Z]+)$`)
+
+var (
+	timeUnits = map[string]int64{"ms": int64(time.Millisecond), "s": int64(time.Second), "m": int64(time.Minute), "h": int64(time.Hour)}
+	sizeUnits = map[string]int64{"MB": 1_000_000, "GB": 1_000_000_000}
+)
+
+func readSeal(o doc.Section) Seal {
+	o = o.Sub("seal", "every", "events", "bytes")
+	every := readAmount(o, "every", int64(DefaultSeal.Every), timeUnits, int64(minSealEvery), int64(maxSealEvery),
+		"a time from 100ms to 24h such as 500ms, 1s, 5m or 1h")
+	return Seal{
+		Every:  time.Duration(every),
+		Events: o.Number("events", DefaultSeal.Events, maxSealEvents),
+		Bytes:  readAmount(o, "bytes", DefaultSeal.Bytes, sizeUnits, minSealBytes, maxSealBytes, "a size from 1MB to 10GB such as 64MB or 1GB"),
+	}
+}
+
+// readAmount reads a whole number with a unit, within bounds.
+func readAmount(o doc.Section, key string, byDefault int64, units map[string]int64, least, most int64, advice string) int64 {
+	text := o.Text(key)
+	if text == "" {
+		return byDefault
+	}
+	if m := amount.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.ParseInt(m[1], 10, 64) // six digits at most
+		if x := n * units[m[2]]; x >= least && x <= most {
+			return x
+		}
+	}
+	o.Fail(key, "is %s: use %s", doc.Brief(text), advice)
+	return byDefault
 }

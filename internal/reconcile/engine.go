@@ -19,6 +19,8 @@ import (
 	"bursar/internal/fold"
 	"bursar/internal/object"
 	"bursar/internal/project"
+	"bursar/internal/project/bind"
+	"bursar/internal/project/doc"
 )
 
 // Store is the object store that runs use: DuckDB reads its objects in place.
@@ -82,9 +84,9 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 	if events == nil {
 		return nil, &NotFoundError{What: "a stream or key column of pipeline " + pipeline}
 	}
-	shape, errs := project.Bind(ctx, p, events, session)
+	shape, errs := bind.Pipeline(ctx, p, events, session)
 	if len(errs) > 0 {
-		return nil, failure.Wrap(failure.Data, project.Faults(errs))
+		return nil, failure.Wrap(failure.Data, doc.Faults(errs))
 	}
 	plan, err := fold.NewPlan(p, events, shape)
 	if err != nil {

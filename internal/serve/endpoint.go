@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"bursar/internal/object"
+	"bursar/internal/durable"
 )
 
 const (
@@ -37,7 +37,7 @@ func Token(state string) (string, error) {
 	secret := make([]byte, tokenBytes)
 	_, _ = rand.Read(secret) // it never fails
 	token := hex.EncodeToString(secret)
-	if err := object.WriteFile(TokenFile(state), []byte(token+"\n")); err != nil {
+	if err := durable.WriteFile(TokenFile(state), []byte(token+"\n")); err != nil {
 		return "", fmt.Errorf("write API token: %w", err)
 	}
 	return token, nil
@@ -53,7 +53,7 @@ type Endpoint struct {
 func Announce(state string, c Endpoint) (withdraw func() error, err error) {
 	text, err := json.Marshal(c)
 	if err == nil {
-		err = object.WriteFile(filepath.Join(state, endpointFile), append(text, '\n'))
+		err = durable.WriteFile(filepath.Join(state, endpointFile), append(text, '\n'))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("announce API: %w", err)

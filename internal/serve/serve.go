@@ -7,6 +7,7 @@ package serve
 import (
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,13 +16,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"bursar/internal/event"
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/answers"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/serve/access"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // Queries answers the API's queries about artifacts. Its methods are safe for concurrent use.
@@ -191,4 +192,13 @@ func (s *Server) shutdown(ctx context.Context) error {
 	local := make(chan error, 1)
 	go func() { local <- s.commandServer.Shutdown(ctx) }()
 	return errors.Join(s.http.Shutdown(ctx), <-local)
+}
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+func (s *Server) openAPIDocument(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, _ = w.Write(openAPI) // a failed write means that the client has disconnected
+	return nil
 }

@@ -22,7 +22,8 @@ import (
 
 	"go.temporal.io/server/common/rpc/encryption"
 
-	"bursar/internal/object"
+	"bursar/internal/durable"
+	"bursar/internal/loopback"
 )
 
 // tlsFolder is the folder of the client files below a project's state folder.
@@ -94,7 +95,7 @@ func readIdentity(files ClientFiles) (*identity, error) {
 	if err != nil || !pool.AppendCertsFromPEM(texts[0]) || info.Mode().Perm()&0o077 != 0 {
 		return nil, nil //nolint:nilerr,nilnil // as the comment says
 	}
-	if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: pool, DNSName: loopback}); err != nil {
+	if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: pool, DNSName: loopback.Host}); err != nil {
 		return nil, nil //nolint:nilerr,nilnil // as the comment says
 	}
 	return &identity{[]tls.Certificate{pair}, pool}, nil
@@ -123,7 +124,7 @@ func createIdentity(files ClientFiles) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(files.Key), 0o700); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(files.Key)); err != nil {
 		return err
 	}
 	return errors.Join(
@@ -144,7 +145,7 @@ func templates() (authority, certificate *x509.Certificate) {
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "bursar"},
 		NotBefore: first, NotAfter: last, KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.ParseIP(loopback)},
+		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.ParseIP(loopback.Host)},
 	}
 	return authority, certificate
 }
@@ -152,7 +153,7 @@ func templates() (authority, certificate *x509.Certificate) {
 // writePEM replaces a file that only its owner may read. A process killed between two files leaves files that do not match; the
 // next start replaces them.
 func writePEM(path, kind string, der []byte) error {
-	return object.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	return durable.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
 // tlsProvider returns the server's TLS configurations: all its ports require the certificate, and its services present it.
@@ -171,5 +172,5 @@ func (i *identity) server() *tls.Config {
 }
 
 func (i *identity) client() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: i.certificates, RootCAs: i.authority, ServerName: loopback}
+	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: i.certificates, RootCAs: i.authority, ServerName: loopback.Host}
 }

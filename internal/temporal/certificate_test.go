@@ -21,6 +21,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"bursar/internal/loopback"
 )
 
 // TestServerRefusesStrangers connects to each of the server's ports like a user who cannot read the project's folder.
@@ -40,7 +42,7 @@ func TestServerRefusesStrangers(t *testing.T) {
 	}
 	for name, stranger := range strangers {
 		for _, port := range s.ports.all() {
-			address := s.ports.address(*port)
+			address := loopback.Address(*port)
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(stranger))
 			if err != nil {

@@ -10,17 +10,18 @@ import (
 	"go.temporal.io/server/common/dynamicconfig"
 	sqliteplugin "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
 	"go.temporal.io/server/common/primitives"
+
+	"bursar/internal/loopback"
 )
 
 const (
-	loopback    = "127.0.0.1"
 	clusterName = "active"
 	// maxJoin bounds the start of a service. With static hosts there is no ring to join.
 	maxJoin = 10 * time.Second
 )
 
 func serverConfig(p ports, store *config.SQL) *config.Config {
-	frontend := p.address(p.Frontend)
+	frontend := loopback.Address(p.Frontend)
 	cfg := &config.Config{
 		Persistence: config.Persistence{
 			DefaultStore:     sqliteplugin.PluginName,
@@ -45,7 +46,7 @@ func serverConfig(p ports, store *config.SQL) *config.Config {
 		},
 		PublicClient: config.PublicClient{HostPort: frontend},
 	}
-	cfg.Global.Membership = config.Membership{MaxJoinDuration: maxJoin, BroadcastAddress: loopback}
+	cfg.Global.Membership = config.Membership{MaxJoinDuration: maxJoin, BroadcastAddress: loopback.Host}
 	cfg.Archival.History.State = "disabled"
 	cfg.Archival.Visibility.State = "disabled"
 	cfg.NamespaceDefaults.Archival.History.State = "disabled"
@@ -54,7 +55,7 @@ func serverConfig(p ports, store *config.SQL) *config.Config {
 }
 
 func service(port int) config.Service {
-	return config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: loopback}}
+	return config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: loopback.Host}}
 }
 
 // longPollInterval is the server's timeout of a long poll for a workflow's events. The server passes events to a waiting

@@ -27,6 +27,8 @@ import (
 	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/temporal"
 	"google.golang.org/grpc"
+
+	"bursar/internal/loopback"
 )
 
 // Namespace is the namespace of every workflow of a project.
@@ -195,7 +197,7 @@ func untilServing(ctx context.Context, check func(context.Context) error) error 
 func (s *Server) Client() client.Client { return s.client }
 
 // Address returns the loopback host:port for Temporal's own tools, which also need the files that TLSFiles names.
-func (s *Server) Address() string { return s.ports.address(s.ports.Frontend) }
+func (s *Server) Address() string { return loopback.Address(s.ports.Frontend) }
 
 // Stop stops the server and closes its client. Workers must have been stopped before. It may be called more than once.
 // Nothing is logged from then on, because a stopping server only reports that it stops.

@@ -23,6 +23,8 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+
+	"bursar/internal/loopback"
 )
 
 // noise collects the log.
@@ -127,7 +129,7 @@ func TestServerReplacesUsedPorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := net.Listen("tcp", kept.address(kept.Frontend))
+	other, err := net.Listen("tcp", loopback.Address(kept.Frontend))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +154,7 @@ func TestStartReportsFatalErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := net.Listen("tcp", kept.address(kept.History))
+	other, err := net.Listen("tcp", loopback.Address(kept.History))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,14 +231,17 @@ func TestStartStopsWithItsContext(t *testing.T) {
 func TestStartCopiesAtOnce(t *testing.T) {
 	t.Parallel()
 	first := t.TempDir()
-	kept, err := loadPorts(first)
+	if _, err := loadPorts(first); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(filepath.Join(first, "temporal.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var starts sync.WaitGroup
 	for range 4 {
 		dir := t.TempDir()
-		if err := writePorts(filepath.Join(dir, "temporal.json"), kept); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "temporal.json"), kept, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		starts.Go(func() {

@@ -158,8 +158,7 @@ func (c *chain) last() *storedStatement {
 // may lie between, and one balance of a statement that does not add up may be the wrong one.
 func (c *chain) mayFollow(s *storedStatement) bool {
 	b := c.last()
-	var with statement.Sum // a Sum must not be copied: the copy would share its digits
-	with.Plus(&c.unbalancedSum)
+	with := c.unbalancedSum
 	with.Add(b.Closing)
 	switch {
 	case s.Opening == b.Closing, s.Opening == with.String():

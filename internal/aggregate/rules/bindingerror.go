@@ -8,11 +8,12 @@ import (
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // ChangeError says which declaration differs from before, and where.
 func (r *Set) ChangeError(was, now *Binding) *DeclaredError {
-	e := &DeclaredError{project.Error{File: "institutions", Line: 1}}
+	e := &DeclaredError{doc.Error{File: "institutions", Line: 1}}
 	fault := &e.Fault
 	at := func(i *project.Institution, what, value string) {
 		if i != nil {

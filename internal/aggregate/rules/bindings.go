@@ -13,6 +13,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // Aspect is what is bound.
@@ -130,7 +131,7 @@ func (r *Set) current(g *Binding) (now Binding, known bool) {
 }
 
 // DeclaredError says that statements were imported by other declarations, so that overlapping statements would count twice. Class Data.
-type DeclaredError struct{ Fault project.Error }
+type DeclaredError struct{ Fault doc.Error }
 
 func (e *DeclaredError) Error() string { return e.Fault.Error() }
 
@@ -141,7 +142,7 @@ func (e *DeclaredError) Class() failure.Class { return failure.Data }
 func (e *DeclaredError) ExitCode() int { return 2 }
 
 // CheckDeclared finds declarations that changed what was already imported. It writes nothing.
-func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Project) (faults []project.Error, err error) {
+func CheckDeclared(ctx context.Context, records catalog.Catalog, p *project.Project) (faults []doc.Error, err error) {
 	const most = 100
 	declared := Of(p, false)
 	err = records.View(ctx, func(tx catalog.Tx) error {

@@ -14,10 +14,10 @@ import (
 	"os"
 	"sync"
 
-	"bursar/internal/column"
-	"bursar/internal/object"
-
 	"github.com/minio/highwayhash"
+
+	"bursar/internal/column"
+	"bursar/internal/durable"
 )
 
 // secretSize is the length of the secret in bytes.
@@ -116,7 +116,7 @@ func (f *File) Renew() (*Key, error) {
 	}
 	secret := make([]byte, secretSize)
 	_, _ = rand.Read(secret) // never fails
-	if err := object.WriteFile(f.path, secret); err != nil {
+	if err := durable.WriteFile(f.path, secret); err != nil {
 		return nil, fmt.Errorf("write identity key: %w", err)
 	}
 	f.key, f.fault = newKey(secret)

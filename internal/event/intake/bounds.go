@@ -9,8 +9,6 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/event"
 	"bursar/internal/project"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // safeDigits is the precision up to which no batch has enough rows for a sum of 39 digits.
@@ -93,7 +91,7 @@ func (l bounds) refuse(p *preparedBlock, r int) *reject {
 }
 
 func (b *bound) text(sum *big.Int) []byte {
-	return column.AppendDecimal(nil, decimal128.FromBigInt(sum), b.Scale)
+	return column.AppendDecimal(nil, column.Int128OfBig(sum), b.Scale)
 }
 
 // fits reports whether all rows of a segment may be accepted, whichever are duplicates.

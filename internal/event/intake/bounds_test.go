@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/durable"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
 	"bursar/internal/event/live"
@@ -86,7 +87,7 @@ func TestTotalOfFileBeyond38Digits(t *testing.T) {
 func TestSpoolBeyond38Digits(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, wideYAML)
-	if err := spool.MakeFolder(h.Spool()); err != nil {
+	if err := durable.MakeFolder(h.Spool()); err != nil {
 		t.Fatal(err)
 	}
 	file, err := spool.Create(h.Spool(), 1)

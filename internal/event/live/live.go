@@ -57,8 +57,8 @@ type Intake struct {
 	open         *openBatch // nil if nothing was received since the last seal
 	broken       error      // why the spool must be recovered before anything is accepted
 	retryAt      time.Time
-	lastReported string // the error that was logged last
-	backoff      time.Duration
+	lastReported string        // the error that was logged last
+	failures     int           // in a row
 	folderMade   bool          // the spool folder exists
 	compacting   chan struct{} // closed when the last compaction has ended; nil before the first
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"bursar/internal/durable"
 	"bursar/internal/event/live/spool"
 	"bursar/internal/failure"
 )
@@ -15,11 +16,8 @@ import (
 // groupBytes is about how many bytes of waiting requests are made durable and checked together.
 const groupBytes = 4 << 20
 
-// Pauses before a broken stream is recovered, doubling from the least to the most.
-const (
-	leastBackoff = 100 * time.Millisecond
-	mostBackoff  = 10 * time.Second
-)
+// backoff is the wait before a broken stream is recovered.
+var backoff = failure.Backoff{Least: 100 * time.Millisecond, Most: 10 * time.Second}
 
 // loop is the only goroutine that writes the spool and seals batches.
 func (l *Intake) loop() {
@@ -32,7 +30,7 @@ func (l *Intake) loop() {
 		var due, again <-chan time.Time
 		var failed <-chan struct{}
 		if l.broken != nil { // retry even if no request arrives
-			again = time.After(mostBackoff)
+			again = time.After(backoff.Most)
 		}
 		if l.open != nil {
 			due, failed = l.open.timer.C, l.open.batch.Done()
@@ -174,8 +172,8 @@ func (l *Intake) reportBroken(err error) error {
 // beginBatch opens a batch with a new spool.
 func (l *Intake) beginBatch() error {
 	if !l.folderMade {
-		if err := spool.MakeFolder(l.options.Spool); err != nil {
-			return err
+		if err := durable.MakeFolder(l.options.Spool); err != nil {
+			return fmt.Errorf("make spool folder: %w", err)
 		}
 		l.folderMade = true
 	}
@@ -245,8 +243,8 @@ func (l *Intake) failBatch(err error) {
 // markBroken requires a recovery of the spool before anything else is accepted.
 func (l *Intake) markBroken(err error) {
 	l.broken = fmt.Errorf("ingest events of %s: %w", l.stream.Name, err)
-	l.backoff = min(max(2*l.backoff, leastBackoff), mostBackoff)
-	l.retryAt = time.Now().Add(l.backoff)
+	l.failures++
+	l.retryAt = time.Now().Add(backoff.After(l.failures))
 }
 
 // recoverBroken recovers from an error.
@@ -255,7 +253,7 @@ func (l *Intake) recoverBroken(ctx context.Context) error {
 		l.markBroken(err)
 		return err
 	}
-	l.broken, l.backoff, l.lastReported = nil, 0, ""
+	l.broken, l.failures, l.lastReported = nil, 0, ""
 	l.recoveries.Add(1)
 	l.keys.dropDone()
 	return nil

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // readHeader reads one record of field names; the text contains all of it.
@@ -65,7 +65,7 @@ func (t *target) mayLack() bool { return t.absent }
 
 // missing completes the error about a missing column: with the name that was probably meant, or with how to declare that files may lack it.
 func (t *target) missing(names []string) string {
-	meant := project.DidYouMean(t.path[0], names)
+	meant := doc.DidYouMean(t.path[0], names)
 	if meant != "" || !t.optional {
 		return meant
 	}

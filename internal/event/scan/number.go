@@ -5,8 +5,6 @@ package scan
 import (
 	"math"
 
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
-
 	"bursar/internal/column"
 )
 
@@ -70,7 +68,7 @@ const (
 )
 
 // fits reports whether an unscaled value is in the range of a type.
-func fits(n decimal128.Num, t column.Type) bool {
+func fits(n column.Int128, t column.Type) bool {
 	switch t.Kind {
 	case column.Decimal:
 		return n.FitsInPrecision(int32(t.Precision))
@@ -81,4 +79,4 @@ func fits(n decimal128.Num, t column.Type) bool {
 	}
 }
 
-func inInt64(n decimal128.Num) bool { return n.HighBits() == int64(n.LowBits())>>63 }
+func inInt64(n column.Int128) bool { return n.HighBits() == int64(n.LowBits())>>63 }

@@ -8,8 +8,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
-
 	"bursar/internal/column"
 )
 
@@ -125,7 +123,7 @@ func plainBlanks(tok []byte) []byte {
 }
 
 // unscaled adds a number at its column's scale; tok is its text.
-func (f *filler) unscaled(i int, n decimal128.Num, tok []byte) bool {
+func (f *filler) unscaled(i int, n column.Int128, tok []byte) bool {
 	typ := f.plan.types[i]
 	if !fits(n, typ) {
 		return f.misfit(i, tok, Overflows)

@@ -19,9 +19,10 @@ const (
 
 	// idleTimeout bounds the wait of a following workflow: a lost signal delays a batch by no more than this.
 	idleTimeout = time.Minute
-	// Waits after a transient failure that outlasted its retries: doubled each time, up to maxBackoff.
-	firstBackoff, maxBackoff = 2 * time.Second, 2 * time.Minute
 )
+
+// backoff is the wait after a transient failure that outlasted its retries.
+var backoff = failure.Backoff{Least: 2 * time.Second, Most: 2 * time.Minute}
 
 // registerHandlers starts to receive signals and updates.
 func (m *backlogManager) registerHandlers(ctx workflow.Context) error {
@@ -63,9 +64,8 @@ func (m *backlogManager) waitForWork(ctx workflow.Context, failed error) error {
 	if !failure.Of(temporal.FromTemporal(failed)).Retryable() {
 		return workflow.Await(ctx, requested)
 	}
-	wait := min(firstBackoff<<min(m.failures, 16), maxBackoff)
 	m.failures++
-	_, err := workflow.AwaitWithTimeout(ctx, wait, requested)
+	_, err := workflow.AwaitWithTimeout(ctx, backoff.After(m.failures), requested)
 	return err
 }
 

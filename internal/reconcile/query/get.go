@@ -5,7 +5,6 @@ package query
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -62,13 +61,13 @@ func (e *Reader) Get(ctx context.Context, pipeline, key string, asOf uint64, his
 func (e *Reader) versions(ctx context.Context, q *Snapshot, key []column.Vector, asOf uint64, all bool) (versions []Version, err error) {
 	err = e.Index.History(ctx, q.Generation.Space(), asOf, artifact.AppendKey(nil, key, 0), func(entry artifact.Entry) error {
 		if len(versions) > 0 && !all {
-			return errStop
+			return failure.ErrStop
 		}
 		version, err := e.version(ctx, q, entry)
 		versions = append(versions, version)
 		return err
 	})
-	if err != nil && !errors.Is(err, errStop) {
+	if err := failure.UnlessStopped(err); err != nil {
 		return nil, fmt.Errorf("get %s from %s: %w", reconcile.KeyJSON(key, 0), q.Generation.Pipeline, err)
 	}
 	if len(versions) == 0 {
@@ -88,6 +87,3 @@ func (e *Reader) version(ctx context.Context, q *Snapshot, entry artifact.Entry)
 	}
 	return Version{entry.Run, q.printer.Artifact(nil, row, 0), row[len(q.Plan.Key)].Ints[0]}, nil
 }
-
-// errStop ends an iteration early.
-var errStop = errors.New("stop iteration")

@@ -6,9 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"strconv"
-	"strings"
 	"time"
 
 	"bursar/internal/column"
@@ -76,7 +74,10 @@ func ParseValue(v *column.Vector, text string) error {
 		}
 		v.AppendInt(n)
 	case column.Decimal:
-		return parseDecimal(v, text, invalid)
+		n, scale, ok := column.ParseDecimal(column.Rescale(text, v.Type.Scale))
+		if !ok || scale > v.Type.Scale || v.AppendUnscaled(n) != nil {
+			return invalid
+		}
 	case column.Date:
 		t, err := time.Parse("2006-01-02", text)
 		if err != nil {
@@ -92,29 +93,5 @@ func ParseValue(v *column.Vector, text string) error {
 	default:
 		v.AppendText([]byte(text))
 	}
-	return nil
-}
-
-func parseDecimal(v *column.Vector, text string, invalid error) error {
-	whole, fraction, _ := strings.Cut(text, ".")
-	if len(fraction) > v.Type.Scale {
-		return invalid
-	}
-	unscaled, ok := new(big.Int).SetString(whole+fraction+strings.Repeat("0", v.Type.Scale-len(fraction)), 10)
-	if !ok {
-		return invalid
-	}
-	n, err := column.Narrow(unscaled)
-	if err != nil {
-		return invalid
-	}
-	if v.Type.IsWide() {
-		v.AppendWide(n)
-		return nil
-	}
-	if !unscaled.IsInt64() {
-		return invalid
-	}
-	v.AppendInt(unscaled.Int64())
 	return nil
 }

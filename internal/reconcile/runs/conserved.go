@@ -28,7 +28,7 @@ func conservedIn(plan *fold.Plan, totals event.Totals) event.Totals {
 		kept[c.Total] = map[string]string{}
 		for group, sum := range totals[c.Total] {
 			if c.Group >= 0 && plan.Key[c.Group].Type.Kind == column.Decimal {
-				group = event.Rescale(group, plan.Key[c.Group].Type.Scale)
+				group = column.Rescale(group, plan.Key[c.Group].Type.Scale)
 			}
 			kept[c.Total][group] = sum
 		}

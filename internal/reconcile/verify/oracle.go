@@ -134,7 +134,9 @@ func (o *oracle) foldValue(f project.Fold, value int, selected []eventAt, out *c
 		for _, e := range present {
 			sum.Add(sum, e.rows[value].Unscaled(e.row).BigInt())
 		}
-		appendBig(out, sum)
+		if out.AppendUnscaled(sum) != nil {
+			out.AppendNull() // a stored sum is never null, so the comparison fails and reports it
+		}
 		return
 	}
 	if len(present) == 0 {
@@ -189,19 +191,6 @@ func (o *oracle) list(f project.Fold, selected []eventAt, out *column.Vector) {
 		}
 	}
 	out.AppendList()
-}
-
-func appendBig(out *column.Vector, n *big.Int) {
-	if !out.Type.IsWide() {
-		out.AppendInt(n.Int64())
-		return
-	}
-	wide, err := column.Narrow(n)
-	if err != nil {
-		out.AppendNull() // a stored sum is never null, so the comparison fails and reports it
-		return
-	}
-	out.AppendWide(wide)
 }
 
 // fields lists the columns that fold appends: the key, then the folds in declared order.

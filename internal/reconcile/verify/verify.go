@@ -185,7 +185,7 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 		}
 		for name, groups := range totals {
 			for group, sum := range groups {
-				if event.Rescale(run.Totals[name][group], v.scale(name)) != sum {
+				if column.Rescale(run.Totals[name][group], v.scale(name)) != sum {
 					return "", fmt.Errorf("run %d changed %s %s by %s, its batches contain %s", run.Run, name, group, run.Totals[name][group], sum)
 				}
 			}

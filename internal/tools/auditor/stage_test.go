@@ -24,6 +24,7 @@ import (
 	"bursar/internal/fault"
 	"bursar/internal/object"
 	"bursar/internal/project"
+	"bursar/internal/project/bind"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/step"
@@ -148,7 +149,7 @@ func (s *stage) declare() {
 		s.t.Fatal(err)
 	}
 	defer session.Close()
-	errs = append(errs, project.Check(s.t.Context(), p, session)...)
+	errs = append(errs, bind.Check(s.t.Context(), p, session)...)
 	if len(errs) > 0 {
 		s.fatalf("the project has faults: %v", errs)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
+	"bursar/internal/event/intake"
 )
 
 const (
@@ -107,7 +108,7 @@ func (r *productResult) reconcile(ctx context.Context, a *app.App, file string) 
 
 // ingestFile seals one file. All of its events must be accepted.
 func ingestFile(ctx context.Context, a *app.App, file string) error {
-	result, err := a.Ingest(ctx, stream, []string{file}, app.IngestOptions{})
+	result, err := a.Ingest(ctx, stream, []string{file}, intake.Options{})
 	if err == nil && (result.Accepted != result.Rows || result.Rows == 0) {
 		err = fmt.Errorf("%d of %d events of %s were accepted", result.Accepted, result.Rows, file)
 	}

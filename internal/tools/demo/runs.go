@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"bursar/internal/app"
+	"bursar/internal/reconcile/runs"
 )
 
 // status is the output of `bursar status --json`.
@@ -94,16 +94,16 @@ func (s *demonstration) killRun(ctx context.Context, into any) (bool, error) {
 }
 
 // printRuns prints runs and adds them to the report.
-func (s *demonstration) printRuns(runs []Run) error {
+func (s *demonstration) printRuns(done []Run) error {
 	header := []string{"run", "batches", "events", "created", "updated"}
-	for _, step := range app.Steps() {
+	for _, step := range runs.StepNames {
 		header = append(header, string(step)+" s")
 	}
 	header = append(header, "events a second", "balanced")
 	var rows [][]string
-	for _, r := range runs {
+	for _, r := range done {
 		row := []string{fmt.Sprint(r.Run), fmt.Sprint(r.Batches), number(r.Events), number(r.Created), number(r.Updated)}
-		for _, step := range app.Steps() {
+		for _, step := range runs.StepNames {
 			row = append(row, seconds(time.Duration(r.Steps[string(step)]*float64(time.Second))))
 		}
 		took := time.Duration(r.Seconds * float64(time.Second))
@@ -113,6 +113,6 @@ func (s *demonstration) printRuns(runs []Run) error {
 		}
 	}
 	s.Table(header, rows)
-	s.report.Runs = append(s.report.Runs, runs...)
+	s.report.Runs = append(s.report.Runs, done...)
 	return nil
 }

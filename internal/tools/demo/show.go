@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"bursar/internal/app"
+	"bursar/internal/event"
+	"bursar/internal/reconcile/query"
 	"bursar/internal/tools/shop"
 )
 
@@ -26,7 +28,7 @@ const (
 func (s *demonstration) showQuarantine(ctx context.Context, a *app.App) error {
 	rows, kinds := int64(0), map[string]bool{}
 	var table [][]string
-	err := a.Quarantine(ctx, stream, func(r app.Rejected) error {
+	err := a.Quarantine(ctx, stream, func(r event.Rejected) error {
 		rows++
 		if kind := kindOf(r.Reason); len(table) < shownRejected && !kinds[r.Column+kind] {
 			kinds[r.Column+kind] = true
@@ -59,7 +61,7 @@ func kindOf(reason string) string {
 // showExceptions shows the open orders of the largest balance, which must be the ledger's.
 func (s *demonstration) showExceptions(ctx context.Context, a *app.App) error {
 	var largest []Exception
-	err := a.Queries.Exceptions(ctx, pipeline, func(x app.Exception) error {
+	err := a.Queries.Exceptions(ctx, pipeline, func(x query.Exception) error {
 		e, err := readException(x)
 		if err != nil {
 			return err
@@ -96,7 +98,7 @@ func (s *demonstration) printExceptions() error {
 	return nil
 }
 
-func readException(x app.Exception) (Exception, error) {
+func readException(x query.Exception) (Exception, error) {
 	var key []string
 	var artifact struct {
 		Balance string `json:"balance"`
@@ -129,7 +131,7 @@ const candidates = 200
 
 // showOrder shows an order that was refunded and reconciles, one that several runs have touched if there is one.
 func (s *demonstration) showOrder(ctx context.Context, a *app.App) error {
-	var answer app.Answer
+	var answer query.GetResult
 	var took time.Duration
 	looked, n := 0, len(s.ledger.Orders)
 	for i := range n {

@@ -3,11 +3,10 @@
 package statement
 
 import (
-	"cmp"
-	"math"
-	"math/big"
-	"strconv"
+	"bytes"
 	"strings"
+
+	"bursar/internal/column"
 )
 
 // Scale is the maximum number of decimals of an amount: ISO 20022 allows five.
@@ -88,88 +87,48 @@ func Negate(decimal string) string {
 	return "-" + decimal
 }
 
-// Sum adds amounts exactly. The zero value is 0. A Sum must not be copied after its first use.
+// Sum adds amounts exactly. The zero value is 0. An amount has at most 23 digits at Scale, so a sum of all the amounts that a
+// disk can hold fits.
 type Sum struct {
-	small    int64   // at Scale; everything that fits
-	overflow big.Int // at Scale; what does not fit
+	unscaled column.Int128 // at Scale
 }
 
 // Add adds a decimal. ok is false, and the sum unchanged, if the text is not a valid decimal.
 func (s *Sum) Add(decimal string) (ok bool) {
 	if n, fits := parseSmall(decimal); fits {
-		s.add(n)
+		s.unscaled = s.unscaled.Add(column.Int128Of(n))
 		return true
 	}
 	text, ok := Amount(decimal, '.')
 	if !ok {
 		return false
 	}
-	whole, fraction, _ := strings.Cut(text, ".")
-	n, ok := new(big.Int).SetString(whole+fraction+strings.Repeat("0", Scale-len(fraction)), 10)
+	n, _, ok := column.ParseDecimal(column.Rescale(text, Scale))
 	if ok {
-		s.overflow.Add(&s.overflow, n)
+		s.unscaled = s.unscaled.Add(column.Int128OfBig(n))
 	}
 	return ok
 }
 
-// add adds a number at Scale.
-func (s *Sum) add(n int64) {
-	if sum := s.small + n; (sum < s.small) == (n < 0) {
-		s.small = sum
-		return
-	}
-	s.overflow.Add(&s.overflow, big.NewInt(n))
-}
-
 // Plus adds another sum.
-func (s *Sum) Plus(other *Sum) {
-	s.add(other.small)
-	s.overflow.Add(&s.overflow, &other.overflow)
-}
+func (s *Sum) Plus(other *Sum) { s.unscaled = s.unscaled.Add(other.unscaled) }
 
 // Minus subtracts another sum.
-func (s *Sum) Minus(other *Sum) {
-	s.overflow.Sub(&s.overflow, &other.overflow)
-	if other.small == math.MinInt64 {
-		s.overflow.Sub(&s.overflow, big.NewInt(other.small))
-		return
-	}
-	s.add(-other.small)
-}
+func (s *Sum) Minus(other *Sum) { s.unscaled = s.unscaled.Sub(other.unscaled) }
 
 // Sign returns -1, 0 or 1.
-func (s *Sum) Sign() int {
-	if s.overflow.Sign() == 0 {
-		return cmp.Compare(s.small, 0)
-	}
-	return s.total().Sign()
-}
+func (s *Sum) Sign() int { return s.unscaled.Sign() }
 
 // String returns the sum with as few decimals as it needs, but at least two.
 func (s *Sum) String() string {
-	text, negative := strings.CutPrefix(s.unscaled(), "-")
-	if short := Scale + 1 - len(text); short > 0 {
-		text = strings.Repeat("0", short) + text
+	text := column.AppendDecimal(nil, s.unscaled, Scale)
+	for range Scale - 2 {
+		if short, trimmed := bytes.CutSuffix(text, []byte("0")); trimmed {
+			text = short
+		}
 	}
-	whole, fraction := text[:len(text)-Scale], strings.TrimRight(text[len(text)-Scale:], "0")
-	if short := 2 - len(fraction); short > 0 {
-		fraction += strings.Repeat("0", short)
-	}
-	if negative {
-		whole = "-" + whole
-	}
-	return whole + "." + fraction
+	return string(text)
 }
-
-// unscaled returns the sum as an integer at Scale.
-func (s *Sum) unscaled() string {
-	if s.overflow.Sign() == 0 {
-		return strconv.FormatInt(s.small, 10)
-	}
-	return s.total().String()
-}
-
-func (s *Sum) total() *big.Int { return new(big.Int).Add(&s.overflow, big.NewInt(s.small)) }
 
 // parseSmall parses a plain decimal that fits an int64 at Scale, as most do.
 func parseSmall(decimal string) (n int64, fits bool) {

@@ -77,9 +77,6 @@ func Put(tx catalog.Tx, stream string, spool uint64, sealed time.Time, answers [
 	return expireAnswers(tx, stream, sealed.Add(-Retention))
 }
 
-// errStopList ends a listing.
-var errStopList = errors.New("enough")
-
 // expireAnswers deletes the answers of a few batches that were sealed before a time. It deletes more lists than a batch adds, so that they do not
 // accumulate.
 func expireAnswers(tx catalog.Tx, stream string, before time.Time) error {
@@ -90,12 +87,12 @@ func expireAnswers(tx catalog.Tx, stream string, before time.Time) error {
 			return err
 		}
 		if len(old) == 4 || !list.At.Before(before) {
-			return errStopList
+			return failure.ErrStop
 		}
 		old = append(old, key)
 		return deleteAnswers(tx, stream, list.Keys, func(r *storedAnswer) bool { return r.At.Before(before) })
 	})
-	if err != nil && !errors.Is(err, errStopList) {
+	if err := failure.UnlessStopped(err); err != nil {
 		return err
 	}
 	for _, key := range old {

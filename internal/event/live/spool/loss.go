@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"bursar/internal/object"
+	"bursar/internal/durable"
 )
 
 // Loss reports that acknowledged requests may be lost with a spool.
@@ -53,10 +53,10 @@ func Report(dir string, l Loss) (Loss, error) {
 	if err != nil {
 		return l, err
 	}
-	if err := MakeFolder(dir); err != nil {
-		return l, err
+	if err := durable.MakeFolder(dir); err != nil {
+		return l, fmt.Errorf("make spool folder: %w", err)
 	}
-	if err := object.WriteFile(lossPath(dir, l.Spool), text); err != nil {
+	if err := durable.WriteFile(lossPath(dir, l.Spool), text); err != nil {
 		return l, fmt.Errorf("report damaged spool: %w", err)
 	}
 	return l, nil

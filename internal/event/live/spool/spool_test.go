@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"bursar/internal/durable"
 	"bursar/internal/event/live/spool"
 )
 
@@ -46,7 +47,7 @@ func create(t testing.TB, dir string) *spool.Writer {
 // write makes a spool and gives where each of its frames ends.
 func write(t *testing.T, dir string) (ends []int64) {
 	t.Helper()
-	if err := spool.MakeFolder(dir); err != nil {
+	if err := durable.MakeFolder(dir); err != nil {
 		t.Fatal(err)
 	}
 	w := create(t, dir)

@@ -8,12 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
-	"bursar/internal/object"
+	"bursar/internal/durable"
 )
 
 // Header is the first frame of a spool.
@@ -49,32 +48,13 @@ func Path(dir string, number uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("%08d.spool", number))
 }
 
-// MakeFolder creates a folder for spools, durably, with its missing parents.
-func MakeFolder(dir string) error {
-	parent := filepath.Dir(dir)
-	err := os.Mkdir(dir, 0o700)
-	if errors.Is(err, fs.ErrNotExist) && parent != dir {
-		if err := MakeFolder(parent); err != nil {
-			return err
-		}
-		err = os.Mkdir(dir, 0o700)
-	}
-	if err == nil || errors.Is(err, fs.ErrExist) { // its creator may have died before it was durable
-		err = object.SyncFolder(parent)
-	}
-	if err != nil {
-		return fmt.Errorf("make spool folder: %w", err)
-	}
-	return nil
-}
-
 // Create creates the file of a spool, empty and durable in its folder. Until the first Sync it may be empty after a crash.
 func Create(dir string, number uint64) (File, error) {
 	file, err := os.OpenFile(Path(dir, number), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create spool: %w", err)
 	}
-	if err := object.SyncFolder(dir); err != nil {
+	if err := durable.SyncFolder(dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("create spool: %w", err), file.Close())
 	}
 	return file, nil

@@ -1,19 +1,17 @@
 // An SQL engine for tests, which knows the types of a few expressions.
 
-package project
+package bind
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 // fakeBinder supports only the SQL that the tests need, and accepts any lambda: identifiers, number literals, + - *, comparisons, CASE,
@@ -110,7 +108,7 @@ func (e *fakeSelectError) Error() string { return e.message }
 func (e *fakeSelectError) Line() int     { return e.line }
 
 func fakeArithmetic(body string, used []column.Type) column.Type {
-	if len(used) == 1 && namePattern.MatchString(strings.Trim(body, `"`)) {
+	if len(used) == 1 && doc.NamePattern.MatchString(strings.Trim(body, `"`)) {
 		return used[0]
 	}
 	scale, decimal := 0, false
@@ -129,77 +127,4 @@ func fakeArithmetic(body string, used []column.Type) column.Type {
 		return column.Type{Kind: column.BigInt}
 	}
 	return column.Type{Kind: column.Decimal, Precision: 38, Scale: scale}
-}
-
-const goodStream = `stream: payments
-format: jsonl
-id: event_id
-time: occurred_at
-columns:
-  event_id: {type: string}
-  type: {type: string, in: [shipment, payment]}
-  order_id: {type: string, from: data.order.id}
-  amount: {type: "decimal(18,2)"}
-  currency: {type: string}
-  occurred_at: {type: timestamp}
-  seq: {type: int, optional: true}
-  big: {type: bigint}
-  note: {type: string, optional: true}
-  raw: {type: json}
-totals:
-  amount: {sum: amount, by: currency}
-  all: {sum: amount}
-`
-
-const goodPipeline = `pipeline: orders
-from: payments
-key: [order_id, currency]
-artifact:
-  shipped: {sum: amount, where: "type = 'shipment'"}
-  n: {count: true}
-  last_at: {max: occurred_at}
-  balance: {is: "shipped * 2"}
-exceptions: {where: "balance = 0", since: last_at}
-conserve:
-  amount: shipped
-`
-
-// folder writes files, named by their paths, into a new project folder.
-func folder(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if _, ok := files["bursar.yaml"]; !ok {
-		writeFile(t, dir, "bursar.yaml", "")
-	}
-	for name, text := range files {
-		writeFile(t, dir, name, text)
-	}
-	return dir
-}
-
-func writeFile(t *testing.T, dir, name, text string) {
-	t.Helper()
-	to := filepath.Join(dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// wantErrors compares errors, written "file:line: message", where a wanted message may be the beginning of the real one.
-func wantErrors(t *testing.T, got []Error, want ...string) {
-	t.Helper()
-	texts := make([]string, len(got))
-	for i, e := range got {
-		texts[i] = e.Error()
-	}
-	ok := len(texts) == len(want)
-	for i := 0; ok && i < len(want); i++ {
-		ok = strings.HasPrefix(texts[i], want[i])
-	}
-	if !ok {
-		t.Errorf("got errors\n  %s\nwant\n  %s", strings.Join(texts, "\n  "), strings.Join(want, "\n  "))
-	}
 }

@@ -1,10 +1,14 @@
 // Declarations that would silently give zeros or mixed sums: which are rejected, and how to fix them.
 
-package project
+package bind
 
 import (
 	"strings"
 	"testing"
+
+	"bursar/internal/project"
+	"bursar/internal/project/doc"
+	"bursar/internal/project/projecttest"
 )
 
 func TestSumsThatMix(t *testing.T) {
@@ -27,14 +31,14 @@ func TestSumsThatMix(t *testing.T) {
 		{"order_id", "{max: amount, mixed: ok}", "pipelines/both.yaml:6: `mixed` belongs to sum only"},
 		{"order_id", "{sum: amount, mixed: yes}", "pipelines/both.yaml:6: `mixed` can only be ok"},
 	} {
-		stream := strings.Replace(goodStream, "  raw: {type: json}\n", "  raw: {type: json}\n  net: {type: \"decimal(18,2)\", is: \"amount * 2\"}\n", 1)
+		stream := strings.Replace(projecttest.Stream, "  raw: {type: json}\n", "  raw: {type: json}\n  net: {type: \"decimal(18,2)\", is: \"amount * 2\"}\n", 1)
 		stream = strings.Replace(stream, "  big: {type: bigint}\n", "", 1)
 		got := declared(t, stream, "pipeline: both\nfrom: payments\nkey: "+c.key+"\nartifact:\n  n: {count: true}\n  paid: "+c.fold+"\n")
 		if c.want == "" {
-			wantErrors(t, got)
+			projecttest.WantErrors(t, got)
 			continue
 		}
-		wantErrors(t, got, c.want)
+		projecttest.WantErrors(t, got, c.want)
 		if !strings.Contains(c.want, "`mixed` ") && !got[0].Stored {
 			t.Errorf("%s: a project that holds results of it cannot be opened", c.fold)
 		}
@@ -56,13 +60,13 @@ func TestSumsThatMixOfSeveralStreams(t *testing.T) {
 		if where == "" {
 			fold = "{sum: amount}"
 		}
-		p, errs := Read(folder(t, bothFiles("pipelines/both.yaml", "{last: amount, by: [seq, stream]}", fold)))
+		p, errs := project.Read(projecttest.Folder(t, bothFiles("pipelines/both.yaml", "{last: amount, by: [seq, stream]}", fold)))
 		errs = append(errs, Check(t.Context(), p, fakeBinder{})...)
 		if want == "" {
-			wantErrors(t, errs)
+			projecttest.WantErrors(t, errs)
 			continue
 		}
-		wantErrors(t, errs, want)
+		projecttest.WantErrors(t, errs, want)
 	}
 }
 
@@ -81,17 +85,17 @@ func TestSQLThatMixes(t *testing.T) {
 	} {
 		files := sqlFiles("pipelines/both.yaml", "reduce:", c.mixed+"reduce:")
 		files["pipelines/both.reduce.sql"] = "SELECT " + c.sql
-		p, errs := Read(folder(t, files))
-		src := newBinding(t.Context(), "pipelines/both.yaml", p.Pipelines[0].lines, fakeBinder{})
+		p, errs := project.Read(projecttest.Folder(t, files))
+		src := newBinding(t.Context(), "pipelines/both.yaml", p.Pipelines[0].Lines(), fakeBinder{})
 		src.checkMixedSQL(p.Pipelines[0], p.Events(p.Pipelines[0]))
-		if errs = append(errs, src.errs...); c.want == "" {
-			wantErrors(t, errs)
+		if errs = append(errs, src.Errs...); c.want == "" {
+			projecttest.WantErrors(t, errs)
 			continue
 		}
-		wantErrors(t, errs, c.want)
+		projecttest.WantErrors(t, errs, c.want)
 	}
-	_, errs := Read(folder(t, bothFiles("pipelines/both.yaml", "artifact:", "mixed: ok\nartifact:")))
-	wantErrors(t, errs, "pipelines/both.yaml:4: `mixed` belongs to pipelines with SQL files")
+	_, errs := project.Read(projecttest.Folder(t, bothFiles("pipelines/both.yaml", "artifact:", "mixed: ok\nartifact:")))
+	projecttest.WantErrors(t, errs, "pipelines/both.yaml:4: `mixed` belongs to pipelines with SQL files")
 }
 
 func TestLiteralsThatNoEventHas(t *testing.T) {
@@ -106,20 +110,20 @@ func TestLiteralsThatNoEventHas(t *testing.T) {
 		"{count: true, where: \"type = 'payment'\"}":               "",
 		"{count: true, where: \"note = 'anything'\"}":              "",
 	} {
-		got := declared(t, goodStream, "pipeline: both\nfrom: payments\nkey: order_id\nartifact:\n  n: {count: true}\n  x: "+fold+"\n  last: {last: type, by: seq}\n")
+		got := declared(t, projecttest.Stream, "pipeline: both\nfrom: payments\nkey: order_id\nartifact:\n  n: {count: true}\n  x: "+fold+"\n  last: {last: type, by: seq}\n")
 		if want == "" {
-			wantErrors(t, got)
+			projecttest.WantErrors(t, got)
 			continue
 		}
-		wantErrors(t, got, "pipelines/both.yaml:"+want)
+		projecttest.WantErrors(t, got, "pipelines/both.yaml:"+want)
 	}
-	stream := strings.Replace(goodStream, "all: {sum: amount}", "all: {sum: amount, where: \"type = 'refund'\"}", 1)
-	wantErrors(t, declared(t, stream, ""), "streams/payments.yaml:18: `where` compares `type` with 'refund', "+of)
-	exceptions := goodPipeline + "  all: \"shipped\"\n"
+	stream := strings.Replace(projecttest.Stream, "all: {sum: amount}", "all: {sum: amount, where: \"type = 'refund'\"}", 1)
+	projecttest.WantErrors(t, declared(t, stream, ""), "streams/payments.yaml:18: `where` compares `type` with 'refund', "+of)
+	exceptions := projecttest.Pipeline + "  all: \"shipped\"\n"
 	exceptions = strings.Replace(exceptions, "balance = 0\"", "balance = 0 AND kind = 'x'\"", 1)
 	exceptions = strings.Replace(exceptions, "  n: {count: true}\n", "  kind: {last: type, by: seq}\n", 1)
 	exceptions = strings.Replace(strings.Replace(exceptions, "  all: \"shipped\"\n", "", 1), "pipeline: orders", "pipeline: both", 1)
-	wantErrors(t, declared(t, goodStream, exceptions), "pipelines/both.yaml:9: `where` compares `kind` with 'x', "+of)
+	projecttest.WantErrors(t, declared(t, projecttest.Stream, exceptions), "pipelines/both.yaml:9: `where` compares `kind` with 'x', "+of)
 }
 
 func TestStreamsThatNoEventIsOf(t *testing.T) {
@@ -128,23 +132,23 @@ func TestStreamsThatNoEventIsOf(t *testing.T) {
 		"stream = 'bnak'":                          "`where` compares `stream` with 'bnak', which it never is: `from` has payments, bank; did you mean `bank`?",
 		"stream = 'payments' AND type = 'payment'": "",
 	} {
-		p, errs := Read(folder(t, bothFiles("pipelines/both.yaml", "stream = 'bank'", where)))
+		p, errs := project.Read(projecttest.Folder(t, bothFiles("pipelines/both.yaml", "stream = 'bank'", where)))
 		errs = append(errs, Check(t.Context(), p, fakeBinder{})...)
 		if want == "" {
-			wantErrors(t, errs)
+			projecttest.WantErrors(t, errs)
 			continue
 		}
-		wantErrors(t, errs, "pipelines/both.yaml:5: "+want)
+		projecttest.WantErrors(t, errs, "pipelines/both.yaml:5: "+want)
 	}
 }
 
 // declared reads and checks a project of one stream and at most one pipeline.
-func declared(t *testing.T, stream, pipeline string) []Error {
+func declared(t *testing.T, stream, pipeline string) []doc.Error {
 	t.Helper()
 	files := map[string]string{"streams/payments.yaml": stream}
 	if pipeline != "" {
 		files["pipelines/both.yaml"] = pipeline
 	}
-	p, errs := Read(folder(t, files))
+	p, errs := project.Read(projecttest.Folder(t, files))
 	return append(errs, Check(t.Context(), p, fakeBinder{})...)
 }

@@ -1,63 +1,59 @@
 // Sums that would add up what a control total keeps separate, such as amounts of several currencies.
 
-package project
+package bind
 
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // checkMixedSums reports sums of a measure over several groups if its control total is grouped. Sums that do not bind are skipped.
-func (src *binding) checkMixedSums(p *Pipeline, e *Events, unbound map[string]bool) {
+func (src *binding) checkMixedSums(p *project.Pipeline, e *project.Events, unbound map[string]bool) {
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
-		if f.Kind != Sum || f.Mixed || unbound[f.Name] {
+		if f.Kind != project.Sum || f.Mixed || unbound[f.Name] {
 			continue
 		}
 		path := "artifact." + f.Name + ".sum"
 		where, sum := src.analyze(path, f.Where), src.analyze(path, f.SQL())
-		streams := e.matchingStreams(p, &where)
+		streams := matchingStreams(e, p, &where)
 		for _, s := range streams {
-			if len(streams) == 1 && p.keyIdentifies(s) {
+			if len(streams) == 1 && keyIdentifies(p, s) {
 				continue
 			}
 			if t := src.mixedTotal(p, s, &where, &sum); t != nil {
 				src.failStored(path, "`sum` adds up amounts of every %s, which total %s of stream %s keeps apart (`by: %s`, %s:%d): add %s to the key, "+
 					"take one value of it (`where: \"%s\"`), or write `mixed: ok` beside the sum if they may be added up",
-					t.By, brief(t.Name), s.Name, t.By, s.File, t.Line, t.By, examplePin(s, t.By))
+					t.By, doc.Brief(t.Name), s.Name, t.By, s.File, t.Line, t.By, examplePin(s, t.By))
 				break
 			}
 		}
 	}
 }
 
-// checkMixed rejects values of `mixed` other than ok.
-func (o section) checkMixed() {
-	if o.has("mixed") && o.text("mixed") != "ok" {
-		o.fail("mixed", "can only be ok: amounts of several groups of a control total may be added up")
-	}
-}
-
 // checkMixedSQL reports an SQL file that reads a measure but not the column that its control total is grouped by.
-func (src *binding) checkMixedSQL(p *Pipeline, e *Events) {
+func (src *binding) checkMixedSQL(p *project.Pipeline, e *project.Events) {
 	if p.Reduce == nil || p.Mixed {
 		return
 	}
-	reads := column.Analysis{Columns: p.Reduce.words()}
+	reads := column.Analysis{Columns: sqlWords(p.Reduce)}
 	for _, s := range e.Streams {
 		if t := src.mixedTotal(p, s, &column.Analysis{}, &reads); t != nil && !reads.Uses(t.By) {
 			src.failStored("reduce", "`reduce` reads amounts and not their %s, which total %s of stream %s keeps apart (`by: %s`, %s:%d): add %s to the key, "+
-				"use it in the SQL, or write `mixed: ok` in the pipeline if they may be added up", t.By, brief(t.Name), s.Name, t.By, s.File, t.Line, t.By)
+				"use it in the SQL, or write `mixed: ok` in the pipeline if they may be added up", t.By, doc.Brief(t.Name), s.Name, t.By, s.File, t.Line, t.By)
 			return
 		}
 	}
 }
 
 // mixedTotal returns a control total of a stream that keeps separate what a sum adds up, or nil.
-func (src *binding) mixedTotal(p *Pipeline, s *Stream, where, sum *column.Analysis) *Total {
+func (src *binding) mixedTotal(p *project.Pipeline, s *project.Stream, where, sum *column.Analysis) *project.Total {
 	for i := range s.Totals {
 		t := &s.Totals[i]
 		if t.By != "" && !slices.Contains(p.KeyOf(s.Name), t.By) && !where.Pins(t.By) && src.measures(s, sum, t.Sum) {
@@ -68,7 +64,7 @@ func (src *binding) mixedTotal(p *Pipeline, s *Stream, where, sum *column.Analys
 }
 
 // measures reports whether a sum depends on a measure, directly or through a computed column.
-func (src *binding) measures(s *Stream, sum *column.Analysis, measure string) bool {
+func (src *binding) measures(s *project.Stream, sum *column.Analysis, measure string) bool {
 	if sum.Uses(measure) {
 		return true
 	}
@@ -85,12 +81,12 @@ func (src *binding) measures(s *Stream, sum *column.Analysis, measure string) bo
 }
 
 // keyIdentifies reports whether each event of a stream has a different key.
-func (p *Pipeline) keyIdentifies(s *Stream) bool {
+func keyIdentifies(p *project.Pipeline, s *project.Stream) bool {
 	return !s.DerivedID() && !slices.ContainsFunc(s.ID, func(id string) bool { return !slices.Contains(p.KeyOf(s.Name), id) })
 }
 
 // examplePin is a condition that selects one group, for a message.
-func examplePin(s *Stream, by string) string {
+func examplePin(s *project.Stream, by string) string {
 	c := s.Column(by)
 	if c.Type.Kind != column.String {
 		return by + " = …"
@@ -103,4 +99,14 @@ func examplePin(s *Stream, by string) string {
 		value = c.In[0]
 	}
 	return fmt.Sprintf("%s = '%s'", by, cmp.Or(value, "…"))
+}
+
+var (
+	commentOrString = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'`) // comments and strings
+	sqlName         = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+)
+
+// sqlWords returns the names and keywords in the SQL.
+func sqlWords(f *project.SQLFile) []string {
+	return sqlName.FindAllString(commentOrString.ReplaceAllString(f.Text, " "), -1)
 }

@@ -1,6 +1,7 @@
-// Checks the project's SQL expressions against the declared columns.
-
-package project
+// Package bind checks the SQL of a project against the declared columns. It owns which expressions fit, the types of an artifact's
+// columns, and errors with file and line for what would silently give zeros or mixed sums. It must not evaluate SQL or know DuckDB:
+// a caller passes the Binder.
+package bind
 
 import (
 	"context"
@@ -9,6 +10,8 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // Binder finds the types of SQL expressions without running them. It rejects what a project must not use, such as DOUBLE results
@@ -26,33 +29,33 @@ type Binder interface {
 
 // Check binds every expression of a project and reports what does not bind or fit, sorted by file and line. Files in which Read
 // found errors are skipped, and so are pipelines over such streams. A cancelled context causes errors: check ctx.Err() first.
-func Check(ctx context.Context, p *Project, b Binder) []Error {
-	var errs []Error
+func Check(ctx context.Context, p *project.Project, b Binder) []doc.Error {
+	var errs []doc.Error
 	for _, s := range p.Streams {
-		if !s.broken {
+		if !s.Broken() {
 			errs = append(errs, bindStream(ctx, s, b)...)
 		}
 	}
 	for _, l := range p.Pipelines {
-		if e := p.Events(l); !l.broken && e != nil && !slices.ContainsFunc(e.Streams, func(s *Stream) bool { return s.broken }) {
+		if e := p.Events(l); !l.Broken() && e != nil && !slices.ContainsFunc(e.Streams, func(s *project.Stream) bool { return s.Broken() }) {
 			errs = append(errs, bindPipeline(ctx, l, e, b)...)
 		}
 	}
-	sortErrors(errs)
+	doc.SortErrors(errs)
 	return errs
 }
 
 // binding binds the expressions of one file.
 type binding struct {
-	*sourceFile
+	*doc.File
 	bindType    func(columns []column.Field, expr string, when column.Evaluation) (column.Type, error)
 	bindSelect  func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error)
 	analyzeExpr func(expr string) (column.Analysis, error)
 }
 
-func newBinding(ctx context.Context, file string, at lines, b Binder) *binding {
+func newBinding(ctx context.Context, file string, at doc.Lines, b Binder) *binding {
 	return &binding{
-		sourceFile: &sourceFile{path: file, lines: at},
+		File: &doc.File{Path: file, Lines: at},
 		bindType: func(columns []column.Field, expr string, when column.Evaluation) (column.Type, error) {
 			return b.Bind(ctx, columns, expr, when)
 		},
@@ -63,8 +66,8 @@ func newBinding(ctx context.Context, file string, at lines, b Binder) *binding {
 	}
 }
 
-func bindStream(ctx context.Context, s *Stream, b Binder) []Error {
-	src := newBinding(ctx, s.File, s.lines, b)
+func bindStream(ctx context.Context, s *project.Stream, b Binder) []doc.Error {
+	src := newBinding(ctx, s.File, s.Lines(), b)
 	for _, c := range s.Columns {
 		if c.Is != "" {
 			src.bindComputed(s, c)
@@ -73,18 +76,18 @@ func bindStream(ctx context.Context, s *Stream, b Binder) []Error {
 	for _, t := range s.Totals {
 		src.bindWhere("totals."+t.Name+".where", s.Types(), t.Where, column.AtIntake)
 	}
-	if len(src.errs) == 0 {
+	if len(src.Errs) == 0 {
 		src.checkStreamLiterals(s)
 	}
-	return src.errs
+	return src.Errs
 }
 
 // bindComputed binds a computed column of a stream.
-func (src *binding) bindComputed(s *Stream, c Column) {
+func (src *binding) bindComputed(s *project.Stream, c project.Column) {
 	path := "columns." + c.Name + ".is"
-	t, ok := src.bind(path, s.inputTypes(), c.Is, column.AtIntake)
+	t, ok := src.bind(path, s.InputTypes(), c.Is, column.AtIntake)
 	if ok && !fits(c.Type, t) {
-		src.failAt(path, "`is` gives %s, which does not fit %s exactly; round or cast it in the expression", t, c.Type)
+		src.FailAt(path, "`is` gives %s, which does not fit %s exactly; round or cast it in the expression", t, c.Type)
 	}
 }
 
@@ -104,39 +107,39 @@ func fits(declared, got column.Type) bool {
 	}
 }
 
-func bindPipeline(ctx context.Context, p *Pipeline, e *Events, b Binder) []Error {
-	src := newBinding(ctx, p.File, p.lines, b)
+func bindPipeline(ctx context.Context, p *project.Pipeline, e *project.Events, b Binder) []doc.Error {
+	src := newBinding(ctx, p.File, p.Lines(), b)
 	unbound := map[string]bool{} // folds with reported errors
 	for i := range p.Artifact {
-		f, faults := &p.Artifact[i], len(src.errs)
+		f, faults := &p.Artifact[i], len(src.Errs)
 		src.bindWhere("artifact."+f.Name+".where", e.Types(), f.Where, column.InRuns)
-		unbound[f.Name] = len(src.errs) > faults
+		unbound[f.Name] = len(src.Errs) > faults
 	}
-	made, errs := Bind(ctx, p, e, b)
-	src.errs = append(src.errs, errs...)
+	made, errs := Pipeline(ctx, p, e, b)
+	src.Errs = append(src.Errs, errs...)
 	for i := range p.Artifact {
 		name := p.Artifact[i].Name
 		unbound[name] = unbound[name] || len(made.Types) == 0 || made.Types[i].Type.Kind == 0
 	}
-	bound := len(src.errs) == 0
+	bound := len(src.Errs) == 0
 	src.bindConserve(p, made, unbound)
 	if bound {
 		src.bindOverArtifacts(p, e, made)
 	}
 	src.checkMixedSums(p, e, unbound)
-	return src.errs
+	return src.Errs
 }
 
 // bindOverArtifacts binds what is evaluated over the artifacts and, if everything binds, checks what the expressions compare.
-func (src *binding) bindOverArtifacts(p *Pipeline, e *Events, made BoundTypes) {
-	p.Exceptions.Where = instants(p.Exceptions.Where, append(e.KeyTypes(), made.Types...))
+func (src *binding) bindOverArtifacts(p *project.Pipeline, e *project.Events, made Types) {
+	p.Exceptions.Where = project.Instants(p.Exceptions.Where, append(e.KeyTypes(), made.Types...))
 	src.bindWhere("exceptions.where", append(e.KeyTypes(), made.Types...), p.Exceptions.Where, column.InQueries)
 	for _, t := range made.Types {
-		if t.Name == p.Exceptions.Since && !isKind(t.Type, timeKinds...) {
-			src.failAt("exceptions.since", "`since` must be a date or timestamp column; %s is %s", brief(t.Name), t.Type)
+		if t.Name == p.Exceptions.Since && !project.IsKind(t.Type, project.TimeKinds...) {
+			src.FailAt("exceptions.since", "`since` must be a date or timestamp column; %s is %s", doc.Brief(t.Name), t.Type)
 		}
 	}
-	if len(src.errs) == 0 {
+	if len(src.Errs) == 0 {
 		src.checkPipelineLiterals(p, e)
 		src.checkMixedSQL(p, e)
 		src.checkAddedVersions(p, e)
@@ -144,18 +147,18 @@ func (src *binding) bindOverArtifacts(p *Pipeline, e *Events, made BoundTypes) {
 }
 
 // bindConserve binds the expressions compared with control totals, except those over columns that do not bind.
-func (src *binding) bindConserve(p *Pipeline, made BoundTypes, unbound map[string]bool) {
+func (src *binding) bindConserve(p *project.Pipeline, made Types, unbound map[string]bool) {
 	known := slices.DeleteFunc(slices.Clone(made.Types), func(f column.Field) bool { return unbound[f.Name] })
 	for _, c := range p.Conserve {
 		if len(known) < len(p.Artifact) {
 			reads, err := src.analyzeExpr(c.Expr)
-			if err != nil || slices.ContainsFunc(p.Artifact, func(f Fold) bool { return unbound[f.Name] && reads.Uses(f.Name) }) {
+			if err != nil || slices.ContainsFunc(p.Artifact, func(f project.Fold) bool { return unbound[f.Name] && reads.Uses(f.Name) }) {
 				continue
 			}
 		}
 		t, ok := src.bind("conserve."+c.Total, known, c.Expr, column.InRuns)
-		if ok && !isKind(t, numberKinds...) {
-			src.failAt("conserve."+c.Total, "`conserve` compares decimal, int and bigint; this is %s", t)
+		if ok && !project.IsKind(t, project.NumberKinds...) {
+			src.FailAt("conserve."+c.Total, "`conserve` compares decimal, int and bigint; this is %s", t)
 		}
 	}
 }
@@ -166,14 +169,14 @@ func (src *binding) bindWhere(path string, columns []column.Field, expr string, 
 		return
 	}
 	if t, ok := src.bind(path, columns, expr, when); ok && t.Kind != column.Bool {
-		src.failAt(path, "`where` must be true or false; this is %s", t)
+		src.FailAt(path, "`where` must be true or false; this is %s", t)
 	}
 }
 
 func (src *binding) bind(path string, columns []column.Field, expr string, when column.Evaluation) (column.Type, bool) {
 	t, err := src.bindType(columns, expr, when)
 	if err != nil {
-		src.failAt(path, "%s", bindMessage(path, err))
+		src.FailAt(path, "%s", bindMessage(path, err))
 	}
 	return t, err == nil
 }
@@ -185,19 +188,19 @@ func (src *binding) analyze(path, expr string) column.Analysis {
 	}
 	r, err := src.analyzeExpr(expr)
 	if err != nil {
-		src.failAt(path, "%s", bindMessage(path, err))
+		src.FailAt(path, "%s", bindMessage(path, err))
 	}
 	return r
 }
 
 // failStored reports a fault in a declaration that earlier versions accepted.
 func (src *binding) failStored(path, format string, args ...any) {
-	src.failAt(path, format, args...)
-	src.errs[len(src.errs)-1].Stored = true
+	src.FailAt(path, format, args...)
+	src.Errs[len(src.Errs)-1].Stored = true
 }
 
 // bindMessage formats a binder's message, which may have several lines, on one line.
 func bindMessage(path string, err error) string {
 	key := path[strings.LastIndexByte(path, '.')+1:]
-	return fmt.Sprintf("%s does not bind: %s", brief(key), strings.Join(strings.Fields(err.Error()), " "))
+	return fmt.Sprintf("%s does not bind: %s", doc.Brief(key), strings.Join(strings.Fields(err.Error()), " "))
 }

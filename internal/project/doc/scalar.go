@@ -1,6 +1,6 @@
 // Values other than text: flags, whole numbers, single characters; and suggestions for misspelt names.
 
-package project
+package doc
 
 import (
 	"regexp"
@@ -12,32 +12,33 @@ import (
 	"bursar/internal/column"
 )
 
-var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+// NamePattern matches the names that a project may declare.
+var NamePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // IsName reports whether a text may name a stream, pipeline, institution or column.
-func IsName(text string) bool { return namePattern.MatchString(text) }
+func IsName(text string) bool { return NamePattern.MatchString(text) }
 
-// flag reads a boolean.
-func (o section) flag(key string, byDefault bool) bool {
-	n := o.values[key]
+// Flag reads a boolean.
+func (o Section) Flag(key string, byDefault bool) bool {
+	n := o.Values[key]
 	if n == nil {
 		return byDefault
 	}
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
 		return n.Value[0] == 't' || n.Value[0] == 'T'
 	}
-	o.fail(key, "must be true or false")
+	o.Fail(key, "must be true or false")
 	return byDefault
 }
 
-// number reads a whole number from 1 to limit.
-func (o section) number(key string, byDefault, limit int64) int64 {
-	return o.wholeNumber(1, key, byDefault, limit)
+// Number reads a whole number from 1 to limit.
+func (o Section) Number(key string, byDefault, limit int64) int64 {
+	return o.WholeNumber(1, key, byDefault, limit)
 }
 
-// wholeNumber reads a whole number from minimum to limit.
-func (o section) wholeNumber(minimum int64, key string, byDefault, limit int64) int64 {
-	n := o.values[key]
+// WholeNumber reads a whole number from minimum to limit.
+func (o Section) WholeNumber(minimum int64, key string, byDefault, limit int64) int64 {
+	n := o.Values[key]
 	if n == nil {
 		return byDefault
 	}
@@ -46,47 +47,47 @@ func (o section) wholeNumber(minimum int64, key string, byDefault, limit int64) 
 			return x
 		}
 	}
-	o.fail(key, "must be a whole number from %d to %d", minimum, limit)
+	o.Fail(key, "must be a whole number from %d to %d", minimum, limit)
 	return byDefault
 }
 
-// mark reads a character of one byte that cannot be part of a number or a word.
-func (o section) mark(key string, byDefault byte) byte {
-	if !o.has(key) {
+// Mark reads a character of one byte that cannot be part of a number or a word.
+func (o Section) Mark(key string, byDefault byte) byte {
+	if !o.Has(key) {
 		return byDefault
 	}
-	s := o.text(key)
+	s := o.Text(key)
 	if s == "" {
 		return byDefault
 	}
 	c := s[0]
 	word := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 	if len(s) != 1 || word || c >= 0x7f || c < ' ' && c != '\t' || c == '"' || c == '+' || c == '-' {
-		o.fail(key, "must be one ASCII character that is not a letter, digit, sign or double quote")
+		o.Fail(key, "must be one ASCII character that is not a letter, digit, sign or double quote")
 		return byDefault
 	}
 	return c
 }
 
-// layout reads a date format and compiles it; nil if there is none.
-func (o section) layout(key string, kind column.Kind) *column.Layout {
-	format := o.text(key)
+// Layout reads a date format and compiles it; nil if there is none.
+func (o Section) Layout(key string, kind column.Kind) *column.Layout {
+	format := o.Text(key)
 	if format == "" {
 		return nil
 	}
 	if !strings.Contains(format, "%") && !column.IsEpoch(format) {
-		o.fail(key, "is %s: use a pattern such as \"%%Y-%%m-%%d\", or epoch_s or epoch_ms for seconds or milliseconds since 1970", brief(format))
+		o.Fail(key, "is %s: use a pattern such as \"%%Y-%%m-%%d\", or epoch_s or epoch_ms for seconds or milliseconds since 1970", Brief(format))
 		return nil
 	}
 	l, err := column.CompileLayout(format, kind)
 	if err != nil {
-		o.src.failAt(o.at(key), "%v", err)
+		o.Src.FailAt(o.At(key), "%v", err)
 	}
 	return l
 }
 
-// nearest returns the known name that a misspelt one probably means, or "".
-func nearest(name string, known []string) string {
+// Nearest returns the known name that a misspelt one probably means, or "".
+func Nearest(name string, known []string) string {
 	if len(name) > 64 {
 		return ""
 	}
@@ -106,13 +107,13 @@ func nearest(name string, known []string) string {
 }
 
 // DidYouMean is the end of a message about an unknown name: it suggests the nearest known name, if there is one.
-func DidYouMean(name string, known []string) string { return didYouMean(nearest(name, known)) }
+func DidYouMean(name string, known []string) string { return suggest(Nearest(name, known)) }
 
-func didYouMean(name string) string {
+func suggest(name string) string {
 	if name == "" {
 		return ""
 	}
-	return "; did you mean " + brief(name) + "?"
+	return "; did you mean " + Brief(name) + "?"
 }
 
 // distance is the number of letters to insert, drop, replace or swap with their neighbour to get from a to b.

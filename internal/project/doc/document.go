@@ -1,6 +1,6 @@
-// One YAML file: which documents are accepted, and the errors found in it.
-
-package project
+// Package doc reads YAML files of a project folder key by key. It owns which documents are accepted, typed values, and errors with
+// file and line, and guarantees that what is read without an error is meant as it is written. It must not know what the keys mean.
+package doc
 
 import (
 	"bytes"
@@ -15,18 +15,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// Limits of one file.
 const (
-	maxFile    = 1 << 20 // bytes of a YAML file
+	MaxFile    = 1 << 20 // bytes of a YAML file
 	maxDepth   = 16      // nesting of a YAML file
-	maxEntries = 4096    // keys of a mapping, items of a list
-	maxErrors  = 100     // reported errors of one file
+	MaxEntries = 4096    // keys of a mapping, items of a list
+	MaxErrors  = 100     // reported errors of one file
 )
 
-// lines maps the path of each key, such as "columns.amount.type" or "key.1", to its line.
-type lines map[string]int
+// Lines maps the path of each key, such as "columns.amount.type" or "key.1", to its line.
+type Lines map[string]int
 
-// at returns the line of a path, or of the nearest enclosing key.
-func (l lines) at(path string) int {
+// At returns the line of a path, or of the nearest enclosing key.
+func (l Lines) At(path string) int {
 	for {
 		if line, ok := l[path]; ok {
 			return line
@@ -39,33 +40,35 @@ func (l lines) at(path string) int {
 	}
 }
 
-// sourceFile is a file being read or checked.
-type sourceFile struct {
-	path  string // as in errors
-	lines lines
-	errs  []Error
+// File is a file being read or checked.
+type File struct {
+	Path  string // as in errors
+	Lines Lines
+	Errs  []Error
 }
 
-func newSourceFile(path string) *sourceFile { return &sourceFile{path: path, lines: lines{}} }
+// NewFile starts reading a file.
+func NewFile(path string) *File { return &File{Path: path, Lines: Lines{}} }
 
-func (s *sourceFile) fail(line int, format string, args ...any) {
+// Fail reports an error in a line.
+func (s *File) Fail(line int, format string, args ...any) {
 	switch {
-	case len(s.errs) < maxErrors:
-		s.errs = append(s.errs, Error{File: s.path, Line: line, Message: fmt.Sprintf(format, args...)})
-	case len(s.errs) == maxErrors:
-		s.errs = append(s.errs, Error{File: s.path, Line: line, Message: "there are more errors in this file"})
+	case len(s.Errs) < MaxErrors:
+		s.Errs = append(s.Errs, Error{File: s.Path, Line: line, Message: fmt.Sprintf(format, args...)})
+	case len(s.Errs) == MaxErrors:
+		s.Errs = append(s.Errs, Error{File: s.Path, Line: line, Message: "there are more errors in this file"})
 	}
 }
 
-// failAt reports an error at the value of a path.
-func (s *sourceFile) failAt(path, format string, args ...any) {
-	s.fail(s.lines.at(path), format, args...)
+// FailAt reports an error at the value of a path.
+func (s *File) FailAt(path, format string, args ...any) {
+	s.Fail(s.Lines.At(path), format, args...)
 }
 
-// root returns the file's only value, or nil if the file is empty or rejected.
-func (s *sourceFile) root(data []byte) *yaml.Node {
-	if len(data) > maxFile {
-		s.fail(1, "the file is larger than %d bytes", maxFile)
+// Root returns the file's only value, or nil if the file is empty or rejected.
+func (s *File) Root(data []byte) *yaml.Node {
+	if len(data) > MaxFile {
+		s.Fail(1, "the file is larger than %d bytes", MaxFile)
 		return nil
 	}
 	documents, err := decode(data)
@@ -74,7 +77,7 @@ func (s *sourceFile) root(data []byte) *yaml.Node {
 		return nil
 	}
 	if len(documents) > 1 {
-		s.fail(documents[1].Line, "a second document starts here: a file must contain only one")
+		s.Fail(documents[1].Line, "a second document starts here: a file must contain only one")
 		return nil
 	}
 	if len(documents) == 0 || len(documents[0].Content) == 0 {
@@ -88,16 +91,16 @@ func (s *sourceFile) root(data []byte) *yaml.Node {
 }
 
 // checkPlain rejects YAML features that would hide the meaning of a text: anchors, aliases and tags.
-func (s *sourceFile) checkPlain(n *yaml.Node, depth int) bool {
+func (s *File) checkPlain(n *yaml.Node, depth int) bool {
 	switch {
 	case depth > maxDepth:
-		s.fail(n.Line, "nested more than %d levels deep", maxDepth)
+		s.Fail(n.Line, "nested more than %d levels deep", maxDepth)
 		return false
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		s.fail(n.Line, "anchors (&) and aliases (*) are not supported: write the value out, or put it in quotes")
+		s.Fail(n.Line, "anchors (&) and aliases (*) are not supported: write the value out, or put it in quotes")
 		return false
 	case n.Style&yaml.TaggedStyle != 0:
-		s.fail(n.Line, "tags (%s) are not supported: put the value in quotes", brief(n.Tag))
+		s.Fail(n.Line, "tags (%s) are not supported: put the value in quotes", Brief(n.Tag))
 		return false
 	}
 	ok := true
@@ -127,7 +130,7 @@ var yamlPrefix = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
 
 // syntax reports why a text is not valid YAML. The parser reports the line where the surrounding block starts, or none; the line that
 // a person needs is the last one of the shortest beginning of the file that fails in the same way.
-func (s *sourceFile) syntax(data []byte, err error) {
+func (s *File) syntax(data []byte, err error) {
 	problem := yamlPrefix.ReplaceAllString(err.Error(), "")
 	var ends []int
 	for i, c := range data {
@@ -149,11 +152,11 @@ func (s *sourceFile) syntax(data []byte, err error) {
 	if write := explainSyntax(problem, string(data[begin:end])); write != "" {
 		problem = write
 	}
-	s.fail(line, "not valid YAML: %s", problem)
+	s.Fail(line, "not valid YAML: %s", problem)
 }
 
-// brief quotes and shortens a value for a message.
-func brief(s string) string {
+// Brief quotes and shortens a value for a message.
+func Brief(s string) string {
 	if len(s) > 60 {
 		s = s[:60] + "…"
 	}

@@ -1,6 +1,6 @@
 // Pipelines over several streams and with SQL files: how they are read, and errors with file and line.
 
-package project
+package bind
 
 import (
 	"reflect"
@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
+	"bursar/internal/project/projecttest"
 )
 
 const bankStream = `stream: bank
@@ -36,7 +38,7 @@ artifact:
 
 func bothFiles(change ...string) map[string]string {
 	files := map[string]string{
-		"streams/payments.yaml": goodStream, "streams/bank.yaml": bankStream, "pipelines/both.yaml": bothPipeline,
+		"streams/payments.yaml": projecttest.Stream, "streams/bank.yaml": bankStream, "pipelines/both.yaml": bothPipeline,
 	}
 	for i := 0; i < len(change); i += 3 {
 		files[change[i]] = strings.Replace(files[change[i]], change[i+1], change[i+2], 1)
@@ -46,9 +48,9 @@ func bothFiles(change ...string) map[string]string {
 
 func TestEventsOfSeveralStreams(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(folder(t, bothFiles()))
-	wantErrors(t, errs)
-	wantErrors(t, Check(t.Context(), p, fakeBinder{}))
+	p, errs := project.Read(projecttest.Folder(t, bothFiles()))
+	projecttest.WantErrors(t, errs)
+	projecttest.WantErrors(t, Check(t.Context(), p, fakeBinder{}))
 	e := p.Events(p.Pipelines[0])
 	var got []string
 	for _, c := range e.Columns {
@@ -66,16 +68,16 @@ func TestEventsOfSeveralStreams(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("columns\n%q, want\n%q", got, want)
 	}
-	ids := []IDColumn{
+	ids := []project.IDColumn{
 		{Name: "__id_0_bigint", Type: column.Type{Kind: column.BigInt}, Optional: true, Columns: map[string]string{"bank": "line_no"}},
 		{Name: "__id_0_string", Type: column.Type{Kind: column.String}, Optional: true, Columns: map[string]string{"payments": "event_id"}},
 	}
 	if !reflect.DeepEqual(e.IDs, ids) {
 		t.Errorf("ids %+v, want %+v", e.IDs, ids)
 	}
-	key := []KeyColumn{{
+	key := []project.KeyColumn{{
 		Field: column.Field{Name: "order_id", Type: column.Type{Kind: column.String}, Required: true},
-		Event: "__key_0", Parts: map[string]KeyPart{"payments": {SQL: `"order_id"`, Column: "order_id"}, "bank": {SQL: `"reference"`, Column: "reference"}},
+		Event: "__key_0", Parts: map[string]project.KeyPart{"payments": {SQL: `"order_id"`, Column: "order_id"}, "bank": {SQL: `"reference"`, Column: "reference"}},
 	}}
 	if !reflect.DeepEqual(e.Key, key) {
 		t.Errorf("key %+v, want %+v", e.Key, key)
@@ -86,14 +88,14 @@ func TestEventsOfSeveralStreams(t *testing.T) {
 func TestOneStreamInAList(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"payments", "[payments]"} {
-		p, errs := Read(folder(t, map[string]string{
-			"streams/payments.yaml": goodStream,
-			"pipelines/orders.yaml": strings.Replace(goodPipeline, "from: payments", "from: "+from, 1),
+		p, errs := project.Read(projecttest.Folder(t, map[string]string{
+			"streams/payments.yaml": projecttest.Stream,
+			"pipelines/orders.yaml": strings.Replace(projecttest.Pipeline, "from: payments", "from: "+from, 1),
 		}))
-		wantErrors(t, errs)
+		projecttest.WantErrors(t, errs)
 		e := p.Events(p.Pipelines[0])
 		listed := from != "payments"
-		if got := e.Column(StreamColumn) != nil; got != listed || e.Several() || len(e.IDs) != 1 || e.IDs[0].Name != "event_id" {
+		if got := e.Column(project.StreamColumn) != nil; got != listed || e.Several() || len(e.IDs) != 1 || e.IDs[0].Name != "event_id" {
 			t.Errorf("from %s: a column stream %v, ids %+v", from, got, e.IDs)
 		}
 	}
@@ -125,19 +127,19 @@ func TestBrokenStreams(t *testing.T) {
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			t.Parallel()
-			p, errs := Read(folder(t, bothFiles(c.file, c.from, c.to)))
+			p, errs := project.Read(projecttest.Folder(t, bothFiles(c.file, c.from, c.to)))
 			if len(errs) == 0 {
 				errs = Check(t.Context(), p, fakeBinder{})
 			}
 			if c.want == "" {
-				wantErrors(t, errs)
+				projecttest.WantErrors(t, errs)
 				return
 			}
 			want := strings.Split(c.want, "\n")
 			for i := range want {
 				want[i] = pipeline + want[i]
 			}
-			wantErrors(t, errs, want...)
+			projecttest.WantErrors(t, errs, want...)
 		})
 	}
 }
@@ -155,15 +157,15 @@ func TestTotalsOfSeveralStreams(t *testing.T) {
 		"amount: {sum: amount}":                "pipelines/both.yaml:4: total `amount` is grouped otherwise in streams/payments.yaml:17 than in streams/bank.yaml:12",
 		"amount: {sum: amount, by: reference}": "pipelines/both.yaml:4: total `amount` is grouped otherwise",
 	} {
-		p, errs := Read(folder(t, bothFiles(append(keyed, "streams/bank.yaml", "booked: {sum: amount}", total)...)))
+		p, errs := project.Read(projecttest.Folder(t, bothFiles(append(keyed, "streams/bank.yaml", "booked: {sum: amount}", total)...)))
 		if len(errs) == 0 {
 			errs = Check(t.Context(), p, fakeBinder{})
 		}
 		if want == "" {
-			wantErrors(t, errs)
+			projecttest.WantErrors(t, errs)
 			continue
 		}
-		wantErrors(t, errs, want)
+		projecttest.WantErrors(t, errs, want)
 	}
 }
 
@@ -180,7 +182,7 @@ artifact:
 
 func sqlFiles(change ...string) map[string]string {
 	files := map[string]string{
-		"streams/payments.yaml": goodStream, "pipelines/both.yaml": sqlPipeline,
+		"streams/payments.yaml": projecttest.Stream, "pipelines/both.yaml": sqlPipeline,
 		"pipelines/both.reduce.sql": "SELECT order_id string,\npaid decimal(38,2),\ntag string",
 		"pipelines/both.merge.sql":  "SELECT order_id string,\npaid decimal(38,2),\ntags string",
 	}
@@ -192,10 +194,10 @@ func sqlFiles(change ...string) map[string]string {
 
 func TestSQLFiles(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(folder(t, sqlFiles()))
-	wantErrors(t, errs)
-	made, errs := Bind(t.Context(), p.Pipelines[0], p.Events(p.Pipelines[0]), fakeBinder{})
-	wantErrors(t, errs)
+	p, errs := project.Read(projecttest.Folder(t, sqlFiles()))
+	projecttest.WantErrors(t, errs)
+	made, errs := Pipeline(t.Context(), p.Pipelines[0], p.Events(p.Pipelines[0]), fakeBinder{})
+	projecttest.WantErrors(t, errs)
 	delta := []column.Field{{Name: "paid", Type: column.Type{Kind: column.Decimal, Precision: 38, Scale: 2}}, {Name: "tag", Type: column.Type{Kind: column.String}}}
 	if !reflect.DeepEqual(made.Delta, delta) || !reflect.DeepEqual(made.Order, []string{"double"}) {
 		t.Errorf("got %+v", made)
@@ -228,13 +230,13 @@ func TestBrokenSQLFiles(t *testing.T) {
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			t.Parallel()
-			p, errs := Read(folder(t, sqlFiles(c.file, c.from, c.to)))
+			p, errs := project.Read(projecttest.Folder(t, sqlFiles(c.file, c.from, c.to)))
 			if len(errs) == 0 {
 				errs = Check(t.Context(), p, fakeBinder{})
 			}
 			switch {
 			case c.want == "":
-				wantErrors(t, errs)
+				projecttest.WantErrors(t, errs)
 			case len(errs) == 0 || !strings.HasPrefix(errs[0].Error(), c.want):
 				t.Errorf("got errors %v, want %s", errs, c.want)
 			}

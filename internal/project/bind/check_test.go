@@ -1,29 +1,33 @@
 // Tests of expressions bound to the columns of streams.
 
-package project
+package bind
 
 import (
 	"context"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
+	"bursar/internal/project/doc"
+	"bursar/internal/project/projecttest"
 )
 
 // checked checks a project after replacing one piece of the good stream or pipeline.
-func checked(t *testing.T, from, to string) []Error {
+func checked(t *testing.T, from, to string) []doc.Error {
 	t.Helper()
-	if !strings.Contains(goodStream+goodPipeline, from) {
+	if !strings.Contains(projecttest.Stream+projecttest.Pipeline, from) {
 		t.Fatalf("nothing to replace: %s", from)
 	}
-	s, errs := parseStream("streams/payments.yaml", []byte(strings.Replace(goodStream, from, to, 1)))
-	p := &Project{Streams: []*Stream{s}}
-	l, more := parsePipeline("pipelines/orders.yaml", []byte(strings.Replace(goodPipeline, from, to, 1)), p)
-	if errs = append(errs, more...); len(errs) > 0 {
+	p, errs := project.Read(projecttest.Folder(t, map[string]string{
+		"streams/payments.yaml": strings.Replace(projecttest.Stream, from, to, 1),
+		"pipelines/orders.yaml": strings.Replace(projecttest.Pipeline, from, to, 1),
+	}))
+	if len(errs) > 0 {
 		t.Fatalf("static errors: %v", errs)
 	}
-	p.Pipelines = []*Pipeline{l}
 	return Check(t.Context(), p, fakeBinder{})
 }
 
@@ -66,17 +70,16 @@ func TestCheck(t *testing.T) {
 	} {
 		errs := checked(t, c.from, c.to)
 		if c.want == "" {
-			wantErrors(t, errs)
+			projecttest.WantErrors(t, errs)
 		} else {
-			wantErrors(t, errs, c.want)
+			projecttest.WantErrors(t, errs, c.want)
 		}
 	}
 }
 
 func TestShape(t *testing.T) {
 	t.Parallel()
-	project := goodProject(t)
-	p, errs := parsePipeline("pipelines/orders.yaml", []byte(`pipeline: orders
+	p, errs := project.Read(projecttest.Folder(t, map[string]string{"streams/payments.yaml": projecttest.Stream, "pipelines/orders.yaml": `pipeline: orders
 from: payments
 key: order_id
 artifact:
@@ -89,10 +92,10 @@ artifact:
   first_at: {min: occurred_at}
   last_raw: {last: raw, by: [occurred_at, event_id]}
   lines: {list: [event_id, amount], by: occurred_at, keep: 5}
-`), project)
-	wantErrors(t, errs)
-	made, errs := Bind(t.Context(), p, project.Events(p), fakeBinder{})
-	wantErrors(t, errs)
+`}))
+	projecttest.WantErrors(t, errs)
+	made, errs := Pipeline(t.Context(), p.Pipelines[0], p.Events(p.Pipelines[0]), fakeBinder{})
+	projecttest.WantErrors(t, errs)
 	var got []string
 	for _, n := range made.Types {
 		got = append(got, n.Name+" "+n.Type.String())
@@ -111,12 +114,12 @@ artifact:
 
 func TestCheckPassesOverBrokenFiles(t *testing.T) {
 	t.Parallel()
-	p, errs := Read(folder(t, map[string]string{
-		"streams/payments.yaml": strings.Replace(goodStream, "amount: {type: \"decimal(18,2)\"}", "amount: {type: money}", 1),
-		"pipelines/orders.yaml": goodPipeline,
+	p, errs := project.Read(projecttest.Folder(t, map[string]string{
+		"streams/payments.yaml": strings.Replace(projecttest.Stream, "amount: {type: \"decimal(18,2)\"}", "amount: {type: money}", 1),
+		"pipelines/orders.yaml": projecttest.Pipeline,
 	}))
-	wantErrors(t, errs, "streams/payments.yaml:9: unknown type \"money\"")
-	wantErrors(t, Check(t.Context(), p, refusingBinder{}))
+	projecttest.WantErrors(t, errs, "streams/payments.yaml:9: unknown type \"money\"")
+	projecttest.WantErrors(t, Check(t.Context(), p, refusingBinder{}))
 }
 
 type refusingBinder struct{}
@@ -131,4 +134,38 @@ func (refusingBinder) Analyze(context.Context, string) (column.Analysis, error) 
 
 func (refusingBinder) Select(context.Context, map[string][]column.Field, string) ([]column.Field, []int, error) {
 	return nil, nil, context.Canceled
+}
+
+func TestCheckWhatIsInitialized(t *testing.T) {
+	t.Parallel()
+	for _, example := range append(project.Examples(), "") {
+		dir := filepath.Join(t.TempDir(), "books")
+		if err := project.Init(dir, example); err != nil {
+			t.Fatal(err)
+		}
+		p, errs := project.Read(dir)
+		projecttest.WantErrors(t, append(errs, Check(t.Context(), p, fakeBinder{})...))
+	}
+}
+
+func TestCheckSeveralStreams(t *testing.T) {
+	t.Parallel()
+	p, errs := project.Read(projecttest.Folder(t, map[string]string{
+		"streams/payments.yaml": projecttest.Stream,
+		"streams/bank.yaml":     strings.Replace(projecttest.Stream, "stream: payments", "stream: bank", 1),
+		"pipelines/orders.yaml": projecttest.Pipeline,
+	}))
+	projecttest.WantErrors(t, append(errs, Check(t.Context(), p, fakeBinder{})...))
+}
+
+// FuzzCheck passes whatever is read to Check, which must not panic.
+func FuzzCheck(f *testing.F) {
+	f.Add(projecttest.Stream, projecttest.Pipeline)
+	f.Add(projecttest.Stream, "from: payments\nkey: [currency]\nartifact: {a: {is: b}, b: {is: a + c}, c: {list: [raw], by: seq}}")
+	f.Add(projecttest.Stream, "pipeline: orders\nfrom: [payments]\nkey: currency\nartifact: {a: {sum: 1.5}}\nconserve: {all: a}")
+	f.Add("? [a]\n: b\n<<: {a: 1}\nid: [1, ~, x]\ntotals: {a: {sum: b}}", projecttest.Pipeline)
+	f.Fuzz(func(t *testing.T, stream, pipeline string) {
+		p, _ := project.Read(projecttest.Folder(t, map[string]string{"streams/payments.yaml": stream, "pipelines/orders.yaml": pipeline}))
+		Check(t.Context(), p, fakeBinder{})
+	})
 }

@@ -1,6 +1,6 @@
 // Common mistakes in YAML: text that the parser interprets in an unintended way.
 
-package project
+package doc
 
 import (
 	"regexp"
@@ -13,7 +13,7 @@ import (
 
 // cutAtComma counts the keys without a value after the value at i: inside { } a comma ends a value without quotes, and what follows is
 // parsed as such keys. It reports them once, with the value as it was probably meant.
-func (o *section) cutAtComma(n *yaml.Node, i int, known []string) int {
+func (o *Section) cutAtComma(n *yaml.Node, i int, known []string) int {
 	value, text := n.Content[i+1], n.Content[i+1].Value
 	if n.Style&yaml.FlowStyle == 0 || value.Kind != yaml.ScalarNode || value.Style != 0 || text == "" {
 		return 0
@@ -35,11 +35,11 @@ func (o *section) cutAtComma(n *yaml.Node, i int, known []string) int {
 	}
 	switch {
 	case !slices.Contains(known, next.Value):
-		o.src.fail(next.Line, "%s is taken for a key, because a comma ends a value without quotes inside { }: write %s", brief(next.Value), meant)
+		o.Src.Fail(next.Line, "%s is taken for a key, because a comma ends a value without quotes inside { }: write %s", Brief(next.Value), meant)
 	case key == "type":
-		o.src.fail(next.Line, "key %s has no value: write one behind it", brief(next.Value))
+		o.Src.Fail(next.Line, "key %s has no value: write one behind it", Brief(next.Value))
 	default:
-		o.src.fail(next.Line, "key %s has no value; if it belongs to the value before it, write %s", brief(next.Value), meant)
+		o.Src.Fail(next.Line, "key %s has no value; if it belongs to the value before it, write %s", Brief(next.Value), meant)
 	}
 	return count
 }
@@ -62,16 +62,16 @@ func commaItems(text string) []string {
 	return items
 }
 
-// list reads texts that are not expected to contain a comma: a single text with one was probably meant as a list.
-func (o section) list(key string) []string {
-	n := o.values[key]
+// List reads texts that are not expected to contain a comma: a single text with one was probably meant as a list.
+func (o Section) List(key string) []string {
+	n := o.Values[key]
 	if n != nil && n.Kind == yaml.ScalarNode {
 		if items := commaItems(n.Value); items != nil {
-			o.fail(key, "is one text with a comma in it: write %s: [%s]", key, strings.Join(items, ", "))
+			o.Fail(key, "is one text with a comma in it: write %s: [%s]", key, strings.Join(items, ", "))
 			return nil
 		}
 	}
-	return o.texts(key)
+	return o.Texts(key)
 }
 
 // unspaced matches a key that was written together with its value: `type:string`.

@@ -1,17 +1,21 @@
 // Keys with optional columns and expressions: their names and types, and errors with file and line.
 
-package project
+package bind
 
 import (
 	"strings"
 	"testing"
+
+	"bursar/internal/project"
+	"bursar/internal/project/doc"
+	"bursar/internal/project/projecttest"
 )
 
 // keyOf reads a pipeline over payments and bank with another key, and prints it: the name, type and hidden column of each of
 // its columns, then which events of each stream have no key.
-func keyOf(t *testing.T, change ...string) (printed string, errs []Error) {
+func keyOf(t *testing.T, change ...string) (printed string, errs []doc.Error) {
 	t.Helper()
-	p, errs := Read(folder(t, bothFiles(change...)))
+	p, errs := project.Read(projecttest.Folder(t, bothFiles(change...)))
 	if len(errs) == 0 {
 		errs = Check(t.Context(), p, fakeBinder{})
 	}
@@ -19,7 +23,7 @@ func keyOf(t *testing.T, change ...string) (printed string, errs []Error) {
 		return "", errs
 	}
 	e := p.Events(p.Pipelines[0])
-	if _, errs := Bind(t.Context(), p.Pipelines[0], e, fakeBinder{}); len(errs) > 0 {
+	if _, errs := Pipeline(t.Context(), p.Pipelines[0], e, fakeBinder{}); len(errs) > 0 {
 		return "", errs
 	}
 	var parts []string
@@ -70,10 +74,10 @@ func TestKeys(t *testing.T) {
 			t.Parallel()
 			printed, errs := keyOf(t, pipeline, old, c.key)
 			if line, refused := strings.CutPrefix(c.want, ":"); refused {
-				wantErrors(t, errs, pipeline+":"+line)
+				projecttest.WantErrors(t, errs, pipeline+":"+line)
 				return
 			}
-			wantErrors(t, errs)
+			projecttest.WantErrors(t, errs)
 			if printed != c.want {
 				t.Errorf("got\n%s, want\n%s", printed, c.want)
 			}

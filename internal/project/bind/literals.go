@@ -1,6 +1,6 @@
 // Comparisons that no event can satisfy: with a literal that its column never has, a sum or count would silently be zero.
 
-package project
+package bind
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // domain lists the values that a column can have.
@@ -17,26 +19,26 @@ type domain struct {
 }
 
 // checkStreamLiterals checks the conditions of a stream's control totals.
-func (src *binding) checkStreamLiterals(s *Stream) {
+func (src *binding) checkStreamLiterals(s *project.Stream) {
 	for _, t := range s.Totals {
 		path := "totals." + t.Name + ".where"
 		r := src.analyze(path, t.Where)
-		src.checkLiterals(path, &r, declaredDomains([]*Stream{s}))
+		src.checkLiterals(path, &r, declaredDomains([]*project.Stream{s}))
 	}
 }
 
 // checkPipelineLiterals checks the conditions and operands of folds, and comparisons of the artifact's columns.
-func (src *binding) checkPipelineLiterals(p *Pipeline, e *Events) {
+func (src *binding) checkPipelineLiterals(p *project.Pipeline, e *project.Events) {
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
-		if f.Kind == Is || f.Kind == Typed {
+		if f.Kind == project.Is || f.Kind == project.Typed {
 			continue
 		}
 		path := "artifact." + f.Name + ".where"
 		r := src.analyze(path, f.Where)
-		streams := e.matchingStreams(p, &r)
+		streams := matchingStreams(e, p, &r)
 		if p.Listed {
-			src.checkLiterals(path, &r, map[string]domain{StreamColumn: {p.From, "`from`"}})
+			src.checkLiterals(path, &r, map[string]domain{project.StreamColumn: {p.From, "`from`"}})
 		}
 		src.checkLiterals(path, &r, declaredDomains(streams))
 		if f.Expr != "" {
@@ -46,9 +48,9 @@ func (src *binding) checkPipelineLiterals(p *Pipeline, e *Events) {
 		}
 	}
 	src.checkKeyLiterals(p, e)
-	made := p.artifactDomains(e)
+	made := artifactDomains(p, e)
 	for i := range p.Artifact {
-		if f := &p.Artifact[i]; f.Kind == Is {
+		if f := &p.Artifact[i]; f.Kind == project.Is {
 			src.checkExprLiterals("artifact."+f.Name+".is", f.Expr, made)
 		}
 	}
@@ -62,37 +64,37 @@ func (src *binding) checkExprLiterals(path, expr string, domains map[string]doma
 
 // checkLiterals reports constants that their column never has.
 func (src *binding) checkLiterals(path string, r *column.Analysis, domains map[string]domain) {
-	key := brief(path[strings.LastIndexByte(path, '.')+1:])
+	key := doc.Brief(path[strings.LastIndexByte(path, '.')+1:])
 	if strings.HasPrefix(path, "key.") {
-		key = brief("key")
+		key = doc.Brief("key")
 	}
 	for i := range r.Conditions {
 		c := &r.Conditions[i]
 		d, known := domains[strings.ToLower(c.Column)]
 		if c.Null {
-			src.failStored(path, "%s compares %s with NULL, which is never true: write IS NULL or IS NOT NULL", key, brief(c.Column))
+			src.failStored(path, "%s compares %s with NULL, which is never true: write IS NULL or IS NOT NULL", key, doc.Brief(c.Column))
 		}
 		if !known || !c.Texts {
 			continue
 		}
 		for _, value := range c.Values {
 			if !slices.Contains(d.values, value) {
-				src.failStored(path, "%s compares %s with '%s', which it never is: %s has %s%s", key, brief(c.Column), strings.Trim(brief(value), "`"),
-					d.source, strings.Join(d.values, ", "), didYouMean(nearest(value, d.values)))
+				src.failStored(path, "%s compares %s with '%s', which it never is: %s has %s%s", key, doc.Brief(c.Column), strings.Trim(doc.Brief(value), "`"),
+					d.source, strings.Join(d.values, ", "), doc.DidYouMean(value, d.values))
 			}
 		}
 	}
 }
 
 // matchingStreams returns the streams whose events may satisfy a condition.
-func (e *Events) matchingStreams(p *Pipeline, r *column.Analysis) []*Stream {
+func matchingStreams(e *project.Events, p *project.Pipeline, r *column.Analysis) []*project.Stream {
 	streams := e.Streams
 	if !p.Listed {
 		return streams
 	}
 	for i := range r.Conditions {
-		if c := &r.Conditions[i]; c.Always && c.Texts && c.IsOn(StreamColumn) {
-			streams = slices.DeleteFunc(slices.Clone(streams), func(s *Stream) bool { return slices.Contains(c.Values, s.Name) != c.Equal })
+		if c := &r.Conditions[i]; c.Always && c.Texts && c.IsOn(project.StreamColumn) {
+			streams = slices.DeleteFunc(slices.Clone(streams), func(s *project.Stream) bool { return slices.Contains(c.Values, s.Name) != c.Equal })
 		}
 	}
 	return streams
@@ -100,7 +102,7 @@ func (e *Events) matchingStreams(p *Pipeline, r *column.Analysis) []*Stream {
 
 // declaredDomains returns the declared values of columns by lower-case name, combined over all streams. A column has a domain only if
 // each stream with the column declares one.
-func declaredDomains(streams []*Stream) map[string]domain {
+func declaredDomains(streams []*project.Stream) map[string]domain {
 	known, open := map[string]domain{}, map[string]bool{}
 	for _, s := range streams {
 		for i := range s.Columns {
@@ -127,7 +129,7 @@ func declaredDomains(streams []*Stream) map[string]domain {
 }
 
 // artifactDomains returns the values that an artifact's columns can have: key columns, and columns that contain a value of an event.
-func (p *Pipeline) artifactDomains(e *Events) map[string]domain {
+func artifactDomains(p *project.Pipeline, e *project.Events) map[string]domain {
 	of, made := declaredDomains(e.Streams), map[string]domain{}
 	if p.Keys == nil {
 		for _, name := range p.Key {
@@ -138,7 +140,7 @@ func (p *Pipeline) artifactDomains(e *Events) map[string]domain {
 	}
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
-		if d, ok := of[f.Expr]; ok && slices.Contains([]FoldKind{First, Last, Min, Max}, f.Kind) {
+		if d, ok := of[f.Expr]; ok && slices.Contains([]project.FoldKind{project.First, project.Last, project.Min, project.Max}, f.Kind) {
 			made[f.Name] = d
 		}
 	}

@@ -1,44 +1,47 @@
 // The types of an artifact's columns, and the order in which computed columns can be evaluated.
 
-package project
+package bind
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
-// BoundTypes is the result of binding a pipeline's SQL.
-type BoundTypes struct {
+// Types is the result of binding a pipeline's SQL.
+type Types struct {
 	Types []column.Field // the artifact's columns, in declared order
 	Order []string       // the `is` columns, each after all columns that it uses
 	Delta []column.Field // the columns of reduce's SQL file after the key; nil with folds
 }
 
-// Bind finds the types of a pipeline's columns over its events: count is bigint, a sum is bigint or decimal(38, scale), list is a list of
+// Pipeline finds the types of a pipeline's columns over its events: count is bigint, a sum is bigint or decimal(38, scale), list is a list of
 // its items, a typed column has its declared type, all others the type of their expression. Columns with an error have kind 0.
-func Bind(ctx context.Context, p *Pipeline, e *Events, b Binder) (BoundTypes, []Error) {
-	src := newBinding(ctx, p.File, p.lines, b)
-	if src.bindKey(p, e); len(src.errs) > 0 {
-		return BoundTypes{}, src.errs
+func Pipeline(ctx context.Context, p *project.Pipeline, e *project.Events, b Binder) (Types, []doc.Error) {
+	src := newBinding(ctx, p.File, p.Lines(), b)
+	if src.bindKey(p, e); len(src.Errs) > 0 {
+		return Types{}, src.Errs
 	}
 	made := src.artifact(p, e)
-	if len(src.errs) == 0 && p.Reduce != nil {
+	if len(src.Errs) == 0 && p.Reduce != nil {
 		src.bindSQLFiles(p, e, &made)
 	}
-	return made, src.errs
+	return made, src.Errs
 }
 
-func (src *binding) artifact(p *Pipeline, e *Events) BoundTypes {
-	made := BoundTypes{Types: make([]column.Field, len(p.Artifact))}
+func (src *binding) artifact(p *project.Pipeline, e *project.Events) Types {
+	made := Types{Types: make([]column.Field, len(p.Artifact))}
 	known := e.KeyTypes()
 	var unknown, waiting []string
 	for i := range p.Artifact {
 		f := &p.Artifact[i]
 		made.Types[i].Name = f.Name
-		if f.Kind == Is {
+		if f.Kind == project.Is {
 			waiting = append(waiting, f.Name)
 			continue
 		}
@@ -55,13 +58,13 @@ func (src *binding) artifact(p *Pipeline, e *Events) BoundTypes {
 }
 
 // fold returns the type of a column that is folded from events.
-func (src *binding) fold(f *Fold, e *Events) (column.Type, bool) {
+func (src *binding) fold(f *project.Fold, e *project.Events) (column.Type, bool) {
 	switch f.Kind {
-	case Typed:
+	case project.Typed:
 		return f.Type, true
-	case Count:
+	case project.Count:
 		return column.Type{Kind: column.BigInt}, true
-	case ListOf:
+	case project.ListOf:
 		t := column.Type{Kind: column.List}
 		for _, name := range f.Items {
 			t.Fields = append(t.Fields, column.Field{Name: name, Type: e.Column(name).Type})
@@ -73,17 +76,17 @@ func (src *binding) fold(f *Fold, e *Events) (column.Type, bool) {
 	switch {
 	case !ok:
 		return t, false
-	case f.Kind == Sum:
+	case f.Kind == project.Sum:
 		return src.sum(path, t)
-	case t.Kind == column.JSON && (f.Kind == Min || f.Kind == Max):
-		src.failAt(path, "`%s` needs an order, but json has none", f.Kind)
+	case t.Kind == column.JSON && (f.Kind == project.Min || f.Kind == project.Max):
+		src.FailAt(path, "`%s` needs an order, but json has none", f.Kind)
 		return t, false
 	}
 	return t, true
 }
 
 // operand returns the type of what is folded. A column has its declared type: json is text in SQL.
-func (src *binding) operand(path string, f *Fold, e *Events) (column.Type, bool) {
+func (src *binding) operand(path string, f *project.Fold, e *project.Events) (column.Type, bool) {
 	if c := e.Column(f.Expr); c != nil {
 		return c.Type, true
 	}
@@ -98,18 +101,18 @@ func (src *binding) sum(path string, t column.Type) (column.Type, bool) {
 	case column.Int, column.BigInt:
 		return column.Type{Kind: column.BigInt}, true
 	}
-	src.failAt(path, "`sum` needs decimal, int or bigint; this is %s", t)
+	src.FailAt(path, "`sum` needs decimal, int or bigint; this is %s", t)
 	return t, false
 }
 
 // bindComputedColumns binds the `is` columns in rounds: a column that binds over the known columns is known in the next round.
-func (src *binding) bindComputedColumns(p *Pipeline, made *BoundTypes, known []column.Field, waiting, unknown []string) {
+func (src *binding) bindComputedColumns(p *project.Pipeline, made *Types, known []column.Field, waiting, unknown []string) {
 	for progress := true; progress && len(waiting) > 0; {
 		progress = false
 		var next []string
 		for _, name := range waiting {
 			f := p.Fold(name)
-			if expr := instants(f.Expr, known); expr != f.Expr { // it is rewritten only by the first binding
+			if expr := project.Instants(f.Expr, known); expr != f.Expr { // it is rewritten only by the first binding
 				f.Expr = expr
 			}
 			t, err := src.bindType(known, f.Expr, column.InRuns)
@@ -130,7 +133,7 @@ func (src *binding) bindComputedColumns(p *Pipeline, made *BoundTypes, known []c
 
 // explain reports why columns could not be computed: an error in their expression, or a cycle. A column that only depends on another
 // column with an error is not reported.
-func (src *binding) explain(p *Pipeline, known []column.Field, waiting, unknown []string) {
+func (src *binding) explain(p *project.Pipeline, known []column.Field, waiting, unknown []string) {
 	uses := map[string][]string{}
 	for _, name := range waiting {
 		expr := p.Fold(name).Expr
@@ -148,6 +151,46 @@ func (src *binding) explain(p *Pipeline, known []column.Field, waiting, unknown 
 		for _, n := range cycle {
 			reported[n] = true
 		}
-		src.failAt("artifact."+name+".is", "`is` columns are computed from one another in a cycle: %s", strings.Join(append(cycle, name), ", "))
+		src.FailAt("artifact."+name+".is", "`is` columns are computed from one another in a cycle: %s", strings.Join(append(cycle, name), ", "))
 	}
+}
+
+// sqlWord matches strings, quoted identifiers and words; a word before a parenthesis is a function.
+var sqlWord = regexp.MustCompile(`'(?:[^']|'')*'|"((?:[^"]|"")*)"|([A-Za-z_][A-Za-z0-9_]*)(\s*\()?`)
+
+// mentionedNames returns those of the names that occur in an expression as identifiers.
+func mentionedNames(expr string, names []string) []string {
+	var found []string
+	for _, m := range sqlWord.FindAllStringSubmatch(expr, -1) {
+		if m[3] != "" {
+			continue
+		}
+		name := strings.ToLower(m[1] + m[2]) // one of them is empty; SQL identifiers have no case
+		if slices.Contains(names, name) && !slices.Contains(found, name) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// findCycle returns the names on a path from a name back to itself, beginning with it; nil if there is none.
+func findCycle(uses map[string][]string, start string) []string {
+	visited := map[string]bool{}
+	var walk func(name string) []string
+	walk = func(name string) []string {
+		for _, next := range uses[name] {
+			if next == start {
+				return []string{name}
+			}
+			if visited[next] {
+				continue
+			}
+			visited[next] = true
+			if rest := walk(next); rest != nil {
+				return append([]string{name}, rest...)
+			}
+		}
+		return nil
+	}
+	return walk(start)
 }
