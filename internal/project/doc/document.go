@@ -5,7 +5,6 @@ package doc
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"sort"
@@ -23,23 +22,6 @@ const (
 	MaxErrors  = 100     // reported errors of one file
 )
 
-// Lines maps the path of each key, such as "columns.amount.type" or "key.1", to its line.
-type Lines map[string]int
-
-// At returns the line of a path, or of the nearest enclosing key.
-func (l Lines) At(path string) int {
-	for {
-		if line, ok := l[path]; ok {
-			return line
-		}
-		i := strings.LastIndexByte(path, '.')
-		if i < 0 {
-			return 1
-		}
-		path = path[:i]
-	}
-}
-
 // File is a file being read or checked.
 type File struct {
 	Path  string // as in errors
@@ -49,21 +31,6 @@ type File struct {
 
 // NewFile starts reading a file.
 func NewFile(path string) *File { return &File{Path: path, Lines: Lines{}} }
-
-// Fail reports an error in a line.
-func (s *File) Fail(line int, format string, args ...any) {
-	switch {
-	case len(s.Errs) < MaxErrors:
-		s.Errs = append(s.Errs, Error{File: s.Path, Line: line, Message: fmt.Sprintf(format, args...)})
-	case len(s.Errs) == MaxErrors:
-		s.Errs = append(s.Errs, Error{File: s.Path, Line: line, Message: "there are more errors in this file"})
-	}
-}
-
-// FailAt reports an error at the value of a path.
-func (s *File) FailAt(path, format string, args ...any) {
-	s.Fail(s.Lines.At(path), format, args...)
-}
 
 // Root returns the file's only value, or nil if the file is empty or rejected.
 func (s *File) Root(data []byte) *yaml.Node {

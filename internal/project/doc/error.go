@@ -1,4 +1,4 @@
-// Errors of a project folder, with file and line.
+// Errors of a project folder, with file and line: how a mistake gets its line.
 
 package doc
 
@@ -23,6 +23,38 @@ type Error struct {
 
 // Error formats the error on one line, as compilers do.
 func (e Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
+
+// Lines maps the path of each key, such as "columns.amount.type" or "key.1", to its line.
+type Lines map[string]int
+
+// At returns the line of a path, or of the nearest enclosing key.
+func (l Lines) At(path string) int {
+	for {
+		if line, ok := l[path]; ok {
+			return line
+		}
+		i := strings.LastIndexByte(path, '.')
+		if i < 0 {
+			return 1
+		}
+		path = path[:i]
+	}
+}
+
+// Fail reports an error in a line.
+func (s *File) Fail(line int, format string, args ...any) {
+	switch {
+	case len(s.Errs) < MaxErrors:
+		s.Errs = append(s.Errs, Error{File: s.Path, Line: line, Message: fmt.Sprintf(format, args...)})
+	case len(s.Errs) == MaxErrors:
+		s.Errs = append(s.Errs, Error{File: s.Path, Line: line, Message: "there are more errors in this file"})
+	}
+}
+
+// FailAt reports an error at the value of a path.
+func (s *File) FailAt(path, format string, args ...any) {
+	s.Fail(s.Lines.At(path), format, args...)
+}
 
 // maxFaults bounds the errors in the text of an error made by Faults.
 const maxFaults = 20
