@@ -33,7 +33,7 @@ var referenceHeadings = map[string]string{
 	"parseInstitution":        "Institutions",
 	"readCalendar statements": "statements",
 	"readCSVMapping csv":      "csv of an institution",
-	"column key":              "csv of an institution",
+	"readColumnName key":      "csv of an institution",
 	"readCSVColumns columns":  "columns of an institution",
 	"readSign sign":           "sign of an institution",
 	"readStatus status":       "status of an institution",
@@ -53,6 +53,11 @@ func TestReferenceNamesEveryKey(t *testing.T) {
 		accepted["artifact"] = append(accepted["artifact"], string(k.Kind))
 	}
 	documented := documentedKeys(t)
+	for place, heading := range referenceHeadings {
+		if len(accepted[heading]) == 0 {
+			t.Errorf("the code opens no section as %q, whose keys are those of %q", place, heading)
+		}
+	}
 	for heading, keys := range accepted {
 		for _, key := range keys {
 			if !slices.Contains(documented[heading], key) {
@@ -67,7 +72,7 @@ func TestReferenceNamesEveryKey(t *testing.T) {
 	}
 }
 
-// acceptedKeys returns the keys that the code accepts, by heading: the texts among the arguments of section and sub. Keys in tables
+// acceptedKeys returns the keys that the code accepts, by heading: the texts among the arguments of Section and Sub. Keys in tables
 // are added by the caller.
 func acceptedKeys(t *testing.T) map[string][]string {
 	t.Helper()
@@ -102,11 +107,11 @@ func collectKeys(t *testing.T, f *ast.FuncDecl, keys map[string][]string) {
 			return true
 		}
 		method, is := call.Fun.(*ast.SelectorExpr)
-		if !is || method.Sel.Name != "section" && method.Sel.Name != "sub" {
+		if !is || method.Sel.Name != "Section" && method.Sel.Name != "Sub" {
 			return true
 		}
 		place, known := f.Name.Name, call.Args[1:]
-		if method.Sel.Name == "section" {
+		if method.Sel.Name == "Section" {
 			known = known[1:]
 		} else {
 			place += " " + argument(call.Args[0])
