@@ -5,6 +5,7 @@ package scan
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,6 +125,29 @@ func TestParquetEncodings(t *testing.T) {
 			got := scanFile(t, writeFile(t, "e.parquet", c.data), parquetPlan(t, c.typ, nil), Options{Workers: 1})
 			if got.err != nil || len(got.rejects) > 0 || !slices.Equal(got.rows, c.want) {
 				t.Errorf("%d rows, %s: %v; %d rows, %d rejects", n, c.name, got.err, len(got.rows), len(got.rejects))
+			}
+		}
+	}
+}
+
+// TestParquetPageSizes reads pages that end anywhere in the buffers of the library: near the end of a buffer it reads in pieces.
+func TestParquetPageSizes(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(5, 5))
+	plan := parquetPlan(t, "bigint", nil)
+	for n := 1990; n < 4200; n += 1 + random.IntN(60) {
+		values := make([]int64, n)
+		want := make([]string, n)
+		for i := range values {
+			values[i] = random.Int64()
+			want[i] = fmt.Sprintf("%d: %d", i+1, values[i])
+		}
+		for _, codec := range []compress.Compression{compress.Codecs.Uncompressed, compress.Codecs.Snappy} {
+			how := format.NewWriterProperties(format.WithDictionaryDefault(n%2 == 0), format.WithCompression(codec))
+			data := parquetFileWith(t, how, 1, leafOf{name: "V", logical: schema.NoLogicalType{}, length: -1, values: values})
+			got := scanFile(t, writeFile(t, "p.parquet", data), plan, Options{Workers: 1})
+			if got.err != nil || !slices.Equal(got.rows, want) {
+				t.Errorf("%d rows in %s pages: %v, or other values", n, codec, got.err)
 			}
 		}
 	}

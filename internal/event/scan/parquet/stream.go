@@ -33,14 +33,16 @@ func (s *chunkStream) Discard(n int) (int, error) {
 	return n, err
 }
 
-// Read reads the next bytes.
+// Read fills p, or reads what is left of the chunk. The library unpacks a page from a buffer that moves to other memory while it reads in
+// pieces: the end of the page would be that of an earlier one.
 func (s *chunkStream) Read(p []byte) (int, error) {
 	if s.left == 0 && len(p) > 0 {
 		s.short = true
 		return 0, io.EOF
 	}
-	n, err := s.BufferedReader.Read(p[:min(int64(len(p)), s.left)])
+	n, err := io.ReadFull(s.BufferedReader, p[:min(int64(len(p)), s.left)])
 	s.left -= int64(n)
+	s.short = s.short || err != nil
 	return n, err
 }
 
