@@ -95,8 +95,8 @@ func parseRetraction(o *retract.Options, args []string) error {
 }
 
 func (c *cli) retract(ctx context.Context, a *app.App, name string, o retract.Options) error {
-	if a.Project.Stream(name) == nil {
-		_, err := findStream(a, name)
+	s, err := findStream(a, name)
+	if err != nil {
 		return err
 	}
 	out, err := a.Retract(ctx, name, o)
@@ -106,7 +106,7 @@ func (c *cli) retract(ctx context.Context, a *app.App, name string, o retract.Op
 	if err != nil {
 		err = withHint(err, "%s is %s; repeat the command to complete it", out.Retraction.What(), retractionState(&out.Retraction))
 	}
-	return errors.Join(c.result(out, func(w io.Writer) { printRetracted(w, a.Project.Stream(name), &out, width(c.out) > 0) }), err)
+	return errors.Join(c.result(out, func(w io.Writer) { printRetracted(w, s, &out, width(c.out) > 0) }), err)
 }
 
 // retractionState says whether a batch or event is retracted after this retraction.
