@@ -35,10 +35,7 @@ computed: of all of them, not only of the rows shown. --json and the other forma
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(cmd, c.json); err != nil {
-				return err
-			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error {
 				p, err := findPipeline(a, args[0])
 				if err != nil {
 					return err

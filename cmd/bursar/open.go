@@ -34,6 +34,14 @@ func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app
 	})
 }
 
+// openToList is openToRead for a command that lists rows.
+func (c *cli) openToList(cmd *cobra.Command, o *rowFlags, do func(ctx context.Context, a *app.App) error) error {
+	if err := o.check(cmd, c.json); err != nil {
+		return err
+	}
+	return c.openToRead(cmd, do)
+}
+
 // opener opens a project.
 type opener func(ctx context.Context, dir, command string, log *slog.Logger) (*app.App, error)
 

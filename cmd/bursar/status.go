@@ -38,10 +38,7 @@ streams that are not declared any more but have acknowledged events that are not
   bursar status --json`,
 		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(cmd, c.json); err != nil {
-				return err
-			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error {
 				list, err := a.Queries.Status(ctx)
 				if err != nil {
 					return err
@@ -49,8 +46,7 @@ streams that are not declared any more but have acknowledged events that are not
 				if o.format != listFormat && !o.isOwnTable() {
 					return c.statusRows(&o, list)
 				}
-				all := projectStatus{Pipelines: list}
-				var errs [5]error
+				all, errs := projectStatus{Pipelines: list}, [5]error{}
 				all.Stranded, errs[0] = a.Stranded(ctx)
 				all.Losses, errs[1] = a.Losses()
 				all.Retracted, errs[2] = a.Retractions(ctx)

@@ -39,10 +39,7 @@ The events of each run that are found in its batches must be as many as it folde
 		Args:              argCount(2, -1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(cmd, c.json); err != nil {
-				return err
-			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error {
 				return c.trace(ctx, a, args[0], args[1:], &o)
 			})
 		},

@@ -34,10 +34,7 @@ The events of each run that are found in its batches must be as many as it count
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(cmd, c.json); err != nil {
-				return err
-			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error {
 				p, err := findPipeline(a, args[0])
 				if err != nil {
 					return err

@@ -95,19 +95,23 @@ func (e *verificationError) ExitCode() int {
 	return 1
 }
 
-func verifyError(name string, proof *verify.Result) error {
-	if proof.OK {
-		return nil
-	}
+// failedChecks is the error about the checks that failed.
+func failedChecks(checks []verify.Check, of string) error {
 	failed, totals := 0, false
-	for _, check := range proof.Checks {
+	for _, check := range checks {
 		if !check.OK {
 			failed++
 			totals = totals || check.Totals
 		}
 	}
-	text := fmt.Sprintf("%d of %s of %s failed", failed, plural(len(proof.Checks), "check", "checks"), name)
-	return withHint(&verificationError{text, totals}, "`bursar rebuild %s` makes the artifacts again from the events", name)
+	return &verificationError{fmt.Sprintf("%d of %s%s failed", failed, plural(len(checks), "check", "checks"), of), totals}
+}
+
+func verifyError(name string, proof *verify.Result) error {
+	if proof.OK {
+		return nil
+	}
+	return withHint(failedChecks(proof.Checks, " of "+name), "`bursar rebuild %s` makes the artifacts again from the events", name)
 }
 
 // openToVerify is open for a project whose state may be damaged.
@@ -152,18 +156,13 @@ func projectVerifyError(proof *app.VerifiedProject) error {
 	if proof.OK {
 		return nil
 	}
-	failed, totals := 0, false
+	checks := make([]verify.Check, len(proof.Checks))
 	var remedies []string
-	for _, check := range proof.Checks {
-		if check.OK {
-			continue
-		}
-		failed++
-		totals = totals || check.Totals
-		if text := "`" + check.Remedy + "`"; check.Remedy != "" && !strings.Contains(strings.Join(remedies, " "), text) {
+	for i, check := range proof.Checks {
+		checks[i] = check.Check
+		if text := "`" + check.Remedy + "`"; !check.OK && check.Remedy != "" && !strings.Contains(strings.Join(remedies, " "), text) {
 			remedies = append(remedies, text)
 		}
 	}
-	text := fmt.Sprintf("%d of %s failed", failed, plural(len(proof.Checks), "check", "checks"))
-	return withHint(&verificationError{text, totals}, "%s", strings.Join(remedies, ", then "))
+	return withHint(failedChecks(checks, ""), "%s", strings.Join(remedies, ", then "))
 }
