@@ -35,13 +35,7 @@ computed: of all of them, not only of the rows shown. --json and the other forma
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error {
-				p, err := findPipeline(a, args[0])
-				if err != nil {
-					return err
-				}
-				return c.exceptions(ctx, a, p, &o, sort)
-			})
+			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error { return c.exceptions(ctx, a, args[0], &o, sort) })
 		},
 	}
 	o.addTo(cmd, 20, "exceptions")
@@ -54,7 +48,11 @@ const ageColumn = "age_days"
 
 var ageField = typedFields(ageColumn + " bigint")
 
-func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o *rowFlags, sort []string) error {
+func (c *cli) exceptions(ctx context.Context, a *app.App, name string, o *rowFlags, sort []string) error {
+	p, err := findPipeline(a, name)
+	if err != nil {
+		return err
+	}
 	fields, err := a.Queries.ArtifactFields(ctx, p.Name)
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/event"
-	"bursar/internal/project"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/runs"
 
@@ -34,13 +33,7 @@ The events of each run that are found in its batches must be as many as it count
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error {
-				p, err := findPipeline(a, args[0])
-				if err != nil {
-					return err
-				}
-				return c.unkeyed(ctx, a, p, &o)
-			})
+			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error { return c.unkeyed(ctx, a, args[0], &o) })
 		},
 	}
 	o.addTo(cmd, 50, "events")
@@ -71,7 +64,11 @@ func eachUnkeyed(ctx context.Context, a *app.App, name string, each func(unkeyed
 
 func (e unkeyedEvent) listed() (*query.TracedEvent, string) { return &e.TracedEvent, e.Place }
 
-func (c *cli) unkeyed(ctx context.Context, a *app.App, p *project.Pipeline, o *rowFlags) error {
+func (c *cli) unkeyed(ctx context.Context, a *app.App, name string, o *rowFlags) error {
+	p, err := findPipeline(a, name)
+	if err != nil {
+		return err
+	}
 	events := eventListing[unkeyedEvent](c, a, p)
 	total, err := printRows(c, o, events, func(add func(unkeyedEvent) error) error {
 		all, err := eachUnkeyed(ctx, a, p.Name, add)
