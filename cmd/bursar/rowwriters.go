@@ -6,6 +6,8 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"bursar/internal/column"
@@ -139,9 +141,9 @@ func (l *listRows) write(item any, _ []cell, _ string) error {
 
 func (l *listRows) close() error {
 	fmt.Fprint(l.w, "]")
-	for key, value := range *l.more {
+	for _, key := range slices.Sorted(maps.Keys(*l.more)) {
 		fmt.Fprintf(l.w, ",%q:", key)
-		if err := embed(l.w, value); err != nil {
+		if err := embed(l.w, (*l.more)[key]); err != nil {
 			return err
 		}
 	}
