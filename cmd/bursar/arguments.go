@@ -117,42 +117,37 @@ func flagFault(e *pflag.InvalidValueError) string {
 
 // completeStream completes a stream name as the first argument, and file names after it.
 func (c *cli) completeStream(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveDefault
-	}
-	p, _ := project.Read(c.project) // completion ignores errors; `bursar check` reports them
-	return streamNames(p), cobra.ShellCompDirectiveNoFileComp
+	return c.completeFirst(args, streamNames, cobra.ShellCompDirectiveDefault)
 }
 
 // completePipeline completes a pipeline name as the first argument.
 func (c *cli) completePipeline(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return c.completeFirst(args, pipelineNames, cobra.ShellCompDirectiveNoFileComp)
+}
+
+func (c *cli) completeFirst(args []string, names func(*project.Project) []string, rest cobra.ShellCompDirective) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+		return nil, rest
 	}
 	p, _ := project.Read(c.project) // completion ignores errors; `bursar check` reports them
-	return pipelineNames(p), cobra.ShellCompDirectiveNoFileComp
+	return names(p), cobra.ShellCompDirectiveNoFileComp
 }
 
 func streamNames(p *project.Project) []string {
-	var names []string
-	for _, s := range p.Streams {
-		names = append(names, s.Name)
-	}
-	return names
+	return namesOf(p.Streams, func(s *project.Stream) string { return s.Name })
 }
 
 func pipelineNames(p *project.Project) []string {
-	names := make([]string, len(p.Pipelines))
-	for i, l := range p.Pipelines {
-		names[i] = l.Name
-	}
-	return names
+	return namesOf(p.Pipelines, func(p *project.Pipeline) string { return p.Name })
 }
 
 func institutionNames(p *project.Project) []string {
-	names := make([]string, len(p.Institutions))
-	for i, l := range p.Institutions {
-		names[i] = l.Name
+	return namesOf(p.Institutions, func(i *project.Institution) string { return i.Name })
+}
+
+func namesOf[T any](declared []T, name func(T) string) (names []string) {
+	for _, d := range declared {
+		names = append(names, name(d))
 	}
 	return names
 }

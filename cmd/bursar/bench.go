@@ -20,6 +20,12 @@ import (
 // noPeers is the value of --peers that selects no peer.
 const noPeers = "none"
 
+// dirUsage describes --dir.
+const dirUsage = "a `folder` for all files, which are removed afterwards (default: the system's temporary folder)"
+
+// partCommand starts this program as one side of a benchmark.
+var partCommand = []string{"bench", "part"}
+
 func (c *cli) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench NAME",
@@ -82,10 +88,7 @@ object store is local, or takes 20 ms longer for each call.`,
 			if err := choosePeers(&o); err != nil {
 				return err
 			}
-			if lanes {
-				return c.benchLanes(cmd.Context(), o)
-			}
-			return c.benchReconcile(cmd.Context(), o)
+			return c.benchReconcile(cmd.Context(), o, lanes)
 		},
 	}
 	flags := cmd.Flags()
@@ -96,7 +99,7 @@ object store is local, or takes 20 ms longer for each call.`,
 	flags.IntVar(&o.Rounds, "rounds", 3, "rounds; the figures are medians")
 	flags.StringSliceVar(&o.Peers, "peers", bench.PeerNames(), "the `peers` with the same guarantees to measure, or none")
 	flags.BoolVar(&lanes, "lanes", false, "measure runs in three lanes and the same runs one after another")
-	flags.StringVar(&o.Dir, "dir", "", "a `folder` for all files, which are removed afterwards (default: the system's temporary folder)")
+	flags.StringVar(&o.Dir, "dir", "", dirUsage)
 	flags.StringVar(&o.Profile, "cpuprofile", "", "write a CPU profile of ours in the last round to this `file`")
 	return cmd
 }
@@ -131,48 +134,61 @@ func (c *cli) benchProcessCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) benchReconcile(ctx context.Context, o bench.Options) error {
-	if err := c.prepareBench(&o); err != nil {
+func (c *cli) benchReconcile(ctx context.Context, o bench.Options, lanes bool) (err error) {
+	if o.Program, err = thisProgram(); err != nil {
 		return err
+	}
+	if o.Profile, err = absolute(o.Profile); err != nil {
+		return err
+	}
+	o.Command, o.Watch = partCommand, c.watchBench
+	if lanes {
+		r, err := bench.Lanes(ctx, o)
+		return c.benchResult(r, err, func(w io.Writer) { c.printLanes(w, &r) })
 	}
 	r, err := bench.Reconcile(ctx, o)
+	return c.benchResult(r, err, func(w io.Writer) { c.printBench(w, &r) })
+}
+
+// benchResult prints the report of a benchmark that did not fail.
+func (c *cli) benchResult(report any, err error, human func(w io.Writer)) error {
 	if err != nil {
 		return err
 	}
-	return c.result(r, func(w io.Writer) { c.printBench(w, &r) })
+	return c.result(report, human)
 }
 
-func (c *cli) benchLanes(ctx context.Context, o bench.Options) error {
-	if err := c.prepareBench(&o); err != nil {
-		return err
-	}
-	r, err := bench.Lanes(ctx, o)
+// watchBench prints a line about the progress of a benchmark.
+func (c *cli) watchBench(line string) { fmt.Fprintln(c.err, printable(line)) }
+
+// thisProgram returns the file of this program.
+func thisProgram() (string, error) {
+	program, err := os.Executable()
 	if err != nil {
-		return err
+		return "", fmt.Errorf("find this program: %w", err)
 	}
-	return c.result(r, func(w io.Writer) {
-		g := newGrid("store latency", "direct calls s", "cpu s", "one after another s", "cpu s", "three lanes s", "cpu s", "× direct calls", "× one after another", "events a second")
-		for _, s := range r.Stores {
-			g.add(fmt.Sprintf("+ %.0f ms", s.LatencySeconds*1e3), formatSeconds(s.CallsSeconds), formatSeconds(s.CallsCPU), formatSeconds(s.RunsSeconds), formatSeconds(s.RunsCPU),
-				formatSeconds(s.LanesSeconds), formatSeconds(s.LanesCPU), fmt.Sprintf("× %.2f", s.CallsRatio), fmt.Sprintf("× %.2f", s.Ratio), formatCount(s.EventsPerSecond))
-		}
-		g.print(w, width(c.out))
-	})
+	return program, nil
 }
 
-// prepareBench sets how a benchmark starts its processes.
-func (c *cli) prepareBench(o *bench.Options) (err error) {
-	if o.Program, err = os.Executable(); err != nil {
-		return fmt.Errorf("find this program: %w", err)
+// absolute completes the name of a profile, because processes may change their working folder.
+func absolute(profile string) (string, error) {
+	if profile == "" {
+		return "", nil
 	}
-	if o.Profile != "" { // processes may change their working folder
-		if o.Profile, err = filepath.Abs(o.Profile); err != nil {
-			return fmt.Errorf("find profile: %w", err)
-		}
+	path, err := filepath.Abs(profile)
+	if err != nil {
+		return "", fmt.Errorf("find profile: %w", err)
 	}
-	o.Command = []string{"bench", "part"}
-	o.Watch = func(line string) { fmt.Fprintln(c.err, printable(line)) }
-	return nil
+	return path, nil
+}
+
+func (c *cli) printLanes(w io.Writer, r *bench.LanesReport) {
+	g := newGrid("store latency", "direct calls s", "cpu s", "one after another s", "cpu s", "three lanes s", "cpu s", "× direct calls", "× one after another", "events a second")
+	for _, s := range r.Stores {
+		g.add(fmt.Sprintf("+ %.0f ms", s.LatencySeconds*1e3), formatSeconds(s.CallsSeconds), formatSeconds(s.CallsCPU), formatSeconds(s.RunsSeconds), formatSeconds(s.RunsCPU),
+			formatSeconds(s.LanesSeconds), formatSeconds(s.LanesCPU), fmt.Sprintf("× %.2f", s.CallsRatio), fmt.Sprintf("× %.2f", s.Ratio), formatCount(s.EventsPerSecond))
+	}
+	g.print(w, width(c.out))
 }
 
 func (c *cli) printBench(w io.Writer, r *bench.Report) {

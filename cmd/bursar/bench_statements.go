@@ -3,10 +3,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"bursar/internal/tools/bench"
@@ -39,25 +39,18 @@ statements/mt940, statements/ofx.`,
 			if o.Rounds < 1 || o.Rows < 1 || o.Each < 0 {
 				return usagef("--rounds and --rows must be at least 1, --each not negative")
 			}
-			if o.Data == "" {
-				if o.Data = os.Getenv(dataVariable); o.Data == "" {
-					return usagef("name the folder of recorded statements with --data DIR, or set %s", dataVariable)
-				}
+			if o.Data = cmp.Or(o.Data, os.Getenv(dataVariable)); o.Data == "" {
+				return usagef("name the folder of recorded statements with --data DIR, or set %s", dataVariable)
 			}
 			if info, err := os.Stat(o.Data); err != nil || !info.IsDir() {
 				return usagef("%s is not a folder: --data or %s must name the folder of recorded statements", o.Data, dataVariable)
 			}
-			if o.Profile != "" {
-				if o.Profile, err = filepath.Abs(o.Profile); err != nil {
-					return fmt.Errorf("find profile: %w", err)
-				}
-			}
-			o.Watch = func(line string) { fmt.Fprintln(c.err, printable(line)) }
-			r, err := bench.Statements(cmd.Context(), o)
-			if err != nil {
+			if o.Profile, err = absolute(o.Profile); err != nil {
 				return err
 			}
-			return c.result(r, func(w io.Writer) { c.printStatements(w, &r) })
+			o.Watch = c.watchBench
+			r, err := bench.Statements(cmd.Context(), o)
+			return c.benchResult(r, err, func(w io.Writer) { c.printStatements(w, &r) })
 		},
 	}
 	flags := cmd.Flags()

@@ -94,19 +94,19 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q completeness.Query
 		return err
 	}
 	switch {
-	case c.json && !o.toFile():
-		more := map[string]any{}
-		err = c.list("accounts", more, func(add func(any) error) error {
-			stale, err := judge(func(account completeness.Account) error { return add(account) })
+	case o.format == listFormat:
+		l := listing[completeness.Account]{name: "accounts", more: map[string]any{}}
+		_, err = printRows(c, o, &l, func(add func(completeness.Account) error) error {
+			stale, err := judge(add)
 			if len(stale) > 0 {
-				more["stale"] = stale
+				l.more["stale"] = stale
 			}
 			if len(retracted) > 0 {
-				more["retracted"] = retracted
+				l.more["retracted"] = retracted
 			}
 			return err
 		})
-	case !o.isOwnTable() || o.toFile():
+	case !o.isOwnTable():
 		err = c.intervalRows(o, judge)
 	default:
 		err = c.printCompleteness(judge, q, all, a.Project)
@@ -132,19 +132,18 @@ type judgement func(each func(completeness.Account) error) ([]completeness.Accep
 
 // intervalRows prints every interval.
 func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
-	l := listing{currency: "currency", fields: typedFields("institution string, servicer string, account string, currency string, from date, to date, state string, " +
-		"entries bigint, amount decimal(38,5), opening decimal(38,5), closing decimal(38,5), reason string, kind string, number string, file string, " +
+	l := listing[accountInterval]{currency: "currency", fields: typedFields("institution string, servicer string, account string, currency string, from date, to date, " +
+		"state string, entries bigint, amount decimal(38,5), opening decimal(38,5), closing decimal(38,5), reason string, kind string, number string, file string, " +
 		"object string, place string, name string")}
 	builder := newRowBuilder(l.fields)
-	_, err := c.printRows(o, &l, func(add rowSink) error {
+	l.values = func(i accountInterval) ([]cell, error) {
+		return builder.row(i.institution, i.servicer, i.Account, i.Currency, i.From, i.To, i.State, i.Entries, i.Amount, i.Opening,
+			i.Closing, i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name)
+	}
+	_, err := printRows(c, o, &l, func(add func(accountInterval) error) error {
 		_, err := judge(func(a completeness.Account) error {
 			for _, i := range a.Intervals {
-				values, err := builder.row(a.Institution, a.Servicer, a.Account, a.Currency, i.From, i.To, i.State, i.Entries, i.Amount, i.Opening,
-					i.Closing, i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name)
-				if err == nil {
-					err = add(accountInterval{a.Account, a.Currency, i}, values)
-				}
-				if err != nil {
+				if err := add(accountInterval{a.Account, a.Currency, i, a.Institution, a.Servicer}); err != nil {
 					return err
 				}
 			}
@@ -160,6 +159,7 @@ type accountInterval struct {
 	Account  string `json:"account"`
 	Currency string `json:"currency"`
 	completeness.Interval
+	institution, servicer string
 }
 
 // printCompleteness draws the accounts. Their names can be copied into the command line.

@@ -49,9 +49,9 @@ The project stays in DIR (default bursar-demo). A folder of an earlier demo is r
 }
 
 func (c *cli) demo(ctx context.Context, o demo.Options) error {
-	program, err := os.Executable()
+	program, err := thisProgram()
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return err
 	}
 	o.Program, o.Name = program, "bursar"
 	// The printed commands must work when they are copied: a program called by its path is printed with the path.

@@ -14,32 +14,16 @@ import (
 )
 
 // placeFields are the columns before those of the events. Declared names do not begin with _.
-var placeFields = []column.Field{
-	{Name: "_run", Type: column.Type{Kind: column.BigInt}},
-	{Name: "_stream", Type: column.Type{Kind: column.String}},
-	{Name: "_batch", Type: column.Type{Kind: column.BigInt}},
-	{Name: "_file", Type: column.Type{Kind: column.String}},
-	{Name: "_row", Type: column.Type{Kind: column.BigInt}},
-	{Name: "_place", Type: column.Type{Kind: column.String}},
-}
-
-// eventList makes the rows of a listing of events.
-type eventList struct {
-	listing
-	c       *cli
-	app     *app.App
-	builder *rowBuilder
-}
+var placeFields = typedFields("_run bigint, _stream string, _batch bigint, _file string, _row bigint, _place string")
 
 // listedEvent is an event of a list. Its place is line:column in the file, for an event of a statement.
 type listedEvent interface {
 	listed() (event *query.TracedEvent, place string)
 }
 
-func newEventList(c *cli, a *app.App, p *project.Pipeline) *eventList {
-	l := &eventList{c: c, app: a}
-	l.fields = slices.Concat(placeFields, a.Project.Events(p).Types())
-	l.currency = currencyColumn
+// eventListing describes events of a pipeline.
+func eventListing[T listedEvent](c *cli, a *app.App, p *project.Pipeline) *listing[T] {
+	l := &listing[T]{name: "events", fields: slices.Concat(placeFields, a.Project.Events(p).Types()), currency: currencyColumn}
 	for _, s := range p.From {
 		for _, t := range a.Project.Stream(s).Totals {
 			if t.By != "" {
@@ -47,33 +31,29 @@ func newEventList(c *cli, a *app.App, p *project.Pipeline) *eventList {
 			}
 		}
 	}
-	l.grid = newGrid("run", "stream", "batch", "event", "content", "file", "row").wrap("event").wrap("content").wrap("file")
-	l.cells = l.tableCells
-	l.builder = newRowBuilder(l.fields)
-	return l
-}
-
-// values returns the values of an event.
-func (l *eventList) values(of listedEvent) ([]cell, error) {
-	e, place := of.listed()
-	own := map[string]any{}
-	for _, f := range fieldsOf(e.Event) {
-		if string(f.value) != "null" {
-			own[f.name] = textOf(f.value)
+	builder := newRowBuilder(l.fields)
+	l.values = func(item T) ([]cell, error) {
+		e, place := item.listed()
+		own := map[string]any{}
+		for _, f := range fieldsOf(e.Event) {
+			if string(f.value) != "null" {
+				own[f.name] = textOf(f.value)
+			}
 		}
+		values := []any{e.Run, e.Stream, e.Batch, e.File, e.Row, place}
+		for _, f := range l.fields[len(placeFields):] {
+			values = append(values, own[f.Name])
+		}
+		return builder.row(values...)
 	}
-	values := []any{e.Run, e.Stream, e.Batch, e.File, e.Row, place}
-	for _, f := range l.fields[len(placeFields):] {
-		values = append(values, own[f.Name])
+	l.grid = newGrid("run", "stream", "batch", "event", "content", "file", "row").wrap("event").wrap("content").wrap("file")
+	l.cells = func(item T) []string {
+		e, place := item.listed()
+		s := a.Project.Stream(e.Stream)
+		id := strings.Join(keyTexts(e.ID, len(s.IDColumns())), " ")
+		return []string{formatCount(e.Run), e.Stream, formatCount(e.Batch), id, eventSummary(s, e.Event, width(c.out) > 0), c.displayName(e.File), formatRow(e.Row, place)}
 	}
-	return l.builder.row(values...)
-}
-
-func (l *eventList) tableCells(item any) []string {
-	e, place := item.(listedEvent).listed() //nolint:errcheck,forcetypeassert // only such items are added
-	s := l.app.Project.Stream(e.Stream)
-	id := strings.Join(keyTexts(e.ID, len(s.IDColumns())), " ")
-	return []string{formatCount(e.Run), e.Stream, formatCount(e.Batch), id, eventSummary(s, e.Event, width(l.c.out) > 0), l.c.displayName(e.File), formatRow(e.Row, place)}
+	return l
 }
 
 // summaryColumns are columns of the built-in streams by which people recognise an entry.

@@ -35,16 +35,7 @@ computed: of all of them, not only of the rows shown. --json and the other forma
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(cmd, c.json); err != nil {
-				return err
-			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
-				p, err := findPipeline(a, args[0])
-				if err != nil {
-					return err
-				}
-				return c.exceptions(ctx, a, p, &o, sort)
-			})
+			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error { return c.exceptions(ctx, a, args[0], &o, sort) })
 		},
 	}
 	o.addTo(cmd, 20, "exceptions")
@@ -55,21 +46,21 @@ computed: of all of them, not only of the rows shown. --json and the other forma
 // ageColumn is the column with an exception's age. An artifact column of this name takes its place.
 const ageColumn = "age_days"
 
-func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o *rowFlags, sort []string) error {
+var ageField = typedFields(ageColumn + " bigint")
+
+func (c *cli) exceptions(ctx context.Context, a *app.App, name string, o *rowFlags, sort []string) error {
+	p, err := findPipeline(a, name)
+	if err != nil {
+		return err
+	}
 	fields, err := a.Queries.ArtifactFields(ctx, p.Name)
 	if err != nil {
 		return err
 	}
 	for _, name := range sort {
-		if _, err := (&listing{fields: fields}).choose(&rowFlags{columns: []string{strings.TrimPrefix(name, "-")}}, false); err != nil {
+		if _, err := (&rowFlags{columns: []string{strings.TrimPrefix(name, "-")}}).choose(fields, nil, false); err != nil {
 			return err
 		}
-	}
-	if c.json && !o.toFile() {
-		return c.list("exceptions", nil, func(add func(any) error) error {
-			add = o.page(add)
-			return a.Queries.SortedExceptions(ctx, p.Name, sort, func(x query.Exception) error { return add(x) })
-		})
 	}
 	l := exceptionListing(p, fields)
 	group := groupColumn(a.Project, p)
@@ -78,27 +69,12 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o
 		l.currency = currencyColumn
 	}
 	sums := newFieldSums(p, fields, group)
-	total, err := c.printRows(o, l, func(add rowSink) error {
-		age := newRowBuilder([]column.Field{{Type: column.Type{Kind: column.BigInt}}})
-		values := make([]cell, len(l.fields))
+	total, err := printRows(c, o, l, func(add func(query.Exception) error) error {
 		return a.Queries.SortedExceptions(ctx, p.Name, sort, func(x query.Exception) error {
-			columns, row := x.Values()
-			var days any
-			if x.AgeDays != nil {
-				days = *x.AgeDays
+			if o.forPeople() {
+				sums.add(x.Values())
 			}
-			made, err := age.row(days)
-			if err != nil {
-				return err
-			}
-			for i, f := range l.fields {
-				values[i] = made[0]
-				if at := slices.IndexFunc(fields, func(a column.Field) bool { return a.Name == f.Name }); at >= 0 {
-					values[i] = cell{&columns[at], row}
-				}
-			}
-			sums.add(columns, row)
-			return add(x, values)
+			return add(x)
 		})
 	})
 	if err != nil || !o.forPeople() {
@@ -115,19 +91,38 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o
 }
 
 // exceptionListing is the key, since when and for how long an exception is open, and the other columns of the artifact.
-func exceptionListing(p *project.Pipeline, fields []column.Field) *listing {
+func exceptionListing(p *project.Pipeline, fields []column.Field) *listing[query.Exception] {
 	key, rest := fields[:len(p.Key)], slices.Clone(fields[len(p.Key):])
-	l := &listing{fields: slices.Clone(key), show: p.Show}
+	l := &listing[query.Exception]{name: "exceptions", fields: slices.Clone(key), show: p.Show}
 	if at := slices.IndexFunc(rest, func(f column.Field) bool { return f.Name == p.Exceptions.Since }); at >= 0 {
 		l.fields, rest = append(l.fields, rest[at]), slices.Delete(rest, at, at+1)
 		if !slices.ContainsFunc(fields, func(f column.Field) bool { return f.Name == ageColumn }) {
-			l.fields = append(l.fields, column.Field{Name: ageColumn, Type: column.Type{Kind: column.BigInt}})
+			l.fields = append(l.fields, ageField...)
 			if at := slices.Index(l.show, p.Exceptions.Since); at >= 0 {
 				l.show = slices.Insert(slices.Clone(l.show), at+1, ageColumn)
 			}
 		}
 	}
 	l.fields = append(l.fields, rest...)
+	age, values := newRowBuilder(ageField), make([]cell, len(l.fields))
+	l.values = func(x query.Exception) ([]cell, error) {
+		var days any
+		if x.AgeDays != nil {
+			days = *x.AgeDays
+		}
+		made, err := age.row(days)
+		if err != nil {
+			return nil, err
+		}
+		columns, row := x.Values()
+		for i, f := range l.fields {
+			values[i] = made[0]
+			if at := slices.IndexFunc(fields, func(a column.Field) bool { return a.Name == f.Name }); at >= 0 {
+				values[i] = cell{&columns[at], row}
+			}
+		}
+		return values, nil
+	}
 	return l
 }
 

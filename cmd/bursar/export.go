@@ -76,17 +76,15 @@ func (c *cli) export(ctx context.Context, a *app.App, name string, o *rowFlags) 
 	if err != nil {
 		return err
 	}
-	_, err = c.printRows(o, &listing{fields: fields}, func(add rowSink) error {
+	l := &listing[[]cell]{fields: fields, values: func(row []cell) ([]cell, error) { return row, nil }}
+	_, err = printRows(c, o, l, func(add func([]cell) error) error {
 		values := make([]cell, len(fields))
 		return a.Queries.Artifacts(ctx, name, func(columns []column.Vector) error {
-			for i := range columns {
-				values[i].Vector = &columns[i]
-			}
 			for row := range columns[0].Len() {
 				for i := range values {
-					values[i].row = row
+					values[i] = cell{&columns[i], row}
 				}
-				if err := add(nil, values); err != nil {
+				if err := add(values); err != nil {
 					return err
 				}
 			}

@@ -12,6 +12,7 @@ import (
 
 	"bursar/internal/aggregate"
 	"bursar/internal/app"
+	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 
@@ -153,27 +154,20 @@ func (c *cli) printImport(r *aggregate.Result) error {
 const shownFiles = 20
 
 func printStreams(w io.Writer, r *aggregate.Result) {
-	streams := newGrid("stream", "batch", "rows", "accepted", "quarantined", "duplicates")
+	var streams []intake.Result
 	for _, name := range project.BuiltinStreams {
-		s, got := r.Streams[name]
-		if !got {
-			continue
+		if s, got := r.Streams[name]; got {
+			s.Stream = name
+			streams = append(streams, s)
 		}
-		batch := noValue
-		if s.Batch > 0 {
-			batch = formatCount(s.Batch)
-		}
-		streams.add(name, batch, formatCount(s.Rows), formatCount(s.Accepted), formatCount(s.Quarantined), formatCount(s.Duplicates))
 	}
-	if len(streams.rows) == 0 {
+	if len(streams) == 0 {
 		fmt.Fprintln(w, "Nothing new.")
 		return
 	}
-	streams.print(w, 0)
-	for _, name := range project.BuiltinStreams {
-		if n := r.Streams[name].Quarantined; n > 0 {
-			fmt.Fprintf(w, "%s rejected and kept: bursar quarantine %s\n", plural(n, "row was", "rows were"), name)
-		}
+	countsTable(streams...).print(w, 0)
+	for _, s := range streams {
+		printKept(w, s.Stream, s.Quarantined)
 	}
 }
 

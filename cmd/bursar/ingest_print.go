@@ -23,13 +23,7 @@ import (
 
 func (c *cli) printIngest(r *intake.Result, files int, rejected string, dryRun, failed bool) error {
 	return c.result(r, func(w io.Writer) {
-		counts := newGrid("stream", "batch", "rows", "accepted", "quarantined", "duplicates")
-		batch := noValue
-		if r.Batch > 0 {
-			batch = formatCount(r.Batch)
-		}
-		counts.add(r.Stream, batch, formatCount(r.Rows), formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates))
-		counts.print(w, width(c.out))
+		countsTable(*r).print(w, width(c.out))
 		printTotals(w, r.Totals, width(c.out) > 0)
 		if r.Extra > 0 {
 			fmt.Fprintf(w, "%s of undeclared properties left out.\n", plural(r.Extra, "value", "values"))
@@ -44,6 +38,26 @@ func (c *cli) printIngest(r *intake.Result, files int, rejected string, dryRun, 
 		c.printRejections(w, r)
 		printIngestOutcome(w, r, files, rejected, dryRun, failed)
 	})
+}
+
+// countsTable has a row of counts for each stream.
+func countsTable(results ...intake.Result) *grid {
+	g := newGrid("stream", "batch", "rows", "accepted", "quarantined", "duplicates")
+	for _, r := range results {
+		batch := noValue
+		if r.Batch > 0 {
+			batch = formatCount(r.Batch)
+		}
+		g.add(r.Stream, batch, formatCount(r.Rows), formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates))
+	}
+	return g
+}
+
+// printKept says where to find rejected rows.
+func printKept(w io.Writer, stream string, rows int64) {
+	if rows > 0 {
+		fmt.Fprintf(w, "%s rejected and kept: bursar quarantine %s\n", plural(rows, "row was", "rows were"), stream)
+	}
 }
 
 // printRejections lists the first rejected rows of a dry run, and counts the others by reason.
@@ -80,8 +94,8 @@ func printIngestOutcome(w io.Writer, r *intake.Result, files int, rejected strin
 		fmt.Fprintln(w, "Nothing new: all rows are known.")
 	default:
 		fmt.Fprintf(w, "Sealed batch %d of %s from %s.\n", r.Batch, r.Stream, plural(files, "file", "files"))
-		if r.Quarantined > 0 && !failed {
-			fmt.Fprintf(w, "%s rejected and kept: bursar quarantine %s\n", plural(r.Quarantined, "row was", "rows were"), r.Stream)
+		if !failed {
+			printKept(w, r.Stream, r.Quarantined)
 		}
 		if r.Accepted > 0 {
 			fmt.Fprintln(w, "next: bursar run")

@@ -18,24 +18,21 @@ func formatMoney(amount, code string) string {
 	if unit, err := currency.ParseISO(code); err == nil {
 		decimals, _ = currency.Standard.Rounding(unit)
 	}
-	sign, digits := "", amount
-	if strings.HasPrefix(digits, "-") {
-		sign, digits = "-", digits[1:]
-	}
-	whole, fraction, _ := strings.Cut(digits, ".")
+	whole, fraction, _ := strings.Cut(amount, ".")
 	if rest := strings.TrimRight(fraction, "0"); len(rest) > decimals {
 		decimals = max(len(rest), plainDecimals)
 	}
 	if fraction = fraction[:min(decimals, len(fraction))]; fraction != "" {
 		fraction = "." + fraction
 	}
-	return sign + groupDigits(whole) + fraction
+	return groupDigits(whole) + fraction
 }
 
-// groupDigits separates thousands by commas.
-func groupDigits(digits string) string {
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
+// groupDigits separates the thousands of a whole number by commas.
+func groupDigits(number string) string {
+	first := len(number) - len(strings.TrimPrefix(number, "-"))
+	for i := len(number) - 3; i > first; i -= 3 {
+		number = number[:i] + "," + number[i:]
 	}
-	return digits
+	return number
 }

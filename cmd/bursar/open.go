@@ -1,4 +1,4 @@
-// Opens the project for a command, and resolves the names given as arguments.
+// Opens the project for a command, here or in the process of `bursar up`, and resolves the names given as arguments.
 
 package main
 
@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -33,11 +34,19 @@ func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app
 	})
 }
 
+// openToList is openToRead for a command that lists rows.
+func (c *cli) openToList(cmd *cobra.Command, o *rowFlags, do func(ctx context.Context, a *app.App) error) error {
+	if err := o.check(cmd, c.json); err != nil {
+		return err
+	}
+	return c.openToRead(cmd, do)
+}
+
 // opener opens a project.
 type opener func(ctx context.Context, dir, command string, log *slog.Logger) (*app.App, error)
 
 func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Context, a *app.App) error) (err error) {
-	ctx, do := cmd.Context(), c.withWarnings(do)
+	ctx := cmd.Context()
 	if c.remote != nil {
 		if !c.remote.app.IsIn(c.path(c.project)) {
 			return usagef("the command is for the project in %s, but process %d serves another one", c.path(c.project), os.Getpid())
@@ -46,6 +55,7 @@ func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Cont
 			fmt.Fprintf(c.err, "warning: %s changed after `bursar up` read the folder; this command uses the old declarations: restart `bursar up`\n",
 				strings.Join(changed, ", "))
 		}
+		c.warnStranded(ctx, c.remote.app)
 		return do(ctx, c.remote.app)
 	}
 	name := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
@@ -61,7 +71,55 @@ func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Cont
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	c.warnStranded(ctx, a)
 	return errors.Join(do(ctx, a), a.CheckLosses())
+}
+
+// warnStranded warns of acknowledged events that cannot be sealed because their stream is not declared any more.
+func (c *cli) warnStranded(ctx context.Context, a *app.App) {
+	list, err := a.Stranded(ctx)
+	if err != nil {
+		c.log.Warn("cannot look for acknowledged events of undeclared streams", "error", err)
+	}
+	for _, s := range list {
+		fmt.Fprintf(c.err, "warning: %s\n", printable(s.String()))
+	}
+}
+
+// remoteExitError is the result of a command that another process executed and that failed. The message is printed already.
+type remoteExitError struct{ exit int }
+
+func (e *remoteExitError) Error() string { return fmt.Sprintf("exit code %d", e.exit) }
+
+// forward sends this command line to the process that serves the project.
+func (c *cli) forward(ctx context.Context, up *app.ServedError) error {
+	here, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("find working folder: %w", err)
+	}
+	c.log.Info("sending the command to `bursar up`", "process", up.Process)
+	exit, err := serve.Forward(ctx, up.State, up.Process, up.IsRunning,
+		serve.Command{Args: c.args, Directory: here, OutWidth: width(c.out), ErrWidth: width(c.err)}, c.out, c.err)
+	if err == nil && exit != 0 {
+		return &remoteExitError{exit}
+	}
+	return err
+}
+
+// remoteCall is a command line received from another process.
+type remoteCall struct {
+	app       *app.App
+	directory string
+}
+
+// remoteCommands executes command lines of other processes on an open project.
+type remoteCommands struct{ app *app.App }
+
+// Run executes one command line and returns its exit code.
+func (h remoteCommands) Run(ctx context.Context, command serve.Command, stdout, stderr io.Writer) int {
+	c := newCLI(remoteTerminal{stdout, command.OutWidth}, remoteTerminal{stderr, command.ErrWidth})
+	c.remote = &remoteCall{h.app, command.Directory}
+	return c.execute(ctx, command.Args)
 }
 
 // path resolves a file name of the command line. It is relative to the folder in which the command was given.

@@ -32,11 +32,6 @@ func (o *output) result(value any, human func(w io.Writer)) error {
 	return o.print(&text)
 }
 
-// list prints {name: […], …more} with --json, where fill adds the items.
-func (o *output) list(name string, more map[string]any, fill func(add func(item any) error) error) error {
-	return o.spool(func(w *bufio.Writer) error { return writeList(w, name, more, fill) })
-}
-
 // spool prints what write writes. It is written to a temporary file first: it may be larger than memory, and standard output must stay
 // empty when a command fails.
 func (o *output) spool(write func(w *bufio.Writer) error) error {
@@ -57,30 +52,6 @@ func (o *output) spool(write func(w *bufio.Writer) error) error {
 		return fmt.Errorf("write temporary result: %w", err)
 	}
 	return o.print(tmp)
-}
-
-func writeList(w *bufio.Writer, name string, more map[string]any, fill func(add func(item any) error) error) error {
-	fmt.Fprintf(w, "{%q:[", name)
-	first := true
-	err := fill(func(item any) error {
-		if !first {
-			fmt.Fprint(w, ",")
-		}
-		first = false
-		return embed(w, item)
-	})
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(w, "]")
-	for key, value := range more {
-		fmt.Fprintf(w, ",%q:", key)
-		if err := embed(w, value); err != nil {
-			return err
-		}
-	}
-	fmt.Fprintln(w, "}")
-	return nil
 }
 
 // encode writes JSON without escaping < and &.

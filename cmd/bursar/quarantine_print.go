@@ -17,28 +17,20 @@ import (
 )
 
 func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []intake.Result, o *quarantineOptions) error {
-	if c.json && !o.toFile() {
-		more := map[string]any{}
-		if retried != nil {
-			more["retried"] = retried
-		}
-		return c.list("rows", more, func(add func(any) error) error {
-			add = o.page(add)
-			others, err := eachRejected(ctx, a, streams, o.dismissed, math.MaxInt, func(r rejectedRow) error { return add(r) })
-			if !o.dismissed {
-				more["dismissed"] = others
-			}
-			return err
-		})
+	l := listing[rejectedRow]{name: "rows", more: map[string]any{}, fields: quarantineFields, cells: c.rejectedCells,
+		grid: newGrid("stream", "ref", "kept in batch", "file", "row", "column", "reason")}
+	builder := newRowBuilder(l.fields)
+	l.values = func(r rejectedRow) ([]cell, error) { return builder.row(r.values()...) }
+	if retried != nil {
+		l.more["retried"] = retried
 	}
-	l := listing{fields: quarantineFields, grid: newGrid("stream", "ref", "kept in batch", "file", "row", "column", "reason"), cells: c.rejectedCells}
 	if o.dismissed {
 		l.grid = newGrid("stream", "ref", "kept in batch", "file", "row", "dismissed", "because", "column", "reason").wrap("because")
 	}
 	l.grid.wrap("file").wrap("column").wrap("reason")
 	compared := 0
 	switch {
-	case o.format == jsonFormat:
+	case o.format == jsonFormat, o.format == listFormat:
 		compared = math.MaxInt
 	case o.forPeople():
 		compared = o.offset + o.limit
@@ -48,18 +40,16 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	}
 	var first *rejectedRow // the first conflict that is shown, or else the first row
 	others, n := 0, 0
-	total, err := c.printRows(&o.rowFlags, &l, func(add rowSink) (err error) {
-		builder := newRowBuilder(l.fields)
+	total, err := printRows(c, &o.rowFlags, &l, func(add func(rejectedRow) error) (err error) {
 		others, err = eachRejected(ctx, a, streams, o.dismissed, compared, func(r rejectedRow) error {
 			if n++; o.includes(n) && (first == nil || r.conflict && !first.conflict) {
 				first = &r
 			}
-			values, err := builder.row(r.values()...)
-			if err != nil {
-				return err
-			}
-			return add(r, values)
+			return add(r)
 		})
+		if !o.dismissed {
+			l.more["dismissed"] = others
+		}
 		return err
 	})
 	if err != nil || !o.forPeople() {
@@ -77,8 +67,7 @@ func printRetried(w io.Writer, retried []intake.Result) {
 }
 
 // rejectedCells are the cells of the table's row.
-func (c *cli) rejectedCells(item any) []string {
-	r := item.(rejectedRow) //nolint:errcheck,forcetypeassert // only such items are added
+func (c *cli) rejectedCells(r rejectedRow) []string {
 	column, reason := r.cells()
 	cells := []string{r.Stream, r.Ref, formatCount(r.Batch), c.displayName(r.File), formatRow(r.Row, r.Place)}
 	if d := r.Dismissed; d != nil {

@@ -3,9 +3,13 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
+
+	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
 )
@@ -129,5 +133,25 @@ func (c *cli) instrument(cmd *cobra.Command) {
 	}
 	for _, sub := range cmd.Commands() {
 		c.instrument(sub)
+	}
+}
+
+// foldsTopic is the help about folds, from the table by which project folders are checked.
+func foldsTopic() *cobra.Command {
+	var text strings.Builder
+	text.WriteString("Folds make the columns of an artifact from the events of its key, in any order and grouping. Each column of\n" +
+		"`artifact` in pipelines/*.yaml is one of these:\n")
+	for _, f := range project.Folds() {
+		fmt.Fprintf(&text, "\n  %s: %s\n      %s\n", f.Kind, f.Means, f.Example)
+		if keys := f.Beside(); keys != "" {
+			fmt.Fprintf(&text, "      beside it: %s\n", keys)
+		}
+	}
+	text.WriteString("\nExpressions and conditions are SQL in DuckDB's dialect; docs/project.md lists every key and the allowed functions.")
+	return &cobra.Command{
+		Use:     "folds",
+		Short:   "The folds of a pipeline, with an example of each",
+		Long:    text.String(),
+		Example: "  bursar help folds",
 	}
 }

@@ -30,6 +30,9 @@ const (
 	parquetFormat  = "parquet"
 )
 
+// listFormat is the format of --json: one value with a list of all items.
+const listFormat = "json"
+
 // fileFormats are the formats of files, which are also their suffixes.
 var fileFormats = []string{csvFormat, jsonFormat, parquetFormat}
 
@@ -78,6 +81,8 @@ func (o *rowFlags) check(cmd *cobra.Command, json bool) error {
 		return usagef("--json cannot be combined with --format or --columns: use --format jsonl, or --json alone")
 	case o.format == jsonFormat && len(o.columns) > 0:
 		return usagef("--columns cannot be combined with jsonl, which has the items of --json")
+	case json && !o.toFile():
+		o.format, o.to = listFormat, ""
 	}
 	return nil
 }
@@ -102,25 +107,18 @@ func (o *rowFlags) isPast(n int) bool {
 	return (o.limited || o.forPeople() && o.limit > 0) && n > o.offset+o.limit
 }
 
-// page passes on the items of --json that --limit and --offset leave.
-func (o *rowFlags) page(add func(item any) error) func(item any) error {
-	n := 0
-	return func(item any) error {
-		if n++; n <= o.offset || o.limited && n > o.offset+o.limit {
-			return nil
-		}
-		return add(item)
-	}
-}
+// listing describes rows of one kind, each made from an item.
+type listing[T any] struct {
+	name string         // of the list of --json
+	more map[string]any // beside the list; known when all items are
 
-// listing describes rows of one kind.
-type listing struct {
 	fields   []column.Field
-	show     []string // the columns of a table on a terminal; nil for all
-	currency string   // the column with the currency of the amounts; "" if there is none
+	values   func(item T) ([]cell, error) // of the fields, valid until the next call
+	show     []string                     // the columns of a table on a terminal; nil for all
+	currency string                       // the column with the currency of the amounts; "" if there is none
 
-	grid  *grid                   // the command's own table, if it has one
-	cells func(item any) []string // of the own table
+	grid  *grid                 // the command's own table, if it has one
+	cells func(item T) []string // of the own table
 }
 
 // cell is one value: a row of a column.
@@ -131,13 +129,10 @@ type cell struct {
 
 func (c cell) plain() string { return string(c.AppendPlain(nil, c.row)) }
 
-// rowSink receives the rows that a command lists: each as an item of --json, and as the values of the listing's fields.
-type rowSink func(item any, values []cell) error
-
-// printRows prints the rows that fill adds, or writes them to the file of --to. It returns their number: for people of all rows, else of
-// those that were written.
-func (c *cli) printRows(o *rowFlags, l *listing, fill func(add rowSink) error) (rows int, err error) {
-	chosen, err := l.choose(o, width(c.out) > 0)
+// printRows prints the items that fill adds, or writes them to the file of --to. It returns their number: for people and --json of all, else
+// of those that were written.
+func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(item T) error) error) (rows int, err error) {
+	chosen, err := o.choose(l.fields, l.show, width(c.out) > 0)
 	if err != nil {
 		return 0, err
 	}
@@ -146,21 +141,29 @@ func (c *cli) printRows(o *rowFlags, l *listing, fill func(add rowSink) error) (
 		fields[i] = l.fields[place]
 	}
 	currency := slices.IndexFunc(l.fields, func(f column.Field) bool { return f.Name == l.currency })
+	needsValues := o.format != listFormat && o.format != jsonFormat && (l.grid == nil || !o.isOwnTable())
 	err = c.writeOut(o, func(w io.Writer) (int64, error) {
-		out, err := c.newRowWriter(o, w, l, fields, chosen.hidden)
+		out, err := newRowWriter(c, o, w, l, fields, chosen.hidden)
 		if err != nil {
 			return 0, err
 		}
 		picked, written := make([]cell, len(fields)), 0
-		err = fill(func(item any, values []cell) error {
+		err = fill(func(item T) error {
 			switch rows++; {
 			case o.includes(rows):
-			case o.isPast(rows) && !o.forPeople():
+				written++
+			case o.isPast(rows) && slices.Contains(fileFormats, o.format):
 				return failure.ErrStop
 			default:
 				return nil
 			}
-			written++
+			if !needsValues {
+				return out.write(item, nil, "")
+			}
+			values, err := l.values(item)
+			if err != nil {
+				return err
+			}
 			for i, place := range chosen.places {
 				picked[i] = values[place]
 			}
@@ -190,14 +193,14 @@ type choice struct {
 	hidden []string
 }
 
-// choose finds the columns of --columns, or else those to show.
-func (l *listing) choose(o *rowFlags, terminal bool) (choice, error) {
+// choose finds the fields of --columns, or else those to show.
+func (o *rowFlags) choose(fields []column.Field, show []string, terminal bool) (choice, error) {
 	names := o.columns
 	if len(names) == 0 && terminal && o.isOwnTable() {
-		names = l.show
+		names = show
 	}
 	var all []string
-	for _, f := range l.fields {
+	for _, f := range fields {
 		all = append(all, f.Name)
 	}
 	if len(names) == 0 {

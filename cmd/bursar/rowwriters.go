@@ -1,4 +1,4 @@
-// Writers of rows with typed columns: tables, vertical, CSV, JSON lines and Parquet.
+// Writers of rows with typed columns: tables, vertical, CSV, JSON, JSON lines and Parquet.
 
 package main
 
@@ -6,6 +6,8 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"bursar/internal/column"
@@ -19,13 +21,16 @@ type rowWriter interface {
 	close() error
 }
 
-func (c *cli) newRowWriter(o *rowFlags, w io.Writer, l *listing, fields []column.Field, hidden []string) (rowWriter, error) {
+func newRowWriter[T any](c *cli, o *rowFlags, w io.Writer, l *listing[T], fields []column.Field, hidden []string) (rowWriter, error) {
 	terminal := width(c.out)
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.Name
 	}
 	switch o.format {
+	case listFormat:
+		_, err := fmt.Fprintf(w, "{%q:[", l.name)
+		return &listRows{w: w, more: &l.more}, err
 	case csvFormat:
 		out := csv.NewWriter(w)
 		return &csvRows{out}, out.Write(names)
@@ -41,7 +46,8 @@ func (c *cli) newRowWriter(o *rowFlags, w io.Writer, l *listing, fields []column
 	}
 	if l.grid != nil && o.isOwnTable() {
 		l.grid.hint = columnsHint
-		return &tableRows{w: w, grid: l.grid, cells: l.cells, terminal: terminal}, nil
+		cells := func(item any) []string { return l.cells(item.(T)) } //nolint:errcheck,forcetypeassert // only such items are written
+		return &tableRows{w: w, grid: l.grid, cells: cells, terminal: terminal}, nil
 	}
 	g := newGrid(names...)
 	g.hidden, g.hint = hidden, columnsHint
@@ -117,6 +123,33 @@ func (v *verticalRows) write(_ any, row []cell, currency string) error {
 }
 
 func (v *verticalRows) close() error { return nil }
+
+// listRows writes {name: […], …more}; its beginning is written.
+type listRows struct {
+	w    io.Writer
+	more *map[string]any
+	some bool
+}
+
+func (l *listRows) write(item any, _ []cell, _ string) error {
+	if l.some {
+		fmt.Fprint(l.w, ",")
+	}
+	l.some = true
+	return embed(l.w, item)
+}
+
+func (l *listRows) close() error {
+	fmt.Fprint(l.w, "]")
+	for _, key := range slices.Sorted(maps.Keys(*l.more)) {
+		fmt.Fprintf(l.w, ",%q:", key)
+		if err := embed(l.w, (*l.more)[key]); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(l.w, "}")
+	return err
+}
 
 type csvRows struct{ *csv.Writer }
 

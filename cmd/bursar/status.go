@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -37,38 +38,24 @@ streams that are not declared any more but have acknowledged events that are not
   bursar status --json`,
 		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(cmd, c.json); err != nil {
-				return err
-			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error {
 				list, err := a.Queries.Status(ctx)
 				if err != nil {
 					return err
 				}
-				if !o.isOwnTable() || o.toFile() {
+				if o.format != listFormat && !o.isOwnTable() {
 					return c.statusRows(&o, list)
 				}
-				stranded, err := a.Stranded(ctx)
-				if err != nil {
+				all, errs := projectStatus{Pipelines: list}, [5]error{}
+				all.Stranded, errs[0] = a.Stranded(ctx)
+				all.Losses, errs[1] = a.Losses()
+				all.Retracted, errs[2] = a.Retractions(ctx)
+				all.GivenUp, errs[3] = a.GivenUp(ctx)
+				all.Quarantine, errs[4] = a.InQuarantine(ctx)
+				if err := cmp.Or(errs[:]...); err != nil {
 					return err
 				}
-				losses, err := a.Losses()
-				if err != nil {
-					return err
-				}
-				retracted, err := a.Retractions(ctx)
-				if err != nil {
-					return err
-				}
-				givenUp, err := a.GivenUp(ctx)
-				if err != nil {
-					return err
-				}
-				rejected, err := a.InQuarantine(ctx)
-				if err != nil {
-					return err
-				}
-				return c.printStatus(list, stranded, losses, retracted, givenUp, rejected)
+				return c.printStatus(&all)
 			})
 		},
 	}
@@ -78,17 +65,15 @@ streams that are not declared any more but have acknowledged events that are not
 
 // statusRows prints the pipelines alone.
 func (c *cli) statusRows(o *rowFlags, pipelines []query.Status) error {
-	l := listing{fields: typedFields("pipeline string, generation bigint, runs bigint, backlog bigint, backlog_events bigint, watermark timestamp, " +
+	l := listing[*query.Status]{fields: typedFields("pipeline string, generation bigint, runs bigint, backlog bigint, backlog_events bigint, watermark timestamp, " +
 		"artifacts bigint, unkeyed bigint")}
 	builder := newRowBuilder(l.fields)
-	_, err := c.printRows(o, &l, func(add rowSink) error {
+	l.values = func(s *query.Status) ([]cell, error) {
+		return builder.row(s.Pipeline, s.Generation, s.Runs, s.Backlog, s.BacklogEvents, s.Watermark, s.Artifacts, s.Unkeyed)
+	}
+	_, err := printRows(c, o, &l, func(add func(*query.Status) error) error {
 		for i := range pipelines {
-			s := &pipelines[i]
-			values, err := builder.row(s.Pipeline, s.Generation, s.Runs, s.Backlog, s.BacklogEvents, s.Watermark, s.Artifacts, s.Unkeyed)
-			if err == nil {
-				err = add(s, values)
-			}
-			if err != nil {
+			if err := add(&pipelines[i]); err != nil {
 				return err
 			}
 		}
@@ -97,53 +82,47 @@ func (c *cli) statusRows(o *rowFlags, pipelines []query.Status) error {
 	return err
 }
 
-func (c *cli) printStatus(pipelines []query.Status, stranded []app.Stranded, losses []spool.Loss, retracted []event.Retraction, givenUp []event.GivenUp, rejected []event.QuarantineCount) error {
-	value := map[string]any{"pipelines": pipelines}
-	if len(stranded) > 0 {
-		value["stranded"] = stranded
-	}
-	if len(losses) > 0 {
-		value["losses"] = losses
-	}
-	if len(retracted) > 0 {
-		value["retracted"] = retracted
-	}
-	if len(givenUp) > 0 {
-		value["given_up"] = givenUp
-	}
-	if len(rejected) > 0 {
-		value["quarantine"] = rejected
-	}
-	return c.result(value, func(w io.Writer) {
-		for i := range retracted {
-			r := &retracted[i]
+// projectStatus is the output of `status --json`.
+type projectStatus struct {
+	GivenUp    []event.GivenUp         `json:"given_up,omitempty"`
+	Losses     []spool.Loss            `json:"losses,omitempty"`
+	Pipelines  []query.Status          `json:"pipelines"`
+	Quarantine []event.QuarantineCount `json:"quarantine,omitempty"`
+	Retracted  []event.Retraction      `json:"retracted,omitempty"`
+	Stranded   []app.Stranded          `json:"stranded,omitempty"`
+}
+
+func (c *cli) printStatus(all *projectStatus) error {
+	return c.result(all, func(w io.Writer) {
+		for i := range all.Retracted {
+			r := &all.Retracted[i]
 			fmt.Fprintf(w, "%s is retracted since %s%s: %s left out.\n", capitalize(printable(r.What())), formatTime(&r.At), inBrackets(r.Reason), plural(r.Events, "event", "events"))
 		}
-		for i := range givenUp {
-			fmt.Fprintf(w, "%s was missing and was given up%s at %s.\n", capitalize(printable(givenUp[i].What())), inBrackets(givenUp[i].Reason), formatTime(&givenUp[i].At))
+		for i := range all.GivenUp {
+			fmt.Fprintf(w, "%s was missing and was given up%s at %s.\n", capitalize(printable(all.GivenUp[i].What())), inBrackets(all.GivenUp[i].Reason), formatTime(&all.GivenUp[i].At))
 		}
-		for _, q := range rejected {
+		for _, q := range all.Quarantine {
 			if q.Rows > 0 {
 				fmt.Fprintf(w, "In quarantine: %s of %s: bursar quarantine %s\n", plural(q.Rows, "row", "rows"), q.Stream, q.Stream)
 			}
 		}
-		for _, l := range losses {
+		for _, l := range all.Losses {
 			fmt.Fprintf(w, "%s acknowledged requests may be lost: %s\n", checkMark(false), printable(l.String()))
 		}
-		for _, s := range stranded {
+		for _, s := range all.Stranded {
 			fmt.Fprintf(w, "Acknowledged events are not sealed: %s.\n", printable(s.String()))
 		}
-		if len(pipelines) == 0 {
+		if len(all.Pipelines) == 0 {
 			fmt.Fprintln(w, "The project does not declare a pipeline yet.")
 			return
 		}
 		next := ""
-		if i := slices.IndexFunc(rejected, func(q event.QuarantineCount) bool { return q.Rows > 0 }); i >= 0 {
-			next = "bursar quarantine " + rejected[i].Stream
+		if i := slices.IndexFunc(all.Quarantine, func(q event.QuarantineCount) bool { return q.Rows > 0 }); i >= 0 {
+			next = "bursar quarantine " + all.Quarantine[i].Stream
 		}
 		g := newGrid("pipeline", "generation", "runs", "backlog", "events waiting", "watermark", "artifacts")
 		g.hint = columnsHint
-		for _, s := range pipelines {
+		for _, s := range all.Pipelines {
 			g.add(s.Pipeline, formatCount(s.Generation), formatCount(s.Runs), formatCount(s.Backlog), formatCount(s.BacklogEvents), formatTime(s.Watermark),
 				formatCount(s.Artifacts))
 			if s.Backlog > 0 && !needsChange(&s) {
@@ -151,7 +130,7 @@ func (c *cli) printStatus(pipelines []query.Status, stranded []app.Stranded, los
 			}
 		}
 		g.print(w, width(c.out))
-		for _, s := range pipelines {
+		for _, s := range all.Pipelines {
 			printUnkeyed(w, s.Pipeline, s.Unkeyed)
 			if len(s.Changed) > 0 {
 				fmt.Fprintf(w, "%s %s.\n", checkMark(false), printable(changedSince(s.Pipeline, s.Changed)))

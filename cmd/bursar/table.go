@@ -141,10 +141,7 @@ func toRow(cells []string, wrapped map[int]int) table.Row {
 			row[i] = strings.Join(lines, "\n")
 			continue
 		}
-		row[i] = text.Trim(printable(cell), cellWidth)
-		if text.StringWidthWithoutEscSequences(printable(cell)) > cellWidth {
-			row[i] = text.Trim(printable(cell), cellWidth-1) + "…"
-		}
+		row[i] = text.Snip(printable(cell), cellWidth, "…")
 	}
 	return row
 }
@@ -207,12 +204,7 @@ const noValue = "–"
 
 // formatCount formats a number with thousands separators.
 func formatCount[N int | int64 | uint64](n N) string {
-	digits := strconv.FormatInt(int64(n), 10)
-	sign := ""
-	if digits[0] == '-' {
-		sign, digits = "-", digits[1:]
-	}
-	return sign + groupDigits(digits)
+	return groupDigits(strconv.FormatInt(int64(n), 10))
 }
 
 // plural returns a number with its noun: "1 row", "2,000 rows".

@@ -39,10 +39,7 @@ The events of each run that are found in its batches must be as many as it folde
 		Args:              argCount(2, -1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(cmd, c.json); err != nil {
-				return err
-			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
+			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error {
 				return c.trace(ctx, a, args[0], args[1:], &o)
 			})
 		},
@@ -64,28 +61,14 @@ func (c *cli) trace(ctx context.Context, a *app.App, name string, values []strin
 	if err != nil {
 		return err
 	}
-	if c.json && !o.toFile() {
-		about := map[string]any{}
-		return c.list("events", about, func(add func(any) error) error {
-			add = o.page(add)
-			traced, err := eachTraced(ctx, a, name, key, func(e tracedEvent) error { return add(e) })
-			about["key"], about["run"], about["watermark"], about["runs"] = traced.Key, traced.Run, traced.Watermark, traced.Runs
-			if len(traced.Undone) > 0 {
-				about["undone"] = traced.Undone
-			}
-			return err
-		})
-	}
+	events := eventListing[tracedEvent](c, a, p)
 	var traced query.Traced
-	events := newEventList(c, a, p)
-	total, err := c.printRows(o, &events.listing, func(add rowSink) (err error) {
-		traced, err = eachTraced(ctx, a, name, key, func(e tracedEvent) error {
-			values, err := events.values(e)
-			if err != nil {
-				return err
-			}
-			return add(e, values)
-		})
+	total, err := printRows(c, o, events, func(add func(tracedEvent) error) (err error) {
+		traced, err = eachTraced(ctx, a, name, key, add)
+		events.more = map[string]any{"key": traced.Key, "run": traced.Run, "watermark": traced.Watermark, "runs": traced.Runs}
+		if len(traced.Undone) > 0 {
+			events.more["undone"] = traced.Undone
+		}
 		return err
 	})
 	if err != nil || !o.forPeople() {

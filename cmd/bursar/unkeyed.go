@@ -10,7 +10,6 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/event"
-	"bursar/internal/project"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/runs"
 
@@ -34,16 +33,7 @@ The events of each run that are found in its batches must be as many as it count
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(cmd, c.json); err != nil {
-				return err
-			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
-				p, err := findPipeline(a, args[0])
-				if err != nil {
-					return err
-				}
-				return c.unkeyed(ctx, a, p, &o)
-			})
+			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error { return c.unkeyed(ctx, a, args[0], &o) })
 		},
 	}
 	o.addTo(cmd, 50, "events")
@@ -74,26 +64,15 @@ func eachUnkeyed(ctx context.Context, a *app.App, name string, each func(unkeyed
 
 func (e unkeyedEvent) listed() (*query.TracedEvent, string) { return &e.TracedEvent, e.Place }
 
-func (c *cli) unkeyed(ctx context.Context, a *app.App, p *project.Pipeline, o *rowFlags) error {
-	name := p.Name
-	if c.json && !o.toFile() {
-		about := map[string]any{}
-		return c.list("events", about, func(add func(any) error) error {
-			add = o.page(add)
-			all, err := eachUnkeyed(ctx, a, name, func(e unkeyedEvent) error { return add(e) })
-			about["unkeyed"], about["streams"] = all.Events(), unkeyedByStream(all)
-			return err
-		})
+func (c *cli) unkeyed(ctx context.Context, a *app.App, name string, o *rowFlags) error {
+	p, err := findPipeline(a, name)
+	if err != nil {
+		return err
 	}
-	events := newEventList(c, a, p)
-	total, err := c.printRows(o, &events.listing, func(add rowSink) error {
-		_, err := eachUnkeyed(ctx, a, name, func(e unkeyedEvent) error {
-			values, err := events.values(e)
-			if err != nil {
-				return err
-			}
-			return add(e, values)
-		})
+	events := eventListing[unkeyedEvent](c, a, p)
+	total, err := printRows(c, o, events, func(add func(unkeyedEvent) error) error {
+		all, err := eachUnkeyed(ctx, a, p.Name, add)
+		events.more = map[string]any{"unkeyed": all.Events(), "streams": unkeyedByStream(all)}
 		return err
 	})
 	if err != nil || !o.forPeople() {
@@ -101,10 +80,10 @@ func (c *cli) unkeyed(ctx context.Context, a *app.App, p *project.Pipeline, o *r
 	}
 	return c.result(nil, func(w io.Writer) {
 		if total == 0 {
-			fmt.Fprintf(w, "Every event of %s has a key.\n", name)
+			fmt.Fprintf(w, "Every event of %s has a key.\n", p.Name)
 			return
 		}
-		fmt.Fprintf(w, "%s no key and no artifact.\n", plural(total, "event of "+name+" has", "events of "+name+" have"))
+		fmt.Fprintf(w, "%s no key and no artifact.\n", plural(total, "event of "+p.Name+" has", "events of "+p.Name+" have"))
 	})
 }
 

@@ -1,4 +1,4 @@
-// bursar verify: checks the stored data of a pipeline.
+// bursar verify: checks the stored data of a pipeline or of the whole project.
 
 package main
 
@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"strings"
 
 	"bursar/internal/app"
 	"bursar/internal/failure"
@@ -93,17 +95,74 @@ func (e *verificationError) ExitCode() int {
 	return 1
 }
 
-func verifyError(name string, proof *verify.Result) error {
-	if proof.OK {
-		return nil
-	}
+// failedChecks is the error about the checks that failed.
+func failedChecks(checks []verify.Check, of string) error {
 	failed, totals := 0, false
-	for _, check := range proof.Checks {
+	for _, check := range checks {
 		if !check.OK {
 			failed++
 			totals = totals || check.Totals
 		}
 	}
-	text := fmt.Sprintf("%d of %s of %s failed", failed, plural(len(proof.Checks), "check", "checks"), name)
-	return withHint(&verificationError{text, totals}, "`bursar rebuild %s` makes the artifacts again from the events", name)
+	return &verificationError{fmt.Sprintf("%d of %s%s failed", failed, plural(len(checks), "check", "checks"), of), totals}
+}
+
+func verifyError(name string, proof *verify.Result) error {
+	if proof.OK {
+		return nil
+	}
+	return withHint(failedChecks(proof.Checks, " of "+name), "`bursar rebuild %s` makes the artifacts again from the events", name)
+}
+
+// openToVerify is open for a project whose state may be damaged.
+func (c *cli) openToVerify(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
+	return c.openWith(cmd, func(ctx context.Context, dir, _ string, log *slog.Logger) (*app.App, error) {
+		return app.OpenToVerify(ctx, dir, log)
+	}, do)
+}
+
+func (c *cli) verifyProject(ctx context.Context, a *app.App, o verify.Options) error {
+	var bar *progressBar
+	proof, err := a.VerifyProject(ctx, o, func(what string, done, total int64) {
+		if bar == nil {
+			bar = c.meter("verify", "bytes", total)
+		}
+		bar.describe("verify " + what)
+		bar.set(done)
+	})
+	if bar != nil {
+		bar.done()
+	}
+	if err != nil {
+		return err
+	}
+	err = c.result(proof, func(w io.Writer) {
+		for _, check := range proof.Checks {
+			about := check.Pipeline + check.Stream
+			fmt.Fprintf(w, "%s %-12s %-18s %s\n", checkMark(check.OK), about, check.Name, printable(oneLine(check.Detail)))
+			if check.Remedy != "" {
+				fmt.Fprintf(w, "  next: %s\n", printable(check.Remedy))
+			}
+		}
+		if proof.OK {
+			fmt.Fprintf(w, "The project is intact: %s passed.\n", plural(len(proof.Checks), "check", "checks"))
+		}
+	})
+	return errors.Join(err, projectVerifyError(&proof), unfinishedRetraction(ctx, a))
+}
+
+// projectVerifyError names the commands that repair what failed.
+func projectVerifyError(proof *app.VerifiedProject) error {
+	if proof.OK {
+		return nil
+	}
+	checks := make([]verify.Check, len(proof.Checks))
+	var remedies []string
+	for i, check := range proof.Checks {
+		checks[i] = check.Check
+		if text := "`" + check.Remedy + "`"; !check.OK && check.Remedy != "" && !strings.Contains(strings.Join(remedies, " "), text) {
+			remedies = append(remedies, text)
+		}
+	}
+	return withHint(failedChecks(checks, ""), "%s", strings.Join(remedies, ", then "))
 }

@@ -1,0 +1,138 @@
+// bursar bench intake, freshness and get: benchmarks of a running project.
+
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"bursar/internal/tools/bench"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) benchIntakeCommand() *cobra.Command {
+	o := bench.IntakeOptions{}
+	cmd := &cobra.Command{
+		Use:   "intake",
+		Short: "Acknowledged events over HTTP, compared with writing and fsyncing the same bytes",
+		Long: `Generates events of 206 bytes and measures in each round, with the same requests from the same number of clients:
+
+  yardstick  the bodies are appended to a file; waiting requests share an fsync
+  ours       the bodies are sent to a running project: parsed, checked, duplicates set aside, made durable, answered;
+             batches are sealed every second in the meantime; clients and server run on this machine
+
+The project has no pipelines, so that only intake is measured. If an event is not accepted, the benchmark fails.`,
+		Example: `  bursar bench intake
+  bursar bench intake --request 1 --events 20000 --connections 64 --json`,
+		Args: argCount(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if o.Batch < 1 || o.Events < o.Batch || o.Connections < 1 || o.Connections > 1000 || o.Rounds < 1 {
+				return usagef("--rounds and --request must be at least 1, --events at least --request, --connections 1 to 1000")
+			}
+			if o.Profile, err = absolute(o.Profile); err != nil {
+				return err
+			}
+			o.Watch = c.watchBench
+			r, err := bench.Intake(cmd.Context(), o)
+			return c.benchResult(r, err, func(w io.Writer) { c.printIntake(w, &r) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&o.Events, "events", 2_000_000, "number of events in each round")
+	flags.IntVar(&o.Batch, "request", 1000, "number of events in a request")
+	flags.IntVar(&o.Connections, "connections", 8, "number of clients, each sending one request after another")
+	flags.IntVar(&o.Rounds, "rounds", 3, "rounds; the figures are medians")
+	flags.StringVar(&o.Dir, "dir", "", dirUsage)
+	flags.StringVar(&o.Profile, "cpuprofile", "", "write a CPU profile of all rounds to this `file`")
+	return cmd
+}
+
+func (c *cli) printIntake(w io.Writer, r *bench.IntakeReport) {
+	g := newGrid("round", "yardstick s", "ours s", "ratio", "events a second", "p50 ms", "p99 ms", "slowest ms", "yardstick p99 ms")
+	for i, round := range r.Rounds {
+		g.add(formatCount(i+1), formatSeconds(round.YardstickSeconds), formatSeconds(round.Seconds), fmt.Sprintf("%.2f", round.Seconds/round.YardstickSeconds),
+			formatCount(int64(float64(r.Events)/round.Seconds)), formatSeconds(round.P50), formatSeconds(round.P99), formatSeconds(round.Slowest), formatSeconds(round.YardstickP99))
+	}
+	g.print(w, width(c.out))
+	fmt.Fprintf(w, "%s events of %d bytes in requests of %s from %s: %s a second, %.2f times as long as the yardstick.\n",
+		formatCount(r.Events), (r.EventBytes+r.Events/2)/r.Events, formatCount(r.Batch), plural(r.Connections, "client", "clients"), formatCount(r.EventsPerSecond), r.Ratio)
+}
+
+func (c *cli) benchFreshnessCommand() *cobra.Command {
+	o := bench.FreshnessOptions{}
+	cmd := &cobra.Command{
+		Use:   "freshness",
+		Short: "From an acknowledged event to its artifact, in an idle project",
+		Long: `Starts a new project, sends single events over HTTP at random times, and requests the artifact of each event until it
+exists. A batch is sealed a second after its first event, the default of ` + "`seal: {every:}`" + `.`,
+		Example: `  bursar bench freshness
+  bursar bench freshness --events 20 --json`,
+		Args: argCount(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Events < 1 {
+				return usagef("--events must be at least 1")
+			}
+			o.Watch = c.watchBench
+			r, err := bench.Freshness(cmd.Context(), o)
+			return c.benchResult(r, err, func(w io.Writer) {
+				fmt.Fprintf(w, "%s events: from acknowledged to readable in %.0f ms (median), %.0f ms (99 of 100), %.0f ms (slowest).\n",
+					formatCount(r.Events), r.P50, r.P99, r.Slowest)
+			})
+		},
+	}
+	countVar(cmd.Flags(), &o.Events, "events", 100, "number of events, sent one at a time")
+	cmd.Flags().StringVar(&o.Dir, "dir", "", dirUsage)
+	return cmd
+}
+
+func (c *cli) benchGetCommand() *cobra.Command {
+	o := bench.GetOptions{}
+	cmd := &cobra.Command{
+		Use:   "get",
+		Short: "Point reads in process and over HTTP, compared with Pebble",
+		Long: `Prepares artifacts through the ordinary intake and runs, and reads single artifacts by random keys:
+
+  first      the first read after opening the project
+  cold       the reads after it
+  warm       all keys again, one after another in process
+  http       the same keys through the API of a running project on loopback, client and server on this machine
+  yardstick  a Pebble store with the record under its key, one after another in process
+
+The ratio is the median of warm divided by the median of yardstick.`,
+		Example: `  bursar bench get
+  bursar bench get --artifacts 100000 --reads 20000 --json`,
+		Args: argCount(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if o.Artifacts < 1 || o.Reads < 1 || o.Connections < 1 || o.Connections > 1000 {
+				return usagef("--artifacts and --reads must be at least 1, --connections 1 to 1000")
+			}
+			if o.Program, err = thisProgram(); err != nil {
+				return err
+			}
+			o.Command, o.Watch = partCommand, c.watchBench
+			r, err := bench.Get(cmd.Context(), o)
+			return c.benchResult(r, err, func(w io.Writer) { c.printGet(w, &r) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&o.Artifacts, "artifacts", 1_000_000, "number of artifacts")
+	flags.IntVar(&o.Reads, "reads", 100_000, "number of reads of each kind")
+	flags.IntVar(&o.Connections, "connections", 4, "number of HTTP connections")
+	flags.StringVar(&o.Dir, "dir", "", dirUsage)
+	return cmd
+}
+
+func (c *cli) printGet(w io.Writer, r *bench.GetReport) {
+	g := newGrid("reads", "count", "p50 µs", "p99 µs", "a second")
+	row := func(name string, l bench.Reads) {
+		g.add(name, formatCount(l.Count), fmt.Sprintf("%.1f", l.P50), fmt.Sprintf("%.1f", l.P99), formatCount(l.PerSecond))
+	}
+	g.add("first", "1", fmt.Sprintf("%.1f", r.First), noValue, noValue)
+	row("cold", r.Cold)
+	row("warm", r.Warm)
+	row(fmt.Sprintf("http, %s", plural(r.Connections, "connection", "connections")), r.HTTP)
+	row("yardstick", r.Yardstick)
+	g.print(w, width(c.out))
+	fmt.Fprintf(w, "%s artifacts: a warm read takes %.2f times as long as the yardstick.\n", formatCount(r.Artifacts), r.Ratio)
+}
