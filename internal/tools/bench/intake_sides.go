@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -14,36 +13,31 @@ import (
 	"bursar/internal/tools/shop"
 )
 
-// measureAPI starts a project, sends it the bodies, and checks that it accepts every event.
-func measureAPI(ctx context.Context, dir string, bodies [][]byte, totals shop.Totals, clients int) (took []time.Duration, seconds float64, err error) {
-	for name, text := range map[string]string{"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream()} {
-		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), []byte(text), 0o644); err != nil {
-			return nil, 0, fmt.Errorf("write bench project: %w", err)
-		}
-	}
+// measureAPI starts the project, sends it the bodies, and checks that it accepts every event.
+func measureAPI(ctx context.Context, dir string, bodies [][]byte, totals shop.Totals, clients int) (took []time.Duration, all time.Duration, err error) {
 	err = withRunningProject(ctx, dir, func(up app.Up) (err error) {
-		took, seconds, err = sendEvents(ctx, up, bodies, totals, clients)
+		took, all, err = sendEvents(ctx, up, bodies, totals, clients)
 		return err
 	})
-	return took, seconds, err
+	return took, all, err
 }
 
-func sendEvents(ctx context.Context, up app.Up, bodies [][]byte, totals shop.Totals, clients int) ([]time.Duration, float64, error) {
+func sendEvents(ctx context.Context, up app.Up, bodies [][]byte, totals shop.Totals, clients int) ([]time.Duration, time.Duration, error) {
 	c, err := newAPIClient(up, clients)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer c.client.CloseIdleConnections()
-	var all atomic.Int64
-	took, seconds, err := sendAll(ctx, bodies, clients, func(ctx context.Context, body []byte) error {
+	var sum atomic.Int64
+	took, all, err := inParallel(ctx, clients, bodies, func(ctx context.Context, body []byte) error {
 		accepted, err := c.send(ctx, body)
-		all.Add(accepted)
+		sum.Add(accepted)
 		return err
 	})
-	if got := all.Load(); err == nil && got != totals.Events {
+	if got := sum.Load(); err == nil && got != totals.Events {
 		err = fmt.Errorf("%d of %d events were accepted", got, totals.Events)
 	}
-	return took, seconds, err
+	return took, all, err
 }
 
 // groupCommit is the yardstick: waiting bodies are written and fsynced together.

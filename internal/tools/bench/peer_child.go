@@ -3,16 +3,11 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
-	"time"
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
@@ -58,20 +53,9 @@ func makePeerState(ctx context.Context, spec childSpec) (sum shop.Totals, err er
 	if err := session.Exec(ctx, shop.PeerSchemaSQL()); err != nil {
 		return sum, fmt.Errorf("make peer's tables: %w", err)
 	}
-	path := filepath.Join(spec.Dir, "state.jsonl")
-	for at := 0; at < spec.State; at += eventsPerFile {
-		count := min(eventsPerFile, spec.State-at)
-		err := writeFile(path, func(w *bufio.Writer) (err error) {
-			totals, err := shop.WriteState(w, shop.Bench{Seed: seed, State: spec.State}, at, count)
-			sum = addTotals(sum, totals)
-			return err
-		})
-		if err == nil {
-			err = session.Exec(ctx, shop.PeerSQL(path, false))
-		}
-		if err := errors.Join(err, os.Remove(path)); err != nil {
-			return sum, fmt.Errorf("make peer's state: %w", err)
-		}
+	sum, err = spec.writeState(func(path string, _ int) error { return session.Exec(ctx, shop.PeerSQL(path, false)) })
+	if err != nil {
+		return sum, fmt.Errorf("make peer's state: %w", err)
 	}
 	return sum, nil
 }
@@ -96,9 +80,12 @@ func measurePeer(ctx context.Context, spec childSpec) (r peerResult, err error) 
 	}
 	defer session.Close()
 	for _, file := range spec.Files {
-		if err := r.ingest(ctx, session, shop.PeerSQL(file, spec.Keys)); err != nil {
-			return r, err
+		seconds, written, err := measure(func() error { return session.Exec(ctx, shop.PeerSQL(file, spec.Keys)) })
+		if err != nil {
+			return r, fmt.Errorf("run peer: %w", err)
 		}
+		r.Seconds += seconds
+		r.Written += written
 	}
 	if r.Peak, err = peakMemory(); err != nil {
 		return r, err
@@ -108,25 +95,6 @@ func measurePeer(ctx context.Context, spec childSpec) (r peerResult, err error) 
 		r.Digest, err = exportDigest(ctx, session)
 	}
 	return r, err
-}
-
-// ingest measures one file.
-func (r *peerResult) ingest(ctx context.Context, session *duck.Session, sql string) error {
-	before, err := writtenBytes()
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	if err := session.Exec(ctx, sql); err != nil {
-		return fmt.Errorf("run peer: %w", err)
-	}
-	r.Seconds += time.Since(began).Seconds()
-	now, err := writtenBytes()
-	if err != nil {
-		return err
-	}
-	r.Written += now - before
-	return nil
 }
 
 // collect reads counts and sums of the peer's tables.

@@ -48,30 +48,22 @@ func measureProduct(ctx context.Context, spec childSpec) (r productResult, err e
 	}
 	r.ServerStart = time.Since(began).Seconds()
 	r.Steps = map[string]float64{}
-	written, err := writtenBytes()
-	if err != nil {
-		return r, err
-	}
 	stop, err := profile(spec.Profile)
 	if err != nil {
 		return r, err
 	}
-	began = time.Now()
-	for _, file := range spec.Files {
-		if err := r.reconcile(ctx, a, file); err != nil {
-			return r, errors.Join(err, stop())
+	r.Seconds, r.Written, err = measure(func() error {
+		for _, file := range spec.Files {
+			if err := r.reconcile(ctx, a, file); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err := errors.Join(err, stop()); err != nil {
+		return r, err
 	}
-	r.Seconds = time.Since(began).Seconds()
 	r.Orchestration /= float64(len(r.Touched))
-	if err := stop(); err != nil {
-		return r, err
-	}
-	now, err := writtenBytes()
-	if err != nil {
-		return r, err
-	}
-	r.Written = now - written
 	if r.Peak, err = peakMemory(); err != nil || !spec.Sum {
 		return r, err
 	}

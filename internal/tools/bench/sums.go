@@ -4,6 +4,7 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -26,6 +27,16 @@ type artifact struct {
 
 // sumArtifacts exports all artifacts and adds them up.
 func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all query.Exported, err error) {
+	var totals shop.Totals
+	all, err = exportTo(ctx, a, func(lines io.Reader) (err error) {
+		totals, err = sumLines(lines)
+		return err
+	})
+	return sumTexts(totals), all, err
+}
+
+// exportTo exports all artifacts to read.
+func exportTo(ctx context.Context, a *app.App, read func(lines io.Reader) error) (all query.Exported, err error) {
 	out, in := io.Pipe()
 	exported := make(chan error, 1)
 	go func() {
@@ -37,12 +48,10 @@ func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all 
 		exported <- err
 		in.CloseWithError(err) // nil is the end of the file
 	}()
-	totals, err := sumLines(out)
+	err = read(out)
 	out.CloseWithError(err)
-	if failed := <-exported; err == nil {
-		err = failed
-	}
-	return sumTexts(totals), all, err
+	failed := <-exported
+	return all, cmp.Or(err, failed)
 }
 
 func sumLines(r io.Reader) (sum shop.Totals, err error) {
