@@ -35,18 +35,14 @@ func (e *commandError) Error() string {
 func (e *commandError) ExitCode() int { return e.code }
 
 // run executes a command and decodes the JSON that it prints.
-func (s *demonstration) run(ctx context.Context, into any, args ...string) (time.Duration, error) {
-	_, took, err := s.child(ctx, into, nil, args...)
-	return took, err
+func (s *demonstration) run(ctx context.Context, into any, args ...string) error {
+	_, _, err := s.kill(ctx, into, nil, args...)
+	return err
 }
 
 // kill starts a command and sends it SIGKILL when killNow returns true. If the command ends first, killed is false and into
 // contains its result.
 func (s *demonstration) kill(ctx context.Context, into any, killNow func() bool, args ...string) (killed bool, took time.Duration, err error) {
-	return s.child(ctx, into, killNow, args...)
-}
-
-func (s *demonstration) child(ctx context.Context, into any, killNow func() bool, args ...string) (killed bool, took time.Duration, err error) {
 	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, s.Program, append(append([]string{}, args...), "--project", s.Dir, "--json")...)
 	cmd.Env = append(os.Environ(), s.Env...)

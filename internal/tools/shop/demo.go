@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,7 +17,7 @@ import (
 var projectFiles embed.FS
 
 // Demo writes a project folder to dir, with the batches as data/batch-01.jsonl and so on, to be ingested in that order. It
-// returns the ledger with the expected results. Existing files are overwritten, with equal bytes if the options are equal.
+// returns the ledger with the expected results. dir must not contain a project.
 // Memory is bounded by the ledger, about 80 bytes per order.
 func Demo(ctx context.Context, dir string, options Options) (*Ledger, error) {
 	options, err := options.withDefaults()
@@ -44,23 +45,7 @@ func writeProject(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o755); err != nil {
-		return err
-	}
-	return fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(dir, filepath.FromSlash(path))
-		if entry.IsDir() {
-			return os.MkdirAll(target, 0o755)
-		}
-		text, err := fs.ReadFile(tree, path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(target, text, 0o644)
-	})
+	return errors.Join(os.CopyFS(dir, tree), os.MkdirAll(filepath.Join(dir, "data"), 0o755))
 }
 
 func writeBatch(path string, g *generator, batch int) (err error) {
@@ -68,11 +53,7 @@ func writeBatch(path string, g *generator, batch int) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closed := file.Close(); err == nil {
-			err = closed
-		}
-	}()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	out := bufio.NewWriterSize(file, 1<<20)
 	if err := g.batch(out, batch); err != nil {
 		return err

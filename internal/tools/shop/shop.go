@@ -7,8 +7,10 @@
 package shop
 
 import (
+	"fmt"
 	"math/big"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -42,6 +44,16 @@ func (c Currency) String() string { return currencyNames[c] }
 
 // Cents formats an amount in cents as a decimal with two decimals, such as "-12.30".
 func Cents(cents int64) string { return string(appendCents(nil, cents)) }
+
+// ParseCents returns the cents of an amount with two decimals.
+func ParseCents(text string) (int64, error) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	cents, err := strconv.ParseInt(whole+fraction, 10, 64)
+	if err == nil && len(fraction) != 2 {
+		err = fmt.Errorf("amount %q does not have two decimals", text)
+	}
+	return cents, err
+}
 
 func appendCents(b []byte, cents int64) []byte {
 	if cents < 0 {
