@@ -73,9 +73,7 @@ func locations(t *testing.T, open Opener) {
 	for i, l := range want {
 		list = append(list, artifact.Entry{Key: fmt.Appendf(nil, "k%d", i), Location: l})
 	}
-	if err := x.Load(context.Background(), orders, 1, Entries(list...)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, x.Load(context.Background(), orders, 1, Entries(list...)))
 	i := 0
 	err := x.Scan(context.Background(), orders, 1, func(e artifact.Entry) error {
 		if e.Location != want[i] || e.Run != 1 {
