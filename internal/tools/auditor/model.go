@@ -3,6 +3,8 @@
 package auditor
 
 import (
+	"bytes"
+	"compress/gzip"
 	"math/big"
 )
 
@@ -11,6 +13,19 @@ type File struct {
 	Name string
 	Text string
 	Zip  bool
+}
+
+// Bytes returns the content of the file as it is ingested.
+func (f File) Bytes() []byte {
+	if !f.Zip {
+		return []byte(f.Text)
+	}
+	var b bytes.Buffer
+	out := gzip.NewWriter(&b)
+	if _, err := out.Write([]byte(f.Text)); err != nil || out.Close() != nil {
+		panic("writes to a buffer do not fail")
+	}
+	return b.Bytes()
 }
 
 // Counts is the expected result of one ingest or retry.

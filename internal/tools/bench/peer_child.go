@@ -19,9 +19,8 @@ const peerMemoryLimit = "1GB"
 
 // peerResult is the measurement of a peer, and the content of its tables afterwards.
 type peerResult struct {
-	Seconds     float64           `json:"seconds"`
-	Peak        int64             `json:"peak"`
-	Written     int64             `json:"written"`
+	PeerFigures // without the ratio
+
 	IDs         int64             `json:"ids"`
 	Quarantined int64             `json:"quarantined"`
 	Artifacts   int64             `json:"artifacts"`
@@ -87,7 +86,7 @@ func measurePeer(ctx context.Context, spec childSpec) (r peerResult, err error) 
 		r.Seconds += seconds
 		r.Written += written
 	}
-	if r.Peak, err = peakMemory(); err != nil {
+	if r.PeakMemory, err = peakMemory(); err != nil {
 		return r, err
 	}
 	err = r.collect(ctx, session)

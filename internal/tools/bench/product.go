@@ -22,18 +22,15 @@ const (
 
 var discardLog = slog.New(slog.DiscardHandler)
 
+// productResult is the measurement of the product, and what it made.
 type productResult struct {
-	Seconds       float64            `json:"seconds"`
-	Steps         map[string]float64 `json:"steps"` // intake, and the steps of all runs
-	Orchestration float64            `json:"orchestration"`
-	ServerStart   float64            `json:"server_start"`
-	Peak          int64              `json:"peak"`
-	Written       int64              `json:"written"`
-	Touched       []int64            `json:"touched"` // number of artifacts that each run created or updated
-	Parts         []string           `json:"parts"`   // digests
-	Sums          map[string]string  `json:"sums,omitempty"`
-	Artifacts     int64              `json:"artifacts,omitempty"` // total number
-	Digest        string             `json:"digest,omitempty"`    // of the export of all artifacts
+	Round // without the figures of the other sides
+
+	Touched   []int64           `json:"touched"` // number of artifacts that each run created or updated
+	Parts     []string          `json:"parts"`   // digests
+	Sums      map[string]string `json:"sums,omitempty"`
+	Artifacts int64             `json:"artifacts,omitempty"` // total number
+	Digest    string            `json:"digest,omitempty"`    // of the export of all artifacts
 }
 
 func measureProduct(ctx context.Context, spec childSpec) (r productResult, err error) {
@@ -46,13 +43,13 @@ func measureProduct(ctx context.Context, spec childSpec) (r productResult, err e
 	if err := a.StartTemporal(ctx); err != nil {
 		return r, err
 	}
-	r.ServerStart = time.Since(began).Seconds()
+	r.ServerStartSeconds = time.Since(began).Seconds()
 	r.Steps = map[string]float64{}
 	stop, err := profile(spec.Profile)
 	if err != nil {
 		return r, err
 	}
-	r.Seconds, r.Written, err = measure(func() error {
+	r.OursSeconds, r.Written, err = measure(func() error {
 		for _, file := range spec.Files {
 			if err := r.reconcile(ctx, a, file); err != nil {
 				return err
@@ -64,7 +61,7 @@ func measureProduct(ctx context.Context, spec childSpec) (r productResult, err e
 		return r, err
 	}
 	r.Orchestration /= float64(len(r.Touched))
-	if r.Peak, err = peakMemory(); err != nil || !spec.Sum {
+	if r.PeakMemory, err = peakMemory(); err != nil || !spec.Sum {
 		return r, err
 	}
 	sums, exported, err := sumArtifacts(ctx, a)
