@@ -81,13 +81,7 @@ func appendHex(b []byte, x uint64) []byte {
 
 // appendSecond appends a time to the second, without a zone: 2025-01-02T03:04:05.
 func appendSecond(b []byte, unix int64) []byte {
-	year, month, day := time.Unix(unix, 0).UTC().Date()
-	b = appendPadded(b, year, 4)
-	b = appendPadded(append(b, '-'), int(month), 2)
-	b = appendPadded(append(b, '-'), day, 2)
-	b = appendPadded(append(b, 'T'), int(unix/3600%24), 2)
-	b = appendPadded(append(b, ':'), int(unix/60%60), 2)
-	return appendPadded(append(b, ':'), int(unix%60), 2)
+	return time.Unix(unix, 0).UTC().AppendFormat(b, "2006-01-02T15:04:05")
 }
 
 // appendPadded appends the last width digits of a non-negative number, with leading zeros.
