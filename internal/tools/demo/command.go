@@ -22,19 +22,19 @@ const (
 	stopTimeout = 20 * time.Second // for an interrupted command to end
 )
 
-// commandError is the error of a failed command. The demonstration ends with its exit code (DESIGN §7).
-type commandError struct {
-	command string
-	code    int
-	text    string
+// exitError is an error with the exit code of the demonstration (DESIGN §7).
+type exitError struct {
+	code int
+	text string
 }
 
-func (e *commandError) Error() string {
-	return fmt.Sprintf("%s: exit code %d: %s", e.command, e.code, e.text)
-}
+func (e *exitError) Error() string { return e.text }
 
-// ExitCode is the command's.
-func (e *commandError) ExitCode() int { return e.code }
+// ExitCode is that of the failed command, or 4.
+func (e *exitError) ExitCode() int { return e.code }
+
+// unbalanced is the error of control totals that do not balance (rule 4).
+func unbalanced(format string, args ...any) error { return &exitError{4, fmt.Sprintf(format, args...)} }
 
 // run executes a command and decodes the JSON that it prints.
 func (s *demonstration) run(ctx context.Context, into any, args ...string) error {
@@ -122,7 +122,7 @@ func (s *demonstration) commandError(err error, stderr string, args []string) er
 	if json.Unmarshal([]byte(lines[len(lines)-1]), &printed) == nil && printed.Error != "" {
 		text = printed.Error
 	}
-	return &commandError{s.commandLine(args...), exit.ExitCode(), text}
+	return &exitError{exit.ExitCode(), fmt.Sprintf("%s: exit code %d: %s", s.commandLine(args...), exit.ExitCode(), text)}
 }
 
 // fileCount is the number of files below a folder, and their bytes.

@@ -103,7 +103,7 @@ func (s *demonstration) printRuns(done []Run) error {
 		took := time.Duration(r.Seconds * float64(time.Second))
 		rows = append(rows, append(row, rate(r.Events, took), mark(r.Balanced)))
 		if !r.Balanced {
-			return &totalsError{fmt.Sprintf("run %d does not balance", r.Run)}
+			return unbalanced("run %d does not balance", r.Run)
 		}
 	}
 	s.Table(header, rows)

@@ -17,16 +17,8 @@ import (
 	"bursar/internal/tools/shop"
 )
 
-// totalsError says that control totals do not balance (rule 4).
-type totalsError struct{ text string }
-
-func (e *totalsError) Error() string { return e.text }
-
-// ExitCode is 4 (DESIGN §7).
-func (e *totalsError) ExitCode() int { return 4 }
-
 func newTotalsError(where string, want, got map[string]string) error {
-	return &totalsError{fmt.Sprintf("control total amount of %s is %v, ledger has %v", where, got, want)}
+	return unbalanced("control total amount of %s is %v, ledger has %v", where, got, want)
 }
 
 // add adds other amounts. Sums of all events of a shop fit into 64 bits.
@@ -91,7 +83,7 @@ func (s *demonstration) showTotals(ctx context.Context, a *app.App) error {
 	}
 	r := &s.report
 	if r.Rows != r.Accepted+r.Quarantined+r.Duplicates {
-		return &totalsError{fmt.Sprintf("%d rows are not %d accepted + %d quarantined + %d duplicates", r.Rows, r.Accepted, r.Quarantined, r.Duplicates)}
+		return unbalanced("%d rows are not %d accepted + %d quarantined + %d duplicates", r.Rows, r.Accepted, r.Quarantined, r.Duplicates)
 	}
 	s.printf("%s rows = %s accepted + %s quarantined + %s duplicates.", number(r.Rows), number(r.Accepted), number(r.Quarantined), number(r.Duplicates))
 	s.printf("All %s artifacts equal the ledger's orders in every column, to the cent.", number(rows))
