@@ -42,7 +42,7 @@ func (s *stage) compareExport() {
 	if refused {
 		return
 	}
-	if diff := difference(got.String(), want); diff != "" {
+	if diff := Difference(got.String(), want); diff != "" {
 		s.fatalf("the export differs: %s", diff)
 	}
 	if exported.Digest != digestOf(want) || exported.Rows != int64(strings.Count(want, "\n")) {
@@ -167,20 +167,4 @@ func (s *stage) checkScratch() {
 	if err != nil || len(left) > 0 {
 		s.fatalf("left in scratch: %v, %v", left, err)
 	}
-}
-
-// difference is the first line in which two texts differ.
-func difference(got, want string) string {
-	a, b := strings.SplitAfter(got, "\n"), strings.SplitAfter(want, "\n")
-	for i := range max(len(a), len(b)) {
-		switch {
-		case i >= len(a):
-			return fmt.Sprintf("line %d is missing: %s", i+1, b[i])
-		case i >= len(b):
-			return fmt.Sprintf("line %d is too many: %s", i+1, a[i])
-		case a[i] != b[i]:
-			return fmt.Sprintf("line %d is\n%swant\n%s", i+1, a[i], b[i])
-		}
-	}
-	return ""
 }

@@ -9,7 +9,9 @@ package auditor
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"math/big"
+	"strings"
 )
 
 // File is one file to ingest. Its name only shows whether it is compressed.
@@ -154,4 +156,20 @@ func (m *Model) Quarantined(stream string) []QuarantinedRow {
 		list = append(list, QuarantinedRow{r.file.name, r.line, r.text, r.conflict})
 	}
 	return list
+}
+
+// Difference is the first line in which two texts differ.
+func Difference(got, want string) string {
+	a, b := strings.SplitAfter(got, "\n"), strings.SplitAfter(want, "\n")
+	for i := range max(len(a), len(b)) {
+		switch {
+		case i >= len(a):
+			return fmt.Sprintf("line %d is missing: %s", i+1, b[i])
+		case i >= len(b):
+			return fmt.Sprintf("line %d is too many: %s", i+1, a[i])
+		case a[i] != b[i]:
+			return fmt.Sprintf("line %d is\n%swant\n%s", i+1, a[i], b[i])
+		}
+	}
+	return ""
 }
