@@ -48,11 +48,7 @@ func (c *transactions) conflict(ctx context.Context, fn func(catalog.Tx) error) 
 }
 
 func (c *transactions) View(ctx context.Context, fn func(catalog.Tx) error) error {
-	v := c.plan.call("view", "catalog")
-	if err := v.errBefore(); err != nil {
-		return err
-	}
-	return errors.Join(c.inner.View(ctx, fn), v.after)
+	return c.plan.around("view", "catalog", func() error { return c.inner.View(ctx, fn) })
 }
 
 // Close never fails by the plan: the system closes the files of a dead process, too.

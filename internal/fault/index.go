@@ -21,7 +21,7 @@ type index struct {
 }
 
 func (x *index) Load(ctx context.Context, space artifact.Space, run uint64, next func() (artifact.Entry, bool, error)) error {
-	v := x.call("load", space)
+	v := x.plan.call("load index", spaceName(space))
 	if v.dead != nil {
 		return v.dead
 	}
@@ -59,13 +59,9 @@ func (x *index) Drop(ctx context.Context, space artifact.Space) error {
 func (x *index) Close() error { return x.inner.Close() }
 
 func (x *index) fail(verb string, space artifact.Space, do func() error) error {
-	v := x.call(verb, space)
-	if err := v.errBefore(); err != nil {
-		return err
-	}
-	return errors.Join(do(), v.after)
+	return x.plan.around(verb+" index", spaceName(space), do)
 }
 
-func (x *index) call(verb string, space artifact.Space) callFault {
-	return x.plan.call(verb+" index", fmt.Sprintf("%s/g%d", space.Pipeline, space.Generation))
+func spaceName(space artifact.Space) string {
+	return fmt.Sprintf("%s/g%d", space.Pipeline, space.Generation)
 }

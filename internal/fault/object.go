@@ -62,27 +62,23 @@ func (o *objects) Open(ctx context.Context, name string) (object.Reader, error) 
 	case err != nil:
 		return nil, err
 	}
-	return &reader{inner: r, plan: o.plan, name: name}, nil
+	return &reader{Reader: r, plan: o.plan, name: name}, nil
 }
 
 func (o *objects) List(ctx context.Context, prefix string) ([]string, error) {
-	v := o.plan.call("list objects", prefix)
-	if err := v.errBefore(); err != nil {
+	var names []string
+	err := o.plan.around("list objects", prefix, func() (err error) {
+		names, err = o.inner.List(ctx, prefix)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
-	names, err := o.inner.List(ctx, prefix)
-	if v.after != nil {
-		return nil, errors.Join(v.after, err)
-	}
-	return names, err
+	return names, nil
 }
 
 func (o *objects) Delete(ctx context.Context, name string) error {
-	v := o.plan.call("delete object", name)
-	if err := v.errBefore(); err != nil {
-		return err
-	}
-	return errors.Join(o.inner.Delete(ctx, name), v.after)
+	return o.plan.around("delete object", name, func() error { return o.inner.Delete(ctx, name) })
 }
 
 // writer fails Commit after a failed Write, as object.Writer demands.
@@ -131,10 +127,11 @@ func (w *writer) abort() error {
 	return w.inner.Abort()
 }
 
+// reader never fails Close by the plan: the system closes the files of a dead process, too.
 type reader struct {
-	inner object.Reader
-	plan  *Plan
-	name  string
+	object.Reader
+	plan *Plan
+	name string
 }
 
 func (r *reader) ReadAt(block []byte, at int64) (int, error) {
@@ -142,14 +139,9 @@ func (r *reader) ReadAt(block []byte, at int64) (int, error) {
 	if err := v.errBefore(); err != nil {
 		return 0, err
 	}
-	n, err := r.inner.ReadAt(block, at)
+	n, err := r.Reader.ReadAt(block, at)
 	if v.after != nil {
 		return 0, v.after
 	}
 	return n, err
 }
-
-func (r *reader) Size() int64 { return r.inner.Size() }
-
-// Close never fails by the plan: the system closes the files of a dead process, too.
-func (r *reader) Close() error { return r.inner.Close() }

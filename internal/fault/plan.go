@@ -113,6 +113,15 @@ func (p *Plan) call(verb, object string) callFault {
 	return callFault{before: err}
 }
 
+// around makes one call that has no result but an error.
+func (p *Plan) around(verb, object string, do func() error) error {
+	v := p.call(verb, object)
+	if err := v.errBefore(); err != nil {
+		return err
+	}
+	return errors.Join(do(), v.after)
+}
+
 // crashErr returns ErrCrashed if the process is dead.
 func (p *Plan) crashErr() error {
 	p.mu.Lock()

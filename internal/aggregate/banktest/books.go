@@ -285,12 +285,7 @@ func (b *Books) line(l Line) string {
 	return fmt.Sprintf("%s %s000 %s %s", day(l.day), signed(l.cents), l.reference, l.text)
 }
 
-func signed(n int64) string {
-	if n < 0 {
-		return "-" + cents(n)
-	}
-	return cents(n)
-}
+func signed(n int64) string { return sign(n) + cents(n) }
 
 // Describe lists files with their days and faults.
 func Describe(files []Export) string {

@@ -47,9 +47,9 @@ func NewIntraday(seed int) *Books {
 }
 
 // partOfDay is a statement of some of a day's entries.
-func (b *Books) partOfDay(day, from, to int) Export {
+func (b *Books) partOfDay(message string, day, from, to int) Export {
 	e := b.export(day, day, 0)
-	e.format = b.Format
+	e.format, e.message = b.Format, message
 	for _, l := range e.lines[:from] {
 		e.opening += l.cents
 	}
@@ -64,23 +64,23 @@ func (b *Books) partOfDay(day, from, to int) Export {
 func (b *Books) statementsOfDay(day int) (files []Export) {
 	all := len(b.Days[day-1])
 	if all == 0 {
-		return []Export{b.partOfDay(day, 0, 0)}
+		return []Export{b.partOfDay("", day, 0, 0)}
 	}
 	split := b.IntN(all)
 	switch b.IntN(4) {
 	case 0:
-		return []Export{b.partOfDay(day, 0, all)}
+		return []Export{b.partOfDay("", day, 0, all)}
 	case 1:
-		return []Export{b.partOfDay(day, 0, all), b.partOfDay(day, 0, all)}
+		return []Export{b.partOfDay("", day, 0, all), b.partOfDay("", day, 0, all)}
 	case 2: // early
-		return []Export{b.partOfDay(day, 0, split), b.partOfDay(day, 0, all)}
+		return []Export{b.partOfDay("", day, 0, split), b.partOfDay("", day, 0, all)}
 	}
 	if split == 0 {
 		split = all
 	}
-	files = append(files, b.partOfDay(day, 0, split))
+	files = append(files, b.partOfDay("", day, 0, split))
 	if split < all {
-		files = append(files, b.partOfDay(day, split, all))
+		files = append(files, b.partOfDay("", day, split, all))
 	}
 	return files
 }
@@ -93,20 +93,15 @@ func (b *Books) reportsOfDay(day int) (files []Export) {
 	}
 	split, since := b.IntN(all), b.IntN(2) == 0
 	if split > 0 {
-		first := b.partOfDay(day, 0, split)
-		first.message = "report"
-		files = append(files, first)
+		files = append(files, b.partOfDay("report", day, 0, split))
 	}
-	last := b.partOfDay(day, 0, all)
+	last := b.partOfDay("report", day, 0, all)
 	if since {
-		last = b.partOfDay(day, split, all)
+		last = b.partOfDay("report", day, split, all)
 	}
-	last.message = "report"
 	files = append(files, last)
 	if b.References {
-		notification := b.partOfDay(day, 0, all)
-		notification.message = "notification"
-		files = append(files, notification)
+		files = append(files, b.partOfDay("notification", day, 0, all))
 	}
 	return files
 }

@@ -42,7 +42,7 @@ func (b *Books) Texts(files []Export) (texts []string) {
 
 // amount formats an absolute amount, with two decimals or with as few as it needs.
 func (e *Export) amount(n int64, point string) string {
-	text := strings.TrimPrefix(fmt.Sprintf("%d.%02d", abs(n)/100, abs(n)%100), "-")
+	text := cents(n)
 	if e.short {
 		text = strings.TrimRight(text, "0")
 		if point == "." {
@@ -52,12 +52,23 @@ func (e *Export) amount(n int64, point string) string {
 	return strings.Replace(text, ".", point, 1)
 }
 
-// pages returns the lines of each page.
-func (e *Export) pages() [][]Line {
+// page is a page of a statement; first and last say whether it begins and ends the statement.
+type page struct {
+	lines            []Line
+	opening, closing int64
+	first, last      bool
+}
+
+// pages returns the pages of the statement.
+func (e *Export) pages() []page {
 	if e.page == 0 {
-		return [][]Line{e.lines}
+		return []page{{e.lines, e.opening, e.closing, true, true}}
 	}
-	return [][]Line{e.lines[:e.page], e.lines[e.page:]}
+	middle := e.opening
+	for _, l := range e.lines[:e.page] {
+		middle += l.cents
+	}
+	return []page{{e.lines[:e.page], e.opening, middle, true, false}, {e.lines[e.page:], middle, e.closing, false, true}}
 }
 
 // camtMessages are the names of the CAMT messages and of their elements.
@@ -72,39 +83,31 @@ func (b *Books) camt(e Export) string {
 	m := camtMessages[e.message]
 	fmt.Fprintf(&s, `<Document xmlns="urn:iso:std:iso:20022:tech:xsd:%s.001.02"><%s><GrpHdr><MsgId>%s</MsgId><CreDtTm>2024-05-01T0%d:00:00</CreDtTm></GrpHdr>`,
 		m.number, m.root, e.name, len(e.lines)%10)
-	opening := e.opening
-	for n, lines := range e.pages() {
+	for n, p := range e.pages() {
 		fmt.Fprintf(&s, `<%s><Id>%s</Id>`, m.element, e.name)
 		if e.page > 0 {
-			fmt.Fprintf(&s, `<StmtPgntn><PgNb>%d</PgNb><LastPgInd>%t</LastPgInd></StmtPgntn>`, n+1, n == 1)
+			fmt.Fprintf(&s, `<StmtPgntn><PgNb>%d</PgNb><LastPgInd>%t</LastPgInd></StmtPgntn>`, n+1, p.last)
 		}
 		if e.number > 0 {
 			fmt.Fprintf(&s, `<ElctrncSeqNb>%d</ElctrncSeqNb>`, e.number)
 		}
 		fmt.Fprintf(&s, `<CreDtTm>2024-05-01T0%d:00:00</CreDtTm><FrToDt><FrDtTm>%sT00:00:00</FrDtTm><ToDtTm>%sT23:59:59</ToDtTm></FrToDt><Acct><Id><Othr><Id>A1</Id></Othr></Id><Ccy>EUR</Ccy></Acct>`,
 			len(e.lines)%10, day(e.From), day(e.To))
-		closing := e.closing
 		codes := [2]string{"OPBD", "CLBD"}
-		if e.page > 0 && n == 0 {
-			codes[1], closing = "ITBD", opening
-			for _, l := range lines {
-				closing += l.cents
-			}
-		}
-		if n == 1 {
+		if !p.first {
 			codes[0] = "ITBD"
 		}
-		if e.message == "report" {
+		if !p.last || e.message == "report" {
 			codes[1] = "ITBD"
 		}
-		for i, n := range []int64{opening, closing} {
+		for i, n := range []int64{p.opening, p.closing} {
 			if e.message == "notification" {
 				continue
 			}
 			fmt.Fprintf(&s, `<Bal><Tp><CdOrPrtry><Cd>%s</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">%s</Amt><CdtDbtInd>%s</CdtDbtInd><Dt><Dt>%s</Dt></Dt></Bal>`,
 				codes[i], e.amount(n, "."), side(n), day([]int{e.From, e.To}[i]))
 		}
-		for _, l := range lines {
+		for _, l := range p.lines {
 			fmt.Fprintf(&s, `<Ntry><Amt Ccy="EUR">%s</Amt><CdtDbtInd>%s</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>%s</Dt></BookgDt>`, e.amount(l.cents, "."), side(l.cents), day(l.day))
 			if l.reference != "" {
 				fmt.Fprintf(&s, `<AcctSvcrRef>%s</AcctSvcrRef>`, l.reference)
@@ -112,7 +115,6 @@ func (b *Books) camt(e Export) string {
 			fmt.Fprintf(&s, `<BkTxCd><Prtry><Cd>X</Cd></Prtry></BkTxCd><AddtlNtryInf>%s</AddtlNtryInf></Ntry>`, l.text)
 		}
 		fmt.Fprintf(&s, `</%s>`, m.element)
-		opening = closing
 	}
 	fmt.Fprintf(&s, `</%s></Document>`, m.root)
 	return s.String()
@@ -120,42 +122,30 @@ func (b *Books) camt(e Export) string {
 
 func (b *Books) mt(e Export) string {
 	var s strings.Builder
-	opening := e.opening
-	for n, lines := range e.pages() {
+	for n, p := range e.pages() {
 		fmt.Fprintf(&s, ":20:%s\r\n:25:A1\r\n:28C:%d/%d\r\n", e.name, e.number, n+1)
-		closing := e.closing
 		tags := [2]string{"60F", "62F"}
-		if e.page > 0 && n == 0 {
-			tags[1], closing = "62M", opening
-			for _, l := range lines {
-				closing += l.cents
-			}
-		}
-		if n == 1 {
+		if !p.first {
 			tags[0] = "60M"
 		}
-		fmt.Fprintf(&s, ":%s:%s%sEUR%s\r\n", tags[0], mtSide(opening), mtDay(day(e.From)), e.amount(opening, ","))
-		for _, l := range lines {
+		if !p.last {
+			tags[1] = "62M"
+		}
+		fmt.Fprintf(&s, ":%s:%s%sEUR%s\r\n", tags[0], mtSide(p.opening), mtDay(day(e.From)), e.amount(p.opening, ","))
+		for _, l := range p.lines {
 			fmt.Fprintf(&s, ":61:%s%s%s%sNTRFNONREF", mtDay(day(l.day)), mtDay(day(l.day))[2:], mtSide(l.cents), e.amount(l.cents, ","))
 			if l.reference != "" {
 				fmt.Fprintf(&s, "//%s", b.truncateReference(l.reference))
 			}
 			fmt.Fprintf(&s, "\r\n:86:%s\r\n", l.text)
 		}
-		fmt.Fprintf(&s, ":%s:%s%sEUR%s\r\n-\r\n", tags[1], mtSide(closing), mtDay(day(e.To)), e.amount(closing, ","))
-		opening = closing
+		fmt.Fprintf(&s, ":%s:%s%sEUR%s\r\n-\r\n", tags[1], mtSide(p.closing), mtDay(day(e.To)), e.amount(p.closing, ","))
 	}
 	return s.String()
 }
 
 func (b *Books) ofx(e Export) string {
 	var s strings.Builder
-	sign := func(n int64) string {
-		if n < 0 {
-			return "-"
-		}
-		return ""
-	}
 	compact := func(n int) string { return strings.ReplaceAll(day(n), "-", "") }
 	fmt.Fprintf(&s, "OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\n\n<OFX><BANKMSGSRSV1><STMTTRNRS><TRNUID>%s<STMTRS><CURDEF>EUR<BANKACCTFROM><BANKID>B<ACCTID>A1</BANKACCTFROM><BANKTRANLIST><DTSTART>%s<DTEND>%s",
 		e.name, compact(e.From), compact(e.To))
@@ -177,11 +167,7 @@ func (b *Books) csv(e Export) string {
 	}
 	s.WriteString("\n")
 	for _, l := range e.lines {
-		if l.cents < 0 {
-			fmt.Fprintf(&s, "%s;-%s;%s", day(l.day), e.amount(l.cents, ","), l.text)
-		} else {
-			fmt.Fprintf(&s, "%s;%s;%s", day(l.day), e.amount(l.cents, ","), l.text)
-		}
+		fmt.Fprintf(&s, "%s;%s%s;%s", day(l.day), sign(l.cents), e.amount(l.cents, ","), l.text)
 		if b.References {
 			s.WriteString(";" + l.reference)
 		}
@@ -193,6 +179,13 @@ func (b *Books) csv(e Export) string {
 func day(n int) string { return fmt.Sprintf("2024-03-%02d", n) }
 
 func cents(n int64) string { return fmt.Sprintf("%d.%02d", abs(n)/100, abs(n)%100) }
+
+func sign(n int64) string {
+	if n < 0 {
+		return "-"
+	}
+	return ""
+}
 
 func abs(n int64) int64 { return max(n, -n) }
 

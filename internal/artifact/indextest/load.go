@@ -102,9 +102,7 @@ func drop(t *testing.T, open Opener) {
 	Load(t, x, next, 1, "a", "c")
 	Load(t, x, artifact.Space{Pipeline: "orders"}, 1, "z")
 	for range 2 {
-		if err := x.Drop(context.Background(), orders); err != nil {
-			t.Fatal(err)
-		}
+		must(t, x.Drop(context.Background(), orders))
 	}
 	check(t)(Scan(x, orders, allRuns))()
 	check(t)(Find(x, orders, allRuns, "a"))()
@@ -120,9 +118,7 @@ func dropLasts(t *testing.T, open Opener) {
 	x := open(t, dir)
 	Load(t, x, orders, 1, "a", "b")
 	Load(t, x, next, 1, "a")
-	if err := x.Drop(context.Background(), orders); err != nil {
-		t.Fatal(err)
-	}
+	must(t, x.Drop(context.Background(), orders))
 	closeIndex(t, x)
 	x = startIn(t, open, dir)
 	check(t)(Scan(x, orders, allRuns))()
@@ -203,9 +199,7 @@ func loads(t *testing.T, open Opener) {
 	closeIndex(t, x)
 	x = startIn(t, open, dir)
 	want(orders, "3:1", "3:2", "2:0", "1:3")
-	if err := x.Drop(context.Background(), orders); err != nil {
-		t.Fatal(err)
-	}
+	must(t, x.Drop(context.Background(), orders))
 	want(orders)
 	want(other, "1:2")
 	stop := errors.New("stop")

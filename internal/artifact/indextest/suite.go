@@ -96,9 +96,7 @@ func At(key string, run uint64) artifact.Entry {
 // Load loads one run, keys in order.
 func Load(t *testing.T, x artifact.Index, space artifact.Space, run uint64, keys ...string) {
 	t.Helper()
-	if err := load(x, space, run, keys...); err != nil {
-		t.Fatal(err)
-	}
+	must(t, load(x, space, run, keys...))
 }
 
 func load(x artifact.Index, space artifact.Space, run uint64, keys ...string) error {
@@ -117,12 +115,8 @@ func Scan(x artifact.Index, space artifact.Space, asOf uint64) (got []string, er
 
 // Find returns the entries of Find, as "key@run".
 func Find(x artifact.Index, space artifact.Space, asOf uint64, keys ...string) (got []string, err error) {
-	var wanted [][]byte
-	for _, key := range keys {
-		wanted = append(wanted, []byte(key))
-	}
 	add, last := collect(&got), -1
-	err = x.Find(context.Background(), space, asOf, wanted, func(i int, e artifact.Entry) error {
+	err = x.Find(context.Background(), space, asOf, bytesOf(keys), func(i int, e artifact.Entry) error {
 		if i <= last || string(e.Key) != keys[i] {
 			return fmt.Errorf("found %q as %d after %d, want ascending and %q", e.Key, i, last, keys[i])
 		}
@@ -145,6 +139,13 @@ func collect(got *[]string) func(e artifact.Entry) error {
 		}
 		*got = append(*got, fmt.Sprintf("%s@%d", e.Key, e.Run))
 		return nil
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

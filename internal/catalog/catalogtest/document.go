@@ -56,9 +56,7 @@ func deletes(t *testing.T, open Opener) {
 	Put(t, c, "a", "1", "b", "2")
 	for range 2 {
 		err := c.Update(context.Background(), func(tx catalog.Tx) error { return tx.Delete("a") })
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 	}
 	wantKeys(t, c, "", "b")
 	Put(t, c, "a", "again")

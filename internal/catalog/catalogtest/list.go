@@ -20,17 +20,23 @@ var edges = []string{
 	"a0", "aB", "a_", "a_b", "ab", "a\U0010ffff", "b", "é", "ê", "\U0010ffff", "\U0010ffff\U0010ffff",
 }
 
+// putEdges writes the edges, the last one first.
+func putEdges(t *testing.T, c catalog.Catalog) {
+	t.Helper()
+	var pairs []any
+	for _, key := range slices.Backward(edges) {
+		pairs = append(pairs, key, key)
+	}
+	Put(t, c, pairs...)
+}
+
 func listOrder(t *testing.T, open Opener) {
 	c := start(t, open)
 	if !slices.IsSorted(edges) {
 		t.Fatal("the suite's own keys are out of order")
 	}
 	wantKeys(t, c, "")
-	var pairs []any
-	for _, key := range slices.Backward(edges) {
-		pairs = append(pairs, key, key)
-	}
-	Put(t, c, pairs...)
+	putEdges(t, c)
 	wantKeys(t, c, "", edges...)
 	for _, key := range edges {
 		wantText(t, c, key, key)
@@ -39,15 +45,11 @@ func listOrder(t *testing.T, open Opener) {
 
 func listPrefix(t *testing.T, open Opener) {
 	c := start(t, open)
-	var pairs []any
-	for _, key := range edges {
-		pairs = append(pairs, key, key)
-	}
-	Put(t, c, pairs...)
+	putEdges(t, c)
 	for _, prefix := range append(slices.Clone(edges), "a/1/", "c", "zzz", "a/\xc3", "\xf4", "\xff") {
 		var want []string
 		for _, key := range edges {
-			if len(key) >= len(prefix) && key[:len(prefix)] == prefix {
+			if strings.HasPrefix(key, prefix) {
 				want = append(want, key)
 			}
 		}
@@ -57,11 +59,7 @@ func listPrefix(t *testing.T, open Opener) {
 
 func listAfter(t *testing.T, open Opener) {
 	c := start(t, open)
-	var pairs []any
-	for _, key := range edges {
-		pairs = append(pairs, key, key)
-	}
-	Put(t, c, pairs...)
+	putEdges(t, c)
 	for _, prefix := range []string{"", "a", "a/", "a/1", "c", "\U0010ffff"} {
 		for _, after := range append(slices.Clone(edges), "", "a/0", "a/~", "zzz") {
 			var want, got []string
@@ -105,26 +103,18 @@ func listStops(t *testing.T, open Opener) {
 func listMany(t *testing.T, open Opener) {
 	c := start(t, open)
 	const n = 1500
-	err := c.Update(context.Background(), func(tx catalog.Tx) error {
-		for i := range n {
-			if err := tx.Put(fmt.Sprintf("from/%06d", i), i); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+	var pairs []any
+	for i := range n {
+		pairs = append(pairs, fmt.Sprintf("from/%06d", i), i)
 	}
+	Put(t, c, pairs...)
 	// Every document moves elsewhere while it is listed.
-	err = c.Update(context.Background(), func(tx catalog.Tx) error {
+	err := c.Update(context.Background(), func(tx catalog.Tx) error {
 		return tx.List("from/", func(key string, value json.RawMessage) error {
 			return errors.Join(tx.Delete(key), tx.Put("to/"+key[5:], value))
 		})
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	wantKeys(t, c, "from/")
 	keys := Keys(t, c, "to/")
 	if len(keys) != n || keys[n-1] != fmt.Sprintf("to/%06d", n-1) || !slices.IsSorted(keys) {

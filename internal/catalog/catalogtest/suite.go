@@ -59,9 +59,7 @@ func Put(t *testing.T, c catalog.Catalog, pairs ...any) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 }
 
 // Keys lists the keys that start with prefix.
@@ -79,7 +77,12 @@ func Keys(t *testing.T, c catalog.Catalog, prefix string) (keys []string) {
 
 func view(t *testing.T, c catalog.Catalog, fn func(catalog.Tx) error) {
 	t.Helper()
-	if err := c.View(context.Background(), fn); err != nil {
+	must(t, c.View(context.Background(), fn))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -64,9 +64,7 @@ func ownWrites(t *testing.T, open Opener) {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 }
 
 func lasts(t *testing.T, open Opener) {
@@ -77,9 +75,7 @@ func lasts(t *testing.T, open Opener) {
 			t.Errorf("opened %d times: %q", i+1, got)
 		}
 		Put(t, c, fmt.Sprintf("k/%d", i), i)
-		if err := c.Close(); err != nil {
-			t.Fatal(err)
-		}
+		must(t, c.Close())
 	}
 }
 
@@ -155,26 +151,17 @@ func increment(tx catalog.Tx) error {
 
 func allOrNothing(t *testing.T, open Opener) {
 	c := start(t, open)
-	Put(t, c, "x", 0, "y", 0)
+	Put(t, c, "a", 0, "b", 0)
 	var done sync.WaitGroup
 	done.Go(func() {
 		for i := range 30 {
-			Put(t, c, "x", i, "y", i)
+			Put(t, c, "a", i, "b", i)
 		}
 	})
 	for range 3 {
 		done.Go(func() {
 			for range 60 {
-				err := c.View(context.Background(), func(tx catalog.Tx) error {
-					var x, y int
-					_, errX := tx.Get("x", &x)
-					_, errY := tx.Get("y", &y)
-					if x != y {
-						t.Errorf("half an update is visible: %d and %d", x, y)
-					}
-					return errors.Join(errX, errY)
-				})
-				if err != nil {
+				if err := c.View(context.Background(), func(tx catalog.Tx) error { return sameNumbers(t, tx, 0) }); err != nil {
 					t.Error(err)
 				}
 			}

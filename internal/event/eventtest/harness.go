@@ -1,5 +1,5 @@
-// The stores of a test, its stream, and what tests do with files.
-
+// Package eventtest gives the tests of the packages under event a stream with its stores, and short ways to ingest, retract and
+// verify. It is for tests only.
 package eventtest
 
 import (
@@ -72,6 +72,13 @@ func New(t testing.TB, yaml string) *Harness {
 	return h
 }
 
+func (h *Harness) must(err error) {
+	h.T.Helper()
+	if err != nil {
+		h.T.Fatal(err)
+	}
+}
+
 // Declare changes the stream's schema.
 func (h *Harness) Declare(yaml string) {
 	h.T.Helper()
@@ -88,12 +95,8 @@ func (h *Harness) Declare(yaml string) {
 func (h *Harness) File(name, text string) string {
 	h.T.Helper()
 	path := filepath.Join(h.Dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		h.T.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(os.MkdirAll(filepath.Dir(path), 0o755))
+	h.must(os.WriteFile(path, []byte(text), 0o600))
 	return path
 }
 
@@ -101,9 +104,7 @@ func (h *Harness) File(name, text string) string {
 func (h *Harness) Ingest(want string, paths ...string) intake.Result {
 	h.T.Helper()
 	got, err := intake.Ingest(h.T.Context(), h.Store, h.Stream, paths, intake.Options{})
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(err)
 	h.Expect(got, want)
 	return got
 }
@@ -120,9 +121,7 @@ func (h *Harness) Expect(r intake.Result, want string) {
 func (h *Harness) Batches() []event.Batch {
 	h.T.Helper()
 	batches, err := event.Batches(h.T.Context(), h.Store.Catalog, h.Stream.Name, 0)
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(err)
 	return batches
 }
 

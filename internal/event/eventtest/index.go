@@ -21,18 +21,14 @@ func (h *Harness) Index() (state IndexState) {
 		_, err := tx.Get("stream/sales", &state)
 		return err
 	})
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(err)
 	return state
 }
 
 // PutIndex writes the stream's index state.
 func (h *Harness) PutIndex(state IndexState) {
 	h.T.Helper()
-	if err := h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error { return tx.Put("stream/sales", state) }); err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error { return tx.Put("stream/sales", state) }))
 }
 
 // VerifyIndex verifies the dedupe index.
@@ -41,12 +37,8 @@ func (h *Harness) VerifyIndex() error { return ids.Verify(h.T.Context(), h.Store
 // RebuildIndex rebuilds the dedupe index and verifies it.
 func (h *Harness) RebuildIndex() {
 	h.T.Helper()
-	if err := ids.Rebuild(h.T.Context(), h.Store, h.Stream); err != nil {
-		h.T.Fatal(err)
-	}
-	if err := h.VerifyIndex(); err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(ids.Rebuild(h.T.Context(), h.Store, h.Stream))
+	h.must(h.VerifyIndex())
 }
 
 // MakeOlder turns the stream's index into one of the version before keys and checksums of pages. Without a batch it becomes
@@ -65,9 +57,7 @@ func (h *Harness) MakeOlder() {
 			continue
 		}
 		b, err := os.ReadFile(h.Object(table.Name))
-		if err != nil {
-			h.T.Fatal(err)
-		}
+		h.must(err)
 		end := b[len(b)-56:]
 		body := b[:table.Entries*33+4*(1<<binary.LittleEndian.Uint32(end[8:])+1)]
 		binary.LittleEndian.PutUint32(end[12:], 1)

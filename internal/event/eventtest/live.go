@@ -17,9 +17,7 @@ import (
 func (h *Harness) StartLive(o live.Options) *live.Intake {
 	h.T.Helper()
 	l, err := h.OpenLive(o)
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(err)
 	h.T.Cleanup(func() {
 		if err := l.Close(context.Background()); err != nil {
 			h.T.Error(err)
@@ -46,9 +44,7 @@ func (h *Harness) Spool() string { return filepath.Join(h.Dir, "spool", "sales")
 func (h *Harness) Accept(l *live.Intake, key, body, want string) answers.Answer {
 	h.T.Helper()
 	a, err := l.Accept(h.T.Context(), live.Request{Key: key, Body: []byte(body)})
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(err)
 	got := fmt.Sprint(a.Rows, a.Accepted, a.Duplicates, a.Quarantined)
 	if a.Repeated {
 		got += " again"
@@ -62,9 +58,7 @@ func (h *Harness) Accept(l *live.Intake, key, body, want string) answers.Answer 
 // Seal seals the open batch.
 func (h *Harness) Seal(l *live.Intake) {
 	h.T.Helper()
-	if err := l.Seal(h.T.Context()); err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(l.Seal(h.T.Context()))
 }
 
 // ExpectBatches expects all batches as "batch: rows accepted duplicates quarantined".

@@ -15,32 +15,31 @@ import (
 )
 
 // Reasons lists what is in quarantine as "batch file:row column: reason".
-func (h *Harness) Reasons() (list []string) {
+func (h *Harness) Reasons() []string {
 	h.T.Helper()
-	err := event.Quarantine(h.T.Context(), h.Store.Catalog, h.Store.Objects, h.Stream.Name, func(r event.Rejected) error {
-		list = append(list, fmt.Sprintf("%d %s:%d %s: %s", r.Batch, filepath.Base(r.File), r.Row, r.Column, r.Reason))
-		return nil
+	return h.quarantine(func(r event.Rejected) string {
+		return fmt.Sprintf("%d %s:%d %s: %s", r.Batch, filepath.Base(r.File), r.Row, r.Column, r.Reason)
 	})
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	return list
 }
 
 // Refs lists what is in quarantine as "ref reason", those that are dismissed with a mark.
-func (h *Harness) Refs() (list []string) {
+func (h *Harness) Refs() []string {
 	h.T.Helper()
-	err := event.Quarantine(h.T.Context(), h.Store.Catalog, h.Store.Objects, h.Stream.Name, func(r event.Rejected) error {
-		at := r.Place().String()
+	return h.quarantine(func(r event.Rejected) string {
 		if r.Dismissed != nil {
-			at = "(" + at + ")"
+			return "(" + r.Place().String() + ")"
 		}
-		list = append(list, at)
-		return nil
+		return r.Place().String()
 	})
-	if err != nil {
-		h.T.Fatal(err)
-	}
+}
+
+// quarantine lists what is in quarantine in the words of show.
+func (h *Harness) quarantine(show func(r event.Rejected) string) (list []string) {
+	h.T.Helper()
+	h.must(event.Quarantine(h.T.Context(), h.Store.Catalog, h.Store.Objects, h.Stream.Name, func(r event.Rejected) error {
+		list = append(list, show(r))
+		return nil
+	}))
 	return list
 }
 
@@ -91,10 +90,8 @@ func (h *Harness) VerifyDismissals(want int) {
 // AcceptRow accepts a row, and expects "batch already changes".
 func (h *Harness) AcceptRow(row, want string) intake.AcceptedRow {
 	h.T.Helper()
-	got, err := intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: Ref(h.T, row), Reason: "checked"})
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	got, err := h.acceptRow(row)
+	h.must(err)
 	if text := fmt.Sprint(got.Batch, " ", got.Already, Changes(got.Changes)); text != want {
 		h.T.Errorf("accepting %s gives %s, want %s", row, text, want)
 	}
@@ -104,10 +101,14 @@ func (h *Harness) AcceptRow(row, want string) intake.AcceptedRow {
 // ExpectRefused expects an error of class Data that contains a text.
 func (h *Harness) ExpectRefused(row, wantText string) {
 	h.T.Helper()
-	_, err := intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: Ref(h.T, row), Reason: "checked"})
+	_, err := h.acceptRow(row)
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), wantText) {
 		h.T.Errorf("accepting %s gives %v; want %q", row, err, wantText)
 	}
+}
+
+func (h *Harness) acceptRow(row string) (intake.AcceptedRow, error) {
+	return intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: Ref(h.T, row), Reason: "checked"})
 }
 
 // Changes writes differences as " column old new".

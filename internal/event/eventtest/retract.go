@@ -24,9 +24,7 @@ func (h *Harness) Retract(want string, o retract.Options) retract.Retracted {
 	h.T.Helper()
 	h.Now = h.Now.Add(time.Second)
 	r, err := retract.Retract(h.T.Context(), h.Store, h.Stream, o)
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(err)
 	if got := fmt.Sprint(r.Number, r.Events); got != want {
 		h.T.Errorf("retraction and events are %s, want %s", got, want)
 	}
@@ -54,9 +52,7 @@ func (h *Harness) Verify() {
 func (h *Harness) Folded() (list []string) {
 	h.T.Helper()
 	batches, err := event.FoldedBatches(h.T.Context(), h.Store.Catalog, h.Stream, 0)
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(err)
 	for _, b := range batches {
 		list = append(list, fmt.Sprint(b.Accepted, " ", b.Totals["amount"]))
 	}
@@ -74,9 +70,7 @@ func (h *Harness) ExpectFolded(want ...string) {
 // RemoveRetraction takes a retraction away, and with unknown all that the catalog has of it and those behind it.
 func (h *Harness) RemoveRetraction(number uint64, unknown bool) {
 	h.T.Helper()
-	if err := os.Remove(h.Object(fmt.Sprintf("streams/sales/retractions/%08d.json", number))); err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(os.Remove(h.Object(fmt.Sprintf("streams/sales/retractions/%08d.json", number))))
 	err := h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error {
 		var removed []string
 		err := tx.List("retraction/sales/", func(key string, value json.RawMessage) error {
@@ -97,9 +91,7 @@ func (h *Harness) RemoveRetraction(number uint64, unknown bool) {
 		}
 		return err
 	})
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(err)
 }
 
 // RestoreCatalog replaces the catalog by an earlier copy of it, or by an empty one if name is "".
@@ -109,9 +101,7 @@ func (h *Harness) RestoreCatalog(name string) {
 		name = "empty.db"
 	}
 	records, err := catalog.OpenSQLite(filepath.Join(h.Dir, name))
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(err)
 	h.T.Cleanup(func() { _ = records.Close() })
 	h.Store.Catalog = records
 }
@@ -123,13 +113,9 @@ func (h *Harness) CopyCatalog(name string) {
 	if !ok {
 		h.T.Fatal("the catalog is not a file")
 	}
-	if err := c.Close(); err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(c.Close())
 	text, err := os.ReadFile(filepath.Join(h.Dir, "catalog.db"))
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(err)
 	h.File(name, string(text))
 	if h.Store.Catalog, err = catalog.OpenSQLite(filepath.Join(h.Dir, "catalog.db")); err != nil {
 		h.T.Fatal(err)
@@ -141,14 +127,10 @@ func (h *Harness) ObjectBytes() map[string]string {
 	h.T.Helper()
 	all := map[string]string{}
 	names, err := h.Store.Objects.List(h.T.Context(), "")
-	if err != nil {
-		h.T.Fatal(err)
-	}
+	h.must(err)
 	for _, name := range names {
-		text, err := os.ReadFile(filepath.Join(h.Dir, "objects", name))
-		if err != nil {
-			h.T.Fatal(err)
-		}
+		text, err := os.ReadFile(h.Object(name))
+		h.must(err)
 		all[name] = string(text)
 	}
 	return all

@@ -17,9 +17,7 @@ func rangeReads(t *testing.T, open Opener) {
 	content := bytes.Repeat([]byte("0123456789"), 50_000)
 	Write(t, store, "a", content)
 	r, err := store.Open(context.Background(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer r.Close()
 	if r.Size() != int64(len(content)) {
 		t.Fatalf("size %d, want %d", r.Size(), len(content))
@@ -49,9 +47,7 @@ func lasts(t *testing.T, open Opener) {
 	store := open(t, dir)
 	Write(t, store, "deep/er/and/deeper", []byte("kept"))
 	Write(t, store, "gone", []byte("gone"))
-	if err := store.Delete(context.Background(), "gone"); err != nil {
-		t.Fatal(err)
-	}
+	must(t, store.Delete(context.Background(), "gone"))
 	store = open(t, dir)
 	wantContent(t, store, "deep/er/and/deeper", []byte("kept"))
 	wantList(t, store, "", "deep/er/and/deeper")
@@ -86,9 +82,7 @@ func deletes(t *testing.T, open Opener) {
 	Write(t, store, "a/b", []byte("1"))
 	Write(t, store, "a/c", []byte("2"))
 	for range 2 {
-		if err := store.Delete(ctx, "a/b"); err != nil {
-			t.Fatal(err)
-		}
+		must(t, store.Delete(ctx, "a/b"))
 	}
 	wantAbsent(t, store, "a/b")
 	wantList(t, store, "", "a/c")
@@ -109,14 +103,10 @@ func openReadersKeepBytes(t *testing.T, open Opener) {
 	store, ctx := open(t, t.TempDir()), context.Background()
 	Write(t, store, "a", []byte("old bytes"))
 	r, err := store.Open(ctx, "a")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer r.Close()
 	Write(t, store, "a", []byte("new"))
-	if err := store.Delete(ctx, "a"); err != nil {
-		t.Fatal(err)
-	}
+	must(t, store.Delete(ctx, "a"))
 	if got, err := readAll(r); err != nil || string(got) != "old bytes" {
 		t.Errorf("read %q, %v", got, err)
 	}

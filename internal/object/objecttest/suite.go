@@ -47,18 +47,14 @@ func Run(t *testing.T, open Opener) {
 // Write creates and commits one object.
 func Write(t *testing.T, store object.Store, name string, content []byte) {
 	t.Helper()
-	if err := write(store, name, content); err != nil {
-		t.Fatal(err)
-	}
+	must(t, write(store, name, content))
 }
 
 // Read returns the whole of one object.
 func Read(t *testing.T, store object.Store, name string) []byte {
 	t.Helper()
 	content, err := read(store, name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return content
 }
 
@@ -86,6 +82,13 @@ func readAll(r object.Reader) ([]byte, error) {
 	return io.ReadAll(io.NewSectionReader(r, 0, r.Size()))
 }
 
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func wantContent(t *testing.T, store object.Store, name string, want []byte) {
 	t.Helper()
 	if got := Read(t, store, name); !bytes.Equal(got, want) {
@@ -103,9 +106,7 @@ func wantAbsent(t *testing.T, store object.Store, name string) {
 func wantList(t *testing.T, store object.Store, prefix string, want ...string) {
 	t.Helper()
 	got, err := store.List(context.Background(), prefix)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if !slices.Equal(got, want) {
 		t.Fatalf("list %q: %q, want %q", prefix, got, want)
 	}

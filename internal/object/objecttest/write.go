@@ -16,9 +16,7 @@ import (
 func create(t *testing.T, store object.Store, name string, content string) object.Writer {
 	t.Helper()
 	w, err := store.Create(context.Background(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if n, err := w.Write([]byte(content)); n != len(content) || err != nil {
 		t.Fatalf("write: %d, %v", n, err)
 	}
@@ -35,9 +33,7 @@ func visibleAfterCommit(t *testing.T, open Opener) {
 	wantAbsent(t, store, "a/b")
 	wantList(t, store, "")
 	wantList(t, open(t, dir), "")
-	if err := w.Commit(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, w.Commit())
 	wantContent(t, store, "a/b", []byte("first second"))
 	wantList(t, store, "a/", "a/b")
 }
@@ -50,9 +46,7 @@ func lastWriteWins(t *testing.T, open Opener) {
 	}
 	w := create(t, store, "a/b", "never committed")
 	wantContent(t, store, "a/b", nil)
-	if err := w.Abort(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, w.Abort())
 	wantContent(t, store, "a/b", nil)
 	wantList(t, store, "", "a/b")
 }
@@ -62,16 +56,12 @@ func abortLeavesNothing(t *testing.T, open Opener) {
 	store := open(t, dir)
 	w := create(t, store, "gone", strings.Repeat("x", 3<<20))
 	for range 2 {
-		if err := w.Abort(); err != nil {
-			t.Fatal(err)
-		}
+		must(t, w.Abort())
 	}
 	wantAbsent(t, store, "gone")
 	wantList(t, open(t, dir), "")
 	w = create(t, store, "kept", "x")
-	if err := w.Commit(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, w.Commit())
 	if err := w.Abort(); err != nil {
 		t.Fatalf("abort after commit: %v", err)
 	}
@@ -81,13 +71,9 @@ func abortLeavesNothing(t *testing.T, open Opener) {
 func writerEndsOnce(t *testing.T, open Opener) {
 	store := open(t, t.TempDir())
 	committed := create(t, store, "a", "x")
-	if err := committed.Commit(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, committed.Commit())
 	aborted := create(t, store, "b", "x")
-	if err := aborted.Abort(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, aborted.Abort())
 	for name, w := range map[string]object.Writer{"committed": committed, "aborted": aborted} {
 		if err := w.Commit(); err == nil {
 			t.Errorf("commit once %s: no error", name)
@@ -112,9 +98,7 @@ func sizes(t *testing.T, open Opener) {
 			}
 			piece = piece[n:]
 		}
-		if err := w.Commit(); err != nil {
-			t.Fatal(err)
-		}
+		must(t, w.Commit())
 		wantContent(t, store, "sized", content)
 	}
 }

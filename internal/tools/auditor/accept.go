@@ -70,7 +70,7 @@ func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 	over := []*Place{chosen.conflict}
 	if older := m.conflictingEvent(in, chosen); older != nil {
 		over = append(over, &older.place)
-		if out.Refused = older.content == m.contentOf(in, chosen); out.Refused {
+		if out.Refused = older.content == contentOf(valuesOf(in.stream, chosen)); out.Refused {
 			return out
 		}
 		e := &m.events[older.event]
@@ -98,8 +98,7 @@ func (m *Model) Accept(c Conflict) (out AcceptedConflict) {
 
 // conflictingEvent returns the event that has a row's id now, or nil.
 func (m *Model) conflictingEvent(in *ingested, r record) *idEntry {
-	row, _ := read(in.stream, r)
-	compute(in.stream, row)
+	row := valuesOf(in.stream, r)
 	id := identify(in.stream, r, row, contentOf(row))
 	before := m.countedEvent(in, id)
 	if before != nil && in.remembers(*before, m.day) {
@@ -127,10 +126,11 @@ func (m *Model) replacedBy(event int) int {
 	return -1
 }
 
-func (m *Model) contentOf(in *ingested, r record) string {
-	row, _ := read(in.stream, r)
-	compute(in.stream, row)
-	return contentOf(row)
+// valuesOf returns the columns of a row in conflict, which has the stream's schema.
+func valuesOf(s *Stream, r record) Row {
+	row, _ := read(s, r)
+	compute(s, row)
+	return row
 }
 
 // idOf is an event's id as it is printed; of one that cannot be written, any text.

@@ -69,16 +69,6 @@ func keyJSON(key []Value, types []Type) string {
 	return "[" + strings.Join(texts, ",") + "]"
 }
 
-// compareBy orders rows by columns.
-func compareBy(columns []string, a, b Row) int {
-	for _, name := range columns {
-		if c := compare(a[name], b[name]); c != 0 {
-			return c
-		}
-	}
-	return 0
-}
-
 // artifact prints the artifact of one key's events.
 func (m *Model) artifact(events []Row) string {
 	printed := map[string]string{}
@@ -106,21 +96,11 @@ func (m *Model) artifact(events []Row) string {
 // computed adds the `is` columns whose inputs are known.
 func (m *Model) computed(values Row, types map[string]Type) {
 	for _, f := range m.pipeline.Folds {
-		ready := f.Kind == "is" && !has(values, f.Name)
-		for _, name := range usesOf(f) {
-			ready = ready && has(values, name)
-		}
-		if ready {
+		unknown := func(name string) bool { return !has(values, name) }
+		if f.Kind == "is" && unknown(f.Name) && !slices.ContainsFunc(f.Expr.Uses, unknown) {
 			values[f.Name], types[f.Name] = f.Expr.Eval(values), f.Expr.Type(types)
 		}
 	}
-}
-
-func usesOf(f Fold) []string {
-	if f.Expr == nil {
-		return nil
-	}
-	return f.Expr.Uses
 }
 
 func has(row Row, name string) bool {
@@ -129,13 +109,7 @@ func has(row Row, name string) bool {
 }
 
 func (m *Model) matching(f *Fold, events []Row) []Row {
-	var list []Row
-	for _, row := range events {
-		if f.Where == nil || f.Where.Matches(row) {
-			list = append(list, row)
-		}
-	}
-	return list
+	return slices.DeleteFunc(slices.Clone(events), func(row Row) bool { return f.Where != nil && !f.Where.Matches(row) })
 }
 
 // fold folds events to one value.
@@ -189,7 +163,7 @@ func (m *Model) order(f *Fold, events []Row) {
 	slices.SortFunc(events, func(a, b Row) int {
 		c := cmp.Or(m.compareOrder(f.By, a, b), compare(a[StreamColumn], b[StreamColumn]))
 		if s := m.intakes[a[StreamColumn].text].stream; c == 0 && s.Orders() {
-			c = cmp.Or(compareBy(s.ID, a, b), m.compareOrder([]string{ReceivedColumn}, a, b))
+			c = m.compareOrder(append(slices.Clone(s.ID), ReceivedColumn), a, b)
 		}
 		return c
 	})

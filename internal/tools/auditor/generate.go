@@ -207,12 +207,11 @@ func (g *generator) retry(c *Case) {
 
 // widen gives money one more decimal and two more digits before it.
 func (g *generator) widen(s *Stream) (done bool) {
-	for _, name := range []string{"amount", "gross"} {
-		if slices.Contains(g.order, name) {
-			return false
-		}
+	money := []string{"amount", "gross"}
+	if slices.ContainsFunc(money, func(name string) bool { return slices.Contains(g.order, name) }) {
+		return false
 	}
-	for _, name := range []string{"amount", "gross"} {
+	for _, name := range money {
 		if c := s.Column(name); c != nil && c.Type.Precision < 30 {
 			c.Type.Precision, c.Type.Scale = c.Type.Precision+3, c.Type.Scale+1
 			done = true

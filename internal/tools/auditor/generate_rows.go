@@ -5,6 +5,7 @@ package auditor
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -114,10 +115,7 @@ func (g *generator) line(header []string) string {
 // row is a new event, or one that was sent, perhaps changed.
 func (g *generator) row() sentRow {
 	if len(g.sent) > 0 && (g.chance(map[bool]int{false: 5, true: 2}[g.keepsVersions]) || g.size.Accept && g.chance(4)) {
-		row := sentRow{}
-		for name, text := range pick(g, g.sent) {
-			row[name] = text
-		}
+		row := maps.Clone(pick(g, g.sent))
 		if g.keepsVersions && !g.chance(4) {
 			return g.version(row)
 		}

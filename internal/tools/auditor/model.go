@@ -1,9 +1,17 @@
-// The model of streams and their pipeline: slices and maps, one event after another.
-
+// Package auditor compares Bursar with a naive model: seeded projects, files and sequences of commands, and their expected
+// results. It owns the workloads and the model. The case of a seed is the same on every machine, as long as the generator is
+// not changed. The model implements DESIGN §6 and §7 independently of the product: it parses with the standard library,
+// computes in rationals, and must not import a package of the product, or both could have the same fault. Cases include
+// store faults, late attempts and damage to stored files: each must end in an error that names the remedy, or in the result
+// of the model.
 package auditor
 
 import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
 	"math/big"
+	"strings"
 )
 
 // File is one file to ingest. Its name only shows whether it is compressed.
@@ -11,6 +19,19 @@ type File struct {
 	Name string
 	Text string
 	Zip  bool
+}
+
+// Bytes returns the content of the file as it is ingested.
+func (f File) Bytes() []byte {
+	if !f.Zip {
+		return []byte(f.Text)
+	}
+	var b bytes.Buffer
+	out := gzip.NewWriter(&b)
+	if _, err := out.Write([]byte(f.Text)); err != nil || out.Close() != nil {
+		panic("writes to a buffer do not fail")
+	}
+	return b.Bytes()
 }
 
 // Counts is the expected result of one ingest or retry.
@@ -135,4 +156,20 @@ func (m *Model) Quarantined(stream string) []QuarantinedRow {
 		list = append(list, QuarantinedRow{r.file.name, r.line, r.text, r.conflict})
 	}
 	return list
+}
+
+// Difference is the first line in which two texts differ.
+func Difference(got, want string) string {
+	a, b := strings.SplitAfter(got, "\n"), strings.SplitAfter(want, "\n")
+	for i := range max(len(a), len(b)) {
+		switch {
+		case i >= len(a):
+			return fmt.Sprintf("line %d is missing: %s", i+1, b[i])
+		case i >= len(b):
+			return fmt.Sprintf("line %d is too many: %s", i+1, a[i])
+		case a[i] != b[i]:
+			return fmt.Sprintf("line %d is\n%swant\n%s", i+1, a[i], b[i])
+		}
+	}
+	return ""
 }

@@ -82,12 +82,7 @@ func readCSV(s *Stream, r record) (Row, bool) {
 	if err != nil || len(values) != len(header) {
 		return nil, false
 	}
-	row := Row{}
-	for i := range s.Columns {
-		c := &s.Columns[i]
-		if c.Is != nil {
-			continue
-		}
+	return readColumns(s, func(c *Column) (Value, bool) {
 		text := ""
 		for f, name := range header {
 			if name == c.From[0] {
@@ -95,16 +90,27 @@ func readCSV(s *Stream, r record) (Row, bool) {
 			}
 		}
 		if text == "" {
-			if !c.Optional {
-				return nil, false
-			}
+			return Value{}, c.Optional
+		}
+		return parse(c, text)
+	})
+}
+
+// readColumns makes a row of the columns that are read; value returns one that fits, or null.
+func readColumns(s *Stream, value func(c *Column) (v Value, ok bool)) (Row, bool) {
+	row := Row{}
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		if c.Is != nil {
 			continue
 		}
-		v, ok := parse(c, text)
+		v, ok := value(c)
 		if !ok {
 			return nil, false
 		}
-		row[c.Name] = v
+		if !v.IsNull() {
+			row[c.Name] = v
+		}
 	}
 	return row, true
 }
@@ -131,21 +137,7 @@ func readJSON(s *Stream, text string) (Row, bool) {
 	if err != nil || !isObject {
 		return nil, false
 	}
-	row := Row{}
-	for i := range s.Columns {
-		c := &s.Columns[i]
-		if c.Is != nil {
-			continue
-		}
-		v, ok := find(root, c, c.From)
-		if !ok {
-			return nil, false
-		}
-		if !v.IsNull() {
-			row[c.Name] = v
-		}
-	}
-	return row, true
+	return readColumns(s, func(c *Column) (Value, bool) { return find(root, c, c.From) })
 }
 
 // find follows a path to a column's value. A property given twice on the way, or none for a required column, is refused.

@@ -29,15 +29,12 @@ func (m *Model) isRowRetracted(in *ingested, r record) bool {
 
 // isRetracted reports whether an event is retracted, alone or with its batch.
 func (m *Model) isRetracted(e *acceptedEvent) bool {
-	for i := range m.retracted {
-		r := &m.retracted[i]
-		switch {
-		case r.event >= 0 && r.Stream == e.Stream && m.events[r.event].Place == e.Place,
-			r.event < 0 && r.Stream == e.Stream && r.Batch == e.Batch:
-			return true
+	return slices.ContainsFunc(m.retracted, func(r Retraction) bool {
+		if r.event < 0 {
+			return r.Stream == e.Stream && r.Batch == e.Batch
 		}
-	}
-	return false
+		return m.events[r.event].Place == e.Place
+	})
 }
 
 // countedEvent returns the last event of an id that is not retracted, or nil.

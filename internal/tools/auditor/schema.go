@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -105,22 +106,16 @@ func (p *Pipeline) KeyOf(stream string) []string {
 
 // Column finds a column.
 func (s *Stream) Column(name string) *Column {
-	for i := range s.Columns {
-		if s.Columns[i].Name == name {
-			return &s.Columns[i]
-		}
+	i := slices.IndexFunc(s.Columns, func(c Column) bool { return c.Name == name })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return &s.Columns[i]
 }
 
 // has reports whether the stream has columns.
 func (s *Stream) has(columns []string) bool {
-	for _, name := range columns {
-		if s.Column(name) == nil {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(columns, func(name string) bool { return s.Column(name) == nil })
 }
 
 // Derived reports whether events have no id of their own.
@@ -132,7 +127,7 @@ func (s *Stream) Orders() bool { return !s.Derived() && (s.Dedupe == 0 || s.Vers
 // clone is a copy whose columns can be changed.
 func (s *Stream) clone() *Stream {
 	other := *s
-	other.Columns = append([]Column(nil), s.Columns...)
+	other.Columns = slices.Clone(s.Columns)
 	return &other
 }
 

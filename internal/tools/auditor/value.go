@@ -110,20 +110,15 @@ func (v Value) json(t Type) string {
 	}
 }
 
+var escapes = map[rune]string{'"': `\"`, '\\': `\\`, '\n': `\n`, '\t': `\t`, '\r': `\r`}
+
 // quote writes a JSON string that escapes only what JSON demands.
 func quote(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == '\r':
-			b.WriteString(`\r`)
+		switch escape, known := escapes[r]; {
+		case known:
+			b.WriteString(escape)
 		case r < ' ':
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:

@@ -114,7 +114,7 @@ func (m *Model) newestVersion(event int) int {
 	newest := event
 	for i := range m.events {
 		o := &m.events[i]
-		if s.Versions && o.Stream == e.Stream && o.Batch == e.Batch && compareBy(s.ID, o.Row, e.Row) == 0 &&
+		if s.Versions && o.Stream == e.Stream && o.Batch == e.Batch && m.compareOrder(s.ID, o.Row, e.Row) == 0 &&
 			compare(o.Row[ReceivedColumn], m.events[newest].Row[ReceivedColumn]) > 0 {
 			newest = i
 		}

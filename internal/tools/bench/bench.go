@@ -35,20 +35,26 @@ type Options struct {
 
 // Reconcile measures the time from files to published artifacts. It compares it with one DuckDB query that reads and groups
 // the same files in memory, and with DuckDB scripts that give the same guarantees in a database file.
-func Reconcile(ctx context.Context, o Options) (Report, error) {
+func Reconcile(ctx context.Context, o Options) (report Report, err error) {
+	err = o.inFolder(shop.BenchPipeline(), func(b *bench) (err error) {
+		report, err = b.measure(ctx)
+		return err
+	})
+	return report, err
+}
+
+// inFolder calls do with a benchmark in a new folder, and removes the folder.
+func (o Options) inFolder(pipeline string, do func(b *bench) error) (err error) {
 	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
 	if err != nil {
-		return Report{}, fmt.Errorf("make bench folder: %w", err)
+		return fmt.Errorf("make bench folder: %w", err)
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return Report{}, fmt.Errorf("find bench folder: %w", err)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("find bench folder: %w", err)
 	}
-	b := &bench{Options: o, dir: dir, pipeline: shop.BenchPipeline(), fingerprints: map[string]string{}}
-	report, err := b.measure(ctx)
-	if removed := os.RemoveAll(dir); err == nil && removed != nil {
-		err = fmt.Errorf("remove bench folder: %w", removed)
-	}
-	return report, err
+	return do(&bench{Options: o, dir: root, pipeline: pipeline, fingerprints: map[string]string{}})
 }
 
 // bench is the state of a running benchmark.

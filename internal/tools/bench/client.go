@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 
@@ -68,6 +69,19 @@ func (c *apiClient) call(ctx context.Context, method, path string, body io.Reade
 	defer response.Body.Close()
 	text, err = io.ReadAll(response.Body)
 	return response.StatusCode, text, err
+}
+
+// read reads one artifact, which must exist.
+func (c *apiClient) read(ctx context.Context, key string) error {
+	code, text, err := c.artifact(ctx, key)
+	if err == nil && (code != http.StatusOK || !bytes.Contains(text, []byte(key))) {
+		err = fmt.Errorf("read %s: %d %s", key, code, text)
+	}
+	return err
+}
+
+func (c *apiClient) artifact(ctx context.Context, key string) (code int, text []byte, err error) {
+	return c.call(ctx, http.MethodGet, "/v1/pipelines/"+pipeline+"/artifacts?key="+url.QueryEscape(key), http.NoBody)
 }
 
 // send posts events and returns the number of accepted ones.

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"slices"
 	"time"
 
@@ -47,19 +46,15 @@ type FreshnessReport struct {
 
 // Freshness sends single events to a running project and requests their artifacts until they exist.
 func Freshness(ctx context.Context, o FreshnessOptions) (report FreshnessReport, err error) {
-	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
-	if err != nil {
-		return report, fmt.Errorf("make bench folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &bench{dir: dir, pipeline: shop.BenchPipeline()}
-	if err := b.writeProject(); err != nil {
-		return report, err
-	}
 	var took []time.Duration
-	err = withRunningProject(ctx, b.preparedDir(), func(up app.Up) (err error) {
-		took, err = measureFreshness(ctx, up, o)
-		return err
+	err = Options{Dir: o.Dir}.inFolder(shop.BenchPipeline(), func(b *bench) error {
+		if err := writeProject(b.preparedDir(), b.pipeline); err != nil {
+			return err
+		}
+		return withRunningProject(ctx, b.preparedDir(), func(up app.Up) (err error) {
+			took, err = measureFreshness(ctx, up, o)
+			return err
+		})
 	})
 	if err != nil {
 		return report, err

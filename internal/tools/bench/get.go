@@ -5,11 +5,8 @@ package bench
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"bursar/internal/app"
@@ -53,33 +50,33 @@ type GetReport struct {
 
 // Get measures reads of single artifacts by random keys.
 func Get(ctx context.Context, o GetOptions) (report GetReport, err error) {
-	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
-	if err != nil {
-		return report, fmt.Errorf("make bench folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &bench{Options: Options{State: o.Artifacts, Program: o.Program, Command: o.Command, Watch: o.Watch}, dir: dir, pipeline: shop.BenchPipeline()}
-	if err := b.prepare(ctx); err != nil {
-		return report, err
-	}
 	report = GetReport{Benchmark: "get", Artifacts: o.Artifacts, Connections: o.Connections}
-	peer, keys, err := makePebbleStore(ctx, b.preparedDir(), filepath.Join(dir, "peer"), o.Reads)
+	options := Options{State: o.Artifacts, Dir: o.Dir, Program: o.Program, Command: o.Command, Watch: o.Watch}
+	err = options.inFolder(shop.BenchPipeline(), func(b *bench) error { return report.measure(ctx, b, o.Reads) })
+	return report, err
+}
+
+func (r *GetReport) measure(ctx context.Context, b *bench, reads int) (err error) {
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	peer, keys, err := makePebbleStore(ctx, b.preparedDir(), filepath.Join(b.dir, "peer"), reads)
 	if err != nil {
-		return report, err
+		return err
 	}
 	defer func() { err = errors.Join(err, peer.Close()) }()
 	random := rand.New(rand.NewPCG(seed, 0))
 	random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
-	if err := report.readInProcess(ctx, b.preparedDir(), keys); err != nil {
-		return report, err
+	if err := r.readInProcess(ctx, b.preparedDir(), keys); err != nil {
+		return err
 	}
-	report.Yardstick, err = timeReads(ctx, keys, peer.read)
+	r.Yardstick, err = timeReads(ctx, 1, keys, peer.read)
 	if err != nil {
-		return report, err
+		return err
 	}
-	report.Ratio = report.Warm.P50 / report.Yardstick.P50
-	report.HTTP, err = readOverHTTP(ctx, b.preparedDir(), keys, o.Connections)
-	return report, err
+	r.Ratio = r.Warm.P50 / r.Yardstick.P50
+	r.HTTP, err = readOverHTTP(ctx, b.preparedDir(), keys, r.Connections)
+	return err
 }
 
 // readInProcess opens the project and reads.
@@ -89,49 +86,52 @@ func (r *GetReport) readInProcess(ctx context.Context, dir string, keys []string
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	read := func(key string) error {
+	read := func(ctx context.Context, key string) error {
 		_, err := a.Queries.Get(ctx, pipeline, key, 0, false)
 		return err
 	}
 	began := time.Now()
-	if err := read(keys[0]); err != nil {
+	if err := read(ctx, keys[0]); err != nil {
 		return err
 	}
 	r.First = microseconds(time.Since(began))
-	if r.Cold, err = timeReads(ctx, keys[:min(coldReads, len(keys))], read); err != nil {
+	if r.Cold, err = timeReads(ctx, 1, keys[:min(coldReads, len(keys))], read); err != nil {
 		return err
 	}
-	if _, err := timeReads(ctx, keys, read); err != nil { // warm-up
+	if _, err := timeReads(ctx, 1, keys, read); err != nil { // warm-up
 		return err
 	}
-	r.Warm, err = timeReads(ctx, keys, read)
+	r.Warm, err = timeReads(ctx, 1, keys, read)
 	return err
 }
 
-// timeReads reads the keys one after another.
-func timeReads(ctx context.Context, keys []string, read func(key string) error) (Reads, error) {
-	took := make([]time.Duration, len(keys))
-	began := time.Now()
-	for i, key := range keys {
-		if err := ctx.Err(); err != nil {
-			return Reads{}, err
+// readOverHTTP starts the project and reads the keys over several connections, twice. The second pass is measured.
+// Client and server share the machine.
+func readOverHTTP(ctx context.Context, dir string, keys []string, connections int) (r Reads, err error) {
+	err = withRunningProject(ctx, dir, func(up app.Up) error {
+		c, err := newAPIClient(up, connections)
+		if err != nil {
+			return err
 		}
-		at := time.Now()
-		if err := read(key); err != nil {
-			return Reads{}, fmt.Errorf("read %s: %w", key, err)
+		defer c.client.CloseIdleConnections()
+		for range 2 {
+			if r, err = timeReads(ctx, connections, keys, c.read); err != nil {
+				return err
+			}
 		}
-		took[i] = time.Since(at)
-	}
-	return newReads(took, time.Since(began)), nil
+		return nil
+	})
+	return r, err
 }
 
-func newReads(took []time.Duration, all time.Duration) Reads {
-	slices.Sort(took)
+// timeReads reads the keys over several connections, each of which reads one key after another.
+func timeReads(ctx context.Context, connections int, keys []string, read func(ctx context.Context, key string) error) (Reads, error) {
+	took, all, err := inParallel(ctx, connections, keys, read)
 	n := len(took)
 	return Reads{
 		Count: n, P50: microseconds(took[(n-1)/2]), P99: microseconds(took[(n-1)*99/100]),
 		PerSecond: int64(float64(n) / all.Seconds()),
-	}
+	}, err
 }
 
 func microseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }

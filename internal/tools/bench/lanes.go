@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -59,17 +58,12 @@ type lanesResult struct {
 }
 
 // Lanes measures the time to process a backlog, with one batch per run, in three lanes and one run after another.
-func Lanes(ctx context.Context, o Options) (LanesReport, error) {
-	dir, err := os.MkdirTemp(o.Dir, "bursar-bench-*")
-	if err != nil {
-		return LanesReport{}, fmt.Errorf("make bench folder: %w", err)
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return LanesReport{}, fmt.Errorf("find bench folder: %w", err)
-	}
-	b := &bench{Options: o, dir: dir, pipeline: shop.BenchPipeline() + "backlog: {max_batches: 1}\n"}
-	report, err := b.lanes(ctx)
-	return report, errors.Join(err, os.RemoveAll(dir))
+func Lanes(ctx context.Context, o Options) (report LanesReport, err error) {
+	err = o.inFolder(shop.BenchPipeline()+"backlog: {max_batches: 1}\n", func(b *bench) (err error) {
+		report, err = b.lanes(ctx)
+		return err
+	})
+	return report, err
 }
 
 func (b *bench) lanes(ctx context.Context) (r LanesReport, err error) {

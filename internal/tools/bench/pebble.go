@@ -33,14 +33,13 @@ func makePebbleStore(ctx context.Context, project, dir string, keep int) (_ *peb
 		return nil, nil, fmt.Errorf("open yardstick: %w", err)
 	}
 	p := &pebbleStore{db}
-	out, in := io.Pipe()
-	go func() {
-		_, err := a.Queries.Export(ctx, pipeline, in)
-		in.CloseWithError(err)
-	}()
-	all, err := p.fill(out)
+	var all []string
+	_, err = exportTo(ctx, a, func(lines io.Reader) (err error) {
+		all, err = p.fill(lines)
+		return err
+	})
 	if err != nil {
-		return nil, nil, errors.Join(err, out.CloseWithError(err), db.Close())
+		return nil, nil, errors.Join(err, db.Close())
 	}
 	for i := range min(keep, len(all)) {
 		keys = append(keys, all[i*len(all)/min(keep, len(all))])
@@ -74,10 +73,10 @@ func (p *pebbleStore) fill(lines io.Reader) (keys []string, err error) {
 	return keys, p.db.Flush()
 }
 
-func (p *pebbleStore) read(key string) error {
+func (p *pebbleStore) read(_ context.Context, key string) error {
 	_, closer, err := p.db.Get([]byte(key))
 	if err != nil {
-		return err
+		return fmt.Errorf("read %s of yardstick: %w", key, err)
 	}
 	return closer.Close()
 }

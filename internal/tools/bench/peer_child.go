@@ -3,16 +3,11 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
-	"time"
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
@@ -24,9 +19,8 @@ const peerMemoryLimit = "1GB"
 
 // peerResult is the measurement of a peer, and the content of its tables afterwards.
 type peerResult struct {
-	Seconds     float64           `json:"seconds"`
-	Peak        int64             `json:"peak"`
-	Written     int64             `json:"written"`
+	PeerFigures // without the ratio
+
 	IDs         int64             `json:"ids"`
 	Quarantined int64             `json:"quarantined"`
 	Artifacts   int64             `json:"artifacts"`
@@ -58,20 +52,9 @@ func makePeerState(ctx context.Context, spec childSpec) (sum shop.Totals, err er
 	if err := session.Exec(ctx, shop.PeerSchemaSQL()); err != nil {
 		return sum, fmt.Errorf("make peer's tables: %w", err)
 	}
-	path := filepath.Join(spec.Dir, "state.jsonl")
-	for at := 0; at < spec.State; at += eventsPerFile {
-		count := min(eventsPerFile, spec.State-at)
-		err := writeFile(path, func(w *bufio.Writer) (err error) {
-			totals, err := shop.WriteState(w, shop.Bench{Seed: seed, State: spec.State}, at, count)
-			sum = addTotals(sum, totals)
-			return err
-		})
-		if err == nil {
-			err = session.Exec(ctx, shop.PeerSQL(path, false))
-		}
-		if err := errors.Join(err, os.Remove(path)); err != nil {
-			return sum, fmt.Errorf("make peer's state: %w", err)
-		}
+	sum, err = spec.writeState(func(path string, _ int) error { return session.Exec(ctx, shop.PeerSQL(path, false)) })
+	if err != nil {
+		return sum, fmt.Errorf("make peer's state: %w", err)
 	}
 	return sum, nil
 }
@@ -96,11 +79,14 @@ func measurePeer(ctx context.Context, spec childSpec) (r peerResult, err error) 
 	}
 	defer session.Close()
 	for _, file := range spec.Files {
-		if err := r.ingest(ctx, session, shop.PeerSQL(file, spec.Keys)); err != nil {
-			return r, err
+		seconds, written, err := measure(func() error { return session.Exec(ctx, shop.PeerSQL(file, spec.Keys)) })
+		if err != nil {
+			return r, fmt.Errorf("run peer: %w", err)
 		}
+		r.Seconds += seconds
+		r.Written += written
 	}
-	if r.Peak, err = peakMemory(); err != nil {
+	if r.PeakMemory, err = peakMemory(); err != nil {
 		return r, err
 	}
 	err = r.collect(ctx, session)
@@ -108,25 +94,6 @@ func measurePeer(ctx context.Context, spec childSpec) (r peerResult, err error) 
 		r.Digest, err = exportDigest(ctx, session)
 	}
 	return r, err
-}
-
-// ingest measures one file.
-func (r *peerResult) ingest(ctx context.Context, session *duck.Session, sql string) error {
-	before, err := writtenBytes()
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	if err := session.Exec(ctx, sql); err != nil {
-		return fmt.Errorf("run peer: %w", err)
-	}
-	r.Seconds += time.Since(began).Seconds()
-	now, err := writtenBytes()
-	if err != nil {
-		return err
-	}
-	r.Written += now - before
-	return nil
 }
 
 // collect reads counts and sums of the peer's tables.

@@ -79,7 +79,8 @@ func (b *bench) peerRound(ctx context.Context, name string, ours *productResult)
 	if err := b.checkPeer(name, &r, ours); err != nil {
 		return f, err
 	}
-	return PeerFigures{Ratio: ours.Seconds / r.Seconds, Seconds: r.Seconds, PeakMemory: r.Peak, Written: r.Written}, nil
+	r.Ratio = ours.OursSeconds / r.Seconds
+	return r.PeerFigures, nil
 }
 
 // checkPeer compares the tables of a peer with the generated totals and with the product's artifacts. In the round that

@@ -22,18 +22,15 @@ const (
 
 var discardLog = slog.New(slog.DiscardHandler)
 
+// productResult is the measurement of the product, and what it made.
 type productResult struct {
-	Seconds       float64            `json:"seconds"`
-	Steps         map[string]float64 `json:"steps"` // intake, and the steps of all runs
-	Orchestration float64            `json:"orchestration"`
-	ServerStart   float64            `json:"server_start"`
-	Peak          int64              `json:"peak"`
-	Written       int64              `json:"written"`
-	Touched       []int64            `json:"touched"` // number of artifacts that each run created or updated
-	Parts         []string           `json:"parts"`   // digests
-	Sums          map[string]string  `json:"sums,omitempty"`
-	Artifacts     int64              `json:"artifacts,omitempty"` // total number
-	Digest        string             `json:"digest,omitempty"`    // of the export of all artifacts
+	Round // without the figures of the other sides
+
+	Touched   []int64           `json:"touched"` // number of artifacts that each run created or updated
+	Parts     []string          `json:"parts"`   // digests
+	Sums      map[string]string `json:"sums,omitempty"`
+	Artifacts int64             `json:"artifacts,omitempty"` // total number
+	Digest    string            `json:"digest,omitempty"`    // of the export of all artifacts
 }
 
 func measureProduct(ctx context.Context, spec childSpec) (r productResult, err error) {
@@ -46,33 +43,25 @@ func measureProduct(ctx context.Context, spec childSpec) (r productResult, err e
 	if err := a.StartTemporal(ctx); err != nil {
 		return r, err
 	}
-	r.ServerStart = time.Since(began).Seconds()
+	r.ServerStartSeconds = time.Since(began).Seconds()
 	r.Steps = map[string]float64{}
-	written, err := writtenBytes()
-	if err != nil {
-		return r, err
-	}
 	stop, err := profile(spec.Profile)
 	if err != nil {
 		return r, err
 	}
-	began = time.Now()
-	for _, file := range spec.Files {
-		if err := r.reconcile(ctx, a, file); err != nil {
-			return r, errors.Join(err, stop())
+	r.OursSeconds, r.Written, err = measure(func() error {
+		for _, file := range spec.Files {
+			if err := r.reconcile(ctx, a, file); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err := errors.Join(err, stop()); err != nil {
+		return r, err
 	}
-	r.Seconds = time.Since(began).Seconds()
 	r.Orchestration /= float64(len(r.Touched))
-	if err := stop(); err != nil {
-		return r, err
-	}
-	now, err := writtenBytes()
-	if err != nil {
-		return r, err
-	}
-	r.Written = now - written
-	if r.Peak, err = peakMemory(); err != nil || !spec.Sum {
+	if r.PeakMemory, err = peakMemory(); err != nil || !spec.Sum {
 		return r, err
 	}
 	sums, exported, err := sumArtifacts(ctx, a)

@@ -1,8 +1,9 @@
-// Runs one round: the yardstick, then the product on a copy of the prepared state, then the peers. Checks all results.
+// Runs the rounds, checks the results of all sides, and summarizes the rounds by medians.
 
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -50,11 +51,8 @@ func (b *bench) round(ctx context.Context, n int) (Round, error) {
 	if err := b.checkRound(&yardstick, &ours); err != nil {
 		return Round{}, err
 	}
-	round := Round{
-		OursSeconds: ours.Seconds, YardstickSeconds: yardstick.Seconds, Steps: ours.Steps, Orchestration: ours.Orchestration,
-		ServerStartSeconds: ours.ServerStart, PeakMemory: ours.Peak, YardstickMemory: yardstick.Peak, Written: ours.Written,
-		Peers: map[string]PeerFigures{},
-	}
+	round := ours.Round
+	round.YardstickSeconds, round.YardstickMemory, round.Peers = yardstick.Seconds, yardstick.Peak, map[string]PeerFigures{}
 	for _, name := range b.Peers {
 		if round.Peers[name], err = b.peerRound(ctx, name, &ours); err != nil {
 			return Round{}, err
@@ -110,4 +108,60 @@ func compareSums(what string, got, want map[string]string) error {
 		return fmt.Errorf("the sums of %s are %v, want %v", what, got, want)
 	}
 	return nil
+}
+
+// Report is the result of the benchmark. Seconds and bytes are medians over the rounds unless stated otherwise.
+type Report struct {
+	Benchmark          string             `json:"benchmark"`
+	Events             int64              `json:"events"`
+	EventBytes         int64              `json:"event_bytes"` // of all events together
+	Keys               int                `json:"keys"`
+	State              int                `json:"state"`
+	Batches            int                `json:"batches"`
+	Ratio              float64            `json:"ratio"` // ours / yardstick
+	OursSeconds        float64            `json:"ours_seconds"`
+	YardstickSeconds   float64            `json:"yardstick_seconds"`
+	EventsPerSecond    int64              `json:"events_per_second"`
+	Steps              map[string]float64 `json:"steps"`
+	Orchestration      float64            `json:"orchestration_seconds"` // per run
+	ServerStartSeconds float64            `json:"server_start_seconds"`
+	PeakMemory         int64              `json:"peak_memory_bytes"` // the highest of all rounds
+	Written            int64              `json:"written_bytes"`
+	Rounds             []Round            `json:"rounds"`
+
+	Peers map[string]PeerFigures `json:"peers,omitempty"` // with the same guarantees
+}
+
+func (b *bench) report(rounds []Round) Report {
+	total := addTotals(b.totals...)
+	r := Report{
+		Benchmark: "reconcile", Events: total.Events, EventBytes: total.Bytes, Keys: b.Keys, State: b.State, Batches: b.Batches,
+		OursSeconds:        median(rounds, func(r *Round) float64 { return r.OursSeconds }),
+		YardstickSeconds:   median(rounds, func(r *Round) float64 { return r.YardstickSeconds }),
+		Orchestration:      median(rounds, func(r *Round) float64 { return r.Orchestration }),
+		ServerStartSeconds: median(rounds, func(r *Round) float64 { return r.ServerStartSeconds }),
+		Written:            median(rounds, func(r *Round) int64 { return r.Written }),
+		Steps:              map[string]float64{},
+		Rounds:             rounds,
+	}
+	for name := range rounds[0].Steps {
+		r.Steps[name] = median(rounds, func(r *Round) float64 { return r.Steps[name] })
+	}
+	for i := range rounds {
+		r.PeakMemory = max(r.PeakMemory, rounds[i].PeakMemory)
+	}
+	r.Ratio = r.OursSeconds / r.YardstickSeconds
+	r.Peers = b.reportPeers(rounds, r.OursSeconds)
+	r.EventsPerSecond = int64(float64(r.Events) / r.OursSeconds)
+	return r
+}
+
+// median returns the middle value, or the lower of the two middle values.
+func median[R any, N cmp.Ordered](rounds []R, figure func(*R) N) N {
+	values := make([]N, len(rounds))
+	for i := range rounds {
+		values[i] = figure(&rounds[i])
+	}
+	slices.Sort(values)
+	return values[(len(values)-1)/2]
 }

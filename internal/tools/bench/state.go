@@ -25,7 +25,7 @@ const (
 
 // prepare makes the project with its state, in a child process.
 func (b *bench) prepare(ctx context.Context) error {
-	if err := b.writeProject(); err != nil {
+	if err := writeProject(b.preparedDir(), b.pipeline); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -36,11 +36,14 @@ func (b *bench) prepare(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) writeProject() error {
-	for path, text := range map[string]string{
-		"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream(), "pipelines/orders.yaml": b.pipeline,
-	} {
-		path = filepath.Join(b.preparedDir(), filepath.FromSlash(path))
+// writeProject declares the stream, and the pipeline unless it is empty.
+func writeProject(dir, pipeline string) error {
+	files := map[string]string{"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream()}
+	if pipeline != "" {
+		files["pipelines/orders.yaml"] = pipeline
+	}
+	for path, text := range files {
+		path = filepath.Join(dir, filepath.FromSlash(path))
 		err := os.MkdirAll(filepath.Dir(path), 0o755)
 		if err == nil {
 			err = os.WriteFile(path, []byte(text), 0o644)
@@ -62,32 +65,37 @@ func makeState(ctx context.Context, spec childSpec) (sum shop.Totals, err error)
 	if err := a.StartTemporal(ctx); err != nil {
 		return sum, err
 	}
-	for at, files := 0, 1; at < spec.State; at, files = at+eventsPerFile, files+1 {
-		count := min(eventsPerFile, spec.State-at)
-		totals, err := ingestStateFile(ctx, a, filepath.Join(spec.Dir, "state.jsonl"), spec.State, at, count)
-		if err != nil {
-			return sum, err
+	sum, err = spec.writeState(func(path string, files int) error {
+		err := ingestFile(ctx, a, path)
+		if err == nil && (files%filesPerRun == 0 || files*eventsPerFile >= spec.State) {
+			_, err = a.Run(ctx, []string{pipeline}, nil)
 		}
-		sum = addTotals(sum, totals)
-		if files%filesPerRun == 0 || at+count == spec.State {
-			if _, err := a.Run(ctx, []string{pipeline}, nil); err != nil {
-				return sum, err
-			}
-		}
+		return err
+	})
+	if err != nil {
+		return sum, err
 	}
 	return sum, awaitCompaction(ctx, filepath.Join(spec.Dir, ".bursar", "index"))
 }
 
-// ingestStateFile writes one file of the state, ingests it and removes it.
-func ingestStateFile(ctx context.Context, a *app.App, path string, state, first, count int) (totals shop.Totals, err error) {
-	err = writeFile(path, func(w *bufio.Writer) (err error) {
-		totals, err = shop.WriteState(w, shop.Bench{Seed: seed, State: state}, first, count)
-		return err
-	})
-	if err == nil {
-		err = ingestFile(ctx, a, path)
+// writeState writes the events of the state into files. It calls ingest with each, and the number of files so far, and then
+// removes the file.
+func (s childSpec) writeState(ingest func(path string, files int) error) (sum shop.Totals, err error) {
+	path := filepath.Join(s.Dir, "state.jsonl")
+	for at := 0; at < s.State; at += eventsPerFile {
+		err := writeFile(path, func(w *bufio.Writer) error {
+			totals, err := shop.WriteState(w, shop.Bench{Seed: seed, State: s.State}, at, min(eventsPerFile, s.State-at))
+			sum = addTotals(sum, totals)
+			return err
+		})
+		if err == nil {
+			err = ingest(path, at/eventsPerFile+1)
+		}
+		if err := errors.Join(err, os.Remove(path)); err != nil {
+			return sum, err
+		}
 	}
-	return totals, errors.Join(err, os.Remove(path))
+	return sum, nil
 }
 
 const (

@@ -4,28 +4,29 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"bursar/internal/app"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/tools/shop"
 )
 
-// artifact contains the columns of an exported line that are summed.
-type artifact struct {
-	Artifact struct {
-		Events                  int64
-		Shipped, Paid, Refunded string
-	}
-}
-
 // sumArtifacts exports all artifacts and adds them up.
 func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all query.Exported, err error) {
+	var totals shop.Totals
+	all, err = exportTo(ctx, a, func(lines io.Reader) (err error) {
+		totals, err = sumLines(lines)
+		return err
+	})
+	return sumTexts(totals), all, err
+}
+
+// exportTo exports all artifacts to read.
+func exportTo(ctx context.Context, a *app.App, read func(lines io.Reader) error) (all query.Exported, err error) {
 	out, in := io.Pipe()
 	exported := make(chan error, 1)
 	go func() {
@@ -37,18 +38,21 @@ func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all 
 		exported <- err
 		in.CloseWithError(err) // nil is the end of the file
 	}()
-	totals, err := sumLines(out)
+	err = read(out)
 	out.CloseWithError(err)
-	if failed := <-exported; err == nil {
-		err = failed
-	}
-	return sumTexts(totals), all, err
+	failed := <-exported
+	return all, cmp.Or(err, failed)
 }
 
 func sumLines(r io.Reader) (sum shop.Totals, err error) {
 	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
 	for {
-		var line artifact
+		var line struct {
+			Artifact struct {
+				Events                  int64
+				Shipped, Paid, Refunded string
+			}
+		}
 		if err := lines.Decode(&line); err == io.EOF {
 			return sum, nil
 		} else if err != nil {
@@ -60,21 +64,11 @@ func sumLines(r io.Reader) (sum shop.Totals, err error) {
 			sum  *int64
 			text string
 		}{{&sum.Shipped, a.Shipped}, {&sum.Paid, a.Paid}, {&sum.Refunded, a.Refunded}} {
-			cents, err := readCents(column.text)
+			cents, err := shop.ParseCents(column.text)
 			if err != nil {
 				return sum, err
 			}
 			*column.sum += cents
 		}
 	}
-}
-
-// readCents parses an amount with two decimals exactly.
-func readCents(text string) (int64, error) {
-	whole, fraction, _ := strings.Cut(text, ".")
-	cents, err := strconv.ParseInt(whole+fraction, 10, 64)
-	if err == nil && len(fraction) != 2 {
-		err = fmt.Errorf("amount %q does not have two decimals", text)
-	}
-	return cents, err
 }

@@ -19,6 +19,21 @@ func peakMemory() (int64, error) {
 // writtenBytes returns the number of bytes that the process has written to disks so far.
 func writtenBytes() (int64, error) { return procField("/proc/self/io", "write_bytes:") }
 
+// measure returns the seconds that do takes, and the number of bytes that the process writes meanwhile.
+func measure(do func() error) (seconds float64, written int64, err error) {
+	before, err := writtenBytes()
+	if err != nil {
+		return 0, 0, err
+	}
+	began := time.Now()
+	if err := do(); err != nil {
+		return 0, 0, err
+	}
+	seconds = time.Since(began).Seconds()
+	after, err := writtenBytes()
+	return seconds, after - before, err
+}
+
 // procField reads the number after a name in a file of Linux's proc file system.
 func procField(path, name string) (n int64, err error) {
 	text, err := os.ReadFile(path)

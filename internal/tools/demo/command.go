@@ -1,4 +1,4 @@
-// Runs commands as separate processes, to their end or until they are killed.
+// Runs commands as separate processes, to their end or until they are killed at a point of their work.
 
 package demo
 
@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -20,33 +22,29 @@ const (
 	stopTimeout = 20 * time.Second // for an interrupted command to end
 )
 
-// commandError is the error of a failed command. The demonstration ends with its exit code (DESIGN §7).
-type commandError struct {
-	command string
-	code    int
-	text    string
+// exitError is an error with the exit code of the demonstration (DESIGN §7).
+type exitError struct {
+	code int
+	text string
 }
 
-func (e *commandError) Error() string {
-	return fmt.Sprintf("%s: exit code %d: %s", e.command, e.code, e.text)
-}
+func (e *exitError) Error() string { return e.text }
 
-// ExitCode is the command's.
-func (e *commandError) ExitCode() int { return e.code }
+// ExitCode is that of the failed command, or 4.
+func (e *exitError) ExitCode() int { return e.code }
+
+// unbalanced is the error of control totals that do not balance (rule 4).
+func unbalanced(format string, args ...any) error { return &exitError{4, fmt.Sprintf(format, args...)} }
 
 // run executes a command and decodes the JSON that it prints.
-func (s *demonstration) run(ctx context.Context, into any, args ...string) (time.Duration, error) {
-	_, took, err := s.child(ctx, into, nil, args...)
-	return took, err
+func (s *demonstration) run(ctx context.Context, into any, args ...string) error {
+	_, _, err := s.kill(ctx, into, nil, args...)
+	return err
 }
 
 // kill starts a command and sends it SIGKILL when killNow returns true. If the command ends first, killed is false and into
 // contains its result.
 func (s *demonstration) kill(ctx context.Context, into any, killNow func() bool, args ...string) (killed bool, took time.Duration, err error) {
-	return s.child(ctx, into, killNow, args...)
-}
-
-func (s *demonstration) child(ctx context.Context, into any, killNow func() bool, args ...string) (killed bool, took time.Duration, err error) {
 	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, s.Program, append(append([]string{}, args...), "--project", s.Dir, "--json")...)
 	cmd.Env = append(os.Environ(), s.Env...)
@@ -124,5 +122,62 @@ func (s *demonstration) commandError(err error, stderr string, args []string) er
 	if json.Unmarshal([]byte(lines[len(lines)-1]), &printed) == nil && printed.Error != "" {
 		text = printed.Error
 	}
-	return &commandError{s.commandLine(args...), exit.ExitCode(), text}
+	return &exitError{exit.ExitCode(), fmt.Sprintf("%s: exit code %d: %s", s.commandLine(args...), exit.ExitCode(), text)}
+}
+
+// fileCount is the number of files below a folder, and their bytes.
+type fileCount struct {
+	files int
+	bytes int64
+}
+
+// countFiles walks a folder that another process writes to. Files that disappear during the walk do not count.
+func countFiles(dir, prefix string) (t fileCount) {
+	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && strings.HasPrefix(entry.Name(), prefix) {
+			if info, err := entry.Info(); err == nil {
+				t.files++
+				t.bytes += info.Size()
+			}
+		}
+		return nil
+	})
+	return t
+}
+
+func (s *demonstration) objects(path ...string) string {
+	return filepath.Join(append([]string{s.Dir, ".bursar", "objects"}, path...)...)
+}
+
+// unfinished counts the objects that are written but not committed.
+func (s *demonstration) unfinished() fileCount { return countFiles(s.objects(".tmp"), "") }
+
+// manifest returns the path of a batch's manifest.
+func (s *demonstration) manifest(batch uint64) string {
+	return s.objects("streams", stream, "batches", fmt.Sprintf("%08d", batch), "manifest.json")
+}
+
+// delta counts the files that reduce, the first step of a run, has made.
+func (s *demonstration) delta(run uint64) fileCount {
+	return countFiles(s.objects("pipelines", pipeline, "g0001", "runs", fmt.Sprintf("%08d", run)), "delta-")
+}
+
+// bufferLimit is the size of input that intake may write at once at the end.
+const bufferLimit = 16 << 20
+
+// midIntake returns a condition that is true once an intake of input bytes has created its objects and, unless the input is
+// short, written to them.
+func (s *demonstration) midIntake(input int64, seen *fileCount) func() bool {
+	return func() bool {
+		*seen = s.unfinished()
+		return seen.bytes > 0 || seen.files > 0 && input < bufferLimit
+	}
+}
+
+// midRun returns a condition that is true once a run has made its delta, and before it is published.
+func (s *demonstration) midRun(run uint64, seen *fileCount) func() bool {
+	return func() bool {
+		*seen = s.delta(run)
+		return seen.files > 0
+	}
 }

@@ -7,6 +7,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -174,11 +175,7 @@ func (s *demonstration) prove(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closed := a.Close(); err == nil {
-			err = closed
-		}
-	}()
+	defer func() { err = errors.Join(err, a.Close()) }()
 	for _, step := range []func(context.Context, *app.App) error{
 		s.showTotals, s.showQuarantine, s.showExceptions, s.showOrder,
 	} {

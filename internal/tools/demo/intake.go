@@ -66,7 +66,7 @@ func (s *demonstration) file(batch int) string {
 // ingestBatch ingests one batch, compares the counts with the ledger, and adds them to the report.
 func (s *demonstration) ingestBatch(ctx context.Context, batch int) (ingested, error) {
 	var t ingested
-	if _, err := s.run(ctx, &t, "ingest", stream, s.file(batch)); err != nil {
+	if err := s.run(ctx, &t, "ingest", stream, s.file(batch)); err != nil {
 		return t, err
 	}
 	if t.Batch == 0 { // a killed command had sealed it: its counts are in the manifest
@@ -127,7 +127,7 @@ func (s *demonstration) killIntake(ctx context.Context, batch int) (bool, error)
 	}
 	left := s.unfinished()
 	var now status
-	if _, err := s.run(ctx, &now, "status"); err != nil {
+	if err := s.run(ctx, &now, "status"); err != nil {
 		return false, err
 	}
 	if s.sealed(&now) > batch {

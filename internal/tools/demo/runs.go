@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"bursar/internal/reconcile/runs"
@@ -21,9 +22,6 @@ type pipelineStatus struct {
 	Runs      uint64 `json:"runs"` // published
 	Backlog   int    `json:"backlog"`
 	Artifacts int64  `json:"artifacts"`
-	Lanes     []struct {
-		Run uint64 `json:"run"`
-	} `json:"lanes"`
 }
 
 // sealed counts the sealed batches: those in the reported runs, and the backlog.
@@ -40,7 +38,7 @@ func (s *demonstration) sealed(now *status) int {
 
 func (s *demonstration) hasKilled(command string) bool {
 	return slices.ContainsFunc(s.report.Killed, func(line string) bool {
-		return len(line) > len(s.Name)+len(command)+1 && line[len(shellQuote(s.Name))+1:][:len(command)] == command
+		return strings.HasPrefix(line, shellQuote(s.Name)+" "+command+" ")
 	})
 }
 
@@ -51,46 +49,42 @@ func (s *demonstration) reconcile(ctx context.Context, disturb bool) error {
 		Runs []Run `json:"runs"`
 	}
 	if disturb {
-		killed, err := s.killRun(ctx, &done)
-		if err != nil {
+		if err := s.killRun(ctx, &done); err != nil {
 			return err
 		}
-		disturb = killed
 	}
-	if !disturb && len(done.Runs) > 0 { // the command ended before the kill
-		return s.printRuns(done.Runs)
-	}
-	if _, err := s.run(ctx, &done, "run"); err != nil {
-		return err
+	if len(done.Runs) == 0 { // unless the command ended before the kill
+		if err := s.run(ctx, &done, "run"); err != nil {
+			return err
+		}
 	}
 	return s.printRuns(done.Runs)
 }
 
-// killRun kills a run half-way and shows that nothing of it is visible. It returns false if the command ended before; then
-// into contains its result.
-func (s *demonstration) killRun(ctx context.Context, into any) (bool, error) {
+// killRun kills a run half-way and shows that nothing of it is visible. If the command ended before, into contains its result.
+func (s *demonstration) killRun(ctx context.Context, into any) error {
 	next := uint64(len(s.report.Runs)) + 1
 	var seen fileCount
 	killed, took, err := s.kill(ctx, into, s.midRun(next, &seen), "run")
 	if err != nil || !killed {
-		return false, err
+		return err
 	}
 	var now status
-	if _, err := s.run(ctx, &now, "status"); err != nil {
-		return false, err
+	if err := s.run(ctx, &now, "status"); err != nil {
+		return err
 	}
 	if len(now.Pipelines) != 1 {
-		return false, fmt.Errorf("status shows %d pipelines, the demo has one", len(now.Pipelines))
+		return fmt.Errorf("status shows %d pipelines, the demo has one", len(now.Pipelines))
 	}
 	p := now.Pipelines[0]
 	if p.Runs >= next {
-		return false, errors.New("the run was published as it was killed")
+		return errors.New("the run was published as it was killed")
 	}
 	s.printf("Killed (SIGKILL) after %s s, in the middle of run %d: its delta of %s is written, but readers still see"+
 		" the %s artifacts of run %d. Repeating the command:",
 		seconds(took), next, size(seen.bytes), number(p.Artifacts), p.Runs)
 	s.recordKill("run")
-	return true, nil
+	return nil
 }
 
 // printRuns prints runs and adds them to the report.
@@ -109,7 +103,7 @@ func (s *demonstration) printRuns(done []Run) error {
 		took := time.Duration(r.Seconds * float64(time.Second))
 		rows = append(rows, append(row, rate(r.Events, took), mark(r.Balanced)))
 		if !r.Balanced {
-			return &totalsError{fmt.Sprintf("run %d does not balance", r.Run)}
+			return unbalanced("run %d does not balance", r.Run)
 		}
 	}
 	s.Table(header, rows)

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -109,21 +108,18 @@ func readException(x query.Exception) (Exception, error) {
 	if err := json.Unmarshal(x.Artifact, &artifact); err != nil {
 		return Exception{}, fmt.Errorf("read exception: %w", err)
 	}
-	_, err := cents(artifact.Balance)
+	_, err := shop.ParseCents(artifact.Balance)
 	return Exception{key[0], key[1], artifact.Balance}, err
 }
 
 // compareExceptions sorts by balance, the largest first, then by order. The balances are valid.
 func compareExceptions(a, b Exception) int {
-	return cmp.Or(magnitude(b).Cmp(magnitude(a)), cmp.Compare(a.OrderID, b.OrderID))
+	return cmp.Or(cmp.Compare(magnitude(b), magnitude(a)), cmp.Compare(a.OrderID, b.OrderID))
 }
 
-func magnitude(e Exception) *big.Int {
-	n, err := cents(e.Balance)
-	if err != nil {
-		return new(big.Int)
-	}
-	return n.Abs(n)
+func magnitude(e Exception) int64 {
+	cents, _ := shop.ParseCents(e.Balance)
+	return max(cents, -cents)
 }
 
 // candidates is the maximum number of orders to read in search of one with a history.

@@ -4,68 +4,40 @@ package demo
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math/big"
 	"slices"
-	"strings"
 
 	"bursar/internal/app"
 	"bursar/internal/tools/shop"
 )
 
-// totalsError says that control totals do not balance (rule 4).
-type totalsError struct{ text string }
-
-func (e *totalsError) Error() string { return e.text }
-
-// ExitCode is 4 (DESIGN §7).
-func (e *totalsError) ExitCode() int { return 4 }
-
 func newTotalsError(where string, want, got map[string]string) error {
-	return &totalsError{fmt.Sprintf("control total amount of %s is %v, ledger has %v", where, got, want)}
+	return unbalanced("control total amount of %s is %v, ledger has %v", where, got, want)
 }
 
-// add adds other amounts.
+// add adds other amounts. Sums of all events of a shop fit into 64 bits.
 func (a Amounts) add(other Amounts) error {
 	for name, groups := range other {
 		if a[name] == nil {
 			a[name] = map[string]string{}
 		}
 		for group, text := range groups {
-			sum, err := cents(a[name][group])
-			if err != nil {
+			sum, failed := shop.ParseCents(cmp.Or(a[name][group], "0.00"))
+			more, err := shop.ParseCents(text)
+			if err := errors.Join(failed, err); err != nil {
 				return err
 			}
-			more, err := cents(text)
-			if err != nil {
-				return err
-			}
-			a[name][group] = centsText(sum.Add(sum, more))
+			a[name][group] = shop.Cents(sum + more)
 		}
 	}
 	return nil
 }
-
-// cents parses an amount with two decimals exactly; an empty text is 0.
-func cents(text string) (*big.Int, error) {
-	if text == "" {
-		return new(big.Int), nil
-	}
-	whole, fraction, _ := strings.Cut(text, ".")
-	n, ok := new(big.Int).SetString(whole+fraction, 10)
-	if !ok || len(fraction) != 2 {
-		return nil, fmt.Errorf("amount %q does not have two decimals", text)
-	}
-	return n, nil
-}
-
-// centsText formats an amount for cents. Sums of all events of a shop fit into 64 bits.
-func centsText(n *big.Int) string { return shop.Cents(n.Int64()) }
 
 // checkpoint is a step at which control totals are counted.
 type checkpoint struct {
@@ -111,7 +83,7 @@ func (s *demonstration) showTotals(ctx context.Context, a *app.App) error {
 	}
 	r := &s.report
 	if r.Rows != r.Accepted+r.Quarantined+r.Duplicates {
-		return &totalsError{fmt.Sprintf("%d rows are not %d accepted + %d quarantined + %d duplicates", r.Rows, r.Accepted, r.Quarantined, r.Duplicates)}
+		return unbalanced("%d rows are not %d accepted + %d quarantined + %d duplicates", r.Rows, r.Accepted, r.Quarantined, r.Duplicates)
 	}
 	s.printf("%s rows = %s accepted + %s quarantined + %s duplicates.", number(r.Rows), number(r.Accepted), number(r.Quarantined), number(r.Duplicates))
 	s.printf("All %s artifacts equal the ledger's orders in every column, to the cent.", number(rows))
@@ -143,42 +115,39 @@ func runTotals(ctx context.Context, a *app.App) (checkpoint, error) {
 
 // compareAndSum exports all artifacts once, compares them with the ledger and adds them up.
 func (s *demonstration) compareAndSum(ctx context.Context, a *app.App) (sum checkpoint, rows int64, err error) {
-	toLedger, ledgerEnd := io.Pipe()
-	toSum, sumEnd := io.Pipe()
-	compared, added := make(chan error, 1), make(chan error, 1)
-	go func() {
-		err := s.ledger.CompareExport(toLedger)
-		toLedger.CloseWithError(errors.Join(err, io.ErrClosedPipe))
-		compared <- err
-	}()
-	go func() {
-		var err error
-		sum, err = addArtifacts(toSum)
-		toSum.CloseWithError(errors.Join(err, io.ErrClosedPipe))
-		added <- err
-	}()
-	out := bufio.NewWriterSize(io.MultiWriter(ledgerEnd, sumEnd), 1<<20)
+	toLedger, compared := readPipe(s.ledger.CompareExport)
+	toSum, added := readPipe(func(r io.Reader) (err error) {
+		sum, err = addArtifacts(r)
+		return err
+	})
+	out := bufio.NewWriterSize(io.MultiWriter(toLedger, toSum), 1<<20)
 	exported, err := a.Queries.Export(ctx, pipeline, out)
 	if err == nil {
 		err = out.Flush()
 	}
-	ledgerEnd.CloseWithError(err) // nil is the end of the file
-	sumEnd.CloseWithError(err)
+	toLedger.CloseWithError(err) // nil is the end of the file
+	toSum.CloseWithError(err)
 	// A difference from the ledger also ends the export, by closing the pipe; it is the error to report.
-	differs, wrong := <-compared, <-added
-	switch {
-	case differs != nil:
-		return sum, 0, differs
-	case wrong != nil:
-		return sum, 0, wrong
-	}
+	err = cmp.Or(<-compared, <-added, err)
 	return sum, exported.Rows, err
+}
+
+// readPipe lets read read what is written to a new pipe, and then passes on its error.
+func readPipe(read func(r io.Reader) error) (*io.PipeWriter, <-chan error) {
+	out, in := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := read(out)
+		out.CloseWithError(errors.Join(err, io.ErrClosedPipe))
+		done <- err
+	}()
+	return in, done
 }
 
 // addArtifacts sums the columns that together contain the amount of every event.
 func addArtifacts(r io.Reader) (checkpoint, error) {
 	p := checkpoint{name: "in the artifacts", sums: map[string]string{}}
-	sums := map[string]*big.Int{}
+	sums := map[string]int64{}
 	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
 	for {
 		var line struct {
@@ -197,20 +166,17 @@ func addArtifacts(r io.Reader) (checkpoint, error) {
 			return p, fmt.Errorf("add artifacts up: key %q is not an order and a currency", line.Key)
 		}
 		currency := line.Key[1]
-		if sums[currency] == nil {
-			sums[currency] = new(big.Int)
-		}
 		p.events += line.Artifact.Events
 		for _, text := range []string{line.Artifact.Ordered, line.Artifact.Shipped, line.Artifact.Paid, line.Artifact.Refunded} {
-			n, err := cents(text)
+			n, err := shop.ParseCents(text)
 			if err != nil {
 				return p, err
 			}
-			sums[currency].Add(sums[currency], n)
+			sums[currency] += n
 		}
 	}
 	for currency, n := range sums {
-		p.sums[currency] = centsText(n)
+		p.sums[currency] = shop.Cents(n)
 	}
 	return p, nil
 }

@@ -42,7 +42,6 @@ func WriteState(w io.Writer, b Bench, first, count int) (Totals, error) {
 	for key := range count {
 		l.add(uint64(first + key))
 	}
-	l.flush()
 	l.totals.Keys = int64(count)
 	return l.finish("write bench state")
 }
@@ -62,7 +61,6 @@ func WriteBench(w io.Writer, b Bench) (Totals, error) {
 		}
 		l.add(b.key(drawn))
 	}
-	l.flush()
 	return l.finish("write bench")
 }
 
@@ -175,6 +173,7 @@ func (l *benchLines) flush() {
 }
 
 func (l *benchLines) finish(doing string) (Totals, error) {
+	l.flush()
 	if l.err != nil {
 		return Totals{}, fmt.Errorf("%s: %w", doing, l.err)
 	}

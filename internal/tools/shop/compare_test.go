@@ -3,11 +3,6 @@ package shop
 
 import (
 	"bytes"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 )
@@ -73,60 +68,6 @@ func nextCent(line, prefix string) string {
 // unknownOrder changes the digits of the order's number.
 func unknownOrder(line string) string {
 	return strings.Replace(line, `["S`, `["S9999999`, 1)
-}
-
-func TestLedgerSurvivesItsFile(t *testing.T) {
-	t.Parallel()
-	_, ledger := generate(t, Options{Seed: 22, Events: 3000})
-	path := filepath.Join(t.TempDir(), "ledger")
-	for range 2 { // the second time over the first
-		if err := ledger.Save(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	loaded, err := Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(loaded, ledger) {
-		t.Error("the loaded ledger is another one")
-	}
-	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
-		t.Errorf("%d files are left, want the ledger only", len(entries))
-	}
-}
-
-func TestLoadRefusesDamage(t *testing.T) {
-	t.Parallel()
-	_, ledger := generate(t, Options{Seed: 23, Events: 200, Batches: 2})
-	dir := t.TempDir()
-	whole := filepath.Join(dir, "whole")
-	if err := ledger.Save(whole); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(whole)
-	if err != nil {
-		t.Fatal(err)
-	}
-	part := filepath.Join(dir, "part")
-	for _, length := range []int{0, 1, len(text) / 2, len(text) - 1} {
-		if err := os.WriteFile(part, text[:length], 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Load(part); err == nil {
-			t.Errorf("a ledger of %d bytes out of %d is loaded", length, len(text))
-		}
-	}
-	ledger.Orders[0].Currency = currencies
-	if err := ledger.Save(part); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Load(part); err == nil {
-		t.Error("an unknown currency is loaded")
-	}
-	if _, err := Load(filepath.Join(dir, "absent")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("error is %v, want not found", err)
-	}
 }
 
 func FuzzCompareExport(f *testing.F) {

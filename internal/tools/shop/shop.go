@@ -7,8 +7,10 @@
 package shop
 
 import (
+	"fmt"
 	"math/big"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -43,6 +45,16 @@ func (c Currency) String() string { return currencyNames[c] }
 // Cents formats an amount in cents as a decimal with two decimals, such as "-12.30".
 func Cents(cents int64) string { return string(appendCents(nil, cents)) }
 
+// ParseCents returns the cents of an amount with two decimals.
+func ParseCents(text string) (int64, error) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	cents, err := strconv.ParseInt(whole+fraction, 10, 64)
+	if err == nil && len(fraction) != 2 {
+		err = fmt.Errorf("amount %q does not have two decimals", text)
+	}
+	return cents, err
+}
+
 func appendCents(b []byte, cents int64) []byte {
 	if cents < 0 {
 		b = append(b, '-')
@@ -69,13 +81,7 @@ func appendHex(b []byte, x uint64) []byte {
 
 // appendSecond appends a time to the second, without a zone: 2025-01-02T03:04:05.
 func appendSecond(b []byte, unix int64) []byte {
-	year, month, day := time.Unix(unix, 0).UTC().Date()
-	b = appendPadded(b, year, 4)
-	b = appendPadded(append(b, '-'), int(month), 2)
-	b = appendPadded(append(b, '-'), day, 2)
-	b = appendPadded(append(b, 'T'), int(unix/3600%24), 2)
-	b = appendPadded(append(b, ':'), int(unix/60%60), 2)
-	return appendPadded(append(b, ':'), int(unix%60), 2)
+	return time.Unix(unix, 0).UTC().AppendFormat(b, "2006-01-02T15:04:05")
 }
 
 // appendPadded appends the last width digits of a non-negative number, with leading zeros.
