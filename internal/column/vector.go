@@ -308,3 +308,11 @@ func (v *Vector) truncate(n int, keep []bool, bytes uint32) {
 		v.Ints = v.Ints[:n]
 	}
 }
+
+// Declare sets the declared types of columns that SQL returned: it returns JSON as text.
+func Declare(rows []Vector, fields []Field) {
+	for i, f := range fields {
+		rows[i].Type = f.Type
+		Declare(rows[i].Fields, f.Type.Fields)
+	}
+}

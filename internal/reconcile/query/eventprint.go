@@ -75,6 +75,7 @@ func (p *eventPrinter) event(rows []column.Vector, i int) (found TracedEvent, fi
 func (p *eventPrinter) eachEvent(ctx context.Context, c catalog.Catalog, session *duck.Session, sql string, each func(found TracedEvent, time json.RawMessage) error) error {
 	files, time := map[uint64]event.File{}, p.position(p.stream.Time)
 	return session.Query(ctx, sql, func(rows []column.Vector) error {
+		column.Declare(rows, p.fields)
 		for i := range rows[0].Len() {
 			found, file := p.event(rows, i)
 			if _, known := files[file]; !known {

@@ -78,6 +78,7 @@ func (e *Reader) SortedExceptions(ctx context.Context, pipeline string, by []str
 	printer, now := NewPrinter(plan), e.Now()
 	sql := fmt.Sprintf("SELECT %s FROM artifacts WHERE (%s\n) ORDER BY %s", strings.Join(list, ", "), x.Where, order)
 	err = session.Query(ctx, sql, func(row []column.Vector) error {
+		column.Declare(row, fields)
 		values := printer.values(row)
 		for i := range row[0].Len() {
 			item := Exception{Key: reconcile.KeyJSON(row[:len(plan.Key)], i), Artifact: printer.Artifact(nil, row, i), values: values, row: i}

@@ -258,6 +258,7 @@ func (v *verification) compare(ctx context.Context, session *duck.Session, o *or
 	sql := v.plan.WithComputed(table)
 	printer := query.NewPrinter(v.plan)
 	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), sql), func(row []column.Vector) error {
+		column.Declare(row, fields)
 		for i := range row[0].Len() {
 			key := string(reconcile.KeyJSON(row[:len(v.plan.Key)], i))
 			if got := string(printer.Artifact(nil, row, i)); got != stored[key] {
