@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -72,12 +73,8 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o
 		})
 	}
 	l := exceptionListing(p, fields)
-	group := groupColumn(a.Project, p)
-	l.currency = group
-	if group == "" {
-		l.currency = currencyColumn
-	}
-	sums := newFieldSums(p, fields, group)
+	l.currency = cmp.Or(groupColumn(a.Project, p), currencyColumn)
+	sums := newFieldSums(p, fields, l.currency)
 	total, err := c.printRows(o, l, func(add rowSink) error {
 		age := newRowBuilder([]column.Field{{Type: column.Type{Kind: column.BigInt}}})
 		values := make([]cell, len(l.fields))
@@ -146,11 +143,11 @@ func groupColumn(all *project.Project, p *project.Pipeline) string {
 	return ""
 }
 
-// fieldSums sums decimal columns of artifacts, by the group of their control totals.
+// fieldSums sums decimal columns of artifacts by a column, which contains the currency: amounts of several are never added up.
 type fieldSums struct {
 	names  []string
 	places []int // of the columns
-	group  int   // place of the group's column, or -1
+	group  int   // place of the column that the sums are grouped by, or -1
 	sums   []*column.Sums
 }
 

@@ -135,7 +135,7 @@ func (c cell) plain() string { return string(c.AppendPlain(nil, c.row)) }
 type rowSink func(item any, values []cell) error
 
 // printRows prints the rows that fill adds, or writes them to the file of --to. It returns their number: for people of all rows, else of
-// those that were written.
+// those up to the limit.
 func (c *cli) printRows(o *rowFlags, l *listing, fill func(add rowSink) error) (rows int, err error) {
 	chosen, err := l.choose(o, width(c.out) > 0)
 	if err != nil {
@@ -217,8 +217,8 @@ func (l *listing) choose(o *rowFlags, terminal bool) (choice, error) {
 	return c, nil
 }
 
-// writeOut prints what write writes: with --to - at once, else when it is complete. Or it writes it to the file of --to and prints its digest. Equal results are equal
-// bytes.
+// writeOut prints what write writes: with --to - at once, else when it is complete. With --to FILE it writes the file, and prints its
+// digest. Equal results are equal bytes.
 func (c *cli) writeOut(o *rowFlags, write func(w io.Writer) (rows int64, err error)) error {
 	if o.to == "-" {
 		buffer := bufio.NewWriterSize(c.out, 1<<20)
@@ -280,7 +280,8 @@ func newRowBuilder(fields []column.Field) *rowBuilder {
 	return b
 }
 
-// row parses one row of texts, numbers and pointers to times. Nil is null, and so is "" in a column that is not text. The row is valid until the next.
+// row parses one row of texts, numbers and pointers to times. Nil is null, and so is "" in a column that is not text. The row is valid
+// until the next.
 func (b *rowBuilder) row(values ...any) ([]cell, error) {
 	for i, v := range values {
 		b.columns[i].Reset()

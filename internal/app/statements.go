@@ -100,7 +100,7 @@ func (a *App) builtinStreams() imported.Streams {
 }
 
 // AcceptInterval records that a person accepts an unproven interval of an account, or with undo removes that record. until is as
-// in Completeness.Accept.
+// in Accounts.Accept.
 func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, undo bool) (completeness.Acceptance, error) {
 	if err := a.checkBuiltinNames(); err != nil {
 		return completeness.Acceptance{}, err
