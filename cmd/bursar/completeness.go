@@ -107,7 +107,9 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q completeness.Query
 			return err
 		})
 	case !o.isOwnTable():
-		err = c.intervalRows(o, judge)
+		if err = c.intervalRows(o, judge); err == nil && o.forPeople() {
+			printRetractedFiles(c.out, retracted)
+		}
 	default:
 		err = c.printCompleteness(judge, q, all, a.Project)
 		printRetractedFiles(c.out, retracted)
@@ -130,7 +132,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q completeness.Query
 // judgement calls each for every account, and returns the stale acceptances.
 type judgement func(each func(completeness.Account) error) ([]completeness.Acceptance, error)
 
-// intervalRows prints every interval.
+// intervalRows prints every interval, and for people the stale acceptances.
 func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
 	l := listing[accountInterval]{currency: "currency", fields: typedFields("institution string, servicer string, account string, currency string, from date, to date, " +
 		"state string, entries bigint, amount decimal(38,5), opening decimal(38,5), closing decimal(38,5), reason string, kind string, number string, file string, " +
@@ -140,8 +142,9 @@ func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
 		return builder.row(i.institution, i.servicer, i.Account, i.Currency, i.From, i.To, i.State, i.Entries, i.Amount, i.Opening,
 			i.Closing, i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name)
 	}
-	_, err := printRows(c, o, &l, func(add func(accountInterval) error) error {
-		_, err := judge(func(a completeness.Account) error {
+	var stale []completeness.Acceptance
+	_, err := printRows(c, o, &l, func(add func(accountInterval) error) (err error) {
+		stale, err = judge(func(a completeness.Account) error {
 			for _, i := range a.Intervals {
 				if err := add(accountInterval{a.Account, a.Currency, i, a.Institution, a.Servicer}); err != nil {
 					return err
@@ -151,7 +154,14 @@ func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
 		})
 		return err
 	})
-	return err
+	if err != nil || !o.forPeople() {
+		return err
+	}
+	return c.result(nil, func(w io.Writer) {
+		for _, s := range stale {
+			fmt.Fprintln(w, printable(staleLine(s)))
+		}
+	})
 }
 
 // accountInterval is an interval as a line of jsonl.

@@ -102,6 +102,9 @@ func TestAcceptGap(t *testing.T) {
 	if !strings.Contains(got.out, "stale acceptance NL91ABNA0417164300 2024-03-05 – 2024-03-07") {
 		t.Errorf("completeness shows %s", got.out)
 	}
+	if got := must(t, 4, "completeness", "--format", "vertical", "--project", dir); !strings.Contains(got.out, "stale acceptance") {
+		t.Errorf("vertical prints\n%s", got.out)
+	}
 }
 
 // TestAcceptUntil accepts the days up to one on which nothing came, and finds the days behind them UNKNOWN.

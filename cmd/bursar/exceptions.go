@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -63,12 +64,8 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, name string, o *rowFla
 		}
 	}
 	l := exceptionListing(p, fields)
-	group := groupColumn(a.Project, p)
-	l.currency = group
-	if group == "" {
-		l.currency = currencyColumn
-	}
-	sums := newFieldSums(p, fields, group)
+	l.currency = cmp.Or(groupColumn(a.Project, p), currencyColumn)
+	sums := newFieldSums(p, fields, l.currency)
 	total, err := printRows(c, o, l, func(add func(query.Exception) error) error {
 		return a.Queries.SortedExceptions(ctx, p.Name, sort, func(x query.Exception) error {
 			if o.forPeople() {
@@ -141,11 +138,11 @@ func groupColumn(all *project.Project, p *project.Pipeline) string {
 	return ""
 }
 
-// fieldSums sums decimal columns of artifacts, by the group of their control totals.
+// fieldSums sums decimal columns of artifacts by a column, which contains the currency: amounts of several are never added up.
 type fieldSums struct {
 	names  []string
 	places []int // of the columns
-	group  int   // place of the group's column, or -1
+	group  int   // place of the column that the sums are grouped by, or -1
 	sums   []*column.Sums
 }
 

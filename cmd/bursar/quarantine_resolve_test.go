@@ -222,7 +222,7 @@ func TestAcceptCutShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	row, _ := event.ParsePlace("2:1")
-	_, err = intake.AcceptRow(ctx, a.Intake, a.Project.Stream("payments"), intake.AcceptOptions{Row: row, Reason: why})
+	_, err = intake.AcceptRow(ctx, a.Events, a.Project.Stream("payments"), intake.AcceptOptions{Row: row, Reason: why})
 	if closed := a.Close(); err != nil || closed != nil {
 		t.Fatal(err, closed)
 	}

@@ -209,7 +209,7 @@ func markOnly(t *testing.T, dir string, o retract.Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = retract.Retract(ctx, a.Intake, a.Project.Stream("payments"), o)
+	_, err = retract.Retract(ctx, a.Events, a.Project.Stream("payments"), o)
 	if closed := a.Close(); err != nil || closed != nil {
 		t.Fatal(err, closed)
 	}

@@ -130,7 +130,7 @@ type cell struct {
 func (c cell) plain() string { return string(c.AppendPlain(nil, c.row)) }
 
 // printRows prints the items that fill adds, or writes them to the file of --to. It returns their number: for people and --json of all, else
-// of those that were written.
+// of those up to the limit.
 func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(item T) error) error) (rows int, err error) {
 	chosen, err := o.choose(l.fields, l.show, width(c.out) > 0)
 	if err != nil {
@@ -220,8 +220,8 @@ func (o *rowFlags) choose(fields []column.Field, show []string, terminal bool) (
 	return c, nil
 }
 
-// writeOut prints what write writes: with --to - at once, else when it is complete. Or it writes it to the file of --to and prints its digest. Equal results are equal
-// bytes.
+// writeOut prints what write writes: with --to - at once, else when it is complete. With --to FILE it writes the file, and prints its
+// digest. Equal results are equal bytes.
 func (c *cli) writeOut(o *rowFlags, write func(w io.Writer) (rows int64, err error)) error {
 	if o.to == "-" {
 		buffer := bufio.NewWriterSize(c.out, 1<<20)
@@ -283,7 +283,8 @@ func newRowBuilder(fields []column.Field) *rowBuilder {
 	return b
 }
 
-// row parses one row of texts, numbers and pointers to times. Nil is null, and so is "" in a column that is not text. The row is valid until the next.
+// row parses one row of texts, numbers and pointers to times. Nil is null, and so is "" in a column that is not text. The row is valid
+// until the next.
 func (b *rowBuilder) row(values ...any) ([]cell, error) {
 	for i, v := range values {
 		b.columns[i].Reset()

@@ -163,6 +163,23 @@ func TestTerminalTables(t *testing.T) {
 	}
 }
 
+// TestExceptionSumsByCurrency: without a control total by currency, the sums below the table are still those of one currency each.
+func TestExceptionSumsByCurrency(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "sales")
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "streams/sales.yaml", "stream: sales\nformat: jsonl"+strings.ReplaceAll(salesColumns, ", by: currency", ""))
+	file(t, dir, "pipelines/books.yaml", salesPipeline)
+	must(t, 0, "ingest", "--project", dir, "sales", file(t, dir, "sales.jsonl", salesRows))
+	must(t, 0, "run", "--project", dir)
+	text := must(t, 0, "exceptions", "books", "--project", dir).out
+	for _, want := range []string{"sum (BHD): total 1234.50000\n", "sum (EUR): total 29194819.20000\n", "sum (JPY): total 123456789012345678.00000\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
 // TestExceptionPages sorts, pages and counts.
 func TestExceptionPages(t *testing.T) {
 	t.Parallel()

@@ -32,7 +32,9 @@ batches or events that were retracted or given up since.
 
 Also shown: what is retracted or was given up; the number of rows of each stream that are in quarantine and not dismissed;
 streams that are not declared any more but have acknowledged events that are not sealed; and, until
-` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.`,
+` + "`bursar repair --dismiss`" + `, requests that may have been lost with a damaged file.
+
+With --columns, --to or a --format other than table, only the pipelines are listed; --json has everything.`,
 		Example: `  bursar status
   bursar status --format csv
   bursar status --json`,

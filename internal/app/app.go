@@ -41,7 +41,7 @@ const lockWait = 10 * time.Second
 // App is an open project, locked by this process. Its methods are safe for concurrent use.
 type App struct {
 	Project   *project.Project
-	Intake    *event.Store
+	Events    *event.Store
 	Engine    *reconcile.Engine // the stores that the next four work on
 	Steps     *step.Executor
 	Queries   *query.Reader
@@ -154,7 +154,7 @@ func openProject(ctx context.Context, dir, command string, log *slog.Logger, unw
 		return nil, err
 	}
 	for _, s := range a.Project.AllStreams() {
-		if err := eventverify.CheckCatalog(ctx, a.Intake, s.Name); err != nil {
+		if err := eventverify.CheckCatalog(ctx, a.Events, s.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -225,7 +225,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.compose(objects, records, a.index, scratch)
-	a.Intake.Secret = secret
+	a.Events.Secret = secret
 	return nil
 }
 
@@ -251,7 +251,7 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	a.Intake = &event.Store{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log}
+	a.Events = &event.Store{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log}
 	step := o
 	a.maxConcurrentSteps, step.Memory = stepLimits(o.Threads, o.Memory)
 	a.Tokens = &access.Tokens{Catalog: records}

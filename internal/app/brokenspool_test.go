@@ -146,7 +146,7 @@ func TestStranded(t *testing.T) {
 	if unsealed, err := a.recoverAllSpools(t.Context()); err != nil || len(unsealed) != 0 {
 		t.Errorf("unsealed are %v, %v", unsealed, err)
 	}
-	if b, err := event.Batches(t.Context(), a.Intake.Catalog, "gone", 0); err != nil || len(b) != 1 || b[0].Accepted != 2 {
+	if b, err := event.Batches(t.Context(), a.Events.Catalog, "gone", 0); err != nil || len(b) != 1 || b[0].Accepted != 2 {
 		t.Errorf("batches are %+v, %v", b, err)
 	}
 }

@@ -25,7 +25,7 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o intak
 	if live := a.live.get(stream); live != nil {
 		return live.Ingest(ctx, files, o)
 	}
-	return a.withStream(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Intake, s, files, o) })
+	return a.withStream(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
 }
 
 // Retry ingests the quarantined rows of a stream again.
@@ -38,7 +38,7 @@ func (a *App) Retry(ctx context.Context, stream string) (intake.Result, error) {
 	if live := a.live.get(stream); live != nil {
 		return live.Retry(ctx, o)
 	}
-	r, err := a.withStream(ctx, s, func() (intake.Result, error) { return intake.Retry(ctx, a.Intake, s, o) })
+	r, err := a.withStream(ctx, s, func() (intake.Result, error) { return intake.Retry(ctx, a.Events, s, o) })
 	if err == nil && r.Batch > 0 {
 		a.batchSealed(r)
 	}

@@ -115,7 +115,7 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 		return all
 	}
 	for _, s := range a.Project.Streams {
-		in, err := live.Open(ctx, a.Intake, s, a.liveOptions(s))
+		in, err := live.Open(ctx, a.Events, s, a.liveOptions(s))
 		if err != nil {
 			return stop, fmt.Errorf("start live intake of stream %s: %w", s.Name, err)
 		}
@@ -127,11 +127,11 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 // recoverSpool seals the requests of a stream that a dead process had acknowledged (rule 1). It runs before anything else is
 // sealed.
 func (a *App) recoverSpool(ctx context.Context, s *project.Stream) error {
-	left, err := live.HasUnsealedSpools(ctx, a.Intake, s.Name, a.spool(s.Name))
+	left, err := live.HasUnsealedSpools(ctx, a.Events, s.Name, a.spool(s.Name))
 	if err != nil || !left {
 		return err
 	}
-	return live.Recover(ctx, a.Intake, s, a.liveOptions(s))
+	return live.Recover(ctx, a.Events, s, a.liveOptions(s))
 }
 
 // recoverAllSpools recovers the spools of all streams before a run. unsealed has the errors of streams that cannot be sealed;

@@ -32,12 +32,12 @@ func openWithMissing(t *testing.T, document, object string) (dir string, files [
 	s := a.Project.Stream("payments")
 	for n := range 3 {
 		files = append(files, putFile(t, dir, fmt.Sprint(n+1, ".jsonl"), fmt.Sprintf(`{"id":"%d","order":"o-%d","amount":"1.00"}`+"\n", n, n)))
-		_, failed := intake.Ingest(t.Context(), a.Intake, s, files[n:], intake.Options{})
+		_, failed := intake.Ingest(t.Context(), a.Events, s, files[n:], intake.Options{})
 		err = errors.Join(err, failed)
 	}
 	runAll(t, a, "orders")
 	for _, undo := range []bool{false, true} {
-		_, failed := retract.Retract(t.Context(), a.Intake, s, retract.Options{Batch: 2, Reason: "wrong", Undo: undo})
+		_, failed := retract.Retract(t.Context(), a.Events, s, retract.Options{Batch: 2, Reason: "wrong", Undo: undo})
 		_, rebuild := rebuildHere(t.Context(), a, "orders")
 		err = errors.Join(err, failed, rebuild)
 	}
@@ -94,7 +94,7 @@ func TestGiveUpMissing(t *testing.T) {
 				t.Errorf("verified is %+v, %v", verified, err)
 			}
 			if len(tt.give.Batches) > 0 {
-				if got, err := intake.Ingest(t.Context(), a.Intake, a.Project.Stream("payments"), files[2:], intake.Options{}); err != nil || got.Accepted != 1 {
+				if got, err := intake.Ingest(t.Context(), a.Events, a.Project.Stream("payments"), files[2:], intake.Options{}); err != nil || got.Accepted != 1 {
 					t.Errorf("its file is ingested as %+v, %v", got, err)
 				}
 			}

@@ -69,6 +69,6 @@ func (a *App) openReadOnly(ctx context.Context, full error) error {
 		return err
 	}
 	a.compose(object.NewFolder(filepath.Join(a.state, "objects")), records, a.index, scratch)
-	a.Intake.Secret = secret
+	a.Events.Secret = secret
 	return nil
 }

@@ -211,11 +211,11 @@ func checkPlaces(t *testing.T, a *App, r *aggregate.Result) {
 // eventsOf reads columns of all events of a stream.
 func eventsOf(t *testing.T, a *App, stream string, columns ...string) (rows [][]string) {
 	t.Helper()
-	batches, err := event.Batches(t.Context(), a.Intake.Catalog, stream, 0)
+	batches, err := event.Batches(t.Context(), a.Events.Catalog, stream, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := duck.Open(a.Intake.Duck)
+	session, err := duck.Open(a.Events.Duck)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func keptText(t *testing.T, a *App, path, object string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := a.Intake.Objects.Open(t.Context(), object)
+	in, err := a.Events.Objects.Open(t.Context(), object)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,7 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 	if err := r.openStores(ctx); err != nil {
 		return r.out, err
 	}
-	r.backup.objects = a.Intake.Objects
+	r.backup.objects = a.Events.Objects
 	for _, step := range []func(context.Context) error{r.restoreOriginals, r.repairStreams, r.repairSpools, r.repairPipelines, r.removeUnknownObjects} {
 		if err := step(ctx); err != nil {
 			return r.out, err
@@ -160,7 +160,7 @@ func (r *repairer) replaceIndex() error {
 
 // restoreOriginals restores damaged or missing statement files from the backup.
 func (r *repairer) restoreOriginals(ctx context.Context) error {
-	_, damaged, err := imported.VerifyOriginals(ctx, r.Intake.Catalog, r.Intake.Objects)
+	_, damaged, err := imported.VerifyOriginals(ctx, r.Events.Catalog, r.Events.Objects)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (r *repairer) repairStreams(ctx context.Context) error {
 		if s == nil {
 			s = &project.Stream{Name: name} // no longer declared, but its batches are kept
 		}
-		done, err := repair.Stream(ctx, r.Intake, s, r.backup, r.options.GiveUp[name])
+		done, err := repair.Stream(ctx, r.Events, s, r.backup, r.options.GiveUp[name])
 		for _, text := range done.Done {
 			r.report("%s", text)
 		}
@@ -215,14 +215,14 @@ func (r *repairer) repairStreams(ctx context.Context) error {
 // repairDedupe rebuilds the dedupe index of a stream if it is damaged. Events that count twice are only reported: a person has
 // to decide which one is right.
 func (r *repairer) repairDedupe(ctx context.Context, s *project.Stream) {
-	if ids.Verify(ctx, r.Intake, s) != nil || ids.IsLegacy(ctx, r.Intake, s.Name) {
-		if err := ids.Rebuild(ctx, r.Intake, s); err != nil {
+	if ids.Verify(ctx, r.Events, s) != nil || ids.IsLegacy(ctx, r.Events, s.Name) {
+		if err := ids.Rebuild(ctx, r.Events, s); err != nil {
 			r.reportBroken(fmt.Errorf("rebuild the dedupe index of %s: %w", s.Name, err))
 			return
 		}
 		r.report("rebuilt the dedupe index of %s from its events", s.Name)
 	}
-	if err := eventverify.CountedOnce(ctx, r.Intake, s); err != nil {
+	if err := eventverify.CountedOnce(ctx, r.Events, s); err != nil {
 		r.reportBroken(err)
 	}
 }
@@ -279,7 +279,7 @@ func (r *repairer) removeUnknownObjects(ctx context.Context) error {
 	}
 	for _, name := range u.unexpected {
 		if strings.HasPrefix(name, "streams/") {
-			known, err := r.Intake.InKnownBatch(ctx, name)
+			known, err := r.Events.InKnownBatch(ctx, name)
 			if err != nil {
 				return err
 			}
@@ -288,7 +288,7 @@ func (r *repairer) removeUnknownObjects(ctx context.Context) error {
 				continue
 			}
 		}
-		if err := r.Intake.Objects.Delete(ctx, name); err != nil {
+		if err := r.Events.Objects.Delete(ctx, name); err != nil {
 			return err
 		}
 		r.report("removed %s, to which nothing refers", name)

@@ -57,7 +57,7 @@ func (a *App) acceptRow(ctx context.Context, s *project.Stream, o intake.AcceptO
 		return live.AcceptRow(ctx, o)
 	}
 	_, err = a.withStream(ctx, s, func() (_ intake.Result, err error) {
-		out, err = intake.AcceptRow(ctx, a.Intake, s, o)
+		out, err = intake.AcceptRow(ctx, a.Events, s, o)
 		return intake.Result{}, err
 	})
 	return out, err
@@ -77,16 +77,16 @@ func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions
 		return event.Dismissed{}, err
 	}
 	defer unlock()
-	return a.Intake.Dismiss(ctx, s, o)
+	return a.Events.Dismiss(ctx, s, o)
 }
 
 // InQuarantine counts the quarantined rows of every stream that has any.
 func (a *App) InQuarantine(ctx context.Context) (list []event.QuarantineCount, all error) {
 	for _, s := range a.Project.AllStreams() {
-		count := a.Intake.CountQuarantine
+		count := a.Events.CountQuarantine
 		if s.Builtin {
 			count = func(ctx context.Context, stream string) (event.QuarantineCount, error) {
-				return imported.CountQuarantine(ctx, a.Intake, stream)
+				return imported.CountQuarantine(ctx, a.Events, stream)
 			}
 		}
 		n, err := count(ctx, s.Name)
@@ -103,7 +103,7 @@ func (a *App) Compare(ctx context.Context, stream string, rows []event.Rejected)
 	if s == nil {
 		return nil, &reconcile.NotFoundError{What: "stream " + stream}
 	}
-	return intake.Compare(ctx, a.Intake, s, rows)
+	return intake.Compare(ctx, a.Events, s, rows)
 }
 
 // Quarantine calls each for every row of a stream that is in quarantine, batch by batch, including dismissed ones. It stops at
@@ -112,5 +112,5 @@ func (a *App) Quarantine(ctx context.Context, stream string, each func(event.Rej
 	if a.Project.Stream(stream) == nil {
 		return &reconcile.NotFoundError{What: "stream " + stream}
 	}
-	return imported.Quarantine(ctx, a.Intake.Catalog, a.Intake.Objects, stream, each)
+	return imported.Quarantine(ctx, a.Events.Catalog, a.Events.Objects, stream, each)
 }

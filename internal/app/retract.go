@@ -93,14 +93,14 @@ func (a *App) retract(ctx context.Context, s *project.Stream, o retract.Options)
 	if err := a.recoverSpool(ctx, s); err != nil {
 		return retract.Retracted{}, err
 	}
-	return retract.Retract(ctx, a.Intake, s, o)
+	return retract.Retract(ctx, a.Events, s, o)
 }
 
 // Retractions lists the retractions of all streams.
 func (a *App) Retractions(ctx context.Context) ([]event.Retraction, error) {
 	all := []event.Retraction{}
 	for _, s := range a.Project.Streams {
-		list, err := event.Retractions(ctx, a.Intake.Catalog, s.Name)
+		list, err := event.Retractions(ctx, a.Events.Catalog, s.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +113,7 @@ func (a *App) Retractions(ctx context.Context) ([]event.Retraction, error) {
 func (a *App) GivenUp(ctx context.Context) ([]event.GivenUp, error) {
 	all := []event.GivenUp{}
 	for _, s := range a.Project.AllStreams() {
-		list, err := event.ListGivenUp(ctx, a.Intake.Catalog, s.Name)
+		list, err := event.ListGivenUp(ctx, a.Events.Catalog, s.Name)
 		if err != nil {
 			return nil, err
 		}

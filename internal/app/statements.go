@@ -42,16 +42,16 @@ func (a *App) RetractFile(ctx context.Context, name, reason string, undo bool) (
 
 // RetractedFiles lists the statement files that are retracted.
 func (a *App) RetractedFiles(ctx context.Context) ([]imported.RetractedFile, error) {
-	return imported.Retracted(ctx, a.Intake.Catalog)
+	return imported.Retracted(ctx, a.Events.Catalog)
 }
 
 // CheckRetractions returns an *UnfinishedError if the retraction of a file was interrupted and not completed. A project that is opened
 // to be verified may have no readable catalog: nothing is known of retractions then.
 func (a *App) CheckRetractions(ctx context.Context) error {
-	if a.Intake == nil {
+	if a.Events == nil {
 		return nil
 	}
-	return imported.CheckRetractions(ctx, a.Intake.Catalog)
+	return imported.CheckRetractions(ctx, a.Events.Catalog)
 }
 
 // importer returns an importer and locks the built-in streams until unlock is called.
@@ -63,20 +63,20 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 		return nil, nil, err
 	}
 	return &aggregate.Importer{
-		Streams: a.builtinStreams(), Scratch: a.Intake.Scratch, Ingest: a.ingestRows, FindIDs: a.findIDs, Now: a.Intake.Now,
+		Streams: a.builtinStreams(), Scratch: a.Events.Scratch, Ingest: a.ingestRows, FindIDs: a.findIDs, Now: a.Events.Now,
 	}, unlock, nil
 }
 
 // findIDs returns those of the ids that a stream has events of, each with its batch.
 func (a *App) findIDs(ctx context.Context, s *project.Stream, list []string) (map[string]uint64, error) {
-	return ids.Find(ctx, a.Intake, s, list)
+	return ids.Find(ctx, a.Events, s, list)
 }
 
 // ingestRows ingests rows of a built-in stream, and wakes the pipelines that fold it.
 func (a *App) ingestRows(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (intake.Result, error) {
 	s := a.Project.Stream(stream)
 	o := intake.Options{KeyColumns: a.keyColumns(stream), Parts: parts}
-	r, err := a.withStream(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Intake, s, files, o) })
+	r, err := a.withStream(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
 	if err == nil && r.Batch > 0 {
 		a.batchSealed(r)
 	}
@@ -96,11 +96,11 @@ func (a *App) completeness() *completeness.Accounts {
 }
 
 func (a *App) builtinStreams() imported.Streams {
-	return imported.Streams{Objects: a.Engine.Objects, Catalog: a.Intake.Catalog, Project: a.Project, Duck: a.Intake.Duck}
+	return imported.Streams{Objects: a.Engine.Objects, Catalog: a.Events.Catalog, Project: a.Project, Duck: a.Events.Duck}
 }
 
 // AcceptInterval records that a person accepts an unproven interval of an account, or with undo removes that record. until is as
-// in Completeness.Accept.
+// in Accounts.Accept.
 func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, undo bool) (completeness.Acceptance, error) {
 	if err := a.checkBuiltinNames(); err != nil {
 		return completeness.Acceptance{}, err
@@ -108,7 +108,7 @@ func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, un
 	if undo {
 		return a.completeness().Undo(ctx, name)
 	}
-	return a.completeness().Accept(ctx, name, reason, until, a.Intake.Now())
+	return a.completeness().Accept(ctx, name, reason, until, a.Events.Now())
 }
 
 // checkBuiltinNames returns an error if a declared stream has the name of a built-in one.

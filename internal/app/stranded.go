@@ -55,7 +55,7 @@ func (a *App) countUnsealed(ctx context.Context, s Stranded) (requests int64, er
 	if err != nil {
 		return 0, err
 	}
-	sealed, err := event.SealedSpools(ctx, a.Intake.Catalog, s.Stream)
+	sealed, err := event.SealedSpools(ctx, a.Events.Catalog, s.Stream)
 	if err != nil {
 		return 0, err
 	}

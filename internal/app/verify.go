@@ -104,11 +104,11 @@ func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func
 	if err != nil {
 		return v.out, ctx.Err() // the other checks depend on the catalog
 	}
-	if faults := findGrowthFaults(ctx, v.Project.Streams, v.Intake.Catalog); len(faults) > 0 {
+	if faults := findGrowthFaults(ctx, v.Project.Streams, v.Events.Catalog); len(faults) > 0 {
 		return VerifiedProject{}, &ProjectError{faults} // nothing can be recomputed with such a definition
 	}
-	if v.Intake.Secret != nil { // nil if the project has none yet
-		v.add(newCheck("identity key"), "it is the key that ids are digested with", v.Intake.Secret.Verify())
+	if v.Events.Secret != nil { // nil if the project has none yet
+		v.add(newCheck("identity key"), "it is the key that ids are digested with", v.Events.Secret.Verify())
 	}
 	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkUnknownObjects} {
 		if err := check(ctx); err != nil {
@@ -129,7 +129,7 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 	}
 	batches := map[string][]event.Batch{}
 	for _, name := range names {
-		list, err := eventverify.Manifests(ctx, v.Intake, name)
+		list, err := eventverify.Manifests(ctx, v.Events, name)
 		batches[name] = list
 		if err == nil && len(list) == 0 {
 			continue
@@ -155,7 +155,7 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 }
 
 func (v *projectVerification) checkStream(ctx context.Context, name string, batches []event.Batch) {
-	objects, err := eventverify.Objects(ctx, v.Intake, batches, func(bytes int64) {
+	objects, err := eventverify.Objects(ctx, v.Events, batches, func(bytes int64) {
 		v.done += bytes
 		v.progress(name, v.done, v.total)
 	})
@@ -167,25 +167,25 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		return
 	}
 	if err == nil { // damaged objects have wrong totals anyway
-		events, err := eventverify.Totals(ctx, v.Intake, s, batches)
+		events, err := eventverify.Totals(ctx, v.Events, s, batches)
 		c := newCheck("batch totals")
 		c.Stream, c.Totals, c.Remedy = name, true, restoreRemedy
 		v.add(c, plural(events, "event")+": rows, sums and digests are those of the batches", err)
-		if rows, err := eventverify.Dismissals(ctx, v.Intake, name); rows > 0 || err != nil {
+		if rows, err := eventverify.Dismissals(ctx, v.Events, name); rows > 0 || err != nil {
 			c := newCheck("dismissed rows")
 			c.Stream = name
 			v.add(c, plural(int64(rows), "row")+": each is in quarantine", err)
 		}
 	}
-	if events, err := eventverify.RetractionTotals(ctx, v.Intake, s, batches); events > 0 || err != nil {
+	if events, err := eventverify.RetractionTotals(ctx, v.Events, s, batches); events > 0 || err != nil {
 		c := newCheck("retractions")
 		c.Stream, c.Totals = name, true
 		v.add(c, plural(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
 	}
 	c = newCheck("dedupe index")
 	c.Stream = name
-	err = ids.Verify(ctx, v.Intake, s)
-	if twice := eventverify.CountedOnce(ctx, v.Intake, s); twice != nil {
+	err = ids.Verify(ctx, v.Events, s)
+	if twice := eventverify.CountedOnce(ctx, v.Events, s); twice != nil {
 		if e := (*eventverify.CountedTwiceError)(nil); err == nil && errors.As(twice, &e) {
 			c.Remedy = e.Command(0)
 		}
@@ -196,7 +196,7 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 
 // streamNames returns the streams with stored data, then the declared ones without any.
 func (a *App) streamNames(ctx context.Context) ([]string, error) {
-	names, err := a.Intake.Streams(ctx)
+	names, err := a.Events.Streams(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +213,7 @@ func (a *App) streamNames(ctx context.Context) ([]string, error) {
 }
 
 func (v *projectVerification) checkOriginals(ctx context.Context) error {
-	files, damaged, err := imported.VerifyOriginals(ctx, v.Intake.Catalog, v.Intake.Objects)
+	files, damaged, err := imported.VerifyOriginals(ctx, v.Events.Catalog, v.Events.Objects)
 	if err != nil || files == 0 {
 		return err
 	}

@@ -45,13 +45,13 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 		if in := v.live.get(name); in != nil {
 			err = in.Verify(ctx)
 		} else {
-			err = live.VerifySpools(ctx, v.Intake, name, v.spool(name))
+			err = live.VerifySpools(ctx, v.Events, name, v.spool(name))
 		}
 		for _, l := range losses {
 			c.Remedy = dismissRemedy
 			err = errors.Join(err, errors.New(l.String()))
 		}
-		if left, failed := live.HasUnsealedSpools(ctx, v.Intake, name, v.spool(name)); left || failed != nil || err != nil {
+		if left, failed := live.HasUnsealedSpools(ctx, v.Events, name, v.spool(name)); left || failed != nil || err != nil {
 			v.add(c, "acknowledged requests wait undamaged for their batch", errors.Join(err, failed))
 		}
 	}
@@ -95,7 +95,7 @@ func (a *App) findUnknownObjects(ctx context.Context) (u unknownObjects, err err
 }
 
 func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err error) {
-	names, err := a.Intake.Objects.List(ctx, "") // listed first, so that objects created meanwhile are not included
+	names, err := a.Events.Objects.List(ctx, "") // listed first, so that objects created meanwhile are not included
 	if err != nil {
 		return u, err
 	}
@@ -109,7 +109,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	}
 	var unfinishedPrefixes []string
 	for _, name := range streams {
-		batches, err := event.Batches(ctx, a.Intake.Catalog, name, 0)
+		batches, err := event.Batches(ctx, a.Events.Catalog, name, 0)
 		if err != nil {
 			return u, err
 		}
@@ -118,14 +118,14 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 				known[o] = true
 			}
 		}
-		retractions, err := a.Intake.RetractionNames(ctx, name)
+		retractions, err := a.Events.RetractionNames(ctx, name)
 		if err != nil {
 			return u, err
 		}
 		for _, o := range retractions {
 			known[o] = true
 		}
-		next, err := a.Intake.UnfinishedPrefix(ctx, name)
+		next, err := a.Events.UnfinishedPrefix(ctx, name)
 		if err != nil {
 			return u, err
 		}

@@ -48,7 +48,7 @@ func appendChecksum(body []byte) []byte {
 	return fmt.Appendf(bytes.Clone(body), "%s%s\"\n}", checksumMember, column.Sum128(body))
 }
 
-// DecodeManifest decodes a manifest. One without a checksum is returned with errNoChecksum.
+// DecodeManifest decodes a manifest. One without a checksum is returned with ErrNoChecksum.
 func DecodeManifest(text []byte) (b Batch, err error) {
 	if err := json.Unmarshal(text, &b); err != nil {
 		return b, fmt.Errorf("it is not a manifest: %w", err)
@@ -63,7 +63,7 @@ func DecodeManifest(text []byte) (b Batch, err error) {
 	return b, nil
 }
 
-// ReadManifest reads a batch's manifest. One without a checksum is returned with errNoChecksum.
+// ReadManifest reads a batch's manifest. One without a checksum is returned with ErrNoChecksum.
 func ReadManifest(ctx context.Context, store object.Store, stream string, batch uint64) (b Batch, err error) {
 	name := ManifestName(stream, batch)
 	text, err := readObject(ctx, store, name)

@@ -46,7 +46,7 @@ type Plan struct {
 	computedOrder []string // of the `is` columns
 }
 
-// NewPlan compiles a checked pipeline over its events, with the column types found by project.Bind.
+// NewPlan compiles a checked pipeline over its events, with the column types found by bind.Pipeline.
 func NewPlan(p *project.Pipeline, e *project.Events, shape bind.Types) (*Plan, error) {
 	plan := &Plan{Pipeline: p, Events: e, computedOrder: shape.Order}
 	for _, k := range e.Key {

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// defaultListRows is the default limit of a list in rows, and mostRows at most.
+	// defaultListRows is the default limit of a list in rows, and maxListRows the highest.
 	defaultListRows = 1000
 	maxListRows     = 10_000
 	// maxListBytes bounds a list in bytes, because rows may be long.

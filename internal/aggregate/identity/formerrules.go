@@ -40,7 +40,7 @@ func FormerBase(s *statement.Statement, e *statement.Entry, part, within string)
 		strconv.FormatBool(e.Reversal), e.Reference, e.Own, e.Code)
 }
 
-// FormerMovementDigest is movementDigest by the former rules.
+// FormerMovementDigest is MovementDigest by the former rules.
 func FormerMovementDigest(base Digest, e *statement.Entry) Digest {
 	if !e.Unique || e.Shared {
 		return base

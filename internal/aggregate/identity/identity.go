@@ -115,7 +115,7 @@ type Account struct{ Servicer, Account string }
 // CancelID is the id of the event that cancels another.
 func CancelID(id string) string { return Of("taken back", id).String() }
 
-// CorrectedID is the id of the event that cancels a corrected entry. It differs from cancelID: an entry with the same
+// CorrectedID is the id of the event that cancels a corrected entry. It differs from CancelID: an entry with the same
 // content is the same entry, and stays cancelled.
 func CorrectedID(id string) string { return Of("corrected", id).String() }
 

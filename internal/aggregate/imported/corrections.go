@@ -99,7 +99,7 @@ func (s *Corrections) Restorable() map[string]string {
 	return events
 }
 
-// WithSQL are the views that correctedSQL needs in addition to that of the stored entries.
+// WithSQL are the views that CorrectedSQL needs in addition to that of the stored entries.
 func (s *Corrections) WithSQL() string {
 	return fmt.Sprintf("unlisted AS (SELECT unnest([%s]::VARCHAR[]) AS id), again AS (SELECT unnest([%s]::VARCHAR[]) AS id), "+
 		"correctors AS (SELECT * FROM stored WHERE corrects IS NOT NULL AND takes_back IS NULL AND id NOT IN (FROM unlisted))",

@@ -53,7 +53,7 @@ func TestSpoolUndo(t *testing.T) {
 	}
 }
 
-// noNames is an empty nameSpool.
+// noNames is an empty NameSpool.
 func noNames(t testing.TB) *NameSpool {
 	t.Helper()
 	n, err := NewNameSpool(t.TempDir())

@@ -44,6 +44,7 @@ func NewStored(st *event.Store, s *project.Stream, state *event.StreamState, key
 	return &Stored{store: st, files: files, session: session, stream: s, digester: NewDigester(s, state.Columns, key)}, nil
 }
 
+// Close releases the session.
 func (r *Stored) Close() { r.session.Close() }
 
 // emitIDs takes the entries of some events of a batch.

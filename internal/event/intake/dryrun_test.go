@@ -57,7 +57,7 @@ func TestDryRunManyReasons(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	var rows strings.Builder
 	for i := range 50 {
-		fmt.Fprintf(&rows, "{%q:1,%q:1}\n", fmt.Sprint("type"), "type") // given twice
+		fmt.Fprintf(&rows, "{%q:1,%q:1}\n", "type", "type")             // given twice
 		fmt.Fprintf(&rows, "{\"%s\":1}\n", strings.Repeat("n", 5000+i)) // a name of its own length
 	}
 	dry, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File("a.jsonl", rows.String())}, intake.Options{DryRun: true})

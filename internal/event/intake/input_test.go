@@ -16,7 +16,7 @@ import (
 	"bursar/internal/failure"
 )
 
-// TestWhatIsNoFile: what cannot be read twice is refused before anything is begun, whatever it is called.
+// TestNotARegularFile: what cannot be read twice is refused before anything is begun, whatever it is called.
 func TestNotARegularFile(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)

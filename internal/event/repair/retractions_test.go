@@ -129,7 +129,7 @@ func TestGiveUpRetraction(t *testing.T) {
 	h.Verify()
 }
 
-// TestLastRetractionLost: an older catalog does not know of the last retraction, whose object is missing. A batch that was sealed since does.
+// TestLastRetractionMissing: an older catalog does not know of the last retraction, whose object is missing. A batch that was sealed since does.
 func TestLastRetractionMissing(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, plainYAML)

@@ -12,7 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// States of a CSV reader.
+// csvState is where in a row a CSV reader is.
 type csvState byte
 
 const (

@@ -130,7 +130,11 @@ var sourceTypes = map[column.Kind]string{
 }
 
 func misfitType(t *target, is string) error {
-	return fmt.Errorf("column %s is %s; write it as %s, as it is declared %s", t.name, is, sourceTypes[t.typ.Kind], t.typ)
+	sources := sourceTypes[t.typ.Kind]
+	if t.isEpoch() {
+		sources = "an integer or string"
+	}
+	return fmt.Errorf("column %s is %s; write it as %s, as it is declared %s", t.name, is, sources, t.typ)
 }
 
 func (d *parquetFeed) next() (job, error) {

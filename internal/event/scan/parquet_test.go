@@ -257,6 +257,8 @@ func TestParquetZonesAndFormats(t *testing.T) {
 	counted := leafOf{name: "V", logical: schema.NoLogicalType{}, length: -1, values: []int64{-1, 1700000000123, 1 << 60}}
 	checkParquet(t, epoch, parquetFile(t, 1, counted), `"1969-12-31T23:59:59.999Z" "2023-11-14T22:13:20.123Z" !years go from`)
 	checkParquet(t, epoch, parquetFile(t, 1, local), "error: which has no format")
+	fractions := leafOf{name: "V", logical: schema.NoLogicalType{}, length: -1, values: []float64{1.5}}
+	checkParquet(t, epoch, parquetFile(t, 1, fractions), "error: column v is DOUBLE; write it as an integer or string")
 }
 
 func TestParquetRows(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"bursar/internal/fold"
 )
 
-// addConserved adds those totals of a batch that the pipeline conserves. If the batch lacks them the error is *event.ErrNoTotals.
+// addConserved adds those totals of a batch that the pipeline conserves. If the batch lacks them the error is an *event.MissingTotalsError.
 func addConserved(plan *fold.Plan, totals event.Totals, batch *event.Batch) error {
 	if !batch.HasTotals(plan.Events.Stream(batch.Stream), conservedNames(plan, batch.Stream)) {
 		return &event.MissingTotalsError{Batch: *batch}
