@@ -82,7 +82,7 @@ func TestExitCodes(t *testing.T) {
 		{dir, "verify nothing", 3, "pipeline nothing not found"},
 		{dir, "quarantine nothing", 3, "stream nothing not found"},
 		{dir, "ingest payments " + dir, 1, "directory"},
-		{dir, "ingest payments nowhere.jsonl", 1, "no such file"},
+		{dir, "ingest payments nowhere.jsonl", 1, "no such file or directory [data]\nhint: nothing was ingested"},
 		{dir, "export orders --format jsonl --to " + dir, 1, "directory"},
 		{csv, "ingest fees " + fees, 1, "delimited by"},
 		{csv, "ingest bare " + fees, 1, "fees.csv seems to use the delimiter ';', but stream bare declares ','"},
