@@ -296,3 +296,26 @@ func TestNoSuchEventsYet(t *testing.T) {
 		}
 	}
 }
+
+// TestNoEventsOfTheOtherStreamYet: a fold of a column that only one of the streams has is no warning before an event of that stream
+// has come.
+func TestNoEventsOfTheOtherStreamYet(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "streams/rentals.yaml", "stream: rentals\nformat: jsonl\nid: id\ncolumns:\n  id: {type: string}\n  film: {type: string, optional: true}\n")
+	file(t, dir, "streams/payments.yaml", "stream: payments\nformat: jsonl\nid: id\ncolumns:\n  id: {type: string}\n  amount: {type: int, optional: true}\n")
+	file(t, dir, "pipelines/both.yaml", "pipeline: both\nfrom: [rentals, payments]\nkey: id\nartifact:\n  paid: {sum: amount}\n  rented: {max: film}\n")
+	var text strings.Builder
+	for i := range 120 {
+		fmt.Fprintf(&text, `{"id":"%d"}`+"\n", i)
+	}
+	rows := file(t, dir, "rows.jsonl", text.String())
+	for _, stream := range []string{"rentals", "payments"} {
+		must(t, 0, "ingest", stream, rows, "--project", dir)
+		got := must(t, 0, "run", "--project", dir).out
+		if !strings.Contains(got, "gave rented a value") && stream == "rentals" || strings.Contains(got, "gave paid a value") != (stream == "payments") {
+			t.Errorf("after %s, run prints %s", stream, got)
+		}
+	}
+}

@@ -28,6 +28,9 @@ func TestExitCodes(t *testing.T) {
 	file(t, csv, "streams/fees.yaml", "stream: fees\nformat: csv\n"+columns)
 	file(t, csv, "streams/bare.yaml", "stream: bare\nformat: csv\ncsv: {header: false}\n"+columns)
 	fees := file(t, csv, "fees.csv", "a;b\n1;2\n")
+	packed := file(t, csv, "fees.csv.gz", zipped("a;b\n1;2\n"))
+	file(t, csv, "streams/number.yaml", "stream: number\nformat: csv\ncsv: {delimiter: \";\"}\nid: a\ncolumns:\n  a: {type: int}\n")
+	rows := file(t, csv, "rows.csv.gz", zipped("a;b\n"+strings.Repeat("x;y\n", 9)))
 	sample := filepath.Join(dir, "sample", "payments.jsonl")
 
 	for _, c := range []struct {
@@ -79,10 +82,12 @@ func TestExitCodes(t *testing.T) {
 		{dir, "verify nothing", 3, "pipeline nothing not found"},
 		{dir, "quarantine nothing", 3, "stream nothing not found"},
 		{dir, "ingest payments " + dir, 1, "directory"},
-		{dir, "ingest payments nowhere.jsonl", 1, "no such file"},
+		{dir, "ingest payments nowhere.jsonl", 1, "no such file or directory [data]\nhint: nothing was ingested"},
 		{dir, "export orders --format jsonl --to " + dir, 1, "directory"},
 		{csv, "ingest fees " + fees, 1, "delimited by"},
 		{csv, "ingest bare " + fees, 1, "fees.csv seems to use the delimiter ';', but stream bare declares ','"},
+		{csv, "ingest bare " + packed, 1, "fees.csv.gz seems to use the delimiter ';', but stream bare declares ','"},
+		{csv, "ingest number " + rows, 1, "hint: rows.csv.gz row 2, column a: "},
 		{broken, "check", 2, "errors in the project folder"},
 		{broken, "status", 2, "streams/payments.yaml:"},
 		{t.TempDir(), "status", 2, "bursar init"},

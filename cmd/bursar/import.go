@@ -30,7 +30,8 @@ the built-in streams statements, entries, details and balances, which pipelines 
 as it was received.
 
 Importing a file again changes nothing; neither does a statement that was sent before or overlaps another one. A file that
-cannot be read to its end is refused as a whole, with line and column, and the other files are imported.
+cannot be read to its end is refused as a whole, with line and column, and the other files are imported. If a file does not
+exist or cannot be opened, nothing is imported.
 
 Exit codes: 1 if a file was refused, if all rows of a file are in quarantine (not if only some are), or if an original file
 that is needed to find withdrawn entries cannot be read again. 2, and nothing is imported, if an institution's accounts,
@@ -61,7 +62,7 @@ func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, insti
 	}
 	total, err := totalSize(files)
 	if err != nil {
-		return err
+		return withHint(err, "nothing was imported: every file is looked for before the first is read")
 	}
 	var read atomic.Int64
 	bar := c.meter("statements", "bytes", total)

@@ -60,7 +60,7 @@ func (c *cli) ingest(ctx context.Context, a *app.App, name string, files []strin
 	}
 	total, err := totalSize(files)
 	if err != nil {
-		return err
+		return withHint(err, "nothing was ingested: every file is looked for before the first is read")
 	}
 	bar, at := c.meter(name, "bytes", total), &readProgress{}
 	o.Progress = func(bytes int64) { bar.set(at.overall(bytes)) }

@@ -3,13 +3,11 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"bursar/internal/app"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
+	"bursar/internal/event/scan"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
@@ -166,12 +165,10 @@ func rejectedHint(ctx context.Context, a *app.App, s *project.Stream, r *intake.
 
 // likelyDelimiter finds a delimiter in the first line of a file that does not contain the declared one; 0 means none.
 func likelyDelimiter(file string, declared byte) byte {
-	f, err := os.Open(file)
+	line, err := scan.FirstLine(file)
 	if err != nil {
 		return 0
 	}
-	defer f.Close()
-	line, _ := bufio.NewReader(io.LimitReader(f, 1<<16)).ReadBytes('\n') // a line without an end is one too
 	if bytes.IndexByte(line, declared) >= 0 {
 		return 0
 	}

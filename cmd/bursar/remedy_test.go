@@ -13,7 +13,7 @@ func TestQuarantineNamesDeclaration(t *testing.T) {
 	for _, c := range []struct{ row, want string }{
 		{strings.Replace(good("2"), `"payment"`, `"gift"`, 1), "next: add the value to `in` of type (streams/payments.yaml:12) and bursar quarantine payments --retry, or"},
 		{strings.Replace(good("2"), `"type":"payment",`, "", 1), "next: declare `optional: true` for type (streams/payments.yaml:12) and bursar quarantine payments --retry, or"},
-		{line(`"2"`, `"1.005"`, today, `"2"`), "next: declare a wider type for amount (streams/payments.yaml:14) and bursar quarantine payments --retry, or"},
+		{line(`"2"`, `"1.005"`, today, `"2"`), "next: declare decimal(19,3), which has more decimals, for amount (streams/payments.yaml:14), follow `bursar check` (computed columns, a rebuild) and bursar quarantine payments --retry, or"},
 		{strings.Replace(good("2"), `"event_id":"2",`, "", 1), "next: no allowed change of stream payments accepts row 1:2: correct it at its source"},
 		{line(`"2"`, `"1.00"`, "yesterday", `"2"`), "next: no allowed change of stream payments accepts row 1:2: correct it at its source"},
 		{"no JSON\n", "next: no allowed change of stream payments accepts row 1:2: correct it at its source"},

@@ -122,7 +122,7 @@ func TestBadStatementArguments(t *testing.T) {
 		{2, "needs", nil},
 		{3, "the project declares bank, clearing", []string{good, "--institution", "nobody"}},
 		{1, "it is a directory", []string{good, dir}},
-		{1, "no such file", []string{good, filepath.Join(dir, "nowhere.xml")}},
+		{1, "no such file or directory [data]\nhint: nothing was imported", []string{good, filepath.Join(dir, "nowhere.xml")}},
 		{1, "it is a pipe, not a file", []string{good, pipe}},
 		{1, "closed.xml: permission denied", []string{good, closed}},
 		{3, "a statement of account XX1", nil},

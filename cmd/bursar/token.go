@@ -23,7 +23,7 @@ func (c *cli) tokenCommand() *cobra.Command {
 		Long: `Creates, lists and revokes tokens for the HTTP API. Each token has a name and a scope, so that a producer of events or a
 dashboard does not need the token in .bursar/token, which allows everything. Changes take effect at once, also while
 ` + "`bursar up`" + ` runs.`,
-		Example: `  bursar token create shop --scope events:payments,refunds
+		Example: `  bursar token create shop --scope events:payments
   bursar token create dashboard --scope read
   bursar token list
   bursar token revoke shop`,
@@ -46,7 +46,7 @@ func (c *cli) tokenCreateCommand() *cobra.Command {
   operate                  everything that the HTTP API offers
 
 The token is printed once. Only its digest is kept: if you lose the token, revoke it and create another one.`,
-		Example: `  bursar token create shop --scope events:payments,refunds
+		Example: `  bursar token create shop --scope events:payments
   bursar token create dashboard --scope read --json`,
 		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

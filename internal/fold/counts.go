@@ -4,8 +4,11 @@ package fold
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
+	"bursar/internal/duck"
 	"bursar/internal/project"
 )
 
@@ -22,8 +25,11 @@ func (plan *Plan) CountsSQL() (sql string, names, matched []string) {
 		if f.Where != "" {
 			where = fmt.Sprintf("(%s\n)", f.Where)
 		}
-		if plan.Pipeline.NamesDeclared(f, plan.Events.Streams) {
-			conditions, matched = append(conditions, countSQL(where)), append(matched, f.Name)
+		switch from := plan.streamsOf(f); {
+		case plan.Pipeline.NamesDeclared(f, plan.Events.Streams):
+			conditions, matched = append(conditions, countSQL(where+from)), append(matched, f.Name)
+		case from != "":
+			conditions, matched = append(conditions, countSQL("true"+from)), append(matched, f.Name)
 		}
 		if f.Expr != "" {
 			where += fmt.Sprintf(" AND (%s\n) IS NOT NULL", f.SQL())
@@ -34,6 +40,24 @@ func (plan *Plan) CountsSQL() (sql string, names, matched []string) {
 		return "", nil, nil
 	}
 	return "SELECT " + strings.Join(append(values, conditions...), ",\n  ") + "\nFROM events", names, matched
+}
+
+// streamsOf is a condition that excludes the events of streams without any column of a fold's expression: by declaration they give it no
+// value. It is empty if there is no such stream.
+func (plan *Plan) streamsOf(f *project.Fold) string {
+	named := func(c project.Column) bool {
+		return regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(c.Name) + `\b`).MatchString(f.Expr)
+	}
+	var having []string
+	for _, s := range plan.Events.Streams {
+		if slices.ContainsFunc(s.Columns, named) {
+			having = append(having, duck.Literal(s.Name))
+		}
+	}
+	if len(having) == 0 || len(having) == len(plan.Events.Streams) {
+		return ""
+	}
+	return fmt.Sprintf(" AND %s IN (%s)", project.StreamColumn, strings.Join(having, ", "))
 }
 
 func countSQL(where string) string { return fmt.Sprintf("count(*) FILTER (WHERE %s)", where) }

@@ -19,7 +19,7 @@ type Project struct {
 
 // Config is bursar.yaml; every field has a default, so an empty file is valid.
 type Config struct {
-	Memory  string // DuckDB memory limit, such as "1GB"; empty for a default that depends on the machine
+	Memory  string // DuckDB memory limit, such as "4GB"; empty for the default, 1GB
 	Threads int    // 0 is the number of processors
 }
 

@@ -65,6 +65,25 @@ func (s *source) unpack(path string) error {
 	return nil
 }
 
+// FirstLine reads the first line of a file, unpacked by its suffix, up to 64 KiB of it.
+func FirstLine(path string) ([]byte, error) {
+	in, err := OpenInput(path)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	s, err := newSource(in, Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	line, err := bufio.NewReader(io.LimitReader(s.reader, 1<<16)).ReadBytes('\n')
+	if errors.Is(err, io.EOF) { // a line without an end is one too
+		err = nil
+	}
+	return line, err
+}
+
 // Close closes the decompressor and the unpacked file.
 func (s *source) Close() error {
 	s.close()

@@ -10,8 +10,8 @@ type FoldCounts struct {
 	Events int64            `json:"events"` // that were counted
 	Values map[string]int64 `json:"values"` // by fold
 
-	// Matched counts, for folds whose conditions name only declared values, the events that matched the condition. If it is 0
-	// there may just be no such event yet.
+	// Matched counts, for folds whose conditions name only declared values, the events that matched the condition, and for folds
+	// of columns that some streams do not have, those of the other streams. If it is 0 there may just be no such event yet.
 	Matched map[string]int64 `json:"met,omitempty"`
 }
 

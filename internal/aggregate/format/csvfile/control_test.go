@@ -12,6 +12,7 @@ func TestControlRow(t *testing.T) {
 	first := newReader(t, "account: LT62\n"+columns+"control: {row: first, count: {column: R}, sum: {column: A}}")
 	marked := newReader(t, "account: {column: Acc}\n"+columns+"control: {row: last, where: {column: D, is: TOTAL}, count: {column: R}, sum: {column: A}}")
 	before := newReader(t, "account: {column: Acc}\n"+columns+"control: {row: first, where: {column: D, is: TOTAL}, count: {column: R}}")
+	noted := newReader(t, "account: LT62\n"+columns+"notes: [\"Sum*\"]\ncontrol: {row: last, where: {column: D, is: Sum}, sum: {column: A}}")
 	const entries = "entry at=2:1 amount=1 booked=2024-01-01 reference=a\nentry at=3:1 amount=2 booked=2024-01-02 reference=b\n"
 	for _, c := range []struct {
 		r          *Reader
@@ -62,10 +63,20 @@ func TestControlRow(t *testing.T) {
 				"entry at=2:1 amount=1 booked=2024-01-01 reference=a\nerror 4:1: account `1` occurs again after the control row of line 3; " +
 				"import each export separately; declare a control row before its rows with `row: first`\n",
 		},
+		{ // the pattern of the notes matches the control row, too
+			noted, "D,A,R\n2024-01-01,1,a\nSum of a page,1,\n2024-01-02,2,b\nSum,3,\n",
+			"statement at=2:1 account=LT62 currency=EUR sum=3\nentry at=2:1 amount=1 booked=2024-01-01 reference=a\n" +
+				"entry at=4:1 amount=2 booked=2024-01-02 reference=b\nnotice at=3:1 what=note among the rows value=Sum* count=1\n",
+		},
 		{
 			before, "Acc,D,A,R\n,TOTAL,,1\n1,2024-01-01,1,a\n,TOTAL,,2\n2,2024-01-01,1,a\n",
 			"statement at=3:1 account=1 currency=EUR count=1\nentry at=3:1 amount=1 booked=2024-01-01 reference=a\n" +
 				"statement at=5:1 account=2 currency=EUR count=2\nentry at=5:1 amount=1 booked=2024-01-01 reference=a\n",
+		},
+		{ // the pattern of the notes matches the control row, too
+			noted, "D,A,R\n2024-01-01,1,a\nSum of a page,1,\n2024-01-02,2,b\nSum,3,\n",
+			"statement at=2:1 account=LT62 currency=EUR sum=3\nentry at=2:1 amount=1 booked=2024-01-01 reference=a\n" +
+				"entry at=4:1 amount=2 booked=2024-01-02 reference=b\nnotice at=3:1 what=note among the rows value=Sum* count=1\n",
 		},
 		{
 			before, "Acc,D,A,R\n1,2024-01-01,1,a\n,TOTAL,,2\n2,2024-01-01,1,a\n",

@@ -144,6 +144,7 @@ func (t *table) next() (row, error) {
 }
 
 // advance reads the next row. It skips blank rows, as spreadsheets write them, and notes, which it counts.
+// A marked control row is never a note.
 func (t *table) advance() {
 	for {
 		t.nextRow, t.endError = t.readRow()
@@ -151,7 +152,7 @@ func (t *table) advance() {
 		if !t.hasNext {
 			return
 		}
-		if note := t.mapping.NotePattern(t.nextRow.cell(0)); note != "" {
+		if note := t.mapping.NotePattern(t.nextRow.cell(0)); note != "" && !t.isMarkedControl(t.nextRow) {
 			t.notes.add(t.nextRow.place, "note among the rows", "notes", note)
 		} else if !t.nextRow.isBlank() {
 			return
