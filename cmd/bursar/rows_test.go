@@ -163,6 +163,21 @@ func TestTerminalTables(t *testing.T) {
 	}
 }
 
+// TestChosenColumns are whole if the output is not a terminal; on a terminal, what is hidden has another advice.
+func TestChosenColumns(t *testing.T) {
+	t.Parallel()
+	dir := salesBooks(t)
+	long := `{"id":"f","day":"2026-02-30","currency":"EUR","amount":"1","note":"` + strings.Repeat("n", 100) + `"}`
+	must(t, 1, "ingest", "sales", file(t, dir, "bad.jsonl", long+"\n"), "--project", dir)
+	args := []string{"quarantine", "sales", "--columns", "ref,reason,raw", "--project", dir}
+	if got := must(t, 0, args...).out; !strings.Contains(got, long) || strings.Contains(got, "hidden") {
+		t.Errorf("a pipe gets\n%s", got)
+	}
+	if got := onTerminal(t, 60, args...); !strings.Contains(got, "hidden: reason, raw; use --format vertical.") {
+		t.Errorf("a terminal gets\n%s", got)
+	}
+}
+
 // TestExceptionPages sorts, pages and counts.
 func TestExceptionPages(t *testing.T) {
 	t.Parallel()

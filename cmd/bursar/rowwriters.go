@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"bursar/internal/column"
@@ -45,6 +46,12 @@ func (c *cli) newRowWriter(o *rowFlags, w io.Writer, l *listing, fields []column
 	}
 	g := newGrid(names...)
 	g.hidden, g.hint = hidden, columnsHint
+	if len(o.columns) > 0 {
+		g.hint = chosenHint
+		for i := 0; i < len(names) && terminal == 0; i++ {
+			g.wrapped[i] = math.MaxInt // whole, in one line
+		}
+	}
 	return &tableRows{w: w, grid: g, terminal: terminal}, nil
 }
 
@@ -76,7 +83,7 @@ func (t *tableRows) write(item any, row []cell, currency string) error {
 	}
 	texts := make([]string, len(row))
 	for i, v := range row {
-		texts[i] = cellText(v, currency, t.terminal > 0)
+		texts[i] = printable(cellText(v, currency, t.terminal > 0))
 	}
 	t.grid.add(texts...)
 	return nil
