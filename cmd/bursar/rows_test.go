@@ -178,6 +178,37 @@ func TestChosenColumns(t *testing.T) {
 	}
 }
 
+// TestExceptionSums adds decimals and whole numbers, of sums and of computed columns.
+func TestExceptionSums(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "sales")
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "streams/sales.yaml", "stream: sales\nformat: jsonl"+strings.Replace(salesColumns, "  note:", "  quantity: {type: bigint}\n  note:", 1))
+	file(t, dir, "pipelines/books.yaml", `
+pipeline: books
+from: sales
+key: [id, currency]
+artifact:
+  total:    {sum: amount}
+  quantity: {sum: quantity}
+  last:     {max: day}
+  rest:     {is: "total - 1"}
+  left:     {is: "quantity - 1"}
+exceptions: {where: "total <> 0", since: last}
+`)
+	file(t, dir, "pipelines/others.yaml", strings.Replace(salesPipeline, "pipeline: books", "pipeline: others", 1))
+	rows := `{"id":"a","day":"2026-01-05","currency":"EUR","amount":"2","quantity":9007199254740993}` + "\n" +
+		`{"id":"b","day":"2026-01-06","currency":"EUR","amount":"3","quantity":9223372036854775807}` + "\n"
+	must(t, 0, "ingest", "--project", dir, "sales", file(t, dir, "sales.jsonl", rows))
+	if got := must(t, 0, "run", "--project", dir).out; !strings.Contains(got, "next: bursar exceptions books, bursar exceptions others\n") {
+		t.Errorf("run ends with %s", got)
+	}
+	want := "sum (EUR): total 5.00000, quantity 9232379236109516800, rest 3.00000, left 9232379236109516798\n"
+	if got := must(t, 0, "exceptions", "books", "--project", dir).out; !strings.Contains(got, want) {
+		t.Errorf("no %q in\n%s", want, got)
+	}
+}
+
 // TestExceptionPages sorts, pages and counts.
 func TestExceptionPages(t *testing.T) {
 	t.Parallel()
