@@ -209,6 +209,18 @@ exceptions: {where: "total <> 0", since: last}
 	}
 }
 
+// TestIngestWithoutPipeline: the next step is to declare one that reads the stream.
+func TestIngestWithoutPipeline(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "sales")
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "streams/sales.yaml", "stream: sales\nformat: jsonl"+salesColumns)
+	got := must(t, 0, "ingest", "--project", dir, "sales", file(t, dir, "sales.jsonl", salesRows)).out
+	if !strings.HasSuffix(got, "next: declare a pipeline that reads sales in pipelines/NAME.yaml\n") {
+		t.Errorf("ingest ends with %s", got)
+	}
+}
+
 // TestExceptionPages sorts, pages and counts.
 func TestExceptionPages(t *testing.T) {
 	t.Parallel()
