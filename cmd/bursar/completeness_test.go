@@ -86,3 +86,23 @@ func TestCompletenessColumns(t *testing.T) {
 		t.Errorf("no %q in\n%s", want, out.String())
 	}
 }
+
+// TestImportOnTerminal: what became of a file is visible on a narrow terminal, and other files are named only if there are some.
+func TestImportOnTerminal(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "p")
+	must(t, 0, "init", dir)
+	a, bad := file(t, dir, "a-statement-with-a-long-name.sta", strings.ReplaceAll(oneAccount("1", "240304", "100,00", "20,00", "120,00"), " ", "")), file(t, dir, "t.xlsx", "PK")
+	if got := must(t, 1, "import", bad, "--project", dir); !strings.Contains(got.err, "nothing of these files counts\n") {
+		t.Errorf("one file is refused: %s", got.err)
+	}
+	if got := must(t, 1, "import", a, bad, "--project", dir); !strings.Contains(got.err, "nothing of these files counts; the other files were imported\n") {
+		t.Errorf("one file of two is refused: %s", got.err)
+	}
+	got := onTerminal(t, 60, "import", a, "--project", dir)
+	for _, want := range []string{"│ note ", "│ already known │", "columns hidden: "} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
