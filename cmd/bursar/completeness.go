@@ -14,6 +14,7 @@ import (
 
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/app"
+	"bursar/internal/column"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 
@@ -139,8 +140,8 @@ func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
 	_, err := c.printRows(o, &l, func(add rowSink) error {
 		_, err := judge(func(a completeness.Account) error {
 			for _, i := range a.Intervals {
-				values, err := builder.row(a.Institution, a.Servicer, a.Account, a.Currency, i.From, i.To, i.State, i.Entries, i.Amount, i.Opening,
-					i.Closing, i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name)
+				values, err := builder.row(a.Institution, a.Servicer, a.Account, a.Currency, i.From, i.To, i.State, i.Entries, readableAmount(i.Amount),
+					readableAmount(i.Opening), readableAmount(i.Closing), i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name)
 				if err == nil {
 					err = add(accountInterval{a.Account, a.Currency, i}, values)
 				}
@@ -153,6 +154,14 @@ func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
 		return err
 	})
 	return err
+}
+
+// readableAmount returns nil for a balance that the file states in a way that cannot be read; the reason quotes it.
+func readableAmount(text string) any {
+	if _, _, ok := column.ParseDecimal(text); !ok {
+		return nil
+	}
+	return text
 }
 
 // accountInterval is an interval as a line of jsonl.

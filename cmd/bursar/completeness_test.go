@@ -87,6 +87,18 @@ func TestCompletenessColumns(t *testing.T) {
 	}
 }
 
+// TestCompletenessOfUnreadableBalance: an opening balance that cannot be read has no value in a column, and the reason quotes it.
+func TestCompletenessOfUnreadableBalance(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "p")
+	must(t, 0, "init", dir)
+	must(t, 0, "import", file(t, dir, "a.sta", oneAccount("1", "240304", "100,00", "20,00", "120,00")), "--project", dir)
+	got := must(t, 4, "completeness", "--format", "csv", "--columns", "opening,closing,reason", "--project", dir).out
+	if !strings.Contains(got, "\n,120.00000,") || !strings.Contains(got, ":60F:C240304 EUR100,00") {
+		t.Errorf("the interval is %s", got)
+	}
+}
+
 // TestImportOnTerminal: what became of a file is visible on a narrow terminal, and other files are named only if there are some.
 func TestImportOnTerminal(t *testing.T) {
 	t.Parallel()
