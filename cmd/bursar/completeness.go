@@ -14,6 +14,7 @@ import (
 
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/app"
+	"bursar/internal/column"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 
@@ -73,7 +74,7 @@ Acceptances that match no interval any more are listed as stale.`,
 	}
 	o.addTo(cmd, 0, "")
 	cmd.Flags().StringVar(&q.Until, "until", "", "check calendars up to this day, or today")
-	cmd.Flags().BoolVar(&all, "all", false, "show every interval, not only those that are UNKNOWN, BROKEN or have a remark")
+	cmd.Flags().BoolVar(&all, "all", false, "show every interval, not only those that are UNKNOWN, BROKEN or have a remark; csv, jsonl and parquet have every one")
 	cmd.Flags().StringVar(&accept.name, "accept", "", "accept this interval, which is BROKEN or UNKNOWN; needs --reason")
 	cmd.Flags().StringVar(&accept.reason, "reason", "", "why the interval is accepted")
 	cmd.Flags().BoolVar(&accept.undo, "undo", false, "withdraw the acceptance")
@@ -106,12 +107,10 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q completeness.Query
 			}
 			return err
 		})
-	case !o.isOwnTable():
-		if err = c.intervalRows(o, judge); err == nil && o.forPeople() {
-			printRetractedFiles(c.out, retracted)
-		}
+	case !o.forPeople():
+		err = c.intervalRows(o, judge)
 	default:
-		err = c.printCompleteness(judge, q, all, a.Project)
+		err = c.printCompleteness(judge, q, all, a.Project, o)
 		printRetractedFiles(c.out, retracted)
 	}
 	if err != nil {
@@ -132,19 +131,18 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q completeness.Query
 // judgement calls each for every account, and returns the stale acceptances.
 type judgement func(each func(completeness.Account) error) ([]completeness.Acceptance, error)
 
-// intervalRows prints every interval, and for people the stale acceptances.
+// intervalRows prints the intervals of the accounts as rows.
 func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
 	l := listing[accountInterval]{currency: "currency", fields: typedFields("institution string, servicer string, account string, currency string, from date, to date, " +
 		"state string, entries bigint, amount decimal(38,5), opening decimal(38,5), closing decimal(38,5), reason string, kind string, number string, file string, " +
 		"object string, place string, name string")}
 	builder := newRowBuilder(l.fields)
 	l.values = func(i accountInterval) ([]cell, error) {
-		return builder.row(i.institution, i.servicer, i.Account, i.Currency, i.From, i.To, i.State, i.Entries, i.Amount, i.Opening,
-			i.Closing, i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name)
+		return builder.row(i.institution, i.servicer, i.Account, i.Currency, i.From, i.To, i.State, i.Entries, readableAmount(i.Amount),
+			readableAmount(i.Opening), readableAmount(i.Closing), i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name)
 	}
-	var stale []completeness.Acceptance
-	_, err := printRows(c, o, &l, func(add func(accountInterval) error) (err error) {
-		stale, err = judge(func(a completeness.Account) error {
+	_, err := printRows(c, o, &l, func(add func(accountInterval) error) error {
+		_, err := judge(func(a completeness.Account) error {
 			for _, i := range a.Intervals {
 				if err := add(accountInterval{a.Account, a.Currency, i, a.Institution, a.Servicer}); err != nil {
 					return err
@@ -154,14 +152,15 @@ func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
 		})
 		return err
 	})
-	if err != nil || !o.forPeople() {
-		return err
+	return err
+}
+
+// readableAmount returns nil for a balance that the file states in a way that cannot be read; the reason quotes it.
+func readableAmount(text string) any {
+	if _, _, ok := column.ParseDecimal(text); !ok {
+		return nil
 	}
-	return c.result(nil, func(w io.Writer) {
-		for _, s := range stale {
-			fmt.Fprintln(w, printable(staleLine(s)))
-		}
-	})
+	return text
 }
 
 // accountInterval is an interval as a line of jsonl.
@@ -173,10 +172,10 @@ type accountInterval struct {
 }
 
 // printCompleteness draws the accounts. Their names can be copied into the command line.
-func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool, declared *project.Project) error {
+func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool, declared *project.Project, o *rowFlags) error {
 	accounts := newGrid("account", "currency", string(completeness.Proven), string(completeness.Claimed), string(completeness.Unknown), string(completeness.Broken), "from", "to", "servicer")
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
-	accounts.hint, details.hint = columnsHint, "the lines below explain"
+	accounts.hint, details.hint = columnsHint, columnsHint+"; the lines below explain"
 	amount := func(text, currency string) string {
 		if text == "" || width(c.out) == 0 {
 			return text
@@ -184,7 +183,8 @@ func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool,
 		return formatMoney(text, currency)
 	}
 	shown, unchecked, states := 0, 0, map[completeness.State]int{}
-	var lines []string // full texts, as cells of the table are truncated
+	var chosen []completeness.Account // with the intervals to show
+	var lines []string                // full texts, as cells of the table are truncated
 	stale, err := judge(func(a completeness.Account) error {
 		account := shellWord(a.Account)
 		name := account
@@ -202,15 +202,19 @@ func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool,
 		for _, s := range a.Superseded {
 			lines = append(lines, fmt.Sprintf("superseded %s %s – %s: %s (%s) by %s (%s): %s; before: %s", name, s.From, s.To, s.File, s.Place, s.By, s.ByPlace, s.Change, s.Reason))
 		}
-		for _, i := range a.Intervals {
+		intervals := a.Intervals
+		a.Intervals = nil
+		for _, i := range intervals {
 			if (i.State == completeness.Proven && i.Reason == "" || i.State == completeness.Claimed && i.Accepted == nil) && !all {
 				continue
 			}
 			if shown++; shown <= shownIntervals || all {
 				details.add(account, i.From, i.To, string(i.State), formatCount(i.Entries), amount(i.Amount, a.Currency), amount(i.Closing, a.Currency), i.Reason)
+				a.Intervals = append(a.Intervals, i)
 				lines = append(lines, intervalText(name, i, q.Until)...)
 			}
 		}
+		chosen = append(chosen, a)
 		return nil
 	})
 	if err != nil {
@@ -219,6 +223,18 @@ func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool,
 	for _, s := range stale {
 		lines = append(lines, staleLine(s))
 	}
+	if !o.isOwnTable() {
+		if err := c.intervalRows(o, func(each func(completeness.Account) error) ([]completeness.Acceptance, error) {
+			for _, a := range chosen {
+				if err := each(a); err != nil {
+					return nil, err
+				}
+			}
+			return nil, nil
+		}); err != nil {
+			return err
+		}
+	}
 	return c.result(nil, func(w io.Writer) {
 		if len(accounts.rows) == 0 && len(lines) == 0 {
 			if len(q.Accounts) == 0 {
@@ -226,9 +242,14 @@ func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool,
 			}
 			return
 		}
-		accounts.print(w, width(c.out))
-		if shown > 0 {
-			c.printFirst(w, details, shown, "--all shows them")
+		switch {
+		case !o.isOwnTable():
+			printRest(w, shown-len(details.rows), "--all shows them")
+		default:
+			accounts.print(w, width(c.out))
+			if shown > 0 {
+				c.printFirst(w, details, shown, "--all shows them")
+			}
 		}
 		for _, line := range lines {
 			fmt.Fprintln(w, printable(line))

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,5 +52,69 @@ func TestCompletenessNamesCanBeGiven(t *testing.T) {
 	}
 	if got := must(t, 3, append(args, "AGBLLT2X LT625883379695428516")...); !strings.Contains(got.err, "hint: `bursar completeness` lists the accounts") {
 		t.Errorf("an account that is not there: %s", got.err)
+	}
+}
+
+// TestCompletenessColumns: other columns have the same intervals and sentences; a narrow terminal names the way to hidden columns.
+func TestCompletenessColumns(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "p")
+	must(t, 0, "init", dir)
+	broken := file(t, dir, "b.sta", strings.ReplaceAll(oneAccount("2", "240305", "120,00", "10,00", "140,00"), " ", ""))
+	must(t, 0, "import", file(t, dir, "a.sta", strings.ReplaceAll(oneAccount("1", "240304", "100,00", "20,00", "120,00"), " ", "")), broken, "--project", dir)
+	args := []string{"completeness", "--project", dir}
+	for _, flags := range [][]string{{"--columns", "account,from,state"}, {"--format", "vertical"}} {
+		for _, all := range []bool{false, true} {
+			flags := slices.Clone(flags)
+			if all {
+				flags = append(flags, "--all")
+			}
+			got := must(t, 4, append(args, flags...)...).out
+			if strings.Contains(got, "2024-03-04") != all || !strings.Contains(got, "2024-03-05") {
+				t.Errorf("%v shows\n%s", flags, got)
+			}
+			for _, want := range []string{"BROKEN NL91ABNA0417164300", "BROKEN: a total does not balance", "No calendar is declared"} {
+				if !strings.Contains(got, want) {
+					t.Errorf("%v: no %q in\n%s", flags, want, got)
+				}
+			}
+		}
+	}
+	var out, err bytes.Buffer
+	newCLI(remoteTerminal{&out, 60}, &err).execute(t.Context(), append(args, "--all"))
+	if want := "why; use --columns or --format vertical; the lines below explain."; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, out.String())
+	}
+}
+
+// TestCompletenessOfUnreadableBalance: an opening balance that cannot be read has no value in a column, and the reason quotes it.
+func TestCompletenessOfUnreadableBalance(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "p")
+	must(t, 0, "init", dir)
+	must(t, 0, "import", file(t, dir, "a.sta", oneAccount("1", "240304", "100,00", "20,00", "120,00")), "--project", dir)
+	got := must(t, 4, "completeness", "--format", "csv", "--columns", "opening,closing,reason", "--project", dir).out
+	if !strings.Contains(got, "\n,120.00000,") || !strings.Contains(got, ":60F:C240304 EUR100,00") {
+		t.Errorf("the interval is %s", got)
+	}
+}
+
+// TestImportOnTerminal: what became of a file is visible on a narrow terminal, and other files are named only if there are some.
+func TestImportOnTerminal(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "p")
+	must(t, 0, "init", dir)
+	a, bad := file(t, dir, "a-statement-with-a-long-name.sta", strings.ReplaceAll(oneAccount("1", "240304", "100,00", "20,00", "120,00"), " ", "")), file(t, dir, "t.xlsx", "PK")
+	if got := must(t, 1, "import", bad, "--project", dir); !strings.Contains(got.err, "nothing of these files counts\n") {
+		t.Errorf("one file is refused: %s", got.err)
+	}
+	if got := must(t, 1, "import", a, bad, "--project", dir); !strings.Contains(got.err, "nothing of these files counts; the other files were imported\n") {
+		t.Errorf("one file of two is refused: %s", got.err)
+	}
+	got := onTerminal(t, 60, "import", a, "--project", dir)
+	for _, want := range []string{"│ note ", "│ already known │", "columns hidden: "} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
 	}
 }

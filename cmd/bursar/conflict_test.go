@@ -3,6 +3,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -60,6 +62,33 @@ func TestConflictIsShownWhole(t *testing.T) {
 	}
 	if strings.Contains(shown, strings.Repeat("y", 300)) {
 		t.Errorf("a long value is not cut:\n%s", shown)
+	}
+}
+
+// TestConflictInEveryFormat shows both values of each column that differs in every format, and whole.
+func TestConflictInEveryFormat(t *testing.T) {
+	t.Parallel()
+	dir := shop(t)
+	noted := func(note string) string { return line(`"a"`, `"1.00"`, today, `"`+note+`"`) }
+	must(t, 0, "ingest", "payments", file(t, dir, "first.jsonl", noted(strings.Repeat("x", 90))), "--project", dir)
+	must(t, 1, "ingest", "payments", file(t, dir, "second.jsonl", noted("z")), "--project", dir)
+	to := filepath.Join(dir, "q.csv")
+	must(t, 0, "quarantine", "payments", "--to", to, "--project", dir)
+	written, err := os.ReadFile(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{"--to": string(written)}
+	for _, flags := range []string{"--format vertical", "--format csv", "--columns ref,column,reason"} {
+		shown[flags] = must(t, 0, append(strings.Fields("quarantine payments "+flags), "--project", dir)...).out
+	}
+	for flags, text := range shown {
+		text = strings.ReplaceAll(text, `""`, `"`)
+		want := ` is "z", the accepted event has "` + strings.Repeat("x", 90) + `"; conflict: this id was accepted before`
+		before, _, found := strings.Cut(text, want)
+		if !found || strings.Count(before, before[strings.LastIndexAny(before, " ,\"")+1:]) < 2 {
+			t.Errorf("%s: the column and both values are not shown:\n%s", flags, text)
+		}
 	}
 }
 

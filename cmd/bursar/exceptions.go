@@ -26,8 +26,8 @@ func (c *cli) exceptionsCommand() *cobra.Command {
 		Use:   "exceptions PIPELINE",
 		Short: "List open items, oldest first",
 		Long: `Lists the artifacts for which the pipeline's exceptions.where is true now, oldest first, with the declared date and their age
-in days since then. Below the table are their number and, for each currency of the key, the sums of columns that are sums or
-computed: of all of them, not only of the rows shown. --json and the other formats list all of them, unless --limit is given.`,
+in days since then. Below the table are their number and, for each currency of the key, the sums of the decimals and whole
+numbers declared with sum or is: of all of them, not only of the rows shown. --json and the other formats list all of them, unless --limit is given.`,
 		Example: `  bursar exceptions orders
   bursar exceptions orders --columns order_id,balance,status --sort -balance
   bursar exceptions orders --limit 100 --offset 200
@@ -138,12 +138,17 @@ func groupColumn(all *project.Project, p *project.Pipeline) string {
 	return ""
 }
 
-// fieldSums sums decimal columns of artifacts by a column, which contains the currency: amounts of several are never added up.
+// fieldSums sums decimals and whole numbers of artifacts by a column, which contains the currency: amounts of several are never added up.
 type fieldSums struct {
 	names  []string
 	places []int // of the columns
 	group  int   // place of the column that the sums are grouped by, or -1
 	sums   []*column.Sums
+}
+
+// isExactNumber reports whether values of the type can be added exactly (rule 2).
+func isExactNumber(t column.Type) bool {
+	return t.Kind == column.Decimal || t.Kind == column.Int || t.Kind == column.BigInt
 }
 
 func newFieldSums(p *project.Pipeline, fields []column.Field, group string) *fieldSums {
@@ -153,7 +158,7 @@ func newFieldSums(p *project.Pipeline, fields []column.Field, group string) *fie
 			s.group = i
 		}
 		made := p.Fold(f.Name)
-		if f.Type.Kind == column.Decimal && made != nil && (made.Kind == project.Sum || made.Kind == project.Is) {
+		if isExactNumber(f.Type) && made != nil && (made.Kind == project.Sum || made.Kind == project.Is) {
 			s.names, s.places = append(s.names, f.Name), append(s.places, i)
 			s.sums = append(s.sums, column.NewSums(f.Type.Scale))
 		}

@@ -87,15 +87,20 @@ func refusedError(r *aggregate.Result) error {
 	if err == nil {
 		return nil
 	}
+	quarantined, others := false, ""
 	for _, f := range r.Files {
 		for _, p := range f.Parts {
-			if p.Quarantined != "" {
-				return withHint(fmt.Errorf("files were not imported, or not completely: %w", err), "rows in quarantine do not count: "+
-					"`bursar quarantine` shows them; balances and other content of these files were imported, and so were the other files")
+			quarantined = quarantined || p.Quarantined != ""
+			if p.Quarantined == "" && p.Refused == "" {
+				others = "; the other files were imported"
 			}
 		}
 	}
-	return withHint(fmt.Errorf("files were not imported: %w", err), "nothing of these files counts; the other files were imported")
+	if quarantined {
+		return withHint(fmt.Errorf("files were not imported, or not completely: %w", err), "rows in quarantine do not count: "+
+			"`bursar quarantine` shows them; balances and other content of these files were imported%s", others)
+	}
+	return withHint(fmt.Errorf("files were not imported: %w", err), "nothing of these files counts%s", others)
 }
 
 // notTakenBackError says why entries that should be withdrawn may still count.
@@ -108,7 +113,7 @@ func notTakenBackError(r *aggregate.Result) error {
 
 func (c *cli) printImport(r *aggregate.Result) error {
 	return c.result(r, func(w io.Writer) {
-		files := newGrid("file", "format", "statements", "entries", "details", "balances", "")
+		files := newGrid("file", "note", "format", "statements", "entries", "details", "balances")
 		parts := 0
 		for _, f := range r.Files {
 			for _, p := range f.Parts {
@@ -124,7 +129,7 @@ func (c *cli) printImport(r *aggregate.Result) error {
 					note = "already known"
 				}
 				if parts++; parts <= shownFiles {
-					files.add(filepath.Base(p.File), p.Format, formatCount(p.Statements), formatCount(p.Entries), formatCount(p.Details), formatCount(p.Balances), note)
+					files.add(filepath.Base(p.File), note, p.Format, formatCount(p.Statements), formatCount(p.Entries), formatCount(p.Details), formatCount(p.Balances))
 				}
 			}
 		}

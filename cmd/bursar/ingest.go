@@ -87,7 +87,7 @@ func (c *cli) ingest(ctx context.Context, a *app.App, name string, files []strin
 	if result.Batch == 0 && result.Duplicates > 0 && !o.DryRun {
 		rejected = fileInQuarantine(ctx, a, name, files)
 	}
-	return errors.Join(c.printIngest(&result, len(files), rejected, o.DryRun, err != nil), err)
+	return errors.Join(c.printIngest(&result, s, ingestEnd{len(files), rejected, nextOfStream(a.Project, name), o.DryRun, err != nil}), err)
 }
 
 // paths resolves file names of the command line.

@@ -20,11 +20,32 @@ import (
 	"bursar/internal/project"
 )
 
-func (c *cli) printIngest(r *intake.Result, files int, rejected string, dryRun, failed bool) error {
+// ingestEnd is what the sentences after the counts depend on.
+type ingestEnd struct {
+	files          int
+	rejected       string // a file with rows in quarantine, if all rows are known
+	next           string
+	dryRun, failed bool
+}
+
+// nextOfStream is what makes the events of a stream count in artifacts.
+func nextOfStream(all *project.Project, stream string) string {
+	for _, p := range all.Pipelines {
+		if slices.Contains(p.From, stream) {
+			return "bursar run"
+		}
+	}
+	return "declare a pipeline that reads " + stream + " in pipelines/NAME.yaml"
+}
+
+func (c *cli) printIngest(r *intake.Result, s *project.Stream, end ingestEnd) error {
 	return c.result(r, func(w io.Writer) {
 		countsTable(*r).print(w, width(c.out))
 		printTotals(w, r.Totals, width(c.out) > 0)
-		if r.Extra > 0 {
+		what := ""
+		if s.Format != project.JSONL {
+			what = "columns " // their names say all
+		} else if r.Extra > 0 {
 			fmt.Fprintf(w, "%s of undeclared properties left out.\n", plural(r.Extra, "value", "values"))
 		}
 		for _, u := range r.Undeclared {
@@ -32,10 +53,10 @@ func (c *cli) printIngest(r *intake.Result, files int, rejected string, dryRun, 
 			if u.More {
 				more = " and more"
 			}
-			fmt.Fprintf(w, "%s: not declared and left out: %s%s\n", printable(u.File), printable(strings.Join(u.Columns, ", ")), more)
+			fmt.Fprintf(w, "%s: %snot declared and left out: %s%s\n", printable(u.File), what, printable(strings.Join(u.Columns, ", ")), more)
 		}
 		c.printRejections(w, r)
-		printIngestOutcome(w, r, files, rejected, dryRun, failed)
+		printIngestOutcome(w, r, end)
 	})
 }
 
@@ -78,26 +99,26 @@ func (c *cli) printRejections(w io.Writer, r *intake.Result) {
 	}
 }
 
-func printIngestOutcome(w io.Writer, r *intake.Result, files int, rejected string, dryRun, failed bool) {
+func printIngestOutcome(w io.Writer, r *intake.Result, end ingestEnd) {
 	switch {
-	case dryRun:
+	case end.dryRun:
 		fmt.Fprintln(w, "Dry run: nothing was sealed.")
-	case r.Batch == 0 && failed:
+	case r.Batch == 0 && end.failed:
 		fmt.Fprintln(w, "Nothing was sealed.")
 	case r.Rows == 0:
 		fmt.Fprintln(w, "Nothing to ingest: the files contain no rows.")
-	case r.Batch == 0 && rejected != "":
-		fmt.Fprintf(w, "Nothing new: all rows are known. Rows of %s are still in quarantine; once the stream accepts them:\n", printable(rejected))
+	case r.Batch == 0 && end.rejected != "":
+		fmt.Fprintf(w, "Nothing new: all rows are known. Rows of %s are still in quarantine; once the stream accepts them:\n", printable(end.rejected))
 		fmt.Fprintf(w, "next: bursar quarantine %s --retry\n", r.Stream)
 	case r.Batch == 0:
 		fmt.Fprintln(w, "Nothing new: all rows are known.")
 	default:
-		fmt.Fprintf(w, "Sealed batch %d of %s from %s.\n", r.Batch, r.Stream, plural(files, "file", "files"))
-		if !failed {
+		fmt.Fprintf(w, "Sealed batch %d of %s from %s.\n", r.Batch, r.Stream, plural(end.files, "file", "files"))
+		if !end.failed {
 			printKept(w, r.Stream, r.Quarantined)
 		}
 		if r.Accepted > 0 {
-			fmt.Fprintln(w, "next: bursar run")
+			fmt.Fprintf(w, "next: %s\n", end.next)
 		}
 	}
 }

@@ -161,14 +161,18 @@ const comparedAtOnce = 500
 var quarantineFields = typedFields("stream string, ref string, batch bigint, file string, row bigint, place string, column string, reason string, raw string, " +
 	"bytes string, object string, dismissed_at timestamp, dismissed_because string")
 
-// values are those of quarantineFields.
+// values are those of quarantineFields. The reason of a conflict contains both values of each column that differs.
 func (r *rejectedRow) values() []any {
 	var at *time.Time
 	because := ""
 	if d := r.Dismissed; d != nil {
 		at, because = &d.At, d.Reason
 	}
-	return []any{r.Stream, r.Ref, r.Batch, r.File, r.Row, r.Place, r.Column, r.Reason, r.Raw, base64.StdEncoding.EncodeToString(r.Bytes), r.Object, at, because}
+	column, reason := r.Column, r.Reason
+	if r.conflict {
+		column, reason = r.describe("; ", len(r.Differences), printable)
+	}
+	return []any{r.Stream, r.Ref, r.Batch, r.File, r.Row, r.Place, column, reason, r.Raw, base64.StdEncoding.EncodeToString(r.Bytes), r.Object, at, because}
 }
 
 // eachRejected calls each for the rows of several streams, those that are dismissed or the others, and counts those it leaves out. Of more

@@ -28,11 +28,8 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 		l.grid = newGrid("stream", "ref", "kept in batch", "file", "row", "dismissed", "because", "column", "reason").wrap("because")
 	}
 	l.grid.wrap("file").wrap("column").wrap("reason")
-	compared := 0
-	switch {
-	case o.format == jsonFormat, o.format == listFormat:
-		compared = math.MaxInt
-	case o.forPeople():
+	compared := math.MaxInt
+	if o.forPeople() {
 		compared = o.offset + o.limit
 		if err := c.result(nil, func(w io.Writer) { printRetried(w, retried) }); err != nil {
 			return err
@@ -104,29 +101,34 @@ const (
 	shownText        = 200 // characters of a value or reason
 )
 
-// cells is the column and the reason as the table shows them, in lines: of a conflict, what differs comes first.
+// cells is the column and the reason as the table shows them, in lines.
 func (r *rejectedRow) cells() (column, reason string) {
+	return r.describe("\n", shownDifferences, shorten)
+}
+
+// describe is the column and the reason in parts: of a conflict, what differs comes first, in at most so many columns.
+func (r *rejectedRow) describe(separator string, atMost int, value func(string) string) (column, reason string) {
 	var columns, lines []string
 	was := "the accepted event has"
 	if r.Retracted != nil {
 		was = "the retracted event has"
 	}
 	for i, d := range r.Differences {
-		if i == shownDifferences {
+		if i == atMost {
 			lines = append(lines, fmt.Sprintf("%s more: --json", plural(len(r.Differences)-i, "column differs", "columns differ")))
 			break
 		}
 		columns = append(columns, printable(d.Column))
-		lines = append(lines, fmt.Sprintf("%s is %s, %s %s", printable(d.Column), shorten(string(d.New)), was, shorten(string(d.Old))))
+		lines = append(lines, fmt.Sprintf("%s is %s, %s %s", printable(d.Column), value(string(d.New)), was, value(string(d.Old))))
 	}
 	if len(columns) == 0 {
 		columns = []string{printable(r.Column)}
 	}
 	lines = append(lines, printable(r.Reason))
 	if out := r.Retracted; out != nil {
-		lines = append(lines, fmt.Sprintf("that event is retracted%s and does not count any more: --retry checks this row again", inBrackets(shorten(out.Reason))))
+		lines = append(lines, fmt.Sprintf("that event is retracted%s and does not count any more: --retry checks this row again", inBrackets(value(out.Reason))))
 	}
-	return strings.Join(columns, ", "), strings.Join(lines, "\n")
+	return strings.Join(columns, ", "), strings.Join(lines, separator)
 }
 
 // shorten is a text as a table shows it: of a very long one the beginning, and how long it is.

@@ -44,7 +44,10 @@ type rowFlags struct {
 	limited       bool
 }
 
-const columnsHint = "use --columns or --format vertical"
+const (
+	columnsHint = "use --columns or --format vertical"
+	chosenHint  = "use --format vertical" // if --columns is given
+)
 
 // addTo declares the flags. Without a limit the table has all rows.
 func (o *rowFlags) addTo(cmd *cobra.Command, limit int, rows string) {

@@ -180,6 +180,64 @@ func TestExceptionSumsByCurrency(t *testing.T) {
 	}
 }
 
+// TestChosenColumns are whole if the output is not a terminal; on a terminal, what is hidden has another advice.
+func TestChosenColumns(t *testing.T) {
+	t.Parallel()
+	dir := salesBooks(t)
+	long := `{"id":"f","day":"2026-02-30","currency":"EUR","amount":"1","note":"` + strings.Repeat("n", 100) + `"}`
+	must(t, 1, "ingest", "sales", file(t, dir, "bad.jsonl", long+"\n"), "--project", dir)
+	args := []string{"quarantine", "sales", "--columns", "ref,reason,raw", "--project", dir}
+	if got := must(t, 0, args...).out; !strings.Contains(got, long) || strings.Contains(got, "hidden") {
+		t.Errorf("a pipe gets\n%s", got)
+	}
+	if got := onTerminal(t, 60, args...); !strings.Contains(got, "hidden: reason, raw; use --format vertical.") {
+		t.Errorf("a terminal gets\n%s", got)
+	}
+}
+
+// TestExceptionSums adds decimals and whole numbers, of sums and of computed columns.
+func TestExceptionSums(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "sales")
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "streams/sales.yaml", "stream: sales\nformat: jsonl"+strings.Replace(salesColumns, "  note:", "  quantity: {type: bigint}\n  note:", 1))
+	file(t, dir, "pipelines/books.yaml", `
+pipeline: books
+from: sales
+key: [id, currency]
+artifact:
+  total:    {sum: amount}
+  quantity: {sum: quantity}
+  last:     {max: day}
+  rest:     {is: "total - 1"}
+  left:     {is: "quantity - 1"}
+exceptions: {where: "total <> 0", since: last}
+`)
+	file(t, dir, "pipelines/others.yaml", strings.Replace(salesPipeline, "pipeline: books", "pipeline: others", 1))
+	rows := `{"id":"a","day":"2026-01-05","currency":"EUR","amount":"2","quantity":9007199254740993}` + "\n" +
+		`{"id":"b","day":"2026-01-06","currency":"EUR","amount":"3","quantity":9223372036854775807}` + "\n"
+	must(t, 0, "ingest", "--project", dir, "sales", file(t, dir, "sales.jsonl", rows))
+	if got := must(t, 0, "run", "--project", dir).out; !strings.Contains(got, "next: bursar exceptions books, bursar exceptions others\n") {
+		t.Errorf("run ends with %s", got)
+	}
+	want := "sum (EUR): total 5.00000, quantity 9232379236109516800, rest 3.00000, left 9232379236109516798\n"
+	if got := must(t, 0, "exceptions", "books", "--project", dir).out; !strings.Contains(got, want) {
+		t.Errorf("no %q in\n%s", want, got)
+	}
+}
+
+// TestIngestWithoutPipeline: the next step is to declare one that reads the stream.
+func TestIngestWithoutPipeline(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "sales")
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "streams/sales.yaml", "stream: sales\nformat: jsonl"+salesColumns)
+	got := must(t, 0, "ingest", "--project", dir, "sales", file(t, dir, "sales.jsonl", salesRows)).out
+	if !strings.HasSuffix(got, "next: declare a pipeline that reads sales in pipelines/NAME.yaml\n") {
+		t.Errorf("ingest ends with %s", got)
+	}
+}
+
 // TestExceptionPages sorts, pages and counts.
 func TestExceptionPages(t *testing.T) {
 	t.Parallel()

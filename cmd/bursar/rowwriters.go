@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -51,6 +52,12 @@ func newRowWriter[T any](c *cli, o *rowFlags, w io.Writer, l *listing[T], fields
 	}
 	g := newGrid(names...)
 	g.hidden, g.hint = hidden, columnsHint
+	if len(o.columns) > 0 {
+		g.hint = chosenHint
+		for i := 0; i < len(names) && terminal == 0; i++ {
+			g.wrapped[i] = math.MaxInt // whole, in one line
+		}
+	}
 	return &tableRows{w: w, grid: g, terminal: terminal}, nil
 }
 
@@ -82,7 +89,7 @@ func (t *tableRows) write(item any, row []cell, currency string) error {
 	}
 	texts := make([]string, len(row))
 	for i, v := range row {
-		texts[i] = cellText(v, currency, t.terminal > 0)
+		texts[i] = printable(cellText(v, currency, t.terminal > 0))
 	}
 	t.grid.add(texts...)
 	return nil

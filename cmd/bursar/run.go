@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"bursar/internal/app"
 	"bursar/internal/reconcile/runs"
@@ -87,13 +88,19 @@ func foldWarning(pipeline, fold string, events int64) string {
 	return fmt.Sprintf("%s: none of %s events gave %s a value: check its `where` and its column", pipeline, formatCount(events), fold)
 }
 
-// nextCommand returns the command that shows the result of the runs: the exceptions of the first pipeline that declares
-// them, otherwise an export.
+// nextCommand returns the commands that show the result of the runs: the exceptions of the pipelines that declare them, otherwise an
+// export. Which pipelines have exceptions is not known before their artifacts are read.
 func nextCommand(a *app.App, runs []runs.Run) string {
+	var commands []string
 	for i := range runs {
 		if p := a.Project.Pipeline(runs[i].Pipeline); p != nil && p.Exceptions.Where != "" {
-			return "bursar exceptions " + p.Name
+			if command := "bursar exceptions " + p.Name; !slices.Contains(commands, command) {
+				commands = append(commands, command)
+			}
 		}
+	}
+	if len(commands) > 0 {
+		return strings.Join(commands, ", ")
 	}
 	if len(runs) == 0 {
 		return ""
