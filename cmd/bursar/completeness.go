@@ -176,12 +176,6 @@ func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool,
 	accounts := newGrid("account", "currency", string(completeness.Proven), string(completeness.Claimed), string(completeness.Unknown), string(completeness.Broken), "from", "to", "servicer")
 	details := newGrid("account", "from", "to", "state", "entries", "amount", "closing", "why")
 	accounts.hint, details.hint = columnsHint, columnsHint+"; the lines below explain"
-	amount := func(text, currency string) string {
-		if text == "" || width(c.out) == 0 {
-			return text
-		}
-		return formatMoney(text, currency)
-	}
 	shown, unchecked, states := 0, 0, map[completeness.State]int{}
 	var chosen []completeness.Account // with the intervals to show
 	var lines []string                // full texts, as cells of the table are truncated
@@ -209,7 +203,7 @@ func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool,
 				continue
 			}
 			if shown++; shown <= shownIntervals || all {
-				details.add(account, i.From, i.To, string(i.State), formatCount(i.Entries), amount(i.Amount, a.Currency), amount(i.Closing, a.Currency), i.Reason)
+				details.add(account, i.From, i.To, string(i.State), formatCount(i.Entries), c.amount(i.Amount, a.Currency), c.amount(i.Closing, a.Currency), i.Reason)
 				a.Intervals = append(a.Intervals, i)
 				lines = append(lines, intervalText(name, i, q.Until)...)
 			}
@@ -255,12 +249,24 @@ func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool,
 			fmt.Fprintln(w, printable(line))
 		}
 		explainStates(w, states)
-		if unchecked > 0 {
-			fmt.Fprintf(w, "No calendar is declared for %s: a missing statement shows only where balances do not connect; "+
-				"declare `statements:` in institutions/*.yaml.\n",
-				plural(unchecked, "account", "accounts"))
-		}
+		explainUnchecked(w, unchecked)
 	})
+}
+
+// amount formats an amount for people on a terminal.
+func (c *cli) amount(text, currency string) string {
+	if text == "" || width(c.out) == 0 {
+		return text
+	}
+	return formatMoney(text, currency)
+}
+
+// explainUnchecked says of how many accounts a missing statement may not show.
+func explainUnchecked(w io.Writer, accounts int) {
+	if accounts > 0 {
+		fmt.Fprintf(w, "No calendar is declared for %s: a missing statement shows only where balances do not connect; "+
+			"declare `statements:` in institutions/*.yaml.\n", plural(accounts, "account", "accounts"))
+	}
 }
 
 // stateMeanings are what the states of intervals mean, the best first.

@@ -17,8 +17,10 @@ import (
 )
 
 func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []intake.Result, o *quarantineOptions) error {
-	l := listing[rejectedRow]{name: "rows", more: map[string]any{}, fields: quarantineFields, cells: c.rejectedCells,
-		grid: newGrid("stream", "ref", "kept in batch", "file", "row", "column", "reason")}
+	l := listing[rejectedRow]{
+		name: "rows", more: map[string]any{}, fields: quarantineFields, cells: c.rejectedCells,
+		grid: newGrid("stream", "ref", "kept in batch", "file", "row", "column", "reason"),
+	}
 	builder := newRowBuilder(l.fields)
 	l.values = func(r rejectedRow) ([]cell, error) { return builder.row(r.values()...) }
 	if retried != nil {

@@ -86,8 +86,20 @@ func (g *generator) key(p *Pipeline) {
 		return
 	}
 	keys := [][]string{
-		{"acct"}, {"acct"}, {"num"}, {"day"}, {"kind"}, {"at"}, {"amount"}, {"id"},
-		{"acct", "kind"}, {"kind", "num"}, {"day", "acct"}, {"num", "day"}, {"at", "num"}, {"amount", "acct"},
+		{"acct"},
+		{"acct"},
+		{"num"},
+		{"day"},
+		{"kind"},
+		{"at"},
+		{"amount"},
+		{"id"},
+		{"acct", "kind"},
+		{"kind", "num"},
+		{"day", "acct"},
+		{"num", "day"},
+		{"at", "num"},
+		{"amount", "acct"},
 	}
 	if g.size.Backlog { // runs must meet in their keys
 		keys = keys[:5]
