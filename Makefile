@@ -30,7 +30,7 @@ TESTFLAGS ?=
 FUZZTIME ?= 20000x
 # Readers of statement files get more: PARSERSECONDS says for how long each, and this how many runs that is on two cores.
 PARSERSECONDS ?= 1
-PARSERRATES := [camt]=7000 [csvfile]=3000 [mt940]=7000 [ofx]=5000
+PARSERRATES := [camt]=35000 [csvfile]=3000 [mt940]=35000 [ofx]=15000
 # Making inputs that reach new code smaller is bounded, as it otherwise takes a minute for each and runs nothing meanwhile.
 FUZZFLAGS := -fuzzminimizetime 20x
 FUZZIN := cmd internal

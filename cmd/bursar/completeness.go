@@ -12,13 +12,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/app"
-	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
-
-	"github.com/spf13/cobra"
 )
 
 func (c *cli) completenessCommand() *cobra.Command {
@@ -157,7 +157,7 @@ func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
 
 // readableAmount returns nil for a balance that the file states in a way that cannot be read; the reason quotes it.
 func readableAmount(text string) any {
-	if _, _, ok := column.ParseDecimal(text); !ok {
+	if _, _, ok := decimal.Parse(text); !ok {
 		return nil
 	}
 	return text

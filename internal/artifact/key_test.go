@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 )
 
 var (
@@ -58,7 +59,7 @@ func keyOf(types []column.Type, values []value) []byte {
 		case types[i].IsText():
 			row[i].AppendText([]byte(v.text))
 		case types[i].IsWide():
-			row[i].AppendWide(column.Int128OfBig(v.number))
+			row[i].AppendWide(decimal.Int128OfBig(v.number))
 		default:
 			row[i].AppendInt(v.number.Int64())
 		}

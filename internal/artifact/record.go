@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/failure"
 )
 
@@ -183,16 +184,16 @@ func (d *decoder) value(v *column.Vector) {
 	}
 }
 
-func (d *decoder) wide() column.Int128 {
+func (d *decoder) wide() decimal.Int128 {
 	flag := d.read(1)
 	if d.bad || flag[0] == 0 {
-		return column.Int128Of(d.varint())
+		return decimal.Int128Of(d.varint())
 	}
 	b := d.read(16)
 	if d.bad {
-		return column.Int128{}
+		return decimal.Int128{}
 	}
-	return column.NewInt128(int64(binary.LittleEndian.Uint64(b[8:])), binary.LittleEndian.Uint64(b))
+	return decimal.NewInt128(int64(binary.LittleEndian.Uint64(b[8:])), binary.LittleEndian.Uint64(b))
 }
 
 func (d *decoder) list(v *column.Vector) {

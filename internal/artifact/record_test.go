@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 )
 
 // recordTypes has every type that a record can contain; the first two are the key.
@@ -33,7 +34,7 @@ var recordTypes = []column.Type{
 }
 
 // largest has 38 digits.
-var largest = column.Int128OfBig(new(big.Int).Sub(new(big.Int).Exp(big.NewInt(10), big.NewInt(38), nil), big.NewInt(1)))
+var largest = decimal.Int128OfBig(new(big.Int).Sub(new(big.Int).Exp(big.NewInt(10), big.NewInt(38), nil), big.NewInt(1)))
 
 // fill appends extreme and ordinary values; keys are never null.
 func fill(r *rand.Rand, v *column.Vector, null bool) {
@@ -50,10 +51,10 @@ func fill(r *rand.Rand, v *column.Vector, null bool) {
 		}
 		v.AppendList()
 	case v.Type.IsWide():
-		v.AppendWide([]column.Int128{
+		v.AppendWide([]decimal.Int128{
 			{},
-			column.Int128Of(-1), column.Int128Of(math.MinInt64), column.Int128Of(math.MaxInt64), column.NewInt128(0, 1<<63),
-			largest, largest.Negate(), column.NewInt128(-1, 5), column.NewInt128(1, 0), column.NewInt128(0, math.MaxUint64),
+			decimal.Int128Of(-1), decimal.Int128Of(math.MinInt64), decimal.Int128Of(math.MaxInt64), decimal.NewInt128(0, 1<<63),
+			largest, largest.Negate(), decimal.NewInt128(-1, 5), decimal.NewInt128(1, 0), decimal.NewInt128(0, math.MaxUint64),
 		}[r.IntN(10)])
 	case v.Type.Kind == column.Bool:
 		v.AppendInt(int64(r.IntN(2)))

@@ -9,6 +9,8 @@ import (
 	"math/bits"
 
 	"github.com/zeebo/xxh3"
+
+	"bursar/internal/decimal"
 )
 
 // Digest is a 128-bit digest that does not depend on the order of rows: the sum, modulo 2^128, of the digests of rows.
@@ -94,11 +96,11 @@ func (v *Vector) appendNumber(dst []byte, i int) []byte {
 	return append(dst, byte(scale))
 }
 
-func appendWideNumber(dst []byte, n Int128, scale int8) []byte {
-	ten := Int128Of(10)
+func appendWideNumber(dst []byte, n decimal.Int128, scale int8) []byte {
+	ten := decimal.Int128Of(10)
 	for !fitsInt64(n) {
 		quotient, rest := n.Div(ten)
-		if rest != (Int128{}) {
+		if rest != (decimal.Int128{}) {
 			break
 		}
 		n, scale = quotient, scale-1
@@ -112,6 +114,6 @@ func appendWideNumber(dst []byte, n Int128, scale int8) []byte {
 	return append(dst, byte(scale))
 }
 
-func fitsInt64(n Int128) bool {
+func fitsInt64(n decimal.Int128) bool {
 	return n.HighBits() == int64(n.LowBits())>>63
 }

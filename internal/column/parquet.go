@@ -12,6 +12,8 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/schema"
+
+	"bursar/internal/decimal"
 )
 
 // ParquetWriter writes columns as a Parquet file that DuckDB reads back with exactly the given types: uncompressed, one row group for
@@ -293,7 +295,7 @@ func (b *leafBuffer) wides(v *Vector) []parquet.FixedLenByteArray {
 	return b.fixed
 }
 
-func bigEndian(dst []byte, n Int128) []byte {
+func bigEndian(dst []byte, n decimal.Int128) []byte {
 	hi, lo := uint64(n.HighBits()), n.LowBits()
 	for k := range 8 {
 		dst[k] = byte(hi >> (56 - 8*k))

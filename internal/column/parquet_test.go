@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/duck"
 )
 
@@ -107,7 +108,7 @@ func fill(v *column.Vector, r *rand.Rand, i int) {
 		}
 		v.AppendList()
 	case v.Type.IsWide():
-		v.AppendWide(column.NewInt128(r.Int64N(1<<40)-1<<39, r.Uint64()))
+		v.AppendWide(decimal.NewInt128(r.Int64N(1<<40)-1<<39, r.Uint64()))
 	case v.Type.Kind == column.Bool:
 		v.AppendInt(int64(r.IntN(2)))
 	case v.Type.Kind == column.BigInt && i == 0:

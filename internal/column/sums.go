@@ -2,7 +2,11 @@
 
 package column
 
-import "math/big"
+import (
+	"math/big"
+
+	"bursar/internal/decimal"
+)
 
 // Sums adds up a measure by group, exactly and without bounds (rule 2).
 type Sums struct {
@@ -101,11 +105,11 @@ func (s *Sums) Sub(other *Sums) {
 func (s *Sums) Text() (map[string]string, error) {
 	texts := make(map[string]string, len(s.Groups))
 	for group, sum := range s.Groups {
-		n, err := Narrow(sum)
+		n, err := decimal.Narrow(sum)
 		if err != nil {
 			return nil, err
 		}
-		texts[group] = string(AppendDecimal(nil, n, s.Scale))
+		texts[group] = string(decimal.Append(nil, n, s.Scale))
 	}
 	return texts, nil
 }

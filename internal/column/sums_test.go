@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"bursar/internal/decimal"
 )
 
 func texts(t *testing.T, s *Sums) map[string]string {
@@ -100,7 +102,7 @@ func checkSums(t *testing.T, s *Sums, want map[string]*big.Int) {
 	t.Helper()
 	printed := map[string]string{}
 	for group, n := range want {
-		printed[group] = string(AppendDecimal(nil, wide(t, n.String()), s.Scale))
+		printed[group] = string(decimal.Append(nil, wide(t, n.String()), s.Scale))
 	}
 	if got := texts(t, s); !maps.Equal(got, printed) {
 		t.Errorf("got %v, want %v", got, printed)
@@ -128,16 +130,6 @@ func TestSumsBeyond38Digits(t *testing.T) {
 		s.Add(&back, nil, nil) // the sums are still exact
 		if got, want := texts(t, s)[""], sign+nines[:36]+"."+nines[36:]; got != want {
 			t.Errorf("back again: got %s, want %s", got, want)
-		}
-	}
-}
-
-func TestFits38(t *testing.T) {
-	t.Parallel()
-	nines, more := strings.Repeat("9", 38), "1"+strings.Repeat("0", 38)
-	for digits, want := range map[string]bool{"0": true, nines: true, "-" + nines: true, more: false, "-" + more: false} {
-		if got := Fits38(wide(t, digits)); got != want {
-			t.Errorf("%s fits: %v", digits, got)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"bursar/internal/decimal"
 )
 
 // AppendJSON writes value i as JSON: decimals as strings with their full scale, integers as numbers, dates as "2006-01-02",
@@ -42,7 +44,7 @@ func (v *Vector) AppendPlain(dst []byte, i int) []byte {
 	case Int, BigInt:
 		return strconv.AppendInt(dst, v.Ints[i], 10)
 	case Decimal:
-		return AppendDecimal(dst, v.Unscaled(i), v.Type.Scale)
+		return decimal.Append(dst, v.Unscaled(i), v.Type.Scale)
 	case Date:
 		return time.Unix(v.Ints[i]*86400, 0).UTC().AppendFormat(dst, "2006-01-02")
 	case Timestamp:

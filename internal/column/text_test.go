@@ -1,4 +1,4 @@
-// Printed values: every digit of a decimal, in every position.
+// Printed values of every type.
 
 package column
 
@@ -8,74 +8,24 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
+
+	"bursar/internal/decimal"
 )
 
 // wide reads an unscaled value from its digits.
-func wide(t *testing.T, digits string) Int128 {
+func wide(t *testing.T, digits string) decimal.Int128 {
 	t.Helper()
 	n, ok := new(big.Int).SetString(digits, 10)
 	if !ok {
 		t.Fatalf("%q is not a valid number", digits)
 	}
-	return Int128OfBig(n)
-}
-
-func TestAppendDecimal(t *testing.T) {
-	t.Parallel()
-	nines := strings.Repeat("9", 38)
-	for _, c := range []struct {
-		unscaled string
-		scale    int
-		want     string
-	}{
-		{"0", 0, "0"},
-		{"0", 1, "0.0"},
-		{"0", 4, "0.0000"},
-		{"7", 0, "7"},
-		{"-7", 0, "-7"},
-		{"5", 2, "0.05"},
-		{"-5", 2, "-0.05"},
-		{"50", 2, "0.50"},
-		{"-99", 2, "-0.99"},
-		{"100", 2, "1.00"},
-		{"-123456", 2, "-1234.56"},
-		{"10", 1, "1.0"},
-		{"1", 18, "0.000000000000000001"},
-		{"9223372036854775807", 2, "92233720368547758.07"},
-		{"-9223372036854775808", 2, "-92233720368547758.08"},
-		{"18446744073709551615", 0, "18446744073709551615"},
-		{"18446744073709551616", 0, "18446744073709551616"},
-		{"-18446744073709551616", 20, "-0.18446744073709551616"},
-		{nines, 0, nines},
-		{"-" + nines, 38, "-0." + nines},
-		{nines, 37, "9." + nines[1:]},
-		{"-1", 38, "-0." + strings.Repeat("0", 37) + "1"},
-	} {
-		if got := string(AppendDecimal([]byte(">"), wide(t, c.unscaled), c.scale)); got != ">"+c.want {
-			t.Errorf("%s with scale %d: got %s, want >%s", c.unscaled, c.scale, got, c.want)
-		}
-	}
-}
-
-// TestAppendDecimalAtRandom compares the text with that of math/big.
-func TestAppendDecimalAtRandom(t *testing.T) {
-	t.Parallel()
-	r := rand.New(rand.NewPCG(1, 1))
-	for range 20000 {
-		n, scale := randomWide(r), r.IntN(39)
-		ten := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)
-		want := new(big.Rat).SetFrac(n.BigInt(), ten).FloatString(scale)
-		if got := string(AppendDecimal(nil, n, scale)); got != want {
-			t.Fatalf("%v with scale %d: got %s, want %s", n.BigInt(), scale, got, want)
-		}
-	}
+	return decimal.Int128OfBig(n)
 }
 
 // randomWide has any number of digits up to 38, and often zeros at its end.
-func randomWide(r *rand.Rand) Int128 {
+func randomWide(r *rand.Rand) decimal.Int128 {
 	n := new(big.Int)
 	for range r.IntN(39) {
 		digit := int64(r.IntN(10))
@@ -87,7 +37,7 @@ func randomWide(r *rand.Rand) Int128 {
 	if r.IntN(2) == 0 {
 		n.Neg(n)
 	}
-	return Int128OfBig(n)
+	return decimal.Int128OfBig(n)
 }
 
 func day(y int, m time.Month, d int) int64 {

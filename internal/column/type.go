@@ -1,5 +1,5 @@
-// Package column is the vocabulary of typed values: types, columns of values, exact decimals, their text, digest and Parquet form. It
-// imports no other package of Bursar and does no I/O except through the writers that it is given.
+// Package column is the vocabulary of typed values: types, columns of values, their text, digest and Parquet form. It
+// imports no other package of Bursar but decimal and does no I/O except through the writers that it is given.
 package column
 
 import (

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+
+	"bursar/internal/decimal"
 )
 
 // MaxNarrow is the largest decimal precision whose unscaled values fit an int64.
@@ -18,7 +20,7 @@ const MaxNarrow = 18
 type Vector struct {
 	Type   Type
 	Ints   []int64
-	Wide   []Int128
+	Wide   []decimal.Int128
 	Ends   []uint32
 	Bytes  []byte
 	Fields []Vector
@@ -38,7 +40,7 @@ func NewVector(t Type, capacity int) Vector {
 			v.Fields[i] = NewVector(f.Type, 0)
 		}
 	case t.IsWide():
-		v.Wide = make([]Int128, 0, capacity)
+		v.Wide = make([]decimal.Int128, 0, capacity)
 	default:
 		v.Ints = make([]int64, 0, capacity)
 	}
@@ -119,14 +121,14 @@ func (v *Vector) AppendInt(x int64) {
 }
 
 // AppendWide appends a value that is stored in Wide.
-func (v *Vector) AppendWide(x Int128) {
+func (v *Vector) AppendWide(x decimal.Int128) {
 	v.Wide = append(v.Wide, x)
 	v.appendValid()
 }
 
 // AppendUnscaled appends a decimal at the type's scale. If there is no room for it, it appends nothing and returns an error.
 func (v *Vector) AppendUnscaled(n *big.Int) error {
-	wide, err := Narrow(n)
+	wide, err := decimal.Narrow(n)
 	switch {
 	case err != nil:
 		return err
@@ -180,7 +182,7 @@ func (v *Vector) AppendNull() {
 	case v.Type.Kind == List:
 		v.Ends = append(v.Ends, uint32(v.Fields[0].Len()))
 	case v.Type.IsWide():
-		v.Wide = append(v.Wide, Int128{})
+		v.Wide = append(v.Wide, decimal.Int128{})
 	default:
 		v.Ints = append(v.Ints, 0)
 	}
@@ -208,11 +210,11 @@ func (v *Vector) Span(i int) (lo, hi uint32) {
 }
 
 // Unscaled returns decimal or integer value i without its decimal mark.
-func (v *Vector) Unscaled(i int) Int128 {
+func (v *Vector) Unscaled(i int) decimal.Int128 {
 	if v.Type.IsWide() {
 		return v.Wide[i]
 	}
-	return Int128Of(v.Ints[i])
+	return decimal.Int128Of(v.Ints[i])
 }
 
 // AppendFrom appends value i of another column of the same type.

@@ -9,6 +9,7 @@ import (
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 )
 
 // typeOf returns the column type that represents every value of a DuckDB type exactly; other types are an error.
@@ -76,7 +77,7 @@ func appendVector(dst *column.Vector, src duckdb.Vector, lo, hi int) {
 				dst.AppendNull()
 				continue
 			}
-			dst.AppendWide(column.NewInt128(x.hi, x.lo))
+			dst.AppendWide(decimal.NewInt128(x.hi, x.lo))
 		}
 	default:
 		appendInts(dst, src, data, lo, hi, valid)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
@@ -61,7 +62,7 @@ func (t Totals) Add(other Totals) error {
 			t[name] = map[string]string{}
 		}
 		for group, sum := range groups {
-			total, err := column.AddDecimals(t[name][group], sum)
+			total, err := decimal.Add(t[name][group], sum)
 			if err != nil {
 				return failure.Wrap(failure.Data, fmt.Errorf("add total %s %s: %w", name, group, err))
 			}
@@ -82,7 +83,7 @@ func (t Totals) Sub(other Totals) error {
 			if !negated {
 				negative = "-" + sum
 			}
-			left, err := column.AddDecimals(cmp.Or(t[name][group], "0"), negative)
+			left, err := decimal.Add(cmp.Or(t[name][group], "0"), negative)
 			if err != nil {
 				return failure.Wrap(failure.Data, fmt.Errorf("subtract total %s %s: %w", name, group, err))
 			}
@@ -107,9 +108,9 @@ func (t Totals) Now(s *project.Stream) Totals {
 		now[name] = map[string]string{}
 		for group, sum := range groups {
 			if by := s.Column(total.By); by != nil && by.Type.Kind == column.Decimal {
-				group = column.Rescale(group, by.Type.Scale)
+				group = decimal.Rescale(group, by.Type.Scale)
 			}
-			now[name][group] = column.Rescale(sum, s.TotalType(total).Scale)
+			now[name][group] = decimal.Rescale(sum, s.TotalType(total).Scale)
 		}
 	}
 	return now
@@ -166,7 +167,7 @@ func TotalsOf(summers []Summer) (Totals, error) {
 			return nil, fmt.Errorf("total %s: %w", s.Total.Name, err)
 		}
 		if len(groups) == 0 && s.Group < 0 {
-			groups[""] = string(column.AppendDecimal(nil, column.Int128{}, s.Scale))
+			groups[""] = string(decimal.Append(nil, decimal.Int128{}, s.Scale))
 		}
 		totals[s.Total.Name] = groups
 	}

@@ -1,23 +1,12 @@
-// The stores of a test, with this package's own checks.
+// The stores of a test.
 
 package ids_test
 
-import (
-	"testing"
-
-	"bursar/internal/event/eventtest"
-)
-
-// harness is a test's stores and stream.
-type harness struct{ *eventtest.Harness }
-
-func newHarness(t testing.TB, yaml string) *harness {
-	t.Helper()
-	return &harness{eventtest.New(t, yaml)}
-}
+import "bursar/internal/event/eventtest"
 
 var (
-	plainYAML = eventtest.PlainYAML
-	sale      = eventtest.Sale
-	sales     = eventtest.Sales
+	newHarness = eventtest.New
+	plainYAML  = eventtest.PlainYAML
+	sale       = eventtest.Sale
+	sales      = eventtest.Sales
 )

@@ -7,6 +7,7 @@ import (
 	"math/big"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
@@ -77,7 +78,7 @@ func (l bounds) refuse(p *preparedBlock, r int) *reject {
 			continue
 		}
 		sum := l[i].sum(group)
-		if _, err := column.Narrow(new(big.Int).Add(sum, value)); err == nil {
+		if _, err := decimal.Narrow(new(big.Int).Add(sum, value)); err == nil {
 			continue
 		}
 		total := l[i].Total.Name
@@ -91,7 +92,7 @@ func (l bounds) refuse(p *preparedBlock, r int) *reject {
 }
 
 func (b *bound) text(sum *big.Int) []byte {
-	return column.AppendDecimal(nil, column.Int128OfBig(sum), b.Scale)
+	return decimal.Append(nil, decimal.Int128OfBig(sum), b.Scale)
 }
 
 // fits reports whether all rows of a segment may be accepted, whichever are duplicates.
@@ -115,7 +116,7 @@ func (l bounds) fits(seg *segment) bool {
 			}
 		}
 		for _, sum := range highest {
-			if _, err := column.Narrow(sum); err != nil {
+			if _, err := decimal.Narrow(sum); err != nil {
 				return false
 			}
 		}

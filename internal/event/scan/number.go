@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 )
 
 var pow10 = func() (p [19]int64) {
@@ -68,7 +69,7 @@ const (
 )
 
 // fits reports whether an unscaled value is in the range of a type.
-func fits(n column.Int128, t column.Type) bool {
+func fits(n decimal.Int128, t column.Type) bool {
 	switch t.Kind {
 	case column.Decimal:
 		return n.FitsInPrecision(int32(t.Precision))
@@ -79,4 +80,4 @@ func fits(n column.Int128, t column.Type) bool {
 	}
 }
 
-func inInt64(n column.Int128) bool { return n.HighBits() == int64(n.LowBits())>>63 }
+func inInt64(n decimal.Int128) bool { return n.HighBits() == int64(n.LowBits())>>63 }

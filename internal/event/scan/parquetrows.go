@@ -4,9 +4,8 @@ package scan
 
 import (
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/event/scan/parquet"
-
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // group reads one row group, batch by batch.
@@ -172,7 +171,7 @@ func (g *group) value(i int, from *parquet.Column, v *parquet.Values, k int) boo
 			return g.epoch(i, g.scratch)
 		}
 		if n, ok := v.Unscaled(k); ok && from.Scale == g.plan.types[i].Scale {
-			if n := decimal128.FromI64(n); fits(n, g.plan.types[i]) {
+			if n := decimal.Int128Of(n); fits(n, g.plan.types[i]) {
 				return g.unscaled(i, n, nil)
 			}
 		}

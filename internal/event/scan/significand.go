@@ -5,7 +5,7 @@ package scan
 import (
 	"math/bits"
 
-	"bursar/internal/column"
+	"bursar/internal/decimal"
 )
 
 // maxDigits is the largest number of significant digits of any type.
@@ -46,7 +46,7 @@ func (s *significand) add(d byte, decimal bool) {
 
 // exact parses any number: [+-] digits with an optional decimal mark, digits before or after it, group marks in threes before it, an optional exponent. The
 // unscaled value has the given scale. The reason is empty if the number is represented exactly.
-func exact(tok []byte, scale int, mark, group byte) (unscaled column.Int128, reason string) {
+func exact(tok []byte, scale int, mark, group byte) (unscaled decimal.Int128, reason string) {
 	s, reason := parseSignificand(tok, mark, group)
 	if reason != "" {
 		return unscaled, reason
@@ -71,7 +71,7 @@ func exact(tok []byte, scale int, mark, group byte) (unscaled column.Int128, rea
 		sum, c := bits.Add64(low, d, 0)
 		hi, lo = hi*10+carry+c, sum
 	}
-	unscaled = column.NewInt128(int64(hi), lo)
+	unscaled = decimal.NewInt128(int64(hi), lo)
 	if s.negative {
 		unscaled = unscaled.Negate()
 	}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 )
 
 // Reasons that a grown schema may remove.
@@ -123,7 +124,7 @@ func plainBlanks(tok []byte) []byte {
 }
 
 // unscaled adds a number at its column's scale; tok is its text.
-func (f *filler) unscaled(i int, n column.Int128, tok []byte) bool {
+func (f *filler) unscaled(i int, n decimal.Int128, tok []byte) bool {
 	typ := f.plan.types[i]
 	if !fits(n, typ) {
 		return f.misfit(i, tok, Overflows)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/fold"
 )
 
@@ -74,7 +75,7 @@ func ParseValue(v *column.Vector, text string) error {
 		}
 		v.AppendInt(n)
 	case column.Decimal:
-		n, scale, ok := column.ParseDecimal(column.Rescale(text, v.Type.Scale))
+		n, scale, ok := decimal.Parse(decimal.Rescale(text, v.Type.Scale))
 		if !ok || scale > v.Type.Scale || v.AppendUnscaled(n) != nil {
 			return invalid
 		}

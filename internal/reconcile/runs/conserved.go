@@ -4,6 +4,7 @@ package runs
 
 import (
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/event"
 	"bursar/internal/fold"
 )
@@ -28,7 +29,7 @@ func conservedIn(plan *fold.Plan, totals event.Totals) event.Totals {
 		kept[c.Total] = map[string]string{}
 		for group, sum := range totals[c.Total] {
 			if c.Group >= 0 && plan.Key[c.Group].Type.Kind == column.Decimal {
-				group = column.Rescale(group, plan.Key[c.Group].Type.Scale)
+				group = decimal.Rescale(group, plan.Key[c.Group].Type.Scale)
 			}
 			kept[c.Total][group] = sum
 		}

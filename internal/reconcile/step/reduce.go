@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
@@ -72,7 +73,7 @@ var errDigits = failure.Wrap(failure.Data, errors.New("a sum does not fit 38 dig
 func checkDigits(rows []column.Vector) error {
 	for c := range rows {
 		for _, n := range rows[c].Wide {
-			if !column.Fits38(n) {
+			if !decimal.Fits38(n) {
 				return errDigits
 			}
 		}

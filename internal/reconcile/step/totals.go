@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/event"
 	"bursar/internal/fold"
 	"bursar/internal/reconcile/runs"
@@ -81,7 +82,7 @@ func compareEvents(step runs.StepName, want, got int64) error {
 
 // CompareTotals compares sums with control totals, group by group; a group that is missing on one side is zero there.
 func CompareTotals(step runs.StepName, total string, scale int, want, got map[string]string) error {
-	zero := string(column.AppendDecimal(nil, column.Int128{}, scale))
+	zero := string(decimal.Append(nil, decimal.Int128{}, scale))
 	groups := map[string]bool{}
 	for g := range want {
 		groups[g] = true
@@ -90,7 +91,7 @@ func CompareTotals(step runs.StepName, total string, scale int, want, got map[st
 		groups[g] = true
 	}
 	for _, g := range slices.Sorted(maps.Keys(groups)) {
-		a, b := column.Rescale(cmp.Or(want[g], zero), scale), cmp.Or(got[g], zero)
+		a, b := decimal.Rescale(cmp.Or(want[g], zero), scale), cmp.Or(got[g], zero)
 		if a != b {
 			return &Breach{Step: step, Total: total, Group: g, Want: a, Got: b}
 		}

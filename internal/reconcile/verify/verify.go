@@ -12,6 +12,7 @@ import (
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/event"
 	"bursar/internal/fold"
 	"bursar/internal/object"
@@ -185,7 +186,7 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 		}
 		for name, groups := range totals {
 			for group, sum := range groups {
-				if column.Rescale(run.Totals[name][group], v.scale(name)) != sum {
+				if decimal.Rescale(run.Totals[name][group], v.scale(name)) != sum {
 					return "", fmt.Errorf("run %d changed %s %s by %s, its batches contain %s", run.Run, name, group, run.Totals[name][group], sum)
 				}
 			}

@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"strings"
 
-	"bursar/internal/column"
+	"bursar/internal/decimal"
 )
 
 // Scale is the maximum number of decimals of an amount: ISO 20022 allows five.
@@ -90,22 +90,22 @@ func Negate(decimal string) string {
 // Sum adds amounts exactly. The zero value is 0. An amount has at most 23 digits at Scale, so a sum of all the amounts that a
 // disk can hold fits.
 type Sum struct {
-	unscaled column.Int128 // at Scale
+	unscaled decimal.Int128 // at Scale
 }
 
 // Add adds a decimal. ok is false, and the sum unchanged, if the text is not a valid decimal.
-func (s *Sum) Add(decimal string) (ok bool) {
-	if n, fits := parseSmall(decimal); fits {
-		s.unscaled = s.unscaled.Add(column.Int128Of(n))
+func (s *Sum) Add(amount string) (ok bool) {
+	if n, fits := parseSmall(amount); fits {
+		s.unscaled = s.unscaled.Add(decimal.Int128Of(n))
 		return true
 	}
-	text, ok := Amount(decimal, '.')
+	text, ok := Amount(amount, '.')
 	if !ok {
 		return false
 	}
-	n, _, ok := column.ParseDecimal(column.Rescale(text, Scale))
+	n, _, ok := decimal.Parse(decimal.Rescale(text, Scale))
 	if ok {
-		s.unscaled = s.unscaled.Add(column.Int128OfBig(n))
+		s.unscaled = s.unscaled.Add(decimal.Int128OfBig(n))
 	}
 	return ok
 }
@@ -121,7 +121,7 @@ func (s *Sum) Sign() int { return s.unscaled.Sign() }
 
 // String returns the sum with as few decimals as it needs, but at least two.
 func (s *Sum) String() string {
-	text := column.AppendDecimal(nil, s.unscaled, Scale)
+	text := decimal.Append(nil, s.unscaled, Scale)
 	for range Scale - 2 {
 		if short, trimmed := bytes.CutSuffix(text, []byte("0")); trimmed {
 			text = short

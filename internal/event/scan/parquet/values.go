@@ -12,10 +12,10 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	format "github.com/apache/arrow-go/v18/parquet"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 )
 
 // Values are the values of a column in a batch of rows. By the column's type they are whole numbers or bytes:
@@ -80,12 +80,12 @@ func (v *Values) AppendPlain(dst []byte, k int) []byte {
 	case v.column.Unsigned:
 		n = new(big.Int).SetUint64(uint64(v.ints[k]))
 	case len(v.ints) > 0:
-		return column.AppendDecimal(dst, decimal128.FromI64(v.ints[k]), v.column.Scale)
+		return decimal.Append(dst, decimal.Int128Of(v.ints[k]), v.column.Scale)
 	default:
 		n = twosComplement(v.bytes[k])
 	}
 	if n.BitLen() < 128 {
-		return column.AppendDecimal(dst, decimal128.FromBigInt(n), v.column.Scale)
+		return decimal.Append(dst, decimal.Int128OfBig(n), v.column.Scale)
 	}
 	return fmt.Appendf(dst, "%de-%d", n, v.column.Scale)
 }

@@ -1,6 +1,7 @@
-// Exact decimals (rule 2): unscaled integers of up to 38 digits in columns, of any size in between, and plain text.
-
-package column
+// Package decimal is exact decimals (rule 2): unscaled integers of up to 38 digits in columns, of any size in between, and plain text.
+// It owns how they are written, parsed and added; nothing is ever rounded. It must not know of columns or files, so that readers of
+// foreign formats can use it alone.
+package decimal
 
 import (
 	"fmt"
@@ -40,8 +41,8 @@ func Narrow(n *big.Int) (Int128, error) {
 	return Int128OfBig(n), nil
 }
 
-// AppendDecimal writes an unscaled value with its decimal mark and full scale.
-func AppendDecimal(dst []byte, unscaled Int128, scale int) []byte {
+// Append writes an unscaled value with its decimal mark and full scale.
+func Append(dst []byte, unscaled Int128, scale int) []byte {
 	negative := unscaled.Sign() < 0
 	if negative {
 		unscaled = unscaled.Negate()
@@ -72,28 +73,28 @@ func AppendDecimal(dst []byte, unscaled Int128, scale int) []byte {
 	return dst
 }
 
-// ParseDecimal parses a decimal as AppendDecimal writes it, of any size, and returns it without its mark, and its scale. ok is
+// Parse parses a decimal as AppendDecimal writes it, of any size, and returns it without its mark, and its scale. ok is
 // false if the text is no decimal.
-func ParseDecimal(text string) (unscaled *big.Int, scale int, ok bool) {
+func Parse(text string) (unscaled *big.Int, scale int, ok bool) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	unscaled, ok = new(big.Int).SetString(whole+fraction, 10)
 	return unscaled, len(fraction), ok
 }
 
-// AddDecimals adds two decimals at the finer of their scales, which differ once a type has grown. An empty text is zero. A sum
+// Add adds two decimals at the finer of their scales, which differ once a type has grown. An empty text is zero. A sum
 // of more than 38 digits is an error.
-func AddDecimals(a, b string) (string, error) {
+func Add(a, b string) (string, error) {
 	if a == "" {
 		return b, nil
 	}
 	a, b = Rescale(a, scaleOf(b)), Rescale(b, scaleOf(a))
-	x, scale, okA := ParseDecimal(a)
-	y, scaleB, okB := ParseDecimal(b)
+	x, scale, okA := Parse(a)
+	y, scaleB, okB := Parse(b)
 	if !okA || !okB || scale != scaleB {
 		return "", fmt.Errorf("decimals %q and %q cannot be added", a, b)
 	}
 	n, err := Narrow(x.Add(x, y))
-	return string(AppendDecimal(nil, n, scale)), err
+	return string(Append(nil, n, scale)), err
 }
 
 // Rescale writes a decimal with at least scale decimals.
