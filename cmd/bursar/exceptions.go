@@ -181,12 +181,14 @@ func (s *fieldSums) add(columns []column.Vector, row int) {
 	}
 }
 
-// print writes a line for each group. A sum of more than 38 digits is left out.
+// print writes a line for each group. Columns with a sum of more than 38 digits are named instead.
 func (s *fieldSums) print(w io.Writer, terminal bool) {
 	lines := map[string][]string{}
+	var tooLong []string
 	for i, sums := range s.sums {
 		texts, err := sums.Text()
 		if err != nil {
+			tooLong = append(tooLong, s.names[i])
 			continue
 		}
 		for group, text := range texts {
@@ -197,6 +199,13 @@ func (s *fieldSums) print(w io.Writer, terminal bool) {
 		}
 	}
 	for _, group := range slices.Sorted(maps.Keys(lines)) {
-		fmt.Fprintf(w, "sum%s: %s\n", inBrackets(group), printable(strings.Join(lines[group], ", ")))
+		brackets := inBrackets(group)
+		if group == "" && s.group >= 0 {
+			brackets = " (without currency)"
+		}
+		fmt.Fprintf(w, "sum%s: %s\n", brackets, printable(strings.Join(lines[group], ", ")))
+	}
+	for _, name := range tooLong {
+		fmt.Fprintf(w, "sum of %s: more than 38 digits\n", name)
 	}
 }

@@ -215,6 +215,9 @@ func (o *rowFlags) choose(fields []column.Field, show []string, terminal bool) (
 		if place < 0 {
 			return c, usagef("unknown column %s: use %s", name, strings.Join(all, ", "))
 		}
+		if slices.Contains(c.places, place) {
+			return c, usagef("column %s is named twice", name)
+		}
 		c.places = append(c.places, place)
 	}
 	if len(o.columns) == 0 {

@@ -109,6 +109,7 @@ func TestUnknownFormats(t *testing.T) {
 		{"export books --to out.csv --format yaml", "different formats"},
 		{"export books --to out.csv --columns id,totl", "unknown column totl: use id, currency, total"},
 		{"export books --to out.jsonl --columns id", "--columns cannot be combined with jsonl"},
+		{"export books --to out.csv --columns id,total,id", "column id is named twice"},
 		{"exceptions books --format yaml", "use table, vertical, csv, jsonl, parquet"},
 		{"exceptions books --json --format csv", "--json cannot be combined with --format"},
 		{"exceptions books --limit -1", "not negative"},
@@ -177,6 +178,27 @@ func TestExceptionSumsByCurrency(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+}
+
+// TestExceptionSumsThatSurprise: amounts without a currency are not taken for the sum of all, and a sum that is too long is named.
+func TestExceptionSumsThatSurprise(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "sales")
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "streams/sales.yaml", "stream: sales\nformat: jsonl\nid: id\ncolumns:\n  id: {type: string}\n  currency: {type: string}\n"+
+		"  small: {type: int}\n  large: {type: \"decimal(38,0)\"}\n")
+	file(t, dir, "pipelines/books.yaml", "pipeline: books\nfrom: sales\nkey: [id, currency]\nartifact:\n  small: {sum: small}\n  large: {sum: large}\n"+
+		"exceptions: {where: \"small <> 0\"}\n")
+	rows := ""
+	for i, currency := range []string{"", "EUR", "EUR"} {
+		rows += fmt.Sprintf(`{"id":"%d","currency":%q,"small":%d,"large":"%s"}`+"\n", i, currency, i+1, strings.Repeat("9", 38))
+	}
+	must(t, 0, "ingest", "--project", dir, "sales", file(t, dir, "sales.jsonl", rows))
+	must(t, 0, "run", "--project", dir)
+	text := must(t, 0, "exceptions", "books", "--project", dir).out
+	if want := "sum (without currency): small 1\nsum (EUR): small 5\nsum of large: more than 38 digits\n"; !strings.Contains(text, want) {
+		t.Errorf("no %q in\n%s", want, text)
 	}
 }
 
