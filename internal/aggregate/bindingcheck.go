@@ -138,7 +138,7 @@ func (r *reading) filesNotReread(ctx context.Context, files []*File, was *rules.
 		return nil, err
 	}
 	here, uncounted := rereadFiles(files), earlier.Removed()
-	err = imported.Query(ctx, r.Duck, "SELECT object, file, id FROM ("+stream+") WHERE "+where+" ORDER BY file, object", func(row []string) error {
+	err = imported.Query(ctx, r.ObjectFiles, r.Duck, "SELECT object, file, id FROM ("+stream+") WHERE "+where+" ORDER BY file, object", func(row []string) error {
 		if here[row[0]] == nil && !uncounted[row[2]] && (len(left) == 0 || left[len(left)-1] != row[1]) {
 			left = append(left, row[1])
 		}

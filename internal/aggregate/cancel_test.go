@@ -120,7 +120,7 @@ func (h *fixture) unlist(reference string) {
 	for i := range columns {
 		list = append(list, "CAST("+columns[i].Name+" AS VARCHAR)")
 	}
-	err = imported.Query(h.Context(), h.intake.Duck, "SELECT "+strings.Join(list, ", ")+" FROM ("+view+") WHERE reference = "+imported.SQLList([]string{reference}), func(row []string) error {
+	err = imported.Query(h.Context(), h.objects.Files(), h.intake.Duck, "SELECT "+strings.Join(list, ", ")+" FROM ("+view+") WHERE reference = "+imported.SQLList([]string{reference}), func(row []string) error {
 		event := map[string]any{}
 		for i, value := range row {
 			switch columns[i].Type.String() {

@@ -176,7 +176,7 @@ func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) e
 	}
 	if view != "" {
 		sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM (" + view + ") WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
-		err = imported.Query(ctx, r.Duck, sql, func(row []string) error {
+		err = imported.Query(ctx, r.ObjectFiles, r.Duck, sql, func(row []string) error {
 			f := faulty{Account: row[1], From: row[2], To: row[3]}
 			found[row[0]] = f
 			known[f.Account] = append(known[f.Account], f)

@@ -34,11 +34,8 @@ func TestMain(m *testing.M) {
 // fixture is an importer with its stores.
 type fixture struct {
 	testing.TB
-	dir     string
-	objects interface {
-		object.Store
-		object.Local
-	}
+	dir      string
+	objects  object.Local
 	importer *Importer
 	intake   *event.Store
 }
@@ -69,7 +66,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 	if statements != "" {
 		h.file("project/institutions/bank.yaml", "institution: bank\naccounts: [\"A*\"]\nstatements: "+statements+"\n")
 	}
-	h.importer = &Importer{Streams: imported.Streams{Objects: h.objects, Catalog: records, Project: h.read(), Duck: h.intake.Duck}, Scratch: h.intake.Scratch, Now: now, Ingest: h.take, FindIDs: h.findIDs}
+	h.importer = &Importer{Streams: imported.Streams{Objects: h.objects, ObjectFiles: h.objects.Files(), Catalog: records, Project: h.read(), Duck: h.intake.Duck}, Scratch: h.intake.Scratch, Now: now, Ingest: h.take, FindIDs: h.findIDs}
 	return h
 }
 
@@ -174,8 +171,8 @@ func (h *fixture) stored(stream, columns string) (rows []string) {
 	if len(batches) == 0 {
 		return nil
 	}
-	sql := fmt.Sprintf("SELECT concat_ws(' ', %s) FROM (%s)", columns, event.ViewSQL(h.objects, h.importer.Project.Stream(stream), batches))
-	err = imported.Query(h.Context(), h.intake.Duck, sql, func(row []string) error {
+	sql := fmt.Sprintf("SELECT concat_ws(' ', %s) FROM (%s)", columns, event.ViewSQL(h.objects.Files(), h.importer.Project.Stream(stream), batches))
+	err = imported.Query(h.Context(), h.objects.Files(), h.intake.Duck, sql, func(row []string) error {
 		rows = append(rows, row[0])
 		return nil
 	})

@@ -22,12 +22,6 @@ import (
 	"bursar/internal/project"
 )
 
-// local is a failing store whose files can still be read in place.
-type local struct {
-	object.Store
-	object.Local
-}
-
 // all is everything that is stored, without origins.
 func (h *fixture) all() string {
 	h.Helper()
@@ -55,7 +49,7 @@ func TestImportSurvivesFailures(t *testing.T) {
 		objects, records := h.objects, h.importer.Catalog
 		paths := []string{h.file("a.xml", texts[0]), h.file("b.sta", texts[1])}
 		plan.FailAt(n, []failing.Mode{failing.Before, failing.After, failing.Crash, failing.After | failing.Crash}[n%4])
-		broken, brokenRecords := local{failing.Objects(objects, plan), objects}, failing.Catalog(records, plan)
+		broken, brokenRecords := failing.Objects(objects, plan), failing.Catalog(records, plan)
 		h.importer.Objects, h.importer.Catalog, h.intake.Objects, h.intake.Catalog = broken, brokenRecords, broken, brokenRecords
 		_, err := h.importer.Import(t.Context(), paths, Options{})
 		more = plan.Fired()
@@ -186,7 +180,6 @@ func TestChangingFileIsTransient(t *testing.T) {
 
 // together is a store in which an original is durable only while another one is being written.
 type together struct {
-	object.Store
 	object.Local
 	waiting chan struct{}
 }
@@ -198,7 +191,7 @@ type togetherWriter struct {
 }
 
 func (s *together) Create(ctx context.Context, name string) (object.Writer, error) {
-	w, err := s.Store.Create(ctx, name)
+	w, err := s.Local.Create(ctx, name)
 	if err != nil || !strings.HasPrefix(name, "statements/") {
 		return w, err
 	}
@@ -224,7 +217,7 @@ func TestOriginalsAreKeptTogether(t *testing.T) {
 		sheet := sheetOf(fmt.Sprint(day), day+1, 1000, items(day+1, 10)...)
 		paths = append(paths, h.file(fmt.Sprintf("%d.xml", day), camtOf(sheet)))
 	}
-	h.importer.Objects = &together{h.objects, h.objects, make(chan struct{})}
+	h.importer.Objects = &together{h.objects, make(chan struct{})}
 	take := h.importer.Ingest
 	h.importer.Ingest = func(ctx context.Context, stream string, files []string, parts func(string) []event.FilePart) (intake.Result, error) {
 		kept, err := h.objects.List(ctx, "statements/")

@@ -17,6 +17,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/failure"
+	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -133,7 +134,10 @@ func (im *Importer) Undo(ctx context.Context, name string) (out imported.Retract
 	out.Retraction = *k.Retracted
 	path := name
 	if digest, err := im.digestOfPath(ctx, path); err != nil || digest != k.Digest {
-		path = im.Objects.Path(out.Object)
+		path = im.ObjectFiles.Path(object.Description{Name: out.Object})
+		if err := im.ObjectFiles.Pin(ctx); err != nil {
+			return out, err
+		}
 	}
 	result, err := im.Import(ctx, []string{path}, Options{Institution: k.Institution(), restore: k})
 	out.Cancelled, out.NotCancelled = result.Cancelled, result.NotCancelled
@@ -210,7 +214,7 @@ func (im *Importer) inConflict(ctx context.Context, accounts []string) (paths []
 			if !slices.Contains(accounts, parsed.Account) {
 				return nil
 			}
-			if path := im.Objects.Path(parsed.Object); !slices.Contains(paths, path) {
+			if path := im.ObjectFiles.Path(object.Description{Name: parsed.Object}); !slices.Contains(paths, path) {
 				paths = append(paths, path)
 			}
 			return nil
@@ -220,5 +224,5 @@ func (im *Importer) inConflict(ctx context.Context, accounts []string) (paths []
 		}
 	}
 	slices.Sort(paths)
-	return paths, nil
+	return paths, im.ObjectFiles.Pin(ctx)
 }

@@ -240,7 +240,7 @@ func stepLimits(threads int, memory string) (concurrent int, each string) {
 }
 
 // compose creates the intake and the engine on the stores.
-func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index artifact.Index, scratch string) {
+func (a *App) compose(objects object.Local, records catalog.Catalog, index artifact.Index, scratch string) {
 	o := duck.Options{
 		Memory: a.Project.Config.Memory, Threads: a.Project.Config.Threads,
 		Scratch: scratch, Dirs: []string{filepath.Join(a.state, "objects")},

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"bursar/internal/catalog"
+	"bursar/internal/object"
 	"bursar/internal/reconcile/rebuild"
 	"bursar/internal/reconcile/runs"
 )
@@ -93,4 +94,9 @@ func keysOf(t *testing.T, a *App, prefix string) (keys []string) {
 		t.Fatal(err)
 	}
 	return keys
+}
+
+// objectPath returns the path of an object's file.
+func objectPath(a *App, name string) string {
+	return a.Engine.Objects.Files().Path(object.Description{Name: name})
 }

@@ -126,7 +126,7 @@ func TestLateIndexWorkerChangesNothing(t *testing.T) {
 func failingEngine(a *App, plan *fault.Plan) *reconcile.Engine {
 	e := a.Engine
 	return &reconcile.Engine{
-		Project: e.Project, Objects: fault.Objects(e.Objects, plan).(reconcile.Store), //nolint:errcheck,forcetypeassert // the wrapper of a local store is one
+		Project: e.Project, Objects: fault.Objects(e.Objects, plan),
 		Catalog: fault.Catalog(e.Catalog, plan), Index: fault.Index(e.Index, plan),
 		Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
 	}

@@ -114,7 +114,7 @@ func TestRebuildGoesOnAfterACrash(t *testing.T) {
 		plan.FailAt(n, mode)
 		e := a.Engine
 		dying := &reconcile.Engine{
-			Project: e.Project, Objects: fault.Objects(e.Objects, plan).(reconcile.Store), //nolint:errcheck // the wrapper of a local store is one
+			Project: e.Project, Objects: fault.Objects(e.Objects, plan),
 			Catalog: fault.Catalog(e.Catalog, plan),
 			Index:   fault.Index(e.Index, plan), Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
 		}

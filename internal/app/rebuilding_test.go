@@ -155,7 +155,7 @@ func TestDamagedBatchKeepsTheRebuild(t *testing.T) {
 	t.Parallel()
 	a := openTwoBatches(t)
 	rebuildCut(t, a, 5)
-	path := a.Engine.Objects.Path(batchObject(t, a))
+	path := objectPath(a, batchObject(t, a))
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -224,7 +224,7 @@ func eventsOf(t *testing.T, a *App, stream string, columns ...string) (rows [][]
 	for i, c := range columns {
 		list[i] = "CAST(" + column.QuoteIdentifier(c) + " AS VARCHAR)"
 	}
-	sql := fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), event.ViewSQL(a.Engine.Objects, a.Project.Stream(stream), batches))
+	sql := fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), event.ViewSQL(a.Engine.Objects.Files(), a.Project.Stream(stream), batches))
 	err = session.Query(t.Context(), sql, func(got []column.Vector) error {
 		for i := range got[0].Len() {
 			row := make([]string, len(got))

@@ -20,7 +20,7 @@ func truncate(t *testing.T, a *App, run runs.Run, step runs.StepName) {
 	for _, share := range run.Steps[step].Shares {
 		for _, o := range share.Objects {
 			cut++
-			if err := os.Truncate(a.Engine.Objects.Path(o.Name), 10); err != nil {
+			if err := os.Truncate(objectPath(a, o.Name), 10); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"bursar/internal/catalog"
-	"bursar/internal/reconcile"
+	"bursar/internal/object"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/step"
 )
@@ -45,7 +45,7 @@ func TestPartitionOfOtherStateIsRefused(t *testing.T) {
 }
 
 // dyingStore ends the goroutine at the first and every later deletion.
-type dyingStore struct{ reconcile.Store }
+type dyingStore struct{ object.Local }
 
 func (d *dyingStore) Delete(context.Context, string) error { return errKilled }
 

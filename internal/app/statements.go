@@ -62,9 +62,14 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 	if unlock, err = a.importLock.Lock(ctx, "statements"); err != nil {
 		return nil, nil, err
 	}
+	streams := a.builtinStreams()
+	release := func() {
+		streams.ObjectFiles.Release()
+		unlock()
+	}
 	return &aggregate.Importer{
-		Streams: a.builtinStreams(), Scratch: a.Events.Scratch, Ingest: a.ingestRows, FindIDs: a.findIDs, Now: a.Events.Now,
-	}, unlock, nil
+		Streams: streams, Scratch: a.Events.Scratch, Ingest: a.ingestRows, FindIDs: a.findIDs, Now: a.Events.Now,
+	}, release, nil
 }
 
 // findIDs returns those of the ids that a stream has events of, each with its batch.
@@ -88,15 +93,18 @@ func (a *App) Completeness(ctx context.Context, q completeness.Query, each func(
 	if err := a.checkBuiltinNames(); err != nil {
 		return nil, err
 	}
-	return a.completeness().Judge(ctx, q, each)
+	accounts := a.completeness()
+	defer accounts.ObjectFiles.Release()
+	return accounts.Judge(ctx, q, each)
 }
 
 func (a *App) completeness() *completeness.Accounts {
 	return &completeness.Accounts{Streams: a.builtinStreams()}
 }
 
+// builtinStreams returns the built-in streams for one operation, which releases their files at its end.
 func (a *App) builtinStreams() imported.Streams {
-	return imported.Streams{Objects: a.Engine.Objects, Catalog: a.Events.Catalog, Project: a.Project, Duck: a.Events.Duck}
+	return imported.Streams{Objects: a.Engine.Objects, ObjectFiles: a.Engine.Objects.Files(), Catalog: a.Events.Catalog, Project: a.Project, Duck: a.Events.Duck}
 }
 
 // AcceptInterval records that a person accepts an unproven interval of an account, or with undo removes that record. until is as
@@ -105,10 +113,12 @@ func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, un
 	if err := a.checkBuiltinNames(); err != nil {
 		return completeness.Acceptance{}, err
 	}
+	accounts := a.completeness()
+	defer accounts.ObjectFiles.Release()
 	if undo {
-		return a.completeness().Undo(ctx, name)
+		return accounts.Undo(ctx, name)
 	}
-	return a.completeness().Accept(ctx, name, reason, until, a.Events.Now())
+	return accounts.Accept(ctx, name, reason, until, a.Events.Now())
 }
 
 // checkBuiltinNames returns an error if a declared stream has the name of a built-in one.

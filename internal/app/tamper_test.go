@@ -281,7 +281,7 @@ func rewrite(t *testing.T, a *App, step runs.StepName, sql string) {
 	t.Helper()
 	run := runOfOrders(t, a, 2)
 	what := &run.Steps[step].Shares[0].Objects[0]
-	rewriteFile(t, a, a.Engine.Objects.Path(what.Name), sql)
+	rewriteFile(t, a, objectPath(a, what.Name), sql)
 	described := describe(t, a, what.Name)
 	what.Bytes, what.Digest = described.Bytes, described.Digest
 	putRun(t, a, run)

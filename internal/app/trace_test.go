@@ -80,7 +80,7 @@ func TestTraceFindsMissingEvents(t *testing.T) {
 		{"true", ""},
 		{`"order" <> 'a'`, `run 2 folded 1 event into key "a", but its batches contain 0`},
 	} {
-		rewriteFile(t, a, a.Engine.Objects.Path(name), "SELECT * FROM %s WHERE "+c.where)
+		rewriteFile(t, a, objectPath(a, name), "SELECT * FROM %s WHERE "+c.where)
 		putBatchObject(t, a, 2, describe(t, a, name))
 		_, err := a.Queries.Trace(t.Context(), "orders", "a", func(query.TracedEvent) error { return nil })
 		var untraced *query.UntracedError

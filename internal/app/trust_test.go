@@ -237,7 +237,7 @@ func TestFlippedEventsAreNotFolded(t *testing.T) {
 			}
 		}
 		pay(t, a, "6 a 1.00", "7 d -4.00")
-		batches := a.Engine.Objects.Path("streams/payments/batches/00000003/events-0-0000.parquet")
+		batches := objectPath(a, "streams/payments/batches/00000003/events-0-0000.parquet")
 		flipFile(t, batches, 40)
 		mustRefuse(t, "reduce", tryStep(t, a, "reduce"), "repair --from")
 		_, err := rebuildHere(t.Context(), a, "orders")
@@ -269,7 +269,7 @@ func TestSumsOfEventsAreThoseOfTheBatch(t *testing.T) {
 func rewriteBatch(t *testing.T, a *App, sql string) {
 	t.Helper()
 	name := "streams/payments/batches/00000001/events-0-0000.parquet"
-	rewriteFile(t, a, a.Engine.Objects.Path(name), sql)
+	rewriteFile(t, a, objectPath(a, name), sql)
 	putBatchObject(t, a, 1, describe(t, a, name))
 }
 
@@ -305,7 +305,7 @@ func TestDamagedDeltaOrStateIsMadeAgain(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				damage(t, a.Engine.Objects.Path(runOfOrders(t, a, 2).Steps[made.by].Shares[0].Objects[0].Name))
+				damage(t, objectPath(a, runOfOrders(t, a, 2).Steps[made.by].Shares[0].Objects[0].Name))
 				if err := tryStep(t, a, made.before); err == nil || failure.Of(err) != failure.Transient {
 					t.Errorf("%s says %v, want a transient error", made.before, err)
 				}
@@ -319,7 +319,7 @@ func TestDamagedDeltaOrStateIsMadeAgain(t *testing.T) {
 func TestDamagedPartNamesTheRebuild(t *testing.T) {
 	t.Parallel()
 	a := openTwoRuns(t)
-	part := a.Engine.Objects.Path(partOfOrders(t, a, 2))
+	part := objectPath(a, partOfOrders(t, a, 2))
 	if err := os.Truncate(part, 3); err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +409,7 @@ func putGeneration(t *testing.T, a *App, g runs.Generation) {
 // describe reads an object and returns its description.
 func describe(t *testing.T, a *App, name string) object.Description {
 	t.Helper()
-	content, err := os.ReadFile(a.Engine.Objects.Path(name))
+	content, err := os.ReadFile(objectPath(a, name))
 	if err != nil {
 		t.Fatal(err)
 	}

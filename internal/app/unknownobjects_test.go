@@ -58,7 +58,7 @@ func TestVerifyReadsStreamsWithoutPipelines(t *testing.T) {
 		t.Fatalf("%v, %v", names, err)
 	}
 	for _, name := range names {
-		path := a.Engine.Objects.Path(name)
+		path := objectPath(a, name)
 		whole, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -16,7 +16,6 @@ import (
 	"bursar/internal/event/intake"
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
-	"bursar/internal/object"
 )
 
 const orderYAML = `
@@ -69,12 +68,8 @@ func (h *harness) viewed() string {
 		h.T.Fatal(err)
 	}
 	defer session.Close()
-	files, ok := h.Store.Objects.(object.Local)
-	if !ok {
-		h.T.Fatal("the objects are not files")
-	}
 	var list []string
-	sql := fmt.Sprintf("SELECT k, account FROM (%s)", event.ViewSQL(files, h.Stream, h.Batches()))
+	sql := fmt.Sprintf("SELECT k, account FROM (%s)", event.ViewSQL(h.Store.Objects.Files(), h.Stream, h.Batches()))
 	err = session.Query(h.T.Context(), sql, func(rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			list = append(list, fmt.Sprintf("%s=%s", rows[0].Text(i), rows[1].Text(i)))

@@ -101,7 +101,7 @@ func (b *Batch) withComputed(tx catalog.Tx, s *project.Stream) error {
 }
 
 // ComputeTotals computes all totals that a stream declares now from the events of one of its batches, and stores them beside the batch.
-func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Store, local object.Local, session *duck.Session, s *project.Stream, b Batch) error {
+func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Local, session *duck.Session, s *project.Stream, b Batch) error {
 	if err := CheckObjects(ctx, store, []Batch{b}, 1); err != nil {
 		return err
 	}
@@ -109,7 +109,13 @@ func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Store, l
 	for i := range s.Totals {
 		names[i] = s.Totals[i].Name
 	}
-	totals, err := SumTotals(ctx, session, s, ViewSQL(local, s, []Batch{b}), names)
+	files := store.Files()
+	defer files.Release()
+	view := ViewSQL(files, s, []Batch{b})
+	if err := files.Pin(ctx); err != nil {
+		return err
+	}
+	totals, err := SumTotals(ctx, session, s, view, names)
 	if err != nil {
 		return fmt.Errorf("compute control totals of batch %d of %s: %w", b.Batch, s.Name, err)
 	}

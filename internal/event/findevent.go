@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,17 +14,14 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event/dedupe"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
 // FindEvents returns the sealed events with an id, of one batch if batch is not 0, in the order of their batches: one, unless the id was accepted again. Ids are compared as they are
 // printed, so that the spelling in SQL does not matter; a text may be given without quotes.
 func (st *Store) FindEvents(ctx context.Context, session *duck.Session, s *project.Stream, id string, batch uint64) (found []Retraction, err error) {
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return nil, ErrNotLocal
-	}
+	files := st.Objects.Files()
+	defer files.Release()
 	batches, err := Batches(ctx, st.Catalog, s.Name, 0)
 	if err != nil {
 		return nil, err
@@ -44,6 +40,9 @@ func (st *Store) FindEvents(ctx context.Context, session *duck.Session, s *proje
 		if text := textID(s, id); text != "" {
 			sql += " WHERE " + text
 		}
+		if err := files.Pin(ctx); err != nil {
+			return nil, err
+		}
 		err := session.Query(ctx, sql, func(rows []column.Vector) error {
 			ids, file, row := rows[:len(rows)-2], rows[len(rows)-2], rows[len(rows)-1]
 			for n := range file.Len() {
@@ -58,6 +57,7 @@ func (st *Store) FindEvents(ctx context.Context, session *duck.Session, s *proje
 		if err != nil {
 			return nil, fmt.Errorf("look for event %s in batch %d of %s: %w", id, batches[i].Batch, s.Name, err)
 		}
+		files.Release()
 	}
 	return found, nil
 }
@@ -114,10 +114,8 @@ func plainID(id []byte, text string) bool {
 
 // EventPlaces returns the places of a batch's events, sorted.
 func (st *Store) EventPlaces(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return nil, ErrNotLocal
-	}
+	files := st.Objects.Files()
+	defer files.Release()
 	if err := CheckObjects(ctx, st.Objects, []Batch{*b}, st.Workers); err != nil {
 		return nil, err
 	}
@@ -127,6 +125,9 @@ func (st *Store) EventPlaces(ctx context.Context, s *project.Stream, b *Batch) (
 	}
 	defer session.Close()
 	sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, []Batch{*b}))
+	if err := files.Pin(ctx); err != nil {
+		return nil, err
+	}
 	err = session.Query(ctx, sql, func(found []column.Vector) error {
 		for n := range found[0].Len() {
 			place, err := dedupe.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
@@ -141,18 +142,13 @@ func (st *Store) EventPlaces(ctx context.Context, s *project.Stream, b *Batch) (
 	return places, err
 }
 
-// ErrNotLocal says that the objects are not files.
-var ErrNotLocal = errors.New("bug: the objects are not files that SQL can read")
-
 // Values are the columns of one event by name, as JSON.
 type Values map[string]json.RawMessage
 
 // EachAt calls each for the events of batches that were read at the places.
 func (st *Store) EachAt(ctx context.Context, s *project.Stream, batches []Batch, places []string, each func(Place, Values)) error {
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return ErrNotLocal
-	}
+	files := st.Objects.Files()
+	defer files.Release()
 	if err := CheckObjects(ctx, st.Objects, batches, st.Workers); err != nil {
 		return err
 	}
@@ -163,6 +159,9 @@ func (st *Store) EachAt(ctx context.Context, s *project.Stream, batches []Batch,
 	defer session.Close()
 	fields := Fields(s)
 	sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s, %s) IN (%s)", names(fields), ViewSQL(files, s, batches), FileColumn, RowColumn, strings.Join(places, ", "))
+	if err := files.Pin(ctx); err != nil {
+		return err
+	}
 	return session.Query(ctx, sql, func(rows []column.Vector) error {
 		own := rows[:len(rows)-2]
 		file, row := rows[len(rows)-2], rows[len(rows)-1]
@@ -179,10 +178,8 @@ func (st *Store) EachAt(ctx context.Context, s *project.Stream, batches []Batch,
 
 // EventAt returns the event that was read at a place, or nil. It is in its file's batch, or in a batch that retried a quarantine.
 func (st *Store) EventAt(ctx context.Context, s *project.Stream, at Place) (found *Retraction, err error) {
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return nil, ErrNotLocal
-	}
+	files := st.Objects.Files()
+	defer files.Release()
 	batches, err := st.batchesWith(ctx, s.Name, at)
 	if err != nil || len(batches) == 0 {
 		return nil, err
@@ -199,6 +196,9 @@ func (st *Store) EventAt(ctx context.Context, s *project.Stream, at Place) (foun
 	for i := range batches {
 		sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s, %s) IN (%s)",
 			names(idFields(s, fields)), ViewSQL(files, s, batches[i:i+1]), FileColumn, RowColumn, at.SQL())
+		if err := files.Pin(ctx); err != nil {
+			return nil, err
+		}
 		err := session.Query(ctx, sql, func(rows []column.Vector) error {
 			if rows[0].Len() > 0 {
 				found = &Retraction{Stream: s.Name, Batch: batches[i].Batch, Event: string(printedID(rows[:len(rows)-2], 0)), File: at.File, Row: at.Row}

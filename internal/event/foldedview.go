@@ -38,19 +38,19 @@ func FoldedFields(e *project.Events) []column.Field {
 
 // FoldedSQL returns a SELECT over the events of batches of any of the streams, as the single table that a pipeline folds. It contains the events that
 // have a key; UnkeyedSQL returns the others.
-func FoldedSQL(files object.Local, e *project.Events, batches []Batch) string {
+func FoldedSQL(files object.Files, e *project.Events, batches []Batch) string {
 	return foldedSQL(files, e, batches, func(view string) string { return view })
 }
 
 // FoldedPartSQL is FoldedSQL over the events that satisfy a condition. Key expressions are not evaluated on other events.
-func FoldedPartSQL(files object.Local, e *project.Events, batches []Batch, condition string) string {
+func FoldedPartSQL(files object.Files, e *project.Events, batches []Batch, condition string) string {
 	return foldedSQL(files, e, batches, func(view string) string {
 		return fmt.Sprintf("WITH part AS MATERIALIZED (SELECT * FROM (%s) WHERE %s) SELECT * FROM part", view, condition)
 	})
 }
 
 // foldedSQL applies wrap to the view of each stream.
-func foldedSQL(files object.Local, e *project.Events, batches []Batch, wrap func(view string) string) string {
+func foldedSQL(files object.Files, e *project.Events, batches []Batch, wrap func(view string) string) string {
 	fields := FoldedFields(e)
 	var selects []string
 	for _, s := range e.Streams {
@@ -80,7 +80,7 @@ func foldedSQL(files object.Local, e *project.Events, batches []Batch, wrap func
 }
 
 // UnkeyedSQL returns a SELECT over the events of a stream's batches that have no key, with the stream's columns.
-func UnkeyedSQL(files object.Local, e *project.Events, s *project.Stream, batches []Batch) string {
+func UnkeyedSQL(files object.Files, e *project.Events, s *project.Stream, batches []Batch) string {
 	return fmt.Sprintf("SELECT * FROM (%s) WHERE %s", viewSQL(files, s, batches, true), e.Unkeyed(s.Name))
 }
 

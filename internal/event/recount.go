@@ -10,7 +10,6 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/column"
 	"bursar/internal/duck"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -83,10 +82,8 @@ func (r *Recount) Compare(b Batch) error {
 
 // SumEvent computes the control totals of one event.
 func (st *Store) SumEvent(ctx context.Context, session *duck.Session, s *project.Stream, r *Retraction) error {
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return ErrNotLocal
-	}
+	files := st.Objects.Files()
+	defer files.Release()
 	var b Batch
 	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
 		b, err = GetBatch(tx, s.Name, r.Batch)
@@ -99,6 +96,9 @@ func (st *Store) SumEvent(ctx context.Context, session *duck.Session, s *project
 		return err
 	}
 	view := fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", ViewSQL(files, s, []Batch{b}), FileColumn, r.File, RowColumn, r.Row)
+	if err := files.Pin(ctx); err != nil {
+		return err
+	}
 	count := NewRecount(s, b.Columns)
 	err = session.Query(ctx, count.SQL(view), func(rows []column.Vector) error {
 		count.Add(rows)

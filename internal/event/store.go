@@ -17,7 +17,7 @@ import (
 
 // Store is where the events of streams are stored, and what is needed to read and to change them. Whoever changes a stream holds it exclusively.
 type Store struct {
-	Objects object.Store
+	Objects object.Local
 	Catalog catalog.Catalog
 	Secret  *identity.File // key of the dedupe indexes' digests
 	Scratch string         // folder for temporary files

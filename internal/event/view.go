@@ -35,12 +35,12 @@ func Fields(s *project.Stream) []column.Field {
 
 // ViewSQL returns a SELECT over the events of batches, without excluded ones, with the stream's columns as declared now. A column that a batch was sealed
 // without is null, and one whose type has grown is cast.
-func ViewSQL(files object.Local, s *project.Stream, batches []Batch) string {
+func ViewSQL(files object.Files, s *project.Stream, batches []Batch) string {
 	return viewSQL(files, s, batches, false)
 }
 
 // viewSQL is ViewSQL. With computed, columns that were computed under the earlier interpretation of time zones are computed again.
-func viewSQL(files object.Local, s *project.Stream, batches []Batch, computed bool) string {
+func viewSQL(files object.Files, s *project.Stream, batches []Batch, computed bool) string {
 	var selects []string
 	for len(batches) > 0 {
 		n := 1
@@ -61,11 +61,11 @@ func viewSQL(files object.Local, s *project.Stream, batches []Batch, computed bo
 func sameShape(a, b Definition) bool { return a.Name == b.Name && a.Type == b.Type && a.Is == b.Is }
 
 // selectSQL reads the objects of batches with equal columns.
-func selectSQL(files object.Local, s *project.Stream, batches []Batch, computed bool) string {
+func selectSQL(files object.Files, s *project.Stream, batches []Batch, computed bool) string {
 	var paths []string
 	for _, b := range batches {
 		for _, o := range b.Objects {
-			paths = append(paths, duck.Literal(files.Path(o.Name)))
+			paths = append(paths, duck.Literal(files.Path(o)))
 		}
 	}
 	if len(paths) == 0 {

@@ -36,16 +36,12 @@ func TestIndexWithoutFault(t *testing.T) {
 	})
 }
 
-func TestObjectsKeepLocal(t *testing.T) {
+func TestObjectsKeepFiles(t *testing.T) {
 	t.Parallel()
 	folder := object.NewFolder(t.TempDir())
-	local, ok := fault.Objects(folder, fault.NewPlan()).(object.Local)
-	if !ok || local.Path("a/b") != folder.Path("a/b") {
-		t.Error("the wrapper of a local store is not local")
-	}
-	far := struct{ object.Store }{folder}
-	if _, ok := fault.Objects(far, fault.NewPlan()).(object.Local); ok {
-		t.Error("a store that is not local became so")
+	files := fault.Objects(folder, fault.NewPlan()).Files()
+	if got := files.Path(object.Description{Name: "a/b"}); got != folder.Path("a/b") {
+		t.Errorf("the file of a/b is %s, want %s", got, folder.Path("a/b"))
 	}
 }
 

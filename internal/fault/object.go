@@ -10,24 +10,15 @@ import (
 	"bursar/internal/object"
 )
 
-// Objects wraps a store. The result implements object.Local if the store does.
-func Objects(store object.Store, plan *Plan) object.Store {
-	wrapped := &objects{inner: store, plan: plan}
-	if local, ok := store.(object.Local); ok {
-		return &localObjects{objects: wrapped, Local: local}
-	}
-	return wrapped
-}
+// Objects wraps a store. Its files do not fail.
+func Objects(store object.Local, plan *Plan) object.Local { return &objects{inner: store, plan: plan} }
 
 type objects struct {
-	inner object.Store
+	inner object.Local
 	plan  *Plan
 }
 
-type localObjects struct {
-	*objects
-	object.Local
-}
+func (o *objects) Files() object.Files { return o.inner.Files() }
 
 func (o *objects) Create(ctx context.Context, name string) (object.Writer, error) {
 	v := o.plan.call("create object", name)

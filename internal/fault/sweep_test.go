@@ -24,7 +24,7 @@ import (
 
 // fixture is one of each store, opened like in a process.
 type fixture struct {
-	objects object.Store
+	objects object.Local
 	catalog catalog.Catalog
 	index   artifact.Index
 }

@@ -60,6 +60,16 @@ func (f *Folder) Path(name string) string {
 	return filepath.Join(f.root, filepath.FromSlash(name))
 }
 
+// folderFiles are the objects of a folder, which are files already.
+type folderFiles struct{ folder *Folder }
+
+// Files returns the objects' own files.
+func (f *Folder) Files() Files { return folderFiles{f} }
+
+func (f folderFiles) Path(d Description) string { return f.folder.Path(d.Name) }
+func (folderFiles) Pin(context.Context) error   { return nil }
+func (folderFiles) Release()                    {}
+
 // Create starts an object.
 func (f *Folder) Create(ctx context.Context, name string) (Writer, error) {
 	if err := check(ctx, name); err != nil {

@@ -45,10 +45,21 @@ type Reader interface {
 	Size() int64
 }
 
-// Local is implemented by stores whose objects are files that DuckDB may read in place. The object need not exist, but name
-// must be valid.
+// Local is a store that can provide its objects as local files, because DuckDB reads files.
 type Local interface {
-	Path(name string) string
+	Store
+	Files() Files
+}
+
+// Files is the local files of the objects that one operation reads, for one goroutine.
+type Files interface {
+	// Path returns the path that the object's file has after the next Pin.
+	Path(d Description) string
+	// Pin makes the files of all objects that Path was called with available, until Release. It returns fs.ErrNotExist (wrapped) if
+	// an object is missing and ErrDamaged (wrapped) if its bytes are not those described; a store whose objects are files anyway leaves
+	// both to the reader.
+	Pin(ctx context.Context) error
+	Release()
 }
 
 // CheckName checks that name is a slash-separated path of [a-z0-9._-] elements, none of which starts with a dot. So no name

@@ -23,16 +23,10 @@ import (
 	"bursar/internal/project/doc"
 )
 
-// Store is the object store that runs use: DuckDB reads its objects in place.
-type Store interface {
-	object.Store
-	object.Local
-}
-
 // Engine is the stores of a project, and its compiled pipelines.
 type Engine struct {
 	Project *project.Project
-	Objects Store
+	Objects object.Local
 	Catalog catalog.Catalog
 	Index   artifact.Index
 	Duck    duck.Options
@@ -102,8 +96,14 @@ func (e *Engine) Plan(ctx context.Context, pipeline string) (*fold.Plan, error) 
 // Session opens a new DuckDB session.
 func (e *Engine) Session() (*duck.Session, error) { return duck.Open(e.Duck) }
 
-// OpenViews opens a session with the given views, SQL by name.
-func (e *Engine) OpenViews(ctx context.Context, views map[string]string) (*duck.Session, error) {
+// OpenViews opens a session with the given views, SQL by name, and pins the files that they read; nil if they read no objects. The
+// caller closes the session, then releases the files.
+func (e *Engine) OpenViews(ctx context.Context, files object.Files, views map[string]string) (*duck.Session, error) {
+	if files != nil {
+		if err := files.Pin(ctx); err != nil {
+			return nil, err
+		}
+	}
 	session, err := e.Session()
 	if err != nil {
 		return nil, err

@@ -154,7 +154,7 @@ func (r *Adjustment) reasonLeft(ctx context.Context, ids map[string]string, o *o
 		if sql != "" {
 			options := r.Duck
 			options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
-			err = imported.Query(ctx, options, "SELECT 1 FROM ("+sql+") LIMIT 1", func([]string) error { found = true; return nil })
+			err = imported.Query(ctx, r.ObjectFiles, options, "SELECT 1 FROM ("+sql+") LIMIT 1", func([]string) error { found = true; return nil })
 		}
 		if err != nil {
 			return "", fmt.Errorf("look for what is to be taken back in %s: %w", stream, err)
@@ -196,7 +196,7 @@ func (r *Adjustment) unlistedSQL(ctx context.Context, stream, ids string, again 
 	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil {
 		return "", err
 	} else if known && stream == project.EntryStream {
-		if applied, err = imported.ReadCorrections(ctx, r.Duck, view, nil); err != nil {
+		if applied, err = imported.ReadCorrections(ctx, r.ObjectFiles, r.Duck, view, nil); err != nil {
 			return "", err
 		}
 	}
@@ -235,7 +235,7 @@ func (r *Adjustment) spoolAnswers(ctx context.Context, s *rows.File, stream, sql
 	options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
 	rows := json.NewEncoder(to)
 	columns := r.Project.Stream(stream).Columns
-	err = imported.Query(ctx, options, sql, func(row []string) error {
+	err = imported.Query(ctx, r.ObjectFiles, options, sql, func(row []string) error {
 		event := eventOf(columns, row)
 		answer(event)
 		s.Rows++

@@ -31,7 +31,7 @@ func (r *Adjustment) correct(ctx context.Context, cancelled bool) (entries int64
 	if err != nil {
 		return 0, nil, err
 	}
-	counting, err := imported.ReadCorrections(ctx, r.Duck, view, earlier.Unlisted())
+	counting, err := imported.ReadCorrections(ctx, r.ObjectFiles, r.Duck, view, earlier.Unlisted())
 	if err != nil {
 		return 0, nil, err
 	}
@@ -62,7 +62,7 @@ func (r *Adjustment) objectsOfRestored(ctx context.Context, view string, countin
 	}
 	sql := "WITH stored AS (" + view + ") SELECT DISTINCT object FROM stored WHERE id IN (" + imported.SQLList(slices.Sorted(maps.Keys(counting.Restored))) + ") " +
 		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL)"
-	err = imported.Query(ctx, r.Duck, sql, func(row []string) error {
+	err = imported.Query(ctx, r.ObjectFiles, r.Duck, sql, func(row []string) error {
 		objects = append(objects, row[0])
 		return nil
 	})

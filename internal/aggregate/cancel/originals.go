@@ -112,7 +112,7 @@ func (r *Adjustment) findRemoved(ctx context.Context, again map[string]*File, o 
 		}
 	}
 	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + imported.SQLList(o.rereadObjects) + ")"
-	return imported.Query(ctx, r.Duck, sql, func(row []string) error {
+	return imported.Query(ctx, r.ObjectFiles, r.Duck, sql, func(row []string) error {
 		if f := again[row[1]]; !has[row[0]] && !f.Retracted {
 			f.Removed = append(f.Removed, row[0])
 			o.uncounted[row[0]] = true

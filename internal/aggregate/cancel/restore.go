@@ -74,7 +74,7 @@ func (r *Adjustment) cancelledAccounts(ctx context.Context) (map[string]bool, er
 		if view == "" {
 			continue
 		}
-		err = imported.Query(ctx, r.Duck, "SELECT DISTINCT account FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
+		err = imported.Query(ctx, r.ObjectFiles, r.Duck, "SELECT DISTINCT account FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
 			accounts[row[0]] = true
 			return nil
 		})
@@ -92,7 +92,7 @@ func (r *Adjustment) CancelledBalances(ctx context.Context) (map[string]bool, er
 	if err != nil || view == "" {
 		return ids, err
 	}
-	err = imported.Query(ctx, r.Duck, "SELECT takes_back FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
+	err = imported.Query(ctx, r.ObjectFiles, r.Duck, "SELECT takes_back FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
 		ids[row[0]] = true
 		return nil
 	})

@@ -56,7 +56,7 @@ func (r *Adjustment) eachStored(ctx context.Context, stream, object string, each
 	if err != nil || view == "" {
 		return err
 	}
-	return imported.Query(ctx, r.Duck, "SELECT id, account FROM ("+view+") WHERE object = "+imported.SQLList([]string{object}), func(row []string) error {
+	return imported.Query(ctx, r.ObjectFiles, r.Duck, "SELECT id, account FROM ("+view+") WHERE object = "+imported.SQLList([]string{object}), func(row []string) error {
 		each(row[0], row[1])
 		return nil
 	})

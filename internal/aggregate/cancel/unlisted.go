@@ -25,7 +25,7 @@ func (r *Adjustment) recordUnlisted(ctx context.Context, ids string, accounts []
 	if err != nil {
 		return err
 	}
-	counting, err := imported.ReadCorrections(ctx, r.Duck, view, nil)
+	counting, err := imported.ReadCorrections(ctx, r.ObjectFiles, r.Duck, view, nil)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (r *Adjustment) recordUnlisted(ctx context.Context, ids string, accounts []
 	sql := fmt.Sprintf("WITH %s SELECT object, id, id IN (SELECT id FROM listed WHERE uncounted = '0') FROM (%s) WHERE takes_back IS NULL AND object IN (%s) AND account IN (%s) "+
 		"AND (corrects IS NOT NULL OR id IN (SELECT unnest([%s]::VARCHAR[]))) ORDER BY id",
 		listedSQL(ids, &counting), view, imported.SQLList(imported.ObjectsOf(files)), imported.SQLList(accounts), imported.SQLList(counting.Corrected))
-	err = imported.Query(ctx, options, sql, func(row []string) error {
+	err = imported.Query(ctx, r.ObjectFiles, options, sql, func(row []string) error {
 		if all[row[1]] = true; row[2] != "true" {
 			unlisted[row[0]] = append(unlisted[row[0]], row[1])
 		}

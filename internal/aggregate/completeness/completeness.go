@@ -66,7 +66,7 @@ func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, 
 	if err := event.CheckObjects(ctx, c.Objects, slices.Concat(batches, entries), c.Duck.Threads); err != nil {
 		return err
 	}
-	view := event.ViewSQL(c.Objects, c.Project.Stream(project.StatementStream), batches)
+	view := event.ViewSQL(c.ObjectFiles, c.Project.Stream(project.StatementStream), batches)
 	days, err := c.fileDays(ctx, view)
 	if err != nil {
 		return err

@@ -40,12 +40,12 @@ func (c *Accounts) corrections(ctx context.Context, q Query) (m corrections, err
 		return m, err
 	}
 	m.doubts, m.replaced = map[accountKey][]Interval{}, map[accountKey][]replacedEntry{}
-	view := fmt.Sprintf("SELECT * FROM (%s) WHERE kind = 'statement'%s", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), accountCondition(q.Accounts))
+	view := fmt.Sprintf("SELECT * FROM (%s) WHERE kind = 'statement'%s", event.ViewSQL(c.ObjectFiles, c.Project.Stream(project.EntryStream), batches), accountCondition(q.Accounts))
 	earlier, err := imported.ListRereads(ctx, c.Catalog)
 	if err != nil {
 		return m, err
 	}
-	is, err := imported.ReadCorrections(ctx, c.Duck, view, earlier.Unlisted())
+	is, err := imported.ReadCorrections(ctx, c.ObjectFiles, c.Duck, view, earlier.Unlisted())
 	if err != nil {
 		return m, err
 	}

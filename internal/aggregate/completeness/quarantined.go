@@ -125,7 +125,7 @@ func (c *Accounts) contradicting(ctx context.Context, stream string, rows []reje
 		status = "status"
 	}
 	sql := fmt.Sprintf("SELECT rejected.n FROM (VALUES %s) rejected(n, id, day, amount, currency, status) ANTI JOIN (SELECT id, day, amount, currency, %s FROM (%s)) stored "+
-		"USING (id, day, amount, currency, status) ORDER BY rejected.n", strings.Join(values, ", "), status, event.ViewSQL(c.Objects, c.Project.Stream(stream), batches))
+		"USING (id, day, amount, currency, status) ORDER BY rejected.n", strings.Join(values, ", "), status, event.ViewSQL(c.ObjectFiles, c.Project.Stream(stream), batches))
 	return c.query(ctx, sql, func(row []string) error {
 		each(&rows[parseCount(row[0])])
 		return nil

@@ -57,7 +57,7 @@ func (c *Accounts) recordsSQL(ctx context.Context, statements string, q Query) (
 	if len(batches) > 0 {
 		sql += fmt.Sprintf(" UNION ALL BY NAME SELECT servicer, account, currency, CAST(day AS VARCHAR) AS from_day, CAST(sum(CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END) AS VARCHAR) AS entries, "+
 			"CAST(sum(amount) AS VARCHAR) AS amount, 1 AS part, day AS sorted, '' AS id FROM (%s) WHERE kind = 'statement' AND status NOT IN ('PDNG', 'FUTR', 'INFO')%s "+
-			"GROUP BY servicer, account, currency, day HAVING sum(CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END) <> 0 OR sum(amount) <> 0", event.ViewSQL(c.Objects, c.Project.Stream(project.EntryStream), batches), where)
+			"GROUP BY servicer, account, currency, day HAVING sum(CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END) <> 0 OR sum(amount) <> 0", event.ViewSQL(c.ObjectFiles, c.Project.Stream(project.EntryStream), batches), where)
 	}
 	return "SELECT * FROM (" + sql + ") ORDER BY servicer, account, currency, part, sorted, id", nil
 }
@@ -129,7 +129,7 @@ func storedStatementOf(v map[string]string) *storedStatement {
 
 // query passes on rows of texts; null is empty.
 func (c *Accounts) query(ctx context.Context, sql string, each func(row []string) error) error {
-	err := imported.Query(ctx, c.Duck, sql, each)
+	err := imported.Query(ctx, c.ObjectFiles, c.Duck, sql, each)
 	if err != nil {
 		return fmt.Errorf("read statements: %w", err)
 	}

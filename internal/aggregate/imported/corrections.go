@@ -11,6 +11,7 @@ import (
 	"bursar/internal/aggregate/identity"
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
+	"bursar/internal/object"
 )
 
 // CorrectionsKnown exists once a correcting entry was read.
@@ -41,11 +42,11 @@ type Corrections struct {
 
 // ReadCorrections reads which corrections of a view of entries count. The id of a cancelling event shows why it cancels. unlisted are
 // those of retracted files.
-func ReadCorrections(ctx context.Context, o duck.Options, view string, unlisted []string) (s Corrections, err error) {
+func ReadCorrections(ctx context.Context, files object.Files, o duck.Options, view string, unlisted []string) (s Corrections, err error) {
 	s.Restored, s.cancelled, s.unlisted = map[string]string{}, map[string]bool{}, unlisted
 	entries, corrects := map[string]string{}, map[string]bool{}
 	sql := "WITH stored AS (" + view + ") SELECT b.id, b.takes_back, e.corrects FROM stored b JOIN stored e ON e.id = b.takes_back ORDER BY b.id"
-	err = Query(ctx, o, sql, func(row []string) error {
+	err = Query(ctx, files, o, sql, func(row []string) error {
 		switch id := row[1]; row[0] {
 		case identity.CancelID(id):
 			s.cancelled[id], corrects[id] = true, row[2] != ""
@@ -57,7 +58,7 @@ func ReadCorrections(ctx context.Context, o duck.Options, view string, unlisted 
 	})
 	for err == nil && len(entries) > 0 {
 		next := map[string]string{} // a cancelled restoring event may have been restored itself
-		err = Query(ctx, o, "SELECT id FROM ("+view+") WHERE id IN ("+SQLList(slices.Sorted(maps.Keys(entries)))+")", func(row []string) error {
+		err = Query(ctx, files, o, "SELECT id FROM ("+view+") WHERE id IN ("+SQLList(slices.Sorted(maps.Keys(entries)))+")", func(row []string) error {
 			s.Restored[row[0]] = entries[row[0]]
 			if s.cancelled[row[0]] {
 				next[identity.RestoredID(row[0])] = row[0]

@@ -17,13 +17,11 @@ import (
 
 // Streams are the built-in streams as they are stored, with the catalog's records of the imported files.
 type Streams struct {
-	Objects interface {
-		object.Store
-		object.Local
-	}
-	Catalog catalog.Catalog
-	Project *project.Project
-	Duck    duck.Options
+	Objects     object.Local
+	ObjectFiles object.Files // what SQL reads, until the operation ends
+	Catalog     catalog.Catalog
+	Project     *project.Project
+	Duck        duck.Options
 }
 
 // View is a SELECT over all events of a stream; empty if there are none.
@@ -35,11 +33,14 @@ func (s *Streams) View(ctx context.Context, stream string) (string, error) {
 	if err := event.CheckObjects(ctx, s.Objects, batches, s.Duck.Threads); err != nil {
 		return "", err
 	}
-	return event.ViewSQL(s.Objects, s.Project.Stream(stream), batches), nil
+	return event.ViewSQL(s.ObjectFiles, s.Project.Stream(stream), batches), nil
 }
 
-// Query passes on rows of texts; null is empty.
-func Query(ctx context.Context, o duck.Options, sql string, each func(row []string) error) error {
+// Query passes on rows of texts; null is empty. It pins the files that the SQL reads.
+func Query(ctx context.Context, files object.Files, o duck.Options, sql string, each func(row []string) error) error {
+	if err := files.Pin(ctx); err != nil {
+		return err
+	}
 	session, err := duck.Open(o)
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func (s *Names) writeCut(ctx context.Context, to *bufio.Writer) (written int64, 
 	}
 	var group identity.Digest
 	var found *cutEntries
-	err = imported.Query(ctx, s.Duck, fmt.Sprintf(cutSQL, statements, entries, rows.CutLength, rows.CutLength-1), func(row []string) error {
+	err = imported.Query(ctx, s.ObjectFiles, s.Duck, fmt.Sprintf(cutSQL, statements, entries, rows.CutLength, rows.CutLength-1), func(row []string) error {
 		n := rows.NamedEntry{Day: row[9]}
 		var begins string
 		if n.Cut, begins = rows.CutNameOf(row[7], row[11] == "true", row[9], row[10], row[9]); begins == "" {

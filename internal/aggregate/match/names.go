@@ -148,7 +148,7 @@ func (s *Names) storedSlots(ctx context.Context, bases []identity.Digest) (map[i
 			at[id] = append(at[id], &slots[i])
 		}
 	}
-	return found, imported.Query(ctx, s.Duck, "SELECT id FROM ("+view+") WHERE object IN ("+imported.SQLList(s.Stale)+")", func(row []string) error {
+	return found, imported.Query(ctx, s.ObjectFiles, s.Duck, "SELECT id FROM ("+view+") WHERE object IN ("+imported.SQLList(s.Stale)+")", func(row []string) error {
 		for _, one := range at[row[0]] {
 			one.stale = true
 		}
@@ -199,7 +199,7 @@ func (s *Names) readSlots(ctx context.Context, stream *project.Stream, bases map
 	if err := event.CheckObjects(ctx, s.Objects, batches, s.Duck.Threads); err != nil {
 		return nil, err
 	}
-	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day, form, sixteenth, booked_day, value_day FROM (" + event.ViewSQL(s.Objects, stream, batches) + ")"
+	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day, form, sixteenth, booked_day, value_day FROM (" + event.ViewSQL(s.ObjectFiles, stream, batches) + ")"
 	if len(bases) <= maxLookedUp {
 		literals := make([]string, 0, len(bases))
 		for id := range bases {
@@ -208,7 +208,7 @@ func (s *Names) readSlots(ctx context.Context, stream *project.Stream, bases map
 		sql += " WHERE id IN (" + strings.Join(literals, ", ") + ")"
 	}
 	found := map[identity.Digest][]slot{}
-	err = imported.Query(ctx, s.Duck, sql, func(row []string) error {
+	err = imported.Query(ctx, s.ObjectFiles, s.Duck, sql, func(row []string) error {
 		base, wanted := bases[row[0]]
 		if !wanted {
 			return nil

@@ -125,7 +125,7 @@ func (s *Names) SearchDays(ctx context.Context, versions func([]Statement) error
 		sql := "SELECT id, kind, servicer, account, currency, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR), CAST(opening AS VARCHAR), CAST(closing AS VARCHAR), page FROM (" +
 			view + ") WHERE kind = 'statement' AND fault IS NULL AND (opening IS NOT NULL OR page IS NOT NULL) AND closing IS NOT NULL " +
 			"ORDER BY servicer, account, currency, from_day, to_day, opening, closing, id"
-		err = imported.Query(ctx, s.Duck, sql, func(row []string) error {
+		err = imported.Query(ctx, s.ObjectFiles, s.Duck, sql, func(row []string) error {
 			s := &Statement{row[0], row[3], row[5], row[6], row[1], row[2], row[4], row[7], row[8], row[9]}
 			if _, same := v.known[s.daysDigest()]; !same && len(v.waiting) == 0 {
 				clear(v.known)

@@ -12,7 +12,7 @@ import (
 // Index looks up ids in the tables it is opened with. It and its batch are for one goroutine at a time. Only one batch may be open: two batches that do not
 // know of each other could both find an id new (rule 1).
 type Index struct {
-	store   object.Store
+	store   object.Local
 	scratch string
 	tables  []openedTable
 	batch   *Batch
@@ -26,7 +26,7 @@ type openedTable struct {
 // Open opens the tables that the catalog lists for a stream, in any order. scratch is a folder for temporary files. A missing table is fs.ErrNotExist and
 // ErrCorrupt, a damaged one ErrCorrupt, wrapped with its name. Lookups and merges check what they read against checksums; a table of version
 // 1, which has only one checksum, is checked here.
-func Open(ctx context.Context, store object.Store, scratch string, tables []TableInfo) (*Index, error) {
+func Open(ctx context.Context, store object.Local, scratch string, tables []TableInfo) (*Index, error) {
 	x := &Index{scratch: scratch, store: store}
 	for _, info := range tables {
 		t, err := openObject(ctx, store, scratch, info)

@@ -43,7 +43,7 @@ func (m model) verdictFor(e Entry, since, now time.Time) Verdict {
 type workload struct {
 	t      *testing.T
 	rand   *rand.Rand
-	store  object.Store
+	store  object.Local
 	tables []TableInfo
 	model  model
 	times  map[uint64]time.Time // receipt by file number

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -16,7 +15,7 @@ import (
 )
 
 // openObject opens the table that info describes and refuses a different one.
-func openObject(ctx context.Context, store object.Store, scratch string, info TableInfo) (*table, error) {
+func openObject(ctx context.Context, store object.Local, scratch string, info TableInfo) (*table, error) {
 	file, err := objectFile(ctx, store, scratch, info.Name)
 	if err != nil {
 		return nil, fmt.Errorf("open table %s: %w", info.Name, err)
@@ -31,11 +30,7 @@ func openObject(ctx context.Context, store object.Store, scratch string, info Ta
 	}
 	err = checkInfo(f, info)
 	if err == nil && f.version == 1 {
-		if _, local := store.(object.Local); local {
-			err = readMapped(func() error { return verified.check(t) })
-		} else {
-			err = t.verifyBody() // of a copy that nobody else opens
-		}
+		err = readMapped(func() error { return verified.check(t) })
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open table %s: %w", info.Name, err), t.close())
@@ -106,24 +101,15 @@ func readMapped(read func() error) error {
 }
 
 // objectFile returns an open file with the object's bytes.
-func objectFile(ctx context.Context, store object.Store, scratch, name string) (*os.File, error) {
-	if local, ok := store.(object.Local); ok {
-		file, err := os.Open(local.Path(name))
-		return file, asCorrupt(err)
-	}
-	r, err := store.Open(ctx, name)
-	if err != nil {
+func objectFile(ctx context.Context, store object.Local, scratch, name string) (*os.File, error) {
+	files := store.Files()
+	defer files.Release() // an open file stays readable
+	path := files.Path(object.Description{Name: name})
+	if err := files.Pin(ctx); err != nil {
 		return nil, asCorrupt(err)
 	}
-	file, err := scratchFile(scratch)
-	if err != nil {
-		return nil, errors.Join(err, r.Close())
-	}
-	_, err = io.Copy(file, io.NewSectionReader(r, 0, r.Size()))
-	if err = errors.Join(err, r.Close()); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
+	file, err := os.Open(path)
+	return file, asCorrupt(err)
 }
 
 // asCorrupt marks a missing object as damage, since the catalog names it.

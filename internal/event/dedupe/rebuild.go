@@ -75,7 +75,7 @@ func (r *Rebuild) add(segment []Entry) error {
 }
 
 // Seal writes the table as an object. It counts once the caller has recorded it in the catalog.
-func (r *Rebuild) Seal(ctx context.Context, store object.Store, name string) (TableInfo, error) {
+func (r *Rebuild) Seal(ctx context.Context, store object.Local, name string) (TableInfo, error) {
 	info, err := sealTable(ctx, store, r.levels.all(), TableInfo{Name: name, FirstReceived: r.first, LastReceived: r.last}, r.levels.newer)
 	info.Replaced = r.added - info.Entries
 	return info, err

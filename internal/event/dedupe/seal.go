@@ -19,7 +19,7 @@ func (b *Batch) Seal(ctx context.Context, name string, received time.Time) (Tabl
 }
 
 // sealTable merges tables into the object info.Name and returns its completed description.
-func sealTable(ctx context.Context, store object.Store, tables []*table, info TableInfo, newer Newer) (TableInfo, error) {
+func sealTable(ctx context.Context, store object.Local, tables []*table, info TableInfo, newer Newer) (TableInfo, error) {
 	w, err := store.Create(ctx, info.Name)
 	if err != nil {
 		return TableInfo{}, fmt.Errorf("create table %s: %w", info.Name, err)

@@ -4,6 +4,7 @@ package dedupe
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,7 +15,7 @@ import (
 	"bursar/internal/object"
 )
 
-// rangeStore keeps objects in memory and has no paths.
+// rangeStore keeps objects in memory; its files are copies.
 type rangeStore map[string][]byte
 
 func (s rangeStore) Create(_ context.Context, name string) (object.Writer, error) {
@@ -35,6 +36,36 @@ func (s rangeStore) Delete(_ context.Context, name string) error {
 	delete(s, name)
 	return nil
 }
+
+// copies are files with the bytes that objects of a rangeStore have when they are pinned.
+type copies struct {
+	store rangeStore
+	dir   string
+	names []string
+}
+
+func (s rangeStore) Files() object.Files { return &copies{store: s} }
+
+func (c *copies) Path(d object.Description) string {
+	if c.dir == "" {
+		c.dir, _ = os.MkdirTemp("", "copies-") // the write in Pin fails without it
+	}
+	c.names = append(c.names, d.Name)
+	return filepath.Join(c.dir, strings.ReplaceAll(d.Name, "/", "_"))
+}
+
+func (c *copies) Pin(context.Context) (all error) {
+	for _, name := range c.names {
+		b, ok := c.store[name]
+		if !ok {
+			return fmt.Errorf("pin object %s: %w", name, fs.ErrNotExist)
+		}
+		all = errors.Join(all, os.WriteFile(filepath.Join(c.dir, strings.ReplaceAll(name, "/", "_")), b, 0o600))
+	}
+	return all
+}
+
+func (c *copies) Release() { _ = os.RemoveAll(c.dir) }
 
 type rangeReader struct{ *bytes.Reader }
 
@@ -61,6 +92,15 @@ func newFolder(t testing.TB) folderStore { return folderStore{t.TempDir()} }
 func (s folderStore) Path(name string) string {
 	return filepath.Join(s.dir, strings.ReplaceAll(name, "/", "_"))
 }
+
+// folderFiles are the files of a folderStore.
+type folderFiles struct{ folderStore }
+
+func (s folderStore) Files() object.Files { return folderFiles{s} }
+
+func (f folderFiles) Path(d object.Description) string { return f.folderStore.Path(d.Name) }
+func (folderFiles) Pin(context.Context) error          { return nil }
+func (folderFiles) Release()                           {}
 
 func (s folderStore) Create(_ context.Context, name string) (object.Writer, error) {
 	f, err := os.Create(s.Path(name))

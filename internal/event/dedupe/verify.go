@@ -13,7 +13,7 @@ import (
 )
 
 // Verify reads a whole table: its checksums, the order of its entries, and its directory. Faults are ErrCorrupt, wrapped.
-func Verify(ctx context.Context, store object.Store, scratch string, info TableInfo) error {
+func Verify(ctx context.Context, store object.Local, scratch string, info TableInfo) error {
 	t, err := openObject(ctx, store, scratch, info)
 	if err != nil {
 		return err

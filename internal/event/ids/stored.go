@@ -19,7 +19,7 @@ import (
 // Stored reads the ids and contents of a stream's sealed events as the dedupe index stores them.
 type Stored struct {
 	store    *event.Store
-	files    object.Local
+	files    object.Files
 	session  *duck.Session
 	stream   *project.Stream
 	digester *Digester // for the index
@@ -33,19 +33,18 @@ type Stored struct {
 
 // NewStored returns a reader of the ids of a stream's events. Close it.
 func NewStored(st *event.Store, s *project.Stream, state *event.StreamState, key *identity.Key) (*Stored, error) {
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return nil, event.ErrNotLocal
-	}
 	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return nil, err
 	}
-	return &Stored{store: st, files: files, session: session, stream: s, digester: NewDigester(s, state.Columns, key)}, nil
+	return &Stored{store: st, files: st.Objects.Files(), session: session, stream: s, digester: NewDigester(s, state.Columns, key)}, nil
 }
 
 // Close releases the session.
-func (r *Stored) Close() { r.session.Close() }
+func (r *Stored) Close() {
+	r.session.Close()
+	r.files.Release()
+}
 
 // emitIDs takes the entries of some events of a batch.
 type emitIDs func(entries []dedupe.Entry, b *event.Batch) error
@@ -74,10 +73,14 @@ func (r *Stored) Batch(ctx context.Context, b event.Batch, emit emitIDs) error {
 		part := b
 		part.Objects = []object.Description{o}
 		sql := fmt.Sprintf("SELECT * FROM (%s)", event.ViewSQL(r.files, r.stream, []event.Batch{part}))
+		if err := r.files.Pin(ctx); err != nil {
+			return err
+		}
 		err := r.session.Query(ctx, sql, func(rows []column.Vector) error { return r.add(ctx, &b, rows, &digest, emit) })
 		if err != nil {
 			return fmt.Errorf("read %s: %w", o.Name, err)
 		}
+		r.files.Release()
 	}
 	if r.events-events != b.Accepted {
 		return fmt.Errorf("its objects have %d events, %d were accepted", r.events-events, b.Accepted)

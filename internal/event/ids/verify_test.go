@@ -16,13 +16,13 @@ import (
 
 // busyObjects are objects of a stream that seals a batch whenever one is opened.
 type busyObjects struct {
-	object.Store
+	object.Local
 	seal func()
 }
 
 func (o *busyObjects) Open(ctx context.Context, name string) (object.Reader, error) {
 	o.seal()
-	return o.Store.Open(ctx, name)
+	return o.Local.Open(ctx, name)
 }
 
 // A fault is found however busy the stream is, and a stream that is only busy has none.

@@ -40,7 +40,7 @@ func (h *harness) stored() map[string]bool {
 	}
 	defer session.Close()
 	ids := map[string]bool{}
-	sql := "SELECT id FROM (" + event.ViewSQL(folder, h.Stream, h.Batches()) + ")"
+	sql := "SELECT id FROM (" + event.ViewSQL(folder.Files(), h.Stream, h.Batches()) + ")"
 	err = session.Query(h.T.Context(), sql, func(rows []column.Vector) error {
 		for r := range rows[0].Len() {
 			id := string(rows[0].Text(r))
@@ -433,7 +433,7 @@ func TestLiveBackPressure(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	blocked := &gate{entered: make(chan struct{}), open: make(chan struct{})}
 	in := *h.Store
-	in.Objects = &gatedStore{Store: h.Store.Objects, gate: blocked}
+	in.Objects = &gatedStore{Local: h.Store.Objects, gate: blocked}
 	l, err := live.Open(t.Context(), &in, h.Stream, live.Options{Spool: h.Spool(), Window: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
@@ -479,7 +479,7 @@ type gate struct {
 }
 
 type gatedStore struct {
-	object.Store
+	object.Local
 	gate *gate
 }
 
@@ -488,5 +488,5 @@ func (g *gatedStore) Create(ctx context.Context, name string) (object.Writer, er
 		close(g.gate.entered)
 		<-g.gate.open
 	})
-	return g.Store.Create(ctx, name)
+	return g.Local.Create(ctx, name)
 }

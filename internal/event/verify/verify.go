@@ -14,7 +14,6 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
-	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -143,16 +142,18 @@ func Recount(ctx context.Context, st *event.Store, s *project.Stream, b event.Ba
 	if err := b.CheckGrowth(s); err != nil {
 		return err
 	}
-	files, ok := st.Objects.(object.Local)
-	if !ok {
-		return errors.New("recount batch: its objects are not files")
-	}
+	files := st.Objects.Files()
+	defer files.Release()
 	session, err := duck.Open(st.Duck)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	if err := session.Exec(ctx, "CREATE TEMP VIEW events AS "+event.ViewSQL(files, s, []event.Batch{b})); err != nil {
+	sql := "CREATE TEMP VIEW events AS " + event.ViewSQL(files, s, []event.Batch{b})
+	if err := files.Pin(ctx); err != nil {
+		return err
+	}
+	if err := session.Exec(ctx, sql); err != nil {
 		return fmt.Errorf("open events: %w", err)
 	}
 	count := event.NewRecount(s, b.Columns)

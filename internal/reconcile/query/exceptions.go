@@ -70,7 +70,7 @@ func (e *Reader) SortedExceptions(ctx context.Context, pipeline string, by []str
 		direction := map[bool]string{false: " ASC NULLS FIRST, ", true: " DESC NULLS LAST, "}[descending]
 		order = column.QuoteIdentifier(bare) + direction + order
 	}
-	session, err := e.OpenViews(ctx, map[string]string{"artifacts": all.SQL()})
+	session, err := e.OpenViews(ctx, nil, map[string]string{"artifacts": all.SQL()})
 	if err != nil {
 		return err
 	}

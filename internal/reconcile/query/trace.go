@@ -182,8 +182,10 @@ func (t *tracer) trace(ctx context.Context) error {
 
 // traceStream reads the key's events in batches of one stream.
 func (t *tracer) traceStream(ctx context.Context, s *project.Stream, batches []event.Batch) error {
-	session, err := t.OpenViews(ctx, map[string]string{
-		"events": numberedSQL(batches, func(b []event.Batch) string { return event.ViewSQL(t.Objects, s, b) }), "traced": t.key,
+	files := t.Objects.Files()
+	defer files.Release()
+	session, err := t.OpenViews(ctx, files, map[string]string{
+		"events": numberedSQL(batches, func(b []event.Batch) string { return event.ViewSQL(files, s, b) }), "traced": t.key,
 	})
 	if err != nil {
 		return err

@@ -108,8 +108,10 @@ func (e *Reader) listUnkeyedOfRun(ctx context.Context, plan *fold.Plan, run *run
 
 // eachUnkeyed lists the events without a key in batches of one stream.
 func (e *Reader) eachUnkeyed(ctx context.Context, plan *fold.Plan, s *project.Stream, batches []event.Batch, each func(UnkeyedEvent) error) error {
-	events := numberedSQL(batches, func(b []event.Batch) string { return event.UnkeyedSQL(e.Objects, plan.Events, s, b) })
-	session, err := e.OpenViews(ctx, map[string]string{"events": events})
+	files := e.Objects.Files()
+	defer files.Release()
+	events := numberedSQL(batches, func(b []event.Batch) string { return event.UnkeyedSQL(files, plan.Events, s, b) })
+	session, err := e.OpenViews(ctx, files, map[string]string{"events": events})
 	if err != nil {
 		return err
 	}

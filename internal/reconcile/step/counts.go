@@ -37,13 +37,16 @@ func countFolds(ctx context.Context, session *duck.Session, plan *fold.Plan, eve
 }
 
 // CountUnkeyed counts and sums those events of batches that have no key.
-func CountUnkeyed(ctx context.Context, objects object.Local, session *duck.Session, plan *fold.Plan, batches []event.Batch) (found runs.Unkeyed, err error) {
+func CountUnkeyed(ctx context.Context, files object.Files, session *duck.Session, plan *fold.Plan, batches []event.Batch) (found runs.Unkeyed, err error) {
 	for _, s := range plan.Events.Streams {
 		own := event.FilterStream(batches, s.Name)
 		if len(own) == 0 || plan.Events.Unkeyed(s.Name) == "" {
 			continue
 		}
-		view, totals := event.UnkeyedSQL(objects, plan.Events, s, own), runs.UnkeyedTotals{Definitions: event.TotalDefinitions(s)}
+		view, totals := event.UnkeyedSQL(files, plan.Events, s, own), runs.UnkeyedTotals{Definitions: event.TotalDefinitions(s)}
+		if err := files.Pin(ctx); err != nil {
+			return nil, err
+		}
 		err := session.QueryEstimated(ctx, 1, "SELECT count(*) FROM ("+view+")", func(rows []column.Vector) error {
 			totals.Events += rows[0].Ints[0]
 			return nil

@@ -13,6 +13,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
+	"bursar/internal/object"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 )
@@ -53,6 +54,7 @@ func isValueError(err error) bool {
 // search repeats a step's query over parts of its input until the failing event or artifact is found.
 type search struct {
 	e     *Executor
+	files object.Files
 	plan  *fold.Plan
 	sql   string
 	cause error // error of the last failing query
@@ -60,7 +62,7 @@ type search struct {
 
 // fails runs the query over views.
 func (s *search) fails(ctx context.Context, views map[string]string) (bool, error) {
-	session, err := s.e.OpenViews(ctx, views)
+	session, err := s.e.OpenViews(ctx, s.files, views)
 	if err != nil {
 		return false, err
 	}
@@ -92,7 +94,7 @@ func leastFailing(lo, hi int64, fails func(n int64) (bool, error)) (int64, error
 
 // failingEvent finds the first event on which reduce fails, in the order of batches, files and rows. An error that is not caused
 // by a value, or for which no event is found, is returned as it is.
-func (e *Executor) failingEvent(ctx context.Context, plan *fold.Plan, run *runs.Run, partition int, cause error) error {
+func (e *Executor) failingEvent(ctx context.Context, files object.Files, plan *fold.Plan, run *runs.Run, partition int, cause error) error {
 	tooLong := errors.Is(cause, errLongKey)
 	if !tooLong && !isValueError(cause) {
 		return plan.Explain(cause)
@@ -101,7 +103,7 @@ func (e *Executor) failingEvent(ctx context.Context, plan *fold.Plan, run *runs.
 	if err != nil {
 		return plan.Explain(cause)
 	}
-	s := &eventSearch{search{e, plan, plan.Reduce, cause}, run, partition, batches}
+	s := &eventSearch{search{e, files, plan, plan.Reduce, cause}, run, partition, batches}
 	if tooLong {
 		return s.longKey(ctx)
 	}
@@ -122,9 +124,9 @@ type eventSearch struct {
 
 // views selects the partition's events of some whole batches, and those of one more batch that match a condition.
 func (s *eventSearch) views(whole []event.Batch, part []event.Batch, condition string) map[string]string {
-	events := event.FoldedPartSQL(s.e.Objects, s.plan.Events, part, condition)
+	events := event.FoldedPartSQL(s.files, s.plan.Events, part, condition)
 	if len(whole) > 0 {
-		events += "\nUNION ALL\n" + event.FoldedSQL(s.e.Objects, s.plan.Events, whole)
+		events += "\nUNION ALL\n" + event.FoldedSQL(s.files, s.plan.Events, whole)
 	}
 	return map[string]string{"events": partitionSQL(events, s.plan.Events.Key, s.run, s.partition)}
 }
@@ -151,7 +153,7 @@ func (s *eventSearch) find(ctx context.Context) (*FailingError, error) {
 // least returns the least value of a column for which the query fails with all events up to it: those selected by the SQL prefix
 // before, and those selected by alike with a value up to it.
 func (s *eventSearch) least(ctx context.Context, whole, batch []event.Batch, name, before, alike string) (n int64, err error) {
-	session, err := s.e.OpenViews(ctx, map[string]string{"events": event.ViewSQL(s.e.Objects, s.plan.Events.Stream(batch[0].Stream), batch)})
+	session, err := s.e.OpenViews(ctx, s.files, map[string]string{"events": event.ViewSQL(s.files, s.plan.Events.Stream(batch[0].Stream), batch)})
 	if err != nil {
 		return 0, err
 	}
@@ -181,12 +183,12 @@ func (s *eventSearch) event(ctx context.Context, batch []event.Batch, number, ro
 		names[i] = column.Field{Name: k.Event}
 	}
 	at := fmt.Sprintf("%s = %d AND %s = %d", event.FileColumn, number, event.RowColumn, row)
-	found.Key = s.e.findKey(ctx, s.views(nil, batch, at), fmt.Sprintf("SELECT %s FROM events LIMIT 1", fold.Names(names)))
+	found.Key = s.e.findKey(ctx, s.files, s.views(nil, batch, at), fmt.Sprintf("SELECT %s FROM events LIMIT 1", fold.Names(names)))
 	return found, nil
 }
 
 // failingArtifact finds the first key on which merge fails: delta and state have a row for each key, in the same order.
-func (e *Executor) failingArtifact(ctx context.Context, plan *fold.Plan, inputs [2]string, rows int64, cause error) error {
+func (e *Executor) failingArtifact(ctx context.Context, files object.Files, plan *fold.Plan, inputs [2]string, rows int64, cause error) error {
 	if !isValueError(cause) {
 		return plan.Explain(cause)
 	}
@@ -195,18 +197,18 @@ func (e *Executor) failingArtifact(ctx context.Context, plan *fold.Plan, inputs 
 			"delta": fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", inputs[0], n), "state": fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", inputs[1], n),
 		}
 	}
-	s := &search{e, plan, plan.Merge, cause}
+	s := &search{e, files, plan, plan.Merge, cause}
 	n, err := leastFailing(1, rows, func(n int64) (bool, error) { return s.fails(ctx, views(n)) })
 	if err != nil {
 		return plan.Explain(cause)
 	}
-	key := e.findKey(ctx, views(n), fmt.Sprintf("SELECT %s FROM delta LIMIT 1 OFFSET %d", fold.Names(plan.Key), n-1))
+	key := e.findKey(ctx, files, views(n), fmt.Sprintf("SELECT %s FROM delta LIMIT 1 OFFSET %d", fold.Names(plan.Key), n-1))
 	return &FailingError{Pipeline: plan.Pipeline.Name, Declared: plan.Declared(), Key: key, Cause: s.cause}
 }
 
 // findKey returns the key that a query selects, or nil: the failure is reported either way.
-func (e *Executor) findKey(ctx context.Context, views map[string]string, sql string) (key json.RawMessage) {
-	session, err := e.OpenViews(ctx, views)
+func (e *Executor) findKey(ctx context.Context, files object.Files, views map[string]string, sql string) (key json.RawMessage) {
+	session, err := e.OpenViews(ctx, files, views)
 	if err != nil {
 		return nil
 	}

@@ -26,7 +26,7 @@ func TestSumBeyond38DigitsIsOfClassData(t *testing.T) {
 	t.Parallel()
 	e := New(&reconcile.Engine{Catalog: unreadableCatalog{}, Project: &project.Project{Pipelines: []*project.Pipeline{{Name: "orders", From: []string{"payments"}}}}})
 	run := &runs.Run{Pipeline: "orders", Generation: 1, Run: 1, Batches: []runs.BatchRef{{Stream: "payments", Batch: 1}}}
-	err := e.failingEvent(t.Context(), &fold.Plan{}, run, 0, errDigits)
+	err := e.failingEvent(t.Context(), nil, &fold.Plan{}, run, 0, errDigits)
 	if !errors.Is(err, errDigits) || failure.Of(err) != failure.Data {
 		t.Errorf("%v [%v]", err, failure.Of(err))
 	}

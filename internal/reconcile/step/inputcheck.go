@@ -30,14 +30,14 @@ func (e *Executor) checkDerived(ctx context.Context, run *runs.Run, partition in
 }
 
 // sumEvents sums the control totals that no conserve entry covers, over a partition's share of the objects.
-func (e *Executor) sumEvents(ctx context.Context, session *duck.Session, plan *fold.Plan, batches []event.Batch, run *runs.Run, partition int) (event.Totals, error) {
+func (e *Executor) sumEvents(ctx context.Context, files object.Files, session *duck.Session, plan *fold.Plan, batches []event.Batch, run *runs.Run, partition int) (event.Totals, error) {
 	all := event.Totals{}
 	for _, s := range plan.Events.Streams {
 		names, own := summedNames(plan, s.Name), event.FilterStream(partitionObjects(batches, run, partition), s.Name)
 		if len(names) == 0 || len(own) == 0 {
 			continue
 		}
-		sums, err := event.SumTotals(ctx, session, s, event.ViewSQL(e.Objects, s, own), names)
+		sums, err := event.SumTotals(ctx, session, s, event.ViewSQL(files, s, own), names)
 		if err != nil {
 			return nil, err
 		}

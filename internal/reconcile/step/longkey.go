@@ -63,7 +63,7 @@ func checkKeys(plan *fold.Plan, rows []column.Vector) error {
 
 // longKey finds the first event with a key that is too long, in the order of streams, files and rows.
 func (s *eventSearch) longKey(ctx context.Context) error {
-	session, err := s.e.OpenViews(ctx, s.views(nil, s.batches, "true"))
+	session, err := s.e.OpenViews(ctx, s.files, s.views(nil, s.batches, "true"))
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,10 @@ func (e *Executor) merge(ctx context.Context, plan *fold.Plan, run *runs.Run, pa
 		return share, err
 	}
 	defer pending.remove()
-	delta, state := e.deltaSQL(plan, run, partition), e.stateSQL(plan, run.Objects(runs.StepPrefetch, partition), pending)
-	session, err := e.OpenViews(ctx, map[string]string{"delta": delta, "state": state})
+	files := e.Objects.Files()
+	defer files.Release()
+	delta, state := deltaSQL(files, plan, run, partition), e.stateSQL(files, plan, run.Objects(runs.StepPrefetch, partition), pending)
+	session, err := e.OpenViews(ctx, files, map[string]string{"delta": delta, "state": state})
 	if err != nil {
 		return share, err
 	}
@@ -59,7 +61,7 @@ func (e *Executor) merge(ctx context.Context, plan *fold.Plan, run *runs.Run, pa
 		return nil
 	})
 	if err != nil {
-		return share, e.failingArtifact(ctx, plan, [2]string{delta, state}, rows, err)
+		return share, e.failingArtifact(ctx, files, plan, [2]string{delta, state}, rows, err)
 	}
 	before := NewArtifactTotals(plan)
 	err = session.QueryEstimated(ctx, rows, plan.StateTotals, func(chunk []column.Vector) error {

@@ -60,7 +60,7 @@ func (e *Executor) computeTotals(ctx context.Context, plan *fold.Plan, batch eve
 		return err
 	}
 	defer session.Close()
-	return event.ComputeTotals(ctx, e.Catalog, e.Objects, e.Objects, session, plan.Events.Stream(batch.Stream), batch)
+	return event.ComputeTotals(ctx, e.Catalog, e.Objects, session, plan.Events.Stream(batch.Stream), batch)
 }
 
 // NextOfRebuild is Next for the generation that a rebuild is making.

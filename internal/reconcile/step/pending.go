@@ -143,10 +143,10 @@ func (r *pendingReader) seek(key []byte) (bool, error) {
 }
 
 // stateSQL selects the state that merge reads: the pending record of a key if there is one, else the prefetched one.
-func (e *Executor) stateSQL(plan *fold.Plan, state []object.Description, pending *pendingState) string {
+func (e *Executor) stateSQL(files object.Files, plan *fold.Plan, state []object.Description, pending *pendingState) string {
 	fields := reconcile.StateFields(plan)
 	if pending == nil {
-		return e.tableSQL(state, fields)
+		return tableSQL(files, state, fields)
 	}
 	waiting := "SELECT * FROM read_parquet(" + duck.Literal(pending.path) + ")"
 	if len(state) == 0 {
@@ -157,5 +157,5 @@ func (e *Executor) stateSQL(plan *fold.Plan, state []object.Description, pending
 		name := column.QuoteIdentifier(f.Name)
 		list[i] = fmt.Sprintf("CASE WHEN p.%s IS NULL THEN s.%s ELSE p.%s END AS %s", column.QuoteIdentifier(fold.EventCount), name, name, name)
 	}
-	return fmt.Sprintf("SELECT %s FROM (%s) AS p POSITIONAL JOIN (%s) AS s", strings.Join(list, ", "), waiting, e.tableSQL(state, fields))
+	return fmt.Sprintf("SELECT %s FROM (%s) AS p POSITIONAL JOIN (%s) AS s", strings.Join(list, ", "), waiting, tableSQL(files, state, fields))
 }

@@ -28,7 +28,9 @@ func (e *Executor) eventPlace(ctx context.Context, s *project.Stream, batches []
 		return file + ":" + place, nil
 	}
 	own := slices.DeleteFunc(slices.Clone(batches), func(b event.Batch) bool { return b.Stream != s.Name })
-	session, err := e.OpenViews(ctx, map[string]string{"events": event.ViewSQL(e.Objects, s, own)})
+	files := e.Objects.Files()
+	defer files.Release()
+	session, err := e.OpenViews(ctx, files, map[string]string{"events": event.ViewSQL(files, s, own)})
 	if err != nil {
 		return "", err
 	}

@@ -29,8 +29,10 @@ func (e *Executor) reduce(ctx context.Context, plan *fold.Plan, run *runs.Run, p
 	if err := event.CheckObjects(ctx, e.Objects, batches, e.Workers); err != nil {
 		return share, err
 	}
-	events := event.FoldedSQL(e.Objects, plan.Events, batches)
-	session, err := e.OpenViews(ctx, map[string]string{"events": partitionSQL(events, plan.Events.Key, run, partition)})
+	files := e.Objects.Files()
+	defer files.Release()
+	events := event.FoldedSQL(files, plan.Events, batches)
+	session, err := e.OpenViews(ctx, files, map[string]string{"events": partitionSQL(events, plan.Events.Key, run, partition)})
 	if err != nil {
 		return share, err
 	}
@@ -47,9 +49,9 @@ func (e *Executor) reduce(ctx context.Context, plan *fold.Plan, run *runs.Run, p
 	})
 	if err != nil {
 		out.abort()
-		return share, e.failingEvent(ctx, plan, run, partition, err)
+		return share, e.failingEvent(ctx, files, plan, run, partition, err)
 	}
-	if share.Totals, err = e.sumEvents(ctx, session, plan, batches, run, partition); err != nil {
+	if share.Totals, err = e.sumEvents(ctx, files, session, plan, batches, run, partition); err != nil {
 		out.abort()
 		return share, err
 	}
@@ -57,7 +59,7 @@ func (e *Executor) reduce(ctx context.Context, plan *fold.Plan, run *runs.Run, p
 		out.abort()
 		return share, err
 	}
-	if share.Unkeyed, err = CountUnkeyed(ctx, e.Objects, session, plan, partitionObjects(batches, run, partition)); err != nil {
+	if share.Unkeyed, err = CountUnkeyed(ctx, files, session, plan, partitionObjects(batches, run, partition)); err != nil {
 		out.abort()
 		return share, err
 	}

@@ -93,7 +93,7 @@ func (t *table) abort() {
 }
 
 // tableSQL returns a SELECT over table objects, with typed columns even if there are no objects.
-func (e *Executor) tableSQL(objects []object.Description, fields []column.Field) string {
+func tableSQL(files object.Files, objects []object.Description, fields []column.Field) string {
 	if len(objects) == 0 {
 		sql := "SELECT "
 		for i, f := range fields {
@@ -109,14 +109,16 @@ func (e *Executor) tableSQL(objects []object.Description, fields []column.Field)
 		if i > 0 {
 			sql += ", "
 		}
-		sql += duck.Literal(e.Objects.Path(o.Name))
+		sql += duck.Literal(files.Path(o))
 	}
 	return sql + "])"
 }
 
 // deltaKeys lists the keys of the delta in the encoding of the index, ascending.
 func (e *Executor) deltaKeys(ctx context.Context, plan *fold.Plan, run *runs.Run, partition int) ([][]byte, error) {
-	session, err := e.OpenViews(ctx, map[string]string{"delta": e.deltaSQL(plan, run, partition)})
+	files := e.Objects.Files()
+	defer files.Release()
+	session, err := e.OpenViews(ctx, files, map[string]string{"delta": deltaSQL(files, plan, run, partition)})
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +144,6 @@ func (e *Executor) deltaKeys(ctx context.Context, plan *fold.Plan, run *runs.Run
 }
 
 // deltaSQL returns a SELECT over a partition's delta.
-func (e *Executor) deltaSQL(plan *fold.Plan, run *runs.Run, partition int) string {
-	return e.tableSQL(run.Objects(runs.StepReduce, partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
+func deltaSQL(files object.Files, plan *fold.Plan, run *runs.Run, partition int) string {
+	return tableSQL(files, run.Objects(runs.StepReduce, partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
 }

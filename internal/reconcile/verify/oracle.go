@@ -214,8 +214,10 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer remove()
-	session, err := v.OpenViews(ctx, map[string]string{
-		"events": event.FoldedSQL(v.Objects, v.plan.Events, v.batches),
+	files := v.Objects.Files()
+	defer files.Release()
+	session, err := v.OpenViews(ctx, files, map[string]string{
+		"events": event.FoldedSQL(files, v.plan.Events, v.batches),
 		"sample": sample,
 	})
 	if err != nil {

@@ -57,8 +57,10 @@ func (v *verification) sampleEvents(ctx context.Context, keys []column.Vector) (
 		return nil, err
 	}
 	defer remove()
-	session, err := v.OpenViews(ctx, map[string]string{
-		"events": event.FoldedSQL(v.Objects, v.plan.Events, v.batches),
+	files := v.Objects.Files()
+	defer files.Release()
+	session, err := v.OpenViews(ctx, files, map[string]string{
+		"events": event.FoldedSQL(files, v.plan.Events, v.batches),
 		"sample": sample,
 	})
 	if err != nil {
@@ -179,7 +181,7 @@ func (v *verification) queryRows(ctx context.Context, sql string, fields []colum
 		}
 		views[t.view], cleanups = sql, append(cleanups, remove)
 	}
-	session, err := v.OpenViews(ctx, views)
+	session, err := v.OpenViews(ctx, nil, views)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,9 @@ func (v *verification) recountUnkeyed(ctx context.Context, run *runs.Run) error 
 		return err
 	}
 	defer session.Close()
-	found, err := step.CountUnkeyed(ctx, v.Objects, session, v.plan, batches)
+	files := v.Objects.Files()
+	defer files.Release()
+	found, err := step.CountUnkeyed(ctx, files, session, v.plan, batches)
 	if err != nil {
 		return err
 	}

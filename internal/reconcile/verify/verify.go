@@ -241,7 +241,9 @@ func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
 func (v *verification) recount(ctx context.Context, b event.Batch) error {
 	stream := v.plan.Events.Stream(b.Stream)
 	count := event.NewRecount(stream, b.Columns)
-	session, err := v.OpenViews(ctx, map[string]string{"events": event.ViewSQL(v.Objects, stream, []event.Batch{b})})
+	files := v.Objects.Files()
+	defer files.Release()
+	session, err := v.OpenViews(ctx, files, map[string]string{"events": event.ViewSQL(files, stream, []event.Batch{b})})
 	if err != nil {
 		return err
 	}
@@ -276,7 +278,7 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 		return "", err
 	}
 	defer all.Remove()
-	session, err := v.OpenViews(ctx, map[string]string{"state": all.SQL()})
+	session, err := v.OpenViews(ctx, nil, map[string]string{"state": all.SQL()})
 	if err != nil {
 		return "", err
 	}

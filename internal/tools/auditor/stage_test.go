@@ -194,10 +194,7 @@ func (s *stage) open() {
 const indexCache = 1 << 20
 
 func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index artifact.Index, scratch string) {
-	objects, local := fault.Objects(folder, s.plan).(reconcile.Store)
-	if !local {
-		s.t.Fatal("the wrapped store is not local")
-	}
+	objects := fault.Objects(folder, s.plan)
 	o := duck.Options{Memory: "200MB", Threads: 1, Scratch: scratch, Dirs: []string{folder.Path("")}}
 	secret, err := ids.OpenSecret(context.Background(), records, filepath.Join(s.state(), "identity.key"))
 	if err != nil {

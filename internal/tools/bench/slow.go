@@ -7,42 +7,48 @@ import (
 	"time"
 
 	"bursar/internal/object"
-	"bursar/internal/reconcile"
 )
 
 // slowStore adds a wait to each call of a store. Code that reads an object in place waits when it asks for the path.
 type slowStore struct {
-	reconcile.Store
+	object.Local
 	latency time.Duration
 }
 
 func (s slowStore) wait() { <-time.After(s.latency) }
 
-func (s slowStore) Path(name string) string {
-	s.wait()
-	return s.Store.Path(name)
+func (s slowStore) Files() object.Files { return slowFiles{s.Local.Files(), s} }
+
+type slowFiles struct {
+	object.Files
+	store slowStore
+}
+
+func (f slowFiles) Path(d object.Description) string {
+	f.store.wait()
+	return f.Files.Path(d)
 }
 
 func (s slowStore) Create(ctx context.Context, name string) (object.Writer, error) {
 	s.wait()
-	w, err := s.Store.Create(ctx, name)
+	w, err := s.Local.Create(ctx, name)
 	return slowWriter{w, s}, err
 }
 
 func (s slowStore) Open(ctx context.Context, name string) (object.Reader, error) {
 	s.wait()
-	r, err := s.Store.Open(ctx, name)
+	r, err := s.Local.Open(ctx, name)
 	return slowReader{r, s}, err
 }
 
 func (s slowStore) List(ctx context.Context, prefix string) ([]string, error) {
 	s.wait()
-	return s.Store.List(ctx, prefix)
+	return s.Local.List(ctx, prefix)
 }
 
 func (s slowStore) Delete(ctx context.Context, name string) error {
 	s.wait()
-	return s.Store.Delete(ctx, name)
+	return s.Local.Delete(ctx, name)
 }
 
 // slowWriter waits at the end only, because a store like S3 accepts bytes as they arrive.
