@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"bursar/internal/aggregate/imported"
+	"bursar/internal/object"
 )
 
 // amounts are the amounts of the entries that count, sorted.
@@ -369,7 +370,7 @@ func TestRetractedCorrectionIsCompleted(t *testing.T) {
 	if r, err := h.importer.Retract(t.Context(), first, "wrong"); err != nil || r.NotCancelled != "" {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	original := h.importer.Objects.Path(imported.ObjectName(h.digestOf(first)))
+	original := h.objects.Files().Path(object.Description{Name: imported.ObjectName(h.digestOf(first))})
 	if err := os.Rename(original, original+".away"); err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,11 @@ func (o *busyObjects) Open(ctx context.Context, name string) (object.Reader, err
 	return o.Local.Open(ctx, name)
 }
 
+func (o *busyObjects) Files() object.Files {
+	o.seal()
+	return o.Local.Files()
+}
+
 // A fault is found however busy the stream is, and a stream that is only busy has none.
 func TestVerifyBusyIndex(t *testing.T) {
 	t.Parallel()
