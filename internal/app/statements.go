@@ -59,17 +59,18 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 	if err := a.checkBuiltinNames(); err != nil {
 		return nil, nil, err
 	}
-	if unlock, err = a.importLock.Lock(ctx, "statements"); err != nil {
+	unlockImports, err := a.importLock.Lock(ctx, "statements")
+	if err != nil {
 		return nil, nil, err
 	}
 	streams := a.builtinStreams()
-	release := func() {
+	unlock = func() {
 		streams.ObjectFiles.Release()
-		unlock()
+		unlockImports()
 	}
 	return &aggregate.Importer{
 		Streams: streams, Scratch: a.Events.Scratch, Ingest: a.ingestRows, FindIDs: a.findIDs, Now: a.Events.Now,
-	}, release, nil
+	}, unlock, nil
 }
 
 // findIDs returns those of the ids that a stream has events of, each with its batch.
