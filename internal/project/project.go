@@ -17,12 +17,6 @@ type Project struct {
 	content fileDigests // of the files, when they were read
 }
 
-// Config is bursar.yaml; every field has a default, so an empty file is valid.
-type Config struct {
-	Memory  string // DuckDB memory limit, such as "4GB"; empty for the default, 1GB
-	Threads int    // 0 is the number of processors
-}
-
 // AllStreams returns the declared streams, then the built-in ones.
 func (p *Project) AllStreams() []*Stream { return slices.Concat(p.Streams, p.builtin) }
 

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -110,19 +109,6 @@ func cause(err error) string {
 		return pathError.Err.Error()
 	}
 	return err.Error()
-}
-
-var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
-
-// parseConfig reads bursar.yaml, which may be empty.
-func parseConfig(file string, data []byte) (Config, []doc.Error) {
-	src := doc.NewFile(file)
-	o := src.Section(src.Root(data), "", "memory", "threads")
-	c := Config{Memory: o.Text("memory"), Threads: int(o.WholeNumber(0, "threads", 0, 1024))}
-	if c.Memory != "" && !memorySize.MatchString(c.Memory) {
-		o.Fail("memory", "must be a size such as 512MB or 4GB")
-	}
-	return c, src.Errs
 }
 
 // nameFromFile returns the name that a file must declare at key, and checks that it does.

@@ -21,7 +21,7 @@ func TestReadGoodProject(t *testing.T) {
 		"pipelines/orders.yaml": projecttest.Pipeline,
 	}))
 	projecttest.WantErrors(t, errs)
-	if p.Config != (Config{Memory: "1GB", Threads: 2}) {
+	if p.Config.Memory != "1GB" || p.Config.Threads != 2 || p.Config.IsShared() {
 		t.Errorf("config is %+v", p.Config)
 	}
 	if len(p.Streams) != 2 || p.Streams[0].Name != "bank" || p.Stream("payments") == nil || p.Stream("x") != nil {

@@ -21,6 +21,8 @@ import (
 // the section if it has one.
 var referenceHeadings = map[string]string{
 	"parseConfig":             "bursar.yaml",
+	"readStorage storage":     "storage",
+	"readDatabase key":        "catalog and index",
 	"parseStream":             "Streams",
 	"readFormat csv":          "csv",
 	"readColumn":              "Columns",

@@ -1,0 +1,60 @@
+// Tests of the backends in bursar.yaml.
+
+package project
+
+import (
+	"strings"
+	"testing"
+
+	"bursar/internal/project/projecttest"
+)
+
+const shared = `storage: {kind: s3, bucket: books, prefix: bursar/, endpoint: "http://127.0.0.1:7070", path_style: true, cache_size: 2GB}
+catalog: {kind: postgres, url: env:BURSAR_URL}
+index:
+  kind: postgres
+  url: vault:database
+  schema: books
+`
+
+func TestReadBackends(t *testing.T) {
+	t.Parallel()
+	p, errs := Read(projecttest.Folder(t, map[string]string{"bursar.yaml": shared}))
+	projecttest.WantErrors(t, errs)
+	c := &p.Config
+	if c.Storage != (Storage{S3Storage, "books", "bursar/", "", "http://127.0.0.1:7070", true, "2GB"}) {
+		t.Errorf("storage is %+v", c.Storage)
+	}
+	if c.Catalog != (Database{PostgresBackend, "env:BURSAR_URL", ""}) || c.Index != (Database{PostgresBackend, "vault:database", "books"}) {
+		t.Errorf("catalog is %+v, index %+v", c.Catalog, c.Index)
+	}
+	if !c.IsShared() || c.Line("catalog.url") != 2 || c.Line("index.url") != 5 {
+		t.Errorf("shared %v, catalog.url in line %d, index.url in line %d", c.IsShared(), c.Line("catalog.url"), c.Line("index.url"))
+	}
+	p, errs = Read(projecttest.Folder(t, map[string]string{"bursar.yaml": ""}))
+	projecttest.WantErrors(t, errs)
+	if c := &p.Config; c.Storage.Kind != FolderStorage || c.Catalog.Kind != SQLiteCatalog || c.Index.Kind != PebbleIndex || c.IsShared() {
+		t.Errorf("an empty file is %+v", c)
+	}
+}
+
+func TestBadBackends(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"storage: {kind: s4}":                                                   "bursar.yaml:1: `kind` must be folder or s3, not `s4`",
+		"storage: {kind: s3}":                                                   "bursar.yaml:1: `storage` has no `bucket`",
+		"storage: {bucket: b}":                                                  "bursar.yaml:1: `bucket` is for kind s3: kind folder has no other keys",
+		"storage: {kind: s3, bucket: b, prefix: /b}":                            "bursar.yaml:1: `prefix` must end with a slash",
+		"storage: {kind: s3, bucket: b, cache_size: much}":                      "bursar.yaml:1: `cache_size` must be a size such as",
+		"index: {kind: postgres}":                                               "bursar.yaml:1: `index` has no `url`",
+		"catalog: {url: env:A}":                                                 "bursar.yaml:1: `url` is for kind postgres",
+		"catalog: {kind: mysql}":                                                "bursar.yaml:1: `kind` must be sqlite or postgres",
+		"memory: 1GB\ncatalog: {kind: postgres, url: env:A}":                    "bursar.yaml:2: a catalog in PostgreSQL is for several machines, but objects are kept in a folder",
+		"storage: {kind: s3, bucket: b}\ncatalog: {kind: postgres, url: env:A}": "bursar.yaml:2: a catalog in PostgreSQL is for several machines, but the index is kept in a folder",
+	} {
+		_, errs := Read(projecttest.Folder(t, map[string]string{"bursar.yaml": text}))
+		if len(errs) == 0 || !strings.Contains(errs[0].Error(), want) {
+			t.Errorf("%s: %v, want %s", text, errs, want)
+		}
+	}
+}
