@@ -38,14 +38,15 @@ const (
 	patience = 10 * time.Second
 )
 
-var backoff = failure.Backoff{Least: 50 * time.Millisecond, Most: 5 * time.Second}
-
 // tuning is what tests change.
 type tuning struct {
-	wrap    func(awss3.HTTPClient) awss3.HTTPClient
-	stall   time.Duration
-	backoff failure.Backoff
+	wrap     func(awss3.HTTPClient) awss3.HTTPClient
+	stall    time.Duration
+	backoff  failure.Backoff
+	partSize int
 }
+
+var standard = tuning{stall: stallTimeout, backoff: failure.Backoff{Least: 50 * time.Millisecond, Most: 5 * time.Second}, partSize: partSize}
 
 func newClient(ctx context.Context, c Config, t tuning, requests *counter) (*awss3.Client, string, error) {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}

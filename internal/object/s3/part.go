@@ -22,8 +22,9 @@ var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// part is up to partSize bytes, with their checksum.
+// part is up to limit bytes, with their checksum.
 type part struct {
+	limit  int
 	chunks []*[chunkSize]byte
 	size   int
 	crc    uint32
@@ -31,7 +32,7 @@ type part struct {
 
 // write takes as many bytes as fit.
 func (p *part) write(b []byte) int {
-	b = b[:min(len(b), partSize-p.size)]
+	b = b[:min(len(b), p.limit-p.size)]
 	p.crc = crc32.Update(p.crc, castagnoli, b)
 	for rest := b; len(rest) > 0; {
 		at := p.size % chunkSize
@@ -56,7 +57,7 @@ func (p *part) release() {
 	for _, c := range p.chunks {
 		chunks.Put(c)
 	}
-	*p = part{}
+	*p = part{limit: p.limit}
 }
 
 // body reads a part, from several goroutines if need be: an HTTP client may still read the body of a request that has failed.

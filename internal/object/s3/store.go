@@ -40,7 +40,7 @@ var _ object.Store = (*Store)(nil)
 
 // Open returns the store of a bucket that exists and whose objects may be listed: it lists one.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	return open(ctx, c, tuning{stall: stallTimeout, backoff: backoff})
+	return open(ctx, c, standard)
 }
 
 func open(ctx context.Context, c Config, t tuning) (*Store, error) {

@@ -34,7 +34,7 @@ type writer struct {
 }
 
 func newWriter(ctx context.Context, s *Store, name, key string, onlyNew bool) object.Writer {
-	return &writer{ctx: ctx, store: s, name: name, key: key, onlyNew: onlyNew, id: rand.Text(), part: &part{}}
+	return &writer{ctx: ctx, store: s, name: name, key: key, onlyNew: onlyNew, id: rand.Text(), part: &part{limit: s.tuning.partSize}}
 }
 
 func (w *writer) Write(b []byte) (n int, err error) {
@@ -42,7 +42,7 @@ func (w *writer) Write(b []byte) (n int, err error) {
 		return 0, fmt.Errorf("write object %s: %w", w.name, fs.ErrClosed)
 	}
 	for n < len(b) && w.err == nil {
-		if w.part.size == partSize {
+		if w.part.size == w.part.limit {
 			w.err = w.sendPart()
 			continue
 		}
@@ -59,7 +59,7 @@ func (w *writer) sendPart() (err error) {
 		}
 	}
 	full := w.part
-	w.part = &part{}
+	w.part = &part{limit: full.limit}
 	return w.upload.send(full)
 }
 
