@@ -34,24 +34,29 @@ const (
 	idleTimeout  = 45 * time.Second // of unused connections; shorter than stallTimeout, which would break them
 	connections  = 64               // unused ones that are kept
 	attempts     = 5                // of one request
-	// patience is how long a request waits for a retry. If the server wants more, the caller gets a Throttled error.
-	patience = 10 * time.Second
 )
+
+// client is what sends requests.
+type client = awss3.HTTPClient
 
 // tuning is what tests change.
 type tuning struct {
-	wrap     func(awss3.HTTPClient) awss3.HTTPClient
+	wrap     func(client) client
 	stall    time.Duration
 	backoff  failure.Backoff
 	partSize int
+	// patience is how long a request waits for a retry. If the server wants more, the caller gets a Throttled error.
+	patience time.Duration
 }
 
-var standard = tuning{stall: stallTimeout, backoff: failure.Backoff{Least: 50 * time.Millisecond, Most: 5 * time.Second}, partSize: partSize}
+var standard = tuning{
+	stall: stallTimeout, backoff: failure.Backoff{Least: 50 * time.Millisecond, Most: 5 * time.Second}, partSize: partSize, patience: 10 * time.Second,
+}
 
 func newClient(ctx context.Context, c Config, t tuning, requests *counter) (*awss3.Client, string, error) {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 	// A BuildableClient: the SDK adds the certificates of AWS_CA_BUNDLE to it.
-	client := awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
+	sender := awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
 		tr.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, address)
 			if err != nil {
@@ -64,7 +69,7 @@ func newClient(ctx context.Context, c Config, t tuning, requests *counter) (*aws
 		tr.MaxIdleConnsPerHost = connections
 		tr.ReadBufferSize = 64 << 10
 	})
-	options := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithLogger(logging.Nop{})}
+	options := []func(*config.LoadOptions) error{config.WithHTTPClient(sender), config.WithLogger(logging.Nop{})}
 	if c.Region != "" {
 		options = append(options, config.WithRegion(c.Region))
 	}
@@ -93,7 +98,7 @@ func newClient(ctx context.Context, c Config, t tuning, requests *counter) (*aws
 		if t.wrap != nil {
 			o.HTTPClient = t.wrap(o.HTTPClient)
 		}
-		o.Retryer = newRetryer(t.backoff)
+		o.Retryer = newRetryer(t)
 		// Uploads carry a checksum of our own in a header, and what is read is compared with its description. More than that is
 		// not understood by all servers.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
@@ -137,19 +142,18 @@ func (m markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error
 	return found, err
 }
 
-func newRetryer(b failure.Backoff) aws.Retryer {
+func newRetryer(t tuning) aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = attempts
-		o.Backoff = jittered{b}
-		own := retry.IsErrorRetryableFunc(isRetryable)
-		o.Retryables = append([]retry.IsErrorRetryable{own}, o.Retryables...)
+		o.Backoff = jittered{t.backoff}
+		o.Retryables = append([]retry.IsErrorRetryable{t}, o.Retryables...)
 	})
 }
 
-// isRetryable decides what differs from the SDK's rules.
-func isRetryable(err error) aws.Ternary {
+// IsErrorRetryable decides what differs from the SDK's rules.
+func (t tuning) IsErrorRetryable(err error) aws.Ternary {
 	switch {
-	case retryAfter(err) > patience:
+	case retryAfter(err) > t.patience:
 		return aws.FalseTernary
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // the connection was cut
 		return aws.TrueTernary

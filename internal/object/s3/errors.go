@@ -22,7 +22,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Codes that the code compares with.
+// Codes that are compared.
 const (
 	codePrecondition = "PreconditionFailed"
 	codeNoUpload     = "NoSuchUpload"
@@ -139,6 +139,7 @@ var known = map[string]diagnosis{
 	"AccessDenied":                 {"access denied", failure.Data, checkRights, nil},
 	"AllAccessDisabled":            {"the bucket is disabled", failure.Data, "ask the owner of the bucket", nil},
 	"InvalidAccessKeyId":           {"the access key does not exist", failure.Data, checkKeys, nil},
+	"XAdminUserNotFound":           {"the access key does not exist", failure.Data, checkKeys, nil}, // of versitygw
 	"SignatureDoesNotMatch":        {"the secret access key is wrong", failure.Data, checkKeys, nil},
 	"InvalidSecurity":              {"the credentials are not valid", failure.Data, checkKeys, nil},
 	"ExpiredToken":                 {"the session token has expired", failure.Data, "renew the credentials", nil},
@@ -169,7 +170,7 @@ func diagnoseResponse(err error) (diagnosis, bool) {
 		return diagnosis{cause: "the content was damaged on the way (" + code + ")", class: failure.Transient}, true
 	case conflicts[code]:
 		return diagnosis{cause: "another request for the same key is at work (" + code + ")", class: failure.Transient}, true
-	case status == http.StatusNotFound: // an answer to HEAD has no code
+	case code == "NotFound": // of HEAD, whose answers have no code of their own
 		return known[codeNoKey], true
 	case status == http.StatusPreconditionFailed:
 		return known[codePrecondition], true

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -97,10 +98,26 @@ func (s *Store) Open(ctx context.Context, name string) (object.Reader, error) {
 
 func (s *Store) openKey(ctx context.Context, name, key string) (object.Reader, error) {
 	head, err := s.client.HeadObject(ctx, &awss3.HeadObjectInput{Bucket: &s.config.Bucket, Key: &key})
+	if statusOf(err) == http.StatusNotFound {
+		err = s.whyMissing(ctx, key, err)
+	}
 	if err != nil {
 		return nil, s.failed("open object", name, err)
 	}
 	return newReader(ctx, s, name, key, aws.ToInt64(head.ContentLength), aws.ToString(head.ETag)), nil
+}
+
+// whyMissing returns an error with the server's reason, which an answer to HEAD does not contain: a bucket that was deleted, or an
+// access key that was, must not look like an object that does not exist.
+func (s *Store) whyMissing(ctx context.Context, key string, missing error) error {
+	out, err := s.client.GetObject(ctx, &awss3.GetObjectInput{Bucket: &s.config.Bucket, Key: &key, Range: aws.String("bytes=0-0")})
+	if err == nil || errorCode(err) == codeRange {
+		if err == nil {
+			_ = out.Body.Close() // not read
+		}
+		return missing // it was written between the two requests
+	}
+	return err
 }
 
 // OpenSized opens an object of a known size without a request, unless it is empty: no read would find that it is missing.

@@ -22,7 +22,7 @@ import (
 )
 
 // fast makes retries of tests wait for nearly nothing.
-var fast = tuning{stall: stallTimeout, backoff: failure.Backoff{Least: time.Microsecond, Most: time.Microsecond}, partSize: partSize}
+var fast = tuning{stall: stallTimeout, backoff: failure.Backoff{Least: time.Microsecond, Most: time.Microsecond}, partSize: partSize, patience: time.Second}
 
 // configOf returns the configuration of a server's bucket.
 func configOf(server *s3test.Server, bucket string) Config {
