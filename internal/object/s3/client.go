@@ -103,6 +103,7 @@ func newClient(ctx context.Context, c Config, t tuning, requests *counter) (*aws
 		// not understood by all servers.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		o.ContinueHeaderThresholdBytes = -1 // asking before a part is sent costs a round trip, or a second if the server never answers
 		o.APIOptions = append(o.APIOptions, requests.add)
 	}), loaded.Region, nil
 }

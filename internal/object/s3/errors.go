@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -105,7 +106,7 @@ func diagnose(err error) diagnosis {
 	return diagnoseNetwork(err)
 }
 
-// diagnoseOwn is for errors that did not come from the server.
+// diagnoseOwn is for errors that are not a complete answer of the server.
 func diagnoseOwn(err error) (diagnosis, bool) {
 	var own failure.Classified
 	var missing *credentialsError
@@ -114,6 +115,8 @@ func diagnoseOwn(err error) (diagnosis, bool) {
 		return diagnosis{cause: context.Canceled.Error(), class: failure.Transient}, true
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, object.ErrDamaged), errors.As(err, &own):
 		return diagnosis{cause: err.Error(), class: failure.Of(err)}, true
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isCut(err) && !errors.Is(err, os.ErrDeadlineExceeded):
+		return diagnosis{cause: "the connection broke", class: failure.Transient}, true
 	case errors.As(err, &missing):
 		return diagnosis{
 			cause: "no valid credentials were found", class: failure.Transient,
@@ -233,7 +236,7 @@ func diagnoseNetwork(err error) diagnosis {
 		return diagnosis{cause: "no connection: " + dial.Err.Error(), class: failure.Transient, next: "check that the server runs and that this machine may reach it"}
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return diagnosis{cause: "the server did not answer in time", class: failure.Transient}
-	case isCut(err), isConnection(err):
+	case isConnection(err):
 		return diagnosis{cause: "the connection broke", class: failure.Transient}
 	}
 	return diagnosis{cause: text, class: failure.Of(err)}

@@ -131,11 +131,5 @@ func (u *upload) abort() error {
 	u.open.Wait() // a part that arrives after the abort would stay
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), abortTimeout)
 	defer cancel()
-	_, err := u.store.client.AbortMultipartUpload(ctx, &awss3.AbortMultipartUploadInput{
-		Bucket: &u.store.config.Bucket, Key: &u.key, UploadId: &u.id,
-	})
-	if code := errorCode(err); code == codeNoUpload || code == codeNoKey {
-		return nil // it is complete or aborted already
-	}
-	return err
+	return u.store.abortUpload(ctx, types.MultipartUpload{Key: &u.key, UploadId: &u.id})
 }

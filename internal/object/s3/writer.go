@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 
 	"bursar/internal/object"
 
@@ -137,9 +138,7 @@ func (w *writer) completeUpload() error {
 
 // settle decides about a refusal that is also the answer to a repeated request if only the first answer was lost.
 func (w *writer) settle(err error) error {
-	switch errorCode(err) {
-	case codePrecondition, codeNoUpload:
-	default:
+	if err == nil || statusOf(err) != http.StatusPreconditionFailed && errorCode(err) != codeNoUpload {
 		return err
 	}
 	head, headErr := w.store.client.HeadObject(w.ctx, &awss3.HeadObjectInput{Bucket: &w.store.config.Bucket, Key: &w.key})
