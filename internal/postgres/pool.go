@@ -1,0 +1,115 @@
+// Package postgres opens PostgreSQL databases for the backends that keep their data there. It owns connections and their session
+// settings, transactions with their retries, the classes of errors and the versions of schemas. No error that it returns contains
+// a password. It must not know what is stored.
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"bursar/internal/failure"
+)
+
+// Pool is a pool of connections to one schema of one database. It is safe for concurrent use. The errors of the embedded pool's
+// methods are pgx's: give them to Classify.
+type Pool struct {
+	*pgxpool.Pool
+	schema   string
+	retryFor time.Duration
+}
+
+// Open opens a pool and connects once, so that a wrong configuration is reported now. The schema is created by Migrate.
+func Open(ctx context.Context, config Config) (*Pool, error) {
+	parsed, err := config.parse()
+	if err != nil {
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	inner, err := pgxpool.NewWithConfig(ctx, parsed)
+	if err != nil {
+		return nil, fmt.Errorf("open PostgreSQL: %w", Classify(err))
+	}
+	p := &Pool{Pool: inner, schema: config.schema(), retryFor: config.RetryFor}
+	if p.retryFor == 0 {
+		p.retryFor = defaultRetryFor
+	}
+	err = p.Retry(ctx, func(context.Context, *pgxpool.Conn) error { return nil })
+	if err != nil {
+		inner.Close()
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	return p, nil
+}
+
+// Schema returns the name of the schema.
+func (p *Pool) Schema() string { return p.schema }
+
+// backoff is how long to wait before a retry: at most so long, because two transactions that met must not meet again.
+var backoff = failure.Backoff{Least: 4 * time.Millisecond, Most: time.Second}
+
+// Retry calls attempt with a connection, again and with exponential waits while its error may be repeated: the server ended the
+// transaction because of others (serialization failure, deadlock), or the connection broke. An attempt that may have committed
+// returns ErrOutcomeUnknown (CommitError), which is never repeated. The connection has no open transaction when it returns to
+// the pool: it is closed otherwise.
+func (p *Pool) Retry(ctx context.Context, attempt func(context.Context, *pgxpool.Conn) error) error {
+	started := time.Now()
+	for failures := 1; ; failures++ {
+		err := p.try(ctx, attempt)
+		if err == nil {
+			return nil
+		}
+		wait := time.Duration(rand.Int64N(int64(backoff.After(failures)))) + 1
+		if ctx.Err() != nil || !repeatable(err) || time.Since(started)+wait > p.retryFor {
+			return Classify(err)
+		}
+		if isShutdown(err) {
+			p.Reset() // the other connections are closed, too
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return Classify(err)
+		}
+	}
+}
+
+func (p *Pool) try(ctx context.Context, attempt func(context.Context, *pgxpool.Conn) error) error {
+	conn, err := p.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	err = attempt(ctx, conn)
+	if err != nil && conn.Conn().IsClosed() {
+		err = asBroken(err)
+	}
+	return err
+}
+
+// InTransaction runs fn in a transaction with these options, and commits it. It may call fn more than once (Retry), so fn must
+// have no other effects. fn's own error is returned as it is, classified if it is pgx's, and nothing is written then. A read-only
+// transaction is repeated even if its commit was not answered.
+func (p *Pool) InTransaction(ctx context.Context, options pgx.TxOptions, fn func(context.Context, pgx.Tx) error) error {
+	return p.Retry(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+		tx, err := conn.BeginTx(ctx, options)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // a no-op after Commit; also when fn panics
+		if err := fn(ctx, tx); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err // known: nothing is committed
+		}
+		err = tx.Commit(ctx)
+		if options.AccessMode == pgx.ReadOnly {
+			return err
+		}
+		return CommitError(err)
+	})
+}
