@@ -3,11 +3,13 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -32,6 +34,29 @@ func CommitError(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrOutcomeUnknown, Classify(err))
+}
+
+// commitGrace is how long a commit that was sent is waited for after its context has ended.
+const commitGrace = 5 * time.Second
+
+// CommitContext returns the context of sending a commit and reading its answer. It ends a while after ctx does, because the answer
+// says more than the end of ctx.
+func CommitContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	committing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(commitGrace, cancel) })
+	return committing, func() { stop(); cancel() }
+}
+
+// settleTimeout bounds how long an unknown outcome waits for the end of its session.
+const settleTimeout = 5 * time.Second
+
+// settle ends the session in which a commit was sent, so that a read afterwards is final: a commit that is still on its way to the
+// server cannot happen any more. If the server cannot be reached, the session ends there a little later.
+func (p *Pool) settle(ctx context.Context, session uint32) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	_, _ = p.Exec(ctx, `SELECT pg_terminate_backend(pid, $2) FROM pg_stat_activity
+		WHERE pid = $1 AND usename = current_user AND datname = current_database()`, session, (settleTimeout / 2).Milliseconds())
 }
 
 // errBroken marks an error of a connection that is closed.

@@ -5,6 +5,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -53,8 +54,8 @@ var backoff = failure.Backoff{Least: 4 * time.Millisecond, Most: time.Second}
 
 // Retry calls attempt with a connection, again and with exponential waits while its error may be repeated: the server ended the
 // transaction because of others (serialization failure, deadlock), or the connection broke. An attempt that may have committed
-// returns ErrOutcomeUnknown (CommitError), which is never repeated. The connection has no open transaction when it returns to
-// the pool: it is closed otherwise.
+// returns ErrOutcomeUnknown (CommitError), which is never repeated. A transaction that attempt leaves open is rolled back, without
+// waiting for it.
 func (p *Pool) Retry(ctx context.Context, attempt func(context.Context, *pgxpool.Conn) error) error {
 	started := time.Now()
 	for failures := 1; ; failures++ {
@@ -82,13 +83,43 @@ func (p *Pool) try(ctx context.Context, attempt func(context.Context, *pgxpool.C
 	if err != nil {
 		return err
 	}
-	defer conn.Release()
-	err = attempt(ctx, conn)
+	session := conn.Conn().PgConn().PID()
+	if err = p.attempt(ctx, conn, attempt); errors.Is(err, ErrOutcomeUnknown) {
+		p.settle(ctx, session)
+	}
+	return err
+}
+
+func (p *Pool) attempt(ctx context.Context, conn *pgxpool.Conn, attempt func(context.Context, *pgxpool.Conn) error) error {
+	defer release(conn) // also when it panics
+	err := attempt(ctx, conn)
 	if err != nil && conn.Conn().IsClosed() {
 		err = asBroken(err)
 	}
 	return err
 }
+
+// rollbackTimeout bounds the answer to a rollback that nobody waits for.
+const rollbackTimeout = 5 * time.Second
+
+// release returns a connection to the pool. An open transaction is ended first, in the background: its result does not matter, and
+// the pool closes the connection if it fails.
+func release(conn *pgxpool.Conn) {
+	session := conn.Conn().PgConn()
+	if session.IsClosed() || session.TxStatus() == idle {
+		conn.Release()
+		return
+	}
+	go func() {
+		defer conn.Release()
+		ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+		defer cancel()
+		_ = session.Exec(ctx, "rollback").Close()
+	}()
+}
+
+// idle is the state of a session that has no open transaction.
+const idle = 'I'
 
 // InTransaction runs fn in a transaction with these options, and commits it. It may call fn more than once (Retry), so fn must
 // have no other effects. fn's own error is returned as it is, classified if it is pgx's, and nothing is written then. A read-only
@@ -99,14 +130,15 @@ func (p *Pool) InTransaction(ctx context.Context, options pgx.TxOptions, fn func
 		if err != nil {
 			return err
 		}
-		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // a no-op after Commit; also when fn panics
 		if err := fn(ctx, tx); err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return err // known: nothing is committed
 		}
-		err = tx.Commit(ctx)
+		committing, cancel := CommitContext(ctx)
+		defer cancel()
+		err = tx.Commit(committing)
 		if options.AccessMode == pgx.ReadOnly {
 			return err
 		}

@@ -125,6 +125,36 @@ func TestEveryMessageFails(t *testing.T) {
 	}
 }
 
+// A commit that is still on its way when its error is returned does not happen later.
+func TestLateCommit(t *testing.T) {
+	t.Parallel()
+	location := postgrestest.URL(t)
+	direct := migrated(t, postgres.Config{URL: location})
+	proxy, through := postgrestest.NewProxy(t, location)
+	pool := open(t, postgres.Config{URL: through})
+	calls := 0
+	err := pool.InTransaction(context.Background(), serializable, func(ctx context.Context, tx pgx.Tx) error {
+		calls++
+		defer func() { proxy.Fail(1, postgrestest.Delay) }()
+		return increment(ctx, tx)
+	})
+	if !proxy.Fired() || !errors.Is(err, postgres.ErrOutcomeUnknown) || calls != 1 {
+		t.Errorf("%v after %d calls", err, calls)
+	}
+	before := number(t, direct)
+	proxy.Deliver()
+	proxy.CutAll()
+	for sessions := 1; sessions > 0; { // until the server has ended the session
+		query := "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in%'"
+		if err := direct.QueryRow(context.Background(), query).Scan(&sessions); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := number(t, direct); before != 1 || after != 1 {
+		t.Errorf("%d, and %d later", before, after)
+	}
+}
+
 func TestStalledServerIsNoticed(t *testing.T) {
 	t.Parallel()
 	location := postgrestest.URL(t)

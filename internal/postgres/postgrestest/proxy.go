@@ -15,13 +15,16 @@ import (
 // Fault is what a proxy does at the message that it fails.
 type Fault int
 
-// The faults. After each of them the proxy waits until the server has ended the session, and only then the client notices, so that
+// The faults. After the first two the proxy waits until the server has ended the session, and only then the client notices, so that
 // what the client reads next does not change any more.
 const (
 	// CutBefore cuts the connection instead of passing the message to the server.
 	CutBefore Fault = iota
 	// CutAfter passes the message to the server and cuts the connection before the client gets the answer.
 	CutAfter
+	// Delay cuts the connection to the client at once, and passes the message to the server when Deliver is called: the client
+	// notices before the server has done anything.
+	Delay
 	// Stall passes neither the message nor anything after it, and leaves the connection open.
 	Stall
 )
@@ -37,6 +40,7 @@ type Proxy struct {
 	at       int // 0: none
 	fault    Fault
 	fired    chan struct{} // closed when the fault was injected
+	deliver  chan struct{}
 	conns    map[net.Conn]bool
 	running  sync.WaitGroup
 }
@@ -69,7 +73,21 @@ func (p *Proxy) Fail(n int, fault Fault) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.messages, p.syncs, p.at, p.fault, p.fired = 0, 0, n, fault, make(chan struct{})
+	p.deliver = make(chan struct{})
 	return p.fired
+}
+
+// Deliver passes the delayed message to the server.
+func (p *Proxy) Deliver() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.deliver)
+}
+
+func (p *Proxy) delayed() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deliver
 }
 
 // Messages returns how many messages clients have sent since Fail.
@@ -131,7 +149,7 @@ func (p *Proxy) accept() {
 
 func (p *Proxy) serve(client, server net.Conn) {
 	defer p.remove(client, server)
-	s := &session{client: client, server: server}
+	s := &session{client: client, server: server, next: p.next, delayed: p.delayed}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -140,7 +158,7 @@ func (p *Proxy) serve(client, server net.Conn) {
 			_ = client.Close() // the server ended the session
 		}
 	}()
-	stalled := s.passMessages(p.next)
+	stalled := s.passMessages()
 	s.mute()
 	if tcp, ok := server.(*net.TCPConn); ok {
 		_ = tcp.CloseWrite() // the server ends the session after what it has received
@@ -181,6 +199,8 @@ func (p *Proxy) next(kind byte) (Fault, bool) {
 // session is one connection through the proxy.
 type session struct {
 	client, server net.Conn
+	next           func(kind byte) (Fault, bool)
+	delayed        func() <-chan struct{}
 
 	mu    sync.Mutex
 	muted bool // answers are dropped
@@ -216,7 +236,7 @@ func (s *session) passAnswers() {
 
 // passMessages passes messages to the server until one of them fails, and reports whether the connection stalls. The format:
 // https://www.postgresql.org/docs/current/protocol-message-formats.html.
-func (s *session) passMessages(next func(kind byte) (Fault, bool)) (stalled bool) {
+func (s *session) passMessages() (stalled bool) {
 	if err := s.passStartup(); err != nil {
 		return false
 	}
@@ -225,11 +245,15 @@ func (s *session) passMessages(next func(kind byte) (Fault, bool)) (stalled bool
 		if err != nil {
 			return false
 		}
-		fault, fails := next(message[0])
+		fault, fails := s.next(message[0])
 		if fails {
 			s.mute()
 		}
-		if !fails || fault == CutAfter {
+		if fails && fault == Delay {
+			_ = s.client.Close()
+			<-s.delayed()
+		}
+		if !fails || fault == CutAfter || fault == Delay {
 			if _, err := s.server.Write(message); err != nil {
 				return false
 			}
