@@ -71,6 +71,9 @@ func (f *Feed) ChangedAll() {
 	f.signal(func(*watcher) bool { return true })
 }
 
+// Doubt counts a change without a signal: what was cached must not be used.
+func (f *Feed) Doubt() { f.changes.Add(1) }
+
 // Count returns the number of changes.
 func (f *Feed) Count() uint64 { return f.changes.Load() }
 

@@ -49,6 +49,15 @@ func Open(ctx context.Context, config Config) (*Pool, error) {
 // Schema returns the name of the schema.
 func (p *Pool) Schema() string { return p.schema }
 
+// Connect opens a connection that does not belong to the pool, for LISTEN. The caller closes it.
+func (p *Pool) Connect(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, p.Config().ConnConfig)
+	if err != nil {
+		return nil, Classify(err)
+	}
+	return conn, nil
+}
+
 // backoff is how long to wait before a retry: at most so long, because two transactions that met must not meet again.
 var backoff = failure.Backoff{Least: 4 * time.Millisecond, Most: time.Second}
 
