@@ -62,11 +62,10 @@ func (p *Pool) settle(ctx context.Context, session uint32) {
 // errBroken marks an error of a connection that is closed.
 var errBroken = errors.New("the connection to the server is broken")
 
-// asBroken marks the error of an attempt after which the connection is closed. What a server or fn reported says more.
+// asBroken marks the error of an attempt after which the connection is closed. What the server reported says more.
 func asBroken(err error) error {
 	var reported *pgconn.PgError
-	var classified failure.Classified
-	if errors.As(err, &reported) || errors.As(err, &classified) || !isNetwork(err) {
+	if errors.As(err, &reported) || errors.Is(err, ErrOutcomeUnknown) || !isNetwork(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", errBroken, err)

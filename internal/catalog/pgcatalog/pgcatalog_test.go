@@ -43,6 +43,34 @@ func TestCatalog(t *testing.T) {
 	})
 }
 
+func TestShared(t *testing.T) {
+	t.Parallel()
+	location := postgrestest.URL(t)
+	catalogtest.RunShared(t, func(t *testing.T, dir string) catalog.Catalog {
+		return mustOpen(t, postgres.Config{URL: location, Schema: schemaOf(dir)})
+	})
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []postgrestest.Fault{postgrestest.CutBefore, postgrestest.CutAfter} {
+		t.Run(fmt.Sprint(fault), func(t *testing.T) {
+			t.Parallel()
+			catalogtest.RunFaults(t, func(t *testing.T) catalogtest.Faulty {
+				location := postgrestest.URL(t)
+				proxy, through := postgrestest.NewProxy(t, location)
+				c := mustOpen(t, postgres.Config{URL: through})
+				c.stop() // its messages would be counted
+				c.listening.Wait()
+				return catalogtest.Faulty{
+					Catalog: c, Direct: mustOpen(t, postgres.Config{URL: location}),
+					Fail: func(n int) { proxy.Fail(n, fault) }, Fired: proxy.Fired,
+				}
+			})
+		})
+	}
+}
+
 var (
 	_ catalog.Watcher = (*Catalog)(nil)
 	_ catalog.Counted = (*Catalog)(nil)

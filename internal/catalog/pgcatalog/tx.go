@@ -99,7 +99,7 @@ func (t *tx) endReads() error {
 
 // commit sends the pending writes with the notification and the commit.
 func (t *tx) commit() error {
-	batch := &pgx.Batch{}
+	batch := t.newBatch()
 	t.queueWrites(batch)
 	batch.Queue(notify, t.channel, payload(&t.written))
 	committed := false
