@@ -6,12 +6,13 @@ package catalog
 import (
 	"context"
 	"encoding/json"
+	"errors"
 )
 
 // Catalog is the catalog seam. Every backend passes catalogtest.Run.
 //
 // Update is atomic and durable when it returns: all of fn's writes or none. It may not be retried blindly after an
-// error at commit: read first. fn may be called more than once and must have no other effects; its error is
+// error at commit: read first (ErrOutcomeUnknown). fn may be called more than once and must have no other effects; its error is
 // returned as it is (errors.Is), and nothing is written then. A transaction within an Update's fn deadlocks.
 // Transactions are serializable; View sees one consistent state and neither waits for writers nor stops them.
 type Catalog interface {
@@ -20,8 +21,17 @@ type Catalog interface {
 	Close() error
 }
 
-// Counted is implemented by catalogs that only one process writes, so that callers may cache what they read: as long as Changes
-// returns the same number, nothing was written. The number grows before Update returns.
+// ErrOutcomeUnknown is in the chain of the error of an Update whose commit was sent and whose answer was lost: all of fn's writes
+// are there, or none. After every other error none are, where the backend is a server. Read before you repeat anything.
+var ErrOutcomeUnknown = errors.New("it is unknown whether the transaction is committed")
+
+// Counted is implemented by catalogs that know when something was written, so that callers may cache what they read: take the
+// number, then read, and use what was read as long as Changes returns the same number.
+//
+// An Update of this process counts before it returns. One of another process counts when its message arrives: a moment after its
+// commit, usually milliseconds. If the network stops delivering without an error, the backend notices this within a bounded time,
+// which it documents; from then on, and while the connection to the change feed is lost, every call returns a new number, so that
+// nothing cached is used.
 type Counted interface {
 	Changes() uint64
 }

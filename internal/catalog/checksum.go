@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -21,23 +22,25 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum is the CRC-32C of a document's key, a NUL and its value.
-func checksum(key string, value []byte) int64 {
+// Checksum is the CRC-32C of a document's key, a NUL and its value.
+func Checksum(key string, value []byte) int64 {
 	sum := crc32.Update(0, castagnoli, append([]byte(key), 0))
 	return int64(crc32.Update(sum, castagnoli, value))
 }
 
 // DamagedError means that the catalog is not as it was written. Its class is Data.
 type DamagedError struct {
-	Key string // of the document; empty if the damage is not in a single document
-	Err error
+	Key  string // of the document; empty if the damage is not in a single document
+	Err  error
+	Next string // the next step; empty: bursar repair
 }
 
 func (e *DamagedError) Error() string {
+	next := cmp.Or(e.Next, "run `bursar repair`")
 	if e.Key == "" {
-		return fmt.Sprintf("the catalog is damaged: %v; run `bursar repair`", e.Err)
+		return fmt.Sprintf("the catalog is damaged: %v; %s", e.Err, next)
 	}
-	return fmt.Sprintf("the catalog is damaged: document %q: %v; run `bursar repair`", e.Key, e.Err)
+	return fmt.Sprintf("the catalog is damaged: document %q: %v; %s", e.Key, e.Err, next)
 }
 
 func (e *DamagedError) Unwrap() error { return e.Err }
@@ -45,7 +48,8 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // Class is Data: reading again gives the same error.
 func (e *DamagedError) Class() failure.Class { return failure.Data }
 
-var errChecksum = errors.New("its checksum does not match its content")
+// ErrChecksum is the cause of a DamagedError of one document.
+var ErrChecksum = errors.New("its checksum does not match its content")
 
 // asDamaged converts SQLite's errors for a damaged file into a DamagedError.
 func asDamaged(err error) error {
@@ -76,8 +80,8 @@ func (s *SQLite) asRemoved(err error) error {
 
 // check compares a document with its checksum.
 func (d *document) check() error {
-	if !d.sum.Valid || d.sum.Int64 != checksum(d.key, d.value) {
-		return &DamagedError{Key: d.key, Err: errChecksum}
+	if !d.sum.Valid || d.sum.Int64 != Checksum(d.key, d.value) {
+		return &DamagedError{Key: d.key, Err: ErrChecksum}
 	}
 	return nil
 }
@@ -135,7 +139,7 @@ func verify(ctx context.Context, db *sql.DB) (documents int, err error) {
 	if text := strings.Join(found, "; "); text != "ok" {
 		return 0, &DamagedError{Err: errors.New(text)}
 	}
-	err = inTransaction(ctx, db, true, func(tx Tx) error {
+	err = inTransaction(ctx, db, nil, func(tx Tx) error {
 		documents = 0
 		return tx.List("", func(string, json.RawMessage) error { documents++; return nil })
 	})

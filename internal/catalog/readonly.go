@@ -66,11 +66,14 @@ func (r *ReadOnly) Update(context.Context, func(Tx) error) error { return ErrRea
 
 // View runs fn on the state at its first read.
 func (r *ReadOnly) View(ctx context.Context, fn func(Tx) error) error {
-	return inTransaction(ctx, r.db, true, fn)
+	return inTransaction(ctx, r.db, nil, fn)
 }
 
 // Verify reads the whole file, like SQLite.Verify.
 func (r *ReadOnly) Verify(ctx context.Context) (documents int, err error) { return verify(ctx, r.db) }
+
+// Watch never signals: this process writes nothing, and it cannot know of others.
+func (r *ReadOnly) Watch(context.Context, string) <-chan struct{} { return make(chan struct{}) }
 
 // Changes returns 0: nothing changes.
 func (r *ReadOnly) Changes() uint64 { return 0 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver that the embedded Temporal server brings
@@ -37,11 +36,16 @@ type SQLite struct {
 	writer *sql.DB // one connection
 	reader *sql.DB // a few, opened when needed
 
-	changes atomic.Uint64
+	feed Feed
 }
 
-// Changes returns a number that grows with every Update of this process.
-func (s *SQLite) Changes() uint64 { return s.changes.Load() }
+// Changes returns a number that grows with every Update of this process, the only one that writes.
+func (s *SQLite) Changes() uint64 { return s.feed.Count() }
+
+// Watch reports the changes of this process, the only one that writes.
+func (s *SQLite) Watch(ctx context.Context, prefix string) <-chan struct{} {
+	return s.feed.Watch(ctx, prefix)
+}
 
 // OpenSQLite opens the catalog in the file at path, and creates missing file and folders.
 func OpenSQLite(path string) (*SQLite, error) {
@@ -179,7 +183,7 @@ func addSums(tx *sql.Tx) error {
 			return err
 		}
 		for _, d := range documents {
-			if _, err := tx.Exec(`UPDATE documents SET sum = ? WHERE key = ?`, checksum(d.key, d.value), d.key); err != nil {
+			if _, err := tx.Exec(`UPDATE documents SET sum = ? WHERE key = ?`, Checksum(d.key, d.value), d.key); err != nil {
 				return err
 			}
 		}
@@ -200,22 +204,24 @@ func userVersion(db interface {
 
 // Update runs fn in a transaction that excludes every other writer.
 func (s *SQLite) Update(ctx context.Context, fn func(Tx) error) error {
-	defer s.changes.Add(1) // also after an error, as the commit may have succeeded
-	return s.asRemoved(inTransaction(ctx, s.writer, false, fn))
+	var written Written
+	defer func() { written.Report(&s.feed) }() // also after an error, as the commit may have succeeded
+	return s.asRemoved(inTransaction(ctx, s.writer, &written, fn))
 }
 
 // View runs fn on the state at its first read.
 func (s *SQLite) View(ctx context.Context, fn func(Tx) error) error {
-	return s.asRemoved(inTransaction(ctx, s.reader, true, fn))
+	return s.asRemoved(inTransaction(ctx, s.reader, nil, fn))
 }
 
-func inTransaction(ctx context.Context, db *sql.DB, readOnly bool, fn func(Tx) error) error {
+// inTransaction runs fn in a transaction that collects the keys it writes, or may not write if written is nil.
+func inTransaction(ctx context.Context, db *sql.DB, written *Written, fn func(Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin catalog transaction: %w", asDamaged(err))
 	}
 	defer tx.Rollback() // a no-op after Commit; also when fn panics
-	if err := fn(&sqliteTx{ctx: ctx, tx: tx, readOnly: readOnly}); err != nil {
+	if err := fn(&sqliteTx{ctx: ctx, tx: tx, written: written}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

@@ -19,15 +19,15 @@ const (
 )
 
 type sqliteTx struct {
-	ctx      context.Context
-	tx       *sql.Tx
-	readOnly bool
+	ctx     context.Context
+	tx      *sql.Tx
+	written *Written // nil in View
 
 	unchecked bool // documents of an earlier layout have no checksums
 }
 
 func (t *sqliteTx) Get(key string, value any) (bool, error) {
-	if err := checkKey(key); err != nil {
+	if err := CheckKey(key); err != nil {
 		return false, err
 	}
 	d := document{key: key}
@@ -54,7 +54,7 @@ func (t *sqliteTx) Put(key string, value any) error {
 	text, err := json.Marshal(value)
 	if err == nil {
 		_, err = t.tx.ExecContext(t.ctx, `INSERT INTO documents (key, value, sum) VALUES (?, ?, ?)
-			ON CONFLICT (key) DO UPDATE SET value = excluded.value, sum = excluded.sum`, key, string(text), checksum(key, text))
+			ON CONFLICT (key) DO UPDATE SET value = excluded.value, sum = excluded.sum`, key, string(text), Checksum(key, text))
 	}
 	if err != nil {
 		return fmt.Errorf("put document %s: %w", key, asDamaged(err))
@@ -153,14 +153,21 @@ func (t *sqliteTx) page(from string, inclusive bool, prefix string, size int) ([
 }
 
 func (t *sqliteTx) checkWrite(key string) error {
-	if t.readOnly {
-		return errors.New("write inside View")
+	if t.written == nil {
+		return ErrWriteInView
 	}
-	return checkKey(key)
+	if err := CheckKey(key); err != nil {
+		return err
+	}
+	t.written.Add(key)
+	return nil
 }
 
-// checkKey refuses keys that some backends cannot store as text.
-func checkKey(key string) error {
+// ErrWriteInView is returned by Put and Delete inside View.
+var ErrWriteInView = errors.New("write inside View")
+
+// CheckKey refuses keys that some backends cannot store as text.
+func CheckKey(key string) error {
 	if key == "" || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
 		return fmt.Errorf("catalog key %q: want text without NUL", key)
 	}

@@ -87,6 +87,7 @@ func listStops(t *testing.T, open Opener) {
 	Put(t, c, "a", 1, "b", 2, "c", 3)
 	stop, seen := errors.New("enough"), ""
 	err := c.View(context.Background(), func(tx catalog.Tx) error {
+		seen = ""
 		return tx.List("", func(key string, value json.RawMessage) error {
 			seen += key + string(value)
 			if key == "b" {

@@ -39,11 +39,21 @@ func Run(t *testing.T, open Opener) {
 		"all or nothing to readers":       allOrNothing,
 		"cancelled":                       cancelled,
 		"cancelled at any moment":         cancelledAnywhere,
+		"watch":                           watches,
+		"count changes":                   countsChanges,
 	}
+	again := func(t *testing.T, dir string) catalog.Catalog { return Twice(open(t, dir)) }
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, open)
+		})
+		if name == "cancelled at any moment" {
+			continue
+		}
+		t.Run(name+", each function called twice", func(t *testing.T) {
+			t.Parallel()
+			test(t, again)
 		})
 	}
 }

@@ -98,8 +98,8 @@ func viewWritesNothing(t *testing.T, open Opener) {
 
 func viewIsOneState(t *testing.T, open Opener) {
 	c := start(t, open)
-	Put(t, c, "a", "old", "b", "old")
 	view(t, c, func(tx catalog.Tx) error {
+		Put(t, c, "a", "old", "b", "old") // before the first read
 		var a, b string
 		if _, err := tx.Get("a", &a); err != nil {
 			return err

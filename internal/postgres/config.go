@@ -1,0 +1,158 @@
+// The configuration of a connection pool, and the settings of every session.
+
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"bursar/internal/failure"
+)
+
+// Defaults of a Config.
+const (
+	defaultSchema           = "bursar"
+	defaultConnections      = 8
+	defaultStatementTimeout = time.Minute
+	defaultRetryFor         = 15 * time.Second
+	connectTimeout          = 10 * time.Second
+	// answerMargin is added to the statement timeout: a server that sends nothing for so long is not reachable.
+	answerMargin = 10 * time.Second
+)
+
+// Config says where a database is and how it is used.
+type Config struct {
+	// URL is a connection URL or a list of key=value pairs, as libpq and pgx take them. What it leaves out is taken from the usual
+	// environment variables (PGHOST, PGPASSWORD, PGSSLMODE, PGSSLROOTCERT …), ~/.pgpass and ~/.pg_service.conf.
+	URL string
+	// Schema is the schema that has the project's tables: several projects may share a database. Empty: bursar.
+	Schema string
+	// Connections is the most connections that the pool opens; pool_max_conns in the URL replaces it. 0: 8.
+	Connections int
+	// StatementTimeout is how long the server works on one statement. It replaces the one in the URL. 0: a minute.
+	StatementTimeout time.Duration
+	// RetryFor is how long InTransaction and Retry repeat what may be repeated. 0: 15 seconds.
+	RetryFor time.Duration
+	// Settings are settings of every session, like those of SET. They replace the defaults and those in the URL.
+	Settings map[string]string
+}
+
+func (c *Config) schema() string { return cmp.Or(c.Schema, defaultSchema) }
+
+// defaultSettings bound how long a session that nobody serves any more keeps locks and resources.
+var defaultSettings = map[string]string{
+	"application_name":                    "bursar",
+	"idle_in_transaction_session_timeout": "300000", // milliseconds
+	"tcp_keepalives_idle":                 "30",     // seconds
+	"tcp_keepalives_interval":             "10",
+	"tcp_keepalives_count":                "3",
+}
+
+// fixedSettings make the text forms of values independent of the server, the database and the role.
+var fixedSettings = map[string]string{
+	"client_encoding":             "UTF8",
+	"TimeZone":                    "UTC",
+	"DateStyle":                   "ISO, YMD",
+	"IntervalStyle":               "iso_8601",
+	"bytea_output":                "hex",
+	"extra_float_digits":          "1",
+	"standard_conforming_strings": "on",
+}
+
+// parse converts a Config into that of pgx.
+func (c *Config) parse() (*pgxpool.Config, error) {
+	pool, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, parseError(err)
+	}
+	if !strings.Contains(c.URL, "pool_max_conns") {
+		pool.MaxConns = int32(cmp.Or(c.Connections, defaultConnections)) //nolint:gosec // a small number
+	}
+	pool.MaxConnLifetime = time.Hour
+	pool.MaxConnLifetimeJitter = 10 * time.Minute
+	pool.MaxConnIdleTime = 5 * time.Minute
+	c.setSession(pool.ConnConfig)
+	return pool, nil
+}
+
+func (c *Config) setSession(conn *pgx.ConnConfig) {
+	params := conn.RuntimeParams
+	for name, value := range defaultSettings {
+		params[name] = cmp.Or(params[name], value)
+	}
+	timeout := cmp.Or(c.StatementTimeout, defaultStatementTimeout)
+	params["statement_timeout"] = strconv.FormatInt(timeout.Milliseconds(), 10)
+	params["search_path"] = pgx.Identifier{c.schema()}.Sanitize()
+	for name, value := range c.Settings {
+		params[name] = value
+	}
+	for name, value := range fixedSettings {
+		params[name] = value
+	}
+	if conn.ConnectTimeout == 0 {
+		conn.ConnectTimeout = connectTimeout
+	}
+	conn.DialFunc = dialer(conn.ConnectTimeout, timeout+answerMargin)
+	if conn.ValidateConnect == nil { // target_session_attrs in the URL sets another
+		conn.ValidateConnect = checkSession
+	}
+}
+
+// checkSession refuses servers on which nothing can be written correctly.
+func checkSession(_ context.Context, conn *pgconn.PgConn) error {
+	if conn.ParameterStatus("in_hot_standby") == "on" {
+		return errStandby
+	}
+	if encoding := conn.ParameterStatus("server_encoding"); encoding != "UTF8" {
+		return &encodingError{encoding}
+	}
+	return nil
+}
+
+var (
+	errStandby = failure.Wrap(failure.Transient, errors.New("the server is a read-only standby; "+
+		"use the primary server, or list all servers in the URL with target_session_attrs=read-write"))
+	errURL = failure.Wrap(failure.Data, errors.New("the connection URL is not valid; "+
+		"write postgres://USER@HOST:PORT/DATABASE, with special characters of a password as %XX, or set PGPASSWORD"))
+)
+
+// encodingError refuses a database whose text is not UTF-8.
+type encodingError struct{ encoding string }
+
+func (e *encodingError) Error() string {
+	return "the database has the encoding " + e.encoding + ", not UTF8; create one with `createdb --encoding UTF8 --template template0 NAME`"
+}
+
+func (e *encodingError) Class() failure.Class { return failure.Data }
+
+// parseError returns why a URL is not valid without its text, which may hold a password.
+func parseError(err error) error {
+	var path *fs.PathError
+	var parsed *pgconn.ParseConfigError
+	var location *url.Error
+	switch {
+	case errors.As(err, &path):
+		return failure.Wrap(failure.Data, path)
+	case errors.As(err, &location), !errors.As(err, &parsed):
+		return errURL
+	}
+	text := parsed.Error()
+	text = text[strings.LastIndex(text, "`: ")+len("`: "):]
+	if strings.HasPrefix(text, "failed to parse as") {
+		return errURL
+	}
+	if !strings.HasPrefix(text, "failed to configure TLS") { // whose cause names a parameter or a file
+		text, _, _ = strings.Cut(text, " (")
+	}
+	return failure.Wrap(failure.Data, errors.New(text+"; correct the connection URL or the PG… environment variables"))
+}
