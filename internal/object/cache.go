@@ -20,7 +20,7 @@ import (
 // defaultDownloads is how many objects a cache downloads at a time, unless its configuration says otherwise.
 const defaultDownloads = 8
 
-// CacheConfig configures a Cache. It is not used for a store whose objects are files of this machine.
+// CacheConfig configures a Cache.
 type CacheConfig struct {
 	// Folder contains the copies. It is on a local disk, and processes of this machine may share it. It may be deleted at any time.
 	Folder string
@@ -42,8 +42,7 @@ type CacheCounters struct {
 
 // Cache gives objects local paths, for readers that need files. It is safe for concurrent use.
 //
-// The objects of a store that implements Local are not copied. Of other stores, each object is downloaded to a file named by its
-// digest, once however many pins need it at the same time. Size and digest are compared while it is downloaded; a copy from an
+// Each object is downloaded to a file named by its digest, once however many pins need it at the same time. Size and digest are compared while it is downloaded; a copy from an
 // earlier process is compared before its first use, because a copy is not fsynced and may be incomplete after a power failure.
 //
 // The copies stay within a limit: before a download its space is reserved, and the copies that were not used for the longest time
@@ -52,8 +51,7 @@ type CacheCounters struct {
 // descriptor, for its lock.
 type Cache struct {
 	store     Store
-	local     Local        // the store, if its objects are files of this machine; otherwise nil
-	folder    *cacheFolder // nil for a local store
+	folder    *cacheFolder
 	downloads int
 	slots     chan struct{} // a value for each download that is running
 
@@ -71,10 +69,6 @@ func NewCache(ctx context.Context, store Store, config CacheConfig) (*Cache, err
 		c.downloads = defaultDownloads
 	}
 	c.slots = make(chan struct{}, c.downloads)
-	if local, ok := store.(Local); ok {
-		c.local = local
-		return c, nil
-	}
 	folder, err := openCacheFolder(ctx, config.Folder, config.Limit, c.countEviction)
 	if err != nil {
 		return nil, fmt.Errorf("open object cache %s: %w", config.Folder, err)
@@ -107,16 +101,14 @@ func (c *Cache) Pin(ctx context.Context, list []Description) (*Pinned, error) {
 	group.SetLimit(c.downloads)
 	for _, d := range unique {
 		group.Go(func() error {
-			path, entry, err := c.pin(ctx, d)
+			entry, err := c.acquire(ctx, d)
 			if err != nil {
 				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			p.paths[d.Name] = path
-			if entry != nil {
-				p.entries = append(p.entries, entry)
-			}
+			p.paths[d.Name] = entry.path
+			p.entries = append(p.entries, entry)
 			return nil
 		})
 	}
@@ -125,35 +117,6 @@ func (c *Cache) Pin(ctx context.Context, list []Description) (*Pinned, error) {
 		return nil, err
 	}
 	return p, nil
-}
-
-func (c *Cache) pin(ctx context.Context, d Description) (string, *cacheEntry, error) {
-	if c.local != nil {
-		return c.local.Path(d.Name), nil, c.checkLocal(ctx, d)
-	}
-	entry, err := c.acquire(ctx, d)
-	if err != nil {
-		return "", nil, err
-	}
-	return entry.path, entry, nil
-}
-
-// checkLocal checks that an object of a local store exists and has the described size.
-func (c *Cache) checkLocal(ctx context.Context, d Description) error {
-	in, err := c.store.Open(ctx, d.Name)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	c.count(func(n *CacheCounters) { n.Hits++ })
-	return checkSize(d, in.Size())
-}
-
-func checkSize(d Description, size int64) error {
-	if size != d.Bytes {
-		return fmt.Errorf("check %s: %w: %d bytes, not %d", d.Name, ErrDamaged, size, d.Bytes)
-	}
-	return nil
 }
 
 // distinct returns the descriptions without repetitions.
@@ -204,8 +167,7 @@ type Pinned struct {
 	once    sync.Once
 }
 
-// Path returns the path of a pinned object, so that Pinned implements Local. For another name it returns a path that does not exist,
-// also if the object is a file of this machine: a missing pin is a bug that every store must show.
+// Path returns the path of a pinned object. For another name it returns a path that does not exist.
 func (p *Pinned) Path(name string) string {
 	if path, ok := p.paths[name]; ok {
 		return path
@@ -215,7 +177,7 @@ func (p *Pinned) Path(name string) string {
 
 // Explain returns the error of a reader of the pinned files, with class Transient if one of the copies was deleted meanwhile.
 func (p *Pinned) Explain(err error) error {
-	if err == nil || p.cache.folder == nil {
+	if err == nil {
 		return err
 	}
 	for name, path := range p.paths {
@@ -232,8 +194,6 @@ func (p *Pinned) Release() {
 		for _, entry := range p.entries {
 			p.cache.leave(entry)
 		}
-		if p.cache.folder != nil {
-			p.cache.folder.trimIfOver()
-		}
+		p.cache.folder.trimIfOver()
 	})
 }

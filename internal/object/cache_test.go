@@ -18,7 +18,6 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/failure"
 	"bursar/internal/object"
-	"bursar/internal/object/objecttest"
 )
 
 // remoteStore is a store in memory without local paths. It counts how often each object is opened.
@@ -64,6 +63,15 @@ func (s *remoteStore) Open(ctx context.Context, name string) (object.Reader, err
 	for most := s.mostAtOnce.Load(); now > most && !s.mostAtOnce.CompareAndSwap(most, now); most = s.mostAtOnce.Load() {
 	}
 	return &remoteReader{bytes.NewReader(content), s, name}, nil
+}
+
+// OpenSized opens an object of a known size for reading.
+func (s *remoteStore) OpenSized(ctx context.Context, name string, size int64) (object.Reader, error) {
+	r, err := s.Open(ctx, name)
+	if err == nil && r.Size() != size {
+		return nil, errors.Join(object.ErrSize(name, r.Size(), size), r.Close())
+	}
+	return r, err
 }
 
 func (s *remoteStore) opens() (n int) {
@@ -157,28 +165,59 @@ func isCached(dir string, d object.Description) bool {
 	return err == nil
 }
 
-func TestCacheOfFolder(t *testing.T) {
+// TestCachedFiles reads objects with and without a digest as local files.
+func TestCachedFiles(t *testing.T) {
 	t.Parallel()
-	folder, ctx := object.NewFolder(t.TempDir()), context.Background()
-	objecttest.Write(t, folder, "a/b", []byte("content"))
-	d := object.Description{Name: "a/b", Bytes: 7, Digest: column.Sum128([]byte("content")).String()}
-	c := newCache(t, folder, object.CacheConfig{})
-	p := pin(t, c, d)
-	if p.Path("a/b") != folder.Path("a/b") {
-		t.Errorf("path %s, want the object's own", p.Path("a/b"))
+	store, scratch, ctx := newRemote(), t.TempDir(), context.Background()
+	known, unknown := store.put("a/b", 70), store.put("a/c", 80)
+	unknown.Digest, unknown.Bytes = "", 0
+	cached := object.NewCached(newCache(t, store, object.CacheConfig{Folder: t.TempDir()}), scratch)
+	if object.Uncached(cached) != object.Store(store) {
+		t.Error("the store behind the copies is another one")
 	}
-	if _, err := os.Stat(p.Path("a/c")); err == nil || p.Path("a/c") == folder.Path("a/c") {
-		t.Error("an object that is not pinned has a path")
+	files := cached.Files()
+	paths := map[string]int{files.Path(known): 70, files.Path(unknown): 80, files.Path(unknown): 80}
+	for range 2 {
+		if err := files.Pin(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for path, size := range paths {
+			if content, err := os.ReadFile(path); err != nil || len(content) != size {
+				t.Errorf("%s: %d bytes, %v; want %d", path, len(content), err, size)
+			}
+		}
 	}
-	long := d
-	long.Bytes++
-	if _, err := c.Pin(ctx, []object.Description{long}); !errors.Is(err, object.ErrDamaged) {
-		t.Errorf("another size: %v", err)
+	files.Release()
+	if left, err := os.ReadDir(scratch); err != nil || len(left) > 0 {
+		t.Errorf("%d copies are left, %v", len(left), err)
 	}
-	d.Name = "a/c"
-	if _, err := c.Pin(ctx, []object.Description{d}); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing object: %v", err)
+	files.Path(object.Description{Name: "a/none"})
+	if err := files.Pin(ctx); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing object: %v", err)
 	}
+}
+
+// TestCachedCheck finds a copy that changed after it was downloaded.
+func TestCachedCheck(t *testing.T) {
+	t.Parallel()
+	store, dir, ctx := newRemote(), t.TempDir(), context.Background()
+	d := store.put("a/b", 70)
+	cached := object.NewCached(newCache(t, store, object.CacheConfig{Folder: dir}), t.TempDir())
+	files := cached.Files()
+	path := files.Path(d)
+	if err := errors.Join(d.Check(ctx, cached), files.Pin(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Repeat([]byte("x"), 70), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Check(ctx, cached); !errors.Is(err, object.ErrDamaged) {
+		t.Errorf("a changed copy: %v", err)
+	}
+	if err := d.Check(ctx, object.Uncached(cached)); err != nil {
+		t.Errorf("the object itself: %v", err)
+	}
+	files.Release()
 }
 
 func TestCacheDownloadsOnce(t *testing.T) {

@@ -213,14 +213,11 @@ func (c *Cache) download(ctx context.Context, d Description) (*lockedFile, error
 
 // receive writes an object's bytes to a file and compares them with the description.
 func (c *Cache) receive(ctx context.Context, path string, d Description) (err error) {
-	in, err := c.store.Open(ctx, d.Name)
+	in, err := c.store.OpenSized(ctx, d.Name, d.Bytes)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if err := checkSize(d, in.Size()); err != nil {
-		return err
-	}
 	out, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return explainDeleted(err)

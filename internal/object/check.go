@@ -29,6 +29,9 @@ func IsDamage(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(e
 // Check reads a whole object and compares it with its description. It returns ErrDamaged if they differ and fs.ErrNotExist if
 // the object is missing, both wrapped.
 func (d Description) Check(ctx context.Context, store Store) error {
+	if cached, ok := store.(*Cached); ok {
+		return cached.check(ctx, d)
+	}
 	in, err := store.OpenSized(ctx, d.Name, d.Bytes)
 	if err != nil {
 		return err
