@@ -32,7 +32,7 @@ import (
 // component is the version of the table. Keys are compared by bytes. Space is left in each page, so that a document that is often
 // written stays in its page and needs no new entry in the index, which would conflict with readers of its neighbours.
 var component = postgres.Component{
-	Name: "catalog", Version: 1,
+	Name: "catalog", Version: 1, Tables: []string{"documents"},
 	Create: `CREATE TABLE documents (key text COLLATE "C" PRIMARY KEY, value text NOT NULL, sum bigint NOT NULL) WITH (fillfactor = 70)`,
 }
 
