@@ -76,7 +76,7 @@ func (c *Config) parse() (*pgxpool.Config, error) {
 		return nil, parseError(err)
 	}
 	if !strings.Contains(c.URL, "pool_max_conns") {
-		pool.MaxConns = int32(cmp.Or(c.Connections, defaultConnections)) //nolint:gosec // a small number
+		pool.MaxConns = int32(cmp.Or(c.Connections, defaultConnections))
 	}
 	pool.MaxConnLifetime = time.Hour
 	pool.MaxConnLifetimeJitter = 10 * time.Minute

@@ -14,9 +14,10 @@ import (
 )
 
 // Component is a backend's tables: their version, the statements that create them, and those that upgrade version n to n+1.
-// Statements are separated by semicolons.
+// Statements are separated by semicolons. Tables are those on which the user needs rights.
 type Component struct {
 	Name     string
+	Tables   []string
 	Version  int
 	Create   string
 	Upgrades map[int]string
@@ -85,19 +86,15 @@ func (p *Pool) migrate(ctx context.Context, tx pgx.Tx, c Component) error {
 	if err := tx.QueryRow(ctx, selectVersion, c.Name).Scan(&found); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
-	if found > c.Version {
-		return &SchemaError{c.Name, p.schema, found, c.Version}
+	if err := p.checkVersion(c, found); err != nil {
+		return err
 	}
 	if found == 0 {
 		_, err = tx.Exec(ctx, c.Create)
 		found = c.Version
 	}
 	for ; err == nil && found < c.Version; found++ {
-		statements, can := c.Upgrades[found]
-		if !can {
-			return &SchemaError{c.Name, p.schema, found, c.Version}
-		}
-		_, err = tx.Exec(ctx, statements)
+		_, err = tx.Exec(ctx, c.Upgrades[found])
 	}
 	if err == nil {
 		_, err = tx.Exec(ctx, storeVersion, c.Name, c.Version)

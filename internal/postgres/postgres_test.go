@@ -5,7 +5,9 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -142,7 +144,7 @@ func TestStandby(t *testing.T) {
 
 func component(version int) postgres.Component {
 	return postgres.Component{
-		Name: "things", Version: version, Create: "CREATE TABLE things (n int); INSERT INTO things VALUES (1)",
+		Name: "things", Version: version, Tables: []string{"things"}, Create: "CREATE TABLE things (n int); INSERT INTO things VALUES (1)",
 		Upgrades: map[int]string{2: "ALTER TABLE things ADD COLUMN m int; UPDATE things SET m = n", 3: "UPDATE things SET n = n + 1"},
 	}
 }
@@ -193,13 +195,17 @@ func TestNoRights(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Shared(t)
 	location := postgrestest.URL(t)
-	server.Exec(t, "DROP ROLE IF EXISTS reader", "CREATE ROLE reader LOGIN PASSWORD 'reader'")
+	server.Exec(t, "DROP ROLE IF EXISTS reader", "CREATE ROLE reader LOGIN PASSWORD 'reader'") // of a run of this test before
 	u, err := url.Parse(location)
 	if err != nil {
 		t.Fatal(err)
 	}
 	u.User = url.UserPassword("reader", "reader")
 	pool := open(t, postgres.Config{URL: u.String()})
+	_, checkErr := postgres.Check(context.Background(), postgres.Config{URL: u.String()}, component(1))
+	if failure.Of(checkErr) != failure.Data || !strings.Contains(fmt.Sprint(checkErr), `GRANT CREATE ON DATABASE`) {
+		t.Errorf("check without the right to create a schema: %v", checkErr)
+	}
 	err = pool.Migrate(context.Background(), component(1))
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "GRANT") {
 		t.Errorf("create a schema without the right: %v", err)
@@ -210,5 +216,32 @@ func TestNoRights(t *testing.T) {
 	})
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "was it dropped") {
 		t.Errorf("read a missing table: %v", err)
+	}
+	owner := migrated(t, postgres.Config{URL: location})
+	for _, grant := range []string{"USAGE, CREATE ON SCHEMA bursar", "SELECT, INSERT, UPDATE, DELETE ON bursar.bursar_schema", "SELECT, INSERT, DELETE ON bursar.things"} {
+		if _, err := owner.Exec(context.Background(), "GRANT "+grant+" TO reader"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := postgres.Check(context.Background(), postgres.Config{URL: u.String()}, component(1))
+	if !slices.Equal(report.Missing, []string{`UPDATE ON "bursar"."things"`}) || failure.Of(err) != failure.Data {
+		t.Errorf("check without one right: %+v, %v", report, err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	config := postgres.Config{URL: postgrestest.URL(t)}
+	report, err := postgres.Check(context.Background(), config, component(1))
+	if err != nil || report.SchemaVersion != 0 || report.Version == "" || report.RoundTrip <= 0 || report.Encrypted || report.Schema != "bursar" {
+		t.Errorf("an empty database: %+v, %v", report, err)
+	}
+	migrated(t, config)
+	report, err = postgres.Check(context.Background(), config, component(1))
+	if err != nil || report.SchemaVersion != 1 || report.User != postgrestest.User || len(report.Missing) != 0 {
+		t.Errorf("its own schema: %+v, %v", report, err)
+	}
+	if _, err = postgres.Check(context.Background(), config, component(2)); !errors.As(err, new(*postgres.SchemaError)) {
+		t.Errorf("a schema that cannot be upgraded: %v", err)
 	}
 }

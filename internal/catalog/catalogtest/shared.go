@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -157,7 +158,11 @@ func viewIsSerial(t *testing.T, a, b catalog.Catalog) {
 func sharedWatch(t *testing.T, a, b catalog.Catalog) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	signal := b.(catalog.Watcher).Watch(ctx, "batch/")
+	watcher, ok := b.(catalog.Watcher)
+	if !ok {
+		t.Fatal("the catalog reports no changes")
+	}
+	signal := watcher.Watch(ctx, "batch/")
 	for i := range 20 {
 		Put(t, a, fmt.Sprintf("batch/%d", i), i)
 		for len(Keys(t, b, "batch/")) <= i {
@@ -186,7 +191,10 @@ func sharedWatch(t *testing.T, a, b catalog.Catalog) {
 
 // sharedCache reads through a cache that is valid as long as the number of changes is the same: it follows the other process.
 func sharedCache(t *testing.T, a, b catalog.Catalog) {
-	counted := b.(catalog.Counted)
+	counted, ok := b.(catalog.Counted)
+	if !ok {
+		t.Fatal("the catalog does not count changes")
+	}
 	cached, valid, reads := -1, uint64(0), 0
 	read := func() int {
 		changes := counted.Changes()
@@ -201,7 +209,8 @@ func sharedCache(t *testing.T, a, b catalog.Catalog) {
 	steadyChanges(counted)
 	for i := range 50 {
 		Put(t, a, "n", i)
-		for read() != i { // until the message arrives
+		for read() != i {
+			runtime.Gosched() // until the message arrives
 		}
 	}
 	for range 1000 {

@@ -32,7 +32,7 @@ import (
 // component is the version of the table. Keys are compared by bytes. Space is left in each page, so that a document that is often
 // written stays in its page and needs no new entry in the index, which would conflict with readers of its neighbours.
 var component = postgres.Component{
-	Name: "catalog", Version: 1,
+	Name: "catalog", Version: 1, Tables: []string{"documents"},
 	Create: `CREATE TABLE documents (key text COLLATE "C" PRIMARY KEY, value text NOT NULL, sum bigint NOT NULL) WITH (fillfactor = 70)`,
 }
 
@@ -131,13 +131,13 @@ func (c *Catalog) leave() { <-c.retries }
 
 // View runs fn on the state at its first read, and again if that state was not one that the updates produced one after the other.
 func (c *Catalog) View(ctx context.Context, fn func(catalog.Tx) error) error {
-	return c.view(ctx, beginView, fn)
+	return c.view(ctx, beginView, func(t *tx) error { return fn(t) })
 }
 
-func (c *Catalog) view(ctx context.Context, begin string, fn func(catalog.Tx) error) error {
+func (c *Catalog) view(ctx context.Context, begin string, fn func(*tx) error) error {
 	return c.reader.Retry(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
 		t := &tx{ctx: ctx, conn: conn.Conn(), begin: begin, readOnly: true}
-		return t.run(fn)
+		return t.run(func(catalog.Tx) error { return fn(t) })
 	})
 }
 
@@ -145,12 +145,12 @@ func (c *Catalog) view(ctx context.Context, begin string, fn func(catalog.Tx) er
 // It returns their number. Writers do not notice it.
 func (c *Catalog) Verify(ctx context.Context) (documents int, err error) {
 	// A snapshot is enough: nothing is concluded from more than one document.
-	err = c.view(ctx, beginSnapshot, func(t catalog.Tx) error {
+	err = c.view(ctx, beginSnapshot, func(t *tx) error {
 		documents = 0
 		if err := t.List("", func(string, json.RawMessage) error { documents++; return nil }); err != nil {
 			return err
 		}
-		inTable, err := t.(*tx).countTable()
+		inTable, err := t.countTable()
 		if err == nil && inTable != documents {
 			err = damaged("", fmt.Errorf("the index of documents has %d entries, the table %d rows", documents, inTable))
 		}

@@ -41,6 +41,7 @@ type Proxy struct {
 	fault    Fault
 	fired    chan struct{} // closed when the fault was injected
 	deliver  chan struct{}
+	refuses  bool
 	conns    map[net.Conn]bool
 	running  sync.WaitGroup
 }
@@ -120,6 +121,16 @@ func (p *Proxy) hasFired() bool {
 	}
 }
 
+// Refuse makes the proxy close new connections at once, and cuts the open ones; or accept new ones again.
+func (p *Proxy) Refuse(refuse bool) {
+	p.mu.Lock()
+	p.refuses = refuse
+	p.mu.Unlock()
+	if refuse {
+		p.CutAll()
+	}
+}
+
 // CutAll cuts all connections.
 func (p *Proxy) CutAll() {
 	p.mu.Lock()
@@ -142,6 +153,9 @@ func (p *Proxy) accept() {
 		}
 		p.mu.Lock()
 		p.conns[client], p.conns[server] = true, true
+		if p.refuses {
+			_, _ = client.Close(), server.Close()
+		}
 		p.mu.Unlock()
 		p.running.Go(func() { p.serve(client, server) })
 	}

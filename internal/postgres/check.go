@@ -1,0 +1,142 @@
+// A check of a database before it is used: what `bursar check` reports of a backend.
+
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"bursar/internal/failure"
+)
+
+// oldestServer is the oldest version of PostgreSQL that is supported, as server_version_num.
+const oldestServer = 14_00_00
+
+// Report is what Check finds. It has no secrets.
+type Report struct {
+	Server        string        `json:"server"` // host:port
+	Database      string        `json:"database"`
+	User          string        `json:"user"`
+	Schema        string        `json:"schema"`
+	Version       string        `json:"version"` // of the server
+	Encrypted     bool          `json:"encrypted"`
+	RoundTrip     time.Duration `json:"round_trip"`               // median, in nanoseconds
+	SchemaVersion int           `json:"schema_version"`           // 0: the tables are not created yet
+	Missing       []string      `json:"missing_rights,omitempty"` // as in GRANT
+}
+
+// Check connects to a database and checks, without writing, that the tables of a component can be created, upgraded and used. The
+// report is filled as far as the check came.
+func Check(ctx context.Context, config Config, c Component) (report Report, err error) {
+	pool, err := Open(ctx, config)
+	if err != nil {
+		return report, err
+	}
+	defer pool.Close()
+	if err := pool.describe(ctx, &report); err != nil {
+		return report, fmt.Errorf("check PostgreSQL: %w", Classify(err))
+	}
+	err = pool.checkRights(ctx, &report, c)
+	if err == nil && len(report.Missing) > 0 {
+		text := "the user %s has not the right %s; run as the owner: GRANT %[2]s TO %[1]s"
+		err = failure.Wrap(failure.Data, fmt.Errorf(text, pgx.Identifier{report.User}.Sanitize(), strings.Join(report.Missing, ", ")))
+	}
+	if err == nil {
+		report.SchemaVersion, err = pool.Version(ctx, c.Name)
+	}
+	if err == nil {
+		err = pool.checkVersion(c, report.SchemaVersion)
+	}
+	if err != nil {
+		return report, fmt.Errorf("check PostgreSQL: %w", Classify(err))
+	}
+	return report, nil
+}
+
+// describe fills in what the server says of itself.
+func (p *Pool) describe(ctx context.Context, report *Report) error {
+	var number int
+	report.Schema = p.schema
+	err := p.QueryRow(ctx, `SELECT current_database(), current_user, current_setting('server_version'), current_setting('server_version_num')::int,
+		coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false)`).
+		Scan(&report.Database, &report.User, &report.Version, &number, &report.Encrypted)
+	if err != nil {
+		return err
+	}
+	conn := p.Config().ConnConfig
+	report.Server = fmt.Sprintf("%s:%d", conn.Host, conn.Port)
+	if number < oldestServer {
+		return failure.Wrap(failure.Data, fmt.Errorf("the server has version %s; upgrade it to 14 or newer", report.Version))
+	}
+	const pings = 5
+	times := make([]time.Duration, pings)
+	for i := range times {
+		started := time.Now()
+		if err := p.Ping(ctx); err != nil {
+			return err
+		}
+		times[i] = time.Since(started)
+	}
+	slices.Sort(times)
+	report.RoundTrip = times[pings/2]
+	return nil
+}
+
+// checkRights lists the rights that are missing to create what does not exist and to use what does.
+func (p *Pool) checkRights(ctx context.Context, report *Report, c Component) error {
+	need := func(right, query string, args ...any) error {
+		var has bool
+		err := p.QueryRow(ctx, query, args...).Scan(&has)
+		if err == nil && !has {
+			report.Missing = append(report.Missing, right)
+		}
+		return err
+	}
+	var exists bool
+	err := p.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`, p.schema).Scan(&exists)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		database := "CREATE ON DATABASE " + pgx.Identifier{report.Database}.Sanitize()
+		return need(database, `SELECT has_database_privilege(current_database(), 'CREATE')`)
+	}
+	for _, right := range []string{"USAGE", "CREATE"} {
+		name := right + " ON SCHEMA " + pgx.Identifier{p.schema}.Sanitize()
+		err = errors.Join(err, need(name, `SELECT has_schema_privilege($1, $2)`, p.schema, right))
+	}
+	if err != nil || len(report.Missing) > 0 {
+		return err
+	}
+	for _, table := range append([]string{"bursar_schema"}, c.Tables...) {
+		name := pgx.Identifier{p.schema, table}.Sanitize()
+		for _, right := range []string{"SELECT", "INSERT", "UPDATE", "DELETE"} {
+			// The right on a table that does not exist is null.
+			query := `SELECT coalesce(has_table_privilege(to_regclass($1), $2), true)`
+			err = errors.Join(err, need(right+" ON "+name, query, name, right))
+		}
+	}
+	return err
+}
+
+// checkVersion refuses tables that Migrate would refuse.
+func (p *Pool) checkVersion(c Component, found int) error {
+	if found == 0 {
+		return nil
+	}
+	refused := found > c.Version
+	for version := found; version < c.Version; version++ {
+		_, can := c.Upgrades[version]
+		refused = refused || !can
+	}
+	if refused {
+		return &SchemaError{c.Name, p.schema, found, c.Version}
+	}
+	return nil
+}
