@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -32,8 +33,9 @@ import (
 // component is the version of the table. Keys are compared by bytes. Space is left in each page, so that a document that is often
 // written stays in its page and needs no new entry in the index, which would conflict with readers of its neighbours.
 var component = postgres.Component{
-	Name: "catalog", Version: 1, Tables: []string{"documents"},
-	Create: `CREATE TABLE documents (key text COLLATE "C" PRIMARY KEY, value text NOT NULL, sum bigint NOT NULL) WITH (fillfactor = 70)`,
+	Name: "catalog", Version: 1, Tables: []string{"documents", "claim"},
+	Create: `CREATE TABLE documents (key text COLLATE "C" PRIMARY KEY, value text NOT NULL, sum bigint NOT NULL) WITH (fillfactor = 70);
+		CREATE TABLE claim (number bigint PRIMARY KEY); INSERT INTO claim VALUES (0)`,
 }
 
 // settings make PostgreSQL find documents by the index also while the table is small: a scan of the table would conflict with
@@ -51,6 +53,7 @@ type Catalog struct {
 	feed           catalog.Feed
 	listener       listener
 	stop           context.CancelFunc
+	claimed        atomic.Int64 // the number of this process's claim; 0: any number of processes write
 	listening      sync.WaitGroup
 }
 
@@ -111,7 +114,7 @@ func (c *Catalog) Update(ctx context.Context, fn func(catalog.Tx) error) error {
 			}
 			repeated = true
 		}
-		t = &tx{ctx: ctx, conn: conn.Conn(), begin: beginUpdate, channel: c.channel()}
+		t = &tx{ctx: ctx, conn: conn.Conn(), begin: beginUpdate, channel: c.channel(), claimed: c.claimed.Load()}
 		return t.run(fn)
 	})
 	return asOutcome(err)

@@ -48,6 +48,7 @@ type tx struct {
 	begin    string // sent with the first statement, and "" then
 	readOnly bool
 	channel  string // of the change feed
+	claimed  int64  // the claim that must still be valid at the commit; 0: none
 
 	pending map[string]json.RawMessage // writes that are not sent; nil: deleted
 	bytes   int                        // of pending
@@ -101,6 +102,7 @@ func (t *tx) endReads() error {
 func (t *tx) commit() error {
 	batch := t.newBatch()
 	t.queueWrites(batch)
+	lost := t.queueClaim(batch)
 	batch.Queue(notify, t.channel, payload(&t.written))
 	committed := false
 	batch.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
@@ -112,6 +114,9 @@ func (t *tx) commit() error {
 	err := t.conn.SendBatch(ctx, batch).Close()
 	if committed {
 		return nil // whatever happened to the connection after the answer
+	}
+	if *lost {
+		return ErrClaimLost
 	}
 	if err == nil {
 		err = pgx.ErrTxCommitRollback

@@ -1,0 +1,128 @@
+// The claim of one process on a catalog: until it is released, no other process may use the project.
+
+package pgcatalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"bursar/internal/failure"
+	"bursar/internal/postgres"
+)
+
+const (
+	claimLock = `SELECT pg_try_advisory_lock(hashtextextended('bursar_claim:' || $1, 0))`
+	// claimant describes the session that has the lock. The lock's number is in two halves in pg_locks.
+	claimant = `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'the same machine'), a.backend_start
+		FROM pg_locks l JOIN pg_stat_activity a USING (pid), hashtextextended('bursar_claim:' || $1, 0) AS k
+		WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+		AND l.classid::bigint = (k >> 32) & 4294967295 AND l.objid::bigint = k & 4294967295`
+	// checkClaim fails, by a division by zero, if another process has claimed the catalog since. Each Update compares the number, so
+	// that a process that lost its session without noticing, as after a break of the network, can change nothing.
+	checkClaim = `SELECT 1 / count(*) FROM claim WHERE number = $1`
+	nextClaim  = `UPDATE claim SET number = number + 1 RETURNING number`
+
+	// claimPoll is how often a waiting process tries again.
+	claimPoll = 100 * time.Millisecond
+)
+
+// ErrClaimLost is returned, wrapped, by an Update after another process has claimed the catalog. Its class is Transient: a new
+// start waits for the other process.
+var ErrClaimLost = failure.Wrap(failure.Transient, errors.New("another process has taken over the project, because the connection of this one to the database was lost; start it again"))
+
+// Claim claims the catalog for this process, which runs the named command. While another process has it, Claim tries again until
+// wait has passed, and then fails with an error that names that process. A process that dies releases its claim.
+func (c *Catalog) Claim(ctx context.Context, command string, wait time.Duration) (release func() error, err error) {
+	conn, err := c.writer.Connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("claim catalog: %w", err)
+	}
+	release = func() error {
+		closing, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = conn.Close(closing) // the server releases the claim in any case
+		return nil
+	}
+	if err = c.lockClaim(ctx, conn, command, wait); err == nil {
+		err = c.storeClaim(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("claim catalog: %w", err), release())
+	}
+	return release, nil
+}
+
+func (c *Catalog) lockClaim(ctx context.Context, conn *pgx.Conn, command string, wait time.Duration) error {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "an unknown machine"
+	}
+	name := fmt.Sprintf("bursar %s, process %d on %s", command, os.Getpid(), host)
+	if _, err := conn.Exec(ctx, `SELECT set_config('application_name', $1, false)`, name); err != nil {
+		return postgres.Classify(err)
+	}
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for {
+		var claimed bool
+		if err := conn.QueryRow(ctx, claimLock, c.writer.Schema()).Scan(&claimed); err != nil || claimed {
+			return postgres.Classify(err)
+		}
+		select {
+		case <-time.After(claimPoll):
+		case <-waiting.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return c.inUse(ctx, conn)
+		}
+	}
+}
+
+// inUse returns the error that names the process with the claim.
+func (c *Catalog) inUse(ctx context.Context, conn *pgx.Conn) error {
+	var name, address string
+	var since time.Time
+	text := "another process uses the project; wait for it or stop it"
+	if err := conn.QueryRow(ctx, claimant, c.writer.Schema()).Scan(&name, &address, &since); err == nil {
+		text = fmt.Sprintf("%s (from %s) has used the project since %s; wait for it or stop it", name, address, since.UTC().Format(time.DateTime))
+	}
+	return failure.Wrap(failure.Transient, errors.New(text))
+}
+
+// storeClaim numbers the claim, so that the updates of earlier ones fail.
+func (c *Catalog) storeClaim(ctx context.Context) error {
+	var number int64
+	err := c.writer.InTransaction(ctx, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+		return tx.QueryRow(ctx, nextClaim).Scan(&number)
+	})
+	if err == nil {
+		c.claimed.Store(number)
+	}
+	return err
+}
+
+// queueClaim adds the check of the claim to the statements of a commit. lost is true once it has failed.
+func (t *tx) queueClaim(batch *pgx.Batch) (lost *bool) {
+	lost = new(bool)
+	if t.claimed == 0 {
+		return lost
+	}
+	batch.Queue(checkClaim, t.claimed).QueryRow(func(row pgx.Row) error {
+		var one int64
+		err := row.Scan(&one)
+		var reported *pgconn.PgError
+		*lost = errors.As(err, &reported) && reported.Code == divisionByZero
+		return err
+	})
+	return lost
+}
+
+// divisionByZero is PostgreSQL's code of the error.
+const divisionByZero = "22012"
