@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 // cli is the execution of one command line.
 type cli struct {
 	output
+	in      io.Reader
 	project string // the folder
 	args    []string
 	remote  *remoteCall // set when `bursar up` executes this command for another process; nil opens the project
@@ -30,7 +32,7 @@ var commandGroups = []struct {
 	title    string
 	commands []string
 }{
-	{"Project:", []string{"init", "check", "stream", "up", "token"}},
+	{"Project:", []string{"init", "check", "stream", "up", "token", "vault"}},
 	{"Data:", []string{"ingest", "import", "run", "quarantine", "retract", "rebuild"}},
 	{"Questions:", []string{"status", "get", "trace", "exceptions", "export", "unkeyed", "completeness"}},
 	{"Proof:", []string{"verify", "repair"}},
@@ -38,13 +40,13 @@ var commandGroups = []struct {
 }
 
 func newCLI(stdout, stderr io.Writer) *cli {
-	return &cli{output: output{out: stdout, err: stderr}, log: slog.New(slog.DiscardHandler)}
+	return &cli{output: output{out: stdout, err: stderr}, in: os.Stdin, log: slog.New(slog.DiscardHandler)}
 }
 
 // commands returns all commands. Help lists those of a group in this order.
 func (c *cli) commands() []*cobra.Command {
 	first := []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand()}
-	last := []*cobra.Command{c.repairCommand(), c.demoCommand(), c.benchCommand(), c.versionCommand()}
+	last := []*cobra.Command{c.vaultCommand(), c.repairCommand(), c.demoCommand(), c.benchCommand(), c.versionCommand()}
 	return slices.Concat(first, c.stateCommands(), last)
 }
 

@@ -19,6 +19,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/event/identity"
 	"bursar/internal/event/ids"
 	"bursar/internal/event/intake"
 	"bursar/internal/object"
@@ -58,7 +59,7 @@ func newFixture(t testing.TB, statements string) *fixture {
 	h.intake = &event.Store{
 		Objects: h.objects, Catalog: records, Scratch: t.TempDir(), Workers: 1, Now: now, Log: slog.New(slog.DiscardHandler),
 	}
-	if h.intake.Secret, err = ids.OpenSecret(t.Context(), records, filepath.Join(h.dir, "identity.key")); err != nil {
+	if h.intake.Secret, err = ids.OpenSecret(t.Context(), records, identity.InFile(filepath.Join(h.dir, "identity.key"))); err != nil {
 		t.Fatal(err)
 	}
 	h.intake.Duck = duck.Options{Memory: "300MB", Threads: 1, Scratch: h.intake.Scratch, Dirs: []string{h.dir}}

@@ -50,8 +50,9 @@ type App struct {
 	Tokens    *access.Tokens // of the HTTP API
 
 	state       string // the state folder
+	command     string // that has the project open
 	catalog     verifiableCatalog
-	index       *projectIndex
+	index       artifact.Index
 	openErr     error    // why the state could not be opened; only set by OpenToVerify
 	opened      bool     // the state was opened, and may have changed
 	differences []string // unrepaired differences from the state at the last close
@@ -181,7 +182,7 @@ func lockProject(ctx context.Context, dir, command string, log *slog.Logger) (*A
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Project: p, state: filepath.Join(root, ".bursar"), log: log}
+	a := &App{Project: p, state: filepath.Join(root, ".bursar"), command: command, log: log}
 	a.closers = []func() error{release, a.recordClosedState, func() error { return restrictModes(a.state) }}
 	a.compareWithClosed(command == verifyCommand || command == repairCommand)
 	if err := restrictModes(a.state); err != nil {
@@ -206,25 +207,21 @@ func (a *App) open(ctx context.Context) error {
 	if err := emptyFolder(scratch); err != nil {
 		return err
 	}
-	objects := object.NewFolder(filepath.Join(a.state, "objects"))
-	if err := objects.Clean(); err != nil {
-		return err
-	}
-	records, err := catalog.OpenSQLite(filepath.Join(a.state, "catalog.db"))
+	objects, err := a.openObjects(ctx, scratch)
 	if err != nil {
 		return err
 	}
-	a.catalog = records
-	a.closers = append(a.closers, records.Close)
-	if a.index, err = openIndex(indexFolder(a.state)); err != nil {
+	if a.catalog, err = a.openCatalog(ctx); err != nil {
 		return err
 	}
-	a.closers = append(a.closers, a.index.Close)
-	secret, err := ids.OpenSecret(ctx, records, filepath.Join(a.state, "identity.key"))
+	if a.index, err = a.openIndex(ctx); err != nil {
+		return err
+	}
+	secret, err := ids.OpenSecret(ctx, a.catalog, a.identityStore())
 	if err != nil {
 		return err
 	}
-	a.compose(objects, records, a.index, scratch)
+	a.compose(objects, a.catalog, a.index, scratch)
 	a.Events.Secret = secret
 	return nil
 }
@@ -243,7 +240,7 @@ func stepLimits(threads int, memory string) (concurrent int, each string) {
 func (a *App) compose(objects object.Local, records catalog.Catalog, index artifact.Index, scratch string) {
 	o := duck.Options{
 		Memory: a.Project.Config.Memory, Threads: a.Project.Config.Threads,
-		Scratch: scratch, Dirs: []string{filepath.Join(a.state, "objects")},
+		Scratch: scratch, Dirs: []string{filepath.Join(a.state, "objects"), cacheFolder(a.state)},
 	}
 	if o.Memory == "" {
 		o.Memory = "1GB"

@@ -23,8 +23,8 @@ type projectIndex struct {
 	err   error                 // why
 }
 
-// openIndex opens the index in dir. Damage is not an error here, so that commands that need no index still work.
-func openIndex(dir string) (*projectIndex, error) {
+// openLocalIndex opens the index in dir. Damage is not an error here, so that commands that need no index still work.
+func openLocalIndex(dir string) (*projectIndex, error) {
 	x := &projectIndex{dir: dir}
 	index, err := artifact.OpenPebble(dir, 0)
 	switch {

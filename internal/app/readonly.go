@@ -45,6 +45,9 @@ func probeWritable(state string) error {
 
 // openReadOnly opens the stores for reading only. The scratch folder is in the system's folder for temporary files.
 func (a *App) openReadOnly(ctx context.Context, full error) error {
+	if a.Project.Config.IsShared() {
+		return full // the copies of objects need space
+	}
 	scratch, err := os.MkdirTemp("", "bursar-")
 	if err != nil {
 		return fmt.Errorf("create scratch folder: %w", err)

@@ -108,14 +108,18 @@ func (r *repairer) openStores(ctx context.Context) error {
 		}
 		r.report("removed the damaged temporal.db; the next start creates a new one")
 	}
-	if err := r.openCatalog(ctx); err != nil {
+	if err := r.repairCatalog(ctx); err != nil {
 		return err
 	}
 	return r.openState(ctx)
 }
 
-// openCatalog verifies the catalog. If it is damaged, it copies its undamaged documents into a new one.
-func (r *repairer) openCatalog(ctx context.Context) error {
+// repairCatalog verifies a catalog in a file. If it is damaged, it copies its undamaged documents into a new one. A database has its
+// own backups.
+func (r *repairer) repairCatalog(ctx context.Context) error {
+	if r.Project.Config.IsShared() {
+		return nil
+	}
 	path := filepath.Join(r.state, "catalog.db")
 	records, err := catalog.OpenSQLite(path)
 	if err == nil {
@@ -143,14 +147,15 @@ func (r *repairer) openState(ctx context.Context) error {
 	if err := r.open(ctx); err != nil {
 		return err
 	}
-	if r.index.unusable() == nil && !r.hasDifference("index/") {
+	local, ok := r.index.(*projectIndex)
+	if !ok || local.unusable() == nil && !r.hasDifference("index/") {
 		return nil
 	}
-	return r.replaceIndex()
+	return r.replaceIndex(local)
 }
 
-func (r *repairer) replaceIndex() error {
-	if err := r.index.replace(); err != nil {
+func (r *repairer) replaceIndex(local *projectIndex) error {
+	if err := local.replace(); err != nil {
 		return err
 	}
 	r.indexReplaced = true

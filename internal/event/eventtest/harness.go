@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/event/identity"
 	"bursar/internal/event/ids"
 	"bursar/internal/event/intake"
 	"bursar/internal/object"
@@ -65,7 +66,7 @@ func New(t testing.TB, yaml string) *Harness {
 		Now: func() time.Time { return h.Now }, Log: slog.New(slog.DiscardHandler),
 	}
 	h.Store.Duck.Threads, h.Store.Duck.Scratch, h.Store.Duck.Dirs = 1, h.Store.Scratch, []string{h.Dir}
-	if h.Store.Secret, err = ids.OpenSecret(t.Context(), records, filepath.Join(h.Dir, "identity.key")); err != nil {
+	if h.Store.Secret, err = ids.OpenSecret(t.Context(), records, identity.InFile(filepath.Join(h.Dir, "identity.key"))); err != nil {
 		t.Fatal(err)
 	}
 	h.Declare(yaml)

@@ -66,9 +66,28 @@ func (k *Key) ID(padded []byte) column.Digest {
 // Content returns the digest of an event's values, padded.
 func (k *Key) Content(padded []byte) uint64 { return highwayhash.Sum64(padded, k.content) }
 
-// File is the file of the secret.
+// Store keeps the secret.
+type Store interface {
+	// Read returns the secret, or an error that is fs.ErrNotExist if there is none.
+	Read() ([]byte, error)
+	// Write stores a new secret durably.
+	Write(secret []byte) error
+	// String names the place, for messages.
+	String() string
+}
+
+// InFile keeps the secret in the file at a path, which only its owner may read.
+func InFile(path string) Store { return file(path) }
+
+type file string
+
+func (f file) Read() ([]byte, error)     { return os.ReadFile(string(f)) }
+func (f file) Write(secret []byte) error { return durable.WriteFile(string(f), secret) }
+func (f file) String() string            { return string(f) }
+
+// File is the stored secret of a project.
 type File struct {
-	path string
+	store Store
 
 	mu    sync.Mutex
 	key   *Key
@@ -77,9 +96,9 @@ type File struct {
 
 // Open reads the secret. A missing or damaged secret is replaced, unless indexes depend on it; then Key returns the fault, so that the rest of the project
 // can be used meanwhile.
-func Open(path string, depended bool) (*File, error) {
-	f := &File{path: path}
-	if f.key, f.fault = read(path); f.fault == nil || depended {
+func Open(store Store, depended bool) (*File, error) {
+	f := &File{store: store}
+	if f.key, f.fault = read(store); f.fault == nil || depended {
 		return f, nil
 	}
 	_, err := f.Renew()
@@ -93,16 +112,16 @@ func (f *File) Key() (*Key, error) {
 	return f.key, f.fault
 }
 
-// Verify compares the file with the key that was read from it.
+// Verify compares the stored secret with the key that was made of it.
 func (f *File) Verify() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.fault != nil {
 		return f.fault
 	}
-	now, err := read(f.path)
+	now, err := read(f.store)
 	if err == nil && now.check != f.key.check {
-		err = fmt.Errorf("%s changed since the project was opened", f.path)
+		err = fmt.Errorf("%s changed since the project was opened", f.store)
 	}
 	return err
 }
@@ -116,22 +135,22 @@ func (f *File) Renew() (*Key, error) {
 	}
 	secret := make([]byte, secretSize)
 	_, _ = rand.Read(secret) // never fails
-	if err := durable.WriteFile(f.path, secret); err != nil {
+	if err := f.store.Write(secret); err != nil {
 		return nil, fmt.Errorf("write identity key: %w", err)
 	}
 	f.key, f.fault = newKey(secret)
 	return f.key, f.fault
 }
 
-func read(path string) (*Key, error) {
-	secret, err := os.ReadFile(path)
+func read(store Store) (*Key, error) {
+	secret, err := store.Read()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s is missing", path)
+		return nil, fmt.Errorf("%s is missing", store)
 	case err != nil:
 		return nil, fmt.Errorf("read identity key: %w", err)
 	case len(secret) != secretSize:
-		return nil, fmt.Errorf("%s has %d bytes, want %d", path, len(secret), secretSize)
+		return nil, fmt.Errorf("%s has %d bytes, want %d", store, len(secret), secretSize)
 	}
 	return newKey(secret)
 }

@@ -45,7 +45,7 @@ func TestFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "identity.key")
 	checkOf := func(depended bool) string {
 		t.Helper()
-		f, err := Open(path, depended)
+		f, err := Open(InFile(path), depended)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func TestFile(t *testing.T) {
 	if got := checkOf(true); got != path+" has 5 bytes, want 32" {
 		t.Error(got)
 	}
-	f, err := Open(path, true)
+	f, err := Open(InFile(path), true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 func testKey(tb testing.TB) *identity.Key {
 	tb.Helper()
-	file, err := identity.Open(filepath.Join(tb.TempDir(), "identity.key"), false)
+	file, err := identity.Open(identity.InFile(filepath.Join(tb.TempDir(), "identity.key")), false)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -76,10 +76,10 @@ func NeedsRepair(stream string, err error) error {
 	return failure.Wrap(failure.Data, fmt.Errorf("dedupe index of stream %s: %w; run `bursar repair`", stream, err))
 }
 
-// OpenSecret opens the file with the project's secret. If the file is missing it is created, unless a stream's dedupe index depends on the secret,
+// OpenSecret opens the project's secret. If it is missing it is created, unless a stream's dedupe index depends on the secret,
 // or may because its state cannot be read. Intake is then refused until the indexes are rebuilt.
-func OpenSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.File, error) {
-	return identity.Open(path, secretDepended(ctx, c))
+func OpenSecret(ctx context.Context, c catalog.Catalog, store identity.Store) (*identity.File, error) {
+	return identity.Open(store, secretDepended(ctx, c))
 }
 
 // ReadSecret is OpenSecret for read-only callers: it returns nil if the secret is missing and nothing depends on it.
@@ -87,7 +87,7 @@ func ReadSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !secretDepended(ctx, c) {
 		return nil, nil
 	}
-	return identity.Open(path, true)
+	return identity.Open(identity.InFile(path), true)
 }
 
 // secretDepended reports whether a stream's dedupe index depends on the secret, or may.

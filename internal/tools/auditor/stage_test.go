@@ -20,6 +20,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/event/identity"
 	"bursar/internal/event/ids"
 	"bursar/internal/fault"
 	"bursar/internal/object"
@@ -196,7 +197,7 @@ const indexCache = 1 << 20
 func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index artifact.Index, scratch string) {
 	objects := fault.Objects(folder, s.plan)
 	o := duck.Options{Memory: "200MB", Threads: 1, Scratch: scratch, Dirs: []string{folder.Path("")}}
-	secret, err := ids.OpenSecret(context.Background(), records, filepath.Join(s.state(), "identity.key"))
+	secret, err := ids.OpenSecret(context.Background(), records, identity.InFile(filepath.Join(s.state(), "identity.key")))
 	if err != nil {
 		s.t.Fatal(err)
 	}

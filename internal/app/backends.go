@@ -1,0 +1,161 @@
+// Backends: opens the stores that bursar.yaml names. Only this file knows which ones there are.
+
+package app
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"bursar/internal/artifact"
+	"bursar/internal/artifact/pgindex"
+	"bursar/internal/catalog"
+	"bursar/internal/catalog/pgcatalog"
+	"bursar/internal/duck"
+	"bursar/internal/event/identity"
+	"bursar/internal/object"
+	"bursar/internal/object/s3"
+	"bursar/internal/postgres"
+	"bursar/internal/project"
+	"bursar/internal/vault"
+)
+
+// identitySecret is the name in the vault of the key of the dedupe indexes' digests.
+const identitySecret = "identity_key"
+
+// cacheFolder is where copies of objects are kept, which DuckDB reads. They may be deleted at any time.
+func cacheFolder(state string) string { return filepath.Join(state, "cache") }
+
+// setting resolves a text of bursar.yaml, which may be a reference.
+func (a *App) setting(key, text string) (string, error) {
+	references := vault.NewReferences(a.Project.Dir, vault.ProcessEnvironment())
+	secret, err := references.Resolve("bursar.yaml", a.Project.Config.Line(key), key, text)
+	if err != nil {
+		return "", err
+	}
+	return secret.Reveal(), nil
+}
+
+// openObjects opens the objects. Copies without a digest are in the scratch folder.
+func (a *App) openObjects(ctx context.Context, scratch string) (object.Local, error) {
+	c := a.Project.Config.Storage
+	if c.Kind != project.S3Storage {
+		folder := object.NewFolder(filepath.Join(a.state, "objects"))
+		return folder, folder.Clean()
+	}
+	config := s3.Config{PathStyle: c.PathStyle}
+	for key, field := range map[string]struct {
+		text string
+		to   *string
+	}{
+		"bucket": {c.Bucket, &config.Bucket}, "prefix": {c.Prefix, &config.Prefix},
+		"region": {c.Region, &config.Region}, "endpoint": {c.Endpoint, &config.Endpoint},
+	} {
+		var err error
+		if *field.to, err = a.setting("storage."+key, field.text); err != nil {
+			return nil, err
+		}
+	}
+	store, err := s3.Open(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := object.NewCache(ctx, store, object.CacheConfig{Folder: cacheFolder(a.state), Limit: duck.ParseMemory(c.CacheSize)})
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, func() error { cache.Close(); return nil })
+	return object.NewCached(cache, scratch), nil
+}
+
+// database resolves the settings of a PostgreSQL database.
+func (a *App) database(key string, d project.Database) (postgres.Config, error) {
+	url, err := a.setting(key+".url", d.URL)
+	return postgres.Config{URL: url, Schema: d.Schema}, err
+}
+
+// openCatalog opens the catalog. If other machines may use it, it is claimed for this process.
+func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
+	d := a.Project.Config.Catalog
+	if d.Kind != project.PostgresBackend {
+		records, err := catalog.OpenSQLite(filepath.Join(a.state, "catalog.db"))
+		if err != nil {
+			return nil, err
+		}
+		a.closers = append(a.closers, records.Close)
+		return records, nil
+	}
+	config, err := a.database("catalog", d)
+	if err != nil {
+		return nil, err
+	}
+	records, err := pgcatalog.Open(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, records.Close)
+	release, err := records.Claim(ctx, a.command, lockWait)
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, release)
+	return records, nil
+}
+
+// openIndex opens the index of artifacts.
+func (a *App) openIndex(ctx context.Context) (artifact.Index, error) {
+	d := a.Project.Config.Index
+	if d.Kind != project.PostgresBackend {
+		index, err := openLocalIndex(indexFolder(a.state))
+		if err != nil {
+			return nil, err
+		}
+		a.closers = append(a.closers, index.Close)
+		return index, nil
+	}
+	config, err := a.database("index", d)
+	if err != nil {
+		return nil, err
+	}
+	index, err := pgindex.Open(ctx, pgindex.Config{Postgres: config})
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, index.Close)
+	return index, nil
+}
+
+// identityStore returns where the key of the dedupe indexes' digests is kept: every machine needs the same one.
+func (a *App) identityStore() identity.Store {
+	if a.Project.Config.IsShared() {
+		return vaultSecret{vault.New(a.Project.Dir, vault.ProcessEnvironment())}
+	}
+	return identity.InFile(filepath.Join(a.state, "identity.key"))
+}
+
+// vaultSecret keeps the secret of identities in the vault.
+type vaultSecret struct{ vault *vault.Vault }
+
+func (s vaultSecret) Read() ([]byte, error) {
+	secret, err := s.vault.Resolve(identitySecret)
+	if errors.Is(err, vault.ErrUnknown) {
+		return nil, fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, err
+	}
+	return hex.DecodeString(secret.Reveal())
+}
+
+func (s vaultSecret) Write(secret []byte) error {
+	_, _, err := s.vault.Set(context.Background(), identitySecret, []byte(hex.EncodeToString(secret)))
+	if err != nil {
+		return fmt.Errorf("store %s: %w", s, err)
+	}
+	return nil
+}
+
+func (vaultSecret) String() string { return identitySecret + " in the vault" }
