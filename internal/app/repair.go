@@ -151,14 +151,19 @@ func (r *repairer) openState(ctx context.Context) error {
 	if !ok || local.unusable() == nil && !r.hasDifference("index/") {
 		return nil
 	}
-	return r.replaceIndex(local)
+	return r.replaceIndex()
 }
 
-func (r *repairer) replaceIndex(local *projectIndex) error {
+// replaceIndex removes a damaged index in files. In a database, a load of all entries removes those of before.
+func (r *repairer) replaceIndex() error {
+	r.indexReplaced = true
+	local, ok := r.index.(*projectIndex)
+	if !ok {
+		return nil
+	}
 	if err := local.replace(); err != nil {
 		return err
 	}
-	r.indexReplaced = true
 	r.report("removed the damaged index")
 	return nil
 }

@@ -1,0 +1,105 @@
+// Tests of a project whose objects are in S3 and whose catalog and index are in PostgreSQL.
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bursar/internal/object/s3/s3test"
+	"bursar/internal/postgres/postgrestest"
+)
+
+// sharedProject makes the example project with its state on real servers, and a vault for the key of identities.
+func sharedProject(t *testing.T) (dir string) {
+	t.Helper()
+	home, store := t.TempDir(), s3test.Versitygw(t)
+	for name, value := range map[string]string{
+		"XDG_CONFIG_HOME": home, "HOME": home, "BURSAR_VAULT_KEY": "", "BURSAR_VAULT_KEY_FILE": "",
+		"AWS_ACCESS_KEY_ID": s3test.AccessKey, "AWS_SECRET_ACCESS_KEY": s3test.SecretKey, "BURSAR_DATABASE": postgrestest.URL(t),
+	} {
+		t.Setenv(name, value)
+	}
+	store.NewBucket(t, "books")
+	dir = shop(t)
+	must(t, 0, "vault", "init", "--project", dir)
+	config := fmt.Sprintf("storage: {kind: s3, bucket: %s, prefix: books/, region: "+s3test.Region+", endpoint: %q, path_style: true}\n"+
+		"catalog: {kind: postgres, url: env:BURSAR_DATABASE}\nindex: {kind: postgres, url: env:BURSAR_DATABASE}\n", "books", store.Endpoint)
+	if err := os.WriteFile(filepath.Join(dir, "bursar.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestSharedBackends does the same on files and on servers, and compares the exports. The second half of the work is done from
+// another folder, as on another machine: it has the project's files, but not its state.
+func TestSharedBackends(t *testing.T) {
+	shared, embedded := sharedProject(t), shop(t)
+	var digests []any
+	for _, dir := range []string{embedded, shared} {
+		in := func(args ...string) outcome {
+			t.Helper()
+			return must(t, 0, append(args, "--project", dir)...)
+		}
+		payments := filepath.Join(dir, "sample", "payments.jsonl")
+		in("check")
+		in("ingest", "payments", payments)
+		in("run")
+		if dir == shared {
+			dir = filepath.Join(t.TempDir(), "elsewhere")
+			if err := os.CopyFS(dir, os.DirFS(shared)); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.RemoveAll(filepath.Join(dir, ".bursar")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if again := value(t, in("ingest", "payments", payments, "--json")); again["accepted"] != 0.0 {
+			t.Errorf("%s: the same file again: %v", dir, again)
+		}
+		in("ingest", "payments", file(t, dir, "one.jsonl", good("one")))
+		in("run")
+		in("rebuild", "orders")
+		in("verify", "orders")
+		in("verify")
+		in("status")
+		exported := value(t, in("export", "orders", "--to", filepath.Join(t.TempDir(), "orders.jsonl"), "--json"))
+		digests = append(digests, exported["digest"], exported["rows"])
+	}
+	if digests[0] != digests[2] || digests[1] != digests[3] || digests[1] == 0.0 {
+		t.Errorf("exports of files and of servers differ: %v", digests)
+	}
+}
+
+// TestSharedBackendsRefuse checks that a project with a wrong setting says what is wrong and what to do.
+func TestSharedBackendsRefuse(t *testing.T) {
+	dir := sharedProject(t)
+	config, err := os.ReadFile(filepath.Join(dir, "bursar.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ from, to, want string }{
+		{"env:BURSAR_DATABASE", "env:BURSAR_NOWHERE", "bursar.yaml:2: catalog.url: the environment variable BURSAR_NOWHERE is not set"},
+		{"env:BURSAR_DATABASE", "vault:database", "run `bursar vault set database`"},
+		{"bucket: ", "bucket: missing-", "bucket"},
+		{"kind: postgres, url: env:BURSAR_DATABASE}\nindex", "kind: sqlite}\nindex", ""},
+	} {
+		text := strings.Replace(string(config), c.from, c.to, 1)
+		if err := os.WriteFile(filepath.Join(dir, "bursar.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := bursar(t, "status", "--project", dir)
+		if c.want == "" {
+			if got.code != 0 {
+				t.Errorf("objects and index on servers, the catalog in a file: %s", got.err)
+			}
+			continue
+		}
+		if got.code == 0 || !strings.Contains(got.err, c.want) {
+			t.Errorf("%s: exit code %d: %s", c.to, got.code, got.err)
+		}
+	}
+}
