@@ -26,7 +26,7 @@ func openTerminal(t *testing.T) (person, process *os.File) {
 	if err != nil {
 		t.Skipf("no pseudo terminal: %v", err)
 	}
-	t.Cleanup(func() { person.Close() })
+	t.Cleanup(func() { _ = person.Close() }) // it may be closed
 	number, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
 	if err == nil {
 		err = unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0)
