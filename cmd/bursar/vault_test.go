@@ -47,6 +47,8 @@ func TestVault(t *testing.T) {
 		t.Errorf("init prints %v", made)
 	}
 	call(1, "", "vault", "init")
+	call(0, "", "check") // a project that has a vault and no other state
+	call(0, "", "status")
 	if got := call(0, "", "vault", "list"); strings.TrimSpace(strings.ReplaceAll(got.out, " ", "")) != "{\"secrets\":[]}" && !strings.Contains(got.out, "[]") {
 		t.Errorf("an empty list is %s", got.out)
 	}

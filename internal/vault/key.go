@@ -148,8 +148,11 @@ func (k keySource) explain(err error) error {
 
 // addKey generates a key and makes it durable in the key file, before those that are there.
 func (k keySource) addKey(ctx context.Context) (*age.X25519Identity, error) {
-	if err := durable.MakeFolder(filepath.Dir(k.file)); err != nil {
-		return nil, err
+	// The parent of a folder that exists may not be readable.
+	if _, err := os.Stat(filepath.Dir(k.file)); errors.Is(err, fs.ErrNotExist) {
+		if err := durable.MakeFolder(filepath.Dir(k.file)); err != nil {
+			return nil, err
+		}
 	}
 	// Vaults of several projects may use the same key file.
 	unlock, err := lockFile(ctx, k.file+".lock")

@@ -47,7 +47,11 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.set(t, "kept", "value")
-	for round := range 12 {
+	rounds := 12
+	if testing.Short() {
+		rounds = 4
+	}
+	for round := range rounds {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKilledProcess$")
 		cmd.Env = append(os.Environ(), killedFolder+"="+dir)
 		out, err := cmd.StdoutPipe()

@@ -52,7 +52,7 @@ func TestSecretPrintsNothing(t *testing.T) {
 	}
 	printed = append(printed, log.String(), string(inJSON), string(inYAML))
 	for _, text := range printed {
-		if strings.Contains(text, value) || strings.Contains(text, fmt.Sprintf("%x", value)) || strings.Contains(text, fmt.Sprint([]byte(value))) {
+		if strings.Contains(text, value) || strings.Contains(text, fmt.Sprintf("%x", value)) || strings.Contains(text, fmt.Sprintf("%d", []byte(value))) {
 			t.Errorf("%s shows the value", text)
 		}
 	}

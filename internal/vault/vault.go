@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"bursar/internal/durable"
@@ -213,6 +214,9 @@ func (v *Vault) Rotate(ctx context.Context, newKeyFile string) (made Keys, err e
 		return Keys{}, setupErrorf("the key is in the variable %s, which Bursar cannot change: name a file for the new key with --key-file", keyVariable)
 	}
 	key, err := target.addKey(ctx)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return Keys{}, setupErrorf("the key file cannot be changed: name another file for the new key with --key-file: %v", err)
+	}
 	if err != nil {
 		return Keys{}, err
 	}
