@@ -53,6 +53,17 @@ func Rename(from, to string) error {
 	return SyncFolder(filepath.Dir(to))
 }
 
+// Link gives a file that is already durable its new name. It fails with fs.ErrExist if something has that name.
+func Link(from, to string) error {
+	if err := os.Link(from, to); err != nil {
+		return err
+	}
+	if err := os.Remove(from); err != nil {
+		return err
+	}
+	return SyncFolder(filepath.Dir(to))
+}
+
 // WriteFile creates or replaces a file atomically. Only its owner may read it. Concurrent calls for the same file are not
 // allowed.
 func WriteFile(path string, text []byte) error {

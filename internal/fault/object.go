@@ -30,11 +30,19 @@ type localObjects struct {
 }
 
 func (o *objects) Create(ctx context.Context, name string) (object.Writer, error) {
+	return o.create(name, func() (object.Writer, error) { return o.inner.Create(ctx, name) })
+}
+
+func (o *objects) CreateNew(ctx context.Context, name string) (object.Writer, error) {
+	return o.create(name, func() (object.Writer, error) { return o.inner.CreateNew(ctx, name) })
+}
+
+func (o *objects) create(name string, create func() (object.Writer, error)) (object.Writer, error) {
 	v := o.plan.call("create object", name)
 	if err := v.errBefore(); err != nil {
 		return nil, err
 	}
-	w, err := o.inner.Create(ctx, name)
+	w, err := create()
 	if err != nil {
 		return nil, err
 	}
@@ -49,11 +57,19 @@ func (o *objects) Create(ctx context.Context, name string) (object.Writer, error
 }
 
 func (o *objects) Open(ctx context.Context, name string) (object.Reader, error) {
+	return o.open(name, func() (object.Reader, error) { return o.inner.Open(ctx, name) })
+}
+
+func (o *objects) OpenSized(ctx context.Context, name string, size int64) (object.Reader, error) {
+	return o.open(name, func() (object.Reader, error) { return o.inner.OpenSized(ctx, name, size) })
+}
+
+func (o *objects) open(name string, open func() (object.Reader, error)) (object.Reader, error) {
 	v := o.plan.call("open object", name)
 	if err := v.errBefore(); err != nil {
 		return nil, err
 	}
-	r, err := o.inner.Open(ctx, name)
+	r, err := open()
 	switch {
 	case v.after != nil && err != nil:
 		return nil, v.after // the caller does not learn whether the object exists

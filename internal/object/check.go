@@ -18,20 +18,22 @@ import (
 // ErrDamaged is returned, wrapped, by checks of an object whose bytes are not those that were written. Its class is Data.
 var ErrDamaged = failure.Wrap(failure.Data, errors.New("damaged"))
 
+// ErrSize returns the error of an object that has another size than the one it was written with.
+func ErrSize(name string, size, want int64) error {
+	return fmt.Errorf("open object %s: %w: %d bytes, not %d", name, ErrDamaged, size, want)
+}
+
 // IsDamage reports whether an error means that an object is damaged or missing.
 func IsDamage(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) }
 
 // Check reads a whole object and compares it with its description. It returns ErrDamaged if they differ and fs.ErrNotExist if
 // the object is missing, both wrapped.
 func (d Description) Check(ctx context.Context, store Store) error {
-	in, err := store.Open(ctx, d.Name)
+	in, err := store.OpenSized(ctx, d.Name, d.Bytes)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if in.Size() != d.Bytes {
-		return fmt.Errorf("check %s: %w: %d bytes, not %d", d.Name, ErrDamaged, in.Size(), d.Bytes)
-	}
 	hash := xxh3.New()
 	if _, err := io.CopyBuffer(hash, io.NewSectionReader(in, 0, in.Size()), make([]byte, checkBuffer)); err != nil {
 		return fmt.Errorf("check %s: %w", d.Name, err)

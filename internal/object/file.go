@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-
-	"bursar/internal/durable"
 )
 
 // buffers is a pool, because objects are often written in blocks larger than the buffer, which bypass it.
@@ -27,6 +25,7 @@ func (r *fileReader) Size() int64 { return r.size }
 type fileWriter struct {
 	folder           *Folder
 	name             string
+	publish          func(from, to string) error // gives the file its name, durably
 	file             *os.File
 	buffer           *bufio.Writer // nil once the object is committed or aborted
 	size             int64
@@ -36,10 +35,10 @@ type fileWriter struct {
 // writebackBlock is after how many bytes early writeback starts. A commit then waits only for the last block.
 const writebackBlock = 4 << 20
 
-func newFileWriter(folder *Folder, name string, file *os.File) *fileWriter {
+func newFileWriter(folder *Folder, name string, file *os.File, publish func(from, to string) error) *fileWriter {
 	buffer := buffers.Get().(*bufio.Writer) //nolint:errcheck // the pool contains nothing else
 	buffer.Reset(file)
-	return &fileWriter{folder: folder, name: name, file: file, buffer: buffer}
+	return &fileWriter{folder: folder, name: name, publish: publish, file: file, buffer: buffer}
 }
 
 func (w *fileWriter) Write(block []byte) (int, error) {
@@ -64,7 +63,7 @@ func (w *fileWriter) Commit() error {
 	}
 	err := w.finish()
 	if err == nil {
-		err = w.publish()
+		err = w.makeVisible()
 	}
 	if err != nil {
 		_ = os.Remove(w.file.Name())
@@ -94,13 +93,13 @@ func (w *fileWriter) finish() error {
 	return errors.Join(err, w.file.Close())
 }
 
-func (w *fileWriter) publish() error {
+func (w *fileWriter) makeVisible() error {
 	path := w.folder.Path(w.name)
 	dir := filepath.Dir(path)
 	if err := w.folder.ensureDir(dir); err != nil {
 		return err
 	}
-	return durable.Rename(w.file.Name(), path)
+	return w.publish(w.file.Name(), path)
 }
 
 func (w *fileWriter) release() {

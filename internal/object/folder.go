@@ -62,6 +62,16 @@ func (f *Folder) Path(name string) string {
 
 // Create starts an object.
 func (f *Folder) Create(ctx context.Context, name string) (Writer, error) {
+	return f.create(ctx, name, durable.Rename)
+}
+
+// CreateNew starts an object that must not exist at commit.
+func (f *Folder) CreateNew(ctx context.Context, name string) (Writer, error) {
+	return f.create(ctx, name, durable.Link)
+}
+
+// create starts an object whose commit gives the unfinished file its name with publish.
+func (f *Folder) create(ctx context.Context, name string, publish func(from, to string) error) (Writer, error) {
 	if err := check(ctx, name); err != nil {
 		return nil, err
 	}
@@ -73,7 +83,7 @@ func (f *Folder) Create(ctx context.Context, name string) (Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create object %s: %w", name, err)
 	}
-	return newFileWriter(f, name, file), nil
+	return newFileWriter(f, name, file, publish), nil
 }
 
 // Open opens an object for reading.
@@ -94,6 +104,18 @@ func (f *Folder) Open(ctx context.Context, name string) (Reader, error) {
 		return nil, fmt.Errorf("open object %s: %w", name, err)
 	}
 	return &fileReader{File: file, size: info.Size()}, nil
+}
+
+// OpenSized opens an object of a known size for reading.
+func (f *Folder) OpenSized(ctx context.Context, name string, size int64) (Reader, error) {
+	in, err := f.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if in.Size() != size {
+		return nil, errors.Join(ErrSize(name, in.Size(), size), in.Close())
+	}
+	return in, nil
 }
 
 // List returns the names under prefix, sorted by bytes.

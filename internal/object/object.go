@@ -14,13 +14,23 @@ import (
 // Names are slash-separated paths of [a-z0-9._-] elements (see CheckName); no name is a folder of another.
 // All calls may be retried and made from several goroutines. Create is idempotent: a retried step writes the
 // same bytes under the same name, and the last complete write wins (rule 5).
-// An object is visible only after Writer.Commit returned, and durable then: file, then its folder, fsynced.
-// A reader that was opened before the object was overwritten or deleted still reads the old bytes.
+// An object is visible only after Writer.Commit returned, and durable then.
+// A reader of an object that was overwritten or deleted after the reader was opened reads the old bytes, or fails with
+// fs.ErrNotExist (wrapped): the caller takes a new snapshot. It never mixes bytes of two objects.
+// A reader lives until Close, also if the context that opened it ends before.
 type Store interface {
 	// Create starts an object. Nothing is visible before Commit; Abort (safe after Commit) discards it.
 	Create(ctx context.Context, name string) (Writer, error)
+	// CreateNew is Create for an object that must not exist yet. If it exists by then, Commit fails with fs.ErrExist (wrapped)
+	// and changes nothing. Of several writers of one name, in any processes, exactly one makes the object. After another error
+	// of Commit the object may be the one of this writer: CreateNew is not idempotent.
+	CreateNew(ctx context.Context, name string) (Writer, error)
 	// Open opens an object for reading whole or by range; fs.ErrNotExist (wrapped) if it does not exist.
 	Open(ctx context.Context, name string) (Reader, error)
+	// OpenSized is Open for an object whose size is known, such as from its Description: it saves a distant store the request
+	// that asks for the size. If the object does not exist (fs.ErrNotExist) or has another size (ErrDamaged), either OpenSized
+	// or the first read fails with this error, wrapped.
+	OpenSized(ctx context.Context, name string, size int64) (Reader, error)
 	// List returns the names under a prefix ending in "/", at any depth, sorted by bytes; "" lists everything.
 	List(ctx context.Context, prefix string) ([]string, error)
 	// Delete removes an object; a missing object is not an error.
@@ -32,7 +42,7 @@ type Store interface {
 type Writer interface {
 	io.Writer
 	// Commit makes the object durable and visible. After an error it is either absent (or still what it was)
-	// or complete; retry from Create.
+	// or complete, and a distant store may complete it later; retry from Create.
 	Commit() error
 	// Abort discards what was written; it returns nil if the object is already committed or aborted.
 	Abort() error

@@ -29,6 +29,14 @@ func (s rangeStore) Open(_ context.Context, name string) (object.Reader, error) 
 	return rangeReader{bytes.NewReader(b)}, nil
 }
 
+func (s rangeStore) CreateNew(ctx context.Context, name string) (object.Writer, error) {
+	return s.Create(ctx, name)
+}
+
+func (s rangeStore) OpenSized(ctx context.Context, name string, _ int64) (object.Reader, error) {
+	return s.Open(ctx, name)
+}
+
 func (s rangeStore) List(context.Context, string) ([]string, error) { return nil, nil }
 
 func (s rangeStore) Delete(_ context.Context, name string) error {
@@ -69,6 +77,14 @@ func (s folderStore) Create(_ context.Context, name string) (object.Writer, erro
 
 func (s folderStore) Open(context.Context, string) (object.Reader, error) {
 	panic("a local object is opened by its path")
+}
+
+func (s folderStore) CreateNew(ctx context.Context, name string) (object.Writer, error) {
+	return s.Create(ctx, name)
+}
+
+func (s folderStore) OpenSized(ctx context.Context, name string, _ int64) (object.Reader, error) {
+	return s.Open(ctx, name)
 }
 
 func (s folderStore) List(context.Context, string) ([]string, error) { return nil, nil }

@@ -7,9 +7,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"strings"
 	"sync"
 	"testing"
+
+	"bursar/internal/object"
 )
 
 func rangeReads(t *testing.T, open Opener) {
@@ -99,16 +102,129 @@ func absent(t *testing.T, open Opener) {
 	}
 }
 
-func openReadersKeepBytes(t *testing.T, open Opener) {
+// readersOfReplaced checks that a reader returns the old bytes, or the error that asks for a new snapshot.
+func readersOfReplaced(t *testing.T, open Opener) {
 	store, ctx := open(t, t.TempDir()), context.Background()
-	Write(t, store, "a", []byte("old bytes"))
-	r, err := store.Open(ctx, "a")
+	old := bytes.Repeat([]byte("old bytes"), 1000)
+	changes := map[string]func(name string){
+		"replaced":                         func(name string) { Write(t, store, name, bytes.Repeat([]byte("new bytes"), 1000)) },
+		"replaced by other size":           func(name string) { Write(t, store, name, []byte("new")) },
+		"deleted":                          func(name string) { must(t, store.Delete(ctx, name)) },
+		"deleted and written again":        func(name string) { must(t, store.Delete(ctx, name)); Write(t, store, name, []byte("new")) },
+		"replaced while it is half read":   func(name string) { Write(t, store, name, bytes.Repeat([]byte("new bytes"), 1000)) },
+		"half read, then other size":       func(name string) { Write(t, store, name, []byte("new")) },
+		"deleted while it is half read":    func(name string) { must(t, store.Delete(ctx, name)) },
+		"half read, sized, then replaced":  func(name string) { Write(t, store, name, bytes.Repeat([]byte("new bytes"), 1000)) },
+		"half read, sized, then other one": func(name string) { Write(t, store, name, []byte("new")) },
+		"half read, sized, then deleted":   func(name string) { must(t, store.Delete(ctx, name)) },
+	}
+	for what, change := range changes {
+		name := strings.ReplaceAll(strings.ReplaceAll(what, " ", "-"), ",", "")
+		Write(t, store, name, old)
+		var r object.Reader
+		var err error
+		if strings.Contains(what, "sized") {
+			r, err = store.OpenSized(ctx, name, int64(len(old)))
+		} else {
+			r, err = store.Open(ctx, name)
+		}
+		must(t, err)
+		got := make([]byte, len(old))
+		half := 0
+		if strings.Contains(what, "half read") {
+			half, err = r.ReadAt(got[:1001], 0)
+			must(t, err)
+		}
+		change(name)
+		if _, err = r.ReadAt(got[half:], int64(half)); err == nil && !bytes.Equal(got, old) {
+			t.Errorf("%s: the reader returned other bytes than the old ones", what)
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v, want the old bytes or fs.ErrNotExist", what, err)
+		}
+		must(t, r.Close())
+	}
+}
+
+// sized checks readers that know the size from elsewhere.
+func sized(t *testing.T, open Opener) {
+	store, ctx := open(t, t.TempDir()), context.Background()
+	for _, size := range []int{0, 1, 300_000} {
+		content := bytes.Repeat([]byte("x"), size)
+		Write(t, store, "a/b", content)
+		r, err := store.OpenSized(ctx, "a/b", int64(size))
+		must(t, err)
+		if got, err := readAll(r); err != nil || !bytes.Equal(got, content) || r.Size() != int64(size) {
+			t.Errorf("read %d of %d bytes, %v", len(got), size, err)
+		}
+		if n, err := r.ReadAt(make([]byte, 10), int64(size)); n != 0 || !errors.Is(err, io.EOF) {
+			t.Errorf("read after the end: %d, %v, want 0, EOF", n, err)
+		}
+		must(t, r.Close())
+	}
+	if _, err := store.OpenSized(ctx, "A", 1); err == nil {
+		t.Error("open a name that is not valid: no error")
+	}
+}
+
+// sizedWrong checks that a missing object and one of another size are found by the first read, whatever it reads.
+func sizedWrong(t *testing.T, open Opener) {
+	store, ctx := open(t, t.TempDir()), context.Background()
+	Write(t, store, "a", bytes.Repeat([]byte("x"), 1000))
+	Write(t, store, "empty", nil)
+	read := func(name string, size, at int64, length int) error {
+		r, err := store.OpenSized(ctx, name, size)
+		if err != nil {
+			return err
+		}
+		_, err = r.ReadAt(make([]byte, length), at)
+		return errors.Join(err, r.Close())
+	}
+	for _, c := range []struct {
+		name     string
+		size, at int64
+		length   int
+		want     error
+	}{
+		{"a", 999, 0, 999, object.ErrDamaged},
+		{"a", 999, 10, 5, object.ErrDamaged},
+		{"a", 1001, 0, 1001, object.ErrDamaged},
+		{"a", 1001, 0, 10, object.ErrDamaged},
+		{"a", 5000, 2000, 10, object.ErrDamaged},
+		{"a", 0, 0, 1, object.ErrDamaged},
+		{"empty", 10, 0, 10, object.ErrDamaged},
+		{"none", 10, 0, 10, fs.ErrNotExist},
+		{"none", 10, 5, 5, fs.ErrNotExist},
+		{"none", 0, 0, 1, fs.ErrNotExist},
+		{"a", 1000, 10, 10, nil},
+	} {
+		if err := read(c.name, c.size, c.at, c.length); !errors.Is(err, c.want) {
+			t.Errorf("read %d bytes at %d of %s as %d bytes: %v, want %v", c.length, c.at, c.name, c.size, err, c.want)
+		}
+	}
+	gone := object.Description{Name: "none", Digest: "0"}
+	if err := gone.Check(ctx, store); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("check a missing object of no bytes: %v", err)
+	}
+}
+
+// contextEnds checks that a reader outlives the context it was opened with, because open readers are kept by several callers.
+func contextEnds(t *testing.T, open Opener) {
+	store := open(t, t.TempDir())
+	Write(t, store, "a", []byte("content"))
+	ctx, cancel := context.WithCancel(context.Background())
+	opened, err := store.Open(ctx, "a")
 	must(t, err)
-	defer r.Close()
-	Write(t, store, "a", []byte("new"))
-	must(t, store.Delete(ctx, "a"))
-	if got, err := readAll(r); err != nil || string(got) != "old bytes" {
-		t.Errorf("read %q, %v", got, err)
+	sized, err := store.OpenSized(ctx, "a", 7)
+	must(t, err)
+	cancel()
+	for _, r := range []object.Reader{opened, sized} {
+		if got, err := readAll(r); err != nil || string(got) != "content" {
+			t.Errorf("read after the context ended: %q, %v", got, err)
+		}
+		must(t, r.Close())
+		if _, err := r.ReadAt(make([]byte, 3), 0); !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("read after close: %v, want fs.ErrClosed", err)
+		}
 	}
 }
 
@@ -123,6 +239,10 @@ func names(t *testing.T, open Opener) {
 	for _, name := range bad {
 		if w, err := store.Create(ctx, name); err == nil {
 			t.Errorf("create %q: no error", name)
+			_ = w.Abort()
+		}
+		if w, err := store.CreateNew(ctx, name); err == nil {
+			t.Errorf("create new %q: no error", name)
 			_ = w.Abort()
 		}
 		if _, err := store.Open(ctx, name); err == nil {
@@ -140,9 +260,13 @@ func cancelled(t *testing.T, open Opener) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, created := store.Create(ctx, "b")
+	_, createdNew := store.CreateNew(ctx, "b")
 	_, opened := store.Open(ctx, "a")
+	_, openedSized := store.OpenSized(ctx, "a", 1)
 	_, listed := store.List(ctx, "")
-	for call, err := range map[string]error{"create": created, "open": opened, "list": listed, "delete": store.Delete(ctx, "a")} {
+	for call, err := range map[string]error{
+		"create": created, "create new": createdNew, "open": opened, "open sized": openedSized, "list": listed, "delete": store.Delete(ctx, "a"),
+	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s after cancel: %v", call, err)
 		}
