@@ -56,17 +56,19 @@ func (s *Store) Check(ctx context.Context) (CheckResult, error) {
 	page, err := s.page(ctx, "", nil, 1)
 	r.try("list", s.failed("check", "list", err))
 	if err != nil {
-		return r, r.err()
+		err = r.err()
+		return r, err
 	}
 	r.Server = serverName(page.ResultMetadata)
 	began := time.Now() // the connection is open by now
 	if _, err = s.page(ctx, "", nil, 1); err != nil {
-		return r, s.failed("check", "list", err)
+		return r, s.failed("check", "round trip", err)
 	}
 	r.RoundTrip = time.Since(began)
 	name := probeFolder + rand.Text()
 	s.probe(ctx, &r, name, s.config.Prefix+name)
-	return r, r.err()
+	err = r.err()
+	return r, err
 }
 
 func (r *CheckResult) try(name string, err error) { r.Rights = append(r.Rights, Right{name, err}) }

@@ -3,7 +3,6 @@
 package s3
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -46,22 +45,18 @@ func rights(r CheckResult) string {
 
 const allRights = "list, put, create new, get, range, delete"
 
-func TestCheck(t *testing.T) {
-	t.Parallel()
-	for name, start := range map[string]func(testing.TB) *s3test.Server{"VERSITYGW": s3test.Versitygw, "Werkzeug": s3test.Moto} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			_, config := backend(t, start)
-			r, err := Check(t.Context(), config)
-			if err != nil || rights(r) != allRights || r.RoundTrip <= 0 || !strings.Contains(r.Server, name) || r.Place != "bucket bucket at "+config.Endpoint {
-				t.Errorf("%+v, %v", r, err)
-			}
-			whole := config
-			whole.Prefix = ""
-			if names, err := mustOpen(t, whole, fast).List(t.Context(), ""); err != nil || len(names) != 0 {
-				t.Errorf("%q are left, %v", names, err)
-			}
-		})
+// checkWhole checks a server where nothing is missing.
+func checkWhole(t *testing.T, config Config, server string) {
+	t.Helper()
+	r, err := Check(t.Context(), config)
+	if err != nil || rights(r) != allRights || r.RoundTrip <= 0 || !strings.Contains(r.Server, server) || r.Place != "bucket bucket at "+config.Endpoint {
+		t.Errorf("%+v, %v", r, err)
+	}
+	whole := config
+	whole.Prefix = ""
+	page, err := mustOpen(t, whole, fast).page(t.Context(), config.Prefix+"/"+probeFolder, nil, 10)
+	if err != nil || len(page.Contents) != 0 {
+		t.Errorf("%d probe objects are left, %v", len(page.Contents), err)
 	}
 }
 
@@ -89,16 +84,12 @@ func TestCheckMissingRights(t *testing.T) {
 	}
 }
 
-// TestCheckWithoutConditions has a server that overwrites what must not be overwritten.
-func TestCheckWithoutConditions(t *testing.T) {
-	t.Parallel()
-	if err := refusesSecond(nil); !errors.Is(err, errNoConditions) {
-		t.Errorf("%v", err)
-	}
-	_, config := backend(t, s3test.Moto) // it does not check signatures
+// checkWithoutConditions has a server that overwrites what must not be overwritten. It must not check signatures.
+func checkWithoutConditions(t *testing.T, config Config) {
+	t.Helper()
 	s := mustOpen(t, config, edited(func(r *http.Request) bool { r.Header.Del("If-None-Match"); return true }))
-	r, err := s.Check(context.Background())
-	if rights(r) != "list, put, -create new, -get, -range, delete" || !strings.Contains(err.Error(), "ignores If-None-Match") {
+	r, err := s.Check(t.Context())
+	if rights(r) != "list, put, -create new, -get, -range, delete" || !errors.Is(err, errNoConditions) {
 		t.Errorf("%s, %v", rights(r), err)
 	}
 }

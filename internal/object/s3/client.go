@@ -54,41 +54,9 @@ var standard = tuning{
 }
 
 func newClient(ctx context.Context, c Config, t tuning, requests *counter) (*awss3.Client, string, error) {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
-	// A BuildableClient: the SDK adds the certificates of AWS_CA_BUNDLE to it.
-	sender := awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
-		tr.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &stallingConn{conn, t.stall}, nil
-		}
-		tr.TLSHandshakeTimeout = dialTimeout
-		tr.IdleConnTimeout = idleTimeout
-		tr.MaxIdleConnsPerHost = connections
-		tr.ReadBufferSize = 64 << 10
-	})
-	options := []func(*config.LoadOptions) error{config.WithHTTPClient(sender), config.WithLogger(logging.Nop{})}
-	if c.Region != "" {
-		options = append(options, config.WithRegion(c.Region))
-	}
-	if c.Credentials != nil {
-		options = append(options, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
-			c.Credentials.AccessKeyID, c.Credentials.SecretAccessKey, c.Credentials.SessionToken)))
-	}
-	loaded, err := config.LoadDefaultConfig(ctx, options...)
+	loaded, err := loadConfig(ctx, c, newSender(t.stall))
 	if err != nil {
-		return nil, "", invalid("read the shared AWS configuration: %w; correct AWS_PROFILE or the files in ~/.aws", err)
-	}
-	if loaded.Region == "" {
-		if c.Endpoint == "" {
-			return nil, "", invalid("no region is set; set storage.region in bursar.yaml or AWS_REGION")
-		}
-		loaded.Region = "us-east-1" // servers other than Amazon's accept it
-	}
-	if loaded.Credentials != nil {
-		loaded.Credentials = markedCredentials{loaded.Credentials}
+		return nil, "", err
 	}
 	return awss3.NewFromConfig(loaded, func(o *awss3.Options) {
 		o.UsePathStyle = c.PathStyle
@@ -106,6 +74,50 @@ func newClient(ctx context.Context, c Config, t tuning, requests *counter) (*aws
 		o.ContinueHeaderThresholdBytes = -1 // asking before a part is sent costs a round trip, or a second if the server never answers
 		o.APIOptions = append(o.APIOptions, requests.add)
 	}), loaded.Region, nil
+}
+
+// newSender returns an HTTP client that the SDK can add the certificates of AWS_CA_BUNDLE to.
+func newSender(stall time.Duration) *awshttp.BuildableClient {
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
+	return awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
+		tr.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &stallingConn{conn, stall}, nil
+		}
+		tr.TLSHandshakeTimeout = dialTimeout
+		tr.IdleConnTimeout = idleTimeout
+		tr.MaxIdleConnsPerHost = connections
+		tr.ReadBufferSize = 64 << 10
+	})
+}
+
+// loadConfig reads what the environment and the shared configuration files say.
+func loadConfig(ctx context.Context, c Config, sender config.HTTPClient) (aws.Config, error) {
+	options := []func(*config.LoadOptions) error{config.WithHTTPClient(sender), config.WithLogger(logging.Nop{})}
+	if c.Region != "" {
+		options = append(options, config.WithRegion(c.Region))
+	}
+	if c.Credentials != nil {
+		options = append(options, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
+			c.Credentials.AccessKeyID, c.Credentials.SecretAccessKey, c.Credentials.SessionToken)))
+	}
+	loaded, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return loaded, invalid("read the shared AWS configuration: %w; correct AWS_PROFILE, AWS_CA_BUNDLE or the files in ~/.aws", err)
+	}
+	if loaded.Region == "" {
+		if c.Endpoint == "" {
+			return loaded, invalid("no region is set; set storage.region in bursar.yaml or AWS_REGION")
+		}
+		loaded.Region = "us-east-1" // servers other than Amazon's accept it
+	}
+	if loaded.Credentials != nil {
+		loaded.Credentials = markedCredentials{loaded.Credentials}
+	}
+	return loaded, nil
 }
 
 // stallingConn is a connection on which each single read and write has a time limit.
@@ -128,10 +140,15 @@ func (c *stallingConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// credentialsError marks that no credentials were found, or that they could not be renewed.
-type credentialsError struct{ error }
+// credentialsError marks that no credentials were found, or that they could not be renewed. Of the causes it shows only the end of
+// the context: a token file that does not exist must not look like an object that does not.
+type credentialsError struct{ cause error }
 
-func (e *credentialsError) Unwrap() error { return e.error }
+func (e *credentialsError) Error() string { return "find credentials: " + e.cause.Error() }
+
+func (e *credentialsError) Is(target error) bool {
+	return (target == context.Canceled || target == context.DeadlineExceeded) && errors.Is(e.cause, target)
+}
 
 type markedCredentials struct{ aws.CredentialsProvider }
 
@@ -169,7 +186,7 @@ type jittered struct{ failure.Backoff }
 
 func (j jittered) BackoffDelay(attempt int, err error) (time.Duration, error) {
 	wait := j.After(attempt)
-	return max(wait/2+rand.N(wait/2+1), retryAfter(err)), nil //nolint:gosec // spreads retries, hides nothing
+	return max(wait/2+rand.N(wait/2+1), retryAfter(err)), nil
 }
 
 // retryAfter returns how long the server wants its caller to wait, or 0.

@@ -37,7 +37,7 @@ func (Credentials) GoString() string { return "credentials" }
 
 // check returns the configuration in its normal form.
 func (c Config) check() (Config, error) {
-	if c.Bucket == "" || strings.ContainsAny(c.Bucket, "/?# ") {
+	if c.Bucket == "" || strings.ContainsAny(c.Bucket, "/?# ") && !strings.HasPrefix(c.Bucket, "arn:") { // of an access point
 		return c, invalid("bucket %q is not a valid name; set storage.bucket in bursar.yaml", c.Bucket)
 	}
 	if c.Prefix != "" {

@@ -39,6 +39,9 @@ func TestWriteRequests(t *testing.T) {
 		{partSize + 1, "1 CompleteMultipartUpload, 1 CreateMultipartUpload, 2 UploadPart"},
 		{3*partSize + 7, "1 CompleteMultipartUpload, 1 CreateMultipartUpload, 4 UploadPart"},
 	} {
+		if testing.Short() && c.size > partSize+1 {
+			continue
+		}
 		content := randomBytes(c.size)
 		for _, create := range []func(context.Context, string) (object.Writer, error){s.CreateNew, s.Create} {
 			wantRequests(t, s, c.want, func() {
@@ -200,6 +203,9 @@ func TestReadAtOnce(t *testing.T) {
 // TestWriterMemory writes an object of many parts in small and large pieces and measures what stays referenced meanwhile.
 func TestWriterMemory(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it writes 320 MiB")
+	}
 	_, config := backend(t, s3test.Versitygw)
 	s := mustOpen(t, config, fast)
 	w, err := s.Create(t.Context(), "large")

@@ -98,8 +98,8 @@ func (s *Store) Open(ctx context.Context, name string) (object.Reader, error) {
 
 func (s *Store) openKey(ctx context.Context, name, key string) (object.Reader, error) {
 	head, err := s.client.HeadObject(ctx, &awss3.HeadObjectInput{Bucket: &s.config.Bucket, Key: &key})
-	if statusOf(err) == http.StatusNotFound {
-		err = s.whyMissing(ctx, key, err)
+	if status := statusOf(err); status >= http.StatusBadRequest && status < http.StatusInternalServerError {
+		err = s.reason(ctx, key, err)
 	}
 	if err != nil {
 		return nil, s.failed("open object", name, err)
@@ -107,15 +107,16 @@ func (s *Store) openKey(ctx context.Context, name, key string) (object.Reader, e
 	return newReader(ctx, s, name, key, aws.ToInt64(head.ContentLength), aws.ToString(head.ETag)), nil
 }
 
-// whyMissing returns an error with the server's reason, which an answer to HEAD does not contain: a bucket that was deleted, or an
-// access key that was, must not look like an object that does not exist.
-func (s *Store) whyMissing(ctx context.Context, key string, missing error) error {
+// reason returns why the server refused a HEAD, whose answers contain no reason: a bucket or an access key that was deleted must
+// not look like an object that does not exist.
+func (s *Store) reason(ctx context.Context, key string, refusal error) error {
 	out, err := s.client.GetObject(ctx, &awss3.GetObjectInput{Bucket: &s.config.Bucket, Key: &key, Range: aws.String("bytes=0-0")})
-	if err == nil || errorCode(err) == codeRange {
-		if err == nil {
-			_ = out.Body.Close() // not read
-		}
-		return missing // it was written between the two requests
+	if err == nil {
+		_ = out.Body.Close() // not read
+		return refusal       // the object was written between the two requests
+	}
+	if errorCode(err) == codeRange { // and is empty
+		return refusal
 	}
 	return err
 }

@@ -53,12 +53,20 @@ func TestVersitygw(t *testing.T) {
 	t.Parallel()
 	_, config := backend(t, s3test.Versitygw)
 	t.Run("suite", func(t *testing.T) { objecttest.Run(t, opener(config)) })
+	t.Run("refusals", func(t *testing.T) { refusals(t, config, true) })
+	t.Run("check", func(t *testing.T) { checkWhole(t, config, "VERSITYGW") })
 }
 
 func TestMoto(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("the second server is slow")
+	}
 	_, config := backend(t, s3test.Moto)
 	t.Run("suite", func(t *testing.T) { objecttest.Run(t, opener(config)) })
+	t.Run("refusals", func(t *testing.T) { refusals(t, config, false) })
+	t.Run("check", func(t *testing.T) { checkWhole(t, config, "Werkzeug") })
+	t.Run("no conditional writes", func(t *testing.T) { checkWithoutConditions(t, config) })
 }
 
 // opener gives each folder of the suite a prefix.

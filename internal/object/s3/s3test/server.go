@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -63,10 +62,12 @@ func Moto(tb testing.TB) *Server {
 
 // versitygw returns the path of the server's program, which the go command builds once for each machine and keeps in its cache.
 var versitygw = sync.OnceValues(func() (string, error) {
-	_, file, _, _ := runtime.Caller(0)
-	module := filepath.Join(filepath.Dir(file), "..", "..", "..", "..", ".tools", "servers", "go.mod")
-	build := exec.Command("go", "tool", "-modfile="+module, "-n", "versitygw")
-	build.Dir = filepath.Dir(module)
+	module, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
+	build := exec.Command("go", "tool", "-n", "versitygw")
+	build.Dir = filepath.Join(filepath.Dir(string(module)), ".tools", "servers")
 	var fault strings.Builder
 	build.Stderr = &fault
 	path, err := build.Output()
