@@ -11,8 +11,18 @@ import (
 
 // Catalog wraps a catalog. A transaction counts as one call; a failed Update calls its fn and then writes all or nothing. Each
 // Update calls its fn twice, as a catalog may (see catalog.Catalog), to expose an fn with other effects.
+// The change feed of c is passed on.
 func Catalog(c catalog.Catalog, plan *Plan) catalog.Catalog {
-	return &transactions{inner: c, plan: plan}
+	t := &transactions{inner: c, plan: plan}
+	if watcher, ok := c.(catalog.Watcher); ok {
+		return watched{t, watcher}
+	}
+	return t
+}
+
+type watched struct {
+	*transactions
+	catalog.Watcher
 }
 
 type transactions struct {

@@ -148,7 +148,8 @@ func parseError(err error) error {
 	}
 	text := parsed.Error()
 	text = text[strings.LastIndex(text, "`: ")+len("`: "):]
-	if strings.HasPrefix(text, "failed to parse as") {
+	// A password with a slash that is not written as %2F makes what follows a port.
+	if strings.HasPrefix(text, "failed to parse as") || strings.HasPrefix(text, "invalid port") {
 		return errURL
 	}
 	if !strings.HasPrefix(text, "failed to configure TLS") { // whose cause names a parameter or a file

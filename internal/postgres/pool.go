@@ -66,8 +66,19 @@ var backoff = failure.Backoff{Least: 4 * time.Millisecond, Most: time.Second}
 // returns ErrOutcomeUnknown (CommitError), which is never repeated. A transaction that attempt leaves open is rolled back, without
 // waiting for it.
 func (p *Pool) Retry(ctx context.Context, attempt func(context.Context, *pgxpool.Conn) error) error {
+	return p.RetryAfter(ctx, func(context.Context) error { return nil }, attempt)
+}
+
+// RetryAfter is Retry that calls before ahead of each attempt but the first, without a connection: it may wait for other users of
+// the pool. An error of before ends it.
+func (p *Pool) RetryAfter(ctx context.Context, before func(context.Context) error, attempt func(context.Context, *pgxpool.Conn) error) error {
 	started := time.Now()
 	for failures := 1; ; failures++ {
+		if failures > 1 {
+			if err := before(ctx); err != nil {
+				return err
+			}
+		}
 		err := p.try(ctx, attempt)
 		if err == nil {
 			return nil

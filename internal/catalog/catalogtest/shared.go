@@ -48,7 +48,7 @@ func together(t *testing.T, functions ...func() error) {
 }
 
 func sharedIncrements(t *testing.T, a, b catalog.Catalog) {
-	const each = 25
+	const each, senders = 3, 30
 	repeat := func(c catalog.Catalog) func() error {
 		return func() error {
 			for range each {
@@ -59,11 +59,15 @@ func sharedIncrements(t *testing.T, a, b catalog.Catalog) {
 			return nil
 		}
 	}
-	together(t, repeat(a), repeat(b), repeat(a), repeat(b))
+	var all []func() error
+	for range senders / 2 {
+		all = append(all, repeat(a), repeat(b))
+	}
+	together(t, all...)
 	var n int
 	view(t, a, func(tx catalog.Tx) error { _, err := tx.Get("n", &n); return err })
-	if n != 4*each {
-		t.Errorf("counted %d, want %d", n, 4*each)
+	if n != senders*each {
+		t.Errorf("counted %d, want %d", n, senders*each)
 	}
 }
 

@@ -107,13 +107,16 @@ func (c *Catalog) Update(ctx context.Context, fn func(catalog.Tx) error) error {
 			c.leave()
 		}
 	}()
-	err := c.writer.Retry(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
-		if t != nil && !repeated { // updates of the same document would all meet again
-			if err := c.queue(ctx); err != nil {
-				return err
-			}
-			repeated = true
+	// Updates of the same document would all meet again. Who waits here must not have a connection: the others need one.
+	before := func(ctx context.Context) error {
+		if repeated {
+			return nil
 		}
+		err := c.queue(ctx)
+		repeated = err == nil
+		return err
+	}
+	err := c.writer.RetryAfter(ctx, before, func(ctx context.Context, conn *pgxpool.Conn) error {
 		t = &tx{ctx: ctx, conn: conn.Conn(), begin: beginUpdate, channel: c.channel(), claimed: c.claimed.Load()}
 		return t.run(fn)
 	})

@@ -1,5 +1,6 @@
 // Package access manages the tokens of the HTTP API, each with a scope. It stores only a token's digest, and guarantees that
-// creating or revoking a token takes effect at once. It must not decide which right a route needs: its caller does.
+// creating or revoking a token takes effect at once in this process, and in others when the catalog's change feed reports it
+// (catalog.Counted says how late that may be). It must not decide which right a route needs: its caller does.
 package access
 
 import (

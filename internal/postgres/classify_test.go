@@ -1,0 +1,116 @@
+// Tests of the classes of the server's errors, and of connections on which a silent server is noticed.
+
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"bursar/internal/failure"
+)
+
+func TestClasses(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]struct {
+		class failure.Class
+		next  string
+	}{
+		"40001": {failure.Transient, ""},
+		"40P01": {failure.Transient, ""},
+		"53100": {failure.Transient, "free space"},
+		"53300": {failure.Throttled, "max_connections"},
+		"53400": {failure.Throttled, ""},
+		"57P01": {failure.Transient, ""},
+		"57P03": {failure.Transient, ""},
+		"57P04": {failure.Data, "dropped"},
+		"57014": {failure.Transient, ""},
+		"25006": {failure.Transient, "primary"},
+		"08006": {failure.Transient, ""},
+		"28P01": {failure.Data, "password"},
+		"42501": {failure.Data, "GRANT"},
+		"42P01": {failure.Data, "schema"},
+		"42601": {failure.Bug, ""},
+		"23505": {failure.Bug, ""},
+		"XX000": {failure.Bug, ""},
+		"XX001": {failure.Data, ""},
+		"":      {failure.Bug, ""},
+	} {
+		cause := &pgconn.PgError{Severity: "ERROR", Code: code, Message: "cause"}
+		err := Classify(Classify(fmt.Errorf("put thing: %w", cause)))
+		var found *pgconn.PgError
+		if failure.Of(err) != want.class || !strings.Contains(err.Error(), want.next) || !errors.As(err, &found) {
+			t.Errorf("%s: class %v, %v", code, failure.Of(err), err)
+		}
+		if strings.Count(err.Error(), "cause") != 1 || !strings.HasPrefix(err.Error(), "put thing: ") {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+	own := errors.New("own")
+	if err := Classify(own); !errors.Is(err, own) || failure.Of(err) != failure.Bug || Classify(nil) != nil {
+		t.Errorf("an error of somebody else: %v", err)
+	}
+}
+
+// A commit is known not to have happened only if the server refused it or never got it.
+func TestCommitError(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err     error
+		unknown bool
+	}{
+		"refused":     {&pgconn.PgError{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "40001"}, false},
+		"ended":       {&pgconn.PgError{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "57P01"}, true},
+		"broken":      {net.ErrClosed, true},
+		"interrupted": {context.Canceled, true},
+		"done":        {nil, false},
+	} {
+		if err := CommitError(c.err); errors.Is(err, ErrOutcomeUnknown) != c.unknown || !errors.Is(err, c.err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestTimedConn(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	conn, err := dialer(time.Second, time.Millisecond)(context.Background(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for range 2 { // nothing comes, and the next read waits again
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("read: %v", err)
+		}
+	}
+	peer, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = conn.Write([]byte("x")); _, _ = peer.Write([]byte("y")) }()
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		t.Errorf("with a deadline of its user: %v", err)
+	}
+	if err := conn.SetDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("interrupted write: %v", err)
+	}
+}
