@@ -2,7 +2,12 @@
 
 package artifact
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+)
 
 // Location is where a record is stored: the number of the part within its run, and the byte range in the part.
 type Location struct {
@@ -24,19 +29,26 @@ type Space struct {
 	Generation uint64
 }
 
-// Index is the interface of index backends. Every backend passes indextest.Run.
+// Index is the interface of index backends. Every backend passes indextest.Run, and indextest.RunShared if several processes may
+// open it at once.
 //
 // Entries of one key are adjacent, newest run first, so that history and as-of reads are cheap. Load is idempotent (rule 5) and
 // durable when it returns; entries of unpublished runs may exist and are never returned for an asOf below them. Spaces are
 // isolated from each other.
 //
+// Entries never change, so no read needs a snapshot: a read as of a run whose loads are complete returns the same however long it
+// takes. One as of a run that is being loaded may return some of its entries, but for each key an entry that was loaded. A read
+// of a generation that is dropped meanwhile returns all entries or a Transient error, never some of them.
+//
 // Keys are opaque bytes, not empty, and prefix-free within a space: no key is a prefix of another. Backends may rely on that to
-// separate keys. All calls may be retried and made from several goroutines; an error of a callback stops the call and is
-// returned wrapped.
+// separate keys. Runs, generations and offsets are at most 2^63-1, parts and lengths at most 2^31-1: a backend may refuse larger
+// numbers. asOf may be any number. All calls may be retried and made from several goroutines; an error of a callback stops the
+// call and is returned wrapped.
 type Index interface {
-	// Load adds the entries of one run, all or (after an error, also one of next) none. next returns entries in ascending key
-	// order, each key once, and ok=false at the end; any other order is a bug and an error. The Key of an Entry is only valid
-	// until the next call of next; its Run is ignored.
+	// Load adds the entries of one run, all or (after an error, also one of next) none. An error that is Transient leaves open which
+	// of the two: load again. next returns entries in ascending key order, each key once, and ok=false at the end; any other order
+	// is a bug and an error. The Key of an Entry is only valid until the next call of next; its Run is ignored. An entry of a key
+	// and run that exists is replaced: a run that was reset may have other parts.
 	Load(ctx context.Context, space Space, run uint64, next func() (e Entry, ok bool, err error)) error
 	// Find looks up keys, ascending and distinct, and calls found for each key with an entry at or below asOf, in order of i, from
 	// one goroutine at a time. Many keys in one call are much cheaper than one by one.
@@ -52,4 +64,17 @@ type Index interface {
 	// Drop removes a generation, durably. It is not an error if the generation does not exist.
 	Drop(ctx context.Context, space Space) error
 	Close() error
+}
+
+// CheckOrder returns an error if Load must not get key after before, which is nil for the first key.
+func CheckOrder(before, key []byte) error {
+	switch {
+	case len(key) == 0:
+		return errors.New("index entry with an empty key")
+	case before == nil:
+		return nil
+	case bytes.Compare(before, key) >= 0, bytes.HasPrefix(key, before):
+		return fmt.Errorf("index entries are out of order: %x after %x", key, before)
+	}
+	return nil
 }

@@ -118,17 +118,11 @@ func (l *load) addLoadRecord() error {
 
 // checkOrder rejects keys that would be stored where no reader finds them.
 func (l *load) checkOrder(key []byte) error {
-	if len(key) == 0 {
-		return errors.New("index entry with an empty key")
+	var before []byte
+	if len(l.key) > l.prefix {
+		before = l.key[l.prefix : len(l.key)-runBytes]
 	}
-	if len(l.key) == l.prefix {
-		return nil // the first
-	}
-	before := l.key[l.prefix : len(l.key)-runBytes]
-	if bytes.Compare(before, key) >= 0 || bytes.HasPrefix(key, before) {
-		return fmt.Errorf("index entries are out of order: %x after %x", key, before)
-	}
-	return nil
+	return CheckOrder(before, key)
 }
 
 func (l *load) startTable() error {

@@ -51,6 +51,65 @@ func failedLoad(t *testing.T, open Opener) {
 	check(t)(Scan(x, orders, allRuns))("a@1", "b@2")
 }
 
+// cancelledLoad: a load whose context ends at any point loads nothing.
+func cancelledLoad(t *testing.T, open Opener) {
+	x := start(t, open)
+	Load(t, x, orders, 1, "a")
+	const n = 150_000 // several times what a backend may write at a time
+	for _, at := range []int{0, 1, 5000, 70_000, 140_000, n} {
+		ctx, cancel := context.WithCancel(context.Background())
+		next := Numbered("b", n, 2)
+		i := 0
+		err := x.Load(ctx, orders, 2, func() (artifact.Entry, bool, error) {
+			if i == at {
+				cancel()
+			}
+			i++
+			return next()
+		})
+		cancel()
+		if !errors.Is(err, context.Canceled) && at < n {
+			t.Errorf("cancelled at entry %d: %v", at, err)
+		}
+		if err != nil {
+			check(t)(Scan(x, orders, allRuns))("a@1")
+			loadsAre(t, x, orders, "1:1")
+		}
+	}
+	must(t, x.Load(context.Background(), orders, 2, Numbered("b", n, 2)))
+	loadsAre(t, x, orders, fmt.Sprintf("2:%d", n), "1:1")
+}
+
+// Numbered returns the entries of so many keys with the same first bytes.
+func Numbered(prefix string, n int, run uint64) func() (artifact.Entry, bool, error) {
+	i := 0
+	return func() (artifact.Entry, bool, error) {
+		if i == n {
+			return artifact.Entry{}, false, nil
+		}
+		i++
+		return At(fmt.Sprintf("%s%08d", prefix, i), run), true, nil
+	}
+}
+
+// replaced: a run that starts again from the events may have other parts.
+func replaced(t *testing.T, open Opener) {
+	x := start(t, open)
+	other := func(key string) artifact.Entry {
+		return artifact.Entry{Key: []byte(key), Location: artifact.Location{Part: 9, Offset: 9, Length: 9}}
+	}
+	for _, first := range []string{"a", "b"} { // the same first key as before, and another
+		list := []artifact.Entry{other("b"), other("c"), other("d")}
+		if first == "a" {
+			list = append([]artifact.Entry{other("a")}, list...)
+		}
+		must(t, x.Load(context.Background(), orders, 1, Entries(list...)))
+		Load(t, x, orders, 1, "a", "b", "c", "d")
+		check(t)(Scan(x, orders, 1))("a@1", "b@1", "c@1", "d@1")
+		check(t)(Find(x, orders, 1, "a", "b", "c", "d"))("a@1", "b@1", "c@1", "d@1")
+	}
+}
+
 func disorder(t *testing.T, open Opener) {
 	x := start(t, open)
 	for name, keys := range map[string][]string{
@@ -84,12 +143,12 @@ func unpublished(t *testing.T, open Opener) {
 
 func anyOrder(t *testing.T, open Opener) {
 	x := start(t, open)
-	for _, run := range []uint64{5, 1, 300, 2, allRuns, 256} {
+	for _, run := range []uint64{5, 1, 300, 2, maxRun, 256} {
 		Load(t, x, orders, run, "a")
 	}
 	check(t)(History(x, orders, 300, "a"))("a@300", "a@256", "a@5", "a@2", "a@1")
 	check(t)(Find(x, orders, 255, "a"))("a@5")
-	check(t)(Find(x, orders, allRuns, "a"))("a@18446744073709551615")
+	check(t)(Find(x, orders, allRuns, "a"))("a@9223372036854775807")
 }
 
 func drop(t *testing.T, open Opener) {
@@ -176,14 +235,7 @@ func loads(t *testing.T, open Opener) {
 	x := open(t, dir)
 	want := func(space artifact.Space, want ...string) {
 		t.Helper()
-		var got []string
-		err := x.Loads(context.Background(), space, func(run uint64, entries int64) error {
-			got = append(got, fmt.Sprintf("%d:%d", run, entries))
-			return nil
-		})
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("loads of %s g%d: %q, %v, want %q", space.Pipeline, space.Generation, got, err, want)
-		}
+		loadsAre(t, x, space, want...)
 	}
 	other := artifact.Space{Pipeline: orders.Pipeline, Generation: 2}
 	want(orders)
@@ -206,4 +258,35 @@ func loads(t *testing.T, open Opener) {
 	if err := x.Loads(context.Background(), other, func(uint64, int64) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("a callback's error: %v", err)
 	}
+}
+
+// loadsAre compares the result of Loads, as "run:entries".
+func loadsAre(t *testing.T, x artifact.Index, space artifact.Space, want ...string) {
+	t.Helper()
+	got, err := Loads(x, space)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("loads of %s g%d: %q, %v, want %q", space.Pipeline, space.Generation, got, err, want)
+	}
+}
+
+// Loads returns the result of Loads, as "run:entries".
+func Loads(x artifact.Index, space artifact.Space) (got []string, err error) {
+	err = x.Loads(context.Background(), space, func(run uint64, entries int64) error {
+		got = append(got, fmt.Sprintf("%d:%d", run, entries))
+		return nil
+	})
+	return got, err
+}
+
+// manyLoads: there may be more loads than a backend reads at a time.
+func manyLoads(t *testing.T, open Opener) {
+	x := start(t, open)
+	var want []string
+	for run := uint64(0); run < 50; run++ {
+		must(t, x.Load(context.Background(), orders, run, Entries(At("a", run))))
+		must(t, x.Load(context.Background(), orders, run, Entries(At("b", run), At("c", run))))
+		want = append([]string{fmt.Sprintf("%d:1", run), fmt.Sprintf("%d:2", run)}, want...)
+	}
+	must(t, x.Load(context.Background(), orders, maxRun, Entries()))
+	loadsAre(t, x, orders, append([]string{fmt.Sprintf("%d:0", maxRun)}, want...)...)
 }

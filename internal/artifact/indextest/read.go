@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"bursar/internal/artifact"
@@ -69,7 +71,7 @@ func keyBytes(t *testing.T, open Opener) {
 
 func locations(t *testing.T, open Opener) {
 	x := start(t, open)
-	want := []artifact.Location{{}, {Part: 1, Offset: 2, Length: 3}, {Part: math.MaxUint32, Offset: math.MaxUint64, Length: math.MaxUint32}}
+	want := []artifact.Location{{}, {Part: 1, Offset: 2, Length: 3}, {Part: math.MaxInt32, Offset: math.MaxInt64, Length: math.MaxInt32}}
 	var list []artifact.Entry
 	for i, l := range want {
 		list = append(list, artifact.Entry{Key: fmt.Appendf(nil, "k%d", i), Location: l})
@@ -88,6 +90,70 @@ func locations(t *testing.T, open Opener) {
 	}
 }
 
+// largeNumbers: a number that a backend cannot store is an error, never another number.
+func largeNumbers(t *testing.T, open Opener) {
+	x := start(t, open)
+	for name, c := range map[string]struct {
+		run      uint64
+		location artifact.Location
+	}{
+		"run":    {run: math.MaxInt64 + 1},
+		"part":   {1, artifact.Location{Part: math.MaxInt32 + 1}},
+		"offset": {2, artifact.Location{Offset: math.MaxInt64 + 1}},
+		"length": {3, artifact.Location{Length: math.MaxUint32}},
+	} {
+		space := artifact.Space{Pipeline: name}
+		err := x.Load(context.Background(), space, c.run, Entries(artifact.Entry{Key: []byte("k"), Location: c.location}))
+		refused, entries := err != nil, 0
+		err = x.Scan(context.Background(), space, allRuns, func(e artifact.Entry) error {
+			if entries++; e.Run != c.run || e.Location != c.location {
+				t.Errorf("a large %s: %+v", name, e)
+			}
+			return nil
+		})
+		if err != nil || refused != (entries == 0) {
+			t.Errorf("a large %s: refused: %v, but %d entries, %v", name, refused, entries, err)
+		}
+	}
+}
+
+// longKeys have up to 4 KiB, and differ in their last bytes only, or not before the thousandth.
+func longKeys(t *testing.T, open Opener) {
+	x := start(t, open)
+	long := strings.Repeat("k", 4096)
+	keys := []string{long[:900] + "a", long[:1023] + "a", long[:1023] + "l"}
+	for i := range 300 {
+		keys = append(keys, fmt.Sprintf("%s%03d", long, i), fmt.Sprintf("%sl%03d", long[:1024], i), fmt.Sprintf("%sz%03d", long[:2000], i*i%301))
+	}
+	keys = append(keys, "a", "z")
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	Load(t, x, orders, 1, keys...)
+	Load(t, x, orders, 2, keys[7:9]...)
+	var want []string
+	for i, key := range keys {
+		want = append(want, fmt.Sprintf("%s@%d", key, 1+min(1, i/7)-min(1, i/9)))
+	}
+	check(t)(Scan(x, orders, 2))(want...)
+	check(t)(Find(x, orders, 2, keys...))(want...)
+	check(t)(Find(x, orders, 2, long+"000", long+"0005", long+"001"))(want[slices.Index(keys, long+"000")], want[slices.Index(keys, long+"001")])
+	check(t)(History(x, orders, 2, keys[8]))(keys[8]+"@2", keys[8]+"@1")
+	check(t)(History(x, orders, 2, long))()
+}
+
+// longHistory: a key may have more entries than a backend reads at a time.
+func longHistory(t *testing.T, open Opener) {
+	x := start(t, open)
+	var want []string
+	for run := uint64(0); run < 100; run++ {
+		must(t, x.Load(context.Background(), orders, run, Entries(At("a", run), At("b", run))))
+		want = append([]string{fmt.Sprintf("a@%d", run)}, want...)
+	}
+	check(t)(History(x, orders, allRuns, "a"))(want...)
+	check(t)(History(x, orders, 49, "a"))(want[50:]...)
+	check(t)(Scan(x, orders, 49))("a@49", "b@49")
+}
+
 func spacesApart(t *testing.T, open Opener) {
 	x := start(t, open)
 	spaces := []artifact.Space{
@@ -96,7 +162,7 @@ func spacesApart(t *testing.T, open Opener) {
 		{Pipeline: "orders", Generation: 2},
 		{Pipeline: "orders", Generation: 255},
 		{Pipeline: "orders", Generation: 256},
-		{Pipeline: "orders", Generation: math.MaxUint64},
+		{Pipeline: "orders", Generation: math.MaxInt64},
 		{Pipeline: "orders", Generation: 0},
 		{Pipeline: "orders_2", Generation: 1},
 	}

@@ -5,6 +5,7 @@ package indextest
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -21,9 +22,14 @@ func Run(t *testing.T, open Opener) {
 		"empty":                            empty,
 		"as of":                            asOf,
 		"key bytes":                        keyBytes,
+		"long keys":                        longKeys,
 		"locations":                        locations,
+		"numbers are exact or refused":     largeNumbers,
 		"reload":                           reload,
 		"loads":                            loads,
+		"many loads":                       manyLoads,
+		"a load replaces other locations":  replaced,
+		"a cancelled load loads nothing":   cancelledLoad,
 		"a failed load loads nothing":      failedLoad,
 		"disorder is refused":              disorder,
 		"unpublished runs are invisible":   unpublished,
@@ -36,6 +42,8 @@ func Run(t *testing.T, open Opener) {
 		"cancelled":                        cancelled,
 		"find many":                        findMany,
 		"at random, against a plain map":   atRandom,
+		"operations at random":             randomOperations,
+		"long history":                     longHistory,
 		"loads and reads at the same time": atTheSameTime,
 	}
 	for name, test := range tests {
@@ -48,7 +56,11 @@ func Run(t *testing.T, open Opener) {
 
 var orders = artifact.Space{Pipeline: "orders", Generation: 1}
 
-const allRuns = ^uint64(0)
+// maxRun is the largest run, allRuns is above it.
+const (
+	maxRun  = uint64(1)<<63 - 1
+	allRuns = ^uint64(0)
+)
 
 func start(t *testing.T, open Opener) artifact.Index {
 	t.Helper()
@@ -89,22 +101,28 @@ func Entries(list ...artifact.Entry) func() (artifact.Entry, bool, error) {
 
 // At is a key's entry at a run; its location depends on both, so that a mix-up is detected.
 func At(key string, run uint64) artifact.Entry {
-	location := artifact.Location{Part: uint32(run), Offset: uint64(len(key)) << 33, Length: uint32(run * 7)}
+	location := artifact.Location{Part: uint32(run) & math.MaxInt32, Offset: uint64(len(key)) << 33, Length: uint32(run*7) & math.MaxInt32}
 	return artifact.Entry{Key: []byte(key), Run: run, Location: location}
 }
 
-// Load loads one run, keys in order.
+// Load loads one run, keys in order, twice.
 func Load(t *testing.T, x artifact.Index, space artifact.Space, run uint64, keys ...string) {
 	t.Helper()
 	must(t, load(x, space, run, keys...))
 }
 
+// load calls Load twice: it is idempotent.
 func load(x artifact.Index, space artifact.Space, run uint64, keys ...string) error {
 	var list []artifact.Entry
 	for _, key := range keys {
 		list = append(list, At(key, run))
 	}
-	return x.Load(context.Background(), space, run, Entries(list...))
+	err := x.Load(context.Background(), space, run, Entries(list...))
+	again := x.Load(context.Background(), space, run, Entries(list...))
+	if (err == nil) != (again == nil) {
+		return fmt.Errorf("loaded twice: %w, then %w", err, again)
+	}
+	return err
 }
 
 // Scan returns the entries of Scan, as "key@run".
