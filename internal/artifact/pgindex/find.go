@@ -34,7 +34,7 @@ func (x *Index) Find(ctx context.Context, space artifact.Space, asOf uint64, key
 			})
 		})
 	}
-	return wrap(err, space, "find %d keys in index", len(keys))
+	return wrap(ctx, err, space, "find %d keys in index", len(keys))
 }
 
 func checkAscending(keys [][]byte) error {

@@ -28,7 +28,7 @@ func (x *Index) Load(ctx context.Context, space artifact.Space, run uint64, next
 	if err == nil {
 		err = x.load(ctx, &load{index: x, space: space, run: run, next: next, entries: newChunk(space, run, x.sizes.chunk)})
 	}
-	return wrap(err, space, "load run %d into index", run)
+	return wrap(ctx, err, space, "load run %d into index", run)
 }
 
 func (x *Index) load(ctx context.Context, l *load) error {
