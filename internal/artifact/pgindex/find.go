@@ -34,7 +34,7 @@ func (x *Index) Find(ctx context.Context, space artifact.Space, asOf uint64, key
 			})
 		})
 	}
-	return wrap(err, space, "find %d keys in index", len(keys))
+	return wrap(ctx, err, space, "find %d keys in index", len(keys))
 }
 
 func checkAscending(keys [][]byte) error {
@@ -107,14 +107,9 @@ func (l *lookup) work(ctx context.Context, first, step int, results chan<- []res
 
 // batch looks up keys in one round trip.
 func (l *lookup) batch(ctx context.Context, keys [][]byte) ([]result, error) {
-	wanted := keys
+	wanted := make([][]byte, len(keys))
 	for i, key := range keys {
-		if stored, rest := storedKey(key); rest != nil {
-			if &wanted[0] == &keys[0] {
-				wanted = append([][]byte(nil), keys...)
-			}
-			wanted[i] = stored
-		}
+		wanted[i], _ = storedKey(key)
 	}
 	batch := make([]result, len(keys))
 	err := l.index.rows(ctx, l.sql, []any{wanted, runBound(l.asOf)}, func() { clear(batch) }, func(values [][]byte) error {

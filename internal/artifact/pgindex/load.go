@@ -28,7 +28,7 @@ func (x *Index) Load(ctx context.Context, space artifact.Space, run uint64, next
 	if err == nil {
 		err = x.load(ctx, &load{index: x, space: space, run: run, next: next, entries: newChunk(space, run, x.sizes.chunk)})
 	}
-	return wrap(err, space, "load run %d into index", run)
+	return wrap(ctx, err, space, "load run %d into index", run)
 }
 
 func (x *Index) load(ctx context.Context, l *load) error {
@@ -191,7 +191,10 @@ func (l *load) writeAll(ctx context.Context, tx pgx.Tx) error {
 	})
 	err := l.readAll(writing, filled, free)
 	close(filled)
-	return errors.Join(err, group.Wait())
+	if failed := group.Wait(); failed != nil {
+		return failed // after it, err only says that reading was stopped
+	}
+	return err
 }
 
 // readAll passes on all chunks. It ends without an error of its own if the writer has failed.

@@ -30,7 +30,7 @@ func (x *Index) Loads(ctx context.Context, space artifact.Space, each func(run u
 	if err == nil {
 		err = x.loads(ctx, space, each)
 	}
-	return wrap(err, space, "read loads in index")
+	return wrap(ctx, err, space, "read loads in index")
 }
 
 func (x *Index) loads(ctx context.Context, space artifact.Space, each func(run uint64, entries int64) error) error {

@@ -121,10 +121,14 @@ func isMissing(err error) bool {
 	return errors.As(err, &reported) && reported.Code == "42P01"
 }
 
-// wrap adds to an error what was done with which generation.
-func wrap(err error, space artifact.Space, format string, args ...any) error {
+// wrap adds to an error what was done with which generation, and that its context had ended: a network error may be all that pgx
+// says of that.
+func wrap(ctx context.Context, err error, space artifact.Space, format string, args ...any) error {
 	if err == nil {
 		return nil
+	}
+	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+		err = fmt.Errorf("%w: %w", ended, err)
 	}
 	return fmt.Errorf("%s of %s generation %d: %w", fmt.Sprintf(format, args...), space.Pipeline, space.Generation, postgres.Classify(err))
 }

@@ -31,7 +31,7 @@ func (x *Index) Scan(ctx context.Context, space artifact.Space, asOf uint64, eac
 			return each(e)
 		})
 	})
-	return wrap(err, space, "scan index")
+	return wrap(ctx, err, space, "scan index")
 }
 
 type scan struct {
@@ -147,7 +147,7 @@ func (x *Index) History(ctx context.Context, space artifact.Space, asOf uint64, 
 			return each(e)
 		})
 	})
-	return wrap(err, space, "read history in index")
+	return wrap(ctx, err, space, "read history in index")
 }
 
 func (x *Index) history(ctx context.Context, table string, space artifact.Space, asOf uint64, key []byte, each func(e artifact.Entry) error) error {

@@ -93,7 +93,7 @@ func (x *Index) Drop(ctx context.Context, space artifact.Space) error {
 		err = x.idempotent(ctx, func(ctx context.Context, tx pgx.Tx) error { return dropSpace(ctx, tx, space) })
 	}
 	x.tables.Delete(space)
-	return wrap(err, space, "drop index")
+	return wrap(ctx, err, space, "drop index")
 }
 
 func dropSpace(ctx context.Context, tx pgx.Tx, space artifact.Space) error {
