@@ -28,48 +28,28 @@ func (c *charges) add(s *statement.Charges) {
 // explain reports whether charges may be the difference between an entry and the sum of its details: those of the
 // details, those of the entry, or both; and of these all, only those marked as included, or only the others, because
 // banks use the mark in both senses. Charges that cannot be summed may be any amount.
-func (c *charges) explain(rest *statement.Sum, entry *statement.Charges) bool {
-	var own, both charges
+func (c *charges) explain(rest statement.Sum, entry *statement.Charges) bool {
+	var own charges
 	own.add(entry)
-	both.all.Plus(&c.all)
-	both.all.Plus(&own.all)
-	both.included.Plus(&c.included)
-	both.included.Plus(&own.included)
-	both.stated, both.strange = c.stated && own.stated, c.strange || own.strange
+	both := charges{c.stated && own.stated, c.strange || own.strange, c.all.Plus(own.all), c.included.Plus(own.included)}
 	return both.strange || c.equal(rest) || own.equal(rest) || both.equal(rest)
 }
 
 // equal reports whether the charges come to a sum.
-func (c *charges) equal(sum *statement.Sum) bool {
-	if !c.stated {
-		return false
-	}
-	var all, included, others statement.Sum
-	all.Plus(&c.all)
-	included.Plus(&c.included)
-	others.Plus(&c.all)
-	others.Minus(&c.included)
-	for _, s := range []*statement.Sum{&all, &included, &others} {
-		if s.Minus(sum); s.Sign() == 0 {
-			return true
-		}
-	}
-	return false
+func (c *charges) equal(sum statement.Sum) bool {
+	return c.stated && (sum == c.all || sum == c.included || sum == c.all.Minus(c.included))
 }
 
 // compareDetails compares the sum of an entry's details with its amount, if every detail has an amount in the entry's
 // currency that was moved. They may differ by charges, and the details of a reversal may be those that it reverses.
 func (l *ledger) compareDetails(e *statement.Entry) string {
-	var rest statement.Sum
-	if l.all == 0 || l.lax || len(l.list) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !rest.Add(e.Amount) {
+	var amount statement.Sum
+	if l.all == 0 || l.lax || len(l.list) > 0 || l.currency != "" && e.Currency != "" && l.currency != e.Currency || !amount.Add(e.Amount) {
 		return ""
 	}
-	var back statement.Sum
-	back.Plus(&rest)
-	back.Plus(&l.booked.sum)
-	rest.Minus(&l.booked.sum)
-	if rest.Sign() == 0 || e.Reversal && back.Sign() == 0 || l.charges.explain(&rest, e.Charges) {
+	details := l.booked.sum
+	if amount == details || e.Reversal && amount.Plus(details).Sign() == 0 || l.charges.explain(amount.Minus(details), e.Charges) {
 		return ""
 	}
-	return fmt.Sprintf("the entry is %s, and its %d details sum to %s", e.Amount, l.all, &l.booked.sum)
+	return fmt.Sprintf("the entry is %s, and its %d details sum to %s", e.Amount, l.all, details)
 }

@@ -71,8 +71,7 @@ func (t *Builder) identify() error {
 	name := &NamedEntry{Group: t.base, Base: t.base, Content: all, ID: t.id, Day: day, Listing: l.number, Listed: !t.entry.Unique && t.reference(t.entry) == ""}
 	var before statement.Sum
 	if before.Add(l.opening) {
-		before.Plus(&t.ledger(currency).booked.sum)
-		name.BalanceBefore = identity.Of("before", before.String())
+		name.BalanceBefore = identity.Of("before", before.Plus(t.ledger(currency).booked.sum).String())
 	}
 	t.nameCut(name, currency)
 	return t.out.AddNamed(name)

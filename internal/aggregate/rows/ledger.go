@@ -41,7 +41,6 @@ func (l *ledger) add(amount, currency string, at statement.Place) {
 	}
 	if !l.booked.add(amount) {
 		l.addFault(at, "amount %q cannot be added up", amount)
-		return
 	}
 }
 
@@ -54,7 +53,8 @@ func (l *ledger) addEntry(t *Builder, e *statement.Entry) {
 	}
 	if e.Replaces != nil {
 		for _, amount := range e.Replaces.Amounts {
-			l.booked.remove(amount)
+			one, _ := tallyOf(amount) // what is not a valid amount was not added either
+			l.booked = l.booked.minus(one)
 		}
 	}
 	if !t.stmt.Kind.IsBooked(e.Status) {

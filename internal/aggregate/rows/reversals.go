@@ -47,12 +47,8 @@ func (r *reversalHandler) Detail(d *statement.Detail) error {
 }
 
 // otherReading says that a statement that does not balance would balance with its reversals in the other direction; empty if not.
-func (l *ledger) otherReading(missing *statement.Sum) string {
-	var rest statement.Sum
-	rest.Plus(missing)
-	rest.Plus(&l.reversals)
-	rest.Plus(&l.reversals)
-	if l.reversals.Sign() == 0 || rest.Sign() != 0 {
+func (l *ledger) otherReading(missing statement.Sum) string {
+	if l.reversals.Sign() == 0 || missing.Plus(l.reversals).Plus(l.reversals).Sign() != 0 {
 		return ""
 	}
 	if l.originalReversals {

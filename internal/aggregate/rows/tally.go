@@ -16,51 +16,34 @@ type tally struct {
 	sum, credit, debit     statement.Sum // debit is below zero
 }
 
+// tallyOf is the tally of one amount. ok is false, and the tally empty, if it is not a valid amount.
+func tallyOf(amount string) (one tally, ok bool) {
+	ok = one.sum.Add(amount)
+	switch sign := one.sum.Sign(); {
+	case !ok:
+	case sign > 0:
+		one.credits, one.credit = 1, one.sum
+	case sign < 0:
+		one.debits, one.debit = 1, one.sum
+	default:
+		one.zeros = 1
+	}
+	return one, ok
+}
+
+func (t tally) plus(o tally) tally {
+	return tally{t.credits + o.credits, t.debits + o.debits, t.zeros + o.zeros, t.sum.Plus(o.sum), t.credit.Plus(o.credit), t.debit.Plus(o.debit)}
+}
+
+func (t tally) minus(o tally) tally {
+	return tally{t.credits - o.credits, t.debits - o.debits, t.zeros - o.zeros, t.sum.Minus(o.sum), t.credit.Minus(o.credit), t.debit.Minus(o.debit)}
+}
+
 // add adds an amount. ok is false, and nothing is added, if it is not a valid amount.
 func (t *tally) add(amount string) (ok bool) {
-	var one statement.Sum
-	if !one.Add(amount) {
-		return false
-	}
-	t.sum.Plus(&one)
-	switch one.Sign() {
-	case 1:
-		t.credits++
-		t.credit.Plus(&one)
-	case -1:
-		t.debits++
-		t.debit.Plus(&one)
-	default:
-		t.zeros++
-	}
-	return true
-}
-
-// remove subtracts an amount that was added.
-func (t *tally) remove(amount string) {
-	var one statement.Sum
-	if !one.Add(amount) {
-		return // it was not added either
-	}
-	t.sum.Minus(&one)
-	switch one.Sign() {
-	case 1:
-		t.credits--
-		t.credit.Minus(&one)
-	case -1:
-		t.debits--
-		t.debit.Minus(&one)
-	default:
-		t.zeros--
-	}
-}
-
-// plus adds another tally.
-func (t *tally) plus(other *tally) {
-	t.credits, t.debits, t.zeros = t.credits+other.credits, t.debits+other.debits, t.zeros+other.zeros
-	t.sum.Plus(&other.sum)
-	t.credit.Plus(&other.credit)
-	t.debit.Plus(&other.debit)
+	one, ok := tallyOf(amount)
+	*t = t.plus(one)
+	return ok
 }
 
 func (t *tally) count() int64 { return t.credits + t.debits + t.zeros }
@@ -87,21 +70,14 @@ func (t *tally) compareStated(s *statement.Totals) (faults []string) {
 	}
 	for _, c := range []struct {
 		what, stated string
-		sum          *statement.Sum
+		sum          string
 	}{
-		{"sum of entries", s.Sum, &t.sum},
-		{"sum of credit entries", s.CreditSum, &t.credit},
-		{"sum of debit entries", s.DebitSum, &t.debit},
+		{"sum of entries", s.Sum, t.sum.String()},
+		{"sum of credit entries", s.CreditSum, t.credit.String()},
+		{"sum of debit entries", s.DebitSum, strings.TrimPrefix(t.debit.String(), "-")},
 	} {
-		if c.stated == "" {
-			continue
-		}
-		sum := c.sum.String()
-		if c.sum == &t.debit {
-			sum = strings.TrimPrefix(sum, "-")
-		}
-		if !statement.SameNumber(c.stated, sum) {
-			fault(c.what, c.stated, sum)
+		if c.stated != "" && !statement.SameNumber(c.stated, c.sum) {
+			fault(c.what, c.stated, c.sum)
 		}
 	}
 	return faults

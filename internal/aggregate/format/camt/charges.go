@@ -4,6 +4,7 @@ package camt
 
 import (
 	"bursar/internal/aggregate/format/statement"
+	"cmp"
 )
 
 // chargeSum adds up the charges of an entry or of a transaction.
@@ -57,7 +58,7 @@ func chargePaths(sum func(*message) *chargeSum) []binding {
 func (c *chargeSum) add(f *chargeFields, currency string) {
 	c.stated = true
 	c.records++
-	amount := signed(f.amount.text, firstNonEmpty(f.direction, debit))
+	amount := signed(f.amount.text, cmp.Or(f.direction, debit))
 	if f.amount.currency != "" && f.amount.currency != currency || !c.total.Add(amount) {
 		c.unusable = true
 		return
@@ -77,5 +78,5 @@ func (c *chargeSum) sums() *statement.Charges {
 
 // currencyOfEntry is the currency of the entry, and of its details unless they state another one.
 func (m *message) currencyOfEntry() string {
-	return firstNonEmpty(m.fields.entry.amount.currency, m.statement.Currency)
+	return cmp.Or(m.fields.entry.amount.currency, m.statement.Currency)
 }

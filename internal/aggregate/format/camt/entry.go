@@ -3,6 +3,7 @@
 package camt
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -22,7 +23,7 @@ func (m *message) startEntry() error {
 func (m *message) beginEntry() error {
 	m.useCounterValue()
 	f, e := &m.fields.entry, &m.entry
-	e.Amount, e.Currency = signed(f.amount.text, f.direction), firstNonEmpty(f.amount.currency, m.statement.Currency)
+	e.Amount, e.Currency = signed(f.amount.text, f.direction), cmp.Or(f.amount.currency, m.statement.Currency)
 	e.Booked, e.Value = date(f.booked), date(f.value)
 	e.Status, e.Reversal = strings.ToUpper(f.status), f.reversal == "true" || f.reversal == "1"
 	e.Reference, e.Own, e.Code = statement.NormalizeReference(f.reference), f.ownReference, f.code()
@@ -96,15 +97,15 @@ func (m *message) readDetail() (withoutAmount bool) {
 	f, d := &m.fields.detail, &m.detail
 	amount := f.chooseAmount(m.currencyOfEntry())
 	if amount.text != "" {
-		d.Amount, d.Currency = signed(amount.text, m.direction()), firstNonEmpty(amount.currency, m.statement.Currency)
+		d.Amount, d.Currency = signed(amount.text, m.direction()), cmp.Or(amount.currency, m.statement.Currency)
 	}
 	d.Instructed, d.Charges = amount == &f.instructed || amount == &f.counterValue, m.detailCharges.sums()
 	d.Reference, d.Transaction = f.reference, f.transaction
 	d.EndToEnd, d.Instruction, d.Mandate = f.endToEnd, f.instruction, f.mandate
-	d.Text = firstNonEmpty(string(f.remittance), string(f.structured), f.text)
+	d.Text = cmp.Or(string(f.remittance), string(f.structured), f.text)
 	d.SettlementDate = date(f.settlementDate)
 	other := m.otherSide()
-	d.Party, d.Bank = firstNonEmpty(other.name, other.ultimate), other.bank.name()
+	d.Party, d.Bank = cmp.Or(other.name, other.ultimate), other.bank.name()
 	d.Peer, _ = other.account.accountNumber()
 	return amount.text == ""
 }
@@ -128,7 +129,7 @@ func (f *detailFields) chooseAmount(currency string) *money {
 
 // direction is the direction of the detail, or else of its entry.
 func (m *message) direction() string {
-	return firstNonEmpty(m.fields.detail.direction, m.fields.entry.direction)
+	return cmp.Or(m.fields.detail.direction, m.fields.entry.direction)
 }
 
 // otherSide is the counterparty: the debtor of a credit, the creditor of a debit. A side with the statement's own
@@ -136,7 +137,7 @@ func (m *message) direction() string {
 func (m *message) otherSide() *side {
 	f := &m.fields.detail
 	other, own := &f.debtor, &f.creditor
-	if isDebit(firstNonEmpty(m.fields.detail.amount.text, m.fields.entry.amount.text), m.direction()) {
+	if isDebit(cmp.Or(m.fields.detail.amount.text, m.fields.entry.amount.text), m.direction()) {
 		other, own = own, other
 	}
 	if m.isOwnSide(other) && !m.isOwnSide(own) {
@@ -170,7 +171,7 @@ func (m *message) countOperations() error {
 	if n, err := strconv.ParseUint(text, 10, 63); err == nil && len(text) <= digits && m.operations.sum+n <= math.MaxInt64 {
 		m.operations.sum += n
 	} else {
-		m.operations.invalid = firstNonEmpty(m.operations.invalid, text)
+		m.operations.invalid = cmp.Or(m.operations.invalid, text)
 	}
 	return nil
 }

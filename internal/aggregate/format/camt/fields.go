@@ -2,6 +2,8 @@
 
 package camt
 
+import "cmp"
+
 // fields are the texts of the open elements, before they are converted.
 type fields struct {
 	message      messageFields
@@ -58,21 +60,11 @@ type identification struct{ iban, other string }
 type agent struct{ bic, member, lei, other, fullName string }
 
 // name is the best identification of the bank.
-func (a *agent) name() string { return firstNonEmpty(a.bic, a.member, a.lei, a.other) }
+func (a *agent) name() string { return cmp.Or(a.bic, a.member, a.lei, a.other) }
 
 // side is the debtor or the creditor of a transaction.
 type side struct {
 	name, ultimate string
 	account        identification
 	bank           agent
-}
-
-// firstNonEmpty returns the first text that is not empty.
-func firstNonEmpty(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }

@@ -3,6 +3,7 @@
 package camt
 
 import (
+	"cmp"
 	"encoding/xml"
 	"slices"
 	"strings"
@@ -134,12 +135,12 @@ func (m *message) beginStatement() error {
 		return statement.Refuse(s.Place, "the statement states no account").Advise("ask the bank for <Acct> with an <Id>")
 	}
 	s.Format, s.Kind = m.format, m.kind
-	s.Servicer = firstNonEmpty(f.servicer.name(), f.servicer.fullName)
-	s.Name, s.Currency = firstNonEmpty(f.name, f.owner), f.currency
+	s.Servicer = cmp.Or(f.servicer.name(), f.servicer.fullName)
+	s.Name, s.Currency = cmp.Or(f.name, f.owner), f.currency
 	s.Reference = f.id
 	m.setPage()
-	s.Number = firstNonEmpty(f.electronic, f.legal)
-	s.Created = firstNonEmpty(f.created, m.fields.message.created)
+	s.Number = cmp.Or(f.electronic, f.legal)
+	s.Created = cmp.Or(f.created, m.fields.message.created)
 	s.From, s.To = date(f.from), date(f.to)
 	return m.handler.Begin(s)
 }
@@ -179,7 +180,7 @@ func (m *message) startBalance() error {
 func (m *message) endBalance() error {
 	f, b := &m.fields.balance, &m.balance
 	b.Code, b.Subtype, b.Date = f.code, f.subtype, date(f.date)
-	b.Amount, b.Currency = signed(f.amount.text, f.direction), firstNonEmpty(f.amount.currency, m.statement.Currency)
+	b.Amount, b.Currency = signed(f.amount.text, f.direction), cmp.Or(f.amount.currency, m.statement.Currency)
 	if !slices.Contains(m.balanceCurrencies, b.Currency) {
 		m.balanceCurrencies = append(m.balanceCurrencies, b.Currency)
 	}

@@ -68,7 +68,7 @@ func (e *emitter) checkEmptyScope(r *row) error {
 	c := &e.table.columns
 	for _, column := range []int{c.count, c.sum, c.hash} {
 		if text := r.cell(column); text != "" && strings.Trim(text, "0.,-+ ") != "" {
-			return statement.Refuse(r.place, "the control row states %s, but there are no rows", quoteNames([]string{text})).Advise(
+			return statement.Refuse(r.place, "the control row states %s, but there are no rows", quote(text)).Advise(
 				"ask for the whole file")
 		}
 	}
@@ -120,7 +120,7 @@ func (e *emitter) controlNumber(r *row, what string, column int) (decimal string
 		ok = false
 	}
 	if !ok {
-		e.addFault("the control row's %s is no number: %s", what, quoteNames([]string{text}))
+		e.addFault("the control row's %s is no number: %s", what, quote(text))
 	}
 	return decimal, ok
 }
@@ -132,11 +132,8 @@ func (e *emitter) checkAllStatements(r *row) {
 		e.addFault("the control row counts %s rows of %d accounts, and there are %d", count, s.statements, s.rows)
 	}
 	if sum, stated := e.controlNumber(r, "sum", c.sum); stated {
-		var difference statement.Sum
-		difference.Add(sum)
-		difference.Minus(&s.sum)
-		if s.unreadable || difference.Sign() != 0 {
-			e.addFault("the control row sums %d accounts up to %s, and their rows to %s", s.statements, sum, &s.sum)
+		if s.unreadable || !statement.SameNumber(sum, s.sum.String()) {
+			e.addFault("the control row sums %d accounts up to %s, and their rows to %s", s.statements, sum, s.sum)
 		}
 	}
 	if c.opening >= 0 || c.closing >= 0 {
@@ -152,7 +149,7 @@ func (e *emitter) checkHash(r *row) {
 	}
 	stated := onlyDigits(r.cell(c.hash))
 	if stated == "" || len(stated) > maxHash {
-		e.addFault("the control row's hash total is no number of 1 to %d digits: %s", maxHash, quoteNames([]string{r.cell(c.hash)}))
+		e.addFault("the control row's hash total is no number of 1 to %d digits: %s", maxHash, quote(r.cell(c.hash)))
 		return
 	}
 	modulus := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(stated))), nil)
@@ -160,7 +157,7 @@ func (e *emitter) checkHash(r *row) {
 	computed = strings.Repeat("0", len(stated)-len(computed)) + computed
 	if computed != stated {
 		e.addFault("the control row's hash total of %s is %s, and the rows come to %s",
-			quoteNames([]string{e.mapping.Control.Hash.Summed}), stated, computed)
+			quote(e.mapping.Control.Hash.Summed), stated, computed)
 	}
 }
 

@@ -4,7 +4,6 @@ package csvfile
 
 import (
 	"strings"
-	"time"
 
 	"bursar/internal/event/scan"
 	"bursar/internal/project"
@@ -53,12 +52,6 @@ func parseDate(text string, m *project.CSVMapping) (date, reason string) {
 		formats[i] = l.Format
 	}
 	return "", scan.NotWritten + " in any of the declared ways: " + strings.Join(formats, ", ")
-}
-
-// isDay reports whether a text is a valid date as entries have it.
-func isDay(text string) bool {
-	_, err := time.Parse(time.DateOnly, text)
-	return err == nil
 }
 
 // entryText joins the text columns.

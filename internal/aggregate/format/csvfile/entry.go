@@ -129,7 +129,7 @@ func (d *days) add(e *statement.Entry) {
 	if day == "" {
 		day = e.Value
 	}
-	if !isDay(day) {
+	if !statement.IsDay(day) {
 		return
 	}
 	if d.first == "" || day < d.first {

@@ -45,10 +45,6 @@ func (t *emitter) dropTotalsAboveFloor() {
 // exceededBy reports whether the stated count and sum are both greater.
 func (l *sideTotals) exceededBy(count, sum string) bool {
 	n, err := strconv.ParseInt(count, 10, 64)
-	var difference statement.Sum
-	if err != nil || n <= l.count || !difference.Add(sum) {
-		return false
-	}
-	difference.Minus(&l.sum)
-	return difference.Sign() > 0
+	var stated statement.Sum
+	return err == nil && n > l.count && stated.Add(sum) && stated.Minus(l.sum).Sign() > 0
 }

@@ -63,10 +63,7 @@ func isGrouped(whole, group string) bool {
 	return len(groups[0]) >= 1 && len(groups[0]) <= 3
 }
 
-const (
-	dateOnly = "2006-01-02"
-	timeOnly = "2006-01-02T15:04:05"
-)
+const timeOnly = "2006-01-02T15:04:05"
 
 // timestamp is a time as written: the local time, and the offset if one is stated.
 type timestamp struct {
@@ -78,7 +75,7 @@ type timestamp struct {
 // date returns the local date, or the text if it cannot be read.
 func date(text string) string {
 	if m := parseTimestamp(text); m.stated {
-		return m.local.Format(dateOnly)
+		return m.local.Format(time.DateOnly)
 	}
 	return text
 }
@@ -150,7 +147,7 @@ func isFraction(text string) bool {
 }
 
 func parseHyphenated(text string) timestamp {
-	for _, layout := range []string{dateOnly, timeOnly, "2006-01-02 15:04:05"} {
+	for _, layout := range []string{time.DateOnly, timeOnly, "2006-01-02 15:04:05"} {
 		if local, err := time.Parse(layout, text); err == nil {
 			return timestamp{local: local, stated: true}
 		}

@@ -3,6 +3,7 @@
 package ofx
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -42,25 +43,15 @@ func (p *reader) applyCorrection(r *record) {
 	switch {
 	case problem != "":
 		e.Text = strings.TrimSpace("CORRECTACTION:" + action + " CORRECTFITID:" + corrected + " " + e.Text)
-		e.Amount = e.Amount + " to " + firstNonEmpty(action, "CORRECT") + " FITID " + corrected
+		e.Amount = e.Amount + " to " + cmp.Or(action, "CORRECT") + " FITID " + corrected
 		e.Refused = &statement.Refusal{Column: "amount", Reason: problem}
 	case action == "DELETE":
 		e.Corrects, e.Status = corrected, statement.StatusInformation
-		e.Text = strings.TrimSpace("deletes FITID " + corrected + " of " + normalAmount(e.Amount) + " " + e.Text)
+		e.Text = strings.TrimSpace("deletes FITID " + corrected + " of " + statement.NormalAmount(e.Amount) + " " + e.Text)
 		e.Amount = "0"
 	default:
 		e.Corrects = corrected
 	}
-}
-
-// normalAmount returns an amount independent of the number of decimals that were written; any other text is returned
-// unchanged.
-func normalAmount(amount string) string {
-	var sum statement.Sum
-	if !sum.Add(amount) {
-		return amount
-	}
-	return sum.String()
 }
 
 // movedAmount is what an entry adds to its statement's sum; "" if nothing.

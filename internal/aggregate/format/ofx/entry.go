@@ -3,6 +3,7 @@
 package ofx
 
 import (
+	"cmp"
 	"hash/maphash"
 	"strings"
 
@@ -29,13 +30,13 @@ func (p *reader) acceptEntry() error {
 		Place: r.place, Amount: amount(r.get("TRNAMT")), Currency: p.current.Currency,
 		Booked: date(r.get("DTPOSTED")), Value: optionalDate(r.get("DTAVAIL")),
 		Reference: reference, Unique: strings.Trim(reference, "0") != "",
-		Own: firstNonEmpty(r.get("CHECKNUM"), r.get("REFNUM")), Code: strings.ToUpper(r.get("TRNTYPE")),
-		Party: firstNonEmpty(r.get("NAME"), r.valueIn("PAYEE", "NAME"), r.get("PAYEE")),
-		Peer:  firstNonEmpty(r.valueIn("BANKACCTTO", "ACCTID"), r.valueIn("CCACCTTO", "ACCTID")),
+		Own: cmp.Or(r.get("CHECKNUM"), r.get("REFNUM")), Code: strings.ToUpper(r.get("TRNTYPE")),
+		Party: cmp.Or(r.get("NAME"), r.valueIn("PAYEE", "NAME"), r.get("PAYEE")),
+		Peer:  cmp.Or(r.valueIn("BANKACCTTO", "ACCTID"), r.valueIn("CCACCTTO", "ACCTID")),
 		Text:  r.get("MEMO"),
 	}
 	// Under CURRENCY the amount is in that currency; under ORIGCURRENCY the bank has converted it.
-	if stated := firstNonEmpty(r.valueIn("CURRENCY", "CURSYM"), r.get("CURRENCY")); len(stated) == len("EUR") {
+	if stated := cmp.Or(r.valueIn("CURRENCY", "CURSYM"), r.get("CURRENCY")); len(stated) == len("EUR") {
 		p.currentEntry.Currency = strings.ToUpper(stated)
 	}
 	p.markPending(r)

@@ -3,6 +3,7 @@
 package ofx
 
 import (
+	"cmp"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
@@ -133,7 +134,7 @@ func (p *reader) investmentBalance() error {
 	var fields []statement.Field
 	for _, n := range r.nodes[1:] {
 		if n.parent == 0 {
-			fields = append(fields, field(firstNonEmpty(names[n.name], strings.ToLower(n.name)), n.value))
+			fields = append(fields, field(cmp.Or(names[n.name], strings.ToLower(n.name)), n.value))
 		}
 	}
 	if err := p.noticeOther("investment balance", fields...); err != nil {

@@ -117,12 +117,3 @@ func (p *reader) emitBalanceAt(parent int) error {
 	}
 	return p.handler.Balance(&b)
 }
-
-func firstNonEmpty(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}

@@ -110,17 +110,17 @@ func (s *Sum) Add(amount string) (ok bool) {
 	return ok
 }
 
-// Plus adds another sum.
-func (s *Sum) Plus(other *Sum) { s.unscaled = s.unscaled.Add(other.unscaled) }
+// Plus is s + other.
+func (s Sum) Plus(other Sum) Sum { return Sum{s.unscaled.Add(other.unscaled)} }
 
-// Minus subtracts another sum.
-func (s *Sum) Minus(other *Sum) { s.unscaled = s.unscaled.Sub(other.unscaled) }
+// Minus is s - other.
+func (s Sum) Minus(other Sum) Sum { return Sum{s.unscaled.Sub(other.unscaled)} }
 
 // Sign returns -1, 0 or 1.
-func (s *Sum) Sign() int { return s.unscaled.Sign() }
+func (s Sum) Sign() int { return s.unscaled.Sign() }
 
 // String returns the sum with as few decimals as it needs, but at least two.
-func (s *Sum) String() string {
+func (s Sum) String() string {
 	text := decimal.Append(nil, s.unscaled, Scale)
 	for range Scale - 2 {
 		if short, trimmed := bytes.CutSuffix(text, []byte("0")); trimmed {
@@ -176,8 +176,7 @@ func SameNumber(a, b string) bool {
 	if !x.Add(a) || !y.Add(b) {
 		return a == b
 	}
-	x.Minus(&y)
-	return x.Sign() == 0
+	return x == y
 }
 
 // Subtract is a - b.
@@ -185,6 +184,5 @@ func Subtract(a, b string) string {
 	var x, y Sum
 	x.Add(a)
 	y.Add(b)
-	x.Minus(&y)
-	return x.String()
+	return x.Minus(y).String()
 }
