@@ -33,5 +33,5 @@ func ConvertFile(p *project.Project, name, object string, in io.Reader, to Rows)
 	left := rows.DefaultLimits
 	t := rows.NewBuilder(rows.Origin{File: name, Object: object}, to, rules.Of(p, false), &left, map[identity.Digest]rules.Binding{})
 	defer t.Release()
-	return format.Read(p, name, in, t.Handler())
+	return format.Read(p, name, in, t)
 }

@@ -186,7 +186,7 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	to.Begin()
 	t := rows.NewBuilder(rows.Origin{File: name, Object: f.Object, Readings: f.readings}, to, r.rules, &r.budget, r.bindings)
 	defer t.Release()
-	err = as.Read(&progressReader{in: format.WithContext(ctx, in), progress: r.options.Progress}, t.Handler())
+	err = as.Read(&progressReader{in: format.WithContext(ctx, in), progress: r.options.Progress}, t)
 	file := t.Summary()
 	p.Format, p.Notices, p.Faults = file.Format, file.Notices, file.Faults
 	switch {

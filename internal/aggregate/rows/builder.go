@@ -60,6 +60,10 @@ type Builder struct {
 	byCurrency      map[string]*ledger // instead of entries, for a statement with several currencies; else nil
 	undatedScope    string             // identifies the statement in the ids of entries without a booking day
 
+	originalReversals bool // reversals are declared to have the direction of what they reverse
+	reversalsNoted    bool // the statement has recorded the binding of its reversals
+	negated           bool // the entry is such a reversal
+
 	entry        *statement.Entry
 	id           identity.Digest // of the entry, once it is known
 	base         identity.Digest // of the entry: see identity.EntryBase
@@ -126,6 +130,7 @@ func (t *Builder) Begin(s *statement.Statement) error {
 	t.stmt, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
 	t.entryCount, t.balanceBytes, t.byCurrency, t.listings = 0, 0, nil, nil
 	t.name, t.temporaryFITIDs = t.rules.Account(s), t.rules.HasTemporaryFITIDs(s)
+	t.originalReversals, t.reversalsNoted = t.rules.HasOriginalReversals(s), false
 	t.statementCols = t.statementCols[:0]
 	t.statementCols.Stated("kind", string(s.Kind))
 	t.statementCols.Text("servicer", t.name.Servicer)
@@ -148,6 +153,9 @@ func (t *Builder) Balance(b *statement.Balance) error {
 
 // Entry computes the base of an entry. Its id follows when its details are known, except in projects with former rules.
 func (t *Builder) Entry(e *statement.Entry) (err error) {
+	if err := t.readReversal(e); err != nil {
+		return err
+	}
 	if t.entryCount == 0 {
 		t.byCurrency = currencies(t.balances)
 		head := t.headDigest()
@@ -180,6 +188,9 @@ func (t *Builder) Entry(e *statement.Entry) (err error) {
 // Detail keeps one transaction of the entry. Details are part of what identifies the entry, so that they are written
 // when the entry ends, or when they take too much memory.
 func (t *Builder) Detail(d *statement.Detail) error {
+	if t.negated {
+		d.Amount = statement.Negate(d.Amount)
+	}
 	t.details.add(d.Amount, d.Currency, d.Place)
 	t.details.charges.add(d.Charges)
 	t.details.lax = t.details.lax || d.Instructed

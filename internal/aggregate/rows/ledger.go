@@ -72,7 +72,7 @@ func (l *ledger) addEntry(t *Builder, e *statement.Entry) {
 	l.addDay(t.entryDay(e), e.Place)
 	if e.Reversal && t.stmt.IsCAMT() && !t.rules.Former { // the result is part of the statement's id
 		l.reversals.Add(e.Amount)
-		l.originalReversals = t.rules.HasOriginalReversals(t.stmt)
+		l.originalReversals = t.originalReversals
 	}
 	if e.Operations == "" {
 		return

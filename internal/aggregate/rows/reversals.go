@@ -7,43 +7,17 @@ import (
 	"bursar/internal/aggregate/rules"
 )
 
-// reversalHandler is a Handler that negates reversals with the original direction, so that the row builder gets what the account moved by.
-type reversalHandler struct {
-	*Builder
-	declared bool // for the current statement
-	turned   bool // the current entry is negated
-	noted    bool // the current statement has recorded its binding
-}
-
-// Handler returns the Handler to pass to a reader.
-func (t *Builder) Handler() statement.Handler { return &reversalHandler{Builder: t} }
-
-// Begin starts a statement.
-func (r *reversalHandler) Begin(s *statement.Statement) error {
-	r.declared, r.noted = r.rules.HasOriginalReversals(s), false
-	return r.Builder.Begin(s)
-}
-
-// Entry starts an entry.
-func (r *reversalHandler) Entry(e *statement.Entry) error {
-	if e.Reversal && !r.noted && r.stmt.IsCAMT() {
-		r.noted = true
-		if err := r.recordBinding(rules.ReversalsAspect, r.stmt); err != nil {
-			return err
-		}
-	}
-	if r.turned = r.declared && e.Reversal; r.turned {
+// readReversal negates a reversal with the original direction, so that it is what the account moved by, and notes the
+// binding that it depends on.
+func (t *Builder) readReversal(e *statement.Entry) error {
+	if t.negated = e.Reversal && t.originalReversals; t.negated {
 		e.Amount = statement.Negate(e.Amount)
 	}
-	return r.Builder.Entry(e)
-}
-
-// Detail adds one of its transactions.
-func (r *reversalHandler) Detail(d *statement.Detail) error {
-	if r.turned {
-		d.Amount = statement.Negate(d.Amount)
+	if !e.Reversal || t.reversalsNoted || !t.stmt.IsCAMT() {
+		return nil
 	}
-	return r.Builder.Detail(d)
+	t.reversalsNoted = true
+	return t.recordBinding(rules.ReversalsAspect, t.stmt)
 }
 
 // otherReading says that a statement that does not balance would balance with its reversals in the other direction; empty if not.

@@ -9,37 +9,19 @@ import (
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
-	"bursar/internal/project"
 )
 
-// accountNamer names the account of a statement.
-type accountNamer func(s *statement.Statement) identity.Account
-
-// formerAccountName is the name in projects with former rules: as the file has it.
-func formerAccountName(s *statement.Statement) identity.Account {
-	return identity.Account{Servicer: identity.ServicerScope(s), Account: s.Account}
-}
-
-// newAccountNamer names accounts by value. A number that is an IBAN followed by a currency, or a national form of an
-// IBAN, is that IBAN. For numbers of most countries the institutions' accounts say which IBAN it is.
-func newAccountNamer(p *project.Project) accountNamer {
-	var declared []string
-	for _, i := range p.Institutions {
-		for _, a := range i.Accounts {
-			if number, iban := statement.AccountNumber(a); iban {
-				declared = append(declared, number)
-			}
-		}
+// Account names the account of a statement. A number that is an IBAN followed by a currency, or a national form of an
+// IBAN, is that IBAN. For numbers of most countries the institutions' accounts say which IBAN it is. By the former rules
+// the name is as the file has it.
+func (r *Set) Account(s *statement.Statement) identity.Account {
+	if r.Former || s.IBAN {
+		return identity.Account{Servicer: identity.ServicerScope(s), Account: s.Account}
 	}
-	return func(s *statement.Statement) identity.Account {
-		if s.IBAN {
-			return identity.Account{Account: s.Account}
-		}
-		if number := ibanOf(s.Account, s.Currency, declared); number != "" {
-			return identity.Account{Account: number}
-		}
-		return identity.Account{Servicer: servicerOf(s.Servicer), Account: s.Account}
+	if number := ibanOf(s.Account, s.Currency, r.declared); number != "" {
+		return identity.Account{Account: number}
 	}
+	return identity.Account{Servicer: servicerOf(s.Servicer), Account: s.Account}
 }
 
 // servicerOf normalizes a servicer's name: a BIC with the branch XXX is that of the whole bank (ISO 9362).

@@ -14,65 +14,63 @@ import (
 // Set is the rules of a project. A project whose entries an earlier version imported keeps its rules, so that entries
 // that are sent again are recognised.
 type Set struct {
-	project *project.Project
+	Former bool // the rules are those of earlier versions
 
-	PreviousDay    previousDayFunc
-	Account        accountNamer
-	MovementDigest func(base identity.Digest, e *statement.Entry) identity.Digest
-	Former         bool
-
-	HasOriginalReversals func(s *statement.Statement) bool // its reversals have the direction of what they reverse
-	HasTemporaryFITIDs   func(s *statement.Statement) bool // its FITIDs change with each file
+	project  *project.Project
+	declared []string // IBANs of the institutions' accounts
 }
 
 // Of returns the rules of a project; former are those of earlier versions.
 func Of(p *project.Project, former bool) Set {
-	if former {
-		return Set{project: p, PreviousDay: newPreviousDay(p), Account: formerAccountName, MovementDigest: identity.FormerMovementDigest, Former: true, HasOriginalReversals: originalReversalsOf(p), HasTemporaryFITIDs: neverTemporary}
+	r := Set{Former: former, project: p}
+	for _, i := range p.Institutions {
+		for _, a := range i.Accounts {
+			if number, iban := statement.AccountNumber(a); iban {
+				r.declared = append(r.declared, number)
+			}
+		}
 	}
-	return Set{project: p, PreviousDay: newPreviousDay(p), Account: newAccountNamer(p), MovementDigest: identity.MovementDigest, HasOriginalReversals: originalReversalsOf(p), HasTemporaryFITIDs: temporaryFITIDsOf(p)}
+	return r
 }
 
 // maxPause is how many days in a row a calendar may lack a statement.
 const maxPause = 14
 
-// previousDayFunc returns the latest earlier day on which the calendar expects a statement.
-type previousDayFunc func(s *statement.Statement, day time.Time) time.Time
-
-// newPreviousDay uses the calendar of the account's institution. Without a calendar it is the day before.
-func newPreviousDay(p *project.Project) previousDayFunc {
-	return func(s *statement.Statement, day time.Time) time.Time {
-		before := day.AddDate(0, 0, -1)
-		i := p.InstitutionOf(s.Servicer, s.Account)
-		if i == nil || i.Statements.Kind == project.NoCalendar {
-			return before
-		}
-		calendar := i.Statements
-		calendar.Since = time.Time{} // Since limits what may be missing, not which days have statements
-		for n := range maxPause {
-			if earlier := before.AddDate(0, 0, -n); calendar.Expects(earlier) {
-				return earlier
-			}
-		}
+// PreviousDay returns the latest earlier day on which the calendar of the account's institution expects a statement.
+// Without a calendar it is the day before.
+func (r *Set) PreviousDay(s *statement.Statement, day time.Time) time.Time {
+	before := day.AddDate(0, 0, -1)
+	i := r.project.InstitutionOf(s.Servicer, s.Account)
+	if i == nil || i.Statements.Kind == project.NoCalendar {
 		return before
 	}
-}
-
-// originalReversalsOf reports whether the reversals of a statement are declared to have the direction of the reversed entries.
-func originalReversalsOf(p *project.Project) func(s *statement.Statement) bool {
-	return func(s *statement.Statement) bool {
-		i := p.InstitutionOf(s.Servicer, s.Account)
-		return s.IsCAMT() && i != nil && i.Reversals == project.OriginalReversals
+	calendar := i.Statements
+	calendar.Since = time.Time{} // Since limits what may be missing, not which days have statements
+	for n := range maxPause {
+		if earlier := before.AddDate(0, 0, -n); calendar.Expects(earlier) {
+			return earlier
+		}
 	}
+	return before
 }
 
-// temporaryFITIDsOf reports whether the FITIDs of a statement are declared to change with each file.
-func temporaryFITIDsOf(p *project.Project) func(s *statement.Statement) bool {
-	return func(s *statement.Statement) bool {
-		i := p.InstitutionOf(s.Servicer, s.Account)
-		return s.IsOFX() && i != nil && i.TemporaryIDs
+// MovementDigest digests what an entry moves, for the digest of a statement's entries.
+func (r *Set) MovementDigest(base identity.Digest, e *statement.Entry) identity.Digest {
+	if r.Former {
+		return identity.FormerMovementDigest(base, e)
 	}
+	return identity.MovementDigest(base, e)
 }
 
-// neverTemporary is used by projects with former rules.
-func neverTemporary(*statement.Statement) bool { return false }
+// HasOriginalReversals reports whether the reversals of a statement are declared to have the direction of the reversed entries.
+func (r *Set) HasOriginalReversals(s *statement.Statement) bool {
+	i := r.project.InstitutionOf(s.Servicer, s.Account)
+	return s.IsCAMT() && i != nil && i.Reversals == project.OriginalReversals
+}
+
+// HasTemporaryFITIDs reports whether the FITIDs of a statement are declared to change with each file. The former rules
+// do not know of such a declaration.
+func (r *Set) HasTemporaryFITIDs(s *statement.Statement) bool {
+	i := r.project.InstitutionOf(s.Servicer, s.Account)
+	return !r.Former && s.IsOFX() && i != nil && i.TemporaryIDs
+}
