@@ -117,16 +117,16 @@ func (r *reading) filesNotReread(ctx context.Context, files []*File, was *rules.
 	var where string
 	switch was.Aspect {
 	case rules.ReferencesAspect, rules.MappingAspect:
-		where = "format = " + imported.SQLList([]string{was.Source})
+		where = "format = " + imported.SQLList(was.Source)
 	case rules.FITIDsAspect:
 		h := r.rules.Account(&statement.Statement{Format: "ofx", Servicer: was.Source, Account: was.Number})
-		where = "format LIKE 'ofx%' AND account = " + imported.SQLList([]string{h.Account})
+		where = "format LIKE 'ofx%' AND account = " + imported.SQLList(h.Account)
 	case rules.ReversalsAspect:
 		h := r.rules.Account(&statement.Statement{Format: "camt", Servicer: was.Source, Account: was.Number})
 		stream = entries
-		where = fmt.Sprintf("reversal AND account = %s AND takes_back IS NULL AND id NOT IN (SELECT takes_back FROM (%s) WHERE takes_back IS NOT NULL)", imported.SQLList([]string{h.Account}), entries)
+		where = fmt.Sprintf("reversal AND account = %s AND takes_back IS NULL AND id NOT IN (SELECT takes_back FROM (%s) WHERE takes_back IS NOT NULL)", imported.SQLList(h.Account), entries)
 	case rules.AccountAspect:
-		where = fmt.Sprintf("account = %s AND servicer = %s", imported.SQLList([]string{was.Value}), imported.SQLList([]string{was.Servicer}))
+		where = fmt.Sprintf("account = %s AND servicer = %s", imported.SQLList(was.Value), imported.SQLList(was.Servicer))
 	default:
 		return nil, fmt.Errorf("bug: it is not known which files depend on %s", was.Aspect)
 	}

@@ -15,7 +15,6 @@ import (
 	"bursar/internal/aggregate/cancel"
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/format/statement"
-	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/match"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
@@ -102,21 +101,12 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 	if err != nil || len(back) == 0 {
 		return err
 	}
-	for _, s := range r.spools {
-		err := s.EachLine(project.BalanceStream, func(line []byte) error {
-			var row struct{ ID, Account, Day string }
-			err := json.Unmarshal(line, &row)
-			if back[row.ID] {
-				accounts[row.Account] = true
-				r.restated = append(r.restated, cancel.Days{From: statement.DayBefore(row.Day), To: statement.DayAfter(row.Day)})
-			}
-			return err
-		})
-		if err != nil {
-			return err
+	return rows.Each(r.spools, project.BalanceStream, func(row *struct{ ID, Account, Day string }) {
+		if back[row.ID] {
+			accounts[row.Account] = true
+			r.restated = append(r.restated, cancel.Days{From: statement.DayBefore(row.Day), To: statement.DayAfter(row.Day)})
 		}
-	}
-	return nil
+	})
 }
 
 // isConcernedBy reports whether a statement may decide about a faulty one.
@@ -170,21 +160,14 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 // searchFaulty looks for them among all stored statements.
 func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) error {
 	found := map[string]faulty{}
-	view, err := r.View(ctx, project.StatementStream)
+	sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM stored WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
+	err := r.Select(ctx, project.StatementStream, sql, func(row []string) {
+		f := faulty{Account: row[1], From: row[2], To: row[3]}
+		found[row[0]] = f
+		known[f.Account] = append(known[f.Account], f)
+	})
 	if err != nil {
-		return err
-	}
-	if view != "" {
-		sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM (" + view + ") WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
-		err = imported.Query(ctx, r.Duck, sql, func(row []string) error {
-			f := faulty{Account: row[1], From: row[2], To: row[3]}
-			found[row[0]] = f
-			known[f.Account] = append(known[f.Account], f)
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("read faulty statements: %w", err)
-		}
+		return fmt.Errorf("read faulty statements: %w", err)
 	}
 	if err := r.recordFaulty(ctx, found); err != nil {
 		return err

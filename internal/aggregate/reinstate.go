@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
 	"bursar/internal/project"
 )
@@ -26,17 +27,9 @@ func (r *reading) reinstateStatements(ctx context.Context) error {
 	} else if known {
 		streams = append(streams, project.EntryStream)
 	}
-	for _, s := range r.spools {
-		for _, stream := range streams {
-			err := s.EachLine(stream, func(line []byte) error {
-				var row struct{ ID string }
-				err := json.Unmarshal(line, &row)
-				stated[row.ID] = true
-				return err
-			})
-			if err != nil {
-				return err
-			}
+	for _, stream := range streams {
+		if err := rows.Each(r.spools, stream, func(row *struct{ ID string }) { stated[row.ID] = true }); err != nil {
+			return err
 		}
 	}
 	changed := map[string]imported.Reread{}

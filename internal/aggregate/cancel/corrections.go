@@ -5,7 +5,6 @@ package cancel
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"bursar/internal/aggregate/identity"
 	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/project"
 )
 
@@ -60,7 +60,7 @@ func (r *Adjustment) objectsOfRestored(ctx context.Context, view string, countin
 	if len(counting.Restored) == 0 {
 		return nil, nil
 	}
-	sql := "WITH stored AS (" + view + ") SELECT DISTINCT object FROM stored WHERE id IN (" + imported.SQLList(slices.Sorted(maps.Keys(counting.Restored))) + ") " +
+	sql := "WITH stored AS (" + view + ") SELECT DISTINCT object FROM stored WHERE id IN (" + imported.SQLList(slices.Sorted(maps.Keys(counting.Restored))...) + ") " +
 		"AND id NOT IN (SELECT takes_back FROM stored WHERE takes_back IS NOT NULL)"
 	err = imported.Query(ctx, r.Duck, sql, func(row []string) error {
 		objects = append(objects, row[0])
@@ -76,20 +76,12 @@ func (r *Adjustment) listedOnce(events map[string]string) (list []string, err er
 		return nil, nil
 	}
 	r.restored = true
-	for _, s := range r.Spools {
-		err := s.EachLine(project.EntryStream, func(line []byte) error {
-			var row struct{ ID string }
-			err := json.Unmarshal(line, &row)
-			if event := events[row.ID]; event != "" {
-				list = append(list, event)
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
+	err = rows.Each(r.Spools, project.EntryStream, func(row *struct{ ID string }) {
+		if event := events[row.ID]; event != "" {
+			list = append(list, event)
 		}
-	}
-	return list, nil
+	})
+	return list, err
 }
 
 // textColumns lists the columns of a stream as texts, for SQL.

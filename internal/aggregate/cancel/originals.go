@@ -5,7 +5,6 @@ package cancel
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/project"
 )
 
@@ -86,18 +86,13 @@ func (r *Adjustment) findRemoved(ctx context.Context, again map[string]*File, o 
 		return err
 	}
 	has := map[string]bool{}
-	for _, s := range r.Spools {
-		err := s.EachLine(project.StatementStream, func(line []byte) error {
-			var row struct{ ID, Object, Account string }
-			err := json.Unmarshal(line, &row)
-			if again[row.Object] != nil {
-				has[row.ID], accounts[row.Account] = true, true
-			}
-			return err
-		})
-		if err != nil {
-			return err
+	err = rows.Each(r.Spools, project.StatementStream, func(row *struct{ ID, Object, Account string }) {
+		if again[row.Object] != nil {
+			has[row.ID], accounts[row.Account] = true, true
 		}
+	})
+	if err != nil {
+		return err
 	}
 	for _, f := range again {
 		if !f.Retracted {
@@ -111,7 +106,7 @@ func (r *Adjustment) findRemoved(ctx context.Context, again map[string]*File, o 
 			o.spans = append(o.spans, Days{"0000", "9999"})
 		}
 	}
-	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + imported.SQLList(o.rereadObjects) + ")"
+	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + imported.SQLList(o.rereadObjects...) + ")"
 	return imported.Query(ctx, r.Duck, sql, func(row []string) error {
 		if f := again[row[1]]; !has[row[0]] && !f.Retracted {
 			f.Removed = append(f.Removed, row[0])

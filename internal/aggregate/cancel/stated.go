@@ -4,12 +4,12 @@ package cancel
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
 
 	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/project"
 )
 
@@ -30,34 +30,20 @@ func (r *Adjustment) StatementIDs(ctx context.Context, object string, refused []
 		return nil, nil, err
 	}
 	accounts := map[string]bool{}
-	err = l.rows.EachLine(project.StatementStream, func(line []byte) error {
-		var row struct{ ID, Account string }
-		err := json.Unmarshal(line, &row)
+	err = rows.Each([]*rows.Spool{l.rows}, project.StatementStream, func(row *struct{ ID, Account string }) {
 		ids, accounts[row.Account] = append(ids, row.ID), true
-		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	err = r.eachStored(ctx, project.StatementStream, object, func(id, account string) { ids, accounts[account] = append(ids, id), true })
+	stored := "SELECT id, account FROM stored WHERE object = " + imported.SQLList(object)
+	err = r.Select(ctx, project.StatementStream, stored, func(row []string) { ids, accounts[row[1]] = append(ids, row[0]), true })
 	if err == nil {
-		err = r.eachStored(ctx, project.EntryStream, object, func(_, account string) { accounts[account] = true })
+		err = r.Select(ctx, project.EntryStream, stored, func(row []string) { accounts[row[1]] = true })
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), slices.Sorted(maps.Keys(accounts)), nil
-}
-
-// eachStored passes on the ids and accounts of what a stream has of a file.
-func (r *Adjustment) eachStored(ctx context.Context, stream, object string, each func(id, account string)) error {
-	view, err := r.View(ctx, stream)
-	if err != nil || view == "" {
-		return err
-	}
-	return imported.Query(ctx, r.Duck, "SELECT id, account FROM ("+view+") WHERE object = "+imported.SQLList([]string{object}), func(row []string) error {
-		each(row[0], row[1])
-		return nil
-	})
 }

@@ -29,13 +29,11 @@ func (r *Adjustment) recordUnlisted(ctx context.Context, ids string, accounts []
 	if err != nil {
 		return err
 	}
-	options := r.Duck
-	options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
 	unlisted, all := map[string][]string{}, map[string]bool{}
 	sql := fmt.Sprintf("WITH %s SELECT object, id, id IN (SELECT id FROM listed WHERE uncounted = '0') FROM (%s) WHERE takes_back IS NULL AND object IN (%s) AND account IN (%s) "+
 		"AND (corrects IS NOT NULL OR id IN (SELECT unnest([%s]::VARCHAR[]))) ORDER BY id",
-		listedSQL(ids, &counting), view, imported.SQLList(imported.ObjectsOf(files)), imported.SQLList(accounts), imported.SQLList(counting.Corrected))
-	err = imported.Query(ctx, options, sql, func(row []string) error {
+		listedSQL(ids, &counting), view, imported.SQLList(imported.ObjectsOf(files)...), imported.SQLList(accounts...), imported.SQLList(counting.Corrected...))
+	err = r.query(ctx, sql, func(row []string) error {
 		if all[row[1]] = true; row[2] != "true" {
 			unlisted[row[0]] = append(unlisted[row[0]], row[1])
 		}

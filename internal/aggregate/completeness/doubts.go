@@ -60,7 +60,7 @@ func (c *Accounts) corrections(ctx context.Context, q Query) (m corrections, err
 	if err != nil {
 		return m, err
 	}
-	return m, c.query(ctx, fmt.Sprintf(replacedSQL, stored, imported.SQLList(earlier.Unlisted())), func(row []string) error {
+	return m, c.query(ctx, fmt.Sprintf(replacedSQL, stored, imported.SQLList(earlier.Unlisted()...)), func(row []string) error {
 		key := accountKey{row[0], row[1], row[2]}
 		m.replaced[key] = append(m.replaced[key], replacedEntry{day: row[3], by: row[4], amount: row[5]})
 		return nil
@@ -136,5 +136,5 @@ func accountCondition(accounts []string) string {
 	if len(accounts) == 0 {
 		return ""
 	}
-	return " AND account IN (" + imported.SQLList(accounts) + ")"
+	return " AND account IN (" + imported.SQLList(accounts...) + ")"
 }

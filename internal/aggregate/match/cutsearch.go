@@ -5,9 +5,7 @@ package match
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"bursar/internal/aggregate/identity"
@@ -36,13 +34,11 @@ func (s *Names) searchOnce(ctx context.Context, key, name string, write func(ctx
 		return err
 	}
 	f := &rows.File{Path: filepath.Join(s.Dir, "search."+project.NameStream+".jsonl"), Name: name}
-	out, err := os.Create(f.Path)
+	err = rows.WriteFile(f.Path, func(to *bufio.Writer) (err error) {
+		f.Rows, err = write(ctx, to)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("search %s: %w", name, err)
-	}
-	to := bufio.NewWriterSize(out, 1<<16)
-	f.Rows, err = write(ctx, to)
-	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
 		return fmt.Errorf("search %s: %w", name, err)
 	}
 	if _, err := f.Ingest(ctx, project.NameStream, s.Ingest); err != nil {

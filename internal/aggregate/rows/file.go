@@ -3,6 +3,7 @@
 package rows
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,16 @@ func (s *File) Ingest(ctx context.Context, stream string, by IngestFunc) (result
 
 // Parts names the statement file for intake.
 func (s *File) Parts(string) []event.FilePart { return []event.FilePart{{Row: 1, Name: s.Name}} }
+
+// WriteFile creates a file, and passes a buffer for what it is to contain.
+func WriteFile(path string, write func(to *bufio.Writer) error) error {
+	out, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	to := bufio.NewWriterSize(out, 1<<16)
+	return errors.Join(write(to), to.Flush(), out.Close())
+}
 
 // Append adds rows to the file.
 func (s *File) Append(rows []Row) error {

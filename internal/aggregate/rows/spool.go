@@ -4,6 +4,7 @@ package rows
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -148,6 +149,24 @@ func (s *Spool) EachLine(stream string, each func(line []byte) error) error {
 	}
 	if wrong := in.Close(); !errors.Is(err, io.EOF) || wrong != nil {
 		return fmt.Errorf("read rows again: %w", errors.Join(err, wrong))
+	}
+	return nil
+}
+
+// Each decodes the rows of a stream in closed spools into T, which has the columns that are needed.
+func Each[T any](spools []*Spool, stream string, each func(row *T)) error {
+	for _, s := range spools {
+		err := s.EachLine(stream, func(line []byte) error {
+			var row T
+			if err := json.Unmarshal(line, &row); err != nil {
+				return err
+			}
+			each(&row)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
