@@ -16,10 +16,8 @@ var balanceCodes = map[string]string{
 }
 
 // balanceField reports a balance. The balances of a page, :60M: and :62M:, have their tag as their subtype.
-func (t *emitter) balanceField(tag, text string, at statement.Place) error {
-	if err := t.openForBalance(tag, at); err != nil {
-		return err
-	}
+func (t *emitter) balanceField(tag, text string, at statement.Place) {
+	t.openForBalance(tag, at)
 	t.seen.hasContent = true
 	t.seen.opening = t.seen.opening || tag[:2] == "60"
 	t.seen.closing = t.seen.closing || tag[:2] == "62"
@@ -43,22 +41,19 @@ func (t *emitter) balanceField(tag, text string, at statement.Place) error {
 	if b.Code == statement.InterimBooked {
 		b.Subtype = tag
 	}
-	if err := t.beginStatement(); err != nil {
-		return err
-	}
-	return t.handler.Balance(&b)
+	t.beginStatement()
+	t.out.Balance(&b)
 }
 
 // openForBalance opens the next statement if an opening balance follows a closing balance: another currency or part
 // of the same message, whose account is stated only once.
-func (t *emitter) openForBalance(tag string, at statement.Place) error {
+func (t *emitter) openForBalance(tag string, at statement.Place) {
 	isNext, s := tag[:2] == "60" && t.open && t.seen.closing, t.statement
-	if err := t.openStatement(at, isNext); err != nil || !isNext {
-		return err
+	if t.openStatement(at, isNext); !isNext {
+		return
 	}
 	t.statement.Servicer, t.statement.Account, t.statement.IBAN, t.statement.Name = s.Servicer, s.Account, s.IBAN, s.Name
 	t.statement.Reference, t.statement.Number, t.statement.Page = s.Reference, s.Number, s.Page
-	return nil
 }
 
 // noDate is what German banks write with the opening balance of an account's first statement.
@@ -92,10 +87,8 @@ func (d *decimalMark) parseBalance(text string) (b statement.Balance, ok bool, w
 }
 
 // totalsField reads :90D: and :90C:, a count, a currency and a sum without a sign.
-func (t *emitter) totalsField(tag, text string, at statement.Place) error {
-	if err := t.openStatement(at, false); err != nil {
-		return err
-	}
+func (t *emitter) totalsField(tag, text string, at statement.Place) {
+	t.openStatement(at, false)
 	t.seen.hasContent, t.seen.interim = true, true
 	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
 	count, rest := text[:digits], strings.ToUpper(text[digits:])
@@ -114,7 +107,6 @@ func (t *emitter) totalsField(tag, text string, at statement.Place) error {
 	} else {
 		t.statement.Stated.CreditCount, t.statement.Stated.CreditSum = count, sum
 	}
-	return nil
 }
 
 // unreadableField stands for an amount that cannot be read: the whole field with its tag, which is never a valid

@@ -5,8 +5,6 @@ package mt940
 import (
 	"strings"
 	"unicode/utf8"
-
-	"bursar/internal/aggregate/format/statement"
 )
 
 const (
@@ -25,15 +23,6 @@ type details struct {
 }
 
 func (d *details) reset() { *d = details{purpose: d.purpose[:0]} }
-
-// add parses a field into the details, and limits the total size of an entry's fields.
-func (d *details) add(f *field, parse func([]line)) error {
-	if d.size += f.size; d.size > statement.MaxValue {
-		return statement.Refuse(f.at, "an entry's text is longer than %d bytes", statement.MaxValue)
-	}
-	parse(f.lines)
-	return nil
-}
 
 // text joins posting text, purpose and supplementary details.
 func (d *details) text() string {

@@ -17,12 +17,8 @@ type envelope struct {
 
 // acceptContent handles a line that is not blank: a part of an envelope or of a field, or the end of one message and
 // the start of the next.
-func (r *reader) acceptContent(l line) error {
-	for {
-		done, err := r.cutEnvelope(&l)
-		if done || err != nil {
-			return err
-		}
+func (r *reader) acceptContent(l line) {
+	for !r.cutEnvelope(&l) {
 		if isBlock(l.text) {
 			continue // after an acknowledgement
 		}
@@ -30,35 +26,33 @@ func (r *reader) acceptContent(l line) error {
 		if r.envelope.open {
 			inside, after, ends = splitEnd(l)
 		}
-		if err := r.fieldLine(inside); err != nil || !ends {
-			return err
+		r.fieldLine(inside)
+		if !ends {
+			return
 		}
-		if err := r.closeBlock(); err != nil {
-			return err
-		}
+		r.closeBlock()
 		l = after
 	}
 }
 
 // cutEnvelope removes the parts of an envelope from the start of a line; done reports that nothing is left.
-func (r *reader) cutEnvelope(l *line) (done bool, err error) {
+func (r *reader) cutEnvelope(l *line) (done bool) {
 	text := strings.TrimSpace(l.text)
 	if rest, ok := cutEnd(text); ok {
-		if err := r.closeBlock(); err != nil {
-			return true, err
-		}
+		r.closeBlock()
 		text = rest
 		l.text = text
 	}
 	switch {
 	case text == "" || text == "$": // which some systems write between messages
-		return true, nil
+		return true
 	case text == "-":
-		return true, r.acceptHyphen(*l)
+		r.acceptHyphen(*l)
+		return true
 	case isBlock(text):
 		return r.readBlocks(l, text)
 	}
-	return r.envelope.skipped, nil
+	return r.envelope.skipped
 }
 
 // splitEnd finds the -} that ends a message within a line: only blocks may follow it.
@@ -92,43 +86,37 @@ func isBlock(text string) bool {
 }
 
 // closeBlock ends a message and its envelope.
-func (r *reader) closeBlock() error {
+func (r *reader) closeBlock() {
 	r.possibleEnd = possibleEnd{} // this is the end, so an earlier hyphen was text
-	err := r.endMessage(true)
+	r.endMessage(true)
 	r.envelope = envelope{}
 	r.emitter.kind = ""
-	return err
 }
 
 // readBlocks reads the message type from block 2 and reduces the line to the content of block 4.
-func (r *reader) readBlocks(l *line, text string) (done bool, err error) {
-	if err := r.endMessage(false); err != nil {
-		return true, err
-	}
+func (r *reader) readBlocks(l *line, text string) (done bool) {
+	r.endMessage(false)
 	header, inside, ok := strings.Cut(text, "{4:")
 	if kind := messageType(header); kind != "" {
 		r.emitter.kind = kind
 		r.envelope.skipped = kind != "940" && kind != "942" && kind != "950"
 		if r.envelope.skipped {
-			n := &statement.Notice{Place: l.at, What: "message", Fields: []statement.Field{{Name: "type", Value: kind}}}
-			if err := r.emitter.handler.Notice(n); err != nil {
-				return true, err
-			}
+			r.emitter.out.Notice(&statement.Notice{Place: l.at, What: "message", Fields: []statement.Field{{Name: "type", Value: kind}}})
 		}
 	}
 	if !ok {
-		return true, nil
+		return true
 	}
 	if strings.HasPrefix(inside, "{") { // an acknowledgement; a message may follow it
 		_, after, ok := strings.Cut(inside, "{1:")
 		l.at.Column += int64(len(text) - len(after) - len("{1:"))
 		l.text = "{1:" + after
-		return !ok, nil
+		return !ok
 	}
 	r.envelope.open, r.envelope.at = true, l.at
 	l.at.Column += int64(len(header) + len("{4:"))
 	l.text = inside
-	return strings.TrimSpace(inside) == "" || r.envelope.skipped, nil
+	return strings.TrimSpace(inside) == "" || r.envelope.skipped
 }
 
 // messageType returns the type in block 2, as in {2:O940… or {2:I942…, or "".

@@ -16,31 +16,33 @@ type possibleEnd struct {
 }
 
 // acceptHyphen handles a line that is a lone hyphen.
-func (r *reader) acceptHyphen(l line) error {
+func (r *reader) acceptHyphen(l line) {
 	switch {
 	case r.field.tag == "":
-		return nil
+		return
 	case r.emitter.seen.closing || r.field.tag[:2] == "62":
 		r.emitter.endedByHyphen++
-		return r.closeBlock()
+		r.closeBlock()
+		return
 	case !r.possibleEnd.set:
 		r.possibleEnd = possibleEnd{true, len(r.field.lines)}
 	}
-	return r.appendLine(l)
+	r.appendLine(l)
 }
 
 // beforeTag ends the open field before a new one, and the message if a hyphen ended it.
-func (r *reader) beforeTag(tag string) error {
+func (r *reader) beforeTag(tag string) {
 	switch {
 	case !r.possibleEnd.set:
 	case !continuesMessage(tag):
 		r.emitter.endedByHyphen++
-		return r.endMessage(true)
-	case r.field.tag != "86" || !r.emitter.entryPending():
+		r.endMessage(true)
+		return
+	case r.field.tag != "86" || !r.emitter.pending:
 		r.dropAfterHyphen()
 	}
 	r.possibleEnd = possibleEnd{}
-	return r.endField()
+	r.endField()
 }
 
 // continuesMessage reports whether a field cannot be the first one of a message.
@@ -63,24 +65,23 @@ func (r *reader) dropAfterHyphen() {
 // checkEnd refuses a file that ends within a message. A message without a hyphen may end after any field: a report
 // then needs its totals, and a statement what the other statements of the file have. A single statement with an
 // opening but no closing balance is read, with a fault. whole is whether a hyphen ended the message.
-func (r *reader) checkEnd() (whole bool, err error) {
-	whole = r.possibleEnd.set && (!r.lines.unended || r.emitter.isReport())
+func (r *reader) checkEnd() (whole bool) {
+	t := &r.emitter
+	whole = r.possibleEnd.set && (!r.lines.unended || t.isReport())
 	if r.lines.unended && !r.possibleEnd.set && r.field.mayBeCut() {
-		return whole, statement.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(cutOffHint)
+		t.out.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(cutOffHint)
 	}
 	if r.envelope.open {
-		return whole, statement.Refuse(r.envelope.at, "the file ends before -} closes this message").Advise(cutOffHint)
+		t.out.Refuse(r.envelope.at, "the file ends before -} closes this message").Advise(cutOffHint)
 	}
 	r.dropAfterHyphen()
-	if err := r.endField(); err != nil {
-		return whole, err
-	}
-	switch t := &r.emitter; {
+	r.endField()
+	switch {
 	case whole || !t.hasHeader() || t.seen.closing || t.isReport() && t.statement.Stated != statement.Totals{}:
 	case t.endedByHyphen > 0, t.closed > 0 && !t.isReport(), t.seen.opening && r.lines.unended:
-		return whole, statement.Refuse(t.statement.Place, "the file ends before the end of the statement that begins here").Advise(cutOffHint)
+		t.out.Refuse(t.statement.Place, "the file ends before the end of the statement that begins here").Advise(cutOffHint)
 	}
-	return whole, nil
+	return whole
 }
 
 // hasHeader reports whether the open statement has a field that begins a statement. A stray field after the end of a

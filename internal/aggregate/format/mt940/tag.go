@@ -48,7 +48,7 @@ func beginsTag(text string) bool {
 // Fo": it is within an entry's text, the line before ends with an hour, and minutes and seconds follow.
 func (r *reader) isWrappedTime(text string) bool {
 	f := &r.field
-	if f.tag != "86" || !r.emitter.entryPending() || len(f.lines) == 0 {
+	if f.tag != "86" || !r.emitter.pending || len(f.lines) == 0 {
 		return false
 	}
 	before := f.lines[len(f.lines)-1].text
