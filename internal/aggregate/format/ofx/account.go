@@ -9,9 +9,10 @@ import (
 )
 
 // statementAccount sets the account of the open statement.
-func (p *reader) statementAccount() error {
+func (p *reader) statementAccount() {
 	if p.current.element == "" {
-		return p.emitAccount(0)
+		p.emitAccount(0)
+		return
 	}
 	r, s := &p.record, &p.current.Statement
 	number, iban := statement.AccountNumber(r.get("ACCTID"))
@@ -20,32 +21,28 @@ func (p *reader) statementAccount() error {
 		servicer += "/" + branch
 	}
 	if p.current.begun && (number != s.Account || servicer != s.Servicer) {
-		return statement.Refuse(r.place, "the statement that begins at %s names its account after its entries or balances", s.Place)
+		p.out.Refuse(r.place, "the statement that begins at %s names its account after its entries or balances", s.Place)
 	}
 	s.Account, s.IBAN, s.Servicer = number, iban, servicer
 	p.current.account = append(accountFields(r, 0), statement.Field{Name: "transaction_uid", Value: p.current.transactionUID})
-	return nil
 }
 
 // listedAccounts reports every account of an element of an account list.
-func (p *reader) listedAccounts() error {
+func (p *reader) listedAccounts() {
 	found := false
 	for i := range p.record.nodes {
 		if strings.HasSuffix(p.record.nodes[i].name, "ACCTFROM") {
 			found = true
-			if err := p.emitAccount(i); err != nil {
-				return err
-			}
+			p.emitAccount(i)
 		}
 	}
-	if found {
-		return nil
+	if !found {
+		p.emitAccount(0)
 	}
-	return p.emitAccount(0)
 }
 
-func (p *reader) emitAccount(parent int) error {
-	return p.noticeOther("account", accountFields(&p.record, parent)...)
+func (p *reader) emitAccount(parent int) {
+	p.noticeOther("account", accountFields(&p.record, parent)...)
 }
 
 func accountFields(r *record, parent int) []statement.Field {

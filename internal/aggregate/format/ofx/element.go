@@ -26,8 +26,8 @@ const (
 
 type kind struct {
 	rank   rank
-	emit   func(*reader) error // of groups and items: handles the complete record
-	onlyIn string              // the list in which it is known; "" for anywhere
+	emit   func(*reader) // of groups and items: handles the complete record
+	onlyIn string        // the list in which it is known; "" for anywhere
 }
 
 type element struct {

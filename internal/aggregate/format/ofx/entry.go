@@ -11,20 +11,19 @@ import (
 )
 
 // acceptEntry reports an entry, even without a date or an amount: intake quarantines it then (rule 10).
-func (p *reader) acceptEntry() error {
+func (p *reader) acceptEntry() {
 	r := &p.record
-	if p.current.element == "" && p.responseUnread {
-		return nil
+	switch {
+	case p.current.element == "" && p.responseUnread:
+		return
+	case p.current.element == "":
+		p.out.Refuse(r.place, "<%s> outside of a statement", r.nodes[0].name)
+		return
+	case !p.current.isBank():
+		p.transaction()
+		return
 	}
-	if p.current.element == "" {
-		return statement.Refuse(r.place, "<%s> outside of a statement", r.nodes[0].name)
-	}
-	if !p.current.isBank() {
-		return p.transaction()
-	}
-	if err := p.beginStatement(); err != nil {
-		return err
-	}
+	p.beginStatement()
 	reference := r.get("FITID")
 	p.currentEntry = statement.Entry{
 		Place: r.place, Amount: amount(r.get("TRNAMT")), Currency: p.current.Currency,
@@ -44,39 +43,29 @@ func (p *reader) acceptEntry() error {
 		p.currentEntry.Booked = "not stated" // not a valid day, because the statement's day would be a guess
 	}
 	p.applyCorrection(r)
-	if err := p.checkUnique(); err != nil {
-		return err
-	}
-	if err := p.emitEntry(); err != nil {
-		return err
-	}
-	return p.balancesInEntry(r)
+	p.checkUnique()
+	p.emitEntry()
+	p.balancesInEntry(r)
 }
 
 // emitEntry reports the entry, or keeps it until its statement has ended.
-func (p *reader) emitEntry() error {
+func (p *reader) emitEntry() {
 	if p.current.isForeign(&p.currentEntry) {
-		return p.current.foreign.add(&p.currentEntry)
+		p.out.Fail(p.current.foreign.add(&p.currentEntry))
+		return
 	}
-	if err := p.handler.Entry(&p.currentEntry); err != nil {
-		return err
-	}
-	return p.handler.EndEntry()
+	p.out.Entry(&p.currentEntry)
+	p.out.EndEntry()
 }
 
 // balancesInEntry reports the balances inside an entry whose end tag, and that of the list, is missing. If the entry
 // has an end tag, they are proprietary values of the bank.
-func (p *reader) balancesInEntry(r *record) error {
+func (p *reader) balancesInEntry(r *record) {
 	for i := 0; i < len(r.nodes) && !r.ended; i++ {
-		n := &r.nodes[i]
-		if n.parent != 0 || n.name != "LEDGERBAL" && n.name != "AVAILBAL" {
-			continue
-		}
-		if err := p.emitBalanceAt(i); err != nil {
-			return err
+		if n := &r.nodes[i]; n.parent == 0 && (n.name == "LEDGERBAL" || n.name == "AVAILBAL") {
+			p.emitBalanceAt(i)
 		}
 	}
-	return nil
 }
 
 // markPending marks an entry in the list of pending ones. Its FITID, if it has one, will be that of the booked entry.
@@ -118,10 +107,10 @@ const maxEntries = 20_000_000
 // checkUnique checks that a FITID names one entry of the account. Another entry with the same FITID, such as its fee,
 // is distinguished by its content. An identical entry counts once and makes a fault, because it may be a second
 // payment.
-func (p *reader) checkUnique() error {
+func (p *reader) checkUnique() {
 	e := &p.currentEntry
 	if !e.Unique {
-		return nil
+		return
 	}
 	if p.current.seen == nil {
 		p.current.seen = map[referenceHash]firstEntry{}
@@ -131,7 +120,7 @@ func (p *reader) checkUnique() error {
 	before, again := p.current.seen[name]
 	switch {
 	case !again && len(p.current.seen) >= maxEntries:
-		return statement.Refuse(e.Place, "the statement has more than %d entries", maxEntries).Advise("split it by day")
+		p.out.Refuse(e.Place, "the statement has more than %d entries", maxEntries).Advise("split it by day")
 	case !again:
 		p.current.seen[name] = firstEntry{content, movedAmount(e)}
 	case before.content != content:
@@ -140,5 +129,4 @@ func (p *reader) checkUnique() error {
 	case p.current.Fault == "":
 		p.current.Fault = "FITID " + e.Reference + " names two entries of " + e.Amount + " that say the same: they count once"
 	}
-	return nil
 }

@@ -41,23 +41,14 @@ func (f *foreignEntries) add(e *statement.Entry) error {
 }
 
 // emit reports the kept entries.
-func (f *foreignEntries) emit(handler statement.Handler, template statement.Statement) error {
+func (f *foreignEntries) emit(out *statement.Emitter, template statement.Statement) {
 	for _, currency := range f.currencies {
 		template.Currency, template.Fault = currency, ""
-		if err := handler.Begin(&template); err != nil {
-			return err
-		}
+		out.Begin(&template)
 		for i := range f.entries[currency] {
-			if err := handler.Entry(&f.entries[currency][i]); err != nil {
-				return err
-			}
-			if err := handler.EndEntry(); err != nil {
-				return err
-			}
+			out.Entry(&f.entries[currency][i])
+			out.EndEntry()
 		}
-		if err := handler.End(); err != nil {
-			return err
-		}
+		out.End()
 	}
-	return nil
 }

@@ -61,47 +61,42 @@ func (p *reader) enterStatement(e *element) {
 
 // beginStatement reports the statement, once. Its first entry, balance or position, or its end, shows that its
 // account is complete.
-func (p *reader) beginStatement() error {
+func (p *reader) beginStatement() {
 	if p.current.element == "" || p.current.begun {
-		return nil
+		return
 	}
 	p.current.begun = true
 	if !p.current.isBank() {
-		return p.investment()
+		p.investment()
+		return
 	}
-	if err := p.emitNotice(p.current.Place, "account", p.current.account...); err != nil {
-		return err
-	}
+	p.emitNotice(p.current.Place, "account", p.current.account...)
 	p.summary.statements = true
-	return p.handler.Begin(&p.current.Statement)
+	p.out.Begin(&p.current.Statement)
 }
 
 // leaveStatement ends a statement.
-func (p *reader) leaveStatement() error {
-	if err := p.beginStatement(); err != nil {
-		return err
-	}
+func (p *reader) leaveStatement() {
+	p.beginStatement()
 	bank := p.current.isBank()
 	p.current.element = ""
-	if !bank {
-		return nil
+	if bank {
+		p.out.End()
+		p.current.foreign.emit(&p.out, p.current.Statement)
 	}
-	if err := p.handler.End(); err != nil {
-		return err
-	}
-	return p.current.foreign.emit(p.handler, p.current.Statement)
 }
 
 // emitBalance reports the balance of the record.
-func (p *reader) emitBalance() error { return p.emitBalanceAt(0) }
+func (p *reader) emitBalance() { p.emitBalanceAt(0) }
 
 // emitBalanceAt reports the balance of an element of the record. A balance without an amount cannot be checked and
 // becomes a notice.
-func (p *reader) emitBalanceAt(parent int) error {
+func (p *reader) emitBalanceAt(parent int) {
 	r := &p.record
 	value, asOf := r.valueAt(parent, "BALAMT"), r.valueAt(parent, "DTASOF")
 	if !p.current.isBank() || value == "" {
-		return p.emitNotice(r.place, "balance", field("name", r.nodes[parent].name), field("value", value), field("date", timestampText(asOf)))
+		p.emitNotice(r.place, "balance", field("name", r.nodes[parent].name), field("value", value), field("date", timestampText(asOf)))
+		return
 	}
 	b := statement.Balance{
 		Place: r.place, Code: statement.ClosingAvailable, Amount: amount(value), Currency: p.current.Currency, Date: optionalDate(asOf),
@@ -112,8 +107,6 @@ func (p *reader) emitBalanceAt(parent int) error {
 			p.current.Created = created
 		}
 	}
-	if err := p.beginStatement(); err != nil {
-		return err
-	}
-	return p.handler.Balance(&b)
+	p.beginStatement()
+	p.out.Balance(&b)
 }
