@@ -35,23 +35,17 @@ func (e *emitter) isControl(r row) bool {
 }
 
 // handleControl handles a control row: after its rows it closes their scope, before them it opens one.
-func (e *emitter) handleControl(r row) error {
+func (e *emitter) handleControl(r row) {
 	first := e.mapping.Control.First
 	if !first {
 		e.scope.control = &r
 	}
-	if err := e.emitWaiting(); err != nil {
-		return err
-	}
+	e.emitWaiting()
 	switch {
 	case e.current != nil:
-		if err := e.endScope(); err != nil {
-			return err
-		}
+		e.endScope()
 	case e.scope.control != nil:
-		if err := e.checkEmptyScope(e.scope.control); err != nil {
-			return err
-		}
+		e.checkEmptyScope(e.scope.control)
 	}
 	e.scope = scope{}
 	if first {
@@ -59,38 +53,35 @@ func (e *emitter) handleControl(r row) error {
 	} else {
 		e.scope.previousControlLine = r.place.Line
 	}
-	return nil
 }
 
 // checkEmptyScope checks a control row that covers no rows. It reports no statement, because the days are unknown.
-func (e *emitter) checkEmptyScope(r *row) error {
+func (e *emitter) checkEmptyScope(r *row) {
 	e.emptyControl = true
 	c := &e.table.columns
 	for _, column := range []int{c.count, c.sum, c.hash} {
 		if text := r.cell(column); text != "" && strings.Trim(text, "0.,-+ ") != "" {
-			return statement.Refuse(r.place, "the control row states %s, but there are no rows", quote(text)).Advise(
-				"ask for the whole file")
+			e.out.Refuse(r.place, "the control row states %s, but there are no rows", quote(text)).Advise("ask for the whole file")
 		}
 	}
-	return nil
 }
 
 // checkControl checks the control row against its rows; the last statement is still open. For a single statement, the
 // count, the sum and the balances are passed on as stated by the bank. What only the reader can check becomes the
 // statement's fault.
-func (e *emitter) checkControl() error {
+func (e *emitter) checkControl() {
 	if e.mapping.Control == nil {
-		return nil
+		return
 	}
 	r := e.scope.control
 	if r == nil {
 		e.addFault("there is no control row")
-		return nil
+		return
 	}
 	e.checkHash(r)
 	if e.scope.statements > 1 {
 		e.checkAllStatements(r)
-		return nil
+		return
 	}
 	if count, stated := e.controlNumber(r, "count", e.table.columns.count); stated {
 		e.statement.Stated.Count = count
@@ -98,7 +89,7 @@ func (e *emitter) checkControl() error {
 	if sum, stated := e.controlNumber(r, "sum", e.table.columns.sum); stated {
 		e.statement.Stated.Sum = sum
 	}
-	return e.emitBalances(r)
+	e.emitBalances(r)
 }
 
 func (e *emitter) addFault(format string, args ...any) {
@@ -162,22 +153,19 @@ func (e *emitter) checkHash(r *row) {
 }
 
 // emitBalances reports the balances of the control row, with the dates of the first and the last entry.
-func (e *emitter) emitBalances(r *row) error {
+func (e *emitter) emitBalances(r *row) {
 	first, last := e.running.first.date, e.running.last.date
 	if first > last {
 		first, last = last, first
 	}
 	if opening, stated := e.controlNumber(r, "opening balance", e.table.columns.opening); stated {
 		e.statedBalances.opening = true
-		if err := e.emitBalance(r.place, statement.OpeningBooked, datedBalance{first, opening}); err != nil {
-			return err
-		}
+		e.emitBalance(r.place, statement.OpeningBooked, datedBalance{first, opening})
 	}
 	if closing, stated := e.controlNumber(r, "closing balance", e.table.columns.closing); stated {
 		e.statedBalances.closing = true
-		return e.emitBalance(r.place, statement.ClosingBooked, datedBalance{last, closing})
+		e.emitBalance(r.place, statement.ClosingBooked, datedBalance{last, closing})
 	}
-	return nil
 }
 
 // scope is the set of rows that one control row covers: all rows between it and the next control row, or the start or

@@ -49,7 +49,7 @@ func (e *emitter) skipRow(r row) bool {
 	return false
 }
 
-func (e *emitter) emitEntry(r row) error {
+func (e *emitter) emitEntry(r row) {
 	c := &e.table.columns
 	e.refusal = nil
 	if r.defect != "" {
@@ -64,10 +64,8 @@ func (e *emitter) emitEntry(r row) error {
 	if e.mapping.Control != nil {
 		e.scope.add(e.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
 	}
-	if err := e.handler.Entry(&e.entry); err != nil {
-		return err
-	}
-	return e.handler.EndEntry()
+	e.out.Entry(&e.entry)
+	e.out.EndEntry()
 }
 
 // buildEntry fills the entry of a row.
@@ -154,13 +152,10 @@ func (n *noticeCounts) add(at statement.Place, what, field, value string) {
 }
 
 // emitNotices reports the skipped rows and notes.
-func (e *emitter) emitNotices() error {
+func (e *emitter) emitNotices() {
 	for _, list := range []noticeCounts{e.skipped, e.table.notes} {
 		for i := range list {
-			if err := e.handler.Notice(&list[i]); err != nil {
-				return err
-			}
+			e.out.Notice(&list[i])
 		}
 	}
-	return nil
 }

@@ -150,9 +150,12 @@ func encodeRow(buffer []byte, r row) []byte {
 // eachRow reads rows up to the end.
 func eachRow(in *bufio.Reader, yield func(row) error) error {
 	for {
+		if _, err := in.Peek(1); errors.Is(err, io.EOF) {
+			return nil
+		}
 		r, err := decodeRow(in)
 		if errors.Is(err, io.EOF) {
-			return nil
+			err = io.ErrUnexpectedEOF
 		}
 		if err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
@@ -163,15 +166,12 @@ func eachRow(in *bufio.Reader, yield func(row) error) error {
 	}
 }
 
-// decodeRow reads a row; it returns io.EOF only between two rows.
+// decodeRow reads a row.
 func decodeRow(in *bufio.Reader) (r row, err error) {
-	if _, err := in.Peek(1); err != nil {
-		return r, err
-	}
 	var numbers [3]uint64
 	for i := range numbers {
 		if numbers[i], err = binary.ReadUvarint(in); err != nil {
-			return r, asUnexpectedEOF(err)
+			return r, err
 		}
 	}
 	r.place = statement.Place{Line: int64(numbers[0]), Column: int64(numbers[1])}
@@ -180,25 +180,17 @@ func decodeRow(in *bufio.Reader) (r row, err error) {
 	for i := range texts {
 		n, err := binary.ReadUvarint(in)
 		if err != nil {
-			return r, asUnexpectedEOF(err)
+			return r, err
 		}
 		if uint64(cap(buffer)) < n {
 			buffer = make([]byte, n)
 		}
 		buffer = buffer[:n]
 		if _, err := io.ReadFull(in, buffer); err != nil {
-			return r, asUnexpectedEOF(err)
+			return r, err
 		}
 		texts[i] = string(buffer)
 	}
 	r.defect, r.column, r.start, r.fields = texts[0], texts[1], texts[2], texts[3:]
 	return r, nil
-}
-
-// asUnexpectedEOF turns io.EOF within a row into io.ErrUnexpectedEOF.
-func asUnexpectedEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
