@@ -23,7 +23,7 @@ func Read(r io.Reader, h statement.Handler) error {
 	defer scratchPool.Put(buffers)
 	w := newWalk(&tokenReader{reader: r, buffer: buffers.buffer[:]})
 	w.stack = buffers.stack[:0]
-	m := &message{handler: h, walk: w}
+	m := &message{out: statement.NewEmitter(h), walk: w}
 	w.message = m
 	return w.run()
 }

@@ -27,9 +27,8 @@ func chargePaths(sum func(*message) *chargeSum) []binding {
 		{path: "CdtDbtInd", text: func(f *fields) *string { return &f.charge.direction }},
 		{path: "ChrgInclInd", text: func(f *fields) *string { return &f.charge.included }},
 	}
-	begin := func(m *message) error {
+	begin := func(m *message) {
 		m.fields.charge, m.fields.chargesTotal, sum(m).records = chargeFields{}, money{}, 0
-		return nil
 	}
 	add := func(m *message) {
 		if m.fields.charge.amount.text != "" {
@@ -37,20 +36,15 @@ func chargePaths(sum func(*message) *chargeSum) []binding {
 		}
 		m.fields.charge = chargeFields{}
 	}
-	endRecord := func(m *message) error {
-		add(m)
-		return nil
-	}
-	end := func(m *message) error {
+	end := func(m *message) {
 		if sum(m).records == 0 && m.fields.charge.amount.text == "" {
 			m.fields.charge.amount = m.fields.chargesTotal
 		}
 		add(m)
-		return nil
 	}
 	return []binding{group("Chrgs", begin, end, single, []binding{
 		{path: "TtlChrgsAndTaxAmt", money: func(f *fields) *money { return &f.chargesTotal }},
-		group("Rcrd", nil, endRecord, single),
+		group("Rcrd", nil, add, single),
 	})}
 }
 

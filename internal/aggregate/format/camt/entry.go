@@ -11,23 +11,23 @@ import (
 	"bursar/internal/aggregate/format/statement"
 )
 
-func (m *message) startEntry() error {
+func (m *message) startEntry() {
 	m.fields.entry = entryFields{}
 	m.entry = statement.Entry{Place: m.walk.place}
 	m.details, m.operations = 0, operationCount{}
 	m.entryCharges = chargeSum{}
-	return m.beginStatement()
+	m.beginStatement()
 }
 
 // beginEntry reports the entry to the handler, without its details.
-func (m *message) beginEntry() error {
+func (m *message) beginEntry() {
 	m.useCounterValue()
 	f, e := &m.fields.entry, &m.entry
 	e.Amount, e.Currency = signed(f.amount.text, f.direction), cmp.Or(f.amount.currency, m.statement.Currency)
 	e.Booked, e.Value = date(f.booked), date(f.value)
 	e.Status, e.Reversal = strings.ToUpper(f.status), f.reversal == "true" || f.reversal == "1"
 	e.Reference, e.Own, e.Code = statement.NormalizeReference(f.reference), f.ownReference, f.code()
-	return m.handler.Entry(e)
+	m.out.Entry(e)
 }
 
 // code is the bank transaction code: "PMNT/RCDT/BOOK", or the bank's proprietary code.
@@ -40,56 +40,47 @@ func (f *entryFields) code() string {
 
 // endEntry closes an entry. Whether a detail is the only one is known only now. If so, the entry and the detail
 // describe the same payment, and each supplies the fields that the other lacks.
-func (m *message) endEntry() error {
+func (m *message) endEntry() {
 	if m.details == 1 {
 		m.entry.Party, m.entry.Peer = m.firstDetail.Party, m.firstDetail.Peer
 	}
 	if m.details <= 1 {
 		m.useDetailCounterValue()
-		if err := m.beginEntry(); err != nil {
-			return err
-		}
+		m.beginEntry()
 	}
 	if m.details == 1 {
 		if m.firstWithoutAmount {
 			f := &m.fields
 			m.firstDetail.Amount, m.firstDetail.Currency = signed(f.entry.amount.text, m.direction()), m.entry.Currency
 		}
-		if err := m.handler.Detail(&m.firstDetail); err != nil {
-			return err
-		}
+		m.out.Detail(&m.firstDetail)
 	}
 	m.entry.Text, m.entry.Operations = m.fields.entry.text, m.operations.String()
 	m.entry.Charges = m.entryCharges.sums()
-	return m.handler.EndEntry()
+	m.out.EndEntry()
 }
 
-func (m *message) startDetail() error {
+func (m *message) startDetail() {
 	m.useCounterValue()
 	f := &m.fields.detail
 	*f = detailFields{remittance: f.remittance[:0], structured: f.structured[:0]}
 	m.detail = statement.Detail{Place: m.walk.place}
 	m.detailCharges = chargeSum{}
-	return nil
 }
 
 // endDetail reports a detail, but keeps the first one until it is known whether there are others.
-func (m *message) endDetail() error {
+func (m *message) endDetail() {
 	withoutAmount := m.readDetail()
 	m.details++
 	switch m.details {
 	case 1:
 		m.firstDetail, m.firstWithoutAmount = m.detail, withoutAmount
-		return nil
+		return
 	case 2:
-		if err := m.beginEntry(); err != nil {
-			return err
-		}
-		if err := m.handler.Detail(&m.firstDetail); err != nil {
-			return err
-		}
+		m.beginEntry()
+		m.out.Detail(&m.firstDetail)
 	}
-	return m.handler.Detail(&m.detail)
+	m.out.Detail(&m.detail)
 }
 
 // readDetail builds a detail and reports whether it states no amount.
@@ -160,11 +151,11 @@ type operationCount struct {
 }
 
 // countOperations adds the number of operations of one batch.
-func (m *message) countOperations() error {
+func (m *message) countOperations() {
 	text := m.fields.entry.operations
 	m.fields.entry.operations = ""
 	if text == "" {
-		return nil
+		return
 	}
 	m.operations.stated = true
 	const digits = 15 // of Max15NumericText
@@ -173,7 +164,6 @@ func (m *message) countOperations() error {
 	} else {
 		m.operations.invalid = cmp.Or(m.operations.invalid, text)
 	}
-	return nil
 }
 
 // String returns the sum, "" if no number is stated, or the first text that is not a valid number.

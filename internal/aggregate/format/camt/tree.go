@@ -11,8 +11,8 @@ type binding struct {
 	money    func(*fields) *money  // where the amount is stored
 	join     func(*fields) *[]byte // where the texts of a repeated element are stored, joined with spaces
 	deadline stage                 // the element is refused from this stage on
-	onStart  func(*message) error  // called at the start tag; may be nil
-	onEnd    func(*message) error  // called at the end tag; may be nil
+	onStart  func(*message)        // called at the start tag; may be nil
+	onEnd    func(*message)        // called at the end tag; may be nil
 	nested   []binding             // paths below this one
 }
 
@@ -26,7 +26,7 @@ const (
 )
 
 // group binds an element whose start and end matter, with the paths below it.
-func group(path string, onStart, onEnd func(*message) error, nested ...[]binding) binding {
+func group(path string, onStart, onEnd func(*message), nested ...[]binding) binding {
 	all := binding{path: path, onStart: onStart, onEnd: onEnd}
 	for _, bindings := range nested {
 		all.nested = append(all.nested, bindings...)

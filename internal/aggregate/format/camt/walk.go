@@ -63,44 +63,42 @@ func (w *walk) charsetReader(name string, rest io.Reader) (io.Reader, error) {
 
 // run reads the file to its end.
 func (w *walk) run() error {
-	for {
+	for w.message.out.Err == nil {
 		w.decoded.startToken()
 		line, column := w.decoder.InputPos()
 		w.place = statement.Place{Line: int64(line), Column: int64(column)}
 		token, err := w.decoder.RawToken()
 		if err != nil {
-			return w.finish(err)
+			w.finish(err)
+			break
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			err = w.start(&t)
+			w.start(&t)
 		case xml.EndElement:
-			err = w.end(t.Name)
+			w.end(t.Name)
 		case xml.CharData:
-			err = w.characters(t)
+			w.characters(t)
 		case xml.ProcInst:
-			err = w.instruction(t.Target)
+			w.instruction(t.Target)
 		case xml.Directive:
-			err = w.refuse("a document type or entity is declared").
-				Advise("bank messages do not need one; ask for the file without it")
-		}
-		if err != nil {
-			return err
+			w.refuse("a document type or entity is declared").Advise("bank messages do not need one; ask for the file without it")
 		}
 	}
+	return w.message.out.Err
 }
 
 // start opens an element.
-func (w *walk) start(t *xml.StartElement) error {
+func (w *walk) start(t *xml.StartElement) {
 	switch {
 	case w.depth == 0 && w.root != "":
-		return w.refuse("<%s> begins after the end of <%s>", shorten(t.Name.Local), w.root).Advise("a file contains one message")
+		w.refuse("<%s> begins after the end of <%s>", shorten(t.Name.Local), w.root).Advise("a file contains one message")
 	case w.depth == statement.MaxDepth:
-		return w.refuse("elements are nested more than %d deep", statement.MaxDepth)
+		w.refuse("elements are nested more than %d deep", statement.MaxDepth)
 	case len(t.Name.Local)+len(t.Name.Space) > maxName:
-		return w.refuse("an element's name is longer than %d bytes", maxName)
+		w.refuse("an element's name is longer than %d bytes", maxName)
 	case t.Name.Local == "include" && t.Name.Space != "":
-		return w.refuse("<%s:include> refers to content outside the file", shorten(t.Name.Space)).Advise("ask for the whole file")
+		w.refuse("<%s:include> refers to content outside the file", shorten(t.Name.Space)).Advise("ask for the whole file")
 	}
 	if w.depth == len(w.stack) {
 		w.stack = append(w.stack, element{})
@@ -113,14 +111,13 @@ func (w *walk) start(t *xml.StartElement) error {
 		w.startOutside(t, opened)
 	} else if parent := w.stack[w.depth-2].node; parent != nil {
 		if parent.isValue() {
-			return w.refuse("<%s> is within <%s>, which contains only a value", shorten(t.Name.Local), parent.name)
+			w.refuse("<%s> is within <%s>, which contains only a value", shorten(t.Name.Local), parent.name)
 		}
 		opened.node = parent.children[t.Name.Local]
 	}
-	if opened.node == nil {
-		return nil
+	if opened.node != nil {
+		w.message.start(opened.node, t.Attr)
 	}
-	return w.message.start(opened.node, t.Attr)
 }
 
 // startOutside handles an element outside a message; it may begin one.
@@ -145,53 +142,50 @@ func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 }
 
 // end closes an element.
-func (w *walk) end(name xml.Name) error {
+func (w *walk) end(name xml.Name) {
 	if w.depth == 0 {
-		return w.refuse("</%s> does not close an open element", shorten(name.Local))
+		w.refuse("</%s> does not close an open element", shorten(name.Local))
+		return
 	}
 	closing := &w.stack[w.depth-1]
 	if closing.name != name {
-		return w.refuse("</%s> closes <%s>, which begins at %s", shorten(name.Local), closing.name.Local, closing.place)
+		w.refuse("</%s> closes <%s>, which begins at %s", shorten(name.Local), closing.name.Local, closing.place)
 	}
 	if closing.node != nil {
-		if err := w.message.end(closing.node, bytes.TrimSpace(w.value)); err != nil {
-			return err
-		}
+		w.message.end(closing.node, bytes.TrimSpace(w.value))
 	}
 	w.value = w.value[:0]
 	if w.depth == w.messageDepth {
 		w.messageDepth = 0
 	}
 	w.depth--
-	return nil
 }
 
 // characters stores the text of values and ignores other text.
-func (w *walk) characters(data []byte) error {
+func (w *walk) characters(data []byte) {
 	if w.depth == 0 {
 		if len(bytes.TrimSpace(data)) > 0 {
-			return w.refuse("there is text outside of all elements").Advise("a message is XML from its first to its last byte")
+			w.refuse("there is text outside of all elements").Advise("a message is XML from its first to its last byte")
 		}
-		return nil
+		return
 	}
 	if current := w.stack[w.depth-1].node; current == nil || !current.keepsText() {
-		return nil
+		return
 	}
 	if len(w.value)+len(data) > statement.MaxValue {
-		return w.refuseLong()
+		w.refuseLong()
+		return
 	}
 	w.value = append(w.value, data...)
-	return nil
 }
 
 // instruction refuses a second XML declaration, because it would change the encoding.
-func (w *walk) instruction(target string) error {
+func (w *walk) instruction(target string) {
 	if target != "xml" {
-		return nil
+		return
 	}
 	if w.sawDeclaration || w.root != "" {
-		return w.refuse("the file contains a second XML declaration").Advise("a file contains one message")
+		w.refuse("the file contains a second XML declaration").Advise("a file contains one message")
 	}
 	w.sawDeclaration = true
-	return nil
 }
