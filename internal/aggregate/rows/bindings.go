@@ -60,3 +60,16 @@ func (t *Builder) recordBinding(what rules.Aspect, s *statement.Statement) error
 	}
 	return nil
 }
+
+// readReversal negates a reversal with the original direction, so that it is what the account moved by, and notes the
+// binding that it depends on.
+func (t *Builder) readReversal(e *statement.Entry) error {
+	if t.negated = e.Reversal && t.originalReversals; t.negated {
+		e.Amount = statement.Negate(e.Amount)
+	}
+	if !e.Reversal || t.reversalsNoted || !t.stmt.IsCAMT() {
+		return nil
+	}
+	t.reversalsNoted = true
+	return t.recordBinding(rules.ReversalsAspect, t.stmt)
+}

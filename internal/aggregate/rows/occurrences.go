@@ -1,4 +1,5 @@
-// Counts how often a file lists equal entries, which distinguishes them, and recognises a statement that it contains twice.
+// Counts how often a file lists equal entries, which distinguishes them, and recognises a statement that it contains
+// twice.
 
 package rows
 

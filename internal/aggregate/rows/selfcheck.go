@@ -113,3 +113,15 @@ func (f *faults) text(places bool) string {
 	}
 	return strings.Join(list, "; ")
 }
+
+// otherReading says that a statement that does not balance would balance with its reversals in the other direction; empty if not.
+func (l *ledger) otherReading(missing statement.Sum) string {
+	if l.reversals.Sign() == 0 || missing.Plus(l.reversals).Plus(l.reversals).Sign() != 0 {
+		return ""
+	}
+	if l.originalReversals {
+		return "; with its reversals read by their own direction it would hold: `reversals: original` is declared for the institution"
+	}
+	return "; with its reversals read by the direction of the entries that they take back it would hold: if the bank writes them so, declare " +
+		"`reversals: original` for the institution"
+}

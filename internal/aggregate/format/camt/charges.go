@@ -3,8 +3,9 @@
 package camt
 
 import (
-	"bursar/internal/aggregate/format/statement"
 	"cmp"
+
+	"bursar/internal/aggregate/format/statement"
 )
 
 // chargeSum adds up the charges of an entry or of a transaction.

@@ -1,8 +1,10 @@
-// Reads balances, and the totals of an interim report.
+// Reads balances, amounts, and the totals of an interim report.
 
 package mt940
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
@@ -121,3 +123,81 @@ func signed(amount string, negative bool) string {
 }
 
 func isCurrency(text string) bool { return isUpper(text[0]) && isUpper(text[1]) && isUpper(text[2]) }
+
+// decimalMark is the decimal mark of the file's amounts: that of the first amount that has one. No file has both.
+type decimalMark struct {
+	mark        byte   // 0 until an amount has one
+	firstAmount string // the amount that determined mark
+}
+
+// maxDecimalsAfterPoint limits the decimals after a point, because a point before three digits may be a group mark.
+const maxDecimalsAfterPoint = 2
+
+// parseAmount parses an amount. why is set if it cannot be read because of its mark.
+func (d *decimalMark) parseAmount(text string) (amount string, ok bool, why string) {
+	at := strings.IndexAny(text, ",.")
+	if at < 0 {
+		amount, ok = statement.Amount(text, ',')
+		return amount, ok, ""
+	}
+	mark := text[at]
+	switch decimals := text[at+1:]; {
+	case d.mark != 0 && d.mark != mark:
+		return text, false, fmt.Sprintf("the amount %#q has a decimal %s, and %#q before it a %s: a file has one of the two", text, markName(mark), d.firstAmount, markName(d.mark))
+	case mark == '.' && strings.ContainsAny(decimals, ",."):
+		return text, false, fmt.Sprintf("the amount %#q has a point between groups of digits, which MT940 does not have", text)
+	case mark == '.' && len(decimals) > maxDecimalsAfterPoint:
+		return text, false, fmt.Sprintf("the amount %#q has a point with %d digits behind it: it may be a decimal point or divide groups", text, len(decimals))
+	}
+	if amount, ok = statement.Amount(text, mark); ok && d.mark == 0 {
+		d.mark, d.firstAmount = mark, text
+	}
+	return amount, ok, ""
+}
+
+func markName(mark byte) string {
+	if mark == '.' {
+		return "point"
+	}
+	return "comma"
+}
+
+// listedTotals are the counts and sums of a report's listed entries.
+type listedTotals struct{ credit, debit sideTotals }
+
+type sideTotals struct {
+	count int64
+	sum   statement.Sum // without a sign
+}
+
+func (l *listedTotals) add(amount string) {
+	side := &l.credit
+	if rest, negative := strings.CutPrefix(amount, "-"); negative {
+		side, amount = &l.debit, rest
+	}
+	if side.sum.Add(amount) {
+		side.count++
+	}
+}
+
+// dropTotalsAboveFloor removes stated totals that exceed the listed entries, if a floor limit explains it: they
+// cannot be checked.
+func (t *emitter) dropTotalsAboveFloor() {
+	s := &t.statement.Stated
+	if !t.seen.floor {
+		return
+	}
+	if t.listed.credit.exceededBy(s.CreditCount, s.CreditSum) {
+		s.CreditCount, s.CreditSum = "", ""
+	}
+	if t.listed.debit.exceededBy(s.DebitCount, s.DebitSum) {
+		s.DebitCount, s.DebitSum = "", ""
+	}
+}
+
+// exceededBy reports whether the stated count and sum are both greater.
+func (l *sideTotals) exceededBy(count, sum string) bool {
+	n, err := strconv.ParseInt(count, 10, 64)
+	var stated statement.Sum
+	return err == nil && n > l.count && stated.Add(sum) && stated.Minus(l.sum).Sign() > 0
+}

@@ -1,4 +1,4 @@
-// Reads statements of bank accounts and credit cards.
+// Reads statements of bank accounts and credit cards: their accounts, balances, and entries in other currencies.
 
 package ofx
 
@@ -109,4 +109,96 @@ func (p *reader) emitBalanceAt(parent int) {
 	}
 	p.beginStatement()
 	p.out.Balance(&b)
+}
+
+// statementAccount sets the account of the open statement.
+func (p *reader) statementAccount() {
+	if p.current.element == "" {
+		p.emitAccount(0)
+		return
+	}
+	r, s := &p.record, &p.current.Statement
+	number, iban := statement.AccountNumber(r.get("ACCTID"))
+	servicer := r.get("BANKID")
+	if branch := r.get("BRANCHID"); branch != "" {
+		servicer += "/" + branch
+	}
+	if p.current.begun && (number != s.Account || servicer != s.Servicer) {
+		p.out.Refuse(r.place, "the statement that begins at %s names its account after its entries or balances", s.Place)
+	}
+	s.Account, s.IBAN, s.Servicer = number, iban, servicer
+	p.current.account = append(accountFields(r, 0), statement.Field{Name: "transaction_uid", Value: p.current.transactionUID})
+}
+
+// listedAccounts reports every account of an element of an account list.
+func (p *reader) listedAccounts() {
+	found := false
+	for i := range p.record.nodes {
+		if strings.HasSuffix(p.record.nodes[i].name, "ACCTFROM") {
+			found = true
+			p.emitAccount(i)
+		}
+	}
+	if !found {
+		p.emitAccount(0)
+	}
+}
+
+func (p *reader) emitAccount(parent int) {
+	p.noticeOther("account", accountFields(&p.record, parent)...)
+}
+
+func accountFields(r *record, parent int) []statement.Field {
+	return []statement.Field{
+		field("type", r.valueAt(parent, "ACCTTYPE")), field("desc", r.get("DESC")), field("number", r.valueAt(parent, "ACCTID")),
+		field("routing", r.valueAt(parent, "BANKID")), field("branch", r.valueAt(parent, "BRANCHID")),
+		field("key", r.valueAt(parent, "ACCTKEY")), field("broker", r.valueAt(parent, "BROKERID")),
+	}
+}
+
+// Limits of the entries that are kept until the statement ends.
+const (
+	maxForeign = 64 << 20 // bytes of entries in other currencies
+	entryCost  = 512      // of an entry besides its texts
+)
+
+// foreignEntries are a statement's entries in other currencies. The statement's sum is in its own currency; those of
+// each other currency are reported as a separate statement of the same account and interval.
+type foreignEntries struct {
+	currencies []string // in the order of the file
+	entries    map[string][]statement.Entry
+	bytes      int
+}
+
+// isForeign reports whether an entry is in another currency than its statement, if that has one.
+func (w *statementState) isForeign(e *statement.Entry) bool {
+	return w.Currency != "" && e.Currency != w.Currency
+}
+
+func (f *foreignEntries) add(e *statement.Entry) error {
+	f.bytes += entryCost + len(e.Amount) + len(e.Reference) + len(e.Own) + len(e.Code) + len(e.Party) + len(e.Peer) + len(e.Text)
+	if f.bytes > maxForeign {
+		return statement.Refuse(e.Place, "the statement has more than %d bytes of entries in other currencies", maxForeign)
+	}
+	if f.entries == nil {
+		f.entries = map[string][]statement.Entry{}
+	}
+	if f.entries[e.Currency] == nil {
+		f.currencies = append(f.currencies, e.Currency)
+	}
+	f.entries[e.Currency] = append(f.entries[e.Currency], *e)
+	return nil
+}
+
+// emit reports the kept entries.
+func (f *foreignEntries) emit(out *statement.Emitter, template statement.Statement) {
+	for _, currency := range f.currencies {
+		template.Currency, template.Fault = currency, ""
+		out.Begin(&template)
+		for i := range f.entries[currency] {
+			out.Entry(&f.entries[currency][i])
+			out.EndEntry()
+		}
+		out.End()
+	}
 }

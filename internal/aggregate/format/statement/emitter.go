@@ -1,4 +1,4 @@
-// Calls a Handler until something fails.
+// Calls a Handler until something fails, and discards everything.
 
 package statement
 
@@ -61,3 +61,27 @@ func (e *Emitter) End() {
 
 // Notice emits a notice.
 func (e *Emitter) Notice(n *Notice) { emit(e, Handler.Notice, n) }
+
+// Discard is a Handler that ignores every call.
+type Discard struct{}
+
+// Begin does nothing.
+func (Discard) Begin(*Statement) error { return nil }
+
+// Balance does nothing.
+func (Discard) Balance(*Balance) error { return nil }
+
+// Entry does nothing.
+func (Discard) Entry(*Entry) error { return nil }
+
+// Detail does nothing.
+func (Discard) Detail(*Detail) error { return nil }
+
+// EndEntry does nothing.
+func (Discard) EndEntry() error { return nil }
+
+// End does nothing.
+func (Discard) End() error { return nil }
+
+// Notice does nothing.
+func (Discard) Notice(*Notice) error { return nil }
