@@ -1,5 +1,4 @@
-// Tests CSV files that contradict each other: the account is BROKEN in either order, and right once the wrong one is
-// retracted.
+// Tests CSV files that contradict each other: the account is BROKEN in either order, and right once the wrong one is retracted.
 
 package aggregate
 

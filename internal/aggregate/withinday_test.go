@@ -1,5 +1,4 @@
-// Tests lists that begin or end within a day, and versions with the same movement: the stored entries of their days
-// decide.
+// Tests lists that begin or end within a day, and versions with the same movement: the stored entries of their days decide.
 
 package aggregate
 

@@ -1,5 +1,4 @@
-// Package cancel cancels what is stored of statements that do not count and of corrected entries, and restores what
-// counts
+// Package cancel cancels what is stored of statements that do not count and of corrected entries, and restores what counts
 // again, after the rows of an import are ingested. Nothing stored is changed: events with the opposite amount are added
 // (rule 3). It depends on stored data and the originals alone, so that the next import completes one that was cut short.
 // It must not decide which statements count.

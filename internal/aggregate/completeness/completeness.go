@@ -1,5 +1,4 @@
-// Package completeness judges how far the record of each account can be trusted: what its statements prove, claim,
-// lack and
+// Package completeness judges how far the record of each account can be trusted: what its statements prove, claim, lack and
 // contradict. It owns the verdicts, the order of statements, which version of a statement counts, and what a person has
 // accepted. It guarantees verdicts that depend on what is stored alone, not on the order of import, and holds one
 // account's statements in memory. It changes nothing but acceptances.

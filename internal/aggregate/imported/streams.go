@@ -1,5 +1,4 @@
-// Package imported is what is stored of imported files: the built-in streams, and the catalog's records of files, of
-// their
+// Package imported is what is stored of imported files: the built-in streams, and the catalog's records of files, of their
 // readings, retractions and corrections, and their rows in quarantine. It owns the form of these records. It must not
 // decide what counts.
 package imported

@@ -1,5 +1,4 @@
-// Package match gives the entries of an import the ids of the stored entries that they are. It owns the stream of
-// names,
+// Package match gives the entries of an import the ids of the stored entries that they are. It owns the stream of names,
 // by which stored entries and statements are found again: by content, by reference or its beginning, by days and opening
 // balance. It guarantees that an entry counts once in whatever order, words and overlap the statements come (rule 1). It
 // must not know files or what cancels an entry.

@@ -1,5 +1,4 @@
-// Records statements by their days and opening balance, so that an import knows whether it has another version of a
-// stored one.
+// Records statements by their days and opening balance, so that an import knows whether it has another version of a stored one.
 
 package match
 

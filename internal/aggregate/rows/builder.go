@@ -1,5 +1,4 @@
-// Package rows turns what a format reader emits into rows of the built-in streams, and checks each statement against
-// its
+// Package rows turns what a format reader emits into rows of the built-in streams, and checks each statement against its
 // own totals. It owns the columns of these rows, the balances that open and close a statement, what its entries are
 // recognised by, and the spools that keep rows until a file is read to its end. It guarantees that the same content gives
 // the same rows with the same ids (rule 1), in bounded memory. It must not know what is stored.

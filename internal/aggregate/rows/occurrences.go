@@ -1,5 +1,4 @@
-// Counts how often a file lists equal entries, which distinguishes them, and recognises a statement that it contains
-// twice.
+// Counts how often a file lists equal entries, which distinguishes them, and recognises a statement that it contains twice.
 
 package rows
 

@@ -1,5 +1,4 @@
-// Package rules is what the declarations of a project make of values in statement files: which account a number is,
-// which
+// Package rules is what the declarations of a project make of values in statement files: which account a number is, which
 // direction reversals have, whether references identify entries. It owns the bindings, the record of what was given to
 // what is imported, and finds declarations that changed since: ids depend on them. It must not read statements or events.
 package rules
