@@ -32,12 +32,7 @@ type File struct {
 
 // whole reports whether every part was read.
 func (f *File) whole() bool {
-	for _, p := range f.Parts {
-		if p.Refused != "" {
-			return false
-		}
-	}
-	return len(f.Parts) > 0
+	return len(f.Parts) > 0 && !slices.ContainsFunc(f.Parts, func(p imported.Part) bool { return p.Refused != "" })
 }
 
 // someRead reports whether a part was read.

@@ -179,18 +179,15 @@ func (im *Importer) recordRetraction(ctx context.Context, digest string, stated 
 			}
 			return err
 		}
-		state = imported.Reread{Readings: k.Readings, Files: map[string]uint64{}, Removed: stated, Ingested: true}
+		files, err := lastFiles(tx)
+		if err != nil {
+			return err
+		}
+		state = imported.Reread{Readings: k.Readings, Files: files, Removed: stated, Ingested: true}
 		removed = stated
 		var n uint64
 		if _, err := tx.Get(imported.RetractionsKey, &n); err != nil {
 			return err
-		}
-		for _, stream := range project.BuiltinStreams {
-			last, err := event.LastFile(tx, stream)
-			if err != nil {
-				return err
-			}
-			state.Files[stream] = last
 		}
 		k.Retracted = &out.Retraction
 		return errors.Join(tx.Put(imported.RereadPrefix+digest, state), tx.Put(imported.Key(digest), k), k.MarkUnfinished(tx, true), tx.Put(imported.RetractionsKey, n+1))

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"io"
+	"regexp"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
@@ -47,42 +48,15 @@ func withoutVersion(name string) string {
 	return name
 }
 
-// formatIn finds the message name and version, such as "camt.053.001.08", in a namespace. Some national namespaces
-// have a prefix and a suffix.
-func formatIn(namespace string) string {
-	const name = "camt.05"
-	for {
-		i := strings.Index(namespace, name)
-		if i < 0 || i+len(name) == len(namespace) {
-			return ""
-		}
-		namespace = namespace[i:]
-		if c := namespace[len(name)]; c < '2' || c > '4' {
-			namespace = namespace[len(name):]
-			continue
-		}
-		end := len(name) + 1
-		if n := dottedNumberLength(namespace[end:], 3); n > 0 {
-			end += n
-			end += dottedNumberLength(namespace[end:], 2)
-		}
-		return namespace[:end]
-	}
-}
-
-// dottedNumberLength returns the length of a dot and that many digits at the start of text; 0 if there are none.
-func dottedNumberLength(text string, digits int) int {
-	if len(text) <= digits || text[0] != '.' || strings.Trim(text[1:1+digits], "0123456789") != "" {
-		return 0
-	}
-	return 1 + digits
-}
+// formatPattern is a message name and version, such as "camt.053.001.08", in a namespace. Some national namespaces have
+// a prefix and a suffix.
+var formatPattern = regexp.MustCompile(`camt\.05[2-4](\.\d{3}(\.\d{2})?)?`)
 
 // declaredFormat returns the format whose namespace an element declares, or "".
 func declaredFormat(attributes []xml.Attr) string {
 	for _, a := range attributes {
 		if a.Name.Local == "xmlns" || a.Name.Space == "xmlns" {
-			if format := formatIn(a.Value); format != "" {
+			if format := formatPattern.FindString(a.Value); format != "" {
 				return format
 			}
 		}
@@ -95,7 +69,7 @@ func declaredFormat(attributes []xml.Attr) string {
 // may end anywhere.
 func Recognise(head []byte) bool {
 	root, isXML := firstTag(head)
-	if !isXML || bytes.Contains(root, []byte("xmlns")) && formatIn(string(root)) != "" {
+	if !isXML || bytes.Contains(root, []byte("xmlns")) && formatPattern.Match(root) {
 		return isXML
 	}
 	w := newWalk(&tokenReader{reader: bytes.NewReader(nil), buffer: head, filled: len(head)})
@@ -113,7 +87,7 @@ func Recognise(head []byte) bool {
 			}
 			header = t.Name.Local == "MsgDefIdr"
 		case xml.CharData:
-			if header && formatIn(string(t)) != "" {
+			if header && formatPattern.Match(t) {
 				return true
 			}
 		}

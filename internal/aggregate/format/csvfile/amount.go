@@ -137,17 +137,10 @@ func moveSignToFront(text string) (number string, signed bool) {
 // unchanged.
 func removeGroupMarks(number string, group, mark byte) string {
 	whole, fraction, hasFraction := strings.Cut(number, string(mark))
-	groups := strings.Split(whole, string(group))
-	first := strings.TrimLeft(groups[0], "+-")
-	if len(groups) == 1 || len(first) == 0 || len(first) > 3 {
+	if !statement.IsGrouped(strings.TrimLeft(whole, "+-"), string(group)) {
 		return number
 	}
-	for _, g := range groups[1:] {
-		if len(g) != 3 {
-			return number
-		}
-	}
-	whole = strings.Join(groups, "")
+	whole = strings.ReplaceAll(whole, string(group), "")
 	if hasFraction {
 		whole += string(mark) + fraction
 	}

@@ -3,6 +3,7 @@
 package mt940
 
 import (
+	"regexp"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
@@ -112,7 +113,7 @@ func (t *emitter) setAccount(f *field) {
 func parseAccount(text string) (servicer, number string, iban bool) {
 	if before, after, ok := strings.Cut(text, "/"); ok {
 		before = strings.TrimSpace(before)
-		if number, iban = statement.AccountNumber(after); iban && (before == "" || isBIC(before)) {
+		if number, iban = statement.AccountNumber(after); iban && (before == "" || bicPattern.MatchString(before)) {
 			return before, number, true
 		}
 	}
@@ -120,18 +121,8 @@ func parseAccount(text string) (servicer, number string, iban bool) {
 	return "", number, iban
 }
 
-// isBIC checks the form of a BIC: bank, country, location, and an optional branch.
-func isBIC(text string) bool {
-	if len(text) != 8 && len(text) != 11 {
-		return false
-	}
-	for i := range len(text) {
-		if !isUpper(text[i]) && (i < 6 || !isDigit(text[i])) {
-			return false
-		}
-	}
-	return true
-}
+// bicPattern is the form of a BIC: bank, country, location, and an optional branch.
+var bicPattern = regexp.MustCompile(`^[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?$`)
 
 // interimField reads the fields that MT942 has instead of an opening balance.
 func (t *emitter) interimField(tag, text string) {

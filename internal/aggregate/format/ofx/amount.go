@@ -22,7 +22,7 @@ func amount(text string) string {
 	}
 	if group != "" {
 		whole, fraction, _ := strings.Cut(rest, string(mark))
-		if !isGrouped(whole, group) || strings.Contains(fraction, group) {
+		if !statement.IsGrouped(whole, group) || strings.Contains(fraction, group) {
 			return text
 		}
 		rest = strings.ReplaceAll(rest, group, "")
@@ -47,20 +47,9 @@ func decimalMarks(number string) (mark byte, group string, ok bool) {
 	case commas > 1:
 		return '.', ",", true
 	case commas == 1:
-		return ',', "", number[0] == '0' || !isGrouped(number, ",")
+		return ',', "", number[0] == '0' || !statement.IsGrouped(number, ",")
 	}
 	return '.', "", true
-}
-
-// isGrouped reports whether all groups after the first have three digits.
-func isGrouped(whole, group string) bool {
-	groups := strings.Split(whole, group)
-	for _, g := range groups[1:] {
-		if len(g) != 3 {
-			return false
-		}
-	}
-	return len(groups[0]) >= 1 && len(groups[0]) <= 3
 }
 
 const timeOnly = "2006-01-02T15:04:05"

@@ -4,6 +4,7 @@ package statement
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"bursar/internal/decimal"
@@ -71,6 +72,15 @@ func isDigits(text string) bool {
 		}
 	}
 	return true
+}
+
+// IsGrouped reports whether all groups of digits after the first have three.
+func IsGrouped(whole, group string) bool {
+	first, rest, divided := strings.Cut(whole, group)
+	if divided && slices.ContainsFunc(strings.Split(rest, group), func(g string) bool { return len(g) != 3 }) {
+		return false
+	}
+	return len(first) >= 1 && len(first) <= 3
 }
 
 // Negate changes the sign of a decimal that Amount returned; any other text is returned unchanged.
