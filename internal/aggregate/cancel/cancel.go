@@ -239,7 +239,6 @@ func (r *Adjustment) query(ctx context.Context, sql string, each func(row []stri
 	return imported.Query(ctx, options, sql, each)
 }
 
-// eventOf makes an event of the texts of its columns.
 func eventOf(columns []project.Column, row []string) map[string]any {
 	event := map[string]any{}
 	for i, c := range columns {

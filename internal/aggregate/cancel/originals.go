@@ -16,7 +16,6 @@ import (
 	"bursar/internal/project"
 )
 
-// originals are the files to read.
 type originals struct {
 	objects       map[string]members // parts to read of each object
 	uncounted     map[string]bool    // ids of statements that do not count

@@ -55,7 +55,6 @@ type relistedGroup struct {
 
 type relistedStatement struct{ ID, Currency string }
 
-// relistedRow is what is read of a row that a statement lists.
 type relistedRow struct{ ID, Currency, Entry, Object string }
 
 // newRelisted makes a relisting with its own scratch folder.

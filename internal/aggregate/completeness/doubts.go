@@ -18,7 +18,6 @@ type corrections struct {
 	replaced map[accountKey][]replacedEntry
 }
 
-// replacedEntry is a corrected entry.
 type replacedEntry struct {
 	day    string
 	by     string // day of the correcting entry

@@ -36,7 +36,6 @@ type rejectedRow struct {
 
 func (s *rejectedRow) key() string { return s.Object + "\x00" + s.Account + "\x00" + s.Statement }
 
-// add counts a row.
 func (h quarantinedRows) add(stream string, r *rejectedRow, conflict bool) {
 	if h[r.key()] == nil {
 		h[r.key()] = &statementRejects{first: *r, stream: stream}

@@ -77,7 +77,6 @@ func ReadCorrections(ctx context.Context, o duck.Options, view string, unlisted 
 	return s, err
 }
 
-// isRestored reports whether an event was restored.
 func (s *Corrections) isRestored(id string) bool { return s.Restored[identity.RestoredID(id)] != "" }
 
 // entryOf is the entry that an event restores, directly or through earlier restoring events.

@@ -252,7 +252,6 @@ func (t *Builder) EndEntry() error {
 	return t.writeRow(project.EntryStream, e.Place)
 }
 
-// accountColumns writes the columns that all rows of an account have.
 func (t *Builder) accountColumns(r *Row, currency string) {
 	r.columns(t.statementCols)
 	r.Text("currency", currency)

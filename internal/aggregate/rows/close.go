@@ -45,7 +45,6 @@ func (t *Builder) close() error {
 	return t.writeStatement(b)
 }
 
-// day is the day that the statement is for.
 func (t *Builder) day(b bounds) string {
 	closing := ""
 	if b.booked && b.closing >= 0 {

@@ -35,7 +35,6 @@ type ledger struct {
 	pageFaults        faults // what does not balance on this page alone: it may be a total of all pages
 }
 
-// add adds an amount.
 func (l *ledger) add(amount, currency string, at statement.Place) {
 	l.all++
 	if l.currency = cmp.Or(l.currency, currency); currency != "" && currency != l.currency {

@@ -37,7 +37,6 @@ type message struct {
 	detailCharges      chargeSum // of the open detail
 }
 
-// startMessage starts a message.
 func (m *message) startMessage(kind statement.Kind, format string) {
 	m.kind, m.format, m.foundMessage, m.fields, m.statementsInMessage = kind, format, true, fields{}, 0
 }
@@ -186,7 +185,6 @@ func (m *message) finish() {
 	}
 }
 
-// statementElements are the element names of statements.
 var statementElements = []string{"Stmt", "Rpt", "Ntfctn"}
 
 // setPage sets the statement's page number and whether there are other pages. Versions whose statements have no pages

@@ -18,7 +18,6 @@ import (
 // maxName is the maximum length of an element's name in bytes; names of ISO 20022 have at most 30.
 const maxName = 256
 
-// element is an open element.
 type element struct {
 	name   xml.Name
 	node   *node // nil outside a message, and for elements that are not read
@@ -64,7 +63,6 @@ func (w *walk) charsetReader(name string, rest io.Reader) (io.Reader, error) {
 	return w.decoded, nil
 }
 
-// run reads the file to its end.
 func (w *walk) run() error {
 	for w.message.out.Err == nil {
 		w.decoded.startToken()
@@ -91,7 +89,6 @@ func (w *walk) run() error {
 	return w.message.out.Err
 }
 
-// start opens an element.
 func (w *walk) start(t *xml.StartElement) {
 	switch {
 	case w.depth == 0 && w.root != "":
@@ -144,7 +141,6 @@ func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 	w.message.startMessage(found.kind, opened.format)
 }
 
-// end closes an element.
 func (w *walk) end(name xml.Name) {
 	if w.depth == 0 {
 		w.refuse("</%s> does not close an open element", shorten(name.Local))

@@ -14,7 +14,6 @@ import (
 // maxHash is the maximum number of digits of a hash total, and of each row's number that counts.
 const maxHash = 64
 
-// isMarkedControl reports whether a row is marked as a control row.
 func (t *table) isMarkedControl(r row) bool {
 	return t.columns.controlMark >= 0 && r.cell(t.columns.controlMark) == t.mapping.Control.Where.Value
 }
@@ -182,7 +181,6 @@ type scope struct {
 
 var hashModulus = new(big.Int).Exp(big.NewInt(10), big.NewInt(maxHash), nil)
 
-// add adds a row.
 func (s *scope) add(decimal, number string, hashed bool) {
 	s.rows++
 	s.unreadable = !s.sum.Add(decimal) || s.unreadable

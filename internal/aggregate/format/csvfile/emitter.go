@@ -55,7 +55,6 @@ func newEmitter(r *Reader, t *table, h statement.Handler) *emitter {
 	}
 }
 
-// emitAll reads all rows.
 func (e *emitter) emitAll() error {
 	defer e.spool.close()
 	for e.out.Err == nil {
@@ -72,7 +71,6 @@ func (e *emitter) emitAll() error {
 	return e.out.Err
 }
 
-// emitRow handles one row.
 func (e *emitter) emitRow(r row) {
 	if e.isControl(r) {
 		e.handleControl(r)
@@ -167,7 +165,6 @@ func (e *emitter) groupFor(at statement.Place, account, currency string) *group 
 	return found
 }
 
-// beginStatement begins the statement of a group.
 func (e *emitter) beginStatement(at statement.Place, owner *group) {
 	number, iban := statement.AccountNumber(owner.account)
 	e.statement = statement.Statement{

@@ -71,7 +71,6 @@ func (e *emitter) emitEntry(r row) {
 	e.out.EndEntry()
 }
 
-// buildEntry fills the entry of a row.
 func (e *emitter) buildEntry(r row) {
 	t, c, names := e.table, &e.table.columns, &e.mapping.Columns
 	decimal, reason := t.signedAmount(r, e.statement.Currency)

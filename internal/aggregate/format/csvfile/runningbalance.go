@@ -25,7 +25,6 @@ type runningBalance struct {
 	lastHasBalance    bool // the last row states its balance
 }
 
-// datedBalance is the date and the balance of a row.
 type datedBalance struct{ date, balance string }
 
 // derivedBalance is a balance that is computed from every row; all rows must give the same.

@@ -42,7 +42,6 @@ type group struct {
 // its rows.
 const segmentHead = 16
 
-// add adds a row to a group.
 func (s *spool) add(g *group, r row) error {
 	if len(g.encoded) == 0 {
 		s.inMemory = append(s.inMemory, g)
@@ -122,10 +121,8 @@ func (s *spool) each(g *group, yield func(row) error) error {
 	return eachRow(bufio.NewReader(bytes.NewReader(waiting)), yield)
 }
 
-// reset removes all rows.
 func (s *spool) reset() { s.inMemory, s.buffered, s.end = s.inMemory[:0], 0, 0 }
 
-// close removes the file.
 func (s *spool) close() {
 	if s.file != nil {
 		_ = s.file.Close()           // its content is not needed
@@ -147,7 +144,6 @@ func encodeRow(buffer []byte, r row) []byte {
 	return buffer
 }
 
-// eachRow reads rows up to the end.
 func eachRow(in *bufio.Reader, yield func(row) error) error {
 	for {
 		if _, err := in.Peek(1); errors.Is(err, io.EOF) {
@@ -166,7 +162,6 @@ func eachRow(in *bufio.Reader, yield func(row) error) error {
 	}
 }
 
-// decodeRow reads a row.
 func decodeRow(in *bufio.Reader) (r row, err error) {
 	var numbers [3]uint64
 	for i := range numbers {

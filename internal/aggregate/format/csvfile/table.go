@@ -213,7 +213,6 @@ type boundedReader struct {
 	err    error
 }
 
-// startRow renews the budget.
 func (s *boundedReader) startRow() { s.budget = statement.MaxValue + statement.Window }
 
 func (s *boundedReader) Read(p []byte) (int, error) {

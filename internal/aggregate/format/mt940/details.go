@@ -134,7 +134,6 @@ func (d *details) addSubfields(text string, mark byte) {
 	d.purpose = append(append(d.purpose, purpose.String()), others...)
 }
 
-// nextSubfield returns where the next subfield starts, or the end.
 func nextSubfield(text string, mark byte) int {
 	for i := 0; i+2 < len(text); i++ {
 		if text[i] == mark && isSubfield(text[i+1:i+3]) {

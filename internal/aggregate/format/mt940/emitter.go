@@ -39,7 +39,6 @@ type seen struct {
 	begun                      bool // it has been reported to the Handler
 }
 
-// acceptField handles a complete field.
 func (t *emitter) acceptField(f *field) {
 	switch f.tag {
 	case "86":

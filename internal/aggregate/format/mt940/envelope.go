@@ -9,7 +9,6 @@ import (
 	"bursar/internal/aggregate/format/statement"
 )
 
-// envelope is the envelope of the open message.
 type envelope struct {
 	open    bool // block 4 has begun and -} must follow
 	at      statement.Place

@@ -124,7 +124,6 @@ func (r *reader) fieldLine(l line) {
 	}
 }
 
-// appendLine adds a line to the open field.
 func (r *reader) appendLine(l line) {
 	r.field.size += len(l.text) + lineCost
 	if r.field.size > statement.MaxValue {

@@ -27,7 +27,6 @@ type reader struct {
 	currentEntry   statement.Entry
 }
 
-// read reads the file to its end.
 func (p *reader) read() {
 	raw := p.text(true)
 	p.header(p.lex.valuePlace, raw)
@@ -173,7 +172,6 @@ func (p *reader) closeRank(r rank) {
 	}
 }
 
-// push opens an element.
 func (p *reader) push(e element) {
 	if len(p.open) == statement.MaxDepth {
 		p.out.Refuse(e.place, "elements are nested more than %d deep", statement.MaxDepth)

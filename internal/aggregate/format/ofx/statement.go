@@ -50,7 +50,6 @@ func (w *statementState) setValue(name, value string) {
 
 func (w *statementState) isBank() bool { return w.element == "STMTRS" || w.element == "CCSTMTRS" }
 
-// enterStatement opens a statement.
 func (p *reader) enterStatement(e *element) {
 	p.current = statementState{serverTime: p.current.serverTime, transactionUID: p.current.transactionUID, element: e.name}
 	p.current.Statement = statement.Statement{
@@ -75,7 +74,6 @@ func (p *reader) beginStatement() {
 	p.out.Begin(&p.current.Statement)
 }
 
-// leaveStatement ends a statement.
 func (p *reader) leaveStatement() {
 	p.beginStatement()
 	bank := p.current.isBank()
@@ -86,7 +84,6 @@ func (p *reader) leaveStatement() {
 	}
 }
 
-// emitBalance reports the balance of the record.
 func (p *reader) emitBalance() { p.emitBalanceAt(0) }
 
 // emitBalanceAt reports the balance of an element of the record. A balance without an amount cannot be checked and
@@ -111,7 +108,6 @@ func (p *reader) emitBalanceAt(parent int) {
 	p.out.Balance(&b)
 }
 
-// statementAccount sets the account of the open statement.
 func (p *reader) statementAccount() {
 	if p.current.element == "" {
 		p.emitAccount(0)
@@ -190,7 +186,6 @@ func (f *foreignEntries) add(e *statement.Entry) error {
 	return nil
 }
 
-// emit reports the kept entries.
 func (f *foreignEntries) emit(out *statement.Emitter, template statement.Statement) {
 	for _, currency := range f.currencies {
 		template.Currency, template.Fault = currency, ""

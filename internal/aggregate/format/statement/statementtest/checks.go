@@ -55,7 +55,6 @@ func ReadChecked(t testing.TB, text []byte, read ReadFunc, r *Recorder) (err err
 	return err
 }
 
-// errHandler is the error of a failingHandler.
 var errHandler = errors.New("the handler fails")
 
 // CheckHandlerErrors reads a text repeatedly with a handler that fails at its 1st, 2nd, … call. The reader must
