@@ -82,7 +82,8 @@ func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, 
 	err = c.eachRecord(ctx, view, q, again.Removed(), func(r *record, byKind []versions) error {
 		seen[r.Account.Account] = true
 		r.statements = nil
-		r.doubts, r.replaced = made.forAccount(&r.Account)
+		key := accountKey{r.Servicer, r.Account.Account, r.Currency}
+		r.doubts, r.replaced = made.doubts[key], made.replaced[key]
 		for _, v := range byKind {
 			r.statements = append(r.statements, v.counting...)
 			r.Superseded = append(r.Superseded, v.superseded()...)

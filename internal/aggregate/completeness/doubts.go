@@ -24,11 +24,6 @@ type replacedEntry struct {
 	amount string
 }
 
-func (m *corrections) forAccount(a *Account) ([]Interval, []replacedEntry) {
-	key := accountKey{a.Servicer, a.Account, a.Currency}
-	return m.doubts[key], m.replaced[key]
-}
-
 func (c *Accounts) corrections(ctx context.Context, q Query) (m corrections, err error) {
 	known, err := imported.HasCorrections(ctx, c.Catalog)
 	if err != nil || !known {

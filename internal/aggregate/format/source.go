@@ -237,11 +237,6 @@ type diskFile struct {
 	failed error // the first disk error
 }
 
-// openFile opens a file. O_NONBLOCK: if the file was replaced by a pipe, opening must not wait for its other end.
-func openFile(path string) (SourceFile, error) {
-	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-}
-
 // Opener opens input files. Its zero value opens files on disk.
 type Opener struct {
 	OpenFile func(path string) (SourceFile, error)
@@ -251,9 +246,9 @@ type Opener struct {
 func (o Opener) Open(path string) (io.ReadCloser, error) { return o.open(path) }
 
 func (o Opener) open(path string) (*diskFile, error) {
-	open := openFile
-	if o.OpenFile != nil {
-		open = o.OpenFile
+	open := o.OpenFile
+	if open == nil { // O_NONBLOCK: if the file was replaced by a pipe, opening must not wait for its other end
+		open = func(path string) (SourceFile, error) { return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) }
 	}
 	f, err := open(path)
 	if err != nil {

@@ -130,11 +130,6 @@ func (m *matching) firstCut(u *rows.NamedEntry, f rows.Form, wanted func(rows.Cu
 // cutKnown exists once all stored entries have their cut names.
 const cutKnown = "statements/cut-known"
 
-// searchCut adds cut names for all stored entries, once in the life of a project.
-func (s *Names) searchCut(ctx context.Context) error {
-	return s.searchOnce(ctx, cutKnown, "stored entries", s.writeCut)
-}
-
 // searchOnce writes rows for the stream of names, derived from stored events, and records under a key that they exist.
 func (s *Names) searchOnce(ctx context.Context, key, name string, write func(ctx context.Context, to *bufio.Writer) (written int64, err error)) error {
 	searched := false

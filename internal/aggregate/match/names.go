@@ -39,7 +39,7 @@ func (s *Names) Resolve(ctx context.Context, spools []*rows.Spool, names *rows.N
 	if names.Count == 0 {
 		return slots, nil
 	}
-	if err := s.searchCut(ctx); err != nil {
+	if err := s.searchOnce(ctx, cutKnown, "stored entries", s.writeCut); err != nil {
 		return nil, err
 	}
 	for _, one := range spools {

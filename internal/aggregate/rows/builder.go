@@ -77,7 +77,9 @@ type Builder struct {
 }
 
 // rowBuilders pools row builders, because banks send many small files.
-var rowBuilders = sync.Pool{New: func() any { return &Builder{occurrences: newOccurrences()} }}
+var rowBuilders = sync.Pool{New: func() any {
+	return &Builder{occurrences: &occurrences{heads: map[identity.Digest]int32{}, latest: map[identity.Digest]repeats{}, former: map[statementContent]repeats{}}}
+}}
 
 // NewBuilder gets a row builder from the pool; the caller releases it. left is the memory budget that remains to the import.
 func NewBuilder(o Origin, to Sink, by rules.Set, left *Limits, given map[identity.Digest]rules.Binding) *Builder {

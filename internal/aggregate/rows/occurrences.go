@@ -35,10 +35,6 @@ type repeats struct {
 	total      uint32 // in all statements of the file
 }
 
-func newOccurrences() *occurrences {
-	return &occurrences{heads: map[identity.Digest]int32{}, latest: map[identity.Digest]repeats{}, former: map[statementContent]repeats{}}
-}
-
 func (o *occurrences) size() int { return len(o.heads) + len(o.latest) + len(o.former) }
 
 func (o *occurrences) reset() {

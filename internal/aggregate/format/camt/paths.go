@@ -8,7 +8,7 @@ import (
 
 // messageTree contains the paths below a message element. Versions differ in names but not in structure, so one table
 // serves all of them.
-var messageTree = newTree(
+var messageTree = new(node).add(
 	binding{path: "GrpHdr/CreDtTm", text: func(f *fields) *string { return &f.message.created }},
 	binding{path: "GrpHdr/MsgPgntn/PgNb", text: func(f *fields) *string { return &f.message.page }},
 	binding{path: "GrpHdr/MsgPgntn/LastPgInd", text: func(f *fields) *string { return &f.message.last }},
@@ -225,21 +225,17 @@ func (n *node) target(f *fields) *string {
 // isValue reports whether the element must contain only text.
 func (n *node) isValue() bool { return n.keepsText() && n.children == nil }
 
-func newTree(bindings ...binding) *node {
-	root := &node{}
-	root.add(bindings)
-	return root
-}
-
-func (n *node) add(bindings []binding) {
+// add adds the nodes of a table.
+func (n *node) add(bindings ...binding) *node {
 	for _, b := range bindings {
 		current := n
 		for name := range strings.SplitSeq(b.path, "/") {
 			current = current.child(name)
 		}
 		current.binding = b
-		current.add(b.nested)
+		current.add(b.nested...)
 	}
+	return n
 }
 
 // child returns the child of that name, and creates it if it is missing.

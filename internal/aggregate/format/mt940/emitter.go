@@ -42,7 +42,9 @@ type seen struct {
 func (t *emitter) acceptField(f *field) {
 	switch f.tag {
 	case "86":
-		t.informationField(f)
+		if t.pending && t.fitsDetails(f) { // elsewhere it is about the statement and is ignored
+			t.details.addInformation(f.lines)
+		}
 		return
 	case "NS":
 		t.nonSwiftField(f)

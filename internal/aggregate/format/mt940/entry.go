@@ -22,7 +22,9 @@ func (t *emitter) entryField(f *field) {
 	amount, ok, why := t.decimals.parseAmount(parts.amount)
 	if !ok {
 		t.entry.Amount = unreadableField("61", joinLines(f.lines, " "))
-		t.setRefusal(why)
+		if why != "" { // without a reason, intake gives its own
+			t.entry.Refused = &statement.Refusal{Column: "amount", Reason: why}
+		}
 		return
 	}
 	parts.amount = amount
@@ -30,21 +32,6 @@ func (t *emitter) entryField(f *field) {
 	t.entry.Booked = t.calendar.entry(parts.entry)
 	parts.fill(&t.entry)
 	t.details.supplement = joinLines(rest, " ")
-}
-
-// setRefusal sets why the entry cannot be ingested; without a reason, intake gives its own.
-func (t *emitter) setRefusal(why string) {
-	if why != "" {
-		t.entry.Refused = &statement.Refusal{Column: "amount", Reason: why}
-	}
-}
-
-// informationField reads :86:. After an entry it belongs to the entry; elsewhere it is about the statement and is
-// ignored.
-func (t *emitter) informationField(f *field) {
-	if t.pending && t.fitsDetails(f) {
-		t.details.addInformation(f.lines)
-	}
 }
 
 // nonSwiftField reads the :NS: of an entry or of the statement.

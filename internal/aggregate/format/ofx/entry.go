@@ -51,7 +51,7 @@ func (p *reader) acceptEntry() {
 
 // emitEntry reports the entry, or keeps it until its statement has ended.
 func (p *reader) emitEntry() {
-	if p.current.isForeign(&p.currentEntry) {
+	if own := p.current.Currency; own != "" && p.currentEntry.Currency != own {
 		p.out.Fail(p.current.foreign.add(&p.currentEntry))
 		return
 	}

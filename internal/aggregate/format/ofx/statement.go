@@ -166,11 +166,6 @@ type foreignEntries struct {
 	bytes      int
 }
 
-// isForeign reports whether an entry is in another currency than its statement, if that has one.
-func (w *statementState) isForeign(e *statement.Entry) bool {
-	return w.Currency != "" && e.Currency != w.Currency
-}
-
 func (f *foreignEntries) add(e *statement.Entry) error {
 	f.bytes += entryCost + len(e.Amount) + len(e.Reference) + len(e.Own) + len(e.Code) + len(e.Party) + len(e.Peer) + len(e.Text)
 	if f.bytes > maxForeign {
