@@ -186,7 +186,7 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	to.Begin()
 	t := rows.NewBuilder(rows.Origin{File: name, Object: f.Object, Readings: f.readings}, to, r.rules, &r.budget, r.bindings)
 	defer t.Release()
-	err = as.Read(&progressReader{in: format.WithContext(ctx, in), progress: r.options.Progress}, t)
+	err = as.Read(format.WithContext(ctx, in, r.options.Progress), t)
 	file := t.Summary()
 	p.Format, p.Notices, p.Faults = file.Format, file.Notices, file.Faults
 	switch {
@@ -202,20 +202,6 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	p.Details, p.Balances = to.Rows(project.DetailStream), to.Rows(project.BalanceStream)
 	to.End(named)
 	return p, nil
-}
-
-// progressReader reports the bytes that are read.
-type progressReader struct {
-	in       io.Reader
-	progress func(bytes int64)
-}
-
-func (c *progressReader) Read(p []byte) (int, error) {
-	n, err := c.in.Read(p)
-	if c.progress != nil {
-		c.progress(int64(n))
-	}
-	return n, err
 }
 
 // Rows receives rows of the built-in streams. line is one JSON line, valid until the call returns.

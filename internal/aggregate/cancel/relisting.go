@@ -139,7 +139,7 @@ func (l *relisting) readPart(ctx context.Context, from rows.Origin, institution 
 	l.rows.Begin()
 	t := rows.NewBuilder(from, l, l.Rules, &l.budget, l.bindings)
 	defer t.Release()
-	err = as.Read(format.WithContext(ctx, in), &relistedHandler{t, l})
+	err = as.Read(format.WithContext(ctx, in, nil), &relistedHandler{t, l})
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return nil, fmt.Errorf("read original %s: %w", from.Object, err)

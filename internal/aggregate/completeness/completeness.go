@@ -13,7 +13,6 @@ import (
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/imported"
-	"bursar/internal/event"
 	"bursar/internal/project"
 )
 
@@ -44,7 +43,7 @@ func (c *Accounts) Judge(ctx context.Context, q Query, each func(Account) error)
 
 // judgeAll passes on each account, judged by its statements alone. Among days without a statement, accepted days are intervals of their own.
 func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, each func(Account) error) error {
-	batches, err := event.Batches(ctx, c.Catalog, project.StatementStream, 0)
+	view, err := c.View(ctx, project.StatementStream)
 	if err != nil {
 		return err
 	}
@@ -53,20 +52,15 @@ func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, 
 	if err != nil {
 		return err
 	}
-	if len(batches) == 0 {
+	if view == "" {
 		if err := quarantined.eachUnclaimed(c.institution, each); err != nil {
 			return err
 		}
 		return c.eachSilent(q, fileDays{}, seen, accepted, each)
 	}
-	entries, err := event.Batches(ctx, c.Catalog, project.EntryStream, 0)
-	if err != nil {
+	if _, err := c.View(ctx, project.EntryStream); err != nil { // the entries are checked too before any account is judged
 		return err
 	}
-	if err := event.CheckObjects(ctx, c.Objects, slices.Concat(batches, entries), c.Duck.Threads); err != nil {
-		return err
-	}
-	view := event.ViewSQL(c.Objects, c.Project.Stream(project.StatementStream), batches)
 	days, err := c.fileDays(ctx, view)
 	if err != nil {
 		return err

@@ -206,20 +206,27 @@ func (b *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// contextReader is a reader that fails once its context is done.
+// contextReader is a reader that fails once its context is done, and reports the bytes that are read.
 type contextReader struct {
-	ctx context.Context
-	in  io.Reader
+	ctx      context.Context
+	in       io.Reader
+	progress func(bytes int64) // may be nil
 }
 
-// WithContext returns a reader that fails once the context is done.
-func WithContext(ctx context.Context, in io.Reader) io.Reader { return &contextReader{ctx, in} }
+// WithContext returns a reader that fails once the context is done, and reports the bytes that are read.
+func WithContext(ctx context.Context, in io.Reader, progress func(bytes int64)) io.Reader {
+	return &contextReader{ctx, in, progress}
+}
 
 func (i *contextReader) Read(p []byte) (int, error) {
 	if err := i.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return i.in.Read(p)
+	n, err := i.in.Read(p)
+	if i.progress != nil {
+		i.progress(int64(n))
+	}
+	return n, err
 }
 
 // SourceFile is an open file.

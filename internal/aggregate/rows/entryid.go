@@ -92,10 +92,9 @@ type transactions struct {
 	written    int64
 }
 
-// transaction is the end of a row.
 type transaction struct {
 	facts identity.Digest
-	end   int
+	row   []byte // a part of rows
 }
 
 func (k *transactions) reset() {
@@ -103,8 +102,9 @@ func (k *transactions) reset() {
 }
 
 func (k *transactions) add(facts identity.Digest, r Row) {
+	from := len(k.rows)
 	k.rows = append(k.rows, r...)
-	k.list = append(k.list, transaction{facts, len(k.rows)})
+	k.list = append(k.list, transaction{facts, k.rows[from:]})
 	k.facts.Plus(facts)
 }
 
@@ -115,24 +115,16 @@ func (t *Builder) writeDetails() error {
 		return err
 	}
 	k := &t.transactions
-	order := make([]int, len(k.list))
-	for i := range order {
-		order[i] = i
-	}
 	if !t.rules.Former {
-		slices.SortStableFunc(order, func(a, b int) int { return slices.Compare(k.list[a].facts[:], k.list[b].facts[:]) })
+		slices.SortStableFunc(k.list, func(a, b transaction) int { return slices.Compare(a.facts[:], b.facts[:]) })
 	}
-	for _, i := range order {
-		from := 0
-		if i > 0 {
-			from = k.list[i-1].end
-		}
+	for _, one := range k.list {
 		k.written++
 		r := &t.row
 		r.Begin()
 		r.Digest("id", identity.DetailID(t.id, k.written))
 		r.Digest("entry", t.id)
-		r.columns(k.rows[from+1 : k.list[i].end])
+		r.columns(one.row[len("{"):])
 		if err := t.out.Write(project.DetailStream, t.row); err != nil {
 			return err
 		}
