@@ -30,13 +30,9 @@ type faulty struct {
 	Next    string `json:"next,omitempty"`   // day of the statement that decided: one with an earlier day may come later
 }
 
-func faultyOf(s *match.Statement) faulty { return faulty{Account: s.Account, From: s.From, To: s.To} }
-
-// awaitingOf is what is recorded of a statement until the next one decides between its versions.
-func awaitingOf(s *match.Statement) faulty {
-	f := faultyOf(s)
-	f.Awaits = true
-	return f
+// faultyOf is what is recorded of a statement; with awaits until the next one decides between its versions.
+func faultyOf(s *match.Statement, awaits bool) faulty {
+	return faulty{Account: s.Account, From: s.From, To: s.To, Awaits: awaits}
 }
 
 const (
@@ -57,7 +53,7 @@ func (r *reading) affectedAccounts(ctx context.Context, slots *rows.File) (accou
 	var lines []rows.Row
 	versions := r.storedNames().NewVersions(
 		func(line rows.Row) error { lines = append(lines, line); return nil },
-		func(s *match.Statement) { fresh[s.ID], accounts[s.Account] = awaitingOf(s), true },
+		func(s *match.Statement) { fresh[s.ID], accounts[s.Account] = faultyOf(s, true), true },
 	)
 	for _, s := range r.spools {
 		err := s.EachLine(project.StatementStream, func(line []byte) error {
@@ -69,7 +65,7 @@ func (r *reading) affectedAccounts(ctx context.Context, slots *rows.File) (accou
 				accounts[row.Account] = true
 			}
 			if bytes.Contains(line, []byte(`_fault":`)) || bytes.Contains(line, []byte(`"fault":`)) {
-				fresh[row.ID], accounts[row.Account] = faultyOf(&row), true
+				fresh[row.ID], accounts[row.Account] = faultyOf(&row, false), true
 				if !bytes.Contains(line, []byte(`"page_fault":`)) { // it may have another version
 					return nil
 				}
@@ -124,7 +120,7 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 		err := r.storedNames().SearchDays(ctx, func(list []match.Statement) error {
 			awaiting := map[string]faulty{}
 			for i := range list {
-				awaiting[list[i].ID] = awaitingOf(&list[i])
+				awaiting[list[i].ID] = faultyOf(&list[i], true)
 			}
 			return r.recordFaulty(ctx, awaiting)
 		})

@@ -41,6 +41,7 @@ const maxBalances = 100_000
 // Builder implements statement.Handler for one file: it writes rows and checks each statement against its own totals.
 type Builder struct {
 	reports
+	failed         error // the first error: what comes after it has no effect
 	out            Sink
 	rules          rules.Set
 	occurrences    *occurrences
@@ -137,7 +138,15 @@ func (t *Builder) Begin(s *statement.Statement) error {
 	t.statementCols.Stated("kind", string(s.Kind))
 	t.statementCols.Text("servicer", t.name.Servicer)
 	t.statementCols.Stated("account", t.name.Account)
-	return t.recordBindings(s)
+	t.recordBindings(s)
+	return t.failed
+}
+
+// fail keeps the first error.
+func (t *Builder) fail(err error) {
+	if t.failed == nil {
+		t.failed = err
+	}
 }
 
 // Balance keeps a balance until the statement ends.
@@ -154,10 +163,8 @@ func (t *Builder) Balance(b *statement.Balance) error {
 }
 
 // Entry computes the base of an entry. Its id follows when its details are known, except in projects with former rules.
-func (t *Builder) Entry(e *statement.Entry) (err error) {
-	if err := t.readReversal(e); err != nil {
-		return err
-	}
+func (t *Builder) Entry(e *statement.Entry) error {
+	t.readReversal(e)
 	if t.entryCount == 0 {
 		t.byCurrency = currencies(t.balances)
 		head := t.headDigest()
@@ -173,18 +180,19 @@ func (t *Builder) Entry(e *statement.Entry) (err error) {
 			refuseCorrection(e)
 		}
 		t.base = identity.EntryBase(t.name, t.stmt, e, t.reference(e), t.undatedScope)
-		return nil
+		return t.failed
 	}
 	t.base = identity.FormerBase(t.stmt, e, identity.FormerPart(t.stmt, t.intermediateOpening()), t.undatedScope)
 	t.id = t.base
 	if e.Unique && !e.Shared {
-		return nil
+		return t.failed
 	}
 	n, err := t.occurrences.next(e.Place, t.base)
 	if n > 1 {
 		t.id = identity.Of("again", string(t.base[:]), strconv.FormatUint(uint64(n), 10))
 	}
-	return err
+	t.fail(err)
+	return t.failed
 }
 
 // Detail keeps one transaction of the entry. Details are part of what identifies the entry, so that they are written
@@ -215,18 +223,16 @@ func (t *Builder) Detail(d *statement.Detail) error {
 	r.Stated("statement", t.label())
 	t.originColumns(d.Place)
 	t.transactions.add(facts, *r)
-	if len(t.transactions.rows) < maxTransactionBytes {
-		return nil
+	if len(t.transactions.rows) >= maxTransactionBytes {
+		t.writeDetails()
 	}
-	return t.writeDetails()
+	return t.failed
 }
 
 // EndEntry writes the details that are kept and the entry.
 func (t *Builder) EndEntry() error {
 	e := t.entry
-	if err := t.writeDetails(); err != nil {
-		return err
-	}
+	t.writeDetails()
 	t.ledger(cmp.Or(e.Currency, t.stmt.Currency)).addEntry(t, e)
 	r := &t.row
 	r.Begin()
@@ -251,7 +257,8 @@ func (t *Builder) EndEntry() error {
 	if e.Refused != nil {
 		r.refused(e.Refused)
 	}
-	return t.writeRow(project.EntryStream, e.Place)
+	t.writeRow(project.EntryStream, e.Place)
+	return t.failed
 }
 
 func (t *Builder) accountColumns(r *Row, currency string) {
@@ -260,9 +267,15 @@ func (t *Builder) accountColumns(r *Row, currency string) {
 }
 
 // writeRow completes the row with its origin and passes it to the sink.
-func (t *Builder) writeRow(stream string, at statement.Place) error {
+func (t *Builder) writeRow(stream string, at statement.Place) {
 	t.originColumns(at)
-	return t.out.Write(stream, t.row)
+	t.write(stream)
+}
+
+func (t *Builder) write(stream string) {
+	if t.failed == nil {
+		t.failed = t.out.Write(stream, t.row)
+	}
 }
 
 // originColumns ends the row with the file and place that it comes from.

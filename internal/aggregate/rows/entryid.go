@@ -52,22 +52,21 @@ func (t *Builder) ownReference(e *statement.Entry) string {
 }
 
 // identify derives the entry's id from its content, as far as that is known.
-func (t *Builder) identify() error {
+func (t *Builder) identify() {
 	if t.rules.Former || t.transactions.identified {
-		return nil
+		return
 	}
 	t.transactions.identified = true
 	all, n := identity.ContentDigest(t.base, t.entry, t.ownReference(t.entry), t.transactions.facts), uint32(1)
 	if !t.entry.Unique || t.entry.Shared {
 		var err error
-		if n, err = t.occurrences.next(t.entry.Place, all); err != nil {
-			return err
-		}
+		n, err = t.occurrences.next(t.entry.Place, all)
+		t.fail(err)
 	}
 	t.id = identity.Nth(all, n)
 	day := t.entryDay(t.entry)
-	if !statement.IsDay(day) { // intake rejects it
-		return nil
+	if !statement.IsDay(day) || t.failed != nil { // intake rejects an entry without a day
+		return
 	}
 	currency := cmp.Or(t.entry.Currency, t.stmt.Currency)
 	l := t.listing(currency)
@@ -77,7 +76,7 @@ func (t *Builder) identify() error {
 		name.BalanceBefore = identity.Of("before", before.Plus(t.ledger(currency).booked.sum).String())
 	}
 	t.nameCut(name, currency)
-	return t.out.AddNamed(name)
+	t.fail(t.out.AddNamed(name))
 }
 
 // maxTransactionBytes limits the bytes of rows that are kept. An entry with more is identified by those that were kept.
@@ -110,10 +109,8 @@ func (k *transactions) add(facts identity.Digest, r Row) {
 
 // writeDetails identifies the entry and writes the transactions that are kept. They are numbered in an order of their
 // content, so that another list of them yields the same events.
-func (t *Builder) writeDetails() error {
-	if err := t.identify(); err != nil {
-		return err
-	}
+func (t *Builder) writeDetails() {
+	t.identify()
 	k := &t.transactions
 	if !t.rules.Former {
 		slices.SortStableFunc(k.list, func(a, b transaction) int { return slices.Compare(a.facts[:], b.facts[:]) })
@@ -125,10 +122,7 @@ func (t *Builder) writeDetails() error {
 		r.Digest("id", identity.DetailID(t.id, k.written))
 		r.Digest("entry", t.id)
 		r.columns(one.row[len("{"):])
-		if err := t.out.Write(project.DetailStream, t.row); err != nil {
-			return err
-		}
+		t.write(project.DetailStream)
 	}
 	k.rows, k.list = k.rows[:0], k.list[:0]
-	return nil
 }

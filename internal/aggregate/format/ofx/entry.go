@@ -113,9 +113,6 @@ func (p *reader) checkUnique() {
 	if !e.Unique {
 		return
 	}
-	if p.current.seen == nil {
-		p.current.seen = map[referenceHash]firstEntry{}
-	}
 	name, content := hashReference(e.Reference), hashContent(e)
 	p.current.markReplaced(e, name)
 	before, again := p.current.seen[name]
@@ -186,14 +183,9 @@ func movedAmount(e *statement.Entry) string {
 
 // addShared stores the amount of an entry that shares the FITID of an earlier one.
 func (w *statementState) addShared(name referenceHash, e *statement.Entry) {
-	amount := movedAmount(e)
-	if amount == "" {
-		return
+	if amount := movedAmount(e); amount != "" {
+		w.shared[name] = append(w.shared[name], amount)
 	}
-	if w.shared == nil {
-		w.shared = map[referenceHash][]string{}
-	}
-	w.shared[name] = append(w.shared[name], amount)
 }
 
 // markReplaced marks an entry that an earlier one replaces, and lists the earlier entries that this one replaces.
@@ -213,8 +205,5 @@ func (w *statementState) markReplaced(e *statement.Entry, name referenceHash) {
 		e.Replaces = &statement.Replacement{Amounts: amounts}
 	}
 	delete(w.shared, corrected)
-	if w.replaced == nil {
-		w.replaced = map[referenceHash]bool{}
-	}
 	w.replaced[corrected] = true
 }

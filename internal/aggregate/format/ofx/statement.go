@@ -51,7 +51,11 @@ func (w *statementState) setValue(name, value string) {
 func (w *statementState) isBank() bool { return w.element == "STMTRS" || w.element == "CCSTMTRS" }
 
 func (p *reader) enterStatement(e *element) {
-	p.current = statementState{serverTime: p.current.serverTime, transactionUID: p.current.transactionUID, element: e.name}
+	p.current = statementState{
+		serverTime: p.current.serverTime, transactionUID: p.current.transactionUID, element: e.name,
+		seen: map[referenceHash]firstEntry{}, corrections: corrections{map[referenceHash][]string{}, map[referenceHash]bool{}},
+		foreign: foreignEntries{entries: map[string][]statement.Entry{}},
+	}
 	p.current.Statement = statement.Statement{
 		Place: e.place, Format: p.format, Kind: statement.Booked,
 		Created: parseTimestamp(p.current.serverTime).String(),
@@ -170,9 +174,6 @@ func (f *foreignEntries) add(e *statement.Entry) error {
 	f.bytes += entryCost + len(e.Amount) + len(e.Reference) + len(e.Own) + len(e.Code) + len(e.Party) + len(e.Peer) + len(e.Text)
 	if f.bytes > maxForeign {
 		return statement.Refuse(e.Place, "the statement has more than %d bytes of entries in other currencies", maxForeign)
-	}
-	if f.entries == nil {
-		f.entries = map[string][]statement.Entry{}
 	}
 	if f.entries[e.Currency] == nil {
 		f.currencies = append(f.currencies, e.Currency)
