@@ -37,12 +37,10 @@ type File struct {
 	adjusted      cancel.File     // of a file that is read again
 }
 
-// whole reports whether every part was read.
 func (f *File) whole() bool {
 	return len(f.Parts) > 0 && !slices.ContainsFunc(f.Parts, func(p imported.Part) bool { return p.Refused != "" })
 }
 
-// someRead reports whether a part was read.
 func (f *File) someRead() bool {
 	return slices.ContainsFunc(f.Parts, func(p imported.Part) bool { return p.Refused == "" })
 }

@@ -80,7 +80,6 @@ func (im *Importer) findImported(ctx context.Context, name string) (*imported.Fi
 	return imported.Find(ctx, im.Catalog, name, digest)
 }
 
-// digestOfPath is the digest of a file on disk.
 func (im *Importer) digestOfPath(ctx context.Context, path string) (string, error) {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return "", fs.ErrNotExist

@@ -79,7 +79,6 @@ func (r *Adjustment) newRelisted(name string, uncounted map[string]bool) (*relis
 	return l, nil
 }
 
-// close closes the files that are still open.
 func (l *relisting) close() error {
 	if !l.allRead {
 		l.allRead = true

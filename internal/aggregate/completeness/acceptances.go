@@ -80,7 +80,6 @@ func (all acceptances) gaps(a *Account, declared, until string) (own []*Acceptan
 // nameLength is the number of hex digits of an interval's name.
 const nameLength = 16
 
-// acceptable reports whether an interval can be accepted.
 func (i *Interval) acceptable() bool { return i.State == Broken || i.State == Unknown }
 
 // isNamed reports whether name is the name of the interval or the number of its statement.

@@ -117,7 +117,6 @@ func (s storedMovements) explainedByReplaced(b, l *storedStatement) bool {
 	return isSubsetSum(statement.Subtract(l.Amount, statement.Subtract(l.Closing, b.Closing)), amounts)
 }
 
-// isSubsetSum reports whether some of the amounts add up to a sum.
 func isSubsetSum(sum string, amounts []string) bool {
 	if len(amounts) == 0 {
 		return statement.SameNumber(sum, "0")

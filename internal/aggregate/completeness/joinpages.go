@@ -148,7 +148,6 @@ func (t *storedStatement) pages() []*storedStatement {
 	return []*storedStatement{t}
 }
 
-// appendPage joins the next page.
 func (t *storedStatement) appendPage(p *storedStatement) {
 	if t.parts == nil {
 		first := *t

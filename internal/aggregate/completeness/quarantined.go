@@ -167,7 +167,6 @@ func (c *Accounts) quarantinedStatements(ctx context.Context, q Query) (quaranti
 	return all, err
 }
 
-// addTo moves an account's quarantined statements to it.
 func (l quarantinedStatements) addTo(a *Account) {
 	key := accountKey{a.Servicer, a.Account, a.Currency}
 	if len(l[key]) == 0 {

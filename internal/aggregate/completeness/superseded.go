@@ -131,7 +131,6 @@ func (t *storedStatement) isStatedBy(quarantined *Interval) bool {
 	return t.Kind == quarantined.Kind && t.Number == quarantined.Number && t.Opening == quarantined.Opening && t.Closing == quarantined.Closing && t.Amount == quarantined.Amount && t.Entries == quarantined.Entries
 }
 
-// superseded lists the statements that do not count.
 func (v *versions) superseded() (list []Superseded) {
 	for _, g := range v.replaced {
 		list = append(list, superseded(g.statement, g.by, g.reason, changeOf(g.statement, g.by)))

@@ -35,7 +35,6 @@ func newCutEntries() *cutEntries {
 	return &cutEntries{names: map[identity.Digest][]rows.CutName{}, replaced: map[identity.Digest]bool{}, count: map[identity.Digest]int{}, found: map[cutAt][]identity.Digest{}}
 }
 
-// load adds the stored slots of a key.
 func (c *cutEntries) load(key identity.Digest, slots []slot) {
 	if c.count[key] > 0 {
 		return
@@ -160,7 +159,6 @@ SELECT kind, servicer, account, CAST(amount AS VARCHAR), currency, status, CAST(
 FROM (%s) JOIN formats USING (object, file) WHERE length(reference) >= %d AND takes_back IS NULL
 ORDER BY kind, servicer, account, amount, currency, status, reversal, left(reference, %d), id, mt`
 
-// writeCut writes the rows for the stream of names.
 func (s *Names) writeCut(ctx context.Context, to *bufio.Writer) (written int64, err error) {
 	entries, err := s.View(ctx, project.EntryStream)
 	if err != nil || entries == "" {

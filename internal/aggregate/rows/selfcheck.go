@@ -85,7 +85,6 @@ type fault struct {
 	text  string
 }
 
-// maxFaults is how many faults of a statement are kept.
 const maxFaults = 3
 
 // addFault keeps a fault. Its text is cut if values in it are longer than any valid one.

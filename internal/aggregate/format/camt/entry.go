@@ -151,7 +151,6 @@ type operationCount struct {
 	invalid string // the first text that is not a valid number
 }
 
-// countOperations adds the number of operations of one batch.
 func (m *message) countOperations() {
 	text := m.fields.entry.operations
 	m.fields.entry.operations = ""

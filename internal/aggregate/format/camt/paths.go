@@ -146,7 +146,6 @@ func accountPaths(path string, get func(*fields) *identification) []binding {
 	}
 }
 
-// bankPaths are the paths of a financial institution.
 func bankPaths(path string, get func(*fields) *agent) []binding {
 	bic := func(f *fields) *string { return &get(f).bic }
 	member := func(f *fields) *string { return &get(f).member }
@@ -225,7 +224,6 @@ func (n *node) target(f *fields) *string {
 // isValue reports whether the element must contain only text.
 func (n *node) isValue() bool { return n.keepsText() && n.children == nil }
 
-// add adds the nodes of a table.
 func (n *node) add(bindings ...binding) *node {
 	for _, b := range bindings {
 		current := n

@@ -193,7 +193,6 @@ func (s *scope) add(decimal, number string, hashed bool) {
 	}
 }
 
-// onlyDigits removes all characters but digits.
 func onlyDigits(text string) string {
 	return strings.Map(func(c rune) rune {
 		if c >= '0' && c <= '9' {

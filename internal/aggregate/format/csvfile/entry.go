@@ -153,7 +153,6 @@ func (n *noticeCounts) add(at statement.Place, what, field, value string) {
 	*n = append(*n, statement.Notice{Place: at, What: what, Fields: fields, Count: 1})
 }
 
-// emitNotices reports the skipped rows and notes.
 func (e *emitter) emitNotices() {
 	for _, list := range []noticeCounts{e.skipped, e.table.notes} {
 		for i := range list {
@@ -207,7 +206,6 @@ func parseDate(text string, m *project.CSVMapping) (date, reason string) {
 	return "", scan.NotWritten + " in any of the declared ways: " + strings.Join(formats, ", ")
 }
 
-// entryText joins the text columns.
 func (e *emitter) entryText(r row) string {
 	var texts []string
 	for _, column := range e.table.columns.text {

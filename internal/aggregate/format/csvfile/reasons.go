@@ -9,7 +9,6 @@ import (
 	"bursar/internal/project"
 )
 
-// quote quotes a text for a message.
 func quote(text string) string { return quoteNames([]string{text}) }
 
 // emptyReason is the reason for a required column that is empty.

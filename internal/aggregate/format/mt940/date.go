@@ -51,7 +51,6 @@ type calendar struct {
 	entryText, entryDay string
 }
 
-// value converts a value date.
 func (c *calendar) value(text string) string {
 	if text != c.valueText || text == "" {
 		c.valueText, c.valueDay, c.entryText = text, date(text), ""

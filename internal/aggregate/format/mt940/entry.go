@@ -53,7 +53,6 @@ func (t *emitter) fitsDetails(f *field) bool {
 	return t.out.Err == nil
 }
 
-// endEntry reports the pending entry.
 func (t *emitter) endEntry() {
 	if !t.pending {
 		return

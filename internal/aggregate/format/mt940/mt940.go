@@ -20,7 +20,6 @@ import (
 // cutOffHint is the next step for a file that ends too early.
 const cutOffHint = "the file seems to be truncated: download it again"
 
-// reader is the state of one read.
 type reader struct {
 	lines   *lineReader
 	emitter emitter
@@ -132,7 +131,6 @@ func (r *reader) appendLine(l line) {
 	r.field.lines = append(r.field.lines, l)
 }
 
-// endField passes the open field to the emitter.
 func (r *reader) endField() {
 	if r.field.tag != "" {
 		f := r.field

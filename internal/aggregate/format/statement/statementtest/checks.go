@@ -73,7 +73,6 @@ func CheckHandlerErrors(t *testing.T, text []byte, read func(io.Reader, statemen
 	}
 }
 
-// failingHandler fails when left reaches 0.
 type failingHandler struct{ left int }
 
 func (s *failingHandler) call() error {
