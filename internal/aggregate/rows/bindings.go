@@ -42,7 +42,8 @@ func (t *Builder) recordBinding(what rules.Aspect, s *statement.Statement) {
 		size += 4 * valueOverhead
 	}
 	if t.budget.Bindings -= size; t.budget.Bindings < 0 {
-		t.fail(statement.Refuse(s.Place, "the files of the import have too many accounts without an IBAN").Advise("import fewer files at a time, or divide this one"))
+		t.fail(statement.Refuse(s.Place, "the files of the import have too many accounts without an IBAN").Advise(
+			"import fewer files at a time, or divide this one"))
 		return
 	}
 	if t.fileBindings == nil {

@@ -79,7 +79,9 @@ type Builder struct {
 
 // rowBuilders pools row builders, because banks send many small files.
 var rowBuilders = sync.Pool{New: func() any {
-	return &Builder{occurrences: &occurrences{heads: map[identity.Digest]int32{}, latest: map[identity.Digest]repeats{}, former: map[statementContent]repeats{}}}
+	return &Builder{occurrences: &occurrences{
+		heads: map[identity.Digest]int32{}, latest: map[identity.Digest]repeats{}, former: map[statementContent]repeats{},
+	}}
 }}
 
 // NewBuilder gets a row builder from the pool; the caller releases it. left is the memory budget that remains to the import.

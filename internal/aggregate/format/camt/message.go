@@ -80,13 +80,13 @@ func (m *message) end(n *node, text []byte) {
 func (m *message) set(n *node, target *string, text string) {
 	switch {
 	case n.deadline == statementBegun && m.statementBegun:
-		m.walk.refuse("<%s> comes after the statement's balances or entries", n.name).Advise("the schema requires it before them")
+		m.walk.fail(m.walk.refuse("<%s> comes after the statement's balances or entries", n.name).Advise("the schema requires it before them"))
 	case n.deadline == detailsBegun && m.details > 0:
-		m.walk.refuse("<%s> comes after the entry's details", n.name).Advise("the schema requires it before them")
+		m.walk.fail(m.walk.refuse("<%s> comes after the entry's details", n.name).Advise("the schema requires it before them"))
 	case *target == "":
 		*target = text
 	case *target != text:
-		m.walk.refuse("<%s> is given twice: %.40q and %.40q", n.name, *target, text)
+		m.walk.fail(m.walk.refuse("<%s> is given twice: %.40q and %.40q", n.name, *target, text))
 	}
 }
 
@@ -121,7 +121,7 @@ func (m *message) beginStatement() {
 	f, s := &m.fields.statement, &m.statement
 	s.Account, s.IBAN = f.account.accountNumber()
 	if s.Account == "" {
-		m.out.Refuse(s.Place, "the statement states no account").Advise("ask the bank for <Acct> with an <Id>")
+		m.out.Fail(statement.Refuse(s.Place, "the statement states no account").Advise("ask the bank for <Acct> with an <Id>"))
 	}
 	s.Format, s.Kind = m.format, m.kind
 	s.Servicer = cmp.Or(f.servicer.name(), f.servicer.fullName)
@@ -178,10 +178,10 @@ func (m *message) endBalance() {
 func (m *message) finish() {
 	switch {
 	case !m.foundMessage:
-		m.walk.refuse("<%.40s> contains no CAMT message", m.walk.root).
-			Advise("<BkToCstmrStmt>, <BkToCstmrAcctRpt> or <BkToCstmrDbtCdtNtfctn> is expected")
+		m.walk.fail(m.walk.refuse("<%.40s> contains no CAMT message", m.walk.root).
+			Advise("<BkToCstmrStmt>, <BkToCstmrAcctRpt> or <BkToCstmrDbtCdtNtfctn> is expected"))
 	case m.statements == 0:
-		m.walk.refuse("the message contains no statement").Advise("ask the bank for a message with <" + strings.Join(statementElements, ">, <") + ">")
+		m.walk.fail(m.walk.refuse("the message contains no statement").Advise("ask the bank for a message with <" + strings.Join(statementElements, ">, <") + ">"))
 	}
 }
 

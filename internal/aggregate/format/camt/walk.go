@@ -83,7 +83,7 @@ func (w *walk) run() error {
 		case xml.ProcInst:
 			w.instruction(t.Target)
 		case xml.Directive:
-			w.refuse("a document type or entity is declared").Advise("bank messages do not need one; ask for the file without it")
+			w.fail(w.refuse("a document type or entity is declared").Advise("bank messages do not need one; ask for the file without it"))
 		}
 	}
 	return w.message.out.Err
@@ -92,13 +92,13 @@ func (w *walk) run() error {
 func (w *walk) start(t *xml.StartElement) {
 	switch {
 	case w.depth == 0 && w.root != "":
-		w.refuse("<%s> begins after the end of <%s>", shorten(t.Name.Local), w.root).Advise("a file contains one message")
+		w.fail(w.refuse("<%s> begins after the end of <%s>", shorten(t.Name.Local), w.root).Advise("a file contains one message"))
 	case w.depth == statement.MaxDepth:
-		w.refuse("elements are nested more than %d deep", statement.MaxDepth)
+		w.fail(w.refuse("elements are nested more than %d deep", statement.MaxDepth))
 	case len(t.Name.Local)+len(t.Name.Space) > maxName:
-		w.refuse("an element's name is longer than %d bytes", maxName)
+		w.fail(w.refuse("an element's name is longer than %d bytes", maxName))
 	case t.Name.Local == "include" && t.Name.Space != "":
-		w.refuse("<%s:include> refers to content outside the file", shorten(t.Name.Space)).Advise("ask for the whole file")
+		w.fail(w.refuse("<%s:include> refers to content outside the file", shorten(t.Name.Space)).Advise("ask for the whole file"))
 	}
 	if w.depth == len(w.stack) {
 		w.stack = append(w.stack, element{})
@@ -111,7 +111,7 @@ func (w *walk) start(t *xml.StartElement) {
 		w.startOutside(t, opened)
 	} else if parent := w.stack[w.depth-2].node; parent != nil {
 		if parent.isValue() {
-			w.refuse("<%s> is within <%s>, which contains only a value", shorten(t.Name.Local), parent.name)
+			w.fail(w.refuse("<%s> is within <%s>, which contains only a value", shorten(t.Name.Local), parent.name))
 		}
 		opened.node = parent.children[t.Name.Local]
 	}
@@ -143,12 +143,12 @@ func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 
 func (w *walk) end(name xml.Name) {
 	if w.depth == 0 {
-		w.refuse("</%s> does not close an open element", shorten(name.Local))
+		w.fail(w.refuse("</%s> does not close an open element", shorten(name.Local)))
 		return
 	}
 	closing := &w.stack[w.depth-1]
 	if closing.name != name {
-		w.refuse("</%s> closes <%s>, which begins at %s", shorten(name.Local), closing.name.Local, closing.place)
+		w.fail(w.refuse("</%s> closes <%s>, which begins at %s", shorten(name.Local), closing.name.Local, closing.place))
 	}
 	if closing.node != nil {
 		w.message.end(closing.node, bytes.TrimSpace(w.value))
@@ -164,7 +164,7 @@ func (w *walk) end(name xml.Name) {
 func (w *walk) characters(data []byte) {
 	if w.depth == 0 {
 		if len(bytes.TrimSpace(data)) > 0 {
-			w.refuse("there is text outside of all elements").Advise("a message is XML from its first to its last byte")
+			w.fail(w.refuse("there is text outside of all elements").Advise("a message is XML from its first to its last byte"))
 		}
 		return
 	}
@@ -184,7 +184,7 @@ func (w *walk) instruction(target string) {
 		return
 	}
 	if w.sawDeclaration || w.root != "" {
-		w.refuse("the file contains a second XML declaration").Advise("a file contains one message")
+		w.fail(w.refuse("the file contains a second XML declaration").Advise("a file contains one message"))
 	}
 	w.sawDeclaration = true
 }
@@ -198,12 +198,12 @@ func (w *walk) finish(err error) {
 	case errors.Is(err, errTokenTooLong):
 		w.refuseLong()
 	case w.raw.err != nil && !errors.Is(w.raw.err, io.EOF) && errors.Is(err, w.raw.err):
-		w.message.out.Fail(fmt.Errorf("read the file: %w", err))
+		w.fail(fmt.Errorf("read the file: %w", err))
 	case cut && w.depth > 0:
 		inner := w.stack[w.depth-1]
-		w.refuse("the file ends within <%s>, which begins at %s", inner.name.Local, inner.place).Advise("ask for the whole file")
+		w.fail(w.refuse("the file ends within <%s>, which begins at %s", inner.name.Local, inner.place).Advise("ask for the whole file"))
 	case cut && w.root == "":
-		w.refuse("the file contains no XML element").Advise("a message is XML from its first to its last byte")
+		w.fail(w.refuse("the file contains no XML element").Advise("a message is XML from its first to its last byte"))
 	case errors.Is(err, io.EOF):
 		w.message.finish()
 	case broken:
@@ -211,28 +211,31 @@ func (w *walk) finish(err error) {
 		w.place = statement.Place{Line: int64(line), Column: max(1, int64(column))}
 		refused := w.refuse("this is not valid XML: %s", syntax.Msg)
 		if syntax.Msg == "invalid UTF-8" {
-			refused.Advise("the file is in another encoding than it declares, or declares none")
+			refused = refused.Advise("the file is in another encoding than it declares, or declares none")
 		}
+		w.fail(refused)
 	default:
-		w.refuse("the XML cannot be read: %s", strings.TrimPrefix(err.Error(), "xml: "))
+		w.fail(w.refuse("the XML cannot be read: %s", strings.TrimPrefix(err.Error(), "xml: ")))
 	}
 }
 
 // refuseLong refuses a token or a value that exceeds the limit.
 func (w *walk) refuseLong() {
 	if w.depth == 0 {
-		w.refuse("a value or a tag has more than %d bytes", statement.MaxValue)
+		w.fail(w.refuse("a value or a tag has more than %d bytes", statement.MaxValue))
 		return
 	}
 	inner := w.stack[w.depth-1]
 	w.place = inner.place
-	w.refuse("a value or a tag of <%s> has more than %d bytes", inner.name.Local, statement.MaxValue)
+	w.fail(w.refuse("a value or a tag of <%s> has more than %d bytes", inner.name.Local, statement.MaxValue))
 }
 
-// refuse refuses the file at the current token.
+// refuse returns an error at the current token.
 func (w *walk) refuse(format string, args ...any) *statement.Error {
-	return w.message.out.Refuse(w.place, format, args...)
+	return statement.Refuse(w.place, format, args...)
 }
+
+func (w *walk) fail(err error) { w.message.out.Fail(err) }
 
 // shorten limits a name from the file, so that it does not fill the error.
 func shorten(name string) string {

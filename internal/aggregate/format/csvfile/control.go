@@ -60,7 +60,7 @@ func (e *emitter) checkEmptyScope(r *row) {
 	c := &e.table.columns
 	for _, column := range []int{c.count, c.sum, c.hash} {
 		if text := r.cell(column); text != "" && strings.Trim(text, "0.,-+ ") != "" {
-			e.out.Refuse(r.place, "the control row states %s, but there are no rows", quote(text)).Advise("ask for the whole file")
+			e.out.Fail(statement.Refuse(r.place, "the control row states %s, but there are no rows", quote(text)).Advise("ask for the whole file"))
 		}
 	}
 }

@@ -153,11 +153,11 @@ func (e *emitter) groupFor(at statement.Place, account, currency string) *group 
 	case found != nil && found.scope == e.scopeCount:
 		return found
 	case found != nil:
-		e.out.Refuse(at, "account %s occurs again after the control row of line %d", quote(account), e.scope.previousControlLine).Advise(
-			"import each export separately; declare a control row before its rows with `row: first`")
+		e.out.Fail(statement.Refuse(at, "account %s occurs again after the control row of line %d", quote(account), e.scope.previousControlLine).Advise(
+			"import each export separately; declare a control row before its rows with `row: first`"))
 		return nil
 	case len(e.groups) == maxStatements:
-		e.out.Refuse(at, "the file has more than %d accounts", maxStatements).Advise("export fewer at a time")
+		e.out.Fail(statement.Refuse(at, "the file has more than %d accounts", maxStatements).Advise("export fewer at a time"))
 		return nil
 	}
 	found = &group{account: account, currency: currency, scope: e.scopeCount, first: -1, last: -1}
@@ -243,7 +243,7 @@ func (e *emitter) finish() {
 		e.checkEmptyScope(e.scope.control)
 	}
 	if len(e.groups) == 0 && e.mapping.Control != nil && !e.emptyControl {
-		e.out.Refuse(end, "there are no rows and no control row").Advise("ask for the whole file")
+		e.out.Fail(statement.Refuse(end, "there are no rows and no control row").Advise("ask for the whole file"))
 	}
 	e.emitNotices()
 	if len(e.groups) == 0 {

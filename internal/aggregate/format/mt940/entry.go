@@ -48,7 +48,7 @@ func (t *emitter) nonSwiftField(f *field) {
 func (t *emitter) fitsDetails(f *field) bool {
 	t.details.size += f.size
 	if t.details.size > statement.MaxValue {
-		t.out.Refuse(f.at, "an entry's text is longer than %d bytes", statement.MaxValue)
+		t.out.Fail(statement.Refuse(f.at, "an entry's text is longer than %d bytes", statement.MaxValue))
 	}
 	return t.out.Err == nil
 }

@@ -189,17 +189,17 @@ func (r *reader) checkEnd() (whole bool) {
 	t := &r.emitter
 	whole = r.possibleEnd.set && (!r.lines.unended || t.isReport())
 	if r.lines.unended && !r.possibleEnd.set && r.field.mayBeCut() {
-		t.out.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(cutOffHint)
+		t.out.Fail(statement.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(cutOffHint))
 	}
 	if r.envelope.open {
-		t.out.Refuse(r.envelope.at, "the file ends before -} closes this message").Advise(cutOffHint)
+		t.out.Fail(statement.Refuse(r.envelope.at, "the file ends before -} closes this message").Advise(cutOffHint))
 	}
 	r.dropAfterHyphen()
 	r.endField()
 	switch {
 	case whole || !t.hasHeader() || t.seen.closing || t.isReport() && t.statement.Stated != statement.Totals{}:
 	case t.endedByHyphen > 0, t.closed > 0 && !t.isReport(), t.seen.opening && r.lines.unended:
-		t.out.Refuse(t.statement.Place, "the file ends before the end of the statement that begins here").Advise(cutOffHint)
+		t.out.Fail(statement.Refuse(t.statement.Place, "the file ends before the end of the statement that begins here").Advise(cutOffHint))
 	}
 	return whole
 }

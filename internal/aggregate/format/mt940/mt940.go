@@ -73,7 +73,7 @@ func (r *reader) finish() {
 	if at.Line == 0 {
 		at = statement.Place{Line: 1, Column: 1}
 	}
-	r.emitter.out.Refuse(at, "the file has no field of MT940 or MT942, such as :20:, :25:, :60F: or :61:")
+	r.emitter.out.Fail(statement.Refuse(at, "the file has no field of MT940 or MT942, such as :20:, :25:, :60F: or :61:"))
 }
 
 // acceptLine handles the next line of the file. Banks and programs wrap lines anywhere, even within a tag: a line
@@ -126,7 +126,7 @@ func (r *reader) fieldLine(l line) {
 func (r *reader) appendLine(l line) {
 	r.field.size += len(l.text) + lineCost
 	if r.field.size > statement.MaxValue {
-		r.emitter.out.Refuse(r.field.at, ":%s: is longer than %d bytes", r.field.tag, statement.MaxValue)
+		r.emitter.out.Fail(statement.Refuse(r.field.at, ":%s: is longer than %d bytes", r.field.tag, statement.MaxValue))
 	}
 	r.field.lines = append(r.field.lines, l)
 }

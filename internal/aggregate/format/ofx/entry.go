@@ -18,7 +18,7 @@ func (p *reader) acceptEntry() {
 	case p.current.element == "" && p.responseUnread:
 		return
 	case p.current.element == "":
-		p.out.Refuse(r.place, "<%s> outside of a statement", r.nodes[0].name)
+		p.out.Fail(statement.Refuse(r.place, "<%s> outside of a statement", r.nodes[0].name))
 		return
 	case !p.current.isBank():
 		p.transaction()
@@ -118,7 +118,7 @@ func (p *reader) checkUnique() {
 	before, again := p.current.seen[name]
 	switch {
 	case !again && len(p.current.seen) >= maxEntries:
-		p.out.Refuse(e.Place, "the statement has more than %d entries", maxEntries).Advise("split it by day")
+		p.out.Fail(statement.Refuse(e.Place, "the statement has more than %d entries", maxEntries).Advise("split it by day"))
 	case !again:
 		p.current.seen[name] = firstEntry{content, movedAmount(e)}
 	case before.content != content:

@@ -24,7 +24,7 @@ func (p *reader) checkSummary() {
 	case p.summary.refusal != nil:
 		p.out.Fail(p.summary.refusal)
 	case !p.summary.responses:
-		p.out.Refuse(statement.Place{Line: 1, Column: 1}, "the file contains no statement, list of accounts or response of a bank")
+		p.out.Fail(statement.Refuse(statement.Place{Line: 1, Column: 1}, "the file contains no statement, list of accounts or response of a bank"))
 	}
 }
 

@@ -39,7 +39,7 @@ func (p *reader) read() {
 	}
 	for i := len(p.open) - 1; i >= 0; i-- {
 		if e := &p.open[i]; e.kind.rank != none {
-			p.out.Refuse(p.lex.place, "the file ends within the <%s> that begins at %s", e.name, e.place).Advise("fetch the file again")
+			p.out.Fail(statement.Refuse(p.lex.place, "the file ends within the <%s> that begins at %s", e.name, e.place).Advise("fetch the file again"))
 		}
 	}
 }
@@ -117,7 +117,7 @@ func (p *reader) end(t tag) {
 	if p.lastValue != t.name {
 		i := p.findOpen(t.name, t.kind.rank)
 		if i < 0 && !p.mayEndOther(t.kind.rank) {
-			p.out.Refuse(t.place, "</%s> does not close an open element", t.name).Advise("fetch the file again")
+			p.out.Fail(statement.Refuse(t.place, "</%s> does not close an open element", t.name).Advise("fetch the file again"))
 		}
 		if i >= 0 {
 			if p.record.active() && p.open[i].kind.rank == none {
@@ -174,7 +174,7 @@ func (p *reader) closeRank(r rank) {
 
 func (p *reader) push(e element) {
 	if len(p.open) == statement.MaxDepth {
-		p.out.Refuse(e.place, "elements are nested more than %d deep", statement.MaxDepth)
+		p.out.Fail(statement.Refuse(e.place, "elements are nested more than %d deep", statement.MaxDepth))
 		return
 	}
 	if e.kind.emit != nil || p.record.active() {

@@ -124,7 +124,7 @@ func (p *reader) statementAccount() {
 		servicer += "/" + branch
 	}
 	if p.current.begun && (number != s.Account || servicer != s.Servicer) {
-		p.out.Refuse(r.place, "the statement that begins at %s names its account after its entries or balances", s.Place)
+		p.out.Fail(statement.Refuse(r.place, "the statement that begins at %s names its account after its entries or balances", s.Place))
 	}
 	s.Account, s.IBAN, s.Servicer = number, iban, servicer
 	p.current.account = append(accountFields(r, 0), statement.Field{Name: "transaction_uid", Value: p.current.transactionUID})

@@ -19,13 +19,6 @@ func (e *Emitter) Fail(err error) {
 	}
 }
 
-// Refuse refuses the file, unless there was an error before. The caller may still advise.
-func (e *Emitter) Refuse(at Place, format string, args ...any) *Error {
-	refused := Refuse(at, format, args...)
-	e.Fail(refused)
-	return refused
-}
-
 // emit calls a method of the handler, unless there was an error before.
 func emit[T any](e *Emitter, method func(Handler, T) error, value T) {
 	if e.Err == nil {
