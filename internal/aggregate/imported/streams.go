@@ -38,6 +38,19 @@ func (s *Streams) View(ctx context.Context, stream string) (string, error) {
 	return event.ViewSQL(s.Objects, s.Project.Stream(stream), batches), nil
 }
 
+// Select passes on the rows that a SELECT finds among all events of a stream, which it names stored. It does nothing if
+// there are none.
+func (s *Streams) Select(ctx context.Context, stream, sql string, each func(row []string)) error {
+	view, err := s.View(ctx, stream)
+	if err != nil || view == "" {
+		return err
+	}
+	return Query(ctx, s.Duck, "WITH stored AS ("+view+") "+sql, func(row []string) error {
+		each(row)
+		return nil
+	})
+}
+
 // Query passes on rows of texts; null is empty.
 func Query(ctx context.Context, o duck.Options, sql string, each func(row []string) error) error {
 	session, err := duck.Open(o)
@@ -60,7 +73,7 @@ func Query(ctx context.Context, o duck.Options, sql string, each func(row []stri
 }
 
 // SQLList is a list of SQL literals.
-func SQLList(texts []string) string {
+func SQLList(texts ...string) string {
 	quoted := make([]string, len(texts))
 	for i, text := range texts {
 		quoted[i] = duck.Literal(text)
