@@ -4,7 +4,6 @@ package event
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -85,32 +84,27 @@ func (st *Store) undoDismissal(ctx context.Context, stream string, row Place, kn
 }
 
 // dismissal returns the dismissal of a row, or nil.
-func (st *Store) dismissal(ctx context.Context, stream string, row Place) (known *Dismissal, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
+func (st *Store) dismissal(ctx context.Context, stream string, row Place) (*Dismissal, error) {
+	return catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) (*Dismissal, error) {
 		var d Dismissal
-		known = nil
-		found, err := tx.Get(dismissalKey(stream, row), &d)
-		if found {
-			known = &d
+		if found, err := tx.Get(dismissalKey(stream, row), &d); err != nil || !found {
+			return nil, err
 		}
-		return err
+		return &d, nil
 	})
-	return known, err
 }
 
 // Dismissals returns all dismissals of a stream, by row.
 func Dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[Place]Dismissal, err error) {
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		all = map[Place]Dismissal{}
-		return tx.List(dismissalPrefix(stream), func(_ string, value json.RawMessage) error {
-			var d Dismissal
-			err := json.Unmarshal(value, &d)
-			all[d.Place] = d
-			return err
-		})
+	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Dismissal, error) {
+		return catalog.All[Dismissal](tx, dismissalPrefix(stream), "")
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list dismissed rows of %s: %w", stream, err)
+	}
+	all = map[Place]Dismissal{}
+	for _, d := range list {
+		all[d.Place] = d
 	}
 	return all, nil
 }

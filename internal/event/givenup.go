@@ -4,7 +4,6 @@ package event
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -37,16 +36,8 @@ func (g *GivenUp) Put(tx catalog.Tx) error {
 }
 
 // ListGivenUp returns what was given up of a stream.
-func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) (list []GivenUp, err error) {
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		list = nil
-		return tx.List(givenUpPrefix(stream), func(_ string, value json.RawMessage) error {
-			var g GivenUp
-			err := json.Unmarshal(value, &g)
-			list = append(list, g)
-			return err
-		})
-	})
+func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) ([]GivenUp, error) {
+	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]GivenUp, error) { return catalog.All[GivenUp](tx, givenUpPrefix(stream), "") })
 	if err != nil {
 		return nil, fmt.Errorf("list what of %s was given up: %w", stream, err)
 	}
@@ -55,15 +46,14 @@ func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) (list []
 
 // GivenUpSince returns what was given up of a stream, without what is named and without batches numbered above batch.
 func GivenUpSince(tx catalog.Tx, stream string, named []string, batch uint64) (names []string, err error) {
-	err = tx.List(givenUpPrefix(stream), func(_ string, value json.RawMessage) error {
-		var g GivenUp
-		if err := json.Unmarshal(value, &g); err != nil {
-			return fmt.Errorf("read what of %s was given up: %w", stream, err)
-		}
+	list, err := catalog.All[GivenUp](tx, givenUpPrefix(stream), "")
+	if err != nil {
+		return nil, fmt.Errorf("read what of %s was given up: %w", stream, err)
+	}
+	for _, g := range list {
 		if what := g.What(); g.Batch <= batch && !slices.Contains(named, what) {
 			names = append(names, what)
 		}
-		return nil
-	})
-	return names, err
+	}
+	return names, nil
 }

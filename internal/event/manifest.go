@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"bursar/internal/catalog"
 	"bursar/internal/column"
 	"bursar/internal/failure"
 	"bursar/internal/object"
@@ -34,14 +33,6 @@ const checksumMember = ",\n  \"checksum\": \""
 
 // ErrNoChecksum is a manifest of a version that wrote no checksum.
 var ErrNoChecksum = errors.New("it has no checksum")
-
-func encodeManifest(b *Batch) ([]byte, error) {
-	text, err := json.MarshalIndent(b, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return appendChecksum(bytes.TrimSuffix(text, []byte("\n}"))), nil
-}
 
 // appendChecksum ends the text of a manifest with its checksum.
 func appendChecksum(body []byte) []byte {
@@ -103,20 +94,25 @@ func HasObject(ctx context.Context, store object.Store, name string) (bool, erro
 	return true, in.Close()
 }
 
-// WriteManifest writes the manifest of a batch in the catalog.
-func (st *Store) WriteManifest(ctx context.Context, b *Batch) error {
-	text, err := encodeManifest(b)
+// writeChecked writes a document as an object that ends with its checksum.
+func (st *Store) writeChecked(ctx context.Context, name string, document any) error {
+	text, err := json.MarshalIndent(document, "", "  ")
 	if err != nil {
 		return err
 	}
-	out, err := st.Objects.Create(ctx, ManifestName(b.Stream, b.Batch))
+	out, err := st.Objects.Create(ctx, name)
 	if err != nil {
 		return err
 	}
-	if _, err := out.Write(text); err != nil {
+	if _, err := out.Write(appendChecksum(bytes.TrimSuffix(text, []byte("\n}")))); err != nil {
 		return errors.Join(err, out.Abort())
 	}
 	return out.Commit()
+}
+
+// WriteManifest writes the manifest of a batch in the catalog.
+func (st *Store) WriteManifest(ctx context.Context, b *Batch) error {
+	return st.writeChecked(ctx, ManifestName(b.Stream, b.Batch), b)
 }
 
 // EnsureManifest writes the manifest of a stream's last batch if a process died between the catalog's transaction and the manifest.
@@ -128,11 +124,7 @@ func (st *Store) EnsureManifest(ctx context.Context, stream string, last uint64)
 	if err != nil || there {
 		return err
 	}
-	var b Batch
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		b, err = GetBatch(tx, stream, last)
-		return err
-	})
+	b, err := st.Batch(ctx, stream, last)
 	if err != nil {
 		return err
 	}
@@ -181,11 +173,7 @@ func (st *Store) isSealed(ctx context.Context, stream string, batch uint64) (the
 	if there, err = HasObject(ctx, st.Objects, ManifestName(stream, batch)); err != nil || there {
 		return there, false, err
 	}
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		there, err = tx.Get(batchKey(stream, batch), &Batch{})
-		return err
-	})
-	if err != nil || there {
+	if _, there, err = st.KnownBatch(ctx, stream, batch); err != nil || there {
 		return there, false, err
 	}
 	next, err := st.Objects.List(ctx, BatchPrefix(stream, batch+1))

@@ -81,10 +81,7 @@ func (st *Store) InKnownBatch(ctx context.Context, object string) (known bool, e
 	if err != nil {
 		return false, nil // no batch has such a folder
 	}
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		known, err = tx.Get(batchKey(parts[1], number), &Batch{})
-		return err
-	})
+	_, known, err = st.KnownBatch(ctx, parts[1], number)
 	return known, err
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"bursar/internal/catalog"
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/object"
@@ -87,11 +86,7 @@ func (st *Store) SumEvent(ctx context.Context, session *duck.Session, s *project
 	if !local {
 		return ErrNotLocal
 	}
-	var b Batch
-	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		b, err = GetBatch(tx, s.Name, r.Batch)
-		return err
-	})
+	b, err := st.Batch(ctx, s.Name, r.Batch)
 	if err == nil {
 		err = CheckObjects(ctx, st.Objects, []Batch{b}, st.Workers)
 	}

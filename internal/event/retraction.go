@@ -71,17 +71,9 @@ func retractionKey(r *Retraction) string {
 func PutRetraction(tx catalog.Tx, r *Retraction) error { return tx.Put(retractionKey(r), r) }
 
 // listRetractions reads the retractions below a prefix with numbers up to until, in order.
-func listRetractions(tx catalog.Tx, prefix string, until uint64) (list []Retraction, err error) {
-	err = tx.List(prefix, func(_ string, value json.RawMessage) error {
-		var r Retraction
-		if err := json.Unmarshal(value, &r); err != nil {
-			return err
-		}
-		if r.Number <= until {
-			list = append(list, r)
-		}
-		return nil
-	})
+func listRetractions(tx catalog.Tx, prefix string, until uint64) ([]Retraction, error) {
+	list, err := catalog.All[Retraction](tx, prefix, "")
+	list = slices.DeleteFunc(list, func(r Retraction) bool { return r.Number > until })
 	slices.SortFunc(list, func(a, b Retraction) int { return cmp.Compare(a.Number, b.Number) })
 	return list, err
 }
@@ -103,11 +95,8 @@ func active(list []Retraction) (left []Retraction) {
 const noLimit = ^uint64(0)
 
 // Retractions returns what is excluded from a stream's views.
-func Retractions(ctx context.Context, c catalog.Catalog, stream string) (list []Retraction, err error) {
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		list, err = activeOf(tx, stream)
-		return err
-	})
+func Retractions(ctx context.Context, c catalog.Catalog, stream string) ([]Retraction, error) {
+	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Retraction, error) { return activeOf(tx, stream) })
 	if err != nil {
 		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
 	}
@@ -155,24 +144,21 @@ func RetractedSince(tx catalog.Tx, stream string, since, batch uint64) (changed 
 
 // LastRetractionOf returns the last retraction of the same batch or event, or nil.
 func (st *Store) LastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		last = nil
-		list, err := listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
-		for i := range list {
-			if list[i].sameTarget(r) {
-				last = &list[i]
-			}
-		}
-		return err
+	list, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) ([]Retraction, error) {
+		return listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
 	})
+	for i := range list {
+		if list[i].sameTarget(r) {
+			last = &list[i]
+		}
+	}
 	return last, err
 }
 
 // AllRetractions returns all retractions of a stream in the catalog, in order.
-func (st *Store) AllRetractions(ctx context.Context, stream string) (list []Retraction, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		list, err = listRetractions(tx, retractionPrefix(stream), noLimit)
-		return err
+func AllRetractions(ctx context.Context, c catalog.Catalog, stream string) ([]Retraction, error) {
+	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Retraction, error) {
+		return listRetractions(tx, retractionPrefix(stream), noLimit)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
@@ -215,21 +201,14 @@ func (u *Undone) What() string {
 
 // UndoneRetractions returns the retractions of a stream that were taken back, oldest first.
 func UndoneRetractions(ctx context.Context, c catalog.Catalog, stream string) (undone []Undone, err error) {
-	var list []Retraction
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		list, err = listRetractions(tx, retractionPrefix(stream), noLimit)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
-	}
+	list, err := AllRetractions(ctx, c, stream)
 	for i := range list {
 		r := &list[i]
 		if undo := slices.IndexFunc(list, func(o Retraction) bool { return o.Undoes == r.Number }); undo >= 0 {
 			undone = append(undone, Undone{Stream: stream, Batch: r.Batch, Event: r.Event, Reason: r.Reason, At: r.At, Undone: list[undo].At})
 		}
 	}
-	return undone, nil
+	return undone, err
 }
 
 // plainArgument matches ids that need no quotes in a shell.

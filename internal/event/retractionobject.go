@@ -23,14 +23,6 @@ func RetractionName(stream string, number uint64) string {
 	return fmt.Sprintf("%s%08d.json", retractionObjects(stream), number)
 }
 
-func encodeRetraction(r *Retraction) ([]byte, error) {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return appendChecksum(bytes.TrimSuffix(text, []byte("\n}"))), nil
-}
-
 // DecodeRetraction decodes an object of a stream's retraction.
 func DecodeRetraction(text []byte, stream string, number uint64) (r Retraction, err error) {
 	if err := json.Unmarshal(text, &r); err != nil {
@@ -61,18 +53,7 @@ func ReadRetraction(ctx context.Context, store object.Store, stream string, numb
 
 // WriteRetraction writes the object of a retraction in the catalog.
 func (st *Store) WriteRetraction(ctx context.Context, r *Retraction) error {
-	text, err := encodeRetraction(r)
-	if err != nil {
-		return err
-	}
-	out, err := st.Objects.Create(ctx, RetractionName(r.Stream, r.Number))
-	if err != nil {
-		return err
-	}
-	if _, err := out.Write(text); err != nil {
-		return errors.Join(err, out.Abort())
-	}
-	return out.Commit()
+	return st.writeChecked(ctx, RetractionName(r.Stream, r.Number), r)
 }
 
 // EnsureRetraction writes the object of a stream's last retraction if a process died between the catalog's transaction and the object.
@@ -84,10 +65,8 @@ func (st *Store) EnsureRetraction(ctx context.Context, stream string, last uint6
 	if err != nil || there {
 		return err
 	}
-	var list []Retraction
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		list, err = listRetractions(tx, retractionPrefix(stream), last)
-		return err
+	list, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) ([]Retraction, error) {
+		return listRetractions(tx, retractionPrefix(stream), last)
 	})
 	if err != nil || len(list) == 0 {
 		return err
@@ -97,7 +76,7 @@ func (st *Store) EnsureRetraction(ctx context.Context, stream string, last uint6
 
 // RetractionNames returns the objects of a stream's retractions in the catalog.
 func (st *Store) RetractionNames(ctx context.Context, stream string) (names []string, err error) {
-	list, err := st.AllRetractions(ctx, stream)
+	list, err := AllRetractions(ctx, st.Catalog, stream)
 	for i := range list {
 		names = append(names, RetractionName(stream, list[i].Number))
 	}

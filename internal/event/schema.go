@@ -4,7 +4,6 @@ package event
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -235,14 +234,16 @@ func checkNew(tx catalog.Tx, s *project.Stream, state *StreamState) error {
 
 // checkLeftOut refuses a column that ingested files may have had values for.
 func checkLeftOut(tx catalog.Tx, s *project.Stream, c *project.Column) error {
-	return tx.List("batch/"+s.Name+"/", func(_ string, value json.RawMessage) error {
-		var b Batch
-		if err := json.Unmarshal(value, &b); err != nil || b.Extra == 0 {
+	for b, err := range catalog.Documents[Batch](tx, batchesKey(s.Name), "") {
+		switch {
+		case err != nil:
 			return err
+		case b.Extra > 0:
+			return &GrowthError{fmt.Sprintf("stream %s: new column %s: batch %d contains rows with undeclared properties (%d values), and a row that comes again with a value of "+
+				"this column would count twice, because `id: _content` identifies rows by their values: declare a new stream", s.Name, c.Name, b.Batch, b.Extra)}
 		}
-		return &GrowthError{fmt.Sprintf("stream %s: new column %s: batch %d contains rows with undeclared properties (%d values), and a row that comes again with a value of "+
-			"this column would count twice, because `id: _content` identifies rows by their values: declare a new stream", s.Name, c.Name, b.Batch, b.Extra)}
-	})
+	}
+	return nil
 }
 
 // shrinks says how a column violates growth; empty if it does not.

@@ -3,7 +3,6 @@
 package event
 
 import (
-	"encoding/json"
 	"time"
 
 	"bursar/internal/catalog"
@@ -42,14 +41,9 @@ func GetState(tx catalog.Tx, stream string) (state StreamState, err error) {
 	return state, err
 }
 
-// EachState calls each for the state of every stream.
-func EachState(tx catalog.Tx, each func(*StreamState)) error {
-	return tx.List(streamKey(""), func(_ string, value json.RawMessage) error {
-		var state StreamState
-		err := json.Unmarshal(value, &state)
-		each(&state)
-		return err
-	})
+// States returns the states of all streams.
+func States(tx catalog.Tx) ([]StreamState, error) {
+	return catalog.All[StreamState](tx, streamKey(""), "")
 }
 
 // PutState writes a stream's state.

@@ -61,17 +61,15 @@ const batchesAtOnce = 256
 // EachBatch calls fn for the stream's batches 1 to last, and fails if the catalog lacks one.
 func (st *Store) EachBatch(ctx context.Context, stream string, last uint64, fn func(Batch) error) error {
 	for next := uint64(1); next <= last; {
-		batches := make([]Batch, 0, batchesAtOnce)
-		err := st.Catalog.View(ctx, func(tx catalog.Tx) error {
-			batches = batches[:0]
+		batches, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) (batches []Batch, err error) {
 			for n := next; n <= last && len(batches) < batchesAtOnce; n++ {
 				b, err := GetBatch(tx, stream, n)
 				if err != nil {
-					return err
+					return nil, err
 				}
 				batches = append(batches, b)
 			}
-			return nil
+			return batches, nil
 		})
 		if err != nil {
 			return err
@@ -86,20 +84,15 @@ func (st *Store) EachBatch(ctx context.Context, stream string, last uint64, fn f
 	return nil
 }
 
-// BatchOf returns the batch that a retraction refers to.
-func (st *Store) BatchOf(ctx context.Context, r *Retraction) (b Batch, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		b, err = GetBatch(tx, r.Stream, r.Batch)
-		return err
-	})
-	return b, err
+// Batch returns a batch that must be in the catalog.
+func (st *Store) Batch(ctx context.Context, stream string, number uint64) (Batch, error) {
+	return catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) (Batch, error) { return GetBatch(tx, stream, number) })
 }
 
 // KnownBatch returns a batch from the catalog.
 func (st *Store) KnownBatch(ctx context.Context, stream string, number uint64) (b Batch, known bool, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		b = Batch{}
-		known, err = tx.Get(batchKey(stream, number), &b)
+		b, known, err = FindBatch(tx, stream, number)
 		return err
 	})
 	return b, known, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
@@ -92,9 +93,6 @@ func ReadSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.
 
 // secretDepended reports whether a stream's dedupe index depends on the secret, or may.
 func secretDepended(ctx context.Context, c catalog.Catalog) bool {
-	depended := false
-	err := c.View(ctx, func(tx catalog.Tx) error {
-		return event.EachState(tx, func(state *event.StreamState) { depended = depended || state.Identity != "" })
-	})
-	return depended || err != nil
+	states, err := catalog.Read(ctx, c, event.States)
+	return err != nil || slices.ContainsFunc(states, func(state event.StreamState) bool { return state.Identity != "" })
 }

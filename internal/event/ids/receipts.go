@@ -62,15 +62,11 @@ func (r *Receipts) AcceptedAt(ctx context.Context, p dedupe.Place) (at time.Time
 	if at, is := r.sealed[batch]; is {
 		return at, nil
 	}
-	err = r.store.Catalog.View(ctx, func(tx catalog.Tx) error {
-		b, err := event.GetBatch(tx, r.stream.Name, batch)
-		at = b.Sealed
-		return err
-	})
+	b, err := r.store.Batch(ctx, r.stream.Name, batch)
 	if err == nil {
-		r.sealed[batch] = at
+		r.sealed[batch] = b.Sealed
 	}
-	return at, err
+	return b.Sealed, err
 }
 
 // newer reports which of two events with one id counts and was accepted later.

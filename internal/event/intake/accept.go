@@ -278,7 +278,7 @@ func compareAccepted(ctx context.Context, st *event.Store, s *project.Stream, ou
 		if at == &row {
 			out.Event = found.Event
 		}
-		b, err := st.BatchOf(ctx, found)
+		b, err := st.Batch(ctx, s.Name, found.Batch)
 		if err == nil {
 			err = st.EachAt(ctx, s, []event.Batch{b}, []string{at.SQL()}, func(p event.Place, event event.Values) { events[p] = event })
 		}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"time"
 
-	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
@@ -21,11 +20,7 @@ func nextReceipt(ctx context.Context, st *event.Store, s *project.Stream, state 
 	if state.Batches == 0 {
 		return now, nil
 	}
-	var last event.Batch
-	err := st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		last, err = event.GetBatch(tx, s.Name, state.Batches)
-		return err
-	})
+	last, err := st.Batch(ctx, s.Name, state.Batches)
 	if err != nil {
 		return now, err
 	}

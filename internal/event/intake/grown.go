@@ -45,25 +45,18 @@ func (w *batchWriter) digestGrown(ctx context.Context, file *event.File, in io.R
 
 // shorterFiles lists files with rows that are shorter than a file, the shortest first.
 func (w *batchWriter) shorterFiles(ctx context.Context, file *event.File) (list []event.File, err error) {
-	add := func(f *event.File) {
-		alike := f.Bytes >= minSharedPrefix || filepath.Base(f.Name) == filepath.Base(file.Name)
-		if w.retracted.HasBatch(f.Batch) {
-			return
-		}
-		if alike && f.Digest != "" && f.Rows > 0 && f.Bytes < file.Bytes {
-			list = append(list, *f)
-		}
-	}
-	err = w.store.Catalog.View(ctx, func(tx catalog.Tx) error {
-		list = nil
-		before := w.state.Files - min(w.state.Files, recentFiles)
-		return event.EachFileAfter(tx, w.stream.Name, before, add)
+	list, err = catalog.Read(ctx, w.store.Catalog, func(tx catalog.Tx) ([]event.File, error) {
+		return event.FilesAfter(tx, w.stream.Name, w.state.Files-min(w.state.Files, recentFiles))
 	})
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, f := range w.files {
-		add(f)
+		list = append(list, *f)
 	}
+	list = slices.DeleteFunc(list, func(f event.File) bool {
+		alike := f.Bytes >= minSharedPrefix || filepath.Base(f.Name) == filepath.Base(file.Name)
+		return !alike || f.Digest == "" || f.Rows == 0 || f.Bytes >= file.Bytes || w.retracted.HasBatch(f.Batch)
+	})
 	slices.SortStableFunc(list, func(a, b event.File) int { return cmp.Compare(a.Bytes, b.Bytes) })
 	return list, err
 }

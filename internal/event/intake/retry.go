@@ -54,10 +54,8 @@ func retryQuarantines(ctx context.Context, st *event.Store, s *project.Stream, b
 	if err != nil {
 		return Result{}, err
 	}
-	var left *event.RetractedRows
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		left, err = event.NewRetractedRows(st.Catalog, tx, s.Name)
-		return err
+	left, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) (*event.RetractedRows, error) {
+		return event.NewRetractedRows(st.Catalog, tx, s.Name)
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("list retracted batches of %s: %w", s.Name, err)

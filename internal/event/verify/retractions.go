@@ -17,7 +17,7 @@ import (
 
 // verifyRetractions compares the retractions of the catalog with their objects.
 func verifyRetractions(ctx context.Context, st *event.Store, stream string, state *event.StreamState) error {
-	list, err := st.AllRetractions(ctx, stream)
+	list, err := event.AllRetractions(ctx, st.Catalog, stream)
 	if err != nil {
 		return err
 	}
