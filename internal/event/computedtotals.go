@@ -5,10 +5,8 @@ package event
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"strings"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
@@ -128,11 +126,11 @@ func SumTotals(ctx context.Context, session *duck.Session, s *project.Stream, vi
 		}
 		sums := column.NewSums(s.TotalType(t).Scale)
 		err := session.Query(ctx, totalSQL(s, t, view), func(rows []column.Vector) error {
-			if t.By == "" {
-				sums.Add(&rows[0], nil, nil)
-				return nil
+			var by *column.Vector
+			if t.By != "" {
+				by = &rows[1]
 			}
-			sums.Add(&rows[0], &rows[1], nil)
+			sums.Add(&rows[0], by, nil)
 			return nil
 		})
 		if err != nil {
@@ -148,33 +146,20 @@ func SumTotals(ctx context.Context, session *duck.Session, s *project.Stream, vi
 // totalSQL returns a SELECT of a total's sum, and of its group if it has one.
 func totalSQL(s *project.Stream, t *project.Total, view string) string {
 	sum := fmt.Sprintf("CAST(sum(%s) AS DECIMAL(38,%d))", column.QuoteIdentifier(t.Sum), s.TotalType(t).Scale)
-	var sql strings.Builder
-	sql.WriteString("SELECT " + sum)
-	if t.By != "" {
-		sql.WriteString(", " + column.QuoteIdentifier(t.By))
-	}
-	sql.WriteString(" FROM (" + view + ")")
+	by, where, groupBy := "", "", ""
 	if t.Where != "" {
-		sql.WriteString(" WHERE coalesce(TRY((" + t.Where + "\n)), false)")
+		where = " WHERE coalesce(TRY((" + t.Where + "\n)), false)"
 	}
 	if t.By != "" {
-		sql.WriteString(" GROUP BY " + column.QuoteIdentifier(t.By))
+		by = ", " + column.QuoteIdentifier(t.By)
+		groupBy = " GROUP BY " + column.QuoteIdentifier(t.By)
 	}
-	return sql.String()
+	return "SELECT " + sum + by + " FROM (" + view + ")" + where + groupBy
 }
 
-// MissingTotalsError says that a batch's totals must be computed first.
+// MissingTotalsError says that a batch's totals must be computed before what failed is tried again.
 type MissingTotalsError struct{ Batch Batch }
 
 func (e *MissingTotalsError) Error() string {
 	return fmt.Sprintf("batch %d of %s was sealed without a control total that is declared now", e.Batch.Batch, e.Batch.Stream)
-}
-
-// AsMissingTotals returns the batch whose totals must be computed before a failed operation is retried.
-func AsMissingTotals(err error) (Batch, bool) {
-	var lacks *MissingTotalsError
-	if errors.As(err, &lacks) {
-		return lacks.Batch, true
-	}
-	return Batch{}, false
 }

@@ -5,7 +5,6 @@ package event
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
@@ -31,8 +30,9 @@ func FoldedFields(e *project.Events) []column.Field {
 	for _, k := range e.Key {
 		add(column.Field{Name: k.Event, Type: k.Type, Required: true})
 	}
-	add(column.Field{Name: FileColumn, Type: column.Type{Kind: column.BigInt}, Required: true})
-	add(column.Field{Name: RowColumn, Type: column.Type{Kind: column.BigInt}, Required: true})
+	for _, f := range placeFields {
+		add(f)
+	}
 	return fields
 }
 
@@ -54,29 +54,18 @@ func foldedSQL(files object.Local, e *project.Events, batches []Batch, wrap func
 	fields := FoldedFields(e)
 	var selects []string
 	for _, s := range e.Streams {
-		var own []Batch
-		for _, b := range batches {
-			if b.Stream == s.Name {
-				own = append(own, b)
-			}
-		}
+		own := FilterStream(batches, s.Name)
 		if len(own) == 0 {
 			continue
 		}
-		list := make([]string, len(fields))
-		for i, f := range fields {
-			list[i] = foldedColumn(e, s, f)
-		}
-		sql := fmt.Sprintf("SELECT %s FROM (%s)", strings.Join(list, ", "), wrap(viewSQL(files, s, own, true)))
+		list := selectList(fields, func(f column.Field) string { return foldedColumn(e, s, f) })
+		sql := fmt.Sprintf("SELECT %s FROM (%s)", list, wrap(viewSQL(files, s, own, true)))
 		if unkeyed := e.Unkeyed(s.Name); unkeyed != "" {
 			sql += " WHERE NOT (" + unkeyed + ")"
 		}
 		selects = append(selects, sql)
 	}
-	if len(selects) == 0 {
-		return noRows(fields)
-	}
-	return strings.Join(selects, "\nUNION ALL\n")
+	return unionSQL(selects, fields)
 }
 
 // UnkeyedSQL returns a SELECT over the events of a stream's batches that have no key, with the stream's columns.
@@ -114,7 +103,7 @@ func foldedColumn(e *project.Events, s *project.Stream, f column.Field) string {
 		}
 		part := k.Parts[s.Name]
 		if own = part.Column; own == "" {
-			return fmt.Sprintf("CAST(%s AS %s) AS %s", part.SQL, f.Type.SQL(), column.QuoteIdentifier(f.Name))
+			return castSQL(part.SQL, f)
 		}
 	}
 	switch {
@@ -123,5 +112,5 @@ func foldedColumn(e *project.Events, s *project.Stream, f column.Field) string {
 	case own == f.Name && (s.Column(own) == nil || s.Column(own).Type.String() == f.Type.String()):
 		return column.QuoteIdentifier(own)
 	}
-	return fmt.Sprintf("CAST(%s AS %s) AS %s", column.QuoteIdentifier(own), f.Type.SQL(), column.QuoteIdentifier(f.Name))
+	return castSQL(column.QuoteIdentifier(own), f)
 }

@@ -81,7 +81,7 @@ func (r *Recount) Compare(b Batch) error {
 }
 
 // SumEvent computes the control totals of one event.
-func (st *Store) SumEvent(ctx context.Context, session *duck.Session, s *project.Stream, r *Retraction) error {
+func (st *Store) SumEvent(ctx context.Context, s *project.Stream, r *Retraction) error {
 	files, local := st.Objects.(object.Local)
 	if !local {
 		return ErrNotLocal
@@ -93,6 +93,11 @@ func (st *Store) SumEvent(ctx context.Context, session *duck.Session, s *project
 	if err != nil {
 		return err
 	}
+	session, err := duck.Open(st.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
 	view := fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", ViewSQL(files, s, []Batch{b}), FileColumn, r.File, RowColumn, r.Row)
 	count := NewRecount(s, b.Columns)
 	err = session.Query(ctx, count.SQL(view), func(rows []column.Vector) error {

@@ -20,17 +20,29 @@ const (
 )
 
 // Fields returns the columns of a batch's objects: the stream's, a derived identity if there is one, and the hidden columns.
-func Fields(s *project.Stream) []column.Field {
-	fields := make([]column.Field, 0, len(s.Columns)+3)
+func Fields(s *project.Stream) (fields []column.Field) {
 	for _, c := range s.Columns {
 		fields = append(fields, column.Field{Name: c.Name, Type: c.Type, Required: !c.Optional})
 	}
 	if s.DerivedID() {
 		fields = append(fields, column.Field{Name: project.DerivedIDColumn, Type: column.Type{Kind: column.String}, Required: true})
 	}
-	return append(fields,
-		column.Field{Name: FileColumn, Type: column.Type{Kind: column.BigInt}, Required: true},
-		column.Field{Name: RowColumn, Type: column.Type{Kind: column.BigInt}, Required: true})
+	return append(fields, placeFields...)
+}
+
+// placeFields are the hidden columns.
+var placeFields = []column.Field{
+	{Name: FileColumn, Type: column.Type{Kind: column.BigInt}, Required: true},
+	{Name: RowColumn, Type: column.Type{Kind: column.BigInt}, Required: true},
+}
+
+// selectList writes columns as SQL expressions.
+func selectList(fields []column.Field, expression func(column.Field) string) string {
+	list := make([]string, len(fields))
+	for i, f := range fields {
+		list[i] = expression(f)
+	}
+	return strings.Join(list, ", ")
 }
 
 // ViewSQL returns a SELECT over the events of batches, without excluded ones, with the stream's columns as declared now. A column that a batch was sealed
@@ -52,8 +64,13 @@ func viewSQL(files object.Local, s *project.Stream, batches []Batch, computed bo
 		}
 		batches = batches[n:]
 	}
+	return unionSQL(selects, Fields(s))
+}
+
+// unionSQL unites SELECTs of the columns; without any there are no rows.
+func unionSQL(selects []string, fields []column.Field) string {
 	if len(selects) == 0 {
-		return emptySQL(s)
+		return "SELECT " + selectList(fields, nullSQL) + " WHERE false"
 	}
 	return strings.Join(selects, "\nUNION ALL\n")
 }
@@ -71,24 +88,22 @@ func selectSQL(files object.Local, s *project.Stream, batches []Batch, computed 
 	if len(paths) == 0 {
 		return ""
 	}
-	fields := Fields(s)
-	list := make([]string, len(fields))
-	for i, f := range fields {
+	list := selectList(Fields(s), func(f column.Field) string {
 		name := column.QuoteIdentifier(f.Name)
 		stored := slices.IndexFunc(batches[0].Columns, func(d Definition) bool { return d.Name == f.Name })
 		c := s.Column(f.Name)
 		switch {
 		case computed && stored >= 0 && otherInstants(s, c, &batches[0].Columns[stored]):
-			list[i] = fmt.Sprintf("CAST((%s\n) AS %s) AS %s", c.Is, f.Type.SQL(), name)
+			return fmt.Sprintf("CAST((%s\n) AS %s) AS %s", c.Is, f.Type.SQL(), name)
 		case strings.HasPrefix(f.Name, "_") || stored >= 0 && batches[0].Columns[stored].Type == f.Type.String():
-			list[i] = name
+			return name
 		case stored >= 0:
-			list[i] = fmt.Sprintf("CAST(%s AS %s) AS %s", name, f.Type.SQL(), name)
+			return castSQL(name, f)
 		default:
-			list[i] = nullSQL(f)
+			return nullSQL(f)
 		}
-	}
-	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])%s", strings.Join(list, ", "), strings.Join(paths, ", "), excludedSQL(batches))
+	})
+	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])%s", list, strings.Join(paths, ", "), excludedSQL(batches))
 }
 
 // otherInstants reports whether a column was computed by a version that treated timestamps as local times.
@@ -96,16 +111,9 @@ func otherInstants(s *project.Stream, c *project.Column, was *Definition) bool {
 	return c != nil && was.Is != c.Is && s.Instants(was.Is) == c.Is
 }
 
-func emptySQL(s *project.Stream) string { return noRows(Fields(s)) }
+func nullSQL(f column.Field) string { return castSQL("NULL", f) }
 
-func noRows(fields []column.Field) string {
-	list := make([]string, len(fields))
-	for i, f := range fields {
-		list[i] = nullSQL(f)
-	}
-	return "SELECT " + strings.Join(list, ", ") + " WHERE false"
-}
-
-func nullSQL(f column.Field) string {
-	return fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), column.QuoteIdentifier(f.Name))
+// castSQL casts an expression to the type of a column.
+func castSQL(expression string, f column.Field) string {
+	return fmt.Sprintf("CAST(%s AS %s) AS %s", expression, f.Type.SQL(), column.QuoteIdentifier(f.Name))
 }

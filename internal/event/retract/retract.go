@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
 	"bursar/internal/event/live/answers"
@@ -187,12 +186,7 @@ func Enter(tx catalog.Tx, state *event.StreamState, r *event.Retraction) error {
 
 // findEventToRetract finds an event by its id.
 func findEventToRetract(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, o Options, r event.Retraction) (event.Retraction, error) {
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return r, err
-	}
-	defer session.Close()
-	found, err := st.FindEvents(ctx, session, s, o.Event, o.Batch)
+	found, err := st.FindEvents(ctx, s, o.Event, o.Batch)
 	if err != nil {
 		return r, err
 	}
@@ -214,7 +208,7 @@ func findEventToRetract(ctx context.Context, st *event.Store, s *project.Stream,
 			len(found), s.Name, o.Event, found[0].Batch, found[1].Batch, s.Name, found[0].Batch))
 	}
 	r.Batch, r.Event, r.File, r.Row = found[0].Batch, found[0].Event, found[0].File, found[0].Row
-	err = st.SumEvent(ctx, session, s, &r)
+	err = st.SumEvent(ctx, s, &r)
 	return r, err
 }
 

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"reflect"
 
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
@@ -81,13 +80,8 @@ func recountRetraction(ctx context.Context, st *event.Store, s *project.Stream, 
 		}
 		return nil
 	}
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
 	now := *r
-	if err := st.SumEvent(ctx, session, s, &now); err != nil {
+	if err := st.SumEvent(ctx, s, &now); err != nil {
 		return err
 	}
 	if now.Events != r.Events || now.Digest != r.Digest {
