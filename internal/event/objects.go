@@ -22,18 +22,11 @@ func CheckObjects(ctx context.Context, store object.Store, batches []Batch, work
 	for i := range batches {
 		all = append(all, batches[i].Objects...)
 	}
-	if err := object.CheckAll(ctx, store, all, workers); err != nil {
-		return WithRestoreHint(err)
+	err := object.CheckAll(ctx, store, all, workers)
+	if object.IsDamage(err) {
+		return fmt.Errorf("read sealed events: %w; `bursar repair --from BACKUP` puts it back from a copy of the project", err)
 	}
-	return nil
-}
-
-// WithRestoreHint adds the remedy to an error about a damaged or missing sealed object.
-func WithRestoreHint(err error) error {
-	if !object.IsDamage(err) {
-		return err
-	}
-	return fmt.Errorf("read sealed events: %w; `bursar repair --from BACKUP` puts it back from a copy of the project", err)
+	return err
 }
 
 // Stored describes the objects of a batch that contain rows: events and quarantine.

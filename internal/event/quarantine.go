@@ -68,18 +68,22 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 	if err != nil {
 		return err
 	}
+	return EachRejected(ctx, store, batches, func(row Rejected) error {
+		if out, err := left.Has(ctx, row.Number); out || err != nil {
+			return err
+		}
+		if d, is := dismissed[row.Place()]; is {
+			row.Dismissed = &d
+		}
+		return each(row)
+	})
+}
+
+// EachRejected calls each for every row in the quarantines of batches.
+func EachRejected(ctx context.Context, store object.Store, batches []Batch, each func(Rejected) error) error {
 	for _, b := range batches {
-		err := ReadQuarantine(ctx, store, b.Quarantine.Name, func(row Rejected) error {
-			if out, err := left.Has(ctx, row.Number); out || err != nil {
-				return err
-			}
-			if d, is := dismissed[row.Place()]; is {
-				row.Dismissed = &d
-			}
-			return each(row)
-		})
-		if err != nil {
-			return fmt.Errorf("read quarantine of batch %d of %s: %w", b.Batch, stream, err)
+		if err := ReadQuarantine(ctx, store, b.Quarantine.Name, each); err != nil {
+			return fmt.Errorf("read quarantine of batch %d of %s: %w", b.Batch, b.Stream, err)
 		}
 	}
 	return nil

@@ -115,8 +115,7 @@ func (b *Batch) check(segment []Entry, verdicts []Verdict) error {
 	if err := b.find(segment); err != nil {
 		return err
 	}
-	fresh := b.decide(segment, verdicts)
-	return b.addNew(fresh)
+	return b.addNew(b.decide(segment, verdicts))
 }
 
 // collectProbes sorts the segment into probes and repeats.
@@ -175,8 +174,7 @@ func (b *Batch) addNew(fresh int) error {
 			if b.found[i] != unknown {
 				continue
 			}
-			p := &b.probes[i]
-			if err := to.add(p.Hi, p.Lo, p.Content, uint64(p.Place)); err != nil {
+			if err := to.add(&b.probes[i]); err != nil {
 				return err
 			}
 		}

@@ -150,9 +150,7 @@ func writeTable(w io.Writer, tables []*table, info *TableInfo, newer Newer) erro
 	if err != nil {
 		return err
 	}
-	m := newMerger(tables, nil)
-	m.newer = newer
-	if err := m.writeTo(b); err != nil {
+	if err := newMerger(tables, newer, nil).writeTo(b); err != nil {
 		return err
 	}
 	if err := b.finish(); err != nil {

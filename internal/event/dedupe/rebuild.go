@@ -5,6 +5,7 @@ package dedupe
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"bursar/internal/object"
@@ -34,12 +35,10 @@ func (r *Rebuild) Add(entries []Entry, received time.Time) error {
 	}
 	r.first, r.last = min(r.first, at), max(r.last, at)
 	r.added += int64(len(entries))
-	for len(entries) > 0 {
-		n := min(len(entries), segmentLimit)
-		if err := r.add(entries[:n]); err != nil {
+	for segment := range slices.Chunk(entries, segmentLimit) {
+		if err := r.add(segment); err != nil {
 			return fmt.Errorf("add entries: %w", err)
 		}
-		entries = entries[n:]
 	}
 	return nil
 }
@@ -65,8 +64,7 @@ func (r *Rebuild) add(segment []Entry) error {
 	}
 	return r.levels.build(uint64(n), func(to *builder) error {
 		for _, i := range keys[:n] {
-			e := &segment[i]
-			if err := to.add(e.Hi, e.Lo, e.Content, uint64(e.Place)); err != nil {
+			if err := to.add(&segment[i]); err != nil {
 				return err
 			}
 		}

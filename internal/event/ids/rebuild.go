@@ -48,11 +48,17 @@ func Rebuild(ctx context.Context, st *event.Store, s *project.Stream) (err error
 	twice := &countedTwiceFinder{receipts: NewReceipts(st, s), window: event.Shorter(s.Dedupe, state.Window)}
 	index := dedupe.NewRebuild(st.Scratch, MaxBytes, twice.newer(ctx, NewReceipts(st, s).newer(ctx, retracted)))
 	indexed, unindexed := int64(0), int64(0)
-	err = stored.each(ctx, state.Batches, func(entries []dedupe.Entry, b *event.Batch) error {
+	add := func(entries []dedupe.Entry, b *event.Batch) error {
 		all := len(entries)
 		entries = slices.DeleteFunc(entries, func(e dedupe.Entry) bool { return retracted.Has(e.Place) })
 		indexed, unindexed = indexed+int64(len(entries)), unindexed+int64(all-len(entries))
 		return index.Add(entries, b.Sealed)
+	}
+	err = st.EachBatch(ctx, s.Name, state.Batches, func(b event.Batch) error {
+		if err := stored.Batch(ctx, b, add); err != nil {
+			return fmt.Errorf("batch %d: %w", b.Batch, err)
+		}
+		return nil
 	})
 	var table dedupe.TableInfo
 	if err == nil && indexed > 0 {

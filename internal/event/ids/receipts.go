@@ -42,7 +42,7 @@ func (r *Receipts) batchOfEvent(ctx context.Context, p dedupe.Place) (uint64, er
 		return 0, err
 	}
 	for i := range retries {
-		rows, err := r.rowsOf(ctx, &retries[i])
+		rows, err := r.rows.of(ctx, r.store, r.stream, &retries[i])
 		if err != nil {
 			return 0, err
 		}
@@ -102,32 +102,21 @@ func (r *Receipts) batchOfFile(ctx context.Context, number uint64) (uint64, erro
 }
 
 // retriesOf returns the batches that accepted rows out of a batch's quarantine, in order.
-func (r *Receipts) retriesOf(ctx context.Context, batch uint64) (list []event.Batch, err error) {
+func (r *Receipts) retriesOf(ctx context.Context, batch uint64) ([]event.Batch, error) {
 	if list, is := r.retries[batch]; is {
 		return list, nil
 	}
-	err = r.store.Catalog.View(ctx, func(tx catalog.Tx) error {
-		list = nil
-		_, err := event.EachRetry(tx, r.stream.Name, batch, func(b *event.Batch) {
+	list, err := catalog.Read(ctx, r.store.Catalog, func(tx catalog.Tx) (list []event.Batch, err error) {
+		_, err = event.EachRetry(tx, r.stream.Name, batch, func(b *event.Batch) {
 			if b.Accepted > 0 {
 				list = append(list, *b)
 			}
 		})
-		return err
+		return list, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find rows accepted out of the quarantine of batch %d of %s: %w", batch, r.stream.Name, err)
 	}
 	r.retries[batch] = list
 	return list, nil
-}
-
-func (r *Receipts) rowsOf(ctx context.Context, b *event.Batch) (rows []dedupe.Place, err error) {
-	if rows, is := r.rows[b.Batch]; is {
-		return rows, nil
-	}
-	if rows, err = r.store.EventPlaces(ctx, r.stream, b); err == nil {
-		r.rows[b.Batch] = rows
-	}
-	return rows, err
 }

@@ -53,6 +53,17 @@ func (f *Retracted) ReadsAgain(file *event.File, s *project.Stream) bool {
 // ReadPlaces are the places of the events of batches, by batch number. Sealed batches never change (rule 3), so they are read once.
 type ReadPlaces map[uint64][]dedupe.Place
 
+// of returns the places of a batch. A nil cache keeps nothing.
+func (c ReadPlaces) of(ctx context.Context, st *event.Store, s *project.Stream, b *event.Batch) (places []dedupe.Place, err error) {
+	if places, read := c[b.Batch]; read {
+		return places, nil
+	}
+	if places, err = st.EventPlaces(ctx, s, b); err == nil && c != nil {
+		c[b.Batch] = places
+	}
+	return places, err
+}
+
 // LoadRetracted returns what is retracted of a stream. It caches what it reads of batches in places, unless that is nil.
 func LoadRetracted(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, places ReadPlaces) (*Retracted, error) {
 	if state.Retractions == 0 {
@@ -71,11 +82,9 @@ func LoadRetracted(ctx context.Context, st *event.Store, s *project.Stream, stat
 			f.batches[r.Batch] = true
 			continue
 		}
-		place, err := dedupe.PlaceOf(r.File, uint64(r.Row))
-		if err != nil {
+		if f, err = f.Add(event.Place{File: r.File, Row: r.Row}); err != nil {
 			return nil, err
 		}
-		f.Events[place] = true
 	}
 	if len(f.batches) == 0 {
 		return f, nil
@@ -92,9 +101,8 @@ func LoadRetracted(ctx context.Context, st *event.Store, s *project.Stream, stat
 
 // listRetries adds the files of the batches that are retracted as a whole. It returns the batches that accepted rows of these files out of quarantine,
 // and the retracted batches that accepted rows of other files out of quarantine.
-func listRetries(ctx context.Context, st *event.Store, stream string, f *Retracted) (retries []event.Batch, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		retries = nil
+func listRetries(ctx context.Context, st *event.Store, stream string, f *Retracted) ([]event.Batch, error) {
+	return catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) (retries []event.Batch, err error) {
 		listed := map[uint64]bool{}
 		list := func(b *event.Batch) {
 			if b.Accepted > 0 && !listed[b.Batch] {
@@ -105,7 +113,7 @@ func listRetries(ctx context.Context, st *event.Store, stream string, f *Retract
 		for number := range f.batches {
 			b, err := event.GetBatch(tx, stream, number)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			for i := range b.Files {
 				f.files[b.Files[i].Number] = true
@@ -114,27 +122,20 @@ func listRetries(ctx context.Context, st *event.Store, stream string, f *Retract
 				list(&b)
 			}
 			if _, err := event.EachRetry(tx, stream, number, list); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		return nil
+		return retries, nil
 	})
-	return retries, err
 }
 
 // addRetriedRows adds the places of rows that batches accepted out of quarantine.
 func addRetriedRows(ctx context.Context, st *event.Store, s *project.Stream, retries []event.Batch, f *Retracted, places ReadPlaces) error {
 	for i := range retries {
 		b := &retries[i]
-		read, known := places[b.Batch]
-		if !known {
-			var err error
-			if read, err = st.EventPlaces(ctx, s, b); err != nil {
-				return err
-			}
-			if places != nil {
-				places[b.Batch] = read
-			}
+		read, err := places.of(ctx, st, s, b)
+		if err != nil {
+			return err
 		}
 		rows := f.kept
 		if f.batches[b.Batch] {

@@ -86,13 +86,10 @@ func (l bounds) refuse(p *preparedBlock, r int) *reject {
 			total += " of " + group
 		}
 		return &reject{Column: l[i].Total.Sum, Reason: fmt.Sprintf(
-			"control total %s of the batch would have more than 38 digits: it is %s without this row; retry the row in another batch", total, l[i].text(sum))}
+			"control total %s of the batch would have more than 38 digits: it is %s without this row; retry the row in another batch",
+			total, decimal.Append(nil, decimal.Int128OfBig(sum), l[i].Scale))}
 	}
 	return nil
-}
-
-func (b *bound) text(sum *big.Int) []byte {
-	return decimal.Append(nil, decimal.Int128OfBig(sum), b.Scale)
 }
 
 // fits reports whether all rows of a segment may be accepted, whichever are duplicates.

@@ -37,11 +37,3 @@ func nextReceipt(ctx context.Context, st *event.Store, s *project.Stream, state 
 	}
 	return now, nil
 }
-
-// later returns the later of two times.
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}

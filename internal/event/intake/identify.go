@@ -19,8 +19,9 @@ type identifier struct {
 	occurrences map[column.Digest]uint32
 }
 
-// identify derives identities in order of arrival, where needed, and passes the entry of each kept row to add.
-func (d *identifier) identify(p *preparedBlock, seg *segment, block int, rows []int64, add func(dedupe.Entry)) error {
+// identify derives the identities of a block's rows, where needed, and adds the entries to look up: those of rows that were not rejected so far. It
+// is called in order of arrival, on which the number of an occurrence depends.
+func (d *identifier) identify(p *preparedBlock, seg *segment, block int, rows []int64) error {
 	derived := column.NewVector(column.Type{Kind: column.String}, len(rows))
 	for r, row := range rows {
 		if d.digester.DerivesID() {
@@ -35,7 +36,7 @@ func (d *identifier) identify(p *preparedBlock, seg *segment, block int, rows []
 		if err != nil {
 			return err
 		}
-		add(dedupe.Entry{Hi: p.IDs[r].Hi, Lo: p.IDs[r].Lo, Content: p.Contents[r], Place: place})
+		seg.entries = append(seg.entries, dedupe.Entry{Hi: p.IDs[r].Hi, Lo: p.IDs[r].Lo, Content: p.Contents[r], Place: place})
 	}
 	if d.digester.DerivesID() {
 		p.columns = append(p.columns, derived)

@@ -157,7 +157,7 @@ func (w *batchWriter) parseAgain(file *event.File, row event.Rejected, recheck b
 			return nil, err
 		}
 		blocks, err := plan.Parse(append(raw, '\n'), []byte(file.Header), row.Row)
-		if err != nil || count(blocks) > 0 {
+		if err != nil || slices.ContainsFunc(blocks, func(b *scan.Block) bool { return len(b.Rows)+len(b.Rejects) > 0 }) {
 			return blocks, err
 		}
 	}
@@ -170,11 +170,4 @@ func (w *batchWriter) parseAgain(file *event.File, row event.Rejected, recheck b
 	}
 	block := &scan.Block{Rejects: []scan.Reject{{Row: row.Row, Column: row.Column, Reason: row.Reason, Raw: raw}}}
 	return []*scan.Block{block}, nil
-}
-
-func count(blocks []*scan.Block) (rows int) {
-	for _, b := range blocks {
-		rows += len(b.Rows) + len(b.Rejects)
-	}
-	return rows
 }

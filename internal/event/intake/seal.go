@@ -5,7 +5,6 @@ package intake
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -117,17 +116,15 @@ func (w *batchWriter) commit(tx catalog.Tx, number uint64) error {
 			}
 		}
 	}
-	if err := errors.Join(event.MarkRetried(tx, &w.batch, number), w.sealExtra(tx)); err != nil {
+	if err := event.MarkRetried(tx, &w.batch, number); err != nil {
 		return err
 	}
-	return event.PutState(tx, w.stream.Name, &state)
-}
-
-func (w *batchWriter) sealExtra(tx catalog.Tx) error {
-	if w.extra == nil {
-		return nil
+	if w.extra != nil {
+		if err := w.extra(tx); err != nil {
+			return err
+		}
 	}
-	return w.extra(tx)
+	return event.PutState(tx, w.stream.Name, &state)
 }
 
 // nextState returns the stream's state with this batch. If another batch was sealed since this one was begun, its ids are missing in this

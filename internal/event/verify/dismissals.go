@@ -18,7 +18,7 @@ func StrayDismissals(ctx context.Context, st *event.Store, stream string) (left 
 	all = len(left)
 	open, retracted, _, err := event.OpenQuarantines(ctx, st.Catalog, stream)
 	if err == nil {
-		err = st.EachRejected(ctx, append(open, retracted...), func(row event.Rejected) error {
+		err = event.EachRejected(ctx, st.Objects, append(open, retracted...), func(row event.Rejected) error {
 			delete(left, row.Place())
 			return nil
 		})
