@@ -1,4 +1,4 @@
-// Finds events of a stream: by their id, or by the place where they were read.
+// Places where events were read, and events of a stream by their id or place.
 
 package event
 
@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bursar/internal/catalog"
@@ -208,3 +209,26 @@ func (st *Store) batchesWith(ctx context.Context, stream string, at Place) ([]Ba
 		return batches, err
 	})
 }
+
+// Place is where an event or a rejected row was read. It does not change when the row is retried.
+type Place struct {
+	File uint64 `json:"file"` // its number within the stream
+	Row  int64  `json:"row"`
+}
+
+// String formats the place as file:row.
+func (p Place) String() string { return fmt.Sprintf("%d:%d", p.File, p.Row) }
+
+// SQL formats the place for a comparison with the hidden columns.
+func (p Place) SQL() string { return fmt.Sprintf("(%d, %d)", p.File, p.Row) }
+
+// ParsePlace parses what Place.String returns.
+func ParsePlace(text string) (p Place, ok bool) {
+	file, row, _ := strings.Cut(text, ":")
+	p.File, _ = strconv.ParseUint(file, 10, 64)
+	p.Row, _ = strconv.ParseInt(row, 10, 64)
+	return p, p.File > 0 && p.Row > 0 && p.String() == text
+}
+
+// PlaceOf unpacks a place of the dedupe index.
+func PlaceOf(p dedupe.Place) Place { return Place{p.File(), int64(p.Row())} }

@@ -67,17 +67,11 @@ func (g *guess) guessFromTexts(f *field, s *sample) {
 		if g.Type.Kind == column.Decimal && g.Type.Scale > 9 {
 			g.note("so many decimals hint at binary floating point: check what the source means")
 		}
-	case g.compactDate(j), g.tryBool(j), g.number(f, j, s), g.tryTimes(j):
+	case g.compactDate(j), g.tryFormat(j, column.Bool, ""), g.number(f, j, s), g.tryTimes(j):
 	default:
 		g.Type = column.Type{Kind: column.String}
 		g.noteNotation(f, s)
 	}
-}
-
-func (g *guess) tryBool(j *typeChecker) bool {
-	g.Type = column.Type{Kind: column.Bool}
-	_, ok := j.accepts(g.Column)
-	return ok
 }
 
 // namesNumber matches texts that are valid numbers but look like names: a number would lose the leading zero, the sign or the exponent of 007, +420 or 10E3.

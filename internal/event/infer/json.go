@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bursar/internal/event/scan"
@@ -176,12 +177,7 @@ func (n *node) splits() bool {
 	if n.objects < n.count || len(n.names) == 0 || n.deep() || len(n.names) > maxWidth {
 		return false
 	}
-	for _, c := range n.children {
-		if !nameable(c) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(n.names, func(name string) bool { return !nameable(n.children[name]) })
 }
 
 // nameable reports whether a path can name a property: its steps are joined by dots.

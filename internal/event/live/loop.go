@@ -80,12 +80,6 @@ func (l *Intake) failAll(requests []*pendingRequest, err error) {
 	}
 }
 
-// ingestQueue ingests all waiting requests.
-func (l *Intake) ingestQueue() {
-	for l.ingestGroup() {
-	}
-}
-
 // ingestGroup ingests some of the waiting requests, with one write to the disk. It reports whether there were any.
 func (l *Intake) ingestGroup() bool {
 	requests := l.queue.pop(groupBytes)

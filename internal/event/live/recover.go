@@ -126,9 +126,7 @@ func (l *Intake) replay(ctx context.Context, number uint64, facts spoolContext) 
 		o.abort()
 		return err
 	}
-	if result.Batch != 0 && l.options.OnSealed != nil {
-		l.options.OnSealed(result)
-	}
+	l.reportSealed(result)
 	return nil
 }
 

@@ -129,10 +129,9 @@ func truncate(v *column.Vector, n int) {
 	default:
 		v.Ints = v.Ints[:n]
 	}
-	if v.Null == nil {
-		return
-	}
-	if v.Null = v.Null[:n]; n == 0 {
+	if n == 0 {
 		v.Null = nil
+	} else if v.Null != nil {
+		v.Null = v.Null[:n]
 	}
 }
