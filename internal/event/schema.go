@@ -278,16 +278,6 @@ func wider(old string, t column.Type) bool {
 	if err != nil {
 		return false
 	}
-	digits := map[column.Kind]int{column.Int: 10, column.BigInt: 19}
-	switch {
-	case was.Kind == t.Kind && was.Kind != column.Decimal:
-		return true
-	case was.Kind == column.Int && t.Kind == column.BigInt:
-		return true
-	case t.Kind == column.Decimal && was.Kind == column.Decimal:
-		return t.Scale >= was.Scale && t.Precision-t.Scale >= was.Precision-was.Scale
-	case t.Kind == column.Decimal && digits[was.Kind] > 0:
-		return t.Precision-t.Scale >= digits[was.Kind]
-	}
-	return false
+	both, ok := column.Widen(was, t)
+	return ok && both.String() == t.String()
 }
