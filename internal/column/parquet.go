@@ -3,6 +3,7 @@
 package column
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +13,6 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/schema"
-
-	"bursar/internal/decimal"
 )
 
 // ParquetWriter writes columns as a Parquet file that DuckDB reads back with exactly the given types: uncompressed, one row group for
@@ -145,7 +144,15 @@ func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v 
 		if err != nil {
 			return err
 		}
-		if err := p.writeFlat(chunk, f, v); err != nil {
+		switch {
+		case !f.Required:
+			err = p.leaf.writeSpaced(chunk, v)
+		case slices.Contains(v.Null, true):
+			err = errors.New("bug: a required column contains a null")
+		default:
+			err = p.leaf.write(chunk, v, nil, nil, nil)
+		}
+		if err != nil {
 			return err
 		}
 		return chunk.Close()
@@ -164,17 +171,6 @@ func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v 
 		}
 	}
 	return nil
-}
-
-// writeFlat writes a plain column.
-func (p *ParquetWriter) writeFlat(chunk file.ColumnChunkWriter, f Field, v *Vector) error {
-	if f.Required {
-		if v.Null != nil && slices.Contains(v.Null, true) {
-			return errors.New("bug: a required column contains a null")
-		}
-		return p.leaf.write(chunk, v, nil, nil, nil)
-	}
-	return p.leaf.writeSpaced(chunk, v)
 }
 
 // fillListLevels fills the levels of one field of a list: 0 null list, 1 empty list, 2 null field, 3 value.
@@ -216,7 +212,6 @@ func (b *leafBuffer) writeSpaced(chunk file.ColumnChunkWriter, v *Vector) (err e
 	return b.write(chunk, &full, b.def, nil, b.valid)
 }
 
-// fillLevels fills def and valid: which rows have a value.
 func (b *leafBuffer) fillLevels(v *Vector) {
 	n := v.Len()
 	b.def = slices.Grow(b.def[:0], n)[:n]
@@ -284,19 +279,11 @@ func (b *leafBuffer) wides(v *Vector) []parquet.FixedLenByteArray {
 	backing := make([]byte, 16*len(v.Wide))
 	for i, n := range v.Wide {
 		if !v.IsNull(i) {
-			b.fixed = append(b.fixed, bigEndian(backing[16*i:16*i+16], n))
+			value := binary.BigEndian.AppendUint64(backing[16*i:16*i], uint64(n.HighBits()))
+			b.fixed = append(b.fixed, binary.BigEndian.AppendUint64(value, n.LowBits()))
 		}
 	}
 	return b.fixed
-}
-
-func bigEndian(dst []byte, n decimal.Int128) []byte {
-	hi, lo := uint64(n.HighBits()), n.LowBits()
-	for k := range 8 {
-		dst[k] = byte(hi >> (56 - 8*k))
-		dst[8+k] = byte(lo >> (56 - 8*k))
-	}
-	return dst
 }
 
 func (b *leafBuffer) booleans(v *Vector) []bool {

@@ -36,7 +36,6 @@ func (s *Sums) Add(measure, by *Vector, include func(i int) bool) {
 	s.flush()
 }
 
-// selectGroup makes the row's group the current one.
 func (s *Sums) selectGroup(by *Vector, i int) {
 	var buffer [64]byte
 	name := buffer[:0]
@@ -51,7 +50,6 @@ func (s *Sums) selectGroup(by *Vector, i int) {
 	s.current = s.sum(s.group)
 }
 
-// sum returns the sum of a group so far.
 func (s *Sums) sum(group string) *big.Int {
 	if s.Groups[group] == nil {
 		s.Groups[group] = new(big.Int)

@@ -35,7 +35,6 @@ const checksumMember = ",\n  \"checksum\": \""
 // ErrNoChecksum is a manifest of a version that wrote no checksum.
 var ErrNoChecksum = errors.New("it has no checksum")
 
-// appendChecksum ends the text of a manifest with its checksum.
 func appendChecksum(body []byte) []byte {
 	return fmt.Appendf(bytes.Clone(body), "%s%s\"\n}", checksumMember, column.Sum128(body))
 }

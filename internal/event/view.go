@@ -114,7 +114,6 @@ func otherInstants(s *project.Stream, c *project.Column, was *Definition) bool {
 
 func nullSQL(f column.Field) string { return castSQL("NULL", f) }
 
-// castSQL casts an expression to the type of a column.
 func castSQL(expression string, f column.Field) string {
 	return fmt.Sprintf("CAST(%s AS %s) AS %s", expression, f.Type.SQL(), column.QuoteIdentifier(f.Name))
 }

@@ -106,7 +106,6 @@ func (b *Batch) Knows(e Entry) (bool, error) {
 	return b.found[0] != unknown, nil
 }
 
-// find looks up a segment.
 func (b *Batch) find(segment []Entry) error {
 	b.collectProbes(segment)
 	if err := b.findInBatch(); err != nil {
@@ -168,7 +167,6 @@ func (b *Batch) decide(segment []Entry, verdicts []Verdict) int {
 	return fresh
 }
 
-// addNew makes a table of the new ids.
 func (b *Batch) addNew(fresh int) error {
 	if fresh == 0 {
 		return nil

@@ -51,7 +51,6 @@ func (b *builder) add(e *Entry) error {
 	return nil
 }
 
-// emitBlock emits the current block, if it contains anything.
 func (b *builder) emitBlock() error {
 	if b.filled == 0 {
 		return nil
@@ -59,7 +58,6 @@ func (b *builder) emitBlock() error {
 	return b.emit(b.block, b.filled)
 }
 
-// nextBlock emits the current block and begins the next.
 func (b *builder) nextBlock() error {
 	if err := b.emitBlock(); err != nil {
 		return err

@@ -117,7 +117,6 @@ func (r *Rebuild) Add(entries []Entry, received time.Time) error {
 	return nil
 }
 
-// add makes a table of a segment.
 func (r *Rebuild) add(segment []Entry) error {
 	keys, mask := r.sorter.sort(segment)
 	n := 0 // positions of the newest entries of each id replace the keys

@@ -4,7 +4,6 @@ package dedupe
 
 import "math/bits"
 
-// cursor reads one table in order.
 type cursor struct {
 	t       *table
 	pos     uint32
@@ -97,7 +96,6 @@ func (m *merger) end(i int) {
 	}
 }
 
-// buildTree fills the tree from the leaves up.
 func (m *merger) buildTree() {
 	k := len(m.cursors)
 	winner := make([]int, 2*k)

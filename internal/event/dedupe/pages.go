@@ -27,10 +27,6 @@ type pages struct {
 	seen []uint64 // a bit for each page that was checked
 }
 
-func newPages(body, sums []byte) *pages {
-	return &pages{body: body, sums: sums, seen: make([]uint64, (len(sums)/sumSize+63)/64)}
-}
-
 // check checks the pages of size bytes from at on that were not checked before. size is at least 1.
 func (p *pages) check(at, size uint64) error {
 	last := (at + size - 1) >> pageBits
@@ -59,7 +55,6 @@ func (p *pages) compare(page uint64) error {
 	return nil
 }
 
-// pageSums computes the page checksums of what is written.
 type pageSums struct {
 	sums    []byte
 	partial []byte // the beginning of a page that is not complete yet

@@ -149,7 +149,6 @@ func entriesOf(s *project.Stream, key *identity.Key, ids []string) []dedupe.Entr
 	return entries
 }
 
-// batchesOfIDs returns the batches of the ids that were found.
 func batchesOfIDs(ctx context.Context, st *event.Store, stream string, ids []string, verdicts []dedupe.Verdict) (map[string]uint64, error) {
 	batches, files := map[string]uint64{}, map[uint64]uint64{}
 	for i, v := range verdicts {

@@ -47,7 +47,6 @@ func NewStored(st *event.Store, s *project.Stream, state *event.StreamState, key
 // Close releases the session.
 func (r *Stored) Close() { r.session.Close() }
 
-// emitIDs takes the entries of some events of a batch.
 type emitIDs func(entries []dedupe.Entry, b *event.Batch) error
 
 // Batch reads the events of a batch, which must match what was sealed.

@@ -18,11 +18,7 @@ func (d *draft) chooseID() {
 	best, rank := -1, 0
 	for i := range d.columns {
 		g := &d.columns[i]
-		if !g.identifies() {
-			continue
-		}
-		r := d.idRank(g.Name)
-		if r > rank {
+		if r := d.idRank(g.Name); g.unique && g.namesRow() && r > rank {
 			best, rank = i, r
 		}
 	}
@@ -49,8 +45,6 @@ func (d *draft) idRank(name string) int {
 	}
 	return 1
 }
-
-func (g *guess) identifies() bool { return g.unique && g.namesRow() }
 
 // chooseTime chooses the first required date or timestamp, else the first one.
 func (d *draft) chooseTime() {

@@ -80,7 +80,6 @@ func (s *sample) headerColumns(header []string) []project.Column {
 	return columns
 }
 
-// collect collects the values of accepted rows.
 func (s *sample) collect(blocks []*scan.Block, columns []project.Column) {
 	for i := range columns {
 		f := &field{path: columns[i].From}

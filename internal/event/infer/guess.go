@@ -12,7 +12,6 @@ import (
 	"bursar/internal/project"
 )
 
-// guess is a guessed column.
 type guess struct {
 	project.Column
 	notes  []string
@@ -21,7 +20,6 @@ type guess struct {
 	major  string // for an amount in minor units: the name of the same amount in major units
 }
 
-// guess guesses one column.
 func (s *sample) guess(f *field, name string) guess {
 	g := guess{Column: project.Column{Name: name, From: f.path, Optional: f.count < s.rows, Decimal: '.'}}
 	switch {
@@ -40,7 +38,10 @@ func (s *sample) guess(f *field, name string) guess {
 		g.guessFromTexts(f, s)
 	}
 	if g.Type.Kind != column.JSON {
-		counts := f.distinct()
+		counts := map[string]int{}
+		for _, text := range f.texts {
+			counts[text]++
+		}
 		g.unique = len(counts) == f.count
 		g.chooseIn(f, counts)
 	}

@@ -21,7 +21,6 @@ const (
 	maxPath   = 500 // bytes of a `from`
 )
 
-// node is one property.
 type node struct {
 	field
 	objects  int
@@ -144,7 +143,6 @@ func (n *node) properties(d *json.Decoder) error {
 
 func (n *node) deep() bool { return len(n.path) >= maxNested }
 
-// skip skips the rest of an array.
 func skip(d *json.Decoder) error {
 	for d.More() {
 		var value json.RawMessage

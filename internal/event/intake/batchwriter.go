@@ -18,7 +18,6 @@ import (
 	"bursar/internal/project"
 )
 
-// batchWriter writes one batch.
 type batchWriter struct {
 	store        *event.Store
 	stream       *project.Stream

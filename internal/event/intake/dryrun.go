@@ -33,7 +33,6 @@ const (
 	maxReasons    = 20
 )
 
-// rejections are the rejected rows of a dry run.
 type rejections struct {
 	listed []Rejection
 	more   []RejectedMore

@@ -63,24 +63,19 @@ func (w *batchWriter) digestFile(ctx context.Context, file *event.File, path str
 		return false, fmt.Errorf("read %s: %w", path, err)
 	}
 	if known, err = w.fileKnown(ctx, file); err == nil && !known && earlier != nil {
-		err = grownError(path, earlier)
+		err = failure.Wrap(failure.Data, fmt.Errorf(
+			"read %s: it begins with all of %s, which batch %d contains: those rows would count again, because the stream identifies rows by their file; move the new rows to a separate file",
+			path, earlier.Name, earlier.Batch))
 	}
 	return known, err
 }
 
 // sizeKnown reports whether the stream has ingested a file of this size before.
 func (w *batchWriter) sizeKnown(ctx context.Context, size int64) (known bool, err error) {
-	for _, f := range w.files {
-		known = known || f.Bytes == size
-	}
-	if known {
+	if slices.ContainsFunc(w.files, func(f *event.File) bool { return f.Bytes == size }) {
 		return true, nil
 	}
-	err = w.store.Catalog.View(ctx, func(tx catalog.Tx) error {
-		known, err = event.HasFileSize(tx, w.stream.Name, size)
-		return err
-	})
-	return known, err
+	return catalog.Read(ctx, w.store.Catalog, func(tx catalog.Tx) (bool, error) { return event.HasFileSize(tx, w.stream.Name, size) })
 }
 
 // fileKnown reports whether the stream has ingested this file before, and counts its rows as duplicates if so. After a retraction it may be read again.
@@ -215,10 +210,4 @@ func (w *batchWriter) shorterFiles(ctx context.Context, file *event.File) (list 
 	})
 	slices.SortStableFunc(list, func(a, b event.File) int { return cmp.Compare(a.Bytes, b.Bytes) })
 	return list, err
-}
-
-func grownError(path string, earlier *event.File) error {
-	return failure.Wrap(failure.Data, fmt.Errorf(
-		"read %s: it begins with all of %s, which batch %d contains: those rows would count again, because the stream identifies rows by their file; move the new rows to a separate file",
-		path, earlier.Name, earlier.Batch))
 }

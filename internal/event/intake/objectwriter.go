@@ -74,7 +74,6 @@ func (l *objectWriter) write(ctx context.Context, seg *segment) error {
 	return l.flush(ctx)
 }
 
-// flush writes the current row group.
 func (l *objectWriter) flush(ctx context.Context) error {
 	if l.columns == nil || l.columns[0].Len() == 0 {
 		return nil
@@ -150,7 +149,6 @@ func (l *objectWriter) appendRows(seg *segment, p *preparedBlock, rows []int64) 
 	}
 }
 
-// create starts the next object.
 func (l *objectWriter) create(ctx context.Context) error {
 	name := fmt.Sprintf("%sevents-%d-%04d.parquet", event.BatchPrefix(l.w.stream.Name, l.w.batch.Batch), l.number, len(l.objects))
 	out, err := object.CreateDescribed(ctx, l.w.store.Objects, name)

@@ -34,7 +34,6 @@ type rowAcceptance struct {
 	older *event.Retraction // of the event that the row replaces; nil if there is none
 }
 
-// retries reports whether another row is checked again.
 func (a *rowAcceptance) retries(row *event.Rejected) bool {
 	switch with := row.Accepted; {
 	case a == nil:

@@ -14,7 +14,6 @@ import (
 	"bursar/internal/event/ids"
 )
 
-// sealAndCompact seals the batch and compacts the dedupe index.
 func (w *batchWriter) sealAndCompact(ctx context.Context) (Result, error) {
 	result, err := w.checkAndSeal(ctx)
 	if err != nil || w.batch.DedupeTable == nil {
@@ -48,7 +47,6 @@ func (w *batchWriter) checkAndSeal(ctx context.Context) (Result, error) {
 	return w.result(number), nil
 }
 
-// sumTotals combines the sums and digests of the writers.
 func (w *batchWriter) sumTotals() error {
 	w.batch.Rows += w.repeatedRows
 	w.batch.Duplicates += w.repeatedRows

@@ -88,14 +88,12 @@ func (seg *segment) addSources(block int, rejects []reject) {
 	}
 }
 
-// decide reports the verdict on a row to the source.
 func (seg *segment) decide(row int64, outcome Outcome) {
 	if seg.source != nil {
 		seg.source.Decide(row, Verdict{Outcome: outcome})
 	}
 }
 
-// decideRejects reports quarantined rows to the source.
 func (seg *segment) decideRejects(rejects []reject) {
 	if seg.source == nil {
 		return

@@ -184,14 +184,12 @@ func (l *Intake) wait(ctx context.Context, p *pendingRequest) (answers.Answer, e
 	}
 }
 
-// withdraw ends a request that is still in the queue.
 func (l *Intake) withdraw(p *pendingRequest, err error) {
 	if l.queue.remove(p) {
 		l.fail(p, err)
 	}
 }
 
-// fail ends a request with an error.
 func (l *Intake) fail(p *pendingRequest, err error) {
 	if p.key != "" {
 		l.keys.drop(p)
@@ -286,7 +284,6 @@ func (l *Intake) Close(ctx context.Context) error {
 	return err
 }
 
-// do has the loop run something.
 func (l *Intake) do(ctx context.Context, last bool, run func(context.Context) error) error {
 	c := command{ctx: ctx, run: run, done: make(chan error, 1), last: last}
 	select {

@@ -51,7 +51,10 @@ func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	for _, p := range requests {
 		p.firstLine = o.batch.Lines() + lines + 1
 		start := len(text)
-		text = p.appendLines(text)
+		text = append(text, bytes.TrimPrefix(p.body, []byte("\xef\xbb\xbf"))...)
+		if len(text) > start && text[len(text)-1] != '\n' {
+			text = append(text, '\n')
+		}
 		lines += int64(bytes.Count(text[start:], []byte{'\n'}))
 		if p.key != "" {
 			o.keyed = append(o.keyed, p)
@@ -64,7 +67,6 @@ func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	return o.batch.Add(intake.Received{Text: text, Lines: lines, Bytes: size, Source: g})
 }
 
-// prune removes answered groups from the front.
 func (o *openBatch) prune() {
 	n := 0
 	for n < len(o.groups) && o.groups[n].requests[0].isDone() {

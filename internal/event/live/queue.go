@@ -4,6 +4,8 @@ package live
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +37,6 @@ type queue struct {
 	wake    chan struct{} // capacity 1: requests are waiting
 }
 
-// put adds a request, or refuses it.
 func (q *queue) put(p *pendingRequest) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -86,18 +87,14 @@ func (q *queue) pop(maxBytes int64) []*pendingRequest {
 	return taken
 }
 
-// remove removes a request that is still waiting.
 func (q *queue) remove(p *pendingRequest) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i, w := range q.waiting {
-		if w == p {
-			rest := make([]*pendingRequest, 0, len(q.waiting)-1)
-			q.waiting = append(append(rest, q.waiting[:i]...), q.waiting[i+1:]...)
-			return true
-		}
+	i := slices.Index(q.waiting, p)
+	if i >= 0 {
+		q.waiting = slices.Concat(q.waiting[:i], q.waiting[i+1:])
 	}
-	return false
+	return i >= 0
 }
 
 // close refuses further requests.
@@ -142,9 +139,5 @@ func (k *pendingKeys) drop(requests ...*pendingRequest) {
 func (k *pendingKeys) dropDone() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for key, p := range k.byKey {
-		if p.isDone() {
-			delete(k.byKey, key)
-		}
-	}
+	maps.DeleteFunc(k.byKey, func(_ string, p *pendingRequest) bool { return p.isDone() })
 }

@@ -96,7 +96,6 @@ type spoolContext struct {
 	expected bool // the catalog says that it was written to
 }
 
-// replay ingests and seals the requests of a spool.
 func (l *Intake) replay(ctx context.Context, number uint64, facts spoolContext) error {
 	in, err := spool.Open(l.options.Spool, number)
 	if err != nil {

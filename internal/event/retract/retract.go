@@ -97,7 +97,6 @@ func RebuildIfNeeded(ctx context.Context, st *event.Store, s *project.Stream) er
 	return ids.Rebuild(ctx, st, s)
 }
 
-// retractionOutcome returns the outcome of a retraction that is written.
 func retractionOutcome(ctx context.Context, st *event.Store, r *event.Retraction, already bool) (out Retracted, err error) {
 	out = Retracted{Retraction: *r, Already: already}
 	if r.Event != "" {
@@ -119,7 +118,6 @@ func retractionOutcome(ctx context.Context, st *event.Store, r *event.Retraction
 	return out, err
 }
 
-// toRetract describes what is to be excluded.
 func toRetract(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, o Options) (event.Retraction, error) {
 	r := event.Retraction{
 		Stream: s.Name, Number: state.Retractions + 1, Batch: o.Batch, Reason: o.Reason, Files: state.Files,
@@ -188,7 +186,6 @@ func Enter(tx catalog.Tx, state *event.StreamState, r *event.Retraction) error {
 	return errors.Join(err, event.PutRetraction(tx, r), event.PutState(tx, r.Stream, state))
 }
 
-// findEventToRetract finds an event by its id.
 func findEventToRetract(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, o Options, r event.Retraction) (event.Retraction, error) {
 	found, err := st.FindEvents(ctx, s, o.Event, o.Batch)
 	if err != nil {
@@ -256,7 +253,6 @@ func byReceipt(a, b event.Retraction) int {
 	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row))
 }
 
-// namedVersions bounds the versions that a message names.
 const namedVersions = 10
 
 // whichVersion returns an error that names the versions of an event that count, oldest first, and how to choose one.

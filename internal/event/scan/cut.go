@@ -241,7 +241,6 @@ func (c *cutter) pack(file io.Writer, buf []byte) (size int64, err error) {
 	return size, errors.Join(err, zip.Close())
 }
 
-// head passes on the first bytes and drops the rest.
 type head struct {
 	to   io.Writer
 	left int64

@@ -69,7 +69,6 @@ const (
 	Overflows  = "it is too large"
 )
 
-// fits reports whether an unscaled value is in the range of a type.
 func fits(n decimal.Int128, t column.Type) bool {
 	switch t.Kind {
 	case column.Decimal:

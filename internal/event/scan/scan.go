@@ -45,7 +45,6 @@ type Block struct {
 	spans   []span // per accepted row: its place in the text; none where rows are rendered when asked for
 }
 
-// span is a range of bytes in a text.
 type span struct{ from, to uint32 }
 
 // Raw is accepted row i as it stood in the file, without its line end, or a Parquet row's columns written as JSON that
@@ -140,7 +139,6 @@ func (b *Block) reset() {
 
 func (b *Block) full() bool { return len(b.Rows)+len(b.Rejects) >= maxRows }
 
-// scanner fills blocks from texts.
 type scanner interface {
 	fill(b *Block, t *text, p int, line int64) (int, int64)
 }

@@ -92,7 +92,6 @@ func (s *source) Close() error {
 	return s.unpacked.Close()
 }
 
-// counter reads the input and reports progress.
 type counter struct{ s *source }
 
 // Read reads from the input.
@@ -183,7 +182,6 @@ func (b *bounded) tooLarge() error {
 	return fmt.Errorf("it unpacks to more than %s: split it into several files", inUnits(b.limit))
 }
 
-// inUnits formats a number of bytes.
 func inUnits(n int64) string {
 	for _, unit := range []struct {
 		name  string

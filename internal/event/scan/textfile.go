@@ -59,7 +59,6 @@ func (p *Plan) byPosition() []int {
 	return fields
 }
 
-// readHeader reads the first record of the file as its header.
 func (d *textFeed) readHeader() error {
 	for {
 		piece, err := d.cutter.next(nil)
@@ -112,7 +111,6 @@ func cutHeader(t *text, delimiter byte) (header []byte, rest int) {
 	return bytes.Clone(trimReturn(bytes.TrimSuffix(t.b[p:rest], newline))), rest
 }
 
-// next returns the next text as a job.
 func (d *textFeed) next() (job, error) {
 	if t := d.first; t != nil {
 		d.first = nil

@@ -47,7 +47,6 @@ func two(b []byte, i int) int {
 	return int(high)*10 + int(low)
 }
 
-// isoDate parses exactly 2006-01-02.
 func (m *moment) isoDate(b []byte) string {
 	if len(b) != 10 || b[4] != '-' || b[7] != '-' {
 		return notISODate

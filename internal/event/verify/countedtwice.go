@@ -65,7 +65,6 @@ func CountedOnce(ctx context.Context, st *event.Store, s *project.Stream) error 
 	return errors.Join(faults...)
 }
 
-// describeEvent fills in one of the two events.
 func describeEvent(ctx context.Context, st *event.Store, s *project.Stream, at event.Place, n int, e *CountedTwiceError) error {
 	found, err := st.EventAt(ctx, s, at)
 	if err == nil && found == nil {

@@ -24,7 +24,6 @@ const Retention = 24 * time.Hour
 // ErrKeyReused says that a key was used before with another body. Class Data.
 var ErrKeyReused = failure.Wrap(failure.Data, errors.New("the idempotency key was used before for a request with another body"))
 
-// storedAnswer is an answer in the catalog.
 type storedAnswer struct {
 	Spool  uint64    `json:"spool"`
 	At     time.Time `json:"at"`
