@@ -70,11 +70,9 @@ func (st *Store) InKnownBatch(ctx context.Context, object string) (known bool, e
 	if len(parts) < 5 || parts[0] != "streams" || parts[2] != "batches" {
 		return false, nil
 	}
-	number, err := strconv.ParseUint(parts[3], 10, 64)
-	if err != nil {
-		return false, nil // no batch has such a folder
+	if number, invalid := strconv.ParseUint(parts[3], 10, 64); invalid == nil { // a batch's folder has a number
+		_, known, err = st.KnownBatch(ctx, parts[1], number)
 	}
-	_, known, err = st.KnownBatch(ctx, parts[1], number)
 	return known, err
 }
 

@@ -53,7 +53,9 @@ func (p *Plan) mapHeader(header []byte, ingested bool) ([]int, error) {
 		fields[f], given[name] = i, true
 	}
 	for i := range p.targets {
-		if t := &p.targets[i]; !t.absent && !(ingested && t.optional) && !given[t.path[0]] {
+		t := &p.targets[i]
+		mayLack := t.absent || ingested && t.optional
+		if !mayLack && !given[t.path[0]] {
 			return nil, fmt.Errorf("no header %q for column %s; the header is %s%s",
 				t.path[0], t.name, strconv.Quote(string(header[:min(len(header), 500)])), cmp.Or(otherEncoding(header), p.hint(header), t.missing(names)))
 		}
