@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"bursar/internal/event"
 	"bursar/internal/event/live/spool"
 )
 
@@ -55,15 +54,14 @@ func (a *App) countUnsealed(ctx context.Context, s Stranded) (requests int64, er
 	if err != nil {
 		return 0, err
 	}
-	sealed, err := event.SealedSpools(ctx, a.Events.Catalog, s.Stream)
+	state, _, err := a.Events.ReadState(ctx, s.Stream)
 	if err != nil {
 		return 0, err
 	}
 	for _, number := range numbers {
-		if number <= sealed {
-			continue
+		if number > state.Spools {
+			requests += countRequests(s.Folder, number)
 		}
-		requests += countRequests(s.Folder, number)
 	}
 	return requests, nil
 }

@@ -4,6 +4,7 @@ package step
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"bursar/internal/artifact"
@@ -44,11 +45,11 @@ func (e *Executor) updatePlan(ctx context.Context, plan *fold.Plan, fn func(tx c
 			}
 			return fn(tx)
 		})
-		batch, lacks := event.AsMissingTotals(err)
-		if !lacks {
+		lacks, is := errors.AsType[*event.MissingTotalsError](err)
+		if !is {
 			return err
 		}
-		if err := e.computeTotals(ctx, plan, batch); err != nil {
+		if err := e.computeTotals(ctx, plan, lacks.Batch); err != nil {
 			return err
 		}
 	}
