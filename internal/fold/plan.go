@@ -138,3 +138,6 @@ func (plan *Plan) Output() []column.Field {
 
 // RecordFields lists the columns of a record after the key.
 func (plan *Plan) RecordFields() []column.Field { return plan.Output()[:len(plan.Record)] }
+
+// DeltaFields lists the columns of a delta, those of the key first.
+func (plan *Plan) DeltaFields() []column.Field { return slices.Concat(plan.Key, plan.Delta) }

@@ -137,10 +137,5 @@ func (r *Runner) requestDrain(ctx context.Context, pipeline string) (result Resu
 
 // useExistingOptions keep an open workflow of the same id.
 func useExistingOptions(pipeline string) client.StartWorkflowOptions {
-	return client.StartWorkflowOptions{
-		ID:                       WorkflowID(pipeline),
-		TaskQueue:                TaskQueue,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-	}
+	return startOptions(WorkflowID(pipeline), enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)
 }

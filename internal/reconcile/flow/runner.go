@@ -103,12 +103,15 @@ func newInput(pipeline string, follow bool) Input {
 // replaceExistingOptions terminate an open workflow of the same id: this process holds the lock of the pipeline, so that workflow
 // belongs to a process that died. Waiting for its missed heartbeats would only lose time.
 func replaceExistingOptions(id string) client.StartWorkflowOptions {
+	options := startOptions(id, enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING)
+	options.EnableEagerStart = true
+	return options
+}
+
+func startOptions(id string, conflict enumspb.WorkflowIdConflictPolicy) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID:                       id,
-		TaskQueue:                TaskQueue,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING,
-		EnableEagerStart:         true,
+		ID: id, TaskQueue: TaskQueue,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, WorkflowIDConflictPolicy: conflict,
 	}
 }
 

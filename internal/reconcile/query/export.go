@@ -29,17 +29,21 @@ func (e *Reader) Export(ctx context.Context, pipeline string, w io.Writer) (Expo
 		return Exported{}, err
 	}
 	defer q.Release()
-	plan, g := q.Plan, q.Generation
-	return e.export(ctx, plan, &g, g.Published, w)
+	return e.export(ctx, q.Plan, &q.Generation, w)
 }
 
-func (e *Reader) export(ctx context.Context, plan *fold.Plan, g *runs.Generation, asOf uint64, w io.Writer) (Exported, error) {
+// Digest returns the digest of an export of a generation.
+func (e *Reader) Digest(ctx context.Context, plan *fold.Plan, g *runs.Generation) (Exported, error) {
+	return e.export(ctx, plan, g, io.Discard)
+}
+
+func (e *Reader) export(ctx context.Context, plan *fold.Plan, g *runs.Generation, w io.Writer) (Exported, error) {
 	hash := sha256.New()
 	w = io.MultiWriter(w, hash)
 	printer := NewPrinter(plan)
 	var out Exported
 	var lines []byte
-	err := e.Walk(ctx, plan, g, asOf, func(row []column.Vector) error {
+	err := e.Walk(ctx, plan, g, func(row []column.Vector) error {
 		lines = lines[:0]
 		for i := range row[0].Len() {
 			lines = printer.line(lines, row, i)
@@ -73,7 +77,7 @@ func (e *Reader) Artifacts(ctx context.Context, pipeline string, each func(value
 	}
 	defer q.Release()
 	printer := NewPrinter(q.Plan)
-	return e.Walk(ctx, q.Plan, &q.Generation, q.Generation.Published, func(row []column.Vector) error {
+	return e.Walk(ctx, q.Plan, &q.Generation, func(row []column.Vector) error {
 		return each(printer.values(row))
 	})
 }

@@ -4,7 +4,6 @@ package query
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -15,25 +14,17 @@ import (
 	"bursar/internal/reconcile/runs"
 )
 
-// ScratchTable is a scratch file with all artifacts of a generation.
-type ScratchTable struct {
-	Plan       *fold.Plan
-	Generation *runs.Generation
-	AsOf       uint64
-	path       string
-	rows       int64
-}
-
-// Remove deletes the file.
-func (t *ScratchTable) Remove() { _ = os.Remove(t.path) }
-
-// SQL selects all rows.
-func (t *ScratchTable) SQL() string {
-	return "SELECT * FROM read_parquet(" + duck.Literal(t.path) + ")"
-}
-
 // Spill writes rows to a new scratch file and returns a SELECT over it. The file is deleted by remove.
 func (e *Reader) Spill(name string, fields []column.Field, rows []column.Vector) (sql string, remove func(), err error) {
+	return e.spill(name, fields, func(out *column.ParquetWriter) error { return out.WriteGroup(rows) })
+}
+
+// SpillArtifacts is Spill for all published artifacts of a generation.
+func (e *Reader) SpillArtifacts(ctx context.Context, name string, plan *fold.Plan, g *runs.Generation) (sql string, remove func(), err error) {
+	return e.spill(name, reconcile.StoredFields(plan), func(out *column.ParquetWriter) error { return e.Walk(ctx, plan, g, out.WriteGroup) })
+}
+
+func (e *Reader) spill(name string, fields []column.Field, write func(out *column.ParquetWriter) error) (sql string, remove func(), err error) {
 	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
 	if err != nil {
 		return "", nil, fmt.Errorf("write scratch: %w", err)
@@ -42,37 +33,14 @@ func (e *Reader) Spill(name string, fields []column.Field, rows []column.Vector)
 	remove = func() { _ = os.Remove(file.Name()) } // scratch is emptied at the next start
 	out, err := column.NewParquetWriter(file, fields)
 	if err == nil {
-		err = errors.Join(out.WriteGroup(rows), out.Close())
+		err = write(out)
+	}
+	if err == nil {
+		err = out.Close()
 	}
 	if err != nil {
 		remove()
 		return "", nil, fmt.Errorf("write scratch: %w", err)
 	}
 	return "SELECT * FROM read_parquet(" + duck.Literal(file.Name()) + ")", remove, nil
-}
-
-// Materialize writes the table's file.
-func (e *Reader) Materialize(ctx context.Context, name string, t *ScratchTable) (*ScratchTable, error) {
-	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
-	if err != nil {
-		return nil, fmt.Errorf("write scratch: %w", err)
-	}
-	defer file.Close()
-	t.path = file.Name()
-	out, err := column.NewParquetWriter(file, reconcile.StoredFields(t.Plan))
-	if err != nil {
-		return nil, err
-	}
-	err = e.Walk(ctx, t.Plan, t.Generation, t.AsOf, func(row []column.Vector) error {
-		t.rows += int64(row[0].Len())
-		return out.WriteGroup(row)
-	})
-	if err == nil {
-		err = out.Close()
-	}
-	if err != nil {
-		t.Remove()
-		return nil, fmt.Errorf("write scratch: %w", err)
-	}
-	return t, nil
 }

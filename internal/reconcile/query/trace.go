@@ -69,7 +69,7 @@ type UntracedError struct {
 }
 
 func (e *UntracedError) Error() string {
-	return fmt.Sprintf("run %d folded %s into key %s, but its batches contain %d", e.Run, counted(e.Folded, "event"), e.Key, e.Found)
+	return fmt.Sprintf("run %d folded %s into key %s, but its batches contain %d", e.Run, reconcile.Plural(e.Folded, "event"), e.Key, e.Found)
 }
 
 // Class is Data: a retry reads the same.
@@ -169,7 +169,7 @@ func (t *tracer) trace(ctx context.Context) error {
 		return err
 	}
 	for _, s := range t.plan.Events.Streams {
-		own := slices.DeleteFunc(slices.Clone(batches), func(b event.Batch) bool { return b.Stream != s.Name })
+		own := event.FilterStream(batches, s.Name)
 		if len(own) == 0 {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/project"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 )
 
@@ -28,7 +29,7 @@ type UnkeyedError struct {
 }
 
 func (e *UnkeyedError) Error() string {
-	return fmt.Sprintf("run %d counted %s of %s without a key, but its batches contain %d", e.Run, counted(e.Counted, "event"), e.Stream, e.Found)
+	return fmt.Sprintf("run %d counted %s of %s without a key, but its batches contain %d", e.Run, reconcile.Plural(e.Counted, "event"), e.Stream, e.Found)
 }
 
 // Class is Data: a retry reads the same.

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
@@ -19,8 +18,8 @@ import (
 // walkRows is how many artifacts walk reads at a time.
 const walkRows = 1 << 14
 
-// Walk calls each with all artifacts as of a run, in key order, some thousand at a time.
-func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, asOf uint64, each func(row []column.Vector) error) error {
+// Walk calls each with all published artifacts of a generation, in key order, some thousand at a time.
+func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, each func(row []column.Vector) error) error {
 	var entries []artifact.Entry
 	var counts walkCounts
 	row := reconcile.NewRow(plan)
@@ -46,7 +45,7 @@ func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, 
 		counts.add(row[len(plan.Key)])
 		return each(row)
 	}
-	err := e.Index.Scan(ctx, g.Space(), asOf, func(entry artifact.Entry) error {
+	err := e.Index.Scan(ctx, g.Space(), g.Published, func(entry artifact.Entry) error {
 		entry.Key = bytes.Clone(entry.Key)
 		entries = append(entries, entry)
 		if len(entries) == walkRows {
@@ -57,7 +56,7 @@ func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, 
 	if err == nil {
 		err = flush()
 	}
-	if err == nil && asOf == g.Published {
+	if err == nil {
 		err = counts.check(g)
 	}
 	return reconcile.Unreadable(g.Pipeline, err)
@@ -95,8 +94,8 @@ type ArtifactTotalsError struct {
 
 func (e *ArtifactTotalsError) Error() string {
 	return fmt.Sprintf("control totals do not balance: the runs of %s made %s from %s, but the index has %s from %s; run `bursar rebuild %s`",
-		e.Pipeline, counted(e.Artifacts, "artifact"), counted(e.Events, "event"),
-		counted(e.StoredArtifacts, "artifact"), counted(e.StoredEvents, "event"), e.Pipeline)
+		e.Pipeline, reconcile.Plural(e.Artifacts, "artifact"), reconcile.Plural(e.Events, "event"),
+		reconcile.Plural(e.StoredArtifacts, "artifact"), reconcile.Plural(e.StoredEvents, "event"), e.Pipeline)
 }
 
 // Class is Data: a retry reads the same.
@@ -104,16 +103,3 @@ func (e *ArtifactTotalsError) Class() failure.Class { return failure.Data }
 
 // ExitCode is 4 (DESIGN §7).
 func (e *ArtifactTotalsError) ExitCode() int { return 4 }
-
-// Digest returns the digest of an export of a generation.
-func (e *Reader) Digest(ctx context.Context, plan *fold.Plan, g *runs.Generation) (Exported, error) {
-	return e.export(ctx, plan, g, g.Published, io.Discard)
-}
-
-// counted formats a count of things.
-func counted(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}

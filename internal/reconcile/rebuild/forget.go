@@ -14,7 +14,8 @@ import (
 // Forget removes everything of a pipeline except its declaration. It first records that the pipeline must be rebuilt, so that
 // after a crash it is not mistaken for a pipeline that has never run. Rebuild then folds the events again (rule 9).
 func (e *Rebuilder) Forget(ctx context.Context, pipeline string) error {
-	names, err := e.Objects.List(ctx, "pipelines/"+pipeline+"/")
+	prefix := "pipelines/" + pipeline + "/"
+	names, err := e.Objects.List(ctx, prefix)
 	if err != nil {
 		return err
 	}
@@ -25,7 +26,7 @@ func (e *Rebuilder) Forget(ctx context.Context, pipeline string) error {
 	last := max(state.Generation, state.Building, 1)
 	for _, name := range names {
 		var g uint64
-		if _, err := fmt.Sscanf(name, "pipelines/"+pipeline+"/g%d/", &g); err == nil {
+		if _, err := fmt.Sscanf(name, prefix+"g%d/", &g); err == nil {
 			last = max(last, g)
 		}
 	}
@@ -41,10 +42,8 @@ func (e *Rebuilder) Forget(ctx context.Context, pipeline string) error {
 		}
 	}
 	e.reader.CloseParts()
-	for _, name := range names {
-		if err := e.Objects.Delete(ctx, name); err != nil {
-			return err
-		}
+	if err := e.DeleteObjects(ctx, prefix); err != nil {
+		return err
 	}
 	return e.Catalog.Update(ctx, func(tx catalog.Tx) error { return runs.DeleteAll(tx, pipeline) })
 }
@@ -57,14 +56,8 @@ func (e *Rebuilder) drop(ctx context.Context, g *runs.Generation) error {
 	if err := e.Index.Drop(ctx, g.Space()); err != nil {
 		return fmt.Errorf("drop generation %d of %s: %w", g.Generation, g.Pipeline, err)
 	}
-	names, err := e.Objects.List(ctx, artifact.SpacePrefix(g.Space()))
-	if err != nil {
+	if err := e.DeleteObjects(ctx, artifact.SpacePrefix(g.Space())); err != nil {
 		return err
-	}
-	for _, name := range names {
-		if err := e.Objects.Delete(ctx, name); err != nil {
-			return err
-		}
 	}
 	list, err := runs.List(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
 	if err != nil {

@@ -14,33 +14,21 @@ import (
 
 // KnownObjects returns the names of all objects that runs have recorded, of all pipelines and generations.
 func KnownObjects(ctx context.Context, c catalog.Catalog) (map[string]bool, error) {
-	known := map[string]bool{}
-	err := c.View(ctx, func(tx catalog.Tx) error {
-		err := tx.List("run/", func(_ string, value json.RawMessage) error {
-			var run Run
-			if err := json.Unmarshal(value, &run); err != nil {
-				return err
-			}
-			for step := range run.Steps {
-				for _, o := range run.StepObjects(step) {
-					known[o.Name] = true
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		return tx.List("share/", func(_ string, value json.RawMessage) error {
-			var share Share
-			if err := json.Unmarshal(value, &share); err != nil {
-				return err
-			}
+	known, err := View(ctx, c, func(tx catalog.Tx) (map[string]bool, error) {
+		known := map[string]bool{}
+		add := func(share *Share) {
 			for _, o := range share.Objects {
 				known[o.Name] = true
 			}
-			return nil
-		})
+		}
+		runs := tx.List("run/", decoded(func(run *Run) {
+			for _, step := range run.Steps {
+				for i := range step.Shares {
+					add(&step.Shares[i])
+				}
+			}
+		}))
+		return known, errors.Join(runs, tx.List("share/", decoded(add)))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list objects of runs: %w", err)

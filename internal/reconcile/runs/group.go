@@ -31,21 +31,13 @@ func newBacklog(tx catalog.Tx, plan *fold.Plan, g *Generation) (*backlog, error)
 	return b, nil
 }
 
-// batchRef names a batch as runs do.
-func (b *backlog) batchRef(batch *event.Batch) BatchRef {
-	if b.plan.Events.Several() {
-		return BatchRef{batch.Stream, batch.Batch}
-	}
-	return BatchRef{"", batch.Batch}
-}
-
 // loadHead loads the oldest batch of a stream that is in no run.
 func (b *backlog) loadHead(stream string) error {
 	sealed, err := event.Sealed(b.tx, stream)
 	if err != nil {
 		return err
 	}
-	name := b.batchRef(&event.Batch{Stream: stream}).Stream
+	name := refName(b.plan, stream)
 	next := b.last[name] + 1
 	if b.until != nil {
 		sealed = min(sealed, b.until[name])
@@ -72,7 +64,7 @@ func (b *backlog) oldest() *event.Batch {
 
 // pop removes a batch from the backlog.
 func (b *backlog) pop(batch *event.Batch) (BatchRef, error) {
-	ref := b.batchRef(batch)
+	ref := BatchRef{refName(b.plan, batch.Stream), batch.Batch}
 	b.last[ref.Stream] = ref.Batch
 	return ref, b.loadHead(batch.Stream)
 }

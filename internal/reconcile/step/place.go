@@ -5,7 +5,6 @@ package step
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"bursar/internal/column"
 	"bursar/internal/event"
@@ -27,7 +26,7 @@ func (e *Executor) eventPlace(ctx context.Context, s *project.Stream, batches []
 	if !s.Builtin || s.Column(placeColumn) == nil {
 		return file + ":" + place, nil
 	}
-	own := slices.DeleteFunc(slices.Clone(batches), func(b event.Batch) bool { return b.Stream != s.Name })
+	own := event.FilterStream(batches, s.Name)
 	session, err := e.OpenViews(ctx, map[string]string{"events": event.ViewSQL(e.Objects, s, own)})
 	if err != nil {
 		return "", err

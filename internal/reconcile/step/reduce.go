@@ -35,7 +35,8 @@ func (e *Executor) reduce(ctx context.Context, plan *fold.Plan, run *runs.Run, p
 		return share, err
 	}
 	defer session.Close()
-	out := newTable(e.Objects, run.ObjectName("delta", partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
+	out := newTable(e.Objects, run.ObjectName("delta", partition), plan.DeltaFields())
+	defer out.abort()
 	err = session.QueryEstimated(ctx, run.Events, plan.Reduce, func(rows []column.Vector) error {
 		for _, n := range rows[len(plan.Key)].Ints {
 			share.Events += n
@@ -46,19 +47,15 @@ func (e *Executor) reduce(ctx context.Context, plan *fold.Plan, run *runs.Run, p
 		return out.add(ctx, rows)
 	})
 	if err != nil {
-		out.abort()
 		return share, e.failingEvent(ctx, plan, run, partition, err)
 	}
 	if share.Totals, err = e.sumEvents(ctx, session, plan, batches, run, partition); err != nil {
-		out.abort()
 		return share, err
 	}
 	if share.FoldCounts, err = countFolds(ctx, session, plan, share.Events); err != nil {
-		out.abort()
 		return share, err
 	}
 	if share.Unkeyed, err = CountUnkeyed(ctx, e.Objects, session, plan, partitionObjects(batches, run, partition)); err != nil {
-		out.abort()
 		return share, err
 	}
 	share.Objects, err = out.finish()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"bursar/internal/artifact"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/index"
 	"bursar/internal/reconcile/query"
 )
@@ -65,7 +66,7 @@ func (v *verification) checkIndex(ctx context.Context) (string, error) {
 		}
 		total += n
 	}
-	return plural(int(total), "entry") + ": each leads to its record", nil
+	return reconcile.Plural(total, "entry") + ": each leads to its record", nil
 }
 
 // checkLoads checks that the index contains the last published run, and no run that the catalog does not know.
