@@ -79,14 +79,10 @@ func (b *bench) batchPattern() string { return filepath.Join(b.dir, "batch-*.jso
 func (b *bench) logf(format string, args ...any) { b.Watch(fmt.Sprintf(format, args...)) }
 
 func (b *bench) measure(ctx context.Context) (Report, error) {
-	if err := b.generate(); err != nil {
-		return Report{}, err
-	}
-	if err := b.prepare(ctx); err != nil {
-		return Report{}, err
-	}
-	if err := b.preparePeers(ctx); err != nil {
-		return Report{}, err
+	for _, prepare := range []func(context.Context) error{b.generate, b.prepare, b.preparePeers} {
+		if err := prepare(ctx); err != nil {
+			return Report{}, err
+		}
 	}
 	var rounds []Round
 	for n := range b.Rounds {
@@ -105,7 +101,7 @@ func (b *bench) measure(ctx context.Context) (Report, error) {
 }
 
 // generate writes the batches that all sides read.
-func (b *bench) generate() error {
+func (b *bench) generate(context.Context) error {
 	for n := range b.Batches {
 		path := filepath.Join(b.dir, fmt.Sprintf("batch-%04d.jsonl", n+1))
 		events := b.Events*(n+1)/b.Batches - b.Events*n/b.Batches

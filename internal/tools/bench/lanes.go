@@ -1,4 +1,4 @@
-// Measures runs in three lanes and the same runs one after another, on a local store and on a simulated remote one.
+// Measures runs in three lanes and the same runs one after another, on a local store and on a simulated remote one such as S3.
 
 package bench
 
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"bursar/internal/app"
+	"bursar/internal/object"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/tools/shop"
 )
@@ -67,7 +69,7 @@ func Lanes(ctx context.Context, o Options) (report LanesReport, err error) {
 }
 
 func (b *bench) lanes(ctx context.Context) (r LanesReport, err error) {
-	if err := b.generate(); err != nil {
+	if err := b.generate(ctx); err != nil {
 		return r, err
 	}
 	if err := b.prepare(ctx); err != nil {
@@ -218,4 +220,60 @@ func (r *lanesResult) collect(ctx context.Context, a *app.App, before runs.Gener
 		}
 	}
 	return nil
+}
+
+// slowStore adds a wait to each call of a store. Code that reads an object in place waits when it asks for the path.
+type slowStore struct {
+	reconcile.Store
+	latency time.Duration
+}
+
+func (s slowStore) wait() { <-time.After(s.latency) }
+
+func (s slowStore) Path(name string) string {
+	s.wait()
+	return s.Store.Path(name)
+}
+
+func (s slowStore) Create(ctx context.Context, name string) (object.Writer, error) {
+	s.wait()
+	w, err := s.Store.Create(ctx, name)
+	return slowWriter{w, s}, err
+}
+
+func (s slowStore) Open(ctx context.Context, name string) (object.Reader, error) {
+	s.wait()
+	r, err := s.Store.Open(ctx, name)
+	return slowReader{r, s}, err
+}
+
+func (s slowStore) List(ctx context.Context, prefix string) ([]string, error) {
+	s.wait()
+	return s.Store.List(ctx, prefix)
+}
+
+func (s slowStore) Delete(ctx context.Context, name string) error {
+	s.wait()
+	return s.Store.Delete(ctx, name)
+}
+
+// slowWriter waits at the end only, because a store like S3 accepts bytes as they arrive.
+type slowWriter struct {
+	object.Writer
+	store slowStore
+}
+
+func (w slowWriter) Commit() error {
+	w.store.wait()
+	return w.Writer.Commit()
+}
+
+type slowReader struct {
+	object.Reader
+	store slowStore
+}
+
+func (r slowReader) ReadAt(p []byte, off int64) (int, error) {
+	r.store.wait()
+	return r.Reader.ReadAt(p, off)
 }
