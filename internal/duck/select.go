@@ -3,7 +3,6 @@
 package duck
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -51,7 +50,7 @@ func (s *Session) Select(ctx context.Context, tables map[string][]column.Field, 
 		if err := checkSelect(tree, tables, sql); err != nil {
 			return err
 		}
-		if columns, lines, err = b.describe(ctx, sql, tree.lines(sql)); err != nil {
+		if columns, lines, err = b.describe(ctx, sql, columnLines(tree, sql)); err != nil {
 			return err
 		}
 		return b.checkBound(ctx, sql, boundCheck{file: true, tables: tables})
@@ -107,29 +106,16 @@ func (s *Session) describe(ctx context.Context, sql string, lines []int) ([]colu
 	return columns, lines, nil
 }
 
-// selectTree is a SELECT as serialized by DuckDB's parser.
-type selectTree map[string]any
-
 // parseSelect parses one SELECT.
-func (s *Session) parseSelect(ctx context.Context, sql string) (selectTree, error) {
-	var text []byte
-	err := s.QueryEstimated(ctx, 1, "SELECT json_serialize_sql("+Literal(sql)+")::VARCHAR", func(rows []column.Vector) error {
-		text = slices.Clone(rows[0].Text(0))
-		return nil
-	})
-	if err != nil {
-		return nil, &SelectError{Message: firstLine(err.Error())}
-	}
+func (s *Session) parseSelect(ctx context.Context, sql string) (map[string]any, error) {
 	var parsed struct {
-		Error      bool         `json:"error"`
-		Message    string       `json:"error_message"`
-		Position   json.Number  `json:"position"`
-		Statements []selectTree `json:"statements"`
+		Error      bool             `json:"error"`
+		Message    string           `json:"error_message"`
+		Position   json.Number      `json:"position"`
+		Statements []map[string]any `json:"statements"`
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if err := decoder.Decode(&parsed); err != nil {
-		return nil, fmt.Errorf("read parse tree: %w", err)
+	if err := s.serialized(ctx, "json_serialize_sql("+Literal(sql)+")", &parsed); err != nil {
+		return nil, &SelectError{Message: firstLine(err.Error())}
 	}
 	switch {
 	case parsed.Error && parsed.Position != "":
@@ -144,12 +130,11 @@ func (s *Session) parseSelect(ctx context.Context, sql string) (selectTree, erro
 	return parsed.Statements[0], nil
 }
 
-// lines returns the line of each column of the result, if the SELECT lists them.
-func (t selectTree) lines(sql string) []int {
-	node, _ := t["node"].(map[string]any)
-	list, _ := node["select_list"].([]any)
-	lines := make([]int, len(list))
-	for i, item := range list {
+// columnLines returns the line of each column of the result, if the SELECT lists them.
+func columnLines(tree map[string]any, sql string) []int {
+	selected := list(object(tree["node"])["select_list"])
+	lines := make([]int, len(selected))
+	for i, item := range selected {
 		lines[i] = nodeLine(item, sql)
 	}
 	return lines
@@ -157,10 +142,8 @@ func (t selectTree) lines(sql string) []int {
 
 // nodeLine returns the line of a node of the tree.
 func nodeLine(node any, sql string) int {
-	if fields, ok := node.(map[string]any); ok {
-		if at, ok := fields["query_location"].(json.Number); ok {
-			return lineAt(sql, at)
-		}
+	if at, ok := object(node)["query_location"].(json.Number); ok {
+		return lineAt(sql, at)
 	}
 	return 1
 }

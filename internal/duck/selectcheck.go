@@ -19,70 +19,35 @@ var sessionWords = set("current_catalog current_role current_schema current_user
 
 // selectCheck walks the tree of a SELECT.
 type selectCheck struct {
-	sql    string
 	tables map[string][]column.Field
 	known  map[string]bool // tables, and the names defined by WITH
 }
 
 // checkSelect rejects what binding alone would accept.
-func checkSelect(tree selectTree, tables map[string][]column.Field, sql string) error {
-	c := selectCheck{sql: sql, tables: tables, known: map[string]bool{}}
+func checkSelect(tree map[string]any, tables map[string][]column.Field, sql string) error {
+	c := selectCheck{tables: tables, known: map[string]bool{}}
 	for name := range tables {
 		c.known[name] = true
 	}
-	c.collect(map[string]any(tree))
-	if err := c.walk(map[string]any(tree)); err != nil {
-		return err
+	c.collect(tree)
+	for node := range nodes(tree) {
+		if reason := c.refusal(node); reason != "" {
+			return &SelectError{Message: reason, At: lineWithin(node, sql)}
+		}
 	}
-	if reason := tooLarge(map[string]any(tree)); reason != "" {
+	if reason := tooLarge(tree); reason != "" {
 		return &SelectError{Message: reason, At: 1}
 	}
 	return nil
 }
 
 // collect records the names that WITH defines.
-func (c *selectCheck) collect(value any) {
-	switch v := value.(type) {
-	case []any:
-		for _, item := range v {
-			c.collect(item)
-		}
-	case map[string]any:
-		if with, ok := v["cte_map"].(map[string]any); ok {
-			entries, _ := with["map"].([]any)
-			for _, e := range entries {
-				if entry, ok := e.(map[string]any); ok {
-					name, _ := entry["key"].(string)
-					c.known[strings.ToLower(name)] = true
-				}
-			}
-		}
-		for _, item := range v {
-			c.collect(item)
+func (c *selectCheck) collect(tree any) {
+	for node := range nodes(tree) {
+		for _, entry := range list(object(node["cte_map"])["map"]) {
+			c.known[strings.ToLower(text(object(entry)["key"]))] = true
 		}
 	}
-}
-
-func (c *selectCheck) walk(value any) error {
-	switch v := value.(type) {
-	case []any:
-		for _, item := range v {
-			if err := c.walk(item); err != nil {
-				return err
-			}
-		}
-	case map[string]any:
-		if reason := c.refusal(v); reason != "" {
-			line, _ := lineWithin(v, c.sql)
-			return &SelectError{Message: reason, At: max(line, 1)}
-		}
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if err := c.walk(v[key]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // refusal returns why a node is rejected, or "".
@@ -90,14 +55,11 @@ func (c *selectCheck) refusal(node map[string]any) string {
 	if node["sample"] != nil {
 		return "a sample is refused: it takes other rows each time"
 	}
-	kind, _ := node["type"].(string)
-	class, _ := node["class"].(string)
-	switch {
+	switch kind, class := node["type"], text(node["class"]); {
 	case kind == "BASE_TABLE":
 		return c.table(node)
 	case kind == "TABLE_FUNCTION":
-		function, _ := node["function"].(map[string]any)
-		if name, _ := function["function_name"].(string); !slices.Contains(rowFunctions, strings.ToLower(name)) {
+		if name := text(object(node["function"])["function_name"]); !slices.Contains(rowFunctions, strings.ToLower(name)) {
 			return fmt.Sprintf("table function %s() is refused: only %s can be read", name, c.names())
 		}
 	case kind == "RECURSIVE_CTE_NODE":
@@ -112,7 +74,7 @@ func (c *selectCheck) refusal(node map[string]any) string {
 
 // table rejects all tables except the given ones: a file is a table to DuckDB, and so are the views of its catalog.
 func (c *selectCheck) table(node map[string]any) string {
-	name, _ := node["table_name"].(string)
+	name := text(node["table_name"])
 	if node["schema_name"] == "" && node["catalog_name"] == "" && c.known[strings.ToLower(name)] {
 		return ""
 	}
@@ -127,12 +89,8 @@ func tableNames(tables map[string][]column.Field) string {
 
 // column rejects words such as current_date unless a column has the name.
 func (c *selectCheck) column(node map[string]any) string {
-	parts, _ := node["column_names"].([]any)
-	if len(parts) != 1 {
-		return ""
-	}
-	name, _ := parts[0].(string)
-	if word := strings.ToLower(name); !clockWords[word] && !sessionWords[word] {
+	name := lastName(node)
+	if word := firstName(node); len(list(node["column_names"])) != 1 || !clockWords[word] && !sessionWords[word] {
 		return ""
 	}
 	for _, columns := range c.tables {
