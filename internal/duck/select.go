@@ -135,29 +135,19 @@ func columnLines(tree map[string]any, sql string) []int {
 	selected := list(object(tree["node"])["select_list"])
 	lines := make([]int, len(selected))
 	for i, item := range selected {
-		lines[i] = nodeLine(item, sql)
+		at, _ := object(item)["query_location"].(json.Number)
+		lines[i] = lineAt(sql, at)
 	}
 	return lines
 }
 
-// nodeLine returns the line of a node of the tree.
-func nodeLine(node any, sql string) int {
-	if at, ok := object(node)["query_location"].(json.Number); ok {
-		return lineAt(sql, at)
-	}
-	return 1
-}
-
-// lineAt returns the line of a byte offset, or the first line if the offset is not valid.
+// lineAt returns the line of a byte offset, or the first line if the offset is not valid. It counts lines as DuckDB's messages do:
+// a carriage return, a line feed, and both together each end one line.
 func lineAt(sql string, at json.Number) int {
 	n, err := strconv.Atoi(at.String())
 	if err != nil || n < 0 || n > len(sql) {
 		return 1
 	}
-	return 1 + lineBreaks(sql[:n])
-}
-
-// lineBreaks counts lines as DuckDB's messages do: a carriage return, a line feed, and both together each end one line.
-func lineBreaks(sql string) int {
-	return strings.Count(sql, "\n") + strings.Count(sql, "\r") - strings.Count(sql, "\r\n")
+	before := sql[:n]
+	return 1 + strings.Count(before, "\n") + strings.Count(before, "\r") - strings.Count(before, "\r\n")
 }

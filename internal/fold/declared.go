@@ -4,6 +4,7 @@ package fold
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"bursar/internal/column"
@@ -40,8 +41,8 @@ const Aligned = "_aligned"
 // row for each row of the delta, in the same order, all null for a new key, so nothing is hashed or sorted again. The column
 // Aligned checks that.
 func mergeSQL(plan *Plan, folds []foldSQL) string {
-	list := prefixed("d", plan.Key)
-	list = append(list, fmt.Sprintf("coalesce(s.%s, 0) + d.%s AS %s", column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount)))
+	count := column.QuoteIdentifier(EventCount)
+	list := append(prefixed("d", plan.Key), fmt.Sprintf("coalesce(s.%s, 0) + d.%s AS %s", count, count, count))
 	for _, f := range folds {
 		for i, c := range f.columns {
 			list = append(list, castAs(f.merge[i], c))
@@ -64,22 +65,14 @@ func (plan *Plan) alignedSQL() string {
 
 // outputSQL selects the merge's columns from a SELECT with the record's.
 func (plan *Plan) outputSQL(from, order string) string {
-	out := quoted(plan.Key)
-	for _, c := range plan.Record {
-		out = append(out, column.QuoteIdentifier(c.Name))
-	}
-	return fmt.Sprintf("SELECT %s\nFROM (%s)%s", join(out, plan.conserveSQL(), []string{Aligned}), from, order)
+	return fmt.Sprintf("SELECT %s\nFROM (%s)%s", join(quoted(plan.Key), quoted(plan.RecordFields()), plan.conserveSQL(), []string{Aligned}), from, order)
 }
 
 // WithComputed adds the `is` columns to a SELECT, each over those before it.
 func (plan *Plan) WithComputed(from string) string {
 	for _, name := range plan.computedOrder {
-		for _, c := range plan.Record {
-			if c.Name == name {
-				expr := castAs(fmt.Sprintf("(%s\n)", plan.Pipeline.Fold(name).Expr), c.Field)
-				from = fmt.Sprintf("SELECT *, %s\nFROM (%s)", expr, from)
-			}
-		}
+		expr := castAs(fmt.Sprintf("(%s\n)", plan.Pipeline.Fold(name).Expr), plan.column(name))
+		from = fmt.Sprintf("SELECT *, %s\nFROM (%s)", expr, from)
 	}
 	return from
 }
@@ -108,10 +101,4 @@ func prefixed(alias string, fields []column.Field) []string {
 	return list
 }
 
-func join(lists ...[]string) string {
-	var all []string
-	for _, l := range lists {
-		all = append(all, l...)
-	}
-	return strings.Join(all, ",\n  ")
-}
+func join(lists ...[]string) string { return strings.Join(slices.Concat(lists...), ",\n  ") }

@@ -124,20 +124,14 @@ func (plan *Plan) conserveSQL() []string {
 	return list
 }
 
-// Output lists the columns of the merge's result after the key: the record, then the conserve columns.
-func (plan *Plan) Output() []column.Field {
-	fields := make([]column.Field, 0, len(plan.Record)+len(plan.Conserve))
-	for _, c := range plan.Record {
-		fields = append(fields, c.Field)
-	}
-	for i, c := range plan.Conserve {
-		fields = append(fields, column.Field{Name: fmt.Sprintf("_total_%d", i), Type: c.Type})
+// RecordFields lists the columns of a record after the key.
+func (plan *Plan) RecordFields() []column.Field {
+	fields := make([]column.Field, len(plan.Record))
+	for i, c := range plan.Record {
+		fields[i] = c.Field
 	}
 	return fields
 }
-
-// RecordFields lists the columns of a record after the key.
-func (plan *Plan) RecordFields() []column.Field { return plan.Output()[:len(plan.Record)] }
 
 // DeltaFields lists the columns of a delta, those of the key first.
 func (plan *Plan) DeltaFields() []column.Field { return slices.Concat(plan.Key, plan.Delta) }

@@ -5,6 +5,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -21,12 +22,6 @@ const (
 	firstRestart, maxRestart = time.Second, time.Minute
 )
 
-// restarter restarts the workflow of one pipeline when it has ended.
-type restarter struct {
-	stop context.CancelFunc
-	done chan struct{}
-}
-
 // Follow makes the pipeline's workflow stay and execute every batch as it is sealed, until the process ends or Unfollow. A
 // workflow that is terminated, cancelled or fails is restarted.
 func (r *Runner) Follow(ctx context.Context, pipeline string) error {
@@ -39,14 +34,11 @@ func (r *Runner) Follow(ctx context.Context, pipeline string) error {
 		return fmt.Errorf("follow %s: %w", pipeline, temporal.FromTemporal(err))
 	}
 	restartCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	k := &restarter{stop: stop, done: make(chan struct{})}
+	var restarts sync.WaitGroup
+	restarts.Go(func() { r.restartLoop(restartCtx, pipeline) })
 	r.mu.Lock()
-	r.following[pipeline] = k
+	r.following[pipeline] = func() { stop(); restarts.Wait() }
 	r.mu.Unlock()
-	go func() {
-		defer close(k.done)
-		r.restartLoop(restartCtx, pipeline)
-	}()
 	return nil
 }
 
@@ -58,14 +50,13 @@ func (r *Runner) Unfollow(ctx context.Context, pipeline string) error {
 	}
 	defer unlock()
 	r.mu.Lock() // after this the workflow is not restarted
-	k := r.following[pipeline]
+	stopRestarts := r.following[pipeline]
 	delete(r.following, pipeline)
 	r.mu.Unlock()
-	if k == nil {
+	if stopRestarts == nil {
 		return nil
 	}
-	k.stop()
-	<-k.done
+	stopRestarts()
 	return r.end(ctx, WorkflowID(pipeline))
 }
 

@@ -31,12 +31,12 @@ type Runner struct {
 	workflows keyed.Mutex
 
 	mu        sync.RWMutex
-	following map[string]*restarter // by followed pipeline
+	following map[string]func() // by followed pipeline: ends the restarts of its workflow
 }
 
 // NewRunner returns a runner that starts workflows through c.
 func NewRunner(c client.Client, log *slog.Logger) *Runner {
-	return &Runner{client: c, log: log, following: map[string]*restarter{}}
+	return &Runner{client: c, log: log, following: map[string]func(){}}
 }
 
 // Run executes the backlog of a pipeline and returns the number of runs. Every batch sealed before the call is included. A

@@ -90,6 +90,8 @@ func (w *walkCounts) check(g *runs.Generation) error {
 
 // ArtifactTotalsError reports that the artifacts of a pipeline are not what its published runs made (rule 4).
 type ArtifactTotalsError struct {
+	failure.Unbalanced
+
 	Pipeline                   string
 	Artifacts, StoredArtifacts int64
 	Events, StoredEvents       int64
@@ -100,12 +102,6 @@ func (e *ArtifactTotalsError) Error() string {
 		e.Pipeline, reconcile.Plural(e.Artifacts, "artifact"), reconcile.Plural(e.Events, "event"),
 		reconcile.Plural(e.StoredArtifacts, "artifact"), reconcile.Plural(e.StoredEvents, "event"), e.Pipeline)
 }
-
-// Class is Data: a retry reads the same.
-func (e *ArtifactTotalsError) Class() failure.Class { return failure.Data }
-
-// ExitCode is 4 (DESIGN §7).
-func (e *ArtifactTotalsError) ExitCode() int { return 4 }
 
 // Spill writes rows to a new scratch file and returns a SELECT over it. The file is deleted by remove.
 func (e *Reader) Spill(name string, fields []column.Field, rows []column.Vector) (sql string, remove func(), err error) {

@@ -15,11 +15,10 @@ import (
 	"bursar/internal/reconcile/runs"
 )
 
-// breachExit is the exit code of control totals that do not balance (DESIGN §7).
-const breachExit = 4
-
 // Breach reports that control totals do not balance at a step (rule 4).
 type Breach struct {
+	failure.Unbalanced
+
 	Step   runs.StepName
 	Total  string // "events" or the name of a control total
 	Group  string
@@ -45,12 +44,6 @@ func (b *Breach) PlainText() string {
 	return fmt.Sprintf("control totals do not balance at %s: total %s moves by another amount than it should; nothing of this run is visible", b.Step, b.Total)
 }
 
-// Class is Data: the same input fails again.
-func (b *Breach) Class() failure.Class { return failure.Data }
-
-// ExitCode is 4 (DESIGN §7).
-func (b *Breach) ExitCode() int { return breachExit }
-
 // remedy describes how to fix a conserve entry that does not cover all events.
 func remedy(plan *fold.Plan, c *project.Conserve) string {
 	p := plan.Pipeline
@@ -69,7 +62,7 @@ func (e *Executor) recordFailure(ctx context.Context, run *runs.Run, step runs.S
 		return err
 	}
 	var derived *derivedError
-	restart := failure.ExitCode(err) == breachExit || errors.As(err, &derived)
+	restart := failure.ExitCode(err) == failure.UnbalancedExit || errors.As(err, &derived)
 	trouble := &runs.Trouble{Step: step, Class: failure.Of(err).String(), Message: err.Error(), At: e.Now().UTC()}
 	if failing := (*FailingError)(nil); errors.As(err, &failing) {
 		trouble.Key = failing.Key

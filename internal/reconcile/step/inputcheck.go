@@ -41,8 +41,8 @@ func (e *Executor) sumEvents(ctx context.Context, session *duck.Session, plan *f
 		if err != nil {
 			return nil, err
 		}
-		if err := all.Add(qualifyTotals(s.Name, sums)); err != nil {
-			return nil, err
+		for name, groups := range sums {
+			all[qualifiedName(s.Name, name)] = groups
 		}
 	}
 	return all, nil
@@ -76,15 +76,7 @@ func (e *Executor) checkSums(ctx context.Context, plan *fold.Plan, run *runs.Run
 	return nil
 }
 
-// qualifyTotals renames a stream's totals so that they are unique among all streams.
-func qualifyTotals(stream string, totals event.Totals) event.Totals {
-	out := event.Totals{}
-	for name, groups := range totals {
-		out[qualifiedName(stream, name)] = groups
-	}
-	return out
-}
-
+// qualifiedName is unique among the totals of all streams.
 func qualifiedName(stream, name string) string { return stream + "." + name }
 
 // partitionObjects returns the batches with only every n-th of all their objects, for n partitions, starting with the partition's.

@@ -16,40 +16,40 @@ import (
 // Next returns the oldest unpublished run with a number above after. If there is none it plans a new run with batches of the
 // backlog; an empty backlog gives no run. after is the last run in flight, so runs can follow each other before the first
 // is published.
-func (e *Executor) Next(ctx context.Context, pipeline string, after uint64) (next runs.NextResult, err error) {
+func (e *Executor) Next(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
 	plan, err := e.Plan(ctx, pipeline)
+	if err == nil {
+		err = e.clearFirstGeneration(ctx, pipeline)
+	}
 	if err != nil {
-		return next, err
+		return runs.NextResult{}, err
 	}
-	if err := e.clearFirstGeneration(ctx, pipeline); err != nil {
-		return next, err
-	}
-	err = e.updatePlan(ctx, plan, func(tx catalog.Tx) error {
-		next, err = runs.PlanNext(tx, plan, after)
-		return err
-	})
+	next, err := e.planNext(ctx, plan, after, runs.PlanNext)
 	if err != nil {
 		return runs.NextResult{}, fmt.Errorf("plan run of %s: %w", pipeline, err)
 	}
 	return next, nil
 }
 
-// updatePlan runs fn, which plans a run, in an Update. If a batch was sealed without a total that the pipeline conserves, the
-// total is first computed from the events, outside of the transaction.
-func (e *Executor) updatePlan(ctx context.Context, plan *fold.Plan, fn func(tx catalog.Tx) error) error {
+// planNext plans a run in a transaction. If a batch was sealed without a total that the pipeline conserves, the total is first
+// computed from the events, outside of the transaction.
+func (e *Executor) planNext(ctx context.Context, plan *fold.Plan, after uint64,
+	planned func(catalog.Tx, *fold.Plan, uint64) (runs.NextResult, error),
+) (next runs.NextResult, err error) {
 	for {
-		err := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
-			if err := runs.CheckStreams(tx, plan); err != nil {
-				return err
+		err = e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+			err := runs.CheckStreams(tx, plan)
+			if err == nil {
+				next, err = planned(tx, plan, after)
 			}
-			return fn(tx)
+			return err
 		})
 		batch, lacks := event.AsMissingTotals(err)
 		if !lacks {
-			return err
+			return next, err
 		}
 		if err := e.computeTotals(ctx, plan, batch); err != nil {
-			return err
+			return next, err
 		}
 	}
 }
@@ -64,15 +64,12 @@ func (e *Executor) computeTotals(ctx context.Context, plan *fold.Plan, batch eve
 }
 
 // NextOfRebuild is Next for the generation that a rebuild is making.
-func (e *Executor) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (next runs.NextResult, err error) {
+func (e *Executor) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err != nil {
-		return next, err
+		return runs.NextResult{}, err
 	}
-	err = e.updatePlan(ctx, plan, func(tx catalog.Tx) error {
-		next, err = runs.PlanNextOfRebuild(tx, plan, after)
-		return err
-	})
+	next, err := e.planNext(ctx, plan, after, runs.PlanNextOfRebuild)
 	if err != nil {
 		return runs.NextResult{}, fmt.Errorf("plan run of the rebuild of %s: %w", pipeline, err)
 	}

@@ -21,11 +21,7 @@ import (
 // Partition executes a step for one partition, and stores the share until Step finds all of them. It is not repeated if the
 // share is stored or the step is recorded; a late attempt changes nothing (rule 5).
 func (e *Executor) Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error) {
-	plan, err := e.Plan(ctx, ref.Pipeline)
-	if err != nil {
-		return runs.StepResult{}, err
-	}
-	run, err := e.prepare(ctx, ref, step)
+	plan, run, err := e.prepare(ctx, ref, step)
 	if err != nil {
 		return runs.StepResult{}, err
 	}

@@ -73,9 +73,6 @@ type bench struct {
 func (b *bench) preparedDir() string { return filepath.Join(b.dir, "prepared") }
 func (b *bench) roundDir() string    { return filepath.Join(b.dir, "round") }
 
-// batchPattern matches the files of all batches.
-func (b *bench) batchPattern() string { return filepath.Join(b.dir, "batch-*.jsonl") }
-
 func (b *bench) logf(format string, args ...any) { b.Watch(fmt.Sprintf(format, args...)) }
 
 func (b *bench) measure(ctx context.Context) (Report, error) {

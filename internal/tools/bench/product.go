@@ -73,8 +73,12 @@ func measureProduct(ctx context.Context, spec childSpec) (r productResult, err e
 	if r.PeakMemory, err = peakMemory(); err != nil || !spec.Sum {
 		return r, err
 	}
-	sums, exported, err := sumArtifacts(ctx, a)
-	r.Sums, r.Artifacts, r.Digest = sums, exported.Rows, exported.Digest
+	var totals shop.Totals
+	exported, err := exportTo(ctx, a, func(lines io.Reader) (err error) {
+		totals, err = sumLines(lines)
+		return err
+	})
+	r.Sums, r.Artifacts, r.Digest = sumTexts(totals), exported.Rows, exported.Digest
 	return r, err
 }
 
@@ -175,16 +179,6 @@ func sumTable(ctx context.Context, session *duck.Session, table string) (rows in
 		return 0, nil, fmt.Errorf("add %s up: %w", table, err)
 	}
 	return rows, sums, nil
-}
-
-// sumArtifacts exports all artifacts and adds them up.
-func sumArtifacts(ctx context.Context, a *app.App) (sums map[string]string, all query.Exported, err error) {
-	var totals shop.Totals
-	all, err = exportTo(ctx, a, func(lines io.Reader) (err error) {
-		totals, err = sumLines(lines)
-		return err
-	})
-	return sumTexts(totals), all, err
 }
 
 // exportTo exports all artifacts to read.
