@@ -33,7 +33,6 @@ func (s *Session) Analyze(ctx context.Context, expr string) (r column.Analysis, 
 	return r, err
 }
 
-// exprAnalyzer walks a parse tree.
 type exprAnalyzer struct{ column.Analysis }
 
 // walk analyzes a node. always: the whole expression is true only if the node is. compared: the node is only compared, it is not part of

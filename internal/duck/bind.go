@@ -67,7 +67,6 @@ func (s *Session) typeOfExpression(ctx context.Context, sql string) (column.Type
 	return typeOf(logical)
 }
 
-// parseExpression parses one expression.
 func (s *Session) parseExpression(ctx context.Context, expr string) (any, error) {
 	tree, err := s.parseSelect(ctx, "SELECT ("+expr+"\n)")
 	if err != nil {

@@ -45,7 +45,6 @@ const decimalsInJSON = "as numbers within JSON are read as binary floating point
 const castAdvice = "declare a column of the type in the stream, read times with try_strptime(x, '%Y-%m-%d'), " +
 	"and cast whole numbers from regexp_extract(x, '^-?[0-9]+$')"
 
-// checkBound binds a SELECT and checks the bound plan.
 func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) error {
 	plans, err := s.boundPlan(ctx, sql)
 	if err != nil {
@@ -212,7 +211,6 @@ func (c *boundCheck) isWritten(node, child map[string]any) bool {
 	return c.writtenCasts[fmt.Sprint(node["query_location"])] && node["query_location"] != child["query_location"]
 }
 
-// fail returns an error with the line of a node.
 func (c *boundCheck) fail(place any, format string, values ...any) error {
 	return &SelectError{Message: fmt.Sprintf(format, values...), At: lineWithin(place, c.sql)}
 }

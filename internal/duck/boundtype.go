@@ -34,7 +34,6 @@ func (t boundType) String() string {
 	return t.id
 }
 
-// typeOfNode returns the type of a bound expression.
 func typeOfNode(node map[string]any) boundType {
 	t, ok := node["return_type"].(map[string]any)
 	if !ok {
@@ -114,7 +113,6 @@ func parsesText(from, to boundType) bool {
 	return slices.ContainsFunc(castPairs(from, to), func(pair [2]boundType) bool { return parsesText(pair[0], pair[1]) })
 }
 
-// isMeasure reports whether the type is a number or a time.
 func (t boundType) isMeasure() bool {
 	return t.isNumber() || t.id == "DATE" || strings.HasPrefix(t.id, "TIME") || t.id == "INTERVAL"
 }

@@ -84,7 +84,6 @@ func (plan *Plan) addStreams(prints map[string]string) {
 	}
 }
 
-// usesOrder reports whether a fold orders events.
 func (plan *Plan) usesOrder() bool {
 	return slices.ContainsFunc(plan.Pipeline.Artifact, func(f project.Fold) bool {
 		return f.Kind == project.First || f.Kind == project.Last || f.Kind == project.ListOf

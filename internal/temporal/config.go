@@ -115,7 +115,6 @@ func loadPorts(stateDir string) (ports, error) {
 	return kept, nil
 }
 
-// tryPort returns an error if the port is in use.
 func tryPort(port int) error {
 	l, err := net.Listen("tcp", loopback.Address(port))
 	if err != nil {

@@ -132,7 +132,6 @@ func stepContext(ctx workflow.Context) workflow.Context {
 	})
 }
 
-// rebuildID is the id of the workflow that executes a rebuild.
 func rebuildID(pipeline string) string { return "rebuild/" + pipeline }
 
 // WorkflowID is the id of a pipeline's workflow; each pipeline has one.
@@ -151,7 +150,6 @@ const (
 // backoff is the wait after a transient failure that outlasted its retries.
 var backoff = failure.Backoff{Least: 2 * time.Second, Most: 2 * time.Minute}
 
-// registerHandlers starts to receive signals and updates.
 func (m *backlogManager) registerHandlers(ctx workflow.Context) error {
 	if !m.in.Follow {
 		return nil

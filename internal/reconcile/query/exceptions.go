@@ -12,6 +12,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/failure"
+	"bursar/internal/fold"
 	"bursar/internal/reconcile"
 )
 
@@ -54,10 +55,7 @@ func (e *Reader) SortedExceptions(ctx context.Context, pipeline string, by []str
 	}
 	defer remove()
 	fields := reconcile.StoredFields(plan)
-	list := make([]string, len(fields))
-	for i, f := range fields {
-		list[i] = column.QuoteIdentifier(f.Name)
-	}
+	list := fold.Quoted(fields)
 	since := -1
 	order := strings.Join(list[:len(plan.Key)], ", ")
 	for i, f := range fields {

@@ -176,7 +176,6 @@ func (t *tracer) trace(ctx context.Context) error {
 	return nil
 }
 
-// traceStream reads the key's events in batches of one stream.
 func (t *tracer) traceStream(ctx context.Context, s *project.Stream, batches []event.Batch) error {
 	session, err := t.OpenViews(ctx, map[string]string{
 		"events": numberedSQL(batches, func(b []event.Batch) string { return event.ViewSQL(t.Objects, s, b) }), "traced": t.key,

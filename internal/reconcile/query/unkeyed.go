@@ -69,7 +69,6 @@ func (e *Reader) Unkeyed(ctx context.Context, pipeline string, each func(Unkeyed
 	return all, nil
 }
 
-// listUnkeyedOfRun lists the events of one run.
 func (e *Reader) listUnkeyedOfRun(ctx context.Context, plan *fold.Plan, run *runs.Run, each func(UnkeyedEvent) error) error {
 	if len(run.Unkeyed) == 0 {
 		return nil
@@ -103,7 +102,6 @@ func (e *Reader) listUnkeyedOfRun(ctx context.Context, plan *fold.Plan, run *run
 	return nil
 }
 
-// eachUnkeyed lists the events without a key in batches of one stream.
 func (e *Reader) eachUnkeyed(ctx context.Context, plan *fold.Plan, s *project.Stream, batches []event.Batch, each func(UnkeyedEvent) error) error {
 	events := numberedSQL(batches, func(b []event.Batch) string { return event.UnkeyedSQL(e.Objects, plan.Events, s, b) })
 	session, err := e.OpenViews(ctx, map[string]string{"events": events})

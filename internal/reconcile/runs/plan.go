@@ -141,7 +141,6 @@ func (b *backlog) oldest() *event.Batch {
 	return first
 }
 
-// pop removes a batch from the backlog.
 func (b *backlog) pop(batch *event.Batch) (BatchRef, error) {
 	ref := BatchRef{refName(b.plan, batch.Stream), batch.Batch}
 	b.last[ref.Stream] = ref.Batch

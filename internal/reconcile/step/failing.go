@@ -59,7 +59,6 @@ type search struct {
 	cause error // error of the last failing query
 }
 
-// fails runs the query over views.
 func (s *search) fails(ctx context.Context, views map[string]string) (bool, error) {
 	session, err := s.e.OpenViews(ctx, views)
 	if err != nil {
@@ -113,7 +112,6 @@ func (e *Executor) failingEvent(ctx context.Context, plan *fold.Plan, run *runs.
 	return found
 }
 
-// eventSearch finds an event in a run's batches.
 type eventSearch struct {
 	search
 	run       *runs.Run
@@ -170,7 +168,6 @@ func (s *eventSearch) least(ctx context.Context, whole, batch []event.Batch, nam
 	})
 }
 
-// event describes the event at a place of a batch.
 func (s *eventSearch) event(ctx context.Context, batch []event.Batch, number, row int64) (*FailingError, error) {
 	place, err := s.e.eventPlace(ctx, s.plan.Events.Stream(batch[0].Stream), batch, uint64(number), row)
 	if err != nil {

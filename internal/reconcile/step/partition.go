@@ -88,7 +88,6 @@ func (e *Executor) runPartition(ctx context.Context, plan *fold.Plan, run *runs.
 	return share, err
 }
 
-// findShare reads the stored share of a partition.
 func (e *Executor) findShare(ctx context.Context, run *runs.Run, step runs.StepName, partition int) (share runs.Share, found bool, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		share, found, err = runs.GetShare(tx, run, step, partition)
@@ -111,7 +110,6 @@ func (e *Executor) recordShare(ctx context.Context, run *runs.Run, step runs.Ste
 	})
 }
 
-// partitionSQL selects the events of one partition.
 func partitionSQL(events string, key []project.KeyColumn, run *runs.Run, partition int) string {
 	if run.Partitions == 1 {
 		return events

@@ -135,7 +135,6 @@ func (e *Executor) deltaKeys(ctx context.Context, plan *fold.Plan, run *runs.Run
 	return keys, err
 }
 
-// deltaSQL returns a SELECT over a partition's delta.
 func (e *Executor) deltaSQL(plan *fold.Plan, run *runs.Run, partition int) string {
 	return e.tableSQL(run.Objects(runs.StepReduce, partition), plan.DeltaFields())
 }

@@ -40,7 +40,6 @@ func (v *verification) checkIndexFiles(ctx context.Context) (string, error) {
 	return "every block as it was written", nil
 }
 
-// close removes the copy of the index.
 func (v *verification) close() {
 	if v.stored != nil {
 		_ = v.stored.Close() // it was read only

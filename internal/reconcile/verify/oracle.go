@@ -77,7 +77,6 @@ func sampleJoin(plan *fold.Plan) string {
 	return strings.Join(same, " AND ")
 }
 
-// position finds a column of the record.
 func (o *oracle) position(name string) int {
 	return slices.IndexFunc(o.plan.Record, func(c fold.Column) bool { return c.Name == name })
 }
@@ -113,7 +112,6 @@ func (o *oracle) fold(key string, out []column.Vector) {
 	}
 }
 
-// foldValue folds the selected events to one value.
 func (o *oracle) foldValue(f project.Fold, value int, selected []eventAt, out *column.Vector) {
 	switch f.Kind {
 	case project.Count:

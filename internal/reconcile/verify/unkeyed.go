@@ -34,7 +34,6 @@ func (v *verification) checkUnkeyed(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s without a key of %d: counted and summed as the runs account for them, the others are in artifacts", reconcile.Plural(events, "event"), all), nil
 }
 
-// recountUnkeyed counts and sums the events of one run again.
 func (v *verification) recountUnkeyed(ctx context.Context, run *runs.Run) error {
 	batches, err := runs.ReadBatches(ctx, v.Catalog, v.Project, run)
 	if err != nil {

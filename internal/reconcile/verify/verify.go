@@ -48,7 +48,6 @@ type Check struct {
 	Err    error  `json:"-"` // why it is not OK
 }
 
-// verification is the state of one verification.
 type verification struct {
 	*query.Reader
 	plan       *fold.Plan
@@ -114,7 +113,6 @@ func (r *Verifier) Verify(ctx context.Context, pipeline string, o Options) (Resu
 	return v.out, nil
 }
 
-// namedCheck is one check of Verify.
 type namedCheck struct {
 	name   string
 	totals bool

@@ -103,7 +103,6 @@ func (g *generator) header() []string {
 	return header
 }
 
-// line makes one row.
 func (g *generator) line(header []string) string {
 	row := g.row()
 	if g.chance(12) {

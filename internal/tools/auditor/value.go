@@ -225,7 +225,6 @@ func parseNumber(t Type, text string) (v Value, ok bool) {
 	return numberValue(t.Kind, n), ok && fits(n, t)
 }
 
-// fits reports whether a type holds a number exactly.
 func fits(n *big.Rat, t Type) bool {
 	unscaled := new(big.Rat).Mul(n, power(t.Scale))
 	if !unscaled.IsInt() {

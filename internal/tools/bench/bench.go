@@ -57,7 +57,6 @@ func (o Options) inFolder(pipeline string, do func(b *bench) error) (err error) 
 	return do(&bench{Options: o, dir: root, pipeline: pipeline, fingerprints: map[string]string{}})
 }
 
-// bench is the state of a running benchmark.
 type bench struct {
 	Options
 	dir         string
@@ -97,7 +96,6 @@ func (b *bench) measure(ctx context.Context) (Report, error) {
 	return b.report(rounds), nil
 }
 
-// generate writes the batches that all sides read.
 func (b *bench) generate(context.Context) error {
 	for n := range b.Batches {
 		path := filepath.Join(b.dir, fmt.Sprintf("batch-%04d.jsonl", n+1))

@@ -25,7 +25,6 @@ const (
 	kindPeer      = "peer"
 )
 
-// childSpec is the input of a child process.
 type childSpec struct {
 	Kind    string   `json:"kind"`
 	Dir     string   `json:"dir"`   // folder of the project; for yardstick and peers, folder of the files
@@ -44,7 +43,6 @@ type childSpec struct {
 // stopTimeout is the time for an interrupted child process to end.
 const stopTimeout = 20 * time.Second
 
-// startChild starts a child process and decodes its result.
 func startChild(ctx context.Context, program string, command []string, spec childSpec, into any) error {
 	input, err := json.Marshal(spec)
 	if err != nil {
@@ -140,7 +138,6 @@ func procField(path, name string) (n int64, err error) {
 	return 0, fmt.Errorf("read %s: %s is missing", path, name)
 }
 
-// cpuSeconds returns the CPU time of this process.
 func cpuSeconds() float64 {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {

@@ -42,7 +42,6 @@ func withRunningProject(ctx context.Context, dir string, connections int, do fun
 	return errors.Join(err, <-ended)
 }
 
-// apiClient calls the API of a running project.
 type apiClient struct {
 	base, token string
 	client      *http.Client
@@ -88,7 +87,6 @@ func (c *apiClient) artifact(ctx context.Context, key string) (code int, text []
 	return c.call(ctx, http.MethodGet, "/v1/pipelines/"+pipeline+"/artifacts?key="+url.QueryEscape(key), http.NoBody)
 }
 
-// send posts events and returns the number of accepted ones.
 func (c *apiClient) send(ctx context.Context, events []byte) (accepted int64, err error) {
 	code, text, err := c.call(ctx, http.MethodPost, "/v1/streams/"+stream+"/events", bytes.NewReader(events))
 	if err != nil {

@@ -84,7 +84,6 @@ func (r *GetReport) measure(ctx context.Context, b *bench, reads int) (err error
 	return err
 }
 
-// readInProcess opens the project and reads.
 func (r *GetReport) readInProcess(ctx context.Context, dir string, keys []string) (err error) {
 	a, err := app.Open(ctx, dir, "bench", discardLog)
 	if err != nil {
@@ -168,7 +167,6 @@ func makePebbleStore(ctx context.Context, project, dir string, keep int) (_ *peb
 	return p, keys, nil
 }
 
-// fill writes exported lines and flushes the store.
 func (p *pebbleStore) fill(lines io.Reader) (keys []string, err error) {
 	in := json.NewDecoder(lines)
 	for {
@@ -205,7 +203,6 @@ func (p *pebbleStore) read(_ context.Context, key string) error {
 // Close closes the store.
 func (p *pebbleStore) Close() error { return p.db.Close() }
 
-// quietLogger drops the messages of Pebble.
 type quietLogger struct{}
 
 func (quietLogger) Infof(string, ...any)  {}

@@ -96,7 +96,6 @@ func (r *IntakeReport) summarize() {
 	r.P99 = medianOf(func(r *IntakeRound) float64 { return r.P99 })
 }
 
-// makeRequests generates the events of a round and splits them into bodies.
 func makeRequests(o IntakeOptions, round int) ([][]byte, shop.Totals, error) {
 	var text bytes.Buffer
 	totals, err := shop.WriteBench(&text, shop.Bench{Seed: seed, Events: o.Events, Keys: max(o.Events/4, 1), Batch: round})
@@ -156,7 +155,6 @@ func inParallel[T any](ctx context.Context, clients int, items []T, do func(ctx 
 	return took, all, err
 }
 
-// quantile returns a percentile in milliseconds.
 func quantile(sorted []time.Duration, percent int) float64 {
 	return float64(sorted[(len(sorted)-1)*percent/100].Microseconds()) / 1000
 }

@@ -52,7 +52,6 @@ const (
 	threeLanes      = "three lanes"       // all batches are sealed before
 )
 
-// lanesResult is the result of a child process.
 type lanesResult struct {
 	Seconds float64  `json:"seconds"`
 	CPU     float64  `json:"cpu"`   // CPU seconds
@@ -172,7 +171,6 @@ func measureLanes(ctx context.Context, spec childSpec) (r lanesResult, err error
 	return r, err
 }
 
-// runFiles ingests files, and measures the time of their runs.
 func (r *lanesResult) runFiles(ctx context.Context, a *app.App, mode string, files []string) (err error) {
 	for _, file := range files {
 		if err := ingestFile(ctx, a, file); err != nil {
@@ -190,7 +188,6 @@ func (r *lanesResult) runFiles(ctx context.Context, a *app.App, mode string, fil
 	return err
 }
 
-// callSteps processes the backlog by direct calls of the steps.
 func callSteps(ctx context.Context, a *app.App) error {
 	for {
 		next, err := a.Steps.Next(ctx, pipeline, 0)
@@ -205,7 +202,6 @@ func callSteps(ctx context.Context, a *app.App) error {
 	}
 }
 
-// collect lists the digests of the parts of the measured runs.
 func (r *lanesResult) collect(ctx context.Context, a *app.App, before runs.Generation, want int) error {
 	runs, err := a.Runs(ctx, pipeline, max(before.Generation, 1), before.Published)
 	if err != nil {

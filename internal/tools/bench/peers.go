@@ -112,7 +112,6 @@ func (b *bench) checkPeer(name string, r *peerResult, ours *productResult) error
 	return nil
 }
 
-// reportPeers computes medians over the rounds, and the ratio of medians.
 func (b *bench) reportPeers(rounds []Round, oursSeconds float64) map[string]PeerFigures {
 	peers := map[string]PeerFigures{}
 	for _, name := range b.Peers {
@@ -211,7 +210,6 @@ func measurePeer(ctx context.Context, spec childSpec) (r peerResult, err error) 
 	return r, err
 }
 
-// collect reads counts and sums of the peer's tables.
 func (r *peerResult) collect(ctx context.Context, session *duck.Session) (err error) {
 	if r.Artifacts, r.Sums, err = sumTable(ctx, session, "artifacts"); err != nil {
 		return err

@@ -82,7 +82,6 @@ func measureProduct(ctx context.Context, spec childSpec) (r productResult, err e
 	return r, err
 }
 
-// reconcile ingests one file and processes the backlog.
 func (r *productResult) reconcile(ctx context.Context, a *app.App, file string) error {
 	began := time.Now()
 	if err := ingestFile(ctx, a, file); err != nil {
@@ -181,7 +180,6 @@ func sumTable(ctx context.Context, session *duck.Session, table string) (rows in
 	return rows, sums, nil
 }
 
-// exportTo exports all artifacts to read.
 func exportTo(ctx context.Context, a *app.App, read func(lines io.Reader) error) (all query.Exported, err error) {
 	out, in := io.Pipe()
 	exported := make(chan error, 1)

@@ -146,7 +146,6 @@ func (s *demonstration) killIntake(ctx context.Context, batch int) (bool, error)
 	return true, nil
 }
 
-// recordKill adds a killed command to the report.
 func (s *demonstration) recordKill(args ...string) {
 	s.report.Kills++
 	s.report.Killed = append(s.report.Killed, s.commandLine(args...))
@@ -226,7 +225,6 @@ func (s *demonstration) killRun(ctx context.Context, into any) error {
 	return nil
 }
 
-// printRuns prints runs and adds them to the report.
 func (s *demonstration) printRuns(done []Run) error {
 	header := []string{"run", "batches", "events", "created", "updated"}
 	for _, step := range runs.StepNames {

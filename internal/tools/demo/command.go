@@ -39,7 +39,6 @@ func (e *exitError) ExitCode() int { return e.code }
 // unbalanced is the error of control totals that do not balance (rule 4).
 func unbalanced(format string, args ...any) error { return &exitError{4, fmt.Sprintf(format, args...)} }
 
-// run executes a command and decodes the JSON that it prints.
 func (s *demonstration) run(ctx context.Context, into any, args ...string) error {
 	_, _, err := s.kill(ctx, into, nil, args...)
 	return err
@@ -128,7 +127,6 @@ func (s *demonstration) commandError(err error, stderr string, args []string) er
 	return &exitError{exit.ExitCode(), fmt.Sprintf("%s: exit code %d: %s", s.commandLine(args...), exit.ExitCode(), text)}
 }
 
-// fileCount is the number of files below a folder, and their bytes.
 type fileCount struct {
 	files int
 	bytes int64
@@ -155,7 +153,6 @@ func (s *demonstration) objects(path ...string) string {
 // unfinished counts the objects that are written but not committed.
 func (s *demonstration) unfinished() fileCount { return countFiles(s.objects(".tmp"), "") }
 
-// manifest returns the path of a batch's manifest.
 func (s *demonstration) manifest(batch uint64) string {
 	return s.objects("streams", stream, "batches", fmt.Sprintf("%08d", batch), "manifest.json")
 }
@@ -215,7 +212,6 @@ func rate(n int64, d time.Duration) string {
 	return number(int64(float64(n) / d.Seconds()))
 }
 
-// size formats bytes as KiB or MiB.
 func size(bytes int64) string {
 	if bytes < 1<<20 {
 		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))

@@ -88,7 +88,6 @@ type Exception struct {
 	Balance  string `json:"balance"`
 }
 
-// demonstration is the state of a running demonstration.
 type demonstration struct {
 	Options
 	Printer
@@ -116,7 +115,6 @@ func Execute(ctx context.Context, o Options, printer Printer) (Report, error) {
 	return s.report, nil
 }
 
-// generate makes the project folder, its files and the ledger.
 func (s *demonstration) generate(ctx context.Context) error {
 	if err := s.makeFolder(ctx); err != nil {
 		return err

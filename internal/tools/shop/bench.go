@@ -107,7 +107,6 @@ var benchChannels = [4]string{"web", "app", "pos", "tel"}
 
 var benchOpening = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 
-// add writes one event on a key.
 func (l *benchLines) add(key uint64) {
 	if l.err != nil {
 		return

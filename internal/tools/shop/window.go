@@ -93,7 +93,6 @@ func (s *sample) endBatch(random *rand.Rand) {
 	s.current, s.next = s.current[:0], 0
 }
 
-// empty reports whether nothing has been accepted yet.
 func (s *sample) empty() bool { return len(s.current)+len(s.earlier) == 0 }
 
 // pick draws an accepted event, half of the time from an earlier batch. The sample must not be empty.
