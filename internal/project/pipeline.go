@@ -100,12 +100,7 @@ const MaxPartitions = 256
 
 // Fold finds an artifact column by name, or nil.
 func (p *Pipeline) Fold(name string) *Fold {
-	for i := range p.Artifact {
-		if p.Artifact[i].Name == name {
-			return &p.Artifact[i]
-		}
-	}
-	return nil
+	return findIn(p.Artifact, func(f *Fold) bool { return f.Name == name })
 }
 
 // KeyOf lists the parts of the key in one of the streams, in the order of Key: columns, or SQL.
