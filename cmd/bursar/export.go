@@ -77,7 +77,7 @@ func (c *cli) export(ctx context.Context, a *app.App, name string, o *rowFlags) 
 		return err
 	}
 	l := &listing[[]cell]{fields: fields, values: func(row []cell) ([]cell, error) { return row, nil }}
-	_, err = printRows(c, o, l, func(add func([]cell) error) error {
+	return printRows(c, o, l, func(add func([]cell) error) error {
 		values := make([]cell, len(fields))
 		return a.Queries.Artifacts(ctx, name, func(columns []column.Vector) error {
 			for row := range columns[0].Len() {
@@ -91,7 +91,6 @@ func (c *cli) export(ctx context.Context, a *app.App, name string, o *rowFlags) 
 			return nil
 		})
 	})
-	return err
 }
 
 // replaceFile writes a new file and renames it to path when it is complete and durable. A device or a pipe is written

@@ -18,11 +18,9 @@ import (
 
 func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []intake.Result, o *quarantineOptions) error {
 	l := listing[rejectedRow]{
-		name: "rows", more: map[string]any{}, fields: quarantineFields, cells: c.rejectedCells,
+		name: "rows", more: map[string]any{}, fields: quarantineFields, row: rejectedRow.values, cells: c.rejectedCells,
 		grid: newGrid("stream", "ref", "kept in batch", "file", "row", "column", "reason"),
 	}
-	builder := newRowBuilder(l.fields)
-	l.values = func(r rejectedRow) ([]cell, error) { return builder.row(r.values()...) }
 	if retried != nil {
 		l.more["retried"] = retried
 	}
@@ -33,13 +31,12 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	compared := math.MaxInt
 	if o.forPeople() {
 		compared = o.offset + o.limit
-		if err := c.result(nil, func(w io.Writer) { printRetried(w, retried) }); err != nil {
-			return err
-		}
 	}
 	var first *rejectedRow // the first conflict that is shown, or else the first row
 	others, n := 0, 0
-	total, err := printRows(c, &o.rowFlags, &l, func(add func(rejectedRow) error) (err error) {
+	l.before = func(w io.Writer) { printRetried(w, retried) }
+	l.after = func(w io.Writer, rows int) { printInQuarantine(w, rows, others, o.dismissed, first) }
+	return printRows(c, &o.rowFlags, &l, func(add func(rejectedRow) error) (err error) {
 		others, err = eachRejected(ctx, a, streams, o.dismissed, compared, func(r rejectedRow) error {
 			if n++; o.includes(n) && (first == nil || r.conflict && !first.conflict) {
 				first = &r
@@ -51,10 +48,6 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 		}
 		return err
 	})
-	if err != nil || !o.forPeople() {
-		return err
-	}
-	return c.result(nil, func(w io.Writer) { printInQuarantine(w, total, others, o.dismissed, first) })
 }
 
 func printRetried(w io.Writer, retried []intake.Result) {

@@ -167,14 +167,7 @@ func breakLines(s string, width int) (lines []string) {
 	return append(lines, s)
 }
 
-// printFirst draws the first rows of a table, and says how to see the rest.
-func (c *cli) printFirst(w io.Writer, g *grid, total int, more string) {
-	if len(g.rows) > 0 {
-		g.print(w, width(c.out))
-	}
-	printRest(w, total-len(g.rows), more)
-}
-
+// printRest says how many rows a table leaves out, and how to see them.
 func printRest(w io.Writer, left int, more string) {
 	if left > 0 {
 		fmt.Fprintf(w, "… and %s more; %s.\n", formatCount(left), more)
