@@ -85,15 +85,7 @@ func (a *App) retract(ctx context.Context, s *project.Stream, o retract.Options)
 	if live := a.live.get(s.Name); live != nil {
 		return live.Retract(ctx, o)
 	}
-	unlock, err := a.streamLocks.Lock(ctx, s.Name)
-	if err != nil {
-		return retract.Retracted{}, err
-	}
-	defer unlock()
-	if err := a.recoverSpool(ctx, s); err != nil {
-		return retract.Retracted{}, err
-	}
-	return retract.Retract(ctx, a.Events, s, o)
+	return withStream(ctx, a, s, func() (retract.Retracted, error) { return retract.Retract(ctx, a.Events, s, o) })
 }
 
 // Retractions lists the retractions of all streams.

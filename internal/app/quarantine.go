@@ -52,15 +52,11 @@ func (a *App) AcceptRow(ctx context.Context, stream string, o intake.AcceptOptio
 }
 
 // acceptRow accepts the row while the stream is locked.
-func (a *App) acceptRow(ctx context.Context, s *project.Stream, o intake.AcceptOptions) (out intake.AcceptedRow, err error) {
+func (a *App) acceptRow(ctx context.Context, s *project.Stream, o intake.AcceptOptions) (intake.AcceptedRow, error) {
 	if live := a.live.get(s.Name); live != nil {
 		return live.AcceptRow(ctx, o)
 	}
-	_, err = a.withStream(ctx, s, func() (_ intake.Result, err error) {
-		out, err = intake.AcceptRow(ctx, a.Events, s, o)
-		return intake.Result{}, err
-	})
-	return out, err
+	return withStream(ctx, a, s, func() (intake.AcceptedRow, error) { return intake.AcceptRow(ctx, a.Events, s, o) })
 }
 
 // Dismiss marks a quarantined row as resolved, or with Undo as unresolved.
