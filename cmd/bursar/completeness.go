@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -290,12 +287,3 @@ func explainStates(w io.Writer, states map[completeness.State]int) {
 
 // shownIntervals is the maximum number of intervals without --all.
 const shownIntervals = 40
-
-// listCounts formats counts by name, such as "3 position, 1 status".
-func listCounts(counts map[string]int) string {
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		list = append(list, fmt.Sprintf("%s %s", formatCount(counts[name]), name))
-	}
-	return strings.Join(list, ", ")
-}

@@ -209,11 +209,3 @@ func (c *cli) printRuns(a *app.App, published []runs.Run) error {
 		fmt.Fprintf(w, "Published %s.\nnext: %s\n", plural(len(rows), "run", "runs"), nextCommand(a, published))
 	})
 }
-
-// checkMark returns ✓ or ✗.
-func checkMark(ok bool) string {
-	if ok {
-		return "✓"
-	}
-	return "✗"
-}
