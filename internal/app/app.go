@@ -66,7 +66,7 @@ type App struct {
 	rebuilding    sync.Map    // pipelines that are being rebuilt
 	importLock    keyed.Mutex // one import of statements at a time
 	followers     followers
-	live          liveIntakes
+	live          sync.Map // stream → *live.Intake, while the project is up
 	hooks         Hooks
 
 	maxConcurrentSteps int // steps that this process runs at a time

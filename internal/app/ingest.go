@@ -22,8 +22,8 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o intak
 		return intake.Result{}, failure.Wrap(failure.Data, fmt.Errorf("stream %s is filled from statements: use `bursar import FILE…`", stream))
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	if live := a.live.get(stream); live != nil {
-		return live.Ingest(ctx, files, o)
+	if in := a.liveIntake(stream); in != nil {
+		return in.Ingest(ctx, files, o)
 	}
 	return a.ingest(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
 }
@@ -35,8 +35,8 @@ func (a *App) Retry(ctx context.Context, stream string) (intake.Result, error) {
 		return intake.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	o := intake.Options{KeyColumns: a.keyColumns(stream)}
-	if live := a.live.get(stream); live != nil {
-		return live.Retry(ctx, o)
+	if in := a.liveIntake(stream); in != nil {
+		return in.Retry(ctx, o)
 	}
 	return a.ingest(ctx, s, func() (intake.Result, error) { return intake.Retry(ctx, a.Events, s, o) })
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"bursar/internal/event/live"
@@ -18,35 +17,17 @@ import (
 // sealTimeout bounds how long sealing open batches may take when the project stops. What is not sealed by then stays in its spool.
 const sealTimeout = 30 * time.Second
 
-// liveIntakes are the live intakes by stream. The zero value has none.
-type liveIntakes struct {
-	mu  sync.RWMutex
-	all map[string]*live.Intake
-}
-
-func (l *liveIntakes) get(stream string) *live.Intake {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.all[stream]
-}
-
-func (l *liveIntakes) set(stream string, in *live.Intake) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.all == nil {
-		l.all = map[string]*live.Intake{}
-	}
-	if in == nil {
-		delete(l.all, stream)
-		return
-	}
-	l.all[stream] = in
+// liveIntake returns the live intake of a stream, or nil if there is none.
+func (a *App) liveIntake(stream string) *live.Intake {
+	value, _ := a.live.Load(stream)
+	in, _ := value.(*live.Intake)
+	return in
 }
 
 // Accept ingests the events of a request. Once it returns they are durable and count exactly once (rule 1).
 func (a *App) Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
-	if live := a.live.get(stream); live != nil {
-		return live.Accept(ctx, r)
+	if in := a.liveIntake(stream); in != nil {
+		return in.Accept(ctx, r)
 	}
 	if s := a.Project.Stream(stream); s == nil || s.Builtin {
 		return answers.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
@@ -66,9 +47,9 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 		ctx, cancel := context.WithTimeout(context.Background(), sealTimeout)
 		defer cancel()
 		for _, s := range a.Project.Streams {
-			if live := a.live.get(s.Name); live != nil {
-				a.live.set(s.Name, nil)
-				all = errors.Join(all, live.Close(ctx))
+			if in := a.liveIntake(s.Name); in != nil {
+				a.live.Delete(s.Name)
+				all = errors.Join(all, in.Close(ctx))
 			}
 		}
 		return all
@@ -78,7 +59,7 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 		if err != nil {
 			return stop, fmt.Errorf("start live intake of stream %s: %w", s.Name, err)
 		}
-		a.live.set(s.Name, in)
+		a.live.Store(s.Name, in)
 	}
 	return stop, nil
 }

@@ -62,7 +62,7 @@ func (a *App) recoverAllSpools(ctx context.Context) (unsealed map[string]error, 
 		if err != nil {
 			return nil, err
 		}
-		if a.live.get(s.Name) == nil {
+		if a.liveIntake(s.Name) == nil {
 			err = a.recoverSpool(ctx, s)
 		}
 		unlock()
@@ -210,7 +210,7 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 			}
 			continue
 		}
-		if in := v.live.get(name); in != nil {
+		if in := v.liveIntake(name); in != nil {
 			err = in.Verify(ctx)
 		} else {
 			err = live.VerifySpools(ctx, v.Events, name, v.spool(name))

@@ -24,7 +24,7 @@ type Institution struct {
 	TemporaryIDs bool              // the FITID of an entry differs between its OFX files
 	CSV          *CSVMapping       // nil if it sends no CSV files
 
-	lines doc.Lines // line of each key in File
+	source
 }
 
 // ReversalDirection is the direction of entries that reverse other entries.
@@ -108,9 +108,9 @@ func parseInstitution(file string, data []byte) (*Institution, []doc.Error) {
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("institution")
 	}
-	i := &Institution{Name: o.Text("institution"), File: file, lines: src.Lines}
+	i := &Institution{Name: o.Text("institution"), File: file, source: source{lines: src.Lines}}
 	i.Line = src.Lines.At("institution")
-	if i.Name != "" && !doc.NamePattern.MatchString(i.Name) {
+	if i.Name != "" && !doc.IsName(i.Name) {
 		o.Fail("institution", "%s is not a valid name: names are lower-case letters, digits and _, and start with a letter", doc.Brief(i.Name))
 	}
 	i.Servicer = o.Text("servicer")

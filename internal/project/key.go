@@ -255,7 +255,7 @@ func readKeyElement(s *doc.File, n *yaml.Node, path string) (e keyElement, ok bo
 	}
 	o := s.Section(n, path)
 	for _, e.name = range o.Keys {
-		if !doc.NamePattern.MatchString(e.name) {
+		if !doc.IsName(e.name) {
 			s.Fail(n.Line, "%s is not a valid name: names are lower-case letters, digits and _, and start with a letter", doc.Brief(e.name))
 			return e, false
 		}

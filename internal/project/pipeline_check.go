@@ -94,7 +94,7 @@ func (p *Pipeline) checkNames(src *doc.File) {
 
 func (f *Fold) check(src *doc.File, e *Events) {
 	path := "artifact." + f.Name
-	if f.Kind != Is && doc.NamePattern.MatchString(f.Expr) {
+	if f.Kind != Is && doc.IsName(f.Expr) {
 		e.reference(src, path+"."+string(f.Kind), f.Expr)
 	}
 	for i, name := range f.Items {

@@ -23,7 +23,7 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []doc
 	root := src.Root(data)
 	o := src.Section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "show", "conserve", "backlog",
 		"reduce", "merge", "mixed", "partitions")
-	p := &Pipeline{Name: nameFromFile(o, "pipeline"), File: file, lines: src.Lines}
+	p := &Pipeline{Name: nameFromFile(o, "pipeline"), File: file, source: source{lines: src.Lines}}
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("pipeline", "from", "key", "artifact")
 	}

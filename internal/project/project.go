@@ -2,7 +2,11 @@
 // and guarantees that a folder read without an error is consistent. It must not touch state or bind SQL.
 package project
 
-import "slices"
+import (
+	"slices"
+
+	"bursar/internal/project/doc"
+)
 
 // Project is a read project folder.
 type Project struct {
@@ -22,6 +26,18 @@ type Config struct {
 	Memory  string // DuckDB memory limit, such as "4GB"; empty for the default, 1GB
 	Threads int    // 0 is the number of processors
 }
+
+// source is what is known of a declaration's file.
+type source struct {
+	lines  doc.Lines
+	broken bool
+}
+
+// Lines returns the line of each key in the file.
+func (s *source) Lines() doc.Lines { return s.lines }
+
+// Broken reports whether the file has errors, so that binding its expressions would only repeat them.
+func (s *source) Broken() bool { return s.broken }
 
 // AllStreams returns the declared streams, then the built-in ones.
 func (p *Project) AllStreams() []*Stream { return slices.Concat(p.Streams, p.builtin) }

@@ -131,7 +131,7 @@ func parseConfig(file string, data []byte) (Config, []doc.Error) {
 // nameFromFile returns the name that a file must declare at key, and checks that it does.
 func nameFromFile(o doc.Section, key string) string {
 	name := strings.TrimSuffix(path.Base(o.Src.Path), ".yaml")
-	if !doc.NamePattern.MatchString(name) {
+	if !doc.IsName(name) {
 		o.Src.Fail(1, "the file's name must be a name and .yaml: lower-case letters, digits and _, starting with a letter")
 	} else if declared := o.Text(key); declared != "" && declared != name {
 		o.Fail(key, "is %s but the file is named %s.yaml: they must agree", doc.Brief(declared), name)

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/text/encoding"
 
 	"bursar/internal/column"
-	"bursar/internal/project/doc"
 )
 
 // Identities that a stream may declare instead of columns.
@@ -37,15 +36,8 @@ type Stream struct {
 
 	Builtin bool // part of every project, and filled only by `bursar import`
 
-	lines  doc.Lines // line of each key in File
-	broken bool      // see Broken
+	source
 }
-
-// Lines returns the line of each key in File.
-func (s *Stream) Lines() doc.Lines { return s.lines }
-
-// Broken reports whether the file has errors, so that binding its expressions would only repeat them.
-func (s *Stream) Broken() bool { return s.broken }
 
 // Format is the format of a stream's files.
 type Format string

@@ -13,11 +13,11 @@ import (
 	"bursar/internal/column"
 )
 
-// NamePattern matches the names that a project may declare.
-var NamePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+// namePattern matches the names that a project may declare.
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // IsName reports whether a text may name a stream, pipeline, institution or column.
-func IsName(text string) bool { return NamePattern.MatchString(text) }
+func IsName(text string) bool { return namePattern.MatchString(text) }
 
 // OneOf reads one of some texts; "" is none of them.
 func (o Section) OneOf(key string, known ...string) string {
