@@ -129,6 +129,15 @@ type listing[T any] struct {
 	after  func(w io.Writer, rows int)
 }
 
+// rowValues returns the function that makes the values of an item.
+func (l *listing[T]) rowValues() func(item T) ([]cell, error) {
+	if l.row == nil {
+		return l.values
+	}
+	builder := newRowBuilder(l.fields)
+	return func(item T) ([]cell, error) { return builder.row(l.row(item)...) }
+}
+
 // cell is one value: a row of a column.
 type cell struct {
 	*column.Vector
@@ -148,11 +157,7 @@ func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(ite
 		fields[i] = l.fields[place]
 	}
 	currency := slices.IndexFunc(l.fields, func(f column.Field) bool { return f.Name == l.currency })
-	values := l.values
-	if l.row != nil {
-		builder := newRowBuilder(l.fields)
-		values = func(item T) ([]cell, error) { return builder.row(l.row(item)...) }
-	}
+	values := l.rowValues()
 	needsValues := o.format != listFormat && o.format != jsonFormat && (l.grid == nil || !o.isOwnTable())
 	return c.writeOut(o, func(w io.Writer) (int64, error) {
 		if l.before != nil && o.forPeople() {
