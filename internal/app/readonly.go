@@ -58,17 +58,17 @@ func (a *App) openReadOnly(ctx context.Context, full error) error {
 		return failure.Wrap(failure.Transient, fmt.Errorf("%w; free space on the disk, or copy the project to another one", err))
 	}
 	a.closers = append(a.closers, records.Close)
-	index, err := artifact.OpenPebbleReadOnly(filepath.Join(a.state, "index"))
+	dir := filepath.Join(a.state, "index")
+	index, err := artifact.OpenPebbleReadOnly(dir)
 	if err != nil {
 		return err
 	}
-	a.catalog, a.index = records, &projectIndex{dir: indexFolder(a.state), index: index}
+	a.catalog, a.index = records, &projectIndex{dir: dir, index: index}
 	a.closers = append(a.closers, a.index.Close)
 	secret, err := ids.ReadSecret(ctx, records, filepath.Join(a.state, "identity.key"))
 	if err != nil {
 		return err
 	}
-	a.compose(object.NewFolder(filepath.Join(a.state, "objects")), records, a.index, scratch)
-	a.Events.Secret = secret
+	a.compose(object.NewFolder(filepath.Join(a.state, "objects")), records, a.index, scratch, secret)
 	return nil
 }

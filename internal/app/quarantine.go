@@ -52,15 +52,11 @@ func (a *App) AcceptRow(ctx context.Context, stream string, o intake.AcceptOptio
 }
 
 // acceptRow accepts the row while the stream is locked.
-func (a *App) acceptRow(ctx context.Context, s *project.Stream, o intake.AcceptOptions) (out intake.AcceptedRow, err error) {
-	if live := a.live.get(s.Name); live != nil {
-		return live.AcceptRow(ctx, o)
+func (a *App) acceptRow(ctx context.Context, s *project.Stream, o intake.AcceptOptions) (intake.AcceptedRow, error) {
+	if in := a.liveIntake(s.Name); in != nil {
+		return in.AcceptRow(ctx, o)
 	}
-	_, err = a.withStream(ctx, s, func() (_ intake.Result, err error) {
-		out, err = intake.AcceptRow(ctx, a.Events, s, o)
-		return intake.Result{}, err
-	})
-	return out, err
+	return withStream(ctx, a, s, func() (intake.AcceptedRow, error) { return intake.AcceptRow(ctx, a.Events, s, o) })
 }
 
 // Dismiss marks a quarantined row as resolved, or with Undo as unresolved.
@@ -69,8 +65,8 @@ func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions
 	if s == nil {
 		return event.Dismissed{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
-	if live := a.live.get(stream); live != nil {
-		return live.Dismiss(ctx, o)
+	if in := a.liveIntake(stream); in != nil {
+		return in.Dismiss(ctx, o)
 	}
 	unlock, err := a.streamLocks.Lock(ctx, stream)
 	if err != nil {
