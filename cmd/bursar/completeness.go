@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,7 +94,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q completeness.Query
 	switch {
 	case o.format == listFormat:
 		l := listing[completeness.Account]{name: "accounts", more: map[string]any{}}
-		_, err = printRows(c, o, &l, func(add func(completeness.Account) error) error {
+		err = printRows(c, o, &l, func(add func(completeness.Account) error) error {
 			stale, err := judge(add)
 			if len(stale) > 0 {
 				l.more["stale"] = stale
@@ -108,7 +105,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q completeness.Query
 			return err
 		})
 	case !o.forPeople():
-		err = c.intervalRows(o, judge)
+		err = c.intervalRows(o, judge, nil)
 	default:
 		err = c.printCompleteness(judge, q, all, a.Project, o)
 		printRetractedFiles(c.out, retracted)
@@ -131,17 +128,16 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q completeness.Query
 // judgement calls each for every account, and returns the stale acceptances.
 type judgement func(each func(completeness.Account) error) ([]completeness.Acceptance, error)
 
-// intervalRows prints the intervals of the accounts as rows.
-func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
-	l := listing[accountInterval]{currency: "currency", fields: typedFields("institution string, servicer string, account string, currency string, from date, to date, " +
+// intervalRows prints the intervals of the accounts as rows and, for people, what after prints.
+func (c *cli) intervalRows(o *rowFlags, judge judgement, after func(w io.Writer, rows int)) error {
+	l := listing[accountInterval]{after: after, currency: "currency", fields: typedFields("institution string, servicer string, account string, currency string, from date, to date, " +
 		"state string, entries bigint, amount decimal(38,5), opening decimal(38,5), closing decimal(38,5), reason string, kind string, number string, file string, " +
 		"object string, place string, name string")}
-	builder := newRowBuilder(l.fields)
-	l.values = func(i accountInterval) ([]cell, error) {
-		return builder.row(i.institution, i.servicer, i.Account, i.Currency, i.From, i.To, i.State, i.Entries, readableAmount(i.Amount),
-			readableAmount(i.Opening), readableAmount(i.Closing), i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name)
+	l.row = func(i accountInterval) []any {
+		return []any{i.institution, i.servicer, i.Account, i.Currency, i.From, i.To, i.State, i.Entries, readableAmount(i.Amount),
+			readableAmount(i.Opening), readableAmount(i.Closing), i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name}
 	}
-	_, err := printRows(c, o, &l, func(add func(accountInterval) error) error {
+	return printRows(c, o, &l, func(add func(accountInterval) error) error {
 		_, err := judge(func(a completeness.Account) error {
 			for _, i := range a.Intervals {
 				if err := add(accountInterval{a.Account, a.Currency, i, a.Institution, a.Servicer}); err != nil {
@@ -152,7 +148,6 @@ func (c *cli) intervalRows(o *rowFlags, judge judgement) error {
 		})
 		return err
 	})
-	return err
 }
 
 // readableAmount returns nil for a balance that the file states in a way that cannot be read; the reason quotes it.
@@ -217,40 +212,36 @@ func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool,
 	for _, s := range stale {
 		lines = append(lines, staleLine(s))
 	}
-	if !o.isOwnTable() {
-		if err := c.intervalRows(o, func(each func(completeness.Account) error) ([]completeness.Acceptance, error) {
-			for _, a := range chosen {
-				if err := each(a); err != nil {
-					return nil, err
-				}
-			}
-			return nil, nil
-		}); err != nil {
-			return err
-		}
-	}
-	return c.result(nil, func(w io.Writer) {
-		if len(accounts.rows) == 0 && len(lines) == 0 {
-			if len(q.Accounts) == 0 {
-				fmt.Fprintln(w, "No statements yet: bursar import FILE…")
-			}
-			return
-		}
-		switch {
-		case !o.isOwnTable():
-			printRest(w, shown-len(details.rows), "--all shows them")
-		default:
-			accounts.print(w, width(c.out))
-			if shown > 0 {
-				c.printFirst(w, details, shown, "--all shows them")
-			}
-		}
+	explain := func(w io.Writer, _ int) {
+		printRest(w, shown-len(details.rows), "--all shows them")
 		for _, line := range lines {
 			fmt.Fprintln(w, printable(line))
 		}
 		explainStates(w, states)
 		explainUnchecked(w, unchecked)
-	})
+		if len(accounts.rows) == 0 && len(lines) == 0 && len(q.Accounts) == 0 {
+			fmt.Fprintln(w, "No statements yet: bursar import FILE…")
+		}
+	}
+	if o.isOwnTable() {
+		return c.result(nil, func(w io.Writer) {
+			if len(accounts.rows) > 0 || len(lines) > 0 {
+				accounts.print(w, width(c.out))
+			}
+			if shown > 0 {
+				details.print(w, width(c.out))
+			}
+			explain(w, shown)
+		})
+	}
+	return c.intervalRows(o, func(each func(completeness.Account) error) ([]completeness.Acceptance, error) {
+		for _, a := range chosen {
+			if err := each(a); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	}, explain)
 }
 
 // amount formats an amount for people on a terminal.
@@ -296,12 +287,3 @@ func explainStates(w io.Writer, states map[completeness.State]int) {
 
 // shownIntervals is the maximum number of intervals without --all.
 const shownIntervals = 40
-
-// listCounts formats counts by name, such as "3 position, 1 status".
-func listCounts(counts map[string]int) string {
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		list = append(list, fmt.Sprintf("%s %s", formatCount(counts[name]), name))
-	}
-	return strings.Join(list, ", ")
-}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
@@ -79,24 +78,4 @@ func intervalText(account string, i completeness.Interval, until string) []strin
 		return []string{fmt.Sprintf("%s %s %s – %s: %s; if it cannot be repaired: bursar completeness --accept %s%s --reason TEXT", i.State, account, i.From, i.To, i.Reason, i.Name, until)}
 	}
 	return nil
-}
-
-// plainWord matches text that a shell reads as one word without quotes.
-var plainWord = regexp.MustCompile(`^[\pL\pN._/:+@%,-]+$`)
-
-// shellWords quotes texts as arguments of a shell command.
-func shellWords(list []string) string {
-	words := make([]string, len(list))
-	for i, s := range list {
-		words[i] = shellWord(s)
-	}
-	return strings.Join(words, " ")
-}
-
-// shellWord quotes a text as one argument of a shell command.
-func shellWord(s string) string {
-	if plainWord.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -31,6 +31,25 @@ func (e *usageError) Class() failure.Class { return failure.Data }
 // ExitCode is 2 (DESIGN §7).
 func (e *usageError) ExitCode() int { return exitUsage }
 
+// verificationError is the error of verify and completeness when checks fail.
+type verificationError struct {
+	text   string
+	totals bool
+}
+
+func (e *verificationError) Error() string { return e.text }
+
+// Class is Data: repeating the checks does not change the stored data.
+func (e *verificationError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 4 if control totals do not balance, otherwise 1 (DESIGN §7).
+func (e *verificationError) ExitCode() int {
+	if e.totals {
+		return 4
+	}
+	return 1
+}
+
 // hintedError is an error with a next step for the user.
 type hintedError struct {
 	error
@@ -116,11 +135,6 @@ func (c *cli) describe(ctx context.Context, cmd *cobra.Command, err error) probl
 		}
 	}
 	return p
-}
-
-// oneLine joins the lines of an error text.
-func oneLine(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
 // requestsJSON searches the arguments for --json, because parsing may have failed before it.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -16,14 +17,32 @@ import (
 // placeFields are the columns before those of the events. Declared names do not begin with _.
 var placeFields = typedFields("_run bigint, _stream string, _batch bigint, _file string, _row bigint, _place string")
 
-// listedEvent is an event of a list. Its place is line:column in the file, for an event of a statement.
-type listedEvent interface {
-	listed() (event *query.TracedEvent, place string)
+// listedEvent is one event of `trace --json` or `unkeyed --json`.
+type listedEvent struct {
+	query.TracedEvent
+	Time  json.RawMessage `json:"time,omitempty"`  // of an event without a key: when it happened
+	Place string          `json:"place,omitempty"` // for an event of a statement: line:column in the file
+}
+
+func newListedEvent(a *app.App, e query.TracedEvent) listedEvent {
+	listed := listedEvent{TracedEvent: e}
+	if a.Project.Stream(e.Stream).Builtin {
+		listed.Row, listed.Place = statementPlace(e.Event, e.Row)
+	}
+	return listed
+}
+
+// withVerifyHint adds the next step if a run counted other events than its batches contain.
+func withVerifyHint(err error, pipeline string) error {
+	if errors.As(err, new(*query.UntracedError)) || errors.As(err, new(*query.UnkeyedError)) {
+		return withHint(err, "`bursar verify %s` finds what is damaged", pipeline)
+	}
+	return err
 }
 
 // eventListing describes events of a pipeline.
-func eventListing[T listedEvent](c *cli, a *app.App, p *project.Pipeline) *listing[T] {
-	l := &listing[T]{name: "events", fields: slices.Concat(placeFields, a.Project.Events(p).Types()), currency: currencyColumn}
+func (c *cli) eventListing(a *app.App, p *project.Pipeline) *listing[listedEvent] {
+	l := &listing[listedEvent]{name: "events", fields: slices.Concat(placeFields, a.Project.Events(p).Types()), currency: currencyColumn}
 	for _, s := range p.From {
 		for _, t := range a.Project.Stream(s).Totals {
 			if t.By != "" {
@@ -31,27 +50,24 @@ func eventListing[T listedEvent](c *cli, a *app.App, p *project.Pipeline) *listi
 			}
 		}
 	}
-	builder := newRowBuilder(l.fields)
-	l.values = func(item T) ([]cell, error) {
-		e, place := item.listed()
+	l.row = func(e listedEvent) []any {
 		own := map[string]any{}
 		for _, f := range fieldsOf(e.Event) {
 			if string(f.value) != "null" {
 				own[f.name] = textOf(f.value)
 			}
 		}
-		values := []any{e.Run, e.Stream, e.Batch, e.File, e.Row, place}
+		values := []any{e.Run, e.Stream, e.Batch, e.File, e.Row, e.Place}
 		for _, f := range l.fields[len(placeFields):] {
 			values = append(values, own[f.Name])
 		}
-		return builder.row(values...)
+		return values
 	}
 	l.grid = newGrid("run", "stream", "batch", "event", "content", "file", "row").wrap("event").wrap("content").wrap("file")
-	l.cells = func(item T) []string {
-		e, place := item.listed()
+	l.cells = func(e listedEvent) []string {
 		s := a.Project.Stream(e.Stream)
 		id := strings.Join(keyTexts(e.ID, len(s.IDColumns())), " ")
-		return []string{formatCount(e.Run), e.Stream, formatCount(e.Batch), id, eventSummary(s, e.Event, width(c.out) > 0), c.displayName(e.File), formatRow(e.Row, place)}
+		return []string{formatCount(e.Run), e.Stream, formatCount(e.Batch), id, eventSummary(s, e.Event, width(c.out) > 0), c.displayName(e.File), formatRow(e.Row, e.Place)}
 	}
 	return l
 }

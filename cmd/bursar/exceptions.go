@@ -66,24 +66,21 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, name string, o *rowFla
 	l := exceptionListing(p, fields)
 	l.currency = cmp.Or(groupColumn(a.Project, p), currencyColumn)
 	sums := newFieldSums(p, fields, l.currency)
-	total, err := printRows(c, o, l, func(add func(query.Exception) error) error {
+	l.after = func(w io.Writer, rows int) {
+		if rows == 0 {
+			fmt.Fprintf(w, "No exceptions in %s.\n", p.Name)
+			return
+		}
+		fmt.Fprintf(w, "%s in %s, where %s.\n", plural(rows, "exception", "exceptions"), p.Name, printable(p.Exceptions.Where))
+		sums.print(w, width(c.out) > 0)
+	}
+	return printRows(c, o, l, func(add func(query.Exception) error) error {
 		return a.Queries.SortedExceptions(ctx, p.Name, sort, func(x query.Exception) error {
 			if o.forPeople() {
 				sums.add(x.Values())
 			}
 			return add(x)
 		})
-	})
-	if err != nil || !o.forPeople() {
-		return err
-	}
-	return c.result(nil, func(w io.Writer) {
-		if total == 0 {
-			fmt.Fprintf(w, "No exceptions in %s.\n", p.Name)
-			return
-		}
-		fmt.Fprintf(w, "%s in %s, where %s.\n", plural(total, "exception", "exceptions"), p.Name, printable(p.Exceptions.Where))
-		sums.print(w, width(c.out) > 0)
 	})
 }
 

@@ -4,18 +4,11 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"bursar/internal/app"
 	"bursar/internal/column"
-	"bursar/internal/failure"
 
 	"github.com/spf13/cobra"
 )
@@ -77,7 +70,7 @@ func (c *cli) export(ctx context.Context, a *app.App, name string, o *rowFlags) 
 		return err
 	}
 	l := &listing[[]cell]{fields: fields, values: func(row []cell) ([]cell, error) { return row, nil }}
-	_, err = printRows(c, o, l, func(add func([]cell) error) error {
+	return printRows(c, o, l, func(add func([]cell) error) error {
 		values := make([]cell, len(fields))
 		return a.Queries.Artifacts(ctx, name, func(columns []column.Vector) error {
 			for row := range columns[0].Len() {
@@ -91,64 +84,4 @@ func (c *cli) export(ctx context.Context, a *app.App, name string, o *rowFlags) 
 			return nil
 		})
 	})
-	return err
-}
-
-// replaceFile writes a new file and renames it to path when it is complete and durable. A device or a pipe is written
-// directly.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
-	info, err := os.Stat(path)
-	switch {
-	case err == nil && info.IsDir():
-		return failure.Wrap(failure.Data, fmt.Errorf("write %s: it is a directory", path))
-	case err == nil && !info.Mode().IsRegular():
-		return writeTo(path, os.O_WRONLY, write)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if folder := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-			return failure.Wrap(failure.Data, fmt.Errorf("write %s: folder %s does not exist; create it, or write to another folder", path, folder))
-		}
-	}
-	partial := fmt.Sprintf("%s.%d-%s.partial", path, os.Getpid(), rand.Text()[:6])
-	if err := writeTo(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, write); err != nil {
-		return errors.Join(err, discard(partial))
-	}
-	if err := os.Rename(partial, path); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), discard(partial))
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// syncFolder makes a new name in a folder durable. File systems that cannot do so are left alone.
-func syncFolder(name string) error {
-	folder, err := os.Open(name)
-	if err != nil {
-		return nil //nolint:nilerr // a folder that can be written to need not be readable
-	}
-	_ = folder.Sync()
-	return folder.Close()
-}
-
-func writeTo(path string, flags int, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, flags, 0o644)
-	if err != nil {
-		return fmt.Errorf("write file: %w", err)
-	}
-	err = write(f)
-	if err == nil && flags&os.O_CREATE != 0 {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-func discard(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove unfinished file: %w", err)
-	}
-	return nil
 }

@@ -133,7 +133,10 @@ func (c *cli) printImport(r *aggregate.Result) error {
 				}
 			}
 		}
-		c.printFirst(w, files, parts, "--json shows all")
+		if parts > 0 {
+			files.print(w, width(c.out))
+		}
+		printRest(w, parts-len(files.rows), "--json shows all")
 		if len(r.Streams) == 0 && r.Refused() != nil {
 			fmt.Fprintln(w, "Nothing was imported.")
 			return

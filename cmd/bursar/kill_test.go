@@ -43,11 +43,7 @@ func runUntil(step, dir string) error {
 	if err != nil {
 		return err
 	}
-	names, err := a.Pipelines(nil)
-	if err != nil {
-		return err
-	}
-	_, err = a.Run(ctx, names, func(p app.Progress) {
+	_, err = a.Run(ctx, pipelineNames(a.Project), func(p app.Progress) {
 		if p.Done && string(p.Step) == step {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // nothing comes after it
 		}

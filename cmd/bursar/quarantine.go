@@ -162,7 +162,7 @@ var quarantineFields = typedFields("stream string, ref string, batch bigint, fil
 	"bytes string, object string, dismissed_at timestamp, dismissed_because string")
 
 // values are those of quarantineFields. The reason of a conflict contains both values of each column that differs.
-func (r *rejectedRow) values() []any {
+func (r rejectedRow) values() []any {
 	var at *time.Time
 	because := ""
 	if d := r.Dismissed; d != nil {

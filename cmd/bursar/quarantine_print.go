@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 	"strings"
-	"unicode/utf8"
 
 	"bursar/internal/app"
 	"bursar/internal/event/intake"
@@ -18,11 +16,9 @@ import (
 
 func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retried []intake.Result, o *quarantineOptions) error {
 	l := listing[rejectedRow]{
-		name: "rows", more: map[string]any{}, fields: quarantineFields, cells: c.rejectedCells,
+		name: "rows", more: map[string]any{}, fields: quarantineFields, row: rejectedRow.values, cells: c.rejectedCells,
 		grid: newGrid("stream", "ref", "kept in batch", "file", "row", "column", "reason"),
 	}
-	builder := newRowBuilder(l.fields)
-	l.values = func(r rejectedRow) ([]cell, error) { return builder.row(r.values()...) }
 	if retried != nil {
 		l.more["retried"] = retried
 	}
@@ -33,13 +29,12 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	compared := math.MaxInt
 	if o.forPeople() {
 		compared = o.offset + o.limit
-		if err := c.result(nil, func(w io.Writer) { printRetried(w, retried) }); err != nil {
-			return err
-		}
 	}
 	var first *rejectedRow // the first conflict that is shown, or else the first row
 	others, n := 0, 0
-	total, err := printRows(c, &o.rowFlags, &l, func(add func(rejectedRow) error) (err error) {
+	l.before = func(w io.Writer) { printRetried(w, retried) }
+	l.after = func(w io.Writer, rows int) { printInQuarantine(w, rows, others, o.dismissed, first) }
+	return printRows(c, &o.rowFlags, &l, func(add func(rejectedRow) error) (err error) {
 		others, err = eachRejected(ctx, a, streams, o.dismissed, compared, func(r rejectedRow) error {
 			if n++; o.includes(n) && (first == nil || r.conflict && !first.conflict) {
 				first = &r
@@ -51,10 +46,6 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 		}
 		return err
 	})
-	if err != nil || !o.forPeople() {
-		return err
-	}
-	return c.result(nil, func(w io.Writer) { printInQuarantine(w, total, others, o.dismissed, first) })
 }
 
 func printRetried(w io.Writer, retried []intake.Result) {
@@ -67,7 +58,7 @@ func printRetried(w io.Writer, retried []intake.Result) {
 
 // rejectedCells are the cells of the table's row.
 func (c *cli) rejectedCells(r rejectedRow) []string {
-	column, reason := r.cells()
+	column, reason := r.describe("\n", shownDifferences, shorten)
 	cells := []string{r.Stream, r.Ref, formatCount(r.Batch), c.displayName(r.File), formatRow(r.Row, r.Place)}
 	if d := r.Dismissed; d != nil {
 		cells = append(cells, formatTime(&d.At), d.Reason)
@@ -103,11 +94,6 @@ const (
 	shownText        = 200 // characters of a value or reason
 )
 
-// cells is the column and the reason as the table shows them, in lines.
-func (r *rejectedRow) cells() (column, reason string) {
-	return r.describe("\n", shownDifferences, shorten)
-}
-
 // describe is the column and the reason in parts: of a conflict, what differs comes first, in at most so many columns.
 func (r *rejectedRow) describe(separator string, atMost int, value func(string) string) (column, reason string) {
 	var columns, lines []string
@@ -133,15 +119,6 @@ func (r *rejectedRow) describe(separator string, atMost int, value func(string) 
 	return strings.Join(columns, ", "), strings.Join(lines, separator)
 }
 
-// shorten is a text as a table shows it: of a very long one the beginning, and how long it is.
-func shorten(s string) string {
-	s = printable(s)
-	if length := utf8.RuneCountInString(s); length > shownText {
-		return fmt.Sprintf("%s… (%s characters)", string([]rune(s)[:shownText]), formatCount(length))
-	}
-	return s
-}
-
 // statementPlace finds where in its file a statement's row was read: the row itself is one that import made.
 func statementPlace(text []byte, row int64) (line int64, place string) {
 	var fields struct{ Place string }
@@ -153,14 +130,6 @@ func statementPlace(text []byte, row int64) (line int64, place string) {
 		return row, ""
 	}
 	return line, fields.Place
-}
-
-// formatRow is a row as tables show it.
-func formatRow(row int64, place string) string {
-	if place != "" {
-		return place
-	}
-	return formatCount(row)
 }
 
 // nextStep is how the row may be resolved.
@@ -181,18 +150,4 @@ func (r *rejectedRow) nextStep() string {
 	}
 	return fmt.Sprintf("next: no allowed change of stream %s accepts row %s: correct it at its source and ingest it, or declare a new stream that reads it, and %s",
 		r.Stream, r.Ref, dismiss)
-}
-
-// displayName returns a file's name relative to the working folder, if it is below it. A long name loses its beginning.
-func (c *cli) displayName(file string) string {
-	name := file
-	if here, err := filepath.Abs(c.path(".")); err == nil {
-		if near, err := filepath.Rel(here, file); err == nil && !strings.HasPrefix(near, "..") {
-			name = near
-		}
-	}
-	if letters := []rune(name); len(letters) > cellWidth {
-		return "…" + string(letters[len(letters)-cellWidth+1:])
-	}
-	return name
 }

@@ -158,16 +158,6 @@ func printRebuilt(w io.Writer, all []rebuild.Result) {
 	}
 }
 
-// inBrackets returns a reason in brackets with a space before it, or "".
-func inBrackets(reason string) string {
-	if reason == "" {
-		return ""
-	}
-	return " (" + printable(reason) + ")"
-}
-
-func capitalize(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
-
 // retractFile retracts the file that the arguments name, or undoes its retraction.
 func (c *cli) retractFile(cmd *cobra.Command, args []string, o retract.Options) error {
 	switch {

@@ -27,49 +27,32 @@ type cli struct {
 	started bool // the command's own code has started; errors before that are usage errors
 }
 
-// commandGroups are the headings under which help lists the commands, in order.
-var commandGroups = []struct {
-	title    string
-	commands []string
-}{
-	{"Project:", []string{"init", "check", "stream", "up", "token", "vault"}},
-	{"Data:", []string{"ingest", "import", "run", "quarantine", "retract", "rebuild"}},
-	{"Questions:", []string{"status", "get", "trace", "exceptions", "export", "unkeyed", "completeness"}},
-	{"Proof:", []string{"verify", "repair"}},
-	{"Tools:", []string{"demo", "bench", "version"}},
-}
-
 func newCLI(stdout, stderr io.Writer) *cli {
 	return &cli{output: output{out: stdout, err: stderr}, in: os.Stdin, log: slog.New(slog.DiscardHandler)}
 }
 
-// commands returns all commands. Help lists those of a group in this order.
-func (c *cli) commands() []*cobra.Command {
-	first := []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand()}
-	last := []*cobra.Command{c.vaultCommand(), c.repairCommand(), c.demoCommand(), c.benchCommand(), c.versionCommand()}
-	return slices.Concat(first, c.stateCommands(), last)
+// commandGroup is a heading of help with its commands, in the order in which help lists them.
+type commandGroup struct {
+	title    string
+	commands []*cobra.Command
 }
 
-// stateCommands returns the commands that open the project. A running `bursar up` executes them for other processes.
-func (c *cli) stateCommands() []*cobra.Command {
-	return []*cobra.Command{
-		c.ingestCommand(),
-		c.importCommand(),
-		c.completenessCommand(),
-		c.runCommand(),
-		c.statusCommand(),
-		c.getCommand(),
-		c.traceCommand(),
-		c.exportCommand(),
-		c.exceptionsCommand(),
-		c.quarantineCommand(),
-		c.retractCommand(),
-		c.unkeyedCommand(),
-		c.rebuildCommand(),
-		c.verifyCommand(),
-		c.tokenCommand(),
+func (c *cli) commands() []commandGroup {
+	return []commandGroup{
+		{"Project:", []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand(), c.tokenCommand(), c.vaultCommand()}},
+		{"Data:", []*cobra.Command{c.ingestCommand(), c.importCommand(), c.runCommand(), c.quarantineCommand(), c.retractCommand(), c.rebuildCommand()}},
+		{"Questions:", []*cobra.Command{
+			c.completenessCommand(), c.statusCommand(), c.getCommand(), c.traceCommand(), c.exportCommand(), c.exceptionsCommand(), c.unkeyedCommand(),
+		}},
+		{"Proof:", []*cobra.Command{c.verifyCommand(), c.repairCommand()}},
+		{toolsTitle, []*cobra.Command{c.demoCommand(), c.benchCommand(), c.versionCommand()}},
 	}
 }
+
+const toolsTitle = "Tools:"
+
+// localCommands do not work on an opened project: `bursar up` does not execute them for other processes.
+var localCommands = []string{"init", "check", "stream", "up", "vault", "repair", "demo", "bench", "version"}
 
 func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
@@ -95,31 +78,20 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 contr
 	flags.StringVar(&c.project, "project", ".", "the project's folder")
 	flags.BoolVar(&c.json, "json", false, "print one JSON value on standard output and nothing else there")
 	flags.CountVarP(&c.verbose, "verbose", "v", "log progress on standard error; give it twice for details")
-	commands := c.commands
-	if c.remote != nil {
-		commands = c.stateCommands
-	}
-	for _, group := range commandGroups {
+	for _, group := range c.commands() {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
-	}
-	root.SetHelpCommandGroupID(groupOf("version"))
-	for _, cmd := range commands() {
-		cmd.GroupID = groupOf(cmd.Name())
-		root.AddCommand(cmd)
-		c.instrument(cmd)
-	}
-	root.AddCommand(foldsTopic())
-	return root
-}
-
-// groupOf returns the group of a command.
-func groupOf(name string) string {
-	for _, group := range commandGroups {
-		if slices.Contains(group.commands, name) {
-			return group.title
+		for _, cmd := range group.commands {
+			if c.remote != nil && slices.Contains(localCommands, cmd.Name()) {
+				continue
+			}
+			cmd.GroupID = group.title
+			root.AddCommand(cmd)
+			c.instrument(cmd)
 		}
 	}
-	return ""
+	root.SetHelpCommandGroupID(toolsTitle)
+	root.AddCommand(foldsTopic())
+	return root
 }
 
 // instrument wraps a command and its subcommands: it records that the command's own code has started, and sets up the log.

@@ -116,12 +116,26 @@ type listing[T any] struct {
 	more map[string]any // beside the list; known when all items are
 
 	fields   []column.Field
-	values   func(item T) ([]cell, error) // of the fields, valid until the next call
+	row      func(item T) []any           // the values of the fields, as rowBuilder.row takes them
+	values   func(item T) ([]cell, error) // in place of row, for values in columns; valid until the next call
 	show     []string                     // the columns of a table on a terminal; nil for all
 	currency string                       // the column with the currency of the amounts; "" if there is none
 
 	grid  *grid                 // the command's own table, if it has one
 	cells func(item T) []string // of the own table
+
+	// For people only: what is printed before the rows and, given their number, after them. Each may be nil.
+	before func(w io.Writer)
+	after  func(w io.Writer, rows int)
+}
+
+// rowValues returns the function that makes the values of an item.
+func (l *listing[T]) rowValues() func(item T) ([]cell, error) {
+	if l.row == nil {
+		return l.values
+	}
+	builder := newRowBuilder(l.fields)
+	return func(item T) ([]cell, error) { return builder.row(l.row(item)...) }
 }
 
 // cell is one value: a row of a column.
@@ -132,25 +146,28 @@ type cell struct {
 
 func (c cell) plain() string { return string(c.AppendPlain(nil, c.row)) }
 
-// printRows prints the items that fill adds, or writes them to the file of --to. It returns their number: for people and --json of all, else
-// of those up to the limit.
-func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(item T) error) error) (rows int, err error) {
+// printRows prints the items that fill adds, or writes them to the file of --to.
+func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(item T) error) error) error {
 	chosen, err := o.choose(l.fields, l.show, width(c.out) > 0)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	fields := make([]column.Field, len(chosen.places))
 	for i, place := range chosen.places {
 		fields[i] = l.fields[place]
 	}
 	currency := slices.IndexFunc(l.fields, func(f column.Field) bool { return f.Name == l.currency })
+	values := l.rowValues()
 	needsValues := o.format != listFormat && o.format != jsonFormat && (l.grid == nil || !o.isOwnTable())
-	err = c.writeOut(o, func(w io.Writer) (int64, error) {
+	return c.writeOut(o, func(w io.Writer) (int64, error) {
+		if l.before != nil && o.forPeople() {
+			l.before(w)
+		}
 		out, err := newRowWriter(c, o, w, l, fields, chosen.hidden)
 		if err != nil {
 			return 0, err
 		}
-		picked, written := make([]cell, len(fields)), 0
+		picked, rows, written := make([]cell, len(fields)), 0, 0
 		err = fill(func(item T) error {
 			switch rows++; {
 			case o.includes(rows):
@@ -163,16 +180,16 @@ func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(ite
 			if !needsValues {
 				return out.write(item, nil, "")
 			}
-			values, err := l.values(item)
+			row, err := values(item)
 			if err != nil {
 				return err
 			}
 			for i, place := range chosen.places {
-				picked[i] = values[place]
+				picked[i] = row[place]
 			}
 			code := ""
 			if currency >= 0 {
-				code = values[currency].plain()
+				code = row[currency].plain()
 			}
 			return out.write(item, picked, code)
 		})
@@ -184,10 +201,12 @@ func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(ite
 		}
 		if o.forPeople() {
 			printRest(w, rows-written-min(o.offset, rows), "--limit shows more, --json all")
+			if l.after != nil {
+				l.after(w, rows)
+			}
 		}
 		return int64(written), nil
 	})
-	return rows, err
 }
 
 // choice is the columns of a listing that are printed, by position, and the names of those that a terminal does not show.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"bursar/internal/event/live/spool"
 )
 
 // onTerminal carries out a command line on a terminal of the given width.
@@ -359,6 +361,40 @@ func TestMoney(t *testing.T) {
 	} {
 		if got := formatMoney(c[0], c[1]); got != c[2] {
 			t.Errorf("%s %s is %s, want %s", c[0], c[1], got, c[2])
+		}
+	}
+}
+
+// TestStatusIsWhole: every format for people shows what is lost, in quarantine or waiting, not only the pipelines; files have these alone.
+func TestStatusIsWhole(t *testing.T) {
+	t.Parallel()
+	dir := salesBooks(t)
+	more := `{"id":"f","day":"2026-01-10","currency":"EUR","amount":"1"}` + "\n" + `{"id":"g","day":"no day","currency":"EUR","amount":"1"}` + "\n"
+	must(t, 0, "ingest", "--project", dir, "sales", file(t, dir, "more.jsonl", more))
+	must(t, 0, "run", "--project", dir)
+	findings := []string{"In quarantine: 1 row of sales: bursar quarantine sales\n", "next: bursar quarantine sales\n"}
+	for _, args := range []string{"status", "status --format vertical", "status --columns pipeline,backlog"} {
+		text := must(t, 0, append(strings.Fields(args), "--project", dir)...).out
+		for _, want := range append(findings, "books") {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s does not print %q:\n%s", args, want, text)
+			}
+		}
+	}
+	if csv := must(t, 0, "status", "--format", "csv", "--columns", "pipeline,backlog", "--project", dir).out; csv != "pipeline,backlog\nbooks,0\n" {
+		t.Errorf("csv is %q", csv)
+	}
+	if got := must(t, 2, "status", "--columns", "pipelines", "--project", dir); got.out != "" {
+		t.Errorf("a command line that is refused prints %q", got.out)
+	}
+	for _, format := range []string{"", tableFormat, verticalFormat} {
+		var out, errs bytes.Buffer
+		lost := projectStatus{Losses: []spool.Loss{{Stream: "sales", Spool: 7}}}
+		if err := newCLI(&out, &errs).printStatus(&rowFlags{format: format}, &lost); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "acknowledged requests may be lost: ") {
+			t.Errorf("format %q shows no loss:\n%s", format, out.String())
 		}
 	}
 }

@@ -41,27 +41,26 @@ func (c *cli) run(ctx context.Context, a *app.App, names []string) error {
 			return err
 		}
 	}
-	names, err := a.Pipelines(names)
-	if err != nil {
-		return err
+	if len(names) == 0 {
+		names = pipelineNames(a.Project)
 	}
 	if len(names) == 0 {
-		return c.printRuns(nil, nil, "")
+		return c.printRuns(a, nil)
 	}
 	total, err := backlogEvents(ctx, a, names)
 	if err != nil {
 		return err
 	}
 	bar := c.meter("run", "events", total)
-	runs, err := a.Run(ctx, names, runProgress(bar, total))
+	published, err := a.Run(ctx, names, runProgress(bar, total))
 	bar.done()
 	if err != nil {
-		if !c.json && len(runs) > 0 {
-			err = errors.Join(c.printRuns(runs, foldWarnings(a, runs), nextCommand(a, runs)), err)
+		if !c.json && len(published) > 0 {
+			err = errors.Join(c.printRuns(a, published), err)
 		}
 		return &interruptedError{err, "published runs stay; `bursar run` continues from there"}
 	}
-	return errors.Join(c.printRuns(runs, foldWarnings(a, runs), nextCommand(a, runs)), unfinishedRetraction(ctx, a))
+	return errors.Join(c.printRuns(a, published), unfinishedRetraction(ctx, a))
 }
 
 // foldWarnings returns warnings about folds to which none of the events of the runs gave a value.
@@ -90,10 +89,10 @@ func foldWarning(pipeline, fold string, events int64) string {
 
 // nextCommand returns the commands that show the result of the runs: the exceptions of the pipelines that declare them, otherwise an
 // export. Which pipelines have exceptions is not known before their artifacts are read.
-func nextCommand(a *app.App, runs []runs.Run) string {
+func nextCommand(a *app.App, published []runs.Run) string {
 	var commands []string
-	for i := range runs {
-		if p := a.Project.Pipeline(runs[i].Pipeline); p != nil && p.Exceptions.Where != "" {
+	for i := range published {
+		if p := a.Project.Pipeline(published[i].Pipeline); p != nil && p.Exceptions.Where != "" {
 			if command := "bursar exceptions " + p.Name; !slices.Contains(commands, command) {
 				commands = append(commands, command)
 			}
@@ -102,10 +101,7 @@ func nextCommand(a *app.App, runs []runs.Run) string {
 	if len(commands) > 0 {
 		return strings.Join(commands, ", ")
 	}
-	if len(runs) == 0 {
-		return ""
-	}
-	return "bursar export " + runs[0].Pipeline + " --to -"
+	return "bursar export " + published[0].Pipeline + " --to -"
 }
 
 // backlogEvents counts the events of the pipelines' backlogs.
@@ -179,12 +175,12 @@ func newRunResult(r *runs.Run) runResult {
 	return row
 }
 
-func (c *cli) printRuns(runs []runs.Run, warnings []string, next string) error {
-	rows := make([]runResult, len(runs))
-	for i := range runs {
-		rows[i] = newRunResult(&runs[i])
+func (c *cli) printRuns(a *app.App, published []runs.Run) error {
+	rows := make([]runResult, len(published))
+	for i := range published {
+		rows[i] = newRunResult(&published[i])
 	}
-	result := map[string]any{"runs": rows}
+	result, warnings := map[string]any{"runs": rows}, foldWarnings(a, published)
 	if len(warnings) > 0 {
 		result["warnings"] = warnings
 	}
@@ -199,32 +195,17 @@ func (c *cli) printRuns(runs []runs.Run, warnings []string, next string) error {
 				fmt.Sprintf("%.2f", r.Seconds), checkMark(r.Balanced))
 		}
 		g.print(w, width(c.out))
+		unkeyed := int64(0) // of one pipeline, whose runs follow one another
 		for i := range rows {
+			unkeyed += rows[i].Unkeyed
 			if name := rows[i].Pipeline; i == len(rows)-1 || rows[i+1].Pipeline != name {
-				printUnkeyed(w, name, unkeyedOf(rows, name))
+				printUnkeyed(w, name, unkeyed)
+				unkeyed = 0
 			}
 		}
 		for _, warning := range warnings {
 			fmt.Fprintf(w, "warning: %s\n", printable(warning))
 		}
-		fmt.Fprintf(w, "Published %s.\nnext: %s\n", plural(len(rows), "run", "runs"), next)
+		fmt.Fprintf(w, "Published %s.\nnext: %s\n", plural(len(rows), "run", "runs"), nextCommand(a, published))
 	})
-}
-
-// unkeyedOf counts the events without a key in a pipeline's runs.
-func unkeyedOf(rows []runResult, pipeline string) (events int64) {
-	for i := range rows {
-		if rows[i].Pipeline == pipeline {
-			events += rows[i].Unkeyed
-		}
-	}
-	return events
-}
-
-// checkMark returns ✓ or ✗.
-func checkMark(ok bool) string {
-	if ok {
-		return "✓"
-	}
-	return "✗"
 }

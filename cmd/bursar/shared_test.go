@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,14 +64,22 @@ func TestSharedBackends(t *testing.T) {
 		in("ingest", "payments", file(t, dir, "one.jsonl", good("one")))
 		in("run")
 		in("rebuild", "orders")
+		statement := file(t, t.TempDir(), "january.sta", ":20:S1\n:25:DE89370400440532013000\n:28C:1/1\n:60F:C250101EUR0,00\n"+
+			":61:2501010101C10,00NTRFA//REF1\n:86:Invoice 1\n:61:2501010101D4,00NTRFB//REF2\n:86:Invoice 2\n:62F:C250101EUR6,00\n-\n")
+		in("import", statement)
+		digests = append(digests, in("completeness", "--until", "2025-01-01", "--columns", "account,from,to,state,opening,closing", "--format", "csv").out)
 		in("verify", "orders")
 		in("verify")
 		in("status")
 		exported := value(t, in("export", "orders", "--to", filepath.Join(t.TempDir(), "orders.jsonl"), "--json"))
 		digests = append(digests, exported["digest"], exported["rows"])
 	}
-	if digests[0] != digests[2] || digests[1] != digests[3] || digests[1] == 0.0 {
-		t.Errorf("exports of files and of servers differ: %v", digests)
+	if got := bursar(t, "up", "--project", shared); got.code == 0 || !strings.Contains(got.err, "bursar.yaml:2: a project with its catalog in PostgreSQL cannot be served") {
+		t.Errorf("up: exit code %d: %s", got.code, got.err)
+	}
+	half := len(digests) / 2
+	if !slices.Equal(digests[:half], digests[half:]) || digests[1] == 0.0 {
+		t.Errorf("files and servers give different results: %v", digests)
 	}
 }
 
@@ -79,6 +88,13 @@ func TestSharedBackendsRefuse(t *testing.T) {
 	dir := sharedProject(t)
 	config, err := os.ReadFile(filepath.Join(dir, "bursar.yaml"))
 	if err != nil {
+		t.Fatal(err)
+	}
+	file(t, dir, ".bursar/catalog.db", "")
+	if got := bursar(t, "status", "--project", dir); got.code == 0 || !strings.Contains(got.err, "this project has one in .bursar/catalog.db") {
+		t.Errorf("a catalog in a file: exit code %d: %s", got.code, got.err)
+	}
+	if err := os.Remove(filepath.Join(dir, ".bursar", "catalog.db")); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ from, to, want string }{

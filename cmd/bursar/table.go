@@ -9,10 +9,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -167,14 +164,7 @@ func breakLines(s string, width int) (lines []string) {
 	return append(lines, s)
 }
 
-// printFirst draws the first rows of a table, and says how to see the rest.
-func (c *cli) printFirst(w io.Writer, g *grid, total int, more string) {
-	if len(g.rows) > 0 {
-		g.print(w, width(c.out))
-	}
-	printRest(w, total-len(g.rows), more)
-}
-
+// printRest says how many rows a table leaves out, and how to see them.
 func printRest(w io.Writer, left int, more string) {
 	if left > 0 {
 		fmt.Fprintf(w, "… and %s more; %s.\n", formatCount(left), more)
@@ -197,41 +187,4 @@ func (g *grid) isNumeric(column int) bool {
 		some = true
 	}
 	return some
-}
-
-// noValue is shown where there is no value.
-const noValue = "–"
-
-// formatCount formats a number with thousands separators.
-func formatCount[N int | int64 | uint64](n N) string {
-	return groupDigits(strconv.FormatInt(int64(n), 10))
-}
-
-// plural returns a number with its noun: "1 row", "2,000 rows".
-func plural[N int | int64 | uint64](n N, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return formatCount(n) + " " + many
-}
-
-// formatTime formats a time as RFC 3339 in UTC; nil and the zero time give noValue.
-func formatTime(t *time.Time) string {
-	if t == nil || t.IsZero() {
-		return noValue
-	}
-	return t.UTC().Format(time.RFC3339)
-}
-
-// printable makes text safe for a terminal: characters that are not printable become escape sequences.
-func printable(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if r == ' ' || unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-	}
-	return b.String()
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -48,45 +47,22 @@ The events of each run that are found in its batches must be as many as it folde
 	return cmd
 }
 
-// tracedEvent is one event of `trace --json`.
-type tracedEvent struct {
-	query.TracedEvent
-	Place string `json:"place,omitempty"` // for an event of a statement: line:column in the file
-}
-
-func (e tracedEvent) listed() (*query.TracedEvent, string) { return &e.TracedEvent, e.Place }
-
 func (c *cli) trace(ctx context.Context, a *app.App, name string, values []string, o *rowFlags) error {
 	p, key, err := parseKey(a, name, values)
 	if err != nil {
 		return err
 	}
-	events := eventListing[tracedEvent](c, a, p)
+	events := c.eventListing(a, p)
 	var traced query.Traced
-	total, err := printRows(c, o, events, func(add func(tracedEvent) error) (err error) {
-		traced, err = eachTraced(ctx, a, name, key, add)
+	events.after = func(w io.Writer, rows int) { printTraced(w, name, &traced, rows) }
+	return printRows(c, o, events, func(add func(listedEvent) error) (err error) {
+		traced, err = a.Queries.Trace(ctx, name, key, func(e query.TracedEvent) error { return add(newListedEvent(a, e)) })
 		events.more = map[string]any{"key": traced.Key, "run": traced.Run, "watermark": traced.Watermark, "runs": traced.Runs}
 		if len(traced.Undone) > 0 {
 			events.more["undone"] = traced.Undone
 		}
-		return err
+		return withVerifyHint(err, name)
 	})
-	if err != nil || !o.forPeople() {
-		return err
-	}
-	return c.result(nil, func(w io.Writer) { printTraced(w, name, &traced, total) })
-}
-
-// eachTraced calls each for the events of an artifact.
-func eachTraced(ctx context.Context, a *app.App, name, key string, each func(tracedEvent) error) (query.Traced, error) {
-	traced, err := a.Queries.Trace(ctx, name, key, func(e query.TracedEvent) error {
-		found := tracedEvent{TracedEvent: e}
-		if a.Project.Stream(e.Stream).Builtin {
-			found.Row, found.Place = statementPlace(e.Event, e.Row)
-		}
-		return each(found)
-	})
-	return traced, withVerifyHint(err, name)
 }
 
 func printTraced(w io.Writer, name string, traced *query.Traced, total int) {
@@ -96,13 +72,4 @@ func printTraced(w io.Writer, name string, traced *query.Traced, total int) {
 		u := &traced.Undone[i]
 		fmt.Fprintf(w, "%s was retracted at %s%s, and counts again since %s.\n", capitalize(printable(u.What())), formatTime(&u.At), inBrackets(u.Reason), formatTime(&u.Undone))
 	}
-}
-
-// withVerifyHint adds the next step if events of the artifact cannot be found.
-func withVerifyHint(err error, name string) error {
-	var broken *query.UntracedError
-	if errors.As(err, &broken) {
-		return withHint(err, "`bursar verify %s` finds what is damaged", name)
-	}
-	return err
 }

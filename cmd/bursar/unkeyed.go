@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -40,50 +39,27 @@ The events of each run that are found in its batches must be as many as it count
 	return cmd
 }
 
-// unkeyedEvent is one event of `unkeyed --json`.
-type unkeyedEvent struct {
-	query.UnkeyedEvent
-	Place string `json:"place,omitempty"` // for an event of a statement: line:column in the file
-}
-
-// eachUnkeyed calls each for the events of a pipeline that have no key.
-func eachUnkeyed(ctx context.Context, a *app.App, name string, each func(unkeyedEvent) error) (runs.Unkeyed, error) {
-	all, err := a.Queries.Unkeyed(ctx, name, func(e query.UnkeyedEvent) error {
-		found := unkeyedEvent{UnkeyedEvent: e}
-		if a.Project.Stream(e.Stream).Builtin {
-			found.Row, found.Place = statementPlace(e.Event, e.Row)
-		}
-		return each(found)
-	})
-	var other *query.UnkeyedError
-	if errors.As(err, &other) {
-		err = withHint(err, "`bursar verify %s` finds what is damaged", name)
-	}
-	return all, err
-}
-
-func (e unkeyedEvent) listed() (*query.TracedEvent, string) { return &e.TracedEvent, e.Place }
-
 func (c *cli) unkeyed(ctx context.Context, a *app.App, name string, o *rowFlags) error {
 	p, err := findPipeline(a, name)
 	if err != nil {
 		return err
 	}
-	events := eventListing[unkeyedEvent](c, a, p)
-	total, err := printRows(c, o, events, func(add func(unkeyedEvent) error) error {
-		all, err := eachUnkeyed(ctx, a, p.Name, add)
-		events.more = map[string]any{"unkeyed": all.Events(), "streams": unkeyedByStream(all)}
-		return err
-	})
-	if err != nil || !o.forPeople() {
-		return err
-	}
-	return c.result(nil, func(w io.Writer) {
-		if total == 0 {
+	events := c.eventListing(a, p)
+	events.after = func(w io.Writer, rows int) {
+		if rows == 0 {
 			fmt.Fprintf(w, "Every event of %s has a key.\n", p.Name)
 			return
 		}
-		fmt.Fprintf(w, "%s no key and no artifact.\n", plural(total, "event of "+p.Name+" has", "events of "+p.Name+" have"))
+		fmt.Fprintf(w, "%s no key and no artifact.\n", plural(rows, "event of "+p.Name+" has", "events of "+p.Name+" have"))
+	}
+	return printRows(c, o, events, func(add func(listedEvent) error) error {
+		all, err := a.Queries.Unkeyed(ctx, p.Name, func(e query.UnkeyedEvent) error {
+			listed := newListedEvent(a, e.TracedEvent)
+			listed.Time = e.Time
+			return add(listed)
+		})
+		events.more = map[string]any{"unkeyed": all.Events(), "streams": unkeyedByStream(all)}
+		return withVerifyHint(err, p.Name)
 	})
 }
 

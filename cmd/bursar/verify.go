@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"bursar/internal/app"
-	"bursar/internal/failure"
 	"bursar/internal/reconcile/verify"
 
 	"github.com/spf13/cobra"
@@ -74,25 +73,6 @@ func (c *cli) verify(ctx context.Context, a *app.App, name string, o verify.Opti
 		}
 	})
 	return errors.Join(err, verifyError(name, &proof))
-}
-
-// verificationError is the error of verify when checks fail.
-type verificationError struct {
-	text   string
-	totals bool
-}
-
-func (e *verificationError) Error() string { return e.text }
-
-// Class is Data: repeating the checks does not change the stored data.
-func (e *verificationError) Class() failure.Class { return failure.Data }
-
-// ExitCode is 4 if control totals do not balance, otherwise 1 (DESIGN §7).
-func (e *verificationError) ExitCode() int {
-	if e.totals {
-		return 4
-	}
-	return 1
 }
 
 // failedChecks is the error about the checks that failed.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
@@ -22,7 +23,7 @@ func (r *reading) checkBindings(ctx context.Context, files []*File) error {
 	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
 		clear(fresh)
 		clear(otherwise)
-		return eachBinding(files, func(_ *imported.Part, subject identity.Digest) error {
+		for subject := range bindings(files) {
 			key, now, was := rules.BindingKey(subject), r.bindings[subject], rules.Binding{}
 			found, err := tx.Get(key, &was)
 			switch {
@@ -36,8 +37,8 @@ func (r *reading) checkBindings(ctx context.Context, files []*File) error {
 				now.Confirmed = was.Confirmed
 				fresh[key] = now
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 	for key, g := range otherwise {
 		left, wrong := r.filesNotReread(ctx, files, &g[0])
@@ -63,10 +64,9 @@ func (r *reading) checkBindings(ctx context.Context, files []*File) error {
 // whole: these may be declared differently.
 func confirmBindings(tx catalog.Tx, files []*File) error {
 	taken := map[identity.Digest]bool{}
-	_ = eachBinding(files, func(p *imported.Part, subject identity.Digest) error { // the callback returns no error
+	for subject, p := range bindings(files) {
 		taken[subject] = taken[subject] || p.Quarantined == ""
-		return nil
-	})
+	}
 	for subject, some := range taken {
 		var g rules.Binding
 		key := rules.BindingKey(subject)
@@ -88,18 +88,19 @@ func confirmBindings(tx catalog.Tx, files []*File) error {
 	return nil
 }
 
-// eachBinding passes on the subjects of each part that was read.
-func eachBinding(files []*File, each func(p *imported.Part, of identity.Digest) error) error {
-	for _, f := range files {
-		for i := range f.Parts {
-			for _, subject := range f.Parts[i].Bindings {
-				if err := each(&f.Parts[i], subject); err != nil {
-					return err
+// bindings are the subjects of each part that was read.
+func bindings(files []*File) iter.Seq2[identity.Digest, *imported.Part] {
+	return func(yield func(identity.Digest, *imported.Part) bool) {
+		for _, f := range files {
+			for i := range f.Parts {
+				for _, subject := range f.Parts[i].Bindings {
+					if !yield(subject, &f.Parts[i]) {
+						return
+					}
 				}
 			}
 		}
 	}
-	return nil
 }
 
 // filesNotReread names the files that depend on a changed binding and that the import does not read again: their rows
@@ -117,16 +118,16 @@ func (r *reading) filesNotReread(ctx context.Context, files []*File, was *rules.
 	var where string
 	switch was.Aspect {
 	case rules.ReferencesAspect, rules.MappingAspect:
-		where = "format = " + imported.SQLList([]string{was.Source})
+		where = "format = " + imported.SQLList(was.Source)
 	case rules.FITIDsAspect:
 		h := r.rules.Account(&statement.Statement{Format: "ofx", Servicer: was.Source, Account: was.Number})
-		where = "format LIKE 'ofx%' AND account = " + imported.SQLList([]string{h.Account})
+		where = "format LIKE 'ofx%' AND account = " + imported.SQLList(h.Account)
 	case rules.ReversalsAspect:
 		h := r.rules.Account(&statement.Statement{Format: "camt", Servicer: was.Source, Account: was.Number})
 		stream = entries
-		where = fmt.Sprintf("reversal AND account = %s AND takes_back IS NULL AND id NOT IN (SELECT takes_back FROM (%s) WHERE takes_back IS NOT NULL)", imported.SQLList([]string{h.Account}), entries)
+		where = fmt.Sprintf("reversal AND account = %s AND takes_back IS NULL AND id NOT IN (SELECT takes_back FROM (%s) WHERE takes_back IS NOT NULL)", imported.SQLList(h.Account), entries)
 	case rules.AccountAspect:
-		where = fmt.Sprintf("account = %s AND servicer = %s", imported.SQLList([]string{was.Value}), imported.SQLList([]string{was.Servicer}))
+		where = fmt.Sprintf("account = %s AND servicer = %s", imported.SQLList(was.Value), imported.SQLList(was.Servicer))
 	default:
 		return nil, fmt.Errorf("bug: it is not known which files depend on %s", was.Aspect)
 	}

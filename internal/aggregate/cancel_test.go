@@ -15,6 +15,7 @@ import (
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
 	"bursar/internal/aggregate/imported"
+	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
 	"bursar/internal/project"
@@ -120,7 +121,7 @@ func (h *fixture) unlist(reference string) {
 	for i := range columns {
 		list = append(list, "CAST("+columns[i].Name+" AS VARCHAR)")
 	}
-	err = imported.Query(h.Context(), h.objects.Files(), h.intake.Duck, "SELECT "+strings.Join(list, ", ")+" FROM ("+view+") WHERE reference = "+imported.SQLList([]string{reference}), func(row []string) error {
+	err = imported.Query(h.Context(), h.objects.Files(), h.intake.Duck, "SELECT "+strings.Join(list, ", ")+" FROM ("+view+") WHERE reference = "+duck.Literal(reference), func(row []string) error {
 		event := map[string]any{}
 		for i, value := range row {
 			switch columns[i].Type.String() {

@@ -15,7 +15,6 @@ import (
 	"bursar/internal/aggregate/cancel"
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/format/statement"
-	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/match"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
@@ -31,13 +30,9 @@ type faulty struct {
 	Next    string `json:"next,omitempty"`   // day of the statement that decided: one with an earlier day may come later
 }
 
-func faultyOf(s *match.Statement) faulty { return faulty{Account: s.Account, From: s.From, To: s.To} }
-
-// awaitingOf is what is recorded of a statement until the next one decides between its versions.
-func awaitingOf(s *match.Statement) faulty {
-	f := faultyOf(s)
-	f.Awaits = true
-	return f
+// faultyOf is what is recorded of a statement; with awaits until the next one decides between its versions.
+func faultyOf(s *match.Statement, awaits bool) faulty {
+	return faulty{Account: s.Account, From: s.From, To: s.To, Awaits: awaits}
 }
 
 const (
@@ -58,7 +53,7 @@ func (r *reading) affectedAccounts(ctx context.Context, slots *rows.File) (accou
 	var lines []rows.Row
 	versions := r.storedNames().NewVersions(
 		func(line rows.Row) error { lines = append(lines, line); return nil },
-		func(s *match.Statement) { fresh[s.ID], accounts[s.Account] = awaitingOf(s), true },
+		func(s *match.Statement) { fresh[s.ID], accounts[s.Account] = faultyOf(s, true), true },
 	)
 	for _, s := range r.spools {
 		err := s.EachLine(project.StatementStream, func(line []byte) error {
@@ -70,7 +65,7 @@ func (r *reading) affectedAccounts(ctx context.Context, slots *rows.File) (accou
 				accounts[row.Account] = true
 			}
 			if bytes.Contains(line, []byte(`_fault":`)) || bytes.Contains(line, []byte(`"fault":`)) {
-				fresh[row.ID], accounts[row.Account] = faultyOf(&row), true
+				fresh[row.ID], accounts[row.Account] = faultyOf(&row, false), true
 				if !bytes.Contains(line, []byte(`"page_fault":`)) { // it may have another version
 					return nil
 				}
@@ -102,21 +97,12 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 	if err != nil || len(back) == 0 {
 		return err
 	}
-	for _, s := range r.spools {
-		err := s.EachLine(project.BalanceStream, func(line []byte) error {
-			var row struct{ ID, Account, Day string }
-			err := json.Unmarshal(line, &row)
-			if back[row.ID] {
-				accounts[row.Account] = true
-				r.restated = append(r.restated, cancel.Days{From: statement.DayBefore(row.Day), To: statement.DayAfter(row.Day)})
-			}
-			return err
-		})
-		if err != nil {
-			return err
+	return rows.Each(r.spools, project.BalanceStream, func(row *struct{ ID, Account, Day string }) {
+		if back[row.ID] {
+			accounts[row.Account] = true
+			r.restated = append(r.restated, cancel.Days{From: statement.DayBefore(row.Day), To: statement.DayAfter(row.Day)})
 		}
-	}
-	return nil
+	})
 }
 
 // isConcernedBy reports whether a statement may decide about a faulty one.
@@ -134,7 +120,7 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 		err := r.storedNames().SearchDays(ctx, func(list []match.Statement) error {
 			awaiting := map[string]faulty{}
 			for i := range list {
-				awaiting[list[i].ID] = awaitingOf(&list[i])
+				awaiting[list[i].ID] = faultyOf(&list[i], true)
 			}
 			return r.recordFaulty(ctx, awaiting)
 		})
@@ -170,21 +156,14 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 // searchFaulty looks for them among all stored statements.
 func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) error {
 	found := map[string]faulty{}
-	view, err := r.View(ctx, project.StatementStream)
+	sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM stored WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
+	err := r.Select(ctx, project.StatementStream, sql, func(row []string) {
+		f := faulty{Account: row[1], From: row[2], To: row[3]}
+		found[row[0]] = f
+		known[f.Account] = append(known[f.Account], f)
+	})
 	if err != nil {
-		return err
-	}
-	if view != "" {
-		sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM (" + view + ") WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
-		err = imported.Query(ctx, r.ObjectFiles, r.Duck, sql, func(row []string) error {
-			f := faulty{Account: row[1], From: row[2], To: row[3]}
-			found[row[0]] = f
-			known[f.Account] = append(known[f.Account], f)
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("read faulty statements: %w", err)
-		}
+		return fmt.Errorf("read faulty statements: %w", err)
 	}
 	if err := r.recordFaulty(ctx, found); err != nil {
 		return err

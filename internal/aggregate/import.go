@@ -146,7 +146,6 @@ func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error)
 	return r, nil
 }
 
-// close removes the scratch folder.
 func (r *reading) close() error {
 	err := r.names.Close()
 	_ = os.RemoveAll(r.dir) // scratch is emptied at the next start

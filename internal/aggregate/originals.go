@@ -58,7 +58,6 @@ func (f *File) keepNames(first []imported.Part) {
 	}
 }
 
-// fileDigest is the SHA-256 of a file.
 func (im *Importer) fileDigest(ctx context.Context, path string) (string, error) {
 	in, err := im.files.Open(path)
 	if err != nil {

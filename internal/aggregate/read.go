@@ -1,4 +1,4 @@
-// Reads the files of one import into spools.
+// Reads the files of one import into spools, and one file into rows.
 
 package aggregate
 
@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"bursar/internal/aggregate/cancel"
 	"bursar/internal/aggregate/format"
 	"bursar/internal/aggregate/format/statement"
@@ -22,8 +24,6 @@ import (
 	"bursar/internal/event/scan"
 	"bursar/internal/failure"
 	"bursar/internal/project"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // reading is the first half of an import: every file is read, and nothing is ingested yet.
@@ -186,7 +186,7 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	to.Begin()
 	t := rows.NewBuilder(rows.Origin{File: name, Object: f.Object, Readings: f.readings}, to, r.rules, &r.budget, r.bindings)
 	defer t.Release()
-	err = as.Read(&progressReader{in: format.WithContext(ctx, in), progress: r.options.Progress}, t.Handler())
+	err = as.Read(format.WithContext(ctx, in, r.options.Progress), t)
 	file := t.Summary()
 	p.Format, p.Notices, p.Faults = file.Format, file.Notices, file.Faults
 	switch {
@@ -204,16 +204,26 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	return p, nil
 }
 
-// progressReader reports the bytes that are read.
-type progressReader struct {
-	in       io.Reader
-	progress func(bytes int64)
-}
+// Rows receives rows of the built-in streams. line is one JSON line, valid until the call returns.
+type Rows func(stream string, line []byte) error
 
-func (c *progressReader) Read(p []byte) (int, error) {
-	n, err := c.in.Read(p)
-	if c.progress != nil {
-		c.progress(int64(n))
-	}
-	return n, err
+// Write passes on a row.
+func (to Rows) Write(stream string, r rows.Row) error { return to(stream, r) }
+
+// NewListing does nothing: nothing is stored here, so that there is nothing to match entries with.
+func (to Rows) NewListing() uint32 { return 0 }
+
+// SetListing does nothing.
+func (to Rows) SetListing(uint32, rows.Listing) {}
+
+// AddNamed does nothing.
+func (to Rows) AddNamed(*rows.NamedEntry) error { return nil }
+
+// ConvertFile does to one file what Import does before it ingests: it detects the format, reads the file and makes
+// rows. The rows name name and object as their origin. An error of class Data means that Import would refuse the file.
+func ConvertFile(p *project.Project, name, object string, in io.Reader, to Rows) error {
+	left := rows.DefaultLimits
+	t := rows.NewBuilder(rows.Origin{File: name, Object: object}, to, rules.Of(p, false), &left, map[identity.Digest]rules.Binding{})
+	defer t.Release()
+	return format.Read(p, name, in, t)
 }

@@ -125,15 +125,13 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 			if found && !was.Ingested {
 				continue
 			}
-			next := imported.Reread{Readings: f.readings, Files: map[string]uint64{}}
+			next := imported.Reread{Readings: f.readings}
+			if next.Files, err = lastFiles(tx); err != nil {
+				return err
+			}
 			if found {
 				next.Previous = &was
 				next.Previous.Previous = nil
-			}
-			for _, stream := range project.BuiltinStreams {
-				if next.Files[stream], err = event.LastFile(tx, stream); err != nil {
-					return err
-				}
 			}
 			if err := tx.Put(imported.RereadPrefix+f.Digest, next); err != nil {
 				return err
@@ -141,6 +139,18 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 		}
 		return nil
 	})
+}
+
+// lastFiles are the last input files of the built-in streams.
+func lastFiles(tx catalog.Tx) (map[string]uint64, error) {
+	files := map[string]uint64{}
+	for _, stream := range project.BuiltinStreams {
+		var err error
+		if files[stream], err = event.LastFile(tx, stream); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
 }
 
 // endRereads records that the rows of reread files are ingested.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -18,14 +17,12 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/event/identity"
 	"bursar/internal/event/ids"
 	eventverify "bursar/internal/event/verify"
-	"bursar/internal/failure"
 	"bursar/internal/keyed"
 	"bursar/internal/object"
 	"bursar/internal/project"
-	"bursar/internal/project/bind"
-	"bursar/internal/project/doc"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/flow"
 	"bursar/internal/reconcile/query"
@@ -70,7 +67,7 @@ type App struct {
 	rebuilding    sync.Map    // pipelines that are being rebuilt
 	importLock    keyed.Mutex // one import of statements at a time
 	followers     followers
-	live          liveIntakes
+	live          sync.Map // stream → *live.Intake, while the project is up
 	hooks         Hooks
 
 	maxConcurrentSteps int // steps that this process runs at a time
@@ -80,53 +77,6 @@ type App struct {
 type verifiableCatalog interface {
 	catalog.Catalog
 	Verify(ctx context.Context) (documents int, err error)
-}
-
-// ProjectError lists all faults of a project folder. Its exit code is 2.
-type ProjectError struct{ Errors []doc.Error }
-
-func (e *ProjectError) Error() string { return doc.Faults(e.Errors).Error() }
-
-// Class is Data: the same folder has the same faults.
-func (e *ProjectError) Class() failure.Class { return failure.Data }
-
-// ExitCode is 2 (DESIGN §7).
-func (e *ProjectError) ExitCode() int { return 2 }
-
-// AcceptCommand is the name of `bursar quarantine --accept` as a command that opens a project: it rebuilds pipelines.
-const AcceptCommand = "quarantine --accept"
-
-// refuses reports whether a command refuses a project with these faults. If earlier versions accepted the declarations, their
-// artifacts stay readable and events are ingested; only commands that compute by the declarations refuse them.
-func (e *ProjectError) refuses(command string) bool {
-	if command == "run" || command == "rebuild" || command == "retract" || command == AcceptCommand || command == "up" {
-		return true
-	}
-	return slices.ContainsFunc(e.Errors, func(fault doc.Error) bool { return !fault.Stored })
-}
-
-// checkOptions are the options of the session in which a project's SQL is bound. Its memory is small because nothing should be
-// evaluated there.
-var checkOptions = duck.Options{Threads: 1, Memory: "256MB"}
-
-func openCheckSession() (*duck.Session, error) { return duck.Open(checkOptions) }
-
-// Check reads a project folder and binds its SQL. It does not touch the state.
-func Check(ctx context.Context, dir string) (*project.Project, error) {
-	p, errs := project.Read(dir)
-	session, err := openCheckSession()
-	if err != nil {
-		return nil, err
-	}
-	defer session.Close()
-	errs = append(errs, bind.Check(ctx, p, session)...)
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if len(errs) > 0 {
-		return p, &ProjectError{errs}
-	}
-	return p, nil
 }
 
 // Open checks a project folder and opens its state for a command. It returns a *ServedError if a running `bursar up` has the
@@ -221,8 +171,7 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.compose(objects, a.catalog, a.index, scratch)
-	a.Events.Secret = secret
+	a.compose(objects, a.catalog, a.index, scratch, secret)
 	return nil
 }
 
@@ -237,7 +186,7 @@ func stepLimits(threads int, memory string) (concurrent int, each string) {
 }
 
 // compose creates the intake and the engine on the stores.
-func (a *App) compose(objects object.Local, records catalog.Catalog, index artifact.Index, scratch string) {
+func (a *App) compose(objects object.Local, records catalog.Catalog, index artifact.Index, scratch string, secret *identity.File) {
 	o := duck.Options{
 		Memory: a.Project.Config.Memory, Threads: a.Project.Config.Threads,
 		Scratch: scratch, Dirs: []string{filepath.Join(a.state, "objects"), cacheFolder(a.state)},
@@ -248,7 +197,7 @@ func (a *App) compose(objects object.Local, records catalog.Catalog, index artif
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	a.Events = &event.Store{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log}
+	a.Events = &event.Store{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log, Secret: secret}
 	step := o
 	a.maxConcurrentSteps, step.Memory = stepLimits(o.Threads, o.Memory)
 	a.Tokens = &access.Tokens{Catalog: records}

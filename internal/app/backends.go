@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"bursar/internal/artifact"
@@ -16,6 +17,7 @@ import (
 	"bursar/internal/catalog/pgcatalog"
 	"bursar/internal/duck"
 	"bursar/internal/event/identity"
+	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/object/s3"
 	"bursar/internal/postgres"
@@ -88,6 +90,10 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 		a.closers = append(a.closers, records.Close)
 		return records, nil
 	}
+	if _, err := os.Stat(filepath.Join(a.state, "catalog.db")); err == nil {
+		return nil, failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: the catalog is declared in PostgreSQL, but this project has one in .bursar/catalog.db, "+
+			"whose batches and artifacts would be missing: declare {kind: sqlite} for it, or ingest everything again in a new project folder", a.Project.Config.Line("catalog")))
+	}
 	config, err := a.database("catalog", d)
 	if err != nil {
 		return nil, err
@@ -109,7 +115,7 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 func (a *App) openIndex(ctx context.Context) (artifact.Index, error) {
 	d := a.Project.Config.Index
 	if d.Kind != project.PostgresBackend {
-		index, err := openLocalIndex(indexFolder(a.state))
+		index, err := openLocalIndex(filepath.Join(a.state, "index"))
 		if err != nil {
 			return nil, err
 		}
@@ -159,3 +165,13 @@ func (s vaultSecret) Write(secret []byte) error {
 }
 
 func (vaultSecret) String() string { return identitySecret + " in the vault" }
+
+// checkServable refuses to serve a project whose catalog several machines may use: requests are acknowledged once they are in a spool
+// on this machine's disk, where a process on another machine could not seal them (rule 1).
+func (a *App) checkServable() error {
+	if !a.Project.Config.IsShared() {
+		return nil
+	}
+	return failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: a project with its catalog in PostgreSQL cannot be served: acknowledged requests would be on this machine only; "+
+		"use `bursar ingest`, `bursar import` and `bursar run`, or declare {kind: sqlite} for its catalog", a.Project.Config.Line("catalog")))
+}

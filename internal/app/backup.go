@@ -14,8 +14,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"bursar/internal/event/repair"
 	"bursar/internal/object"
 )
+
+var _ repair.Backup = (*backup)(nil)
 
 // backup finds files below a folder by size, name and content. Without a folder it finds none.
 type backup struct {

@@ -133,9 +133,6 @@ func (a *App) recordClosedState() error {
 	return nil
 }
 
-// clearDifferences forgets the known differences.
-func (a *App) clearDifferences() { a.differences = nil }
-
 // hasDifference reports whether a file whose name has the prefix differs.
 func (a *App) hasDifference(prefix string) bool {
 	return slices.ContainsFunc(a.differences, func(text string) bool { return strings.HasPrefix(text, prefix) })
@@ -147,5 +144,5 @@ func (v *projectVerification) checkFiles() {
 	if len(v.differences) > 0 {
 		err = errors.New(strings.Join(v.differences, "; "))
 	}
-	v.add(newCheck("files"), "the files of the stores are as they were when the project was closed", err)
+	v.add(newCheck("files", ""), "the files of the stores are as they were when the project was closed", err)
 }

@@ -16,42 +16,28 @@ const (
 	pauseTimeout = 30 * time.Second
 )
 
-// followers are the pipelines that follow their streams. The zero value has none.
-type followers struct {
-	mu    sync.Mutex
-	wakes map[string]chan struct{}
-}
+// followers are the pipelines that follow their streams, each with a channel for its next wake. The zero value has none.
+type followers struct{ wakes sync.Map }
 
 // wake schedules a wake of a pipeline and returns at once.
 func (f *followers) wake(pipeline string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	value, _ := f.wakes.Load(pipeline)
+	wakes, _ := value.(chan struct{})
 	select {
-	case f.wakes[pipeline] <- struct{}{}:
+	case wakes <- struct{}{}:
 	default: // a wake is pending already, or the pipeline does not follow
 	}
 }
 
 func (f *followers) add(pipeline string) <-chan struct{} {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.wakes == nil {
-		f.wakes = map[string]chan struct{}{}
-	}
-	f.wakes[pipeline] = make(chan struct{}, 1)
-	return f.wakes[pipeline]
+	wakes := make(chan struct{}, 1)
+	f.wakes.Store(pipeline, wakes)
+	return wakes
 }
 
 func (f *followers) has(pipeline string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.wakes[pipeline] != nil
-}
-
-func (f *followers) clear() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.wakes = nil
+	_, follows := f.wakes.Load(pipeline)
+	return follows
 }
 
 // startFollowers starts a follower for every pipeline. stop stops them and waits for their running steps.
@@ -61,7 +47,7 @@ func (a *App) startFollowers(ctx context.Context) (stop func() error, err error)
 	stop = func() error {
 		cancel()
 		group.Wait()
-		a.followers.clear()
+		a.followers.wakes.Clear()
 		return a.stopFollowers()
 	}
 	for _, p := range a.Project.Pipelines {

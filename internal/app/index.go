@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"bursar/internal/artifact"
@@ -124,5 +123,3 @@ func (x *projectIndex) Close() error {
 func (x *projectIndex) unusable() error {
 	return x.use(func(*artifact.PebbleIndex) error { return nil })
 }
-
-func indexFolder(state string) string { return filepath.Join(state, "index") }

@@ -22,10 +22,10 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o intak
 		return intake.Result{}, failure.Wrap(failure.Data, fmt.Errorf("stream %s is filled from statements: use `bursar import FILE…`", stream))
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	if live := a.live.get(stream); live != nil {
-		return live.Ingest(ctx, files, o)
+	if in := a.liveIntake(stream); in != nil {
+		return in.Ingest(ctx, files, o)
 	}
-	return a.withStream(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
+	return a.ingest(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
 }
 
 // Retry ingests the quarantined rows of a stream again.
@@ -35,27 +35,32 @@ func (a *App) Retry(ctx context.Context, stream string) (intake.Result, error) {
 		return intake.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	o := intake.Options{KeyColumns: a.keyColumns(stream)}
-	if live := a.live.get(stream); live != nil {
-		return live.Retry(ctx, o)
+	if in := a.liveIntake(stream); in != nil {
+		return in.Retry(ctx, o)
 	}
-	r, err := a.withStream(ctx, s, func() (intake.Result, error) { return intake.Retry(ctx, a.Events, s, o) })
+	return a.ingest(ctx, s, func() (intake.Result, error) { return intake.Retry(ctx, a.Events, s, o) })
+}
+
+// ingest ingests while the stream is locked, and wakes the pipelines that fold it.
+func (a *App) ingest(ctx context.Context, s *project.Stream, do func() (intake.Result, error)) (intake.Result, error) {
+	r, err := withStream(ctx, a, s, do)
 	if err == nil && r.Batch > 0 {
 		a.batchSealed(r)
 	}
 	return r, err
 }
 
-// withStream locks the stream, recovers its spools and calls ingest.
-func (a *App) withStream(ctx context.Context, s *project.Stream, ingest func() (intake.Result, error)) (intake.Result, error) {
+// withStream locks the stream, recovers its spools and calls do.
+func withStream[T any](ctx context.Context, a *App, s *project.Stream, do func() (T, error)) (out T, err error) {
 	unlock, err := a.streamLocks.Lock(ctx, s.Name)
 	if err != nil {
-		return intake.Result{}, err
+		return out, err
 	}
 	defer unlock()
 	if err := a.recoverSpool(ctx, s); err != nil {
-		return intake.Result{}, err
+		return out, err
 	}
-	return ingest()
+	return do()
 }
 
 // keyColumns returns the columns that pipelines use as keys of a stream. The size of their values is limited like that of ids.
@@ -67,19 +72,4 @@ func (a *App) keyColumns(stream string) []string {
 		}
 	}
 	return columns
-}
-
-// Pipelines returns the given names if each is a pipeline, or the names of all pipelines if none is given.
-func (a *App) Pipelines(names []string) ([]string, error) {
-	if len(names) == 0 {
-		for _, p := range a.Project.Pipelines {
-			names = append(names, p.Name)
-		}
-	}
-	for _, name := range names {
-		if a.Project.Pipeline(name) == nil {
-			return nil, &reconcile.NotFoundError{What: fmt.Sprintf("pipeline %s", name)}
-		}
-	}
-	return names, nil
 }

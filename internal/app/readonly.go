@@ -45,8 +45,8 @@ func probeWritable(state string) error {
 
 // openReadOnly opens the stores for reading only. The scratch folder is in the system's folder for temporary files.
 func (a *App) openReadOnly(ctx context.Context, full error) error {
-	if a.Project.Config.IsShared() {
-		return full // the copies of objects need space
+	if !a.Project.Config.IsLocal() {
+		return full // copies of objects need space
 	}
 	scratch, err := os.MkdirTemp("", "bursar-")
 	if err != nil {
@@ -61,17 +61,17 @@ func (a *App) openReadOnly(ctx context.Context, full error) error {
 		return failure.Wrap(failure.Transient, fmt.Errorf("%w; free space on the disk, or copy the project to another one", err))
 	}
 	a.closers = append(a.closers, records.Close)
-	index, err := artifact.OpenPebbleReadOnly(filepath.Join(a.state, "index"))
+	dir := filepath.Join(a.state, "index")
+	index, err := artifact.OpenPebbleReadOnly(dir)
 	if err != nil {
 		return err
 	}
-	a.catalog, a.index = records, &projectIndex{dir: indexFolder(a.state), index: index}
+	a.catalog, a.index = records, &projectIndex{dir: dir, index: index}
 	a.closers = append(a.closers, a.index.Close)
 	secret, err := ids.ReadSecret(ctx, records, filepath.Join(a.state, "identity.key"))
 	if err != nil {
 		return err
 	}
-	a.compose(object.NewFolder(filepath.Join(a.state, "objects")), records, a.index, scratch)
-	a.Events.Secret = secret
+	a.compose(object.NewFolder(filepath.Join(a.state, "objects")), records, a.index, scratch, secret)
 	return nil
 }

@@ -92,7 +92,7 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 			return r.out, err
 		}
 	}
-	a.clearDifferences()
+	a.differences = nil
 	r.out.OK = len(r.out.Broken) == 0
 	return r.out, ctx.Err()
 }
@@ -305,5 +305,3 @@ func (r *repairer) removeUnknownObjects(ctx context.Context) error {
 	}
 	return nil
 }
-
-var _ repair.Backup = (*backup)(nil)

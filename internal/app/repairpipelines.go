@@ -126,15 +126,10 @@ func (r *repairer) indexFault(ctx context.Context, name string) (bool, error) {
 			return false, c.Err
 		}
 		if !c.OK {
-			return strings.HasPrefix(c.Name, "index") && r.recordsAreWhole(ctx, name), nil
+			return strings.HasPrefix(c.Name, "index") && r.Verifier.CheckRecords(ctx, name) == nil, nil
 		}
 	}
 	return false, nil
-}
-
-// recordsAreWhole reports whether the catalog's records of a pipeline are undamaged.
-func (r *repairer) recordsAreWhole(ctx context.Context, name string) bool {
-	return r.Verifier.CheckRecords(ctx, name) == nil
 }
 
 // pipelineFault returns a fault of a pipeline that a rebuild may repair, or why the pipeline cannot be verified; nil if it is

@@ -82,18 +82,10 @@ func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*rebuild.R
 
 // retract retracts while the stream is locked.
 func (a *App) retract(ctx context.Context, s *project.Stream, o retract.Options) (retract.Retracted, error) {
-	if live := a.live.get(s.Name); live != nil {
-		return live.Retract(ctx, o)
+	if in := a.liveIntake(s.Name); in != nil {
+		return in.Retract(ctx, o)
 	}
-	unlock, err := a.streamLocks.Lock(ctx, s.Name)
-	if err != nil {
-		return retract.Retracted{}, err
-	}
-	defer unlock()
-	if err := a.recoverSpool(ctx, s); err != nil {
-		return retract.Retracted{}, err
-	}
-	return retract.Retract(ctx, a.Events, s, o)
+	return withStream(ctx, a, s, func() (retract.Retracted, error) { return retract.Retract(ctx, a.Events, s, o) })
 }
 
 // Retractions lists the retractions of all streams.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 
 	"bursar/internal/failure"
 	"bursar/internal/reconcile/flow"
@@ -80,9 +81,9 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 	for _, pipeline := range pipelines {
 		err := a.unsealedErr(pipeline, unsealed)
 		if err == nil {
-			var runs []runs.Run
-			runs, err = a.runPipeline(ctx, pipeline)
-			done = append(done, runs...)
+			var published []runs.Run
+			published, err = a.runPipeline(ctx, pipeline)
+			done = append(done, published...)
 		}
 		all = errors.Join(all, err)
 		if ctx.Err() != nil {
@@ -94,7 +95,7 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 
 // runPipeline works off the backlog of one pipeline. It waits for a rebuild of it, because a run would extend the generation
 // that the rebuild replaces.
-func (a *App) runPipeline(ctx context.Context, pipeline string) (done []runs.Run, err error) {
+func (a *App) runPipeline(ctx context.Context, pipeline string) ([]runs.Run, error) {
 	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {
 		return nil, err
@@ -109,16 +110,11 @@ func (a *App) runPipeline(ctx context.Context, pipeline string) (done []runs.Run
 	if err != nil {
 		return nil, err
 	}
-	runs, err := a.Runs(context.WithoutCancel(ctx), pipeline, after.Generation, before.Published)
+	list, err := a.Runs(context.WithoutCancel(ctx), pipeline, after.Generation, before.Published)
 	if err != nil {
 		return nil, err
 	}
-	for _, run := range runs {
-		if run.Run <= after.Published {
-			done = append(done, run)
-		}
-	}
-	return done, failed
+	return slices.DeleteFunc(list, func(r runs.Run) bool { return r.Run > after.Published }), failed
 }
 
 // Runs lists the runs of a generation with numbers above after, in order.
@@ -168,9 +164,6 @@ func (w observedSteps) Step(ctx context.Context, ref runs.Ref, step runs.StepNam
 // Partition is Executor.Partition, with its error reported.
 func (w observedSteps) Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error) {
 	result, err := w.Steps.Partition(ctx, ref, step, partition)
-	if isDiskFull(err) {
-		w.disk.reportError(err)
-	}
 	if err != nil {
 		w.reportStep(ctx, ref, step, err)
 	}
@@ -182,9 +175,6 @@ func (w observedSteps) step(ctx context.Context, ref runs.Ref, step runs.StepNam
 		w.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
 	}
 	result, err := w.Steps.Step(ctx, ref, step)
-	if isDiskFull(err) {
-		w.disk.reportError(err)
-	}
 	w.reportStep(ctx, ref, step, err)
 	return result, err
 }
@@ -215,4 +205,55 @@ func (a *App) Rebuild(ctx context.Context, pipeline string) (out rebuild.Result,
 	a.rebuilding.Store(pipeline, true)
 	defer a.rebuilding.Delete(pipeline)
 	return a.Rebuilder.Rebuild(ctx, pipeline, func(ctx context.Context) error { return a.runner.Rebuild(ctx, pipeline) })
+}
+
+// watchers receive the progress of runs, one call at a time. The zero value is ready.
+type watchers struct {
+	mu  sync.Mutex
+	all map[*watcher]bool
+}
+
+type watcher struct {
+	pipelines []string
+	notify    func(Progress)
+}
+
+// add calls notify with the progress of the pipelines until remove is called. A nil notify is ignored.
+func (w *watchers) add(pipelines []string, notify func(Progress)) (remove func()) {
+	if notify == nil {
+		return func() {}
+	}
+	added := &watcher{pipelines, notify}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.all == nil {
+		w.all = map[*watcher]bool{}
+	}
+	w.all[added] = true
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.all, added)
+	}
+}
+
+func (w *watchers) isWatched(pipeline string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for one := range w.all {
+		if slices.Contains(one.pipelines, pipeline) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *watchers) notify(p Progress) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for one := range w.all {
+		if slices.Contains(one.pipelines, p.Pipeline) {
+			one.notify(p)
+		}
+	}
 }

@@ -56,79 +56,63 @@ func (a *App) CheckRetractions(ctx context.Context) error {
 
 // importer returns an importer and locks the built-in streams until unlock is called.
 func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func(), err error) {
-	if err := a.checkBuiltinNames(); err != nil {
+	streams, err := a.builtinStreams()
+	if err != nil {
 		return nil, nil, err
 	}
 	unlockImports, err := a.importLock.Lock(ctx, "statements")
 	if err != nil {
 		return nil, nil, err
 	}
-	streams := a.builtinStreams()
 	unlock = func() {
 		streams.ObjectFiles.Release()
 		unlockImports()
 	}
-	return &aggregate.Importer{
-		Streams: streams, Scratch: a.Events.Scratch, Ingest: a.ingestRows, FindIDs: a.findIDs, Now: a.Events.Now,
-	}, unlock, nil
+	findIDs := func(ctx context.Context, s *project.Stream, list []string) (map[string]uint64, error) {
+		return ids.Find(ctx, a.Events, s, list)
+	}
+	return &aggregate.Importer{Streams: streams, Scratch: a.Events.Scratch, Ingest: a.ingestRows, FindIDs: findIDs, Now: a.Events.Now}, unlock, nil
 }
 
-// findIDs returns those of the ids that a stream has events of, each with its batch.
-func (a *App) findIDs(ctx context.Context, s *project.Stream, list []string) (map[string]uint64, error) {
-	return ids.Find(ctx, a.Events, s, list)
-}
-
-// ingestRows ingests rows of a built-in stream, and wakes the pipelines that fold it.
+// ingestRows ingests rows of a built-in stream.
 func (a *App) ingestRows(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (intake.Result, error) {
 	s := a.Project.Stream(stream)
 	o := intake.Options{KeyColumns: a.keyColumns(stream), Parts: parts}
-	r, err := a.withStream(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
-	if err == nil && r.Batch > 0 {
-		a.batchSealed(r)
-	}
-	return r, err
+	return a.ingest(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
 }
 
 // Completeness calls each with the verdicts on every account. stale are acceptances that no longer match any interval.
 func (a *App) Completeness(ctx context.Context, q completeness.Query, each func(completeness.Account) error) (stale []completeness.Acceptance, err error) {
-	if err := a.checkBuiltinNames(); err != nil {
+	streams, err := a.builtinStreams()
+	if err != nil {
 		return nil, err
 	}
-	accounts := a.completeness()
-	defer accounts.ObjectFiles.Release()
-	return accounts.Judge(ctx, q, each)
-}
-
-func (a *App) completeness() *completeness.Accounts {
-	return &completeness.Accounts{Streams: a.builtinStreams()}
-}
-
-// builtinStreams returns the built-in streams for one operation, which releases their files at its end.
-func (a *App) builtinStreams() imported.Streams {
-	return imported.Streams{Objects: a.Engine.Objects, ObjectFiles: a.Engine.Objects.Files(), Catalog: a.Events.Catalog, Project: a.Project, Duck: a.Events.Duck}
+	defer streams.ObjectFiles.Release()
+	return (&completeness.Accounts{Streams: streams}).Judge(ctx, q, each)
 }
 
 // AcceptInterval records that a person accepts an unproven interval of an account, or with undo removes that record. until is as
 // in Accounts.Accept.
 func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, undo bool) (completeness.Acceptance, error) {
-	if err := a.checkBuiltinNames(); err != nil {
+	streams, err := a.builtinStreams()
+	if err != nil {
 		return completeness.Acceptance{}, err
 	}
-	accounts := a.completeness()
-	defer accounts.ObjectFiles.Release()
+	defer streams.ObjectFiles.Release()
+	accounts := &completeness.Accounts{Streams: streams}
 	if undo {
 		return accounts.Undo(ctx, name)
 	}
 	return accounts.Accept(ctx, name, reason, until, a.Events.Now())
 }
 
-// checkBuiltinNames returns an error if a declared stream has the name of a built-in one.
-func (a *App) checkBuiltinNames() error {
-	s := a.Project.Shadowing()
-	if s == nil {
-		return nil
+// builtinStreams returns what is stored of the built-in streams for one operation, which releases their files at its end, or an error if a declared stream has the name of one.
+func (a *App) builtinStreams() (imported.Streams, error) {
+	if s := a.Project.Shadowing(); s != nil {
+		return imported.Streams{}, failure.Wrap(failure.Data,
+			fmt.Errorf("%s:%d: stream %s has the name of a built-in stream, so statements cannot be imported: rename it", s.File, s.Line, s.Name))
 	}
-	return failure.Wrap(failure.Data, fmt.Errorf("%s:%d: stream %s has the name of a built-in stream, so statements cannot be imported: rename it", s.File, s.Line, s.Name))
+	return imported.Streams{Objects: a.Engine.Objects, ObjectFiles: a.Engine.Objects.Files(), Catalog: a.Events.Catalog, Project: a.Project, Duck: a.Events.Duck}, nil
 }
 
 // importInbox imports files of the inbox. Refused and retracted files cause an error, so that the inbox sets each aside with its
@@ -147,6 +131,3 @@ func (a *App) importInbox(ctx context.Context, files []string) error {
 	}
 	return err
 }
-
-// acceptsStatements reports whether statement files can be imported.
-func (a *App) acceptsStatements() bool { return a.Project.Shadowing() == nil }

@@ -7,9 +7,15 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/event/intake"
+	"bursar/internal/inbox"
+	"bursar/internal/project"
+	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/serve"
 	"bursar/internal/temporal"
@@ -51,6 +57,9 @@ type Up struct {
 // Up starts all services of the project and runs until ctx ends. Then it waits for running requests, seals open batches and
 // pauses the workflows. The state stays open until Close.
 func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
+	if err := a.checkServable(); err != nil {
+		return err
+	}
 	token, err := serve.Token(a.state)
 	if err != nil {
 		return err
@@ -165,8 +174,11 @@ func (a *App) wakeFollowers(stream string) {
 	}
 }
 
-// reportStep calls the hooks for a step that has ended.
+// reportStep ends the runs if the disk is full, and calls the hooks for a step that has ended.
 func (w observedSteps) reportStep(ctx context.Context, ref runs.Ref, step runs.StepName, err error) {
+	if isDiskFull(err) {
+		w.disk.reportError(err)
+	}
 	_, rebuilding := w.rebuilding.Load(ref.Pipeline) // runs of a rebuild are not visible before the switch
 	switch {
 	case err != nil && ctx.Err() == nil && w.hooks.OnFailed != nil:
@@ -179,4 +191,71 @@ func (w observedSteps) reportStep(ctx context.Context, ref runs.Ref, step runs.S
 		}
 		w.hooks.OnPublished(run)
 	}
+}
+
+func (a *App) inbox() string { return filepath.Join(filepath.Dir(a.state), "inbox") }
+
+// watchInbox processes files as they arrive in the inbox, until stop is called.
+func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
+	acceptsStatements := a.Project.Shadowing() == nil
+	o := inbox.Options{Dir: a.inbox(), Log: a.log, Ingest: func(ctx context.Context, stream string, paths []string) error {
+		if stream == project.StatementStream && acceptsStatements {
+			return a.importInbox(ctx, paths)
+		}
+		_, err := a.Ingest(ctx, stream, paths, intake.Options{})
+		return err
+	}}
+	if acceptsStatements {
+		o.Streams = append(o.Streams, project.StatementStream)
+	}
+	for _, s := range a.Project.Streams {
+		o.Streams = append(o.Streams, s.Name)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		inbox.Watch(ctx, o)
+	}()
+	return func() error {
+		cancel()
+		<-ended
+		return nil
+	}, nil
+}
+
+// queries refuses figures, with serve.ConflictError, while the retraction of a statement file is not complete: they may include only some of what the
+// file lists.
+type queries struct {
+	*query.Reader
+	app *App
+}
+
+// Get returns an artifact.
+func (q *queries) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (query.GetResult, error) {
+	if err := q.check(ctx, pipeline); err != nil {
+		return query.GetResult{}, err
+	}
+	return q.Reader.Get(ctx, pipeline, key, asOf, history)
+}
+
+// Exceptions calls each for every exception of a pipeline.
+func (q *queries) Exceptions(ctx context.Context, pipeline string, each func(query.Exception) error) error {
+	if err := q.check(ctx, pipeline); err != nil {
+		return err
+	}
+	return q.Reader.Exceptions(ctx, pipeline, each)
+}
+
+// check returns an error for a pipeline that folds statements while a retraction is not complete.
+func (q *queries) check(ctx context.Context, pipeline string) error {
+	p := q.app.Project.Pipeline(pipeline)
+	if p == nil || !slices.ContainsFunc(project.BuiltinStreams, p.Folds) {
+		return nil
+	}
+	err := q.app.CheckRetractions(ctx)
+	if errors.As(err, new(*imported.UnfinishedError)) {
+		return &serve.ConflictError{Err: err}
+	}
+	return err
 }

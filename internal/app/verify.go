@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"bursar/internal/aggregate/imported"
@@ -71,8 +72,9 @@ func plural(n int64, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-func newCheck(name string) ProjectCheck {
-	return ProjectCheck{Check: verify.Check{Name: name}, Remedy: repairRemedy}
+// newCheck returns a check of a stream, or of the project if stream is "".
+func newCheck(name, stream string) ProjectCheck {
+	return ProjectCheck{Check: verify.Check{Name: name}, Stream: stream, Remedy: repairRemedy}
 }
 
 // OpenToVerify opens a project for `bursar verify`. Its state may be damaged and its disk read-only. If the state cannot be
@@ -94,13 +96,13 @@ func OpenToVerify(ctx context.Context, dir string, log *slog.Logger) (*App, erro
 func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func(what string, done, total int64)) (VerifiedProject, error) {
 	v := &projectVerification{App: a, options: o, progress: progress, out: VerifiedProject{OK: true, Checks: []ProjectCheck{}}}
 	v.checkFiles()
-	v.add(newCheck("temporal"), "the database of histories is undamaged", temporal.VerifyDatabase(ctx, a.state))
+	v.add(newCheck("temporal", ""), "the database of histories is undamaged", temporal.VerifyDatabase(ctx, a.state))
 	if a.openErr != nil {
-		v.add(newCheck("state"), "", a.openErr)
+		v.add(newCheck("state", ""), "", a.openErr)
 		return v.out, ctx.Err()
 	}
 	documents, err := a.catalog.Verify(ctx)
-	v.add(newCheck("catalog"), plural(int64(documents), "document")+": every one as it was written", err)
+	v.add(newCheck("catalog", ""), plural(int64(documents), "document")+": every one as it was written", err)
 	if err != nil {
 		return v.out, ctx.Err() // the other checks depend on the catalog
 	}
@@ -108,7 +110,7 @@ func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func
 		return VerifiedProject{}, &ProjectError{faults} // nothing can be recomputed with such a definition
 	}
 	if v.Events.Secret != nil { // nil if the project has none yet
-		v.add(newCheck("identity key"), "it is the key that ids are digested with", v.Events.Secret.Verify())
+		v.add(newCheck("identity key", ""), "it is the key that ids are digested with", v.Events.Secret.Verify())
 	}
 	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkUnknownObjects} {
 		if err := check(ctx); err != nil {
@@ -134,8 +136,7 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 		if err == nil && len(list) == 0 {
 			continue
 		}
-		c := newCheck("batches")
-		c.Stream = name
+		c := newCheck("batches", name)
 		if older := (*event.NotInCatalogError)(nil); errors.As(err, &older) && older.Missing {
 			c.Remedy = restoreRemedy
 		}
@@ -159,8 +160,8 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		v.done += bytes
 		v.progress(name, v.done, v.total)
 	})
-	c := newCheck("objects")
-	c.Stream, c.Remedy = name, restoreRemedy
+	c := newCheck("objects", name)
+	c.Remedy = restoreRemedy
 	v.add(c, plural(int64(objects), "object")+": every byte as it was sealed", err)
 	s := v.Project.Stream(name)
 	if s == nil {
@@ -168,22 +169,19 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	}
 	if err == nil { // damaged objects have wrong totals anyway
 		events, err := eventverify.Totals(ctx, v.Events, s, batches)
-		c := newCheck("batch totals")
-		c.Stream, c.Totals, c.Remedy = name, true, restoreRemedy
+		c := newCheck("batch totals", name)
+		c.Totals, c.Remedy = true, restoreRemedy
 		v.add(c, plural(events, "event")+": rows, sums and digests are those of the batches", err)
 		if rows, err := eventverify.Dismissals(ctx, v.Events, name); rows > 0 || err != nil {
-			c := newCheck("dismissed rows")
-			c.Stream = name
-			v.add(c, plural(int64(rows), "row")+": each is in quarantine", err)
+			v.add(newCheck("dismissed rows", name), plural(int64(rows), "row")+": each is in quarantine", err)
 		}
 	}
 	if events, err := eventverify.RetractionTotals(ctx, v.Events, s, batches); events > 0 || err != nil {
-		c := newCheck("retractions")
-		c.Stream, c.Totals = name, true
+		c := newCheck("retractions", name)
+		c.Totals = true
 		v.add(c, plural(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
 	}
-	c = newCheck("dedupe index")
-	c.Stream = name
+	c = newCheck("dedupe index", name)
 	err = ids.Verify(ctx, v.Events, s)
 	if twice := eventverify.CountedOnce(ctx, v.Events, s); twice != nil {
 		if e := (*eventverify.CountedTwiceError)(nil); err == nil && errors.As(twice, &e) {
@@ -194,22 +192,23 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	v.add(c, "it knows every event of the batches", err)
 }
 
+// withDeclared appends the declared streams that are missing in a list of names.
+func (a *App) withDeclared(names []string) []string {
+	for _, s := range a.Project.AllStreams() {
+		if !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 // streamNames returns the streams with stored data, then the declared ones without any.
 func (a *App) streamNames(ctx context.Context) ([]string, error) {
 	names, err := a.Events.Streams(ctx)
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]bool{}
-	for _, name := range names {
-		known[name] = true
-	}
-	for _, s := range a.Project.AllStreams() {
-		if !known[s.Name] {
-			names = append(names, s.Name)
-		}
-	}
-	return names, nil
+	return a.withDeclared(names), nil
 }
 
 func (v *projectVerification) checkOriginals(ctx context.Context) error {
@@ -221,7 +220,7 @@ func (v *projectVerification) checkOriginals(ctx context.Context) error {
 	for _, d := range damaged {
 		faults = append(faults, d.Err)
 	}
-	c := newCheck("statement files")
+	c := newCheck("statement files", "")
 	c.Remedy = restoreRemedy
 	v.add(c, plural(int64(files), "file")+": each is what was received", errors.Join(faults...))
 	return nil
@@ -239,7 +238,7 @@ func remedyOf(c *verify.Check) string {
 func (v *projectVerification) checkPipelines(ctx context.Context) error {
 	for _, p := range v.Project.Pipelines {
 		v.progress(p.Name, v.done, v.total)
-		c := newCheck("records")
+		c := newCheck("records", "")
 		c.Pipeline = p.Name
 		err := v.Verifier.CheckRecords(ctx, p.Name)
 		v.add(c, "generations and runs are all in the catalog", err)

@@ -1,84 +1,16 @@
-// Verification of spools, and the search for objects that the catalog does not know.
+// The search for objects that the catalog does not know.
 
 package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"bursar/internal/event"
-	"bursar/internal/event/live"
-	"bursar/internal/event/live/spool"
 	"bursar/internal/reconcile/runs"
 )
-
-// checkSpools checks that every spool is undamaged and belongs to a declared stream, and reports losses that are not dismissed.
-func (v *projectVerification) checkSpools(ctx context.Context) error {
-	folders, err := v.spoolFolders()
-	if err != nil {
-		return err
-	}
-	for _, s := range v.Project.AllStreams() {
-		if !slices.Contains(folders, s.Name) {
-			folders = append(folders, s.Name)
-		}
-	}
-	for _, name := range folders {
-		c := newCheck("spools")
-		c.Stream = name
-		losses, err := spool.Losses(v.spool(name))
-		if err != nil {
-			return err
-		}
-		if v.Project.Stream(name) == nil {
-			if numbers, err := spool.List(v.spool(name)); err != nil || len(numbers) > 0 {
-				c.Remedy = fmt.Sprintf("streams/%s.yaml", name)
-				v.add(c, "", errors.Join(err, fmt.Errorf("stream %s is not declared, but has acknowledged requests in %s: declare it again", name, plural(int64(len(numbers)), "spool"))))
-			}
-			continue
-		}
-		if in := v.live.get(name); in != nil {
-			err = in.Verify(ctx)
-		} else {
-			err = live.VerifySpools(ctx, v.Events, name, v.spool(name))
-		}
-		for _, l := range losses {
-			c.Remedy = dismissRemedy
-			err = errors.Join(err, errors.New(l.String()))
-		}
-		if left, failed := live.HasUnsealedSpools(ctx, v.Events, name, v.spool(name)); left || failed != nil || err != nil {
-			v.add(c, "acknowledged requests wait undamaged for their batch", errors.Join(err, failed))
-		}
-	}
-	return nil
-}
-
-// spoolFolders returns the names of the spool folders. Each is the name of a stream.
-func (a *App) spoolFolders() (names []string, err error) {
-	entries, err := os.ReadDir(filepath.Join(a.state, "spool"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names, err
-}
-
-// Losses returns the losses of damaged spools that are not dismissed.
-func (a *App) Losses() (all []spool.Loss, err error) {
-	folders, err := a.spoolFolders()
-	for _, name := range folders {
-		losses, failed := spool.Losses(a.spool(name))
-		all, err = append(all, losses...), errors.Join(err, failed)
-	}
-	return all, err
-}
 
 // unknownObjects are the objects that the catalog does not know. Unfinished ones are from an interrupted attempt.
 type unknownObjects struct{ unexpected, unfinished []string }
@@ -163,6 +95,6 @@ func (v *projectVerification) checkUnknownObjects(ctx context.Context) error {
 		shown := u.unexpected[:min(n, 10)]
 		err = fmt.Errorf("nothing refers to %s: %s", plural(int64(n), "object"), strings.Join(shown, ", "))
 	}
-	v.add(newCheck("other objects"), detail, err)
+	v.add(newCheck("other objects", ""), detail, err)
 	return nil
 }

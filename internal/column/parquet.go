@@ -3,6 +3,7 @@
 package column
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +13,6 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/schema"
-
-	"bursar/internal/decimal"
 )
 
 // ParquetWriter writes columns as a Parquet file that DuckDB reads back with exactly the given types: uncompressed, one row group for
@@ -48,7 +47,7 @@ type leafBuffer struct {
 	ints   []int64
 	def    []int16
 	rep    []int16
-	valid  []byte
+	valid  []byte // never nil
 }
 
 // NewParquetWriter starts a file with the given columns.
@@ -80,7 +79,7 @@ func NewParquetWriter(w io.Writer, fields []Field) (*ParquetWriter, error) {
 	}
 	sink := &stickyErrorWriter{w: w}
 	out := file.NewParquetWriter(sink, root, file.WithWriterProps(parquet.NewWriterProperties(options...)))
-	return &ParquetWriter{sink: sink, file: out, fields: fields}, sink.err
+	return &ParquetWriter{sink: sink, file: out, fields: fields, leaf: leafBuffer{valid: []byte{}}}, sink.err
 }
 
 func parquetNode(f Field) (schema.Node, error) {
@@ -145,7 +144,15 @@ func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v 
 		if err != nil {
 			return err
 		}
-		if err := p.writeFlat(chunk, f, v); err != nil {
+		switch {
+		case !f.Required:
+			err = p.leaf.writeSpaced(chunk, v)
+		case slices.Contains(v.Null, true):
+			err = errors.New("bug: a required column contains a null")
+		default:
+			err = p.leaf.write(chunk, v, nil, nil, nil)
+		}
+		if err != nil {
 			return err
 		}
 		return chunk.Close()
@@ -155,8 +162,8 @@ func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v 
 		if err != nil {
 			return err
 		}
-		def, rep := p.listLevels(v, &v.Fields[i])
-		if err := p.leaf.write(chunk, &v.Fields[i], def, rep); err != nil {
+		p.leaf.fillListLevels(v, &v.Fields[i])
+		if err := p.leaf.write(chunk, &v.Fields[i], p.leaf.def, p.leaf.rep, nil); err != nil {
 			return err
 		}
 		if err := chunk.Close(); err != nil {
@@ -166,43 +173,28 @@ func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v 
 	return nil
 }
 
-// writeFlat writes a plain column.
-func (p *ParquetWriter) writeFlat(chunk file.ColumnChunkWriter, f Field, v *Vector) error {
-	if f.Required {
-		if v.Null != nil && slices.Contains(v.Null, true) {
-			return errors.New("bug: a required column contains a null")
-		}
-		return p.leaf.write(chunk, v, nil, nil)
+// fillListLevels fills the levels of one field of a list: 0 null list, 1 empty list, 2 null field, 3 value.
+func (b *leafBuffer) fillListLevels(list, field *Vector) {
+	b.def, b.rep = b.def[:0], b.rep[:0]
+	add := func(definition, repetition int16) {
+		b.def, b.rep = append(b.def, definition), append(b.rep, repetition)
 	}
-	return p.leaf.writeSpaced(chunk, v)
-}
-
-// listLevels returns the levels of one field of a list: 0 null list, 1 empty list, 2 null field, 3 value.
-func (p *ParquetWriter) listLevels(list, field *Vector) (def, rep []int16) {
-	def, rep = p.leaf.def[:0], p.leaf.rep[:0]
 	for i := range list.Len() {
 		lo, hi := list.Span(i)
-		if list.IsNull(i) || lo == hi {
-			level := int16(1)
-			if list.IsNull(i) {
-				level = 0
-			}
-			def, rep = append(def, level), append(rep, 0)
-			continue
+		switch {
+		case list.IsNull(i):
+			add(0, 0)
+		case lo == hi:
+			add(1, 0)
 		}
-		for j := lo; j < hi; j++ {
-			level, again := int16(3), int16(1)
+		for j := lo; j < hi && !list.IsNull(i); j++ {
+			definition := int16(3)
 			if field.IsNull(int(j)) {
-				level = 2
+				definition = 2
 			}
-			if j == lo {
-				again = 0
-			}
-			def, rep = append(def, level), append(rep, again)
+			add(definition, int16(min(j-lo, 1)))
 		}
 	}
-	p.leaf.def, p.leaf.rep = def, rep
-	return def, rep
 }
 
 // writeSpaced writes a column with nulls: values in all places, and which of them are null as levels (1 is a value) and bits. The
@@ -217,24 +209,9 @@ func (b *leafBuffer) writeSpaced(chunk file.ColumnChunkWriter, v *Vector) (err e
 	b.fillLevels(v)
 	full := *v
 	full.Null = nil
-	switch w := chunk.(type) {
-	case *file.ByteArrayColumnChunkWriter:
-		w.WriteBatchSpaced(b.texts(&full), b.def, nil, b.valid, 0)
-	case *file.FixedLenByteArrayColumnChunkWriter:
-		w.WriteBatchSpaced(b.wides(&full), b.def, nil, b.valid, 0)
-	case *file.BooleanColumnChunkWriter:
-		w.WriteBatchSpaced(b.booleans(&full), b.def, nil, b.valid, 0)
-	case *file.Int32ColumnChunkWriter:
-		w.WriteBatchSpaced(b.int32s(&full), b.def, nil, b.valid, 0)
-	case *file.Int64ColumnChunkWriter:
-		w.WriteBatchSpaced(b.int64s(&full), b.def, nil, b.valid, 0)
-	default:
-		err = fmt.Errorf("bug: no writer for %s", v.Type)
-	}
-	return err
+	return b.write(chunk, &full, b.def, nil, b.valid)
 }
 
-// fillLevels fills def and valid: which rows have a value.
 func (b *leafBuffer) fillLevels(v *Vector) {
 	n := v.Len()
 	b.def = slices.Grow(b.def[:0], n)[:n]
@@ -253,21 +230,34 @@ func (b *leafBuffer) fillLevels(v *Vector) {
 	}
 }
 
-// write passes a column's values, without nulls, to the writer of its physical type.
-func (b *leafBuffer) write(chunk file.ColumnChunkWriter, v *Vector, def, rep []int16) (err error) {
+// write passes a column's values to the writer of its physical type: those that are not null or, with valid, those in all places.
+func (b *leafBuffer) write(chunk file.ColumnChunkWriter, v *Vector, def, rep []int16, valid []byte) error {
 	switch w := chunk.(type) {
 	case *file.ByteArrayColumnChunkWriter:
-		_, err = w.WriteBatch(b.texts(v), def, rep)
+		return writeValues(w, b.texts(v), def, rep, valid)
 	case *file.FixedLenByteArrayColumnChunkWriter:
-		_, err = w.WriteBatch(b.wides(v), def, rep)
+		return writeValues(w, b.wides(v), def, rep, valid)
 	case *file.BooleanColumnChunkWriter:
-		_, err = w.WriteBatch(b.booleans(v), def, rep)
+		return writeValues(w, b.booleans(v), def, rep, valid)
 	case *file.Int32ColumnChunkWriter:
-		_, err = w.WriteBatch(b.int32s(v), def, rep)
+		return writeValues(w, b.int32s(v), def, rep, valid)
 	case *file.Int64ColumnChunkWriter:
-		_, err = w.WriteBatch(b.int64s(v), def, rep)
-	default:
-		err = fmt.Errorf("bug: no writer for %s", v.Type)
+		return writeValues(w, b.int64s(v), def, rep, valid)
+	}
+	return fmt.Errorf("bug: no writer for %s", v.Type)
+}
+
+// valueWriter is the library's writer of values of one type.
+type valueWriter[T any] interface {
+	WriteBatch(values []T, def, rep []int16) (int64, error)
+	WriteBatchSpaced(values []T, def, rep []int16, valid []byte, offset int64)
+}
+
+func writeValues[T any](w valueWriter[T], values []T, def, rep []int16, valid []byte) (err error) {
+	if valid == nil {
+		_, err = w.WriteBatch(values, def, rep)
+	} else {
+		w.WriteBatchSpaced(values, def, rep, valid, 0)
 	}
 	return err
 }
@@ -289,19 +279,11 @@ func (b *leafBuffer) wides(v *Vector) []parquet.FixedLenByteArray {
 	backing := make([]byte, 16*len(v.Wide))
 	for i, n := range v.Wide {
 		if !v.IsNull(i) {
-			b.fixed = append(b.fixed, bigEndian(backing[16*i:16*i+16], n))
+			value := binary.BigEndian.AppendUint64(backing[16*i:16*i], uint64(n.HighBits()))
+			b.fixed = append(b.fixed, binary.BigEndian.AppendUint64(value, n.LowBits()))
 		}
 	}
 	return b.fixed
-}
-
-func bigEndian(dst []byte, n decimal.Int128) []byte {
-	hi, lo := uint64(n.HighBits()), n.LowBits()
-	for k := range 8 {
-		dst[k] = byte(hi >> (56 - 8*k))
-		dst[8+k] = byte(lo >> (56 - 8*k))
-	}
-	return dst
 }
 
 func (b *leafBuffer) booleans(v *Vector) []bool {

@@ -36,7 +36,6 @@ func (s *Sums) Add(measure, by *Vector, include func(i int) bool) {
 	s.flush()
 }
 
-// selectGroup makes the row's group the current one.
 func (s *Sums) selectGroup(by *Vector, i int) {
 	var buffer [64]byte
 	name := buffer[:0]
@@ -48,11 +47,14 @@ func (s *Sums) selectGroup(by *Vector, i int) {
 	}
 	s.flush()
 	s.group = string(name)
-	s.current = s.Groups[s.group]
-	if s.current == nil {
-		s.current = new(big.Int)
-		s.Groups[s.group] = s.current
+	s.current = s.sum(s.group)
+}
+
+func (s *Sums) sum(group string) *big.Int {
+	if s.Groups[group] == nil {
+		s.Groups[group] = new(big.Int)
 	}
+	return s.Groups[group]
 }
 
 func (s *Sums) addTerm(measure *Vector, i int) {
@@ -84,20 +86,14 @@ func (s *Sums) flush() {
 // Merge adds other sums of the same scale.
 func (s *Sums) Merge(other *Sums) {
 	for group, sum := range other.Groups {
-		if s.Groups[group] == nil {
-			s.Groups[group] = new(big.Int)
-		}
-		s.Groups[group].Add(s.Groups[group], sum)
+		s.sum(group).Add(s.sum(group), sum)
 	}
 }
 
 // Sub subtracts other sums of the same scale.
 func (s *Sums) Sub(other *Sums) {
 	for group, sum := range other.Groups {
-		if s.Groups[group] == nil {
-			s.Groups[group] = new(big.Int)
-		}
-		s.Groups[group].Sub(s.Groups[group], sum)
+		s.sum(group).Sub(s.sum(group), sum)
 	}
 }
 

@@ -111,14 +111,14 @@ func (t Type) SQL() string {
 // Widen returns the narrowest type that represents every value of both types exactly: one of them, a wider integer, or a decimal
 // with enough digits before and after the decimal mark. ok is false if there is none.
 func Widen(a, b Type) (t Type, ok bool) {
-	if a.Kind == b.Kind && a.Kind != Decimal {
-		return a, a.Kind != List
-	}
-	if a.Kind+b.Kind == Int+BigInt {
-		return Type{Kind: BigInt}, true
-	}
 	wholeA, okA := a.wholeDigits()
 	wholeB, okB := b.wholeDigits()
+	switch {
+	case a.Kind == b.Kind && a.Kind != Decimal:
+		return a, a.Kind != List
+	case okA && okB && a.Kind != Decimal && b.Kind != Decimal:
+		return Type{Kind: BigInt}, true
+	}
 	t = Type{Kind: Decimal, Scale: max(a.Scale, b.Scale)}
 	t.Precision = t.Scale + max(wholeA, wholeB)
 	return t, okA && okB && t.Precision <= 38

@@ -257,60 +257,6 @@ func (v *Vector) AppendAll(from *Vector) {
 	v.Bytes = append(v.Bytes, from.Bytes...)
 }
 
-// Filter drops every row whose keep is false, in place. Lists are not filtered: events have none.
-func (v *Vector) Filter(keep []bool) {
-	n, bytes := 0, uint32(0)
-	for i, k := range keep {
-		if !k {
-			continue
-		}
-		if v.Null != nil {
-			v.Null[n] = v.Null[i]
-		}
-		switch {
-		case v.Type.IsText():
-			lo, hi := v.Span(i)
-			if n == i { // nothing dropped so far: the bytes are in place
-				bytes = hi
-				break
-			}
-			copy(v.Bytes[bytes:], v.Bytes[lo:hi])
-			bytes += hi - lo
-		case v.Type.IsWide():
-			v.Wide[n] = v.Wide[i]
-		default:
-			v.Ints[n] = v.Ints[i]
-		}
-		n++
-	}
-	v.truncate(n, keep, bytes)
-}
-
-// truncate completes Filter. The ends of texts are recomputed here: overwriting them earlier would lose spans that are still to be read.
-func (v *Vector) truncate(n int, keep []bool, bytes uint32) {
-	if v.Null != nil {
-		v.Null = v.Null[:n]
-	}
-	switch {
-	case v.Type.IsText():
-		kept, lo, end := 0, uint32(0), uint32(0)
-		for i, k := range keep {
-			hi := v.Ends[i]
-			if k {
-				end += hi - lo
-				v.Ends[kept] = end
-				kept++
-			}
-			lo = hi
-		}
-		v.Ends, v.Bytes = v.Ends[:n], v.Bytes[:bytes]
-	case v.Type.IsWide():
-		v.Wide = v.Wide[:n]
-	default:
-		v.Ints = v.Ints[:n]
-	}
-}
-
 // Declare sets the declared types of columns that SQL returned: it returns JSON as text.
 func Declare(rows []Vector, fields []Field) {
 	for i, f := range fields {

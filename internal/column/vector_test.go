@@ -60,35 +60,6 @@ func printed(v *Vector) []string {
 	return list
 }
 
-func TestKeep(t *testing.T) {
-	t.Parallel()
-	r := rand.New(rand.NewPCG(2, 2))
-	for _, kind := range plainTypes {
-		for trial := range 300 {
-			v := randomColumn(r, kind, r.IntN(30), trial%2 == 0)
-			before := printed(&v)
-			keep := make([]bool, len(before))
-			want := []string{}
-			for i := range keep {
-				// Also long runs of kept or dropped rows: only the head, only the tail, all or nothing.
-				keep[i] = trial%5 != 0 && (trial%3 == 0) == (i < len(keep)/2) || r.IntN(3) == 0
-				if keep[i] {
-					want = append(want, before[i])
-				}
-			}
-			v.Filter(keep)
-			if got := printed(&v); !slices.Equal(got, want) {
-				t.Fatalf("%s: keeping %v of %q left %q", kind, keep, before, got)
-			}
-			more := randomColumn(r, kind, 3, true) // what comes after lands behind what was kept
-			v.AppendAll(&more)
-			if got := printed(&v); !slices.Equal(got, append(want, printed(&more)...)) {
-				t.Fatalf("%s: appending after Keep gave %q", kind, got)
-			}
-		}
-	}
-}
-
 func TestAppendAllAndFrom(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 3))

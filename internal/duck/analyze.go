@@ -33,7 +33,6 @@ func (s *Session) Analyze(ctx context.Context, expr string) (r column.Analysis, 
 	return r, err
 }
 
-// exprAnalyzer walks a parse tree.
 type exprAnalyzer struct{ column.Analysis }
 
 // walk analyzes a node. always: the whole expression is true only if the node is. compared: the node is only compared, it is not part of
@@ -46,9 +45,8 @@ func (c *exprAnalyzer) walk(value any, always, compared bool) {
 		}
 		return
 	}
-	class, _ := node["class"].(string)
-	kind, _ := node["type"].(string)
-	switch {
+	kind := text(node["type"])
+	switch class := node["class"]; {
 	case class == "COLUMN_REF":
 		if !compared {
 			c.Columns = append(c.Columns, loneColumn(node))
@@ -73,9 +71,8 @@ func (c *exprAnalyzer) walk(value any, always, compared bool) {
 
 // cases analyzes a CASE: its conditions are not part of its value.
 func (c *exprAnalyzer) cases(node map[string]any, compared bool) {
-	checks, _ := node["case_checks"].([]any)
-	for _, item := range checks {
-		check, _ := item.(map[string]any)
+	for _, item := range list(node["case_checks"]) {
+		check := object(item)
 		c.walk(check["when_expr"], false, true)
 		c.walk(check["then_expr"], false, compared)
 	}
@@ -91,7 +88,7 @@ var comparisonKinds = map[string]bool{
 // conditionOf returns the condition of a node that compares a column with constants.
 func conditionOf(node map[string]any, kind string) (column.Condition, bool) {
 	equal, known := comparisonKinds[kind]
-	operands, _ := node["children"].([]any)
+	operands := list(node["children"])
 	switch {
 	case node["class"] == "COMPARISON":
 		operands = []any{node["left"], node["right"]}
@@ -99,13 +96,11 @@ func conditionOf(node map[string]any, kind string) (column.Condition, bool) {
 			slices.Reverse(operands)
 		}
 	case node["class"] == "FUNCTION" && len(operands) == 2: // x IN [list]
-		name, _ := node["function_name"].(string)
-		list, _ := operands[0].(map[string]any)
-		if name != "contains" && name != "list_contains" || list["function_name"] != "list_value" {
+		name, values := node["function_name"], object(operands[0])
+		if name != "contains" && name != "list_contains" || values["function_name"] != "list_value" {
 			return column.Condition{}, false
 		}
-		values, _ := list["children"].([]any)
-		operands, equal, known = append([]any{operands[1]}, values...), true, true
+		operands, equal, known = append([]any{operands[1]}, list(values["children"])...), true, true
 	}
 	if !known || len(operands) < 2 || loneColumn(operands[0]) == "" {
 		return column.Condition{}, false
@@ -129,33 +124,25 @@ func conditionOf(node map[string]any, kind string) (column.Condition, bool) {
 
 // loneColumn returns the name of a node that is just a column, or "".
 func loneColumn(value any) string {
-	node, _ := value.(map[string]any)
-	if node["class"] != "COLUMN_REF" {
-		return ""
+	if node := object(value); node["class"] == "COLUMN_REF" {
+		return lastName(node)
 	}
-	parts, _ := node["column_names"].([]any)
-	if len(parts) == 0 {
-		return ""
-	}
-	name, _ := parts[len(parts)-1].(string)
-	return name
+	return ""
 }
 
 // constantOf returns the text of a literal, which may be cast.
-func constantOf(value any) (text string, isText, isNull, ok bool) {
-	node, _ := value.(map[string]any)
+func constantOf(value any) (literal string, isText, isNull, ok bool) {
+	node := object(value)
 	switch node["class"] {
 	case "CAST":
-		text, isText, isNull, ok = constantOf(node["child"])
-		to, _ := node["cast_type"].(map[string]any)
-		return text, isText && to["id"] == "VARCHAR", isNull, ok
+		literal, isText, isNull, ok = constantOf(node["child"])
+		return literal, isText && object(node["cast_type"])["id"] == "VARCHAR", isNull, ok
 	case "CONSTANT":
-		constant, _ := node["value"].(map[string]any)
+		constant := object(node["value"])
 		if constant["is_null"] == true {
 			return "", false, true, true
 		}
-		t, _ := constant["type"].(map[string]any)
-		return fmt.Sprint(constant["value"]), t["id"] == "VARCHAR", false, true
+		return fmt.Sprint(constant["value"]), object(constant["type"])["id"] == "VARCHAR", false, true
 	}
 	return "", false, false, false
 }

@@ -67,19 +67,17 @@ func (s *Session) typeOfExpression(ctx context.Context, sql string) (column.Type
 	return typeOf(logical)
 }
 
-// parseExpression parses one expression.
 func (s *Session) parseExpression(ctx context.Context, expr string) (any, error) {
 	tree, err := s.parseSelect(ctx, "SELECT ("+expr+"\n)")
 	if err != nil {
 		return nil, err
 	}
-	node, _ := tree["node"].(map[string]any)
-	list, _ := node["select_list"].([]any)
-	from, _ := node["from_table"].(map[string]any)
-	if len(list) != 1 || from["type"] != "EMPTY" {
+	node := object(tree["node"])
+	selected := list(node["select_list"])
+	if len(selected) != 1 || object(node["from_table"])["type"] != "EMPTY" {
 		return nil, errors.New("not one SQL expression")
 	}
-	return list[0], nil
+	return selected[0], nil
 }
 
 // suggestQuotes adds a hint to a syntax error if a column of the expression has a name that is an SQL keyword.
@@ -119,25 +117,13 @@ type treeCheck struct {
 
 func (c *treeCheck) expression(tree any) error {
 	c.parameters = lambdaParameters(tree)
-	if err := c.walk([]any{tree}); err != nil {
-		return err
+	for node := range nodes(tree) {
+		if reason := c.refusal(node); reason != "" {
+			return errors.New(reason)
+		}
 	}
 	if reason := tooLarge(tree); reason != "" {
 		return errors.New(reason)
-	}
-	return nil
-}
-
-func (c *treeCheck) walk(value any) error {
-	for _, item := range childValues(value) {
-		if node, ok := item.(map[string]any); ok {
-			if reason := c.refusal(node); reason != "" {
-				return errors.New(reason)
-			}
-		}
-		if err := c.walk(item); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -157,22 +143,18 @@ func (c *treeCheck) refusal(node map[string]any) string {
 
 // column rejects names that are neither columns nor, if the clock may be read, words for it.
 func (c *treeCheck) column(node map[string]any) string {
-	parts, _ := node["column_names"].([]any)
-	name := ""
-	if len(parts) > 0 {
-		name, _ = parts[len(parts)-1].(string)
-	}
-	switch {
-	case hasColumn(c.columns, name), c.parameters[columnName(node)], c.when == column.InQueries && len(parts) == 1 && clockWords[strings.ToLower(name)]:
+	name, bare := lastName(node), len(list(node["column_names"])) == 1
+	switch isClock := clockWords[strings.ToLower(name)]; {
+	case hasColumn(c.columns, name), c.parameters[firstName(node)], c.when == column.InQueries && bare && isClock:
 		return ""
-	case clockWords[strings.ToLower(name)]:
+	case isClock:
 		return fmt.Sprintf("%s is refused: it changes from call to call", name)
 	}
-	text := ""
+	hint := ""
 	if strings.Contains(c.sql, column.QuoteIdentifier(name)) {
-		text = fmt.Sprintf("; text goes in single quotes: '%s'", strings.ReplaceAll(name, "'", "''"))
+		hint = fmt.Sprintf("; text goes in single quotes: '%s'", strings.ReplaceAll(name, "'", "''"))
 	}
-	return fmt.Sprintf("unknown column %q; there are %s%s", name, names(c.columns), text)
+	return fmt.Sprintf("unknown column %q; there are %s%s", name, names(c.columns), hint)
 }
 
 func hasColumn(columns []column.Field, name string) bool {

@@ -3,7 +3,6 @@
 package duck
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,7 +45,6 @@ const decimalsInJSON = "as numbers within JSON are read as binary floating point
 const castAdvice = "declare a column of the type in the stream, read times with try_strptime(x, '%Y-%m-%d'), " +
 	"and cast whole numbers from regexp_extract(x, '^-?[0-9]+$')"
 
-// checkBound binds a SELECT and checks the bound plan.
 func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) error {
 	plans, err := s.boundPlan(ctx, sql)
 	if err != nil {
@@ -57,7 +55,11 @@ func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) erro
 		return err
 	}
 	c.sql, c.writtenCasts = sql, map[string]bool{}
-	c.collectCasts(map[string]any(tree))
+	for node := range nodes(tree) {
+		if node["class"] == "CAST" {
+			c.writtenCasts[fmt.Sprint(node["query_location"])] = true
+		}
+	}
 	if err := c.walk(plans); err != nil {
 		return err
 	}
@@ -71,33 +73,23 @@ func (s *Session) checkBound(ctx context.Context, sql string, c boundCheck) erro
 
 // boundPlan is the plan of a SELECT before optimization, as serialized by DuckDB.
 func (s *Session) boundPlan(ctx context.Context, sql string) (any, error) {
-	var text []byte
-	err := s.QueryEstimated(ctx, 1, "SELECT json_serialize_plan("+Literal(sql)+", optimize := false)::VARCHAR", func(rows []column.Vector) error {
-		text = slices.Clone(rows[0].Text(0))
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("it cannot be checked: %s", firstLine(err.Error()))
-	}
 	var answer struct {
 		Error   bool   `json:"error"`
 		Message string `json:"error_message"`
 		Plans   any    `json:"plans"`
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if err := decoder.Decode(&answer); err != nil {
-		return nil, fmt.Errorf("read bound plan: %w", err)
+	err := s.serialized(ctx, "json_serialize_plan("+Literal(sql)+", optimize := false)", &answer)
+	if err == nil && answer.Error {
+		err = errors.New(answer.Message)
 	}
-	if answer.Error {
-		return nil, fmt.Errorf("it cannot be checked: %s", firstLine(answer.Message))
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be checked: %s", firstLine(err.Error()))
 	}
 	return answer.Plans, nil
 }
 
 func (c *boundCheck) walk(value any) error {
-	node, ok := value.(map[string]any)
-	if ok {
+	if node := object(value); node != nil {
 		if base := wholeInterval(node); base != nil {
 			return c.walk(base)
 		}
@@ -114,8 +106,7 @@ func (c *boundCheck) walk(value any) error {
 }
 
 func (c *boundCheck) check(node map[string]any) error {
-	name, _ := node["name"].(string)
-	switch {
+	switch name := text(node["name"]); {
 	case node["type"] == "LOGICAL_GET" && !slices.Contains(rowFunctions, name):
 		return c.fail(node, "table function %s() is refused: only %s can be read", name, tableNames(c.tables))
 	case isInexact(node["return_type"]):
@@ -124,7 +115,7 @@ func (c *boundCheck) check(node map[string]any) error {
 		}
 		return c.fail(node, "%s: %s", inexact, exactForms)
 	case node["expression_class"] == "BOUND_CONSTANT":
-		if constant, _ := node["value"].(map[string]any); isInexact(constant["type"]) {
+		if isInexact(object(node["value"])["type"]) {
 			return c.fail(node, "%s: %s", inexact, exactForms)
 		}
 	case node["expression_class"] == "BOUND_CAST":
@@ -137,9 +128,8 @@ func (c *boundCheck) check(node map[string]any) error {
 
 // arguments checks the arguments of a function that writes JSON.
 func (c *boundCheck) arguments(node map[string]any, name string) error {
-	arguments, _ := node["children"].([]any)
-	for _, argument := range arguments {
-		if child, _ := argument.(map[string]any); typeOfNode(child).anyType(boundType.hasDecimals) {
+	for _, argument := range list(node["children"]) {
+		if typeOfNode(object(argument)).anyType(boundType.hasDecimals) {
 			return c.fail(node, "%s() is refused on decimals, %s", name, decimalsInJSON)
 		}
 	}
@@ -148,34 +138,32 @@ func (c *boundCheck) arguments(node map[string]any, name string) error {
 
 // isInexact reports whether a type is, or contains, binary floating point.
 func isInexact(value any) bool {
-	if node, ok := value.(map[string]any); ok && (node["id"] == "DOUBLE" || node["id"] == "FLOAT") {
-		return true
+	for node := range nodes(value) {
+		if node["id"] == "DOUBLE" || node["id"] == "FLOAT" {
+			return true
+		}
 	}
-	return slices.ContainsFunc(childValues(value), isInexact)
+	return false
 }
 
 // wholeInterval returns the whole number that an interval is made of, or nil. DuckDB converts it to binary floating point, which
 // represents every 32-bit number exactly.
 func wholeInterval(node map[string]any) any {
-	if t, _ := node["return_type"].(map[string]any); node["expression_class"] != "BOUND_FUNCTION" || t["id"] != "INTERVAL" {
+	arguments := list(node["children"])
+	if node["expression_class"] != "BOUND_FUNCTION" || object(node["return_type"])["id"] != "INTERVAL" ||
+		!strings.HasPrefix(text(node["name"]), "to_") || len(arguments) != 1 {
 		return nil
 	}
-	name, _ := node["name"].(string)
-	arguments, _ := node["children"].([]any)
-	if !strings.HasPrefix(name, "to_") || len(arguments) != 1 {
-		return nil
-	}
-	base, _ := arguments[0].(map[string]any)
+	base := object(arguments[0])
 	for base["expression_class"] == "BOUND_CAST" || base["name"] == "trunc" {
 		if inside, ok := base["child"].(map[string]any); ok {
 			base = inside
 			continue
 		}
-		arguments, _ = base["children"].([]any)
-		if len(arguments) != 1 {
+		if arguments = list(base["children"]); len(arguments) != 1 {
 			return nil
 		}
-		base, _ = arguments[0].(map[string]any)
+		base = object(arguments[0])
 	}
 	if slices.Contains([]string{"TINYINT", "SMALLINT", "INTEGER"}, typeOfNode(base).id) {
 		return base
@@ -185,10 +173,10 @@ func wholeInterval(node map[string]any) any {
 
 // cast checks an explicit cast, or one that a comparison of two types implies.
 func (c *boundCheck) cast(node map[string]any) error {
-	child, _ := node["child"].(map[string]any)
+	child := object(node["child"])
 	from, to := typeOfNode(child), typeOfNode(node)
-	if constant, _ := child["value"].(map[string]any); child["expression_class"] == "BOUND_CONSTANT" && from.id == "VARCHAR" {
-		if text, ok := constant["value"].(string); ok && (to.id != "VARCHAR" || to.json && !from.json) {
+	if child["expression_class"] == "BOUND_CONSTANT" && from.id == "VARCHAR" {
+		if text, ok := object(child["value"])["value"].(string); ok && (to.id != "VARCHAR" || to.json && !from.json) {
 			c.literals = append(c.literals, typedLiteral{text, to, node})
 		}
 		return nil
@@ -218,39 +206,22 @@ func (c *boundCheck) refusedCast(node, child map[string]any, from, to boundType)
 	return ""
 }
 
-// collectCasts records the positions of explicit casts.
-func (c *boundCheck) collectCasts(value any) {
-	if node, ok := value.(map[string]any); ok && node["class"] == "CAST" {
-		c.writtenCasts[fmt.Sprint(node["query_location"])] = true
-	}
-	for _, item := range childValues(value) {
-		c.collectCasts(item)
-	}
-}
-
 // isWritten reports whether a cast is explicit. An implicit cast has the position of its operand.
 func (c *boundCheck) isWritten(node, child map[string]any) bool {
 	return c.writtenCasts[fmt.Sprint(node["query_location"])] && node["query_location"] != child["query_location"]
 }
 
-// fail returns an error with the line of a node.
 func (c *boundCheck) fail(place any, format string, values ...any) error {
-	line, _ := lineWithin(place, c.sql)
-	return &SelectError{Message: fmt.Sprintf(format, values...), At: max(line, 1)}
+	return &SelectError{Message: fmt.Sprintf(format, values...), At: lineWithin(place, c.sql)}
 }
 
-// lineWithin returns the line of an expression, or of the first child with a line: aggregates have none.
-func lineWithin(value any, sql string) (line int, ok bool) {
-	if node, isNode := value.(map[string]any); isNode {
+// lineWithin returns the line of an expression, or of the first one within it that has a line, as aggregates have none; else 1.
+func lineWithin(value any, sql string) int {
+	for node := range nodes(value) {
 		at, _ := node["query_location"].(json.Number)
 		if n, err := strconv.Atoi(at.String()); err == nil && n <= len(sql) {
-			return lineAt(sql, at), true
+			return lineAt(sql, at)
 		}
 	}
-	for _, item := range childValues(value) {
-		if line, ok := lineWithin(item, sql); ok {
-			return line, true
-		}
-	}
-	return 0, false
+	return 1
 }

@@ -34,29 +34,25 @@ func (t boundType) String() string {
 	return t.id
 }
 
-// typeOfNode returns the type of a bound expression.
 func typeOfNode(node map[string]any) boundType {
 	t, ok := node["return_type"].(map[string]any)
 	if !ok {
-		value, _ := node["value"].(map[string]any)
-		t, _ = value["type"].(map[string]any)
+		t = object(object(node["value"])["type"])
 	}
 	return readType(t)
 }
 
 func readType(t map[string]any) boundType {
-	info, _ := t["type_info"].(map[string]any)
-	id, _ := t["id"].(string)
-	read := boundType{id: id, width: number(info["width"]), scale: number(info["scale"]), json: info["alias"] == "JSON"}
+	info := object(t["type_info"])
+	read := boundType{id: text(t["id"]), width: number(info["width"]), scale: number(info["scale"]), json: info["alias"] == "JSON"}
 	if child, ok := info["child_type"].(map[string]any); ok {
 		read.items = []boundType{readType(child)}
 	}
-	children, _ := info["child_types"].([]any)
-	for _, item := range children {
-		field, _ := item.(map[string]any)
+	for _, item := range list(info["child_types"]) {
+		field := object(item)
 		if child, ok := field["second"].(map[string]any); ok {
 			item := readType(child)
-			item.name, _ = field["first"].(string)
+			item.name = text(field["first"])
 			read.items = append(read.items, item)
 		}
 	}
@@ -64,8 +60,8 @@ func readType(t map[string]any) boundType {
 }
 
 func number(value any) int {
-	text, _ := value.(json.Number)
-	n, _ := text.Int64() // 0 if it is not a number
+	digits, _ := value.(json.Number)
+	n, _ := digits.Int64() // 0 if it is not a number
 	return int(n)
 }
 
@@ -117,7 +113,6 @@ func parsesText(from, to boundType) bool {
 	return slices.ContainsFunc(castPairs(from, to), func(pair [2]boundType) bool { return parsesText(pair[0], pair[1]) })
 }
 
-// isMeasure reports whether the type is a number or a time.
 func (t boundType) isMeasure() bool {
 	return t.isNumber() || t.id == "DATE" || strings.HasPrefix(t.id, "TIME") || t.id == "INTERVAL"
 }
@@ -127,14 +122,12 @@ var wholeNumber = regexp.MustCompile(`^\^(?:-|\[-\+\]|\[\+-\])?\??(?:\[0-9\]|\\d
 
 // isWholeNumber reports whether a text is a whole number or empty: the result of regexp_extract with such a pattern.
 func isWholeNumber(node map[string]any) bool {
-	arguments, _ := node["children"].([]any)
+	arguments := list(node["children"])
 	if node["name"] != "regexp_extract" || len(arguments) != 2 {
 		return false
 	}
-	pattern, _ := arguments[1].(map[string]any)
-	value, _ := pattern["value"].(map[string]any)
-	text, _ := value["value"].(string)
-	return wholeNumber.MatchString(text)
+	pattern := object(object(arguments[1])["value"])
+	return wholeNumber.MatchString(text(pattern["value"]))
 }
 
 // digitsAfterRounding is the number of digits before the decimal mark of the largest value, rounded to the given decimals.

@@ -88,11 +88,8 @@ func refusedCall(node map[string]any, when column.Evaluation) string {
 	default:
 		return ""
 	}
-	name, _ := node["function_name"].(string)
-	name = strings.ToLower(name)
-	arguments, _ := node["children"].([]any)
-	switch {
-	case clockFunctions[name], name == "age" && len(arguments) == 1:
+	switch name := strings.ToLower(text(node["function_name"])); {
+	case clockFunctions[name], name == "age" && len(list(node["children"])) == 1:
 		if when == column.InQueries {
 			return ""
 		}

@@ -5,8 +5,6 @@ package duck
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -36,38 +34,17 @@ type growth struct {
 // lambdaParameters returns the names of lambdas' parameters.
 func lambdaParameters(tree any) map[string]bool {
 	found := map[string]bool{}
-	var collect func(value any)
-	collect = func(value any) {
-		for _, item := range childValues(value) {
-			if node, ok := item.(map[string]any); ok && node["class"] == "LAMBDA" {
-				for _, name := range columnNames(node["lhs"]) {
-					found[name] = true
-				}
+	for node := range nodes(tree) {
+		if node["class"] != "LAMBDA" {
+			continue
+		}
+		for column := range nodes(node["lhs"]) {
+			if column["class"] == "COLUMN_REF" {
+				found[firstName(column)] = true
 			}
-			collect(item)
 		}
 	}
-	collect([]any{tree})
 	return found
-}
-
-func columnNames(value any) (names []string) {
-	if node, ok := value.(map[string]any); ok && node["class"] == "COLUMN_REF" {
-		return []string{columnName(node)}
-	}
-	for _, item := range childValues(value) {
-		names = append(names, columnNames(item)...)
-	}
-	return names
-}
-
-func columnName(node map[string]any) string {
-	parts, _ := node["column_names"].([]any)
-	if len(parts) == 0 {
-		return ""
-	}
-	name, _ := parts[0].(string)
-	return strings.ToLower(name)
 }
 
 // additive are functions whose results are about as large as all of their arguments together.
@@ -75,14 +52,14 @@ var additive = set("+ - * / // % || concat concat_ws list_value list_pack struct
 
 // size returns an upper estimate of a value's bytes, and whether it is made of literals only.
 func (g *growth) size(value any) (bytes int64, constant bool) {
-	node, ok := value.(map[string]any)
-	class, _ := node["class"].(string)
+	node := object(value)
+	class := node["class"]
 	switch {
-	case ok && class == "CONSTANT":
-		text, _ := literal(node)
-		return int64(1 + len(text)), true
-	case ok && class == "COLUMN_REF":
-		return 1, g.parameters[columnName(node)]
+	case class == "CONSTANT":
+		digits, _ := literal(node)
+		return int64(1 + len(digits)), true
+	case class == "COLUMN_REF":
+		return 1, g.parameters[firstName(node)]
 	}
 	product := int64(8)
 	bytes, constant = 0, class != "SUBQUERY" && class != "STAR"
@@ -90,11 +67,11 @@ func (g *growth) size(value any) (bytes int64, constant bool) {
 		n, fixed := g.size(part)
 		bytes, product, constant = min(bytes+n, maxEstimate), boundedProduct(product, max(n, 1)), constant && fixed
 	}
-	switch name, _ := node["function_name"].(string); {
+	switch name := strings.ToLower(text(node["function_name"])); {
 	case class == "CAST":
 		bytes = boundedProduct(bytes, 4)
-	case class == "FUNCTION" && !additive[strings.ToLower(name)]: // at most its arguments multiplied, as by replace or a lambda
-		bytes = max(product, g.repeatedSize(strings.ToLower(name), node, bytes))
+	case class == "FUNCTION" && !additive[name]: // at most its arguments multiplied, as by replace or a lambda
+		bytes = max(product, g.repeatedSize(name, list(node["children"]), bytes))
 	}
 	if constant && bytes > maxConstant {
 		g.refuse("a constant in it may become too large to be computed: write it shorter")
@@ -103,27 +80,26 @@ func (g *growth) size(value any) (bytes int64, constant bool) {
 }
 
 // parts returns the values within a node; lists are flattened by one level.
-func parts(value any) (list []any) {
+func parts(value any) (all []any) {
 	for _, item := range childValues(value) {
 		if items, ok := item.([]any); ok {
-			list = append(list, items...)
+			all = append(all, items...)
 			continue
 		}
-		list = append(list, item)
+		all = append(all, item)
 	}
-	return list
+	return all
 }
 
 // repeatedSize is the size of the result of a function that repeats something. The number of repetitions has to be a literal.
-func (g *growth) repeatedSize(name string, node map[string]any, size int64) int64 {
-	arguments, _ := node["children"].([]any)
+func (g *growth) repeatedSize(name string, arguments []any, size int64) int64 {
 	switch {
 	case (name == "repeat" || name == "lpad" || name == "rpad") && len(arguments) > 1:
 		n, ok := integer(arguments[1])
 		if !ok || n > maxRepeat {
 			g.refuse(fmt.Sprintf("%s() takes a number literal up to %d: longer texts could take all memory", name, maxRepeat))
 		}
-		if text, ok := arguments[0].(map[string]any); name == "repeat" && (!ok || text["class"] != "CONSTANT") {
+		if name == "repeat" && object(arguments[0])["class"] != "CONSTANT" {
 			g.refuse("repeat() takes a text literal: another text could take all memory")
 		}
 		return boundedProduct(min(max(n, 0), maxEstimate), size)
@@ -149,42 +125,26 @@ func (g *growth) refuse(reason string) {
 
 // integer returns the value of an integer literal, which may have a sign.
 func integer(value any) (n int64, ok bool) {
-	node, _ := value.(map[string]any)
-	if arguments, _ := node["children"].([]any); node["function_name"] == "-" && len(arguments) == 1 {
+	node := object(value)
+	if arguments := list(node["children"]); node["function_name"] == "-" && len(arguments) == 1 {
 		n, ok = integer(arguments[0])
 		return -n, ok
 	}
-	text, number := literal(node)
+	digits, number := literal(node)
 	if node["class"] != "CONSTANT" || !number {
 		return 0, false
 	}
-	n, err := json.Number(text).Int64()
+	n, err := json.Number(digits).Int64()
 	return n, err == nil
 }
 
 // literal returns the text of a CONSTANT, and whether it is a number.
-func literal(node map[string]any) (text string, number bool) {
-	value, _ := node["value"].(map[string]any)
-	switch v := value["value"].(type) {
+func literal(node map[string]any) (digits string, number bool) {
+	switch v := object(node["value"])["value"].(type) {
 	case string:
 		return v, false
 	case json.Number:
 		return v.String(), true
 	}
 	return "", false
-}
-
-// childValues returns the values directly within a node or list, in a fixed order.
-func childValues(value any) []any {
-	switch v := value.(type) {
-	case []any:
-		return v
-	case map[string]any:
-		list := make([]any, 0, len(v))
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			list = append(list, v[key])
-		}
-		return list
-	}
-	return nil
 }

@@ -1,12 +1,12 @@
-// Binds SELECT statements of SQL files.
+// Binds SELECT statements of SQL files, and rejects what they must not contain.
 
 package duck
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,7 +17,6 @@ import (
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
 
-// selectResult is the result of binding a SELECT.
 type selectResult struct {
 	columns []column.Field
 	lines   []int
@@ -51,7 +50,7 @@ func (s *Session) Select(ctx context.Context, tables map[string][]column.Field, 
 		if err := checkSelect(tree, tables, sql); err != nil {
 			return err
 		}
-		if columns, lines, err = b.describe(ctx, sql, tree.lines(sql)); err != nil {
+		if columns, lines, err = b.describe(ctx, sql, columnLines(tree, sql)); err != nil {
 			return err
 		}
 		return b.checkBound(ctx, sql, boundCheck{file: true, tables: tables})
@@ -107,29 +106,15 @@ func (s *Session) describe(ctx context.Context, sql string, lines []int) ([]colu
 	return columns, lines, nil
 }
 
-// selectTree is a SELECT as serialized by DuckDB's parser.
-type selectTree map[string]any
-
-// parseSelect parses one SELECT.
-func (s *Session) parseSelect(ctx context.Context, sql string) (selectTree, error) {
-	var text []byte
-	err := s.QueryEstimated(ctx, 1, "SELECT json_serialize_sql("+Literal(sql)+")::VARCHAR", func(rows []column.Vector) error {
-		text = slices.Clone(rows[0].Text(0))
-		return nil
-	})
-	if err != nil {
-		return nil, &SelectError{Message: firstLine(err.Error())}
-	}
+func (s *Session) parseSelect(ctx context.Context, sql string) (map[string]any, error) {
 	var parsed struct {
-		Error      bool         `json:"error"`
-		Message    string       `json:"error_message"`
-		Position   json.Number  `json:"position"`
-		Statements []selectTree `json:"statements"`
+		Error      bool             `json:"error"`
+		Message    string           `json:"error_message"`
+		Position   json.Number      `json:"position"`
+		Statements []map[string]any `json:"statements"`
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if err := decoder.Decode(&parsed); err != nil {
-		return nil, fmt.Errorf("read parse tree: %w", err)
+	if err := s.serialized(ctx, "json_serialize_sql("+Literal(sql)+")", &parsed); err != nil {
+		return nil, &SelectError{Message: firstLine(err.Error())}
 	}
 	switch {
 	case parsed.Error && parsed.Position != "":
@@ -144,37 +129,113 @@ func (s *Session) parseSelect(ctx context.Context, sql string) (selectTree, erro
 	return parsed.Statements[0], nil
 }
 
-// lines returns the line of each column of the result, if the SELECT lists them.
-func (t selectTree) lines(sql string) []int {
-	node, _ := t["node"].(map[string]any)
-	list, _ := node["select_list"].([]any)
-	lines := make([]int, len(list))
-	for i, item := range list {
-		lines[i] = nodeLine(item, sql)
+// columnLines returns the line of each column of the result, if the SELECT lists them.
+func columnLines(tree map[string]any, sql string) []int {
+	selected := list(object(tree["node"])["select_list"])
+	lines := make([]int, len(selected))
+	for i, item := range selected {
+		at, _ := object(item)["query_location"].(json.Number)
+		lines[i] = lineAt(sql, at)
 	}
 	return lines
 }
 
-// nodeLine returns the line of a node of the tree.
-func nodeLine(node any, sql string) int {
-	if fields, ok := node.(map[string]any); ok {
-		if at, ok := fields["query_location"].(json.Number); ok {
-			return lineAt(sql, at)
-		}
-	}
-	return 1
-}
-
-// lineAt returns the line of a byte offset, or the first line if the offset is not valid.
+// lineAt returns the line of a byte offset, or the first line if the offset is not valid. It counts lines as DuckDB's messages do:
+// a carriage return, a line feed, and both together each end one line.
 func lineAt(sql string, at json.Number) int {
 	n, err := strconv.Atoi(at.String())
 	if err != nil || n < 0 || n > len(sql) {
 		return 1
 	}
-	return 1 + lineBreaks(sql[:n])
+	before := sql[:n]
+	return 1 + strings.Count(before, "\n") + strings.Count(before, "\r") - strings.Count(before, "\r\n")
 }
 
-// lineBreaks counts lines as DuckDB's messages do: a carriage return, a line feed, and both together each end one line.
-func lineBreaks(sql string) int {
-	return strings.Count(sql, "\n") + strings.Count(sql, "\r") - strings.Count(sql, "\r\n")
+// rowFunctions are the table functions that compute rows from their arguments only.
+var rowFunctions = []string{"unnest", "range", "generate_series"}
+
+// sessionWords are function calls without parentheses, unless a column has the name.
+var sessionWords = set("current_catalog current_role current_schema current_user session_user user")
+
+type selectCheck struct {
+	tables map[string][]column.Field
+	known  map[string]bool // tables, and the names defined by WITH
+}
+
+// checkSelect rejects what binding alone would accept.
+func checkSelect(tree map[string]any, tables map[string][]column.Field, sql string) error {
+	c := selectCheck{tables: tables, known: map[string]bool{}}
+	for name := range tables {
+		c.known[name] = true
+	}
+	c.collect(tree)
+	for node := range nodes(tree) {
+		if reason := c.refusal(node); reason != "" {
+			return &SelectError{Message: reason, At: lineWithin(node, sql)}
+		}
+	}
+	if reason := tooLarge(tree); reason != "" {
+		return &SelectError{Message: reason, At: 1}
+	}
+	return nil
+}
+
+// collect records the names that WITH defines.
+func (c *selectCheck) collect(tree any) {
+	for node := range nodes(tree) {
+		for _, entry := range list(object(node["cte_map"])["map"]) {
+			c.known[strings.ToLower(text(object(entry)["key"]))] = true
+		}
+	}
+}
+
+// refusal returns why a node is rejected, or "".
+func (c *selectCheck) refusal(node map[string]any) string {
+	if node["sample"] != nil {
+		return "a sample is refused: it takes other rows each time"
+	}
+	switch kind, class := node["type"], text(node["class"]); {
+	case kind == "BASE_TABLE":
+		return c.table(node)
+	case kind == "TABLE_FUNCTION":
+		if name := text(object(node["function"])["function_name"]); !slices.Contains(rowFunctions, strings.ToLower(name)) {
+			return fmt.Sprintf("table function %s() is refused: only %s can be read", name, c.names())
+		}
+	case kind == "RECURSIVE_CTE_NODE":
+		return "a recursive WITH is refused: it may never end; write range(100) where rows are to be counted"
+	case kind == "SHOW_REF", kind == "PIVOT" && class == "":
+		return "only a plain SELECT is allowed"
+	case class == "COLUMN_REF":
+		return c.column(node)
+	}
+	return refusedCall(node, column.AtIntake)
+}
+
+// table rejects all tables except the given ones: a file is a table to DuckDB, and so are the views of its catalog.
+func (c *selectCheck) table(node map[string]any) string {
+	name := text(node["table_name"])
+	if node["schema_name"] == "" && node["catalog_name"] == "" && c.known[strings.ToLower(name)] {
+		return ""
+	}
+	return fmt.Sprintf("table %q is refused: only %s can be read", name, c.names())
+}
+
+func (c *selectCheck) names() string { return tableNames(c.tables) }
+
+func tableNames(tables map[string][]column.Field) string {
+	return strings.Join(slices.Sorted(maps.Keys(tables)), " and ")
+}
+
+// column rejects words such as current_date unless a column has the name.
+func (c *selectCheck) column(node map[string]any) string {
+	name := lastName(node)
+	if word := firstName(node); len(list(node["column_names"])) != 1 || !clockWords[word] && !sessionWords[word] {
+		return ""
+	}
+	for _, columns := range c.tables {
+		if hasColumn(columns, name) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s is refused: it changes from call to call", name)
 }

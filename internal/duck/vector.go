@@ -64,7 +64,7 @@ func appendVector(dst *column.Vector, src duckdb.Vector, lo, hi int) {
 	if hi == lo {
 		return
 	}
-	valid := validityOf(duckdb.VectorGetValidity(src))
+	valid := validityMask{(*uint64)(duckdb.VectorGetValidity(src))}
 	data := duckdb.VectorGetData(src)
 	switch {
 	case dst.Type.IsText():
@@ -162,9 +162,7 @@ type hugeint struct {
 	hi int64
 }
 
-// validityOf returns DuckDB's null mask: one bit per row, nil if no row is null.
-func validityOf(mask unsafe.Pointer) validityMask { return validityMask{(*uint64)(mask)} }
-
+// validityMask is DuckDB's null mask: one bit per row, nil if no row is null.
 type validityMask struct{ words *uint64 }
 
 func (m validityMask) null(i int) bool {

@@ -6,14 +6,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event/dedupe"
-	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
@@ -109,17 +107,8 @@ func NextBatch(s *project.Stream, state *StreamState, received time.Time) Batch 
 
 // Batches returns a stream's batches numbered above after, in order.
 func Batches(ctx context.Context, c catalog.Catalog, stream string, after uint64) ([]Batch, error) {
-	var batches []Batch
-	err := c.View(ctx, func(tx catalog.Tx) error {
-		batches = nil
-		return tx.ListAfter("batch/"+stream+"/", batchKey(stream, after), func(_ string, value json.RawMessage) error {
-			var b Batch
-			if err := json.Unmarshal(value, &b); err != nil {
-				return err
-			}
-			batches = append(batches, b)
-			return nil
-		})
+	batches, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Batch, error) {
+		return catalog.All[Batch](tx, batchesKey(stream), batchKey(stream, after))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list batches of %s: %w", stream, err)
@@ -137,15 +126,14 @@ func GetBatch(tx catalog.Tx, stream string, batch uint64) (Batch, error) {
 }
 
 // FindFile returns a file by its number within the stream.
-func FindFile(ctx context.Context, c catalog.Catalog, stream string, number uint64) (file File, err error) {
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		ok, err := tx.Get(fileNumberKey(stream, number), &file)
-		if err == nil && !ok {
+func FindFile(ctx context.Context, c catalog.Catalog, stream string, number uint64) (File, error) {
+	return catalog.Read(ctx, c, func(tx catalog.Tx) (File, error) {
+		file, found, err := GetFile(tx, stream, number)
+		if err == nil && !found {
 			err = fmt.Errorf("file %d of stream %s is not in the catalog", number, stream)
 		}
-		return err
+		return file, err
 	})
-	return file, err
 }
 
 // Sealed returns how many batches a stream has. They are numbered from 1 without gaps.
@@ -162,34 +150,12 @@ func LastFile(tx catalog.Tx, stream string) (uint64, error) {
 
 // HasAccepted reports whether any batch of files or requests contains events. Batches that retried a quarantine do not count.
 func HasAccepted(tx catalog.Tx, stream string) (bool, error) {
-	err := tx.List("batch/"+stream+"/", func(_ string, value json.RawMessage) error {
-		var b Batch
-		if err := json.Unmarshal(value, &b); err != nil {
-			return err
+	for b, err := range catalog.Documents[Batch](tx, batchesKey(stream), "") {
+		if err != nil || b.Accepted > 0 && len(b.Retried) == 0 {
+			return err == nil, err
 		}
-		if b.Accepted > 0 && len(b.Retried) == 0 {
-			return failure.ErrStop
-		}
-		return nil
-	})
-	if errors.Is(err, failure.ErrStop) {
-		return true, nil
 	}
-	return false, err
-}
-
-// SealedSpools returns the number of the last spool of a stream that was sealed. Spools above it contain acknowledged events that are in no
-// batch yet.
-func SealedSpools(ctx context.Context, c catalog.Catalog, stream string) (uint64, error) {
-	var state StreamState
-	err := c.View(ctx, func(tx catalog.Tx) error {
-		_, err := tx.Get(streamKey(stream), &state)
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("read state of stream %s: %w", stream, err)
-	}
-	return state.Spools, nil
+	return false, nil
 }
 
 // SetParts names a file by its parts. A single part is the file itself under another name.

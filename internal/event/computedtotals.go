@@ -1,11 +1,9 @@
-// Control totals computed from events: those that a batch was sealed without because they were declared or changed later, and those that a
-// step compares with what was sealed (rule 4).
+// Control totals computed from stored events: those that a batch was sealed without, and those that are compared with what was sealed (rule 4).
 
 package event
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -134,11 +132,11 @@ func SumTotals(ctx context.Context, session *duck.Session, s *project.Stream, vi
 		}
 		sums := column.NewSums(s.TotalType(t).Scale)
 		err := session.Query(ctx, totalSQL(s, t, view), func(rows []column.Vector) error {
-			if t.By == "" {
-				sums.Add(&rows[0], nil, nil)
-				return nil
+			var by *column.Vector
+			if t.By != "" {
+				by = &rows[1]
 			}
-			sums.Add(&rows[0], &rows[1], nil)
+			sums.Add(&rows[0], by, nil)
 			return nil
 		})
 		if err != nil {
@@ -154,33 +152,123 @@ func SumTotals(ctx context.Context, session *duck.Session, s *project.Stream, vi
 // totalSQL returns a SELECT of a total's sum, and of its group if it has one.
 func totalSQL(s *project.Stream, t *project.Total, view string) string {
 	sum := fmt.Sprintf("CAST(sum(%s) AS DECIMAL(38,%d))", column.QuoteIdentifier(t.Sum), s.TotalType(t).Scale)
-	var sql strings.Builder
-	sql.WriteString("SELECT " + sum)
-	if t.By != "" {
-		sql.WriteString(", " + column.QuoteIdentifier(t.By))
-	}
-	sql.WriteString(" FROM (" + view + ")")
+	by, where, groupBy := "", "", ""
 	if t.Where != "" {
-		sql.WriteString(" WHERE coalesce(TRY((" + t.Where + "\n)), false)")
+		where = " WHERE coalesce(TRY((" + t.Where + "\n)), false)"
 	}
 	if t.By != "" {
-		sql.WriteString(" GROUP BY " + column.QuoteIdentifier(t.By))
+		by = ", " + column.QuoteIdentifier(t.By)
+		groupBy = " GROUP BY " + column.QuoteIdentifier(t.By)
 	}
-	return sql.String()
+	return "SELECT " + sum + by + " FROM (" + view + ")" + where + groupBy
 }
 
-// MissingTotalsError says that a batch's totals must be computed first.
+// MissingTotalsError says that a batch's totals must be computed before what failed is tried again.
 type MissingTotalsError struct{ Batch Batch }
 
 func (e *MissingTotalsError) Error() string {
 	return fmt.Sprintf("batch %d of %s was sealed without a control total that is declared now", e.Batch.Batch, e.Batch.Stream)
 }
 
-// AsMissingTotals returns the batch whose totals must be computed before a failed operation is retried.
-func AsMissingTotals(err error) (Batch, bool) {
-	var lacks *MissingTotalsError
-	if errors.As(err, &lacks) {
-		return lacks.Batch, true
+// Recount computes a batch's rows, control totals and digest from its stored events.
+type Recount struct {
+	stream  *project.Stream
+	facts   *Facts
+	summers []Summer
+	rows    int64
+	digest  column.Digest
+}
+
+// NewRecount starts a recount of one batch of the stream that was sealed with columns.
+func NewRecount(s *project.Stream, columns []Definition) *Recount {
+	return &Recount{stream: s, facts: NewFacts(s, columns), summers: NewSummers(s)}
+}
+
+// SQL returns the SELECT, over a view of the batch's events, whose rows Add expects.
+func (r *Recount) SQL(view string) string {
+	var list []string
+	for _, c := range r.stream.Columns {
+		list = append(list, column.QuoteIdentifier(c.Name))
 	}
-	return Batch{}, false
+	for _, t := range r.stream.Totals {
+		if t.Where != "" {
+			list = append(list, fmt.Sprintf("coalesce(TRY((%s\n)), false)", t.Where))
+		}
+	}
+	return fmt.Sprintf("SELECT %s FROM %s", strings.Join(list, ", "), view)
+}
+
+// Add adds rows of SQL's result.
+func (r *Recount) Add(rows []column.Vector) {
+	n := rows[0].Len()
+	r.rows += int64(n)
+	columns, filters := rows[:len(r.stream.Columns)], rows[len(r.stream.Columns):]
+	var buffer []byte
+	for i := range n {
+		buffer = r.facts.AppendRow(buffer[:0], columns, r.facts.Positions, i)
+		r.digest.Add(column.Sum128(buffer))
+	}
+	SumRows(r.summers, columns, filters, func(int) bool { return true })
+}
+
+// Compare compares the recount with the batch's manifest. A total that was sealed under another or no definition is skipped; rows and digest are
+// always compared.
+func (r *Recount) Compare(b Batch) error {
+	if r.rows != b.Accepted {
+		return fmt.Errorf("it contains %d events, not %d", r.rows, b.Accepted)
+	}
+	if got := r.digest.String(); got != b.Digest {
+		return fmt.Errorf("its digest is %s, not %s", got, b.Digest)
+	}
+	totals, err := TotalsOf(r.summers)
+	if err != nil {
+		return err
+	}
+	for name, groups := range b.TotalsNow(r.stream) {
+		if !b.HasTotals(r.stream, []string{name}) {
+			continue
+		}
+		for group, sum := range groups {
+			if totals[name][group] != sum {
+				return fmt.Errorf("total %s %s is %s, not %s", name, group, totals[name][group], sum)
+			}
+		}
+	}
+	return nil
+}
+
+// SumEvent computes the control totals of one event.
+func (st *Store) SumEvent(ctx context.Context, s *project.Stream, r *Retraction) error {
+	files := st.Objects.Files()
+	defer files.Release()
+	b, err := st.Batch(ctx, s.Name, r.Batch)
+	if err == nil {
+		err = CheckObjects(ctx, st.Objects, []Batch{b}, st.Workers)
+	}
+	if err != nil {
+		return err
+	}
+	session, err := duck.Open(st.Duck)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	view := fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", ViewSQL(files, s, []Batch{b}), FileColumn, r.File, RowColumn, r.Row)
+	if err := files.Pin(ctx); err != nil {
+		return err
+	}
+	count := NewRecount(s, b.Columns)
+	err = session.Query(ctx, count.SQL(view), func(rows []column.Vector) error {
+		count.Add(rows)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("sum %s: %w", r.What(), err)
+	}
+	r.Events, r.Digest, r.Definitions = count.rows, count.digest.String(), TotalDefinitions(s)
+	r.Totals, err = TotalsOf(count.summers)
+	if err == nil && r.Events != 1 {
+		err = fmt.Errorf("bug: %d events were read at file %d, row %d", r.Events, r.File, r.Row)
+	}
+	return err
 }

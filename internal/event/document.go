@@ -19,7 +19,11 @@ func rejectedKey(stream string, batch uint64) string {
 
 func streamKey(stream string) string { return "stream/" + stream }
 
-func batchKey(stream string, batch uint64) string { return fmt.Sprintf("batch/%s/%08d", stream, batch) }
+func batchesKey(stream string) string { return "batch/" + stream + "/" }
+
+func batchKey(stream string, batch uint64) string {
+	return fmt.Sprintf("%s%08d", batchesKey(stream), batch)
+}
 
 func fileKey(stream, digest string) string { return "file/" + stream + "/" + digest }
 
@@ -72,14 +76,9 @@ func HasFileSize(tx catalog.Tx, stream string, size int64) (bool, error) {
 	return tx.Get(fileSizeKey(stream, size), &struct{}{})
 }
 
-// EachFileAfter calls each for the files numbered above after, in order.
-func EachFileAfter(tx catalog.Tx, stream string, after uint64, each func(*File)) error {
-	return tx.ListAfter(fileNumberPrefix(stream), fileNumberKey(stream, after), func(_ string, value json.RawMessage) error {
-		var f File
-		err := json.Unmarshal(value, &f)
-		each(&f)
-		return err
-	})
+// FilesAfter returns the files numbered above after, in order.
+func FilesAfter(tx catalog.Tx, stream string, after uint64) ([]File, error) {
+	return catalog.All[File](tx, fileNumberPrefix(stream), fileNumberKey(stream, after))
 }
 
 // UnlistRejected removes a batch from the list of those whose quarantine was not retried yet.
@@ -173,12 +172,11 @@ func ReenterBatch(tx catalog.Tx, b *Batch) error {
 
 // ForgetDigest deletes the digest of a file, so that its content is ingested when it comes again, unless an earlier file has the same digest.
 func ForgetDigest(tx catalog.Tx, stream string, f *File) error {
-	var first File
-	key := fileKey(stream, f.Digest)
-	if found, err := tx.Get(key, &first); err != nil || !found || first.Number != f.Number {
+	first, found, err := FileOfDigest(tx, stream, f.Digest)
+	if err != nil || !found || first.Number != f.Number {
 		return err
 	}
-	return tx.Delete(key)
+	return tx.Delete(fileKey(stream, f.Digest))
 }
 
 // RestoreQuarantines reopens the quarantines that a batch retried.
@@ -193,8 +191,7 @@ func RestoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
 		if err != nil {
 			return err
 		}
-		var origin Batch
-		found, err := tx.Get(batchKey(stream, number), &origin)
+		origin, found, err := FindBatch(tx, stream, number)
 		if err != nil || !found || origin.Quarantine == nil {
 			return err
 		}
@@ -210,8 +207,8 @@ func EachRetry(tx catalog.Tx, stream string, batch uint64, each func(*Batch)) (l
 		if err != nil || !again {
 			return retry.Batch, err
 		}
-		var b Batch
-		if found, err := tx.Get(batchKey(stream, retry.Batch), &b); err != nil || !found {
+		b, found, err := FindBatch(tx, stream, retry.Batch)
+		if err != nil || !found {
 			return 0, err
 		}
 		each(&b)

@@ -1,4 +1,4 @@
-// Finds events of a stream: by their id, or by the place where they were read.
+// Places where events were read, and events of a stream by their id or place.
 
 package event
 
@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bursar/internal/catalog"
@@ -19,9 +20,7 @@ import (
 
 // FindEvents returns the sealed events with an id, of one batch if batch is not 0, in the order of their batches: one, unless the id was accepted again. Ids are compared as they are
 // printed, so that the spelling in SQL does not matter; a text may be given without quotes.
-func (st *Store) FindEvents(ctx context.Context, session *duck.Session, s *project.Stream, id string, batch uint64) (found []Retraction, err error) {
-	files := st.Objects.Files()
-	defer files.Release()
+func (st *Store) FindEvents(ctx context.Context, s *project.Stream, id string, batch uint64) (found []Retraction, err error) {
 	batches, err := Batches(ctx, st.Catalog, s.Name, 0)
 	if err != nil {
 		return nil, err
@@ -31,19 +30,11 @@ func (st *Store) FindEvents(ctx context.Context, session *duck.Session, s *proje
 	if json.Compact(&compacted, []byte(id)) == nil {
 		wanted = compacted.String()
 	}
-	fields := Fields(s)
 	for i := range batches {
 		if batch != 0 && batches[i].Batch != batch {
 			continue
 		}
-		sql := "SELECT " + names(idFields(s, fields)) + " FROM (" + ViewSQL(files, s, batches[i:i+1]) + ")"
-		if text := textID(s, id); text != "" {
-			sql += " WHERE " + text
-		}
-		if err := files.Pin(ctx); err != nil {
-			return nil, err
-		}
-		err := session.Query(ctx, sql, func(rows []column.Vector) error {
+		err := st.queryEvents(ctx, s, batches[i:i+1], idFields(s), textID(s, id), func(rows []column.Vector) error {
 			ids, file, row := rows[:len(rows)-2], rows[len(rows)-2], rows[len(rows)-1]
 			for n := range file.Len() {
 				printed := printedID(ids, n)
@@ -57,25 +48,41 @@ func (st *Store) FindEvents(ctx context.Context, session *duck.Session, s *proje
 		if err != nil {
 			return nil, fmt.Errorf("look for event %s in batch %d of %s: %w", id, batches[i].Batch, s.Name, err)
 		}
-		files.Release()
 	}
 	return found, nil
 }
 
 // idFields returns the columns of an event's id, then those of its place.
-func idFields(s *project.Stream, fields []column.Field) (list []column.Field) {
+func idFields(s *project.Stream) (list []column.Field) {
+	fields := Fields(s)
 	for _, name := range append(s.IDColumns(), FileColumn, RowColumn) {
 		list = append(list, fields[slices.IndexFunc(fields, func(f column.Field) bool { return f.Name == name })])
 	}
 	return list
 }
 
-func names(fields []column.Field) string {
-	list := make([]string, len(fields))
-	for i, f := range fields {
-		list[i] = column.QuoteIdentifier(f.Name)
+// queryEvents reads columns of the events of batches that satisfy a condition, or of all if it is empty.
+func (st *Store) queryEvents(ctx context.Context, s *project.Stream, batches []Batch, fields []column.Field, where string, each func(rows []column.Vector) error) error {
+	files := st.Objects.Files()
+	defer files.Release()
+	session, err := duck.Open(st.Duck)
+	if err != nil {
+		return err
 	}
-	return strings.Join(list, ", ")
+	defer session.Close()
+	sql := fmt.Sprintf("SELECT %s FROM (%s)", selectList(fields, func(f column.Field) string { return column.QuoteIdentifier(f.Name) }), ViewSQL(files, s, batches))
+	if where != "" {
+		sql += " WHERE " + where
+	}
+	if err := files.Pin(ctx); err != nil {
+		return err
+	}
+	return session.Query(ctx, sql, each)
+}
+
+// readAt is the condition that an event was read at one of the places, which are formatted for SQL.
+func readAt(places ...string) string {
+	return fmt.Sprintf("(%s, %s) IN (%s)", FileColumn, RowColumn, strings.Join(places, ", "))
 }
 
 // textID returns a condition by which DuckDB skips most events if the id is one text column; empty for other ids.
@@ -114,21 +121,10 @@ func plainID(id []byte, text string) bool {
 
 // EventPlaces returns the places of a batch's events, sorted.
 func (st *Store) EventPlaces(ctx context.Context, s *project.Stream, b *Batch) (places []dedupe.Place, err error) {
-	files := st.Objects.Files()
-	defer files.Release()
 	if err := CheckObjects(ctx, st.Objects, []Batch{*b}, st.Workers); err != nil {
 		return nil, err
 	}
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return nil, err
-	}
-	defer session.Close()
-	sql := fmt.Sprintf("SELECT %s, %s FROM (%s)", FileColumn, RowColumn, ViewSQL(files, s, []Batch{*b}))
-	if err := files.Pin(ctx); err != nil {
-		return nil, err
-	}
-	err = session.Query(ctx, sql, func(found []column.Vector) error {
+	err = st.queryEvents(ctx, s, []Batch{*b}, placeFields, "", func(found []column.Vector) error {
 		for n := range found[0].Len() {
 			place, err := dedupe.PlaceOf(uint64(found[0].Ints[n]), uint64(found[1].Ints[n]))
 			if err != nil {
@@ -147,22 +143,11 @@ type Values map[string]json.RawMessage
 
 // EachAt calls each for the events of batches that were read at the places.
 func (st *Store) EachAt(ctx context.Context, s *project.Stream, batches []Batch, places []string, each func(Place, Values)) error {
-	files := st.Objects.Files()
-	defer files.Release()
 	if err := CheckObjects(ctx, st.Objects, batches, st.Workers); err != nil {
 		return err
 	}
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
 	fields := Fields(s)
-	sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s, %s) IN (%s)", names(fields), ViewSQL(files, s, batches), FileColumn, RowColumn, strings.Join(places, ", "))
-	if err := files.Pin(ctx); err != nil {
-		return err
-	}
-	return session.Query(ctx, sql, func(rows []column.Vector) error {
+	return st.queryEvents(ctx, s, batches, fields, readAt(places...), func(rows []column.Vector) error {
 		own := rows[:len(rows)-2]
 		file, row := rows[len(rows)-2], rows[len(rows)-1]
 		for n := range file.Len() {
@@ -178,8 +163,6 @@ func (st *Store) EachAt(ctx context.Context, s *project.Stream, batches []Batch,
 
 // EventAt returns the event that was read at a place, or nil. It is in its file's batch, or in a batch that retried a quarantine.
 func (st *Store) EventAt(ctx context.Context, s *project.Stream, at Place) (found *Retraction, err error) {
-	files := st.Objects.Files()
-	defer files.Release()
 	batches, err := st.batchesWith(ctx, s.Name, at)
 	if err != nil || len(batches) == 0 {
 		return nil, err
@@ -187,19 +170,8 @@ func (st *Store) EventAt(ctx context.Context, s *project.Stream, at Place) (foun
 	if err := CheckObjects(ctx, st.Objects, batches, st.Workers); err != nil {
 		return nil, err
 	}
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return nil, err
-	}
-	defer session.Close()
-	fields := Fields(s)
 	for i := range batches {
-		sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE (%s, %s) IN (%s)",
-			names(idFields(s, fields)), ViewSQL(files, s, batches[i:i+1]), FileColumn, RowColumn, at.SQL())
-		if err := files.Pin(ctx); err != nil {
-			return nil, err
-		}
-		err := session.Query(ctx, sql, func(rows []column.Vector) error {
+		err := st.queryEvents(ctx, s, batches[i:i+1], idFields(s), readAt(at.SQL()), func(rows []column.Vector) error {
 			if rows[0].Len() > 0 {
 				found = &Retraction{Stream: s.Name, Batch: batches[i].Batch, Event: string(printedID(rows[:len(rows)-2], 0)), File: at.File, Row: at.Row}
 			}
@@ -213,12 +185,11 @@ func (st *Store) EventAt(ctx context.Context, s *project.Stream, at Place) (foun
 }
 
 // batchesWith returns the batches that may contain the event of a place.
-func (st *Store) batchesWith(ctx context.Context, stream string, at Place) (batches []Batch, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		batches = nil
+func (st *Store) batchesWith(ctx context.Context, stream string, at Place) ([]Batch, error) {
+	return catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) (batches []Batch, err error) {
 		file, found, err := GetFile(tx, stream, at.File)
 		if err != nil || !found {
-			return err
+			return nil, err
 		}
 		list := func(b *Batch) {
 			if b.Accepted > 0 {
@@ -227,11 +198,33 @@ func (st *Store) batchesWith(ctx context.Context, stream string, at Place) (batc
 		}
 		b, found, err := FindBatch(tx, stream, file.Batch)
 		if err != nil || !found { // all of its rows were duplicates
-			return err
+			return nil, err
 		}
 		list(&b)
 		_, err = EachRetry(tx, stream, file.Batch, list)
-		return err
+		return batches, err
 	})
-	return batches, err
 }
+
+// Place is where an event or a rejected row was read. It does not change when the row is retried.
+type Place struct {
+	File uint64 `json:"file"` // its number within the stream
+	Row  int64  `json:"row"`
+}
+
+// String formats the place as file:row.
+func (p Place) String() string { return fmt.Sprintf("%d:%d", p.File, p.Row) }
+
+// SQL formats the place for a comparison with the hidden columns.
+func (p Place) SQL() string { return fmt.Sprintf("(%d, %d)", p.File, p.Row) }
+
+// ParsePlace parses what Place.String returns.
+func ParsePlace(text string) (p Place, ok bool) {
+	file, row, _ := strings.Cut(text, ":")
+	p.File, _ = strconv.ParseUint(file, 10, 64)
+	p.Row, _ = strconv.ParseInt(row, 10, 64)
+	return p, p.File > 0 && p.Row > 0 && p.String() == text
+}
+
+// PlaceOf unpacks a place of the dedupe index.
+func PlaceOf(p dedupe.Place) Place { return Place{p.File(), int64(p.Row())} }

@@ -86,7 +86,6 @@ func (b *Batch) excludeRetracted(tx catalog.Tx, s *project.Stream, until uint64)
 	return nil
 }
 
-// excludeAll excludes all events of a batch.
 func (b *Batch) excludeAll(s *project.Stream) {
 	b.Accepted, b.Objects, b.Totals = 0, nil, Totals{}
 	if s != nil {

@@ -1,4 +1,4 @@
-// Manifests: descriptions of batches in their own folders, from which a catalog without them can adopt the batches.
+// Manifests and retractions as objects, from which a catalog without them can adopt them.
 
 package event
 
@@ -35,15 +35,6 @@ const checksumMember = ",\n  \"checksum\": \""
 // ErrNoChecksum is a manifest of a version that wrote no checksum.
 var ErrNoChecksum = errors.New("it has no checksum")
 
-func encodeManifest(b *Batch) ([]byte, error) {
-	text, err := json.MarshalIndent(b, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return appendChecksum(bytes.TrimSuffix(text, []byte("\n}"))), nil
-}
-
-// appendChecksum ends the text of a manifest with its checksum.
 func appendChecksum(body []byte) []byte {
 	return fmt.Appendf(bytes.Clone(body), "%s%s\"\n}", checksumMember, column.Sum128(body))
 }
@@ -103,20 +94,25 @@ func HasObject(ctx context.Context, store object.Store, name string) (bool, erro
 	return true, in.Close()
 }
 
-// WriteManifest writes the manifest of a batch in the catalog.
-func (st *Store) WriteManifest(ctx context.Context, b *Batch) error {
-	text, err := encodeManifest(b)
+// writeChecked writes a document as an object that ends with its checksum.
+func (st *Store) writeChecked(ctx context.Context, name string, document any) error {
+	text, err := json.MarshalIndent(document, "", "  ")
 	if err != nil {
 		return err
 	}
-	out, err := st.Objects.Create(ctx, ManifestName(b.Stream, b.Batch))
+	out, err := st.Objects.Create(ctx, name)
 	if err != nil {
 		return err
 	}
-	if _, err := out.Write(text); err != nil {
+	if _, err := out.Write(appendChecksum(bytes.TrimSuffix(text, []byte("\n}")))); err != nil {
 		return errors.Join(err, out.Abort())
 	}
 	return out.Commit()
+}
+
+// WriteManifest writes the manifest of a batch in the catalog.
+func (st *Store) WriteManifest(ctx context.Context, b *Batch) error {
+	return st.writeChecked(ctx, ManifestName(b.Stream, b.Batch), b)
 }
 
 // EnsureManifest writes the manifest of a stream's last batch if a process died between the catalog's transaction and the manifest.
@@ -128,11 +124,7 @@ func (st *Store) EnsureManifest(ctx context.Context, stream string, last uint64)
 	if err != nil || there {
 		return err
 	}
-	var b Batch
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		b, err = GetBatch(tx, stream, last)
-		return err
-	})
+	b, err := st.Batch(ctx, stream, last)
 	if err != nil {
 		return err
 	}
@@ -181,11 +173,7 @@ func (st *Store) isSealed(ctx context.Context, stream string, batch uint64) (the
 	if there, err = HasObject(ctx, st.Objects, ManifestName(stream, batch)); err != nil || there {
 		return there, false, err
 	}
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		there, err = tx.Get(batchKey(stream, batch), &Batch{})
-		return err
-	})
-	if err != nil || there {
+	if _, there, err = st.KnownBatch(ctx, stream, batch); err != nil || there {
 		return there, false, err
 	}
 	next, err := st.Objects.List(ctx, BatchPrefix(stream, batch+1))
@@ -213,4 +201,83 @@ func (st *Store) LastSealed(ctx context.Context, state *StreamState, stream stri
 		}
 	}
 	return last, nil
+}
+
+func retractionObjects(stream string) string { return "streams/" + stream + "/retractions/" }
+
+// RetractionName is the name of a retraction's object.
+func RetractionName(stream string, number uint64) string {
+	return fmt.Sprintf("%s%08d.json", retractionObjects(stream), number)
+}
+
+// DecodeRetraction decodes an object of a stream's retraction.
+func DecodeRetraction(text []byte, stream string, number uint64) (r Retraction, err error) {
+	if err := json.Unmarshal(text, &r); err != nil {
+		return r, fmt.Errorf("it is not a retraction: %w", err)
+	}
+	at := bytes.LastIndex(text, []byte(checksumMember))
+	switch {
+	case at < 0 || !bytes.Equal(text, appendChecksum(text[:at])):
+		err = errors.New("its checksum does not match its content")
+	case r.Stream != stream || r.Number != number:
+		err = fmt.Errorf("it is retraction %d of %s", r.Number, r.Stream)
+	}
+	return r, err
+}
+
+// ReadRetraction reads the object of a retraction.
+func ReadRetraction(ctx context.Context, store object.Store, stream string, number uint64) (r Retraction, err error) {
+	name := RetractionName(stream, number)
+	text, err := readObject(ctx, store, name)
+	if err != nil {
+		return r, err
+	}
+	if r, err = DecodeRetraction(text, stream, number); err != nil {
+		err = failure.Wrap(failure.Data, fmt.Errorf("read %s: %w", name, err))
+	}
+	return r, err
+}
+
+// WriteRetraction writes the object of a retraction in the catalog.
+func (st *Store) WriteRetraction(ctx context.Context, r *Retraction) error {
+	return st.writeChecked(ctx, RetractionName(r.Stream, r.Number), r)
+}
+
+// EnsureRetraction writes the object of a stream's last retraction if a process died between the catalog's transaction and the object.
+func (st *Store) EnsureRetraction(ctx context.Context, stream string, last uint64) error {
+	if last == 0 {
+		return nil
+	}
+	there, err := HasObject(ctx, st.Objects, RetractionName(stream, last))
+	if err != nil || there {
+		return err
+	}
+	list, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) ([]Retraction, error) {
+		return listRetractions(tx, retractionPrefix(stream), last)
+	})
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	return st.WriteRetraction(ctx, &list[len(list)-1])
+}
+
+// RetractionNames returns the objects of a stream's retractions in the catalog.
+func (st *Store) RetractionNames(ctx context.Context, stream string) (names []string, err error) {
+	list, err := AllRetractions(ctx, st.Catalog, stream)
+	for i := range list {
+		names = append(names, RetractionName(stream, list[i].Number))
+	}
+	return names, err
+}
+
+// LastRetractionObject returns the highest number among the objects.
+func (st *Store) LastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
+	names, err := st.Objects.List(ctx, retractionObjects(stream))
+	for _, name := range names {
+		number := strings.TrimSuffix(strings.TrimPrefix(name, retractionObjects(stream)), ".json")
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
+			last = max(last, n)
+		}
+	}
+	return last, err
 }

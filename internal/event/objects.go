@@ -22,18 +22,11 @@ func CheckObjects(ctx context.Context, store object.Store, batches []Batch, work
 	for i := range batches {
 		all = append(all, batches[i].Objects...)
 	}
-	if err := object.CheckAll(ctx, store, all, workers); err != nil {
-		return WithRestoreHint(err)
+	err := object.CheckAll(ctx, store, all, workers)
+	if object.IsDamage(err) {
+		return fmt.Errorf("read sealed events: %w; `bursar repair --from BACKUP` puts it back from a copy of the project", err)
 	}
-	return nil
-}
-
-// WithRestoreHint adds the remedy to an error about a damaged or missing sealed object.
-func WithRestoreHint(err error) error {
-	if !object.IsDamage(err) {
-		return err
-	}
-	return fmt.Errorf("read sealed events: %w; `bursar repair --from BACKUP` puts it back from a copy of the project", err)
+	return err
 }
 
 // Stored describes the objects of a batch that contain rows: events and quarantine.
@@ -77,14 +70,9 @@ func (st *Store) InKnownBatch(ctx context.Context, object string) (known bool, e
 	if len(parts) < 5 || parts[0] != "streams" || parts[2] != "batches" {
 		return false, nil
 	}
-	number, err := strconv.ParseUint(parts[3], 10, 64)
-	if err != nil {
-		return false, nil // no batch has such a folder
+	if number, invalid := strconv.ParseUint(parts[3], 10, 64); invalid == nil { // a batch's folder has a number
+		_, known, err = st.KnownBatch(ctx, parts[1], number)
 	}
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		known, err = tx.Get(batchKey(parts[1], number), &Batch{})
-		return err
-	})
 	return known, err
 }
 

@@ -194,14 +194,14 @@ func (st *Store) CountQuarantine(ctx context.Context, stream string) (Quarantine
 		}
 	}
 	if n.Dismissed > 0 {
-		err = st.EachRejected(ctx, retracted, func(row Rejected) error {
+		err = EachRejected(ctx, st.Objects, retracted, func(row Rejected) error {
 			uncount(row)
 			return nil
 		})
 	}
 	if err == nil && len(left.batches) > 0 {
 		mixed := slices.DeleteFunc(slices.Clone(open), func(b Batch) bool { return len(b.Retried) == 0 })
-		err = st.EachRejected(ctx, mixed, func(row Rejected) error {
+		err = EachRejected(ctx, st.Objects, mixed, func(row Rejected) error {
 			out, err := left.Has(ctx, row.Number)
 			if out {
 				n.Rows--
@@ -212,14 +212,4 @@ func (st *Store) CountQuarantine(ctx context.Context, stream string) (Quarantine
 	}
 	n.Rows -= n.Dismissed
 	return n, err
-}
-
-// EachRejected calls each for every row in the quarantines of batches.
-func (st *Store) EachRejected(ctx context.Context, batches []Batch, each func(Rejected) error) error {
-	for _, b := range batches {
-		if err := ReadQuarantine(ctx, st.Objects, b.Quarantine.Name, each); err != nil {
-			return fmt.Errorf("read quarantine of batch %d of %s: %w", b.Batch, b.Stream, err)
-		}
-	}
-	return nil
 }

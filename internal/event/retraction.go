@@ -1,4 +1,4 @@
-// Stored retractions: what is excluded from the views of a stream's sealed batches, since when and why.
+// Stored retractions and what was given up: what is excluded from the views of a stream's sealed batches, since when and why.
 
 package event
 
@@ -71,17 +71,9 @@ func retractionKey(r *Retraction) string {
 func PutRetraction(tx catalog.Tx, r *Retraction) error { return tx.Put(retractionKey(r), r) }
 
 // listRetractions reads the retractions below a prefix with numbers up to until, in order.
-func listRetractions(tx catalog.Tx, prefix string, until uint64) (list []Retraction, err error) {
-	err = tx.List(prefix, func(_ string, value json.RawMessage) error {
-		var r Retraction
-		if err := json.Unmarshal(value, &r); err != nil {
-			return err
-		}
-		if r.Number <= until {
-			list = append(list, r)
-		}
-		return nil
-	})
+func listRetractions(tx catalog.Tx, prefix string, until uint64) ([]Retraction, error) {
+	list, err := catalog.All[Retraction](tx, prefix, "")
+	list = slices.DeleteFunc(list, func(r Retraction) bool { return r.Number > until })
 	slices.SortFunc(list, func(a, b Retraction) int { return cmp.Compare(a.Number, b.Number) })
 	return list, err
 }
@@ -103,11 +95,8 @@ func active(list []Retraction) (left []Retraction) {
 const noLimit = ^uint64(0)
 
 // Retractions returns what is excluded from a stream's views.
-func Retractions(ctx context.Context, c catalog.Catalog, stream string) (list []Retraction, err error) {
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		list, err = activeOf(tx, stream)
-		return err
-	})
+func Retractions(ctx context.Context, c catalog.Catalog, stream string) ([]Retraction, error) {
+	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Retraction, error) { return activeOf(tx, stream) })
 	if err != nil {
 		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
 	}
@@ -155,24 +144,21 @@ func RetractedSince(tx catalog.Tx, stream string, since, batch uint64) (changed 
 
 // LastRetractionOf returns the last retraction of the same batch or event, or nil.
 func (st *Store) LastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		last = nil
-		list, err := listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
-		for i := range list {
-			if list[i].sameTarget(r) {
-				last = &list[i]
-			}
-		}
-		return err
+	list, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) ([]Retraction, error) {
+		return listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
 	})
+	for i := range list {
+		if list[i].sameTarget(r) {
+			last = &list[i]
+		}
+	}
 	return last, err
 }
 
 // AllRetractions returns all retractions of a stream in the catalog, in order.
-func (st *Store) AllRetractions(ctx context.Context, stream string) (list []Retraction, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		list, err = listRetractions(tx, retractionPrefix(stream), noLimit)
-		return err
+func AllRetractions(ctx context.Context, c catalog.Catalog, stream string) ([]Retraction, error) {
+	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Retraction, error) {
+		return listRetractions(tx, retractionPrefix(stream), noLimit)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
@@ -215,21 +201,14 @@ func (u *Undone) What() string {
 
 // UndoneRetractions returns the retractions of a stream that were taken back, oldest first.
 func UndoneRetractions(ctx context.Context, c catalog.Catalog, stream string) (undone []Undone, err error) {
-	var list []Retraction
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		list, err = listRetractions(tx, retractionPrefix(stream), noLimit)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
-	}
+	list, err := AllRetractions(ctx, c, stream)
 	for i := range list {
 		r := &list[i]
 		if undo := slices.IndexFunc(list, func(o Retraction) bool { return o.Undoes == r.Number }); undo >= 0 {
 			undone = append(undone, Undone{Stream: stream, Batch: r.Batch, Event: r.Event, Reason: r.Reason, At: r.At, Undone: list[undo].At})
 		}
 	}
-	return undone, nil
+	return undone, err
 }
 
 // plainArgument matches ids that need no quotes in a shell.
@@ -241,4 +220,51 @@ func ShellArgument(id string) string {
 		return strings.Trim(id, `"`)
 	}
 	return "'" + strings.ReplaceAll(id, "'", `'\''`) + "'"
+}
+
+// GivenUp is a batch or a retraction that was given up: a catalog document.
+type GivenUp struct {
+	Stream     string    `json:"stream"`
+	Batch      uint64    `json:"batch,omitempty"`
+	Retraction uint64    `json:"retraction,omitempty"` // instead of a batch
+	Reason     string    `json:"reason"`
+	At         time.Time `json:"at"`
+}
+
+// What names what was given up, in the syntax of `bursar repair --give-up`.
+func (g *GivenUp) What() string {
+	if g.Retraction > 0 {
+		return fmt.Sprintf("retraction %d of %s", g.Retraction, g.Stream)
+	}
+	return fmt.Sprintf("batch %d of %s", g.Batch, g.Stream)
+}
+
+func givenUpPrefix(stream string) string { return "givenup/" + stream + "/" }
+
+// Put writes the document.
+func (g *GivenUp) Put(tx catalog.Tx) error {
+	return tx.Put(fmt.Sprintf("%s%08d-%08d", givenUpPrefix(g.Stream), g.Batch, g.Retraction), g)
+}
+
+// ListGivenUp returns what was given up of a stream.
+func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) ([]GivenUp, error) {
+	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]GivenUp, error) { return catalog.All[GivenUp](tx, givenUpPrefix(stream), "") })
+	if err != nil {
+		return nil, fmt.Errorf("list what of %s was given up: %w", stream, err)
+	}
+	return list, nil
+}
+
+// GivenUpSince returns what was given up of a stream, without what is named and without batches numbered above batch.
+func GivenUpSince(tx catalog.Tx, stream string, named []string, batch uint64) (names []string, err error) {
+	list, err := catalog.All[GivenUp](tx, givenUpPrefix(stream), "")
+	if err != nil {
+		return nil, fmt.Errorf("read what of %s was given up: %w", stream, err)
+	}
+	for _, g := range list {
+		if what := g.What(); g.Batch <= batch && !slices.Contains(named, what) {
+			names = append(names, what)
+		}
+	}
+	return names, nil
 }

@@ -4,7 +4,6 @@ package event
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -235,14 +234,16 @@ func checkNew(tx catalog.Tx, s *project.Stream, state *StreamState) error {
 
 // checkLeftOut refuses a column that ingested files may have had values for.
 func checkLeftOut(tx catalog.Tx, s *project.Stream, c *project.Column) error {
-	return tx.List("batch/"+s.Name+"/", func(_ string, value json.RawMessage) error {
-		var b Batch
-		if err := json.Unmarshal(value, &b); err != nil || b.Extra == 0 {
+	for b, err := range catalog.Documents[Batch](tx, batchesKey(s.Name), "") {
+		switch {
+		case err != nil:
 			return err
+		case b.Extra > 0:
+			return &GrowthError{fmt.Sprintf("stream %s: new column %s: batch %d contains rows with undeclared properties (%d values), and a row that comes again with a value of "+
+				"this column would count twice, because `id: _content` identifies rows by their values: declare a new stream", s.Name, c.Name, b.Batch, b.Extra)}
 		}
-		return &GrowthError{fmt.Sprintf("stream %s: new column %s: batch %d contains rows with undeclared properties (%d values), and a row that comes again with a value of "+
-			"this column would count twice, because `id: _content` identifies rows by their values: declare a new stream", s.Name, c.Name, b.Batch, b.Extra)}
-	})
+	}
+	return nil
 }
 
 // shrinks says how a column violates growth; empty if it does not.
@@ -277,16 +278,6 @@ func wider(old string, t column.Type) bool {
 	if err != nil {
 		return false
 	}
-	digits := map[column.Kind]int{column.Int: 10, column.BigInt: 19}
-	switch {
-	case was.Kind == t.Kind && was.Kind != column.Decimal:
-		return true
-	case was.Kind == column.Int && t.Kind == column.BigInt:
-		return true
-	case t.Kind == column.Decimal && was.Kind == column.Decimal:
-		return t.Scale >= was.Scale && t.Precision-t.Scale >= was.Precision-was.Scale
-	case t.Kind == column.Decimal && digits[was.Kind] > 0:
-		return t.Precision-t.Scale >= digits[was.Kind]
-	}
-	return false
+	both, ok := column.Widen(was, t)
+	return ok && both.String() == t.String()
 }

@@ -57,37 +57,32 @@ func (t *Totals) UnmarshalJSON(text []byte) error {
 
 // Add adds other totals; sums of one name must have the same scale. A sum of more than 38 digits is of class Data.
 func (t Totals) Add(other Totals) error {
-	for name, groups := range other {
-		if t[name] == nil {
-			t[name] = map[string]string{}
-		}
-		for group, sum := range groups {
-			total, err := decimal.Add(t[name][group], sum)
-			if err != nil {
-				return failure.Wrap(failure.Data, fmt.Errorf("add total %s %s: %w", name, group, err))
-			}
-			t[name][group] = total
-		}
-	}
-	return nil
+	return t.combine(other, "add", decimal.Add)
 }
 
 // Sub subtracts other totals; sums of one name must have the same scale.
 func (t Totals) Sub(other Totals) error {
+	return t.combine(other, "subtract", func(total, sum string) (string, error) {
+		negative, negated := strings.CutPrefix(sum, "-")
+		if !negated {
+			negative = "-" + sum
+		}
+		return decimal.Add(cmp.Or(total, "0"), negative)
+	})
+}
+
+// combine replaces each sum by the result of an operation, named by verb, on it and the other one.
+func (t Totals) combine(other Totals, verb string, operation func(total, sum string) (string, error)) error {
 	for name, groups := range other {
 		if t[name] == nil {
 			t[name] = map[string]string{}
 		}
 		for group, sum := range groups {
-			negative, negated := strings.CutPrefix(sum, "-")
-			if !negated {
-				negative = "-" + sum
-			}
-			left, err := decimal.Add(cmp.Or(t[name][group], "0"), negative)
+			total, err := operation(t[name][group], sum)
 			if err != nil {
-				return failure.Wrap(failure.Data, fmt.Errorf("subtract total %s %s: %w", name, group, err))
+				return failure.Wrap(failure.Data, fmt.Errorf("%s total %s %s: %w", verb, name, group, err))
 			}
-			t[name][group] = left
+			t[name][group] = total
 		}
 	}
 	return nil
@@ -137,24 +132,20 @@ func NewSummers(s *project.Stream) []Summer {
 	return summers
 }
 
-func (s *Summer) add(columns []column.Vector, included func(i int) bool) {
-	var by *column.Vector
-	if s.Group >= 0 {
-		by = &columns[s.Group]
-	}
-	s.Add(&columns[s.Measure], by, included)
-}
-
 // SumRows adds rows to control totals. filters are the results of the totals' conditions, in order.
 func SumRows(summers []Summer, columns, filters []column.Vector, included func(row int) bool) {
-	for i := range summers {
-		if summers[i].Total.Where == "" {
-			summers[i].add(columns, included)
-			continue
+	for _, s := range summers {
+		var by *column.Vector
+		if s.Group >= 0 {
+			by = &columns[s.Group]
 		}
-		where := &filters[0]
-		filters = filters[1:]
-		summers[i].add(columns, func(row int) bool { return included(row) && where.Ints[row] != 0 })
+		selected := included
+		if s.Total.Where != "" {
+			where := &filters[0]
+			filters = filters[1:]
+			selected = func(row int) bool { return included(row) && where.Ints[row] != 0 }
+		}
+		s.Add(&columns[s.Measure], by, selected)
 	}
 }
 

@@ -1,4 +1,4 @@
-// SQL views of a stream's sealed events.
+// SQL views of sealed events: of one stream, and of several as pipelines fold them.
 
 package event
 
@@ -9,6 +9,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/object"
 	"bursar/internal/project"
 )
@@ -20,17 +21,29 @@ const (
 )
 
 // Fields returns the columns of a batch's objects: the stream's, a derived identity if there is one, and the hidden columns.
-func Fields(s *project.Stream) []column.Field {
-	fields := make([]column.Field, 0, len(s.Columns)+3)
+func Fields(s *project.Stream) (fields []column.Field) {
 	for _, c := range s.Columns {
 		fields = append(fields, column.Field{Name: c.Name, Type: c.Type, Required: !c.Optional})
 	}
 	if s.DerivedID() {
 		fields = append(fields, column.Field{Name: project.DerivedIDColumn, Type: column.Type{Kind: column.String}, Required: true})
 	}
-	return append(fields,
-		column.Field{Name: FileColumn, Type: column.Type{Kind: column.BigInt}, Required: true},
-		column.Field{Name: RowColumn, Type: column.Type{Kind: column.BigInt}, Required: true})
+	return append(fields, placeFields...)
+}
+
+// placeFields are the hidden columns.
+var placeFields = []column.Field{
+	{Name: FileColumn, Type: column.Type{Kind: column.BigInt}, Required: true},
+	{Name: RowColumn, Type: column.Type{Kind: column.BigInt}, Required: true},
+}
+
+// selectList writes columns as SQL expressions.
+func selectList(fields []column.Field, expression func(column.Field) string) string {
+	list := make([]string, len(fields))
+	for i, f := range fields {
+		list[i] = expression(f)
+	}
+	return strings.Join(list, ", ")
 }
 
 // ViewSQL returns a SELECT over the events of batches, without excluded ones, with the stream's columns as declared now. A column that a batch was sealed
@@ -52,8 +65,13 @@ func viewSQL(files object.Files, s *project.Stream, batches []Batch, computed bo
 		}
 		batches = batches[n:]
 	}
+	return unionSQL(selects, Fields(s))
+}
+
+// unionSQL unites SELECTs of the columns; without any there are no rows.
+func unionSQL(selects []string, fields []column.Field) string {
 	if len(selects) == 0 {
-		return emptySQL(s)
+		return "SELECT " + selectList(fields, nullSQL) + " WHERE false"
 	}
 	return strings.Join(selects, "\nUNION ALL\n")
 }
@@ -71,24 +89,22 @@ func selectSQL(files object.Files, s *project.Stream, batches []Batch, computed 
 	if len(paths) == 0 {
 		return ""
 	}
-	fields := Fields(s)
-	list := make([]string, len(fields))
-	for i, f := range fields {
+	list := selectList(Fields(s), func(f column.Field) string {
 		name := column.QuoteIdentifier(f.Name)
 		stored := slices.IndexFunc(batches[0].Columns, func(d Definition) bool { return d.Name == f.Name })
 		c := s.Column(f.Name)
 		switch {
 		case computed && stored >= 0 && otherInstants(s, c, &batches[0].Columns[stored]):
-			list[i] = fmt.Sprintf("CAST((%s\n) AS %s) AS %s", c.Is, f.Type.SQL(), name)
+			return fmt.Sprintf("CAST((%s\n) AS %s) AS %s", c.Is, f.Type.SQL(), name)
 		case strings.HasPrefix(f.Name, "_") || stored >= 0 && batches[0].Columns[stored].Type == f.Type.String():
-			list[i] = name
+			return name
 		case stored >= 0:
-			list[i] = fmt.Sprintf("CAST(%s AS %s) AS %s", name, f.Type.SQL(), name)
+			return castSQL(name, f)
 		default:
-			list[i] = nullSQL(f)
+			return nullSQL(f)
 		}
-	}
-	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])%s", strings.Join(list, ", "), strings.Join(paths, ", "), excludedSQL(batches))
+	})
+	return fmt.Sprintf("SELECT %s FROM read_parquet([%s])%s", list, strings.Join(paths, ", "), excludedSQL(batches))
 }
 
 // otherInstants reports whether a column was computed by a version that treated timestamps as local times.
@@ -96,16 +112,110 @@ func otherInstants(s *project.Stream, c *project.Column, was *Definition) bool {
 	return c != nil && was.Is != c.Is && s.Instants(was.Is) == c.Is
 }
 
-func emptySQL(s *project.Stream) string { return noRows(Fields(s)) }
+func nullSQL(f column.Field) string { return castSQL("NULL", f) }
 
-func noRows(fields []column.Field) string {
-	list := make([]string, len(fields))
-	for i, f := range fields {
-		list[i] = nullSQL(f)
-	}
-	return "SELECT " + strings.Join(list, ", ") + " WHERE false"
+func castSQL(expression string, f column.Field) string {
+	return fmt.Sprintf("CAST(%s AS %s) AS %s", expression, f.Type.SQL(), column.QuoteIdentifier(f.Name))
 }
 
-func nullSQL(f column.Field) string {
-	return fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), column.QuoteIdentifier(f.Name))
+// FoldedFields returns the columns of FoldedSQL: those of the events, then those that contain ids and keys, and the hidden columns.
+func FoldedFields(e *project.Events) []column.Field {
+	var fields []column.Field
+	add := func(f column.Field) {
+		if !slices.ContainsFunc(fields, func(x column.Field) bool { return x.Name == f.Name }) {
+			fields = append(fields, f)
+		}
+	}
+	for _, c := range e.Columns {
+		add(column.Field{Name: c.Name, Type: c.Type, Required: !c.Optional})
+	}
+	for _, id := range e.IDs {
+		add(column.Field{Name: id.Name, Type: id.Type, Required: !id.Optional})
+	}
+	for _, k := range e.Key {
+		add(column.Field{Name: k.Event, Type: k.Type, Required: true})
+	}
+	for _, f := range placeFields {
+		add(f)
+	}
+	return fields
+}
+
+// FoldedSQL returns a SELECT over the events of batches of any of the streams, as the single table that a pipeline folds. It contains the events that
+// have a key; UnkeyedSQL returns the others.
+func FoldedSQL(files object.Files, e *project.Events, batches []Batch) string {
+	return foldedSQL(files, e, batches, func(view string) string { return view })
+}
+
+// FoldedPartSQL is FoldedSQL over the events that satisfy a condition. Key expressions are not evaluated on other events.
+func FoldedPartSQL(files object.Files, e *project.Events, batches []Batch, condition string) string {
+	return foldedSQL(files, e, batches, func(view string) string {
+		return fmt.Sprintf("WITH part AS MATERIALIZED (SELECT * FROM (%s) WHERE %s) SELECT * FROM part", view, condition)
+	})
+}
+
+// foldedSQL applies wrap to the view of each stream.
+func foldedSQL(files object.Files, e *project.Events, batches []Batch, wrap func(view string) string) string {
+	fields := FoldedFields(e)
+	var selects []string
+	for _, s := range e.Streams {
+		own := FilterStream(batches, s.Name)
+		if len(own) == 0 {
+			continue
+		}
+		list := selectList(fields, func(f column.Field) string { return foldedColumn(e, s, f) })
+		sql := fmt.Sprintf("SELECT %s FROM (%s)", list, wrap(viewSQL(files, s, own, true)))
+		if unkeyed := e.Unkeyed(s.Name); unkeyed != "" {
+			sql += " WHERE NOT (" + unkeyed + ")"
+		}
+		selects = append(selects, sql)
+	}
+	return unionSQL(selects, fields)
+}
+
+// UnkeyedSQL returns a SELECT over the events of a stream's batches that have no key, with the stream's columns.
+func UnkeyedSQL(files object.Files, e *project.Events, s *project.Stream, batches []Batch) string {
+	return fmt.Sprintf("SELECT * FROM (%s) WHERE %s", viewSQL(files, s, batches, true), e.Unkeyed(s.Name))
+}
+
+// receivedSQL is the receipt order of an event, as dedupe.PlaceOf, minus 2^63 so that it fits a BIGINT.
+var receivedSQL = fmt.Sprintf("((%s - %d) * %d + %s)", FileColumn, (dedupe.MaxFile+1)/2, int64(dedupe.MaxRow+1), RowColumn)
+
+// receivedAs returns the value of receivedSQL for a row.
+func receivedAs(row Place) int64 {
+	return (int64(row.File)-(dedupe.MaxFile+1)/2)*(dedupe.MaxRow+1) + row.Row
+}
+
+// foldedColumn returns a column of the single table, read from a stream's columns; null if the stream has none.
+func foldedColumn(e *project.Events, s *project.Stream, f column.Field) string {
+	own := ""
+	switch {
+	case f.Name == project.ReceivedColumn && s.Versions:
+		return receivedSQL + " AS " + f.Name
+	case f.Name == project.StreamColumn && s.Column(f.Name) == nil:
+		return duck.Literal(s.Name) + " AS " + column.QuoteIdentifier(f.Name)
+	case f.Name == FileColumn, f.Name == RowColumn, s.Column(f.Name) != nil && !s.Column(f.Name).Origin:
+		own = f.Name
+	}
+	for _, id := range e.IDs {
+		if id.Name == f.Name && id.Name != project.ReceivedColumn {
+			own = id.Columns[s.Name]
+		}
+	}
+	for _, k := range e.Key {
+		if k.Event != f.Name {
+			continue
+		}
+		part := k.Parts[s.Name]
+		if own = part.Column; own == "" {
+			return castSQL(part.SQL, f)
+		}
+	}
+	switch {
+	case own == "":
+		return nullSQL(f)
+	case own == f.Name && (s.Column(own) == nil || s.Column(own).Type.String() == f.Type.String()):
+		return column.QuoteIdentifier(own)
+	}
+	return castSQL(column.QuoteIdentifier(own), f)
 }

@@ -64,6 +64,18 @@ type Exiting interface {
 	ExitCode() int
 }
 
+// UnbalancedExit is the exit code of control totals that do not balance (DESIGN §7).
+const UnbalancedExit = 4
+
+// Unbalanced is embedded by errors about totals or counts that do not balance (rule 4).
+type Unbalanced struct{}
+
+// Class is Data: the same input does not balance again.
+func (Unbalanced) Class() Class { return Data }
+
+// ExitCode is UnbalancedExit.
+func (Unbalanced) ExitCode() int { return UnbalancedExit }
+
 // retryAfterError is implemented by errors that know when to retry.
 type retryAfterError interface {
 	error

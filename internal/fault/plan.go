@@ -89,7 +89,6 @@ type callFault struct {
 // errBefore returns the error instead of the effect.
 func (v callFault) errBefore() error { return cmp.Or(v.dead, v.before) }
 
-// call counts one call and returns how it fails.
 func (p *Plan) call(verb, object string) callFault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,7 +121,6 @@ func (p *Plan) around(verb, object string, do func() error) error {
 	return errors.Join(do(), v.after)
 }
 
-// crashErr returns ErrCrashed if the process is dead.
 func (p *Plan) crashErr() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

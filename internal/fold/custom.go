@@ -26,7 +26,7 @@ func customReduce(plan *Plan) string {
 	}
 	counted := fmt.Sprintf("SELECT %s, count(*) AS %s FROM events GROUP BY ALL", strings.Join(key, ", "), column.QuoteIdentifier(EventCount))
 	made := fmt.Sprintf("WITH events AS (SELECT %s FROM events)\nSELECT * FROM (%s\n)", Names(plan.Events.SQLTypes()), statement(plan.Pipeline.Reduce))
-	list := append(quoted(plan.Key), column.QuoteIdentifier(EventCount))
+	list := append(Quoted(plan.Key), column.QuoteIdentifier(EventCount))
 	for _, c := range plan.Delta[1:] {
 		list = append(list, castAs(column.QuoteIdentifier(c.Name), c))
 	}
@@ -49,8 +49,8 @@ func customMerge(plan *Plan) string {
 		}
 	}
 	made := fmt.Sprintf("WITH delta AS (SELECT %s FROM delta), state AS (SELECT %s FROM state WHERE %s IS NOT NULL)\nSELECT * FROM (%s\n)",
-		join(quoted(plan.Key), quoted(plan.Delta[1:])), join(quoted(plan.Key), quoted(stored)), count, statement(plan.Pipeline.Merge))
-	list := append(quoted(plan.Key), count, Aligned)
+		join(Quoted(plan.Key), Quoted(plan.Delta[1:])), join(Quoted(plan.Key), Quoted(stored)), count, statement(plan.Pipeline.Merge))
+	list := append(Quoted(plan.Key), count, Aligned)
 	for _, c := range typed {
 		list = append(list, typedSQL(c))
 	}
@@ -59,7 +59,6 @@ func customMerge(plan *Plan) string {
 	return plan.outputSQL(plan.WithComputed(checked), " ORDER BY "+Names(plan.Key))
 }
 
-// column finds a record's column.
 func (plan *Plan) column(name string) column.Field {
 	for _, c := range plan.Record {
 		if c.Name == name {
@@ -82,7 +81,7 @@ func typedSQL(c column.Field) string {
 // one.
 func (plan *Plan) joinByKey(expected, made string, columns []column.Field) string {
 	var on []string
-	for _, k := range quoted(plan.Key) {
+	for _, k := range Quoted(plan.Key) {
 		on = append(on, fmt.Sprintf("e.%s = m.%s", k, k))
 	}
 	first := column.QuoteIdentifier(plan.Key[0].Name)

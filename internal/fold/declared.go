@@ -1,12 +1,15 @@
-// The SQL of reduce and merge for declared folds.
+// The SQL of reduce and merge for declared folds, and of the counts of the events that give each fold a value.
 
 package fold
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/duck"
 	"bursar/internal/project"
 )
 
@@ -40,8 +43,8 @@ const Aligned = "_aligned"
 // row for each row of the delta, in the same order, all null for a new key, so nothing is hashed or sorted again. The column
 // Aligned checks that.
 func mergeSQL(plan *Plan, folds []foldSQL) string {
-	list := prefixed("d", plan.Key)
-	list = append(list, fmt.Sprintf("coalesce(s.%s, 0) + d.%s AS %s", column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount), column.QuoteIdentifier(EventCount)))
+	count := column.QuoteIdentifier(EventCount)
+	list := append(prefixed("d", plan.Key), fmt.Sprintf("coalesce(s.%s, 0) + d.%s AS %s", count, count, count))
 	for _, f := range folds {
 		for i, c := range f.columns {
 			list = append(list, castAs(f.merge[i], c))
@@ -55,7 +58,7 @@ func mergeSQL(plan *Plan, folds []foldSQL) string {
 // alignedSQL is the check that a row of the delta (d) and one of the state (s) have the same key, or the state's is null.
 func (plan *Plan) alignedSQL() string {
 	same := make([]string, len(plan.Key))
-	for i, k := range quoted(plan.Key) {
+	for i, k := range Quoted(plan.Key) {
 		same[i] = fmt.Sprintf("s.%s = d.%s", k, k)
 	}
 	return fmt.Sprintf("d.%s IS NOT NULL AND (s.%s IS NULL OR (%s))", column.QuoteIdentifier(EventCount),
@@ -64,22 +67,14 @@ func (plan *Plan) alignedSQL() string {
 
 // outputSQL selects the merge's columns from a SELECT with the record's.
 func (plan *Plan) outputSQL(from, order string) string {
-	out := quoted(plan.Key)
-	for _, c := range plan.Record {
-		out = append(out, column.QuoteIdentifier(c.Name))
-	}
-	return fmt.Sprintf("SELECT %s\nFROM (%s)%s", join(out, plan.conserveSQL(), []string{Aligned}), from, order)
+	return fmt.Sprintf("SELECT %s\nFROM (%s)%s", join(Quoted(plan.Key), Quoted(plan.RecordFields()), plan.conserveSQL(), []string{Aligned}), from, order)
 }
 
 // WithComputed adds the `is` columns to a SELECT, each over those before it.
 func (plan *Plan) WithComputed(from string) string {
 	for _, name := range plan.computedOrder {
-		for _, c := range plan.Record {
-			if c.Name == name {
-				expr := castAs(fmt.Sprintf("(%s\n)", plan.Pipeline.Fold(name).Expr), c.Field)
-				from = fmt.Sprintf("SELECT *, %s\nFROM (%s)", expr, from)
-			}
-		}
+		expr := castAs(fmt.Sprintf("(%s\n)", plan.Pipeline.Fold(name).Expr), plan.column(name))
+		from = fmt.Sprintf("SELECT *, %s\nFROM (%s)", expr, from)
 	}
 	return from
 }
@@ -89,7 +84,8 @@ func castAs(expr string, c column.Field) string {
 	return fmt.Sprintf("CAST(%s AS %s) AS %s", expr, c.Type.SQL(), column.QuoteIdentifier(c.Name))
 }
 
-func quoted(fields []column.Field) []string {
+// Quoted lists the quoted names of fields.
+func Quoted(fields []column.Field) []string {
 	list := make([]string, len(fields))
 	for i, f := range fields {
 		list[i] = column.QuoteIdentifier(f.Name)
@@ -98,20 +94,64 @@ func quoted(fields []column.Field) []string {
 }
 
 // Names lists the fields for a SELECT.
-func Names(fields []column.Field) string { return strings.Join(quoted(fields), ", ") }
+func Names(fields []column.Field) string { return strings.Join(Quoted(fields), ", ") }
 
 func prefixed(alias string, fields []column.Field) []string {
-	list := quoted(fields)
+	list := Quoted(fields)
 	for i := range list {
 		list[i] = alias + "." + list[i]
 	}
 	return list
 }
 
-func join(lists ...[]string) string {
-	var all []string
-	for _, l := range lists {
-		all = append(all, l...)
+func join(lists ...[]string) string { return strings.Join(slices.Concat(lists...), ",\n  ") }
+
+// CountsSQL is a SELECT of one row with the number of events that give a value to each of the named folds, followed by the number
+// of events that match the condition of each fold in matched. It is empty if SQL files make the columns.
+func (plan *Plan) CountsSQL() (sql string, names, matched []string) {
+	var values, conditions []string
+	for i := range plan.Pipeline.Artifact {
+		f := &plan.Pipeline.Artifact[i]
+		if f.Kind == project.Is || f.Kind == project.Typed {
+			continue
+		}
+		where := "true"
+		if f.Where != "" {
+			where = fmt.Sprintf("(%s\n)", f.Where)
+		}
+		switch from := plan.streamsOf(f); {
+		case plan.Pipeline.NamesDeclared(f, plan.Events.Streams):
+			conditions, matched = append(conditions, countSQL(where+from)), append(matched, f.Name)
+		case from != "":
+			conditions, matched = append(conditions, countSQL("true"+from)), append(matched, f.Name)
+		}
+		if f.Expr != "" {
+			where += fmt.Sprintf(" AND (%s\n) IS NOT NULL", f.SQL())
+		}
+		values, names = append(values, countSQL(where)), append(names, f.Name)
 	}
-	return strings.Join(all, ",\n  ")
+	if len(names) == 0 {
+		return "", nil, nil
+	}
+	return "SELECT " + strings.Join(append(values, conditions...), ",\n  ") + "\nFROM events", names, matched
 }
+
+// streamsOf is a condition that excludes the events of streams without any column of a fold's expression: by declaration they give it no
+// value. It is empty if there is no such stream.
+func (plan *Plan) streamsOf(f *project.Fold) string {
+	named := func(c project.Column) bool {
+		return regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(c.Name) + `\b`).MatchString(f.Expr)
+	}
+	var having []string
+	for _, s := range plan.Events.Streams {
+		if slices.ContainsFunc(s.Columns, named) {
+			having = append(having, duck.Literal(s.Name))
+		}
+	}
+	if len(having) == 0 || len(having) == len(plan.Events.Streams) {
+		return ""
+	}
+	return fmt.Sprintf(" AND %s IN (%s)", project.StreamColumn, strings.Join(having, ", "))
+}
+
+func countSQL(where string) string { return fmt.Sprintf("count(*) FILTER (WHERE %s)", where) }

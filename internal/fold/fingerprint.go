@@ -23,13 +23,10 @@ func (plan *Plan) Fingerprint() map[string]string {
 	for _, c := range plan.Record {
 		record[c.Name] = c.Type
 	}
-	for i := range plan.Pipeline.Artifact {
-		f := plan.Pipeline.Artifact[i]
-		f.Line = 0
-		prints["artifact."+f.Name] = digest([]any{f, record[f.Name]})
-	}
 	columns := make([]string, len(plan.Pipeline.Artifact))
 	for i, f := range plan.Pipeline.Artifact {
+		f.Line = 0
+		prints["artifact."+f.Name] = digest([]any{f, record[f.Name]})
 		columns[i] = f.Name
 	}
 	prints["order of columns"] = digest(columns)
@@ -87,7 +84,6 @@ func (plan *Plan) addStreams(prints map[string]string) {
 	}
 }
 
-// usesOrder reports whether a fold orders events.
 func (plan *Plan) usesOrder() bool {
 	return slices.ContainsFunc(plan.Pipeline.Artifact, func(f project.Fold) bool {
 		return f.Kind == project.First || f.Kind == project.Last || f.Kind == project.ListOf

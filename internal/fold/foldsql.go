@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/duck"
 	"bursar/internal/project"
 )
 
@@ -22,9 +23,9 @@ type foldSQL struct {
 func compileFold(f *project.Fold, e *project.Events, t column.Type) foldSQL {
 	switch f.Kind {
 	case project.Count:
-		return countFold(f, t)
-	case project.Sum:
-		return sumFold(f, t)
+		return addedFold(f, t, "count(*)"+filter(f.Where))
+	case project.Sum: // values are cast before they are summed: DECIMAL(38,s) sums are exact, and an overflow of integers fails in the cast (rule 2)
+		return addedFold(f, t, fmt.Sprintf("CAST(coalesce(sum((%s\n))%s, 0) AS %s)", f.SQL(), filter(f.Where), t.SQL()))
 	case project.Min, project.Max:
 		return minMaxFold(f, t)
 	case project.First, project.Last:
@@ -34,26 +35,14 @@ func compileFold(f *project.Fold, e *project.Events, t column.Type) foldSQL {
 	}
 }
 
-func countFold(f *project.Fold, t column.Type) foldSQL {
+// addedFold reduces events to a number that is added to the state's.
+func addedFold(f *project.Fold, t column.Type, reduce string) foldSQL {
+	q := column.QuoteIdentifier(f.Name)
 	return foldSQL{
 		columns: []column.Field{{Name: f.Name, Type: t, Required: true}},
-		reduce:  []string{"count(*)" + filter(f.Where)},
-		merge:   []string{addSQL(f.Name, t)},
+		reduce:  []string{reduce},
+		merge:   []string{fmt.Sprintf("CAST(coalesce(s.%s, 0) + d.%s AS %s)", q, q, t.SQL())},
 	}
-}
-
-// sumFold casts the values before it sums them: DECIMAL(38,s) sums are exact, and an overflow of integers fails in the cast (rule 2).
-func sumFold(f *project.Fold, t column.Type) foldSQL {
-	return foldSQL{
-		columns: []column.Field{{Name: f.Name, Type: t, Required: true}},
-		reduce:  []string{fmt.Sprintf("CAST(coalesce(sum((%s\n))%s, 0) AS %s)", f.SQL(), filter(f.Where), t.SQL())},
-		merge:   []string{addSQL(f.Name, t)},
-	}
-}
-
-func addSQL(name string, t column.Type) string {
-	q := column.QuoteIdentifier(name)
-	return fmt.Sprintf("CAST(coalesce(s.%s, 0) + d.%s AS %s)", q, q, t.SQL())
 }
 
 func minMaxFold(f *project.Fold, t column.Type) foldSQL {
@@ -75,15 +64,15 @@ func firstLastFold(f *project.Fold, e *project.Events, t column.Type) foldSQL {
 	}
 	order := foldOrder(f, e)
 	value := fmt.Sprintf("(%s\n)", f.SQL())
-	packed := []string{"'v': " + value}
+	items := []string{"'v': " + value}
 	for i, o := range order {
-		packed = append(packed, fmt.Sprintf("'o%d': %s", i, column.QuoteIdentifier(o.Name)))
+		items = append(items, fmt.Sprintf("'o%d': %s", i, column.QuoteIdentifier(o.Name)))
 	}
 	where := value + " IS NOT NULL"
 	if f.Where != "" {
 		where += fmt.Sprintf(" AND (%s\n)", f.Where)
 	}
-	pick := fmt.Sprintf("%s({%s}, %s)%s", aggregate, strings.Join(packed, ", "), rankSQL(order, func(i int) string {
+	pick := fmt.Sprintf("%s({%s}, %s)%s", aggregate, strings.Join(items, ", "), rankSQL(order, func(i int) string {
 		return column.QuoteIdentifier(order[i].Name)
 	}), filter(where))
 
@@ -117,13 +106,11 @@ func listFold(f *project.Fold, e *project.Events) foldSQL {
 		}
 	}
 	t := column.Type{Kind: column.List}
-	packed := []string{"'_rank': " + rankSQL(order, func(i int) string { return column.QuoteIdentifier(order[i].Name) })}
 	for _, x := range fields {
 		t.Fields = append(t.Fields, x.Field)
-		packed = append(packed, fmt.Sprintf("%s: %s", quoteKey(x.Name), column.QuoteIdentifier(x.Name)))
 	}
 	q := column.QuoteIdentifier(f.Name)
-	collected := fmt.Sprintf("list({%s})%s", strings.Join(packed, ", "), filter(f.Where))
+	collected := fmt.Sprintf("list({%s})%s", packed("", order, t), filter(f.Where))
 	merged := fmt.Sprintf("list_concat(%s, %s)", withRank("s."+q, order, t), withRank("d."+q, order, t))
 	return foldSQL{
 		columns: []column.Field{{Name: f.Name, Type: t}},
@@ -135,11 +122,19 @@ func listFold(f *project.Fold, e *project.Events) foldSQL {
 
 // withRank adds the rank by which elements are sorted to stored elements.
 func withRank(list string, order []orderColumn, t column.Type) string {
-	packed := []string{"'_rank': " + rankSQL(order, func(i int) string { return "x." + column.QuoteIdentifier(order[i].Name) })}
-	for _, f := range t.Fields {
-		packed = append(packed, fmt.Sprintf("%s: x.%s", quoteKey(f.Name), column.QuoteIdentifier(f.Name)))
+	return fmt.Sprintf("list_transform(coalesce(%s, []), lambda x: {%s})", list, packed("x.", order, t))
+}
+
+// packed lists the items of an element, after its rank if there is an order.
+func packed(from string, order []orderColumn, t column.Type) string {
+	var items []string
+	if order != nil {
+		items = append(items, "'_rank': "+rankSQL(order, func(i int) string { return from + column.QuoteIdentifier(order[i].Name) }))
 	}
-	return fmt.Sprintf("list_transform(coalesce(%s, []), lambda x: {%s})", list, strings.Join(packed, ", "))
+	for _, f := range t.Fields {
+		items = append(items, fmt.Sprintf("%s: %s%s", duck.Literal(f.Name), from, column.QuoteIdentifier(f.Name)))
+	}
+	return strings.Join(items, ", ")
 }
 
 // keepLast sorts elements by their rank, keeps the last keep of them (0 keeps all), and drops the rank.
@@ -148,11 +143,7 @@ func keepLast(list string, keep int, t column.Type) string {
 	if keep > 0 {
 		sorted = fmt.Sprintf("list_reverse(list_reverse(%s)[1:%d])", sorted, keep)
 	}
-	packed := make([]string, len(t.Fields))
-	for i, f := range t.Fields {
-		packed[i] = fmt.Sprintf("%s: x.%s", quoteKey(f.Name), column.QuoteIdentifier(f.Name))
-	}
-	return fmt.Sprintf("list_transform(%s, lambda x: {%s})", sorted, strings.Join(packed, ", "))
+	return fmt.Sprintf("list_transform(%s, lambda x: {%s})", sorted, packed("x.", nil, t))
 }
 
 type orderColumn struct {
@@ -204,5 +195,3 @@ func filter(where string) string {
 	}
 	return fmt.Sprintf(" FILTER (WHERE (%s\n))", where)
 }
-
-func quoteKey(name string) string { return "'" + strings.ReplaceAll(name, "'", "''") + "'" }

@@ -73,14 +73,13 @@ func NewPlan(p *project.Pipeline, e *project.Events, shape bind.Types) (*Plan, e
 		plan.Reduce, plan.Merge = reduceSQL(plan, folds), mergeSQL(plan, folds)
 	}
 	plan.StateTotals = fmt.Sprintf("SELECT %s FROM state WHERE %s IS NOT NULL",
-		join(quoted(plan.Key), []string{column.QuoteIdentifier(EventCount)}, plan.conserveSQL()), column.QuoteIdentifier(EventCount))
+		join(Quoted(plan.Key), []string{column.QuoteIdentifier(EventCount)}, plan.conserveSQL()), column.QuoteIdentifier(EventCount))
 	return plan, nil
 }
 
 // Custom reports whether the project's SQL files make the columns.
 func (plan *Plan) Custom() bool { return plan.Pipeline.Reduce != nil }
 
-// layout lists the columns of deltas and records in their order.
 func (plan *Plan) layout(folds []foldSQL, types []column.Field) {
 	count := column.Field{Name: EventCount, Type: column.Type{Kind: column.BigInt}, Required: true}
 	plan.Delta = []column.Field{count}
@@ -115,7 +114,6 @@ func (plan *Plan) conserve() error {
 	return nil
 }
 
-// conserveSQL lists the conserve expressions as columns.
 func (plan *Plan) conserveSQL() []string {
 	list := make([]string, len(plan.Conserve))
 	for i, c := range plan.Conserve {
@@ -124,17 +122,14 @@ func (plan *Plan) conserveSQL() []string {
 	return list
 }
 
-// Output lists the columns of the merge's result after the key: the record, then the conserve columns.
-func (plan *Plan) Output() []column.Field {
-	fields := make([]column.Field, 0, len(plan.Record)+len(plan.Conserve))
-	for _, c := range plan.Record {
-		fields = append(fields, c.Field)
-	}
-	for i, c := range plan.Conserve {
-		fields = append(fields, column.Field{Name: fmt.Sprintf("_total_%d", i), Type: c.Type})
+// RecordFields lists the columns of a record after the key.
+func (plan *Plan) RecordFields() []column.Field {
+	fields := make([]column.Field, len(plan.Record))
+	for i, c := range plan.Record {
+		fields[i] = c.Field
 	}
 	return fields
 }
 
-// RecordFields lists the columns of a record after the key.
-func (plan *Plan) RecordFields() []column.Field { return plan.Output()[:len(plan.Record)] }
+// DeltaFields lists the columns of a delta, those of the key first.
+func (plan *Plan) DeltaFields() []column.Field { return slices.Concat(plan.Key, plan.Delta) }

@@ -21,7 +21,6 @@ var backoff = failure.Backoff{Least: time.Second, Most: time.Minute}
 // maxFiles is how many files are passed on together.
 const maxFiles = 1000
 
-// streamFolder is one stream's folder.
 type streamFolder struct {
 	watch    *watch
 	stream   string
@@ -47,7 +46,6 @@ func (b *streamFolder) signal() {
 	}
 }
 
-// run passes files on until the context ends.
 func (b *streamFolder) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		files, next := b.scan(time.Now())
@@ -177,7 +175,6 @@ func (b *streamFolder) ingest(ctx context.Context, files []string) time.Duration
 	return b.pause
 }
 
-// recordOutcome records whether files were ingested.
 func (b *streamFolder) recordOutcome(files []string, reason error) {
 	for _, path := range files {
 		b.decided[path] = outcome{b.seen[path].file, reason}

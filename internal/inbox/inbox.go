@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -98,7 +97,8 @@ func (w *watch) listen(ctx context.Context) {
 
 // updateWatches watches new and replaced folders, and warns about those of no stream.
 func (w *watch) updateWatches(notify *fsnotify.Watcher) {
-	for _, dir := range append([]string{w.Dir}, w.folders()...) {
+	for _, stream := range append([]string{""}, w.Streams...) {
+		dir := filepath.Join(w.Dir, stream)
 		if err := notify.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			w.warnOnce(dir, "cannot watch the inbox; scanning it periodically", "error", err)
 		}
@@ -114,14 +114,6 @@ func (w *watch) updateWatches(notify *fsnotify.Watcher) {
 		path := filepath.Join(w.Dir, e.Name())
 		w.warnOnce(path, "ignored in the inbox: not the folder of a stream; put files into the folder of a stream", "path", path)
 	}
-}
-
-func (w *watch) folders() (dirs []string) {
-	for _, b := range w.boxes {
-		dirs = append(dirs, b.dir)
-	}
-	slices.Sort(dirs)
-	return dirs
 }
 
 func (w *watch) signal(path string) {

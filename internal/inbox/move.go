@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,12 +17,7 @@ import (
 var unfinished = []string{".tmp", ".part", ".partial", ".crdownload"}
 
 func isUnfinished(name string) bool {
-	for _, ending := range unfinished {
-		if strings.HasSuffix(strings.ToLower(name), ending) {
-			return true
-		}
-	}
-	return strings.HasPrefix(name, ".")
+	return strings.HasPrefix(name, ".") || slices.Contains(unfinished, strings.ToLower(filepath.Ext(name)))
 }
 
 // errorSuffix is appended to a file's name for the file with the reason.
@@ -144,7 +140,6 @@ func shorten(name string, maxBytes int) string {
 	return name[:maxBytes]
 }
 
-// isFree reports whether no file has the name.
 func isFree(path string) (bool, error) {
 	_, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -47,10 +47,5 @@ func (p *Project) addBuiltin() {
 
 // Shadowing returns a declared stream with the name of a built-in one, or nil. If there is one, there are no built-in streams.
 func (p *Project) Shadowing() *Stream {
-	for _, s := range p.Streams {
-		if slices.Contains(BuiltinStreams, s.Name) {
-			return s
-		}
-	}
-	return nil
+	return find(p.Streams, func(s *Stream) bool { return slices.Contains(BuiltinStreams, s.Name) })
 }

@@ -4,6 +4,7 @@ package project
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -175,12 +176,10 @@ var holidayCalendars = map[CalendarKind][]*cal.Holiday{
 // calendarNames lists the valid calendars, the constants first.
 func calendarNames() []string {
 	names := []string{string(EveryFileDay), string(Daily), string(Weekdays), "target"}
-	var countries []string
-	for kind := range holidayCalendars {
+	for _, kind := range slices.Sorted(maps.Keys(holidayCalendars)) {
 		if kind != "target" {
-			countries = append(countries, string(kind))
+			names = append(names, string(kind))
 		}
 	}
-	slices.SortFunc(countries, strings.Compare)
-	return append(names, countries...)
+	return names
 }

@@ -53,6 +53,11 @@ func (c *Config) Line(key string) int { return c.lines.At(key) }
 // IsShared reports whether other machines may use the project's state: its catalog is not a file.
 func (c *Config) IsShared() bool { return c.Catalog.Kind == PostgresBackend }
 
+// IsLocal reports whether all state is below .bursar.
+func (c *Config) IsLocal() bool {
+	return c.Storage.Kind != S3Storage && c.Catalog.Kind != PostgresBackend && c.Index.Kind != PostgresBackend
+}
+
 var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
 
 // parseConfig reads bursar.yaml, which may be empty.

@@ -3,6 +3,7 @@
 package project
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/text/encoding"
@@ -87,8 +88,8 @@ type Marker struct{ Column, Value string }
 // digits of the total. The zero value means that there is none.
 type Hash struct{ Column, Summed string }
 
-// columnNames lists every column that a row must have, with duplicates and empty names.
-func (m *CSVMapping) columnNames() []string {
+// ColumnNames lists the columns that a row must have, each once and in a fixed order.
+func (m *CSVMapping) ColumnNames() []string {
 	c := &m.Columns
 	names := []string{
 		m.Account.Column, m.Currency.Column, c.Booked, c.Value, c.Amount, c.Credit, c.Debit, c.Sign.Column, c.Status.Column,
@@ -99,20 +100,13 @@ func (m *CSVMapping) columnNames() []string {
 		k := m.Control
 		names = append(names, k.Where.Column, k.Count, k.Sum, k.Hash.Column, k.Opening, k.Closing)
 	}
-	return names
-}
-
-// ColumnNames lists the columns that the mapping names, each once and in a fixed order.
-func (m *CSVMapping) ColumnNames() []string {
-	var names []string
-	seen := map[string]bool{"": true}
-	for _, name := range m.columnNames() {
-		if !seen[name] {
-			seen[name] = true
-			names = append(names, name)
+	var once []string
+	for _, name := range names {
+		if name != "" && !slices.Contains(once, name) {
+			once = append(once, name)
 		}
 	}
-	return names
+	return once
 }
 
 // NotePattern returns the pattern that marks a line as a note, by its first cell; empty if there is none.

@@ -50,31 +50,17 @@ func (e *Events) Several() bool { return len(e.Streams) > 1 }
 
 // Column finds a column by name, or nil.
 func (e *Events) Column(name string) *Column {
-	for i := range e.Columns {
-		if e.Columns[i].Name == name {
-			return &e.Columns[i]
-		}
-	}
-	return nil
+	return findIn(e.Columns, func(c *Column) bool { return c.Name == name })
 }
 
 // Stream finds one of the streams by name, or nil.
 func (e *Events) Stream(name string) *Stream {
-	for _, s := range e.Streams {
-		if s.Name == name {
-			return s
-		}
-	}
-	return nil
+	return find(e.Streams, func(s *Stream) bool { return s.Name == name })
 }
 
 // Types returns the name and type of every column.
 func (e *Events) Types() []column.Field {
-	types := make([]column.Field, len(e.Columns))
-	for i, c := range e.Columns {
-		types[i] = column.Field{Name: c.Name, Type: c.Type}
-	}
-	return types
+	return typesOf(e.Columns, func(*Column) bool { return true })
 }
 
 // KeyTypes returns the name and type of each key column, as in artifacts.
@@ -88,21 +74,12 @@ func (e *Events) KeyTypes() []column.Field {
 
 // Totals returns the streams that declare a control total of the given name.
 func (e *Events) Totals(name string) []*Stream {
-	var having []*Stream
-	for _, s := range e.Streams {
-		if s.Total(name) != nil {
-			having = append(having, s)
-		}
-	}
-	return having
+	return slices.DeleteFunc(slices.Clone(e.Streams), func(s *Stream) bool { return s.Total(name) == nil })
 }
 
 // names formats the list of streams for a message.
 func (e *Events) names() string {
-	names := make([]string, len(e.Streams))
-	for i, s := range e.Streams {
-		names[i] = s.Name
-	}
+	names := namesOf(e.Streams, streamName)
 	if len(names) == 1 {
 		return "stream " + names[0]
 	}
@@ -117,11 +94,7 @@ func (e *Events) reference(src *doc.File, path, name string) *Column {
 		return nil
 	}
 	if c == nil {
-		names := make([]string, len(e.Columns))
-		for i := range e.Columns {
-			names[i] = e.Columns[i].Name
-		}
-		src.FailAt(path, "no column %s in %s%s", doc.Brief(name), e.names(), doc.DidYouMean(name, names))
+		src.FailAt(path, "no column %s in %s%s", doc.Brief(name), e.names(), doc.DidYouMean(name, namesOf(e.Columns, columnName)))
 	}
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"bursar/internal/project/doc"
@@ -37,8 +38,7 @@ func Init(dir, example string) error {
 	if example == "" {
 		example = DefaultExample
 	}
-	files, err := fs.Sub(templates, path.Join("templates", example))
-	if err != nil || strings.ContainsAny(example, "/.") || !isDir(files) {
+	if !slices.Contains(Examples(), example) {
 		return fmt.Errorf("find example %s: use one of %s", doc.Brief(example), strings.Join(Examples(), ", "))
 	}
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
@@ -46,41 +46,15 @@ func Init(dir, example string) error {
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("make project folder: %w", err)
 	}
-	err = fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		to := filepath.Join(dir, filepath.FromSlash(name))
-		if e.IsDir() {
-			return os.MkdirAll(to, 0o755)
-		}
-		return copyFile(files, name, to)
-	})
+	files, err := fs.Sub(templates, path.Join("templates", example))
+	if err == nil {
+		err = os.CopyFS(dir, files)
+	}
+	if err == nil { // it is embedded without its dot, because version control would apply it to Bursar's own files
+		err = os.Rename(filepath.Join(dir, "gitignore"), filepath.Join(dir, ".gitignore"))
+	}
 	if err != nil {
 		return fmt.Errorf("write example %s: %w", example, err)
 	}
 	return nil
-}
-
-func isDir(files fs.FS) bool {
-	info, err := fs.Stat(files, ".")
-	return err == nil && info.IsDir()
-}
-
-// copyFile writes one file of an example. The .gitignore is embedded without its dot: version control would apply it to Bursar's own
-// files.
-func copyFile(files fs.FS, name, to string) error {
-	data, err := fs.ReadFile(files, name)
-	if err != nil {
-		return err
-	}
-	if name == "gitignore" {
-		to = filepath.Join(filepath.Dir(to), ".gitignore")
-	}
-	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
 }

@@ -28,15 +28,8 @@ type Pipeline struct {
 	Backlog    Backlog
 	Partitions int // number of partitions of each step; 1 by default, at most MaxPartitions
 
-	lines  doc.Lines // line of each key in File
-	broken bool      // see Broken
+	source
 }
-
-// Lines returns the line of each key in File.
-func (p *Pipeline) Lines() doc.Lines { return p.lines }
-
-// Broken reports whether the file has errors, so that binding its expressions would only repeat them.
-func (p *Pipeline) Broken() bool { return p.broken }
 
 // FoldKind is how an artifact column is made.
 type FoldKind string
@@ -100,12 +93,7 @@ const MaxPartitions = 256
 
 // Fold finds an artifact column by name, or nil.
 func (p *Pipeline) Fold(name string) *Fold {
-	for i := range p.Artifact {
-		if p.Artifact[i].Name == name {
-			return &p.Artifact[i]
-		}
-	}
-	return nil
+	return findIn(p.Artifact, func(f *Fold) bool { return f.Name == name })
 }
 
 // KeyOf lists the parts of the key in one of the streams, in the order of Key: columns, or SQL.
@@ -122,7 +110,7 @@ func (p *Pipeline) Folds(stream string) bool { return slices.Contains(p.From, st
 // SQL returns the expression of a fold as SQL. A bare column name is quoted, because names may be SQL keywords; the expression of an Is
 // column is SQL already.
 func (f *Fold) SQL() string {
-	if f.Kind != Is && doc.NamePattern.MatchString(f.Expr) {
+	if f.Kind != Is && doc.IsName(f.Expr) {
 		return column.QuoteIdentifier(f.Expr)
 	}
 	return f.Expr

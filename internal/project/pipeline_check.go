@@ -31,10 +31,7 @@ func (p *Pipeline) check(src *doc.File, project *Project) *Events {
 
 // checkFrom reports missing streams; ok is true if all exist and have columns.
 func (p *Pipeline) checkFrom(src *doc.File, project *Project) (ok bool) {
-	var names []string
-	for _, other := range project.AllStreams() {
-		names = append(names, other.Name)
-	}
+	names := namesOf(project.AllStreams(), streamName)
 	ok = len(p.From) > 0
 	for i, name := range p.From {
 		s := project.Stream(name)
@@ -78,9 +75,8 @@ func (p *Pipeline) checkColumns(src *doc.File, streams []*Stream) {
 
 // checkNames checks the artifact's own names only.
 func (p *Pipeline) checkNames(src *doc.File) {
-	names := make([]string, len(p.Artifact))
-	for i, f := range p.Artifact {
-		names[i] = f.Name
+	names := namesOf(p.Artifact, func(f *Fold) string { return f.Name })
+	for _, f := range p.Artifact {
 		if slices.Contains(p.Key, f.Name) {
 			src.FailAt("artifact."+f.Name, "artifact column %s is a key column already: give it another name", doc.Brief(f.Name))
 		}
@@ -98,7 +94,7 @@ func (p *Pipeline) checkNames(src *doc.File) {
 
 func (f *Fold) check(src *doc.File, e *Events) {
 	path := "artifact." + f.Name
-	if f.Kind != Is && doc.NamePattern.MatchString(f.Expr) {
+	if f.Kind != Is && doc.IsName(f.Expr) {
 		e.reference(src, path+"."+string(f.Kind), f.Expr)
 	}
 	for i, name := range f.Items {
@@ -150,9 +146,7 @@ func (p *Pipeline) checkConserve(src *doc.File, e *Events, c Conserve) {
 func (p *Pipeline) failNoTotal(src *doc.File, e *Events, path, name string) {
 	var names []string
 	for _, s := range e.Streams {
-		for i := range s.Totals {
-			names = append(names, s.Totals[i].Name)
-		}
+		names = append(names, namesOf(s.Totals, func(t *Total) string { return t.Name })...)
 	}
 	if len(names) == 0 {
 		src.FailAt(path, "no total %s: %s declares no totals", doc.Brief(name), e.names())

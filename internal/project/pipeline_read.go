@@ -1,13 +1,19 @@
-// Reads pipelines/*.yaml.
+// Reads pipelines/*.yaml, and the SQL files that they name.
 
 package project
 
 import (
+	"errors"
+	"io/fs"
 	"math"
-
-	"go.yaml.in/yaml/v3"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
 
 	"bursar/internal/project/doc"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // parsePipeline reads a pipeline file and checks it against the project's streams. The pipeline is never nil, and has its file's name
@@ -17,7 +23,7 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []doc
 	root := src.Root(data)
 	o := src.Section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "show", "conserve", "backlog",
 		"reduce", "merge", "mixed", "partitions")
-	p := &Pipeline{Name: nameFromFile(o, "pipeline"), File: file, lines: src.Lines}
+	p := &Pipeline{Name: nameFromFile(o, "pipeline"), File: file, source: source{lines: src.Lines}}
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("pipeline", "from", "key", "artifact")
 	}
@@ -93,4 +99,79 @@ func readFold(artifact doc.Section, name string) Fold {
 	}
 	refuseBeside(o, f.Kind)
 	return f
+}
+
+// readSQL reads both files, or reports that one is missing.
+func (p *Pipeline) readSQL(o doc.Section, dir string) {
+	p.Reduce, p.Merge = readSQLFile(o, "reduce", dir), readSQLFile(o, "merge", dir)
+	switch {
+	case o.Has("reduce") && !o.Has("merge"):
+		o.Fail("reduce", "needs `merge` beside it: what brings its deltas and the state together")
+	case o.Has("merge") && !o.Has("reduce"):
+		o.Fail("merge", "needs `reduce` beside it: what makes the deltas it merges")
+	case o.Has("mixed") && !o.Has("reduce"):
+		o.Fail("mixed", "belongs to pipelines with SQL files: write it beside a fold's `sum`")
+	}
+	p.Mixed = o.Has("mixed")
+	checkMixed(o)
+}
+
+// checkMixed rejects values of `mixed` other than ok.
+func checkMixed(o doc.Section) {
+	if o.Has("mixed") && o.Text("mixed") != "ok" {
+		o.Fail("mixed", "can only be ok: amounts of several groups of a control total may be added up")
+	}
+}
+
+// checkFoldKind rejects a column that is made in another way than the pipeline's others: either all columns come from folds or from SQL
+// files.
+func (p *Pipeline) checkFoldKind(o doc.Section, f *Fold) {
+	custom := o.Has("reduce") || o.Has("merge")
+	at := "artifact." + f.Name
+	switch {
+	case f.Kind == "" || f.Kind == Is:
+	case f.Kind == Typed && !custom:
+		o.Src.FailAt(at+".type", "`type` belongs to columns that SQL files make: declare `reduce` and `merge`, or a fold")
+	case f.Kind != Typed && custom:
+		o.Src.FailAt(at, "`%s` cannot be folded where SQL files make the columns: declare its `type`, or compute it with `is`", f.Name)
+	}
+}
+
+// readSQLFile reads the file named by a key, in the folder of pipelines.
+func readSQLFile(o doc.Section, key, dir string) *SQLFile {
+	name := o.Text(key)
+	if name == "" {
+		return nil
+	}
+	file := &SQLFile{File: path.Join("pipelines", name)}
+	if !filepath.IsLocal(filepath.FromSlash(name)) || path.Ext(name) != ".sql" {
+		o.Fail(key, "is %s: name a .sql file within pipelines/", doc.Brief(name))
+		return nil
+	}
+	text, err := readWithin(filepath.Join(dir, "pipelines"), name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		o.Fail(key, "is %s: there is no such file within pipelines/", doc.Brief(name))
+	case err != nil:
+		o.Fail(key, "%s cannot be read: %s", doc.Brief(name), cause(err))
+	case len(text) > doc.MaxFile:
+		o.Fail(key, "%s is larger than %d bytes", doc.Brief(name), doc.MaxFile)
+	case strings.TrimSpace(text) == "":
+		o.Src.Errs = append(o.Src.Errs, doc.Error{File: file.File, Line: 1, Message: "the file is empty"})
+	default:
+		file.Text = text
+		return file
+	}
+	return nil
+}
+
+// readWithin reads a file in a folder. Links must not lead out of the folder.
+func readWithin(dir, name string) (string, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	data, err := readLimited(root.FS(), path.Clean(name))
+	return string(data), err
 }

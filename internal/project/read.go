@@ -1,12 +1,15 @@
-// Reads the folder: which files exist, and how they refer to one another.
+// Reads the folder: which files exist, how they refer to one another, and which changed after they were read.
 
 package project
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -79,22 +82,22 @@ func eachFile(dir, folder string, read func(file string, data []byte) []doc.Erro
 
 // readFile passes a file's bytes to read; one byte more than the limit is enough to detect that it is too large.
 func readFile(dir, file string, read func(data []byte) []doc.Error) []doc.Error {
-	data, err := readLimited(filepath.Join(dir, filepath.FromSlash(file)))
+	data, err := readLimited(os.DirFS(filepath.Clean(dir)), file)
 	if err != nil {
 		return []doc.Error{{File: file, Line: 1, Message: "cannot be read: " + cause(err)}}
 	}
 	return read(data)
 }
 
-func readLimited(name string) ([]byte, error) {
-	info, err := os.Stat(name)
+func readLimited(folder fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(folder, name)
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for ever
 		return nil, errors.New("it is not a regular file")
 	}
-	f, err := os.Open(name)
+	f, err := folder.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -114,10 +117,60 @@ func cause(err error) string {
 // nameFromFile returns the name that a file must declare at key, and checks that it does.
 func nameFromFile(o doc.Section, key string) string {
 	name := strings.TrimSuffix(path.Base(o.Src.Path), ".yaml")
-	if !doc.NamePattern.MatchString(name) {
+	if !doc.IsName(name) {
 		o.Src.Fail(1, "the file's name must be a name and .yaml: lower-case letters, digits and _, starting with a letter")
 	} else if declared := o.Text(key); declared != "" && declared != name {
 		o.Fail(key, "is %s but the file is named %s.yaml: they must agree", doc.Brief(declared), name)
 	}
 	return name
+}
+
+// fileDigests are digests of the folder's files, by name.
+type fileDigests map[string][sha256.Size]byte
+
+// readDigests reads the files with declarations. A file that cannot be read counts as empty.
+func readDigests(dir string) fileDigests {
+	files := fileDigests{}
+	add := func(file string) {
+		data, _ := readLimited(os.DirFS(filepath.Clean(dir)), file) // Read reports what cannot be read
+		files[file] = sha256.Sum256(data)
+	}
+	add(configFile)
+	for _, folder := range []string{"streams", "pipelines", "institutions"} {
+		entries, _ := os.ReadDir(filepath.Join(dir, folder))
+		for _, e := range entries {
+			if ext := filepath.Ext(e.Name()); ext == ".yaml" || ext == ".sql" {
+				add(path.Join(folder, e.Name()))
+			}
+		}
+	}
+	return files
+}
+
+// InstitutionsDigest is a digest of the institutions' files as they were read.
+func (p *Project) InstitutionsDigest() string {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(p.content)) {
+		if strings.HasPrefix(name, "institutions/") {
+			fmt.Fprintf(sum, "%q %x\n", name, p.content[name])
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// Changed names the files of the folder that were changed, added or removed since the project was read.
+func (p *Project) Changed() (names []string) {
+	now := readDigests(p.Dir)
+	for name, digest := range now {
+		if was, read := p.content[name]; !read || was != digest {
+			names = append(names, name)
+		}
+	}
+	for name := range p.content {
+		if _, there := now[name]; !there {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/text/encoding"
 
 	"bursar/internal/column"
-	"bursar/internal/project/doc"
 )
 
 // Identities that a stream may declare instead of columns.
@@ -37,15 +36,8 @@ type Stream struct {
 
 	Builtin bool // part of every project, and filled only by `bursar import`
 
-	lines  doc.Lines // line of each key in File
-	broken bool      // see Broken
+	source
 }
-
-// Lines returns the line of each key in File.
-func (s *Stream) Lines() doc.Lines { return s.lines }
-
-// Broken reports whether the file has errors, so that binding its expressions would only repeat them.
-func (s *Stream) Broken() bool { return s.broken }
 
 // Format is the format of a stream's files.
 type Format string
@@ -101,12 +93,7 @@ type Total struct {
 
 // Column finds a column by name, or nil.
 func (s *Stream) Column(name string) *Column {
-	for i := range s.Columns {
-		if s.Columns[i].Name == name {
-			return &s.Columns[i]
-		}
-	}
-	return nil
+	return findIn(s.Columns, func(c *Column) bool { return c.Name == name })
 }
 
 // DerivedID reports whether the stream's identity is computed rather than read from columns.
@@ -116,20 +103,18 @@ func (s *Stream) DerivedID() bool {
 
 // Types returns the name and type of every column without `origin: true`, in declared order.
 func (s *Stream) Types() []column.Field {
-	var types []column.Field
-	for _, c := range s.Columns {
-		if !c.Origin {
-			types = append(types, column.Field{Name: c.Name, Type: c.Type})
-		}
-	}
-	return types
+	return typesOf(s.Columns, func(c *Column) bool { return !c.Origin })
 }
 
 // InputTypes returns the types without computed columns, which must not use one another.
 func (s *Stream) InputTypes() []column.Field {
-	var types []column.Field
-	for _, c := range s.Columns {
-		if c.Is == "" && !c.Origin {
+	return typesOf(s.Columns, func(c *Column) bool { return c.Is == "" && !c.Origin })
+}
+
+// typesOf returns the name and type of the wanted columns.
+func typesOf(columns []Column, wanted func(*Column) bool) (types []column.Field) {
+	for i := range columns {
+		if c := &columns[i]; wanted(c) {
 			types = append(types, column.Field{Name: c.Name, Type: c.Type})
 		}
 	}
@@ -149,12 +134,7 @@ func (s *Stream) IDColumns() []string {
 
 // Total finds a control total by name, or nil.
 func (s *Stream) Total(name string) *Total {
-	for i := range s.Totals {
-		if s.Totals[i].Name == name {
-			return &s.Totals[i]
-		}
-	}
-	return nil
+	return findIn(s.Totals, func(t *Total) bool { return t.Name == name })
 }
 
 // TotalType is the type in which a control total is summed: exact, with the measure's scale (rule 2).

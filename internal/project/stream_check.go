@@ -111,11 +111,7 @@ func (s *Stream) checkTotal(src *doc.File, t Total) {
 func (s *Stream) reference(src *doc.File, path, name string) *Column {
 	c := s.Column(name)
 	if c == nil {
-		names := make([]string, len(s.Columns))
-		for i := range s.Columns {
-			names[i] = s.Columns[i].Name
-		}
-		src.FailAt(path, "no column %s in stream %s%s", doc.Brief(name), s.Name, doc.DidYouMean(name, names))
+		src.FailAt(path, "no column %s in stream %s%s", doc.Brief(name), s.Name, doc.DidYouMean(name, namesOf(s.Columns, columnName)))
 	}
 	return c
 }

@@ -18,7 +18,7 @@ func parseStream(file string, data []byte) (*Stream, []doc.Error) {
 	src := doc.NewFile(file)
 	root := src.Root(data)
 	o := src.Section(root, "", "stream", "format", "csv", "encoding", "id", "time", "columns", "totals", "dedupe", "versions", "seal")
-	s := &Stream{Name: nameFromFile(o, "stream"), File: file, lines: src.Lines}
+	s := &Stream{Name: nameFromFile(o, "stream"), File: file, source: source{lines: src.Lines}}
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("stream", "format", "id", "columns")
 	}

@@ -6,7 +6,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -125,14 +124,11 @@ func (e *Engine) WithIndex(index artifact.Index) *Engine {
 	}
 }
 
-// errExists ends a scan at its first entry.
-var errExists = errors.New("the generation has entries")
-
 // Clear removes all objects and index entries of a generation, if there are any.
 func (e *Engine) Clear(ctx context.Context, space artifact.Space) error {
 	exists := false
-	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return errExists })
-	if err != nil && !errors.Is(err, errExists) {
+	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return failure.ErrStop })
+	if err := failure.UnlessStopped(err); err != nil {
 		return err
 	}
 	if exists {
@@ -140,7 +136,12 @@ func (e *Engine) Clear(ctx context.Context, space artifact.Space) error {
 			return err
 		}
 	}
-	names, err := e.Objects.List(ctx, artifact.SpacePrefix(space))
+	return e.DeleteObjects(ctx, artifact.SpacePrefix(space))
+}
+
+// DeleteObjects deletes all objects whose names begin with prefix.
+func (e *Engine) DeleteObjects(ctx context.Context, prefix string) error {
+	names, err := e.Objects.List(ctx, prefix)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
@@ -16,7 +18,7 @@ import (
 
 // StoredFields returns the columns of an artifact's row: those of the key, then those of the record.
 func StoredFields(plan *fold.Plan) []column.Field {
-	return append(append([]column.Field{}, plan.Key...), plan.RecordFields()...)
+	return slices.Concat(plan.Key, plan.RecordFields())
 }
 
 // StateFields returns the columns of a state: those of a record, all null for a new key.
@@ -42,11 +44,12 @@ func ResetRow(row []column.Vector) {
 
 // DecodeRecord appends a record as row i of the columns, and checks that it has the key of the index entry.
 func DecodeRecord(record []byte, row []column.Vector, i int, entry artifact.Entry) error {
-	if err := artifact.DecodeRecord(record, row); err != nil {
-		return fmt.Errorf("read artifact of run %d at %+v: %w", entry.Run, entry.Location, err)
+	err := artifact.DecodeRecord(record, row)
+	if err == nil && !artifact.IsKey(entry.Key, row, i) {
+		err = fmt.Errorf("the index points to another key's record: %w", artifact.ErrCorrupt)
 	}
-	if !artifact.IsKey(entry.Key, row, i) {
-		return fmt.Errorf("read artifact of run %d at %+v: the index points to another key's record: %w", entry.Run, entry.Location, artifact.ErrCorrupt)
+	if err != nil {
+		return fmt.Errorf("read artifact of run %d at %+v: %w", entry.Run, entry.Location, err)
 	}
 	return nil
 }
@@ -62,6 +65,13 @@ func Unreadable(pipeline string, err error) error {
 // KeyJSON prints a key as a JSON value, a composite key as an array.
 func KeyJSON(key []column.Vector, i int) json.RawMessage { return AppendKeyJSON(nil, key, i) }
 
+// AppendNulls appends a row of nulls.
+func AppendNulls(row []column.Vector) {
+	for c := range row {
+		row[c].AppendNull()
+	}
+}
+
 // AppendKeyJSON appends what KeyJSON prints.
 func AppendKeyJSON(dst []byte, key []column.Vector, i int) []byte {
 	if len(key) == 1 {
@@ -75,4 +85,17 @@ func AppendKeyJSON(dst []byte, key []column.Vector, i int) []byte {
 		dst = key[c].AppendJSON(dst, i)
 	}
 	return append(dst, ']')
+}
+
+// Plural formats a count of things.
+func Plural[N int | int64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	if strings.HasSuffix(what, "ch") {
+		what += "e"
+	} else if stem, found := strings.CutSuffix(what, "y"); found {
+		what = stem + "ie"
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

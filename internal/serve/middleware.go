@@ -151,7 +151,7 @@ func (s *Server) serveRoute(w http.ResponseWriter, r *http.Request, pattern stri
 	}
 	s.metrics.countRequest(pattern, recorded.status())
 	log := s.options.Log
-	if failure.Of(err) == failure.Bug && err != nil && !isRefusal(err) {
+	if err != nil && failure.Of(err) == failure.Bug {
 		log.Error("request failed", "request", w.Header().Get(requestIDHeader), "route", pattern, "error", err)
 	}
 	if log.Enabled(r.Context(), slog.LevelDebug) {

@@ -49,11 +49,6 @@ func (r *refusal) Class() failure.Class {
 	return failure.Data
 }
 
-func isRefusal(err error) bool {
-	var r *refusal
-	return errors.As(err, &r)
-}
-
 // defaultRetryAfter is the Retry-After of refusals without a specific delay.
 const defaultRetryAfter = time.Second
 

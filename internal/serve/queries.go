@@ -5,7 +5,6 @@ package serve
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"bursar/internal/event"
+	"bursar/internal/failure"
 	"bursar/internal/reconcile/query"
 )
 
@@ -65,11 +65,9 @@ func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
 		}
 		asOf = n
 	}
-	history := false
-	if text := query.Get("history"); text != "" {
-		if history, err = strconv.ParseBool(text); err != nil {
-			return refuse(http.StatusBadRequest, "history is not true or false", "")
-		}
+	history, err := boolParameter(query, "history")
+	if err != nil {
+		return err
 	}
 	answer, err := s.options.Queries.Get(r.Context(), r.PathValue("pipeline"), key, asOf, history)
 	if err != nil {
@@ -109,9 +107,6 @@ type boundedList struct {
 	more  bool
 }
 
-// errListFull stops an iteration when the list is full.
-var errListFull = errors.New("the list is full")
-
 func (l *boundedList) add(item any) error {
 	text, err := json.Marshal(item)
 	if err != nil {
@@ -119,7 +114,7 @@ func (l *boundedList) add(item any) error {
 	}
 	if len(l.items) == l.limit || l.bytes+len(text) > maxListBytes && len(l.items) > 0 {
 		l.more = true
-		return errListFull
+		return failure.ErrStop
 	}
 	l.items, l.bytes = append(l.items, text), l.bytes+len(text)
 	return nil
@@ -141,7 +136,7 @@ func (s *Server) list(w http.ResponseWriter, query url.Values, r *http.Request, 
 		return err
 	}
 	defer s.heavyQueries.Release(1)
-	if err := walk(r.Context(), l.add); err != nil && !errors.Is(err, errListFull) {
+	if err := failure.UnlessStopped(walk(r.Context(), l.add)); err != nil {
 		return err
 	}
 	_ = rc.SetWriteDeadline(time.Now().Add(responseTimeout))
@@ -186,11 +181,9 @@ func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	wantDismissed := false
-	if text := query.Get("dismissed"); text != "" {
-		if wantDismissed, err = strconv.ParseBool(text); err != nil {
-			return refuse(http.StatusBadRequest, "dismissed is not true or false", "")
-		}
+	wantDismissed, err := boolParameter(query, "dismissed")
+	if err != nil {
+		return err
 	}
 	return s.list(w, query, r, "rows", func(ctx context.Context, add func(any) error) error {
 		return s.options.Quarantine.Quarantine(ctx, r.PathValue("stream"), func(q event.Rejected) error {
@@ -204,6 +197,19 @@ func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
 			return add(row)
 		})
 	})
+}
+
+// boolParameter returns a parameter that is true, false, or not given.
+func boolParameter(query url.Values, name string) (bool, error) {
+	text := query.Get(name)
+	if text == "" {
+		return false, nil
+	}
+	is, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, refuse(http.StatusBadRequest, name+" is not true or false", "")
+	}
+	return is, nil
 }
 
 // parseParameters returns the query parameters. It refuses unknown ones, so that a misspelt parameter is not silently ignored.

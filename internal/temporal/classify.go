@@ -74,7 +74,6 @@ func shorten(text string) string {
 	return strings.ToValidUTF8(text[:maxMessageBytes], "") + " …"
 }
 
-// receivedError is an error that FromTemporal returns.
 type receivedError struct {
 	error
 	text  string
@@ -143,7 +142,6 @@ func fromApplication(err error, application *temporal.ApplicationError) error {
 	return &receivedError{error: err, text: text, class: class, code: code}
 }
 
-// fromService classifies the errors of the server itself.
 func fromService(err error) error {
 	var unavailable *serviceerror.Unavailable
 	var late *serviceerror.DeadlineExceeded

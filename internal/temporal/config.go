@@ -1,17 +1,22 @@
-// The configuration of the embedded server: one host, one shard, loopback only, tuned for one process and one database file.
+// The configuration of the embedded server: one host, one shard, loopback only, tuned for one process and one database file; and
+// its ports.
 
 package temporal
 
 import (
+	"fmt"
+	"net"
+	"path/filepath"
 	"time"
+
+	"bursar/internal/loopback"
 
 	"go.temporal.io/server/common/cluster"
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/dynamicconfig"
+	"go.temporal.io/server/common/membership/static"
 	sqliteplugin "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
 	"go.temporal.io/server/common/primitives"
-
-	"bursar/internal/loopback"
 )
 
 const (
@@ -78,4 +83,42 @@ func dynamicConfig() dynamicconfig.StaticClient {
 		dynamicconfig.EnableNexus.Key():                           false, // it needs an HTTP port
 		dynamicconfig.PersistenceHealthSignalMetricsEnabled.Key(): false, // they are not read, and their goroutines outlive the server
 	}
+}
+
+// ports are the loopback ports of the server's four services, as stored in temporal.json.
+type ports struct {
+	Frontend int `json:"frontend"`
+	History  int `json:"history"`
+	Matching int `json:"matching"`
+	Worker   int `json:"worker"`
+}
+
+func (p *ports) all() []*int { return []*int{&p.Frontend, &p.History, &p.Matching, &p.Worker} }
+
+// hosts returns the static members of the cluster. Without it the server looks up its members in the database, where those of
+// a killed process stay for up to a minute, and waits for them.
+func (p ports) hosts() map[primitives.ServiceName]static.Hosts {
+	return map[primitives.ServiceName]static.Hosts{
+		primitives.FrontendService: static.SingleLocalHost(loopback.Address(p.Frontend)),
+		primitives.HistoryService:  static.SingleLocalHost(loopback.Address(p.History)),
+		primitives.MatchingService: static.SingleLocalHost(loopback.Address(p.Matching)),
+		primitives.WorkerService:   static.SingleLocalHost(loopback.Address(p.Worker)),
+	}
+}
+
+// loadPorts returns the project's ports, all of which are free.
+func loadPorts(stateDir string) (ports, error) {
+	kept, err := loopback.Keep(filepath.Join(stateDir, "temporal.json"), (*ports).all, tryPort)
+	if err != nil {
+		return ports{}, fmt.Errorf("choose ports for the embedded Temporal server: %w", err)
+	}
+	return kept, nil
+}
+
+func tryPort(port int) error {
+	l, err := net.Listen("tcp", loopback.Address(port))
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }

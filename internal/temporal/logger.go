@@ -13,7 +13,6 @@ import (
 	"go.temporal.io/server/common/log/tag"
 )
 
-// phase is the phase of a server's life.
 type phase int32
 
 const (

@@ -60,7 +60,6 @@ func (b *Books) partOfDay(message string, day, from, to int) Export {
 	return e
 }
 
-// statementsOfDay generates the statements of a day.
 func (b *Books) statementsOfDay(day int) (files []Export) {
 	all := len(b.Days[day-1])
 	if all == 0 {

@@ -59,7 +59,6 @@ type page struct {
 	first, last      bool
 }
 
-// pages returns the pages of the statement.
 func (e *Export) pages() []page {
 	if e.page == 0 {
 		return []page{{e.lines, e.opening, e.closing, true, true}}
@@ -71,7 +70,6 @@ func (e *Export) pages() []page {
 	return []page{{e.lines[:e.page], e.opening, middle, true, false}, {e.lines[e.page:], middle, e.closing, false, true}}
 }
 
-// camtMessages are the names of the CAMT messages and of their elements.
 var camtMessages = map[string]struct{ number, root, element string }{
 	"":             {"camt.053", "BkToCstmrStmt", "Stmt"},
 	"report":       {"camt.052", "BkToCstmrAcctRpt", "Rpt"},

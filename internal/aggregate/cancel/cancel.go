@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -152,9 +151,7 @@ func (r *Adjustment) reasonLeft(ctx context.Context, ids map[string]string, o *o
 		}
 		found := false
 		if sql != "" {
-			options := r.Duck
-			options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
-			err = imported.Query(ctx, r.ObjectFiles, options, "SELECT 1 FROM ("+sql+") LIMIT 1", func([]string) error { found = true; return nil })
+			err = r.query(ctx, "SELECT 1 FROM ("+sql+") LIMIT 1", func([]string) error { found = true; return nil })
 		}
 		if err != nil {
 			return "", fmt.Errorf("look for what is to be taken back in %s: %w", stream, err)
@@ -185,11 +182,11 @@ func (r *Adjustment) unlistedSQL(ctx context.Context, stream, ids string, again 
 	}
 	condition := "id IN (SELECT id FROM listed WHERE uncounted = '1')"
 	if len(again) > 0 {
-		condition += " OR object IN (" + imported.SQLList(again) + ")"
+		condition += " OR object IN (" + imported.SQLList(again...) + ")"
 	}
 	for _, m := range missing {
 		if m.uncounted {
-			condition += fmt.Sprintf(" OR object = %s AND (%s = '' OR substr(file, instr(file, '/') + 1) = %[2]s)", imported.SQLList([]string{m.object}), imported.SQLList([]string{m.name}))
+			condition += fmt.Sprintf(" OR object = %s AND (%s = '' OR substr(file, instr(file, '/') + 1) = %[2]s)", imported.SQLList(m.object), imported.SQLList(m.name))
 		}
 	}
 	applied := imported.Corrections{}
@@ -209,46 +206,39 @@ func (r *Adjustment) unlistedSQL(ctx context.Context, stream, ids string, again 
 // events that restore them.
 func listedSQL(path string, counting *imported.Corrections) string {
 	return fmt.Sprintf("spooled AS (FROM read_csv(%s, auto_detect = false, header = false, delim = ',', columns = {'id': 'VARCHAR', 'uncounted': 'VARCHAR'})), listed AS (FROM spooled%s)",
-		imported.SQLList([]string{path}), counting.RestoredSQL())
+		imported.SQLList(path), counting.RestoredSQL())
 }
 
 // ingestAnswers seals one event for each row that a query finds in a stream: a copy of the row, changed by answer.
 func (r *Adjustment) ingestAnswers(ctx context.Context, stream, sql, name string, answer func(event map[string]any)) (result intake.Result, err error) {
 	s := rows.File{Path: filepath.Join(r.Dir, name+"."+stream+".jsonl")}
-	if err := r.spoolAnswers(ctx, &s, stream, sql, answer); err != nil || s.Rows == 0 {
-		return result, err
+	columns := r.Project.Stream(stream).Columns
+	err = rows.WriteFile(s.Path, func(to *bufio.Writer) error {
+		lines := json.NewEncoder(to)
+		return r.query(ctx, sql, func(row []string) error {
+			event := eventOf(columns, row)
+			answer(event)
+			s.Rows++
+			s.Name = stringOf(event["file"])
+			return lines.Encode(event)
+		})
+	})
+	if err == nil && s.Rows > 0 {
+		result, err = r.Ingest(ctx, stream, []string{s.Path}, s.Parts)
 	}
-	if result, err = r.Ingest(ctx, stream, []string{s.Path}, s.Parts); err != nil {
+	if err != nil {
 		return result, fmt.Errorf("take back what is in %s: %w", stream, err)
 	}
 	return result, nil
 }
 
-// spoolAnswers writes these events to a file.
-func (r *Adjustment) spoolAnswers(ctx context.Context, s *rows.File, stream, sql string, answer func(event map[string]any)) error {
-	out, err := os.Create(s.Path)
-	if err != nil {
-		return fmt.Errorf("spool rows: %w", err)
-	}
-	to := bufio.NewWriterSize(out, 1<<16)
+// query is imported.Query for SQL that also reads files of the scratch folder.
+func (r *Adjustment) query(ctx context.Context, sql string, each func(row []string) error) error {
 	options := r.Duck
 	options.Dirs = append(slices.Clone(options.Dirs), r.Scratch)
-	rows := json.NewEncoder(to)
-	columns := r.Project.Stream(stream).Columns
-	err = imported.Query(ctx, r.ObjectFiles, options, sql, func(row []string) error {
-		event := eventOf(columns, row)
-		answer(event)
-		s.Rows++
-		s.Name = stringOf(event["file"])
-		return rows.Encode(event)
-	})
-	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
-		return fmt.Errorf("take back what is in %s: %w", stream, err)
-	}
-	return nil
+	return imported.Query(ctx, r.ObjectFiles, options, sql, each)
 }
 
-// eventOf makes an event of the texts of its columns.
 func eventOf(columns []project.Column, row []string) map[string]any {
 	event := map[string]any{}
 	for i, c := range columns {

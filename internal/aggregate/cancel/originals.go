@@ -1,11 +1,10 @@
-// Selects the originals, and their parts, that are read once more to find what is cancelled.
+// Selects the originals, and their parts, that are read once more to find what they list.
 
 package cancel
 
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -13,10 +12,10 @@ import (
 
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/rows"
 	"bursar/internal/project"
 )
 
-// originals are the files to read.
 type originals struct {
 	objects       map[string]members // parts to read of each object
 	uncounted     map[string]bool    // ids of statements that do not count
@@ -86,18 +85,13 @@ func (r *Adjustment) findRemoved(ctx context.Context, again map[string]*File, o 
 		return err
 	}
 	has := map[string]bool{}
-	for _, s := range r.Spools {
-		err := s.EachLine(project.StatementStream, func(line []byte) error {
-			var row struct{ ID, Object, Account string }
-			err := json.Unmarshal(line, &row)
-			if again[row.Object] != nil {
-				has[row.ID], accounts[row.Account] = true, true
-			}
-			return err
-		})
-		if err != nil {
-			return err
+	err = rows.Each(r.Spools, project.StatementStream, func(row *struct{ ID, Object, Account string }) {
+		if again[row.Object] != nil {
+			has[row.ID], accounts[row.Account] = true, true
 		}
+	})
+	if err != nil {
+		return err
 	}
 	for _, f := range again {
 		if !f.Retracted {
@@ -111,7 +105,7 @@ func (r *Adjustment) findRemoved(ctx context.Context, again map[string]*File, o 
 			o.spans = append(o.spans, Days{"0000", "9999"})
 		}
 	}
-	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + imported.SQLList(o.rereadObjects) + ")"
+	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + imported.SQLList(o.rereadObjects...) + ")"
 	return imported.Query(ctx, r.ObjectFiles, r.Duck, sql, func(row []string) error {
 		if f := again[row[1]]; !has[row[0]] && !f.Retracted {
 			f.Removed = append(f.Removed, row[0])
@@ -155,4 +149,39 @@ func (m members) unread(object string, read map[string]bool, faults map[string]e
 		}
 	}
 	return list
+}
+
+// StatementIDs reads a file once more for the ids of its statements, and finds the accounts of its stored rows. A
+// statement that it shares with other files is stored once, with the first of them as its origin.
+func (r *Adjustment) StatementIDs(ctx context.Context, object string, refused []bool) (ids, ofAccounts []string, err error) {
+	l, err := r.newRelisted("stated", nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	l.refused = map[string][]bool{object: refused}
+	defer func() { err = errors.Join(err, l.close()) }()
+	if _, err := l.readOriginal(ctx, object, nil); err != nil { // what cannot be read any more is found among the stored rows
+		return nil, nil, err
+	}
+	l.allRead = true
+	if err := l.rows.Close(); err != nil {
+		return nil, nil, err
+	}
+	accounts := map[string]bool{}
+	err = rows.Each([]*rows.Spool{l.rows}, project.StatementStream, func(row *struct{ ID, Account string }) {
+		ids, accounts[row.Account] = append(ids, row.ID), true
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	stored := "SELECT id, account FROM stored WHERE object = " + imported.SQLList(object)
+	err = r.Select(ctx, project.StatementStream, stored, func(row []string) { ids, accounts[row[1]] = append(ids, row[0]), true })
+	if err == nil {
+		err = r.Select(ctx, project.EntryStream, stored, func(row []string) { accounts[row[1]] = true })
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), slices.Sorted(maps.Keys(accounts)), nil
 }

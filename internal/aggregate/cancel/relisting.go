@@ -55,7 +55,6 @@ type relistedGroup struct {
 
 type relistedStatement struct{ ID, Currency string }
 
-// relistedRow is what is read of a row that a statement lists.
 type relistedRow struct{ ID, Currency, Entry, Object string }
 
 // newRelisted makes a relisting with its own scratch folder.
@@ -80,7 +79,6 @@ func (r *Adjustment) newRelisted(name string, uncounted map[string]bool) (*relis
 	return l, nil
 }
 
-// close closes the files that are still open.
 func (l *relisting) close() error {
 	if !l.allRead {
 		l.allRead = true
@@ -140,7 +138,7 @@ func (l *relisting) readPart(ctx context.Context, from rows.Origin, institution 
 	l.rows.Begin()
 	t := rows.NewBuilder(from, l, l.Rules, &l.budget, l.bindings)
 	defer t.Release()
-	err = as.Read(format.WithContext(ctx, in), &relistedHandler{t.Handler(), l})
+	err = as.Read(format.WithContext(ctx, in, nil), &relistedHandler{t, l})
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return nil, fmt.Errorf("read original %s: %w", from.Object, err)
@@ -160,12 +158,11 @@ func (l *relisting) copyOriginal(ctx context.Context, object string) (path strin
 	}
 	defer in.Close()
 	path = filepath.Join(l.dir, "original")
-	out, err := os.Create(path)
+	err = rows.WriteFile(path, func(to *bufio.Writer) error {
+		_, err := io.Copy(to, io.NewSectionReader(in, 0, in.Size()))
+		return err
+	})
 	if err != nil {
-		return "", fmt.Errorf("copy original %s: %w", object, err)
-	}
-	_, err = io.Copy(out, io.NewSectionReader(in, 0, in.Size()))
-	if err = errors.Join(err, out.Close()); err != nil {
 		return "", fmt.Errorf("copy original %s: %w", object, err)
 	}
 	return path, nil
@@ -223,21 +220,16 @@ func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error)
 	paths := map[string]string{}
 	for _, stream := range project.BuiltinStreams {
 		paths[stream] = filepath.Join(l.dir, stream+".ids")
-		if err := l.writeIDs(stream, paths[stream]); err != nil {
-			return nil, err
+		if err := rows.WriteFile(paths[stream], func(to *bufio.Writer) error { return l.writeIDs(stream, to) }); err != nil {
+			return nil, fmt.Errorf("spool ids: %w", err)
 		}
 	}
 	return paths, nil
 }
 
-func (l *relisting) writeIDs(stream, path string) error {
-	out, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("spool ids: %w", err)
-	}
-	to := bufio.NewWriterSize(out, 1<<16)
+func (l *relisting) writeIDs(stream string, to *bufio.Writer) error {
 	at, n := -1, int64(0)
-	err = l.rows.EachLine(stream, func(line []byte) error {
+	return l.rows.EachLine(stream, func(line []byte) error {
 		for at+1 < len(l.groups) && l.groups[at+1].firstRows[stream] <= n {
 			at++
 		}
@@ -250,10 +242,10 @@ func (l *relisting) writeIDs(stream, path string) error {
 		if at >= 0 && l.groups[at].isUncounted(row.Currency, l.uncounted) {
 			counts = "1"
 		}
-		if counts == "0" && stream == project.EntryStream && l.contradicted[[2]string{row.Object, row.ID}] {
-			return nil
-		}
 		if counts == "0" {
+			if stream == project.EntryStream && l.contradicted[[2]string{row.Object, row.ID}] {
+				return nil
+			}
 			if err := l.noteRestorable(stream, &row, line); err != nil {
 				return err
 			}
@@ -264,10 +256,6 @@ func (l *relisting) writeIDs(stream, path string) error {
 		_, err := fmt.Fprintf(to, "%s,%s\n", row.ID, counts)
 		return err
 	})
-	if err := errors.Join(err, to.Flush(), out.Close()); err != nil {
-		return fmt.Errorf("spool ids: %w", err)
-	}
-	return nil
 }
 
 // isUncounted reports whether the statement that lists a row of a currency does not count.

@@ -15,7 +15,6 @@ import (
 	"slices"
 
 	"bursar/internal/aggregate/identity"
-	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/project"
 )
@@ -67,17 +66,7 @@ func (l *relisting) countingBalanceID(balance string) string {
 func (r *Adjustment) cancelledAccounts(ctx context.Context) (map[string]bool, error) {
 	accounts := map[string]bool{}
 	for _, stream := range []string{project.EntryStream, project.BalanceStream} {
-		view, err := r.View(ctx, stream)
-		if err != nil {
-			return nil, err
-		}
-		if view == "" {
-			continue
-		}
-		err = imported.Query(ctx, r.ObjectFiles, r.Duck, "SELECT DISTINCT account FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
-			accounts[row[0]] = true
-			return nil
-		})
+		err := r.Select(ctx, stream, "SELECT DISTINCT account FROM stored WHERE takes_back IS NOT NULL", func(row []string) { accounts[row[0]] = true })
 		if err != nil {
 			return nil, fmt.Errorf("read of which accounts something is taken back: %w", err)
 		}
@@ -88,14 +77,7 @@ func (r *Adjustment) cancelledAccounts(ctx context.Context) (map[string]bool, er
 // CancelledBalances are the ids of balances that were cancelled.
 func (r *Adjustment) CancelledBalances(ctx context.Context) (map[string]bool, error) {
 	ids := map[string]bool{}
-	view, err := r.View(ctx, project.BalanceStream)
-	if err != nil || view == "" {
-		return ids, err
-	}
-	err = imported.Query(ctx, r.ObjectFiles, r.Duck, "SELECT takes_back FROM ("+view+") WHERE takes_back IS NOT NULL", func(row []string) error {
-		ids[row[0]] = true
-		return nil
-	})
+	err := r.Select(ctx, project.BalanceStream, "SELECT takes_back FROM stored WHERE takes_back IS NOT NULL", func(row []string) { ids[row[0]] = true })
 	if err != nil {
 		return nil, fmt.Errorf("read which balances are taken back: %w", err)
 	}

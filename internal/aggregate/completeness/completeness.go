@@ -13,7 +13,6 @@ import (
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/imported"
-	"bursar/internal/event"
 	"bursar/internal/project"
 )
 
@@ -44,7 +43,7 @@ func (c *Accounts) Judge(ctx context.Context, q Query, each func(Account) error)
 
 // judgeAll passes on each account, judged by its statements alone. Among days without a statement, accepted days are intervals of their own.
 func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, each func(Account) error) error {
-	batches, err := event.Batches(ctx, c.Catalog, project.StatementStream, 0)
+	view, err := c.View(ctx, project.StatementStream)
 	if err != nil {
 		return err
 	}
@@ -53,20 +52,15 @@ func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, 
 	if err != nil {
 		return err
 	}
-	if len(batches) == 0 {
-		if err := quarantined.eachUnclaimed(c.institutionName, each); err != nil {
+	if view == "" {
+		if err := quarantined.eachUnclaimed(c.institution, each); err != nil {
 			return err
 		}
 		return c.eachSilent(q, fileDays{}, seen, accepted, each)
 	}
-	entries, err := event.Batches(ctx, c.Catalog, project.EntryStream, 0)
-	if err != nil {
+	if _, err := c.View(ctx, project.EntryStream); err != nil { // the entries are checked too before any account is judged
 		return err
 	}
-	if err := event.CheckObjects(ctx, c.Objects, slices.Concat(batches, entries), c.Duck.Threads); err != nil {
-		return err
-	}
-	view := event.ViewSQL(c.ObjectFiles, c.Project.Stream(project.StatementStream), batches)
 	days, err := c.fileDays(ctx, view)
 	if err != nil {
 		return err
@@ -82,7 +76,8 @@ func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, 
 	err = c.eachRecord(ctx, view, q, again.Removed(), func(r *record, byKind []versions) error {
 		seen[r.Account.Account] = true
 		r.statements = nil
-		r.doubts, r.replaced = made.forAccount(&r.Account)
+		key := accountKey{r.Servicer, r.Account.Account, r.Currency}
+		r.doubts, r.replaced = made.doubts[key], made.replaced[key]
 		for _, v := range byKind {
 			r.statements = append(r.statements, v.counting...)
 			r.Superseded = append(r.Superseded, v.superseded()...)
@@ -93,7 +88,7 @@ func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, 
 		return each(r.Account)
 	})
 	if err == nil {
-		err = quarantined.eachUnclaimed(c.institutionName, each)
+		err = quarantined.eachUnclaimed(c.institution, each)
 	}
 	if err != nil {
 		return err
@@ -158,7 +153,7 @@ func (c *Accounts) fileDays(ctx context.Context, view string) (fileDays, error) 
 		return found, nil
 	}
 	err := c.query(ctx, "SELECT DISTINCT servicer, account, strftime(day, '%Y-%m-%d') FROM ("+view+")", func(row []string) error {
-		name := c.institutionName(row[0], row[1])
+		name := c.institution(row[0], row[1]).Name
 		if found[name] == nil {
 			found[name] = &days{has: map[string]bool{}}
 		}
@@ -170,27 +165,19 @@ func (c *Accounts) fileDays(ctx context.Context, view string) (fileDays, error) 
 	return found, err
 }
 
-// forInstitution returns an institution's days.
-func (d fileDays) forInstitution(institution string) *days {
-	if found := d[institution]; found != nil {
-		return found
-	}
-	return &days{}
-}
-
-func (c *Accounts) institutionName(servicer, account string) string {
-	if i := c.Project.InstitutionOf(servicer, account); i != nil {
-		return i.Name
-	}
-	return ""
+// institution is the institution of an account; an empty one if none declares it.
+func (c *Accounts) institution(servicer, account string) *project.Institution {
+	return cmp.Or(c.Project.InstitutionOf(servicer, account), &project.Institution{})
 }
 
 // judge makes an account's intervals from its statements, whose pages are joined: first those of each kind of message,
 // then contradictions, then missing days. Where an account has booked statements, only these satisfy its calendar.
-func (c *Accounts) judge(r *record, days fileDays, until string, accepted acceptances) {
+func (c *Accounts) judge(r *record, all fileDays, until string, accepted acceptances) {
 	a := &r.Account
-	a.Institution = c.institutionName(a.Servicer, a.Account)
-	expects, declared := c.calendarRule(a.Institution, days)
+	i := c.institution(a.Servicer, a.Account)
+	a.Institution = i.Name
+	covered := cmp.Or(all[i.Name], &days{})
+	expects, since, declared := calendarRule(i, covered)
 	links, gaps := chainOf(r.kind(statement.Booked), expects, newStoredMovements(r.movements, r.replaced))
 	a.Intervals = append(intervals(links), gaps...)
 	a.Intervals = append(a.Intervals, compareMovements(links, gaps, r.movements)...)
@@ -210,13 +197,11 @@ func (c *Accounts) judge(r *record, days fileDays, until string, accepted accept
 	if len(links) == 0 {
 		expected = a.Intervals
 	}
-	covered := days.forInstitution(a.Institution)
-	since := c.calendarStart(a.Institution)
 	if len(r.statements) == 0 {
 		since = cmp.Or(since, covered.first)
 	}
-	until = c.expectedUntil(a, cmp.Or(until, covered.last))
-	a.Intervals = append(a.Intervals, missing(expected, expects, declared, since, until, accepted.gaps(a, c.servicer(a.Institution), until))...)
+	until = expectedUntil(i, a, cmp.Or(until, covered.last))
+	a.Intervals = append(a.Intervals, missing(expected, expects, declared, since, until, accepted.gaps(a, i.Servicer, until))...)
 	slices.SortStableFunc(a.Intervals, func(x, y Interval) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
 	a.States = map[State]int{}
 	for _, i := range a.Intervals {
@@ -232,43 +217,28 @@ func intervals(links []link) []Interval {
 	return list
 }
 
-// servicer is the servicer that an institution declares.
-func (c *Accounts) servicer(institution string) string {
-	if i := c.Project.Institution(institution); i != nil {
-		return i.Servicer
-	}
-	return ""
-}
-
 // expectedUntil is the last day on which a statement of an account may be missing: until, or the day on which the
 // account was closed, unless its statements cover later days.
-func (c *Accounts) expectedUntil(a *Account, until string) string {
-	i := c.Project.Institution(a.Institution)
-	if i == nil || i.Closed[a.Account].IsZero() {
+func expectedUntil(i *project.Institution, a *Account, until string) string {
+	if i.Closed[a.Account].IsZero() {
 		return until
 	}
 	return min(until, max(i.Closed[a.Account].Format(time.DateOnly), a.To))
 }
 
-// calendarStart is the first day to which an institution's calendar applies; empty if it declares none.
-func (c *Accounts) calendarStart(institution string) string {
-	i := c.Project.Institution(institution)
-	if i == nil || i.Statements.Since.IsZero() {
-		return ""
+// calendarRule is the rule by which an institution sends statements, the first day to which it applies if one is
+// declared, and its name; nil if none is declared.
+func calendarRule(i *project.Institution, covered *days) (rule func(day time.Time) bool, since, declared string) {
+	if !i.Statements.Since.IsZero() {
+		since = i.Statements.Since.Format(time.DateOnly)
 	}
-	return i.Statements.Since.Format(time.DateOnly)
-}
-
-// calendarRule is the rule by which an institution sends statements, and its name; nil if none is declared.
-func (c *Accounts) calendarRule(institution string, days fileDays) (rule func(day time.Time) bool, declared string) {
-	i := c.Project.Institution(institution)
-	if i == nil || i.Statements.Kind == project.NoCalendar {
-		return nil, ""
+	if i.Statements.Kind == project.NoCalendar {
+		return nil, since, ""
 	}
 	return func(day time.Time) bool {
-		if i.Statements.Kind == project.EveryFileDay && !days.forInstitution(institution).has[day.Format(time.DateOnly)] {
+		if i.Statements.Kind == project.EveryFileDay && !covered.has[day.Format(time.DateOnly)] {
 			return false
 		}
 		return i.Statements.Expects(day)
-	}, string(i.Statements.Kind)
+	}, since, string(i.Statements.Kind)
 }

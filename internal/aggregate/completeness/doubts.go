@@ -18,16 +18,10 @@ type corrections struct {
 	replaced map[accountKey][]replacedEntry
 }
 
-// replacedEntry is a corrected entry.
 type replacedEntry struct {
 	day    string
 	by     string // day of the correcting entry
 	amount string
-}
-
-func (m *corrections) forAccount(a *Account) ([]Interval, []replacedEntry) {
-	key := accountKey{a.Servicer, a.Account, a.Currency}
-	return m.doubts[key], m.replaced[key]
 }
 
 func (c *Accounts) corrections(ctx context.Context, q Query) (m corrections, err error) {
@@ -60,7 +54,7 @@ func (c *Accounts) corrections(ctx context.Context, q Query) (m corrections, err
 	if err != nil {
 		return m, err
 	}
-	return m, c.query(ctx, fmt.Sprintf(replacedSQL, stored, imported.SQLList(earlier.Unlisted())), func(row []string) error {
+	return m, c.query(ctx, fmt.Sprintf(replacedSQL, stored, imported.SQLList(earlier.Unlisted()...)), func(row []string) error {
 		key := accountKey{row[0], row[1], row[2]}
 		m.replaced[key] = append(m.replaced[key], replacedEntry{day: row[3], by: row[4], amount: row[5]})
 		return nil
@@ -123,7 +117,6 @@ func (s storedMovements) explainedByReplaced(b, l *storedStatement) bool {
 	return isSubsetSum(statement.Subtract(l.Amount, statement.Subtract(l.Closing, b.Closing)), amounts)
 }
 
-// isSubsetSum reports whether some of the amounts add up to a sum.
 func isSubsetSum(sum string, amounts []string) bool {
 	if len(amounts) == 0 {
 		return statement.SameNumber(sum, "0")
@@ -136,5 +129,5 @@ func accountCondition(accounts []string) string {
 	if len(accounts) == 0 {
 		return ""
 	}
-	return " AND account IN (" + imported.SQLList(accounts) + ")"
+	return " AND account IN (" + imported.SQLList(accounts...) + ")"
 }

@@ -1,4 +1,4 @@
-// Joins pages that each balance alone into whole statements, to compare these with other versions.
+// Joins pages into whole statements: those that each balance alone, and those that state the balances of the whole.
 
 package completeness
 
@@ -74,4 +74,90 @@ func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []
 		list = append(list, pageChain{whole, p})
 	}
 	return list
+}
+
+// pageSequence is consecutive pages of a statement, from the first one on.
+type pageSequence struct {
+	whole storedStatement
+	pages int
+	last  *storedStatement
+}
+
+// provenTogether joins one page of each number, from the first to a last one, wherever their entries lead from the
+// opening to the closing balance. left are the pages that are in no such sequence.
+func provenTogether(pages []*storedStatement) (all, left []*storedStatement) {
+	numbered := pagesByNumber(pages)
+	used := map[*storedStatement]bool{}
+	open := firstPages(numbered[1])
+	for made := 0; len(open) > 0; {
+		b := open[len(open)-1]
+		open = open[:len(open)-1]
+		if b.isProven() {
+			all = append(all, &b.whole)
+			for _, p := range b.whole.parts {
+				used[p] = true
+			}
+			continue
+		}
+		for _, same := range numbered[b.pages+1] {
+			if next, fits := b.withPage(same); fits && made < maxChains {
+				open = append(open, next)
+				made++
+			}
+		}
+	}
+	return all, slices.DeleteFunc(slices.Clone(pages), func(p *storedStatement) bool { return used[p] })
+}
+
+// pagesByNumber groups pages by number; pages with equal content are together, in an order that does not depend on that of the input.
+func pagesByNumber(pages []*storedStatement) map[int][][]*storedStatement {
+	pages = slices.Clone(pages)
+	same := func(a, b *storedStatement) int {
+		return cmp.Or(compareNumbers(a.page, b.page), cmp.Compare(a.Opening, b.Opening), cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.content, b.content))
+	}
+	slices.SortFunc(pages, func(a, b *storedStatement) int {
+		return cmp.Or(same(a, b), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Place, b.Place))
+	})
+	all := map[int][][]*storedStatement{}
+	for len(pages) > 0 {
+		n := 1
+		for n < len(pages) && same(pages[0], pages[n]) == 0 {
+			n++
+		}
+		if number, err := strconv.Atoi(pages[0].page); err == nil {
+			all[number] = append(all[number], pages[:n:n])
+		}
+		pages = pages[n:]
+	}
+	return all
+}
+
+func firstPages(first [][]*storedStatement) (list []pageSequence) {
+	for _, same := range first {
+		whole := same[0].asWhole()
+		whole.parts = slices.Clone(same)
+		list = append(list, pageSequence{whole, 1, same[0]})
+	}
+	return list
+}
+
+// withPage adds the next page, unless it states other balances of the whole.
+func (b *pageSequence) withPage(same []*storedStatement) (next pageSequence, fits bool) {
+	p := same[0]
+	if differ(b.whole.Opening, p.Opening) || differ(b.whole.Closing, p.Closing) {
+		return next, false
+	}
+	next = pageSequence{b.whole, b.pages + 1, p}
+	next.whole.parts = slices.Clone(b.whole.parts)
+	next.whole.appendPage(p)
+	next.whole.parts = append(next.whole.parts, same[1:]...)
+	return next, true
+}
+
+func differ(one, other string) bool { return one != "" && other != "" && one != other }
+
+// isProven reports whether the pages are a complete statement that balances.
+func (b *pageSequence) isProven() bool {
+	w := &b.whole
+	return b.pages > 1 && !b.last.hasPageAfter && w.fault == "" && w.balanced() && w.addsUp()
 }

@@ -36,7 +36,6 @@ type rejectedRow struct {
 
 func (s *rejectedRow) key() string { return s.Object + "\x00" + s.Account + "\x00" + s.Statement }
 
-// add counts a row.
 func (h quarantinedRows) add(stream string, r *rejectedRow, conflict bool) {
 	if h[r.key()] == nil {
 		h[r.key()] = &statementRejects{first: *r, stream: stream}
@@ -51,26 +50,7 @@ func (h quarantinedRows) add(stream string, r *rejectedRow, conflict bool) {
 func (c *Accounts) quarantined(ctx context.Context) (quarantinedRows, error) {
 	all := quarantinedRows{}
 	for _, stream := range project.BuiltinStreams[:len(project.BuiltinStreams)-1] {
-		var doubtful []rejectedRow
-		err := imported.Quarantine(ctx, c.Catalog, c.Objects, stream, func(rejected event.Rejected) error {
-			r := rejectedRow{reason: rejected.Reason}
-			if err := json.Unmarshal([]byte(rejected.Raw), &r); err != nil {
-				return fmt.Errorf("read quarantine of %s: %w", stream, err)
-			}
-			if !rejected.Conflict() || stream == project.BalanceStream {
-				all.add(stream, &r, false)
-				return nil
-			}
-			if doubtful = append(doubtful, r); len(doubtful) < conflictsAtOnce {
-				return nil
-			}
-			err := c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.add(stream, r, true) })
-			doubtful = doubtful[:0]
-			return err
-		})
-		if err == nil && len(doubtful) > 0 {
-			err = c.contradicting(ctx, stream, doubtful, func(r *rejectedRow) { all.add(stream, r, true) })
-		}
+		err := c.eachContradiction(ctx, stream, func(r *rejectedRow) { all.add(stream, r, true) }, func(r *rejectedRow) { all.add(stream, r, false) })
 		if err != nil {
 			return nil, err
 		}
@@ -80,29 +60,38 @@ func (c *Accounts) quarantined(ctx context.Context) (quarantinedRows, error) {
 
 // Contradictions are the quarantined entries that contradict stored ones, by object and id.
 func (c *Accounts) Contradictions(ctx context.Context) (map[[2]string]bool, error) {
-	found, rows := map[[2]string]bool{}, []rejectedRow{}
+	found := map[[2]string]bool{}
+	err := c.eachContradiction(ctx, project.EntryStream, func(r *rejectedRow) { found[[2]string{r.Object, r.ID}] = true }, func(*rejectedRow) {})
+	return found, err
+}
+
+// eachContradiction passes on the rows of a stream in quarantine that contradict stored ones, and those that are there
+// for other reasons to other. Balances have no such rows.
+func (c *Accounts) eachContradiction(ctx context.Context, stream string, each, other func(*rejectedRow)) error {
+	var doubtful []rejectedRow
 	look := func() error {
-		err := c.contradicting(ctx, project.EntryStream, rows, func(r *rejectedRow) { found[[2]string{r.Object, r.ID}] = true })
-		rows = rows[:0]
+		err := c.contradicting(ctx, stream, doubtful, each)
+		doubtful = doubtful[:0]
 		return err
 	}
-	err := imported.Quarantine(ctx, c.Catalog, c.Objects, project.EntryStream, func(rejected event.Rejected) error {
-		var r rejectedRow
-		if !rejected.Conflict() {
+	err := imported.Quarantine(ctx, c.Catalog, c.Objects, stream, func(rejected event.Rejected) error {
+		r := rejectedRow{reason: rejected.Reason}
+		if err := json.Unmarshal([]byte(rejected.Raw), &r); err != nil {
+			return fmt.Errorf("read quarantine of %s: %w", stream, err)
+		}
+		if !rejected.Conflict() || stream == project.BalanceStream {
+			other(&r)
 			return nil
 		}
-		if err := json.Unmarshal([]byte(rejected.Raw), &r); err != nil {
-			return fmt.Errorf("read quarantine of %s: %w", project.EntryStream, err)
-		}
-		if rows = append(rows, r); len(rows) < conflictsAtOnce {
+		if doubtful = append(doubtful, r); len(doubtful) < conflictsAtOnce {
 			return nil
 		}
 		return look()
 	})
-	if err == nil && len(rows) > 0 {
-		err = look()
+	if err != nil || len(doubtful) == 0 {
+		return err
 	}
-	return found, err
+	return look()
 }
 
 // conflictsAtOnce is how many rows are compared with the stream at a time.
@@ -178,7 +167,6 @@ func (c *Accounts) quarantinedStatements(ctx context.Context, q Query) (quaranti
 	return all, err
 }
 
-// addTo moves an account's quarantined statements to it.
 func (l quarantinedStatements) addTo(a *Account) {
 	key := accountKey{a.Servicer, a.Account, a.Currency}
 	if len(l[key]) == 0 {
@@ -190,13 +178,13 @@ func (l quarantinedStatements) addTo(a *Account) {
 }
 
 // eachUnclaimed passes on the accounts of which nothing else is known.
-func (l quarantinedStatements) eachUnclaimed(institution func(servicer, account string) string, each func(Account) error) error {
+func (l quarantinedStatements) eachUnclaimed(institution func(servicer, account string) *project.Institution, each func(Account) error) error {
 	keys := slices.SortedFunc(maps.Keys(l), func(a, b accountKey) int {
 		return cmp.Or(cmp.Compare(a.servicer, b.servicer), cmp.Compare(a.account, b.account), cmp.Compare(a.currency, b.currency))
 	})
 	for _, key := range keys {
 		a := Account{
-			Institution: institution(key.servicer, key.account), Servicer: key.servicer, Account: key.account, Currency: key.currency,
+			Institution: institution(key.servicer, key.account).Name, Servicer: key.servicer, Account: key.account, Currency: key.currency,
 			States: map[State]int{},
 		}
 		l.addTo(&a)

@@ -26,7 +26,6 @@ type record struct {
 	replaced   []replacedEntry
 }
 
-// kind returns the statements of one kind of message.
 func (r *record) kind(kind statement.Kind) (own []*storedStatement) {
 	for _, s := range r.statements {
 		if s.Kind == string(kind) {
@@ -113,7 +112,6 @@ func (r *record) add(row []string, removed map[string]bool, retracted []string) 
 	r.statements = append(r.statements, t)
 }
 
-// storedStatementOf makes a statement of its columns.
 func storedStatementOf(v map[string]string) *storedStatement {
 	t := &storedStatement{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
 	t.closingDay = v["closing_day"]
@@ -136,7 +134,6 @@ func (c *Accounts) query(ctx context.Context, sql string, each func(row []string
 	return nil
 }
 
-// parseCount parses a count of a stored event.
 func parseCount(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {

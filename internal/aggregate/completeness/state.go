@@ -107,7 +107,6 @@ func newFinding(kind, format string, figures ...any) finding {
 	return finding{fmt.Sprintf(format, figures...), findingDigest(kind, figures...)}
 }
 
-// findingDigest digests the kind of a finding and its figures.
 func findingDigest(kind string, figures ...any) string {
 	texts := []string{kind}
 	for _, f := range figures {

@@ -1,24 +1,28 @@
-// Opens input files: plain, compressed, or several in an archive.
+// Opens input files: plain, compressed, or several in an archive; distinguishes disk errors from damaged content.
 
 package format
 
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+
+	"github.com/klauspost/compress/zstd"
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/failure"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // Limits of archives, because a few bytes may expand to many.
@@ -202,18 +206,89 @@ func (b *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// contextReader is a reader that fails once its context is done.
+// contextReader is a reader that fails once its context is done, and reports the bytes that are read.
 type contextReader struct {
-	ctx context.Context
-	in  io.Reader
+	ctx      context.Context
+	in       io.Reader
+	progress func(bytes int64) // may be nil
 }
 
-// WithContext returns a reader that fails once the context is done.
-func WithContext(ctx context.Context, in io.Reader) io.Reader { return &contextReader{ctx, in} }
+// WithContext returns a reader that fails once the context is done, and reports the bytes that are read.
+func WithContext(ctx context.Context, in io.Reader, progress func(bytes int64)) io.Reader {
+	return &contextReader{ctx, in, progress}
+}
 
 func (i *contextReader) Read(p []byte) (int, error) {
 	if err := i.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return i.in.Read(p)
+	n, err := i.in.Read(p)
+	if i.progress != nil {
+		i.progress(int64(n))
+	}
+	return n, err
+}
+
+// SourceFile is an open file.
+type SourceFile interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+	Stat() (fs.FileInfo, error)
+}
+
+// diskFile is an input file that remembers its first disk error. A disk error says nothing about the content, so that
+// it is Transient; readers of archives and formats report it like damaged content.
+type diskFile struct {
+	SourceFile
+	failed error // the first disk error
+}
+
+// Opener opens input files. Its zero value opens files on disk.
+type Opener struct {
+	OpenFile func(path string) (SourceFile, error)
+}
+
+// Open opens an input file.
+func (o Opener) Open(path string) (io.ReadCloser, error) { return o.open(path) }
+
+func (o Opener) open(path string) (*diskFile, error) {
+	open := o.OpenFile
+	if open == nil { // O_NONBLOCK: if the file was replaced by a pipe, opening must not wait for its other end
+		open = func(path string) (SourceFile, error) { return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) }
+	}
+	f, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, withoutPath(err))
+	}
+	return &diskFile{SourceFile: f}, nil
+}
+
+func (o *diskFile) Read(p []byte) (int, error) {
+	n, err := o.SourceFile.Read(p)
+	return n, o.remember(err)
+}
+
+// ReadAt is used for archives.
+func (o *diskFile) ReadAt(p []byte, at int64) (int, error) {
+	n, err := o.SourceFile.ReadAt(p, at)
+	return n, o.remember(err)
+}
+
+func (o *diskFile) remember(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	err = failure.Wrap(failure.Transient, withoutPath(err))
+	o.failed = cmp.Or(o.failed, err)
+	return err
+}
+
+// withoutPath removes the path from a system error: callers add the file's name as it was given.
+func withoutPath(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }

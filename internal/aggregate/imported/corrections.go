@@ -58,7 +58,7 @@ func ReadCorrections(ctx context.Context, files object.Files, o duck.Options, vi
 	})
 	for err == nil && len(entries) > 0 {
 		next := map[string]string{} // a cancelled restoring event may have been restored itself
-		err = Query(ctx, files, o, "SELECT id FROM ("+view+") WHERE id IN ("+SQLList(slices.Sorted(maps.Keys(entries)))+")", func(row []string) error {
+		err = Query(ctx, files, o, "SELECT id FROM ("+view+") WHERE id IN ("+SQLList(slices.Sorted(maps.Keys(entries))...)+")", func(row []string) error {
 			s.Restored[row[0]] = entries[row[0]]
 			if s.cancelled[row[0]] {
 				next[identity.RestoredID(row[0])] = row[0]
@@ -78,7 +78,6 @@ func ReadCorrections(ctx context.Context, files object.Files, o duck.Options, vi
 	return s, err
 }
 
-// isRestored reports whether an event was restored.
 func (s *Corrections) isRestored(id string) bool { return s.Restored[identity.RestoredID(id)] != "" }
 
 // entryOf is the entry that an event restores, directly or through earlier restoring events.
@@ -104,7 +103,7 @@ func (s *Corrections) Restorable() map[string]string {
 func (s *Corrections) WithSQL() string {
 	return fmt.Sprintf("unlisted AS (SELECT unnest([%s]::VARCHAR[]) AS id), again AS (SELECT unnest([%s]::VARCHAR[]) AS id), "+
 		"correctors AS (SELECT * FROM stored WHERE corrects IS NOT NULL AND takes_back IS NULL AND id NOT IN (FROM unlisted))",
-		SQLList(s.unlisted), SQLList(slices.Sorted(maps.Keys(s.Restored))))
+		SQLList(s.unlisted...), SQLList(slices.Sorted(maps.Keys(s.Restored))...))
 }
 
 // UncorrectedSQL selects the entries that were cancelled by corrections, none of which counts any more, and the
@@ -112,7 +111,7 @@ func (s *Corrections) WithSQL() string {
 func (s *Corrections) UncorrectedSQL(columns string, listed []string) string {
 	return fmt.Sprintf("SELECT %s FROM stored WHERE (id IN (SELECT unnest([%s]::VARCHAR[])) AND id NOT IN (SELECT unnest([%s]::VARCHAR[])) OR id IN (SELECT unnest([%s]::VARCHAR[]))) "+
 		"AND (kind, servicer, account, reference) NOT IN (SELECT (kind, servicer, account, corrects) FROM correctors) ORDER BY id",
-		columns, SQLList(s.Corrected), SQLList(slices.Sorted(maps.Values(s.Restored))), SQLList(listed))
+		columns, SQLList(s.Corrected...), SQLList(slices.Sorted(maps.Values(s.Restored))...), SQLList(listed...))
 }
 
 // RestoredSQL adds to the listed ids those of restoring events: a statement that lists an entry lists them too.

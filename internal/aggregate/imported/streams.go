@@ -36,6 +36,19 @@ func (s *Streams) View(ctx context.Context, stream string) (string, error) {
 	return event.ViewSQL(s.ObjectFiles, s.Project.Stream(stream), batches), nil
 }
 
+// Select passes on the rows that a SELECT finds among all events of a stream, which it names stored. It does nothing if
+// there are none.
+func (s *Streams) Select(ctx context.Context, stream, sql string, each func(row []string)) error {
+	view, err := s.View(ctx, stream)
+	if err != nil || view == "" {
+		return err
+	}
+	return Query(ctx, s.ObjectFiles, s.Duck, "WITH stored AS ("+view+") "+sql, func(row []string) error {
+		each(row)
+		return nil
+	})
+}
+
 // Query passes on rows of texts; null is empty. It pins the files that the SQL reads.
 func Query(ctx context.Context, files object.Files, o duck.Options, sql string, each func(row []string) error) error {
 	if err := files.Pin(ctx); err != nil {
@@ -61,7 +74,7 @@ func Query(ctx context.Context, files object.Files, o duck.Options, sql string, 
 }
 
 // SQLList is a list of SQL literals.
-func SQLList(texts []string) string {
+func SQLList(texts ...string) string {
 	quoted := make([]string, len(texts))
 	for i, text := range texts {
 		quoted[i] = duck.Literal(text)

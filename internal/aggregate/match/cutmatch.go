@@ -1,12 +1,20 @@
-// Matches entries with those of which one of the two has a cut reference.
+// Matches entries with those of which one of the two has a cut reference, and adds the cut names of entries that an
+// earlier version imported.
 
 package match
 
 import (
+	"bufio"
+	"context"
+	"fmt"
+	"path/filepath"
 	"slices"
 
 	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/rows"
+	"bursar/internal/catalog"
+	"bursar/internal/project"
 )
 
 // cutEntries are the entries of a group by their cut names: stored ones, and those found so far.
@@ -27,7 +35,6 @@ func newCutEntries() *cutEntries {
 	return &cutEntries{names: map[identity.Digest][]rows.CutName{}, replaced: map[identity.Digest]bool{}, count: map[identity.Digest]int{}, found: map[cutAt][]identity.Digest{}}
 }
 
-// load adds the stored slots of a key.
 func (c *cutEntries) load(key identity.Digest, slots []slot) {
 	if c.count[key] > 0 {
 		return
@@ -117,4 +124,67 @@ func (m *matching) firstCut(u *rows.NamedEntry, f rows.Form, wanted func(rows.Cu
 		}
 	}
 	return id, false
+}
+
+// cutKnown exists once all stored entries have their cut names.
+const cutKnown = "statements/cut-known"
+
+// searchOnce writes rows for the stream of names, derived from stored events, and records under a key that they exist.
+func (s *Names) searchOnce(ctx context.Context, key, name string, write func(ctx context.Context, to *bufio.Writer) (written int64, err error)) error {
+	searched := false
+	err := s.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		searched, err = tx.Get(key, new(bool))
+		return err
+	})
+	if err != nil || searched {
+		return err
+	}
+	f := &rows.File{Path: filepath.Join(s.Dir, "search."+project.NameStream+".jsonl"), Name: name}
+	err = rows.WriteFile(f.Path, func(to *bufio.Writer) (err error) {
+		f.Rows, err = write(ctx, to)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("search %s: %w", name, err)
+	}
+	if _, err := f.Ingest(ctx, project.NameStream, s.Ingest); err != nil {
+		return err
+	}
+	return s.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(key, true) })
+}
+
+// cutSQL selects the entries, sorted by group, each with whether an MT message listed it. References of other formats are never cut.
+const cutSQL = `WITH formats AS (SELECT DISTINCT object, file, starts_with(format, 'mt') AS mt FROM (%s) WHERE starts_with(format, 'mt') OR starts_with(format, 'camt'))
+SELECT kind, servicer, account, CAST(amount AS VARCHAR), currency, status, CAST(reversal AS VARCHAR), reference, id, CAST(day AS VARCHAR), CAST(value_day AS VARCHAR), CAST(mt AS VARCHAR)
+FROM (%s) JOIN formats USING (object, file) WHERE length(reference) >= %d AND takes_back IS NULL
+ORDER BY kind, servicer, account, amount, currency, status, reversal, left(reference, %d), id, mt`
+
+func (s *Names) writeCut(ctx context.Context, to *bufio.Writer) (written int64, err error) {
+	entries, err := s.View(ctx, project.EntryStream)
+	if err != nil || entries == "" {
+		return 0, err
+	}
+	statements, err := s.View(ctx, project.StatementStream)
+	if err != nil || statements == "" {
+		return 0, err
+	}
+	var group identity.Digest
+	var found *cutEntries
+	err = imported.Query(ctx, s.ObjectFiles, s.Duck, fmt.Sprintf(cutSQL, statements, entries, rows.CutLength, rows.CutLength-1), func(row []string) error {
+		n := rows.NamedEntry{Day: row[9]}
+		var begins string
+		if n.Cut, begins = rows.CutNameOf(row[7], row[11] == "true", row[9], row[10], row[9]); begins == "" {
+			return nil
+		}
+		n.Group = rows.GroupOf(row[0], row[1], row[2], row[3], row[4], row[5], row[6], begins)
+		if n.Group != group {
+			group, found = n.Group, newCutEntries()
+		}
+		return found.addName(&n, identity.Decode([]byte(row[8]), 0), func(n *rows.NamedEntry, id, slot identity.Digest) error {
+			written++
+			_, err := to.Write(slotRow(n, id, slot, nil))
+			return err
+		})
+	})
+	return written, err
 }

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,7 +39,7 @@ func (s *Names) Resolve(ctx context.Context, spools []*rows.Spool, names *rows.N
 	if names.Count == 0 {
 		return slots, nil
 	}
-	if err := s.searchCut(ctx); err != nil {
+	if err := s.searchOnce(ctx, cutKnown, "stored entries", s.writeCut); err != nil {
 		return nil, err
 	}
 	for _, one := range spools {
@@ -48,22 +47,19 @@ func (s *Names) Resolve(ctx context.Context, spools []*rows.Spool, names *rows.N
 			slots.Name = parts[0].Name
 		}
 	}
-	out, err := os.Create(slots.Path)
-	if err != nil {
-		return nil, fmt.Errorf("spool names: %w", err)
-	}
-	to := bufio.NewWriterSize(out, 1<<16)
 	renamed := rows.Renamings{}
-	matching := &resolver{
-		listings: names.Listings, stored: s.storedSlots, rename: renamed.Add, onSibling: s.OnSibling,
-		addSlot: func(n *rows.NamedEntry, id, slot identity.Digest) error {
-			slots.Rows++
-			_, err := to.Write(slotRow(n, id, slot, &names.Listings[n.Listing]))
-			return err
-		},
-	}
-	err = names.Passes(func(list []rows.NamedEntry) error { return matching.resolve(ctx, list) })
-	if err = errors.Join(err, to.Flush(), out.Close()); err != nil {
+	err := rows.WriteFile(slots.Path, func(to *bufio.Writer) error {
+		matching := &resolver{
+			listings: names.Listings, stored: s.storedSlots, rename: renamed.Add, onSibling: s.OnSibling,
+			addSlot: func(n *rows.NamedEntry, id, slot identity.Digest) error {
+				slots.Rows++
+				_, err := to.Write(slotRow(n, id, slot, &names.Listings[n.Listing]))
+				return err
+			},
+		}
+		return names.Passes(func(list []rows.NamedEntry) error { return matching.resolve(ctx, list) })
+	})
+	if err != nil {
 		return nil, fmt.Errorf("match entries: %w", err)
 	}
 	return slots, renamed.Apply(spools)
@@ -137,10 +133,6 @@ func (s *Names) storedSlots(ctx context.Context, bases []identity.Digest) (map[i
 	if err != nil || len(found) == 0 || len(s.Stale) == 0 {
 		return found, err
 	}
-	view, err := s.View(ctx, project.EntryStream)
-	if err != nil || view == "" {
-		return found, err
-	}
 	at := map[string][]*slot{} // an entry may have several names
 	for _, slots := range found {
 		for i := range slots {
@@ -148,11 +140,10 @@ func (s *Names) storedSlots(ctx context.Context, bases []identity.Digest) (map[i
 			at[id] = append(at[id], &slots[i])
 		}
 	}
-	return found, imported.Query(ctx, s.ObjectFiles, s.Duck, "SELECT id FROM ("+view+") WHERE object IN ("+imported.SQLList(s.Stale)+")", func(row []string) error {
+	return found, s.Select(ctx, project.EntryStream, "SELECT id FROM stored WHERE object IN ("+imported.SQLList(s.Stale...)+")", func(row []string) {
 		for _, one := range at[row[0]] {
 			one.stale = true
 		}
-		return nil
 	})
 }
 

@@ -105,7 +105,6 @@ type matching struct {
 	reserved   map[identity.Digest]bool   // ids without a slot that an entry of the current statement uses
 }
 
-// baseEntries are the entries of one base.
 type baseEntries struct {
 	slots     int                        // of all its entries
 	cancelled bool                       // some were cancelled

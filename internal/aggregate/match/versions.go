@@ -45,7 +45,6 @@ func (s *Statement) daysDigest() identity.Digest {
 	return identity.Of("days", s.Servicer, s.Account, s.Currency, s.From, s.To, statement.NormalAmount(s.Opening))
 }
 
-// slot is the slot of this version of the statement.
 func (s *Statement) slot() slot {
 	return slot{entry: s.daysDigest(), listing: rows.Listing{Opening: statement.NormalAmount(s.Opening), Closing: statement.NormalAmount(s.Closing), First: s.From, Last: s.To}}
 }

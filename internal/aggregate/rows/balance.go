@@ -47,28 +47,21 @@ func boundsOf(balances []statement.Balance) bounds {
 	return best
 }
 
+// firstBalance is the earliest balance of the first of these codes that there is one of, and lastBalance the latest; -1 if there is none.
 func firstBalance(balances []statement.Balance, codes []string) int {
-	for _, code := range codes {
-		at := -1
-		for i := range balances {
-			b := &balances[i]
-			if b.Code == code && !slices.Contains(closingPage, b.Subtype) && (at < 0 || b.Date < balances[at].Date) {
-				at = i
-			}
-		}
-		if at >= 0 {
-			return at
-		}
-	}
-	return -1
+	return findBalance(balances, codes, closingPage, func(date, best string) bool { return date < best })
 }
 
 func lastBalance(balances []statement.Balance, codes []string) int {
+	return findBalance(balances, codes, openingPage, func(date, best string) bool { return date >= best })
+}
+
+func findBalance(balances []statement.Balance, codes, otherPage []string, isBetter func(date, best string) bool) int {
 	for _, code := range codes {
 		at := -1
 		for i := range balances {
 			b := &balances[i]
-			if b.Code == code && !slices.Contains(openingPage, b.Subtype) && (at < 0 || b.Date >= balances[at].Date) {
+			if b.Code == code && !slices.Contains(otherPage, b.Subtype) && (at < 0 || isBetter(b.Date, balances[at].Date)) {
 				at = i
 			}
 		}

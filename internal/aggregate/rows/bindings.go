@@ -14,32 +14,27 @@ import (
 const maxNumberLength = 100
 
 // recordBindings notes the bindings that a statement depends on. With former rules account numbers are not bound.
-func (t *Builder) recordBindings(s *statement.Statement) error {
+func (t *Builder) recordBindings(s *statement.Statement) {
 	if !s.IBAN && !t.rules.Former {
-		if err := t.recordBinding(rules.AccountAspect, s); err != nil {
-			return err
-		}
+		t.recordBinding(rules.AccountAspect, s)
 	}
-	if s.IsOFX() {
-		return t.recordBinding(rules.FITIDsAspect, s)
+	switch {
+	case s.IsOFX():
+		t.recordBinding(rules.FITIDsAspect, s)
+	case t.rules.CSVInstitution(s.Format) != nil:
+		t.recordBinding(rules.ReferencesAspect, s)
+		t.recordBinding(rules.MappingAspect, s)
 	}
-	if t.rules.CSVInstitution(s.Format) == nil {
-		return nil
-	}
-	if err := t.recordBinding(rules.ReferencesAspect, s); err != nil {
-		return err
-	}
-	return t.recordBinding(rules.MappingAspect, s)
 }
 
-func (t *Builder) recordBinding(what rules.Aspect, s *statement.Statement) error {
+func (t *Builder) recordBinding(what rules.Aspect, s *statement.Statement) {
 	g := t.rules.Bind(what, s, t.name)
 	if len(g.Source)+len(g.Number)+len(g.Currency) > maxNumberLength {
-		return nil
+		return
 	}
 	subject := g.Subject()
 	if t.fileBindings[subject] {
-		return nil
+		return
 	}
 	_, known := t.importBindings[subject]
 	size := valueOverhead / 2 // approximate memory of its subject, and of the binding itself
@@ -47,7 +42,9 @@ func (t *Builder) recordBinding(what rules.Aspect, s *statement.Statement) error
 		size += 4 * valueOverhead
 	}
 	if t.budget.Bindings -= size; t.budget.Bindings < 0 {
-		return statement.Refuse(s.Place, "the files of the import have too many accounts without an IBAN").Advise("import fewer files at a time, or divide this one")
+		t.fail(statement.Refuse(s.Place, "the files of the import have too many accounts without an IBAN").Advise(
+			"import fewer files at a time, or divide this one"))
+		return
 	}
 	if t.fileBindings == nil {
 		t.fileBindings = map[identity.Digest]bool{}
@@ -58,5 +55,16 @@ func (t *Builder) recordBinding(what rules.Aspect, s *statement.Statement) error
 		g.Value, g.Servicer = strings.Clone(g.Value), strings.Clone(g.Servicer)
 		t.importBindings[subject] = g
 	}
-	return nil
+}
+
+// readReversal negates a reversal with the original direction, so that it is what the account moved by, and notes the
+// binding that it depends on.
+func (t *Builder) readReversal(e *statement.Entry) {
+	if t.negated = e.Reversal && t.originalReversals; t.negated {
+		e.Amount = statement.Negate(e.Amount)
+	}
+	if e.Reversal && !t.reversalsNoted && t.stmt.IsCAMT() {
+		t.reversalsNoted = true
+		t.recordBinding(rules.ReversalsAspect, t.stmt)
+	}
 }

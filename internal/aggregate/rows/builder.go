@@ -41,6 +41,7 @@ const maxBalances = 100_000
 // Builder implements statement.Handler for one file: it writes rows and checks each statement against its own totals.
 type Builder struct {
 	reports
+	failed         error // the first error: what comes after it has no effect
 	out            Sink
 	rules          rules.Set
 	occurrences    *occurrences
@@ -60,6 +61,10 @@ type Builder struct {
 	byCurrency      map[string]*ledger // instead of entries, for a statement with several currencies; else nil
 	undatedScope    string             // identifies the statement in the ids of entries without a booking day
 
+	originalReversals bool // reversals are declared to have the direction of what they reverse
+	reversalsNoted    bool // the statement has recorded the binding of its reversals
+	negated           bool // the entry is such a reversal
+
 	entry        *statement.Entry
 	id           identity.Digest // of the entry, once it is known
 	base         identity.Digest // of the entry: see identity.EntryBase
@@ -73,7 +78,11 @@ type Builder struct {
 }
 
 // rowBuilders pools row builders, because banks send many small files.
-var rowBuilders = sync.Pool{New: func() any { return &Builder{occurrences: newOccurrences()} }}
+var rowBuilders = sync.Pool{New: func() any {
+	return &Builder{occurrences: &occurrences{
+		heads: map[identity.Digest]int32{}, latest: map[identity.Digest]repeats{}, former: map[statementContent]repeats{},
+	}}
+}}
 
 // NewBuilder gets a row builder from the pool; the caller releases it. left is the memory budget that remains to the import.
 func NewBuilder(o Origin, to Sink, by rules.Set, left *Limits, given map[identity.Digest]rules.Binding) *Builder {
@@ -126,11 +135,20 @@ func (t *Builder) Begin(s *statement.Statement) error {
 	t.stmt, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
 	t.entryCount, t.balanceBytes, t.byCurrency, t.listings = 0, 0, nil, nil
 	t.name, t.temporaryFITIDs = t.rules.Account(s), t.rules.HasTemporaryFITIDs(s)
+	t.originalReversals, t.reversalsNoted = t.rules.HasOriginalReversals(s), false
 	t.statementCols = t.statementCols[:0]
 	t.statementCols.Stated("kind", string(s.Kind))
 	t.statementCols.Text("servicer", t.name.Servicer)
 	t.statementCols.Stated("account", t.name.Account)
-	return t.recordBindings(s)
+	t.recordBindings(s)
+	return t.failed
+}
+
+// fail keeps the first error.
+func (t *Builder) fail(err error) {
+	if t.failed == nil {
+		t.failed = err
+	}
 }
 
 // Balance keeps a balance until the statement ends.
@@ -147,7 +165,8 @@ func (t *Builder) Balance(b *statement.Balance) error {
 }
 
 // Entry computes the base of an entry. Its id follows when its details are known, except in projects with former rules.
-func (t *Builder) Entry(e *statement.Entry) (err error) {
+func (t *Builder) Entry(e *statement.Entry) error {
+	t.readReversal(e)
 	if t.entryCount == 0 {
 		t.byCurrency = currencies(t.balances)
 		head := t.headDigest()
@@ -163,23 +182,27 @@ func (t *Builder) Entry(e *statement.Entry) (err error) {
 			refuseCorrection(e)
 		}
 		t.base = identity.EntryBase(t.name, t.stmt, e, t.reference(e), t.undatedScope)
-		return nil
+		return t.failed
 	}
 	t.base = identity.FormerBase(t.stmt, e, identity.FormerPart(t.stmt, t.intermediateOpening()), t.undatedScope)
 	t.id = t.base
 	if e.Unique && !e.Shared {
-		return nil
+		return t.failed
 	}
 	n, err := t.occurrences.next(e.Place, t.base)
 	if n > 1 {
 		t.id = identity.Of("again", string(t.base[:]), strconv.FormatUint(uint64(n), 10))
 	}
-	return err
+	t.fail(err)
+	return t.failed
 }
 
 // Detail keeps one transaction of the entry. Details are part of what identifies the entry, so that they are written
 // when the entry ends, or when they take too much memory.
 func (t *Builder) Detail(d *statement.Detail) error {
+	if t.negated {
+		d.Amount = statement.Negate(d.Amount)
+	}
 	t.details.add(d.Amount, d.Currency, d.Place)
 	t.details.charges.add(d.Charges)
 	t.details.lax = t.details.lax || d.Instructed
@@ -202,18 +225,16 @@ func (t *Builder) Detail(d *statement.Detail) error {
 	r.Stated("statement", t.label())
 	t.originColumns(d.Place)
 	t.transactions.add(facts, *r)
-	if len(t.transactions.rows) < maxTransactionBytes {
-		return nil
+	if len(t.transactions.rows) >= maxTransactionBytes {
+		t.writeDetails()
 	}
-	return t.writeDetails()
+	return t.failed
 }
 
 // EndEntry writes the details that are kept and the entry.
 func (t *Builder) EndEntry() error {
 	e := t.entry
-	if err := t.writeDetails(); err != nil {
-		return err
-	}
+	t.writeDetails()
 	t.ledger(cmp.Or(e.Currency, t.stmt.Currency)).addEntry(t, e)
 	r := &t.row
 	r.Begin()
@@ -238,19 +259,25 @@ func (t *Builder) EndEntry() error {
 	if e.Refused != nil {
 		r.refused(e.Refused)
 	}
-	return t.writeRow(project.EntryStream, e.Place)
+	t.writeRow(project.EntryStream, e.Place)
+	return t.failed
 }
 
-// accountColumns writes the columns that all rows of an account have.
 func (t *Builder) accountColumns(r *Row, currency string) {
 	r.columns(t.statementCols)
 	r.Text("currency", currency)
 }
 
 // writeRow completes the row with its origin and passes it to the sink.
-func (t *Builder) writeRow(stream string, at statement.Place) error {
+func (t *Builder) writeRow(stream string, at statement.Place) {
 	t.originColumns(at)
-	return t.out.Write(stream, t.row)
+	t.write(stream)
+}
+
+func (t *Builder) write(stream string) {
+	if t.failed == nil {
+		t.failed = t.out.Write(stream, t.row)
+	}
 }
 
 // originColumns ends the row with the file and place that it comes from.

@@ -20,13 +20,15 @@ func (t *Builder) End() error {
 		t.byCurrency = currencies(t.balances)
 	}
 	if t.byCurrency == nil {
-		return t.close()
+		t.close()
+	} else {
+		t.endEach()
 	}
-	return t.endEach()
+	return t.failed
 }
 
 // close writes the balances and the statement of one currency.
-func (t *Builder) close() error {
+func (t *Builder) close() {
 	b := boundsOf(t.balances)
 	t.entries.checkTotals(t.stmt, t.balances, b)
 	t.describeListing(b)
@@ -37,15 +39,12 @@ func (t *Builder) close() error {
 	for i := range t.balances {
 		same := t.balances[i]
 		same.Place = statement.Place{}
-		if err := t.writeBalance(i, alike[same], b); err != nil {
-			return err
-		}
+		t.writeBalance(i, alike[same], b)
 		alike[same]++
 	}
-	return t.writeStatement(b)
+	t.writeStatement(b)
 }
 
-// day is the day that the statement is for.
 func (t *Builder) day(b bounds) string {
 	closing := ""
 	if b.booked && b.closing >= 0 {
@@ -62,21 +61,18 @@ func (t *Builder) daily(b bounds) bool {
 
 // writeBalance writes a balance. If a statement states an opening balance and no closing one, the opening balance is
 // also written as the closing balance of the previous statement day. alike is how many equal balances come before it.
-func (t *Builder) writeBalance(i, alike int, b bounds) error {
+func (t *Builder) writeBalance(i, alike int, b bounds) {
 	day, balance := t.day(b), &t.balances[i]
-	if err := t.balanceRow(i, alike, b, day, b.position(i), false); err != nil {
-		return err
-	}
+	t.balanceRow(i, alike, b, day, b.position(i), false)
 	if i != b.opening || b.closing >= 0 || balance.Code == statement.PreviousClosing {
-		return nil
+		return
 	}
 	if date, err := time.Parse(time.DateOnly, day); err == nil { // otherwise intake rejects the row above
-		return t.balanceRow(i, alike, b, t.rules.PreviousDay(t.stmt, date).Format(time.DateOnly), "closing", true)
+		t.balanceRow(i, alike, b, t.rules.PreviousDay(t.stmt, date).Format(time.DateOnly), "closing", true)
 	}
-	return nil
 }
 
-func (t *Builder) balanceRow(i, alike int, b bounds, day, position string, carried bool) error {
+func (t *Builder) balanceRow(i, alike int, b bounds, day, position string, carried bool) {
 	balance := &t.balances[i]
 	r := &t.row
 	r.Begin()
@@ -91,7 +87,7 @@ func (t *Builder) balanceRow(i, alike int, b bounds, day, position string, carri
 	r.flag("daily", t.daily(b))
 	r.Stated("amount", t.amount(balance.Amount))
 	r.Stated("statement", t.label())
-	return t.writeRow(project.BalanceStream, balance.Place)
+	t.writeRow(project.BalanceStream, balance.Place)
 }
 
 // balanceID digests the content of a balance. An opening and a closing balance belong to their statement; a single
@@ -113,7 +109,7 @@ func (t *Builder) balanceID(i, alike int, b bounds, day string, carried bool) id
 
 // writeStatement writes the statement. Its id is made of all columns except its origin. If it has both booked balances,
 // they identify it whatever the bank calls it; otherwise its name is part of the id.
-func (t *Builder) writeStatement(b bounds) error {
+func (t *Builder) writeStatement(b bounds) {
 	s, l, day := t.stmt, &t.entries, t.day(b)
 	from, to := t.interval(b, day)
 	closed := b.booked && b.closing >= 0 && !l.incremental
@@ -155,7 +151,7 @@ func (t *Builder) writeStatement(b bounds) error {
 	r.Text("format", s.Format)
 	r.Stated("reference", s.Reference)
 	r.Stated("created", s.Created)
-	return t.writeRow(project.StatementStream, s.Place)
+	t.writeRow(project.StatementStream, s.Place)
 }
 
 // pages writes whether other pages come before or after this one. If only the message has pages, a statement in it that

@@ -55,7 +55,7 @@ func (t *Builder) currencyNames() []string { return slices.Sorted(maps.Keys(t.by
 
 // endEach ends a statement for each currency, with its own balances and entries. The counts that the bank states are of
 // all of them together; its sums would mix currencies.
-func (t *Builder) endEach() error {
+func (t *Builder) endEach() {
 	whole, all := *t.stmt, t.balances
 	names := t.currencyNames()
 	first := t.byCurrency[names[0]]
@@ -73,10 +73,7 @@ func (t *Builder) endEach() error {
 		t.balances = slices.DeleteFunc(slices.Clone(all), func(b statement.Balance) bool {
 			return b.Currency != name && (name != names[0] || t.byCurrency[b.Currency] != nil)
 		})
-		if err := t.close(); err != nil {
-			return err
-		}
+		t.close()
 	}
 	t.balances = all
-	return nil
 }

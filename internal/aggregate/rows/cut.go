@@ -24,7 +24,6 @@ const (
 // forms are their names in the stream of names.
 var forms = [...]string{CutForm: "cut", ExactForm: "exact", LongForm: "long"}
 
-// formNamed returns the form with a name.
 func formNamed(name string) Form {
 	for f := CutForm; f <= LongForm; f++ {
 		if forms[f] == name {

@@ -58,7 +58,6 @@ func (n *NameSpool) begin() {
 	n.begun.count, n.begun.listings = n.Count, len(n.Listings)
 }
 
-// add writes an entry.
 func (n *NameSpool) add(e *NamedEntry) error {
 	record := make([]byte, 0, recordSize)
 	for _, d := range [...]*identity.Digest{&e.Group, &e.Base, &e.Content, &e.ID, &e.BalanceBefore} {
@@ -128,7 +127,6 @@ func (n *NameSpool) read(wanted func(group identity.Digest) bool) (list []NamedE
 	}
 }
 
-// namedIn decodes a record.
 func namedIn(record []byte) NamedEntry {
 	e := NamedEntry{Group: identity.Digest(record), Base: identity.Digest(record[16:]), Content: identity.Digest(record[32:]), ID: identity.Digest(record[48:]), BalanceBefore: identity.Digest(record[64:])}
 	days, numbers := record[80:110], record[110:122]

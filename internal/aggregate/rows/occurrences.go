@@ -35,14 +35,8 @@ type repeats struct {
 	total      uint32 // in all statements of the file
 }
 
-func newOccurrences() *occurrences {
-	return &occurrences{heads: map[identity.Digest]int32{}, latest: map[identity.Digest]repeats{}, former: map[statementContent]repeats{}}
-}
-
-// size is the number of counts.
 func (o *occurrences) size() int { return len(o.heads) + len(o.latest) + len(o.former) }
 
-// reset empties the counts.
 func (o *occurrences) reset() {
 	clear(o.heads)
 	clear(o.latest)

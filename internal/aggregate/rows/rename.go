@@ -53,28 +53,28 @@ func (m Renamings) rewrite(f *Spooled, details bool) (err error) {
 		return err
 	}
 	defer in.Close()
-	out, err := os.Create(f.Path + ".new")
+	err = WriteFile(f.Path+".new", func(to *bufio.Writer) error {
+		r := renaming{Renamings: m, details: details}
+		lines := bufio.NewReaderSize(in, 1<<16)
+		at := 0
+		for n := range f.Rows {
+			for ; at < len(f.fileStarts) && f.fileStarts[at].row <= n; at++ {
+				r.file = f.fileStarts[at].file
+			}
+			line, err := lines.ReadBytes('\n')
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			if err != nil {
+				return err
+			}
+			if _, err := to.Write(r.row(line)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
-		return err
-	}
-	to := bufio.NewWriterSize(out, 1<<16)
-	r := renaming{Renamings: m, details: details}
-	lines := bufio.NewReaderSize(in, 1<<16)
-	at := 0
-	for n := int64(0); err == nil && n < f.Rows; n++ {
-		for at < len(f.fileStarts) && f.fileStarts[at].row <= n {
-			r.file = f.fileStarts[at].file
-			at++
-		}
-		var line []byte
-		if line, err = lines.ReadBytes('\n'); errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		if err == nil {
-			_, err = to.Write(r.row(line))
-		}
-	}
-	if err := errors.Join(err, to.Flush(), out.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Path+".new", f.Path)

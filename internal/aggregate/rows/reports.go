@@ -42,7 +42,6 @@ func (r *reports) takes(kept, bytes int) bool {
 	return true
 }
 
-// notice keeps a notice.
 func (r *reports) notice(n *statement.Notice) {
 	size := valueOverhead
 	for i := range n.Fields {
@@ -59,7 +58,6 @@ func (r *reports) notice(n *statement.Notice) {
 	r.notices = append(r.notices, kept)
 }
 
-// fault keeps the fault of a statement.
 func (r *reports) fault(account, day, fault string) {
 	text := statement.Brief(fmt.Sprintf("account %s, %s: %s", statement.Brief(account, statement.MaxValueLength), day, fault), 2*statement.MaxTextLength)
 	if !r.takes(len(r.faults), valueOverhead+len(text)) {

@@ -55,7 +55,6 @@ func (r *Row) Digest(name string, d identity.Digest) {
 	*r = append(hex.AppendEncode(append(*r, '"'), d[:]), '"')
 }
 
-// place writes a position in the file.
 func (r *Row) place(name string, at statement.Place) {
 	r.name(name)
 	*r = append(at.Append(append(*r, '"')), '"')

@@ -34,9 +34,7 @@ func (l *ledger) checkTotals(s *statement.Statement, balances []statement.Balanc
 	if s.Fault != "" {
 		l.addFault(s.Place, "%s", s.Fault)
 	}
-	var listed tally // some banks count announced entries too
-	listed.plus(&l.booked)
-	listed.plus(&l.announced)
+	listed := l.booked.plus(l.announced) // some banks count announced entries too
 	if faults := l.booked.compareStated(&s.Stated); len(faults) > 0 && len(listed.compareStated(&s.Stated)) > 0 {
 		for _, fault := range faults {
 			whole.addFault(s.Place, "%s", fault)
@@ -62,18 +60,17 @@ func (l *ledger) checkBalances(s *statement.Statement, opening, closing *stateme
 		return fmt.Sprintf("the opening balance is in %s, the closing one in %s, the entries in %s", opening.Currency, closing.Currency,
 			cmp.Or(l.currency, s.Currency))
 	}
-	var rest, made, stated statement.Sum
+	var made, stated statement.Sum
 	if !made.Add(opening.Amount) || !stated.Add(closing.Amount) {
 		return fmt.Sprintf("opening balance %q or closing balance %q cannot be read", opening.Amount, closing.Amount)
 	}
-	made.Plus(&l.booked.sum)
-	rest.Plus(&stated)
-	rest.Minus(&made)
+	made = made.Plus(l.booked.sum)
+	rest := stated.Minus(made)
 	if rest.Sign() == 0 {
 		return ""
 	}
 	return fmt.Sprintf("opening %s and %d entries of %s make %s, the closing balance is %s: %s is missing%s",
-		opening.Amount, l.booked.count(), &l.booked.sum, &made, closing.Amount, &rest, l.otherReading(&rest))
+		opening.Amount, l.booked.count(), l.booked.sum, made, closing.Amount, rest, l.otherReading(rest))
 }
 
 // faults are the first few faults of a statement. Its zero value is empty.
@@ -88,7 +85,6 @@ type fault struct {
 	text  string
 }
 
-// maxFaults is how many faults of a statement are kept.
 const maxFaults = 3
 
 // addFault keeps a fault. Its text is cut if values in it are longer than any valid one.
@@ -115,4 +111,16 @@ func (f *faults) text(places bool) string {
 		list = append(list, fmt.Sprintf("and %d more", f.more))
 	}
 	return strings.Join(list, "; ")
+}
+
+// otherReading says that a statement that does not balance would balance with its reversals in the other direction; empty if not.
+func (l *ledger) otherReading(missing statement.Sum) string {
+	if l.reversals.Sign() == 0 || missing.Plus(l.reversals).Plus(l.reversals).Sign() != 0 {
+		return ""
+	}
+	if l.originalReversals {
+		return "; with its reversals read by their own direction it would hold: `reversals: original` is declared for the institution"
+	}
+	return "; with its reversals read by the direction of the entries that they take back it would hold: if the bank writes them so, declare " +
+		"`reversals: original` for the institution"
 }

@@ -12,7 +12,7 @@ import (
 func TestAccountNames(t *testing.T) {
 	t.Parallel()
 	czech := &project.Institution{Name: "czech", Accounts: []string{"CZ6508000000192000145399", "NL91ABNA0417164300"}}
-	by := newAccountNamer(&project.Project{Institutions: []*project.Institution{czech}})
+	by := Of(&project.Project{Institutions: []*project.Institution{czech}}, false)
 	for _, c := range []struct{ servicer, number, currency, want string }{
 		{"", "NL91ABNA0417164300", "EUR", "NL91ABNA0417164300"},
 		{"ABNANL2A", "NL91ABNA0417164300 EUR", "", "NL91ABNA0417164300"},
@@ -30,7 +30,7 @@ func TestAccountNames(t *testing.T) {
 		{"AGBLLT2X001", "12", "EUR", "AGBLLT2X001/12"},
 	} {
 		number, iban := statement.AccountNumber(c.number)
-		got := by(&statement.Statement{Servicer: c.servicer, Account: number, IBAN: iban, Currency: c.currency})
+		got := by.Account(&statement.Statement{Servicer: c.servicer, Account: number, IBAN: iban, Currency: c.currency})
 		name := got.Account
 		if _, iban := statement.AccountNumber(name); !iban {
 			name = got.Servicer + "/" + name

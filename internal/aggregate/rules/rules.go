@@ -4,6 +4,9 @@
 package rules
 
 import (
+	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"bursar/internal/aggregate/format/statement"
@@ -14,65 +17,155 @@ import (
 // Set is the rules of a project. A project whose entries an earlier version imported keeps its rules, so that entries
 // that are sent again are recognised.
 type Set struct {
-	project *project.Project
+	Former bool // the rules are those of earlier versions
 
-	PreviousDay    previousDayFunc
-	Account        accountNamer
-	MovementDigest func(base identity.Digest, e *statement.Entry) identity.Digest
-	Former         bool
-
-	HasOriginalReversals func(s *statement.Statement) bool // its reversals have the direction of what they reverse
-	HasTemporaryFITIDs   func(s *statement.Statement) bool // its FITIDs change with each file
+	project  *project.Project
+	declared []string // IBANs of the institutions' accounts
 }
 
 // Of returns the rules of a project; former are those of earlier versions.
 func Of(p *project.Project, former bool) Set {
-	if former {
-		return Set{project: p, PreviousDay: newPreviousDay(p), Account: formerAccountName, MovementDigest: identity.FormerMovementDigest, Former: true, HasOriginalReversals: originalReversalsOf(p), HasTemporaryFITIDs: neverTemporary}
+	r := Set{Former: former, project: p}
+	for _, i := range p.Institutions {
+		for _, a := range i.Accounts {
+			if number, iban := statement.AccountNumber(a); iban {
+				r.declared = append(r.declared, number)
+			}
+		}
 	}
-	return Set{project: p, PreviousDay: newPreviousDay(p), Account: newAccountNamer(p), MovementDigest: identity.MovementDigest, HasOriginalReversals: originalReversalsOf(p), HasTemporaryFITIDs: temporaryFITIDsOf(p)}
+	return r
 }
 
 // maxPause is how many days in a row a calendar may lack a statement.
 const maxPause = 14
 
-// previousDayFunc returns the latest earlier day on which the calendar expects a statement.
-type previousDayFunc func(s *statement.Statement, day time.Time) time.Time
-
-// newPreviousDay uses the calendar of the account's institution. Without a calendar it is the day before.
-func newPreviousDay(p *project.Project) previousDayFunc {
-	return func(s *statement.Statement, day time.Time) time.Time {
-		before := day.AddDate(0, 0, -1)
-		i := p.InstitutionOf(s.Servicer, s.Account)
-		if i == nil || i.Statements.Kind == project.NoCalendar {
-			return before
-		}
-		calendar := i.Statements
-		calendar.Since = time.Time{} // Since limits what may be missing, not which days have statements
-		for n := range maxPause {
-			if earlier := before.AddDate(0, 0, -n); calendar.Expects(earlier) {
-				return earlier
-			}
-		}
+// PreviousDay returns the latest earlier day on which the calendar of the account's institution expects a statement.
+// Without a calendar it is the day before.
+func (r *Set) PreviousDay(s *statement.Statement, day time.Time) time.Time {
+	before := day.AddDate(0, 0, -1)
+	i := r.project.InstitutionOf(s.Servicer, s.Account)
+	if i == nil || i.Statements.Kind == project.NoCalendar {
 		return before
 	}
-}
-
-// originalReversalsOf reports whether the reversals of a statement are declared to have the direction of the reversed entries.
-func originalReversalsOf(p *project.Project) func(s *statement.Statement) bool {
-	return func(s *statement.Statement) bool {
-		i := p.InstitutionOf(s.Servicer, s.Account)
-		return s.IsCAMT() && i != nil && i.Reversals == project.OriginalReversals
+	calendar := i.Statements
+	calendar.Since = time.Time{} // Since limits what may be missing, not which days have statements
+	for n := range maxPause {
+		if earlier := before.AddDate(0, 0, -n); calendar.Expects(earlier) {
+			return earlier
+		}
 	}
+	return before
 }
 
-// temporaryFITIDsOf reports whether the FITIDs of a statement are declared to change with each file.
-func temporaryFITIDsOf(p *project.Project) func(s *statement.Statement) bool {
-	return func(s *statement.Statement) bool {
-		i := p.InstitutionOf(s.Servicer, s.Account)
-		return s.IsOFX() && i != nil && i.TemporaryIDs
+// MovementDigest digests what an entry moves, for the digest of a statement's entries.
+func (r *Set) MovementDigest(base identity.Digest, e *statement.Entry) identity.Digest {
+	if r.Former {
+		return identity.FormerMovementDigest(base, e)
 	}
+	return identity.MovementDigest(base, e)
 }
 
-// neverTemporary is used by projects with former rules.
-func neverTemporary(*statement.Statement) bool { return false }
+// HasOriginalReversals reports whether the reversals of a statement are declared to have the direction of the reversed entries.
+func (r *Set) HasOriginalReversals(s *statement.Statement) bool {
+	i := r.project.InstitutionOf(s.Servicer, s.Account)
+	return s.IsCAMT() && i != nil && i.Reversals == project.OriginalReversals
+}
+
+// HasTemporaryFITIDs reports whether the FITIDs of a statement are declared to change with each file. The former rules
+// do not know of such a declaration.
+func (r *Set) HasTemporaryFITIDs(s *statement.Statement) bool {
+	i := r.project.InstitutionOf(s.Servicer, s.Account)
+	return !r.Former && s.IsOFX() && i != nil && i.TemporaryIDs
+}
+
+// Account names the account of a statement. A number that is an IBAN followed by a currency, or a national form of an
+// IBAN, is that IBAN. For numbers of most countries the institutions' accounts say which IBAN it is. By the former rules
+// the name is as the file has it.
+func (r *Set) Account(s *statement.Statement) identity.Account {
+	if r.Former || s.IBAN {
+		return identity.Account{Servicer: identity.ServicerScope(s), Account: s.Account}
+	}
+	if number := ibanOf(s.Account, s.Currency, r.declared); number != "" {
+		return identity.Account{Account: number}
+	}
+	return identity.Account{Servicer: servicerOf(s.Servicer), Account: s.Account}
+}
+
+// servicerOf normalizes a servicer's name: a BIC with the branch XXX is that of the whole bank (ISO 9362).
+func servicerOf(text string) string {
+	const bank, office = 8, "XXX"
+	if whole, is := strings.CutSuffix(text, office); is && len(whole) == bank {
+		return whole
+	}
+	return text
+}
+
+var (
+	// behindNumber is a number followed by a currency.
+	behindNumber = regexp.MustCompile(`^(.*?)\s*[A-Z]{3}$`)
+	// germanNumber is a bank code and an account number, as in the MT940 of German banks.
+	germanNumber = regexp.MustCompile(`^([1-9]\d{7})/(\d{1,10})$`)
+	// nationalNumber is a number in one or two groups of digits.
+	nationalNumber = regexp.MustCompile(`^(\d+)(?:[/-](\d+))?$`)
+)
+
+// ibanOf is the IBAN that a number stands for; empty if it stands for none.
+func ibanOf(number, currency string, declared []string) string {
+	if m := behindNumber.FindStringSubmatch(number); m != nil {
+		if whole, iban := statement.AccountNumber(m[1]); iban {
+			return whole
+		}
+		if behind := number[len(number)-len("EUR"):]; currency == "" || currency == behind {
+			number, currency = m[1], behind
+		}
+	}
+	if m := germanNumber.FindStringSubmatch(number); m != nil && currency == "EUR" {
+		return ibanIn("DE", fmt.Sprintf("%s%010s", m[1], m[2]))
+	}
+	if m := nationalNumber.FindStringSubmatch(number); m != nil {
+		return declaredOf(m[1], m[2], declared)
+	}
+	return ""
+}
+
+// ibanIn builds the IBAN of a country and a national number with the check digits that are valid (ISO 13616).
+func ibanIn(country, number string) string {
+	const first, last = 2, 98
+	for check := first; check <= last; check++ {
+		if iban, is := statement.AccountNumber(fmt.Sprintf("%s%02d%s", country, check, number)); is {
+			return iban
+		}
+	}
+	return ""
+}
+
+// minDigits is the minimum length of a number without a bank code that is looked for in IBANs.
+const minDigits = 6
+
+// declaredOf is the only declared IBAN that consists of these groups of digits, with zeros between them, in either
+// order. A single group is the number without a bank code.
+func declaredOf(first, second string, declared []string) (found string) {
+	for _, iban := range declared {
+		national := iban[4:]
+		made := second == "" && len(first) >= minDigits && endsWith(national, first) ||
+			second != "" && (isMadeOf(national, first, second) || isMadeOf(national, second, first))
+		if made && found != "" && found != iban {
+			return ""
+		}
+		if made {
+			found = iban
+		}
+	}
+	return found
+}
+
+func isMadeOf(national, bank, number string) bool {
+	rest, begins := strings.CutPrefix(national, bank)
+	return begins && strings.TrimLeft(rest, "0") == strings.TrimLeft(number, "0")
+}
+
+// endsWith reports whether an IBAN ends with a number, leading zeros aside.
+func endsWith(national, number string) bool {
+	number = strings.TrimLeft(number, "0")
+	return number != "" && strings.HasSuffix(national, number)
+}

@@ -1,11 +1,15 @@
-// Checks the segments of a batch against each other and against the tables.
+// A batch checks its segments against each other and against the tables within the window, and becomes one table.
 
 package dedupe
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
+
+	"bursar/internal/object"
 )
 
 // segmentLimit is how many entries are sorted at a time, so that they stay in the processor's cache.
@@ -102,7 +106,6 @@ func (b *Batch) Knows(e Entry) (bool, error) {
 	return b.found[0] != unknown, nil
 }
 
-// find looks up a segment.
 func (b *Batch) find(segment []Entry) error {
 	b.collectProbes(segment)
 	if err := b.findInBatch(); err != nil {
@@ -115,8 +118,7 @@ func (b *Batch) check(segment []Entry, verdicts []Verdict) error {
 	if err := b.find(segment); err != nil {
 		return err
 	}
-	fresh := b.decide(segment, verdicts)
-	return b.addNew(fresh)
+	return b.addNew(b.decide(segment, verdicts))
 }
 
 // collectProbes sorts the segment into probes and repeats.
@@ -165,7 +167,6 @@ func (b *Batch) decide(segment []Entry, verdicts []Verdict) int {
 	return fresh
 }
 
-// addNew makes a table of the new ids.
 func (b *Batch) addNew(fresh int) error {
 	if fresh == 0 {
 		return nil
@@ -175,11 +176,96 @@ func (b *Batch) addNew(fresh int) error {
 			if b.found[i] != unknown {
 				continue
 			}
-			p := &b.probes[i]
-			if err := to.add(p.Hi, p.Lo, p.Content, uint64(p.Place)); err != nil {
+			if err := to.add(&b.probes[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// Window says how far back the index reaches. The zero Window is forever.
+type Window struct {
+	// Since is the start of the window: ids received before it do not count.
+	Since time.Time
+	// ReceivedAt returns when a place was received. It is called for single entries of tables that lie on both sides of Since, and required unless Since is
+	// zero.
+	ReceivedAt func(Place) (time.Time, error)
+	// Excluded reports places whose entries do not count; nil excludes nothing.
+	Excluded func(Place) bool
+}
+
+func (b *Batch) findInBatch() error {
+	for _, t := range b.levels.all() {
+		err := t.find(b.probes, func(i int, e Entry) error {
+			b.found[i], b.before[i] = inBatch, seenEntry{e.Content, e.Place}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("look in the batch: %w", err)
+		}
+	}
+	return nil
+}
+
+// findInTables looks up every probe in every table within the window. If several contain an id that was accepted again after a window, its newest entry
+// counts, as in merges.
+func (b *Batch) findInTables() error {
+	since := b.window.Since
+	for _, r := range b.index.tables {
+		outside, inside := r.info.within(since)
+		if outside {
+			continue
+		}
+		err := r.table.find(b.probes, func(i int, e Entry) error {
+			if b.found[i] == inBatch || b.found[i] == inTable && b.before[i].place >= e.Place {
+				return nil
+			}
+			if b.window.Excluded != nil && b.window.Excluded(e.Place) {
+				return nil
+			}
+			if !inside {
+				at, err := b.window.ReceivedAt(e.Place)
+				if err != nil || at.Before(since) {
+					return err
+				}
+			}
+			b.found[i], b.before[i] = inTable, seenEntry{e.Content, e.Place}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("look in table %s: %w", r.info.Name, err)
+		}
+	}
+	return nil
+}
+
+// within reports whether a table is completely outside or inside a window that begins at since; neither if it lies on both sides.
+func (r *TableInfo) within(since time.Time) (outside, inside bool) {
+	if since.IsZero() {
+		return false, true
+	}
+	return r.LastReceived < since.Unix(), r.FirstReceived > since.Unix()
+}
+
+// Seal writes the kept entries, received at the given time, as a table object. The table counts once the caller has recorded it in the catalog. Sealing
+// again writes the same bytes (rule 5); a batch without entries makes an empty table.
+func (b *Batch) Seal(ctx context.Context, name string, received time.Time) (TableInfo, error) {
+	at := received.Unix()
+	return sealTable(ctx, b.index.store, b.levels.all(), TableInfo{Name: name, FirstReceived: at, LastReceived: at}, nil)
+}
+
+// sealTable merges tables into the object info.Name and returns its completed description.
+func sealTable(ctx context.Context, store object.Local, tables []*table, info TableInfo, newer Newer) (TableInfo, error) {
+	w, err := store.Create(ctx, info.Name)
+	if err != nil {
+		return TableInfo{}, fmt.Errorf("create table %s: %w", info.Name, err)
+	}
+	if err := readMapped(func() error { return writeTable(w, tables, &info, newer) }); err != nil {
+		return TableInfo{}, errors.Join(fmt.Errorf("write table %s: %w", info.Name, err), w.Abort())
+	}
+	if err := w.Commit(); err != nil {
+		return TableInfo{}, errors.Join(fmt.Errorf("commit table %s: %w", info.Name, err), w.Abort())
+	}
+	return info, nil
 }

@@ -31,32 +31,36 @@ func newBuilder(bound uint64, alloc func(size int) []byte, emit func(block []byt
 }
 
 // add appends an entry, which must come after all earlier ones.
-func (b *builder) add(hi, lo, content uint64, place uint64) error {
+func (b *builder) add(e *Entry) error {
 	if b.filled == b.capacity {
 		if err := b.nextBlock(); err != nil {
 			return err
 		}
 	}
-	for bucket := hi >> (64 - b.dirBits); b.next <= bucket; b.next++ {
+	for bucket := e.Hi >> (64 - b.dirBits); b.next <= bucket; b.next++ {
 		le.PutUint32(b.dir[b.next*4:], uint32(b.n))
 	}
-	b.block[b.filled] = byte(hi)
-	le.PutUint64(b.block[b.capacity*markSize+b.filled*hiSize:], hi)
+	b.block[b.filled] = byte(e.Hi)
+	le.PutUint64(b.block[b.capacity*markSize+b.filled*hiSize:], e.Hi)
 	r := b.block[b.capacity*(markSize+hiSize)+b.filled*restSize:][:restSize]
-	le.PutUint64(r, lo)
-	le.PutUint64(r[8:], content)
-	le.PutUint64(r[16:], place)
+	le.PutUint64(r, e.Lo)
+	le.PutUint64(r[8:], e.Content)
+	le.PutUint64(r[16:], uint64(e.Place))
 	b.filled++
 	b.n++
 	return nil
 }
 
-// nextBlock emits the current block and begins the next.
+func (b *builder) emitBlock() error {
+	if b.filled == 0 {
+		return nil
+	}
+	return b.emit(b.block, b.filled)
+}
+
 func (b *builder) nextBlock() error {
-	if b.filled > 0 {
-		if err := b.emit(b.block, b.filled); err != nil {
-			return err
-		}
+	if err := b.emitBlock(); err != nil {
+		return err
 	}
 	if b.n == b.bound {
 		return fmt.Errorf("build table: more than the %d entries expected", b.bound)
@@ -68,10 +72,8 @@ func (b *builder) nextBlock() error {
 
 // finish emits the last block and completes the directory.
 func (b *builder) finish() error {
-	if b.filled > 0 {
-		if err := b.emit(b.block, b.filled); err != nil {
-			return err
-		}
+	if err := b.emitBlock(); err != nil {
+		return err
 	}
 	for ; b.next <= 1<<b.dirBits; b.next++ {
 		le.PutUint32(b.dir[b.next*4:], uint32(b.n))

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 )
@@ -57,7 +58,6 @@ func (f *footer) encode() []byte {
 // body returns the size of blocks and directory in bytes.
 func (f *footer) body() uint64 { return f.entries*entrySize + uint64(dirSize(uint8(f.dirBits))) }
 
-// sums returns the size of the page checksums in bytes.
 func (f *footer) sums() uint64 {
 	if f.version == 1 {
 		return 0
@@ -111,13 +111,9 @@ func readTable(sealed []byte) (*table, footer, error) {
 		if xxh3.Hash(sums) != f.sum {
 			return nil, f, fmt.Errorf("%w: checksum of the pages' checksums differs", ErrCorrupt)
 		}
-		t.pages = newPages(body, sums)
+		t.pages = &pages{body: body, sums: sums, seen: make([]uint64, (len(sums)/sumSize+63)/64)}
 	}
-	for blocks := body[:t.dirAt]; len(blocks) > 0; {
-		size := min(len(blocks), blockSize)
-		t.blocks = append(t.blocks, blocks[:size:size])
-		blocks = blocks[size:]
-	}
+	t.blocks = slices.Collect(slices.Chunk(body[:t.dirAt], blockSize))
 	return t, f, nil
 }
 
@@ -150,9 +146,7 @@ func writeTable(w io.Writer, tables []*table, info *TableInfo, newer Newer) erro
 	if err != nil {
 		return err
 	}
-	m := newMerger(tables, nil)
-	m.newer = newer
-	if err := m.writeTo(b); err != nil {
+	if err := newMerger(tables, newer, nil).writeTo(b); err != nil {
 		return err
 	}
 	if err := b.finish(); err != nil {

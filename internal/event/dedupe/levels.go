@@ -55,9 +55,7 @@ func (l *levels) mergeable() bool {
 func (l *levels) merge() error {
 	at := len(l.inMemory) - fanIn
 	tables := l.inMemory[at:]
-	m := newMerger(tables, l.recycle)
-	m.newer = l.newer
-	t, err := l.table(total(tables), m.writeTo)
+	t, err := l.table(total(tables), newMerger(tables, l.newer, l.recycle).writeTo)
 	if err != nil {
 		return err
 	}

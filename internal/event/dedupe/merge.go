@@ -4,7 +4,6 @@ package dedupe
 
 import "math/bits"
 
-// cursor reads one table in order.
 type cursor struct {
 	t       *table
 	pos     uint32
@@ -53,9 +52,8 @@ type merger struct {
 	keys    []uint64 // Hi of each cursor
 	done    []bool
 	tree    []int
+	newer   Newer
 	err     error // of the first cursor that found a damaged block
-
-	newer Newer
 }
 
 // Newer reports whether, of two entries with one id, the one at a is kept rather than the one at b. The nil Newer keeps the greater place. A row accepted
@@ -70,8 +68,8 @@ func (newer Newer) isNewer(a, b Place) (bool, error) {
 }
 
 // newMerger starts at the first entries. If release is not nil, the tables are consumed block by block.
-func newMerger(tables []*table, release func(block []byte)) *merger {
-	m := &merger{}
+func newMerger(tables []*table, newer Newer, release func(block []byte)) *merger {
+	m := &merger{newer: newer}
 	for _, t := range tables {
 		if t.n > 0 {
 			m.cursors = append(m.cursors, cursor{t: t, release: release})
@@ -98,7 +96,6 @@ func (m *merger) end(i int) {
 	}
 }
 
-// buildTree fills the tree from the leaves up.
 func (m *merger) buildTree() {
 	k := len(m.cursors)
 	winner := make([]int, 2*k)
@@ -184,7 +181,7 @@ func (m *merger) writeTo(b *builder) error {
 			continue
 		}
 		if started {
-			if err := b.add(last.Hi, last.Lo, last.Content, uint64(last.Place)); err != nil {
+			if err := b.add(&last); err != nil {
 				return err
 			}
 		}
@@ -193,5 +190,5 @@ func (m *merger) writeTo(b *builder) error {
 	if m.err != nil || !started {
 		return m.err
 	}
-	return b.add(last.Hi, last.Lo, last.Content, uint64(last.Place))
+	return b.add(&last)
 }

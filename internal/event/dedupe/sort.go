@@ -3,6 +3,7 @@
 package dedupe
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 )
@@ -82,24 +83,10 @@ func (s *sorter) sortTies(segment []Entry, keys []uint64, mask uint64) {
 		}
 		if j-i > 1 {
 			slices.SortFunc(keys[i:j], func(a, b uint64) int {
-				return compare(segment, a&mask, b&mask)
+				x, y := &segment[a&mask], &segment[b&mask]
+				return cmp.Or(cmp.Compare(x.Hi, y.Hi), cmp.Compare(x.Lo, y.Lo), cmp.Compare(a, b))
 			})
 		}
 		i = j
 	}
-}
-
-func compare(segment []Entry, a, b uint64) int {
-	x, y := &segment[a], &segment[b]
-	switch {
-	case x.before(y):
-		return -1
-	case y.before(x):
-		return 1
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }

@@ -1,5 +1,8 @@
-// Opens a stream's dedupe index: the project's secret, the stream's state and the key of its digests.
+// Opens a stream's dedupe index: the project's secret, the stream's state and the key of its digests; and looks ids up in it.
 
+// Package ids is what a stream knows of the ids of its events: how rows are digested, and the stream's dedupe index, which it opens, compacts, rebuilds
+// from the sealed batches (rule 9) and verifies. The format of the index is in package dedupe, and the key of its digests in package identity. It also
+// finds what is retracted and when events were accepted, since both decide whether an id counts. It must not know where rows come from.
 package ids
 
 import (
@@ -8,8 +11,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"bursar/internal/catalog"
+	"bursar/internal/column"
 	"bursar/internal/event"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/event/identity"
@@ -92,9 +97,73 @@ func ReadSecret(ctx context.Context, c catalog.Catalog, path string) (*identity.
 
 // secretDepended reports whether a stream's dedupe index depends on the secret, or may.
 func secretDepended(ctx context.Context, c catalog.Catalog) bool {
-	depended := false
-	err := c.View(ctx, func(tx catalog.Tx) error {
-		return event.EachState(tx, func(state *event.StreamState) { depended = depended || state.Identity != "" })
-	})
-	return depended || err != nil
+	states, err := catalog.Read(ctx, c, event.States)
+	return err != nil || slices.ContainsFunc(states, func(state event.StreamState) bool { return state.Identity != "" })
+}
+
+// Find returns those ids of which the stream has events, each with the number of its batch. The stream's id must be one text column without a
+// dedupe window.
+func Find(ctx context.Context, st *event.Store, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
+	state, _, err := st.ReadState(ctx, s.Name)
+	if err != nil || len(state.DedupeTables) == 0 || len(ids) == 0 {
+		return nil, err
+	}
+	key, err := indexKey(st, s.Name, &state)
+	if err != nil {
+		return nil, err
+	}
+	index, err := dedupe.Open(ctx, st.Objects, st.Scratch, state.DedupeTables)
+	if err != nil {
+		return nil, IndexError(s.Name, err)
+	}
+	defer func() { err = errors.Join(err, index.Close()) }()
+	batch, err := index.Begin(dedupe.Window{}, MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	verdicts := make([]dedupe.Verdict, len(ids))
+	if err := batch.Check(entriesOf(s, key, ids), verdicts); err != nil {
+		return nil, IndexError(s.Name, err)
+	}
+	return batchesOfIDs(ctx, st, s.Name, ids, verdicts)
+}
+
+// entriesOf returns the dedupe entries of ids. Their contents are not needed.
+func entriesOf(s *project.Stream, key *identity.Key, ids []string) []dedupe.Entry {
+	texts := column.NewVector(column.Type{Kind: column.String}, len(ids))
+	for _, id := range ids {
+		texts.AppendText([]byte(id))
+	}
+	seed := column.NameSeed(s.ID[0])
+	entries := make([]dedupe.Entry, len(ids))
+	var buffer []byte
+	for i := range ids {
+		buffer = texts.AppendCanonical(buffer[:0], seed, i)
+		digest := column.Sum128(buffer)
+		if key != nil {
+			buffer = identity.Pad(buffer)
+			digest = key.ID(buffer)
+		}
+		entries[i] = dedupe.Entry{Hi: digest.Hi, Lo: digest.Lo}
+	}
+	return entries
+}
+
+func batchesOfIDs(ctx context.Context, st *event.Store, stream string, ids []string, verdicts []dedupe.Verdict) (map[string]uint64, error) {
+	batches, files := map[string]uint64{}, map[uint64]uint64{}
+	for i, v := range verdicts {
+		if v.Kind == dedupe.New || v.First == 0 {
+			continue // place 0 is an id that occurs twice in ids
+		}
+		number := v.First.File()
+		if _, read := files[number]; !read {
+			file, err := event.FindFile(ctx, st.Catalog, stream, number)
+			if err != nil {
+				return nil, err
+			}
+			files[number] = file.Batch
+		}
+		batches[ids[i]] = files[number]
+	}
+	return batches, nil
 }

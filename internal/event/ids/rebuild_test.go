@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/event/identity"
 	"bursar/internal/event/ids"
 	"bursar/internal/event/intake"
 	"bursar/internal/failure"
@@ -136,7 +137,7 @@ func TestIdentityKey(t *testing.T) {
 	}
 	reopen := func() {
 		t.Helper()
-		if h.Store.Secret, err = ids.OpenSecret(t.Context(), h.Store.Catalog, path); err != nil {
+		if h.Store.Secret, err = ids.OpenSecret(t.Context(), h.Store.Catalog, identity.InFile(path)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,10 +1,12 @@
-// The retracted events, ids and files that intake treats as not seen.
+// What decides whether an id counts: retractions, and the times of receipt of events.
 
 package ids
 
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
@@ -53,6 +55,17 @@ func (f *Retracted) ReadsAgain(file *event.File, s *project.Stream) bool {
 // ReadPlaces are the places of the events of batches, by batch number. Sealed batches never change (rule 3), so they are read once.
 type ReadPlaces map[uint64][]dedupe.Place
 
+// of returns the places of a batch. A nil cache keeps nothing.
+func (c ReadPlaces) of(ctx context.Context, st *event.Store, s *project.Stream, b *event.Batch) (places []dedupe.Place, err error) {
+	if places, read := c[b.Batch]; read {
+		return places, nil
+	}
+	if places, err = st.EventPlaces(ctx, s, b); err == nil && c != nil {
+		c[b.Batch] = places
+	}
+	return places, err
+}
+
 // LoadRetracted returns what is retracted of a stream. It caches what it reads of batches in places, unless that is nil.
 func LoadRetracted(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, places ReadPlaces) (*Retracted, error) {
 	if state.Retractions == 0 {
@@ -71,11 +84,9 @@ func LoadRetracted(ctx context.Context, st *event.Store, s *project.Stream, stat
 			f.batches[r.Batch] = true
 			continue
 		}
-		place, err := dedupe.PlaceOf(r.File, uint64(r.Row))
-		if err != nil {
+		if f, err = f.Add(event.Place{File: r.File, Row: r.Row}); err != nil {
 			return nil, err
 		}
-		f.Events[place] = true
 	}
 	if len(f.batches) == 0 {
 		return f, nil
@@ -92,9 +103,8 @@ func LoadRetracted(ctx context.Context, st *event.Store, s *project.Stream, stat
 
 // listRetries adds the files of the batches that are retracted as a whole. It returns the batches that accepted rows of these files out of quarantine,
 // and the retracted batches that accepted rows of other files out of quarantine.
-func listRetries(ctx context.Context, st *event.Store, stream string, f *Retracted) (retries []event.Batch, err error) {
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		retries = nil
+func listRetries(ctx context.Context, st *event.Store, stream string, f *Retracted) ([]event.Batch, error) {
+	return catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) (retries []event.Batch, err error) {
 		listed := map[uint64]bool{}
 		list := func(b *event.Batch) {
 			if b.Accepted > 0 && !listed[b.Batch] {
@@ -105,7 +115,7 @@ func listRetries(ctx context.Context, st *event.Store, stream string, f *Retract
 		for number := range f.batches {
 			b, err := event.GetBatch(tx, stream, number)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			for i := range b.Files {
 				f.files[b.Files[i].Number] = true
@@ -114,27 +124,20 @@ func listRetries(ctx context.Context, st *event.Store, stream string, f *Retract
 				list(&b)
 			}
 			if _, err := event.EachRetry(tx, stream, number, list); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		return nil
+		return retries, nil
 	})
-	return retries, err
 }
 
 // addRetriedRows adds the places of rows that batches accepted out of quarantine.
 func addRetriedRows(ctx context.Context, st *event.Store, s *project.Stream, retries []event.Batch, f *Retracted, places ReadPlaces) error {
 	for i := range retries {
 		b := &retries[i]
-		read, known := places[b.Batch]
-		if !known {
-			var err error
-			if read, err = st.EventPlaces(ctx, s, b); err != nil {
-				return err
-			}
-			if places != nil {
-				places[b.Batch] = read
-			}
+		read, err := places.of(ctx, st, s, b)
+		if err != nil {
+			return err
 		}
 		rows := f.kept
 		if f.batches[b.Batch] {
@@ -145,4 +148,111 @@ func addRetriedRows(ctx context.Context, st *event.Store, s *project.Stream, ret
 		}
 	}
 	return nil
+}
+
+// Receipts finds the batch that accepted the event at a place, and caches what it reads. It is for one goroutine.
+type Receipts struct {
+	store   *event.Store
+	stream  *project.Stream
+	files   map[uint64]uint64        // file number to batch number
+	retries map[uint64][]event.Batch // by the batch of a file: the batches that accepted rows out of its quarantine
+	rows    ReadPlaces               // of these batches
+	sealed  map[uint64]time.Time
+}
+
+// NewReceipts returns the receipts of a stream's events.
+func NewReceipts(st *event.Store, s *project.Stream) *Receipts {
+	return &Receipts{
+		store: st, stream: s, files: map[uint64]uint64{}, retries: map[uint64][]event.Batch{}, rows: ReadPlaces{}, sealed: map[uint64]time.Time{},
+	}
+}
+
+// batchOfEvent returns the number of the batch that accepted the event at a place.
+func (r *Receipts) batchOfEvent(ctx context.Context, p dedupe.Place) (uint64, error) {
+	batch, err := r.batchOfFile(ctx, p.File())
+	if err != nil {
+		return 0, err
+	}
+	retries, err := r.retriesOf(ctx, batch)
+	if err != nil {
+		return 0, err
+	}
+	for i := range retries {
+		rows, err := r.rows.of(ctx, r.store, r.stream, &retries[i])
+		if err != nil {
+			return 0, err
+		}
+		if _, is := slices.BinarySearch(rows, p); is {
+			return retries[i].Batch, nil
+		}
+	}
+	return batch, nil
+}
+
+// AcceptedAt returns when the event at a place was accepted.
+func (r *Receipts) AcceptedAt(ctx context.Context, p dedupe.Place) (at time.Time, err error) {
+	batch, err := r.batchOfEvent(ctx, p)
+	if err != nil {
+		return at, err
+	}
+	if at, is := r.sealed[batch]; is {
+		return at, nil
+	}
+	b, err := r.store.Batch(ctx, r.stream.Name, batch)
+	if err == nil {
+		r.sealed[batch] = b.Sealed
+	}
+	return b.Sealed, err
+}
+
+// newer reports which of two events with one id counts and was accepted later.
+func (r *Receipts) newer(ctx context.Context, retracted *Retracted) dedupe.Newer {
+	return func(a, b dedupe.Place) (bool, error) {
+		if retracted.Has(a) != retracted.Has(b) {
+			return retracted.Has(b), nil
+		}
+		if r.stream.Dedupe == 0 { // only one of them counts
+			return a > b, nil
+		}
+		first, err := r.batchOfEvent(ctx, a)
+		if err != nil {
+			return false, err
+		}
+		second, err := r.batchOfEvent(ctx, b)
+		if first == second {
+			return a > b, err
+		}
+		return first > second, err
+	}
+}
+
+func (r *Receipts) batchOfFile(ctx context.Context, number uint64) (uint64, error) {
+	if batch, is := r.files[number]; is {
+		return batch, nil
+	}
+	file, err := event.FindFile(ctx, r.store.Catalog, r.stream.Name, number)
+	if err == nil {
+		r.files[number] = file.Batch
+	}
+	return file.Batch, err
+}
+
+// retriesOf returns the batches that accepted rows out of a batch's quarantine, in order.
+func (r *Receipts) retriesOf(ctx context.Context, batch uint64) ([]event.Batch, error) {
+	if list, is := r.retries[batch]; is {
+		return list, nil
+	}
+	list, err := catalog.Read(ctx, r.store.Catalog, func(tx catalog.Tx) (list []event.Batch, err error) {
+		_, err = event.EachRetry(tx, r.stream.Name, batch, func(b *event.Batch) {
+			if b.Accepted > 0 {
+				list = append(list, *b)
+			}
+		})
+		return list, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find rows accepted out of the quarantine of batch %d of %s: %w", batch, r.stream.Name, err)
+	}
+	r.retries[batch] = list
+	return list, nil
 }

@@ -46,18 +46,7 @@ func (r *Stored) Close() {
 	r.files.Release()
 }
 
-// emitIDs takes the entries of some events of a batch.
 type emitIDs func(entries []dedupe.Entry, b *event.Batch) error
-
-// each reads batches 1 to last.
-func (r *Stored) each(ctx context.Context, last uint64, emit emitIDs) error {
-	return r.store.EachBatch(ctx, r.stream.Name, last, func(b event.Batch) error {
-		if err := r.Batch(ctx, b, emit); err != nil {
-			return fmt.Errorf("batch %d: %w", b.Batch, err)
-		}
-		return nil
-	})
-}
 
 // Batch reads the events of a batch, which must match what was sealed.
 func (r *Stored) Batch(ctx context.Context, b event.Batch, emit emitIDs) error {

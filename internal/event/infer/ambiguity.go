@@ -41,7 +41,6 @@ func (g *guess) noteMarks(f *field, j *typeChecker) {
 	}
 }
 
-// numberOptions returns the type and marks of a number in the syntax of a stream file.
 func (g *guess) numberOptions() string {
 	return strings.Join(append([]string{g.typeOption()}, g.markOptions()...), ", ")
 }

@@ -1,12 +1,13 @@
-// Samples CSV: delimiter and header are guessed, rows are read by the scanner.
+// Samples CSV: delimiter and header are guessed from the first records, rows are read by the scanner.
 
 package infer
 
 import (
 	"bytes"
-	"cmp"
+	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"unicode/utf8"
 
@@ -79,7 +80,6 @@ func (s *sample) headerColumns(header []string) []project.Column {
 	return columns
 }
 
-// collect collects the values of accepted rows.
 func (s *sample) collect(blocks []*scan.Block, columns []project.Column) {
 	for i := range columns {
 		f := &field{path: columns[i].From}
@@ -110,7 +110,7 @@ func lines(blocks []*scan.Block) []int64 {
 			rows = append(rows, r.Row)
 		}
 	}
-	slices.SortFunc(rows, cmp.Compare[int64])
+	slices.Sort(rows)
 	return rows
 }
 
@@ -144,4 +144,77 @@ func rejected(plan *scan.Plan, text []byte) (rejects []scan.Reject, err error) {
 		rejects = append(rejects, b.Rejects...)
 	}
 	return rejects, err
+}
+
+// sniffBytes is how much of a file is used to detect its delimiter.
+const sniffBytes = 1 << 16
+
+// sniff returns the delimiter with which most records have as many fields as the first one, at least two.
+func sniff(text []byte) (best byte, records [][]string) {
+	most := -1
+	for _, delimiter := range []byte{',', ';', '\t', '|'} {
+		all := firstRecords(text, delimiter)
+		if len(all) == 0 {
+			continue
+		}
+		alike := 0
+		for _, r := range all {
+			if len(r) == len(all[0]) {
+				alike++
+			}
+		}
+		score := 1000 * alike / len(all)
+		if len(all[0]) == 1 {
+			score = 0
+		} else {
+			score = score*100 + min(len(all[0]), 99)
+		}
+		if score > most {
+			best, records, most = delimiter, all, score
+		}
+	}
+	if records == nil { // nothing that looks like CSV: the scanner reports why
+		return ',', [][]string{{""}}
+	}
+	return best, records
+}
+
+func firstRecords(text []byte, delimiter byte) [][]string {
+	cut := text[:min(len(text), sniffBytes)]
+	in := csv.NewReader(bytes.NewReader(cut))
+	in.Comma, in.LazyQuotes, in.FieldsPerRecord = rune(delimiter), true, -1
+	var records [][]string
+	for len(records) < 200 {
+		r, err := in.Read()
+		if err != nil {
+			if !errors.Is(err, io.EOF) || len(records) == 0 {
+				break
+			}
+			if len(cut) < len(text) && len(records) > 1 {
+				records = records[:len(records)-1] // incomplete
+			}
+			break
+		}
+		records = append(records, r)
+	}
+	return records
+}
+
+// isHeader treats the first record as a header unless it contains a number, date or truth value, or is mostly empty.
+func isHeader(records [][]string) bool {
+	named := 0
+	for _, name := range records[0] {
+		if name == "" {
+			continue
+		}
+		named++
+		f := &field{}
+		f.add(name, &f.strings)
+		g := guess{Column: project.Column{Name: "value"}}
+		j := newTypeChecker(f)
+		if _, number := j.number('.', ','); number || g.tryFormat(j, column.Bool, "") || g.tryTimes(j) {
+			return false
+		}
+	}
+	return 2*named > len(records[0])
 }

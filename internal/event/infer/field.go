@@ -5,6 +5,7 @@ package infer
 import (
 	"bytes"
 	"math/big"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -28,15 +29,6 @@ func (f *field) add(text string, kind *int) {
 	f.texts = append(f.texts, text)
 	f.count++
 	*kind++
-}
-
-// distinct counts the distinct values.
-func (f *field) distinct() map[string]int {
-	counts := map[string]int{}
-	for _, t := range f.texts {
-		counts[t]++
-	}
-	return counts
 }
 
 // typeChecker checks with the scanner which columns accept the values of a field.
@@ -84,13 +76,8 @@ func (j *typeChecker) accepts(c project.Column) ([]*scan.Block, bool) {
 	}
 	for _, rows := range [][]byte{j.few, j.all} { // most candidates fail at the first values
 		blocks, err := plan.Parse(rows, nil, 1)
-		if err != nil {
+		if err != nil || slices.ContainsFunc(blocks, func(b *scan.Block) bool { return len(b.Rejects) > 0 }) {
 			return nil, false
-		}
-		for _, b := range blocks {
-			if len(b.Rejects) > 0 {
-				return nil, false
-			}
 		}
 		if len(rows) == len(j.all) {
 			return blocks, true

@@ -7,25 +7,24 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"bursar/internal/event/charset"
 	"bursar/internal/event/scan"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/text/encoding/charmap"
 )
 
 // input is an open file after decompression.
 type input struct {
 	*bufio.Reader
-	packed  bool
-	marked  bool // a byte order mark states the encoding
-	closers []func() error
+	packed bool
+	marked bool // a byte order mark states the encoding
+	close  func()
 }
 
 func openFile(path string) (*input, error) {
@@ -33,50 +32,23 @@ func openFile(path string) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &input{closers: []func() error{file.Close}}
-	reader, err := in.unpack(file.Reader(), path)
-	if err != nil {
-		in.close()
-		return nil, err
+	reader, packed, done, err := scan.Unpack(file.Reader(), path)
+	in := &input{packed: packed, close: func() {
+		done()
+		_ = file.Close() // it was only read
+	}}
+	if err == nil {
+		buffered := bufio.NewReader(reader)
+		begins, _ := buffered.Peek(3) // a shorter file has no mark of UTF-8
+		in.marked = charset.Marked(begins)
+		reader, err = charset.Reader(buffered, nil)
 	}
-	buffered := bufio.NewReader(reader)
-	begins, _ := buffered.Peek(3) // a shorter file has no mark of UTF-8
-	in.marked = charset.Marked(begins)
-	if reader, err = charset.Reader(buffered, nil); err != nil {
+	if err != nil {
 		in.close()
 		return nil, err
 	}
 	in.Reader = bufio.NewReaderSize(scan.ArrayLines(reader), 1<<16)
 	return in, nil
-}
-
-// unpack adds the decompressor for the suffix.
-func (in *input) unpack(file io.Reader, path string) (io.Reader, error) {
-	switch {
-	case strings.HasSuffix(path, ".gz"):
-		r, err := gzip.NewReader(file)
-		if err != nil {
-			return nil, fmt.Errorf("decompress gzip: %w", err)
-		}
-		in.packed = true
-		return r, nil
-	case strings.HasSuffix(path, ".zst"):
-		r, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-		if err != nil {
-			return nil, fmt.Errorf("decompress zstd: %w", err)
-		}
-		in.packed = true
-		in.closers = append(in.closers, func() error { r.Close(); return nil })
-		return r, nil
-	}
-	return file, nil
-}
-
-// close closes the file, which was only read.
-func (in *input) close() {
-	for _, c := range in.closers {
-		_ = c()
-	}
 }
 
 func (in *input) isParquet() bool {
@@ -148,10 +120,5 @@ func (h head) isJSONL(path string) bool {
 		return true
 	}
 	name := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(path), ".gz"), ".zst")
-	for _, suffix := range []string{".jsonl", ".ndjson", ".json"} {
-		if strings.HasSuffix(name, suffix) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains([]string{".jsonl", ".ndjson", ".json"}, filepath.Ext(name))
 }

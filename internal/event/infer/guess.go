@@ -12,7 +12,6 @@ import (
 	"bursar/internal/project"
 )
 
-// guess is a guessed column.
 type guess struct {
 	project.Column
 	notes  []string
@@ -21,7 +20,6 @@ type guess struct {
 	major  string // for an amount in minor units: the name of the same amount in major units
 }
 
-// guess guesses one column.
 func (s *sample) guess(f *field, name string) guess {
 	g := guess{Column: project.Column{Name: name, From: f.path, Optional: f.count < s.rows, Decimal: '.'}}
 	switch {
@@ -40,7 +38,10 @@ func (s *sample) guess(f *field, name string) guess {
 		g.guessFromTexts(f, s)
 	}
 	if g.Type.Kind != column.JSON {
-		counts := f.distinct()
+		counts := map[string]int{}
+		for _, text := range f.texts {
+			counts[text]++
+		}
 		g.unique = len(counts) == f.count
 		g.chooseIn(f, counts)
 	}
@@ -67,17 +68,11 @@ func (g *guess) guessFromTexts(f *field, s *sample) {
 		if g.Type.Kind == column.Decimal && g.Type.Scale > 9 {
 			g.note("so many decimals hint at binary floating point: check what the source means")
 		}
-	case g.compactDate(j), g.tryBool(j), g.number(f, j, s), g.tryTimes(j):
+	case g.compactDate(j), g.tryFormat(j, column.Bool, ""), g.number(f, j, s), g.tryTimes(j):
 	default:
 		g.Type = column.Type{Kind: column.String}
 		g.noteNotation(f, s)
 	}
-}
-
-func (g *guess) tryBool(j *typeChecker) bool {
-	g.Type = column.Type{Kind: column.Bool}
-	_, ok := j.accepts(g.Column)
-	return ok
 }
 
 // namesNumber matches texts that are valid numbers but look like names: a number would lose the leading zero, the sign or the exponent of 007, +420 or 10E3.

@@ -24,7 +24,6 @@ const (
 // maxColumns bounds what a person has to edit; a stream file may contain twice as many.
 const maxColumns = 2000
 
-// sample is what was read of a file.
 type sample struct {
 	file   string // its base name
 	format project.Format

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bursar/internal/event/scan"
@@ -20,7 +21,6 @@ const (
 	maxPath   = 500 // bytes of a `from`
 )
 
-// node is one property.
 type node struct {
 	field
 	objects  int
@@ -143,7 +143,6 @@ func (n *node) properties(d *json.Decoder) error {
 
 func (n *node) deep() bool { return len(n.path) >= maxNested }
 
-// skip skips the rest of an array.
 func skip(d *json.Decoder) error {
 	for d.More() {
 		var value json.RawMessage
@@ -176,12 +175,7 @@ func (n *node) splits() bool {
 	if n.objects < n.count || len(n.names) == 0 || n.deep() || len(n.names) > maxWidth {
 		return false
 	}
-	for _, c := range n.children {
-		if !nameable(c) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(n.names, func(name string) bool { return !nameable(n.children[name]) })
 }
 
 // nameable reports whether a path can name a property: its steps are joined by dots.

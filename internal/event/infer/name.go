@@ -67,7 +67,6 @@ func streamName(file string) string {
 // notIDs end like ids but are not.
 var notIDs = []string{"paid", "unpaid", "prepaid", "valid", "invalid", "void", "bid", "grid", "rapid", "fluid", "solid", "said", "aid", "avoid"}
 
-// idLike reports whether a column is named like an id.
 func idLike(name string) bool {
 	last := name[strings.LastIndexByte(name, '_')+1:]
 	switch last {

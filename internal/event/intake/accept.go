@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/event/ids"
@@ -205,12 +204,7 @@ func retractOlder(ctx context.Context, st *event.Store, s *project.Stream, older
 	if r == nil {
 		return nil, fmt.Errorf("bug: no event of %s at %s", s.Name, older)
 	}
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return nil, err
-	}
-	defer session.Close()
-	if err := st.SumEvent(ctx, session, s, r); err != nil {
+	if err := st.SumEvent(ctx, s, r); err != nil {
 		return nil, err
 	}
 	r.Number, r.Files, r.For, r.At = state.Retractions+1, state.Files, &o.Row, st.Now().UTC().Truncate(time.Microsecond)
@@ -278,7 +272,7 @@ func compareAccepted(ctx context.Context, st *event.Store, s *project.Stream, ou
 		if at == &row {
 			out.Event = found.Event
 		}
-		b, err := st.BatchOf(ctx, found)
+		b, err := st.Batch(ctx, s.Name, found.Batch)
 		if err == nil {
 			err = st.EachAt(ctx, s, []event.Batch{b}, []string{at.SQL()}, func(p event.Place, event event.Values) { events[p] = event })
 		}

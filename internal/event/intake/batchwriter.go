@@ -1,4 +1,4 @@
-// The state of a batch that is being written: how it is begun, and what is left of an interrupted one.
+// The state of a batch that is being written: how it is begun, its time of receipt, and what is left of an interrupted one.
 
 package intake
 
@@ -18,7 +18,6 @@ import (
 	"bursar/internal/project"
 )
 
-// batchWriter writes one batch.
 type batchWriter struct {
 	store        *event.Store
 	stream       *project.Stream
@@ -160,4 +159,32 @@ func (w *batchWriter) dedupeWindow() dedupe.Window {
 		window.Since, window.ReceivedAt = w.received.Add(-w.stream.Dedupe), w.receivedAt
 	}
 	return window
+}
+
+// clockSlack is how far a clock may be set back without a warning.
+const clockSlack = time.Second
+
+// nextReceipt returns the receipt time of the next batch: the clock's time, but never before the stream's last batch. So a later batch never
+// falls below a watermark, and ids leave the dedupe window in the order in which they were received.
+func nextReceipt(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, now time.Time) (time.Time, error) {
+	now = now.UTC().Truncate(time.Microsecond)
+	if state.Batches == 0 {
+		return now, nil
+	}
+	last, err := st.Batch(ctx, s.Name, state.Batches)
+	if err != nil {
+		return now, err
+	}
+	if behind := last.Sealed.Sub(now); behind > 0 {
+		if behind >= clockSlack {
+			st.Log.Warn("the clock is behind the stream's last batch: new events get that batch's receipt time until the clock has passed it",
+				"stream", s.Name, "behind", behind, "last", last.Sealed)
+		}
+		return last.Sealed, nil
+	}
+	if s.Dedupe > 0 && now.Sub(last.Sealed) > s.Dedupe {
+		st.Log.Warn("no batch was sealed for longer than the dedupe window: earlier ids are forgotten, and events that are sent again count again",
+			"stream", s.Name, "last", last.Sealed, "before", now.Add(-s.Dedupe))
+	}
+	return now, nil
 }

@@ -52,7 +52,6 @@ func (b *bound) term(p *preparedBlock, r int) (group string, value *big.Int) {
 	return group, measure.Unscaled(r).BigInt()
 }
 
-// sum returns the total of a group so far.
 func (b *bound) sum(group string) *big.Int {
 	if b.sums[group] == nil {
 		b.sums[group] = new(big.Int)
@@ -60,7 +59,6 @@ func (b *bound) sum(group string) *big.Int {
 	return b.sums[group]
 }
 
-// add adds an accepted row.
 func (l bounds) add(p *preparedBlock, r int) {
 	for i := range l {
 		if group, value := l[i].term(p, r); value != nil {
@@ -70,7 +68,6 @@ func (l bounds) add(p *preparedBlock, r int) {
 	}
 }
 
-// refuse returns why a row must not be accepted, or nil.
 func (l bounds) refuse(p *preparedBlock, r int) *reject {
 	for i := range l {
 		group, value := l[i].term(p, r)
@@ -86,13 +83,10 @@ func (l bounds) refuse(p *preparedBlock, r int) *reject {
 			total += " of " + group
 		}
 		return &reject{Column: l[i].Total.Sum, Reason: fmt.Sprintf(
-			"control total %s of the batch would have more than 38 digits: it is %s without this row; retry the row in another batch", total, l[i].text(sum))}
+			"control total %s of the batch would have more than 38 digits: it is %s without this row; retry the row in another batch",
+			total, decimal.Append(nil, decimal.Int128OfBig(sum), l[i].Scale))}
 	}
 	return nil
-}
-
-func (b *bound) text(sum *big.Int) []byte {
-	return decimal.Append(nil, decimal.Int128OfBig(sum), b.Scale)
 }
 
 // fits reports whether all rows of a segment may be accepted, whichever are duplicates.

@@ -14,8 +14,11 @@ import (
 
 // classify decides on each row in order of arrival: accepted, duplicate or quarantined (rule 1).
 func (w *batchWriter) classify(ctx context.Context, seg *segment) error {
-	if err := w.collectEntries(seg); err != nil {
-		return err
+	seg.entries = slices.Grow(seg.entries, seg.rows)
+	for i, block := range seg.blocks {
+		if err := w.identifier.identify(&seg.prepared[i], seg, i, block.Rows); err != nil {
+			return err
+		}
 	}
 	verdicts, refused, err := w.checkEntries(seg)
 	if err != nil {
@@ -87,19 +90,6 @@ func (w *batchWriter) dropKnownRejects(seg *segment, p *preparedBlock) error {
 	}
 	w.batch.Duplicates += int64(len(p.rejects))
 	p.rejects = nil
-	return nil
-}
-
-// collectEntries lists the entries to look up: rows that were not rejected so far. `_content` identities are derived here, because the number of an
-// occurrence depends on the order of rows.
-func (w *batchWriter) collectEntries(seg *segment) error {
-	seg.entries = slices.Grow(seg.entries, seg.rows)
-	for i, block := range seg.blocks {
-		p := &seg.prepared[i]
-		if err := w.identifier.identify(p, seg, i, block.Rows, func(e dedupe.Entry) { seg.entries = append(seg.entries, e) }); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

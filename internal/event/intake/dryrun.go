@@ -1,4 +1,4 @@
-// Rejected rows of a dry run: the first with their reasons, the others counted by reason.
+// What a result names of rows and columns that are not ingested: rejected rows of a dry run, and undeclared properties.
 
 package intake
 
@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"bursar/internal/event"
+	"bursar/internal/event/scan"
 )
 
 // Rejection is a row that a dry run rejects.
@@ -32,7 +33,6 @@ const (
 	maxReasons    = 20
 )
 
-// rejections are the rejected rows of a dry run.
 type rejections struct {
 	listed []Rejection
 	more   []RejectedMore
@@ -69,4 +69,40 @@ func commonReason(reason string) string {
 		return event.ConflictReason + reason
 	}
 	return bytePlace.ReplaceAllString(reason, "")
+}
+
+// Undeclared names the columns of a CSV or Parquet file, or the first properties of JSON lines, that the stream does not declare. Their values are
+// not stored.
+type Undeclared struct {
+	File    string   `json:"file"`
+	Columns []string `json:"columns"`
+	More    bool     `json:"more,omitempty"` // there are more
+}
+
+// maxUndeclared bounds the properties named per file, and maxUndeclaredFiles the files.
+const (
+	maxUndeclared      = scan.MaxUnknown - 1
+	maxUndeclaredFiles = 100
+)
+
+// noteUndeclared records properties of a file that the stream does not declare.
+func (w *batchWriter) noteUndeclared(file string, names []string) {
+	for _, name := range names {
+		last := len(w.undeclared) - 1
+		if last < 0 || w.undeclared[last].File != file {
+			if len(w.undeclared) == maxUndeclaredFiles {
+				return
+			}
+			w.undeclared = append(w.undeclared, Undeclared{File: file})
+			last++
+		}
+		u := &w.undeclared[last]
+		switch {
+		case slices.Contains(u.Columns, name):
+		case len(u.Columns) == maxUndeclared:
+			u.More = true
+		default:
+			u.Columns = append(u.Columns, name)
+		}
+	}
 }

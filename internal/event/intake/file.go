@@ -1,8 +1,9 @@
-// Identifies the files of a batch: their numbers, digests and sizes.
+// Identifies the files of a batch by number, digest and size, and refuses a file that has grown since it was ingested.
 
 package intake
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,14 +12,16 @@ import (
 	"hash"
 	"io"
 	"path/filepath"
-
-	"golang.org/x/sync/errgroup"
+	"slices"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/event/scan"
+	"bursar/internal/failure"
 	"bursar/internal/project"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // registerFile numbers a file, or finds that its digest is known in the catalog or in this batch. A file of a new size cannot be known, so its digest is
@@ -60,24 +63,19 @@ func (w *batchWriter) digestFile(ctx context.Context, file *event.File, path str
 		return false, fmt.Errorf("read %s: %w", path, err)
 	}
 	if known, err = w.fileKnown(ctx, file); err == nil && !known && earlier != nil {
-		err = grownError(path, earlier)
+		err = failure.Wrap(failure.Data, fmt.Errorf(
+			"read %s: it begins with all of %s, which batch %d contains: those rows would count again, because the stream identifies rows by their file; move the new rows to a separate file",
+			path, earlier.Name, earlier.Batch))
 	}
 	return known, err
 }
 
 // sizeKnown reports whether the stream has ingested a file of this size before.
 func (w *batchWriter) sizeKnown(ctx context.Context, size int64) (known bool, err error) {
-	for _, f := range w.files {
-		known = known || f.Bytes == size
-	}
-	if known {
+	if slices.ContainsFunc(w.files, func(f *event.File) bool { return f.Bytes == size }) {
 		return true, nil
 	}
-	err = w.store.Catalog.View(ctx, func(tx catalog.Tx) error {
-		known, err = event.HasFileSize(tx, w.stream.Name, size)
-		return err
-	})
-	return known, err
+	return catalog.Read(ctx, w.store.Catalog, func(tx catalog.Tx) (bool, error) { return event.HasFileSize(tx, w.stream.Name, size) })
 }
 
 // fileKnown reports whether the stream has ingested this file before, and counts its rows as duplicates if so. After a retraction it may be read again.
@@ -167,4 +165,49 @@ func (w *batchWriter) countRows(file *event.File, rows int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	file.Rows += int64(rows)
+}
+
+const (
+	// recentFiles is how many of a stream's last files a file may have grown from.
+	recentFiles = 1000
+	// minSharedPrefix is how many bytes no two files of different names begin with by chance.
+	minSharedPrefix = 4 << 10
+)
+
+// digestGrown computes the digest of a file, and finds an earlier file of the stream that it begins with.
+func (w *batchWriter) digestGrown(ctx context.Context, file *event.File, in io.Reader) (digest string, earlier *event.File, err error) {
+	candidates, err := w.shorterFiles(ctx, file)
+	if err != nil {
+		return "", nil, err
+	}
+	hash, buffer, done := sha256.New(), make([]byte, hashBlock), int64(0)
+	for i := range candidates {
+		c := &candidates[i]
+		if err := hashAll(ctx, hash, io.LimitReader(in, c.Bytes-done), buffer); err != nil {
+			return "", nil, err
+		}
+		if done = c.Bytes; sumOf(hash) == c.Digest {
+			earlier = c
+		}
+	}
+	err = hashAll(ctx, hash, in, buffer)
+	return sumOf(hash), earlier, err
+}
+
+// shorterFiles lists files with rows that are shorter than a file, the shortest first.
+func (w *batchWriter) shorterFiles(ctx context.Context, file *event.File) (list []event.File, err error) {
+	list, err = catalog.Read(ctx, w.store.Catalog, func(tx catalog.Tx) ([]event.File, error) {
+		return event.FilesAfter(tx, w.stream.Name, w.state.Files-min(w.state.Files, recentFiles))
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.files {
+		list = append(list, *f)
+	}
+	list = slices.DeleteFunc(list, func(f event.File) bool {
+		alike := f.Bytes >= minSharedPrefix || filepath.Base(f.Name) == filepath.Base(file.Name)
+		return !alike || f.Digest == "" || f.Rows == 0 || f.Bytes >= file.Bytes || w.retracted.HasBatch(f.Batch)
+	})
+	slices.SortStableFunc(list, func(a, b event.File) int { return cmp.Compare(a.Bytes, b.Bytes) })
+	return list, err
 }

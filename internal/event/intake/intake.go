@@ -111,7 +111,6 @@ func (w *batchWriter) ingestFile(ctx context.Context, path string) error {
 	return cmp.Or(in.Unchanged(), err)
 }
 
-// scanFile scans a file into segments.
 func (w *batchWriter) scanFile(ctx context.Context, file *event.File, in *scan.Input) error {
 	scanned, err := in.Scan(w.plan, scan.Options{Workers: w.store.Workers, Progress: w.options.Progress, TempDir: w.store.Scratch})
 	if err != nil {

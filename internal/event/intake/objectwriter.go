@@ -3,6 +3,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -49,13 +50,17 @@ func (l *objectWriter) run(ctx context.Context) error {
 	if err := l.flush(ctx); err != nil {
 		return err
 	}
-	return l.close()
+	if l.out != nil {
+		if err := l.finishObject(); err != nil {
+			return err
+		}
+	}
+	return l.awaitCommits()
 }
 
 // write sums and buffers a segment's accepted rows and recycles its blocks. Small segments are combined, because a small row group is expensive to
 // write and to read.
 func (l *objectWriter) write(ctx context.Context, seg *segment) error {
-	l.makeColumns(seg.rows)
 	l.reserve(seg)
 	for i, block := range seg.blocks {
 		l.appendRows(seg, &seg.prepared[i], block.Rows)
@@ -69,12 +74,15 @@ func (l *objectWriter) write(ctx context.Context, seg *segment) error {
 	return l.flush(ctx)
 }
 
-// flush writes the current row group.
 func (l *objectWriter) flush(ctx context.Context) error {
 	if l.columns == nil || l.columns[0].Len() == 0 {
 		return nil
 	}
-	defer l.reset()
+	defer func() {
+		for i := range l.columns {
+			l.columns[i].Reset()
+		}
+	}()
 	if l.w.options.DryRun {
 		return nil
 	}
@@ -93,20 +101,11 @@ func (l *objectWriter) flush(ctx context.Context) error {
 	return nil
 }
 
-// makeColumns allocates a row group for the first segment, which usually is the largest.
-func (l *objectWriter) makeColumns(rows int) {
-	if l.columns != nil {
-		return
-	}
-	types := make([]column.Type, len(l.fields))
-	for i, f := range l.fields {
-		types[i] = f.Type
-	}
-	l.columns = column.NewVectors(types, rows)
-}
-
-// reserve allocates memory for a segment at once.
+// reserve allocates memory for a segment at once: at first a row group for the first segment, which usually is the largest.
 func (l *objectWriter) reserve(seg *segment) {
+	if l.columns == nil {
+		l.columns = column.NewVectors(column.Types(l.fields), seg.rows)
+	}
 	for c := range l.columns {
 		size := 0
 		for i := range seg.prepared {
@@ -115,13 +114,6 @@ func (l *objectWriter) reserve(seg *segment) {
 			}
 		}
 		l.columns[c].Reserve(seg.rows, size)
-	}
-}
-
-// reset empties the current row group.
-func (l *objectWriter) reset() {
-	for i := range l.columns {
-		l.columns[i].Reset()
 	}
 }
 
@@ -157,7 +149,6 @@ func (l *objectWriter) appendRows(seg *segment, p *preparedBlock, rows []int64) 
 	}
 }
 
-// create starts the next object.
 func (l *objectWriter) create(ctx context.Context) error {
 	name := fmt.Sprintf("%sevents-%d-%04d.parquet", event.BatchPrefix(l.w.stream.Name, l.w.batch.Batch), l.number, len(l.objects))
 	out, err := object.CreateDescribed(ctx, l.w.store.Objects, name)
@@ -185,22 +176,10 @@ func (l *objectWriter) finishObject() error {
 	return nil
 }
 
-func (l *objectWriter) close() error {
-	if l.out != nil {
-		if err := l.finishObject(); err != nil {
-			return err
-		}
-	}
-	return l.awaitCommits()
-}
-
 // awaitCommits waits for every running commit.
-func (l *objectWriter) awaitCommits() error {
-	var first error
+func (l *objectWriter) awaitCommits() (first error) {
 	for _, done := range l.pending {
-		if err := <-done; err != nil && first == nil {
-			first = err
-		}
+		first = cmp.Or(first, <-done)
 	}
 	l.pending = nil
 	return first

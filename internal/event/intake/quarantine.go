@@ -19,7 +19,6 @@ import (
 	"bursar/internal/object"
 )
 
-// reject is a row that is to be quarantined.
 type reject struct {
 	Row            int64
 	Column, Reason string
@@ -64,7 +63,9 @@ func (q *quarantineWriter) write(ctx context.Context, file *event.File, r reject
 	if q.w.stream.Builtin {
 		row.ApplyRefusal(r.raw)
 	}
-	unchanged := q.w.unchangedRow(file, r.Row)
+	q.w.mu.Lock()
+	unchanged := q.w.unchanged[row.Place()]
+	q.w.mu.Unlock()
 	if unchanged.Accepted != nil {
 		row.Accepted = unchanged.Accepted
 	}
@@ -91,13 +92,6 @@ func (q *quarantineWriter) write(ctx context.Context, file *event.File, r reject
 	}
 	q.out.Rows++
 	return nil
-}
-
-// unchangedRow returns a retried row that goes back into quarantine unchanged, without its text.
-func (w *batchWriter) unchangedRow(file *event.File, row int64) event.Rejected {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.unchanged[event.Place{File: file.Number, Row: row}]
 }
 
 func discard(path string) error {

@@ -124,7 +124,9 @@ func (o *OpenBatch) Add(r Received) error {
 // Seal closes the batch and seals it. extra writes in the transaction of the seal; it gets the time of the seal and may be nil. After an error
 // the batch must be aborted.
 func (o *OpenBatch) Seal(ctx context.Context, now time.Time, extra func(tx catalog.Tx, sealed time.Time) error) (Result, error) {
-	o.receivedUntil = later(now.UTC().Truncate(time.Microsecond), o.writer.received)
+	if o.receivedUntil = now.UTC().Truncate(time.Microsecond); o.receivedUntil.Before(o.writer.received) {
+		o.receivedUntil = o.writer.received
+	}
 	close(o.input)
 	select {
 	case <-o.done:

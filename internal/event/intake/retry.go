@@ -34,7 +34,6 @@ type rowAcceptance struct {
 	older *event.Retraction // of the event that the row replaces; nil if there is none
 }
 
-// retries reports whether another row is checked again.
 func (a *rowAcceptance) retries(row *event.Rejected) bool {
 	switch with := row.Accepted; {
 	case a == nil:
@@ -54,10 +53,8 @@ func retryQuarantines(ctx context.Context, st *event.Store, s *project.Stream, b
 	if err != nil {
 		return Result{}, err
 	}
-	var left *event.RetractedRows
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		left, err = event.NewRetractedRows(st.Catalog, tx, s.Name)
-		return err
+	left, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) (*event.RetractedRows, error) {
+		return event.NewRetractedRows(st.Catalog, tx, s.Name)
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("list retracted batches of %s: %w", s.Name, err)
@@ -159,7 +156,7 @@ func (w *batchWriter) parseAgain(file *event.File, row event.Rejected, recheck b
 			return nil, err
 		}
 		blocks, err := plan.Parse(append(raw, '\n'), []byte(file.Header), row.Row)
-		if err != nil || count(blocks) > 0 {
+		if err != nil || slices.ContainsFunc(blocks, func(b *scan.Block) bool { return len(b.Rows)+len(b.Rejects) > 0 }) {
 			return blocks, err
 		}
 	}
@@ -172,11 +169,4 @@ func (w *batchWriter) parseAgain(file *event.File, row event.Rejected, recheck b
 	}
 	block := &scan.Block{Rejects: []scan.Reject{{Row: row.Row, Column: row.Column, Reason: row.Reason, Raw: raw}}}
 	return []*scan.Block{block}, nil
-}
-
-func count(blocks []*scan.Block) (rows int) {
-	for _, b := range blocks {
-		rows += len(b.Rows) + len(b.Rejects)
-	}
-	return rows
 }

@@ -5,7 +5,6 @@ package intake
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -15,7 +14,6 @@ import (
 	"bursar/internal/event/ids"
 )
 
-// sealAndCompact seals the batch and compacts the dedupe index.
 func (w *batchWriter) sealAndCompact(ctx context.Context) (Result, error) {
 	result, err := w.checkAndSeal(ctx)
 	if err != nil || w.batch.DedupeTable == nil {
@@ -49,7 +47,6 @@ func (w *batchWriter) checkAndSeal(ctx context.Context) (Result, error) {
 	return w.result(number), nil
 }
 
-// sumTotals combines the sums and digests of the writers.
 func (w *batchWriter) sumTotals() error {
 	w.batch.Rows += w.repeatedRows
 	w.batch.Duplicates += w.repeatedRows
@@ -117,17 +114,15 @@ func (w *batchWriter) commit(tx catalog.Tx, number uint64) error {
 			}
 		}
 	}
-	if err := errors.Join(event.MarkRetried(tx, &w.batch, number), w.sealExtra(tx)); err != nil {
+	if err := event.MarkRetried(tx, &w.batch, number); err != nil {
 		return err
 	}
-	return event.PutState(tx, w.stream.Name, &state)
-}
-
-func (w *batchWriter) sealExtra(tx catalog.Tx) error {
-	if w.extra == nil {
-		return nil
+	if w.extra != nil {
+		if err := w.extra(tx); err != nil {
+			return err
+		}
 	}
-	return w.extra(tx)
+	return event.PutState(tx, w.stream.Name, &state)
 }
 
 // nextState returns the stream's state with this batch. If another batch was sealed since this one was begun, its ids are missing in this

@@ -34,10 +34,8 @@ type segment struct {
 	err        error
 }
 
-// recycler reuses the memory of blocks.
 type recycler interface{ Recycle(b *scan.Block) }
 
-// preparedBlock is the result of preparing a block.
 type preparedBlock struct {
 	columns []column.Vector // the stream's, then a derived identity
 	filters []column.Vector // one per total with `where`
@@ -160,7 +158,6 @@ func (w *batchWriter) prepare(ctx context.Context, seg *segment) error {
 	return nil
 }
 
-// parse parses the text of received rows.
 func (w *batchWriter) parse(seg *segment) error {
 	plan, err := w.planFor(seg.file)
 	if err != nil {

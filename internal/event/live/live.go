@@ -184,14 +184,12 @@ func (l *Intake) wait(ctx context.Context, p *pendingRequest) (answers.Answer, e
 	}
 }
 
-// withdraw ends a request that is still in the queue.
 func (l *Intake) withdraw(p *pendingRequest, err error) {
 	if l.queue.remove(p) {
 		l.fail(p, err)
 	}
 }
 
-// fail ends a request with an error.
 func (l *Intake) fail(p *pendingRequest, err error) {
 	if p.key != "" {
 		l.keys.drop(p)
@@ -205,33 +203,35 @@ func (l *Intake) Seal(ctx context.Context) error {
 }
 
 // Ingest seals the open batch, then ingests files as intake.Ingest does. Requests wait meanwhile.
-func (l *Intake) Ingest(ctx context.Context, paths []string, o intake.Options) (r intake.Result, err error) {
-	return l.exclusively(ctx, func(ctx context.Context) (intake.Result, error) {
-		return intake.Ingest(ctx, l.store, l.stream, paths, o)
+func (l *Intake) Ingest(ctx context.Context, paths []string, o intake.Options) (intake.Result, error) {
+	return exclusively(ctx, l, func(ctx context.Context) (intake.Result, error) {
+		r, err := intake.Ingest(ctx, l.store, l.stream, paths, o)
+		l.reportSealed(r)
+		return r, err
 	})
 }
 
 // Retry seals the open batch, then retries the quarantine as intake.Retry does.
 func (l *Intake) Retry(ctx context.Context, o intake.Options) (intake.Result, error) {
-	return l.exclusively(ctx, func(ctx context.Context) (intake.Result, error) { return intake.Retry(ctx, l.store, l.stream, o) })
+	return exclusively(ctx, l, func(ctx context.Context) (intake.Result, error) {
+		r, err := intake.Retry(ctx, l.store, l.stream, o)
+		l.reportSealed(r)
+		return r, err
+	})
 }
 
 // Retract seals the open batch, then retracts as retract.Retract does.
-func (l *Intake) Retract(ctx context.Context, o retract.Options) (r retract.Retracted, err error) {
-	_, err = l.exclusively(ctx, func(ctx context.Context) (_ intake.Result, err error) {
-		r, err = retract.Retract(ctx, l.store, l.stream, o)
-		return intake.Result{}, err
+func (l *Intake) Retract(ctx context.Context, o retract.Options) (retract.Retracted, error) {
+	return exclusively(ctx, l, func(ctx context.Context) (retract.Retracted, error) {
+		return retract.Retract(ctx, l.store, l.stream, o)
 	})
-	return r, err
 }
 
 // AcceptRow seals the open batch, then accepts a row as intake.AcceptRow does. OnSealed is not called for its batch: the caller reports it.
-func (l *Intake) AcceptRow(ctx context.Context, o intake.AcceptOptions) (r intake.AcceptedRow, err error) {
-	_, err = l.exclusively(ctx, func(ctx context.Context) (_ intake.Result, err error) {
-		r, err = intake.AcceptRow(ctx, l.store, l.stream, o)
-		return intake.Result{}, err
+func (l *Intake) AcceptRow(ctx context.Context, o intake.AcceptOptions) (intake.AcceptedRow, error) {
+	return exclusively(ctx, l, func(ctx context.Context) (intake.AcceptedRow, error) {
+		return intake.AcceptRow(ctx, l.store, l.stream, o)
 	})
-	return r, err
 }
 
 // Dismiss calls Store.Dismiss between requests.
@@ -244,19 +244,22 @@ func (l *Intake) Dismiss(ctx context.Context, o event.DismissOptions) (d event.D
 }
 
 // exclusively runs something that seals its own batch, between batches of requests.
-func (l *Intake) exclusively(ctx context.Context, run func(context.Context) (intake.Result, error)) (r intake.Result, err error) {
-	err = l.do(ctx, false, func(ctx context.Context) error {
+func exclusively[T any](ctx context.Context, l *Intake, run func(context.Context) (T, error)) (r T, err error) {
+	err = l.do(ctx, false, func(ctx context.Context) (err error) {
 		if err := l.sealAll(ctx); err != nil {
 			return err
 		}
 		l.awaitCompaction()
-		var err error
-		if r, err = run(ctx); r.Batch != 0 && l.options.OnSealed != nil {
-			l.options.OnSealed(r)
-		}
+		r, err = run(ctx)
 		return err
 	})
 	return r, err
+}
+
+func (l *Intake) reportSealed(r intake.Result) {
+	if r.Batch != 0 && l.options.OnSealed != nil {
+		l.options.OnSealed(r)
+	}
 }
 
 // Close accepts no more requests, answers those that wait, seals and ends. If ctx ends first, unsealed requests stay in the spool for the next
@@ -266,7 +269,8 @@ func (l *Intake) Close(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, l.cancel)
 	defer stop()
 	err := l.do(ctx, true, func(ctx context.Context) error {
-		l.ingestQueue()
+		for l.ingestGroup() {
+		}
 		return l.sealAll(ctx)
 	})
 	if errors.Is(err, ErrClosed) {
@@ -280,7 +284,6 @@ func (l *Intake) Close(ctx context.Context) error {
 	return err
 }
 
-// do has the loop run something.
 func (l *Intake) do(ctx context.Context, last bool, run func(context.Context) error) error {
 	c := command{ctx: ctx, run: run, done: make(chan error, 1), last: last}
 	select {

@@ -80,12 +80,6 @@ func (l *Intake) failAll(requests []*pendingRequest, err error) {
 	}
 }
 
-// ingestQueue ingests all waiting requests.
-func (l *Intake) ingestQueue() {
-	for l.ingestGroup() {
-	}
-}
-
 // ingestGroup ingests some of the waiting requests, with one write to the disk. It reports whether there were any.
 func (l *Intake) ingestGroup() bool {
 	requests := l.queue.pop(groupBytes)
@@ -169,7 +163,6 @@ func (l *Intake) reportBroken(err error) error {
 	return failure.Wrap(failure.Transient, err)
 }
 
-// beginBatch opens a batch with a new spool.
 func (l *Intake) beginBatch() error {
 	if !l.folderMade {
 		if err := durable.MakeFolder(l.options.Spool); err != nil {
@@ -183,24 +176,20 @@ func (l *Intake) beginBatch() error {
 		return err
 	}
 	h.Number = o.batch.Spool()
-	if o.spool, err = l.createSpool(h); err != nil {
+	file, err := spool.Create(l.options.Spool, h.Number)
+	if err == nil {
+		if l.options.Wrap != nil {
+			file = l.options.Wrap(file)
+		}
+		o.spool, err = spool.NewWriter(file, h)
+	}
+	if err != nil {
 		o.abort()
 		return err
 	}
 	o.timer.Reset(l.options.Window)
 	l.open = o
 	return nil
-}
-
-func (l *Intake) createSpool(h spool.Header) (*spool.Writer, error) {
-	file, err := spool.Create(l.options.Spool, h.Number)
-	if err != nil {
-		return nil, err
-	}
-	if l.options.Wrap != nil {
-		file = l.options.Wrap(file)
-	}
-	return spool.NewWriter(file, h)
 }
 
 // answerKnown answers requests whose keys a recovery has restored since they were looked up, and returns the others.
@@ -247,7 +236,6 @@ func (l *Intake) markBroken(err error) {
 	l.retryAt = time.Now().Add(backoff.After(l.failures))
 }
 
-// recoverBroken recovers from an error.
 func (l *Intake) recoverBroken(ctx context.Context) error {
 	if err := l.recover(ctx); err != nil {
 		l.markBroken(err)

@@ -5,9 +5,11 @@ package live
 import (
 	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"bursar/internal/catalog"
+	"bursar/internal/event/ids"
 	"bursar/internal/event/intake"
 	"bursar/internal/event/live/answers"
 	"bursar/internal/event/live/spool"
@@ -49,7 +51,10 @@ func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	for _, p := range requests {
 		p.firstLine = o.batch.Lines() + lines + 1
 		start := len(text)
-		text = p.appendLines(text)
+		text = append(text, bytes.TrimPrefix(p.body, []byte("\xef\xbb\xbf"))...)
+		if len(text) > start && text[len(text)-1] != '\n' {
+			text = append(text, '\n')
+		}
 		lines += int64(bytes.Count(text[start:], []byte{'\n'}))
 		if p.key != "" {
 			o.keyed = append(o.keyed, p)
@@ -62,7 +67,6 @@ func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	return o.batch.Add(intake.Received{Text: text, Lines: lines, Bytes: size, Source: g})
 }
 
-// prune removes answered groups from the front.
 func (o *openBatch) prune() {
 	n := 0
 	for n < len(o.groups) && o.groups[n].requests[0].isDone() {
@@ -96,4 +100,91 @@ func (o *openBatch) abort() {
 		_ = o.spool.Cut(o.groups[0].offset)
 	}
 	_ = o.spool.Close() // its durable content is read again
+}
+
+// sealAll recovers a broken stream and seals the open batch.
+func (l *Intake) sealAll(ctx context.Context) error {
+	if l.broken != nil {
+		if err := l.recoverBroken(ctx); err != nil {
+			return err
+		}
+	}
+	if err := l.seal(ctx); err != nil {
+		return err
+	}
+	return l.awaitDiscard()
+}
+
+// sealLogged seals when nobody waits for the result. If it fails, the next request gets the error.
+func (l *Intake) sealLogged() {
+	if err := l.seal(l.ctx); err != nil {
+		l.store.Log.Error("seal batch; retrying from the spool", "stream", l.stream.Name, "error", err)
+	}
+}
+
+// seal seals the open batch. After an error the spool contains all of it.
+func (l *Intake) seal(ctx context.Context) error {
+	o := l.open
+	if o == nil {
+		return nil
+	}
+	result, err := o.seal(ctx, l.store.Now())
+	if err != nil {
+		l.failBatch(err)
+		return err
+	}
+	l.open = nil
+	l.keys.drop(o.keyed...)
+	l.compactInBackground()
+	l.reportSealed(result)
+	err = l.awaitDiscard()
+	l.discard(o)
+	return err
+}
+
+// discard removes the spool of a sealed batch in the background: freeing a large file takes as long as sealing it. The catalog records that the spool
+// is sealed, so a leftover is only removed (see recover).
+func (l *Intake) discard(o *openBatch) {
+	done := make(chan error, 1)
+	l.discarding = done
+	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.batch.Spool())) }()
+}
+
+// awaitDiscard waits until the last sealed batch's spool is removed. After an error the stream is recovered, which retries.
+func (l *Intake) awaitDiscard() error {
+	if l.discarding == nil {
+		return nil
+	}
+	err := <-l.discarding
+	l.discarding = nil
+	if err != nil {
+		l.markBroken(err)
+	}
+	return err
+}
+
+// compactInBackground starts a compaction that runs alongside the next batches, since merging large tables takes long.
+func (l *Intake) compactInBackground() {
+	if l.compacting != nil {
+		select {
+		case <-l.compacting:
+		default:
+			return // the next seal tries again
+		}
+	}
+	done := make(chan struct{})
+	l.compacting = done
+	go func() {
+		defer close(done)
+		if err := ids.Compact(l.ctx, l.store, l.stream, &l.tables); err != nil && l.ctx.Err() == nil {
+			l.store.Log.Error("compact dedupe index; retrying after the next batch", "stream", l.stream.Name, "error", err)
+		}
+	}()
+}
+
+// awaitCompaction waits for a running compaction. Whatever seals batches outside the loop compacts too.
+func (l *Intake) awaitCompaction() {
+	if l.compacting != nil {
+		<-l.compacting
+	}
 }

@@ -1,9 +1,11 @@
-// The queue of requests that wait for live intake.
+// Requests that wait for live intake: their queue, and their idempotency keys.
 
 package live
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +37,6 @@ type queue struct {
 	wake    chan struct{} // capacity 1: requests are waiting
 }
 
-// put adds a request, or refuses it.
 func (q *queue) put(p *pendingRequest) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -86,18 +87,14 @@ func (q *queue) pop(maxBytes int64) []*pendingRequest {
 	return taken
 }
 
-// remove removes a request that is still waiting.
 func (q *queue) remove(p *pendingRequest) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i, w := range q.waiting {
-		if w == p {
-			rest := make([]*pendingRequest, 0, len(q.waiting)-1)
-			q.waiting = append(append(rest, q.waiting[:i]...), q.waiting[i+1:]...)
-			return true
-		}
+	i := slices.Index(q.waiting, p)
+	if i >= 0 {
+		q.waiting = slices.Concat(q.waiting[:i], q.waiting[i+1:])
 	}
-	return false
+	return i >= 0
 }
 
 // close refuses further requests.
@@ -105,4 +102,42 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
+}
+
+// pendingKeys holds the requests with keys that are in progress or whose batch is not sealed yet.
+type pendingKeys struct {
+	mu    sync.Mutex
+	byKey map[string]*pendingRequest
+}
+
+// claim registers a request. It returns the request that already has the key, or nil.
+func (k *pendingKeys) claim(p *pendingRequest) *pendingRequest {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if first := k.byKey[p.key]; first != nil {
+		return first
+	}
+	if k.byKey == nil {
+		k.byKey = map[string]*pendingRequest{}
+	}
+	k.byKey[p.key] = p
+	return nil
+}
+
+// drop removes requests that failed or whose answers are in the catalog.
+func (k *pendingKeys) drop(requests ...*pendingRequest) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, p := range requests {
+		if k.byKey[p.key] == p {
+			delete(k.byKey, p.key)
+		}
+	}
+}
+
+// dropDone removes answered requests: after a recovery their answers are in the catalog.
+func (k *pendingKeys) dropDone() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.byKey, func(_ string, p *pendingRequest) bool { return p.isDone() })
 }

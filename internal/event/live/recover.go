@@ -96,7 +96,6 @@ type spoolContext struct {
 	expected bool // the catalog says that it was written to
 }
 
-// replay ingests and seals the requests of a spool.
 func (l *Intake) replay(ctx context.Context, number uint64, facts spoolContext) error {
 	in, err := spool.Open(l.options.Spool, number)
 	if err != nil {
@@ -126,9 +125,7 @@ func (l *Intake) replay(ctx context.Context, number uint64, facts spoolContext) 
 		o.abort()
 		return err
 	}
-	if result.Batch != 0 && l.options.OnSealed != nil {
-		l.options.OnSealed(result)
-	}
+	l.reportSealed(result)
 	return nil
 }
 

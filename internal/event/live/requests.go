@@ -3,7 +3,6 @@
 package live
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"sync"
@@ -72,15 +71,6 @@ func (p *pendingRequest) isDone() bool {
 	default:
 		return false
 	}
-}
-
-// appendLines appends the body to a text as whole lines.
-func (p *pendingRequest) appendLines(text []byte) []byte {
-	body := bytes.TrimPrefix(p.body, []byte("\xef\xbb\xbf"))
-	if text = append(text, body...); len(body) > 0 && body[len(body)-1] != '\n' {
-		text = append(text, '\n')
-	}
-	return text
 }
 
 // requestGroup is requests that are checked and made durable together, so that they are answered together.

@@ -41,7 +41,7 @@ func stateAndLastSealed(ctx context.Context, st *event.Store, stream string) (st
 
 // lastRetracted returns the highest number of a batch that a readable retraction refers to.
 func lastRetracted(ctx context.Context, st *event.Store, stream string) (last uint64, err error) {
-	known, err := st.AllRetractions(ctx, stream)
+	known, err := event.AllRetractions(ctx, st.Catalog, stream)
 	if err != nil {
 		return 0, err
 	}

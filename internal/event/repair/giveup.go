@@ -80,7 +80,6 @@ func giveUpRetractions(ctx context.Context, st *event.Store, stream string, give
 	return nil
 }
 
-// giveUpBatch enters an empty batch.
 func giveUpBatch(ctx context.Context, st *event.Store, s *project.Stream, number, last uint64, give GiveUp, r *Repaired) error {
 	note := &event.GivenUp{Stream: s.Name, Batch: number, Reason: give.Reason, At: st.Now().UTC().Truncate(time.Microsecond)}
 	b, err := emptyBatch(ctx, st, s, number, last)

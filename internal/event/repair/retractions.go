@@ -16,7 +16,7 @@ import (
 
 // repairRetractions makes the retractions in the catalog and their objects consistent. The batches must be repaired before.
 func repairRetractions(ctx context.Context, st *event.Store, stream string, backup Backup, r *Repaired) error {
-	list, err := st.AllRetractions(ctx, stream)
+	list, err := event.AllRetractions(ctx, st.Catalog, stream)
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,19 @@
-// Retracts a batch or an event, or takes that back.
+// Retracts a batch, an event or a version of it, or takes that back.
 
+// Package retract excludes a sealed batch or a single event from every view, or takes that back. One catalog transaction does either; nothing sealed
+// changes (rule 3). The ids of what is excluded are new again. How retractions are stored and applied to views is in package event.
 package retract
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"bursar/internal/catalog"
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
 	"bursar/internal/event/live/answers"
@@ -94,7 +97,6 @@ func RebuildIfNeeded(ctx context.Context, st *event.Store, s *project.Stream) er
 	return ids.Rebuild(ctx, st, s)
 }
 
-// retractionOutcome returns the outcome of a retraction that is written.
 func retractionOutcome(ctx context.Context, st *event.Store, r *event.Retraction, already bool) (out Retracted, err error) {
 	out = Retracted{Retraction: *r, Already: already}
 	if r.Event != "" {
@@ -116,7 +118,6 @@ func retractionOutcome(ctx context.Context, st *event.Store, r *event.Retraction
 	return out, err
 }
 
-// toRetract describes what is to be excluded.
 func toRetract(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, o Options) (event.Retraction, error) {
 	r := event.Retraction{
 		Stream: s.Name, Number: state.Retractions + 1, Batch: o.Batch, Reason: o.Reason, Files: state.Files,
@@ -185,14 +186,8 @@ func Enter(tx catalog.Tx, state *event.StreamState, r *event.Retraction) error {
 	return errors.Join(err, event.PutRetraction(tx, r), event.PutState(tx, r.Stream, state))
 }
 
-// findEventToRetract finds an event by its id.
 func findEventToRetract(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, o Options, r event.Retraction) (event.Retraction, error) {
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return r, err
-	}
-	defer session.Close()
-	found, err := st.FindEvents(ctx, session, s, o.Event, o.Batch)
+	found, err := st.FindEvents(ctx, s, o.Event, o.Batch)
 	if err != nil {
 		return r, err
 	}
@@ -214,7 +209,7 @@ func findEventToRetract(ctx context.Context, st *event.Store, s *project.Stream,
 			len(found), s.Name, o.Event, found[0].Batch, found[1].Batch, s.Name, found[0].Batch))
 	}
 	r.Batch, r.Event, r.File, r.Row = found[0].Batch, found[0].Event, found[0].File, found[0].Row
-	err = st.SumEvent(ctx, session, s, &r)
+	err = st.SumEvent(ctx, s, &r)
 	return r, err
 }
 
@@ -247,4 +242,32 @@ func fieldNames(names []string) string {
 		return names[0]
 	}
 	return "[" + strings.Join(names, ", ") + "]"
+}
+
+// newest returns the version that was received last. A repeated command refers to the same version, whatever is retracted by then.
+func newest(found []event.Retraction) event.Retraction {
+	return slices.MaxFunc(found, byReceipt)
+}
+
+func byReceipt(a, b event.Retraction) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row))
+}
+
+const namedVersions = 10
+
+// whichVersion returns an error that names the versions of an event that count, oldest first, and how to choose one.
+func whichVersion(ctx context.Context, st *event.Store, s *project.Stream, found []event.Retraction) error {
+	slices.SortFunc(found, byReceipt)
+	var named []string
+	for _, r := range found[max(0, len(found)-namedVersions):] {
+		file, err := event.FindFile(ctx, st.Catalog, s.Name, r.File)
+		if err != nil {
+			return err
+		}
+		name, row := file.At(r.Row)
+		named = append(named, fmt.Sprintf("batch %d (%s, row %d)", r.Batch, name, row))
+	}
+	last := found[len(found)-1]
+	return failure.Wrap(failure.Data, fmt.Errorf("event %s of %s has %d versions, the newest last: %s; name the batch, as in `bursar retract %s %d --event ID`: "+
+		"if the batch has several versions, that is the newest", last.Event, s.Name, len(found), strings.Join(named, ", "), s.Name, last.Batch))
 }

@@ -78,7 +78,7 @@ func checkIDsFree(ctx context.Context, st *event.Store, s *project.Stream, state
 	if err != nil {
 		return err
 	}
-	b, err := st.BatchOf(ctx, r)
+	b, err := st.Batch(ctx, r.Stream, r.Batch)
 	if err != nil {
 		return err
 	}

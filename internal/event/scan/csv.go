@@ -68,7 +68,6 @@ func (s *csvScanner) fill(block *Block, t *text, p int, line int64) (int, int64)
 
 var newline = []byte{'\n'}
 
-// lineEnd returns the length of the line end at p, or 0.
 func lineEnd(b []byte, p int) int {
 	switch {
 	case b[p] == '\n':
@@ -204,7 +203,6 @@ func (s *jsonScanner) parse(f *filler, i int, tok []byte) bool {
 	return f.refuse(i, s.reason)
 }
 
-// otherFields returns why a row of n fields is rejected.
 func (s *csvScanner) otherFields(n int) string {
 	if n == 1 {
 		return fmt.Sprintf("the row has 1 field, and %d are expected", len(s.fields))

@@ -5,6 +5,7 @@ package scan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -28,8 +29,8 @@ func readHeader(record []byte, delimiter byte) (names []string, err error) {
 	}
 }
 
-// mapHeader returns the column of each field of a header.
-func (p *Plan) mapHeader(header []byte, lacks func(t *target) bool) ([]int, error) {
+// mapHeader returns the column of each field of a header. The header of a file that was ingested may lack any optional column.
+func (p *Plan) mapHeader(header []byte, ingested bool) ([]int, error) {
 	names, err := readHeader(header, p.csv.Delimiter)
 	if err != nil {
 		return nil, err
@@ -52,16 +53,15 @@ func (p *Plan) mapHeader(header []byte, lacks func(t *target) bool) ([]int, erro
 		fields[f], given[name] = i, true
 	}
 	for i := range p.targets {
-		if t := &p.targets[i]; !lacks(t) && !given[t.path[0]] {
+		t := &p.targets[i]
+		mayLack := t.absent || ingested && t.optional
+		if !mayLack && !given[t.path[0]] {
 			return nil, fmt.Errorf("no header %q for column %s; the header is %s%s",
 				t.path[0], t.name, strconv.Quote(string(header[:min(len(header), 500)])), cmp.Or(otherEncoding(header), p.hint(header), t.missing(names)))
 		}
 	}
 	return fields, nil
 }
-
-// mayLack reports whether a file may lack the target's column.
-func (t *target) mayLack() bool { return t.absent }
 
 // missing completes the error about a missing column: with the name that was probably meant, or with how to declare that files may lack it.
 func (t *target) missing(names []string) string {
@@ -90,15 +90,7 @@ func (p *Plan) hint(header []byte) string {
 		if err != nil || len(names) == 1 {
 			continue
 		}
-		given := map[string]bool{}
-		for _, name := range names {
-			given[name] = true
-		}
-		missing := false
-		for i := range p.targets {
-			missing = missing || !p.targets[i].optional && !given[p.targets[i].path[0]]
-		}
-		if !missing {
+		if !slices.ContainsFunc(p.targets, func(t target) bool { return !t.optional && !slices.Contains(names, t.path[0]) }) {
 			return fmt.Sprintf("; the file looks delimited by %q", string(delimiter))
 		}
 	}

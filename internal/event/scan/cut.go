@@ -107,8 +107,7 @@ func Unclosed(data []byte, delimiter byte) error {
 	if last := c.lastEnd(data); last < len(data) {
 		c.checkLastRow(data[last:], int64(bytes.Count(data[:last], newline))+1)
 	}
-	var open *ReadError
-	if errors.As(c.unclosed, &open) {
+	if open, is := errors.AsType[*ReadError](c.unclosed); is {
 		return fmt.Errorf("row %d: %w", open.Row, open.Err)
 	}
 	return nil
@@ -220,8 +219,7 @@ func (c *cutter) spill(buf []byte) (_ cut, err error) {
 	size, err := c.pack(file, buf)
 	if err = errors.Join(err, file.Close()); err != nil {
 		_ = os.Remove(file.Name())
-		var read *ReadError
-		if errors.As(err, &read) {
+		if read, is := errors.AsType[*ReadError](err); is {
 			return cut{}, read
 		}
 		return cut{}, fmt.Errorf("keep the row of %s at line %d: %w", c.name, row, err)
@@ -243,7 +241,6 @@ func (c *cutter) pack(file io.Writer, buf []byte) (size int64, err error) {
 	return size, errors.Join(err, zip.Close())
 }
 
-// head passes on the first bytes and drops the rest.
 type head struct {
 	to   io.Writer
 	left int64

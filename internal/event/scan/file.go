@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"sync"
@@ -265,5 +264,3 @@ func (b *Block) removeFiles() {
 		}
 	}
 }
-
-var _ io.Closer = (*File)(nil)

@@ -24,7 +24,6 @@ type filler struct {
 	reason  string
 }
 
-// unknown is an undeclared property.
 type unknown struct {
 	in   *node
 	name string
@@ -33,7 +32,6 @@ type unknown struct {
 // MaxUnknown bounds the undeclared properties that the blocks of a file name.
 const MaxUnknown = 21
 
-// maxUnknownName bounds the bytes of such a path.
 const maxUnknownName = 200
 
 // noteUnknown adds an undeclared property to the block's list the first time.
@@ -67,12 +65,10 @@ func (f *filler) refuse(column int, reason string) bool {
 	return false
 }
 
-// misfit refuses a value, with its text, type and reason.
 func (f *filler) misfit(i int, tok []byte, reason string) bool {
 	return f.refuse(i, fmt.Sprintf("%s does not fit %s: %s", shorten(tok), f.plan.types[i], reason))
 }
 
-// shorten quotes a value for a reason.
 func shorten(tok []byte) string {
 	const most = 60
 	if len(tok) <= most {
@@ -129,10 +125,9 @@ func truncate(v *column.Vector, n int) {
 	default:
 		v.Ints = v.Ints[:n]
 	}
-	if v.Null == nil {
-		return
-	}
-	if v.Null = v.Null[:n]; n == 0 {
+	if n == 0 {
 		v.Null = nil
+	} else if v.Null != nil {
+		v.Null = v.Null[:n]
 	}
 }

@@ -24,8 +24,7 @@ type Input struct {
 func Stat(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		var at *fs.PathError
-		if errors.As(err, &at) {
+		if at, is := errors.AsType[*fs.PathError](err); is {
 			err = at.Err
 		}
 		return nil, fmt.Errorf("read %s: %w", path, err)

@@ -64,7 +64,6 @@ func (s *jsonScanner) fill(block *Block, t *text, p int, line int64) (int, int64
 	return p, line
 }
 
-// trimReturn drops the carriage return of a line end.
 func trimReturn(line []byte) []byte {
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		return line[:n-1]
@@ -234,7 +233,6 @@ func (s *jsonScanner) whyMissing(t *target) string {
 	return fmt.Sprintf(Required+", and property %q is missing", t.pathTo(len(t.path)))
 }
 
-// kindOf returns the kind of a JSON value from its first byte.
 func kindOf(first byte) string {
 	switch first {
 	case '{':

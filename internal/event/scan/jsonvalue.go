@@ -13,7 +13,6 @@ import (
 	"bursar/internal/project"
 )
 
-// column reads a value into column i.
 func (s *jsonScanner) column(p, i, depth int) int {
 	if s.b[p] == '"' && s.plan.types[i].Kind != column.JSON {
 		start := p + 1

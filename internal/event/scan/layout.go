@@ -33,7 +33,6 @@ func DateOf(l *column.Layout, text string) (date, reason string) {
 
 const months = "janfebmaraprmayjunjulaugsepoctnovdec"
 
-// follow parses a whole text in the format.
 func (m *moment) follow(l *column.Layout, b []byte) string {
 	for i := range l.Steps {
 		s := &l.Steps[i]

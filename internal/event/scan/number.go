@@ -4,6 +4,7 @@ package scan
 
 import (
 	"math"
+	"math/bits"
 
 	"bursar/internal/column"
 	"bursar/internal/decimal"
@@ -68,7 +69,6 @@ const (
 	Overflows  = "it is too large"
 )
 
-// fits reports whether an unscaled value is in the range of a type.
 func fits(n decimal.Int128, t column.Type) bool {
 	switch t.Kind {
 	case column.Decimal:
@@ -81,3 +81,152 @@ func fits(n decimal.Int128, t column.Type) bool {
 }
 
 func inInt64(n decimal.Int128) bool { return n.HighBits() == int64(n.LowBits())>>63 }
+
+// maxDigits is the largest number of significant digits of any type.
+const maxDigits = 38
+
+// significand is a number's value: digits × 10^exponent, without zeros at either end of the digits.
+type significand struct {
+	digits   [maxDigits]byte
+	n        int
+	long     bool // more digits than any type has
+	zeros    int  // zeros since the last digit, which may be trailing
+	exponent int
+	negative bool
+}
+
+func (s *significand) add(d byte, decimal bool) {
+	if decimal {
+		s.exponent--
+	}
+	if d == 0 {
+		if s.n > 0 {
+			s.zeros++
+		}
+		return
+	}
+	if s.n+s.zeros >= maxDigits {
+		s.long = true
+		s.n, s.zeros = maxDigits, 0
+		return
+	}
+	for ; s.zeros > 0; s.zeros-- {
+		s.digits[s.n] = 0
+		s.n++
+	}
+	s.digits[s.n] = d
+	s.n++
+}
+
+// exact parses any number: [+-] digits with an optional decimal mark, digits before or after it, group marks in threes before it, an optional exponent. The
+// unscaled value has the given scale. The reason is empty if the number is represented exactly.
+func exact(tok []byte, scale int, mark, group byte) (unscaled decimal.Int128, reason string) {
+	s, reason := parseSignificand(tok, mark, group)
+	if reason != "" {
+		return unscaled, reason
+	}
+	if s.n == 0 {
+		return unscaled, ""
+	}
+	shift := s.exponent + s.zeros + scale
+	switch {
+	case shift < 0:
+		return unscaled, TooPrecise
+	case s.long || s.n+shift > maxDigits:
+		return unscaled, Overflows
+	}
+	var hi, lo uint64
+	for i := range s.n + shift {
+		d := uint64(0)
+		if i < s.n {
+			d = uint64(s.digits[i])
+		}
+		carry, low := bits.Mul64(lo, 10)
+		sum, c := bits.Add64(low, d, 0)
+		hi, lo = hi*10+carry+c, sum
+	}
+	unscaled = decimal.NewInt128(int64(hi), lo)
+	if s.negative {
+		unscaled = unscaled.Negate()
+	}
+	return unscaled, ""
+}
+
+func parseSignificand(tok []byte, mark, group byte) (s significand, reason string) {
+	i := 0
+	if len(tok) > 0 && (tok[0] == '-' || tok[0] == '+') {
+		i, s.negative = 1, tok[0] == '-'
+	}
+	i, whole, reason := s.wholeDigits(tok, i, group)
+	if reason != "" {
+		return s, reason
+	}
+	if i < len(tok) && tok[i] == mark {
+		start := i + 1
+		for i = start; i < len(tok) && tok[i]-'0' <= 9; i++ {
+			s.add(tok[i]-'0', true)
+		}
+		if i == start {
+			return s, notNumber
+		}
+	} else if !whole {
+		return s, notNumber
+	}
+	if i == len(tok) {
+		return s, ""
+	}
+	exponent, ok := parseExponent(tok[i:])
+	if !ok {
+		return s, notNumber
+	}
+	s.exponent += exponent
+	return s, ""
+}
+
+// wholeDigits parses the digits before the decimal mark. After a group mark every group must be complete.
+func (s *significand) wholeDigits(tok []byte, i int, group byte) (next int, some bool, reason string) {
+	run, grouped := 0, false
+	for ; i < len(tok); i++ {
+		if d := tok[i] - '0'; d <= 9 {
+			s.add(d, false)
+			run++
+			continue
+		}
+		if group == 0 || tok[i] != group {
+			break
+		}
+		if run == 0 || run > 3 || grouped && run != 3 {
+			return i, false, badGroups
+		}
+		run, grouped = 0, true
+	}
+	if grouped && run != 3 {
+		return i, false, badGroups
+	}
+	return i, run > 0, ""
+}
+
+// parseExponent parses e, a sign and digits. Exponents beyond a billion make no difference, so they are capped there.
+func parseExponent(tok []byte) (exponent int, ok bool) {
+	if len(tok) < 2 || tok[0]|0x20 != 'e' {
+		return 0, false
+	}
+	i, negative := 1, tok[1] == '-'
+	if tok[1] == '-' || tok[1] == '+' {
+		i = 2
+	}
+	if i == len(tok) {
+		return 0, false
+	}
+	for ; i < len(tok); i++ {
+		d := tok[i] - '0'
+		if d > 9 {
+			return 0, false
+		}
+		exponent = min(exponent*10+int(d), 1e9)
+	}
+	if negative {
+		exponent = -exponent
+	}
+	return exponent, true
+}

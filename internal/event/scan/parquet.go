@@ -13,7 +13,6 @@ import (
 	"bursar/internal/event/scan/parquet"
 )
 
-// parquetFeed returns one job for each row group.
 type parquetFeed struct {
 	file   *File
 	from   *parquet.File // nil for an empty file
@@ -141,12 +140,17 @@ func (d *parquetFeed) next() (job, error) {
 	if d.from == nil || d.group == d.from.Groups() {
 		return job{}, io.EOF
 	}
-	group, row, rows := d.group, d.row, d.from.Rows(d.group)
+	index, row, rows := d.group, d.row, d.from.Rows(d.group)
 	if rows < 0 {
-		return job{}, &ReadError{File: d.file.name, Row: row, Err: fmt.Errorf("row group %d has %d rows", group, rows)}
+		return job{}, &ReadError{File: d.file.name, Row: row, Err: fmt.Errorf("row group %d has %d rows", index, rows)}
 	}
-	d.group, d.row = group+1, row+rows
+	d.group, d.row = index+1, row+rows
 	return job{run: func(send func(*Block) bool) error {
-		return d.newGroup(group, row, rows).run(send)
+		p := d.file.plan
+		g := &group{
+			filler: newFiller(p), feed: d, json: newJSONScanner(p), from: d.from.Group(index), first: row, rows: rows,
+			values: make([]*parquet.Values, len(d.fills)),
+		}
+		return g.run(send)
 	}}, nil
 }

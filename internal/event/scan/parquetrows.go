@@ -21,21 +21,18 @@ type group struct {
 	values []*parquet.Values // per column of the file; undeclared ones are only read for rejected rows
 }
 
-func (d *parquetFeed) newGroup(index int, first, rows int64) *group {
-	p := d.file.plan
-	return &group{
-		filler: newFiller(p), feed: d, json: newJSONScanner(p), from: d.from.Group(index), first: first, rows: rows,
-		values: make([]*parquet.Values, len(d.fills)),
-	}
-}
-
 // run sends the group's blocks. Damage ends it with an error at the first row that was not sent.
 func (g *group) run(send func(*Block) bool) error {
 	size := g.batchSize()
 	for g.at < g.rows {
 		n := min(size, g.rows-g.at)
-		if err := g.load(n); err != nil {
-			return g.failed(0, err)
+		for i, fills := range g.feed.fills {
+			if fills < 0 {
+				continue
+			}
+			if err := g.read(i, n); err != nil {
+				return g.failed(0, err)
+			}
 		}
 		for i := int64(0); i < n; {
 			g.begin(g.feed.file.block(), g.rowText())
@@ -52,7 +49,6 @@ func (g *group) run(send func(*Block) bool) error {
 	return nil
 }
 
-// failed is an error at row i of the batch.
 func (g *group) failed(i int64, err error) error {
 	return &ReadError{File: g.feed.file.name, Row: g.first + g.at + i, Err: err}
 }
@@ -61,19 +57,6 @@ func (g *group) failed(i int64, err error) error {
 func (g *group) batchSize() int64 {
 	block := int64(g.feed.file.options.BlockBytes)
 	return max(1, min(parquet.MaxBatch, 4*block/max(1, g.from.RowBytes())))
-}
-
-// load reads the next n rows of the declared columns.
-func (g *group) load(n int64) error {
-	for i, fills := range g.feed.fills {
-		if fills < 0 {
-			continue
-		}
-		if err := g.read(i, n); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // read reads the current batch of n rows of a column of the file.

@@ -28,7 +28,6 @@ type Plan struct {
 	blocks  pool // of ParseOwned
 }
 
-// target is one column to fill.
 type target struct {
 	name     string
 	typ      column.Type
@@ -137,15 +136,6 @@ func newTarget(c *project.Column) (target, error) {
 	var err error
 	t.layout, err = column.CompileLayout(c.Format, c.Type.Kind)
 	return t, err
-}
-
-// Columns returns the names of the read columns, in the order of Block.Columns.
-func (p *Plan) Columns() []string {
-	names := make([]string, len(p.targets))
-	for i := range p.targets {
-		names[i] = p.targets[i].name
-	}
-	return names
 }
 
 // node is an object on the path to a declared property; slot stands for its start.

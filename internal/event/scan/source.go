@@ -1,4 +1,4 @@
-// Sources: the uncompressed bytes of a file.
+// Sources: the uncompressed bytes of a file, within limits, unless it is in another format.
 
 package scan
 
@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -30,39 +31,37 @@ type source struct {
 }
 
 func newSource(in *Input, options Options) (*source, error) {
-	s := &source{whole: in.Reader(), progress: options.Progress, close: func() {}}
-	if err := s.unpack(in.path); err != nil {
+	s := &source{whole: in.Reader(), progress: options.Progress}
+	var err error
+	if s.reader, s.packed, s.close, err = Unpack(counter{s}, in.path); err != nil {
 		return nil, &ReadError{File: in.path, Row: 1, Err: err}
 	}
 	return s, nil
 }
 
-// unpack adds the decompressor for the suffix. An empty file is empty in any format.
-func (s *source) unpack(path string) error {
-	s.reader = counter{s}
+// Unpack adds the decompressor for the suffix of a path, and reports whether there is one. Call done after reading. An empty file is empty in any format.
+func Unpack(file io.Reader, path string) (out io.Reader, packed bool, done func(), err error) {
+	done = func() {}
 	gz, zst := strings.HasSuffix(path, ".gz"), strings.HasSuffix(path, ".zst")
 	if !gz && !zst {
-		return nil
+		return file, false, done, nil
 	}
-	in := bufio.NewReaderSize(counter{s}, 1<<17)
-	s.reader, s.packed = in, true
+	in := bufio.NewReaderSize(file, 1<<17)
 	if _, err := in.Peek(1); errors.Is(err, io.EOF) {
-		return nil
+		return in, true, done, nil
 	}
 	if gz {
 		r, err := gzip.NewReader(in)
 		if err != nil {
-			return fmt.Errorf("decompress gzip: %w", err)
+			return nil, true, done, fmt.Errorf("decompress gzip: %w", err)
 		}
-		s.reader = r
-		return nil
+		return r, true, done, nil
 	}
 	r, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
-		return fmt.Errorf("decompress zstd: %w", err)
+		return nil, true, done, fmt.Errorf("decompress zstd: %w", err)
 	}
-	s.reader, s.close = r, r.Close
-	return nil
+	return r, true, r.Close, nil
 }
 
 // FirstLine reads the first line of a file, unpacked by its suffix, up to 64 KiB of it.
@@ -93,7 +92,6 @@ func (s *source) Close() error {
 	return s.unpacked.Close()
 }
 
-// counter reads the input and reports progress.
 type counter struct{ s *source }
 
 // Read reads from the input.
@@ -104,4 +102,114 @@ func (c counter) Read(p []byte) (int, error) {
 		c.s.progress(total)
 	}
 	return n, err
+}
+
+// Limits bounds what one compressed file may unpack to.
+type Limits struct {
+	Unpacked int64 // unpacked bytes that may be read
+	Free     int64 // bytes that must stay free on the disk it is unpacked to
+}
+
+// DefaultLimits are far above what a file of events contains.
+var DefaultLimits = Limits{Unpacked: 64 << 30, Free: 1 << 30}
+
+// spaceCheckBytes is how many bytes are unpacked between two checks of the free space.
+const spaceCheckBytes = 16 << 20
+
+// Unpack writes the output of a decompressor to a file, and returns its size.
+func (l Limits) Unpack(to *os.File, from io.Reader) (size int64, err error) {
+	from = l.bound(from)
+	for {
+		if err := l.checkFreeSpace(to); err != nil {
+			return size, err
+		}
+		n, err := io.CopyN(to, from, spaceCheckBytes)
+		if size += n; errors.Is(err, io.EOF) {
+			return size, nil
+		}
+		if err != nil {
+			return size, err
+		}
+	}
+}
+
+// UnpackFile writes the output of a decompressor to a new temporary file, for readers that need random access. The caller removes the file.
+func (l Limits) UnpackFile(dir string, from io.Reader) (file *os.File, size int64, err error) {
+	if file, err = os.CreateTemp(dir, "bursar-parquet-*"); err != nil {
+		return nil, 0, fmt.Errorf("unpack: %w", err)
+	}
+	if size, err = l.Unpack(file, from); err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("unpack: %w", err), file.Close(), os.Remove(file.Name()))
+	}
+	return file, size, nil
+}
+
+// checkFreeSpace fails if less space is free on a file's disk than must stay free.
+func (l Limits) checkFreeSpace(file *os.File) error {
+	var disk syscall.Statfs_t
+	if err := syscall.Fstatfs(int(file.Fd()), &disk); err != nil {
+		return fmt.Errorf("read free space: %w", err)
+	}
+	if free := disk.Bavail * uint64(disk.Bsize); free < uint64(l.Free) {
+		return fmt.Errorf("the unpacked file leaves less than %s free on the disk of %s: free some space and ingest it again", inUnits(l.Free), file.Name())
+	}
+	return nil
+}
+
+// bound limits how much is read of a decompressor.
+func (l Limits) bound(in io.Reader) io.Reader {
+	return &bounded{in: in, left: l.Unpacked, limit: l.Unpacked}
+}
+
+type bounded struct {
+	in          io.Reader
+	left, limit int64
+}
+
+// Read requests one byte more than is allowed, to see whether the file ends at the limit.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, b.tooLarge()
+	}
+	n, err := b.in.Read(p[:min(int64(len(p)), b.left+1)])
+	if b.left -= int64(n); b.left < 0 {
+		return n - 1, b.tooLarge()
+	}
+	return n, err
+}
+
+func (b *bounded) tooLarge() error {
+	return fmt.Errorf("it unpacks to more than %s: split it into several files", inUnits(b.limit))
+}
+
+func inUnits(n int64) string {
+	for _, unit := range []struct {
+		name  string
+		shift int
+	}{{"GiB", 30}, {"MiB", 20}, {"KiB", 10}} {
+		if n >= 1<<unit.shift && n%(1<<unit.shift) == 0 {
+			return fmt.Sprintf("%d %s", n>>unit.shift, unit.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// foreign are the first bytes of files in other formats, and what to do about them.
+var foreign = []struct{ prefix, advice string }{
+	{"\x1f\x8b", "the file is compressed with gzip: name it .gz"},
+	{"\x28\xb5\x2f\xfd", "the file is compressed with zstd: name it .zst"},
+	{"PAR1", "the file is Parquet: declare format parquet"},
+	{"PK\x03\x04", "the file is a spreadsheet or a zip archive: save the sheet as CSV, or unpack the archive"},
+	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "the file is a spreadsheet or document of an office program: save the sheet as CSV"},
+	{"%PDF-", "the file is PDF: get the data as CSV or JSON lines from its source"},
+}
+
+// ForeignFormat returns what to do about a file of another format, given its first bytes; "" if it may be text.
+func ForeignFormat(begins []byte) (advice string) {
+	for _, f := range foreign {
+		if strings.HasPrefix(string(begins[:min(len(begins), 8)]), f.prefix) {
+			return f.advice
+		}
+	}
+	return ""
 }

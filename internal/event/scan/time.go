@@ -1,6 +1,10 @@
-// Parses dates and timestamps: ISO 8601 text to days and microseconds since 1970, exactly or not at all.
+// Parses dates and timestamps: text to days and microseconds since 1970, exactly or not at all.
 
 package scan
+
+import (
+	"time"
+)
 
 // moment is a date and time of day as written, with the offset from UTC in seconds, if there is one.
 type moment struct {
@@ -43,7 +47,6 @@ func two(b []byte, i int) int {
 	return int(high)*10 + int(low)
 }
 
-// isoDate parses exactly 2006-01-02.
 func (m *moment) isoDate(b []byte) string {
 	if len(b) != 10 || b[4] != '-' || b[7] != '-' {
 		return notISODate
@@ -190,4 +193,49 @@ func (m *moment) zoneOffset(b []byte) (n int, reason string) {
 // seconds counts from 1970-01-01T00:00:00 as if the clock showed UTC.
 func (m *moment) seconds() int64 {
 	return m.days()*secondsPerDay + int64(m.hour*3600+m.minute*60+m.sec)
+}
+
+// zoneCache caches the range of local time around the last value in which a zone had one offset.
+type zoneCache struct {
+	from, to int64 // local seconds
+	offset   int64
+}
+
+// utc converts local seconds to UTC, if the zone's clocks show that time exactly once.
+func (c *zoneCache) utc(local int64, zone *time.Location) (seconds int64, reason string) {
+	if local >= c.from && local < c.to {
+		return local - c.offset, ""
+	}
+	matches := 0
+	// A zone's offsets stay within a day, so the offsets in force a day before and after are all that can show this time.
+	for at := local - secondsPerDay; at < local+secondsPerDay; {
+		_, offset := time.Unix(at, 0).In(zone).Zone()
+		start, end := bounds(at, zone)
+		if utc := local - int64(offset); utc >= start && utc < end {
+			seconds, matches = utc, matches+1
+			*c = zoneCache{from: start + int64(offset) + secondsPerDay, to: end + int64(offset) - secondsPerDay, offset: int64(offset)}
+		}
+		at = end
+	}
+	switch matches {
+	case 0:
+		return 0, skippedLocal
+	case 1:
+		return seconds, ""
+	default:
+		return 0, doubledLocal
+	}
+}
+
+// bounds is the stretch of UTC around at in which the zone keeps one offset.
+func bounds(at int64, zone *time.Location) (start, end int64) {
+	from, to := time.Unix(at, 0).In(zone).ZoneBounds()
+	start, end = minSeconds-secondsPerDay, maxSeconds+secondsPerDay
+	if !from.IsZero() {
+		start = from.Unix()
+	}
+	if !to.IsZero() {
+		end = to.Unix()
+	}
+	return start, end
 }

@@ -58,7 +58,6 @@ func (f *filler) tooLong(i int, tok []byte) bool {
 	return f.refuse(i, fmt.Sprintf("%s is %d bytes long: the limit of an id or key value is 4 KiB", shorten(tok), len(tok)))
 }
 
-// allows reports whether a value is one of the declared ones.
 func (t *target) allows(tok []byte) bool {
 	if t.inMany != nil {
 		return t.inMany[string(tok)]
@@ -83,7 +82,6 @@ func (f *filler) boolText(i int, tok []byte) bool {
 	return true
 }
 
-// number adds a decimal or integer from its text.
 func (f *filler) number(i int, tok []byte, mark, group byte) bool {
 	t := &f.plan.targets[i]
 	if n, ok := narrow(tok, t.digits, t.typ.Scale, mark); ok {
@@ -137,7 +135,6 @@ func (f *filler) unscaled(i int, n decimal.Int128, tok []byte) bool {
 	return true
 }
 
-// time adds a date or timestamp from its text.
 func (f *filler) time(i int, tok []byte) bool {
 	t := &f.plan.targets[i]
 	if t.isEpoch() {

@@ -1,5 +1,4 @@
-// Events with one id that count twice after a retraction went missing. A rebuild of the dedupe index records them until one of each pair is
-// retracted.
+// Verifies that no event counts twice after a retraction went missing, and that dismissed rows are in quarantine.
 
 package verify
 
@@ -66,7 +65,6 @@ func CountedOnce(ctx context.Context, st *event.Store, s *project.Stream) error 
 	return errors.Join(faults...)
 }
 
-// describeEvent fills in one of the two events.
 func describeEvent(ctx context.Context, st *event.Store, s *project.Stream, at event.Place, n int, e *CountedTwiceError) error {
 	found, err := st.EventAt(ctx, s, at)
 	if err == nil && found == nil {
@@ -82,4 +80,41 @@ func describeEvent(ctx context.Context, st *event.Store, s *project.Stream, at e
 	name, row := file.At(at.Row)
 	e.Event, e.Batches[n], e.Sources[n] = found.Event, found.Batch, fmt.Sprintf("%s, row %d", name, row)
 	return nil
+}
+
+// StrayDismissals returns the dismissals whose rows are in no quarantine, including those of retracted batches, and the total number.
+func StrayDismissals(ctx context.Context, st *event.Store, stream string) (left map[event.Place]event.Dismissal, all int, err error) {
+	if left, err = event.Dismissals(ctx, st.Catalog, stream); err != nil || len(left) == 0 {
+		return nil, 0, err
+	}
+	all = len(left)
+	open, retracted, _, err := event.OpenQuarantines(ctx, st.Catalog, stream)
+	if err == nil {
+		err = event.EachRejected(ctx, st.Objects, append(open, retracted...), func(row event.Rejected) error {
+			delete(left, row.Place())
+			return nil
+		})
+	}
+	if err != nil || len(left) == 0 {
+		return left, all, err
+	}
+	now, err := event.Dismissals(ctx, st.Catalog, stream) // one may be undone meanwhile, and its row accepted
+	for row := range left {
+		if _, is := now[row]; !is {
+			delete(left, row)
+		}
+	}
+	return left, all, err
+}
+
+// Dismissals checks that every dismissed row of a stream is in quarantine. It returns their number.
+func Dismissals(ctx context.Context, st *event.Store, stream string) (rows int, faults error) {
+	left, rows, err := StrayDismissals(ctx, st, stream)
+	if err != nil {
+		return rows, err
+	}
+	for row := range left {
+		faults = errors.Join(faults, fmt.Errorf("row %s of %s is dismissed but not in quarantine", row, stream))
+	}
+	return rows, faults
 }

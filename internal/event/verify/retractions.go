@@ -10,14 +10,13 @@ import (
 	"maps"
 	"reflect"
 
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
 
 // verifyRetractions compares the retractions of the catalog with their objects.
 func verifyRetractions(ctx context.Context, st *event.Store, stream string, state *event.StreamState) error {
-	list, err := st.AllRetractions(ctx, stream)
+	list, err := event.AllRetractions(ctx, st.Catalog, stream)
 	if err != nil {
 		return err
 	}
@@ -81,13 +80,8 @@ func recountRetraction(ctx context.Context, st *event.Store, s *project.Stream, 
 		}
 		return nil
 	}
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
 	now := *r
-	if err := st.SumEvent(ctx, session, s, &now); err != nil {
+	if err := st.SumEvent(ctx, s, &now); err != nil {
 		return err
 	}
 	if now.Events != r.Events || now.Digest != r.Digest {

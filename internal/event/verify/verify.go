@@ -1,5 +1,7 @@
 // Verifies a stream: its batches in the catalog, their manifests and every object, byte by byte.
 
+// Package verify checks what is stored of a stream: batches against their manifests, every object byte by byte, control totals and digests against the
+// events, retractions against their objects, and that no event counts twice. It changes nothing; package repair does.
 package verify
 
 import (
@@ -73,20 +75,15 @@ func Manifest(ctx context.Context, st *event.Store, b *event.Batch) error {
 	if err != nil && !errors.Is(err, event.ErrNoChecksum) {
 		return err
 	}
-	same, err := sameBatch(b, &stored)
-	if err == nil && !same {
+	catalogued, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	object, err := json.Marshal(&stored)
+	if err == nil && !bytes.Equal(catalogued, object) {
 		err = fmt.Errorf("%s differs from the catalog", event.ManifestName(b.Stream, b.Batch))
 	}
 	return err
-}
-
-func sameBatch(a, b *event.Batch) (bool, error) {
-	first, err := json.Marshal(a)
-	if err != nil {
-		return false, err
-	}
-	second, err := json.Marshal(b)
-	return bytes.Equal(first, second), err
 }
 
 // Objects checks every object of batches against its digest. It calls progress with the bytes of each.

@@ -108,7 +108,7 @@ func (e *fakeSelectError) Error() string { return e.message }
 func (e *fakeSelectError) Line() int     { return e.line }
 
 func fakeArithmetic(body string, used []column.Type) column.Type {
-	if len(used) == 1 && doc.NamePattern.MatchString(strings.Trim(body, `"`)) {
+	if len(used) == 1 && doc.IsName(strings.Trim(body, `"`)) {
 		return used[0]
 	}
 	scale, decimal := 0, false

@@ -21,9 +21,7 @@ type domain struct {
 // checkStreamLiterals checks the conditions of a stream's control totals.
 func (src *binding) checkStreamLiterals(s *project.Stream) {
 	for _, t := range s.Totals {
-		path := "totals." + t.Name + ".where"
-		r := src.analyze(path, t.Where)
-		src.checkLiterals(path, &r, declaredDomains([]*project.Stream{s}))
+		src.checkExprLiterals("totals."+t.Name+".where", t.Where, declaredDomains([]*project.Stream{s}))
 	}
 }
 
@@ -37,15 +35,14 @@ func (src *binding) checkPipelineLiterals(p *project.Pipeline, e *project.Events
 		path := "artifact." + f.Name + ".where"
 		r := src.analyze(path, f.Where)
 		streams := matchingStreams(e, p, &r)
-		if p.Listed {
-			src.checkLiterals(path, &r, map[string]domain{project.StreamColumn: {p.From, "`from`"}})
-		}
-		src.checkLiterals(path, &r, declaredDomains(streams))
+		declared := declaredDomains(streams)
 		if f.Expr != "" {
-			path = "artifact." + f.Name + "." + string(f.Kind)
-			r = src.analyze(path, f.SQL())
-			src.checkLiterals(path, &r, declaredDomains(streams))
+			src.checkExprLiterals("artifact."+f.Name+"."+string(f.Kind), f.SQL(), declared)
 		}
+		if p.Listed {
+			declared[project.StreamColumn] = domain{p.From, "`from`"}
+		}
+		src.checkLiterals(path, &r, declared)
 	}
 	src.checkKeyLiterals(p, e)
 	made := artifactDomains(p, e)

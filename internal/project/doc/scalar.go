@@ -1,9 +1,10 @@
-// Values other than text: flags, whole numbers, single characters; and suggestions for misspelt names.
+// Values other than any text: one of some texts, flags, whole numbers, single characters; and suggestions for misspelt names.
 
 package doc
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,11 +13,22 @@ import (
 	"bursar/internal/column"
 )
 
-// NamePattern matches the names that a project may declare.
-var NamePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+// namePattern matches the names that a project may declare.
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // IsName reports whether a text may name a stream, pipeline, institution or column.
-func IsName(text string) bool { return NamePattern.MatchString(text) }
+func IsName(text string) bool { return namePattern.MatchString(text) }
+
+// OneOf reads one of some texts; "" is none of them.
+func (o Section) OneOf(key string, known ...string) string {
+	text := o.Text(key)
+	if text == "" || slices.Contains(known, text) {
+		return text
+	}
+	last := len(known) - 1
+	o.Fail(key, "is %s: use %s or %s", Brief(text), strings.Join(known[:last], ", "), known[last])
+	return ""
+}
 
 // Flag reads a boolean.
 func (o Section) Flag(key string, byDefault bool) bool {

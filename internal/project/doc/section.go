@@ -122,7 +122,7 @@ func (o Section) Sub(key string, known ...string) Section {
 func (o Section) Named(key string) Section {
 	names := o.Sub(key)
 	for _, name := range names.Keys {
-		if !NamePattern.MatchString(name) {
+		if !IsName(name) {
 			o.Src.FailAt(names.At(name), "%s is not a valid name: names are lower-case letters, digits and _, and start with a letter", Brief(name))
 		}
 	}

@@ -21,7 +21,6 @@ import (
 // heartbeatInterval is the time between heartbeats, and so the longest time until a step notices that it is cancelled.
 const heartbeatInterval = time.Second
 
-// activities adapts Steps to Temporal.
 type activities struct {
 	steps        Steps
 	attemptLocks keyed.Mutex // by run, or by pipeline for next

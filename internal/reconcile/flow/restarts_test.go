@@ -53,7 +53,7 @@ func TestKeepsEndingIsNotAWarningASecond(t *testing.T) {
 			var log strings.Builder
 			c := &endingClient{lifetime: lifetime}
 			r := NewRunner(c, slog.New(slog.NewTextHandler(&log, nil)))
-			r.following["orders"] = &restarter{}
+			r.following["orders"] = func() {}
 			ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 			defer cancel()
 			r.restartLoop(ctx, "orders")

@@ -1,4 +1,4 @@
-// Starts the workflow of a pipeline to execute its backlog, and waits for it.
+// Starts the workflow of a pipeline to execute its backlog, and waits for it or keeps it running.
 
 package flow
 
@@ -9,11 +9,11 @@ import (
 	"sync"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/client"
-
 	"bursar/internal/keyed"
 	"bursar/internal/temporal"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 )
 
 const (
@@ -31,12 +31,12 @@ type Runner struct {
 	workflows keyed.Mutex
 
 	mu        sync.RWMutex
-	following map[string]*restarter // by followed pipeline
+	following map[string]func() // by followed pipeline: ends the restarts of its workflow
 }
 
 // NewRunner returns a runner that starts workflows through c.
 func NewRunner(c client.Client, log *slog.Logger) *Runner {
-	return &Runner{client: c, log: log, following: map[string]*restarter{}}
+	return &Runner{client: c, log: log, following: map[string]func(){}}
 }
 
 // Run executes the backlog of a pipeline and returns the number of runs. Every batch sealed before the call is included. A
@@ -103,12 +103,15 @@ func newInput(pipeline string, follow bool) Input {
 // replaceExistingOptions terminate an open workflow of the same id: this process holds the lock of the pipeline, so that workflow
 // belongs to a process that died. Waiting for its missed heartbeats would only lose time.
 func replaceExistingOptions(id string) client.StartWorkflowOptions {
+	options := startOptions(id, enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING)
+	options.EnableEagerStart = true
+	return options
+}
+
+func startOptions(id string, conflict enumspb.WorkflowIdConflictPolicy) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID:                       id,
-		TaskQueue:                TaskQueue,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING,
-		EnableEagerStart:         true,
+		ID: id, TaskQueue: TaskQueue,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, WorkflowIDConflictPolicy: conflict,
 	}
 }
 
@@ -136,4 +139,121 @@ func (r *Runner) end(ctx context.Context, id string) error {
 		return fmt.Errorf("%s has not ended in %s: %w", id, cancelTimeout, err)
 	}
 	return nil
+}
+
+const (
+	// wakeTimeout bounds one call that wakes a workflow: Unfollow waits for it.
+	wakeTimeout = 10 * time.Second
+	// A workflow that has ended is restarted after firstRestart, later each time, up to maxRestart. One that has run for that
+	// long counts as healthy.
+	firstRestart, maxRestart = time.Second, time.Minute
+)
+
+// Follow makes the pipeline's workflow stay and execute every batch as it is sealed, until the process ends or Unfollow. A
+// workflow that is terminated, cancelled or fails is restarted.
+func (r *Runner) Follow(ctx context.Context, pipeline string) error {
+	unlock, err := r.workflows.Lock(ctx, pipeline)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(WorkflowID(pipeline)), Reconcile, newInput(pipeline, true)); err != nil {
+		return fmt.Errorf("follow %s: %w", pipeline, temporal.FromTemporal(err))
+	}
+	restartCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var restarts sync.WaitGroup
+	restarts.Go(func() { r.restartLoop(restartCtx, pipeline) })
+	r.mu.Lock()
+	r.following[pipeline] = func() { stop(); restarts.Wait() }
+	r.mu.Unlock()
+	return nil
+}
+
+// Unfollow ends the workflow of a followed pipeline and awaits the steps under way.
+func (r *Runner) Unfollow(ctx context.Context, pipeline string) error {
+	unlock, err := r.workflows.Lock(ctx, pipeline)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	r.mu.Lock() // after this the workflow is not restarted
+	stopRestarts := r.following[pipeline]
+	delete(r.following, pipeline)
+	r.mu.Unlock()
+	if stopRestarts == nil {
+		return nil
+	}
+	stopRestarts()
+	return r.end(ctx, WorkflowID(pipeline))
+}
+
+// Wake notifies the workflow of a followed pipeline that a batch was sealed. If the workflow has ended it is started.
+func (r *Runner) Wake(ctx context.Context, pipeline string) error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.following[pipeline] == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, wakeTimeout)
+	defer cancel()
+	_, err := r.client.SignalWithStartWorkflow(ctx, WorkflowID(pipeline), SealedSignal, nil, useExistingOptions(pipeline), Reconcile, newInput(pipeline, true))
+	if err != nil {
+		return fmt.Errorf("wake %s: %w", pipeline, temporal.FromTemporal(err))
+	}
+	return nil
+}
+
+// restartLoop restarts the workflow whenever it has ended, until ctx is done.
+func (r *Runner) restartLoop(ctx context.Context, pipeline string) {
+	wait := firstRestart
+	for {
+		healthy, cancel := context.WithTimeout(ctx, maxRestart)
+		ended := r.client.GetWorkflow(ctx, WorkflowID(pipeline), "").Get(ctx, nil)
+		if healthy.Err() != nil {
+			wait = firstRestart
+		}
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		if temporal.HasEnded(ended) {
+			err := r.Wake(ctx, pipeline)
+			if ctx.Err() != nil {
+				return
+			}
+			r.log.Warn("the workflow of a pipeline has ended; restarting", "pipeline", pipeline, "ended", temporal.FromTemporal(ended), "error", err)
+		}
+		pause, cancel := context.WithTimeout(ctx, wait)
+		<-pause.Done()
+		cancel()
+		wait = min(2*wait, maxRestart)
+	}
+}
+
+func (r *Runner) follows(pipeline string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.following[pipeline] != nil
+}
+
+// requestDrain requests that a following workflow executes its current backlog, and starts the workflow if it has ended.
+func (r *Runner) requestDrain(ctx context.Context, pipeline string) (result Result, err error) {
+	handle, err := r.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(useExistingOptions(pipeline), Reconcile, newInput(pipeline, true)),
+		UpdateOptions: client.UpdateWorkflowOptions{
+			WorkflowID: WorkflowID(pipeline), UpdateName: drainUpdate, WaitForStage: client.WorkflowUpdateStageAccepted,
+		},
+	})
+	if err == nil {
+		err = handle.Get(ctx, &result)
+	}
+	if err != nil && ctx.Err() != nil {
+		return result, context.Cause(ctx)
+	}
+	return result, err
+}
+
+// useExistingOptions keep an open workflow of the same id.
+func useExistingOptions(pipeline string) client.StartWorkflowOptions {
+	return startOptions(WorkflowID(pipeline), enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)
 }

@@ -80,9 +80,6 @@ func lastRunWithEntries(ctx context.Context, e *reconcile.Engine, space artifact
 	return last, planned, err
 }
 
-// errOlder ends the list of loads at runs that are not counted.
-var errOlder = errors.New("the other loads are older")
-
 // loadedEntries returns the newest run in the index, and the number of entries of one run.
 func loadedEntries(ctx context.Context, e *reconcile.Engine, space artifact.Space, counted uint64) (newest uint64, entries int64, err error) {
 	err = e.Index.Loads(ctx, space, func(run uint64, n int64) error {
@@ -91,14 +88,11 @@ func loadedEntries(ctx context.Context, e *reconcile.Engine, space artifact.Spac
 			entries += n
 		}
 		if run < counted {
-			return errOlder
+			return failure.ErrStop
 		}
 		return nil
 	})
-	if errors.Is(err, errOlder) {
-		err = nil
-	}
-	return newest, entries, err
+	return newest, entries, failure.UnlessStopped(err)
 }
 
 // adoptIndex accepts an index of an older version, which did not record its loads: if it has all entries of the last run it

@@ -12,6 +12,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/failure"
+	"bursar/internal/fold"
 	"bursar/internal/reconcile"
 )
 
@@ -42,22 +43,19 @@ func (e *Reader) SortedExceptions(ctx context.Context, pipeline string, by []str
 		return err
 	}
 	defer q.Release()
-	plan, g := q.Plan, q.Generation
+	plan := q.Plan
 	x := plan.Pipeline.Exceptions
 	if x.Where == "" {
 		err := fmt.Errorf("pipeline %s declares no exceptions: add `exceptions: {where: …}` to %s", pipeline, plan.Pipeline.File)
 		return failure.Wrap(failure.Data, err)
 	}
-	all, err := e.Materialize(ctx, "exceptions", &ScratchTable{Plan: plan, Generation: &g, AsOf: g.Published})
+	all, remove, err := e.SpillArtifacts(ctx, "exceptions", plan, &q.Generation)
 	if err != nil {
 		return err
 	}
-	defer all.Remove()
+	defer remove()
 	fields := reconcile.StoredFields(plan)
-	list := make([]string, len(fields))
-	for i, f := range fields {
-		list[i] = column.QuoteIdentifier(f.Name)
-	}
+	list := fold.Quoted(fields)
 	since := -1
 	order := strings.Join(list[:len(plan.Key)], ", ")
 	for i, f := range fields {
@@ -70,7 +68,7 @@ func (e *Reader) SortedExceptions(ctx context.Context, pipeline string, by []str
 		direction := map[bool]string{false: " ASC NULLS FIRST, ", true: " DESC NULLS LAST, "}[descending]
 		order = column.QuoteIdentifier(bare) + direction + order
 	}
-	session, err := e.OpenViews(ctx, nil, map[string]string{"artifacts": all.SQL()})
+	session, err := e.OpenViews(ctx, nil, map[string]string{"artifacts": all})
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// Export of all artifacts of a pipeline.
+// Export of all artifacts of a pipeline, and how artifacts are printed.
 
 package query
 
@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 
 	"bursar/internal/column"
 	"bursar/internal/fold"
@@ -29,17 +30,21 @@ func (e *Reader) Export(ctx context.Context, pipeline string, w io.Writer) (Expo
 		return Exported{}, err
 	}
 	defer q.Release()
-	plan, g := q.Plan, q.Generation
-	return e.export(ctx, plan, &g, g.Published, w)
+	return e.export(ctx, q.Plan, &q.Generation, w)
 }
 
-func (e *Reader) export(ctx context.Context, plan *fold.Plan, g *runs.Generation, asOf uint64, w io.Writer) (Exported, error) {
+// Digest returns the digest of an export of a generation.
+func (e *Reader) Digest(ctx context.Context, plan *fold.Plan, g *runs.Generation) (Exported, error) {
+	return e.export(ctx, plan, g, io.Discard)
+}
+
+func (e *Reader) export(ctx context.Context, plan *fold.Plan, g *runs.Generation, w io.Writer) (Exported, error) {
 	hash := sha256.New()
 	w = io.MultiWriter(w, hash)
 	printer := NewPrinter(plan)
 	var out Exported
 	var lines []byte
-	err := e.Walk(ctx, plan, g, asOf, func(row []column.Vector) error {
+	err := e.Walk(ctx, plan, g, func(row []column.Vector) error {
 		lines = lines[:0]
 		for i := range row[0].Len() {
 			lines = printer.line(lines, row, i)
@@ -73,7 +78,90 @@ func (e *Reader) Artifacts(ctx context.Context, pipeline string, each func(value
 	}
 	defer q.Release()
 	printer := NewPrinter(q.Plan)
-	return e.Walk(ctx, q.Plan, &q.Generation, q.Generation.Published, func(row []column.Vector) error {
+	return e.Walk(ctx, q.Plan, &q.Generation, func(row []column.Vector) error {
 		return each(printer.values(row))
 	})
+}
+
+// Printer prints artifacts: all declared columns in declared order, without hidden state.
+type Printer struct {
+	width   int
+	names   [][]byte // "name":
+	columns []int    // position of each declared column in a record
+	items   [][]int
+}
+
+// NewPrinter returns a printer of a pipeline's artifacts.
+func NewPrinter(plan *fold.Plan) *Printer {
+	p := &Printer{width: len(plan.Key)}
+	for _, f := range plan.Pipeline.Artifact {
+		for i, c := range plan.Record {
+			if c.Name == f.Name {
+				p.names = append(p.names, append(column.QuoteJSON(f.Name), ':'))
+				p.columns = append(p.columns, len(plan.Key)+i)
+				p.items = append(p.items, c.Items)
+			}
+		}
+	}
+	return p
+}
+
+// Artifact appends the artifact in a row as a JSON object.
+func (p *Printer) Artifact(dst []byte, row []column.Vector, i int) []byte {
+	dst = append(dst, '{')
+	for c, at := range p.columns {
+		if c > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, p.names[c]...)
+		if p.items[c] != nil {
+			dst = row[at].AppendItemsJSON(dst, i, p.items[c])
+			continue
+		}
+		dst = row[at].AppendJSON(dst, i)
+	}
+	return append(dst, '}')
+}
+
+// fields returns the printed columns of a record with the given fields: those of the key, then the artifact's.
+func (p *Printer) fields(record []column.Field) []column.Field {
+	fields := slices.Clone(record[:p.width])
+	for c, at := range p.columns {
+		f := record[at]
+		if p.items[c] != nil {
+			f.Type.Fields = pick(f.Type.Fields, p.items[c])
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+// values returns the values of the printed columns, which share the memory of row. A list is never null, as it is printed.
+func (p *Printer) values(row []column.Vector) []column.Vector {
+	values := slices.Clone(row[:p.width])
+	for c, at := range p.columns {
+		v := row[at]
+		if p.items[c] != nil {
+			v.Type.Fields, v.Fields, v.Null = pick(v.Type.Fields, p.items[c]), pick(v.Fields, p.items[c]), nil
+		}
+		values = append(values, v)
+	}
+	return values
+}
+
+func pick[T any](all []T, places []int) []T {
+	picked := make([]T, len(places))
+	for i, place := range places {
+		picked[i] = all[place]
+	}
+	return picked
+}
+
+// line appends {"key":…,"artifact":{…}} and a line end.
+func (p *Printer) line(dst []byte, row []column.Vector, i int) []byte {
+	dst = append(dst, `{"key":`...)
+	dst = reconcile.AppendKeyJSON(dst, row[:p.width], i)
+	dst = append(dst, `,"artifact":`...)
+	dst = p.Artifact(dst, row, i)
+	return append(dst, '}', '\n')
 }

@@ -115,7 +115,7 @@ func (e *Reader) loadSnapshot(ctx context.Context, pipeline string) (*Snapshot, 
 // checkReadable returns why a generation must not be read, nil if it may be read.
 func (e *Reader) checkReadable(ctx context.Context, plan *fold.Plan, g *runs.Generation) (refused, err error) {
 	if g.Generation > 0 {
-		refused = e.checkCurrent(ctx, plan, g)
+		refused = e.Catalog.View(ctx, func(tx catalog.Tx) error { return runs.CheckCurrent(tx, plan, g) })
 		if refused == nil || !errors.As(refused, new(*runs.ChangedError)) {
 			return nil, refused
 		}

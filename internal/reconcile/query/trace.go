@@ -63,20 +63,16 @@ type TracedEvent struct {
 
 // UntracedError reports that a run folded another number of events into an artifact than its batches contain (rule 4).
 type UntracedError struct {
+	failure.Unbalanced
+
 	Key           json.RawMessage
 	Run           uint64
 	Folded, Found int64
 }
 
 func (e *UntracedError) Error() string {
-	return fmt.Sprintf("run %d folded %s into key %s, but its batches contain %d", e.Run, counted(e.Folded, "event"), e.Key, e.Found)
+	return fmt.Sprintf("run %d folded %s into key %s, but its batches contain %d", e.Run, reconcile.Plural(e.Folded, "event"), e.Key, e.Found)
 }
-
-// Class is Data: a retry reads the same.
-func (e *UntracedError) Class() failure.Class { return failure.Data }
-
-// ExitCode is 4 (DESIGN §7).
-func (e *UntracedError) ExitCode() int { return 4 }
 
 // Trace calls each with every event of an artifact: by run, stream, batch, file and row; for a stream that keeps versions by run
 // and receipt. The key is given as for Get. For each run the number of events found must equal the number that it folded.
@@ -115,7 +111,7 @@ func (e *Reader) Trace(ctx context.Context, pipeline, key string, each func(Trac
 			return Traced{}, fmt.Errorf("trace %s in %s: %w", key, pipeline, err)
 		}
 		if folded := v.events - before; t.found != folded {
-			return Traced{}, &UntracedError{traced.Key, v.Run, folded, t.found}
+			return Traced{}, &UntracedError{Key: traced.Key, Run: v.Run, Folded: folded, Found: t.found}
 		}
 		before = v.events
 		traced.Runs = append(traced.Runs, TracedRun{Run: v.Run, Batches: t.batches, Events: t.found, Artifact: v.Artifact})
@@ -169,7 +165,7 @@ func (t *tracer) trace(ctx context.Context) error {
 		return err
 	}
 	for _, s := range t.plan.Events.Streams {
-		own := slices.DeleteFunc(slices.Clone(batches), func(b event.Batch) bool { return b.Stream != s.Name })
+		own := event.FilterStream(batches, s.Name)
 		if len(own) == 0 {
 			continue
 		}
@@ -180,7 +176,6 @@ func (t *tracer) trace(ctx context.Context) error {
 	return nil
 }
 
-// traceStream reads the key's events in batches of one stream.
 func (t *tracer) traceStream(ctx context.Context, s *project.Stream, batches []event.Batch) error {
 	files := t.Objects.Files()
 	defer files.Release()

@@ -11,6 +11,7 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/project"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 )
 
@@ -22,20 +23,16 @@ type UnkeyedEvent struct {
 
 // UnkeyedError reports that the batches of a run contain another number of unkeyed events than the run counted (rule 4).
 type UnkeyedError struct {
+	failure.Unbalanced
+
 	Run            uint64
 	Stream         string
 	Counted, Found int64
 }
 
 func (e *UnkeyedError) Error() string {
-	return fmt.Sprintf("run %d counted %s of %s without a key, but its batches contain %d", e.Run, counted(e.Counted, "event"), e.Stream, e.Found)
+	return fmt.Sprintf("run %d counted %s of %s without a key, but its batches contain %d", e.Run, reconcile.Plural(e.Counted, "event"), e.Stream, e.Found)
 }
-
-// Class is Data: a retry reads the same.
-func (e *UnkeyedError) Class() failure.Class { return failure.Data }
-
-// ExitCode is 4 (DESIGN §7).
-func (e *UnkeyedError) ExitCode() int { return 4 }
 
 // Unkeyed calls each with every event of the published runs that has no key: by run, stream, batch, file and row. It returns their
 // totals by stream. For each run the number of events found must equal its count; an error of each stops the walk.
@@ -72,7 +69,6 @@ func (e *Reader) Unkeyed(ctx context.Context, pipeline string, each func(Unkeyed
 	return all, nil
 }
 
-// listUnkeyedOfRun lists the events of one run.
 func (e *Reader) listUnkeyedOfRun(ctx context.Context, plan *fold.Plan, run *runs.Run, each func(UnkeyedEvent) error) error {
 	if len(run.Unkeyed) == 0 {
 		return nil
@@ -100,13 +96,12 @@ func (e *Reader) listUnkeyedOfRun(ctx context.Context, plan *fold.Plan, run *run
 			return err
 		}
 		if found != counted {
-			return &UnkeyedError{run.Run, s.Name, counted, found}
+			return &UnkeyedError{Run: run.Run, Stream: s.Name, Counted: counted, Found: found}
 		}
 	}
 	return nil
 }
 
-// eachUnkeyed lists the events without a key in batches of one stream.
 func (e *Reader) eachUnkeyed(ctx context.Context, plan *fold.Plan, s *project.Stream, batches []event.Batch, each func(UnkeyedEvent) error) error {
 	files := e.Objects.Files()
 	defer files.Release()

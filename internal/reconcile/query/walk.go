@@ -1,4 +1,5 @@
-// The walk over all artifacts of a generation in key order, and the check that none is missing.
+// The walk over all artifacts of a generation in key order, the check that none is missing, and the scratch files through which
+// SQL reads rows and artifacts.
 
 package query
 
@@ -6,10 +7,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
+	"os"
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
+	"bursar/internal/duck"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/reconcile"
@@ -19,8 +21,8 @@ import (
 // walkRows is how many artifacts walk reads at a time.
 const walkRows = 1 << 14
 
-// Walk calls each with all artifacts as of a run, in key order, some thousand at a time.
-func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, asOf uint64, each func(row []column.Vector) error) error {
+// Walk calls each with all published artifacts of a generation, in key order, some thousand at a time.
+func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, each func(row []column.Vector) error) error {
 	var entries []artifact.Entry
 	var counts walkCounts
 	row := reconcile.NewRow(plan)
@@ -46,7 +48,7 @@ func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, 
 		counts.add(row[len(plan.Key)])
 		return each(row)
 	}
-	err := e.Index.Scan(ctx, g.Space(), asOf, func(entry artifact.Entry) error {
+	err := e.Index.Scan(ctx, g.Space(), g.Published, func(entry artifact.Entry) error {
 		entry.Key = bytes.Clone(entry.Key)
 		entries = append(entries, entry)
 		if len(entries) == walkRows {
@@ -57,7 +59,7 @@ func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, 
 	if err == nil {
 		err = flush()
 	}
-	if err == nil && asOf == g.Published {
+	if err == nil {
 		err = counts.check(g)
 	}
 	return reconcile.Unreadable(g.Pipeline, err)
@@ -88,6 +90,8 @@ func (w *walkCounts) check(g *runs.Generation) error {
 
 // ArtifactTotalsError reports that the artifacts of a pipeline are not what its published runs made (rule 4).
 type ArtifactTotalsError struct {
+	failure.Unbalanced
+
 	Pipeline                   string
 	Artifacts, StoredArtifacts int64
 	Events, StoredEvents       int64
@@ -95,25 +99,37 @@ type ArtifactTotalsError struct {
 
 func (e *ArtifactTotalsError) Error() string {
 	return fmt.Sprintf("control totals do not balance: the runs of %s made %s from %s, but the index has %s from %s; run `bursar rebuild %s`",
-		e.Pipeline, counted(e.Artifacts, "artifact"), counted(e.Events, "event"),
-		counted(e.StoredArtifacts, "artifact"), counted(e.StoredEvents, "event"), e.Pipeline)
+		e.Pipeline, reconcile.Plural(e.Artifacts, "artifact"), reconcile.Plural(e.Events, "event"),
+		reconcile.Plural(e.StoredArtifacts, "artifact"), reconcile.Plural(e.StoredEvents, "event"), e.Pipeline)
 }
 
-// Class is Data: a retry reads the same.
-func (e *ArtifactTotalsError) Class() failure.Class { return failure.Data }
-
-// ExitCode is 4 (DESIGN §7).
-func (e *ArtifactTotalsError) ExitCode() int { return 4 }
-
-// Digest returns the digest of an export of a generation.
-func (e *Reader) Digest(ctx context.Context, plan *fold.Plan, g *runs.Generation) (Exported, error) {
-	return e.export(ctx, plan, g, g.Published, io.Discard)
+// Spill writes rows to a new scratch file and returns a SELECT over it. The file is deleted by remove.
+func (e *Reader) Spill(name string, fields []column.Field, rows []column.Vector) (sql string, remove func(), err error) {
+	return e.spill(name, fields, func(out *column.ParquetWriter) error { return out.WriteGroup(rows) })
 }
 
-// counted formats a count of things.
-func counted(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
+// SpillArtifacts is Spill for all published artifacts of a generation.
+func (e *Reader) SpillArtifacts(ctx context.Context, name string, plan *fold.Plan, g *runs.Generation) (sql string, remove func(), err error) {
+	return e.spill(name, reconcile.StoredFields(plan), func(out *column.ParquetWriter) error { return e.Walk(ctx, plan, g, out.WriteGroup) })
+}
+
+func (e *Reader) spill(name string, fields []column.Field, write func(out *column.ParquetWriter) error) (sql string, remove func(), err error) {
+	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
+	if err != nil {
+		return "", nil, fmt.Errorf("write scratch: %w", err)
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	defer file.Close()
+	remove = func() { _ = os.Remove(file.Name()) } // scratch is emptied at the next start
+	out, err := column.NewParquetWriter(file, fields)
+	if err == nil {
+		err = write(out)
+	}
+	if err == nil {
+		err = out.Close()
+	}
+	if err != nil {
+		remove()
+		return "", nil, fmt.Errorf("write scratch: %w", err)
+	}
+	return "SELECT * FROM read_parquet(" + duck.Literal(file.Name()) + ")", remove, nil
 }

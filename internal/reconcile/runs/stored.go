@@ -1,11 +1,14 @@
-// The catalog's documents of pipelines: their keys, and how they are read, written and deleted.
+// The catalog's documents of pipelines: their keys, how they are read, written and deleted, and whether they are complete.
 
 package runs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
@@ -62,34 +65,43 @@ func Get(tx catalog.Tx, ref Ref) (Run, error) {
 // Put stores a run.
 func Put(tx catalog.Tx, run *Run) error { return tx.Put(runKey(run.Ref()), run) }
 
-// Find reads one run in its current state.
-func Find(ctx context.Context, c catalog.Catalog, ref Ref) (run Run, err error) {
+// View returns what read finds in one transaction of the catalog.
+func View[T any](ctx context.Context, c catalog.Catalog, read func(tx catalog.Tx) (T, error)) (found T, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) error {
-		run, err = Get(tx, ref)
+		found, err = read(tx)
 		return err
 	})
-	return run, err
+	return found, err
+}
+
+// Find reads one run in its current state.
+func Find(ctx context.Context, c catalog.Catalog, ref Ref) (Run, error) {
+	return View(ctx, c, func(tx catalog.Tx) (Run, error) { return Get(tx, ref) })
 }
 
 // List lists the runs of a generation with numbers above after, in order.
 func List(ctx context.Context, c catalog.Catalog, pipeline string, generation, after uint64) ([]Run, error) {
-	var runs []Run
-	err := c.View(ctx, func(tx catalog.Tx) error {
-		runs = nil
+	runs, err := View(ctx, c, func(tx catalog.Tx) (runs []Run, err error) {
 		last := runKey(Ref{Pipeline: pipeline, Generation: generation, Run: after})
-		return tx.ListAfter(runPrefix(pipeline, generation), last, func(_ string, value json.RawMessage) error {
-			var run Run
-			if err := json.Unmarshal(value, &run); err != nil {
-				return err
-			}
-			runs = append(runs, run)
-			return nil
-		})
+		err = tx.ListAfter(runPrefix(pipeline, generation), last, decoded(func(run *Run) { runs = append(runs, *run) }))
+		return runs, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list runs of %s: %w", pipeline, err)
 	}
 	return runs, nil
+}
+
+// decoded calls each with every document of a list.
+func decoded[T any](each func(document *T)) func(key string, value json.RawMessage) error {
+	return func(_ string, value json.RawMessage) error {
+		var document T
+		err := json.Unmarshal(value, &document)
+		if err == nil {
+			each(&document)
+		}
+		return err
+	}
 }
 
 // getState reads which generations of a pipeline exist; it is not known if the pipeline has never run.
@@ -125,73 +137,63 @@ func PutGeneration(tx catalog.Tx, g *Generation) error {
 }
 
 // ReadGeneration reads the generation of a run.
-func ReadGeneration(ctx context.Context, c catalog.Catalog, ref Ref) (g Generation, err error) {
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		g, _, err = GetGeneration(tx, ref.Pipeline, ref.Generation)
-		return err
+func ReadGeneration(ctx context.Context, c catalog.Catalog, ref Ref) (Generation, error) {
+	return View(ctx, c, func(tx catalog.Tx) (Generation, error) {
+		g, _, err := GetGeneration(tx, ref.Pipeline, ref.Generation)
+		return g, err
 	})
-	return g, err
 }
 
 // Current reads the generation that readers see; generation 0 for a pipeline that has never run.
-func Current(ctx context.Context, c catalog.Catalog, pipeline string) (g Generation, err error) {
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		g = Generation{Pipeline: pipeline}
+func Current(ctx context.Context, c catalog.Catalog, pipeline string) (Generation, error) {
+	return View(ctx, c, func(tx catalog.Tx) (Generation, error) {
+		g := Generation{Pipeline: pipeline}
 		state, known, err := getState(tx, pipeline)
-		if err != nil || !known {
-			return err
+		if err == nil && known {
+			_, err = tx.Get(generationKey(pipeline, state.Generation), &g)
 		}
-		_, err = tx.Get(generationKey(pipeline, state.Generation), &g)
-		return err
+		return g, err
 	})
-	return g, err
 }
 
 // Generations returns the generation that readers see and the one that a rebuild is making, if they exist.
-func Generations(ctx context.Context, c catalog.Catalog, pipeline string) (list []Generation, err error) {
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		list = nil
+func Generations(ctx context.Context, c catalog.Catalog, pipeline string) ([]Generation, error) {
+	return View(ctx, c, func(tx catalog.Tx) (list []Generation, err error) {
 		state, _, err := getState(tx, pipeline)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, n := range []uint64{state.Generation, state.Building} {
 			g, found, err := GetGeneration(tx, pipeline, n)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if found {
 				list = append(list, g)
 			}
 		}
-		return nil
+		return list, nil
 	})
-	return list, err
 }
 
 // ReadBatches reads the batches of a run as its generation folds them.
-func ReadBatches(ctx context.Context, c catalog.Catalog, p *project.Project, run *Run) (batches []event.Batch, err error) {
+func ReadBatches(ctx context.Context, c catalog.Catalog, p *project.Project, run *Run) ([]event.Batch, error) {
 	single := p.Pipeline(run.Pipeline).From[0]
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		batches = nil
+	return View(ctx, c, func(tx catalog.Tx) (batches []event.Batch, err error) {
 		g, _, err := GetGeneration(tx, run.Pipeline, run.Generation)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, ref := range run.Batches {
-			until := g.LastRetraction[ref.Stream]
-			if ref.Stream == "" {
-				ref.Stream = single
-			}
-			b, err := event.GetFolded(tx, p.Stream(ref.Stream), ref.Stream, ref.Batch, until)
+			stream := cmp.Or(ref.Stream, single)
+			b, err := event.GetFolded(tx, p.Stream(stream), stream, ref.Batch, g.LastRetraction[ref.Stream])
 			if err != nil {
-				return err
+				return nil, err
 			}
 			batches = append(batches, b)
 		}
-		return nil
+		return batches, nil
 	})
-	return batches, err
 }
 
 // DeleteGeneration deletes the documents of a generation and of its runs.
@@ -227,4 +229,62 @@ func deletePrefix(tx catalog.Tx, prefixes ...string) error {
 		}
 	}
 	return nil
+}
+
+// KnownObjects returns the names of all objects that runs have recorded, of all pipelines and generations.
+func KnownObjects(ctx context.Context, c catalog.Catalog) (map[string]bool, error) {
+	known, err := View(ctx, c, func(tx catalog.Tx) (map[string]bool, error) {
+		known := map[string]bool{}
+		add := func(share *Share) {
+			for _, o := range share.Objects {
+				known[o.Name] = true
+			}
+		}
+		runs := tx.List("run/", decoded(func(run *Run) {
+			for _, step := range run.Steps {
+				for i := range step.Shares {
+					add(&step.Shares[i])
+				}
+			}
+		}))
+		return known, errors.Join(runs, tx.List("share/", decoded(add)))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list objects of runs: %w", err)
+	}
+	return known, nil
+}
+
+// CheckComplete returns an error if the documents of a pipeline, which has so many objects, are incomplete: generations or runs
+// without the document that names them, or the reverse, or only those of a rebuild that is not complete.
+func CheckComplete(ctx context.Context, c catalog.Catalog, pipeline string, objects int) error {
+	return c.View(ctx, func(tx catalog.Tx) error {
+		state, named, err := getState(tx, pipeline)
+		if err != nil {
+			return err
+		}
+		found := map[string]bool{}
+		for _, kind := range []string{"generation/", "run/"} {
+			err := tx.List(kind+pipeline+"/", func(key string, _ json.RawMessage) error {
+				found[strings.Split(key, "/")[2]] = true
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if !named && len(found)+objects > 0 {
+			return fmt.Errorf("%d generations and %d objects of %s exist, but the catalog does not contain the pipeline", len(found), objects, pipeline)
+		}
+		g, known, err := GetGeneration(tx, pipeline, state.Generation)
+		if err != nil || !known {
+			return errors.Join(err, state.Missing(pipeline))
+		}
+		for number := uint64(1); number <= g.Runs; number++ {
+			if _, err := Get(tx, g.RunRef(number)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -1,22 +1,24 @@
-// Control totals that do not balance, and what to change so that they do.
+// Control totals that do not balance and what to change so that they do, and what is recorded when a step fails.
 
 package step
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"bursar/internal/catalog"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/project"
 	"bursar/internal/reconcile/runs"
 )
 
-// breachExit is the exit code of control totals that do not balance (DESIGN §7).
-const breachExit = 4
-
 // Breach reports that control totals do not balance at a step (rule 4).
 type Breach struct {
+	failure.Unbalanced
+
 	Step   runs.StepName
 	Total  string // "events" or the name of a control total
 	Group  string
@@ -42,12 +44,6 @@ func (b *Breach) PlainText() string {
 	return fmt.Sprintf("control totals do not balance at %s: total %s moves by another amount than it should; nothing of this run is visible", b.Step, b.Total)
 }
 
-// Class is Data: the same input fails again.
-func (b *Breach) Class() failure.Class { return failure.Data }
-
-// ExitCode is 4 (DESIGN §7).
-func (b *Breach) ExitCode() int { return breachExit }
-
 // remedy describes how to fix a conserve entry that does not cover all events.
 func remedy(plan *fold.Plan, c *project.Conserve) string {
 	p := plan.Pipeline
@@ -57,3 +53,52 @@ func remedy(plan *fold.Plan, c *project.Conserve) string {
 	}
 	return fmt.Sprintf("look at `conserve` in %s:%d, which says %s: %q; %s, then run `bursar rebuild %s`", p.File, c.Line, c.Total, c.Expr, leaves, p.Name)
 }
+
+// recordFailure stores with the run why its step failed, for `bursar status`. If the totals do not balance, or deltas, states or
+// parts are damaged, the run's steps are discarded and the next attempt starts from the events: an earlier step may have
+// produced what is wrong.
+func (e *Executor) recordFailure(ctx context.Context, run *runs.Run, step runs.StepName, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	var derived *derivedError
+	restart := failure.ExitCode(err) == failure.UnbalancedExit || errors.As(err, &derived)
+	trouble := &runs.Trouble{Step: step, Class: failure.Of(err).String(), Message: err.Error(), At: e.Now().UTC()}
+	if failing := (*FailingError)(nil); errors.As(err, &failing) {
+		trouble.Key = failing.Key
+	}
+	reset := false // by this attempt; what another attempt has recorded stays
+	keep := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		reset = false
+		now, err := runs.Get(tx, run.Ref())
+		if err != nil {
+			return err
+		}
+		if _, done := now.Steps[step]; done { // by another attempt
+			return nil
+		}
+		if reset = restart && now.Resets == run.Resets; reset {
+			now = now.Reset()
+			if err := runs.DeleteShares(tx, run.Ref()); err != nil {
+				return err
+			}
+		}
+		now.Trouble = trouble
+		return runs.Put(tx, &now)
+	})
+	if keep == nil && reset {
+		keep = e.deleteObjects(ctx, run.StepObjects(step))
+	}
+	if keep != nil {
+		e.Log.Info("cannot record the failure of a step", "pipeline", run.Pipeline, "run", run.Run, "error", keep)
+	}
+	return err
+}
+
+// derivedError reports that an object made by an earlier step is damaged or missing. The run is reset and starts from the events.
+type derivedError struct{ error }
+
+func (e *derivedError) Unwrap() error { return e.error }
+
+// Class is Transient: the next attempt makes the object again.
+func (e *derivedError) Class() failure.Class { return failure.Transient }

@@ -1,4 +1,4 @@
-// Finds the one event or artifact on which a pipeline's expression fails.
+// Finds the one event or artifact on which a pipeline's expression fails, and the place that an event was read from.
 
 package step
 
@@ -14,6 +14,7 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/object"
+	"bursar/internal/project"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 )
@@ -60,7 +61,6 @@ type search struct {
 	cause error // error of the last failing query
 }
 
-// fails runs the query over views.
 func (s *search) fails(ctx context.Context, views map[string]string) (bool, error) {
 	session, err := s.e.OpenViews(ctx, s.files, views)
 	if err != nil {
@@ -114,7 +114,6 @@ func (e *Executor) failingEvent(ctx context.Context, files object.Files, plan *f
 	return found
 }
 
-// eventSearch finds an event in a run's batches.
 type eventSearch struct {
 	search
 	run       *runs.Run
@@ -171,7 +170,6 @@ func (s *eventSearch) least(ctx context.Context, whole, batch []event.Batch, nam
 	})
 }
 
-// event describes the event at a place of a batch.
 func (s *eventSearch) event(ctx context.Context, batch []event.Batch, number, row int64) (*FailingError, error) {
 	place, err := s.e.eventPlace(ctx, s.plan.Events.Stream(batch[0].Stream), batch, uint64(number), row)
 	if err != nil {
@@ -221,4 +219,37 @@ func (e *Executor) findKey(ctx context.Context, files object.Files, views map[st
 		return nil
 	}
 	return key
+}
+
+// placeColumn is a column of the built-in streams with the line:column where an event was read. The row number does not help
+// there, because rows are made by the import.
+const placeColumn = "place"
+
+// eventPlace returns the place of an event, given by its hidden columns: file:row, or file:line:column for a statement's event.
+func (e *Executor) eventPlace(ctx context.Context, s *project.Stream, batches []event.Batch, number uint64, row int64) (string, error) {
+	file2, err := event.FindFile(ctx, e.Catalog, s.Name, number)
+	if err != nil {
+		return "", err
+	}
+	file, at := file2.At(row)
+	place := fmt.Sprint(at)
+	if !s.Builtin || s.Column(placeColumn) == nil {
+		return file + ":" + place, nil
+	}
+	own := event.FilterStream(batches, s.Name)
+	files := e.Objects.Files()
+	defer files.Release()
+	session, err := e.OpenViews(ctx, files, map[string]string{"events": event.ViewSQL(files, s, own)})
+	if err != nil {
+		return "", err
+	}
+	defer session.Close()
+	sql := fmt.Sprintf("SELECT %s FROM events WHERE (%s, %s) = (%d, %d) LIMIT 1", placeColumn, event.FileColumn, event.RowColumn, number, row)
+	err = session.Query(ctx, sql, func(rows []column.Vector) error {
+		if rows[0].Len() > 0 && !rows[0].IsNull(0) {
+			place = string(rows[0].Text(0))
+		}
+		return nil
+	})
+	return file + ":" + place, err
 }

@@ -21,11 +21,7 @@ import (
 // Partition executes a step for one partition, and stores the share until Step finds all of them. It is not repeated if the
 // share is stored or the step is recorded; a late attempt changes nothing (rule 5).
 func (e *Executor) Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error) {
-	plan, err := e.Plan(ctx, ref.Pipeline)
-	if err != nil {
-		return runs.StepResult{}, err
-	}
-	run, err := e.prepare(ctx, ref, step)
+	plan, run, err := e.prepare(ctx, ref, step)
 	if err != nil {
 		return runs.StepResult{}, err
 	}
@@ -92,7 +88,6 @@ func (e *Executor) runPartition(ctx context.Context, plan *fold.Plan, run *runs.
 	return share, err
 }
 
-// findShare reads the stored share of a partition.
 func (e *Executor) findShare(ctx context.Context, run *runs.Run, step runs.StepName, partition int) (share runs.Share, found bool, err error) {
 	err = e.Catalog.View(ctx, func(tx catalog.Tx) error {
 		share, found, err = runs.GetShare(tx, run, step, partition)
@@ -115,7 +110,6 @@ func (e *Executor) recordShare(ctx context.Context, run *runs.Run, step runs.Ste
 	})
 }
 
-// partitionSQL selects the events of one partition.
 func partitionSQL(events string, key []project.KeyColumn, run *runs.Run, partition int) string {
 	if run.Partitions == 1 {
 		return events

@@ -111,9 +111,7 @@ func appendNewest(readers []*pendingReader, key []byte, row []column.Vector, i i
 			return reconcile.DecodeRecord(r.Record, row, i, r.entry)
 		}
 	}
-	for c := range row {
-		row[c].AppendNull()
-	}
+	reconcile.AppendNulls(row)
 	return nil
 }
 

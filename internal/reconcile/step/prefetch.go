@@ -43,8 +43,8 @@ func (e *Executor) prefetch(ctx context.Context, plan *fold.Plan, run *runs.Run,
 		return share, nil
 	}
 	out := newTable(e.Objects, run.ObjectName("state", partition), reconcile.StateFields(plan))
+	defer out.abort()
 	if err := e.writeState(ctx, run, out, found, positions, len(keys)); err != nil {
-		out.abort()
 		return share, reconcile.Unreadable(run.Pipeline, err)
 	}
 	share.Rows = int64(len(found))
@@ -124,9 +124,7 @@ func (w *stateWindow) decode(row []column.Vector) error {
 			next++
 			continue
 		}
-		for c := range row {
-			row[c].AppendNull()
-		}
+		reconcile.AppendNulls(row)
 	}
 	return nil
 }

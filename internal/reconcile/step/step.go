@@ -25,11 +25,7 @@ func New(e *reconcile.Engine) *Executor { return &Executor{e} }
 // interrupted one is, and writes the same bytes (rule 5). Runs may be at different steps at the same time, but all steps
 // after reduce are executed in the order of runs.
 func (e *Executor) Step(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.StepResult, error) {
-	plan, err := e.Plan(ctx, ref.Pipeline)
-	if err != nil {
-		return runs.StepResult{}, err
-	}
-	run, err := e.prepare(ctx, ref, step)
+	plan, run, err := e.prepare(ctx, ref, step)
 	if err != nil {
 		return runs.StepResult{}, err
 	}
@@ -60,20 +56,24 @@ func (e *Executor) Step(ctx context.Context, ref runs.Ref, step runs.StepName) (
 	return runs.StepResult{Rows: done.Rows, Seconds: done.Seconds}, nil
 }
 
-// prepare returns a run for which a step is due. Missing earlier steps are executed first: if another attempt reset the run to
-// start from the events, this attempt repeats them.
-func (e *Executor) prepare(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.Run, error) {
+// prepare returns a run for which a step is due, and its plan. Missing earlier steps are executed first: if another attempt reset
+// the run to start from the events, this attempt repeats them.
+func (e *Executor) prepare(ctx context.Context, ref runs.Ref, step runs.StepName) (*fold.Plan, runs.Run, error) {
+	plan, err := e.Plan(ctx, ref.Pipeline)
+	if err != nil {
+		return nil, runs.Run{}, err
+	}
 	for {
 		run, err := runs.Find(ctx, e.Catalog, ref)
 		if err != nil {
-			return runs.Run{}, err
+			return nil, runs.Run{}, err
 		}
 		due := run.Due(step)
 		if due == step {
-			return run, nil
+			return plan, run, nil
 		}
 		if _, err := e.Step(ctx, ref, due); err != nil {
-			return runs.Run{}, err
+			return nil, runs.Run{}, err
 		}
 	}
 }

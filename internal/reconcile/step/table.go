@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/fold"
 	"bursar/internal/object"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 )
 
@@ -61,9 +63,7 @@ func (t *table) flush(ctx context.Context) (err error) {
 	}
 	t.total += int64(t.rows[0].Len())
 	t.out.Rows = t.total
-	for i := range t.rows {
-		t.rows[i].Reset()
-	}
+	reconcile.ResetRow(t.rows)
 	return nil
 }
 
@@ -86,6 +86,7 @@ func (t *table) finish() ([]object.Description, error) {
 	return []object.Description{t.out.Description}, nil
 }
 
+// abort discards the object, unless it is finished.
 func (t *table) abort() {
 	if t.out != nil {
 		_ = t.out.Abort() // nothing of it is visible either way
@@ -94,24 +95,17 @@ func (t *table) abort() {
 
 // tableSQL returns a SELECT over table objects, with typed columns even if there are no objects.
 func tableSQL(files object.Files, objects []object.Description, fields []column.Field) string {
+	var list []string
 	if len(objects) == 0 {
-		sql := "SELECT "
-		for i, f := range fields {
-			if i > 0 {
-				sql += ", "
-			}
-			sql += fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), column.QuoteIdentifier(f.Name))
+		for _, f := range fields {
+			list = append(list, fmt.Sprintf("CAST(NULL AS %s) AS %s", f.Type.SQL(), column.QuoteIdentifier(f.Name)))
 		}
-		return sql + " WHERE false"
+		return "SELECT " + strings.Join(list, ", ") + " WHERE false"
 	}
-	sql := "SELECT * FROM read_parquet(["
-	for i, o := range objects {
-		if i > 0 {
-			sql += ", "
-		}
-		sql += duck.Literal(files.Path(o))
+	for _, o := range objects {
+		list = append(list, duck.Literal(files.Path(o)))
 	}
-	return sql + "])"
+	return "SELECT * FROM read_parquet([" + strings.Join(list, ", ") + "])"
 }
 
 // deltaKeys lists the keys of the delta in the encoding of the index, ascending.
@@ -143,7 +137,6 @@ func (e *Executor) deltaKeys(ctx context.Context, plan *fold.Plan, run *runs.Run
 	return keys, err
 }
 
-// deltaSQL returns a SELECT over a partition's delta.
 func deltaSQL(files object.Files, plan *fold.Plan, run *runs.Run, partition int) string {
-	return tableSQL(files, run.Objects(runs.StepReduce, partition), append(append([]column.Field{}, plan.Key...), plan.Delta...))
+	return tableSQL(files, run.Objects(runs.StepReduce, partition), plan.DeltaFields())
 }

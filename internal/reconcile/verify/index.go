@@ -1,4 +1,4 @@
-// Checks of `bursar verify` on the index.
+// Checks of the index, and of the catalog's records of a pipeline.
 
 package verify
 
@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"bursar/internal/artifact"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/index"
 	"bursar/internal/reconcile/query"
+	"bursar/internal/reconcile/runs"
 )
 
 // storedIndex is an index stored in local files. While the project is open, its cache may hide changes to the files: Stored opens
@@ -37,7 +40,6 @@ func (v *verification) checkIndexFiles(ctx context.Context) (string, error) {
 	return "every block as it was written", nil
 }
 
-// close removes the copy of the index.
 func (v *verification) close() {
 	if v.stored != nil {
 		_ = v.stored.Close() // it was read only
@@ -65,7 +67,7 @@ func (v *verification) checkIndex(ctx context.Context) (string, error) {
 		}
 		total += n
 	}
-	return plural(int(total), "entry") + ": each leads to its record", nil
+	return reconcile.Plural(total, "entry") + ": each leads to its record", nil
 }
 
 // checkLoads checks that the index contains the last published run, and no run that the catalog does not know.
@@ -77,4 +79,36 @@ func (v *verification) checkLoads(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("the index is as new as the catalog: run %d", v.generation.Published), nil
+}
+
+// Unfinished reports whether an object that no run has recorded may belong to an unfinished run or rebuild.
+func (r *Verifier) Unfinished(ctx context.Context, name string) bool {
+	for _, p := range r.reader.Project.Pipelines {
+		g, err := r.reader.Current(ctx, p.Name)
+		if err != nil {
+			continue
+		}
+		state, _, err := runs.ReadState(ctx, r.reader.Catalog, p.Name)
+		if err != nil {
+			continue
+		}
+		for _, n := range []uint64{g.Generation, state.Building} {
+			rest, ok := strings.CutPrefix(name, artifact.SpacePrefix(artifact.Space{Pipeline: p.Name, Generation: n}))
+			_, rest, _ = strings.Cut(rest, "/") // runs/ or parts/, then the number of the run
+			if ok && n > 0 && (n != g.Generation || rest > fmt.Sprintf("%08d", g.Published+1)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// CheckRecords returns an error if the catalog's documents of a pipeline are incomplete: generations or runs without the document
+// that names them, or the reverse, or only those of a rebuild that is not complete.
+func (r *Verifier) CheckRecords(ctx context.Context, pipeline string) error {
+	names, err := r.reader.Objects.List(ctx, "pipelines/"+pipeline+"/")
+	if err != nil {
+		return err
+	}
+	return runs.CheckComplete(ctx, r.reader.Catalog, pipeline, len(names))
 }

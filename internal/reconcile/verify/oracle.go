@@ -77,7 +77,6 @@ func sampleJoin(plan *fold.Plan) string {
 	return strings.Join(same, " AND ")
 }
 
-// position finds a column of the record.
 func (o *oracle) position(name string) int {
 	return slices.IndexFunc(o.plan.Record, func(c fold.Column) bool { return c.Name == name })
 }
@@ -113,7 +112,6 @@ func (o *oracle) fold(key string, out []column.Vector) {
 	}
 }
 
-// foldValue folds the selected events to one value.
 func (o *oracle) foldValue(f project.Fold, value int, selected []eventAt, out *column.Vector) {
 	switch f.Kind {
 	case project.Count:
@@ -209,21 +207,11 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 		return "no artifacts", err
 	}
 	o := newOracle(v.plan)
-	sample, remove, err := v.Spill("sample", v.plan.Key, keys)
+	session, closeSample, err := v.openSample(ctx, keys)
 	if err != nil {
 		return "", err
 	}
-	defer remove()
-	files := v.Objects.Files()
-	defer files.Release()
-	session, err := v.OpenViews(ctx, files, map[string]string{
-		"events": event.FoldedSQL(files, v.plan.Events, v.batches),
-		"sample": sample,
-	})
-	if err != nil {
-		return "", err
-	}
-	defer session.Close()
+	defer closeSample()
 	if err := session.Query(ctx, o.sql, func(rows []column.Vector) error { o.add(rows); return nil }); err != nil {
 		return "", err
 	}
@@ -237,7 +225,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 	if err := v.compare(ctx, session, o, folded, stored); err != nil {
 		return "", err
 	}
-	return plural(len(stored), "artifact") + " recomputed from the events: nothing differs", nil
+	return reconcile.Plural(len(stored), "artifact") + " recomputed from the events: nothing differs", nil
 }
 
 // compare computes the `is` columns over the folded values and compares the printed artifacts with the stored ones.
@@ -277,7 +265,7 @@ func (v *verification) drawSample(ctx context.Context) (map[string]string, []col
 	keys := column.NewVectors(column.Types(v.plan.Key), v.sample)
 	step, seen := max(1, int(v.generation.Artifacts)/max(1, v.sample)), 0
 	printer := query.NewPrinter(v.plan)
-	err := v.Walk(ctx, v.plan, &v.generation, v.generation.Published, func(row []column.Vector) error {
+	err := v.Walk(ctx, v.plan, &v.generation, func(row []column.Vector) error {
 		for i := range row[0].Len() {
 			if seen++; seen%step != 0 || len(stored) >= v.sample {
 				continue
@@ -290,4 +278,20 @@ func (v *verification) drawSample(ctx context.Context) (map[string]string, []col
 		return nil
 	})
 	return stored, keys, err
+}
+
+// openSample opens a session with views of all events and of the sampled keys.
+func (v *verification) openSample(ctx context.Context, keys []column.Vector) (session *duck.Session, closeSample func(), err error) {
+	sample, remove, err := v.Spill("sample", v.plan.Key, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	files := v.Objects.Files()
+	defer files.Release()
+	session, err = v.OpenViews(ctx, files, map[string]string{"events": event.FoldedSQL(files, v.plan.Events, v.batches), "sample": sample})
+	if err != nil {
+		remove()
+		return nil, nil, err
+	}
+	return session, func() { session.Close(); remove() }, nil
 }

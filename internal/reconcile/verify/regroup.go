@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
@@ -47,26 +46,16 @@ func (v *verification) checkRegrouped(ctx context.Context) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%s folded from their events in %d random groupings and orders (seed %d): nothing differs",
-		plural(len(stored), "artifact"), regroupings, v.seed), nil
+		reconcile.Plural(len(stored), "artifact"), regroupings, v.seed), nil
 }
 
 // sampleEvents reads all events of the keys, with the columns of event.FoldedFields.
 func (v *verification) sampleEvents(ctx context.Context, keys []column.Vector) ([]column.Vector, error) {
-	sample, remove, err := v.Spill("sample", v.plan.Key, keys)
+	session, closeSample, err := v.openSample(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	defer remove()
-	files := v.Objects.Files()
-	defer files.Release()
-	session, err := v.OpenViews(ctx, files, map[string]string{
-		"events": event.FoldedSQL(files, v.plan.Events, v.batches),
-		"sample": sample,
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer session.Close()
+	defer closeSample()
 	fields := event.FoldedFields(v.plan.Events)
 	order := fmt.Sprintf("%s, %s", event.FileColumn, event.RowColumn) // so that a seed always gives the same batches
 	if v.plan.Events.Several() {
@@ -126,7 +115,7 @@ func (v *verification) regroup(ctx context.Context, random *rand.Rand, batches i
 
 // foldGroup reduces one batch and merges it into the state, by encoded key.
 func (v *verification) foldGroup(ctx context.Context, events []column.Vector, state map[string]eventAt) error {
-	deltaFields := append(slices.Clone(v.plan.Key), v.plan.Delta...)
+	deltaFields := v.plan.DeltaFields()
 	delta, err := v.queryRows(ctx, v.plan.Reduce, deltaFields, rowView{"events", event.FoldedFields(v.plan.Events), events})
 	if err != nil {
 		return err

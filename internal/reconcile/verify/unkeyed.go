@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/step"
@@ -30,10 +31,9 @@ func (v *verification) checkUnkeyed(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("the generation counts %d events of %s without a key, the runs count %d", v.generation.Unkeyed[s.Name], s.Name, byStream[s.Name])
 		}
 	}
-	return fmt.Sprintf("%s without a key of %d: counted and summed as the runs account for them, the others are in artifacts", plural(int(events), "event"), all), nil
+	return fmt.Sprintf("%s without a key of %d: counted and summed as the runs account for them, the others are in artifacts", reconcile.Plural(events, "event"), all), nil
 }
 
-// recountUnkeyed counts and sums the events of one run again.
 func (v *verification) recountUnkeyed(ctx context.Context, run *runs.Run) error {
 	batches, err := runs.ReadBatches(ctx, v.Catalog, v.Project, run)
 	if err != nil {

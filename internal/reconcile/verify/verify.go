@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
@@ -16,6 +15,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/fold"
 	"bursar/internal/object"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/step"
@@ -48,7 +48,6 @@ type Check struct {
 	Err    error  `json:"-"` // why it is not OK
 }
 
-// verification is the state of one verification.
 type verification struct {
 	*query.Reader
 	plan       *fold.Plan
@@ -114,7 +113,6 @@ func (r *Verifier) Verify(ctx context.Context, pipeline string, o Options) (Resu
 	return v.out, nil
 }
 
-// namedCheck is one check of Verify.
 type namedCheck struct {
 	name   string
 	totals bool
@@ -155,7 +153,7 @@ func (v *verification) checkRuns(ctx context.Context) (string, error) {
 		}
 		v.batches = append(v.batches, batches...)
 	}
-	return fmt.Sprintf("%s, %s, each batch in one run", plural(len(v.runs), "run"), plural(len(v.batches), "batch")), nil
+	return fmt.Sprintf("%s, %s, each batch in one run", reconcile.Plural(len(v.runs), "run"), reconcile.Plural(len(v.batches), "batch")), nil
 }
 
 func streamSuffix(b runs.BatchRef) string {
@@ -195,7 +193,7 @@ func (v *verification) checkRunTotals(context.Context) (string, error) {
 			return "", fmt.Errorf("run %d is published, but its control totals did not balance", run.Run)
 		}
 	}
-	return fmt.Sprintf("%s: events and control totals are those of the batches", plural(len(v.runs), "run")), nil
+	return fmt.Sprintf("%s: events and control totals are those of the batches", reconcile.Plural(len(v.runs), "run")), nil
 }
 
 // scale is the number of decimals of a conserved total.
@@ -217,12 +215,12 @@ func (v *verification) checkBatchObjects(ctx context.Context) (string, error) {
 		if b.Quarantine != nil {
 			all = append(all, *b.Quarantine)
 		}
-		if err := object.CheckAll(ctx, v.Objects, all, v.Workers); err != nil {
+		if err := object.CheckAll(ctx, object.Uncached(v.Objects), all, v.Workers); err != nil {
 			return "", fmt.Errorf("batch %d of %s: %w", b.Batch, b.Stream, err)
 		}
 		objects += len(all)
 	}
-	return fmt.Sprintf("%s of %s: every byte as it was sealed", plural(objects, "object"), plural(len(v.batches), "batch")), nil
+	return fmt.Sprintf("%s of %s: every byte as it was sealed", reconcile.Plural(objects, "object"), reconcile.Plural(len(v.batches), "batch")), nil
 }
 
 // checkBatchTotals recomputes each batch's rows, control totals and digest from its events.
@@ -235,7 +233,7 @@ func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
 		}
 		events += b.Accepted
 	}
-	return fmt.Sprintf("%s: rows, sums and digests are those of the batches", plural(int(events), "event")), nil
+	return fmt.Sprintf("%s: rows, sums and digests are those of the batches", reconcile.Plural(events, "event")), nil
 }
 
 func (v *verification) recount(ctx context.Context, b event.Batch) error {
@@ -261,24 +259,24 @@ func (v *verification) recount(ctx context.Context, b event.Batch) error {
 func (v *verification) checkParts(ctx context.Context) (string, error) {
 	parts, rows := 0, int64(0)
 	for _, run := range v.runs {
-		if err := object.CheckAll(ctx, v.Objects, run.Parts(), v.Workers); err != nil {
+		if err := object.CheckAll(ctx, object.Uncached(v.Objects), run.Parts(), v.Workers); err != nil {
 			return "", fmt.Errorf("run %d: %w", run.Run, err)
 		}
 		for _, p := range run.Parts() {
 			parts, rows = parts+1, rows+p.Rows
 		}
 	}
-	return fmt.Sprintf("%s with %s: every byte as it was written", plural(parts, "part"), plural(int(rows), "record")), nil
+	return fmt.Sprintf("%s with %s: every byte as it was written", reconcile.Plural(parts, "part"), reconcile.Plural(rows, "record")), nil
 }
 
 // checkArtifactTotals checks that the current artifacts contain exactly the totals of all batches (rule 4).
 func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) {
-	all, err := v.Materialize(ctx, "verify", &query.ScratchTable{Plan: v.plan, Generation: &v.generation, AsOf: v.generation.Published})
+	all, remove, err := v.SpillArtifacts(ctx, "verify", v.plan, &v.generation)
 	if err != nil {
 		return "", err
 	}
-	defer all.Remove()
-	session, err := v.OpenViews(ctx, nil, map[string]string{"state": all.SQL()})
+	defer remove()
+	session, err := v.OpenViews(ctx, nil, map[string]string{"state": all})
 	if err != nil {
 		return "", err
 	}
@@ -311,18 +309,5 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 	if now.Artifacts != v.generation.Artifacts {
 		return "", fmt.Errorf("%d artifacts are indexed, %d were made", now.Artifacts, v.generation.Artifacts)
 	}
-	return fmt.Sprintf("%s: they contain %s and all control totals", plural(int(now.Artifacts), "artifact"), plural(int(wantEvents), "event")), nil
-}
-
-// plural formats a count of things.
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	if strings.HasSuffix(what, "ch") {
-		what += "e"
-	} else if stem, found := strings.CutSuffix(what, "y"); found {
-		what = stem + "ie"
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%s: they contain %s and all control totals", reconcile.Plural(now.Artifacts, "artifact"), reconcile.Plural(wantEvents, "event")), nil
 }

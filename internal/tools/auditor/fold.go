@@ -69,7 +69,6 @@ func keyJSON(key []Value, types []Type) string {
 	return "[" + strings.Join(texts, ",") + "]"
 }
 
-// artifact prints the artifact of one key's events.
 func (m *Model) artifact(events []Row) string {
 	printed := map[string]string{}
 	values, types := Row{}, map[string]Type{}
@@ -112,7 +111,6 @@ func (m *Model) matching(f *Fold, events []Row) []Row {
 	return slices.DeleteFunc(slices.Clone(events), func(row Row) bool { return f.Where != nil && !f.Where.Matches(row) })
 }
 
-// fold folds events to one value.
 func (m *Model) fold(f *Fold, events []Row) (Value, Type) {
 	if f.Kind == "count" {
 		return numberValue(BigInt, big.NewRat(int64(len(events)), 1)), Type{Kind: BigInt}

@@ -101,7 +101,6 @@ var misfits = map[Kind][]string{
 	Timestamp: {"2024-13-01T00:00:00Z", "2024-01-01", "2024-01-01T24:00:00Z", "2024-01-01T00:00:60Z", "2024-01-01T00:00:00.0000001Z", "now"},
 }
 
-// malformed spells a row wrongly.
 func (g *generator) malformed(row sentRow, header []string) string {
 	read := slices.DeleteFunc(slices.Clone(g.stream.Columns), func(c Column) bool { return c.Is != nil })
 	c := pick(g, read)

@@ -58,7 +58,6 @@ type Size struct {
 	Versions bool
 }
 
-// generator generates one case.
 type generator struct {
 	*rand.Rand
 	*feed          // of the current stream

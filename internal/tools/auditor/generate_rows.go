@@ -103,13 +103,15 @@ func (g *generator) header() []string {
 	return header
 }
 
-// line makes one row.
 func (g *generator) line(header []string) string {
 	row := g.row()
 	if g.chance(12) {
 		return g.malformed(row, header)
 	}
-	return g.write(row, header)
+	if g.isCSV {
+		return g.csv(g.cells(row, header))
+	}
+	return g.object(g.properties(row))
 }
 
 // row is a new event, or one that was sent, perhaps changed.
@@ -161,14 +163,6 @@ func (g *generator) number(t Type) string {
 		return text
 	}
 	return text + "." + fmt.Sprintf("%09d", g.IntN(1e9))[:1+g.IntN(min(t.Scale, 9))]
-}
-
-// write spells a row.
-func (g *generator) write(row sentRow, header []string) string {
-	if g.isCSV {
-		return g.csv(g.cells(row, header))
-	}
-	return g.object(g.properties(row))
 }
 
 // properties spells a row's values as JSON, by column.

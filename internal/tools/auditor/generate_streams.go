@@ -76,7 +76,6 @@ func (g *generator) makeStream(name string, money Type) {
 	g.stream = s
 }
 
-// place sets the position of a column in files.
 func (g *generator) place(s *Stream, c *Column) {
 	if c.Is != nil {
 		return

@@ -10,7 +10,6 @@ import (
 	"strings"
 )
 
-// ingested is the ingested content of one stream.
 type ingested struct {
 	stream     *Stream
 	files      map[string]*ingestedFile
@@ -21,7 +20,6 @@ type ingested struct {
 	batches    int
 }
 
-// rejected is the rejected rows of a batch.
 type rejected struct {
 	batch int
 	rows  []record
@@ -46,7 +44,6 @@ type idEntry struct {
 	event   int // its place among all events
 }
 
-// ingestedFile is a file that was taken in.
 type ingestedFile struct {
 	digest       string
 	name, header string

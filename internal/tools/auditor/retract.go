@@ -178,12 +178,7 @@ func (m *Model) Undo(r Retraction) (refused bool) {
 
 // Folded reports whether a batch is in artifacts.
 func (m *Model) Folded(r Retraction) bool {
-	return m.sealNumber(r) <= m.published
-}
-
-// sealNumber returns a batch's position among all sealed ones, from 1.
-func (m *Model) sealNumber(r Retraction) int {
-	return 1 + slices.IndexFunc(m.Sealed, func(b Batch) bool { return b.Stream == r.Stream && b.Number == r.Batch })
+	return slices.ContainsFunc(m.Sealed[:m.published], func(b Batch) bool { return b.Stream == r.Stream && b.Number == r.Batch })
 }
 
 // Counted returns the number of events that count in a sealed batch, given by its position from 1.

@@ -113,7 +113,6 @@ func (s *Stream) Column(name string) *Column {
 	return &s.Columns[i]
 }
 
-// has reports whether the stream has columns.
 func (s *Stream) has(columns []string) bool {
 	return !slices.ContainsFunc(columns, func(name string) bool { return s.Column(name) == nil })
 }

@@ -57,7 +57,6 @@ func (o Options) inFolder(pipeline string, do func(b *bench) error) (err error) 
 	return do(&bench{Options: o, dir: root, pipeline: pipeline, fingerprints: map[string]string{}})
 }
 
-// bench is the state of a running benchmark.
 type bench struct {
 	Options
 	dir         string
@@ -73,20 +72,13 @@ type bench struct {
 func (b *bench) preparedDir() string { return filepath.Join(b.dir, "prepared") }
 func (b *bench) roundDir() string    { return filepath.Join(b.dir, "round") }
 
-// batchPattern matches the files of all batches.
-func (b *bench) batchPattern() string { return filepath.Join(b.dir, "batch-*.jsonl") }
-
 func (b *bench) logf(format string, args ...any) { b.Watch(fmt.Sprintf(format, args...)) }
 
 func (b *bench) measure(ctx context.Context) (Report, error) {
-	if err := b.generate(); err != nil {
-		return Report{}, err
-	}
-	if err := b.prepare(ctx); err != nil {
-		return Report{}, err
-	}
-	if err := b.preparePeers(ctx); err != nil {
-		return Report{}, err
+	for _, prepare := range []func(context.Context) error{b.generate, b.prepare, b.preparePeers} {
+		if err := prepare(ctx); err != nil {
+			return Report{}, err
+		}
 	}
 	var rounds []Round
 	for n := range b.Rounds {
@@ -104,8 +96,7 @@ func (b *bench) measure(ctx context.Context) (Report, error) {
 	return b.report(rounds), nil
 }
 
-// generate writes the batches that all sides read.
-func (b *bench) generate() error {
+func (b *bench) generate(context.Context) error {
 	for n := range b.Batches {
 		path := filepath.Join(b.dir, fmt.Sprintf("batch-%04d.jsonl", n+1))
 		events := b.Events*(n+1)/b.Batches - b.Events*n/b.Batches

@@ -1,4 +1,4 @@
-// Starts a process for each side of a benchmark, and runs a side in such a process. Input and result are JSON.
+// The child processes of a benchmark: how one is started, what it runs, and what memory, disk and CPU it uses. Input and result are JSON.
 
 package bench
 
@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 )
 
@@ -24,7 +25,6 @@ const (
 	kindPeer      = "peer"
 )
 
-// childSpec is the input of a child process.
 type childSpec struct {
 	Kind    string   `json:"kind"`
 	Dir     string   `json:"dir"`   // folder of the project; for yardstick and peers, folder of the files
@@ -43,7 +43,6 @@ type childSpec struct {
 // stopTimeout is the time for an interrupted child process to end.
 const stopTimeout = 20 * time.Second
 
-// startChild starts a child process and decodes its result.
 func startChild(ctx context.Context, program string, command []string, spec childSpec, into any) error {
 	input, err := json.Marshal(spec)
 	if err != nil {
@@ -96,4 +95,53 @@ func RunChild(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	return json.NewEncoder(out).Encode(result)
+}
+
+// peakMemory returns the maximum resident memory of the process in bytes.
+func peakMemory() (int64, error) {
+	kilobytes, err := procField("/proc/self/status", "VmHWM:")
+	return kilobytes << 10, err
+}
+
+// writtenBytes returns the number of bytes that the process has written to disks so far.
+func writtenBytes() (int64, error) { return procField("/proc/self/io", "write_bytes:") }
+
+// measure returns the seconds that do takes, and the number of bytes that the process writes meanwhile.
+func measure(do func() error) (seconds float64, written int64, err error) {
+	before, err := writtenBytes()
+	if err != nil {
+		return 0, 0, err
+	}
+	began := time.Now()
+	if err := do(); err != nil {
+		return 0, 0, err
+	}
+	seconds = time.Since(began).Seconds()
+	after, err := writtenBytes()
+	return seconds, after - before, err
+}
+
+// procField reads the number after a name in a file of Linux's proc file system.
+func procField(path, name string) (n int64, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, fmt.Errorf("read counters of the process (Linux only): %w", err)
+	}
+	for line := range bytes.Lines(text) {
+		if rest, ok := bytes.CutPrefix(line, []byte(name)); ok {
+			if _, err := fmt.Sscan(string(rest), &n); err != nil {
+				return 0, fmt.Errorf("read %s of %s: %w", name, path, err)
+			}
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("read %s: %s is missing", path, name)
+}
+
+func cpuSeconds() float64 {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 }

@@ -17,8 +17,8 @@ import (
 	"bursar/internal/app"
 )
 
-// withRunningProject starts the project and stops it when do returns.
-func withRunningProject(ctx context.Context, dir string, do func(up app.Up) error) (err error) {
+// withRunningProject starts the project, calls do with a client of so many connections, and stops the project.
+func withRunningProject(ctx context.Context, dir string, connections int, do func(c *apiClient) error) (err error) {
 	a, err := app.Open(ctx, dir, "bench", discardLog)
 	if err != nil {
 		return err
@@ -30,7 +30,11 @@ func withRunningProject(ctx context.Context, dir string, do func(up app.Up) erro
 	go func() { ended <- a.Up(serving, app.UpOptions{Ready: func(u app.Up) { ready <- u }}) }()
 	select {
 	case up := <-ready:
-		err = do(up)
+		var c *apiClient
+		if c, err = newAPIClient(up, connections); err == nil {
+			err = do(c)
+			c.client.CloseIdleConnections()
+		}
 	case err := <-ended:
 		return err
 	}
@@ -38,7 +42,6 @@ func withRunningProject(ctx context.Context, dir string, do func(up app.Up) erro
 	return errors.Join(err, <-ended)
 }
 
-// apiClient calls the API of a running project.
 type apiClient struct {
 	base, token string
 	client      *http.Client
@@ -84,7 +87,6 @@ func (c *apiClient) artifact(ctx context.Context, key string) (code int, text []
 	return c.call(ctx, http.MethodGet, "/v1/pipelines/"+pipeline+"/artifacts?key="+url.QueryEscape(key), http.NoBody)
 }
 
-// send posts events and returns the number of accepted ones.
 func (c *apiClient) send(ctx context.Context, events []byte) (accepted int64, err error) {
 	code, text, err := c.call(ctx, http.MethodPost, "/v1/streams/"+stream+"/events", bytes.NewReader(events))
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"time"
 
-	"bursar/internal/app"
 	"bursar/internal/tools/shop"
 
 	"golang.org/x/sync/errgroup"
@@ -51,8 +50,8 @@ func Freshness(ctx context.Context, o FreshnessOptions) (report FreshnessReport,
 		if err := writeProject(b.preparedDir(), b.pipeline); err != nil {
 			return err
 		}
-		return withRunningProject(ctx, b.preparedDir(), func(up app.Up) (err error) {
-			took, err = measureFreshness(ctx, up, o)
+		return withRunningProject(ctx, b.preparedDir(), o.Events, func(c *apiClient) (err error) {
+			took, err = c.measureFreshness(ctx, o)
 			return err
 		})
 	})
@@ -65,12 +64,7 @@ func Freshness(ctx context.Context, o FreshnessOptions) (report FreshnessReport,
 	}, nil
 }
 
-func measureFreshness(ctx context.Context, up app.Up, o FreshnessOptions) ([]time.Duration, error) {
-	caller, err := newAPIClient(up, o.Events)
-	if err != nil {
-		return nil, err
-	}
-	defer caller.client.CloseIdleConnections()
+func (c *apiClient) measureFreshness(ctx context.Context, o FreshnessOptions) ([]time.Duration, error) {
 	var events bytes.Buffer
 	if _, err := shop.WriteState(&events, shop.Bench{Seed: seed, State: o.Events}, 0, o.Events); err != nil {
 		return nil, err
@@ -81,7 +75,7 @@ func measureFreshness(ctx context.Context, up app.Up, o FreshnessOptions) ([]tim
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range took {
 		group.Go(func() (err error) {
-			took[i], err = caller.measureEvent(ctx, lines[i])
+			took[i], err = c.measureEvent(ctx, lines[i])
 			return err
 		})
 		select {

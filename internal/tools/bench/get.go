@@ -4,13 +4,18 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"path/filepath"
 	"time"
 
 	"bursar/internal/app"
 	"bursar/internal/tools/shop"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // GetOptions of the benchmark get.
@@ -79,7 +84,6 @@ func (r *GetReport) measure(ctx context.Context, b *bench, reads int) (err error
 	return err
 }
 
-// readInProcess opens the project and reads.
 func (r *GetReport) readInProcess(ctx context.Context, dir string, keys []string) (err error) {
 	a, err := app.Open(ctx, dir, "bench", discardLog)
 	if err != nil {
@@ -108,12 +112,7 @@ func (r *GetReport) readInProcess(ctx context.Context, dir string, keys []string
 // readOverHTTP starts the project and reads the keys over several connections, twice. The second pass is measured.
 // Client and server share the machine.
 func readOverHTTP(ctx context.Context, dir string, keys []string, connections int) (r Reads, err error) {
-	err = withRunningProject(ctx, dir, func(up app.Up) error {
-		c, err := newAPIClient(up, connections)
-		if err != nil {
-			return err
-		}
-		defer c.client.CloseIdleConnections()
+	err = withRunningProject(ctx, dir, connections, func(c *apiClient) (err error) {
 		for range 2 {
 			if r, err = timeReads(ctx, connections, keys, c.read); err != nil {
 				return err
@@ -135,3 +134,79 @@ func timeReads(ctx context.Context, connections int, keys []string, read func(ct
 }
 
 func microseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
+
+// pebbleStore contains every artifact under its key.
+type pebbleStore struct{ db *pebble.DB }
+
+// pebbleCache equals the cache of the product's index.
+const pebbleCache = 64 << 20
+
+// makePebbleStore fills a store with the project's artifacts. It returns keep of the keys, spread evenly.
+func makePebbleStore(ctx context.Context, project, dir string, keep int) (_ *pebbleStore, keys []string, err error) {
+	a, err := app.Open(ctx, project, "bench", discardLog)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	db, err := pebble.Open(dir, &pebble.Options{CacheSize: pebbleCache, DisableWAL: true, Logger: quietLogger{}})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open yardstick: %w", err)
+	}
+	p := &pebbleStore{db}
+	var all []string
+	_, err = exportTo(ctx, a, func(lines io.Reader) (err error) {
+		all, err = p.fill(lines)
+		return err
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	for i := range min(keep, len(all)) {
+		keys = append(keys, all[i*len(all)/min(keep, len(all))])
+	}
+	return p, keys, nil
+}
+
+func (p *pebbleStore) fill(lines io.Reader) (keys []string, err error) {
+	in := json.NewDecoder(lines)
+	for {
+		var line struct {
+			Key      string          `json:"key"`
+			Artifact json.RawMessage `json:"artifact"`
+		}
+		err := in.Decode(&line)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = p.db.Set([]byte(line.Key), line.Artifact, pebble.NoSync)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("fill yardstick: %w", err)
+		}
+		keys = append(keys, line.Key)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("fill yardstick: there are no artifacts")
+	}
+	return keys, p.db.Flush()
+}
+
+func (p *pebbleStore) read(_ context.Context, key string) error {
+	_, closer, err := p.db.Get([]byte(key))
+	if err != nil {
+		return fmt.Errorf("read %s of yardstick: %w", key, err)
+	}
+	return closer.Close()
+}
+
+// Close closes the store.
+func (p *pebbleStore) Close() error { return p.db.Close() }
+
+type quietLogger struct{}
+
+func (quietLogger) Infof(string, ...any)  {}
+func (quietLogger) Errorf(string, ...any) {}
+
+// Fatalf must not return.
+func (quietLogger) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"bursar/internal/app"
 	"bursar/internal/tools/shop"
 
 	"golang.org/x/sync/errgroup"
@@ -97,7 +96,6 @@ func (r *IntakeReport) summarize() {
 	r.P99 = medianOf(func(r *IntakeRound) float64 { return r.P99 })
 }
 
-// makeRequests generates the events of a round and splits them into bodies.
 func makeRequests(o IntakeOptions, round int) ([][]byte, shop.Totals, error) {
 	var text bytes.Buffer
 	totals, err := shop.WriteBench(&text, shop.Bench{Seed: seed, Events: o.Events, Keys: max(o.Events/4, 1), Batch: round})
@@ -157,35 +155,24 @@ func inParallel[T any](ctx context.Context, clients int, items []T, do func(ctx 
 	return took, all, err
 }
 
-// quantile returns a percentile in milliseconds.
 func quantile(sorted []time.Duration, percent int) float64 {
 	return float64(sorted[(len(sorted)-1)*percent/100].Microseconds()) / 1000
 }
 
 // measureAPI starts the project, sends it the bodies, and checks that it accepts every event.
 func measureAPI(ctx context.Context, dir string, bodies [][]byte, totals shop.Totals, clients int) (took []time.Duration, all time.Duration, err error) {
-	err = withRunningProject(ctx, dir, func(up app.Up) (err error) {
-		took, all, err = sendEvents(ctx, up, bodies, totals, clients)
+	err = withRunningProject(ctx, dir, clients, func(c *apiClient) (err error) {
+		var sum atomic.Int64
+		took, all, err = inParallel(ctx, clients, bodies, func(ctx context.Context, body []byte) error {
+			accepted, err := c.send(ctx, body)
+			sum.Add(accepted)
+			return err
+		})
+		if got := sum.Load(); err == nil && got != totals.Events {
+			err = fmt.Errorf("%d of %d events were accepted", got, totals.Events)
+		}
 		return err
 	})
-	return took, all, err
-}
-
-func sendEvents(ctx context.Context, up app.Up, bodies [][]byte, totals shop.Totals, clients int) ([]time.Duration, time.Duration, error) {
-	c, err := newAPIClient(up, clients)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer c.client.CloseIdleConnections()
-	var sum atomic.Int64
-	took, all, err := inParallel(ctx, clients, bodies, func(ctx context.Context, body []byte) error {
-		accepted, err := c.send(ctx, body)
-		sum.Add(accepted)
-		return err
-	})
-	if got := sum.Load(); err == nil && got != totals.Events {
-		err = fmt.Errorf("%d of %d events were accepted", got, totals.Events)
-	}
 	return took, all, err
 }
 

@@ -1,4 +1,4 @@
-// Measures runs in three lanes and the same runs one after another, on a local store and on a simulated remote one.
+// Measures runs in three lanes and the same runs one after another, on a local store and on a simulated remote one such as S3.
 
 package bench
 
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bursar/internal/app"
+	"bursar/internal/object"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/tools/shop"
 )
@@ -50,7 +51,6 @@ const (
 	threeLanes      = "three lanes"       // all batches are sealed before
 )
 
-// lanesResult is the result of a child process.
 type lanesResult struct {
 	Seconds float64  `json:"seconds"`
 	CPU     float64  `json:"cpu"`   // CPU seconds
@@ -67,7 +67,7 @@ func Lanes(ctx context.Context, o Options) (report LanesReport, err error) {
 }
 
 func (b *bench) lanes(ctx context.Context) (r LanesReport, err error) {
-	if err := b.generate(); err != nil {
+	if err := b.generate(ctx); err != nil {
 		return r, err
 	}
 	if err := b.prepare(ctx); err != nil {
@@ -170,7 +170,6 @@ func measureLanes(ctx context.Context, spec childSpec) (r lanesResult, err error
 	return r, err
 }
 
-// runFiles ingests files, and measures the time of their runs.
 func (r *lanesResult) runFiles(ctx context.Context, a *app.App, mode string, files []string) (err error) {
 	for _, file := range files {
 		if err := ingestFile(ctx, a, file); err != nil {
@@ -188,7 +187,6 @@ func (r *lanesResult) runFiles(ctx context.Context, a *app.App, mode string, fil
 	return err
 }
 
-// callSteps processes the backlog by direct calls of the steps.
 func callSteps(ctx context.Context, a *app.App) error {
 	for {
 		next, err := a.Steps.Next(ctx, pipeline, 0)
@@ -203,7 +201,6 @@ func callSteps(ctx context.Context, a *app.App) error {
 	}
 }
 
-// collect lists the digests of the parts of the measured runs.
 func (r *lanesResult) collect(ctx context.Context, a *app.App, before runs.Generation, want int) error {
 	runs, err := a.Runs(ctx, pipeline, max(before.Generation, 1), before.Published)
 	if err != nil {
@@ -218,4 +215,73 @@ func (r *lanesResult) collect(ctx context.Context, a *app.App, before runs.Gener
 		}
 	}
 	return nil
+}
+
+// slowStore adds a wait to each call of a store. Code that reads an object in place waits when it asks for the path.
+type slowStore struct {
+	object.Local
+	latency time.Duration
+}
+
+func (s slowStore) wait() { <-time.After(s.latency) }
+
+func (s slowStore) Files() object.Files { return slowFiles{s.Local.Files(), s} }
+
+func (s slowStore) OpenSized(ctx context.Context, name string, size int64) (object.Reader, error) {
+	s.wait()
+	r, err := s.Local.OpenSized(ctx, name, size)
+	return slowReader{r, s}, err
+}
+
+type slowFiles struct {
+	object.Files
+	store slowStore
+}
+
+func (f slowFiles) Path(d object.Description) string {
+	f.store.wait()
+	return f.Files.Path(d)
+}
+
+func (s slowStore) Create(ctx context.Context, name string) (object.Writer, error) {
+	s.wait()
+	w, err := s.Local.Create(ctx, name)
+	return slowWriter{w, s}, err
+}
+
+func (s slowStore) Open(ctx context.Context, name string) (object.Reader, error) {
+	s.wait()
+	r, err := s.Local.Open(ctx, name)
+	return slowReader{r, s}, err
+}
+
+func (s slowStore) List(ctx context.Context, prefix string) ([]string, error) {
+	s.wait()
+	return s.Local.List(ctx, prefix)
+}
+
+func (s slowStore) Delete(ctx context.Context, name string) error {
+	s.wait()
+	return s.Local.Delete(ctx, name)
+}
+
+// slowWriter waits at the end only, because a store like S3 accepts bytes as they arrive.
+type slowWriter struct {
+	object.Writer
+	store slowStore
+}
+
+func (w slowWriter) Commit() error {
+	w.store.wait()
+	return w.Writer.Commit()
+}
+
+type slowReader struct {
+	object.Reader
+	store slowStore
+}
+
+func (r slowReader) ReadAt(p []byte, off int64) (int, error) {
+	r.store.wait()
+	return r.Reader.ReadAt(p, off)
 }

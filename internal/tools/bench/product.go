@@ -1,18 +1,27 @@
-// Measures the product, from the first byte of the first file to the watermark of the last run. The server already runs.
+// The two sides of the benchmark reconcile: the product, from the first byte of the first file to the watermark of the last run, and
+// the yardstick, for which DuckDB reads the same files and groups them by key, in memory. The sums of both are read back.
 
 package bench
 
 import (
+	"bufio"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"runtime/pprof"
 	"time"
 
 	"bursar/internal/app"
+	"bursar/internal/column"
+	"bursar/internal/duck"
 	"bursar/internal/event/intake"
+	"bursar/internal/reconcile/query"
+	"bursar/internal/tools/shop"
 )
 
 const (
@@ -64,12 +73,15 @@ func measureProduct(ctx context.Context, spec childSpec) (r productResult, err e
 	if r.PeakMemory, err = peakMemory(); err != nil || !spec.Sum {
 		return r, err
 	}
-	sums, exported, err := sumArtifacts(ctx, a)
-	r.Sums, r.Artifacts, r.Digest = sums, exported.Rows, exported.Digest
+	var totals shop.Totals
+	exported, err := exportTo(ctx, a, func(lines io.Reader) (err error) {
+		totals, err = sumLines(lines)
+		return err
+	})
+	r.Sums, r.Artifacts, r.Digest = sumTexts(totals), exported.Rows, exported.Digest
 	return r, err
 }
 
-// reconcile ingests one file and processes the backlog.
 func (r *productResult) reconcile(ctx context.Context, a *app.App, file string) error {
 	began := time.Now()
 	if err := ingestFile(ctx, a, file); err != nil {
@@ -120,4 +132,97 @@ func profile(path string) (stop func() error, err error) {
 		pprof.StopCPUProfile()
 		return file.Close()
 	}, nil
+}
+
+// yardstickThreads is the number of cores of the machines for which the performance goals are set.
+const yardstickThreads = 2
+
+type yardstickResult struct {
+	Seconds float64           `json:"seconds"`
+	Peak    int64             `json:"peak"`
+	Keys    int64             `json:"keys"`
+	Sums    map[string]string `json:"sums"`
+}
+
+func measureYardstick(ctx context.Context, spec childSpec) (r yardstickResult, err error) {
+	session, err := duck.Open(duck.Options{Threads: yardstickThreads, Dirs: []string{spec.Dir}})
+	if err != nil {
+		return r, err
+	}
+	defer session.Close()
+	began := time.Now()
+	if err := session.Exec(ctx, "CREATE TABLE result AS "+shop.YardstickSQL(spec.Files[0])); err != nil {
+		return r, fmt.Errorf("run yardstick: %w", err)
+	}
+	r.Seconds = time.Since(began).Seconds()
+	if r.Peak, err = peakMemory(); err != nil {
+		return r, err
+	}
+	r.Keys, r.Sums, err = sumTable(ctx, session, "result")
+	return r, err
+}
+
+// sumTable counts the rows of a table and adds up its columns.
+func sumTable(ctx context.Context, session *duck.Session, table string) (rows int64, sums map[string]string, err error) {
+	sql := `SELECT CAST(count(*) AS VARCHAR), CAST(sum(events) AS VARCHAR), CAST(sum(shipped) AS VARCHAR),
+		CAST(sum(paid) AS VARCHAR), CAST(sum(refunded) AS VARCHAR) FROM ` + table
+	err = session.Query(ctx, sql, func(row []column.Vector) error {
+		sums = map[string]string{
+			"events": string(row[1].Text(0)), "shipped": string(row[2].Text(0)),
+			"paid": string(row[3].Text(0)), "refunded": string(row[4].Text(0)),
+		}
+		_, err := fmt.Sscan(string(row[0].Text(0)), &rows)
+		return err
+	})
+	if err != nil {
+		return 0, nil, fmt.Errorf("add %s up: %w", table, err)
+	}
+	return rows, sums, nil
+}
+
+func exportTo(ctx context.Context, a *app.App, read func(lines io.Reader) error) (all query.Exported, err error) {
+	out, in := io.Pipe()
+	exported := make(chan error, 1)
+	go func() {
+		w := bufio.NewWriterSize(in, 1<<20)
+		var err error
+		if all, err = a.Queries.Export(ctx, pipeline, w); err == nil {
+			err = w.Flush()
+		}
+		exported <- err
+		in.CloseWithError(err) // nil is the end of the file
+	}()
+	err = read(out)
+	out.CloseWithError(err)
+	failed := <-exported
+	return all, cmp.Or(err, failed)
+}
+
+func sumLines(r io.Reader) (sum shop.Totals, err error) {
+	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
+	for {
+		var line struct {
+			Artifact struct {
+				Events                  int64
+				Shipped, Paid, Refunded string
+			}
+		}
+		if err := lines.Decode(&line); err == io.EOF {
+			return sum, nil
+		} else if err != nil {
+			return sum, fmt.Errorf("add artifacts up: %w", err)
+		}
+		a := &line.Artifact
+		sum.Events += a.Events
+		for _, column := range []struct {
+			sum  *int64
+			text string
+		}{{&sum.Shipped, a.Shipped}, {&sum.Paid, a.Paid}, {&sum.Refunded, a.Refunded}} {
+			cents, err := shop.ParseCents(column.text)
+			if err != nil {
+				return sum, err
+			}
+			*column.sum += cents
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -30,7 +31,7 @@ type Round struct {
 
 func (b *bench) round(ctx context.Context, n int) (Round, error) {
 	var yardstick yardstickResult
-	err := b.runChild(ctx, childSpec{Kind: kindYardstick, Files: []string{b.batchPattern()}, Dir: b.dir}, &yardstick)
+	err := b.runChild(ctx, childSpec{Kind: kindYardstick, Files: []string{filepath.Join(b.dir, "batch-*.jsonl")}, Dir: b.dir}, &yardstick)
 	if err != nil {
 		return Round{}, err
 	}

@@ -23,7 +23,6 @@ const (
 	filesPerRun   = 3         // of the state
 )
 
-// prepare makes the project with its state, in a child process.
 func (b *bench) prepare(ctx context.Context) error {
 	if err := writeProject(b.preparedDir(), b.pipeline); err != nil {
 		return err

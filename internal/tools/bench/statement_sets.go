@@ -30,7 +30,6 @@ type statementSet struct {
 	result  StatementsFormat
 }
 
-// statementFile is a file in memory.
 type statementFile struct {
 	name string
 	text []byte
@@ -72,7 +71,6 @@ func statementSets(o StatementsOptions) ([]*statementSet, error) {
 	return append(sets, s), s.add("statement.csv", generateCSV(o.Rows))
 }
 
-// load reads all files of a folder and its subfolders.
 func (s *statementSet) load(folder, ending string) error {
 	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ending {
@@ -107,7 +105,6 @@ func (s *statementSet) add(name string, text []byte) (err error) {
 // objectName has the length of the object names under which Import keeps files.
 var objectName = "statements/00/" + strings.Repeat("0", 64)
 
-// countRows converts a file and counts its rows.
 func (f *statementFile) countRows(p *project.Project) (rows int64, err error) {
 	err = aggregate.ConvertFile(p, f.name, objectName, bytes.NewReader(f.text), func(string, []byte) error {
 		rows++
@@ -151,7 +148,6 @@ func scanXML(in io.Reader) error {
 	}
 }
 
-// scanLines finds the ends of lines.
 func scanLines(in io.Reader) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
@@ -160,7 +156,6 @@ func scanLines(in io.Reader) error {
 	return lines.Err()
 }
 
-// scanCSV splits rows into fields.
 func scanCSV(in io.Reader) error {
 	rows := csv.NewReader(in)
 	for {

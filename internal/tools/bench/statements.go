@@ -93,7 +93,6 @@ func Statements(ctx context.Context, o StatementsOptions) (report StatementsRepo
 // minTurn is the minimum time that a side works before the next side.
 const minTurn = 20 * time.Millisecond
 
-// side is one of the sides that are measured in turns.
 type side struct {
 	do     func(f *statementFile) error
 	took   time.Duration

@@ -1,4 +1,4 @@
-// Runs commands as separate processes, to their end or until they are killed at a point of their work.
+// Runs commands as separate processes, to their end or until they are killed at a point of their work, and formats what is shown.
 
 package demo
 
@@ -9,9 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -36,7 +39,6 @@ func (e *exitError) ExitCode() int { return e.code }
 // unbalanced is the error of control totals that do not balance (rule 4).
 func unbalanced(format string, args ...any) error { return &exitError{4, fmt.Sprintf(format, args...)} }
 
-// run executes a command and decodes the JSON that it prints.
 func (s *demonstration) run(ctx context.Context, into any, args ...string) error {
 	_, _, err := s.kill(ctx, into, nil, args...)
 	return err
@@ -125,7 +127,6 @@ func (s *demonstration) commandError(err error, stderr string, args []string) er
 	return &exitError{exit.ExitCode(), fmt.Sprintf("%s: exit code %d: %s", s.commandLine(args...), exit.ExitCode(), text)}
 }
 
-// fileCount is the number of files below a folder, and their bytes.
 type fileCount struct {
 	files int
 	bytes int64
@@ -152,7 +153,6 @@ func (s *demonstration) objects(path ...string) string {
 // unfinished counts the objects that are written but not committed.
 func (s *demonstration) unfinished() fileCount { return countFiles(s.objects(".tmp"), "") }
 
-// manifest returns the path of a batch's manifest.
 func (s *demonstration) manifest(batch uint64) string {
 	return s.objects("streams", stream, "batches", fmt.Sprintf("%08d", batch), "manifest.json")
 }
@@ -180,4 +180,66 @@ func (s *demonstration) midRun(run uint64, seen *fileCount) func() bool {
 		*seen = s.delta(run)
 		return seen.files > 0
 	}
+}
+
+// discardLog drops the log of the project that the demonstration opens. Its errors are returned.
+var discardLog = slog.New(slog.DiscardHandler)
+
+func (s *demonstration) printf(format string, args ...any) { s.Line(fmt.Sprintf(format, args...)) }
+
+func (s *demonstration) heading(title string) {
+	s.Line("")
+	s.Line(title)
+	s.Line(strings.Repeat("─", len([]rune(title))))
+}
+
+// number formats a count with thousands separators.
+func number(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
+
+// rate formats n per duration as a number per second.
+func rate(n int64, d time.Duration) string {
+	if d <= 0 {
+		return "–"
+	}
+	return number(int64(float64(n) / d.Seconds()))
+}
+
+func size(bytes int64) string {
+	if bytes < 1<<20 {
+		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
+}
+
+func mark(ok bool) string {
+	if ok {
+		return "✓"
+	}
+	return "✗"
+}
+
+// commandLine formats a command for a shell, with quotes where they are needed.
+func (s *demonstration) commandLine(args ...string) string {
+	words := make([]string, 0, len(args)+3)
+	for _, word := range append(append([]string{s.Name}, args...), "--project", s.Dir) {
+		words = append(words, shellQuote(word))
+	}
+	return strings.Join(words, " ")
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./%+=:,@-]+$`)
+
+func shellQuote(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

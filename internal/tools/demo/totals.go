@@ -91,7 +91,6 @@ func (s *demonstration) showTotals(ctx context.Context, a *app.App) error {
 	return nil
 }
 
-// runTotals adds up the totals of the runs in the catalog.
 func runTotals(ctx context.Context, a *app.App) (checkpoint, error) {
 	p := checkpoint{name: "folded by the runs"}
 	g, err := a.Queries.Current(ctx, pipeline)

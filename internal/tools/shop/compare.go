@@ -15,22 +15,8 @@ import (
 
 // exportedLine is one line of an export. Columns stay JSON text, because they are compared character by character.
 type exportedLine struct {
-	Key      []string `json:"key"`
-	Artifact struct {
-		Events    json.RawMessage `json:"events"`
-		Ordered   json.RawMessage `json:"ordered"`
-		Shipped   json.RawMessage `json:"shipped"`
-		Paid      json.RawMessage `json:"paid"`
-		Refunded  json.RawMessage `json:"refunded"`
-		Shipments json.RawMessage `json:"shipments"`
-		Payments  json.RawMessage `json:"payments"`
-		Refunds   json.RawMessage `json:"refunds"`
-		FirstAt   json.RawMessage `json:"first_at"`
-		LastAt    json.RawMessage `json:"last_at"`
-		LastType  json.RawMessage `json:"last_type"`
-		Balance   json.RawMessage `json:"balance"`
-		Status    json.RawMessage `json:"status"`
-	} `json:"artifact"`
+	Key      []string                   `json:"key"`
+	Artifact map[string]json.RawMessage `json:"artifact"`
 }
 
 // CompareExport reads the JSON lines that `bursar export` wrote of the pipeline orders and returns nil if they
@@ -101,46 +87,46 @@ func (l *Ledger) name(order int) string {
 
 // compare returns an error that names the first column with a different value.
 func (o *Order) compare(line *exportedLine) error {
-	a := &line.Artifact
+	a := line.Artifact
 	all := int64(0)
 	for _, count := range o.Events {
 		all += int64(count)
 	}
 	return cmp.Or(
-		compareCount("events", a.Events, all),
-		compareCents("ordered", a.Ordered, o.Cents[Ordered]),
-		compareCents("shipped", a.Shipped, o.Cents[Shipped]),
-		compareCents("paid", a.Paid, o.Cents[Paid]),
-		compareCents("refunded", a.Refunded, o.Cents[Refunded]),
-		compareCount("shipments", a.Shipments, int64(o.Events[Shipped])),
-		compareCount("payments", a.Payments, int64(o.Events[Paid])),
-		compareCount("refunds", a.Refunds, int64(o.Events[Refunded])),
-		compareMoment("first_at", a.FirstAt, o.First),
-		compareMoment("last_at", a.LastAt, o.Last),
-		compareString("last_type", a.LastType, o.LastType.String()),
-		compareCents("balance", a.Balance, o.Balance()),
-		compareString("status", a.Status, o.Status()),
+		compareCount(a, "events", all),
+		compareCents(a, "ordered", o.Cents[Ordered]),
+		compareCents(a, "shipped", o.Cents[Shipped]),
+		compareCents(a, "paid", o.Cents[Paid]),
+		compareCents(a, "refunded", o.Cents[Refunded]),
+		compareCount(a, "shipments", int64(o.Events[Shipped])),
+		compareCount(a, "payments", int64(o.Events[Paid])),
+		compareCount(a, "refunds", int64(o.Events[Refunded])),
+		compareMoment(a, "first_at", o.First),
+		compareMoment(a, "last_at", o.Last),
+		compareString(a, "last_type", o.LastType.String()),
+		compareCents(a, "balance", o.Balance()),
+		compareString(a, "status", o.Status()),
 	)
 }
 
-func compareCents(column string, got json.RawMessage, cents int64) error {
+func compareCents(a map[string]json.RawMessage, column string, cents int64) error {
 	var buffer [32]byte
 	want := append(appendCents(append(buffer[:0], '"'), cents), '"')
-	return compareText(column, got, want)
+	return compareText(a, column, want)
 }
 
-func compareCount(column string, got json.RawMessage, count int64) error {
+func compareCount(a map[string]json.RawMessage, column string, count int64) error {
 	var buffer [32]byte
-	return compareText(column, got, strconv.AppendInt(buffer[:0], count, 10))
+	return compareText(a, column, strconv.AppendInt(buffer[:0], count, 10))
 }
 
-func compareString(column string, got json.RawMessage, want string) error {
+func compareString(a map[string]json.RawMessage, column string, want string) error {
 	var buffer [32]byte
-	return compareText(column, got, append(append(append(buffer[:0], '"'), want...), '"'))
+	return compareText(a, column, append(append(append(buffer[:0], '"'), want...), '"'))
 }
 
-func compareText(column string, got, want []byte) error {
-	switch {
+func compareText(a map[string]json.RawMessage, column string, want []byte) error {
+	switch got := a[column]; {
 	case bytes.Equal(got, want):
 		return nil
 	case len(got) == 0:
@@ -151,13 +137,13 @@ func compareText(column string, got, want []byte) error {
 }
 
 // compareMoment accepts any number of decimals of the second, but only the same instant, in UTC.
-func compareMoment(column string, got json.RawMessage, unixMilli int64) error {
-	want := time.UnixMilli(unixMilli).UTC()
+func compareMoment(a map[string]json.RawMessage, column string, unixMilli int64) error {
+	got, want := a[column], time.UnixMilli(unixMilli).UTC()
 	if len(got) > 2 && got[len(got)-2] == 'Z' {
 		at, err := time.Parse(time.RFC3339Nano, string(got[1:len(got)-1]))
 		if err == nil && at.Equal(want) {
 			return nil
 		}
 	}
-	return compareText(column, got, want.AppendFormat(nil, `"`+time.RFC3339Nano+`"`))
+	return compareText(a, column, want.AppendFormat(nil, `"`+time.RFC3339Nano+`"`))
 }

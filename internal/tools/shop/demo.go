@@ -80,12 +80,10 @@ const (
 	minOrderEvents  = 3 // events: what was ordered, shipped and paid
 )
 
-// rowCounts is the number of rows of each kind in a demonstration.
 type rowCounts struct {
 	duplicates, conflicts, malformed, accepted int
 }
 
-// withDefaults sets the defaults and checks the options.
 func (o Options) withDefaults() (Options, error) {
 	if o.Events == 0 {
 		o.Events = 2_000_000

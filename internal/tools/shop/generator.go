@@ -39,7 +39,6 @@ func newGenerator(options Options) *generator {
 	}
 }
 
-// batch writes the rows of the next batch.
 func (g *generator) batch(out io.Writer, batch int) error {
 	g.received = batch
 	g.releaseLate(batch)
@@ -86,7 +85,6 @@ func (g *generator) row() error {
 	return nil
 }
 
-// accepted makes the next row that intake must accept.
 func (g *generator) accepted() error {
 	e, ok := g.next()
 	if !ok {

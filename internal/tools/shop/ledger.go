@@ -54,7 +54,6 @@ func newLedger(options Options) *Ledger {
 	return l
 }
 
-// addAccepted records an event that is received for the first time.
 func (l *Ledger) addAccepted(batch int, e event) {
 	order := &l.Orders[e.order]
 	entry := &l.Batches[batch]

@@ -1,6 +1,10 @@
-// The sliding window of events that are planned and not yet received.
+// The events that are planned and not yet received, and a sample of those that were, from which duplicates and conflicts are drawn.
 
 package shop
+
+import (
+	"math/rand/v2"
+)
 
 // event is one fact of the shop. Its line depends only on it and the seed, so that sending it again gives the same bytes.
 type event struct {
@@ -54,4 +58,48 @@ func (w *window) takeLate(batch int) []event {
 	events := w.late[batch]
 	w.late[batch] = nil
 	return events
+}
+
+// sampleSize bounds both halves of a sample.
+const sampleSize = 8192
+
+// sample contains some accepted events of the current batch and some of all earlier batches.
+type sample struct {
+	current []event
+	next    int // the slot of current to overwrite next, once it is full
+	earlier []event
+}
+
+// keep adds an accepted event. A full sample loses the oldest event of the batch.
+func (s *sample) keep(e event) {
+	if len(s.current) < sampleSize {
+		s.current = append(s.current, e)
+		return
+	}
+	s.current[s.next] = e
+	s.next = (s.next + 1) % sampleSize
+}
+
+// endBatch moves the events of the current batch to the earlier ones. Half of the slots keep their older events.
+func (s *sample) endBatch(random *rand.Rand) {
+	for _, e := range s.current {
+		switch {
+		case len(s.earlier) < sampleSize:
+			s.earlier = append(s.earlier, e)
+		case random.Uint64()&1 == 0:
+			s.earlier[random.IntN(sampleSize)] = e
+		}
+	}
+	s.current, s.next = s.current[:0], 0
+}
+
+func (s *sample) empty() bool { return len(s.current)+len(s.earlier) == 0 }
+
+// pick draws an accepted event, half of the time from an earlier batch. The sample must not be empty.
+func (s *sample) pick(random *rand.Rand) event {
+	events := s.current
+	if len(events) == 0 || len(s.earlier) > 0 && random.Uint64()&1 == 0 {
+		events = s.earlier
+	}
+	return events[random.IntN(len(events))]
 }

@@ -9,8 +9,10 @@
 package camt
 
 import (
+	"bytes"
 	"encoding/xml"
 	"io"
+	"regexp"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
@@ -23,7 +25,7 @@ func Read(r io.Reader, h statement.Handler) error {
 	defer scratchPool.Put(buffers)
 	w := newWalk(&tokenReader{reader: r, buffer: buffers.buffer[:]})
 	w.stack = buffers.stack[:0]
-	m := &message{handler: h, walk: w}
+	m := &message{out: statement.NewEmitter(h), walk: w}
 	w.message = m
 	return w.run()
 }
@@ -46,45 +48,75 @@ func withoutVersion(name string) string {
 	return name
 }
 
-// formatIn finds the message name and version, such as "camt.053.001.08", in a namespace. Some national namespaces
-// have a prefix and a suffix.
-func formatIn(namespace string) string {
-	const name = "camt.05"
-	for {
-		i := strings.Index(namespace, name)
-		if i < 0 || i+len(name) == len(namespace) {
-			return ""
-		}
-		namespace = namespace[i:]
-		if c := namespace[len(name)]; c < '2' || c > '4' {
-			namespace = namespace[len(name):]
-			continue
-		}
-		end := len(name) + 1
-		if n := dottedNumberLength(namespace[end:], 3); n > 0 {
-			end += n
-			end += dottedNumberLength(namespace[end:], 2)
-		}
-		return namespace[:end]
-	}
-}
-
-// dottedNumberLength returns the length of a dot and that many digits at the start of text; 0 if there are none.
-func dottedNumberLength(text string, digits int) int {
-	if len(text) <= digits || text[0] != '.' || strings.Trim(text[1:1+digits], "0123456789") != "" {
-		return 0
-	}
-	return 1 + digits
-}
+// formatPattern is a message name and version, such as "camt.053.001.08", in a namespace. Some national namespaces have
+// a prefix and a suffix.
+var formatPattern = regexp.MustCompile(`camt\.05[2-4](\.\d{3}(\.\d{2})?)?`)
 
 // declaredFormat returns the format whose namespace an element declares, or "".
 func declaredFormat(attributes []xml.Attr) string {
 	for _, a := range attributes {
 		if a.Name.Local == "xmlns" || a.Name.Space == "xmlns" {
-			if format := formatIn(a.Value); format != "" {
+			if format := formatPattern.FindString(a.Value); format != "" {
 				return format
 			}
 		}
 	}
 	return ""
+}
+
+// Recognise reports whether a file that starts with head is a CAMT message: XML that declares the namespace of one,
+// contains one of the message elements, or is an envelope whose header names one. A few kilobytes are enough; head
+// may end anywhere.
+func Recognise(head []byte) bool {
+	root, isXML := firstTag(head)
+	if !isXML || bytes.Contains(root, []byte("xmlns")) && formatPattern.Match(root) {
+		return isXML
+	}
+	w := newWalk(&tokenReader{reader: bytes.NewReader(nil), buffer: head, filled: len(head)})
+	header := false
+	for {
+		w.decoded.startToken()
+		token, err := w.decoder.RawToken()
+		if err != nil {
+			return false
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			if _, known := messageElements[withoutVersion(t.Name.Local)]; known || declaredFormat(t.Attr) != "" {
+				return true
+			}
+			header = t.Name.Local == "MsgDefIdr"
+		case xml.CharData:
+			if header && formatPattern.Match(t) {
+				return true
+			}
+		}
+	}
+}
+
+// firstTag returns the first tag of a file if it can be found without decoding; tag is nil if a decoder is needed.
+func firstTag(head []byte) (tag []byte, isXML bool) {
+	const skipped = "\xef\xbb\xbf\xfe\xff\x00 \t\r\n" // byte order marks, the zeros of UTF-16, white space
+	for {
+		head = bytes.TrimLeft(head, skipped)
+		if len(head) == 0 || head[0] != '<' {
+			return nil, isXML
+		}
+		isXML = true
+		end := ">"
+		switch {
+		case bytes.HasPrefix(head, []byte("<?")):
+			end = "?>"
+		case bytes.HasPrefix(head, []byte("<!")):
+			return nil, true
+		}
+		tag, rest, complete := bytes.Cut(head, []byte(end))
+		switch {
+		case !complete:
+			return nil, true
+		case end == ">":
+			return tag, true
+		}
+		head = rest
+	}
 }

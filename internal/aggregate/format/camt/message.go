@@ -3,6 +3,7 @@
 package camt
 
 import (
+	"cmp"
 	"encoding/xml"
 	"slices"
 	"strings"
@@ -12,9 +13,9 @@ import (
 
 // message collects the fields of the open elements and reports statements, balances and entries to the handler.
 type message struct {
-	handler statement.Handler
-	walk    *walk
-	fields  fields
+	out    statement.Emitter
+	walk   *walk
+	fields fields
 
 	kind                statement.Kind
 	format              string
@@ -36,121 +37,108 @@ type message struct {
 	detailCharges      chargeSum // of the open detail
 }
 
-// startMessage starts a message.
 func (m *message) startMessage(kind statement.Kind, format string) {
 	m.kind, m.format, m.foundMessage, m.fields, m.statementsInMessage = kind, format, true, fields{}, 0
 }
 
 // start handles the start tag of an element of the table.
-func (m *message) start(n *node, attributes []xml.Attr) error {
+func (m *message) start(n *node, attributes []xml.Attr) {
 	if n.money != nil {
-		if err := m.setCurrency(n, attributes); err != nil {
-			return err
-		}
+		m.setCurrency(n, attributes)
 	}
 	if n.onStart != nil {
-		return n.onStart(m)
+		n.onStart(m)
 	}
-	return nil
 }
 
 // setCurrency stores the currency attribute of an amount.
-func (m *message) setCurrency(n *node, attributes []xml.Attr) error {
+func (m *message) setCurrency(n *node, attributes []xml.Attr) {
 	for i := range attributes {
 		if attributes[i].Name.Local == "Ccy" && attributes[i].Name.Space == "" {
-			return m.set(n, &n.money(&m.fields).currency, strings.TrimSpace(attributes[i].Value))
+			m.set(n, &n.money(&m.fields).currency, strings.TrimSpace(attributes[i].Value))
+			return
 		}
 	}
-	return nil
 }
 
 // end handles the end tag of an element of the table, with its text.
-func (m *message) end(n *node, text []byte) error {
-	var err error
+func (m *message) end(n *node, text []byte) {
 	switch {
 	case len(text) == 0 || !n.keepsText():
 	case n.join != nil:
-		err = m.appendText(n.join(&m.fields), text)
+		m.appendText(n.join(&m.fields), text)
 	default:
-		err = m.set(n, n.target(&m.fields), string(text))
-	}
-	if err != nil {
-		return err
+		m.set(n, n.target(&m.fields), string(text))
 	}
 	if n.onEnd != nil {
-		return n.onEnd(m)
+		n.onEnd(m)
 	}
-	return nil
 }
 
 // set stores a text. It refuses a text that comes after its statement or entry was reported, because it would be
 // lost, and a second text that differs, because it is unknown which one is right.
-func (m *message) set(n *node, target *string, text string) error {
+func (m *message) set(n *node, target *string, text string) {
 	switch {
 	case n.deadline == statementBegun && m.statementBegun:
-		return m.walk.refuse("<%s> comes after the statement's balances or entries", n.name).Advise("the schema requires it before them")
+		m.walk.fail(m.walk.refuse("<%s> comes after the statement's balances or entries", n.name).Advise("the schema requires it before them"))
 	case n.deadline == detailsBegun && m.details > 0:
-		return m.walk.refuse("<%s> comes after the entry's details", n.name).Advise("the schema requires it before them")
+		m.walk.fail(m.walk.refuse("<%s> comes after the entry's details", n.name).Advise("the schema requires it before them"))
 	case *target == "":
 		*target = text
 	case *target != text:
-		return m.walk.refuse("<%s> is given twice: %.40q and %.40q", n.name, *target, text)
+		m.walk.fail(m.walk.refuse("<%s> is given twice: %.40q and %.40q", n.name, *target, text))
 	}
-	return nil
 }
 
 // appendText adds the text of an element that may be repeated.
-func (m *message) appendText(target *[]byte, text []byte) error {
+func (m *message) appendText(target *[]byte, text []byte) {
 	if len(*target)+len(text) >= statement.MaxValue {
-		return m.walk.refuseLong()
+		m.walk.refuseLong()
+		return
 	}
 	if len(*target) > 0 {
 		*target = append(*target, ' ')
 	}
 	*target = append(*target, text...)
-	return nil
 }
 
 // startStatement opens a statement. The handler gets it with the first balance or entry, or at the end.
-func (m *message) startStatement() error {
+func (m *message) startStatement() {
 	m.fields.statement = statementFields{}
 	m.statement = statement.Statement{Place: m.walk.place}
 	m.statementBegun, m.balanceCurrencies = false, m.balanceCurrencies[:0]
 	m.statements++
 	m.statementsInMessage++
-	return nil
 }
 
 // beginStatement reports the statement to the handler, once, when everything before its balances and entries is
 // known.
-func (m *message) beginStatement() error {
+func (m *message) beginStatement() {
 	if m.statementBegun {
-		return nil
+		return
 	}
 	m.statementBegun = true
 	f, s := &m.fields.statement, &m.statement
 	s.Account, s.IBAN = f.account.accountNumber()
 	if s.Account == "" {
-		return statement.Refuse(s.Place, "the statement states no account").Advise("ask the bank for <Acct> with an <Id>")
+		m.out.Fail(statement.Refuse(s.Place, "the statement states no account").Advise("ask the bank for <Acct> with an <Id>"))
 	}
 	s.Format, s.Kind = m.format, m.kind
-	s.Servicer = firstNonEmpty(f.servicer.name(), f.servicer.fullName)
-	s.Name, s.Currency = firstNonEmpty(f.name, f.owner), f.currency
+	s.Servicer = cmp.Or(f.servicer.name(), f.servicer.fullName)
+	s.Name, s.Currency = cmp.Or(f.name, f.owner), f.currency
 	s.Reference = f.id
 	m.setPage()
-	s.Number = firstNonEmpty(f.electronic, f.legal)
-	s.Created = firstNonEmpty(f.created, m.fields.message.created)
+	s.Number = cmp.Or(f.electronic, f.legal)
+	s.Created = cmp.Or(f.created, m.fields.message.created)
 	s.From, s.To = date(f.from), date(f.to)
-	return m.handler.Begin(s)
+	m.out.Begin(s)
 }
 
 // endStatement closes a statement with the totals that the bank states.
-func (m *message) endStatement() error {
-	if err := m.beginStatement(); err != nil {
-		return err
-	}
+func (m *message) endStatement() {
+	m.beginStatement()
 	m.statement.Stated = m.fields.statement.totals()
-	return m.handler.End()
+	m.out.End()
 }
 
 // totals returns the stated totals. The gross sum of credits and debits gives the net sum only if one of the two is
@@ -170,35 +158,33 @@ func (f *statementFields) totals() statement.Totals {
 	return s
 }
 
-func (m *message) startBalance() error {
+func (m *message) startBalance() {
 	m.fields.balance = balanceFields{}
 	m.balance = statement.Balance{Place: m.walk.place}
-	return m.beginStatement()
+	m.beginStatement()
 }
 
-func (m *message) endBalance() error {
+func (m *message) endBalance() {
 	f, b := &m.fields.balance, &m.balance
 	b.Code, b.Subtype, b.Date = f.code, f.subtype, date(f.date)
-	b.Amount, b.Currency = signed(f.amount.text, f.direction), firstNonEmpty(f.amount.currency, m.statement.Currency)
+	b.Amount, b.Currency = signed(f.amount.text, f.direction), cmp.Or(f.amount.currency, m.statement.Currency)
 	if !slices.Contains(m.balanceCurrencies, b.Currency) {
 		m.balanceCurrencies = append(m.balanceCurrencies, b.Currency)
 	}
-	return m.handler.Balance(b)
+	m.out.Balance(b)
 }
 
 // finish refuses a file without a message or without a statement.
-func (m *message) finish() error {
+func (m *message) finish() {
 	switch {
 	case !m.foundMessage:
-		return m.walk.refuse("<%.40s> contains no CAMT message", m.walk.root).
-			Advise("<BkToCstmrStmt>, <BkToCstmrAcctRpt> or <BkToCstmrDbtCdtNtfctn> is expected")
+		m.walk.fail(m.walk.refuse("<%.40s> contains no CAMT message", m.walk.root).
+			Advise("<BkToCstmrStmt>, <BkToCstmrAcctRpt> or <BkToCstmrDbtCdtNtfctn> is expected"))
 	case m.statements == 0:
-		return m.walk.refuse("the message contains no statement").Advise("ask the bank for a message with <" + strings.Join(statementElements, ">, <") + ">")
+		m.walk.fail(m.walk.refuse("the message contains no statement").Advise("ask the bank for a message with <" + strings.Join(statementElements, ">, <") + ">"))
 	}
-	return nil
 }
 
-// statementElements are the element names of statements.
 var statementElements = []string{"Stmt", "Rpt", "Ntfctn"}
 
 // setPage sets the statement's page number and whether there are other pages. Versions whose statements have no pages

@@ -36,7 +36,6 @@ type tokenReader struct {
 	budget   int // what is left for the token after limit
 }
 
-// window is the size of the buffer.
 const window = 32 << 10
 
 // scratch is the memory of one read. It is pooled, because banks send many small files.

@@ -1,11 +1,14 @@
-// Walks over the tokens of a file; checks nesting, limits and XML features.
+// Walks over the tokens of a file; checks nesting, limits and XML features, and how the file ends.
 
 package camt
 
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
+	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/text/transform"
 
@@ -15,7 +18,6 @@ import (
 // maxName is the maximum length of an element's name in bytes; names of ISO 20022 have at most 30.
 const maxName = 256
 
-// element is an open element.
 type element struct {
 	name   xml.Name
 	node   *node // nil outside a message, and for elements that are not read
@@ -61,46 +63,42 @@ func (w *walk) charsetReader(name string, rest io.Reader) (io.Reader, error) {
 	return w.decoded, nil
 }
 
-// run reads the file to its end.
 func (w *walk) run() error {
-	for {
+	for w.message.out.Err == nil {
 		w.decoded.startToken()
 		line, column := w.decoder.InputPos()
 		w.place = statement.Place{Line: int64(line), Column: int64(column)}
 		token, err := w.decoder.RawToken()
 		if err != nil {
-			return w.finish(err)
+			w.finish(err)
+			break
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			err = w.start(&t)
+			w.start(&t)
 		case xml.EndElement:
-			err = w.end(t.Name)
+			w.end(t.Name)
 		case xml.CharData:
-			err = w.characters(t)
+			w.characters(t)
 		case xml.ProcInst:
-			err = w.instruction(t.Target)
+			w.instruction(t.Target)
 		case xml.Directive:
-			err = w.refuse("a document type or entity is declared").
-				Advise("bank messages do not need one; ask for the file without it")
-		}
-		if err != nil {
-			return err
+			w.fail(w.refuse("a document type or entity is declared").Advise("bank messages do not need one; ask for the file without it"))
 		}
 	}
+	return w.message.out.Err
 }
 
-// start opens an element.
-func (w *walk) start(t *xml.StartElement) error {
+func (w *walk) start(t *xml.StartElement) {
 	switch {
 	case w.depth == 0 && w.root != "":
-		return w.refuse("<%s> begins after the end of <%s>", shorten(t.Name.Local), w.root).Advise("a file contains one message")
+		w.fail(w.refuse("<%s> begins after the end of <%s>", shorten(t.Name.Local), w.root).Advise("a file contains one message"))
 	case w.depth == statement.MaxDepth:
-		return w.refuse("elements are nested more than %d deep", statement.MaxDepth)
+		w.fail(w.refuse("elements are nested more than %d deep", statement.MaxDepth))
 	case len(t.Name.Local)+len(t.Name.Space) > maxName:
-		return w.refuse("an element's name is longer than %d bytes", maxName)
+		w.fail(w.refuse("an element's name is longer than %d bytes", maxName))
 	case t.Name.Local == "include" && t.Name.Space != "":
-		return w.refuse("<%s:include> refers to content outside the file", shorten(t.Name.Space)).Advise("ask for the whole file")
+		w.fail(w.refuse("<%s:include> refers to content outside the file", shorten(t.Name.Space)).Advise("ask for the whole file"))
 	}
 	if w.depth == len(w.stack) {
 		w.stack = append(w.stack, element{})
@@ -113,14 +111,13 @@ func (w *walk) start(t *xml.StartElement) error {
 		w.startOutside(t, opened)
 	} else if parent := w.stack[w.depth-2].node; parent != nil {
 		if parent.isValue() {
-			return w.refuse("<%s> is within <%s>, which contains only a value", shorten(t.Name.Local), parent.name)
+			w.fail(w.refuse("<%s> is within <%s>, which contains only a value", shorten(t.Name.Local), parent.name))
 		}
 		opened.node = parent.children[t.Name.Local]
 	}
-	if opened.node == nil {
-		return nil
+	if opened.node != nil {
+		w.message.start(opened.node, t.Attr)
 	}
-	return w.message.start(opened.node, t.Attr)
 }
 
 // startOutside handles an element outside a message; it may begin one.
@@ -144,54 +141,104 @@ func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 	w.message.startMessage(found.kind, opened.format)
 }
 
-// end closes an element.
-func (w *walk) end(name xml.Name) error {
+func (w *walk) end(name xml.Name) {
 	if w.depth == 0 {
-		return w.refuse("</%s> does not close an open element", shorten(name.Local))
+		w.fail(w.refuse("</%s> does not close an open element", shorten(name.Local)))
+		return
 	}
 	closing := &w.stack[w.depth-1]
 	if closing.name != name {
-		return w.refuse("</%s> closes <%s>, which begins at %s", shorten(name.Local), closing.name.Local, closing.place)
+		w.fail(w.refuse("</%s> closes <%s>, which begins at %s", shorten(name.Local), closing.name.Local, closing.place))
 	}
 	if closing.node != nil {
-		if err := w.message.end(closing.node, bytes.TrimSpace(w.value)); err != nil {
-			return err
-		}
+		w.message.end(closing.node, bytes.TrimSpace(w.value))
 	}
 	w.value = w.value[:0]
 	if w.depth == w.messageDepth {
 		w.messageDepth = 0
 	}
 	w.depth--
-	return nil
 }
 
 // characters stores the text of values and ignores other text.
-func (w *walk) characters(data []byte) error {
+func (w *walk) characters(data []byte) {
 	if w.depth == 0 {
 		if len(bytes.TrimSpace(data)) > 0 {
-			return w.refuse("there is text outside of all elements").Advise("a message is XML from its first to its last byte")
+			w.fail(w.refuse("there is text outside of all elements").Advise("a message is XML from its first to its last byte"))
 		}
-		return nil
+		return
 	}
 	if current := w.stack[w.depth-1].node; current == nil || !current.keepsText() {
-		return nil
+		return
 	}
 	if len(w.value)+len(data) > statement.MaxValue {
-		return w.refuseLong()
+		w.refuseLong()
+		return
 	}
 	w.value = append(w.value, data...)
-	return nil
 }
 
 // instruction refuses a second XML declaration, because it would change the encoding.
-func (w *walk) instruction(target string) error {
+func (w *walk) instruction(target string) {
 	if target != "xml" {
-		return nil
+		return
 	}
 	if w.sawDeclaration || w.root != "" {
-		return w.refuse("the file contains a second XML declaration").Advise("a file contains one message")
+		w.fail(w.refuse("the file contains a second XML declaration").Advise("a file contains one message"))
 	}
 	w.sawDeclaration = true
-	return nil
+}
+
+// finish ends the read with the decoder's last error.
+func (w *walk) finish(err error) {
+	var syntax *xml.SyntaxError
+	broken := errors.As(err, &syntax)
+	cut := errors.Is(err, io.EOF) || broken && strings.HasPrefix(syntax.Msg, "unexpected EOF")
+	switch {
+	case errors.Is(err, errTokenTooLong):
+		w.refuseLong()
+	case w.raw.err != nil && !errors.Is(w.raw.err, io.EOF) && errors.Is(err, w.raw.err):
+		w.fail(fmt.Errorf("read the file: %w", err))
+	case cut && w.depth > 0:
+		inner := w.stack[w.depth-1]
+		w.fail(w.refuse("the file ends within <%s>, which begins at %s", inner.name.Local, inner.place).Advise("ask for the whole file"))
+	case cut && w.root == "":
+		w.fail(w.refuse("the file contains no XML element").Advise("a message is XML from its first to its last byte"))
+	case errors.Is(err, io.EOF):
+		w.message.finish()
+	case broken:
+		line, column := w.decoder.InputPos()
+		w.place = statement.Place{Line: int64(line), Column: max(1, int64(column))}
+		refused := w.refuse("this is not valid XML: %s", syntax.Msg)
+		if syntax.Msg == "invalid UTF-8" {
+			refused = refused.Advise("the file is in another encoding than it declares, or declares none")
+		}
+		w.fail(refused)
+	default:
+		w.fail(w.refuse("the XML cannot be read: %s", strings.TrimPrefix(err.Error(), "xml: ")))
+	}
+}
+
+// refuseLong refuses a token or a value that exceeds the limit.
+func (w *walk) refuseLong() {
+	if w.depth == 0 {
+		w.fail(w.refuse("a value or a tag has more than %d bytes", statement.MaxValue))
+		return
+	}
+	inner := w.stack[w.depth-1]
+	w.place = inner.place
+	w.fail(w.refuse("a value or a tag of <%s> has more than %d bytes", inner.name.Local, statement.MaxValue))
+}
+
+// refuse returns an error at the current token.
+func (w *walk) refuse(format string, args ...any) *statement.Error {
+	return statement.Refuse(w.place, format, args...)
+}
+
+func (w *walk) fail(err error) { w.message.out.Fail(err) }
+
+// shorten limits a name from the file, so that it does not fill the error.
+func shorten(name string) string {
+	const maxLength = 40
+	return name[:min(len(name), maxLength)]
 }

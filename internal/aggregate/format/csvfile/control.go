@@ -14,7 +14,6 @@ import (
 // maxHash is the maximum number of digits of a hash total, and of each row's number that counts.
 const maxHash = 64
 
-// isMarkedControl reports whether a row is marked as a control row.
 func (t *table) isMarkedControl(r row) bool {
 	return t.columns.controlMark >= 0 && r.cell(t.columns.controlMark) == t.mapping.Control.Where.Value
 }
@@ -35,23 +34,17 @@ func (e *emitter) isControl(r row) bool {
 }
 
 // handleControl handles a control row: after its rows it closes their scope, before them it opens one.
-func (e *emitter) handleControl(r row) error {
+func (e *emitter) handleControl(r row) {
 	first := e.mapping.Control.First
 	if !first {
 		e.scope.control = &r
 	}
-	if err := e.emitWaiting(); err != nil {
-		return err
-	}
+	e.emitWaiting()
 	switch {
 	case e.current != nil:
-		if err := e.endScope(); err != nil {
-			return err
-		}
+		e.endScope()
 	case e.scope.control != nil:
-		if err := e.checkEmptyScope(e.scope.control); err != nil {
-			return err
-		}
+		e.checkEmptyScope(e.scope.control)
 	}
 	e.scope = scope{}
 	if first {
@@ -59,38 +52,35 @@ func (e *emitter) handleControl(r row) error {
 	} else {
 		e.scope.previousControlLine = r.place.Line
 	}
-	return nil
 }
 
 // checkEmptyScope checks a control row that covers no rows. It reports no statement, because the days are unknown.
-func (e *emitter) checkEmptyScope(r *row) error {
+func (e *emitter) checkEmptyScope(r *row) {
 	e.emptyControl = true
 	c := &e.table.columns
 	for _, column := range []int{c.count, c.sum, c.hash} {
 		if text := r.cell(column); text != "" && strings.Trim(text, "0.,-+ ") != "" {
-			return statement.Refuse(r.place, "the control row states %s, but there are no rows", quoteNames([]string{text})).Advise(
-				"ask for the whole file")
+			e.out.Fail(statement.Refuse(r.place, "the control row states %s, but there are no rows", quote(text)).Advise("ask for the whole file"))
 		}
 	}
-	return nil
 }
 
 // checkControl checks the control row against its rows; the last statement is still open. For a single statement, the
 // count, the sum and the balances are passed on as stated by the bank. What only the reader can check becomes the
 // statement's fault.
-func (e *emitter) checkControl() error {
+func (e *emitter) checkControl() {
 	if e.mapping.Control == nil {
-		return nil
+		return
 	}
 	r := e.scope.control
 	if r == nil {
 		e.addFault("there is no control row")
-		return nil
+		return
 	}
 	e.checkHash(r)
 	if e.scope.statements > 1 {
 		e.checkAllStatements(r)
-		return nil
+		return
 	}
 	if count, stated := e.controlNumber(r, "count", e.table.columns.count); stated {
 		e.statement.Stated.Count = count
@@ -98,7 +88,7 @@ func (e *emitter) checkControl() error {
 	if sum, stated := e.controlNumber(r, "sum", e.table.columns.sum); stated {
 		e.statement.Stated.Sum = sum
 	}
-	return e.emitBalances(r)
+	e.emitBalances(r)
 }
 
 func (e *emitter) addFault(format string, args ...any) {
@@ -120,7 +110,7 @@ func (e *emitter) controlNumber(r *row, what string, column int) (decimal string
 		ok = false
 	}
 	if !ok {
-		e.addFault("the control row's %s is no number: %s", what, quoteNames([]string{text}))
+		e.addFault("the control row's %s is no number: %s", what, quote(text))
 	}
 	return decimal, ok
 }
@@ -132,11 +122,8 @@ func (e *emitter) checkAllStatements(r *row) {
 		e.addFault("the control row counts %s rows of %d accounts, and there are %d", count, s.statements, s.rows)
 	}
 	if sum, stated := e.controlNumber(r, "sum", c.sum); stated {
-		var difference statement.Sum
-		difference.Add(sum)
-		difference.Minus(&s.sum)
-		if s.unreadable || difference.Sign() != 0 {
-			e.addFault("the control row sums %d accounts up to %s, and their rows to %s", s.statements, sum, &s.sum)
+		if s.unreadable || !statement.SameNumber(sum, s.sum.String()) {
+			e.addFault("the control row sums %d accounts up to %s, and their rows to %s", s.statements, sum, s.sum)
 		}
 	}
 	if c.opening >= 0 || c.closing >= 0 {
@@ -152,7 +139,7 @@ func (e *emitter) checkHash(r *row) {
 	}
 	stated := onlyDigits(r.cell(c.hash))
 	if stated == "" || len(stated) > maxHash {
-		e.addFault("the control row's hash total is no number of 1 to %d digits: %s", maxHash, quoteNames([]string{r.cell(c.hash)}))
+		e.addFault("the control row's hash total is no number of 1 to %d digits: %s", maxHash, quote(r.cell(c.hash)))
 		return
 	}
 	modulus := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(stated))), nil)
@@ -160,27 +147,24 @@ func (e *emitter) checkHash(r *row) {
 	computed = strings.Repeat("0", len(stated)-len(computed)) + computed
 	if computed != stated {
 		e.addFault("the control row's hash total of %s is %s, and the rows come to %s",
-			quoteNames([]string{e.mapping.Control.Hash.Summed}), stated, computed)
+			quote(e.mapping.Control.Hash.Summed), stated, computed)
 	}
 }
 
 // emitBalances reports the balances of the control row, with the dates of the first and the last entry.
-func (e *emitter) emitBalances(r *row) error {
+func (e *emitter) emitBalances(r *row) {
 	first, last := e.running.first.date, e.running.last.date
 	if first > last {
 		first, last = last, first
 	}
 	if opening, stated := e.controlNumber(r, "opening balance", e.table.columns.opening); stated {
 		e.statedBalances.opening = true
-		if err := e.emitBalance(r.place, statement.OpeningBooked, datedBalance{first, opening}); err != nil {
-			return err
-		}
+		e.emitBalance(r.place, statement.OpeningBooked, datedBalance{first, opening})
 	}
 	if closing, stated := e.controlNumber(r, "closing balance", e.table.columns.closing); stated {
 		e.statedBalances.closing = true
-		return e.emitBalance(r.place, statement.ClosingBooked, datedBalance{last, closing})
+		e.emitBalance(r.place, statement.ClosingBooked, datedBalance{last, closing})
 	}
-	return nil
 }
 
 // scope is the set of rows that one control row covers: all rows between it and the next control row, or the start or
@@ -197,7 +181,6 @@ type scope struct {
 
 var hashModulus = new(big.Int).Exp(big.NewInt(10), big.NewInt(maxHash), nil)
 
-// add adds a row.
 func (s *scope) add(decimal, number string, hashed bool) {
 	s.rows++
 	s.unreadable = !s.sum.Add(decimal) || s.unreadable
@@ -210,7 +193,6 @@ func (s *scope) add(decimal, number string, hashed bool) {
 	}
 }
 
-// onlyDigits removes all characters but digits.
 func onlyDigits(text string) string {
 	return strings.Map(func(c rune) rune {
 		if c >= '0' && c <= '9' {

@@ -76,22 +76,5 @@ func (r *Reader) Read(in io.Reader, h statement.Handler) error {
 	if err != nil {
 		return err
 	}
-	return r.emitAll(newEmitter(r, t, h))
-}
-
-// emitAll reads all rows.
-func (r *Reader) emitAll(e *emitter) error {
-	defer e.spool.close()
-	for {
-		row, err := e.table.next()
-		if errors.Is(err, io.EOF) {
-			return e.finish()
-		}
-		if err == nil {
-			err = e.emitRow(row)
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return newEmitter(r, t, h).emitAll()
 }

@@ -4,6 +4,8 @@ package csvfile
 
 import (
 	"crypto/sha256"
+	"errors"
+	"io"
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/project"
@@ -18,7 +20,7 @@ type emitter struct {
 	institution *project.Institution
 	mapping     *project.CSVMapping
 	table       *table
-	handler     statement.Handler
+	out         statement.Emitter
 
 	groups     map[[sha256.Size]byte]*group // of the file, by a digest of account and currency
 	waiting    []*group                     // groups of this scope with rows in the spool, in order
@@ -48,71 +50,78 @@ const maxUnassigned = 1000
 
 func newEmitter(r *Reader, t *table, h statement.Handler) *emitter {
 	return &emitter{
-		institution: r.institution, mapping: r.mapping, table: t, handler: h,
+		institution: r.institution, mapping: r.mapping, table: t, out: statement.NewEmitter(h),
 		groups: map[[sha256.Size]byte]*group{}, spool: spool{dir: r.scratch, limit: spoolBytes},
 	}
 }
 
-// emitRow handles one row.
-func (e *emitter) emitRow(r row) error {
+func (e *emitter) emitAll() error {
+	defer e.spool.close()
+	for e.out.Err == nil {
+		row, err := e.table.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			e.finish()
+			return e.out.Err
+		case err != nil:
+			return err
+		}
+		e.emitRow(row)
+	}
+	return e.out.Err
+}
+
+func (e *emitter) emitRow(r row) {
 	if e.isControl(r) {
-		return e.handleControl(r)
+		e.handleControl(r)
+		return
 	}
 	if r.defect == "" && e.skipRow(r) {
-		return nil
+		return
 	}
 	e.table.checkNamed(&r)
-	owner, err := e.groupOfRow(r)
-	switch {
-	case err != nil:
-		return err
-	case owner == nil:
+	owner := e.groupOfRow(r)
+	if owner == nil {
 		e.unassigned = append(e.unassigned, r)
-		return nil
+		return
 	}
 	e.previous = owner
 	if e.current == nil {
-		if err := e.beginFirst(r.place, owner); err != nil {
-			return err
-		}
+		e.beginFirst(r.place, owner)
 	}
 	if owner == e.current {
-		return e.emitEntry(r)
+		e.emitEntry(r)
+		return
 	}
 	if owner.first < 0 && len(owner.encoded) == 0 {
 		e.waiting = append(e.waiting, owner)
 	}
-	return e.spool.add(owner, r)
+	e.out.Fail(e.spool.add(owner, r))
 }
 
 // beginFirst begins the first statement of the scope, with the unassigned rows before it.
-func (e *emitter) beginFirst(at statement.Place, owner *group) error {
+func (e *emitter) beginFirst(at statement.Place, owner *group) {
 	if len(e.unassigned) > 0 {
 		at = e.unassigned[0].place
 	}
-	if err := e.beginStatement(at, owner); err != nil {
-		return err
-	}
+	e.beginStatement(at, owner)
 	unnamed := e.unassigned
 	e.unassigned = nil
 	for _, r := range unnamed {
-		if err := e.emitEntry(r); err != nil {
-			return err
-		}
+		e.emitEntry(r)
 	}
-	return nil
 }
 
 // groupOfRow returns a row's group. A row that names no account or currency belongs to the group of the previous row;
-// nil means that there is none yet.
-func (e *emitter) groupOfRow(r row) (*group, error) {
+// nil means that there is none yet, or that it is refused.
+func (e *emitter) groupOfRow(r row) *group {
 	account, currency := e.mapping.Account.Literal, e.mapping.Currency.Literal
 	named := account != "" && currency != ""
 	switch {
 	case r.defect != "" && !named && e.previous != nil:
-		return e.previous, nil
+		return e.previous
 	case r.defect != "" && !named && len(e.unassigned) < maxUnassigned:
-		return nil, nil
+		return nil
 	case r.defect == "":
 		if account == "" {
 			account = e.table.cell(r, e.table.columns.account)
@@ -133,29 +142,30 @@ func (e *emitter) normalAccount(text string) string {
 	return e.accountNumber
 }
 
-// groupFor returns the group of an account and currency, and refuses one that an earlier scope had.
-func (e *emitter) groupFor(at statement.Place, account, currency string) (*group, error) {
+// groupFor returns the group of an account and currency. It refuses one that an earlier scope had, and returns nil.
+func (e *emitter) groupFor(at statement.Place, account, currency string) *group {
 	if previous := e.previous; previous != nil && previous.account == account && previous.currency == currency {
-		return previous, nil
+		return previous
 	}
 	key := sha256.Sum256([]byte(account + "\x00" + currency))
 	found := e.groups[key]
 	switch {
 	case found != nil && found.scope == e.scopeCount:
-		return found, nil
+		return found
 	case found != nil:
-		return nil, statement.Refuse(at, "account %s occurs again after the control row of line %d", quote(account), e.scope.previousControlLine).Advise(
-			"import each export separately; declare a control row before its rows with `row: first`")
+		e.out.Fail(statement.Refuse(at, "account %s occurs again after the control row of line %d", quote(account), e.scope.previousControlLine).Advise(
+			"import each export separately; declare a control row before its rows with `row: first`"))
+		return nil
 	case len(e.groups) == maxStatements:
-		return nil, statement.Refuse(at, "the file has more than %d accounts", maxStatements).Advise("export fewer at a time")
+		e.out.Fail(statement.Refuse(at, "the file has more than %d accounts", maxStatements).Advise("export fewer at a time"))
+		return nil
 	}
 	found = &group{account: account, currency: currency, scope: e.scopeCount, first: -1, last: -1}
 	e.groups[key] = found
-	return found, nil
+	return found
 }
 
-// beginStatement begins the statement of a group.
-func (e *emitter) beginStatement(at statement.Place, owner *group) error {
+func (e *emitter) beginStatement(at statement.Place, owner *group) {
 	number, iban := statement.AccountNumber(owner.account)
 	e.statement = statement.Statement{
 		Place: at, Format: statement.CSVFormat + e.institution.Name, Kind: statement.Booked, Servicer: e.institution.Servicer,
@@ -165,106 +175,78 @@ func (e *emitter) beginStatement(at statement.Place, owner *group) error {
 	e.running = runningBalance{hasColumn: e.table.columns.balance >= 0}
 	e.statedBalances.opening, e.statedBalances.closing = false, false
 	e.scope.statements++
-	return e.handler.Begin(&e.statement)
+	e.out.Begin(&e.statement)
 }
 
 // emitWaiting reports the statements whose rows are in the spool. The last statement of the scope stays open.
-func (e *emitter) emitWaiting() error {
+func (e *emitter) emitWaiting() {
 	if e.current == nil && len(e.unassigned) > 0 {
-		owner, err := e.groupFor(e.unassigned[0].place, e.normalAccount(e.mapping.Account.Literal), e.mapping.Currency.Literal)
-		if err == nil {
-			err = e.beginFirst(e.unassigned[0].place, owner)
-		}
-		if err != nil {
-			return err
+		at := e.unassigned[0].place
+		if owner := e.groupFor(at, e.normalAccount(e.mapping.Account.Literal), e.mapping.Currency.Literal); owner != nil {
+			e.beginFirst(at, owner)
 		}
 	}
 	for _, owner := range e.waiting {
-		if err := e.endStatement(); err != nil {
-			return err
-		}
-		if err := e.beginStatement(owner.firstPlace, owner); err != nil {
-			return err
-		}
-		if err := e.spool.each(owner, e.emitEntry); err != nil {
-			return err
-		}
+		e.endStatement()
+		e.beginStatement(owner.firstPlace, owner)
+		e.out.Fail(e.spool.each(owner, func(r row) error {
+			e.emitEntry(r)
+			return e.out.Err
+		}))
 	}
 	e.waiting = e.waiting[:0]
 	e.spool.reset()
-	return nil
 }
 
 // endStatement reports the running balances of the open statement and ends it.
-func (e *emitter) endStatement() error {
+func (e *emitter) endStatement() {
 	if e.current == nil {
-		return nil
+		return
 	}
 	if fault := e.running.fault(); fault != "" {
 		e.addFault("%s", fault)
 	}
 	opening, closing, ok := e.running.balances()
 	if ok && !e.statedBalances.opening {
-		if err := e.emitBalance(e.statement.Place, statement.OpeningBooked, opening); err != nil {
-			return err
-		}
+		e.emitBalance(e.statement.Place, statement.OpeningBooked, opening)
 	}
 	if ok && !e.statedBalances.closing {
-		if err := e.emitBalance(e.statement.Place, statement.ClosingBooked, closing); err != nil {
-			return err
-		}
+		e.emitBalance(e.statement.Place, statement.ClosingBooked, closing)
 	}
 	if !e.hasBooked {
 		e.statement.From, e.statement.To = e.days.first, e.days.last
 	}
 	e.current = nil
-	return e.handler.End()
+	e.out.End()
 }
 
-func (e *emitter) emitBalance(at statement.Place, code string, m datedBalance) error {
-	return e.handler.Balance(&statement.Balance{
-		Place: at, Code: code, Amount: m.balance, Currency: e.statement.Currency, Date: m.date,
-	})
+func (e *emitter) emitBalance(at statement.Place, code string, m datedBalance) {
+	e.out.Balance(&statement.Balance{Place: at, Code: code, Amount: m.balance, Currency: e.statement.Currency, Date: m.date})
 }
 
 // endScope ends the scope of a control row, or of the file.
-func (e *emitter) endScope() error {
-	if err := e.checkControl(); err != nil {
-		return err
-	}
-	if err := e.endStatement(); err != nil {
-		return err
-	}
+func (e *emitter) endScope() {
+	e.checkControl()
+	e.endStatement()
 	e.previous = nil
 	e.scopeCount++
-	return nil
 }
 
 // finish ends the file. A file without rows is reported as a notice, because its days are unknown.
-func (e *emitter) finish() error {
+func (e *emitter) finish() {
 	end := e.table.lineStart(e.table.line + 1)
-	if err := e.emitWaiting(); err != nil {
-		return err
-	}
-	if e.current != nil {
-		if err := e.endScope(); err != nil {
-			return err
-		}
-		return e.emitNotices()
-	}
-	if e.scope.control != nil {
-		if err := e.checkEmptyScope(e.scope.control); err != nil {
-			return err
-		}
-	}
+	e.emitWaiting()
 	switch {
-	case len(e.groups) > 0:
-		return e.emitNotices()
-	case e.mapping.Control != nil && !e.emptyControl:
-		return statement.Refuse(end, "there are no rows and no control row").Advise("ask for the whole file")
+	case e.current != nil:
+		e.endScope()
+	case e.scope.control != nil:
+		e.checkEmptyScope(e.scope.control)
 	}
-	if err := e.emitNotices(); err != nil {
-		return err
+	if len(e.groups) == 0 && e.mapping.Control != nil && !e.emptyControl {
+		e.out.Fail(statement.Refuse(end, "there are no rows and no control row").Advise("ask for the whole file"))
 	}
-	return e.handler.Notice(&statement.Notice{Place: end, What: "file without rows"})
+	e.emitNotices()
+	if len(e.groups) == 0 {
+		e.out.Notice(&statement.Notice{Place: end, What: "file without rows"})
+	}
 }

@@ -4,8 +4,11 @@ package csvfile
 
 import (
 	"slices"
+	"strings"
 
 	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/event/scan"
+	"bursar/internal/project"
 )
 
 // state is the meaning of a row's status.
@@ -49,7 +52,7 @@ func (e *emitter) skipRow(r row) bool {
 	return false
 }
 
-func (e *emitter) emitEntry(r row) error {
+func (e *emitter) emitEntry(r row) {
 	c := &e.table.columns
 	e.refusal = nil
 	if r.defect != "" {
@@ -64,13 +67,10 @@ func (e *emitter) emitEntry(r row) error {
 	if e.mapping.Control != nil {
 		e.scope.add(e.entry.Amount, r.cell(c.hashOf), c.hashOf >= 0)
 	}
-	if err := e.handler.Entry(&e.entry); err != nil {
-		return err
-	}
-	return e.handler.EndEntry()
+	e.out.Entry(&e.entry)
+	e.out.EndEntry()
 }
 
-// buildEntry fills the entry of a row.
 func (e *emitter) buildEntry(r row) {
 	t, c, names := e.table, &e.table.columns, &e.mapping.Columns
 	decimal, reason := t.signedAmount(r, e.statement.Currency)
@@ -129,7 +129,7 @@ func (d *days) add(e *statement.Entry) {
 	if day == "" {
 		day = e.Value
 	}
-	if !isDay(day) {
+	if !statement.IsDay(day) {
 		return
 	}
 	if d.first == "" || day < d.first {
@@ -153,14 +153,65 @@ func (n *noticeCounts) add(at statement.Place, what, field, value string) {
 	*n = append(*n, statement.Notice{Place: at, What: what, Fields: fields, Count: 1})
 }
 
-// emitNotices reports the skipped rows and notes.
-func (e *emitter) emitNotices() error {
+func (e *emitter) emitNotices() {
 	for _, list := range []noticeCounts{e.skipped, e.table.notes} {
 		for i := range list {
-			if err := e.handler.Notice(&list[i]); err != nil {
-				return err
-			}
+			e.out.Notice(&list[i])
 		}
 	}
-	return nil
+}
+
+// entryDate returns a date as entries have it. If it cannot be read, it returns the text in backquotes, so that
+// intake neither reads it differently nor replaces it by another day, and the reason.
+func (e *emitter) entryDate(column, text string, required bool) (date, reason string) {
+	if text == "" && !required {
+		return "", ""
+	}
+	if text == "" {
+		return "``", emptyReason(column)
+	}
+	if date, reason = parseDate(text, e.mapping); reason == "" {
+		return date, ""
+	}
+	return "`" + text + "`", "column " + quote(column) + " is " + quote(text) + ": " + reason
+}
+
+// parseDate parses a date in any of the declared formats, which must agree on the day.
+func parseDate(text string, m *project.CSVMapping) (date, reason string) {
+	if len(m.Dates) == 0 {
+		return scan.DateOf(nil, text)
+	}
+	format, why := "", ""
+	for _, layout := range m.Dates {
+		day, misfit := scan.DateOf(layout, text)
+		switch {
+		case misfit == "" && date == "":
+			date, format = day, layout.Format
+		case misfit == "" && day != date:
+			return "", "written " + format + " it is " + date + ", and written " + layout.Format + " it is " + day + ": declare one of the two"
+		case misfit != "" && (why == "" || !strings.HasPrefix(misfit, scan.NotWritten)):
+			why = misfit // a day that does not exist is more specific than another format
+		}
+	}
+	if date != "" {
+		return date, ""
+	}
+	if len(m.Dates) == 1 || !strings.HasPrefix(why, scan.NotWritten) {
+		return "", why
+	}
+	formats := make([]string, len(m.Dates))
+	for i, l := range m.Dates {
+		formats[i] = l.Format
+	}
+	return "", scan.NotWritten + " in any of the declared ways: " + strings.Join(formats, ", ")
+}
+
+func (e *emitter) entryText(r row) string {
+	var texts []string
+	for _, column := range e.table.columns.text {
+		if text := e.table.cell(r, column); text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, " ")
 }

@@ -134,7 +134,7 @@ func TestInterleavedRows(t *testing.T) {
 		}
 		g := newEmitter(r, table, recorder)
 		g.spool.limit = limit
-		if err := r.emitAll(g); err != nil {
+		if err := g.emitAll(); err != nil {
 			t.Fatal(err)
 		}
 		if got := withoutPlaces(recorder); got != want {

@@ -104,7 +104,7 @@ func locateColumns(at statement.Place, header []string, m *project.CSVMapping) (
 	}
 	for _, name := range m.ColumnNames() {
 		if repeated[name] {
-			return columns{}, statement.Refuse(at, "the header line has column %s twice", quoteNames([]string{name})).Advise(
+			return columns{}, statement.Refuse(at, "the header line has column %s twice", quote(name)).Advise(
 				"name the columns with `header`, and skip this line with `skip`")
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"bursar/internal/project"
 )
 
-// quote quotes a text for a message.
 func quote(text string) string { return quoteNames([]string{text}) }
 
 // emptyReason is the reason for a required column that is empty.
@@ -17,7 +16,6 @@ func emptyReason(column string) string {
 	return "column " + quote(column) + " is empty, and a row needs it"
 }
 
-// unknownValueReason is the reason for a value that is not declared.
 func unknownValueReason(column, value, declared string) string {
 	if value == "" {
 		return "column " + quote(column) + " is empty, which is neither " + declared
@@ -80,5 +78,4 @@ func adjacentAdvice(position, text, key, form string, undirected bool) string {
 	return found + "declare `" + key + ": " + yamlList(text) + "` if it is a currency, or `negative: " + yamlList(form) + "` or `positive: " + yamlList(form) + "` if it is the direction"
 }
 
-// yamlList is a YAML list with one text.
 func yamlList(text string) string { return fmt.Sprintf("[%q]", text) }

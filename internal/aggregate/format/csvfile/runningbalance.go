@@ -25,7 +25,6 @@ type runningBalance struct {
 	lastHasBalance    bool // the last row states its balance
 }
 
-// datedBalance is the date and the balance of a row.
 type datedBalance struct{ date, balance string }
 
 // derivedBalance is a balance that is computed from every row; all rows must give the same.
@@ -37,25 +36,19 @@ type derivedBalance struct {
 }
 
 // check compares the value that a row gives with that of the earlier rows. stated is the balance in the row.
-func (o *derivedBalance) check(sum *statement.Sum, at statement.Place, row int64, stated string) {
+func (o *derivedBalance) check(sum statement.Sum, at statement.Place, row int64, stated string) {
 	if !o.known {
-		o.known, o.value = true, statement.Sum{}
-		o.value.Plus(sum)
+		o.known, o.value = true, sum
+	}
+	if o.mismatchRow > 0 || sum == o.value {
 		return
 	}
-	if o.mismatchRow > 0 {
-		return
-	}
-	var difference, computed statement.Sum
-	difference.Plus(sum)
-	difference.Minus(&o.value)
-	if difference.Sign() == 0 {
-		return
-	}
+	var computed statement.Sum
 	computed.Add(stated)
-	computed.Minus(&difference)
+	difference := sum.Minus(o.value)
 	o.mismatchRow = row
-	o.mismatch = fmt.Sprintf("the balance of line %d is %s, and the rows before it make it %s: %s between them", at.Line, stated, &computed, &difference)
+	o.mismatch = fmt.Sprintf("the balance of line %d is %s, and the rows before it make it %s: %s between them",
+		at.Line, stated, computed.Minus(difference), difference)
 }
 
 // add adds a row: its amount and the balance after it, as decimals; an empty balance is not stated.
@@ -68,24 +61,22 @@ func (u *runningBalance) add(at statement.Place, date, amount, balance string) {
 	if !u.hasColumn {
 		return
 	}
-	var stated, before statement.Sum
+	var stated statement.Sum
 	if balance != "" && !stated.Add(balance) {
 		u.unreadable = true
 		if u.unreadableBalance == "" {
-			u.unreadableBalance = fmt.Sprintf("the balance of line %d is no number: %s", at.Line, quoteNames([]string{balance}))
+			u.unreadableBalance = fmt.Sprintf("the balance of line %d is no number: %s", at.Line, quote(balance))
 		}
 	}
-	before.Plus(&u.sum)
+	before := u.sum
 	if !u.sum.Add(amount) {
 		u.unreadable = true
 	}
 	if balance == "" || u.unreadable {
 		return
 	}
-	before.Plus(&stated) // the closing balance, if the newest row comes first
-	u.backward.check(&before, at, u.rows, balance)
-	stated.Minus(&u.sum) // the opening balance, if the oldest does
-	u.forward.check(&stated, at, u.rows, balance)
+	u.backward.check(before.Plus(stated), at, u.rows, balance) // the closing balance, if the newest row comes first
+	u.forward.check(stated.Minus(u.sum), at, u.rows, balance)  // the opening balance, if the oldest does
 }
 
 // dateOrder compares the dates of the first and the last row: negative if the oldest row comes first, 0 if unknown.
@@ -135,10 +126,7 @@ func (u *runningBalance) balances() (opening, closing datedBalance, ok bool) {
 	case forward:
 		return datedBalance{u.first.date, u.forward.value.String()}, u.last, true
 	case backward:
-		var start statement.Sum
-		start.Plus(&u.backward.value)
-		start.Minus(&u.sum)
-		return datedBalance{u.last.date, start.String()}, u.first, true
+		return datedBalance{u.last.date, u.backward.value.Minus(u.sum).String()}, u.first, true
 	}
 	return datedBalance{}, datedBalance{}, false
 }

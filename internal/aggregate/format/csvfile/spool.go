@@ -1,4 +1,4 @@
-// Keeps rows until their statement can begin, in memory and then in a file.
+// A row of the file and its defects; keeps rows until their statement can begin, in memory and then in a file.
 
 package csvfile
 
@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"bursar/internal/aggregate/format/statement"
 )
@@ -42,7 +44,6 @@ type group struct {
 // its rows.
 const segmentHead = 16
 
-// add adds a row to a group.
 func (s *spool) add(g *group, r row) error {
 	if len(g.encoded) == 0 {
 		s.inMemory = append(s.inMemory, g)
@@ -122,10 +123,8 @@ func (s *spool) each(g *group, yield func(row) error) error {
 	return eachRow(bufio.NewReader(bytes.NewReader(waiting)), yield)
 }
 
-// reset removes all rows.
 func (s *spool) reset() { s.inMemory, s.buffered, s.end = s.inMemory[:0], 0, 0 }
 
-// close removes the file.
 func (s *spool) close() {
 	if s.file != nil {
 		_ = s.file.Close()           // its content is not needed
@@ -147,12 +146,14 @@ func encodeRow(buffer []byte, r row) []byte {
 	return buffer
 }
 
-// eachRow reads rows up to the end.
 func eachRow(in *bufio.Reader, yield func(row) error) error {
 	for {
+		if _, err := in.Peek(1); errors.Is(err, io.EOF) {
+			return nil
+		}
 		r, err := decodeRow(in)
 		if errors.Is(err, io.EOF) {
-			return nil
+			err = io.ErrUnexpectedEOF
 		}
 		if err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
@@ -163,15 +164,11 @@ func eachRow(in *bufio.Reader, yield func(row) error) error {
 	}
 }
 
-// decodeRow reads a row; it returns io.EOF only between two rows.
 func decodeRow(in *bufio.Reader) (r row, err error) {
-	if _, err := in.Peek(1); err != nil {
-		return r, err
-	}
 	var numbers [3]uint64
 	for i := range numbers {
 		if numbers[i], err = binary.ReadUvarint(in); err != nil {
-			return r, asUnexpectedEOF(err)
+			return r, err
 		}
 	}
 	r.place = statement.Place{Line: int64(numbers[0]), Column: int64(numbers[1])}
@@ -180,14 +177,14 @@ func decodeRow(in *bufio.Reader) (r row, err error) {
 	for i := range texts {
 		n, err := binary.ReadUvarint(in)
 		if err != nil {
-			return r, asUnexpectedEOF(err)
+			return r, err
 		}
 		if uint64(cap(buffer)) < n {
 			buffer = make([]byte, n)
 		}
 		buffer = buffer[:n]
 		if _, err := io.ReadFull(in, buffer); err != nil {
-			return r, asUnexpectedEOF(err)
+			return r, err
 		}
 		texts[i] = string(buffer)
 	}
@@ -195,10 +192,72 @@ func decodeRow(in *bufio.Reader) (r row, err error) {
 	return r, nil
 }
 
-// asUnexpectedEOF turns io.EOF within a row into io.ErrUnexpectedEOF.
-func asUnexpectedEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
+type row struct {
+	place  statement.Place
+	fields []string
+	defect string // why it cannot be read: its fields do not match the header, or it names no account; "" if it can be read
+	column string // of a defective row: the column of the stream entries that has no value, if it is one
+	start  string // of a defective row: its first bytes
+}
+
+// cell returns a field without the blanks around it; "" for a column that does not exist.
+func (r row) cell(column int) string {
+	if column < 0 || column >= len(r.fields) {
+		return ""
 	}
-	return err
+	return strings.TrimSpace(toUTF8(r.fields[column]))
+}
+
+// isBlank reports whether a row contains only delimiters.
+func (r row) isBlank() bool {
+	for _, field := range r.fields {
+		if strings.TrimSpace(field) != "" {
+			return false
+		}
+	}
+	return len(r.fields) > 0
+}
+
+// cell returns a field of a row; "" for a placeholder.
+func (t *table) cell(r row, column int) string {
+	text := r.cell(column)
+	if text != "" && slices.Contains(t.mapping.Notation.Placeholder, text) {
+		return ""
+	}
+	return text
+}
+
+// checkNamed makes a row defective that states no account or currency.
+func (t *table) checkNamed(r *row) {
+	switch c := &t.columns; {
+	case r.defect != "":
+	case c.account >= 0 && t.cell(*r, c.account) == "":
+		r.defect, r.column = "names no account", "account"
+	case c.currency >= 0 && t.cell(*r, c.currency) == "":
+		r.defect, r.column = "names no currency", "currency"
+	}
+	if r.defect != "" && r.start == "" {
+		r.start = strings.Join(r.fields, string(t.csv.Comma))
+		r.start = strings.ToValidUTF8(toUTF8(r.start[:min(len(r.start), maxRaw)]), "")
+	}
+}
+
+// fieldDefect returns why a row cannot be read: it must have the header's fields, and only empty ones after them.
+func (t *table) fieldDefect(r row) string {
+	switch {
+	case len(r.fields) < t.minFields, len(r.fields) > t.width && strings.Join(r.fields[t.width:], "") != "":
+		return fmt.Sprintf("has %d fields, and the header %d", len(r.fields), t.width)
+	case t.mapping.Header == nil && r.cell(t.columns.booked) == t.mapping.Columns.Booked:
+		return "is the header line again"
+	}
+	return ""
+}
+
+// trimLine returns the first line of a row, in UTF-8.
+func trimLine(raw []byte) string {
+	raw = bytes.TrimLeft(raw, "\r\n")
+	if i := bytes.IndexByte(raw, '\n'); i >= 0 {
+		raw = raw[:i]
+	}
+	return strings.TrimSpace(toUTF8(string(raw)))
 }

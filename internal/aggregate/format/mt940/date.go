@@ -7,17 +7,14 @@ import (
 	"time"
 )
 
-const (
-	dateForm     = "2006-01-02"
-	centuryPivot = 80 // SWIFT reads 80 to 99 as 1980 to 1999
-)
+const centuryPivot = 80 // SWIFT reads 80 to 99 as 1980 to 1999
 
 // date converts YYMMDD. German banks compute interest with months of thirty days and write a value date of 29 or 30
 // February in any year; it is read as the last day of February. Any other day that does not exist is returned as
 // written.
 func date(text string) string {
 	if day, ok := parseDate(text); ok {
-		return day.Format(dateForm)
+		return day.Format(time.DateOnly)
 	}
 	return text
 }
@@ -41,7 +38,7 @@ func parseDay(year int, text string) (day time.Time, ok bool) {
 	if text == "0229" || text == "0230" {
 		return time.Date(year, time.March, 0, 0, 0, 0, 0, time.UTC), true
 	}
-	day, err := time.Parse(dateForm, strconv.Itoa(year)+"-"+text[:2]+"-"+text[2:])
+	day, err := time.Parse(time.DateOnly, strconv.Itoa(year)+"-"+text[:2]+"-"+text[2:])
 	return day, err == nil
 }
 
@@ -54,7 +51,6 @@ type calendar struct {
 	entryText, entryDay string
 }
 
-// value converts a value date.
 func (c *calendar) value(text string) string {
 	if text != c.valueText || text == "" {
 		c.valueText, c.valueDay, c.entryText = text, date(text), ""
@@ -76,8 +72,8 @@ func (c *calendar) entry(text string) string {
 // reset sets the anchor for the entries that follow; an invalid day is ignored.
 func (c *calendar) reset(day string, report bool) {
 	*c = calendar{anchorIsEnd: report}
-	if len(day) >= len(dateForm) {
-		c.anchor, _ = time.Parse(dateForm, day[:len(dateForm)])
+	if len(day) >= len(time.DateOnly) {
+		c.anchor, _ = time.Parse(time.DateOnly, day[:len(time.DateOnly)])
 	}
 }
 
@@ -85,7 +81,7 @@ func (c *calendar) reset(day string, report bool) {
 // opening balance to a year after it. The value date decides between two such years, and if the anchor is unknown or
 // more than a year earlier, because the statement is then longer than a year.
 func (c *calendar) entryDate(text string) string {
-	valueDay, err := time.Parse(dateForm, c.valueDay)
+	valueDay, err := time.Parse(time.DateOnly, c.valueDay)
 	if err != nil {
 		return text
 	}
@@ -113,7 +109,7 @@ func (c *calendar) entryDate(text string) string {
 	if !ok {
 		return text
 	}
-	return found.Format(dateForm)
+	return found.Format(time.DateOnly)
 }
 
 // maxEntryLead is how long before the opening balance banks date entries of a statement.
@@ -128,11 +124,11 @@ func creationTime(text string) string {
 	if !ok {
 		return text
 	}
-	moment := day.Format(dateForm) + text[6:]
-	if at, err := time.Parse(dateForm+"1504-0700", moment); err == nil {
+	moment := day.Format(time.DateOnly) + text[6:]
+	if at, err := time.Parse(time.DateOnly+"1504-0700", moment); err == nil {
 		return at.Format(time.RFC3339)
 	}
-	if at, err := time.Parse(dateForm+"1504", moment); err == nil {
+	if at, err := time.Parse(time.DateOnly+"1504", moment); err == nil {
 		return at.Format("2006-01-02T15:04:05")
 	}
 	return text

@@ -3,6 +3,7 @@
 package mt940
 
 import (
+	"regexp"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
@@ -10,7 +11,7 @@ import (
 
 // emitter reports the content of the fields to a Handler.
 type emitter struct {
-	handler       statement.Handler
+	out           statement.Emitter
 	kind          string // the message type, if its envelope states it
 	statements    int    // reported so far
 	closed        int    // statements with a closing balance
@@ -38,74 +39,64 @@ type seen struct {
 	begun                      bool // it has been reported to the Handler
 }
 
-func (t *emitter) entryPending() bool { return t.pending }
-
-// acceptField handles a complete field.
-func (t *emitter) acceptField(f *field) error {
+func (t *emitter) acceptField(f *field) {
 	switch f.tag {
 	case "86":
-		return t.informationField(f)
+		if t.pending && t.fitsDetails(f) { // elsewhere it is about the statement and is ignored
+			t.details.addInformation(f.lines)
+		}
+		return
 	case "NS":
-		return t.nonSwiftField(f)
+		t.nonSwiftField(f)
+		return
 	}
-	if err := t.endEntry(); err != nil {
-		return err
-	}
+	t.endEntry()
 	for len(f.lines) > 1 && strings.TrimSpace(f.lines[0].text) == "" {
 		f.lines = f.lines[1:] // the line is wrapped after the tag
 	}
 	if f.tag == "61" {
-		return t.entryField(f)
+		t.entryField(f)
+		return
 	}
-	if err := t.headerField(f); err != nil {
-		return err
-	}
-	return t.reportStrayLines(f)
+	t.headerField(f)
+	t.reportStrayLines(f)
 }
 
 // headerField handles a field of the statement itself.
-func (t *emitter) headerField(f *field) error {
+func (t *emitter) headerField(f *field) {
 	text := strings.TrimSpace(f.lines[0].text)
 	switch f.tag {
 	case "20":
-		err := t.openStatement(f.at, t.seen.reference || t.seen.hasContent)
+		t.openStatement(f.at, t.seen.reference || t.seen.hasContent)
 		t.seen.reference, t.statement.Reference = true, text
-		return err
 	case "25", "25P":
-		err := t.openStatement(f.at, t.seen.account || t.seen.hasContent)
+		t.openStatement(f.at, t.seen.account || t.seen.hasContent)
 		t.setAccount(f)
-		return err
 	case "28", "28C":
-		err := t.openStatement(f.at, t.seen.number || t.seen.closing)
+		t.openStatement(f.at, t.seen.number || t.seen.closing)
 		t.seen.number = true
 		number, page, _ := strings.Cut(text, "/")
 		t.statement.Number, t.statement.Page = strings.TrimSpace(number), strings.TrimSpace(page)
-		return err
 	case "34F", "13", "13D":
-		err := t.openStatement(f.at, false)
+		t.openStatement(f.at, false)
 		t.interimField(f.tag, text)
-		return err
 	case "90D", "90C":
-		return t.totalsField(f.tag, text, f.at)
+		t.totalsField(f.tag, text, f.at)
 	case "60", "60F", "60M", "62", "62F", "62M", "64", "65":
-		return t.balanceField(f.tag, text, f.at)
+		t.balanceField(f.tag, text, f.at)
 	}
-	return nil
 }
 
 // openStatement opens a statement if none is open. isNext ends the open one first.
-func (t *emitter) openStatement(at statement.Place, isNext bool) error {
+func (t *emitter) openStatement(at statement.Place, isNext bool) {
 	if isNext {
-		if err := t.endStatement(false); err != nil {
-			return err
-		}
+		t.endStatement(false)
 	}
 	if !t.open {
 		t.open, t.seen, t.listed = true, seen{}, listedTotals{}
 		t.statement = statement.Statement{Place: at}
 		t.calendar.reset("", false)
 	}
-	return nil
 }
 
 // setAccount reads :25:, and :25P: with a BIC in its second line. A currency after the number is kept, because some
@@ -123,7 +114,7 @@ func (t *emitter) setAccount(f *field) {
 func parseAccount(text string) (servicer, number string, iban bool) {
 	if before, after, ok := strings.Cut(text, "/"); ok {
 		before = strings.TrimSpace(before)
-		if number, iban = statement.AccountNumber(after); iban && (before == "" || isBIC(before)) {
+		if number, iban = statement.AccountNumber(after); iban && (before == "" || bicPattern.MatchString(before)) {
 			return before, number, true
 		}
 	}
@@ -131,18 +122,8 @@ func parseAccount(text string) (servicer, number string, iban bool) {
 	return "", number, iban
 }
 
-// isBIC checks the form of a BIC: bank, country, location, and an optional branch.
-func isBIC(text string) bool {
-	if len(text) != 8 && len(text) != 11 {
-		return false
-	}
-	for i := range len(text) {
-		if !isUpper(text[i]) && (i < 6 || !isDigit(text[i])) {
-			return false
-		}
-	}
-	return true
-}
+// bicPattern is the form of a BIC: bank, country, location, and an optional branch.
+var bicPattern = regexp.MustCompile(`^[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?$`)
 
 // interimField reads the fields that MT942 has instead of an opening balance.
 func (t *emitter) interimField(tag, text string) {
@@ -161,9 +142,9 @@ func (t *emitter) interimField(tag, text string) {
 }
 
 // beginStatement reports the open statement to the Handler, once.
-func (t *emitter) beginStatement() error {
+func (t *emitter) beginStatement() {
 	if t.seen.begun {
-		return nil
+		return
 	}
 	t.seen.begun = true
 	t.statements++
@@ -171,7 +152,7 @@ func (t *emitter) beginStatement() error {
 	if t.isReport() {
 		t.statement.Format, t.statement.Kind = "mt942", statement.Report
 	}
-	return t.handler.Begin(&t.statement)
+	t.out.Begin(&t.statement)
 }
 
 // isReport reports whether the statement is an interim report: by its envelope, or else by its fields, or by the
@@ -182,16 +163,12 @@ func (t *emitter) isReport() bool {
 
 // endStatement ends the open entry and statement. An opening balance requires a closing balance, unless the message
 // has an end of its own: the file may be truncated.
-func (t *emitter) endStatement(whole bool) error {
-	if err := t.endEntry(); err != nil {
-		return err
-	}
+func (t *emitter) endStatement(whole bool) {
+	t.endEntry()
 	if !t.open {
-		return nil
+		return
 	}
-	if err := t.beginStatement(); err != nil {
-		return err
-	}
+	t.beginStatement()
 	switch {
 	case t.seen.closing:
 		t.closed++
@@ -200,19 +177,16 @@ func (t *emitter) endStatement(whole bool) error {
 	}
 	t.dropTotalsAboveFloor()
 	t.open, t.seen = false, seen{}
-	return t.handler.End()
+	t.out.End()
 }
 
 // reportStrayLines reports the lines after a field of one line as notices, because their meaning is unknown and
 // nothing may be lost (rule 10).
-func (t *emitter) reportStrayLines(f *field) error {
+func (t *emitter) reportStrayLines(f *field) {
 	for _, l := range f.lines[1:] {
 		n := &statement.Notice{Place: l.at, What: "line", Fields: []statement.Field{
 			{Name: "after", Value: ":" + f.tag + ":"}, {Name: "text", Value: strings.TrimSpace(l.text)},
 		}}
-		if err := t.handler.Notice(n); err != nil {
-			return err
-		}
+		t.out.Notice(n)
 	}
-	return nil
 }

@@ -9,77 +9,63 @@ import (
 )
 
 // entryField reads :61: and keeps the entry until its text is complete.
-func (t *emitter) entryField(f *field) error {
-	if err := t.openStatement(f.at, false); err != nil {
-		return err
-	}
+func (t *emitter) entryField(f *field) {
+	t.openStatement(f.at, false)
 	t.seen.hasContent, t.pending = true, true
 	t.details.reset()
 	parts, rest := parseEntryLines(f.lines)
 	t.entry = statement.Entry{Place: f.at, Currency: t.statement.Currency}
 	if parts == nil {
 		t.entry.Amount = unreadableField("61", joinLines(f.lines, " "))
-		return nil
+		return
 	}
 	amount, ok, why := t.decimals.parseAmount(parts.amount)
 	if !ok {
 		t.entry.Amount = unreadableField("61", joinLines(f.lines, " "))
-		t.setRefusal(why)
-		return nil
+		if why != "" { // without a reason, intake gives its own
+			t.entry.Refused = &statement.Refusal{Column: "amount", Reason: why}
+		}
+		return
 	}
 	parts.amount = amount
 	t.entry.Value = t.calendar.value(parts.value)
 	t.entry.Booked = t.calendar.entry(parts.entry)
 	parts.fill(&t.entry)
 	t.details.supplement = joinLines(rest, " ")
-	return nil
-}
-
-// setRefusal sets why the entry cannot be ingested; without a reason, intake gives its own.
-func (t *emitter) setRefusal(why string) {
-	if why != "" {
-		t.entry.Refused = &statement.Refusal{Column: "amount", Reason: why}
-	}
-}
-
-// informationField reads :86:. After an entry it belongs to the entry; elsewhere it is about the statement and is
-// ignored.
-func (t *emitter) informationField(f *field) error {
-	if !t.pending {
-		return nil
-	}
-	return t.details.add(f, t.details.addInformation)
 }
 
 // nonSwiftField reads the :NS: of an entry or of the statement.
-func (t *emitter) nonSwiftField(f *field) error {
-	if t.pending {
-		return t.details.add(f, t.details.addNonSwift)
-	}
-	if t.open && !t.seen.begun {
+func (t *emitter) nonSwiftField(f *field) {
+	switch {
+	case t.pending && t.fitsDetails(f):
+		t.details.addNonSwift(f.lines)
+	case !t.pending && t.open && !t.seen.begun:
 		t.statement.Name = accountName(f.lines)
 	}
-	return nil
 }
 
-// endEntry reports the pending entry.
-func (t *emitter) endEntry() error {
+// fitsDetails limits the total size of the fields of an entry.
+func (t *emitter) fitsDetails(f *field) bool {
+	t.details.size += f.size
+	if t.details.size > statement.MaxValue {
+		t.out.Fail(statement.Refuse(f.at, "an entry's text is longer than %d bytes", statement.MaxValue))
+	}
+	return t.out.Err == nil
+}
+
+func (t *emitter) endEntry() {
 	if !t.pending {
-		return nil
+		return
 	}
 	t.pending = false
-	if err := t.beginStatement(); err != nil {
-		return err
-	}
+	t.beginStatement()
 	t.entry.Party, t.entry.Peer = t.details.party, t.details.peer
 	t.entry.Text = t.details.text()
 	if t.seen.floor {
 		t.listed.add(t.entry.Amount)
 	}
-	if err := t.handler.Entry(&t.entry); err != nil {
-		return err
-	}
-	return t.handler.EndEntry()
+	t.out.Entry(&t.entry)
+	t.out.EndEntry()
 }
 
 // entryFields are the subfields of :61:.

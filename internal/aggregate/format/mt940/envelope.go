@@ -1,4 +1,5 @@
-// Reads what surrounds the fields: {1:…}{2:…}{3:…}{4: … -}{5:…}, or a lone hyphen, or nothing.
+// Reads what surrounds the fields: {1:…}{2:…}{3:…}{4: … -}{5:…}, or a lone hyphen, or nothing; and finds files that
+// end within a message.
 
 package mt940
 
@@ -8,7 +9,6 @@ import (
 	"bursar/internal/aggregate/format/statement"
 )
 
-// envelope is the envelope of the open message.
 type envelope struct {
 	open    bool // block 4 has begun and -} must follow
 	at      statement.Place
@@ -17,12 +17,8 @@ type envelope struct {
 
 // acceptContent handles a line that is not blank: a part of an envelope or of a field, or the end of one message and
 // the start of the next.
-func (r *reader) acceptContent(l line) error {
-	for {
-		done, err := r.cutEnvelope(&l)
-		if done || err != nil {
-			return err
-		}
+func (r *reader) acceptContent(l line) {
+	for !r.cutEnvelope(&l) {
 		if isBlock(l.text) {
 			continue // after an acknowledgement
 		}
@@ -30,35 +26,33 @@ func (r *reader) acceptContent(l line) error {
 		if r.envelope.open {
 			inside, after, ends = splitEnd(l)
 		}
-		if err := r.fieldLine(inside); err != nil || !ends {
-			return err
+		r.fieldLine(inside)
+		if !ends {
+			return
 		}
-		if err := r.closeBlock(); err != nil {
-			return err
-		}
+		r.closeBlock()
 		l = after
 	}
 }
 
 // cutEnvelope removes the parts of an envelope from the start of a line; done reports that nothing is left.
-func (r *reader) cutEnvelope(l *line) (done bool, err error) {
+func (r *reader) cutEnvelope(l *line) (done bool) {
 	text := strings.TrimSpace(l.text)
 	if rest, ok := cutEnd(text); ok {
-		if err := r.closeBlock(); err != nil {
-			return true, err
-		}
+		r.closeBlock()
 		text = rest
 		l.text = text
 	}
 	switch {
 	case text == "" || text == "$": // which some systems write between messages
-		return true, nil
+		return true
 	case text == "-":
-		return true, r.acceptHyphen(*l)
+		r.acceptHyphen(*l)
+		return true
 	case isBlock(text):
 		return r.readBlocks(l, text)
 	}
-	return r.envelope.skipped, nil
+	return r.envelope.skipped
 }
 
 // splitEnd finds the -} that ends a message within a line: only blocks may follow it.
@@ -92,43 +86,37 @@ func isBlock(text string) bool {
 }
 
 // closeBlock ends a message and its envelope.
-func (r *reader) closeBlock() error {
+func (r *reader) closeBlock() {
 	r.possibleEnd = possibleEnd{} // this is the end, so an earlier hyphen was text
-	err := r.endMessage(true)
+	r.endMessage(true)
 	r.envelope = envelope{}
 	r.emitter.kind = ""
-	return err
 }
 
 // readBlocks reads the message type from block 2 and reduces the line to the content of block 4.
-func (r *reader) readBlocks(l *line, text string) (done bool, err error) {
-	if err := r.endMessage(false); err != nil {
-		return true, err
-	}
+func (r *reader) readBlocks(l *line, text string) (done bool) {
+	r.endMessage(false)
 	header, inside, ok := strings.Cut(text, "{4:")
 	if kind := messageType(header); kind != "" {
 		r.emitter.kind = kind
 		r.envelope.skipped = kind != "940" && kind != "942" && kind != "950"
 		if r.envelope.skipped {
-			n := &statement.Notice{Place: l.at, What: "message", Fields: []statement.Field{{Name: "type", Value: kind}}}
-			if err := r.emitter.handler.Notice(n); err != nil {
-				return true, err
-			}
+			r.emitter.out.Notice(&statement.Notice{Place: l.at, What: "message", Fields: []statement.Field{{Name: "type", Value: kind}}})
 		}
 	}
 	if !ok {
-		return true, nil
+		return true
 	}
 	if strings.HasPrefix(inside, "{") { // an acknowledgement; a message may follow it
 		_, after, ok := strings.Cut(inside, "{1:")
 		l.at.Column += int64(len(text) - len(after) - len("{1:"))
 		l.text = "{1:" + after
-		return !ok, nil
+		return !ok
 	}
 	r.envelope.open, r.envelope.at = true, l.at
 	l.at.Column += int64(len(header) + len("{4:"))
 	l.text = inside
-	return strings.TrimSpace(inside) == "" || r.envelope.skipped, nil
+	return strings.TrimSpace(inside) == "" || r.envelope.skipped
 }
 
 // messageType returns the type in block 2, as in {2:O940… or {2:I942…, or "".
@@ -138,4 +126,102 @@ func messageType(text string) string {
 		return ""
 	}
 	return block[1:4]
+}
+
+// possibleEnd is a lone hyphen before a statement is closed. It ends the message, but some banks write one within a
+// text or after :60M:; the next field decides.
+type possibleEnd struct {
+	set   bool
+	lines int // number of lines of the open field before the hyphen
+}
+
+// acceptHyphen handles a line that is a lone hyphen.
+func (r *reader) acceptHyphen(l line) {
+	switch {
+	case r.field.tag == "":
+		return
+	case r.emitter.seen.closing || r.field.tag[:2] == "62":
+		r.emitter.endedByHyphen++
+		r.closeBlock()
+		return
+	case !r.possibleEnd.set:
+		r.possibleEnd = possibleEnd{true, len(r.field.lines)}
+	}
+	r.appendLine(l)
+}
+
+// beforeTag ends the open field before a new one, and the message if a hyphen ended it.
+func (r *reader) beforeTag(tag string) {
+	switch {
+	case !r.possibleEnd.set:
+	case !continuesMessage(tag):
+		r.emitter.endedByHyphen++
+		r.endMessage(true)
+		return
+	case r.field.tag != "86" || !r.emitter.pending:
+		r.dropAfterHyphen()
+	}
+	r.possibleEnd = possibleEnd{}
+	r.endField()
+}
+
+// continuesMessage reports whether a field cannot be the first one of a message.
+func continuesMessage(tag string) bool {
+	switch tag {
+	case "61", "62", "62F", "62M", "64", "65", "86", "90C", "90D", "NS":
+		return true
+	}
+	return false
+}
+
+// dropAfterHyphen removes the hyphen, and the lines after it, from the open field.
+func (r *reader) dropAfterHyphen() {
+	if r.possibleEnd.set && r.field.tag != "" {
+		r.field.lines = r.field.lines[:r.possibleEnd.lines]
+	}
+	r.possibleEnd = possibleEnd{}
+}
+
+// checkEnd refuses a file that ends within a message. A message without a hyphen may end after any field: a report
+// then needs its totals, and a statement what the other statements of the file have. A single statement with an
+// opening but no closing balance is read, with a fault. whole is whether a hyphen ended the message.
+func (r *reader) checkEnd() (whole bool) {
+	t := &r.emitter
+	whole = r.possibleEnd.set && (!r.lines.unended || t.isReport())
+	if r.lines.unended && !r.possibleEnd.set && r.field.mayBeCut() {
+		t.out.Fail(statement.Refuse(r.field.at, "the file ends within :%s:", r.field.tag).Advise(cutOffHint))
+	}
+	if r.envelope.open {
+		t.out.Fail(statement.Refuse(r.envelope.at, "the file ends before -} closes this message").Advise(cutOffHint))
+	}
+	r.dropAfterHyphen()
+	r.endField()
+	switch {
+	case whole || !t.hasHeader() || t.seen.closing || t.isReport() && t.statement.Stated != statement.Totals{}:
+	case t.endedByHyphen > 0, t.closed > 0 && !t.isReport(), t.seen.opening && r.lines.unended:
+		t.out.Fail(statement.Refuse(t.statement.Place, "the file ends before the end of the statement that begins here").Advise(cutOffHint))
+	}
+	return whole
+}
+
+// hasHeader reports whether the open statement has a field that begins a statement. A stray field after the end of a
+// message does not begin one.
+func (t *emitter) hasHeader() bool {
+	return t.open && (t.seen.reference || t.seen.account || t.seen.number || t.seen.opening)
+}
+
+// mayBeCut reports whether a file whose last line has no end may be truncated within this field. A text, a note and
+// an amount with all its decimals may be complete; a shorter amount, an account or an entry may not be. A closing
+// balance or a total that ends at its mark is complete, or its check fails.
+func (f *field) mayBeCut() bool {
+	switch f.tag {
+	case "", "86", "NS":
+		return false
+	case "60", "60F", "60M", "62", "62F", "62M", "64", "65", "90C", "90D":
+		text := f.lines[len(f.lines)-1].text
+		mark := strings.LastIndexAny(text, ",.")
+		decimals := len(text) - mark - 1
+		return mark < 0 || decimals < 2 && (decimals != 0 || f.tag[0] == '6' && f.tag[:2] != "62")
+	}
+	return true
 }

@@ -20,7 +20,6 @@ import (
 // cutOffHint is the next step for a file that ends too early.
 const cutOffHint = "the file seems to be truncated: download it again"
 
-// reader is the state of one read.
 type reader struct {
 	lines   *lineReader
 	emitter emitter
@@ -48,48 +47,40 @@ const lineCost = 64
 func Read(r io.Reader, h statement.Handler) error {
 	buffer, release := statement.BufferUTF8(r)
 	defer release()
-	in := &reader{lines: &lineReader{in: buffer}, emitter: emitter{handler: h}}
-	for {
+	in := &reader{lines: &lineReader{in: buffer}, emitter: emitter{out: statement.NewEmitter(h)}}
+	for in.emitter.out.Err == nil {
 		l, ok, err := in.lines.next()
 		if err != nil {
 			return err
 		}
 		if !ok {
-			return in.finish()
+			in.finish()
+			break
 		}
-		if err := in.acceptLine(l); err != nil {
-			return err
-		}
+		in.acceptLine(l)
 	}
+	return in.emitter.out.Err
 }
 
 // finish closes what is open at the end of the file, and refuses a file without content or one that is truncated.
-func (r *reader) finish() error {
-	if err := r.flushHalfTag(); err != nil {
-		return err
-	}
-	whole, err := r.checkEnd()
-	if err != nil {
-		return err
-	}
-	if err := r.endMessage(whole); err != nil {
-		return err
-	}
+func (r *reader) finish() {
+	r.flushHalfTag()
+	r.endMessage(r.checkEnd())
 	if r.emitter.statements > 0 {
-		return nil
+		return
 	}
 	at := r.firstLine.at
 	if at.Line == 0 {
 		at = statement.Place{Line: 1, Column: 1}
 	}
-	return statement.Refuse(at, "the file has no field of MT940 or MT942, such as :20:, :25:, :60F: or :61:")
+	r.emitter.out.Fail(statement.Refuse(at, "the file has no field of MT940 or MT942, such as :20:, :25:, :60F: or :61:"))
 }
 
 // acceptLine handles the next line of the file. Banks and programs wrap lines anywhere, even within a tag: a line
 // that may be the start of a tag is kept until the next line is known.
-func (r *reader) acceptLine(l line) error {
+func (r *reader) acceptLine(l line) {
 	if strings.TrimSpace(l.text) == "" {
-		return nil
+		return
 	}
 	if r.firstLine.at.Line == 0 {
 		r.firstLine = l
@@ -98,70 +89,59 @@ func (r *reader) acceptLine(l line) error {
 		joined := line{r.halfTag.text + strings.TrimLeft(l.text, " "), r.halfTag.at}
 		if tag, _ := cutTag(joined.text); tag != "" {
 			r.halfTag = line{}
-			return r.acceptContent(joined)
+			r.acceptContent(joined)
+			return
 		}
-		if err := r.flushHalfTag(); err != nil {
-			return err
-		}
+		r.flushHalfTag()
 	}
 	if beginsTag(l.text) {
 		r.halfTag = l
-		return nil
+		return
 	}
-	return r.acceptContent(l)
+	r.acceptContent(l)
 }
 
 // flushHalfTag handles the kept line as it is.
-func (r *reader) flushHalfTag() error {
+func (r *reader) flushHalfTag() {
 	pending := r.halfTag
-	if pending.text == "" {
-		return nil
-	}
 	r.halfTag = line{}
-	return r.acceptContent(pending)
+	if pending.text != "" {
+		r.acceptContent(pending)
+	}
 }
 
 // fieldLine handles a line of a new field or of the open one.
-func (r *reader) fieldLine(l line) error {
+func (r *reader) fieldLine(l line) {
 	tag, rest := cutTag(l.text)
-	if tag != "" && !r.isWrappedTime(l.text) {
-		if err := r.beforeTag(tag); err != nil {
-			return err
-		}
+	switch {
+	case tag != "" && !r.isWrappedTime(l.text):
+		r.beforeTag(tag)
 		r.field = field{tag: tag, at: l.at, lines: r.field.lines[:0]}
-		return r.appendLine(line{rest, l.at})
+		r.appendLine(line{rest, l.at})
+	case r.field.tag != "": // banks write other lines before and between messages
+		r.appendLine(l)
 	}
-	if r.field.tag == "" {
-		return nil // banks write other lines before and between messages
-	}
-	return r.appendLine(l)
 }
 
-// appendLine adds a line to the open field.
-func (r *reader) appendLine(l line) error {
+func (r *reader) appendLine(l line) {
 	r.field.size += len(l.text) + lineCost
 	if r.field.size > statement.MaxValue {
-		return statement.Refuse(r.field.at, ":%s: is longer than %d bytes", r.field.tag, statement.MaxValue)
+		r.emitter.out.Fail(statement.Refuse(r.field.at, ":%s: is longer than %d bytes", r.field.tag, statement.MaxValue))
 	}
 	r.field.lines = append(r.field.lines, l)
-	return nil
 }
 
-// endField passes the open field to the emitter.
-func (r *reader) endField() error {
-	if r.field.tag == "" {
-		return nil
+func (r *reader) endField() {
+	if r.field.tag != "" {
+		f := r.field
+		r.field.tag = ""
+		r.emitter.acceptField(&f)
 	}
-	f := r.field
-	r.field.tag = ""
-	return r.emitter.acceptField(&f)
 }
 
 // endMessage ends the open field and the statement; whole is whether the message has an end of its own.
-func (r *reader) endMessage(whole bool) error {
+func (r *reader) endMessage(whole bool) {
 	r.dropAfterHyphen()
-	if err := r.endField(); err != nil {
-		return err
-	}
-	return r.emitter.endStatement(whole)
+	r.endField()
+	r.emitter.endStatement(whole)
 }

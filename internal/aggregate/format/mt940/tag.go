@@ -1,8 +1,13 @@
-// Recognises tags, and text that only looks like a tag.
+// Recognises tags, text that only looks like a tag, and files by their first tags.
 
 package mt940
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+
+	"bursar/internal/aggregate/format/statement"
+)
 
 // tags are the fields of MT940, MT942 and MT950, those that banks write without their letter, and :NS: of German
 // banks.
@@ -48,7 +53,7 @@ func beginsTag(text string) bool {
 // Fo": it is within an entry's text, the line before ends with an hour, and minutes and seconds follow.
 func (r *reader) isWrappedTime(text string) bool {
 	f := &r.field
-	if f.tag != "86" || !r.emitter.entryPending() || len(f.lines) == 0 {
+	if f.tag != "86" || !r.emitter.pending || len(f.lines) == 0 {
 		return false
 	}
 	before := f.lines[len(f.lines)-1].text
@@ -70,3 +75,52 @@ func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 func isLower(b byte) bool { return 'a' <= b && b <= 'z' }
 
 func isUpper(b byte) bool { return 'A' <= b && b <= 'Z' }
+
+// maxPreamble is how many other lines may precede the first field.
+const maxPreamble = 10
+
+// Recognise reports whether a file that starts with head, a few kilobytes, is MT940 or MT942: one of its first lines
+// begins a field, and the field's content is plausible.
+func Recognise(head []byte) bool {
+	head = bytes.TrimPrefix(statement.UTF8Head(head), []byte("\xEF\xBB\xBF"))
+	if hasOldEnds(head[:min(len(head), headSize)]) {
+		head = bytes.ReplaceAll(head, []byte(oldEnd), []byte("\n"))
+	}
+	preamble := 0
+	for _, text := range strings.FieldsFunc(string(head), func(r rune) bool { return r == '\r' || r == '\n' }) {
+		text = strings.TrimFunc(text, func(r rune) bool { return r == ' ' || isControl(r) })
+		if isBlock(text) {
+			if kind := messageType(text); kind != "" {
+				return kind == "940" || kind == "942" || kind == "950"
+			}
+			if _, inside, ok := strings.Cut(text, "{4:"); ok {
+				text = inside
+			}
+		}
+		if tag, rest := cutTag(text); tag != "" && isFormatField(tag, rest) {
+			return true
+		}
+		if text == "" {
+			continue
+		}
+		if preamble++; preamble > maxPreamble || text[0] == '<' {
+			return false
+		}
+	}
+	return false
+}
+
+// isFormatField reports whether a field identifies the format and has a plausible content.
+func isFormatField(tag, rest string) bool {
+	rest = strings.TrimSpace(rest)
+	switch tag {
+	case "20", "25", "25P", "28", "28C":
+		return rest != "" && len(rest) <= 2*35
+	case "13", "13D", "61":
+		return len(rest) >= 6 && strings.Trim(rest[:6], "0123456789") == ""
+	case "34F", "60", "60F", "60M", "62", "62F", "62M", "64", "65":
+		_, ok, why := new(decimalMark).parseBalance(rest)
+		return ok || why != "" || tag == "34F" && len(rest) > 3 && isCurrency(rest[:3])
+	}
+	return false
+}

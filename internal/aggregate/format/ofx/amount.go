@@ -22,7 +22,7 @@ func amount(text string) string {
 	}
 	if group != "" {
 		whole, fraction, _ := strings.Cut(rest, string(mark))
-		if !isGrouped(whole, group) || strings.Contains(fraction, group) {
+		if !statement.IsGrouped(whole, group) || strings.Contains(fraction, group) {
 			return text
 		}
 		rest = strings.ReplaceAll(rest, group, "")
@@ -47,26 +47,12 @@ func decimalMarks(number string) (mark byte, group string, ok bool) {
 	case commas > 1:
 		return '.', ",", true
 	case commas == 1:
-		return ',', "", number[0] == '0' || !isGrouped(number, ",")
+		return ',', "", number[0] == '0' || !statement.IsGrouped(number, ",")
 	}
 	return '.', "", true
 }
 
-// isGrouped reports whether all groups after the first have three digits.
-func isGrouped(whole, group string) bool {
-	groups := strings.Split(whole, group)
-	for _, g := range groups[1:] {
-		if len(g) != 3 {
-			return false
-		}
-	}
-	return len(groups[0]) >= 1 && len(groups[0]) <= 3
-}
-
-const (
-	dateOnly = "2006-01-02"
-	timeOnly = "2006-01-02T15:04:05"
-)
+const timeOnly = "2006-01-02T15:04:05"
 
 // timestamp is a time as written: the local time, and the offset if one is stated.
 type timestamp struct {
@@ -78,7 +64,7 @@ type timestamp struct {
 // date returns the local date, or the text if it cannot be read.
 func date(text string) string {
 	if m := parseTimestamp(text); m.stated {
-		return m.local.Format(dateOnly)
+		return m.local.Format(time.DateOnly)
 	}
 	return text
 }
@@ -150,7 +136,7 @@ func isFraction(text string) bool {
 }
 
 func parseHyphenated(text string) timestamp {
-	for _, layout := range []string{dateOnly, timeOnly, "2006-01-02 15:04:05"} {
+	for _, layout := range []string{time.DateOnly, timeOnly, "2006-01-02 15:04:05"} {
 		if local, err := time.Parse(layout, text); err == nil {
 			return timestamp{local: local, stated: true}
 		}

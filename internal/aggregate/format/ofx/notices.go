@@ -3,6 +3,7 @@
 package ofx
 
 import (
+	"cmp"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
@@ -17,62 +18,56 @@ type fileSummary struct {
 }
 
 // checkSummary refuses a file that contains only a failure, or nothing.
-func (p *reader) checkSummary() error {
+func (p *reader) checkSummary() {
 	switch {
 	case p.summary.statements || p.summary.others:
-		return nil
 	case p.summary.refusal != nil:
-		return p.summary.refusal
+		p.out.Fail(p.summary.refusal)
 	case !p.summary.responses:
-		return statement.Refuse(statement.Place{Line: 1, Column: 1}, "the file contains no statement, list of accounts or response of a bank")
+		p.out.Fail(statement.Refuse(statement.Place{Line: 1, Column: 1}, "the file contains no statement, list of accounts or response of a bank"))
 	}
-	return nil
 }
 
 func field(name, value string) statement.Field { return statement.Field{Name: name, Value: value} }
 
 // emitNotice reports the fields that are stated, if there are any.
-func (p *reader) emitNotice(place statement.Place, what string, fields ...statement.Field) error {
+func (p *reader) emitNotice(place statement.Place, what string, fields ...statement.Field) {
 	p.notice = statement.Notice{Place: place, What: what}
 	for _, f := range fields {
 		if f.Value != "" {
 			p.notice.Fields = append(p.notice.Fields, f)
 		}
 	}
-	if len(p.notice.Fields) == 0 {
-		return nil
+	if len(p.notice.Fields) > 0 {
+		p.out.Notice(&p.notice)
 	}
-	return p.handler.Notice(&p.notice)
 }
 
 // noticeOther reports content that makes a file valid without a statement.
-func (p *reader) noticeOther(what string, fields ...statement.Field) error {
-	if err := p.beginStatement(); err != nil {
-		return err
-	}
+func (p *reader) noticeOther(what string, fields ...statement.Field) {
+	p.beginStatement()
 	p.summary.others = true
-	return p.emitNotice(p.record.place, what, fields...)
+	p.emitNotice(p.record.place, what, fields...)
 }
 
 // signOn reports the result of the sign-on. User names and session cookies in it are left out (rule 8).
-func (p *reader) signOn() error {
+func (p *reader) signOn() {
 	r := &p.record
 	p.current.serverTime = r.get("DTSERVER")
 	code, severity, message := r.findValue("CODE"), r.findValue("SEVERITY"), r.findValue("MESSAGE")
 	p.recordResponse("sign-on", code, severity, message)
-	return p.emitNotice(r.place, "sign-on", field("code", code), field("severity", severity), field("message", message),
+	p.emitNotice(r.place, "sign-on", field("code", code), field("severity", severity), field("message", message),
 		field("date", timestampText(p.current.serverTime)), field("organisation", r.valueIn("FI", "ORG")), field("institution", r.valueIn("FI", "FID")))
 }
 
 // status reports the response to one request, unless it is a success.
-func (p *reader) status() error {
+func (p *reader) status() {
 	r := &p.record
 	code, severity, message := r.get("CODE"), r.get("SEVERITY"), r.get("MESSAGE")
 	p.recordResponse("request", code, severity, message)
-	if strings.Trim(code, "0") == "" {
-		return nil
+	if strings.Trim(code, "0") != "" {
+		p.emitNotice(r.place, "status", field("code", code), field("severity", severity), field("message", message))
 	}
-	return p.emitNotice(r.place, "status", field("code", code), field("severity", severity), field("message", message))
 }
 
 // recordResponse keeps the first failure.
@@ -87,7 +82,7 @@ func (p *reader) recordResponse(to, code, severity, message string) {
 
 // investment reports the owner of the investments that follow. Their cash is not a bank account, so its entries are
 // reported as transactions.
-func (p *reader) investment() error {
+func (p *reader) investment() {
 	p.summary.others = true
 	fields := []statement.Field{field("account", p.current.Account)}
 	for _, f := range p.current.account {
@@ -95,13 +90,13 @@ func (p *reader) investment() error {
 			fields = append(fields, f)
 		}
 	}
-	return p.emitNotice(p.current.Place, "investment", append(fields, field("currency", p.current.Currency),
+	p.emitNotice(p.current.Place, "investment", append(fields, field("currency", p.current.Currency),
 		field("as_of", timestampText(p.current.asOf)), field("start", timestampText(p.current.start)), field("end", timestampText(p.current.end)))...)
 }
 
-func (p *reader) transaction() error {
+func (p *reader) transaction() {
 	r := &p.record
-	return p.noticeOther("investment transaction", field("type", r.nodes[0].name), field("id", r.findValue("FITID")),
+	p.noticeOther("investment transaction", field("type", r.nodes[0].name), field("id", r.findValue("FITID")),
 		field("trade", timestampText(r.findValue("DTTRADE"))), field("settle", timestampText(r.findValue("DTSETTLE"))),
 		field("trntype", r.findValue("TRNTYPE")), field("date", timestampText(r.findValue("DTPOSTED"))), field("amount", r.findValue("TRNAMT")),
 		field("security", r.findValue("UNIQUEID")), field("units", r.findValue("UNITS")), field("unit_price", r.findValue("UNITPRICE")),
@@ -110,22 +105,22 @@ func (p *reader) transaction() error {
 		field("payee", r.findValue("NAME")), field("memo", r.findValue("MEMO")))
 }
 
-func (p *reader) position() error {
+func (p *reader) position() {
 	r := &p.record
-	return p.noticeOther("position", field("type", r.nodes[0].name), field("security", r.findValue("UNIQUEID")), field("units", r.findValue("UNITS")),
+	p.noticeOther("position", field("type", r.nodes[0].name), field("security", r.findValue("UNIQUEID")), field("units", r.findValue("UNITS")),
 		field("unit_price", r.findValue("UNITPRICE")), field("market_value", r.findValue("MKTVAL")),
 		field("as_of", timestampText(r.findValue("DTPRICEASOF"))), field("currency", r.findValue("CURSYM")),
 		field("inv401ksource", r.findValue("INV401KSOURCE")))
 }
 
-func (p *reader) security() error {
+func (p *reader) security() {
 	r := &p.record
-	return p.noticeOther("security", field("type", r.nodes[0].name), field("id", r.findValue("UNIQUEID")),
+	p.noticeOther("security", field("type", r.nodes[0].name), field("id", r.findValue("UNIQUEID")),
 		field("id_type", r.findValue("UNIQUEIDTYPE")), field("name", r.findValue("SECNAME")), field("ticker", r.findValue("TICKER")))
 }
 
 // investmentBalance reports an investment account's balances, and each named one separately.
-func (p *reader) investmentBalance() error {
+func (p *reader) investmentBalance() {
 	names := map[string]string{
 		"AVAILCASH": "available_cash", "MARGINBALANCE": "margin", "SHORTBALANCE": "short", "BUYPOWER": "buying_power",
 	}
@@ -133,24 +128,19 @@ func (p *reader) investmentBalance() error {
 	var fields []statement.Field
 	for _, n := range r.nodes[1:] {
 		if n.parent == 0 {
-			fields = append(fields, field(firstNonEmpty(names[n.name], strings.ToLower(n.name)), n.value))
+			fields = append(fields, field(cmp.Or(names[n.name], strings.ToLower(n.name)), n.value))
 		}
 	}
-	if err := p.noticeOther("investment balance", fields...); err != nil {
-		return err
-	}
+	p.noticeOther("investment balance", fields...)
 	for i := range r.nodes {
 		if r.nodes[i].name == "BAL" {
-			if err := p.noticeOther("balance", balanceFields(r, i)...); err != nil {
-				return err
-			}
+			p.noticeOther("balance", balanceFields(r, i)...)
 		}
 	}
-	return nil
 }
 
-func (p *reader) namedBalance() error {
-	return p.noticeOther("balance", balanceFields(&p.record, 0)...)
+func (p *reader) namedBalance() {
+	p.noticeOther("balance", balanceFields(&p.record, 0)...)
 }
 
 func balanceFields(r *record, parent int) []statement.Field {

@@ -24,11 +24,10 @@ import (
 func Read(r io.Reader, h statement.Handler) error {
 	buffer, release := statement.BufferUTF8(r)
 	defer release()
-	p := &reader{lex: newLexer(buffer), handler: h, format: "ofx"}
-	if err := p.read(); err != nil {
-		return err
-	}
-	return p.checkSummary()
+	p := &reader{lex: newLexer(buffer), out: statement.NewEmitter(h), format: "ofx"}
+	p.read()
+	p.checkSummary()
+	return p.out.Err
 }
 
 var (

@@ -11,10 +11,10 @@ import (
 
 // reader keeps the open elements, and handles each record when it is complete.
 type reader struct {
-	lex     *lexer
-	values  valueDecoder
-	handler statement.Handler
-	format  string
+	lex    *lexer
+	values valueDecoder
+	out    statement.Emitter
+	format string
 
 	open      []element // the outermost first
 	lastValue string    // name of the last value, until the next tag
@@ -27,40 +27,34 @@ type reader struct {
 	currentEntry   statement.Entry
 }
 
-// read reads the file to its end.
-func (p *reader) read() error {
-	raw, err := p.lex.text(true)
-	if err == nil {
-		err = p.header(p.lex.valuePlace, raw)
-	}
-	if err != nil {
-		return err
-	}
-	for p.lex.tag.shape != tagNone {
-		if err := p.acceptTag(p.lex.tag); err != nil {
-			return err
+func (p *reader) read() {
+	raw := p.text(true)
+	p.header(p.lex.valuePlace, raw)
+	for p.out.Err == nil && p.lex.tag.shape != tagNone {
+		if t := p.lex.tag; t.shape == tagEnd {
+			p.end(t)
+		} else {
+			p.start(t)
 		}
 	}
 	for i := len(p.open) - 1; i >= 0; i-- {
 		if e := &p.open[i]; e.kind.rank != none {
-			return statement.Refuse(p.lex.place, "the file ends within the <%s> that begins at %s", e.name, e.place).
-				Advise("fetch the file again")
+			p.out.Fail(statement.Refuse(p.lex.place, "the file ends within the <%s> that begins at %s", e.name, e.place).Advise("fetch the file again"))
 		}
 	}
-	return nil
 }
 
-func (p *reader) acceptTag(t tag) error {
-	if t.shape == tagEnd {
-		return p.end(t)
-	}
-	return p.start(t)
+// text returns the text up to the next tag, as lexer.text does.
+func (p *reader) text(prologue bool) []byte {
+	raw, err := p.lex.text(prologue)
+	p.out.Fail(err)
+	return raw
 }
 
 // header handles text outside of all elements.
-func (p *reader) header(place statement.Place, raw []byte) error {
+func (p *reader) header(place statement.Place, raw []byte) {
 	if len(raw) == 0 {
-		return nil
+		return
 	}
 	fields := headerFields(p.values.text(raw))
 	for _, f := range fields {
@@ -71,37 +65,32 @@ func (p *reader) header(place statement.Place, raw []byte) error {
 			p.values.setCharset(f.Value)
 		}
 	}
-	if len(fields) == 0 {
-		return nil
+	if len(fields) > 0 {
+		p.notice = statement.Notice{Place: place, What: "header", Fields: fields}
+		p.out.Notice(&p.notice)
 	}
-	p.notice = statement.Notice{Place: place, What: "header", Fields: fields}
-	return p.handler.Notice(&p.notice)
 }
 
 // start reads a start tag and the text after it. With text it is a value, whether closed or not. Without text it
 // contains elements or is an empty value: a known name decides, and otherwise an end tag, if there is one.
-func (p *reader) start(t tag) error {
+func (p *reader) start(t tag) {
 	p.lastValue = ""
 	if !p.isKnownHere(&t.element) {
 		t.kind = kind{}
 	}
-	if err := p.closeRank(t.kind.rank); err != nil {
-		return err
-	}
-	raw, err := p.lex.text(false)
-	if err != nil {
-		return err
-	}
+	p.closeRank(t.kind.rank)
+	raw := p.text(false)
 	if t.kind.rank == none {
 		if value := p.values.text(raw); value != "" || t.shape == tagEmpty {
 			p.lastValue = t.name
-			return p.value(&t.element, value)
+			p.value(&t.element, value)
+			return
 		}
 	}
-	if err := p.push(t.element); err != nil || t.shape != tagEmpty {
-		return err
+	p.push(t.element)
+	if t.shape == tagEmpty && p.out.Err == nil {
+		p.pop(len(p.open) - 1)
 	}
-	return p.pop(len(p.open) - 1)
 }
 
 // isKnownHere reports whether an element has the meaning of its name at its place. Banks put proprietary values into
@@ -124,29 +113,25 @@ func (p *reader) isKnownHere(e *element) bool {
 // end closes the element of that name and everything open inside it. An end tag of a value, or of an unknown element
 // that is not open, is ignored. If a known element has no start tag, the file is refused, because its values would be
 // read as another element's.
-func (p *reader) end(t tag) error {
+func (p *reader) end(t tag) {
 	if p.lastValue != t.name {
 		i := p.findOpen(t.name, t.kind.rank)
 		if i < 0 && !p.mayEndOther(t.kind.rank) {
-			return statement.Refuse(t.place, "</%s> does not close an open element", t.name).Advise("fetch the file again")
+			p.out.Fail(statement.Refuse(t.place, "</%s> does not close an open element", t.name).Advise("fetch the file again"))
 		}
 		if i >= 0 {
 			if p.record.active() && p.open[i].kind.rank == none {
 				p.record.setParent(p.open[i].node)
 			}
 			p.record.ended = p.open[i].kind.emit != nil && p.open[i].node == 0
-			if err := p.pop(i); err != nil {
-				return err
-			}
+			p.pop(i)
 		}
 	}
 	p.lastValue = ""
 	outside := len(p.open) == 0
-	raw, err := p.lex.text(outside)
-	if err != nil || !outside {
-		return err
+	if raw := p.text(outside); outside {
+		p.header(p.lex.valuePlace, raw)
 	}
-	return p.header(p.lex.valuePlace, raw)
 }
 
 // mayEndOther reports whether an end tag without a start tag may end another element of its rank: a card statement
@@ -178,27 +163,25 @@ func (p *reader) findOpen(name string, rank rank) int {
 }
 
 // closeRank closes the elements that cannot contain an element of a rank; see rank.
-func (p *reader) closeRank(r rank) error {
+func (p *reader) closeRank(r rank) {
 	if r == none {
-		return nil
+		return
 	}
-	for i := range p.open {
-		if p.open[i].kind.rank >= r {
-			return p.pop(i)
-		}
+	if i := slices.IndexFunc(p.open, func(e element) bool { return e.kind.rank >= r }); i >= 0 {
+		p.pop(i)
 	}
-	return nil
 }
 
-// push opens an element.
-func (p *reader) push(e element) error {
+func (p *reader) push(e element) {
 	if len(p.open) == statement.MaxDepth {
-		return statement.Refuse(e.place, "elements are nested more than %d deep", statement.MaxDepth)
+		p.out.Fail(statement.Refuse(e.place, "elements are nested more than %d deep", statement.MaxDepth))
+		return
 	}
 	if e.kind.emit != nil || p.record.active() {
 		node, err := p.record.add(&e, "", p.parentNode())
 		if err != nil {
-			return err
+			p.out.Fail(err)
+			return
 		}
 		e.node = node
 	}
@@ -207,24 +190,23 @@ func (p *reader) push(e element) error {
 	case response:
 		p.current.transactionUID = ""
 		if p.responseUnread = !isOneOf(readResponses, e.name); p.responseUnread {
-			return p.emitNotice(e.place, "not read", field("element", e.name))
+			p.emitNotice(e.place, "not read", field("element", e.name))
 		}
 	case report:
 		p.enterStatement(&e)
 	case list:
 		p.current.listed = true
 	}
-	return nil
 }
 
 // value handles an element that contains only text.
-func (p *reader) value(e *element, text string) error {
+func (p *reader) value(e *element, text string) {
 	if p.record.active() {
 		_, err := p.record.add(e, text, p.parentNode())
-		return err
+		p.out.Fail(err)
+		return
 	}
 	p.current.setValue(e.name, text)
-	return nil
 }
 
 // parentNode returns the node that contains what comes next: that of the innermost known element, because the unknown
@@ -242,21 +224,16 @@ func (p *reader) parentNode() int {
 }
 
 // pop closes all elements from the i-th on, the innermost first, and handles those that are complete.
-func (p *reader) pop(i int) error {
+func (p *reader) pop(i int) {
 	for len(p.open) > i {
 		e := p.open[len(p.open)-1]
 		p.open = p.open[:len(p.open)-1]
-		var err error
 		switch {
 		case e.kind.emit != nil && e.node == 0:
-			err = e.kind.emit(p)
+			e.kind.emit(p)
 			p.record.reset()
 		case e.kind.rank == report:
-			err = p.leaveStatement()
-		}
-		if err != nil {
-			return err
+			p.leaveStatement()
 		}
 	}
-	return nil
 }

@@ -1,4 +1,4 @@
-// Reads statements of bank accounts and credit cards.
+// Reads statements of bank accounts and credit cards: their accounts, balances, and entries in other currencies.
 
 package ofx
 
@@ -50,9 +50,12 @@ func (w *statementState) setValue(name, value string) {
 
 func (w *statementState) isBank() bool { return w.element == "STMTRS" || w.element == "CCSTMTRS" }
 
-// enterStatement opens a statement.
 func (p *reader) enterStatement(e *element) {
-	p.current = statementState{serverTime: p.current.serverTime, transactionUID: p.current.transactionUID, element: e.name}
+	p.current = statementState{
+		serverTime: p.current.serverTime, transactionUID: p.current.transactionUID, element: e.name,
+		seen: map[referenceHash]firstEntry{}, corrections: corrections{map[referenceHash][]string{}, map[referenceHash]bool{}},
+		foreign: foreignEntries{entries: map[string][]statement.Entry{}},
+	}
 	p.current.Statement = statement.Statement{
 		Place: e.place, Format: p.format, Kind: statement.Booked,
 		Created: parseTimestamp(p.current.serverTime).String(),
@@ -61,47 +64,40 @@ func (p *reader) enterStatement(e *element) {
 
 // beginStatement reports the statement, once. Its first entry, balance or position, or its end, shows that its
 // account is complete.
-func (p *reader) beginStatement() error {
+func (p *reader) beginStatement() {
 	if p.current.element == "" || p.current.begun {
-		return nil
+		return
 	}
 	p.current.begun = true
 	if !p.current.isBank() {
-		return p.investment()
+		p.investment()
+		return
 	}
-	if err := p.emitNotice(p.current.Place, "account", p.current.account...); err != nil {
-		return err
-	}
+	p.emitNotice(p.current.Place, "account", p.current.account...)
 	p.summary.statements = true
-	return p.handler.Begin(&p.current.Statement)
+	p.out.Begin(&p.current.Statement)
 }
 
-// leaveStatement ends a statement.
-func (p *reader) leaveStatement() error {
-	if err := p.beginStatement(); err != nil {
-		return err
-	}
+func (p *reader) leaveStatement() {
+	p.beginStatement()
 	bank := p.current.isBank()
 	p.current.element = ""
-	if !bank {
-		return nil
+	if bank {
+		p.out.End()
+		p.current.foreign.emit(&p.out, p.current.Statement)
 	}
-	if err := p.handler.End(); err != nil {
-		return err
-	}
-	return p.current.foreign.emit(p.handler, p.current.Statement)
 }
 
-// emitBalance reports the balance of the record.
-func (p *reader) emitBalance() error { return p.emitBalanceAt(0) }
+func (p *reader) emitBalance() { p.emitBalanceAt(0) }
 
 // emitBalanceAt reports the balance of an element of the record. A balance without an amount cannot be checked and
 // becomes a notice.
-func (p *reader) emitBalanceAt(parent int) error {
+func (p *reader) emitBalanceAt(parent int) {
 	r := &p.record
 	value, asOf := r.valueAt(parent, "BALAMT"), r.valueAt(parent, "DTASOF")
 	if !p.current.isBank() || value == "" {
-		return p.emitNotice(r.place, "balance", field("name", r.nodes[parent].name), field("value", value), field("date", timestampText(asOf)))
+		p.emitNotice(r.place, "balance", field("name", r.nodes[parent].name), field("value", value), field("date", timestampText(asOf)))
+		return
 	}
 	b := statement.Balance{
 		Place: r.place, Code: statement.ClosingAvailable, Amount: amount(value), Currency: p.current.Currency, Date: optionalDate(asOf),
@@ -112,17 +108,88 @@ func (p *reader) emitBalanceAt(parent int) error {
 			p.current.Created = created
 		}
 	}
-	if err := p.beginStatement(); err != nil {
-		return err
-	}
-	return p.handler.Balance(&b)
+	p.beginStatement()
+	p.out.Balance(&b)
 }
 
-func firstNonEmpty(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
+func (p *reader) statementAccount() {
+	if p.current.element == "" {
+		p.emitAccount(0)
+		return
+	}
+	r, s := &p.record, &p.current.Statement
+	number, iban := statement.AccountNumber(r.get("ACCTID"))
+	servicer := r.get("BANKID")
+	if branch := r.get("BRANCHID"); branch != "" {
+		servicer += "/" + branch
+	}
+	if p.current.begun && (number != s.Account || servicer != s.Servicer) {
+		p.out.Fail(statement.Refuse(r.place, "the statement that begins at %s names its account after its entries or balances", s.Place))
+	}
+	s.Account, s.IBAN, s.Servicer = number, iban, servicer
+	p.current.account = append(accountFields(r, 0), statement.Field{Name: "transaction_uid", Value: p.current.transactionUID})
+}
+
+// listedAccounts reports every account of an element of an account list.
+func (p *reader) listedAccounts() {
+	found := false
+	for i := range p.record.nodes {
+		if strings.HasSuffix(p.record.nodes[i].name, "ACCTFROM") {
+			found = true
+			p.emitAccount(i)
 		}
 	}
-	return ""
+	if !found {
+		p.emitAccount(0)
+	}
+}
+
+func (p *reader) emitAccount(parent int) {
+	p.noticeOther("account", accountFields(&p.record, parent)...)
+}
+
+func accountFields(r *record, parent int) []statement.Field {
+	return []statement.Field{
+		field("type", r.valueAt(parent, "ACCTTYPE")), field("desc", r.get("DESC")), field("number", r.valueAt(parent, "ACCTID")),
+		field("routing", r.valueAt(parent, "BANKID")), field("branch", r.valueAt(parent, "BRANCHID")),
+		field("key", r.valueAt(parent, "ACCTKEY")), field("broker", r.valueAt(parent, "BROKERID")),
+	}
+}
+
+// Limits of the entries that are kept until the statement ends.
+const (
+	maxForeign = 64 << 20 // bytes of entries in other currencies
+	entryCost  = 512      // of an entry besides its texts
+)
+
+// foreignEntries are a statement's entries in other currencies. The statement's sum is in its own currency; those of
+// each other currency are reported as a separate statement of the same account and interval.
+type foreignEntries struct {
+	currencies []string // in the order of the file
+	entries    map[string][]statement.Entry
+	bytes      int
+}
+
+func (f *foreignEntries) add(e *statement.Entry) error {
+	f.bytes += entryCost + len(e.Amount) + len(e.Reference) + len(e.Own) + len(e.Code) + len(e.Party) + len(e.Peer) + len(e.Text)
+	if f.bytes > maxForeign {
+		return statement.Refuse(e.Place, "the statement has more than %d bytes of entries in other currencies", maxForeign)
+	}
+	if f.entries[e.Currency] == nil {
+		f.currencies = append(f.currencies, e.Currency)
+	}
+	f.entries[e.Currency] = append(f.entries[e.Currency], *e)
+	return nil
+}
+
+func (f *foreignEntries) emit(out *statement.Emitter, template statement.Statement) {
+	for _, currency := range f.currencies {
+		template.Currency, template.Fault = currency, ""
+		out.Begin(&template)
+		for i := range f.entries[currency] {
+			out.Entry(&f.entries[currency][i])
+			out.EndEntry()
+		}
+		out.End()
+	}
 }

@@ -47,7 +47,6 @@ func (v *valueDecoder) decode(raw []byte) string {
 	return strings.ToValidUTF8(string(decoded), "\ufffd")
 }
 
-// joinLines joins the lines of a text with spaces.
 func joinLines(text string) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\r' || r == '\n' })
 	kept := lines[:0]

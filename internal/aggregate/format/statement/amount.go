@@ -4,6 +4,7 @@ package statement
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"bursar/internal/decimal"
@@ -73,6 +74,15 @@ func isDigits(text string) bool {
 	return true
 }
 
+// IsGrouped reports whether all groups of digits after the first have three.
+func IsGrouped(whole, group string) bool {
+	first, rest, divided := strings.Cut(whole, group)
+	if divided && slices.ContainsFunc(strings.Split(rest, group), func(g string) bool { return len(g) != 3 }) {
+		return false
+	}
+	return len(first) >= 1 && len(first) <= 3
+}
+
 // Negate changes the sign of a decimal that Amount returned; any other text is returned unchanged.
 func Negate(decimal string) string {
 	if _, ok := Amount(decimal, '.'); !ok {
@@ -110,17 +120,17 @@ func (s *Sum) Add(amount string) (ok bool) {
 	return ok
 }
 
-// Plus adds another sum.
-func (s *Sum) Plus(other *Sum) { s.unscaled = s.unscaled.Add(other.unscaled) }
+// Plus is s + other.
+func (s Sum) Plus(other Sum) Sum { return Sum{s.unscaled.Add(other.unscaled)} }
 
-// Minus subtracts another sum.
-func (s *Sum) Minus(other *Sum) { s.unscaled = s.unscaled.Sub(other.unscaled) }
+// Minus is s - other.
+func (s Sum) Minus(other Sum) Sum { return Sum{s.unscaled.Sub(other.unscaled)} }
 
 // Sign returns -1, 0 or 1.
-func (s *Sum) Sign() int { return s.unscaled.Sign() }
+func (s Sum) Sign() int { return s.unscaled.Sign() }
 
 // String returns the sum with as few decimals as it needs, but at least two.
-func (s *Sum) String() string {
+func (s Sum) String() string {
 	text := decimal.Append(nil, s.unscaled, Scale)
 	for range Scale - 2 {
 		if short, trimmed := bytes.CutSuffix(text, []byte("0")); trimmed {
@@ -176,8 +186,7 @@ func SameNumber(a, b string) bool {
 	if !x.Add(a) || !y.Add(b) {
 		return a == b
 	}
-	x.Minus(&y)
-	return x.Sign() == 0
+	return x == y
 }
 
 // Subtract is a - b.
@@ -185,6 +194,5 @@ func Subtract(a, b string) string {
 	var x, y Sum
 	x.Add(a)
 	y.Add(b)
-	x.Minus(&y)
-	return x.String()
+	return x.Minus(y).String()
 }

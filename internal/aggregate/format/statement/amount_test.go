@@ -64,7 +64,7 @@ func TestSum(t *testing.T) {
 		t.Errorf("the sum is %s", &s)
 	}
 	other.Add("999999999999999995.29998")
-	s.Minus(&other)
+	s = s.Minus(other)
 	if s.Sign() != 0 || s.String() != "0.00" {
 		t.Errorf("the difference is %s", &s)
 	}
@@ -106,7 +106,7 @@ func TestSumOfAnySize(t *testing.T) {
 			t.Fatalf("with %s the sum is %s, want %s", text, &got, want.FloatString(Scale))
 		}
 	}
-	if got.Minus(&removed); got.Sign() != 0 {
+	if got = got.Minus(removed); got.Sign() != 0 {
 		t.Errorf("the sum minus itself is %s", &got)
 	}
 }

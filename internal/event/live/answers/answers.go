@@ -1,5 +1,7 @@
 // Remembers the answers to requests with an idempotency key, so that a repeated request gets the same answer.
 
+// Package answers stores the answers to requests with an idempotency key for 24 hours, so that a repeated request gets the same answer. They are catalog
+// documents, written in the transaction that seals the requests' batch and deleted when that batch is retracted.
 package answers
 
 import (
@@ -22,7 +24,6 @@ const Retention = 24 * time.Hour
 // ErrKeyReused says that a key was used before with another body. Class Data.
 var ErrKeyReused = failure.Wrap(failure.Data, errors.New("the idempotency key was used before for a request with another body"))
 
-// storedAnswer is an answer in the catalog.
 type storedAnswer struct {
 	Spool  uint64    `json:"spool"`
 	At     time.Time `json:"at"`

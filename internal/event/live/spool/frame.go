@@ -153,7 +153,6 @@ func (f framed) begins(text []byte) bool {
 	return bytes.Equal(text[:n], f.mark[:n])
 }
 
-// legacyFormat is the oldest format.
 type legacyFormat struct{}
 
 const legacyPrologue = 8

@@ -95,7 +95,6 @@ func (c *chunk) seek(start, n int64) error {
 	return c.read(n)
 }
 
-// read reads the next n rows.
 func (c *chunk) read(n int64) error {
 	c.start, c.last = c.next, bytes.Clone(c.last)
 	c.at, c.ints, c.bytes, c.copied, c.kept = c.at[:0], c.ints[:0], c.bytes[:0], c.copied[:0], 0

@@ -111,7 +111,6 @@ func (d *deltas) read(dst []int64) error {
 	return nil
 }
 
-// deltaInts decodes numbers.
 type deltaInts struct{ deltas }
 
 func (d *deltaInts) decode(c *chunk, n int) error {

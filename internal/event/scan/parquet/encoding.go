@@ -67,7 +67,6 @@ func (c *Column) wrongSize(data []byte, n int64) error {
 	return fmt.Errorf("%d bytes for %d values of %d bytes", len(data), n, c.size())
 }
 
-// plain decodes values of a fixed size.
 type plain struct{ data []byte }
 
 func (p *plain) decode(c *chunk, n int) error {
@@ -95,7 +94,6 @@ func (v *Values) appendFixed(data []byte, size int) {
 	}
 }
 
-// int32 returns the value of 32 bits.
 func (c *Column) int32(n int32) int64 {
 	if c.Unsigned {
 		return int64(uint32(n))
@@ -117,7 +115,6 @@ func (p *plainTexts) decode(c *chunk, n int) error {
 	return nil
 }
 
-// bools decodes bits.
 type bools struct{ runs }
 
 // newBools opens bools in runs, preceded by their length in bytes.
@@ -180,7 +177,6 @@ func (c *chunk) openDictionary(encoding format.Encoding, data []byte, entries in
 	return nil
 }
 
-// indexes decodes values of a dictionary.
 type indexes struct {
 	of   *dictionary
 	runs runs

@@ -20,7 +20,6 @@ type runs struct {
 	at, n  int64  // of the current run: numbers that were read, and all
 }
 
-// begin starts the next run.
 func (r *runs) begin() error {
 	head, size := binary.Uvarint(r.data)
 	if size <= 0 {
@@ -61,7 +60,6 @@ func (r *runs) take(want int64) (from, n int64, err error) {
 	return from, n, nil
 }
 
-// read reads numbers.
 func (r *runs) read(dst []uint32) error {
 	for len(dst) > 0 {
 		from, n, err := r.take(int64(len(dst)))

@@ -1,4 +1,5 @@
-// Checks that every format reader passes: truncated files, panics, and errors of the handler.
+// Checks that every format reader passes: truncated files, panics, and errors of the handler; and where the recorded
+// files are.
 
 package statementtest
 
@@ -6,6 +7,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"bursar/internal/aggregate/format/statement"
@@ -52,7 +55,6 @@ func ReadChecked(t testing.TB, text []byte, read ReadFunc, r *Recorder) (err err
 	return err
 }
 
-// errHandler is the error of a failingHandler.
 var errHandler = errors.New("the handler fails")
 
 // CheckHandlerErrors reads a text repeatedly with a handler that fails at its 1st, 2nd, … call. The reader must
@@ -71,7 +73,6 @@ func CheckHandlerErrors(t *testing.T, text []byte, read func(io.Reader, statemen
 	}
 }
 
-// failingHandler fails when left reaches 0.
 type failingHandler struct{ left int }
 
 func (s *failingHandler) call() error {
@@ -88,3 +89,21 @@ func (s *failingHandler) Detail(*statement.Detail) error   { return s.call() }
 func (s *failingHandler) EndEntry() error                  { return s.call() }
 func (s *failingHandler) End() error                       { return s.call() }
 func (s *failingHandler) Notice(*statement.Notice) error   { return s.call() }
+
+// DataVariable is the environment variable that names the folder of recorded files, which are not part of this
+// repository.
+const DataVariable = "BURSAR_DATA"
+
+// Data returns the path of a recorded file or folder. It skips the test if DataVariable is not set.
+func Data(t testing.TB, elements ...string) string {
+	t.Helper()
+	root := os.Getenv(DataVariable)
+	if root == "" {
+		t.Skip(DataVariable + " is not set; it names the folder of recorded statements")
+	}
+	path := filepath.Join(append([]string{root}, elements...)...)
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("find recorded files: %v", err)
+	}
+	return path
+}

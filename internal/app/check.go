@@ -1,0 +1,112 @@
+// What needs no opened project: checks of the folder, also against the stored data, and proposals of stream files.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+
+	"bursar/internal/aggregate/rules"
+	"bursar/internal/catalog"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/event/infer"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+	"bursar/internal/project/bind"
+	"bursar/internal/project/doc"
+	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/query"
+)
+
+// ProjectError lists all faults of a project folder. Its exit code is 2.
+type ProjectError struct{ Errors []doc.Error }
+
+func (e *ProjectError) Error() string { return doc.Faults(e.Errors).Error() }
+
+// Class is Data: the same folder has the same faults.
+func (e *ProjectError) Class() failure.Class { return failure.Data }
+
+// ExitCode is 2 (DESIGN §7).
+func (e *ProjectError) ExitCode() int { return 2 }
+
+// AcceptCommand is the name of `bursar quarantine --accept` as a command that opens a project: it rebuilds pipelines.
+const AcceptCommand = "quarantine --accept"
+
+// refuses reports whether a command refuses a project with these faults. If earlier versions accepted the declarations, their
+// artifacts stay readable and events are ingested; only commands that compute by the declarations refuse them.
+func (e *ProjectError) refuses(command string) bool {
+	if command == "run" || command == "rebuild" || command == "retract" || command == AcceptCommand || command == "up" {
+		return true
+	}
+	return slices.ContainsFunc(e.Errors, func(fault doc.Error) bool { return !fault.Stored })
+}
+
+// checkOptions are the options of the session in which a project's SQL is bound. Its memory is small because nothing should be
+// evaluated there.
+var checkOptions = duck.Options{Threads: 1, Memory: "256MB"}
+
+func openCheckSession() (*duck.Session, error) { return duck.Open(checkOptions) }
+
+// Check reads a project folder and binds its SQL. It does not touch the state.
+func Check(ctx context.Context, dir string) (*project.Project, error) {
+	p, errs := project.Read(dir)
+	session, err := openCheckSession()
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	errs = append(errs, bind.Check(ctx, p, session)...)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(errs) > 0 {
+		return p, &ProjectError{errs}
+	}
+	return p, nil
+}
+
+// Outdated is a pipeline whose definition has changed since its artifacts were made.
+type Outdated struct {
+	Pipeline string   `json:"pipeline"`
+	File     string   `json:"file"`
+	Changed  []string `json:"changed"` // definitions
+}
+
+// CheckStored compares the declarations with the stored data. faults are the streams whose schema does not extend that of their
+// events, and the institutions whose declaration has changed since their statements were imported: intake would refuse them.
+// outdated pipelines need a rebuild. CheckStored writes nothing, and returns nothing if it cannot open the catalog.
+func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []doc.Error, outdated []Outdated) {
+	records, err := catalog.OpenReadOnly(filepath.Join(dir, ".bursar", "catalog.db"))
+	if err != nil {
+		return nil, nil
+	}
+	defer records.Close()
+	reader := query.New(&reconcile.Engine{Project: p, Catalog: records, Duck: checkOptions})
+	for _, pipeline := range p.Pipelines {
+		if changed, err := reader.Changed(ctx, pipeline.Name); err == nil && changed != nil {
+			outdated = append(outdated, Outdated{pipeline.Name, pipeline.File, changed})
+		}
+	}
+	faults = findGrowthFaults(ctx, p.Streams, records)
+	if changed, err := rules.CheckDeclared(ctx, records, p); err == nil {
+		faults = append(faults, changed...)
+	}
+	return faults, outdated
+}
+
+// findGrowthFaults returns the streams whose schema does not extend that of their events.
+func findGrowthFaults(ctx context.Context, streams []*project.Stream, records catalog.Catalog) (faults []doc.Error) {
+	for _, s := range streams {
+		if err := event.CheckGrowth(ctx, records, s); errors.As(err, new(*event.GrowthError)) {
+			faults = append(faults, doc.Error{File: s.File, Line: s.Line, Message: err.Error()})
+		}
+	}
+	return faults
+}
+
+// Infer returns a commented stream definition for a file of events, inferred from its first rows. Without a name, the stream is named
+// after the file. It needs no project.
+func Infer(path, name string) (string, error) { return infer.Stream(path, name) }

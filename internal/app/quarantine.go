@@ -1,0 +1,112 @@
+// Rows in quarantine: listing and comparing them, and resolving one: it replaces the older event, or is dismissed.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bursar/internal/aggregate/imported"
+	"bursar/internal/event"
+	"bursar/internal/event/intake"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/rebuild"
+)
+
+// AcceptedRow is the result of one AcceptRow.
+type AcceptedRow struct {
+	intake.AcceptedRow
+	Rebuilt []rebuild.Result `json:"rebuilt"` // pipelines that had folded the older event
+}
+
+// AcceptRow accepts a quarantined row that conflicts with an older event: it retracts the event, ingests the row, and rebuilds
+// the pipelines that had folded the event. If it is interrupted, calling it again completes it.
+func (a *App) AcceptRow(ctx context.Context, stream string, o intake.AcceptOptions) (AcceptedRow, error) {
+	result := AcceptedRow{Rebuilt: []rebuild.Result{}}
+	s := a.Project.Stream(stream)
+	if s == nil {
+		return result, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	if s.Builtin {
+		return result, failure.Wrap(failure.Data, fmt.Errorf("rows of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`, retract the file that is wrong with `bursar retract statements FILE --reason TEXT`, or have the row count as resolved with `bursar quarantine %s --dismiss %s --reason TEXT`",
+			stream, stream, o.Row))
+	}
+	o.KeyColumns = a.keyColumns(stream)
+	accepted, err := a.acceptRow(ctx, s, o)
+	result.AcceptedRow = accepted
+	if result.Batch == 0 {
+		return result, err
+	}
+	rebuilt, failed := a.rebuildOutdated(ctx, stream)
+	result.Rebuilt = rebuilt
+	switch r := result.Retried; { // only now can the pipelines fold the row
+	case r != nil:
+		a.batchSealed(*r)
+	case result.Already: // an earlier call that sealed it may have been interrupted before this
+		a.wakeFollowers(stream)
+	}
+	return result, errors.Join(err, failed)
+}
+
+// acceptRow accepts the row while the stream is locked.
+func (a *App) acceptRow(ctx context.Context, s *project.Stream, o intake.AcceptOptions) (intake.AcceptedRow, error) {
+	if in := a.liveIntake(s.Name); in != nil {
+		return in.AcceptRow(ctx, o)
+	}
+	return withStream(ctx, a, s, func() (intake.AcceptedRow, error) { return intake.AcceptRow(ctx, a.Events, s, o) })
+}
+
+// Dismiss marks a quarantined row as resolved, or with Undo as unresolved.
+func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions) (event.Dismissed, error) {
+	s := a.Project.Stream(stream)
+	if s == nil {
+		return event.Dismissed{}, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	if in := a.liveIntake(stream); in != nil {
+		return in.Dismiss(ctx, o)
+	}
+	unlock, err := a.streamLocks.Lock(ctx, stream)
+	if err != nil {
+		return event.Dismissed{}, err
+	}
+	defer unlock()
+	return a.Events.Dismiss(ctx, s, o)
+}
+
+// InQuarantine counts the quarantined rows of every stream that has any.
+func (a *App) InQuarantine(ctx context.Context) (list []event.QuarantineCount, all error) {
+	for _, s := range a.Project.AllStreams() {
+		count := a.Events.CountQuarantine
+		if s.Builtin {
+			count = func(ctx context.Context, stream string) (event.QuarantineCount, error) {
+				return imported.CountQuarantine(ctx, a.Events, stream)
+			}
+		}
+		n, err := count(ctx, s.Name)
+		if all = errors.Join(all, err); n.Rows+n.Dismissed > 0 {
+			list = append(list, n)
+		}
+	}
+	return list, all
+}
+
+// Compare compares rows in quarantine with the events that were accepted with their ids.
+func (a *App) Compare(ctx context.Context, stream string, rows []event.Rejected) ([]intake.Compared, error) {
+	s := a.Project.Stream(stream)
+	if s == nil {
+		return nil, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	return intake.Compare(ctx, a.Events, s, rows)
+}
+
+// Quarantine calls each for every row of a stream that is in quarantine, batch by batch, including dismissed ones. It stops at
+// the first error of each and returns it.
+func (a *App) Quarantine(ctx context.Context, stream string, each func(event.Rejected) error) error {
+	if a.Project.Stream(stream) == nil {
+		return &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	return imported.Quarantine(ctx, a.Events.Catalog, a.Events.Objects, stream, each)
+}

@@ -1,0 +1,225 @@
+// Spools that a dead process left: sealing their requests, their losses, streams that are no longer declared, and their verification.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/spool"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+func (a *App) spool(stream string) string { return filepath.Join(a.state, "spool", stream) }
+
+// spoolFolders returns the names of the spool folders. Each is the name of a stream.
+func (a *App) spoolFolders() (names []string, err error) {
+	entries, err := os.ReadDir(filepath.Join(a.state, "spool"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, err
+}
+
+// Losses returns the losses of damaged spools that are not dismissed.
+func (a *App) Losses() (all []spool.Loss, err error) {
+	folders, err := a.spoolFolders()
+	for _, name := range folders {
+		losses, failed := spool.Losses(a.spool(name))
+		all, err = append(all, losses...), errors.Join(err, failed)
+	}
+	return all, err
+}
+
+// recoverSpool seals the requests of a stream that a dead process had acknowledged (rule 1). It runs before anything else is
+// sealed.
+func (a *App) recoverSpool(ctx context.Context, s *project.Stream) error {
+	left, err := live.HasUnsealedSpools(ctx, a.Events, s.Name, a.spool(s.Name))
+	if err != nil || !left {
+		return err
+	}
+	return live.Recover(ctx, a.Events, s, a.liveOptions(s))
+}
+
+// recoverAllSpools recovers the spools of all streams before a run. unsealed has the errors of streams that cannot be sealed;
+// they block only the pipelines that fold these streams.
+func (a *App) recoverAllSpools(ctx context.Context) (unsealed map[string]error, err error) {
+	unsealed = map[string]error{}
+	for _, s := range a.Project.Streams {
+		unlock, err := a.streamLocks.Lock(ctx, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		if a.liveIntake(s.Name) == nil {
+			err = a.recoverSpool(ctx, s)
+		}
+		unlock()
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		if err != nil {
+			unsealed[s.Name] = err
+		}
+	}
+	return unsealed, nil
+}
+
+// unsealedErr returns an error if a stream of the pipeline could not be sealed.
+func (a *App) unsealedErr(pipeline string, unsealed map[string]error) (all error) {
+	for _, s := range a.Project.Pipeline(pipeline).From {
+		if err := unsealed[s]; err != nil {
+			all = errors.Join(all, fmt.Errorf("run %s: %w", pipeline, err))
+		}
+	}
+	return all
+}
+
+// losses are the damaged spools that were found since the project was opened. The zero value has none.
+type losses struct {
+	mu  sync.Mutex
+	all []spool.Loss
+}
+
+func (l *losses) add(loss spool.Loss) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, loss)
+}
+
+// LossError means that acknowledged requests may have been lost with a damaged spool. Its class is Data.
+type LossError struct{ Losses []spool.Loss }
+
+func (e *LossError) Error() string {
+	text := "acknowledged requests may be lost: " + e.Losses[0].String()
+	if n := len(e.Losses); n > 1 {
+		text += fmt.Sprintf(" (and %d more; `bursar status` lists them)", n-1)
+	}
+	return text
+}
+
+// Class is Data: retrying does not bring the requests back.
+func (e *LossError) Class() failure.Class { return failure.Data }
+
+// CheckLosses returns a *LossError if a damaged spool was found since the project was opened.
+func (a *App) CheckLosses() error {
+	a.losses.mu.Lock()
+	defer a.losses.mu.Unlock()
+	if len(a.losses.all) == 0 {
+		return nil
+	}
+	return &LossError{a.losses.all}
+}
+
+// Stranded is a stream that was removed from the project folder before all its acknowledged events were sealed. The events stay
+// in its spools until it is declared again.
+type Stranded struct {
+	Stream   string `json:"stream"`
+	Requests int64  `json:"requests"` // acknowledged and not sealed
+	Folder   string `json:"folder"`   // of the stream's spools
+}
+
+func (s Stranded) String() string {
+	return fmt.Sprintf("stream %s is not declared, with %s not sealed in %s: restore streams/%s.yaml to seal them",
+		s.Stream, plural(s.Requests, "acknowledged request"), s.Folder, s.Stream)
+}
+
+// Stranded lists the stranded streams.
+func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
+	entries, err := os.ReadDir(filepath.Join(a.state, "spool"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list spools: %w", err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || a.Project.Stream(e.Name()) != nil {
+			continue
+		}
+		s := Stranded{Stream: e.Name(), Folder: a.spool(e.Name())}
+		if s.Requests, err = a.countUnsealed(ctx, s); err != nil {
+			return list, err
+		}
+		if s.Requests > 0 {
+			list = append(list, s)
+		}
+	}
+	return list, nil
+}
+
+// countUnsealed counts the requests in unsealed spools.
+func (a *App) countUnsealed(ctx context.Context, s Stranded) (requests int64, err error) {
+	numbers, err := spool.List(s.Folder)
+	if err != nil {
+		return 0, err
+	}
+	state, _, err := a.Events.ReadState(ctx, s.Stream)
+	if err != nil {
+		return 0, err
+	}
+	for _, number := range numbers {
+		if number > state.Spools {
+			requests += countRequests(s.Folder, number)
+		}
+	}
+	return requests, nil
+}
+
+// countRequests counts the readable requests of a spool, and one more if the rest is unreadable.
+func countRequests(folder string, number uint64) (n int64) {
+	in, err := spool.Open(folder, number)
+	if err != nil {
+		return 1
+	}
+	defer in.Close()
+	for ; ; n++ {
+		if _, err := in.Next(); errors.Is(err, io.EOF) {
+			return n
+		} else if err != nil {
+			return n + 1
+		}
+	}
+}
+
+// checkSpools checks that every spool is undamaged and belongs to a declared stream, and reports losses that are not dismissed.
+func (v *projectVerification) checkSpools(ctx context.Context) error {
+	folders, err := v.spoolFolders()
+	if err != nil {
+		return err
+	}
+	for _, name := range v.withDeclared(folders) {
+		c := newCheck("spools", name)
+		losses, err := spool.Losses(v.spool(name))
+		if err != nil {
+			return err
+		}
+		if v.Project.Stream(name) == nil {
+			if numbers, err := spool.List(v.spool(name)); err != nil || len(numbers) > 0 {
+				c.Remedy = fmt.Sprintf("streams/%s.yaml", name)
+				v.add(c, "", errors.Join(err, fmt.Errorf("stream %s is not declared, but has acknowledged requests in %s: declare it again", name, plural(int64(len(numbers)), "spool"))))
+			}
+			continue
+		}
+		if in := v.liveIntake(name); in != nil {
+			err = in.Verify(ctx)
+		} else {
+			err = live.VerifySpools(ctx, v.Events, name, v.spool(name))
+		}
+		for _, l := range losses {
+			c.Remedy = dismissRemedy
+			err = errors.Join(err, errors.New(l.String()))
+		}
+		if left, failed := live.HasUnsealedSpools(ctx, v.Events, name, v.spool(name)); left || failed != nil || err != nil {
+			v.add(c, "acknowledged requests wait undamaged for their batch", errors.Join(err, failed))
+		}
+	}
+	return nil
+}
