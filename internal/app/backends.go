@@ -46,7 +46,10 @@ func (a *App) openObjects(ctx context.Context, scratch string) (object.Local, er
 	c := a.Project.Config.Storage
 	if c.Kind != project.S3Storage {
 		folder := object.NewFolder(filepath.Join(a.state, "objects"))
-		return folder, folder.Clean()
+		if err := folder.Clean(); err != nil {
+			return nil, err
+		}
+		return folder, nil
 	}
 	config := s3.Config{PathStyle: c.PathStyle}
 	for key, field := range map[string]struct {

@@ -178,7 +178,7 @@ func (p *Pinned) Path(name string) string {
 // Explain returns the error of a reader of the pinned files, with class Transient if one of the copies was deleted meanwhile.
 func (p *Pinned) Explain(err error) error {
 	if err == nil {
-		return err
+		return nil
 	}
 	for name, path := range p.paths {
 		if _, statErr := os.Stat(path); errors.Is(statErr, fs.ErrNotExist) {

@@ -100,6 +100,6 @@ func BenchmarkCompact(b *testing.B) {
 	store := newFolder(b)
 	tables := remember(b, store, 8, 1_000_000)
 	for b.Loop() {
-		must(Compact(context.Background(), store, store.dir, tables, "merged", nil))
+		must(Compact(context.Background(), store, tables, "merged", nil))
 	}
 }

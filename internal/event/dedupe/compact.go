@@ -61,7 +61,7 @@ func sum(tables []TableInfo) int64 {
 
 // Compact merges tables into the object name, streaming, and returns its description. Of entries with one id it keeps the newest. The caller switches
 // the tables in the catalog, then deletes the old objects. The same tables make the same bytes (rule 5).
-func Compact(ctx context.Context, store object.Local, scratch string, tables []TableInfo, name string, newer Newer) (_ TableInfo, err error) {
+func Compact(ctx context.Context, store object.Local, tables []TableInfo, name string, newer Newer) (_ TableInfo, err error) {
 	if len(tables) == 0 {
 		return TableInfo{}, fmt.Errorf("compact into %s: no tables", name)
 	}
@@ -73,7 +73,7 @@ func Compact(ctx context.Context, store object.Local, scratch string, tables []T
 		}
 	}()
 	for _, r := range tables {
-		t, err := openObject(ctx, store, scratch, r)
+		t, err := openObject(ctx, store, r)
 		if err != nil {
 			return TableInfo{}, err
 		}

@@ -44,7 +44,7 @@ func TestExcludedInMerges(t *testing.T) {
 		tables = append(tables, sealed)
 	}
 	forgotten := func(p Place) bool { return p.File() == 2 || p.Row() == 5 }
-	merged, err := Compact(t.Context(), store, t.TempDir(), tables, "merged", func(a, b Place) (bool, error) { return forgotten(b) && !forgotten(a), nil })
+	merged, err := Compact(t.Context(), store, tables, "merged", func(a, b Place) (bool, error) { return forgotten(b) && !forgotten(a), nil })
 	check(t, err)
 	if merged.Entries != 1 || merged.Replaced != 2 {
 		t.Errorf("merged is %+v", merged)

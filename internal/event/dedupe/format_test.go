@@ -45,7 +45,7 @@ func TestDamagedTables(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			err := Verify(context.Background(), rangeStore{"run": c.edit(slices.Clone(whole))}, t.TempDir(), info)
+			err := Verify(context.Background(), rangeStore{"run": c.edit(slices.Clone(whole))}, info)
 			if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "table run") {
 				t.Fatalf("got %v, want %q in it", err, c.says)
 			}
@@ -99,7 +99,7 @@ func TestSizes(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			store, info := sealed(t, n)
-			check(t, Verify(context.Background(), store, t.TempDir(), info))
+			check(t, Verify(context.Background(), store, info))
 			m := must(Open(context.Background(), store, t.TempDir(), []TableInfo{info}))
 			b := must(m.Begin(Window{}, 0))
 			verdicts := make([]Verdict, n)
@@ -137,7 +137,7 @@ func TestMisuse(t *testing.T) {
 		t.Fatal("too few verdicts")
 	}
 	check(t, b.Close())
-	if _, err := Compact(ctx, store, t.TempDir(), nil, "x", nil); err == nil {
+	if _, err := Compact(ctx, store, nil, "x", nil); err == nil {
 		t.Fatal("compacted nothing")
 	}
 	check(t, m.Close())

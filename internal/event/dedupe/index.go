@@ -1,4 +1,4 @@
-// Index: the tables of a stream, opened in place if the store has them as files, else through scratch copies, so that memory stays bounded.
+// Index: the tables of a stream, opened as local files, so that memory stays bounded.
 
 package dedupe
 
@@ -34,7 +34,7 @@ type openedTable struct {
 func Open(ctx context.Context, store object.Local, scratch string, tables []TableInfo) (*Index, error) {
 	x := &Index{scratch: scratch, store: store}
 	for _, info := range tables {
-		t, err := openObject(ctx, store, scratch, info)
+		t, err := openObject(ctx, store, info)
 		if err != nil {
 			return nil, errors.Join(err, x.Close())
 		}
@@ -57,8 +57,8 @@ func (x *Index) Close() error {
 }
 
 // openObject opens the table that info describes and refuses a different one.
-func openObject(ctx context.Context, store object.Local, scratch string, info TableInfo) (*table, error) {
-	file, err := objectFile(ctx, store, scratch, info.Name)
+func openObject(ctx context.Context, store object.Local, info TableInfo) (*table, error) {
+	file, err := objectFile(ctx, store, info.Name)
 	if err != nil {
 		return nil, fmt.Errorf("open table %s: %w", info.Name, err)
 	}
@@ -143,7 +143,7 @@ func readMapped(read func() error) error {
 }
 
 // objectFile returns an open file with the object's bytes.
-func objectFile(ctx context.Context, store object.Local, scratch, name string) (*os.File, error) {
+func objectFile(ctx context.Context, store object.Local, name string) (*os.File, error) {
 	files := store.Files()
 	defer files.Release() // an open file stays readable
 	path := files.Path(object.Description{Name: name})

@@ -143,7 +143,7 @@ func (w *workload) compact() {
 	}
 	name := fmt.Sprintf("merged%d", w.sealed)
 	w.sealed++
-	merged, err := Compact(ctx, w.store, w.t.TempDir(), chosen, name, nil)
+	merged, err := Compact(ctx, w.store, chosen, name, nil)
 	check(w.t, err)
 	for _, r := range chosen {
 		check(w.t, w.store.Delete(ctx, r.Name))
@@ -223,7 +223,7 @@ func TestSegmentsDoNotMatter(t *testing.T) {
 				check(t, b.Check(entries[at:end], verdicts[at:end]))
 			}
 			info := must(b.Seal(context.Background(), "run", time.Unix(5, 0)))
-			check(t, Verify(context.Background(), store, store.dir, info))
+			check(t, Verify(context.Background(), store, info))
 			got := must(os.ReadFile(store.Path("run")))
 			check(t, m.Close())
 			if want == nil {

@@ -89,8 +89,8 @@ func (s *pageSums) finish() []byte {
 }
 
 // Verify reads a whole table: its checksums, the order of its entries, and its directory. Faults are ErrCorrupt, wrapped.
-func Verify(ctx context.Context, store object.Local, scratch string, info TableInfo) error {
-	t, err := openObject(ctx, store, scratch, info)
+func Verify(ctx context.Context, store object.Local, info TableInfo) error {
+	t, err := openObject(ctx, store, info)
 	if err != nil {
 		return err
 	}

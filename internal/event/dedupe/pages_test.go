@@ -44,7 +44,7 @@ func TestEveryPageIsChecked(t *testing.T) {
 			if right, err := lookUp(store, named, entries); right == n || right < 0 || !errors.Is(err, ErrCorrupt) {
 				t.Errorf("old %v, byte %d: %d of %d are found, %v", old, at, right, n, err)
 			}
-			if _, err := Compact(context.Background(), store, t.TempDir(), []TableInfo{named}, "merged", nil); !errors.Is(err, ErrCorrupt) {
+			if _, err := Compact(context.Background(), store, []TableInfo{named}, "merged", nil); !errors.Is(err, ErrCorrupt) {
 				// A merge rebuilds the directory and does not read the old one.
 				if table, _, opened := readTable(store["run"]); opened != nil || at < int(table.dirAt) {
 					t.Errorf("old %v, byte %d: merged, %v", old, at, err)
@@ -115,11 +115,11 @@ func TestOldFormatStaysReadable(t *testing.T) {
 		m := must(Open(context.Background(), folder, folder.dir, []TableInfo{old}))
 		check(t, m.Close())
 	}
-	merged := must(Compact(context.Background(), folder, folder.dir, []TableInfo{old}, "merged", nil))
+	merged := must(Compact(context.Background(), folder, []TableInfo{old}, "merged", nil))
 	if merged.Entries != 3000 || merged.Digest == "" {
 		t.Errorf("merged into %+v", merged)
 	}
-	check(t, Verify(context.Background(), folder, folder.dir, merged))
+	check(t, Verify(context.Background(), folder, merged))
 	if _, err := Open(context.Background(), folder, folder.dir, []TableInfo{info}); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("an old table in the place of a new one: %v", err)
 	}
@@ -161,8 +161,8 @@ func TestRebuild(t *testing.T) {
 		if info.Entries != int64(len(newest)) || info.Entries+info.Replaced != added || info.FirstReceived != 100 || info.LastReceived != 139 {
 			t.Fatalf("%+v of %d ids", info, len(newest))
 		}
-		check(t, Verify(context.Background(), store, store.dir, info))
-		table := must(openObject(context.Background(), store, store.dir, info))
+		check(t, Verify(context.Background(), store, info))
+		table := must(openObject(context.Background(), store, info))
 		for pos := range table.n {
 			e := must(table.checkedEntry(pos))
 			if newest[modelID{e.Hi, e.Lo}] != e.Place {

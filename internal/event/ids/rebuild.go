@@ -183,7 +183,7 @@ func Compact(ctx context.Context, st *event.Store, s *project.Stream, tables syn
 		if err != nil {
 			return err
 		}
-		merged, err := dedupe.Compact(ctx, st.Objects, st.Scratch, merging, mergedTable(stream, state.Merges+1), NewReceipts(st, s).newer(ctx, retracted))
+		merged, err := dedupe.Compact(ctx, st.Objects, merging, mergedTable(stream, state.Merges+1), NewReceipts(st, s).newer(ctx, retracted))
 		if err != nil {
 			return IndexError(stream, fmt.Errorf("merge tables: %w", err))
 		}

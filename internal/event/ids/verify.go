@@ -39,7 +39,7 @@ func IsLegacy(ctx context.Context, st *event.Store, stream string) bool {
 func verifyTables(ctx context.Context, st *event.Store, stream string, state *event.StreamState) error {
 	var faults error
 	for _, table := range state.DedupeTables {
-		fault := dedupe.Verify(ctx, st.Objects, st.Scratch, table)
+		fault := dedupe.Verify(ctx, st.Objects, table)
 		if fault == nil {
 			continue
 		}
