@@ -65,7 +65,7 @@ func evenID(n uint64) (uint64, uint64) {
 func (w *workload) open() *Index {
 	w.t.Helper()
 	w.rand.Shuffle(len(w.tables), func(i, j int) { w.tables[i], w.tables[j] = w.tables[j], w.tables[i] })
-	m, err := Open(context.Background(), w.store, w.t.TempDir(), w.tables)
+	m, err := Open(context.Background(), w.store, w.tables)
 	check(w.t, err)
 	return m
 }
@@ -151,7 +151,7 @@ func (w *workload) compact() {
 	w.tables = slices.DeleteFunc(w.tables, func(r TableInfo) bool { return slices.Contains(chosen, r) })
 	w.tables = append(w.tables, merged)
 	w.count()
-	check(w.t, Verify(ctx, w.store, w.t.TempDir(), merged))
+	check(w.t, Verify(ctx, w.store, merged))
 }
 
 func TestAgainstModel(t *testing.T) {
