@@ -65,7 +65,7 @@ func evenID(n uint64) (uint64, uint64) {
 func (w *workload) open() *Index {
 	w.t.Helper()
 	w.rand.Shuffle(len(w.tables), func(i, j int) { w.tables[i], w.tables[j] = w.tables[j], w.tables[i] })
-	m, err := Open(context.Background(), w.store, w.tables)
+	m, err := Open(context.Background(), w.store, w.t.TempDir(), w.tables)
 	check(w.t, err)
 	return m
 }
