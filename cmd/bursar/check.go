@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"bursar/internal/app"
@@ -16,7 +17,8 @@ import (
 )
 
 func (c *cli) checkCommand() *cobra.Command {
-	return &cobra.Command{
+	backends := false
+	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Validate the project folder without changing state",
 		Long: `Reads all files of the project folder and binds every expression in them against the declared columns. Each error is
@@ -28,8 +30,12 @@ reported with its file and line; the exit code is then 2. These are errors, too:
   - a change of an institution's accounts, reversals or CSV mapping after statements were imported, because entries would
     be counted twice
 
-A pipeline that has changed since its artifacts were made is listed: it needs a rebuild.`,
+A pipeline that has changed since its artifacts were made is listed: it needs a rebuild.
+
+With --backends, the servers that bursar.yaml names are tried, too: whether each answers, its version, the rights that the
+project needs, and how long a round trip takes. An object is written to S3 and deleted again; nothing else is changed.`,
 		Example: `  bursar check
+  bursar check --backends
   bursar check --project shop --json`,
 		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,9 +51,16 @@ A pipeline that has changed since its artifacts were made is listed: it needs a 
 					faults = &app.ProjectError{Errors: stored}
 				}
 			}
-			return errors.Join(c.printCheck(p, faults, outdated), faultsError(faults))
+			var checked []app.CheckedBackend
+			var failed []error
+			if backends && faults == nil {
+				checked, failed = app.CheckBackends(cmd.Context(), p)
+			}
+			return errors.Join(c.printCheck(p, faults, outdated, checked), faultsError(faults), errors.Join(failed...))
 		},
 	}
+	cmd.Flags().BoolVar(&backends, "backends", false, "try the servers that bursar.yaml names, too")
+	return cmd
 }
 
 // checkResult is the output of `check --json`.
@@ -55,9 +68,11 @@ type checkResult struct {
 	OK       bool           `json:"ok"`
 	Errors   []doc.Error    `json:"errors"`
 	Outdated []app.Outdated `json:"outdated,omitempty"`
+
+	Backends []app.CheckedBackend `json:"backends,omitempty"`
 }
 
-func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated []app.Outdated) error {
+func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated []app.Outdated, backends []app.CheckedBackend) error {
 	if faults != nil {
 		return c.result(checkResult{Errors: faults.Errors, Outdated: outdated}, func(w io.Writer) {
 			for _, fault := range faults.Errors {
@@ -65,9 +80,13 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 			}
 		})
 	}
-	return c.result(checkResult{OK: true, Errors: []doc.Error{}, Outdated: outdated}, func(w io.Writer) {
+	ok := !slices.ContainsFunc(backends, func(b app.CheckedBackend) bool { return b.Error != "" })
+	return c.result(checkResult{OK: ok, Errors: []doc.Error{}, Outdated: outdated, Backends: backends}, func(w io.Writer) {
 		fmt.Fprintf(w, "The project is valid: %s, %s.\n",
 			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"))
+		for _, b := range backends {
+			fmt.Fprintln(w, printable(describeBackend(b)))
+		}
 		for _, o := range outdated {
 			fmt.Fprintln(w, printable(o.File+": "+changedSince(o.Pipeline, o.Changed)))
 		}
@@ -80,6 +99,21 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 			fmt.Fprintln(w, "next: bursar import FILE…")
 		}
 	})
+}
+
+// describeBackend is one line: "✓ catalog (postgres): db:5432/books, schema bursar; 15.2; round trip 0.4 ms".
+func describeBackend(b app.CheckedBackend) string {
+	text := fmt.Sprintf("✓ %s (%s): %s", b.Backend, b.Kind, b.Place)
+	if b.Error != "" {
+		return fmt.Sprintf("✗ %s (%s): %s", b.Backend, b.Kind, b.Error)
+	}
+	if b.Version != "" {
+		text += "; " + b.Version
+	}
+	if b.RoundTrip > 0 {
+		text += fmt.Sprintf("; round trip %.1f ms", b.RoundTrip)
+	}
+	return text
 }
 
 // changedSince says that a pipeline needs a rebuild, and why.

@@ -46,7 +46,7 @@ func TestSharedBackends(t *testing.T) {
 			return must(t, 0, append(args, "--project", dir)...)
 		}
 		payments := filepath.Join(dir, "sample", "payments.jsonl")
-		in("check")
+		in("check", "--backends")
 		in("ingest", "payments", payments)
 		in("run")
 		if dir == shared {
@@ -106,6 +106,10 @@ func TestSharedBackendsRefuse(t *testing.T) {
 		text := strings.Replace(string(config), c.from, c.to, 1)
 		if err := os.WriteFile(filepath.Join(dir, "bursar.yaml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
+		}
+		checked := bursar(t, "check", "--backends", "--project", dir)
+		if isRefused := c.want != ""; isRefused != (checked.code != 0) || isRefused && !strings.Contains(checked.out, c.want) {
+			t.Errorf("%s: check --backends: exit code %d: %s%s", c.to, checked.code, checked.out, checked.err)
 		}
 		got := bursar(t, "status", "--project", dir)
 		if c.want == "" {

@@ -22,6 +22,7 @@ import (
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/keyed"
 	"bursar/internal/object"
+	"bursar/internal/object/s3"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/flow"
@@ -50,9 +51,10 @@ type App struct {
 	command     string // that has the project open
 	catalog     verifiableCatalog
 	index       artifact.Index
-	openErr     error    // why the state could not be opened; only set by OpenToVerify
-	opened      bool     // the state was opened, and may have changed
-	differences []string // unrepaired differences from the state at the last close
+	bucket      *s3.Store // nil if the objects are in a folder
+	openErr     error     // why the state could not be opened; only set by OpenToVerify
+	opened      bool      // the state was opened, and may have changed
+	differences []string  // unrepaired differences from the state at the last close
 	losses      losses
 	log         *slog.Logger
 	runner      *flow.Runner   // set once Temporal is ready

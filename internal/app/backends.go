@@ -43,14 +43,32 @@ func (a *App) setting(key, text string) (string, error) {
 
 // openObjects opens the objects. Copies without a digest are in the scratch folder.
 func (a *App) openObjects(ctx context.Context, scratch string) (object.Local, error) {
-	c := a.Project.Config.Storage
-	if c.Kind != project.S3Storage {
+	if a.Project.Config.Storage.Kind != project.S3Storage {
 		folder := object.NewFolder(filepath.Join(a.state, "objects"))
 		if err := folder.Clean(); err != nil {
 			return nil, err
 		}
 		return folder, nil
 	}
+	config, err := a.bucketConfig()
+	if err != nil {
+		return nil, err
+	}
+	if a.bucket, err = s3.Open(ctx, config); err != nil {
+		return nil, err
+	}
+	limit := duck.ParseMemory(a.Project.Config.Storage.CacheSize)
+	cache, err := object.NewCache(ctx, a.bucket, object.CacheConfig{Folder: cacheFolder(a.state), Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, func() error { cache.Close(); return nil })
+	return object.NewCached(cache, scratch), nil
+}
+
+// bucketConfig resolves the settings of S3.
+func (a *App) bucketConfig() (s3.Config, error) {
+	c := a.Project.Config.Storage
 	config := s3.Config{PathStyle: c.PathStyle}
 	for key, field := range map[string]struct {
 		text string
@@ -61,19 +79,10 @@ func (a *App) openObjects(ctx context.Context, scratch string) (object.Local, er
 	} {
 		var err error
 		if *field.to, err = a.setting("storage."+key, field.text); err != nil {
-			return nil, err
+			return config, err
 		}
 	}
-	store, err := s3.Open(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	cache, err := object.NewCache(ctx, store, object.CacheConfig{Folder: cacheFolder(a.state), Limit: duck.ParseMemory(c.CacheSize)})
-	if err != nil {
-		return nil, err
-	}
-	a.closers = append(a.closers, func() error { cache.Close(); return nil })
-	return object.NewCached(cache, scratch), nil
+	return config, nil
 }
 
 // database resolves the settings of a PostgreSQL database.

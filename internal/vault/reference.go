@@ -18,11 +18,6 @@ const (
 
 var variables = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
 
-// IsReference reports whether a text is resolved when it is used. Such a text may be printed and stored; what it refers to may not.
-func IsReference(text string) bool {
-	return strings.HasPrefix(text, envPrefix) || strings.HasPrefix(text, vaultPrefix)
-}
-
 // CheckReference checks the form of a reference; another text is valid. It does not check that what it refers to exists: that may be
 // on other machines only. Its error does not contain the text, which may be a secret in the wrong place.
 func CheckReference(text string) error {

@@ -1,18 +1,13 @@
-// Tests of checking a database, and of moving a project from SQLite to PostgreSQL and back; benchmarks of both.
+// Tests of checking a database; benchmarks of both backends.
 
 package pgcatalog
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"bursar/internal/catalog"
-	"bursar/internal/catalog/catalogtest"
 	"bursar/internal/postgres"
 	"bursar/internal/postgres/postgrestest"
 )
@@ -25,28 +20,6 @@ func newSQLite(t testing.TB) *catalog.SQLite {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c
-}
-
-func TestCopyThereAndBack(t *testing.T) {
-	t.Parallel()
-	ctx, first, back := context.Background(), newSQLite(t), newSQLite(t)
-	server := mustOpen(t, postgres.Config{URL: postgrestest.URL(t)})
-	pairs := []any{"text", "<é&\u2028>", "null", nil, "number", json.Number("1.10"), "a/ÿÿ", 1, "a/\uffff", 2, "a/\U0010ffff", 3}
-	for i := range 40 {
-		pairs = append(pairs, fmt.Sprintf("large/%02d", i), strings.Repeat("x", 1<<18)) // more than is kept in memory
-	}
-	catalogtest.Put(t, first, pairs...)
-	for _, move := range []struct{ from, to catalog.Catalog }{{first, server}, {server, back}} {
-		if n, err := catalog.Copy(ctx, move.from, move.to); n != len(pairs)/2 || err != nil {
-			t.Fatalf("copied %d, %v, want %d", n, err, len(pairs)/2)
-		}
-	}
-	if _, err := catalog.Copy(ctx, first, server); !errors.Is(err, catalog.ErrNotEmpty) {
-		t.Errorf("to a catalog with documents: %v", err)
-	}
-	if n, err := server.Verify(ctx); n != len(pairs)/2 || err != nil {
-		t.Errorf("verified %d, %v", n, err)
-	}
 }
 
 func TestCheck(t *testing.T) {
