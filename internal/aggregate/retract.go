@@ -200,6 +200,7 @@ func (im *Importer) recordRetraction(ctx context.Context, digest string, stated 
 
 // inConflict lists the originals that have conflicting rows of some accounts in quarantine, by the paths of their objects.
 func (im *Importer) inConflict(ctx context.Context, accounts []string) (paths []string, err error) {
+	var objects []string
 	for _, stream := range project.BuiltinStreams {
 		err := imported.Quarantine(ctx, im.Catalog, im.Objects, stream, func(r event.Rejected) error {
 			if !r.Conflict() {
@@ -212,8 +213,8 @@ func (im *Importer) inConflict(ctx context.Context, accounts []string) (paths []
 			if !slices.Contains(accounts, parsed.Account) {
 				return nil
 			}
-			if path := im.ObjectFiles.Path(object.Description{Name: parsed.Object}); !slices.Contains(paths, path) {
-				paths = append(paths, path)
+			if !slices.Contains(objects, parsed.Object) {
+				objects = append(objects, parsed.Object)
 			}
 			return nil
 		})
@@ -221,7 +222,10 @@ func (im *Importer) inConflict(ctx context.Context, accounts []string) (paths []
 			return nil, err
 		}
 	}
-	slices.Sort(paths)
+	slices.Sort(objects)
+	for _, name := range objects {
+		paths = append(paths, im.ObjectFiles.Path(object.Description{Name: name}))
+	}
 	return paths, im.ObjectFiles.Pin(ctx)
 }
 

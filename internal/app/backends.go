@@ -165,7 +165,11 @@ func (s vaultSecret) Read() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return hex.DecodeString(secret.Reveal())
+	key, err := hex.DecodeString(secret.Reveal())
+	if err != nil { // which contains a character of the secret
+		return nil, failure.Wrap(failure.Data, fmt.Errorf("%s is not hexadecimal", s))
+	}
+	return key, nil
 }
 
 func (s vaultSecret) Write(secret []byte) error {

@@ -106,7 +106,8 @@ func (a *App) AcceptInterval(ctx context.Context, name, reason, until string, un
 	return accounts.Accept(ctx, name, reason, until, a.Events.Now())
 }
 
-// builtinStreams returns what is stored of the built-in streams for one operation, which releases their files at its end, or an error if a declared stream has the name of one.
+// builtinStreams returns what is stored of the built-in streams for one operation, which releases their files at its end. It returns an
+// error if a declared stream has the name of one.
 func (a *App) builtinStreams() (imported.Streams, error) {
 	if s := a.Project.Shadowing(); s != nil {
 		return imported.Streams{}, failure.Wrap(failure.Data,

@@ -43,10 +43,10 @@ func (b *Batch) Stored() []object.Description {
 	return all
 }
 
-// CheckStored checks the objects of a batch that contain rows against their descriptions.
+// CheckStored checks the objects of a batch that contain rows against their descriptions. It reads what is stored, not local copies of it.
 func CheckStored(ctx context.Context, objects object.Store, b *Batch) error {
 	for _, o := range b.Stored() {
-		if err := o.Check(ctx, objects); err != nil {
+		if err := o.Check(ctx, object.Uncached(objects)); err != nil {
 			return err
 		}
 	}

@@ -42,8 +42,9 @@ type CacheCounters struct {
 
 // Cache gives objects local paths, for readers that need files. It is safe for concurrent use.
 //
-// Each object is downloaded to a file named by its digest, once however many pins need it at the same time. Size and digest are compared while it is downloaded; a copy from an
-// earlier process is compared before its first use, because a copy is not fsynced and may be incomplete after a power failure.
+// Each object is downloaded to a file named by its digest, once however many pins need it at the same time. Size and digest are
+// compared while it is downloaded; a copy from an earlier process is compared before its first use, because a copy is not fsynced and
+// may be incomplete after a power failure.
 //
 // The copies stay within a limit: before a download its space is reserved, and the copies that were not used for the longest time
 // are removed. A pinned copy is never removed, also not by another process that uses the same folder. So pins that exceed the limit

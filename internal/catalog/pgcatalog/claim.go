@@ -96,10 +96,11 @@ func (c *Catalog) inUse(ctx context.Context, conn *pgx.Conn) error {
 	return failure.Wrap(failure.Transient, errors.New(text))
 }
 
-// storeClaim numbers the claim, so that the updates of earlier ones fail.
+// storeClaim numbers the claim, so that the updates of earlier ones fail. It is serializable like them: of an update that began before
+// it and changes what was read after it, only one can commit.
 func (c *Catalog) storeClaim(ctx context.Context) error {
 	var number int64
-	err := c.writer.InTransaction(ctx, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+	err := c.writer.InTransaction(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(ctx context.Context, tx pgx.Tx) error {
 		return tx.QueryRow(ctx, nextClaim).Scan(&number)
 	})
 	if err == nil {

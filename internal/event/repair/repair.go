@@ -139,7 +139,7 @@ func restoreNext(ctx context.Context, st *event.Store, stream string, number uin
 // restoreObjects restores damaged and missing objects. It records what the backup lacks as broken.
 func restoreObjects(ctx context.Context, st *event.Store, b *event.Batch, backup Backup, r *Repaired) error {
 	for _, o := range b.Stored() {
-		damage := o.Check(ctx, st.Objects)
+		damage := o.Check(ctx, object.Uncached(st.Objects))
 		if damage == nil {
 			continue
 		}

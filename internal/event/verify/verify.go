@@ -16,6 +16,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -92,7 +93,7 @@ func Objects(ctx context.Context, st *event.Store, batches []event.Batch, progre
 	for i := range batches {
 		for _, o := range batches[i].Stored() {
 			objects++
-			faults = append(faults, o.Check(ctx, st.Objects))
+			faults = append(faults, o.Check(ctx, object.Uncached(st.Objects)))
 			if ctx.Err() != nil {
 				return objects, ctx.Err()
 			}

@@ -42,7 +42,11 @@ func (e *Executor) sumEvents(ctx context.Context, files object.Files, session *d
 		if len(names) == 0 || len(own) == 0 {
 			continue
 		}
-		sums, err := event.SumTotals(ctx, session, s, event.ViewSQL(files, s, own), names)
+		view := event.ViewSQL(files, s, own)
+		if err := files.Pin(ctx); err != nil {
+			return nil, err
+		}
+		sums, err := event.SumTotals(ctx, session, s, view, names)
 		if err != nil {
 			return nil, err
 		}

@@ -287,11 +287,11 @@ func (v *verification) openSample(ctx context.Context, keys []column.Vector) (se
 		return nil, nil, err
 	}
 	files := v.Objects.Files()
-	defer files.Release()
 	session, err = v.OpenViews(ctx, files, map[string]string{"events": event.FoldedSQL(files, v.plan.Events, v.batches), "sample": sample})
 	if err != nil {
+		files.Release()
 		remove()
 		return nil, nil, err
 	}
-	return session, func() { session.Close(); remove() }, nil
+	return session, func() { session.Close(); files.Release(); remove() }, nil
 }
