@@ -61,7 +61,11 @@ func TestSharedBackends(t *testing.T) {
 		if again := value(t, in("ingest", "payments", payments, "--json")); again["accepted"] != 0.0 {
 			t.Errorf("%s: the same file again: %v", dir, again)
 		}
-		in("ingest", "payments", file(t, dir, "one.jsonl", good("one")))
+		one := good("one")
+		rejected := value(t, in("ingest", "payments", file(t, dir, "one.jsonl", one, strings.Replace(one, "one", "", 1), strings.Repeat("x", 64<<20+10)), "--json"))
+		if rejected["accepted"] != 1.0 || rejected["quarantined"] != 2.0 {
+			t.Errorf("%s: a file with rejected rows: %v", dir, rejected)
+		}
 		in("run")
 		in("rebuild", "orders")
 		statement := file(t, t.TempDir(), "january.sta", ":20:S1\n:25:DE89370400440532013000\n:28C:1/1\n:60F:C250101EUR0,00\n"+

@@ -4,6 +4,8 @@ package object
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,6 +25,7 @@ type fileReader struct {
 func (r *fileReader) Size() int64 { return r.size }
 
 type fileWriter struct {
+	ctx              context.Context // of Create: as in a distant store, nothing becomes visible after its end
 	folder           *Folder
 	name             string
 	publish          func(from, to string) error // gives the file its name, durably
@@ -35,10 +38,10 @@ type fileWriter struct {
 // writebackBlock is after how many bytes early writeback starts. A commit then waits only for the last block.
 const writebackBlock = 4 << 20
 
-func newFileWriter(folder *Folder, name string, file *os.File, publish func(from, to string) error) *fileWriter {
+func newFileWriter(ctx context.Context, folder *Folder, name string, file *os.File, publish func(from, to string) error) *fileWriter {
 	buffer := buffers.Get().(*bufio.Writer) //nolint:errcheck // the pool contains nothing else
 	buffer.Reset(file)
-	return &fileWriter{folder: folder, name: name, publish: publish, file: file, buffer: buffer}
+	return &fileWriter{ctx: ctx, folder: folder, name: name, publish: publish, file: file, buffer: buffer}
 }
 
 func (w *fileWriter) Write(block []byte) (int, error) {
@@ -61,7 +64,7 @@ func (w *fileWriter) Commit() error {
 	if w.buffer == nil {
 		return fmt.Errorf("commit object %s: %w", w.name, fs.ErrClosed)
 	}
-	err := w.finish()
+	err := cmp.Or(w.finish(), w.ctx.Err())
 	if err == nil {
 		err = w.makeVisible()
 	}

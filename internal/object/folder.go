@@ -93,7 +93,7 @@ func (f *Folder) create(ctx context.Context, name string, publish func(from, to 
 	if err != nil {
 		return nil, fmt.Errorf("create object %s: %w", name, err)
 	}
-	return newFileWriter(f, name, file, publish), nil
+	return newFileWriter(ctx, f, name, file, publish), nil
 }
 
 // Open opens an object for reading.

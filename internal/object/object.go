@@ -14,7 +14,7 @@ import (
 // Names are slash-separated paths of [a-z0-9._-] elements (see CheckName); no name is a folder of another.
 // All calls may be retried and made from several goroutines. Create is idempotent: a retried step writes the
 // same bytes under the same name, and the last complete write wins (rule 5).
-// An object is visible only after Writer.Commit returned, and durable then.
+// An object is visible only after Writer.Commit returned, and durable then. If the context of Create has ended by then, Commit fails.
 // A reader of an object that was overwritten or deleted after the reader was opened reads the old bytes, or fails with
 // fs.ErrNotExist (wrapped): the caller takes a new snapshot. It never mixes bytes of two objects.
 // A reader lives until Close, also if the context that opened it ends before.

@@ -29,6 +29,7 @@ type batchWriter struct {
 	brokenFiles  map[*event.File]bool      // files that could not be read to their end: recorded as broken
 	retries      []uint64                  // batches whose quarantine this one retries
 	repeatedRows int64                     // rows of files that were ingested before
+	sealing      context.Context           // lasts until the seal, unlike that of the flow
 	spool        uint64                    // the spool of the batch's rows; 0 for a batch of files
 	extra        func(tx catalog.Tx) error // what else the seal writes; may be nil
 	conflictFile event.File                // the file that the last conflict was with

@@ -28,7 +28,7 @@ type reject struct {
 	accepted       *event.Place // of a conflict
 }
 
-// quarantineWriter writes a batch's rejected rows as compressed JSON lines.
+// quarantineWriter writes a batch's rejected rows as compressed JSON lines, from the first one until the seal.
 type quarantineWriter struct {
 	w   *batchWriter
 	out *object.DescribedWriter
@@ -36,12 +36,12 @@ type quarantineWriter struct {
 	err error
 }
 
-func newQuarantineWriter(ctx context.Context, w *batchWriter) *quarantineWriter {
+func newQuarantineWriter(w *batchWriter) *quarantineWriter {
 	q := &quarantineWriter{w: w}
 	if w.options.DryRun {
 		return q
 	}
-	q.out, q.err = object.CreateDescribed(ctx, w.store.Objects, event.BatchPrefix(w.stream.Name, w.batch.Batch)+"quarantine.jsonl.zst")
+	q.out, q.err = object.CreateDescribed(w.sealing, w.store.Objects, event.BatchPrefix(w.stream.Name, w.batch.Batch)+"quarantine.jsonl.zst")
 	if q.err == nil {
 		q.zip, q.err = zstd.NewWriter(q.out, zstd.WithEncoderConcurrency(1))
 	}
@@ -150,7 +150,7 @@ func (w *batchWriter) quarantineRows(ctx context.Context, file *event.File, reje
 	}
 	slices.SortStableFunc(rejects, func(a, b reject) int { return cmp.Compare(a.Row, b.Row) })
 	if w.quarantine == nil {
-		w.quarantine = newQuarantineWriter(ctx, w)
+		w.quarantine = newQuarantineWriter(w)
 	}
 	for _, r := range rejects {
 		if w.onReject != nil {

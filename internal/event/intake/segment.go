@@ -58,7 +58,7 @@ func (w *batchWriter) segment(in recycler, file *event.File) *segment {
 
 // flow runs produce and all later stages concurrently: goroutines prepare segments, one checks them in order, and the object writers write them.
 func (w *batchWriter) flow(ctx context.Context, produce func(ctx context.Context) error) error {
-	w.segments = make(chan *segment, 2)
+	w.segments, w.sealing = make(chan *segment, 2), ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(w.segments)

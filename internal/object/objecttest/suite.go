@@ -41,6 +41,7 @@ func Run(t *testing.T, open Opener) {
 		"many at once":                 manyAtOnce,
 		"one name at once":             oneNameAtOnce,
 		"cancelled":                    cancelled,
+		"a context ends before commit": commitCancelled,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -88,6 +88,28 @@ func writerEndsOnce(t *testing.T, open Opener) {
 	wantAbsent(t, store, "b")
 }
 
+// commitCancelled checks that a writer does not outlive the context that it was created with, in any store: a caller that lets it end
+// too early is noticed in all of them.
+func commitCancelled(t *testing.T, open Opener) {
+	store := open(t, t.TempDir())
+	for _, size := range []int{1, 17 << 20} {
+		for _, create := range []func(context.Context, string) (object.Writer, error){store.Create, store.CreateNew} {
+			ctx, cancel := context.WithCancel(context.Background())
+			w, err := create(ctx, "a")
+			must(t, err)
+			if _, err := w.Write(bytes.Repeat([]byte("x"), size)); err != nil {
+				t.Fatal(err)
+			}
+			cancel()
+			if err := w.Commit(); !errors.Is(err, context.Canceled) {
+				t.Errorf("commit %d bytes after the context ended: %v", size, err)
+			}
+			must(t, w.Abort())
+			wantAbsent(t, store, "a")
+		}
+	}
+}
+
 func sizes(t *testing.T, open Opener) {
 	store := open(t, t.TempDir())
 	for _, size := range []int{0, 1, 4095, 256 << 10, 256<<10 + 1, 9<<20 + 7} {

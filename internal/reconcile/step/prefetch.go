@@ -42,7 +42,7 @@ func (e *Executor) prefetch(ctx context.Context, plan *fold.Plan, run *runs.Run,
 	if len(found) == 0 {
 		return share, nil
 	}
-	out := newTable(e.Objects, run.ObjectName("state", partition), reconcile.StateFields(plan))
+	out := newTable(ctx, e.Objects, run.ObjectName("state", partition), reconcile.StateFields(plan))
 	defer out.abort()
 	if err := e.writeState(ctx, run, out, found, positions, len(keys)); err != nil {
 		return share, reconcile.Unreadable(run.Pipeline, err)
@@ -81,7 +81,7 @@ func (e *Executor) writeState(ctx context.Context, run *runs.Run, out *table, fo
 			if err := w.decode(row); err != nil {
 				return err
 			}
-			if err := out.add(ctx, row); err != nil {
+			if err := out.add(row); err != nil {
 				return err
 			}
 		}

@@ -40,7 +40,7 @@ func (e *Executor) reduce(ctx context.Context, plan *fold.Plan, run *runs.Run, p
 		return share, err
 	}
 	defer session.Close()
-	out := newTable(e.Objects, run.ObjectName("delta", partition), plan.DeltaFields())
+	out := newTable(ctx, e.Objects, run.ObjectName("delta", partition), plan.DeltaFields())
 	defer out.abort()
 	err = session.QueryEstimated(ctx, run.Events, plan.Reduce, func(rows []column.Vector) error {
 		for _, n := range rows[len(plan.Key)].Ints {
@@ -49,7 +49,7 @@ func (e *Executor) reduce(ctx context.Context, plan *fold.Plan, run *runs.Run, p
 		if err := errors.Join(checkDigits(rows), checkKeys(plan, rows)); err != nil {
 			return err
 		}
-		return out.add(ctx, rows)
+		return out.add(rows)
 	})
 	if err != nil {
 		return share, e.failingEvent(ctx, files, plan, run, partition, err)

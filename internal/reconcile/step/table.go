@@ -22,6 +22,7 @@ const groupRows = 1 << 17
 
 // table writes rows into one Parquet object; without rows no object is created.
 type table struct {
+	ctx     context.Context // lasts until finish
 	objects object.Store
 	name    string
 	fields  []column.Field
@@ -31,12 +32,12 @@ type table struct {
 	total   int64
 }
 
-func newTable(objects object.Store, name string, fields []column.Field) *table {
-	return &table{objects: objects, name: name, fields: fields, rows: column.NewVectors(column.Types(fields), 0)}
+func newTable(ctx context.Context, objects object.Store, name string, fields []column.Field) *table {
+	return &table{ctx: ctx, objects: objects, name: name, fields: fields, rows: column.NewVectors(column.Types(fields), 0)}
 }
 
 // add appends rows, which have the table's columns.
-func (t *table) add(ctx context.Context, rows []column.Vector) error {
+func (t *table) add(rows []column.Vector) error {
 	if err := column.CheckCount(rows, len(t.rows)); err != nil {
 		return fmt.Errorf("write %s: %w", t.name, err)
 	}
@@ -44,14 +45,14 @@ func (t *table) add(ctx context.Context, rows []column.Vector) error {
 		t.rows[i].AppendAll(&rows[i])
 	}
 	if t.rows[0].Len() >= groupRows {
-		return t.flush(ctx)
+		return t.flush()
 	}
 	return nil
 }
 
-func (t *table) flush(ctx context.Context) (err error) {
+func (t *table) flush() (err error) {
 	if t.out == nil {
-		if t.out, err = object.CreateDescribed(ctx, t.objects, t.name); err != nil {
+		if t.out, err = object.CreateDescribed(t.ctx, t.objects, t.name); err != nil {
 			return err
 		}
 		if t.file, err = column.NewParquetWriter(t.out, t.fields); err != nil {
@@ -70,7 +71,7 @@ func (t *table) flush(ctx context.Context) (err error) {
 // finish makes the object durable and describes it.
 func (t *table) finish() ([]object.Description, error) {
 	if t.rows[0].Len() > 0 {
-		if err := t.flush(context.Background()); err != nil {
+		if err := t.flush(); err != nil {
 			return nil, err
 		}
 	}

@@ -16,8 +16,8 @@ func TestResultsHaveTheColumnsThatAreRead(t *testing.T) {
 	number := column.Type{Kind: column.BigInt}
 	fields := []column.Field{{Name: "key", Type: number}, {Name: "paid", Type: number}}
 	for _, width := range []int{1, 3} {
-		out := newTable(nil, "delta.parquet", fields)
-		err := out.add(t.Context(), column.NewVectors(slices.Repeat([]column.Type{number}, width), 0))
+		out := newTable(t.Context(), nil, "delta.parquet", fields)
+		err := out.add(column.NewVectors(slices.Repeat([]column.Type{number}, width), 0))
 		if err == nil || !strings.Contains(err.Error(), "bug: a result has") {
 			t.Errorf("%d columns: %v", width, err)
 		}
