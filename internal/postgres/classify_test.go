@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -74,6 +75,38 @@ func TestCommitError(t *testing.T) {
 	} {
 		if err := CommitError(c.err); errors.Is(err, ErrOutcomeUnknown) != c.unknown || !errors.Is(err, c.err) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestRestartingServer connects to a server that refuses TLS, then ends the connection without it: it restarts.
+func TestRestartingServer(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			request := make([]byte, 8)
+			if _, err := io.ReadFull(conn, request); err == nil && request[4] == 4 { // SSLRequest is 1234 5679
+				_, _ = conn.Write([]byte("N"))
+			}
+			_ = conn.Close()
+		}
+	}()
+	for mode, want := range map[string]failure.Class{"prefer": failure.Transient, "require": failure.Data} {
+		pool, err := Open(t.Context(), Config{URL: "postgres://bursar@" + listener.Addr().String() + "/db?sslmode=" + mode, RetryFor: time.Millisecond})
+		if err == nil {
+			pool.Close()
+		}
+		if failure.Of(err) != want || strings.Contains(fmt.Sprint(err), "does not support TLS") != (want == failure.Data) {
+			t.Errorf("sslmode=%s: class %v, %v", mode, failure.Of(err), err)
 		}
 	}
 }

@@ -71,6 +71,9 @@ var fixedSettings = map[string]string{
 
 // parse converts a Config into that of pgx.
 func (c *Config) parse() (*pgxpool.Config, error) {
+	if !isUnambiguous(c.URL) {
+		return nil, errAmbiguous
+	}
 	pool, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
 		return nil, parseError(err)
@@ -83,6 +86,20 @@ func (c *Config) parse() (*pgxpool.Config, error) {
 	pool.MaxConnIdleTime = 5 * time.Minute
 	c.setSession(pool.ConnConfig)
 	return pool, nil
+}
+
+// isUnambiguous reports whether nothing but the end of the user and the password is an @. Another one means that the password has an
+// @, /, ? or # that is not escaped, so that a part of it would be taken for the host, looked up and printed (rule 8).
+func isUnambiguous(location string) bool {
+	scheme, after, isURL := strings.Cut(location, "://")
+	if !isURL || scheme != "postgres" && scheme != "postgresql" {
+		return true
+	}
+	end := strings.IndexAny(after, "/?#")
+	if end < 0 {
+		end = len(after)
+	}
+	return strings.Count(after[:end], "@") <= 1 && !strings.Contains(after[end:], "@")
 }
 
 func (c *Config) setSession(conn *pgx.ConnConfig) {
@@ -122,6 +139,8 @@ func checkSession(_ context.Context, conn *pgconn.PgConn) error {
 var (
 	errStandby = failure.Wrap(failure.Transient, errors.New("the server is a read-only standby; "+
 		"use the primary server, or list all servers in the URL with target_session_attrs=read-write"))
+	errAmbiguous = failure.Wrap(failure.Data, errors.New("the connection URL is not valid: an @ is not escaped, or another character before it; "+
+		"write @ as %40, / as %2F, ? as %3F and # as %23, or set PGPASSWORD"))
 	errURL = failure.Wrap(failure.Data, errors.New("the connection URL is not valid; "+
 		"write postgres://USER@HOST:PORT/DATABASE, with special characters of a password as %XX, or set PGPASSWORD"))
 )

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -133,14 +134,14 @@ func connectCause(connect *pgconn.ConnectError) (string, advice) {
 	var verification *tls.CertificateVerificationError
 	var network *net.OpError
 	var dns *net.DNSError
-	switch err := connect.Unwrap(); {
+	switch err := withoutRefusedTLS(connect.Unwrap()); {
 	case errors.As(err, &verification):
 		return "the server's certificate is refused: " + verification.Err.Error(), advice{failure.Data, certificateStep(verification.Err)}
 	case errors.As(err, &reported):
 		return reported.Error(), adviceFor(reported)
 	case errors.As(err, &own):
 		return own.Error(), advice{class: own.Class()}
-	case strings.Contains(err.Error(), "server refused TLS connection"):
+	case isRefusedTLS(err):
 		return "the server does not support TLS", advice{failure.Data, "set ssl=on on the server, or sslmode=disable in the connection URL"}
 	case errors.As(err, &dns):
 		return dns.Error(), advice{failure.Transient, "check the host in the connection URL"}
@@ -149,6 +150,23 @@ func connectCause(connect *pgconn.ConnectError) (string, advice) {
 	default:
 		return strings.ReplaceAll(err.Error(), "\n", "; "), advice{failure.Transient, "check that the server runs and that this machine can reach it"}
 	}
+}
+
+// withoutRefusedTLS returns the errors of a connection without those of attempts that the server refused because of TLS, unless all are:
+// with sslmode=prefer an attempt without TLS follows, whose error is the cause.
+func withoutRefusedTLS(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	if rest := slices.DeleteFunc(slices.Clone(joined.Unwrap()), isRefusedTLS); len(rest) > 0 {
+		return errors.Join(rest...)
+	}
+	return err
+}
+
+func isRefusedTLS(err error) bool {
+	return strings.Contains(err.Error(), "server refused TLS connection")
 }
 
 // certificateStep returns the next step for a certificate that cannot be verified.
