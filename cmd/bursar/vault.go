@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"bursar/internal/app"
 	"bursar/internal/reconcile"
 	"bursar/internal/vault"
 
@@ -156,6 +157,9 @@ func (c *cli) vaultRemoveCommand() *cobra.Command {
 				err = checkSecretName(args[0])
 			}
 			if err != nil {
+				return err
+			}
+			if err := app.CheckRemovable(c.project, args[0]); err != nil {
 				return err
 			}
 			err = v.Remove(cmd.Context(), args[0])

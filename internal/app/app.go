@@ -18,7 +18,6 @@ import (
 	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/event/identity"
-	"bursar/internal/event/ids"
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/keyed"
 	"bursar/internal/object"
@@ -71,6 +70,7 @@ type App struct {
 	followers     followers
 	live          sync.Map // stream → *live.Intake, while the project is up
 	hooks         Hooks
+	renewIdentity bool // a person asked for a new identity key in place of the one that is missing
 
 	maxConcurrentSteps int // steps that this process runs at a time
 }
@@ -169,7 +169,7 @@ func (a *App) open(ctx context.Context) error {
 	if a.index, err = a.openIndex(ctx); err != nil {
 		return err
 	}
-	secret, err := ids.OpenSecret(ctx, a.catalog, a.identityStore())
+	secret, err := a.openSecret(ctx)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"bursar/internal/catalog/pgcatalog"
 	"bursar/internal/duck"
 	"bursar/internal/event/identity"
+	"bursar/internal/event/ids"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/object/s3"
@@ -146,12 +147,33 @@ func (a *App) openIndex(ctx context.Context) (artifact.Index, error) {
 	return index, nil
 }
 
-// identityStore returns where the key of the dedupe indexes' digests is kept: every machine needs the same one.
-func (a *App) identityStore() identity.Store {
-	if a.Project.Config.IsShared() {
-		return vaultSecret{vault.New(a.Project.Dir, vault.ProcessEnvironment())}
+// openSecret opens the key of the dedupe indexes' digests. All machines need the same one, so a folder without the one that a shared
+// catalog uses is refused, except by the commands that check and repair it.
+func (a *App) openSecret(ctx context.Context) (*identity.File, error) {
+	if !a.Project.Config.IsShared() {
+		return ids.OpenSecret(ctx, a.catalog, identity.InFile(filepath.Join(a.state, "identity.key")))
 	}
-	return identity.InFile(filepath.Join(a.state, "identity.key"))
+	secret, err := ids.OpenSharedSecret(ctx, a.catalog, a.vaultSecret(), a.renewIdentity)
+	if err == nil && a.command != verifyCommand && a.command != repairCommand {
+		err = secret.Fault()
+	}
+	return secret, err
+}
+
+func (a *App) vaultSecret() vaultSecret {
+	return vaultSecret{vault.New(a.Project.Dir, vault.ProcessEnvironment())}
+}
+
+// CheckRemovable refuses to remove a secret of a project folder's vault that its catalog depends on.
+func CheckRemovable(dir, name string) error {
+	if name != identitySecret {
+		return nil
+	}
+	p, _ := project.Read(dir) // other faults of the folder do not matter here
+	if p == nil || !p.Config.IsShared() {
+		return nil
+	}
+	return failure.Wrap(failure.Data, fmt.Errorf("remove secret %s: the project's catalog in PostgreSQL uses it: every id that is known would be new with another", name))
 }
 
 // vaultSecret keeps the secret of identities in the vault.
@@ -159,7 +181,7 @@ type vaultSecret struct{ vault *vault.Vault }
 
 func (s vaultSecret) Read() ([]byte, error) {
 	secret, err := s.vault.Resolve(identitySecret)
-	if errors.Is(err, vault.ErrUnknown) {
+	if errors.Is(err, vault.ErrUnknown) || errors.Is(err, vault.ErrNoVault) {
 		return nil, fs.ErrNotExist
 	}
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"bursar/internal/object/s3"
 	"bursar/internal/postgres"
 	"bursar/internal/project"
+	"bursar/internal/vault"
 )
 
 // CheckedBackend is what a check found out of one backend.
@@ -56,7 +57,11 @@ func CheckBackends(ctx context.Context, p *project.Project) (checked []CheckedBa
 		}))
 	}
 	if c.IsShared() {
-		if _, err := a.identityStore().Read(); err != nil && !errors.Is(err, fs.ErrNotExist) { // the first command creates it
+		_, err := vault.New(p.Dir, vault.ProcessEnvironment()).List()
+		if err == nil {
+			_, err = a.vaultSecret().Read()
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // the first ingest creates the key
 			add(CheckedBackend{Backend: "vault", Kind: "file", Place: "vault.age"}, err)
 		}
 	}

@@ -30,6 +30,7 @@ type RepairOptions struct {
 	Backup        string // folder of a backup; may be empty
 	DismissLosses bool   // dismiss reported losses of requests
 	Sample        int    // artifacts that verification recomputes
+	RenewIdentity bool   // make a new identity key in place of the one that this folder of a shared project lacks
 
 	GiveUp map[string]repair.GiveUp // by stream: lost parts to give up
 }
@@ -79,6 +80,7 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 		return RepairedProject{}, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	a.renewIdentity = o.RenewIdentity
 	r := &repairer{App: a, options: o, out: RepairedProject{Done: []string{}, Broken: []string{}}}
 	if r.backup, err = newBackup(o.Backup); err != nil {
 		return r.out, err

@@ -110,7 +110,11 @@ func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func
 		return VerifiedProject{}, &ProjectError{faults} // nothing can be recomputed with such a definition
 	}
 	if v.Events.Secret != nil { // nil if the project has none yet
-		v.add(newCheck("identity key", ""), "it is the key that ids are digested with", v.Events.Secret.Verify())
+		c := newCheck("identity key", "")
+		if v.Project.Config.IsShared() {
+			c.Remedy = "" // the error names it
+		}
+		v.add(c, "it is the key that ids are digested with", v.Events.Secret.Verify())
 	}
 	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkUnknownObjects} {
 		if err := check(ctx); err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/durable"
+	"bursar/internal/failure"
 )
 
 // secretSize is the length of the secret in bytes.
@@ -89,9 +90,60 @@ func (f file) String() string            { return string(f) }
 type File struct {
 	store Store
 
-	mu    sync.Mutex
-	key   *Key
-	fault error // why there is no key
+	mu     sync.Mutex
+	key    *Key
+	fault  error   // why there is no key
+	shared *Shared // nil if this folder is the only one of the project
+}
+
+// Shared is what a project knows of its secret, of which each of its folders, on any machine, has a copy.
+type Shared struct {
+	Check  string                   // of the key that the project uses; empty before its first use
+	Record func(check string) error // records the key before its first use
+	Renew  bool                     // a person asked for a new key in place of the one that is missing
+}
+
+// CopyError is the error of a folder that lacks the secret of its project.
+type CopyError struct {
+	Place  string
+	Reason string
+}
+
+func (e *CopyError) Error() string {
+	return fmt.Sprintf("%s %s: copy vault.age from the machine that has used the project before", e.Place, e.Reason)
+}
+
+// Class is Data: only a person can copy it.
+func (e *CopyError) Class() failure.Class { return failure.Data }
+
+// OpenShared reads the secret of a project that several folders use. A missing one is created by the first call of Key, unless the
+// project uses one already: ids would be new with another.
+func OpenShared(store Store, shared Shared) *File {
+	f := &File{store: store, shared: &shared}
+	f.key, f.fault = read(store)
+	switch {
+	case shared.Check == "":
+	case f.fault == nil && f.key.check != shared.Check:
+		f.fault = &CopyError{store.String(), "is not the key that the project uses"}
+	case errors.Is(f.fault, errMissing):
+		f.fault = &CopyError{store.String(), "is missing"}
+	}
+	return f
+}
+
+// Fault returns why there is no key, unless the first call of Key creates one.
+func (f *File) Fault() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.isCreatable() {
+		return nil
+	}
+	return f.fault
+}
+
+// isCreatable reports whether the project has no key yet. f.mu is locked.
+func (f *File) isCreatable() bool {
+	return f.shared != nil && f.shared.Check == "" && errors.Is(f.fault, errMissing)
 }
 
 // Open reads the secret. A missing or damaged secret is replaced, unless indexes depend on it; then Key returns the fault, so that the rest of the project
@@ -109,13 +161,34 @@ func Open(store Store, depended bool) (*File, error) {
 func (f *File) Key() (*Key, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.key, f.fault
+	if f.isCreatable() {
+		return f.renew()
+	}
+	if f.fault != nil {
+		return nil, f.fault
+	}
+	return f.key, f.record()
+}
+
+// record records the key of a shared project before its first use. f.mu is locked.
+func (f *File) record() error {
+	if f.shared == nil || f.shared.Check == f.key.check {
+		return nil
+	}
+	if err := f.shared.Record(f.key.check); err != nil {
+		return fmt.Errorf("record the identity key: %w", err)
+	}
+	f.shared.Check = f.key.check
+	return nil
 }
 
 // Verify compares the stored secret with the key that was made of it.
 func (f *File) Verify() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.isCreatable() {
+		return nil
+	}
 	if f.fault != nil {
 		return f.fault
 	}
@@ -126,27 +199,44 @@ func (f *File) Verify() error {
 	return err
 }
 
-// Renew is Key, with a new secret if the old one is missing or damaged. Whatever depends on the old one must be rebuilt.
+// Renew is Key, with a new secret if the old one is missing or damaged; that of a shared project must be asked for. Whatever depends on
+// the old one must be rebuilt.
 func (f *File) Renew() (*Key, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.fault == nil {
-		return f.key, nil
+	switch {
+	case f.fault == nil:
+		return f.key, f.record()
+	case f.shared != nil && !f.shared.Renew && !f.isCreatable():
+		return nil, f.fault
+	}
+	return f.renew()
+}
+
+// renew replaces the secret. f.mu is locked.
+func (f *File) renew() (*Key, error) {
+	if f.key != nil { // of another project, or newer than the catalog
+		f.fault = nil
+		return f.key, f.record()
 	}
 	secret := make([]byte, secretSize)
 	_, _ = rand.Read(secret) // never fails
 	if err := f.store.Write(secret); err != nil {
 		return nil, fmt.Errorf("write identity key: %w", err)
 	}
-	f.key, f.fault = newKey(secret)
-	return f.key, f.fault
+	if f.key, f.fault = newKey(secret); f.fault != nil {
+		return nil, f.fault
+	}
+	return f.key, f.record()
 }
+
+var errMissing = failure.Wrap(failure.Data, errors.New("missing"))
 
 func read(store Store) (*Key, error) {
 	secret, err := store.Read()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s is missing", store)
+		return nil, fmt.Errorf("%s is %w", store, errMissing)
 	case err != nil:
 		return nil, fmt.Errorf("read identity key: %w", err)
 	case len(secret) != secretSize:

@@ -4,11 +4,15 @@ package identity
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"bursar/internal/failure"
 )
 
 // TestDigestsAreThose compares digests of a known secret: others would find no event of an index again.
@@ -37,6 +41,59 @@ func TestPad(t *testing.T) {
 			}
 			seen[padded] = true
 		}
+	}
+}
+
+// memory is a place for a secret.
+type memory struct{ secret []byte }
+
+func (m *memory) String() string            { return "identity_key in the vault" }
+func (m *memory) Write(secret []byte) error { m.secret = secret; return nil }
+func (m *memory) Read() ([]byte, error) {
+	if m.secret == nil {
+		return nil, fs.ErrNotExist
+	}
+	return m.secret, nil
+}
+
+// TestShared opens the folders of a project on several machines.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	recorded := ""
+	open := func(m *memory, renew bool) *File {
+		return OpenShared(m, Shared{Check: recorded, Renew: renew, Record: func(check string) error { recorded = check; return nil }})
+	}
+	first, second := &memory{}, &memory{}
+	f := open(first, false)
+	if err := errors.Join(f.Fault(), f.Verify()); err != nil || first.secret != nil || recorded != "" {
+		t.Fatalf("a key is missing or made before its first use: %v", err)
+	}
+	key, err := f.Key()
+	if err != nil || first.secret == nil || recorded != key.Check() {
+		t.Fatalf("the first use: recorded %q, %v", recorded, err)
+	}
+	if again, err := open(first, false).Key(); err != nil || again.Check() != recorded {
+		t.Errorf("the first folder again: %v", err)
+	}
+	for _, m := range []*memory{second, {secret: bytes.Repeat([]byte{7}, secretSize)}} {
+		before := m.secret
+		f := open(m, false)
+		_, errKey := f.Key()
+		_, errRenew := f.Renew()
+		for _, err := range []error{f.Fault(), f.Verify(), errKey, errRenew} {
+			if err == nil || !strings.Contains(err.Error(), "copy vault.age from the machine that") || failure.Of(err) != failure.Data {
+				t.Errorf("a folder with another key or none: %v", err)
+			}
+		}
+		if !bytes.Equal(m.secret, before) {
+			t.Error("a folder without the project's key got one")
+		}
+	}
+	if key, err := open(second, true).Renew(); err != nil || recorded != key.Check() || second.secret == nil {
+		t.Errorf("a new key on request: recorded %q, %v", recorded, err)
+	}
+	if open(first, false).Fault() == nil {
+		t.Error("the folder with the key of before is not refused")
 	}
 }
 

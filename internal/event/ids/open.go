@@ -6,6 +6,7 @@
 package ids
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,10 @@ func indexKey(st *event.Store, stream string, state *event.StreamState) (*identi
 	if err == nil && state.Identity != "" && state.Identity != key.Check() {
 		err = errors.New("the project's identity key is not the key of the index")
 	}
-	if err != nil {
+	switch {
+	case errors.As(err, new(*identity.CopyError)): // a repair would make the key of the other machines useless
+		return nil, err
+	case err != nil:
 		return nil, NeedsRepair(stream, err)
 	}
 	return key, nil
@@ -85,6 +89,39 @@ func NeedsRepair(stream string, err error) error {
 // or may because its state cannot be read. Intake is then refused until the indexes are rebuilt.
 func OpenSecret(ctx context.Context, c catalog.Catalog, store identity.Store) (*identity.File, error) {
 	return identity.Open(store, secretDepended(ctx, c))
+}
+
+// identityKey is the key of the document that names the identity key of a project whose catalog several folders use.
+const identityKey = "identity"
+
+// identityRecord is that document.
+type identityRecord struct {
+	Check string `json:"check"`
+}
+
+// OpenSharedSecret is OpenSecret for a catalog that several folders use, each with its copy of the secret. The catalog records which
+// secret it is at its first use, so that a folder without it is noticed. With renew, a folder without it may make a new one.
+func OpenSharedSecret(ctx context.Context, c catalog.Catalog, store identity.Store, renew bool) (*identity.File, error) {
+	shared := identity.Shared{Renew: renew, Record: func(check string) error {
+		return c.Update(context.WithoutCancel(ctx), func(tx catalog.Tx) error { return tx.Put(identityKey, identityRecord{check}) })
+	}}
+	err := c.View(ctx, func(tx catalog.Tx) error {
+		var record identityRecord
+		found, err := tx.Get(identityKey, &record)
+		shared.Check = record.Check
+		if err != nil || found {
+			return err
+		}
+		states, err := event.States(tx)
+		for i := range states {
+			shared.Check = cmp.Or(shared.Check, states[i].Identity)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read which identity key the project uses: %w", err)
+	}
+	return identity.OpenShared(store, shared), nil
 }
 
 // ReadSecret is OpenSecret for read-only callers: it returns nil if the secret is missing and nothing depends on it.

@@ -5,6 +5,7 @@ package ids_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,6 +120,45 @@ func TestIndexAndCatalog(t *testing.T) {
 	}
 	if err := h.VerifyIndex(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSharedIdentityKey opens one catalog from two folders, with a key each.
+func TestSharedIdentityKey(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, plainYAML)
+	open := func(folder string, renew bool) *identity.File {
+		t.Helper()
+		secret, err := ids.OpenSharedSecret(t.Context(), h.Store.Catalog, identity.InFile(filepath.Join(h.Dir, folder+".key")), renew)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
+	ingest := func(name, text string) error {
+		_, err := intake.Ingest(t.Context(), h.Store, h.Stream, []string{h.File(name, text)}, intake.Options{})
+		return err
+	}
+	h.Store.Secret = open("first", false)
+	if err := ingest("a.jsonl", sales(0, 3)); err != nil {
+		t.Fatal(err)
+	}
+	h.Store.Secret = open("second", false)
+	for what, err := range map[string]error{
+		"open": h.Store.Secret.Fault(), "ingest": ingest("b.jsonl", sales(0, 4)), "rebuild": ids.Rebuild(t.Context(), h.Store, h.Stream),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "copy vault.age from the machine that") || strings.Contains(err.Error(), "bursar repair") {
+			t.Errorf("%s without the key: %v", what, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(h.Dir, "second.key")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a second key was made: %v", err)
+	}
+	h.Store.Secret = open("second", true)
+	h.RebuildIndex()
+	h.Ingest("2 4 1 0 3", h.File("b.jsonl", sales(0, 4)))
+	if open("first", false).Fault() == nil {
+		t.Error("the folder with the key of before is not refused")
 	}
 }
 
