@@ -66,6 +66,7 @@ repeated. ` + "`bursar up`" + ` must not run.`,
 	}
 	cmd.Flags().StringVar(&o.Backup, "from", "", "a folder with a copy of the project, or of parts of it")
 	cmd.Flags().BoolVar(&o.DismissLosses, "dismiss", false, "stop reporting the lost requests that were reported so far")
+	cmd.Flags().BoolVar(&o.AdoptStorage, "adopt-storage", false, "use the objects in the bucket, although they are marked as those of another catalog, or of none")
 	cmd.Flags().BoolVar(&o.RenewIdentity, "new-identity-key", false, "make a new key of the digests in the vault, if no machine has the project's key any more")
 	cmd.Flags().StringArrayVar(&giveUp, "give-up", nil, "continue without what is missing, such as \"batch 3 of payments\"; may be repeated")
 	cmd.Flags().StringVar(&reason, "reason", "", "the reason, which is kept and shown; required with --give-up")

@@ -70,6 +70,7 @@ type App struct {
 	followers     followers
 	live          sync.Map // stream → *live.Intake, while the project is up
 	hooks         Hooks
+	adoptStorage  bool // a person said that the objects in the bucket are those of this catalog
 	renewIdentity bool // a person asked for a new identity key in place of the one that is missing
 
 	maxConcurrentSteps int // steps that this process runs at a time
@@ -164,6 +165,9 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	if a.catalog, err = a.openCatalog(ctx); err != nil {
+		return err
+	}
+	if err := a.checkOwner(ctx); err != nil {
 		return err
 	}
 	if a.index, err = a.openIndex(ctx); err != nil {

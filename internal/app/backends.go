@@ -10,12 +10,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"bursar/internal/app/owner"
 	"bursar/internal/artifact"
 	"bursar/internal/artifact/pgindex"
 	"bursar/internal/catalog"
 	"bursar/internal/catalog/pgcatalog"
 	"bursar/internal/duck"
+	"bursar/internal/event"
 	"bursar/internal/event/identity"
 	"bursar/internal/event/ids"
 	"bursar/internal/failure"
@@ -67,6 +71,22 @@ func (a *App) openObjects(ctx context.Context, scratch string) (object.Local, er
 	return object.NewCached(cache, scratch), nil
 }
 
+// checkOwner refuses a bucket with objects of another project.
+func (a *App) checkOwner(ctx context.Context) error {
+	if a.bucket == nil {
+		return nil
+	}
+	states, err := catalog.Read(ctx, a.catalog, event.States)
+	if err != nil {
+		return fmt.Errorf("read the states of streams: %w", err)
+	}
+	err = owner.Check(ctx, a.bucket, a.catalog, len(states) > 0, a.adoptStorage)
+	if refused := (*owner.Error)(nil); errors.As(err, &refused) {
+		return fmt.Errorf("bursar.yaml:%d: %w", a.Project.Config.Line("storage"), err)
+	}
+	return err
+}
+
 // bucketConfig resolves the settings of S3.
 func (a *App) bucketConfig() (s3.Config, error) {
 	c := a.Project.Config.Storage
@@ -81,6 +101,12 @@ func (a *App) bucketConfig() (s3.Config, error) {
 		var err error
 		if *field.to, err = a.setting("storage."+key, field.text); err != nil {
 			return config, err
+		}
+	}
+	for element := range strings.SplitSeq(config.Prefix, "/") {
+		if slices.Contains(objectFolders, element+"/") { // the project whose prefix ends before it would take the objects for its own
+			return config, failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: storage.prefix contains the folder %s, which is one of a project's objects: use another name",
+				a.Project.Config.Line("storage.prefix"), element))
 		}
 	}
 	return config, nil

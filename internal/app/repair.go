@@ -30,6 +30,7 @@ type RepairOptions struct {
 	Backup        string // folder of a backup; may be empty
 	DismissLosses bool   // dismiss reported losses of requests
 	Sample        int    // artifacts that verification recomputes
+	AdoptStorage  bool   // take the objects in the bucket for those of this project, although its catalog does not know them
 	RenewIdentity bool   // make a new identity key in place of the one that this folder of a shared project lacks
 
 	GiveUp map[string]repair.GiveUp // by stream: lost parts to give up
@@ -80,7 +81,7 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 		return RepairedProject{}, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	a.renewIdentity = o.RenewIdentity
+	a.renewIdentity, a.adoptStorage = o.RenewIdentity, o.AdoptStorage
 	r := &repairer{App: a, options: o, out: RepairedProject{Done: []string{}, Broken: []string{}}}
 	if r.backup, err = newBackup(o.Backup); err != nil {
 		return r.out, err

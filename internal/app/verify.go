@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"bursar/internal/aggregate/imported"
+	"bursar/internal/app/owner"
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
 	eventverify "bursar/internal/event/verify"
@@ -98,7 +99,11 @@ func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func
 	v.checkFiles()
 	v.add(newCheck("temporal", ""), "the database of histories is undamaged", temporal.VerifyDatabase(ctx, a.state))
 	if a.openErr != nil {
-		v.add(newCheck("state", ""), "", a.openErr)
+		c := newCheck("state", "")
+		if errors.As(a.openErr, new(*owner.Error)) {
+			c.Remedy = "" // the error names it
+		}
+		v.add(c, "", a.openErr)
 		return v.out, ctx.Err()
 	}
 	documents, err := a.catalog.Verify(ctx)

@@ -27,7 +27,7 @@ func (a *App) findUnknownObjects(ctx context.Context) (u unknownObjects, err err
 }
 
 func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err error) {
-	names, err := a.Events.Objects.List(ctx, "") // listed first, so that objects created meanwhile are not included
+	names, err := a.listObjects(ctx) // listed first, so that objects created meanwhile are not included
 	if err != nil {
 		return u, err
 	}
@@ -73,6 +73,25 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 		}
 	}
 	return u, nil
+}
+
+// objectFolders contain all objects that a project names.
+var objectFolders = []string{"pipelines/", "statements/", "streams/"}
+
+// listObjects lists all objects. In a bucket only those in the project's folders: what is beside them may be below the prefix of another
+// project.
+func (a *App) listObjects(ctx context.Context) (names []string, err error) {
+	if a.bucket == nil {
+		return a.Events.Objects.List(ctx, "")
+	}
+	for _, folder := range objectFolders {
+		list, err := a.Events.Objects.List(ctx, folder)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, list...)
+	}
+	return names, nil
 }
 
 // isDedupeObject reports whether an object is a file of a stream's dedupe index.
