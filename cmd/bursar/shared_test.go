@@ -78,6 +78,15 @@ func TestSharedBackends(t *testing.T) {
 		exported := value(t, in("export", "orders", "--to", filepath.Join(t.TempDir(), "orders.jsonl"), "--json"))
 		digests = append(digests, exported["digest"], exported["rows"])
 	}
+	config, err := os.ReadFile(filepath.Join(shared, "bursar.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file(t, shared, "bursar.yaml", "")
+	if got := bursar(t, "status", "--project", shared); got.code == 0 || !strings.Contains(got.err, "this project has its catalog in PostgreSQL") {
+		t.Errorf("without its catalog: exit code %d: %s", got.code, got.err)
+	}
+	file(t, shared, "bursar.yaml", string(config))
 	if got := bursar(t, "up", "--project", shared); got.code == 0 || !strings.Contains(got.err, "bursar.yaml:2: a project with its catalog in PostgreSQL cannot be served") {
 		t.Errorf("up: exit code %d: %s", got.code, got.err)
 	}
@@ -94,11 +103,13 @@ func TestSharedBackendsRefuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file(t, dir, ".bursar/catalog.db", "")
+	file(t, dir, "bursar.yaml", "")
+	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
+	file(t, dir, "bursar.yaml", string(config))
 	if got := bursar(t, "status", "--project", dir); got.code == 0 || !strings.Contains(got.err, "this project has one in .bursar/catalog.db") {
 		t.Errorf("a catalog in a file: exit code %d: %s", got.code, got.err)
 	}
-	if err := os.Remove(filepath.Join(dir, ".bursar", "catalog.db")); err != nil {
+	if err := os.RemoveAll(filepath.Join(dir, ".bursar")); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ from, to, want string }{

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -122,6 +121,9 @@ func (a *App) database(key string, d project.Database) (postgres.Config, error) 
 func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 	d := a.Project.Config.Catalog
 	if d.Kind != project.PostgresBackend {
+		if err := a.checkLocalCatalog(ctx); err != nil {
+			return nil, err
+		}
 		records, err := catalog.OpenSQLite(filepath.Join(a.state, "catalog.db"))
 		if err != nil {
 			return nil, err
@@ -129,9 +131,8 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 		a.closers = append(a.closers, records.Close)
 		return records, nil
 	}
-	if _, err := os.Stat(filepath.Join(a.state, "catalog.db")); err == nil {
-		return nil, failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: the catalog is declared in PostgreSQL, but this project has one in .bursar/catalog.db, "+
-			"whose batches and artifacts would be missing: declare {kind: sqlite} for it, or ingest everything again in a new project folder", a.Project.Config.Line("catalog")))
+	if err := owner.CheckShared(ctx, a.state); err != nil {
+		return nil, fmt.Errorf("bursar.yaml:%d: %w", a.Project.Config.Line("catalog"), err)
 	}
 	config, err := a.database("catalog", d)
 	if err != nil {
@@ -147,7 +148,16 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 		return nil, err
 	}
 	a.closers = append(a.closers, release)
-	return records, nil
+	return records, owner.MarkShared(a.state)
+}
+
+// checkLocalCatalog refuses to begin an empty catalog in a folder whose project has one in PostgreSQL.
+func (a *App) checkLocalCatalog(ctx context.Context) error {
+	err := owner.CheckLocal(ctx, a.state)
+	if err != nil {
+		return fmt.Errorf("bursar.yaml:%d: %w", a.Project.Config.Line("catalog"), err)
+	}
+	return nil
 }
 
 // openIndex opens the index of artifacts.

@@ -123,6 +123,9 @@ func (r *repairer) repairCatalog(ctx context.Context) error {
 	if r.Project.Config.IsShared() {
 		return nil
 	}
+	if err := r.checkLocalCatalog(ctx); err != nil {
+		return err
+	}
 	path := filepath.Join(r.state, "catalog.db")
 	records, err := catalog.OpenSQLite(path)
 	if err == nil {
