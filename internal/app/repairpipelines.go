@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"bursar/internal/artifact"
-	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/reconcile/index"
 	"bursar/internal/reconcile/runs"
@@ -79,8 +78,7 @@ func (r *repairer) forget(ctx context.Context, name string) error {
 
 // isTemporary reports whether an error says nothing about the stored data, but comes from the disk, memory or another process.
 func isTemporary(err error) bool {
-	class := failure.Of(err)
-	return err != nil && (class == failure.Transient || class == failure.Throttled) && !object.IsDamage(err) && !errors.Is(err, artifact.ErrIndexDamaged)
+	return object.IsUnavailable(err) && !errors.Is(err, artifact.ErrIndexDamaged)
 }
 
 // reloadIndex reloads the index of all pipelines from the parts of their runs if the index of one is damaged or was replaced:

@@ -170,7 +170,9 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		v.progress(name, v.done, v.total)
 	})
 	c := newCheck("objects", name)
-	c.Remedy = restoreRemedy
+	if c.Remedy = restoreRemedy; isTemporary(err) {
+		c.Remedy = "" // the error names it
+	}
 	v.add(c, plural(int64(objects), "object")+": every byte as it was sealed", err)
 	s := v.Project.Stream(name)
 	if s == nil {
@@ -222,6 +224,13 @@ func (a *App) streamNames(ctx context.Context) ([]string, error) {
 
 func (v *projectVerification) checkOriginals(ctx context.Context) error {
 	files, damaged, err := imported.VerifyOriginals(ctx, v.Events.Catalog, v.Events.Objects)
+	c := newCheck("statement files", "")
+	c.Remedy = restoreRemedy
+	if isTemporary(err) && ctx.Err() == nil {
+		c.Remedy = "" // the error names it
+		v.add(c, "", err)
+		return nil
+	}
 	if err != nil || files == 0 {
 		return err
 	}
@@ -229,8 +238,6 @@ func (v *projectVerification) checkOriginals(ctx context.Context) error {
 	for _, d := range damaged {
 		faults = append(faults, d.Err)
 	}
-	c := newCheck("statement files", "")
-	c.Remedy = restoreRemedy
 	v.add(c, plural(int64(files), "file")+": each is what was received", errors.Join(faults...))
 	return nil
 }

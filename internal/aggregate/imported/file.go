@@ -186,7 +186,8 @@ type Original struct {
 	Err    error
 }
 
-// VerifyOriginals compares every kept file, and every file in the catalog, with its digest.
+// VerifyOriginals compares every kept file, and every file in the catalog, with its digest. Its error is that of a file that cannot be read
+// now, which is not damaged for all that is known.
 func VerifyOriginals(ctx context.Context, c catalog.Catalog, store object.Store) (files int, damaged []Original, err error) {
 	names, err := store.List(ctx, "statements/")
 	if err != nil {
@@ -213,6 +214,9 @@ func VerifyOriginals(ctx context.Context, c catalog.Catalog, store object.Store)
 		if err := checkOriginal(ctx, store, name, digest); err != nil {
 			if ctx.Err() != nil {
 				return 0, nil, ctx.Err()
+			}
+			if object.IsUnavailable(err) {
+				return 0, nil, err
 			}
 			damaged = append(damaged, Original{name, digest, failure.Wrap(failure.Data, err)})
 		}

@@ -114,7 +114,9 @@ func OpenSharedSecret(ctx context.Context, c catalog.Catalog, store identity.Sto
 		}
 		states, err := event.States(tx)
 		for i := range states {
-			shared.Check = cmp.Or(shared.Check, states[i].Identity)
+			if states[i].Identity != event.NeedsRebuild {
+				shared.Check = cmp.Or(shared.Check, states[i].Identity)
+			}
 		}
 		return err
 	})

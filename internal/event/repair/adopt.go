@@ -12,6 +12,7 @@ import (
 	"bursar/internal/event"
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
+	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -80,7 +81,9 @@ func verifiedManifest(ctx context.Context, st *event.Store, s *project.Stream, n
 	if err != nil && !noChecksum {
 		return b, err
 	}
-	if err := event.CheckStored(ctx, st.Objects, &b); err != nil {
+	if err := event.CheckStored(ctx, st.Objects, &b); object.IsUnavailable(err) {
+		return b, err
+	} else if err != nil {
 		return b, failure.Wrap(failure.Data, err)
 	}
 	if noChecksum {

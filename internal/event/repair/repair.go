@@ -61,7 +61,9 @@ func Stream(ctx context.Context, st *event.Store, s *project.Stream, backup Back
 			if err := restoreNext(ctx, st, s.Name, number, backup, &r); err != nil {
 				return r, err
 			}
-			if err := adopt(ctx, st, s, number); err != nil {
+			if err := adopt(ctx, st, s, number); object.IsUnavailable(err) {
+				return r, err
+			} else if err != nil {
 				r.Broken = append(r.Broken, fmt.Errorf("%w; the following batches, up to %d, wait for it; %s", err, last, event.RepairHint(fmt.Sprintf("batch %d of %s", number, s.Name))))
 				return r, ctx.Err()
 			}
@@ -98,7 +100,9 @@ func repairBatch(ctx context.Context, st *event.Store, s *project.Stream, number
 		if err := restoreNext(ctx, st, s.Name, number, backup, r); err != nil {
 			return err
 		}
-		if b, err = verifiedManifest(ctx, st, s, number); err != nil {
+		if b, err = verifiedManifest(ctx, st, s, number); object.IsUnavailable(err) {
+			return err
+		} else if err != nil {
 			r.Broken = append(r.Broken, fmt.Errorf("batch %d of %s is not in the catalog: %w; %s", number, s.Name, err, event.RepairHint(fmt.Sprintf("batch %d of %s", number, s.Name))))
 			return ctx.Err()
 		}
@@ -110,7 +114,9 @@ func repairBatch(ctx context.Context, st *event.Store, s *project.Stream, number
 		}
 		r.note("entered batch %d of %s in the catalog again", number, s.Name)
 	}
-	if eventverify.Manifest(ctx, st, &b) != nil {
+	if err := eventverify.Manifest(ctx, st, &b); object.IsUnavailable(err) {
+		return err
+	} else if err != nil {
 		if err := st.WriteManifest(ctx, &b); err != nil {
 			return err
 		}
@@ -122,6 +128,9 @@ func repairBatch(ctx context.Context, st *event.Store, s *project.Stream, number
 // restoreNext restores from the backup what is missing of a batch that the catalog does not contain: its manifest, then its objects.
 func restoreNext(ctx context.Context, st *event.Store, stream string, number uint64, backup Backup, r *Repaired) error {
 	b, err := event.ReadManifest(ctx, st.Objects, stream, number)
+	if object.IsUnavailable(err) {
+		return err
+	}
 	if err != nil && !errors.Is(err, event.ErrNoChecksum) {
 		found, err := backup.File(ctx, event.ManifestName(stream, number), func(text []byte) bool {
 			restored, err := event.DecodeManifest(text)
@@ -140,8 +149,11 @@ func restoreNext(ctx context.Context, st *event.Store, stream string, number uin
 func restoreObjects(ctx context.Context, st *event.Store, b *event.Batch, backup Backup, r *Repaired) error {
 	for _, o := range b.Stored() {
 		damage := o.Check(ctx, object.Uncached(st.Objects))
-		if damage == nil {
+		switch {
+		case damage == nil:
 			continue
+		case object.IsUnavailable(damage):
+			return damage
 		}
 		found, err := backup.Object(ctx, o)
 		if err != nil {

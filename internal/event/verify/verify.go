@@ -87,21 +87,29 @@ func Manifest(ctx context.Context, st *event.Store, b *event.Batch) error {
 	return err
 }
 
-// Objects checks every object of batches against its digest. It calls progress with the bytes of each.
+// Objects checks every object of batches against its digest. It calls progress with the bytes of each. It ends at an object that cannot be
+// read now: the others would have the same fault.
 func Objects(ctx context.Context, st *event.Store, batches []event.Batch, progress func(bytes int64)) (objects int, err error) {
 	var faults []error
 	for i := range batches {
 		for _, o := range batches[i].Stored() {
 			objects++
-			faults = append(faults, o.Check(ctx, object.Uncached(st.Objects)))
+			err := o.Check(ctx, object.Uncached(st.Objects))
 			if ctx.Err() != nil {
 				return objects, ctx.Err()
+			}
+			if faults = append(faults, err); object.IsUnavailable(err) {
+				return objects, errors.Join(faults...)
 			}
 			progress(o.Bytes)
 		}
 		for _, o := range batches[i].Oversize {
-			if there, err := event.HasObject(ctx, st.Objects, o.Name); err == nil && !there {
-				faults = append(faults, fmt.Errorf("open object %s: %w", o.Name, fs.ErrNotExist))
+			there, err := event.HasObject(ctx, st.Objects, o.Name)
+			if err == nil && !there {
+				err = fmt.Errorf("open object %s: %w", o.Name, fs.ErrNotExist)
+			}
+			if faults = append(faults, err); object.IsUnavailable(err) {
+				return objects, errors.Join(faults...)
 			}
 		}
 	}
