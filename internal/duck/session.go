@@ -34,7 +34,11 @@ type Session struct {
 	notReusable bool // its database is a file, a statement failed, or it changed the database
 	abandoned   bool // a binding is still running in its database
 	bindTimeout time.Duration
+	explain     func(error) error // of the files that are read; may be nil
 }
+
+// ExplainWith passes the errors of statements through a function that knows the files that they read.
+func (s *Session) ExplainWith(explain func(error) error) { s.explain = explain }
 
 // Open starts a session and locks its configuration.
 func Open(o Options) (*Session, error) {
@@ -143,6 +147,9 @@ func (s *Session) failure(ctx context.Context, message string) error {
 	s.notReusable = true
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if s.explain != nil {
+		return s.explain(redact(message))
 	}
 	return redact(message)
 }

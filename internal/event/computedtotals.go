@@ -109,6 +109,7 @@ func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Local, s
 	}
 	files := store.Files()
 	defer files.Release()
+	session.ExplainWith(files.Explain)
 	view := ViewSQL(files, s, []Batch{b})
 	if err := files.Pin(ctx); err != nil {
 		return err
@@ -253,6 +254,7 @@ func (st *Store) SumEvent(ctx context.Context, s *project.Stream, r *Retraction)
 		return err
 	}
 	defer session.Close()
+	session.ExplainWith(files.Explain)
 	view := fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", ViewSQL(files, s, []Batch{b}), FileColumn, r.File, RowColumn, r.Row)
 	if err := files.Pin(ctx); err != nil {
 		return err

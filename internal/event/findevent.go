@@ -70,6 +70,7 @@ func (st *Store) queryEvents(ctx context.Context, s *project.Stream, batches []B
 		return err
 	}
 	defer session.Close()
+	session.ExplainWith(files.Explain)
 	sql := fmt.Sprintf("SELECT %s FROM (%s)", selectList(fields, func(f column.Field) string { return column.QuoteIdentifier(f.Name) }), ViewSQL(files, s, batches))
 	if where != "" {
 		sql += " WHERE " + where

@@ -183,10 +183,14 @@ func (p *Pinned) Explain(err error) error {
 	}
 	for name, path := range p.paths {
 		if _, statErr := os.Stat(path); errors.Is(statErr, fs.ErrNotExist) {
-			return failure.Wrap(failure.Transient, fmt.Errorf("read object %s: its copy %s was deleted while it was in use: %w", name, path, err))
+			return deletedCopy(name, path, err)
 		}
 	}
 	return err
+}
+
+func deletedCopy(name, path string, err error) error {
+	return failure.Wrap(failure.Transient, fmt.Errorf("read object %s: its copy %s was deleted while it was in use: %w", name, path, err))
 }
 
 // Release ends the pins. It may be called more than once.

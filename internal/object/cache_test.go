@@ -190,6 +190,25 @@ func TestCachedFiles(t *testing.T) {
 			}
 		}
 	}
+	readErr := errors.New("IO Error: No files found")
+	if err := files.Explain(readErr); failure.Of(err) == failure.Transient || files.Explain(nil) != nil {
+		t.Errorf("all copies exist: %v", err)
+	}
+	for path := range paths {
+		content, err := os.ReadFile(path)
+		if err == nil {
+			err = os.Remove(path)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := files.Explain(readErr); failure.Of(err) != failure.Transient || !errors.Is(err, readErr) {
+			t.Errorf("%s was deleted: %v [%v]", path, err, failure.Of(err))
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	files.Release()
 	if left, err := os.ReadDir(scratch); err != nil || len(left) > 0 {
 		t.Errorf("%d copies are left, %v", len(left), err)

@@ -8,8 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"bursar/internal/failure"
 
 	"github.com/zeebo/xxh3"
 )
@@ -97,6 +100,23 @@ func (f *cachedFiles) Pin(ctx context.Context) error {
 	}
 	f.noted, f.pins = nil, append(f.pins, pinned)
 	return nil
+}
+
+func (f *cachedFiles) Explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, pinned := range f.pins {
+		if explained := pinned.Explain(err); failure.Of(explained) == failure.Transient {
+			return explained
+		}
+	}
+	for name, path := range f.copies {
+		if _, statErr := os.Stat(path); errors.Is(statErr, fs.ErrNotExist) {
+			return deletedCopy(name, path, err)
+		}
+	}
+	return err
 }
 
 func (f *cachedFiles) Release() {

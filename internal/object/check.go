@@ -28,7 +28,9 @@ func IsDamage(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(e
 
 // IsUnavailable reports whether an error says nothing about an object: it cannot be read now, because of the network, the store or this
 // machine.
-func IsUnavailable(err error) bool { return err != nil && failure.Of(err).Retryable() && !IsDamage(err) }
+func IsUnavailable(err error) bool {
+	return err != nil && failure.Of(err).Retryable() && !IsDamage(err)
+}
 
 // Check reads a whole object and compares it with its description. It returns ErrDamaged if they differ and fs.ErrNotExist if
 // the object is missing, both wrapped.

@@ -68,6 +68,7 @@ func (f *Folder) Files() Files { return folderFiles{f} }
 
 func (f folderFiles) Path(d Description) string { return f.folder.Path(d.Name) }
 func (folderFiles) Pin(context.Context) error   { return nil }
+func (folderFiles) Explain(err error) error     { return err }
 func (folderFiles) Release()                    {}
 
 // Create starts an object.

@@ -69,6 +69,9 @@ type Files interface {
 	// an object is missing and ErrDamaged (wrapped) if its bytes are not those described; a store whose objects are files anyway leaves
 	// both to the reader.
 	Pin(ctx context.Context) error
+	// Explain returns the error of a reader of the files: with class Transient if one of them was deleted although it is pinned, which is
+	// no fault of the object.
+	Explain(err error) error
 	Release()
 }
 

@@ -107,6 +107,9 @@ func (e *Engine) OpenViews(ctx context.Context, files object.Files, views map[st
 	if err != nil {
 		return nil, err
 	}
+	if files != nil {
+		session.ExplainWith(files.Explain)
+	}
 	for name, sql := range views {
 		if err := session.Exec(ctx, fmt.Sprintf("CREATE TEMP VIEW %s AS %s", name, sql)); err != nil {
 			session.Close()

@@ -59,6 +59,7 @@ func Query(ctx context.Context, files object.Files, o duck.Options, sql string, 
 		return err
 	}
 	defer session.Close()
+	session.ExplainWith(files.Explain)
 	return session.Query(ctx, sql, func(columns []column.Vector) error {
 		row := make([]string, len(columns))
 		for i := range columns[0].Len() {

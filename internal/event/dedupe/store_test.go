@@ -73,6 +73,8 @@ func (c *copies) Pin(context.Context) (all error) {
 	return all
 }
 
+func (c *copies) Explain(err error) error { return err }
+
 func (c *copies) Release() { _ = os.RemoveAll(c.dir) }
 
 type rangeReader struct{ *bytes.Reader }
@@ -108,6 +110,7 @@ func (s folderStore) Files() object.Files { return folderFiles{s} }
 
 func (f folderFiles) Path(d object.Description) string { return f.folderStore.Path(d.Name) }
 func (folderFiles) Pin(context.Context) error          { return nil }
+func (folderFiles) Explain(err error) error            { return err }
 func (folderFiles) Release()                           {}
 
 func (s folderStore) Create(_ context.Context, name string) (object.Writer, error) {

@@ -37,7 +37,9 @@ func NewStored(st *event.Store, s *project.Stream, state *event.StreamState, key
 	if err != nil {
 		return nil, err
 	}
-	return &Stored{store: st, files: st.Objects.Files(), session: session, stream: s, digester: NewDigester(s, state.Columns, key)}, nil
+	files := st.Objects.Files()
+	session.ExplainWith(files.Explain)
+	return &Stored{store: st, files: files, session: session, stream: s, digester: NewDigester(s, state.Columns, key)}, nil
 }
 
 // Close releases the session.

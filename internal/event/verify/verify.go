@@ -155,6 +155,7 @@ func Recount(ctx context.Context, st *event.Store, s *project.Stream, b event.Ba
 		return err
 	}
 	defer session.Close()
+	session.ExplainWith(files.Explain)
 	sql := "CREATE TEMP VIEW events AS " + event.ViewSQL(files, s, []event.Batch{b})
 	if err := files.Pin(ctx); err != nil {
 		return err

@@ -46,6 +46,7 @@ func (v *verification) recountUnkeyed(ctx context.Context, run *runs.Run) error 
 	defer session.Close()
 	files := v.Objects.Files()
 	defer files.Release()
+	session.ExplainWith(files.Explain)
 	found, err := step.CountUnkeyed(ctx, files, session, v.plan, batches)
 	if err != nil {
 		return err
