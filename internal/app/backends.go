@@ -3,11 +3,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -102,6 +104,7 @@ func (a *App) bucketConfig() (s3.Config, error) {
 			return config, err
 		}
 	}
+	hideReferences(&config, c)
 	for element := range strings.SplitSeq(config.Prefix, "/") {
 		if slices.Contains(objectFolders, element+"/") { // the project whose prefix ends before it would take the objects for its own
 			return config, failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: storage.prefix contains the folder %s, which is one of a project's objects: use another name",
@@ -109,6 +112,23 @@ func (a *App) bucketConfig() (s3.Config, error) {
 		}
 	}
 	return config, nil
+}
+
+// hideReferences keeps errors from printing values that bursar.yaml only refers to: they print the references.
+func hideReferences(config *s3.Config, written project.Storage) {
+	if config.Bucket == written.Bucket && config.Region == written.Region && config.Endpoint == written.Endpoint {
+		return
+	}
+	config.Place = fmt.Sprintf("bucket %s at %s", written.Bucket, cmp.Or(written.Endpoint, written.Region, "Amazon"))
+	if config.Endpoint != written.Endpoint {
+		config.Hidden = append(config.Hidden, config.Endpoint)
+		if at, err := url.Parse(config.Endpoint); err == nil {
+			config.Hidden = append(config.Hidden, at.Hostname())
+		}
+	}
+	if config.Bucket != written.Bucket {
+		config.Hidden = append(config.Hidden, config.Bucket)
+	}
 }
 
 // database resolves the settings of a PostgreSQL database.
@@ -232,10 +252,7 @@ func (s vaultSecret) Read() ([]byte, error) {
 
 func (s vaultSecret) Write(secret []byte) error {
 	_, _, err := s.vault.Set(context.Background(), identitySecret, []byte(hex.EncodeToString(secret)))
-	if err != nil {
-		return fmt.Errorf("store %s: %w", s, err)
-	}
-	return nil
+	return err
 }
 
 func (vaultSecret) String() string { return identitySecret + " in the vault" }

@@ -20,6 +20,9 @@ type Config struct {
 	PathStyle bool   // the bucket is in the path of a URL, not in its host name
 
 	Credentials *Credentials
+
+	Place  string   // how errors name the bucket and where it is; empty: by their names
+	Hidden []string // texts that errors do not contain, because they came from the vault or the environment
 }
 
 // Credentials are an explicit access key.
@@ -38,7 +41,7 @@ func (Credentials) GoString() string { return "credentials" }
 // check returns the configuration in its normal form.
 func (c Config) check() (Config, error) {
 	if c.Bucket == "" || strings.ContainsAny(c.Bucket, "/?# ") && !strings.HasPrefix(c.Bucket, "arn:") { // of an access point
-		return c, invalid("bucket %q is not a valid name; set storage.bucket in bursar.yaml", c.Bucket)
+		return c, invalid("the bucket's name is not valid: want 3 to 63 of a to z, 0 to 9, - and ., or the ARN of an access point; set storage.bucket in bursar.yaml")
 	}
 	if c.Prefix != "" {
 		c.Prefix = strings.TrimSuffix(c.Prefix, "/") + "/"

@@ -24,7 +24,7 @@ func TestConfig(t *testing.T) {
 	}
 	for text, change := range map[string]func(*Config){
 		"storage.bucket":           func(c *Config) { c.Bucket = "" },
-		`"a/b" is not a valid`:     func(c *Config) { c.Bucket = "a/b" },
+		"3 to 63 of a to z":        func(c *Config) { c.Bucket = "a/b" },
 		`prefix "/p/"`:             func(c *Config) { c.Prefix = "/p" },
 		`prefix "p//q/"`:           func(c *Config) { c.Prefix = "p//q" },
 		"is not a URL":             func(c *Config) { c.Endpoint = "host:9000" },
@@ -41,6 +41,24 @@ func TestConfig(t *testing.T) {
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 		if text := fmt.Sprintf(format+format, withKey, *withKey.Credentials); strings.Contains(text, secret) {
 			t.Errorf("%s prints %s", format, text)
+		}
+	}
+}
+
+// TestHidden looks up a host that came from the environment.
+func TestHidden(t *testing.T) {
+	t.Parallel()
+	config := serverConfig("https://private.invalid:9000")
+	config.Place, config.Hidden = "bucket env:BUCKET at env:ENDPOINT", []string{config.Endpoint, "private.invalid", config.Bucket + "-name"}
+	s, err := newStore(t.Context(), config, fast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range calls {
+		err := call(s)
+		checkError(t, name, err, failure.Transient, nil, "bucket env:BUCKET at env:ENDPOINT: ")
+		if strings.Contains(fmt.Sprint(err), "private") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

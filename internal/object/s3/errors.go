@@ -76,8 +76,13 @@ func (s *Store) failed(verb, name string, err error) error {
 	return &storeError{text: text, class: d.class, after: retryAfter(err), is: d.is, cause: err}
 }
 
-// withoutSecrets removes an explicit key from the text of a server.
+// withoutSecrets removes an explicit key, and what must be hidden, from the text of a server.
 func (s *Store) withoutSecrets(text string) string {
+	for _, hidden := range s.config.Hidden {
+		if hidden != "" {
+			text = strings.ReplaceAll(text, hidden, "…")
+		}
+	}
 	if c := s.config.Credentials; c != nil {
 		for _, secret := range []string{c.SecretAccessKey, c.SessionToken, c.AccessKeyID} {
 			if secret != "" {
@@ -138,7 +143,7 @@ var known = map[string]diagnosis{
 	codeRange:                      {"the object has another size", failure.Data, "", object.ErrDamaged},
 	codeNoUpload:                   {"the upload was removed before it was complete", failure.Transient, "", nil},
 	"NoSuchBucket":                 {"the bucket does not exist", failure.Data, "create it, or correct storage.bucket in bursar.yaml", nil},
-	"InvalidBucketName":            {"the bucket's name is not valid", failure.Data, "correct storage.bucket in bursar.yaml", nil},
+	"InvalidBucketName":            {"the bucket's name is not valid", failure.Data, "correct storage.bucket in bursar.yaml: 3 to 63 of a to z, 0 to 9, - and .", nil},
 	"AccessDenied":                 {"access denied", failure.Data, checkRights, nil},
 	"AllAccessDisabled":            {"the bucket is disabled", failure.Data, "ask the owner of the bucket", nil},
 	"InvalidAccessKeyId":           {"the access key does not exist", failure.Data, checkKeys, nil},

@@ -215,6 +215,9 @@ func (s *Store) key(ctx context.Context, name string) (string, error) {
 
 // place describes the bucket in errors.
 func (s *Store) place() string {
+	if s.config.Place != "" {
+		return s.config.Place
+	}
 	if s.config.Endpoint == "" {
 		return fmt.Sprintf("bucket %s in %s", s.config.Bucket, s.region)
 	}
