@@ -33,7 +33,8 @@ reported with its file and line; the exit code is then 2. These are errors, too:
 A pipeline that has changed since its artifacts were made is listed: it needs a rebuild.
 
 With --backends, the servers that bursar.yaml names are tried, too: whether each answers, its version, the rights that the
-project needs, and how long a round trip takes. An object is written to S3 and deleted again; nothing else is changed.`,
+project needs, and how long a round trip takes. An object is written to S3 and deleted again; nothing else is changed. Only
+then are the declarations compared with a catalog in PostgreSQL.`,
 		Example: `  bursar check
   bursar check --backends
   bursar check --project shop --json`,
@@ -55,6 +56,15 @@ project needs, and how long a round trip takes. An object is written to S3 and d
 			var failed []error
 			if backends && faults == nil {
 				checked, failed = app.CheckBackends(cmd.Context(), p)
+			}
+			if backends && faults == nil && len(failed) == 0 {
+				stored, changed, err := app.CheckShared(cmd.Context(), p)
+				if err != nil {
+					return err
+				}
+				if outdated = append(outdated, changed...); len(stored) > 0 {
+					faults = &app.ProjectError{Errors: stored}
+				}
 			}
 			return errors.Join(c.printCheck(p, faults, outdated, checked), faultsError(faults), errors.Join(failed...))
 		},

@@ -87,6 +87,16 @@ func TestSharedBackends(t *testing.T) {
 		t.Errorf("without its catalog: exit code %d: %s", got.code, got.err)
 	}
 	file(t, shared, "bursar.yaml", string(config))
+	stream := filepath.Join(shared, "streams", "payments.yaml")
+	declared, err := os.ReadFile(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file(t, shared, "streams/payments.yaml", strings.Replace(string(declared), "decimal(18,2)", "decimal(18,1)", 1))
+	if got := bursar(t, "check", "--backends", "--project", shared); got.code != 2 || !strings.Contains(got.out, "streams/payments.yaml") {
+		t.Errorf("a changed stream: exit code %d: %s%s", got.code, got.out, got.err)
+	}
+	file(t, shared, "streams/payments.yaml", string(declared))
 	if got := bursar(t, "up", "--project", shared); got.code == 0 || !strings.Contains(got.err, "bursar.yaml:2: a project with its catalog in PostgreSQL cannot be served") {
 		t.Errorf("up: exit code %d: %s", got.code, got.err)
 	}

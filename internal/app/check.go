@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/aggregate/rules"
 	"bursar/internal/catalog"
+	"bursar/internal/catalog/pgcatalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/event/infer"
@@ -84,6 +85,32 @@ func CheckStored(ctx context.Context, p *project.Project, dir string) (faults []
 		return nil, nil
 	}
 	defer records.Close()
+	return compareStored(ctx, p, records)
+}
+
+// CheckShared is CheckStored for a project whose catalog is in PostgreSQL. It compares nothing before the first command made its tables.
+func CheckShared(ctx context.Context, p *project.Project) (faults []doc.Error, outdated []Outdated, err error) {
+	if !p.Config.IsShared() {
+		return nil, nil, nil
+	}
+	config, err := (&App{Project: p}).database("catalog", p.Config.Catalog)
+	if err != nil {
+		return nil, nil, err
+	}
+	report, err := pgcatalog.Check(ctx, config)
+	if err != nil || report.SchemaVersion == 0 {
+		return nil, nil, err
+	}
+	records, err := pgcatalog.Open(ctx, config)
+	if err != nil {
+		return nil, nil, err
+	}
+	faults, outdated = compareStored(ctx, p, records)
+	return faults, outdated, records.Close()
+}
+
+// compareStored compares the declarations with a catalog.
+func compareStored(ctx context.Context, p *project.Project, records catalog.Catalog) (faults []doc.Error, outdated []Outdated) {
 	reader := query.New(&reconcile.Engine{Project: p, Catalog: records, Duck: checkOptions})
 	for _, pipeline := range p.Pipelines {
 		if changed, err := reader.Changed(ctx, pipeline.Name); err == nil && changed != nil {
