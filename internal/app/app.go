@@ -50,10 +50,11 @@ type App struct {
 	command     string // that has the project open
 	catalog     verifiableCatalog
 	index       artifact.Index
-	bucket      *s3.Store // nil if the objects are in a folder
-	openErr     error     // why the state could not be opened; only set by OpenToVerify
-	opened      bool      // the state was opened, and may have changed
-	differences []string  // unrepaired differences from the state at the last close
+	cache       *object.Cache // of local copies; nil if the objects are in a folder
+	bucket      *s3.Store     // nil if the objects are in a folder
+	openErr     error         // why the state could not be opened; only set by OpenToVerify
+	opened      bool          // the state was opened, and may have changed
+	differences []string      // unrepaired differences from the state at the last close
 	losses      losses
 	log         *slog.Logger
 	runner      *flow.Runner   // set once Temporal is ready

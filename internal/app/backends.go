@@ -28,6 +28,7 @@ import (
 	"bursar/internal/object/s3"
 	"bursar/internal/postgres"
 	"bursar/internal/project"
+	"bursar/internal/serve"
 	"bursar/internal/vault"
 )
 
@@ -69,7 +70,25 @@ func (a *App) openObjects(ctx context.Context, scratch string) (object.Local, er
 		return nil, err
 	}
 	a.closers = append(a.closers, func() error { cache.Close(); return nil })
+	a.cache = cache
 	return object.NewCached(cache, scratch), nil
+}
+
+// cacheCounters returns what the cache of local copies counts; none if the objects are files.
+func (a *App) cacheCounters() []serve.Counter {
+	if a.cache == nil {
+		return nil
+	}
+	counter := func(name, help string, of func(object.CacheCounters) int64) serve.Counter {
+		return serve.Counter{Name: "bursar_cache_" + name, Help: help, Value: func() int64 { return of(a.cache.Counters()) }}
+	}
+	return []serve.Counter{
+		counter("hits_total", "Objects that were read from local copies.", func(c object.CacheCounters) int64 { return c.Hits }),
+		counter("misses_total", "Objects that were downloaded to be read.", func(c object.CacheCounters) int64 { return c.Misses }),
+		counter("downloaded_bytes_total", "Bytes of objects that were downloaded.", func(c object.CacheCounters) int64 { return c.DownloadedBytes }),
+		counter("evictions_total", "Local copies that were removed to stay within cache_size.", func(c object.CacheCounters) int64 { return c.Evictions }),
+		counter("evicted_bytes_total", "Bytes of local copies that were removed.", func(c object.CacheCounters) int64 { return c.EvictedBytes }),
+	}
 }
 
 // checkOwner refuses a bucket with objects of another project.

@@ -75,7 +75,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	loopback := serve.OnLoopback(l.api)
 	server := serve.New(serve.Options{
 		Queries: &queries{a.Queries, a}, Quarantine: a, Intake: a, Commands: o.Commands,
-		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log,
+		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log, Counters: a.cacheCounters(),
 	})
 	a.hooks = o.Hooks
 	a.hooks.OnPublished = func(r runs.Run) {

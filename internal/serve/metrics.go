@@ -22,7 +22,13 @@ type metrics struct {
 	handler  http.Handler
 }
 
-func newMetrics() *metrics {
+// Counter is a number that another part of the process counts.
+type Counter struct {
+	Name, Help string
+	Value      func() int64
+}
+
+func newMetrics(others []Counter) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bursar_requests_total", Help: "HTTP requests by route and status.",
@@ -40,6 +46,9 @@ func newMetrics() *metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.requests, m.events, m.runs, m.bytes, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, c := range others {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.Name, Help: c.Help}, func() float64 { return float64(c.Value()) }))
+	}
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
 }

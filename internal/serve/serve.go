@@ -58,6 +58,7 @@ type Options struct {
 	Tokens     Tokens // created by `bursar token create`
 	Loopback   bool   // the API listens on loopback only; requests for other hosts are refused
 	Log        *slog.Logger
+	Counters   []Counter // of other parts of the process, for Prometheus
 }
 
 const (
@@ -92,7 +93,7 @@ type Server struct {
 // New returns a server. It is ready once Serve is called.
 func New(o Options) *Server {
 	serverCtx, cancelRequests := context.WithCancel(context.Background())
-	s := &Server{options: o, metrics: newMetrics(), heavyQueries: semaphore.NewWeighted(maxHeavyQueries), cancelRequests: cancelRequests, bodyTimeout: bodyTimeout}
+	s := &Server{options: o, metrics: newMetrics(o.Counters), heavyQueries: semaphore.NewWeighted(maxHeavyQueries), cancelRequests: cancelRequests, bodyTimeout: bodyTimeout}
 	s.requestPrefix = rand.Text()[:8] + "-"
 	s.bodyPool = newBodyPool()
 	s.commands.limit = semaphore.NewWeighted(maxCommands)

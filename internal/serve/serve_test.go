@@ -136,6 +136,7 @@ func newAPI(t *testing.T, s *fakeProject) *api {
 	t.Helper()
 	server := New(Options{
 		Queries: s, Quarantine: s, Intake: s, Commands: s, Token: secret, Tokens: s, Loopback: true, Log: slog.New(slog.DiscardHandler),
+		Counters: []Counter{{"bursar_cache_hits_total", "Hits.", func() int64 { return 7 }}},
 	})
 	server.ready.Store(true)
 	httpServer := httptest.NewUnstartedServer(nil)
@@ -228,6 +229,7 @@ func TestAnswers(t *testing.T) {
 		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=true"}, 200, `[{"ref":"3:2","batch":1,"file":"f","row":2,"column":"","reason":"r","raw":"x","dismissed":{"reason":"nothing","at":"2026-01-01T00:00:00Z"}}]`},
 		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=perhaps"}, 400, `not true or false`},
 		{apiCall{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_requests_total"},
+		{apiCall{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_cache_hits_total 7"},
 		{apiCall{pattern: posting, path: payments, body: strings.NewReader("{}\n{}\n")}, 200, `"rows":2,"accepted":2`},
 		{apiCall{pattern: posting, path: "/v1/streams/none/events", body: strings.NewReader("{}\n")}, 404, "stream none not found"},
 		{apiCall{pattern: posting, path: payments, body: strings.NewReader(" \n")}, 400, "no events"},
