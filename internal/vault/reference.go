@@ -69,12 +69,21 @@ func (r *References) resolve(text string) (Secret, error) {
 	if name, ok := strings.CutPrefix(text, vaultPrefix); ok {
 		secret, err := r.vault.Resolve(name)
 		if errors.Is(err, ErrUnknown) {
-			return Secret{}, fmt.Errorf("the vault does not contain %s: run `bursar vault set %s`: %w", name, name, ErrUnknown)
+			return Secret{}, &unknownError{name}
 		}
 		return secret, err
 	}
 	return NewSecret(text), nil
 }
+
+// unknownError is the ErrUnknown of a reference, which names the next step.
+type unknownError struct{ name string }
+
+func (e *unknownError) Error() string {
+	return fmt.Sprintf("the vault does not contain %s: run `bursar vault set %[1]s`", e.name)
+}
+
+func (e *unknownError) Unwrap() error { return ErrUnknown }
 
 // ReferenceError is the error of a value that cannot be resolved. It names the place of the reference, and the next step.
 type ReferenceError struct {

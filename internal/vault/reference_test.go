@@ -42,12 +42,16 @@ func TestReferences(t *testing.T) {
 			t.Errorf("%v does not name its place, or shows the text", err)
 		}
 	}
+	_, err := r.Resolve("bursar.yaml", 4, "catalog.url", "vault:password")
+	if strings.Count(err.Error(), "does not contain") != 1 || !errors.Is(err, ErrUnknown) {
+		t.Errorf("a secret that is missing: %v", err)
+	}
 	// A value that changes counts at its next use.
 	p.set(t, "catalog_url", "changed")
 	if got, err := r.Resolve("bursar.yaml", 4, "catalog.url", "vault:catalog_url"); err != nil || got.Reveal() != "changed" {
 		t.Errorf("after a change: %q, %v", got.Reveal(), err)
 	}
 	empty := newPlace(t)
-	_, err := NewReferences(empty.project, empty.environment()).Resolve("bursar.yaml", 9, "index.url", "vault:a")
+	_, err = NewReferences(empty.project, empty.environment()).Resolve("bursar.yaml", 9, "index.url", "vault:a")
 	wantError(t, err, 2, "bursar.yaml:9: index.url: ", "create it with `bursar vault init`")
 }
