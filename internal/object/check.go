@@ -26,10 +26,20 @@ func ErrSize(name string, size, want int64) error {
 // IsDamage reports whether an error means that an object is damaged or missing.
 func IsDamage(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) }
 
+// storeError is implemented by errors of a store that refuses a request, whatever the object: for credentials that have expired, say.
+type storeError interface {
+	error
+	IsOfStore() bool
+}
+
 // IsUnavailable reports whether an error says nothing about an object: it cannot be read now, because of the network, the store or this
 // machine.
 func IsUnavailable(err error) bool {
-	return err != nil && failure.Of(err).Retryable() && !IsDamage(err)
+	if err == nil || IsDamage(err) {
+		return false
+	}
+	var refused storeError
+	return failure.Of(err).Retryable() || errors.As(err, &refused) && refused.IsOfStore()
 }
 
 // Check reads a whole object and compares it with its description. It returns ErrDamaged if they differ and fs.ErrNotExist if

@@ -17,6 +17,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/event"
 	"bursar/internal/failure"
+	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -153,7 +154,7 @@ func isMissing(err error) (bool, error) {
 	if err == nil || errors.Is(err, event.ErrNoChecksum) {
 		return false, nil
 	}
-	if errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrPermission) || object.IsUnavailable(err) {
 		return false, err
 	}
 	if errors.Is(err, fs.ErrNotExist) || failure.Of(err) == failure.Data {

@@ -12,6 +12,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/retract"
 	eventverify "bursar/internal/event/verify"
+	"bursar/internal/object"
 )
 
 // repairRetractions makes the retractions in the catalog and their objects consistent. The batches must be repaired before.
@@ -66,8 +67,8 @@ func restoreRetraction(ctx context.Context, stream string, number uint64, backup
 // repairRetraction writes the object of a retraction in the catalog, or enters one that the catalog lacks.
 func repairRetraction(ctx context.Context, st *event.Store, stream string, number uint64, known *event.Retraction, backup Backup, r *Repaired) error {
 	if known != nil {
-		if eventverify.Retraction(ctx, st, known) == nil {
-			return nil
+		if err := eventverify.Retraction(ctx, st, known); err == nil || object.IsUnavailable(err) {
+			return err
 		}
 		if err := st.WriteRetraction(ctx, known); err != nil {
 			return err
@@ -76,6 +77,9 @@ func repairRetraction(ctx context.Context, st *event.Store, stream string, numbe
 		return nil
 	}
 	stored, fault := event.ReadRetraction(ctx, st.Objects, stream, number)
+	if object.IsUnavailable(fault) {
+		return fault
+	}
 	if fault != nil {
 		found, err := restoreRetraction(ctx, stream, number, backup)
 		if err == nil && found {

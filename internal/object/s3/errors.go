@@ -50,6 +50,9 @@ func (e *storeError) Error() string             { return e.text }
 func (e *storeError) Class() failure.Class      { return e.class }
 func (e *storeError) RetryAfter() time.Duration { return e.after }
 
+// IsOfStore reports whether the error says nothing about the object.
+func (e *storeError) IsOfStore() bool { return e.is == nil }
+
 func (e *storeError) Unwrap() []error {
 	if e.is == nil {
 		return []error{e.cause}

@@ -122,6 +122,9 @@ func TestAnswers(t *testing.T) {
 				if err != nil && !strings.Contains(err.Error(), "bucket bucket at "+server.URL) {
 					t.Errorf("%s: %v does not say where", name, err)
 				}
+				if err != nil && object.IsUnavailable(err) != (c.is == nil) {
+					t.Errorf("%s: %v says something of the object: %v", name, err, !object.IsUnavailable(err))
+				}
 				if failure.RetryAfter(err) != c.after {
 					t.Errorf("%s: retry after %v, want %v", name, failure.RetryAfter(err), c.after)
 				}
