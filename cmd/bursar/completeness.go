@@ -134,8 +134,10 @@ func (c *cli) intervalRows(o *rowFlags, judge judgement, after func(w io.Writer,
 		"state string, entries bigint, amount decimal(38,5), opening decimal(38,5), closing decimal(38,5), reason string, kind string, number string, file string, " +
 		"object string, place string, name string")}
 	l.row = func(i accountInterval) []any {
-		return []any{i.institution, i.servicer, i.Account, i.Currency, i.From, i.To, i.State, i.Entries, readableAmount(i.Amount),
-			readableAmount(i.Opening), readableAmount(i.Closing), i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name}
+		return []any{
+			i.institution, i.servicer, i.Account, i.Currency, i.From, i.To, i.State, i.Entries, readableAmount(i.Amount),
+			readableAmount(i.Opening), readableAmount(i.Closing), i.Reason, i.Kind, i.Number, i.File, i.Object, i.Place, i.Name,
+		}
 	}
 	return printRows(c, o, &l, func(add func(accountInterval) error) error {
 		_, err := judge(func(a completeness.Account) error {

@@ -89,8 +89,10 @@ func (c *cli) printStatus(o *rowFlags, all *projectStatus) error {
 		},
 		grid: newGrid("pipeline", "generation", "runs", "backlog", "events waiting", "watermark", "artifacts"),
 		cells: func(s *query.Status) []string {
-			return []string{s.Pipeline, formatCount(s.Generation), formatCount(s.Runs), formatCount(s.Backlog), formatCount(s.BacklogEvents),
-				formatTime(s.Watermark), formatCount(s.Artifacts)}
+			return []string{
+				s.Pipeline, formatCount(s.Generation), formatCount(s.Runs), formatCount(s.Backlog), formatCount(s.BacklogEvents),
+				formatTime(s.Watermark), formatCount(s.Artifacts),
+			}
 		},
 		before: func(w io.Writer) { printFindings(w, all) },
 		after:  func(w io.Writer, _ int) { printPipelineStates(w, all) },

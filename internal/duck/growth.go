@@ -54,11 +54,11 @@ var additive = set("+ - * / // % || concat concat_ws list_value list_pack struct
 func (g *growth) size(value any) (bytes int64, constant bool) {
 	node := object(value)
 	class := node["class"]
-	switch {
-	case class == "CONSTANT":
+	switch class {
+	case "CONSTANT":
 		digits, _ := literal(node)
 		return int64(1 + len(digits)), true
-	case class == "COLUMN_REF":
+	case "COLUMN_REF":
 		return 1, g.parameters[firstName(node)]
 	}
 	product := int64(8)
