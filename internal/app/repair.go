@@ -134,7 +134,7 @@ func (r *repairer) openCatalog(ctx context.Context) error {
 		r.report("created a new catalog in place of the missing one")
 		return nil
 	}
-	r.report("copied %s of the damaged catalog into a new one; the old one is kept as %s", plural(int64(done.Kept), "undamaged document"), done.Damaged)
+	r.report("copied %s of the damaged catalog into a new one; the old one is kept as %s", reconcile.Plural(done.Kept, "undamaged document"), done.Damaged)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"bursar/internal/artifact"
 	"bursar/internal/failure"
 	"bursar/internal/object"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/index"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/verify"
@@ -60,7 +61,7 @@ func (r *repairer) repairPipeline(ctx context.Context, name string) error {
 		r.reportBroken(fmt.Errorf("rebuild %s: %w", name, err))
 		return nil
 	}
-	r.report("rebuilt %s of %s from its events: %v", plural(made.Rows, "artifact"), name, fault)
+	r.report("rebuilt %s of %s from its events: %v", reconcile.Plural(made.Rows, "artifact"), name, fault)
 	return nil
 }
 
@@ -110,7 +111,7 @@ func (r *repairer) reloadIndex(ctx context.Context) error {
 func (r *repairer) loadIndex(ctx context.Context) {
 	for _, p := range r.Project.Pipelines {
 		if entries, err := index.Repair(ctx, r.Engine, p.Name); err == nil && entries > 0 {
-			r.report("reloaded the index of %s: %s", p.Name, plural(entries, "record"))
+			r.report("reloaded the index of %s: %s", p.Name, reconcile.Plural(entries, "record"))
 		}
 	}
 }

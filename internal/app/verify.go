@@ -5,7 +5,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
 	eventverify "bursar/internal/event/verify"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/verify"
 	"bursar/internal/temporal"
@@ -61,17 +61,6 @@ func (v *projectVerification) add(c ProjectCheck, detail string, err error) {
 	v.out.Checks = append(v.out.Checks, c)
 }
 
-// plural returns a count with its noun in singular or plural.
-func plural(n int64, what string) string {
-	switch {
-	case n == 1:
-		return "1 " + what
-	case strings.HasSuffix(what, "ch"):
-		what += "e"
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // newCheck returns a check of a stream, or of the project if stream is "".
 func newCheck(name, stream string) ProjectCheck {
 	return ProjectCheck{Check: verify.Check{Name: name}, Stream: stream, Remedy: repairRemedy}
@@ -102,7 +91,7 @@ func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func
 		return v.out, ctx.Err()
 	}
 	documents, err := a.catalog.Verify(ctx)
-	v.add(newCheck("catalog", ""), plural(int64(documents), "document")+": every one as it was written", err)
+	v.add(newCheck("catalog", ""), reconcile.Plural(documents, "document")+": every one as it was written", err)
 	if err != nil {
 		return v.out, ctx.Err() // the other checks depend on the catalog
 	}
@@ -140,7 +129,7 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 		if older := (*event.NotInCatalogError)(nil); errors.As(err, &older) && older.Missing {
 			c.Remedy = restoreRemedy
 		}
-		v.add(c, plural(int64(len(list)), "batch")+": each in the catalog as in its manifest", err)
+		v.add(c, reconcile.Plural(len(list), "batch")+": each in the catalog as in its manifest", err)
 		for i := range list {
 			for _, o := range list[i].Stored() {
 				v.total += o.Bytes
@@ -162,7 +151,7 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	})
 	c := newCheck("objects", name)
 	c.Remedy = restoreRemedy
-	v.add(c, plural(int64(objects), "object")+": every byte as it was sealed", err)
+	v.add(c, reconcile.Plural(objects, "object")+": every byte as it was sealed", err)
 	s := v.Project.Stream(name)
 	if s == nil {
 		return
@@ -171,15 +160,15 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		events, err := eventverify.Totals(ctx, v.Events, s, batches)
 		c := newCheck("batch totals", name)
 		c.Totals, c.Remedy = true, restoreRemedy
-		v.add(c, plural(events, "event")+": rows, sums and digests are those of the batches", err)
+		v.add(c, reconcile.Plural(events, "event")+": rows, sums and digests are those of the batches", err)
 		if rows, err := eventverify.Dismissals(ctx, v.Events, name); rows > 0 || err != nil {
-			v.add(newCheck("dismissed rows", name), plural(int64(rows), "row")+": each is in quarantine", err)
+			v.add(newCheck("dismissed rows", name), reconcile.Plural(rows, "row")+": each is in quarantine", err)
 		}
 	}
 	if events, err := eventverify.RetractionTotals(ctx, v.Events, s, batches); events > 0 || err != nil {
 		c := newCheck("retractions", name)
 		c.Totals = true
-		v.add(c, plural(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
+		v.add(c, reconcile.Plural(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
 	}
 	c = newCheck("dedupe index", name)
 	err = ids.Verify(ctx, v.Events, s)
@@ -222,7 +211,7 @@ func (v *projectVerification) checkOriginals(ctx context.Context) error {
 	}
 	c := newCheck("statement files", "")
 	c.Remedy = restoreRemedy
-	v.add(c, plural(int64(files), "file")+": each is what was received", errors.Join(faults...))
+	v.add(c, reconcile.Plural(files, "file")+": each is what was received", errors.Join(faults...))
 	return nil
 }
 

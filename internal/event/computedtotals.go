@@ -49,8 +49,9 @@ func (b *Batch) HasTotals(s *project.Stream, names []string) bool {
 	return true
 }
 
-// UnknownTotals returns the totals of the stream for which the retraction does not know the retracted sums, because they are declared differently since
-// the batch was sealed, or were not declared then. Retractions of earlier versions have no definitions; theirs count as the stream's.
+// UnknownTotals returns the totals of the stream for which the retraction does not know the retracted sums, because they are declared
+// differently since the batch was sealed, or were not declared then. Retractions of earlier versions have no definitions; theirs count as
+// the stream's.
 func (r *Retraction) UnknownTotals(s *project.Stream) (names []string) {
 	for i := range s.Totals {
 		name := s.Totals[i].Name

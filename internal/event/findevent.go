@@ -20,8 +20,8 @@ import (
 	"bursar/internal/project"
 )
 
-// FindEvents returns the sealed events with an id, of one batch if batch is not 0, in the order of their batches: one, unless the id was accepted again. Ids are compared as they are
-// printed, so that the spelling in SQL does not matter; a text may be given without quotes.
+// FindEvents returns the sealed events with an id, of one batch if batch is not 0, in the order of their batches: one, unless the id was
+// accepted again. Ids are compared as they are printed, so that the spelling in SQL does not matter; a text may be given without quotes.
 func (st *Store) FindEvents(ctx context.Context, s *project.Stream, id string, batch uint64) (found []Retraction, err error) {
 	batches, err := Batches(ctx, st.Catalog, s.Name, 0)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"bursar/internal/failure"
 )
 
-// OpenQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the former, left reports
-// which rows are excluded.
+// OpenQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the former,
+// left reports which rows are excluded.
 func OpenQuarantines(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, left *RetractedRows, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) (err error) {
 		var state StreamState
@@ -147,8 +147,8 @@ func (st *Store) FindRejected(ctx context.Context, stream string, at Place) (fou
 	return found, b, err
 }
 
-// quarantineOf returns the batch whose quarantine contains the rejected rows of a file: the file's own batch, or the last one that retried them. open is
-// false if that is retracted.
+// quarantineOf returns the batch whose quarantine contains the rejected rows of a file: the file's own batch, or the last one that retried
+// them. open is false if that is retracted.
 func quarantineOf(tx catalog.Tx, stream string, file uint64) (b Batch, open bool, err error) {
 	var origin File
 	if found, err := tx.Get(fileNumberKey(stream, file), &origin); err != nil || !found {

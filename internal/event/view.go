@@ -46,8 +46,8 @@ func selectList(fields []column.Field, expression func(column.Field) string) str
 	return strings.Join(list, ", ")
 }
 
-// ViewSQL returns a SELECT over the events of batches, without excluded ones, with the stream's columns as declared now. A column that a batch was sealed
-// without is null, and one whose type has grown is cast.
+// ViewSQL returns a SELECT over the events of batches, without excluded ones, with the stream's columns as declared now. A column that a
+// batch was sealed without is null, and one whose type has grown is cast.
 func ViewSQL(files object.Local, s *project.Stream, batches []Batch) string {
 	return viewSQL(files, s, batches, false)
 }

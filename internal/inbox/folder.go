@@ -181,8 +181,8 @@ func (b *streamFolder) recordOutcome(files []string, reason error) {
 	}
 }
 
-// ingestEach ingests files one by one, because one of them fails. Files with a permanent error are moved aside. Others are retried later; their error is
-// returned only if nothing else could be done.
+// ingestEach ingests files one by one, because one of them fails. Files with a permanent error are moved aside. Others are retried later;
+// their error is returned only if nothing else could be done.
 func (b *streamFolder) ingestEach(ctx context.Context, files []string, together error) (passing error) {
 	done := 0
 	for _, path := range files {

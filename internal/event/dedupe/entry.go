@@ -8,8 +8,8 @@
 // of a table is checked against a checksum; a table that is missing, damaged or not the one in the catalog is ErrCorrupt. Memory is bounded: a
 // batch beyond its limit goes to scratch files.
 //
-// It does not decide what counts: the caller records a sealed table in the catalog together with the batch, and a table that is not in the catalog does
-// not exist. The package knows digests and places, never events.
+// It does not decide what counts: the caller records a sealed table in the catalog together with the batch, and a table that is not in the
+// catalog does not exist. The package knows digests and places, never events.
 package dedupe
 
 import (
@@ -24,8 +24,8 @@ const (
 	MaxRow = 1<<rowBits - 1
 )
 
-// Place says where an event came from: file number << 40 | row. File numbers are per stream and grow with receipt, so the greater of two places is the
-// newer; the catalog resolves them to batch and file name.
+// Place says where an event came from: file number << 40 | row. File numbers are per stream and grow with receipt, so the greater of two
+// places is the newer; the catalog resolves them to batch and file name.
 type Place uint64
 
 // PlaceOf packs a file number and a row. It fails if either does not fit.

@@ -23,8 +23,8 @@ const (
 	// maxEntries keeps positions in 32 bits.
 	maxEntries = 1<<32 - 1
 	maxBits    = 30
-	// scanLimit is how many entries of a bucket are scanned; a larger bucket is searched. A scan reads eight marks at once: every block, however small, has
-	// eight readable bytes from any mark on.
+	// scanLimit is how many entries of a bucket are scanned; a larger bucket is searched. A scan reads eight marks at once: every block,
+	// however small, has eight readable bytes from any mark on.
 	scanLimit = 64
 	atOnce    = 8
 )

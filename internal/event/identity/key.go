@@ -1,6 +1,6 @@
-// Package identity computes keyed digests of ids and contents of events. The key depends on a secret of the project, so that nobody who chooses values of
-// events can construct two with one digest. The package owns the secret and its file, and guarantees that a secret which indexes depend on is
-// only replaced on request. It must not know what is digested.
+// Package identity computes keyed digests of ids and contents of events. The key depends on a secret of the project, so that nobody who
+// chooses values of events can construct two with one digest. The package owns the secret and its file, and guarantees that a secret which
+// indexes depend on is only replaced on request. It must not know what is digested.
 package identity
 
 import (
@@ -75,8 +75,8 @@ type File struct {
 	fault error // why there is no key
 }
 
-// Open reads the secret. A missing or damaged secret is replaced, unless indexes depend on it; then Key returns the fault, so that the rest of the project
-// can be used meanwhile.
+// Open reads the secret. A missing or damaged secret is replaced, unless indexes depend on it; then Key returns the fault, so that the
+// rest of the project can be used meanwhile.
 func Open(path string, depended bool) (*File, error) {
 	f := &File{path: path}
 	if f.key, f.fault = read(path); f.fault == nil || depended {

@@ -1,8 +1,9 @@
 // Opens a stream's dedupe index: the project's secret, the stream's state and the key of its digests; and looks ids up in it.
 
-// Package ids is what a stream knows of the ids of its events: how rows are digested, and the stream's dedupe index, which it opens, compacts, rebuilds
-// from the sealed batches (rule 9) and verifies. The format of the index is in package dedupe, and the key of its digests in package identity. It also
-// finds what is retracted and when events were accepted, since both decide whether an id counts. It must not know where rows come from.
+// Package ids is what a stream knows of the ids of its events: how rows are digested, and the stream's dedupe index, which it opens,
+// compacts, rebuilds from the sealed batches (rule 9) and verifies. The format of the index is in package dedupe, and the key of its
+// digests in package identity. It also finds what is retracted and when events were accepted, since both decide whether an id counts. It
+// must not know where rows come from.
 package ids
 
 import (
@@ -49,8 +50,8 @@ func Open(ctx context.Context, st *event.Store, s *project.Stream) (state event.
 	return state, key, err
 }
 
-// indexKey returns the key of a stream's dedupe index; nil for the index of an older project. A key that is not the index's would make every id new, so
-// it is refused.
+// indexKey returns the key of a stream's dedupe index; nil for the index of an older project. A key that is not the index's would make
+// every id new, so it is refused.
 func indexKey(st *event.Store, stream string, state *event.StreamState) (*identity.Key, error) {
 	if state.Identity == "" && len(state.DedupeTables) > 0 {
 		return nil, nil

@@ -12,8 +12,8 @@ import (
 	"bursar/internal/project"
 )
 
-// chooseID chooses a required column that is named like an id and unique in the sample: one named id or after the stream, else the first id, else the first
-// number. Without one, rows are identified by their file and place.
+// chooseID chooses a required column that is named like an id and unique in the sample: one named id or after the stream, else the first
+// id, else the first number. Without one, rows are identified by their file and place.
 func (d *draft) chooseID() {
 	best, rank := -1, 0
 	for i := range d.columns {
@@ -89,8 +89,8 @@ type repeatedID struct {
 	differs []string // columns that differ between rows with one value; none means that the rows are equal
 }
 
-// findRepeatedID finds the column by which rows of the sample are versions of the same thing, or duplicates. It must certainly be the row's id, or another column must
-// indicate changes: foreign keys repeat as well.
+// findRepeatedID finds the column by which rows of the sample are versions of the same thing, or duplicates. It must certainly be the
+// row's id, or another column must indicate changes: foreign keys repeat as well.
 func (d *draft) findRepeatedID() *repeatedID {
 	var best *repeatedID
 	rank := 0

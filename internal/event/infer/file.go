@@ -92,7 +92,8 @@ func decodeWindows(text []byte) ([]byte, error) {
 	return io.ReadAll(in)
 }
 
-// isNotUTF8 reports whether more letters of a text are invalid in UTF-8 than valid: a UTF-8 file may have a broken row, and a byte order mark decides.
+// isNotUTF8 reports whether more letters of a text are invalid in UTF-8 than valid: a UTF-8 file may have a broken row, and a byte order
+// mark decides.
 func (h head) isNotUTF8() bool {
 	if h.marked {
 		return false
@@ -111,8 +112,8 @@ func (h head) isNotUTF8() bool {
 	return broken > valid
 }
 
-// isJSONL reports whether the text is JSON lines rather than CSV, whatever its suffix: CSV files may have any name, and a first line that is an object is never
-// CSV.
+// isJSONL reports whether the text is JSON lines rather than CSV, whatever its suffix: CSV files may have any name, and a first line that
+// is an object is never CSV.
 func (h head) isJSONL(path string) bool {
 	text := bytes.TrimLeft(h.text, " \t\r\n")
 	line, _, _ := bytes.Cut(text, []byte("\n"))

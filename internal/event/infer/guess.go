@@ -75,7 +75,8 @@ func (g *guess) guessFromTexts(f *field, s *sample) {
 	}
 }
 
-// namesNumber matches texts that are valid numbers but look like names: a number would lose the leading zero, the sign or the exponent of 007, +420 or 10E3.
+// namesNumber matches texts that are valid numbers but look like names: a number would lose the leading zero, the sign or the exponent of
+// 007, +420 or 10E3.
 var (
 	namesNumber = regexp.MustCompile(`^(?:-?0[0-9]|.*[eE])`)
 	plusWhole   = regexp.MustCompile(`^\+[0-9]+$`)

@@ -1,6 +1,6 @@
-// Package infer guesses a stream declaration from a file, for a person to edit. It owns the guesses and the text that explains them. It guarantees that its output
-// is a valid stream file, that every type accepts every sampled value exactly according to the scanner, and that it reads a bounded part of the file. It
-// must not touch a project or its state.
+// Package infer guesses a stream declaration from a file, for a person to edit. It owns the guesses and the text that explains them. It
+// guarantees that its output is a valid stream file, that every type accepts every sampled value exactly according to the scanner, and
+// that it reads a bounded part of the file. It must not touch a project or its state.
 package infer
 
 import (
@@ -47,8 +47,9 @@ type draft struct {
 	repeat  *repeatedID // set if no column is unique; nil is none
 }
 
-// Stream reads the beginning of a file (10,000 rows or 16 MiB, uncompressed by suffix .gz or .zst) and returns a commented stream file for it. The stream is
-// named after the file unless a name is given. A file that cannot be read, or contains no rows, is an error that names it.
+// Stream reads the beginning of a file (10,000 rows or 16 MiB, uncompressed by suffix .gz or .zst) and returns a commented stream file for
+// it. The stream is named after the file unless a name is given. A file that cannot be read, or contains no rows, is an error that names
+// it.
 func Stream(path, name string) (yaml string, err error) {
 	s, err := read(path)
 	if err != nil {

@@ -93,8 +93,9 @@ func (w *batchWriter) dropKnownRejects(seg *segment, p *preparedBlock) error {
 	return nil
 }
 
-// explainConflict describes a conflict, or reports that the row is a duplicate: in a file that is read again only rows with free ids are new, since all
-// others were decided on before; and the same row of the same file is the event itself, whichever columns were declared since.
+// explainConflict describes a conflict, or reports that the row is a duplicate: in a file that is read again only rows with free ids are
+// new, since all others were decided on before; and the same row of the same file is the event itself, whichever columns were declared
+// since.
 func (w *batchWriter) explainConflict(seg *segment, row int64, first dedupe.Place) (known bool, reason string, err error) {
 	if w.conflictFile.Number != first.File() { // conflicts are often many in a row with one earlier file
 		file, err := w.fileOf(first)

@@ -104,8 +104,8 @@ func (l *Intake) ingestGroup() bool {
 	return true
 }
 
-// appendGroup makes requests durable while they are checked. They are checked in the order of the spool, so that reading the spool again gives the same
-// verdicts.
+// appendGroup makes requests durable while they are checked. They are checked in the order of the spool, so that reading the spool again
+// gives the same verdicts.
 func (l *Intake) appendGroup(requests []*pendingRequest) error {
 	o := l.open
 	offset := o.spool.Size()
@@ -150,8 +150,8 @@ func (l *Intake) ensureOpen() error {
 	return nil
 }
 
-// reportBroken logs why the stream accepts nothing, unless it was logged last. It returns the error for requests meanwhile, as retryable: the requests
-// are not at fault.
+// reportBroken logs why the stream accepts nothing, unless it was logged last. It returns the error for requests meanwhile, as retryable:
+// the requests are not at fault.
 func (l *Intake) reportBroken(err error) error {
 	if text := err.Error(); l.lastReported != text && l.ctx.Err() == nil {
 		l.lastReported = text

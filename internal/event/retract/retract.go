@@ -40,9 +40,9 @@ func noBatch(s *project.Stream, batch, last uint64) error {
 	return &event.NoSuchError{What: fmt.Sprintf("batch %d of %s", batch, s.Name), Hint: fmt.Sprintf("its last batch is %d", last)}
 }
 
-// Retract excludes a sealed batch or an event from every view from now on, or takes that back. For intake the ids of what is excluded are new again, and
-// the files of a batch may be ingested again. One transaction does it; the object is written afterwards, like a manifest. The caller must hold
-// the stream exclusively.
+// Retract excludes a sealed batch or an event from every view from now on, or takes that back. For intake the ids of what is excluded are
+// new again, and the files of a batch may be ingested again. One transaction does it; the object is written afterwards, like a manifest.
+// The caller must hold the stream exclusively.
 func Retract(ctx context.Context, st *event.Store, s *project.Stream, o Options) (Retracted, error) {
 	if err := event.CheckGrowth(ctx, st.Catalog, s); err != nil {
 		return Retracted{}, err

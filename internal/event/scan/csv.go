@@ -9,8 +9,8 @@ import (
 	"bursar/internal/column"
 )
 
-// csvScanner reads CSV as defined by RFC 4180. A quote inside an unquoted field is data. A row is rejected if a quoted field does not end, or is followed
-// by anything but a delimiter or line end.
+// csvScanner reads CSV as defined by RFC 4180. A quote inside an unquoted field is data. A row is rejected if a quoted field does not end,
+// or is followed by anything but a delimiter or line end.
 type csvScanner struct {
 	filler
 	delimiter byte

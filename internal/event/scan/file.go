@@ -73,8 +73,8 @@ func Open(path string, plan *Plan, options Options) (*File, error) {
 	return f, nil
 }
 
-// Scan starts scanning the file in the format of the plan's stream, uncompressed or, by its suffix, gzip or zstd. An invalid header is an error that names
-// the file. The input stays open until the scan is closed.
+// Scan starts scanning the file in the format of the plan's stream, uncompressed or, by its suffix, gzip or zstd. An invalid header is an
+// error that names the file. The input stays open until the scan is closed.
 func (in *Input) Scan(plan *Plan, options Options) (*File, error) {
 	if options.Workers <= 0 {
 		options.Workers = runtime.GOMAXPROCS(0)
@@ -187,8 +187,8 @@ func (f *File) do(t *task) {
 	close(t.done)
 }
 
-// Next returns the next block of rows. It returns io.EOF at the end; a *ReadError if the file cannot be read further, after all rows before the fault;
-// or the context's error, after which Next may be called again.
+// Next returns the next block of rows. It returns io.EOF at the end; a *ReadError if the file cannot be read further, after all rows
+// before the fault; or the context's error, after which Next may be called again.
 func (f *File) Next(ctx context.Context) (*Block, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

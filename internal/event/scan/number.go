@@ -18,8 +18,8 @@ var pow10 = func() (p [19]int64) {
 	return p
 }()
 
-// narrow parses the common form of a number: a sign, up to 18 digits with a decimal mark, and no more decimals than the scale. Anything else is left to
-// exact, which also returns reasons.
+// narrow parses the common form of a number: a sign, up to 18 digits with a decimal mark, and no more decimals than the scale. Anything
+// else is left to exact, which also returns reasons.
 func narrow(tok []byte, digits, scale int, mark byte) (int64, bool) {
 	i, negative := 0, false
 	if len(tok) > 0 && tok[0] == '-' {
@@ -118,8 +118,8 @@ func (s *significand) add(d byte, decimal bool) {
 	s.n++
 }
 
-// exact parses any number: [+-] digits with an optional decimal mark, digits before or after it, group marks in threes before it, an optional exponent. The
-// unscaled value has the given scale. The reason is empty if the number is represented exactly.
+// exact parses any number: [+-] digits with an optional decimal mark, digits before or after it, group marks in threes before it, an
+// optional exponent. The unscaled value has the given scale. The reason is empty if the number is represented exactly.
 func exact(tok []byte, scale int, mark, group byte) (unscaled decimal.Int128, reason string) {
 	s, reason := parseSignificand(tok, mark, group)
 	if reason != "" {

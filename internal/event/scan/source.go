@@ -39,7 +39,8 @@ func newSource(in *Input, options Options) (*source, error) {
 	return s, nil
 }
 
-// Unpack adds the decompressor for the suffix of a path, and reports whether there is one. Call done after reading. An empty file is empty in any format.
+// Unpack adds the decompressor for the suffix of a path, and reports whether there is one. Call done after reading. An empty file is empty
+// in any format.
 func Unpack(file io.Reader, path string) (out io.Reader, packed bool, done func(), err error) {
 	done = func() {}
 	gz, zst := strings.HasSuffix(path, ".gz"), strings.HasSuffix(path, ".zst")

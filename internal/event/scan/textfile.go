@@ -168,9 +168,10 @@ func (p *Plan) scanner(fields []int) scanner {
 	return newJSONScanner(p)
 }
 
-// Parse reads rows from memory; the first one is at line first. header is the header record of the CSV file that the rows are from; if it is nil and the
-// stream's files have headers, the data starts with one. A row of a Parquet stream is read as the JSON in Reject.Raw. An error means that no row
-// could be read: an invalid header, or more data than a block can contain. The blocks do not share memory with data.
+// Parse reads rows from memory; the first one is at line first. header is the header record of the CSV file that the rows are from; if it
+// is nil and the stream's files have headers, the data starts with one. A row of a Parquet stream is read as the JSON in Reject.Raw. An
+// error means that no row could be read: an invalid header, or more data than a block can contain. The blocks do not share memory with
+// data.
 func (p *Plan) Parse(data, header []byte, first int64) ([]*Block, error) {
 	return p.ParseOwned(slices.Clip(data), header, first)
 }
@@ -180,8 +181,8 @@ const PaddingBytes = 1 + padding
 
 const byteOrderMark = "\xef\xbb\xbf"
 
-// ParseOwned is Parse for data that belongs to the blocks from then on. It is copied only if its slice has a spare capacity below PaddingBytes. The blocks'
-// own memory comes from Recycle.
+// ParseOwned is Parse for data that belongs to the blocks from then on. It is copied only if its slice has a spare capacity below
+// PaddingBytes. The blocks' own memory comes from Recycle.
 func (p *Plan) ParseOwned(data, header []byte, first int64) ([]*Block, error) {
 	if len(data) > math.MaxInt32 {
 		return nil, fmt.Errorf("read rows: %d bytes are more than 2 GiB", len(data))

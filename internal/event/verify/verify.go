@@ -76,12 +76,12 @@ func Manifest(ctx context.Context, st *event.Store, b *event.Batch) error {
 	if err != nil && !errors.Is(err, event.ErrNoChecksum) {
 		return err
 	}
-	catalogued, err := json.Marshal(b)
+	inCatalog, err := json.Marshal(b)
 	if err != nil {
 		return err
 	}
-	object, err := json.Marshal(&stored)
-	if err == nil && !bytes.Equal(catalogued, object) {
+	inManifest, err := json.Marshal(&stored)
+	if err == nil && !bytes.Equal(inCatalog, inManifest) {
 		err = fmt.Errorf("%s differs from the catalog", event.ManifestName(b.Stream, b.Batch))
 	}
 	return err

@@ -56,8 +56,8 @@ func newPrologue(number uint64, frame, group uint32, pieces ...[]byte) ([prologu
 // pageSize is the smallest unit that a disk or a file system writes.
 const pageSize = 4096
 
-// missingPage reports whether text, which starts at offset from of a file, lacks a page: it has zeros from its beginning, or from that of a page, up to
-// the page's end, or consists of zeros. A changed bit does not look like that.
+// missingPage reports whether text, which starts at offset from of a file, lacks a page: it has zeros from its beginning, or from that of
+// a page, up to the page's end, or consists of zeros. A changed bit does not look like that.
 func missingPage(text []byte, from int) bool {
 	for at := 0; at < len(text); {
 		end := min(at+pageSize-(from+at)%pageSize, len(text))
@@ -76,8 +76,8 @@ type format interface {
 	frame(text []byte) (f frame, ok bool)
 	// next returns where the next complete frame starts, after the first byte of text; -1 if there is none.
 	next(text []byte) int
-	// torn reports whether text, which starts at offset from of the file, is what a dying writer leaves: a part of a frame, followed by nothing or zeros.
-	// If the format can tell, pages in between may also be missing, as after a power cut.
+	// torn reports whether text, which starts at offset from of the file, is what a dying writer leaves: a part of a frame, followed by
+	// nothing or zeros. If the format can tell, pages in between may also be missing, as after a power cut.
 	torn(text []byte, from int) bool
 }
 

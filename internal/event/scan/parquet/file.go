@@ -1,8 +1,8 @@
 // Parquet files: their columns, and their row groups.
 
-// Package parquet reads the values of Parquet files that other programs wrote, exactly. The library reads the footer and the headers of pages, and unpacks
-// pages; the package owns the decoding of levels and values. It guarantees that any file, damaged or hostile, ends in values or an error, with
-// bounded memory. It must not know of streams, blocks or rejects.
+// Package parquet reads the values of Parquet files that other programs wrote, exactly. The library reads the footer and the headers of
+// pages, and unpacks pages; the package owns the decoding of levels and values. It guarantees that any file, damaged or hostile, ends in
+// values or an error, with bounded memory. It must not know of streams, blocks or rejects.
 package parquet
 
 import (
@@ -78,8 +78,8 @@ func (f *File) Groups() int { return f.reader.NumRowGroups() }
 // Rows returns how many rows a row group is said to have, which may be negative.
 func (f *File) Rows(group int) int64 { return f.reader.MetaData().RowGroups[group].NumRows }
 
-// Group is one row group, for one goroutine at a time. Its readers only use memory, and closing one after damage may panic, so they are left to the garbage
-// collector.
+// Group is one row group, for one goroutine at a time. Its readers only use memory, and closing one after damage may panic, so they are
+// left to the garbage collector.
 type Group struct {
 	file   *File
 	meta   *metadata.RowGroupMetaData
