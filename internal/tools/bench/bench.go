@@ -36,7 +36,7 @@ type Options struct {
 // Reconcile measures the time from files to published artifacts. It compares it with one DuckDB query that reads and groups
 // the same files in memory, and with DuckDB scripts that give the same guarantees in a database file.
 func Reconcile(ctx context.Context, o Options) (report Report, err error) {
-	err = o.inFolder(shop.BenchPipeline(), func(b *bench) (err error) {
+	err = o.inFolder(shop.BenchPipeline, func(b *bench) (err error) {
 		report, err = b.measure(ctx)
 		return err
 	})

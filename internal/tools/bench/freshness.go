@@ -46,7 +46,7 @@ type FreshnessReport struct {
 // Freshness sends single events to a running project and requests their artifacts until they exist.
 func Freshness(ctx context.Context, o FreshnessOptions) (report FreshnessReport, err error) {
 	var took []time.Duration
-	err = Options{Dir: o.Dir}.inFolder(shop.BenchPipeline(), func(b *bench) error {
+	err = Options{Dir: o.Dir}.inFolder(shop.BenchPipeline, func(b *bench) error {
 		if err := writeProject(b.preparedDir(), b.pipeline); err != nil {
 			return err
 		}

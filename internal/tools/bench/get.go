@@ -57,7 +57,7 @@ type GetReport struct {
 func Get(ctx context.Context, o GetOptions) (report GetReport, err error) {
 	report = GetReport{Benchmark: "get", Artifacts: o.Artifacts, Connections: o.Connections}
 	options := Options{State: o.Artifacts, Dir: o.Dir, Program: o.Program, Command: o.Command, Watch: o.Watch}
-	err = options.inFolder(shop.BenchPipeline(), func(b *bench) error { return report.measure(ctx, b, o.Reads) })
+	err = options.inFolder(shop.BenchPipeline, func(b *bench) error { return report.measure(ctx, b, o.Reads) })
 	return report, err
 }
 

@@ -60,7 +60,7 @@ type lanesResult struct {
 
 // Lanes measures the time to process a backlog, with one batch per run, in three lanes and one run after another.
 func Lanes(ctx context.Context, o Options) (report LanesReport, err error) {
-	err = o.inFolder(shop.BenchPipeline()+"backlog: {max_batches: 1}\n", func(b *bench) (err error) {
+	err = o.inFolder(shop.BenchPipeline+"backlog: {max_batches: 1}\n", func(b *bench) (err error) {
 		report, err = b.lanes(ctx)
 		return err
 	})

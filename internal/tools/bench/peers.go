@@ -163,7 +163,7 @@ func makePeerState(ctx context.Context, spec childSpec) (sum shop.Totals, err er
 		return sum, err
 	}
 	defer session.Close()
-	if err := session.Exec(ctx, shop.PeerSchemaSQL()); err != nil {
+	if err := session.Exec(ctx, shop.PeerSchemaSQL); err != nil {
 		return sum, fmt.Errorf("make peer's tables: %w", err)
 	}
 	sum, err = spec.writeState(func(path string, _ int) error { return session.Exec(ctx, shop.PeerSQL(path, false)) })
@@ -179,7 +179,7 @@ func addPeerKeys(ctx context.Context, spec childSpec) error {
 		return err
 	}
 	defer session.Close()
-	if err := session.Exec(ctx, shop.PeerKeysSQL()); err != nil {
+	if err := session.Exec(ctx, shop.PeerKeysSQL); err != nil {
 		return fmt.Errorf("add peer's keys: %w", err)
 	}
 	return nil

@@ -37,7 +37,7 @@ func (b *bench) prepare(ctx context.Context) error {
 
 // writeProject declares the stream, and the pipeline unless it is empty.
 func writeProject(dir, pipeline string) error {
-	files := map[string]string{"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream()}
+	files := map[string]string{"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream}
 	if pipeline != "" {
 		files["pipelines/orders.yaml"] = pipeline
 	}

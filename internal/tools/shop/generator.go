@@ -80,7 +80,7 @@ func (g *generator) row() error {
 		e := g.sample.pick(g.random)
 		e.id = g.newID()
 		g.write(e)
-		g.line = damageKinds[l.malformed%len(damageKinds)].apply(g.line)
+		g.line = damageKinds[l.malformed%len(damageKinds)](g.line)
 	}
 	return nil
 }
