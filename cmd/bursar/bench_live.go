@@ -12,7 +12,7 @@ import (
 )
 
 func (c *cli) benchIntakeCommand() *cobra.Command {
-	o := bench.IntakeOptions{}
+	o := bench.Options{}
 	cmd := &cobra.Command{
 		Use:   "intake",
 		Short: "Acknowledged events over HTTP, compared with writing and fsyncing the same bytes",
@@ -26,21 +26,16 @@ The project has no pipelines, so that only intake is measured. If an event is no
 		Example: `  bursar bench intake
   bursar bench intake --request 1 --events 20000 --connections 64 --json`,
 		Args: argCount(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if o.Batch < 1 || o.Events < o.Batch || o.Connections < 1 || o.Connections > 1000 || o.Rounds < 1 {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Request < 1 || o.Events < o.Request || o.Connections < 1 || o.Connections > 1000 || o.Rounds < 1 {
 				return usagef("--rounds and --request must be at least 1, --events at least --request, --connections 1 to 1000")
 			}
-			if o.Profile, err = absolute(o.Profile); err != nil {
-				return err
-			}
-			o.Watch = c.watchBench
-			r, err := bench.Intake(cmd.Context(), o)
-			return c.benchResult(r, err, func(w io.Writer) { c.printIntake(w, &r) })
+			return measure(cmd.Context(), c, o, bench.Intake, c.printIntake)
 		},
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&o.Events, "events", 2_000_000, "number of events in each round")
-	flags.IntVar(&o.Batch, "request", 1000, "number of events in a request")
+	flags.IntVar(&o.Request, "request", 1000, "number of events in a request")
 	flags.IntVar(&o.Connections, "connections", 8, "number of clients, each sending one request after another")
 	flags.IntVar(&o.Rounds, "rounds", 3, "rounds; the figures are medians")
 	flags.StringVar(&o.Dir, "dir", "", dirUsage)
@@ -60,7 +55,7 @@ func (c *cli) printIntake(w io.Writer, r *bench.IntakeReport) {
 }
 
 func (c *cli) benchFreshnessCommand() *cobra.Command {
-	o := bench.FreshnessOptions{}
+	o := bench.Options{}
 	cmd := &cobra.Command{
 		Use:   "freshness",
 		Short: "From an acknowledged event to its artifact, in an idle project",
@@ -73,9 +68,7 @@ exists. A batch is sealed a second after its first event, the default of ` + "`s
 			if o.Events < 1 {
 				return usagef("--events must be at least 1")
 			}
-			o.Watch = c.watchBench
-			r, err := bench.Freshness(cmd.Context(), o)
-			return c.benchResult(r, err, func(w io.Writer) {
+			return measure(cmd.Context(), c, o, bench.Freshness, func(w io.Writer, r *bench.FreshnessReport) {
 				fmt.Fprintf(w, "%s events: from acknowledged to readable in %.0f ms (median), %.0f ms (99 of 100), %.0f ms (slowest).\n",
 					formatCount(r.Events), r.P50, r.P99, r.Slowest)
 			})
@@ -87,7 +80,7 @@ exists. A batch is sealed a second after its first event, the default of ` + "`s
 }
 
 func (c *cli) benchGetCommand() *cobra.Command {
-	o := bench.GetOptions{}
+	o := bench.Options{}
 	cmd := &cobra.Command{
 		Use:   "get",
 		Short: "Point reads in process and over HTTP, compared with Pebble",
@@ -103,20 +96,15 @@ The ratio is the median of warm divided by the median of yardstick.`,
 		Example: `  bursar bench get
   bursar bench get --artifacts 100000 --reads 20000 --json`,
 		Args: argCount(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if o.Artifacts < 1 || o.Reads < 1 || o.Connections < 1 || o.Connections > 1000 {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.State < 1 || o.Reads < 1 || o.Connections < 1 || o.Connections > 1000 {
 				return usagef("--artifacts and --reads must be at least 1, --connections 1 to 1000")
 			}
-			if o.Program, err = thisProgram(); err != nil {
-				return err
-			}
-			o.Command, o.Watch = partCommand, c.watchBench
-			r, err := bench.Get(cmd.Context(), o)
-			return c.benchResult(r, err, func(w io.Writer) { c.printGet(w, &r) })
+			return measure(cmd.Context(), c, o, bench.Get, c.printGet)
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&o.Artifacts, "artifacts", 1_000_000, "number of artifacts")
+	flags.IntVar(&o.State, "artifacts", 1_000_000, "number of artifacts")
 	flags.IntVar(&o.Reads, "reads", 100_000, "number of reads of each kind")
 	flags.IntVar(&o.Connections, "connections", 4, "number of HTTP connections")
 	flags.StringVar(&o.Dir, "dir", "", dirUsage)

@@ -18,7 +18,7 @@ import (
 const dataVariable = "BURSAR_DATA"
 
 func (c *cli) benchStatementsCommand() *cobra.Command {
-	o := bench.StatementsOptions{}
+	o := bench.Options{}
 	cmd := &cobra.Command{
 		Use:   "statements",
 		Short: "Statement files of every format converted to rows, compared with tokenising the same bytes",
@@ -35,7 +35,7 @@ statements/mt940, statements/ofx.`,
 		Example: `  bursar bench statements --data ../shared/data
   BURSAR_DATA=../shared/data bursar bench statements --json`,
 		Args: argCount(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Rounds < 1 || o.Rows < 1 || o.Each < 0 {
 				return usagef("--rounds and --rows must be at least 1, --each not negative")
 			}
@@ -45,12 +45,7 @@ statements/mt940, statements/ofx.`,
 			if info, err := os.Stat(o.Data); err != nil || !info.IsDir() {
 				return usagef("%s is not a folder: --data or %s must name the folder of recorded statements", o.Data, dataVariable)
 			}
-			if o.Profile, err = absolute(o.Profile); err != nil {
-				return err
-			}
-			o.Watch = c.watchBench
-			r, err := bench.Statements(cmd.Context(), o)
-			return c.benchResult(r, err, func(w io.Writer) { c.printStatements(w, &r) })
+			return measure(cmd.Context(), c, o, bench.Statements, c.printStatements)
 		},
 	}
 	flags := cmd.Flags()

@@ -4,7 +4,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -136,38 +135,34 @@ func (b *bench) lanesChild(ctx context.Context, spec childSpec) (r lanesResult, 
 
 // measureLanes ingests the files, a batch each, and measures the time of the runs.
 func measureLanes(ctx context.Context, spec childSpec) (r lanesResult, err error) {
-	a, err := app.Open(ctx, spec.Dir, "bench", discardLog)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	before, err := a.Queries.Current(ctx, pipeline)
-	if err != nil {
-		return r, err
-	}
-	if spec.Latency > 0 {
-		a.Engine.Objects = slowStore{a.Engine.Objects, spec.Latency}
-	}
-	if err := a.StartTemporal(ctx); err != nil {
-		return r, err
-	}
-	stop, err := profile(spec.Profile)
-	if err != nil {
-		return r, err
-	}
-	size := 1 // number of files ingested before their runs
-	if spec.Mode != oneAfterAnother {
-		size = len(spec.Files)
-	}
-	for files := range slices.Chunk(spec.Files, size) {
-		if err := r.runFiles(ctx, a, spec.Mode, files); err != nil {
-			return r, errors.Join(err, stop())
+	err = withProject(ctx, spec.Dir, func(a *app.App) error {
+		before, err := a.Queries.Current(ctx, pipeline)
+		if err != nil {
+			return err
 		}
-	}
-	if err := stop(); err != nil {
-		return r, err
-	}
-	err = r.collect(ctx, a, before, len(spec.Files))
+		if spec.Latency > 0 {
+			a.Engine.Objects = slowStore{a.Engine.Objects, spec.Latency}
+		}
+		if err := a.StartTemporal(ctx); err != nil {
+			return err
+		}
+		size := 1 // number of files ingested before their runs
+		if spec.Mode != oneAfterAnother {
+			size = len(spec.Files)
+		}
+		err = profiled(spec.Profile, func() error {
+			for files := range slices.Chunk(spec.Files, size) {
+				if err := r.runFiles(ctx, a, spec.Mode, files); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return r.collect(ctx, a, before, len(spec.Files))
+	})
 	return r, err
 }
 

@@ -112,22 +112,6 @@ func (b *bench) checkPeer(name string, r *peerResult, ours *productResult) error
 	return nil
 }
 
-func (b *bench) reportPeers(rounds []Round, oursSeconds float64) map[string]PeerFigures {
-	peers := map[string]PeerFigures{}
-	for _, name := range b.Peers {
-		f := PeerFigures{
-			Seconds: median(rounds, func(r *Round) float64 { return r.Peers[name].Seconds }),
-			Written: median(rounds, func(r *Round) int64 { return r.Peers[name].Written }),
-		}
-		for i := range rounds {
-			f.PeakMemory = max(f.PeakMemory, rounds[i].Peers[name].PeakMemory)
-		}
-		f.Ratio = oursSeconds / f.Seconds
-		peers[name] = f
-	}
-	return peers
-}
-
 // peerMemoryLimit is the default of `memory:` in bursar.yaml.
 const peerMemoryLimit = "1GB"
 

@@ -128,3 +128,24 @@ func exportedMoment(got json.RawMessage, unixMilli int64) string {
 	}
 	return want.Format(`"` + time.RFC3339Nano + `"`)
 }
+
+// EachArtifact reads the JSON lines of an export, and calls do with each key and artifact.
+func EachArtifact[K, A any](r io.Reader, do func(key K, artifact A) error) error {
+	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
+	for {
+		var line struct {
+			Key      K `json:"key"`
+			Artifact A `json:"artifact"`
+		}
+		err := lines.Decode(&line)
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = do(line.Key, line.Artifact)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
