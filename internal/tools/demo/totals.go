@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -147,32 +146,26 @@ func readPipe(read func(r io.Reader) error) (*io.PipeWriter, <-chan error) {
 func addArtifacts(r io.Reader) (checkpoint, error) {
 	p := checkpoint{name: "in the artifacts", sums: map[string]string{}}
 	sums := map[string]int64{}
-	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
-	for {
-		var line struct {
-			Key      []string `json:"key"`
-			Artifact struct {
-				Events                           int64
-				Ordered, Shipped, Paid, Refunded string
-			} `json:"artifact"`
+	type artifact struct {
+		Events                           int64
+		Ordered, Shipped, Paid, Refunded string
+	}
+	err := shop.EachArtifact(r, func(key []string, a artifact) error {
+		if len(key) != 2 {
+			return fmt.Errorf("key %q is not an order and a currency", key)
 		}
-		if err := lines.Decode(&line); err == io.EOF {
-			break
-		} else if err != nil {
-			return p, fmt.Errorf("add artifacts up: %w", err)
-		}
-		if len(line.Key) != 2 {
-			return p, fmt.Errorf("add artifacts up: key %q is not an order and a currency", line.Key)
-		}
-		currency := line.Key[1]
-		p.events += line.Artifact.Events
-		for _, text := range []string{line.Artifact.Ordered, line.Artifact.Shipped, line.Artifact.Paid, line.Artifact.Refunded} {
+		p.events += a.Events
+		for _, text := range []string{a.Ordered, a.Shipped, a.Paid, a.Refunded} {
 			n, err := shop.ParseCents(text)
 			if err != nil {
-				return p, err
+				return err
 			}
-			sums[currency] += n
+			sums[key[1]] += n
 		}
+		return nil
+	})
+	if err != nil {
+		return p, fmt.Errorf("add artifacts up: %w", err)
 	}
 	for currency, n := range sums {
 		p.sums[currency] = shop.Cents(n)
