@@ -87,7 +87,6 @@ type bench struct {
 }
 
 func (b *bench) preparedDir() string { return filepath.Join(b.dir, "prepared") }
-func (b *bench) roundDir() string    { return filepath.Join(b.dir, "round") }
 
 func (b *bench) logf(format string, args ...any) { b.Watch(fmt.Sprintf(format, args...)) }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/pprof"
 	"syscall"
 	"time"
@@ -81,6 +82,21 @@ func (b *bench) runChild(ctx context.Context, spec childSpec, into any) error {
 	}
 	if err := json.Unmarshal(out.Bytes(), into); err != nil {
 		return fmt.Errorf("read result of %s: %w", spec.Kind, err)
+	}
+	return nil
+}
+
+// runOnState runs one side in a child process, on a copy of the prepared project.
+func (b *bench) runOnState(ctx context.Context, spec childSpec, into any) error {
+	spec.Dir = filepath.Join(b.dir, "round")
+	if err := copyState(b.preparedDir(), spec.Dir); err != nil {
+		return err
+	}
+	if err := b.runChild(ctx, spec, into); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(spec.Dir); err != nil {
+		return fmt.Errorf("remove round's folder: %w", err)
 	}
 	return nil
 }

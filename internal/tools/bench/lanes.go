@@ -5,7 +5,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -91,7 +90,7 @@ func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (s LanesS
 	results := map[string][]lanesResult{}
 	for n := range b.Rounds {
 		for _, mode := range modes {
-			spec := childSpec{Kind: kindLanes, Dir: b.roundDir(), Files: b.files, Latency: latency, Mode: mode}
+			spec := childSpec{Kind: kindLanes, Files: b.files, Latency: latency, Mode: mode}
 			if n == b.Rounds-1 && mode == threeLanes {
 				spec.Profile = b.Profile
 			}
@@ -118,10 +117,7 @@ func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (s LanesS
 
 // lanesChild measures once, on a copy of the state. All measurements must make the same parts (rules 5 and 6).
 func (b *bench) lanesChild(ctx context.Context, spec childSpec) (r lanesResult, err error) {
-	if err := copyState(b.preparedDir(), b.roundDir()); err != nil {
-		return r, err
-	}
-	if err := b.runChild(ctx, spec, &r); err != nil {
+	if err := b.runOnState(ctx, spec, &r); err != nil {
 		return r, err
 	}
 	if b.firstParts == nil {
@@ -130,7 +126,7 @@ func (b *bench) lanesChild(ctx context.Context, spec childSpec) (r lanesResult, 
 	if !slices.Equal(r.Parts, b.firstParts) {
 		return r, fmt.Errorf("parts %v differ from the first ones, %v", r.Parts, b.firstParts)
 	}
-	return r, os.RemoveAll(b.roundDir())
+	return r, nil
 }
 
 // measureLanes ingests the files, a batch each, and measures the time of the runs.

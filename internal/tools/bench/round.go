@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -49,19 +48,13 @@ func (b *bench) round(ctx context.Context, n int) (Round, error) {
 	if err != nil {
 		return Round{}, err
 	}
-	if err := copyState(b.preparedDir(), b.roundDir()); err != nil {
-		return Round{}, err
-	}
-	spec := childSpec{Kind: kindProduct, Dir: b.roundDir(), Files: b.files, Sum: n == 0}
+	spec := childSpec{Kind: kindProduct, Files: b.files, Sum: n == 0}
 	if n == b.Rounds-1 {
 		spec.Profile = b.Profile
 	}
 	var ours productResult
-	if err := b.runChild(ctx, spec, &ours); err != nil {
+	if err := b.runOnState(ctx, spec, &ours); err != nil {
 		return Round{}, err
-	}
-	if err := os.RemoveAll(b.roundDir()); err != nil {
-		return Round{}, fmt.Errorf("remove round's folder: %w", err)
 	}
 	if err := b.checkRound(&yardstick, &ours); err != nil {
 		return Round{}, err
