@@ -119,11 +119,7 @@ func choosePeers(o *bench.Options) error {
 			return usagef("%q is not a peer; choose %s, or %s", name, strings.Join(bench.PeerNames(), ", "), noPeers)
 		}
 	}
-	for _, name := range bench.PeerNames() {
-		if slices.Contains(chosen, name) {
-			o.Peers = append(o.Peers, name)
-		}
-	}
+	o.Peers = slices.DeleteFunc(bench.PeerNames(), func(name string) bool { return !slices.Contains(chosen, name) })
 	return nil
 }
 

@@ -5,6 +5,7 @@ package shop
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -138,7 +139,7 @@ func EachArtifact[K, A any](r io.Reader, do func(key K, artifact A) error) error
 			Artifact A `json:"artifact"`
 		}
 		err := lines.Decode(&line)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil {

@@ -117,7 +117,8 @@ func (g *generator) next() (event, bool) {
 
 // releaseLate spreads a batch's late events over the window and reports whether there were any.
 func (g *generator) releaseLate(batch int) bool {
-	events := g.window.takeLate(batch)
+	events := g.window.late[batch]
+	g.window.late[batch] = nil
 	for _, e := range events {
 		g.window.add(e, g.delay())
 	}
@@ -193,13 +194,6 @@ func (w *window) pop() (event, bool) {
 }
 
 func (w *window) advance() { w.slot = (w.slot + 1) % len(w.slots) }
-
-// takeLate removes and returns the late events that a batch receives.
-func (w *window) takeLate(batch int) []event {
-	events := w.late[batch]
-	w.late[batch] = nil
-	return events
-}
 
 // sampleSize bounds both halves of a sample.
 const sampleSize = 8192
