@@ -4,7 +4,6 @@
 package bench
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -169,21 +168,11 @@ func sumTable(ctx context.Context, session *duck.Session, table string) (rows in
 }
 
 func exportTo(ctx context.Context, a *app.App, read func(lines io.Reader) error) (all query.Exported, err error) {
-	out, in := io.Pipe()
-	exported := make(chan error, 1)
-	go func() {
-		w := bufio.NewWriterSize(in, 1<<20)
-		var err error
-		if all, err = a.Queries.Export(ctx, pipeline, w); err == nil {
-			err = w.Flush()
-		}
-		exported <- err
-		in.CloseWithError(err) // nil is the end of the file
-	}()
-	err = read(out)
-	out.CloseWithError(err)
-	failed := <-exported
-	return all, cmp.Or(err, failed)
+	err = shop.Piped(func(w io.Writer) (err error) {
+		all, err = a.Queries.Export(ctx, pipeline, w)
+		return err
+	}, read)
+	return all, err
 }
 
 func sumLines(r io.Reader) (sum shop.Totals, err error) {

@@ -3,7 +3,6 @@
 package demo
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -113,33 +112,19 @@ func runTotals(ctx context.Context, a *app.App) (checkpoint, error) {
 
 // compareAndSum exports all artifacts once, compares them with the ledger and adds them up.
 func (s *demonstration) compareAndSum(ctx context.Context, a *app.App) (sum checkpoint, rows int64, err error) {
-	toLedger, compared := readPipe(s.ledger.CompareExport)
-	toSum, added := readPipe(func(r io.Reader) (err error) {
-		sum, err = addArtifacts(r)
+	err = shop.Piped(func(w io.Writer) error {
+		exported, err := a.Queries.Export(ctx, pipeline, w)
+		rows = exported.Rows
 		return err
+	}, func(lines io.Reader) error {
+		return shop.Piped(func(w io.Writer) error {
+			return s.ledger.CompareExport(io.TeeReader(lines, w))
+		}, func(compared io.Reader) (err error) {
+			sum, err = addArtifacts(compared)
+			return err
+		})
 	})
-	out := bufio.NewWriterSize(io.MultiWriter(toLedger, toSum), 1<<20)
-	exported, err := a.Queries.Export(ctx, pipeline, out)
-	if err == nil {
-		err = out.Flush()
-	}
-	toLedger.CloseWithError(err) // nil is the end of the file
-	toSum.CloseWithError(err)
-	// A difference from the ledger also ends the export, by closing the pipe; it is the error to report.
-	err = cmp.Or(<-compared, <-added, err)
-	return sum, exported.Rows, err
-}
-
-// readPipe lets read read what is written to a new pipe, and then passes on its error.
-func readPipe(read func(r io.Reader) error) (*io.PipeWriter, <-chan error) {
-	out, in := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := read(out)
-		out.CloseWithError(errors.Join(err, io.ErrClosedPipe))
-		done <- err
-	}()
-	return in, done
+	return sum, rows, err
 }
 
 // addArtifacts sums the columns that together contain the amount of every event.

@@ -150,3 +150,24 @@ func EachArtifact[K, A any](r io.Reader, do func(key K, artifact A) error) error
 		}
 	}
 }
+
+// Piped lets read read what write writes meanwhile. It returns the error that made the other side fail, if both do.
+func Piped(write func(w io.Writer) error, read func(r io.Reader) error) error {
+	out, in := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		w := bufio.NewWriterSize(in, 1<<20)
+		err := write(w)
+		if err == nil {
+			err = w.Flush()
+		}
+		in.CloseWithError(err) // nil is the end of the file
+		written <- err
+	}()
+	err := read(out)
+	out.CloseWithError(err)
+	if failed := <-written; err == nil || failed != nil && errors.Is(err, failed) {
+		return failed
+	}
+	return err
+}
