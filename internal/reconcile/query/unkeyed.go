@@ -104,14 +104,9 @@ func (e *Reader) listUnkeyedOfRun(ctx context.Context, plan *fold.Plan, run *run
 
 func (e *Reader) eachUnkeyed(ctx context.Context, plan *fold.Plan, s *project.Stream, batches []event.Batch, each func(UnkeyedEvent) error) error {
 	events := numberedSQL(batches, func(b []event.Batch) string { return event.UnkeyedSQL(e.Objects, plan.Events, s, b) })
-	session, err := e.OpenViews(ctx, map[string]string{"events": events})
-	if err != nil {
-		return err
-	}
-	defer session.Close()
 	p := newEventPrinter(s)
 	sql := fmt.Sprintf("SELECT %s FROM events ORDER BY %s, %s, %s", fold.Names(p.fields), batchColumn, event.FileColumn, event.RowColumn)
-	return p.eachEvent(ctx, e.Catalog, session, sql, func(found TracedEvent, time json.RawMessage) error {
+	return p.eachEvent(ctx, e.Engine, map[string]string{"events": events}, sql, func(found TracedEvent, time json.RawMessage) error {
 		return each(UnkeyedEvent{TracedEvent: found, Time: time})
 	})
 }

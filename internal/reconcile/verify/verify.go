@@ -239,15 +239,12 @@ func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
 func (v *verification) recount(ctx context.Context, b event.Batch) error {
 	stream := v.plan.Events.Stream(b.Stream)
 	count := event.NewRecount(stream, b.Columns)
-	session, err := v.OpenViews(ctx, map[string]string{"events": event.ViewSQL(v.Objects, stream, []event.Batch{b})})
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	if err := session.Query(ctx, count.SQL("events"), func(rows []column.Vector) error {
+	views := map[string]string{"events": event.ViewSQL(v.Objects, stream, []event.Batch{b})}
+	err := v.Query(ctx, views, count.SQL("events"), func(rows []column.Vector) error {
 		count.Add(rows)
 		return nil
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	return count.Compare(b)
@@ -274,13 +271,8 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 		return "", err
 	}
 	defer remove()
-	session, err := v.OpenViews(ctx, map[string]string{"state": all})
-	if err != nil {
-		return "", err
-	}
-	defer session.Close()
 	now := step.NewArtifactTotals(v.plan)
-	err = session.Query(ctx, v.plan.StateTotals, func(rows []column.Vector) error {
+	err = v.Query(ctx, map[string]string{"state": all}, v.plan.StateTotals, func(rows []column.Vector) error {
 		return now.Add(v.plan, rows[:len(v.plan.Key)], rows[len(v.plan.Key)], rows[len(v.plan.Key)+1:])
 	})
 	if err != nil {
