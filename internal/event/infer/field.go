@@ -137,16 +137,16 @@ func precision(blocks []*scan.Block) int {
 }
 
 // quoted formats a text for a comment: short, without line ends.
-func quoted(text []byte) string {
+func quoted(text string) string {
 	const most = 80
-	text = bytes.ToValidUTF8(text, []byte("?"))
+	text = strings.ToValidUTF8(text, "?")
 	if len(text) > most {
-		text = append(bytes.ToValidUTF8(text[:most:most], nil), "…"...)
+		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return ' '
-	}, string(text))
+	}, text)
 }

@@ -99,7 +99,7 @@ func (g *guess) number(f *field, j *typeChecker, s *sample) bool {
 	}
 	if i := firstNameLike(f.texts); i >= 0 {
 		if t, ok := j.number('.', 0); ok {
-			g.note(fmt.Sprintf("%s would not keep its notation as %s", quoted([]byte(f.texts[i])), t))
+			g.note(fmt.Sprintf("%s would not keep its notation as %s", quoted(f.texts[i]), t))
 		}
 		return false
 	}
@@ -141,7 +141,7 @@ func (g *guess) chooseIn(f *field, counts map[string]int) {
 		return
 	}
 	for value, n := range counts {
-		if n < inTimes/4 || value == "" || len(value) > 40 || quoted([]byte(value)) != value {
+		if n < inTimes/4 || value == "" || len(value) > 40 || quoted(value) != value {
 			return
 		}
 	}
@@ -199,7 +199,7 @@ func (g *guess) noteNotation(f *field, s *sample) {
 	number := *g
 	if number.readNumber(newTypeChecker(&rewritten), s) {
 		g.note(fmt.Sprintf("CHECK: %s looks like a number, but it has brackets, a sign behind it or a currency beside it, which a stream does not read; let the source write %s, then %s accepts all values",
-			quoted([]byte(f.texts[changed])), quoted([]byte(rewritten.texts[changed])), number.numberOptions()))
+			quoted(f.texts[changed]), quoted(rewritten.texts[changed]), number.numberOptions()))
 	}
 }
 

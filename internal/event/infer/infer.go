@@ -52,8 +52,7 @@ type draft struct {
 	stream  *project.Stream
 	columns []guess
 	rejects []scan.Reject // of the sample, by the guessed stream
-	notes   map[string]string
-	repeat  *repeatedID // set if no column is unique; nil is none
+	repeat  *repeatedID   // set if no column is unique; nil is none
 }
 
 // Stream reads the beginning of a file (10,000 rows or 16 MiB, uncompressed by suffix .gz or .zst) and returns a commented stream file for it. The stream is
@@ -61,7 +60,10 @@ type draft struct {
 func Stream(path, name string) (yaml string, err error) {
 	s, err := read(path)
 	if err != nil {
-		return "", sampleError(path, err)
+		if !failure.Of(err).Retryable() {
+			err = failure.Wrap(failure.Data, err)
+		}
+		return "", fmt.Errorf("infer stream of %s: %w", path, err)
 	}
 	s.file = filepath.Base(path)
 	d := newDraft(s, cmp.Or(name, streamName(s.file)))
@@ -72,16 +74,7 @@ func Stream(path, name string) (yaml string, err error) {
 	if d.rejects, err = s.check(plan); err != nil {
 		return "", fmt.Errorf("infer stream of %s: %w", path, err)
 	}
-	return d.write(), nil
-}
-
-// sampleError is the error of a file that cannot be sampled. Class Data, unless the cause is retryable.
-func sampleError(path string, err error) error {
-	err = fmt.Errorf("infer stream of %s: %w", path, err)
-	if failure.Of(err).Retryable() {
-		return err
-	}
-	return failure.Wrap(failure.Data, err)
+	return d.write()
 }
 
 // read samples a file in the format indicated by its first bytes.
@@ -92,47 +85,50 @@ func read(path string) (*sample, error) {
 	}
 	defer in.close()
 	var s *sample
-	var t head
 	if in.isParquet() {
 		s, err = readParquet(in, path)
 	} else {
-		if t, err = in.head(); err != nil {
-			return nil, err
-		}
-		encoding := ""
-		if t.isNotUTF8() {
-			encoding = windows
-			if t.text, err = decodeWindows(t.text); err != nil {
-				return nil, err
-			}
-		}
-		if t.isJSONL(path) {
-			s, err = readJSON(t)
-		} else {
-			s, err = readCSV(t)
-		}
-		if err == nil {
-			s.encoding = encoding
-		}
+		s, err = readText(in, path)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if s.rows == 0 && s.encoding != "" {
+	case s.rows == 0 && s.encoding != "":
 		return nil, errors.New("it is not UTF-8 text: write it as UTF-8, or declare the stream with its `encoding`")
-	}
-	if s.rows == 0 {
+	case s.rows == 0:
 		return nil, errors.New("it contains no readable row")
-	}
-	if len(s.fields) == 0 {
+	case len(s.fields) == 0:
 		return nil, errors.New("it has no column that can be declared")
 	}
 	return s, nil
 }
 
+func readText(in *input, path string) (*sample, error) {
+	h, err := in.head()
+	if err != nil {
+		return nil, err
+	}
+	encoding := ""
+	if h.isNotUTF8() {
+		encoding = windows
+		if h.text, err = decodeWindows(h.text); err != nil {
+			return nil, err
+		}
+	}
+	read := readCSV
+	if h.isJSONL(path) {
+		read = readJSON
+	}
+	s, err := read(h)
+	if err == nil {
+		s.encoding = encoding
+	}
+	return s, err
+}
+
 // newDraft guesses each column, then what depends on all of them.
 func newDraft(s *sample, name string) *draft {
-	d := &draft{sample: s, notes: map[string]string{}, stream: &project.Stream{Name: name, Format: s.format, CSV: s.csv}}
+	d := &draft{sample: s, stream: &project.Stream{Name: name, Format: s.format, CSV: s.csv}}
 	names := map[string]bool{}
 	for i, f := range s.fields {
 		if len(d.columns) == maxColumns {
@@ -152,17 +148,12 @@ func newDraft(s *sample, name string) *draft {
 
 // declare sets the stream's columns: those with a value, or all if none has one.
 func (d *draft) declare() {
+	some := slices.ContainsFunc(d.columns, func(g guess) bool { return !g.absent })
 	for i := range d.columns {
-		if !d.columns[i].absent {
-			d.stream.Columns = append(d.stream.Columns, d.columns[i].Column)
+		g := &d.columns[i]
+		if g.absent = g.absent && some; !g.absent {
+			d.stream.Columns = append(d.stream.Columns, g.Column)
 		}
-	}
-	if len(d.stream.Columns) > 0 {
-		return
-	}
-	for i := range d.columns {
-		d.columns[i].absent = false
-		d.stream.Columns = append(d.stream.Columns, d.columns[i].Column)
 	}
 }
 
