@@ -178,8 +178,8 @@ func NewRecount(s *project.Stream, columns []Definition) *Recount {
 	return &Recount{stream: s, facts: NewFacts(s, columns), summers: NewSummers(s)}
 }
 
-// SQL returns the SELECT, over a view of the batch's events, whose rows Add expects.
-func (r *Recount) SQL(view string) string {
+// Read adds the rows of a view of the batch's events.
+func (r *Recount) Read(ctx context.Context, session *duck.Session, view string) error {
 	var list []string
 	for _, c := range r.stream.Columns {
 		list = append(list, column.QuoteIdentifier(c.Name))
@@ -189,11 +189,13 @@ func (r *Recount) SQL(view string) string {
 			list = append(list, fmt.Sprintf("coalesce(TRY((%s\n)), false)", t.Where))
 		}
 	}
-	return fmt.Sprintf("SELECT %s FROM %s", strings.Join(list, ", "), view)
+	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM %s", strings.Join(list, ", "), view), func(rows []column.Vector) error {
+		r.add(rows)
+		return nil
+	})
 }
 
-// Add adds rows of SQL's result.
-func (r *Recount) Add(rows []column.Vector) {
+func (r *Recount) add(rows []column.Vector) {
 	n := rows[0].Len()
 	r.rows += int64(n)
 	columns, filters := rows[:len(r.stream.Columns)], rows[len(r.stream.Columns):]
@@ -233,10 +235,6 @@ func (r *Recount) Compare(b Batch) error {
 
 // SumEvent computes the control totals of one event.
 func (st *Store) SumEvent(ctx context.Context, s *project.Stream, r *Retraction) error {
-	files, local := st.Objects.(object.Local)
-	if !local {
-		return ErrNotLocal
-	}
 	b, err := st.Batch(ctx, s.Name, r.Batch)
 	if err == nil {
 		err = CheckObjects(ctx, st.Objects, []Batch{b}, st.Workers)
@@ -244,16 +242,9 @@ func (st *Store) SumEvent(ctx context.Context, s *project.Stream, r *Retraction)
 	if err != nil {
 		return err
 	}
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	view := fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", ViewSQL(files, s, []Batch{b}), FileColumn, r.File, RowColumn, r.Row)
 	count := NewRecount(s, b.Columns)
-	err = session.Query(ctx, count.SQL(view), func(rows []column.Vector) error {
-		count.Add(rows)
-		return nil
+	err = st.withEvents(s, []Batch{b}, func(session *duck.Session, events string) error {
+		return count.Read(ctx, session, fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", events, FileColumn, r.File, RowColumn, r.Row))
 	})
 	if err != nil {
 		return fmt.Errorf("sum %s: %w", r.What(), err)

@@ -136,17 +136,14 @@ func PutFile(tx catalog.Tx, stream string, f *File, received bool) error {
 // FilesKnown reports whether all files of a batch are in the catalog.
 func FilesKnown(tx catalog.Tx, b *Batch) (bool, error) {
 	for _, f := range b.Files {
-		if known, err := tx.Get(fileNumberKey(b.Stream, f.Number), &File{}); err != nil || !known {
-			return false, err
+		keys := []string{fileNumberKey(b.Stream, f.Number)}
+		if f.Digest != "" && !f.Broken && !f.Again && b.Spool == 0 {
+			keys = append(keys, fileKey(b.Stream, f.Digest), fileSizeKey(b.Stream, f.Bytes))
 		}
-		if f.Digest == "" || f.Broken || f.Again || b.Spool != 0 {
-			continue
-		}
-		if known, err := tx.Get(fileKey(b.Stream, f.Digest), &File{}); err != nil || !known {
-			return false, err
-		}
-		if known, err := tx.Get(fileSizeKey(b.Stream, f.Bytes), &struct{}{}); err != nil || !known {
-			return false, err
+		for _, key := range keys {
+			if known, err := tx.Get(key, &struct{}{}); err != nil || !known {
+				return false, err
+			}
 		}
 	}
 	return true, nil

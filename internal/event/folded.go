@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,11 +73,12 @@ func (b *Batch) excludeRetracted(tx catalog.Tx, s *project.Stream, until uint64)
 	if s != nil {
 		b.Totals = b.TotalsNow(s)
 	}
-	for i := range left {
-		if left[i].Event == "" {
-			b.excludeAll(s)
-			return nil
+	if slices.ContainsFunc(left, func(r Retraction) bool { return r.Event == "" }) {
+		b.Accepted, b.Objects, b.Totals = 0, nil, Totals{}
+		if s != nil {
+			b.Definitions = TotalDefinitions(s) // whatever their definition, the totals are empty
 		}
+		return nil
 	}
 	for i := range left {
 		if err := b.excludeEvent(s, &left[i]); err != nil {
@@ -84,13 +86,6 @@ func (b *Batch) excludeRetracted(tx catalog.Tx, s *project.Stream, until uint64)
 		}
 	}
 	return nil
-}
-
-func (b *Batch) excludeAll(s *project.Stream) {
-	b.Accepted, b.Objects, b.Totals = 0, nil, Totals{}
-	if s != nil {
-		b.Definitions = TotalDefinitions(s) // whatever their definition, the totals are empty
-	}
 }
 
 // excludeEvent excludes one event. A total that the batch was sealed with under another definition is unknown afterwards.

@@ -117,11 +117,7 @@ func (st *Store) WriteManifest(ctx context.Context, b *Batch) error {
 
 // EnsureManifest writes the manifest of a stream's last batch if a process died between the catalog's transaction and the manifest.
 func (st *Store) EnsureManifest(ctx context.Context, stream string, last uint64) error {
-	if last == 0 {
-		return nil
-	}
-	there, err := HasObject(ctx, st.Objects, ManifestName(stream, last))
-	if err != nil || there {
+	if missing, err := st.isMissing(ctx, last, ManifestName(stream, last)); !missing {
 		return err
 	}
 	b, err := st.Batch(ctx, stream, last)
@@ -129,6 +125,15 @@ func (st *Store) EnsureManifest(ctx context.Context, stream string, last uint64)
 		return err
 	}
 	return st.WriteManifest(ctx, &b)
+}
+
+// isMissing reports whether the object of a document, which is numbered from 1, was not written.
+func (st *Store) isMissing(ctx context.Context, number uint64, name string) (bool, error) {
+	if number == 0 {
+		return false, nil
+	}
+	there, err := HasObject(ctx, st.Objects, name)
+	return !there && err == nil, err
 }
 
 // NotInCatalogError says that a sealed batch or a retraction is not in the catalog. Class Data.
@@ -191,16 +196,18 @@ func (st *Store) LastSealed(ctx context.Context, state *StreamState, stream stri
 		last = max(last, batches[i].Batch)
 	}
 	names, err := st.Objects.List(ctx, BatchesPrefix(stream))
-	if err != nil {
-		return 0, err
-	}
+	return max(last, lastNumber(names, BatchesPrefix(stream), "/"+manifestFile)), err
+}
+
+// lastNumber returns the highest number between prefix and suffix of a name; 0 if there is none.
+func lastNumber(names []string, prefix, suffix string) (last uint64) {
 	for _, name := range names {
-		number, rest, _ := strings.Cut(strings.TrimPrefix(name, BatchesPrefix(stream)), "/")
-		if n, err := strconv.ParseUint(number, 10, 64); err == nil && rest == manifestFile {
+		number := strings.TrimSuffix(strings.TrimPrefix(name, prefix), suffix)
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
 			last = max(last, n)
 		}
 	}
-	return last, nil
+	return last
 }
 
 func retractionObjects(stream string) string { return "streams/" + stream + "/retractions/" }
@@ -245,11 +252,7 @@ func (st *Store) WriteRetraction(ctx context.Context, r *Retraction) error {
 
 // EnsureRetraction writes the object of a stream's last retraction if a process died between the catalog's transaction and the object.
 func (st *Store) EnsureRetraction(ctx context.Context, stream string, last uint64) error {
-	if last == 0 {
-		return nil
-	}
-	there, err := HasObject(ctx, st.Objects, RetractionName(stream, last))
-	if err != nil || there {
+	if missing, err := st.isMissing(ctx, last, RetractionName(stream, last)); !missing {
 		return err
 	}
 	list, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) ([]Retraction, error) {
@@ -273,11 +276,5 @@ func (st *Store) RetractionNames(ctx context.Context, stream string) (names []st
 // LastRetractionObject returns the highest number among the objects.
 func (st *Store) LastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
 	names, err := st.Objects.List(ctx, retractionObjects(stream))
-	for _, name := range names {
-		number := strings.TrimSuffix(strings.TrimPrefix(name, retractionObjects(stream)), ".json")
-		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
-			last = max(last, n)
-		}
-	}
-	return last, err
+	return lastNumber(names, retractionObjects(stream), ".json"), err
 }

@@ -63,12 +63,10 @@ func retractionBatchPrefix(stream string, batch uint64) string {
 	return fmt.Sprintf("%s%08d/", retractionPrefix(stream), batch)
 }
 
-func retractionKey(r *Retraction) string {
-	return fmt.Sprintf("%s%08d", retractionBatchPrefix(r.Stream, r.Batch), r.Number)
-}
-
 // PutRetraction writes the catalog document of a retraction.
-func PutRetraction(tx catalog.Tx, r *Retraction) error { return tx.Put(retractionKey(r), r) }
+func PutRetraction(tx catalog.Tx, r *Retraction) error {
+	return tx.Put(fmt.Sprintf("%s%08d", retractionBatchPrefix(r.Stream, r.Batch), r.Number), r)
+}
 
 // listRetractions reads the retractions below a prefix with numbers up to until, in order.
 func listRetractions(tx catalog.Tx, prefix string, until uint64) ([]Retraction, error) {

@@ -42,11 +42,7 @@ func Open(ctx context.Context, st *event.Store, s *project.Stream) (state event.
 	if err := Rebuild(ctx, st, s); err != nil {
 		return state, nil, err
 	}
-	if state, _, err = st.ReadState(ctx, s.Name); err != nil {
-		return state, nil, err
-	}
-	key, err = indexKey(st, s.Name, &state)
-	return state, key, err
+	return Open(ctx, st, s)
 }
 
 // indexKey returns the key of a stream's dedupe index; nil for the index of an older project. A key that is not the index's would make every id new, so

@@ -79,17 +79,14 @@ func Ingest(ctx context.Context, st *event.Store, s *project.Stream, paths []str
 	err = w.flow(ctx, func(ctx context.Context) error {
 		for _, path := range paths {
 			err := w.ingestFile(ctx, path)
-			var broken *scan.ReadError
-			if !errors.As(err, &broken) {
-				if err != nil {
-					return err
-				}
-				continue
-			}
-			if w.stream.ID[0] == project.RowID {
+			switch _, broken := errors.AsType[*scan.ReadError](err); {
+			case broken && w.stream.ID[0] == project.RowID:
 				return fmt.Errorf("%w; nothing was ingested, because the stream identifies rows by their file and would not recognise them in the complete file", err)
+			case broken:
+				unreadable = errors.Join(unreadable, err)
+			case err != nil:
+				return err
 			}
-			unreadable = errors.Join(unreadable, err)
 		}
 		return nil
 	})

@@ -63,11 +63,7 @@ func (l *Intake) shutDown() {
 	if l.open != nil {
 		l.failBatch(ErrClosed)
 	}
-	for {
-		requests := l.queue.pop(maxWaitingBytes)
-		if len(requests) == 0 {
-			return
-		}
+	for requests := l.queue.pop(maxWaitingBytes); len(requests) > 0; requests = l.queue.pop(maxWaitingBytes) {
 		l.failAll(requests, ErrClosed)
 	}
 }
@@ -142,8 +138,7 @@ func (l *Intake) ensureOpen() error {
 	if l.open != nil {
 		return nil
 	}
-	err := l.beginBatch()
-	if err != nil {
+	if err := l.beginBatch(); err != nil {
 		l.markBroken(err)
 		return l.reportBroken(err)
 	}

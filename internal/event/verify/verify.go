@@ -15,7 +15,6 @@ import (
 	"reflect"
 	"time"
 
-	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/object"
@@ -155,11 +154,7 @@ func Recount(ctx context.Context, st *event.Store, s *project.Stream, b event.Ba
 		return fmt.Errorf("open events: %w", err)
 	}
 	count := event.NewRecount(s, b.Columns)
-	err = session.Query(ctx, count.SQL("events"), func(rows []column.Vector) error {
-		count.Add(rows)
-		return nil
-	})
-	if err != nil {
+	if err := count.Read(ctx, session, "events"); err != nil {
 		return err
 	}
 	if b.Rows != b.Accepted+b.Quarantined+b.Duplicates {

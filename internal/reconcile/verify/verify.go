@@ -244,10 +244,7 @@ func (v *verification) recount(ctx context.Context, b event.Batch) error {
 		return err
 	}
 	defer session.Close()
-	if err := session.Query(ctx, count.SQL("events"), func(rows []column.Vector) error {
-		count.Add(rows)
-		return nil
-	}); err != nil {
+	if err := count.Read(ctx, session, "events"); err != nil {
 		return err
 	}
 	return count.Compare(b)
