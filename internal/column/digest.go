@@ -158,10 +158,11 @@ func (s *Sums) selectGroup(by *Vector, i int) {
 	}
 	s.flush()
 	s.group = string(name)
-	s.current = s.sum(s.group)
+	s.current = s.Group(s.group)
 }
 
-func (s *Sums) sum(group string) *big.Int {
+// Group returns the sum of a group.
+func (s *Sums) Group(group string) *big.Int {
 	if s.Groups[group] == nil {
 		s.Groups[group] = new(big.Int)
 	}
@@ -197,14 +198,14 @@ func (s *Sums) flush() {
 // Merge adds other sums of the same scale.
 func (s *Sums) Merge(other *Sums) {
 	for group, sum := range other.Groups {
-		s.sum(group).Add(s.sum(group), sum)
+		s.Group(group).Add(s.Group(group), sum)
 	}
 }
 
 // Sub subtracts other sums of the same scale.
 func (s *Sums) Sub(other *Sums) {
 	for group, sum := range other.Groups {
-		s.sum(group).Sub(s.sum(group), sum)
+		s.Group(group).Sub(s.Group(group), sum)
 	}
 }
 

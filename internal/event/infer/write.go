@@ -112,22 +112,6 @@ func (g *guess) markOptions() (options []string) {
 	return options
 }
 
-func (d *draft) writeTotals(w *strings.Builder) {
-	if len(d.stream.Totals) == 0 {
-		w.WriteString("\n# Control totals are carried through every step and must balance. No column looks like money; where one is:\n")
-		w.WriteString("# totals:\n#   amount: {sum: amount, by: currency}\n")
-		return
-	}
-	w.WriteString("\n# Control totals, carried through every step: keep those whose sum means something.\ntotals:\n")
-	for _, t := range d.stream.Totals {
-		by := ""
-		if t.By != "" {
-			by = ", by: " + scalar(t.By)
-		}
-		fmt.Fprintf(w, "  %s: {sum: %s%s}\n", scalar(t.Name), scalar(t.Sum), by)
-	}
-}
-
 // plainScalar matches text that needs no quotes in YAML, except for the words in resembling.
 var (
 	plainScalar = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)

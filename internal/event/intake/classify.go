@@ -169,7 +169,6 @@ const safeDigits = 26
 type bound struct {
 	event.Summer
 	filter int // index in the filters; -1 is none
-	sums   map[string]*big.Int
 }
 
 // bounds are those of one batch; most streams have none.
@@ -184,7 +183,7 @@ func newBounds(s *project.Stream) (list bounds) {
 			filters++
 		}
 		if t := s.Columns[summer.Measure].Type; t.Kind == column.Decimal && t.Precision > safeDigits {
-			list = append(list, bound{summer, filter, map[string]*big.Int{}})
+			list = append(list, bound{summer, filter})
 		}
 	}
 	return list
@@ -202,17 +201,10 @@ func (b *bound) term(p *preparedBlock, r int) (group string, value *big.Int) {
 	return group, measure.Unscaled(r).BigInt()
 }
 
-func (b *bound) sum(group string) *big.Int {
-	if b.sums[group] == nil {
-		b.sums[group] = new(big.Int)
-	}
-	return b.sums[group]
-}
-
 func (l bounds) add(p *preparedBlock, r int) {
 	for i := range l {
 		if group, value := l[i].term(p, r); value != nil {
-			sum := l[i].sum(group)
+			sum := l[i].Sums.Group(group)
 			sum.Add(sum, value)
 		}
 	}
@@ -224,7 +216,7 @@ func (l bounds) refuse(p *preparedBlock, r int) *reject {
 		if value == nil {
 			continue
 		}
-		sum := l[i].sum(group)
+		sum := l[i].Sums.Group(group)
 		if _, err := decimal.Narrow(new(big.Int).Add(sum, value)); err == nil {
 			continue
 		}
@@ -254,7 +246,7 @@ func (l bounds) fits(seg *segment) bool {
 					continue
 				}
 				if highest[group] == nil {
-					highest[group] = new(big.Int).Abs(l[i].sum(group))
+					highest[group] = new(big.Int).Abs(l[i].Sums.Group(group))
 				}
 				highest[group].Add(highest[group], value.Abs(value))
 			}

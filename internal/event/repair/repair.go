@@ -178,22 +178,6 @@ func repairDismissals(ctx context.Context, st *event.Store, stream string, r *Re
 	return err
 }
 
-// Adopt enters the stream's next batches into the catalog and returns their numbers. A batch is entered only if the catalog already contains its
-// document, or if its manifest and all its objects match what was sealed. The dedupe index must be rebuilt afterwards.
-func Adopt(ctx context.Context, st *event.Store, s *project.Stream) (adopted []uint64, err error) {
-	state, last, err := stateAndLastSealed(ctx, st, s.Name)
-	if err != nil {
-		return nil, err
-	}
-	for number := state.Batches + 1; number <= last; number++ {
-		if err := adopt(ctx, st, s, number); err != nil {
-			return adopted, err
-		}
-		adopted = append(adopted, number)
-	}
-	return adopted, nil
-}
-
 // stateAndLastSealed returns a stream's state and the number of its newest sealed batch, which the state may not count yet.
 func stateAndLastSealed(ctx context.Context, st *event.Store, stream string) (state event.StreamState, last uint64, err error) {
 	if state, _, err = st.ReadState(ctx, stream); err == nil {

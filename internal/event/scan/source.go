@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"sync/atomic"
 	"syscall"
 
 	"bursar/internal/failure"
@@ -26,17 +25,15 @@ const maxWindow = 128 << 20
 type source struct {
 	whole    *io.SectionReader // the input, or the unpacked file
 	unpacked *os.File          // that file
-	read     atomic.Int64      // bytes of the input read so far
-	progress func(int64)
 	reader   io.Reader
 	packed   bool
 	close    func()
 }
 
 func newSource(in *Input, options Options) (*source, error) {
-	s := &source{whole: in.Reader(), progress: options.Progress}
+	s := &source{whole: in.Reader()}
 	var err error
-	if s.reader, s.packed, s.close, err = Unpack(counter{s}, in.path); err != nil {
+	if s.reader, s.packed, s.close, err = Unpack(&counter{in: s.whole, progress: options.Progress}, in.path); err != nil {
 		return nil, &ReadError{File: in.path, Row: 1, Err: err}
 	}
 	return s, nil
@@ -95,14 +92,18 @@ func (s *source) Close() error {
 	return s.unpacked.Close()
 }
 
-type counter struct{ s *source }
+// counter reads an input and reports the bytes read so far.
+type counter struct {
+	in       io.Reader
+	total    int64
+	progress func(int64)
+}
 
 // Read reads from the input.
-func (c counter) Read(p []byte) (int, error) {
-	n, err := c.s.whole.Read(p)
-	total := c.s.read.Add(int64(n))
-	if c.s.progress != nil && n > 0 {
-		c.s.progress(total)
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.in.Read(p)
+	if c.total += int64(n); c.progress != nil && n > 0 {
+		c.progress(c.total)
 	}
 	return n, err
 }
@@ -186,15 +187,11 @@ func (b *bounded) tooLarge() error {
 }
 
 func inUnits(n int64) string {
-	for _, unit := range []struct {
-		name  string
-		shift int
-	}{{"GiB", 30}, {"MiB", 20}, {"KiB", 10}} {
-		if n >= 1<<unit.shift && n%(1<<unit.shift) == 0 {
-			return fmt.Sprintf("%d %s", n>>unit.shift, unit.name)
-		}
+	units := []string{"bytes", "KiB", "MiB", "GiB"}
+	for n >= 1<<10 && n%(1<<10) == 0 && len(units) > 1 {
+		n, units = n>>10, units[1:]
 	}
-	return fmt.Sprintf("%d bytes", n)
+	return fmt.Sprintf("%d %s", n, units[0])
 }
 
 // foreign are the first bytes of files in other formats, and what to do about them.
