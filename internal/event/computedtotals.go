@@ -220,7 +220,7 @@ func (r *Recount) Compare(b Batch) error {
 	if err != nil {
 		return err
 	}
-	for name, groups := range b.TotalsNow(r.stream) {
+	for name, groups := range b.Totals.Now(r.stream) {
 		if !b.HasTotals(r.stream, []string{name}) {
 			continue
 		}

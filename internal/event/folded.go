@@ -71,7 +71,7 @@ func (b *Batch) excludeRetracted(tx catalog.Tx, s *project.Stream, until uint64)
 	b.excluded = exclusion{until: list[len(list)-1].Number, sealed: &sealed}
 	b.Definitions = maps.Clone(b.Definitions)
 	if s != nil {
-		b.Totals = b.TotalsNow(s)
+		b.Totals = b.Totals.Now(s)
 	}
 	if slices.ContainsFunc(left, func(r Retraction) bool { return r.Event == "" }) {
 		b.Accepted, b.Objects, b.Totals = 0, nil, Totals{}

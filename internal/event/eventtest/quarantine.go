@@ -156,21 +156,16 @@ func (h *Harness) Verify() {
 	}
 }
 
-// Folded is the events and totals of each batch as it is folded now.
-func (h *Harness) Folded() (list []string) {
+// ExpectFolded expects the events and totals of each batch as it is folded now.
+func (h *Harness) ExpectFolded(want ...string) {
 	h.T.Helper()
 	batches, err := event.FoldedBatches(h.T.Context(), h.Store.Catalog, h.Stream, 0)
 	h.must(err)
+	var got []string
 	for _, b := range batches {
-		list = append(list, fmt.Sprint(b.Accepted, " ", b.Totals["amount"]))
+		got = append(got, fmt.Sprint(b.Accepted, " ", b.Totals["amount"]))
 	}
-	return list
-}
-
-// ExpectFolded expects what Folded returns.
-func (h *Harness) ExpectFolded(want ...string) {
-	h.T.Helper()
-	if got := h.Folded(); strings.Join(got, "; ") != strings.Join(want, "; ") {
+	if strings.Join(got, "; ") != strings.Join(want, "; ") {
 		h.T.Errorf("folded are %q, want %q", got, want)
 	}
 }

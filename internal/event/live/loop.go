@@ -238,6 +238,11 @@ func (l *Intake) recoverBroken(ctx context.Context) error {
 	}
 	l.broken, l.failures, l.lastReported = nil, 0, ""
 	l.recoveries.Add(1)
-	l.keys.dropDone()
+	l.keys.Range(func(key, value any) bool { // the answers of answered requests are in the catalog now
+		if p, _ := value.(*pendingRequest); p.isDone() {
+			l.keys.CompareAndDelete(key, value)
+		}
+		return true
+	})
 	return nil
 }

@@ -232,13 +232,12 @@ func readHeader(record []byte, delimiter byte) (names []string, err error) {
 	}
 }
 
-// mapHeader returns the column of each field of a header. The header of a file that was ingested may lack any optional column.
-func (p *Plan) mapHeader(header []byte, ingested bool) ([]int, error) {
-	names, err := readHeader(header, p.csv.Delimiter)
-	if err != nil {
-		return nil, err
+// mapHeader returns the column of each field of a header, and the fields. The header of a file that was ingested may lack any optional column.
+func (p *Plan) mapHeader(header []byte, ingested bool) (fields []int, names []string, err error) {
+	if names, err = readHeader(header, p.csv.Delimiter); err != nil {
+		return nil, nil, err
 	}
-	fields := make([]int, len(names))
+	fields = make([]int, len(names))
 	given := map[string]bool{}
 	columns := map[string]int{}
 	for i := range p.targets {
@@ -251,7 +250,7 @@ func (p *Plan) mapHeader(header []byte, ingested bool) ([]int, error) {
 			continue
 		}
 		if given[name] {
-			return nil, fmt.Errorf("header %q is given twice", name)
+			return nil, nil, fmt.Errorf("header %q is given twice", name)
 		}
 		fields[f], given[name] = i, true
 	}
@@ -259,11 +258,11 @@ func (p *Plan) mapHeader(header []byte, ingested bool) ([]int, error) {
 		t := &p.targets[i]
 		mayLack := t.absent || ingested && t.optional
 		if !mayLack && !given[t.path[0]] {
-			return nil, fmt.Errorf("no header %q for column %s; the header is %s%s",
+			return nil, nil, fmt.Errorf("no header %q for column %s; the header is %s%s",
 				t.path[0], t.name, strconv.Quote(string(header[:min(len(header), 500)])), cmp.Or(otherEncoding(header), p.hint(header), t.missing(names)))
 		}
 	}
-	return fields, nil
+	return fields, names, nil
 }
 
 // missing completes the error about a missing column: with the name that was probably meant, or with how to declare that files may lack it.
