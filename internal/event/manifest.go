@@ -163,26 +163,21 @@ func RepairHint(what string) string {
 // Class is Data: it remains until it is repaired.
 func (e *NotInCatalogError) Class() failure.Class { return failure.Data }
 
-// CheckUnsealed refuses the number of a sealed batch (rule 3).
+// CheckUnsealed refuses the number of a batch that is sealed (rule 3), whatever the stream's state says: because its manifest or its catalog document
+// exists, or because there are objects of the next batch, since batches are sealed in order.
 func (st *Store) CheckUnsealed(ctx context.Context, stream string, batch uint64) error {
-	there, behind, err := st.isSealed(ctx, stream, batch)
-	if err == nil && (there || behind) {
+	there, err := HasObject(ctx, st.Objects, ManifestName(stream, batch))
+	if err == nil && !there {
+		_, there, err = st.KnownBatch(ctx, stream, batch)
+	}
+	var next []string
+	if err == nil && !there {
+		next, err = st.Objects.List(ctx, BatchPrefix(stream, batch+1))
+	}
+	if err == nil && (there || len(next) > 0) {
 		err = &NotInCatalogError{Stream: stream, Batch: batch, Missing: !there}
 	}
 	return err
-}
-
-// isSealed reports whether a batch is sealed, whatever the stream's state says: because its manifest or its catalog document exists, or because
-// there are objects of the next batch (behind), since batches are sealed in order.
-func (st *Store) isSealed(ctx context.Context, stream string, batch uint64) (there, behind bool, err error) {
-	if there, err = HasObject(ctx, st.Objects, ManifestName(stream, batch)); err != nil || there {
-		return there, false, err
-	}
-	if _, there, err = st.KnownBatch(ctx, stream, batch); err != nil || there {
-		return there, false, err
-	}
-	next, err := st.Objects.List(ctx, BatchPrefix(stream, batch+1))
-	return false, len(next) > 0, err
 }
 
 // LastSealed returns the number of a stream's newest batch according to its state, the catalog's batches and the manifests among the objects.

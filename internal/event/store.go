@@ -104,6 +104,16 @@ func (st *Store) KnownBatch(ctx context.Context, stream string, number uint64) (
 	return b, known, err
 }
 
+// DeleteObjects deletes objects, which may be missing.
+func (st *Store) DeleteObjects(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if err := st.Objects.Delete(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // NoSuchError is returned for a batch, event or row that the stream does not have.
 type NoSuchError struct{ What, Hint string }
 

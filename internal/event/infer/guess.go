@@ -70,7 +70,8 @@ func (g *guess) guessFromTexts(f *field, s *sample) {
 		if g.Type.Kind == column.Decimal && g.Type.Scale > 9 {
 			g.note("so many decimals hint at binary floating point: check what the source means")
 		}
-	case g.compactDate(j), g.tryFormat(j, column.Bool, ""), g.number(f, j, s), g.tryTimes(j):
+	case dateLike(g.Name) && (g.tryFormat(j, column.Date, "%Y%m%d") || g.tryFormat(j, column.Timestamp, "%Y%m%d%H%M%S")): // digits only
+	case g.tryFormat(j, column.Bool, ""), g.number(f, j, s), g.tryTimes(j):
 	default:
 		g.Type = column.Type{Kind: column.String}
 		g.noteNotation(f, s)

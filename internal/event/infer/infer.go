@@ -85,7 +85,7 @@ func read(path string) (*sample, error) {
 	}
 	defer in.close()
 	var s *sample
-	if in.isParquet() {
+	if magic, _ := in.Peek(4); string(magic) == "PAR1" { // a shorter file is none
 		s, err = readParquet(in, path)
 	} else {
 		s, err = readText(in, path)
@@ -187,11 +187,6 @@ func openFile(path string) (*input, error) {
 	}
 	in.Reader = bufio.NewReaderSize(scan.ArrayLines(reader), 1<<16)
 	return in, nil
-}
-
-func (in *input) isParquet() bool {
-	magic, _ := in.Peek(4) // a shorter file is none
-	return string(magic) == "PAR1"
 }
 
 // head is the beginning of a text file.

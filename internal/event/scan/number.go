@@ -89,8 +89,8 @@ const maxDigits = 38
 type significand struct {
 	hi, lo   uint64 // the digits
 	n        int    // how many they are
-	long     bool // more digits than any type has
-	zeros    int  // zeros since the last digit, which may be trailing
+	long     bool   // more digits than any type has
+	zeros    int    // zeros since the last digit, which may be trailing
 	exponent int
 	negative bool
 }
