@@ -111,7 +111,7 @@ func NextBatch(s *project.Stream, state *StreamState, received time.Time) Batch 
 // Batches returns a stream's batches numbered above after, in order.
 func Batches(ctx context.Context, c catalog.Catalog, stream string, after uint64) ([]Batch, error) {
 	batches, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Batch, error) {
-		return catalog.All[Batch](tx, batchesKey(stream), batchKey(stream, after))
+		return catalog.All[Batch](tx, batchKind.prefix(stream), batchKind.key(stream, after))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list batches of %s: %w", stream, err)
@@ -153,7 +153,7 @@ func LastFile(tx catalog.Tx, stream string) (uint64, error) {
 
 // HasAccepted reports whether any batch of files or requests contains events. Batches that retried a quarantine do not count.
 func HasAccepted(tx catalog.Tx, stream string) (bool, error) {
-	for b, err := range catalog.Documents[Batch](tx, batchesKey(stream), "") {
+	for b, err := range catalog.Documents[Batch](tx, batchKind.prefix(stream), "") {
 		if err != nil || b.Accepted > 0 && len(b.Retried) == 0 {
 			return err == nil, err
 		}

@@ -70,14 +70,10 @@ type computedTotals struct {
 	Retraction  uint64            `json:"retraction,omitempty"` // the last one of the batch at that time
 }
 
-func computedTotalsKey(stream string, batch uint64) string {
-	return fmt.Sprintf("totals/%s/%08d", stream, batch)
-}
-
 // withComputed replaces totals that were sealed under another definition than the stream has now by those computed for the batch since.
 func (b *Batch) withComputed(tx catalog.Tx, s *project.Stream) error {
 	var computed computedTotals
-	found, err := tx.Get(computedTotalsKey(b.Stream, b.Batch), &computed)
+	found, err := tx.Get(totalsKind.key(b.Stream, b.Batch), &computed)
 	if err != nil || !found || computed.Retraction != b.excluded.until {
 		return err
 	}
@@ -112,7 +108,7 @@ func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Store, l
 		return fmt.Errorf("compute control totals of batch %d of %s: %w", b.Batch, s.Name, err)
 	}
 	return c.Update(ctx, func(tx catalog.Tx) error {
-		return tx.Put(computedTotalsKey(s.Name, b.Batch), computedTotals{TotalDefinitions(s), totals, b.excluded.until})
+		return tx.Put(totalsKind.key(s.Name, b.Batch), computedTotals{TotalDefinitions(s), totals, b.excluded.until})
 	})
 }
 

@@ -62,7 +62,7 @@ func FoldedBatches(ctx context.Context, c catalog.Catalog, s *project.Stream, af
 
 // excludeRetracted removes what is retracted from a batch, its counts and its control totals.
 func (b *Batch) excludeRetracted(tx catalog.Tx, s *project.Stream, until uint64) error {
-	list, err := listRetractions(tx, retractionBatchPrefix(b.Stream, b.Batch), until)
+	list, err := listRetractions(tx, retractionKind.key(b.Stream, b.Batch)+"/", until)
 	left := active(list)
 	if err != nil || len(left) == 0 || b.GivenUp != nil {
 		return err

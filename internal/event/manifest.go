@@ -251,7 +251,7 @@ func (st *Store) EnsureRetraction(ctx context.Context, stream string, last uint6
 		return err
 	}
 	list, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) ([]Retraction, error) {
-		return listRetractions(tx, retractionPrefix(stream), last)
+		return listRetractions(tx, retractionKind.prefix(stream), last)
 	})
 	if err != nil || len(list) == 0 {
 		return err
