@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"bursar/internal/catalog"
@@ -194,11 +195,6 @@ func Shorter(a, b time.Duration) time.Duration {
 // MayResolve reports whether a retraction may concern an event that counts twice. The dedupe index contains only one of the two, so it must be
 // rebuilt.
 func (state *StreamState) MayResolve(r *Retraction) bool {
-	for _, d := range state.CountedTwice {
-		at := Place{r.File, r.Row}
-		if r.Event == "" || PlaceOf(d.A) == at || PlaceOf(d.B) == at {
-			return true
-		}
-	}
-	return false
+	at := Place{r.File, r.Row}
+	return slices.ContainsFunc(state.CountedTwice, func(d CountedTwice) bool { return r.Event == "" || PlaceOf(d.A) == at || PlaceOf(d.B) == at })
 }
