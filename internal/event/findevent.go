@@ -68,6 +68,17 @@ var ErrNotLocal = errors.New("bug: the objects are not files that SQL can read")
 
 // queryEvents reads columns of the events of batches that satisfy a condition, or of all if it is empty.
 func (st *Store) queryEvents(ctx context.Context, s *project.Stream, batches []Batch, fields []column.Field, where string, each func(rows []column.Vector) error) error {
+	return st.withEvents(s, batches, func(session *duck.Session, events string) error {
+		sql := fmt.Sprintf("SELECT %s FROM (%s)", selectList(fields, func(f column.Field) string { return column.QuoteIdentifier(f.Name) }), events)
+		if where != "" {
+			sql += " WHERE " + where
+		}
+		return session.Query(ctx, sql, each)
+	})
+}
+
+// withEvents calls do with a session and the view of the events of batches.
+func (st *Store) withEvents(s *project.Stream, batches []Batch, do func(session *duck.Session, events string) error) error {
 	files, local := st.Objects.(object.Local)
 	if !local {
 		return ErrNotLocal
@@ -77,11 +88,7 @@ func (st *Store) queryEvents(ctx context.Context, s *project.Stream, batches []B
 		return err
 	}
 	defer session.Close()
-	sql := fmt.Sprintf("SELECT %s FROM (%s)", selectList(fields, func(f column.Field) string { return column.QuoteIdentifier(f.Name) }), ViewSQL(files, s, batches))
-	if where != "" {
-		sql += " WHERE " + where
-	}
-	return session.Query(ctx, sql, each)
+	return do(session, ViewSQL(files, s, batches))
 }
 
 // readAt is the condition that an event was read at one of the places, which are formatted for SQL.

@@ -234,7 +234,7 @@ func checkNew(tx catalog.Tx, s *project.Stream, state *StreamState) error {
 
 // checkLeftOut refuses a column that ingested files may have had values for.
 func checkLeftOut(tx catalog.Tx, s *project.Stream, c *project.Column) error {
-	for b, err := range catalog.Documents[Batch](tx, batchesKey(s.Name), "") {
+	for b, err := range catalog.Documents[Batch](tx, batchKind.prefix(s.Name), "") {
 		switch {
 		case err != nil:
 			return err

@@ -63,9 +63,7 @@ func (b *streamFolder) wait(ctx context.Context, next time.Duration) {
 	wake := b.wake
 	var due <-chan time.Time
 	if next > 0 {
-		timer := time.NewTimer(next)
-		defer timer.Stop()
-		due = timer.C
+		due = time.After(next)
 	}
 	if b.pause > 0 {
 		wake = nil

@@ -5,6 +5,7 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -119,9 +120,7 @@ func (w *watch) updateWatches(notify *fsnotify.Watcher) {
 }
 
 func (w *watch) signal(path string) {
-	if b := w.boxes[filepath.Base(filepath.Dir(path))]; b != nil {
-		b.signal()
-	} else if b := w.boxes[filepath.Base(path)]; b != nil {
+	if b := cmp.Or(w.boxes[filepath.Base(filepath.Dir(path))], w.boxes[filepath.Base(path)]); b != nil {
 		b.signal()
 	}
 }

@@ -33,7 +33,7 @@ func (l *levels) build(n uint64, fill func(*builder) error) error {
 			return err
 		}
 	}
-	for l.mergeable() {
+	for n := len(l.inMemory); n >= fanIn && l.inMemory[n-fanIn].level == l.inMemory[n-1].level; n = len(l.inMemory) {
 		if err := l.merge(); err != nil {
 			return err
 		}
@@ -44,12 +44,6 @@ func (l *levels) build(n uint64, fill func(*builder) error) error {
 	}
 	l.inMemory = append(l.inMemory, t)
 	return nil
-}
-
-// mergeable reports whether the last fanIn tables have the same level.
-func (l *levels) mergeable() bool {
-	n := len(l.inMemory)
-	return n >= fanIn && l.inMemory[n-fanIn].level == l.inMemory[n-1].level
 }
 
 func (l *levels) merge() error {

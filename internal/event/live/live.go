@@ -1,5 +1,8 @@
 // Live intake: events of one stream, accepted as they arrive.
 
+// Package live ingests requests of a stream as they arrive. A request is answered when its rows are checked and its body is durable in the spool
+// (rule 1). One loop writes the spool and seals the open batch; after an error, or the death of a process, the spool is sealed first. Repeated
+// requests with an idempotency key get the first answer. What becomes of rows is decided in package intake; this package must not parse them.
 package live
 
 import (
@@ -44,7 +47,7 @@ type Intake struct {
 	options  Options
 	receiver *intake.Receiver
 	queue    queue
-	keys     pendingKeys
+	keys     sync.Map // the requests with keys that are in progress or whose batch is not sealed yet: *pendingRequest by key
 	commands chan command
 	tables   sync.Mutex      // locked while tables of the dedupe index are opened or deleted
 	ctx      context.Context // of everything that belongs to no caller
@@ -125,7 +128,8 @@ func (l *Intake) Accept(ctx context.Context, r Request) (answers.Answer, error) 
 		}
 		return l.wait(ctx, p)
 	}
-	if first := l.keys.claim(p); first != nil {
+	if earlier, taken := l.keys.LoadOrStore(p.key, p); taken {
+		first, _ := earlier.(*pendingRequest) // nothing else is stored
 		return awaitFirst(ctx, first, p)
 	}
 	answer, found, err := l.earlierAnswer(ctx, p)
@@ -133,7 +137,7 @@ func (l *Intake) Accept(ctx context.Context, r Request) (answers.Answer, error) 
 		err = l.queue.put(p)
 	}
 	if err != nil || found {
-		l.keys.drop(p)
+		l.keys.CompareAndDelete(p.key, p)
 		p.answer = answer
 		p.finish(err)
 		return answer, err
@@ -191,9 +195,7 @@ func (l *Intake) withdraw(p *pendingRequest, err error) {
 }
 
 func (l *Intake) fail(p *pendingRequest, err error) {
-	if p.key != "" {
-		l.keys.drop(p)
-	}
+	l.keys.CompareAndDelete(p.key, p)
 	p.finish(err)
 }
 

@@ -63,11 +63,7 @@ func (l *Intake) shutDown() {
 	if l.open != nil {
 		l.failBatch(ErrClosed)
 	}
-	for {
-		requests := l.queue.pop(maxWaitingBytes)
-		if len(requests) == 0 {
-			return
-		}
+	for requests := l.queue.pop(maxWaitingBytes); len(requests) > 0; requests = l.queue.pop(maxWaitingBytes) {
 		l.failAll(requests, ErrClosed)
 	}
 }
@@ -142,8 +138,7 @@ func (l *Intake) ensureOpen() error {
 	if l.open != nil {
 		return nil
 	}
-	err := l.beginBatch()
-	if err != nil {
+	if err := l.beginBatch(); err != nil {
 		l.markBroken(err)
 		return l.reportBroken(err)
 	}
@@ -243,6 +238,11 @@ func (l *Intake) recoverBroken(ctx context.Context) error {
 	}
 	l.broken, l.failures, l.lastReported = nil, 0, ""
 	l.recoveries.Add(1)
-	l.keys.dropDone()
+	l.keys.Range(func(key, value any) bool { // the answers of answered requests are in the catalog now
+		if p, _ := value.(*pendingRequest); p.isDone() {
+			l.keys.CompareAndDelete(key, value)
+		}
+		return true
+	})
 	return nil
 }

@@ -112,18 +112,13 @@ func (f *File) Header() []byte { return f.header }
 func (f *File) Undeclared() []string { return f.undeclared }
 
 func (f *File) start() {
-	f.wg.Add(1 + f.options.Workers)
-	go func() {
-		defer f.wg.Done()
-		f.read()
-	}()
+	f.wg.Go(f.read)
 	for range f.options.Workers {
-		go func() {
-			defer f.wg.Done()
+		f.wg.Go(func() {
 			for t := range f.work {
 				f.do(t)
 			}
-		}()
+		})
 	}
 }
 
@@ -234,19 +229,12 @@ func (f *File) Close() error {
 	return err
 }
 
+// discard removes what the blocks that Next did not return left behind. Every task has ended.
 func (f *File) discard() {
 	close(f.order)
 	drop := func(t *task) {
-		for {
-			select {
-			case b, ok := <-t.out:
-				if !ok {
-					return
-				}
-				b.removeFiles()
-			default:
-				return
-			}
+		for b := range t.out {
+			b.removeFiles()
 		}
 	}
 	if f.current != nil {

@@ -87,10 +87,10 @@ const maxDigits = 38
 
 // significand is a number's value: digits × 10^exponent, without zeros at either end of the digits.
 type significand struct {
-	digits   [maxDigits]byte
-	n        int
-	long     bool // more digits than any type has
-	zeros    int  // zeros since the last digit, which may be trailing
+	hi, lo   uint64 // the digits
+	n        int    // how many they are
+	long     bool   // more digits than any type has
+	zeros    int    // zeros since the last digit, which may be trailing
 	exponent int
 	negative bool
 }
@@ -110,12 +110,17 @@ func (s *significand) add(d byte, decimal bool) {
 		s.n, s.zeros = maxDigits, 0
 		return
 	}
+	s.n += s.zeros + 1
 	for ; s.zeros > 0; s.zeros-- {
-		s.digits[s.n] = 0
-		s.n++
+		s.push(0)
 	}
-	s.digits[s.n] = d
-	s.n++
+	s.push(uint64(d))
+}
+
+func (s *significand) push(d uint64) {
+	carry, low := bits.Mul64(s.lo, 10)
+	sum, c := bits.Add64(low, d, 0)
+	s.hi, s.lo = s.hi*10+carry+c, sum
 }
 
 // exact parses any number: [+-] digits with an optional decimal mark, digits before or after it, group marks in threes before it, an
@@ -135,17 +140,10 @@ func exact(tok []byte, scale int, mark, group byte) (unscaled decimal.Int128, re
 	case s.long || s.n+shift > maxDigits:
 		return unscaled, Overflows
 	}
-	var hi, lo uint64
-	for i := range s.n + shift {
-		d := uint64(0)
-		if i < s.n {
-			d = uint64(s.digits[i])
-		}
-		carry, low := bits.Mul64(lo, 10)
-		sum, c := bits.Add64(low, d, 0)
-		hi, lo = hi*10+carry+c, sum
+	for range shift {
+		s.push(0)
 	}
-	unscaled = decimal.NewInt128(int64(hi), lo)
+	unscaled = decimal.NewInt128(int64(s.hi), s.lo)
 	if s.negative {
 		unscaled = unscaled.Negate()
 	}

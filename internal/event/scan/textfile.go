@@ -76,16 +76,17 @@ func (d *textFeed) readHeader() error {
 			continue
 		}
 		d.first, d.firstOffset, d.file.header = piece.text, rest, header
-		if d.fields, err = d.file.plan.mapHeader(header, false); err != nil {
+		fields, names, err := d.file.plan.mapHeader(header, false)
+		if err != nil {
 			return &ReadError{File: d.file.name, Row: 1, Err: err}
 		}
-		names, err := readHeader(header, d.file.plan.csv.Delimiter)
+		d.fields = fields
 		for i, name := range names {
 			if d.fields[i] < 0 {
 				d.file.undeclared = append(d.file.undeclared, name)
 			}
 		}
-		return err
+		return nil
 	}
 }
 
@@ -220,6 +221,6 @@ func (p *Plan) fieldsOf(t *text, header []byte) (fields []int, from int, err err
 			return nil, 0, errors.New("no header")
 		}
 	}
-	fields, err = p.mapHeader(header, ingested)
+	fields, _, err = p.mapHeader(header, ingested)
 	return fields, from, err
 }

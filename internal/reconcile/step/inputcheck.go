@@ -66,7 +66,7 @@ func (e *Executor) checkSums(ctx context.Context, plan *fold.Plan, run *runs.Run
 			want, same := event.Totals{}, true
 			for i := range own {
 				same = same && own[i].HasTotals(s, []string{name})
-				if err := want.Add(event.Totals{name: own[i].TotalsNow(s)[name]}); err != nil {
+				if err := want.Add(event.Totals{name: own[i].Totals.Now(s)[name]}); err != nil {
 					return err
 				}
 			}

@@ -239,12 +239,12 @@ func (v *verification) checkBatchTotals(ctx context.Context) (string, error) {
 func (v *verification) recount(ctx context.Context, b event.Batch) error {
 	stream := v.plan.Events.Stream(b.Stream)
 	count := event.NewRecount(stream, b.Columns)
-	views := map[string]string{"events": event.ViewSQL(v.Objects, stream, []event.Batch{b})}
-	err := v.Query(ctx, views, count.SQL("events"), func(rows []column.Vector) error {
-		count.Add(rows)
-		return nil
-	})
+	session, err := v.OpenViews(ctx, map[string]string{"events": event.ViewSQL(v.Objects, stream, []event.Batch{b})})
 	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := count.Read(ctx, session, "events"); err != nil {
 		return err
 	}
 	return count.Compare(b)
