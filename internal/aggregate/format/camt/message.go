@@ -37,27 +37,16 @@ type message struct {
 	detailCharges      chargeSum // of the open detail
 }
 
-func (m *message) startMessage(kind statement.Kind, format string) {
-	m.kind, m.format, m.foundMessage, m.fields, m.statementsInMessage = kind, format, true, fields{}, 0
-}
-
 // start handles the start tag of an element of the table.
 func (m *message) start(n *node, attributes []xml.Attr) {
 	if n.money != nil {
-		m.setCurrency(n, attributes)
+		isCurrency := func(a xml.Attr) bool { return a.Name.Local == "Ccy" && a.Name.Space == "" }
+		if i := slices.IndexFunc(attributes, isCurrency); i >= 0 {
+			m.set(n, &n.money(&m.fields).currency, strings.TrimSpace(attributes[i].Value))
+		}
 	}
 	if n.onStart != nil {
 		n.onStart(m)
-	}
-}
-
-// setCurrency stores the currency attribute of an amount.
-func (m *message) setCurrency(n *node, attributes []xml.Attr) {
-	for i := range attributes {
-		if attributes[i].Name.Local == "Ccy" && attributes[i].Name.Space == "" {
-			m.set(n, &n.money(&m.fields).currency, strings.TrimSpace(attributes[i].Value))
-			return
-		}
 	}
 }
 
@@ -181,11 +170,9 @@ func (m *message) finish() {
 		m.walk.fail(m.walk.refuse("<%.40s> contains no CAMT message", m.walk.root).
 			Advise("<BkToCstmrStmt>, <BkToCstmrAcctRpt> or <BkToCstmrDbtCdtNtfctn> is expected"))
 	case m.statements == 0:
-		m.walk.fail(m.walk.refuse("the message contains no statement").Advise("ask the bank for a message with <" + strings.Join(statementElements, ">, <") + ">"))
+		m.walk.fail(m.walk.refuse("the message contains no statement").Advise("ask the bank for a message with <Stmt>, <Rpt>, <Ntfctn>"))
 	}
 }
-
-var statementElements = []string{"Stmt", "Rpt", "Ntfctn"}
 
 // setPage sets the statement's page number and whether there are other pages. Versions whose statements have no pages
 // have pages of messages: the first statement of a later page may continue the previous one, and any statement of a

@@ -138,7 +138,8 @@ func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 		opened.format = found.format
 	}
 	w.messageDepth, opened.node = w.depth, messageTree
-	w.message.startMessage(found.kind, opened.format)
+	m := w.message
+	m.kind, m.format, m.foundMessage, m.fields, m.statementsInMessage = found.kind, opened.format, true, fields{}, 0
 }
 
 func (w *walk) end(name xml.Name) {
