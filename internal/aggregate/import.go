@@ -164,9 +164,8 @@ func (r *reading) adjust(ctx context.Context, files map[string]*cancel.File, acc
 // adjustment cancels and restores what is stored, for the files of this import.
 func (r *reading) adjustment() *cancel.Adjustment {
 	return &cancel.Adjustment{
-		Streams: &r.Streams, Ingest: r.Ingest, FindIDs: r.FindIDs, Files: r.files, Limits: r.bounds(), Scratch: r.Scratch,
-		Dir: r.dir, Rules: r.rules, Institution: r.options.Institution, Spools: r.spools, Stale: r.staleObjects,
-		HasUnique: r.hasUnique, Awaiting: r.awaiting, Restated: r.restated, Decided: r.decide,
+		Names: *r.storedNames(), Files: r.files, Limits: r.bounds(), Scratch: r.Scratch,
+		Rules: r.rules, Institution: r.options.Institution, Spools: r.spools, HasUnique: r.hasUnique, Awaiting: r.awaiting, Restated: r.restated, Decided: r.decide,
 	}
 }
 

@@ -14,25 +14,21 @@ import (
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/format"
 	"bursar/internal/aggregate/imported"
+	"bursar/internal/aggregate/match"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/aggregate/rules"
-	"bursar/internal/project"
 )
 
 // Adjustment cancels and restores what is stored, after the rows of an import are ingested.
 type Adjustment struct {
-	*imported.Streams
-	Ingest  rows.IngestFunc
-	FindIDs func(ctx context.Context, s *project.Stream, ids []string) (map[string]uint64, error)
-	Files   format.Opener
-	Limits  rows.Limits
-	Scratch string // of all imports
-	Dir     string // for files of rows; below Scratch
+	match.Names // Stale and Dir, below Scratch, are those of the import
+	Files       format.Opener
+	Limits      rows.Limits
+	Scratch     string // of all imports
 
 	Rules       rules.Set
 	Institution string        // restricts the CSV mappings of the import
 	Spools      []*rows.Spool // of the import
-	Stale       []string      // objects that are read again: their stored entries are not matched in other words
 	HasUnique   bool          // the import has entries whose reference identifies them permanently
 
 	Awaiting map[string]bool // ids of statements with another version, between which the next statement decides

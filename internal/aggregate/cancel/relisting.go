@@ -17,7 +17,6 @@ import (
 	"bursar/internal/aggregate/format"
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
-	"bursar/internal/aggregate/match"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/aggregate/rules"
 	"bursar/internal/failure"
@@ -206,10 +205,8 @@ func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error)
 	if err := l.rows.Close(); err != nil {
 		return nil, err
 	}
-	names := &match.Names{
-		Streams: l.Streams, Ingest: l.Ingest, FindIDs: l.FindIDs, Dir: l.dir, Stale: l.Stale,
-		OnSibling: func(id identity.Digest) { l.siblings[id] = true },
-	}
+	names := l.Names
+	names.Dir, names.OnSibling = l.dir, func(id identity.Digest) { l.siblings[id] = true }
 	var err error
 	if l.slots, err = names.Resolve(ctx, []*rows.Spool{l.rows}, l.names); err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ type Names struct {
 	Dir     string   // for files of rows
 	Stale   []string // objects that are read again: their stored entries are not matched in other words
 
-	OnSibling func(id identity.Digest) // as resolver.onSibling
+	OnSibling func(id identity.Digest) // reports an entry of a base of which some entries were cancelled; may be nil
 }
 
 // Resolve gives the entries of all spools the ids by which they are stored, and returns the new rows of the stream.
@@ -47,22 +47,16 @@ func (s *Names) Resolve(ctx context.Context, spools []*rows.Spool, names *rows.N
 			slots.Name = parts[0].Name
 		}
 	}
-	renamed := rows.Renamings{}
+	r := &resolver{Names: s, listings: names.Listings, renamed: rows.Renamings{}}
 	err := rows.WriteFile(slots.Path, func(to *bufio.Writer) error {
-		matching := &resolver{
-			listings: names.Listings, stored: s.storedSlots, rename: renamed.Add, onSibling: s.OnSibling,
-			addSlot: func(n *rows.NamedEntry, id, slot identity.Digest) error {
-				slots.Rows++
-				_, err := to.Write(slotRow(n, id, slot, &names.Listings[n.Listing]))
-				return err
-			},
-		}
-		return names.Passes(func(list []rows.NamedEntry) error { return matching.resolve(ctx, list) })
+		r.to = to
+		return names.Passes(func(list []rows.NamedEntry) error { return r.resolve(ctx, list) })
 	})
 	if err != nil {
 		return nil, fmt.Errorf("match entries: %w", err)
 	}
-	return slots, renamed.Apply(spools)
+	slots.Rows = r.added
+	return slots, r.renamed.Apply(spools)
 }
 
 func slotRow(n *rows.NamedEntry, id, slot identity.Digest, s *rows.Listing) rows.Row {

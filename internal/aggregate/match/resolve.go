@@ -5,6 +5,7 @@
 package match
 
 import (
+	"bufio"
 	"context"
 	"slices"
 
@@ -24,11 +25,18 @@ type slot struct {
 
 // resolver gives entries the ids by which they are stored.
 type resolver struct {
-	listings  []rows.Listing
-	stored    func(ctx context.Context, bases []identity.Digest) (map[identity.Digest][]slot, error)
-	addSlot   func(n *rows.NamedEntry, id, slot identity.Digest) error // adds a slot for an entry that is not stored yet under the name at hand
-	rename    func(file uint32, from, to identity.Digest)              // reports an entry that gets another id than that of its content
-	onSibling func(id identity.Digest)                                 // reports an entry of a base of which some entries were cancelled; may be nil
+	*Names
+	listings []rows.Listing
+	renamed  rows.Renamings // entries that get another id than that of their content
+	to       *bufio.Writer  // the new slots
+	added    int64          // their number
+}
+
+// addSlot adds a slot for an entry that is not stored yet under the name at hand.
+func (r *resolver) addSlot(n *rows.NamedEntry, id, slot identity.Digest) error {
+	r.added++
+	_, err := r.to.Write(slotRow(n, id, slot, &r.listings[n.Listing]))
+	return err
 }
 
 // resolve handles all entries of some groups.
@@ -41,7 +49,7 @@ func (r *resolver) resolve(ctx context.Context, list []rows.NamedEntry) error {
 		}
 	}
 	slices.SortFunc(lookedUp, func(a, b identity.Digest) int { return slices.Compare(a[:], b[:]) })
-	stored, err := r.stored(ctx, slices.Compact(lookedUp))
+	stored, err := r.storedSlots(ctx, slices.Compact(lookedUp))
 	if err != nil {
 		return err
 	}

@@ -99,9 +99,9 @@ func currencies(balances []statement.Balance) map[string]*ledger {
 	if len(balances) < 4 || !slices.ContainsFunc(balances, func(b statement.Balance) bool { return b.Currency != balances[0].Currency }) {
 		return nil
 	}
-	apart := map[string][]statement.Balance{}
+	apart, booked := map[string][]statement.Balance{}, balanceFamilies[0]
 	for i := range balances {
-		if isBookedBalance(balances[i].Code) {
+		if code := balances[i].Code; slices.Contains(booked.opening, code) || slices.Contains(booked.closing, code) {
 			apart[balances[i].Currency] = append(apart[balances[i].Currency], balances[i])
 		}
 	}
@@ -116,10 +116,6 @@ func currencies(balances []statement.Balance) map[string]*ledger {
 		return nil
 	}
 	return ledgers
-}
-
-func isBookedBalance(code string) bool {
-	return slices.Contains(balanceFamilies[0].opening, code) || slices.Contains(balanceFamilies[0].closing, code)
 }
 
 // ledger returns the ledger that counts entries of a currency. Entries in other currencies than the statement's go to the first.

@@ -124,12 +124,6 @@ func (t *Builder) Summary() Summary {
 	return s
 }
 
-// Notice keeps a notice.
-func (t *Builder) Notice(n *statement.Notice) error {
-	t.notice(n)
-	return nil
-}
-
 // Begin starts a statement.
 func (t *Builder) Begin(s *statement.Statement) error {
 	t.stmt, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
@@ -171,7 +165,11 @@ func (t *Builder) Entry(e *statement.Entry) error {
 		t.byCurrency = currencies(t.balances)
 		head := t.headDigest()
 		t.occurrences.begin(head)
-		t.undatedScope = t.scopeOfUndated(head)
+		if b := boundsOf(t.balances); b.booked && b.opening >= 0 && b.closing >= 0 { // the same when it is sent again
+			t.undatedScope = head.String()
+		} else {
+			t.undatedScope = identity.MessageID(t.stmt)
+		}
 	}
 	t.entryCount++
 	t.entry, t.details = e, ledger{}
@@ -184,7 +182,11 @@ func (t *Builder) Entry(e *statement.Entry) error {
 		t.base = identity.EntryBase(t.name, t.stmt, e, t.reference(e), t.undatedScope)
 		return t.failed
 	}
-	t.base = identity.FormerBase(t.stmt, e, identity.FormerPart(t.stmt, t.intermediateOpening()), t.undatedScope)
+	intermediate := "" // the balance that a later part of a statement opens with
+	if len(t.balances) > 0 && t.balances[0].Subtype == openingMT940 {
+		intermediate = t.balances[0].Amount
+	}
+	t.base = identity.FormerBase(t.stmt, e, identity.FormerPart(t.stmt, intermediate), t.undatedScope)
 	t.id = t.base
 	if e.Unique && !e.Shared {
 		return t.failed

@@ -221,20 +221,3 @@ func (t *Builder) headDigest() identity.Digest {
 	}
 	return identity.Of(texts...)
 }
-
-// scopeOfUndated identifies the statement in the ids of entries without a booking day: by its opening and closing
-// balances, which are the same when it is sent again, or by its message where these are not known before the entries.
-func (t *Builder) scopeOfUndated(head identity.Digest) string {
-	if b := boundsOf(t.balances); b.booked && b.opening >= 0 && b.closing >= 0 {
-		return head.String()
-	}
-	return identity.MessageID(t.stmt)
-}
-
-// intermediateOpening is the balance that a later part of a statement opens with.
-func (t *Builder) intermediateOpening() string {
-	if len(t.balances) > 0 && t.balances[0].Subtype == openingMT940 {
-		return t.balances[0].Amount
-	}
-	return ""
-}

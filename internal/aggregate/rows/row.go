@@ -148,10 +148,10 @@ func (m Renamings) rewrite(f *Spooled, details bool) (err error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = os.Rename(f.Path+".new", f.Path)
 	}
-	return os.Rename(f.Path+".new", f.Path)
+	return err
 }
 
 // renaming is the state of rewriting a file.

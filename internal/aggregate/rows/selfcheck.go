@@ -158,20 +158,22 @@ func (r *reports) takes(kept, bytes int) bool {
 	return true
 }
 
-func (r *reports) notice(n *statement.Notice) {
+// Notice keeps a notice.
+func (r *reports) Notice(n *statement.Notice) error {
 	size := valueOverhead
 	for i := range n.Fields {
 		size += valueOverhead + min(len(n.Fields[i].Name), statement.MaxValueLength) + min(len(n.Fields[i].Value), statement.MaxValueLength)
 	}
 	if !r.takes(len(r.notices), size) {
 		r.moreNotices += max(n.Count, 1)
-		return
+		return nil
 	}
 	kept := statement.Notice{Place: n.Place, What: statement.Brief(n.What, statement.MaxValueLength), Count: n.Count}
 	for _, f := range n.Fields {
 		kept.Fields = append(kept.Fields, statement.Field{Name: statement.Brief(f.Name, statement.MaxValueLength), Value: statement.Brief(f.Value, statement.MaxValueLength)})
 	}
 	r.notices = append(r.notices, kept)
+	return nil
 }
 
 func (r *reports) fault(account, day, fault string) {
