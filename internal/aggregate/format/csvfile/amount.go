@@ -41,12 +41,6 @@ func parseNumber(text string, m *project.CSVMapping) parsedNumber {
 	return parsedNumber{decimal: decimal, ok: true, hasDirection: signed || direction != 0, currency: currency}
 }
 
-// amount parses a number that needs no direction: a balance or a total.
-func amount(text string, m *project.CSVMapping) (decimal string, ok bool) {
-	n := parseNumber(text, m)
-	return n.decimal, n.ok
-}
-
 // trimForms removes what is declared to be next to a number: at most one form, which gives the direction as '+' or
 // '-', and one currency. They may be nested, as in "(EUR 3,00)" and "-$3.00".
 func trimForms(text string, w *project.Notation) (bare string, direction byte, currency string) {
@@ -164,7 +158,7 @@ func (t *table) signedAmount(r row, currency string) (decimal, reason string) {
 	case c.sign >= 0:
 		return t.amountBySignColumn(r, text, n)
 	case !n.hasDirection && len(m.Notation.Positive) > 0 && !isZero(n.decimal):
-		return statement.Unreadable(text, 0), undirectedReason(name, text)
+		return statement.Unreadable(text, 0), "column " + quote(name) + " is " + quote(text) + ", which has neither a sign nor a form of `positive` or `negative`"
 	}
 	return n.decimal, ""
 }

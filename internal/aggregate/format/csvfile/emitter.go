@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"slices"
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/project"
@@ -226,6 +227,11 @@ func (e *emitter) emitBalance(at statement.Place, code string, m datedBalance) {
 
 // endScope ends the scope of a control row, or of the file.
 func (e *emitter) endScope() {
+	e.emitWaiting()
+	if e.current == nil {
+		e.checkEmptyScope()
+		return
+	}
 	e.checkControl()
 	e.endStatement()
 	e.previous = nil
@@ -235,17 +241,13 @@ func (e *emitter) endScope() {
 // finish ends the file. A file without rows is reported as a notice, because its days are unknown.
 func (e *emitter) finish() {
 	end := e.table.lineStart(e.table.line + 1)
-	e.emitWaiting()
-	switch {
-	case e.current != nil:
-		e.endScope()
-	case e.scope.control != nil:
-		e.checkEmptyScope(e.scope.control)
-	}
+	e.endScope()
 	if len(e.groups) == 0 && e.mapping.Control != nil && !e.emptyControl {
 		e.out.Fail(statement.Refuse(end, "there are no rows and no control row").Advise("ask for the whole file"))
 	}
-	e.emitNotices()
+	for _, n := range slices.Concat(e.skipped, e.table.notes) {
+		e.out.Notice(&n)
+	}
 	if len(e.groups) == 0 {
 		e.out.Notice(&statement.Notice{Place: end, What: "file without rows"})
 	}

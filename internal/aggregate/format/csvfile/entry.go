@@ -102,8 +102,8 @@ func (e *emitter) buildEntry(r row) {
 	}
 	e.hasBooked = true
 	entry.Unique = e.mapping.Unique && entry.Reference != ""
-	balance, _ := amount(t.cell(r, c.balance), e.mapping)
-	e.running.add(r.place, entry.Booked, entry.Amount, balance)
+	balance := parseNumber(t.cell(r, c.balance), e.mapping)
+	e.running.add(r.place, entry.Booked, entry.Amount, balance.decimal)
 }
 
 // setRefusal keeps the first reason why the row cannot be ingested; an empty reason is ignored.
@@ -152,14 +152,6 @@ func (n *noticeCounts) add(at statement.Place, what, field, value string) {
 		}
 	}
 	*n = append(*n, statement.Notice{Place: at, What: what, Fields: fields, Count: 1})
-}
-
-func (e *emitter) emitNotices() {
-	for _, list := range []noticeCounts{e.skipped, e.table.notes} {
-		for i := range list {
-			e.out.Notice(&list[i])
-		}
-	}
 }
 
 // entryDate returns a date as entries have it. If it cannot be read, it returns the text in backquotes, so that
@@ -229,10 +221,6 @@ func unknownValueReason(column, value, declared string) string {
 		return "column " + quote(column) + " is empty, which is neither " + declared
 	}
 	return "column " + quote(column) + " is " + quote(value) + ", which is neither " + declared
-}
-
-func undirectedReason(column, text string) string {
-	return "column " + quote(column) + " is " + quote(text) + ", which has neither a sign nor a form of `positive` or `negative`"
 }
 
 func otherCurrencyReason(column, text, adjacent, currency string) string {

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
@@ -157,11 +159,13 @@ func (t *table) advance() {
 		}
 		if note := t.mapping.NotePattern(t.nextRow.cell(0)); note != "" && !t.isMarkedControl(t.nextRow) {
 			t.notes.add(t.nextRow.place, "note among the rows", "notes", note)
-		} else if !t.nextRow.isBlank() {
+		} else if slices.ContainsFunc(t.nextRow.fields, isNotBlank) || len(t.nextRow.fields) == 0 {
 			return
 		}
 	}
 }
+
+func isNotBlank(field string) bool { return strings.TrimSpace(field) != "" }
 
 // readRow reads one row. A row with invalid quotes or a wrong number of fields is returned with its defect.
 func (t *table) readRow() (row, error) {
