@@ -70,7 +70,7 @@ func (o *originals) addVersions(d *completeness.Decision) {
 
 // addContested adds the days of balanced statements that have another version: an earlier decision may have cancelled what
 // one of them lists, although it counts now.
-func (o *originals) addContested(whole []completeness.Balanced, awaiting map[string]bool) {
+func (o *originals) addContested(whole []completeness.Whole, awaiting map[string]bool) {
 	for _, s := range whole {
 		if slices.ContainsFunc(s.Pages, func(page completeness.Page) bool { return awaiting[page.ID] }) {
 			o.spans, o.mayRestore = append(o.spans, Days{s.From, s.To}), true

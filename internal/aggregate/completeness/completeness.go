@@ -80,7 +80,9 @@ func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, 
 		r.doubts, r.replaced = made.doubts[key], made.replaced[key]
 		for _, v := range byKind {
 			r.statements = append(r.statements, v.counting...)
-			r.Superseded = append(r.Superseded, v.superseded()...)
+			for _, g := range v.replaced {
+				r.Superseded = append(r.Superseded, superseded(g.statement, g.by, g.reason, changeOf(g.statement, g.by)))
+			}
 			quarantined.supersede(r, v)
 		}
 		c.judge(r, days, q.Until, accepted)

@@ -39,7 +39,12 @@ func trail(statements []*storedStatement, closing string) []*storedStatement {
 	if len(statements) == 1 {
 		return statements
 	}
-	g := newGraph(statements)
+	g := &graph{from: map[string][]*storedStatement{}, in: map[string]int{}, out: map[string]int{}}
+	for _, s := range statements {
+		g.from[s.Opening] = append(g.from[s.Opening], s)
+		g.out[s.Opening]++
+		g.in[s.Closing]++
+	}
 	ordered := make([]*storedStatement, 0, len(statements))
 	if g.out[closing] > g.in[closing] || !g.starts() {
 		ordered = g.walk(ordered, closing)
@@ -59,16 +64,6 @@ func trail(statements []*storedStatement, closing string) []*storedStatement {
 type graph struct {
 	from    map[string][]*storedStatement
 	in, out map[string]int
-}
-
-func newGraph(statements []*storedStatement) *graph {
-	g := &graph{from: map[string][]*storedStatement{}, in: map[string]int{}, out: map[string]int{}}
-	for _, s := range statements {
-		g.from[s.Opening] = append(g.from[s.Opening], s)
-		g.out[s.Opening]++
-		g.in[s.Closing]++
-	}
-	return g
 }
 
 // starts reports whether more statements open than close with some balance: a trail begins there.
@@ -139,7 +134,10 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, since
 		if !expects(statement.ParseDay(day)) {
 			continue
 		}
-		acceptance := acceptedOn(accepted, day)
+		var acceptance *Acceptance
+		if i := slices.IndexFunc(accepted, func(a *Acceptance) bool { return a.From <= day && day <= a.To }); i >= 0 {
+			acceptance = accepted[i]
+		}
 		if last := len(gaps) - 1; open && gaps[last].Accepted == acceptance {
 			gaps[last].To = day
 			continue
@@ -148,16 +146,6 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, since
 		open = true
 	}
 	return gaps
-}
-
-// acceptedOn is the acceptance of a day without a statement, or nil.
-func acceptedOn(list []*Acceptance, day string) *Acceptance {
-	for _, a := range list {
-		if a.From <= day && day <= a.To {
-			return a
-		}
-	}
-	return nil
 }
 
 // skip is a gap in the numbers.

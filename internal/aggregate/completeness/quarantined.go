@@ -19,7 +19,10 @@ import (
 )
 
 // quarantinedRows are the rows of each statement that are in quarantine: the statement lists them, and the stream does not have them.
-type quarantinedRows map[string]*statementRejects
+type quarantinedRows map[statementKey]*statementRejects
+
+// statementKey is what a row says of the statement that lists it.
+type statementKey struct{ object, account, statement string }
 
 type statementRejects struct {
 	rows      int
@@ -34,23 +37,20 @@ type rejectedRow struct {
 	ID, Day, Amount, Currency, Status, reason string
 }
 
-func (s *rejectedRow) key() string { return s.Object + "\x00" + s.Account + "\x00" + s.Statement }
-
-func (h quarantinedRows) add(stream string, r *rejectedRow, conflict bool) {
-	if h[r.key()] == nil {
-		h[r.key()] = &statementRejects{first: *r, stream: stream}
-	}
-	rows := h[r.key()]
-	rows.rows++
-	rows.conflicts = rows.conflicts || conflict
-}
-
 // quarantined reads the rows of entries, details and balances that are in quarantine, without those that differ from
 // stored rows only in their words.
 func (c *Accounts) quarantined(ctx context.Context) (quarantinedRows, error) {
 	all := quarantinedRows{}
 	for _, stream := range project.BuiltinStreams[:len(project.BuiltinStreams)-1] {
-		err := c.eachContradiction(ctx, stream, func(r *rejectedRow) { all.add(stream, r, true) }, func(r *rejectedRow) { all.add(stream, r, false) })
+		err := c.eachRejected(ctx, stream, func(r *rejectedRow, contradicts bool) {
+			key := statementKey{r.Object, r.Account, r.Statement}
+			if all[key] == nil {
+				all[key] = &statementRejects{first: *r, stream: stream}
+			}
+			rows := all[key]
+			rows.rows++
+			rows.conflicts = rows.conflicts || contradicts
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -61,13 +61,17 @@ func (c *Accounts) quarantined(ctx context.Context) (quarantinedRows, error) {
 // Contradictions are the quarantined entries that contradict stored ones, by object and id.
 func (c *Accounts) Contradictions(ctx context.Context) (map[[2]string]bool, error) {
 	found := map[[2]string]bool{}
-	err := c.eachContradiction(ctx, project.EntryStream, func(r *rejectedRow) { found[[2]string{r.Object, r.ID}] = true }, func(*rejectedRow) {})
+	err := c.eachRejected(ctx, project.EntryStream, func(r *rejectedRow, contradicts bool) {
+		if contradicts {
+			found[[2]string{r.Object, r.ID}] = true
+		}
+	})
 	return found, err
 }
 
-// eachContradiction passes on the rows of a stream in quarantine that contradict stored ones, and those that are there
-// for other reasons to other. Balances have no such rows.
-func (c *Accounts) eachContradiction(ctx context.Context, stream string, each, other func(*rejectedRow)) error {
+// eachRejected passes on the rows of a stream in quarantine that contradict stored ones, and those that are there for
+// other reasons. Those of balances contradict nothing.
+func (c *Accounts) eachRejected(ctx context.Context, stream string, each func(r *rejectedRow, contradicts bool)) error {
 	var doubtful []rejectedRow
 	look := func() error {
 		err := c.contradicting(ctx, stream, doubtful, each)
@@ -80,7 +84,7 @@ func (c *Accounts) eachContradiction(ctx context.Context, stream string, each, o
 			return fmt.Errorf("read quarantine of %s: %w", stream, err)
 		}
 		if !rejected.Conflict() || stream == project.BalanceStream {
-			other(&r)
+			each(&r, false)
 			return nil
 		}
 		if doubtful = append(doubtful, r); len(doubtful) < conflictsAtOnce {
@@ -99,7 +103,7 @@ const conflictsAtOnce = 2000
 
 // contradicting passes on those rows that differ from the stored row of their id in day, amount, currency or status. A
 // different text moves no money.
-func (c *Accounts) contradicting(ctx context.Context, stream string, rows []rejectedRow, each func(*rejectedRow)) error {
+func (c *Accounts) contradicting(ctx context.Context, stream string, rows []rejectedRow, each func(r *rejectedRow, contradicts bool)) error {
 	batches, err := event.Batches(ctx, c.Catalog, stream, 0)
 	if err != nil {
 		return err
@@ -116,14 +120,14 @@ func (c *Accounts) contradicting(ctx context.Context, stream string, rows []reje
 	sql := fmt.Sprintf("SELECT rejected.n FROM (VALUES %s) rejected(n, id, day, amount, currency, status) ANTI JOIN (SELECT id, day, amount, currency, %s FROM (%s)) stored "+
 		"USING (id, day, amount, currency, status) ORDER BY rejected.n", strings.Join(values, ", "), status, event.ViewSQL(c.Objects, c.Project.Stream(stream), batches))
 	return c.query(ctx, sql, func(row []string) error {
-		each(&rows[parseCount(row[0])])
+		each(&rows[parseCount(row[0])], true)
 		return nil
 	})
 }
 
 // findingFor returns what is wrong with a statement that has rows in quarantine, if any.
 func (h quarantinedRows) findingFor(a *Account, t *storedStatement) (why finding, conflicts bool) {
-	rows := h[(&rejectedRow{Object: t.Object, Account: a.Account, Statement: t.label}).key()]
+	rows := h[statementKey{t.Object, a.Account, t.label}]
 	if rows == nil {
 		return finding{}, false
 	}
