@@ -180,7 +180,10 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 				continue
 			}
 			if r.options.restore != nil { // the undo ends with this transaction
-				f.keepNames(r.options.restore.Parts)
+				first := r.options.restore.Parts
+				for i := 0; i < len(f.Parts) && len(f.Parts) == len(first); i++ {
+					f.Parts[i].File = first[i].File // the names of its first import
+				}
 				if err := r.options.restore.MarkUnfinished(tx, false); err != nil {
 					return err
 				}
@@ -204,16 +207,6 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 		}
 		return nil
 	})
-}
-
-// keepNames gives the parts of a file that counts again the names of its first import.
-func (f *File) keepNames(first []imported.Part) {
-	if len(f.Parts) != len(first) {
-		return
-	}
-	for i := range f.Parts {
-		f.Parts[i].File = first[i].File
-	}
 }
 
 func (im *Importer) fileDigest(ctx context.Context, path string) (string, error) {

@@ -123,7 +123,9 @@ func (p *reader) checkUnique() {
 		p.current.seen[name] = firstEntry{content, movedAmount(e)}
 	case before.content != content:
 		e.Shared = true
-		p.current.addShared(name, e)
+		if amount := movedAmount(e); amount != "" {
+			p.current.shared[name] = append(p.current.shared[name], amount)
+		}
 	case p.current.Fault == "":
 		p.current.Fault = "FITID " + e.Reference + " names two entries of " + e.Amount + " that say the same: they count once"
 	}
@@ -179,13 +181,6 @@ func movedAmount(e *statement.Entry) string {
 		return ""
 	}
 	return e.Amount
-}
-
-// addShared stores the amount of an entry that shares the FITID of an earlier one.
-func (w *statementState) addShared(name referenceHash, e *statement.Entry) {
-	if amount := movedAmount(e); amount != "" {
-		w.shared[name] = append(w.shared[name], amount)
-	}
 }
 
 // markReplaced marks an entry that an earlier one replaces, and lists the earlier entries that this one replaces.

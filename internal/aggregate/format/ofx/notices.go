@@ -139,10 +139,6 @@ func (p *reader) investmentBalance() {
 	}
 }
 
-func (p *reader) namedBalance() {
-	p.noticeOther("balance", balanceFields(&p.record, 0)...)
-}
-
 func balanceFields(r *record, parent int) []statement.Field {
 	return []statement.Field{
 		field("name", r.valueAt(parent, "NAME")), field("desc", r.valueAt(parent, "DESC")), field("type", r.valueAt(parent, "BALTYPE")),

@@ -34,6 +34,7 @@ func Read(r io.Reader, h statement.Handler) error {
 
 var (
 	byteOrderMark   = []byte("\ufeff")
+	version         = regexp.MustCompile(`^[0-9]{3}$`) // 102 is 1.0.2; that of XML, which is "1.0", is not a version of the format
 	headerPattern   = regexp.MustCompile(`(?i)^\s*((DATA|VERSION|SECURITY|ENCODING|CHARSET|COMPRESSION|OLDFILEUID|NEWFILEUID)\s*:\s*\S+\s+)*(OFXHEADER\s*:|DATA\s*:\s*OFXSGML|<OFX[\s>])`)
 	mailPattern     = regexp.MustCompile(`(?i)^(HTTP/|MIME-Version:|Content-|--\S)`)
 	encodedPattern  = regexp.MustCompile(`(?i)\nContent-Transfer-Encoding:\s*(quoted-printable|base64)`)
@@ -103,7 +104,9 @@ func (p *reader) header(place statement.Place, raw []byte) {
 	for _, f := range fields {
 		switch f.Name {
 		case "VERSION":
-			p.format = formatOf(f.Value, p.format)
+			if version.MatchString(f.Value) {
+				p.format = "ofx " + f.Value[:1] + "." + f.Value[1:2] + "." + f.Value[2:]
+			}
 		case "CHARSET", "ENCODING":
 			p.values.setCharset(f.Value)
 		}
