@@ -135,7 +135,7 @@ func (l *relisting) readPart(ctx context.Context, from rows.Origin, institution 
 	}
 	groups := len(l.groups)
 	l.rows.Begin()
-	t := rows.NewBuilder(from, l, l.Rules, &l.budget, l.bindings)
+	t := rows.NewBuilder(from, l.write, l.names, l.Rules, &l.budget, l.bindings)
 	defer t.Release()
 	err = as.Read(format.WithContext(ctx, in, nil), &relistedHandler{t, l})
 	switch {
@@ -182,8 +182,8 @@ func (h *relistedHandler) Begin(s *statement.Statement) error {
 	return h.Handler.Begin(s)
 }
 
-// Write spools a row, and adds a statement to its group.
-func (l *relisting) Write(stream string, r rows.Row) error {
+// write spools a row, and adds a statement to its group.
+func (l *relisting) write(stream string, r rows.Row) error {
 	if stream == project.StatementStream {
 		var s relistedStatement
 		if err := json.Unmarshal(r, &s); err != nil {
@@ -194,10 +194,6 @@ func (l *relisting) Write(stream string, r rows.Row) error {
 	}
 	return l.rows.Write(stream, r)
 }
-
-func (l *relisting) NewListing() uint32                   { return l.rows.NewListing() }
-func (l *relisting) SetListing(at uint32, s rows.Listing) { l.rows.SetListing(at, s) }
-func (l *relisting) AddNamed(n *rows.NamedEntry) error    { return l.rows.AddNamed(n) }
 
 // writeIDFiles writes the files of ids, under which entries are stored, and returns their paths by stream.
 func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error) {

@@ -19,13 +19,8 @@ import (
 	"bursar/internal/project"
 )
 
-// Sink receives the rows of the built-in streams, and the entries and statements that the rows are matched by.
-type Sink interface {
-	Write(stream string, r Row) error
-	NewListing() (at uint32)         // announces the statement that begins, and numbers it
-	SetListing(at uint32, l Listing) // describes statement number at, once it has ended
-	AddNamed(n *NamedEntry) error    // adds an entry of that statement
-}
+// Sink receives the rows of the built-in streams. A row is valid until the call returns.
+type Sink func(stream string, r Row) error
 
 // Origin is the file that rows come from.
 type Origin struct {
@@ -43,6 +38,7 @@ type Builder struct {
 	reports
 	failed         error // the first error: what comes after it has no effect
 	out            Sink
+	names          *NameSpool // the entries and statements that the rows are matched by; nil if they are not matched
 	rules          rules.Set
 	occurrences    *occurrences
 	format         string                            // of the file's statements
@@ -84,10 +80,11 @@ var rowBuilders = sync.Pool{New: func() any {
 	}}
 }}
 
-// NewBuilder gets a row builder from the pool; the caller releases it. left is the memory budget that remains to the import.
-func NewBuilder(o Origin, to Sink, by rules.Set, left *Limits, given map[identity.Digest]rules.Binding) *Builder {
+// NewBuilder gets a row builder from the pool; the caller releases it. names may be nil: then nothing is matched with the
+// rows. left is the memory budget that remains to the import.
+func NewBuilder(o Origin, to Sink, names *NameSpool, by rules.Set, left *Limits, given map[identity.Digest]rules.Binding) *Builder {
 	t := rowBuilders.Get().(*Builder) //nolint:errcheck // the pool holds nothing else
-	*t = Builder{reports: reports{budget: left}, importBindings: given, out: to, rules: by, occurrences: t.occurrences, balances: t.balances[:0], row: t.row, statementCols: t.statementCols, fileCols: t.fileCols[:0], transactions: t.transactions}
+	*t = Builder{reports: reports{budget: left}, importBindings: given, out: to, names: names, rules: by, occurrences: t.occurrences, balances: t.balances[:0], row: t.row, statementCols: t.statementCols, fileCols: t.fileCols[:0], transactions: t.transactions}
 	t.fileCols.Text("file", o.File)
 	t.fileCols.Text("object", o.Object)
 	t.fileCols = append(t.fileCols, strings.Repeat(" ", o.Readings)...)
@@ -278,7 +275,7 @@ func (t *Builder) writeRow(stream string, at statement.Place) {
 
 func (t *Builder) write(stream string) {
 	if t.failed == nil {
-		t.failed = t.out.Write(stream, t.row)
+		t.failed = t.out(stream, t.row)
 	}
 }
 

@@ -65,7 +65,7 @@ func (t *Builder) identify() {
 	}
 	t.id = identity.Nth(all, n)
 	day := t.entryDay(t.entry)
-	if !statement.IsDay(day) || t.failed != nil { // intake rejects an entry without a day
+	if t.names == nil || !statement.IsDay(day) || t.failed != nil { // intake rejects an entry without a day
 		return
 	}
 	currency := cmp.Or(t.entry.Currency, t.stmt.Currency)
@@ -76,7 +76,7 @@ func (t *Builder) identify() {
 		name.BalanceBefore = identity.Of("before", before.Plus(t.ledger(currency).booked.sum).String())
 	}
 	t.nameCut(name, currency)
-	t.fail(t.out.AddNamed(name))
+	t.fail(t.names.add(name))
 }
 
 // maxTransactionBytes limits the bytes of rows that are kept. An entry with more is identified by those that were kept.

@@ -161,7 +161,8 @@ func (t *Builder) listing(currency string) openListing {
 	if t.listings == nil {
 		t.listings = map[string]openListing{}
 	}
-	l.number = t.out.NewListing()
+	l.number = uint32(len(t.names.Listings))
+	t.names.Listings = append(t.names.Listings, Listing{})
 	own := slices.DeleteFunc(slices.Clone(t.balances), func(b statement.Balance) bool { return currency != "" && b.Currency != currency })
 	if b := boundsOf(own); b.booked && b.opening >= 0 {
 		l.opening = own[b.opening].Amount
@@ -204,7 +205,7 @@ func (t *Builder) describeListing(b bounds) {
 			l.Last = max(l.Last, closing.Date)
 		}
 	}
-	t.out.SetListing(listed.number, l)
+	t.names.Listings[listed.number] = l
 }
 
 // comparisonText is a text for comparison: its digest if it is unusually long, because each statement of an import is kept in memory.
