@@ -176,7 +176,8 @@ func endRereads(tx catalog.Tx, files map[string]*File) error {
 func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
-			if f.Known || !f.someRead() || len(f.previousParts) > 0 && !f.readsAll() { // the record of the earlier reading stays
+			someRead := slices.ContainsFunc(f.Parts, func(p imported.Part) bool { return p.Refused == "" })
+			if f.Known || !someRead || len(f.previousParts) > 0 && !f.readsAll() { // the record of the earlier reading stays
 				continue
 			}
 			if r.options.restore != nil { // the undo ends with this transaction

@@ -41,10 +41,6 @@ func (f *File) whole() bool {
 	return len(f.Parts) > 0 && !slices.ContainsFunc(f.Parts, func(p imported.Part) bool { return p.Refused != "" })
 }
 
-func (f *File) someRead() bool {
-	return slices.ContainsFunc(f.Parts, func(p imported.Part) bool { return p.Refused == "" })
-}
-
 // readsAll reports whether every part was read that the last reading did not refuse.
 func (f *File) readsAll() bool {
 	for i, p := range f.Parts {

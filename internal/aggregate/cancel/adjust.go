@@ -124,8 +124,8 @@ func (r *Adjustment) retractedAmong(ctx context.Context, objects []string, visit
 }
 
 // correct cancels the corrected entries if the import has entries that may correct others or be corrected. If something
-// may have been cancelled, it also restores entries whose corrections count no more. It depends on stored data alone,
-// so that the next import completes one that was cut short. objects are those of the restoring events that count.
+// may have been cancelled, it also restores entries whose corrections count no more. objects are those of the restoring
+// events that count.
 func (r *Adjustment) correct(ctx context.Context, cancelled bool) (entries int64, objects []string, err error) {
 	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil || !known || !r.HasUnique && !cancelled {
 		return 0, nil, err

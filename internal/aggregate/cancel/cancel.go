@@ -23,8 +23,7 @@ import (
 )
 
 // cancelUncounted cancels what is stored of the uncounted statements of some accounts and of earlier readings of files,
-// unless a counting statement lists it. It depends on stored data alone, so that the next import completes one that was
-// cut short. left says why something may remain to be cancelled.
+// unless a counting statement lists it. left says why something may remain to be cancelled.
 func (r *Adjustment) cancelUncounted(ctx context.Context, again map[string]*File, accounts map[string]bool) (entries int64, left string, err error) {
 	if len(again) == 0 && len(accounts) == 0 {
 		return 0, "", nil

@@ -125,15 +125,6 @@ func (c *Accounts) contradicting(ctx context.Context, stream string, rows []reje
 	})
 }
 
-// findingFor returns what is wrong with a statement that has rows in quarantine, if any.
-func (h quarantinedRows) findingFor(a *Account, t *storedStatement) (why finding, conflicts bool) {
-	rows := h[statementKey{t.Object, a.Account, t.label}]
-	if rows == nil {
-		return finding{}, false
-	}
-	return newFinding("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)", rows.rows, rows.first.Place, rows.first.reason, rows.stream), rows.conflicts
-}
-
 // quarantinedStatements are statements that are in quarantine themselves, for example because of an invalid date, by account.
 type quarantinedStatements map[accountKey][]Interval
 

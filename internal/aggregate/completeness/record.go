@@ -102,8 +102,15 @@ func (r *record) add(row []string, removed map[string]bool, retracted []string) 
 		r.movements = append(r.movements, movement{v["from_day"], parseCount(v["entries"]), v["amount"]})
 		return
 	}
-	t := storedStatementOf(v)
-	t.id = row[len(statementColumns)+2]
+	t := &storedStatement{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
+	t.closingDay = v["closing_day"]
+	t.hasPageBefore, t.hasPageAfter = v["page_before"] == "true", v["page_after"] == "true"
+	t.content, t.firstEntryDay, t.lastEntryDay = v["entries_digest"], v["first_day"], v["last_day"]
+	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
+	t.Opening, t.Closing, t.Amount = statement.NormalAmount(v["opening"]), statement.NormalAmount(v["closing"]), statement.NormalAmount(v["amount"])
+	t.id, t.format = row[len(statementColumns)+2], v["format"]
+	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
+	t.Entries, t.Operations = parseCount(v["entries"]), parseCount(v["operations"])
 	if removed[t.id] {
 		if _, why := t.selfCheck(); !slices.Contains(retracted, t.Object) {
 			r.Superseded = append(r.Superseded, superseded(t, t, why.text, "its file was read again by other declarations"))
@@ -111,19 +118,6 @@ func (r *record) add(row []string, removed map[string]bool, retracted []string) 
 		return
 	}
 	r.statements = append(r.statements, t)
-}
-
-func storedStatementOf(v map[string]string) *storedStatement {
-	t := &storedStatement{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
-	t.closingDay = v["closing_day"]
-	t.hasPageBefore, t.hasPageAfter = v["page_before"] == "true", v["page_after"] == "true"
-	t.content, t.firstEntryDay, t.lastEntryDay = v["entries_digest"], v["first_day"], v["last_day"]
-	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
-	t.Opening, t.Closing, t.Amount = statement.NormalAmount(v["opening"]), statement.NormalAmount(v["closing"]), statement.NormalAmount(v["amount"])
-	t.format = v["format"]
-	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
-	t.Entries, t.Operations = parseCount(v["entries"]), parseCount(v["operations"])
-	return t
 }
 
 // query passes on rows of texts; null is empty.

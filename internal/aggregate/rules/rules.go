@@ -89,16 +89,11 @@ func (r *Set) Account(s *statement.Statement) identity.Account {
 	if number := ibanOf(s.Account, s.Currency, r.declared); number != "" {
 		return identity.Account{Account: number}
 	}
-	return identity.Account{Servicer: servicerOf(s.Servicer), Account: s.Account}
-}
-
-// servicerOf normalizes a servicer's name: a BIC with the branch XXX is that of the whole bank (ISO 9362).
-func servicerOf(text string) string {
-	const bank, office = 8, "XXX"
-	if whole, is := strings.CutSuffix(text, office); is && len(whole) == bank {
-		return whole
+	servicer := s.Servicer
+	if bank, is := strings.CutSuffix(servicer, "XXX"); is && len(bank) == 8 { // a BIC with this branch is that of the whole bank (ISO 9362)
+		servicer = bank
 	}
-	return text
+	return identity.Account{Servicer: servicer, Account: s.Account}
 }
 
 var (

@@ -105,11 +105,6 @@ func signedTotal(sum, direction string) string {
 	return signed(sum, direction)
 }
 
-// isDebit reports whether an amount reduces the balance.
-func isDebit(amount, direction string) bool {
-	return direction == debit || direction == "" && strings.HasPrefix(amount, "-")
-}
-
 // isZero reports whether a stated number is zero; an empty text is not.
 func isZero(text string) bool {
 	decimal, ok := statement.Amount(text, '.')
