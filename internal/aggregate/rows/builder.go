@@ -183,7 +183,7 @@ func (t *Builder) Entry(e *statement.Entry) error {
 	if len(t.balances) > 0 && t.balances[0].Subtype == openingMT940 {
 		intermediate = t.balances[0].Amount
 	}
-	t.base = identity.FormerBase(t.stmt, e, identity.FormerPart(t.stmt, intermediate), t.undatedScope)
+	t.base = identity.FormerBase(t.stmt, e, intermediate, t.undatedScope)
 	t.id = t.base
 	if e.Unique && !e.Shared {
 		return t.failed

@@ -58,14 +58,6 @@ func (r *Set) PreviousDay(s *statement.Statement, day time.Time) time.Time {
 	return before
 }
 
-// MovementDigest digests what an entry moves, for the digest of a statement's entries.
-func (r *Set) MovementDigest(base identity.Digest, e *statement.Entry) identity.Digest {
-	if r.Former {
-		return identity.FormerMovementDigest(base, e)
-	}
-	return identity.MovementDigest(base, e)
-}
-
 // HasOriginalReversals reports whether the reversals of a statement are declared to have the direction of the reversed entries.
 func (r *Set) HasOriginalReversals(s *statement.Statement) bool {
 	i := r.project.InstitutionOf(s.Servicer, s.Account)
