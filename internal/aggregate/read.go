@@ -83,7 +83,6 @@ func (r *reading) readAll(ctx context.Context, paths []string) (files []*File, e
 	return files, err
 }
 
-// spool returns the spool that rows are written to.
 func (r *reading) spool() (*rows.Spool, error) {
 	n := len(r.spools)
 	if n > 0 {

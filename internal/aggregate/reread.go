@@ -65,7 +65,6 @@ func (r *reading) declaredOtherwise(ctx context.Context, k *imported.File) (bool
 	return *r.declarationsChanged || faulty || !k.Totals && r.declaresTotals(k.Parts), nil
 }
 
-// declaresTotals reports whether the institution of one of the parts declares totals.
 func (r *reading) declaresTotals(parts []imported.Part) bool {
 	return slices.ContainsFunc(parts, func(p imported.Part) bool { return r.rules.DeclaresTotals(p.Format) })
 }
@@ -145,7 +144,6 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 	})
 }
 
-// lastFiles are the last input files of the built-in streams.
 func lastFiles(tx catalog.Tx) (map[string]uint64, error) {
 	files := map[string]uint64{}
 	for _, stream := range project.BuiltinStreams {
@@ -157,7 +155,6 @@ func lastFiles(tx catalog.Tx) (map[string]uint64, error) {
 	return files, nil
 }
 
-// endRereads records that the rows of reread files are ingested.
 func endRereads(tx catalog.Tx, files map[string]*File) error {
 	for _, f := range files {
 		var r imported.Reread

@@ -108,7 +108,6 @@ func (im *Importer) undecide(ctx context.Context, accounts []string) error {
 	})
 }
 
-// markRetraction records the state of a file's retraction.
 func (im *Importer) markRetraction(ctx context.Context, digest string, by *imported.Retraction) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var k imported.File

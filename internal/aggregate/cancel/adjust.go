@@ -191,7 +191,6 @@ func (r *Adjustment) listedOnce(events map[string]string) (list []string, err er
 	return list, err
 }
 
-// textColumns lists the columns of a stream as texts, for SQL.
 func textColumns(s *project.Stream) string {
 	list := make([]string, len(s.Columns))
 	for i := range s.Columns {

@@ -56,7 +56,6 @@ type relistedStatement struct{ ID, Currency string }
 
 type relistedRow struct{ ID, Currency, Entry, Object string }
 
-// newRelisted makes a relisting with its own scratch folder.
 func (r *Adjustment) newRelisted(name string, uncounted map[string]bool) (*relisting, error) {
 	dir, err := os.MkdirTemp(r.Dir, name)
 	if err != nil {
@@ -149,7 +148,6 @@ func (l *relisting) readPart(ctx context.Context, from rows.Origin, institution 
 	return nil, nil
 }
 
-// copyOriginal copies an object to a file in the scratch folder.
 func (l *relisting) copyOriginal(ctx context.Context, object string) (path string, err error) {
 	in, err := l.Objects.Open(ctx, object)
 	if err != nil {
@@ -167,7 +165,6 @@ func (l *relisting) copyOriginal(ctx context.Context, object string) (path strin
 	return path, nil
 }
 
-// relistedHandler begins a group with each statement.
 type relistedHandler struct {
 	statement.Handler
 	to *relisting
@@ -182,7 +179,6 @@ func (h *relistedHandler) Begin(s *statement.Statement) error {
 	return h.Handler.Begin(s)
 }
 
-// write spools a row, and adds a statement to its group.
 func (l *relisting) write(stream string, r rows.Row) error {
 	if stream == project.StatementStream {
 		var s relistedStatement

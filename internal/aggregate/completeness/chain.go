@@ -57,7 +57,6 @@ func chainOf(statements []*storedStatement, expects func(day time.Time) bool, mo
 	return c.links, gaps
 }
 
-// addLink adds one statement, and the gap before it.
 func (c *chain) addLink(s *storedStatement) {
 	l := link{storedStatement: s, index: len(c.links), interval: s.Interval}
 	state, why := s.selfCheck()
@@ -80,7 +79,6 @@ func (c *chain) addLink(s *storedStatement) {
 	}
 }
 
-// selfCheck judges a statement by itself.
 func (t *storedStatement) selfCheck() (State, finding) {
 	switch {
 	case t.fault != "" || t.pageFault != "" || t.missingPages != "":
@@ -124,7 +122,6 @@ func (t *storedStatement) checkDates() (State, finding) {
 	return state, newFinding("dated", "its balances hold, and it has entries that are dated %s, outside of its days from %s to %s", strings.Join(days, " and "), t.From, t.To)
 }
 
-// checkContinuity checks the statement against those before it.
 func (c *chain) checkContinuity(l *link) finding {
 	b := c.last()
 	switch {

@@ -32,7 +32,6 @@ type statementRejects struct {
 	conflicts bool   // some contradict stored rows
 }
 
-// rejectedRow is a rejected row of entries, details or balances.
 type rejectedRow struct {
 	Object, Account, Statement, Place         string
 	ID, Day, Amount, Currency, Status, reason string

@@ -148,7 +148,6 @@ func missing(known []Interval, expects func(day time.Time) bool, declared, since
 	return gaps
 }
 
-// skip is a gap in the numbers.
 type skip struct {
 	index    int // index of the statement after the gap
 	from, to int // the missing numbers

@@ -184,7 +184,6 @@ type Account struct {
 	Superseded  []Superseded  `json:"superseded,omitempty"` // statements that a later version replaces
 }
 
-// storedStatement is a statement as it is stored in its stream.
 type storedStatement struct {
 	Interval
 	page          string

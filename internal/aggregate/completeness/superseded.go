@@ -37,7 +37,6 @@ type versions struct {
 	balanced   balancedStatements
 }
 
-// replaced is a statement with the version that supersedes it.
 type replaced struct {
 	statement, by *storedStatement
 	reason        string // what does not balance

@@ -203,7 +203,6 @@ func limited(in io.Reader, left *int64) io.Reader {
 	})
 }
 
-// readerFunc is a reader that is a function.
 type readerFunc func(p []byte) (int, error)
 
 func (read readerFunc) Read(p []byte) (int, error) { return read(p) }

@@ -56,12 +56,10 @@ func (c *cutEntries) addFound(at cutAt, id identity.Digest) {
 	}
 }
 
-// has reports whether an entry has a name of a form.
 func (c *cutEntries) has(id identity.Digest, f rows.Form) bool {
 	return slices.ContainsFunc(c.names[id], func(n rows.CutName) bool { return n.Form == f })
 }
 
-// addName adds a name to an entry, unless it has it already.
 func (c *cutEntries) addName(n *rows.NamedEntry, id identity.Digest, fresh func(n *rows.NamedEntry, id, slot identity.Digest) error) error {
 	if slices.Contains(c.names[id], n.Cut) {
 		return nil

@@ -81,7 +81,6 @@ func slotRow(n *rows.NamedEntry, id, slot identity.Digest, s *rows.Listing) rows
 	return r
 }
 
-// slots finds the stored entries of some bases.
 func (s *Names) slots(ctx context.Context, bases []identity.Digest) (map[identity.Digest][]slot, error) {
 	stream := s.Project.Stream(project.NameStream)
 	baseOf, batches := map[string]identity.Digest{}, map[uint64]bool{}

@@ -39,7 +39,6 @@ func (r *resolver) addSlot(n *rows.NamedEntry, id, slot identity.Digest) error {
 	return err
 }
 
-// resolve handles all entries of some groups.
 func (r *resolver) resolve(ctx context.Context, list []rows.NamedEntry) error {
 	slices.SortStableFunc(list, func(a, b rows.NamedEntry) int { return slices.Compare(a.Group[:], b.Group[:]) })
 	var lookedUp []identity.Digest
@@ -66,7 +65,6 @@ func (r *resolver) resolve(ctx context.Context, list []rows.NamedEntry) error {
 	return nil
 }
 
-// resolveGroup handles the entries of one group, statement by statement.
 func (r *resolver) resolveGroup(list []rows.NamedEntry, stored map[identity.Digest][]slot) error {
 	m := &matching{resolver: r, bases: map[identity.Digest]*baseEntries{}}
 	for i := range list {
@@ -119,7 +117,6 @@ type baseEntries struct {
 	byID      map[identity.Digest][]slot // by entry: one for each statement that lists it and keeps it apart from others
 }
 
-// load adds the stored slots of an entry's base and cut names.
 func (m *matching) load(n *rows.NamedEntry, stored map[identity.Digest][]slot) {
 	b := m.bases[n.Base]
 	if b == nil {

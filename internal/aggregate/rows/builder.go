@@ -135,7 +135,6 @@ func (t *Builder) Begin(s *statement.Statement) error {
 	return t.failed
 }
 
-// fail keeps the first error.
 func (t *Builder) fail(err error) {
 	if t.failed == nil {
 		t.failed = err

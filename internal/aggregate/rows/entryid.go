@@ -164,7 +164,6 @@ func (o *occurrences) reset() {
 	o.current, o.pass = 0, 0
 }
 
-// begin starts a statement with a headDigest.
 func (o *occurrences) begin(head identity.Digest) {
 	n, again := o.heads[head]
 	if !again {

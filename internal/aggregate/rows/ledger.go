@@ -84,7 +84,6 @@ func (l *ledger) addEntry(t *Builder, e *statement.Entry) {
 	}
 }
 
-// addDay extends the range of days by that of an entry.
 func (l *ledger) addDay(day string, at statement.Place) {
 	if day == l.last && day != "" {
 		return // most entries of a statement have the same day

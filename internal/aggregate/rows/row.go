@@ -24,14 +24,12 @@ type Row []byte
 // Begin begins a row.
 func (r *Row) Begin() { *r = append((*r)[:0], '{') }
 
-// next separates a column from the previous one.
 func (r *Row) next() {
 	if n := len(*r); n > 0 && (*r)[n-1] != '{' {
 		*r = append(*r, ',')
 	}
 }
 
-// columns appends columns that are already written.
 func (r *Row) columns(written Row) {
 	r.next()
 	*r = append(*r, written...)
@@ -154,7 +152,6 @@ func (m Renamings) rewrite(f *Spooled, details bool) (err error) {
 	return err
 }
 
-// renaming is the state of rewriting a file.
 type renaming struct {
 	Renamings
 	details bool
@@ -163,7 +160,6 @@ type renaming struct {
 	n       int64           // number of that detail
 }
 
-// row replaces the ids of a row in place.
 func (r *renaming) row(line []byte) []byte {
 	if !r.details {
 		r.replace(line, IDAt, identity.Decode(line, IDAt))

@@ -229,7 +229,6 @@ func remapped(was, now string) string {
 	return changed
 }
 
-// declaredAs formats how a key of a mapping is declared, for a message.
 func declaredAs(mapping, key string) string {
 	var keys map[string][]string
 	_ = json.Unmarshal([]byte(mapping), &keys) // an unreadable mapping is shown as nothing

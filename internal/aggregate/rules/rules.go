@@ -208,7 +208,6 @@ func (e *DeclaredError) WithoutFiles(files []string) *DeclaredError {
 	return e
 }
 
-// describe names the account of a binding.
 func (g *Binding) describe() string {
 	if g.Servicer == "" {
 		return g.Value

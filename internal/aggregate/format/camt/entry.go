@@ -138,7 +138,6 @@ func (m *message) otherSide() *side {
 	return other
 }
 
-// isOwnSide reports whether a side has the statement's account.
 func (m *message) isOwnSide(s *side) bool {
 	number, _ := s.account.accountNumber()
 	return number == m.statement.Account

@@ -37,7 +37,6 @@ type message struct {
 	detailCharges      chargeSum // of the open detail
 }
 
-// start handles the start tag of an element of the table.
 func (m *message) start(n *node, attributes []xml.Attr) {
 	if n.money != nil {
 		isCurrency := func(a xml.Attr) bool { return a.Name.Local == "Ccy" && a.Name.Space == "" }
@@ -50,7 +49,6 @@ func (m *message) start(n *node, attributes []xml.Attr) {
 	}
 }
 
-// end handles the end tag of an element of the table, with its text.
 func (m *message) end(n *node, text []byte) {
 	switch {
 	case len(text) == 0 || !n.keepsText():
@@ -123,7 +121,6 @@ func (m *message) beginStatement() {
 	m.out.Begin(s)
 }
 
-// endStatement closes a statement with the totals that the bank states.
 func (m *message) endStatement() {
 	m.beginStatement()
 	m.statement.Stated = m.fields.statement.totals()
@@ -189,5 +186,4 @@ func (m *message) setPage() {
 	s.Partial = statement.IsLaterPage(s.Page) || s.Page != "" && s.MorePages || s.MoreMessages
 }
 
-// isNo reports whether an indicator is set to no.
 func isNo(text string) bool { return text == "false" || text == "0" }

@@ -95,7 +95,6 @@ var detailPaths = [][]binding{
 	sidePaths("Cdtr", func(f *fields) *side { return &f.detail.creditor }),
 }
 
-// sidePaths are the paths of a transaction's debtor or creditor.
 func sidePaths(role string, get func(*fields) *side) []binding {
 	party := "RltdPties/" + role
 	ultimate := "RltdPties/Ultmt" + role
@@ -199,7 +198,6 @@ func (n *node) add(bindings ...binding) *node {
 	return n
 }
 
-// child returns the child of that name, and creates it if it is missing.
 func (n *node) child(name string) *node {
 	if n.children == nil {
 		n.children = map[string]*node{}

@@ -50,7 +50,6 @@ func newTokenReader(r io.Reader) *tokenReader {
 	return &tokenReader{reader: r, buffer: make([]byte, window)}
 }
 
-// startToken renews the budget.
 func (s *tokenReader) startToken() {
 	s.limit = min(s.filled, s.position+maxToken)
 	s.budget = s.position + maxToken - s.limit
@@ -133,7 +132,6 @@ var encodingMarks = []struct {
 	{"<\x00", unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), 0},
 }
 
-// longestPrefix is the length of the longest prefix in encodingMarks.
 const longestPrefix = 3
 
 // decodeFile returns the file as UTF-8. known is whether its first bytes determine the encoding; a declaration is

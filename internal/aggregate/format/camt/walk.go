@@ -120,7 +120,6 @@ func (w *walk) start(t *xml.StartElement) {
 	}
 }
 
-// startOutside handles an element outside a message; it may begin one.
 func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 	if w.depth == 1 {
 		w.root = t.Name.Local
@@ -231,7 +230,6 @@ func (w *walk) refuseLong() {
 	w.fail(w.refuse("a value or a tag of <%s> has more than %d bytes", inner.name.Local, statement.MaxValue))
 }
 
-// refuse returns an error at the current token.
 func (w *walk) refuse(format string, args ...any) *statement.Error {
 	return statement.Refuse(w.place, format, args...)
 }

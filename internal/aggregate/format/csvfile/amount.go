@@ -14,7 +14,6 @@ import (
 // apostrophe and minus.
 var equivalentMarks = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2019", "'", "\u2212", "-")
 
-// parsedNumber is the content of a cell, parsed as a number.
 type parsedNumber struct {
 	decimal      string // in the form of statement.Unreadable if ok is false
 	ok           bool
@@ -238,12 +237,10 @@ func mayMean(adjacent, currency string) bool {
 	return !isCode(adjacent) || strings.EqualFold(adjacent, currency)
 }
 
-// isCode reports whether a text looks like a currency's ISO 4217 code.
 func isCode(text string) bool {
 	return len(text) == 3 && strings.Trim(strings.ToUpper(text), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// isCurrency reports whether a text is known to be a currency.
 func isCurrency(text string) bool {
 	return currencySigns[text] != "" || isCode(text) && text == strings.ToUpper(text)
 }

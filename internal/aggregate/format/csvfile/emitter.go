@@ -15,7 +15,6 @@ import (
 // maxStatements is the maximum number of statements of a file; their accounts are kept in memory.
 const maxStatements = 1 << 18
 
-// emitter is the state of one read.
 type emitter struct {
 	institution *project.Institution
 	mapping     *project.CSVMapping
@@ -133,7 +132,6 @@ func (e *emitter) groupOfRow(r row) *group {
 	return e.groupFor(r.place, e.normalAccount(account), currency)
 }
 
-// normalAccount normalizes an account number. It caches the last one.
 func (e *emitter) normalAccount(text string) string {
 	if text != e.accountText {
 		e.accountText = text
@@ -224,7 +222,6 @@ func (e *emitter) emitBalance(at statement.Place, code string, m datedBalance) {
 	e.out.Balance(&statement.Balance{Place: at, Code: code, Amount: m.balance, Currency: e.statement.Currency, Date: m.date})
 }
 
-// endScope ends the scope of a control row, or of the file.
 func (e *emitter) endScope() {
 	e.emitWaiting()
 	if e.current == nil {

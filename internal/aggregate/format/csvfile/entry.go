@@ -12,7 +12,6 @@ import (
 	"bursar/internal/project"
 )
 
-// state is the meaning of a row's status.
 type state int
 
 const (
@@ -121,7 +120,6 @@ func (e *emitter) reportUnreadable(at statement.Place, why string) {
 	e.faultReported = true
 }
 
-// days are the first and the last day of entries.
 type days struct{ first, last string }
 
 // add includes the day of a pending entry, if it can be read.
@@ -211,7 +209,6 @@ func (e *emitter) entryText(r row) string {
 
 func quote(text string) string { return quoteNames([]string{text}) }
 
-// emptyReason is the reason for a required column that is empty.
 func emptyReason(column string) string {
 	return "column " + quote(column) + " is empty, and a row needs it"
 }

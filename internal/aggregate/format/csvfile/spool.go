@@ -29,7 +29,6 @@ type spool struct {
 	end      int64
 }
 
-// group contains the rows of one account and currency.
 type group struct {
 	account, currency string
 	scope             int // number of its scope; see emitter

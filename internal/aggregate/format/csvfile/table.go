@@ -23,7 +23,6 @@ import (
 // maxRaw is how many bytes of a defective row are shown.
 const maxRaw = 200
 
-// table reads the rows of a file in order.
 type table struct {
 	mapping   *project.CSVMapping
 	raw       *boundedReader
@@ -108,7 +107,6 @@ func newCSV(in io.Reader, delimiter byte) *csv.Reader {
 	return c
 }
 
-// skip skips lines before the header line.
 func (t *table) skip(lines int) error {
 	for range lines {
 		t.raw.startRow()

@@ -10,7 +10,6 @@ import (
 	"bursar/internal/aggregate/format/statement"
 )
 
-// balanceCodes are the ISO 20022 codes of the balance fields.
 var balanceCodes = map[string]string{
 	"60": statement.OpeningBooked, "60F": statement.OpeningBooked, "62": statement.ClosingBooked, "62F": statement.ClosingBooked,
 	"60M": statement.InterimBooked, "62M": statement.InterimBooked,
@@ -162,7 +161,6 @@ func markName(mark byte) string {
 	return "comma"
 }
 
-// listedTotals are the counts and sums of a report's listed entries.
 type listedTotals struct{ credit, debit sideTotals }
 
 type sideTotals struct {

@@ -14,7 +14,6 @@ const (
 	fullSubfield = 27 // characters of a full subfield
 )
 
-// details collects the text fields of an entry.
 type details struct {
 	posting    string // the transaction type in words
 	purpose    []string
@@ -46,7 +45,6 @@ func (d *details) text() string {
 	return result.String()
 }
 
-// addInformation adds a field :86:.
 func (d *details) addInformation(lines []line) {
 	var result strings.Builder
 	for _, l := range lines {
@@ -158,7 +156,6 @@ func needsSpace(before, code, value string) bool {
 	return code == "60" && utf8.RuneCountInString(before) < fullSubfield
 }
 
-// slashCodes are the codes between slashes in :86:, as in /NAME/…/REMI/….
 var slashCodes = map[string]bool{
 	"ACCW": true, "ADDR": true, "BENM": true, "BIC": true, "BO": true, "CD": true, "CNTP": true, "CSID": true, "EREF": true,
 	"IBAN": true, "ID": true, "ISDT": true, "KREF": true, "MARF": true, "NAME": true, "NRTX": true, "OCMT": true, "ORDP": true,

@@ -66,7 +66,6 @@ func (t *emitter) acceptField(f *field) {
 	}
 }
 
-// headerField handles a field of the statement itself.
 func (t *emitter) headerField(f *field) {
 	text := strings.TrimSpace(f.lines[0].text)
 	switch f.tag {
@@ -145,7 +144,6 @@ func (t *emitter) interimField(tag, text string) {
 	}
 }
 
-// beginStatement reports the open statement to the Handler, once.
 func (t *emitter) beginStatement() {
 	if t.seen.begun {
 		return

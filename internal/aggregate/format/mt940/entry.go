@@ -33,7 +33,6 @@ func (t *emitter) entryField(f *field) {
 	t.details.supplement = joinLines(rest)
 }
 
-// nonSwiftField reads the :NS: of an entry or of the statement.
 func (t *emitter) nonSwiftField(f *field) {
 	switch {
 	case t.pending && t.fitsDetails(f):
@@ -73,7 +72,6 @@ func (t *emitter) endEntry() {
 	t.out.EndEntry()
 }
 
-// entryFields are the subfields of :61:.
 type entryFields struct {
 	value, entry string // YYMMDD; MMDD or ""
 	expected     bool   // an E before the debit/credit mark
@@ -164,7 +162,6 @@ func (p *entryFields) decimals() int {
 	return len(p.amount) - mark - 1
 }
 
-// amountLetters are the characters of an amount.
 const amountLetters = "0123456789,."
 
 // upperMarkAndType converts the debit/credit mark and the type, before and after the amount, to capitals. References

@@ -86,7 +86,6 @@ func isBlock(text string) bool {
 	return len(text) >= 3 && text[0] == '{' && strings.IndexByte("12345S", text[1]) >= 0 && text[2] == ':'
 }
 
-// closeBlock ends a message and its envelope.
 func (r *reader) closeBlock() {
 	r.possibleEnd = possibleEnd{} // this is the end, so an earlier hyphen was text
 	r.endMessage(true)
@@ -136,7 +135,6 @@ type possibleEnd struct {
 	lines int // number of lines of the open field before the hyphen
 }
 
-// acceptHyphen handles a line that is a lone hyphen.
 func (r *reader) acceptHyphen(l line) {
 	switch {
 	case r.field.tag == "":

@@ -102,7 +102,6 @@ func (r *reader) acceptLine(l line) {
 	r.acceptContent(l)
 }
 
-// flushHalfTag handles the kept line as it is.
 func (r *reader) flushHalfTag() {
 	pending := r.halfTag
 	r.halfTag = line{}
@@ -111,7 +110,6 @@ func (r *reader) flushHalfTag() {
 	}
 }
 
-// fieldLine handles a line of a new field or of the open one.
 func (r *reader) fieldLine(l line) {
 	tag, rest := cutTag(l.text)
 	switch {

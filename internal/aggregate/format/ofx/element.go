@@ -60,7 +60,6 @@ const (
 	securities = "DEBTINFO MFINFO OPTINFO OTHERINFO STOCKINFO"
 )
 
-// kindOf returns the kind of an element by its name in capitals.
 func kindOf(name string) kind {
 	if k, ok := kinds[name]; ok {
 		return k

@@ -70,7 +70,6 @@ func (p *reader) status() {
 	}
 }
 
-// recordResponse keeps the first failure.
 func (p *reader) recordResponse(to, code, severity, message string) {
 	p.summary.responses = true
 	failed := strings.EqualFold(severity, "ERROR") || severity == "" && strings.Trim(code, "0") != ""

@@ -245,7 +245,6 @@ func (p *reader) push(e element) {
 	}
 }
 
-// value handles an element that contains only text.
 func (p *reader) value(e *element, text string) {
 	if p.record.active() {
 		_, err := p.record.add(e, text, p.parentNode())

@@ -126,7 +126,6 @@ func headerFields(text string) []statement.Field {
 	return fields
 }
 
-// codePages are the code pages that are named by a number.
 var codePages = map[string]encoding.Encoding{
 	"437": charmap.CodePage437, "850": charmap.CodePage850, "852": charmap.CodePage852, "855": charmap.CodePage855,
 	"858": charmap.CodePage858, "860": charmap.CodePage860, "862": charmap.CodePage862, "863": charmap.CodePage863,
