@@ -66,7 +66,10 @@ func (r *reading) declaredOtherwise(ctx context.Context, k *imported.File) (bool
 }
 
 func (r *reading) declaresTotals(parts []imported.Part) bool {
-	return slices.ContainsFunc(parts, func(p imported.Part) bool { return r.rules.DeclaresTotals(p.Format) })
+	return slices.ContainsFunc(parts, func(p imported.Part) bool {
+		i := r.rules.CSVInstitution(p.Format)
+		return i != nil && (i.CSV.Columns.Balance != "" || i.CSV.Control != nil) // which prove what they list
+	})
 }
 
 // inQuarantine reports whether rows of a file are in quarantine for another reason than a conflict.

@@ -43,10 +43,6 @@ func isArchive(head []byte) bool {
 	return bytes.HasPrefix(head, zipMagic) || bytes.HasPrefix(head, emptyZipMagic)
 }
 
-func isPacked(head []byte) bool {
-	return isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic)
-}
-
 // PartFunc reads one part of a file: its name, the first bytes for detecting the format, and the content. An error ends the reading.
 type PartFunc func(name string, head []byte, in io.Reader) error
 

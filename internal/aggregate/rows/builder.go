@@ -131,7 +131,16 @@ func (t *Builder) Begin(s *statement.Statement) error {
 	t.statementCols.Stated("kind", string(s.Kind))
 	t.statementCols.Text("servicer", t.name.Servicer)
 	t.statementCols.Stated("account", t.name.Account)
-	t.recordBindings(s)
+	if !s.IBAN && !t.rules.Former {
+		t.recordBinding(rules.AccountAspect, s)
+	}
+	switch {
+	case s.IsOFX():
+		t.recordBinding(rules.FITIDsAspect, s)
+	case t.rules.CSVInstitution(s.Format) != nil:
+		t.recordBinding(rules.ReferencesAspect, s)
+		t.recordBinding(rules.MappingAspect, s)
+	}
 	return t.failed
 }
 

@@ -181,9 +181,6 @@ func (n *node) target(f *fields) *string {
 	return n.text(f)
 }
 
-// isValue reports whether the element must contain only text.
-func (n *node) isValue() bool { return n.keepsText() && n.children == nil }
-
 func (n *node) add(bindings ...binding) *node {
 	for _, b := range bindings {
 		for path := range strings.FieldsSeq(b.path) {

@@ -110,7 +110,7 @@ func (w *walk) start(t *xml.StartElement) {
 	if w.messageDepth == 0 {
 		w.startOutside(t, opened)
 	} else if parent := w.stack[w.depth-2].node; parent != nil {
-		if parent.isValue() {
+		if parent.keepsText() && parent.children == nil {
 			w.fail(w.refuse("<%s> is within <%s>, which contains only a value", shorten(t.Name.Local), parent.name))
 		}
 		opened.node = parent.children[t.Name.Local]

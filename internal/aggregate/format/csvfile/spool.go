@@ -204,17 +204,6 @@ func (t *table) checkNamed(r *row) {
 	}
 }
 
-// fieldDefect returns why a row cannot be read: it must have the header's fields, and only empty ones after them.
-func (t *table) fieldDefect(r row) string {
-	switch {
-	case len(r.fields) < t.minFields, len(r.fields) > t.width && strings.Join(r.fields[t.width:], "") != "":
-		return fmt.Sprintf("has %d fields, and the header %d", len(r.fields), t.width)
-	case t.mapping.Header == nil && r.cell(t.columns.booked) == t.mapping.Columns.Booked:
-		return "is the header line again"
-	}
-	return ""
-}
-
 // trimLine returns the first line of a row, in UTF-8.
 func trimLine(raw []byte) string {
 	raw = bytes.TrimLeft(raw, "\r\n")

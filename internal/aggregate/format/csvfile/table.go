@@ -184,7 +184,13 @@ func (t *table) readRow() (row, error) {
 	line, column := t.csv.FieldPos(0)
 	r := row{place: statement.Place{Line: t.skipped + int64(line), Column: int64(column)}, fields: fields}
 	t.line, _ = t.csv.FieldPos(len(fields) - 1)
-	if r.defect = t.fieldDefect(r); r.defect != "" {
+	switch {
+	case len(fields) < t.minFields, len(fields) > t.width && strings.Join(fields[t.width:], "") != "":
+		r.defect = fmt.Sprintf("has %d fields, and the header %d", len(fields), t.width)
+	case t.mapping.Header == nil && r.cell(t.columns.booked) == t.mapping.Columns.Booked:
+		r.defect = "is the header line again"
+	}
+	if r.defect != "" {
 		r.start = trimLine(t.rowStart[:n])
 	}
 	return r, nil

@@ -124,7 +124,11 @@ func (p *reader) start(t tag) {
 	if !p.isKnownHere(&t.element) {
 		t.kind = kind{}
 	}
-	p.closeRank(t.kind.rank)
+	if t.kind.rank != none { // which closes the elements that cannot contain it
+		if i := slices.IndexFunc(p.open, func(e element) bool { return e.kind.rank >= t.kind.rank }); i >= 0 {
+			p.pop(i)
+		}
+	}
 	raw := p.text(false)
 	if t.kind.rank == none {
 		if value := p.values.text(raw); value != "" || t.shape == tagEmpty {
@@ -206,16 +210,6 @@ func (p *reader) findOpen(name string, rank rank) int {
 		}
 	}
 	return -1
-}
-
-// closeRank closes the elements that cannot contain an element of a rank; see rank.
-func (p *reader) closeRank(r rank) {
-	if r == none {
-		return
-	}
-	if i := slices.IndexFunc(p.open, func(e element) bool { return e.kind.rank >= r }); i >= 0 {
-		p.pop(i)
-	}
 }
 
 func (p *reader) push(e element) {
