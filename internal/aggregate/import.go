@@ -165,7 +165,8 @@ func (r *reading) adjust(ctx context.Context, files map[string]*cancel.File, acc
 func (r *reading) adjustment() *cancel.Adjustment {
 	return &cancel.Adjustment{
 		Names: *r.storedNames(), Files: r.files, Limits: r.bounds(), Scratch: r.Scratch,
-		Rules: r.rules, Institution: r.options.Institution, Spools: r.spools, HasUnique: r.hasUnique, Awaiting: r.awaiting, Restated: r.restated, Decided: r.decide,
+		Rules: r.rules, Institution: r.options.Institution, Spools: r.spools,
+		HasUnique: r.hasUnique, Awaiting: r.awaiting, Restated: r.restated, Decided: r.decide,
 	}
 }
 

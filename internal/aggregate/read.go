@@ -208,7 +208,8 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 // class Data means that Import would refuse the file.
 func ConvertFile(p *project.Project, name, object string, in io.Reader, to func(stream string, line []byte) error) error {
 	left := rows.DefaultLimits
-	t := rows.NewBuilder(rows.Origin{File: name, Object: object}, func(stream string, r rows.Row) error { return to(stream, r) }, nil, rules.Of(p, false), &left, map[identity.Digest]rules.Binding{})
+	write := func(stream string, r rows.Row) error { return to(stream, r) }
+	t := rows.NewBuilder(rows.Origin{File: name, Object: object}, write, nil, rules.Of(p, false), &left, map[identity.Digest]rules.Binding{})
 	defer t.Release()
 	return format.Read(p, name, in, t)
 }

@@ -157,7 +157,7 @@ func (r *Adjustment) correct(ctx context.Context, cancelled bool) (entries int64
 	}
 	_, err = r.ingestAnswers(ctx, project.EntryStream, stored+counting.UncorrectedSQL(columns, listed), "uncorrected", func(event map[string]any) {
 		objects = append(objects, stringOf(event["object"]))
-		restoring(event)
+		event["id"] = identity.RestoredID(stringOf(event["id"]))
 	})
 	return result.Accepted, objects, err
 }

@@ -263,9 +263,6 @@ func cancelling(idOf func(string) string) func(event map[string]any) {
 	}
 }
 
-// restoring turns a copy of a cancelled event into the event that counts in its place.
-func restoring(event map[string]any) { event["id"] = identity.RestoredID(stringOf(event["id"])) }
-
 func stringOf(value any) string {
 	text, _ := value.(string) // a text column
 	return text

@@ -112,7 +112,8 @@ func (c *Accounts) eachRecord(ctx context.Context, view string, q Query, removed
 				continue
 			}
 			if s.conflicts = rows.conflicts; s.fault == "" {
-				why := newFinding("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)", rows.rows, rows.first.Place, rows.first.reason, rows.stream)
+				why := newFinding("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)",
+					rows.rows, rows.first.Place, rows.first.reason, rows.stream)
 				s.fault, s.faultDigest = why.text, why.digest
 			}
 		}

@@ -183,7 +183,9 @@ func markMissing(statements []*storedStatement) {
 		if s.hasPageAfter && !slices.ContainsFunc(byName[s.name()], s.isFollowedBy) && !slices.ContainsFunc(opens[s.Closing], s.balanceLeadsTo) {
 			s.missingPages = s.missingPageText(1, "closes with", s.Closing)
 		}
-		if s.hasPageBefore && !slices.ContainsFunc(byName[s.name()], func(p *storedStatement) bool { return p.isFollowedBy(s) }) && !slices.ContainsFunc(closes[s.Opening], func(p *storedStatement) bool { return p.balanceLeadsTo(s) }) {
+		precedes := func(p *storedStatement) bool { return p.isFollowedBy(s) }
+		leadsHere := func(p *storedStatement) bool { return p.balanceLeadsTo(s) }
+		if s.hasPageBefore && !slices.ContainsFunc(byName[s.name()], precedes) && !slices.ContainsFunc(closes[s.Opening], leadsHere) {
 			s.missingPages = statement.JoinTexts(s.missingPages, s.missingPageText(-1, "opens with", s.Opening))
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
@@ -304,16 +303,3 @@ func (t *Builder) amount(text string) string {
 
 // label is the name of the statement that its rows show to people.
 func (t *Builder) label() string { return cmp.Or(t.stmt.Reference, t.stmt.Number) }
-
-// entryDay is the day that an entry counts for: its booking day, else the statement's day as far as it is known at that point.
-func (t *Builder) entryDay(e *statement.Entry) string {
-	return cmp.Or(e.Booked, t.stmt.To, dateOf(t.stmt.Created), e.Value)
-}
-
-// dateOf is the date part of a timestamp, as it is written.
-func dateOf(created string) string {
-	if len(created) < len(time.DateOnly) {
-		return ""
-	}
-	return created[:len(time.DateOnly)]
-}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
@@ -33,6 +34,19 @@ func refuseCorrection(e *statement.Entry) {
 	e.Refused = &statement.Refusal{Column: "amount", Reason: fmt.Sprintf(
 		"CORRECTFITID %s cannot be found: the institution's FITIDs are declared as temporary (fitids: temporary)", e.Corrects)}
 	e.Corrects, e.Status = "", ""
+}
+
+// entryDay is the day that an entry counts for: its booking day, else the statement's day as far as it is known at that point.
+func (t *Builder) entryDay(e *statement.Entry) string {
+	return cmp.Or(e.Booked, t.stmt.To, dateOf(t.stmt.Created), e.Value)
+}
+
+// dateOf is the date part of a timestamp, as it is written.
+func dateOf(created string) string {
+	if len(created) < len(time.DateOnly) {
+		return ""
+	}
+	return created[:len(time.DateOnly)]
 }
 
 // maxLineDigits is the maximum number of digits of a reference that only counts the entries of a file.

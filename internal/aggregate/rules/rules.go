@@ -135,7 +135,8 @@ const minDigits = 6
 func declaredOf(first, second string, declared []string) (found string) {
 	for _, iban := range declared {
 		national := iban[4:]
-		made := second == "" && len(first) >= minDigits && endsWith(national, first) ||
+		number := strings.TrimLeft(first, "0")
+		made := second == "" && len(first) >= minDigits && number != "" && strings.HasSuffix(national, number) ||
 			second != "" && (isMadeOf(national, first, second) || isMadeOf(national, second, first))
 		if made && found != "" && found != iban {
 			return ""
@@ -150,12 +151,6 @@ func declaredOf(first, second string, declared []string) (found string) {
 func isMadeOf(national, bank, number string) bool {
 	rest, begins := strings.CutPrefix(national, bank)
 	return begins && strings.TrimLeft(rest, "0") == strings.TrimLeft(number, "0")
-}
-
-// endsWith reports whether an IBAN ends with a number, leading zeros aside.
-func endsWith(national, number string) bool {
-	number = strings.TrimLeft(number, "0")
-	return number != "" && strings.HasSuffix(national, number)
 }
 
 // ChangeError says which declaration differs from before, and where.

@@ -157,7 +157,7 @@ func decodeFile(file *tokenReader) (decoded *tokenReader, known bool) {
 // declaration could not have been read in it.
 func encodingByName(name string) (encoding.Encoding, error) {
 	if found, err := ianaindex.IANA.Encoding(name); err == nil && found != nil {
-		if found == unicode.UTF8 || isUTF16(found) {
+		if encoded, err := found.NewEncoder().String("<"); found == unicode.UTF8 || err == nil && len(encoded) > 1 {
 			return nil, nil
 		}
 		return found, nil
@@ -167,10 +167,4 @@ func encodingByName(name string) (encoding.Encoding, error) {
 		return nil, fmt.Errorf("the encoding %.40q is not known", name)
 	}
 	return found, nil
-}
-
-// isUTF16 reports whether an encoding is UTF-16, in any byte order.
-func isUTF16(e encoding.Encoding) bool {
-	encoded, err := e.NewEncoder().String("<")
-	return err == nil && len(encoded) > 1
 }

@@ -157,7 +157,8 @@ func (t *table) signedAmount(r row, currency string) (decimal, reason string) {
 	case c.sign >= 0:
 		return t.amountBySignColumn(r, text, n)
 	case !n.hasDirection && len(m.Notation.Positive) > 0 && !isZero(n.decimal):
-		return statement.Unreadable(text, 0), "column " + quote(name) + " is " + quote(text) + ", which has neither a sign nor a form of `positive` or `negative`"
+		reason = "column " + quote(name) + " is " + quote(text) + ", which has neither a sign nor a form of `positive` or `negative`"
+		return statement.Unreadable(text, 0), reason
 	}
 	return n.decimal, ""
 }

@@ -272,7 +272,13 @@ func (p *reader) pop(i int) {
 			e.kind.emit(p)
 			p.record.reset()
 		case e.kind.rank == report:
-			p.leaveStatement()
+			p.beginStatement()
+			bank := p.current.isBank()
+			p.current.element = ""
+			if bank {
+				p.out.End()
+				p.current.foreign.emit(&p.out, p.current.Statement)
+			}
 		}
 	}
 }
