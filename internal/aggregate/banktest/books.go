@@ -154,9 +154,7 @@ func (b *Books) export(from, to, number int) Export {
 		From: from, To: to, opening: b.balance(from), closing: b.balance(to + 1),
 		newestFirst: b.IntN(2) == 0, short: b.IntN(2) == 0, name: fmt.Sprintf("M%09d", b.IntN(1_000_000_000)),
 	}
-	for _, lines := range b.Days[from-1 : to] {
-		e.lines = append(e.lines, lines...)
-	}
+	e.lines = slices.Concat(b.Days[from-1 : to]...)
 	if b.Numbered {
 		e.number = number
 	}

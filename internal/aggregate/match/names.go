@@ -11,13 +11,11 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"bursar/internal/aggregate/identity"
 	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
@@ -185,11 +183,7 @@ func (s *Names) readSlots(ctx context.Context, stream *project.Stream, bases map
 	}
 	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day, form, sixteenth, booked_day, value_day FROM (" + event.ViewSQL(s.Objects, stream, batches) + ")"
 	if len(bases) <= maxLookedUp {
-		literals := make([]string, 0, len(bases))
-		for id := range bases {
-			literals = append(literals, duck.Literal(id))
-		}
-		sql += " WHERE id IN (" + strings.Join(literals, ", ") + ")"
+		sql += " WHERE id IN (" + imported.SQLList(slices.Collect(maps.Keys(bases))...) + ")"
 	}
 	found := map[identity.Digest][]slot{}
 	err = imported.Query(ctx, s.Duck, sql, func(row []string) error {

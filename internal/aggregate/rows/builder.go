@@ -144,9 +144,7 @@ func (t *Builder) Begin(s *statement.Statement) error {
 }
 
 func (t *Builder) fail(err error) {
-	if t.failed == nil {
-		t.failed = err
-	}
+	t.failed = cmp.Or(t.failed, err)
 }
 
 // Balance keeps a balance until the statement ends.

@@ -2,7 +2,10 @@
 
 package camt
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // messageTree contains the paths below a message element. Versions differ in names but not in structure, so one table
 // serves all of them.
@@ -147,11 +150,7 @@ const (
 
 // group binds an element whose start and end matter, with the paths below it.
 func group(path string, onStart, onEnd func(*message), nested ...[]binding) binding {
-	all := binding{path: path, onStart: onStart, onEnd: onEnd}
-	for _, bindings := range nested {
-		all.nested = append(all.nested, bindings...)
-	}
-	return all
+	return binding{path: path, onStart: onStart, onEnd: onEnd, nested: slices.Concat(nested...)}
 }
 
 // withDeadline sets the deadline of some bindings and of those nested in them.

@@ -4,6 +4,7 @@ package camt
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -126,16 +127,12 @@ func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 	} else {
 		opened.format = w.stack[w.depth-2].format
 	}
-	if format := declaredFormat(t.Attr); format != "" {
-		opened.format = format
-	}
+	opened.format = cmp.Or(declaredFormat(t.Attr), opened.format)
 	found, known := messageElements[withoutVersion(t.Name.Local)]
 	if !known {
 		return
 	}
-	if opened.format == "" {
-		opened.format = found.format
-	}
+	opened.format = cmp.Or(opened.format, found.format)
 	w.messageDepth, opened.node = w.depth, messageTree
 	m := w.message
 	m.kind, m.format, m.foundMessage, m.fields, m.statementsInMessage = found.kind, opened.format, true, fields{}, 0

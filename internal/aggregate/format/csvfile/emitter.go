@@ -3,6 +3,7 @@
 package csvfile
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -122,12 +123,8 @@ func (e *emitter) groupOfRow(r row) *group {
 	case r.defect != "" && !named && len(e.unassigned) < maxUnassigned:
 		return nil
 	case r.defect == "":
-		if account == "" {
-			account = e.table.cell(r, e.table.columns.account)
-		}
-		if currency == "" {
-			currency = e.table.cell(r, e.table.columns.currency)
-		}
+		account = cmp.Or(account, e.table.cell(r, e.table.columns.account))
+		currency = cmp.Or(currency, e.table.cell(r, e.table.columns.currency))
 	}
 	return e.groupFor(r.place, e.normalAccount(account), currency)
 }

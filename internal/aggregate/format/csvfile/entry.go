@@ -3,6 +3,7 @@
 package csvfile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -124,17 +125,9 @@ type days struct{ first, last string }
 
 // add includes the day of a pending entry, if it can be read.
 func (d *days) add(e *statement.Entry) {
-	day := e.Booked
-	if day == "" {
-		day = e.Value
+	if day := cmp.Or(e.Booked, e.Value); statement.IsDay(day) {
+		d.first, d.last = min(cmp.Or(d.first, day), day), max(d.last, day)
 	}
-	if !statement.IsDay(day) {
-		return
-	}
-	if d.first == "" || day < d.first {
-		d.first = day
-	}
-	d.last = max(d.last, day)
 }
 
 // noticeCounts count rows that make no entry, by the content of their notice.

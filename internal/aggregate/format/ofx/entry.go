@@ -40,9 +40,7 @@ func (p *reader) acceptEntry() {
 		p.currentEntry.Currency = strings.ToUpper(stated)
 	}
 	p.markPending(r)
-	if p.currentEntry.Booked == "" {
-		p.currentEntry.Booked = "not stated" // not a valid day, because the statement's day would be a guess
-	}
+	p.currentEntry.Booked = cmp.Or(p.currentEntry.Booked, "not stated") // not a valid day, because the statement's day would be a guess
 	p.applyCorrection(r)
 	p.checkUnique()
 	p.emitEntry()
@@ -79,9 +77,7 @@ func (p *reader) markPending(r *record) {
 		return
 	}
 	p.currentEntry.Status, p.currentEntry.Unique = "PDNG", false
-	if p.currentEntry.Booked == "" {
-		p.currentEntry.Booked = date(r.get("DTTRAN"))
-	}
+	p.currentEntry.Booked = cmp.Or(p.currentEntry.Booked, date(r.get("DTTRAN")))
 }
 
 // referenceHash identifies a FITID within one read, by two independent hashes.

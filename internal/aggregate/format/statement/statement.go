@@ -9,7 +9,10 @@
 // its row with the reason, and the statement can no longer be proven (rules 2 and 10).
 package statement
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Kind is the purpose of a message. The same entry may occur in one message of each kind.
 type Kind string
@@ -221,9 +224,7 @@ func NewEmitter(h Handler) Emitter { return Emitter{handler: h} }
 
 // Fail keeps an error, unless there was one before.
 func (e *Emitter) Fail(err error) {
-	if e.Err == nil {
-		e.Err = err
-	}
+	e.Err = cmp.Or(e.Err, err)
 }
 
 // emit calls a method of the handler, unless there was an error before.
