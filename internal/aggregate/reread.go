@@ -181,9 +181,10 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 				continue
 			}
 			if r.options.restore != nil { // the undo ends with this transaction
-				first := r.options.restore.Parts
-				for i := 0; i < len(f.Parts) && len(f.Parts) == len(first); i++ {
-					f.Parts[i].File = first[i].File // the names of its first import
+				if first := r.options.restore.Parts; len(f.Parts) == len(first) {
+					for i := range f.Parts {
+						f.Parts[i].File = first[i].File // the names of its first import
+					}
 				}
 				if err := r.options.restore.MarkUnfinished(tx, false); err != nil {
 					return err
