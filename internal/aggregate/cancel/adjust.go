@@ -127,7 +127,7 @@ func (r *Adjustment) retractedAmong(ctx context.Context, objects []string, visit
 // may have been cancelled, it also restores entries whose corrections count no more. objects are those of the restoring
 // events that count.
 func (r *Adjustment) correct(ctx context.Context, cancelled bool) (entries int64, objects []string, err error) {
-	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil || !known || !r.HasUnique && !cancelled {
+	if known, err := imported.HasFlag(ctx, r.Catalog, imported.CorrectionsKnown); err != nil || !known || !r.HasUnique && !cancelled {
 		return 0, nil, err
 	}
 	view, err := r.View(ctx, project.EntryStream)

@@ -128,7 +128,7 @@ func (r *Adjustment) cancelUnlisted(ctx context.Context, o *originals) (entries 
 			entries = result.Accepted
 		}
 	}
-	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil {
+	if known, err := imported.HasFlag(ctx, r.Catalog, imported.CorrectionsKnown); err != nil {
 		return entries, "", err
 	} else if known && len(o.retracted) > 0 {
 		if err := r.recordUnlisted(ctx, ids[project.EntryStream], o.retracted); err != nil {
@@ -189,7 +189,7 @@ func (r *Adjustment) unlistedSQL(ctx context.Context, stream, ids string, again 
 		}
 	}
 	applied := imported.Corrections{}
-	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil {
+	if known, err := imported.HasFlag(ctx, r.Catalog, imported.CorrectionsKnown); err != nil {
 		return "", err
 	} else if known && stream == project.EntryStream {
 		if applied, err = imported.ReadCorrections(ctx, r.Duck, view, nil); err != nil {

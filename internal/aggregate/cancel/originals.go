@@ -163,8 +163,7 @@ func (r *Adjustment) StatementIDs(ctx context.Context, object string, refused []
 	if _, err := l.readOriginal(ctx, object, nil); err != nil { // what cannot be read any more is found among the stored rows
 		return nil, nil, err
 	}
-	l.allRead = true
-	if err := l.rows.Close(); err != nil {
+	if err := l.endReading(); err != nil {
 		return nil, nil, err
 	}
 	accounts := map[string]bool{}

@@ -77,13 +77,16 @@ func (r *Adjustment) newRelisted(name string, uncounted map[string]bool) (*relis
 	return l, nil
 }
 
-func (l *relisting) close() error {
-	if !l.allRead {
-		l.allRead = true
-		return errors.Join(l.rows.Close(), l.names.Close())
+// endReading closes the spool of rows once all originals are read.
+func (l *relisting) endReading() error {
+	if l.allRead {
+		return nil
 	}
-	return l.names.Close()
+	l.allRead = true
+	return l.rows.Close()
 }
+
+func (l *relisting) close() error { return errors.Join(l.endReading(), l.names.Close()) }
 
 // readOriginal reads parts of an original and lists those that could not be read to their end. A part that was refused
 // at its import is not among the members, because nothing of it was ingested.
@@ -193,8 +196,7 @@ func (l *relisting) write(stream string, r rows.Row) error {
 
 // writeIDFiles writes the files of ids, under which entries are stored, and returns their paths by stream.
 func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error) {
-	l.allRead = true
-	if err := l.rows.Close(); err != nil {
+	if err := l.endReading(); err != nil {
 		return nil, err
 	}
 	names := l.Names

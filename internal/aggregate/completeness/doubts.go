@@ -203,7 +203,7 @@ type replacedEntry struct {
 }
 
 func (c *Accounts) corrections(ctx context.Context, q Query) (m corrections, err error) {
-	known, err := imported.HasCorrections(ctx, c.Catalog)
+	known, err := imported.HasFlag(ctx, c.Catalog, imported.CorrectionsKnown)
 	if err != nil || !known {
 		return m, err
 	}

@@ -85,16 +85,16 @@ func SQLList(texts ...string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// CorrectionsKnown exists once a correcting entry was read.
+// CorrectionsKnown is the flag that a correcting entry was ever read.
 const CorrectionsKnown = "statements/corrections"
 
-// HasCorrections reports whether a correcting entry was ever read.
-func HasCorrections(ctx context.Context, from catalog.Catalog) (known bool, err error) {
-	err = from.View(ctx, func(tx catalog.Tx) error {
-		known, err = tx.Get(CorrectionsKnown, new(bool))
+// HasFlag reports whether a flag was set in the catalog.
+func HasFlag(ctx context.Context, in catalog.Catalog, key string) (set bool, err error) {
+	err = in.View(ctx, func(tx catalog.Tx) error {
+		set, err = tx.Get(key, new(bool))
 		return err
 	})
-	return known, err
+	return set, err
 }
 
 // CorrectedSQL selects the corrected entries, each with whether it is cancelled. An entry whose reference equals the

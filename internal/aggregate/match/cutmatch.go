@@ -129,11 +129,7 @@ const cutKnown = "statements/cut-known"
 
 // searchOnce writes rows for the stream of names, derived from stored events, and records under a key that they exist.
 func (s *Names) searchOnce(ctx context.Context, key, name string, write func(ctx context.Context, to *bufio.Writer) (written int64, err error)) error {
-	searched := false
-	err := s.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		searched, err = tx.Get(key, new(bool))
-		return err
-	})
+	searched, err := imported.HasFlag(ctx, s.Catalog, key)
 	if err != nil || searched {
 		return err
 	}
