@@ -35,9 +35,9 @@ numbers declared with sum or is: of all of them, not only of the rows shown. --j
   bursar exceptions orders --to open.csv`,
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error { return c.exceptions(ctx, a, args[0], &o, sort) })
-		},
+		RunE: onPipeline(c.toList(&o), func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error {
+			return c.exceptions(ctx, a, p, &o, sort)
+		}),
 	}
 	o.addTo(cmd, 20, "exceptions")
 	cmd.Flags().StringSliceVar(&sort, "sort", nil, "sort by these columns; descending with a dash before the name")
@@ -49,11 +49,7 @@ const ageColumn = "age_days"
 
 var ageField = typedFields(ageColumn + " bigint")
 
-func (c *cli) exceptions(ctx context.Context, a *app.App, name string, o *rowFlags, sort []string) error {
-	p, err := findPipeline(a, name)
-	if err != nil {
-		return err
-	}
+func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o *rowFlags, sort []string) error {
 	fields, err := a.Queries.ArtifactFields(ctx, p.Name)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/column"
+	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
 )
@@ -45,7 +46,7 @@ Equal results give equal bytes, whatever the order and grouping of the events. T
 			case o.forPeople():
 				return usagef("--format %s: unknown format of an export: use %s", o.format, strings.Join(fileFormats, ", "))
 			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.export(ctx, a, args[0], &o) })
+			return onPipeline(c.openToRead, func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error { return c.export(ctx, a, p.Name, &o) })(cmd, args)
 		},
 	}
 	o.addTo(cmd, 0, "")
@@ -56,9 +57,6 @@ Equal results give equal bytes, whatever the order and grouping of the events. T
 }
 
 func (c *cli) export(ctx context.Context, a *app.App, name string, o *rowFlags) error {
-	if _, err := findPipeline(a, name); err != nil {
-		return err
-	}
 	if o.format == jsonFormat {
 		return c.writeOut(o, func(w io.Writer) (int64, error) {
 			done, err := a.Queries.Export(ctx, name, w)

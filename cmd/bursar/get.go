@@ -37,9 +37,9 @@ value that begins with a dash.`,
 			if cmd.Flags().Changed("as-of") && asOf == 0 {
 				return usagef("--as-of 0: runs are numbered from 1")
 			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
-				return c.get(ctx, a, args[0], args[1:], asOf, history)
-			})
+			return onPipeline(c.openToRead, func(ctx context.Context, a *app.App, p *project.Pipeline, key []string) error {
+				return c.get(ctx, a, p, key, asOf, history)
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().Uint64Var(&asOf, "as-of", 0, "the artifact as of this `run` of the current generation; a number above the newest run means the newest")
@@ -47,16 +47,16 @@ value that begins with a dash.`,
 	return cmd
 }
 
-func (c *cli) get(ctx context.Context, a *app.App, name string, values []string, asOf uint64, history bool) error {
-	p, key, err := parseKey(a, name, values)
+func (c *cli) get(ctx context.Context, a *app.App, p *project.Pipeline, values []string, asOf uint64, history bool) error {
+	key, err := keyText(p, values)
 	if err != nil {
 		return err
 	}
-	answer, err := a.Queries.Get(ctx, name, key, asOf, history)
+	answer, err := a.Queries.Get(ctx, p.Name, key, asOf, history)
 	if err != nil {
 		return err
 	}
-	fields, err := a.Queries.ArtifactFields(ctx, name)
+	fields, err := a.Queries.ArtifactFields(ctx, p.Name)
 	if err != nil {
 		return err
 	}
@@ -96,14 +96,6 @@ func (v *valueTexts) text(f field) string {
 		return text
 	}
 	return formatMoney(f.text(), v.currency)
-}
-
-// parseKey finds a pipeline and joins the values of one of its keys into one text.
-func parseKey(a *app.App, name string, values []string) (p *project.Pipeline, key string, err error) {
-	if p, err = findPipeline(a, name); err == nil {
-		key, err = keyText(p, values)
-	}
-	return p, key, err
 }
 
 // keyText joins the values of a key into one text, in the form that the engine parses.

@@ -42,15 +42,13 @@ reversals or CSV mapping have changed since earlier imports, because entries wou
   bursar import 2024.zip export.sta
   bursar import umsaetze.csv --institution acme`,
 		Args: argCount(1, -1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
-				files, err := c.paths(args)
-				if err != nil {
-					return err
-				}
-				return c.importFiles(ctx, a, files, institution)
-			})
-		},
+		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error {
+			files, err := c.paths(args)
+			if err != nil {
+				return err
+			}
+			return c.importFiles(ctx, a, files, institution)
+		}),
 	}
 	cmd.Flags().StringVar(&institution, "institution", "", "the institution whose CSV mapping is used; by default it is found by the header line")
 	return cmd

@@ -38,15 +38,13 @@ none was accepted.`,
   bursar ingest payments new.jsonl --max-rejected 1%`,
 		Args:              argCount(2, -1),
 		ValidArgsFunction: c.completeStream,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
-				files, err := c.paths(args[1:])
-				if err != nil {
-					return err
-				}
-				return c.ingest(ctx, a, args[0], files, intake.Options{DryRun: dryRun, MaxRejected: limit.maxRejected()})
-			})
-		},
+		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error {
+			files, err := c.paths(args[1:])
+			if err != nil {
+				return err
+			}
+			return c.ingest(ctx, a, args[0], files, intake.Options{DryRun: dryRun, MaxRejected: limit.maxRejected()})
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "count rows and list the first rejected ones; seal nothing")
 	cmd.Flags().Var(&limit, "max-rejected", "seal nothing if a greater share of the rows is rejected, such as 1%")

@@ -34,12 +34,35 @@ func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app
 	})
 }
 
-// openToList is openToRead for a command that lists rows.
-func (c *cli) openToList(cmd *cobra.Command, o *rowFlags, do func(ctx context.Context, a *app.App) error) error {
-	if err := o.check(cmd, c.json); err != nil {
-		return err
+// toList is openToRead for a command that lists rows.
+func (c *cli) toList(o *rowFlags) opening {
+	return func(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
+		if err := o.check(cmd, c.json); err != nil {
+			return err
+		}
+		return c.openToRead(cmd, do)
 	}
-	return c.openToRead(cmd, do)
+}
+
+// opening opens the project in one of these ways, and closes it after do.
+type opening func(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error
+
+// onProject is the code of a command that works on the open project.
+func onProject(open opening, do func(ctx context.Context, a *app.App, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return open(cmd, func(ctx context.Context, a *app.App) error { return do(ctx, a, args) })
+	}
+}
+
+// onPipeline is the code of a command whose first argument names a pipeline; do gets the other arguments.
+func onPipeline(open opening, do func(ctx context.Context, a *app.App, p *project.Pipeline, args []string) error) func(*cobra.Command, []string) error {
+	return onProject(open, func(ctx context.Context, a *app.App, args []string) error {
+		p, err := findPipeline(a, args[0])
+		if err != nil {
+			return err
+		}
+		return do(ctx, a, p, args[1:])
+	})
 }
 
 // opener opens a project.

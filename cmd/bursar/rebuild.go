@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/project"
 	"bursar/internal/reconcile/rebuild"
 
 	"github.com/spf13/cobra"
@@ -30,22 +31,17 @@ Batches are grouped into new runs, which are numbered from 1: the history that `
   bursar rebuild orders --json`,
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.rebuild(ctx, a, args[0]) })
-		},
+		RunE:              onPipeline(c.open, c.rebuild),
 	}
 }
 
-func (c *cli) rebuild(ctx context.Context, a *app.App, name string) error {
-	if _, err := findPipeline(a, name); err != nil {
-		return err
-	}
-	made, err := a.Rebuild(ctx, name)
+func (c *cli) rebuild(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error {
+	made, err := a.Rebuild(ctx, p.Name)
 	if err != nil {
-		return &interruptedError{err, fmt.Sprintf("readers still see the old generation; `bursar rebuild %s` continues", name)}
+		return &interruptedError{err, fmt.Sprintf("readers still see the old generation; `bursar rebuild %s` continues", p.Name)}
 	}
 	return errors.Join(unfinishedRetraction(ctx, a), c.result(made, func(w io.Writer) {
-		fmt.Fprintf(w, "%s is at generation %d: %s from %s.\n", name, made.Generation,
+		fmt.Fprintf(w, "%s is at generation %d: %s from %s.\n", p.Name, made.Generation,
 			plural(made.Rows, "artifact", "artifacts"), plural(made.Runs, "run", "runs"))
 		switch made.DigestBefore {
 		case "":

@@ -29,9 +29,7 @@ condition or its column is wrong.`,
   bursar run orders --json`,
 		Args:              argCount(0, -1),
 		ValidArgsFunction: c.completePipeline,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.run(ctx, a, args) })
-		},
+		RunE:              onProject(c.open, c.run),
 	}
 }
 

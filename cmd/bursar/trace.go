@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"bursar/internal/app"
+	"bursar/internal/project"
 	"bursar/internal/reconcile/query"
 
 	"github.com/spf13/cobra"
@@ -37,31 +38,29 @@ The events of each run that are found in its batches must be as many as it folde
   bursar trace orders o-1003 USD --to events.csv`,
 		Args:              argCount(2, -1),
 		ValidArgsFunction: c.completePipeline,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error {
-				return c.trace(ctx, a, args[0], args[1:], &o)
-			})
-		},
+		RunE: onPipeline(c.toList(&o), func(ctx context.Context, a *app.App, p *project.Pipeline, key []string) error {
+			return c.trace(ctx, a, p, key, &o)
+		}),
 	}
 	o.addTo(cmd, 50, "events")
 	return cmd
 }
 
-func (c *cli) trace(ctx context.Context, a *app.App, name string, values []string, o *rowFlags) error {
-	p, key, err := parseKey(a, name, values)
+func (c *cli) trace(ctx context.Context, a *app.App, p *project.Pipeline, values []string, o *rowFlags) error {
+	key, err := keyText(p, values)
 	if err != nil {
 		return err
 	}
 	events := c.eventListing(a, p)
 	var traced query.Traced
-	events.after = func(w io.Writer, rows int) { printTraced(w, name, &traced, rows) }
+	events.after = func(w io.Writer, rows int) { printTraced(w, p.Name, &traced, rows) }
 	return printRows(c, o, events, func(add func(listedEvent) error) (err error) {
-		traced, err = a.Queries.Trace(ctx, name, key, func(e query.TracedEvent) error { return add(newListedEvent(a, e)) })
+		traced, err = a.Queries.Trace(ctx, p.Name, key, func(e query.TracedEvent) error { return add(newListedEvent(a, e)) })
 		events.more = map[string]any{"key": traced.Key, "run": traced.Run, "watermark": traced.Watermark, "runs": traced.Runs}
 		if len(traced.Undone) > 0 {
 			events.more["undone"] = traced.Undone
 		}
-		return withVerifyHint(err, name)
+		return withVerifyHint(err, p.Name)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/event"
+	"bursar/internal/project"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/runs"
 
@@ -31,19 +32,15 @@ The events of each run that are found in its batches must be as many as it count
   bursar unkeyed books --json`,
 		Args:              argCount(1, 1),
 		ValidArgsFunction: c.completePipeline,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error { return c.unkeyed(ctx, a, args[0], &o) })
-		},
+		RunE: onPipeline(c.toList(&o), func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error {
+			return c.unkeyed(ctx, a, p, &o)
+		}),
 	}
 	o.addTo(cmd, 50, "events")
 	return cmd
 }
 
-func (c *cli) unkeyed(ctx context.Context, a *app.App, name string, o *rowFlags) error {
-	p, err := findPipeline(a, name)
-	if err != nil {
-		return err
-	}
+func (c *cli) unkeyed(ctx context.Context, a *app.App, p *project.Pipeline, o *rowFlags) error {
 	events := c.eventListing(a, p)
 	events.after = func(w io.Writer, rows int) {
 		if rows == 0 {

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/project"
 	"bursar/internal/reconcile/verify"
 
 	"github.com/spf13/cobra"
@@ -46,9 +46,9 @@ the one with which its events were ingested.`,
 			}
 			o := verify.Options{Sample: sample, Seed: seed}
 			if len(args) == 0 {
-				return c.openToVerify(cmd, func(ctx context.Context, a *app.App) error { return c.verifyProject(ctx, a, o) })
+				return c.openWith(cmd, app.OpenToVerify, func(ctx context.Context, a *app.App) error { return c.verifyProject(ctx, a, o) })
 			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.verify(ctx, a, args[0], o) })
+			return onPipeline(c.openToRead, func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error { return c.verify(ctx, a, p.Name, o) })(cmd, args)
 		},
 	}
 	countVar(cmd.Flags(), &sample, "sample", verifySample, "number of artifacts to recompute")
@@ -57,9 +57,6 @@ the one with which its events were ingested.`,
 }
 
 func (c *cli) verify(ctx context.Context, a *app.App, name string, o verify.Options) error {
-	if _, err := findPipeline(a, name); err != nil {
-		return err
-	}
 	proof, err := a.Verifier.Verify(ctx, name, o)
 	if err != nil {
 		return err
@@ -92,13 +89,6 @@ func verifyError(name string, proof *verify.Result) error {
 		return nil
 	}
 	return withHint(failedChecks(proof.Checks, " of "+name), "`bursar rebuild %s` makes the artifacts again from the events", name)
-}
-
-// openToVerify is open for a project whose state may be damaged.
-func (c *cli) openToVerify(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
-	return c.openWith(cmd, func(ctx context.Context, dir, _ string, log *slog.Logger) (*app.App, error) {
-		return app.OpenToVerify(ctx, dir, log)
-	}, do)
 }
 
 func (c *cli) verifyProject(ctx context.Context, a *app.App, o verify.Options) error {

@@ -79,7 +79,7 @@ func newCheck(name, stream string) ProjectCheck {
 
 // OpenToVerify opens a project for `bursar verify`. Its state may be damaged and its disk read-only. If the state cannot be
 // opened, VerifyProject reports that as a failed check.
-func OpenToVerify(ctx context.Context, dir string, log *slog.Logger) (*App, error) {
+func OpenToVerify(ctx context.Context, dir, _ string, log *slog.Logger) (*App, error) {
 	a, err := lockProject(ctx, dir, verifyCommand, log)
 	if err != nil {
 		return nil, err
