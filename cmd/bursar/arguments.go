@@ -14,6 +14,34 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// readUsage takes from a usage line how many arguments the command has, and how the first is completed: [X] may be left out, X… may be
+// repeated, and flags end the list.
+func (c *cli) readUsage(cmd *cobra.Command) {
+	least, most, repeated := 0, 0, false
+	for i, word := range strings.Fields(cmd.Use)[1:] {
+		name := strings.Trim(word, "[]")
+		if strings.HasPrefix(name, "--") {
+			break
+		}
+		most++
+		if name == word {
+			least++
+		}
+		name, more := strings.CutSuffix(name, "…")
+		repeated = repeated || more
+		switch {
+		case i == 0 && name == "STREAM":
+			cmd.ValidArgsFunction = c.completeFirst(streamNames, cobra.ShellCompDirectiveDefault) // files follow
+		case i == 0 && name == "PIPELINE":
+			cmd.ValidArgsFunction = c.completeFirst(pipelineNames, cobra.ShellCompDirectiveNoFileComp)
+		}
+	}
+	if repeated {
+		most = -1
+	}
+	cmd.Args = argCount(least, most)
+}
+
 // argCount checks the number of arguments. A negative most means no upper limit.
 func argCount(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
@@ -115,22 +143,15 @@ func flagFault(e *pflag.InvalidValueError) string {
 	return fmt.Sprintf("invalid argument %q for \"--%s\" flag: %s", e.GetValue(), e.GetFlag().Name, expected)
 }
 
-// completeStream completes a stream name as the first argument, and file names after it.
-func (c *cli) completeStream(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return c.completeFirst(args, streamNames, cobra.ShellCompDirectiveDefault)
-}
-
-// completePipeline completes a pipeline name as the first argument.
-func (c *cli) completePipeline(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return c.completeFirst(args, pipelineNames, cobra.ShellCompDirectiveNoFileComp)
-}
-
-func (c *cli) completeFirst(args []string, names func(*project.Project) []string, rest cobra.ShellCompDirective) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, rest
+// completeFirst completes the first argument of a command by one of the names, and the others as rest says.
+func (c *cli) completeFirst(names func(*project.Project) []string, rest cobra.ShellCompDirective) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, rest
+		}
+		p, _ := project.Read(c.project) // completion ignores errors; `bursar check` reports them
+		return names(p), cobra.ShellCompDirectiveNoFileComp
 	}
-	p, _ := project.Read(c.project) // completion ignores errors; `bursar check` reports them
-	return names(p), cobra.ShellCompDirectiveNoFileComp
 }
 
 func streamNames(p *project.Project) []string {

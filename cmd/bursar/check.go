@@ -31,7 +31,6 @@ reported with its file and line; the exit code is then 2. These are errors, too:
 A pipeline that has changed since its artifacts were made is listed: it needs a rebuild.`,
 		Example: `  bursar check
   bursar check --project shop --json`,
-		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := app.Check(cmd.Context(), c.project)
 			var faults *app.ProjectError

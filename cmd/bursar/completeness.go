@@ -48,7 +48,6 @@ Acceptances that match no interval any more are listed as stale.`,
   bursar completeness --to intervals.csv
   bursar completeness --accept 3f2a9c1e5b7d8e90 --reason "the bank confirmed the opening balance by letter"
   bursar completeness --accept 3f2a9c1e5b7d8e90 --undo`,
-		Args: argCount(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if q.Until == "today" {
 				q.Until = time.Now().UTC().Format(time.DateOnly)

@@ -33,8 +33,6 @@ numbers declared with sum or is: of all of them, not only of the rows shown. --j
   bursar exceptions orders --limit 100 --offset 200
   bursar exceptions orders --format vertical --limit 3
   bursar exceptions orders --to open.csv`,
-		Args:              argCount(1, 1),
-		ValidArgsFunction: c.completePipeline,
 		RunE: onPipeline(c.toList(&o), func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error {
 			return c.exceptions(ctx, a, p, &o, sort)
 		}),

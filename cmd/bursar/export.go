@@ -30,8 +30,6 @@ Equal results give equal bytes, whatever the order and grouping of the events. T
   bursar export orders --to orders.parquet
   bursar export orders --to orders.csv --columns order_id,currency,balance
   bursar export orders --to - --format csv | head`,
-		Args:              argCount(1, 1),
-		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.format == "" && o.to == "-" {
 				o.format = jsonFormat
@@ -46,7 +44,9 @@ Equal results give equal bytes, whatever the order and grouping of the events. T
 			case o.forPeople():
 				return usagef("--format %s: unknown format of an export: use %s", o.format, strings.Join(fileFormats, ", "))
 			}
-			return onPipeline(c.openToRead, func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error { return c.export(ctx, a, p.Name, &o) })(cmd, args)
+			return onPipeline(c.openToRead, func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error {
+				return c.export(ctx, a, p.Name, &o)
+			})(cmd, args)
 		},
 	}
 	o.addTo(cmd, 0, "")

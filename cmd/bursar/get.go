@@ -31,8 +31,6 @@ value that begins with a dash.`,
   bursar get orders '["o-1003","USD"]' --json
   bursar get orders o-1003 USD --as-of 2
   bursar get orders o-1003 USD --history`,
-		Args:              argCount(2, -1),
-		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("as-of") && asOf == 0 {
 				return usagef("--as-of 0: runs are numbered from 1")

@@ -41,7 +41,6 @@ reversals or CSV mapping have changed since earlier imports, because entries wou
 		Example: `  bursar import statements/*.xml
   bursar import 2024.zip export.sta
   bursar import umsaetze.csv --institution acme`,
-		Args: argCount(1, -1),
 		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error {
 			files, err := c.paths(args)
 			if err != nil {

@@ -36,8 +36,6 @@ none was accepted.`,
 		Example: `  bursar ingest payments data/*.jsonl.gz
   bursar ingest payments new.jsonl --dry-run
   bursar ingest payments new.jsonl --max-rejected 1%`,
-		Args:              argCount(2, -1),
-		ValidArgsFunction: c.completeStream,
 		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error {
 			files, err := c.paths(args[1:])
 			if err != nil {

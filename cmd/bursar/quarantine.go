@@ -59,8 +59,6 @@ this list or in status; --dismissed lists it with the reason. --undo withdraws t
   bursar quarantine payments --dismiss 3:18 --reason "a test order"
   bursar quarantine payments --dismissed
   bursar quarantine payments --dismiss 3:18 --undo`,
-		Args:              argCount(0, 1),
-		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(args); err != nil {
 				return err

@@ -29,9 +29,7 @@ Batches are grouped into new runs, which are numbered from 1: the history that `
 --as-of is lost.`,
 		Example: `  bursar rebuild orders
   bursar rebuild orders --json`,
-		Args:              argCount(1, 1),
-		ValidArgsFunction: c.completePipeline,
-		RunE:              onPipeline(c.open, c.rebuild),
+		RunE: onPipeline(c.open, c.rebuild),
 	}
 }
 

@@ -42,7 +42,6 @@ repeated. ` + "`bursar up`" + ` must not run.`,
   bursar repair --from /backup/shop
   bursar repair --give-up "retraction 2 of payments" --reason "no copy has it"
   bursar repair --dismiss`,
-		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Sample = verifySample
 			var err error

@@ -51,8 +51,6 @@ lists are withdrawn; the next run folds that. Files whose rows were in conflict 
   bursar retract payments --event p-1003 --reason "booked twice by the bank"
   bursar retract payments 3 --undo
   bursar retract statements june-wrong.csv --reason "the bank sent a corrected one"`,
-		Args:              argCount(1, 2),
-		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Reason = strings.TrimSpace(o.Reason)
 			if args[0] == project.StatementStream && !isBatch(args[1:]) {

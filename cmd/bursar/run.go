@@ -27,9 +27,7 @@ condition or its column is wrong.`,
 		Example: `  bursar run
   bursar run orders
   bursar run orders --json`,
-		Args:              argCount(0, -1),
-		ValidArgsFunction: c.completePipeline,
-		RunE:              onProject(c.open, c.run),
+		RunE: onProject(c.open, c.run),
 	}
 }
 

@@ -37,7 +37,6 @@ In csv, jsonl and parquet, only the pipelines are listed; --json has everything.
 		Example: `  bursar status
   bursar status --format csv
   bursar status --json`,
-		Args: argCount(0, 0),
 		RunE: onProject(c.toList(&o), func(ctx context.Context, a *app.App, _ []string) error { return c.status(ctx, a, &o) }),
 	}
 	o.addTo(cmd, 0, "")

@@ -35,7 +35,6 @@ exact and fit every row that was read; comments mark what a person should decide
 		Example: `  bursar stream infer payments.jsonl > streams/payments.yaml
   bursar stream infer export-2025-03.csv --name payments > streams/payments.yaml
   bursar stream infer fees.csv.gz --json`,
-		Args: argCount(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if name != "" && !doc.IsName(name) {
 				return usagef("--name %s: names are lower-case letters, digits and _, and start with a letter", name)

@@ -48,7 +48,6 @@ func (c *cli) tokenCreateCommand() *cobra.Command {
 The token is printed once. Only its digest is kept: if you lose the token, revoke it and create another one.`,
 		Example: `  bursar token create shop --scope events:payments
   bursar token create dashboard --scope read --json`,
-		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if scope == "" {
 				return usagef("a token needs a scope: --scope events:STREAM[,STREAM…], read or operate")
@@ -92,7 +91,6 @@ func (c *cli) tokenListCommand() *cobra.Command {
 		Short:   "List tokens",
 		Long:    `Lists name, scope, creation time and last digits of each token that is not revoked.`,
 		Example: `  bursar token list`,
-		Args:    argCount(0, 0),
 		RunE: onProject(c.open, func(ctx context.Context, a *app.App, _ []string) error {
 			list, err := a.Tokens.List(ctx)
 			if err != nil {
@@ -115,7 +113,6 @@ func (c *cli) tokenRevokeCommand() *cobra.Command {
 		Short:   "Revoke a token",
 		Long:    `Removes a token. Requests that carry it are refused from now on.`,
 		Example: `  bursar token revoke shop`,
-		Args:    argCount(1, 1),
 		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error {
 			err := a.Tokens.Revoke(ctx, args[0])
 			if errors.Is(err, access.ErrUnknown) {

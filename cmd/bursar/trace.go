@@ -36,8 +36,6 @@ The events of each run that are found in its batches must be as many as it folde
   bursar trace orders '["o-1003","USD"]' --json
   bursar trace days DE02120300000000202051 EUR 2026-03-02 --format vertical
   bursar trace orders o-1003 USD --to events.csv`,
-		Args:              argCount(2, -1),
-		ValidArgsFunction: c.completePipeline,
 		RunE: onPipeline(c.toList(&o), func(ctx context.Context, a *app.App, p *project.Pipeline, key []string) error {
 			return c.trace(ctx, a, p, key, &o)
 		}),

@@ -30,8 +30,6 @@ The events of each run that are found in its batches must be as many as it count
   bursar unkeyed books --limit 200
   bursar unkeyed books --to unkeyed.csv
   bursar unkeyed books --json`,
-		Args:              argCount(1, 1),
-		ValidArgsFunction: c.completePipeline,
 		RunE: onPipeline(c.toList(&o), func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error {
 			return c.unkeyed(ctx, a, p, &o)
 		}),

@@ -38,8 +38,6 @@ the one with which its events were ingested.`,
 		Example: `  bursar verify
   bursar verify orders
   bursar verify orders --sample 5000 --json`,
-		Args:              argCount(0, 1),
-		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if sample < 0 {
 				return usagef("--sample %d: the number of artifacts must not be negative", sample)
@@ -48,7 +46,9 @@ the one with which its events were ingested.`,
 			if len(args) == 0 {
 				return c.openWith(cmd, app.OpenToVerify, func(ctx context.Context, a *app.App) error { return c.verifyProject(ctx, a, o) })
 			}
-			return onPipeline(c.openToRead, func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error { return c.verify(ctx, a, p.Name, o) })(cmd, args)
+			return onPipeline(c.openToRead, func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error {
+				return c.verify(ctx, a, p.Name, o)
+			})(cmd, args)
 		},
 	}
 	countVar(cmd.Flags(), &sample, "sample", verifySample, "number of artifacts to recompute")
