@@ -71,7 +71,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	loopback := serve.OnLoopback(l.api)
 	server := serve.New(serve.Options{
-		Queries: &queries{a.Queries, a}, Quarantine: a, Intake: a, Commands: o.Commands,
+		Project: &served{a.Queries, a}, Commands: o.Commands,
 		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log,
 	})
 	a.hooks = o.Hooks
@@ -221,15 +221,15 @@ func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 	}, nil
 }
 
-// queries refuses figures, with serve.ConflictError, while the retraction of a statement file is not complete: they may include only some of what the
+// served is the project as the HTTP API serves it. It refuses figures, with serve.ConflictError, while the retraction of a statement file is not complete: they may include only some of what the
 // file lists.
-type queries struct {
+type served struct {
 	*query.Reader
-	app *App
+	*App
 }
 
 // Get returns an artifact.
-func (q *queries) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (query.GetResult, error) {
+func (q *served) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (query.GetResult, error) {
 	if err := q.check(ctx, pipeline); err != nil {
 		return query.GetResult{}, err
 	}
@@ -237,7 +237,7 @@ func (q *queries) Get(ctx context.Context, pipeline, key string, asOf uint64, hi
 }
 
 // Exceptions calls each for every exception of a pipeline.
-func (q *queries) Exceptions(ctx context.Context, pipeline string, each func(query.Exception) error) error {
+func (q *served) Exceptions(ctx context.Context, pipeline string, each func(query.Exception) error) error {
 	if err := q.check(ctx, pipeline); err != nil {
 		return err
 	}
@@ -245,12 +245,12 @@ func (q *queries) Exceptions(ctx context.Context, pipeline string, each func(que
 }
 
 // check returns an error for a pipeline that folds statements while a retraction is not complete.
-func (q *queries) check(ctx context.Context, pipeline string) error {
-	p := q.app.Project.Pipeline(pipeline)
+func (q *served) check(ctx context.Context, pipeline string) error {
+	p := q.App.Project.Pipeline(pipeline)
 	if p == nil || !slices.ContainsFunc(project.BuiltinStreams, p.Folds) {
 		return nil
 	}
-	err := q.app.CheckRetractions(ctx)
+	err := q.CheckRetractions(ctx)
 	if errors.As(err, new(*imported.UnfinishedError)) {
 		return &serve.ConflictError{Err: err}
 	}

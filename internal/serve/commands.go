@@ -64,8 +64,8 @@ type commands struct {
 // commandRoutes returns the routes of the socket. They need no token: only users who can read the project's state can open it.
 func (s *Server) commandRoutes() []route {
 	return []route{
-		{"POST /v1/commands", access.Open, s.command},
-		{"DELETE /v1/commands/{id}", access.Open, s.cancelCommand},
+		{"POST /v1/commands", access.Open, s.command, nil},
+		{"DELETE /v1/commands/{id}", access.Open, s.cancelCommand, nil},
 	}
 }
 

@@ -22,9 +22,6 @@ var (
 )
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parseParameters(r); err != nil {
-		return err
-	}
 	key := r.Header.Get("Idempotency-Key")
 	if !isValidKey(key) || len(r.Header.Values("Idempotency-Key")) > 1 {
 		return errKey
@@ -40,7 +37,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return errEmpty
 	}
 	stream := r.PathValue("stream")
-	answer, err := s.options.Intake.Accept(r.Context(), stream, live.Request{Key: key, Body: body})
+	answer, err := s.options.Project.Accept(r.Context(), stream, live.Request{Key: key, Body: body})
 	if errors.Is(err, answers.ErrKeyReused) {
 		return errKeyReused
 	}

@@ -99,11 +99,15 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// authenticate returns the handler of a route, which checks the token first.
+// authenticate returns the handler of a route, which checks the token and then the parameters first.
 func (s *Server) authenticate(target route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.serveRoute(w, r, target.pattern, time.Now(), func(w http.ResponseWriter, r *http.Request) error {
-			if err := s.authorize(w, r, target.right); err != nil {
+			err := s.authorize(w, r, target.right)
+			if err == nil && target.parameters != nil {
+				r.Form, err = parseParameters(r, target.parameters)
+			}
+			if err != nil {
 				return err
 			}
 			return target.handle(w, r)

@@ -37,10 +37,7 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parseParameters(r); err != nil {
-		return err
-	}
-	list, err := s.options.Queries.Status(r.Context())
+	list, err := s.options.Project.Status(r.Context())
 	if err != nil {
 		return err
 	}
@@ -49,27 +46,23 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
-	query, err := parseParameters(r, "key", "as_of", "history")
-	if err != nil {
-		return err
-	}
-	key := query.Get("key")
+	key := r.Form.Get("key")
 	if key == "" {
 		return refuse(http.StatusBadRequest, "the key is missing", `add ?key=o-1003, or ?key=["o-1003","USD"] for several columns`)
 	}
 	var asOf uint64
-	if text := query.Get("as_of"); text != "" {
+	if text := r.Form.Get("as_of"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil || n == 0 {
 			return refuse(http.StatusBadRequest, "as_of is not a run number", "runs are numbered from 1")
 		}
 		asOf = n
 	}
-	history, err := boolParameter(query, "history")
+	history, err := boolParameter(r, "history")
 	if err != nil {
 		return err
 	}
-	answer, err := s.options.Queries.Get(r.Context(), r.PathValue("pipeline"), key, asOf, history)
+	answer, err := s.options.Project.Get(r.Context(), r.PathValue("pipeline"), key, asOf, history)
 	if err != nil {
 		return err
 	}
@@ -121,9 +114,9 @@ func (l *boundedList) add(item any) error {
 }
 
 // list sends the rows that walk adds. Only maxHeavyQueries lists are built at a time, since each may read all stored data.
-func (s *Server) list(w http.ResponseWriter, query url.Values, r *http.Request, name string, walk func(ctx context.Context, add func(any) error) error) error {
+func (s *Server) list(w http.ResponseWriter, r *http.Request, name string, walk func(ctx context.Context, add func(any) error) error) error {
 	l := boundedList{limit: defaultListRows, items: []json.RawMessage{}}
-	if text := query.Get("limit"); text != "" {
+	if text := r.Form.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxListRows {
 			return refuse(http.StatusBadRequest, "limit is not a number from 1 to 10000", "")
@@ -145,12 +138,8 @@ func (s *Server) list(w http.ResponseWriter, query url.Values, r *http.Request, 
 }
 
 func (s *Server) exceptions(w http.ResponseWriter, r *http.Request) error {
-	parameters, err := parseParameters(r, "limit")
-	if err != nil {
-		return err
-	}
-	return s.list(w, parameters, r, "exceptions", func(ctx context.Context, add func(any) error) error {
-		return s.options.Queries.Exceptions(ctx, r.PathValue("pipeline"), func(x query.Exception) error { return add(x) })
+	return s.list(w, r, "exceptions", func(ctx context.Context, add func(any) error) error {
+		return s.options.Project.Exceptions(ctx, r.PathValue("pipeline"), func(x query.Exception) error { return add(x) })
 	})
 }
 
@@ -177,16 +166,12 @@ type dismissal struct {
 
 // quarantine lists the unresolved rows of a stream, or with dismissed=true the dismissed ones.
 func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
-	query, err := parseParameters(r, "limit", "dismissed")
+	wantDismissed, err := boolParameter(r, "dismissed")
 	if err != nil {
 		return err
 	}
-	wantDismissed, err := boolParameter(query, "dismissed")
-	if err != nil {
-		return err
-	}
-	return s.list(w, query, r, "rows", func(ctx context.Context, add func(any) error) error {
-		return s.options.Quarantine.Quarantine(ctx, r.PathValue("stream"), func(q event.Rejected) error {
+	return s.list(w, r, "rows", func(ctx context.Context, add func(any) error) error {
+		return s.options.Project.Quarantine(ctx, r.PathValue("stream"), func(q event.Rejected) error {
 			if wantDismissed != (q.Dismissed != nil) {
 				return nil
 			}
@@ -200,8 +185,8 @@ func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
 }
 
 // boolParameter returns a parameter that is true, false, or not given.
-func boolParameter(query url.Values, name string) (bool, error) {
-	text := query.Get(name)
+func boolParameter(r *http.Request, name string) (bool, error) {
+	text := r.Form.Get(name)
 	if text == "" {
 		return false, nil
 	}
@@ -213,7 +198,7 @@ func boolParameter(query url.Values, name string) (bool, error) {
 }
 
 // parseParameters returns the query parameters. It refuses unknown ones, so that a misspelt parameter is not silently ignored.
-func parseParameters(r *http.Request, known ...string) (url.Values, error) {
+func parseParameters(r *http.Request, known []string) (url.Values, error) {
 	if r.URL.RawQuery == "" {
 		return nil, nil
 	}

@@ -25,21 +25,15 @@ import (
 	"bursar/internal/serve/access"
 )
 
-// Queries answers the API's queries about artifacts. Its methods are safe for concurrent use.
-type Queries interface {
+// Project is what the API serves. Its methods are safe for concurrent use.
+type Project interface {
 	Status(ctx context.Context) ([]query.Status, error)
 	Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (query.GetResult, error)
 	Exceptions(ctx context.Context, pipeline string, each func(query.Exception) error) error
-}
-
-// Quarantine calls each for every row of a stream that is in quarantine.
-type Quarantine interface {
+	// Quarantine calls each for every row of a stream that is in quarantine.
 	Quarantine(ctx context.Context, stream string, each func(event.Rejected) error) error
-}
-
-// Intake accepts the events of a request. Once Accept returns they are durable and count exactly once, so that a client may
-// repeat a request after any error.
-type Intake interface {
+	// Accept accepts the events of a request. Once it returns they are durable and count exactly once, so that a client may
+	// repeat a request after any error.
 	Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error)
 }
 
@@ -50,14 +44,12 @@ type Tokens interface {
 
 // Options configures a Server.
 type Options struct {
-	Queries    Queries
-	Quarantine Quarantine
-	Intake     Intake
-	Commands   Commands
-	Token      string // of the project folder's owner; allows everything
-	Tokens     Tokens // created by `bursar token create`
-	Loopback   bool   // the API listens on loopback only; requests for other hosts are refused
-	Log        *slog.Logger
+	Project  Project
+	Commands Commands
+	Token    string // of the project folder's owner; allows everything
+	Tokens   Tokens // created by `bursar token create`
+	Loopback bool   // the API listens on loopback only; requests for other hosts are refused
+	Log      *slog.Logger
 }
 
 const (
@@ -119,19 +111,21 @@ type route struct {
 	pattern string // of http.ServeMux
 	right   access.Right
 	handle  func(w http.ResponseWriter, r *http.Request) error
+
+	parameters []string // of the query, which handle finds in the request's form; nil if the query is not read
 }
 
 // routes returns all routes of the API. The OpenAPI document lists the same ones.
 func (s *Server) routes() []route {
 	return []route{
-		{"GET /v1/health", access.Open, s.health},
-		{"GET /v1/openapi.yaml", access.Open, s.openAPIDocument},
-		{"GET /v1/status", access.Read, s.status},
-		{"GET /v1/pipelines/{pipeline}/artifacts", access.Read, s.artifact},
-		{"GET /v1/pipelines/{pipeline}/exceptions", access.Read, s.exceptions},
-		{"GET /v1/streams/{stream}/quarantine", access.Read, s.quarantine},
-		{"POST /v1/streams/{stream}/events", access.Events, s.events},
-		{"GET /metrics", access.Read, s.metrics.serve},
+		{"GET /v1/health", access.Open, s.health, nil},
+		{"GET /v1/openapi.yaml", access.Open, s.openAPIDocument, nil},
+		{"GET /v1/status", access.Read, s.status, []string{}},
+		{"GET /v1/pipelines/{pipeline}/artifacts", access.Read, s.artifact, []string{"key", "as_of", "history"}},
+		{"GET /v1/pipelines/{pipeline}/exceptions", access.Read, s.exceptions, []string{"limit"}},
+		{"GET /v1/streams/{stream}/quarantine", access.Read, s.quarantine, []string{"limit", "dismissed"}},
+		{"POST /v1/streams/{stream}/events", access.Events, s.events, []string{}},
+		{"GET /metrics", access.Read, s.metrics.serve, nil},
 	}
 }
 

@@ -115,7 +115,7 @@ func (src *binding) bindComputedColumns(p *project.Pipeline, made *Types, known 
 			if expr := project.Instants(f.Expr, known); expr != f.Expr { // it is rewritten only by the first binding
 				f.Expr = expr
 			}
-			t, err := src.bindType(known, f.Expr, column.InRuns)
+			t, err := src.binder.Bind(src.ctx, known, f.Expr, column.InRuns)
 			if err != nil {
 				next = append(next, name)
 				continue
@@ -230,7 +230,7 @@ func (src *binding) partType(p *project.Pipeline, s *project.Stream, i int) (col
 	if project.BareName.MatchString(part) {
 		return s.Column(part).Type, true
 	}
-	t, err := src.bindType(s.Types(), part, column.InRuns)
+	t, err := src.binder.Bind(src.ctx, s.Types(), part, column.InRuns)
 	if err != nil {
 		src.FailAt(path, "key expression %s does not bind: %s", doc.Brief(part), strings.Join(strings.Fields(err.Error()), " "))
 		return t, false
