@@ -26,10 +26,7 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o intak
 		return intake.Result{}, failure.Wrap(failure.Data, fmt.Errorf("stream %s is filled from statements: use `bursar import FILE…`", stream))
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	if in := a.liveIntake(stream); in != nil {
-		return in.Ingest(ctx, files, o)
-	}
-	return a.ingest(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
+	return a.ingest(ctx, s, func(ctx context.Context) (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
 }
 
 // Retry ingests the quarantined rows of a stream again.
@@ -39,23 +36,25 @@ func (a *App) Retry(ctx context.Context, stream string) (intake.Result, error) {
 		return intake.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	o := intake.Options{KeyColumns: a.keyColumns(stream)}
-	if in := a.liveIntake(stream); in != nil {
-		return in.Retry(ctx, o)
-	}
-	return a.ingest(ctx, s, func() (intake.Result, error) { return intake.Retry(ctx, a.Events, s, o) })
+	return a.ingest(ctx, s, func(ctx context.Context) (intake.Result, error) { return intake.Retry(ctx, a.Events, s, o) })
 }
 
-// ingest ingests while the stream is locked, and wakes the pipelines that fold it.
-func (a *App) ingest(ctx context.Context, s *project.Stream, do func() (intake.Result, error)) (intake.Result, error) {
-	r, err := withStream(ctx, a, s, do)
-	if err == nil && r.Batch > 0 {
-		a.batchSealed(r)
-	}
-	return r, err
+// ingest ingests exclusively, and wakes the pipelines that fold the stream.
+func (a *App) ingest(ctx context.Context, s *project.Stream, do func(context.Context) (intake.Result, error)) (intake.Result, error) {
+	return exclusively(ctx, a, s, func(ctx context.Context) (intake.Result, error) {
+		r, err := do(ctx)
+		if r.Batch > 0 {
+			a.batchSealed(r)
+		}
+		return r, err
+	})
 }
 
-// withStream locks the stream, recovers its spools and calls do.
-func withStream[T any](ctx context.Context, a *App, s *project.Stream, do func() (T, error)) (out T, err error) {
+// exclusively seals the acknowledged requests of a stream and calls do while nothing else is ingested into it.
+func exclusively[T any](ctx context.Context, a *App, s *project.Stream, do func(context.Context) (T, error)) (out T, err error) {
+	if in := a.liveIntake(s.Name); in != nil {
+		return live.Exclusively(ctx, in, do)
+	}
 	unlock, err := a.streamLocks.Lock(ctx, s.Name)
 	if err != nil {
 		return out, err
@@ -64,7 +63,7 @@ func withStream[T any](ctx context.Context, a *App, s *project.Stream, do func()
 	if err := a.recoverSpool(ctx, s); err != nil {
 		return out, err
 	}
-	return do()
+	return do(ctx)
 }
 
 // keyColumns returns the columns that pipelines use as keys of a stream. The size of their values is limited like that of ids.
