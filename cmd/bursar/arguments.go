@@ -162,10 +162,6 @@ func pipelineNames(p *project.Project) []string {
 	return namesOf(p.Pipelines, func(p *project.Pipeline) string { return p.Name })
 }
 
-func institutionNames(p *project.Project) []string {
-	return namesOf(p.Institutions, func(i *project.Institution) string { return i.Name })
-}
-
 func namesOf[T any](declared []T, name func(T) string) (names []string) {
 	for _, d := range declared {
 		names = append(names, name(d))

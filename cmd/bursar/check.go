@@ -140,16 +140,12 @@ func (c *cli) init(dir, example string) error {
 	}{root, example}
 	return c.result(made, func(w io.Writer) {
 		fmt.Fprintf(w, "Created project %s from the example %s.\n", dir, example)
-		fmt.Fprintf(w, "next: cd %s && %s\n", dir, firstStep(example))
+		next := "bursar ingest payments sample/payments.jsonl"
+		if example == "statements" {
+			next = "bursar import sample/*"
+		}
+		fmt.Fprintf(w, "next: cd %s && %s\n", dir, next)
 	})
-}
-
-// firstStep returns the first command to run in an example.
-func firstStep(example string) string {
-	if example == "statements" {
-		return "bursar import sample/*"
-	}
-	return "bursar ingest payments sample/payments.jsonl"
 }
 
 func (c *cli) streamCommand() *cobra.Command {

@@ -137,11 +137,6 @@ type fieldSums struct {
 	sums   []*column.Sums
 }
 
-// isExactNumber reports whether values of the type can be added exactly (rule 2).
-func isExactNumber(t column.Type) bool {
-	return t.Kind == column.Decimal || t.Kind == column.Int || t.Kind == column.BigInt
-}
-
 func newFieldSums(p *project.Pipeline, fields []column.Field, group string) *fieldSums {
 	s := &fieldSums{group: -1}
 	for i, f := range fields {
@@ -149,7 +144,7 @@ func newFieldSums(p *project.Pipeline, fields []column.Field, group string) *fie
 			s.group = i
 		}
 		made := p.Fold(f.Name)
-		if isExactNumber(f.Type) && made != nil && (made.Kind == project.Sum || made.Kind == project.Is) {
+		if slices.Contains(project.NumberKinds, f.Type.Kind) && made != nil && (made.Kind == project.Sum || made.Kind == project.Is) {
 			s.names, s.places = append(s.names, f.Name), append(s.places, i)
 			s.sums = append(s.sums, column.NewSums(f.Type.Scale))
 		}

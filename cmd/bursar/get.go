@@ -68,7 +68,6 @@ func (c *cli) get(ctx context.Context, a *app.App, p *project.Pipeline, values [
 	return c.result(answer, func(w io.Writer) { c.printAnswer(w, p, &answer, texts) })
 }
 
-// valueTexts formats values of artifacts by their types.
 type valueTexts struct {
 	terminal bool
 	currency string
@@ -81,11 +80,6 @@ func typesByName(fields []column.Field) map[string]column.Type {
 		types[f.Name] = f.Type
 	}
 	return types
-}
-
-// ofItems formats the values of a list's items.
-func (v *valueTexts) ofItems(list string) *valueTexts {
-	return &valueTexts{v.terminal, v.currency, typesByName(v.types[list].Fields)}
 }
 
 // text formats one value. On a terminal, amounts are grouped.
@@ -142,7 +136,7 @@ func (c *cli) printArtifact(w io.Writer, artifact json.RawMessage, texts *valueT
 			for i, item := range list {
 				items[i] = fieldsOf(item)
 			}
-			c.printItems(w, items, texts.ofItems(f.name), nil)
+			c.printItems(w, items, &valueTexts{texts.terminal, texts.currency, typesByName(texts.types[f.name].Fields)}, nil)
 		}
 	}
 }

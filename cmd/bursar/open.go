@@ -65,7 +65,6 @@ func onPipeline(open opening, do func(ctx context.Context, a *app.App, p *projec
 	})
 }
 
-// opener opens a project.
 type opener func(ctx context.Context, dir, command string, log *slog.Logger) (*app.App, error)
 
 func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Context, a *app.App) error) (err error) {

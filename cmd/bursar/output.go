@@ -16,7 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"bursar/internal/durable"
 	"bursar/internal/failure"
 
 	"github.com/schollz/progressbar/v3"
@@ -137,8 +136,17 @@ func replaceFile(path string, write func(io.Writer) error) (err error) {
 	if err := os.Rename(partial, path); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), discard(partial))
 	}
-	_ = durable.SyncFolder(filepath.Dir(path)) // a folder that can be written to need not be readable, and not every file system syncs it
-	return nil
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes a new name in a folder durable. File systems that cannot do so are left alone.
+func syncFolder(name string) error {
+	folder, err := os.Open(name)
+	if err != nil {
+		return nil //nolint:nilerr // a folder that can be written to need not be readable
+	}
+	_ = folder.Sync()
+	return folder.Close()
 }
 
 func writeTo(path string, flags int, write func(io.Writer) error) error {

@@ -17,7 +17,6 @@ import (
 	"bursar/internal/failure"
 )
 
-// quarantineOptions are the flags of the command.
 type quarantineOptions struct {
 	rowFlags
 	retry     bool
@@ -155,7 +154,6 @@ type retractedEvent struct {
 // comparedAtOnce is the number of rows that are compared with accepted events in one query.
 const comparedAtOnce = 500
 
-// quarantineFields are the columns of rejected rows.
 var quarantineFields = typedFields("stream string, ref string, batch bigint, file string, row bigint, place string, column string, reason string, raw string, " +
 	"bytes string, object string, dismissed_at timestamp, dismissed_because string")
 

@@ -80,7 +80,6 @@ func foldWarnings(a *app.App, done []runs.Run) []string {
 	return warnings
 }
 
-// foldWarning returns the warning about one fold.
 func foldWarning(pipeline, fold string, events int64) string {
 	return fmt.Sprintf("%s: none of %s events gave %s a value: check its `where` and its column", pipeline, formatCount(events), fold)
 }
@@ -102,7 +101,6 @@ func nextCommand(a *app.App, published []runs.Run) string {
 	return "bursar export " + published[0].Pipeline + " --to -"
 }
 
-// backlogEvents counts the events of the pipelines' backlogs.
 func backlogEvents(ctx context.Context, a *app.App, names []string) (events int64, err error) {
 	list, err := a.Queries.Status(ctx)
 	if err != nil {
@@ -139,7 +137,6 @@ func runProgress(bar *progressBar, total int64) func(app.Progress) {
 	}
 }
 
-// runResult is one run of `run --json`.
 type runResult struct {
 	Pipeline   string             `json:"pipeline"`
 	Generation uint64             `json:"generation"`

@@ -58,7 +58,14 @@ func (c *cli) trace(ctx context.Context, a *app.App, p *project.Pipeline, values
 	}
 	events := c.eventListing(a, p)
 	var traced query.Traced
-	events.after = func(w io.Writer, rows int) { printTraced(w, p.Name, &traced, rows) }
+	events.after = func(w io.Writer, rows int) {
+		fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", p.Name, printable(string(traced.Key)), traced.Run, formatTime(traced.Watermark))
+		fmt.Fprintf(w, "%s in %s, the same number as was folded.\n", plural(rows, "event", "events"), plural(len(traced.Runs), "run", "runs"))
+		for i := range traced.Undone {
+			u := &traced.Undone[i]
+			fmt.Fprintf(w, "%s was retracted at %s%s, and counts again since %s.\n", capitalize(printable(u.What())), formatTime(&u.At), inBrackets(u.Reason), formatTime(&u.Undone))
+		}
+	}
 	return printRows(c, o, events, func(add func(listedEvent) error) (err error) {
 		traced, err = a.Queries.Trace(ctx, p.Name, key, func(e query.TracedEvent) error { return add(newListedEvent(a, e)) })
 		events.more = map[string]any{"key": traced.Key, "run": traced.Run, "watermark": traced.Watermark, "runs": traced.Runs}
@@ -67,15 +74,6 @@ func (c *cli) trace(ctx context.Context, a *app.App, p *project.Pipeline, values
 		}
 		return withVerifyHint(err, p.Name)
 	})
-}
-
-func printTraced(w io.Writer, name string, traced *query.Traced, total int) {
-	fmt.Fprintf(w, "%s %s, run %d, watermark %s\n", name, printable(string(traced.Key)), traced.Run, formatTime(traced.Watermark))
-	fmt.Fprintf(w, "%s in %s, the same number as was folded.\n", plural(total, "event", "events"), plural(len(traced.Runs), "run", "runs"))
-	for i := range traced.Undone {
-		u := &traced.Undone[i]
-		fmt.Fprintf(w, "%s was retracted at %s%s, and counts again since %s.\n", capitalize(printable(u.What())), formatTime(&u.At), inBrackets(u.Reason), formatTime(&u.Undone))
-	}
 }
 
 func (c *cli) unkeyedCommand() *cobra.Command {
@@ -167,7 +165,6 @@ func withVerifyHint(err error, pipeline string) error {
 	return err
 }
 
-// eventListing describes events of a pipeline.
 func (c *cli) eventListing(a *app.App, p *project.Pipeline) *listing[listedEvent] {
 	l := &listing[listedEvent]{name: "events", fields: slices.Concat(placeFields, a.Project.Events(p).Types()), currency: currencyColumn}
 	for _, s := range p.From {

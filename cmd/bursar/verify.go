@@ -41,9 +41,6 @@ the one with which its events were ingested.`,
   bursar verify orders
   bursar verify orders --sample 5000 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if sample < 0 {
-				return usagef("--sample %d: the number of artifacts must not be negative", sample)
-			}
 			o := verify.Options{Sample: sample, Seed: seed}
 			if len(args) == 0 {
 				return c.openWith(cmd, app.OpenToVerify, func(ctx context.Context, a *app.App) error { return c.verifyProject(ctx, a, o) })
@@ -71,10 +68,12 @@ func (c *cli) verify(ctx context.Context, a *app.App, name string, o verify.Opti
 			fmt.Fprintf(w, "%s is correct: %s passed.\n", name, plural(len(proof.Checks), "check", "checks"))
 		}
 	})
-	return errors.Join(err, verifyError(name, &proof))
+	if !proof.OK {
+		err = errors.Join(err, withHint(failedChecks(proof.Checks, " of "+name), "`bursar rebuild %s` makes the artifacts again from the events", name))
+	}
+	return err
 }
 
-// failedChecks is the error about the checks that failed.
 func failedChecks(checks []verify.Check, of string) error {
 	failed, totals := 0, false
 	for _, check := range checks {
@@ -83,14 +82,11 @@ func failedChecks(checks []verify.Check, of string) error {
 			totals = totals || check.Totals
 		}
 	}
-	return &verificationError{fmt.Sprintf("%d of %s%s failed", failed, plural(len(checks), "check", "checks"), of), totals}
-}
-
-func verifyError(name string, proof *verify.Result) error {
-	if proof.OK {
-		return nil
+	err := fmt.Errorf("%d of %s%s failed", failed, plural(len(checks), "check", "checks"), of)
+	if totals {
+		return &unbalancedError{error: err}
 	}
-	return withHint(failedChecks(proof.Checks, " of "+name), "`bursar rebuild %s` makes the artifacts again from the events", name)
+	return failure.Wrap(failure.Data, err)
 }
 
 func (c *cli) verifyProject(ctx context.Context, a *app.App, o verify.Options) error {

@@ -108,7 +108,10 @@ func Lock(ctx context.Context, dir, command string, wait time.Duration) (release
 	if !acquired {
 		return nil, failure.Wrap(failure.Transient, fmt.Errorf("%s; wait for it or stop it", describeOwner(ownerPath)))
 	}
-	err = writeOwner(ownerPath, lockOwner{Process: os.Getpid(), Command: command, Since: time.Now().UTC()})
+	text, err := json.Marshal(lockOwner{Process: os.Getpid(), Command: command, Since: time.Now().UTC()})
+	if err == nil {
+		err = os.WriteFile(ownerPath, text, 0o600)
+	}
 	if err != nil {
 		_ = os.Remove(ownerPath) // it may name an earlier owner
 	}
@@ -179,14 +182,6 @@ func releaseLocks(flocks []*flock.Flock, ownerPath string) error {
 
 func unlockAll(flocks []*flock.Flock) error {
 	return errors.Join(flocks[1].Unlock(), flocks[0].Unlock())
-}
-
-func writeOwner(path string, h lockOwner) error {
-	text, err := json.Marshal(h)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, text, 0o600)
 }
 
 func readOwner(path string) (h lockOwner, err error) {

@@ -117,7 +117,6 @@ func (a *App) startServices(ctx context.Context) (stop func() error, err error) 
 	return stop, nil
 }
 
-// listeners are those of the HTTP API and of the command socket.
 type listeners struct{ api, commands net.Listener }
 
 func (a *App) listen(ctx context.Context, address string) (l listeners, err error) {

@@ -40,7 +40,6 @@ const (
 	dismissRemedy = "bursar repair --dismiss"
 )
 
-// projectVerification is one running verification of a project.
 type projectVerification struct {
 	*App
 	options  verify.Options

@@ -200,7 +200,6 @@ func (k FoldForm) Beside() string {
 	return strings.Join(keys, ", ")
 }
 
-// maxUnnamed bounds the values that Unnamed returns.
 const maxUnnamed = 5
 
 // Unnamed returns the values that `in` declares but no fold mentions, of columns of which the folds mention other values. Each is
@@ -228,7 +227,6 @@ func (p *Pipeline) Unnamed(streams []*Stream) (values []string) {
 	return values
 }
 
-// literal matches a text in SQL.
 var literal = regexp.MustCompile(`'(?:[^']|'')*'`)
 
 // NamesDeclared reports whether a fold's condition mentions values, and each of them is a stream or declared by `in` of a column: then

@@ -111,7 +111,6 @@ func (s *Stream) InputTypes() []column.Field {
 	return typesOf(s.Columns, func(c *Column) bool { return c.Is == "" && !c.Origin })
 }
 
-// typesOf returns the name and type of the wanted columns.
 func typesOf(columns []Column, wanted func(*Column) bool) (types []column.Field) {
 	for i := range columns {
 		if c := &columns[i]; wanted(c) {

@@ -64,7 +64,6 @@ func (s *Server) readBody(rc *http.ResponseController, r *http.Request) (body []
 	return body, release, nil
 }
 
-// decompress returns a reader of the decompressed body.
 func decompress(body io.Reader, encoding string) (decompressed io.Reader, closeDecompressor func(), err error) {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":

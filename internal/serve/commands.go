@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"bursar/internal/serve/access"
-
 	"golang.org/x/sync/semaphore"
 )
 
@@ -55,18 +53,9 @@ var (
 	}
 )
 
-// commands holds the running commands.
 type commands struct {
 	limit   *semaphore.Weighted
 	cancels sync.Map // id → context.CancelFunc
-}
-
-// commandRoutes returns the routes of the socket. They need no token: only users who can read the project's state can open it.
-func (s *Server) commandRoutes() []route {
-	return []route{
-		{"POST /v1/commands", access.Open, s.command, nil},
-		{"DELETE /v1/commands/{id}", access.Open, s.cancelCommand, nil},
-	}
 }
 
 func (s *Server) command(w http.ResponseWriter, r *http.Request) error {

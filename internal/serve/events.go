@@ -12,7 +12,6 @@ import (
 	"bursar/internal/event/live/answers"
 )
 
-// maxKeyBytes is the longest Idempotency-Key.
 const maxKeyBytes = 255
 
 var (

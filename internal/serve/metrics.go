@@ -4,7 +4,6 @@ package serve
 
 import (
 	"net/http"
-	"strconv"
 
 	"bursar/internal/event/live/answers"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics holds the collectors of one server.
 type metrics struct {
 	requests *prometheus.CounterVec
 	events   *prometheus.CounterVec
@@ -44,11 +42,6 @@ func newMetrics() *metrics {
 	return m
 }
 
-func (m *metrics) countRequest(pattern string, status int) {
-	m.requests.WithLabelValues(pattern, strconv.Itoa(status)).Inc()
-}
-
-// countEvents counts the events of a request.
 func (m *metrics) countEvents(stream string, a *answers.Answer) {
 	m.events.WithLabelValues(stream, "accepted").Add(float64(a.Accepted))
 	m.events.WithLabelValues(stream, "duplicate").Add(float64(a.Duplicates))

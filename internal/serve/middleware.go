@@ -153,7 +153,7 @@ func (s *Server) serveRoute(w http.ResponseWriter, r *http.Request, pattern stri
 	if err != nil && recorded.code == 0 {
 		writeProblem(recorded, r, err)
 	}
-	s.metrics.countRequest(pattern, recorded.status())
+	s.metrics.requests.WithLabelValues(pattern, strconv.Itoa(recorded.status())).Inc()
 	log := s.options.Log
 	if err != nil && failure.Of(err) == failure.Bug {
 		log.Error("request failed", "request", w.Header().Get(requestIDHeader), "route", pattern, "error", err)
@@ -177,7 +177,6 @@ func catchPanic(handle func() error) (err error) {
 	return handle()
 }
 
-// responseRecorder records a response's status.
 type responseRecorder struct {
 	http.ResponseWriter
 	code        int
@@ -193,7 +192,6 @@ func (r *responseRecorder) WriteHeader(code int) {
 }
 
 func (r *responseRecorder) Write(b []byte) (int, error) {
-	r.status()
 	r.code, r.bodyStarted = r.status(), true
 	return r.ResponseWriter.Write(b)
 }

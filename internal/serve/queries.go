@@ -26,7 +26,6 @@ const (
 
 var errParameter = refuse(http.StatusBadRequest, "unknown, repeated or malformed parameter", "GET /v1/openapi.yaml lists the parameters")
 
-// health reports whether the server accepts requests.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	status := http.StatusOK
 	if !s.ready.Load() {
@@ -158,7 +157,6 @@ type quarantinedRow struct {
 	Dismissed *dismissal `json:"dismissed,omitempty"`
 }
 
-// dismissal says since when and why a row counts as resolved.
 type dismissal struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
@@ -184,7 +182,6 @@ func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// boolParameter returns a parameter that is true, false, or not given.
 func boolParameter(r *http.Request, name string) (bool, error) {
 	text := r.Form.Get(name)
 	if text == "" {

@@ -86,13 +86,12 @@ func New(o Options) *Server {
 	serverCtx, cancelRequests := context.WithCancel(context.Background())
 	s := &Server{options: o, metrics: newMetrics(), heavyQueries: semaphore.NewWeighted(maxHeavyQueries), cancelRequests: cancelRequests, bodyTimeout: bodyTimeout}
 	s.requestPrefix = rand.Text()[:8] + "-"
-	s.bodyPool = newBodyPool()
+	s.bodyPool.limit, s.bodyPool.reading = semaphore.NewWeighted(maxPoolBytes), map[*reservation]bool{}
 	s.commands.limit = semaphore.NewWeighted(maxCommands)
 	s.http, s.commandServer = s.newHTTPServer(serverCtx, s.Handler()), s.newHTTPServer(serverCtx, s.commandHandler())
 	return s
 }
 
-// newHTTPServer returns an HTTP server with the package's limits.
 func (s *Server) newHTTPServer(serverCtx context.Context, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
@@ -106,7 +105,6 @@ func (s *Server) newHTTPServer(serverCtx context.Context, h http.Handler) *http.
 	}
 }
 
-// route is one route of the API.
 type route struct {
 	pattern string // of http.ServeMux
 	right   access.Right
@@ -132,8 +130,14 @@ func (s *Server) routes() []route {
 // Handler returns the handler of the HTTP API.
 func (s *Server) Handler() http.Handler { return s.withRequestID(s.checkHost(s.mux(s.routes()))) }
 
-// commandHandler returns the handler of the command socket.
-func (s *Server) commandHandler() http.Handler { return s.withRequestID(s.mux(s.commandRoutes())) }
+// commandHandler returns the handler of the command socket. Its routes need no token: only users who can read the project's state can
+// open it.
+func (s *Server) commandHandler() http.Handler {
+	return s.withRequestID(s.mux([]route{
+		{"POST /v1/commands", access.Open, s.command, nil},
+		{"DELETE /v1/commands/{id}", access.Open, s.cancelCommand, nil},
+	}))
+}
 
 func (s *Server) mux(routes []route) http.Handler {
 	known, all := http.NewServeMux(), http.NewServeMux()

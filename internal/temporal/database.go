@@ -29,7 +29,6 @@ import (
 // retention is how long the history of an ended workflow is kept.
 const retention = 3 * 24 * time.Hour
 
-// starts counts the servers this process has started.
 var starts atomic.Int64
 
 func databaseFile(stateDir string) string { return filepath.Join(stateDir, "temporal.db") }

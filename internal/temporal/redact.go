@@ -103,7 +103,6 @@ type textStore struct {
 	order []string
 }
 
-// fullTexts are the texts of this process.
 var fullTexts = textStore{all: map[string]string{}}
 
 func (t *textStore) keep(text string) (reference string) {

@@ -67,12 +67,13 @@ func bindStream(ctx context.Context, s *project.Stream, b Binder) []doc.Error {
 		src.bindWhere("totals."+t.Name+".where", s.Types(), t.Where, column.AtIntake)
 	}
 	if len(src.Errs) == 0 {
-		src.checkStreamLiterals(s)
+		for _, t := range s.Totals {
+			src.checkExprLiterals("totals."+t.Name+".where", t.Where, declaredDomains([]*project.Stream{s}))
+		}
 	}
 	return src.Errs
 }
 
-// bindComputed binds a computed column of a stream.
 func (src *binding) bindComputed(s *project.Stream, c project.Column) {
 	path := "columns." + c.Name + ".is"
 	t, ok := src.bind(path, s.InputTypes(), c.Is, column.AtIntake)

@@ -44,7 +44,7 @@ func (src *binding) checkMixedSQL(p *project.Pipeline, e *project.Events) {
 	if p.Reduce == nil || p.Mixed {
 		return
 	}
-	reads := column.Analysis{Columns: sqlWords(p.Reduce)}
+	reads := column.Analysis{Columns: sqlName.FindAllString(commentOrString.ReplaceAllString(p.Reduce.Text, " "), -1)}
 	for _, s := range e.Streams {
 		if t := src.mixedTotal(p, s, &column.Analysis{}, &reads); t != nil && !reads.Uses(t.By) {
 			src.failStored("reduce", "`reduce` reads amounts and not their %s, which total %s of stream %s keeps apart (`by: %s`, %s:%d): add %s to the key, "+
@@ -108,11 +108,6 @@ var (
 	sqlName         = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
 )
 
-// sqlWords returns the names and keywords in the SQL.
-func sqlWords(f *project.SQLFile) []string {
-	return sqlName.FindAllString(commentOrString.ReplaceAllString(f.Text, " "), -1)
-}
-
 // checkUnorderedVersions reports a reduce file that does not use ReceivedColumn: it would count or add up every version of an event, and no
 // check of its results can detect that.
 func (src *binding) checkUnorderedVersions(p *project.Pipeline, e *project.Events) {
@@ -151,13 +146,6 @@ func (src *binding) checkAddedVersions(p *project.Pipeline, e *project.Events) {
 type domain struct {
 	values []string
 	source string // where they are declared
-}
-
-// checkStreamLiterals checks the conditions of a stream's control totals.
-func (src *binding) checkStreamLiterals(s *project.Stream) {
-	for _, t := range s.Totals {
-		src.checkExprLiterals("totals."+t.Name+".where", t.Where, declaredDomains([]*project.Stream{s}))
-	}
 }
 
 // checkPipelineLiterals checks the conditions and operands of folds, and comparisons of the artifact's columns.

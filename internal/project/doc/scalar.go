@@ -13,7 +13,6 @@ import (
 	"bursar/internal/column"
 )
 
-// namePattern matches the names that a project may declare.
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // IsName reports whether a text may name a stream, pipeline, institution or column.
