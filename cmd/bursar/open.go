@@ -135,13 +135,12 @@ type remoteCall struct {
 }
 
 // remoteCommands executes command lines of other processes on an open project.
-type remoteCommands struct{ app *app.App }
-
-// Run executes one command line and returns its exit code.
-func (h remoteCommands) Run(ctx context.Context, command serve.Command, stdout, stderr io.Writer) int {
-	c := newCLI(remoteTerminal{stdout, command.OutWidth}, remoteTerminal{stderr, command.ErrWidth})
-	c.remote = &remoteCall{h.app, command.Directory}
-	return c.execute(ctx, command.Args)
+func remoteCommands(a *app.App) serve.Commands {
+	return func(ctx context.Context, command serve.Command, stdout, stderr io.Writer) int {
+		c := newCLI(remoteTerminal{stdout, command.OutWidth}, remoteTerminal{stderr, command.ErrWidth})
+		c.remote = &remoteCall{a, command.Directory}
+		return c.execute(ctx, command.Args)
+	}
 }
 
 // path resolves a file name of the command line. It is relative to the folder in which the command was given.

@@ -1,4 +1,4 @@
-// Prints results: one JSON value, text for people, or a file that appears when it is complete. Progress bars are on standard error.
+// Prints results: one JSON value, text for people, or a file that appears when it is complete; and progress bars on standard error.
 
 package main
 
@@ -54,10 +54,10 @@ func (o *output) spool(write func(w *bufio.Writer) error) error {
 	if err := write(w); err != nil {
 		return err
 	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("write temporary result: %w", err)
+	if err = w.Flush(); err == nil {
+		_, err = tmp.Seek(0, io.SeekStart)
 	}
-	if _, err := tmp.Seek(0, io.SeekStart); err != nil {
+	if err != nil {
 		return fmt.Errorf("write temporary result: %w", err)
 	}
 	return o.print(tmp)

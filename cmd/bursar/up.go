@@ -60,7 +60,7 @@ func (c *cli) up(ctx context.Context, listen string) (err error) {
 	c.warnStranded(ctx, a)
 	t := &upReporter{cli: c}
 	err = a.Up(ctx, app.UpOptions{
-		Listen: listen, Commands: remoteCommands{a}, Ready: t.ready,
+		Listen: listen, Commands: remoteCommands(a), Ready: t.ready,
 		Hooks: app.Hooks{OnSealed: t.sealed, OnPublished: t.published, OnFailed: t.failed},
 	})
 	if err == nil {

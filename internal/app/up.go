@@ -72,7 +72,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	loopback := serve.OnLoopback(l.api)
 	server := serve.New(serve.Options{
 		Project: &served{a.Queries, a}, Commands: o.Commands,
-		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log,
+		Token: token, FindToken: a.Tokens.Find, Loopback: loopback, Log: a.log,
 	})
 	a.hooks = o.Hooks
 	a.hooks.OnPublished = func(r runs.Run) {

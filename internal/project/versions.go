@@ -15,20 +15,16 @@ const ReceivedColumn = "_received"
 
 // readVersions reads `versions`, which can only be keep. It needs events with an id of their own.
 func (s *Stream) readVersions(o doc.Section) bool {
-	if !o.Has("versions") {
-		return false
-	}
-	if value := o.Text("versions"); value != "keep" {
-		if value != "" {
-			o.Fail("versions", "is %s: it can only be keep", doc.Brief(value))
-		}
-		return false
-	}
-	if s.DerivedID() {
+	switch value := o.Text("versions"); {
+	case value == "":
+	case value != "keep":
+		o.Fail("versions", "is %s: it can only be keep", doc.Brief(value))
+	case s.DerivedID():
 		o.Fail("versions", "needs events with an id of their own: with `id: %s` an event that comes again with other values has another id", s.ID[0])
-		return false
+	default:
+		return true
 	}
-	return true
+	return false
 }
 
 // receivedColumns returns the column that orders versions, by stream that keeps them.

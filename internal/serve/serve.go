@@ -37,19 +37,16 @@ type Project interface {
 	Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error)
 }
 
-// Tokens finds the scope of a token; known is false if the token was never created, or was revoked.
-type Tokens interface {
-	Find(ctx context.Context, token string) (scope access.Scope, known bool, err error)
-}
-
 // Options configures a Server.
 type Options struct {
 	Project  Project
 	Commands Commands
 	Token    string // of the project folder's owner; allows everything
-	Tokens   Tokens // created by `bursar token create`
 	Loopback bool   // the API listens on loopback only; requests for other hosts are refused
 	Log      *slog.Logger
+
+	// FindToken finds the scope of a token; known is false if the token was never created, or was revoked.
+	FindToken func(ctx context.Context, token string) (scope access.Scope, known bool, err error)
 }
 
 const (

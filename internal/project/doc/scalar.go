@@ -64,9 +64,6 @@ func (o Section) WholeNumber(minimum int64, key string, byDefault, limit int64) 
 
 // Mark reads a character of one byte that cannot be part of a number or a word.
 func (o Section) Mark(key string, byDefault byte) byte {
-	if !o.Has(key) {
-		return byDefault
-	}
 	s := o.Text(key)
 	if s == "" {
 		return byDefault
