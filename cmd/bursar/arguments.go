@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,23 +70,14 @@ func commandFirst(cmd *cobra.Command, args []string) []string {
 			}
 			continue
 		}
-		sub := child(cmd, arg)
-		if sub == nil {
+		at := slices.IndexFunc(cmd.Commands(), func(sub *cobra.Command) bool { return sub.Name() == arg })
+		if at < 0 {
 			break
 		}
-		rest := append(append([]string{}, args[:i]...), args[i+1:]...)
-		return append([]string{arg}, commandFirst(sub, rest)...)
+		rest := slices.Concat(args[:i], args[i+1:])
+		return append([]string{arg}, commandFirst(cmd.Commands()[at], rest)...)
 	}
 	return args
-}
-
-func child(cmd *cobra.Command, name string) *cobra.Command {
-	for _, sub := range cmd.Commands() {
-		if sub.Name() == name {
-			return sub
-		}
-	}
-	return nil
 }
 
 // takesValue reports whether the value of a flag is the next argument. It searches the flags of all commands.

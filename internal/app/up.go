@@ -39,7 +39,7 @@ type Hooks struct {
 type UpOptions struct {
 	Listen   string         // address of the HTTP API; empty means the project's port on loopback
 	Commands serve.Commands // runs the commands of other processes
-	Ready    func(Up)       // called once everything serves; may be nil
+	Ready    func(Up)       // called once everything serves
 	Hooks    Hooks
 }
 
@@ -90,11 +90,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 		Address: l.api.Addr().String(), TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
 		Temporal: a.temporal, TemporalTLS: temporal.TLSFiles(a.state), Process: os.Getpid(), Loopback: loopback,
 	}
-	return a.serveUntil(ctx, server, l, func() {
-		if o.Ready != nil {
-			o.Ready(up)
-		}
-	})
+	return a.serveUntil(ctx, server, l, func() { o.Ready(up) })
 }
 
 // startServices starts the followers, live intake and the inbox. stop, which is never nil, stops them in reverse order, so that
