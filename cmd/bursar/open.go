@@ -48,14 +48,14 @@ func (c *cli) toList(o *rowFlags) opening {
 type opening func(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error
 
 // onProject is the code of a command that works on the open project.
-func onProject(open opening, do func(ctx context.Context, a *app.App, args []string) error) func(*cobra.Command, []string) error {
+func onProject(open opening, do func(context.Context, *app.App, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		return open(cmd, func(ctx context.Context, a *app.App) error { return do(ctx, a, args) })
 	}
 }
 
 // onPipeline is the code of a command whose first argument names a pipeline; do gets the other arguments.
-func onPipeline(open opening, do func(ctx context.Context, a *app.App, p *project.Pipeline, args []string) error) func(*cobra.Command, []string) error {
+func onPipeline(open opening, do func(context.Context, *app.App, *project.Pipeline, []string) error) func(*cobra.Command, []string) error {
 	return onProject(open, func(ctx context.Context, a *app.App, args []string) error {
 		p, err := findPipeline(a, args[0])
 		if err != nil {

@@ -69,7 +69,8 @@ func (c *cli) verify(ctx context.Context, a *app.App, name string, o verify.Opti
 		}
 	})
 	if !proof.OK {
-		err = errors.Join(err, withHint(failedChecks(proof.Checks, " of "+name), "`bursar rebuild %s` makes the artifacts again from the events", name))
+		failed := failedChecks(proof.Checks, " of "+name)
+		err = errors.Join(err, withHint(failed, "`bursar rebuild %s` makes the artifacts again from the events", name))
 	}
 	return err
 }

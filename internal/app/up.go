@@ -216,8 +216,8 @@ func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 	}, nil
 }
 
-// served is the project as the HTTP API serves it. It refuses figures, with serve.ConflictError, while the retraction of a statement file is not complete: they may include only some of what the
-// file lists.
+// served is the project as the HTTP API serves it. It refuses figures, with serve.ConflictError, while the retraction of a statement file is
+// not complete: they may include only some of what the file lists.
 type served struct {
 	*query.Reader
 	*App
