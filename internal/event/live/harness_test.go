@@ -20,13 +20,6 @@ func ingestFile(ctx context.Context, l *live.Intake, st *event.Store, s *project
 	})
 }
 
-// retry retries the quarantine between batches of requests.
-func (h *harness) retry(l *live.Intake) (intake.Result, error) {
-	return live.Exclusively(h.T.Context(), l, func(ctx context.Context) (intake.Result, error) {
-		return intake.Retry(ctx, h.Store, h.Stream, intake.Options{})
-	})
-}
-
 // harness is a test's stores and stream.
 type harness struct{ *eventtest.Harness }
 

@@ -151,7 +151,7 @@ func TestLiveRetryKeepsIdentity(t *testing.T) {
 			h.Accept(l, "", sale("0", "sale", "1.00", "EUR"), "1 1 0 0")
 			body := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "1.00", "EUR")
 			h.Accept(l, "", body, "2 1 0 1")
-			if _, err := h.retry(l); err != nil {
+			if _, err := h.RetryLive(l); err != nil {
 				t.Fatal(err)
 			}
 			h.ExpectBatches("1: 3 2 0 1")
@@ -160,7 +160,7 @@ func TestLiveRetryKeepsIdentity(t *testing.T) {
 			}
 			h.Declare(strings.Replace(strings.Replace(plainYAML, "refund]", "refund, gift]", 1), "id: id", "id: "+id, 1))
 			l = h.StartLive(live.Options{})
-			if _, err := h.retry(l); err != nil {
+			if _, err := h.RetryLive(l); err != nil {
 				t.Fatal(err)
 			}
 			h.Accept(l, "", body, "2 0 2 0")
@@ -216,7 +216,7 @@ func TestLiveAcceptsJSONForEveryFormat(t *testing.T) {
 			}
 			h.Declare(strings.Replace(yaml, "in: [sale]", "in: [sale, gift]", 1))
 			l = h.StartLive(live.Options{})
-			r, err := h.retry(l)
+			r, err := h.RetryLive(l)
 			if err != nil || r.Batch != 2 || r.Accepted != 1 || r.Quarantined != 1 {
 				t.Errorf("retry: %+v, %v", r, err)
 			}
