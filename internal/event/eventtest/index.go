@@ -15,7 +15,6 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/event/ids"
-	"bursar/internal/event/intake"
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/answers"
 
@@ -112,13 +111,6 @@ func (h *Harness) OpenLive(o live.Options) (*live.Intake, error) {
 		o.Window = time.Hour
 	}
 	return live.Open(h.T.Context(), h.Store, h.Stream, o)
-}
-
-// RetryLive retries the quarantine between batches of live intake.
-func (h *Harness) RetryLive(l *live.Intake) (intake.Result, error) {
-	return live.Exclusively(h.T.Context(), l, func(ctx context.Context) (intake.Result, error) {
-		return intake.Retry(ctx, h.Store, h.Stream, intake.Options{})
-	})
 }
 
 // Spool returns the folder of the stream's spools.

@@ -3,6 +3,7 @@
 package eventtest
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
 )
@@ -117,4 +119,11 @@ func Changes(list []intake.Difference) (text string) {
 		text += fmt.Sprintf(" %s %s %s", c.Column, c.Old, c.New)
 	}
 	return text
+}
+
+// RetryLive retries the quarantine between batches of live intake.
+func (h *Harness) RetryLive(l *live.Intake) (intake.Result, error) {
+	return live.Exclusively(h.T.Context(), l, func(ctx context.Context) (intake.Result, error) {
+		return intake.Retry(ctx, h.Store, h.Stream, intake.Options{})
+	})
 }
