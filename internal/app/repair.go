@@ -44,7 +44,6 @@ type RepairedProject struct {
 	CountedTwice int      `json:"-"` // streams in Broken that are undamaged and have events that count twice
 }
 
-// repairer is one running repair.
 type repairer struct {
 	*App
 	options       RepairOptions
@@ -178,7 +177,6 @@ func (r *repairer) restoreOriginals(ctx context.Context) error {
 	return nil
 }
 
-// repairStreams repairs batches, then dedupe indexes.
 func (r *repairer) repairStreams(ctx context.Context) error {
 	names, err := r.streamNames(ctx)
 	if err != nil {

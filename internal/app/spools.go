@@ -156,7 +156,6 @@ func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
 	return list, nil
 }
 
-// countUnsealed counts the requests in unsealed spools.
 func (a *App) countUnsealed(ctx context.Context, s Stranded) (requests int64, err error) {
 	numbers, err := spool.List(s.Folder)
 	if err != nil {

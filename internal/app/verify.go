@@ -40,7 +40,6 @@ const (
 	dismissRemedy = "bursar repair --dismiss"
 )
 
-// projectVerification is one running verification of a project.
 type projectVerification struct {
 	*App
 	options  verify.Options
@@ -68,7 +67,7 @@ func newCheck(name, stream string) ProjectCheck {
 
 // OpenToVerify opens a project for `bursar verify`. Its state may be damaged and its disk read-only. If the state cannot be
 // opened, VerifyProject reports that as a failed check.
-func OpenToVerify(ctx context.Context, dir string, log *slog.Logger) (*App, error) {
+func OpenToVerify(ctx context.Context, dir, _ string, log *slog.Logger) (*App, error) {
 	a, err := lockProject(ctx, dir, verifyCommand, log)
 	if err != nil {
 		return nil, err

@@ -82,7 +82,6 @@ func isDedupeObject(name string) bool {
 	return parts[0] == "streams" && (len(parts) > 2 && parts[2] == "memory" || parts[len(parts)-1] == "ids")
 }
 
-// checkUnknownObjects adds a check that fails if unexpected objects exist.
 func (v *projectVerification) checkUnknownObjects(ctx context.Context) error {
 	u, err := v.findUnknownObjects(ctx)
 	if err != nil {

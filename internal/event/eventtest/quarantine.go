@@ -16,6 +16,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
 	"bursar/internal/event/retract"
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/failure"
@@ -247,3 +248,10 @@ func (NoBackup) Object(context.Context, object.Description) (bool, error) { retu
 
 // File restores nothing.
 func (NoBackup) File(context.Context, string, func([]byte) bool) (bool, error) { return false, nil }
+
+// RetryLive retries the quarantine between batches of live intake.
+func (h *Harness) RetryLive(l *live.Intake) (intake.Result, error) {
+	return live.Exclusively(h.T.Context(), l, func(ctx context.Context) (intake.Result, error) {
+		return intake.Retry(ctx, h.Store, h.Stream, intake.Options{})
+	})
+}

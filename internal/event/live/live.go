@@ -18,7 +18,6 @@ import (
 	"bursar/internal/event/intake"
 	"bursar/internal/event/live/answers"
 	"bursar/internal/event/live/spool"
-	"bursar/internal/event/retract"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
@@ -204,38 +203,6 @@ func (l *Intake) Seal(ctx context.Context) error {
 	return l.do(ctx, false, l.sealAll)
 }
 
-// Ingest seals the open batch, then ingests files as intake.Ingest does. Requests wait meanwhile.
-func (l *Intake) Ingest(ctx context.Context, paths []string, o intake.Options) (intake.Result, error) {
-	return exclusively(ctx, l, func(ctx context.Context) (intake.Result, error) {
-		r, err := intake.Ingest(ctx, l.store, l.stream, paths, o)
-		l.reportSealed(r)
-		return r, err
-	})
-}
-
-// Retry seals the open batch, then retries the quarantine as intake.Retry does.
-func (l *Intake) Retry(ctx context.Context, o intake.Options) (intake.Result, error) {
-	return exclusively(ctx, l, func(ctx context.Context) (intake.Result, error) {
-		r, err := intake.Retry(ctx, l.store, l.stream, o)
-		l.reportSealed(r)
-		return r, err
-	})
-}
-
-// Retract seals the open batch, then retracts as retract.Retract does.
-func (l *Intake) Retract(ctx context.Context, o retract.Options) (retract.Retracted, error) {
-	return exclusively(ctx, l, func(ctx context.Context) (retract.Retracted, error) {
-		return retract.Retract(ctx, l.store, l.stream, o)
-	})
-}
-
-// AcceptRow seals the open batch, then accepts a row as intake.AcceptRow does. OnSealed is not called for its batch: the caller reports it.
-func (l *Intake) AcceptRow(ctx context.Context, o intake.AcceptOptions) (intake.AcceptedRow, error) {
-	return exclusively(ctx, l, func(ctx context.Context) (intake.AcceptedRow, error) {
-		return intake.AcceptRow(ctx, l.store, l.stream, o)
-	})
-}
-
 // Dismiss calls Store.Dismiss between requests.
 func (l *Intake) Dismiss(ctx context.Context, o event.DismissOptions) (d event.Dismissed, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) (err error) {
@@ -245,8 +212,9 @@ func (l *Intake) Dismiss(ctx context.Context, o event.DismissOptions) (d event.D
 	return d, err
 }
 
-// exclusively runs something that seals its own batch, between batches of requests.
-func exclusively[T any](ctx context.Context, l *Intake, run func(context.Context) (T, error)) (r T, err error) {
+// Exclusively seals the open batch, then calls run, which may seal a batch of its own, between batches of requests: they wait meanwhile.
+// OnSealed is not called for that batch.
+func Exclusively[T any](ctx context.Context, l *Intake, run func(context.Context) (T, error)) (r T, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) (err error) {
 		if err := l.sealAll(ctx); err != nil {
 			return err

@@ -182,7 +182,7 @@ func TestVersionsLive(t *testing.T) {
 	h.Seal(l)
 	h.Accept(l, "", amounts("1", "4.00", "5.00"), "2 1 1 0")
 	h.Seal(l)
-	r, err := l.Retry(t.Context(), intake.Options{})
+	r, err := h.RetryLive(l)
 	if err != nil {
 		t.Fatal(err)
 	}
