@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,34 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
+
+// readUsage takes from a usage line how many arguments the command has, and how the first is completed: [X] may be left out, X… may be
+// repeated, and flags end the list.
+func (c *cli) readUsage(cmd *cobra.Command) {
+	least, most, repeated := 0, 0, false
+	for i, word := range strings.Fields(cmd.Use)[1:] {
+		name := strings.Trim(word, "[]")
+		if strings.HasPrefix(name, "--") {
+			break
+		}
+		most++
+		if name == word {
+			least++
+		}
+		name, more := strings.CutSuffix(name, "…")
+		repeated = repeated || more
+		switch {
+		case i == 0 && name == "STREAM":
+			cmd.ValidArgsFunction = c.completeFirst(streamNames, cobra.ShellCompDirectiveDefault) // files follow
+		case i == 0 && name == "PIPELINE":
+			cmd.ValidArgsFunction = c.completeFirst(pipelineNames, cobra.ShellCompDirectiveNoFileComp)
+		}
+	}
+	if repeated {
+		most = -1
+	}
+	cmd.Args = argCount(least, most)
+}
 
 // argCount checks the number of arguments. A negative most means no upper limit.
 func argCount(least, most int) cobra.PositionalArgs {
@@ -41,23 +70,14 @@ func commandFirst(cmd *cobra.Command, args []string) []string {
 			}
 			continue
 		}
-		sub := child(cmd, arg)
-		if sub == nil {
+		at := slices.IndexFunc(cmd.Commands(), func(sub *cobra.Command) bool { return sub.Name() == arg })
+		if at < 0 {
 			break
 		}
-		rest := append(append([]string{}, args[:i]...), args[i+1:]...)
-		return append([]string{arg}, commandFirst(sub, rest)...)
+		rest := slices.Concat(args[:i], args[i+1:])
+		return append([]string{arg}, commandFirst(cmd.Commands()[at], rest)...)
 	}
 	return args
-}
-
-func child(cmd *cobra.Command, name string) *cobra.Command {
-	for _, sub := range cmd.Commands() {
-		if sub.Name() == name {
-			return sub
-		}
-	}
-	return nil
 }
 
 // takesValue reports whether the value of a flag is the next argument. It searches the flags of all commands.
@@ -115,22 +135,15 @@ func flagFault(e *pflag.InvalidValueError) string {
 	return fmt.Sprintf("invalid argument %q for \"--%s\" flag: %s", e.GetValue(), e.GetFlag().Name, expected)
 }
 
-// completeStream completes a stream name as the first argument, and file names after it.
-func (c *cli) completeStream(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return c.completeFirst(args, streamNames, cobra.ShellCompDirectiveDefault)
-}
-
-// completePipeline completes a pipeline name as the first argument.
-func (c *cli) completePipeline(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return c.completeFirst(args, pipelineNames, cobra.ShellCompDirectiveNoFileComp)
-}
-
-func (c *cli) completeFirst(args []string, names func(*project.Project) []string, rest cobra.ShellCompDirective) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, rest
+// completeFirst completes the first argument of a command by one of the names, and the others as rest says.
+func (c *cli) completeFirst(names func(*project.Project) []string, rest cobra.ShellCompDirective) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, rest
+		}
+		p, _ := project.Read(c.project) // completion ignores errors; `bursar check` reports them
+		return names(p), cobra.ShellCompDirectiveNoFileComp
 	}
-	p, _ := project.Read(c.project) // completion ignores errors; `bursar check` reports them
-	return names(p), cobra.ShellCompDirectiveNoFileComp
 }
 
 func streamNames(p *project.Project) []string {
@@ -139,10 +152,6 @@ func streamNames(p *project.Project) []string {
 
 func pipelineNames(p *project.Project) []string {
 	return namesOf(p.Pipelines, func(p *project.Pipeline) string { return p.Name })
-}
-
-func institutionNames(p *project.Project) []string {
-	return namesOf(p.Institutions, func(i *project.Institution) string { return i.Name })
 }
 
 func namesOf[T any](declared []T, name func(T) string) (names []string) {

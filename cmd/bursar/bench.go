@@ -88,7 +88,10 @@ object store is local, or takes 20 ms longer for each call.`,
 			if err := choosePeers(&o); err != nil {
 				return err
 			}
-			return c.benchReconcile(cmd.Context(), o, lanes)
+			if lanes {
+				return measure(cmd.Context(), c, o, bench.Lanes, c.printLanes)
+			}
+			return measure(cmd.Context(), c, o, bench.Reconcile, c.printBench)
 		},
 	}
 	flags := cmd.Flags()
@@ -116,11 +119,7 @@ func choosePeers(o *bench.Options) error {
 			return usagef("%q is not a peer; choose %s, or %s", name, strings.Join(bench.PeerNames(), ", "), noPeers)
 		}
 	}
-	for _, name := range bench.PeerNames() {
-		if slices.Contains(chosen, name) {
-			o.Peers = append(o.Peers, name)
-		}
-	}
+	o.Peers = slices.DeleteFunc(bench.PeerNames(), func(name string) bool { return !slices.Contains(chosen, name) })
 	return nil
 }
 
@@ -134,32 +133,26 @@ func (c *cli) benchProcessCommand() *cobra.Command {
 	}
 }
 
-func (c *cli) benchReconcile(ctx context.Context, o bench.Options, lanes bool) (err error) {
+// measure executes a benchmark and prints its report.
+func measure[R any](ctx context.Context, c *cli, o bench.Options, execute func(ctx context.Context, o bench.Options) (R, error),
+	human func(w io.Writer, report *R),
+) (err error) {
 	if o.Program, err = thisProgram(); err != nil {
 		return err
 	}
-	if o.Profile, err = absolute(o.Profile); err != nil {
-		return err
+	if o.Profile != "" { // processes may change their working folder
+		if o.Profile, err = filepath.Abs(o.Profile); err != nil {
+			return fmt.Errorf("find profile: %w", err)
+		}
 	}
-	o.Command, o.Watch = partCommand, c.watchBench
-	if lanes {
-		r, err := bench.Lanes(ctx, o)
-		return c.benchResult(r, err, func(w io.Writer) { c.printLanes(w, &r) })
-	}
-	r, err := bench.Reconcile(ctx, o)
-	return c.benchResult(r, err, func(w io.Writer) { c.printBench(w, &r) })
-}
-
-// benchResult prints the report of a benchmark that did not fail.
-func (c *cli) benchResult(report any, err error, human func(w io.Writer)) error {
+	o.Command = partCommand
+	o.Watch = func(line string) { fmt.Fprintln(c.err, printable(line)) }
+	report, err := execute(ctx, o)
 	if err != nil {
 		return err
 	}
-	return c.result(report, human)
+	return c.result(report, func(w io.Writer) { human(w, &report) })
 }
-
-// watchBench prints a line about the progress of a benchmark.
-func (c *cli) watchBench(line string) { fmt.Fprintln(c.err, printable(line)) }
 
 // thisProgram returns the file of this program.
 func thisProgram() (string, error) {
@@ -168,18 +161,6 @@ func thisProgram() (string, error) {
 		return "", fmt.Errorf("find this program: %w", err)
 	}
 	return program, nil
-}
-
-// absolute completes the name of a profile, because processes may change their working folder.
-func absolute(profile string) (string, error) {
-	if profile == "" {
-		return "", nil
-	}
-	path, err := filepath.Abs(profile)
-	if err != nil {
-		return "", fmt.Errorf("find profile: %w", err)
-	}
-	return path, nil
 }
 
 func (c *cli) printLanes(w io.Writer, r *bench.LanesReport) {
@@ -205,7 +186,7 @@ func (c *cli) printBench(w io.Writer, r *bench.Report) {
 	}
 	header = append(header, steps...)
 	g := newGrid(append(header, "between steps", "server start", "peak MiB", "written MiB")...)
-	row := func(name string, b bench.Round) {
+	row := func(name string, b *bench.Figures) {
 		cells := []string{name, formatSeconds(b.YardstickSeconds), formatSeconds(b.OursSeconds), fmt.Sprintf("%.2f", b.OursSeconds/b.YardstickSeconds)}
 		for _, name := range peers {
 			cells = append(cells, formatSeconds(b.Peers[name].Seconds), fmt.Sprintf("%.2f", b.Peers[name].Ratio))
@@ -215,13 +196,10 @@ func (c *cli) printBench(w io.Writer, r *bench.Report) {
 		}
 		g.add(append(cells, formatSeconds(b.Orchestration), formatSeconds(b.ServerStartSeconds), formatCount(b.PeakMemory>>20), formatCount(b.Written>>20))...)
 	}
-	for i, round := range r.Rounds {
-		row(formatCount(i+1), round)
+	for i := range r.Rounds {
+		row(formatCount(i+1), &r.Rounds[i].Figures)
 	}
-	row("median", bench.Round{
-		OursSeconds: r.OursSeconds, YardstickSeconds: r.YardstickSeconds, Steps: r.Steps, Orchestration: r.Orchestration,
-		ServerStartSeconds: r.ServerStartSeconds, PeakMemory: r.PeakMemory, Written: r.Written, Peers: r.Peers,
-	})
+	row("median", &r.Figures)
 	g.print(w, width(c.out))
 	fmt.Fprintf(w, "%s events of %d bytes on %s keys, with %s artifacts of state: ours takes %.2f times as long as the yardstick, "+
 		"%s events a second.\n", formatCount(r.Events), (r.EventBytes+r.Events/2)/r.Events, formatCount(r.Keys), formatCount(r.State), r.Ratio, formatCount(r.EventsPerSecond))

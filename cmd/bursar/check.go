@@ -1,4 +1,4 @@
-// bursar check: validates the project folder.
+// bursar check, init and stream infer: the commands that need only the project folder.
 
 package main
 
@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/project/doc"
 
@@ -38,7 +40,6 @@ then are the declarations compared with a catalog in PostgreSQL.`,
 		Example: `  bursar check
   bursar check --backends
   bursar check --project shop --json`,
-		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := app.Check(cmd.Context(), c.project)
 			var faults *app.ProjectError
@@ -138,4 +139,92 @@ func faultsError(faults *app.ProjectError) error {
 	}
 	n := len(faults.Errors)
 	return withHint(&usageError{plural(n, "error", "errors") + " in the project folder"}, "the files and lines are listed above")
+}
+
+func (c *cli) initCommand() *cobra.Command {
+	var example string
+	cmd := &cobra.Command{
+		Use:   "init DIR",
+		Short: "Create a project folder",
+		Long: `Writes a small working project into DIR: a stream, a pipeline over it, and a file of sample events. DIR is created
+if it does not exist; it must be empty.`,
+		Example: `  bursar init shop
+  bursar init shop --example shop`,
+		Args: argCount(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 && !cmd.Flags().Changed("project"):
+				return usagef("%s needs the folder to create: %s", cmd.CommandPath(), cmd.UseLine())
+			case len(args) == 0:
+				args = []string{c.project}
+			}
+			return c.init(args[0], example)
+		},
+	}
+	cmd.Flags().StringVar(&example, "example", project.DefaultExample,
+		"the example to start from: "+strings.Join(project.Examples(), ", "))
+	return cmd
+}
+
+func (c *cli) init(dir, example string) error {
+	if !slices.Contains(project.Examples(), example) {
+		return usagef("%q is not an example; choose one of: %s", example, strings.Join(project.Examples(), ", "))
+	}
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("find folder %s: %w", dir, err)
+	}
+	if err := project.Init(root, example); err != nil {
+		return failure.Wrap(failure.Data, err)
+	}
+	made := struct {
+		Project string `json:"project"`
+		Example string `json:"example"`
+	}{root, example}
+	return c.result(made, func(w io.Writer) {
+		fmt.Fprintf(w, "Created project %s from the example %s.\n", dir, example)
+		next := "bursar ingest payments sample/payments.jsonl"
+		if example == "statements" {
+			next = "bursar import sample/*"
+		}
+		fmt.Fprintf(w, "next: cd %s && %s\n", dir, next)
+	})
+}
+
+func (c *cli) streamCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "stream",
+		Short:   "Work with stream definitions",
+		Long:    `Works with stream definitions.`,
+		Example: `  bursar stream infer payments.jsonl`,
+		Args:    argCount(0, 0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(c.inferCommand())
+	return cmd
+}
+
+func (c *cli) inferCommand() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "infer FILE",
+		Short: "Propose a stream file for a file of events",
+		Long: `Reads the beginning of FILE (CSV, JSON lines, a JSON array of objects, Parquet) and prints a stream file for it. The types are
+exact and fit every row that was read; comments mark what a person should decide. The project is not changed.`,
+		Example: `  bursar stream infer payments.jsonl > streams/payments.yaml
+  bursar stream infer export-2025-03.csv --name payments > streams/payments.yaml
+  bursar stream infer fees.csv.gz --json`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if name != "" && !doc.IsName(name) {
+				return usagef("--name %s: names are lower-case letters, digits and _, and start with a letter", name)
+			}
+			yaml, err := app.Infer(args[0], name)
+			if err != nil {
+				return err
+			}
+			return c.result(map[string]string{"yaml": yaml}, func(w io.Writer) { fmt.Fprint(w, yaml) })
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "the stream's name; by default that of the file")
+	return cmd
 }

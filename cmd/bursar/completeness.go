@@ -48,7 +48,6 @@ Acceptances that match no interval any more are listed as stale.`,
   bursar completeness --to intervals.csv
   bursar completeness --accept 3f2a9c1e5b7d8e90 --reason "the bank confirmed the opening balance by letter"
   bursar completeness --accept 3f2a9c1e5b7d8e90 --undo`,
-		Args: argCount(0, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if q.Until == "today" {
 				q.Until = time.Now().UTC().Format(time.DateOnly)
@@ -120,7 +119,7 @@ func (c *cli) completeness(ctx context.Context, a *app.App, q completeness.Query
 	}
 	err = withHint(err, "`bursar completeness` lists the accounts")
 	if err == nil && broken > 0 {
-		err = &verificationError{plural(broken, "interval is", "intervals are") + " BROKEN", true}
+		err = &unbalancedError{error: errors.New(plural(broken, "interval is", "intervals are") + " BROKEN")}
 	}
 	return err
 }
@@ -220,7 +219,10 @@ func (c *cli) printCompleteness(judge judgement, q completeness.Query, all bool,
 			fmt.Fprintln(w, printable(line))
 		}
 		explainStates(w, states)
-		explainUnchecked(w, unchecked)
+		if unchecked > 0 {
+			fmt.Fprintf(w, "No calendar is declared for %s: a missing statement shows only where balances do not connect; "+
+				"declare `statements:` in institutions/*.yaml.\n", plural(unchecked, "account", "accounts"))
+		}
 		if len(accounts.rows) == 0 && len(lines) == 0 && len(q.Accounts) == 0 {
 			fmt.Fprintln(w, "No statements yet: bursar import FILE…")
 		}
@@ -252,14 +254,6 @@ func (c *cli) amount(text, currency string) string {
 		return text
 	}
 	return formatMoney(text, currency)
-}
-
-// explainUnchecked says of how many accounts a missing statement may not show.
-func explainUnchecked(w io.Writer, accounts int) {
-	if accounts > 0 {
-		fmt.Fprintf(w, "No calendar is declared for %s: a missing statement shows only where balances do not connect; "+
-			"declare `statements:` in institutions/*.yaml.\n", plural(accounts, "account", "accounts"))
-	}
 }
 
 // stateMeanings are what the states of intervals mean, the best first.

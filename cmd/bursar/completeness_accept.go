@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// acceptFlags are the interval to accept and the reason.
 type acceptFlags struct {
 	name, reason string
 	undo         bool
@@ -41,7 +40,6 @@ func (f *acceptFlags) check(cmd *cobra.Command, accounts []string) error {
 	return nil
 }
 
-// accept accepts an interval up to a day, or withdraws the acceptance.
 func (c *cli) accept(ctx context.Context, a *app.App, f acceptFlags, until string) error {
 	accepted, err := a.AcceptInterval(ctx, f.name, strings.TrimSpace(f.reason), until, f.undo)
 	if err != nil {

@@ -62,7 +62,13 @@ func (c *cli) demo(ctx context.Context, o demo.Options) error {
 	if c.json {
 		w = c.err
 	}
-	report, err := demo.Execute(ctx, o, demoPrinter{w})
+	o.Line = func(line string) { fmt.Fprintln(w, printable(line)) }
+	o.Table = func(header []string, rows [][]string) {
+		g := newGrid(header...)
+		g.rows = rows
+		g.print(w, width(w))
+	}
+	report, err := demo.Execute(ctx, o)
 	if ctx.Err() != nil {
 		return &interruptedError{err, "`bursar demo` starts again from the beginning"}
 	}
@@ -70,17 +76,4 @@ func (c *cli) demo(ctx context.Context, o demo.Options) error {
 		return err
 	}
 	return c.result(report, func(io.Writer) {}) // the text is printed already
-}
-
-// demoPrinter prints the demonstration to w while it runs.
-type demoPrinter struct{ w io.Writer }
-
-// Line writes one line.
-func (t demoPrinter) Line(line string) { fmt.Fprintln(t.w, printable(line)) }
-
-// Table draws rows under a header.
-func (t demoPrinter) Table(header []string, rows [][]string) {
-	g := newGrid(header...)
-	g.rows = rows
-	g.print(t.w, width(t.w))
 }

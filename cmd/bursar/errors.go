@@ -31,23 +31,10 @@ func (e *usageError) Class() failure.Class { return failure.Data }
 // ExitCode is 2 (DESIGN §7).
 func (e *usageError) ExitCode() int { return exitUsage }
 
-// verificationError is the error of verify and completeness when checks fail.
-type verificationError struct {
-	text   string
-	totals bool
-}
-
-func (e *verificationError) Error() string { return e.text }
-
-// Class is Data: repeating the checks does not change the stored data.
-func (e *verificationError) Class() failure.Class { return failure.Data }
-
-// ExitCode is 4 if control totals do not balance, otherwise 1 (DESIGN §7).
-func (e *verificationError) ExitCode() int {
-	if e.totals {
-		return 4
-	}
-	return 1
+// unbalancedError is the error of verify and completeness when control totals do not balance.
+type unbalancedError struct {
+	error
+	failure.Unbalanced
 }
 
 // hintedError is an error with a next step for the user.

@@ -33,11 +33,9 @@ numbers declared with sum or is: of all of them, not only of the rows shown. --j
   bursar exceptions orders --limit 100 --offset 200
   bursar exceptions orders --format vertical --limit 3
   bursar exceptions orders --to open.csv`,
-		Args:              argCount(1, 1),
-		ValidArgsFunction: c.completePipeline,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error { return c.exceptions(ctx, a, args[0], &o, sort) })
-		},
+		RunE: onPipeline(c.toList(&o), func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error {
+			return c.exceptions(ctx, a, p, &o, sort)
+		}),
 	}
 	o.addTo(cmd, 20, "exceptions")
 	cmd.Flags().StringSliceVar(&sort, "sort", nil, "sort by these columns; descending with a dash before the name")
@@ -49,11 +47,7 @@ const ageColumn = "age_days"
 
 var ageField = typedFields(ageColumn + " bigint")
 
-func (c *cli) exceptions(ctx context.Context, a *app.App, name string, o *rowFlags, sort []string) error {
-	p, err := findPipeline(a, name)
-	if err != nil {
-		return err
-	}
+func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o *rowFlags, sort []string) error {
 	fields, err := a.Queries.ArtifactFields(ctx, p.Name)
 	if err != nil {
 		return err
@@ -143,11 +137,6 @@ type fieldSums struct {
 	sums   []*column.Sums
 }
 
-// isExactNumber reports whether values of the type can be added exactly (rule 2).
-func isExactNumber(t column.Type) bool {
-	return t.Kind == column.Decimal || t.Kind == column.Int || t.Kind == column.BigInt
-}
-
 func newFieldSums(p *project.Pipeline, fields []column.Field, group string) *fieldSums {
 	s := &fieldSums{group: -1}
 	for i, f := range fields {
@@ -155,7 +144,7 @@ func newFieldSums(p *project.Pipeline, fields []column.Field, group string) *fie
 			s.group = i
 		}
 		made := p.Fold(f.Name)
-		if isExactNumber(f.Type) && made != nil && (made.Kind == project.Sum || made.Kind == project.Is) {
+		if slices.Contains(project.NumberKinds, f.Type.Kind) && made != nil && (made.Kind == project.Sum || made.Kind == project.Is) {
 			s.names, s.places = append(s.names, f.Name), append(s.places, i)
 			s.sums = append(s.sums, column.NewSums(f.Type.Scale))
 		}

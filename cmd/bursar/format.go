@@ -80,7 +80,6 @@ func groupDigits(number string) string {
 	return number
 }
 
-// formatRow is a row as tables show it.
 func formatRow(row int64, place string) string {
 	if place != "" {
 		return place
@@ -151,7 +150,6 @@ func printable(s string) string {
 // plainWord matches text that a shell reads as one word without quotes.
 var plainWord = regexp.MustCompile(`^[\pL\pN._/:+@%,-]+$`)
 
-// shellWords quotes texts as arguments of a shell command.
 func shellWords(list []string) string {
 	words := make([]string, len(list))
 	for i, s := range list {
@@ -168,7 +166,6 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// field is one column of an artifact.
 type field struct {
 	name  string
 	value json.RawMessage

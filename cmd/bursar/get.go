@@ -1,4 +1,4 @@
-// bursar get: shows one artifact, as of now or of a run, or with its history.
+// bursar get and export: show one artifact, as of now or of a run, or with its history; or write all of them to a file.
 
 package main
 
@@ -31,15 +31,13 @@ value that begins with a dash.`,
   bursar get orders '["o-1003","USD"]' --json
   bursar get orders o-1003 USD --as-of 2
   bursar get orders o-1003 USD --history`,
-		Args:              argCount(2, -1),
-		ValidArgsFunction: c.completePipeline,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("as-of") && asOf == 0 {
 				return usagef("--as-of 0: runs are numbered from 1")
 			}
-			return c.openToRead(cmd, func(ctx context.Context, a *app.App) error {
-				return c.get(ctx, a, args[0], args[1:], asOf, history)
-			})
+			return onPipeline(c.openToRead, func(ctx context.Context, a *app.App, p *project.Pipeline, key []string) error {
+				return c.get(ctx, a, p, key, asOf, history)
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().Uint64Var(&asOf, "as-of", 0, "the artifact as of this `run` of the current generation; a number above the newest run means the newest")
@@ -47,16 +45,16 @@ value that begins with a dash.`,
 	return cmd
 }
 
-func (c *cli) get(ctx context.Context, a *app.App, name string, values []string, asOf uint64, history bool) error {
-	p, key, err := parseKey(a, name, values)
+func (c *cli) get(ctx context.Context, a *app.App, p *project.Pipeline, values []string, asOf uint64, history bool) error {
+	key, err := keyText(p, values)
 	if err != nil {
 		return err
 	}
-	answer, err := a.Queries.Get(ctx, name, key, asOf, history)
+	answer, err := a.Queries.Get(ctx, p.Name, key, asOf, history)
 	if err != nil {
 		return err
 	}
-	fields, err := a.Queries.ArtifactFields(ctx, name)
+	fields, err := a.Queries.ArtifactFields(ctx, p.Name)
 	if err != nil {
 		return err
 	}
@@ -70,7 +68,6 @@ func (c *cli) get(ctx context.Context, a *app.App, name string, values []string,
 	return c.result(answer, func(w io.Writer) { c.printAnswer(w, p, &answer, texts) })
 }
 
-// valueTexts formats values of artifacts by their types.
 type valueTexts struct {
 	terminal bool
 	currency string
@@ -85,25 +82,12 @@ func typesByName(fields []column.Field) map[string]column.Type {
 	return types
 }
 
-// ofItems formats the values of a list's items.
-func (v *valueTexts) ofItems(list string) *valueTexts {
-	return &valueTexts{v.terminal, v.currency, typesByName(v.types[list].Fields)}
-}
-
 // text formats one value. On a terminal, amounts are grouped.
 func (v *valueTexts) text(f field) string {
 	if text := f.text(); !v.terminal || text == noValue || v.types[f.name].Kind != column.Decimal {
 		return text
 	}
 	return formatMoney(f.text(), v.currency)
-}
-
-// parseKey finds a pipeline and joins the values of one of its keys into one text.
-func parseKey(a *app.App, name string, values []string) (p *project.Pipeline, key string, err error) {
-	if p, err = findPipeline(a, name); err == nil {
-		key, err = keyText(p, values)
-	}
-	return p, key, err
 }
 
 // keyText joins the values of a key into one text, in the form that the engine parses.
@@ -152,7 +136,7 @@ func (c *cli) printArtifact(w io.Writer, artifact json.RawMessage, texts *valueT
 			for i, item := range list {
 				items[i] = fieldsOf(item)
 			}
-			c.printItems(w, items, texts.ofItems(f.name), nil)
+			c.printItems(w, items, &valueTexts{texts.terminal, texts.currency, typesByName(texts.types[f.name].Fields)}, nil)
 		}
 	}
 }
@@ -176,4 +160,74 @@ func (c *cli) printItems(w io.Writer, items [][]field, texts *valueTexts, show [
 		g.add(cells...)
 	}
 	g.print(w, width(c.out))
+}
+
+func (c *cli) exportCommand() *cobra.Command {
+	var o rowFlags
+	cmd := &cobra.Command{
+		Use:   "export PIPELINE --to FILE",
+		Short: "Write all artifacts to a file, sorted by key",
+		Long: `Writes every artifact of a pipeline, sorted by key. Its suffix names the format, or --format:
+
+  jsonl    one {"key":…,"artifact":{…}} per line; the default of standard output
+  csv      a header, then one line per artifact; lists are JSON, a null is empty
+  parquet  typed columns; decimals are decimals, lists are lists
+
+Equal results give equal bytes, whatever the order and grouping of the events. The file appears when it is complete.`,
+		Example: `  bursar export orders --to orders.jsonl
+  bursar export orders --to orders.parquet
+  bursar export orders --to orders.csv --columns order_id,currency,balance
+  bursar export orders --to - --format csv | head`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.format == "" && o.to == "-" {
+				o.format = jsonFormat
+			}
+			switch err := o.check(cmd, false); {
+			case o.to == "":
+				return usagef("name the file to write: bursar export %s --to FILE.csv, .jsonl or .parquet", args[0])
+			case err != nil:
+				return err
+			case o.to == "-" && c.json:
+				return usagef("--to - and --json cannot be combined: both use standard output")
+			case o.forPeople():
+				return usagef("--format %s: unknown format of an export: use %s", o.format, strings.Join(fileFormats, ", "))
+			}
+			return onPipeline(c.openToRead, func(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error {
+				return c.export(ctx, a, p.Name, &o)
+			})(cmd, args)
+		},
+	}
+	o.addTo(cmd, 0, "")
+	cmd.Flags().Lookup("to").Usage = "the `file` to write: .csv, .jsonl or .parquet; - is standard output"
+	cmd.Flags().Lookup("format").Usage = "csv, jsonl or parquet"
+	cmd.Flags().Lookup("columns").Usage = "write these columns, in this order"
+	return cmd
+}
+
+func (c *cli) export(ctx context.Context, a *app.App, name string, o *rowFlags) error {
+	if o.format == jsonFormat {
+		return c.writeOut(o, func(w io.Writer) (int64, error) {
+			done, err := a.Queries.Export(ctx, name, w)
+			return done.Rows, err
+		})
+	}
+	fields, err := a.Queries.ArtifactFields(ctx, name)
+	if err != nil {
+		return err
+	}
+	l := &listing[[]cell]{fields: fields, values: func(row []cell) ([]cell, error) { return row, nil }}
+	return printRows(c, o, l, func(add func([]cell) error) error {
+		values := make([]cell, len(fields))
+		return a.Queries.Artifacts(ctx, name, func(columns []column.Vector) error {
+			for row := range columns[0].Len() {
+				for i := range values {
+					values[i] = cell{&columns[i], row}
+				}
+				if err := add(values); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
 }

@@ -41,16 +41,13 @@ reversals or CSV mapping have changed since earlier imports, because entries wou
 		Example: `  bursar import statements/*.xml
   bursar import 2024.zip export.sta
   bursar import umsaetze.csv --institution acme`,
-		Args: argCount(1, -1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
-				files, err := c.paths(args)
-				if err != nil {
-					return err
-				}
-				return c.importFiles(ctx, a, files, institution)
-			})
-		},
+		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error {
+			files, err := c.paths(args)
+			if err != nil {
+				return err
+			}
+			return c.importFiles(ctx, a, files, institution)
+		}),
 	}
 	cmd.Flags().StringVar(&institution, "institution", "", "the institution whose CSV mapping is used; by default it is found by the header line")
 	return cmd
@@ -58,7 +55,7 @@ reversals or CSV mapping have changed since earlier imports, because entries wou
 
 func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, institution string) error {
 	if institution != "" && a.Project.Institution(institution) == nil {
-		return notFound("institution", institution, institutionNames(a.Project))
+		return notFound("institution", institution, namesOf(a.Project.Institutions, func(i *project.Institution) string { return i.Name }))
 	}
 	total, err := totalSize(files)
 	if err != nil {
@@ -78,7 +75,7 @@ func (c *cli) importFiles(ctx context.Context, a *app.App, files []string, insti
 		fmt.Fprintln(c.err, "warning: this project identifies entries by the rules of an earlier version, which depend on order and decimals; "+
 			"for the newer rules, import the originals in .bursar/objects/statements into a new project")
 	}
-	return errors.Join(c.printImport(&r), refusedError(&r), notTakenBackError(&r))
+	return errors.Join(c.printImport(&r), refusedError(&r), notCancelled(r.NotCancelled, "the files were imported"))
 }
 
 // refusedError lists the refused files and the reasons.
@@ -103,12 +100,12 @@ func refusedError(r *aggregate.Result) error {
 	return withHint(fmt.Errorf("files were not imported: %w", err), "nothing of these files counts%s", others)
 }
 
-// notTakenBackError says why entries that should be withdrawn may still count.
-func notTakenBackError(r *aggregate.Result) error {
-	if r.NotCancelled == "" {
+// notCancelled says why entries that should be withdrawn may still count; nil if there is no reason.
+func notCancelled(reason, hint string) error {
+	if reason == "" {
 		return nil
 	}
-	return withHint(failure.Wrap(failure.Data, errors.New(r.NotCancelled)), "the files were imported")
+	return withHint(failure.Wrap(failure.Data, errors.New(reason)), "%s", hint)
 }
 
 func (c *cli) printImport(r *aggregate.Result) error {

@@ -21,7 +21,7 @@ import (
 
 func (c *cli) ingestCommand() *cobra.Command {
 	var dryRun bool
-	limit := share{}
+	limit := 0.0
 	cmd := &cobra.Command{
 		Use:   "ingest STREAM FILE…",
 		Short: "Ingest files into a stream as one sealed batch",
@@ -36,20 +36,19 @@ none was accepted.`,
 		Example: `  bursar ingest payments data/*.jsonl.gz
   bursar ingest payments new.jsonl --dry-run
   bursar ingest payments new.jsonl --max-rejected 1%`,
-		Args:              argCount(2, -1),
-		ValidArgsFunction: c.completeStream,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
-				files, err := c.paths(args[1:])
-				if err != nil {
-					return err
-				}
-				return c.ingest(ctx, a, args[0], files, intake.Options{DryRun: dryRun, MaxRejected: limit.maxRejected()})
-			})
-		},
+		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error {
+			files, err := c.paths(args[1:])
+			if err != nil {
+				return err
+			}
+			return c.ingest(ctx, a, args[0], files, intake.Options{DryRun: dryRun, MaxRejected: limit})
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "count rows and list the first rejected ones; seal nothing")
-	cmd.Flags().Var(&limit, "max-rejected", "seal nothing if a greater share of the rows is rejected, such as 1%")
+	cmd.Flags().Func("max-rejected", "seal nothing if a greater `share` of the rows is rejected, such as 1%", func(text string) (err error) {
+		limit, err = parseShare(text)
+		return err
+	})
 	return cmd
 }
 
@@ -136,35 +135,15 @@ func totalSize(files []string) (total int64, err error) {
 	return total, nil
 }
 
-// share is the value of --max-rejected: a fraction of all rows.
-type share struct {
-	text     string
-	fraction float64
-}
-
-func (s *share) String() string { return s.text }
-
-// Type is the name of the value in help texts.
-func (s *share) Type() string { return "share" }
-
-// Set parses 1% or 0.01.
-func (s *share) Set(text string) error {
+// parseShare parses 1% or 0.01 for the options of an intake, in which 0 means no limit: 0% becomes less than one row of any file.
+func parseShare(text string) (float64, error) {
 	number, percent := strings.CutSuffix(text, "%")
 	part, err := strconv.ParseFloat(number, 64)
 	if percent {
 		part /= 100
 	}
 	if err != nil || !(part >= 0 && part <= 1) {
-		return errors.New("use a share such as 1% or 0.01")
+		return 0, errors.New("use a share such as 1% or 0.01")
 	}
-	s.text, s.fraction = text, part
-	return nil
-}
-
-// maxRejected returns the share for IngestOptions, where 0 means no limit. So 0% becomes less than one row of any file.
-func (s *share) maxRejected() float64 {
-	if s.text != "" && s.fraction == 0 {
-		return 1e-300
-	}
-	return s.fraction
+	return max(part, 1e-300), nil
 }

@@ -45,7 +45,6 @@ func main() {
 	os.Exit(code)
 }
 
-// run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return newCLI(stdout, stderr).execute(ctx, args)
 }

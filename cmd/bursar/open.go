@@ -34,15 +34,37 @@ func (c *cli) openToRead(cmd *cobra.Command, do func(ctx context.Context, a *app
 	})
 }
 
-// openToList is openToRead for a command that lists rows.
-func (c *cli) openToList(cmd *cobra.Command, o *rowFlags, do func(ctx context.Context, a *app.App) error) error {
-	if err := o.check(cmd, c.json); err != nil {
-		return err
+// toList is openToRead for a command that lists rows.
+func (c *cli) toList(o *rowFlags) opening {
+	return func(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error {
+		if err := o.check(cmd, c.json); err != nil {
+			return err
+		}
+		return c.openToRead(cmd, do)
 	}
-	return c.openToRead(cmd, do)
 }
 
-// opener opens a project.
+// opening opens the project in one of these ways, and closes it after do.
+type opening func(cmd *cobra.Command, do func(ctx context.Context, a *app.App) error) error
+
+// onProject is the code of a command that works on the open project.
+func onProject(open opening, do func(context.Context, *app.App, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return open(cmd, func(ctx context.Context, a *app.App) error { return do(ctx, a, args) })
+	}
+}
+
+// onPipeline is the code of a command whose first argument names a pipeline; do gets the other arguments.
+func onPipeline(open opening, do func(context.Context, *app.App, *project.Pipeline, []string) error) func(*cobra.Command, []string) error {
+	return onProject(open, func(ctx context.Context, a *app.App, args []string) error {
+		p, err := findPipeline(a, args[0])
+		if err != nil {
+			return err
+		}
+		return do(ctx, a, p, args[1:])
+	})
+}
+
 type opener func(ctx context.Context, dir, command string, log *slog.Logger) (*app.App, error)
 
 func (c *cli) openWith(cmd *cobra.Command, open opener, do func(ctx context.Context, a *app.App) error) (err error) {
@@ -113,13 +135,12 @@ type remoteCall struct {
 }
 
 // remoteCommands executes command lines of other processes on an open project.
-type remoteCommands struct{ app *app.App }
-
-// Run executes one command line and returns its exit code.
-func (h remoteCommands) Run(ctx context.Context, command serve.Command, stdout, stderr io.Writer) int {
-	c := newCLI(remoteTerminal{stdout, command.OutWidth}, remoteTerminal{stderr, command.ErrWidth})
-	c.remote = &remoteCall{h.app, command.Directory}
-	return c.execute(ctx, command.Args)
+func remoteCommands(a *app.App) serve.Commands {
+	return func(ctx context.Context, command serve.Command, stdout, stderr io.Writer) int {
+		c := newCLI(remoteTerminal{stdout, command.OutWidth}, remoteTerminal{stderr, command.ErrWidth})
+		c.remote = &remoteCall{a, command.Directory}
+		return c.execute(ctx, command.Args)
+	}
 }
 
 // path resolves a file name of the command line. It is relative to the folder in which the command was given.

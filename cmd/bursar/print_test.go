@@ -73,17 +73,15 @@ func TestWrappedTable(t *testing.T) {
 func TestShare(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]float64{"1%": 0.01, "0.01": 0.01, "100%": 1, "1": 1} {
-		var s share
-		if err := s.Set(text); err != nil || s.maxRejected() != want {
-			t.Errorf("%s is %v, %v, want %v", text, s.maxRejected(), err, want)
+		if share, err := parseShare(text); err != nil || share != want {
+			t.Errorf("%s is %v, %v, want %v", text, share, err, want)
 		}
 	}
-	var zero share
-	if err := zero.Set("0%"); err != nil || zero.maxRejected() <= 0 || zero.maxRejected() > 1e-18 {
-		t.Errorf("0%% is %v, %v, want less than any share of rows", zero.maxRejected(), err)
+	if zero, err := parseShare("0%"); err != nil || zero <= 0 || zero > 1e-18 {
+		t.Errorf("0%% is %v, %v, want less than any share of rows", zero, err)
 	}
 	for _, text := range []string{"", "%", "2", "-1%", "101%", "NaN", "Inf", "x"} {
-		if err := new(share).Set(text); err == nil {
+		if _, err := parseShare(text); err == nil {
 			t.Errorf("%q is taken for a share", text)
 		}
 	}

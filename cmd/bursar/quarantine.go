@@ -17,7 +17,6 @@ import (
 	"bursar/internal/failure"
 )
 
-// quarantineOptions are the flags of the command.
 type quarantineOptions struct {
 	rowFlags
 	retry     bool
@@ -59,8 +58,6 @@ this list or in status; --dismissed lists it with the reason. --undo withdraws t
   bursar quarantine payments --dismiss 3:18 --reason "a test order"
   bursar quarantine payments --dismissed
   bursar quarantine payments --dismiss 3:18 --undo`,
-		Args:              argCount(0, 1),
-		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(args); err != nil {
 				return err
@@ -157,7 +154,6 @@ type retractedEvent struct {
 // comparedAtOnce is the number of rows that are compared with accepted events in one query.
 const comparedAtOnce = 500
 
-// quarantineFields are the columns of rejected rows.
 var quarantineFields = typedFields("stream string, ref string, batch bigint, file string, row bigint, place string, column string, reason string, raw string, " +
 	"bytes string, object string, dismissed_at timestamp, dismissed_because string")
 

@@ -32,7 +32,12 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	}
 	var first *rejectedRow // the first conflict that is shown, or else the first row
 	others, n := 0, 0
-	l.before = func(w io.Writer) { printRetried(w, retried) }
+	l.before = func(w io.Writer) {
+		for _, r := range retried {
+			fmt.Fprintf(w, "Retried %s of %s: %s accepted, %s rejected again, %s already known.\n", plural(r.Rows, "row", "rows"),
+				r.Stream, formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates))
+		}
+	}
 	l.after = func(w io.Writer, rows int) { printInQuarantine(w, rows, others, o.dismissed, first) }
 	return printRows(c, &o.rowFlags, &l, func(add func(rejectedRow) error) (err error) {
 		others, err = eachRejected(ctx, a, streams, o.dismissed, compared, func(r rejectedRow) error {
@@ -48,15 +53,6 @@ func (c *cli) quarantine(ctx context.Context, a *app.App, streams []string, retr
 	})
 }
 
-func printRetried(w io.Writer, retried []intake.Result) {
-	for i := range retried {
-		r := &retried[i]
-		fmt.Fprintf(w, "Retried %s of %s: %s accepted, %s rejected again, %s already known.\n", plural(r.Rows, "row", "rows"),
-			r.Stream, formatCount(r.Accepted), formatCount(r.Quarantined), formatCount(r.Duplicates))
-	}
-}
-
-// rejectedCells are the cells of the table's row.
 func (c *cli) rejectedCells(r rejectedRow) []string {
 	column, reason := r.describe("\n", shownDifferences, shorten)
 	cells := []string{r.Stream, r.Ref, formatCount(r.Batch), c.displayName(r.File), formatRow(r.Row, r.Place)}
@@ -132,7 +128,6 @@ func statementPlace(text []byte, row int64) (line int64, place string) {
 	return line, fields.Place
 }
 
-// nextStep is how the row may be resolved.
 func (r *rejectedRow) nextStep() string {
 	dismiss := fmt.Sprintf("bursar quarantine %s --dismiss %s --reason TEXT", r.Stream, r.Ref)
 	switch {

@@ -15,7 +15,6 @@ import (
 	"bursar/internal/aggregate/imported"
 	"bursar/internal/app"
 	"bursar/internal/event/retract"
-	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile/rebuild"
 
@@ -51,8 +50,6 @@ lists are withdrawn; the next run folds that. Files whose rows were in conflict 
   bursar retract payments --event p-1003 --reason "booked twice by the bank"
   bursar retract payments 3 --undo
   bursar retract statements june-wrong.csv --reason "the bank sent a corrected one"`,
-		Args:              argCount(1, 2),
-		ValidArgsFunction: c.completeStream,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Reason = strings.TrimSpace(o.Reason)
 			if args[0] == project.StatementStream && !isBatch(args[1:]) {
@@ -168,24 +165,16 @@ func (c *cli) retractFile(cmd *cobra.Command, args []string, o retract.Options) 
 	}
 	return c.open(cmd, func(ctx context.Context, a *app.App) error {
 		name := args[0]
-		if path := c.path(name); isFile(path) {
-			name = path
+		if info, err := os.Stat(c.path(name)); err == nil && info.Mode().IsRegular() {
+			name = c.path(name)
 		}
 		out, err := a.RetractFile(ctx, name, o.Reason, o.Undo)
 		if err != nil {
 			return &interruptedError{err, "repeat the command to complete it"}
 		}
-		err = c.result(out, func(w io.Writer) { printRetractedFile(w, &out) })
-		if out.NotCancelled != "" {
-			err = errors.Join(err, withHint(failure.Wrap(failure.Data, errors.New(out.NotCancelled)), "repeat the command to complete it"))
-		}
-		return err
+		printed := c.result(out, func(w io.Writer) { printRetractedFile(w, &out) })
+		return errors.Join(printed, notCancelled(out.NotCancelled, "repeat the command to complete it"))
 	})
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }
 
 func printRetractedFile(w io.Writer, f *imported.RetractedFile) {
@@ -216,16 +205,11 @@ func printRetractedFile(w io.Writer, f *imported.RetractedFile) {
 	fmt.Fprintln(w, "next: bursar completeness, bursar run")
 }
 
-// undoCommand returns the command that undoes the retraction of a file.
-func undoCommand(f *imported.RetractedFile) string {
-	return "bursar retract statements " + shellWord(f.Object) + " --undo"
-}
-
-// printRetractedFiles lists the retracted files.
 func printRetractedFiles(w io.Writer, list []imported.RetractedFile) {
 	for i := range list {
 		if f := &list[i]; !f.Begun {
-			fmt.Fprintf(w, "retracted %s since %s%s: %s\n", printable(f.File), formatTime(&f.At), inBrackets(f.Reason), undoCommand(f))
+			fmt.Fprintf(w, "retracted %s since %s%s: bursar retract statements %s --undo\n",
+				printable(f.File), formatTime(&f.At), inBrackets(f.Reason), shellWord(f.Object))
 		}
 	}
 }

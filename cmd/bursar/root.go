@@ -94,8 +94,12 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 contr
 	return root
 }
 
-// instrument wraps a command and its subcommands: it records that the command's own code has started, and sets up the log.
+// instrument wraps a command and its subcommands: it records that the command's own code has started, and sets up the log. A command that
+// does not check its arguments has those of its usage line.
 func (c *cli) instrument(cmd *cobra.Command) {
+	if cmd.Args == nil && !cmd.HasSubCommands() {
+		c.readUsage(cmd)
+	}
 	if do := cmd.RunE; do != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			c.started = true

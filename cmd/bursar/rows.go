@@ -36,7 +36,6 @@ const listFormat = "json"
 // fileFormats are the formats of files, which are also their suffixes.
 var fileFormats = []string{csvFormat, jsonFormat, parquetFormat}
 
-// rowFlags are the flags of a command that lists rows.
 type rowFlags struct {
 	to, format    string
 	columns       []string
@@ -129,7 +128,6 @@ type listing[T any] struct {
 	after  func(w io.Writer, rows int)
 }
 
-// rowValues returns the function that makes the values of an item.
 func (l *listing[T]) rowValues() func(item T) ([]cell, error) {
 	if l.row == nil {
 		return l.values

@@ -1,4 +1,4 @@
-// bursar run: folds the backlog into artifacts.
+// bursar run and rebuild: fold the backlog, or all events again, into artifacts.
 
 package main
 
@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/project"
+	"bursar/internal/reconcile/rebuild"
 	"bursar/internal/reconcile/runs"
 
 	"github.com/spf13/cobra"
@@ -27,11 +29,7 @@ condition or its column is wrong.`,
 		Example: `  bursar run
   bursar run orders
   bursar run orders --json`,
-		Args:              argCount(0, -1),
-		ValidArgsFunction: c.completePipeline,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.run(ctx, a, args) })
-		},
+		RunE: onProject(c.open, c.run),
 	}
 }
 
@@ -82,7 +80,6 @@ func foldWarnings(a *app.App, done []runs.Run) []string {
 	return warnings
 }
 
-// foldWarning returns the warning about one fold.
 func foldWarning(pipeline, fold string, events int64) string {
 	return fmt.Sprintf("%s: none of %s events gave %s a value: check its `where` and its column", pipeline, formatCount(events), fold)
 }
@@ -104,7 +101,6 @@ func nextCommand(a *app.App, published []runs.Run) string {
 	return "bursar export " + published[0].Pipeline + " --to -"
 }
 
-// backlogEvents counts the events of the pipelines' backlogs.
 func backlogEvents(ctx context.Context, a *app.App, names []string) (events int64, err error) {
 	list, err := a.Queries.Status(ctx)
 	if err != nil {
@@ -141,7 +137,6 @@ func runProgress(bar *progressBar, total int64) func(app.Progress) {
 	}
 }
 
-// runResult is one run of `run --json`.
 type runResult struct {
 	Pipeline   string             `json:"pipeline"`
 	Generation uint64             `json:"generation"`
@@ -208,4 +203,55 @@ func (c *cli) printRuns(a *app.App, published []runs.Run) error {
 		}
 		fmt.Fprintf(w, "Published %s.\nnext: %s\n", plural(len(rows), "run", "runs"), nextCommand(a, published))
 	})
+}
+
+func (c *cli) rebuildCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rebuild PIPELINE",
+		Short: "Fold all events again into a new generation",
+		Long: `Folds every sealed batch into the next generation of the pipeline, and switches to it when it is complete. Until then,
+readers see the current generation, or get an error if the pipeline has changed. A rebuild makes a changed pipeline take
+effect. It also proves that the artifacts match the events: for an unchanged pipeline the digests before and after are equal,
+unless batches waited in the backlog or events were retracted, which is then reported. For equal digests, run ` + "`bursar run`" + ` first.
+
+Batches are grouped into new runs, which are numbered from 1: the history that ` + "`bursar get`" + ` showed with --history and
+--as-of is lost.`,
+		Example: `  bursar rebuild orders
+  bursar rebuild orders --json`,
+		RunE: onPipeline(c.open, c.rebuild),
+	}
+}
+
+func (c *cli) rebuild(ctx context.Context, a *app.App, p *project.Pipeline, _ []string) error {
+	made, err := a.Rebuild(ctx, p.Name)
+	if err != nil {
+		return &interruptedError{err, fmt.Sprintf("readers still see the old generation; `bursar rebuild %s` continues", p.Name)}
+	}
+	return errors.Join(unfinishedRetraction(ctx, a), c.result(made, func(w io.Writer) {
+		fmt.Fprintf(w, "%s is at generation %d: %s from %s.\n", p.Name, made.Generation,
+			plural(made.Rows, "artifact", "artifacts"), plural(made.Runs, "run", "runs"))
+		switch made.DigestBefore {
+		case "":
+			fmt.Fprintf(w, "digest %s\n", made.DigestAfter)
+		case made.DigestAfter:
+			fmt.Fprintf(w, "%s equal to the previous generation: digest %s\n", checkMark(true), made.DigestAfter)
+		default:
+			fmt.Fprintf(w, "It differs from the previous generation%s:\n  before %s\n  after  %s\n", knownCauses(&made), made.DigestBefore, made.DigestAfter)
+		}
+	}))
+}
+
+// knownCauses names the known reasons for which a generation differs from the previous one.
+func knownCauses(made *rebuild.Result) string {
+	var causes []string
+	if made.Added > 0 {
+		causes = append(causes, "had not folded "+plural(made.Added, "batch", "batches")+" of the backlog")
+	}
+	if made.Retracted {
+		causes = append(causes, "was folded with other retractions")
+	}
+	if len(causes) == 0 {
+		return ""
+	}
+	return ", which " + strings.Join(causes, " and ")
 }

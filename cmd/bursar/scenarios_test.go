@@ -25,7 +25,8 @@ const scenarioFolder = "testdata/scenarios"
 // started is when the tests began.
 var started = time.Now().UTC()
 
-// variable are the parts of outputs that differ from one time to the next, and what a transcript has in their place. Each is as wide as what it stands for.
+// variable are the parts of outputs that differ from one time to the next, and what a transcript has in their place. Each is as wide as
+// what it stands for.
 var variable = []struct {
 	pattern *regexp.Regexp
 	shown   string
@@ -86,8 +87,8 @@ type scenario struct {
 	dir string
 }
 
-// play carries a transcript out, and returns it with the outputs that it gave. A block whose info string names a file is the content of that file; in a
-// block of a console, each line that begins with $ is a command, and the lines behind it are its output.
+// play carries a transcript out, and returns it with the outputs that it gave. A block whose info string names a file is the content of
+// that file; in a block of a console, each line that begins with $ is a command, and the lines behind it are its output.
 func (s *scenario) play(text string) string {
 	var out strings.Builder
 	var block []string
@@ -132,7 +133,8 @@ func (s *scenario) block(kind string, lines []string) string {
 	return strings.Join(lines, "")
 }
 
-// command carries out one line of a shell in which bursar is this test's binary, and returns what it prints. An exit code other than 0 is shown after it.
+// command carries out one line of a shell in which bursar is this test's binary, and returns what it prints. An exit code other than 0 is
+// shown after it.
 func (s *scenario) command(line string) string {
 	program, err := filepath.Abs(os.Args[0])
 	if err != nil {

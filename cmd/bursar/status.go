@@ -37,10 +37,7 @@ In csv, jsonl and parquet, only the pipelines are listed; --json has everything.
 		Example: `  bursar status
   bursar status --format csv
   bursar status --json`,
-		Args: argCount(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.openToList(cmd, &o, func(ctx context.Context, a *app.App) error { return c.status(ctx, a, &o) })
-		},
+		RunE: onProject(c.toList(&o), func(ctx context.Context, a *app.App, _ []string) error { return c.status(ctx, a, &o) }),
 	}
 	o.addTo(cmd, 0, "")
 	return cmd

@@ -114,7 +114,6 @@ func (g *grid) narrowWidths(widths []int, terminal int) map[int]int {
 	return narrow
 }
 
-// widths returns the natural width of each column.
 func widths(header table.Row, rows []table.Row) []int {
 	all := make([]int, len(header))
 	for i := range header {

@@ -48,7 +48,6 @@ func (c *cli) tokenCreateCommand() *cobra.Command {
 The token is printed once. Only its digest is kept: if you lose the token, revoke it and create another one.`,
 		Example: `  bursar token create shop --scope events:payments
   bursar token create dashboard --scope read --json`,
-		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if scope == "" {
 				return usagef("a token needs a scope: --scope events:STREAM[,STREAM…], read or operate")
@@ -92,22 +91,19 @@ func (c *cli) tokenListCommand() *cobra.Command {
 		Short:   "List tokens",
 		Long:    `Lists name, scope, creation time and last digits of each token that is not revoked.`,
 		Example: `  bursar token list`,
-		Args:    argCount(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
-				list, err := a.Tokens.List(ctx)
-				if err != nil {
-					return err
+		RunE: onProject(c.open, func(ctx context.Context, a *app.App, _ []string) error {
+			list, err := a.Tokens.List(ctx)
+			if err != nil {
+				return err
+			}
+			return c.result(map[string]any{"tokens": list}, func(w io.Writer) {
+				g := newGrid("token", "scope", "created", "ends in")
+				for _, t := range list {
+					g.add(t.Name, t.Scope, formatTime(&t.Created), t.EndsIn)
 				}
-				return c.result(map[string]any{"tokens": list}, func(w io.Writer) {
-					g := newGrid("token", "scope", "created", "ends in")
-					for _, t := range list {
-						g.add(t.Name, t.Scope, formatTime(&t.Created), t.EndsIn)
-					}
-					g.print(w, width(c.out))
-				})
+				g.print(w, width(c.out))
 			})
-		},
+		}),
 	}
 }
 
@@ -117,20 +113,17 @@ func (c *cli) tokenRevokeCommand() *cobra.Command {
 		Short:   "Revoke a token",
 		Long:    `Removes a token. Requests that carry it are refused from now on.`,
 		Example: `  bursar token revoke shop`,
-		Args:    argCount(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.open(cmd, func(ctx context.Context, a *app.App) error {
-				err := a.Tokens.Revoke(ctx, args[0])
-				if errors.Is(err, access.ErrUnknown) {
-					return withHint(&reconcile.NotFoundError{What: "token " + args[0]}, "`bursar token list` shows all")
-				}
-				if err != nil {
-					return err
-				}
-				return c.result(map[string]any{"name": args[0], "revoked": true}, func(w io.Writer) {
-					fmt.Fprintf(w, "Token %s is revoked.\n", args[0])
-				})
+		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error {
+			err := a.Tokens.Revoke(ctx, args[0])
+			if errors.Is(err, access.ErrUnknown) {
+				return withHint(&reconcile.NotFoundError{What: "token " + args[0]}, "`bursar token list` shows all")
+			}
+			if err != nil {
+				return err
+			}
+			return c.result(map[string]any{"name": args[0], "revoked": true}, func(w io.Writer) {
+				fmt.Fprintf(w, "Token %s is revoked.\n", args[0])
 			})
-		},
+		}),
 	}
 }

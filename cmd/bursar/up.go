@@ -40,7 +40,6 @@ not lost then either.`,
   token=$(cat .bursar/token)
   curl -H "Authorization: Bearer $token" http://127.0.0.1:8080/v1/status
   curl -H "Authorization: Bearer $token" -G http://127.0.0.1:8080/v1/pipelines/orders/artifacts --data-urlencode 'key=["o-1003","USD"]'`,
-		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.up(cmd.Context(), listen) },
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "the `address` of the API, HOST:PORT")
@@ -61,7 +60,7 @@ func (c *cli) up(ctx context.Context, listen string) (err error) {
 	c.warnStranded(ctx, a)
 	t := &upReporter{cli: c}
 	err = a.Up(ctx, app.UpOptions{
-		Listen: listen, Commands: remoteCommands{a}, Ready: t.ready,
+		Listen: listen, Commands: remoteCommands(a), Ready: t.ready,
 		Hooks: app.Hooks{OnSealed: t.sealed, OnPublished: t.published, OnFailed: t.failed},
 	})
 	if err == nil {

@@ -64,7 +64,6 @@ func (c *cli) versionCommand() *cobra.Command {
 		Long:  `Shows the version, the source revision, the Go version and the platform of this build.`,
 		Example: `  bursar version
   bursar version --json`,
-		Args: argCount(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			b := currentBuild()
 			return c.result(b, func(w io.Writer) { fmt.Fprintln(w, b.String()) })

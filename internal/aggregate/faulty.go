@@ -194,8 +194,8 @@ func (r *reading) recordFaulty(ctx context.Context, list map[string]faulty) erro
 func (r *reading) decide(d *completeness.Decision) {
 	for _, s := range d.Balanced {
 		for _, page := range s.Pages {
-			if s.Decided && r.awaiting[page.ID] {
-				r.decided[page.ID] = s.Day
+			if s.Decider != "" && r.awaiting[page.ID] {
+				r.decided[page.ID] = s.Decider
 			}
 		}
 	}

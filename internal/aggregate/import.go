@@ -15,6 +15,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ type Importer struct {
 	Now     func() time.Time
 
 	files  format.Opener
-	limits rows.Limits // zero means usualLimits
+	limits rows.Limits // zero means rows.DefaultLimits
 }
 
 // Options of one Import.
@@ -137,7 +138,7 @@ func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error)
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	r := &reading{
-		Importer: im, budget: im.bounds(), bindings: map[identity.Digest]rules.Binding{}, options: o, dir: dir, byDigest: map[string]*File{}, rules: rules.Of(im.Project, former),
+		Importer: im, budget: cmp.Or(im.limits, rows.DefaultLimits), bindings: map[identity.Digest]rules.Binding{}, options: o, dir: dir, byDigest: map[string]*File{}, rules: rules.Of(im.Project, former),
 		changedBindings: map[string]rules.Binding{}, awaiting: map[string]bool{}, decided: map[string]string{},
 	}
 	if r.names, err = rows.NewNameSpool(dir); err != nil {
@@ -164,8 +165,8 @@ func (r *reading) adjust(ctx context.Context, files map[string]*cancel.File, acc
 // adjustment cancels and restores what is stored, for the files of this import.
 func (r *reading) adjustment() *cancel.Adjustment {
 	return &cancel.Adjustment{
-		Streams: &r.Streams, Ingest: r.Ingest, FindIDs: r.FindIDs, Files: r.files, Limits: r.bounds(), Scratch: r.Scratch,
-		Dir: r.dir, Rules: r.rules, Institution: r.options.Institution, Spools: r.spools, Stale: r.staleObjects,
+		Names: *r.storedNames(), Files: r.files, Limits: cmp.Or(r.limits, rows.DefaultLimits), Scratch: r.Scratch,
+		Rules: r.rules, Institution: r.options.Institution, Spools: r.spools,
 		HasUnique: r.hasUnique, Awaiting: r.awaiting, Restated: r.restated, Decided: r.decide,
 	}
 }
@@ -195,13 +196,6 @@ func (im *Importer) ingestAll(ctx context.Context, spools []*rows.Spool, slots *
 		results[stream] = result
 	}
 	return results, nil
-}
-
-func (im *Importer) bounds() rows.Limits {
-	if im.limits == (rows.Limits{}) {
-		return rows.DefaultLimits
-	}
-	return im.limits
 }
 
 // recordCorrections runs before anything is ingested, so that after a crash a later import applies the corrections.

@@ -83,7 +83,6 @@ func (r *reading) readAll(ctx context.Context, paths []string) (files []*File, e
 	return files, err
 }
 
-// spool returns the spool that rows are written to.
 func (r *reading) spool() (*rows.Spool, error) {
 	n := len(r.spools)
 	if n > 0 {
@@ -184,7 +183,7 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 		return p, err
 	}
 	to.Begin()
-	t := rows.NewBuilder(rows.Origin{File: name, Object: f.Object, Readings: f.readings}, to, r.rules, &r.budget, r.bindings)
+	t := rows.NewBuilder(rows.Origin{File: name, Object: f.Object, Readings: f.readings}, to.Write, r.names, r.rules, &r.budget, r.bindings)
 	defer t.Release()
 	err = as.Read(format.WithContext(ctx, in, r.options.Progress), t)
 	file := t.Summary()
@@ -204,26 +203,13 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 	return p, nil
 }
 
-// Rows receives rows of the built-in streams. line is one JSON line, valid until the call returns.
-type Rows func(stream string, line []byte) error
-
-// Write passes on a row.
-func (to Rows) Write(stream string, r rows.Row) error { return to(stream, r) }
-
-// NewListing does nothing: nothing is stored here, so that there is nothing to match entries with.
-func (to Rows) NewListing() uint32 { return 0 }
-
-// SetListing does nothing.
-func (to Rows) SetListing(uint32, rows.Listing) {}
-
-// AddNamed does nothing.
-func (to Rows) AddNamed(*rows.NamedEntry) error { return nil }
-
 // ConvertFile does to one file what Import does before it ingests: it detects the format, reads the file and makes
-// rows. The rows name name and object as their origin. An error of class Data means that Import would refuse the file.
-func ConvertFile(p *project.Project, name, object string, in io.Reader, to Rows) error {
+// rows, each one JSON line that is valid until to returns. The rows name name and object as their origin. An error of
+// class Data means that Import would refuse the file.
+func ConvertFile(p *project.Project, name, object string, in io.Reader, to func(stream string, line []byte) error) error {
 	left := rows.DefaultLimits
-	t := rows.NewBuilder(rows.Origin{File: name, Object: object}, to, rules.Of(p, false), &left, map[identity.Digest]rules.Binding{})
+	write := func(stream string, r rows.Row) error { return to(stream, r) }
+	t := rows.NewBuilder(rows.Origin{File: name, Object: object}, write, nil, rules.Of(p, false), &left, map[identity.Digest]rules.Binding{})
 	defer t.Release()
 	return format.Read(p, name, in, t)
 }

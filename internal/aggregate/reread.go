@@ -1,4 +1,4 @@
-// Handles files that are read again by other declarations, and the rows of their earlier readings.
+// Stores and records imported files, and handles those that are read again by other declarations.
 
 package aggregate
 
@@ -6,6 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"slices"
 
 	"bursar/internal/aggregate/cancel"
@@ -13,6 +16,7 @@ import (
 	"bursar/internal/aggregate/rules"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/event/intake"
 	"bursar/internal/project"
 )
 
@@ -61,9 +65,11 @@ func (r *reading) declaredOtherwise(ctx context.Context, k *imported.File) (bool
 	return *r.declarationsChanged || faulty || !k.Totals && r.declaresTotals(k.Parts), nil
 }
 
-// declaresTotals reports whether the institution of one of the parts declares totals.
 func (r *reading) declaresTotals(parts []imported.Part) bool {
-	return slices.ContainsFunc(parts, func(p imported.Part) bool { return r.rules.DeclaresTotals(p.Format) })
+	return slices.ContainsFunc(parts, func(p imported.Part) bool {
+		i := r.rules.CSVInstitution(p.Format)
+		return i != nil && (i.CSV.Columns.Balance != "" || i.CSV.Control != nil) // which prove what they list
+	})
 }
 
 // inQuarantine reports whether rows of a file are in quarantine for another reason than a conflict.
@@ -141,7 +147,6 @@ func (r *reading) beginRereads(ctx context.Context, files map[string]*File) erro
 	})
 }
 
-// lastFiles are the last input files of the built-in streams.
 func lastFiles(tx catalog.Tx) (map[string]uint64, error) {
 	files := map[string]uint64{}
 	for _, stream := range project.BuiltinStreams {
@@ -153,7 +158,6 @@ func lastFiles(tx catalog.Tx) (map[string]uint64, error) {
 	return files, nil
 }
 
-// endRereads records that the rows of reread files are ingested.
 func endRereads(tx catalog.Tx, files map[string]*File) error {
 	for _, f := range files {
 		var r imported.Reread
@@ -164,6 +168,87 @@ func endRereads(tx catalog.Tx, files map[string]*File) error {
 		if err := tx.Put(imported.RereadPrefix+f.Digest, r); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// recordFiles records the files that were imported and confirms their bindings.
+func (r *reading) recordFiles(ctx context.Context, files []*File) error {
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		for _, f := range files {
+			someRead := slices.ContainsFunc(f.Parts, func(p imported.Part) bool { return p.Refused == "" })
+			if f.Known || !someRead || len(f.previousParts) > 0 && !f.readsAll() { // the record of the earlier reading stays
+				continue
+			}
+			if r.options.restore != nil { // the undo ends with this transaction
+				if first := r.options.restore.Parts; len(f.Parts) == len(first) {
+					for i := range f.Parts {
+						f.Parts[i].File = first[i].File // the names of its first import
+					}
+				}
+				if err := r.options.restore.MarkUnfinished(tx, false); err != nil {
+					return err
+				}
+			}
+			k := imported.File{
+				Digest: f.Digest, Bytes: f.Bytes, Imported: r.Now().UTC(), Parts: f.Parts, Partial: !f.whole(), Declared: r.Project.InstitutionsDigest(), Readings: f.readings,
+				Readers: imported.ReadersVersion, Retractions: r.retractions, GivenUp: r.givenUp, Totals: r.declaresTotals(f.Parts),
+			}
+			if err := tx.Put(imported.Key(f.Digest), k); err != nil {
+				return err
+			}
+		}
+		if err := errors.Join(endRereads(tx, rereadFiles(files)), confirmBindings(tx, files)); err != nil {
+			return err
+		}
+		for key, g := range r.changedBindings { // they replace the earlier bindings
+			g.Confirmed = true
+			if err := tx.Put(key, g); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (im *Importer) fileDigest(ctx context.Context, path string) (string, error) {
+	in, err := im.files.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	digest, err := intake.FileDigest(ctx, in)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return digest, nil
+}
+
+// storeOriginal stores the file unchanged, unless the object exists: its name is the digest of its content.
+func (im *Importer) storeOriginal(ctx context.Context, f *File) error {
+	if there, err := im.Objects.Open(ctx, f.Object); err == nil {
+		return there.Close()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keep %s: %w", f.File, err)
+	}
+	in, err := im.files.Open(f.File)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := im.Objects.Create(ctx, f.Object)
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", f.File, err)
+	}
+	digest, err := intake.FileDigest(ctx, io.TeeReader(in, out))
+	if err == nil && digest != f.Digest {
+		err = changedError(f.File)
+	}
+	if err == nil {
+		err = out.Commit()
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("keep %s: %w", f.File, err), out.Abort())
 	}
 	return nil
 }

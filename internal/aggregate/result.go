@@ -41,10 +41,6 @@ func (f *File) whole() bool {
 	return len(f.Parts) > 0 && !slices.ContainsFunc(f.Parts, func(p imported.Part) bool { return p.Refused != "" })
 }
 
-func (f *File) someRead() bool {
-	return slices.ContainsFunc(f.Parts, func(p imported.Part) bool { return p.Refused == "" })
-}
-
 // readsAll reports whether every part was read that the last reading did not refuse.
 func (f *File) readsAll() bool {
 	for i, p := range f.Parts {
@@ -169,16 +165,12 @@ func (im *Importer) rejectedRows(ctx context.Context, r *Result, stream string) 
 		if row.Conflict() {
 			file.conflicts++
 		}
-		if stream == project.StatementStream && row.Column == "account" && statesBalance(row.Raw) {
+		var stated struct{ Opening, Closing string } // text after the end of a message has no booked balance
+		unnamed := stream == project.StatementStream && row.Column == "account"
+		if unnamed && json.Unmarshal([]byte(row.Raw), &stated) == nil && stated.Opening+stated.Closing != "" {
 			file.unnamed++
 		}
 		return nil
 	})
 	return files, err
-}
-
-// statesBalance reports whether a statement's row has a booked balance: text after the end of a message has none.
-func statesBalance(raw string) bool {
-	var s struct{ Opening, Closing string }
-	return json.Unmarshal([]byte(raw), &s) == nil && s.Opening+s.Closing != ""
 }

@@ -109,7 +109,6 @@ func (im *Importer) undecide(ctx context.Context, accounts []string) error {
 	})
 }
 
-// markRetraction records the state of a file's retraction.
 func (im *Importer) markRetraction(ctx context.Context, digest string, by *imported.Retraction) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var k imported.File
@@ -236,7 +235,7 @@ func (r *reading) reinstateStatements(ctx context.Context) error {
 	}
 	stated := map[string]bool{} // ids of statements, and of entries where some correct others
 	streams := []string{project.StatementStream}
-	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil {
+	if known, err := imported.HasFlag(ctx, r.Catalog, imported.CorrectionsKnown); err != nil {
 		return err
 	} else if known {
 		streams = append(streams, project.EntryStream)

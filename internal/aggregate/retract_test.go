@@ -234,8 +234,8 @@ func TestRetractArchive(t *testing.T) {
 	}
 }
 
-// TestRetractCorrections retracts files of entries that replace each other, and has some count again, in random orders: what counts is what a project has
-// that got the other files only.
+// TestRetractCorrections retracts files of entries that replace each other, and has some count again, in random orders: what counts is
+// what a project has that got the other files only.
 func TestRetractCorrections(t *testing.T) {
 	t.Parallel()
 	sets := [][]string{
@@ -301,8 +301,8 @@ func TestRetractCorrections(t *testing.T) {
 	}
 }
 
-// TestUndoWithoutItsDeclaration has an archive count again of which a member cannot be read any more: it is refused as a whole, as often as it is tried,
-// and counts whole once the declaration is back.
+// TestUndoWithoutItsDeclaration has an archive count again of which a member cannot be read any more: it is refused as a whole, as often
+// as it is tried, and counts whole once the declaration is back.
 func TestUndoWithoutItsDeclaration(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -335,8 +335,8 @@ func TestUndoWithoutItsDeclaration(t *testing.T) {
 	}
 }
 
-// TestMemberIsNotReadAnyMore imports an archive again, of which a member cannot be read any more: what it had listed counts still, also when another file
-// is retracted in between.
+// TestMemberIsNotReadAnyMore imports an archive again, of which a member cannot be read any more: what it had listed counts still, also
+// when another file is retracted in between.
 func TestMemberIsNotReadAnyMore(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")
@@ -359,8 +359,8 @@ func TestMemberIsNotReadAnyMore(t *testing.T) {
 	}
 }
 
-// TestRetractedCorrectionIsCompleted retracts a file, and then the file that corrects an entry of it, while the first original cannot be read: the entry does
-// not count once the call is repeated.
+// TestRetractedCorrectionIsCompleted retracts a file, and then the file that corrects an entry of it, while the first original cannot be
+// read: the entry does not count once the call is repeated.
 func TestRetractedCorrectionIsCompleted(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestIDsOfFaultyStatementsAreStable compares ids with those that projects have stored: where one differs, a statement that is sent again in another file
-// is not recognised.
+// TestIDsOfFaultyStatementsAreStable compares ids with those that projects have stored: where one differs, a statement that is sent again
+// in another file is not recognised.
 func TestIDsOfFaultyStatementsAreStable(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, "")

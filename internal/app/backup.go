@@ -82,7 +82,14 @@ func (b *backup) File(ctx context.Context, name string, isValid func(text []byte
 			return false, fmt.Errorf("read backup: %w", err)
 		}
 		if isValid(text) {
-			return true, b.writeObject(ctx, name, text)
+			out, err := b.objects.Create(ctx, name)
+			if err != nil {
+				return true, err
+			}
+			if _, err := out.Write(text); err != nil {
+				return true, errors.Join(err, out.Abort())
+			}
+			return true, out.Commit()
 		}
 	}
 	return false, nil
@@ -94,17 +101,6 @@ func (b *backup) original(ctx context.Context, name, digest string) (bool, error
 		sum := sha256.Sum256(text)
 		return hex.EncodeToString(sum[:]) == digest
 	})
-}
-
-func (b *backup) writeObject(ctx context.Context, name string, text []byte) error {
-	out, err := b.objects.Create(ctx, name)
-	if err != nil {
-		return err
-	}
-	if _, err := out.Write(text); err != nil {
-		return errors.Join(err, out.Abort())
-	}
-	return out.Commit()
 }
 
 func copyFile(path string, out io.Writer) error {

@@ -39,10 +39,8 @@ const AcceptCommand = "quarantine --accept"
 // refuses reports whether a command refuses a project with these faults. If earlier versions accepted the declarations, their
 // artifacts stay readable and events are ingested; only commands that compute by the declarations refuse them.
 func (e *ProjectError) refuses(command string) bool {
-	if command == "run" || command == "rebuild" || command == "retract" || command == AcceptCommand || command == "up" {
-		return true
-	}
-	return slices.ContainsFunc(e.Errors, func(fault doc.Error) bool { return !fault.Stored })
+	return slices.Contains([]string{"run", "rebuild", "retract", AcceptCommand, "up"}, command) ||
+		slices.ContainsFunc(e.Errors, func(fault doc.Error) bool { return !fault.Stored })
 }
 
 // checkOptions are the options of the session in which a project's SQL is bound. Its memory is small because nothing should be

@@ -88,7 +88,9 @@ func (a *App) listStateFiles(before map[string]closedFile) map[string]closedFile
 			}
 			file := closedFile{Bytes: info.Size()}
 			if was, ok := before[name]; ok && was.Digest != "" || file.Bytes <= maxDigestBytes && filepath.Ext(name) != ".sst" {
-				file.Digest = digestOfFile(path)
+				if text, err := os.ReadFile(path); err == nil {
+					file.Digest = column.Sum128(text).String()
+				}
 			}
 			files[filepath.ToSlash(name)] = file
 		}
@@ -99,14 +101,6 @@ func (a *App) listStateFiles(before map[string]closedFile) map[string]closedFile
 // isEphemeral reports whether a file has no meaning while the store is closed, or is kept only for people.
 func isEphemeral(name string) bool {
 	return strings.HasSuffix(name, "-shm") || strings.HasSuffix(name, ".damaged") || strings.HasSuffix(name, ".damaged-wal") || filepath.Base(name) == "LOCK"
-}
-
-func digestOfFile(path string) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	return column.Sum128(text).String()
 }
 
 // removeClosedState removes the file before the state changes, so that there is none after a kill.
@@ -133,12 +127,10 @@ func (a *App) recordClosedState() error {
 	return nil
 }
 
-// hasDifference reports whether a file whose name has the prefix differs.
 func (a *App) hasDifference(prefix string) bool {
 	return slices.ContainsFunc(a.differences, func(text string) bool { return strings.HasPrefix(text, prefix) })
 }
 
-// checkFiles adds a check that fails if files differ from the last close.
 func (v *projectVerification) checkFiles() {
 	var err error
 	if len(v.differences) > 0 {

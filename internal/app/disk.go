@@ -25,7 +25,6 @@ type diskMonitor struct {
 	lastReport time.Time // when a running task was cancelled
 }
 
-// diskTask is a running task.
 type diskTask struct {
 	cancel context.CancelCauseFunc
 	err    error
@@ -70,7 +69,6 @@ func (d *diskMonitor) reportError(err error) {
 // quietPeriod is how long further disk errors are not logged after one was reported.
 const quietPeriod = 30 * time.Second
 
-// reportedRecently reports whether an error was reported within the quiet period.
 func (d *diskMonitor) reportedRecently() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

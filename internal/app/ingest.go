@@ -1,12 +1,16 @@
-// Ingesting files and retrying quarantined rows, one intake per stream at a time.
+// Intake, one at a time per stream: ingesting files, retrying quarantined rows, and live intake.
 
 package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"bursar/internal/event/intake"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/answers"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
@@ -22,10 +26,7 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o intak
 		return intake.Result{}, failure.Wrap(failure.Data, fmt.Errorf("stream %s is filled from statements: use `bursar import FILE…`", stream))
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	if in := a.liveIntake(stream); in != nil {
-		return in.Ingest(ctx, files, o)
-	}
-	return a.ingest(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
+	return a.ingest(ctx, s, func(ctx context.Context) (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
 }
 
 // Retry ingests the quarantined rows of a stream again.
@@ -35,23 +36,25 @@ func (a *App) Retry(ctx context.Context, stream string) (intake.Result, error) {
 		return intake.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	o := intake.Options{KeyColumns: a.keyColumns(stream)}
-	if in := a.liveIntake(stream); in != nil {
-		return in.Retry(ctx, o)
-	}
-	return a.ingest(ctx, s, func() (intake.Result, error) { return intake.Retry(ctx, a.Events, s, o) })
+	return a.ingest(ctx, s, func(ctx context.Context) (intake.Result, error) { return intake.Retry(ctx, a.Events, s, o) })
 }
 
-// ingest ingests while the stream is locked, and wakes the pipelines that fold it.
-func (a *App) ingest(ctx context.Context, s *project.Stream, do func() (intake.Result, error)) (intake.Result, error) {
-	r, err := withStream(ctx, a, s, do)
-	if err == nil && r.Batch > 0 {
-		a.batchSealed(r)
-	}
-	return r, err
+// ingest ingests exclusively, and wakes the pipelines that fold the stream.
+func (a *App) ingest(ctx context.Context, s *project.Stream, do func(context.Context) (intake.Result, error)) (intake.Result, error) {
+	return exclusively(ctx, a, s, func(ctx context.Context) (intake.Result, error) {
+		r, err := do(ctx)
+		if r.Batch > 0 {
+			a.batchSealed(r)
+		}
+		return r, err
+	})
 }
 
-// withStream locks the stream, recovers its spools and calls do.
-func withStream[T any](ctx context.Context, a *App, s *project.Stream, do func() (T, error)) (out T, err error) {
+// exclusively seals the acknowledged requests of a stream and calls do while nothing else is ingested into it.
+func exclusively[T any](ctx context.Context, a *App, s *project.Stream, do func(context.Context) (T, error)) (out T, err error) {
+	if in := a.liveIntake(s.Name); in != nil {
+		return live.Exclusively(ctx, in, do)
+	}
 	unlock, err := a.streamLocks.Lock(ctx, s.Name)
 	if err != nil {
 		return out, err
@@ -60,7 +63,7 @@ func withStream[T any](ctx context.Context, a *App, s *project.Stream, do func()
 	if err := a.recoverSpool(ctx, s); err != nil {
 		return out, err
 	}
-	return do()
+	return do(ctx)
 }
 
 // keyColumns returns the columns that pipelines use as keys of a stream. The size of their values is limited like that of ids.
@@ -72,4 +75,54 @@ func (a *App) keyColumns(stream string) []string {
 		}
 	}
 	return columns
+}
+
+// sealTimeout bounds how long sealing open batches may take when the project stops. What is not sealed by then stays in its spool.
+const sealTimeout = 30 * time.Second
+
+// liveIntake returns the live intake of a stream, or nil if there is none.
+func (a *App) liveIntake(stream string) *live.Intake {
+	value, _ := a.live.Load(stream)
+	in, _ := value.(*live.Intake)
+	return in
+}
+
+// Accept ingests the events of a request. Once it returns they are durable and count exactly once (rule 1).
+func (a *App) Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
+	if in := a.liveIntake(stream); in != nil {
+		return in.Accept(ctx, r)
+	}
+	if s := a.Project.Stream(stream); s == nil || s.Builtin {
+		return answers.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	return answers.Answer{}, live.ErrClosed
+}
+
+func (a *App) liveOptions(s *project.Stream) live.Options {
+	o := live.Options{Spool: a.spool(s.Name), OnSealed: a.batchSealed, OnLoss: a.losses.add}
+	o.KeyColumns = a.keyColumns(s.Name)
+	return o
+}
+
+// startLiveIntake starts live intake of every stream. stop seals the open batches.
+func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error) {
+	stop = func() (all error) {
+		ctx, cancel := context.WithTimeout(context.Background(), sealTimeout)
+		defer cancel()
+		for _, s := range a.Project.Streams {
+			if in := a.liveIntake(s.Name); in != nil {
+				a.live.Delete(s.Name)
+				all = errors.Join(all, in.Close(ctx))
+			}
+		}
+		return all
+	}
+	for _, s := range a.Project.Streams {
+		in, err := live.Open(ctx, a.Events, s, a.liveOptions(s))
+		if err != nil {
+			return stop, fmt.Errorf("start live intake of stream %s: %w", s.Name, err)
+		}
+		a.live.Store(s.Name, in)
+	}
+	return stop, nil
 }

@@ -1,4 +1,4 @@
-// The lock that lets one process at a time open a project.
+// Who may use the state of a project: the lock that lets one process at a time open it, and the modes of its files.
 
 package app
 
@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -108,7 +109,10 @@ func Lock(ctx context.Context, dir, command string, wait time.Duration) (release
 	if !acquired {
 		return nil, failure.Wrap(failure.Transient, fmt.Errorf("%s; wait for it or stop it", describeOwner(ownerPath)))
 	}
-	err = writeOwner(ownerPath, lockOwner{Process: os.Getpid(), Command: command, Since: time.Now().UTC()})
+	text, err := json.Marshal(lockOwner{Process: os.Getpid(), Command: command, Since: time.Now().UTC()})
+	if err == nil {
+		err = os.WriteFile(ownerPath, text, 0o600)
+	}
 	if err != nil {
 		_ = os.Remove(ownerPath) // it may name an earlier owner
 	}
@@ -181,14 +185,6 @@ func unlockAll(flocks []*flock.Flock) error {
 	return errors.Join(flocks[1].Unlock(), flocks[0].Unlock())
 }
 
-func writeOwner(path string, h lockOwner) error {
-	text, err := json.Marshal(h)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, text, 0o600)
-}
-
 func readOwner(path string) (h lockOwner, err error) {
 	text, err := os.ReadFile(path)
 	if err == nil {
@@ -208,4 +204,49 @@ func describeOwner(path string) string {
 
 func (h lockOwner) String() string {
 	return fmt.Sprintf("project is locked by process %d (`bursar %s`) since %s", h.Process, h.Command, h.Since.Format(time.RFC3339))
+}
+
+// restrictModes removes the rights of group and others from the state folder and its files, since libraries create files that
+// everybody may read. Objects are created for their owner only, so they are checked only if the folder was open to others.
+func restrictModes(state string) error {
+	info, err := os.Stat(state)
+	if err != nil {
+		return fmt.Errorf("read the mode of %s: %w", state, err)
+	}
+	wasOpen := info.Mode().Perm()&0o077 != 0
+	if err := restrictMode(state, info); err != nil {
+		return err
+	}
+	return filepath.WalkDir(state, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) || path == state:
+			return nil
+		case err != nil:
+			return fmt.Errorf("read the modes below %s: %w", state, err)
+		case e.Type()&fs.ModeSymlink != 0:
+			return nil
+		case !wasOpen && path == filepath.Join(state, "objects"):
+			return fs.SkipDir
+		}
+		info, err := e.Info()
+		if err != nil {
+			return nil //nolint:nilerr // it was removed meanwhile
+		}
+		return restrictMode(path, info)
+	})
+}
+
+// restrictMode removes the rights of group and others. It does nothing on a read-only disk.
+func restrictMode(path string, info fs.FileInfo) error {
+	mode := info.Mode().Perm() & 0o700
+	if info.IsDir() {
+		mode = 0o700
+	}
+	if info.Mode().Perm() == mode {
+		return nil
+	}
+	if err := os.Chmod(path, mode); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("restrict access to the state: %w", err)
+	}
+	return nil
 }

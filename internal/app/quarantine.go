@@ -11,7 +11,6 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
 	"bursar/internal/failure"
-	"bursar/internal/project"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/rebuild"
 )
@@ -35,7 +34,7 @@ func (a *App) AcceptRow(ctx context.Context, stream string, o intake.AcceptOptio
 			stream, stream, o.Row))
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	accepted, err := a.acceptRow(ctx, s, o)
+	accepted, err := exclusively(ctx, a, s, func(ctx context.Context) (intake.AcceptedRow, error) { return intake.AcceptRow(ctx, a.Events, s, o) })
 	result.AcceptedRow = accepted
 	if result.Batch == 0 {
 		return result, err
@@ -49,14 +48,6 @@ func (a *App) AcceptRow(ctx context.Context, stream string, o intake.AcceptOptio
 		a.wakeFollowers(stream)
 	}
 	return result, errors.Join(err, failed)
-}
-
-// acceptRow accepts the row while the stream is locked.
-func (a *App) acceptRow(ctx context.Context, s *project.Stream, o intake.AcceptOptions) (intake.AcceptedRow, error) {
-	if in := a.liveIntake(s.Name); in != nil {
-		return in.AcceptRow(ctx, o)
-	}
-	return withStream(ctx, a, s, func() (intake.AcceptedRow, error) { return intake.AcceptRow(ctx, a.Events, s, o) })
 }
 
 // Dismiss marks a quarantined row as resolved, or with Undo as unresolved.

@@ -46,7 +46,6 @@ type RepairedProject struct {
 	CountedTwice int      `json:"-"` // streams in Broken that are undamaged and have events that count twice
 }
 
-// repairer is one running repair.
 type repairer struct {
 	*App
 	options       RepairOptions
@@ -144,7 +143,7 @@ func (r *repairer) repairCatalog(ctx context.Context) error {
 		r.report("created a new catalog in place of the missing one")
 		return nil
 	}
-	r.report("copied %s of the damaged catalog into a new one; the old one is kept as %s", plural(int64(done.Kept), "undamaged document"), done.Damaged)
+	r.report("copied %s of the damaged catalog into a new one; the old one is kept as %s", reconcile.Plural(done.Kept, "undamaged document"), done.Damaged)
 	return nil
 }
 
@@ -194,7 +193,6 @@ func (r *repairer) restoreOriginals(ctx context.Context) error {
 	return nil
 }
 
-// repairStreams repairs batches, then dedupe indexes.
 func (r *repairer) repairStreams(ctx context.Context) error {
 	names, err := r.streamNames(ctx)
 	if err != nil {

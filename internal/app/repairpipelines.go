@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/artifact"
 	"bursar/internal/object"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/index"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/verify"
@@ -59,7 +60,7 @@ func (r *repairer) repairPipeline(ctx context.Context, name string) error {
 		r.reportBroken(fmt.Errorf("rebuild %s: %w", name, err))
 		return nil
 	}
-	r.report("rebuilt %s of %s from its events: %v", plural(made.Rows, "artifact"), name, fault)
+	r.report("rebuilt %s of %s from its events: %v", reconcile.Plural(made.Rows, "artifact"), name, fault)
 	return nil
 }
 
@@ -108,7 +109,7 @@ func (r *repairer) reloadIndex(ctx context.Context) error {
 func (r *repairer) loadIndex(ctx context.Context) {
 	for _, p := range r.Project.Pipelines {
 		if entries, err := index.Repair(ctx, r.Engine, p.Name); err == nil && entries > 0 {
-			r.report("reloaded the index of %s: %s", p.Name, plural(entries, "record"))
+			r.report("reloaded the index of %s: %s", p.Name, reconcile.Plural(entries, "record"))
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/retract"
 	"bursar/internal/failure"
-	"bursar/internal/project"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/rebuild"
 )
@@ -33,7 +32,8 @@ func (a *App) Retract(ctx context.Context, stream string, o retract.Options) (ou
 		return out, failure.Wrap(failure.Data, fmt.Errorf("events of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`; "+
 			"a wrong file is retracted with `bursar retract statements FILE --reason TEXT`", stream))
 	}
-	if out.Retraction, err = a.retract(ctx, s, o); err != nil {
+	out.Retraction, err = exclusively(ctx, a, s, func(ctx context.Context) (retract.Retracted, error) { return retract.Retract(ctx, a.Events, s, o) })
+	if err != nil {
 		return out, err
 	}
 	out.Rebuilt, err = a.rebuildOutdated(ctx, stream)
@@ -78,14 +78,6 @@ func (a *App) rebuildRetracted(ctx context.Context, pipeline string) (*rebuild.R
 		return nil, err
 	}
 	return &made, nil
-}
-
-// retract retracts while the stream is locked.
-func (a *App) retract(ctx context.Context, s *project.Stream, o retract.Options) (retract.Retracted, error) {
-	if in := a.liveIntake(s.Name); in != nil {
-		return in.Retract(ctx, o)
-	}
-	return withStream(ctx, a, s, func() (retract.Retracted, error) { return retract.Retract(ctx, a.Events, s, o) })
 }
 
 // Retractions lists the retractions of all streams.

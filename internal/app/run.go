@@ -25,7 +25,6 @@ type Progress struct {
 	Run      uint64
 	Step     runs.StepName
 	Done     bool
-	Rows     int64 // of the step, once it is done
 	Events   int64 // of the run
 	Backlog  int64 // events that no published run includes
 }
@@ -152,7 +151,7 @@ func (w observedSteps) Step(ctx context.Context, ref runs.Ref, step runs.StepNam
 	w.watchers.notify(p)
 	result, err := w.step(ctx, ref, step)
 	if err == nil {
-		p.Done, p.Rows = true, result.Rows
+		p.Done = true
 		if step == runs.StepPublish {
 			p.Backlog -= p.Events
 		}

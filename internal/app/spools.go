@@ -16,6 +16,7 @@ import (
 	"bursar/internal/event/live/spool"
 	"bursar/internal/failure"
 	"bursar/internal/project"
+	"bursar/internal/reconcile"
 )
 
 func (a *App) spool(stream string) string { return filepath.Join(a.state, "spool", stream) }
@@ -131,7 +132,7 @@ type Stranded struct {
 
 func (s Stranded) String() string {
 	return fmt.Sprintf("stream %s is not declared, with %s not sealed in %s: restore streams/%s.yaml to seal them",
-		s.Stream, plural(s.Requests, "acknowledged request"), s.Folder, s.Stream)
+		s.Stream, reconcile.Plural(s.Requests, "acknowledged request"), s.Folder, s.Stream)
 }
 
 // Stranded lists the stranded streams.
@@ -155,7 +156,6 @@ func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
 	return list, nil
 }
 
-// countUnsealed counts the requests in unsealed spools.
 func (a *App) countUnsealed(ctx context.Context, s Stranded) (requests int64, err error) {
 	numbers, err := spool.List(s.Folder)
 	if err != nil {
@@ -204,7 +204,7 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 		if v.Project.Stream(name) == nil {
 			if numbers, err := spool.List(v.spool(name)); err != nil || len(numbers) > 0 {
 				c.Remedy = fmt.Sprintf("streams/%s.yaml", name)
-				v.add(c, "", errors.Join(err, fmt.Errorf("stream %s is not declared, but has acknowledged requests in %s: declare it again", name, plural(int64(len(numbers)), "spool"))))
+				v.add(c, "", errors.Join(err, fmt.Errorf("stream %s is not declared, but has acknowledged requests in %s: declare it again", name, reconcile.Plural(len(numbers), "spool"))))
 			}
 			continue
 		}

@@ -74,11 +74,10 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 	return &aggregate.Importer{Streams: streams, Scratch: a.Events.Scratch, Ingest: a.ingestRows, FindIDs: findIDs, Now: a.Events.Now}, unlock, nil
 }
 
-// ingestRows ingests rows of a built-in stream.
 func (a *App) ingestRows(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (intake.Result, error) {
 	s := a.Project.Stream(stream)
 	o := intake.Options{KeyColumns: a.keyColumns(stream), Parts: parts}
-	return a.ingest(ctx, s, func() (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
+	return a.ingest(ctx, s, func(ctx context.Context) (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
 }
 
 // Completeness calls each with the verdicts on every account. stale are acceptances that no longer match any interval.

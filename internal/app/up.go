@@ -39,7 +39,7 @@ type Hooks struct {
 type UpOptions struct {
 	Listen   string         // address of the HTTP API; empty means the project's port on loopback
 	Commands serve.Commands // runs the commands of other processes
-	Ready    func(Up)       // called once everything serves; may be nil
+	Ready    func(Up)       // called once everything serves
 	Hooks    Hooks
 }
 
@@ -74,8 +74,8 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	loopback := serve.OnLoopback(l.api)
 	server := serve.New(serve.Options{
-		Queries: &queries{a.Queries, a}, Quarantine: a, Intake: a, Commands: o.Commands,
-		Token: token, Tokens: a.Tokens, Loopback: loopback, Log: a.log, Counters: a.cacheCounters(),
+		Project: &served{a.Queries, a}, Commands: o.Commands,
+		Token: token, FindToken: a.Tokens.Find, Loopback: loopback, Log: a.log, Counters: a.cacheCounters(),
 	})
 	a.hooks = o.Hooks
 	a.hooks.OnPublished = func(r runs.Run) {
@@ -93,11 +93,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 		Address: l.api.Addr().String(), TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
 		Temporal: a.temporal, TemporalTLS: temporal.TLSFiles(a.state), Process: os.Getpid(), Loopback: loopback,
 	}
-	return a.serveUntil(ctx, server, l, func() {
-		if o.Ready != nil {
-			o.Ready(up)
-		}
-	})
+	return a.serveUntil(ctx, server, l, func() { o.Ready(up) })
 }
 
 // startServices starts the followers, live intake and the inbox. stop, which is never nil, stops them in reverse order, so that
@@ -120,7 +116,6 @@ func (a *App) startServices(ctx context.Context) (stop func() error, err error) 
 	return stop, nil
 }
 
-// listeners are those of the HTTP API and of the command socket.
 type listeners struct{ api, commands net.Listener }
 
 func (a *App) listen(ctx context.Context, address string) (l listeners, err error) {
@@ -224,15 +219,15 @@ func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 	}, nil
 }
 
-// queries refuses figures, with serve.ConflictError, while the retraction of a statement file is not complete: they may include only some of what the
-// file lists.
-type queries struct {
+// served is the project as the HTTP API serves it. It refuses figures, with serve.ConflictError, while the retraction of a statement file is
+// not complete: they may include only some of what the file lists.
+type served struct {
 	*query.Reader
-	app *App
+	*App
 }
 
 // Get returns an artifact.
-func (q *queries) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (query.GetResult, error) {
+func (q *served) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (query.GetResult, error) {
 	if err := q.check(ctx, pipeline); err != nil {
 		return query.GetResult{}, err
 	}
@@ -240,7 +235,7 @@ func (q *queries) Get(ctx context.Context, pipeline, key string, asOf uint64, hi
 }
 
 // Exceptions calls each for every exception of a pipeline.
-func (q *queries) Exceptions(ctx context.Context, pipeline string, each func(query.Exception) error) error {
+func (q *served) Exceptions(ctx context.Context, pipeline string, each func(query.Exception) error) error {
 	if err := q.check(ctx, pipeline); err != nil {
 		return err
 	}
@@ -248,12 +243,12 @@ func (q *queries) Exceptions(ctx context.Context, pipeline string, each func(que
 }
 
 // check returns an error for a pipeline that folds statements while a retraction is not complete.
-func (q *queries) check(ctx context.Context, pipeline string) error {
-	p := q.app.Project.Pipeline(pipeline)
+func (q *served) check(ctx context.Context, pipeline string) error {
+	p := q.App.Project.Pipeline(pipeline)
 	if p == nil || !slices.ContainsFunc(project.BuiltinStreams, p.Folds) {
 		return nil
 	}
-	err := q.app.CheckRetractions(ctx)
+	err := q.CheckRetractions(ctx)
 	if errors.As(err, new(*imported.UnfinishedError)) {
 		return &serve.ConflictError{Err: err}
 	}

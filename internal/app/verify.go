@@ -5,7 +5,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
 	eventverify "bursar/internal/event/verify"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/verify"
 	"bursar/internal/temporal"
@@ -41,7 +41,6 @@ const (
 	dismissRemedy = "bursar repair --dismiss"
 )
 
-// projectVerification is one running verification of a project.
 type projectVerification struct {
 	*App
 	options  verify.Options
@@ -62,17 +61,6 @@ func (v *projectVerification) add(c ProjectCheck, detail string, err error) {
 	v.out.Checks = append(v.out.Checks, c)
 }
 
-// plural returns a count with its noun in singular or plural.
-func plural(n int64, what string) string {
-	switch {
-	case n == 1:
-		return "1 " + what
-	case strings.HasSuffix(what, "ch"):
-		what += "e"
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // newCheck returns a check of a stream, or of the project if stream is "".
 func newCheck(name, stream string) ProjectCheck {
 	return ProjectCheck{Check: verify.Check{Name: name}, Stream: stream, Remedy: repairRemedy}
@@ -80,7 +68,7 @@ func newCheck(name, stream string) ProjectCheck {
 
 // OpenToVerify opens a project for `bursar verify`. Its state may be damaged and its disk read-only. If the state cannot be
 // opened, VerifyProject reports that as a failed check.
-func OpenToVerify(ctx context.Context, dir string, log *slog.Logger) (*App, error) {
+func OpenToVerify(ctx context.Context, dir, _ string, log *slog.Logger) (*App, error) {
 	a, err := lockProject(ctx, dir, verifyCommand, log)
 	if err != nil {
 		return nil, err
@@ -107,7 +95,7 @@ func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func
 		return v.out, ctx.Err()
 	}
 	documents, err := a.catalog.Verify(ctx)
-	v.add(newCheck("catalog", ""), plural(int64(documents), "document")+": every one as it was written", err)
+	v.add(newCheck("catalog", ""), reconcile.Plural(documents, "document")+": every one as it was written", err)
 	if err != nil {
 		return v.out, ctx.Err() // the other checks depend on the catalog
 	}
@@ -149,7 +137,7 @@ func (v *projectVerification) checkStreams(ctx context.Context) error {
 		if older := (*event.NotInCatalogError)(nil); errors.As(err, &older) && older.Missing {
 			c.Remedy = restoreRemedy
 		}
-		v.add(c, plural(int64(len(list)), "batch")+": each in the catalog as in its manifest", err)
+		v.add(c, reconcile.Plural(len(list), "batch")+": each in the catalog as in its manifest", err)
 		for i := range list {
 			for _, o := range list[i].Stored() {
 				v.total += o.Bytes
@@ -173,7 +161,7 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 	if c.Remedy = restoreRemedy; isTemporary(err) {
 		c.Remedy = "" // the error names it
 	}
-	v.add(c, plural(int64(objects), "object")+": every byte as it was sealed", err)
+	v.add(c, reconcile.Plural(objects, "object")+": every byte as it was sealed", err)
 	s := v.Project.Stream(name)
 	if s == nil {
 		return
@@ -182,15 +170,15 @@ func (v *projectVerification) checkStream(ctx context.Context, name string, batc
 		events, err := eventverify.Totals(ctx, v.Events, s, batches)
 		c := newCheck("batch totals", name)
 		c.Totals, c.Remedy = true, restoreRemedy
-		v.add(c, plural(events, "event")+": rows, sums and digests are those of the batches", err)
+		v.add(c, reconcile.Plural(events, "event")+": rows, sums and digests are those of the batches", err)
 		if rows, err := eventverify.Dismissals(ctx, v.Events, name); rows > 0 || err != nil {
-			v.add(newCheck("dismissed rows", name), plural(int64(rows), "row")+": each is in quarantine", err)
+			v.add(newCheck("dismissed rows", name), reconcile.Plural(rows, "row")+": each is in quarantine", err)
 		}
 	}
 	if events, err := eventverify.RetractionTotals(ctx, v.Events, s, batches); events > 0 || err != nil {
 		c := newCheck("retractions", name)
 		c.Totals = true
-		v.add(c, plural(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
+		v.add(c, reconcile.Plural(events, "event")+" left out of every view: counts, sums and digests are those of the batches", err)
 	}
 	c = newCheck("dedupe index", name)
 	err = ids.Verify(ctx, v.Events, s)
@@ -238,7 +226,7 @@ func (v *projectVerification) checkOriginals(ctx context.Context) error {
 	for _, d := range damaged {
 		faults = append(faults, d.Err)
 	}
-	v.add(c, plural(int64(files), "file")+": each is what was received", errors.Join(faults...))
+	v.add(c, reconcile.Plural(files, "file")+": each is what was received", errors.Join(faults...))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"bursar/internal/event"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 )
 
@@ -100,7 +101,6 @@ func isDedupeObject(name string) bool {
 	return parts[0] == "streams" && (len(parts) > 2 && parts[2] == "memory" || parts[len(parts)-1] == "ids")
 }
 
-// checkUnknownObjects adds a check that fails if unexpected objects exist.
 func (v *projectVerification) checkUnknownObjects(ctx context.Context) error {
 	u, err := v.findUnknownObjects(ctx)
 	if err != nil {
@@ -112,7 +112,7 @@ func (v *projectVerification) checkUnknownObjects(ctx context.Context) error {
 	}
 	if n := len(u.unexpected); n > 0 {
 		shown := u.unexpected[:min(n, 10)]
-		err = fmt.Errorf("nothing refers to %s: %s", plural(int64(n), "object"), strings.Join(shown, ", "))
+		err = fmt.Errorf("nothing refers to %s: %s", reconcile.Plural(n, "object"), strings.Join(shown, ", "))
 	}
 	v.add(newCheck("other objects", ""), detail, err)
 	return nil

@@ -5,11 +5,12 @@ package catalog
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"iter"
+
+	"bursar/internal/failure"
 )
 
-// Read returns what fn reads in one View.
+// Read returns what fn reads in one View. fn may be called more than once.
 func Read[T any](ctx context.Context, c Catalog, fn func(Tx) (T, error)) (value T, err error) {
 	err = c.View(ctx, func(tx Tx) error {
 		value, err = fn(tx)
@@ -17,8 +18,6 @@ func Read[T any](ctx context.Context, c Catalog, fn func(Tx) (T, error)) (value 
 	})
 	return value, err
 }
-
-var errStopped = errors.New("the loop over documents ended")
 
 // Documents decodes the documents whose key starts with prefix and is above after, in key order; after may be empty. An error is the last of them.
 func Documents[T any](tx Tx, prefix, after string) iter.Seq2[T, error] {
@@ -29,11 +28,11 @@ func Documents[T any](tx Tx, prefix, after string) iter.Seq2[T, error] {
 				return err
 			}
 			if !yield(document, nil) {
-				return errStopped
+				return failure.ErrStop
 			}
 			return nil
 		})
-		if err != nil && !errors.Is(err, errStopped) {
+		if err := failure.UnlessStopped(err); err != nil {
 			var none T
 			yield(none, err)
 		}

@@ -3,6 +3,7 @@
 package column
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -27,22 +28,12 @@ func (c *Condition) IsOn(name string) bool { return strings.EqualFold(c.Column, 
 
 // Pins reports whether an expression is true for at most one value of a column.
 func (r *Analysis) Pins(name string) bool {
-	for i := range r.Conditions {
-		if c := &r.Conditions[i]; c.IsOn(name) && c.Always && c.Equal && len(c.Values) == 1 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Conditions, func(c Condition) bool { return c.IsOn(name) && c.Always && c.Equal && len(c.Values) == 1 })
 }
 
 // Uses reports whether the value of an expression depends on a column.
 func (r *Analysis) Uses(name string) bool {
-	for _, used := range r.Columns {
-		if strings.EqualFold(used, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Columns, func(used string) bool { return strings.EqualFold(used, name) })
 }
 
 // Evaluation is the time at which an SQL expression is evaluated.

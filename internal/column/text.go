@@ -21,7 +21,7 @@ func (v *Vector) AppendJSON(dst []byte, i int) []byte {
 	}
 	switch v.Type.Kind {
 	case String:
-		return appendString(dst, v.Text(i))
+		return AppendJSON(dst, v.Text(i))
 	case JSON:
 		return append(dst, v.Text(i)...)
 	case List:
@@ -80,7 +80,7 @@ func (v *Vector) AppendItemsJSON(dst []byte, i int, fields []int) []byte {
 			if n > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendString(dst, []byte(v.Type.Fields[f].Name))
+			dst = AppendJSON(dst, []byte(v.Type.Fields[f].Name))
 			dst = append(dst, ':')
 			dst = v.Fields[f].AppendJSON(dst, int(j))
 		}
@@ -89,8 +89,8 @@ func (v *Vector) AppendItemsJSON(dst []byte, i int, fields []int) []byte {
 	return append(dst, ']')
 }
 
-// appendString writes a JSON string. Most need no escaping; otherwise the result is that of encoding/json without HTML escapes.
-func appendString[T string | []byte](dst []byte, s T) []byte {
+// AppendJSON appends a text as a JSON string, exactly as artifacts are printed. Most need no escaping; otherwise the result is that of encoding/json without HTML escapes.
+func AppendJSON[T string | []byte](dst []byte, s T) []byte {
 	plain := true
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
@@ -128,11 +128,8 @@ func appendEscaped[T string | []byte](dst []byte, s T) []byte {
 	return append(dst, '"')
 }
 
-// QuoteJSON writes a text as a JSON string, exactly as artifacts are printed.
+// QuoteJSON writes what AppendJSON appends.
 func QuoteJSON(s string) json.RawMessage { return AppendJSON(nil, s) }
-
-// AppendJSON appends what QuoteJSON writes.
-func AppendJSON(dst []byte, s string) []byte { return appendString(dst, s) }
 
 // Compare orders value i of a and value j of b, both of the same plain type: numbers and times by value, texts by their bytes, nulls
 // first.

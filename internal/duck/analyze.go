@@ -12,25 +12,15 @@ import (
 )
 
 // Analyze returns the columns that an expression's value depends on, and its comparisons of columns with constants.
-func (s *Session) Analyze(ctx context.Context, expr string) (r column.Analysis, err error) {
-	key := cacheKey("reading", expr)
-	if answer, ok := bindCache.get(key); ok {
-		return answer.(column.Analysis), nil //nolint:errcheck // nothing else is kept for this question
-	}
-	err = s.withBinding(ctx, nil, func(ctx context.Context, b *Session) error {
-		tree, err := b.parseExpression(ctx, expr)
-		if err != nil {
-			return err
-		}
+func (s *Session) Analyze(ctx context.Context, expr string) (column.Analysis, error) {
+	return cached(ctx, s, cacheKey("reading", expr), nil, func(ctx context.Context, b *Session) (column.Analysis, error) {
 		c := exprAnalyzer{}
-		c.walk(tree, true, false)
-		r = c.Analysis
-		return nil
+		tree, err := b.parseExpression(ctx, expr)
+		if err == nil {
+			c.walk(tree, true, false)
+		}
+		return c.Analysis, err
 	})
-	if err == nil {
-		bindCache.put(key, r)
-	}
-	return r, err
 }
 
 type exprAnalyzer struct{ column.Analysis }

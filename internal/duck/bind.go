@@ -21,31 +21,24 @@ import (
 // subqueries, parameters, expressions that stand for several columns, binary floating point anywhere (rule 2), functions that are
 // not known to give the same result for the same arguments (rule 6), and literals that are not valid values of the type that they
 // are compared with.
-func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, when column.Evaluation) (t column.Type, err error) {
+func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string, when column.Evaluation) (column.Type, error) {
 	key := cacheKey("type", strconv.Itoa(int(when)), emptySQL(columns), expr)
-	if answer, ok := bindCache.get(key); ok {
-		return answer.(column.Type), nil //nolint:errcheck // nothing else is kept for this question
-	}
-	err = s.withBinding(ctx, nil, func(ctx context.Context, b *Session) error {
+	return cached(ctx, s, key, nil, func(ctx context.Context, b *Session) (t column.Type, err error) {
 		tree, err := b.parseExpression(ctx, expr)
 		if err != nil {
-			return b.suggestQuotes(ctx, columns, expr, err)
+			return t, b.suggestQuotes(ctx, columns, expr, err)
 		}
 		check := treeCheck{columns: columns, when: when, sql: expr}
 		if err := check.expression(tree); err != nil {
-			return err
+			return t, err
 		}
 		// In WHERE neither aggregates nor window functions are allowed, so none can hide in an expression.
 		sql := fmt.Sprintf("SELECT (%s\n) FROM (%s) WHERE (%s\n) IS NULL", expr, emptySQL(columns), expr)
 		if t, err = b.typeOfExpression(ctx, sql); err == nil {
 			err = b.checkBound(ctx, sql, boundCheck{when: when})
 		}
-		return suggestProduct(expr, err)
+		return t, suggestProduct(expr, err)
 	})
-	if err == nil {
-		bindCache.put(key, t)
-	}
-	return t, err
 }
 
 // typeOfExpression returns the type of a SELECT's only column. An expression that expands to several columns would shift all others.

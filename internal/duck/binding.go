@@ -84,13 +84,10 @@ func (s *Session) withConnection(ctx context.Context, tables map[string][]column
 // maxCached bounds the cached results.
 const maxCached = 10_000
 
-// bindCache holds the results of binding: the same text over the same columns has the same result in every database. Errors are not
-// cached.
-var bindCache resultCache
-
-// resultCache holds results by key; callers must not change them. The zero value is ready to use.
-type resultCache struct {
-	mu      sync.Mutex
+// bindCache holds the results of binding by key: the same text over the same columns has the same result in every database. Errors are
+// not cached, and callers must not change a result.
+var bindCache struct {
+	sync.Mutex
 	entries map[[sha256.Size]byte]any
 }
 
@@ -99,20 +96,33 @@ func cacheKey(parts ...string) [sha256.Size]byte {
 	return sha256.Sum256(fmt.Appendf(nil, "%q", parts))
 }
 
-func (a *resultCache) get(key [sha256.Size]byte) (any, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	answer, ok := a.entries[key]
-	return answer, ok
-}
-
-func (a *resultCache) put(key [sha256.Size]byte, answer any) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.entries == nil || len(a.entries) >= maxCached {
-		a.entries = map[[sha256.Size]byte]any{}
+// cached returns the result of a binding, which is bound if the cache does not hold it. A kind of key has one type of result.
+func cached[R any](ctx context.Context, s *Session, key [sha256.Size]byte, tables map[string][]column.Field,
+	bind func(ctx context.Context, b *Session) (R, error),
+) (result R, err error) {
+	bindCache.Lock()
+	known, ok := bindCache.entries[key].(R)
+	bindCache.Unlock()
+	if ok {
+		return known, nil
 	}
-	a.entries[key] = answer
+	bound := make(chan R, 1)
+	err = s.withBinding(ctx, tables, func(ctx context.Context, b *Session) error {
+		r, err := bind(ctx, b)
+		bound <- r
+		return err
+	})
+	if err != nil {
+		return result, err
+	}
+	result = <-bound
+	bindCache.Lock()
+	defer bindCache.Unlock()
+	if bindCache.entries == nil || len(bindCache.entries) >= maxCached {
+		bindCache.entries = map[[sha256.Size]byte]any{}
+	}
+	bindCache.entries[key] = result
+	return result, nil
 }
 
 // tablesKey is the part of a key that depends on tables.

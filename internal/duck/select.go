@@ -38,27 +38,20 @@ func (e *SelectError) Line() int { return e.At }
 // point anywhere (rule 2), and functions that are not known to give the same result for the same arguments (rule 6).
 func (s *Session) Select(ctx context.Context, tables map[string][]column.Field, sql string) (columns []column.Field, lines []int, err error) {
 	key := cacheKey("select", tablesKey(tables), sql)
-	if answer, ok := bindCache.get(key); ok {
-		result := answer.(selectResult) //nolint:errcheck // nothing else is kept for this question
-		return slices.Clone(result.columns), slices.Clone(result.lines), nil
-	}
-	err = s.withBinding(ctx, tables, func(ctx context.Context, b *Session) error {
+	r, err := cached(ctx, s, key, tables, func(ctx context.Context, b *Session) (r selectResult, err error) {
 		tree, err := b.parseSelect(ctx, sql)
 		if err != nil {
-			return err
+			return r, err
 		}
 		if err := checkSelect(tree, tables, sql); err != nil {
-			return err
+			return r, err
 		}
-		if columns, lines, err = b.describe(ctx, sql, columnLines(tree, sql)); err != nil {
-			return err
+		if r.columns, r.lines, err = b.describe(ctx, sql, columnLines(tree, sql)); err != nil {
+			return r, err
 		}
-		return b.checkBound(ctx, sql, boundCheck{file: true, tables: tables})
+		return r, b.checkBound(ctx, sql, boundCheck{file: true, tables: tables})
 	})
-	if err == nil {
-		bindCache.put(key, selectResult{slices.Clone(columns), slices.Clone(lines)})
-	}
-	return columns, lines, err
+	return slices.Clone(r.columns), slices.Clone(r.lines), err
 }
 
 func emptySQL(columns []column.Field) string {

@@ -9,9 +9,9 @@ import (
 	"bursar/internal/project"
 )
 
-// columnOrder returns the positions of the stream's columns in the order of digests: stored columns first, in stored order, then new ones. The order in
-// the stream's file may change while equal values keep their digests. Null values add nothing to a digest, so columns that an event was sealed
-// without may have any position.
+// columnOrder returns the positions of the stream's columns in the order of digests: stored columns first, in stored order, then new ones.
+// The order in the stream's file may change while equal values keep their digests. Null values add nothing to a digest, so columns that an
+// event was sealed without may have any position.
 func columnOrder(s *project.Stream, stored []Definition) []int {
 	order := make([]int, 0, len(s.Columns))
 	for _, d := range stored {

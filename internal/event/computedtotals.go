@@ -49,8 +49,9 @@ func (b *Batch) HasTotals(s *project.Stream, names []string) bool {
 	return true
 }
 
-// UnknownTotals returns the totals of the stream for which the retraction does not know the retracted sums, because they are declared differently since
-// the batch was sealed, or were not declared then. Retractions of earlier versions have no definitions; theirs count as the stream's.
+// UnknownTotals returns the totals of the stream for which the retraction does not know the retracted sums, because they are declared
+// differently since the batch was sealed, or were not declared then. Retractions of earlier versions have no definitions; theirs count as
+// the stream's.
 func (r *Retraction) UnknownTotals(s *project.Stream) (names []string) {
 	for i := range s.Totals {
 		name := s.Totals[i].Name
@@ -70,14 +71,10 @@ type computedTotals struct {
 	Retraction  uint64            `json:"retraction,omitempty"` // the last one of the batch at that time
 }
 
-func computedTotalsKey(stream string, batch uint64) string {
-	return fmt.Sprintf("totals/%s/%08d", stream, batch)
-}
-
 // withComputed replaces totals that were sealed under another definition than the stream has now by those computed for the batch since.
 func (b *Batch) withComputed(tx catalog.Tx, s *project.Stream) error {
 	var computed computedTotals
-	found, err := tx.Get(computedTotalsKey(b.Stream, b.Batch), &computed)
+	found, err := tx.Get(totalsKind.key(b.Stream, b.Batch), &computed)
 	if err != nil || !found || computed.Retraction != b.excluded.until {
 		return err
 	}
@@ -119,7 +116,7 @@ func ComputeTotals(ctx context.Context, c catalog.Catalog, store object.Local, s
 		return fmt.Errorf("compute control totals of batch %d of %s: %w", b.Batch, s.Name, err)
 	}
 	return c.Update(ctx, func(tx catalog.Tx) error {
-		return tx.Put(computedTotalsKey(s.Name, b.Batch), computedTotals{TotalDefinitions(s), totals, b.excluded.until})
+		return tx.Put(totalsKind.key(s.Name, b.Batch), computedTotals{TotalDefinitions(s), totals, b.excluded.until})
 	})
 }
 
@@ -185,8 +182,8 @@ func NewRecount(s *project.Stream, columns []Definition) *Recount {
 	return &Recount{stream: s, facts: NewFacts(s, columns), summers: NewSummers(s)}
 }
 
-// SQL returns the SELECT, over a view of the batch's events, whose rows Add expects.
-func (r *Recount) SQL(view string) string {
+// Read adds the rows of a view of the batch's events.
+func (r *Recount) Read(ctx context.Context, session *duck.Session, view string) error {
 	var list []string
 	for _, c := range r.stream.Columns {
 		list = append(list, column.QuoteIdentifier(c.Name))
@@ -196,11 +193,13 @@ func (r *Recount) SQL(view string) string {
 			list = append(list, fmt.Sprintf("coalesce(TRY((%s\n)), false)", t.Where))
 		}
 	}
-	return fmt.Sprintf("SELECT %s FROM %s", strings.Join(list, ", "), view)
+	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM %s", strings.Join(list, ", "), view), func(rows []column.Vector) error {
+		r.add(rows)
+		return nil
+	})
 }
 
-// Add adds rows of SQL's result.
-func (r *Recount) Add(rows []column.Vector) {
+func (r *Recount) add(rows []column.Vector) {
 	n := rows[0].Len()
 	r.rows += int64(n)
 	columns, filters := rows[:len(r.stream.Columns)], rows[len(r.stream.Columns):]
@@ -225,7 +224,7 @@ func (r *Recount) Compare(b Batch) error {
 	if err != nil {
 		return err
 	}
-	for name, groups := range b.TotalsNow(r.stream) {
+	for name, groups := range b.Totals.Now(r.stream) {
 		if !b.HasTotals(r.stream, []string{name}) {
 			continue
 		}
@@ -240,8 +239,6 @@ func (r *Recount) Compare(b Batch) error {
 
 // SumEvent computes the control totals of one event.
 func (st *Store) SumEvent(ctx context.Context, s *project.Stream, r *Retraction) error {
-	files := st.Objects.Files()
-	defer files.Release()
 	b, err := st.Batch(ctx, s.Name, r.Batch)
 	if err == nil {
 		err = CheckObjects(ctx, st.Objects, []Batch{b}, st.Workers)
@@ -249,20 +246,9 @@ func (st *Store) SumEvent(ctx context.Context, s *project.Stream, r *Retraction)
 	if err != nil {
 		return err
 	}
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	session.ExplainWith(files.Explain)
-	view := fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", ViewSQL(files, s, []Batch{b}), FileColumn, r.File, RowColumn, r.Row)
-	if err := files.Pin(ctx); err != nil {
-		return err
-	}
 	count := NewRecount(s, b.Columns)
-	err = session.Query(ctx, count.SQL(view), func(rows []column.Vector) error {
-		count.Add(rows)
-		return nil
+	err = st.withEvents(ctx, s, []Batch{b}, func(session *duck.Session, events string) error {
+		return count.Read(ctx, session, fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", events, FileColumn, r.File, RowColumn, r.Row))
 	})
 	if err != nil {
 		return fmt.Errorf("sum %s: %w", r.What(), err)

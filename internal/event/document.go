@@ -12,29 +12,34 @@ import (
 	"bursar/internal/catalog"
 )
 
-// rejectedKey lists a batch whose quarantine was not retried yet.
-func rejectedKey(stream string, batch uint64) string {
-	return fmt.Sprintf("rejected/%s/%08d", stream, batch)
+// kind is a kind of documents of a stream, with which their keys begin.
+type kind string
+
+const (
+	batchKind      kind = "batch"
+	fileKind       kind = "filenumber"
+	rejectedKind   kind = "rejected" // batches whose quarantine was not retried yet
+	retriedKind    kind = "retried"  // batches whose quarantine was retried
+	totalsKind     kind = "totals"   // that were computed after the seal
+	retractionKind kind = "retraction"
+	dismissedKind  kind = "dismissed"
+	givenUpKind    kind = "givenup"
+)
+
+// prefix begins the keys of all of them.
+func (k kind) prefix(stream string) string { return string(k) + "/" + stream + "/" }
+
+// key is the key of the one that a number names, or begins it.
+func (k kind) key(stream string, number uint64) string {
+	return fmt.Sprintf("%s%08d", k.prefix(stream), number)
 }
 
 func streamKey(stream string) string { return "stream/" + stream }
-
-func batchesKey(stream string) string { return "batch/" + stream + "/" }
-
-func batchKey(stream string, batch uint64) string {
-	return fmt.Sprintf("%s%08d", batchesKey(stream), batch)
-}
 
 func fileKey(stream, digest string) string { return "file/" + stream + "/" + digest }
 
 func fileSizeKey(stream string, size int64) string {
 	return fmt.Sprintf("filesize/%s/%d", stream, size)
-}
-
-func fileNumberPrefix(stream string) string { return "filenumber/" + stream + "/" }
-
-func fileNumberKey(stream string, n uint64) string {
-	return fmt.Sprintf("%s%08d", fileNumberPrefix(stream), n)
 }
 
 // BatchesPrefix begins the names of the objects of a stream's batches.
@@ -55,13 +60,13 @@ func DedupeTableName(stream string, batch uint64) string {
 
 // FindBatch reads one batch within a transaction, if the catalog contains it.
 func FindBatch(tx catalog.Tx, stream string, batch uint64) (b Batch, found bool, err error) {
-	found, err = tx.Get(batchKey(stream, batch), &b)
+	found, err = tx.Get(batchKind.key(stream, batch), &b)
 	return b, found, err
 }
 
 // GetFile reads a file by its number within a transaction, if the catalog contains it.
 func GetFile(tx catalog.Tx, stream string, number uint64) (f File, found bool, err error) {
-	found, err = tx.Get(fileNumberKey(stream, number), &f)
+	found, err = tx.Get(fileKind.key(stream, number), &f)
 	return f, found, err
 }
 
@@ -78,23 +83,17 @@ func HasFileSize(tx catalog.Tx, stream string, size int64) (bool, error) {
 
 // FilesAfter returns the files numbered above after, in order.
 func FilesAfter(tx catalog.Tx, stream string, after uint64) ([]File, error) {
-	return catalog.All[File](tx, fileNumberPrefix(stream), fileNumberKey(stream, after))
+	return catalog.All[File](tx, fileKind.prefix(stream), fileKind.key(stream, after))
 }
 
 // UnlistRejected removes a batch from the list of those whose quarantine was not retried yet.
 func UnlistRejected(tx catalog.Tx, stream string, batch uint64) error {
-	return tx.Delete(rejectedKey(stream, batch))
+	return tx.Delete(rejectedKind.key(stream, batch))
 }
 
 // retried marks a quarantine that a later batch has retried.
 type retried struct {
 	Batch uint64 `json:"batch"` // the batch that retried it; 0 if none was sealed because all rows were known. Earlier versions wrote the next number then
-}
-
-func retriedPrefix(stream string) string { return "retried/" + stream + "/" }
-
-func retriedKey(stream string, batch uint64) string {
-	return fmt.Sprintf("%s%08d", retriedPrefix(stream), batch)
 }
 
 // PutBatch writes the batch, and lists it if it has rows in quarantine or was given up.
@@ -104,16 +103,16 @@ func PutBatch(tx catalog.Tx, b *Batch) error {
 			return err
 		}
 	}
-	if err := tx.Put(batchKey(b.Stream, b.Batch), b); err != nil || b.Quarantine == nil {
+	if err := tx.Put(batchKind.key(b.Stream, b.Batch), b); err != nil || b.Quarantine == nil {
 		return err
 	}
-	return tx.Put(rejectedKey(b.Stream, b.Batch), struct{}{})
+	return tx.Put(rejectedKind.key(b.Stream, b.Batch), struct{}{})
 }
 
 // MarkRetried marks the quarantines that a batch retried. number is 0 if it was not sealed because all rows are known.
 func MarkRetried(tx catalog.Tx, b *Batch, number uint64) error {
 	for _, batch := range b.Retried {
-		err := errors.Join(tx.Put(retriedKey(b.Stream, batch), retried{Batch: number}), UnlistRejected(tx, b.Stream, batch))
+		err := errors.Join(tx.Put(retriedKind.key(b.Stream, batch), retried{Batch: number}), UnlistRejected(tx, b.Stream, batch))
 		if err != nil {
 			return err
 		}
@@ -124,7 +123,7 @@ func MarkRetried(tx catalog.Tx, b *Batch, number uint64) error {
 // PutFile records a file by its number. It also records size and digest, unless the file was received in requests (it is never ingested as a
 // file), an earlier file has the same digest, or it is broken (it must fail again).
 func PutFile(tx catalog.Tx, stream string, f *File, received bool) error {
-	if err := tx.Put(fileNumberKey(stream, f.Number), f); err != nil || received || f.Broken || f.Again {
+	if err := tx.Put(fileKind.key(stream, f.Number), f); err != nil || received || f.Broken || f.Again {
 		return err
 	}
 	if err := tx.Put(fileSizeKey(stream, f.Bytes), struct{}{}); err != nil {
@@ -136,17 +135,14 @@ func PutFile(tx catalog.Tx, stream string, f *File, received bool) error {
 // FilesKnown reports whether all files of a batch are in the catalog.
 func FilesKnown(tx catalog.Tx, b *Batch) (bool, error) {
 	for _, f := range b.Files {
-		if known, err := tx.Get(fileNumberKey(b.Stream, f.Number), &File{}); err != nil || !known {
-			return false, err
+		keys := []string{fileKind.key(b.Stream, f.Number)}
+		if f.Digest != "" && !f.Broken && !f.Again && b.Spool == 0 {
+			keys = append(keys, fileKey(b.Stream, f.Digest), fileSizeKey(b.Stream, f.Bytes))
 		}
-		if f.Digest == "" || f.Broken || f.Again || b.Spool != 0 {
-			continue
-		}
-		if known, err := tx.Get(fileKey(b.Stream, f.Digest), &File{}); err != nil || !known {
-			return false, err
-		}
-		if known, err := tx.Get(fileSizeKey(b.Stream, f.Bytes), &struct{}{}); err != nil || !known {
-			return false, err
+		for _, key := range keys {
+			if known, err := tx.Get(key, &struct{}{}); err != nil || !known {
+				return false, err
+			}
 		}
 	}
 	return true, nil
@@ -160,7 +156,7 @@ func ReenterBatch(tx catalog.Tx, b *Batch) error {
 			return err
 		}
 	}
-	retriedLater, err := tx.Get(retriedKey(b.Stream, b.Batch), &retried{})
+	retriedLater, err := tx.Get(retriedKind.key(b.Stream, b.Batch), &retried{})
 	if err != nil {
 		return err
 	}
@@ -181,7 +177,7 @@ func ForgetDigest(tx catalog.Tx, stream string, f *File) error {
 
 // RestoreQuarantines reopens the quarantines that a batch retried.
 func RestoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
-	prefix := retriedPrefix(stream)
+	prefix := retriedKind.prefix(stream)
 	return tx.List(prefix, func(key string, value json.RawMessage) error {
 		var retry retried
 		if err := json.Unmarshal(value, &retry); err != nil || retry.Batch != batch {
@@ -195,7 +191,7 @@ func RestoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
 		if err != nil || !found || origin.Quarantine == nil {
 			return err
 		}
-		return errors.Join(tx.Delete(key), tx.Put(rejectedKey(stream, number), struct{}{}))
+		return errors.Join(tx.Delete(key), tx.Put(rejectedKind.key(stream, number), struct{}{}))
 	})
 }
 
@@ -203,7 +199,7 @@ func RestoreQuarantines(tx catalog.Tx, stream string, batch uint64) error {
 // quarantine contains the rest; 0 if all its rows are known.
 func EachRetry(tx catalog.Tx, stream string, batch uint64, each func(*Batch)) (last uint64, err error) {
 	for retry := (retried{batch}); ; {
-		again, err := tx.Get(retriedKey(stream, retry.Batch), &retry)
+		again, err := tx.Get(retriedKind.key(stream, retry.Batch), &retry)
 		if err != nil || !again {
 			return retry.Batch, err
 		}

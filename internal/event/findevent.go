@@ -18,8 +18,8 @@ import (
 	"bursar/internal/project"
 )
 
-// FindEvents returns the sealed events with an id, of one batch if batch is not 0, in the order of their batches: one, unless the id was accepted again. Ids are compared as they are
-// printed, so that the spelling in SQL does not matter; a text may be given without quotes.
+// FindEvents returns the sealed events with an id, of one batch if batch is not 0, in the order of their batches: one, unless the id was
+// accepted again. Ids are compared as they are printed, so that the spelling in SQL does not matter; a text may be given without quotes.
 func (st *Store) FindEvents(ctx context.Context, s *project.Stream, id string, batch uint64) (found []Retraction, err error) {
 	batches, err := Batches(ctx, st.Catalog, s.Name, 0)
 	if err != nil {
@@ -63,6 +63,17 @@ func idFields(s *project.Stream) (list []column.Field) {
 
 // queryEvents reads columns of the events of batches that satisfy a condition, or of all if it is empty.
 func (st *Store) queryEvents(ctx context.Context, s *project.Stream, batches []Batch, fields []column.Field, where string, each func(rows []column.Vector) error) error {
+	return st.withEvents(ctx, s, batches, func(session *duck.Session, events string) error {
+		sql := fmt.Sprintf("SELECT %s FROM (%s)", selectList(fields, func(f column.Field) string { return column.QuoteIdentifier(f.Name) }), events)
+		if where != "" {
+			sql += " WHERE " + where
+		}
+		return session.Query(ctx, sql, each)
+	})
+}
+
+// withEvents calls do with a session and the view of the events of batches.
+func (st *Store) withEvents(ctx context.Context, s *project.Stream, batches []Batch, do func(session *duck.Session, events string) error) error {
 	files := st.Objects.Files()
 	defer files.Release()
 	session, err := duck.Open(st.Duck)
@@ -71,14 +82,11 @@ func (st *Store) queryEvents(ctx context.Context, s *project.Stream, batches []B
 	}
 	defer session.Close()
 	session.ExplainWith(files.Explain)
-	sql := fmt.Sprintf("SELECT %s FROM (%s)", selectList(fields, func(f column.Field) string { return column.QuoteIdentifier(f.Name) }), ViewSQL(files, s, batches))
-	if where != "" {
-		sql += " WHERE " + where
-	}
+	view := ViewSQL(files, s, batches)
 	if err := files.Pin(ctx); err != nil {
 		return err
 	}
-	return session.Query(ctx, sql, each)
+	return do(session, view)
 }
 
 // readAt is the condition that an event was read at one of the places, which are formatted for SQL.

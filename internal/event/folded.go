@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,7 +62,7 @@ func FoldedBatches(ctx context.Context, c catalog.Catalog, s *project.Stream, af
 
 // excludeRetracted removes what is retracted from a batch, its counts and its control totals.
 func (b *Batch) excludeRetracted(tx catalog.Tx, s *project.Stream, until uint64) error {
-	list, err := listRetractions(tx, retractionBatchPrefix(b.Stream, b.Batch), until)
+	list, err := listRetractions(tx, retractionKind.key(b.Stream, b.Batch)+"/", until)
 	left := active(list)
 	if err != nil || len(left) == 0 || b.GivenUp != nil {
 		return err
@@ -70,13 +71,14 @@ func (b *Batch) excludeRetracted(tx catalog.Tx, s *project.Stream, until uint64)
 	b.excluded = exclusion{until: list[len(list)-1].Number, sealed: &sealed}
 	b.Definitions = maps.Clone(b.Definitions)
 	if s != nil {
-		b.Totals = b.TotalsNow(s)
+		b.Totals = b.Totals.Now(s)
 	}
-	for i := range left {
-		if left[i].Event == "" {
-			b.excludeAll(s)
-			return nil
+	if slices.ContainsFunc(left, func(r Retraction) bool { return r.Event == "" }) {
+		b.Accepted, b.Objects, b.Totals = 0, nil, Totals{}
+		if s != nil {
+			b.Definitions = TotalDefinitions(s) // whatever their definition, the totals are empty
 		}
+		return nil
 	}
 	for i := range left {
 		if err := b.excludeEvent(s, &left[i]); err != nil {
@@ -84,13 +86,6 @@ func (b *Batch) excludeRetracted(tx catalog.Tx, s *project.Stream, until uint64)
 		}
 	}
 	return nil
-}
-
-func (b *Batch) excludeAll(s *project.Stream) {
-	b.Accepted, b.Objects, b.Totals = 0, nil, Totals{}
-	if s != nil {
-		b.Definitions = TotalDefinitions(s) // whatever their definition, the totals are empty
-	}
 }
 
 // excludeEvent excludes one event. A total that the batch was sealed with under another definition is unknown afterwards.

@@ -117,11 +117,7 @@ func (st *Store) WriteManifest(ctx context.Context, b *Batch) error {
 
 // EnsureManifest writes the manifest of a stream's last batch if a process died between the catalog's transaction and the manifest.
 func (st *Store) EnsureManifest(ctx context.Context, stream string, last uint64) error {
-	if last == 0 {
-		return nil
-	}
-	there, err := HasObject(ctx, st.Objects, ManifestName(stream, last))
-	if err != nil || there {
+	if missing, err := st.isMissing(ctx, last, ManifestName(stream, last)); !missing {
 		return err
 	}
 	b, err := st.Batch(ctx, stream, last)
@@ -129,6 +125,15 @@ func (st *Store) EnsureManifest(ctx context.Context, stream string, last uint64)
 		return err
 	}
 	return st.WriteManifest(ctx, &b)
+}
+
+// isMissing reports whether the object of a document, which is numbered from 1, was not written.
+func (st *Store) isMissing(ctx context.Context, number uint64, name string) (bool, error) {
+	if number == 0 {
+		return false, nil
+	}
+	there, err := HasObject(ctx, st.Objects, name)
+	return !there && err == nil, err
 }
 
 // NotInCatalogError says that a sealed batch or a retraction is not in the catalog. Class Data.
@@ -158,26 +163,21 @@ func RepairHint(what string) string {
 // Class is Data: it remains until it is repaired.
 func (e *NotInCatalogError) Class() failure.Class { return failure.Data }
 
-// CheckUnsealed refuses the number of a sealed batch (rule 3).
+// CheckUnsealed refuses the number of a batch that is sealed (rule 3), whatever the stream's state says: because its manifest or its catalog document
+// exists, or because there are objects of the next batch, since batches are sealed in order.
 func (st *Store) CheckUnsealed(ctx context.Context, stream string, batch uint64) error {
-	there, behind, err := st.isSealed(ctx, stream, batch)
-	if err == nil && (there || behind) {
+	there, err := HasObject(ctx, st.Objects, ManifestName(stream, batch))
+	if err == nil && !there {
+		_, there, err = st.KnownBatch(ctx, stream, batch)
+	}
+	var next []string
+	if err == nil && !there {
+		next, err = st.Objects.List(ctx, BatchPrefix(stream, batch+1))
+	}
+	if err == nil && (there || len(next) > 0) {
 		err = &NotInCatalogError{Stream: stream, Batch: batch, Missing: !there}
 	}
 	return err
-}
-
-// isSealed reports whether a batch is sealed, whatever the stream's state says: because its manifest or its catalog document exists, or because
-// there are objects of the next batch (behind), since batches are sealed in order.
-func (st *Store) isSealed(ctx context.Context, stream string, batch uint64) (there, behind bool, err error) {
-	if there, err = HasObject(ctx, st.Objects, ManifestName(stream, batch)); err != nil || there {
-		return there, false, err
-	}
-	if _, there, err = st.KnownBatch(ctx, stream, batch); err != nil || there {
-		return there, false, err
-	}
-	next, err := st.Objects.List(ctx, BatchPrefix(stream, batch+1))
-	return false, len(next) > 0, err
 }
 
 // LastSealed returns the number of a stream's newest batch according to its state, the catalog's batches and the manifests among the objects.
@@ -191,16 +191,18 @@ func (st *Store) LastSealed(ctx context.Context, state *StreamState, stream stri
 		last = max(last, batches[i].Batch)
 	}
 	names, err := st.Objects.List(ctx, BatchesPrefix(stream))
-	if err != nil {
-		return 0, err
-	}
+	return max(last, lastNumber(names, BatchesPrefix(stream), "/"+manifestFile)), err
+}
+
+// lastNumber returns the highest number between prefix and suffix of a name; 0 if there is none.
+func lastNumber(names []string, prefix, suffix string) (last uint64) {
 	for _, name := range names {
-		number, rest, _ := strings.Cut(strings.TrimPrefix(name, BatchesPrefix(stream)), "/")
-		if n, err := strconv.ParseUint(number, 10, 64); err == nil && rest == manifestFile {
+		number := strings.TrimSuffix(strings.TrimPrefix(name, prefix), suffix)
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
 			last = max(last, n)
 		}
 	}
-	return last, nil
+	return last
 }
 
 func retractionObjects(stream string) string { return "streams/" + stream + "/retractions/" }
@@ -245,15 +247,11 @@ func (st *Store) WriteRetraction(ctx context.Context, r *Retraction) error {
 
 // EnsureRetraction writes the object of a stream's last retraction if a process died between the catalog's transaction and the object.
 func (st *Store) EnsureRetraction(ctx context.Context, stream string, last uint64) error {
-	if last == 0 {
-		return nil
-	}
-	there, err := HasObject(ctx, st.Objects, RetractionName(stream, last))
-	if err != nil || there {
+	if missing, err := st.isMissing(ctx, last, RetractionName(stream, last)); !missing {
 		return err
 	}
 	list, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) ([]Retraction, error) {
-		return listRetractions(tx, retractionPrefix(stream), last)
+		return listRetractions(tx, retractionKind.prefix(stream), last)
 	})
 	if err != nil || len(list) == 0 {
 		return err
@@ -273,11 +271,5 @@ func (st *Store) RetractionNames(ctx context.Context, stream string) (names []st
 // LastRetractionObject returns the highest number among the objects.
 func (st *Store) LastRetractionObject(ctx context.Context, stream string) (last uint64, err error) {
 	names, err := st.Objects.List(ctx, retractionObjects(stream))
-	for _, name := range names {
-		number := strings.TrimSuffix(strings.TrimPrefix(name, retractionObjects(stream)), ".json")
-		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
-			last = max(last, n)
-		}
-	}
-	return last, err
+	return lastNumber(names, retractionObjects(stream), ".json"), err
 }

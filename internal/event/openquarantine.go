@@ -15,8 +15,8 @@ import (
 	"bursar/internal/failure"
 )
 
-// OpenQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the former, left reports
-// which rows are excluded.
+// OpenQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the former,
+// left reports which rows are excluded.
 func OpenQuarantines(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, left *RetractedRows, err error) {
 	err = c.View(ctx, func(tx catalog.Tx) (err error) {
 		var state StreamState
@@ -29,7 +29,7 @@ func OpenQuarantines(ctx context.Context, c catalog.Catalog, stream string) (ope
 		if left, err = NewRetractedRows(c, tx, stream); err != nil {
 			return err
 		}
-		prefix := "rejected/" + stream + "/"
+		prefix := rejectedKind.prefix(stream)
 		return tx.List(prefix, func(key string, _ json.RawMessage) error {
 			number, err := strconv.ParseUint(strings.TrimPrefix(key, prefix), 10, 64)
 			if err != nil {
@@ -109,7 +109,7 @@ func unlistedQuarantines(tx catalog.Tx, stream string, state *StreamState) ([]Ba
 		if err != nil {
 			return nil, err
 		}
-		retriedLater, err := tx.Get(retriedKey(stream, number), &retried{})
+		retriedLater, err := tx.Get(retriedKind.key(stream, number), &retried{})
 		if err != nil {
 			return nil, err
 		}
@@ -147,11 +147,11 @@ func (st *Store) FindRejected(ctx context.Context, stream string, at Place) (fou
 	return found, b, err
 }
 
-// quarantineOf returns the batch whose quarantine contains the rejected rows of a file: the file's own batch, or the last one that retried them. open is
-// false if that is retracted.
+// quarantineOf returns the batch whose quarantine contains the rejected rows of a file: the file's own batch, or the last one that retried
+// them. open is false if that is retracted.
 func quarantineOf(tx catalog.Tx, stream string, file uint64) (b Batch, open bool, err error) {
 	var origin File
-	if found, err := tx.Get(fileNumberKey(stream, file), &origin); err != nil || !found {
+	if found, err := tx.Get(fileKind.key(stream, file), &origin); err != nil || !found {
 		return b, false, err
 	}
 	whole, err := WholeBatches(tx, stream)
@@ -162,7 +162,7 @@ func quarantineOf(tx catalog.Tx, stream string, file uint64) (b Batch, open bool
 	if err != nil {
 		return b, false, err
 	}
-	found, err := tx.Get(batchKey(stream, last), &b)
+	found, err := tx.Get(batchKind.key(stream, last), &b)
 	return b, found && b.Quarantine != nil, err
 }
 

@@ -129,10 +129,8 @@ type Dismissal struct {
 	At     time.Time `json:"at"`
 }
 
-func dismissalPrefix(stream string) string { return "dismissed/" + stream + "/" }
-
 func dismissalKey(stream string, row Place) string {
-	return fmt.Sprintf("%s%08d/%012d", dismissalPrefix(stream), row.File, row.Row)
+	return fmt.Sprintf("%s/%012d", dismissedKind.key(stream, row.File), row.Row)
 }
 
 // DeleteDismissal deletes the dismissal of a row.
@@ -206,7 +204,7 @@ func (st *Store) dismissal(ctx context.Context, stream string, row Place) (*Dism
 // Dismissals returns all dismissals of a stream, by row.
 func Dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[Place]Dismissal, err error) {
 	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Dismissal, error) {
-		return catalog.All[Dismissal](tx, dismissalPrefix(stream), "")
+		return catalog.All[Dismissal](tx, dismissedKind.prefix(stream), "")
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list dismissed rows of %s: %w", stream, err)

@@ -57,18 +57,10 @@ func (r *Retraction) sameTarget(o *Retraction) bool {
 	return r.Batch == o.Batch && (r.Event == "") == (o.Event == "") && r.File == o.File && r.Row == o.Row
 }
 
-func retractionPrefix(stream string) string { return "retraction/" + stream + "/" }
-
-func retractionBatchPrefix(stream string, batch uint64) string {
-	return fmt.Sprintf("%s%08d/", retractionPrefix(stream), batch)
-}
-
-func retractionKey(r *Retraction) string {
-	return fmt.Sprintf("%s%08d", retractionBatchPrefix(r.Stream, r.Batch), r.Number)
-}
-
 // PutRetraction writes the catalog document of a retraction.
-func PutRetraction(tx catalog.Tx, r *Retraction) error { return tx.Put(retractionKey(r), r) }
+func PutRetraction(tx catalog.Tx, r *Retraction) error {
+	return tx.Put(fmt.Sprintf("%s/%08d", retractionKind.key(r.Stream, r.Batch), r.Number), r)
+}
 
 // listRetractions reads the retractions below a prefix with numbers up to until, in order.
 func listRetractions(tx catalog.Tx, prefix string, until uint64) ([]Retraction, error) {
@@ -108,7 +100,7 @@ func activeOf(tx catalog.Tx, stream string) ([]Retraction, error) {
 	if last, err := LastRetraction(tx, stream); err != nil || last == 0 {
 		return nil, err
 	}
-	list, err := listRetractions(tx, retractionPrefix(stream), noLimit)
+	list, err := listRetractions(tx, retractionKind.prefix(stream), noLimit)
 	return active(list), err
 }
 
@@ -120,7 +112,7 @@ func LastRetraction(tx catalog.Tx, stream string) (uint64, error) {
 
 // RetractedSince describes how the retractions numbered above since change what is excluded from the batches up to one.
 func RetractedSince(tx catalog.Tx, stream string, since, batch uint64) (changed []string, err error) {
-	list, err := listRetractions(tx, retractionPrefix(stream), noLimit)
+	list, err := listRetractions(tx, retractionKind.prefix(stream), noLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +137,7 @@ func RetractedSince(tx catalog.Tx, stream string, since, batch uint64) (changed 
 // LastRetractionOf returns the last retraction of the same batch or event, or nil.
 func (st *Store) LastRetractionOf(ctx context.Context, r *Retraction) (last *Retraction, err error) {
 	list, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) ([]Retraction, error) {
-		return listRetractions(tx, retractionBatchPrefix(r.Stream, r.Batch), noLimit)
+		return listRetractions(tx, retractionKind.key(r.Stream, r.Batch)+"/", noLimit)
 	})
 	for i := range list {
 		if list[i].sameTarget(r) {
@@ -158,7 +150,7 @@ func (st *Store) LastRetractionOf(ctx context.Context, r *Retraction) (last *Ret
 // AllRetractions returns all retractions of a stream in the catalog, in order.
 func AllRetractions(ctx context.Context, c catalog.Catalog, stream string) ([]Retraction, error) {
 	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Retraction, error) {
-		return listRetractions(tx, retractionPrefix(stream), noLimit)
+		return listRetractions(tx, retractionKind.prefix(stream), noLimit)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
@@ -168,7 +160,7 @@ func AllRetractions(ctx context.Context, c catalog.Catalog, stream string) ([]Re
 
 // KnownRetractions returns the numbers of the retractions in the catalog, sorted. The documents' keys end with them.
 func (st *Store) KnownRetractions(ctx context.Context, stream string) (numbers []uint64, err error) {
-	prefix := retractionPrefix(stream)
+	prefix := retractionKind.prefix(stream)
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
 		numbers = nil
 		return tx.List(prefix, func(key string, _ json.RawMessage) error {
@@ -239,16 +231,16 @@ func (g *GivenUp) What() string {
 	return fmt.Sprintf("batch %d of %s", g.Batch, g.Stream)
 }
 
-func givenUpPrefix(stream string) string { return "givenup/" + stream + "/" }
-
 // Put writes the document.
 func (g *GivenUp) Put(tx catalog.Tx) error {
-	return tx.Put(fmt.Sprintf("%s%08d-%08d", givenUpPrefix(g.Stream), g.Batch, g.Retraction), g)
+	return tx.Put(fmt.Sprintf("%s-%08d", givenUpKind.key(g.Stream, g.Batch), g.Retraction), g)
 }
 
 // ListGivenUp returns what was given up of a stream.
 func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) ([]GivenUp, error) {
-	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]GivenUp, error) { return catalog.All[GivenUp](tx, givenUpPrefix(stream), "") })
+	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]GivenUp, error) {
+		return catalog.All[GivenUp](tx, givenUpKind.prefix(stream), "")
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list what of %s was given up: %w", stream, err)
 	}
@@ -257,7 +249,7 @@ func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) ([]Given
 
 // GivenUpSince returns what was given up of a stream, without what is named and without batches numbered above batch.
 func GivenUpSince(tx catalog.Tx, stream string, named []string, batch uint64) (names []string, err error) {
-	list, err := catalog.All[GivenUp](tx, givenUpPrefix(stream), "")
+	list, err := catalog.All[GivenUp](tx, givenUpKind.prefix(stream), "")
 	if err != nil {
 		return nil, fmt.Errorf("read what of %s was given up: %w", stream, err)
 	}

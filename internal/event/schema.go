@@ -207,9 +207,9 @@ func (state *StreamState) CheckGrowth(s *project.Stream) error {
 	return nil
 }
 
-// checkNew refuses new columns for which existing events should have values: computed columns; and, if rows are identified by their content, any column
-// that earlier files may have had values for, since the same row may come again with a value and count twice (rule 1). Batches that were
-// sealed without such columns are still readable.
+// checkNew refuses new columns for which existing events should have values: computed columns; and, if rows are identified by their
+// content, any column that earlier files may have had values for, since the same row may come again with a value and count twice (rule 1).
+// Batches that were sealed without such columns are still readable.
 func checkNew(tx catalog.Tx, s *project.Stream, state *StreamState) error {
 	if len(state.Columns) == 0 {
 		return nil
@@ -234,7 +234,7 @@ func checkNew(tx catalog.Tx, s *project.Stream, state *StreamState) error {
 
 // checkLeftOut refuses a column that ingested files may have had values for.
 func checkLeftOut(tx catalog.Tx, s *project.Stream, c *project.Column) error {
-	for b, err := range catalog.Documents[Batch](tx, batchesKey(s.Name), "") {
+	for b, err := range catalog.Documents[Batch](tx, batchKind.prefix(s.Name), "") {
 		switch {
 		case err != nil:
 			return err

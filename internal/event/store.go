@@ -1,11 +1,17 @@
 // What the streams' events are stored in, and the catalog's state of a stream.
 
+// Package event is the vocabulary of streams and what is stored of them: batches with their files, control totals and manifests, schemas, retractions
+// and the quarantine; and the views that read their events. Everything here is a catalog document or an object, which other packages write by its
+// functions. What is sealed never changes (rule 3), and what is excluded is stored beside it. The stages stand in their own packages: intake (files
+// and received rows become batches), live (requests), ids (the dedupe index of a stream), retract, verify and repair. This package imports none of
+// them, and knows nothing of pipelines.
 package event
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"bursar/internal/catalog"
@@ -99,6 +105,16 @@ func (st *Store) KnownBatch(ctx context.Context, stream string, number uint64) (
 	return b, known, err
 }
 
+// DeleteObjects deletes objects, which may be missing.
+func (st *Store) DeleteObjects(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if err := st.Objects.Delete(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // NoSuchError is returned for a batch, event or row that the stream does not have.
 type NoSuchError struct{ What, Hint string }
 
@@ -179,11 +195,6 @@ func Shorter(a, b time.Duration) time.Duration {
 // MayResolve reports whether a retraction may concern an event that counts twice. The dedupe index contains only one of the two, so it must be
 // rebuilt.
 func (state *StreamState) MayResolve(r *Retraction) bool {
-	for _, d := range state.CountedTwice {
-		at := Place{r.File, r.Row}
-		if r.Event == "" || PlaceOf(d.A) == at || PlaceOf(d.B) == at {
-			return true
-		}
-	}
-	return false
+	at := Place{r.File, r.Row}
+	return slices.ContainsFunc(state.CountedTwice, func(d CountedTwice) bool { return r.Event == "" || PlaceOf(d.A) == at || PlaceOf(d.B) == at })
 }

@@ -88,9 +88,6 @@ func (t Totals) combine(other Totals, verb string, operation func(total, sum str
 	return nil
 }
 
-// TotalsNow returns a batch's totals at the scales that the stream declares now.
-func (b *Batch) TotalsNow(s *project.Stream) Totals { return b.Totals.Now(s) }
-
 // Now returns totals at the scales that the stream declares now; groups that are decimals are rescaled, too.
 func (t Totals) Now(s *project.Stream) Totals {
 	now := Totals{}

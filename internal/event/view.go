@@ -46,8 +46,8 @@ func selectList(fields []column.Field, expression func(column.Field) string) str
 	return strings.Join(list, ", ")
 }
 
-// ViewSQL returns a SELECT over the events of batches, without excluded ones, with the stream's columns as declared now. A column that a batch was sealed
-// without is null, and one whose type has grown is cast.
+// ViewSQL returns a SELECT over the events of batches, without excluded ones, with the stream's columns as declared now. A column that a
+// batch was sealed without is null, and one whose type has grown is cast.
 func ViewSQL(files object.Files, s *project.Stream, batches []Batch) string {
 	return viewSQL(files, s, batches, false)
 }
@@ -144,18 +144,11 @@ func FoldedFields(e *project.Events) []column.Field {
 // FoldedSQL returns a SELECT over the events of batches of any of the streams, as the single table that a pipeline folds. It contains the events that
 // have a key; UnkeyedSQL returns the others.
 func FoldedSQL(files object.Files, e *project.Events, batches []Batch) string {
-	return foldedSQL(files, e, batches, func(view string) string { return view })
+	return FoldedPartSQL(files, e, batches, "")
 }
 
-// FoldedPartSQL is FoldedSQL over the events that satisfy a condition. Key expressions are not evaluated on other events.
+// FoldedPartSQL is FoldedSQL over the events that satisfy a condition, or all if it is empty. Key expressions are not evaluated on other events.
 func FoldedPartSQL(files object.Files, e *project.Events, batches []Batch, condition string) string {
-	return foldedSQL(files, e, batches, func(view string) string {
-		return fmt.Sprintf("WITH part AS MATERIALIZED (SELECT * FROM (%s) WHERE %s) SELECT * FROM part", view, condition)
-	})
-}
-
-// foldedSQL applies wrap to the view of each stream.
-func foldedSQL(files object.Files, e *project.Events, batches []Batch, wrap func(view string) string) string {
 	fields := FoldedFields(e)
 	var selects []string
 	for _, s := range e.Streams {
@@ -164,7 +157,11 @@ func foldedSQL(files object.Files, e *project.Events, batches []Batch, wrap func
 			continue
 		}
 		list := selectList(fields, func(f column.Field) string { return foldedColumn(e, s, f) })
-		sql := fmt.Sprintf("SELECT %s FROM (%s)", list, wrap(viewSQL(files, s, own, true)))
+		view := viewSQL(files, s, own, true)
+		if condition != "" {
+			view = fmt.Sprintf("WITH part AS MATERIALIZED (SELECT * FROM (%s) WHERE %s) SELECT * FROM part", view, condition)
+		}
+		sql := fmt.Sprintf("SELECT %s FROM (%s)", list, view)
 		if unkeyed := e.Unkeyed(s.Name); unkeyed != "" {
 			sql += " WHERE NOT (" + unkeyed + ")"
 		}

@@ -63,9 +63,7 @@ func (b *streamFolder) wait(ctx context.Context, next time.Duration) {
 	wake := b.wake
 	var due <-chan time.Time
 	if next > 0 {
-		timer := time.NewTimer(next)
-		defer timer.Stop()
-		due = timer.C
+		due = time.After(next)
 	}
 	if b.pause > 0 {
 		wake = nil
@@ -181,8 +179,8 @@ func (b *streamFolder) recordOutcome(files []string, reason error) {
 	}
 }
 
-// ingestEach ingests files one by one, because one of them fails. Files with a permanent error are moved aside. Others are retried later; their error is
-// returned only if nothing else could be done.
+// ingestEach ingests files one by one, because one of them fails. Files with a permanent error are moved aside. Others are retried later;
+// their error is returned only if nothing else could be done.
 func (b *streamFolder) ingestEach(ctx context.Context, files []string, together error) (passing error) {
 	done := 0
 	for _, path := range files {

@@ -1,9 +1,11 @@
-// Package inbox watches a folder into which people and programs put files, with one subfolder per stream, and passes on complete files. It owns the names
-// and places of these files. It guarantees that a file is passed on only when nobody writes it any longer, as far as the system can tell, and that
-// it is moved only after it was ingested: after a crash in between it is passed on again, which must change nothing. It must not know what is in a file.
+// Package inbox watches a folder into which people and programs put files, with one subfolder per stream, and passes on complete files. It
+// owns the names and places of these files. It guarantees that a file is passed on only when nobody writes it any longer, as far as the
+// system can tell, and that it is moved only after it was ingested: after a crash in between it is passed on again, which must change
+// nothing. It must not know what is in a file.
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -31,8 +33,9 @@ const rescanInterval = 5 * time.Second
 type Options struct {
 	Dir     string   // contains a folder for each stream; created when missing, with these folders
 	Streams []string // the streams that accept files
-	// Ingest ingests complete files of a stream together; it may be called for several streams at once. If its error is retryable by class, it is called
-	// again later. Otherwise each file is tried alone, and those that fail are moved aside. Files that were ingested before must change nothing.
+	// Ingest ingests complete files of a stream together; it may be called for several streams at once. If its error is retryable by
+	// class, it is called again later. Otherwise each file is tried alone, and those that fail are moved aside. Files that were ingested
+	// before must change nothing.
 	Ingest    func(ctx context.Context, stream string, paths []string) error
 	StableFor time.Duration // size and time of a file must not have changed for this long; 0 is DefaultStableFor
 	Log       *slog.Logger
@@ -117,9 +120,7 @@ func (w *watch) updateWatches(notify *fsnotify.Watcher) {
 }
 
 func (w *watch) signal(path string) {
-	if b := w.boxes[filepath.Base(filepath.Dir(path))]; b != nil {
-		b.signal()
-	} else if b := w.boxes[filepath.Base(path)]; b != nil {
+	if b := cmp.Or(w.boxes[filepath.Base(filepath.Dir(path))], w.boxes[filepath.Base(path)]); b != nil {
 		b.signal()
 	}
 }

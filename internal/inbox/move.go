@@ -32,8 +32,8 @@ type outcome struct {
 	reason error       // why it was not ingested; nil if it was
 }
 
-// moveDecided moves processed files out of the way. A file that cannot be moved waits, and is not passed on again; a different file in the same place was
-// not read, and stays.
+// moveDecided moves processed files out of the way. A file that cannot be moved waits, and is not passed on again; a different file in the
+// same place was not read, and stays.
 func (b *streamFolder) moveDecided() {
 	for path, d := range b.decided {
 		info, err := os.Lstat(path)
@@ -94,8 +94,8 @@ func (b *streamFolder) moveBack(target, path string) error {
 	return nil
 }
 
-// freeName returns a free name for a file in a subfolder: its own, or with a number before the extensions. The name with suffix appended is free, too.
-// Names that would be too long are shortened before the number.
+// freeName returns a free name for a file in a subfolder: its own, or with a number before the extensions. The name with suffix appended
+// is free, too. Names that would be too long are shortened before the number.
 func (b *streamFolder) freeName(path, folder, suffix string) (string, error) {
 	dir := filepath.Join(b.dir, folder)
 	if err := os.MkdirAll(dir, 0o755); err != nil {

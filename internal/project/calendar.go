@@ -104,7 +104,6 @@ func readCalendar(o doc.Section) Calendar {
 	return c
 }
 
-// readCalendarKind reads the kind of a calendar.
 func readCalendarKind(o doc.Section, key string) CalendarKind {
 	name := o.Text(key)
 	if known := calendarNames(); name != "" && !slices.Contains(known, name) {
@@ -114,7 +113,6 @@ func readCalendarKind(o doc.Section, key string) CalendarKind {
 	return CalendarKind(name)
 }
 
-// readDays reads a list of days.
 func readDays(o doc.Section, key string) []time.Time {
 	n := o.Values[key]
 	if n == nil {

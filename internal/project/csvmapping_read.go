@@ -34,20 +34,12 @@ func readCSVMapping(o doc.Section) *CSVMapping {
 	case m.Unique && m.Columns.Reference == "":
 		o.Fail("unique", "needs the column of the reference: add `reference` to `columns`")
 	}
-	checkHeader(o, m)
-	return m
-}
-
-// checkHeader checks the named columns against a header that is declared here instead of in the files.
-func checkHeader(o doc.Section, m *CSVMapping) {
-	if len(m.Header) == 0 {
-		return
-	}
 	for _, name := range m.ColumnNames() {
-		if !slices.Contains(m.Header, name) {
+		if len(m.Header) > 0 && !slices.Contains(m.Header, name) {
 			o.Fail("header", "has no column %s, which is named below%s", doc.Brief(name), doc.DidYouMean(name, m.Header))
 		}
 	}
+	return m
 }
 
 func readEncoding(o doc.Section) encoding.Encoding {

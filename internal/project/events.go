@@ -14,14 +14,6 @@ import (
 // StreamColumn is the column with the name of an event's stream, if `from` is a list.
 const StreamColumn = "stream"
 
-// isOrigin reports whether a stream declares the column with `origin: true`.
-func (e *Events) isOrigin(name string) bool {
-	return slices.ContainsFunc(e.Streams, func(s *Stream) bool {
-		c := s.Column(name)
-		return c != nil && c.Origin
-	})
-}
-
 // Events is the table that a pipeline folds.
 type Events struct {
 	Streams []*Stream   // sorted by name
@@ -89,7 +81,11 @@ func (e *Events) names() string {
 // reference finds a column, or reports that it does not exist.
 func (e *Events) reference(src *doc.File, path, name string) *Column {
 	c := e.Column(name)
-	if c == nil && e.isOrigin(name) {
+	isOrigin := func(s *Stream) bool {
+		own := s.Column(name)
+		return own != nil && own.Origin
+	}
+	if c == nil && slices.ContainsFunc(e.Streams, isOrigin) {
 		src.FailAt(path, "column %s says where an event was read from (`origin: true`): the same event may come from elsewhere, so no pipeline can fold it", doc.Brief(name))
 		return nil
 	}

@@ -56,7 +56,6 @@ func (t *sqlTokens) word(i int) string {
 	return strings.ToLower(t.texts[i])
 }
 
-// zoned reports whether the expression applies a time zone.
 func (t *sqlTokens) zoned() bool {
 	for i := range t.texts {
 		if t.isZone(i) || t.word(i) == "timezone" && t.word(i+1) == "(" {
@@ -66,7 +65,6 @@ func (t *sqlTokens) zoned() bool {
 	return false
 }
 
-// isZone reports whether AT TIME ZONE starts at a token.
 func (t *sqlTokens) isZone(i int) bool {
 	return t.word(i) == "at" && t.word(i+1) == "time" && t.word(i+2) == "zone"
 }

@@ -84,7 +84,6 @@ func (p *Project) accountOwner(account string) *Institution {
 	return best
 }
 
-// claims reports whether the institution declares an account.
 func (i *Institution) claims(account string) bool {
 	return (&Project{Institutions: []*Institution{i}}).accountOwner(account) == i
 }

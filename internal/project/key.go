@@ -244,7 +244,6 @@ func readElements(o doc.Section, key string) (elements []keyElement) {
 	return elements
 }
 
-// readKeyElement reads one item of a key's list.
 func readKeyElement(s *doc.File, n *yaml.Node, path string) (e keyElement, ok bool) {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" && n.Value != "" {
 		return keyElement{part: n.Value}, true

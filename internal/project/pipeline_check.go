@@ -73,7 +73,6 @@ func (p *Pipeline) checkColumns(src *doc.File, streams []*Stream) {
 	}
 }
 
-// checkNames checks the artifact's own names only.
 func (p *Pipeline) checkNames(src *doc.File) {
 	names := namesOf(p.Artifact, func(f *Fold) string { return f.Name })
 	for _, f := range p.Artifact {

@@ -1,13 +1,18 @@
-// The declared stream.
+// The declared stream, streams that keep versions, and the built-in streams of every project: those of statements.
 
 package project
 
 import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/text/encoding"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
 // Identities that a stream may declare instead of columns.
@@ -111,7 +116,6 @@ func (s *Stream) InputTypes() []column.Field {
 	return typesOf(s.Columns, func(c *Column) bool { return c.Is == "" && !c.Origin })
 }
 
-// typesOf returns the name and type of the wanted columns.
 func typesOf(columns []Column, wanted func(*Column) bool) (types []column.Field) {
 	for i := range columns {
 		if c := &columns[i]; wanted(c) {
@@ -140,4 +144,104 @@ func (s *Stream) Total(name string) *Total {
 // TotalType is the type in which a control total is summed: exact, with the measure's scale (rule 2).
 func (s *Stream) TotalType(t *Total) column.Type {
 	return column.Type{Kind: column.Decimal, Precision: 38, Scale: s.Column(t.Sum).Type.Scale}
+}
+
+//go:embed builtin
+var builtin embed.FS
+
+// The built-in streams, which `bursar import` fills.
+const (
+	StatementStream = "statements"
+	EntryStream     = "entries"
+	DetailStream    = "details"
+	BalanceStream   = "balances"
+)
+
+// NameStream contains the names by which entries are matched when they occur again. No declared stream can have its name, and no
+// pipeline folds it.
+const NameStream = "_names"
+
+// BuiltinStreams are the names of the built-in streams, details first and statements last: the order in which they are filled, so that
+// a statement exists only together with all its parts.
+var BuiltinStreams = []string{DetailStream, EntryStream, BalanceStream, StatementStream}
+
+// addBuiltin adds the built-in streams, unless the project declares a stream with one of their names.
+func (p *Project) addBuiltin() {
+	if p.Shadowing() != nil {
+		return
+	}
+	for _, name := range append(slices.Clone(BuiltinStreams), NameStream) {
+		file := "builtin/" + strings.TrimPrefix(name, "_") + ".yaml"
+		data, err := builtin.ReadFile(file)
+		s, errs := parseStream(file, data)
+		if err != nil || len(errs) > 0 {
+			panic(fmt.Sprintf("built-in stream %s: %v %v", name, err, errs)) // embedded: valid in every build or in none
+		}
+		s.Name, s.Builtin = name, true
+		p.builtin = append(p.builtin, s)
+	}
+}
+
+// Shadowing returns a declared stream with the name of a built-in one, or nil. If there is one, there are no built-in streams.
+func (p *Project) Shadowing() *Stream {
+	return find(p.Streams, func(s *Stream) bool { return slices.Contains(BuiltinStreams, s.Name) })
+}
+
+// ReceivedColumn is the hidden column that orders the versions of an event: the number of the file in which each was received, then its
+// row there. File numbers grow with receipt, and never change (rules 3 and 6).
+const ReceivedColumn = "_received"
+
+// readVersions reads `versions`, which can only be keep. It needs events with an id of their own.
+func (s *Stream) readVersions(o doc.Section) bool {
+	switch value := o.Text("versions"); {
+	case value == "":
+	case value != "keep":
+		o.Fail("versions", "is %s: it can only be keep", doc.Brief(value))
+	case s.DerivedID():
+		o.Fail("versions", "needs events with an id of their own: with `id: %s` an event that comes again with other values has another id", s.ID[0])
+	default:
+		return true
+	}
+	return false
+}
+
+// receivedColumns returns the column that orders versions, by stream that keeps them.
+func receivedColumns(streams []*Stream) map[string]string {
+	of := map[string]string{}
+	for _, s := range streams {
+		if s.Versions {
+			of[s.Name] = ReceivedColumn
+		}
+	}
+	return of
+}
+
+// OrderColumn finds a column that a fold may be ordered by: one of the events, or that of their receipt. It is nil if there is none.
+func (e *Events) OrderColumn(name string) *Column {
+	for i := range e.IDs {
+		if id := &e.IDs[i]; name == ReceivedColumn && id.Name == name {
+			return &Column{Name: name, Type: id.Type, Optional: id.Optional}
+		}
+	}
+	return e.Column(name)
+}
+
+// SQLTypes returns the name and type of every column that an SQL file may use: those of the events, and ReceivedColumn.
+func (e *Events) SQLTypes() []column.Field {
+	types := e.Types()
+	if c := e.OrderColumn(ReceivedColumn); c != nil {
+		types = append(types, column.Field{Name: c.Name, Type: c.Type})
+	}
+	return types
+}
+
+// checkReceived rejects an order by receipt if no versions are kept, or if it would compare file numbers of different streams.
+func (e *Events) checkReceived(src *doc.File, path string, before []string) {
+	switch {
+	case len(receivedColumns(e.Streams)) == 0:
+		src.FailAt(path, "%s orders the versions of events, and %s keeps none: declare `versions: keep` there, or name a column", doc.Brief(ReceivedColumn), e.names())
+	case e.Several() && !slices.Contains(before, StreamColumn):
+		src.FailAt(path, "%s says where an event was received in its own stream, and cannot compare events of several: name %s before it, as in `by: [%s, %s]`",
+			doc.Brief(ReceivedColumn), StreamColumn, StreamColumn, ReceivedColumn)
+	}
 }

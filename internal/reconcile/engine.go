@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/artifact"
 	"bursar/internal/catalog"
+	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
@@ -117,6 +118,16 @@ func (e *Engine) OpenViews(ctx context.Context, files object.Files, views map[st
 		}
 	}
 	return session, nil
+}
+
+// Query runs a SELECT over the given views in a session of its own, as OpenViews does, and calls each with its rows as duck.Session.Query does.
+func (e *Engine) Query(ctx context.Context, files object.Files, views map[string]string, sql string, each func(rows []column.Vector) error) error {
+	session, err := e.OpenViews(ctx, files, views)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	return session.Query(ctx, sql, each)
 }
 
 // WithIndex returns a copy of the engine with another index, which compiles pipelines anew.

@@ -29,10 +29,6 @@ type bodyPool struct {
 	used    int64
 }
 
-func newBodyPool() bodyPool {
-	return bodyPool{limit: semaphore.NewWeighted(maxPoolBytes), reading: map[*reservation]bool{}}
-}
-
 // slowest returns the largest of the bodies whose clients are slow; nil if no client is slow.
 func (pool *bodyPool) slowest() (slowest *reservation) {
 	pool.mu.Lock()
@@ -45,7 +41,6 @@ func (pool *bodyPool) slowest() (slowest *reservation) {
 	return slowest
 }
 
-// fits reports whether n bytes are free.
 func (pool *bodyPool) fits(n int64) bool {
 	pool.mu.Lock()
 	defer pool.mu.Unlock()

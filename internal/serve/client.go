@@ -49,8 +49,11 @@ func (c *commandClient) waitUntilServed(ctx context.Context, process int, locked
 	tick := time.NewTicker(startPollInterval)
 	defer tick.Stop()
 	for {
-		if c.isServed(ctx, process) {
-			return nil
+		if _, announced := readEndpoint(c.state, process); announced {
+			if conn, err := dialSocket(ctx, c.state); err == nil {
+				_ = conn.Close()
+				return nil
+			}
 		}
 		if !locked() {
 			return fmt.Errorf("process %d has ended: %w", process, ErrNotServed)
@@ -65,18 +68,6 @@ func (c *commandClient) waitUntilServed(ctx context.Context, process int, locked
 				"wait until it has started; stop it and start it again if it runs another version of bursar", process, SocketFile(c.state), startTimeout))
 		}
 	}
-}
-
-func (c *commandClient) isServed(ctx context.Context, process int) bool {
-	if _, ok := readEndpoint(c.state, process); !ok {
-		return false
-	}
-	conn, err := dialSocket(ctx, c.state)
-	if err != nil {
-		return false
-	}
-	_ = conn.Close()
-	return true
 }
 
 func (c *commandClient) request(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {

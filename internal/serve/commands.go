@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"bursar/internal/serve/access"
-
 	"golang.org/x/sync/semaphore"
 )
 
@@ -27,10 +25,8 @@ type Command struct {
 	ErrWidth  int      `json:"err_width"` // the same for standard error
 }
 
-// Commands runs a command line on the open project and returns its exit code. Run returns soon after ctx ends.
-type Commands interface {
-	Run(ctx context.Context, c Command, stdout, stderr io.Writer) int
-}
+// Commands runs a command line on the open project and returns its exit code, soon after ctx ends.
+type Commands func(ctx context.Context, c Command, stdout, stderr io.Writer) int
 
 // frame is one line of the response to a command. The first has the command's id, the last its exit code, the others its output.
 type frame struct {
@@ -55,18 +51,9 @@ var (
 	}
 )
 
-// commands holds the running commands.
 type commands struct {
 	limit   *semaphore.Weighted
 	cancels sync.Map // id → context.CancelFunc
-}
-
-// commandRoutes returns the routes of the socket. They need no token: only users who can read the project's state can open it.
-func (s *Server) commandRoutes() []route {
-	return []route{
-		{"POST /v1/commands", access.Open, s.command},
-		{"DELETE /v1/commands/{id}", access.Open, s.cancelCommand},
-	}
 }
 
 func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
@@ -96,7 +83,7 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := &frameWriter{w: w, flush: rc.Flush, onDisconnect: cancel}
 	out.send(frame{ID: id})
-	exit := s.options.Commands.Run(ctx, c, outputWriter{out, func(b []byte) frame { return frame{Out: b} }},
+	exit := s.options.Commands(ctx, c, outputWriter{out, func(b []byte) frame { return frame{Out: b} }},
 		outputWriter{out, func(b []byte) frame { return frame{Err: b} }})
 	out.send(frame{Exit: &exit})
 	return nil

@@ -1,4 +1,4 @@
-// The middleware of every request: request id, host check, token and scope, log and metrics.
+// The middleware of every request: request id, host check, token, scope and parameters, log and metrics.
 
 package serve
 
@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,8 +15,13 @@ import (
 	"strings"
 	"time"
 
+	"bursar/internal/event/live/answers"
 	"bursar/internal/failure"
 	"bursar/internal/serve/access"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // requestIDHeader carries the id of a request: the client's, or one that the server generates.
@@ -99,11 +103,15 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// authenticate returns the handler of a route, which checks the token first.
+// authenticate returns the handler of a route, which checks the token and then the parameters first.
 func (s *Server) authenticate(target route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.serveRoute(w, r, target.pattern, time.Now(), func(w http.ResponseWriter, r *http.Request) error {
-			if err := s.authorize(w, r, target.right); err != nil {
+			err := s.authorize(w, r, target.right)
+			if err == nil && target.parameters != nil {
+				r.Form, err = parseParameters(r, target.parameters)
+			}
+			if err != nil {
 				return err
 			}
 			return target.handle(w, r)
@@ -137,7 +145,7 @@ func (s *Server) scopeOf(ctx context.Context, token string) (scope access.Scope,
 	if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
 		return access.Everything, true, nil
 	}
-	return s.options.Tokens.Find(ctx, token)
+	return s.options.FindToken(ctx, token)
 }
 
 // serveRoute serves one request. An error before the response has begun becomes an error response.
@@ -149,7 +157,7 @@ func (s *Server) serveRoute(w http.ResponseWriter, r *http.Request, pattern stri
 	if err != nil && recorded.code == 0 {
 		writeProblem(recorded, r, err)
 	}
-	s.metrics.countRequest(pattern, recorded.status())
+	s.metrics.requests.WithLabelValues(pattern, strconv.Itoa(recorded.status())).Inc()
 	log := s.options.Log
 	if err != nil && failure.Of(err) == failure.Bug {
 		log.Error("request failed", "request", w.Header().Get(requestIDHeader), "route", pattern, "error", err)
@@ -173,7 +181,6 @@ func catchPanic(handle func() error) (err error) {
 	return handle()
 }
 
-// responseRecorder records a response's status.
 type responseRecorder struct {
 	http.ResponseWriter
 	code        int
@@ -189,7 +196,6 @@ func (r *responseRecorder) WriteHeader(code int) {
 }
 
 func (r *responseRecorder) Write(b []byte) (int, error) {
-	r.status()
 	r.code, r.bodyStarted = r.status(), true
 	return r.ResponseWriter.Write(b)
 }
@@ -204,7 +210,55 @@ func (r *responseRecorder) status() int {
 // Unwrap lets http.ResponseController reach the connection.
 func (r *responseRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// isCancelled reports whether a request failed because the client disconnected or the server is stopping.
-func isCancelled(r *http.Request, err error) bool {
-	return r.Context().Err() != nil && (errors.Is(err, context.Canceled) || failure.Of(err) == failure.Transient)
+type metrics struct {
+	requests *prometheus.CounterVec
+	events   *prometheus.CounterVec
+	runs     *prometheus.CounterVec
+	bytes    prometheus.Gauge
+	handler  http.Handler
 }
+
+// Counter is a number that another part of the process counts.
+type Counter struct {
+	Name, Help string
+	Value      func() int64
+}
+
+func newMetrics(others []Counter) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bursar_requests_total", Help: "HTTP requests by route and status.",
+		}, []string{"route", "code"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bursar_events_total", Help: "Events acknowledged over HTTP, by stream and outcome.",
+		}, []string{"stream", "as"}),
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bursar_runs_published_total", Help: "Runs published since the process started, by pipeline.",
+		}, []string{"pipeline"}),
+		bytes: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "bursar_body_bytes", Help: "Bytes of request bodies in memory now.",
+		}),
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(m.requests, m.events, m.runs, m.bytes, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, c := range others {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.Name, Help: c.Help}, func() float64 { return float64(c.Value()) }))
+	}
+	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return m
+}
+
+func (m *metrics) countEvents(stream string, a *answers.Answer) {
+	m.events.WithLabelValues(stream, "accepted").Add(float64(a.Accepted))
+	m.events.WithLabelValues(stream, "duplicate").Add(float64(a.Duplicates))
+	m.events.WithLabelValues(stream, "quarantined").Add(float64(a.Quarantined))
+}
+
+func (m *metrics) serve(w http.ResponseWriter, r *http.Request) error {
+	m.handler.ServeHTTP(w, r)
+	return nil
+}
+
+// Published counts a published run.
+func (s *Server) Published(pipeline string) { s.metrics.runs.WithLabelValues(pipeline).Inc() }

@@ -4,6 +4,7 @@ package serve
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"math"
@@ -55,7 +56,9 @@ const defaultRetryAfter = time.Second
 // writeProblem sends an error. Its status and Retry-After follow from its class.
 func writeProblem(w *responseRecorder, r *http.Request, err error) {
 	status, p := describe(err)
-	if isCancelled(r, err) && status != http.StatusRequestTimeout {
+	// The client has disconnected, or the server is stopping.
+	cancelled := r.Context().Err() != nil && (errors.Is(err, context.Canceled) || failure.Of(err) == failure.Transient)
+	if cancelled && status != http.StatusRequestTimeout {
 		status, p.Error = http.StatusServiceUnavailable, problemDetail{Class: failure.Transient.String(), Message: "the request was cancelled: `bursar up` is stopping"}
 	}
 	if after := retryAfterOf(err, status); after > 0 {

@@ -25,40 +25,29 @@ import (
 	"bursar/internal/serve/access"
 )
 
-// Queries answers the API's queries about artifacts. Its methods are safe for concurrent use.
-type Queries interface {
+// Project is what the API serves. Its methods are safe for concurrent use.
+type Project interface {
 	Status(ctx context.Context) ([]query.Status, error)
 	Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (query.GetResult, error)
 	Exceptions(ctx context.Context, pipeline string, each func(query.Exception) error) error
-}
-
-// Quarantine calls each for every row of a stream that is in quarantine.
-type Quarantine interface {
+	// Quarantine calls each for every row of a stream that is in quarantine.
 	Quarantine(ctx context.Context, stream string, each func(event.Rejected) error) error
-}
-
-// Intake accepts the events of a request. Once Accept returns they are durable and count exactly once, so that a client may
-// repeat a request after any error.
-type Intake interface {
+	// Accept accepts the events of a request. Once it returns they are durable and count exactly once, so that a client may
+	// repeat a request after any error.
 	Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error)
-}
-
-// Tokens finds the scope of a token; known is false if the token was never created, or was revoked.
-type Tokens interface {
-	Find(ctx context.Context, token string) (scope access.Scope, known bool, err error)
 }
 
 // Options configures a Server.
 type Options struct {
-	Queries    Queries
-	Quarantine Quarantine
-	Intake     Intake
-	Commands   Commands
-	Token      string // of the project folder's owner; allows everything
-	Tokens     Tokens // created by `bursar token create`
-	Loopback   bool   // the API listens on loopback only; requests for other hosts are refused
-	Log        *slog.Logger
-	Counters   []Counter // of other parts of the process, for Prometheus
+	Project  Project
+	Commands Commands
+	Token    string // of the project folder's owner; allows everything
+	Loopback bool   // the API listens on loopback only; requests for other hosts are refused
+	Log      *slog.Logger
+	Counters []Counter // of other parts of the process, for Prometheus
+
+	// FindToken finds the scope of a token; known is false if the token was never created, or was revoked.
+	FindToken func(ctx context.Context, token string) (scope access.Scope, known bool, err error)
 }
 
 const (
@@ -95,13 +84,12 @@ func New(o Options) *Server {
 	serverCtx, cancelRequests := context.WithCancel(context.Background())
 	s := &Server{options: o, metrics: newMetrics(o.Counters), heavyQueries: semaphore.NewWeighted(maxHeavyQueries), cancelRequests: cancelRequests, bodyTimeout: bodyTimeout}
 	s.requestPrefix = rand.Text()[:8] + "-"
-	s.bodyPool = newBodyPool()
+	s.bodyPool.limit, s.bodyPool.reading = semaphore.NewWeighted(maxPoolBytes), map[*reservation]bool{}
 	s.commands.limit = semaphore.NewWeighted(maxCommands)
 	s.http, s.commandServer = s.newHTTPServer(serverCtx, s.Handler()), s.newHTTPServer(serverCtx, s.commandHandler())
 	return s
 }
 
-// newHTTPServer returns an HTTP server with the package's limits.
 func (s *Server) newHTTPServer(serverCtx context.Context, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
@@ -115,32 +103,39 @@ func (s *Server) newHTTPServer(serverCtx context.Context, h http.Handler) *http.
 	}
 }
 
-// route is one route of the API.
 type route struct {
 	pattern string // of http.ServeMux
 	right   access.Right
 	handle  func(w http.ResponseWriter, r *http.Request) error
+
+	parameters []string // of the query, which handle finds in the request's form; nil if the query is not read
 }
 
 // routes returns all routes of the API. The OpenAPI document lists the same ones.
 func (s *Server) routes() []route {
 	return []route{
-		{"GET /v1/health", access.Open, s.health},
-		{"GET /v1/openapi.yaml", access.Open, s.openAPIDocument},
-		{"GET /v1/status", access.Read, s.status},
-		{"GET /v1/pipelines/{pipeline}/artifacts", access.Read, s.artifact},
-		{"GET /v1/pipelines/{pipeline}/exceptions", access.Read, s.exceptions},
-		{"GET /v1/streams/{stream}/quarantine", access.Read, s.quarantine},
-		{"POST /v1/streams/{stream}/events", access.Events, s.events},
-		{"GET /metrics", access.Read, s.metrics.serve},
+		{"GET /v1/health", access.Open, s.health, nil},
+		{"GET /v1/openapi.yaml", access.Open, s.openAPIDocument, nil},
+		{"GET /v1/status", access.Read, s.status, []string{}},
+		{"GET /v1/pipelines/{pipeline}/artifacts", access.Read, s.artifact, []string{"key", "as_of", "history"}},
+		{"GET /v1/pipelines/{pipeline}/exceptions", access.Read, s.exceptions, []string{"limit"}},
+		{"GET /v1/streams/{stream}/quarantine", access.Read, s.quarantine, []string{"limit", "dismissed"}},
+		{"POST /v1/streams/{stream}/events", access.Events, s.events, []string{}},
+		{"GET /metrics", access.Read, s.metrics.serve, nil},
 	}
 }
 
 // Handler returns the handler of the HTTP API.
 func (s *Server) Handler() http.Handler { return s.withRequestID(s.checkHost(s.mux(s.routes()))) }
 
-// commandHandler returns the handler of the command socket.
-func (s *Server) commandHandler() http.Handler { return s.withRequestID(s.mux(s.commandRoutes())) }
+// commandHandler returns the handler of the command socket. Its routes need no token: only users who can read the project's state can
+// open it.
+func (s *Server) commandHandler() http.Handler {
+	return s.withRequestID(s.mux([]route{
+		{"POST /v1/commands", access.Open, s.command, nil},
+		{"DELETE /v1/commands/{id}", access.Open, s.cancelCommand, nil},
+	}))
+}
 
 func (s *Server) mux(routes []route) http.Handler {
 	known, all := http.NewServeMux(), http.NewServeMux()

@@ -135,7 +135,7 @@ type api struct {
 func newAPI(t *testing.T, s *fakeProject) *api {
 	t.Helper()
 	server := New(Options{
-		Queries: s, Quarantine: s, Intake: s, Commands: s, Token: secret, Tokens: s, Loopback: true, Log: slog.New(slog.DiscardHandler),
+		Project: s, Commands: s.Run, Token: secret, FindToken: s.Find, Loopback: true, Log: slog.New(slog.DiscardHandler),
 		Counters: []Counter{{"bursar_cache_hits_total", "Hits.", func() int64 { return 7 }}},
 	})
 	server.ready.Store(true)

@@ -54,18 +54,13 @@ type identity struct {
 func loadIdentity(stateDir string) (*identity, error) {
 	files := TLSFiles(stateDir)
 	kept, err := readIdentity(files)
-	if err != nil {
-		return nil, fmt.Errorf("read Temporal certificate: %w", err)
-	}
-	if kept != nil {
-		return kept, nil
-	}
-	if err := createIdentity(files); err != nil {
-		return nil, fmt.Errorf("create Temporal certificate: %w", err)
-	}
-	kept, err = readIdentity(files)
 	if err == nil && kept == nil {
-		err = errors.New("the new certificate cannot be verified; delete " + filepath.Dir(files.Key))
+		if err := createIdentity(files); err != nil {
+			return nil, fmt.Errorf("create Temporal certificate: %w", err)
+		}
+		if kept, err = readIdentity(files); err == nil && kept == nil {
+			err = errors.New("the new certificate cannot be verified; delete " + filepath.Dir(files.Key))
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read Temporal certificate: %w", err)

@@ -106,7 +106,6 @@ func (p ports) hosts() map[primitives.ServiceName]static.Hosts {
 	}
 }
 
-// loadPorts returns the project's ports, all of which are free.
 func loadPorts(stateDir string) (ports, error) {
 	kept, err := loopback.Keep(filepath.Join(stateDir, "temporal.json"), (*ports).all, tryPort)
 	if err != nil {

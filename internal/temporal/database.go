@@ -29,7 +29,6 @@ import (
 // retention is how long the history of an ended workflow is kept.
 const retention = 3 * 24 * time.Hour
 
-// starts counts the servers this process has started.
 var starts atomic.Int64
 
 func databaseFile(stateDir string) string { return filepath.Join(stateDir, "temporal.db") }
@@ -96,8 +95,13 @@ func removeOrphanedFiles(file string) error {
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	for _, side := range []string{"-wal", "-shm", "-journal"} {
-		if err := os.Remove(file + side); err != nil && !errors.Is(err, os.ErrNotExist) {
+	return removeFiles(file, "-wal", "-shm", "-journal")
+}
+
+// removeFiles removes the files with these suffixes. Missing ones are not an error.
+func removeFiles(file string, suffixes ...string) error {
+	for _, suffix := range suffixes {
+		if err := os.Remove(file + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
@@ -213,11 +217,8 @@ func checkDatabase(ctx context.Context, file, mode string) (string, error) {
 
 // RemoveDatabase removes the database in a state folder. No server may use it. The next start creates a new one.
 func RemoveDatabase(stateDir string) error {
-	file := databaseFile(stateDir)
-	for _, name := range []string{file, file + "-wal", file + "-shm", file + "-journal"} {
-		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("remove damaged database: %w", err)
-		}
+	if err := removeFiles(databaseFile(stateDir), "", "-wal", "-shm", "-journal"); err != nil {
+		return fmt.Errorf("remove damaged database: %w", err)
 	}
 	return nil
 }

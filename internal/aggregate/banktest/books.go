@@ -67,7 +67,6 @@ func NewLong(seed int) *Books {
 	return b.generate(seed)
 }
 
-// generate fills the ledger and writes the files.
 func (b *Books) generate(seed int) *Books {
 	formats := rand.New(rand.NewPCG(uint64(seed), 13))
 	b.CutMark = formats.IntN(2) == 0
@@ -103,7 +102,6 @@ func (b *Books) generate(seed int) *Books {
 	return b
 }
 
-// mtReferenceLength is the maximum length of a bank reference in MT940.
 const mtReferenceLength = 16
 
 // reference returns the reference of the n-th entry of a day. With sameStart, MT940 truncates all references of a day
@@ -118,7 +116,6 @@ func (b *Books) reference(day, n int, sameStart bool) string {
 	return fmt.Sprintf("R%dX%d", day, n)
 }
 
-// truncateReference returns a reference as MT940 contains it.
 func (b *Books) truncateReference(reference string) string {
 	switch {
 	case len(reference) <= mtReferenceLength:
@@ -157,9 +154,7 @@ func (b *Books) export(from, to, number int) Export {
 		From: from, To: to, opening: b.balance(from), closing: b.balance(to + 1),
 		newestFirst: b.IntN(2) == 0, short: b.IntN(2) == 0, name: fmt.Sprintf("M%09d", b.IntN(1_000_000_000)),
 	}
-	for _, lines := range b.Days[from-1 : to] {
-		e.lines = append(e.lines, lines...)
-	}
+	e.lines = slices.Concat(b.Days[from-1 : to]...)
 	if b.Numbered {
 		e.number = number
 	}

@@ -1,11 +1,14 @@
-// Generates banks that send several statements of a day, and intraday reports.
+// Generates banks that send several statements of a day, and intraday reports; and runs a test for many seeds.
 
 package banktest
 
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
+	"testing"
 )
 
 // Day is the expected result for one day.
@@ -114,4 +117,20 @@ func (b *Books) Expected() (days []Day) {
 		days = append(days, d)
 	}
 	return days
+}
+
+// RunSeeds runs a subtest for each of some seeds in parallel, or only for the seed in the variable SEED.
+func RunSeeds(t *testing.T, first, seeds int, run func(t *testing.T, seed int)) {
+	t.Helper()
+	last := first + seeds - 1
+	if seed, err := strconv.Atoi(os.Getenv("SEED")); err == nil {
+		first, last = seed, seed
+	}
+	t.Logf("seeds %d to %d", first, last)
+	for seed := first; seed <= last; seed++ {
+		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
+			t.Parallel()
+			run(t, seed)
+		})
+	}
 }

@@ -23,8 +23,7 @@ import (
 )
 
 // cancelUncounted cancels what is stored of the uncounted statements of some accounts and of earlier readings of files,
-// unless a counting statement lists it. It depends on stored data alone, so that the next import completes one that was
-// cut short. left says why something may remain to be cancelled.
+// unless a counting statement lists it. left says why something may remain to be cancelled.
 func (r *Adjustment) cancelUncounted(ctx context.Context, again map[string]*File, accounts map[string]bool) (entries int64, left string, err error) {
 	if len(again) == 0 && len(accounts) == 0 {
 		return 0, "", nil
@@ -129,7 +128,7 @@ func (r *Adjustment) cancelUnlisted(ctx context.Context, o *originals) (entries 
 			entries = result.Accepted
 		}
 	}
-	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil {
+	if known, err := imported.HasFlag(ctx, r.Catalog, imported.CorrectionsKnown); err != nil {
 		return entries, "", err
 	} else if known && len(o.retracted) > 0 {
 		if err := r.recordUnlisted(ctx, ids[project.EntryStream], o.retracted); err != nil {
@@ -190,7 +189,7 @@ func (r *Adjustment) unlistedSQL(ctx context.Context, stream, ids string, again 
 		}
 	}
 	applied := imported.Corrections{}
-	if known, err := imported.HasCorrections(ctx, r.Catalog); err != nil {
+	if known, err := imported.HasFlag(ctx, r.Catalog, imported.CorrectionsKnown); err != nil {
 		return "", err
 	} else if known && stream == project.EntryStream {
 		if applied, err = imported.ReadCorrections(ctx, r.ObjectFiles, r.Duck, view, nil); err != nil {
@@ -263,9 +262,6 @@ func cancelling(idOf func(string) string) func(event map[string]any) {
 		}
 	}
 }
-
-// restoring turns a copy of a cancelled event into the event that counts in its place.
-func restoring(event map[string]any) { event["id"] = identity.RestoredID(stringOf(event["id"])) }
 
 func stringOf(value any) string {
 	text, _ := value.(string) // a text column

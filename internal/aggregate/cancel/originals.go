@@ -70,7 +70,7 @@ func (o *originals) addVersions(d *completeness.Decision) {
 
 // addContested adds the days of balanced statements that have another version: an earlier decision may have cancelled what
 // one of them lists, although it counts now.
-func (o *originals) addContested(whole []completeness.Balanced, awaiting map[string]bool) {
+func (o *originals) addContested(whole []completeness.Whole, awaiting map[string]bool) {
 	for _, s := range whole {
 		if slices.ContainsFunc(s.Pages, func(page completeness.Page) bool { return awaiting[page.ID] }) {
 			o.spans, o.mayRestore = append(o.spans, Days{s.From, s.To}), true
@@ -163,8 +163,7 @@ func (r *Adjustment) StatementIDs(ctx context.Context, object string, refused []
 	if _, err := l.readOriginal(ctx, object, nil); err != nil { // what cannot be read any more is found among the stored rows
 		return nil, nil, err
 	}
-	l.allRead = true
-	if err := l.rows.Close(); err != nil {
+	if err := l.endReading(); err != nil {
 		return nil, nil, err
 	}
 	accounts := map[string]bool{}

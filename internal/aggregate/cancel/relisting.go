@@ -17,7 +17,6 @@ import (
 	"bursar/internal/aggregate/format"
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
-	"bursar/internal/aggregate/match"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/aggregate/rules"
 	"bursar/internal/failure"
@@ -57,7 +56,6 @@ type relistedStatement struct{ ID, Currency string }
 
 type relistedRow struct{ ID, Currency, Entry, Object string }
 
-// newRelisted makes a relisting with its own scratch folder.
 func (r *Adjustment) newRelisted(name string, uncounted map[string]bool) (*relisting, error) {
 	dir, err := os.MkdirTemp(r.Dir, name)
 	if err != nil {
@@ -79,13 +77,16 @@ func (r *Adjustment) newRelisted(name string, uncounted map[string]bool) (*relis
 	return l, nil
 }
 
-func (l *relisting) close() error {
-	if !l.allRead {
-		l.allRead = true
-		return errors.Join(l.rows.Close(), l.names.Close())
+// endReading closes the spool of rows once all originals are read.
+func (l *relisting) endReading() error {
+	if l.allRead {
+		return nil
 	}
-	return l.names.Close()
+	l.allRead = true
+	return l.rows.Close()
 }
+
+func (l *relisting) close() error { return errors.Join(l.endReading(), l.names.Close()) }
 
 // readOriginal reads parts of an original and lists those that could not be read to their end. A part that was refused
 // at its import is not among the members, because nothing of it was ingested.
@@ -136,7 +137,7 @@ func (l *relisting) readPart(ctx context.Context, from rows.Origin, institution 
 	}
 	groups := len(l.groups)
 	l.rows.Begin()
-	t := rows.NewBuilder(from, l, l.Rules, &l.budget, l.bindings)
+	t := rows.NewBuilder(from, l.write, l.names, l.Rules, &l.budget, l.bindings)
 	defer t.Release()
 	err = as.Read(format.WithContext(ctx, in, nil), &relistedHandler{t, l})
 	switch {
@@ -150,7 +151,6 @@ func (l *relisting) readPart(ctx context.Context, from rows.Origin, institution 
 	return nil, nil
 }
 
-// copyOriginal copies an object to a file in the scratch folder.
 func (l *relisting) copyOriginal(ctx context.Context, object string) (path string, err error) {
 	in, err := l.Objects.Open(ctx, object)
 	if err != nil {
@@ -168,7 +168,6 @@ func (l *relisting) copyOriginal(ctx context.Context, object string) (path strin
 	return path, nil
 }
 
-// relistedHandler begins a group with each statement.
 type relistedHandler struct {
 	statement.Handler
 	to *relisting
@@ -183,8 +182,7 @@ func (h *relistedHandler) Begin(s *statement.Statement) error {
 	return h.Handler.Begin(s)
 }
 
-// Write spools a row, and adds a statement to its group.
-func (l *relisting) Write(stream string, r rows.Row) error {
+func (l *relisting) write(stream string, r rows.Row) error {
 	if stream == project.StatementStream {
 		var s relistedStatement
 		if err := json.Unmarshal(r, &s); err != nil {
@@ -196,20 +194,13 @@ func (l *relisting) Write(stream string, r rows.Row) error {
 	return l.rows.Write(stream, r)
 }
 
-func (l *relisting) NewListing() uint32                   { return l.rows.NewListing() }
-func (l *relisting) SetListing(at uint32, s rows.Listing) { l.rows.SetListing(at, s) }
-func (l *relisting) AddNamed(n *rows.NamedEntry) error    { return l.rows.AddNamed(n) }
-
 // writeIDFiles writes the files of ids, under which entries are stored, and returns their paths by stream.
 func (l *relisting) writeIDFiles(ctx context.Context) (map[string]string, error) {
-	l.allRead = true
-	if err := l.rows.Close(); err != nil {
+	if err := l.endReading(); err != nil {
 		return nil, err
 	}
-	names := &match.Names{
-		Streams: l.Streams, Ingest: l.Ingest, FindIDs: l.FindIDs, Dir: l.dir, Stale: l.Stale,
-		OnSibling: func(id identity.Digest) { l.siblings[id] = true },
-	}
+	names := l.Names
+	names.Dir, names.OnSibling = l.dir, func(id identity.Digest) { l.siblings[id] = true }
 	var err error
 	if l.slots, err = names.Resolve(ctx, []*rows.Spool{l.rows}, l.names); err != nil {
 		return nil, err

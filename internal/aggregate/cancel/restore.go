@@ -62,7 +62,6 @@ func (l *relisting) countingBalanceID(balance string) string {
 	return balance
 }
 
-// cancelledAccounts are the accounts of which entries or balances were cancelled.
 func (r *Adjustment) cancelledAccounts(ctx context.Context) (map[string]bool, error) {
 	accounts := map[string]bool{}
 	for _, stream := range []string{project.EntryStream, project.BalanceStream} {

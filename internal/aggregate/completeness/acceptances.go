@@ -120,7 +120,6 @@ func (all acceptances) nameIntervals(a *Account) {
 	}
 }
 
-// gapName names days without a statement.
 func gapName(key accountKey, from string) string {
 	return identity.Of("gap", key.servicer, key.account, key.currency, from).String()[:nameLength]
 }
@@ -130,7 +129,6 @@ func formerDigest(key accountKey, i *Interval) identity.Digest {
 	return identity.Of("interval", key.servicer, key.account, key.currency, i.Kind, i.Number, i.From, i.To, string(i.State), i.Reason, i.Amount, i.Object, i.Place)
 }
 
-// formerGapName is the name that earlier versions give to accepted days.
 func formerGapName(key accountKey, a *Acceptance) string {
 	former := formerDigest(key, &Interval{From: a.From, To: a.To, State: a.Was, Reason: a.Why})
 	return identity.Nth(former, 1).String()[:nameLength]

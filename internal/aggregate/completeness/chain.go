@@ -57,7 +57,6 @@ func chainOf(statements []*storedStatement, expects func(day time.Time) bool, mo
 	return c.links, gaps
 }
 
-// addLink adds one statement, and the gap before it.
 func (c *chain) addLink(s *storedStatement) {
 	l := link{storedStatement: s, index: len(c.links), interval: s.Interval}
 	state, why := s.selfCheck()
@@ -80,7 +79,6 @@ func (c *chain) addLink(s *storedStatement) {
 	}
 }
 
-// selfCheck judges a statement by itself.
 func (t *storedStatement) selfCheck() (State, finding) {
 	switch {
 	case t.fault != "" || t.pageFault != "" || t.missingPages != "":
@@ -124,7 +122,6 @@ func (t *storedStatement) checkDates() (State, finding) {
 	return state, newFinding("dated", "its balances hold, and it has entries that are dated %s, outside of its days from %s to %s", strings.Join(days, " and "), t.From, t.To)
 }
 
-// checkContinuity checks the statement against those before it.
 func (c *chain) checkContinuity(l *link) finding {
 	b := c.last()
 	switch {
@@ -180,7 +177,8 @@ func (c *chain) checkConsecutive(l *link) finding {
 		return finding{}
 	}
 	b := c.last()
-	if statement.DayAfter(b.To) == l.From && l.mayOpenDayBefore() { // the opening balance is that of the missing day
+	opensBefore := l.From < l.To && (l.firstEntryDay == "" || l.firstEntryDay > l.From)
+	if statement.DayAfter(b.To) == l.From && opensBefore { // the opening balance is that of the missing day
 		l.interval.From = statement.DayAfter(l.From)
 	}
 	if c.gap(b, l.interval.From, l.Opening) {
@@ -203,11 +201,6 @@ func (c *chain) gap(b *storedStatement, day, opening string) bool {
 // openingDiffers is the finding that a statement does not open with the previous closing balance.
 func openingDiffers(b, s *storedStatement) finding {
 	return newFinding("differs", "it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, statement.Subtract(s.Opening, b.Closing))
-}
-
-// mayOpenDayBefore reports whether the opening balance may be that of the day before the statement's first day.
-func (t *storedStatement) mayOpenDayBefore() bool {
-	return t.From < t.To && (t.firstEntryDay == "" || t.firstEntryDay > t.From)
 }
 
 // expectedDays narrows a gap to the days on which a statement is expected; empty if there are none.
@@ -236,7 +229,7 @@ func (c *chain) checkClosing(l *link) finding {
 	}
 	until := max(b.To, l.To)
 	made, stated := c.balanceAt(b, until), c.balanceAt(l.storedStatement, until)
-	if len(c.movements.days) == 0 {
+	if len(c.movements.upToDays) == 0 {
 		made, stated = statement.Subtract(b.Closing, statement.Subtract("0", l.Amount)), l.Closing
 		if l.From <= b.To {
 			return finding{}

@@ -80,7 +80,9 @@ func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, 
 		r.doubts, r.replaced = made.doubts[key], made.replaced[key]
 		for _, v := range byKind {
 			r.statements = append(r.statements, v.counting...)
-			r.Superseded = append(r.Superseded, v.superseded()...)
+			for _, g := range v.replaced {
+				r.Superseded = append(r.Superseded, superseded(g.statement, g.by, g.reason, changeOf(g.statement, g.by)))
+			}
 			quarantined.supersede(r, v)
 		}
 		c.judge(r, days, q.Until, accepted)
@@ -105,8 +107,13 @@ func (c *Accounts) eachRecord(ctx context.Context, view string, q Query, removed
 	}
 	return c.records(ctx, view, q, removed, func(r *record) error {
 		for _, s := range r.statements {
-			why, conflicts := quarantined.findingFor(&r.Account, s)
-			if s.conflicts = conflicts; s.fault == "" {
+			rows := quarantined[statementKey{s.Object, r.Account.Account, s.label}]
+			if rows == nil {
+				continue
+			}
+			if s.conflicts = rows.conflicts; s.fault == "" {
+				why := newFinding("quarantine", "%d of its rows are in quarantine; the first is %s: %s (%s)",
+					rows.rows, rows.first.Place, rows.first.reason, rows.stream)
 				s.fault, s.faultDigest = why.text, why.digest
 			}
 		}
@@ -200,7 +207,10 @@ func (c *Accounts) judge(r *record, all fileDays, until string, accepted accepta
 	if len(r.statements) == 0 {
 		since = cmp.Or(since, covered.first)
 	}
-	until = expectedUntil(i, a, cmp.Or(until, covered.last))
+	until = cmp.Or(until, covered.last)
+	if closed := i.Closed[a.Account]; !closed.IsZero() { // nothing is missing later, unless statements cover later days
+		until = min(until, max(closed.Format(time.DateOnly), a.To))
+	}
 	a.Intervals = append(a.Intervals, missing(expected, expects, declared, since, until, accepted.gaps(a, i.Servicer, until))...)
 	slices.SortStableFunc(a.Intervals, func(x, y Interval) int { return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To)) })
 	a.States = map[State]int{}
@@ -215,15 +225,6 @@ func intervals(links []link) []Interval {
 		list[i] = l.interval
 	}
 	return list
-}
-
-// expectedUntil is the last day on which a statement of an account may be missing: until, or the day on which the
-// account was closed, unless its statements cover later days.
-func expectedUntil(i *project.Institution, a *Account, until string) string {
-	if i.Closed[a.Account].IsZero() {
-		return until
-	}
-	return min(until, max(i.Closed[a.Account].Format(time.DateOnly), a.To))
 }
 
 // calendarRule is the rule by which an institution sends statements, the first day to which it applies if one is

@@ -108,8 +108,12 @@ func joinTotals(pages []*storedStatement) []*storedStatement {
 		n++
 	}
 	if n < len(rest) || n < 2 {
-		if len(all) > 0 {
-			rest = markLeftOver(rest)
+		for i, p := range rest {
+			if len(all) > 0 && !p.balanced() && p.pageFault == "" {
+				over := *p
+				over.pageFault = "other pages of the statement hold together without this one"
+				rest[i] = &over
+			}
 		}
 		return append(all, rest...)
 	}
@@ -118,19 +122,6 @@ func joinTotals(pages []*storedStatement) []*storedStatement {
 		whole.appendPage(p)
 	}
 	return append(all, &whole)
-}
-
-// markLeftOver marks pages without both balances that are not needed: others of their statement balance together.
-func markLeftOver(pages []*storedStatement) (all []*storedStatement) {
-	for _, p := range pages {
-		if !p.balanced() && p.pageFault == "" {
-			over := *p
-			over.pageFault = "other pages of the statement hold together without this one"
-			p = &over
-		}
-		all = append(all, p)
-	}
-	return all
 }
 
 // asWhole is the start of a joined statement, made of its first page.
@@ -189,10 +180,12 @@ func markMissing(statements []*storedStatement) {
 		}
 	}
 	for _, s := range statements {
-		if s.hasPageAfter && !someOf(byName[s.name()], s.isFollowedBy) && !someOf(opens[s.Closing], s.balanceLeadsTo) {
+		if s.hasPageAfter && !slices.ContainsFunc(byName[s.name()], s.isFollowedBy) && !slices.ContainsFunc(opens[s.Closing], s.balanceLeadsTo) {
 			s.missingPages = s.missingPageText(1, "closes with", s.Closing)
 		}
-		if s.hasPageBefore && !someOf(byName[s.name()], func(p *storedStatement) bool { return p.isFollowedBy(s) }) && !someOf(closes[s.Opening], func(p *storedStatement) bool { return p.balanceLeadsTo(s) }) {
+		precedes := func(p *storedStatement) bool { return p.isFollowedBy(s) }
+		leadsHere := func(p *storedStatement) bool { return p.balanceLeadsTo(s) }
+		if s.hasPageBefore && !slices.ContainsFunc(byName[s.name()], precedes) && !slices.ContainsFunc(closes[s.Opening], leadsHere) {
 			s.missingPages = statement.JoinTexts(s.missingPages, s.missingPageText(-1, "opens with", s.Opening))
 		}
 	}
@@ -215,10 +208,6 @@ func (t *storedStatement) balanceLeadsTo(p *storedStatement) bool {
 func daysNear(a, b *storedStatement) bool {
 	days := statement.DaysBetween(a.To, b.To)
 	return -maxPageDistance <= days && days <= maxPageDistance
-}
-
-func someOf(list []*storedStatement, is func(*storedStatement) bool) bool {
-	return slices.ContainsFunc(list, is)
 }
 
 // missingPageText names the page that lies some pages after this one.

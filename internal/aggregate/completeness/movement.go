@@ -207,35 +207,32 @@ func entryRange(least, most int64, whole bool) string {
 
 // storedMovements is what an account moved by up to each day, by its stored entries. Its zero value knows nothing.
 type storedMovements struct {
-	days   []string
-	sums   []string // of all days so far
-	counts []int64  // of entries, likewise
-
+	upToDays []movement // each of all days so far
 	replaced []replacedEntry
 }
 
-func newStoredMovements(movements []movement, replaced []replacedEntry) (s storedMovements) {
-	s.replaced = replaced
+func newStoredMovements(movements []movement, replaced []replacedEntry) storedMovements {
+	s := storedMovements{replaced: replaced}
 	var sum statement.Sum
 	entries := int64(0)
 	for _, m := range movements {
 		sum.Add(m.amount)
 		entries += m.entries
-		s.days, s.sums, s.counts = append(s.days, m.day), append(s.sums, sum.String()), append(s.counts, entries)
+		s.upToDays = append(s.upToDays, movement{m.day, entries, sum.String()})
 	}
 	return s
 }
 
 // upTo returns the sum and the number of entries of all days up to one, included.
 func (s storedMovements) upTo(day string) (sum string, entries int64) {
-	n, found := slices.BinarySearchFunc(s.days, day, strings.Compare)
+	n, found := slices.BinarySearchFunc(s.upToDays, day, func(m movement, day string) int { return strings.Compare(m.day, day) })
 	if found {
 		n++
 	}
 	if n == 0 {
 		return "0", 0
 	}
-	return s.sums[n-1], s.counts[n-1]
+	return s.upToDays[n-1].amount, s.upToDays[n-1].entries
 }
 
 // matches reports whether the stored entries of a statement's days have the sum and number of those that it lists.
@@ -247,7 +244,7 @@ func (s storedMovements) matches(t *storedStatement) bool {
 
 // balanceAfter is the balance that the entries of some days lead to; empty if no entries are known.
 func (s storedMovements) balanceAfter(balance, from, to string) string {
-	if len(s.days) == 0 {
+	if len(s.upToDays) == 0 {
 		return ""
 	}
 	until, _ := s.upTo(to)

@@ -94,10 +94,13 @@ func (b *balancedStatements) openingsAfter(day string) (openings map[string]bool
 	return openings, from
 }
 
-// decidedBy returns the day of the next statement, if that continues one of the versions of a statement.
-func (b *balancedStatements) decidedBy(s *storedStatement) (day string, decided bool) {
+// decidedBy returns the day of the next statement, if that continues one of the versions of a statement; else it is empty.
+func (b *balancedStatements) decidedBy(s *storedStatement) string {
 	openings, day := b.openingsAfter(s.To)
-	return day, slices.ContainsFunc(b.sameDays[span{s.From, s.To, s.Opening}], func(v *storedStatement) bool { return openings[v.Closing] })
+	if slices.ContainsFunc(b.sameDays[span{s.From, s.To, s.Opening}], func(v *storedStatement) bool { return openings[v.Closing] }) {
+		return day
+	}
+	return ""
 }
 
 // isContinued reports whether another statement of the same days opens with the closing balance of s, or reaches it

@@ -16,10 +16,16 @@ const maxChains = 1000
 // pageAt is a page by the name of its statement, its number and its opening balance.
 type pageAt struct{ name, page, opening string }
 
-// pageChain is consecutive pages.
+// pageChain is consecutive pages of a statement, from the first one on.
 type pageChain struct {
 	whole storedStatement
 	last  *storedStatement
+}
+
+// length is how many pages have consecutive numbers: that of the last one.
+func (c *pageChain) length() int {
+	n, _ := strconv.Atoi(c.last.page) // only pages with a number are joined
+	return n
 }
 
 // wholeOfPages joins statements from pages that balance, whichever files contain them.
@@ -53,11 +59,7 @@ func wholeOfPages(proven []*storedStatement) (all []*storedStatement) {
 
 // next extends the chain with each version of the next page, one of those with the same closing balance, and at most so many.
 func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []pageChain) {
-	n, err := strconv.Atoi(c.last.page)
-	if err != nil {
-		return nil
-	}
-	candidates := slices.Clone(pages[pageAt{c.last.name(), strconv.Itoa(n + 1), c.whole.Closing}])
+	candidates := slices.Clone(pages[pageAt{c.last.name(), strconv.Itoa(c.length() + 1), c.whole.Closing}])
 	slices.SortFunc(candidates, func(a, b *storedStatement) int {
 		return cmp.Or(cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Place, b.Place))
 	})
@@ -76,30 +78,28 @@ func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []
 	return list
 }
 
-// pageSequence is consecutive pages of a statement, from the first one on.
-type pageSequence struct {
-	whole storedStatement
-	pages int
-	last  *storedStatement
-}
-
 // provenTogether joins one page of each number, from the first to a last one, wherever their entries lead from the
 // opening to the closing balance. left are the pages that are in no such sequence.
 func provenTogether(pages []*storedStatement) (all, left []*storedStatement) {
 	numbered := pagesByNumber(pages)
 	used := map[*storedStatement]bool{}
-	open := firstPages(numbered[1])
+	var open []pageChain
+	for _, same := range numbered[1] {
+		whole := same[0].asWhole()
+		whole.parts = slices.Clone(same)
+		open = append(open, pageChain{whole, same[0]})
+	}
 	for made := 0; len(open) > 0; {
 		b := open[len(open)-1]
 		open = open[:len(open)-1]
-		if b.isProven() {
-			all = append(all, &b.whole)
-			for _, p := range b.whole.parts {
+		if w := &b.whole; b.length() > 1 && !b.last.hasPageAfter && w.fault == "" && w.balanced() && w.addsUp() {
+			all = append(all, w)
+			for _, p := range w.parts {
 				used[p] = true
 			}
 			continue
 		}
-		for _, same := range numbered[b.pages+1] {
+		for _, same := range numbered[b.length()+1] {
 			if next, fits := b.withPage(same); fits && made < maxChains {
 				open = append(open, next)
 				made++
@@ -132,22 +132,13 @@ func pagesByNumber(pages []*storedStatement) map[int][][]*storedStatement {
 	return all
 }
 
-func firstPages(first [][]*storedStatement) (list []pageSequence) {
-	for _, same := range first {
-		whole := same[0].asWhole()
-		whole.parts = slices.Clone(same)
-		list = append(list, pageSequence{whole, 1, same[0]})
-	}
-	return list
-}
-
 // withPage adds the next page, unless it states other balances of the whole.
-func (b *pageSequence) withPage(same []*storedStatement) (next pageSequence, fits bool) {
+func (b *pageChain) withPage(same []*storedStatement) (next pageChain, fits bool) {
 	p := same[0]
 	if differ(b.whole.Opening, p.Opening) || differ(b.whole.Closing, p.Closing) {
 		return next, false
 	}
-	next = pageSequence{b.whole, b.pages + 1, p}
+	next = pageChain{b.whole, p}
 	next.whole.parts = slices.Clone(b.whole.parts)
 	next.whole.appendPage(p)
 	next.whole.parts = append(next.whole.parts, same[1:]...)
@@ -155,9 +146,3 @@ func (b *pageSequence) withPage(same []*storedStatement) (next pageSequence, fit
 }
 
 func differ(one, other string) bool { return one != "" && other != "" && one != other }
-
-// isProven reports whether the pages are a complete statement that balances.
-func (b *pageSequence) isProven() bool {
-	w := &b.whole
-	return b.pages > 1 && !b.last.hasPageAfter && w.fault == "" && w.balanced() && w.addsUp()
-}

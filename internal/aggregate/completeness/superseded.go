@@ -37,7 +37,6 @@ type versions struct {
 	balanced   balancedStatements
 }
 
-// replaced is a statement with the version that supersedes it.
 type replaced struct {
 	statement, by *storedStatement
 	reason        string // what does not balance
@@ -101,7 +100,8 @@ func (t *storedStatement) isVersion(by *storedStatement) bool {
 	if t.conflicts || t.Object == by.Object || numbered && (t.Number != by.Number || t.page != "" && by.page != "" && t.page != by.page) {
 		return false
 	}
-	if numbered && t.page != "" && by.hasPage(t.page) && daysNear(t, by) {
+	samePage := func(p *storedStatement) bool { return p.page == t.page }
+	if numbered && t.page != "" && slices.ContainsFunc(by.parts, samePage) && daysNear(t, by) {
 		return true
 	}
 	opens, closes := t.Opening == by.Opening, t.Closing == by.Closing
@@ -117,11 +117,6 @@ func (t *storedStatement) isVersion(by *storedStatement) bool {
 	return cut || opens && closes || (opens || closes) && t.content != "" && t.content == by.content && t.Entries == by.Entries
 }
 
-// hasPage reports whether it was joined from pages of which one has this number.
-func (t *storedStatement) hasPage(number string) bool {
-	return slices.ContainsFunc(t.parts, func(p *storedStatement) bool { return p.page == number })
-}
-
 // isStatedBy reports whether a statement in quarantine states the same. If both have a number, the days of the one in
 // quarantine may be wrong.
 func (t *storedStatement) isStatedBy(quarantined *Interval) bool {
@@ -129,13 +124,6 @@ func (t *storedStatement) isStatedBy(quarantined *Interval) bool {
 		return false
 	}
 	return t.Kind == quarantined.Kind && t.Number == quarantined.Number && t.Opening == quarantined.Opening && t.Closing == quarantined.Closing && t.Amount == quarantined.Amount && t.Entries == quarantined.Entries
-}
-
-func (v *versions) superseded() (list []Superseded) {
-	for _, g := range v.replaced {
-		list = append(list, superseded(g.statement, g.by, g.reason, changeOf(g.statement, g.by)))
-	}
-	return list
 }
 
 func superseded(s, by *storedStatement, reason, change string) Superseded {
@@ -196,13 +184,7 @@ type Page struct {
 type Whole struct {
 	Pages    []Page
 	From, To string // the days of it and of its entries
-}
-
-// Balanced is a statement that balances by itself. If another version of it balances too, the next statement decides.
-type Balanced struct {
-	Whole
-	Day     string // of the statement that decides
-	Decided bool
+	Decider  string // of a statement of which another version balances too: the day of the next statement, if that decides
 }
 
 // Replaced is a statement with the version that supersedes it.
@@ -211,7 +193,7 @@ type Replaced struct{ Statement, By Whole }
 // Decision says which statements of one account and kind of message count.
 type Decision struct {
 	Counting []Whole
-	Balanced []Balanced
+	Balanced []Whole // by themselves
 	Replaced []Replaced
 }
 
@@ -236,8 +218,8 @@ func (v *versions) decision() (d Decision) {
 		d.Counting = append(d.Counting, s.whole())
 	}
 	for _, s := range v.consistent {
-		b := Balanced{Whole: s.whole()}
-		b.Day, b.Decided = v.balanced.decidedBy(s)
+		b := s.whole()
+		b.Decider = v.balanced.decidedBy(s)
 		d.Balanced = append(d.Balanced, b)
 	}
 	for _, g := range v.replaced {

@@ -40,7 +40,7 @@ func detect(head []byte, institutions []*project.Institution, institution, scrat
 	if len(bytes.TrimSpace(head)) == 0 {
 		return Format{}, statement.Refuse(at, "the file is empty")
 	}
-	if isPacked(head) {
+	if isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic) {
 		return Format{}, statement.Refuse(at, "it is packed twice").Advise("unpack it, and import its files")
 	}
 	for _, f := range formats {

@@ -43,10 +43,6 @@ func isArchive(head []byte) bool {
 	return bytes.HasPrefix(head, zipMagic) || bytes.HasPrefix(head, emptyZipMagic)
 }
 
-func isPacked(head []byte) bool {
-	return isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic)
-}
-
 // PartFunc reads one part of a file: its name, the first bytes for detecting the format, and the content. An error ends the reading.
 type PartFunc func(name string, head []byte, in io.Reader) error
 
@@ -84,14 +80,14 @@ func unpack(f *diskFile, name string, read PartFunc) error {
 		if err != nil {
 			return read(name, nil, unreadable("unpack: %w", err))
 		}
-		return peekPart(name, &limitedReader{in: unpacked, left: new(int64(maxUnpacked))}, read)
+		return peekPart(name, limited(unpacked, new(int64(maxUnpacked))), read)
 	case bytes.HasPrefix(magic, zstdMagic):
 		unpacked, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(128<<20))
 		if err != nil {
 			return read(name, nil, unreadable("unpack: %w", err))
 		}
 		defer unpacked.Close()
-		return peekPart(name, &limitedReader{in: unpacked, left: new(int64(maxUnpacked))}, read)
+		return peekPart(name, limited(unpacked, new(int64(maxUnpacked))), read)
 	}
 	return peekPart(name, f, read)
 }
@@ -151,7 +147,7 @@ func readMember(name string, member *zip.File, left *int64, read PartFunc) error
 		return read(name, nil, unreadable("unpack: %w", err))
 	}
 	defer in.Close()
-	return peekPart(name, &limitedReader{in: in, left: left}, read)
+	return peekPart(name, limited(in, left), read)
 }
 
 // isHidden reports whether archivers added the member.
@@ -188,45 +184,38 @@ func Unreadable(in io.Reader) error {
 
 func (b unreadableFile) Read([]byte) (int, error) { return 0, failure.Wrap(failure.Data, b.err) }
 
-// limitedReader limits what an archive unpacks to; left is shared by its members.
-type limitedReader struct {
-	in   io.Reader
-	left *int64
+// limited limits what an archive unpacks to; left is shared by its members.
+func limited(in io.Reader, left *int64) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		if *left <= 0 {
+			return 0, statement.Refuse(statement.Place{Line: 1, Column: 1}, "the archive unpacks to more than %d GiB", maxUnpacked>>30)
+		}
+		n, err := in.Read(p[:min(int64(len(p)), *left)])
+		*left -= int64(n)
+		if err != nil && !errors.Is(err, io.EOF) {
+			err = unreadable("unpack: %w", err).err
+		}
+		return n, err
+	})
 }
 
-func (b *limitedReader) Read(p []byte) (int, error) {
-	if *b.left <= 0 {
-		return 0, statement.Refuse(statement.Place{Line: 1, Column: 1}, "the archive unpacks to more than %d GiB", maxUnpacked>>30)
-	}
-	n, err := b.in.Read(p[:min(int64(len(p)), *b.left)])
-	*b.left -= int64(n)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = unreadable("unpack: %w", err).err
-	}
-	return n, err
-}
+type readerFunc func(p []byte) (int, error)
 
-// contextReader is a reader that fails once its context is done, and reports the bytes that are read.
-type contextReader struct {
-	ctx      context.Context
-	in       io.Reader
-	progress func(bytes int64) // may be nil
-}
+func (read readerFunc) Read(p []byte) (int, error) { return read(p) }
 
-// WithContext returns a reader that fails once the context is done, and reports the bytes that are read.
+// WithContext returns a reader that fails once the context is done, and reports the bytes that are read to progress,
+// which may be nil.
 func WithContext(ctx context.Context, in io.Reader, progress func(bytes int64)) io.Reader {
-	return &contextReader{ctx, in, progress}
-}
-
-func (i *contextReader) Read(p []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := i.in.Read(p)
-	if i.progress != nil {
-		i.progress(int64(n))
-	}
-	return n, err
+	return readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		n, err := in.Read(p)
+		if progress != nil {
+			progress(int64(n))
+		}
+		return n, err
+	})
 }
 
 // SourceFile is an open file.

@@ -87,10 +87,14 @@ func EntryBase(h Account, s *statement.Statement, e *statement.Entry, reference,
 		strconv.FormatBool(e.Reversal), reference)
 }
 
-// MovementDigest digests what an entry moves, for the digest of a statement's entries. Texts are not part of it.
-func MovementDigest(base Digest, e *statement.Entry) Digest {
-	if !e.Unique {
+// MovementDigest digests what an entry moves, for the digest of a statement's entries; former is by the rules of earlier
+// versions. Texts are not part of it.
+func MovementDigest(base Digest, e *statement.Entry, former bool) Digest {
+	switch {
+	case !e.Unique, former && e.Shared:
 		return base
+	case former:
+		return Of("said", string(base[:]), e.Amount)
 	}
 	return Of("said", string(base[:]), statement.NormalAmount(e.Amount))
 }
@@ -137,26 +141,22 @@ func DetailID(entry Digest, n int64) Digest {
 // SlotID is the id under which the n-th entry of a base, or of a cut name, is kept in the stream of names, from 1.
 func SlotID(base Digest, n int) Digest { return Nth(Of("slot", string(base[:])), uint32(n)) }
 
-// FormerPart identifies a later part of a statement in several parts. Equal entries on different parts are different
-// ones, even if the parts come in separate files. Entries with a reference do not depend on the part, so that a
-// statement that is split differently yields the same entries.
-func FormerPart(s *statement.Statement, intermediate string) string {
-	switch {
-	case statement.IsLaterPage(s.Page):
-		return s.Number + "/" + s.Page
-	case intermediate != "":
-		return s.Number + "/" + s.Page + "/" + intermediate
-	}
-	return ""
-}
-
 // FormerBase digests the content of an entry without its text, which banks reword. Equal entries are distinguished by how
-// often the file has listed them: see package rows. within identifies the statement, for an entry without a booking day.
-func FormerBase(s *statement.Statement, e *statement.Entry, part, within string) Digest {
+// often the file has listed them: see package rows. within identifies the statement, for an entry without a booking day;
+// intermediate is the balance that a later part of a statement in several parts opens with.
+func FormerBase(s *statement.Statement, e *statement.Entry, intermediate, within string) Digest {
 	if e.Unique && !e.Shared {
 		return Of("unique", string(s.Kind), ServicerScope(s), s.Account, e.Reference)
 	}
-	scope := ""
+	// Equal entries on different parts are different ones, even if the parts come in separate files. Entries with a
+	// reference do not depend on the part, so that a statement that is split differently yields the same entries.
+	scope, part := "", ""
+	switch {
+	case statement.IsLaterPage(s.Page):
+		part = s.Number + "/" + s.Page
+	case intermediate != "":
+		part = s.Number + "/" + s.Page + "/" + intermediate
+	}
 	switch {
 	case e.Reference != "" && e.Booked != "":
 		part = ""
@@ -167,12 +167,4 @@ func FormerBase(s *statement.Statement, e *statement.Entry, part, within string)
 	}
 	return Of(string(s.Kind), ServicerScope(s), s.Account, part, scope, e.Booked, e.Value, e.Amount, e.Currency, e.Status,
 		strconv.FormatBool(e.Reversal), e.Reference, e.Own, e.Code)
-}
-
-// FormerMovementDigest is MovementDigest by the former rules.
-func FormerMovementDigest(base Digest, e *statement.Entry) Digest {
-	if !e.Unique || e.Shared {
-		return base
-	}
-	return Of("said", string(base[:]), e.Amount)
 }

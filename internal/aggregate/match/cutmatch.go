@@ -56,12 +56,10 @@ func (c *cutEntries) addFound(at cutAt, id identity.Digest) {
 	}
 }
 
-// has reports whether an entry has a name of a form.
 func (c *cutEntries) has(id identity.Digest, f rows.Form) bool {
 	return slices.ContainsFunc(c.names[id], func(n rows.CutName) bool { return n.Form == f })
 }
 
-// addName adds a name to an entry, unless it has it already.
 func (c *cutEntries) addName(n *rows.NamedEntry, id identity.Digest, fresh func(n *rows.NamedEntry, id, slot identity.Digest) error) error {
 	if slices.Contains(c.names[id], n.Cut) {
 		return nil
@@ -131,11 +129,7 @@ const cutKnown = "statements/cut-known"
 
 // searchOnce writes rows for the stream of names, derived from stored events, and records under a key that they exist.
 func (s *Names) searchOnce(ctx context.Context, key, name string, write func(ctx context.Context, to *bufio.Writer) (written int64, err error)) error {
-	searched := false
-	err := s.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
-		searched, err = tx.Get(key, new(bool))
-		return err
-	})
+	searched, err := imported.HasFlag(ctx, s.Catalog, key)
 	if err != nil || searched {
 		return err
 	}

@@ -100,11 +100,11 @@ func (m *matching) add(n *rows.NamedEntry, s slot) error {
 // assign gives an entry the id of one that is stored, or about to be.
 func (m *matching) assign(n *rows.NamedEntry, id identity.Digest) error {
 	m.used[id] = true
-	if m.onSibling != nil && m.bases[n.Base].cancelled {
-		m.onSibling(id)
+	if m.OnSibling != nil && m.bases[n.Base].cancelled {
+		m.OnSibling(id)
 	}
 	if n.ID != id {
-		m.rename(n.File, n.ID, id)
+		m.renamed.Add(n.File, n.ID, id)
 	}
 	if l := &m.listings[n.Listing]; n.Listed && distinguishes(l, n.Day, m.bases[n.Base].byID[id]) {
 		if err := m.add(n, m.slotOf(n, id)); err != nil {

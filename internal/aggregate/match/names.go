@@ -11,13 +11,11 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"bursar/internal/aggregate/identity"
 	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
-	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/project"
 )
@@ -30,7 +28,7 @@ type Names struct {
 	Dir     string   // for files of rows
 	Stale   []string // objects that are read again: their stored entries are not matched in other words
 
-	OnSibling func(id identity.Digest) // as resolver.onSibling
+	OnSibling func(id identity.Digest) // reports an entry of a base of which some entries were cancelled; may be nil
 }
 
 // Resolve gives the entries of all spools the ids by which they are stored, and returns the new rows of the stream.
@@ -47,22 +45,16 @@ func (s *Names) Resolve(ctx context.Context, spools []*rows.Spool, names *rows.N
 			slots.Name = parts[0].Name
 		}
 	}
-	renamed := rows.Renamings{}
+	r := &resolver{Names: s, listings: names.Listings, renamed: rows.Renamings{}}
 	err := rows.WriteFile(slots.Path, func(to *bufio.Writer) error {
-		matching := &resolver{
-			listings: names.Listings, stored: s.storedSlots, rename: renamed.Add, onSibling: s.OnSibling,
-			addSlot: func(n *rows.NamedEntry, id, slot identity.Digest) error {
-				slots.Rows++
-				_, err := to.Write(slotRow(n, id, slot, &names.Listings[n.Listing]))
-				return err
-			},
-		}
-		return names.Passes(func(list []rows.NamedEntry) error { return matching.resolve(ctx, list) })
+		r.to = to
+		return names.Passes(func(list []rows.NamedEntry) error { return r.resolve(ctx, list) })
 	})
 	if err != nil {
 		return nil, fmt.Errorf("match entries: %w", err)
 	}
-	return slots, renamed.Apply(spools)
+	slots.Rows = r.added
+	return slots, r.renamed.Apply(spools)
 }
 
 func slotRow(n *rows.NamedEntry, id, slot identity.Digest, s *rows.Listing) rows.Row {
@@ -87,7 +79,6 @@ func slotRow(n *rows.NamedEntry, id, slot identity.Digest, s *rows.Listing) rows
 	return r
 }
 
-// slots finds the stored entries of some bases.
 func (s *Names) slots(ctx context.Context, bases []identity.Digest) (map[identity.Digest][]slot, error) {
 	stream := s.Project.Stream(project.NameStream)
 	baseOf, batches := map[string]identity.Digest{}, map[uint64]bool{}
@@ -192,11 +183,7 @@ func (s *Names) readSlots(ctx context.Context, stream *project.Stream, bases map
 	}
 	sql := "SELECT id, entry, before, statement, page, opening, closing, first_day, last_day, form, sixteenth, booked_day, value_day FROM (" + event.ViewSQL(s.ObjectFiles, stream, batches) + ")"
 	if len(bases) <= maxLookedUp {
-		literals := make([]string, 0, len(bases))
-		for id := range bases {
-			literals = append(literals, duck.Literal(id))
-		}
-		sql += " WHERE id IN (" + strings.Join(literals, ", ") + ")"
+		sql += " WHERE id IN (" + imported.SQLList(slices.Collect(maps.Keys(bases))...) + ")"
 	}
 	found := map[identity.Digest][]slot{}
 	err = imported.Query(ctx, s.ObjectFiles, s.Duck, sql, func(row []string) error {

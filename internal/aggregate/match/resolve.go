@@ -5,6 +5,7 @@
 package match
 
 import (
+	"bufio"
 	"context"
 	"slices"
 
@@ -24,14 +25,20 @@ type slot struct {
 
 // resolver gives entries the ids by which they are stored.
 type resolver struct {
-	listings  []rows.Listing
-	stored    func(ctx context.Context, bases []identity.Digest) (map[identity.Digest][]slot, error)
-	addSlot   func(n *rows.NamedEntry, id, slot identity.Digest) error // adds a slot for an entry that is not stored yet under the name at hand
-	rename    func(file uint32, from, to identity.Digest)              // reports an entry that gets another id than that of its content
-	onSibling func(id identity.Digest)                                 // reports an entry of a base of which some entries were cancelled; may be nil
+	*Names
+	listings []rows.Listing
+	renamed  rows.Renamings // entries that get another id than that of their content
+	to       *bufio.Writer  // the new slots
+	added    int64          // their number
 }
 
-// resolve handles all entries of some groups.
+// addSlot adds a slot for an entry that is not stored yet under the name at hand.
+func (r *resolver) addSlot(n *rows.NamedEntry, id, slot identity.Digest) error {
+	r.added++
+	_, err := r.to.Write(slotRow(n, id, slot, &r.listings[n.Listing]))
+	return err
+}
+
 func (r *resolver) resolve(ctx context.Context, list []rows.NamedEntry) error {
 	slices.SortStableFunc(list, func(a, b rows.NamedEntry) int { return slices.Compare(a.Group[:], b.Group[:]) })
 	var lookedUp []identity.Digest
@@ -41,7 +48,7 @@ func (r *resolver) resolve(ctx context.Context, list []rows.NamedEntry) error {
 		}
 	}
 	slices.SortFunc(lookedUp, func(a, b identity.Digest) int { return slices.Compare(a[:], b[:]) })
-	stored, err := r.stored(ctx, slices.Compact(lookedUp))
+	stored, err := r.storedSlots(ctx, slices.Compact(lookedUp))
 	if err != nil {
 		return err
 	}
@@ -58,7 +65,6 @@ func (r *resolver) resolve(ctx context.Context, list []rows.NamedEntry) error {
 	return nil
 }
 
-// resolveGroup handles the entries of one group, statement by statement.
 func (r *resolver) resolveGroup(list []rows.NamedEntry, stored map[identity.Digest][]slot) error {
 	m := &matching{resolver: r, bases: map[identity.Digest]*baseEntries{}}
 	for i := range list {
@@ -111,7 +117,6 @@ type baseEntries struct {
 	byID      map[identity.Digest][]slot // by entry: one for each statement that lists it and keeps it apart from others
 }
 
-// load adds the stored slots of an entry's base and cut names.
 func (m *matching) load(n *rows.NamedEntry, stored map[identity.Digest][]slot) {
 	b := m.bases[n.Base]
 	if b == nil {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"maps"
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
@@ -82,9 +83,7 @@ func (v *Versions) Flush(ctx context.Context) error {
 		}
 	}
 	found, err := v.find(ctx, days)
-	for d, slots := range found {
-		v.known[d] = slots
-	}
+	maps.Copy(v.known, found)
 	for i := 0; i < len(v.waiting) && err == nil; i++ {
 		err = v.addOne(&v.waiting[i])
 	}

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
@@ -19,13 +18,8 @@ import (
 	"bursar/internal/project"
 )
 
-// Sink receives the rows of the built-in streams, and the entries and statements that the rows are matched by.
-type Sink interface {
-	Write(stream string, r Row) error
-	NewListing() (at uint32)         // announces the statement that begins, and numbers it
-	SetListing(at uint32, l Listing) // describes statement number at, once it has ended
-	AddNamed(n *NamedEntry) error    // adds an entry of that statement
-}
+// Sink receives the rows of the built-in streams. A row is valid until the call returns.
+type Sink func(stream string, r Row) error
 
 // Origin is the file that rows come from.
 type Origin struct {
@@ -43,6 +37,7 @@ type Builder struct {
 	reports
 	failed         error // the first error: what comes after it has no effect
 	out            Sink
+	names          *NameSpool // the entries and statements that the rows are matched by; nil if they are not matched
 	rules          rules.Set
 	occurrences    *occurrences
 	format         string                            // of the file's statements
@@ -84,10 +79,11 @@ var rowBuilders = sync.Pool{New: func() any {
 	}}
 }}
 
-// NewBuilder gets a row builder from the pool; the caller releases it. left is the memory budget that remains to the import.
-func NewBuilder(o Origin, to Sink, by rules.Set, left *Limits, given map[identity.Digest]rules.Binding) *Builder {
+// NewBuilder gets a row builder from the pool; the caller releases it. names may be nil: then nothing is matched with the
+// rows. left is the memory budget that remains to the import.
+func NewBuilder(o Origin, to Sink, names *NameSpool, by rules.Set, left *Limits, given map[identity.Digest]rules.Binding) *Builder {
 	t := rowBuilders.Get().(*Builder) //nolint:errcheck // the pool holds nothing else
-	*t = Builder{reports: reports{budget: left}, importBindings: given, out: to, rules: by, occurrences: t.occurrences, balances: t.balances[:0], row: t.row, statementCols: t.statementCols, fileCols: t.fileCols[:0], transactions: t.transactions}
+	*t = Builder{reports: reports{budget: left}, importBindings: given, out: to, names: names, rules: by, occurrences: t.occurrences, balances: t.balances[:0], row: t.row, statementCols: t.statementCols, fileCols: t.fileCols[:0], transactions: t.transactions}
 	t.fileCols.Text("file", o.File)
 	t.fileCols.Text("object", o.Object)
 	t.fileCols = append(t.fileCols, strings.Repeat(" ", o.Readings)...)
@@ -124,12 +120,6 @@ func (t *Builder) Summary() Summary {
 	return s
 }
 
-// Notice keeps a notice.
-func (t *Builder) Notice(n *statement.Notice) error {
-	t.notice(n)
-	return nil
-}
-
 // Begin starts a statement.
 func (t *Builder) Begin(s *statement.Statement) error {
 	t.stmt, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
@@ -140,15 +130,21 @@ func (t *Builder) Begin(s *statement.Statement) error {
 	t.statementCols.Stated("kind", string(s.Kind))
 	t.statementCols.Text("servicer", t.name.Servicer)
 	t.statementCols.Stated("account", t.name.Account)
-	t.recordBindings(s)
+	if !s.IBAN && !t.rules.Former {
+		t.recordBinding(rules.AccountAspect, s)
+	}
+	switch {
+	case s.IsOFX():
+		t.recordBinding(rules.FITIDsAspect, s)
+	case t.rules.CSVInstitution(s.Format) != nil:
+		t.recordBinding(rules.ReferencesAspect, s)
+		t.recordBinding(rules.MappingAspect, s)
+	}
 	return t.failed
 }
 
-// fail keeps the first error.
 func (t *Builder) fail(err error) {
-	if t.failed == nil {
-		t.failed = err
-	}
+	t.failed = cmp.Or(t.failed, err)
 }
 
 // Balance keeps a balance until the statement ends.
@@ -171,7 +167,11 @@ func (t *Builder) Entry(e *statement.Entry) error {
 		t.byCurrency = currencies(t.balances)
 		head := t.headDigest()
 		t.occurrences.begin(head)
-		t.undatedScope = t.scopeOfUndated(head)
+		if b := boundsOf(t.balances); b.booked && b.opening >= 0 && b.closing >= 0 { // the same when it is sent again
+			t.undatedScope = head.String()
+		} else {
+			t.undatedScope = identity.MessageID(t.stmt)
+		}
 	}
 	t.entryCount++
 	t.entry, t.details = e, ledger{}
@@ -184,7 +184,11 @@ func (t *Builder) Entry(e *statement.Entry) error {
 		t.base = identity.EntryBase(t.name, t.stmt, e, t.reference(e), t.undatedScope)
 		return t.failed
 	}
-	t.base = identity.FormerBase(t.stmt, e, identity.FormerPart(t.stmt, t.intermediateOpening()), t.undatedScope)
+	intermediate := "" // the balance that a later part of a statement opens with
+	if len(t.balances) > 0 && t.balances[0].Subtype == openingMT940 {
+		intermediate = t.balances[0].Amount
+	}
+	t.base = identity.FormerBase(t.stmt, e, intermediate, t.undatedScope)
 	t.id = t.base
 	if e.Unique && !e.Shared {
 		return t.failed
@@ -276,7 +280,7 @@ func (t *Builder) writeRow(stream string, at statement.Place) {
 
 func (t *Builder) write(stream string) {
 	if t.failed == nil {
-		t.failed = t.out.Write(stream, t.row)
+		t.failed = t.out(stream, t.row)
 	}
 }
 
@@ -297,16 +301,3 @@ func (t *Builder) amount(text string) string {
 
 // label is the name of the statement that its rows show to people.
 func (t *Builder) label() string { return cmp.Or(t.stmt.Reference, t.stmt.Number) }
-
-// entryDay is the day that an entry counts for: its booking day, else the statement's day as far as it is known at that point.
-func (t *Builder) entryDay(e *statement.Entry) string {
-	return cmp.Or(e.Booked, t.stmt.To, dateOf(t.stmt.Created), e.Value)
-}
-
-// dateOf is the date part of a timestamp, as it is written.
-func dateOf(created string) string {
-	if len(created) < len(time.DateOnly) {
-		return ""
-	}
-	return created[:len(time.DateOnly)]
-}

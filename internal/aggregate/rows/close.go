@@ -27,7 +27,6 @@ func (t *Builder) End() error {
 	return t.failed
 }
 
-// close writes the balances and the statement of one currency.
 func (t *Builder) close() {
 	b := boundsOf(t.balances)
 	t.entries.checkTotals(t.stmt, t.balances, b)

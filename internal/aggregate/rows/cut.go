@@ -4,6 +4,7 @@ package rows
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -23,15 +24,6 @@ const (
 
 // forms are their names in the stream of names.
 var forms = [...]string{CutForm: "cut", ExactForm: "exact", LongForm: "long"}
-
-func formNamed(name string) Form {
-	for f := CutForm; f <= LongForm; f++ {
-		if forms[f] == name {
-			return f
-		}
-	}
-	return 0
-}
 
 // A bank reference of :61: has 16 characters (16x). A longer reference is cut to its first 16 characters, or by the
 // translation rules of CBPR+ to its first 15 and a mark.
@@ -93,17 +85,6 @@ func (c CutName) agrees(o CutName) bool {
 	return (!booked || c.booked == o.booked) && (!value || c.value == o.value)
 }
 
-// keys are the keys that the name is found by: its value date, if it has one. Names of 16 characters are also found by
-// their booking day, because the longer one may have no value date.
-func (c CutName) keys(group identity.Digest) []identity.Digest {
-	first := cmp.Or(c.value, c.booked)
-	keys := []identity.Digest{identity.Of("cut", string(group[:]), first)}
-	if second := cmp.Or(c.booked, c.value); c.Form != LongForm && second != first {
-		keys = append(keys, identity.Of("cut", string(group[:]), second))
-	}
-	return keys
-}
-
 // GroupOf digests what entries share of which one may have the cut reference of another: account, money, and the first
 // 15 characters of the reference.
 func GroupOf(kind, servicer, account, amount, currency, status, reversal, begins string) identity.Digest {
@@ -137,13 +118,20 @@ func (c CutName) Write(r *Row) {
 // StoredCutName reads these columns.
 func StoredCutName(row []string) CutName {
 	last, _ := utf8.DecodeRuneInString(row[1])
-	return CutName{Form: formNamed(row[0]), Last: last, booked: row[2], value: row[3]}
+	return CutName{Form: Form(max(0, slices.Index(forms[:], row[0]))), Last: last, booked: row[2], value: row[3]}
 }
 
-// CutKeys are the keys of an entry's cut name.
+// CutKeys are the keys that an entry's cut name is found by: its value date, if it has one. Names of 16 characters are
+// also found by their booking day, because the longer one may have no value date.
 func (n *NamedEntry) CutKeys() []identity.Digest {
-	if n.Cut.Form == 0 {
+	c := &n.Cut
+	if c.Form == 0 {
 		return nil
 	}
-	return n.Cut.keys(n.Group)
+	first := cmp.Or(c.value, c.booked)
+	keys := []identity.Digest{identity.Of("cut", string(n.Group[:]), first)}
+	if second := cmp.Or(c.booked, c.value); c.Form != LongForm && second != first {
+		keys = append(keys, identity.Of("cut", string(n.Group[:]), second))
+	}
+	return keys
 }

@@ -48,7 +48,7 @@ func (l *ledger) add(amount, currency string, at statement.Place) {
 
 // addEntry adds an entry at its end, and checks it against its details.
 func (l *ledger) addEntry(t *Builder, e *statement.Entry) {
-	l.content.Plus(t.rules.MovementDigest(t.base, e))
+	l.content.Plus(identity.MovementDigest(t.base, e, t.rules.Former))
 	l.details += t.details.all
 	if difference := t.details.compareDetails(e); difference != "" {
 		l.addFault(e.Place, "%s", difference)
@@ -84,7 +84,6 @@ func (l *ledger) addEntry(t *Builder, e *statement.Entry) {
 	}
 }
 
-// addDay extends the range of days by that of an entry.
 func (l *ledger) addDay(day string, at statement.Place) {
 	if day == l.last && day != "" {
 		return // most entries of a statement have the same day

@@ -1,15 +1,21 @@
-// Rows of the built-in streams, as the JSON lines that intake reads.
+// Rows of the built-in streams, as the JSON lines that intake reads; and rewrites those of entries that are stored under another id.
 
 package rows
 
 import (
+	"bufio"
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"strconv"
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
 	"bursar/internal/column"
 	"bursar/internal/event"
+	"bursar/internal/project"
 )
 
 // Row is a JSON line that is being written. Values that a file does not state are omitted.
@@ -18,14 +24,12 @@ type Row []byte
 // Begin begins a row.
 func (r *Row) Begin() { *r = append((*r)[:0], '{') }
 
-// next separates a column from the previous one.
 func (r *Row) next() {
 	if n := len(*r); n > 0 && (*r)[n-1] != '{' {
 		*r = append(*r, ',')
 	}
 }
 
-// columns appends columns that are already written.
 func (r *Row) columns(written Row) {
 	r.next()
 	*r = append(*r, written...)
@@ -81,3 +85,101 @@ func (r *Row) refused(why *statement.Refusal) {
 
 // End ends the row.
 func (r *Row) End() { *r = append(*r, '}', '\n') }
+
+// Renamings are the other ids of entries, by file.
+type Renamings map[uint32]map[identity.Digest]identity.Digest
+
+// Add renames an entry of a file.
+func (m Renamings) Add(file uint32, from, to identity.Digest) {
+	if m[file] == nil {
+		m[file] = map[identity.Digest]identity.Digest{}
+	}
+	m[file][from] = to
+}
+
+// Offsets of ids in spooled rows.
+const (
+	IDAt    = len(`{"id":"`)
+	entryAt = IDAt + 2*len(identity.Digest{}) + len(`","entry":"`)
+)
+
+// Apply rewrites the rows of entries and their details.
+func (m Renamings) Apply(spools []*Spool) error {
+	if len(m) == 0 {
+		return nil
+	}
+	for _, s := range spools {
+		for _, stream := range []string{project.EntryStream, project.DetailStream} {
+			if err := m.rewrite(s.Files[stream], stream == project.DetailStream); err != nil {
+				return fmt.Errorf("spool rows: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// rewrite rewrites one file. Its size stays the same.
+func (m Renamings) rewrite(f *Spooled, details bool) (err error) {
+	in, err := os.Open(f.Path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	err = WriteFile(f.Path+".new", func(to *bufio.Writer) error {
+		r := renaming{Renamings: m, details: details}
+		lines := bufio.NewReaderSize(in, 1<<16)
+		at := 0
+		for n := range f.Rows {
+			for ; at < len(f.fileStarts) && f.fileStarts[at].row <= n; at++ {
+				r.file = f.fileStarts[at].file
+			}
+			line, err := lines.ReadBytes('\n')
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			if err != nil {
+				return err
+			}
+			if _, err := to.Write(r.row(line)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = os.Rename(f.Path+".new", f.Path)
+	}
+	return err
+}
+
+type renaming struct {
+	Renamings
+	details bool
+	file    uint32
+	entry   identity.Digest // of the previous detail
+	n       int64           // number of that detail
+}
+
+func (r *renaming) row(line []byte) []byte {
+	if !r.details {
+		r.replace(line, IDAt, identity.Decode(line, IDAt))
+		return line
+	}
+	entry := identity.Decode(line, entryAt)
+	r.n++
+	if entry != r.entry || identity.Decode(line, IDAt) != identity.DetailID(entry, r.n) {
+		r.entry, r.n = entry, 1
+	}
+	if to, renamed := r.Renamings[r.file][entry]; renamed {
+		id := identity.DetailID(to, r.n)
+		hex.Encode(line[IDAt:], id[:])
+	}
+	r.replace(line, entryAt, entry)
+	return line
+}
+
+func (r *renaming) replace(line []byte, at int, id identity.Digest) {
+	if to, renamed := r.Renamings[r.file][id]; renamed {
+		hex.Encode(line[at:], to[:])
+	}
+}

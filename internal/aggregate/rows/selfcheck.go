@@ -1,4 +1,4 @@
-// Checks a statement against its own balances and totals, and collects its faults.
+// Checks a statement against its own balances and totals, and keeps faults, notices and bindings within the limits of an import.
 
 package rows
 
@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/rules"
 )
 
 // checkTotals checks the entries against the balances and totals that the bank states, and keeps the first faults with both figures.
@@ -123,4 +125,121 @@ func (l *ledger) otherReading(missing statement.Sum) string {
 	}
 	return "; with its reversals read by the direction of the entries that they take back it would hold: if the bank writes them so, declare " +
 		"`reversals: original` for the institution"
+}
+
+// Limits bound the memory of an import. The budget that all files share shrinks as files are read.
+type Limits struct {
+	Reports  int // bytes of the notices and faults of all files
+	Bindings int // bytes of the bindings of all files
+	Balances int // bytes of the balances of one statement
+}
+
+// DefaultLimits are those of an import.
+var DefaultLimits = Limits{Reports: 16 << 20, Bindings: 512 << 20, Balances: 16 << 20}
+
+const (
+	maxReports    = 10_000 // notices of a file, and likewise faults
+	valueOverhead = 100    // approximate memory of a value in addition to its text
+)
+
+// reports are the notices and faults of a file. Those beyond the limits are only counted.
+type reports struct {
+	budget  *Limits
+	notices []statement.Notice
+	faults  []string
+
+	moreNotices, moreFaults int64
+}
+
+// takes reports whether another report of some bytes is kept.
+func (r *reports) takes(kept, bytes int) bool {
+	if kept >= maxReports || bytes > r.budget.Reports {
+		return false
+	}
+	r.budget.Reports -= bytes
+	return true
+}
+
+// Notice keeps a notice.
+func (r *reports) Notice(n *statement.Notice) error {
+	size := valueOverhead
+	for i := range n.Fields {
+		size += valueOverhead + min(len(n.Fields[i].Name), statement.MaxValueLength) + min(len(n.Fields[i].Value), statement.MaxValueLength)
+	}
+	if !r.takes(len(r.notices), size) {
+		r.moreNotices += max(n.Count, 1)
+		return nil
+	}
+	kept := statement.Notice{Place: n.Place, What: statement.Brief(n.What, statement.MaxValueLength), Count: n.Count}
+	for _, f := range n.Fields {
+		kept.Fields = append(kept.Fields, statement.Field{Name: statement.Brief(f.Name, statement.MaxValueLength), Value: statement.Brief(f.Value, statement.MaxValueLength)})
+	}
+	r.notices = append(r.notices, kept)
+	return nil
+}
+
+func (r *reports) fault(account, day, fault string) {
+	text := statement.Brief(fmt.Sprintf("account %s, %s: %s", statement.Brief(account, statement.MaxValueLength), day, fault), 2*statement.MaxTextLength)
+	if !r.takes(len(r.faults), valueOverhead+len(text)) {
+		r.moreFaults++
+		return
+	}
+	r.faults = append(r.faults, strings.Clone(text))
+}
+
+// all returns the reports, with the number of those left out.
+func (r *reports) all() ([]statement.Notice, []string) {
+	notices, faults := r.notices, r.faults
+	if r.moreNotices > 0 {
+		notices = append(notices, statement.Notice{What: "further notices", Count: r.moreNotices})
+	}
+	if r.moreFaults > 0 {
+		faults = append(faults, fmt.Sprintf("and %d more of its statements do not hold", r.moreFaults))
+	}
+	return notices, faults
+}
+
+// maxNumberLength is the maximum length of an account's source, number and currency; longer ones are not bound.
+const maxNumberLength = 100
+
+func (t *Builder) recordBinding(what rules.Aspect, s *statement.Statement) {
+	g := t.rules.Bind(what, s, t.name)
+	if len(g.Source)+len(g.Number)+len(g.Currency) > maxNumberLength {
+		return
+	}
+	subject := g.Subject()
+	if t.fileBindings[subject] {
+		return
+	}
+	_, known := t.importBindings[subject]
+	size := valueOverhead / 2 // approximate memory of its subject, and of the binding itself
+	if !known {
+		size += 4 * valueOverhead
+	}
+	if t.budget.Bindings -= size; t.budget.Bindings < 0 {
+		t.fail(statement.Refuse(s.Place, "the files of the import have too many accounts without an IBAN").Advise(
+			"import fewer files at a time, or divide this one"))
+		return
+	}
+	if t.fileBindings == nil {
+		t.fileBindings = map[identity.Digest]bool{}
+	}
+	t.fileBindings[subject] = true
+	if !known {
+		g.Source, g.Number, g.Currency = strings.Clone(g.Source), strings.Clone(g.Number), strings.Clone(g.Currency) // substrings would keep a longer text in memory
+		g.Value, g.Servicer = strings.Clone(g.Value), strings.Clone(g.Servicer)
+		t.importBindings[subject] = g
+	}
+}
+
+// readReversal negates a reversal with the original direction, so that it is what the account moved by, and notes the
+// binding that it depends on.
+func (t *Builder) readReversal(e *statement.Entry) {
+	if t.negated = e.Reversal && t.originalReversals; t.negated {
+		e.Amount = statement.Negate(e.Amount)
+	}
+	if e.Reversal && !t.reversalsNoted && t.stmt.IsCAMT() {
+		t.reversalsNoted = true
+		t.recordBinding(rules.ReversalsAspect, t.stmt)
+	}
 }

@@ -84,18 +84,6 @@ func (s *Spool) Write(stream string, r Row) error {
 // IsFull reports whether the next file begins another spool.
 func (s *Spool) IsFull() bool { return s.fileCount >= maxSpoolFiles }
 
-// NewListing announces a statement.
-func (s *Spool) NewListing() uint32 {
-	s.names.Listings = append(s.names.Listings, Listing{})
-	return uint32(len(s.names.Listings) - 1)
-}
-
-// SetListing describes a statement.
-func (s *Spool) SetListing(at uint32, l Listing) { s.names.Listings[at] = l }
-
-// AddNamed adds an entry with what identifies it.
-func (s *Spool) AddNamed(n *NamedEntry) error { return s.names.add(n) }
-
 // End commits the rows written since begin as those of a file with this name.
 func (s *Spool) End(name string) {
 	s.fileCount++

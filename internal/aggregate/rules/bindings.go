@@ -186,12 +186,6 @@ func mappingText(i *project.Institution) string {
 	return string(text)
 }
 
-// DeclaresTotals reports whether the institution whose CSV files have a format declares balances or control rows, which prove what they list.
-func (r *Set) DeclaresTotals(format string) bool {
-	i := r.CSVInstitution(format)
-	return i != nil && (i.CSV.Columns.Balance != "" || i.CSV.Control != nil)
-}
-
 func formsOf(forms []project.Form) (texts []string) {
 	for _, f := range forms {
 		texts = append(texts, f.Before+"\x00"+f.After)
@@ -229,7 +223,6 @@ func remapped(was, now string) string {
 	return changed
 }
 
-// declaredAs formats how a key of a mapping is declared, for a message.
 func declaredAs(mapping, key string) string {
 	var keys map[string][]string
 	_ = json.Unmarshal([]byte(mapping), &keys) // an unreadable mapping is shown as nothing

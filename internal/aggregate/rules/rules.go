@@ -12,6 +12,7 @@ import (
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // Set is the rules of a project. A project whose entries an earlier version imported keeps its rules, so that entries
@@ -57,14 +58,6 @@ func (r *Set) PreviousDay(s *statement.Statement, day time.Time) time.Time {
 	return before
 }
 
-// MovementDigest digests what an entry moves, for the digest of a statement's entries.
-func (r *Set) MovementDigest(base identity.Digest, e *statement.Entry) identity.Digest {
-	if r.Former {
-		return identity.FormerMovementDigest(base, e)
-	}
-	return identity.MovementDigest(base, e)
-}
-
 // HasOriginalReversals reports whether the reversals of a statement are declared to have the direction of the reversed entries.
 func (r *Set) HasOriginalReversals(s *statement.Statement) bool {
 	i := r.project.InstitutionOf(s.Servicer, s.Account)
@@ -88,16 +81,11 @@ func (r *Set) Account(s *statement.Statement) identity.Account {
 	if number := ibanOf(s.Account, s.Currency, r.declared); number != "" {
 		return identity.Account{Account: number}
 	}
-	return identity.Account{Servicer: servicerOf(s.Servicer), Account: s.Account}
-}
-
-// servicerOf normalizes a servicer's name: a BIC with the branch XXX is that of the whole bank (ISO 9362).
-func servicerOf(text string) string {
-	const bank, office = 8, "XXX"
-	if whole, is := strings.CutSuffix(text, office); is && len(whole) == bank {
-		return whole
+	servicer := s.Servicer
+	if bank, is := strings.CutSuffix(servicer, "XXX"); is && len(bank) == 8 { // a BIC with this branch is that of the whole bank (ISO 9362)
+		servicer = bank
 	}
-	return text
+	return identity.Account{Servicer: servicer, Account: s.Account}
 }
 
 var (
@@ -147,7 +135,8 @@ const minDigits = 6
 func declaredOf(first, second string, declared []string) (found string) {
 	for _, iban := range declared {
 		national := iban[4:]
-		made := second == "" && len(first) >= minDigits && endsWith(national, first) ||
+		number := strings.TrimLeft(first, "0")
+		made := second == "" && len(first) >= minDigits && number != "" && strings.HasSuffix(national, number) ||
 			second != "" && (isMadeOf(national, first, second) || isMadeOf(national, second, first))
 		if made && found != "" && found != iban {
 			return ""
@@ -164,8 +153,79 @@ func isMadeOf(national, bank, number string) bool {
 	return begins && strings.TrimLeft(rest, "0") == strings.TrimLeft(number, "0")
 }
 
-// endsWith reports whether an IBAN ends with a number, leading zeros aside.
-func endsWith(national, number string) bool {
-	number = strings.TrimLeft(number, "0")
-	return number != "" && strings.HasSuffix(national, number)
+// ChangeError says which declaration differs from before, and where.
+func (r *Set) ChangeError(was, now *Binding) *DeclaredError {
+	e := &DeclaredError{doc.Error{File: "institutions", Line: 1}}
+	fault := &e.Fault
+	at := func(i *project.Institution, what, value string) {
+		if i != nil {
+			fault.File, fault.Line = i.File, i.LineOf(what, value)
+		}
+	}
+	const advice = "what overlaps with it would count twice: declare it as it was, or import the originals of all that was read so again in one command, " +
+		"which takes the earlier reading back: `bursar import .bursar/objects/statements/*/*`"
+	switch was.Aspect {
+	case AccountAspect:
+		i, what, value := r.declarationOf(was, now)
+		at(i, what, value)
+		fault.Message = fmt.Sprintf("account %s in %q was imported as %s, and by the institutions that are declared it is %s: %s", was.Number, was.Currency,
+			was.describe(), now.describe(), advice)
+	case ReversalsAspect:
+		at(r.project.InstitutionOf(was.Source, was.Number), "reversals", "")
+		fault.Message = fmt.Sprintf("reversals of account %s were imported with `reversals: %s`, and it is declared to be %s: %s", was.Number, was.Value, now.Value, advice)
+	case FITIDsAspect:
+		at(r.project.InstitutionOf(was.Source, was.Number), "fitids", "")
+		fault.Message = fmt.Sprintf("account %s was imported with `fitids: %s`, and they are declared to be %s: %s", was.Number, was.Value, now.Value, advice)
+	case ReferencesAspect:
+		i := r.CSVInstitution(was.Source)
+		at(i, "csv.columns.reference", "")
+		if i != nil && i.CSV.Unique != (was.Value == uniqueReferences) {
+			at(i, "csv.unique", "")
+		}
+		fault.Message = fmt.Sprintf("CSV files of this institution were imported with %s, and it declares %s: %s", was.Value, now.Value, advice)
+	case MappingAspect:
+		key := remapped(was.Value, now.Value)
+		at(r.CSVInstitution(was.Source), "csv."+strings.TrimSuffix(strings.TrimSuffix(key, ".credit"), ".debit"), "")
+		fault.Message = fmt.Sprintf("CSV files of this institution were imported with %#q %s, and it declares %s: %s",
+			key, declaredAs(was.Value, key), declaredAs(now.Value, key), advice)
+	}
+	return e
+}
+
+// WithoutFiles adds the files that an import would have to read again.
+func (e *DeclaredError) WithoutFiles(files []string) *DeclaredError {
+	const most = 3
+	names := strings.Join(files[:min(len(files), most)], ", ")
+	if len(files) > most {
+		names += fmt.Sprintf(" and %d more", len(files)-most)
+	}
+	e.Fault.Message += "; this import does not read again: " + names
+	return e
+}
+
+func (g *Binding) describe() string {
+	if g.Servicer == "" {
+		return g.Value
+	}
+	return g.Value + " of " + g.Servicer
+}
+
+// declarationOf finds the declaration that changes a number's account: the declared account that it is or whose digits
+// it has, else the servicer of the CSV institution. It returns no institution if the declaration was removed.
+func (r *Set) declarationOf(was, now *Binding) (i *project.Institution, what, value string) {
+	for _, i := range r.project.Institutions {
+		for _, a := range i.Accounts {
+			number, iban := statement.AccountNumber(a)
+			if !iban || number == was.Value {
+				continue
+			}
+			if number == now.Value || ibanOf(was.Number, was.Currency, []string{number}) == number {
+				return i, "account", a
+			}
+		}
+	}
+	if i := r.CSVInstitution(was.Source); i != nil {
+		return i, "servicer", ""
+	}
+	return r.project.InstitutionOf(was.Source, was.Number), "accounts", ""
 }

@@ -49,8 +49,8 @@ var replacement = []byte("\uFFFD")
 // noUTF8 is a byte that never occurs in UTF-8.
 const noUTF8 = 0xff
 
-// Strict is Reader for files whose rows are checked one by one: bytes that are not valid in the encoding become a byte that is not UTF-8, so that their
-// row is rejected rather than misread.
+// Strict is Reader for files whose rows are checked one by one: bytes that are not valid in the encoding become a byte that is not UTF-8,
+// so that their row is rejected rather than misread.
 func Strict(in io.Reader, declared encoding.Encoding) (io.Reader, error) {
 	r, err := Reader(in, declared)
 	if decoder, is := r.(*transform.Reader); is {

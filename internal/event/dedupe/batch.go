@@ -22,8 +22,8 @@ type Batch struct {
 	levels levels
 	sorter sorter
 
-	// The current segment: its distinct ids, sorted, with the index of the first arrival; where and how each was found before, if it was; and the later
-	// arrivals of the same ids.
+	// The current segment: its distinct ids, sorted, with the index of the first arrival; where and how each was found before, if it was;
+	// and the later arrivals of the same ids.
 	probes  []Entry
 	arrival []uint32
 	found   []finding
@@ -58,8 +58,8 @@ type repeat struct {
 	arrival, probe uint32
 }
 
-// Begin starts a batch. limit bounds the bytes of entries in memory; beyond it, and beyond 1 MiB, they go to scratch files. Close the batch, sealed or
-// not, before the next begins.
+// Begin starts a batch. limit bounds the bytes of entries in memory; beyond it, and beyond 1 MiB, they go to scratch files. Close the
+// batch, sealed or not, before the next begins.
 func (x *Index) Begin(window Window, limit int64) (*Batch, error) {
 	if x.batch != nil {
 		return nil, errors.New("begin batch: another one is open")
@@ -188,8 +188,8 @@ func (b *Batch) addNew(fresh int) error {
 type Window struct {
 	// Since is the start of the window: ids received before it do not count.
 	Since time.Time
-	// ReceivedAt returns when a place was received. It is called for single entries of tables that lie on both sides of Since, and required unless Since is
-	// zero.
+	// ReceivedAt returns when a place was received. It is called for single entries of tables that lie on both sides of Since, and
+	// required unless Since is zero.
 	ReceivedAt func(Place) (time.Time, error)
 	// Excluded reports places whose entries do not count; nil excludes nothing.
 	Excluded func(Place) bool
@@ -208,8 +208,8 @@ func (b *Batch) findInBatch() error {
 	return nil
 }
 
-// findInTables looks up every probe in every table within the window. If several contain an id that was accepted again after a window, its newest entry
-// counts, as in merges.
+// findInTables looks up every probe in every table within the window. If several contain an id that was accepted again after a window, its
+// newest entry counts, as in merges.
 func (b *Batch) findInTables() error {
 	since := b.window.Since
 	for _, r := range b.index.tables {
@@ -248,8 +248,8 @@ func (r *TableInfo) within(since time.Time) (outside, inside bool) {
 	return r.LastReceived < since.Unix(), r.FirstReceived > since.Unix()
 }
 
-// Seal writes the kept entries, received at the given time, as a table object. The table counts once the caller has recorded it in the catalog. Sealing
-// again writes the same bytes (rule 5); a batch without entries makes an empty table.
+// Seal writes the kept entries, received at the given time, as a table object. The table counts once the caller has recorded it in the
+// catalog. Sealing again writes the same bytes (rule 5); a batch without entries makes an empty table.
 func (b *Batch) Seal(ctx context.Context, name string, received time.Time) (TableInfo, error) {
 	at := received.Unix()
 	return sealTable(ctx, b.index.store, b.levels.all(), TableInfo{Name: name, FirstReceived: at, LastReceived: at}, nil)

@@ -20,8 +20,8 @@ const (
 
 var magic = []byte("BURSMEM\x01")
 
-// TableInfo describes a table for the catalog. Name is its object; the times are the first and the last receipt of its entries, in Unix seconds rounded
-// down. Bytes and Digest are not set for tables of version 1.
+// TableInfo describes a table for the catalog. Name is its object; the times are the first and the last receipt of its entries, in Unix
+// seconds rounded down. Bytes and Digest are not set for tables of version 1.
 type TableInfo struct {
 	Name          string `json:"name"`
 	Entries       int64  `json:"entries"`

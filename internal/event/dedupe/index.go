@@ -14,8 +14,8 @@ import (
 	"bursar/internal/object"
 )
 
-// Index looks up ids in the tables it is opened with. It and its batch are for one goroutine at a time. Only one batch may be open: two batches that do not
-// know of each other could both find an id new (rule 1).
+// Index looks up ids in the tables it is opened with. It and its batch are for one goroutine at a time. Only one batch may be open: two
+// batches that do not know of each other could both find an id new (rule 1).
 type Index struct {
 	store   object.Local
 	scratch string
@@ -28,9 +28,9 @@ type openedTable struct {
 	table *table
 }
 
-// Open opens the tables that the catalog lists for a stream, in any order. scratch is a folder for temporary files. A missing table is fs.ErrNotExist and
-// ErrCorrupt, a damaged one ErrCorrupt, wrapped with its name. Lookups and merges check what they read against checksums; a table of version
-// 1, which has only one checksum, is checked here.
+// Open opens the tables that the catalog lists for a stream, in any order. scratch is a folder for temporary files. A missing table is
+// fs.ErrNotExist and ErrCorrupt, a damaged one ErrCorrupt, wrapped with its name. Lookups and merges check what they read against
+// checksums; a table of version 1, which has only one checksum, is checked here.
 func Open(ctx context.Context, store object.Local, scratch string, tables []TableInfo) (*Index, error) {
 	x := &Index{scratch: scratch, store: store}
 	for _, info := range tables {

@@ -10,8 +10,8 @@ import (
 // fanIn is how many tables of one level are merged into one of the next.
 const fanIn = 8
 
-// levels contains the tables of a batch; ids are unique over all of them. Tables in memory are merged to keep lookups few, block by block, so that a merge
-// needs no second copy; beyond the limit all go to one scratch file.
+// levels contains the tables of a batch; ids are unique over all of them. Tables in memory are merged to keep lookups few, block by block,
+// so that a merge needs no second copy; beyond the limit all go to one scratch file.
 type levels struct {
 	scratch  string
 	limit    int64
@@ -25,15 +25,15 @@ func (l *levels) all() []*table {
 	return append(l.spilled[:len(l.spilled):len(l.spilled)], l.inMemory...)
 }
 
-// build adds a table of exactly n entries, which fill adds in order. It merges or spills excess tables only now, since the last table of a batch needs
-// neither.
+// build adds a table of exactly n entries, which fill adds in order. It merges or spills excess tables only now, since the last table of a
+// batch needs neither.
 func (l *levels) build(n uint64, fill func(*builder) error) error {
 	if size := int64(total(l.inMemory)+n) * entrySize; len(l.inMemory) > 0 && size > max(l.limit, blockSize) {
 		if err := l.spill(); err != nil {
 			return err
 		}
 	}
-	for l.mergeable() {
+	for n := len(l.inMemory); n >= fanIn && l.inMemory[n-fanIn].level == l.inMemory[n-1].level; n = len(l.inMemory) {
 		if err := l.merge(); err != nil {
 			return err
 		}
@@ -44,12 +44,6 @@ func (l *levels) build(n uint64, fill func(*builder) error) error {
 	}
 	l.inMemory = append(l.inMemory, t)
 	return nil
-}
-
-// mergeable reports whether the last fanIn tables have the same level.
-func (l *levels) mergeable() bool {
-	n := len(l.inMemory)
-	return n >= fanIn && l.inMemory[n-fanIn].level == l.inMemory[n-1].level
 }
 
 func (l *levels) merge() error {

@@ -45,8 +45,8 @@ func (c *cursor) next() bool {
 	return true
 }
 
-// merger returns the entries of tables in order of id. The tree is a tournament of losers: tree[0] is the winner, and each inner node contains the loser
-// of its game, so that a step replays only one path.
+// merger returns the entries of tables in order of id. The tree is a tournament of losers: tree[0] is the winner, and each inner node
+// contains the loser of its game, so that a step replays only one path.
 type merger struct {
 	cursors []cursor
 	keys    []uint64 // Hi of each cursor
@@ -56,8 +56,8 @@ type merger struct {
 	err     error // of the first cursor that found a damaged block
 }
 
-// Newer reports whether, of two entries with one id, the one at a is kept rather than the one at b. The nil Newer keeps the greater place. A row accepted
-// out of quarantine has an older place than events that were accepted before it, so places alone do not always decide.
+// Newer reports whether, of two entries with one id, the one at a is kept rather than the one at b. The nil Newer keeps the greater place.
+// A row accepted out of quarantine has an older place than events that were accepted before it, so places alone do not always decide.
 type Newer func(a, b Place) (bool, error)
 
 func (newer Newer) isNewer(a, b Place) (bool, error) {

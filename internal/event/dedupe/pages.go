@@ -19,8 +19,8 @@ const (
 	sumSize  = 8
 )
 
-// pages are blocks and directory of a mapped table with their checksums, which were checked against the footer. It is for one goroutine at a time, as its
-// table is.
+// pages are blocks and directory of a mapped table with their checksums, which were checked against the footer. It is for one goroutine at
+// a time, as its table is.
 type pages struct {
 	body []byte
 	sums []byte

@@ -1,6 +1,6 @@
-// Package identity computes keyed digests of ids and contents of events. The key depends on a secret of the project, so that nobody who chooses values of
-// events can construct two with one digest. The package owns the secret and its file, and guarantees that a secret which indexes depend on is
-// only replaced on request. It must not know what is digested.
+// Package identity computes keyed digests of ids and contents of events. The key depends on a secret of the project, so that nobody who
+// chooses values of events can construct two with one digest. The package owns the secret and its file, and guarantees that a secret which
+// indexes depend on is only replaced on request. It must not know what is digested.
 package identity
 
 import (
@@ -146,8 +146,8 @@ func (f *File) isCreatable() bool {
 	return f.shared != nil && f.shared.Check == "" && errors.Is(f.fault, errMissing)
 }
 
-// Open reads the secret. A missing or damaged secret is replaced, unless indexes depend on it; then Key returns the fault, so that the rest of the project
-// can be used meanwhile.
+// Open reads the secret. A missing or damaged secret is replaced, unless indexes depend on it; then Key returns the fault, so that the
+// rest of the project can be used meanwhile.
 func Open(store Store, depended bool) (*File, error) {
 	f := &File{store: store}
 	if f.key, f.fault = read(store); f.fault == nil || depended {

@@ -99,12 +99,10 @@ func commitRebuild(ctx context.Context, st *event.Store, stream string, read *ev
 		return err
 	}
 	objects, err := dedupeObjects(ctx, st, stream)
-	for _, name := range objects {
-		if err == nil && name != table.Name {
-			err = st.Objects.Delete(ctx, name)
-		}
+	if err != nil {
+		return err
 	}
-	return err
+	return st.DeleteObjects(ctx, slices.DeleteFunc(objects, func(name string) bool { return name == table.Name }))
 }
 
 // dedupeObjects lists the objects that may contain tables of a stream's index.
@@ -176,7 +174,7 @@ func Compact(ctx context.Context, st *event.Store, s *project.Stream, tables syn
 		if len(merging) == 0 {
 			return nil
 		}
-		if err := deleteAll(ctx, st, state.Dropped); err != nil {
+		if err := st.DeleteObjects(ctx, state.Dropped); err != nil {
 			return err
 		}
 		retracted, err := LoadRetracted(ctx, st, s, &state, nil)
@@ -215,7 +213,7 @@ func commitMerge(ctx context.Context, st *event.Store, stream string, merging []
 	if err != nil {
 		return fmt.Errorf("record compaction of %s: %w", stream, err)
 	}
-	return deleteAll(ctx, st, dropped)
+	return st.DeleteObjects(ctx, dropped)
 }
 
 // mergedTable names the object of a stream's n-th merge of tables.
@@ -232,13 +230,4 @@ func replaceTables(s *event.StreamState, tables, dropped []dedupe.TableInfo) {
 	for _, table := range dropped {
 		s.Dropped = append(s.Dropped, table.Name)
 	}
-}
-
-func deleteAll(ctx context.Context, st *event.Store, names []string) error {
-	for _, name := range names {
-		if err := st.Objects.Delete(ctx, name); err != nil {
-			return err
-		}
-	}
-	return nil
 }

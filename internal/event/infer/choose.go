@@ -12,8 +12,8 @@ import (
 	"bursar/internal/project"
 )
 
-// chooseID chooses a required column that is named like an id and unique in the sample: one named id or after the stream, else the first id, else the first
-// number. Without one, rows are identified by their file and place.
+// chooseID chooses a required column that is named like an id and unique in the sample: one named id or after the stream, else the first
+// id, else the first number. Without one, rows are identified by their file and place.
 func (d *draft) chooseID() {
 	best, rank := -1, 0
 	for i := range d.columns {
@@ -28,7 +28,6 @@ func (d *draft) chooseID() {
 		return
 	}
 	d.stream.ID = []string{d.columns[best].Name}
-	d.notes["id"] = fmt.Sprintf("different in all %s sampled rows; check that it always is", thousands(d.rows))
 }
 
 // plainID is the rank of a column that is certainly the row's own id.
@@ -48,21 +47,14 @@ func (d *draft) idRank(name string) int {
 
 // chooseTime chooses the first required date or timestamp, else the first one.
 func (d *draft) chooseTime() {
-	optional := ""
-	for i := range d.columns {
-		g := &d.columns[i]
-		if g.Type.Kind != column.Date && g.Type.Kind != column.Timestamp {
-			continue
-		}
-		if !g.Optional {
-			d.stream.Time = g.Name
-			return
-		}
-		if optional == "" {
-			optional = g.Name
+	for _, optional := range []bool{false, true} {
+		for i := range d.columns {
+			g := &d.columns[i]
+			if d.stream.Time == "" && g.Optional == optional && (g.Type.Kind == column.Date || g.Type.Kind == column.Timestamp) {
+				d.stream.Time = g.Name
+			}
 		}
 	}
-	d.stream.Time = optional
 }
 
 // chooseTotals sums columns named like money, by currency if there is a currency column.
@@ -84,13 +76,13 @@ func (d *draft) chooseTotals() {
 
 // repeatedID is a column that looks like an id but has repeated values.
 type repeatedID struct {
-	column  string
-	rows    int      // rows whose value occurs in an earlier row
-	differs []string // columns that differ between rows with one value; none means that the rows are equal
+	Column  string
+	Rows    int      // rows whose value occurs in an earlier row
+	Differs []string // columns that differ between rows with one value; none means that the rows are equal
 }
 
-// findRepeatedID finds the column by which rows of the sample are versions of the same thing, or duplicates. It must certainly be the row's id, or another column must
-// indicate changes: foreign keys repeat as well.
+// findRepeatedID finds the column by which rows of the sample are versions of the same thing, or duplicates. It must certainly be the
+// row's id, or another column must indicate changes: foreign keys repeat as well.
 func (d *draft) findRepeatedID() *repeatedID {
 	var best *repeatedID
 	rank := 0
@@ -100,10 +92,10 @@ func (d *draft) findRepeatedID() *repeatedID {
 			continue
 		}
 		r, whole := d.compareRepeats(i)
-		if r.rows == 0 || len(r.differs) == 0 && !whole {
+		if r.Rows == 0 || len(r.Differs) == 0 && !whole {
 			continue
 		}
-		if d.idRank(g.Name) == plainID || len(r.differs) == 0 || slices.ContainsFunc(r.differs, changeLike) {
+		if d.idRank(g.Name) == plainID || len(r.Differs) == 0 || slices.ContainsFunc(r.Differs, changeLike) {
 			best, rank = r, d.idRank(g.Name)
 		}
 	}
@@ -112,7 +104,7 @@ func (d *draft) findRepeatedID() *repeatedID {
 
 // compareRepeats compares the rows of each value of a column; whole reports whether all columns could be compared.
 func (d *draft) compareRepeats(id int) (r *repeatedID, whole bool) {
-	r, whole = &repeatedID{column: d.columns[id].Name}, true
+	r, whole = &repeatedID{Column: d.columns[id].Name}, true
 	first := map[string]int{} // the first row of each value
 	before := make([]int, d.rows)
 	for row, text := range d.fields[id].texts {
@@ -121,7 +113,7 @@ func (d *draft) compareRepeats(id int) (r *repeatedID, whole bool) {
 			first[text], before[row] = row, row
 			continue
 		}
-		r.rows++
+		r.Rows++
 	}
 	for i := range d.columns {
 		texts := d.fields[i].texts
@@ -131,7 +123,7 @@ func (d *draft) compareRepeats(id int) (r *repeatedID, whole bool) {
 		}
 		for row, text := range texts {
 			if texts[before[row]] != text {
-				r.differs = append(r.differs, d.columns[i].Name)
+				r.Differs = append(r.Differs, d.columns[i].Name)
 				break
 			}
 		}
@@ -154,19 +146,13 @@ func changeLike(name string) bool {
 // shownDiffering bounds the differing columns that a comment names.
 const shownDiffering = 5
 
-// comment suggests a declaration of the column.
-func (r *repeatedID) comment() string {
-	again := fmt.Sprintf("# %s looks like one, but comes again in %s of the sampled rows", r.column, thousands(r.rows))
-	if len(r.differs) == 0 {
-		return fmt.Sprintf("%s, which say the same each time. Are they the same event once more? Then declare this, and they are\n# set aside as duplicates:\n# id: %s\n",
-			again, scalar(r.column))
-	}
-	named := strings.Join(r.differs[:min(len(r.differs), shownDiffering)], ", ")
-	if more := len(r.differs) - shownDiffering; more > 0 {
+// Named lists the differing columns.
+func (r *repeatedID) Named() string {
+	named := strings.Join(r.Differs[:min(len(r.Differs), shownDiffering)], ", ")
+	if more := len(r.Differs) - shownDiffering; more > 0 {
 		named += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%s, with other values in %s.\n# Are these versions of the same thing? Then declare this, and fold what was received last (`{last: …, by: _received}`):\n# id: %s\n# versions: keep\n",
-		again, named, scalar(r.column))
+	return named
 }
 
 // minorWords are words in the names of columns of minor units.
@@ -188,10 +174,4 @@ func (d *draft) nameMajors(taken map[string]bool) {
 			g.major = unique(g.Name+"_major", taken)
 		}
 	}
-}
-
-// majorLine is a comment that declares the amount in major units.
-func (g *guess) majorLine() string {
-	return fmt.Sprintf("  # %s: {type: \"decimal(18,2)\", is: %s}   # if %s counts hundredths, such as cents; declare it before the first batch\n",
-		scalar(g.major), scalar(g.Name+" * 0.01"), g.Name)
 }

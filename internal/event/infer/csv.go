@@ -20,14 +20,7 @@ func readCSV(h head) (*sample, error) {
 	s := &sample{format: project.CSVText}
 	delimiter, records := sniff(h.text)
 	s.csv = project.CSV{Delimiter: delimiter, Header: isHeader(records)}
-	var columns []project.Column
-	if s.csv.Header {
-		columns = s.headerColumns(records[0])
-	} else {
-		for i := range records[0] {
-			columns = append(columns, textColumn(fmt.Sprintf("column_%d", i+1)))
-		}
-	}
+	columns := s.columns(records[0])
 	if len(columns) == 0 {
 		return nil, errors.New("its header names no column that can be declared")
 	}
@@ -58,8 +51,8 @@ func textColumn(from string) project.Column {
 	return project.Column{Name: from, From: []string{from}, Type: column.Type{Kind: column.String}, Optional: true}
 }
 
-// headerColumns omits columns that cannot be named: without a header, or with one that occurs twice.
-func (s *sample) headerColumns(header []string) []project.Column {
+// columns omits columns that cannot be named: whose header is empty, or occurs twice. Without a header they are numbered.
+func (s *sample) columns(header []string) []project.Column {
 	counts := map[string]int{}
 	for _, name := range header {
 		counts[name]++
@@ -67,12 +60,14 @@ func (s *sample) headerColumns(header []string) []project.Column {
 	var columns []project.Column
 	for i, name := range header {
 		switch {
+		case !s.csv.Header:
+			columns = append(columns, textColumn(fmt.Sprintf("column_%d", i+1)))
 		case name == "":
 			s.omitted = append(s.omitted, fmt.Sprintf("field %d: its header is empty", i+1))
 		case counts[name] > 1:
-			s.omitted = append(s.omitted, fmt.Sprintf("field %d: header %s occurs twice", i+1, quoted([]byte(name))))
+			s.omitted = append(s.omitted, fmt.Sprintf("field %d: header %s occurs twice", i+1, quoted(name)))
 		case len(name) > maxPath || !utf8.ValidString(name):
-			s.omitted = append(s.omitted, fmt.Sprintf("field %d: header %s is not UTF-8, or is longer than %d bytes", i+1, quoted([]byte(name)), maxPath))
+			s.omitted = append(s.omitted, fmt.Sprintf("field %d: header %s is not UTF-8, or is longer than %d bytes", i+1, quoted(name), maxPath))
 		default:
 			columns = append(columns, textColumn(name))
 		}
@@ -163,11 +158,9 @@ func sniff(text []byte) (best byte, records [][]string) {
 				alike++
 			}
 		}
-		score := 1000 * alike / len(all)
-		if len(all[0]) == 1 {
-			score = 0
-		} else {
-			score = score*100 + min(len(all[0]), 99)
+		score := 0
+		if len(all[0]) > 1 {
+			score = 1000*alike/len(all)*100 + min(len(all[0]), 99)
 		}
 		if score > most {
 			best, records, most = delimiter, all, score
@@ -187,10 +180,7 @@ func firstRecords(text []byte, delimiter byte) [][]string {
 	for len(records) < 200 {
 		r, err := in.Read()
 		if err != nil {
-			if !errors.Is(err, io.EOF) || len(records) == 0 {
-				break
-			}
-			if len(cut) < len(text) && len(records) > 1 {
+			if errors.Is(err, io.EOF) && len(cut) < len(text) && len(records) > 1 {
 				records = records[:len(records)-1] // incomplete
 			}
 			break

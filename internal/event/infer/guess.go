@@ -1,4 +1,4 @@
-// Guesses a column's type and options from its sampled values.
+// Guesses a column's type and options from its sampled values, and warns where they can be read in two ways.
 
 package infer
 
@@ -7,6 +7,8 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
+	"unicode"
 
 	"bursar/internal/column"
 	"bursar/internal/project"
@@ -68,14 +70,16 @@ func (g *guess) guessFromTexts(f *field, s *sample) {
 		if g.Type.Kind == column.Decimal && g.Type.Scale > 9 {
 			g.note("so many decimals hint at binary floating point: check what the source means")
 		}
-	case g.compactDate(j), g.tryFormat(j, column.Bool, ""), g.number(f, j, s), g.tryTimes(j):
+	case dateLike(g.Name) && (g.tryFormat(j, column.Date, "%Y%m%d") || g.tryFormat(j, column.Timestamp, "%Y%m%d%H%M%S")): // digits only
+	case g.tryFormat(j, column.Bool, ""), g.number(f, j, s), g.tryTimes(j):
 	default:
 		g.Type = column.Type{Kind: column.String}
 		g.noteNotation(f, s)
 	}
 }
 
-// namesNumber matches texts that are valid numbers but look like names: a number would lose the leading zero, the sign or the exponent of 007, +420 or 10E3.
+// namesNumber matches texts that are valid numbers but look like names: a number would lose the leading zero, the sign or the exponent of
+// 007, +420 or 10E3.
 var (
 	namesNumber = regexp.MustCompile(`^(?:-?0[0-9]|.*[eE])`)
 	plusWhole   = regexp.MustCompile(`^\+[0-9]+$`)
@@ -97,7 +101,7 @@ func (g *guess) number(f *field, j *typeChecker, s *sample) bool {
 	}
 	if i := firstNameLike(f.texts); i >= 0 {
 		if t, ok := j.number('.', 0); ok {
-			g.note(fmt.Sprintf("%s would not keep its notation as %s", quoted([]byte(f.texts[i])), t))
+			g.note(fmt.Sprintf("%s would not keep its notation as %s", quoted(f.texts[i]), t))
 		}
 		return false
 	}
@@ -139,10 +143,88 @@ func (g *guess) chooseIn(f *field, counts map[string]int) {
 		return
 	}
 	for value, n := range counts {
-		if n < inTimes/4 || value == "" || len(value) > 40 || quoted([]byte(value)) != value {
+		if n < inTimes/4 || value == "" || len(value) > 40 || quoted(value) != value {
 			return
 		}
 	}
 	g.In = slices.Sorted(maps.Keys(counts))
 	g.note("only these were seen; any other is rejected, so add those to come, or drop `in`")
+}
+
+// startsZero matches a number below one with its decimals: a group mark never follows a single zero.
+var startsZero = regexp.MustCompile(`^[-+]?0[.,]`)
+
+// noteMarks warns if the decimal mark may be a group mark, or the reverse: three digits follow it in every value.
+func (g *guess) noteMarks(f *field, j *typeChecker) {
+	other := *g
+	switch mark := g.Decimal; {
+	case g.Group == '.' || g.Group == ',':
+		other.Decimal, other.Group = g.Group, 0
+	case g.Group == 0 && g.Type.Kind == column.Decimal:
+		other.Decimal, other.Group = '.'+','-mark, mark
+	}
+	t, ok := column.Type{}, false
+	if other.Group != g.Group && !slices.ContainsFunc(f.texts, startsZero.MatchString) {
+		t, ok = j.number(other.Decimal, other.Group)
+	}
+	other.Type = t
+	switch {
+	case ok && g.Group == 0:
+		g.note(fmt.Sprintf("CHECK: %q is read as the decimal mark, but may group digits: three digits follow it everywhere; if it groups digits, write %s",
+			g.Decimal, other.numberOptions()))
+	case ok:
+		g.note(fmt.Sprintf("CHECK: %q is read as a group mark, but may be the decimal mark: three digits follow it everywhere; if it is, write %s",
+			g.Group, other.numberOptions()))
+	case g.Group != 0:
+		g.note(fmt.Sprintf("CHECK: %q is read as a group mark", g.Group))
+	}
+}
+
+func (g *guess) numberOptions() string {
+	return strings.Join(append([]string{g.typeOption()}, g.markOptions()...), ", ")
+}
+
+// noteNotation warns about texts that would be numbers with a leading sign and without a currency.
+func (g *guess) noteNotation(f *field, s *sample) {
+	changed := -1
+	var rewritten field
+	for i, text := range f.texts {
+		leading := leadingSign(withoutCurrency(text))
+		if leading != text && changed < 0 {
+			changed = i
+		}
+		rewritten.add(leading, &rewritten.strings)
+	}
+	if changed < 0 {
+		return
+	}
+	number := *g
+	if number.readNumber(newTypeChecker(&rewritten), s) {
+		g.note(fmt.Sprintf("CHECK: %s looks like a number, but it has brackets, a sign behind it or a currency beside it, which a stream does not read; let the source write %s, then %s accepts all values",
+			quoted(f.texts[changed]), quoted(rewritten.texts[changed]), number.numberOptions()))
+	}
+}
+
+// withoutCurrency removes currency symbols, such as €.
+func withoutCurrency(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Sc, r) {
+			return -1
+		}
+		return r
+	}, text))
+}
+
+// leadingSign rewrites 1.00-, (1.00), - 1.00 and −1.00 as -1.00. It returns any other text unchanged.
+func leadingSign(text string) string {
+	t := strings.Replace(strings.TrimSpace(text), "−", "-", 1)
+	switch {
+	case strings.HasPrefix(t, "(") && strings.HasSuffix(t, ")"):
+		return "-" + strings.TrimSpace(t[1:len(t)-1])
+	case strings.HasSuffix(t, "-"), strings.HasSuffix(t, "+"):
+		return t[len(t)-1:] + strings.TrimSpace(t[:len(t)-1])
+	case strings.HasPrefix(t, "-"), strings.HasPrefix(t, "+"):
+		return t[:1] + strings.TrimSpace(t[1:])
+	}
+	return text
 }

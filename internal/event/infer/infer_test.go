@@ -309,7 +309,8 @@ func TestPacked(t *testing.T) {
 	}
 }
 
-// FuzzStream checks that whatever a file contains, the guess is a valid stream file, and that rows of the sample are rejected only if the file states it.
+// FuzzStream checks that whatever a file contains, the guess is a valid stream file, and that rows of the sample are rejected only if the
+// file states it.
 func FuzzStream(f *testing.F) {
 	f.Add("a.csv", []byte("a;b\n1;2,5\n\"x\n\";\n"))
 	f.Add("b.jsonl", []byte("{\"a\":{\"b.c\":1},\"y\":\"\\u0085\"}\n{\"a\":[]}\n"))

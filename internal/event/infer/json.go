@@ -31,11 +31,7 @@ type node struct {
 func (n *node) child(name string) *node {
 	c := n.children[name]
 	if c == nil {
-		if n.children == nil {
-			n.children = map[string]*node{}
-		}
-		c = &node{}
-		c.path = append(append([]string{}, n.path...), name)
+		c = &node{field: field{path: append(slices.Clone(n.path), name)}, children: map[string]*node{}}
 		n.children[name] = c
 		n.names = append(n.names, name)
 	}
@@ -50,17 +46,13 @@ func readJSON(h head) (*sample, error) {
 	}
 	s := &sample{format: project.JSONL, whole: whole}
 	s.check = func(plan *scan.Plan) ([]scan.Reject, error) { return rejected(plan, text) }
-	var root node
+	root := node{children: map[string]*node{}}
 	for line := range bytes.Lines(text) {
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 || line[0] != '{' || !json.Valid(line) {
 			continue
 		}
-		d := json.NewDecoder(bytes.NewReader(line))
-		d.UseNumber()
-		if err := root.walk(d); err != nil {
-			return nil, fmt.Errorf("read a row: %w", err)
-		}
+		root.walk(line)
 		s.rows++
 	}
 	if s.rows == 0 {
@@ -75,8 +67,8 @@ func readJSON(h head) (*sample, error) {
 
 // cutLines keeps complete lines only, up to the limit.
 func cutLines(h head) (text []byte, whole bool, err error) {
-	end, n := 0, 0
-	for n < maxRows && end < len(h.text) {
+	end := 0
+	for n := 0; n < maxRows && end < len(h.text); n++ {
 		i := bytes.IndexByte(h.text[end:], '\n')
 		if i < 0 {
 			if h.whole {
@@ -84,9 +76,7 @@ func cutLines(h head) (text []byte, whole bool, err error) {
 			}
 			break
 		}
-		if end, n = end+i+1, n+1; end == len(h.text) {
-			break
-		}
+		end += i + 1
 	}
 	if end == 0 {
 		return nil, false, fmt.Errorf("its first line is longer than %d MiB", maxBytes>>20)
@@ -94,65 +84,42 @@ func cutLines(h head) (text []byte, whole bool, err error) {
 	return h.text[:end], h.whole && end == len(h.text), nil
 }
 
-// walk reads one value. The text is valid JSON.
-func (n *node) walk(d *json.Decoder) error {
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	switch v := t.(type) {
-	case nil:
-	case string:
-		n.add(v, &n.strings)
-	case json.Number:
-		n.add(v.String(), &n.numbers)
-	case bool:
-		n.add(fmt.Sprint(v), &n.bools)
-	case json.Delim:
+// walk adds a value, which is valid JSON.
+func (n *node) walk(value json.RawMessage) {
+	switch value[0] {
+	case 'n': // null
+	case '"':
+		var text string
+		_ = json.Unmarshal(value, &text) // it is a string
+		n.add(text, &n.strings)
+	case 't', 'f':
+		n.add(string(value), &n.bools)
+	case '[':
 		n.count++
-		if v == '[' {
-			n.others++
-			return skip(d)
-		}
+		n.others++
+	case '{':
+		n.count++
 		n.objects++
-		return n.properties(d)
+		n.properties(value)
+	default:
+		n.add(string(value), &n.numbers)
 	}
-	return nil
 }
 
-func (n *node) properties(d *json.Decoder) error {
+func (n *node) properties(object json.RawMessage) {
+	d := json.NewDecoder(bytes.NewReader(object))
+	_, _ = d.Token() // its brace; nothing fails, as the object is valid
 	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return err
-		}
-		text, _ := name.(string)
-		if n.deep() || len(n.names) > maxWidth && len(n.path) > 0 {
-			var value json.RawMessage
-			err = d.Decode(&value)
-		} else {
-			err = n.child(text).walk(d)
-		}
-		if err != nil {
-			return err
+		var value json.RawMessage
+		name, _ := d.Token()
+		_ = d.Decode(&value)
+		if text, _ := name.(string); !n.deep() && (len(n.names) <= maxWidth || len(n.path) == 0) {
+			n.child(text).walk(value)
 		}
 	}
-	_, err := d.Token()
-	return err
 }
 
 func (n *node) deep() bool { return len(n.path) >= maxNested }
-
-func skip(d *json.Decoder) error {
-	for d.More() {
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return err
-		}
-	}
-	_, err := d.Token()
-	return err
-}
 
 // gather lists the columns: the leaves of the tree, and objects that are not split.
 func (s *sample) gather(n *node) {
@@ -160,7 +127,7 @@ func (s *sample) gather(n *node) {
 		c := n.children[name]
 		switch {
 		case !nameable(c):
-			s.omitted = append(s.omitted, fmt.Sprintf("%s: a path cannot name it", quoted([]byte(strings.Join(c.path, ".")))))
+			s.omitted = append(s.omitted, fmt.Sprintf("%s: a path cannot name it", quoted(strings.Join(c.path, "."))))
 		case c.objects > 0 && c.splits():
 			s.gather(c)
 		default:

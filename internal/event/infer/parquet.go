@@ -62,7 +62,7 @@ func (s *sample) leaves(path string) (columns []project.Column, err error) {
 		from := &file.Columns[i]
 		t, why := leafType(from)
 		if why != "" {
-			s.omitted = append(s.omitted, quoted([]byte(from.Name))+": "+why)
+			s.omitted = append(s.omitted, quoted(from.Name)+": "+why)
 			continue
 		}
 		c := textColumn(from.Name)
@@ -72,15 +72,14 @@ func (s *sample) leaves(path string) (columns []project.Column, err error) {
 	return columns, nil
 }
 
+// leafKinds are the types of columns whose values all have one.
+var leafKinds = map[parquet.Kind]column.Kind{
+	parquet.Text: column.String, parquet.JSON: column.JSON, parquet.Bool: column.Bool, parquet.Date: column.Date, parquet.Time: column.Timestamp,
+}
+
 // leafType returns the narrowest type that accepts all values of a column of the file, or why there is none.
 func leafType(from *parquet.Column) (t column.Type, why string) {
 	switch from.Kind {
-	case parquet.Text:
-		return column.Type{Kind: column.String}, ""
-	case parquet.JSON:
-		return column.Type{Kind: column.JSON}, ""
-	case parquet.Bool:
-		return column.Type{Kind: column.Bool}, ""
 	case parquet.Integer:
 		return integer(from.Bits, !from.Unsigned), ""
 	case parquet.Decimal:
@@ -88,17 +87,15 @@ func leafType(from *parquet.Column) (t column.Type, why string) {
 			return t, "a decimal has at most 38 digits"
 		}
 		return column.Type{Kind: column.Decimal, Precision: max(18, from.Precision), Scale: from.Scale}, ""
-	case parquet.Date:
-		return column.Type{Kind: column.Date}, ""
-	case parquet.Time:
-		return column.Type{Kind: column.Timestamp}, ""
 	case parquet.Float:
 		return t, "the file stores it as " + from.Physical + ", which is not exact"
 	case parquet.Nested:
 		return t, "it is nested"
-	default:
-		return t, "there is no type for " + cmp.Or(from.Logical, from.Physical)
 	}
+	if t.Kind = leafKinds[from.Kind]; t.Kind == 0 {
+		why = "there is no type for " + cmp.Or(from.Logical, from.Physical)
+	}
+	return t, why
 }
 
 func integer(bits int, signed bool) column.Type {

@@ -40,11 +40,6 @@ var timeFormats = []string{
 	" %H:%M:%S %z", " %H:%M:%S%z", "T%H:%M:%S%z", " %H:%M %z", "T%H:%M%z", ":%H:%M:%S %z", " %H:%M:%S.%f %z", "T%H%M%S", "T%H%M%SZ", "%H%M%S",
 }
 
-// compactDate accepts digits only as a date or timestamp if the name suggests it.
-func (g *guess) compactDate(j *typeChecker) bool {
-	return dateLike(g.Name) && (g.tryFormat(j, column.Date, "%Y%m%d") || g.tryFormat(j, column.Timestamp, "%Y%m%d%H%M%S"))
-}
-
 // tryTimes tries ISO 8601, then every other format. A text without digits has none.
 func (g *guess) tryTimes(j *typeChecker) bool {
 	line, _, _ := strings.Cut(string(j.few[:min(len(j.few), 100)]), "\n")

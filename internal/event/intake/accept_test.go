@@ -210,7 +210,9 @@ func TestAcceptRowUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.ExpectRefs("1:2 1:3")
-	got, err := l.AcceptRow(t.Context(), intake.AcceptOptions{Row: ref(t, "1:3"), Reason: "checked"})
+	got, err := live.Exclusively(t.Context(), l, func(ctx context.Context) (intake.AcceptedRow, error) {
+		return intake.AcceptRow(ctx, h.Store, h.Stream, intake.AcceptOptions{Row: ref(t, "1:3"), Reason: "checked"})
+	})
 	if err != nil || changes(got.Changes) != ` amount "1.00" "4.00"` {
 		t.Errorf("accepted is %+v, %v", got, err)
 	}

@@ -142,12 +142,7 @@ func (w *batchWriter) removeLeftovers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if err := w.store.Objects.Delete(ctx, name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.store.DeleteObjects(ctx, names)
 }
 
 // dedupeWindow returns how far back ids count, by receipt, and which of them do not count.

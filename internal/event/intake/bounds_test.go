@@ -54,7 +54,7 @@ func TestTotalBeyond38Digits(t *testing.T) {
 	if totals := (event.Totals{"amount": {"EUR": nines(36), "USD": nines(36)}}); !reflect.DeepEqual(h.Batches()[0].Totals, totals) {
 		t.Errorf("totals are %v, want %v", h.Batches()[0].Totals, totals)
 	}
-	retried, err := l.Retry(t.Context(), intake.Options{})
+	retried, err := h.RetryLive(l)
 	if err != nil {
 		t.Fatal(err)
 	}

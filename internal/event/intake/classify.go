@@ -1,15 +1,19 @@
-// Decides on each row of a segment, in order of arrival: accepted, duplicate or quarantined.
+// Decides on each row of a segment, in order of arrival: accepted, duplicate, or quarantined, also because a control total of the batch would overflow.
 
 package intake
 
 import (
 	"context"
 	"fmt"
+	"math/big"
 	"slices"
 
+	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/event"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/event/ids"
+	"bursar/internal/project"
 )
 
 // classify decides on each row in order of arrival: accepted, duplicate or quarantined (rule 1).
@@ -93,8 +97,9 @@ func (w *batchWriter) dropKnownRejects(seg *segment, p *preparedBlock) error {
 	return nil
 }
 
-// explainConflict describes a conflict, or reports that the row is a duplicate: in a file that is read again only rows with free ids are new, since all
-// others were decided on before; and the same row of the same file is the event itself, whichever columns were declared since.
+// explainConflict describes a conflict, or reports that the row is a duplicate: in a file that is read again only rows with free ids are
+// new, since all others were decided on before; and the same row of the same file is the event itself, whichever columns were declared
+// since.
 func (w *batchWriter) explainConflict(seg *segment, row int64, first dedupe.Place) (known bool, reason string, err error) {
 	if w.conflictFile.Number != first.File() { // conflicts are often many in a row with one earlier file
 		file, err := w.fileOf(first)
@@ -156,4 +161,102 @@ func (w *batchWriter) checkEntry(p *preparedBlock, r int, entry []dedupe.Entry, 
 		}
 	}
 	return nil, w.dedupeBatch.Check(entry, verdict)
+}
+
+// safeDigits is the precision up to which no batch has enough rows for a sum of 39 digits.
+const safeDigits = 26
+
+// bound is a control total that might overflow, and its sums over the rows accepted so far.
+type bound struct {
+	event.Summer
+	filter int // index in the filters; -1 is none
+}
+
+// bounds are those of one batch; most streams have none.
+type bounds []bound
+
+func newBounds(s *project.Stream) (list bounds) {
+	filters := 0
+	for _, summer := range event.NewSummers(s) {
+		filter := -1
+		if summer.Total.Where != "" {
+			filter = filters
+			filters++
+		}
+		if t := s.Columns[summer.Measure].Type; t.Kind == column.Decimal && t.Precision > safeDigits {
+			list = append(list, bound{summer, filter})
+		}
+	}
+	return list
+}
+
+// term returns what a row adds to the total, and its group; nil if it adds nothing.
+func (b *bound) term(p *preparedBlock, r int) (group string, value *big.Int) {
+	measure := &p.columns[b.Measure]
+	if measure.IsNull(r) || b.filter >= 0 && p.filters[b.filter].Ints[r] == 0 {
+		return "", nil
+	}
+	if b.Group >= 0 {
+		group = string(p.columns[b.Group].AppendPlain(nil, r))
+	}
+	return group, measure.Unscaled(r).BigInt()
+}
+
+func (l bounds) add(p *preparedBlock, r int) {
+	for i := range l {
+		if group, value := l[i].term(p, r); value != nil {
+			sum := l[i].Sums.Group(group)
+			sum.Add(sum, value)
+		}
+	}
+}
+
+func (l bounds) refuse(p *preparedBlock, r int) *reject {
+	for i := range l {
+		group, value := l[i].term(p, r)
+		if value == nil {
+			continue
+		}
+		sum := l[i].Sums.Group(group)
+		if _, err := decimal.Narrow(new(big.Int).Add(sum, value)); err == nil {
+			continue
+		}
+		total := l[i].Total.Name
+		if group != "" {
+			total += " of " + group
+		}
+		return &reject{Column: l[i].Total.Sum, Reason: fmt.Sprintf(
+			"control total %s of the batch would have more than 38 digits: it is %s without this row; retry the row in another batch",
+			total, decimal.Append(nil, decimal.Int128OfBig(sum), l[i].Scale))}
+	}
+	return nil
+}
+
+// fits reports whether all rows of a segment may be accepted, whichever are duplicates.
+func (l bounds) fits(seg *segment) bool {
+	for i := range l {
+		highest := map[string]*big.Int{}
+		for n := range seg.prepared {
+			p := &seg.prepared[n]
+			for r, kept := range p.keep {
+				if !kept {
+					continue
+				}
+				group, value := l[i].term(p, r)
+				if value == nil {
+					continue
+				}
+				if highest[group] == nil {
+					highest[group] = new(big.Int).Abs(l[i].Sums.Group(group))
+				}
+				highest[group].Add(highest[group], value.Abs(value))
+			}
+		}
+		for _, sum := range highest {
+			if _, err := decimal.Narrow(sum); err != nil {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -3,6 +3,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -23,6 +24,7 @@ type computer struct {
 	store    *event.Store
 	stream   *project.Stream
 	read     []column.Field // the columns that are read, as the scanner returns them
+	computed []project.Column
 	filtered []*project.Total
 	list     string // the select list: computed values, then failure flags
 	from     [2]string
@@ -42,6 +44,7 @@ func newComputer(in *event.Store, s *project.Stream) *computer {
 			c.read = append(c.read, column.Field{Name: x.Name, Type: x.Type})
 			continue
 		}
+		c.computed = append(c.computed, x)
 		try, name := fmt.Sprintf("_computed_%d", len(tried)), column.QuoteIdentifier(x.Name)
 		tried = append(tried, fmt.Sprintf("TRY({'v': CAST((%s\n) AS %s)}) AS %s", x.Is, x.Type.SQL(), try))
 		named = append(named, fmt.Sprintf("%s.v AS %s", try, name))
@@ -71,16 +74,6 @@ func (c *computer) sql(path string) string {
 	return "SELECT " + c.list + " FROM (" + c.from[0] + duck.Literal(path) + c.from[1] + ")"
 }
 
-func (c *computer) computedColumns() []project.Column {
-	var list []project.Column
-	for _, x := range c.stream.Columns {
-		if x.Is != "" {
-			list = append(list, x)
-		}
-	}
-	return list
-}
-
 // compute puts the block's columns in declared order, with the computed ones, and rejects rows for which an expression fails or a required
 // computed column is null.
 func (c *computer) compute(ctx context.Context, block *scan.Block, p *preparedBlock) error {
@@ -92,11 +85,10 @@ func (c *computer) compute(ctx context.Context, block *scan.Block, p *preparedBl
 	if err != nil {
 		return fmt.Errorf("compute columns of %s: %w", c.stream.Name, err)
 	}
-	computed := c.computedColumns()
-	width := len(computed) + len(c.filtered)
-	p.columns = c.arrange(block.Columns, results[:len(computed)])
-	p.filters = results[len(computed):width]
-	for i, x := range computed {
+	width := len(c.computed) + len(c.filtered)
+	p.columns = c.arrange(block.Columns, results[:len(c.computed)])
+	p.filters = results[len(c.computed):width]
+	for i, x := range c.computed {
 		value, failed := &results[i], &results[width+i]
 		for r := range block.Rows {
 			switch {
@@ -108,7 +100,7 @@ func (c *computer) compute(ctx context.Context, block *scan.Block, p *preparedBl
 		}
 	}
 	for i, t := range c.filtered {
-		for r, failed := range results[width+len(computed)+i].Ints {
+		for r, failed := range results[width+len(c.computed)+i].Ints {
 			if failed != 0 {
 				c.reject(block, p, r, t.Sum, fmt.Sprintf("`where` of total %s fails here: %s overflows, or a conversion in it fails", t.Name, t.Where))
 			}
@@ -156,7 +148,7 @@ func (c *computer) evaluate(ctx context.Context, read []column.Vector) ([]column
 	}
 	defer c.release(session)
 	var types []column.Type
-	for _, x := range c.computedColumns() {
+	for _, x := range c.computed {
 		types = append(types, x.Type)
 	}
 	for range 2*len(c.filtered) + len(types) {
@@ -188,13 +180,10 @@ func writeScratch(path string, fields []column.Field, columns []column.Vector) e
 	if err != nil {
 		return err
 	}
-	if err := out.WriteGroup(columns); err != nil {
-		return err
+	if err = out.WriteGroup(columns); err == nil {
+		err = out.Close()
 	}
-	if err := out.Close(); err != nil {
-		return err
-	}
-	return f.Close()
+	return cmp.Or(err, f.Close())
 }
 
 // session returns an idle session or opens one: there are as many as blocks prepared at a time.

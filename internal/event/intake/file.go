@@ -24,8 +24,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// registerFile numbers a file, or finds that its digest is known in the catalog or in this batch. A file of a new size cannot be known, so its digest is
-// computed while it is scanned, unless it identifies the rows.
+// registerFile numbers a file, or finds that its digest is known in the catalog or in this batch. A file of a new size cannot be known, so
+// its digest is computed while it is scanned, unless it identifies the rows.
 func (w *batchWriter) registerFile(ctx context.Context, path string, in *scan.Input) (file *event.File, known bool, err error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -78,7 +78,8 @@ func (w *batchWriter) sizeKnown(ctx context.Context, size int64) (known bool, er
 	return catalog.Read(ctx, w.store.Catalog, func(tx catalog.Tx) (bool, error) { return event.HasFileSize(tx, w.stream.Name, size) })
 }
 
-// fileKnown reports whether the stream has ingested this file before, and counts its rows as duplicates if so. After a retraction it may be read again.
+// fileKnown reports whether the stream has ingested this file before, and counts its rows as duplicates if so. After a retraction it may
+// be read again.
 func (w *batchWriter) fileKnown(ctx context.Context, file *event.File) (known bool, err error) {
 	var earlier event.File
 	for _, f := range w.files {

@@ -3,6 +3,7 @@
 package intake_test
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -42,7 +43,9 @@ func TestNotARegularFile(t *testing.T) {
 					return intake.Ingest(t.Context(), h.Store, h.Stream, []string{good, path}, intake.Options{DryRun: dry})
 				},
 				func() (intake.Result, error) {
-					return l.Ingest(t.Context(), []string{good, path}, intake.Options{DryRun: dry})
+					return live.Exclusively(t.Context(), l, func(ctx context.Context) (intake.Result, error) {
+						return intake.Ingest(ctx, h.Store, h.Stream, []string{good, path}, intake.Options{DryRun: dry})
+					})
 				},
 			} {
 				_, err := take()

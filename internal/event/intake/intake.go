@@ -1,5 +1,10 @@
-// Intake of files.
+// Intake of files, and what its result names of rows and columns that are not ingested.
 
+// Package intake turns files and received rows into sealed batches: it parses rows, checks them against the schema, sets duplicates aside, keeps bad rows
+// in quarantine, sums control totals and writes objects. Segments of rows are prepared in parallel and decided on in order of arrival. One catalog
+// transaction seals a batch: a crash before it leaves nothing, a crash after it leaves everything (rules 1 and 3). It also retries the quarantine and
+// accepts single rows out of it. The caller must hold the stream exclusively. Of received rows the package knows their source only: no requests, keys,
+// queues or spool files.
 package intake
 
 import (
@@ -8,6 +13,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
@@ -70,17 +79,14 @@ func Ingest(ctx context.Context, st *event.Store, s *project.Stream, paths []str
 	err = w.flow(ctx, func(ctx context.Context) error {
 		for _, path := range paths {
 			err := w.ingestFile(ctx, path)
-			var broken *scan.ReadError
-			if !errors.As(err, &broken) {
-				if err != nil {
-					return err
-				}
-				continue
-			}
-			if w.stream.ID[0] == project.RowID {
+			switch _, broken := errors.AsType[*scan.ReadError](err); {
+			case broken && w.stream.ID[0] == project.RowID:
 				return fmt.Errorf("%w; nothing was ingested, because the stream identifies rows by their file and would not recognise them in the complete file", err)
+			case broken:
+				unreadable = errors.Join(unreadable, err)
+			case err != nil:
+				return err
 			}
-			unreadable = errors.Join(unreadable, err)
 		}
 		return nil
 	})
@@ -152,6 +158,101 @@ func (w *batchWriter) sendSegments(ctx context.Context, in *scan.File, file *eve
 		}
 		if err != nil {
 			return err
+		}
+	}
+}
+
+// Rejection is a row that a dry run rejects.
+type Rejection struct {
+	File   string `json:"file"`
+	Row    int64  `json:"row"`
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// RejectedMore counts further rows that a dry run rejects, by column and by the part of the reason that does not depend on the row.
+type RejectedMore struct {
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+	Rows   int64  `json:"rows"`
+}
+
+// maxRejections bounds the rejected rows that are listed, and maxReasons the reasons by which the others are counted.
+const (
+	maxRejections = 10
+	maxReasons    = 20
+)
+
+type rejections struct {
+	listed []Rejection
+	more   []RejectedMore
+}
+
+func (l *rejections) add(file *event.File, r *reject) {
+	if len(l.listed) < maxRejections {
+		name, row := file.At(r.Row)
+		l.listed = append(l.listed, Rejection{File: name, Row: row, Column: r.Column, Reason: r.Reason})
+		return
+	}
+	other := RejectedMore{Column: r.Column, Reason: commonReason(r.Reason)}
+	i := slices.IndexFunc(l.more, func(m RejectedMore) bool { return m.Column == other.Column && m.Reason == other.Reason })
+	if i < 0 {
+		switch i = min(len(l.more), maxReasons); {
+		case len(l.more) == maxReasons:
+			l.more = append(l.more, RejectedMore{Reason: "other reasons"})
+		case len(l.more) < maxReasons:
+			l.more = append(l.more, other)
+		}
+	}
+	l.more[i].Rows++
+}
+
+var bytePlace = regexp.MustCompile(` at byte \d+`)
+
+// commonReason returns a reason without the value, and without the place of an earlier event or of a syntax error.
+func commonReason(reason string) string {
+	if value, err := strconv.QuotedPrefix(reason); err == nil {
+		return strings.TrimLeft(reason[len(value):], "… ")
+	}
+	if reason, found := strings.CutPrefix(reason, event.ConflictReason); found {
+		reason, _, _ = strings.Cut(reason, ",")
+		return event.ConflictReason + reason
+	}
+	return bytePlace.ReplaceAllString(reason, "")
+}
+
+// Undeclared names the columns of a CSV or Parquet file, or the first properties of JSON lines, that the stream does not declare. Their values are
+// not stored.
+type Undeclared struct {
+	File    string   `json:"file"`
+	Columns []string `json:"columns"`
+	More    bool     `json:"more,omitempty"` // there are more
+}
+
+// maxUndeclared bounds the properties named per file, and maxUndeclaredFiles the files.
+const (
+	maxUndeclared      = scan.MaxUnknown - 1
+	maxUndeclaredFiles = 100
+)
+
+// noteUndeclared records properties of a file that the stream does not declare.
+func (w *batchWriter) noteUndeclared(file string, names []string) {
+	for _, name := range names {
+		last := len(w.undeclared) - 1
+		if last < 0 || w.undeclared[last].File != file {
+			if len(w.undeclared) == maxUndeclaredFiles {
+				return
+			}
+			w.undeclared = append(w.undeclared, Undeclared{File: file})
+			last++
+		}
+		u := &w.undeclared[last]
+		switch {
+		case slices.Contains(u.Columns, name):
+		case len(u.Columns) == maxUndeclared:
+			u.More = true
+		default:
+			u.Columns = append(u.Columns, name)
 		}
 	}
 }

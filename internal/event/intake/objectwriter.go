@@ -35,12 +35,6 @@ type objectWriter struct {
 	pending []<-chan error // running commits
 }
 
-func (l *objectWriter) start(w *batchWriter, number int) {
-	l.w, l.number, l.segments = w, number, make(chan *segment, 1)
-	l.fields = event.Fields(w.stream)
-	l.summers = event.NewSummers(w.stream)
-}
-
 func (l *objectWriter) run(ctx context.Context) error {
 	for seg := range l.segments {
 		if err := l.write(ctx, seg); err != nil {

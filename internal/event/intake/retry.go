@@ -16,9 +16,9 @@ import (
 // retryBytes is how many bytes of quarantined rows are parsed at a time.
 const retryBytes = 1 << 20
 
-// Retry checks all rows of the stream's quarantine again, since a grown schema may accept them now. Accepted rows form a new batch and keep their file
-// and row. Rows that are rejected again go to the quarantine of the new batch; so do, unchanged, rows that are dismissed or whose files are
-// retracted.
+// Retry checks all rows of the stream's quarantine again, since a grown schema may accept them now. Accepted rows form a new batch and
+// keep their file and row. Rows that are rejected again go to the quarantine of the new batch; so do, unchanged, rows that are dismissed
+// or whose files are retracted.
 func Retry(ctx context.Context, st *event.Store, s *project.Stream, o Options) (Result, error) {
 	batches, _, _, err := event.OpenQuarantines(ctx, st.Catalog, s.Name)
 	if err != nil {
@@ -146,8 +146,8 @@ func (r *retrier) add(ctx context.Context, row event.Rejected, recheck bool) err
 	return r.flush(ctx)
 }
 
-// parseAgain parses a quarantined row. A row that is not checked goes back unchanged, and so does one stored as a separate object, which exceeds the line
-// limit.
+// parseAgain parses a quarantined row. A row that is not checked goes back unchanged, and so does one stored as a separate object, which
+// exceeds the line limit.
 func (w *batchWriter) parseAgain(file *event.File, row event.Rejected, recheck bool) ([]*scan.Block, error) {
 	raw := slices.Concat([]byte(row.Raw), row.Bytes)
 	if row.Object == "" && recheck {

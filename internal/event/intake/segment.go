@@ -65,7 +65,7 @@ func (w *batchWriter) flow(ctx context.Context, produce func(ctx context.Context
 		return produce(ctx)
 	})
 	for i := range w.writers {
-		w.writers[i].start(w, i)
+		w.writers[i] = objectWriter{w: w, number: i, segments: make(chan *segment, 1), fields: event.Fields(w.stream), summers: event.NewSummers(w.stream)}
 		group.Go(func() error { return w.writers[i].run(ctx) })
 	}
 	group.Go(func() error {

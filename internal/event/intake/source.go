@@ -60,14 +60,6 @@ func (seg *segment) scopeOf(block int, row int64) occurrenceScope {
 	return e
 }
 
-// identitySource returns the source that identifies a row of a `_row` stream.
-func (seg *segment) identitySource(block int, row int64) RowSource {
-	if source := seg.sourceOf(block, row); source.Digest != "" {
-		return source
-	}
-	return RowSource{Digest: seg.file.Digest, Line: row}
-}
-
 // sourceOf returns the delivery and line of a row; zero for rows of files.
 func (seg *segment) sourceOf(block int, row int64) RowSource {
 	switch {
@@ -140,7 +132,10 @@ func (d *identifier) identify(p *preparedBlock, seg *segment, block int, rows []
 // from the row's content and the number of equal rows before it in the file or delivery.
 func (d *identifier) derive(p *preparedBlock, r int, seg *segment, block int, row int64) column.Digest {
 	if d.stream.ID[0] == project.RowID {
-		source := seg.identitySource(block, row)
+		source := seg.sourceOf(block, row)
+		if source.Digest == "" {
+			source = RowSource{Digest: seg.file.Digest, Line: row}
+		}
 		buffer := append([]byte(source.Digest), 0)
 		return column.Sum128(binary.LittleEndian.AppendUint64(buffer, uint64(source.Line)))
 	}

@@ -19,7 +19,6 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
-	"bursar/internal/event/intake"
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/answers"
 	"bursar/internal/event/live/spool"
@@ -128,7 +127,7 @@ func (s *sender) script(o live.Options, in *event.Store, plan *fault.Plan) error
 	}
 	path := s.h.File("a.jsonl", sale("4", "sale", "1.00", "EUR")+sale("5", "sale", "1.00", "EUR"))
 	for range 3 {
-		if _, err = l.Ingest(context.Background(), []string{path}, intake.Options{}); err == nil {
+		if _, err = ingestFile(context.Background(), l, in, s.h.Stream, path); err == nil {
 			s.acked["5"] = true
 			break
 		}
@@ -420,7 +419,7 @@ func (h *harness) runLiveOnce(l *live.Intake, random *rand.Rand, acked map[strin
 	}
 	id := fmt.Sprint(random.IntN(200))
 	path := h.File("f.jsonl", sale(id, "sale", "1.00", "EUR"))
-	if _, err := l.Ingest(context.Background(), []string{path}, intake.Options{}); err != nil {
+	if _, err := ingestFile(context.Background(), l, h.Store, h.Stream, path); err != nil {
 		h.T.Error(err)
 	}
 	wg.Wait()
@@ -441,7 +440,7 @@ func TestLiveBackPressure(t *testing.T) {
 	path := h.File("a.jsonl", sale("1", "sale", "1.00", "EUR"))
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if _, err := l.Ingest(context.Background(), []string{path}, intake.Options{}); err != nil {
+		if _, err := ingestFile(context.Background(), l, &in, h.Stream, path); err != nil {
 			t.Error(err)
 		}
 	})

@@ -1,5 +1,8 @@
 // Live intake: events of one stream, accepted as they arrive.
 
+// Package live ingests requests of a stream as they arrive. A request is answered when its rows are checked and its body is durable in the spool
+// (rule 1). One loop writes the spool and seals the open batch; after an error, or the death of a process, the spool is sealed first. Repeated
+// requests with an idempotency key get the first answer. What becomes of rows is decided in package intake; this package must not parse them.
 package live
 
 import (
@@ -15,7 +18,6 @@ import (
 	"bursar/internal/event/intake"
 	"bursar/internal/event/live/answers"
 	"bursar/internal/event/live/spool"
-	"bursar/internal/event/retract"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
@@ -44,7 +46,7 @@ type Intake struct {
 	options  Options
 	receiver *intake.Receiver
 	queue    queue
-	keys     pendingKeys
+	keys     sync.Map // the requests with keys that are in progress or whose batch is not sealed yet: *pendingRequest by key
 	commands chan command
 	tables   sync.Mutex      // locked while tables of the dedupe index are opened or deleted
 	ctx      context.Context // of everything that belongs to no caller
@@ -125,7 +127,8 @@ func (l *Intake) Accept(ctx context.Context, r Request) (answers.Answer, error) 
 		}
 		return l.wait(ctx, p)
 	}
-	if first := l.keys.claim(p); first != nil {
+	if earlier, taken := l.keys.LoadOrStore(p.key, p); taken {
+		first, _ := earlier.(*pendingRequest) // nothing else is stored
 		return awaitFirst(ctx, first, p)
 	}
 	answer, found, err := l.earlierAnswer(ctx, p)
@@ -133,7 +136,7 @@ func (l *Intake) Accept(ctx context.Context, r Request) (answers.Answer, error) 
 		err = l.queue.put(p)
 	}
 	if err != nil || found {
-		l.keys.drop(p)
+		l.keys.CompareAndDelete(p.key, p)
 		p.answer = answer
 		p.finish(err)
 		return answer, err
@@ -191,47 +194,13 @@ func (l *Intake) withdraw(p *pendingRequest, err error) {
 }
 
 func (l *Intake) fail(p *pendingRequest, err error) {
-	if p.key != "" {
-		l.keys.drop(p)
-	}
+	l.keys.CompareAndDelete(p.key, p)
 	p.finish(err)
 }
 
 // Seal seals the open batch now, if there is one.
 func (l *Intake) Seal(ctx context.Context) error {
 	return l.do(ctx, false, l.sealAll)
-}
-
-// Ingest seals the open batch, then ingests files as intake.Ingest does. Requests wait meanwhile.
-func (l *Intake) Ingest(ctx context.Context, paths []string, o intake.Options) (intake.Result, error) {
-	return exclusively(ctx, l, func(ctx context.Context) (intake.Result, error) {
-		r, err := intake.Ingest(ctx, l.store, l.stream, paths, o)
-		l.reportSealed(r)
-		return r, err
-	})
-}
-
-// Retry seals the open batch, then retries the quarantine as intake.Retry does.
-func (l *Intake) Retry(ctx context.Context, o intake.Options) (intake.Result, error) {
-	return exclusively(ctx, l, func(ctx context.Context) (intake.Result, error) {
-		r, err := intake.Retry(ctx, l.store, l.stream, o)
-		l.reportSealed(r)
-		return r, err
-	})
-}
-
-// Retract seals the open batch, then retracts as retract.Retract does.
-func (l *Intake) Retract(ctx context.Context, o retract.Options) (retract.Retracted, error) {
-	return exclusively(ctx, l, func(ctx context.Context) (retract.Retracted, error) {
-		return retract.Retract(ctx, l.store, l.stream, o)
-	})
-}
-
-// AcceptRow seals the open batch, then accepts a row as intake.AcceptRow does. OnSealed is not called for its batch: the caller reports it.
-func (l *Intake) AcceptRow(ctx context.Context, o intake.AcceptOptions) (intake.AcceptedRow, error) {
-	return exclusively(ctx, l, func(ctx context.Context) (intake.AcceptedRow, error) {
-		return intake.AcceptRow(ctx, l.store, l.stream, o)
-	})
 }
 
 // Dismiss calls Store.Dismiss between requests.
@@ -243,8 +212,9 @@ func (l *Intake) Dismiss(ctx context.Context, o event.DismissOptions) (d event.D
 	return d, err
 }
 
-// exclusively runs something that seals its own batch, between batches of requests.
-func exclusively[T any](ctx context.Context, l *Intake, run func(context.Context) (T, error)) (r T, err error) {
+// Exclusively seals the open batch, then calls run, which may seal a batch of its own, between batches of requests: they wait meanwhile.
+// OnSealed is not called for that batch.
+func Exclusively[T any](ctx context.Context, l *Intake, run func(context.Context) (T, error)) (r T, err error) {
 	err = l.do(ctx, false, func(ctx context.Context) (err error) {
 		if err := l.sealAll(ctx); err != nil {
 			return err

@@ -151,7 +151,7 @@ func TestLiveRetryKeepsIdentity(t *testing.T) {
 			h.Accept(l, "", sale("0", "sale", "1.00", "EUR"), "1 1 0 0")
 			body := sale("1", "sale", "1.00", "EUR") + sale("2", "gift", "1.00", "EUR")
 			h.Accept(l, "", body, "2 1 0 1")
-			if _, err := l.Retry(t.Context(), intake.Options{}); err != nil {
+			if _, err := h.RetryLive(l); err != nil {
 				t.Fatal(err)
 			}
 			h.ExpectBatches("1: 3 2 0 1")
@@ -160,7 +160,7 @@ func TestLiveRetryKeepsIdentity(t *testing.T) {
 			}
 			h.Declare(strings.Replace(strings.Replace(plainYAML, "refund]", "refund, gift]", 1), "id: id", "id: "+id, 1))
 			l = h.StartLive(live.Options{})
-			if _, err := l.Retry(t.Context(), intake.Options{}); err != nil {
+			if _, err := h.RetryLive(l); err != nil {
 				t.Fatal(err)
 			}
 			h.Accept(l, "", body, "2 0 2 0")
@@ -216,7 +216,7 @@ func TestLiveAcceptsJSONForEveryFormat(t *testing.T) {
 			}
 			h.Declare(strings.Replace(yaml, "in: [sale]", "in: [sale, gift]", 1))
 			l = h.StartLive(live.Options{})
-			r, err := l.Retry(t.Context(), intake.Options{})
+			r, err := h.RetryLive(l)
 			if err != nil || r.Batch != 2 || r.Accepted != 1 || r.Quarantined != 1 {
 				t.Errorf("retry: %+v, %v", r, err)
 			}
@@ -255,12 +255,12 @@ func TestLiveAmongFiles(t *testing.T) {
 	l := h.StartLive(live.Options{})
 	h.Accept(l, "", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	path := h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "1.00", "EUR"))
-	r, err := l.Ingest(t.Context(), []string{path}, intake.Options{})
+	r, err := ingestFile(t.Context(), l, h.Store, h.Stream, path)
 	if err != nil || r.Batch != 2 || r.Accepted != 1 || r.Duplicates != 1 {
 		t.Errorf("ingest: %+v, %v", r, err)
 	}
 	h.Accept(l, "", sale("2", "sale", "1.00", "EUR")+sale("3", "sale", "1.00", "EUR"), "2 1 1 0")
-	if r, err := l.Ingest(t.Context(), []string{path}, intake.Options{}); err != nil || r.Batch != 0 || r.Duplicates != 2 {
+	if r, err := ingestFile(t.Context(), l, h.Store, h.Stream, path); err != nil || r.Batch != 0 || r.Duplicates != 2 {
 		t.Errorf("ingest again: %+v, %v", r, err)
 	}
 	h.ExpectBatches("1: 1 1 0 0", "2: 2 1 1 0", "3: 2 1 1 0")

@@ -63,11 +63,7 @@ func (l *Intake) shutDown() {
 	if l.open != nil {
 		l.failBatch(ErrClosed)
 	}
-	for {
-		requests := l.queue.pop(maxWaitingBytes)
-		if len(requests) == 0 {
-			return
-		}
+	for requests := l.queue.pop(maxWaitingBytes); len(requests) > 0; requests = l.queue.pop(maxWaitingBytes) {
 		l.failAll(requests, ErrClosed)
 	}
 }
@@ -104,8 +100,8 @@ func (l *Intake) ingestGroup() bool {
 	return true
 }
 
-// appendGroup makes requests durable while they are checked. They are checked in the order of the spool, so that reading the spool again gives the same
-// verdicts.
+// appendGroup makes requests durable while they are checked. They are checked in the order of the spool, so that reading the spool again
+// gives the same verdicts.
 func (l *Intake) appendGroup(requests []*pendingRequest) error {
 	o := l.open
 	offset := o.spool.Size()
@@ -142,16 +138,15 @@ func (l *Intake) ensureOpen() error {
 	if l.open != nil {
 		return nil
 	}
-	err := l.beginBatch()
-	if err != nil {
+	if err := l.beginBatch(); err != nil {
 		l.markBroken(err)
 		return l.reportBroken(err)
 	}
 	return nil
 }
 
-// reportBroken logs why the stream accepts nothing, unless it was logged last. It returns the error for requests meanwhile, as retryable: the requests
-// are not at fault.
+// reportBroken logs why the stream accepts nothing, unless it was logged last. It returns the error for requests meanwhile, as retryable:
+// the requests are not at fault.
 func (l *Intake) reportBroken(err error) error {
 	if text := err.Error(); l.lastReported != text && l.ctx.Err() == nil {
 		l.lastReported = text
@@ -243,6 +238,11 @@ func (l *Intake) recoverBroken(ctx context.Context) error {
 	}
 	l.broken, l.failures, l.lastReported = nil, 0, ""
 	l.recoveries.Add(1)
-	l.keys.dropDone()
+	l.keys.Range(func(key, value any) bool { // the answers of answered requests are in the catalog now
+		if p, _ := value.(*pendingRequest); p.isDone() {
+			l.keys.CompareAndDelete(key, value)
+		}
+		return true
+	})
 	return nil
 }

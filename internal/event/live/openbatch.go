@@ -134,7 +134,9 @@ func (l *Intake) seal(ctx context.Context) error {
 		return err
 	}
 	l.open = nil
-	l.keys.drop(o.keyed...)
+	for _, p := range o.keyed { // their answers are in the catalog
+		l.keys.CompareAndDelete(p.key, p)
+	}
 	l.compactInBackground()
 	l.reportSealed(result)
 	err = l.awaitDiscard()

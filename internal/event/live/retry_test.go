@@ -80,7 +80,7 @@ func TestLiveRetryCountsContentsByRequest(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := l.Retry(t.Context(), intake.Options{}); err != nil { // all of them wait a second time
+			if _, err := h.RetryLive(l); err != nil { // all of them wait a second time
 				t.Fatal(err)
 			}
 			if err := l.Close(t.Context()); err != nil {

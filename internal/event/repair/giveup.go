@@ -30,8 +30,8 @@ type GiveUp struct {
 // errNotMissing says that something to give up exists, or never existed.
 var errNotMissing = failure.Wrap(failure.Data, errors.New("it is not missing; `bursar repair` lists what is"))
 
-// checkGiveUp removes what an earlier, interrupted call has given up, and refuses what is not missing before anything is written. Objects in the folder
-// of a missing batch may contain events, so it is refused until they are moved away.
+// checkGiveUp removes what an earlier, interrupted call has given up, and refuses what is not missing before anything is written. Objects
+// in the folder of a missing batch may contain events, so it is refused until they are moved away.
 func checkGiveUp(ctx context.Context, st *event.Store, s *project.Stream, last uint64, give GiveUp) (GiveUp, error) {
 	done, err := event.ListGivenUp(ctx, st.Catalog, s.Name)
 	if err != nil {

@@ -40,9 +40,9 @@ func noBatch(s *project.Stream, batch, last uint64) error {
 	return &event.NoSuchError{What: fmt.Sprintf("batch %d of %s", batch, s.Name), Hint: fmt.Sprintf("its last batch is %d", last)}
 }
 
-// Retract excludes a sealed batch or an event from every view from now on, or takes that back. For intake the ids of what is excluded are new again, and
-// the files of a batch may be ingested again. One transaction does it; the object is written afterwards, like a manifest. The caller must hold
-// the stream exclusively.
+// Retract excludes a sealed batch or an event from every view from now on, or takes that back. For intake the ids of what is excluded are
+// new again, and the files of a batch may be ingested again. One transaction does it; the object is written afterwards, like a manifest.
+// The caller must hold the stream exclusively.
 func Retract(ctx context.Context, st *event.Store, s *project.Stream, o Options) (Retracted, error) {
 	if err := event.CheckGrowth(ctx, st.Catalog, s); err != nil {
 		return Retracted{}, err
@@ -192,7 +192,8 @@ func findEventToRetract(ctx context.Context, st *event.Store, s *project.Stream,
 		return r, err
 	}
 	if s.Versions && o.Batch != 0 && len(found) > 0 {
-		found = []event.Retraction{newest(found)}
+		// Of several versions the newest: a repeated command refers to the same one, whatever is retracted by then.
+		found = []event.Retraction{slices.MaxFunc(found, byReceipt)}
 	}
 	if found, err = chooseEvents(ctx, st, found, o.Undo); err != nil {
 		return r, err
@@ -244,11 +245,7 @@ func fieldNames(names []string) string {
 	return "[" + strings.Join(names, ", ") + "]"
 }
 
-// newest returns the version that was received last. A repeated command refers to the same version, whatever is retracted by then.
-func newest(found []event.Retraction) event.Retraction {
-	return slices.MaxFunc(found, byReceipt)
-}
-
+// byReceipt orders versions as they were received.
 func byReceipt(a, b event.Retraction) int {
 	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row))
 }

@@ -3,6 +3,7 @@
 package retract_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -252,7 +253,9 @@ func TestRetractRequests(t *testing.T) {
 	l := h.StartLive(live.Options{})
 	h.Accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0")
 	h.Accept(l, "key", sale("1", "sale", "1.00", "EUR"), "1 1 0 0 again")
-	r, err := l.Retract(t.Context(), retract.Options{Batch: 1, Reason: "wrong"}) // seals it first
+	r, err := live.Exclusively(t.Context(), l, func(ctx context.Context) (retract.Retracted, error) { // seals it first
+		return retract.Retract(ctx, h.Store, h.Stream, retract.Options{Batch: 1, Reason: "wrong"})
+	})
 	if err != nil || r.Events != 1 {
 		t.Fatal(r, err)
 	}

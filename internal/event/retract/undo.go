@@ -15,8 +15,8 @@ import (
 	"bursar/internal/project"
 )
 
-// undoLast takes the last retraction of a batch or an event back, then rebuilds the dedupe index. After a crash in between, a repeat or `bursar repair`
-// completes it; intake is refused until then.
+// undoLast takes the last retraction of a batch or an event back, then rebuilds the dedupe index. After a crash in between, a repeat or
+// `bursar repair` completes it; intake is refused until then.
 func undoLast(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState, last *event.Retraction, r event.Retraction) (Retracted, error) {
 	if last == nil {
 		return Retracted{}, failure.Wrap(failure.Data, fmt.Errorf("%s is not retracted; `bursar status` lists what is", r.What()))

@@ -122,8 +122,9 @@ func TestVersionsAdopted(t *testing.T) {
 	h.Declare(versionsYAML)
 	h.Ingest("2 2 2 0 0", h.File("b.jsonl", amounts("1", "2.00", "3.00")))
 	h.RestoreCatalog("older.db")
-	if adopted, err := repair.Adopt(t.Context(), h.Store, h.Stream); err != nil || fmt.Sprint(adopted) != "[2]" {
-		t.Fatal(adopted, err)
+	done, err := repair.Stream(t.Context(), h.Store, h.Stream, noBackup{}, repair.GiveUp{})
+	if err != nil || len(done.Broken) > 0 || fmt.Sprint(done.Done) != "[adopted batch 2 of sales]" {
+		t.Fatal(done, err)
 	}
 	h.RebuildIndex()
 	h.Verify()
@@ -181,7 +182,7 @@ func TestVersionsLive(t *testing.T) {
 	h.Seal(l)
 	h.Accept(l, "", amounts("1", "4.00", "5.00"), "2 1 1 0")
 	h.Seal(l)
-	r, err := l.Retry(t.Context(), intake.Options{})
+	r, err := h.RetryLive(l)
 	if err != nil {
 		t.Fatal(err)
 	}

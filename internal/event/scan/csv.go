@@ -1,16 +1,21 @@
-// CSV rows: fields by header or position, to columns.
+// CSV: rows, whose fields fill columns by header or position, and headers.
 
 package scan
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf8"
 
 	"bursar/internal/column"
+	"bursar/internal/project/doc"
 )
 
-// csvScanner reads CSV as defined by RFC 4180. A quote inside an unquoted field is data. A row is rejected if a quoted field does not end, or is followed
-// by anything but a delimiter or line end.
+// csvScanner reads CSV as defined by RFC 4180. A quote inside an unquoted field is data. A row is rejected if a quoted field does not end,
+// or is followed by anything but a delimiter or line end.
 type csvScanner struct {
 	filler
 	delimiter byte
@@ -209,3 +214,93 @@ func (s *csvScanner) otherFields(n int) string {
 	}
 	return fmt.Sprintf("the row has %d fields, and %d are expected", n, len(s.fields))
 }
+
+// readHeader reads one record of field names; the text contains all of it.
+func readHeader(record []byte, delimiter byte) (names []string, err error) {
+	s := csvScanner{b: padded(nil, record), delimiter: delimiter}
+	s.end = len(s.b) - padding
+	for p := 0; ; {
+		tok, end, problem := s.field(p)
+		if problem != "" {
+			return nil, fmt.Errorf("header field %d: %s", len(names)+1, problem)
+		}
+		names = append(names, string(tok))
+		if s.b[end] != delimiter {
+			return names, nil
+		}
+		p = end + 1
+	}
+}
+
+// mapHeader returns the column of each field of a header, and the fields. The header of a file that was ingested may lack any optional column.
+func (p *Plan) mapHeader(header []byte, ingested bool) (fields []int, names []string, err error) {
+	if names, err = readHeader(header, p.csv.Delimiter); err != nil {
+		return nil, nil, err
+	}
+	fields = make([]int, len(names))
+	given := map[string]bool{}
+	columns := map[string]int{}
+	for i := range p.targets {
+		columns[p.targets[i].path[0]] = i
+	}
+	for f, name := range names {
+		i, ok := columns[name]
+		if !ok {
+			fields[f] = -1
+			continue
+		}
+		if given[name] {
+			return nil, nil, fmt.Errorf("header %q is given twice", name)
+		}
+		fields[f], given[name] = i, true
+	}
+	for i := range p.targets {
+		t := &p.targets[i]
+		mayLack := t.absent || ingested && t.optional
+		if !mayLack && !given[t.path[0]] {
+			return nil, nil, fmt.Errorf("no header %q for column %s; the header is %s%s",
+				t.path[0], t.name, strconv.Quote(string(header[:min(len(header), 500)])), cmp.Or(otherEncoding(header), p.hint(header), t.missing(names)))
+		}
+	}
+	return fields, names, nil
+}
+
+// missing completes the error about a missing column: with the name that was probably meant, or with how to declare that files may lack it.
+func (t *target) missing(names []string) string {
+	meant := doc.DidYouMean(t.path[0], names)
+	if meant != "" || !t.optional {
+		return meant
+	}
+	return "; where files may lack the column, declare `absent: ok`"
+}
+
+// otherEncoding returns a hint if a header is not UTF-8.
+func otherEncoding(header []byte) string {
+	if utf8.Valid(header) {
+		return ""
+	}
+	return "; the file is not UTF-8: declare the stream's `encoding`, such as windows-1252"
+}
+
+// hint names another delimiter that would fit the header.
+func (p *Plan) hint(header []byte) string {
+	for _, delimiter := range []byte{',', ';', '\t', '|'} {
+		if delimiter == p.csv.Delimiter {
+			continue
+		}
+		names, err := readHeader(header, delimiter)
+		if err != nil || len(names) == 1 {
+			continue
+		}
+		if !slices.ContainsFunc(p.targets, func(t target) bool { return !t.optional && !slices.Contains(names, t.path[0]) }) {
+			return fmt.Sprintf("; the file looks delimited by %q", string(delimiter))
+		}
+	}
+	return ""
+}
+
+// padded copies a line to memory in which it can be scanned.
+func padded(dst, line []byte) []byte { return pad(append(dst, line...)) }
+
+// pad appends what a scanner needs after rows.
+func pad(rows []byte) []byte { return append(append(rows, '\n'), make([]byte, padding)...) }

@@ -22,7 +22,8 @@ const (
 	afterQuote // in quotes, after a quote: the field's end, or half of a doubled quote
 )
 
-// recordEnd returns the position after the line end of the CSV record that continues at p. If the record continues after b, it returns -1 and the state.
+// recordEnd returns the position after the line end of the CSV record that continues at p. If the record continues after b, it returns -1
+// and the state.
 func recordEnd(b []byte, p int, delimiter byte, state csvState) (int, csvState) {
 	for ; p < len(b); p++ {
 		c := b[p]
@@ -119,8 +120,8 @@ func (c *cutter) checkLastRow(row []byte, line int64) {
 	c.noteUnclosed(state, line, int64(bytes.Count(bytes.TrimSuffix(row, newline), newline))+1)
 }
 
-// noteUnclosed records how the last row of a CSV file ends, given its first line and number of lines. An unclosed quote may have swallowed any number of
-// rows: such a file counts as not read to its end.
+// noteUnclosed records how the last row of a CSV file ends, given its first line and number of lines. An unclosed quote may have swallowed
+// any number of rows: such a file counts as not read to its end.
 func (c *cutter) noteUnclosed(state csvState, line, lines int64) {
 	if state == inQuotes && lines > 1 {
 		c.unclosed = &ReadError{File: c.name, Row: line, Err: fmt.Errorf("a quote is never closed, so the row takes the rest of the file: %d lines", lines)}

@@ -73,8 +73,8 @@ func Open(path string, plan *Plan, options Options) (*File, error) {
 	return f, nil
 }
 
-// Scan starts scanning the file in the format of the plan's stream, uncompressed or, by its suffix, gzip or zstd. An invalid header is an error that names
-// the file. The input stays open until the scan is closed.
+// Scan starts scanning the file in the format of the plan's stream, uncompressed or, by its suffix, gzip or zstd. An invalid header is an
+// error that names the file. The input stays open until the scan is closed.
 func (in *Input) Scan(plan *Plan, options Options) (*File, error) {
 	if options.Workers <= 0 {
 		options.Workers = runtime.GOMAXPROCS(0)
@@ -112,18 +112,13 @@ func (f *File) Header() []byte { return f.header }
 func (f *File) Undeclared() []string { return f.undeclared }
 
 func (f *File) start() {
-	f.wg.Add(1 + f.options.Workers)
-	go func() {
-		defer f.wg.Done()
-		f.read()
-	}()
+	f.wg.Go(f.read)
 	for range f.options.Workers {
-		go func() {
-			defer f.wg.Done()
+		f.wg.Go(func() {
 			for t := range f.work {
 				f.do(t)
 			}
-		}()
+		})
 	}
 }
 
@@ -187,8 +182,8 @@ func (f *File) do(t *task) {
 	close(t.done)
 }
 
-// Next returns the next block of rows. It returns io.EOF at the end; a *ReadError if the file cannot be read further, after all rows before the fault;
-// or the context's error, after which Next may be called again.
+// Next returns the next block of rows. It returns io.EOF at the end; a *ReadError if the file cannot be read further, after all rows
+// before the fault; or the context's error, after which Next may be called again.
 func (f *File) Next(ctx context.Context) (*Block, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -234,19 +229,12 @@ func (f *File) Close() error {
 	return err
 }
 
+// discard removes what the blocks that Next did not return left behind. Every task has ended.
 func (f *File) discard() {
 	close(f.order)
 	drop := func(t *task) {
-		for {
-			select {
-			case b, ok := <-t.out:
-				if !ok {
-					return
-				}
-				b.removeFiles()
-			default:
-				return
-			}
+		for b := range t.out {
+			b.removeFiles()
 		}
 	}
 	if f.current != nil {

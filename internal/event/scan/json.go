@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// jsonScanner reads lines of JSON. Every line ends with '\n', which no JSON token may contain, so a scan within a line needs no other bound. Functions return
-// the position after what they read, or -1 after a refusal.
+// jsonScanner reads lines of JSON. Every line ends with '\n', which no JSON token may contain, so a scan within a line needs no other
+// bound. Functions return the position after what they read, or -1 after a refusal.
 type jsonScanner struct {
 	filler
 	b      []byte

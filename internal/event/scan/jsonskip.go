@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// skip skips one value inside depth objects and checks its syntax. strict also refuses what SQL text cannot contain: NUL characters and unpaired surrogates.
+// skip skips one value inside depth objects and checks its syntax. strict also refuses what SQL text cannot contain: NUL characters and
+// unpaired surrogates.
 func (s *jsonScanner) skip(p, depth int, strict bool) int {
 	b := s.b
 	objects, level := uint64(0), 0 // a bit for each open container: 1 is an object

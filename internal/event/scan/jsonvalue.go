@@ -110,8 +110,8 @@ func compact(dst, value []byte) []byte {
 	return dst
 }
 
-// plainEnd returns the first position from p on that is not plain ASCII text of a string: a quote, a backslash, a control character or a byte of UTF-8. It
-// reads eight bytes at a time; a borrow can only affect bytes after one that was found.
+// plainEnd returns the first position from p on that is not plain ASCII text of a string: a quote, a backslash, a control character or a
+// byte of UTF-8. It reads eight bytes at a time; a borrow can only affect bytes after one that was found.
 func plainEnd(b []byte, p int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for {

@@ -4,8 +4,8 @@ package scan
 
 import "bursar/internal/column"
 
-// DateOf returns the date of a text in a layout as 2006-01-02, ignoring the time of day. Without a layout the text must be ISO 8601, as in streams. The reason
-// says why there is no date.
+// DateOf returns the date of a text in a layout as 2006-01-02, ignoring the time of day. Without a layout the text must be ISO 8601, as in
+// streams. The reason says why there is no date.
 func DateOf(l *column.Layout, text string) (date, reason string) {
 	var m moment
 	tok := []byte(text)

@@ -18,8 +18,8 @@ var pow10 = func() (p [19]int64) {
 	return p
 }()
 
-// narrow parses the common form of a number: a sign, up to 18 digits with a decimal mark, and no more decimals than the scale. Anything else is left to
-// exact, which also returns reasons.
+// narrow parses the common form of a number: a sign, up to 18 digits with a decimal mark, and no more decimals than the scale. Anything
+// else is left to exact, which also returns reasons.
 func narrow(tok []byte, digits, scale int, mark byte) (int64, bool) {
 	i, negative := 0, false
 	if len(tok) > 0 && tok[0] == '-' {
@@ -87,10 +87,10 @@ const maxDigits = 38
 
 // significand is a number's value: digits × 10^exponent, without zeros at either end of the digits.
 type significand struct {
-	digits   [maxDigits]byte
-	n        int
-	long     bool // more digits than any type has
-	zeros    int  // zeros since the last digit, which may be trailing
+	hi, lo   uint64 // the digits
+	n        int    // how many they are
+	long     bool   // more digits than any type has
+	zeros    int    // zeros since the last digit, which may be trailing
 	exponent int
 	negative bool
 }
@@ -110,16 +110,21 @@ func (s *significand) add(d byte, decimal bool) {
 		s.n, s.zeros = maxDigits, 0
 		return
 	}
+	s.n += s.zeros + 1
 	for ; s.zeros > 0; s.zeros-- {
-		s.digits[s.n] = 0
-		s.n++
+		s.push(0)
 	}
-	s.digits[s.n] = d
-	s.n++
+	s.push(uint64(d))
 }
 
-// exact parses any number: [+-] digits with an optional decimal mark, digits before or after it, group marks in threes before it, an optional exponent. The
-// unscaled value has the given scale. The reason is empty if the number is represented exactly.
+func (s *significand) push(d uint64) {
+	carry, low := bits.Mul64(s.lo, 10)
+	sum, c := bits.Add64(low, d, 0)
+	s.hi, s.lo = s.hi*10+carry+c, sum
+}
+
+// exact parses any number: [+-] digits with an optional decimal mark, digits before or after it, group marks in threes before it, an
+// optional exponent. The unscaled value has the given scale. The reason is empty if the number is represented exactly.
 func exact(tok []byte, scale int, mark, group byte) (unscaled decimal.Int128, reason string) {
 	s, reason := parseSignificand(tok, mark, group)
 	if reason != "" {
@@ -135,17 +140,10 @@ func exact(tok []byte, scale int, mark, group byte) (unscaled decimal.Int128, re
 	case s.long || s.n+shift > maxDigits:
 		return unscaled, Overflows
 	}
-	var hi, lo uint64
-	for i := range s.n + shift {
-		d := uint64(0)
-		if i < s.n {
-			d = uint64(s.digits[i])
-		}
-		carry, low := bits.Mul64(lo, 10)
-		sum, c := bits.Add64(low, d, 0)
-		hi, lo = hi*10+carry+c, sum
+	for range shift {
+		s.push(0)
 	}
-	unscaled = decimal.NewInt128(int64(hi), lo)
+	unscaled = decimal.NewInt128(int64(s.hi), s.lo)
 	if s.negative {
 		unscaled = unscaled.Negate()
 	}

@@ -95,8 +95,8 @@ func (d *parquetFeed) mapColumns() error {
 	return nil
 }
 
-// canBe returns why values of a column of the file cannot become the target's type. The file's own types have no decimal mark or format: such a column would
-// read its rejects differently from the file.
+// canBe returns why values of a column of the file cannot become the target's type. The file's own types have no decimal mark or format:
+// such a column would read its rejects differently from the file.
 func (t *target) canBe(from *parquet.Column) error {
 	text := from.Kind == parquet.Text || from.Kind == parquet.JSON
 	ok := text

@@ -94,8 +94,8 @@ func readByDuckDB(t *testing.T, path string) string {
 	return strings.Join(values, ", ")
 }
 
-// BenchmarkParquetReaders reads the same file here and by DuckDB, in turn, with one thread each. DuckDB's values are not checked, and another process, which
-// would have to protect this one from a hostile file, is not counted.
+// BenchmarkParquetReaders reads the same file here and by DuckDB, in turn, with one thread each. DuckDB's values are not checked, and
+// another process, which would have to protect this one from a hostile file, is not counted.
 func BenchmarkParquetReaders(b *testing.B) {
 	const rows = 1000000
 	path := writeFile(b, "p.parquet", benchParquet(b, rows, format.Encodings.RLEDict))

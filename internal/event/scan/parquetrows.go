@@ -23,7 +23,8 @@ type group struct {
 
 // run sends the group's blocks. Damage ends it with an error at the first row that was not sent.
 func (g *group) run(send func(*Block) bool) error {
-	size := g.batchSize()
+	// So many rows are decoded at once that they need about the memory of a few blocks.
+	size := max(1, min(parquet.MaxBatch, 4*int64(g.feed.file.options.BlockBytes)/max(1, g.from.RowBytes())))
 	for g.at < g.rows {
 		n := min(size, g.rows-g.at)
 		for i, fills := range g.feed.fills {
@@ -51,12 +52,6 @@ func (g *group) run(send func(*Block) bool) error {
 
 func (g *group) failed(i int64, err error) error {
 	return &ReadError{File: g.feed.file.name, Row: g.first + g.at + i, Err: err}
-}
-
-// batchSize returns how many rows to decode at once, so that they need about the memory of a few blocks.
-func (g *group) batchSize() int64 {
-	block := int64(g.feed.file.options.BlockBytes)
-	return max(1, min(parquet.MaxBatch, 4*block/max(1, g.from.RowBytes())))
 }
 
 // read reads the current batch of n rows of a column of the file.

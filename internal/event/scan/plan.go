@@ -46,8 +46,8 @@ type target struct {
 	group    byte
 }
 
-// NewPlan returns the plan of a stream's read columns: those without `is`, in declared order. Values of the stream's id columns and of keyColumns may be up to
-// MaxKey bytes long.
+// NewPlan returns the plan of a stream's read columns: those without `is`, in declared order. Values of the stream's id columns and of
+// keyColumns may be up to MaxKey bytes long.
 func NewPlan(s *project.Stream, keyColumns []string) (*Plan, error) {
 	p := &Plan{stream: s.Name, format: s.Format, csv: s.CSV, text: s.Encoding}
 	p.blocks.plan = p
@@ -155,7 +155,8 @@ type child struct {
 	sub     *node
 }
 
-// growTree builds the tree of declared properties. Every object start and every property has a slot, in which a scanner records what it has seen in a row.
+// growTree builds the tree of declared properties. Every object start and every property has a slot, in which a scanner records what it
+// has seen in a row.
 func (p *Plan) growTree() {
 	p.root = p.newNode("")
 	for i := range p.targets {

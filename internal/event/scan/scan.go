@@ -1,8 +1,9 @@
 // Blocks, rejects, limits and errors of scanning, and the reuse of their memory.
 
-// Package scan reads files of events into typed columns, exactly. It owns the grammar of JSON lines, CSV and Parquet input and the decision whether the
-// characters of a value fit its declared type. It guarantees that no value is rounded or guessed, that every row is completely accepted or rejected with
-// a reason, and that memory is bounded for any input. It must not know of batches, identity or storage.
+// Package scan reads files of events into typed columns, exactly. It owns the grammar of JSON lines, CSV and Parquet input and the
+// decision whether the characters of a value fit its declared type. It guarantees that no value is rounded or guessed, that every row is
+// completely accepted or rejected with a reason, and that memory is bounded for any input. It must not know of batches, identity or
+// storage.
 package scan
 
 import (

@@ -1,4 +1,4 @@
-// Sources: the uncompressed bytes of a file, within limits, unless it is in another format.
+// Sources: regular files, opened once for several readers, and their uncompressed bytes, within limits, unless they are in another format.
 
 package scan
 
@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
-	"sync/atomic"
 	"syscall"
+
+	"bursar/internal/failure"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -23,23 +25,22 @@ const maxWindow = 128 << 20
 type source struct {
 	whole    *io.SectionReader // the input, or the unpacked file
 	unpacked *os.File          // that file
-	read     atomic.Int64      // bytes of the input read so far
-	progress func(int64)
 	reader   io.Reader
 	packed   bool
 	close    func()
 }
 
 func newSource(in *Input, options Options) (*source, error) {
-	s := &source{whole: in.Reader(), progress: options.Progress}
+	s := &source{whole: in.Reader()}
 	var err error
-	if s.reader, s.packed, s.close, err = Unpack(counter{s}, in.path); err != nil {
+	if s.reader, s.packed, s.close, err = Unpack(&counter{in: s.whole, progress: options.Progress}, in.path); err != nil {
 		return nil, &ReadError{File: in.path, Row: 1, Err: err}
 	}
 	return s, nil
 }
 
-// Unpack adds the decompressor for the suffix of a path, and reports whether there is one. Call done after reading. An empty file is empty in any format.
+// Unpack adds the decompressor for the suffix of a path, and reports whether there is one. Call done after reading. An empty file is empty
+// in any format.
 func Unpack(file io.Reader, path string) (out io.Reader, packed bool, done func(), err error) {
 	done = func() {}
 	gz, zst := strings.HasSuffix(path, ".gz"), strings.HasSuffix(path, ".zst")
@@ -92,14 +93,18 @@ func (s *source) Close() error {
 	return s.unpacked.Close()
 }
 
-type counter struct{ s *source }
+// counter reads an input and reports the bytes read so far.
+type counter struct {
+	in       io.Reader
+	total    int64
+	progress func(int64)
+}
 
 // Read reads from the input.
-func (c counter) Read(p []byte) (int, error) {
-	n, err := c.s.whole.Read(p)
-	total := c.s.read.Add(int64(n))
-	if c.s.progress != nil && n > 0 {
-		c.s.progress(total)
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.in.Read(p)
+	if c.total += int64(n); c.progress != nil && n > 0 {
+		c.progress(c.total)
 	}
 	return n, err
 }
@@ -183,15 +188,11 @@ func (b *bounded) tooLarge() error {
 }
 
 func inUnits(n int64) string {
-	for _, unit := range []struct {
-		name  string
-		shift int
-	}{{"GiB", 30}, {"MiB", 20}, {"KiB", 10}} {
-		if n >= 1<<unit.shift && n%(1<<unit.shift) == 0 {
-			return fmt.Sprintf("%d %s", n>>unit.shift, unit.name)
-		}
+	units := []string{"bytes", "KiB", "MiB", "GiB"}
+	for n >= 1<<10 && n%(1<<10) == 0 && len(units) > 1 {
+		n, units = n>>10, units[1:]
 	}
-	return fmt.Sprintf("%d bytes", n)
+	return fmt.Sprintf("%d %s", n, units[0])
 }
 
 // foreign are the first bytes of files in other formats, and what to do about them.
@@ -213,3 +214,81 @@ func ForeignFormat(begins []byte) (advice string) {
 	}
 	return ""
 }
+
+// Input is an open file. Several goroutines may read it, each with its own reader.
+type Input struct {
+	path string
+	file *os.File
+	info fs.FileInfo
+}
+
+// Stat describes the file of an input. Anything but a regular file is an error of class Data: a pipe can be read only once.
+func Stat(path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		if at, is := errors.AsType[*fs.PathError](err); is {
+			err = at.Err
+		}
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return info, checkRegular(path, info)
+}
+
+func checkRegular(path string, info fs.FileInfo) error {
+	if info.Mode().IsRegular() {
+		return nil
+	}
+	reason := "it is a device, not a file"
+	switch mode := info.Mode(); {
+	case mode.IsDir():
+		return failure.Wrap(failure.Data, fmt.Errorf("read %s: it is a directory; name the files in it", path))
+	case mode&fs.ModeNamedPipe != 0:
+		reason = "it is a pipe, not a file"
+	case mode&fs.ModeSocket != 0:
+		reason = "it is a socket, not a file"
+	}
+	return failure.Wrap(failure.Data, fmt.Errorf("read %s: %s, and can be read only once: write it to a file first, or send it over HTTP", path, reason))
+}
+
+// OpenInput opens a regular file.
+func OpenInput(path string) (*Input, error) {
+	if _, err := Stat(path); err != nil {
+		return nil, err
+	}
+	// If a pipe replaced it meanwhile, opening it must not wait for the other end.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open input: %w", err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		err = fmt.Errorf("open input: %w", err)
+	} else {
+		err = checkRegular(path, info)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &Input{path, file, info}, nil
+}
+
+// Size returns the size of the file in bytes.
+func (in *Input) Size() int64 { return in.info.Size() }
+
+// Reader reads the file up to the size it had when it was opened.
+func (in *Input) Reader() *io.SectionReader { return io.NewSectionReader(in.file, 0, in.Size()) }
+
+// Unchanged returns an error if the file was written to since it was opened: it is then unknown what was read.
+func (in *Input) Unchanged() error {
+	info, err := in.file.Stat()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", in.path, err)
+	}
+	if info.Size() != in.info.Size() || !info.ModTime().Equal(in.info.ModTime()) {
+		return failure.Wrap(failure.Transient, fmt.Errorf("read %s: the file changed while it was read: ingest it when nobody writes it any longer", in.path))
+	}
+	return nil
+}
+
+// Close closes the file.
+func (in *Input) Close() error { return in.file.Close() }

@@ -76,16 +76,17 @@ func (d *textFeed) readHeader() error {
 			continue
 		}
 		d.first, d.firstOffset, d.file.header = piece.text, rest, header
-		if d.fields, err = d.file.plan.mapHeader(header, false); err != nil {
+		fields, names, err := d.file.plan.mapHeader(header, false)
+		if err != nil {
 			return &ReadError{File: d.file.name, Row: 1, Err: err}
 		}
-		names, err := readHeader(header, d.file.plan.csv.Delimiter)
+		d.fields = fields
 		for i, name := range names {
 			if d.fields[i] < 0 {
 				d.file.undeclared = append(d.file.undeclared, name)
 			}
 		}
-		return err
+		return nil
 	}
 }
 
@@ -168,9 +169,10 @@ func (p *Plan) scanner(fields []int) scanner {
 	return newJSONScanner(p)
 }
 
-// Parse reads rows from memory; the first one is at line first. header is the header record of the CSV file that the rows are from; if it is nil and the
-// stream's files have headers, the data starts with one. A row of a Parquet stream is read as the JSON in Reject.Raw. An error means that no row
-// could be read: an invalid header, or more data than a block can contain. The blocks do not share memory with data.
+// Parse reads rows from memory; the first one is at line first. header is the header record of the CSV file that the rows are from; if it
+// is nil and the stream's files have headers, the data starts with one. A row of a Parquet stream is read as the JSON in Reject.Raw. An
+// error means that no row could be read: an invalid header, or more data than a block can contain. The blocks do not share memory with
+// data.
 func (p *Plan) Parse(data, header []byte, first int64) ([]*Block, error) {
 	return p.ParseOwned(slices.Clip(data), header, first)
 }
@@ -180,8 +182,8 @@ const PaddingBytes = 1 + padding
 
 const byteOrderMark = "\xef\xbb\xbf"
 
-// ParseOwned is Parse for data that belongs to the blocks from then on. It is copied only if its slice has a spare capacity below PaddingBytes. The blocks'
-// own memory comes from Recycle.
+// ParseOwned is Parse for data that belongs to the blocks from then on. It is copied only if its slice has a spare capacity below
+// PaddingBytes. The blocks' own memory comes from Recycle.
 func (p *Plan) ParseOwned(data, header []byte, first int64) ([]*Block, error) {
 	if len(data) > math.MaxInt32 {
 		return nil, fmt.Errorf("read rows: %d bytes are more than 2 GiB", len(data))
@@ -219,6 +221,6 @@ func (p *Plan) fieldsOf(t *text, header []byte) (fields []int, from int, err err
 			return nil, 0, errors.New("no header")
 		}
 	}
-	fields, err = p.mapHeader(header, ingested)
+	fields, _, err = p.mapHeader(header, ingested)
 	return fields, from, err
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"bursar/internal/event"
 	"bursar/internal/event/dedupe"
@@ -99,11 +100,10 @@ func StrayDismissals(ctx context.Context, st *event.Store, stream string) (left 
 		return left, all, err
 	}
 	now, err := event.Dismissals(ctx, st.Catalog, stream) // one may be undone meanwhile, and its row accepted
-	for row := range left {
-		if _, is := now[row]; !is {
-			delete(left, row)
-		}
-	}
+	maps.DeleteFunc(left, func(row event.Place, _ event.Dismissal) bool {
+		_, is := now[row]
+		return !is
+	})
 	return left, all, err
 }
 

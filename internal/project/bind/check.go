@@ -48,22 +48,12 @@ func Check(ctx context.Context, p *project.Project, b Binder) []doc.Error {
 // binding binds the expressions of one file.
 type binding struct {
 	*doc.File
-	bindType    func(columns []column.Field, expr string, when column.Evaluation) (column.Type, error)
-	bindSelect  func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error)
-	analyzeExpr func(expr string) (column.Analysis, error)
+	ctx    context.Context // of the one call that binds the file
+	binder Binder
 }
 
 func newBinding(ctx context.Context, file string, at doc.Lines, b Binder) *binding {
-	return &binding{
-		File: &doc.File{Path: file, Lines: at},
-		bindType: func(columns []column.Field, expr string, when column.Evaluation) (column.Type, error) {
-			return b.Bind(ctx, columns, expr, when)
-		},
-		bindSelect: func(tables map[string][]column.Field, sql string) ([]column.Field, []int, error) {
-			return b.Select(ctx, tables, sql)
-		},
-		analyzeExpr: func(expr string) (column.Analysis, error) { return b.Analyze(ctx, expr) },
-	}
+	return &binding{&doc.File{Path: file, Lines: at}, ctx, b}
 }
 
 func bindStream(ctx context.Context, s *project.Stream, b Binder) []doc.Error {
@@ -77,12 +67,13 @@ func bindStream(ctx context.Context, s *project.Stream, b Binder) []doc.Error {
 		src.bindWhere("totals."+t.Name+".where", s.Types(), t.Where, column.AtIntake)
 	}
 	if len(src.Errs) == 0 {
-		src.checkStreamLiterals(s)
+		for _, t := range s.Totals {
+			src.checkExprLiterals("totals."+t.Name+".where", t.Where, declaredDomains([]*project.Stream{s}))
+		}
 	}
 	return src.Errs
 }
 
-// bindComputed binds a computed column of a stream.
 func (src *binding) bindComputed(s *project.Stream, c project.Column) {
 	path := "columns." + c.Name + ".is"
 	t, ok := src.bind(path, s.InputTypes(), c.Is, column.AtIntake)
@@ -151,7 +142,7 @@ func (src *binding) bindConserve(p *project.Pipeline, made Types, unbound map[st
 	known := slices.DeleteFunc(slices.Clone(made.Types), func(f column.Field) bool { return unbound[f.Name] })
 	for _, c := range p.Conserve {
 		if len(known) < len(p.Artifact) {
-			reads, err := src.analyzeExpr(c.Expr)
+			reads, err := src.binder.Analyze(src.ctx, c.Expr)
 			if err != nil || slices.ContainsFunc(p.Artifact, func(f project.Fold) bool { return unbound[f.Name] && reads.Uses(f.Name) }) {
 				continue
 			}
@@ -174,7 +165,7 @@ func (src *binding) bindWhere(path string, columns []column.Field, expr string, 
 }
 
 func (src *binding) bind(path string, columns []column.Field, expr string, when column.Evaluation) (column.Type, bool) {
-	t, err := src.bindType(columns, expr, when)
+	t, err := src.binder.Bind(src.ctx, columns, expr, when)
 	if err != nil {
 		src.FailAt(path, "%s", bindMessage(path, err))
 	}
@@ -186,7 +177,7 @@ func (src *binding) analyze(path, expr string) column.Analysis {
 	if expr == "" {
 		return column.Analysis{}
 	}
-	r, err := src.analyzeExpr(expr)
+	r, err := src.binder.Analyze(src.ctx, expr)
 	if err != nil {
 		src.FailAt(path, "%s", bindMessage(path, err))
 	}

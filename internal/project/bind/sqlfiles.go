@@ -67,7 +67,7 @@ func (src *binding) bindMergeFile(p *project.Pipeline, key []column.Field, made 
 
 // bindSQLFile binds one file and rejects duplicate columns.
 func (src *binding) bindSQLFile(f *project.SQLFile, tables map[string][]column.Field) (given []column.Field, lines []int, ok bool) {
-	given, lines, err := src.bindSelect(tables, f.Text)
+	given, lines, err := src.binder.Select(src.ctx, tables, f.Text)
 	src.inFile(f, func(file *doc.File) {
 		if err != nil {
 			line := 1

@@ -24,7 +24,12 @@ type Types struct {
 // its items, a typed column has its declared type, all others the type of their expression. Columns with an error have kind 0.
 func Pipeline(ctx context.Context, p *project.Pipeline, e *project.Events, b Binder) (Types, []doc.Error) {
 	src := newBinding(ctx, p.File, p.Lines(), b)
-	if src.bindKey(p, e); len(src.Errs) > 0 {
+	for i := range e.Key {
+		if e.Key[i].Type.Kind == 0 {
+			src.keyType(p, e, i)
+		}
+	}
+	if len(src.Errs) > 0 {
 		return Types{}, src.Errs
 	}
 	made := src.artifact(p, e)
@@ -115,7 +120,7 @@ func (src *binding) bindComputedColumns(p *project.Pipeline, made *Types, known 
 			if expr := project.Instants(f.Expr, known); expr != f.Expr { // it is rewritten only by the first binding
 				f.Expr = expr
 			}
-			t, err := src.bindType(known, f.Expr, column.InRuns)
+			t, err := src.binder.Bind(src.ctx, known, f.Expr, column.InRuns)
 			if err != nil {
 				next = append(next, name)
 				continue
@@ -195,19 +200,9 @@ func findCycle(uses map[string][]string, start string) []string {
 	return walk(start)
 }
 
-// keyKinds are the possible types of key columns.
 var keyKinds = []column.Kind{column.String, column.Bool, column.Int, column.BigInt, column.Decimal, column.Date, column.Timestamp}
 
-// bindKey binds the expressions of the key, and sets the types of their columns.
-func (src *binding) bindKey(p *project.Pipeline, e *project.Events) {
-	for i := range e.Key {
-		if k := &e.Key[i]; k.Type.Kind == 0 {
-			src.keyType(p, e, i)
-		}
-	}
-}
-
-// keyType sets the type of one column of the key: the common type in all streams.
+// keyType binds the expressions of one column of the key, and sets its type: the common type in all streams.
 func (src *binding) keyType(p *project.Pipeline, e *project.Events, i int) {
 	k := &e.Key[i]
 	for _, name := range p.From {
@@ -224,13 +219,12 @@ func (src *binding) keyType(p *project.Pipeline, e *project.Events, i int) {
 	}
 }
 
-// partType returns the type of a key column in a stream.
 func (src *binding) partType(p *project.Pipeline, s *project.Stream, i int) (column.Type, bool) {
 	part, path := p.KeyOf(s.Name)[i], p.KeyPath(s.Name, i)
 	if project.BareName.MatchString(part) {
 		return s.Column(part).Type, true
 	}
-	t, err := src.bindType(s.Types(), part, column.InRuns)
+	t, err := src.binder.Bind(src.ctx, s.Types(), part, column.InRuns)
 	if err != nil {
 		src.FailAt(path, "key expression %s does not bind: %s", doc.Brief(part), strings.Join(strings.Fields(err.Error()), " "))
 		return t, false
@@ -242,7 +236,6 @@ func (src *binding) partType(p *project.Pipeline, s *project.Stream, i int) (col
 	return t, true
 }
 
-// checkKeyLiterals checks the conditions in the key's expressions.
 func (src *binding) checkKeyLiterals(p *project.Pipeline, e *project.Events) {
 	for _, s := range e.Streams {
 		for i, part := range p.KeyOf(s.Name) {

@@ -13,7 +13,6 @@ import (
 	"bursar/internal/column"
 )
 
-// namePattern matches the names that a project may declare.
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // IsName reports whether a text may name a stream, pipeline, institution or column.
@@ -65,9 +64,6 @@ func (o Section) WholeNumber(minimum int64, key string, byDefault, limit int64) 
 
 // Mark reads a character of one byte that cannot be part of a number or a word.
 func (o Section) Mark(key string, byDefault byte) byte {
-	if !o.Has(key) {
-		return byDefault
-	}
 	s := o.Text(key)
 	if s == "" {
 		return byDefault

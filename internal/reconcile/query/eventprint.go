@@ -9,10 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"bursar/internal/catalog"
 	"bursar/internal/column"
-	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 )
@@ -71,15 +70,17 @@ func (p *eventPrinter) event(rows []column.Vector, i int) (found TracedEvent, fi
 	return found, file
 }
 
-// eachEvent calls each for every event that a query over the printer's fields selects, with its place and time.
-func (p *eventPrinter) eachEvent(ctx context.Context, c catalog.Catalog, session *duck.Session, sql string, each func(found TracedEvent, time json.RawMessage) error) error {
+// eachEvent calls each for every event that a query of the printer's fields over views selects, with its place and time.
+func (p *eventPrinter) eachEvent(ctx context.Context, e *reconcile.Engine, objects object.Files, views map[string]string, sql string,
+	each func(found TracedEvent, time json.RawMessage) error,
+) error {
 	files, time := map[uint64]event.File{}, p.position(p.stream.Time)
-	return session.Query(ctx, sql, func(rows []column.Vector) error {
+	return e.Query(ctx, objects, views, sql, func(rows []column.Vector) error {
 		column.Declare(rows, p.fields)
 		for i := range rows[0].Len() {
 			found, file := p.event(rows, i)
 			if _, known := files[file]; !known {
-				f, err := event.FindFile(ctx, c, p.stream.Name, file)
+				f, err := event.FindFile(ctx, e.Catalog, p.stream.Name, file)
 				if err != nil {
 					return err
 				}

@@ -179,13 +179,9 @@ func (t *tracer) trace(ctx context.Context) error {
 func (t *tracer) traceStream(ctx context.Context, s *project.Stream, batches []event.Batch) error {
 	files := t.Objects.Files()
 	defer files.Release()
-	session, err := t.OpenViews(ctx, files, map[string]string{
+	views := map[string]string{
 		"events": numberedSQL(batches, func(b []event.Batch) string { return event.ViewSQL(files, s, b) }), "traced": t.key,
-	})
-	if err != nil {
-		return err
 	}
-	defer session.Close()
 	join, key := make([]string, len(t.plan.Events.Key)), make([]string, len(t.plan.Events.Key))
 	for i, k := range t.plan.Events.Key {
 		key[i] = fmt.Sprintf("%s AS __traced_%d", k.Parts[s.Name].SQL, i)
@@ -198,7 +194,7 @@ func (t *tracer) traceStream(ctx context.Context, s *project.Stream, batches []e
 	}
 	sql := fmt.Sprintf("SELECT %s FROM (SELECT *, %s FROM events) AS e SEMI JOIN traced ON %s ORDER BY %s", fold.Names(p.fields),
 		strings.Join(key, ", "), strings.Join(join, " AND "), strings.Join(order, ", "))
-	return p.eachEvent(ctx, t.Catalog, session, sql, func(found TracedEvent, _ json.RawMessage) error {
+	return p.eachEvent(ctx, t.Engine, files, views, sql, func(found TracedEvent, _ json.RawMessage) error {
 		found.Run = t.run.Run
 		t.count(&found, batches)
 		return t.each(found)

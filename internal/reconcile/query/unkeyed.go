@@ -106,14 +106,9 @@ func (e *Reader) eachUnkeyed(ctx context.Context, plan *fold.Plan, s *project.St
 	files := e.Objects.Files()
 	defer files.Release()
 	events := numberedSQL(batches, func(b []event.Batch) string { return event.UnkeyedSQL(files, plan.Events, s, b) })
-	session, err := e.OpenViews(ctx, files, map[string]string{"events": events})
-	if err != nil {
-		return err
-	}
-	defer session.Close()
 	p := newEventPrinter(s)
 	sql := fmt.Sprintf("SELECT %s FROM events ORDER BY %s, %s, %s", fold.Names(p.fields), batchColumn, event.FileColumn, event.RowColumn)
-	return p.eachEvent(ctx, e.Catalog, session, sql, func(found TracedEvent, time json.RawMessage) error {
+	return p.eachEvent(ctx, e.Engine, files, map[string]string{"events": events}, sql, func(found TracedEvent, time json.RawMessage) error {
 		return each(UnkeyedEvent{TracedEvent: found, Time: time})
 	})
 }

@@ -85,7 +85,7 @@ func addConserved(plan *fold.Plan, totals event.Totals, batch *event.Batch) erro
 
 // ConservedTotals returns the totals of a batch that the pipeline conserves, at the scales of its key and artifacts.
 func ConservedTotals(plan *fold.Plan, b *event.Batch) event.Totals {
-	return conservedIn(plan, b.TotalsNow(plan.Events.Stream(b.Stream)))
+	return conservedIn(plan, b.Totals.Now(plan.Events.Stream(b.Stream)))
 }
 
 // conservedIn returns those totals of a stream that the pipeline conserves.

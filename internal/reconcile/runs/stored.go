@@ -65,43 +65,20 @@ func Get(tx catalog.Tx, ref Ref) (Run, error) {
 // Put stores a run.
 func Put(tx catalog.Tx, run *Run) error { return tx.Put(runKey(run.Ref()), run) }
 
-// View returns what read finds in one transaction of the catalog.
-func View[T any](ctx context.Context, c catalog.Catalog, read func(tx catalog.Tx) (T, error)) (found T, err error) {
-	err = c.View(ctx, func(tx catalog.Tx) error {
-		found, err = read(tx)
-		return err
-	})
-	return found, err
-}
-
 // Find reads one run in its current state.
 func Find(ctx context.Context, c catalog.Catalog, ref Ref) (Run, error) {
-	return View(ctx, c, func(tx catalog.Tx) (Run, error) { return Get(tx, ref) })
+	return catalog.Read(ctx, c, func(tx catalog.Tx) (Run, error) { return Get(tx, ref) })
 }
 
 // List lists the runs of a generation with numbers above after, in order.
 func List(ctx context.Context, c catalog.Catalog, pipeline string, generation, after uint64) ([]Run, error) {
-	runs, err := View(ctx, c, func(tx catalog.Tx) (runs []Run, err error) {
-		last := runKey(Ref{Pipeline: pipeline, Generation: generation, Run: after})
-		err = tx.ListAfter(runPrefix(pipeline, generation), last, decoded(func(run *Run) { runs = append(runs, *run) }))
-		return runs, err
+	runs, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Run, error) {
+		return catalog.All[Run](tx, runPrefix(pipeline, generation), runKey(Ref{Pipeline: pipeline, Generation: generation, Run: after}))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list runs of %s: %w", pipeline, err)
 	}
 	return runs, nil
-}
-
-// decoded calls each with every document of a list.
-func decoded[T any](each func(document *T)) func(key string, value json.RawMessage) error {
-	return func(_ string, value json.RawMessage) error {
-		var document T
-		err := json.Unmarshal(value, &document)
-		if err == nil {
-			each(&document)
-		}
-		return err
-	}
 }
 
 // getState reads which generations of a pipeline exist; it is not known if the pipeline has never run.
@@ -138,7 +115,7 @@ func PutGeneration(tx catalog.Tx, g *Generation) error {
 
 // ReadGeneration reads the generation of a run.
 func ReadGeneration(ctx context.Context, c catalog.Catalog, ref Ref) (Generation, error) {
-	return View(ctx, c, func(tx catalog.Tx) (Generation, error) {
+	return catalog.Read(ctx, c, func(tx catalog.Tx) (Generation, error) {
 		g, _, err := GetGeneration(tx, ref.Pipeline, ref.Generation)
 		return g, err
 	})
@@ -146,7 +123,7 @@ func ReadGeneration(ctx context.Context, c catalog.Catalog, ref Ref) (Generation
 
 // Current reads the generation that readers see; generation 0 for a pipeline that has never run.
 func Current(ctx context.Context, c catalog.Catalog, pipeline string) (Generation, error) {
-	return View(ctx, c, func(tx catalog.Tx) (Generation, error) {
+	return catalog.Read(ctx, c, func(tx catalog.Tx) (Generation, error) {
 		g := Generation{Pipeline: pipeline}
 		state, known, err := getState(tx, pipeline)
 		if err == nil && known {
@@ -158,7 +135,7 @@ func Current(ctx context.Context, c catalog.Catalog, pipeline string) (Generatio
 
 // Generations returns the generation that readers see and the one that a rebuild is making, if they exist.
 func Generations(ctx context.Context, c catalog.Catalog, pipeline string) ([]Generation, error) {
-	return View(ctx, c, func(tx catalog.Tx) (list []Generation, err error) {
+	return catalog.Read(ctx, c, func(tx catalog.Tx) (list []Generation, err error) {
 		state, _, err := getState(tx, pipeline)
 		if err != nil {
 			return nil, err
@@ -179,7 +156,7 @@ func Generations(ctx context.Context, c catalog.Catalog, pipeline string) ([]Gen
 // ReadBatches reads the batches of a run as its generation folds them.
 func ReadBatches(ctx context.Context, c catalog.Catalog, p *project.Project, run *Run) ([]event.Batch, error) {
 	single := p.Pipeline(run.Pipeline).From[0]
-	return View(ctx, c, func(tx catalog.Tx) (batches []event.Batch, err error) {
+	return catalog.Read(ctx, c, func(tx catalog.Tx) (batches []event.Batch, err error) {
 		g, _, err := GetGeneration(tx, run.Pipeline, run.Generation)
 		if err != nil {
 			return nil, err
@@ -233,26 +210,36 @@ func deletePrefix(tx catalog.Tx, prefixes ...string) error {
 
 // KnownObjects returns the names of all objects that runs have recorded, of all pipelines and generations.
 func KnownObjects(ctx context.Context, c catalog.Catalog) (map[string]bool, error) {
-	known, err := View(ctx, c, func(tx catalog.Tx) (map[string]bool, error) {
+	known, err := catalog.Read(ctx, c, func(tx catalog.Tx) (map[string]bool, error) {
 		known := map[string]bool{}
-		add := func(share *Share) {
-			for _, o := range share.Objects {
-				known[o.Name] = true
+		for run, err := range catalog.Documents[Run](tx, "run/", "") {
+			if err != nil {
+				return nil, err
+			}
+			for _, step := range run.Steps {
+				addObjects(known, step.Shares...)
 			}
 		}
-		runs := tx.List("run/", decoded(func(run *Run) {
-			for _, step := range run.Steps {
-				for i := range step.Shares {
-					add(&step.Shares[i])
-				}
+		for share, err := range catalog.Documents[Share](tx, "share/", "") {
+			if err != nil {
+				return nil, err
 			}
-		}))
-		return known, errors.Join(runs, tx.List("share/", decoded(add)))
+			addObjects(known, share)
+		}
+		return known, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list objects of runs: %w", err)
 	}
 	return known, nil
+}
+
+func addObjects(known map[string]bool, shares ...Share) {
+	for i := range shares {
+		for _, o := range shares[i].Objects {
+			known[o.Name] = true
+		}
+	}
 }
 
 // CheckComplete returns an error if the documents of a pipeline, which has so many objects, are incomplete: generations or runs

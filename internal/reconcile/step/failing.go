@@ -152,13 +152,10 @@ func (s *eventSearch) find(ctx context.Context) (*FailingError, error) {
 // least returns the least value of a column for which the query fails with all events up to it: those selected by the SQL prefix
 // before, and those selected by alike with a value up to it.
 func (s *eventSearch) least(ctx context.Context, whole, batch []event.Batch, name, before, alike string) (n int64, err error) {
-	session, err := s.e.OpenViews(ctx, s.files, map[string]string{"events": event.ViewSQL(s.files, s.plan.Events.Stream(batch[0].Stream), batch)})
-	if err != nil {
-		return 0, err
-	}
-	defer session.Close()
 	var lo, hi int64
-	err = session.Query(ctx, fmt.Sprintf("SELECT min(%s), max(%s) FROM events WHERE %s HAVING count(*) > 0", name, name, alike), func(rows []column.Vector) error {
+	views := map[string]string{"events": event.ViewSQL(s.files, s.plan.Events.Stream(batch[0].Stream), batch)}
+	sql := fmt.Sprintf("SELECT min(%s), max(%s) FROM events WHERE %s HAVING count(*) > 0", name, name, alike)
+	err = s.e.Query(ctx, s.files, views, sql, func(rows []column.Vector) error {
 		lo, hi = rows[0].Ints[0], rows[1].Ints[0]
 		return nil
 	})
@@ -206,12 +203,7 @@ func (e *Executor) failingArtifact(ctx context.Context, files object.Files, plan
 
 // findKey returns the key that a query selects, or nil: the failure is reported either way.
 func (e *Executor) findKey(ctx context.Context, files object.Files, views map[string]string, sql string) (key json.RawMessage) {
-	session, err := e.OpenViews(ctx, files, views)
-	if err != nil {
-		return nil
-	}
-	defer session.Close()
-	err = session.Query(ctx, sql, func(rows []column.Vector) error {
+	err := e.Query(ctx, files, views, sql, func(rows []column.Vector) error {
 		key = reconcile.KeyJSON(rows, 0)
 		return nil
 	})
@@ -239,13 +231,9 @@ func (e *Executor) eventPlace(ctx context.Context, s *project.Stream, batches []
 	own := event.FilterStream(batches, s.Name)
 	files := e.Objects.Files()
 	defer files.Release()
-	session, err := e.OpenViews(ctx, files, map[string]string{"events": event.ViewSQL(files, s, own)})
-	if err != nil {
-		return "", err
-	}
-	defer session.Close()
+	views := map[string]string{"events": event.ViewSQL(files, s, own)}
 	sql := fmt.Sprintf("SELECT %s FROM events WHERE (%s, %s) = (%d, %d) LIMIT 1", placeColumn, event.FileColumn, event.RowColumn, number, row)
-	err = session.Query(ctx, sql, func(rows []column.Vector) error {
+	err = e.Query(ctx, files, views, sql, func(rows []column.Vector) error {
 		if rows[0].Len() > 0 && !rows[0].IsNull(0) {
 			place = string(rows[0].Text(0))
 		}

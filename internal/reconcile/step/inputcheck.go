@@ -70,7 +70,7 @@ func (e *Executor) checkSums(ctx context.Context, plan *fold.Plan, run *runs.Run
 			want, same := event.Totals{}, true
 			for i := range own {
 				same = same && own[i].HasTotals(s, []string{name})
-				if err := want.Add(event.Totals{name: own[i].TotalsNow(s)[name]}); err != nil {
+				if err := want.Add(event.Totals{name: own[i].Totals.Now(s)[name]}); err != nil {
 					return err
 				}
 			}
@@ -163,23 +163,28 @@ func checkKeys(plan *fold.Plan, rows []column.Vector) error {
 
 // longKey finds the first event with a key that is too long, in the order of streams, files and rows.
 func (s *eventSearch) longKey(ctx context.Context) error {
-	session, err := s.e.OpenViews(ctx, s.files, s.views(nil, s.batches, "true"))
-	if err != nil {
-		return err
+	stream := duck.Literal(s.plan.Events.Streams[0].Name)
+	if s.plan.Events.Several() {
+		stream = project.StreamColumn
 	}
-	defer session.Close()
 	for i := range s.plan.Events.Key {
 		k := &s.plan.Events.Key[i]
 		if !boundedByReduce(k) {
 			continue
 		}
 		found := &LongKeyError{Pipeline: s.plan.Pipeline.Name, Declared: s.plan.Pipeline.File, Column: k.Name}
-		stream, at, err := s.firstLongKey(ctx, session, k, found)
-		if err == nil && stream == "" {
+		name, from, at := column.QuoteIdentifier(k.Event), "", event.Place{}
+		sql := fmt.Sprintf("SELECT %s, %s, %s, strlen(%s) FROM events WHERE strlen(%s) > %d ORDER BY ALL LIMIT 1",
+			stream, event.FileColumn, event.RowColumn, name, name, scan.MaxKey)
+		err := s.e.Query(ctx, s.files, s.views(nil, s.batches, "true"), sql, func(rows []column.Vector) error {
+			from, at, found.Bytes = string(rows[0].Text(0)), event.Place{File: uint64(rows[1].Ints[0]), Row: rows[2].Ints[0]}, rows[3].Ints[0]
+			return nil
+		})
+		if err == nil && from == "" {
 			continue
 		}
 		if err == nil {
-			found.Event, err = s.e.eventPlace(ctx, s.plan.Events.Stream(stream), s.batches, at.File, at.Row)
+			found.Event, err = s.e.eventPlace(ctx, s.plan.Events.Stream(from), s.batches, at.File, at.Row)
 		}
 		if err != nil {
 			return err
@@ -187,20 +192,4 @@ func (s *eventSearch) longKey(ctx context.Context) error {
 		return found
 	}
 	return s.cause
-}
-
-// firstLongKey returns stream and place of the first event with a too long value of a key column; an empty stream if there is none.
-func (s *eventSearch) firstLongKey(ctx context.Context, session *duck.Session, k *project.KeyColumn, found *LongKeyError) (stream string, at event.Place, err error) {
-	name := column.QuoteIdentifier(k.Event)
-	stream2 := duck.Literal(s.plan.Events.Streams[0].Name)
-	if s.plan.Events.Several() {
-		stream2 = project.StreamColumn
-	}
-	sql := fmt.Sprintf("SELECT %s, %s, %s, strlen(%s) FROM events WHERE strlen(%s) > %d ORDER BY ALL LIMIT 1",
-		stream2, event.FileColumn, event.RowColumn, name, name, scan.MaxKey)
-	err = session.Query(ctx, sql, func(rows []column.Vector) error {
-		stream, at, found.Bytes = string(rows[0].Text(0)), event.Place{File: uint64(rows[1].Ints[0]), Row: rows[2].Ints[0]}, rows[3].Ints[0]
-		return nil
-	})
-	return stream, at, err
 }

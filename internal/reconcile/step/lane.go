@@ -103,7 +103,7 @@ func lastIndexed(tx catalog.Tx, run *runs.Run) (uint64, error) {
 // pendingRuns lists the earlier runs that the prefetched state does not include, newest first: merged, but not indexed when
 // prefetch began. A run that was reset to start from the events has no parts, and is waited for.
 func (e *Executor) pendingRuns(ctx context.Context, run *runs.Run) ([]runs.Run, error) {
-	return runs.View(ctx, e.Catalog, func(tx catalog.Tx) (pending []runs.Run, err error) {
+	return catalog.Read(ctx, e.Catalog, func(tx catalog.Tx) (pending []runs.Run, err error) {
 		for n := run.Run - 1; n > *run.AsOf; n-- {
 			before, err := runs.Get(tx, run.Ref().Of(n))
 			if err != nil {

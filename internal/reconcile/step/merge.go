@@ -150,13 +150,9 @@ func compareEvents(step runs.StepName, want, got int64) error {
 // CompareTotals compares sums with control totals, group by group; a group that is missing on one side is zero there.
 func CompareTotals(step runs.StepName, total string, scale int, want, got map[string]string) error {
 	zero := string(decimal.Append(nil, decimal.Int128{}, scale))
-	groups := map[string]bool{}
-	for g := range want {
-		groups[g] = true
-	}
-	for g := range got {
-		groups[g] = true
-	}
+	groups := map[string]string{}
+	maps.Copy(groups, want)
+	maps.Copy(groups, got)
 	for _, g := range slices.Sorted(maps.Keys(groups)) {
 		a, b := decimal.Rescale(cmp.Or(want[g], zero), scale), cmp.Or(got[g], zero)
 		if a != b {

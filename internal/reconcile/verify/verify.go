@@ -246,10 +246,7 @@ func (v *verification) recount(ctx context.Context, b event.Batch) error {
 		return err
 	}
 	defer session.Close()
-	if err := session.Query(ctx, count.SQL("events"), func(rows []column.Vector) error {
-		count.Add(rows)
-		return nil
-	}); err != nil {
+	if err := count.Read(ctx, session, "events"); err != nil {
 		return err
 	}
 	return count.Compare(b)
@@ -276,13 +273,8 @@ func (v *verification) checkArtifactTotals(ctx context.Context) (string, error) 
 		return "", err
 	}
 	defer remove()
-	session, err := v.OpenViews(ctx, nil, map[string]string{"state": all})
-	if err != nil {
-		return "", err
-	}
-	defer session.Close()
 	now := step.NewArtifactTotals(v.plan)
-	err = session.Query(ctx, v.plan.StateTotals, func(rows []column.Vector) error {
+	err = v.Query(ctx, nil, map[string]string{"state": all}, v.plan.StateTotals, func(rows []column.Vector) error {
 		return now.Add(v.plan, rows[:len(v.plan.Key)], rows[len(v.plan.Key)], rows[len(v.plan.Key)+1:])
 	})
 	if err != nil {

@@ -5,7 +5,6 @@ package auditor
 import (
 	"encoding/csv"
 	"encoding/json"
-	"io"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -178,43 +177,30 @@ func find(o properties, c *Column, path []string) (Value, bool) {
 	return Value{}, false
 }
 
-// tree parses one JSON value and keeps every property of an object.
+// tree parses one JSON value and keeps every property of an object. Nothing reads the items of a list.
 func tree(in *json.Decoder) (any, error) {
 	token, err := in.Token()
-	if err != nil {
-		return nil, err
+	opened, isOpened := token.(json.Delim)
+	if err != nil || !isOpened {
+		return token, err
 	}
-	switch token {
-	case json.Delim('{'):
-		o := properties{}
-		for in.More() {
+	o := properties{}
+	for in.More() {
+		var p property
+		if opened == '{' {
 			name, err := in.Token()
 			if err != nil {
 				return nil, err
 			}
-			value, err := tree(in)
-			if err != nil {
-				return nil, err
-			}
-			text, isText := name.(string)
-			if !isText {
-				return nil, io.ErrUnexpectedEOF
-			}
-			o = append(o, property{text, value})
+			p.name, _ = name.(string) // the text is valid JSON
 		}
-		_, err := in.Token()
-		return o, err
-	case json.Delim('['):
-		list := []any{}
-		for in.More() {
-			value, err := tree(in)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, value)
+		if p.value, err = tree(in); err != nil {
+			return nil, err
 		}
-		_, err := in.Token()
-		return list, err
+		o = append(o, p)
 	}
-	return token, nil
+	if _, err = in.Token(); opened == '[' {
+		return opened, err
+	}
+	return o, err
 }

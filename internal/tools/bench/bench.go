@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"bursar/internal/tools/shop"
 )
@@ -18,26 +19,42 @@ import (
 // seed of all generated data: two calls measure the same events.
 const seed = 1
 
-// Options of the benchmark reconcile.
+// Options of the benchmarks. Each reads those that its command has flags for.
 type Options struct {
-	Events  int      // of all batches together
-	Keys    int      // number of keys that each batch draws from
-	State   int      // number of artifacts in the prepared state
-	Batches int      // each is ingested and reconciled before the next
-	Rounds  int      // each measures the yardstick, the product and the peers
-	Peers   []string // some of PeerNames
+	Rounds  int      // each measures all sides
 	Dir     string   // folder for all files; empty is the system's temporary folder
-	Profile string   // file for a CPU profile of the product in the last round; empty is none
+	Profile string   // file for a CPU profile of the product; empty is none
 	Program string   // the program to start for each side
 	Command []string // its arguments, with which it calls RunChild
 	Watch   func(line string)
+
+	Events      int      // of all batches together; of intake, of each round
+	Keys        int      // number of keys that each batch draws from
+	State       int      // number of artifacts in the prepared state
+	Batches     int      // each is ingested and reconciled before the next
+	Peers       []string // some of PeerNames
+	Request     int      // events of one request
+	Connections int      // clients that each send one request after another
+	Reads       int      // of each kind
+
+	Data string        // folder of recorded files: settlement, two_sided, statements/mt940, statements/ofx
+	Each time.Duration // minimum time that a side is measured in a round
+	Rows int           // of the generated CSV file
 }
 
 // Reconcile measures the time from files to published artifacts. It compares it with one DuckDB query that reads and groups
 // the same files in memory, and with DuckDB scripts that give the same guarantees in a database file.
 func Reconcile(ctx context.Context, o Options) (report Report, err error) {
-	err = o.inFolder(shop.BenchPipeline(), func(b *bench) (err error) {
-		report, err = b.measure(ctx)
+	err = o.inFolder(shop.BenchPipeline, func(b *bench) error {
+		for _, prepare := range []func(context.Context) error{b.generate, b.prepare, b.preparePeers} {
+			if err := prepare(ctx); err != nil {
+				return err
+			}
+		}
+		rounds, err := rounds(&o, func(n int) (Round, error) { return b.round(ctx, n) }, b.roundLine)
+		if err == nil {
+			report = b.report(rounds)
+		}
 		return err
 	})
 	return report, err
@@ -70,30 +87,20 @@ type bench struct {
 }
 
 func (b *bench) preparedDir() string { return filepath.Join(b.dir, "prepared") }
-func (b *bench) roundDir() string    { return filepath.Join(b.dir, "round") }
 
 func (b *bench) logf(format string, args ...any) { b.Watch(fmt.Sprintf(format, args...)) }
 
-func (b *bench) measure(ctx context.Context) (Report, error) {
-	for _, prepare := range []func(context.Context) error{b.generate, b.prepare, b.preparePeers} {
-		if err := prepare(ctx); err != nil {
-			return Report{}, err
-		}
-	}
-	var rounds []Round
-	for n := range b.Rounds {
-		round, err := b.round(ctx, n)
+// rounds measures the rounds, and describes each in a line.
+func rounds[R any](o *Options, measure func(n int) (R, error), describe func(r *R) string) (all []R, err error) {
+	for n := range o.Rounds {
+		r, err := measure(n)
 		if err != nil {
-			return Report{}, fmt.Errorf("round %d: %w", n+1, err)
+			return nil, fmt.Errorf("round %d: %w", n+1, err)
 		}
-		line := fmt.Sprintf("round %d of %d: yardstick %.3f s, ours %.3f s", n+1, b.Rounds, round.YardstickSeconds, round.OursSeconds)
-		for _, name := range b.Peers {
-			line += fmt.Sprintf(", %s %.3f s", name, round.Peers[name].Seconds)
-		}
-		b.Watch(line)
-		rounds = append(rounds, round)
+		o.Watch(fmt.Sprintf("round %d of %d: %s", n+1, o.Rounds, describe(&r)))
+		all = append(all, r)
 	}
-	return b.report(rounds), nil
+	return all, nil
 }
 
 func (b *bench) generate(context.Context) error {

@@ -19,7 +19,7 @@ func TestMedian(t *testing.T) {
 	}{{[]float64{3}, 3}, {[]float64{9, 1, 4}, 4}, {[]float64{8, 2}, 2}} {
 		var rounds []Round
 		for _, v := range c.values {
-			rounds = append(rounds, Round{OursSeconds: v})
+			rounds = append(rounds, Round{Figures: Figures{OursSeconds: v}})
 		}
 		if got := median(rounds, func(r *Round) float64 { return r.OursSeconds }); got != c.want {
 			t.Errorf("median of %v is %v, want %v", c.values, got, c.want)

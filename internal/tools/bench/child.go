@@ -6,10 +6,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime/pprof"
 	"syscall"
 	"time"
 )
@@ -24,6 +27,21 @@ const (
 	kindPeerKeys  = "peer keys"
 	kindPeer      = "peer"
 )
+
+// children are what the child processes execute, by their kind.
+var children = map[string]func(ctx context.Context, spec childSpec) (result any, err error){
+	kindState:     child(makeState),
+	kindProduct:   child(measureProduct),
+	kindYardstick: child(measureYardstick),
+	kindLanes:     child(measureLanes),
+	kindPeerState: child(makePeerState),
+	kindPeerKeys:  func(ctx context.Context, spec childSpec) (any, error) { return nil, addPeerKeys(ctx, spec) },
+	kindPeer:      child(measurePeer),
+}
+
+func child[R any](do func(ctx context.Context, spec childSpec) (R, error)) func(context.Context, childSpec) (any, error) {
+	return func(ctx context.Context, spec childSpec) (any, error) { return do(ctx, spec) }
+}
 
 type childSpec struct {
 	Kind    string   `json:"kind"`
@@ -43,13 +61,16 @@ type childSpec struct {
 // stopTimeout is the time for an interrupted child process to end.
 const stopTimeout = 20 * time.Second
 
-func startChild(ctx context.Context, program string, command []string, spec childSpec, into any) error {
+// runChild runs one side in a child process. Written pages are synced to disk before it starts, so that no side pays for
+// the pages of another.
+func (b *bench) runChild(ctx context.Context, spec childSpec, into any) error {
+	syscall.Sync()
 	input, err := json.Marshal(spec)
 	if err != nil {
 		return fmt.Errorf("encode input of %s: %w", spec.Kind, err)
 	}
 	var out, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, command...)
+	cmd := exec.CommandContext(ctx, b.Program, b.Command...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = stopTimeout
@@ -65,32 +86,32 @@ func startChild(ctx context.Context, program string, command []string, spec chil
 	return nil
 }
 
+// runOnState runs one side in a child process, on a copy of the prepared project.
+func (b *bench) runOnState(ctx context.Context, spec childSpec, into any) error {
+	spec.Dir = filepath.Join(b.dir, "round")
+	if err := copyState(b.preparedDir(), spec.Dir); err != nil {
+		return err
+	}
+	if err := b.runChild(ctx, spec, into); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(spec.Dir); err != nil {
+		return fmt.Errorf("remove round's folder: %w", err)
+	}
+	return nil
+}
+
 // RunChild does the work of a child process: it reads its input from in and writes its result to out.
 func RunChild(ctx context.Context, in io.Reader, out io.Writer) error {
 	var spec childSpec
 	if err := json.NewDecoder(in).Decode(&spec); err != nil {
 		return fmt.Errorf("read input: %w", err)
 	}
-	var result any
-	var err error
-	switch spec.Kind {
-	case kindState:
-		result, err = makeState(ctx, spec)
-	case kindProduct:
-		result, err = measureProduct(ctx, spec)
-	case kindYardstick:
-		result, err = measureYardstick(ctx, spec)
-	case kindLanes:
-		result, err = measureLanes(ctx, spec)
-	case kindPeerState:
-		result, err = makePeerState(ctx, spec)
-	case kindPeerKeys:
-		err = addPeerKeys(ctx, spec)
-	case kindPeer:
-		result, err = measurePeer(ctx, spec)
-	default:
-		err = fmt.Errorf("unknown kind %q", spec.Kind)
+	execute := children[spec.Kind]
+	if execute == nil {
+		return fmt.Errorf("unknown kind %q", spec.Kind)
 	}
+	result, err := execute(ctx, spec)
 	if err != nil {
 		return err
 	}
@@ -136,6 +157,23 @@ func procField(path, name string) (n int64, err error) {
 		}
 	}
 	return 0, fmt.Errorf("read %s: %s is missing", path, name)
+}
+
+// profiled calls do, and writes a CPU profile of it into a file unless the path is empty.
+func profiled(path string, do func() error) error {
+	if path == "" {
+		return do()
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return errors.Join(fmt.Errorf("profile: %w", err), file.Close())
+	}
+	err = do()
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
 }
 
 func cpuSeconds() float64 {

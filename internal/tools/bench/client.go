@@ -18,28 +18,25 @@ import (
 )
 
 // withRunningProject starts the project, calls do with a client of so many connections, and stops the project.
-func withRunningProject(ctx context.Context, dir string, connections int, do func(c *apiClient) error) (err error) {
-	a, err := app.Open(ctx, dir, "bench", discardLog)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	serving, stop := context.WithCancel(ctx)
-	defer stop()
-	ready, ended := make(chan app.Up, 1), make(chan error, 1)
-	go func() { ended <- a.Up(serving, app.UpOptions{Ready: func(u app.Up) { ready <- u }}) }()
-	select {
-	case up := <-ready:
-		var c *apiClient
-		if c, err = newAPIClient(up, connections); err == nil {
-			err = do(c)
-			c.client.CloseIdleConnections()
+func withRunningProject(ctx context.Context, dir string, connections int, do func(c *apiClient) error) error {
+	return withProject(ctx, dir, func(a *app.App) (err error) {
+		serving, stop := context.WithCancel(ctx)
+		defer stop()
+		ready, ended := make(chan app.Up, 1), make(chan error, 1)
+		go func() { ended <- a.Up(serving, app.UpOptions{Ready: func(u app.Up) { ready <- u }}) }()
+		select {
+		case up := <-ready:
+			var c *apiClient
+			if c, err = newAPIClient(up, connections); err == nil {
+				err = do(c)
+				c.client.CloseIdleConnections()
+			}
+		case err := <-ended:
+			return err
 		}
-	case err := <-ended:
-		return err
-	}
-	stop()
-	return errors.Join(err, <-ended)
+		stop()
+		return errors.Join(err, <-ended)
+	})
 }
 
 type apiClient struct {

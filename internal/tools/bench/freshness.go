@@ -27,13 +27,6 @@ const (
 	artifactTimeout = time.Minute
 )
 
-// FreshnessOptions of the benchmark freshness.
-type FreshnessOptions struct {
-	Events int // one at a time
-	Dir    string
-	Watch  func(line string)
-}
-
 // FreshnessReport is the result, in milliseconds from acknowledged to readable.
 type FreshnessReport struct {
 	Benchmark string  `json:"benchmark"`
@@ -44,14 +37,14 @@ type FreshnessReport struct {
 }
 
 // Freshness sends single events to a running project and requests their artifacts until they exist.
-func Freshness(ctx context.Context, o FreshnessOptions) (report FreshnessReport, err error) {
+func Freshness(ctx context.Context, o Options) (report FreshnessReport, err error) {
 	var took []time.Duration
-	err = Options{Dir: o.Dir}.inFolder(shop.BenchPipeline(), func(b *bench) error {
+	err = o.inFolder(shop.BenchPipeline, func(b *bench) error {
 		if err := writeProject(b.preparedDir(), b.pipeline); err != nil {
 			return err
 		}
 		return withRunningProject(ctx, b.preparedDir(), o.Events, func(c *apiClient) (err error) {
-			took, err = c.measureFreshness(ctx, o)
+			took, err = c.measureFreshness(ctx, &o)
 			return err
 		})
 	})
@@ -64,7 +57,7 @@ func Freshness(ctx context.Context, o FreshnessOptions) (report FreshnessReport,
 	}, nil
 }
 
-func (c *apiClient) measureFreshness(ctx context.Context, o FreshnessOptions) ([]time.Duration, error) {
+func (c *apiClient) measureFreshness(ctx context.Context, o *Options) ([]time.Duration, error) {
 	var events bytes.Buffer
 	if _, err := shop.WriteState(&events, shop.Bench{Seed: seed, State: o.Events}, 0, o.Events); err != nil {
 		return nil, err

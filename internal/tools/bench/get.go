@@ -18,17 +18,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// GetOptions of the benchmark get.
-type GetOptions struct {
-	Artifacts   int // in the prepared state
-	Reads       int // of each kind
-	Connections int // concurrent HTTP connections
-	Dir         string
-	Program     string   // the program to start for making the state
-	Command     []string // its arguments, with which it calls RunChild
-	Watch       func(line string)
-}
-
 // coldReads is the number of reads after opening that count as cold.
 const coldReads = 1000
 
@@ -54,18 +43,17 @@ type GetReport struct {
 }
 
 // Get measures reads of single artifacts by random keys.
-func Get(ctx context.Context, o GetOptions) (report GetReport, err error) {
-	report = GetReport{Benchmark: "get", Artifacts: o.Artifacts, Connections: o.Connections}
-	options := Options{State: o.Artifacts, Dir: o.Dir, Program: o.Program, Command: o.Command, Watch: o.Watch}
-	err = options.inFolder(shop.BenchPipeline(), func(b *bench) error { return report.measure(ctx, b, o.Reads) })
+func Get(ctx context.Context, o Options) (report GetReport, err error) {
+	report = GetReport{Benchmark: "get", Artifacts: o.State, Connections: o.Connections}
+	err = o.inFolder(shop.BenchPipeline, func(b *bench) error { return report.measure(ctx, b) })
 	return report, err
 }
 
-func (r *GetReport) measure(ctx context.Context, b *bench, reads int) (err error) {
+func (r *GetReport) measure(ctx context.Context, b *bench) (err error) {
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	peer, keys, err := makePebbleStore(ctx, b.preparedDir(), filepath.Join(b.dir, "peer"), reads)
+	peer, keys, err := makePebbleStore(ctx, b.preparedDir(), filepath.Join(b.dir, "peer"), b.Reads)
 	if err != nil {
 		return err
 	}
@@ -75,7 +63,13 @@ func (r *GetReport) measure(ctx context.Context, b *bench, reads int) (err error
 	if err := r.readInProcess(ctx, b.preparedDir(), keys); err != nil {
 		return err
 	}
-	r.Yardstick, err = timeReads(ctx, 1, keys, peer.read)
+	r.Yardstick, err = timeReads(ctx, 1, keys, func(_ context.Context, key string) error {
+		_, closer, err := peer.Get([]byte(key))
+		if err != nil {
+			return fmt.Errorf("read %s of yardstick: %w", key, err)
+		}
+		return closer.Close()
+	})
 	if err != nil {
 		return err
 	}
@@ -84,29 +78,26 @@ func (r *GetReport) measure(ctx context.Context, b *bench, reads int) (err error
 	return err
 }
 
-func (r *GetReport) readInProcess(ctx context.Context, dir string, keys []string) (err error) {
-	a, err := app.Open(ctx, dir, "bench", discardLog)
-	if err != nil {
+func (r *GetReport) readInProcess(ctx context.Context, dir string, keys []string) error {
+	return withProject(ctx, dir, func(a *app.App) (err error) {
+		read := func(ctx context.Context, key string) error {
+			_, err := a.Queries.Get(ctx, pipeline, key, 0, false)
+			return err
+		}
+		began := time.Now()
+		if err := read(ctx, keys[0]); err != nil {
+			return err
+		}
+		r.First = microseconds(time.Since(began))
+		if r.Cold, err = timeReads(ctx, 1, keys[:min(coldReads, len(keys))], read); err != nil {
+			return err
+		}
+		if _, err := timeReads(ctx, 1, keys, read); err != nil { // warm-up
+			return err
+		}
+		r.Warm, err = timeReads(ctx, 1, keys, read)
 		return err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	read := func(ctx context.Context, key string) error {
-		_, err := a.Queries.Get(ctx, pipeline, key, 0, false)
-		return err
-	}
-	began := time.Now()
-	if err := read(ctx, keys[0]); err != nil {
-		return err
-	}
-	r.First = microseconds(time.Since(began))
-	if r.Cold, err = timeReads(ctx, 1, keys[:min(coldReads, len(keys))], read); err != nil {
-		return err
-	}
-	if _, err := timeReads(ctx, 1, keys, read); err != nil { // warm-up
-		return err
-	}
-	r.Warm, err = timeReads(ctx, 1, keys, read)
-	return err
+	})
 }
 
 // readOverHTTP starts the project and reads the keys over several connections, twice. The second pass is measured.
@@ -135,73 +126,39 @@ func timeReads(ctx context.Context, connections int, keys []string, read func(ct
 
 func microseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 
-// pebbleStore contains every artifact under its key.
-type pebbleStore struct{ db *pebble.DB }
-
 // pebbleCache equals the cache of the product's index.
 const pebbleCache = 64 << 20
 
-// makePebbleStore fills a store with the project's artifacts. It returns keep of the keys, spread evenly.
-func makePebbleStore(ctx context.Context, project, dir string, keep int) (_ *pebbleStore, keys []string, err error) {
-	a, err := app.Open(ctx, project, "bench", discardLog)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	db, err := pebble.Open(dir, &pebble.Options{CacheSize: pebbleCache, DisableWAL: true, Logger: quietLogger{}})
+// makePebbleStore makes a store with the project's artifacts under their keys. It returns keep of the keys, spread evenly.
+func makePebbleStore(ctx context.Context, project, dir string, keep int) (db *pebble.DB, keys []string, err error) {
+	db, err = pebble.Open(dir, &pebble.Options{CacheSize: pebbleCache, DisableWAL: true, Logger: quietLogger{}})
 	if err != nil {
 		return nil, nil, fmt.Errorf("open yardstick: %w", err)
 	}
-	p := &pebbleStore{db}
 	var all []string
-	_, err = exportTo(ctx, a, func(lines io.Reader) (err error) {
-		all, err = p.fill(lines)
+	err = withProject(ctx, project, func(a *app.App) error {
+		_, err := exportTo(ctx, a, func(lines io.Reader) error {
+			return shop.EachArtifact(lines, func(key string, artifact json.RawMessage) error {
+				all = append(all, key)
+				return db.Set([]byte(key), artifact, pebble.NoSync)
+			})
+		})
 		return err
 	})
+	if err == nil && len(all) == 0 {
+		err = errors.New("there are no artifacts")
+	}
+	if err == nil {
+		err = db.Flush()
+	}
 	if err != nil {
-		return nil, nil, errors.Join(err, db.Close())
+		return nil, nil, errors.Join(fmt.Errorf("fill yardstick: %w", err), db.Close())
 	}
 	for i := range min(keep, len(all)) {
 		keys = append(keys, all[i*len(all)/min(keep, len(all))])
 	}
-	return p, keys, nil
+	return db, keys, nil
 }
-
-func (p *pebbleStore) fill(lines io.Reader) (keys []string, err error) {
-	in := json.NewDecoder(lines)
-	for {
-		var line struct {
-			Key      string          `json:"key"`
-			Artifact json.RawMessage `json:"artifact"`
-		}
-		err := in.Decode(&line)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = p.db.Set([]byte(line.Key), line.Artifact, pebble.NoSync)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("fill yardstick: %w", err)
-		}
-		keys = append(keys, line.Key)
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("fill yardstick: there are no artifacts")
-	}
-	return keys, p.db.Flush()
-}
-
-func (p *pebbleStore) read(_ context.Context, key string) error {
-	_, closer, err := p.db.Get([]byte(key))
-	if err != nil {
-		return fmt.Errorf("read %s of yardstick: %w", key, err)
-	}
-	return closer.Close()
-}
-
-// Close closes the store.
-func (p *pebbleStore) Close() error { return p.db.Close() }
 
 type quietLogger struct{}
 

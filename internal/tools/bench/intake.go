@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,17 +18,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 )
-
-// IntakeOptions of the benchmark intake.
-type IntakeOptions struct {
-	Events      int // of each round
-	Batch       int // events of one request
-	Connections int // clients that each send one request after another
-	Rounds      int // each measures the yardstick and the product
-	Dir         string
-	Profile     string // file for a CPU profile of all rounds; empty is none
-	Watch       func(line string)
-}
 
 // IntakeRound is the result of one round. Latencies are milliseconds from sending a request to its response.
 type IntakeRound struct {
@@ -56,54 +46,42 @@ type IntakeReport struct {
 
 // Intake measures how many events a second a running project acknowledges as durable over HTTP. The clients run on the same
 // machine.
-func Intake(ctx context.Context, o IntakeOptions) (report IntakeReport, err error) {
-	report = IntakeReport{Benchmark: "intake", Batch: o.Batch, Connections: o.Connections}
-	err = Options{Dir: o.Dir}.inFolder("", func(b *bench) (err error) {
-		stop, err := profile(o.Profile)
-		if err != nil {
+func Intake(ctx context.Context, o Options) (r IntakeReport, err error) {
+	r = IntakeReport{Benchmark: "intake", Batch: o.Request, Connections: o.Connections}
+	err = o.inFolder("", func(b *bench) error {
+		return profiled(o.Profile, func() (err error) {
+			r.Rounds, err = rounds(&o, func(n int) (round IntakeRound, err error) {
+				bodies, totals, err := makeRequests(&o, n+1)
+				if err != nil {
+					return round, err
+				}
+				r.Events, r.EventBytes = totals.Events, totals.Bytes
+				return intakeRound(ctx, filepath.Join(b.dir, fmt.Sprint(n)), bodies, totals, o.Connections)
+			}, func(r *IntakeRound) string {
+				return fmt.Sprintf("yardstick %.3f s, ours %.3f s", r.YardstickSeconds, r.Seconds)
+			})
 			return err
-		}
-		defer func() { err = errors.Join(err, stop()) }()
-		return report.measure(ctx, b.dir, o)
+		})
 	})
-	return report, err
-}
-
-func (r *IntakeReport) measure(ctx context.Context, dir string, o IntakeOptions) error {
-	for n := range o.Rounds {
-		bodies, totals, err := makeRequests(o, n+1)
-		if err != nil {
-			return err
-		}
-		r.Events, r.EventBytes = totals.Events, totals.Bytes
-		round, err := intakeRound(ctx, filepath.Join(dir, fmt.Sprint(n)), bodies, totals, o.Connections)
-		if err != nil {
-			return fmt.Errorf("round %d: %w", n+1, err)
-		}
-		o.Watch(fmt.Sprintf("round %d of %d: yardstick %.3f s, ours %.3f s", n+1, o.Rounds, round.YardstickSeconds, round.Seconds))
-		r.Rounds = append(r.Rounds, round)
+	if err != nil {
+		return r, err
 	}
-	r.summarize()
-	return nil
-}
-
-func (r *IntakeReport) summarize() {
-	medianOf := func(figure func(*IntakeRound) float64) float64 { return median(r.Rounds, figure) }
-	seconds := medianOf(func(r *IntakeRound) float64 { return r.Seconds })
-	r.Ratio = seconds / medianOf(func(r *IntakeRound) float64 { return r.YardstickSeconds })
+	seconds := median(r.Rounds, func(r *IntakeRound) float64 { return r.Seconds })
+	r.Ratio = seconds / median(r.Rounds, func(r *IntakeRound) float64 { return r.YardstickSeconds })
 	r.EventsPerSecond = int64(float64(r.Events) / seconds)
-	r.P50 = medianOf(func(r *IntakeRound) float64 { return r.P50 })
-	r.P99 = medianOf(func(r *IntakeRound) float64 { return r.P99 })
+	r.P50 = median(r.Rounds, func(r *IntakeRound) float64 { return r.P50 })
+	r.P99 = median(r.Rounds, func(r *IntakeRound) float64 { return r.P99 })
+	return r, nil
 }
 
-func makeRequests(o IntakeOptions, round int) ([][]byte, shop.Totals, error) {
+func makeRequests(o *Options, round int) ([][]byte, shop.Totals, error) {
 	var text bytes.Buffer
 	totals, err := shop.WriteBench(&text, shop.Bench{Seed: seed, Events: o.Events, Keys: max(o.Events/4, 1), Batch: round})
 	if err != nil {
 		return nil, totals, fmt.Errorf("generate requests: %w", err)
 	}
 	var bodies [][]byte
-	for lines := range slices.Chunk(slices.Collect(bytes.Lines(text.Bytes())), o.Batch) {
+	for lines := range slices.Chunk(slices.Collect(bytes.Lines(text.Bytes())), o.Request) {
 		bodies = append(bodies, bytes.Join(lines, nil))
 	}
 	return bodies, totals, nil
@@ -115,12 +93,13 @@ func intakeRound(ctx context.Context, dir string, bodies [][]byte, totals shop.T
 	if err := writeProject(project, ""); err != nil {
 		return r, err
 	}
-	disk, err := newGroupCommit(filepath.Join(dir, "yardstick"))
+	file, err := os.Create(filepath.Join(dir, "yardstick"))
 	if err != nil {
-		return r, err
+		return r, fmt.Errorf("make yardstick file: %w", err)
 	}
+	disk := &groupCommit{file: file}
 	yardstick, seconds, err := inParallel(ctx, clients, bodies, disk.write)
-	if err := errors.Join(err, disk.close()); err != nil {
+	if err := errors.Join(err, file.Close()); err != nil {
 		return r, err
 	}
 	r.YardstickSeconds, r.YardstickP50, r.YardstickP99 = seconds.Seconds(), quantile(yardstick, 50), quantile(yardstick, 99)
@@ -179,67 +158,43 @@ func measureAPI(ctx context.Context, dir string, bodies [][]byte, totals shop.To
 // groupCommit is the yardstick: waiting bodies are written and fsynced together.
 type groupCommit struct {
 	file    *os.File
-	waiting chan commit
-	ended   chan struct{}
+	disk    sync.Mutex // held while a group is written
+	lock    sync.Mutex // of waiting
+	waiting *commitGroup
 }
 
-type commit struct {
-	body []byte
-	done chan error
-}
-
-func newGroupCommit(path string) (*groupCommit, error) {
-	file, err := os.Create(path)
-	if err != nil {
-		return nil, fmt.Errorf("make yardstick file: %w", err)
-	}
-	g := &groupCommit{file: file, waiting: make(chan commit), ended: make(chan struct{})}
-	go g.run()
-	return g, nil
+// commitGroup is bodies that are written together, by the client that began the group.
+type commitGroup struct {
+	bodies [][]byte
+	done   chan struct{}
+	err    error
 }
 
 // write returns once the body is durable.
-func (g *groupCommit) write(ctx context.Context, body []byte) error {
-	c := commit{body: body, done: make(chan error, 1)}
-	select {
-	case g.waiting <- c:
-		return <-c.done
-	case <-ctx.Done():
-		return ctx.Err()
+func (g *groupCommit) write(_ context.Context, body []byte) error {
+	g.lock.Lock()
+	group, begins := g.waiting, g.waiting == nil
+	if begins {
+		group = &commitGroup{done: make(chan struct{})}
+		g.waiting = group
 	}
-}
-
-func (g *groupCommit) run() {
-	defer close(g.ended)
-	for first := range g.waiting {
-		group := []commit{first}
-		for drain := true; drain; {
-			select {
-			case c, ok := <-g.waiting:
-				if drain = ok; ok {
-					group = append(group, c)
-				}
-			default:
-				drain = false
-			}
-		}
-		var err error
-		for _, c := range group {
-			if err == nil {
-				_, err = g.file.Write(c.body)
-			}
-		}
-		if err == nil {
-			err = g.file.Sync()
-		}
-		for _, c := range group {
-			c.done <- err
+	group.bodies = append(group.bodies, body)
+	g.lock.Unlock()
+	if !begins {
+		<-group.done
+		return group.err
+	}
+	g.disk.Lock()
+	defer g.disk.Unlock()
+	g.lock.Lock()
+	g.waiting = nil
+	g.lock.Unlock()
+	defer close(group.done)
+	for _, body := range group.bodies {
+		if _, group.err = g.file.Write(body); group.err != nil {
+			return group.err
 		}
 	}
-}
-
-func (g *groupCommit) close() error {
-	close(g.waiting)
-	<-g.ended
-	return g.file.Close()
+	group.err = g.file.Sync()
+	return group.err
 }

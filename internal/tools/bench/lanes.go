@@ -4,9 +4,7 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -59,7 +57,7 @@ type lanesResult struct {
 
 // Lanes measures the time to process a backlog, with one batch per run, in three lanes and one run after another.
 func Lanes(ctx context.Context, o Options) (report LanesReport, err error) {
-	err = o.inFolder(shop.BenchPipeline()+"backlog: {max_batches: 1}\n", func(b *bench) (err error) {
+	err = o.inFolder(shop.BenchPipeline+"backlog: {max_batches: 1}\n", func(b *bench) (err error) {
 		report, err = b.lanes(ctx)
 		return err
 	})
@@ -91,7 +89,7 @@ func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (s LanesS
 	results := map[string][]lanesResult{}
 	for n := range b.Rounds {
 		for _, mode := range modes {
-			spec := childSpec{Kind: kindLanes, Dir: b.roundDir(), Files: b.files, Latency: latency, Mode: mode}
+			spec := childSpec{Kind: kindLanes, Files: b.files, Latency: latency, Mode: mode}
 			if n == b.Rounds-1 && mode == threeLanes {
 				spec.Profile = b.Profile
 			}
@@ -118,10 +116,7 @@ func (b *bench) lanesStore(ctx context.Context, latency time.Duration) (s LanesS
 
 // lanesChild measures once, on a copy of the state. All measurements must make the same parts (rules 5 and 6).
 func (b *bench) lanesChild(ctx context.Context, spec childSpec) (r lanesResult, err error) {
-	if err := copyState(b.preparedDir(), b.roundDir()); err != nil {
-		return r, err
-	}
-	if err := b.runChild(ctx, spec, &r); err != nil {
+	if err := b.runOnState(ctx, spec, &r); err != nil {
 		return r, err
 	}
 	if b.firstParts == nil {
@@ -130,43 +125,39 @@ func (b *bench) lanesChild(ctx context.Context, spec childSpec) (r lanesResult, 
 	if !slices.Equal(r.Parts, b.firstParts) {
 		return r, fmt.Errorf("parts %v differ from the first ones, %v", r.Parts, b.firstParts)
 	}
-	return r, os.RemoveAll(b.roundDir())
+	return r, nil
 }
 
 // measureLanes ingests the files, a batch each, and measures the time of the runs.
 func measureLanes(ctx context.Context, spec childSpec) (r lanesResult, err error) {
-	a, err := app.Open(ctx, spec.Dir, "bench", discardLog)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	before, err := a.Queries.Current(ctx, pipeline)
-	if err != nil {
-		return r, err
-	}
-	if spec.Latency > 0 {
-		a.Engine.Objects = slowStore{a.Engine.Objects, spec.Latency}
-	}
-	if err := a.StartTemporal(ctx); err != nil {
-		return r, err
-	}
-	stop, err := profile(spec.Profile)
-	if err != nil {
-		return r, err
-	}
-	size := 1 // number of files ingested before their runs
-	if spec.Mode != oneAfterAnother {
-		size = len(spec.Files)
-	}
-	for files := range slices.Chunk(spec.Files, size) {
-		if err := r.runFiles(ctx, a, spec.Mode, files); err != nil {
-			return r, errors.Join(err, stop())
+	err = withProject(ctx, spec.Dir, func(a *app.App) error {
+		before, err := a.Queries.Current(ctx, pipeline)
+		if err != nil {
+			return err
 		}
-	}
-	if err := stop(); err != nil {
-		return r, err
-	}
-	err = r.collect(ctx, a, before, len(spec.Files))
+		if spec.Latency > 0 {
+			a.Engine.Objects = slowStore{a.Engine.Objects, spec.Latency}
+		}
+		if err := a.StartTemporal(ctx); err != nil {
+			return err
+		}
+		size := 1 // number of files ingested before their runs
+		if spec.Mode != oneAfterAnother {
+			size = len(spec.Files)
+		}
+		err = profiled(spec.Profile, func() error {
+			for files := range slices.Chunk(spec.Files, size) {
+				if err := r.runFiles(ctx, a, spec.Mode, files); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return r.collect(ctx, a, before, len(spec.Files))
+	})
 	return r, err
 }
 

@@ -112,22 +112,6 @@ func (b *bench) checkPeer(name string, r *peerResult, ours *productResult) error
 	return nil
 }
 
-func (b *bench) reportPeers(rounds []Round, oursSeconds float64) map[string]PeerFigures {
-	peers := map[string]PeerFigures{}
-	for _, name := range b.Peers {
-		f := PeerFigures{
-			Seconds: median(rounds, func(r *Round) float64 { return r.Peers[name].Seconds }),
-			Written: median(rounds, func(r *Round) int64 { return r.Peers[name].Written }),
-		}
-		for i := range rounds {
-			f.PeakMemory = max(f.PeakMemory, rounds[i].Peers[name].PeakMemory)
-		}
-		f.Ratio = oursSeconds / f.Seconds
-		peers[name] = f
-	}
-	return peers
-}
-
 // peerMemoryLimit is the default of `memory:` in bursar.yaml.
 const peerMemoryLimit = "1GB"
 
@@ -163,7 +147,7 @@ func makePeerState(ctx context.Context, spec childSpec) (sum shop.Totals, err er
 		return sum, err
 	}
 	defer session.Close()
-	if err := session.Exec(ctx, shop.PeerSchemaSQL()); err != nil {
+	if err := session.Exec(ctx, shop.PeerSchemaSQL); err != nil {
 		return sum, fmt.Errorf("make peer's tables: %w", err)
 	}
 	sum, err = spec.writeState(func(path string, _ int) error { return session.Exec(ctx, shop.PeerSQL(path, false)) })
@@ -179,7 +163,7 @@ func addPeerKeys(ctx context.Context, spec childSpec) error {
 		return err
 	}
 	defer session.Close()
-	if err := session.Exec(ctx, shop.PeerKeysSQL()); err != nil {
+	if err := session.Exec(ctx, shop.PeerKeysSQL); err != nil {
 		return fmt.Errorf("add peer's keys: %w", err)
 	}
 	return nil

@@ -4,16 +4,12 @@
 package bench
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"runtime/pprof"
 	"time"
 
 	"bursar/internal/app"
@@ -43,35 +39,34 @@ type productResult struct {
 }
 
 func measureProduct(ctx context.Context, spec childSpec) (r productResult, err error) {
-	a, err := app.Open(ctx, spec.Dir, "bench", discardLog)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
+	r.Steps = map[string]float64{}
+	err = withProject(ctx, spec.Dir, func(a *app.App) error { return r.measure(ctx, a, spec) })
+	return r, err
+}
+
+func (r *productResult) measure(ctx context.Context, a *app.App, spec childSpec) (err error) {
 	began := time.Now()
 	if err := a.StartTemporal(ctx); err != nil {
-		return r, err
+		return err
 	}
 	r.ServerStartSeconds = time.Since(began).Seconds()
-	r.Steps = map[string]float64{}
-	stop, err := profile(spec.Profile)
-	if err != nil {
-		return r, err
-	}
-	r.OursSeconds, r.Written, err = measure(func() error {
-		for _, file := range spec.Files {
-			if err := r.reconcile(ctx, a, file); err != nil {
-				return err
+	err = profiled(spec.Profile, func() (err error) {
+		r.OursSeconds, r.Written, err = measure(func() error {
+			for _, file := range spec.Files {
+				if err := r.reconcile(ctx, a, file); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
+		return err
 	})
-	if err := errors.Join(err, stop()); err != nil {
-		return r, err
+	if err != nil {
+		return err
 	}
 	r.Orchestration /= float64(len(r.Touched))
 	if r.PeakMemory, err = peakMemory(); err != nil || !spec.Sum {
-		return r, err
+		return err
 	}
 	var totals shop.Totals
 	exported, err := exportTo(ctx, a, func(lines io.Reader) (err error) {
@@ -79,7 +74,17 @@ func measureProduct(ctx context.Context, spec childSpec) (r productResult, err e
 		return err
 	})
 	r.Sums, r.Artifacts, r.Digest = sumTexts(totals), exported.Rows, exported.Digest
-	return r, err
+	return err
+}
+
+// withProject opens a project in this process, calls do, and closes it.
+func withProject(ctx context.Context, dir string, do func(a *app.App) error) (err error) {
+	a, err := app.Open(ctx, dir, "bench", discardLog)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	return do(a)
 }
 
 func (r *productResult) reconcile(ctx context.Context, a *app.App, file string) error {
@@ -114,24 +119,6 @@ func ingestFile(ctx context.Context, a *app.App, file string) error {
 		err = fmt.Errorf("%d of %d events of %s were accepted", result.Accepted, result.Rows, file)
 	}
 	return err
-}
-
-// profile starts a CPU profile into a file. An empty path starts none.
-func profile(path string) (stop func() error, err error) {
-	if path == "" {
-		return func() error { return nil }, nil
-	}
-	file, err := os.Create(path)
-	if err != nil {
-		return nil, fmt.Errorf("profile: %w", err)
-	}
-	if err := pprof.StartCPUProfile(file); err != nil {
-		return nil, errors.Join(fmt.Errorf("profile: %w", err), file.Close())
-	}
-	return func() error {
-		pprof.StopCPUProfile()
-		return file.Close()
-	}, nil
 }
 
 // yardstickThreads is the number of cores of the machines for which the performance goals are set.
@@ -181,48 +168,27 @@ func sumTable(ctx context.Context, session *duck.Session, table string) (rows in
 }
 
 func exportTo(ctx context.Context, a *app.App, read func(lines io.Reader) error) (all query.Exported, err error) {
-	out, in := io.Pipe()
-	exported := make(chan error, 1)
-	go func() {
-		w := bufio.NewWriterSize(in, 1<<20)
-		var err error
-		if all, err = a.Queries.Export(ctx, pipeline, w); err == nil {
-			err = w.Flush()
-		}
-		exported <- err
-		in.CloseWithError(err) // nil is the end of the file
-	}()
-	err = read(out)
-	out.CloseWithError(err)
-	failed := <-exported
-	return all, cmp.Or(err, failed)
+	err = shop.Piped(func(w io.Writer) (err error) {
+		all, err = a.Queries.Export(ctx, pipeline, w)
+		return err
+	}, read)
+	return all, err
 }
 
 func sumLines(r io.Reader) (sum shop.Totals, err error) {
-	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
-	for {
-		var line struct {
-			Artifact struct {
-				Events                  int64
-				Shipped, Paid, Refunded string
-			}
-		}
-		if err := lines.Decode(&line); err == io.EOF {
-			return sum, nil
-		} else if err != nil {
-			return sum, fmt.Errorf("add artifacts up: %w", err)
-		}
-		a := &line.Artifact
-		sum.Events += a.Events
-		for _, column := range []struct {
-			sum  *int64
-			text string
-		}{{&sum.Shipped, a.Shipped}, {&sum.Paid, a.Paid}, {&sum.Refunded, a.Refunded}} {
-			cents, err := shop.ParseCents(column.text)
-			if err != nil {
-				return sum, err
-			}
-			*column.sum += cents
-		}
+	type artifact struct {
+		Events                  int64
+		Shipped, Paid, Refunded string
 	}
+	err = shop.EachArtifact(r, func(_ string, a artifact) error {
+		shipped, errShipped := shop.ParseCents(a.Shipped)
+		paid, errPaid := shop.ParseCents(a.Paid)
+		refunded, errRefunded := shop.ParseCents(a.Refunded)
+		sum = addTotals(sum, shop.Totals{Events: a.Events, Shipped: shipped, Paid: paid, Refunded: refunded})
+		return cmp.Or(errShipped, errPaid, errRefunded)
+	})
+	if err != nil {
+		return sum, fmt.Errorf("add artifacts up: %w", err)
+	}
+	return sum, nil
 }

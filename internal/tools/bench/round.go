@@ -7,26 +7,39 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"bursar/internal/tools/shop"
 )
 
-// Round is the result of one round.
-type Round struct {
+// Figures are the figures of one round, or of all rounds. Bytes and times are of the product, if they do not say otherwise.
+type Figures struct {
 	OursSeconds        float64            `json:"ours_seconds"`
 	YardstickSeconds   float64            `json:"yardstick_seconds"`
 	Steps              map[string]float64 `json:"steps"`                 // seconds; intake and the steps of all runs
 	Orchestration      float64            `json:"orchestration_seconds"` // per run, outside its steps
 	ServerStartSeconds float64            `json:"server_start_seconds"`  // before the clock starts
 	PeakMemory         int64              `json:"peak_memory_bytes"`     // resident, from the process's start
-	YardstickMemory    int64              `json:"yardstick_memory_bytes"`
-	Written            int64              `json:"written_bytes"` // while the clock ran
+	Written            int64              `json:"written_bytes"`         // while the clock ran
 
-	Peers map[string]PeerFigures `json:"peers,omitempty"`
+	Peers map[string]PeerFigures `json:"peers,omitempty"` // with the same guarantees
+}
+
+// Round is the result of one round.
+type Round struct {
+	Figures
+
+	YardstickMemory int64 `json:"yardstick_memory_bytes"`
+}
+
+// roundLine describes a round.
+func (b *bench) roundLine(r *Round) string {
+	line := fmt.Sprintf("yardstick %.3f s, ours %.3f s", r.YardstickSeconds, r.OursSeconds)
+	for _, name := range b.Peers {
+		line += fmt.Sprintf(", %s %.3f s", name, r.Peers[name].Seconds)
+	}
+	return line
 }
 
 func (b *bench) round(ctx context.Context, n int) (Round, error) {
@@ -35,19 +48,13 @@ func (b *bench) round(ctx context.Context, n int) (Round, error) {
 	if err != nil {
 		return Round{}, err
 	}
-	if err := copyState(b.preparedDir(), b.roundDir()); err != nil {
-		return Round{}, err
-	}
-	spec := childSpec{Kind: kindProduct, Dir: b.roundDir(), Files: b.files, Sum: n == 0}
+	spec := childSpec{Kind: kindProduct, Files: b.files, Sum: n == 0}
 	if n == b.Rounds-1 {
 		spec.Profile = b.Profile
 	}
 	var ours productResult
-	if err := b.runChild(ctx, spec, &ours); err != nil {
+	if err := b.runOnState(ctx, spec, &ours); err != nil {
 		return Round{}, err
-	}
-	if err := os.RemoveAll(b.roundDir()); err != nil {
-		return Round{}, fmt.Errorf("remove round's folder: %w", err)
 	}
 	if err := b.checkRound(&yardstick, &ours); err != nil {
 		return Round{}, err
@@ -60,13 +67,6 @@ func (b *bench) round(ctx context.Context, n int) (Round, error) {
 		}
 	}
 	return round, nil
-}
-
-// runChild runs one side in a child process. Written pages are synced to disk before it starts, so that no side pays for
-// the pages of another.
-func (b *bench) runChild(ctx context.Context, spec childSpec, into any) error {
-	syscall.Sync()
-	return startChild(ctx, b.Program, b.Command, spec, into)
 }
 
 // checkRound compares the results of both sides with the generated totals. The artifacts are summed once; the other rounds,
@@ -111,58 +111,64 @@ func compareSums(what string, got, want map[string]string) error {
 	return nil
 }
 
-// Report is the result of the benchmark. Seconds and bytes are medians over the rounds unless stated otherwise.
+// Report is the result of the benchmark: medians over the rounds, and the highest peaks of memory.
 type Report struct {
-	Benchmark          string             `json:"benchmark"`
-	Events             int64              `json:"events"`
-	EventBytes         int64              `json:"event_bytes"` // of all events together
-	Keys               int                `json:"keys"`
-	State              int                `json:"state"`
-	Batches            int                `json:"batches"`
-	Ratio              float64            `json:"ratio"` // ours / yardstick
-	OursSeconds        float64            `json:"ours_seconds"`
-	YardstickSeconds   float64            `json:"yardstick_seconds"`
-	EventsPerSecond    int64              `json:"events_per_second"`
-	Steps              map[string]float64 `json:"steps"`
-	Orchestration      float64            `json:"orchestration_seconds"` // per run
-	ServerStartSeconds float64            `json:"server_start_seconds"`
-	PeakMemory         int64              `json:"peak_memory_bytes"` // the highest of all rounds
-	Written            int64              `json:"written_bytes"`
-	Rounds             []Round            `json:"rounds"`
-
-	Peers map[string]PeerFigures `json:"peers,omitempty"` // with the same guarantees
+	Benchmark  string  `json:"benchmark"`
+	Events     int64   `json:"events"`
+	EventBytes int64   `json:"event_bytes"` // of all events together
+	Keys       int     `json:"keys"`
+	State      int     `json:"state"`
+	Batches    int     `json:"batches"`
+	Ratio      float64 `json:"ratio"` // ours / yardstick
+	Figures
+	EventsPerSecond int64   `json:"events_per_second"`
+	Rounds          []Round `json:"rounds"`
 }
 
 func (b *bench) report(rounds []Round) Report {
 	total := addTotals(b.totals...)
-	r := Report{
-		Benchmark: "reconcile", Events: total.Events, EventBytes: total.Bytes, Keys: b.Keys, State: b.State, Batches: b.Batches,
+	f := Figures{
 		OursSeconds:        median(rounds, func(r *Round) float64 { return r.OursSeconds }),
 		YardstickSeconds:   median(rounds, func(r *Round) float64 { return r.YardstickSeconds }),
 		Orchestration:      median(rounds, func(r *Round) float64 { return r.Orchestration }),
 		ServerStartSeconds: median(rounds, func(r *Round) float64 { return r.ServerStartSeconds }),
+		PeakMemory:         highest(rounds, func(r *Round) int64 { return r.PeakMemory }),
 		Written:            median(rounds, func(r *Round) int64 { return r.Written }),
 		Steps:              map[string]float64{},
-		Rounds:             rounds,
+		Peers:              map[string]PeerFigures{},
 	}
 	for name := range rounds[0].Steps {
-		r.Steps[name] = median(rounds, func(r *Round) float64 { return r.Steps[name] })
+		f.Steps[name] = median(rounds, func(r *Round) float64 { return r.Steps[name] })
 	}
-	for i := range rounds {
-		r.PeakMemory = max(r.PeakMemory, rounds[i].PeakMemory)
+	for _, name := range b.Peers {
+		seconds := median(rounds, func(r *Round) float64 { return r.Peers[name].Seconds })
+		f.Peers[name] = PeerFigures{
+			Ratio: f.OursSeconds / seconds, Seconds: seconds,
+			PeakMemory: highest(rounds, func(r *Round) int64 { return r.Peers[name].PeakMemory }),
+			Written:    median(rounds, func(r *Round) int64 { return r.Peers[name].Written }),
+		}
 	}
-	r.Ratio = r.OursSeconds / r.YardstickSeconds
-	r.Peers = b.reportPeers(rounds, r.OursSeconds)
-	r.EventsPerSecond = int64(float64(r.Events) / r.OursSeconds)
-	return r
+	return Report{
+		Benchmark: "reconcile", Events: total.Events, EventBytes: total.Bytes, Keys: b.Keys, State: b.State, Batches: b.Batches,
+		Ratio: f.OursSeconds / f.YardstickSeconds, Figures: f, EventsPerSecond: int64(float64(total.Events) / f.OursSeconds), Rounds: rounds,
+	}
 }
 
 // median returns the middle value, or the lower of the two middle values.
 func median[R any, N cmp.Ordered](rounds []R, figure func(*R) N) N {
+	values := sorted(rounds, figure)
+	return values[(len(values)-1)/2]
+}
+
+func highest[R any, N cmp.Ordered](rounds []R, figure func(*R) N) N {
+	return sorted(rounds, figure)[len(rounds)-1]
+}
+
+func sorted[R any, N cmp.Ordered](rounds []R, figure func(*R) N) []N {
 	values := make([]N, len(rounds))
 	for i := range rounds {
 		values[i] = figure(&rounds[i])
 	}
 	slices.Sort(values)
-	return values[(len(values)-1)/2]
+	return values
 }

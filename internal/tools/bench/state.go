@@ -37,7 +37,7 @@ func (b *bench) prepare(ctx context.Context) error {
 
 // writeProject declares the stream, and the pipeline unless it is empty.
 func writeProject(dir, pipeline string) error {
-	files := map[string]string{"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream()}
+	files := map[string]string{"bursar.yaml": "", "streams/payments.yaml": shop.BenchStream}
 	if pipeline != "" {
 		files["pipelines/orders.yaml"] = pipeline
 	}
@@ -56,25 +56,23 @@ func writeProject(dir, pipeline string) error {
 
 // makeState ingests one event for each key of the state, runs the pipeline, and waits for the compaction of the index.
 func makeState(ctx context.Context, spec childSpec) (sum shop.Totals, err error) {
-	a, err := app.Open(ctx, spec.Dir, "bench", discardLog)
-	if err != nil {
-		return sum, err
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	if err := a.StartTemporal(ctx); err != nil {
-		return sum, err
-	}
-	sum, err = spec.writeState(func(path string, files int) error {
-		err := ingestFile(ctx, a, path)
-		if err == nil && (files%filesPerRun == 0 || files*eventsPerFile >= spec.State) {
-			_, err = a.Run(ctx, []string{pipeline}, nil)
+	err = withProject(ctx, spec.Dir, func(a *app.App) error {
+		if err := a.StartTemporal(ctx); err != nil {
+			return err
 		}
-		return err
+		sum, err = spec.writeState(func(path string, files int) error {
+			err := ingestFile(ctx, a, path)
+			if err == nil && (files%filesPerRun == 0 || files*eventsPerFile >= spec.State) {
+				_, err = a.Run(ctx, []string{pipeline}, nil)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return awaitCompaction(ctx, filepath.Join(spec.Dir, ".bursar", "index"))
 	})
-	if err != nil {
-		return sum, err
-	}
-	return sum, awaitCompaction(ctx, filepath.Join(spec.Dir, ".bursar", "index"))
+	return sum, err
 }
 
 // writeState writes the events of the state into files. It calls ingest with each, and the number of files so far, and then

@@ -51,7 +51,7 @@ var recordedSets = []struct {
 }
 
 // statementSets reads the recorded files into memory, and generates a CSV file.
-func statementSets(o StatementsOptions) ([]*statementSet, error) {
+func statementSets(o *Options) ([]*statementSet, error) {
 	var sets []*statementSet
 	for _, r := range recordedSets {
 		s := &statementSet{project: &project.Project{}, peer: r.read}

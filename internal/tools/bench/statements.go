@@ -5,7 +5,6 @@ package bench
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -14,36 +13,24 @@ import (
 	"bursar/internal/aggregate/format/statement"
 )
 
-// StatementsOptions of the benchmark statements.
-type StatementsOptions struct {
-	Data    string        // folder of recorded files: settlement, two_sided, statements/mt940, statements/ofx
-	Rounds  int           // each measures all sides
-	Each    time.Duration // minimum time that a side is measured in a round
-	Rows    int           // of the generated CSV file
-	Profile string        // file for a CPU profile of all rounds; empty is none
-	Watch   func(line string)
-}
-
 // StatementsRound is the result of one round for one format, in millions of bytes a second.
 type StatementsRound struct {
-	Converting float64 `json:"mb_per_second"`
-	Reading    float64 `json:"reading_mb_per_second"`
-	Peer       float64 `json:"peer_mb_per_second"`
+	Converting float64 `json:"mb_per_second"`         // detect the format, read, convert to rows
+	Reading    float64 `json:"reading_mb_per_second"` // detect the format and read
+	PeerSpeed  float64 `json:"peer_mb_per_second"`
 }
 
 // StatementsFormat is the result for one format: medians over the rounds. Ratios are throughput / throughput of the peer in
 // the same round.
 type StatementsFormat struct {
-	Format       string            `json:"format"`
-	From         string            `json:"from"` // source of the files
-	Files        int               `json:"files"`
-	Refused      int               `json:"refused"` // files that are not measured
-	Bytes        int64             `json:"bytes"`
-	Rows         int64             `json:"rows"`                  // of the built-in streams
-	Converting   float64           `json:"mb_per_second"`         // detect the format, read, convert to rows
-	Reading      float64           `json:"reading_mb_per_second"` // detect the format and read
-	Peer         string            `json:"peer"`
-	PeerSpeed    float64           `json:"peer_mb_per_second"`
+	Format  string `json:"format"`
+	From    string `json:"from"` // source of the files
+	Files   int    `json:"files"`
+	Refused int    `json:"refused"` // files that are not measured
+	Bytes   int64  `json:"bytes"`
+	Rows    int64  `json:"rows"` // of the built-in streams
+	Peer    string `json:"peer"`
+	StatementsRound
 	Ratio        float64           `json:"ratio"`
 	ReadingRatio float64           `json:"reading_ratio"`
 	Rounds       []StatementsRound `json:"rounds"`
@@ -59,35 +46,34 @@ type StatementsReport struct {
 
 // Statements measures the conversion of files of each format to rows of the built-in streams, from memory, on one goroutine.
 // The rows are dropped.
-func Statements(ctx context.Context, o StatementsOptions) (report StatementsReport, err error) {
-	sets, err := statementSets(o)
+func Statements(ctx context.Context, o Options) (report StatementsReport, err error) {
+	sets, err := statementSets(&o)
+	if err == nil {
+		err = profiled(o.Profile, func() error { return measureSets(ctx, sets, &o) })
+	}
 	if err != nil {
 		return report, err
 	}
-	stop, err := profile(o.Profile)
-	if err != nil {
-		return report, err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
-	report = StatementsReport{Benchmark: "statements"}
-	for _, s := range sets {
-		s.result.Rounds = make([]StatementsRound, 0, o.Rounds)
-	}
-	for n := range o.Rounds {
-		for _, s := range sets {
-			round, err := s.round(ctx, o.Each)
-			if err != nil {
-				return report, fmt.Errorf("round %d of %s: %w", n+1, s.result.Format, err)
-			}
-			s.result.Rounds = append(s.result.Rounds, round)
-		}
-		o.Watch(fmt.Sprintf("round %d of %d", n+1, o.Rounds))
-	}
+	report.Benchmark = "statements"
 	for _, s := range sets {
 		report.Formats = append(report.Formats, s.summarize())
 	}
 	report.Ratio, report.Converting = report.Formats[0].Ratio, report.Formats[0].Converting
 	return report, nil
+}
+
+func measureSets(ctx context.Context, sets []*statementSet, o *Options) error {
+	for n := range o.Rounds {
+		for _, s := range sets {
+			round, err := s.round(ctx, o.Each)
+			if err != nil {
+				return fmt.Errorf("round %d of %s: %w", n+1, s.result.Format, err)
+			}
+			s.result.Rounds = append(s.result.Rounds, round)
+		}
+		o.Watch(fmt.Sprintf("round %d of %d", n+1, o.Rounds))
+	}
+	return nil
 }
 
 // minTurn is the minimum time that a side works before the next side.
@@ -114,7 +100,7 @@ func (s *statementSet) round(ctx context.Context, each time.Duration) (r Stateme
 			}
 		}
 	}
-	return StatementsRound{Converting: s.speed(converting), Reading: s.speed(reading), Peer: s.speed(peer)}, nil
+	return StatementsRound{Converting: s.speed(converting), Reading: s.speed(reading), PeerSpeed: s.speed(peer)}, nil
 }
 
 // work processes all files repeatedly until the turn is over.
@@ -152,8 +138,8 @@ func (s *statementSet) summarize() StatementsFormat {
 	r := s.result
 	r.Converting = median(r.Rounds, func(r *StatementsRound) float64 { return r.Converting })
 	r.Reading = median(r.Rounds, func(r *StatementsRound) float64 { return r.Reading })
-	r.PeerSpeed = median(r.Rounds, func(r *StatementsRound) float64 { return r.Peer })
-	r.Ratio = median(r.Rounds, func(r *StatementsRound) float64 { return r.Converting / r.Peer })
-	r.ReadingRatio = median(r.Rounds, func(r *StatementsRound) float64 { return r.Reading / r.Peer })
+	r.PeerSpeed = median(r.Rounds, func(r *StatementsRound) float64 { return r.PeerSpeed })
+	r.Ratio = median(r.Rounds, func(r *StatementsRound) float64 { return r.Converting / r.PeerSpeed })
+	r.ReadingRatio = median(r.Rounds, func(r *StatementsRound) float64 { return r.Reading / r.PeerSpeed })
 	return r
 }

@@ -49,7 +49,6 @@ func (s *demonstration) run(ctx context.Context, into any, args ...string) error
 func (s *demonstration) kill(ctx context.Context, into any, killNow func() bool, args ...string) (killed bool, took time.Duration, err error) {
 	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, s.Program, append(append([]string{}, args...), "--project", s.Dir, "--json")...)
-	cmd.Env = append(os.Environ(), s.Env...)
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = stopTimeout
@@ -65,7 +64,7 @@ func (s *demonstration) kill(ctx context.Context, into any, killNow func() bool,
 	switch {
 	case ctx.Err() != nil:
 		return false, took, ctx.Err()
-	case wasKilled(err) && killNow != nil:
+	case killNow != nil && wasKilled(err):
 		return true, took, nil
 	case err != nil:
 		return false, took, s.commandError(err, stderr.String(), args)
@@ -102,8 +101,8 @@ func (s *demonstration) killWhen(process *os.Process, killNow func() bool) (stop
 }
 
 func wasKilled(err error) bool {
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
 		return false
 	}
 	status, ok := exit.Sys().(syscall.WaitStatus)
@@ -112,8 +111,8 @@ func wasKilled(err error) bool {
 
 // commandError makes an error from what the command printed on standard error.
 func (s *demonstration) commandError(err error, stderr string, args []string) error {
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
 		return fmt.Errorf("run %s: %w", s.commandLine(args...), err)
 	}
 	text := strings.TrimSpace(stderr)

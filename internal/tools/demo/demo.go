@@ -26,21 +26,15 @@ const (
 
 // Options of one demonstration.
 type Options struct {
-	Dir     string   // the project folder, as it is shown in commands
-	Keep    bool     // refuse the folder of an earlier demonstration instead of replacing it
-	Events  int      // rows to generate; 0 is the shop's default
-	Seed    uint64   // the generated data depend on it and on Events only
-	Program string   // path of the bursar binary
-	Name    string   // name of the binary, as it is shown in commands
-	Env     []string // added to the environment of the commands
-}
+	Dir     string // the project folder, as it is shown in commands
+	Keep    bool   // refuse the folder of an earlier demonstration instead of replacing it
+	Events  int    // rows to generate; 0 is the shop's default
+	Seed    uint64 // the generated data depend on it and on Events only
+	Program string // path of the bursar binary
+	Name    string // name of the binary, as it is shown in commands
 
-// Printer prints the demonstration while it runs.
-type Printer interface {
-	// Line prints one line.
-	Line(line string)
-	// Table draws rows under a header.
-	Table(header []string, rows [][]string)
+	Line  func(line string)                      // prints one line, while the demonstration runs
+	Table func(header []string, rows [][]string) // draws rows under a header
 }
 
 // Report is the result of the demonstration.
@@ -90,7 +84,6 @@ type Exception struct {
 
 type demonstration struct {
 	Options
-	Printer
 	ledger *shop.Ledger
 	report Report
 	busy   time.Duration
@@ -99,10 +92,9 @@ type demonstration struct {
 
 // Execute runs the demonstration. An error with exit code 4 means that control totals do not balance; any other error means
 // that something failed or differs from the ledger.
-func Execute(ctx context.Context, o Options, printer Printer) (Report, error) {
+func Execute(ctx context.Context, o Options) (Report, error) {
 	began := time.Now()
-	s := &demonstration{Options: o, Printer: printer}
-	s.report = Report{Seed: o.Seed, Killed: []string{}, Runs: []Run{}, Totals: Amounts{}}
+	s := &demonstration{Options: o, report: Report{Seed: o.Seed, Killed: []string{}, Runs: []Run{}, Totals: Amounts{}}}
 	for _, step := range []func(context.Context) error{s.generate, s.processBatches, s.prove} {
 		if err := step(ctx); err != nil {
 			return s.report, err
@@ -192,9 +184,6 @@ const markName = ".bursar-demo"
 
 const markText = "This folder was made by `bursar demo`, which replaces it when it is run again.\n"
 
-// ignoreText keeps the folder out of version control.
-const ignoreText = "*\n"
-
 // makeFolder creates the folder, or empties it if a demonstration made it. Any other folder that is not empty is refused.
 func (s *demonstration) makeFolder(ctx context.Context) error {
 	entries, err := os.ReadDir(s.Dir)
@@ -208,7 +197,7 @@ func (s *demonstration) makeFolder(ctx context.Context) error {
 		return fmt.Errorf("make demo folder: %w", err)
 	}
 	// The mark is written first, so that a demonstration interrupted here can be replaced too.
-	for _, file := range [][2]string{{markName, markText}, {".gitignore", ignoreText}} {
+	for _, file := range [][2]string{{markName, markText}, {".gitignore", "*\n"}} {
 		if err := os.WriteFile(filepath.Join(s.Dir, file[0]), []byte(file[1]), 0o644); err != nil {
 			return fmt.Errorf("make demo folder: %w", err)
 		}

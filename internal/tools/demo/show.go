@@ -3,6 +3,7 @@
 package demo
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -167,22 +168,15 @@ func versions(n int) string {
 	return fmt.Sprintf("%d versions, one per run that changed it", n)
 }
 
-// columns splits an artifact into its columns, in order.
-func columns(artifact json.RawMessage) [][]string {
-	d := json.NewDecoder(strings.NewReader(string(artifact)))
+// columns splits an artifact, which is a flat object, into its columns, in order.
+func columns(artifact json.RawMessage) (rows [][]string) {
+	d := json.NewDecoder(bytes.NewReader(artifact))
 	d.UseNumber()
-	var rows [][]string
-	if _, err := d.Token(); err != nil {
-		return nil
-	}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			break
-		}
-		var value any
-		if err := d.Decode(&value); err != nil {
-			break
+	_, err := d.Token()
+	for err == nil && d.More() {
+		var name, value json.Token
+		if name, err = d.Token(); err == nil {
+			value, err = d.Token()
 		}
 		rows = append(rows, []string{fmt.Sprint(name), fmt.Sprint(value)})
 	}

@@ -3,10 +3,8 @@
 package demo
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,65 +112,45 @@ func runTotals(ctx context.Context, a *app.App) (checkpoint, error) {
 
 // compareAndSum exports all artifacts once, compares them with the ledger and adds them up.
 func (s *demonstration) compareAndSum(ctx context.Context, a *app.App) (sum checkpoint, rows int64, err error) {
-	toLedger, compared := readPipe(s.ledger.CompareExport)
-	toSum, added := readPipe(func(r io.Reader) (err error) {
-		sum, err = addArtifacts(r)
+	err = shop.Piped(func(w io.Writer) error {
+		exported, err := a.Queries.Export(ctx, pipeline, w)
+		rows = exported.Rows
 		return err
+	}, func(lines io.Reader) error {
+		return shop.Piped(func(w io.Writer) error {
+			return s.ledger.CompareExport(io.TeeReader(lines, w))
+		}, func(compared io.Reader) (err error) {
+			sum, err = addArtifacts(compared)
+			return err
+		})
 	})
-	out := bufio.NewWriterSize(io.MultiWriter(toLedger, toSum), 1<<20)
-	exported, err := a.Queries.Export(ctx, pipeline, out)
-	if err == nil {
-		err = out.Flush()
-	}
-	toLedger.CloseWithError(err) // nil is the end of the file
-	toSum.CloseWithError(err)
-	// A difference from the ledger also ends the export, by closing the pipe; it is the error to report.
-	err = cmp.Or(<-compared, <-added, err)
-	return sum, exported.Rows, err
-}
-
-// readPipe lets read read what is written to a new pipe, and then passes on its error.
-func readPipe(read func(r io.Reader) error) (*io.PipeWriter, <-chan error) {
-	out, in := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := read(out)
-		out.CloseWithError(errors.Join(err, io.ErrClosedPipe))
-		done <- err
-	}()
-	return in, done
+	return sum, rows, err
 }
 
 // addArtifacts sums the columns that together contain the amount of every event.
 func addArtifacts(r io.Reader) (checkpoint, error) {
 	p := checkpoint{name: "in the artifacts", sums: map[string]string{}}
 	sums := map[string]int64{}
-	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
-	for {
-		var line struct {
-			Key      []string `json:"key"`
-			Artifact struct {
-				Events                           int64
-				Ordered, Shipped, Paid, Refunded string
-			} `json:"artifact"`
+	type artifact struct {
+		Events                           int64
+		Ordered, Shipped, Paid, Refunded string
+	}
+	err := shop.EachArtifact(r, func(key []string, a artifact) error {
+		if len(key) != 2 {
+			return fmt.Errorf("key %q is not an order and a currency", key)
 		}
-		if err := lines.Decode(&line); err == io.EOF {
-			break
-		} else if err != nil {
-			return p, fmt.Errorf("add artifacts up: %w", err)
-		}
-		if len(line.Key) != 2 {
-			return p, fmt.Errorf("add artifacts up: key %q is not an order and a currency", line.Key)
-		}
-		currency := line.Key[1]
-		p.events += line.Artifact.Events
-		for _, text := range []string{line.Artifact.Ordered, line.Artifact.Shipped, line.Artifact.Paid, line.Artifact.Refunded} {
+		p.events += a.Events
+		for _, text := range []string{a.Ordered, a.Shipped, a.Paid, a.Refunded} {
 			n, err := shop.ParseCents(text)
 			if err != nil {
-				return p, err
+				return err
 			}
-			sums[currency] += n
+			sums[key[1]] += n
 		}
+		return nil
+	})
+	if err != nil {
+		return p, fmt.Errorf("add artifacts up: %w", err)
 	}
 	for currency, n := range sums {
 		p.sums[currency] = shop.Cents(n)

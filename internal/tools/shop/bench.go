@@ -115,18 +115,13 @@ func (l *benchLines) add(key uint64) {
 	luck := l.random.Uint64()
 	kind := benchTypes[luck%8]
 	cents := 1 + int64(luck>>8%100_000)
-	b := append(l.buffer, `{"event_id":"`...)
-	b = appendWide(b, l.seed+l.next)
-	b = append(b, `","order_id":"`...)
-	b = appendWide(b, ^l.seed+key)
-	b = append(b, `","type":"`...)
-	b = append(b, kind.String()...)
-	b = append(b, `","amount":"`...)
-	b = appendCents(b, cents)
+	b := appendWide(append(l.buffer, `{"event_id":"`...), l.seed+l.next)
+	b = appendWide(append(b, `","order_id":"`...), ^l.seed+key)
+	b = append(append(b, `","type":"`...), kind.String()...)
+	b = appendCents(append(b, `","amount":"`...), cents)
 	b = append(b, `","currency":"USD","ts":"`...)
-	b = appendSecond(b, benchOpening+int64(luck>>32%(365*24*3600)))
-	b = append(b, `Z","channel":"`...)
-	b = append(b, benchChannels[luck>>3%4]...)
+	b = time.Unix(benchOpening+int64(luck>>32%(365*24*3600)), 0).UTC().AppendFormat(b, time.RFC3339)
+	b = append(append(b, `","channel":"`...), benchChannels[luck>>3%4]...)
 	b = append(b, `","note":"`...)
 	b = appendNote(b, start, luck)
 	l.buffer = append(b, `"}`+"\n"...)
@@ -182,41 +177,35 @@ func (l *benchLines) finish(doing string) (Totals, error) {
 	return l.totals, nil
 }
 
+// BenchStream is the text of streams/payments.yaml, the stream of the benchmark's events.
+//
 //go:embed project/bench/stream.yaml
-var benchStream string
+var BenchStream string
 
+// BenchPipeline is the text of pipelines/orders.yaml, which folds the benchmark's events by order.
+//
 //go:embed project/bench/pipeline.yaml
-var benchPipeline string
+var BenchPipeline string
+
+// PeerSchemaSQL makes the tables: ids, quarantine, artifacts.
+//
+//go:embed project/bench/peer_schema.sql
+var PeerSchemaSQL string
+
+// PeerKeysSQL adds primary keys to the ids and the artifacts.
+//
+//go:embed project/bench/peer_keys.sql
+var PeerKeysSQL string
 
 //go:embed project/bench/yardstick.sql
 var yardstick string
 
-//go:embed project/bench/peer_schema.sql
-var peerSchema string
-
-//go:embed project/bench/peer_keys.sql
-var peerKeys string
-
 //go:embed project/bench/peer.sql
 var peerBatch string
 
-// BenchStream is the text of streams/payments.yaml, the stream of the benchmark's events.
-func BenchStream() string { return benchStream }
-
-// BenchPipeline is the text of pipelines/orders.yaml, which folds the benchmark's events by order.
-func BenchPipeline() string { return benchPipeline }
-
 // YardstickSQL is the DuckDB query that makes BenchPipeline's artifacts directly from a file of events, one row per key, in
 // no order: order_id, events, shipped, paid, refunded, first_at, last_at, balance.
-func YardstickSQL(path string) string {
-	return fmt.Sprintf(yardstick, quoteSQL(path))
-}
-
-// PeerSchemaSQL makes the tables: ids, quarantine, artifacts.
-func PeerSchemaSQL() string { return peerSchema }
-
-// PeerKeysSQL adds primary keys to the ids and the artifacts.
-func PeerKeysSQL() string { return peerKeys }
+func YardstickSQL(path string) string { return fmt.Sprintf(yardstick, quoteSQL(path)) }
 
 // PeerSQL ingests one file of events in one durable transaction: rows that do not fit the stream's schema go to quarantine
 // with the reason, known ids are set aside (as conflicts if their content differs), and the rest is merged into

@@ -4,9 +4,8 @@ package shop
 
 import (
 	"bufio"
-	"bytes"
-	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -85,65 +84,90 @@ func (l *Ledger) name(order int) string {
 	return fmt.Sprintf("order %s %s", l.OrderID(order), l.Orders[order].Currency)
 }
 
-// compare returns an error that names the first column with a different value.
+// compare returns an error that names the first column with a different value. Texts are compared as JSON.
 func (o *Order) compare(line *exportedLine) error {
-	a := line.Artifact
-	all := int64(0)
+	all := int32(0)
 	for _, count := range o.Events {
-		all += int64(count)
+		all += count
 	}
-	return cmp.Or(
-		compareCount(a, "events", all),
-		compareCents(a, "ordered", o.Cents[Ordered]),
-		compareCents(a, "shipped", o.Cents[Shipped]),
-		compareCents(a, "paid", o.Cents[Paid]),
-		compareCents(a, "refunded", o.Cents[Refunded]),
-		compareCount(a, "shipments", int64(o.Events[Shipped])),
-		compareCount(a, "payments", int64(o.Events[Paid])),
-		compareCount(a, "refunds", int64(o.Events[Refunded])),
-		compareMoment(a, "first_at", o.First),
-		compareMoment(a, "last_at", o.Last),
-		compareString(a, "last_type", o.LastType.String()),
-		compareCents(a, "balance", o.Balance()),
-		compareString(a, "status", o.Status()),
-	)
-}
-
-func compareCents(a map[string]json.RawMessage, column string, cents int64) error {
-	var buffer [32]byte
-	want := append(appendCents(append(buffer[:0], '"'), cents), '"')
-	return compareText(a, column, want)
-}
-
-func compareCount(a map[string]json.RawMessage, column string, count int64) error {
-	var buffer [32]byte
-	return compareText(a, column, strconv.AppendInt(buffer[:0], count, 10))
-}
-
-func compareString(a map[string]json.RawMessage, column string, want string) error {
-	var buffer [32]byte
-	return compareText(a, column, append(append(append(buffer[:0], '"'), want...), '"'))
-}
-
-func compareText(a map[string]json.RawMessage, column string, want []byte) error {
-	switch got := a[column]; {
-	case bytes.Equal(got, want):
-		return nil
-	case len(got) == 0:
-		return fmt.Errorf("%s is missing, ledger has %s", column, want)
-	default:
-		return fmt.Errorf("%s is %s, ledger has %s", column, got, want)
+	amount := func(cents int64) string { return `"` + Cents(cents) + `"` }
+	for _, column := range []struct{ name, want string }{
+		{"events", fmt.Sprint(all)},
+		{"ordered", amount(o.Cents[Ordered])},
+		{"shipped", amount(o.Cents[Shipped])},
+		{"paid", amount(o.Cents[Paid])},
+		{"refunded", amount(o.Cents[Refunded])},
+		{"shipments", fmt.Sprint(o.Events[Shipped])},
+		{"payments", fmt.Sprint(o.Events[Paid])},
+		{"refunds", fmt.Sprint(o.Events[Refunded])},
+		{"first_at", exportedMoment(line.Artifact["first_at"], o.First)},
+		{"last_at", exportedMoment(line.Artifact["last_at"], o.Last)},
+		{"last_type", `"` + o.LastType.String() + `"`},
+		{"balance", amount(o.Balance())},
+		{"status", `"` + o.Status() + `"`},
+	} {
+		switch got := string(line.Artifact[column.name]); got {
+		case column.want:
+		case "":
+			return fmt.Errorf("%s is missing, ledger has %s", column.name, column.want)
+		default:
+			return fmt.Errorf("%s is %s, ledger has %s", column.name, got, column.want)
+		}
 	}
+	return nil
 }
 
-// compareMoment accepts any number of decimals of the second, but only the same instant, in UTC.
-func compareMoment(a map[string]json.RawMessage, column string, unixMilli int64) error {
-	got, want := a[column], time.UnixMilli(unixMilli).UTC()
+// exportedMoment returns what an export must contain for a time: what it contains, if that is the same instant in UTC with any
+// number of decimals of the second.
+func exportedMoment(got json.RawMessage, unixMilli int64) string {
+	want := time.UnixMilli(unixMilli).UTC()
 	if len(got) > 2 && got[len(got)-2] == 'Z' {
 		at, err := time.Parse(time.RFC3339Nano, string(got[1:len(got)-1]))
 		if err == nil && at.Equal(want) {
-			return nil
+			return string(got)
 		}
 	}
-	return compareText(a, column, want.AppendFormat(nil, `"`+time.RFC3339Nano+`"`))
+	return want.Format(`"` + time.RFC3339Nano + `"`)
+}
+
+// EachArtifact reads the JSON lines of an export, and calls do with each key and artifact.
+func EachArtifact[K, A any](r io.Reader, do func(key K, artifact A) error) error {
+	lines := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
+	for {
+		var line struct {
+			Key      K `json:"key"`
+			Artifact A `json:"artifact"`
+		}
+		err := lines.Decode(&line)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = do(line.Key, line.Artifact)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// Piped lets read read what write writes meanwhile. It returns the error that made the other side fail, if both do.
+func Piped(write func(w io.Writer) error, read func(r io.Reader) error) error {
+	out, in := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		w := bufio.NewWriterSize(in, 1<<20)
+		err := write(w)
+		if err == nil {
+			err = w.Flush()
+		}
+		in.CloseWithError(err) // nil is the end of the file
+		written <- err
+	}()
+	err := read(out)
+	out.CloseWithError(err)
+	if failed := <-written; err == nil || failed != nil && errors.Is(err, failed) {
+		return failed
+	}
+	return err
 }

@@ -129,9 +129,7 @@ func (l *Ledger) Total() Batch {
 }
 
 // OrderID is the id in the events of Orders[order].
-func (l *Ledger) OrderID(order int) string {
-	return string(appendOrderID(nil, l.Seed, uint32(order)))
-}
+func (l *Ledger) OrderID(order int) string { return string(appendOrderID(nil, l.Seed, uint32(order))) }
 
 // Open is the number of orders that do not reconcile.
 func (l *Ledger) Open() int {

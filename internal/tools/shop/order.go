@@ -36,7 +36,7 @@ func (g *generator) open() event {
 	size := g.size(int(order))
 	fault := g.fault(size)
 	g.ledger.Orders[order].Fault = fault
-	g.ledger.Orders[order].Currency = g.traits(order).currency
+	g.ledger.Orders[order].Currency = g.currencyOf(order)
 	g.plan(size, fault)
 	for _, p := range g.parts[1:] {
 		g.schedule(order, p)

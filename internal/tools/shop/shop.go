@@ -7,11 +7,12 @@
 package shop
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math/big"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Type is the type of an event.
@@ -71,30 +72,9 @@ func mixBits(x uint64) uint64 {
 	return x ^ x>>31
 }
 
+// appendHex appends the 16 hex digits of a number.
 func appendHex(b []byte, x uint64) []byte {
-	const digits = "0123456789abcdef"
-	for shift := 60; shift >= 0; shift -= 4 {
-		b = append(b, digits[x>>shift&15])
-	}
-	return b
-}
-
-// appendSecond appends a time to the second, without a zone: 2025-01-02T03:04:05.
-func appendSecond(b []byte, unix int64) []byte {
-	return time.Unix(unix, 0).UTC().AppendFormat(b, "2006-01-02T15:04:05")
-}
-
-// appendPadded appends the last width digits of a non-negative number, with leading zeros.
-func appendPadded(b []byte, n, width int) []byte {
-	start := len(b)
-	for range width {
-		b = append(b, '0')
-	}
-	for i := start + width - 1; i >= start; i-- {
-		b[i] = byte('0' + n%10)
-		n /= 10
-	}
-	return b
+	return hex.AppendEncode(b, binary.BigEndian.AppendUint64(make([]byte, 0, 8), x))
 }
 
 // Order numbers have nine digits. Multiplying by a step that has no common factor with 10^9 makes them look unrelated, keeps
@@ -106,16 +86,20 @@ const (
 
 var numberUndo = new(big.Int).ModInverse(big.NewInt(numberStep), big.NewInt(numberSpace)).Uint64()
 
-func orderNumber(seed uint64, order uint32) int {
-	return int((mixBits(seed)%numberSpace + uint64(order)*numberStep) % numberSpace)
+// appendOrderID appends an order's id: S and its number.
+func appendOrderID(b []byte, seed uint64, order uint32) []byte {
+	return appendNumbered(b, 'S', (mixBits(seed)%numberSpace+uint64(order)*numberStep)%numberSpace, numberSpace)
 }
 
-// orderOf is the inverse of orderNumber. The result may be greater than the number of orders.
+// appendNumbered appends a letter and the digits of a number below limit, a power of ten, with leading zeros.
+func appendNumbered(b []byte, letter byte, number, limit uint64) []byte {
+	at := len(b)
+	b = strconv.AppendUint(b, limit+number, 10) // the 1 before the digits becomes the letter
+	b[at] = letter
+	return b
+}
+
+// orderOf returns the order of a number. The result may be greater than the number of orders.
 func orderOf(seed, number uint64) uint64 {
 	return (number + numberSpace - mixBits(seed)%numberSpace) % numberSpace * numberUndo % numberSpace
-}
-
-// appendOrderID appends an order's id: S and nine digits.
-func appendOrderID(b []byte, seed uint64, order uint32) []byte {
-	return appendPadded(append(b, 'S'), orderNumber(seed, order), 9)
 }

@@ -127,9 +127,9 @@ func (m *message) direction() string {
 // otherSide is the counterparty: the debtor of a credit, the creditor of a debit. A side with the statement's own
 // account is never the counterparty: in a reversal, banks keep the sides of the reversed entry.
 func (m *message) otherSide() *side {
-	f := &m.fields.detail
+	f, direction := &m.fields.detail, m.direction()
 	other, own := &f.debtor, &f.creditor
-	if isDebit(cmp.Or(m.fields.detail.amount.text, m.fields.entry.amount.text), m.direction()) {
+	if direction == debit || direction == "" && strings.HasPrefix(cmp.Or(f.amount.text, m.fields.entry.amount.text), "-") {
 		other, own = own, other
 	}
 	if m.isOwnSide(other) && !m.isOwnSide(own) {
@@ -138,7 +138,6 @@ func (m *message) otherSide() *side {
 	return other
 }
 
-// isOwnSide reports whether a side has the statement's account.
 func (m *message) isOwnSide(s *side) bool {
 	number, _ := s.account.accountNumber()
 	return number == m.statement.Account

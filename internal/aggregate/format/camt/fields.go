@@ -59,7 +59,6 @@ type detailFields struct {
 // money is an amount as written.
 type money struct{ text, currency string }
 
-// identification is an account number.
 type identification struct{ iban, other string }
 
 // agent is a bank: its BIC, its number in a clearing system, its LEI or another number, and its name.
@@ -68,7 +67,6 @@ type agent struct{ bic, member, lei, other, fullName string }
 // name is the best identification of the bank.
 func (a *agent) name() string { return cmp.Or(a.bic, a.member, a.lei, a.other) }
 
-// side is the debtor or the creditor of a transaction.
 type side struct {
 	name, ultimate string
 	account        identification
@@ -103,11 +101,6 @@ func signedTotal(sum, direction string) string {
 		sum = strings.TrimPrefix(sum, "-")
 	}
 	return signed(sum, direction)
-}
-
-// isDebit reports whether an amount reduces the balance.
-func isDebit(amount, direction string) bool {
-	return direction == debit || direction == "" && strings.HasPrefix(amount, "-")
 }
 
 // isZero reports whether a stated number is zero; an empty text is not.

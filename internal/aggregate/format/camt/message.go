@@ -37,31 +37,18 @@ type message struct {
 	detailCharges      chargeSum // of the open detail
 }
 
-func (m *message) startMessage(kind statement.Kind, format string) {
-	m.kind, m.format, m.foundMessage, m.fields, m.statementsInMessage = kind, format, true, fields{}, 0
-}
-
-// start handles the start tag of an element of the table.
 func (m *message) start(n *node, attributes []xml.Attr) {
 	if n.money != nil {
-		m.setCurrency(n, attributes)
+		isCurrency := func(a xml.Attr) bool { return a.Name.Local == "Ccy" && a.Name.Space == "" }
+		if i := slices.IndexFunc(attributes, isCurrency); i >= 0 {
+			m.set(n, &n.money(&m.fields).currency, strings.TrimSpace(attributes[i].Value))
+		}
 	}
 	if n.onStart != nil {
 		n.onStart(m)
 	}
 }
 
-// setCurrency stores the currency attribute of an amount.
-func (m *message) setCurrency(n *node, attributes []xml.Attr) {
-	for i := range attributes {
-		if attributes[i].Name.Local == "Ccy" && attributes[i].Name.Space == "" {
-			m.set(n, &n.money(&m.fields).currency, strings.TrimSpace(attributes[i].Value))
-			return
-		}
-	}
-}
-
-// end handles the end tag of an element of the table, with its text.
 func (m *message) end(n *node, text []byte) {
 	switch {
 	case len(text) == 0 || !n.keepsText():
@@ -134,7 +121,6 @@ func (m *message) beginStatement() {
 	m.out.Begin(s)
 }
 
-// endStatement closes a statement with the totals that the bank states.
 func (m *message) endStatement() {
 	m.beginStatement()
 	m.statement.Stated = m.fields.statement.totals()
@@ -181,11 +167,9 @@ func (m *message) finish() {
 		m.walk.fail(m.walk.refuse("<%.40s> contains no CAMT message", m.walk.root).
 			Advise("<BkToCstmrStmt>, <BkToCstmrAcctRpt> or <BkToCstmrDbtCdtNtfctn> is expected"))
 	case m.statements == 0:
-		m.walk.fail(m.walk.refuse("the message contains no statement").Advise("ask the bank for a message with <" + strings.Join(statementElements, ">, <") + ">"))
+		m.walk.fail(m.walk.refuse("the message contains no statement").Advise("ask the bank for a message with <Stmt>, <Rpt>, <Ntfctn>"))
 	}
 }
-
-var statementElements = []string{"Stmt", "Rpt", "Ntfctn"}
 
 // setPage sets the statement's page number and whether there are other pages. Versions whose statements have no pages
 // have pages of messages: the first statement of a later page may continue the previous one, and any statement of a
@@ -202,5 +186,4 @@ func (m *message) setPage() {
 	s.Partial = statement.IsLaterPage(s.Page) || s.Page != "" && s.MorePages || s.MoreMessages
 }
 
-// isNo reports whether an indicator is set to no.
 func isNo(text string) bool { return text == "false" || text == "0" }

@@ -50,7 +50,6 @@ func newTokenReader(r io.Reader) *tokenReader {
 	return &tokenReader{reader: r, buffer: make([]byte, window)}
 }
 
-// startToken renews the budget.
 func (s *tokenReader) startToken() {
 	s.limit = min(s.filled, s.position+maxToken)
 	s.budget = s.position + maxToken - s.limit
@@ -133,7 +132,6 @@ var encodingMarks = []struct {
 	{"<\x00", unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), 0},
 }
 
-// longestPrefix is the length of the longest prefix in encodingMarks.
 const longestPrefix = 3
 
 // decodeFile returns the file as UTF-8. known is whether its first bytes determine the encoding; a declaration is
@@ -159,7 +157,7 @@ func decodeFile(file *tokenReader) (decoded *tokenReader, known bool) {
 // declaration could not have been read in it.
 func encodingByName(name string) (encoding.Encoding, error) {
 	if found, err := ianaindex.IANA.Encoding(name); err == nil && found != nil {
-		if found == unicode.UTF8 || isUTF16(found) {
+		if encoded, err := found.NewEncoder().String("<"); found == unicode.UTF8 || err == nil && len(encoded) > 1 {
 			return nil, nil
 		}
 		return found, nil
@@ -169,10 +167,4 @@ func encodingByName(name string) (encoding.Encoding, error) {
 		return nil, fmt.Errorf("the encoding %.40q is not known", name)
 	}
 	return found, nil
-}
-
-// isUTF16 reports whether an encoding is UTF-16, in any byte order.
-func isUTF16(e encoding.Encoding) bool {
-	encoded, err := e.NewEncoder().String("<")
-	return err == nil && len(encoded) > 1
 }

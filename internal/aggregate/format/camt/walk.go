@@ -4,6 +4,7 @@ package camt
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -110,7 +111,7 @@ func (w *walk) start(t *xml.StartElement) {
 	if w.messageDepth == 0 {
 		w.startOutside(t, opened)
 	} else if parent := w.stack[w.depth-2].node; parent != nil {
-		if parent.isValue() {
+		if parent.keepsText() && parent.children == nil {
 			w.fail(w.refuse("<%s> is within <%s>, which contains only a value", shorten(t.Name.Local), parent.name))
 		}
 		opened.node = parent.children[t.Name.Local]
@@ -120,25 +121,21 @@ func (w *walk) start(t *xml.StartElement) {
 	}
 }
 
-// startOutside handles an element outside a message; it may begin one.
 func (w *walk) startOutside(t *xml.StartElement, opened *element) {
 	if w.depth == 1 {
 		w.root = t.Name.Local
 	} else {
 		opened.format = w.stack[w.depth-2].format
 	}
-	if format := declaredFormat(t.Attr); format != "" {
-		opened.format = format
-	}
+	opened.format = cmp.Or(declaredFormat(t.Attr), opened.format)
 	found, known := messageElements[withoutVersion(t.Name.Local)]
 	if !known {
 		return
 	}
-	if opened.format == "" {
-		opened.format = found.format
-	}
+	opened.format = cmp.Or(opened.format, found.format)
 	w.messageDepth, opened.node = w.depth, messageTree
-	w.message.startMessage(found.kind, opened.format)
+	m := w.message
+	m.kind, m.format, m.foundMessage, m.fields, m.statementsInMessage = found.kind, opened.format, true, fields{}, 0
 }
 
 func (w *walk) end(name xml.Name) {
@@ -230,7 +227,6 @@ func (w *walk) refuseLong() {
 	w.fail(w.refuse("a value or a tag of <%s> has more than %d bytes", inner.name.Local, statement.MaxValue))
 }
 
-// refuse returns an error at the current token.
 func (w *walk) refuse(format string, args ...any) *statement.Error {
 	return statement.Refuse(w.place, format, args...)
 }

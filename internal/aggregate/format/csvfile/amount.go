@@ -14,7 +14,6 @@ import (
 // apostrophe and minus.
 var equivalentMarks = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2019", "'", "\u2212", "-")
 
-// parsedNumber is the content of a cell, parsed as a number.
 type parsedNumber struct {
 	decimal      string // in the form of statement.Unreadable if ok is false
 	ok           bool
@@ -39,12 +38,6 @@ func parseNumber(text string, m *project.CSVMapping) parsedNumber {
 		decimal = statement.Negate(decimal)
 	}
 	return parsedNumber{decimal: decimal, ok: true, hasDirection: signed || direction != 0, currency: currency}
-}
-
-// amount parses a number that needs no direction: a balance or a total.
-func amount(text string, m *project.CSVMapping) (decimal string, ok bool) {
-	n := parseNumber(text, m)
-	return n.decimal, n.ok
 }
 
 // trimForms removes what is declared to be next to a number: at most one form, which gives the direction as '+' or
@@ -164,7 +157,8 @@ func (t *table) signedAmount(r row, currency string) (decimal, reason string) {
 	case c.sign >= 0:
 		return t.amountBySignColumn(r, text, n)
 	case !n.hasDirection && len(m.Notation.Positive) > 0 && !isZero(n.decimal):
-		return statement.Unreadable(text, 0), undirectedReason(name, text)
+		reason = "column " + quote(name) + " is " + quote(text) + ", which has neither a sign nor a form of `positive` or `negative`"
+		return statement.Unreadable(text, 0), reason
 	}
 	return n.decimal, ""
 }
@@ -244,12 +238,10 @@ func mayMean(adjacent, currency string) bool {
 	return !isCode(adjacent) || strings.EqualFold(adjacent, currency)
 }
 
-// isCode reports whether a text looks like a currency's ISO 4217 code.
 func isCode(text string) bool {
 	return len(text) == 3 && strings.Trim(strings.ToUpper(text), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// isCurrency reports whether a text is known to be a currency.
 func isCurrency(text string) bool {
 	return currencySigns[text] != "" || isCode(text) && text == strings.ToUpper(text)
 }

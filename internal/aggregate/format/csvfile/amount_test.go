@@ -40,9 +40,9 @@ func TestAmount(t *testing.T) {
 		{"", '.', ',', "", false},
 		{"1,234,567,890,123,456,789.00", '.', ',', "1,234,567,890,123,456,789.00", false},
 	} {
-		got, ok := amount(c.text, &project.CSVMapping{Decimal: c.mark, Group: c.group})
-		if got != c.want || ok != c.ok {
-			t.Errorf("amount(%q) with %q and %q = %q, %v; want %q, %v", c.text, c.mark, c.group, got, ok, c.want, c.ok)
+		got := parseNumber(c.text, &project.CSVMapping{Decimal: c.mark, Group: c.group})
+		if got.decimal != c.want || got.ok != c.ok {
+			t.Errorf("parseNumber(%q) with %q and %q = %q, %v; want %q, %v", c.text, c.mark, c.group, got.decimal, got.ok, c.want, c.ok)
 		}
 	}
 }

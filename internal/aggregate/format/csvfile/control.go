@@ -39,13 +39,7 @@ func (e *emitter) handleControl(r row) {
 	if !first {
 		e.scope.control = &r
 	}
-	e.emitWaiting()
-	switch {
-	case e.current != nil:
-		e.endScope()
-	case e.scope.control != nil:
-		e.checkEmptyScope(e.scope.control)
-	}
+	e.endScope()
 	e.scope = scope{}
 	if first {
 		e.scope.control = &r
@@ -55,9 +49,12 @@ func (e *emitter) handleControl(r row) {
 }
 
 // checkEmptyScope checks a control row that covers no rows. It reports no statement, because the days are unknown.
-func (e *emitter) checkEmptyScope(r *row) {
+func (e *emitter) checkEmptyScope() {
+	r, c := e.scope.control, &e.table.columns
+	if r == nil {
+		return
+	}
 	e.emptyControl = true
-	c := &e.table.columns
 	for _, column := range []int{c.count, c.sum, c.hash} {
 		if text := r.cell(column); text != "" && strings.Trim(text, "0.,-+ ") != "" {
 			e.out.Fail(statement.Refuse(r.place, "the control row states %s, but there are no rows", quote(text)).Advise("ask for the whole file"))
@@ -105,14 +102,12 @@ func (e *emitter) controlNumber(r *row, what string, column int) (decimal string
 		return "", false
 	}
 	text := r.cell(column)
-	decimal, ok := amount(text, e.mapping)
-	if what == "count" && strings.Contains(decimal, ".") {
-		ok = false
-	}
-	if !ok {
+	n := parseNumber(text, e.mapping)
+	stated = n.ok && (what != "count" || !strings.Contains(n.decimal, "."))
+	if !stated {
 		e.addFault("the control row's %s is no number: %s", what, quote(text))
 	}
-	return decimal, ok
+	return n.decimal, stated
 }
 
 // checkAllStatements checks the count and the sum of several statements against the rows of all of them.

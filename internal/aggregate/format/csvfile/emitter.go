@@ -3,9 +3,11 @@
 package csvfile
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"io"
+	"slices"
 
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/project"
@@ -14,8 +16,6 @@ import (
 // maxStatements is the maximum number of statements of a file; their accounts are kept in memory.
 const maxStatements = 1 << 18
 
-// emitter is the state of one read. The rows of one account and currency become one statement, in any order. Rows of
-// the open statement are reported as they are read; those of others wait in the spool until it has ended.
 type emitter struct {
 	institution *project.Institution
 	mapping     *project.CSVMapping
@@ -123,17 +123,12 @@ func (e *emitter) groupOfRow(r row) *group {
 	case r.defect != "" && !named && len(e.unassigned) < maxUnassigned:
 		return nil
 	case r.defect == "":
-		if account == "" {
-			account = e.table.cell(r, e.table.columns.account)
-		}
-		if currency == "" {
-			currency = e.table.cell(r, e.table.columns.currency)
-		}
+		account = cmp.Or(account, e.table.cell(r, e.table.columns.account))
+		currency = cmp.Or(currency, e.table.cell(r, e.table.columns.currency))
 	}
 	return e.groupFor(r.place, e.normalAccount(account), currency)
 }
 
-// normalAccount normalizes an account number. It caches the last one.
 func (e *emitter) normalAccount(text string) string {
 	if text != e.accountText {
 		e.accountText = text
@@ -224,8 +219,12 @@ func (e *emitter) emitBalance(at statement.Place, code string, m datedBalance) {
 	e.out.Balance(&statement.Balance{Place: at, Code: code, Amount: m.balance, Currency: e.statement.Currency, Date: m.date})
 }
 
-// endScope ends the scope of a control row, or of the file.
 func (e *emitter) endScope() {
+	e.emitWaiting()
+	if e.current == nil {
+		e.checkEmptyScope()
+		return
+	}
 	e.checkControl()
 	e.endStatement()
 	e.previous = nil
@@ -235,17 +234,13 @@ func (e *emitter) endScope() {
 // finish ends the file. A file without rows is reported as a notice, because its days are unknown.
 func (e *emitter) finish() {
 	end := e.table.lineStart(e.table.line + 1)
-	e.emitWaiting()
-	switch {
-	case e.current != nil:
-		e.endScope()
-	case e.scope.control != nil:
-		e.checkEmptyScope(e.scope.control)
-	}
+	e.endScope()
 	if len(e.groups) == 0 && e.mapping.Control != nil && !e.emptyControl {
 		e.out.Fail(statement.Refuse(end, "there are no rows and no control row").Advise("ask for the whole file"))
 	}
-	e.emitNotices()
+	for _, n := range slices.Concat(e.skipped, e.table.notes) {
+		e.out.Notice(&n)
+	}
 	if len(e.groups) == 0 {
 		e.out.Notice(&statement.Notice{Place: end, What: "file without rows"})
 	}

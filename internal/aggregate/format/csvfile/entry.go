@@ -1,8 +1,10 @@
-// Turns one row into an entry.
+// Turns one row into an entry, or into one that is quarantined with the reason: the column, its content, and what to declare.
 
 package csvfile
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,7 +13,6 @@ import (
 	"bursar/internal/project"
 )
 
-// state is the meaning of a row's status.
 type state int
 
 const (
@@ -101,8 +102,8 @@ func (e *emitter) buildEntry(r row) {
 	}
 	e.hasBooked = true
 	entry.Unique = e.mapping.Unique && entry.Reference != ""
-	balance, _ := amount(t.cell(r, c.balance), e.mapping)
-	e.running.add(r.place, entry.Booked, entry.Amount, balance)
+	balance := parseNumber(t.cell(r, c.balance), e.mapping)
+	e.running.add(r.place, entry.Booked, entry.Amount, balance.decimal)
 }
 
 // setRefusal keeps the first reason why the row cannot be ingested; an empty reason is ignored.
@@ -120,22 +121,13 @@ func (e *emitter) reportUnreadable(at statement.Place, why string) {
 	e.faultReported = true
 }
 
-// days are the first and the last day of entries.
 type days struct{ first, last string }
 
 // add includes the day of a pending entry, if it can be read.
 func (d *days) add(e *statement.Entry) {
-	day := e.Booked
-	if day == "" {
-		day = e.Value
+	if day := cmp.Or(e.Booked, e.Value); statement.IsDay(day) {
+		d.first, d.last = min(cmp.Or(d.first, day), day), max(d.last, day)
 	}
-	if !statement.IsDay(day) {
-		return
-	}
-	if d.first == "" || day < d.first {
-		d.first = day
-	}
-	d.last = max(d.last, day)
 }
 
 // noticeCounts count rows that make no entry, by the content of their notice.
@@ -151,14 +143,6 @@ func (n *noticeCounts) add(at statement.Place, what, field, value string) {
 		}
 	}
 	*n = append(*n, statement.Notice{Place: at, What: what, Fields: fields, Count: 1})
-}
-
-func (e *emitter) emitNotices() {
-	for _, list := range []noticeCounts{e.skipped, e.table.notes} {
-		for i := range list {
-			e.out.Notice(&list[i])
-		}
-	}
 }
 
 // entryDate returns a date as entries have it. If it cannot be read, it returns the text in backquotes, so that
@@ -215,3 +199,69 @@ func (e *emitter) entryText(r row) string {
 	}
 	return strings.Join(texts, " ")
 }
+
+func quote(text string) string { return quoteNames([]string{text}) }
+
+func emptyReason(column string) string {
+	return "column " + quote(column) + " is empty, and a row needs it"
+}
+
+func unknownValueReason(column, value, declared string) string {
+	if value == "" {
+		return "column " + quote(column) + " is empty, which is neither " + declared
+	}
+	return "column " + quote(column) + " is " + quote(value) + ", which is neither " + declared
+}
+
+func otherCurrencyReason(column, text, adjacent, currency string) string {
+	return fmt.Sprintf("column %s is %s, and %s is another currency than the row's %s", quote(column), quote(text), quote(adjacent), quote(currency))
+}
+
+// notANumberReason is the reason for a cell that is not a valid amount, with advice on what to declare.
+func notANumberReason(column, text string, m *project.CSVMapping) string {
+	if text == "" {
+		return emptyReason(column)
+	}
+	marks := "decimal mark " + quote(string(m.Decimal))
+	if m.Group != 0 {
+		marks += " and group mark " + quote(string(m.Group))
+	}
+	reason := fmt.Sprintf("column %s is %s, which is not a number with %s", quote(column), quote(text), marks)
+	if advice := declarationAdvice(text, m); advice != "" {
+		reason += ": " + advice
+	}
+	return reason
+}
+
+// declarationAdvice returns what the mapping should declare to read a text; "" if unknown.
+func declarationAdvice(text string, m *project.CSVMapping) string {
+	bare, direction, currency := trimForms(equivalentMarks.Replace(text), &m.Notation)
+	first, last := strings.IndexAny(bare, "0123456789"), strings.LastIndexAny(bare, "0123456789")
+	if first < 0 {
+		return "where it means that nothing stands there, declare `placeholder: " + yamlList(text) + "`"
+	}
+	before := strings.Trim(strings.TrimRight(bare[:first], ".,'"), " +-")
+	after := strings.Trim(strings.TrimLeft(bare[last+1:], ".,'"), " +-")
+	switch {
+	case before == "(" && after == ")" && direction == 0:
+		return "where parentheses mean below zero, declare `negative: " + yamlList("(*)") + "`"
+	case before != "" && currency == "":
+		return adjacentAdvice("before", before, "prefix", before+" *", direction == 0)
+	case after != "" && currency == "":
+		return adjacentAdvice("behind", after, "suffix", "* "+after, direction == 0)
+	case before == "" && after == "" && strings.Trim(bare, "0123456789+-"+string(m.Decimal)) != "":
+		return "declare `decimal` and `group` as the file writes them"
+	}
+	return ""
+}
+
+// adjacentAdvice returns what to declare for a text next to a number: a currency or a direction.
+func adjacentAdvice(position, text, key, form string, undirected bool) string {
+	found := quote(text) + " stands " + position + " the number and is not declared: "
+	if isCurrency(text) || !undirected {
+		return found + "declare `" + key + ": " + yamlList(text) + "`"
+	}
+	return found + "declare `" + key + ": " + yamlList(text) + "` if it is a currency, or `negative: " + yamlList(form) + "` or `positive: " + yamlList(form) + "` if it is the direction"
+}
+
+func yamlList(text string) string { return fmt.Sprintf("[%q]", text) }

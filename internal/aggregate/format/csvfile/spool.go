@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -30,7 +29,6 @@ type spool struct {
 	end      int64
 }
 
-// group contains the rows of one account and currency.
 type group struct {
 	account, currency string
 	scope             int // number of its scope; see emitter
@@ -73,12 +71,8 @@ func (s *spool) flush() (err error) {
 	for _, g := range s.inMemory {
 		var head [segmentHead]byte
 		binary.LittleEndian.PutUint64(head[8:], uint64(len(g.encoded)))
-		if _, err := out.Write(head[:]); err != nil {
-			return err
-		}
-		if _, err := out.Write(g.encoded); err != nil {
-			return err
-		}
+		_, _ = out.Write(head[:]) // Flush returns its error
+		_, _ = out.Write(g.encoded)
 		if err := s.link(g); err != nil {
 			return err
 		}
@@ -110,8 +104,11 @@ func (s *spool) each(g *group, yield func(row) error) error {
 		if _, err := s.file.ReadAt(head[:], at); err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
-		length := int64(binary.LittleEndian.Uint64(head[8:]))
-		if err := eachRow(bufio.NewReader(io.NewSectionReader(s.file, at+segmentHead, length)), yield); err != nil {
+		rows := make([]byte, binary.LittleEndian.Uint64(head[8:]))
+		if _, err := s.file.ReadAt(rows, at+segmentHead); err != nil {
+			return fmt.Errorf("read spooled rows: %w", err)
+		}
+		if err := eachRow(rows, yield); err != nil {
 			return err
 		}
 		if at = int64(binary.LittleEndian.Uint64(head[:])); at == 0 {
@@ -120,7 +117,7 @@ func (s *spool) each(g *group, yield func(row) error) error {
 	}
 	waiting := g.encoded
 	g.first, g.last, g.encoded = -1, -1, nil
-	return eachRow(bufio.NewReader(bytes.NewReader(waiting)), yield)
+	return eachRow(waiting, yield)
 }
 
 func (s *spool) reset() { s.inMemory, s.buffered, s.end = s.inMemory[:0], 0, 0 }
@@ -132,64 +129,39 @@ func (s *spool) close() {
 	}
 }
 
-// encodeRow appends a row in the format that decodeRow reads.
+// encodeRow appends a row in the format that eachRow reads.
 func encodeRow(buffer []byte, r row) []byte {
-	buffer = binary.AppendUvarint(buffer, uint64(r.place.Line))
-	buffer = binary.AppendUvarint(buffer, uint64(r.place.Column))
-	buffer = binary.AppendUvarint(buffer, uint64(len(r.fields)))
-	for _, text := range [...]string{r.defect, r.column, r.start} {
-		buffer = append(binary.AppendUvarint(buffer, uint64(len(text))), text...)
+	for _, number := range [...]uint64{uint64(r.place.Line), uint64(r.place.Column), uint64(len(r.fields))} {
+		buffer = binary.AppendUvarint(buffer, number)
 	}
-	for _, text := range r.fields {
-		buffer = append(binary.AppendUvarint(buffer, uint64(len(text))), text...)
+	for _, texts := range [...][]string{{r.defect, r.column, r.start}, r.fields} {
+		for _, text := range texts {
+			buffer = append(binary.AppendUvarint(buffer, uint64(len(text))), text...)
+		}
 	}
 	return buffer
 }
 
-func eachRow(in *bufio.Reader, yield func(row) error) error {
-	for {
-		if _, err := in.Peek(1); errors.Is(err, io.EOF) {
-			return nil
+// eachRow passes the rows that encodeRow appended to yield.
+func eachRow(encoded []byte, yield func(row) error) error {
+	number := func() uint64 {
+		n, size := binary.Uvarint(encoded)
+		encoded = encoded[size:]
+		return n
+	}
+	for len(encoded) > 0 {
+		r := row{place: statement.Place{Line: int64(number()), Column: int64(number())}}
+		texts := make([]string, 3+number())
+		for i := range texts {
+			n := number()
+			texts[i], encoded = string(encoded[:n]), encoded[n:]
 		}
-		r, err := decodeRow(in)
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return fmt.Errorf("read spooled rows: %w", err)
-		}
+		r.defect, r.column, r.start, r.fields = texts[0], texts[1], texts[2], texts[3:]
 		if err := yield(r); err != nil {
 			return err
 		}
 	}
-}
-
-func decodeRow(in *bufio.Reader) (r row, err error) {
-	var numbers [3]uint64
-	for i := range numbers {
-		if numbers[i], err = binary.ReadUvarint(in); err != nil {
-			return r, err
-		}
-	}
-	r.place = statement.Place{Line: int64(numbers[0]), Column: int64(numbers[1])}
-	texts := make([]string, 3+numbers[2])
-	var buffer []byte
-	for i := range texts {
-		n, err := binary.ReadUvarint(in)
-		if err != nil {
-			return r, err
-		}
-		if uint64(cap(buffer)) < n {
-			buffer = make([]byte, n)
-		}
-		buffer = buffer[:n]
-		if _, err := io.ReadFull(in, buffer); err != nil {
-			return r, err
-		}
-		texts[i] = string(buffer)
-	}
-	r.defect, r.column, r.start, r.fields = texts[0], texts[1], texts[2], texts[3:]
-	return r, nil
+	return nil
 }
 
 type row struct {
@@ -206,16 +178,6 @@ func (r row) cell(column int) string {
 		return ""
 	}
 	return strings.TrimSpace(toUTF8(r.fields[column]))
-}
-
-// isBlank reports whether a row contains only delimiters.
-func (r row) isBlank() bool {
-	for _, field := range r.fields {
-		if strings.TrimSpace(field) != "" {
-			return false
-		}
-	}
-	return len(r.fields) > 0
 }
 
 // cell returns a field of a row; "" for a placeholder.
@@ -240,17 +202,6 @@ func (t *table) checkNamed(r *row) {
 		r.start = strings.Join(r.fields, string(t.csv.Comma))
 		r.start = strings.ToValidUTF8(toUTF8(r.start[:min(len(r.start), maxRaw)]), "")
 	}
-}
-
-// fieldDefect returns why a row cannot be read: it must have the header's fields, and only empty ones after them.
-func (t *table) fieldDefect(r row) string {
-	switch {
-	case len(r.fields) < t.minFields, len(r.fields) > t.width && strings.Join(r.fields[t.width:], "") != "":
-		return fmt.Sprintf("has %d fields, and the header %d", len(r.fields), t.width)
-	case t.mapping.Header == nil && r.cell(t.columns.booked) == t.mapping.Columns.Booked:
-		return "is the header line again"
-	}
-	return ""
 }
 
 // trimLine returns the first line of a row, in UTF-8.

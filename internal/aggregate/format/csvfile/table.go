@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
@@ -21,7 +23,6 @@ import (
 // maxRaw is how many bytes of a defective row are shown.
 const maxRaw = 200
 
-// table reads the rows of a file in order.
 type table struct {
 	mapping   *project.CSVMapping
 	raw       *boundedReader
@@ -106,7 +107,6 @@ func newCSV(in io.Reader, delimiter byte) *csv.Reader {
 	return c
 }
 
-// skip skips lines before the header line.
 func (t *table) skip(lines int) error {
 	for range lines {
 		t.raw.startRow()
@@ -157,11 +157,13 @@ func (t *table) advance() {
 		}
 		if note := t.mapping.NotePattern(t.nextRow.cell(0)); note != "" && !t.isMarkedControl(t.nextRow) {
 			t.notes.add(t.nextRow.place, "note among the rows", "notes", note)
-		} else if !t.nextRow.isBlank() {
+		} else if slices.ContainsFunc(t.nextRow.fields, isNotBlank) || len(t.nextRow.fields) == 0 {
 			return
 		}
 	}
 }
+
+func isNotBlank(field string) bool { return strings.TrimSpace(field) != "" }
 
 // readRow reads one row. A row with invalid quotes or a wrong number of fields is returned with its defect.
 func (t *table) readRow() (row, error) {
@@ -182,7 +184,13 @@ func (t *table) readRow() (row, error) {
 	line, column := t.csv.FieldPos(0)
 	r := row{place: statement.Place{Line: t.skipped + int64(line), Column: int64(column)}, fields: fields}
 	t.line, _ = t.csv.FieldPos(len(fields) - 1)
-	if r.defect = t.fieldDefect(r); r.defect != "" {
+	switch {
+	case len(fields) < t.minFields, len(fields) > t.width && strings.Join(fields[t.width:], "") != "":
+		r.defect = fmt.Sprintf("has %d fields, and the header %d", len(fields), t.width)
+	case t.mapping.Header == nil && r.cell(t.columns.booked) == t.mapping.Columns.Booked:
+		r.defect = "is the header line again"
+	}
+	if r.defect != "" {
 		r.start = trimLine(t.rowStart[:n])
 	}
 	return r, nil

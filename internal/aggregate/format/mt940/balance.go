@@ -3,6 +3,7 @@
 package mt940
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,7 +11,6 @@ import (
 	"bursar/internal/aggregate/format/statement"
 )
 
-// balanceCodes are the ISO 20022 codes of the balance fields.
 var balanceCodes = map[string]string{
 	"60": statement.OpeningBooked, "60F": statement.OpeningBooked, "62": statement.ClosingBooked, "62F": statement.ClosingBooked,
 	"60M": statement.InterimBooked, "62M": statement.InterimBooked,
@@ -30,12 +30,8 @@ func (t *emitter) balanceField(tag, text string, at statement.Place) {
 			b.Amount += ": " + why
 		}
 	}
-	if t.statement.Currency == "" {
-		t.statement.Currency = b.Currency
-	}
-	if b.Currency == "" {
-		b.Currency = t.statement.Currency // some banks omit the currency of later balances
-	}
+	t.statement.Currency = cmp.Or(t.statement.Currency, b.Currency)
+	b.Currency = cmp.Or(b.Currency, t.statement.Currency) // some banks omit the currency of later balances
 	if tag[:2] == "60" {
 		t.calendar.reset(b.Date, false)
 	}
@@ -97,9 +93,7 @@ func (t *emitter) totalsField(tag, text string, at statement.Place) {
 	sum, ok := text, false
 	if len(rest) > 3 && isCurrency(rest[:3]) {
 		sum, ok, _ = t.decimals.parseAmount(rest[3:])
-		if t.statement.Currency == "" {
-			t.statement.Currency = rest[:3]
-		}
+		t.statement.Currency = cmp.Or(t.statement.Currency, rest[:3])
 	}
 	if !ok || count == "" || strings.ContainsAny(sum, "+-") {
 		count, sum = unreadableField(tag, text), unreadableField(tag, text)
@@ -162,7 +156,6 @@ func markName(mark byte) string {
 	return "comma"
 }
 
-// listedTotals are the counts and sums of a report's listed entries.
 type listedTotals struct{ credit, debit sideTotals }
 
 type sideTotals struct {

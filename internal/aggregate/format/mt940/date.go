@@ -33,7 +33,6 @@ func parseDate(text string) (day time.Time, ok bool) {
 	return parseDay(int(year), text[2:])
 }
 
-// parseDay parses MMDD of a year.
 func parseDay(year int, text string) (day time.Time, ok bool) {
 	if text == "0229" || text == "0230" {
 		return time.Date(year, time.March, 0, 0, 0, 0, 0, time.UTC), true

@@ -3,6 +3,7 @@
 package mt940
 
 import (
+	"cmp"
 	"iter"
 	"strings"
 	"unicode/utf8"
@@ -13,7 +14,6 @@ const (
 	fullSubfield = 27 // characters of a full subfield
 )
 
-// details collects the text fields of an entry.
 type details struct {
 	posting    string // the transaction type in words
 	purpose    []string
@@ -45,7 +45,6 @@ func (d *details) text() string {
 	return result.String()
 }
 
-// addInformation adds a field :86:.
 func (d *details) addInformation(lines []line) {
 	var result strings.Builder
 	for _, l := range lines {
@@ -57,8 +56,12 @@ func (d *details) addInformation(lines []line) {
 	}
 	text := joinWrapped(lines)
 	d.purpose = append(d.purpose, text)
-	if strings.HasPrefix(text, "/") {
-		d.parseSlashCodes(text)
+	if !strings.HasPrefix(text, "/") {
+		return
+	}
+	d.party, d.peer = slashValue(text, "NAME"), slashValue(text, "IBAN")
+	if both := strings.Split(slashValue(text, "CNTP"), "/"); len(both) >= 3 { // account, bank, name and town
+		d.peer, d.party = strings.TrimSpace(both[0]), strings.TrimSpace(both[2])
 	}
 }
 
@@ -125,9 +128,7 @@ func (d *details) addSubfields(text string, mark byte) {
 			others = append(others, value)
 		}
 	}
-	if d.peer == "" {
-		d.peer = iban
-	}
+	d.peer = cmp.Or(d.peer, iban)
 	if party.Len() > 0 {
 		d.party = strings.TrimSpace(party.String())
 	}
@@ -155,21 +156,11 @@ func needsSpace(before, code, value string) bool {
 	return code == "60" && utf8.RuneCountInString(before) < fullSubfield
 }
 
-// slashCodes are the codes between slashes in :86:, as in /NAME/…/REMI/….
 var slashCodes = map[string]bool{
 	"ACCW": true, "ADDR": true, "BENM": true, "BIC": true, "BO": true, "CD": true, "CNTP": true, "CSID": true, "EREF": true,
 	"IBAN": true, "ID": true, "ISDT": true, "KREF": true, "MARF": true, "NAME": true, "NRTX": true, "OCMT": true, "ORDP": true,
 	"PREF": true, "PURP": true, "REMI": true, "RTRN": true, "SUBI": true, "SVCL": true, "SWOC": true, "SWOD": true,
 	"TR": true, "TRCD": true, "TRTP": true, "ULTB": true, "ULTC": true, "ULTD": true,
-}
-
-// parseSlashCodes finds the counterparty in codes between slashes. CNTP contains account, bank, name and town,
-// separated by slashes.
-func (d *details) parseSlashCodes(text string) {
-	d.party, d.peer = slashValue(text, "NAME"), slashValue(text, "IBAN")
-	if both := strings.Split(slashValue(text, "CNTP"), "/"); len(both) >= 3 {
-		d.peer, d.party = strings.TrimSpace(both[0]), strings.TrimSpace(both[2])
-	}
 }
 
 // slashValue returns the value of a code, up to the next code.
@@ -209,16 +200,6 @@ func (d *details) addNonSwift(lines []line) {
 	if party.Len() > 0 {
 		d.party = party.String()
 	}
-}
-
-// accountName returns the account's name from the :NS: of a statement.
-func accountName(lines []line) string {
-	for code, text := range numberedLines(lines) {
-		if code == "22" {
-			return text
-		}
-	}
-	return ""
 }
 
 // numberedLines iterates over the lines of :NS: with the two digits that define their meaning. A line without digits

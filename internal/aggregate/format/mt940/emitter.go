@@ -59,10 +59,13 @@ func (t *emitter) acceptField(f *field) {
 		return
 	}
 	t.headerField(f)
-	t.reportStrayLines(f)
+	for _, l := range f.lines[1:] { // their meaning is unknown, and nothing may be lost (rule 10)
+		t.out.Notice(&statement.Notice{Place: l.at, What: "line", Fields: []statement.Field{
+			{Name: "after", Value: ":" + f.tag + ":"}, {Name: "text", Value: strings.TrimSpace(l.text)},
+		}})
+	}
 }
 
-// headerField handles a field of the statement itself.
 func (t *emitter) headerField(f *field) {
 	text := strings.TrimSpace(f.lines[0].text)
 	switch f.tag {
@@ -141,7 +144,6 @@ func (t *emitter) interimField(tag, text string) {
 	}
 }
 
-// beginStatement reports the open statement to the Handler, once.
 func (t *emitter) beginStatement() {
 	if t.seen.begun {
 		return
@@ -178,15 +180,4 @@ func (t *emitter) endStatement(whole bool) {
 	t.dropTotalsAboveFloor()
 	t.open, t.seen = false, seen{}
 	t.out.End()
-}
-
-// reportStrayLines reports the lines after a field of one line as notices, because their meaning is unknown and
-// nothing may be lost (rule 10).
-func (t *emitter) reportStrayLines(f *field) {
-	for _, l := range f.lines[1:] {
-		n := &statement.Notice{Place: l.at, What: "line", Fields: []statement.Field{
-			{Name: "after", Value: ":" + f.tag + ":"}, {Name: "text", Value: strings.TrimSpace(l.text)},
-		}}
-		t.out.Notice(n)
-	}
 }

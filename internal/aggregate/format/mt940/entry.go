@@ -15,13 +15,12 @@ func (t *emitter) entryField(f *field) {
 	t.details.reset()
 	parts, rest := parseEntryLines(f.lines)
 	t.entry = statement.Entry{Place: f.at, Currency: t.statement.Currency}
-	if parts == nil {
-		t.entry.Amount = unreadableField("61", joinLines(f.lines, " "))
-		return
+	amount, ok, why := "", false, ""
+	if parts != nil {
+		amount, ok, why = t.decimals.parseAmount(parts.amount)
 	}
-	amount, ok, why := t.decimals.parseAmount(parts.amount)
 	if !ok {
-		t.entry.Amount = unreadableField("61", joinLines(f.lines, " "))
+		t.entry.Amount = unreadableField("61", joinLines(f.lines))
 		if why != "" { // without a reason, intake gives its own
 			t.entry.Refused = &statement.Refusal{Column: "amount", Reason: why}
 		}
@@ -31,16 +30,21 @@ func (t *emitter) entryField(f *field) {
 	t.entry.Value = t.calendar.value(parts.value)
 	t.entry.Booked = t.calendar.entry(parts.entry)
 	parts.fill(&t.entry)
-	t.details.supplement = joinLines(rest, " ")
+	t.details.supplement = joinLines(rest)
 }
 
-// nonSwiftField reads the :NS: of an entry or of the statement.
 func (t *emitter) nonSwiftField(f *field) {
 	switch {
 	case t.pending && t.fitsDetails(f):
 		t.details.addNonSwift(f.lines)
 	case !t.pending && t.open && !t.seen.begun:
-		t.statement.Name = accountName(f.lines)
+		t.statement.Name = ""
+		for code, text := range numberedLines(f.lines) {
+			if code == "22" { // the account's name
+				t.statement.Name = text
+				break
+			}
+		}
 	}
 }
 
@@ -68,7 +72,6 @@ func (t *emitter) endEntry() {
 	t.out.EndEntry()
 }
 
-// entryFields are the subfields of :61:.
 type entryFields struct {
 	value, entry string // YYMMDD; MMDD or ""
 	expected     bool   // an E before the debit/credit mark
@@ -87,16 +90,12 @@ func parseEntryLines(lines []line) (p *entryFields, rest []line) {
 		return p, lines[1:]
 	}
 	p = parseEntry(first + strings.TrimLeft(lines[1].text, " "))
-	if end := first[len(first)-1]; p != nil && (isDigit(end) || end == ',' || end == '.') && !p.isUnambiguous() {
+	// Digits of supplementary details, after a line without a type, must not become decimals.
+	isCertain := p != nil && p.decimals() == 2 && len(p.code) == 4 && strings.IndexByte("NSF", p.code[0]) >= 0
+	if end := first[len(first)-1]; (isDigit(end) || end == ',' || end == '.') && !isCertain {
 		p = nil
 	}
 	return p, lines[2:]
-}
-
-// isUnambiguous reports whether an amount that continues on the next line is certain: digits of supplementary
-// details, after a line without a type, must not become decimals.
-func (p *entryFields) isUnambiguous() bool {
-	return p.decimals() == 2 && len(p.code) == 4 && strings.IndexByte("NSF", p.code[0]) >= 0
 }
 
 // parseEntry parses :61:; nil if it has no complete amount. The type or the bank's reference must follow the amount,
@@ -163,7 +162,6 @@ func (p *entryFields) decimals() int {
 	return len(p.amount) - mark - 1
 }
 
-// amountLetters are the characters of an amount.
 const amountLetters = "0123456789,."
 
 // upperMarkAndType converts the debit/credit mark and the type, before and after the amount, to capitals. References
@@ -207,13 +205,13 @@ func (p *entryFields) fill(e *statement.Entry) {
 	e.Own, e.Reference = statement.NormalizeReference(own), statement.NormalizeReference(reference)
 }
 
-// joinLines joins lines, trimmed, with mark between them.
-func joinLines(lines []line, mark string) string {
+// joinLines joins lines, trimmed, with spaces.
+func joinLines(lines []line) string {
 	texts := make([]string, 0, len(lines))
 	for _, l := range lines {
 		if text := strings.TrimSpace(l.text); text != "" {
 			texts = append(texts, text)
 		}
 	}
-	return strings.Join(texts, mark)
+	return strings.Join(texts, " ")
 }

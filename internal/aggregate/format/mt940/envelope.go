@@ -4,6 +4,7 @@
 package mt940
 
 import (
+	"slices"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
@@ -85,7 +86,6 @@ func isBlock(text string) bool {
 	return len(text) >= 3 && text[0] == '{' && strings.IndexByte("12345S", text[1]) >= 0 && text[2] == ':'
 }
 
-// closeBlock ends a message and its envelope.
 func (r *reader) closeBlock() {
 	r.possibleEnd = possibleEnd{} // this is the end, so an earlier hyphen was text
 	r.endMessage(true)
@@ -135,7 +135,6 @@ type possibleEnd struct {
 	lines int // number of lines of the open field before the hyphen
 }
 
-// acceptHyphen handles a line that is a lone hyphen.
 func (r *reader) acceptHyphen(l line) {
 	switch {
 	case r.field.tag == "":
@@ -154,7 +153,7 @@ func (r *reader) acceptHyphen(l line) {
 func (r *reader) beforeTag(tag string) {
 	switch {
 	case !r.possibleEnd.set:
-	case !continuesMessage(tag):
+	case !slices.Contains([]string{"61", "62", "62F", "62M", "64", "65", "86", "90C", "90D", "NS"}, tag): // the first one of a message
 		r.emitter.endedByHyphen++
 		r.endMessage(true)
 		return
@@ -163,15 +162,6 @@ func (r *reader) beforeTag(tag string) {
 	}
 	r.possibleEnd = possibleEnd{}
 	r.endField()
-}
-
-// continuesMessage reports whether a field cannot be the first one of a message.
-func continuesMessage(tag string) bool {
-	switch tag {
-	case "61", "62", "62F", "62M", "64", "65", "86", "90C", "90D", "NS":
-		return true
-	}
-	return false
 }
 
 // dropAfterHyphen removes the hyphen, and the lines after it, from the open field.
@@ -196,18 +186,14 @@ func (r *reader) checkEnd() (whole bool) {
 	}
 	r.dropAfterHyphen()
 	r.endField()
+	// A stray field after the end of a message does not begin a statement.
+	hasHeader := t.open && (t.seen.reference || t.seen.account || t.seen.number || t.seen.opening)
 	switch {
-	case whole || !t.hasHeader() || t.seen.closing || t.isReport() && t.statement.Stated != statement.Totals{}:
+	case whole || !hasHeader || t.seen.closing || t.isReport() && t.statement.Stated != statement.Totals{}:
 	case t.endedByHyphen > 0, t.closed > 0 && !t.isReport(), t.seen.opening && r.lines.unended:
 		t.out.Fail(statement.Refuse(t.statement.Place, "the file ends before the end of the statement that begins here").Advise(cutOffHint))
 	}
 	return whole
-}
-
-// hasHeader reports whether the open statement has a field that begins a statement. A stray field after the end of a
-// message does not begin one.
-func (t *emitter) hasHeader() bool {
-	return t.open && (t.seen.reference || t.seen.account || t.seen.number || t.seen.opening)
 }
 
 // mayBeCut reports whether a file whose last line has no end may be truncated within this field. A text, a note and

@@ -26,7 +26,6 @@ type line struct {
 // oldEnd ends lines of the former videotex format, which German banks may still send.
 const oldEnd = "@@"
 
-// hasOldEnds reports whether a file that starts with head has such lines.
 func hasOldEnds(head []byte) bool { return bytes.Contains(head, []byte(oldEnd+":2")) }
 
 // headSize is how many bytes of a file are searched for oldEnd.

@@ -111,7 +111,9 @@ func parseTimestamp(text string) timestamp {
 	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
 		n++
 	}
-	if n != 8 && n != 10 && n != 12 && n != 14 || !isFraction(text[n:]) {
+	fraction := text[n:]
+	isFraction := fraction == "" || strings.IndexByte(".,:", fraction[0]) >= 0 && strings.Trim(fraction[1:], "0123456789") == ""
+	if n != 8 && n != 10 && n != 12 && n != 14 || !isFraction {
 		return timestamp{}
 	}
 	part := func(from, to int) int {
@@ -128,11 +130,6 @@ func parseTimestamp(text string) timestamp {
 		return timestamp{}
 	}
 	return timestamp{local: local, zone: zone(offset), stated: true}
-}
-
-// isFraction reports whether text can be a fraction of a second.
-func isFraction(text string) bool {
-	return text == "" || strings.IndexByte(".,:", text[0]) >= 0 && strings.Trim(text[1:], "0123456789") == ""
 }
 
 func parseHyphenated(text string) timestamp {

@@ -46,7 +46,8 @@ var kinds = map[string]kind{
 	"BANKACCTFROM": {rank: item, emit: (*reader).statementAccount}, "CCACCTFROM": {rank: item, emit: (*reader).statementAccount},
 	"INVACCTFROM": {rank: item, emit: (*reader).statementAccount},
 	"STMTTRN":     {rank: item, emit: (*reader).acceptEntry}, "STMTTRNP": {rank: item, emit: (*reader).acceptEntry},
-	"LEDGERBAL": {rank: item, emit: (*reader).emitBalance}, "AVAILBAL": {rank: item, emit: (*reader).emitBalance}, "BAL": {rank: item, emit: (*reader).namedBalance},
+	"LEDGERBAL": {rank: item, emit: (*reader).emitBalance}, "AVAILBAL": {rank: item, emit: (*reader).emitBalance},
+	"BAL":    {rank: item, emit: func(p *reader) { p.noticeOther("balance", balanceFields(&p.record, 0)...) }},
 	"INVBAL": {rank: group, emit: (*reader).investmentBalance}, "INV401KBAL": {rank: group, emit: (*reader).investmentBalance},
 	"SECINFO": {rank: item, emit: (*reader).security, onlyIn: "SECLIST"},
 }
@@ -60,7 +61,6 @@ const (
 	securities = "DEBTINFO MFINFO OPTINFO OTHERINFO STOCKINFO"
 )
 
-// kindOf returns the kind of an element by its name in capitals.
 func kindOf(name string) kind {
 	if k, ok := kinds[name]; ok {
 		return k

@@ -40,9 +40,7 @@ func (p *reader) acceptEntry() {
 		p.currentEntry.Currency = strings.ToUpper(stated)
 	}
 	p.markPending(r)
-	if p.currentEntry.Booked == "" {
-		p.currentEntry.Booked = "not stated" // not a valid day, because the statement's day would be a guess
-	}
+	p.currentEntry.Booked = cmp.Or(p.currentEntry.Booked, "not stated") // not a valid day, because the statement's day would be a guess
 	p.applyCorrection(r)
 	p.checkUnique()
 	p.emitEntry()
@@ -79,9 +77,7 @@ func (p *reader) markPending(r *record) {
 		return
 	}
 	p.currentEntry.Status, p.currentEntry.Unique = "PDNG", false
-	if p.currentEntry.Booked == "" {
-		p.currentEntry.Booked = date(r.get("DTTRAN"))
-	}
+	p.currentEntry.Booked = cmp.Or(p.currentEntry.Booked, date(r.get("DTTRAN")))
 }
 
 // referenceHash identifies a FITID within one read, by two independent hashes.
@@ -123,7 +119,9 @@ func (p *reader) checkUnique() {
 		p.current.seen[name] = firstEntry{content, movedAmount(e)}
 	case before.content != content:
 		e.Shared = true
-		p.current.addShared(name, e)
+		if amount := movedAmount(e); amount != "" {
+			p.current.shared[name] = append(p.current.shared[name], amount)
+		}
 	case p.current.Fault == "":
 		p.current.Fault = "FITID " + e.Reference + " names two entries of " + e.Amount + " that say the same: they count once"
 	}
@@ -179,13 +177,6 @@ func movedAmount(e *statement.Entry) string {
 		return ""
 	}
 	return e.Amount
-}
-
-// addShared stores the amount of an entry that shares the FITID of an earlier one.
-func (w *statementState) addShared(name referenceHash, e *statement.Entry) {
-	if amount := movedAmount(e); amount != "" {
-		w.shared[name] = append(w.shared[name], amount)
-	}
 }
 
 // markReplaced marks an entry that an earlier one replaces, and lists the earlier entries that this one replaces.

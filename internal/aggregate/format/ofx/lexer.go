@@ -110,7 +110,6 @@ func (l *lexer) elementNamed(raw []byte) element {
 	return e
 }
 
-// discard skips bytes that were peeked.
 func (l *lexer) discard(seen []byte) {
 	l.advance(seen)
 	_, _ = l.in.Discard(len(seen)) // they are in the buffer

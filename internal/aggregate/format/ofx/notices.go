@@ -70,7 +70,6 @@ func (p *reader) status() {
 	}
 }
 
-// recordResponse keeps the first failure.
 func (p *reader) recordResponse(to, code, severity, message string) {
 	p.summary.responses = true
 	failed := strings.EqualFold(severity, "ERROR") || severity == "" && strings.Trim(code, "0") != ""
@@ -137,10 +136,6 @@ func (p *reader) investmentBalance() {
 			p.noticeOther("balance", balanceFields(r, i)...)
 		}
 	}
-}
-
-func (p *reader) namedBalance() {
-	p.noticeOther("balance", balanceFields(&p.record, 0)...)
 }
 
 func balanceFields(r *record, parent int) []statement.Field {

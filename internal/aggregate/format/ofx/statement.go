@@ -78,16 +78,6 @@ func (p *reader) beginStatement() {
 	p.out.Begin(&p.current.Statement)
 }
 
-func (p *reader) leaveStatement() {
-	p.beginStatement()
-	bank := p.current.isBank()
-	p.current.element = ""
-	if bank {
-		p.out.End()
-		p.current.foreign.emit(&p.out, p.current.Statement)
-	}
-}
-
 func (p *reader) emitBalance() { p.emitBalanceAt(0) }
 
 // emitBalanceAt reports the balance of an element of the record. A balance without an amount cannot be checked and

@@ -126,17 +126,6 @@ func headerFields(text string) []statement.Field {
 	return fields
 }
 
-var version = regexp.MustCompile(`^[0-9]{3}$`)
-
-// formatOf returns "ofx 1.0.2" for 102. The version of XML, which is "1.0", is not a version of the format.
-func formatOf(number, otherwise string) string {
-	if !version.MatchString(number) {
-		return otherwise
-	}
-	return "ofx " + number[:1] + "." + number[1:2] + "." + number[2:]
-}
-
-// codePages are the code pages that are named by a number.
 var codePages = map[string]encoding.Encoding{
 	"437": charmap.CodePage437, "850": charmap.CodePage850, "852": charmap.CodePage852, "855": charmap.CodePage855,
 	"858": charmap.CodePage858, "860": charmap.CodePage860, "862": charmap.CodePage862, "863": charmap.CodePage863,

@@ -1,5 +1,20 @@
 // Frames of a spool, and the formats of all versions.
 
+// Package spool stores the requests of an open batch on disk; an acknowledgement of live intake relies on it until the batch is sealed. It owns the format
+// of these files. It guarantees that what was appended before a successful Sync is read back after a crash, complete and in order; that a torn end
+// is never taken for a request; and that damage is not taken for an end: complete requests after it are read, and the reader reports it. Only if
+// pages of the last appended group are missing, it cannot know whether Sync returned, and treats them as a torn end: a power cut keeps some pages
+// from being written and others not. The package does not know what the requests contain, nor which of them are sealed.
+//
+// A spool is a file of frames. A frame is a prologue and a payload: the first payload is a header (JSON), each other a request (the length of its key as
+// one byte, the key, the body). The prologue contains, in little-endian order: "BSP2", the number of the frame in the spool (uint32, from 0), the
+// number of the spool (uint64), the length of the payload and its CRC-32C (uint32 each), the number of the first frame that is synced with this
+// one (uint32), and the CRC-32C of the prologue so far (uint32). Before a frame is written, zeros fill the file up to a multiple of 64 KiB plus
+// one byte, so a file of another size was truncated.
+//
+// Spools of earlier versions are read, too. Those that begin with "BSPL" lack the number of a first frame; otherwise their prologue is the same, and
+// missing pages are always damage. In still older ones the prologue is the length of the payload and a CRC-32C of length and payload (uint32 each),
+// and nothing is filled up.
 package spool
 
 import (
@@ -56,8 +71,8 @@ func newPrologue(number uint64, frame, group uint32, pieces ...[]byte) ([prologu
 // pageSize is the smallest unit that a disk or a file system writes.
 const pageSize = 4096
 
-// missingPage reports whether text, which starts at offset from of a file, lacks a page: it has zeros from its beginning, or from that of a page, up to
-// the page's end, or consists of zeros. A changed bit does not look like that.
+// missingPage reports whether text, which starts at offset from of a file, lacks a page: it has zeros from its beginning, or from that of
+// a page, up to the page's end, or consists of zeros. A changed bit does not look like that.
 func missingPage(text []byte, from int) bool {
 	for at := 0; at < len(text); {
 		end := min(at+pageSize-(from+at)%pageSize, len(text))
@@ -76,8 +91,8 @@ type format interface {
 	frame(text []byte) (f frame, ok bool)
 	// next returns where the next complete frame starts, after the first byte of text; -1 if there is none.
 	next(text []byte) int
-	// torn reports whether text, which starts at offset from of the file, is what a dying writer leaves: a part of a frame, followed by nothing or zeros.
-	// If the format can tell, pages in between may also be missing, as after a power cut.
+	// torn reports whether text, which starts at offset from of the file, is what a dying writer leaves: a part of a frame, followed by
+	// nothing or zeros. If the format can tell, pages in between may also be missing, as after a power cut.
 	torn(text []byte, from int) bool
 }
 

@@ -62,7 +62,8 @@ func Report(dir string, l Loss) (Loss, error) {
 	return l, nil
 }
 
-// Losses returns the losses in a stream's folder that were not dismissed. A report that cannot be read, or a damaged file without one, is a loss as well.
+// Losses returns the losses in a stream's folder that were not dismissed. A report that cannot be read, or a damaged file without one, is
+// a loss as well.
 func Losses(dir string) ([]Loss, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

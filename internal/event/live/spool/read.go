@@ -193,8 +193,8 @@ func (r *Reader) note(format string, args ...any) {
 	r.damage = append(r.damage, fmt.Sprintf(format, args...))
 }
 
-// Damage describes what of the file, as far as it was read, is not what was written; empty if it is intact. A torn end, which a dying writer leaves, is
-// not damage.
+// Damage describes what of the file, as far as it was read, is not what was written; empty if it is intact. A torn end, which a dying
+// writer leaves, is not damage.
 func (r *Reader) Damage() string { return strings.Join(r.damage, "; ") }
 
 // Torn reports whether the last request was not written completely, as far as the file was read.

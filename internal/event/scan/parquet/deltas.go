@@ -26,8 +26,8 @@ type deltas struct {
 	at, n  int64
 }
 
-// openDeltas parses a header. According to "Encodings", DELTA_BINARY_PACKED, the block size is a multiple of 128 values and of the miniblock size, which is a
-// multiple of 32. A page without values may be empty.
+// openDeltas parses a header. According to "Encodings", DELTA_BINARY_PACKED, the block size is a multiple of 128 values and of the
+// miniblock size, which is a multiple of 32. A page without values may be empty.
 func openDeltas(data []byte, total int64) (d deltas, err error) {
 	if total == 0 && len(data) == 0 {
 		return d, nil
@@ -174,8 +174,8 @@ func (d *deltaTexts) each(n int, do func(i int, text []byte) error) error {
 	return nil
 }
 
-// sharedTexts decodes DELTA_BYTE_ARRAY: a sequence of the lengths shared with the preceding text, followed by the rest of each text. Some writers share
-// between pages.
+// sharedTexts decodes DELTA_BYTE_ARRAY: a sequence of the lengths shared with the preceding text, followed by the rest of each text. Some
+// writers share between pages.
 type sharedTexts struct {
 	deltaTexts
 	prefixes deltas

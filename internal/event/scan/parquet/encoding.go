@@ -16,8 +16,8 @@ type decoder interface {
 	decode(c *chunk, n int) error
 }
 
-// newDecoder returns the decoder of a page of present values, and whether texts stay in the memory of the page. Whether all values exist is checked at once,
-// or when they are decoded.
+// newDecoder returns the decoder of a page of present values, and whether texts stay in the memory of the page. Whether all values exist
+// is checked at once, or when they are decoded.
 func (c *chunk) newDecoder(data []byte, present int64) (d decoder, borrowed bool, err error) {
 	size, physical := c.column.size(), c.column.leaf.PhysicalType()
 	text, whole := physical == format.Types.ByteArray, physical == format.Types.Int32 || physical == format.Types.Int64

@@ -9,9 +9,9 @@ import (
 	"math/bits"
 )
 
-// runs reads a hybrid of numbers of some bits, at most 32. According to "Encodings", RLE, a run starts with a number whose lowest bit is its kind: 0 is a
-// count and a value in whole bytes, 1 a count of groups of eight packed numbers. Writers shorten the last group, so only the bits of wanted numbers
-// must exist.
+// runs reads a hybrid of numbers of some bits, at most 32. According to "Encodings", RLE, a run starts with a number whose lowest bit is
+// its kind: 0 is a count and a value in whole bytes, 1 a count of groups of eight packed numbers. Writers shorten the last group, so only
+// the bits of wanted numbers must exist.
 type runs struct {
 	data   []byte // after the current run
 	width  int

@@ -14,8 +14,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// chunkStream reads the bytes of a column chunk. The library's own stream returns stale bytes after its end, and the library does not check whether a page is
-// complete.
+// chunkStream reads the bytes of a column chunk. The library's own stream returns stale bytes after its end, and the library does not
+// check whether a page is complete.
 type chunkStream struct {
 	format.BufferedReader
 	left  int64
@@ -85,8 +85,8 @@ func init() {
 	}
 }
 
-// exactCodec unpacks to exactly the requested size. The library's codecs allocate what the packed bytes state, up to 64 GiB, or without limit for an empty page;
-// and the library accepts a shorter result, completed by old content of its buffer, as a whole page.
+// exactCodec unpacks to exactly the requested size. The library's codecs allocate what the packed bytes state, up to 64 GiB, or without
+// limit for an empty page; and the library accepts a shorter result, completed by old content of its buffer, as a whole page.
 type exactCodec struct {
 	compress.Codec
 	kind compress.Compression

@@ -37,7 +37,8 @@ func (v *Values) Int(k int) int64 { return v.ints[k] }
 // Text returns value k of a column of kind Text or JSON.
 func (v *Values) Text(k int) []byte { return v.bytes[k] }
 
-// Unscaled returns value k of a column of kind Integer or Decimal, multiplied by its scale's power of ten, if it is a signed number of 64 bits in the file.
+// Unscaled returns value k of a column of kind Integer or Decimal, multiplied by its scale's power of ten, if it is a signed number of 64
+// bits in the file.
 func (v *Values) Unscaled(k int) (n int64, ok bool) {
 	if v.bytes != nil || v.column.Unsigned {
 		return 0, false

@@ -1,10 +1,12 @@
-// Handlers of queries: health, pipeline status, one artifact, exceptions and quarantined rows.
+// Handlers of the API: events that are accepted once they are durable, health, pipeline status, one artifact, exceptions and quarantined rows.
 
 package serve
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,6 +14,8 @@ import (
 	"time"
 
 	"bursar/internal/event"
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/answers"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile/query"
 )
@@ -26,7 +30,6 @@ const (
 
 var errParameter = refuse(http.StatusBadRequest, "unknown, repeated or malformed parameter", "GET /v1/openapi.yaml lists the parameters")
 
-// health reports whether the server accepts requests.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	status := http.StatusOK
 	if !s.ready.Load() {
@@ -37,10 +40,7 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parseParameters(r); err != nil {
-		return err
-	}
-	list, err := s.options.Queries.Status(r.Context())
+	list, err := s.options.Project.Status(r.Context())
 	if err != nil {
 		return err
 	}
@@ -49,27 +49,23 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) artifact(w http.ResponseWriter, r *http.Request) error {
-	query, err := parseParameters(r, "key", "as_of", "history")
-	if err != nil {
-		return err
-	}
-	key := query.Get("key")
+	key := r.Form.Get("key")
 	if key == "" {
 		return refuse(http.StatusBadRequest, "the key is missing", `add ?key=o-1003, or ?key=["o-1003","USD"] for several columns`)
 	}
 	var asOf uint64
-	if text := query.Get("as_of"); text != "" {
+	if text := r.Form.Get("as_of"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil || n == 0 {
 			return refuse(http.StatusBadRequest, "as_of is not a run number", "runs are numbered from 1")
 		}
 		asOf = n
 	}
-	history, err := boolParameter(query, "history")
+	history, err := boolParameter(r, "history")
 	if err != nil {
 		return err
 	}
-	answer, err := s.options.Queries.Get(r.Context(), r.PathValue("pipeline"), key, asOf, history)
+	answer, err := s.options.Project.Get(r.Context(), r.PathValue("pipeline"), key, asOf, history)
 	if err != nil {
 		return err
 	}
@@ -121,9 +117,9 @@ func (l *boundedList) add(item any) error {
 }
 
 // list sends the rows that walk adds. Only maxHeavyQueries lists are built at a time, since each may read all stored data.
-func (s *Server) list(w http.ResponseWriter, query url.Values, r *http.Request, name string, walk func(ctx context.Context, add func(any) error) error) error {
+func (s *Server) list(w http.ResponseWriter, r *http.Request, name string, walk func(ctx context.Context, add func(any) error) error) error {
 	l := boundedList{limit: defaultListRows, items: []json.RawMessage{}}
-	if text := query.Get("limit"); text != "" {
+	if text := r.Form.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxListRows {
 			return refuse(http.StatusBadRequest, "limit is not a number from 1 to 10000", "")
@@ -145,12 +141,8 @@ func (s *Server) list(w http.ResponseWriter, query url.Values, r *http.Request, 
 }
 
 func (s *Server) exceptions(w http.ResponseWriter, r *http.Request) error {
-	parameters, err := parseParameters(r, "limit")
-	if err != nil {
-		return err
-	}
-	return s.list(w, parameters, r, "exceptions", func(ctx context.Context, add func(any) error) error {
-		return s.options.Queries.Exceptions(ctx, r.PathValue("pipeline"), func(x query.Exception) error { return add(x) })
+	return s.list(w, r, "exceptions", func(ctx context.Context, add func(any) error) error {
+		return s.options.Project.Exceptions(ctx, r.PathValue("pipeline"), func(x query.Exception) error { return add(x) })
 	})
 }
 
@@ -169,7 +161,6 @@ type quarantinedRow struct {
 	Dismissed *dismissal `json:"dismissed,omitempty"`
 }
 
-// dismissal says since when and why a row counts as resolved.
 type dismissal struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
@@ -177,16 +168,12 @@ type dismissal struct {
 
 // quarantine lists the unresolved rows of a stream, or with dismissed=true the dismissed ones.
 func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
-	query, err := parseParameters(r, "limit", "dismissed")
+	wantDismissed, err := boolParameter(r, "dismissed")
 	if err != nil {
 		return err
 	}
-	wantDismissed, err := boolParameter(query, "dismissed")
-	if err != nil {
-		return err
-	}
-	return s.list(w, query, r, "rows", func(ctx context.Context, add func(any) error) error {
-		return s.options.Quarantine.Quarantine(ctx, r.PathValue("stream"), func(q event.Rejected) error {
+	return s.list(w, r, "rows", func(ctx context.Context, add func(any) error) error {
+		return s.options.Project.Quarantine(ctx, r.PathValue("stream"), func(q event.Rejected) error {
 			if wantDismissed != (q.Dismissed != nil) {
 				return nil
 			}
@@ -199,9 +186,8 @@ func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// boolParameter returns a parameter that is true, false, or not given.
-func boolParameter(query url.Values, name string) (bool, error) {
-	text := query.Get(name)
+func boolParameter(r *http.Request, name string) (bool, error) {
+	text := r.Form.Get(name)
 	if text == "" {
 		return false, nil
 	}
@@ -213,7 +199,7 @@ func boolParameter(query url.Values, name string) (bool, error) {
 }
 
 // parseParameters returns the query parameters. It refuses unknown ones, so that a misspelt parameter is not silently ignored.
-func parseParameters(r *http.Request, known ...string) (url.Values, error) {
+func parseParameters(r *http.Request, known []string) (url.Values, error) {
 	if r.URL.RawQuery == "" {
 		return nil, nil
 	}
@@ -227,4 +213,52 @@ func parseParameters(r *http.Request, known ...string) (url.Values, error) {
 		}
 	}
 	return query, nil
+}
+
+const maxKeyBytes = 255
+
+var (
+	errEmpty     = refuse(http.StatusBadRequest, "the body contains no events", "send one JSON object per line")
+	errKey       = refuse(http.StatusBadRequest, "the Idempotency-Key is too long or contains characters other than visible ASCII", "use at most 255 characters, such as a UUID")
+	errKeyReused = refuse(http.StatusUnprocessableEntity, answers.ErrKeyReused.Error(), "use a new Idempotency-Key for other events")
+)
+
+func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
+	key := r.Header.Get("Idempotency-Key")
+	if !isValidKey(key) || len(r.Header.Values("Idempotency-Key")) > 1 {
+		return errKey
+	}
+	rc := http.NewResponseController(w)
+	_ = rc.SetWriteDeadline(time.Time{}) // only writers of tests do not support deadlines
+	body, release, err := s.readBody(rc, r)
+	defer release()
+	if err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return errEmpty
+	}
+	stream := r.PathValue("stream")
+	answer, err := s.options.Project.Accept(r.Context(), stream, live.Request{Key: key, Body: body})
+	if errors.Is(err, answers.ErrKeyReused) {
+		return errKeyReused
+	}
+	if err != nil {
+		return err
+	}
+	if !answer.Repeated {
+		s.metrics.countEvents(stream, &answer)
+	}
+	_ = rc.SetWriteDeadline(time.Now().Add(responseTimeout))
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+func isValidKey(key string) bool {
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] > '~' {
+			return false
+		}
+	}
+	return len(key) <= maxKeyBytes
 }

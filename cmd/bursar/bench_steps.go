@@ -1,10 +1,13 @@
-// bursar bench intake, freshness and get: benchmarks of a running project.
+// bursar bench intake, freshness, get and statements: benchmarks of single steps.
 
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"os"
+	"time"
 
 	"bursar/internal/tools/bench"
 
@@ -12,7 +15,7 @@ import (
 )
 
 func (c *cli) benchIntakeCommand() *cobra.Command {
-	o := bench.IntakeOptions{}
+	o := bench.Options{}
 	cmd := &cobra.Command{
 		Use:   "intake",
 		Short: "Acknowledged events over HTTP, compared with writing and fsyncing the same bytes",
@@ -26,21 +29,16 @@ The project has no pipelines, so that only intake is measured. If an event is no
 		Example: `  bursar bench intake
   bursar bench intake --request 1 --events 20000 --connections 64 --json`,
 		Args: argCount(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if o.Batch < 1 || o.Events < o.Batch || o.Connections < 1 || o.Connections > 1000 || o.Rounds < 1 {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Request < 1 || o.Events < o.Request || o.Connections < 1 || o.Connections > 1000 || o.Rounds < 1 {
 				return usagef("--rounds and --request must be at least 1, --events at least --request, --connections 1 to 1000")
 			}
-			if o.Profile, err = absolute(o.Profile); err != nil {
-				return err
-			}
-			o.Watch = c.watchBench
-			r, err := bench.Intake(cmd.Context(), o)
-			return c.benchResult(r, err, func(w io.Writer) { c.printIntake(w, &r) })
+			return measure(cmd.Context(), c, o, bench.Intake, c.printIntake)
 		},
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&o.Events, "events", 2_000_000, "number of events in each round")
-	flags.IntVar(&o.Batch, "request", 1000, "number of events in a request")
+	flags.IntVar(&o.Request, "request", 1000, "number of events in a request")
 	flags.IntVar(&o.Connections, "connections", 8, "number of clients, each sending one request after another")
 	flags.IntVar(&o.Rounds, "rounds", 3, "rounds; the figures are medians")
 	flags.StringVar(&o.Dir, "dir", "", dirUsage)
@@ -60,7 +58,7 @@ func (c *cli) printIntake(w io.Writer, r *bench.IntakeReport) {
 }
 
 func (c *cli) benchFreshnessCommand() *cobra.Command {
-	o := bench.FreshnessOptions{}
+	o := bench.Options{}
 	cmd := &cobra.Command{
 		Use:   "freshness",
 		Short: "From an acknowledged event to its artifact, in an idle project",
@@ -73,9 +71,7 @@ exists. A batch is sealed a second after its first event, the default of ` + "`s
 			if o.Events < 1 {
 				return usagef("--events must be at least 1")
 			}
-			o.Watch = c.watchBench
-			r, err := bench.Freshness(cmd.Context(), o)
-			return c.benchResult(r, err, func(w io.Writer) {
+			return measure(cmd.Context(), c, o, bench.Freshness, func(w io.Writer, r *bench.FreshnessReport) {
 				fmt.Fprintf(w, "%s events: from acknowledged to readable in %.0f ms (median), %.0f ms (99 of 100), %.0f ms (slowest).\n",
 					formatCount(r.Events), r.P50, r.P99, r.Slowest)
 			})
@@ -87,7 +83,7 @@ exists. A batch is sealed a second after its first event, the default of ` + "`s
 }
 
 func (c *cli) benchGetCommand() *cobra.Command {
-	o := bench.GetOptions{}
+	o := bench.Options{}
 	cmd := &cobra.Command{
 		Use:   "get",
 		Short: "Point reads in process and over HTTP, compared with Pebble",
@@ -103,20 +99,15 @@ The ratio is the median of warm divided by the median of yardstick.`,
 		Example: `  bursar bench get
   bursar bench get --artifacts 100000 --reads 20000 --json`,
 		Args: argCount(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if o.Artifacts < 1 || o.Reads < 1 || o.Connections < 1 || o.Connections > 1000 {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.State < 1 || o.Reads < 1 || o.Connections < 1 || o.Connections > 1000 {
 				return usagef("--artifacts and --reads must be at least 1, --connections 1 to 1000")
 			}
-			if o.Program, err = thisProgram(); err != nil {
-				return err
-			}
-			o.Command, o.Watch = partCommand, c.watchBench
-			r, err := bench.Get(cmd.Context(), o)
-			return c.benchResult(r, err, func(w io.Writer) { c.printGet(w, &r) })
+			return measure(cmd.Context(), c, o, bench.Get, c.printGet)
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&o.Artifacts, "artifacts", 1_000_000, "number of artifacts")
+	flags.IntVar(&o.State, "artifacts", 1_000_000, "number of artifacts")
 	flags.IntVar(&o.Reads, "reads", 100_000, "number of reads of each kind")
 	flags.IntVar(&o.Connections, "connections", 4, "number of HTTP connections")
 	flags.StringVar(&o.Dir, "dir", "", dirUsage)
@@ -136,3 +127,65 @@ func (c *cli) printGet(w io.Writer, r *bench.GetReport) {
 	g.print(w, width(c.out))
 	fmt.Fprintf(w, "%s artifacts: a warm read takes %.2f times as long as the yardstick.\n", formatCount(r.Artifacts), r.Ratio)
 }
+
+// dataVariable names the folder of recorded files.
+const dataVariable = "BURSAR_DATA"
+
+func (c *cli) benchStatementsCommand() *cobra.Command {
+	o := bench.Options{}
+	cmd := &cobra.Command{
+		Use:   "statements",
+		Short: "Statement files of every format converted to rows, compared with tokenising the same bytes",
+		Long: `Reads recorded statement files into memory and measures in each round, for one format after the other:
+
+  peer        CAMT: encoding/xml tokenises; MT940, OFX: bufio.Scanner finds the lines; CSV: encoding/csv splits the rows
+  converting  the format is detected, the file is read and converted to rows of the built-in streams, including ids, sums
+              and totals: all that import does before intake; the rows are counted and dropped
+  reading     the format is detected and the file is read, without conversion
+
+All of it runs in one goroutine. The CSV file is generated. Files that import refuses are left out and counted.
+The recorded files are in the folder that --data or ` + dataVariable + ` names: settlement (CAMT.053), two_sided (CAMT.052 and 054),
+statements/mt940, statements/ofx.`,
+		Example: `  bursar bench statements --data ../shared/data
+  BURSAR_DATA=../shared/data bursar bench statements --json`,
+		Args: argCount(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Rounds < 1 || o.Rows < 1 || o.Each < 0 {
+				return usagef("--rounds and --rows must be at least 1, --each not negative")
+			}
+			if o.Data = cmp.Or(o.Data, os.Getenv(dataVariable)); o.Data == "" {
+				return usagef("name the folder of recorded statements with --data DIR, or set %s", dataVariable)
+			}
+			if info, err := os.Stat(o.Data); err != nil || !info.IsDir() {
+				return usagef("%s is not a folder: --data or %s must name the folder of recorded statements", o.Data, dataVariable)
+			}
+			return measure(cmd.Context(), c, o, bench.Statements, c.printStatements)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Data, "data", "", "the `folder` of recorded files (default: "+dataVariable+")")
+	flags.IntVar(&o.Rounds, "rounds", 5, "rounds; the figures are medians")
+	flags.DurationVar(&o.Each, "each", time.Second, "minimum time that each side is measured in a round")
+	flags.IntVar(&o.Rows, "rows", 20_000, "number of rows of the generated CSV file")
+	flags.StringVar(&o.Profile, "cpuprofile", "", "write a CPU profile of all rounds to this `file`")
+	return cmd
+}
+
+func (c *cli) printStatements(w io.Writer, r *bench.StatementsReport) {
+	g := newGrid("format", "files", "bytes", "rows", "converting MB/s", "reading MB/s", "peer MB/s", "converting × peer", "reading × peer", "peer", "from")
+	for i := range r.Formats {
+		f := &r.Formats[i]
+		g.add(f.Format, formatCount(f.Files), formatCount(f.Bytes), formatCount(f.Rows), formatSpeed(f.Converting), formatSpeed(f.Reading), formatSpeed(f.PeerSpeed),
+			fmt.Sprintf("× %.2f", f.Ratio), fmt.Sprintf("× %.2f", f.ReadingRatio), f.Peer, f.From)
+	}
+	g.print(w, width(c.out))
+	for i := range r.Formats {
+		if f := &r.Formats[i]; f.Refused > 0 {
+			fmt.Fprintf(w, "%s: %s left out, as import refuses them.\n", f.Format, plural(f.Refused, "file", "files"))
+		}
+	}
+	fmt.Fprintf(w, "CAMT.053: %s MB a second are converted to rows, %.2f times the speed at which encoding/xml tokenises.\n", formatSpeed(r.Converting), r.Ratio)
+}
+
+// formatSpeed formats a throughput with one decimal.
+func formatSpeed(speed float64) string { return fmt.Sprintf("%.1f", speed) }
