@@ -168,7 +168,7 @@ func (a *App) open(ctx context.Context) error {
 	if a.catalog, err = a.openCatalog(ctx); err != nil {
 		return err
 	}
-	if err := a.checkOwner(ctx); err != nil {
+	if err := a.checkMarker(ctx); err != nil {
 		return err
 	}
 	if a.index, err = a.openIndex(ctx); err != nil {
@@ -179,7 +179,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.compose(objects, a.catalog, a.index, scratch, secret)
-	return nil
+	return a.becomeOwner(ctx)
 }
 
 // minStepMemory is the minimum memory of a step in bytes, unless the project's memory is smaller.

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"bursar/internal/app/owner"
+	"bursar/internal/app/marker"
 	"bursar/internal/artifact"
 	"bursar/internal/artifact/pgindex"
 	"bursar/internal/catalog"
@@ -91,8 +91,8 @@ func (a *App) cacheCounters() []serve.Counter {
 	}
 }
 
-// checkOwner refuses a bucket with objects of another project.
-func (a *App) checkOwner(ctx context.Context) error {
+// checkMarker refuses a bucket with objects of another project.
+func (a *App) checkMarker(ctx context.Context) error {
 	if a.bucket == nil {
 		return nil
 	}
@@ -100,11 +100,23 @@ func (a *App) checkOwner(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the states of streams: %w", err)
 	}
-	err = owner.Check(ctx, a.bucket, a.catalog, len(states) > 0, a.adoptStorage)
-	if refused := (*owner.Error)(nil); errors.As(err, &refused) {
+	err = marker.Check(ctx, a.bucket, a.catalog, len(states) > 0, a.adoptStorage)
+	if refused := (*marker.Error)(nil); errors.As(err, &refused) {
 		return fmt.Errorf("bursar.yaml:%d: %w", a.Project.Config.Line("storage"), err)
 	}
 	return err
+}
+
+// becomeOwner numbers this process among those that open a project with stores elsewhere, so that what an earlier one still writes has other
+// names, and deletes what was replaced before.
+func (a *App) becomeOwner(ctx context.Context) (err error) {
+	if a.Project.Config.IsLocal() || a.command == verifyCommand {
+		return nil
+	}
+	if a.Events.Owner, err = event.NextOwner(ctx, a.catalog); err != nil {
+		return err
+	}
+	return a.Events.Sweep(ctx)
 }
 
 // bucketConfig resolves the settings of S3.
@@ -170,7 +182,7 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 		a.closers = append(a.closers, records.Close)
 		return records, nil
 	}
-	if err := owner.CheckShared(ctx, a.state); err != nil {
+	if err := marker.CheckShared(ctx, a.state); err != nil {
 		return nil, fmt.Errorf("bursar.yaml:%d: %w", a.Project.Config.Line("catalog"), err)
 	}
 	config, err := a.database("catalog", d)
@@ -187,12 +199,12 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 		return nil, err
 	}
 	a.closers = append(a.closers, release)
-	return records, owner.MarkShared(a.state)
+	return records, marker.MarkShared(a.state)
 }
 
 // checkLocalCatalog refuses to begin an empty catalog in a folder whose project has one in PostgreSQL.
 func (a *App) checkLocalCatalog(ctx context.Context) error {
-	err := owner.CheckLocal(ctx, a.state)
+	err := marker.CheckLocal(ctx, a.state)
 	if err != nil {
 		return fmt.Errorf("bursar.yaml:%d: %w", a.Project.Config.Line("catalog"), err)
 	}

@@ -22,11 +22,28 @@ func (r *repairer) repairPipelines(ctx context.Context) error {
 		return err
 	}
 	for _, p := range r.Project.Pipelines {
+		if err := r.removeNextGeneration(ctx, p.Name); err != nil {
+			return err
+		}
 		if err := r.repairPipeline(ctx, p.Name); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+// removeNextGeneration removes what has the names of a generation that is not created yet: a shared project refuses such leftovers of another
+// catalog.
+func (r *repairer) removeNextGeneration(ctx context.Context, name string) error {
+	state, _, err := runs.ReadState(ctx, r.Engine.Catalog, name)
+	if err != nil {
+		return nil //nolint:nilerr // the check of the pipeline's records reports it
+	}
+	err = r.Engine.Remove(ctx, artifact.Space{Pipeline: name, Generation: state.Next()})
+	if errors.Is(err, artifact.ErrIndexDamaged) {
+		return nil // it is replaced
+	}
+	return err
 }
 
 // repairPipeline rebuilds a damaged pipeline as a new generation and switches to it. If the pipeline's records in the catalog

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"bursar/internal/aggregate/imported"
-	"bursar/internal/app/owner"
+	"bursar/internal/app/marker"
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
 	eventverify "bursar/internal/event/verify"
@@ -88,7 +88,7 @@ func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func
 	v.add(newCheck("temporal", ""), "the database of histories is undamaged", temporal.VerifyDatabase(ctx, a.state))
 	if a.openErr != nil {
 		c := newCheck("state", "")
-		if errors.As(a.openErr, new(*owner.Error)) {
+		if errors.As(a.openErr, new(*marker.Error)) {
 			c.Remedy = "" // the error names it
 		}
 		v.add(c, "", a.openErr)

@@ -40,7 +40,6 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	if err != nil {
 		return u, err
 	}
-	var unfinishedPrefixes []string
 	for _, name := range streams {
 		batches, err := event.Batches(ctx, a.Events.Catalog, name, 0)
 		if err != nil {
@@ -58,16 +57,15 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 		for _, o := range retractions {
 			known[o] = true
 		}
-		next, err := a.Events.UnfinishedPrefix(ctx, name)
-		if err != nil {
-			return u, err
-		}
-		unfinishedPrefixes = append(unfinishedPrefixes, next)
+	}
+	unfinished, err := a.Events.UnfinishedPrefixes(ctx, streams)
+	if err != nil {
+		return u, err
 	}
 	for _, name := range names {
 		switch {
 		case known[name], isDedupeObject(name), strings.HasPrefix(name, "statements/"):
-		case slices.ContainsFunc(unfinishedPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }), a.Verifier.Unfinished(ctx, name):
+		case event.HasAnyPrefix(name, unfinished), a.Verifier.Unfinished(ctx, name):
 			u.unfinished = append(u.unfinished, name)
 		default:
 			u.unexpected = append(u.unexpected, name)

@@ -239,12 +239,6 @@ func (st *Store) InKnownBatch(ctx context.Context, object string) (known bool, e
 	return known, err
 }
 
-// UnfinishedPrefix returns the prefix of the objects of a batch that was begun and not sealed.
-func (st *Store) UnfinishedPrefix(ctx context.Context, stream string) (string, error) {
-	state, _, err := st.ReadState(ctx, stream)
-	return BatchPrefix(stream, state.Batches+1), err
-}
-
 // Streams returns the names of all streams with stored data, including streams that are no longer declared: the catalog contains them, or batches of
 // them are among the objects.
 func (st *Store) Streams(ctx context.Context) (names []string, err error) {

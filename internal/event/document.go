@@ -50,13 +50,8 @@ func BatchPrefix(stream string, batch uint64) string {
 	return fmt.Sprintf("%s%08d/", BatchesPrefix(stream), batch)
 }
 
-// IDsObject is the name of a batch's table of the dedupe index, below its prefix.
+// IDsObject is the name of a batch's table of the dedupe index, below the prefix of its attempt.
 const IDsObject = "ids"
-
-// DedupeTableName is the name of a batch's table of the dedupe index.
-func DedupeTableName(stream string, batch uint64) string {
-	return BatchPrefix(stream, batch) + IDsObject
-}
 
 // FindBatch reads one batch within a transaction, if the catalog contains it.
 func FindBatch(tx catalog.Tx, stream string, batch uint64) (b Batch, found bool, err error) {

@@ -4,6 +4,7 @@ package event
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -174,10 +175,13 @@ func (st *Store) CheckUnsealed(ctx context.Context, stream string, batch uint64)
 	if err == nil && !there {
 		next, err = st.Objects.List(ctx, BatchPrefix(stream, batch+1))
 	}
-	if err == nil && (there || len(next) > 0) {
-		err = &NotInCatalogError{Stream: stream, Batch: batch, Missing: !there}
+	if err != nil || !there && len(next) == 0 {
+		return err
 	}
-	return err
+	if state, _, err := st.ReadState(ctx, stream); err != nil || state.Batches >= batch {
+		return cmp.Or(err, ErrOvertaken) // it was sealed since the caller read the state
+	}
+	return &NotInCatalogError{Stream: stream, Batch: batch, Missing: !there}
 }
 
 // LastSealed returns the number of a stream's newest batch according to its state, the catalog's batches and the manifests among the objects.

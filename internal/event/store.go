@@ -32,6 +32,7 @@ type Store struct {
 	Workers int            // goroutines that parse or check objects; at least 1
 	Now     func() time.Time
 	Log     *slog.Logger
+	Owner   uint64 // number of this process's time as the project's owner, if another may write to the same stores later; 0 if its lock keeps others away
 }
 
 // ReadState returns the catalog's state of a stream, and whether there is one.

@@ -40,6 +40,9 @@ type Plan struct {
 	err     error
 	fired   bool
 	crashed bool
+
+	pauseAt   int
+	meanwhile func()
 }
 
 // NewPlan returns a plan that counts calls and fails none.
@@ -53,6 +56,13 @@ func (p *Plan) FailWith(n int, mode Mode, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failAt, p.mode, p.err, p.fired = n, mode, err, false
+}
+
+// PauseAt lets the n-th call wait while meanwhile runs, as if the process were stopped and continued.
+func (p *Plan) PauseAt(n int, meanwhile func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pauseAt, p.meanwhile = n, meanwhile
 }
 
 // Calls returns the number of calls so far; those after a crash are not counted.
@@ -90,15 +100,27 @@ type callFault struct {
 func (v callFault) errBefore() error { return cmp.Or(v.dead, v.before) }
 
 func (p *Plan) call(verb, object string) callFault {
+	n, v := p.count(verb + " " + object)
+	p.mu.Lock()
+	pauses := n != 0 && n == p.pauseAt
+	p.mu.Unlock()
+	if pauses {
+		p.meanwhile()
+	}
+	return v
+}
+
+// count counts a call, and returns its number and how it fails.
+func (p *Plan) count(what string) (n int, v callFault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	what := verb + " " + object
 	if p.crashed {
-		return callFault{dead: fmt.Errorf("%s: %w", what, ErrCrashed)}
+		return 0, callFault{dead: fmt.Errorf("%s: %w", what, ErrCrashed)}
 	}
 	p.calls = append(p.calls, what)
+	n = len(p.calls)
 	if p.fired || len(p.calls) != p.failAt {
-		return callFault{}
+		return n, callFault{}
 	}
 	p.fired = true
 	err := fmt.Errorf("%s: %w", what, p.err)
@@ -107,9 +129,9 @@ func (p *Plan) call(verb, object string) callFault {
 		err = fmt.Errorf("%s: %w: %w", what, ErrCrashed, p.err)
 	}
 	if p.mode&After != 0 {
-		return callFault{after: err}
+		return n, callFault{after: err}
 	}
-	return callFault{before: err}
+	return n, callFault{before: err}
 }
 
 // around makes one call that has no result but an error.

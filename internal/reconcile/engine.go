@@ -138,19 +138,39 @@ func (e *Engine) WithIndex(index artifact.Index) *Engine {
 	}
 }
 
-// Clear removes all objects and index entries of a generation, if there are any.
-func (e *Engine) Clear(ctx context.Context, space artifact.Space) error {
-	exists := false
-	err := e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { exists = true; return failure.ErrStop })
-	if err := failure.UnlessStopped(err); err != nil {
+// PrepareNext makes sure that no objects and index entries have the names of a generation before it is created: leftovers of another
+// catalog would be taken for its own. They are removed; in a shared project they are refused, because another process, which has taken over the
+// catalog, may have created the generation meanwhile.
+func (e *Engine) PrepareNext(ctx context.Context, space artifact.Space) error {
+	if !e.Project.Config.IsShared() {
+		return e.Remove(ctx, space)
+	}
+	indexed, err := e.isIndexed(ctx, space)
+	if err != nil {
 		return err
 	}
-	if exists {
-		if err := e.Index.Drop(ctx, space); err != nil {
-			return err
-		}
+	names, err := e.Objects.List(ctx, artifact.SpacePrefix(space))
+	if err == nil && (indexed || len(names) > 0) {
+		err = failure.Wrap(failure.Data, fmt.Errorf("generation %d of %s has objects or index entries that the catalog does not know: `bursar repair` removes them", space.Generation, space.Pipeline))
+	}
+	return err
+}
+
+// Remove removes all objects and index entries of a generation, if there are any.
+func (e *Engine) Remove(ctx context.Context, space artifact.Space) error {
+	indexed, err := e.isIndexed(ctx, space)
+	if err == nil && indexed {
+		err = e.Index.Drop(ctx, space)
+	}
+	if err != nil {
+		return err
 	}
 	return e.DeleteObjects(ctx, artifact.SpacePrefix(space))
+}
+
+func (e *Engine) isIndexed(ctx context.Context, space artifact.Space) (indexed bool, err error) {
+	err = e.Index.Scan(ctx, space, ^uint64(0), func(artifact.Entry) error { indexed = true; return failure.ErrStop })
+	return indexed, failure.UnlessStopped(err)
 }
 
 // DeleteObjects deletes all objects whose names begin with prefix.

@@ -279,8 +279,11 @@ func verifyNoStrayTables(ctx context.Context, st *event.Store, stream string) er
 	if err != nil {
 		return err
 	}
-	known := append(slices.Clone(state.Dropped), event.DedupeTableName(stream, state.Batches+1),
-		mergedTable(stream, state.Merges+1), rebuiltTable(stream, state.Merges+1))
+	unfinished, err := st.UnfinishedPrefixes(ctx, []string{stream})
+	if err != nil {
+		return err
+	}
+	known := append(slices.Clone(state.Dropped), mergedTable(stream, state.Merges+1), rebuiltTable(stream, state.Merges+1))
 	for _, table := range state.DedupeTables {
 		known = append(known, table.Name)
 	}
@@ -289,7 +292,7 @@ func verifyNoStrayTables(ctx context.Context, st *event.Store, stream string) er
 	var faults error
 	for _, name := range before {
 		_, named := slices.BinarySearch(known, name)
-		if _, stayed := slices.BinarySearch(after, name); stayed && !named {
+		if _, stayed := slices.BinarySearch(after, name); stayed && !named && !event.HasAnyPrefix(name, unfinished) {
 			faults = errors.Join(faults, NeedsRepair(stream, fmt.Errorf("object %s is not in the catalog", name)))
 		}
 	}

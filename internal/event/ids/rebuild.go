@@ -62,14 +62,17 @@ func Rebuild(ctx context.Context, st *event.Store, s *project.Stream) (err error
 		return nil
 	})
 	var table dedupe.TableInfo
+	var attempt event.Attempt
 	if err == nil && indexed > 0 {
-		table, err = index.Seal(ctx, st.Objects, rebuiltTable(s.Name, state.Merges+1))
+		if attempt, err = st.BeginTable(ctx, s.Name, rebuiltTable(s.Name, state.Merges+1)); err == nil {
+			table, err = index.Seal(ctx, st.Objects, attempt.Prefix)
+		}
 	}
 	err = errors.Join(err, index.Close())
 	if err != nil {
 		return err
 	}
-	return commitRebuild(ctx, st, s.Name, &state, func(now *event.StreamState) {
+	return commitRebuild(ctx, st, s.Name, &attempt, &state, func(now *event.StreamState) {
 		now.Identity, now.Unindexed, now.Versions, now.CountedTwice = key.Check(), unindexed, s.Versions, twice.found
 	}, table)
 }
@@ -78,8 +81,17 @@ func Rebuild(ctx context.Context, st *event.Store, s *project.Stream) (err error
 func rebuiltTable(stream string, n uint64) string { return mergedTable(stream, n) + "-whole" }
 
 // commitRebuild replaces the index in the catalog, then deletes the objects of the old one.
-func commitRebuild(ctx context.Context, st *event.Store, stream string, read *event.StreamState, note func(*event.StreamState), table dedupe.TableInfo) error {
-	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
+func commitRebuild(ctx context.Context, st *event.Store, stream string, attempt *event.Attempt, read *event.StreamState, note func(*event.StreamState), table dedupe.TableInfo) error {
+	objects, err := dedupeObjects(ctx, st, stream)
+	if err != nil {
+		return err
+	}
+	objects = slices.DeleteFunc(objects, func(name string) bool { return name == table.Name })
+	var deletable []string
+	err = st.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		if err := attempt.End(tx); err != nil {
+			return err
+		}
 		state, err := event.GetState(tx, stream)
 		if err != nil {
 			return err
@@ -91,18 +103,17 @@ func commitRebuild(ctx context.Context, st *event.Store, stream string, read *ev
 		if table.Name != "" {
 			tables = append(tables, table)
 		}
-		replaceTables(&state, tables, state.DedupeTables)
+		if deletable, err = st.Replace(tx, objects); err != nil {
+			return err
+		}
+		state.Merges, state.DedupeTables, state.Dropped = state.Merges+1, tables, deletable
 		note(&state)
 		return event.PutState(tx, stream, &state)
 	})
 	if err != nil {
 		return err
 	}
-	objects, err := dedupeObjects(ctx, st, stream)
-	if err != nil {
-		return err
-	}
-	return st.DeleteObjects(ctx, slices.DeleteFunc(objects, func(name string) bool { return name == table.Name }))
+	return st.DeleteObjects(ctx, deletable)
 }
 
 // dedupeObjects lists the objects that may contain tables of a stream's index.
@@ -181,22 +192,29 @@ func Compact(ctx context.Context, st *event.Store, s *project.Stream, tables syn
 		if err != nil {
 			return err
 		}
-		merged, err := dedupe.Compact(ctx, st.Objects, merging, mergedTable(stream, state.Merges+1), NewReceipts(st, s).newer(ctx, retracted))
+		attempt, err := st.BeginTable(ctx, stream, mergedTable(stream, state.Merges+1))
+		if err != nil {
+			return err
+		}
+		merged, err := dedupe.Compact(ctx, st.Objects, merging, attempt.Prefix, NewReceipts(st, s).newer(ctx, retracted))
 		if err != nil {
 			return IndexError(stream, fmt.Errorf("merge tables: %w", err))
 		}
-		if err := commitMerge(ctx, st, stream, merging, merged, tables); err != nil {
+		if err := commitMerge(ctx, st, stream, &attempt, merging, merged, tables); err != nil {
 			return err
 		}
 	}
 }
 
 // commitMerge replaces several tables by one in the catalog, then deletes their objects.
-func commitMerge(ctx context.Context, st *event.Store, stream string, merging []dedupe.TableInfo, merged dedupe.TableInfo, tables sync.Locker) error {
+func commitMerge(ctx context.Context, st *event.Store, stream string, attempt *event.Attempt, merging []dedupe.TableInfo, merged dedupe.TableInfo, tables sync.Locker) error {
 	tables.Lock()
 	defer tables.Unlock()
 	var dropped []string
 	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		if err := attempt.End(tx); err != nil {
+			return err
+		}
 		state, err := event.GetState(tx, stream)
 		if err != nil {
 			return err
@@ -205,9 +223,14 @@ func commitMerge(ctx context.Context, st *event.Store, stream string, merging []
 		if len(kept)+len(merging) != len(state.DedupeTables) {
 			return errors.New("the index was rebuilt meanwhile")
 		}
-		state.Dropped = nil // they were deleted before the merge
-		replaceTables(&state, append(kept, merged), merging)
-		dropped = state.Dropped
+		names := make([]string, len(merging))
+		for i := range merging {
+			names[i] = merging[i].Name
+		}
+		if dropped, err = st.Replace(tx, names); err != nil {
+			return err
+		}
+		state.Merges, state.DedupeTables, state.Dropped = state.Merges+1, append(kept, merged), dropped // earlier dropped ones were deleted before the merge
 		return event.PutState(tx, stream, &state)
 	})
 	if err != nil {
@@ -222,12 +245,3 @@ func mergedTable(stream string, n uint64) string {
 }
 
 func mergedPrefix(stream string) string { return "streams/" + stream + "/memory/" }
-
-// replaceTables counts a merge and sets the tables; dropped ones are listed for deletion.
-func replaceTables(s *event.StreamState, tables, dropped []dedupe.TableInfo) {
-	s.Merges++
-	s.DedupeTables = tables
-	for _, table := range dropped {
-		s.Dropped = append(s.Dropped, table.Name)
-	}
-}

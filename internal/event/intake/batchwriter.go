@@ -26,6 +26,7 @@ type batchWriter struct {
 	state        event.StreamState
 	received     time.Time
 	batch        event.Batch
+	attempt      event.Attempt
 	brokenFiles  map[*event.File]bool      // files that could not be read to their end: recorded as broken
 	retries      []uint64                  // batches whose quarantine this one retries
 	repeatedRows int64                     // rows of files that were ingested before
@@ -102,7 +103,7 @@ func beginAt(ctx context.Context, st *event.Store, s *project.Stream, o Options,
 	}
 	w := &batchWriter{store: st, stream: s, plan: plan, options: o, state: state, brokenFiles: map[*event.File]bool{}, unchanged: map[event.Place]event.Rejected{}, received: received, receipts: ids.NewReceipts(st, s)}
 	w.batch = event.NextBatch(s, &state, received)
-	if err := w.removeLeftovers(ctx); err != nil {
+	if err := w.beginAttempt(ctx); err != nil {
 		return nil, err
 	}
 	if w.retracted, err = ids.LoadRetracted(ctx, st, s, &state, o.places); err != nil {
@@ -126,9 +127,8 @@ func beginAt(ctx context.Context, st *event.Store, s *project.Stream, o Options,
 	return w, nil
 }
 
-// removeLeftovers deletes the objects that a crashed intake left under this batch's number (rule 1: nothing exists before the seal). A batch with a
-// manifest is sealed, so it is refused (rule 3).
-func (w *batchWriter) removeLeftovers(ctx context.Context) error {
+// beginAttempt chooses the names of the batch's objects. A batch with a manifest is sealed, so it is refused (rule 3). A dry run writes no objects.
+func (w *batchWriter) beginAttempt(ctx context.Context) error {
 	if err := w.store.CheckUnsealed(ctx, w.stream.Name, w.batch.Batch); err != nil {
 		return err
 	}
@@ -138,11 +138,12 @@ func (w *batchWriter) removeLeftovers(ctx context.Context) error {
 	if err := w.store.EnsureRetraction(ctx, w.stream.Name, w.state.Retractions); err != nil {
 		return fmt.Errorf("write retraction %d of %s: %w", w.state.Retractions, w.stream.Name, err)
 	}
-	names, err := w.store.Objects.List(ctx, event.BatchPrefix(w.stream.Name, w.batch.Batch))
-	if err != nil {
-		return err
+	if w.options.DryRun {
+		return nil
 	}
-	return w.store.DeleteObjects(ctx, names)
+	attempt, err := w.store.BeginBatch(ctx, w.stream.Name, w.batch.Batch)
+	w.attempt = attempt
+	return err
 }
 
 // dedupeWindow returns how far back ids count, by receipt, and which of them do not count.

@@ -144,7 +144,7 @@ func (l *objectWriter) appendRows(seg *segment, p *preparedBlock, rows []int64) 
 }
 
 func (l *objectWriter) create(ctx context.Context) error {
-	name := fmt.Sprintf("%sevents-%d-%04d.parquet", event.BatchPrefix(l.w.stream.Name, l.w.batch.Batch), l.number, len(l.objects))
+	name := fmt.Sprintf("%sevents-%d-%04d.parquet", l.w.attempt.Prefix, l.number, len(l.objects))
 	out, err := object.CreateDescribed(ctx, l.w.store.Objects, name)
 	if err != nil {
 		return err

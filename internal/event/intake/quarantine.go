@@ -41,7 +41,7 @@ func newQuarantineWriter(w *batchWriter) *quarantineWriter {
 	if w.options.DryRun {
 		return q
 	}
-	q.out, q.err = object.CreateDescribed(w.sealing, w.store.Objects, event.BatchPrefix(w.stream.Name, w.batch.Batch)+"quarantine.jsonl.zst")
+	q.out, q.err = object.CreateDescribed(w.sealing, w.store.Objects, w.attempt.Prefix+"quarantine.jsonl.zst")
 	if q.err == nil {
 		q.zip, q.err = zstd.NewWriter(q.out, zstd.WithEncoderConcurrency(1))
 	}
@@ -109,7 +109,7 @@ func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (strin
 		return "", fmt.Errorf("keep oversize row: %w", err)
 	}
 	defer in.Close()
-	name := fmt.Sprintf("%soversize-%04d.zst", event.BatchPrefix(q.w.stream.Name, q.w.batch.Batch), len(q.w.batch.Oversize))
+	name := fmt.Sprintf("%soversize-%04d.zst", q.w.attempt.Prefix, len(q.w.batch.Oversize))
 	out, err := object.CreateDescribed(ctx, q.w.store.Objects, name)
 	if err != nil {
 		return "", err

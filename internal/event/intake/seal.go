@@ -98,6 +98,9 @@ func (w *batchWriter) seal(ctx context.Context, number uint64) error {
 }
 
 func (w *batchWriter) commit(tx catalog.Tx, number uint64) error {
+	if err := w.attempt.End(tx); err != nil {
+		return err
+	}
 	state, err := w.nextState(tx, number)
 	if err != nil {
 		return err

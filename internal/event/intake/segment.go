@@ -88,7 +88,7 @@ func (w *batchWriter) sealDedupe(ctx context.Context) error {
 	if w.options.DryRun || w.dedupeBatch.Len() == 0 {
 		return nil
 	}
-	table, err := w.dedupeBatch.Seal(ctx, event.DedupeTableName(w.stream.Name, w.batch.Batch), w.batch.Sealed)
+	table, err := w.dedupeBatch.Seal(ctx, w.attempt.Prefix+event.IDsObject, w.batch.Sealed)
 	w.batch.DedupeTable = &table
 	return err
 }

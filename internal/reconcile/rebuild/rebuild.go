@@ -150,7 +150,11 @@ func (e *Rebuilder) digestBefore(ctx context.Context, plan *fold.Plan, old *runs
 
 // begin resumes or creates the generation being made. One that is discarded is removed.
 func (e *Rebuilder) begin(ctx context.Context, plan *fold.Plan, discard bool) (ref runs.Ref, resumed bool, err error) {
-	if err := e.clearNextGeneration(ctx, plan.Pipeline.Name); err != nil {
+	state, _, err := runs.ReadState(ctx, e.Catalog, plan.Pipeline.Name)
+	if err == nil {
+		err = e.PrepareNext(ctx, artifact.Space{Pipeline: plan.Pipeline.Name, Generation: state.Next()})
+	}
+	if err != nil {
 		return ref, false, err
 	}
 	var g, discarded *runs.Generation
@@ -165,15 +169,6 @@ func (e *Rebuilder) begin(ctx context.Context, plan *fold.Plan, discard bool) (r
 		return ref, false, err
 	}
 	return runs.Ref{Pipeline: g.Pipeline, Generation: g.Generation}, resumed, nil
-}
-
-// clearNextGeneration removes objects and index entries under the names of the next generation.
-func (e *Rebuilder) clearNextGeneration(ctx context.Context, pipeline string) error {
-	state, _, err := runs.ReadState(ctx, e.Catalog, pipeline)
-	if err != nil {
-		return err
-	}
-	return e.Clear(ctx, artifact.Space{Pipeline: pipeline, Generation: state.Next()})
 }
 
 // swap makes the new generation the one that readers see, then removes the others. If a damaged index prevents the removal, it is

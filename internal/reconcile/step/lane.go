@@ -124,7 +124,7 @@ func (e *Executor) pendingRuns(ctx context.Context, run *runs.Run) ([]runs.Run, 
 func (e *Executor) Next(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
 	plan, err := e.Plan(ctx, pipeline)
 	if err == nil {
-		err = e.clearFirstGeneration(ctx, pipeline)
+		err = e.prepareFirstGeneration(ctx, pipeline)
 	}
 	if err != nil {
 		return runs.NextResult{}, err
@@ -181,12 +181,10 @@ func (e *Executor) NextOfRebuild(ctx context.Context, pipeline string, after uin
 	return next, nil
 }
 
-// clearFirstGeneration removes objects and index entries under the names of a pipeline's first generation before it is created:
-// leftovers of another catalog would be taken for its own.
-func (e *Executor) clearFirstGeneration(ctx context.Context, pipeline string) error {
+func (e *Executor) prepareFirstGeneration(ctx context.Context, pipeline string) error {
 	_, known, err := runs.ReadState(ctx, e.Catalog, pipeline)
 	if err != nil || known {
 		return err
 	}
-	return e.Clear(ctx, artifact.Space{Pipeline: pipeline, Generation: 1})
+	return e.PrepareNext(ctx, artifact.Space{Pipeline: pipeline, Generation: 1})
 }

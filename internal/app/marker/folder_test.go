@@ -1,6 +1,6 @@
 // Tests of folders whose catalog is declared elsewhere than it was.
 
-package owner
+package marker
 
 import (
 	"errors"

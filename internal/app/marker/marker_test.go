@@ -1,6 +1,6 @@
 // Tests of catalogs and objects that belong together, or do not.
 
-package owner
+package marker
 
 import (
 	"context"

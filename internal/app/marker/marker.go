@@ -1,9 +1,9 @@
 // Ties the objects of a bucket to the catalog of one project, by an id that both contain.
 
-// Package owner keeps a project from using objects of another one. It owns the object that says to which project the objects belong, and
+// Package marker keeps a project from using objects of another one. It owns the object that says to which project the objects belong, and
 // the document of the catalog with the same id. It guarantees that a catalog with data is only used with its objects. It must not know what
 // the other objects are, and never deletes any.
-package owner
+package marker
 
 import (
 	"bytes"

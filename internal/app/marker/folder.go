@@ -1,6 +1,6 @@
 // Which catalog a project folder uses: the one in its state folder, or one that other folders use as well.
 
-package owner
+package marker
 
 import (
 	"context"
