@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"bursar/internal/object/s3/s3test"
 	"bursar/internal/postgres/postgrestest"
@@ -50,13 +52,7 @@ func TestSharedBackends(t *testing.T) {
 		in("ingest", "payments", payments)
 		in("run")
 		if dir == shared {
-			dir = filepath.Join(t.TempDir(), "elsewhere")
-			if err := os.CopyFS(dir, os.DirFS(shared)); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.RemoveAll(filepath.Join(dir, ".bursar")); err != nil {
-				t.Fatal(err)
-			}
+			dir = elsewhere(t, shared)
 		}
 		if again := value(t, in("ingest", "payments", payments, "--json")); again["accepted"] != 0.0 {
 			t.Errorf("%s: the same file again: %v", dir, again)
@@ -147,4 +143,54 @@ func TestSharedBackendsRefuse(t *testing.T) {
 			t.Errorf("%s: exit code %d: %s", c.to, got.code, got.err)
 		}
 	}
+}
+
+// TestFormerOwnerOfSharedBackends stops a process that is ingesting and cuts its connections, so that another one takes the project over.
+// When the first is continued, it seals nothing and changes nothing of what the other sealed.
+func TestFormerOwnerOfSharedBackends(t *testing.T) {
+	dir := sharedProject(t)
+	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
+	elsewhere := elsewhere(t, dir)
+	const n = 300_000
+	path, database := events(t, dir, n), os.Getenv("BURSAR_DATABASE")
+	former := program(t, 0, "ingest", "payments", path, "--project", dir)
+	if err := former.Start(); err != nil {
+		t.Fatal(err)
+	}
+	begun := func() bool {
+		return postgrestest.Number(t, database, "SELECT count(*) FROM bursar.documents WHERE key = 'attempt/payments/batch'") > 0
+	}
+	for tick := time.NewTicker(time.Millisecond); !begun(); <-tick.C {
+	}
+	if err := former.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	postgrestest.ExecIn(t, database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	must(t, 0, "ingest", "payments", file(t, elsewhere, "other.jsonl", good("other")), "--project", elsewhere)
+	must(t, 0, "run", "--project", elsewhere)
+	if err := former.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if got := ended(t, former, former.Wait()); got.code != 1 || !strings.Contains(got.err, "taken over the project") {
+		t.Errorf("the former owner: %+v", got)
+	}
+	must(t, 0, "verify", "--project", elsewhere)
+	if v := value(t, must(t, 0, "ingest", "payments", path, "--project", dir, "--json")); v["accepted"] != float64(n) {
+		t.Errorf("its file is ingested again: %v", v)
+	}
+	must(t, 0, "run", "--project", dir)
+	must(t, 0, "verify", "--project", dir)
+}
+
+// elsewhere copies a project to another folder, as on another machine: its files without its state.
+func elsewhere(t *testing.T, dir string) string {
+	t.Helper()
+	other := filepath.Join(t.TempDir(), "elsewhere")
+	if err := os.CopyFS(other, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(other, ".bursar")); err != nil {
+		t.Fatal(err)
+	}
+	return other
 }

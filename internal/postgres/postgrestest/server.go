@@ -131,6 +131,21 @@ func ExecIn(t testing.TB, location string, statements ...string) {
 	}
 }
 
+// Number returns the number that a query in the database with the given URL selects.
+func Number(t testing.TB, location, query string) (n int64) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if err := conn.QueryRow(ctx, query).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return n
+}
+
 // Stop stops the server, as an administrator does who does not wait for its clients.
 func (s *Server) Stop() { s.stop() }
 
