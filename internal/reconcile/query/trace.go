@@ -90,7 +90,7 @@ func (e *Reader) Trace(ctx context.Context, pipeline, key string, each func(Trac
 	if err != nil {
 		return Traced{}, err
 	}
-	sample, remove, err := e.Spill("trace", q.Plan.Key, columns)
+	sample, remove, err := e.SpillRows("trace", q.Plan.Key, columns)
 	if err != nil {
 		return Traced{}, err
 	}

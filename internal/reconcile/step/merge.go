@@ -25,11 +25,11 @@ func (e *Executor) merge(ctx context.Context, plan *fold.Plan, run *runs.Run, pa
 	if err := e.checkDerived(ctx, run, partition, runs.StepReduce, runs.StepPrefetch); err != nil {
 		return share, err
 	}
-	pending, err := e.pending(ctx, plan, run, partition)
+	pending, remove, err := e.pending(ctx, plan, run, partition)
 	if err != nil {
 		return share, err
 	}
-	defer pending.remove()
+	defer remove()
 	delta, state := e.deltaSQL(plan, run, partition), e.stateSQL(plan, run.Objects(runs.StepPrefetch, partition), pending)
 	session, err := e.OpenViews(ctx, map[string]string{"delta": delta, "state": state})
 	if err != nil {

@@ -9,12 +9,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"bursar/internal/artifact"
 	"bursar/internal/column"
-	"bursar/internal/duck"
 	"bursar/internal/failure"
 	"bursar/internal/fold"
 	"bursar/internal/object"
@@ -23,57 +21,40 @@ import (
 	"bursar/internal/reconcile/runs"
 )
 
-// pendingState holds the records that earlier runs merged but had not indexed when this run's prefetch began: a row for each row
-// of the delta, in the same order, all null if none of those runs changed the key.
-type pendingState struct {
-	path string // a scratch file
-}
-
-func (p *pendingState) remove() {
-	if p != nil {
-		_ = os.Remove(p.path)
-	}
-}
-
-// pending reads these records from the parts of the runs; it is nil if there are no such runs.
-func (e *Executor) pending(ctx context.Context, plan *fold.Plan, run *runs.Run, partition int) (*pendingState, error) {
+// pending spills the records that earlier runs merged but had not indexed when this run's prefetch began, from the parts of these
+// runs. The SELECT gives a row for each row of the delta, in the same order, all null if none of those runs changed the key; it is
+// empty if there are no such runs.
+func (e *Executor) pending(ctx context.Context, plan *fold.Plan, run *runs.Run, partition int) (sql string, remove func(), err error) {
 	runs, err := e.pendingRuns(ctx, run)
 	if err != nil || len(runs) == 0 {
-		return nil, err
+		return "", func() {}, err
 	}
 	keys, err := e.deltaKeys(ctx, plan, run, partition)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	file, err := os.CreateTemp(e.Scratch, "pending-*.parquet")
-	if err != nil {
-		return nil, fmt.Errorf("write scratch: %w", err)
+	var failed error
+	sql, remove, err = e.Spill("pending", reconcile.StateFields(plan), func(out *column.ParquetWriter) error {
+		failed = e.writePending(ctx, plan, e.pendingReaders(ctx, plan, runs, run, partition), keys, out)
+		return failed
+	})
+	if failed == nil {
+		return sql, remove, err
 	}
-	defer file.Close()
-	p := &pendingState{path: file.Name()}
-	if err := e.writePending(ctx, plan, e.pendingReaders(ctx, plan, runs, run, partition), keys, file); err != nil {
-		p.remove()
-		if errors.Is(err, artifact.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) { // the run that made the part finds this too, and is reset
-			err = failure.Wrap(failure.Transient, err)
-		}
-		return nil, fmt.Errorf("read records that are not indexed yet: %w", err)
+	if errors.Is(failed, artifact.ErrCorrupt) || errors.Is(failed, fs.ErrNotExist) { // the run that made the part finds this too, and is reset
+		failed = failure.Wrap(failure.Transient, failed)
 	}
-	return p, nil
+	return "", nil, fmt.Errorf("read records that are not indexed yet: %w", failed)
 }
 
 // writePending merges the delta's keys with the runs' parts: both are sorted by key.
-func (e *Executor) writePending(ctx context.Context, plan *fold.Plan, readers []*pendingReader, keys [][]byte, to io.Writer) error {
-	fields := reconcile.StateFields(plan)
-	out, err := column.NewParquetWriter(to, fields)
-	if err != nil {
-		return err
-	}
+func (e *Executor) writePending(ctx context.Context, plan *fold.Plan, readers []*pendingReader, keys [][]byte, out *column.ParquetWriter) error {
 	defer func() {
 		for _, r := range readers {
 			r.Close()
 		}
 	}()
-	row := column.NewVectors(column.Types(fields), window)
+	row := column.NewVectors(column.Types(reconcile.StateFields(plan)), window)
 	for i, key := range keys {
 		if err := appendNewest(readers, key, row, i%window); err != nil {
 			return err
@@ -85,7 +66,7 @@ func (e *Executor) writePending(ctx context.Context, plan *fold.Plan, readers []
 			reconcile.ResetRow(row)
 		}
 	}
-	return out.Close()
+	return nil
 }
 
 // pendingReaders returns readers of those parts of runs that may contain keys of a run's partition, newest run first.
@@ -141,19 +122,18 @@ func (r *pendingReader) seek(key []byte) (bool, error) {
 }
 
 // stateSQL selects the state that merge reads: the pending record of a key if there is one, else the prefetched one.
-func (e *Executor) stateSQL(plan *fold.Plan, state []object.Description, pending *pendingState) string {
+func (e *Executor) stateSQL(plan *fold.Plan, state []object.Description, pending string) string {
 	fields := reconcile.StateFields(plan)
-	if pending == nil {
+	switch {
+	case pending == "":
 		return e.tableSQL(state, fields)
-	}
-	waiting := "SELECT * FROM read_parquet(" + duck.Literal(pending.path) + ")"
-	if len(state) == 0 {
-		return waiting
+	case len(state) == 0:
+		return pending
 	}
 	list := make([]string, len(fields))
 	for i, f := range fields {
 		name := column.QuoteIdentifier(f.Name)
 		list[i] = fmt.Sprintf("CASE WHEN p.%s IS NULL THEN s.%s ELSE p.%s END AS %s", column.QuoteIdentifier(fold.EventCount), name, name, name)
 	}
-	return fmt.Sprintf("SELECT %s FROM (%s) AS p POSITIONAL JOIN (%s) AS s", strings.Join(list, ", "), waiting, e.tableSQL(state, fields))
+	return fmt.Sprintf("SELECT %s FROM (%s) AS p POSITIONAL JOIN (%s) AS s", strings.Join(list, ", "), pending, e.tableSQL(state, fields))
 }

@@ -230,7 +230,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 
 // compare computes the `is` columns over the folded values and compares the printed artifacts with the stored ones.
 func (v *verification) compare(ctx context.Context, session *duck.Session, o *oracle, folded []column.Vector, stored map[string]string) error {
-	table, remove, err := v.Spill("folded", o.fields(), folded)
+	table, remove, err := v.SpillRows("folded", o.fields(), folded)
 	if err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func (v *verification) drawSample(ctx context.Context) (map[string]string, []col
 
 // openSample opens a session with views of all events and of the sampled keys.
 func (v *verification) openSample(ctx context.Context, keys []column.Vector) (session *duck.Session, closeSample func(), err error) {
-	sample, remove, err := v.Spill("sample", v.plan.Key, keys)
+	sample, remove, err := v.SpillRows("sample", v.plan.Key, keys)
 	if err != nil {
 		return nil, nil, err
 	}
