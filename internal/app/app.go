@@ -47,7 +47,7 @@ type App struct {
 	Tokens    *access.Tokens // of the HTTP API
 
 	state       string // the state folder
-	catalog     verifiableCatalog
+	catalog     *catalog.SQLite
 	index       *projectIndex
 	openErr     error    // why the state could not be opened; only set by OpenToVerify
 	opened      bool     // the state was opened, and may have changed
@@ -70,12 +70,6 @@ type App struct {
 	hooks         Hooks
 
 	maxConcurrentSteps int // steps that this process runs at a time
-}
-
-// verifiableCatalog is a catalog that can verify all its documents.
-type verifiableCatalog interface {
-	catalog.Catalog
-	Verify(ctx context.Context) (documents int, err error)
 }
 
 // Open checks a project folder and opens its state for a command. It returns a *ServedError if a running `bursar up` has the

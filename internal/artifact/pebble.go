@@ -152,10 +152,7 @@ func (x *PebbleIndex) Drop(ctx context.Context, space Space) error {
 		}
 		err = cmp.Or(err, failed)
 	}
-	if err != nil {
-		return fmt.Errorf("drop index of %s generation %d: %w", space.Pipeline, space.Generation, markCorruption(err))
-	}
-	return nil
+	return indexError("drop", space, err)
 }
 
 // Close waits for background work and unlocks the folder. No call may be in progress.

@@ -169,6 +169,9 @@ func openFiles(path string) (files []openFile, err error) {
 // catalog: SQLite's check of its structure, then every document. It returns the number of documents. Writers wait while the log
 // is read.
 func (s *SQLite) Verify(ctx context.Context) (documents int, err error) {
+	if s.writer == nil { // it has no state of the files to compare with
+		return verify(ctx, s.reader)
+	}
 	for _, file := range s.files {
 		if now, err := os.Stat(file.path); err != nil || !os.SameFile(now, file.info) {
 			return 0, &DamagedError{Err: fmt.Errorf("%s was removed or replaced while the catalog is open", file.path)}
@@ -177,7 +180,7 @@ func (s *SQLite) Verify(ctx context.Context) (documents int, err error) {
 	if err := s.verifyLog(ctx); err != nil {
 		return 0, err
 	}
-	fresh, err := connect(s.path, 2, "query_only(1)")
+	fresh, err := connect(s.path, 2, nil, "query_only(1)")
 	if err != nil {
 		return 0, err
 	}

@@ -204,7 +204,7 @@ func copyReadable(ctx context.Context, path string, target *SQLite) (kept int, c
 	if !exists(path) {
 		return 0, false, nil
 	}
-	source, err := connect(path, 1)
+	source, err := connect(path, 1, nil)
 	if err != nil {
 		return 0, false, err
 	}
