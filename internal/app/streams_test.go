@@ -59,7 +59,7 @@ func TestTwoSidedExample(t *testing.T) {
 		runAll(t, a, "books")
 		compareLines(t, exportOf(t, a, "books"), []byte(want))
 		var open []string
-		err := a.Queries.Exceptions(t.Context(), "books", func(x query.Exception) error {
+		err := a.Queries.Exceptions(t.Context(), "books", nil, func(x query.Exception) error {
 			open = append(open, string(x.Key))
 			return nil
 		})

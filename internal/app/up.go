@@ -236,7 +236,7 @@ func (q *served) Exceptions(ctx context.Context, pipeline string, each func(quer
 	if err := q.check(ctx, pipeline); err != nil {
 		return err
 	}
-	return q.Reader.Exceptions(ctx, pipeline, each)
+	return q.Reader.Exceptions(ctx, pipeline, nil, each)
 }
 
 // check returns an error for a pipeline that folds statements while a retraction is not complete.

@@ -50,8 +50,8 @@ func (v *verification) recountUnkeyed(ctx context.Context, run *runs.Run) error 
 	}
 	for _, s := range v.plan.Events.Streams {
 		want, got := run.Unkeyed[s.Name], found[s.Name]
-		if want.Events != got.Events {
-			return &query.UnkeyedError{Run: run.Run, Stream: s.Name, Counted: want.Events, Found: got.Events}
+		if err := query.CompareUnkeyed(run.Run, s.Name, want.Events, got.Events); err != nil {
+			return err
 		}
 		totals := want.Totals.Now(s)
 		for i := range s.Totals {
