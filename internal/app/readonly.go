@@ -59,7 +59,7 @@ func (a *App) openReadOnly(ctx context.Context, full error) error {
 	}
 	a.closers = append(a.closers, records.Close)
 	dir := filepath.Join(a.state, "index")
-	index, err := artifact.OpenPebbleReadOnly(dir)
+	index, err := artifact.OpenPebbleReadOnly(dir, 0)
 	if err != nil {
 		return err
 	}

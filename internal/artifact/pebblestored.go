@@ -40,7 +40,7 @@ func (x *PebbleIndex) Stored(ctx context.Context, dir string) (*PebbleIndex, err
 	if err != nil {
 		return nil, fmt.Errorf("read index %s: %w", x.dir, markDamaged(err))
 	}
-	stored, err := openReadOnly(dir, storedCache)
+	stored, err := OpenPebbleReadOnly(dir, storedCache)
 	return stored, markDamaged(err)
 }
 

@@ -98,13 +98,10 @@ type Printer struct {
 func NewPrinter(plan *fold.Plan) *Printer {
 	p := &Printer{width: len(plan.Key)}
 	for _, f := range plan.Pipeline.Artifact {
-		for i, c := range plan.Record {
-			if c.Name == f.Name {
-				p.names = append(p.names, append(column.QuoteJSON(f.Name), ':'))
-				p.columns = append(p.columns, len(plan.Key)+i)
-				p.items = append(p.items, c.Items)
-			}
-		}
+		at := plan.Position(f.Name)
+		p.names = append(p.names, append(column.QuoteJSON(f.Name), ':'))
+		p.columns = append(p.columns, len(plan.Key)+at)
+		p.items = append(p.items, plan.Record[at].Items)
 	}
 	return p
 }

@@ -59,7 +59,7 @@ func newOracle(plan *fold.Plan) *oracle {
 		if f.Expr != "" {
 			value = fmt.Sprintf("(%s\n)", f.SQL())
 			if f.Kind == project.Sum {
-				value = fmt.Sprintf("CAST(%s AS %s)", value, plan.Record[o.position(f.Name)].Type.SQL())
+				value = fmt.Sprintf("CAST(%s AS %s)", value, plan.Record[plan.Position(f.Name)].Type.SQL())
 			}
 		}
 		list = append(list, where, value)
@@ -75,10 +75,6 @@ func sampleJoin(plan *fold.Plan) string {
 		same[i] = fmt.Sprintf("e.%s = sample.%s", column.QuoteIdentifier(k.Event), column.QuoteIdentifier(k.Name))
 	}
 	return strings.Join(same, " AND ")
-}
-
-func (o *oracle) position(name string) int {
-	return slices.IndexFunc(o.plan.Record, func(c fold.Column) bool { return c.Name == name })
 }
 
 // add copies a chunk of events.
@@ -195,7 +191,7 @@ func (o *oracle) list(f project.Fold, selected []eventAt, out *column.Vector) {
 func (o *oracle) fields() []column.Field {
 	fields := slices.Clone(o.plan.Key)
 	for _, f := range o.folds {
-		fields = append(fields, o.plan.Record[o.position(f.Name)].Field)
+		fields = append(fields, o.plan.Record[o.plan.Position(f.Name)].Field)
 	}
 	return fields
 }
