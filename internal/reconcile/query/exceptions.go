@@ -63,14 +63,9 @@ func (e *Reader) Exceptions(ctx context.Context, pipeline string, by []string, e
 		direction := map[bool]string{false: " ASC NULLS FIRST, ", true: " DESC NULLS LAST, "}[descending]
 		order = column.QuoteIdentifier(bare) + direction + order
 	}
-	session, err := e.OpenViews(ctx, map[string]string{"artifacts": all})
-	if err != nil {
-		return err
-	}
-	defer session.Close()
 	printer, now := NewPrinter(plan), e.Now()
 	sql := fmt.Sprintf("SELECT %s FROM artifacts WHERE (%s\n) ORDER BY %s", strings.Join(list, ", "), x.Where, order)
-	err = session.Query(ctx, sql, func(row []column.Vector) error {
+	err = e.Query(ctx, map[string]string{"artifacts": all}, sql, func(row []column.Vector) error {
 		column.Declare(row, fields)
 		values := printer.values(row)
 		for i := range row[0].Len() {

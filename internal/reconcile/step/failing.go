@@ -60,12 +60,7 @@ type search struct {
 }
 
 func (s *search) fails(ctx context.Context, views map[string]string) (bool, error) {
-	session, err := s.e.OpenViews(ctx, views)
-	if err != nil {
-		return false, err
-	}
-	defer session.Close()
-	err = session.Query(ctx, s.sql, checkDigits)
+	err := s.e.Query(ctx, views, s.sql, checkDigits)
 	if isValueError(err) {
 		s.cause = err
 		return true, nil
