@@ -142,14 +142,14 @@ func (r *repairer) openState(ctx context.Context) error {
 	if err := r.open(ctx); err != nil {
 		return err
 	}
-	if r.index.unusable() == nil && !r.hasDifference("index/") {
-		return nil
+	if _, unusable := r.index.(unusableIndex); unusable || r.hasDifference("index/") {
+		return r.replaceDamagedIndex()
 	}
-	return r.replaceIndex()
+	return nil
 }
 
-func (r *repairer) replaceIndex() error {
-	if err := r.index.replace(); err != nil {
+func (r *repairer) replaceDamagedIndex() error {
+	if err := r.replaceIndex(); err != nil {
 		return err
 	}
 	r.indexReplaced = true
