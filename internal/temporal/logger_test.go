@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/log/tag"
 )
 
@@ -16,7 +17,7 @@ func TestGateOpensWhileServing(t *testing.T) {
 	var out bytes.Buffer
 	g := &gate{out: slog.New(slog.NewTextHandler(&out, nil))}
 	server := (&serverLogger{gate: g}).With(tag.NewStringTag("service", "history"))
-	client := slog.New(newClientHandler(g)).With("worker", "w").WithGroup("group")
+	client := log.NewSdkLogger(&serverLogger{gate: g}).With("worker", "w")
 	speak := func(mark string) {
 		server.Debug(mark + "-debug")
 		server.Info(mark + "-info")
