@@ -16,7 +16,7 @@ func TestGateOpensWhileServing(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	g := &gate{out: slog.New(slog.NewTextHandler(&out, nil))}
-	server := (&serverLogger{gate: g}).With(tag.NewStringTag("service", "history"))
+	server := (&serverLogger{gate: g, prefix: "temporal server: "}).With(tag.NewStringTag("service", "history"))
 	client := log.NewSdkLogger(&serverLogger{gate: g}).With("worker", "w")
 	speak := func(mark string) {
 		server.Debug(mark + "-debug")

@@ -8,6 +8,7 @@ package temporal
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,7 +44,7 @@ type Server struct {
 	inner          temporal.Server
 	client         client.Client
 	ports          ports
-	identity       *identity
+	identity       *tls.Config
 	gate           *gate
 	connections    *connections
 	cancelRequests context.CancelFunc
@@ -90,7 +91,7 @@ var services = []string{string(primitives.FrontendService), string(primitives.Hi
 const portTries = 5
 
 // launchOnFreePorts launches the server, and chooses other ports if one is in use.
-func launchOnFreePorts(serverCtx context.Context, stateDir string, store *config.SQL, own *identity, made *connections, logger log.Logger,
+func launchOnFreePorts(serverCtx context.Context, stateDir string, store *config.SQL, own *tls.Config, made *connections, logger log.Logger,
 ) (inner temporal.Server, kept ports, err error) {
 	for range portTries {
 		if kept, err = loadPorts(stateDir); err != nil {
@@ -106,7 +107,7 @@ func launchOnFreePorts(serverCtx context.Context, stateDir string, store *config
 
 // launch builds and starts the server. The server reports some failures, such as a port in use, by Fatal, whose panic is
 // recovered here.
-func launch(serverCtx context.Context, cfg *config.Config, kept ports, own *identity, made *connections, logger log.Logger,
+func launch(serverCtx context.Context, cfg *config.Config, kept ports, own *tls.Config, made *connections, logger log.Logger,
 ) (inner temporal.Server, err error) {
 	defer func() {
 		switch cause := recover().(type) {
@@ -126,7 +127,7 @@ func launch(serverCtx context.Context, cfg *config.Config, kept ports, own *iden
 		temporal.WithCustomMetricsHandler(metrics.NoopMetricsHandler),
 		temporal.WithChainedFrontendGrpcInterceptors(cancelWith(serverCtx)),
 		temporal.WithClientFactoryProvider(made),
-		temporal.WithTLSConfigFactory(own.tlsProvider()),
+		temporal.WithTLSConfigFactory(tlsProvider(own)),
 		// Every client with the certificate may do everything.
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
@@ -155,7 +156,7 @@ func (s *Server) connect(ctx context.Context) error {
 		HostPort:          s.Address(),
 		Namespace:         Namespace,
 		Logger:            log.NewSdkLogger(&serverLogger{gate: s.gate}),
-		ConnectionOptions: client.ConnectionOptions{TLS: s.identity.client()},
+		ConnectionOptions: client.ConnectionOptions{TLS: s.identity},
 	})
 	if err != nil {
 		return fmt.Errorf("create Temporal client for %s: %w", s.Address(), err)
@@ -230,7 +231,7 @@ func (c *connections) add(made *grpc.ClientConn) *grpc.ClientConn {
 	return made
 }
 
-// close closes all connections. The server must have stopped.
+// close is called when the server has stopped.
 func (c *connections) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
