@@ -20,7 +20,7 @@ func readCSVMapping(o doc.Section) *CSVMapping {
 		"positive", "placeholder", "notes", "account", "currency", "columns", "unique", "control")
 	o.Require("account", "currency", "columns")
 	m := &CSVMapping{
-		Delimiter: o.Mark("delimiter", 0), Encoding: readEncoding(o), Skip: int(o.WholeNumber(0, "skip", 0, math.MaxInt16)),
+		Delimiter: o.Mark("delimiter", 0), Encoding: readEncoding(o), Skip: int(o.Number("skip", 0, 0, math.MaxInt16)),
 		Header: o.Texts("header"), Decimal: o.Mark("decimal", '.'), Group: o.Mark("group", 0),
 		Dates: readDates(o), Notation: readNotation(o), Notes: readNotes(o), Account: readCell(o, "account"), Currency: readCell(o, "currency"),
 		Columns: readCSVColumns(o), Unique: o.Flag("unique", false),

@@ -200,7 +200,7 @@ var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
 func parseConfig(file string, data []byte) (Config, []doc.Error) {
 	src := doc.NewFile(file)
 	o := src.Section(src.Root(data), "", "memory", "threads")
-	c := Config{Memory: o.Text("memory"), Threads: int(o.WholeNumber(0, "threads", 0, 1024))}
+	c := Config{Memory: o.Text("memory"), Threads: int(o.Number("threads", 0, 0, 1024))}
 	if c.Memory != "" && !memorySize.MatchString(c.Memory) {
 		o.Fail("memory", "must be a size such as 512MB or 4GB")
 	}
