@@ -173,10 +173,10 @@ func foldsTopic() *cobra.Command {
 	var text strings.Builder
 	text.WriteString("Folds make the columns of an artifact from the events of its key, in any order and grouping. Each column of\n" +
 		"`artifact` in pipelines/*.yaml is one of these:\n")
-	for _, f := range project.Folds() {
+	for _, f := range project.Folds {
 		fmt.Fprintf(&text, "\n  %s: %s\n      %s\n", f.Kind, f.Means, f.Example)
-		if keys := f.Beside(); keys != "" {
-			fmt.Fprintf(&text, "      beside it: %s\n", keys)
+		if len(f.Beside) > 0 {
+			fmt.Fprintf(&text, "      beside it: %s\n", strings.Replace(strings.Join(f.Beside, ", "), "by", "by (required)", 1))
 		}
 	}
 	text.WriteString("\nExpressions and conditions are SQL in DuckDB's dialect; docs/project.md lists every key and the allowed functions.")

@@ -60,7 +60,6 @@ func (a *App) startFollowers(ctx context.Context) (stop func() error, err error)
 	return stop, nil
 }
 
-// forwardWakes signals a pipeline's workflow for each pending wake.
 func (a *App) forwardWakes(ctx context.Context, pipeline string, wakes <-chan struct{}) {
 	wait := minWakeRetry
 	for {

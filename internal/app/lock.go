@@ -35,14 +35,11 @@ const serveCommand = "up"
 
 // ServedError is returned for a project that a running `bursar up` has locked.
 type ServedError struct {
-	State   string // the folder of the project's state
-	Process int
-	Since   time.Time
+	State string // the folder of the project's state
+	lockOwner
 }
 
-func (e *ServedError) Error() string {
-	return lockOwner{e.Process, serveCommand, e.Since}.String()
-}
+func (e *ServedError) Error() string { return e.String() }
 
 // Class is Transient: the other process may stop.
 func (e *ServedError) Class() failure.Class { return failure.Transient }
@@ -82,7 +79,7 @@ func projectLocks(state string) []*flock.Flock {
 // findServer returns a *ServedError if the owner of the lock is `bursar up`.
 func findServer(ownerPath string) error {
 	if h, err := readOwner(ownerPath); err == nil && h.Command == serveCommand {
-		return &ServedError{filepath.Dir(ownerPath), h.Process, h.Since}
+		return &ServedError{filepath.Dir(ownerPath), h}
 	}
 	return nil
 }

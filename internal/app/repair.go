@@ -96,7 +96,6 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 	return r.out, ctx.Err()
 }
 
-// openStores replaces damaged stores, then opens all of them.
 func (r *repairer) openStores(ctx context.Context) error {
 	if err := temporal.VerifyDatabase(ctx, r.state); err != nil {
 		if ctx.Err() != nil {

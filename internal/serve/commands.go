@@ -269,7 +269,6 @@ func connectionLost(err error) error {
 	return failure.Wrap(failure.Transient, fmt.Errorf("`bursar up` stopped before the command ended; what the command did so far is durable: %w", err))
 }
 
-// responseError returns the error in a response of the API.
 func responseError(answer *http.Response) error {
 	var p problem
 	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&p); err != nil {

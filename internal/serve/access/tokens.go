@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -23,8 +22,8 @@ import (
 
 const (
 	prefix = "token/"
-	// secretBytes is the number of random bytes of a token; its text has 64 hexadecimal digits.
-	secretBytes = 32
+	// SecretBytes is the number of random bytes of a token; its text has 64 hexadecimal digits.
+	SecretBytes = 32
 	// shownDigits is how many of a token's last digits are stored, so that people can identify it.
 	shownDigits = 4
 )
@@ -46,7 +45,6 @@ type Token struct {
 	EndsIn  string    `json:"ends_in"` // its last digits
 }
 
-// storedToken is a token in the catalog.
 type storedToken struct {
 	Token
 	SHA256 string `json:"sha256"` // of the token's text, in hexadecimal digits
@@ -70,14 +68,19 @@ func CheckName(name string) error {
 	return failure.Wrap(failure.Data, fmt.Errorf("%q is not a valid name: use at most 64 of a to z, 0 to 9 and _, and begin with a letter", name))
 }
 
+// NewSecret returns the text of a new token.
+func NewSecret() string {
+	random := make([]byte, SecretBytes)
+	_, _ = rand.Read(random) // never fails
+	return hex.EncodeToString(random)
+}
+
 // Create creates a token and returns its secret, which is not stored.
 func (t *Tokens) Create(ctx context.Context, name string, scope Scope) (created Token, secret string, err error) {
 	if err := CheckName(name); err != nil {
 		return Token{}, "", fmt.Errorf("create token: %w", err)
 	}
-	random := make([]byte, secretBytes)
-	_, _ = rand.Read(random) // never fails
-	secret = hex.EncodeToString(random)
+	secret = NewSecret()
 	created = Token{Name: name, Scope: scope.String(), Created: time.Now().UTC().Truncate(time.Second), EndsIn: secret[len(secret)-shownDigits:]}
 	err = t.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var before storedToken
@@ -160,17 +163,8 @@ func (t *Tokens) all(ctx context.Context) ([]storedToken, error) {
 			return t.cached, nil
 		}
 	}
-	var list []storedToken
-	err := t.Catalog.View(ctx, func(tx catalog.Tx) error {
-		list = nil
-		return tx.List(prefix, func(_ string, value json.RawMessage) error {
-			var one storedToken
-			if err := json.Unmarshal(value, &one); err != nil {
-				return err
-			}
-			list = append(list, one)
-			return nil
-		})
+	list, err := catalog.Read(ctx, t.Catalog, func(tx catalog.Tx) ([]storedToken, error) {
+		return catalog.All[storedToken](tx, prefix, "")
 	})
 	if err == nil && isCounted {
 		t.cached, t.cachedChanges, t.isCached = list, changes, true
