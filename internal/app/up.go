@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"bursar/internal/aggregate/imported"
@@ -204,14 +205,11 @@ func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 		o.Streams = append(o.Streams, s.Name)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		inbox.Watch(ctx, o)
-	}()
+	var group sync.WaitGroup
+	group.Go(func() { inbox.Watch(ctx, o) })
 	return func() error {
 		cancel()
-		<-ended
+		group.Wait()
 		return nil
 	}, nil
 }
