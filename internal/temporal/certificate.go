@@ -43,8 +43,8 @@ func TLSFiles(stateDir string) ClientFiles {
 	return ClientFiles{filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
 }
 
-// loadIdentity returns the configuration of the server and of its clients, with the project's certificate and the authority that signed it. It creates a new one if there is none, or if its files are damaged or
-// readable by others: only attached tools depend on it.
+// loadIdentity returns the configuration of the server and its clients, with the project's certificate and its authority. It creates
+// a new certificate if there is none, or if its files are damaged or readable by others: only attached tools depend on it.
 func loadIdentity(stateDir string) (*tls.Config, error) {
 	files := TLSFiles(stateDir)
 	kept, err := readIdentity(files)
