@@ -104,7 +104,11 @@ func Lock(ctx context.Context, dir, command string, wait time.Duration) (release
 		return nil, fmt.Errorf("lock project %s: %w", dir, err)
 	}
 	if !acquired {
-		return nil, failure.Wrap(failure.Transient, fmt.Errorf("%s; wait for it or stop it", describeOwner(ownerPath)))
+		owner := "project is locked by another process" // which may not have written its name yet
+		if h, err := readOwner(ownerPath); err == nil {
+			owner = h.String()
+		}
+		return nil, failure.Wrap(failure.Transient, fmt.Errorf("%s; wait for it or stop it", owner))
 	}
 	text, err := json.Marshal(lockOwner{Process: os.Getpid(), Command: command, Since: time.Now().UTC()})
 	if err == nil {
@@ -188,15 +192,6 @@ func readOwner(path string) (h lockOwner, err error) {
 		err = json.Unmarshal(text, &h)
 	}
 	return h, err
-}
-
-// describeOwner names the process that has locked the project. A process that locked it just now may not have written its name.
-func describeOwner(path string) string {
-	h, err := readOwner(path)
-	if err != nil {
-		return "project is locked by another process"
-	}
-	return h.String()
 }
 
 func (h lockOwner) String() string {

@@ -239,7 +239,7 @@ func (q *served) Exceptions(ctx context.Context, pipeline string, each func(quer
 
 // check returns an error for a pipeline that folds statements while a retraction is not complete.
 func (q *served) check(ctx context.Context, pipeline string) error {
-	p := q.App.Project.Pipeline(pipeline)
+	p := q.Project.Pipeline(pipeline)
 	if p == nil || !slices.ContainsFunc(project.BuiltinStreams, p.Folds) {
 		return nil
 	}
