@@ -53,7 +53,7 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o
 		return err
 	}
 	for _, name := range sort {
-		if _, err := (&rowFlags{columns: []string{strings.TrimPrefix(name, "-")}}).choose(fields, nil, false); err != nil {
+		if _, _, err := (&rowFlags{columns: []string{strings.TrimPrefix(name, "-")}}).choose(fields, nil, false); err != nil {
 			return err
 		}
 	}

@@ -48,7 +48,7 @@ type App struct {
 
 	state       string // the state folder
 	catalog     *catalog.SQLite
-	index       *projectIndex
+	index       artifact.Index
 	openErr     error    // why the state could not be opened; only set by OpenToVerify
 	opened      bool     // the state was opened, and may have changed
 	differences []string // unrepaired differences from the state at the last close
@@ -160,15 +160,15 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.catalog = records
 	a.closers = append(a.closers, records.Close)
-	if a.index, err = openIndex(filepath.Join(a.state, "index")); err != nil {
+	if a.index, err = openIndex(a.indexFolder()); err != nil {
 		return err
 	}
-	a.closers = append(a.closers, a.index.Close)
+	a.closers = append(a.closers, func() error { return a.index.Close() }) // repair may replace it
 	secret, err := ids.OpenSecret(ctx, records, filepath.Join(a.state, "identity.key"))
 	if err != nil {
 		return err
 	}
-	a.compose(objects, records, a.index, scratch, secret)
+	a.compose(objects, records, scratch, secret)
 	return nil
 }
 
@@ -183,7 +183,7 @@ func stepLimits(threads int, memory string) (concurrent int, each string) {
 }
 
 // compose creates the intake and the engine on the stores.
-func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index artifact.Index, scratch string, secret *identity.File) {
+func (a *App) compose(objects reconcile.Store, records catalog.Catalog, scratch string, secret *identity.File) {
 	o := duck.Options{
 		Memory: a.Project.Config.Memory, Threads: a.Project.Config.Threads,
 		Scratch: scratch, Dirs: []string{filepath.Join(a.state, "objects")},
@@ -199,7 +199,7 @@ func (a *App) compose(objects reconcile.Store, records catalog.Catalog, index ar
 	a.maxConcurrentSteps, step.Memory = stepLimits(o.Threads, o.Memory)
 	a.Tokens = &access.Tokens{Catalog: records}
 	a.reconcileOn(&reconcile.Engine{
-		Project: a.Project, Objects: objects, Catalog: records, Index: index,
+		Project: a.Project, Objects: objects, Catalog: records, Index: a.index,
 		Duck: step, Scratch: scratch, Workers: o.Threads, Now: time.Now, Log: a.log,
 	})
 }

@@ -96,7 +96,6 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 	return r.out, ctx.Err()
 }
 
-// openStores replaces damaged stores, then opens all of them.
 func (r *repairer) openStores(ctx context.Context) error {
 	if err := temporal.VerifyDatabase(ctx, r.state); err != nil {
 		if ctx.Err() != nil {
@@ -142,14 +141,14 @@ func (r *repairer) openState(ctx context.Context) error {
 	if err := r.open(ctx); err != nil {
 		return err
 	}
-	if r.index.unusable() == nil && !r.hasDifference("index/") {
-		return nil
+	if _, unusable := r.index.(unusableIndex); unusable || r.hasDifference("index/") {
+		return r.replaceDamagedIndex()
 	}
-	return r.replaceIndex()
+	return nil
 }
 
-func (r *repairer) replaceIndex() error {
-	if err := r.index.replace(); err != nil {
+func (r *repairer) replaceDamagedIndex() error {
+	if err := r.replaceIndex(); err != nil {
 		return err
 	}
 	r.indexReplaced = true

@@ -71,7 +71,7 @@ func (r *repairer) forget(ctx context.Context, name string) error {
 	if !errors.Is(err, artifact.ErrIndexDamaged) || r.indexReplaced {
 		return err
 	}
-	if err := r.replaceIndex(); err != nil {
+	if err := r.replaceDamagedIndex(); err != nil {
 		return err
 	}
 	r.loadIndex(ctx)
@@ -99,7 +99,7 @@ func (r *repairer) reloadIndex(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if !r.indexReplaced {
-		if err := r.replaceIndex(); err != nil {
+		if err := r.replaceDamagedIndex(); err != nil {
 			return err
 		}
 	}

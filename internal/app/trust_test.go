@@ -139,7 +139,7 @@ func TestAbsentOrOlderIndexIsNotNew(t *testing.T) {
 			runAll(t, a, "orders")
 			a = reopenChanged(t, a, func(state string) { c.change(t, state, kept) })
 			refusesAll(t, a, c.remedy)
-			if err := a.index.replace(); err != nil {
+			if err := a.replaceIndex(); err != nil {
 				t.Fatal(err)
 			}
 			if entries, err := index.Repair(t.Context(), a.Engine, "orders"); err != nil || entries != 5 {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"bursar/internal/aggregate/imported"
@@ -204,14 +205,11 @@ func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 		o.Streams = append(o.Streams, s.Name)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		inbox.Watch(ctx, o)
-	}()
+	var group sync.WaitGroup
+	group.Go(func() { inbox.Watch(ctx, o) })
 	return func() error {
 		cancel()
-		<-ended
+		group.Wait()
 		return nil
 	}, nil
 }
@@ -241,7 +239,7 @@ func (q *served) Exceptions(ctx context.Context, pipeline string, each func(quer
 
 // check returns an error for a pipeline that folds statements while a retraction is not complete.
 func (q *served) check(ctx context.Context, pipeline string) error {
-	p := q.App.Project.Pipeline(pipeline)
+	p := q.Project.Pipeline(pipeline)
 	if p == nil || !slices.ContainsFunc(project.BuiltinStreams, p.Folds) {
 		return nil
 	}
