@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"bursar/internal/aggregate/cancel"
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/match"
@@ -100,7 +99,7 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 	return rows.Each(r.spools, project.BalanceStream, func(row *struct{ ID, Account, Day string }) {
 		if back[row.ID] {
 			accounts[row.Account] = true
-			r.restated = append(r.restated, cancel.Days{From: statement.DayBefore(row.Day), To: statement.DayAfter(row.Day)})
+			r.restated = append(r.restated, completeness.Days{From: statement.DayBefore(row.Day), To: statement.DayAfter(row.Day)})
 		}
 	})
 }
@@ -191,11 +190,14 @@ func (r *reading) recordFaulty(ctx context.Context, list map[string]faulty) erro
 }
 
 // decide notes the day of the statement that decides which version counts.
-func (r *reading) decide(d *completeness.Decision) {
-	for _, s := range d.Balanced {
-		for _, page := range s.Pages {
-			if s.Decider != "" && r.awaiting[page.ID] {
-				r.decided[page.ID] = s.Decider
+func (r *reading) decide(v *completeness.Versions) {
+	for _, s := range v.Balanced {
+		for _, page := range s.Pages() {
+			if !r.awaiting[page.ID] {
+				continue
+			}
+			if day := v.DecidedBy(s); day != "" {
+				r.decided[page.ID] = day
 			}
 		}
 	}

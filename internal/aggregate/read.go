@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"bursar/internal/aggregate/cancel"
+	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/format"
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
@@ -50,7 +50,7 @@ type reading struct {
 	hasUnique       bool                     // it has entries whose reference identifies them permanently
 	hasCorrects     bool                     // it has entries that replace or delete others
 	awaiting        map[string]bool          // ids of statements with another version, between which the next statement decides
-	restated        []cancel.Days            // days of cancelled balances that the import states again
+	restated        []completeness.Days      // days of cancelled balances that the import states again
 	decided         map[string]string        // by id of the decided statement: the day of the statement that decides
 }
 

@@ -36,9 +36,9 @@ type Adjustment struct {
 	Spools      []*rows.Spool // of the import
 	HasUnique   bool          // the import has entries whose reference identifies them permanently
 
-	Awaiting map[string]bool // ids of statements with another version, between which the next statement decides
-	Restated []Days          // days of cancelled balances that the import states again
-	Decided  func(*completeness.Decision)
+	Awaiting map[string]bool     // ids of statements with another version, between which the next statement decides
+	Restated []completeness.Days // days of cancelled balances that the import states again
+	Decided  func(*completeness.Versions)
 
 	restored bool // entries that the import lists were restored: see listedOnce
 }

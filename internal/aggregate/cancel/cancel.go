@@ -52,7 +52,7 @@ func (r *Adjustment) cancelUncounted(ctx context.Context, again map[string]*File
 		uncounted := maps.Clone(o.uncountedBefore)
 		maps.Copy(uncounted, o.uncounted)
 		q := completeness.Query{Accounts: slices.Sorted(maps.Keys(accounts))}
-		err = r.completeness().Decide(ctx, q, uncounted, func(account string, byKind []completeness.Decision) error {
+		err = r.completeness().Decide(ctx, q, uncounted, func(account string, byKind []completeness.Versions) error {
 			r.Decided(&byKind[0])
 			if reduced[account] {
 				o.addContested(byKind[0].Balanced, r.Awaiting)

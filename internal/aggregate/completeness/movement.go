@@ -236,7 +236,7 @@ func (s storedMovements) upTo(day string) (sum string, entries int64) {
 }
 
 // matches reports whether the stored entries of a statement's days have the sum and number of those that it lists.
-func (s storedMovements) matches(t *storedStatement) bool {
+func (s storedMovements) matches(t *Statement) bool {
 	sum, entries := s.upTo(t.To)
 	before, earlierEntries := s.upTo(statement.DayBefore(t.From))
 	return entries-earlierEntries == t.Entries && statement.Subtract(sum, before) == statement.NormalAmount(t.Amount)
@@ -255,12 +255,12 @@ func (s storedMovements) balanceAfter(balance, from, to string) string {
 
 // isEarly reports whether s was made before its last day had ended: by the stored entries of its days its opening
 // balance leads to the closing balance of other, and so does that of other itself. Then both list the same entries.
-func (c *chain) isEarly(s, other *storedStatement) bool {
+func (c *chain) isEarly(s, other *Statement) bool {
 	return c.movements.balanceAfter(s.Opening, s.From, s.To) == other.Closing && c.movements.balanceAfter(other.Opening, other.From, other.To) == other.Closing
 }
 
 // markEarly reports whether of two statements that end on the same day one continues the other, and marks the earlier one.
-func (c *chain) markEarly(s, other *storedStatement) bool {
+func (c *chain) markEarly(s, other *Statement) bool {
 	switch {
 	case c.isEarly(s, other):
 		s.early = true

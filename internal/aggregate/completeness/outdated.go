@@ -12,25 +12,25 @@ import (
 
 // balancedStatements are the statements of one account and kind that balance by themselves.
 type balancedStatements struct {
-	sameDays map[span][]*storedStatement // by days and opening balance
-	closings map[span][]*storedStatement // by days and closing balance
-	byStart  []*storedStatement          // sorted by first day
+	sameDays map[span][]*Statement // by days and opening balance
+	closings map[span][]*Statement // by days and closing balance
+	byStart  []*Statement          // sorted by first day
 }
 
-func balancedOf(whole []*storedStatement) balancedStatements {
-	b := balancedStatements{map[span][]*storedStatement{}, map[span][]*storedStatement{}, slices.Clone(whole)}
+func balancedOf(whole []*Statement) balancedStatements {
+	b := balancedStatements{map[span][]*Statement{}, map[span][]*Statement{}, slices.Clone(whole)}
 	for _, s := range whole {
 		opens, closes := span{s.From, s.To, s.Opening}, span{s.From, s.To, s.Closing}
 		b.sameDays[opens], b.closings[closes] = append(b.sameDays[opens], s), append(b.closings[closes], s)
 	}
-	slices.SortStableFunc(b.byStart, func(x, y *storedStatement) int { return cmp.Compare(x.From, y.From) })
+	slices.SortStableFunc(b.byStart, func(x, y *Statement) int { return cmp.Compare(x.From, y.From) })
 	return b
 }
 
 // replacedBy returns the version of a statement that the next statement continues, and why; nil if the next statement
 // continues the statement itself or neither. A version with more entries does not qualify:
 // it may list a later state of the same day.
-func (b *balancedStatements) replacedBy(s *storedStatement) (by *storedStatement, why string) {
+func (b *balancedStatements) replacedBy(s *Statement) (by *Statement, why string) {
 	versions := b.sameDays[span{s.From, s.To, s.Opening}]
 	if len(versions) < 2 || b.isContinued(s) {
 		return nil, ""
@@ -54,20 +54,20 @@ func (b *balancedStatements) replacedBy(s *storedStatement) (by *storedStatement
 }
 
 // replacedPages are the pages of superseded statements, by id. A page that also belongs to a counting statement counts.
-func (b *balancedStatements) replacedPages(paged []*storedStatement) map[string]replaced {
-	replacedBy, counts := map[string]replaced{}, map[string]bool{}
+func (b *balancedStatements) replacedPages(paged []*Statement) map[string]Replaced {
+	replacedBy, counts := map[string]Replaced{}, map[string]bool{}
 	for _, whole := range paged {
 		by, why := b.replacedBy(whole)
 		for _, page := range whole.parts {
 			if by != nil {
-				replacedBy[page.id] = replaced{page, by, why}
+				replacedBy[page.ID] = Replaced{page, by, why}
 				continue
 			}
-			counts[page.id] = true
+			counts[page.ID] = true
 		}
 		if by != nil {
-			for _, page := range by.pages() {
-				counts[page.id] = true
+			for _, page := range by.Pages() {
+				counts[page.ID] = true
 			}
 		}
 	}
@@ -80,7 +80,7 @@ func (b *balancedStatements) replacedPages(paged []*storedStatement) map[string]
 // openingsAfter returns the opening balances of the statements that begin first after a day, and the day on which they
 // begin. A page that continues another one opens with no balance of a day.
 func (b *balancedStatements) openingsAfter(day string) (openings map[string]bool, from string) {
-	at, _ := slices.BinarySearchFunc(b.byStart, statement.DayAfter(day), func(s *storedStatement, day string) int { return cmp.Compare(s.From, day) })
+	at, _ := slices.BinarySearchFunc(b.byStart, statement.DayAfter(day), func(s *Statement, day string) int { return cmp.Compare(s.From, day) })
 	openings = map[string]bool{}
 	for _, s := range b.byStart[at:] {
 		if s.hasPageBefore { // it continues the previous page
@@ -94,10 +94,10 @@ func (b *balancedStatements) openingsAfter(day string) (openings map[string]bool
 	return openings, from
 }
 
-// decidedBy returns the day of the next statement, if that continues one of the versions of a statement; else it is empty.
-func (b *balancedStatements) decidedBy(s *storedStatement) string {
-	openings, day := b.openingsAfter(s.To)
-	if slices.ContainsFunc(b.sameDays[span{s.From, s.To, s.Opening}], func(v *storedStatement) bool { return openings[v.Closing] }) {
+// DecidedBy returns the day of the next statement, if that continues one of the versions of a statement; else it is empty.
+func (v *Versions) DecidedBy(s *Statement) string {
+	openings, day := v.index.openingsAfter(s.To)
+	if slices.ContainsFunc(v.index.sameDays[span{s.From, s.To, s.Opening}], func(v *Statement) bool { return openings[v.Closing] }) {
 		return day
 	}
 	return ""
@@ -106,19 +106,19 @@ func (b *balancedStatements) decidedBy(s *storedStatement) string {
 // isContinued reports whether another statement of the same days opens with the closing balance of s, or reaches it
 // from another opening balance. Where s closes with its opening balance, a statement with the same number is a version
 // of it, and so is every page with that number if s is whole.
-func (b *balancedStatements) isContinued(s *storedStatement) bool {
+func (b *balancedStatements) isContinued(s *Statement) bool {
 	at := span{s.From, s.To, s.Closing}
-	version := func(t *storedStatement) bool {
+	version := func(t *Statement) bool {
 		return s.Number != "" && t.Number == s.Number && (t.Opening == s.Opening || s.page == "" && t.page != "")
 	}
-	return slices.ContainsFunc(b.sameDays[at], func(t *storedStatement) bool { return !version(t) }) ||
-		slices.ContainsFunc(b.closings[at], func(t *storedStatement) bool {
+	return slices.ContainsFunc(b.sameDays[at], func(t *Statement) bool { return !version(t) }) ||
+		slices.ContainsFunc(b.closings[at], func(t *Statement) bool {
 			return t.Opening != s.Opening && !version(t) && !isPart(t, s.parts) && !isPart(s, t.parts)
 		})
 }
 
 // isPart reports whether a statement is one of some pages. A statement joined from pages has the id of its first page,
 // and is not one of them.
-func isPart(s *storedStatement, pages []*storedStatement) bool {
-	return s.parts == nil && slices.ContainsFunc(pages, func(page *storedStatement) bool { return page.id == s.id })
+func isPart(s *Statement, pages []*Statement) bool {
+	return s.parts == nil && slices.ContainsFunc(pages, func(page *Statement) bool { return page.ID == s.ID })
 }
