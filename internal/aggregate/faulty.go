@@ -10,10 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/match"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
@@ -134,16 +134,11 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 		if searched, err = tx.Get(faultyKnown, new(bool)); err != nil {
 			return err
 		}
-		return tx.List(faultyPrefix, func(key string, value json.RawMessage) error {
-			var f faulty
-			if err := json.Unmarshal(value, &f); err != nil {
-				return fmt.Errorf("read faulty statements: %w", err)
-			}
+		return imported.Each(tx, faultyPrefix, "faulty statements", func(id string, f *faulty) {
 			if f.Awaits {
-				r.awaiting[strings.TrimPrefix(key, faultyPrefix)] = true
+				r.awaiting[id] = true
 			}
-			known[f.Account] = append(known[f.Account], f)
-			return nil
+			known[f.Account] = append(known[f.Account], *f)
 		})
 	})
 	if err != nil || searched {
@@ -179,14 +174,7 @@ func (r *reading) recordFaulty(ctx context.Context, list map[string]faulty) erro
 			r.awaiting[id] = true
 		}
 	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		for id, f := range list {
-			if err := tx.Put(faultyPrefix+id, f); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return putAll(tx, faultyPrefix, list) })
 }
 
 // decide notes the day of the statement that decides which version counts.
@@ -212,14 +200,10 @@ func (r *reading) recordDecided(ctx context.Context) error {
 		for id, day := range r.decided {
 			var f faulty
 			found, err := tx.Get(faultyPrefix+id, &f)
+			if f.Next = day; err == nil && found {
+				err = tx.Put(faultyPrefix+id, f)
+			}
 			if err != nil {
-				return err
-			}
-			if !found {
-				continue
-			}
-			f.Next = day
-			if err := tx.Put(faultyPrefix+id, f); err != nil {
 				return err
 			}
 		}

@@ -114,17 +114,13 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 
 // usesFormerRules reports whether an earlier version imported entries of the project, without slots to match them by.
 // Entries that are all in quarantine do not decide this, as they may have no day.
-func (im *Importer) usesFormerRules(ctx context.Context) (former bool, err error) {
-	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
-		names, err := event.Sealed(tx, project.NameStream)
-		if err != nil || names > 0 {
-			former = false
-			return err
+func (im *Importer) usesFormerRules(ctx context.Context) (bool, error) {
+	return catalog.Read(ctx, im.Catalog, func(tx catalog.Tx) (bool, error) {
+		if names, err := event.Sealed(tx, project.NameStream); err != nil || names > 0 {
+			return false, err
 		}
-		former, err = event.HasAccepted(tx, project.EntryStream)
-		return err
+		return event.HasAccepted(tx, project.EntryStream)
 	})
-	return former, err
 }
 
 // newReading makes the scratch folder of an import and chooses the rules that identify the project's entries.

@@ -198,17 +198,16 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 				return err
 			}
 		}
-		if err := errors.Join(endRereads(tx, rereadFiles(files)), confirmBindings(tx, files)); err != nil {
-			return err
-		}
-		for key, g := range r.changedBindings { // they replace the earlier bindings
-			g.Confirmed = true
-			if err := tx.Put(key, g); err != nil {
-				return err
-			}
-		}
-		return nil
+		return errors.Join(endRereads(tx, rereadFiles(files)), confirmBindings(tx, files), putAll(tx, "", r.changedBindings)) // which replace the earlier ones
 	})
+}
+
+// putAll stores documents by the rest of their keys after a prefix.
+func putAll[T any](tx catalog.Tx, prefix string, documents map[string]T) (err error) {
+	for name, document := range documents {
+		err = errors.Join(err, tx.Put(prefix+name, document))
+	}
+	return err
 }
 
 func (im *Importer) fileDigest(ctx context.Context, path string) (string, error) {
