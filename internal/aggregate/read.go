@@ -147,8 +147,8 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 
 // readParts spools the parts of the file. It fails if the file changes after its digest was computed.
 func (r *reading) readParts(ctx context.Context, f *File, was os.FileInfo) error {
-	err := r.files.EachPart(f.File, func(name string, head []byte, in io.Reader) error {
-		part, err := r.readPart(ctx, f, name, head, in)
+	err := r.files.EachPart(f.File, func(in format.Part) error {
+		part, err := r.readPart(ctx, f, in)
 		f.Parts = append(f.Parts, part)
 		return err
 	})
@@ -167,9 +167,9 @@ func changedError(path string) error {
 }
 
 // readPart spools the rows of a file or of an archive member. An error in the file makes it refused; any other error stops the import.
-func (r *reading) readPart(ctx context.Context, f *File, name string, head []byte, in io.Reader) (imported.Part, error) {
-	p := imported.Part{File: filepath.Join(filepath.Dir(f.File), name)}
-	as, err := format.OfPart(head, in, r.Project.Institutions, r.options.Institution, r.dir)
+func (r *reading) readPart(ctx context.Context, f *File, in format.Part) (imported.Part, error) {
+	p := imported.Part{File: filepath.Join(filepath.Dir(f.File), in.Name)}
+	as, err := in.Format(r.Project.Institutions, r.options.Institution, r.dir)
 	if err != nil {
 		p.Refused = statement.Brief(err.Error(), statement.MaxTextLength)
 		return p, nil
@@ -183,9 +183,9 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 		return p, err
 	}
 	to.Begin()
-	t := rows.NewBuilder(rows.Origin{File: name, Object: f.Object, Readings: f.readings}, to.Write, r.names, r.rules, &r.budget, r.bindings)
+	t := rows.NewBuilder(rows.Origin{File: in.Name, Object: f.Object, Readings: f.readings}, to.Write, r.names, r.rules, &r.budget, r.bindings)
 	defer t.Release()
-	err = as.Read(format.WithContext(ctx, in, r.options.Progress), t)
+	err = as.Read(format.WithContext(ctx, in.In, r.options.Progress), t)
 	file := t.Summary()
 	p.Format, p.Notices, p.Faults = file.Format, file.Notices, file.Faults
 	switch {

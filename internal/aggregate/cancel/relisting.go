@@ -102,23 +102,23 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
 	refused := l.refused[object]
-	err = l.Files.EachPart(path, func(file string, head []byte, in io.Reader) error {
+	err = l.Files.EachPart(path, func(part format.Part) error {
 		if parts == nil && len(refused) > 0 {
 			skip := refused[0]
 			if refused = refused[1:]; skip {
 				return nil
 			}
 		}
-		_, name, _ := strings.Cut(file, "/")
+		_, name, _ := strings.Cut(part.Name, "/")
 		as, wanted := parts[name]
-		if parts != nil && !wanted && format.Unreadable(in) == nil {
+		if parts != nil && !wanted && part.Err == nil {
 			return nil
 		}
 		institution := l.Institution
 		if parts != nil {
 			institution = statement.CSVInstitution(as.format)
 		}
-		fault, err := l.readPart(ctx, rows.Origin{File: file, Object: object}, institution, head, in)
+		fault, err := l.readPart(ctx, object, institution, part)
 		if fault != nil {
 			faults[name] = fault
 		} else {
@@ -130,24 +130,24 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 }
 
 // readPart reads one part of an original. fault is an error in the file or in the declarations; any other error stops the import.
-func (l *relisting) readPart(ctx context.Context, from rows.Origin, institution string, head []byte, in io.Reader) (fault, err error) {
-	as, err := format.OfPart(head, in, l.Project.Institutions, institution, l.dir)
+func (l *relisting) readPart(ctx context.Context, object, institution string, part format.Part) (fault, err error) {
+	as, err := part.Format(l.Project.Institutions, institution, l.dir)
 	if err != nil {
 		return errors.New(statement.Brief(err.Error(), statement.MaxTextLength)), nil
 	}
 	groups := len(l.groups)
 	l.rows.Begin()
-	t := rows.NewBuilder(from, l.write, l.names, l.Rules, &l.budget, l.bindings)
+	t := rows.NewBuilder(rows.Origin{File: part.Name, Object: object}, l.write, l.names, l.Rules, &l.budget, l.bindings)
 	defer t.Release()
-	err = as.Read(format.WithContext(ctx, in, nil), &relistedHandler{t, l})
+	err = as.Read(format.WithContext(ctx, part.In, nil), &relistedHandler{t, l})
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
-		return nil, fmt.Errorf("read original %s: %w", from.Object, err)
+		return nil, fmt.Errorf("read original %s: %w", object, err)
 	case err != nil:
 		l.groups = l.groups[:groups]
 		return err, l.rows.Undo()
 	}
-	l.rows.End(from.File)
+	l.rows.End(part.Name)
 	return nil, nil
 }
 

@@ -33,10 +33,13 @@ var formats = []Format{
 	{mt940.Recognise, mt940.Read},
 }
 
-// detect detects a file's format by its first bytes. institution restricts CSV mappings to one institution; empty
-// tries all of them. scratch is a folder for rows that do not fit in memory.
-func detect(head []byte, institutions []*project.Institution, institution, scratch string) (Format, error) {
-	at := statement.Place{Line: 1, Column: 1}
+// Format detects the format of the part by its first bytes. institution restricts CSV mappings to one institution; empty
+// tries all of them. scratch is a folder for rows that do not fit in memory. An error says why the part cannot be read.
+func (p *Part) Format(institutions []*project.Institution, institution, scratch string) (Format, error) {
+	if p.Err != nil {
+		return Format{}, p.Err
+	}
+	head, at := p.head, statement.Place{Line: 1, Column: 1}
 	if len(bytes.TrimSpace(head)) == 0 {
 		return Format{}, statement.Refuse(at, "the file is empty")
 	}
@@ -72,14 +75,6 @@ func detect(head []byte, institutions []*project.Institution, institution, scrat
 	return Format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
 }
 
-// OfPart detects the format of a part as Detect does. An error says why the part cannot be read.
-func OfPart(head []byte, in io.Reader, institutions []*project.Institution, institution, scratch string) (Format, error) {
-	if err := Unreadable(in); err != nil {
-		return Format{}, err
-	}
-	return detect(head, institutions, institution, scratch)
-}
-
 // nearest says why the CSV mapping with most columns in the file does not match, or that of the requested institution;
 // nil if no mapping has a column in common with the file.
 func nearest(head []byte, institutions []*project.Institution, institution string) *statement.Error {
@@ -111,15 +106,11 @@ func beginning(head []byte) string {
 
 // Read detects a file's format by its content and passes what it reads to h.
 func Read(p *project.Project, name string, in io.Reader, h statement.Handler) error {
-	return peekPart(name, in, func(_ string, head []byte, in io.Reader) error {
-		if _, is := in.(unreadableFile); is {
-			_, err := in.Read(nil)
-			return err
-		}
-		as, err := detect(head, p.Institutions, "", "")
+	return peekPart(name, in, func(part Part) error {
+		as, err := part.Format(p.Institutions, "", "")
 		if err != nil {
 			return err
 		}
-		return as.Read(in, h)
+		return as.Read(part.In, h)
 	})
 }
