@@ -147,7 +147,7 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 
 // readParts spools the parts of the file. It fails if the file changes after its digest was computed.
 func (r *reading) readParts(ctx context.Context, f *File, was os.FileInfo) error {
-	err := r.files.EachPart(f.File, func(in format.Part) error {
+	err := r.files.EachPart(f.File, filepath.Base(f.File), func(in format.Part) error {
 		part, err := r.readPart(ctx, f, in)
 		f.Parts = append(f.Parts, part)
 		return err

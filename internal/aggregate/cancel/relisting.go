@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -92,17 +91,17 @@ func (l *relisting) close() error { return errors.Join(l.endReading(), l.names.C
 // at its import is not among the members, because nothing of it was ingested.
 func (l *relisting) readOriginal(ctx context.Context, object string, parts members) (list []unreadPart, err error) {
 	read, faults := map[string]bool{}, map[string]error{}
-	path, err := l.copyOriginal(ctx, object)
-	if errors.Is(err, fs.ErrNotExist) {
-		faults[""] = err
+	original, err := l.Objects.Open(ctx, object)
+	if err != nil {
+		faults[""] = fmt.Errorf("read original %s: %w", object, err)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, faults[""]
+		}
 		return parts.unread(object, read, faults), nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.Remove(path)) }()
+	defer original.Close()
 	refused := l.refused[object]
-	err = l.Files.EachPart(path, func(part format.Part) error {
+	err = l.Files.EachPart(l.Objects.Path(object), "original", func(part format.Part) error {
 		if parts == nil && len(refused) > 0 {
 			skip := refused[0]
 			if refused = refused[1:]; skip {
@@ -149,23 +148,6 @@ func (l *relisting) readPart(ctx context.Context, object, institution string, pa
 	}
 	l.rows.End(part.Name)
 	return nil, nil
-}
-
-func (l *relisting) copyOriginal(ctx context.Context, object string) (path string, err error) {
-	in, err := l.Objects.Open(ctx, object)
-	if err != nil {
-		return "", fmt.Errorf("read original %s: %w", object, err)
-	}
-	defer in.Close()
-	path = filepath.Join(l.dir, "original")
-	err = rows.WriteFile(path, func(to *bufio.Writer) error {
-		_, err := io.Copy(to, io.NewSectionReader(in, 0, in.Size()))
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("copy original %s: %w", object, err)
-	}
-	return path, nil
 }
 
 type relistedHandler struct {

@@ -14,7 +14,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -51,15 +50,15 @@ type Part struct {
 	head []byte // the first bytes, for detecting the format
 }
 
-// EachPart passes on the parts of a file until read returns an error. A disk error is an error of EachPart, however the
-// format reader reported it.
-func (o Opener) EachPart(file string, read func(Part) error) error {
+// EachPart passes on the parts of a file, which are named after name, until read returns an error. A disk error is an
+// error of EachPart, however the format reader reported it.
+func (o Opener) EachPart(file, name string, read func(Part) error) error {
 	f, err := o.open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	err = unpack(f, filepath.Base(file), func(p Part) error {
+	err = unpack(f, name, func(p Part) error {
 		if err := read(p); err != nil {
 			return err
 		}
