@@ -78,19 +78,25 @@ func joinConsecutive(pages []*Statement) (all []*Statement) {
 // precedes reports whether p may be the next page by number. If a message continues after an interim balance, both have
 // the number of the message.
 func (t *Statement) precedes(p *Statement) bool {
+	if n := pagesBetween(t, p); n != 0 {
+		return n == 1
+	}
+	return t.hasPageAfter && p.hasPageBefore
+}
+
+// pagesBetween is by how much the page number of p is greater; 0 if one of the two has none.
+func pagesBetween(t, p *Statement) int {
 	one, err := strconv.Atoi(t.page)
 	other, wrong := strconv.Atoi(p.page)
-	if err != nil || wrong != nil || one == other {
-		return t.hasPageAfter && p.hasPageBefore
+	if err != nil || wrong != nil {
+		return 0
 	}
-	return other == one+1
+	return other - one
 }
 
 // skips reports whether p is a later page, and the pages between them are missing.
 func (t *Statement) skips(p *Statement) bool {
-	one, err := strconv.Atoi(t.page)
-	other, wrong := strconv.Atoi(p.page)
-	return t.hasPageAfter && p.hasPageBefore && t.missingPages != "" && p.missingPages != "" && err == nil && wrong == nil && other > one+1
+	return t.hasPageAfter && p.hasPageBefore && t.missingPages != "" && p.missingPages != "" && pagesBetween(t, p) > 1
 }
 
 // joinTotals joins pages if all pages from the first one on are there, and one of them lacks a balance or has the
@@ -194,10 +200,8 @@ func markMissing(statements []*Statement) {
 // isFollowedBy reports whether p is the next page of the same number. If it opens with another balance than the closing
 // one of t, it belongs to another version, unless both state the balances of the whole.
 func (t *Statement) isFollowedBy(p *Statement) bool {
-	one, err := strconv.Atoi(t.page)
-	other, wrong := strconv.Atoi(p.page)
 	otherVersion := t.Closing != "" && p.Opening != "" && p.Opening != t.Closing && p.Opening != t.Opening
-	return err == nil && wrong == nil && other == one+1 && daysNear(t, p) && !otherVersion
+	return pagesBetween(t, p) == 1 && daysNear(t, p) && !otherVersion
 }
 
 // balanceLeadsTo reports whether p opens with the closing balance of t, and their numbers do not contradict that.

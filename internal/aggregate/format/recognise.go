@@ -53,42 +53,32 @@ func (p *Part) Format(institutions []*project.Institution, institution, scratch 
 	}
 	var found []Format
 	var names []string
-	for _, i := range institutions {
-		if i.CSV == nil || institution != "" && i.Name != institution {
-			continue
-		}
-		if reader := csvfile.New(i, scratch); reader.Matches(head) {
-			found, names = append(found, Format{reader.Matches, reader.Read}), append(names, i.Name)
-		}
-	}
-	switch len(found) {
-	case 0:
-		if why := nearest(head, institutions, institution); why != nil {
-			why.Reason = fmt.Sprintf("no known format: it begins with %q; %s", beginning(head), why.Reason)
-			return Format{}, why
-		}
-		return Format{}, statement.Refuse(at, "no known format: it begins with %q", beginning(head)).Advise(
-			"CAMT, MT940 and OFX are known by themselves, CSV by an institution's `csv:` mapping whose columns the header line has")
-	case 1:
-		return found[0], nil
-	}
-	return Format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
-}
-
-// nearest says why the CSV mapping with most columns in the file does not match, or that of the requested institution;
-// nil if no mapping has a column in common with the file.
-func nearest(head []byte, institutions []*project.Institution, institution string) *statement.Error {
-	var best *statement.Error
+	var nearest *statement.Error // why the mapping with most columns in the file does not fit; nil if none has a column of it
 	most := -1
 	for _, i := range institutions {
 		if i.CSV == nil || institution != "" && i.Name != institution {
 			continue
 		}
-		if why, near := csvfile.New(i, "").Mismatch(head); why != nil && (near > most || institution != "") {
-			best, most = why, near
+		reader := csvfile.New(i, scratch)
+		fits, why, near := reader.Fits(head)
+		switch {
+		case fits:
+			found, names = append(found, Format{Read: reader.Read}), append(names, i.Name)
+		case why != nil && (near > most || institution != ""):
+			nearest, most = why, near
 		}
 	}
-	return best
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return Format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
+	case nearest != nil:
+		nearest.Reason = fmt.Sprintf("no known format: it begins with %q; %s", beginning(head), nearest.Reason)
+		return Format{}, nearest
+	}
+	return Format{}, statement.Refuse(at, "no known format: it begins with %q", beginning(head)).Advise(
+		"CAMT, MT940 and OFX are known by themselves, CSV by an institution's `csv:` mapping whose columns the header line has")
 }
 
 // beginning is the start of a file, for a message; for binary content some bytes in hex.
