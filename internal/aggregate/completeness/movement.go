@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
@@ -56,11 +55,17 @@ func unlistedMovement(m movement) Interval {
 	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: statement.NormalAmount(m.amount), Reason: why.text, figures: why.digest}
 }
 
+// reach is the days of the link and its entries.
+func (l *link) reach() (from, to string) {
+	return min(l.interval.From, cmp.Or(l.firstEntryDay, l.interval.From)), max(l.interval.To, l.lastEntryDay)
+}
+
 // clusters joins statements that share days, by their intervals or by the days of their entries.
 func clusters(links []link, gaps []Interval) (list []cluster) {
 	reach := make([]cluster, 0, len(links)+len(gaps))
 	for _, l := range links {
-		reach = append(reach, cluster{min(l.interval.From, cmp.Or(l.firstEntryDay, l.interval.From)), max(l.interval.To, l.lastEntryDay), []link{l}, l.interval.State == Broken})
+		from, to := l.reach()
+		reach = append(reach, cluster{from, to, []link{l}, l.interval.State == Broken})
 	}
 	for _, g := range gaps {
 		reach = append(reach, cluster{g.From, g.To, nil, true})
@@ -147,16 +152,10 @@ func (c *cluster) entryLimit(moved string) (most int64) {
 // withinDays reports whether the movements lead from an opening balance of a statement that begins first to a closing balance of one
 // that ends last, while other statements begin or end within these days. Then no statement may list more entries than its days have.
 func (c *cluster) withinDays(moved string, movements []movement) bool {
-	upTo := make([]int64, len(movements)+1) // number of entries of the first days
-	for n, m := range movements {
-		upTo[n+1] = upTo[n] + m.entries
-	}
+	stored := newStoredMovements(movements, nil)
 	first, last := c.links[0].interval.From, ""
 	for _, l := range c.links {
-		from, to := min(l.interval.From, cmp.Or(l.firstEntryDay, l.interval.From)), max(l.interval.To, l.lastEntryDay)
-		begin := sort.Search(len(movements), func(n int) bool { return movements[n].day >= from })
-		end := sort.Search(len(movements), func(n int) bool { return movements[n].day > to })
-		if l.Entries > upTo[end]-upTo[begin] {
+		if _, entries := stored.between(l.reach()); l.Entries > entries {
 			return false
 		}
 		first, last = min(first, l.interval.From), max(last, l.interval.To)
@@ -235,11 +234,17 @@ func (s storedMovements) upTo(day string) (sum string, entries int64) {
 	return s.upToDays[n-1].amount, s.upToDays[n-1].entries
 }
 
+// between returns the sum and the number of entries of some days, both included.
+func (s storedMovements) between(from, to string) (sum string, entries int64) {
+	until, most := s.upTo(to)
+	before, earlier := s.upTo(statement.DayBefore(from))
+	return statement.Subtract(until, before), most - earlier
+}
+
 // matches reports whether the stored entries of a statement's days have the sum and number of those that it lists.
 func (s storedMovements) matches(t *Statement) bool {
-	sum, entries := s.upTo(t.To)
-	before, earlierEntries := s.upTo(statement.DayBefore(t.From))
-	return entries-earlierEntries == t.Entries && statement.Subtract(sum, before) == statement.NormalAmount(t.Amount)
+	sum, entries := s.between(t.From, t.To)
+	return entries == t.Entries && sum == statement.NormalAmount(t.Amount)
 }
 
 // balanceAfter is the balance that the entries of some days lead to; empty if no entries are known.
@@ -247,9 +252,7 @@ func (s storedMovements) balanceAfter(balance, from, to string) string {
 	if len(s.upToDays) == 0 {
 		return ""
 	}
-	until, _ := s.upTo(to)
-	before, _ := s.upTo(statement.DayBefore(from))
-	moved := statement.Subtract(until, before)
+	moved, _ := s.between(from, to)
 	return statement.Subtract(balance, statement.Negate(moved))
 }
 

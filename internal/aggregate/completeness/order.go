@@ -46,11 +46,12 @@ func trail(statements []*Statement, closing string) []*Statement {
 		g.in[s.Closing]++
 	}
 	ordered := make([]*Statement, 0, len(statements))
-	if g.out[closing] > g.in[closing] || !g.starts() {
+	starts := func(s *Statement) bool { return g.out[s.Opening] > g.in[s.Opening] } // more open than close with this balance: a trail begins there
+	if g.out[closing] > g.in[closing] || !slices.ContainsFunc(statements, starts) {
 		ordered = g.walk(ordered, closing)
 	}
 	for _, s := range statements {
-		if g.out[s.Opening] > g.in[s.Opening] {
+		if starts(s) {
 			ordered = g.walk(ordered, s.Opening)
 		}
 	}
@@ -64,16 +65,6 @@ func trail(statements []*Statement, closing string) []*Statement {
 type graph struct {
 	from    map[string][]*Statement
 	in, out map[string]int
-}
-
-// starts reports whether more statements open than close with some balance: a trail begins there.
-func (g *graph) starts() bool {
-	for balance, n := range g.out {
-		if n > g.in[balance] {
-			return true
-		}
-	}
-	return false
 }
 
 // walk appends all that can be reached from a balance (Hierholzer's algorithm).
