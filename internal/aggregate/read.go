@@ -169,11 +169,6 @@ func changedError(path string) error {
 // readPart spools the rows of a file or of an archive member. An error in the file makes it refused; any other error stops the import.
 func (r *reading) readPart(ctx context.Context, f *File, in format.Part) (imported.Part, error) {
 	p := imported.Part{File: filepath.Join(filepath.Dir(f.File), in.Name)}
-	as, err := in.Format(r.Project.Institutions, r.options.Institution, r.dir)
-	if err != nil {
-		p.Refused = statement.Brief(err.Error(), statement.MaxTextLength)
-		return p, nil
-	}
 	named, err := filepath.Abs(p.File)
 	if err != nil {
 		return p, fmt.Errorf("name file %s: %w", p.File, err)
@@ -185,7 +180,8 @@ func (r *reading) readPart(ctx context.Context, f *File, in format.Part) (import
 	to.Begin()
 	t := rows.NewBuilder(rows.Origin{File: in.Name, Object: f.Object, Readings: f.readings}, to.Write, r.names, r.rules, &r.budget, r.bindings)
 	defer t.Release()
-	err = as.Read(format.WithContext(ctx, in.In, r.options.Progress), t)
+	in.In = format.WithContext(ctx, in.In, r.options.Progress)
+	err = in.Read(r.Project.Institutions, r.options.Institution, r.dir, t)
 	file := t.Summary()
 	p.Format, p.Notices, p.Faults = file.Format, file.Notices, file.Faults
 	switch {

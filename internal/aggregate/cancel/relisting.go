@@ -48,10 +48,8 @@ type relisting struct {
 // relistedGroup are the rows of one statement, or of all its currencies.
 type relistedGroup struct {
 	firstRows  map[string]int64 // by stream: how many rows come before
-	statements []relistedStatement
+	statements []relistedRow
 }
-
-type relistedStatement struct{ ID, Currency string }
 
 type relistedRow struct{ ID, Currency, Entry, Object string }
 
@@ -130,21 +128,18 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 
 // readPart reads one part of an original. fault is an error in the file or in the declarations; any other error stops the import.
 func (l *relisting) readPart(ctx context.Context, object, institution string, part format.Part) (fault, err error) {
-	as, err := part.Format(l.Project.Institutions, institution, l.dir)
-	if err != nil {
-		return errors.New(statement.Brief(err.Error(), statement.MaxTextLength)), nil
-	}
 	groups := len(l.groups)
 	l.rows.Begin()
 	t := rows.NewBuilder(rows.Origin{File: part.Name, Object: object}, l.write, l.names, l.Rules, &l.budget, l.bindings)
 	defer t.Release()
-	err = as.Read(format.WithContext(ctx, part.In, nil), &relistedHandler{t, l})
+	part.In = format.WithContext(ctx, part.In, nil)
+	err = part.Read(l.Project.Institutions, institution, l.dir, &relistedHandler{t, l})
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
 		return nil, fmt.Errorf("read original %s: %w", object, err)
 	case err != nil:
 		l.groups = l.groups[:groups]
-		return err, l.rows.Undo()
+		return errors.New(statement.Brief(err.Error(), statement.MaxTextLength)), l.rows.Undo()
 	}
 	l.rows.End(part.Name)
 	return nil, nil
@@ -166,7 +161,7 @@ func (h *relistedHandler) Begin(s *statement.Statement) error {
 
 func (l *relisting) write(stream string, r rows.Row) error {
 	if stream == project.StatementStream {
-		var s relistedStatement
+		var s relistedRow
 		if err := json.Unmarshal(r, &s); err != nil {
 			return fmt.Errorf("read statement again: %w", err)
 		}

@@ -20,38 +20,46 @@ import (
 	"bursar/internal/project"
 )
 
-// Format is a file format of statements.
-type Format struct {
-	recognise func(head []byte) bool
-	Read      func(in io.Reader, h statement.Handler) error
-}
+// readFunc reads a file of a format.
+type readFunc func(in io.Reader, h statement.Handler) error
 
 // formats are those that need no declaration, the strictest first.
-var formats = []Format{
+var formats = []struct {
+	recognise func(head []byte) bool
+	read      readFunc
+}{
 	{camt.Recognise, camt.Read},
 	{ofx.Recognise, ofx.Read},
 	{mt940.Recognise, mt940.Read},
 }
 
-// Format detects the format of the part by its first bytes. institution restricts CSV mappings to one institution; empty
-// tries all of them. scratch is a folder for rows that do not fit in memory. An error says why the part cannot be read.
-func (p *Part) Format(institutions []*project.Institution, institution, scratch string) (Format, error) {
+// Read detects the format of the part by its first bytes, and passes what it reads to h. institution restricts CSV
+// mappings to one institution; empty tries all of them. scratch is a folder for rows that do not fit in memory.
+func (p *Part) Read(institutions []*project.Institution, institution, scratch string, h statement.Handler) error {
+	read, err := p.format(institutions, institution, scratch)
+	if err != nil {
+		return err
+	}
+	return read(p.In, h)
+}
+
+func (p *Part) format(institutions []*project.Institution, institution, scratch string) (readFunc, error) {
 	if p.Err != nil {
-		return Format{}, p.Err
+		return nil, p.Err
 	}
 	head, at := p.head, statement.Place{Line: 1, Column: 1}
 	if len(bytes.TrimSpace(head)) == 0 {
-		return Format{}, statement.Refuse(at, "the file is empty")
+		return nil, statement.Refuse(at, "the file is empty")
 	}
 	if isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic) {
-		return Format{}, statement.Refuse(at, "it is packed twice").Advise("unpack it, and import its files")
+		return nil, statement.Refuse(at, "it is packed twice").Advise("unpack it, and import its files")
 	}
 	for _, f := range formats {
 		if f.recognise(head) {
-			return f, nil
+			return f.read, nil
 		}
 	}
-	var found []Format
+	var found []readFunc
 	var names []string
 	var nearest *statement.Error // why the mapping with most columns in the file does not fit; nil if none has a column of it
 	most := -1
@@ -63,7 +71,7 @@ func (p *Part) Format(institutions []*project.Institution, institution, scratch 
 		fits, why, near := reader.Fits(head)
 		switch {
 		case fits:
-			found, names = append(found, Format{Read: reader.Read}), append(names, i.Name)
+			found, names = append(found, reader.Read), append(names, i.Name)
 		case why != nil && (near > most || institution != ""):
 			nearest, most = why, near
 		}
@@ -72,12 +80,12 @@ func (p *Part) Format(institutions []*project.Institution, institution, scratch 
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return Format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
+		return nil, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
 	case nearest != nil:
 		nearest.Reason = fmt.Sprintf("no known format: it begins with %q; %s", beginning(head), nearest.Reason)
-		return Format{}, nearest
+		return nil, nearest
 	}
-	return Format{}, statement.Refuse(at, "no known format: it begins with %q", beginning(head)).Advise(
+	return nil, statement.Refuse(at, "no known format: it begins with %q", beginning(head)).Advise(
 		"CAMT, MT940 and OFX are known by themselves, CSV by an institution's `csv:` mapping whose columns the header line has")
 }
 
@@ -96,11 +104,5 @@ func beginning(head []byte) string {
 
 // Read detects a file's format by its content and passes what it reads to h.
 func Read(p *project.Project, name string, in io.Reader, h statement.Handler) error {
-	return peekPart(name, in, func(part Part) error {
-		as, err := part.Format(p.Institutions, "", "")
-		if err != nil {
-			return err
-		}
-		return as.Read(part.In, h)
-	})
+	return peekPart(name, in, func(part Part) error { return part.Read(p.Institutions, "", "", h) })
 }
