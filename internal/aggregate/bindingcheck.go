@@ -82,7 +82,6 @@ func confirmBindings(tx catalog.Tx, files []*File) error {
 	return nil
 }
 
-// bindings are the subjects of each part that was read.
 func bindings(files []*File) iter.Seq2[identity.Digest, *imported.Part] {
 	return func(yield func(identity.Digest, *imported.Part) bool) {
 		for _, f := range files {

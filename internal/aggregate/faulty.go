@@ -147,7 +147,6 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 	return known, r.searchFaulty(ctx, known)
 }
 
-// searchFaulty looks for them among all stored statements.
 func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) error {
 	found := map[string]faulty{}
 	sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM stored WHERE fault IS NOT NULL OR page_fault IS NOT NULL"

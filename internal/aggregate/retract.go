@@ -38,12 +38,12 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out impor
 		return out, failure.Wrap(failure.Data, errors.New("retract a file: this project identifies entries by the rules of an earlier version, by which what is taken back cannot "+
 			"count again; import the right originals into a new project"))
 	}
-	f, object := cancel.Retracted(k), imported.ObjectName(k.Digest)
+	f, object := &cancel.File{Retracted: true, Parts: k.Parts}, imported.ObjectName(k.Digest)
 	out = imported.RetractedFile{File: k.Name(), Object: object, Retraction: imported.Retraction{Reason: reason, At: im.Now().UTC(), Begun: true}}
 	if out.Already = k.Retracted != nil; out.Already {
 		out.Retraction = *k.Retracted
 	}
-	stated, accounts, err := r.adjustment().StatementIDs(ctx, object, f.Refused)
+	stated, accounts, err := r.adjustment().StatementIDs(ctx, object, f.Parts)
 	if err == nil {
 		f.Accounts = accounts
 		f.Removed, err = im.recordRetraction(ctx, k.Digest, stated, &out)

@@ -17,10 +17,10 @@ import (
 )
 
 type originals struct {
-	objects       map[string]members // parts to read of each object
-	uncounted     map[string]bool    // ids of statements that do not count
-	rereadObjects []string           // objects of which everything is cancelled that their last reading lacks
-	refused       map[string][]bool  // by these objects: which parts were refused, and list nothing that was ingested
+	objects       map[string]members         // parts to read of each object
+	uncounted     map[string]bool            // ids of statements that do not count
+	rereadObjects []string                   // objects of which everything is cancelled that their last reading lacks
+	parts         map[string][]imported.Part // of these objects; those that were refused list nothing that was ingested
 
 	uncountedBefore map[string]bool     // ids of statements that did not count before
 	retracted       []string            // accounts of the files that are retracted
@@ -149,12 +149,12 @@ func (m members) unread(object string, read map[string]bool, faults map[string]e
 
 // StatementIDs reads a file once more for the ids of its statements, and finds the accounts of its stored rows. A
 // statement that it shares with other files is stored once, with the first of them as its origin.
-func (r *Adjustment) StatementIDs(ctx context.Context, object string, refused []bool) (ids, ofAccounts []string, err error) {
+func (r *Adjustment) StatementIDs(ctx context.Context, object string, parts []imported.Part) (ids, ofAccounts []string, err error) {
 	l, err := r.newRelisted("stated", nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	l.refused = map[string][]bool{object: refused}
+	l.parts = map[string][]imported.Part{object: parts}
 	defer func() { err = errors.Join(err, l.close()) }()
 	if _, err := l.readOriginal(ctx, object, nil); err != nil { // what cannot be read any more is found among the stored rows
 		return nil, nil, err

@@ -16,6 +16,7 @@ import (
 	"bursar/internal/aggregate/format"
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/aggregate/rules"
 	"bursar/internal/failure"
@@ -35,7 +36,7 @@ type relisting struct {
 	groups    []*relistedGroup
 	allRead   bool // all originals are read
 
-	refused map[string][]bool // by object of which all parts are read: which parts were refused, and list nothing that was ingested
+	parts map[string][]imported.Part // by object of which all parts are read; those that were refused list nothing that was ingested
 
 	contradicted map[[2]string]bool // quarantined entries by object and id: a statement does not list what is stored under these ids
 
@@ -98,11 +99,11 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 		return parts.unread(object, read, faults), nil
 	}
 	defer original.Close()
-	refused := l.refused[object]
+	known := l.parts[object]
 	err = l.Files.EachPart(l.Objects.Path(object), "original", func(part format.Part) error {
-		if parts == nil && len(refused) > 0 {
-			skip := refused[0]
-			if refused = refused[1:]; skip {
+		if parts == nil && len(known) > 0 {
+			skip := known[0].Refused != ""
+			if known = known[1:]; skip {
 				return nil
 			}
 		}

@@ -78,16 +78,16 @@ func joinConsecutive(pages []*Statement) (all []*Statement) {
 // precedes reports whether p may be the next page by number. If a message continues after an interim balance, both have
 // the number of the message.
 func (t *Statement) precedes(p *Statement) bool {
-	if n := pagesBetween(t, p); n != 0 {
+	if n := numbersBetween(t.page, p.page); n != 0 {
 		return n == 1
 	}
 	return t.hasPageAfter && p.hasPageBefore
 }
 
-// pagesBetween is by how much the page number of p is greater; 0 if one of the two has none.
-func pagesBetween(t, p *Statement) int {
-	one, err := strconv.Atoi(t.page)
-	other, wrong := strconv.Atoi(p.page)
+// numbersBetween is by how much the second number of a page or statement is greater; 0 if one of the two is none.
+func numbersBetween(first, second string) int {
+	one, err := strconv.Atoi(first)
+	other, wrong := strconv.Atoi(second)
 	if err != nil || wrong != nil {
 		return 0
 	}
@@ -96,7 +96,7 @@ func pagesBetween(t, p *Statement) int {
 
 // skips reports whether p is a later page, and the pages between them are missing.
 func (t *Statement) skips(p *Statement) bool {
-	return t.hasPageAfter && p.hasPageBefore && t.missingPages != "" && p.missingPages != "" && pagesBetween(t, p) > 1
+	return t.hasPageAfter && p.hasPageBefore && t.missingPages != "" && p.missingPages != "" && numbersBetween(t.page, p.page) > 1
 }
 
 // joinTotals joins pages if all pages from the first one on are there, and one of them lacks a balance or has the
@@ -201,7 +201,7 @@ func markMissing(statements []*Statement) {
 // one of t, it belongs to another version, unless both state the balances of the whole.
 func (t *Statement) isFollowedBy(p *Statement) bool {
 	otherVersion := t.Closing != "" && p.Opening != "" && p.Opening != t.Closing && p.Opening != t.Opening
-	return pagesBetween(t, p) == 1 && daysNear(t, p) && !otherVersion
+	return numbersBetween(t.page, p.page) == 1 && daysNear(t, p) && !otherVersion
 }
 
 // balanceLeadsTo reports whether p opens with the closing balance of t, and their numbers do not contradict that.

@@ -92,20 +92,16 @@ func (c *cluster) compare(movements []movement) finding {
 	if c.broken || !known {
 		return finding{}
 	}
-	var sum statement.Sum
-	entries := int64(0)
-	for _, m := range movements {
-		sum.Add(m.amount)
-		entries += m.entries
-	}
+	stored := newStoredMovements(movements, nil)
+	sum, entries := stored.between(c.from, c.to)
 	least, most, whole := c.listed()
 	moved := statement.Subtract(closing, opening)
 	switch {
-	case whole && sum.String() == moved && least <= entries && entries <= most,
-		!whole && entries <= c.entryLimit(sum.String()) && (sum.String() == moved || c.withinDays(sum.String(), movements)):
+	case whole && sum == moved && least <= entries && entries <= most,
+		!whole && entries <= c.entryLimit(sum) && (sum == moved || c.withinDays(sum, stored)):
 		return finding{}
 	}
-	return newFinding("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: %s", moved, entryRange(least, most, whole), entries, &sum, c.cause())
+	return newFinding("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: %s", moved, entryRange(least, most, whole), entries, sum, c.cause())
 }
 
 // cause says what may be wrong with a cluster that the stream contradicts: versions of a statement if it has some, else
@@ -151,8 +147,7 @@ func (c *cluster) entryLimit(moved string) (most int64) {
 
 // withinDays reports whether the movements lead from an opening balance of a statement that begins first to a closing balance of one
 // that ends last, while other statements begin or end within these days. Then no statement may list more entries than its days have.
-func (c *cluster) withinDays(moved string, movements []movement) bool {
-	stored := newStoredMovements(movements, nil)
+func (c *cluster) withinDays(moved string, stored storedMovements) bool {
 	first, last := c.links[0].interval.From, ""
 	for _, l := range c.links {
 		if _, entries := stored.between(l.reach()); l.Entries > entries {

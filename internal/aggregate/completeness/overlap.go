@@ -6,7 +6,6 @@ package completeness
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
@@ -206,9 +205,8 @@ func (t *Statement) isNumberedApart(o *Statement) bool {
 // hasAdjacentNumber reports whether the numbers of two statements are consecutive: equal content under another number
 // is otherwise the same statement.
 func (t *Statement) hasAdjacentNumber(o *Statement) bool {
-	one, err := strconv.Atoi(t.Number)
-	other, wrong := strconv.Atoi(o.Number)
-	return err == nil && wrong == nil && (one == other+1 || other == one+1)
+	n := numbersBetween(t.Number, o.Number)
+	return n == 1 || n == -1
 }
 
 // closesAlike reports whether two statements of the same days with the same opening balance are versions of one: they

@@ -96,7 +96,6 @@ func unpack(f *diskFile, name string, read func(Part) error) error {
 	return peekPart(name, f, read)
 }
 
-// eachMember passes on the members of an archive, in its order.
 func eachMember(f *diskFile, name string, read func(Part) error) error {
 	info, err := f.Stat()
 	if err != nil {

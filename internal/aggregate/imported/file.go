@@ -66,15 +66,6 @@ type Part struct {
 	Bindings []identity.Digest `json:"-"` // subjects of the bindings that it depends on
 }
 
-// RefusedParts reports for each part whether it was refused.
-func RefusedParts(parts []Part) []bool {
-	list := make([]bool, len(parts))
-	for i, p := range parts {
-		list[i] = p.Refused != ""
-	}
-	return list
-}
-
 // Each passes on the catalog's documents with a prefix, by the rest of their keys. what names them in an error.
 func Each[T any](tx catalog.Tx, prefix, what string, each func(name string, document *T)) error {
 	return tx.List(prefix, func(key string, value json.RawMessage) error {

@@ -141,9 +141,7 @@ func (t *Builder) Begin(s *statement.Statement) error {
 	return t.failed
 }
 
-func (t *Builder) fail(err error) {
-	t.failed = cmp.Or(t.failed, err)
-}
+func (t *Builder) fail(err error) { t.failed = cmp.Or(t.failed, err) }
 
 // Balance keeps a balance until the statement ends.
 func (t *Builder) Balance(b *statement.Balance) error {

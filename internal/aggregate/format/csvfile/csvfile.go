@@ -115,7 +115,6 @@ func detectHeader(head []byte, m *project.CSVMapping, stated byte) (header []str
 	return header, 0
 }
 
-// missingColumns lists the named columns that a header does not have.
 func missingColumns(header []string, m *project.CSVMapping) []string {
 	return slices.DeleteFunc(m.ColumnNames(), func(name string) bool { return slices.Contains(header, name) })
 }

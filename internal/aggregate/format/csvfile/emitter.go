@@ -191,7 +191,6 @@ func (e *emitter) emitWaiting() {
 	e.spool.reset()
 }
 
-// endStatement reports the running balances of the open statement and ends it.
 func (e *emitter) endStatement() {
 	if e.current == nil {
 		return
