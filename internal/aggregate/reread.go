@@ -201,7 +201,7 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 				return err
 			}
 		}
-		return errors.Join(endRereads(tx, rereadFiles(files)), confirmBindings(tx, files), putAll(tx, "", r.changedBindings)) // which replace the earlier ones
+		return errors.Join(endRereads(tx, rereadFiles(files)), confirmBindings(tx, files), putAll(tx, "", r.changedBindings))
 	})
 }
 

@@ -28,8 +28,8 @@ func (r *Adjustment) cancelUncounted(ctx context.Context, again map[string]*File
 	if len(again) == 0 && len(accounts) == 0 {
 		return 0, "", nil
 	}
-	o := &originals{objects: map[string]members{}, uncounted: map[string]bool{}, rereadObjects: slices.Sorted(maps.Keys(again)), parts: map[string][]imported.Part{}}
-	o.spans, o.mayRestore = slices.Clone(r.Restated), len(r.Restated) > 0
+	o := &originals{objects: map[string]members{}, uncounted: map[string]bool{}, rereadObjects: slices.Sorted(maps.Keys(again))}
+	o.parts, o.spans, o.mayRestore = map[string][]imported.Part{}, slices.Clone(r.Restated), len(r.Restated) > 0
 	for object, f := range again {
 		if f.Retracted {
 			o.retracted = append(o.retracted, f.Accounts...)

@@ -133,13 +133,13 @@ func pagesByNumber(pages []*Statement) map[int][][]*Statement {
 }
 
 // withPage adds the next page, unless it states other balances of the whole.
-func (b *pageChain) withPage(same []*Statement) (next pageChain, fits bool) {
+func (c *pageChain) withPage(same []*Statement) (next pageChain, fits bool) {
 	p := same[0]
-	if differ(b.whole.Opening, p.Opening) || differ(b.whole.Closing, p.Closing) {
+	if differ(c.whole.Opening, p.Opening) || differ(c.whole.Closing, p.Closing) {
 		return next, false
 	}
-	next = pageChain{b.whole, p}
-	next.whole.parts = slices.Clone(b.whole.parts)
+	next = pageChain{c.whole, p}
+	next.whole.parts = slices.Clone(c.whole.parts)
 	next.whole.appendPage(p)
 	next.whole.parts = append(next.whole.parts, same[1:]...)
 	return next, true
