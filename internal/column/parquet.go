@@ -240,7 +240,8 @@ func (b *leafBuffer) write(chunk file.ColumnChunkWriter, v *Vector, def, rep []i
 	case *file.BooleanColumnChunkWriter:
 		return writeValues(w, b.booleans(v), def, rep, valid)
 	case *file.Int32ColumnChunkWriter:
-		return writeValues(w, b.int32s(v), def, rep, valid)
+		b.narrow = appendPresent(b.narrow[:0], v)
+		return writeValues(w, b.narrow, def, rep, valid)
 	case *file.Int64ColumnChunkWriter:
 		return writeValues(w, b.int64s(v), def, rep, valid)
 	}
@@ -296,25 +297,20 @@ func (b *leafBuffer) booleans(v *Vector) []bool {
 	return b.bools
 }
 
-func (b *leafBuffer) int32s(v *Vector) []int32 {
-	b.narrow = b.narrow[:0]
-	for i, x := range v.Ints {
-		if !v.IsNull(i) {
-			b.narrow = append(b.narrow, int32(x))
-		}
-	}
-	return b.narrow
-}
-
 func (b *leafBuffer) int64s(v *Vector) []int64 {
 	if v.Null == nil {
 		return v.Ints
 	}
-	b.ints = b.ints[:0]
+	b.ints = appendPresent(b.ints[:0], v)
+	return b.ints
+}
+
+// appendPresent appends the whole numbers that are not null.
+func appendPresent[T int32 | int64](dst []T, v *Vector) []T {
 	for i, x := range v.Ints {
-		if !v.Null[i] {
-			b.ints = append(b.ints, x)
+		if !v.IsNull(i) {
+			dst = append(dst, T(x))
 		}
 	}
-	return b.ints
+	return dst
 }

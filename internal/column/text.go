@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"bursar/internal/decimal"
 )
@@ -89,42 +88,32 @@ func (v *Vector) AppendItemsJSON(dst []byte, i int, fields []int) []byte {
 	return append(dst, ']')
 }
 
-// AppendJSON appends a text as a JSON string, exactly as artifacts are printed. Most need no escaping; otherwise the result is that of encoding/json without HTML escapes.
+// AppendJSON appends a text as a JSON string, exactly as artifacts are printed: as encoding/json writes it without HTML escapes.
 func AppendJSON[T string | []byte](dst []byte, s T) []byte {
-	plain := true
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		dst = append(dst, '"')
-		dst = append(dst, s...)
-		return append(dst, '"')
-	}
-	return appendEscaped(dst, s)
-}
-
-func appendEscaped[T string | []byte](dst []byte, s T) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
+	from := 0 // where the text begins that is not appended yet
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		from = i + 1
+		switch c {
+		case '"', '\\':
 			dst = append(dst, '\\', c)
-		case c == '\n':
+		case '\n':
 			dst = append(dst, '\\', 'n')
-		case c == '\t':
+		case '\t':
 			dst = append(dst, '\\', 't')
-		case c == '\r':
+		case '\r':
 			dst = append(dst, '\\', 'r')
-		case c < 0x20:
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		default:
-			dst = append(dst, c)
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		}
 	}
+	dst = append(dst, s[from:]...)
 	return append(dst, '"')
 }
 

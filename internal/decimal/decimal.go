@@ -55,21 +55,17 @@ func Append(dst []byte, unscaled Int128, scale int) []byte {
 	} else {
 		digits = unscaled.BigInt().Append(buf[:0], 10)
 	}
-	for pad := scale + 1 - len(digits); pad > 0; pad-- {
+	for range scale + 1 - len(digits) {
 		dst = append(dst, '0')
-		if pad == scale+1-len(digits) && scale > 0 {
-			dst = append(dst, '.')
-		}
 	}
-	whole := len(digits) - scale
-	if whole <= 0 {
-		return append(dst, digits...)
+	dst = append(dst, digits...)
+	if scale == 0 {
+		return dst
 	}
-	dst = append(dst, digits[:whole]...)
-	if scale > 0 {
-		dst = append(dst, '.')
-		dst = append(dst, digits[whole:]...)
-	}
+	mark := len(dst) - scale
+	dst = append(dst, 0)
+	copy(dst[mark+1:], dst[mark:])
+	dst[mark] = '.'
 	return dst
 }
 
