@@ -227,7 +227,7 @@ func verifiedManifest(ctx context.Context, st *event.Store, s *project.Stream, n
 	if err != nil && !noChecksum {
 		return b, err
 	}
-	if err := event.CheckStored(ctx, st.Objects, &b); err != nil {
+	if err := object.CheckAll(ctx, st.Objects, b.Stored(), 1); err != nil {
 		return b, failure.Wrap(failure.Data, err)
 	}
 	if noChecksum {
