@@ -240,7 +240,7 @@ func (st *Store) SumEvent(ctx context.Context, s *project.Stream, r *Retraction)
 		return err
 	}
 	count := NewRecount(s, b.Columns)
-	err = st.withEvents(s, []Batch{b}, func(session *duck.Session, events string) error {
+	err = st.WithEvents(s, []Batch{b}, func(session *duck.Session, events string) error {
 		return count.Read(ctx, session, fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", events, FileColumn, r.File, RowColumn, r.Row))
 	})
 	if err != nil {

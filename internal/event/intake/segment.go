@@ -148,7 +148,7 @@ func (w *batchWriter) prepare(ctx context.Context, seg *segment) error {
 			p.keep[r] = true
 		}
 		for _, r := range block.Rejects {
-			p.rejects = append(p.rejects, reject{Row: r.Row, Column: r.Column, Reason: r.Reason, raw: r.Raw, rawFile: r.RawFile})
+			p.rejects = append(p.rejects, reject{Reject: r})
 		}
 		if err := w.computer.compute(ctx, block, p); err != nil {
 			return err

@@ -1,5 +1,3 @@
-// Live intake: events of one stream, accepted as they arrive.
-
 // Package live ingests requests of a stream as they arrive. A request is answered when its rows are checked and its body is durable in the spool
 // (rule 1). One loop writes the spool and seals the open batch; after an error, or the death of a process, the spool is sealed first. Repeated
 // requests with an idempotency key get the first answer. What becomes of rows is decided in package intake; this package must not parse them.
@@ -159,11 +157,11 @@ func awaitFirst(ctx context.Context, first, again *pendingRequest) (answers.Answ
 	case <-ctx.Done():
 		return answers.Answer{}, ctx.Err()
 	}
-	answer := first.answer
-	answer.Repeated = true
 	if first.err != nil {
 		return answers.Answer{}, first.err
 	}
+	answer := first.answer
+	answer.Repeated = true
 	return answer, nil
 }
 

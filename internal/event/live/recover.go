@@ -181,7 +181,7 @@ func (l *Intake) readGroup(in *spool.Reader) (requests []*pendingRequest, err er
 		if err != nil {
 			return nil, err
 		}
-		p := newPendingRequest(l.stream, Request{Key: r.Key, Body: r.Body})
+		p := newPendingRequest(l.stream, r)
 		requests = append(requests, p)
 		size += p.size
 	}
