@@ -67,11 +67,7 @@ func Compact(ctx context.Context, store object.Store, scratch string, tables []T
 	}
 	merged := TableInfo{Name: name, FirstReceived: tables[0].FirstReceived, LastReceived: tables[0].LastReceived}
 	var opened []*table
-	defer func() {
-		for _, t := range opened {
-			err = errors.Join(err, t.close())
-		}
-	}()
+	defer func() { err = errors.Join(err, closeTables(opened)) }()
 	for _, r := range tables {
 		t, err := openObject(ctx, store, scratch, r)
 		if err != nil {

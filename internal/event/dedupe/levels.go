@@ -109,9 +109,7 @@ func (l *levels) spill() error {
 			return err
 		}
 		t.level = level
-		for _, old := range many {
-			err = errors.Join(err, old.close())
-		}
+		err = closeTables(many)
 		if l.spilled = append(l.spilled[:n-fanIn], t); err != nil {
 			return err
 		}
@@ -135,10 +133,7 @@ func (l *levels) toFile(tables []*table) (*table, error) {
 }
 
 func (l *levels) close() error {
-	var err error
-	for _, t := range l.spilled {
-		err = errors.Join(err, t.close())
-	}
+	err := closeTables(l.spilled)
 	l.inMemory, l.spilled, l.blocks = nil, nil, nil
 	return err
 }

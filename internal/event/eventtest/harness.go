@@ -5,7 +5,6 @@ package eventtest
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -151,21 +150,19 @@ func Amounts(id string, of ...string) string {
 	return text.String()
 }
 
-// Index reads the stream's index state.
-func (h *Harness) Index() (state IndexState) {
+// Index reads the stream's state.
+func (h *Harness) Index() event.StreamState {
 	h.T.Helper()
-	err := h.Store.Catalog.View(h.T.Context(), func(tx catalog.Tx) error {
-		_, err := tx.Get("stream/sales", &state)
-		return err
-	})
+	state, _, err := h.Store.ReadState(h.T.Context(), "sales")
 	h.must(err)
 	return state
 }
 
-// PutIndex writes the stream's index state.
-func (h *Harness) PutIndex(state IndexState) {
+// PutIndex writes what the state of an older stream has.
+func (h *Harness) PutIndex(s event.StreamState) {
 	h.T.Helper()
-	h.must(h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error { return tx.Put("stream/sales", state) }))
+	older := event.StreamState{Batches: s.Batches, Files: s.Files, Merges: s.Merges, Columns: s.Columns, DedupeTables: s.DedupeTables, Identity: s.Identity}
+	h.must(h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error { return event.PutState(tx, "sales", &older) }))
 }
 
 // VerifyIndex verifies the dedupe index.
@@ -184,7 +181,6 @@ func (h *Harness) MakeOlder() {
 	h.T.Helper()
 	state := h.Index()
 	if len(state.DedupeTables) == 0 {
-		state.Columns = json.RawMessage("[]")
 		state.DedupeTables = []dedupe.TableInfo{{Name: "streams/sales/memory/00000000", Digest: "new"}}
 		end := make([]byte, 56)
 		h.File("objects/"+state.DedupeTables[0].Name, string(make([]byte, 8))+string(end))
@@ -207,16 +203,6 @@ func (h *Harness) MakeOlder() {
 	}
 	state.Identity = ""
 	h.PutIndex(state)
-}
-
-// IndexState is what the catalog has of a dedupe index.
-type IndexState struct {
-	Batches      uint64             `json:"batches"`
-	Files        uint64             `json:"files"`
-	Merges       uint64             `json:"merges"`
-	Columns      json.RawMessage    `json:"columns"`
-	DedupeTables []dedupe.TableInfo `json:"memory"`
-	Identity     string             `json:"identity,omitempty"`
 }
 
 // StartLive opens live intake of the stream, which seals nothing by itself, and closes it with the test.

@@ -46,8 +46,8 @@ type RowDigests struct {
 	Digests []column.Digest // of each row's content, for the batch's digest
 	IDs     []column.Digest // of each row's identity, as stored in the dedupe index
 
-	Contents      []uint64        // of each row's content, as stored in the dedupe index
-	strongDigests []column.Digest // of each row's content, if identities are derived from it
+	Contents []uint64        // of each row's content, as stored in the dedupe index
+	Equal    []column.Digest // of each row's content, by which equal rows are counted if identities are derived from it: strong, unless there is no key
 }
 
 // Digest computes the digests of each row's content and, unless it is derived, of its identity.
@@ -57,6 +57,7 @@ func (d *Digester) Digest(columns []column.Vector, rows int) RowDigests {
 		d.digestKeyed(&p, columns, rows)
 		return p
 	}
+	p.Equal = p.Digests
 	var buffer []byte
 	for r := range rows {
 		buffer = d.facts.AppendRow(buffer[:0], columns, d.facts.Positions, r)
@@ -74,7 +75,7 @@ func (d *Digester) Digest(columns []column.Vector, rows int) RowDigests {
 func (d *Digester) digestKeyed(p *RowDigests, columns []column.Vector, rows int) {
 	byContent := d.stream.ID[0] == project.ContentID
 	if byContent {
-		p.strongDigests = make([]column.Digest, rows)
+		p.Equal = make([]column.Digest, rows)
 	}
 	rest := d.facts.Positions
 	if d.leading {
@@ -94,7 +95,7 @@ func (d *Digester) digestKeyed(p *RowDigests, columns []column.Vector, rows int)
 		buffer = d.facts.AppendRow(buffer, columns, rest, r)
 		p.Digests[r] = column.Sum128(buffer)
 		if byContent {
-			p.strongDigests[r] = strongDigest(buffer)
+			p.Equal[r] = strongDigest(buffer)
 		}
 		buffer = identity.Pad(buffer)
 		p.Contents[r] = d.key.Content(buffer)
@@ -110,20 +111,12 @@ func strongDigest(b []byte) column.Digest {
 // DerivesID reports whether identities are derived in order of arrival, because there are no id columns.
 func (d *Digester) DerivesID() bool { return d.id == nil }
 
-// ContentOf returns the digest by which equal rows are counted in a stream that identifies rows by their content.
-func (d *Digester) ContentOf(p *RowDigests, r int) column.Digest {
-	if d.key == nil {
-		return p.Digests[r]
-	}
-	return p.strongDigests[r]
-}
-
 // ContentID returns the identity of a row that is identified by its content and its number among equal rows.
 func (d *Digester) ContentID(p *RowDigests, r int, occurrence uint32) column.Digest {
 	if d.key == nil {
-		return legacyContentID(p.Digests[r], occurrence)
+		return legacyContentID(p.Equal[r], occurrence)
 	}
-	return strongContentID(p.strongDigests[r], occurrence)
+	return strongContentID(p.Equal[r], occurrence)
 }
 
 // strongContentID returns the identity of a row in a `_content` stream; content is the strong digest of its values.

@@ -114,8 +114,8 @@ func (r *Stored) derived(ctx context.Context, p, sealed *RowDigests, i int, text
 	if err != nil || r.stream.ID[0] == project.RowID {
 		return stored, err
 	}
-	occurrence, err := r.occurrence(ctx, stored, sealed.strongDigests[i], sealed.Digests[i], file)
-	return strongContentID(p.strongDigests[i], occurrence), err
+	occurrence, err := r.occurrence(ctx, stored, sealed.Equal[i], sealed.Digests[i], file)
+	return strongContentID(p.Equal[i], occurrence), err
 }
 
 // maxFound bounds the contents whose last occurrence is cached.

@@ -138,7 +138,10 @@ func (d *textFeed) job(t *text, from int) job {
 	return job{
 		large: t.end > 8*d.cutter.size,
 		run: func(send func(*Block) bool) error {
-			s := d.file.scanner(d.fields)
+			s, ok := pop(&d.file.mu, &d.file.scanners)
+			if !ok {
+				s = d.file.plan.scanner(d.fields)
+			}
 			defer d.file.keepScanner(s)
 			t.refs.Store(1)
 			defer d.file.release(t)
@@ -153,13 +156,6 @@ func (d *textFeed) job(t *text, from int) job {
 			return nil
 		},
 	}
-}
-
-func (f *File) scanner(fields []int) scanner {
-	if s, ok := pop(&f.mu, &f.scanners); ok {
-		return s
-	}
-	return f.plan.scanner(fields)
 }
 
 func (p *Plan) scanner(fields []int) scanner {
