@@ -24,11 +24,17 @@ func Int128Of(n int64) Int128 { return decimal128.FromI64(n) }
 // Int128OfBig returns the same integer, which must fit.
 func Int128OfBig(n *big.Int) Int128 { return decimal128.FromBigInt(n) }
 
+// MaxDigits is the most digits of a decimal.
+const MaxDigits = 38
+
 var (
-	largest    = decimal128.GetMaxValue(38)
+	largest    = decimal128.GetMaxValue(MaxDigits)
 	smallest   = largest.Negate()
 	largestBig = largest.BigInt()
 )
+
+// FitsInt64 reports whether an unscaled value fits 64 bits.
+func FitsInt64(n Int128) bool { return n.HighBits() == int64(n.LowBits())>>63 }
 
 // Fits38 reports whether an unscaled value has at most 38 digits.
 func Fits38(n Int128) bool { return !largest.Less(n) && !n.Less(smallest) }

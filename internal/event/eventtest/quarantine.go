@@ -31,17 +31,6 @@ func (h *Harness) Reasons() []string {
 	})
 }
 
-// Refs lists what is in quarantine as "ref reason", those that are dismissed with a mark.
-func (h *Harness) Refs() []string {
-	h.T.Helper()
-	return h.quarantine(func(r event.Rejected) string {
-		if r.Dismissed != nil {
-			return "(" + r.Place().String() + ")"
-		}
-		return r.Place().String()
-	})
-}
-
 // quarantine lists what is in quarantine in the words of show.
 func (h *Harness) quarantine(show func(r event.Rejected) string) (list []string) {
 	h.T.Helper()
@@ -52,14 +41,20 @@ func (h *Harness) quarantine(show func(r event.Rejected) string) (list []string)
 	return list
 }
 
-// ExpectRefs expects the rows in quarantine as Refs lists them, and their counts.
+// ExpectRefs expects the references of the rows in quarantine, those that are dismissed in brackets, and their counts.
 func (h *Harness) ExpectRefs(want string) {
 	h.T.Helper()
-	if got := strings.Join(h.Refs(), " "); got != want {
+	refs := h.quarantine(func(r event.Rejected) string {
+		if r.Dismissed != nil {
+			return "(" + r.Place().String() + ")"
+		}
+		return r.Place().String()
+	})
+	if got := strings.Join(refs, " "); got != want {
 		h.T.Errorf("in quarantine are %s, want %s", got, want)
 	}
 	n, err := h.Store.CountQuarantine(h.T.Context(), h.Stream.Name)
-	if got, all, off := fmt.Sprint(n.Rows, n.Dismissed), len(h.Refs()), strings.Count(want, "("); err != nil || got != fmt.Sprint(all-off, off) {
+	if got, all, off := fmt.Sprint(n.Rows, n.Dismissed), len(refs), strings.Count(want, "("); err != nil || got != fmt.Sprint(all-off, off) {
 		h.T.Errorf("counted are %s, %v", got, err)
 	}
 }

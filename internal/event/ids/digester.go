@@ -27,11 +27,7 @@ func NewDigester(s *project.Stream, stored []event.Definition, key *identity.Key
 	d := &Digester{stream: s, key: key, facts: event.NewFacts(s, stored)}
 	if !s.DerivedID() {
 		for _, name := range s.ID {
-			for i, c := range s.Columns {
-				if c.Name == name {
-					d.id = append(d.id, i)
-				}
-			}
+			d.id = append(d.id, slices.IndexFunc(s.Columns, func(c project.Column) bool { return c.Name == name }))
 		}
 	}
 	if s.Versions { // each version is an event

@@ -24,7 +24,6 @@ type Stored struct {
 	stream   *project.Stream
 	digester *Digester // for the index
 	sealed   *Digester // of the current batch, which may have another column order
-	events   int64
 
 	occurrenceFile uint64                   // number of the file whose occurrences are searched
 	found          map[column.Digest]uint32 // the last occurrence found there, of contents that occur more than once
@@ -51,7 +50,7 @@ type emitIDs func(entries []dedupe.Entry, b *event.Batch) error
 
 // Batch reads the events of a batch, which must match what was sealed.
 func (r *Stored) Batch(ctx context.Context, b event.Batch, emit emitIDs) error {
-	events, digest := r.events, column.Digest{}
+	events, digest := int64(0), column.Digest{}
 	r.sealed = NewDigester(r.stream, b.Columns, r.digester.key)
 	if slices.Equal(r.sealed.facts.Positions, r.digester.facts.Positions) {
 		r.sealed = r.digester
@@ -63,13 +62,16 @@ func (r *Stored) Batch(ctx context.Context, b event.Batch, emit emitIDs) error {
 		part := b
 		part.Objects = []object.Description{o}
 		sql := fmt.Sprintf("SELECT * FROM (%s)", event.ViewSQL(r.files, r.stream, []event.Batch{part}))
-		err := r.session.Query(ctx, sql, func(rows []column.Vector) error { return r.add(ctx, &b, rows, &digest, emit) })
+		err := r.session.Query(ctx, sql, func(rows []column.Vector) error {
+			events += int64(rows[0].Len())
+			return r.add(ctx, &b, rows, &digest, emit)
+		})
 		if err != nil {
 			return fmt.Errorf("read %s: %w", o.Name, err)
 		}
 	}
-	if r.events-events != b.Accepted {
-		return fmt.Errorf("its objects have %d events, %d were accepted", r.events-events, b.Accepted)
+	if events != b.Accepted {
+		return fmt.Errorf("its objects have %d events, %d were accepted", events, b.Accepted)
 	}
 	if got := digest.String(); b.Accepted > 0 && got != b.Digest {
 		return fmt.Errorf("the digest of its events is %s, not %s", got, b.Digest)
@@ -103,7 +105,6 @@ func (r *Stored) add(ctx context.Context, b *event.Batch, rows []column.Vector, 
 		entries[i] = dedupe.Entry{Hi: p.IDs[i].Hi, Lo: p.IDs[i].Lo, Content: p.Contents[i], Place: place}
 		digest.Add(sealed.Digests[i])
 	}
-	r.events += int64(n)
 	return emit(entries, b)
 }
 

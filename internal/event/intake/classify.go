@@ -43,7 +43,10 @@ func (w *batchWriter) classify(ctx context.Context, seg *segment) error {
 			next++
 			switch {
 			case refusal != nil:
-				refusal.Row, refusal.Raw, refusal.source.occurrence = block.Rows[r], block.Raw(r), p.occurrence(r)
+				refusal.Row, refusal.Raw = block.Rows[r], block.Raw(r)
+				if p.occurrences != nil {
+					refusal.source.occurrence = p.occurrences[r]
+				}
 				p.rejects = append(p.rejects, *refusal)
 			case verdict.Kind == dedupe.New:
 				w.batch.Accepted++

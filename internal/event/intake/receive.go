@@ -32,9 +32,11 @@ func (r *Receiver) Close() { r.computer.close() }
 
 // OpenBatch is a batch of received rows that is not sealed yet. It is for one goroutine, which seals or aborts it.
 type OpenBatch struct {
+	Spool uint64 // the number of its spool
+	Lines int64  // that were added
+
 	writer        *batchWriter
 	file          *event.File // all rows, as recorded in the batch
-	lines         int64
 	cancel        context.CancelFunc
 	receivedUntil time.Time     // when input was closed: everything received before is in the batch (rule 3)
 	input         chan *segment // segments for the flow
@@ -53,11 +55,10 @@ type Received struct {
 // Begin begins a batch whose receipt starts at opened, and starts its flow. spool is the number of the spool that contains its rows; 0 is the one
 // after the last sealed spool.
 func (r *Receiver) Begin(ctx context.Context, opened time.Time, spool uint64) (*OpenBatch, error) {
-	w, err := beginAt(ctx, r.store, r.stream, r.options, opened)
+	w, err := begin(ctx, r.store, r.stream, r.options, opened, r.computer)
 	if err != nil {
 		return nil, err
 	}
-	w.computer = r.computer
 	if w.spool = spool; w.spool == 0 {
 		w.spool = w.state.Spools + 1
 	}
@@ -66,7 +67,7 @@ func (r *Receiver) Begin(ctx context.Context, opened time.Time, spool uint64) (*
 		Format: string(project.JSONL),
 	}
 	w.files = []*event.File{file}
-	o := &OpenBatch{writer: w, file: file, input: make(chan *segment), done: make(chan struct{})}
+	o := &OpenBatch{Spool: w.spool, writer: w, file: file, input: make(chan *segment), done: make(chan struct{})}
 	ctx, o.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(o.done)
@@ -74,12 +75,6 @@ func (r *Receiver) Begin(ctx context.Context, opened time.Time, spool uint64) (*
 	}()
 	return o, nil
 }
-
-// Spool returns the number of the batch's spool.
-func (o *OpenBatch) Spool() uint64 { return o.writer.spool }
-
-// Lines returns the number of lines that were added.
-func (o *OpenBatch) Lines() int64 { return o.lines }
 
 // Done is closed when the flow has ended: after Seal, or because of Err.
 func (o *OpenBatch) Done() <-chan struct{} { return o.done }
@@ -108,8 +103,8 @@ func (o *OpenBatch) feed(ctx context.Context) error {
 // Add sends rows to the flow as one segment. The verdicts are reported to their source by another goroutine.
 func (o *OpenBatch) Add(r Received) error {
 	seg := o.writer.segment(nil, o.file)
-	seg.text, seg.firstLine, seg.source = r.Text, o.lines+1, r.Source
-	o.lines += r.Lines
+	seg.text, seg.firstLine, seg.source = r.Text, o.Lines+1, r.Source
+	o.Lines += r.Lines
 	o.writer.mu.Lock()
 	o.file.Bytes += r.Bytes
 	o.writer.mu.Unlock()

@@ -60,7 +60,7 @@ func retryQuarantines(ctx context.Context, st *event.Store, s *project.Stream, b
 	if err != nil {
 		return Result{}, fmt.Errorf("list retracted batches of %s: %w", s.Name, err)
 	}
-	w, err := begin(ctx, st, s, o)
+	w, err := begin(ctx, st, s, o, st.Now(), newComputer(st, s))
 	if err != nil {
 		return Result{}, err
 	}

@@ -45,13 +45,6 @@ type preparedBlock struct {
 	rejects     []reject
 }
 
-func (p *preparedBlock) occurrence(r int) uint32 {
-	if p.occurrences == nil {
-		return 0
-	}
-	return p.occurrences[r]
-}
-
 func (w *batchWriter) segment(in recycler, file *event.File) *segment {
 	return &segment{recycler: in, file: file, ready: make(chan struct{})}
 }

@@ -94,7 +94,7 @@ func (l *Intake) ingestGroup() bool {
 		l.failAll(requests, err)
 		return true
 	}
-	if o := l.open; o.batch.Lines() >= l.options.MaxEvents || o.spool.Size() >= l.options.MaxBytes {
+	if o := l.open; o.batch.Lines >= l.options.MaxEvents || o.spool.Size() >= l.options.MaxBytes {
 		l.sealLogged()
 	}
 	return true
@@ -170,7 +170,7 @@ func (l *Intake) beginBatch() error {
 	if err != nil {
 		return err
 	}
-	h.Number = o.batch.Spool()
+	h.Number = o.batch.Spool
 	file, err := spool.Create(l.options.Spool, h.Number)
 	if err == nil {
 		if l.options.Wrap != nil {

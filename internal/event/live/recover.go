@@ -31,7 +31,7 @@ func (l *Intake) announceSpool(o *openBatch) error {
 		return nil
 	}
 	o.announced = true
-	return l.store.ChangeState(l.ctx, l.stream.Name, func(s *event.StreamState) { s.Opened = o.batch.Spool() })
+	return l.store.ChangeState(l.ctx, l.stream.Name, func(s *event.StreamState) { s.Opened = o.batch.Spool })
 }
 
 // recover seals the acknowledged requests that an earlier process left in spools (rule 1). Since it seals them at once, nothing is acknowledged on top
@@ -142,7 +142,7 @@ func (l *Intake) sealReplayed(ctx context.Context, o *openBatch, in *spool.Reade
 			return intake.Result{}, err
 		}
 	}
-	if err := l.reportDamage(in, o.batch.Spool(), recovered, facts); err != nil {
+	if err := l.reportDamage(in, o.batch.Spool, recovered, facts); err != nil {
 		return intake.Result{}, err
 	}
 	return o.seal(ctx, l.store.Now())

@@ -44,8 +44,10 @@ type Writer struct {
 }
 
 // Path returns the path of a spool's file.
-func Path(dir string, number uint64) string {
-	return filepath.Join(dir, fmt.Sprintf("%08d.spool", number))
+func Path(dir string, number uint64) string { return pathOf(dir, number, "spool") }
+
+func pathOf(dir string, number uint64, kind string) string {
+	return filepath.Join(dir, fmt.Sprintf("%08d.%s", number, kind))
 }
 
 // Create creates the file of a spool, empty and durable in its folder. Until the first Sync it may be empty after a crash.
