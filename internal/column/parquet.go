@@ -139,12 +139,19 @@ func (p *ParquetWriter) WriteGroup(vectors []Vector) error {
 func (p *ParquetWriter) Close() error { return errors.Join(p.file.Close(), p.sink.err) }
 
 func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v *Vector) error {
+	leaves := v.Fields
 	if v.Type.Kind != List {
+		leaves = []Vector{*v}
+	}
+	for i := range leaves {
 		chunk, err := group.NextColumn()
 		if err != nil {
 			return err
 		}
 		switch {
+		case v.Type.Kind == List:
+			p.leaf.fillListLevels(v, &leaves[i])
+			err = p.leaf.write(chunk, &leaves[i], p.leaf.def, p.leaf.rep, nil)
 		case !f.Required:
 			err = p.leaf.writeSpaced(chunk, v)
 		case slices.Contains(v.Null, true):
@@ -153,17 +160,6 @@ func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v 
 			err = p.leaf.write(chunk, v, nil, nil, nil)
 		}
 		if err != nil {
-			return err
-		}
-		return chunk.Close()
-	}
-	for i := range v.Fields {
-		chunk, err := group.NextColumn()
-		if err != nil {
-			return err
-		}
-		p.leaf.fillListLevels(v, &v.Fields[i])
-		if err := p.leaf.write(chunk, &v.Fields[i], p.leaf.def, p.leaf.rep, nil); err != nil {
 			return err
 		}
 		if err := chunk.Close(); err != nil {

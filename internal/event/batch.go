@@ -157,13 +157,6 @@ func HasAccepted(tx catalog.Tx, stream string) (bool, error) {
 	return false, nil
 }
 
-// SetParts names a file by its parts. A single part is the file itself under another name.
-func (f *File) SetParts(parts []FilePart) {
-	if f.Name = parts[0].Name; len(parts) > 1 {
-		f.Parts = parts
-	}
-}
-
 // FilterStream returns the batches of one stream.
 func FilterStream(batches []Batch, stream string) (own []Batch) {
 	for _, b := range batches {

@@ -78,20 +78,17 @@ func (b *Batch) withComputed(tx catalog.Tx, s *project.Stream) error {
 	if err != nil || !found || computed.Retraction != b.excluded.until {
 		return err
 	}
-	b.Totals, b.Definitions = maps.Clone(b.Totals), maps.Clone(b.Definitions)
+	totals, definitions := Totals{}, map[string]string{}
+	maps.Copy(totals, b.Totals)
+	maps.Copy(definitions, b.Definitions)
 	for name, groups := range computed.Totals {
 		t := s.Total(name)
 		if t == nil || computed.Definitions[name] != totalDefinition(t) || b.HasTotals(s, []string{name}) {
 			continue
 		}
-		if b.Totals == nil {
-			b.Totals = Totals{}
-		}
-		if b.Definitions == nil {
-			b.Definitions = map[string]string{}
-		}
-		b.Totals[name], b.Definitions[name] = groups, computed.Definitions[name]
+		totals[name], definitions[name] = groups, computed.Definitions[name]
 	}
+	b.Totals, b.Definitions = totals, definitions
 	return nil
 }
 

@@ -91,36 +91,13 @@ func (h *Harness) VerifyDismissals(want int) {
 	}
 }
 
-// AcceptRow accepts a row, and expects "batch already changes".
-func (h *Harness) AcceptRow(row, want string) intake.AcceptedRow {
-	h.T.Helper()
-	got, err := h.acceptRow(row)
-	h.must(err)
-	if text := fmt.Sprint(got.Batch, " ", got.Already, Changes(got.Changes)); text != want {
-		h.T.Errorf("accepting %s gives %s, want %s", row, text, want)
-	}
-	return got
-}
-
 // ExpectRefused expects an error of class Data that contains a text.
 func (h *Harness) ExpectRefused(row, wantText string) {
 	h.T.Helper()
-	_, err := h.acceptRow(row)
+	_, err := intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: Ref(h.T, row), Reason: "checked"})
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), wantText) {
 		h.T.Errorf("accepting %s gives %v; want %q", row, err, wantText)
 	}
-}
-
-func (h *Harness) acceptRow(row string) (intake.AcceptedRow, error) {
-	return intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: Ref(h.T, row), Reason: "checked"})
-}
-
-// Changes writes differences as " column old new".
-func Changes(list []intake.Difference) (text string) {
-	for _, c := range list {
-		text += fmt.Sprintf(" %s %s %s", c.Column, c.Old, c.New)
-	}
-	return text
 }
 
 // Retract retracts, and expects "number events" of it.

@@ -35,9 +35,6 @@ type quarantineWriter struct {
 
 func newQuarantineWriter(ctx context.Context, w *batchWriter) (q *quarantineWriter, err error) {
 	q = &quarantineWriter{w: w}
-	if w.options.DryRun {
-		return q, nil
-	}
 	q.out, err = object.CreateDescribed(ctx, w.store.Objects, event.BatchPrefix(w.stream.Name, w.batch.Batch)+"quarantine.jsonl.zst")
 	if err == nil {
 		q.zip, err = zstd.NewWriter(q.out, zstd.WithEncoderConcurrency(1))
@@ -46,12 +43,6 @@ func newQuarantineWriter(ctx context.Context, w *batchWriter) (q *quarantineWrit
 }
 
 func (q *quarantineWriter) write(ctx context.Context, file *event.File, r reject) error {
-	if q.w.options.DryRun {
-		if file != nil { // a retry is reported by the caller
-			q.w.rejections.add(file, &r)
-		}
-		return discard(r.RawFile)
-	}
 	name, _ := file.At(r.Row) // a retry finds the row by its place in the whole file
 	row := event.Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.source.Digest, Line: r.source.Line, Occurrence: r.source.occurrence, Accepted: r.accepted}
 	if q.w.stream.Builtin {
@@ -119,11 +110,8 @@ func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (strin
 	return name, nil
 }
 
-// finish makes the rows durable and describes their object; nil in a dry run.
+// finish makes the rows durable and describes their object.
 func (q *quarantineWriter) finish() (*object.Description, error) {
-	if q.w.options.DryRun {
-		return nil, nil
-	}
 	if err := q.zip.Close(); err != nil {
 		return nil, fmt.Errorf("write quarantine: %w", err)
 	}
@@ -143,7 +131,7 @@ func (w *batchWriter) quarantineRows(ctx context.Context, file *event.File, reje
 		return nil
 	}
 	slices.SortStableFunc(rejects, func(a, b reject) int { return cmp.Compare(a.Row, b.Row) })
-	if w.quarantine == nil {
+	if w.quarantine == nil && !w.options.DryRun {
 		var err error
 		if w.quarantine, err = newQuarantineWriter(ctx, w); err != nil {
 			return err
@@ -153,7 +141,16 @@ func (w *batchWriter) quarantineRows(ctx context.Context, file *event.File, reje
 		if w.onReject != nil {
 			w.onReject(&r)
 		}
-		if err := w.quarantine.write(ctx, file, r); err != nil {
+		if !w.options.DryRun {
+			if err := w.quarantine.write(ctx, file, r); err != nil {
+				return err
+			}
+			continue
+		}
+		if file != nil { // a retry is reported by the caller
+			w.rejections.add(file, &r)
+		}
+		if err := discard(r.RawFile); err != nil {
 			return err
 		}
 	}

@@ -129,7 +129,7 @@ func (l *Intake) Accept(ctx context.Context, r Request) (answers.Answer, error) 
 		first, _ := earlier.(*pendingRequest) // nothing else is stored
 		return awaitFirst(ctx, first, p)
 	}
-	answer, found, err := l.earlierAnswer(ctx, p)
+	answer, found, err := answers.Find(ctx, l.store.Catalog, l.stream.Name, p.key, p.digest, l.store.Now())
 	if err == nil && !found {
 		err = l.queue.put(p)
 	}
@@ -140,11 +140,6 @@ func (l *Intake) Accept(ctx context.Context, r Request) (answers.Answer, error) 
 		return answer, err
 	}
 	return l.wait(ctx, p)
-}
-
-// earlierAnswer looks up the answer to an earlier request with the same key.
-func (l *Intake) earlierAnswer(ctx context.Context, p *pendingRequest) (answer answers.Answer, found bool, err error) {
-	return answers.Find(ctx, l.store.Catalog, l.stream.Name, p.key, p.digest, l.store.Now())
 }
 
 // awaitFirst waits for the answer to an earlier request with the same key.

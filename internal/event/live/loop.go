@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bursar/internal/durable"
+	"bursar/internal/event/live/answers"
 	"bursar/internal/event/live/spool"
 	"bursar/internal/failure"
 )
@@ -199,7 +200,7 @@ func (l *Intake) answerKnown(requests []*pendingRequest) []*pendingRequest {
 			rest = append(rest, p)
 			continue
 		}
-		answer, found, err := l.earlierAnswer(l.ctx, p)
+		answer, found, err := answers.Find(l.ctx, l.store.Catalog, l.stream.Name, p.key, p.digest, l.store.Now())
 		switch {
 		case err != nil:
 			l.fail(p, err)

@@ -149,7 +149,7 @@ func benchPath(b *testing.B, path string, plan *Plan, workers int) {
 	rows := 0
 	for b.Loop() {
 		rows = 0
-		f, err := Open(path, plan, Options{Workers: workers})
+		f, err := openFile(b, path, plan, Options{Workers: workers})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"bursar/internal/durable"
@@ -91,20 +92,16 @@ func (w *Writer) frame(pieces ...[]byte) error {
 	if err != nil {
 		return err
 	}
-	size := w.size + prologue
-	for _, piece := range pieces {
-		size += int64(len(piece))
-	}
-	if w.err = w.grow(size); w.err == nil {
-		_, w.err = w.out.Write(p[:])
-	}
-	w.size += prologue
+	pieces = slices.Insert(pieces, 0, p[:])
 	w.frames++
+	for _, piece := range pieces {
+		w.size += int64(len(piece))
+	}
+	w.err = w.grow()
 	for _, piece := range pieces {
 		if w.err == nil {
 			_, w.err = w.out.Write(piece)
 		}
-		w.size += int64(len(piece))
 	}
 	if w.err != nil {
 		w.err = fmt.Errorf("write spool: %w", w.err)
@@ -112,12 +109,12 @@ func (w *Writer) frame(pieces ...[]byte) error {
 	return w.err
 }
 
-// grow makes the file large enough for size bytes before any of them is written.
-func (w *Writer) grow(size int64) error {
-	if paddedSize(size) <= w.fileSize {
+// grow makes the file large enough for its size before any of the last frame is written.
+func (w *Writer) grow() error {
+	if paddedSize(w.size) <= w.fileSize {
 		return nil
 	}
-	w.fileSize = paddedSize(size)
+	w.fileSize = paddedSize(w.size)
 	return w.file.Truncate(w.fileSize)
 }
 
