@@ -77,9 +77,8 @@ func (h *Harness) Dismiss(row string, undo bool) (event.Dismissed, error) {
 // MustDismiss is Dismiss without an error.
 func (h *Harness) MustDismiss(row string, undo bool) {
 	h.T.Helper()
-	if _, err := h.Dismiss(row, undo); err != nil {
-		h.T.Error(err)
-	}
+	_, err := h.Dismiss(row, undo)
+	h.must(err)
 }
 
 // VerifyDismissals verifies everything, and expects a number of dismissed rows.
@@ -193,9 +192,8 @@ func (h *Harness) CopyCatalog(name string) {
 	text, err := os.ReadFile(filepath.Join(h.Dir, "catalog.db"))
 	h.must(err)
 	h.File(name, string(text))
-	if h.Store.Catalog, err = catalog.OpenSQLite(filepath.Join(h.Dir, "catalog.db")); err != nil {
-		h.T.Fatal(err)
-	}
+	h.Store.Catalog, err = catalog.OpenSQLite(filepath.Join(h.Dir, "catalog.db"))
+	h.must(err)
 }
 
 // ObjectBytes returns the content of every object by its name.

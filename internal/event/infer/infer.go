@@ -37,9 +37,9 @@ type sample struct {
 	file   string // its base name
 	format project.Format
 	csv    project.CSV
-	// encoding is the encoding of a file that is not UTF-8.
-	encoding string
-	rows     int // well-formed rows
+
+	encoding string // of a file that is not UTF-8
+	rows     int    // well-formed rows
 	whole    bool
 	fields   []*field
 	omitted  []string                                     // what cannot be declared, and why

@@ -69,11 +69,7 @@ func (l *Intake) recover(ctx context.Context) error {
 
 // skipSpool records that a spool of which nothing was sealed is no longer expected.
 func (l *Intake) skipSpool(ctx context.Context, number uint64) error {
-	state, _, err := l.store.ReadState(ctx, l.stream.Name)
-	if err != nil || state.Spools >= number {
-		return err
-	}
-	return l.store.ChangeState(ctx, l.stream.Name, func(s *event.StreamState) { s.Spools = number })
+	return l.store.ChangeState(ctx, l.stream.Name, func(s *event.StreamState) { s.Spools = max(s.Spools, number) })
 }
 
 // reportLoss keeps a damaged spool before anything of it is sealed: afterwards it would be removed.
