@@ -72,10 +72,7 @@ func CompileLayout(format string, kind Kind) (*Layout, error) {
 		given[part] = true
 		l.Steps = append(l.Steps, LayoutStep{Verb: verb})
 	}
-	if err := l.checkParts(given, kind); err != nil {
-		return nil, err
-	}
-	return l, nil
+	return l, l.checkParts(given, kind)
 }
 
 func (l *Layout) checkParts(given map[string]bool, kind Kind) error {

@@ -23,9 +23,7 @@ func (v *Vector) AppendJSON(dst []byte, i int) []byte {
 		return AppendJSON(dst, v.Text(i))
 	case JSON:
 		return append(dst, v.Text(i)...)
-	case List:
-		return v.appendListJSON(dst, i)
-	case Int, BigInt, Bool:
+	case Int, BigInt, Bool, List:
 		return v.AppendPlain(dst, i)
 	default:
 		dst = append(dst, '"')
@@ -34,7 +32,7 @@ func (v *Vector) AppendJSON(dst []byte, i int) []byte {
 	}
 }
 
-// AppendPlain writes value i as plain text, as in a CSV file; a null writes nothing.
+// AppendPlain writes value i as plain text, as in a CSV file, and a list as JSON; a null writes nothing.
 func (v *Vector) AppendPlain(dst []byte, i int) []byte {
 	if v.IsNull(i) {
 		return dst
@@ -51,18 +49,14 @@ func (v *Vector) AppendPlain(dst []byte, i int) []byte {
 	case Timestamp:
 		return time.UnixMicro(v.Ints[i]).UTC().AppendFormat(dst, time.RFC3339Nano)
 	case List:
-		return v.appendListJSON(dst, i)
+		all := make([]int, len(v.Fields))
+		for f := range all {
+			all[f] = f
+		}
+		return v.AppendItemsJSON(dst, i, all)
 	default:
 		return append(dst, v.Text(i)...)
 	}
-}
-
-func (v *Vector) appendListJSON(dst []byte, i int) []byte {
-	all := make([]int, len(v.Fields))
-	for f := range all {
-		all[f] = f
-	}
-	return v.AppendItemsJSON(dst, i, all)
 }
 
 // AppendItemsJSON writes list value i as a JSON array of objects with the given fields of its elements; null is an
@@ -124,8 +118,12 @@ func QuoteJSON(s string) json.RawMessage { return AppendJSON(nil, s) }
 // first.
 func Compare(a *Vector, i int, b *Vector, j int) int {
 	switch {
-	case a.IsNull(i) || b.IsNull(j):
-		return cmp.Compare(notNull(a, i), notNull(b, j))
+	case a.IsNull(i) && b.IsNull(j):
+		return 0
+	case a.IsNull(i):
+		return -1
+	case b.IsNull(j):
+		return 1
 	case a.Type.IsText():
 		return bytes.Compare(a.Text(i), b.Text(j))
 	case a.Type.IsWide():
@@ -133,11 +131,4 @@ func Compare(a *Vector, i int, b *Vector, j int) int {
 	default:
 		return cmp.Compare(a.Ints[i], b.Ints[j])
 	}
-}
-
-func notNull(v *Vector, i int) int {
-	if v.IsNull(i) {
-		return 0
-	}
-	return 1
 }

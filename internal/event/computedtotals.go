@@ -29,9 +29,6 @@ func totalDefinition(t *project.Total) string {
 
 // TotalDefinitions returns the definitions of a stream's totals by name.
 func TotalDefinitions(s *project.Stream) map[string]string {
-	if len(s.Totals) == 0 {
-		return nil
-	}
 	definitions := make(map[string]string, len(s.Totals))
 	for i := range s.Totals {
 		definitions[s.Totals[i].Name] = totalDefinition(&s.Totals[i])

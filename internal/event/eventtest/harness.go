@@ -60,9 +60,7 @@ func New(t testing.TB, yaml string) *Harness {
 	t.Helper()
 	h := &Harness{T: t, Dir: t.TempDir(), Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	records, err := catalog.OpenSQLite(filepath.Join(h.Dir, "catalog.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	h.must(err)
 	t.Cleanup(func() {
 		if err := records.Close(); err != nil {
 			t.Error(err)
@@ -73,9 +71,8 @@ func New(t testing.TB, yaml string) *Harness {
 		Now: func() time.Time { return h.Now }, Log: slog.New(slog.DiscardHandler),
 	}
 	h.Store.Duck.Threads, h.Store.Duck.Scratch, h.Store.Duck.Dirs = 1, h.Store.Scratch, []string{h.Dir}
-	if h.Store.Secret, err = ids.OpenSecret(t.Context(), records, filepath.Join(h.Dir, "identity.key")); err != nil {
-		t.Fatal(err)
-	}
+	h.Store.Secret, err = ids.OpenSecret(t.Context(), records, filepath.Join(h.Dir, "identity.key"))
+	h.must(err)
 	h.Declare(yaml)
 	return h
 }

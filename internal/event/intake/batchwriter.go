@@ -139,10 +139,7 @@ func (w *batchWriter) removeLeftovers(ctx context.Context) error {
 
 // dedupeWindow returns how far back ids count, by receipt, and which of them do not count.
 func (w *batchWriter) dedupeWindow() dedupe.Window {
-	var window dedupe.Window
-	if w.retracted != nil {
-		window.Excluded = w.retracted.Has
-	}
+	window := dedupe.Window{Excluded: w.retracted.Has}
 	if w.stream.Dedupe != 0 {
 		window.Since, window.ReceivedAt = w.received.Add(-w.stream.Dedupe), w.receivedAt
 	}

@@ -239,9 +239,6 @@ func (l *Intake) Close(ctx context.Context) error {
 	if errors.Is(err, ErrClosed) {
 		err = nil
 	}
-	if ctx.Err() != nil {
-		l.cancel()
-	}
 	<-l.stopped
 	l.cancel()
 	return err

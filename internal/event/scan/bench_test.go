@@ -119,7 +119,7 @@ func BenchmarkFill(b *testing.B) {
 	}
 	const rows = 5000
 	data := benchLines(rows)
-	t := &text{b: padded(nil, data), line: 1, bare: len(data), end: len(data)}
+	t := &text{b: pad(append([]byte(nil), data...)), line: 1, bare: len(data), end: len(data)}
 	s, block := newJSONScanner(plan), newBlock(plan, 0)
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {

@@ -127,7 +127,7 @@ func (l Limits) UnpackFile(dir string, from io.Reader) (file *os.File, size int6
 	if file, err = os.CreateTemp(dir, "bursar-parquet-*"); err != nil {
 		return nil, 0, fmt.Errorf("unpack: %w", err)
 	}
-	from = l.bound(from)
+	from = &bounded{in: from, left: l.Unpacked, limit: l.Unpacked}
 	for err == nil {
 		if err = l.checkFreeSpace(file); err == nil {
 			var n int64
@@ -153,11 +153,7 @@ func (l Limits) checkFreeSpace(file *os.File) error {
 	return nil
 }
 
-// bound limits how much is read of a decompressor.
-func (l Limits) bound(in io.Reader) io.Reader {
-	return &bounded{in: in, left: l.Unpacked, limit: l.Unpacked}
-}
-
+// bounded limits how much is read of a decompressor.
 type bounded struct {
 	in          io.Reader
 	left, limit int64

@@ -26,7 +26,8 @@ type textFeed struct {
 func (f *File) openText() (*textFeed, error) {
 	from := f.source.reader
 	if f.source.packed {
-		from = f.options.Limits.bound(from)
+		most := f.options.Limits.Unpacked
+		from = &bounded{in: from, left: most, limit: most}
 	}
 	from, err := charset.Strict(from, f.plan.text)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 // Header is the first frame of a spool.
 type Header struct {
 	Stream string    `json:"stream"`
-	Number uint64    `json:"spool"`  // when its first request was received
+	Number uint64    `json:"spool"`
 	Opened time.Time `json:"opened"` // when its first request was received
 }
 
