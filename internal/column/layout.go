@@ -72,7 +72,10 @@ func CompileLayout(format string, kind Kind) (*Layout, error) {
 		given[part] = true
 		l.Steps = append(l.Steps, LayoutStep{Verb: verb})
 	}
-	return l, l.checkParts(given, kind)
+	if err := l.checkParts(given, kind); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 func (l *Layout) checkParts(given map[string]bool, kind Kind) error {

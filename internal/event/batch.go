@@ -228,11 +228,15 @@ func (st *Store) UnfinishedPrefix(ctx context.Context, stream string) (string, e
 // them are among the objects.
 func (st *Store) Streams(ctx context.Context) (names []string, err error) {
 	found := map[string]bool{}
-	list := func(key string, _ json.RawMessage) error {
-		found[strings.Split(key, "/")[1]] = true
-		return nil
-	}
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error { return cmp.Or(tx.List("stream/", list), tx.List("batch/", list)) })
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
+		for _, kind := range []string{"stream/", "batch/"} {
+			err = cmp.Or(err, tx.List(kind, func(key string, _ json.RawMessage) error {
+				found[strings.Split(key, "/")[1]] = true
+				return nil
+			}))
+		}
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list streams: %w", err)
 	}

@@ -180,22 +180,17 @@ func (r *Recount) Read(ctx context.Context, session *duck.Session, view string) 
 			list = append(list, fmt.Sprintf("coalesce(TRY((%s\n)), false)", t.Where))
 		}
 	}
+	var buffer []byte
 	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM %s", strings.Join(list, ", "), view), func(rows []column.Vector) error {
-		r.add(rows)
+		columns, filters := rows[:len(r.stream.Columns)], rows[len(r.stream.Columns):]
+		for i := range rows[0].Len() {
+			buffer = r.facts.AppendRow(buffer[:0], columns, r.facts.Positions, i)
+			r.digest.Add(column.Sum128(buffer))
+		}
+		r.rows += int64(rows[0].Len())
+		SumRows(r.summers, columns, filters, func(int) bool { return true })
 		return nil
 	})
-}
-
-func (r *Recount) add(rows []column.Vector) {
-	n := rows[0].Len()
-	r.rows += int64(n)
-	columns, filters := rows[:len(r.stream.Columns)], rows[len(r.stream.Columns):]
-	var buffer []byte
-	for i := range n {
-		buffer = r.facts.AppendRow(buffer[:0], columns, r.facts.Positions, i)
-		r.digest.Add(column.Sum128(buffer))
-	}
-	SumRows(r.summers, columns, filters, func(int) bool { return true })
 }
 
 // Compare compares the recount with the batch's manifest. A total that was sealed under another or no definition is skipped; rows and digest are

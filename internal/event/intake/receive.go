@@ -34,6 +34,7 @@ func (r *Receiver) Close() { r.computer.close() }
 type OpenBatch struct {
 	Spool uint64 // the number of its spool
 	Lines int64  // that were added
+	Err   error  // why the flow ended before the batch was closed; to be read after Done
 
 	writer        *batchWriter
 	file          *event.File // all rows, as recorded in the batch
@@ -41,7 +42,6 @@ type OpenBatch struct {
 	receivedUntil time.Time     // when input was closed: everything received before is in the batch (rule 3)
 	input         chan *segment // segments for the flow
 	done          chan struct{} // closed when the flow has ended
-	err           error         // why the flow ended before input was closed
 }
 
 // Received are rows that arrived together.
@@ -71,16 +71,13 @@ func (r *Receiver) Begin(ctx context.Context, opened time.Time, spool uint64) (*
 	ctx, o.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(o.done)
-		o.err = w.flow(ctx, o.feed)
+		o.Err = w.flow(ctx, o.feed)
 	}()
 	return o, nil
 }
 
 // Done is closed when the flow has ended: after Seal, or because of Err.
 func (o *OpenBatch) Done() <-chan struct{} { return o.done }
-
-// Err returns why the flow has ended. It is for after Done.
-func (o *OpenBatch) Err() error { return o.err }
 
 // feed passes segments on to the flow until the batch is closed.
 func (o *OpenBatch) feed(ctx context.Context) error {
@@ -112,7 +109,7 @@ func (o *OpenBatch) Add(r Received) error {
 	case o.input <- seg:
 		return nil
 	case <-o.done:
-		return o.err
+		return o.Err
 	}
 }
 
@@ -129,8 +126,8 @@ func (o *OpenBatch) Seal(ctx context.Context, now time.Time, extra func(tx catal
 		o.cancel()
 		<-o.done
 	}
-	if o.err != nil {
-		return Result{}, o.err
+	if o.Err != nil {
+		return Result{}, o.Err
 	}
 	if extra != nil {
 		o.writer.extra = func(tx catalog.Tx) error { return extra(tx, o.writer.batch.Sealed) }

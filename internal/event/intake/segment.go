@@ -4,6 +4,7 @@ package intake
 
 import (
 	"context"
+	"slices"
 
 	"bursar/internal/column"
 	"bursar/internal/event"
@@ -136,10 +137,7 @@ func (w *batchWriter) prepare(ctx context.Context, seg *segment) error {
 	seg.prepared = make([]preparedBlock, len(seg.blocks))
 	for i, block := range seg.blocks {
 		p := &seg.prepared[i]
-		p.keep = make([]bool, len(block.Rows))
-		for r := range p.keep {
-			p.keep[r] = true
-		}
+		p.keep = slices.Repeat([]bool{true}, len(block.Rows))
 		for _, r := range block.Rejects {
 			p.rejects = append(p.rejects, reject{Reject: r})
 		}

@@ -46,7 +46,7 @@ func (l *Intake) loop() {
 				_ = l.reportBroken(err) // logged, too
 			}
 		case <-failed:
-			l.failBatch(l.open.batch.Err())
+			l.failBatch(l.open.batch.Err)
 		case c := <-l.commands:
 			c.done <- c.run(c.ctx)
 			if c.last {
