@@ -61,18 +61,20 @@ func Append(dst []byte, unscaled Int128, scale int) []byte {
 	} else {
 		digits = unscaled.BigInt().Append(buf[:0], 10)
 	}
-	for range scale + 1 - len(digits) {
+	if whole := len(digits) - scale; whole > 0 {
+		dst = append(dst, digits[:whole]...)
+		digits = digits[whole:]
+	} else {
 		dst = append(dst, '0')
 	}
-	dst = append(dst, digits...)
 	if scale == 0 {
 		return dst
 	}
-	mark := len(dst) - scale
-	dst = append(dst, 0)
-	copy(dst[mark+1:], dst[mark:])
-	dst[mark] = '.'
-	return dst
+	dst = append(dst, '.')
+	for range scale - len(digits) {
+		dst = append(dst, '0')
+	}
+	return append(dst, digits...)
 }
 
 // Parse parses a decimal as AppendDecimal writes it, of any size, and returns it without its mark, and its scale. ok is
