@@ -68,7 +68,7 @@ var ErrNotLocal = errors.New("bug: the objects are not files that SQL can read")
 
 // queryEvents reads columns of the events of batches that satisfy a condition, or of all if it is empty.
 func (st *Store) queryEvents(ctx context.Context, s *project.Stream, batches []Batch, fields []column.Field, where string, each func(rows []column.Vector) error) error {
-	return st.withEvents(s, batches, func(session *duck.Session, events string) error {
+	return st.WithEvents(s, batches, func(session *duck.Session, events string) error {
 		sql := fmt.Sprintf("SELECT %s FROM (%s)", selectList(fields, func(f column.Field) string { return column.QuoteIdentifier(f.Name) }), events)
 		if where != "" {
 			sql += " WHERE " + where
@@ -77,8 +77,8 @@ func (st *Store) queryEvents(ctx context.Context, s *project.Stream, batches []B
 	})
 }
 
-// withEvents calls do with a session and the view of the events of batches.
-func (st *Store) withEvents(s *project.Stream, batches []Batch, do func(session *duck.Session, events string) error) error {
+// WithEvents calls do with a session and the view of the events of batches.
+func (st *Store) WithEvents(s *project.Stream, batches []Batch, do func(session *duck.Session, events string) error) error {
 	files, local := st.Objects.(object.Local)
 	if !local {
 		return ErrNotLocal

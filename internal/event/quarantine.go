@@ -95,7 +95,7 @@ func (r *Rejected) ApplyRefusal(raw []byte) {
 
 // Quarantine calls each for every row of the stream in quarantine, batch by batch, including dismissed rows.
 func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(Rejected) error) error {
-	batches, _, left, err := OpenQuarantines(ctx, c, stream)
+	batches, _, out, err := OpenQuarantines(ctx, c, stream)
 	if err != nil {
 		return err
 	}
@@ -104,8 +104,8 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 		return err
 	}
 	return EachRejected(ctx, store, batches, func(row Rejected) error {
-		if out, err := left.Has(ctx, row.Number); out || err != nil {
-			return err
+		if out[row.Number] {
+			return nil
 		}
 		if d, is := dismissed[row.Place()]; is {
 			row.Dismissed = &d
@@ -235,15 +235,12 @@ func (st *Store) dismissal(ctx context.Context, stream string, row Place) (*Dism
 
 // Dismissals returns all dismissals of a stream, by row.
 func Dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[Place]Dismissal, err error) {
-	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Dismissal, error) {
+	list, err := read(ctx, c, "list dismissed rows of "+stream, func(tx catalog.Tx) ([]Dismissal, error) {
 		return catalog.All[Dismissal](tx, dismissedKind.prefix(stream), "")
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list dismissed rows of %s: %w", stream, err)
-	}
 	all = map[Place]Dismissal{}
 	for _, d := range list {
 		all[d.Place] = d
 	}
-	return all, nil
+	return all, err
 }

@@ -20,13 +20,8 @@ import (
 type Index struct {
 	store   object.Store
 	scratch string
-	tables  []openedTable
+	tables  []*table
 	batch   *Batch
-}
-
-type openedTable struct {
-	info  TableInfo
-	table *table
 }
 
 // Open opens the tables that the catalog lists for a stream, in any order. scratch is a folder for temporary files. A missing table is
@@ -39,7 +34,7 @@ func Open(ctx context.Context, store object.Store, scratch string, tables []Tabl
 		if err != nil {
 			return nil, errors.Join(err, x.Close())
 		}
-		x.tables = append(x.tables, openedTable{info, t})
+		x.tables = append(x.tables, t)
 	}
 	return x, nil
 }
@@ -50,9 +45,7 @@ func (x *Index) Close() error {
 	if x.batch != nil {
 		err = x.batch.Close()
 	}
-	for _, r := range x.tables {
-		err = errors.Join(err, r.table.close())
-	}
+	err = errors.Join(err, closeTables(x.tables))
 	x.tables = nil
 	return err
 }
@@ -71,6 +64,7 @@ func openObject(ctx context.Context, store object.Store, scratch string, info Ta
 	if err != nil {
 		return nil, fmt.Errorf("open table %s: %w", info.Name, err)
 	}
+	t.info = info
 	err = checkInfo(f, info)
 	if err == nil && f.version == 1 {
 		if _, local := store.(object.Local); local {

@@ -122,7 +122,17 @@ func Find(ctx context.Context, st *event.Store, s *project.Stream, ids []string)
 	if err := batch.Check(entriesOf(s, key, ids), verdicts); err != nil {
 		return nil, IndexError(s.Name, err)
 	}
-	return batchesOfIDs(ctx, st, s, ids, verdicts)
+	receipts := NewReceipts(st, s)
+	batches = map[string]uint64{}
+	for i, v := range verdicts {
+		if v.Kind == dedupe.New || v.First == 0 {
+			continue // place 0 is an id that occurs twice in ids
+		}
+		if batches[ids[i]], err = receipts.batchOfFile(ctx, v.First.File()); err != nil {
+			return nil, err
+		}
+	}
+	return batches, nil
 }
 
 // entriesOf returns the dedupe entries of ids. Their contents are not needed.
@@ -144,21 +154,6 @@ func entriesOf(s *project.Stream, key *identity.Key, ids []string) []dedupe.Entr
 		entries[i] = dedupe.Entry{Hi: digest.Hi, Lo: digest.Lo}
 	}
 	return entries
-}
-
-func batchesOfIDs(ctx context.Context, st *event.Store, s *project.Stream, ids []string, verdicts []dedupe.Verdict) (map[string]uint64, error) {
-	batches, receipts := map[string]uint64{}, NewReceipts(st, s)
-	for i, v := range verdicts {
-		if v.Kind == dedupe.New || v.First == 0 {
-			continue // place 0 is an id that occurs twice in ids
-		}
-		batch, err := receipts.batchOfFile(ctx, v.First.File())
-		if err != nil {
-			return nil, err
-		}
-		batches[ids[i]] = batch
-	}
-	return batches, nil
 }
 
 // Verify checks a stream's dedupe index: the key matches, each table is intact, the number of entries is the number of events, and there are no

@@ -69,7 +69,7 @@ func Ingest(ctx context.Context, st *event.Store, s *project.Stream, paths []str
 			return Result{}, err
 		}
 	}
-	w, err := begin(ctx, st, s, o)
+	w, err := begin(ctx, st, s, o, st.Now(), newComputer(st, s))
 	if err != nil {
 		return Result{}, err
 	}

@@ -17,6 +17,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/event"
 	"bursar/internal/failure"
+	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -131,7 +132,7 @@ func checkBatchMissing(ctx context.Context, st *event.Store, s *project.Stream, 
 		return err
 	}
 	if known {
-		err = event.CheckStored(ctx, st.Objects, &b)
+		err = object.CheckAll(ctx, st.Objects, b.Stored(), 1)
 	} else {
 		_, err = verifiedManifest(ctx, st, s, number)
 	}
