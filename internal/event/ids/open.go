@@ -197,8 +197,9 @@ func verifyTables(ctx context.Context, st *event.Store, stream string, state *ev
 	return faults
 }
 
-// verifyEntries compares numbers. Each accepted event has an entry, or a merge replaced its entry by a newer one with the same id, or it was retracted
-// when the index was rebuilt. Tables of the first format do not state how many entries they replaced: with a dedupe window they may have fewer.
+// verifyEntries compares numbers. Each accepted event has an entry, or a merge replaced its entry by a newer one with the same id, or it
+// was retracted when the index was rebuilt. Tables of the first format do not state how many entries they replaced: with a dedupe window
+// they may have fewer.
 func verifyEntries(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState) error {
 	accepted := int64(0)
 	err := st.EachBatch(ctx, s.Name, state.Batches, func(b event.Batch) error {
@@ -219,9 +220,9 @@ func verifyEntries(ctx context.Context, st *event.Store, s *project.Stream, stat
 	return nil
 }
 
-// verifyNoStrayTables finds tables that the catalog does not name. It allows those that a crash may have left: of the next batch, of the next merge and
-// dropped ones. It lists the objects before and after reading the catalog, since one that intake creates or deletes meanwhile is in only one of
-// the lists.
+// verifyNoStrayTables finds tables that the catalog does not name. It allows those that a crash may have left: of the next batch, of the
+// next merge and dropped ones. It lists the objects before and after reading the catalog, since one that intake creates or deletes
+// meanwhile is in only one of the lists.
 func verifyNoStrayTables(ctx context.Context, st *event.Store, stream string) error {
 	before, err := dedupeObjects(ctx, st, stream)
 	if err != nil {

@@ -235,8 +235,8 @@ func (h head) isNotUTF8() bool {
 	return broken > valid
 }
 
-// isJSONL reports whether the text is JSON lines rather than CSV, whatever its suffix: CSV files may have any name, and a first line that is an object is never
-// CSV.
+// isJSONL reports whether the text is JSON lines rather than CSV, whatever its suffix: CSV files may have any name, and a first line that
+// is an object is never CSV.
 func (h head) isJSONL(path string) bool {
 	text := bytes.TrimLeft(h.text, " \t\r\n")
 	line, _, _ := bytes.Cut(text, []byte("\n"))

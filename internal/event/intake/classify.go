@@ -1,4 +1,5 @@
-// Decides on each row of a segment, in order of arrival: accepted, duplicate, or quarantined, also because a control total of the batch would overflow.
+// Decides on each row of a segment, in order of arrival: accepted, duplicate, or quarantined, also because a control total of the batch
+// would overflow.
 
 package intake
 

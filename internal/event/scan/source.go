@@ -121,8 +121,8 @@ var DefaultLimits = Limits{Unpacked: 64 << 30, Free: 1 << 30}
 // spaceCheckBytes is how many bytes are unpacked between two checks of the free space.
 const spaceCheckBytes = 16 << 20
 
-// UnpackFile writes the output of a decompressor to a new temporary file, for readers that need random access, and returns its size. The caller removes
-// the file.
+// UnpackFile writes the output of a decompressor to a new temporary file, for readers that need random access, and returns its size. The
+// caller removes the file.
 func (l Limits) UnpackFile(dir string, from io.Reader) (file *os.File, size int64, err error) {
 	if file, err = os.CreateTemp(dir, "bursar-parquet-*"); err != nil {
 		return nil, 0, fmt.Errorf("unpack: %w", err)
