@@ -80,7 +80,6 @@ object store is local, or takes 20 ms longer for each call.`,
   bursar bench reconcile --state 10000000 --dir /mnt/fast --json
   bursar bench reconcile --peers duckdb
   bursar bench reconcile --lanes --batches 20 --events 400000 --keys 20000 --state 100000`,
-		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Batches < 1 || o.Events < o.Batches || o.Keys < 1 || o.Keys > 1_000_000_000 || o.State < 0 || o.Rounds < 1 {
 				return usagef("--rounds, --batches and --keys must be at least 1, --events at least as many as batches, --state not negative")
@@ -126,7 +125,7 @@ func choosePeers(o *bench.Options) error {
 // benchProcessCommand is the hidden command that a benchmark starts in a process for each side.
 func (c *cli) benchProcessCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "part", Hidden: true, Args: argCount(0, 0),
+		Use: "part", Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return bench.RunChild(cmd.Context(), cmd.InOrStdin(), c.out)
 		},
@@ -154,7 +153,6 @@ func measure[R any](ctx context.Context, c *cli, o bench.Options, execute func(c
 	return c.result(report, func(w io.Writer) { human(w, &report) })
 }
 
-// thisProgram returns the file of this program.
 func thisProgram() (string, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -208,5 +206,4 @@ func (c *cli) printBench(w io.Writer, r *bench.Report) {
 	}
 }
 
-// formatSeconds formats seconds with three decimals.
 func formatSeconds(seconds float64) string { return fmt.Sprintf("%.3f", seconds) }

@@ -28,7 +28,6 @@ func (c *cli) benchIntakeCommand() *cobra.Command {
 The project has no pipelines, so that only intake is measured. If an event is not accepted, the benchmark fails.`,
 		Example: `  bursar bench intake
   bursar bench intake --request 1 --events 20000 --connections 64 --json`,
-		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Request < 1 || o.Events < o.Request || o.Connections < 1 || o.Connections > 1000 || o.Rounds < 1 {
 				return usagef("--rounds and --request must be at least 1, --events at least --request, --connections 1 to 1000")
@@ -66,7 +65,6 @@ func (c *cli) benchFreshnessCommand() *cobra.Command {
 exists. A batch is sealed a second after its first event, the default of ` + "`seal: {every:}`" + `.`,
 		Example: `  bursar bench freshness
   bursar bench freshness --events 20 --json`,
-		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Events < 1 {
 				return usagef("--events must be at least 1")
@@ -98,7 +96,6 @@ func (c *cli) benchGetCommand() *cobra.Command {
 The ratio is the median of warm divided by the median of yardstick.`,
 		Example: `  bursar bench get
   bursar bench get --artifacts 100000 --reads 20000 --json`,
-		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.State < 1 || o.Reads < 1 || o.Connections < 1 || o.Connections > 1000 {
 				return usagef("--artifacts and --reads must be at least 1, --connections 1 to 1000")
@@ -148,7 +145,6 @@ The recorded files are in the folder that --data or ` + dataVariable + ` names: 
 statements/mt940, statements/ofx.`,
 		Example: `  bursar bench statements --data ../shared/data
   BURSAR_DATA=../shared/data bursar bench statements --json`,
-		Args: argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Rounds < 1 || o.Rows < 1 || o.Each < 0 {
 				return usagef("--rounds and --rows must be at least 1, --each not negative")
@@ -187,5 +183,4 @@ func (c *cli) printStatements(w io.Writer, r *bench.StatementsReport) {
 	fmt.Fprintf(w, "CAMT.053: %s MB a second are converted to rows, %.2f times the speed at which encoding/xml tokenises.\n", formatSpeed(r.Converting), r.Ratio)
 }
 
-// formatSpeed formats a throughput with one decimal.
 func formatSpeed(speed float64) string { return fmt.Sprintf("%.1f", speed) }

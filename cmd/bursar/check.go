@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/event/infer"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/project/doc"
@@ -218,7 +219,7 @@ exact and fit every row that was read; comments mark what a person should decide
 			if name != "" && !doc.IsName(name) {
 				return usagef("--name %s: names are lower-case letters, digits and _, and start with a letter", name)
 			}
-			yaml, err := app.Infer(args[0], name)
+			yaml, err := infer.Stream(args[0], name)
 			if err != nil {
 				return err
 			}

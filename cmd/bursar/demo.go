@@ -27,7 +27,6 @@ The project stays in DIR (default bursar-demo). A folder of an earlier demo is r
 		Example: `  bursar demo
   bursar demo shop --events 200000 --seed 7
   bursar demo --json`,
-		Args: argCount(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 0:

@@ -53,7 +53,7 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o
 		return err
 	}
 	for _, name := range sort {
-		if _, err := (&rowFlags{columns: []string{strings.TrimPrefix(name, "-")}}).choose(fields, nil, false); err != nil {
+		if _, _, err := (&rowFlags{columns: []string{strings.TrimPrefix(name, "-")}}).choose(fields, nil, false); err != nil {
 			return err
 		}
 	}
@@ -69,7 +69,7 @@ func (c *cli) exceptions(ctx context.Context, a *app.App, p *project.Pipeline, o
 		sums.print(w, width(c.out) > 0)
 	}
 	return printRows(c, o, l, func(add func(query.Exception) error) error {
-		return a.Queries.SortedExceptions(ctx, p.Name, sort, func(x query.Exception) error {
+		return a.Queries.Exceptions(ctx, p.Name, sort, func(x query.Exception) error {
 			if o.forPeople() {
 				sums.add(x.Values())
 			}

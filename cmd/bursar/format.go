@@ -43,7 +43,6 @@ func formatTime(t *time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// checkMark returns ✓ or ✗.
 func checkMark(ok bool) string {
 	if ok {
 		return "✓"

@@ -168,18 +168,16 @@ func discard(path string) error {
 	return nil
 }
 
-// progressBar is a progress bar; without a terminal it shows nothing.
-type progressBar struct{ bar *progressbar.ProgressBar }
+// progressBar is a progress bar. Errors of the terminal are ignored.
+type progressBar struct{ *progressbar.ProgressBar }
 
-// meter makes a progress bar over a total number of units, such as bytes or events.
+// meter makes a progress bar over a total number of units, such as bytes or events. Without a terminal it shows nothing.
 func (o *output) meter(what, unit string, total int64) *progressBar {
-	if width(o.err) == 0 || total == 0 {
-		return &progressBar{}
-	}
 	options := []progressbar.Option{
 		progressbar.OptionSetWriter(o.err), progressbar.OptionSetDescription(what),
 		progressbar.OptionThrottle(100 * time.Millisecond), progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(24),
+		progressbar.OptionSetVisibility(width(o.err) > 0 && total > 0),
 	}
 	if unit == "bytes" {
 		options = append(options, progressbar.OptionShowBytes(true))
@@ -189,25 +187,13 @@ func (o *output) meter(what, unit string, total int64) *progressBar {
 	return &progressBar{progressbar.NewOptions64(total, options...)}
 }
 
-// set moves the bar. Errors of the terminal are ignored.
-func (m *progressBar) set(n int64) {
-	if m.bar != nil {
-		_ = m.bar.Set64(min(n, m.bar.GetMax64()))
-	}
-}
-
-func (m *progressBar) describe(what string) {
-	if m.bar != nil {
-		m.bar.Describe(what)
-	}
-}
+// set moves the bar.
+func (m *progressBar) set(n int64) { _ = m.Set64(min(n, m.GetMax64())) }
 
 // done removes the bar.
 func (m *progressBar) done() {
-	if m.bar != nil {
-		_ = m.bar.Exit()
-		_ = m.bar.Clear()
-	}
+	_ = m.Exit()
+	_ = m.Clear()
 }
 
 // readProgress adds up the bytes read from several files, one after another.

@@ -119,29 +119,13 @@ func streamsOf(a *app.App, names []string) ([]string, error) {
 // rejectedRow is one row of `quarantine --json`.
 type rejectedRow struct {
 	Stream string `json:"stream"`
-	Ref    string `json:"ref"`   // name of the row within the stream
-	Batch  uint64 `json:"batch"` // the batch whose quarantine contains the row: that of its file, or of the last retry
-	File   string `json:"file"`
-	Row    int64  `json:"row"`
-	Place  string `json:"place,omitempty"` // for a row of a statement: line:column in the file
-	Column string `json:"column"`
-	Reason string `json:"reason"`
-	Raw    string `json:"raw"`
-	Bytes  []byte `json:"bytes,omitempty"`  // instead of raw if the row is not UTF-8, as base64
-	Object string `json:"object,omitempty"` // instead of raw if the row is longer than the limit for lines
-
-	Differences []rejectedValue `json:"differences,omitempty"` // of a conflict, by column
-	Retracted   *retractedEvent `json:"accepted_retracted,omitempty"`
-	Dismissed   *dismissal      `json:"dismissed,omitempty"`
+	event.ListedRow
+	Differences []rejectedValue        `json:"differences,omitempty"` // of a conflict, by column
+	Retracted   *retractedEvent        `json:"accepted_retracted,omitempty"`
+	Dismissed   *event.ListedDismissal `json:"dismissed,omitempty"`
 
 	conflict, builtin, versions bool
 	remedy                      string // a change of the stream file that makes a retry accept the row, or ""
-}
-
-// dismissal says since when and why a row counts as resolved.
-type dismissal struct {
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
 }
 
 // retractedEvent says of a conflict why the event does not count any more that was accepted with its id.
@@ -217,15 +201,13 @@ func eachRejected(ctx context.Context, a *app.App, streams []string, dismissed b
 }
 
 func rejectedRowOf(a *app.App, stream string, r *event.Rejected) rejectedRow {
-	row := rejectedRow{Stream: stream, Ref: r.Place().String(), conflict: r.Conflict(), Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason, Raw: r.Raw, Bytes: r.Bytes, Object: r.Object}
+	row := rejectedRow{Stream: stream, conflict: r.Conflict()}
+	row.ListedRow, row.Dismissed = r.Listed()
 	if s := a.Project.Stream(stream); s != nil {
 		row.builtin, row.versions, row.remedy = s.Builtin, s.Versions, intake.Remedy(r, s)
 	}
 	if row.builtin {
 		row.Row, row.Place = statementPlace([]byte(r.Raw), r.Row)
-	}
-	if d := r.Dismissed; d != nil {
-		row.Dismissed = &dismissal{d.Reason, d.At}
 	}
 	return row
 }

@@ -47,7 +47,7 @@ func TestFoldsTopic(t *testing.T) {
 		t.Errorf("help prints %s", got)
 	}
 	got := must(t, 0, "help", "folds").out
-	for _, f := range project.Folds() {
+	for _, f := range project.Folds {
 		if !strings.Contains(got, "\n      "+f.Example+"\n") {
 			t.Errorf("no %q in %s", f.Example, got)
 		}

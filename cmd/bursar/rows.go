@@ -146,12 +146,12 @@ func (c cell) plain() string { return string(c.AppendPlain(nil, c.row)) }
 
 // printRows prints the items that fill adds, or writes them to the file of --to.
 func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(item T) error) error) error {
-	chosen, err := o.choose(l.fields, l.show, width(c.out) > 0)
+	places, hidden, err := o.choose(l.fields, l.show, width(c.out) > 0)
 	if err != nil {
 		return err
 	}
-	fields := make([]column.Field, len(chosen.places))
-	for i, place := range chosen.places {
+	fields := make([]column.Field, len(places))
+	for i, place := range places {
 		fields[i] = l.fields[place]
 	}
 	currency := slices.IndexFunc(l.fields, func(f column.Field) bool { return f.Name == l.currency })
@@ -161,7 +161,7 @@ func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(ite
 		if l.before != nil && o.forPeople() {
 			l.before(w)
 		}
-		out, err := newRowWriter(c, o, w, l, fields, chosen.hidden)
+		out, err := newRowWriter(c, o, w, l, fields, hidden)
 		if err != nil {
 			return 0, err
 		}
@@ -182,7 +182,7 @@ func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(ite
 			if err != nil {
 				return err
 			}
-			for i, place := range chosen.places {
+			for i, place := range places {
 				picked[i] = row[place]
 			}
 			code := ""
@@ -194,8 +194,10 @@ func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(ite
 		if err := failure.UnlessStopped(err); err != nil {
 			return 0, err
 		}
-		if err := out.close(); err != nil {
-			return 0, err
+		if out.close != nil {
+			if err := out.close(); err != nil {
+				return 0, err
+			}
 		}
 		if o.forPeople() {
 			printRest(w, rows-written-min(o.offset, rows), "--limit shows more, --json all")
@@ -207,40 +209,30 @@ func printRows[T any](c *cli, o *rowFlags, l *listing[T], fill func(add func(ite
 	})
 }
 
-// choice is the columns of a listing that are printed, by position, and the names of those that a terminal does not show.
-type choice struct {
-	places []int
-	hidden []string
-}
-
-// choose finds the fields of --columns, or else those to show.
-func (o *rowFlags) choose(fields []column.Field, show []string, terminal bool) (choice, error) {
+// choose finds the fields of --columns, or else those to show: their places, and the names of those that a terminal does not show.
+func (o *rowFlags) choose(fields []column.Field, show []string, terminal bool) (places []int, hidden []string, err error) {
 	names := o.columns
 	if len(names) == 0 && terminal && o.isOwnTable() {
 		names = show
 	}
-	var all []string
-	for _, f := range fields {
-		all = append(all, f.Name)
-	}
+	all := namesOf(fields, func(f column.Field) string { return f.Name })
 	if len(names) == 0 {
 		names = all
 	}
-	var c choice
 	for _, name := range names {
 		place := slices.Index(all, name)
 		if place < 0 {
-			return c, usagef("unknown column %s: use %s", name, strings.Join(all, ", "))
+			return nil, nil, usagef("unknown column %s: use %s", name, strings.Join(all, ", "))
 		}
-		if slices.Contains(c.places, place) {
-			return c, usagef("column %s is named twice", name)
+		if slices.Contains(places, place) {
+			return nil, nil, usagef("column %s is named twice", name)
 		}
-		c.places = append(c.places, place)
+		places = append(places, place)
 	}
 	if len(o.columns) == 0 {
-		c.hidden = slices.DeleteFunc(all, func(name string) bool { return slices.Contains(names, name) })
+		hidden = slices.DeleteFunc(all, func(name string) bool { return slices.Contains(names, name) })
 	}
-	return c, nil
+	return places, hidden, nil
 }
 
 // writeOut prints what write writes: with --to - at once, else when it is complete. With --to FILE it writes the file, and prints its

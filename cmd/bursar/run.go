@@ -120,7 +120,7 @@ func runProgress(bar *progressBar, total int64) func(app.Progress) {
 	remaining := map[string]int64{} // events in the backlog, by pipeline
 	initial := map[string]int64{}   // the same at the first report
 	return func(p app.Progress) {
-		bar.describe(fmt.Sprintf("%s run %d %s", p.Pipeline, p.Run, p.Step))
+		bar.Describe(fmt.Sprintf("%s run %d %s", p.Pipeline, p.Run, p.Step))
 		if _, known := initial[p.Pipeline]; !known {
 			initial[p.Pipeline] = p.Backlog
 		}

@@ -159,7 +159,7 @@ func newListedEvent(a *app.App, e query.TracedEvent) listedEvent {
 
 // withVerifyHint adds the next step if a run counted other events than its batches contain.
 func withVerifyHint(err error, pipeline string) error {
-	if errors.As(err, new(*query.UntracedError)) || errors.As(err, new(*query.UnkeyedError)) {
+	if errors.As(err, new(*query.UntracedError)) {
 		return withHint(err, "`bursar verify %s` finds what is damaged", pipeline)
 	}
 	return err

@@ -96,7 +96,7 @@ func (c *cli) verifyProject(ctx context.Context, a *app.App, o verify.Options) e
 		if bar == nil {
 			bar = c.meter("verify", "bytes", total)
 		}
-		bar.describe("verify " + what)
+		bar.Describe("verify " + what)
 		bar.set(done)
 	})
 	if bar != nil {

@@ -45,19 +45,13 @@ func (r *reading) checkBindings(ctx context.Context, files []*File) error {
 		if err = errors.Join(err, wrong); err == nil && len(left) > 0 {
 			err = r.rules.ChangeError(&g[0], &g[1]).WithoutFiles(left)
 		}
+		g[1].Confirmed = true // when the import is recorded
 		r.changedBindings[key] = g[1]
 	}
 	if err != nil || len(fresh) == 0 {
 		return err
 	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		for key, g := range fresh {
-			if err := tx.Put(key, g); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return putAll(tx, "", fresh) })
 }
 
 // confirmBindings keeps the bindings of what was accepted, and removes those of parts that are in quarantine as a
@@ -88,7 +82,6 @@ func confirmBindings(tx catalog.Tx, files []*File) error {
 	return nil
 }
 
-// bindings are the subjects of each part that was read.
 func bindings(files []*File) iter.Seq2[identity.Digest, *imported.Part] {
 	return func(yield func(identity.Digest, *imported.Part) bool) {
 		for _, f := range files {

@@ -10,11 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
-	"bursar/internal/aggregate/cancel"
 	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/match"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/catalog"
@@ -100,7 +99,7 @@ func (r *reading) addRestoredBalances(ctx context.Context, accounts map[string]b
 	return rows.Each(r.spools, project.BalanceStream, func(row *struct{ ID, Account, Day string }) {
 		if back[row.ID] {
 			accounts[row.Account] = true
-			r.restated = append(r.restated, cancel.Days{From: statement.DayBefore(row.Day), To: statement.DayAfter(row.Day)})
+			r.restated = append(r.restated, completeness.Days{From: statement.DayBefore(row.Day), To: statement.DayAfter(row.Day)})
 		}
 	})
 }
@@ -135,16 +134,11 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 		if searched, err = tx.Get(faultyKnown, new(bool)); err != nil {
 			return err
 		}
-		return tx.List(faultyPrefix, func(key string, value json.RawMessage) error {
-			var f faulty
-			if err := json.Unmarshal(value, &f); err != nil {
-				return fmt.Errorf("read faulty statements: %w", err)
-			}
+		return imported.Each(tx, faultyPrefix, "faulty statements", func(id string, f *faulty) {
 			if f.Awaits {
-				r.awaiting[strings.TrimPrefix(key, faultyPrefix)] = true
+				r.awaiting[id] = true
 			}
-			known[f.Account] = append(known[f.Account], f)
-			return nil
+			known[f.Account] = append(known[f.Account], *f)
 		})
 	})
 	if err != nil || searched {
@@ -153,7 +147,6 @@ func (r *reading) faultyStatements(ctx context.Context) (known map[string][]faul
 	return known, r.searchFaulty(ctx, known)
 }
 
-// searchFaulty looks for them among all stored statements.
 func (r *reading) searchFaulty(ctx context.Context, known map[string][]faulty) error {
 	found := map[string]faulty{}
 	sql := "SELECT id, account, CAST(from_day AS VARCHAR), CAST(to_day AS VARCHAR) FROM stored WHERE fault IS NOT NULL OR page_fault IS NOT NULL"
@@ -180,22 +173,18 @@ func (r *reading) recordFaulty(ctx context.Context, list map[string]faulty) erro
 			r.awaiting[id] = true
 		}
 	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		for id, f := range list {
-			if err := tx.Put(faultyPrefix+id, f); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return putAll(tx, faultyPrefix, list) })
 }
 
 // decide notes the day of the statement that decides which version counts.
-func (r *reading) decide(d *completeness.Decision) {
-	for _, s := range d.Balanced {
-		for _, page := range s.Pages {
-			if s.Decider != "" && r.awaiting[page.ID] {
-				r.decided[page.ID] = s.Decider
+func (r *reading) decide(v *completeness.Versions) {
+	for _, s := range v.Balanced {
+		for _, page := range s.Pages() {
+			if !r.awaiting[page.ID] {
+				continue
+			}
+			if day := v.DecidedBy(s); day != "" {
+				r.decided[page.ID] = day
 			}
 		}
 	}
@@ -210,14 +199,10 @@ func (r *reading) recordDecided(ctx context.Context) error {
 		for id, day := range r.decided {
 			var f faulty
 			found, err := tx.Get(faultyPrefix+id, &f)
+			if f.Next = day; err == nil && found {
+				err = tx.Put(faultyPrefix+id, f)
+			}
 			if err != nil {
-				return err
-			}
-			if !found {
-				continue
-			}
-			f.Next = day
-			if err := tx.Put(faultyPrefix+id, f); err != nil {
 				return err
 			}
 		}

@@ -92,7 +92,7 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 			return r, err
 		}
 	}
-	if err := errors.Join(reading.beginRereads(ctx, again), reading.recordCorrections(ctx)); err != nil {
+	if err := reading.beginRereads(ctx, again); err != nil {
 		return r, err
 	}
 	if r.Streams, err = im.ingestAll(ctx, reading.spools, slots); err != nil {
@@ -112,24 +112,16 @@ func (im *Importer) Import(ctx context.Context, paths []string, o Options) (r Re
 	return r, reading.recordFiles(ctx, r.Files)
 }
 
-// usesFormerRules reports whether an earlier version imported entries of the project, without slots to match them by.
-// Entries that are all in quarantine do not decide this, as they may have no day.
-func (im *Importer) usesFormerRules(ctx context.Context) (former bool, err error) {
-	err = im.Catalog.View(ctx, func(tx catalog.Tx) error {
-		names, err := event.Sealed(tx, project.NameStream)
-		if err != nil || names > 0 {
-			former = false
-			return err
-		}
-		former, err = event.HasAccepted(tx, project.EntryStream)
-		return err
-	})
-	return former, err
-}
-
-// newReading makes the scratch folder of an import and chooses the rules that identify the project's entries.
+// newReading makes the scratch folder of an import and chooses the rules that identify the project's entries: the former
+// ones if an earlier version imported entries, without slots to match them by. Entries that are all in quarantine do not
+// decide this, as they may have no day.
 func (im *Importer) newReading(ctx context.Context, o Options) (*reading, error) {
-	former, err := im.usesFormerRules(ctx)
+	former, err := catalog.Read(ctx, im.Catalog, func(tx catalog.Tx) (bool, error) {
+		if names, err := event.Sealed(tx, project.NameStream); err != nil || names > 0 {
+			return false, err
+		}
+		return event.HasAccepted(tx, project.EntryStream)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -196,12 +188,4 @@ func (im *Importer) ingestAll(ctx context.Context, spools []*rows.Spool, slots *
 		results[stream] = result
 	}
 	return results, nil
-}
-
-// recordCorrections runs before anything is ingested, so that after a crash a later import applies the corrections.
-func (r *reading) recordCorrections(ctx context.Context) error {
-	if !r.hasCorrects {
-		return nil
-	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put(imported.CorrectionsKnown, true) })
 }

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"bursar/internal/aggregate/cancel"
+	"bursar/internal/aggregate/completeness"
 	"bursar/internal/aggregate/format"
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
@@ -50,7 +50,7 @@ type reading struct {
 	hasUnique       bool                     // it has entries whose reference identifies them permanently
 	hasCorrects     bool                     // it has entries that replace or delete others
 	awaiting        map[string]bool          // ids of statements with another version, between which the next statement decides
-	restated        []cancel.Days            // days of cancelled balances that the import states again
+	restated        []completeness.Days      // days of cancelled balances that the import states again
 	decided         map[string]string        // by id of the decided statement: the day of the statement that decides
 }
 
@@ -147,8 +147,8 @@ func (r *reading) readFile(ctx context.Context, path string) (*File, error) {
 
 // readParts spools the parts of the file. It fails if the file changes after its digest was computed.
 func (r *reading) readParts(ctx context.Context, f *File, was os.FileInfo) error {
-	err := r.files.EachPart(f.File, func(name string, head []byte, in io.Reader) error {
-		part, err := r.readPart(ctx, f, name, head, in)
+	err := r.files.EachPart(f.File, filepath.Base(f.File), func(in format.Part) error {
+		part, err := r.readPart(ctx, f, in)
 		f.Parts = append(f.Parts, part)
 		return err
 	})
@@ -167,13 +167,8 @@ func changedError(path string) error {
 }
 
 // readPart spools the rows of a file or of an archive member. An error in the file makes it refused; any other error stops the import.
-func (r *reading) readPart(ctx context.Context, f *File, name string, head []byte, in io.Reader) (imported.Part, error) {
-	p := imported.Part{File: filepath.Join(filepath.Dir(f.File), name)}
-	as, err := format.OfPart(head, in, r.Project.Institutions, r.options.Institution, r.dir)
-	if err != nil {
-		p.Refused = statement.Brief(err.Error(), statement.MaxTextLength)
-		return p, nil
-	}
+func (r *reading) readPart(ctx context.Context, f *File, in format.Part) (imported.Part, error) {
+	p := imported.Part{File: filepath.Join(filepath.Dir(f.File), in.Name)}
 	named, err := filepath.Abs(p.File)
 	if err != nil {
 		return p, fmt.Errorf("name file %s: %w", p.File, err)
@@ -183,9 +178,10 @@ func (r *reading) readPart(ctx context.Context, f *File, name string, head []byt
 		return p, err
 	}
 	to.Begin()
-	t := rows.NewBuilder(rows.Origin{File: name, Object: f.Object, Readings: f.readings}, to.Write, r.names, r.rules, &r.budget, r.bindings)
+	t := rows.NewBuilder(rows.Origin{File: in.Name, Object: f.Object, Readings: f.readings}, to.Write, r.names, r.rules, &r.budget, r.bindings)
 	defer t.Release()
-	err = as.Read(format.WithContext(ctx, in, r.options.Progress), t)
+	in.In = format.WithContext(ctx, in.In, r.options.Progress)
+	err = in.Read(r.Project.Institutions, r.options.Institution, r.dir, t)
 	file := t.Summary()
 	p.Format, p.Notices, p.Faults = file.Format, file.Notices, file.Faults
 	switch {

@@ -105,23 +105,27 @@ func rereadFiles(files []*File) map[string]*File {
 	return found
 }
 
-// adjustedFiles are files that are read again, by object.
 func adjustedFiles(again map[string]*File) map[string]*cancel.File {
 	files := map[string]*cancel.File{}
 	for object, f := range again {
-		f.adjusted.Refused = imported.RefusedParts(f.Parts)
+		f.adjusted.Parts = f.Parts
 		files[object] = &f.adjusted
 	}
 	return files
 }
 
-// beginRereads records where the rows of earlier readings end, before any row of this one is ingested: after a crash
-// the position stays the same.
+// beginRereads records where the rows of earlier readings end, and that there are corrections, before any row of this one
+// is ingested: after a crash the position stays the same, and a later import applies the corrections.
 func (r *reading) beginRereads(ctx context.Context, files map[string]*File) error {
-	if len(files) == 0 {
+	if len(files) == 0 && !r.hasCorrects {
 		return nil
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		if r.hasCorrects {
+			if err := tx.Put(imported.CorrectionsKnown, true); err != nil {
+				return err
+			}
+		}
 		for _, f := range files {
 			var was imported.Reread
 			found, err := tx.Get(imported.RereadPrefix+f.Digest, &was)
@@ -172,7 +176,6 @@ func endRereads(tx catalog.Tx, files map[string]*File) error {
 	return nil
 }
 
-// recordFiles records the files that were imported and confirms their bindings.
 func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		for _, f := range files {
@@ -198,17 +201,16 @@ func (r *reading) recordFiles(ctx context.Context, files []*File) error {
 				return err
 			}
 		}
-		if err := errors.Join(endRereads(tx, rereadFiles(files)), confirmBindings(tx, files)); err != nil {
-			return err
-		}
-		for key, g := range r.changedBindings { // they replace the earlier bindings
-			g.Confirmed = true
-			if err := tx.Put(key, g); err != nil {
-				return err
-			}
-		}
-		return nil
+		return errors.Join(endRereads(tx, rereadFiles(files)), confirmBindings(tx, files), putAll(tx, "", r.changedBindings))
 	})
+}
+
+// putAll stores documents by the rest of their keys after a prefix.
+func putAll[T any](tx catalog.Tx, prefix string, documents map[string]T) (err error) {
+	for name, document := range documents {
+		err = errors.Join(err, tx.Put(prefix+name, document))
+	}
+	return err
 }
 
 func (im *Importer) fileDigest(ctx context.Context, path string) (string, error) {

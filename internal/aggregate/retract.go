@@ -10,8 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
-	"strings"
 
 	"bursar/internal/aggregate/cancel"
 	"bursar/internal/aggregate/imported"
@@ -39,12 +39,12 @@ func (im *Importer) Retract(ctx context.Context, name, reason string) (out impor
 		return out, failure.Wrap(failure.Data, errors.New("retract a file: this project identifies entries by the rules of an earlier version, by which what is taken back cannot "+
 			"count again; import the right originals into a new project"))
 	}
-	f, object := cancel.Retracted(k), imported.ObjectName(k.Digest)
+	f, object := &cancel.File{Retracted: true, Parts: k.Parts}, imported.ObjectName(k.Digest)
 	out = imported.RetractedFile{File: k.Name(), Object: object, Retraction: imported.Retraction{Reason: reason, At: im.Now().UTC(), Begun: true}}
 	if out.Already = k.Retracted != nil; out.Already {
 		out.Retraction = *k.Retracted
 	}
-	stated, accounts, err := r.adjustment().StatementIDs(ctx, object, f.Refused)
+	stated, accounts, err := r.adjustment().StatementIDs(ctx, object, f.Parts)
 	if err == nil {
 		f.Accounts = accounts
 		f.Removed, err = im.recordRetraction(ctx, k.Digest, stated, &out)
@@ -93,19 +93,13 @@ func (im *Importer) digestOfPath(ctx context.Context, path string) (string, erro
 func (im *Importer) undecide(ctx context.Context, accounts []string) error {
 	return im.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		decided := map[string]faulty{}
-		err := tx.List(faultyPrefix, func(key string, value json.RawMessage) error {
-			var f faulty
-			err := json.Unmarshal(value, &f)
+		err := imported.Each(tx, faultyPrefix, "faulty statements", func(id string, f *faulty) {
 			if f.Next != "" && slices.Contains(accounts, f.Account) {
 				f.Next = ""
-				decided[key] = f
+				decided[id] = *f
 			}
-			return err
 		})
-		for key, f := range decided {
-			err = errors.Join(err, tx.Put(key, f))
-		}
-		return err
+		return errors.Join(err, putAll(tx, faultyPrefix, decided))
 	})
 }
 
@@ -245,41 +239,26 @@ func (r *reading) reinstateStatements(ctx context.Context) error {
 			return err
 		}
 	}
-	changed := map[string]imported.Reread{}
-	err := r.Catalog.View(ctx, func(tx catalog.Tx) error {
-		clear(changed)
-		return tx.List(imported.RereadPrefix, func(key string, value json.RawMessage) error {
-			var k imported.File
-			if _, err := tx.Get(imported.Key(strings.TrimPrefix(key, imported.RereadPrefix)), &k); err != nil || k.Retracted == nil {
-				return err
-			}
-			var state imported.Reread
-			if err := json.Unmarshal(value, &state); err != nil {
-				return err
-			}
-			some := false
-			for _, reading := range []*imported.Reread{&state, state.Previous} {
-				if reading != nil {
-					n := len(reading.Removed) + len(reading.Unlisted)
-					reading.Removed = slices.DeleteFunc(reading.Removed, func(id string) bool { return stated[id] })
-					reading.Unlisted = slices.DeleteFunc(reading.Unlisted, func(id string) bool { return stated[id] })
-					some = some || len(reading.Removed)+len(reading.Unlisted) < n
-				}
-			}
-			if some {
-				changed[key] = state
-			}
-			return nil
-		})
-	})
-	if err != nil || len(changed) == 0 {
+	retracted, err := imported.Retracted(ctx, r.Catalog)
+	if err != nil {
 		return err
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		var err error
-		for key, state := range changed {
-			err = errors.Join(err, tx.Put(key, state))
+		changed := map[string]imported.Reread{}
+		for _, f := range retracted {
+			digest, state := path.Base(f.Object), imported.Reread{}
+			if _, err := tx.Get(imported.RereadPrefix+digest, &state); err != nil {
+				return err
+			}
+			for reading := &state; reading != nil; reading = reading.Previous {
+				n := len(reading.Removed) + len(reading.Unlisted)
+				reading.Removed = slices.DeleteFunc(reading.Removed, func(id string) bool { return stated[id] })
+				reading.Unlisted = slices.DeleteFunc(reading.Unlisted, func(id string) bool { return stated[id] })
+				if len(reading.Removed)+len(reading.Unlisted) < n {
+					changed[digest] = state
+				}
+			}
 		}
-		return err
+		return putAll(tx, imported.RereadPrefix, changed)
 	})
 }

@@ -77,12 +77,6 @@ type App struct {
 	maxConcurrentSteps int // steps that this process runs at a time
 }
 
-// verifiableCatalog is a catalog that can verify all its documents.
-type verifiableCatalog interface {
-	catalog.Catalog
-	Verify(ctx context.Context) (documents int, err error)
-}
-
 // Open checks a project folder and opens its state for a command. It returns a *ServedError if a running `bursar up` has the
 // project, to which the command should be forwarded. A catalog that is older than the objects is refused.
 func Open(ctx context.Context, dir, command string, log *slog.Logger) (*App, error) {
@@ -174,11 +168,12 @@ func (a *App) open(ctx context.Context) error {
 	if a.index, err = a.openIndex(ctx); err != nil {
 		return err
 	}
+	a.closers = append(a.closers, func() error { return a.index.Close() }) // repair may replace it
 	secret, err := a.openSecret(ctx)
 	if err != nil {
 		return err
 	}
-	a.compose(objects, a.catalog, a.index, scratch, secret)
+	a.compose(objects, a.catalog, scratch, secret)
 	return a.becomeOwner(ctx)
 }
 
@@ -193,7 +188,7 @@ func stepLimits(threads int, memory string) (concurrent int, each string) {
 }
 
 // compose creates the intake and the engine on the stores.
-func (a *App) compose(objects object.Local, records catalog.Catalog, index artifact.Index, scratch string, secret *identity.File) {
+func (a *App) compose(objects object.Local, records catalog.Catalog, scratch string, secret *identity.File) {
 	o := duck.Options{
 		Memory: a.Project.Config.Memory, Threads: a.Project.Config.Threads,
 		Scratch: scratch, Dirs: []string{filepath.Join(a.state, "objects"), cacheFolder(a.state)},
@@ -209,7 +204,7 @@ func (a *App) compose(objects object.Local, records catalog.Catalog, index artif
 	a.maxConcurrentSteps, step.Memory = stepLimits(o.Threads, o.Memory)
 	a.Tokens = &access.Tokens{Catalog: records}
 	a.reconcileOn(&reconcile.Engine{
-		Project: a.Project, Objects: objects, Catalog: records, Index: index,
+		Project: a.Project, Objects: objects, Catalog: records, Index: a.index,
 		Duck: step, Scratch: scratch, Workers: o.Threads, Now: time.Now, Log: a.log,
 	})
 }

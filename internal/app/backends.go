@@ -168,6 +168,12 @@ func (a *App) database(key string, d project.Database) (postgres.Config, error) 
 	return postgres.Config{URL: url, Schema: d.Schema}, err
 }
 
+// verifiableCatalog is a catalog that can verify all its documents.
+type verifiableCatalog interface {
+	catalog.Catalog
+	Verify(ctx context.Context) (documents int, err error)
+}
+
 // openCatalog opens the catalog. If other machines may use it, it is claimed for this process.
 func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 	d := a.Project.Config.Catalog
@@ -215,12 +221,7 @@ func (a *App) checkLocalCatalog(ctx context.Context) error {
 func (a *App) openIndex(ctx context.Context) (artifact.Index, error) {
 	d := a.Project.Config.Index
 	if d.Kind != project.PostgresBackend {
-		index, err := openLocalIndex(filepath.Join(a.state, "index"))
-		if err != nil {
-			return nil, err
-		}
-		a.closers = append(a.closers, index.Close)
-		return index, nil
+		return openLocalIndex(a.indexFolder())
 	}
 	config, err := a.database("index", d)
 	if err != nil {
@@ -230,7 +231,6 @@ func (a *App) openIndex(ctx context.Context) (artifact.Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.closers = append(a.closers, index.Close)
 	return index, nil
 }
 

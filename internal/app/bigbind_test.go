@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bursar/internal/column"
+	"bursar/internal/duck"
 )
 
 // peak returns the peak memory of the process in bytes.
@@ -65,7 +66,7 @@ func TestCheckEvaluatesNothingLarge(t *testing.T) {
 // TestCheckingSessionIsLimited checks the second guard: the memory of the session is limited.
 func TestCheckingSessionIsLimited(t *testing.T) {
 	t.Parallel()
-	session, err := openCheckSession()
+	session, err := duck.Open(checkOptions)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// What needs no opened project: checks of the folder, also against the stored data, and proposals of stream files.
+// What needs no opened project: checks of the folder, also against the stored data.
 
 package app
 
@@ -13,7 +13,6 @@ import (
 	"bursar/internal/catalog/pgcatalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
-	"bursar/internal/event/infer"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/project/bind"
@@ -47,12 +46,10 @@ func (e *ProjectError) refuses(command string) bool {
 // evaluated there.
 var checkOptions = duck.Options{Threads: 1, Memory: "256MB"}
 
-func openCheckSession() (*duck.Session, error) { return duck.Open(checkOptions) }
-
 // Check reads a project folder and binds its SQL. It does not touch the state.
 func Check(ctx context.Context, dir string) (*project.Project, error) {
 	p, errs := project.Read(dir)
-	session, err := openCheckSession()
+	session, err := duck.Open(checkOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +128,3 @@ func findGrowthFaults(ctx context.Context, streams []*project.Stream, records ca
 	}
 	return faults
 }
-
-// Infer returns a commented stream definition for a file of events, inferred from its first rows. Without a name, the stream is named
-// after the file. It needs no project.
-func Infer(path, name string) (string, error) { return infer.Stream(path, name) }

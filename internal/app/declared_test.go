@@ -71,7 +71,7 @@ func TestChangedStreamIsRefused(t *testing.T) {
 			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "a.jsonl", line("1")))
 			runAll(t, a, "orders")
 			mustIngest(t, a, "payments", putFile(t, t.TempDir(), "b.jsonl", line("2")))
-			planned, err := a.Steps.Next(t.Context(), "orders", 0)
+			planned, err := a.Steps.Next(t.Context(), "orders", 0, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +98,7 @@ func isGrowth(err error) bool {
 
 func checkRefused(t *testing.T, a *App, planned runs.Ref) {
 	t.Helper()
-	_, next := a.Steps.Next(t.Context(), "orders", 0)
+	_, next := a.Steps.Next(t.Context(), "orders", 0, false)
 	_, step := a.Steps.Step(t.Context(), planned, "reduce")
 	_, rebuilt := rebuildHere(t.Context(), a, "orders")
 	_, verified := a.Verifier.Verify(t.Context(), "orders", verify.Options{})

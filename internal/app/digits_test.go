@@ -39,7 +39,7 @@ func TestIntermediateOverflowStopsTheRun(t *testing.T) {
 		}
 		var stopped error
 		for stopped == nil {
-			next, err := a.Steps.Next(t.Context(), "orders", 0)
+			next, err := a.Steps.Next(t.Context(), "orders", 0, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestTotalsOfARunBeyond38Digits(t *testing.T) {
 	for i, key := range []string{"a", "b"} {
 		pay(t, a, fmt.Sprintf("%d %s 9%s.99", i, key, strings.Repeat("0", 35)))
 	}
-	_, err := a.Steps.Next(t.Context(), "orders", 0)
+	_, err := a.Steps.Next(t.Context(), "orders", 0, false)
 	for _, name := range runs.StepNames {
 		if err == nil {
 			err = tryStep(t, a, name)

@@ -60,7 +60,6 @@ func (a *App) startFollowers(ctx context.Context) (stop func() error, err error)
 	return stop, nil
 }
 
-// forwardWakes signals a pipeline's workflow for each pending wake.
 func (a *App) forwardWakes(ctx context.Context, pipeline string, wakes <-chan struct{}) {
 	wait := minWakeRetry
 	for {
@@ -80,21 +79,16 @@ func (a *App) forwardWakes(ctx context.Context, pipeline string, wakes <-chan st
 	}
 }
 
-func (a *App) stopFollowers() (all error) {
+func (a *App) stopFollowers() error {
 	ctx, cancel := context.WithTimeout(context.Background(), pauseTimeout)
 	defer cancel()
-	var mu sync.Mutex
+	errs := make([]error, len(a.Project.Pipelines))
 	var group sync.WaitGroup
-	for _, p := range a.Project.Pipelines {
-		group.Go(func() {
-			err := a.runner.Unfollow(ctx, p.Name)
-			mu.Lock()
-			defer mu.Unlock()
-			all = errors.Join(all, err)
-		})
+	for i, p := range a.Project.Pipelines {
+		group.Go(func() { errs[i] = a.runner.Unfollow(ctx, p.Name) })
 	}
 	group.Wait()
-	return all
+	return errors.Join(errs...)
 }
 
 // pause stops the follower of a pipeline until resume is called.

@@ -49,7 +49,7 @@ func openTest(t *testing.T, dir string) *App {
 func runAll(t *testing.T, a *App, pipeline string) (published int) {
 	t.Helper()
 	for ; ; published++ {
-		next, err := a.Steps.Next(t.Context(), pipeline, 0)
+		next, err := a.Steps.Next(t.Context(), pipeline, 0, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func runAll(t *testing.T, a *App, pipeline string) (published int) {
 func rebuildHere(ctx context.Context, a *App, pipeline string) (rebuild.Result, error) {
 	return a.Rebuilder.Rebuild(ctx, pipeline, func(ctx context.Context) error {
 		for {
-			next, err := a.Steps.NextOfRebuild(ctx, pipeline, 0)
+			next, err := a.Steps.Next(ctx, pipeline, 0, true)
 			if err != nil || !next.Backlog {
 				return err
 			}

@@ -1,4 +1,4 @@
-// The index of an open project. A project with a damaged index can be opened, and the index can be replaced meanwhile.
+// The index of an open project. A project with a damaged index can be opened, and repair replaces the index meanwhile.
 
 package app
 
@@ -7,119 +7,60 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
+	"path/filepath"
 
 	"bursar/internal/artifact"
 )
 
-// projectIndex wraps the Pebble index. It can be replaced by an empty one while the project is open; calls wait meanwhile. If
-// the store cannot be opened, each call returns the reason.
-type projectIndex struct {
-	dir string
+func (a *App) indexFolder() string { return filepath.Join(a.state, "index") }
 
-	mu    sync.RWMutex
-	index *artifact.PebbleIndex // nil while the store cannot be opened
-	err   error                 // why
-}
-
-// openLocalIndex opens the index in dir. Damage is not an error here, so that commands that need no index still work.
-func openLocalIndex(dir string) (*projectIndex, error) {
-	x := &projectIndex{dir: dir}
+// openLocalIndex opens the index in a folder. Damage is not an error here, so that commands that need no index still work.
+func openLocalIndex(dir string) (artifact.Index, error) {
 	index, err := artifact.OpenPebble(dir, 0)
-	switch {
-	case err == nil:
-		x.index = index
-	case errors.Is(err, artifact.ErrIndexDamaged):
-		x.err = err
-	default:
-		return nil, err
+	if errors.Is(err, artifact.ErrIndexDamaged) {
+		return unusableIndex{err}, nil
 	}
-	return x, nil
+	return index, err
 }
 
-// replace removes the index and opens an empty one in its place.
-func (x *projectIndex) replace() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.index != nil {
-		_ = x.index.Close() // its files are removed
-	}
-	x.index, x.err = nil, errors.New("the index is being replaced")
-	if err := os.RemoveAll(x.dir); err != nil {
-		return fmt.Errorf("remove damaged index: %w", err)
-	}
-	index, err := artifact.OpenPebble(x.dir, 0)
+// replaceIndex removes the index and opens an empty one in its place. Nothing else may use the index meanwhile.
+func (a *App) replaceIndex() error {
+	_ = a.index.Close() // its files are removed
+	index, err := artifact.Index(nil), os.RemoveAll(a.indexFolder())
 	if err != nil {
-		x.err = err
-		return err
+		err = fmt.Errorf("remove damaged index: %w", err)
+	} else {
+		index, err = artifact.OpenPebble(a.indexFolder(), 0)
 	}
-	x.index, x.err = index, nil
-	return nil
-}
-
-// use calls the function with the index, or returns why it cannot be opened.
-func (x *projectIndex) use(call func(*artifact.PebbleIndex) error) error {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	if x.index == nil {
-		return x.err
+	if err != nil {
+		index = unusableIndex{err}
 	}
-	return call(x.index)
+	a.index, a.Engine.Index = index, index
+	return err
 }
 
-// Load is PebbleIndex.Load.
-func (x *projectIndex) Load(ctx context.Context, space artifact.Space, run uint64, next func() (artifact.Entry, bool, error)) error {
-	return x.use(func(i *artifact.PebbleIndex) error { return i.Load(ctx, space, run, next) })
+// unusableIndex is an index that could not be opened: each call returns the reason.
+type unusableIndex struct{ err error }
+
+func (x unusableIndex) Load(context.Context, artifact.Space, uint64, func() (artifact.Entry, bool, error)) error {
+	return x.err
 }
 
-// Find is PebbleIndex.Find.
-func (x *projectIndex) Find(ctx context.Context, space artifact.Space, asOf uint64, keys [][]byte, found func(int, artifact.Entry) error) error {
-	return x.use(func(i *artifact.PebbleIndex) error { return i.Find(ctx, space, asOf, keys, found) })
+func (x unusableIndex) Find(context.Context, artifact.Space, uint64, [][]byte, func(int, artifact.Entry) error) error {
+	return x.err
 }
 
-// Scan is PebbleIndex.Scan.
-func (x *projectIndex) Scan(ctx context.Context, space artifact.Space, asOf uint64, each func(artifact.Entry) error) error {
-	return x.use(func(i *artifact.PebbleIndex) error { return i.Scan(ctx, space, asOf, each) })
+func (x unusableIndex) Scan(context.Context, artifact.Space, uint64, func(artifact.Entry) error) error {
+	return x.err
 }
 
-// Loads is PebbleIndex.Loads.
-func (x *projectIndex) Loads(ctx context.Context, space artifact.Space, each func(run uint64, entries int64) error) error {
-	return x.use(func(i *artifact.PebbleIndex) error { return i.Loads(ctx, space, each) })
+func (x unusableIndex) History(context.Context, artifact.Space, uint64, []byte, func(artifact.Entry) error) error {
+	return x.err
 }
 
-// History is PebbleIndex.History.
-func (x *projectIndex) History(ctx context.Context, space artifact.Space, asOf uint64, key []byte, each func(artifact.Entry) error) error {
-	return x.use(func(i *artifact.PebbleIndex) error { return i.History(ctx, space, asOf, key, each) })
+func (x unusableIndex) Loads(context.Context, artifact.Space, func(uint64, int64) error) error {
+	return x.err
 }
-
-// Drop is PebbleIndex.Drop.
-func (x *projectIndex) Drop(ctx context.Context, space artifact.Space) error {
-	return x.use(func(i *artifact.PebbleIndex) error { return i.Drop(ctx, space) })
-}
-
-// Stored is PebbleIndex.Stored.
-func (x *projectIndex) Stored(ctx context.Context, dir string) (stored artifact.Index, err error) {
-	err = x.use(func(i *artifact.PebbleIndex) error {
-		found, err := i.Stored(ctx, dir)
-		if err == nil { // else stored would be a non-nil interface with a nil pointer
-			stored = found
-		}
-		return err
-	})
-	return stored, err
-}
-
-// Close closes the index if it is open.
-func (x *projectIndex) Close() error {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	if x.index == nil {
-		return nil
-	}
-	return x.index.Close()
-}
-
-// unusable returns why the store cannot be opened; nil if it is open.
-func (x *projectIndex) unusable() error {
-	return x.use(func(*artifact.PebbleIndex) error { return nil })
-}
+func (x unusableIndex) Drop(context.Context, artifact.Space) error             { return x.err }
+func (x unusableIndex) Stored(context.Context, string) (artifact.Index, error) { return nil, x.err }
+func (x unusableIndex) Close() error                                           { return nil }

@@ -180,7 +180,7 @@ func TestChangedKeys(t *testing.T) {
 	}
 	a = reopenWith(t, a, "pipelines/refs.yaml", yaml(`[{ref: "lower(ref)"}]`))
 	var changed *runs.ChangedError
-	if _, err := a.Steps.Next(t.Context(), "refs", 0); !errors.As(err, &changed) || strings.Join(changed.Changed, ",") != "key per stream" {
+	if _, err := a.Steps.Next(t.Context(), "refs", 0, false); !errors.As(err, &changed) || strings.Join(changed.Changed, ",") != "key per stream" {
 		t.Errorf("a changed expression: %v", err)
 	}
 	if _, err := rebuildHere(t.Context(), a, "refs"); err != nil {

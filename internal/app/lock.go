@@ -35,14 +35,11 @@ const serveCommand = "up"
 
 // ServedError is returned for a project that a running `bursar up` has locked.
 type ServedError struct {
-	State   string // the folder of the project's state
-	Process int
-	Since   time.Time
+	State string // the folder of the project's state
+	lockOwner
 }
 
-func (e *ServedError) Error() string {
-	return lockOwner{e.Process, serveCommand, e.Since}.String()
-}
+func (e *ServedError) Error() string { return e.String() }
 
 // Class is Transient: the other process may stop.
 func (e *ServedError) Class() failure.Class { return failure.Transient }
@@ -82,7 +79,7 @@ func projectLocks(state string) []*flock.Flock {
 // findServer returns a *ServedError if the owner of the lock is `bursar up`.
 func findServer(ownerPath string) error {
 	if h, err := readOwner(ownerPath); err == nil && h.Command == serveCommand {
-		return &ServedError{filepath.Dir(ownerPath), h.Process, h.Since}
+		return &ServedError{filepath.Dir(ownerPath), h}
 	}
 	return nil
 }
@@ -107,7 +104,11 @@ func Lock(ctx context.Context, dir, command string, wait time.Duration) (release
 		return nil, fmt.Errorf("lock project %s: %w", dir, err)
 	}
 	if !acquired {
-		return nil, failure.Wrap(failure.Transient, fmt.Errorf("%s; wait for it or stop it", describeOwner(ownerPath)))
+		owner := "project is locked by another process" // which may not have written its name yet
+		if h, err := readOwner(ownerPath); err == nil {
+			owner = h.String()
+		}
+		return nil, failure.Wrap(failure.Transient, fmt.Errorf("%s; wait for it or stop it", owner))
 	}
 	text, err := json.Marshal(lockOwner{Process: os.Getpid(), Command: command, Since: time.Now().UTC()})
 	if err == nil {
@@ -191,15 +192,6 @@ func readOwner(path string) (h lockOwner, err error) {
 		err = json.Unmarshal(text, &h)
 	}
 	return h, err
-}
-
-// describeOwner names the process that has locked the project. A process that locked it just now may not have written its name.
-func describeOwner(path string) string {
-	h, err := readOwner(path)
-	if err != nil {
-		return "project is locked by another process"
-	}
-	return h.String()
 }
 
 func (h lockOwner) String() string {

@@ -77,7 +77,7 @@ func TestLateIndexWorkerChangesNothing(t *testing.T) {
 	t.Parallel()
 	a := openSmall(t, ordersYAML+"partitions: 2\n")
 	pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 30.00", "4 d 1.00")
-	next, err := a.Steps.Next(t.Context(), "orders", 0)
+	next, err := a.Steps.Next(t.Context(), "orders", 0, false)
 	if err != nil || !next.Backlog || next.Partitions != 2 {
 		t.Fatalf("%+v, %v", next, err)
 	}
@@ -193,7 +193,7 @@ func surviveFailures(t *testing.T, stride int) {
 func inFlight(ctx context.Context, e *step.Executor, pipeline string) error {
 	var refs []runs.Ref
 	for after := uint64(0); after < 3; after++ {
-		next, err := e.Next(ctx, pipeline, after)
+		next, err := e.Next(ctx, pipeline, after, false)
 		if err != nil {
 			return err
 		}
@@ -228,7 +228,7 @@ func TestStepsKeepToTheirLanes(t *testing.T) {
 		return runs.Ref{Pipeline: "orders", Generation: 1, Run: run}
 	}
 	for after := range uint64(2) {
-		if _, err := a.Steps.Next(t.Context(), "orders", after); err != nil {
+		if _, err := a.Steps.Next(t.Context(), "orders", after, false); err != nil {
 			t.Fatal(err)
 		}
 	}

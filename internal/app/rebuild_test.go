@@ -53,7 +53,7 @@ func TestChangedPipelineIsRefusedUntilRebuilt(t *testing.T) {
 			}
 			a = reopen(t, a, changed)
 			pay(t, a, "6 z 1.00")
-			_, err := a.Steps.Next(t.Context(), "orders", 0)
+			_, err := a.Steps.Next(t.Context(), "orders", 0, false)
 			_, getErr := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 			if c.refused == "" {
 				if err != nil || getErr != nil {
@@ -228,7 +228,7 @@ func TestRebuildEndsWhileBatchesArrive(t *testing.T) {
 		for {
 			arrived++
 			pay(t, a, fmt.Sprintf("%d a 1.00", arrived))
-			next, err := a.Steps.NextOfRebuild(ctx, "orders", 0)
+			next, err := a.Steps.Next(ctx, "orders", 0, true)
 			if err != nil || !next.Backlog {
 				return err
 			}

@@ -24,7 +24,7 @@ func rebuildCut(t *testing.T, a *App, steps int) {
 	t.Helper()
 	_, err := a.Rebuilder.Rebuild(t.Context(), "orders", func(ctx context.Context) error {
 		for {
-			next, err := a.Steps.NextOfRebuild(ctx, "orders", 0)
+			next, err := a.Steps.Next(ctx, "orders", 0, true)
 			if err != nil {
 				return err
 			}
@@ -188,7 +188,7 @@ func TestForgottenPipelineIsNotWhole(t *testing.T) {
 		t.Error("before its rebuild the pipeline passes for one that has never run")
 	}
 	rebuildCut(t, a, 2)
-	_, planned := a.Steps.Next(t.Context(), "orders", 0)
+	_, planned := a.Steps.Next(t.Context(), "orders", 0, false)
 	_, got := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 	_, exported := a.Queries.Export(t.Context(), "orders", discard{})
 	_, verified := a.Verifier.Verify(t.Context(), "orders", verify.Options{})
@@ -216,7 +216,7 @@ func TestMissingGenerationIsNotEmpty(t *testing.T) {
 	t.Parallel()
 	a := openTwoBatches(t)
 	deleteKey(t, a, "generation/orders/g0001")
-	_, planned := a.Steps.Next(t.Context(), "orders", 0)
+	_, planned := a.Steps.Next(t.Context(), "orders", 0, false)
 	_, got := a.Queries.Get(t.Context(), "orders", "a", 0, false)
 	for what, err := range map[string]error{"run": planned, "get": got, "records": a.Verifier.CheckRecords(t.Context(), "orders")} {
 		mustRefuse(t, what, err, "bursar repair")

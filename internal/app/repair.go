@@ -99,7 +99,6 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 	return r.out, ctx.Err()
 }
 
-// openStores replaces damaged stores, then opens all of them.
 func (r *repairer) openStores(ctx context.Context) error {
 	if err := temporal.VerifyDatabase(ctx, r.state); err != nil {
 		if ctx.Err() != nil {
@@ -152,21 +151,19 @@ func (r *repairer) openState(ctx context.Context) error {
 	if err := r.open(ctx); err != nil {
 		return err
 	}
-	local, ok := r.index.(*projectIndex)
-	if !ok || local.unusable() == nil && !r.hasDifference("index/") {
-		return nil
+	if _, unusable := r.index.(unusableIndex); unusable || r.hasDifference("index/") {
+		return r.replaceDamagedIndex()
 	}
-	return r.replaceIndex()
+	return nil
 }
 
-// replaceIndex removes a damaged index in files. In a database, a load of all entries removes those of before.
-func (r *repairer) replaceIndex() error {
+// replaceDamagedIndex removes a damaged index in files. In a database, a load of all entries removes those of before.
+func (r *repairer) replaceDamagedIndex() error {
 	r.indexReplaced = true
-	local, ok := r.index.(*projectIndex)
-	if !ok {
+	if r.Project.Config.Index.Kind == project.PostgresBackend {
 		return nil
 	}
-	if err := local.replace(); err != nil {
+	if err := r.replaceIndex(); err != nil {
 		return err
 	}
 	r.report("removed the damaged index")

@@ -87,7 +87,7 @@ func (r *repairer) forget(ctx context.Context, name string) error {
 	if !errors.Is(err, artifact.ErrIndexDamaged) || r.indexReplaced {
 		return err
 	}
-	if err := r.replaceIndex(); err != nil {
+	if err := r.replaceDamagedIndex(); err != nil {
 		return err
 	}
 	r.loadIndex(ctx)
@@ -114,7 +114,7 @@ func (r *repairer) reloadIndex(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if !r.indexReplaced {
-		if err := r.replaceIndex(); err != nil {
+		if err := r.replaceDamagedIndex(); err != nil {
 			return err
 		}
 	}

@@ -101,7 +101,7 @@ func TestRunThatStartsAgainIsNotSkipped(t *testing.T) {
 	pay(t, a, "4 a 1.00")
 	var refs []runs.Ref
 	for after := range uint64(3) {
-		next, err := a.Steps.Next(t.Context(), "orders", after)
+		next, err := a.Steps.Next(t.Context(), "orders", after, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -109,11 +109,11 @@ func (a *App) runPipeline(ctx context.Context, pipeline string) ([]runs.Run, err
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.Runs(context.WithoutCancel(ctx), pipeline, after.Generation, before.Published)
+	list, err := runs.ListPublished(context.WithoutCancel(ctx), a.Engine.Catalog, &after, before.Published)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(list, func(r runs.Run) bool { return r.Run > after.Published }), failed
+	return list, failed
 }
 
 // Runs lists the runs of a generation with numbers above after, in order.
@@ -125,15 +125,8 @@ func (a *App) Runs(ctx context.Context, pipeline string, generation, after uint6
 type observedSteps struct{ *App }
 
 // Next is Executor.Next, with its error reported.
-func (w observedSteps) Next(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
-	next, err := w.Steps.Next(ctx, pipeline, after)
-	w.reportStep(ctx, runs.Ref{Pipeline: pipeline}, "next", err)
-	return next, err
-}
-
-// NextOfRebuild is Executor.NextOfRebuild, with its error reported.
-func (w observedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
-	next, err := w.Steps.NextOfRebuild(ctx, pipeline, after)
+func (w observedSteps) Next(ctx context.Context, pipeline string, after uint64, rebuild bool) (runs.NextResult, error) {
+	next, err := w.Steps.Next(ctx, pipeline, after, rebuild)
 	w.reportStep(ctx, runs.Ref{Pipeline: pipeline}, "next", err)
 	return next, err
 }

@@ -163,7 +163,7 @@ func moment(text string) string { return strings.Replace(text, " ", "T", 1) + "Z
 func checkPaidTwice(t *testing.T, a *App, want map[string]string) {
 	t.Helper()
 	got := map[string]string{}
-	err := a.Queries.Exceptions(t.Context(), "rentals", func(x query.Exception) error {
+	err := a.Queries.Exceptions(t.Context(), "rentals", nil, func(x query.Exception) error {
 		got[string(x.Key)] = string(x.Artifact)
 		return nil
 	})

@@ -50,7 +50,7 @@ func openPlanned(t *testing.T) (a *App, first, second runs.Ref) {
 	pay(t, a, "7 a 1.00", "8 b 2.00", "9 c 3.00", "10 d 4.00", "11 e 5.00", "12 f 6.00")
 	first, second = runs.Ref{Pipeline: "orders", Generation: 1, Run: 1}, runs.Ref{Pipeline: "orders", Generation: 1, Run: 2}
 	for after := range uint64(2) {
-		if next, err := a.Steps.Next(t.Context(), "orders", after); err != nil || next.Ref.Run != after+1 {
+		if next, err := a.Steps.Next(t.Context(), "orders", after, false); err != nil || next.Ref.Run != after+1 {
 			t.Fatalf("%+v, %v", next, err)
 		}
 	}

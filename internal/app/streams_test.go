@@ -59,7 +59,7 @@ func TestTwoSidedExample(t *testing.T) {
 		runAll(t, a, "books")
 		compareLines(t, exportOf(t, a, "books"), []byte(want))
 		var open []string
-		err := a.Queries.Exceptions(t.Context(), "books", func(x query.Exception) error {
+		err := a.Queries.Exceptions(t.Context(), "books", nil, func(x query.Exception) error {
 			open = append(open, string(x.Key))
 			return nil
 		})
@@ -343,7 +343,7 @@ func TestAddedStreamIsRefusedUntilRebuilt(t *testing.T) {
 	mustIngest(t, a, "bank", putFile(t, t.TempDir(), "b.jsonl", `{"day":"2025-01-01","line":1,"ref":"k1","order_id":"x","amount":"1.00","n":1}`))
 	runAll(t, a, "orders")
 	a = reopen(t, a, "{pipeline: orders, from: [payments, bank], key: {payments: order_id, bank: ref}, artifact: {n: {count: true}}}")
-	_, err := a.Steps.Next(t.Context(), "orders", 0)
+	_, err := a.Steps.Next(t.Context(), "orders", 0, false)
 	if err == nil || !strings.Contains(err.Error(), "pipeline orders has changed (artifact.n, from, identity, key per stream)") {
 		t.Fatalf("error %v", err)
 	}
@@ -355,7 +355,7 @@ func TestAddedStreamIsRefusedUntilRebuilt(t *testing.T) {
 	}
 	checkProof(t, a, "orders")
 	a = reopen(t, a, "{pipeline: orders, from: [bank, payments], key: {payments: order_id, bank: ref}, artifact: {n: {count: true}}}")
-	if _, err := a.Steps.Next(t.Context(), "orders", 0); err == nil || !strings.Contains(err.Error(), "(key)") {
+	if _, err := a.Steps.Next(t.Context(), "orders", 0, false); err == nil || !strings.Contains(err.Error(), "(key)") {
 		t.Errorf("the key is named by the first stream: error %v", err)
 	}
 }

@@ -258,7 +258,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 // tryStep runs one step of the unfinished run.
 func tryStep(t *testing.T, a *App, name runs.StepName) error {
 	t.Helper()
-	next, err := a.Steps.Next(t.Context(), "orders", 0)
+	next, err := a.Steps.Next(t.Context(), "orders", 0, false)
 	if err != nil || !next.Backlog {
 		t.Fatalf("no run: %v", err)
 	}

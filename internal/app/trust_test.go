@@ -139,7 +139,7 @@ func TestAbsentOrOlderIndexIsNotNew(t *testing.T) {
 			runAll(t, a, "orders")
 			a = reopenChanged(t, a, func(state string) { c.change(t, state, kept) })
 			refusesAll(t, a, c.remedy)
-			if err := a.index.(*projectIndex).replace(); err != nil { //nolint:errcheck,forcetypeassert // the index is in files
+			if err := a.replaceIndex(); err != nil {
 				t.Fatal(err)
 			}
 			if entries, err := index.Repair(t.Context(), a.Engine, "orders"); err != nil || entries != 5 {

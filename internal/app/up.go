@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"bursar/internal/aggregate/imported"
@@ -207,14 +208,11 @@ func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 		o.Streams = append(o.Streams, s.Name)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		inbox.Watch(ctx, o)
-	}()
+	var group sync.WaitGroup
+	group.Go(func() { inbox.Watch(ctx, o) })
 	return func() error {
 		cancel()
-		<-ended
+		group.Wait()
 		return nil
 	}, nil
 }
@@ -239,12 +237,12 @@ func (q *served) Exceptions(ctx context.Context, pipeline string, each func(quer
 	if err := q.check(ctx, pipeline); err != nil {
 		return err
 	}
-	return q.Reader.Exceptions(ctx, pipeline, each)
+	return q.Reader.Exceptions(ctx, pipeline, nil, each)
 }
 
 // check returns an error for a pipeline that folds statements while a retraction is not complete.
 func (q *served) check(ctx context.Context, pipeline string) error {
-	p := q.App.Project.Pipeline(pipeline)
+	p := q.Project.Pipeline(pipeline)
 	if p == nil || !slices.ContainsFunc(project.BuiltinStreams, p.Folds) {
 		return nil
 	}

@@ -1,5 +1,6 @@
-// The index of artifacts: the contract of its backends.
-
+// Package artifact stores artifacts by key: records in immutable parts, and the index that points to them. It owns the encodings
+// of keys and records and guarantees that what is read is what was written, or an error. It must not know how artifacts are
+// made, or which runs are published.
 package artifact
 
 import (

@@ -79,13 +79,9 @@ func markDamaged(err error) error {
 }
 
 // OpenPebbleReadOnly opens the index in dir for reading, and writes nothing. The caller ensures that no other process has the index
-// open.
-func OpenPebbleReadOnly(dir string) (*PebbleIndex, error) {
-	return openReadOnly(dir, DefaultIndexCache)
-}
-
-func openReadOnly(dir string, cacheBytes int64) (*PebbleIndex, error) {
-	o := pebbleOptions(cacheBytes)
+// open. cacheBytes is as for OpenPebble.
+func OpenPebbleReadOnly(dir string, cacheBytes int64) (*PebbleIndex, error) {
+	o := pebbleOptions(cmp.Or(cacheBytes, DefaultIndexCache))
 	o.ReadOnly, o.FS = true, noLockFS{vfs.Default}
 	db, err := pebble.Open(dir, o)
 	if err != nil {
@@ -152,10 +148,7 @@ func (x *PebbleIndex) Drop(ctx context.Context, space Space) error {
 		}
 		err = cmp.Or(err, failed)
 	}
-	if err != nil {
-		return fmt.Errorf("drop index of %s generation %d: %w", space.Pipeline, space.Generation, markCorruption(err))
-	}
-	return nil
+	return indexError("drop", space, err)
 }
 
 // Close waits for background work and unlocks the folder. No call may be in progress.

@@ -24,7 +24,7 @@ const storedCache = 8 << 20
 // Stored opens a copy of the index, in a new folder dir, made of the files as they are on disk: what the next start would read.
 // Every block is first compared with its checksum; damage is ErrIndexDamaged. The copy is read-only; its tables are hard links,
 // so it uses no space. The caller removes the folder after Close.
-func (x *PebbleIndex) Stored(ctx context.Context, dir string) (*PebbleIndex, error) {
+func (x *PebbleIndex) Stored(ctx context.Context, dir string) (Index, error) {
 	var err error
 	if x.readOnly() { // nobody changes the files, so they are read in place
 		dir = x.dir
@@ -40,8 +40,11 @@ func (x *PebbleIndex) Stored(ctx context.Context, dir string) (*PebbleIndex, err
 	if err != nil {
 		return nil, fmt.Errorf("read index %s: %w", x.dir, markDamaged(err))
 	}
-	stored, err := openReadOnly(dir, storedCache)
-	return stored, markDamaged(err)
+	stored, err := OpenPebbleReadOnly(dir, storedCache)
+	if err != nil {
+		return nil, markDamaged(err)
+	}
+	return stored, nil
 }
 
 // checkNames checks the files that name all other files. The store reads them only when it is opened.

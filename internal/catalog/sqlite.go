@@ -7,6 +7,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	_ "modernc.org/sqlite" // the driver that the embedded Temporal server brings
 
 	"bursar/internal/durable"
+	"bursar/internal/failure"
 )
 
 const (
@@ -33,7 +36,7 @@ const (
 type SQLite struct {
 	path   string
 	files  []openFile
-	writer *sql.DB // one connection
+	writer *sql.DB // one connection; nil if the file is open for reading only
 	reader *sql.DB // a few, opened when needed
 
 	feed Feed
@@ -63,11 +66,11 @@ func open(path string) (*SQLite, error) {
 	if err := makeFile(path); err != nil {
 		return nil, err
 	}
-	writer, err := connect(path, 1, "journal_mode(WAL)", "synchronous(FULL)")
+	writer, err := connect(path, 1, nil, "journal_mode(WAL)", "synchronous(FULL)")
 	if err != nil {
 		return nil, err
 	}
-	reader, err := connect(path, max(2, runtime.NumCPU()), "query_only(1)")
+	reader, err := connect(path, readers(), nil, "query_only(1)")
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
@@ -80,6 +83,45 @@ func open(path string) (*SQLite, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// readers is the number of connections for reading.
+func readers() int { return max(2, runtime.NumCPU()) }
+
+// ErrReadOnly is returned by Update if the catalog is open for reading only. Its class is Data.
+var ErrReadOnly = failure.Wrap(failure.Data, errors.New("the catalog is open for reading only"))
+
+// OpenReadOnly opens the catalog in the file at path and writes nothing, not even next to it. The error for a missing file is
+// fs.ErrNotExist, wrapped.
+func OpenReadOnly(path string) (*SQLite, error) {
+	reader, err := connectReadOnly(path)
+	if err != nil {
+		return nil, fmt.Errorf("open catalog %s for reading: %w", path, err)
+	}
+	return &SQLite{path: path, reader: reader}, nil
+}
+
+func connectReadOnly(path string) (*sql.DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	access := url.Values{"mode": {"ro"}}
+	// A closed catalog has no log and no writers, so SQLite need not create the files that writers share.
+	if info, err := os.Stat(path + logSuffix); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		access.Set("immutable", "1")
+	}
+	db, err := connect(path, readers(), access)
+	if err != nil {
+		return nil, err
+	}
+	found, err := userVersion(db)
+	if err == nil && found != layout {
+		err = fmt.Errorf("it has layout %d, but this program supports %d", found, layout)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // checkLogHasDatabase refuses a log whose database is missing or empty: SQLite would remove the log, the only copy of its data.
@@ -105,7 +147,8 @@ func makeFile(path string) error {
 	return file.Close()
 }
 
-func connect(path string, connections int, pragmas ...string) (*sql.DB, error) {
+// connect opens connections for reading and writing, unless access says otherwise.
+func connect(path string, connections int, access url.Values, pragmas ...string) (*sql.DB, error) {
 	full, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -118,6 +161,7 @@ func connect(path string, connections int, pragmas ...string) (*sql.DB, error) {
 	if connections > 1 {
 		options.Set("_txlock", "deferred")
 	}
+	maps.Copy(options, access)
 	location := url.URL{Scheme: "file", Path: filepath.ToSlash(full), RawQuery: options.Encode()}
 	db, err := sql.Open("sqlite", location.String())
 	if err != nil {
@@ -204,6 +248,9 @@ func userVersion(db interface {
 
 // Update runs fn in a transaction that excludes every other writer.
 func (s *SQLite) Update(ctx context.Context, fn func(Tx) error) error {
+	if s.writer == nil {
+		return ErrReadOnly
+	}
 	var written Written
 	defer func() { written.Report(&s.feed) }() // also after an error, as the commit may have succeeded
 	return s.asRemoved(inTransaction(ctx, s.writer, &written, fn))
@@ -232,8 +279,11 @@ func inTransaction(ctx context.Context, db *sql.DB, written *Written, fn func(Tx
 
 // Close waits for running transactions and closes the file.
 func (s *SQLite) Close() error {
-	// The writer is closed last: the last connection copies the log into the file, and readers must not write.
-	if err := errors.Join(s.reader.Close(), s.writer.Close()); err != nil {
+	err := s.reader.Close()
+	if s.writer != nil { // it is closed last: the last connection copies the log into the file, and readers must not write
+		err = errors.Join(err, s.writer.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("close catalog: %w", err)
 	}
 	return nil

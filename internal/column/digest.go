@@ -81,7 +81,7 @@ func (v *Vector) AppendCanonical(dst []byte, seed uint64, i int) []byte {
 func (v *Vector) appendNumber(dst []byte, i int) []byte {
 	scale := int8(v.Type.Scale)
 	if v.Type.IsWide() {
-		if n := v.Wide[i]; !fitsInt64(n) {
+		if n := v.Wide[i]; !decimal.FitsInt64(n) {
 			return appendWideNumber(dst, n, scale)
 		}
 	}
@@ -99,24 +99,20 @@ func (v *Vector) appendNumber(dst []byte, i int) []byte {
 
 func appendWideNumber(dst []byte, n decimal.Int128, scale int8) []byte {
 	ten := decimal.Int128Of(10)
-	for !fitsInt64(n) {
+	for !decimal.FitsInt64(n) {
 		quotient, rest := n.Div(ten)
 		if rest != (decimal.Int128{}) {
 			break
 		}
 		n, scale = quotient, scale-1
 	}
-	if fitsInt64(n) {
+	if decimal.FitsInt64(n) {
 		v := Vector{Type: Type{Kind: Decimal, Precision: MaxNarrow, Scale: int(scale)}, Ints: []int64{int64(n.LowBits())}}
 		return v.appendNumber(dst, 0)
 	}
 	dst = binary.LittleEndian.AppendUint64(dst, n.LowBits())
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(n.HighBits()))
 	return append(dst, byte(scale))
-}
-
-func fitsInt64(n decimal.Int128) bool {
-	return n.HighBits() == int64(n.LowBits())>>63
 }
 
 // Sums adds up a measure by group, exactly and without bounds (rule 2).
@@ -170,7 +166,7 @@ func (s *Sums) Group(group string) *big.Int {
 }
 
 func (s *Sums) addTerm(measure *Vector, i int) {
-	if measure.Type.IsWide() && !fitsInt64(measure.Wide[i]) {
+	if measure.Type.IsWide() && !decimal.FitsInt64(measure.Wide[i]) {
 		s.current.Add(s.current, measure.Wide[i].BigInt())
 		return
 	}

@@ -139,12 +139,19 @@ func (p *ParquetWriter) WriteGroup(vectors []Vector) error {
 func (p *ParquetWriter) Close() error { return errors.Join(p.file.Close(), p.sink.err) }
 
 func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v *Vector) error {
+	leaves := v.Fields
 	if v.Type.Kind != List {
+		leaves = []Vector{*v}
+	}
+	for i := range leaves {
 		chunk, err := group.NextColumn()
 		if err != nil {
 			return err
 		}
 		switch {
+		case v.Type.Kind == List:
+			p.leaf.fillListLevels(v, &leaves[i])
+			err = p.leaf.write(chunk, &leaves[i], p.leaf.def, p.leaf.rep, nil)
 		case !f.Required:
 			err = p.leaf.writeSpaced(chunk, v)
 		case slices.Contains(v.Null, true):
@@ -153,17 +160,6 @@ func (p *ParquetWriter) writeColumn(group file.SerialRowGroupWriter, f Field, v 
 			err = p.leaf.write(chunk, v, nil, nil, nil)
 		}
 		if err != nil {
-			return err
-		}
-		return chunk.Close()
-	}
-	for i := range v.Fields {
-		chunk, err := group.NextColumn()
-		if err != nil {
-			return err
-		}
-		p.leaf.fillListLevels(v, &v.Fields[i])
-		if err := p.leaf.write(chunk, &v.Fields[i], p.leaf.def, p.leaf.rep, nil); err != nil {
 			return err
 		}
 		if err := chunk.Close(); err != nil {
@@ -240,7 +236,8 @@ func (b *leafBuffer) write(chunk file.ColumnChunkWriter, v *Vector, def, rep []i
 	case *file.BooleanColumnChunkWriter:
 		return writeValues(w, b.booleans(v), def, rep, valid)
 	case *file.Int32ColumnChunkWriter:
-		return writeValues(w, b.int32s(v), def, rep, valid)
+		b.narrow = appendPresent(b.narrow[:0], v)
+		return writeValues(w, b.narrow, def, rep, valid)
 	case *file.Int64ColumnChunkWriter:
 		return writeValues(w, b.int64s(v), def, rep, valid)
 	}
@@ -296,25 +293,20 @@ func (b *leafBuffer) booleans(v *Vector) []bool {
 	return b.bools
 }
 
-func (b *leafBuffer) int32s(v *Vector) []int32 {
-	b.narrow = b.narrow[:0]
-	for i, x := range v.Ints {
-		if !v.IsNull(i) {
-			b.narrow = append(b.narrow, int32(x))
-		}
-	}
-	return b.narrow
-}
-
 func (b *leafBuffer) int64s(v *Vector) []int64 {
 	if v.Null == nil {
 		return v.Ints
 	}
-	b.ints = b.ints[:0]
+	b.ints = appendPresent(b.ints[:0], v)
+	return b.ints
+}
+
+// appendPresent appends the whole numbers that are not null.
+func appendPresent[T int32 | int64](dst []T, v *Vector) []T {
 	for i, x := range v.Ints {
-		if !v.Null[i] {
-			b.ints = append(b.ints, x)
+		if !v.IsNull(i) {
+			dst = append(dst, T(x))
 		}
 	}
-	return b.ints
+	return dst
 }

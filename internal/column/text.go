@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"bursar/internal/decimal"
 )
@@ -24,9 +23,7 @@ func (v *Vector) AppendJSON(dst []byte, i int) []byte {
 		return AppendJSON(dst, v.Text(i))
 	case JSON:
 		return append(dst, v.Text(i)...)
-	case List:
-		return v.appendListJSON(dst, i)
-	case Int, BigInt, Bool:
+	case Int, BigInt, Bool, List:
 		return v.AppendPlain(dst, i)
 	default:
 		dst = append(dst, '"')
@@ -35,7 +32,7 @@ func (v *Vector) AppendJSON(dst []byte, i int) []byte {
 	}
 }
 
-// AppendPlain writes value i as plain text, as in a CSV file; a null writes nothing.
+// AppendPlain writes value i as plain text, as in a CSV file, and a list as JSON; a null writes nothing.
 func (v *Vector) AppendPlain(dst []byte, i int) []byte {
 	if v.IsNull(i) {
 		return dst
@@ -52,18 +49,14 @@ func (v *Vector) AppendPlain(dst []byte, i int) []byte {
 	case Timestamp:
 		return time.UnixMicro(v.Ints[i]).UTC().AppendFormat(dst, time.RFC3339Nano)
 	case List:
-		return v.appendListJSON(dst, i)
+		all := make([]int, len(v.Fields))
+		for f := range all {
+			all[f] = f
+		}
+		return v.AppendItemsJSON(dst, i, all)
 	default:
 		return append(dst, v.Text(i)...)
 	}
-}
-
-func (v *Vector) appendListJSON(dst []byte, i int) []byte {
-	all := make([]int, len(v.Fields))
-	for f := range all {
-		all[f] = f
-	}
-	return v.AppendItemsJSON(dst, i, all)
 }
 
 // AppendItemsJSON writes list value i as a JSON array of objects with the given fields of its elements; null is an
@@ -89,42 +82,32 @@ func (v *Vector) AppendItemsJSON(dst []byte, i int, fields []int) []byte {
 	return append(dst, ']')
 }
 
-// AppendJSON appends a text as a JSON string, exactly as artifacts are printed. Most need no escaping; otherwise the result is that of encoding/json without HTML escapes.
+// AppendJSON appends a text as a JSON string, exactly as artifacts are printed: as encoding/json writes it without HTML escapes.
 func AppendJSON[T string | []byte](dst []byte, s T) []byte {
-	plain := true
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		dst = append(dst, '"')
-		dst = append(dst, s...)
-		return append(dst, '"')
-	}
-	return appendEscaped(dst, s)
-}
-
-func appendEscaped[T string | []byte](dst []byte, s T) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
+	from := 0 // where the text begins that is not appended yet
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		from = i + 1
+		switch c {
+		case '"', '\\':
 			dst = append(dst, '\\', c)
-		case c == '\n':
+		case '\n':
 			dst = append(dst, '\\', 'n')
-		case c == '\t':
+		case '\t':
 			dst = append(dst, '\\', 't')
-		case c == '\r':
+		case '\r':
 			dst = append(dst, '\\', 'r')
-		case c < 0x20:
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		default:
-			dst = append(dst, c)
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		}
 	}
+	dst = append(dst, s[from:]...)
 	return append(dst, '"')
 }
 
@@ -135,8 +118,12 @@ func QuoteJSON(s string) json.RawMessage { return AppendJSON(nil, s) }
 // first.
 func Compare(a *Vector, i int, b *Vector, j int) int {
 	switch {
-	case a.IsNull(i) || b.IsNull(j):
-		return cmp.Compare(notNull(a, i), notNull(b, j))
+	case a.IsNull(i) && b.IsNull(j):
+		return 0
+	case a.IsNull(i):
+		return -1
+	case b.IsNull(j):
+		return 1
 	case a.Type.IsText():
 		return bytes.Compare(a.Text(i), b.Text(j))
 	case a.Type.IsWide():
@@ -144,11 +131,4 @@ func Compare(a *Vector, i int, b *Vector, j int) int {
 	default:
 		return cmp.Compare(a.Ints[i], b.Ints[j])
 	}
-}
-
-func notNull(v *Vector, i int) int {
-	if v.IsNull(i) {
-		return 0
-	}
-	return 1
 }

@@ -3,8 +3,10 @@
 package column
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,6 +46,8 @@ var kindNames = map[Kind]string{
 	String: "string", Bool: "bool", Int: "int", BigInt: "bigint",
 	Date: "date", Timestamp: "timestamp", JSON: "json",
 }
+
+var sqlNames = map[Kind]string{Bool: "BOOLEAN", Int: "INTEGER", BigInt: "BIGINT", Date: "DATE", Timestamp: "TIMESTAMP"}
 
 var decimalType = regexp.MustCompile(`^decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)$`)
 
@@ -85,18 +89,8 @@ func (t Type) String() string {
 // SQL returns the name of the type in DuckDB. A json column is stored as text.
 func (t Type) SQL() string {
 	switch t.Kind {
-	case Bool:
-		return "BOOLEAN"
-	case Int:
-		return "INTEGER"
-	case BigInt:
-		return "BIGINT"
 	case Decimal:
 		return fmt.Sprintf("DECIMAL(%d,%d)", t.Precision, t.Scale)
-	case Date:
-		return "DATE"
-	case Timestamp:
-		return "TIMESTAMP"
 	case List:
 		fields := make([]string, len(t.Fields))
 		for i, f := range t.Fields {
@@ -104,15 +98,15 @@ func (t Type) SQL() string {
 		}
 		return "STRUCT(" + strings.Join(fields, ", ") + ")[]"
 	default:
-		return "VARCHAR"
+		return cmp.Or(sqlNames[t.Kind], "VARCHAR")
 	}
 }
 
 // Widen returns the narrowest type that represents every value of both types exactly: one of them, a wider integer, or a decimal
 // with enough digits before and after the decimal mark. ok is false if there is none.
 func Widen(a, b Type) (t Type, ok bool) {
-	wholeA, okA := a.wholeDigits()
-	wholeB, okB := b.wholeDigits()
+	wholeA, okA := a.WholeDigits()
+	wholeB, okB := b.WholeDigits()
 	switch {
 	case a.Kind == b.Kind && a.Kind != Decimal:
 		return a, a.Kind != List
@@ -124,8 +118,8 @@ func Widen(a, b Type) (t Type, ok bool) {
 	return t, okA && okB && t.Precision <= 38
 }
 
-// wholeDigits is the number of digits that a number of the type has before the decimal mark.
-func (t Type) wholeDigits() (digits int, ok bool) {
+// WholeDigits is the number of digits that a number of the type has before the decimal mark.
+func (t Type) WholeDigits() (digits int, ok bool) {
 	switch t.Kind {
 	case Int:
 		return 10, true
@@ -150,3 +144,42 @@ func Types(fields []Field) []Type {
 	}
 	return types
 }
+
+// Analysis is what is known about an SQL expression without evaluating it: which columns it uses and compares.
+type Analysis struct {
+	Columns    []string // those that its value depends on; columns that are only compared are left out
+	Conditions []Condition
+}
+
+// Condition is a comparison of a column with constants, anywhere in an expression.
+type Condition struct {
+	Column string
+	Values []string // the constants, texts without quotes
+	Texts  bool     // all of them are texts
+	Null   bool     // it is never true, because a constant is null
+	Equal  bool     // true: the column equals one of the values; false: none of them
+	Always bool     // the expression is true only if the condition is
+}
+
+// IsOn reports whether the condition is on the named column. SQL names are not case-sensitive.
+func (c *Condition) IsOn(name string) bool { return strings.EqualFold(c.Column, name) }
+
+// Pins reports whether an expression is true for at most one value of a column.
+func (r *Analysis) Pins(name string) bool {
+	return slices.ContainsFunc(r.Conditions, func(c Condition) bool { return c.IsOn(name) && c.Always && c.Equal && len(c.Values) == 1 })
+}
+
+// Uses reports whether the value of an expression depends on a column.
+func (r *Analysis) Uses(name string) bool {
+	return slices.ContainsFunc(r.Columns, func(used string) bool { return strings.EqualFold(used, name) })
+}
+
+// Evaluation is the time at which an SQL expression is evaluated.
+type Evaluation uint8
+
+// The times of evaluation.
+const (
+	AtIntake  Evaluation = iota // for each ingested event; if it fails the event is quarantined
+	InRuns                      // in every run and rebuild: always with the same result, and it must not fail on any text
+	InQueries                   // in queries: as in runs, but it may read the clock
+)

@@ -24,11 +24,17 @@ func Int128Of(n int64) Int128 { return decimal128.FromI64(n) }
 // Int128OfBig returns the same integer, which must fit.
 func Int128OfBig(n *big.Int) Int128 { return decimal128.FromBigInt(n) }
 
+// MaxDigits is the most digits of a decimal.
+const MaxDigits = 38
+
 var (
-	largest    = decimal128.GetMaxValue(38)
+	largest    = decimal128.GetMaxValue(MaxDigits)
 	smallest   = largest.Negate()
 	largestBig = largest.BigInt()
 )
+
+// FitsInt64 reports whether an unscaled value fits 64 bits.
+func FitsInt64(n Int128) bool { return n.HighBits() == int64(n.LowBits())>>63 }
 
 // Fits38 reports whether an unscaled value has at most 38 digits.
 func Fits38(n Int128) bool { return !largest.Less(n) && !n.Less(smallest) }
@@ -55,22 +61,20 @@ func Append(dst []byte, unscaled Int128, scale int) []byte {
 	} else {
 		digits = unscaled.BigInt().Append(buf[:0], 10)
 	}
-	for pad := scale + 1 - len(digits); pad > 0; pad-- {
+	if whole := len(digits) - scale; whole > 0 {
+		dst = append(dst, digits[:whole]...)
+		digits = digits[whole:]
+	} else {
 		dst = append(dst, '0')
-		if pad == scale+1-len(digits) && scale > 0 {
-			dst = append(dst, '.')
-		}
 	}
-	whole := len(digits) - scale
-	if whole <= 0 {
-		return append(dst, digits...)
+	if scale == 0 {
+		return dst
 	}
-	dst = append(dst, digits[:whole]...)
-	if scale > 0 {
-		dst = append(dst, '.')
-		dst = append(dst, digits[whole:]...)
+	dst = append(dst, '.')
+	for range scale - len(digits) {
+		dst = append(dst, '0')
 	}
-	return dst
+	return append(dst, digits...)
 }
 
 // Parse parses a decimal as AppendDecimal writes it, of any size, and returns it without its mark, and its scale. ok is

@@ -28,9 +28,9 @@ func (s *Session) Bind(ctx context.Context, columns []column.Field, expr string,
 		if err != nil {
 			return t, b.suggestQuotes(ctx, columns, expr, err)
 		}
-		check := treeCheck{columns: columns, when: when, sql: expr}
-		if err := check.expression(tree); err != nil {
-			return t, err
+		check := treeCheck{columns: columns, when: when, sql: expr, parameters: lambdaParameters(tree)}
+		if reason, _ := firstRefusal(tree, check.refusal); reason != "" {
+			return t, errors.New(reason)
 		}
 		// In WHERE neither aggregates nor window functions are allowed, so none can hide in an expression.
 		sql := fmt.Sprintf("SELECT (%s\n) FROM (%s) WHERE (%s\n) IS NULL", expr, emptySQL(columns), expr)
@@ -108,17 +108,14 @@ type treeCheck struct {
 	parameters map[string]bool // of lambdas
 }
 
-func (c *treeCheck) expression(tree any) error {
-	c.parameters = lambdaParameters(tree)
+// firstRefusal returns the first reason for which a node of a tree is rejected, and the node. It is "" if there is none.
+func firstRefusal(tree any, refusal func(node map[string]any) string) (reason string, at map[string]any) {
 	for node := range nodes(tree) {
-		if reason := c.refusal(node); reason != "" {
-			return errors.New(reason)
+		if reason := refusal(node); reason != "" {
+			return reason, node
 		}
 	}
-	if reason := tooLarge(tree); reason != "" {
-		return errors.New(reason)
-	}
-	return nil
+	return tooLarge(tree), nil
 }
 
 // refusal returns why a node is rejected, or "".

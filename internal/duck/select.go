@@ -162,13 +162,8 @@ func checkSelect(tree map[string]any, tables map[string][]column.Field, sql stri
 		c.known[name] = true
 	}
 	c.collect(tree)
-	for node := range nodes(tree) {
-		if reason := c.refusal(node); reason != "" {
-			return &SelectError{Message: reason, At: lineWithin(node, sql)}
-		}
-	}
-	if reason := tooLarge(tree); reason != "" {
-		return &SelectError{Message: reason, At: 1}
+	if reason, at := firstRefusal(tree, c.refusal); reason != "" {
+		return &SelectError{Message: reason, At: lineWithin(at, sql)}
 	}
 	return nil
 }

@@ -70,13 +70,10 @@ func WriteFile(path string, text []byte) error {
 	newPath := path + ".new" // a file left by a crash is overwritten
 	err := writeSynced(newPath, text)
 	if err == nil {
-		err = os.Rename(newPath, path)
+		err = Rename(newPath, path)
 	}
 	if err != nil {
 		_ = os.Remove(newPath) // it may not exist
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := SyncFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

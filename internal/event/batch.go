@@ -110,13 +110,9 @@ func NextBatch(s *project.Stream, state *StreamState, received time.Time) Batch 
 
 // Batches returns a stream's batches numbered above after, in order.
 func Batches(ctx context.Context, c catalog.Catalog, stream string, after uint64) ([]Batch, error) {
-	batches, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Batch, error) {
+	return read(ctx, c, "list batches of "+stream, func(tx catalog.Tx) ([]Batch, error) {
 		return catalog.All[Batch](tx, batchKind.prefix(stream), batchKind.key(stream, after))
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list batches of %s: %w", stream, err)
-	}
-	return batches, nil
 }
 
 // GetBatch reads one batch within a transaction.
@@ -161,13 +157,6 @@ func HasAccepted(tx catalog.Tx, stream string) (bool, error) {
 	return false, nil
 }
 
-// SetParts names a file by its parts. A single part is the file itself under another name.
-func (f *File) SetParts(parts []FilePart) {
-	if f.Name = parts[0].Name; len(parts) > 1 {
-		f.Parts = parts
-	}
-}
-
 // FilterStream returns the batches of one stream.
 func FilterStream(batches []Batch, stream string) (own []Batch) {
 	for _, b := range batches {
@@ -206,16 +195,6 @@ func (b *Batch) Stored() []object.Description {
 	return all
 }
 
-// CheckStored checks the objects of a batch that contain rows against their descriptions. It reads what is stored, not local copies of it.
-func CheckStored(ctx context.Context, objects object.Store, b *Batch) error {
-	for _, o := range b.Stored() {
-		if err := o.Check(ctx, object.Uncached(objects)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // ObjectNames returns the objects of a batch, including the manifest.
 func (b *Batch) ObjectNames() []string {
 	names := []string{ManifestName(b.Stream, b.Batch)}
@@ -243,18 +222,14 @@ func (st *Store) InKnownBatch(ctx context.Context, object string) (known bool, e
 // them are among the objects.
 func (st *Store) Streams(ctx context.Context) (names []string, err error) {
 	found := map[string]bool{}
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
+	err = st.Catalog.View(ctx, func(tx catalog.Tx) (err error) {
 		for _, kind := range []string{"stream/", "batch/"} {
-			err := tx.List(kind, func(key string, _ json.RawMessage) error {
-				name, _, _ := strings.Cut(strings.TrimPrefix(key, kind), "/")
-				found[name] = true
+			err = cmp.Or(err, tx.List(kind, func(key string, _ json.RawMessage) error {
+				found[strings.Split(key, "/")[1]] = true
 				return nil
-			})
-			if err != nil {
-				return err
-			}
+			}))
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list streams: %w", err)

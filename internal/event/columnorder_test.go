@@ -3,7 +3,6 @@
 package event_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -138,15 +137,7 @@ func TestOtherOrders(t *testing.T) {
 			const row = "1,x,7,2026-01-01,here\n"
 			h.Ingest("1 2 2 0 0", h.File("a.csv", head+row+"3,x,7,2026-01-01,here\n"))
 			state := h.Index()
-			var columns []event.Definition
-			if err := json.Unmarshal(state.Columns, &columns); err != nil {
-				t.Fatal(err)
-			}
-			slices.Reverse(columns)
-			var err error
-			if state.Columns, err = json.Marshal(columns); err != nil {
-				t.Fatal(err)
-			}
+			slices.Reverse(state.Columns)
 			h.PutIndex(state)
 			h.Ingest("2 1 1 0 0", h.File("b.csv", head+"2,x,7,2026-01-01,here\n"))
 			h.verifyTotals()

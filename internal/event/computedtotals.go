@@ -29,9 +29,6 @@ func totalDefinition(t *project.Total) string {
 
 // TotalDefinitions returns the definitions of a stream's totals by name.
 func TotalDefinitions(s *project.Stream) map[string]string {
-	if len(s.Totals) == 0 {
-		return nil
-	}
 	definitions := make(map[string]string, len(s.Totals))
 	for i := range s.Totals {
 		definitions[s.Totals[i].Name] = totalDefinition(&s.Totals[i])
@@ -78,20 +75,17 @@ func (b *Batch) withComputed(tx catalog.Tx, s *project.Stream) error {
 	if err != nil || !found || computed.Retraction != b.excluded.until {
 		return err
 	}
-	b.Totals, b.Definitions = maps.Clone(b.Totals), maps.Clone(b.Definitions)
+	totals, definitions := Totals{}, map[string]string{}
+	maps.Copy(totals, b.Totals)
+	maps.Copy(definitions, b.Definitions)
 	for name, groups := range computed.Totals {
 		t := s.Total(name)
 		if t == nil || computed.Definitions[name] != totalDefinition(t) || b.HasTotals(s, []string{name}) {
 			continue
 		}
-		if b.Totals == nil {
-			b.Totals = Totals{}
-		}
-		if b.Definitions == nil {
-			b.Definitions = map[string]string{}
-		}
-		b.Totals[name], b.Definitions[name] = groups, computed.Definitions[name]
+		totals[name], definitions[name] = groups, computed.Definitions[name]
 	}
+	b.Totals, b.Definitions = totals, definitions
 	return nil
 }
 
@@ -193,22 +187,17 @@ func (r *Recount) Read(ctx context.Context, session *duck.Session, view string) 
 			list = append(list, fmt.Sprintf("coalesce(TRY((%s\n)), false)", t.Where))
 		}
 	}
+	var buffer []byte
 	return session.Query(ctx, fmt.Sprintf("SELECT %s FROM %s", strings.Join(list, ", "), view), func(rows []column.Vector) error {
-		r.add(rows)
+		columns, filters := rows[:len(r.stream.Columns)], rows[len(r.stream.Columns):]
+		for i := range rows[0].Len() {
+			buffer = r.facts.AppendRow(buffer[:0], columns, r.facts.Positions, i)
+			r.digest.Add(column.Sum128(buffer))
+		}
+		r.rows += int64(rows[0].Len())
+		SumRows(r.summers, columns, filters, func(int) bool { return true })
 		return nil
 	})
-}
-
-func (r *Recount) add(rows []column.Vector) {
-	n := rows[0].Len()
-	r.rows += int64(n)
-	columns, filters := rows[:len(r.stream.Columns)], rows[len(r.stream.Columns):]
-	var buffer []byte
-	for i := range n {
-		buffer = r.facts.AppendRow(buffer[:0], columns, r.facts.Positions, i)
-		r.digest.Add(column.Sum128(buffer))
-	}
-	SumRows(r.summers, columns, filters, func(int) bool { return true })
 }
 
 // Compare compares the recount with the batch's manifest. A total that was sealed under another or no definition is skipped; rows and digest are
@@ -247,7 +236,7 @@ func (st *Store) SumEvent(ctx context.Context, s *project.Stream, r *Retraction)
 		return err
 	}
 	count := NewRecount(s, b.Columns)
-	err = st.withEvents(ctx, s, []Batch{b}, func(session *duck.Session, events string) error {
+	err = st.WithEvents(ctx, s, []Batch{b}, func(session *duck.Session, events string) error {
 		return count.Read(ctx, session, fmt.Sprintf("(SELECT * FROM (%s) WHERE %s = %d AND %s = %d)", events, FileColumn, r.File, RowColumn, r.Row))
 	})
 	if err != nil {

@@ -63,7 +63,7 @@ func idFields(s *project.Stream) (list []column.Field) {
 
 // queryEvents reads columns of the events of batches that satisfy a condition, or of all if it is empty.
 func (st *Store) queryEvents(ctx context.Context, s *project.Stream, batches []Batch, fields []column.Field, where string, each func(rows []column.Vector) error) error {
-	return st.withEvents(ctx, s, batches, func(session *duck.Session, events string) error {
+	return st.WithEvents(ctx, s, batches, func(session *duck.Session, events string) error {
 		sql := fmt.Sprintf("SELECT %s FROM (%s)", selectList(fields, func(f column.Field) string { return column.QuoteIdentifier(f.Name) }), events)
 		if where != "" {
 			sql += " WHERE " + where
@@ -72,8 +72,8 @@ func (st *Store) queryEvents(ctx context.Context, s *project.Stream, batches []B
 	})
 }
 
-// withEvents calls do with a session and the view of the events of batches.
-func (st *Store) withEvents(ctx context.Context, s *project.Stream, batches []Batch, do func(session *duck.Session, events string) error) error {
+// WithEvents calls do with a session and the view of the events of batches.
+func (st *Store) WithEvents(ctx context.Context, s *project.Stream, batches []Batch, do func(session *duck.Session, events string) error) error {
 	files := st.Objects.Files()
 	defer files.Release()
 	session, err := duck.Open(st.Duck)

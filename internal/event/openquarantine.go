@@ -3,6 +3,7 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,18 +16,19 @@ import (
 	"bursar/internal/failure"
 )
 
-// OpenQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the former,
-// left reports which rows are excluded.
-func OpenQuarantines(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, left *RetractedRows, err error) {
+// OpenQuarantines returns the batches whose quarantine was not retried yet: those that count, and those that are retracted. Of the rows of
+// the former, those of the files in out do not count.
+func OpenQuarantines(ctx context.Context, c catalog.Catalog, stream string) (open, retracted []Batch, out map[uint64]bool, err error) {
+	var whole map[uint64]bool
 	err = c.View(ctx, func(tx catalog.Tx) (err error) {
-		var state StreamState
-		if _, err = tx.Get(streamKey(stream), &state); err != nil {
+		state, err := GetState(tx, stream)
+		if err != nil {
 			return err
 		}
 		if open, err = unlistedQuarantines(tx, stream, &state); err != nil {
 			return err
 		}
-		if left, err = NewRetractedRows(c, tx, stream); err != nil {
+		if out, whole, err = RetractedFiles(tx, stream); err != nil {
 			return err
 		}
 		prefix := rejectedKind.prefix(stream)
@@ -44,45 +46,32 @@ func OpenQuarantines(ctx context.Context, c catalog.Catalog, stream string) (ope
 		return nil, nil, nil, fmt.Errorf("list quarantine of %s: %w", stream, err)
 	}
 	open = slices.DeleteFunc(open, func(b Batch) bool {
-		out := left.batches[b.Batch] && len(b.Retried) == 0
+		out := whole[b.Batch] && len(b.Retried) == 0
 		if out {
 			retracted = append(retracted, b)
 		}
 		return out
 	})
-	return open, retracted, left, nil
+	return open, retracted, out, nil
 }
 
-// RetractedRows are the rows in quarantine of files whose batch is retracted, since these files may be ingested again. A retry may have moved them to
-// the quarantine of a later batch, which is not retracted.
-type RetractedRows struct {
-	c       catalog.Catalog
-	stream  string
-	batches map[uint64]bool // retracted as a whole
-	files   map[uint64]bool // whether the rows of a file are excluded
-}
-
-// NewRetractedRows reads which batches are retracted.
-func NewRetractedRows(c catalog.Catalog, tx catalog.Tx, stream string) (*RetractedRows, error) {
-	batches, err := WholeBatches(tx, stream)
-	return &RetractedRows{c: c, stream: stream, batches: batches, files: map[uint64]bool{}}, err
-}
-
-// Has reports whether the rows of a file are excluded.
-func (l *RetractedRows) Has(ctx context.Context, file uint64) (bool, error) {
-	if len(l.batches) == 0 {
-		return false, nil
+// RetractedFiles returns the files of the batches that are retracted as a whole, and these batches. The rows of the files in quarantine do not
+// count, since the files may be ingested again; a retry may have moved them to the quarantine of a later batch, which is not retracted.
+func RetractedFiles(tx catalog.Tx, stream string) (files, batches map[uint64]bool, err error) {
+	if batches, err = WholeBatches(tx, stream); err != nil {
+		return nil, nil, err
 	}
-	out, known := l.files[file]
-	if !known {
-		f, err := FindFile(ctx, l.c, l.stream, file)
+	files = map[uint64]bool{}
+	for number := range batches {
+		b, err := GetBatch(tx, stream, number)
 		if err != nil {
-			return false, err
+			return nil, nil, err
 		}
-		out = l.batches[f.Batch]
-		l.files[file] = out
+		for i := range b.Files {
+			files[b.Files[i].Number] = true
+		}
 	}
-	return out, nil
+	return files, batches, nil
 }
 
 // WholeBatches returns the batches of a stream that are retracted as a whole.
@@ -99,12 +88,8 @@ func WholeBatches(tx catalog.Tx, stream string) (map[uint64]bool, error) {
 
 // unlistedQuarantines returns the open quarantines of batches sealed by versions that did not list them.
 func unlistedQuarantines(tx catalog.Tx, stream string, state *StreamState) ([]Batch, error) {
-	end := state.Batches + 1
-	if state.Listed != 0 {
-		end = state.Listed
-	}
 	var open []Batch
-	for number := uint64(1); number < end; number++ {
+	for number := uint64(1); number < cmp.Or(state.Listed, state.Batches+1); number++ {
 		b, err := GetBatch(tx, stream, number)
 		if err != nil {
 			return nil, err
@@ -150,8 +135,8 @@ func (st *Store) FindRejected(ctx context.Context, stream string, at Place) (fou
 // quarantineOf returns the batch whose quarantine contains the rejected rows of a file: the file's own batch, or the last one that retried
 // them. open is false if that is retracted.
 func quarantineOf(tx catalog.Tx, stream string, file uint64) (b Batch, open bool, err error) {
-	var origin File
-	if found, err := tx.Get(fileKind.key(stream, file), &origin); err != nil || !found {
+	origin, found, err := GetFile(tx, stream, file)
+	if err != nil || !found {
 		return b, false, err
 	}
 	whole, err := WholeBatches(tx, stream)
@@ -162,7 +147,7 @@ func quarantineOf(tx catalog.Tx, stream string, file uint64) (b Batch, open bool
 	if err != nil {
 		return b, false, err
 	}
-	found, err := tx.Get(batchKind.key(stream, last), &b)
+	b, found, err = FindBatch(tx, stream, last)
 	return b, found && b.Quarantine != nil, err
 }
 
@@ -176,7 +161,7 @@ type QuarantineCount struct {
 // CountQuarantine counts the rows of a stream in quarantine. It reads the rows only if batches are retracted.
 func (st *Store) CountQuarantine(ctx context.Context, stream string) (QuarantineCount, error) {
 	n := QuarantineCount{Stream: stream}
-	open, retracted, left, err := OpenQuarantines(ctx, st.Catalog, stream)
+	open, retracted, out, err := OpenQuarantines(ctx, st.Catalog, stream)
 	if err != nil {
 		return n, err
 	}
@@ -199,15 +184,14 @@ func (st *Store) CountQuarantine(ctx context.Context, stream string) (Quarantine
 			return nil
 		})
 	}
-	if err == nil && len(left.batches) > 0 {
+	if err == nil && len(out) > 0 {
 		mixed := slices.DeleteFunc(slices.Clone(open), func(b Batch) bool { return len(b.Retried) == 0 })
 		err = EachRejected(ctx, st.Objects, mixed, func(row Rejected) error {
-			out, err := left.Has(ctx, row.Number)
-			if out {
+			if out[row.Number] {
 				n.Rows--
 				uncount(row)
 			}
-			return err
+			return nil
 		})
 	}
 	n.Rows -= n.Dismissed

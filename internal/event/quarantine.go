@@ -47,6 +47,38 @@ func (r *Rejected) Place() Place { return Place{r.Number, r.Row} }
 // Conflict reports whether the row's id was accepted before with other values.
 func (r *Rejected) Conflict() bool { return strings.HasPrefix(r.Reason, ConflictReason) }
 
+// ListedRow is a row in quarantine as the command and the API list it.
+type ListedRow struct {
+	Ref    string `json:"ref"`   // names the row within the stream
+	Batch  uint64 `json:"batch"` // the batch whose quarantine contains the row: that of its file, or of the last retry
+	File   string `json:"file"`
+	Row    int64  `json:"row"`
+	Place  string `json:"place,omitempty"` // for a row of a statement: line:column in the file
+	Column string `json:"column"`
+	Reason string `json:"reason"`
+	Raw    string `json:"raw"`
+	Bytes  []byte `json:"bytes,omitempty"`  // instead of raw if the row is not UTF-8, as base64
+	Object string `json:"object,omitempty"` // instead of raw if the row is longer than the limit for lines
+}
+
+// ListedDismissal says since when and why a row counts as resolved.
+type ListedDismissal struct {
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+// Listed returns the row without a place in a statement, and its dismissal, or nil.
+func (r *Rejected) Listed() (ListedRow, *ListedDismissal) {
+	row := ListedRow{
+		Ref: r.Place().String(), Batch: r.Batch, File: r.File, Row: r.Row, Column: r.Column, Reason: r.Reason,
+		Raw: r.Raw, Bytes: r.Bytes, Object: r.Object,
+	}
+	if d := r.Dismissed; d != nil {
+		return row, &ListedDismissal{d.Reason, d.At}
+	}
+	return row, nil
+}
+
 // RefusedProperty is the property in which the reader of a built-in stream's file reports why a row cannot be ingested: an object with column and
 // reason. Such a row is unreadable for intake as well, which does not know the file.
 const RefusedProperty = "refused"
@@ -63,7 +95,7 @@ func (r *Rejected) ApplyRefusal(raw []byte) {
 
 // Quarantine calls each for every row of the stream in quarantine, batch by batch, including dismissed rows.
 func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stream string, each func(Rejected) error) error {
-	batches, _, left, err := OpenQuarantines(ctx, c, stream)
+	batches, _, out, err := OpenQuarantines(ctx, c, stream)
 	if err != nil {
 		return err
 	}
@@ -72,8 +104,8 @@ func Quarantine(ctx context.Context, c catalog.Catalog, store object.Store, stre
 		return err
 	}
 	return EachRejected(ctx, store, batches, func(row Rejected) error {
-		if out, err := left.Has(ctx, row.Number); out || err != nil {
-			return err
+		if out[row.Number] {
+			return nil
 		}
 		if d, is := dismissed[row.Place()]; is {
 			row.Dismissed = &d
@@ -203,15 +235,12 @@ func (st *Store) dismissal(ctx context.Context, stream string, row Place) (*Dism
 
 // Dismissals returns all dismissals of a stream, by row.
 func Dismissals(ctx context.Context, c catalog.Catalog, stream string) (all map[Place]Dismissal, err error) {
-	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Dismissal, error) {
+	list, err := read(ctx, c, "list dismissed rows of "+stream, func(tx catalog.Tx) ([]Dismissal, error) {
 		return catalog.All[Dismissal](tx, dismissedKind.prefix(stream), "")
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list dismissed rows of %s: %w", stream, err)
-	}
 	all = map[Place]Dismissal{}
 	for _, d := range list {
 		all[d.Place] = d
 	}
-	return all, nil
+	return all, err
 }

@@ -88,11 +88,7 @@ const noLimit = ^uint64(0)
 
 // Retractions returns what is excluded from a stream's views.
 func Retractions(ctx context.Context, c catalog.Catalog, stream string) ([]Retraction, error) {
-	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Retraction, error) { return activeOf(tx, stream) })
-	if err != nil {
-		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
-	}
-	return list, nil
+	return read(ctx, c, "list retractions of "+stream, func(tx catalog.Tx) ([]Retraction, error) { return activeOf(tx, stream) })
 }
 
 // activeOf is Retractions within a transaction.
@@ -149,31 +145,22 @@ func (st *Store) LastRetractionOf(ctx context.Context, r *Retraction) (last *Ret
 
 // AllRetractions returns all retractions of a stream in the catalog, in order.
 func AllRetractions(ctx context.Context, c catalog.Catalog, stream string) ([]Retraction, error) {
-	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]Retraction, error) {
+	return read(ctx, c, "list retractions of "+stream, func(tx catalog.Tx) ([]Retraction, error) {
 		return listRetractions(tx, retractionKind.prefix(stream), noLimit)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
-	}
-	return list, nil
 }
 
 // KnownRetractions returns the numbers of the retractions in the catalog, sorted. The documents' keys end with them.
-func (st *Store) KnownRetractions(ctx context.Context, stream string) (numbers []uint64, err error) {
-	prefix := retractionKind.prefix(stream)
-	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {
-		numbers = nil
-		return tx.List(prefix, func(key string, _ json.RawMessage) error {
+func (st *Store) KnownRetractions(ctx context.Context, stream string) ([]uint64, error) {
+	return read(ctx, st.Catalog, "list retractions of "+stream, func(tx catalog.Tx) (numbers []uint64, err error) {
+		err = tx.List(retractionKind.prefix(stream), func(key string, _ json.RawMessage) error {
 			number, err := strconv.ParseUint(key[strings.LastIndexByte(key, '/')+1:], 10, 64)
 			numbers = append(numbers, number)
 			return err
 		})
+		slices.Sort(numbers)
+		return numbers, err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list retractions of %s: %w", stream, err)
-	}
-	slices.Sort(numbers)
-	return numbers, nil
 }
 
 // Undone is a retraction that was taken back: what it excluded counts again.
@@ -238,13 +225,9 @@ func (g *GivenUp) Put(tx catalog.Tx) error {
 
 // ListGivenUp returns what was given up of a stream.
 func ListGivenUp(ctx context.Context, c catalog.Catalog, stream string) ([]GivenUp, error) {
-	list, err := catalog.Read(ctx, c, func(tx catalog.Tx) ([]GivenUp, error) {
+	return read(ctx, c, fmt.Sprintf("list what of %s was given up", stream), func(tx catalog.Tx) ([]GivenUp, error) {
 		return catalog.All[GivenUp](tx, givenUpKind.prefix(stream), "")
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list what of %s was given up: %w", stream, err)
-	}
-	return list, nil
 }
 
 // GivenUpSince returns what was given up of a stream, without what is named and without batches numbered above batch.

@@ -35,6 +35,15 @@ type Store struct {
 	Owner   uint64 // number of this process's time as the project's owner, if another may write to the same stores later; 0 if its lock keeps others away
 }
 
+// read reads from the catalog. An error says what it was done for.
+func read[T any](ctx context.Context, c catalog.Catalog, doing string, fn func(tx catalog.Tx) (T, error)) (T, error) {
+	value, err := catalog.Read(ctx, c, fn)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", doing, err)
+	}
+	return value, err
+}
+
 // ReadState returns the catalog's state of a stream, and whether there is one.
 func (st *Store) ReadState(ctx context.Context, stream string) (state StreamState, found bool, err error) {
 	err = st.Catalog.View(ctx, func(tx catalog.Tx) error {

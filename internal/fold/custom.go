@@ -59,14 +59,7 @@ func customMerge(plan *Plan) string {
 	return plan.outputSQL(plan.WithComputed(checked), " ORDER BY "+Names(plan.Key))
 }
 
-func (plan *Plan) column(name string) column.Field {
-	for _, c := range plan.Record {
-		if c.Name == name {
-			return c.Field
-		}
-	}
-	return column.Field{}
-}
+func (plan *Plan) column(name string) column.Field { return plan.Record[plan.Position(name)].Field }
 
 // typedSQL casts a column of the merge file to its declared type. json is returned as text, which has to be valid JSON.
 func typedSQL(c column.Field) string {

@@ -122,6 +122,11 @@ func (plan *Plan) conserveSQL() []string {
 	return list
 }
 
+// Position is the place of a column in Record.
+func (plan *Plan) Position(name string) int {
+	return slices.IndexFunc(plan.Record, func(c Column) bool { return c.Name == name })
+}
+
 // RecordFields lists the columns of a record after the key.
 func (plan *Plan) RecordFields() []column.Field {
 	fields := make([]column.Field, len(plan.Record))

@@ -186,7 +186,10 @@ func (f *Folder) Delete(ctx context.Context, name string) error {
 // ensureDir creates dir durably, and fsyncs each folder's parent once per process. Concurrent writers of a new folder each fsync
 // its parent, and do not wait for other folders.
 func (f *Folder) ensureDir(dir string) error {
-	if f.isDurable(dir) {
+	f.mu.Lock()
+	isDurable := f.durableDirs[dir]
+	f.mu.Unlock()
+	if isDurable {
 		return nil
 	}
 	if strings.HasPrefix(dir, f.root+string(filepath.Separator)) {
@@ -197,23 +200,13 @@ func (f *Folder) ensureDir(dir string) error {
 	if err := durable.MakeFolder(dir); err != nil {
 		return err
 	}
-	f.markDurable(dir)
-	return nil
-}
-
-func (f *Folder) isDurable(dir string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.durableDirs[dir]
-}
-
-func (f *Folder) markDurable(dir string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.durableDirs) >= maxDurableDirs {
 		clear(f.durableDirs) // many folders accumulate over years, and repeating an fsync is harmless
 	}
 	f.durableDirs[dir] = true
+	return nil
 }
 
 func check(ctx context.Context, name string) error {

@@ -64,7 +64,7 @@ var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
 func parseConfig(file string, data []byte) (Config, []doc.Error) {
 	src := doc.NewFile(file)
 	o := src.Section(src.Root(data), "", "memory", "threads", "storage", "catalog", "index")
-	c := Config{Memory: readSize(o, "memory"), Threads: int(o.WholeNumber(0, "threads", 0, 1024)), lines: src.Lines}
+	c := Config{Memory: readSize(o, "memory"), Threads: int(o.Number("threads", 0, 0, 1024)), lines: src.Lines}
 	c.Storage = readStorage(o)
 	c.Catalog = readDatabase(o, "catalog", SQLiteCatalog)
 	c.Index = readDatabase(o, "index", PebbleIndex)

@@ -20,7 +20,7 @@ func readCSVMapping(o doc.Section) *CSVMapping {
 		"positive", "placeholder", "notes", "account", "currency", "columns", "unique", "control")
 	o.Require("account", "currency", "columns")
 	m := &CSVMapping{
-		Delimiter: o.Mark("delimiter", 0), Encoding: readEncoding(o), Skip: int(o.WholeNumber(0, "skip", 0, math.MaxInt16)),
+		Delimiter: o.Mark("delimiter", 0), Encoding: readEncoding(o), Skip: int(o.Number("skip", 0, 0, math.MaxInt16)),
 		Header: o.Texts("header"), Decimal: o.Mark("decimal", '.'), Group: o.Mark("group", 0),
 		Dates: readDates(o), Notation: readNotation(o), Notes: readNotes(o), Account: readCell(o, "account"), Currency: readCell(o, "currency"),
 		Columns: readCSVColumns(o), Unique: o.Flag("unique", false),
@@ -109,12 +109,21 @@ func readSign(o doc.Section) Sign {
 	o = o.Sub("sign", "column", "credit", "debit")
 	o.Require("column", "credit", "debit")
 	s := Sign{Column: o.Text("column"), Credit: o.Texts("credit"), Debit: o.Texts("debit")}
-	for _, text := range s.Debit {
-		if slices.Contains(s.Credit, text) {
-			o.Fail("debit", "has %s, and so has `credit`", doc.Brief(text))
+	refuseShared(o, []string{"credit", "debit"}, s.Credit, s.Debit)
+	return s
+}
+
+// refuseShared reports texts of the keys that an earlier one of them has, too.
+func refuseShared(o doc.Section, keys []string, lists ...[]string) {
+	seen := map[string]string{}
+	for i, texts := range lists {
+		for _, text := range texts {
+			if other := seen[text]; other != "" {
+				o.Fail(keys[i], "has %s, and so has `%s`", doc.Brief(text), other)
+			}
+			seen[text] = keys[i]
 		}
 	}
-	return s
 }
 
 func readControl(o doc.Section, m *CSVMapping) *Control {
@@ -244,17 +253,6 @@ func readStatus(o doc.Section) Status {
 	o = o.Sub("status", "column", "booked", "pending", "ignored")
 	o.Require("column", "booked")
 	s := Status{Column: o.Text("column"), Booked: o.Texts("booked"), Pending: o.Texts("pending"), Ignored: o.Texts("ignored")}
-	seen := map[string]string{}
-	for _, list := range []struct {
-		key   string
-		texts []string
-	}{{"booked", s.Booked}, {"pending", s.Pending}, {"ignored", s.Ignored}} {
-		for _, text := range list.texts {
-			if other := seen[text]; other != "" {
-				o.Fail(list.key, "has %s, and so has `%s`", doc.Brief(text), other)
-			}
-			seen[text] = list.key
-		}
-	}
+	refuseShared(o, []string{"booked", "pending", "ignored"}, s.Booked, s.Pending, s.Ignored)
 	return s
 }

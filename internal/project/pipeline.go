@@ -121,33 +121,29 @@ func (f *Fold) SQL() string {
 
 // FoldForm describes a kind of fold.
 type FoldForm struct {
-	Kind            FoldKind
-	By, Keep, Where bool // the keys that belong to it; By is required
-	Mixed           bool
-	Example         string // an artifact column
-	Means           string
+	Kind    FoldKind
+	Beside  []string // the keys that may be declared beside it; `by` must be
+	Example string   // an artifact column
+	Means   string
 }
 
-// folds lists the kinds of folds in the order in which they are explained.
-var folds = []FoldForm{
-	{Kind: Count, Where: true, Example: `refunds: {count: true, where: "type = 'refund'"}`, Means: "the number of events; 0 if there are none"},
-	{Kind: Sum, Where: true, Mixed: true, Example: `paid: {sum: amount, where: "type = 'payment'"}`, Means: "the sum of a column or expression, with 38 digits; 0 if there is nothing to add up"},
-	{Kind: Min, Where: true, Example: `first_at: {min: occurred_at}`, Means: "the least value; null if there is none"},
-	{Kind: Max, Where: true, Example: `last_at: {max: occurred_at}`, Means: "the greatest value; null if there is none"},
-	{Kind: First, By: true, Where: true, Example: `first_type: {first: type, by: [occurred_at, event_id]}`, Means: "the value of the first event that has one, in the order of `by`; null if none has"},
-	{Kind: Last, By: true, Where: true, Example: `last_type: {last: type, by: [occurred_at, event_id]}`, Means: "the value of the last event that has one, in the order of `by`; null if none has"},
-	{Kind: ListOf, By: true, Keep: true, Where: true, Example: `lines: {list: [event_id, type, amount], by: occurred_at, keep: 100}`, Means: "one element for each event, in the order of `by`: the `keep` last of them, or all"},
-	{Kind: Is, Example: `balance: {is: "shipped - paid"}`, Means: "no fold: SQL over the other columns of the artifact"},
-	{Kind: Typed, Example: `most: {type: "decimal(38,2)"}`, Means: "no fold: a column that the pipeline's SQL files make"},
+// Folds are the kinds of folds in the order in which they are explained.
+var Folds = []FoldForm{
+	{Count, []string{"where"}, `refunds: {count: true, where: "type = 'refund'"}`, "the number of events; 0 if there are none"},
+	{Sum, []string{"where", "mixed"}, `paid: {sum: amount, where: "type = 'payment'"}`, "the sum of a column or expression, with 38 digits; 0 if there is nothing to add up"},
+	{Min, []string{"where"}, `first_at: {min: occurred_at}`, "the least value; null if there is none"},
+	{Max, []string{"where"}, `last_at: {max: occurred_at}`, "the greatest value; null if there is none"},
+	{First, []string{"by", "where"}, `first_type: {first: type, by: [occurred_at, event_id]}`, "the value of the first event that has one, in the order of `by`; null if none has"},
+	{Last, []string{"by", "where"}, `last_type: {last: type, by: [occurred_at, event_id]}`, "the value of the last event that has one, in the order of `by`; null if none has"},
+	{ListOf, []string{"by", "keep", "where"}, `lines: {list: [event_id, type, amount], by: occurred_at, keep: 100}`, "one element for each event, in the order of `by`: the `keep` last of them, or all"},
+	{Is, nil, `balance: {is: "shipped - paid"}`, "no fold: SQL over the other columns of the artifact"},
+	{Typed, nil, `most: {type: "decimal(38,2)"}`, "no fold: a column that the pipeline's SQL files make"},
 }
-
-// Folds describes the kinds of folds.
-func Folds() []FoldForm { return folds }
 
 // foldKind returns the kind of an artifact column, or reports that it has none or several.
 func foldKind(o doc.Section) FoldKind {
 	var kind FoldKind
-	for _, k := range folds {
+	for _, k := range Folds {
 		switch {
 		case !o.Has(string(k.Kind)):
 		case kind != "":
@@ -165,39 +161,23 @@ func foldKind(o doc.Section) FoldKind {
 
 // refuseBeside reports keys that have no effect on this kind of fold, and a missing `by`.
 func refuseBeside(o doc.Section, kind FoldKind) {
-	for _, k := range folds {
-		if k.Kind != kind {
-			continue
-		}
-		if k.By {
+	at := slices.IndexFunc(Folds, func(f FoldForm) bool { return f.Kind == kind })
+	if at < 0 {
+		return
+	}
+	for _, beside := range []struct{ key, fault string }{
+		{"by", "belongs to first, last and list only"},
+		{"keep", "belongs to list only"},
+		{"mixed", "belongs to sum only"},
+		{"where", "cannot be combined with `" + string(kind) + "`: write CASE WHEN in the expression"},
+	} {
+		switch belongs := slices.Contains(Folds[at].Beside, beside.key); {
+		case belongs && beside.key == "by":
 			o.Require("by")
-		} else if o.Has("by") {
-			o.Fail("by", "belongs to first, last and list only")
-		}
-		if o.Has("keep") && !k.Keep {
-			o.Fail("keep", "belongs to list only")
-		}
-		if o.Has("mixed") && !k.Mixed {
-			o.Fail("mixed", "belongs to sum only")
-		}
-		if o.Has("where") && !k.Where {
-			o.Fail("where", "cannot be combined with `%s`: write CASE WHEN in the expression", kind)
+		case !belongs && o.Has(beside.key):
+			o.Fail(beside.key, "%s", beside.fault)
 		}
 	}
-}
-
-// Beside lists the keys that may be declared beside a fold.
-func (k FoldForm) Beside() string {
-	var keys []string
-	for _, key := range []struct {
-		name    string
-		belongs bool
-	}{{"by (required)", k.By}, {"keep", k.Keep}, {"where", k.Where}, {"mixed", k.Mixed}} {
-		if key.belongs {
-			keys = append(keys, key.name)
-		}
-	}
-	return strings.Join(keys, ", ")
 }
 
 const maxUnnamed = 5

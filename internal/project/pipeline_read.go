@@ -64,24 +64,24 @@ func (p *Pipeline) readRest(o doc.Section) {
 			Total: total, Expr: conserve.Expression(total), Line: p.lines.At(conserve.At(total)),
 		})
 	}
-	p.Partitions = int(o.Number("partitions", 1, MaxPartitions))
+	p.Partitions = int(o.Number("partitions", 1, 1, MaxPartitions))
 	backlog := o.Sub("backlog", "max_batches", "max_events")
 	p.Backlog = Backlog{
-		MaxBatches: int(backlog.Number("max_batches", 64, math.MaxInt32)),
-		MaxEvents:  backlog.Number("max_events", 5_000_000, math.MaxInt64),
+		MaxBatches: int(backlog.Number("max_batches", 64, 1, math.MaxInt32)),
+		MaxEvents:  backlog.Number("max_events", 5_000_000, 1, math.MaxInt64),
 	}
 }
 
 // readFold reads one artifact column; its kind is empty if it is not declared correctly.
 func readFold(artifact doc.Section, name string) Fold {
 	known := []string{"by", "keep", "where", "mixed"}
-	for _, k := range folds {
+	for _, k := range Folds {
 		known = append(known, string(k.Kind))
 	}
 	o := artifact.Sub(name, known...)
 	f := Fold{
 		Name: name, Line: artifact.Src.Lines.At(o.Path), Kind: foldKind(o),
-		By: o.List("by"), Keep: int(o.Number("keep", 0, math.MaxInt32)), Where: o.Expression("where"), Mixed: o.Has("mixed"),
+		By: o.List("by"), Keep: int(o.Number("keep", 0, 1, math.MaxInt32)), Where: o.Expression("where"), Mixed: o.Has("mixed"),
 	}
 	checkMixed(o)
 	switch f.Kind {

@@ -51,7 +51,7 @@ func TestReferenceNamesEveryKey(t *testing.T) {
 	for _, k := range columnKeys {
 		accepted["Columns"] = append(accepted["Columns"], k.key)
 	}
-	for _, k := range folds {
+	for _, k := range Folds {
 		accepted["artifact"] = append(accepted["artifact"], string(k.Kind))
 	}
 	documented := documentedKeys(t)
@@ -193,7 +193,7 @@ func TestFoldForms(t *testing.T) {
 	t.Parallel()
 	text := reference(t)
 	artifact := "artifact:\n"
-	for _, f := range Folds() {
+	for _, f := range Folds {
 		row := "| `" + string(f.Kind) + "` | `" + f.Example + "` | " + f.Means + " |\n"
 		if !strings.Contains(text, row) {
 			t.Errorf("docs/project.md lacks the row\n%s", row)

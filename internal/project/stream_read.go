@@ -68,28 +68,21 @@ func (s *Stream) readFormat(o doc.Section) {
 	s.CSV = CSV{Delimiter: csv.Mark("delimiter", ','), Header: csv.Flag("header", true)}
 }
 
-var dedupeWindow = regexp.MustCompile(`^([1-9][0-9]{0,5})([dh])$`)
-
-// readDedupe returns 0 for forever. Six digits of days would overflow a duration: 36,500 days are a hundred years.
+// readDedupe returns 0 for forever.
 func readDedupe(o doc.Section) time.Duration {
 	window := o.Text("dedupe")
 	if window == "" || window == "forever" {
 		return 0
 	}
-	m := dedupeWindow.FindStringSubmatch(window)
-	if m == nil {
+	switch hours := parseAmount(window, map[string]int64{"h": 1, "d": 24}); {
+	case hours == 0:
 		o.Fail("dedupe", "is %s: use forever, days such as 30d or hours such as 12h", doc.Brief(window))
-		return 0
-	}
-	n, _ := strconv.Atoi(m[1])
-	if m[2] == "d" {
-		n *= 24
-	}
-	if n > 36500*24 {
+	case hours > 36500*24: // a hundred years; many more would overflow a duration
 		o.Fail("dedupe", "is longer than 36500d: use forever")
-		return 0
+	default:
+		return time.Duration(hours) * time.Hour
 	}
-	return time.Duration(n) * time.Hour
+	return 0
 }
 
 // readFrom reads where a column's value comes from: its own name, a path into nested JSON, or one header as it is written.
@@ -140,9 +133,19 @@ func readSeal(o doc.Section) Seal {
 		"a time from 100ms to 24h such as 500ms, 1s, 5m or 1h")
 	return Seal{
 		Every:  time.Duration(every),
-		Events: o.Number("events", DefaultSeal.Events, maxSealEvents),
+		Events: o.Number("events", DefaultSeal.Events, 1, maxSealEvents),
 		Bytes:  readAmount(o, "bytes", DefaultSeal.Bytes, sizeUnits, minSealBytes, maxSealBytes, "a size from 1MB to 10GB such as 64MB or 1GB"),
 	}
+}
+
+// parseAmount multiplies a number by its unit; 0 is not an amount.
+func parseAmount(text string, units map[string]int64) int64 {
+	m := amount.FindStringSubmatch(text)
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.ParseInt(m[1], 10, 64) // six digits at most
+	return n * units[m[2]]
 }
 
 // readAmount reads a whole number with a unit, within bounds.
@@ -151,11 +154,8 @@ func readAmount(o doc.Section, key string, byDefault int64, units map[string]int
 	if text == "" {
 		return byDefault
 	}
-	if m := amount.FindStringSubmatch(text); m != nil {
-		n, _ := strconv.ParseInt(m[1], 10, 64) // six digits at most
-		if x := n * units[m[2]]; x >= least && x <= most {
-			return x
-		}
+	if x := parseAmount(text, units); x >= least && x <= most {
+		return x
 	}
 	o.Fail(key, "is %s: use %s", doc.Brief(text), advice)
 	return byDefault
@@ -169,13 +169,7 @@ func (s *Stream) check(src *doc.File) {
 	s.checkID(src)
 	s.checkHeaders(src)
 	if s.Time != "" {
-		switch c := s.reference(src, "time", s.Time); {
-		case c == nil:
-		case c.Origin:
-			src.FailAt("time", "`time` column %s says where an event was read from: the same event may come from elsewhere", doc.Brief(c.Name))
-		case !IsKind(c.Type, TimeKinds...):
-			src.FailAt("time", "`time` must be a date or timestamp column; %s is %s", doc.Brief(c.Name), c.Type)
-		}
+		s.checkKind(src, "time", "time", s.Time, "a date or timestamp", TimeKinds)
 	}
 	for _, t := range s.Totals {
 		s.checkTotal(src, t)
@@ -221,6 +215,17 @@ func (s *Stream) checkID(src *doc.File) {
 	}
 }
 
+// checkKind rejects columns that do not exist, whose values may differ between equal events, or that are of other kinds.
+func (s *Stream) checkKind(src *doc.File, path, key, name, kind string, kinds []column.Kind) {
+	switch c := s.reference(src, path, name); {
+	case c == nil:
+	case c.Origin:
+		src.FailAt(path, "`%s` column %s says where an event was read from: the same event may come from elsewhere", key, doc.Brief(c.Name))
+	case !IsKind(c.Type, kinds...):
+		src.FailAt(path, "`%s` must be %s column; %s is %s", key, kind, doc.Brief(c.Name), c.Type)
+	}
+}
+
 // checkIdentifying rejects columns that may be null, or whose values cannot distinguish events.
 func (s *Stream) checkIdentifying(src *doc.File, path, key string, c *Column) {
 	if c.Optional && !c.Origin {
@@ -243,13 +248,7 @@ func (s *Stream) checkDistinct(src *doc.File, path, key string, c *Column) {
 func (s *Stream) checkTotal(src *doc.File, t Total) {
 	path := "totals." + t.Name
 	if t.Sum != "" {
-		switch c := s.reference(src, path+".sum", t.Sum); {
-		case c == nil:
-		case c.Origin:
-			src.FailAt(path+".sum", "`sum` column %s says where an event was read from: the same event may come from elsewhere", doc.Brief(c.Name))
-		case !IsKind(c.Type, NumberKinds...):
-			src.FailAt(path+".sum", "`sum` must be a decimal, int or bigint column; %s is %s", doc.Brief(c.Name), c.Type)
-		}
+		s.checkKind(src, path+".sum", "sum", t.Sum, "a decimal, int or bigint", NumberKinds)
 	}
 	if t.By != "" {
 		if c := s.reference(src, path+".by", t.By); c != nil {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -128,6 +129,33 @@ func (e *Engine) Query(ctx context.Context, files object.Files, views map[string
 	}
 	defer session.Close()
 	return session.Query(ctx, sql, each)
+}
+
+// Spill makes a scratch file of the rows that write writes, and returns a SELECT over it. The file is deleted by remove.
+func (e *Engine) Spill(name string, fields []column.Field, write func(out *column.ParquetWriter) error) (sql string, remove func(), err error) {
+	file, err := os.CreateTemp(e.Scratch, name+"-*.parquet")
+	if err != nil {
+		return "", nil, fmt.Errorf("write scratch: %w", err)
+	}
+	defer file.Close()
+	remove = func() { _ = os.Remove(file.Name()) } // scratch is emptied at the next start
+	out, err := column.NewParquetWriter(file, fields)
+	if err == nil {
+		err = write(out)
+	}
+	if err == nil {
+		err = out.Close()
+	}
+	if err != nil {
+		remove()
+		return "", nil, fmt.Errorf("write scratch: %w", err)
+	}
+	return "SELECT * FROM read_parquet(" + duck.Literal(file.Name()) + ")", remove, nil
+}
+
+// SpillRows is Spill of rows in memory.
+func (e *Engine) SpillRows(name string, fields []column.Field, rows []column.Vector) (sql string, remove func(), err error) {
+	return e.Spill(name, fields, func(out *column.ParquetWriter) error { return out.WriteGroup(rows) })
 }
 
 // WithIndex returns a copy of the engine with another index, which compiles pipelines anew.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bursar/internal/serve/access"
 )
 
 // serveCommands serves commands in a state folder and announces the endpoint.
@@ -165,7 +167,7 @@ func TestToken(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
 	first, err := Token(state)
-	if err != nil || len(first) != 2*tokenBytes {
+	if err != nil || len(first) != 2*access.SecretBytes {
 		t.Fatalf("%q, %v", first, err)
 	}
 	again, err := Token(state)

@@ -5,8 +5,6 @@ package serve
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,12 +17,12 @@ import (
 	"bursar/internal/durable"
 	"bursar/internal/failure"
 	"bursar/internal/loopback"
+	"bursar/internal/serve/access"
 )
 
 const (
 	endpointFile = "api.json"
 	tokenFile    = "token"
-	tokenBytes   = 32
 )
 
 // TokenFile returns the path of the token of the project with this state folder.
@@ -39,9 +37,7 @@ func Token(state string) (string, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("read API token: %w", err)
 	}
-	secret := make([]byte, tokenBytes)
-	_, _ = rand.Read(secret) // it never fails
-	token := hex.EncodeToString(secret)
+	token := access.NewSecret()
 	if err := durable.WriteFile(TokenFile(state), []byte(token+"\n")); err != nil {
 		return "", fmt.Errorf("write API token: %w", err)
 	}
@@ -188,7 +184,6 @@ func (s *socket) Close() error {
 	return err
 }
 
-// dialSocket connects to the project's socket.
 func dialSocket(ctx context.Context, state string) (conn net.Conn, err error) {
 	err = withShortPath(SocketFile(state), func(path string) error {
 		conn, err = (&net.Dialer{}).DialContext(ctx, "unix", path)

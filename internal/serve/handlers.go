@@ -146,26 +146,6 @@ func (s *Server) exceptions(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// quarantinedRow is one row in quarantine, as JSON.
-type quarantinedRow struct {
-	Ref    string `json:"ref"` // identifies the row within the stream
-	Batch  uint64 `json:"batch"`
-	File   string `json:"file"`
-	Row    int64  `json:"row"`
-	Column string `json:"column"`
-	Reason string `json:"reason"`
-	Raw    string `json:"raw"`
-	Bytes  []byte `json:"bytes,omitempty"`  // instead of raw if the row is not valid UTF-8
-	Object string `json:"object,omitempty"` // instead of raw if the row exceeds the maximum line length
-
-	Dismissed *dismissal `json:"dismissed,omitempty"`
-}
-
-type dismissal struct {
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
-}
-
 // quarantine lists the unresolved rows of a stream, or with dismissed=true the dismissed ones.
 func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
 	wantDismissed, err := boolParameter(r, "dismissed")
@@ -177,10 +157,11 @@ func (s *Server) quarantine(w http.ResponseWriter, r *http.Request) error {
 			if wantDismissed != (q.Dismissed != nil) {
 				return nil
 			}
-			row := quarantinedRow{Ref: q.Place().String(), Batch: q.Batch, File: q.File, Row: q.Row, Column: q.Column, Reason: q.Reason, Raw: q.Raw, Bytes: q.Bytes, Object: q.Object}
-			if d := q.Dismissed; d != nil {
-				row.Dismissed = &dismissal{d.Reason, d.At}
+			var row struct {
+				event.ListedRow
+				Dismissed *event.ListedDismissal `json:"dismissed,omitempty"`
 			}
+			row.ListedRow, row.Dismissed = q.Listed()
 			return add(row)
 		})
 	})

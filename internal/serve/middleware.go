@@ -65,27 +65,22 @@ func (s *Server) checkHost(next http.Handler) http.Handler {
 // routeNotFound answers requests that match no route: 404, or 405 with the allowed methods.
 func routeNotFound(mux *http.ServeMux) func(w http.ResponseWriter, r *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		probe := headerProbe{ResponseWriter: w, header: http.Header{}}
-		mux.ServeHTTP(&probe, r)
-		if probe.code != http.StatusMethodNotAllowed {
+		var methods []string
+		for _, method := range []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut} {
+			probe := r.WithContext(r.Context())
+			probe.Method = method
+			if _, pattern := mux.Handler(probe); pattern != anyRoute {
+				methods = append(methods, method)
+			}
+		}
+		if methods == nil {
 			return errRoute
 		}
-		allowed := probe.header.Get("Allow")
+		allowed := strings.Join(methods, ", ")
 		w.Header().Set("Allow", allowed)
 		return refuse(http.StatusMethodNotAllowed, r.Method+" is not allowed on this route", "use "+allowed)
 	}
 }
-
-// headerProbe records a response's status and headers and discards its body.
-type headerProbe struct {
-	http.ResponseWriter
-	header http.Header
-	code   int
-}
-
-func (s *headerProbe) Header() http.Header         { return s.header }
-func (s *headerProbe) WriteHeader(code int)        { s.code = code }
-func (s *headerProbe) Write(b []byte) (int, error) { return len(b), nil }
 
 // isValidRequestID reports whether a client's request id is safe to log and to send back.
 func isValidRequestID(id string) bool {

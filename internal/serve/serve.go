@@ -137,15 +137,16 @@ func (s *Server) commandHandler() http.Handler {
 	}))
 }
 
+// anyRoute is the pattern of requests that match no route. They get an error of the API.
+const anyRoute = "/"
+
 func (s *Server) mux(routes []route) http.Handler {
-	known, all := http.NewServeMux(), http.NewServeMux()
+	mux := http.NewServeMux()
 	for _, r := range routes {
-		known.Handle(r.pattern, s.authenticate(r))
-		all.Handle(r.pattern, s.authenticate(r))
+		mux.Handle(r.pattern, s.authenticate(r))
 	}
-	// Requests that match no route get an error of the API; the first mux tells 404 and 405 apart.
-	all.Handle("/", s.authenticate(route{pattern: "none", right: access.Open, handle: routeNotFound(known)}))
-	return all
+	mux.Handle(anyRoute, s.authenticate(route{pattern: "none", right: access.Open, handle: routeNotFound(mux)}))
+	return mux
 }
 
 // Serve serves the API on the listener until Stop, and returns nil then.

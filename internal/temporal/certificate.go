@@ -43,15 +43,9 @@ func TLSFiles(stateDir string) ClientFiles {
 	return ClientFiles{filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
 }
 
-// identity is the certificate of the server and its clients, with the authority that signed it.
-type identity struct {
-	certificates []tls.Certificate
-	authority    *x509.CertPool
-}
-
-// loadIdentity returns the project's identity. It creates a new one if there is none, or if its files are damaged or
-// readable by others: only attached tools depend on it.
-func loadIdentity(stateDir string) (*identity, error) {
+// loadIdentity returns the configuration of the server and its clients, with the project's certificate and its authority. It creates
+// a new certificate if there is none, or if its files are damaged or readable by others: only attached tools depend on it.
+func loadIdentity(stateDir string) (*tls.Config, error) {
 	files := TLSFiles(stateDir)
 	kept, err := readIdentity(files)
 	if err == nil && kept == nil {
@@ -69,31 +63,25 @@ func loadIdentity(stateDir string) (*identity, error) {
 }
 
 // readIdentity returns nil for files that must be created anew.
-func readIdentity(files ClientFiles) (*identity, error) {
-	texts := make([][]byte, 3)
-	for i, file := range []string{files.Authority, files.Certificate, files.Key} {
-		text, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil //nolint:nilnil // as the comment says
-		}
-		if err != nil {
-			return nil, err
-		}
-		texts[i] = text
-	}
-	info, err := os.Stat(files.Key)
-	if err != nil {
+func readIdentity(files ClientFiles) (*tls.Config, error) {
+	root, err := os.ReadFile(files.Authority)
+	info, failed := os.Stat(files.Key)
+	pair, invalid := tls.LoadX509KeyPair(files.Certificate, files.Key)
+	var unreadable *fs.PathError
+	if err := errors.Join(err, failed, invalid); errors.As(err, &unreadable) && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
-	pair, err := tls.X509KeyPair(texts[1], texts[2])
-	if err != nil || !pool.AppendCertsFromPEM(texts[0]) || info.Mode().Perm()&0o077 != 0 {
+	if err != nil || failed != nil || invalid != nil || !pool.AppendCertsFromPEM(root) || info.Mode().Perm()&0o077 != 0 {
 		return nil, nil //nolint:nilerr,nilnil // as the comment says
 	}
 	if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: pool, DNSName: loopback.Host}); err != nil {
 		return nil, nil //nolint:nilerr,nilnil // as the comment says
 	}
-	return &identity{[]tls.Certificate{pair}, pool}, nil
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, ServerName: loopback.Host,
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, RootCAs: pool,
+	}, nil
 }
 
 // createIdentity writes a new identity. The authority's key is not stored, so that it never signs anything else.
@@ -152,20 +140,8 @@ func writePEM(path, kind string, der []byte) error {
 }
 
 // tlsProvider returns the server's TLS configurations: all its ports require the certificate, and its services present it.
-func (i *identity) tlsProvider() encryption.TLSConfigProvider {
+func tlsProvider(own *tls.Config) encryption.TLSConfigProvider {
 	return &encryption.FixedTLSConfigProvider{
-		InternodeServerConfig: i.server(), InternodeClientConfig: i.client(),
-		FrontendServerConfig: i.server(), FrontendClientConfig: i.client(),
+		InternodeServerConfig: own, InternodeClientConfig: own, FrontendServerConfig: own, FrontendClientConfig: own,
 	}
-}
-
-func (i *identity) server() *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: i.certificates,
-		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: i.authority,
-	}
-}
-
-func (i *identity) client() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: i.certificates, RootCAs: i.authority, ServerName: loopback.Host}
 }

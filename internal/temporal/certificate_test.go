@@ -38,7 +38,7 @@ func TestServerRefusesStrangers(t *testing.T) {
 	strangers := map[string]credentials.TransportCredentials{
 		"without TLS":                        insecure.NewCredentials(),
 		"without a certificate":              credentials.NewTLS(careless),
-		"with another project's certificate": credentials.NewTLS(&tls.Config{InsecureSkipVerify: true, Certificates: foreign.certificates}),
+		"with another project's certificate": credentials.NewTLS(&tls.Config{InsecureSkipVerify: true, Certificates: foreign.Certificates}),
 	}
 	for name, stranger := range strangers {
 		for _, port := range s.ports.all() {

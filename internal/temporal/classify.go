@@ -4,17 +4,18 @@
 package temporal
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/server/common/cache"
 
 	"bursar/internal/failure"
 )
@@ -60,14 +61,12 @@ func ActivityError(err error) error {
 	full, plain := shorten(err.Error()), shorten(plainText(err))
 	d := details{ExitCode: failure.ExitCode(err)}
 	if full != plain {
-		d.FullText = fullTexts.keep(full)
+		d.FullText = rand.Text()
+		fullTexts.Put(d.FullText, full)
 	}
 	options := temporal.ApplicationErrorOptions{NonRetryable: !class.Retryable(), Details: []any{d}}
 	if class == failure.Throttled {
-		options.NextRetryDelay = defaultThrottleDelay
-		if after := failure.RetryAfter(err); after > 0 {
-			options.NextRetryDelay = after
-		}
+		options.NextRetryDelay = cmp.Or(failure.RetryAfter(err), defaultThrottleDelay)
 	}
 	return temporal.NewApplicationErrorWithOptions(plain, class.String(), options)
 }
@@ -140,7 +139,7 @@ func fromApplication(err error, application *temporal.ApplicationError) error {
 	var d details
 	if application.HasDetails() && application.Details(&d) == nil && d.ExitCode > 0 {
 		code = d.ExitCode
-		if full, known := fullTexts.find(d.FullText); known {
+		if full, known := fullTexts.Get(d.FullText).(string); known {
 			text = full
 		}
 	}
@@ -244,30 +243,5 @@ func withoutNumbers(text string) string {
 // maxTexts is how many texts are kept; older ones are dropped.
 const maxTexts = 256
 
-// textStore keeps texts by the reference that is in the history.
-type textStore struct {
-	mu    sync.Mutex
-	all   map[string]string
-	order []string
-}
-
-var fullTexts = textStore{all: map[string]string{}}
-
-func (t *textStore) keep(text string) (reference string) {
-	reference = rand.Text()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.order) == maxTexts {
-		delete(t.all, t.order[0])
-		t.order = t.order[1:]
-	}
-	t.all[reference], t.order = text, append(t.order, reference)
-	return reference
-}
-
-func (t *textStore) find(reference string) (text string, known bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	text, known = t.all[reference]
-	return text, known
-}
+// fullTexts are texts by the reference that is in the history.
+var fullTexts = cache.New(maxTexts, nil)

@@ -41,17 +41,18 @@ type fatalError struct{ message string }
 
 func (f fatalError) Error() string { return f.message }
 
-// serverLogger adapts the gate to the server's logging interface.
+// serverLogger adapts the gate to the logging interface of the server, and through an adapter of the server to that of the client.
 type serverLogger struct {
 	*gate
-	tags []tag.Tag
+	prefix string // of every message
+	tags   []tag.Tag
 }
 
 var _ log.WithLogger = (*serverLogger)(nil)
 
 // With returns a logger that adds tags to every record.
 func (l *serverLogger) With(tags ...tag.Tag) log.Logger {
-	return &serverLogger{gate: l.gate, tags: append(l.tags[:len(l.tags):len(l.tags)], tags...)}
+	return &serverLogger{gate: l.gate, prefix: l.prefix, tags: append(l.tags[:len(l.tags):len(l.tags)], tags...)}
 }
 
 // Debug is dropped.
@@ -94,7 +95,7 @@ func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
 			attrs = append(attrs, slog.Any(t.Key(), t.Value()))
 		}
 	}
-	l.out.LogAttrs(context.Background(), level, "temporal server: "+msg, attrs...)
+	l.out.LogAttrs(context.Background(), level, l.prefix+msg, attrs...)
 }
 
 // suppressed are messages of the client library, which the server uses as well, that callers learn anyway: the error of an
@@ -104,33 +105,4 @@ var suppressed = map[string]bool{
 	"Activity error.":                    true,
 	"RecordActivityHeartbeat with error": true,
 	"Failed to poll for task.":           true,
-}
-
-// clientHandler filters the client library's records by the gate.
-type clientHandler struct {
-	*gate
-	inner slog.Handler
-}
-
-func newClientHandler(g *gate) clientHandler { return clientHandler{gate: g, inner: g.out.Handler()} }
-
-// Enabled reports whether records of a level are written.
-func (h clientHandler) Enabled(_ context.Context, level slog.Level) bool { return h.passes(level) }
-
-// Handle writes one record.
-func (h clientHandler) Handle(ctx context.Context, r slog.Record) error {
-	if suppressed[r.Message] {
-		return nil
-	}
-	return h.inner.Handle(ctx, r)
-}
-
-// WithAttrs returns a handler that adds attrs to every record.
-func (h clientHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return clientHandler{gate: h.gate, inner: h.inner.WithAttrs(attrs)}
-}
-
-// WithGroup returns a handler that puts what follows into a group.
-func (h clientHandler) WithGroup(name string) slog.Handler {
-	return clientHandler{gate: h.gate, inner: h.inner.WithGroup(name)}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/log/tag"
 )
 
@@ -15,8 +16,8 @@ func TestGateOpensWhileServing(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	g := &gate{out: slog.New(slog.NewTextHandler(&out, nil))}
-	server := (&serverLogger{gate: g}).With(tag.NewStringTag("service", "history"))
-	client := slog.New(newClientHandler(g)).With("worker", "w").WithGroup("group")
+	server := (&serverLogger{gate: g, prefix: "temporal server: "}).With(tag.NewStringTag("service", "history"))
+	client := log.NewSdkLogger(&serverLogger{gate: g}).With("worker", "w")
 	speak := func(mark string) {
 		server.Debug(mark + "-debug")
 		server.Info(mark + "-info")

@@ -8,6 +8,7 @@ package temporal
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,19 +17,23 @@ import (
 	"syscall"
 	"time"
 
+	"bursar/internal/loopback"
+
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
+	serverclient "go.temporal.io/server/client"
+	"go.temporal.io/server/common"
 	"go.temporal.io/server/common/authorization"
 	"go.temporal.io/server/common/config"
-	serverlog "go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/dynamicconfig"
+	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/membership"
 	"go.temporal.io/server/common/metrics"
 	"go.temporal.io/server/common/primitives"
+	"go.temporal.io/server/common/testing/testhooks"
 	"go.temporal.io/server/temporal"
 	"google.golang.org/grpc"
-
-	"bursar/internal/loopback"
 )
 
 // Namespace is the namespace of every workflow of a project.
@@ -39,7 +44,7 @@ type Server struct {
 	inner          temporal.Server
 	client         client.Client
 	ports          ports
-	identity       *identity
+	identity       *tls.Config
 	gate           *gate
 	connections    *connections
 	cancelRequests context.CancelFunc
@@ -63,7 +68,7 @@ func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, 
 	logs := &gate{out: logger}
 	serverCtx, cancelRequests := context.WithCancel(context.Background())
 	made := &connections{}
-	inner, kept, err := launchOnFreePorts(serverCtx, stateDir, store, own, made, &serverLogger{gate: logs})
+	inner, kept, err := launchOnFreePorts(serverCtx, stateDir, store, own, made, &serverLogger{gate: logs, prefix: "temporal server: "})
 	if err != nil {
 		cancelRequests()
 		made.close()
@@ -86,7 +91,7 @@ var services = []string{string(primitives.FrontendService), string(primitives.Hi
 const portTries = 5
 
 // launchOnFreePorts launches the server, and chooses other ports if one is in use.
-func launchOnFreePorts(serverCtx context.Context, stateDir string, store *config.SQL, own *identity, made *connections, logger serverlog.Logger,
+func launchOnFreePorts(serverCtx context.Context, stateDir string, store *config.SQL, own *tls.Config, made *connections, logger log.Logger,
 ) (inner temporal.Server, kept ports, err error) {
 	for range portTries {
 		if kept, err = loadPorts(stateDir); err != nil {
@@ -102,7 +107,7 @@ func launchOnFreePorts(serverCtx context.Context, stateDir string, store *config
 
 // launch builds and starts the server. The server reports some failures, such as a port in use, by Fatal, whose panic is
 // recovered here.
-func launch(serverCtx context.Context, cfg *config.Config, kept ports, own *identity, made *connections, logger serverlog.Logger,
+func launch(serverCtx context.Context, cfg *config.Config, kept ports, own *tls.Config, made *connections, logger log.Logger,
 ) (inner temporal.Server, err error) {
 	defer func() {
 		switch cause := recover().(type) {
@@ -122,7 +127,7 @@ func launch(serverCtx context.Context, cfg *config.Config, kept ports, own *iden
 		temporal.WithCustomMetricsHandler(metrics.NoopMetricsHandler),
 		temporal.WithChainedFrontendGrpcInterceptors(cancelWith(serverCtx)),
 		temporal.WithClientFactoryProvider(made),
-		temporal.WithTLSConfigFactory(own.tlsProvider()),
+		temporal.WithTLSConfigFactory(tlsProvider(own)),
 		// Every client with the certificate may do everything.
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
@@ -150,8 +155,8 @@ func (s *Server) connect(ctx context.Context) error {
 	c, err := client.NewLazyClient(client.Options{
 		HostPort:          s.Address(),
 		Namespace:         Namespace,
-		Logger:            log.NewStructuredLogger(slog.New(newClientHandler(s.gate))),
-		ConnectionOptions: client.ConnectionOptions{TLS: s.identity.client()},
+		Logger:            log.NewSdkLogger(&serverLogger{gate: s.gate}),
+		ConnectionOptions: client.ConnectionOptions{TLS: s.identity},
 	})
 	if err != nil {
 		return fmt.Errorf("create Temporal client for %s: %w", s.Address(), err)
@@ -211,4 +216,57 @@ func (s *Server) Stop() {
 		_ = s.inner.Stop() // it stops waiting by itself, and an error needs no cleanup
 		s.connections.close()
 	})
+}
+
+// connections records the connections of one server. It is the server's provider of client factories.
+type connections struct {
+	mu   sync.Mutex
+	open []*grpc.ClientConn
+}
+
+func (c *connections) add(made *grpc.ClientConn) *grpc.ClientConn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open = append(c.open, made)
+	return made
+}
+
+// close is called when the server has stopped.
+func (c *connections) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, made := range c.open {
+		_ = made.Close() // its only error means that it is closed already
+	}
+	c.open = nil
+}
+
+// NewFactory returns the server's default client factory, which connects through a recordingRPC.
+func (c *connections) NewFactory(rpc common.RPCFactory, monitor membership.Monitor, handler metrics.Handler,
+	dynamic *dynamicconfig.Collection, hooks testhooks.TestHooks, shards int32, logger, throttled log.Logger,
+) serverclient.Factory {
+	kept := &recordingRPC{RPCFactory: rpc, connections: c}
+	return serverclient.NewFactoryProvider().NewFactory(kept, monitor, handler, dynamic, hooks, shards, logger, throttled)
+}
+
+// recordingRPC connects like the factory that it wraps, and records each connection.
+type recordingRPC struct {
+	common.RPCFactory
+	connections *connections
+}
+
+func (k *recordingRPC) CreateRemoteFrontendGRPCConnection(address string) *grpc.ClientConn {
+	return k.connections.add(k.RPCFactory.CreateRemoteFrontendGRPCConnection(address))
+}
+
+func (k *recordingRPC) CreateLocalFrontendGRPCConnection() *grpc.ClientConn {
+	return k.connections.add(k.RPCFactory.CreateLocalFrontendGRPCConnection())
+}
+
+func (k *recordingRPC) CreateHistoryGRPCConnection(address string) *grpc.ClientConn {
+	return k.connections.add(k.RPCFactory.CreateHistoryGRPCConnection(address))
+}
+
+func (k *recordingRPC) CreateMatchingGRPCConnection(address string) *grpc.ClientConn {
+	return k.connections.add(k.RPCFactory.CreateMatchingGRPCConnection(address))
 }

@@ -36,24 +36,19 @@ type Adjustment struct {
 	Spools      []*rows.Spool // of the import
 	HasUnique   bool          // the import has entries whose reference identifies them permanently
 
-	Awaiting map[string]bool // ids of statements with another version, between which the next statement decides
-	Restated []Days          // days of cancelled balances that the import states again
-	Decided  func(*completeness.Decision)
+	Awaiting map[string]bool     // ids of statements with another version, between which the next statement decides
+	Restated []completeness.Days // days of cancelled balances that the import states again
+	Decided  func(*completeness.Versions)
 
 	restored bool // entries that the import lists were restored: see listedOnce
 }
 
 // File is a file that is read again or retracted.
 type File struct {
-	Refused   []bool   // for each part whether it was refused
-	Removed   []string // ids of statements of earlier readings that the last one lacks
-	Retracted bool     // Removed is known, and it lists nothing that counts
-	Accounts  []string // of a retracted file
-}
-
-// Retracted is an imported file as one that lists nothing that counts.
-func Retracted(k *imported.File) *File {
-	return &File{Retracted: true, Refused: imported.RefusedParts(k.Parts)}
+	Parts     []imported.Part // those that were refused list nothing
+	Removed   []string        // ids of statements of earlier readings that the last one lacks
+	Retracted bool            // Removed is known, and it lists nothing that counts
+	Accounts  []string        // of a retracted file
 }
 
 // Adjusted is the result of one Adjust.
@@ -105,8 +100,8 @@ func (r *Adjustment) retractedAmong(ctx context.Context, objects []string, visit
 		if k.Retracted == nil {
 			continue
 		}
-		f := Retracted(&k)
-		if _, f.Accounts, err = r.StatementIDs(ctx, object, f.Refused); err != nil {
+		f := &File{Retracted: true, Parts: k.Parts}
+		if _, f.Accounts, err = r.StatementIDs(ctx, object, f.Parts); err != nil {
 			return nil, err
 		}
 		found[object] = f

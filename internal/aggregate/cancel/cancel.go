@@ -28,13 +28,13 @@ func (r *Adjustment) cancelUncounted(ctx context.Context, again map[string]*File
 	if len(again) == 0 && len(accounts) == 0 {
 		return 0, "", nil
 	}
-	o := &originals{objects: map[string]members{}, uncounted: map[string]bool{}, rereadObjects: slices.Sorted(maps.Keys(again)), refused: map[string][]bool{}}
-	o.spans, o.mayRestore = slices.Clone(r.Restated), len(r.Restated) > 0
+	o := &originals{objects: map[string]members{}, uncounted: map[string]bool{}, rereadObjects: slices.Sorted(maps.Keys(again))}
+	o.parts, o.spans, o.mayRestore = map[string][]imported.Part{}, slices.Clone(r.Restated), len(r.Restated) > 0
 	for object, f := range again {
 		if f.Retracted {
 			o.retracted = append(o.retracted, f.Accounts...)
 		}
-		o.refused[object] = f.Refused
+		o.parts[object] = f.Parts
 	}
 	if err := r.findRemoved(ctx, again, o, accounts); err != nil {
 		return 0, "", err
@@ -52,7 +52,7 @@ func (r *Adjustment) cancelUncounted(ctx context.Context, again map[string]*File
 		uncounted := maps.Clone(o.uncountedBefore)
 		maps.Copy(uncounted, o.uncounted)
 		q := completeness.Query{Accounts: slices.Sorted(maps.Keys(accounts))}
-		err = r.completeness().Decide(ctx, q, uncounted, func(account string, byKind []completeness.Decision) error {
+		err = r.completeness().Decide(ctx, q, uncounted, func(account string, byKind []completeness.Versions) error {
 			r.Decided(&byKind[0])
 			if reduced[account] {
 				o.addContested(byKind[0].Balanced, r.Awaiting)
@@ -87,7 +87,7 @@ func (r *Adjustment) cancelUnlisted(ctx context.Context, o *originals) (entries 
 		return 0, "", err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	l.refused = o.refused
+	l.parts = o.parts
 	if len(o.retracted) > 0 {
 		if l.contradicted, err = r.completeness().Contradictions(ctx); err != nil {
 			return 0, "", err

@@ -17,23 +17,20 @@ import (
 )
 
 type originals struct {
-	objects       map[string]members // parts to read of each object
-	uncounted     map[string]bool    // ids of statements that do not count
-	rereadObjects []string           // objects of which everything is cancelled that their last reading lacks
-	refused       map[string][]bool  // by these objects: which parts were refused, and list nothing that was ingested
+	objects       map[string]members         // parts to read of each object
+	uncounted     map[string]bool            // ids of statements that do not count
+	rereadObjects []string                   // objects of which everything is cancelled that their last reading lacks
+	parts         map[string][]imported.Part // of these objects; those that were refused list nothing that was ingested
 
-	uncountedBefore map[string]bool // ids of statements that did not count before
-	retracted       []string        // accounts of the files that are retracted
-	spans           []Days          // days of statements of which something may be cancelled
+	uncountedBefore map[string]bool     // ids of statements that did not count before
+	retracted       []string            // accounts of the files that are retracted
+	spans           []completeness.Days // days of statements of which something may be cancelled
 
 	mayRestore bool // something may have to be restored
 }
 
-// Days is a range of days, both included.
-type Days struct{ From, To string }
-
 // addPart adds the part of an original that contains a statement, unless all its parts are read.
-func (o *originals) addPart(s *completeness.Page, uncounted bool) {
+func (o *originals) addPart(s *completeness.Statement, uncounted bool) {
 	if slices.Contains(o.rereadObjects, s.Object) {
 		return
 	}
@@ -46,23 +43,22 @@ func (o *originals) addPart(s *completeness.Page, uncounted bool) {
 }
 
 // addVersions adds the superseded statements, and the counting ones that may list the same entries.
-func (o *originals) addVersions(d *completeness.Decision) {
+func (o *originals) addVersions(v *completeness.Versions) {
 	reach := slices.Clone(o.spans)
-	for _, g := range d.Replaced {
-		for i := range g.Statement.Pages {
-			s := &g.Statement.Pages[i]
-			o.uncounted[s.ID] = true
-			o.addPart(s, true)
-			reach = append(reach, Days{s.From, s.To})
+	for _, g := range v.Replaced {
+		for _, page := range g.Statement.Pages() {
+			o.uncounted[page.ID] = true
+			o.addPart(page, true)
+			reach = append(reach, page.Reach())
 		}
-		reach = append(reach, Days{g.By.From, g.By.To})
+		reach = append(reach, g.By.Reach())
 	}
-	for _, counts := range d.Counting {
-		for i := range counts.Pages {
-			s := &counts.Pages[i]
-			delete(o.uncounted, s.ID) // a page of two versions
-			if slices.ContainsFunc(reach, func(other Days) bool { return s.From <= other.To && other.From <= s.To }) {
-				o.addPart(s, false)
+	for _, counts := range v.Counting {
+		for _, page := range counts.Pages() {
+			delete(o.uncounted, page.ID) // a page of two versions
+			days := page.Reach()
+			if slices.ContainsFunc(reach, func(other completeness.Days) bool { return days.From <= other.To && other.From <= days.To }) {
+				o.addPart(page, false)
 			}
 		}
 	}
@@ -70,10 +66,10 @@ func (o *originals) addVersions(d *completeness.Decision) {
 
 // addContested adds the days of balanced statements that have another version: an earlier decision may have cancelled what
 // one of them lists, although it counts now.
-func (o *originals) addContested(whole []completeness.Whole, awaiting map[string]bool) {
+func (o *originals) addContested(whole []*completeness.Statement, awaiting map[string]bool) {
 	for _, s := range whole {
-		if slices.ContainsFunc(s.Pages, func(page completeness.Page) bool { return awaiting[page.ID] }) {
-			o.spans, o.mayRestore = append(o.spans, Days{s.From, s.To}), true
+		if slices.ContainsFunc(s.Pages(), func(page *completeness.Statement) bool { return awaiting[page.ID] }) {
+			o.spans, o.mayRestore = append(o.spans, s.Reach()), true
 		}
 	}
 }
@@ -102,7 +98,7 @@ func (r *Adjustment) findRemoved(ctx context.Context, again map[string]*File, o 
 		}
 		for _, account := range f.Accounts { // of which any statement may list the same
 			accounts[account] = true
-			o.spans = append(o.spans, Days{"0000", "9999"})
+			o.spans = append(o.spans, completeness.Days{From: "0000", To: "9999"})
 		}
 	}
 	sql := "SELECT id, object, account, CAST(least(from_day, first_day) AS VARCHAR), CAST(greatest(to_day, last_day) AS VARCHAR) FROM (" + view + ") WHERE object IN (" + imported.SQLList(o.rereadObjects...) + ")"
@@ -112,7 +108,7 @@ func (r *Adjustment) findRemoved(ctx context.Context, again map[string]*File, o 
 			o.uncounted[row[0]] = true
 		}
 		accounts[row[2]] = true
-		o.spans = append(o.spans, Days{row[3], row[4]})
+		o.spans = append(o.spans, completeness.Days{From: row[3], To: row[4]})
 		return nil
 	})
 }
@@ -153,12 +149,12 @@ func (m members) unread(object string, read map[string]bool, faults map[string]e
 
 // StatementIDs reads a file once more for the ids of its statements, and finds the accounts of its stored rows. A
 // statement that it shares with other files is stored once, with the first of them as its origin.
-func (r *Adjustment) StatementIDs(ctx context.Context, object string, refused []bool) (ids, ofAccounts []string, err error) {
+func (r *Adjustment) StatementIDs(ctx context.Context, object string, parts []imported.Part) (ids, ofAccounts []string, err error) {
 	l, err := r.newRelisted("stated", nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	l.refused = map[string][]bool{object: refused}
+	l.parts = map[string][]imported.Part{object: parts}
 	defer func() { err = errors.Join(err, l.close()) }()
 	if _, err := l.readOriginal(ctx, object, nil); err != nil { // what cannot be read any more is found among the stored rows
 		return nil, nil, err

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,9 +16,11 @@ import (
 	"bursar/internal/aggregate/format"
 	"bursar/internal/aggregate/format/statement"
 	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/aggregate/rows"
 	"bursar/internal/aggregate/rules"
 	"bursar/internal/failure"
+	"bursar/internal/object"
 	"bursar/internal/project"
 )
 
@@ -36,7 +37,7 @@ type relisting struct {
 	groups    []*relistedGroup
 	allRead   bool // all originals are read
 
-	refused map[string][]bool // by object of which all parts are read: which parts were refused, and list nothing that was ingested
+	parts map[string][]imported.Part // by object of which all parts are read; those that were refused list nothing that was ingested
 
 	contradicted map[[2]string]bool // quarantined entries by object and id: a statement does not list what is stored under these ids
 
@@ -49,10 +50,8 @@ type relisting struct {
 // relistedGroup are the rows of one statement, or of all its currencies.
 type relistedGroup struct {
 	firstRows  map[string]int64 // by stream: how many rows come before
-	statements []relistedStatement
+	statements []relistedRow
 }
-
-type relistedStatement struct{ ID, Currency string }
 
 type relistedRow struct{ ID, Currency, Entry, Object string }
 
@@ -90,35 +89,40 @@ func (l *relisting) close() error { return errors.Join(l.endReading(), l.names.C
 
 // readOriginal reads parts of an original and lists those that could not be read to their end. A part that was refused
 // at its import is not among the members, because nothing of it was ingested.
-func (l *relisting) readOriginal(ctx context.Context, object string, parts members) (list []unreadPart, err error) {
+func (l *relisting) readOriginal(ctx context.Context, original string, parts members) (list []unreadPart, err error) {
 	read, faults := map[string]bool{}, map[string]error{}
-	path, err := l.copyOriginal(ctx, object)
-	if errors.Is(err, fs.ErrNotExist) {
-		faults[""] = err
-		return parts.unread(object, read, faults), nil
+	files := l.Objects.Files()
+	defer files.Release()
+	path := files.Path(object.Description{Name: original})
+	in, err := l.Objects.Open(ctx, original)
+	if err == nil {
+		err = errors.Join(in.Close(), files.Pin(ctx))
 	}
 	if err != nil {
-		return nil, err
+		faults[""] = fmt.Errorf("read original %s: %w", original, err)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, faults[""]
+		}
+		return parts.unread(original, read, faults), nil
 	}
-	defer func() { err = errors.Join(err, os.Remove(path)) }()
-	refused := l.refused[object]
-	err = l.Files.EachPart(path, func(file string, head []byte, in io.Reader) error {
-		if parts == nil && len(refused) > 0 {
-			skip := refused[0]
-			if refused = refused[1:]; skip {
+	known := l.parts[original]
+	err = l.Files.EachPart(path, "original", func(part format.Part) error {
+		if parts == nil && len(known) > 0 {
+			skip := known[0].Refused != ""
+			if known = known[1:]; skip {
 				return nil
 			}
 		}
-		_, name, _ := strings.Cut(file, "/")
+		_, name, _ := strings.Cut(part.Name, "/")
 		as, wanted := parts[name]
-		if parts != nil && !wanted && format.Unreadable(in) == nil {
+		if parts != nil && !wanted && part.Err == nil {
 			return nil
 		}
 		institution := l.Institution
 		if parts != nil {
 			institution = statement.CSVInstitution(as.format)
 		}
-		fault, err := l.readPart(ctx, rows.Origin{File: file, Object: object}, institution, head, in)
+		fault, err := l.readPart(ctx, original, institution, part)
 		if fault != nil {
 			faults[name] = fault
 		} else {
@@ -126,46 +130,26 @@ func (l *relisting) readOriginal(ctx context.Context, object string, parts membe
 		}
 		return err
 	})
-	return parts.unread(object, read, faults), err
+	return parts.unread(original, read, faults), err
 }
 
 // readPart reads one part of an original. fault is an error in the file or in the declarations; any other error stops the import.
-func (l *relisting) readPart(ctx context.Context, from rows.Origin, institution string, head []byte, in io.Reader) (fault, err error) {
-	as, err := format.OfPart(head, in, l.Project.Institutions, institution, l.dir)
-	if err != nil {
-		return errors.New(statement.Brief(err.Error(), statement.MaxTextLength)), nil
-	}
+func (l *relisting) readPart(ctx context.Context, object, institution string, part format.Part) (fault, err error) {
 	groups := len(l.groups)
 	l.rows.Begin()
-	t := rows.NewBuilder(from, l.write, l.names, l.Rules, &l.budget, l.bindings)
+	t := rows.NewBuilder(rows.Origin{File: part.Name, Object: object}, l.write, l.names, l.Rules, &l.budget, l.bindings)
 	defer t.Release()
-	err = as.Read(format.WithContext(ctx, in, nil), &relistedHandler{t, l})
+	part.In = format.WithContext(ctx, part.In, nil)
+	err = part.Read(l.Project.Institutions, institution, l.dir, &relistedHandler{t, l})
 	switch {
 	case err != nil && (ctx.Err() != nil || failure.Of(err) != failure.Data):
-		return nil, fmt.Errorf("read original %s: %w", from.Object, err)
+		return nil, fmt.Errorf("read original %s: %w", object, err)
 	case err != nil:
 		l.groups = l.groups[:groups]
-		return err, l.rows.Undo()
+		return errors.New(statement.Brief(err.Error(), statement.MaxTextLength)), l.rows.Undo()
 	}
-	l.rows.End(from.File)
+	l.rows.End(part.Name)
 	return nil, nil
-}
-
-func (l *relisting) copyOriginal(ctx context.Context, object string) (path string, err error) {
-	in, err := l.Objects.Open(ctx, object)
-	if err != nil {
-		return "", fmt.Errorf("read original %s: %w", object, err)
-	}
-	defer in.Close()
-	path = filepath.Join(l.dir, "original")
-	err = rows.WriteFile(path, func(to *bufio.Writer) error {
-		_, err := io.Copy(to, io.NewSectionReader(in, 0, in.Size()))
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("copy original %s: %w", object, err)
-	}
-	return path, nil
 }
 
 type relistedHandler struct {
@@ -184,7 +168,7 @@ func (h *relistedHandler) Begin(s *statement.Statement) error {
 
 func (l *relisting) write(stream string, r rows.Row) error {
 	if stream == project.StatementStream {
-		var s relistedStatement
+		var s relistedRow
 		if err := json.Unmarshal(r, &s); err != nil {
 			return fmt.Errorf("read statement again: %w", err)
 		}

@@ -6,7 +6,6 @@ package completeness
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"bursar/internal/aggregate/identity"
+	"bursar/internal/aggregate/imported"
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
 )
@@ -26,20 +26,14 @@ type acceptances struct {
 	used   map[string]bool // by name: an interval has it, or its days are outside the query
 }
 
-func (c *Accounts) acceptances(ctx context.Context) (all acceptances, err error) {
-	err = c.Catalog.View(ctx, func(tx catalog.Tx) error {
-		all = acceptances{map[string]*Acceptance{}, map[string]bool{}}
-		return tx.List(acceptedPrefix, func(key string, value json.RawMessage) error {
-			var a Acceptance
-			if err := json.Unmarshal(value, &a); err != nil {
-				return fmt.Errorf("read acceptances: %w", err)
-			}
-			a.Statement = strings.TrimPrefix(key, acceptedPrefix)
-			all.byName[a.Statement] = &a
-			return nil
+func (c *Accounts) acceptances(ctx context.Context) (acceptances, error) {
+	return catalog.Read(ctx, c.Catalog, func(tx catalog.Tx) (acceptances, error) {
+		all := acceptances{map[string]*Acceptance{}, map[string]bool{}}
+		return all, imported.Each(tx, acceptedPrefix, "acceptances", func(name string, a *Acceptance) {
+			a.Statement = name
+			all.byName[name] = a
 		})
 	})
-	return all, err
 }
 
 // stale lists the acceptances that no interval of the queried accounts has any more.

@@ -20,16 +20,16 @@ type chain struct {
 	gaps      []Interval
 	bridges   []Interval // days between statements over which the balance did not change
 
-	closed        []*storedStatement          // statements with a closing balance, by their last days
-	unbalancedSum statement.Sum               // sum of statements without balances since the last closing balance
-	spans         map[span][]*storedStatement // statements with both balances, by days and opening balance
-	openingCount  map[span]int                // number of statements by days and opening balance, including those still to come
-	closingCount  map[span]int                // likewise by closing balance
+	closed        []*Statement          // statements with a closing balance, by their last days
+	unbalancedSum statement.Sum         // sum of statements without balances since the last closing balance
+	spans         map[span][]*Statement // statements with both balances, by days and opening balance
+	openingCount  map[span]int          // number of statements by days and opening balance, including those still to come
+	closingCount  map[span]int          // likewise by closing balance
 }
 
 // link is a statement in the chain, with its verdict.
 type link struct {
-	*storedStatement
+	*Statement
 	index    int // its position in the chain
 	interval Interval
 	repeated bool // another statement states the same for the same days
@@ -41,8 +41,8 @@ type span struct{ from, to, balance string }
 
 // chainOf judges the statements of one account and kind of message: each by itself, and against the previous one. gaps
 // are days between them that lack a statement.
-func chainOf(statements []*storedStatement, expects func(day time.Time) bool, movements storedMovements) (links []link, gaps []Interval) {
-	c := &chain{expects: expects, movements: movements, spans: map[span][]*storedStatement{}, openingCount: map[span]int{}, closingCount: map[span]int{}}
+func chainOf(statements []*Statement, expects func(day time.Time) bool, movements storedMovements) (links []link, gaps []Interval) {
+	c := &chain{expects: expects, movements: movements, spans: map[span][]*Statement{}, openingCount: map[span]int{}, closingCount: map[span]int{}}
 	for _, s := range statements {
 		c.openingCount[span{s.From, s.To, s.Opening}]++
 		c.openingCount[span{s.From, "", s.Opening}]++
@@ -57,8 +57,8 @@ func chainOf(statements []*storedStatement, expects func(day time.Time) bool, mo
 	return c.links, gaps
 }
 
-func (c *chain) addLink(s *storedStatement) {
-	l := link{storedStatement: s, index: len(c.links), interval: s.Interval}
+func (c *chain) addLink(s *Statement) {
+	l := link{Statement: s, index: len(c.links), interval: s.Interval}
 	state, why := s.selfCheck()
 	if breach := c.checkContinuity(&l); breach.text != "" && state != Broken {
 		state, why = Broken, breach
@@ -79,7 +79,7 @@ func (c *chain) addLink(s *storedStatement) {
 	}
 }
 
-func (t *storedStatement) selfCheck() (State, finding) {
+func (t *Statement) selfCheck() (State, finding) {
 	switch {
 	case t.fault != "" || t.pageFault != "" || t.missingPages != "":
 		return Broken, finding{statement.JoinTexts(t.missingPages, statement.JoinTexts(t.fault, t.pageFault)), findingDigest("stated", t.missingPages != "", t.page, cmp.Or(t.faultDigest, t.fault), t.pageFault)}
@@ -101,7 +101,7 @@ const maxDaysOutside = 7
 
 // checkDates judges a statement that balances by the days of its entries. The balances do not say which day an entry
 // outside these days moved.
-func (t *storedStatement) checkDates() (State, finding) {
+func (t *Statement) checkDates() (State, finding) {
 	var days []string
 	state := Proven
 	if t.firstEntryDay != "" && t.firstEntryDay < t.From {
@@ -131,7 +131,7 @@ func (c *chain) checkContinuity(l *link) finding {
 		return finding{}
 	case l.From > b.To:
 		return c.checkConsecutive(l)
-	case l.From == b.To && l.To > b.To && c.mayFollow(l.storedStatement): // it opens on the day on which the last one closed
+	case l.From == b.To && l.To > b.To && c.mayFollow(l.Statement): // it opens on the day on which the last one closed
 		l.interval.From = statement.DayAfter(b.To)
 		return finding{}
 	case !l.balanced():
@@ -140,11 +140,11 @@ func (c *chain) checkContinuity(l *link) finding {
 		return c.checkSameDay(l)
 	}
 	l.overlaps = true
-	return c.checkOverlap(l.storedStatement)
+	return c.checkOverlap(l.Statement)
 }
 
 // last is the last statement with a closing balance, or nil.
-func (c *chain) last() *storedStatement {
+func (c *chain) last() *Statement {
 	if len(c.closed) == 0 {
 		return nil
 	}
@@ -153,14 +153,14 @@ func (c *chain) last() *storedStatement {
 
 // mayFollow reports whether the statement can follow the last closing balance. Entries of statements without balances
 // may lie between, and one balance of a statement that does not add up may be the wrong one.
-func (c *chain) mayFollow(s *storedStatement) bool {
+func (c *chain) mayFollow(s *Statement) bool {
 	b := c.last()
 	with := c.unbalancedSum
 	with.Add(b.Closing)
 	switch {
 	case s.Opening == b.Closing, s.Opening == with.String():
 		return true
-	case slices.ContainsFunc(c.spans[span{b.From, b.To, b.Opening}], func(other *storedStatement) bool { return other.Closing == s.Opening }):
+	case slices.ContainsFunc(c.spans[span{b.From, b.To, b.Opening}], func(other *Statement) bool { return other.Closing == s.Opening }):
 		return true // versions of the last statement disagree, and this one follows the other version
 	case s.fault != "" && s.Closing != "" && statement.Subtract(s.Closing, s.Amount) == b.Closing:
 		return true
@@ -173,7 +173,7 @@ func (c *chain) mayFollow(s *storedStatement) bool {
 // checkConsecutive compares an opening balance with the previous closing balance. Days between them on which a
 // statement is expected are a gap of their own.
 func (c *chain) checkConsecutive(l *link) finding {
-	if c.mayFollow(l.storedStatement) {
+	if c.mayFollow(l.Statement) {
 		return finding{}
 	}
 	b := c.last()
@@ -184,11 +184,11 @@ func (c *chain) checkConsecutive(l *link) finding {
 	if c.gap(b, l.interval.From, l.Opening) {
 		return finding{}
 	}
-	return openingDiffers(b, l.storedStatement)
+	return openingDiffers(b, l.Statement)
 }
 
 // gap adds the days on which a statement was expected between the statement b and an opening balance, if there are any.
-func (c *chain) gap(b *storedStatement, day, opening string) bool {
+func (c *chain) gap(b *Statement, day, opening string) bool {
 	from, to := c.expectedDays(statement.DayAfter(b.To), statement.DayBefore(day))
 	if from == "" {
 		return false
@@ -199,7 +199,7 @@ func (c *chain) gap(b *storedStatement, day, opening string) bool {
 }
 
 // openingDiffers is the finding that a statement does not open with the previous closing balance.
-func openingDiffers(b, s *storedStatement) finding {
+func openingDiffers(b, s *Statement) finding {
 	return newFinding("differs", "it opens with %s, and the statement before closed with %s on %s: %s between them", s.Opening, b.Closing, b.To, statement.Subtract(s.Opening, b.Closing))
 }
 
@@ -217,7 +217,7 @@ func (c *chain) expectedDays(from, to string) (first, last string) {
 }
 
 // closesAtDayEnd reports whether the closing balance is that of the end of the statement's last day.
-func (t *storedStatement) closesAtDayEnd() bool {
+func (t *Statement) closesAtDayEnd() bool {
 	return t.Closing != "" && t.fault == "" && t.missingPages == "" && (t.balanced() || t.closingDay == t.To)
 }
 
@@ -228,14 +228,14 @@ func (c *chain) checkClosing(l *link) finding {
 		return finding{}
 	}
 	until := max(b.To, l.To)
-	made, stated := c.balanceAt(b, until), c.balanceAt(l.storedStatement, until)
+	made, stated := c.balanceAt(b, until), c.balanceAt(l.Statement, until)
 	if len(c.movements.upToDays) == 0 {
 		made, stated = statement.Subtract(b.Closing, statement.Subtract("0", l.Amount)), l.Closing
 		if l.From <= b.To {
 			return finding{}
 		}
 	}
-	if made == stated || c.movements.explainedByReplaced(b, l.storedStatement) {
+	if made == stated || c.movements.explainedByReplaced(b, l.Statement) {
 		return finding{}
 	}
 	if statement.DayAfter(b.To) < l.From && c.gap(b, l.From, statement.Subtract(l.Closing, l.Amount)) {
@@ -247,10 +247,6 @@ func (c *chain) checkClosing(l *link) finding {
 
 // balanceAt is the balance at the end of a day: the closing balance and the entries stored since the first day of the
 // statement, without those that it lists. It may have been made before its last day had ended.
-func (c *chain) balanceAt(t *storedStatement, day string) string {
-	from := t.From
-	if t.firstEntryDay != "" {
-		from = min(from, t.firstEntryDay)
-	}
-	return statement.Subtract(c.movements.balanceAfter(t.Closing, from, day), t.Amount)
+func (c *chain) balanceAt(t *Statement, day string) string {
+	return statement.Subtract(c.movements.balanceAfter(t.Closing, t.Reach().From, day), t.Amount)
 }

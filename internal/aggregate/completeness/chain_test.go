@@ -17,10 +17,10 @@ import (
 // parse reads statements written as "days opening>closing", such as "5 100>130" or "1-31 0>50"; their entries sum up to
 // the difference. "!" before the closing balance makes the statement faulty; "~20" in place of the balances is a
 // statement without balances whose entries sum up to 20; "@4" at the end is the day of its first entry, "#" its number.
-func parse(t *testing.T, text string) (list []*storedStatement) {
+func parse(t *testing.T, text string) (list []*Statement) {
 	t.Helper()
 	for n, line := range strings.Split(text, ", ") {
-		s := &storedStatement{totals: true, content: "d"}
+		s := &Statement{totals: true, content: "d"}
 		s.Kind, s.File, s.Number, s.Place = "statement", fmt.Sprint("f", n), fmt.Sprint(n), "1:1"
 		days, what, _ := strings.Cut(line, " ")
 		from, to, several := strings.Cut(days, "-")
@@ -137,10 +137,10 @@ func TestEntriesOutsideStatementDays(t *testing.T) {
 // that the entries lead to.
 func TestAlteredBalanceBreaksItsStatementAlone(t *testing.T) {
 	t.Parallel()
-	for _, alter := range []func(s *storedStatement){
-		func(s *storedStatement) { s.Closing = "131.00" },
-		func(s *storedStatement) { s.Opening = "99.00" },
-		func(s *storedStatement) { s.Amount = "31.00" },
+	for _, alter := range []func(s *Statement){
+		func(s *Statement) { s.Closing = "131.00" },
+		func(s *Statement) { s.Opening = "99.00" },
+		func(s *Statement) { s.Amount = "31.00" },
 	} {
 		list := parse(t, "4 90>100, 5 100>!130, 6 130>90")
 		alter(list[1])
@@ -187,11 +187,11 @@ func TestMissing(t *testing.T) {
 func TestChainOfManyStatements(t *testing.T) {
 	t.Parallel()
 	const days, each = 5000, 20
-	var list, one []*storedStatement
+	var list, one []*Statement
 	balance := statement.Sum{}
 	for n := range days * each {
 		from := time.Date(2004, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n/each).Format(time.DateOnly)
-		s := &storedStatement{content: strconv.Itoa(n)}
+		s := &Statement{content: strconv.Itoa(n)}
 		s.Kind, s.From, s.To, s.Opening, s.Amount, s.Entries = "statement", from, from, balance.String(), "0.01", 1
 		balance.Add(s.Amount)
 		s.Closing = balance.String()
@@ -202,7 +202,7 @@ func TestChainOfManyStatements(t *testing.T) {
 	}
 	slices.Reverse(list)
 	slices.Reverse(one)
-	for _, all := range [][]*storedStatement{list, one} {
+	for _, all := range [][]*Statement{list, one} {
 		links, gaps := chainOf(all, nil, storedMovements{})
 		if len(gaps) > 0 || slices.ContainsFunc(links, func(l link) bool { return l.interval.State != Proven }) {
 			t.Error("the chain does not hold")
@@ -219,9 +219,9 @@ func TestChainOfManyStatements(t *testing.T) {
 // TestChainKeepsSums computes a chain twice whose sums have more digits than a machine integer.
 func TestChainKeepsSums(t *testing.T) {
 	t.Parallel()
-	c := &chain{closed: []*storedStatement{{Interval: Interval{Closing: "100000000000000000.00"}}}}
+	c := &chain{closed: []*Statement{{Interval: Interval{Closing: "100000000000000000.00"}}}}
 	c.unbalancedSum.Add("23456789012345678.90")
-	next := &storedStatement{Interval: Interval{Opening: "123456789012345678.90"}}
+	next := &Statement{Interval: Interval{Opening: "123456789012345678.90"}}
 	for range 2 {
 		if !c.mayFollow(next) {
 			t.Error("the balance does not follow on the entries")

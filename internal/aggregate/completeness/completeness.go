@@ -73,15 +73,15 @@ func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, 
 	if err != nil {
 		return err
 	}
-	err = c.eachRecord(ctx, view, q, again.Removed(), func(r *record, byKind []versions) error {
+	err = c.eachRecord(ctx, view, q, again.Removed(), func(r *record, byKind []Versions) error {
 		seen[r.Account.Account] = true
 		r.statements = nil
 		key := accountKey{r.Servicer, r.Account.Account, r.Currency}
 		r.doubts, r.replaced = made.doubts[key], made.replaced[key]
 		for _, v := range byKind {
-			r.statements = append(r.statements, v.counting...)
-			for _, g := range v.replaced {
-				r.Superseded = append(r.Superseded, superseded(g.statement, g.by, g.reason, changeOf(g.statement, g.by)))
+			r.statements = append(r.statements, v.Counting...)
+			for _, g := range v.Replaced {
+				r.Superseded = append(r.Superseded, superseded(g.Statement, g.By, g.reason, changeOf(g.Statement, g.By)))
 			}
 			quarantined.supersede(r, v)
 		}
@@ -100,7 +100,7 @@ func (c *Accounts) judgeAll(ctx context.Context, q Query, accepted acceptances, 
 
 // eachRecord passes on the stored record of each account. For each kind of message its statements are divided into
 // those that count and those that are superseded.
-func (c *Accounts) eachRecord(ctx context.Context, view string, q Query, removed map[string]bool, each func(*record, []versions) error) error {
+func (c *Accounts) eachRecord(ctx context.Context, view string, q Query, removed map[string]bool, each func(*record, []Versions) error) error {
 	quarantined, err := c.quarantined(ctx)
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func (c *Accounts) eachRecord(ctx context.Context, view string, q Query, removed
 				s.fault, s.faultDigest = why.text, why.digest
 			}
 		}
-		var byKind []versions
+		var byKind []Versions
 		for _, kind := range []statement.Kind{statement.Booked, statement.Report, statement.Notification} {
 			byKind = append(byKind, versionsOf(joinPages(r.kind(kind))))
 		}
@@ -192,7 +192,7 @@ func (c *Accounts) judge(r *record, all fileDays, until string, accepted accepta
 	a.Intervals = append(a.Intervals, r.doubts...)
 	for _, kind := range []statement.Kind{statement.Report, statement.Notification} {
 		for _, s := range r.kind(kind) { // these need not follow one another
-			one, _ := chainOf([]*storedStatement{s}, nil, storedMovements{})
+			one, _ := chainOf([]*Statement{s}, nil, storedMovements{})
 			a.Intervals = append(a.Intervals, intervals(one)...)
 		}
 	}

@@ -280,9 +280,8 @@ const maxExplained = 12
 
 // explainedByReplaced reports whether the closing balances of two statements differ by corrected entries. Only the bank knows which
 // of its balances contain which amount. If their days overlap, or too many entries were corrected, the difference is accepted.
-func (s storedMovements) explainedByReplaced(b, l *storedStatement) bool {
-	from := min(b.reach().from, l.reach().from)
-	until := max(b.To, l.To)
+func (s storedMovements) explainedByReplaced(b, l *Statement) bool {
+	from, until := min(b.Reach().From, l.Reach().From), max(b.To, l.To)
 	var amounts []string
 	for _, r := range s.replaced {
 		if max(r.day, r.by) >= from && min(r.day, r.by) <= until {

@@ -18,10 +18,10 @@ const maxPageDistance = 7
 
 // joinPages joins the pages of each statement that do not balance alone, and those whose order their days do not show.
 // Others stay as they are, in no particular order.
-func joinPages(statements []*storedStatement) []*storedStatement {
+func joinPages(statements []*Statement) []*Statement {
 	markMissing(statements)
-	byName := map[string][]*storedStatement{}
-	var all []*storedStatement
+	byName := map[string][]*Statement{}
+	var all []*Statement
 	for _, s := range statements {
 		if s.page == "" && !s.hasPageBefore && !s.hasPageAfter {
 			all = append(all, s)
@@ -30,7 +30,7 @@ func joinPages(statements []*storedStatement) []*storedStatement {
 		byName[s.name()] = append(byName[s.name()], s)
 	}
 	for _, pages := range byName {
-		slices.SortStableFunc(pages, func(a, b *storedStatement) int { return cmp.Compare(a.To, b.To) })
+		slices.SortStableFunc(pages, func(a, b *Statement) int { return cmp.Compare(a.To, b.To) })
 		for len(pages) > 0 {
 			n := 1
 			for n < len(pages) && statement.DaysBetween(pages[n-1].To, pages[n].To) <= maxPageDistance {
@@ -44,22 +44,22 @@ func joinPages(statements []*storedStatement) []*storedStatement {
 }
 
 // name is the bank's name of the statement that t is, or is a page of.
-func (t *storedStatement) name() string { return cmp.Or(t.Number, t.label) }
+func (t *Statement) name() string { return cmp.Or(t.Number, t.label) }
 
 // joinConsecutive joins pages that continue one another within a day that both cover, and pages between which one is missing.
-func joinConsecutive(pages []*storedStatement) (all []*storedStatement) {
+func joinConsecutive(pages []*Statement) (all []*Statement) {
 	if len(pages) == 1 {
 		return pages
 	}
 	rest := slices.Clone(pages)
-	slices.SortStableFunc(rest, func(a, b *storedStatement) int {
+	slices.SortStableFunc(rest, func(a, b *Statement) int {
 		return cmp.Or(compareNumbers(a.page, b.page), cmp.Compare(a.From, b.From))
 	})
 	for len(rest) > 0 {
 		whole, last := *rest[0], rest[0]
 		rest = rest[1:]
 		for {
-			n := slices.IndexFunc(rest, func(p *storedStatement) bool {
+			n := slices.IndexFunc(rest, func(p *Statement) bool {
 				within := p.From <= whole.To && whole.From < max(whole.To, p.To)
 				return within && whole.Closing != "" && whole.Closing == p.Opening && last.precedes(p) || last.skips(p)
 			})
@@ -77,32 +77,38 @@ func joinConsecutive(pages []*storedStatement) (all []*storedStatement) {
 
 // precedes reports whether p may be the next page by number. If a message continues after an interim balance, both have
 // the number of the message.
-func (t *storedStatement) precedes(p *storedStatement) bool {
-	one, err := strconv.Atoi(t.page)
-	other, wrong := strconv.Atoi(p.page)
-	if err != nil || wrong != nil || one == other {
-		return t.hasPageAfter && p.hasPageBefore
+func (t *Statement) precedes(p *Statement) bool {
+	if n := numbersBetween(t.page, p.page); n != 0 {
+		return n == 1
 	}
-	return other == one+1
+	return t.hasPageAfter && p.hasPageBefore
+}
+
+// numbersBetween is by how much the second number of a page or statement is greater; 0 if one of the two is none.
+func numbersBetween(first, second string) int {
+	one, err := strconv.Atoi(first)
+	other, wrong := strconv.Atoi(second)
+	if err != nil || wrong != nil {
+		return 0
+	}
+	return other - one
 }
 
 // skips reports whether p is a later page, and the pages between them are missing.
-func (t *storedStatement) skips(p *storedStatement) bool {
-	one, err := strconv.Atoi(t.page)
-	other, wrong := strconv.Atoi(p.page)
-	return t.hasPageAfter && p.hasPageBefore && t.missingPages != "" && p.missingPages != "" && err == nil && wrong == nil && other > one+1
+func (t *Statement) skips(p *Statement) bool {
+	return t.hasPageAfter && p.hasPageBefore && t.missingPages != "" && p.missingPages != "" && numbersBetween(t.page, p.page) > 1
 }
 
 // joinTotals joins pages if all pages from the first one on are there, and one of them lacks a balance or has the
 // balances of the whole. Among several versions it joins those that balance together.
-func joinTotals(pages []*storedStatement) []*storedStatement {
-	open := func(p *storedStatement) bool { return p.fault == "" && (!p.balanced() || p.pageFault != "") }
-	stated := func(p *storedStatement) bool { return p.Opening != "" || p.Closing != "" }
+func joinTotals(pages []*Statement) []*Statement {
+	open := func(p *Statement) bool { return p.fault == "" && (!p.balanced() || p.pageFault != "") }
+	stated := func(p *Statement) bool { return p.Opening != "" || p.Closing != "" }
 	if !slices.ContainsFunc(pages, open) || !slices.ContainsFunc(pages, stated) {
 		return pages
 	}
 	all, rest := provenTogether(pages)
-	slices.SortStableFunc(rest, func(a, b *storedStatement) int { return compareNumbers(a.page, b.page) })
+	slices.SortStableFunc(rest, func(a, b *Statement) int { return compareNumbers(a.page, b.page) })
 	n := 0
 	for n < len(rest) && rest[n].page == strconv.Itoa(n+1) {
 		n++
@@ -125,24 +131,24 @@ func joinTotals(pages []*storedStatement) []*storedStatement {
 }
 
 // asWhole is the start of a joined statement, made of its first page.
-func (t *storedStatement) asWhole() storedStatement {
+func (t *Statement) asWhole() Statement {
 	whole := *t
 	whole.page, whole.pageFault = "", ""
 	return whole
 }
 
-// pages are the pages that the statement was joined from, or the statement itself.
-func (t *storedStatement) pages() []*storedStatement {
+// Pages are the pages that the statement was joined from, or the statement itself.
+func (t *Statement) Pages() []*Statement {
 	if t.parts != nil {
 		return t.parts
 	}
-	return []*storedStatement{t}
+	return []*Statement{t}
 }
 
-func (t *storedStatement) appendPage(p *storedStatement) {
+func (t *Statement) appendPage(p *Statement) {
 	if t.parts == nil {
 		first := *t
-		t.parts = []*storedStatement{&first}
+		t.parts = []*Statement{&first}
 	}
 	t.parts = append(t.parts, p)
 	switch {
@@ -167,9 +173,9 @@ func (t *storedStatement) appendPage(p *storedStatement) {
 
 // markMissing notes on each page whose previous or next page was not received that this one is missing. The other page
 // is found by its number, or by an equal interim balance.
-func markMissing(statements []*storedStatement) {
-	byName := map[string][]*storedStatement{}
-	opens, closes := map[string][]*storedStatement{}, map[string][]*storedStatement{}
+func markMissing(statements []*Statement) {
+	byName := map[string][]*Statement{}
+	opens, closes := map[string][]*Statement{}, map[string][]*Statement{}
 	for _, s := range statements {
 		byName[s.name()] = append(byName[s.name()], s)
 		if s.hasPageBefore {
@@ -183,8 +189,8 @@ func markMissing(statements []*storedStatement) {
 		if s.hasPageAfter && !slices.ContainsFunc(byName[s.name()], s.isFollowedBy) && !slices.ContainsFunc(opens[s.Closing], s.balanceLeadsTo) {
 			s.missingPages = s.missingPageText(1, "closes with", s.Closing)
 		}
-		precedes := func(p *storedStatement) bool { return p.isFollowedBy(s) }
-		leadsHere := func(p *storedStatement) bool { return p.balanceLeadsTo(s) }
+		precedes := func(p *Statement) bool { return p.isFollowedBy(s) }
+		leadsHere := func(p *Statement) bool { return p.balanceLeadsTo(s) }
 		if s.hasPageBefore && !slices.ContainsFunc(byName[s.name()], precedes) && !slices.ContainsFunc(closes[s.Opening], leadsHere) {
 			s.missingPages = statement.JoinTexts(s.missingPages, s.missingPageText(-1, "opens with", s.Opening))
 		}
@@ -193,25 +199,23 @@ func markMissing(statements []*storedStatement) {
 
 // isFollowedBy reports whether p is the next page of the same number. If it opens with another balance than the closing
 // one of t, it belongs to another version, unless both state the balances of the whole.
-func (t *storedStatement) isFollowedBy(p *storedStatement) bool {
-	one, err := strconv.Atoi(t.page)
-	other, wrong := strconv.Atoi(p.page)
+func (t *Statement) isFollowedBy(p *Statement) bool {
 	otherVersion := t.Closing != "" && p.Opening != "" && p.Opening != t.Closing && p.Opening != t.Opening
-	return err == nil && wrong == nil && other == one+1 && daysNear(t, p) && !otherVersion
+	return numbersBetween(t.page, p.page) == 1 && daysNear(t, p) && !otherVersion
 }
 
 // balanceLeadsTo reports whether p opens with the closing balance of t, and their numbers do not contradict that.
-func (t *storedStatement) balanceLeadsTo(p *storedStatement) bool {
+func (t *Statement) balanceLeadsTo(p *Statement) bool {
 	return t != p && daysNear(t, p) && t.Closing != "" && (t.name() != p.name() || t.precedes(p))
 }
 
-func daysNear(a, b *storedStatement) bool {
+func daysNear(a, b *Statement) bool {
 	days := statement.DaysBetween(a.To, b.To)
 	return -maxPageDistance <= days && days <= maxPageDistance
 }
 
 // missingPageText names the page that lies some pages after this one.
-func (t *storedStatement) missingPageText(behind int, does, balance string) string {
+func (t *Statement) missingPageText(behind int, does, balance string) string {
 	which := "the next page"
 	if behind < 0 {
 		which = "the page before"

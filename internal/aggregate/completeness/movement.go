@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
@@ -56,11 +55,17 @@ func unlistedMovement(m movement) Interval {
 	return Interval{From: m.day, To: m.day, State: Broken, Entries: m.entries, Amount: statement.NormalAmount(m.amount), Reason: why.text, figures: why.digest}
 }
 
+// reach is the days of the link and its entries.
+func (l *link) reach() (from, to string) {
+	return min(l.interval.From, cmp.Or(l.firstEntryDay, l.interval.From)), max(l.interval.To, l.lastEntryDay)
+}
+
 // clusters joins statements that share days, by their intervals or by the days of their entries.
 func clusters(links []link, gaps []Interval) (list []cluster) {
 	reach := make([]cluster, 0, len(links)+len(gaps))
 	for _, l := range links {
-		reach = append(reach, cluster{min(l.interval.From, cmp.Or(l.firstEntryDay, l.interval.From)), max(l.interval.To, l.lastEntryDay), []link{l}, l.interval.State == Broken})
+		from, to := l.reach()
+		reach = append(reach, cluster{from, to, []link{l}, l.interval.State == Broken})
 	}
 	for _, g := range gaps {
 		reach = append(reach, cluster{g.From, g.To, nil, true})
@@ -87,20 +92,16 @@ func (c *cluster) compare(movements []movement) finding {
 	if c.broken || !known {
 		return finding{}
 	}
-	var sum statement.Sum
-	entries := int64(0)
-	for _, m := range movements {
-		sum.Add(m.amount)
-		entries += m.entries
-	}
+	stored := newStoredMovements(movements, nil)
+	sum, entries := stored.between(c.from, c.to)
 	least, most, whole := c.listed()
 	moved := statement.Subtract(closing, opening)
 	switch {
-	case whole && sum.String() == moved && least <= entries && entries <= most,
-		!whole && entries <= c.entryLimit(sum.String()) && (sum.String() == moved || c.withinDays(sum.String(), movements)):
+	case whole && sum == moved && least <= entries && entries <= most,
+		!whole && entries <= c.entryLimit(sum) && (sum == moved || c.withinDays(sum, stored)):
 		return finding{}
 	}
-	return newFinding("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: %s", moved, entryRange(least, most, whole), entries, &sum, c.cause())
+	return newFinding("stream", "the statements prove a movement of %s, by %s entries, and the stream has %d entries of %s: %s", moved, entryRange(least, most, whole), entries, sum, c.cause())
 }
 
 // cause says what may be wrong with a cluster that the stream contradicts: versions of a statement if it has some, else
@@ -146,17 +147,10 @@ func (c *cluster) entryLimit(moved string) (most int64) {
 
 // withinDays reports whether the movements lead from an opening balance of a statement that begins first to a closing balance of one
 // that ends last, while other statements begin or end within these days. Then no statement may list more entries than its days have.
-func (c *cluster) withinDays(moved string, movements []movement) bool {
-	upTo := make([]int64, len(movements)+1) // number of entries of the first days
-	for n, m := range movements {
-		upTo[n+1] = upTo[n] + m.entries
-	}
+func (c *cluster) withinDays(moved string, stored storedMovements) bool {
 	first, last := c.links[0].interval.From, ""
 	for _, l := range c.links {
-		from, to := min(l.interval.From, cmp.Or(l.firstEntryDay, l.interval.From)), max(l.interval.To, l.lastEntryDay)
-		begin := sort.Search(len(movements), func(n int) bool { return movements[n].day >= from })
-		end := sort.Search(len(movements), func(n int) bool { return movements[n].day > to })
-		if l.Entries > upTo[end]-upTo[begin] {
+		if _, entries := stored.between(l.reach()); l.Entries > entries {
 			return false
 		}
 		first, last = min(first, l.interval.From), max(last, l.interval.To)
@@ -235,11 +229,17 @@ func (s storedMovements) upTo(day string) (sum string, entries int64) {
 	return s.upToDays[n-1].amount, s.upToDays[n-1].entries
 }
 
+// between returns the sum and the number of entries of some days, both included.
+func (s storedMovements) between(from, to string) (sum string, entries int64) {
+	until, most := s.upTo(to)
+	before, earlier := s.upTo(statement.DayBefore(from))
+	return statement.Subtract(until, before), most - earlier
+}
+
 // matches reports whether the stored entries of a statement's days have the sum and number of those that it lists.
-func (s storedMovements) matches(t *storedStatement) bool {
-	sum, entries := s.upTo(t.To)
-	before, earlierEntries := s.upTo(statement.DayBefore(t.From))
-	return entries-earlierEntries == t.Entries && statement.Subtract(sum, before) == statement.NormalAmount(t.Amount)
+func (s storedMovements) matches(t *Statement) bool {
+	sum, entries := s.between(t.From, t.To)
+	return entries == t.Entries && sum == statement.NormalAmount(t.Amount)
 }
 
 // balanceAfter is the balance that the entries of some days lead to; empty if no entries are known.
@@ -247,20 +247,18 @@ func (s storedMovements) balanceAfter(balance, from, to string) string {
 	if len(s.upToDays) == 0 {
 		return ""
 	}
-	until, _ := s.upTo(to)
-	before, _ := s.upTo(statement.DayBefore(from))
-	moved := statement.Subtract(until, before)
+	moved, _ := s.between(from, to)
 	return statement.Subtract(balance, statement.Negate(moved))
 }
 
 // isEarly reports whether s was made before its last day had ended: by the stored entries of its days its opening
 // balance leads to the closing balance of other, and so does that of other itself. Then both list the same entries.
-func (c *chain) isEarly(s, other *storedStatement) bool {
+func (c *chain) isEarly(s, other *Statement) bool {
 	return c.movements.balanceAfter(s.Opening, s.From, s.To) == other.Closing && c.movements.balanceAfter(other.Opening, other.From, other.To) == other.Closing
 }
 
 // markEarly reports whether of two statements that end on the same day one continues the other, and marks the earlier one.
-func (c *chain) markEarly(s, other *storedStatement) bool {
+func (c *chain) markEarly(s, other *Statement) bool {
 	switch {
 	case c.isEarly(s, other):
 		s.early = true

@@ -15,12 +15,12 @@ import (
 
 // inOrder sorts statements by their last day. Statements of that day alone come first, in the order of their balances:
 // each opens with the closing balance of another, whatever their numbers are. Then come those of longer intervals.
-func inOrder(statements []*storedStatement) []*storedStatement {
+func inOrder(statements []*Statement) []*Statement {
 	statements = slices.Clone(statements)
-	slices.SortStableFunc(statements, func(a, b *storedStatement) int {
+	slices.SortStableFunc(statements, func(a, b *Statement) int {
 		return cmp.Or(cmp.Compare(a.To, b.To), -cmp.Compare(a.From, b.From), compareNumbers(a.Number, b.Number), compareNumbers(a.page, b.page), cmp.Compare(a.Place, b.Place))
 	})
-	ordered, closing := make([]*storedStatement, 0, len(statements)), ""
+	ordered, closing := make([]*Statement, 0, len(statements)), ""
 	for rest := statements; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].To == rest[0].To && rest[n].From == rest[0].From {
@@ -35,22 +35,23 @@ func inOrder(statements []*storedStatement) []*storedStatement {
 
 // trail orders statements of the same days so that as many as possible open with the previous closing balance,
 // beginning with closing. Balances are the nodes of a graph, statements its edges: the order is an Eulerian trail.
-func trail(statements []*storedStatement, closing string) []*storedStatement {
+func trail(statements []*Statement, closing string) []*Statement {
 	if len(statements) == 1 {
 		return statements
 	}
-	g := &graph{from: map[string][]*storedStatement{}, in: map[string]int{}, out: map[string]int{}}
+	g := &graph{from: map[string][]*Statement{}, in: map[string]int{}, out: map[string]int{}}
 	for _, s := range statements {
 		g.from[s.Opening] = append(g.from[s.Opening], s)
 		g.out[s.Opening]++
 		g.in[s.Closing]++
 	}
-	ordered := make([]*storedStatement, 0, len(statements))
-	if g.out[closing] > g.in[closing] || !g.starts() {
+	ordered := make([]*Statement, 0, len(statements))
+	starts := func(s *Statement) bool { return g.out[s.Opening] > g.in[s.Opening] } // more open than close with this balance: a trail begins there
+	if g.out[closing] > g.in[closing] || !slices.ContainsFunc(statements, starts) {
 		ordered = g.walk(ordered, closing)
 	}
 	for _, s := range statements {
-		if g.out[s.Opening] > g.in[s.Opening] {
+		if starts(s) {
 			ordered = g.walk(ordered, s.Opening)
 		}
 	}
@@ -62,24 +63,14 @@ func trail(statements []*storedStatement, closing string) []*storedStatement {
 
 // graph is the statements that are not ordered yet, by opening balance.
 type graph struct {
-	from    map[string][]*storedStatement
+	from    map[string][]*Statement
 	in, out map[string]int
 }
 
-// starts reports whether more statements open than close with some balance: a trail begins there.
-func (g *graph) starts() bool {
-	for balance, n := range g.out {
-		if n > g.in[balance] {
-			return true
-		}
-	}
-	return false
-}
-
 // walk appends all that can be reached from a balance (Hierholzer's algorithm).
-func (g *graph) walk(ordered []*storedStatement, balance string) []*storedStatement {
+func (g *graph) walk(ordered []*Statement, balance string) []*Statement {
 	first := len(ordered)
-	var path []*storedStatement
+	var path []*Statement
 	for {
 		if next := g.from[balance]; len(next) > 0 {
 			g.from[balance] = next[1:]

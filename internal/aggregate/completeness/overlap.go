@@ -6,15 +6,14 @@ package completeness
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"bursar/internal/aggregate/format/statement"
 )
 
 // checkOverlap judges a statement whose days overlap others, by the closing balances before it and on its last day.
-func (c *chain) checkOverlap(s *storedStatement) finding {
-	n, _ := slices.BinarySearchFunc(c.closed, s.From, func(t *storedStatement, day string) int { return strings.Compare(t.To, day) })
+func (c *chain) checkOverlap(s *Statement) finding {
+	n, _ := slices.BinarySearchFunc(c.closed, s.From, func(t *Statement, day string) int { return strings.Compare(t.To, day) })
 	if n > 0 {
 		if why := c.checkOpening(c.closed[n-1], s); why.text != "" {
 			return why
@@ -40,13 +39,13 @@ func (c *chain) checkOverlap(s *storedStatement) finding {
 
 // continues reports whether other continues s: the stored entries of the days of both lead from the opening balance of
 // s to the closing balance of other.
-func (c *chain) continues(s, other *storedStatement) bool {
+func (c *chain) continues(s, other *Statement) bool {
 	return s.balanced() && s.From <= other.From && other.From <= s.To && s.To <= other.To && c.movements.balanceAfter(s.Opening, s.From, other.To) == other.Closing
 }
 
 // checkOpening checks a longer statement against the last one that ended before it began. Others that began on its
 // first day were checked against that one already.
-func (c *chain) checkOpening(b, s *storedStatement) finding {
+func (c *chain) checkOpening(b, s *Statement) finding {
 	adjacent := statement.DayAfter(b.To) == s.From
 	switch {
 	case s.From == s.To:
@@ -60,7 +59,7 @@ func (c *chain) checkOpening(b, s *storedStatement) finding {
 }
 
 // sharesOpening reports whether another statement begins on the same day with the same balance.
-func (c *chain) sharesOpening(s *storedStatement) bool {
+func (c *chain) sharesOpening(s *Statement) bool {
 	return c.openingCount[span{s.From, "", s.Opening}] > 1
 }
 
@@ -122,23 +121,23 @@ func (c *chain) checkSameDay(l *link) finding {
 			return finding{}
 		}
 	}
-	l.overlaps = slices.ContainsFunc(alike, func(other *storedStatement) bool { return !l.isNumberedApart(other) && !l.closesAlike(other) })
+	l.overlaps = slices.ContainsFunc(alike, func(other *Statement) bool { return !l.isNumberedApart(other) && !l.closesAlike(other) })
 	if last := c.last(); last.Closing == l.Opening {
 		// A day that ends with its opening balance: one of the two may have been made early, unless another one continues
 		// this one's closing balance.
-		if last.Opening == l.Opening && !c.splitsDay(l.storedStatement) {
-			c.markEarly(l.storedStatement, last)
+		if last.Opening == l.Opening && !c.splitsDay(l.Statement) {
+			c.markEarly(l.Statement, last)
 		}
 		return finding{}
 	}
-	if len(alike) > 0 && c.splitsDay(l.storedStatement) {
+	if len(alike) > 0 && c.splitsDay(l.Statement) {
 		return finding{}
 	}
-	if len(alike) > 0 && c.markEarly(l.storedStatement, alike[0]) {
+	if len(alike) > 0 && c.markEarly(l.Statement, alike[0]) {
 		return finding{}
 	}
 	if len(alike) == 0 {
-		if other := c.sameClosing(l.storedStatement); other != nil {
+		if other := c.sameClosing(l.Statement); other != nil {
 			return newFinding("same days", "%s (%s) says otherwise of the same days: it opens with %s, here with %s, and both close with %s",
 				other.File, other.Place, other.Opening, l.Opening, l.Closing)
 		}
@@ -149,12 +148,12 @@ func (c *chain) checkSameDay(l *link) finding {
 			other.File, other.Place, other.Entries, other.Amount, other.Closing, l.Entries, l.Amount, l.Closing)
 	}
 	l.overlaps = true
-	return c.checkOverlap(l.storedStatement)
+	return c.checkOverlap(l.Statement)
 }
 
 // sameClosing finds another statement of the same days with the same closing balance and another opening balance, where
 // the stored entries of these days lead from neither opening to it: then neither is the end of the other.
-func (c *chain) sameClosing(s *storedStatement) *storedStatement {
+func (c *chain) sameClosing(s *Statement) *Statement {
 	if c.movements.balanceAfter(s.Opening, s.From, s.To) == s.Closing {
 		return nil
 	}
@@ -181,7 +180,7 @@ func (c *chain) markContradictions() {
 	for _, links := range same {
 		first := &c.links[links[0]]
 		other := slices.IndexFunc(links, func(i int) bool { return c.links[i].content != first.content })
-		if other < 0 || slices.ContainsFunc(links, func(i int) bool { return c.movements.matches(c.links[i].storedStatement) }) {
+		if other < 0 || slices.ContainsFunc(links, func(i int) bool { return c.movements.matches(c.links[i].Statement) }) {
 			continue
 		}
 		for _, i := range links {
@@ -198,28 +197,27 @@ func (c *chain) markContradictions() {
 
 // isNumberedApart reports whether two statements of the same days with the same opening balance, of which one moves
 // nothing, are different ones by their numbers.
-func (t *storedStatement) isNumberedApart(o *storedStatement) bool {
+func (t *Statement) isNumberedApart(o *Statement) bool {
 	still := t.Opening == t.Closing || o.Opening == o.Closing
-	return still && t.Number != "" && o.Number != "" && (t.Number != o.Number || t.page != o.page) && t.format == o.format
+	return still && t.Number != "" && o.Number != "" && (t.Number != o.Number || t.page != o.page) && t.Format == o.Format
 }
 
 // hasAdjacentNumber reports whether the numbers of two statements are consecutive: equal content under another number
 // is otherwise the same statement.
-func (t *storedStatement) hasAdjacentNumber(o *storedStatement) bool {
-	one, err := strconv.Atoi(t.Number)
-	other, wrong := strconv.Atoi(o.Number)
-	return err == nil && wrong == nil && (one == other+1 || other == one+1)
+func (t *Statement) hasAdjacentNumber(o *Statement) bool {
+	n := numbersBetween(t.Number, o.Number)
+	return n == 1 || n == -1
 }
 
 // closesAlike reports whether two statements of the same days with the same opening balance are versions of one: they
 // have the same closing balance, and move something or have the same number.
-func (t *storedStatement) closesAlike(o *storedStatement) bool {
+func (t *Statement) closesAlike(o *Statement) bool {
 	return t.Closing == o.Closing && (t.Opening != t.Closing || t.Number != "" && t.Number == o.Number && t.page == o.page)
 }
 
 // splitsDay reports whether statements of the same days may be parts of one another: another one opens or closes with
 // the closing balance of s.
-func (c *chain) splitsDay(s *storedStatement) bool {
+func (c *chain) splitsDay(s *Statement) bool {
 	at := span{s.From, s.To, s.Closing}
 	if s.Opening == s.Closing {
 		return c.openingCount[at] > 1

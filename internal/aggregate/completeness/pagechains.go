@@ -18,8 +18,8 @@ type pageAt struct{ name, page, opening string }
 
 // pageChain is consecutive pages of a statement, from the first one on.
 type pageChain struct {
-	whole storedStatement
-	last  *storedStatement
+	whole Statement
+	last  *Statement
 }
 
 // length is how many pages have consecutive numbers: that of the last one.
@@ -29,8 +29,8 @@ func (c *pageChain) length() int {
 }
 
 // wholeOfPages joins statements from pages that balance, whichever files contain them.
-func wholeOfPages(proven []*storedStatement) (all []*storedStatement) {
-	pages := map[pageAt][]*storedStatement{}
+func wholeOfPages(proven []*Statement) (all []*Statement) {
+	pages := map[pageAt][]*Statement{}
 	for _, p := range proven {
 		if p.page != "" {
 			at := pageAt{p.name(), p.page, p.Opening}
@@ -58,9 +58,9 @@ func wholeOfPages(proven []*storedStatement) (all []*storedStatement) {
 }
 
 // next extends the chain with each version of the next page, one of those with the same closing balance, and at most so many.
-func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []pageChain) {
+func (c *pageChain) next(pages map[pageAt][]*Statement, most int) (list []pageChain) {
 	candidates := slices.Clone(pages[pageAt{c.last.name(), strconv.Itoa(c.length() + 1), c.whole.Closing}])
-	slices.SortFunc(candidates, func(a, b *storedStatement) int {
+	slices.SortFunc(candidates, func(a, b *Statement) int {
 		return cmp.Or(cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Place, b.Place))
 	})
 	for i, p := range candidates {
@@ -80,9 +80,9 @@ func (c *pageChain) next(pages map[pageAt][]*storedStatement, most int) (list []
 
 // provenTogether joins one page of each number, from the first to a last one, wherever their entries lead from the
 // opening to the closing balance. left are the pages that are in no such sequence.
-func provenTogether(pages []*storedStatement) (all, left []*storedStatement) {
+func provenTogether(pages []*Statement) (all, left []*Statement) {
 	numbered := pagesByNumber(pages)
-	used := map[*storedStatement]bool{}
+	used := map[*Statement]bool{}
 	var open []pageChain
 	for _, same := range numbered[1] {
 		whole := same[0].asWhole()
@@ -106,19 +106,19 @@ func provenTogether(pages []*storedStatement) (all, left []*storedStatement) {
 			}
 		}
 	}
-	return all, slices.DeleteFunc(slices.Clone(pages), func(p *storedStatement) bool { return used[p] })
+	return all, slices.DeleteFunc(slices.Clone(pages), func(p *Statement) bool { return used[p] })
 }
 
 // pagesByNumber groups pages by number; pages with equal content are together, in an order that does not depend on that of the input.
-func pagesByNumber(pages []*storedStatement) map[int][][]*storedStatement {
+func pagesByNumber(pages []*Statement) map[int][][]*Statement {
 	pages = slices.Clone(pages)
-	same := func(a, b *storedStatement) int {
+	same := func(a, b *Statement) int {
 		return cmp.Or(compareNumbers(a.page, b.page), cmp.Compare(a.Opening, b.Opening), cmp.Compare(a.Closing, b.Closing), cmp.Compare(a.content, b.content))
 	}
-	slices.SortFunc(pages, func(a, b *storedStatement) int {
+	slices.SortFunc(pages, func(a, b *Statement) int {
 		return cmp.Or(same(a, b), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Place, b.Place))
 	})
-	all := map[int][][]*storedStatement{}
+	all := map[int][][]*Statement{}
 	for len(pages) > 0 {
 		n := 1
 		for n < len(pages) && same(pages[0], pages[n]) == 0 {
@@ -133,13 +133,13 @@ func pagesByNumber(pages []*storedStatement) map[int][][]*storedStatement {
 }
 
 // withPage adds the next page, unless it states other balances of the whole.
-func (b *pageChain) withPage(same []*storedStatement) (next pageChain, fits bool) {
+func (c *pageChain) withPage(same []*Statement) (next pageChain, fits bool) {
 	p := same[0]
-	if differ(b.whole.Opening, p.Opening) || differ(b.whole.Closing, p.Closing) {
+	if differ(c.whole.Opening, p.Opening) || differ(c.whole.Closing, p.Closing) {
 		return next, false
 	}
-	next = pageChain{b.whole, p}
-	next.whole.parts = slices.Clone(b.whole.parts)
+	next = pageChain{c.whole, p}
+	next.whole.parts = slices.Clone(c.whole.parts)
 	next.whole.appendPage(p)
 	next.whole.parts = append(next.whole.parts, same[1:]...)
 	return next, true

@@ -21,13 +21,13 @@ import (
 // record is what the streams have of one account.
 type record struct {
 	Account
-	statements []*storedStatement
+	statements []*Statement
 	movements  []movement // by day
 	doubts     []Interval // ambiguous corrections
 	replaced   []replacedEntry
 }
 
-func (r *record) kind(kind statement.Kind) (own []*storedStatement) {
+func (r *record) kind(kind statement.Kind) (own []*Statement) {
 	for _, s := range r.statements {
 		if s.Kind == string(kind) {
 			own = append(own, s)
@@ -102,16 +102,16 @@ func (r *record) add(row []string, removed map[string]bool, retracted []string) 
 		r.movements = append(r.movements, movement{v["from_day"], parseCount(v["entries"]), v["amount"]})
 		return
 	}
-	t := &storedStatement{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
+	t := &Statement{page: v["page"], totals: v["totals"] == "true", fault: v["fault"], pageFault: v["page_fault"], label: cmp.Or(v["reference"], v["number"])}
 	t.closingDay = v["closing_day"]
 	t.hasPageBefore, t.hasPageAfter = v["page_before"] == "true", v["page_after"] == "true"
 	t.content, t.firstEntryDay, t.lastEntryDay = v["entries_digest"], v["first_day"], v["last_day"]
 	t.Kind, t.Number, t.From, t.To = v["kind"], v["number"], v["from_day"], v["to_day"]
 	t.Opening, t.Closing, t.Amount = statement.NormalAmount(v["opening"]), statement.NormalAmount(v["closing"]), statement.NormalAmount(v["amount"])
-	t.id, t.format = row[len(statementColumns)+2], v["format"]
+	t.ID, t.Format = row[len(statementColumns)+2], v["format"]
 	t.File, t.Object, t.Place = v["file"], v["object"], v["place"]
 	t.Entries, t.Operations = parseCount(v["entries"]), parseCount(v["operations"])
-	if removed[t.id] {
+	if removed[t.ID] {
 		if _, why := t.selfCheck(); !slices.Contains(retracted, t.Object) {
 			r.Superseded = append(r.Superseded, superseded(t, t, why.text, "its file was read again by other declarations"))
 		}
@@ -184,43 +184,43 @@ type Account struct {
 	Superseded  []Superseded  `json:"superseded,omitempty"` // statements that a later version replaces
 }
 
-type storedStatement struct {
+// Statement is a statement as it is stored, one page of it, or joined from its pages.
+type Statement struct {
 	Interval
+	ID            string
+	Format        string
 	page          string
 	content       string // digest of its entries
 	firstEntryDay string // day of its first booked entry, and below of its last; empty if it has none
 	lastEntryDay  string
-	closingDay    string // day of its closing balance
-	totals        bool   // the bank states totals or balances
-	fault         string // what does not balance in the statement itself
-	faultDigest   string // see finding.digest; empty for a fault that is stored with the statement
-	conflicts     bool   // rows of it in quarantine contradict stored rows
-	pageFault     string // what does not balance on a page alone
-	early         bool   // made before its last day had ended: another statement continues it
-	hasPageBefore bool   // it continues another page
-	hasPageAfter  bool   // another page continues it
-	missingPages  string // the pages that are missing, in words
-	label         string // by which its entries name it
-	id            string
-	format        string
-	parts         []*storedStatement // the pages that it was joined from; nil for a single statement
+	closingDay    string       // day of its closing balance
+	totals        bool         // the bank states totals or balances
+	fault         string       // what does not balance in the statement itself
+	faultDigest   string       // see finding.digest; empty for a fault that is stored with the statement
+	conflicts     bool         // rows of it in quarantine contradict stored rows
+	pageFault     string       // what does not balance on a page alone
+	early         bool         // made before its last day had ended: another statement continues it
+	hasPageBefore bool         // it continues another page
+	hasPageAfter  bool         // another page continues it
+	missingPages  string       // the pages that are missing, in words
+	label         string       // by which its entries name it
+	parts         []*Statement // the pages that it was joined from; nil for a single statement
 }
 
 // balanced reports whether the statement has both booked balances.
-func (t *storedStatement) balanced() bool { return t.Opening != "" && t.Closing != "" }
+func (t *Statement) balanced() bool { return t.Opening != "" && t.Closing != "" }
 
 // addsUp reports whether opening + entries = closing, for a statement with both balances.
-func (t *storedStatement) addsUp() bool {
+func (t *Statement) addsUp() bool {
 	return statement.Subtract(t.Closing, t.Opening) == statement.NormalAmount(t.Amount)
 }
 
-// reach is the days of the statement and its entries.
-func (t *storedStatement) reach() span {
-	s := span{from: t.From, to: max(t.To, t.lastEntryDay)}
-	if t.firstEntryDay != "" {
-		s.from = min(s.from, t.firstEntryDay)
-	}
-	return s
+// Days is a range of days, both included.
+type Days struct{ From, To string }
+
+// Reach is the days of the statement and its entries.
+func (t *Statement) Reach() Days {
+	return Days{min(t.From, cmp.Or(t.firstEntryDay, t.From)), max(t.To, t.lastEntryDay)}
 }
 
 // finding is something that does not balance. The zero value is nothing.

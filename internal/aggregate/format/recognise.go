@@ -20,80 +20,73 @@ import (
 	"bursar/internal/project"
 )
 
-// Format is a file format of statements.
-type Format struct {
-	recognise func(head []byte) bool
-	Read      func(in io.Reader, h statement.Handler) error
-}
+// readFunc reads a file of a format.
+type readFunc func(in io.Reader, h statement.Handler) error
 
 // formats are those that need no declaration, the strictest first.
-var formats = []Format{
+var formats = []struct {
+	recognise func(head []byte) bool
+	read      readFunc
+}{
 	{camt.Recognise, camt.Read},
 	{ofx.Recognise, ofx.Read},
 	{mt940.Recognise, mt940.Read},
 }
 
-// detect detects a file's format by its first bytes. institution restricts CSV mappings to one institution; empty
-// tries all of them. scratch is a folder for rows that do not fit in memory.
-func detect(head []byte, institutions []*project.Institution, institution, scratch string) (Format, error) {
-	at := statement.Place{Line: 1, Column: 1}
+// Read detects the format of the part by its first bytes, and passes what it reads to h. institution restricts CSV
+// mappings to one institution; empty tries all of them. scratch is a folder for rows that do not fit in memory.
+func (p *Part) Read(institutions []*project.Institution, institution, scratch string, h statement.Handler) error {
+	read, err := p.format(institutions, institution, scratch)
+	if err != nil {
+		return err
+	}
+	return read(p.In, h)
+}
+
+func (p *Part) format(institutions []*project.Institution, institution, scratch string) (readFunc, error) {
+	if p.Err != nil {
+		return nil, p.Err
+	}
+	head, at := p.head, statement.Place{Line: 1, Column: 1}
 	if len(bytes.TrimSpace(head)) == 0 {
-		return Format{}, statement.Refuse(at, "the file is empty")
+		return nil, statement.Refuse(at, "the file is empty")
 	}
 	if isArchive(head) || bytes.HasPrefix(head, gzipMagic) || bytes.HasPrefix(head, zstdMagic) {
-		return Format{}, statement.Refuse(at, "it is packed twice").Advise("unpack it, and import its files")
+		return nil, statement.Refuse(at, "it is packed twice").Advise("unpack it, and import its files")
 	}
 	for _, f := range formats {
 		if f.recognise(head) {
-			return f, nil
+			return f.read, nil
 		}
 	}
-	var found []Format
+	var found []readFunc
 	var names []string
-	for _, i := range institutions {
-		if i.CSV == nil || institution != "" && i.Name != institution {
-			continue
-		}
-		if reader := csvfile.New(i, scratch); reader.Matches(head) {
-			found, names = append(found, Format{reader.Matches, reader.Read}), append(names, i.Name)
-		}
-	}
-	switch len(found) {
-	case 0:
-		if why := nearest(head, institutions, institution); why != nil {
-			why.Reason = fmt.Sprintf("no known format: it begins with %q; %s", beginning(head), why.Reason)
-			return Format{}, why
-		}
-		return Format{}, statement.Refuse(at, "no known format: it begins with %q", beginning(head)).Advise(
-			"CAMT, MT940 and OFX are known by themselves, CSV by an institution's `csv:` mapping whose columns the header line has")
-	case 1:
-		return found[0], nil
-	}
-	return Format{}, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
-}
-
-// OfPart detects the format of a part as Detect does. An error says why the part cannot be read.
-func OfPart(head []byte, in io.Reader, institutions []*project.Institution, institution, scratch string) (Format, error) {
-	if err := Unreadable(in); err != nil {
-		return Format{}, err
-	}
-	return detect(head, institutions, institution, scratch)
-}
-
-// nearest says why the CSV mapping with most columns in the file does not match, or that of the requested institution;
-// nil if no mapping has a column in common with the file.
-func nearest(head []byte, institutions []*project.Institution, institution string) *statement.Error {
-	var best *statement.Error
+	var nearest *statement.Error // why the mapping with most columns in the file does not fit; nil if none has a column of it
 	most := -1
 	for _, i := range institutions {
 		if i.CSV == nil || institution != "" && i.Name != institution {
 			continue
 		}
-		if why, near := csvfile.New(i, "").Mismatch(head); why != nil && (near > most || institution != "") {
-			best, most = why, near
+		reader := csvfile.New(i, scratch)
+		fits, why, near := reader.Fits(head)
+		switch {
+		case fits:
+			found, names = append(found, reader.Read), append(names, i.Name)
+		case why != nil && (near > most || institution != ""):
+			nearest, most = why, near
 		}
 	}
-	return best
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return nil, statement.Refuse(at, "the CSV mappings of %s all fit", strings.Join(names, ", ")).Advise("name one with --institution")
+	case nearest != nil:
+		nearest.Reason = fmt.Sprintf("no known format: it begins with %q; %s", beginning(head), nearest.Reason)
+		return nil, nearest
+	}
+	return nil, statement.Refuse(at, "no known format: it begins with %q", beginning(head)).Advise(
+		"CAMT, MT940 and OFX are known by themselves, CSV by an institution's `csv:` mapping whose columns the header line has")
 }
 
 // beginning is the start of a file, for a message; for binary content some bytes in hex.
@@ -111,15 +104,5 @@ func beginning(head []byte) string {
 
 // Read detects a file's format by its content and passes what it reads to h.
 func Read(p *project.Project, name string, in io.Reader, h statement.Handler) error {
-	return peekPart(name, in, func(_ string, head []byte, in io.Reader) error {
-		if _, is := in.(unreadableFile); is {
-			_, err := in.Read(nil)
-			return err
-		}
-		as, err := detect(head, p.Institutions, "", "")
-		if err != nil {
-			return err
-		}
-		return as.Read(in, h)
-	})
+	return peekPart(name, in, func(part Part) error { return part.Read(p.Institutions, "", "", h) })
 }

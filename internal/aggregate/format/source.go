@@ -14,7 +14,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -43,19 +42,24 @@ func isArchive(head []byte) bool {
 	return bytes.HasPrefix(head, zipMagic) || bytes.HasPrefix(head, emptyZipMagic)
 }
 
-// PartFunc reads one part of a file: its name, the first bytes for detecting the format, and the content. An error ends the reading.
-type PartFunc func(name string, head []byte, in io.Reader) error
+// Part is a part of a file: the file itself, its unpacked content, or a member of an archive.
+type Part struct {
+	Name string
+	Err  error // why nothing of it can be read; nil if it can
+	In   io.Reader
+	head []byte // the first bytes, for detecting the format
+}
 
-// EachPart passes on the parts of a file: the file itself, its unpacked content, or each member of an archive. A disk
-// error is an error of EachPart, however the format reader reported it.
-func (o Opener) EachPart(file string, read PartFunc) error {
+// EachPart passes on the parts of a file, which are named after name, until read returns an error. A disk error is an
+// error of EachPart, however the format reader reported it.
+func (o Opener) EachPart(file, name string, read func(Part) error) error {
 	f, err := o.open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	err = unpack(f, filepath.Base(file), func(name string, head []byte, in io.Reader) error {
-		if err := read(name, head, in); err != nil {
+	err = unpack(f, name, func(p Part) error {
+		if err := read(p); err != nil {
 			return err
 		}
 		return f.failed
@@ -66,7 +70,7 @@ func (o Opener) EachPart(file string, read PartFunc) error {
 	return err
 }
 
-func unpack(f *diskFile, name string, read PartFunc) error {
+func unpack(f *diskFile, name string, read func(Part) error) error {
 	magic := make([]byte, 4)
 	n, err := f.ReadAt(magic, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -78,13 +82,13 @@ func unpack(f *diskFile, name string, read PartFunc) error {
 	case bytes.HasPrefix(magic, gzipMagic):
 		unpacked, err := gzip.NewReader(f)
 		if err != nil {
-			return read(name, nil, unreadable("unpack: %w", err))
+			return read(unreadable(name, "unpack: %w", err))
 		}
 		return peekPart(name, limited(unpacked, new(int64(maxUnpacked))), read)
 	case bytes.HasPrefix(magic, zstdMagic):
 		unpacked, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(128<<20))
 		if err != nil {
-			return read(name, nil, unreadable("unpack: %w", err))
+			return read(unreadable(name, "unpack: %w", err))
 		}
 		defer unpacked.Close()
 		return peekPart(name, limited(unpacked, new(int64(maxUnpacked))), read)
@@ -92,21 +96,20 @@ func unpack(f *diskFile, name string, read PartFunc) error {
 	return peekPart(name, f, read)
 }
 
-// eachMember passes on the members of an archive, in its order.
-func eachMember(f *diskFile, name string, read PartFunc) error {
+func eachMember(f *diskFile, name string, read func(Part) error) error {
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, withoutPath(err))
 	}
 	archive, err := zip.NewReader(f, info.Size())
 	if err != nil {
-		return read(name, nil, unreadable("unpack: %w", err))
+		return read(unreadable(name, "unpack: %w", err))
 	}
 	if len(archive.File) > maxMembers {
-		return read(name, nil, unreadable("the archive has %d files: at most %d are read", len(archive.File), maxMembers))
+		return read(unreadable(name, "the archive has %d files: at most %d are read", len(archive.File), maxMembers))
 	}
 	if slices.ContainsFunc(archive.File, isOfficePart) {
-		return read(name, nil, unreadable("it is a spreadsheet or another office document: save the sheet as CSV"))
+		return read(unreadable(name, "it is a spreadsheet or another office document: save the sheet as CSV"))
 	}
 	left, empty := int64(maxUnpacked), true
 	for _, member := range archive.File {
@@ -115,7 +118,7 @@ func eachMember(f *diskFile, name string, read PartFunc) error {
 		}
 		empty = false
 		if len(member.Name) > maxName {
-			if err := read(name+"/"+statement.Brief(member.Name, statement.MaxValueLength), nil, unreadable("its name in the archive has more than %d bytes", maxName)); err != nil {
+			if err := read(unreadable(name+"/"+statement.Brief(member.Name, statement.MaxValueLength), "its name in the archive has more than %d bytes", maxName)); err != nil {
 				return err
 			}
 			continue
@@ -125,7 +128,7 @@ func eachMember(f *diskFile, name string, read PartFunc) error {
 		}
 	}
 	if empty {
-		return read(name, nil, unreadable("the archive holds no file"))
+		return read(unreadable(name, "the archive holds no file"))
 	}
 	return nil
 }
@@ -138,13 +141,13 @@ func isOfficePart(member *zip.File) bool {
 // encryptedFlag is the flag of a member that a password protects.
 const encryptedFlag = 1
 
-func readMember(name string, member *zip.File, left *int64, read PartFunc) error {
+func readMember(name string, member *zip.File, left *int64, read func(Part) error) error {
 	if member.Flags&encryptedFlag != 0 {
-		return read(name, nil, unreadable("a password protects the archive; unpack it, and import its files"))
+		return read(unreadable(name, "a password protects the archive; unpack it, and import its files"))
 	}
 	in, err := member.Open()
 	if err != nil {
-		return read(name, nil, unreadable("unpack: %w", err))
+		return read(unreadable(name, "unpack: %w", err))
 	}
 	defer in.Close()
 	return peekPart(name, limited(in, left), read)
@@ -156,33 +159,20 @@ func isHidden(name string) bool {
 }
 
 // peekPart peeks the bytes by which the format is detected. A read error returns when the rest is read, unless nothing can be read at all.
-func peekPart(name string, in io.Reader, read PartFunc) error {
+func peekPart(name string, in io.Reader, read func(Part) error) error {
 	buffered := statement.Buffer(in)
 	defer statement.Release(buffered)
 	head, err := buffered.Peek(statement.Window)
 	if len(head) == 0 && err != nil && !errors.Is(err, io.EOF) {
-		return read(name, nil, unreadableFile{err})
+		return read(Part{Name: name, Err: failure.Wrap(failure.Data, err)})
 	}
-	return read(name, head, buffered)
+	return read(Part{Name: name, In: buffered, head: head})
 }
 
-// unreadableFile is a file of which nothing can be read.
-type unreadableFile struct{ err error }
-
-// unreadable is an unreadableFile because of an error in the file.
-func unreadable(format string, args ...any) unreadableFile {
-	return unreadableFile{statement.Refuse(statement.Place{Line: 1, Column: 1}, "%v", fmt.Errorf(format, args...))}
+// unreadable is a part of which nothing can be read because of an error in the file.
+func unreadable(name, format string, args ...any) Part {
+	return Part{Name: name, Err: statement.Refuse(statement.Place{Line: 1, Column: 1}, "%v", fmt.Errorf(format, args...))}
 }
-
-// Unreadable is why nothing of a part can be read; nil if it can.
-func Unreadable(in io.Reader) error {
-	if file, is := in.(unreadableFile); is {
-		return file.err
-	}
-	return nil
-}
-
-func (b unreadableFile) Read([]byte) (int, error) { return 0, failure.Wrap(failure.Data, b.err) }
 
 // limited limits what an archive unpacks to; left is shared by its members.
 func limited(in io.Reader, left *int64) io.Reader {
@@ -193,7 +183,7 @@ func limited(in io.Reader, left *int64) io.Reader {
 		n, err := in.Read(p[:min(int64(len(p)), *left)])
 		*left -= int64(n)
 		if err != nil && !errors.Is(err, io.EOF) {
-			err = unreadable("unpack: %w", err).err
+			err = unreadable("", "unpack: %w", err).Err
 		}
 		return n, err
 	})

@@ -66,22 +66,14 @@ type Part struct {
 	Bindings []identity.Digest `json:"-"` // subjects of the bindings that it depends on
 }
 
-// RefusedParts reports for each part whether it was refused.
-func RefusedParts(parts []Part) []bool {
-	list := make([]bool, len(parts))
-	for i, p := range parts {
-		list[i] = p.Refused != ""
-	}
-	return list
-}
-
-func eachImported(tx catalog.Tx, each func(*File)) error {
-	return tx.List(Key(""), func(_ string, value json.RawMessage) error {
-		var k File
-		if err := json.Unmarshal(value, &k); err != nil {
-			return fmt.Errorf("read imported file: %w", err)
+// Each passes on the catalog's documents with a prefix, by the rest of their keys. what names them in an error.
+func Each[T any](tx catalog.Tx, prefix, what string, each func(name string, document *T)) error {
+	return tx.List(prefix, func(key string, value json.RawMessage) error {
+		var document T
+		if err := json.Unmarshal(value, &document); err != nil {
+			return fmt.Errorf("read %s: %w", what, err)
 		}
-		each(&k)
+		each(strings.TrimPrefix(key, prefix), &document)
 		return nil
 	})
 }
@@ -124,13 +116,11 @@ func (k *File) Institution() string {
 }
 
 // ByDigest returns the record of an imported file, or an empty one.
-func ByDigest(ctx context.Context, from catalog.Catalog, digest string) (k File, err error) {
-	err = from.View(ctx, func(tx catalog.Tx) error {
-		k = File{}
-		_, err := tx.Get(Key(digest), &k)
-		return err
+func ByDigest(ctx context.Context, from catalog.Catalog, digest string) (File, error) {
+	return catalog.Read(ctx, from, func(tx catalog.Tx) (k File, err error) {
+		_, err = tx.Get(Key(digest), &k)
+		return k, err
 	})
-	return k, err
 }
 
 // NoFileError says that no imported file, or more than one, has a name. Class Data, exit code 3 (DESIGN §7).
@@ -151,7 +141,7 @@ func Find(ctx context.Context, from catalog.Catalog, name, digest string) (found
 	isPath := false
 	err = from.View(ctx, func(tx catalog.Tx) error {
 		found, named = nil, nil
-		return eachImported(tx, func(k *File) {
+		return Each(tx, Key(""), "imported file", func(_ string, k *File) {
 			switch {
 			case k.Digest == digest || k.Digest == name || ObjectName(k.Digest) == name:
 				found, isPath = k, k.Digest == digest

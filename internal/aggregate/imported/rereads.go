@@ -43,21 +43,15 @@ func (r *Reread) Current() *Reread {
 type Rereads map[string]*Reread
 
 // ListRereads lists the last readings of files that were read again or retracted.
-func ListRereads(ctx context.Context, from catalog.Catalog) (all Rereads, err error) {
-	err = from.View(ctx, func(tx catalog.Tx) error {
-		all = Rereads{}
-		return tx.List(RereadPrefix, func(key string, value json.RawMessage) error {
-			var r Reread
-			if err := json.Unmarshal(value, &r); err != nil {
-				return fmt.Errorf("read which files were read again: %w", err)
-			}
+func ListRereads(ctx context.Context, from catalog.Catalog) (Rereads, error) {
+	return catalog.Read(ctx, from, func(tx catalog.Tx) (Rereads, error) {
+		all := Rereads{}
+		return all, Each(tx, RereadPrefix, "which files were read again", func(digest string, r *Reread) {
 			if last := r.Current(); last != nil {
-				all[ObjectName(strings.TrimPrefix(key, RereadPrefix))] = last
+				all[ObjectName(digest)] = last
 			}
-			return nil
 		})
 	})
-	return all, err
 }
 
 // Removed are the statements that the last readings of their files lack.
@@ -148,7 +142,7 @@ func Retracted(ctx context.Context, from catalog.Catalog) (list []RetractedFile,
 		if found, err := tx.Get(RetractionsKey, new(uint64)); err != nil || !found {
 			return err
 		}
-		return eachImported(tx, func(k *File) {
+		return Each(tx, Key(""), "imported file", func(_ string, k *File) {
 			if k.Retracted != nil {
 				list = append(list, RetractedFile{Retraction: *k.Retracted, File: k.Name(), Object: ObjectName(k.Digest)})
 			}

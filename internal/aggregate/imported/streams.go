@@ -92,11 +92,7 @@ const CorrectionsKnown = "statements/corrections"
 
 // HasFlag reports whether a flag was set in the catalog.
 func HasFlag(ctx context.Context, in catalog.Catalog, key string) (set bool, err error) {
-	err = in.View(ctx, func(tx catalog.Tx) error {
-		set, err = tx.Get(key, new(bool))
-		return err
-	})
-	return set, err
+	return catalog.Read(ctx, in, func(tx catalog.Tx) (bool, error) { return tx.Get(key, new(bool)) })
 }
 
 // CorrectedSQL selects the corrected entries, each with whether it is cancelled. An entry whose reference equals the

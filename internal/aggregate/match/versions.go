@@ -46,10 +46,6 @@ func (s *Statement) daysDigest() identity.Digest {
 	return identity.Of("days", s.Servicer, s.Account, s.Currency, s.From, s.To, statement.NormalAmount(s.Opening))
 }
 
-func (s *Statement) slot() slot {
-	return slot{entry: s.daysDigest(), listing: rows.Listing{Opening: statement.NormalAmount(s.Opening), Closing: statement.NormalAmount(s.Closing), First: s.From, Last: s.To}}
-}
-
 // Versions finds statements with another version that is stored or was found before, and writes slots for those that have none.
 type Versions struct {
 	known     map[identity.Digest][]slot // by daysDigest
@@ -92,7 +88,9 @@ func (v *Versions) Flush(ctx context.Context) error {
 }
 
 func (v *Versions) addOne(s *Statement) error {
-	own := s.slot()
+	own := slot{entry: s.daysDigest(), listing: rows.Listing{
+		Opening: statement.NormalAmount(s.Opening), Closing: statement.NormalAmount(s.Closing), First: s.From, Last: s.To,
+	}}
 	known := v.known[own.entry]
 	for i := range known {
 		if known[i].listing.Closing == own.listing.Closing {

@@ -3,6 +3,7 @@
 package rows
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -118,15 +119,21 @@ func currencies(balances []statement.Balance) map[string]*ledger {
 	return ledgers
 }
 
-// ledger returns the ledger that counts entries of a currency. Entries in other currencies than the statement's go to the first.
+// ledger returns the ledger that counts entries of a currency.
 func (t *Builder) ledger(currency string) *ledger {
-	if t.byCurrency == nil {
-		return &t.entries
+	return cmp.Or(t.byCurrency[t.ledgerCurrency(currency)], &t.entries)
+}
+
+// ledgerCurrency is the currency with whose entries those of a currency count: "" if the statement has only one. Entries in
+// other currencies than the statement's go to the first.
+func (t *Builder) ledgerCurrency(currency string) string {
+	switch {
+	case t.byCurrency == nil:
+		return ""
+	case t.byCurrency[currency] == nil:
+		return t.currencyNames()[0]
 	}
-	if own := t.byCurrency[currency]; own != nil {
-		return own
-	}
-	return t.byCurrency[t.currencyNames()[0]]
+	return currency
 }
 
 // currencyNames lists the currencies of a statement with several, in an order that does not depend on the file.

@@ -40,7 +40,7 @@ type Builder struct {
 	names          *NameSpool // the entries and statements that the rows are matched by; nil if they are not matched
 	rules          rules.Set
 	occurrences    *occurrences
-	format         string                            // of the file's statements
+	file           Summary                           // without bindings and reports
 	fileBindings   map[identity.Digest]bool          // subjects of the bindings that the file depends on
 	importBindings map[identity.Digest]rules.Binding // all bindings of the import, by subject
 
@@ -50,8 +50,6 @@ type Builder struct {
 	balanceBytes    int                // memory that balances take
 	entryCount      int64              // entries of the statement so far
 	temporaryFITIDs bool               // FITIDs do not identify entries (fitids: temporary)
-	hasUnique       bool               // the file has an entry whose reference identifies it permanently
-	hasCorrects     bool               // the file has an entry that replaces or deletes another
 	entries         ledger             // of the statement
 	byCurrency      map[string]*ledger // instead of entries, for a statement with several currencies; else nil
 	undatedScope    string             // identifies the statement in the ids of entries without a booking day
@@ -115,14 +113,14 @@ type Summary struct {
 
 // Summary returns what is known of the file.
 func (t *Builder) Summary() Summary {
-	s := Summary{Format: t.format, Bindings: slices.Collect(maps.Keys(t.fileBindings)), Unique: t.hasUnique, Corrects: t.hasCorrects}
-	s.Notices, s.Faults = t.all()
-	return s
+	t.file.Bindings = slices.Collect(maps.Keys(t.fileBindings))
+	t.file.Notices, t.file.Faults = t.all()
+	return t.file
 }
 
 // Begin starts a statement.
 func (t *Builder) Begin(s *statement.Statement) error {
-	t.stmt, t.balances, t.entries, t.format = s, t.balances[:0], ledger{}, s.Format
+	t.stmt, t.balances, t.entries, t.file.Format = s, t.balances[:0], ledger{}, s.Format
 	t.entryCount, t.balanceBytes, t.byCurrency, t.listings = 0, 0, nil, nil
 	t.name, t.temporaryFITIDs = t.rules.Account(s), t.rules.HasTemporaryFITIDs(s)
 	t.originalReversals, t.reversalsNoted = t.rules.HasOriginalReversals(s), false
@@ -143,9 +141,7 @@ func (t *Builder) Begin(s *statement.Statement) error {
 	return t.failed
 }
 
-func (t *Builder) fail(err error) {
-	t.failed = cmp.Or(t.failed, err)
-}
+func (t *Builder) fail(err error) { t.failed = cmp.Or(t.failed, err) }
 
 // Balance keeps a balance until the statement ends.
 func (t *Builder) Balance(b *statement.Balance) error {
@@ -258,7 +254,7 @@ func (t *Builder) EndEntry() error {
 	r.Stated("operations", e.Operations)
 	r.count("details", t.details.all)
 	r.Stated("corrects", e.Corrects)
-	t.hasUnique, t.hasCorrects = t.hasUnique || e.Unique, t.hasCorrects || e.Corrects != ""
+	t.file.Unique, t.file.Corrects = t.file.Unique || e.Unique, t.file.Corrects || e.Corrects != ""
 	r.Stated("statement", t.label())
 	if e.Refused != nil {
 		r.refused(e.Refused)

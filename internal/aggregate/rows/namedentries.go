@@ -153,7 +153,7 @@ type openListing struct {
 
 // listing returns the statement that the entry belongs to: that of the currency if there is one for each.
 func (t *Builder) listing(currency string) openListing {
-	currency = t.listingCurrency(currency)
+	currency = t.ledgerCurrency(currency)
 	l, open := t.listings[currency]
 	if open {
 		return l
@@ -171,20 +171,9 @@ func (t *Builder) listing(currency string) openListing {
 	return l
 }
 
-// listingCurrency is the key of a currency's listing: "" if the statement has only one.
-func (t *Builder) listingCurrency(currency string) string {
-	switch {
-	case t.byCurrency == nil:
-		return ""
-	case t.byCurrency[currency] == nil:
-		return t.currencyNames()[0]
-	}
-	return currency
-}
-
 // describeListing passes on what distinguishes the entries of the statement, which has ended, from those of another.
 func (t *Builder) describeListing(b bounds) {
-	listed, open := t.listings[t.listingCurrency(t.stmt.Currency)]
+	listed, open := t.listings[t.ledgerCurrency(t.stmt.Currency)]
 	if !open {
 		return
 	}

@@ -5,7 +5,6 @@ package rows
 import (
 	"bufio"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -110,7 +109,7 @@ func (m Renamings) Apply(spools []*Spool) error {
 	}
 	for _, s := range spools {
 		for _, stream := range []string{project.EntryStream, project.DetailStream} {
-			if err := m.rewrite(s.Files[stream], stream == project.DetailStream); err != nil {
+			if err := m.rewrite(s, stream); err != nil {
 				return fmt.Errorf("spool rows: %w", err)
 			}
 		}
@@ -118,34 +117,22 @@ func (m Renamings) Apply(spools []*Spool) error {
 	return nil
 }
 
-// rewrite rewrites one file. Its size stays the same.
-func (m Renamings) rewrite(f *Spooled, details bool) (err error) {
-	in, err := os.Open(f.Path)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	err = WriteFile(f.Path+".new", func(to *bufio.Writer) error {
-		r := renaming{Renamings: m, details: details}
-		lines := bufio.NewReaderSize(in, 1<<16)
-		at := 0
-		for n := range f.Rows {
-			for ; at < len(f.fileStarts) && f.fileStarts[at].row <= n; at++ {
-				r.file = f.fileStarts[at].file
+// rewrite rewrites the file of a stream. Its size stays the same.
+func (m Renamings) rewrite(s *Spool, stream string) error {
+	f, r, starts, n := s.Files[stream], renaming{Renamings: m, details: stream == project.DetailStream}, 0, int64(0)
+	err := WriteFile(f.Path+".new", func(to *bufio.Writer) error {
+		return s.EachLine(stream, func(line []byte) error {
+			for ; starts < len(f.fileStarts) && f.fileStarts[starts].row <= n; starts++ {
+				r.file = f.fileStarts[starts].file
 			}
-			line, err := lines.ReadBytes('\n')
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			if err != nil {
-				return err
-			}
-			if _, err := to.Write(r.row(line)); err != nil {
-				return err
-			}
-		}
-		return nil
+			n++
+			_, err := to.Write(r.row(line))
+			return err
+		})
 	})
+	if err == nil && n < f.Rows {
+		err = io.ErrUnexpectedEOF
+	}
 	if err == nil {
 		err = os.Rename(f.Path+".new", f.Path)
 	}

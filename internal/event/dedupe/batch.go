@@ -90,7 +90,11 @@ func (b *Batch) Check(segment []Entry, verdicts []Verdict) error {
 	}
 	for len(segment) > 0 {
 		n := min(len(segment), segmentLimit)
-		if err := b.check(segment[:n], verdicts[:n]); err != nil {
+		err := b.find(segment[:n])
+		if err == nil {
+			err = b.addNew(b.decide(segment[:n], verdicts[:n]))
+		}
+		if err != nil {
 			return fmt.Errorf("check segment: %w", err)
 		}
 		segment, verdicts = segment[n:], verdicts[n:]
@@ -112,13 +116,6 @@ func (b *Batch) find(segment []Entry) error {
 		return err
 	}
 	return readMapped(b.findInTables)
-}
-
-func (b *Batch) check(segment []Entry, verdicts []Verdict) error {
-	if err := b.find(segment); err != nil {
-		return err
-	}
-	return b.addNew(b.decide(segment, verdicts))
 }
 
 // collectProbes sorts the segment into probes and repeats.
@@ -212,12 +209,12 @@ func (b *Batch) findInBatch() error {
 // newest entry counts, as in merges.
 func (b *Batch) findInTables() error {
 	since := b.window.Since
-	for _, r := range b.index.tables {
-		outside, inside := r.info.within(since)
+	for _, t := range b.index.tables {
+		outside, inside := t.info.within(since)
 		if outside {
 			continue
 		}
-		err := r.table.find(b.probes, func(i int, e Entry) error {
+		err := t.find(b.probes, func(i int, e Entry) error {
 			if b.found[i] == inBatch || b.found[i] == inTable && b.before[i].place >= e.Place {
 				return nil
 			}
@@ -234,7 +231,7 @@ func (b *Batch) findInTables() error {
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("look in table %s: %w", r.info.Name, err)
+			return fmt.Errorf("look in table %s: %w", t.info.Name, err)
 		}
 	}
 	return nil

@@ -81,8 +81,8 @@ const (
 	radixMask = radixSize - 1
 )
 
-// sorter sorts a segment. A key is the top bits of Hi with the index of the entry in place of the bottom bits, so that eight bytes are moved per entry and
-// comparing keys is stable.
+// sorter sorts a segment. A key is the top bits of Hi with the index of the entry in place of the bottom bits, so that eight bytes are
+// moved per entry and comparing keys is stable.
 type sorter struct {
 	keys, spare []uint64
 }

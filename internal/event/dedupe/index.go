@@ -19,13 +19,8 @@ import (
 type Index struct {
 	store   object.Local
 	scratch string
-	tables  []openedTable
+	tables  []*table
 	batch   *Batch
-}
-
-type openedTable struct {
-	info  TableInfo
-	table *table
 }
 
 // Open opens the tables that the catalog lists for a stream, in any order. scratch is a folder for temporary files. A missing table is
@@ -38,7 +33,7 @@ func Open(ctx context.Context, store object.Local, scratch string, tables []Tabl
 		if err != nil {
 			return nil, errors.Join(err, x.Close())
 		}
-		x.tables = append(x.tables, openedTable{info, t})
+		x.tables = append(x.tables, t)
 	}
 	return x, nil
 }
@@ -49,9 +44,7 @@ func (x *Index) Close() error {
 	if x.batch != nil {
 		err = x.batch.Close()
 	}
-	for _, r := range x.tables {
-		err = errors.Join(err, r.table.close())
-	}
+	err = errors.Join(err, closeTables(x.tables))
 	x.tables = nil
 	return err
 }
@@ -70,6 +63,7 @@ func openObject(ctx context.Context, store object.Local, info TableInfo) (*table
 	if err != nil {
 		return nil, fmt.Errorf("open table %s: %w", info.Name, err)
 	}
+	t.info = info
 	err = checkInfo(f, info)
 	if err == nil && f.version == 1 {
 		err = readMapped(func() error { return verified.check(t) })

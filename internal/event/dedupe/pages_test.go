@@ -67,7 +67,7 @@ func TestTruncatedWhileOpen(t *testing.T) {
 		t.Errorf("lookups end with %v", err)
 	}
 	check(t, b.Close())
-	if _, err := sealTable(context.Background(), store, []*table{m.tables[0].table}, TableInfo{Name: "merged"}, nil); !errors.Is(err, ErrCorrupt) {
+	if _, err := sealTable(context.Background(), store, []*table{m.tables[0]}, TableInfo{Name: "merged"}, nil); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("a merge ends with %v", err)
 	}
 	check(t, m.Close())

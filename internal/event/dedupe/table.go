@@ -47,6 +47,7 @@ type table struct {
 	pages   *pages       // checks the bytes of a mapped table before they are read; nil in memory and in version 1
 	sum     uint64       // the checksum in a table's footer
 	free    func() error // unmaps a mapped object; nil in memory
+	info    TableInfo    // of an object
 }
 
 // dirBitsFor chooses two to four entries per bucket, so that few buckets have more than a scan reads at once.
@@ -58,6 +59,13 @@ func dirBitsFor(n uint64) uint8 {
 }
 
 func dirSize(dirBits uint8) int { return (1<<dirBits + 1) * 4 }
+
+func closeTables(tables []*table) (err error) {
+	for _, t := range tables {
+		err = errors.Join(err, t.close())
+	}
+	return err
+}
 
 func (t *table) close() error {
 	if t.free == nil {

@@ -5,7 +5,6 @@ package eventtest
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -62,9 +61,7 @@ func New(t testing.TB, yaml string) *Harness {
 	t.Helper()
 	h := &Harness{T: t, Dir: t.TempDir(), Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	records, err := catalog.OpenSQLite(filepath.Join(h.Dir, "catalog.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	h.must(err)
 	t.Cleanup(func() {
 		if err := records.Close(); err != nil {
 			t.Error(err)
@@ -75,9 +72,8 @@ func New(t testing.TB, yaml string) *Harness {
 		Now: func() time.Time { return h.Now }, Log: slog.New(slog.DiscardHandler),
 	}
 	h.Store.Duck.Threads, h.Store.Duck.Scratch, h.Store.Duck.Dirs = 1, h.Store.Scratch, []string{h.Dir}
-	if h.Store.Secret, err = ids.OpenSecret(t.Context(), records, identity.InFile(filepath.Join(h.Dir, "identity.key"))); err != nil {
-		t.Fatal(err)
-	}
+	h.Store.Secret, err = ids.OpenSecret(t.Context(), records, identity.InFile(filepath.Join(h.Dir, "identity.key")))
+	h.must(err)
 	h.Declare(yaml)
 	return h
 }
@@ -152,21 +148,20 @@ func Amounts(id string, of ...string) string {
 	return text.String()
 }
 
-// Index reads the stream's index state.
-func (h *Harness) Index() (state IndexState) {
+// Index reads the stream's state.
+func (h *Harness) Index() event.StreamState {
 	h.T.Helper()
-	err := h.Store.Catalog.View(h.T.Context(), func(tx catalog.Tx) error {
-		_, err := tx.Get("stream/sales", &state)
-		return err
-	})
+	state, _, err := h.Store.ReadState(h.T.Context(), "sales")
 	h.must(err)
 	return state
 }
 
-// PutIndex writes the stream's index state.
-func (h *Harness) PutIndex(state IndexState) {
+// PutIndex writes what the state of an older stream has.
+func (h *Harness) PutIndex(s event.StreamState) {
 	h.T.Helper()
-	h.must(h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error { return tx.Put("stream/sales", state) }))
+	older := event.StreamState{Batches: s.Batches, Files: s.Files, Merges: s.Merges, Columns: s.Columns}
+	older.DedupeTables, older.Identity = s.DedupeTables, s.Identity
+	h.must(h.Store.Catalog.Update(h.T.Context(), func(tx catalog.Tx) error { return event.PutState(tx, "sales", &older) }))
 }
 
 // VerifyIndex verifies the dedupe index.
@@ -185,7 +180,6 @@ func (h *Harness) MakeOlder() {
 	h.T.Helper()
 	state := h.Index()
 	if len(state.DedupeTables) == 0 {
-		state.Columns = json.RawMessage("[]")
 		state.DedupeTables = []dedupe.TableInfo{{Name: "streams/sales/memory/00000000", Digest: "new"}}
 		end := make([]byte, 56)
 		h.File("objects/"+state.DedupeTables[0].Name, string(make([]byte, 8))+string(end))
@@ -208,16 +202,6 @@ func (h *Harness) MakeOlder() {
 	}
 	state.Identity = ""
 	h.PutIndex(state)
-}
-
-// IndexState is what the catalog has of a dedupe index.
-type IndexState struct {
-	Batches      uint64             `json:"batches"`
-	Files        uint64             `json:"files"`
-	Merges       uint64             `json:"merges"`
-	Columns      json.RawMessage    `json:"columns"`
-	DedupeTables []dedupe.TableInfo `json:"memory"`
-	Identity     string             `json:"identity,omitempty"`
 }
 
 // StartLive opens live intake of the stream, which seals nothing by itself, and closes it with the test.

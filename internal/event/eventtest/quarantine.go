@@ -31,17 +31,6 @@ func (h *Harness) Reasons() []string {
 	})
 }
 
-// Refs lists what is in quarantine as "ref reason", those that are dismissed with a mark.
-func (h *Harness) Refs() []string {
-	h.T.Helper()
-	return h.quarantine(func(r event.Rejected) string {
-		if r.Dismissed != nil {
-			return "(" + r.Place().String() + ")"
-		}
-		return r.Place().String()
-	})
-}
-
 // quarantine lists what is in quarantine in the words of show.
 func (h *Harness) quarantine(show func(r event.Rejected) string) (list []string) {
 	h.T.Helper()
@@ -52,14 +41,20 @@ func (h *Harness) quarantine(show func(r event.Rejected) string) (list []string)
 	return list
 }
 
-// ExpectRefs expects the rows in quarantine as Refs lists them, and their counts.
+// ExpectRefs expects the references of the rows in quarantine, those that are dismissed in brackets, and their counts.
 func (h *Harness) ExpectRefs(want string) {
 	h.T.Helper()
-	if got := strings.Join(h.Refs(), " "); got != want {
+	refs := h.quarantine(func(r event.Rejected) string {
+		if r.Dismissed != nil {
+			return "(" + r.Place().String() + ")"
+		}
+		return r.Place().String()
+	})
+	if got := strings.Join(refs, " "); got != want {
 		h.T.Errorf("in quarantine are %s, want %s", got, want)
 	}
 	n, err := h.Store.CountQuarantine(h.T.Context(), h.Stream.Name)
-	if got, all, off := fmt.Sprint(n.Rows, n.Dismissed), len(h.Refs()), strings.Count(want, "("); err != nil || got != fmt.Sprint(all-off, off) {
+	if got, all, off := fmt.Sprint(n.Rows, n.Dismissed), len(refs), strings.Count(want, "("); err != nil || got != fmt.Sprint(all-off, off) {
 		h.T.Errorf("counted are %s, %v", got, err)
 	}
 }
@@ -82,9 +77,8 @@ func (h *Harness) Dismiss(row string, undo bool) (event.Dismissed, error) {
 // MustDismiss is Dismiss without an error.
 func (h *Harness) MustDismiss(row string, undo bool) {
 	h.T.Helper()
-	if _, err := h.Dismiss(row, undo); err != nil {
-		h.T.Error(err)
-	}
+	_, err := h.Dismiss(row, undo)
+	h.must(err)
 }
 
 // VerifyDismissals verifies everything, and expects a number of dismissed rows.
@@ -96,36 +90,13 @@ func (h *Harness) VerifyDismissals(want int) {
 	}
 }
 
-// AcceptRow accepts a row, and expects "batch already changes".
-func (h *Harness) AcceptRow(row, want string) intake.AcceptedRow {
-	h.T.Helper()
-	got, err := h.acceptRow(row)
-	h.must(err)
-	if text := fmt.Sprint(got.Batch, " ", got.Already, Changes(got.Changes)); text != want {
-		h.T.Errorf("accepting %s gives %s, want %s", row, text, want)
-	}
-	return got
-}
-
 // ExpectRefused expects an error of class Data that contains a text.
 func (h *Harness) ExpectRefused(row, wantText string) {
 	h.T.Helper()
-	_, err := h.acceptRow(row)
+	_, err := intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: Ref(h.T, row), Reason: "checked"})
 	if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), wantText) {
 		h.T.Errorf("accepting %s gives %v; want %q", row, err, wantText)
 	}
-}
-
-func (h *Harness) acceptRow(row string) (intake.AcceptedRow, error) {
-	return intake.AcceptRow(h.T.Context(), h.Store, h.Stream, intake.AcceptOptions{Row: Ref(h.T, row), Reason: "checked"})
-}
-
-// Changes writes differences as " column old new".
-func Changes(list []intake.Difference) (text string) {
-	for _, c := range list {
-		text += fmt.Sprintf(" %s %s %s", c.Column, c.Old, c.New)
-	}
-	return text
 }
 
 // Retract retracts, and expects "number events" of it.
@@ -221,9 +192,8 @@ func (h *Harness) CopyCatalog(name string) {
 	text, err := os.ReadFile(filepath.Join(h.Dir, "catalog.db"))
 	h.must(err)
 	h.File(name, string(text))
-	if h.Store.Catalog, err = catalog.OpenSQLite(filepath.Join(h.Dir, "catalog.db")); err != nil {
-		h.T.Fatal(err)
-	}
+	h.Store.Catalog, err = catalog.OpenSQLite(filepath.Join(h.Dir, "catalog.db"))
+	h.must(err)
 }
 
 // ObjectBytes returns the content of every object by its name.

@@ -161,7 +161,17 @@ func Find(ctx context.Context, st *event.Store, s *project.Stream, ids []string)
 	if err := batch.Check(entriesOf(s, key, ids), verdicts); err != nil {
 		return nil, IndexError(s.Name, err)
 	}
-	return batchesOfIDs(ctx, st, s, ids, verdicts)
+	receipts := NewReceipts(st, s)
+	batches = map[string]uint64{}
+	for i, v := range verdicts {
+		if v.Kind == dedupe.New || v.First == 0 {
+			continue // place 0 is an id that occurs twice in ids
+		}
+		if batches[ids[i]], err = receipts.batchOfFile(ctx, v.First.File()); err != nil {
+			return nil, err
+		}
+	}
+	return batches, nil
 }
 
 // entriesOf returns the dedupe entries of ids. Their contents are not needed.
@@ -183,21 +193,6 @@ func entriesOf(s *project.Stream, key *identity.Key, ids []string) []dedupe.Entr
 		entries[i] = dedupe.Entry{Hi: digest.Hi, Lo: digest.Lo}
 	}
 	return entries
-}
-
-func batchesOfIDs(ctx context.Context, st *event.Store, s *project.Stream, ids []string, verdicts []dedupe.Verdict) (map[string]uint64, error) {
-	batches, receipts := map[string]uint64{}, NewReceipts(st, s)
-	for i, v := range verdicts {
-		if v.Kind == dedupe.New || v.First == 0 {
-			continue // place 0 is an id that occurs twice in ids
-		}
-		batch, err := receipts.batchOfFile(ctx, v.First.File())
-		if err != nil {
-			return nil, err
-		}
-		batches[ids[i]] = batch
-	}
-	return batches, nil
 }
 
 // Verify checks a stream's dedupe index: the key matches, each table is intact, the number of entries is the number of events, and there are no
@@ -241,8 +236,9 @@ func verifyTables(ctx context.Context, st *event.Store, stream string, state *ev
 	return faults
 }
 
-// verifyEntries compares numbers. Each accepted event has an entry, or a merge replaced its entry by a newer one with the same id, or it was retracted
-// when the index was rebuilt. Tables of the first format do not state how many entries they replaced: with a dedupe window they may have fewer.
+// verifyEntries compares numbers. Each accepted event has an entry, or a merge replaced its entry by a newer one with the same id, or it
+// was retracted when the index was rebuilt. Tables of the first format do not state how many entries they replaced: with a dedupe window
+// they may have fewer.
 func verifyEntries(ctx context.Context, st *event.Store, s *project.Stream, state *event.StreamState) error {
 	accepted := int64(0)
 	err := st.EachBatch(ctx, s.Name, state.Batches, func(b event.Batch) error {
@@ -263,9 +259,9 @@ func verifyEntries(ctx context.Context, st *event.Store, s *project.Stream, stat
 	return nil
 }
 
-// verifyNoStrayTables finds tables that the catalog does not name. It allows those that a crash may have left: of the next batch, of the next merge and
-// dropped ones. It lists the objects before and after reading the catalog, since one that intake creates or deletes meanwhile is in only one of
-// the lists.
+// verifyNoStrayTables finds tables that the catalog does not name. It allows those that a crash may have left: of the next batch, of the
+// next merge and dropped ones. It lists the objects before and after reading the catalog, since one that intake creates or deletes
+// meanwhile is in only one of the lists.
 func verifyNoStrayTables(ctx context.Context, st *event.Store, stream string) error {
 	before, err := dedupeObjects(ctx, st, stream)
 	if err != nil {

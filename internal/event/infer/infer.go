@@ -37,9 +37,9 @@ type sample struct {
 	file   string // its base name
 	format project.Format
 	csv    project.CSV
-	// encoding is the encoding of a file that is not UTF-8.
-	encoding string
-	rows     int // well-formed rows
+
+	encoding string // of a file that is not UTF-8
+	rows     int    // well-formed rows
 	whole    bool
 	fields   []*field
 	omitted  []string                                     // what cannot be declared, and why
@@ -110,9 +110,13 @@ func readText(in *input, path string) (*sample, error) {
 		return nil, err
 	}
 	encoding := ""
-	if h.isNotUTF8() {
+	if !in.marked && h.isNotUTF8() {
 		encoding = windows
-		if h.text, err = decodeWindows(h.text); err != nil {
+		decoded, err := charset.Strict(bytes.NewReader(h.text), charmap.Windows1252) // as intake does
+		if err == nil {
+			h.text, err = io.ReadAll(decoded)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -162,7 +166,7 @@ func (d *draft) declare() {
 type input struct {
 	*bufio.Reader
 	packed bool
-	marked bool // a byte order mark states the encoding
+	marked bool // a byte order mark states the encoding: it decides
 	close  func()
 }
 
@@ -194,8 +198,6 @@ func openFile(path string) (*input, error) {
 type head struct {
 	text  []byte // without a byte order mark
 	whole bool   // nothing follows it
-
-	marked bool // see input.marked
 }
 
 func (in *input) head() (head, error) {
@@ -206,7 +208,7 @@ func (in *input) head() (head, error) {
 	if advice := scan.ForeignFormat(text); advice != "" {
 		return head{}, errors.New(advice)
 	}
-	h := head{text: text, whole: len(text) <= maxBytes, marked: in.marked}
+	h := head{text: text, whole: len(text) <= maxBytes}
 	_, h.text = scan.CutSheetLine(h.text[:min(len(text), maxBytes)])
 	if len(bytes.TrimSpace(h.text)) == 0 {
 		return head{}, errors.New("it is empty")
@@ -217,20 +219,8 @@ func (in *input) head() (head, error) {
 // windows is the most common encoding of files that are not UTF-8; almost every byte is a character in it.
 const windows = "windows-1252"
 
-// decodeWindows decodes a text as intake does.
-func decodeWindows(text []byte) ([]byte, error) {
-	in, err := charset.Strict(bytes.NewReader(text), charmap.Windows1252)
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(in)
-}
-
-// isNotUTF8 reports whether more letters of a text are invalid in UTF-8 than valid: a UTF-8 file may have a broken row, and a byte order mark decides.
+// isNotUTF8 reports whether more letters of a text are invalid in UTF-8 than valid: a UTF-8 file may have a broken row.
 func (h head) isNotUTF8() bool {
-	if h.marked {
-		return false
-	}
 	valid, broken := 0, 0
 	for text := h.text; len(text) > 0; {
 		r, n := utf8.DecodeRune(text)
@@ -245,8 +235,8 @@ func (h head) isNotUTF8() bool {
 	return broken > valid
 }
 
-// isJSONL reports whether the text is JSON lines rather than CSV, whatever its suffix: CSV files may have any name, and a first line that is an object is never
-// CSV.
+// isJSONL reports whether the text is JSON lines rather than CSV, whatever its suffix: CSV files may have any name, and a first line that
+// is an object is never CSV.
 func (h head) isJSONL(path string) bool {
 	text := bytes.TrimLeft(h.text, " \t\r\n")
 	line, _, _ := bytes.Cut(text, []byte("\n"))

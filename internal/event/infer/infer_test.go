@@ -50,7 +50,12 @@ func scanned(t testing.TB, path string, s *project.Stream) (rejects []scan.Rejec
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := scan.Open(path, plan, scan.Options{Workers: 1})
+	file, err := scan.OpenInput(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	in, err := file.Scan(plan, scan.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

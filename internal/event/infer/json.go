@@ -67,21 +67,14 @@ func readJSON(h head) (*sample, error) {
 
 // cutLines keeps complete lines only, up to the limit.
 func cutLines(h head) (text []byte, whole bool, err error) {
-	end := 0
-	for n := 0; n < maxRows && end < len(h.text); n++ {
-		i := bytes.IndexByte(h.text[end:], '\n')
-		if i < 0 {
-			if h.whole {
-				end = len(h.text)
-			}
-			break
-		}
-		end += i + 1
+	text = beforeLine(h.text, maxRows+1)
+	if h.whole && bytes.Count(text, []byte{'\n'}) < maxRows { // its last line may lack an end
+		text = h.text
 	}
-	if end == 0 {
+	if len(text) == 0 {
 		return nil, false, fmt.Errorf("its first line is longer than %d MiB", maxBytes>>20)
 	}
-	return h.text[:end], h.whole && end == len(h.text), nil
+	return text, h.whole && len(text) == len(h.text), nil
 }
 
 // walk adds a value, which is valid JSON.

@@ -24,8 +24,13 @@ func readParquet(in *input, path string) (_ *sample, err error) {
 		path = plain.Name()
 		defer func() { _ = errors.Join(plain.Close(), os.Remove(path)) }() // a leftover in the temporary folder loses no data
 	}
+	file, err := scan.OpenInput(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
 	s := &sample{format: project.Parquet}
-	columns, err := s.leaves(path)
+	columns, err := s.leaves(file)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +41,7 @@ func readParquet(in *input, path string) (_ *sample, err error) {
 	if err != nil {
 		return nil, err
 	}
-	blocks, whole, err := firstBlocks(path, plan)
+	blocks, whole, err := firstBlocks(file, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -48,12 +53,7 @@ func readParquet(in *input, path string) (_ *sample, err error) {
 }
 
 // leaves returns the columns of a file that can be declared.
-func (s *sample) leaves(path string) (columns []project.Column, err error) {
-	in, err := scan.OpenInput(path)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
+func (s *sample) leaves(in *scan.Input) (columns []project.Column, err error) {
 	file, err := parquet.Open(in.Reader())
 	if err != nil {
 		return nil, err
@@ -110,8 +110,8 @@ func integer(bits int, signed bool) column.Type {
 }
 
 // firstBlocks reads rows until there are enough.
-func firstBlocks(path string, plan *scan.Plan) (blocks []*scan.Block, whole bool, err error) {
-	in, err := scan.Open(path, plan, scan.Options{Workers: 1})
+func firstBlocks(file *scan.Input, plan *scan.Plan) (blocks []*scan.Block, whole bool, err error) {
+	in, err := file.Scan(plan, scan.Options{Workers: 1})
 	if err != nil {
 		return nil, false, err
 	}

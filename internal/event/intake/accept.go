@@ -178,7 +178,7 @@ func eventBeyondWindow(ctx context.Context, st *event.Store, s *project.Stream, 
 // tryRow checks a row in quarantine in a dry run.
 func tryRow(ctx context.Context, st *event.Store, s *project.Stream, row *event.Rejected, o Options) (Result, *reject, error) {
 	o.DryRun = true
-	w, err := begin(ctx, st, s, o)
+	w, err := begin(ctx, st, s, o, st.Now(), newComputer(st, s))
 	if err != nil {
 		return Result{}, nil, err
 	}

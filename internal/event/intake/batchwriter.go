@@ -77,18 +77,8 @@ func (w *batchWriter) receivedAt(p dedupe.Place) (time.Time, error) {
 	return w.receipts.AcceptedAt(context.Background(), p)
 }
 
-// begin reads the stream's state and opens the dedupe index.
-func begin(ctx context.Context, st *event.Store, s *project.Stream, o Options) (*batchWriter, error) {
-	w, err := beginAt(ctx, st, s, o, st.Now())
-	if err != nil {
-		return nil, err
-	}
-	w.computer = newComputer(st, s)
-	return w, nil
-}
-
-// beginAt is begin for a batch whose receipt starts at now. The caller sets the computer.
-func beginAt(ctx context.Context, st *event.Store, s *project.Stream, o Options, now time.Time) (*batchWriter, error) {
+// begin reads the stream's state and opens the dedupe index, for a batch whose receipt starts at now.
+func begin(ctx context.Context, st *event.Store, s *project.Stream, o Options, now time.Time, computer *computer) (*batchWriter, error) {
 	state, key, err := ids.Open(ctx, st, s)
 	if err != nil {
 		return nil, err
@@ -101,7 +91,10 @@ func beginAt(ctx context.Context, st *event.Store, s *project.Stream, o Options,
 	if err != nil {
 		return nil, err
 	}
-	w := &batchWriter{store: st, stream: s, plan: plan, options: o, state: state, brokenFiles: map[*event.File]bool{}, unchanged: map[event.Place]event.Rejected{}, received: received, receipts: ids.NewReceipts(st, s)}
+	w := &batchWriter{
+		store: st, stream: s, plan: plan, options: o, state: state, received: received, receipts: ids.NewReceipts(st, s), computer: computer,
+		brokenFiles: map[*event.File]bool{}, unchanged: map[event.Place]event.Rejected{},
+	}
 	w.batch = event.NextBatch(s, &state, received)
 	if err := w.beginAttempt(ctx); err != nil {
 		return nil, err
@@ -148,10 +141,7 @@ func (w *batchWriter) beginAttempt(ctx context.Context) error {
 
 // dedupeWindow returns how far back ids count, by receipt, and which of them do not count.
 func (w *batchWriter) dedupeWindow() dedupe.Window {
-	var window dedupe.Window
-	if w.retracted != nil {
-		window.Excluded = w.retracted.Has
-	}
+	window := dedupe.Window{Excluded: w.retracted.Has}
 	if w.stream.Dedupe != 0 {
 		window.Since, window.ReceivedAt = w.received.Add(-w.stream.Dedupe), w.receivedAt
 	}

@@ -1,4 +1,5 @@
-// Decides on each row of a segment, in order of arrival: accepted, duplicate, or quarantined, also because a control total of the batch would overflow.
+// Decides on each row of a segment, in order of arrival: accepted, duplicate, or quarantined, also because a control total of the batch
+// would overflow.
 
 package intake
 
@@ -13,6 +14,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/dedupe"
 	"bursar/internal/event/ids"
+	"bursar/internal/event/scan"
 	"bursar/internal/project"
 )
 
@@ -42,7 +44,10 @@ func (w *batchWriter) classify(ctx context.Context, seg *segment) error {
 			next++
 			switch {
 			case refusal != nil:
-				refusal.Row, refusal.raw, refusal.source.occurrence = block.Rows[r], block.Raw(r), p.occurrence(r)
+				refusal.Row, refusal.Raw = block.Rows[r], block.Raw(r)
+				if p.occurrences != nil {
+					refusal.source.occurrence = p.occurrences[r]
+				}
 				p.rejects = append(p.rejects, *refusal)
 			case verdict.Kind == dedupe.New:
 				w.batch.Accepted++
@@ -62,9 +67,7 @@ func (w *batchWriter) classify(ctx context.Context, seg *segment) error {
 					break
 				}
 				first := event.PlaceOf(verdict.First)
-				p.rejects = append(p.rejects, reject{
-					Row: block.Rows[r], Reason: reason, raw: block.Raw(r), accepted: &first,
-				})
+				p.rejects = append(p.rejects, reject{Reject: scan.Reject{Row: block.Rows[r], Reason: reason, Raw: block.Raw(r)}, accepted: &first})
 			}
 			p.keep[r] = false
 		}
@@ -88,7 +91,7 @@ func (w *batchWriter) dropKnownRejects(seg *segment, p *preparedBlock) error {
 		return nil
 	}
 	for _, r := range p.rejects {
-		if err := discard(r.rawFile); err != nil {
+		if err := discard(r.RawFile); err != nil {
 			return err
 		}
 	}
@@ -225,9 +228,9 @@ func (l bounds) refuse(p *preparedBlock, r int) *reject {
 		if group != "" {
 			total += " of " + group
 		}
-		return &reject{Column: l[i].Total.Sum, Reason: fmt.Sprintf(
+		return &reject{Reject: scan.Reject{Column: l[i].Total.Sum, Reason: fmt.Sprintf(
 			"control total %s of the batch would have more than 38 digits: it is %s without this row; retry the row in another batch",
-			total, decimal.Append(nil, decimal.Int128OfBig(sum), l[i].Scale))}
+			total, decimal.Append(nil, decimal.Int128OfBig(sum), l[i].Scale))}}
 	}
 	return nil
 }

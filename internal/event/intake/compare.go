@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
 	"bursar/internal/event"
 	"bursar/internal/event/scan"
 	"bursar/internal/project"
@@ -143,9 +144,6 @@ func retractedAt(ctx context.Context, st *event.Store, s *project.Stream, batche
 	return out, nil
 }
 
-// maxPrecision is the most digits of a decimal.
-const maxPrecision = 38
-
 // Remedy says how the declaration may grow so that a retry accepts a rejected row. It is empty if growth does not help: how values are read and how
 // rows are identified never changes.
 func Remedy(r *event.Rejected, s *project.Stream) string {
@@ -172,19 +170,14 @@ var plainNumber = regexp.MustCompile(`^"[+-]?0*(\d*)(?:[.,](\d*?)0*)?" does not 
 
 // widerType names the narrowest type to which a numeric column may grow to have the value of a reason. It is empty if there is none.
 func widerType(t column.Type, reason string) string {
-	digits, scale := t.Precision-t.Scale, t.Scale
-	switch t.Kind {
-	case column.Int:
-		digits, scale = 10, 0
-	case column.BigInt:
-		digits, scale = 19, 0
-	case column.Decimal:
-	default:
+	digits, isNumber := t.WholeDigits()
+	if !isNumber {
 		return ""
 	}
+	scale := t.Scale
 	m := plainNumber.FindStringSubmatch(reason)
 	switch {
-	case m == nil && digits+scale >= maxPrecision:
+	case m == nil && digits+scale >= decimal.MaxDigits:
 		return ""
 	case m == nil: // written with marks between groups, or with an exponent
 		return "a wider type"
@@ -192,7 +185,7 @@ func widerType(t column.Type, reason string) string {
 	digits, scale = max(digits, len(m[1])), max(scale, len(m[2]))
 	more := "digits"
 	switch {
-	case digits+scale > maxPrecision:
+	case digits+scale > decimal.MaxDigits:
 		return ""
 	case t.Kind == column.Int && scale == 0 && len(m[1]) < 19:
 		return "bigint, which has more digits,"

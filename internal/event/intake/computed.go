@@ -26,15 +26,15 @@ type computer struct {
 	read     []column.Field // the columns that are read, as the scanner returns them
 	computed []project.Column
 	filtered []*project.Total
-	list     string // the select list: computed values, then failure flags
-	from     [2]string
+	sql      [2]string // the SELECT before and after the path of its file; empty if nothing is computed
 
 	mu    sync.Mutex
 	idle  []*duck.Session
 	files atomic.Int64
 }
 
-// newComputer compiles the SELECT. Each expression runs within TRY, so that a failure rejects one row. Its value is wrapped in a struct to
+// newComputer compiles the SELECT of computed columns, filters, and for each whether it failed. Declared expressions may contain a percent sign,
+// so they are never used as a format. Each expression runs within TRY, so that a failure rejects one row. Its value is wrapped in a struct to
 // distinguish a null result from a failure.
 func newComputer(in *event.Store, s *project.Stream) *computer {
 	c := &computer{store: in, stream: s}
@@ -59,25 +59,19 @@ func newComputer(in *event.Store, s *project.Stream) *computer {
 		}
 	}
 	if len(values) > 0 {
-		c.list = strings.Join(append(values, failed...), ", ")
-		c.from[0] = "SELECT " + strings.Join(append([]string{"*"}, filters...), ", ") +
-			" FROM (SELECT " + strings.Join(append([]string{"*"}, named...), ", ") +
-			" FROM (SELECT " + strings.Join(append([]string{"*"}, tried...), ", ") + " FROM read_parquet("
-		c.from[1] = ")))"
+		for _, list := range [][]string{append(values, failed...), append([]string{"*"}, filters...), append([]string{"*"}, named...)} {
+			c.sql[0] += "SELECT " + strings.Join(list, ", ") + " FROM ("
+		}
+		c.sql[0] += "SELECT " + strings.Join(append([]string{"*"}, tried...), ", ") + " FROM read_parquet("
+		c.sql[1] = "))))"
 	}
 	return c
-}
-
-// sql returns the SELECT over a file: computed columns, filters, and for each whether it failed. Declared expressions may contain a percent sign,
-// so they are never used as a format.
-func (c *computer) sql(path string) string {
-	return "SELECT " + c.list + " FROM (" + c.from[0] + duck.Literal(path) + c.from[1] + ")"
 }
 
 // compute puts the block's columns in declared order, with the computed ones, and rejects rows for which an expression fails or a required
 // computed column is null.
 func (c *computer) compute(ctx context.Context, block *scan.Block, p *preparedBlock) error {
-	if c.list == "" || len(block.Rows) == 0 {
+	if c.sql[0] == "" || len(block.Rows) == 0 {
 		p.columns = c.arrange(block.Columns, nil)
 		return nil
 	}
@@ -113,7 +107,7 @@ func (c *computer) compute(ctx context.Context, block *scan.Block, p *preparedBl
 func (c *computer) reject(block *scan.Block, p *preparedBlock, r int, column, reason string) {
 	if p.keep[r] {
 		p.keep[r] = false
-		p.rejects = append(p.rejects, reject{Row: block.Rows[r], Column: column, Reason: reason, raw: block.Raw(r)})
+		p.rejects = append(p.rejects, reject{Reject: scan.Reject{Row: block.Rows[r], Column: column, Reason: reason, Raw: block.Raw(r)}})
 	}
 }
 
@@ -155,7 +149,7 @@ func (c *computer) evaluate(ctx context.Context, read []column.Vector) ([]column
 		types = append(types, column.Type{Kind: column.Bool})
 	}
 	results := column.NewVectors(types, read[0].Len())
-	err = session.QueryEstimated(ctx, int64(read[0].Len()), c.sql(path), func(rows []column.Vector) error {
+	err = session.QueryEstimated(ctx, int64(read[0].Len()), c.sql[0]+duck.Literal(path)+c.sql[1], func(rows []column.Vector) error {
 		if err := column.CheckCount(rows, len(results)); err != nil {
 			return err
 		}

@@ -33,7 +33,10 @@ func (w *batchWriter) registerFile(ctx context.Context, path string, in *scan.In
 	}
 	file = &event.File{Name: absolute, Bytes: in.Size(), Batch: w.batch.Batch}
 	if w.options.Parts != nil {
-		file.SetParts(w.options.Parts(path))
+		parts := w.options.Parts(path)
+		if file.Name = parts[0].Name; len(parts) > 1 { // a single part is the file itself under another name
+			file.Parts = parts
+		}
 	}
 	alike, err := w.sizeKnown(ctx, in.Size())
 	if err != nil {

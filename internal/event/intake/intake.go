@@ -1,10 +1,10 @@
 // Intake of files, and what its result names of rows and columns that are not ingested.
 
-// Package intake turns files and received rows into sealed batches: it parses rows, checks them against the schema, sets duplicates aside, keeps bad rows
-// in quarantine, sums control totals and writes objects. Segments of rows are prepared in parallel and decided on in order of arrival. One catalog
-// transaction seals a batch: a crash before it leaves nothing, a crash after it leaves everything (rules 1 and 3). It also retries the quarantine and
-// accepts single rows out of it. The caller must hold the stream exclusively. Of received rows the package knows their source only: no requests, keys,
-// queues or spool files.
+// Package intake turns files and received rows into sealed batches: it parses rows, checks them against the schema, sets duplicates aside,
+// keeps bad rows in quarantine, sums control totals and writes objects. Segments of rows are prepared in parallel and decided on in order
+// of arrival. One catalog transaction seals a batch: a crash before it leaves nothing, a crash after it leaves everything (rules 1 and 3).
+// It also retries the quarantine and accepts single rows out of it. The caller must hold the stream exclusively. Of received rows the
+// package knows their source only: no requests, keys, queues or spool files.
 package intake
 
 import (
@@ -69,7 +69,7 @@ func Ingest(ctx context.Context, st *event.Store, s *project.Stream, paths []str
 			return Result{}, err
 		}
 	}
-	w, err := begin(ctx, st, s, o)
+	w, err := begin(ctx, st, s, o, st.Now(), newComputer(st, s))
 	if err != nil {
 		return Result{}, err
 	}
@@ -99,8 +99,8 @@ func Ingest(ctx context.Context, st *event.Store, s *project.Stream, paths []str
 	return result, errors.Join(err, unreadable)
 }
 
-// ingestFile ingests one file. A file with a known digest changes nothing (rule 1): its rows count as duplicates. A file that changes while it is read
-// is refused, since its rows and its digest may be of different contents.
+// ingestFile ingests one file. A file with a known digest changes nothing (rule 1): its rows count as duplicates. A file that changes
+// while it is read is refused, since its rows and its digest may be of different contents.
 func (w *batchWriter) ingestFile(ctx context.Context, path string) error {
 	in, err := scan.OpenInput(path)
 	if err != nil {

@@ -16,16 +16,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"bursar/internal/event"
+	"bursar/internal/event/scan"
 	"bursar/internal/object"
 )
 
 type reject struct {
-	Row            int64
-	Column, Reason string
-	raw            []byte
-	rawFile        string
-	source         RowSource
-	accepted       *event.Place // of a conflict
+	scan.Reject
+	source   RowSource
+	accepted *event.Place // of a conflict
 }
 
 // quarantineWriter writes a batch's rejected rows as compressed JSON lines, from the first one until the seal.
@@ -33,35 +31,22 @@ type quarantineWriter struct {
 	w   *batchWriter
 	out *object.DescribedWriter
 	zip *zstd.Encoder
-	err error
 }
 
-func newQuarantineWriter(w *batchWriter) *quarantineWriter {
-	q := &quarantineWriter{w: w}
-	if w.options.DryRun {
-		return q
+func newQuarantineWriter(w *batchWriter) (q *quarantineWriter, err error) {
+	q = &quarantineWriter{w: w}
+	q.out, err = object.CreateDescribed(w.sealing, w.store.Objects, w.attempt.Prefix+"quarantine.jsonl.zst")
+	if err == nil {
+		q.zip, err = zstd.NewWriter(q.out, zstd.WithEncoderConcurrency(1))
 	}
-	q.out, q.err = object.CreateDescribed(w.sealing, w.store.Objects, w.attempt.Prefix+"quarantine.jsonl.zst")
-	if q.err == nil {
-		q.zip, q.err = zstd.NewWriter(q.out, zstd.WithEncoderConcurrency(1))
-	}
-	return q
+	return q, err
 }
 
 func (q *quarantineWriter) write(ctx context.Context, file *event.File, r reject) error {
-	if q.w.options.DryRun {
-		if file != nil { // a retry is reported by the caller
-			q.w.rejections.add(file, &r)
-		}
-		return discard(r.rawFile)
-	}
-	if q.err != nil {
-		return q.err
-	}
 	name, _ := file.At(r.Row) // a retry finds the row by its place in the whole file
 	row := event.Rejected{Batch: q.w.batch.Batch, File: name, Number: file.Number, Row: r.Row, Column: r.Column, Reason: r.Reason, Request: r.source.Digest, Line: r.source.Line, Occurrence: r.source.occurrence, Accepted: r.accepted}
 	if q.w.stream.Builtin {
-		row.ApplyRefusal(r.raw)
+		row.ApplyRefusal(r.Raw)
 	}
 	q.w.mu.Lock()
 	unchanged := q.w.unchanged[row.Place()]
@@ -72,16 +57,16 @@ func (q *quarantineWriter) write(ctx context.Context, file *event.File, r reject
 	switch {
 	case unchanged.Object != "":
 		row.Object = unchanged.Object
-	case r.rawFile != "":
-		object, err := q.keepOversize(ctx, r.rawFile)
+	case r.RawFile != "":
+		object, err := q.keepOversize(ctx, r.RawFile)
 		if err != nil {
 			return err
 		}
 		row.Object = object
-	case utf8.Valid(r.raw):
-		row.Raw = string(r.raw)
+	case utf8.Valid(r.Raw):
+		row.Raw = string(r.Raw)
 	default:
-		row.Bytes = r.raw
+		row.Bytes = r.Raw
 	}
 	line, err := json.Marshal(row)
 	if err == nil {
@@ -125,11 +110,8 @@ func (q *quarantineWriter) keepOversize(ctx context.Context, path string) (strin
 	return name, nil
 }
 
-// finish makes the rows durable and describes their object; nil in a dry run.
+// finish makes the rows durable and describes their object.
 func (q *quarantineWriter) finish() (*object.Description, error) {
-	if q.w.options.DryRun || q.err != nil {
-		return nil, q.err
-	}
 	if err := q.zip.Close(); err != nil {
 		return nil, fmt.Errorf("write quarantine: %w", err)
 	}
@@ -149,14 +131,26 @@ func (w *batchWriter) quarantineRows(ctx context.Context, file *event.File, reje
 		return nil
 	}
 	slices.SortStableFunc(rejects, func(a, b reject) int { return cmp.Compare(a.Row, b.Row) })
-	if w.quarantine == nil {
-		w.quarantine = newQuarantineWriter(w)
+	if w.quarantine == nil && !w.options.DryRun {
+		var err error
+		if w.quarantine, err = newQuarantineWriter(w); err != nil {
+			return err
+		}
 	}
 	for _, r := range rejects {
 		if w.onReject != nil {
 			w.onReject(&r)
 		}
-		if err := w.quarantine.write(ctx, file, r); err != nil {
+		if !w.options.DryRun {
+			if err := w.quarantine.write(ctx, file, r); err != nil {
+				return err
+			}
+			continue
+		}
+		if file != nil { // a retry is reported by the caller
+			w.rejections.add(file, &r)
+		}
+		if err := discard(r.RawFile); err != nil {
 			return err
 		}
 	}

@@ -32,14 +32,16 @@ func (r *Receiver) Close() { r.computer.close() }
 
 // OpenBatch is a batch of received rows that is not sealed yet. It is for one goroutine, which seals or aborts it.
 type OpenBatch struct {
+	Spool uint64 // the number of its spool
+	Lines int64  // that were added
+	Err   error  // why the flow ended before the batch was closed; to be read after Done
+
 	writer        *batchWriter
 	file          *event.File // all rows, as recorded in the batch
-	lines         int64
 	cancel        context.CancelFunc
 	receivedUntil time.Time     // when input was closed: everything received before is in the batch (rule 3)
 	input         chan *segment // segments for the flow
 	done          chan struct{} // closed when the flow has ended
-	err           error         // why the flow ended before input was closed
 }
 
 // Received are rows that arrived together.
@@ -53,11 +55,10 @@ type Received struct {
 // Begin begins a batch whose receipt starts at opened, and starts its flow. spool is the number of the spool that contains its rows; 0 is the one
 // after the last sealed spool.
 func (r *Receiver) Begin(ctx context.Context, opened time.Time, spool uint64) (*OpenBatch, error) {
-	w, err := beginAt(ctx, r.store, r.stream, r.options, opened)
+	w, err := begin(ctx, r.store, r.stream, r.options, opened, r.computer)
 	if err != nil {
 		return nil, err
 	}
-	w.computer = r.computer
 	if w.spool = spool; w.spool == 0 {
 		w.spool = w.state.Spools + 1
 	}
@@ -66,26 +67,17 @@ func (r *Receiver) Begin(ctx context.Context, opened time.Time, spool uint64) (*
 		Format: string(project.JSONL),
 	}
 	w.files = []*event.File{file}
-	o := &OpenBatch{writer: w, file: file, input: make(chan *segment), done: make(chan struct{})}
+	o := &OpenBatch{Spool: w.spool, writer: w, file: file, input: make(chan *segment), done: make(chan struct{})}
 	ctx, o.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(o.done)
-		o.err = w.flow(ctx, o.feed)
+		o.Err = w.flow(ctx, o.feed)
 	}()
 	return o, nil
 }
 
-// Spool returns the number of the batch's spool.
-func (o *OpenBatch) Spool() uint64 { return o.writer.spool }
-
-// Lines returns the number of lines that were added.
-func (o *OpenBatch) Lines() int64 { return o.lines }
-
 // Done is closed when the flow has ended: after Seal, or because of Err.
 func (o *OpenBatch) Done() <-chan struct{} { return o.done }
-
-// Err returns why the flow has ended. It is for after Done.
-func (o *OpenBatch) Err() error { return o.err }
 
 // feed passes segments on to the flow until the batch is closed.
 func (o *OpenBatch) feed(ctx context.Context) error {
@@ -108,8 +100,8 @@ func (o *OpenBatch) feed(ctx context.Context) error {
 // Add sends rows to the flow as one segment. The verdicts are reported to their source by another goroutine.
 func (o *OpenBatch) Add(r Received) error {
 	seg := o.writer.segment(nil, o.file)
-	seg.text, seg.firstLine, seg.source = r.Text, o.lines+1, r.Source
-	o.lines += r.Lines
+	seg.text, seg.firstLine, seg.source = r.Text, o.Lines+1, r.Source
+	o.Lines += r.Lines
 	o.writer.mu.Lock()
 	o.file.Bytes += r.Bytes
 	o.writer.mu.Unlock()
@@ -117,7 +109,7 @@ func (o *OpenBatch) Add(r Received) error {
 	case o.input <- seg:
 		return nil
 	case <-o.done:
-		return o.err
+		return o.Err
 	}
 }
 
@@ -134,8 +126,8 @@ func (o *OpenBatch) Seal(ctx context.Context, now time.Time, extra func(tx catal
 		o.cancel()
 		<-o.done
 	}
-	if o.err != nil {
-		return Result{}, o.err
+	if o.Err != nil {
+		return Result{}, o.Err
 	}
 	if extra != nil {
 		o.writer.extra = func(tx catalog.Tx) error { return extra(tx, o.writer.batch.Sealed) }

@@ -53,13 +53,14 @@ func retryQuarantines(ctx context.Context, st *event.Store, s *project.Stream, b
 	if err != nil {
 		return Result{}, err
 	}
-	left, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) (*event.RetractedRows, error) {
-		return event.NewRetractedRows(st.Catalog, tx, s.Name)
+	retracted, err := catalog.Read(ctx, st.Catalog, func(tx catalog.Tx) (files map[uint64]bool, err error) {
+		files, _, err = event.RetractedFiles(tx, s.Name)
+		return files, err
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("list retracted batches of %s: %w", s.Name, err)
 	}
-	w, err := begin(ctx, st, s, o)
+	w, err := begin(ctx, st, s, o, st.Now(), newComputer(st, s))
 	if err != nil {
 		return Result{}, err
 	}
@@ -68,7 +69,7 @@ func retryQuarantines(ctx context.Context, st *event.Store, s *project.Stream, b
 	for _, b := range batches {
 		w.retries = append(w.retries, b.Batch)
 	}
-	r := &retrier{w: w, seg: w.segment(nil, nil), dismissed: dismissed, left: left}
+	r := &retrier{w: w, seg: w.segment(nil, nil), dismissed: dismissed, retracted: retracted}
 	if err := w.flow(ctx, func(ctx context.Context) error { return r.all(ctx, batches, accept) }); err != nil {
 		return Result{}, err
 	}
@@ -81,7 +82,7 @@ type retrier struct {
 	seg       *segment
 	bytes     int // of the segment's text
 	dismissed map[event.Place]event.Dismissal
-	left      *event.RetractedRows
+	retracted map[uint64]bool // files whose batches are retracted
 }
 
 func (r *retrier) all(ctx context.Context, batches []event.Batch, accept *rowAcceptance) error {
@@ -95,11 +96,7 @@ func (r *retrier) all(ctx context.Context, batches []event.Batch, accept *rowAcc
 			if accept != nil && row.Place() == accept.row.Place() {
 				return nil
 			}
-			out, err := r.left.Has(ctx, row.Number)
-			if err != nil {
-				return err
-			}
-			return r.add(ctx, row, accept.retries(&row) && !out)
+			return r.add(ctx, row, accept.retries(&row) && !r.retracted[row.Number])
 		})
 		if err != nil {
 			return fmt.Errorf("retry quarantine of batch %d of %s: %w", b.Batch, r.w.stream.Name, err)

@@ -4,6 +4,7 @@ package intake
 
 import (
 	"context"
+	"slices"
 
 	"bursar/internal/column"
 	"bursar/internal/event"
@@ -43,13 +44,6 @@ type preparedBlock struct {
 	occurrences []uint32 // of each row's content in its file or delivery, if that identifies rows
 	keep        []bool
 	rejects     []reject
-}
-
-func (p *preparedBlock) occurrence(r int) uint32 {
-	if p.occurrences == nil {
-		return 0
-	}
-	return p.occurrences[r]
 }
 
 func (w *batchWriter) segment(in recycler, file *event.File) *segment {
@@ -143,12 +137,9 @@ func (w *batchWriter) prepare(ctx context.Context, seg *segment) error {
 	seg.prepared = make([]preparedBlock, len(seg.blocks))
 	for i, block := range seg.blocks {
 		p := &seg.prepared[i]
-		p.keep = make([]bool, len(block.Rows))
-		for r := range p.keep {
-			p.keep[r] = true
-		}
+		p.keep = slices.Repeat([]bool{true}, len(block.Rows))
 		for _, r := range block.Rejects {
-			p.rejects = append(p.rejects, reject{Row: r.Row, Column: r.Column, Reason: r.Reason, raw: r.Raw, rawFile: r.RawFile})
+			p.rejects = append(p.rejects, reject{Reject: r})
 		}
 		if err := w.computer.compute(ctx, block, p); err != nil {
 			return err

@@ -143,7 +143,7 @@ func (d *identifier) derive(p *preparedBlock, r int, seg *segment, block int, ro
 		p.occurrences = make([]uint32, len(p.Digests))
 	}
 	if p.occurrences[r] = seg.sourceOf(block, row).occurrence; p.occurrences[r] == 0 {
-		p.occurrences[r] = d.occurrence(d.digester.ContentOf(&p.RowDigests, r), seg.scopeOf(block, row))
+		p.occurrences[r] = d.occurrence(p.Equal[r], seg.scopeOf(block, row))
 	}
 	return d.digester.ContentID(&p.RowDigests, r, p.occurrences[r])
 }

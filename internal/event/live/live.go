@@ -1,5 +1,3 @@
-// Live intake: events of one stream, accepted as they arrive.
-
 // Package live ingests requests of a stream as they arrive. A request is answered when its rows are checked and its body is durable in the spool
 // (rule 1). One loop writes the spool and seals the open batch; after an error, or the death of a process, the spool is sealed first. Repeated
 // requests with an idempotency key get the first answer. What becomes of rows is decided in package intake; this package must not parse them.
@@ -131,7 +129,7 @@ func (l *Intake) Accept(ctx context.Context, r Request) (answers.Answer, error) 
 		first, _ := earlier.(*pendingRequest) // nothing else is stored
 		return awaitFirst(ctx, first, p)
 	}
-	answer, found, err := l.earlierAnswer(ctx, p)
+	answer, found, err := answers.Find(ctx, l.store.Catalog, l.stream.Name, p.key, p.digest, l.store.Now())
 	if err == nil && !found {
 		err = l.queue.put(p)
 	}
@@ -144,11 +142,6 @@ func (l *Intake) Accept(ctx context.Context, r Request) (answers.Answer, error) 
 	return l.wait(ctx, p)
 }
 
-// earlierAnswer looks up the answer to an earlier request with the same key.
-func (l *Intake) earlierAnswer(ctx context.Context, p *pendingRequest) (answer answers.Answer, found bool, err error) {
-	return answers.Find(ctx, l.store.Catalog, l.stream.Name, p.key, p.digest, l.store.Now())
-}
-
 // awaitFirst waits for the answer to an earlier request with the same key.
 func awaitFirst(ctx context.Context, first, again *pendingRequest) (answers.Answer, error) {
 	if first.digest != again.digest {
@@ -159,11 +152,11 @@ func awaitFirst(ctx context.Context, first, again *pendingRequest) (answers.Answ
 	case <-ctx.Done():
 		return answers.Answer{}, ctx.Err()
 	}
-	answer := first.answer
-	answer.Repeated = true
 	if first.err != nil {
 		return answers.Answer{}, first.err
 	}
+	answer := first.answer
+	answer.Repeated = true
 	return answer, nil
 }
 
@@ -245,9 +238,6 @@ func (l *Intake) Close(ctx context.Context) error {
 	})
 	if errors.Is(err, ErrClosed) {
 		err = nil
-	}
-	if ctx.Err() != nil {
-		l.cancel()
 	}
 	<-l.stopped
 	l.cancel()

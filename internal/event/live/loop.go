@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bursar/internal/durable"
+	"bursar/internal/event/live/answers"
 	"bursar/internal/event/live/spool"
 	"bursar/internal/failure"
 )
@@ -45,7 +46,7 @@ func (l *Intake) loop() {
 				_ = l.reportBroken(err) // logged, too
 			}
 		case <-failed:
-			l.failBatch(l.open.batch.Err())
+			l.failBatch(l.open.batch.Err)
 		case c := <-l.commands:
 			c.done <- c.run(c.ctx)
 			if c.last {
@@ -94,7 +95,7 @@ func (l *Intake) ingestGroup() bool {
 		l.failAll(requests, err)
 		return true
 	}
-	if o := l.open; o.batch.Lines() >= l.options.MaxEvents || o.spool.Size() >= l.options.MaxBytes {
+	if o := l.open; o.batch.Lines >= l.options.MaxEvents || o.spool.Size() >= l.options.MaxBytes {
 		l.sealLogged()
 	}
 	return true
@@ -170,7 +171,7 @@ func (l *Intake) beginBatch() error {
 	if err != nil {
 		return err
 	}
-	h.Number = o.batch.Spool()
+	h.Number = o.batch.Spool
 	file, err := spool.Create(l.options.Spool, h.Number)
 	if err == nil {
 		if l.options.Wrap != nil {
@@ -199,7 +200,7 @@ func (l *Intake) answerKnown(requests []*pendingRequest) []*pendingRequest {
 			rest = append(rest, p)
 			continue
 		}
-		answer, found, err := l.earlierAnswer(l.ctx, p)
+		answer, found, err := answers.Find(l.ctx, l.store.Catalog, l.stream.Name, p.key, p.digest, l.store.Now())
 		switch {
 		case err != nil:
 			l.fail(p, err)

@@ -49,7 +49,7 @@ func (o *openBatch) add(requests []*pendingRequest, offset int64) error {
 	}
 	text, lines := make([]byte, 0, spare), int64(0)
 	for _, p := range requests {
-		p.firstLine = o.batch.Lines() + lines + 1
+		p.firstLine = o.batch.Lines + lines + 1
 		start := len(text)
 		text = append(text, bytes.TrimPrefix(p.body, []byte("\xef\xbb\xbf"))...)
 		if len(text) > start && text[len(text)-1] != '\n' {
@@ -83,7 +83,7 @@ func (o *openBatch) seal(ctx context.Context, now time.Time) (intake.Result, err
 		for i, p := range o.keyed {
 			list[i] = answers.Keyed{Key: p.key, Digest: p.digest, Answer: p.answer}
 		}
-		return answers.Put(tx, o.stream, o.batch.Spool(), sealed, list)
+		return answers.Put(tx, o.stream, o.batch.Spool, sealed, list)
 	})
 }
 
@@ -149,7 +149,7 @@ func (l *Intake) seal(ctx context.Context) error {
 func (l *Intake) discard(o *openBatch) {
 	done := make(chan error, 1)
 	l.discarding = done
-	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.batch.Spool())) }()
+	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.batch.Spool)) }()
 }
 
 // awaitDiscard waits until the last sealed batch's spool is removed. After an error the stream is recovered, which retries.

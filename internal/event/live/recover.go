@@ -31,7 +31,7 @@ func (l *Intake) announceSpool(o *openBatch) error {
 		return nil
 	}
 	o.announced = true
-	return l.store.ChangeState(l.ctx, l.stream.Name, func(s *event.StreamState) { s.Opened = o.batch.Spool() })
+	return l.store.ChangeState(l.ctx, l.stream.Name, func(s *event.StreamState) { s.Opened = o.batch.Spool })
 }
 
 // recover seals the acknowledged requests that an earlier process left in spools (rule 1). Since it seals them at once, nothing is acknowledged on top
@@ -69,11 +69,7 @@ func (l *Intake) recover(ctx context.Context) error {
 
 // skipSpool records that a spool of which nothing was sealed is no longer expected.
 func (l *Intake) skipSpool(ctx context.Context, number uint64) error {
-	state, _, err := l.store.ReadState(ctx, l.stream.Name)
-	if err != nil || state.Spools >= number {
-		return err
-	}
-	return l.store.ChangeState(ctx, l.stream.Name, func(s *event.StreamState) { s.Spools = number })
+	return l.store.ChangeState(ctx, l.stream.Name, func(s *event.StreamState) { s.Spools = max(s.Spools, number) })
 }
 
 // reportLoss keeps a damaged spool before anything of it is sealed: afterwards it would be removed.
@@ -142,7 +138,7 @@ func (l *Intake) sealReplayed(ctx context.Context, o *openBatch, in *spool.Reade
 			return intake.Result{}, err
 		}
 	}
-	if err := l.reportDamage(in, o.batch.Spool(), recovered, facts); err != nil {
+	if err := l.reportDamage(in, o.batch.Spool, recovered, facts); err != nil {
 		return intake.Result{}, err
 	}
 	return o.seal(ctx, l.store.Now())
@@ -181,7 +177,7 @@ func (l *Intake) readGroup(in *spool.Reader) (requests []*pendingRequest, err er
 		if err != nil {
 			return nil, err
 		}
-		p := newPendingRequest(l.stream, Request{Key: r.Key, Body: r.Body})
+		p := newPendingRequest(l.stream, r)
 		requests = append(requests, p)
 		size += p.size
 	}

@@ -7,21 +7,21 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"bursar/internal/event/intake"
 	"bursar/internal/event/live/answers"
+	"bursar/internal/event/live/spool"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
-// Request is one delivery of events to live intake.
-type Request struct {
-	Key  string // idempotency key of the sender; may be empty
-	Body []byte // JSON lines, not compressed; must not be changed, since it may be read after Accept returns
-}
+// Request is one delivery of events to live intake. Its body is JSON lines, not compressed, and must not be changed, since it may be read after
+// Accept returns.
+type Request = spool.Request
 
 // pendingRequest is a request that waits for its answer. It is answered when its rows are checked and its body is durable, in either order.
 type pendingRequest struct {
@@ -85,15 +85,8 @@ type requestGroup struct {
 
 // requestOf returns the request that a row came in.
 func (g requestGroup) requestOf(row int64) *pendingRequest {
-	low, high := 0, len(g.requests)
-	for high-low > 1 {
-		if mid := (low + high) / 2; g.requests[mid].firstLine <= row {
-			low = mid
-		} else {
-			high = mid
-		}
-	}
-	return g.requests[low]
+	next := sort.Search(len(g.requests), func(i int) bool { return g.requests[i].firstLine > row })
+	return g.requests[max(0, next-1)]
 }
 
 // RowSource returns the request and line of a row.

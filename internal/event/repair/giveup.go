@@ -132,7 +132,7 @@ func checkBatchMissing(ctx context.Context, st *event.Store, s *project.Stream, 
 		return err
 	}
 	if known {
-		err = event.CheckStored(ctx, st.Objects, &b)
+		err = object.CheckAll(ctx, object.Uncached(st.Objects), b.Stored(), 1)
 	} else {
 		_, err = verifiedManifest(ctx, st, s, number)
 	}

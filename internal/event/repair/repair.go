@@ -1,5 +1,3 @@
-// Repair of a stream: manifests from the catalog, the catalog from manifests, objects from a backup.
-
 // Package repair makes what is stored of a stream consistent again: manifests from the catalog, the catalog from manifests, objects from a copy of the
 // project. It enters a batch only if its manifest and all its objects match what was sealed, and replaces what is missing for good by an empty batch
 // or a retraction without effect, if the caller names it. It must not change what is sealed (rule 3), and may be repeated after a crash.
@@ -239,7 +237,7 @@ func verifiedManifest(ctx context.Context, st *event.Store, s *project.Stream, n
 	if err != nil && !noChecksum {
 		return b, err
 	}
-	if err := event.CheckStored(ctx, st.Objects, &b); object.IsUnavailable(err) {
+	if err := object.CheckAll(ctx, object.Uncached(st.Objects), b.Stored(), 1); object.IsUnavailable(err) {
 		return b, err
 	} else if err != nil {
 		return b, failure.Wrap(failure.Data, err)

@@ -1,5 +1,3 @@
-// Retracts a batch, an event or a version of it, or takes that back.
-
 // Package retract excludes a sealed batch or a single event from every view, or takes that back. One catalog transaction does either; nothing sealed
 // changes (rule 3). The ids of what is excluded are new again. How retractions are stored and applied to views is in package event.
 package retract
@@ -202,7 +200,11 @@ func findEventToRetract(ctx context.Context, st *event.Store, s *project.Stream,
 	case len(found) == 0 && o.Batch > state.Batches:
 		return r, noBatch(s, o.Batch, state.Batches)
 	case len(found) == 0:
-		return r, &event.NoSuchError{What: fmt.Sprintf("event %s of %s", o.Event, s.Name), Hint: fmt.Sprintf("give its %s as `bursar trace` prints it", fieldNames(s.IDColumns()))}
+		names := strings.Join(s.IDColumns(), ", ")
+		if len(s.IDColumns()) > 1 {
+			names = "[" + names + "]"
+		}
+		return r, &event.NoSuchError{What: fmt.Sprintf("event %s of %s", o.Event, s.Name), Hint: fmt.Sprintf("give its %s as `bursar trace` prints it", names)}
 	case len(found) > 1 && s.Versions:
 		return r, whichVersion(ctx, st, s, found)
 	case len(found) > 1:
@@ -236,13 +238,6 @@ func chooseEvents(ctx context.Context, st *event.Store, found []event.Retraction
 		chosen = out[max(0, len(out)-1):]
 	}
 	return chosen, nil
-}
-
-func fieldNames(names []string) string {
-	if len(names) == 1 {
-		return names[0]
-	}
-	return "[" + strings.Join(names, ", ") + "]"
 }
 
 // byReceipt orders versions as they were received.

@@ -39,17 +39,9 @@ func undoLast(ctx context.Context, st *event.Store, s *project.Stream, state *ev
 }
 
 // IDReusedError says that an id was accepted again while the event that had it was retracted.
-type IDReusedError struct {
-	What   string // what is to count again
-	Stream string
-	Batch  uint64 // the batch that has the id now
-	Event  string // the id, as a command takes it
-}
+type IDReusedError struct{ text string }
 
-func (e *IDReusedError) Error() string {
-	return fmt.Sprintf("%s cannot count again: batch %d of %s has an event of the same id since; retract that event first: bursar retract %s %d --event %s --reason TEXT",
-		e.What, e.Batch, e.Stream, e.Stream, e.Batch, e.Event)
-}
+func (e *IDReusedError) Error() string { return e.text }
 
 // Class is Data: it remains until that event is retracted.
 func (e *IDReusedError) Class() failure.Class { return failure.Data }
@@ -142,5 +134,7 @@ func reusedError(ctx context.Context, st *event.Store, s *project.Stream, r *eve
 	if err != nil {
 		return err
 	}
-	return &IDReusedError{What: r.What(), Stream: s.Name, Batch: batch.Batch, Event: event.ShellArgument(found.Event)}
+	return &IDReusedError{fmt.Sprintf(
+		"%s cannot count again: batch %d of %s has an event of the same id since; retract that event first: bursar retract %s %d --event %s --reason TEXT",
+		r.What(), batch.Batch, s.Name, s.Name, batch.Batch, event.ShellArgument(found.Event))}
 }

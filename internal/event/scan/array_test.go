@@ -49,7 +49,7 @@ func TestArrays(t *testing.T) {
 // readArray scans a file and lists its accepted and rejected rows.
 func readArray(t *testing.T, p *Plan, text string) (rows, rejected string, err error) {
 	t.Helper()
-	f, err := Open(writeFile(t, "a.json", []byte(text)), p, Options{Workers: 1, BlockBytes: 16})
+	f, err := openFile(t, writeFile(t, "a.json", []byte(text)), p, Options{Workers: 1, BlockBytes: 16})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func BenchmarkFill(b *testing.B) {
 	}
 	const rows = 5000
 	data := benchLines(rows)
-	t := &text{b: padded(nil, data), line: 1, bare: len(data), end: len(data)}
+	t := &text{b: pad(append([]byte(nil), data...)), line: 1, bare: len(data), end: len(data)}
 	s, block := newJSONScanner(plan), newBlock(plan, 0)
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
@@ -149,7 +149,7 @@ func benchPath(b *testing.B, path string, plan *Plan, workers int) {
 	rows := 0
 	for b.Loop() {
 		rows = 0
-		f, err := Open(path, plan, Options{Workers: workers})
+		f, err := openFile(b, path, plan, Options{Workers: workers})
 		if err != nil {
 			b.Fatal(err)
 		}

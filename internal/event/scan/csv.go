@@ -192,7 +192,7 @@ func (s *csvScanner) value(i int, tok []byte) bool {
 // parse adds a text that must be one JSON value to column i of another scanner.
 func (s *jsonScanner) parse(f *filler, i int, tok []byte) bool {
 	s.block = f.block
-	s.b, s.start = padded(s.b[:0], tok), 0
+	s.b, s.start = pad(append(s.b[:0], tok...)), 0
 	for p, c := range s.b[:len(tok)] {
 		if c == '\n' { // whitespace like a tab, and like a tab not allowed in a string
 			s.b[p] = '\t'
@@ -217,7 +217,7 @@ func (s *csvScanner) otherFields(n int) string {
 
 // readHeader reads one record of field names; the text contains all of it.
 func readHeader(record []byte, delimiter byte) (names []string, err error) {
-	s := csvScanner{b: padded(nil, record), delimiter: delimiter}
+	s := csvScanner{b: pad(bytes.Clone(record)), delimiter: delimiter}
 	s.end = len(s.b) - padding
 	for p := 0; ; {
 		tok, end, problem := s.field(p)
@@ -298,9 +298,6 @@ func (p *Plan) hint(header []byte) string {
 	}
 	return ""
 }
-
-// padded copies a line to memory in which it can be scanned.
-func padded(dst, line []byte) []byte { return pad(append(dst, line...)) }
 
 // pad appends what a scanner needs after rows.
 func pad(rows []byte) []byte { return append(append(rows, '\n'), make([]byte, padding)...) }

@@ -30,7 +30,6 @@ type File struct {
 	header     []byte
 	undeclared []string
 	source     *source
-	input      *Input // closed with the scan; nil if it is the caller's
 	feed       feed
 	order      chan *task    // in file order; bounds how far parsing may run ahead
 	work       chan *task    // the same tasks, for any free worker
@@ -57,20 +56,6 @@ type task struct {
 	out  chan *Block
 	done chan struct{}
 	err  error
-}
-
-// Open opens a file and starts scanning it, as OpenInput and Scan do. Close closes both.
-func Open(path string, plan *Plan, options Options) (*File, error) {
-	in, err := OpenInput(path)
-	if err != nil {
-		return nil, err
-	}
-	f, err := in.Scan(plan, options)
-	if err != nil {
-		return nil, errors.Join(err, in.Close())
-	}
-	f.input = in
-	return f, nil
 }
 
 // Scan starts scanning the file in the format of the plan's stream, uncompressed or, by its suffix, gzip or zstd. An invalid header is an
@@ -210,7 +195,7 @@ func (f *File) Next(ctx context.Context) (*Block, error) {
 	return nil, f.err
 }
 
-// Close ends the scan and closes the file. Files of rows that Next did not return are removed.
+// Close ends the scan. Files of rows that Next did not return are removed.
 func (f *File) Close() error {
 	if f.closed {
 		return nil
@@ -222,11 +207,7 @@ func (f *File) Close() error {
 	close(f.stop)
 	f.wg.Wait()
 	f.discard()
-	err := f.source.Close()
-	if f.input != nil {
-		err = errors.Join(err, f.input.Close())
-	}
-	return err
+	return f.source.Close()
 }
 
 // discard removes what the blocks that Next did not return left behind. Every task has ended.

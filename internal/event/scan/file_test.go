@@ -43,7 +43,7 @@ type scanned struct {
 
 func scanFile(t testing.TB, path string, p *Plan, options Options) (all scanned) {
 	t.Helper()
-	f, err := Open(path, p, options)
+	f, err := openFile(t, path, p, options)
 	if err != nil {
 		all.err = err
 		return all
@@ -206,10 +206,10 @@ func TestFilesRefused(t *testing.T) {
 			t.Errorf("%q: %v, want %s", name, got.err, want)
 		}
 	}
-	if _, err := Open(t.TempDir(), plan, Options{}); err == nil || !strings.Contains(err.Error(), "directory") {
+	if _, err := openFile(t, t.TempDir(), plan, Options{}); err == nil || !strings.Contains(err.Error(), "directory") {
 		t.Errorf("directory: %v", err)
 	}
-	if _, err := Open(filepath.Join(t.TempDir(), "none.jsonl"), plan, Options{}); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "none.jsonl") {
+	if _, err := openFile(t, filepath.Join(t.TempDir(), "none.jsonl"), plan, Options{}); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "none.jsonl") {
 		t.Errorf("no file: %v", err)
 	}
 	for _, name := range []string{"e.jsonl", "e.jsonl.gz", "e.jsonl.zst"} {
@@ -226,7 +226,7 @@ func TestFilesRefused(t *testing.T) {
 		t.Errorf("empty CSV: %v", got)
 	}
 	bad := writeFile(t, "h.csv", []byte("id;Amount due\n1;2\n"))
-	if _, err := Open(bad, csvPlan(t, project.CSV{Header: true}), Options{}); err == nil || !strings.Contains(err.Error(), bad) {
+	if _, err := openFile(t, bad, csvPlan(t, project.CSV{Header: true}), Options{}); err == nil || !strings.Contains(err.Error(), bad) {
 		t.Errorf("wrong header: %v", err)
 	}
 }
@@ -253,7 +253,7 @@ func TestTinyRows(t *testing.T) {
 	t.Parallel()
 	rows := 3*maxRows + 10
 	plan := one(t, "int", func(c *project.Column) { c.Optional = true })
-	f, err := Open(writeFile(t, "t.jsonl", bytes.Repeat([]byte("{}\nx\n"), rows)), plan, Options{Workers: 2})
+	f, err := openFile(t, writeFile(t, "t.jsonl", bytes.Repeat([]byte("{}\nx\n"), rows)), plan, Options{Workers: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +299,7 @@ func TestHugeRows(t *testing.T) {
 		"h.csv":   {csvPlan(t, project.CSV{}), "1,2,n,{}\n", "\n2,2,n,{}", `1,2,"` + huge + "\n\"\"\",{}"},
 	} {
 		dir := t.TempDir()
-		f, err := Open(writeFile(t, name, []byte(c.before+c.raw+c.after)), c.plan, Options{Workers: 2, TempDir: dir})
+		f, err := openFile(t, writeFile(t, name, []byte(c.before+c.raw+c.after)), c.plan, Options{Workers: 2, TempDir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -343,7 +343,7 @@ func TestCloseEarly(t *testing.T) {
 	}
 	path := writeFile(t, "c.jsonl", benchLines(500))
 	for blocks := range 12 {
-		f, err := Open(path, plan, Options{Workers: 2, BlockBytes: 10000})
+		f, err := openFile(t, path, plan, Options{Workers: 2, BlockBytes: 10000})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -359,7 +359,7 @@ func TestCloseEarly(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	f, err := Open(path, plan, Options{})
+	f, err := openFile(t, path, plan, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -369,4 +369,15 @@ func TestCloseEarly(t *testing.T) {
 	if _, err := f.Next(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled Next: %v", err)
 	}
+}
+
+// openFile opens a file, which is closed with the test, and starts scanning it.
+func openFile(t testing.TB, path string, plan *Plan, options Options) (*File, error) {
+	t.Helper()
+	in, err := OpenInput(path)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { _ = in.Close() }) // it was only read
+	return in.Scan(plan, options)
 }

@@ -103,7 +103,7 @@ func TestParquetUnpacksToItsLimit(t *testing.T) {
 			"free some space":               {Unpacked: 1 << 30, Free: 1 << 62},
 		} {
 			dir := t.TempDir()
-			_, err := Open(path, limitedPlan(t, "parquet"), Options{TempDir: dir, Limits: limits})
+			_, err := openFile(t, path, limitedPlan(t, "parquet"), Options{TempDir: dir, Limits: limits})
 			refusedFor(t, err, "a.parquet"+suffix, reason)
 			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 				t.Errorf("%v stays in scratch, %v", left, err)

@@ -74,16 +74,11 @@ func fits(n decimal.Int128, t column.Type) bool {
 	case column.Decimal:
 		return n.FitsInPrecision(int32(t.Precision))
 	case column.Int:
-		return inInt64(n) && int64(n.LowBits()) >= math.MinInt32 && int64(n.LowBits()) <= math.MaxInt32
+		return decimal.FitsInt64(n) && int64(n.LowBits()) >= math.MinInt32 && int64(n.LowBits()) <= math.MaxInt32
 	default:
-		return inInt64(n)
+		return decimal.FitsInt64(n)
 	}
 }
-
-func inInt64(n decimal.Int128) bool { return n.HighBits() == int64(n.LowBits())>>63 }
-
-// maxDigits is the largest number of significant digits of any type.
-const maxDigits = 38
 
 // significand is a number's value: digits × 10^exponent, without zeros at either end of the digits.
 type significand struct {
@@ -95,8 +90,8 @@ type significand struct {
 	negative bool
 }
 
-func (s *significand) add(d byte, decimal bool) {
-	if decimal {
+func (s *significand) add(d byte, fraction bool) {
+	if fraction {
 		s.exponent--
 	}
 	if d == 0 {
@@ -105,9 +100,9 @@ func (s *significand) add(d byte, decimal bool) {
 		}
 		return
 	}
-	if s.n+s.zeros >= maxDigits {
+	if s.n+s.zeros >= decimal.MaxDigits {
 		s.long = true
-		s.n, s.zeros = maxDigits, 0
+		s.n, s.zeros = decimal.MaxDigits, 0
 		return
 	}
 	s.n += s.zeros + 1
@@ -137,7 +132,7 @@ func exact(tok []byte, scale int, mark, group byte) (unscaled decimal.Int128, re
 	switch {
 	case shift < 0:
 		return unscaled, TooPrecise
-	case s.long || s.n+shift > maxDigits:
+	case s.long || s.n+shift > decimal.MaxDigits:
 		return unscaled, Overflows
 	}
 	for range shift {

@@ -200,7 +200,7 @@ func TestParquetTypes(t *testing.T) {
 // checkParquet scans a file and compares its values in row order; what a reject's raw reads back as must be the same reject.
 func checkParquet(t *testing.T, p *Plan, data []byte, want string) {
 	t.Helper()
-	f, err := Open(writeFile(t, "p.parquet", data), p, Options{Workers: 1})
+	f, err := openFile(t, writeFile(t, "p.parquet", data), p, Options{Workers: 1})
 	if err != nil {
 		if !strings.HasPrefix(want, "error: ") || !strings.Contains(err.Error(), want[7:]) {
 			t.Errorf("%v, want %s", err, want)
@@ -328,7 +328,7 @@ func TestParquetRepeats(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Size() > 10<<20 {
 		t.Skip("the writer did not use a dictionary")
 	}
-	f, err := Open(path, parquetPlan(t, "string", nil), Options{Workers: 1, BlockBytes: 1 << 16})
+	f, err := openFile(t, path, parquetPlan(t, "string", nil), Options{Workers: 1, BlockBytes: 1 << 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -377,7 +377,12 @@ func FuzzParquet(f *testing.F) {
 
 // skimFile reads a file to its end, or up to a number of rows: runs contain millions in a few bytes.
 func skimFile(path string, p *Plan) {
-	f, err := Open(path, p, Options{Workers: 1})
+	in, err := OpenInput(path)
+	if err != nil {
+		return
+	}
+	defer func() { _ = in.Close() }()
+	f, err := in.Scan(p, Options{Workers: 1})
 	if err != nil {
 		return
 	}

@@ -47,7 +47,7 @@ func TestParquetNested(t *testing.T) {
 			t.Fatal(err)
 		}
 		for typ, as := range map[string]string{"json": "string that holds JSON text, as it is declared json", "string": "string", "int": "an integer, DECIMAL or string"} {
-			_, err := Open(writeFile(t, "p.parquet", out.Bytes()), parquetPlan(t, typ, nil), Options{Workers: 1})
+			_, err := openFile(t, writeFile(t, "p.parquet", out.Bytes()), parquetPlan(t, typ, nil), Options{Workers: 1})
 			if want := "column v is " + c.is + "; write it as " + as; err == nil || !strings.Contains(err.Error(), want) || failure.Of(err) != failure.Data {
 				t.Errorf("%v [%v], want %q", err, failure.Of(err), want)
 			}

@@ -199,7 +199,7 @@ func (g *group) render(i int, n int64) ([]byte, error) {
 		if len(raw) > 1 {
 			raw = append(raw, ',')
 		}
-		raw = append(append(raw, column.QuoteJSON(g.feed.from.Columns[c].Name)...), ':')
+		raw = append(column.AppendJSON(raw, g.feed.from.Columns[c].Name), ':')
 		if k := g.values[c].Index(i); k < 0 {
 			raw = append(raw, "null"...)
 		} else {

@@ -17,7 +17,6 @@ import (
 
 // Plan is what the scanner of a stream reads. It is made once per stream, read-only and safe for concurrent use.
 type Plan struct {
-	stream  string
 	format  project.Format
 	csv     project.CSV
 	text    encoding.Encoding // of files without a byte order mark; nil is UTF-8
@@ -49,7 +48,7 @@ type target struct {
 // NewPlan returns the plan of a stream's read columns: those without `is`, in declared order. Values of the stream's id columns and of
 // keyColumns may be up to MaxKey bytes long.
 func NewPlan(s *project.Stream, keyColumns []string) (*Plan, error) {
-	p := &Plan{stream: s.Name, format: s.Format, csv: s.CSV, text: s.Encoding}
+	p := &Plan{format: s.Format, csv: s.CSV, text: s.Encoding}
 	p.blocks.plan = p
 	if p.csv.Delimiter == 0 {
 		p.csv.Delimiter = ','

@@ -59,9 +59,9 @@ func (b *Block) Raw(i int) []byte {
 		if c > 0 {
 			row = append(row, ',')
 		}
-		row = append(append(row, column.QuoteJSON(b.plan.targets[c].path[0])...), ':')
+		row = append(column.AppendJSON(row, b.plan.targets[c].path[0]), ':')
 		if v := &b.Columns[c]; v.Type.Kind == column.JSON && !v.IsNull(i) {
-			row = append(row, column.QuoteJSON(string(v.Text(i)))...)
+			row = column.AppendJSON(row, v.Text(i))
 		} else {
 			row = v.AppendJSON(row, i)
 		}

@@ -121,29 +121,21 @@ var DefaultLimits = Limits{Unpacked: 64 << 30, Free: 1 << 30}
 // spaceCheckBytes is how many bytes are unpacked between two checks of the free space.
 const spaceCheckBytes = 16 << 20
 
-// Unpack writes the output of a decompressor to a file, and returns its size.
-func (l Limits) Unpack(to *os.File, from io.Reader) (size int64, err error) {
-	from = l.bound(from)
-	for {
-		if err := l.checkFreeSpace(to); err != nil {
-			return size, err
-		}
-		n, err := io.CopyN(to, from, spaceCheckBytes)
-		if size += n; errors.Is(err, io.EOF) {
-			return size, nil
-		}
-		if err != nil {
-			return size, err
-		}
-	}
-}
-
-// UnpackFile writes the output of a decompressor to a new temporary file, for readers that need random access. The caller removes the file.
+// UnpackFile writes the output of a decompressor to a new temporary file, for readers that need random access, and returns its size. The
+// caller removes the file.
 func (l Limits) UnpackFile(dir string, from io.Reader) (file *os.File, size int64, err error) {
 	if file, err = os.CreateTemp(dir, "bursar-parquet-*"); err != nil {
 		return nil, 0, fmt.Errorf("unpack: %w", err)
 	}
-	if size, err = l.Unpack(file, from); err != nil {
+	from = &bounded{in: from, left: l.Unpacked, limit: l.Unpacked}
+	for err == nil {
+		if err = l.checkFreeSpace(file); err == nil {
+			var n int64
+			n, err = io.CopyN(file, from, spaceCheckBytes)
+			size += n
+		}
+	}
+	if !errors.Is(err, io.EOF) {
 		return nil, 0, errors.Join(fmt.Errorf("unpack: %w", err), file.Close(), os.Remove(file.Name()))
 	}
 	return file, size, nil
@@ -161,11 +153,7 @@ func (l Limits) checkFreeSpace(file *os.File) error {
 	return nil
 }
 
-// bound limits how much is read of a decompressor.
-func (l Limits) bound(in io.Reader) io.Reader {
-	return &bounded{in: in, left: l.Unpacked, limit: l.Unpacked}
-}
-
+// bounded limits how much is read of a decompressor.
 type bounded struct {
 	in          io.Reader
 	left, limit int64

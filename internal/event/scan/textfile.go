@@ -26,7 +26,8 @@ type textFeed struct {
 func (f *File) openText() (*textFeed, error) {
 	from := f.source.reader
 	if f.source.packed {
-		from = f.options.Limits.bound(from)
+		most := f.options.Limits.Unpacked
+		from = &bounded{in: from, left: most, limit: most}
 	}
 	from, err := charset.Strict(from, f.plan.text)
 	if err != nil {
@@ -138,7 +139,10 @@ func (d *textFeed) job(t *text, from int) job {
 	return job{
 		large: t.end > 8*d.cutter.size,
 		run: func(send func(*Block) bool) error {
-			s := d.file.scanner(d.fields)
+			s, ok := pop(&d.file.mu, &d.file.scanners)
+			if !ok {
+				s = d.file.plan.scanner(d.fields)
+			}
 			defer d.file.keepScanner(s)
 			t.refs.Store(1)
 			defer d.file.release(t)
@@ -153,13 +157,6 @@ func (d *textFeed) job(t *text, from int) job {
 			return nil
 		},
 	}
-}
-
-func (f *File) scanner(fields []int) scanner {
-	if s, ok := pop(&f.mu, &f.scanners); ok {
-		return s
-	}
-	return f.plan.scanner(fields)
 }
 
 func (p *Plan) scanner(fields []int) scanner {

@@ -2,9 +2,7 @@
 
 package scan
 
-import (
-	"time"
-)
+import "time"
 
 // moment is a date and time of day as written, with the offset from UTC in seconds, if there is one.
 type moment struct {

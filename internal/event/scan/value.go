@@ -168,7 +168,7 @@ func (f *filler) epoch(i int, tok []byte) bool {
 	switch {
 	case reason == TooPrecise:
 		reason = finerMicros
-	case reason == Overflows, reason == "" && !inInt64(n):
+	case reason == Overflows, reason == "" && !decimal.FitsInt64(n):
 		reason = outsideYears
 	}
 	if reason != "" {

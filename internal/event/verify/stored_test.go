@@ -39,7 +39,7 @@ func TestDamageBehindCopies(t *testing.T) {
 	if _, err := eventverify.Objects(t.Context(), h.Store, batches, func(int64) {}); !errors.Is(err, object.ErrDamaged) {
 		t.Errorf("objects: %v", err)
 	}
-	if err := event.CheckStored(t.Context(), h.Store.Objects, &batches[0]); !errors.Is(err, object.ErrDamaged) {
+	if err := object.CheckAll(t.Context(), object.Uncached(h.Store.Objects), batches[0].Stored(), 1); !errors.Is(err, object.ErrDamaged) {
 		t.Errorf("stored objects of a batch: %v", err)
 	}
 }

@@ -1,5 +1,3 @@
-// Verifies a stream: its batches and retractions in the catalog, their manifests and objects, byte by byte.
-
 // Package verify checks what is stored of a stream: batches against their manifests, every object byte by byte, control totals and digests against the
 // events, retractions against their objects, and that no event counts twice. It changes nothing; package repair does.
 package verify
@@ -149,23 +147,14 @@ func Recount(ctx context.Context, st *event.Store, s *project.Stream, b event.Ba
 	if err := b.CheckGrowth(s); err != nil {
 		return err
 	}
-	files := st.Objects.Files()
-	defer files.Release()
-	session, err := duck.Open(st.Duck)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	session.ExplainWith(files.Explain)
-	sql := "CREATE TEMP VIEW events AS " + event.ViewSQL(files, s, []event.Batch{b})
-	if err := files.Pin(ctx); err != nil {
-		return err
-	}
-	if err := session.Exec(ctx, sql); err != nil {
-		return fmt.Errorf("open events: %w", err)
-	}
 	count := event.NewRecount(s, b.Columns)
-	if err := count.Read(ctx, session, "events"); err != nil {
+	err := st.WithEvents(ctx, s, []event.Batch{b}, func(session *duck.Session, events string) error {
+		if err := session.Exec(ctx, "CREATE TEMP VIEW events AS "+events); err != nil {
+			return fmt.Errorf("open events: %w", err)
+		}
+		return count.Read(ctx, session, "events")
+	})
+	if err != nil {
 		return err
 	}
 	if b.Rows != b.Accepted+b.Quarantined+b.Duplicates {

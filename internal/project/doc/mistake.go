@@ -1,4 +1,4 @@
-// Common mistakes in YAML: text that the parser interprets in an unintended way.
+// Common mistakes: text that the parser of YAML interprets in an unintended way, and misspelt names.
 
 package doc
 
@@ -100,4 +100,57 @@ func explainSyntax(problem, line string) string {
 		return "a tab stands where a value starts: write spaces"
 	}
 	return ""
+}
+
+// Nearest returns the known name that a misspelt one probably means, or "".
+func Nearest(name string, known []string) string {
+	if len(name) > 64 {
+		return ""
+	}
+	best, least := "", 1+min(2, (len(name)+1)/3)
+	for _, k := range known {
+		if strings.EqualFold(strings.TrimSpace(k), strings.TrimSpace(name)) {
+			return k
+		}
+		if len(k) > len(name)+2 || len(name) > len(k)+2 {
+			continue
+		}
+		if d := distance(name, k); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// DidYouMean is the end of a message about an unknown name: it suggests the nearest known name, if there is one.
+func DidYouMean(name string, known []string) string { return suggest(Nearest(name, known)) }
+
+func suggest(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "; did you mean " + Brief(name) + "?"
+}
+
+// distance is the number of letters to insert, drop, replace or swap with their neighbour to get from a to b.
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
 }

@@ -4,10 +4,14 @@ package doc
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"bursar/internal/column"
 )
 
 // Section is one mapping of a file. Its getters report errors and then return the zero value.
@@ -196,4 +200,80 @@ func (o Section) Texts(key string) []string {
 		}
 	}
 	return texts
+}
+
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// IsName reports whether a text may name a stream, pipeline, institution or column.
+func IsName(text string) bool { return namePattern.MatchString(text) }
+
+// OneOf reads one of some texts; "" is none of them.
+func (o Section) OneOf(key string, known ...string) string {
+	text := o.Text(key)
+	if text == "" || slices.Contains(known, text) {
+		return text
+	}
+	last := len(known) - 1
+	o.Fail(key, "is %s: use %s or %s", Brief(text), strings.Join(known[:last], ", "), known[last])
+	return ""
+}
+
+// Flag reads a boolean.
+func (o Section) Flag(key string, byDefault bool) bool {
+	n := o.Values[key]
+	if n == nil {
+		return byDefault
+	}
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
+		return n.Value[0] == 't' || n.Value[0] == 'T'
+	}
+	o.Fail(key, "must be true or false")
+	return byDefault
+}
+
+// Number reads a whole number from least to most.
+func (o Section) Number(key string, byDefault, least, most int64) int64 {
+	n := o.Values[key]
+	if n == nil {
+		return byDefault
+	}
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!int" {
+		if x, err := strconv.ParseInt(n.Value, 10, 64); err == nil && x >= least && x <= most {
+			return x
+		}
+	}
+	o.Fail(key, "must be a whole number from %d to %d", least, most)
+	return byDefault
+}
+
+// Mark reads a character of one byte that cannot be part of a number or a word.
+func (o Section) Mark(key string, byDefault byte) byte {
+	s := o.Text(key)
+	if s == "" {
+		return byDefault
+	}
+	c := s[0]
+	word := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+	if len(s) != 1 || word || c >= 0x7f || c < ' ' && c != '\t' || c == '"' || c == '+' || c == '-' {
+		o.Fail(key, "must be one ASCII character that is not a letter, digit, sign or double quote")
+		return byDefault
+	}
+	return c
+}
+
+// Layout reads a date format and compiles it; nil if there is none.
+func (o Section) Layout(key string, kind column.Kind) *column.Layout {
+	format := o.Text(key)
+	if format == "" {
+		return nil
+	}
+	if !strings.Contains(format, "%") && !column.IsEpoch(format) {
+		o.Fail(key, "is %s: use a pattern such as \"%%Y-%%m-%%d\", or epoch_s or epoch_ms for seconds or milliseconds since 1970", Brief(format))
+		return nil
+	}
+	l, err := column.CompileLayout(format, kind)
+	if err != nil {
+		o.Src.FailAt(o.At(key), "%v", err)
+	}
+	return l
 }

@@ -102,12 +102,12 @@ func registerPartition(r activityRegistry, a *activities, step runs.StepName) {
 }
 
 func (a *activities) next(ctx context.Context, in NextInput) (out runs.NextResult, err error) {
-	next, lockName := a.steps.Next, in.Pipeline
+	lockName := in.Pipeline
 	if in.Rebuild {
-		next, lockName = a.steps.NextOfRebuild, rebuildID(in.Pipeline)
+		lockName = rebuildID(in.Pipeline)
 	}
 	err = a.runLocked(ctx, lockName, func() error {
-		out, err = next(ctx, in.Pipeline, in.After)
+		out, err = a.steps.Next(ctx, in.Pipeline, in.After, in.Rebuild)
 		return err
 	})
 	return out, err

@@ -35,10 +35,9 @@ const (
 // Steps are the plain functions of a run. Each is idempotent (rule 5): if it is done already it returns what was recorded. The
 // class of an error decides whether the step is retried.
 type Steps interface {
-	// Next returns the oldest unpublished run above after, or plans a new one.
-	Next(ctx context.Context, pipeline string, after uint64) (next runs.NextResult, err error)
-	// NextOfRebuild is Next for the generation that a rebuild is making.
-	NextOfRebuild(ctx context.Context, pipeline string, after uint64) (next runs.NextResult, err error)
+	// Next returns the oldest unpublished run above after, or plans a new one: of the generation that readers see or, with rebuild,
+	// of the one that a rebuild is making.
+	Next(ctx context.Context, pipeline string, after uint64, rebuild bool) (next runs.NextResult, err error)
 	// Partition executes a step for one partition. It may be called while an earlier attempt still hangs.
 	Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error)
 	// Step executes one of StepNames, or those partitions of it that are not done.

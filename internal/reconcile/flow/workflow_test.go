@@ -35,15 +35,13 @@ type scriptedSteps struct {
 	blocked map[string]func(context.Context) error
 }
 
-// NextOfRebuild gives the same runs: only the engine distinguishes generations.
-func (s *scriptedSteps) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
-	if err := s.call(ctx, "next of rebuild"); err != nil {
-		return runs.NextResult{}, err
+// Next gives the same runs with rebuild: only the engine distinguishes generations.
+func (s *scriptedSteps) Next(ctx context.Context, pipeline string, after uint64, rebuild bool) (runs.NextResult, error) {
+	if rebuild {
+		if err := s.call(ctx, "next of rebuild"); err != nil {
+			return runs.NextResult{}, err
+		}
 	}
-	return s.Next(ctx, pipeline, after)
-}
-
-func (s *scriptedSteps) Next(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
 	if err := s.call(ctx, "next"); err != nil {
 		return runs.NextResult{}, err
 	}

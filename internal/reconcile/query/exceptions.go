@@ -30,14 +30,9 @@ type Exception struct {
 // Values returns columns of the values of ArtifactFields, and the exception's row in them. They are valid until each returns.
 func (x *Exception) Values() (columns []column.Vector, row int) { return x.values, x.row }
 
-// Exceptions calls each for every artifact that matches the pipeline's exceptions.where, oldest first.
-func (e *Reader) Exceptions(ctx context.Context, pipeline string, each func(Exception) error) error {
-	return e.SortedExceptions(ctx, pipeline, nil, each)
-}
-
-// SortedExceptions is Exceptions in the order of the given columns, each descending if its name follows a dash. Equal ones are the
-// oldest first.
-func (e *Reader) SortedExceptions(ctx context.Context, pipeline string, by []string, each func(Exception) error) error {
+// Exceptions calls each for every artifact that matches the pipeline's exceptions.where, in the order of the given columns, each
+// descending if its name follows a dash. Equal ones are the oldest first.
+func (e *Reader) Exceptions(ctx context.Context, pipeline string, by []string, each func(Exception) error) error {
 	q, err := e.openSnapshot(ctx, pipeline)
 	if err != nil {
 		return err
@@ -68,14 +63,9 @@ func (e *Reader) SortedExceptions(ctx context.Context, pipeline string, by []str
 		direction := map[bool]string{false: " ASC NULLS FIRST, ", true: " DESC NULLS LAST, "}[descending]
 		order = column.QuoteIdentifier(bare) + direction + order
 	}
-	session, err := e.OpenViews(ctx, nil, map[string]string{"artifacts": all})
-	if err != nil {
-		return err
-	}
-	defer session.Close()
 	printer, now := NewPrinter(plan), e.Now()
 	sql := fmt.Sprintf("SELECT %s FROM artifacts WHERE (%s\n) ORDER BY %s", strings.Join(list, ", "), x.Where, order)
-	err = session.Query(ctx, sql, func(row []column.Vector) error {
+	err = e.Query(ctx, nil, map[string]string{"artifacts": all}, sql, func(row []column.Vector) error {
 		column.Declare(row, fields)
 		values := printer.values(row)
 		for i := range row[0].Len() {

@@ -35,17 +35,6 @@ type InFlight struct {
 	Trouble *runs.Trouble `json:"trouble,omitempty"` // why it does not proceed
 }
 
-func inFlight(run *runs.Run) InFlight {
-	at := InFlight{Run: run.Run, Batches: len(run.Batches), Events: run.Events, Trouble: run.Trouble}
-	for _, step := range runs.StepNames {
-		if _, done := run.Steps[step]; !done {
-			at.Step = step
-			break
-		}
-	}
-	return at
-}
-
 // Status returns the status of every pipeline.
 func (e *Reader) Status(ctx context.Context) ([]Status, error) {
 	list := []Status{}
@@ -77,14 +66,15 @@ func (e *Reader) status(ctx context.Context, pipeline string) (Status, error) {
 	if g.FoldCounts != nil {
 		s.Counted = g.FoldCounts.Events
 	}
-	runs, err := runs.List(ctx, e.Catalog, pipeline, g.Generation, g.Published)
+	unpublished, err := runs.List(ctx, e.Catalog, pipeline, g.Generation, g.Published)
 	if err != nil {
 		return s, err
 	}
 	included := g.LastBatch
-	for i := range runs {
-		included = included.Before(runs[i].Batches)
-		s.Lanes = append(s.Lanes, inFlight(&runs[i]))
+	for _, r := range unpublished {
+		included = included.Before(r.Batches)
+		at := InFlight{Run: r.Run, Step: r.Due(runs.StepPublish), Batches: len(r.Batches), Events: r.Events, Trouble: r.Trouble}
+		s.Lanes = append(s.Lanes, at)
 	}
 	streams := e.Project.Pipeline(pipeline).From
 	for _, stream := range streams {

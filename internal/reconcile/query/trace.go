@@ -61,18 +61,14 @@ type TracedEvent struct {
 	Received *event.Place `json:"received,omitempty"`
 }
 
-// UntracedError reports that a run folded another number of events into an artifact than its batches contain (rule 4).
+// UntracedError reports that a run counted other events than its batches contain (rule 4).
 type UntracedError struct {
 	failure.Unbalanced
 
-	Key           json.RawMessage
-	Run           uint64
-	Folded, Found int64
+	text string
 }
 
-func (e *UntracedError) Error() string {
-	return fmt.Sprintf("run %d folded %s into key %s, but its batches contain %d", e.Run, reconcile.Plural(e.Folded, "event"), e.Key, e.Found)
-}
+func (e *UntracedError) Error() string { return e.text }
 
 // Trace calls each with every event of an artifact: by run, stream, batch, file and row; for a stream that keeps versions by run
 // and receipt. The key is given as for Get. For each run the number of events found must equal the number that it folded.
@@ -90,7 +86,7 @@ func (e *Reader) Trace(ctx context.Context, pipeline, key string, each func(Trac
 	if err != nil {
 		return Traced{}, err
 	}
-	sample, remove, err := e.Spill("trace", q.Plan.Key, columns)
+	sample, remove, err := e.SpillRows("trace", q.Plan.Key, columns)
 	if err != nil {
 		return Traced{}, err
 	}
@@ -111,7 +107,8 @@ func (e *Reader) Trace(ctx context.Context, pipeline, key string, each func(Trac
 			return Traced{}, fmt.Errorf("trace %s in %s: %w", key, pipeline, err)
 		}
 		if folded := v.events - before; t.found != folded {
-			return Traced{}, &UntracedError{Key: traced.Key, Run: v.Run, Folded: folded, Found: t.found}
+			what := fmt.Sprintf("run %d folded %s into key %s, but its batches contain %d", v.Run, reconcile.Plural(folded, "event"), traced.Key, t.found)
+			return Traced{}, &UntracedError{text: what}
 		}
 		before = v.events
 		traced.Runs = append(traced.Runs, TracedRun{Run: v.Run, Batches: t.batches, Events: t.found, Artifact: v.Artifact})

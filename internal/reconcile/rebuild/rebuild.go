@@ -42,7 +42,7 @@ type Result struct {
 }
 
 // Rebuild folds all batches sealed so far into the next generation and switches to it (rule 9). drain executes the runs of the
-// generation being made, which NextOfRebuild plans. Readers see the old generation until the switch. An interrupted rebuild is
+// generation being made, which Next plans. Readers see the old generation until the switch. An interrupted rebuild is
 // resumed, unless the pipeline has changed again since, or what it left is damaged.
 func (e *Rebuilder) Rebuild(ctx context.Context, pipeline string, drain func(ctx context.Context) error) (Result, error) {
 	plan, err := e.Plan(ctx, pipeline)
@@ -75,17 +75,15 @@ func (e *Rebuilder) Rebuild(ctx context.Context, pipeline string, drain func(ctx
 func (e *Rebuilder) newBatches(ctx context.Context, old, made *runs.Generation) (n int, err error) {
 	folded := map[runs.BatchRef]bool{}
 	for _, g := range []*runs.Generation{old, made} {
-		list, err := runs.List(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
+		list, err := runs.ListPublished(ctx, e.Catalog, g, 0)
 		if err != nil {
 			return 0, err
 		}
 		for i := range list {
 			for _, batch := range list[i].Batches {
-				switch {
-				case list[i].Run > g.Published:
-				case g == old:
+				if g == old {
 					folded[batch] = true
-				case !folded[batch]:
+				} else if !folded[batch] {
 					n++
 				}
 			}
@@ -239,9 +237,5 @@ func (e *Rebuilder) drop(ctx context.Context, g *runs.Generation) error {
 	if err := e.DeleteObjects(ctx, artifact.SpacePrefix(g.Space())); err != nil {
 		return err
 	}
-	list, err := runs.List(ctx, e.Catalog, g.Pipeline, g.Generation, 0)
-	if err != nil {
-		return err
-	}
-	return e.Catalog.Update(ctx, func(tx catalog.Tx) error { return runs.DeleteGeneration(tx, g, list) })
+	return e.Catalog.Update(ctx, func(tx catalog.Tx) error { return runs.DeleteGeneration(tx, g) })
 }

@@ -3,7 +3,6 @@
 package runs
 
 import (
-	"fmt"
 	"maps"
 	"reflect"
 
@@ -19,34 +18,17 @@ type NextResult struct {
 	Partitions int  `json:"partitions,omitempty"`
 }
 
-// PlanNext returns the next run above after of the generation that readers see, which it creates if there is none.
-func PlanNext(tx catalog.Tx, plan *fold.Plan, after uint64) (NextResult, error) {
-	g, err := openGeneration(tx, plan)
+// PlanNext returns the oldest unpublished run above after, or plans a new one with the oldest batches of the backlog: of the generation
+// that a rebuild is making, or else of the one that readers see, which is created if there is none.
+func PlanNext(tx catalog.Tx, plan *fold.Plan, after uint64, rebuild bool) (NextResult, error) {
+	open := openGeneration
+	if rebuild {
+		open = generationBeingMade
+	}
+	g, err := open(tx, plan)
 	if err != nil {
 		return NextResult{}, err
 	}
-	return nextRun(tx, plan, g, after)
-}
-
-// PlanNextOfRebuild returns the next run above after of the generation that a rebuild is making.
-func PlanNextOfRebuild(tx catalog.Tx, plan *fold.Plan, after uint64) (NextResult, error) {
-	name := plan.Pipeline.Name
-	state, _, err := getState(tx, name)
-	if err != nil {
-		return NextResult{}, err
-	}
-	g, found, err := GetGeneration(tx, name, state.Building)
-	if err == nil && !found {
-		err = fmt.Errorf("bug: no rebuild of %s has begun", name)
-	}
-	if err != nil {
-		return NextResult{}, err
-	}
-	return nextRun(tx, plan, &g, after)
-}
-
-// nextRun finds the oldest unpublished run above after, or plans a new one with the oldest batches of the backlog.
-func nextRun(tx catalog.Tx, plan *fold.Plan, g *Generation, after uint64) (NextResult, error) {
 	if after = max(after, g.Published); g.Runs > after {
 		run, err := Get(tx, g.RunRef(after+1))
 		if err == nil && len(run.Steps) == 0 {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bursar/internal/catalog"
@@ -79,6 +80,12 @@ func List(ctx context.Context, c catalog.Catalog, pipeline string, generation, a
 		return nil, fmt.Errorf("list runs of %s: %w", pipeline, err)
 	}
 	return runs, nil
+}
+
+// ListPublished lists the published runs of a generation with numbers above after, in order.
+func ListPublished(ctx context.Context, c catalog.Catalog, g *Generation, after uint64) ([]Run, error) {
+	list, err := List(ctx, c, g.Pipeline, g.Generation, after)
+	return slices.DeleteFunc(list, func(r Run) bool { return r.Run > g.Published }), err
 }
 
 // getState reads which generations of a pipeline exist; it is not known if the pipeline has never run.
@@ -174,11 +181,9 @@ func ReadBatches(ctx context.Context, c catalog.Catalog, p *project.Project, run
 }
 
 // DeleteGeneration deletes the documents of a generation and of its runs.
-func DeleteGeneration(tx catalog.Tx, g *Generation, runs []Run) error {
-	for i := range runs {
-		if err := tx.Delete(runKey(runs[i].Ref())); err != nil {
-			return err
-		}
+func DeleteGeneration(tx catalog.Tx, g *Generation) error {
+	if err := deletePrefix(tx, runPrefix(g.Pipeline, g.Generation)); err != nil {
+		return err
 	}
 	return tx.Delete(generationKey(g.Pipeline, g.Generation))
 }

@@ -62,12 +62,7 @@ type search struct {
 }
 
 func (s *search) fails(ctx context.Context, views map[string]string) (bool, error) {
-	session, err := s.e.OpenViews(ctx, s.files, views)
-	if err != nil {
-		return false, err
-	}
-	defer session.Close()
-	err = session.Query(ctx, s.sql, checkDigits)
+	err := s.e.Query(ctx, s.files, views, s.sql, checkDigits)
 	if isValueError(err) {
 		s.cause = err
 		return true, nil

@@ -120,22 +120,6 @@ func summedNames(plan *fold.Plan, stream string) (names []string) {
 // errLongKey reports that a value of a key is longer than allowed.
 var errLongKey = failure.Wrap(failure.Data, errors.New("a key is too long"))
 
-// LongKeyError names the event whose key is longer than allowed. Its text contains the place of the event but not the key, because
-// it is written to the histories of workflows (rule 7).
-type LongKeyError struct {
-	Pipeline, Declared, Column string
-	Event                      string // its place
-	Bytes                      int64
-}
-
-func (e *LongKeyError) Error() string {
-	return fmt.Sprintf("key column %q of the event in %s is %d bytes long: the limit is 4 KiB; nothing of this run is visible: have the key in %s "+
-		"cut it off, as left(…) does, or digest it, as md5(…) does, and run `bursar rebuild %s`", e.Column, e.Event, e.Bytes, e.Declared, e.Pipeline)
-}
-
-// Class is Data: the same events have the same keys.
-func (e *LongKeyError) Class() failure.Class { return failure.Data }
-
 // boundedByReduce reports whether intake may have accepted longer values of a key column: those of an expression, or events that
 // were ingested before a pipeline had the column in its key.
 func boundedByReduce(k *project.KeyColumn) bool {
@@ -161,7 +145,8 @@ func checkKeys(plan *fold.Plan, rows []column.Vector) error {
 	return nil
 }
 
-// longKey finds the first event with a key that is too long, in the order of streams, files and rows.
+// longKey finds the first event with a key that is too long, in the order of streams, files and rows. The error contains the place of
+// the event but not the key, because it is written to the histories of workflows (rule 7).
 func (s *eventSearch) longKey(ctx context.Context) error {
 	stream := duck.Literal(s.plan.Events.Streams[0].Name)
 	if s.plan.Events.Several() {
@@ -172,24 +157,27 @@ func (s *eventSearch) longKey(ctx context.Context) error {
 		if !boundedByReduce(k) {
 			continue
 		}
-		found := &LongKeyError{Pipeline: s.plan.Pipeline.Name, Declared: s.plan.Pipeline.File, Column: k.Name}
-		name, from, at := column.QuoteIdentifier(k.Event), "", event.Place{}
+		name, from, at, bytes := column.QuoteIdentifier(k.Event), "", event.Place{}, int64(0)
 		sql := fmt.Sprintf("SELECT %s, %s, %s, strlen(%s) FROM events WHERE strlen(%s) > %d ORDER BY ALL LIMIT 1",
 			stream, event.FileColumn, event.RowColumn, name, name, scan.MaxKey)
 		err := s.e.Query(ctx, s.files, s.views(nil, s.batches, "true"), sql, func(rows []column.Vector) error {
-			from, at, found.Bytes = string(rows[0].Text(0)), event.Place{File: uint64(rows[1].Ints[0]), Row: rows[2].Ints[0]}, rows[3].Ints[0]
+			from, at, bytes = string(rows[0].Text(0)), event.Place{File: uint64(rows[1].Ints[0]), Row: rows[2].Ints[0]}, rows[3].Ints[0]
 			return nil
 		})
 		if err == nil && from == "" {
 			continue
 		}
+		place := ""
 		if err == nil {
-			found.Event, err = s.e.eventPlace(ctx, s.plan.Events.Stream(from), s.batches, at.File, at.Row)
+			place, err = s.e.eventPlace(ctx, s.plan.Events.Stream(from), s.batches, at.File, at.Row)
 		}
 		if err != nil {
 			return err
 		}
-		return found
+		p := s.plan.Pipeline
+		return failure.Wrap(failure.Data, fmt.Errorf("key column %q of the event in %s is %d bytes long: the limit is 4 KiB; "+
+			"nothing of this run is visible: have the key in %s cut it off, as left(…) does, or digest it, as md5(…) does, "+
+			"and run `bursar rebuild %s`", k.Name, place, bytes, p.File, p.Name))
 	}
 	return s.cause
 }

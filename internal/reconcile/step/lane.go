@@ -120,32 +120,32 @@ func (e *Executor) pendingRuns(ctx context.Context, run *runs.Run) ([]runs.Run, 
 
 // Next returns the oldest unpublished run with a number above after. If there is none it plans a new run with batches of the
 // backlog; an empty backlog gives no run. after is the last run in flight, so runs can follow each other before the first
-// is published.
-func (e *Executor) Next(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
+// is published. The runs are those of the generation that readers see or, with rebuild, of the one that a rebuild is making.
+func (e *Executor) Next(ctx context.Context, pipeline string, after uint64, rebuild bool) (next runs.NextResult, err error) {
 	plan, err := e.Plan(ctx, pipeline)
-	if err == nil {
+	what := pipeline
+	if rebuild {
+		what = "the rebuild of " + pipeline
+	} else if err == nil {
 		err = e.prepareFirstGeneration(ctx, pipeline)
 	}
 	if err != nil {
-		return runs.NextResult{}, err
+		return next, err
 	}
-	next, err := e.planNext(ctx, plan, after, runs.PlanNext)
-	if err != nil {
-		return runs.NextResult{}, fmt.Errorf("plan run of %s: %w", pipeline, err)
+	if next, err = e.planNext(ctx, plan, after, rebuild); err != nil {
+		return runs.NextResult{}, fmt.Errorf("plan run of %s: %w", what, err)
 	}
 	return next, nil
 }
 
 // planNext plans a run in a transaction. If a batch was sealed without a total that the pipeline conserves, the total is first
 // computed from the events, outside of the transaction.
-func (e *Executor) planNext(ctx context.Context, plan *fold.Plan, after uint64,
-	planned func(catalog.Tx, *fold.Plan, uint64) (runs.NextResult, error),
-) (next runs.NextResult, err error) {
+func (e *Executor) planNext(ctx context.Context, plan *fold.Plan, after uint64, rebuild bool) (next runs.NextResult, err error) {
 	for {
 		err = e.Catalog.Update(ctx, func(tx catalog.Tx) error {
 			err := runs.CheckStreams(tx, plan)
 			if err == nil {
-				next, err = planned(tx, plan, after)
+				next, err = runs.PlanNext(tx, plan, after, rebuild)
 			}
 			return err
 		})
@@ -166,19 +166,6 @@ func (e *Executor) computeTotals(ctx context.Context, plan *fold.Plan, batch eve
 	}
 	defer session.Close()
 	return event.ComputeTotals(ctx, e.Catalog, e.Objects, session, plan.Events.Stream(batch.Stream), batch)
-}
-
-// NextOfRebuild is Next for the generation that a rebuild is making.
-func (e *Executor) NextOfRebuild(ctx context.Context, pipeline string, after uint64) (runs.NextResult, error) {
-	plan, err := e.Plan(ctx, pipeline)
-	if err != nil {
-		return runs.NextResult{}, err
-	}
-	next, err := e.planNext(ctx, plan, after, runs.PlanNextOfRebuild)
-	if err != nil {
-		return runs.NextResult{}, fmt.Errorf("plan run of the rebuild of %s: %w", pipeline, err)
-	}
-	return next, nil
 }
 
 func (e *Executor) prepareFirstGeneration(ctx context.Context, pipeline string) error {

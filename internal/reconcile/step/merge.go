@@ -25,11 +25,11 @@ func (e *Executor) merge(ctx context.Context, plan *fold.Plan, run *runs.Run, pa
 	if err := e.checkDerived(ctx, run, partition, runs.StepReduce, runs.StepPrefetch); err != nil {
 		return share, err
 	}
-	pending, err := e.pending(ctx, plan, run, partition)
+	pending, remove, err := e.pending(ctx, plan, run, partition)
 	if err != nil {
 		return share, err
 	}
-	defer pending.remove()
+	defer remove()
 	files := e.Objects.Files()
 	defer files.Release()
 	delta, state := deltaSQL(files, plan, run, partition), e.stateSQL(files, plan, run.Objects(runs.StepPrefetch, partition), pending)

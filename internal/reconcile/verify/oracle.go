@@ -59,7 +59,7 @@ func newOracle(plan *fold.Plan) *oracle {
 		if f.Expr != "" {
 			value = fmt.Sprintf("(%s\n)", f.SQL())
 			if f.Kind == project.Sum {
-				value = fmt.Sprintf("CAST(%s AS %s)", value, plan.Record[o.position(f.Name)].Type.SQL())
+				value = fmt.Sprintf("CAST(%s AS %s)", value, plan.Record[plan.Position(f.Name)].Type.SQL())
 			}
 		}
 		list = append(list, where, value)
@@ -75,10 +75,6 @@ func sampleJoin(plan *fold.Plan) string {
 		same[i] = fmt.Sprintf("e.%s = sample.%s", column.QuoteIdentifier(k.Event), column.QuoteIdentifier(k.Name))
 	}
 	return strings.Join(same, " AND ")
-}
-
-func (o *oracle) position(name string) int {
-	return slices.IndexFunc(o.plan.Record, func(c fold.Column) bool { return c.Name == name })
 }
 
 // add copies a chunk of events.
@@ -195,7 +191,7 @@ func (o *oracle) list(f project.Fold, selected []eventAt, out *column.Vector) {
 func (o *oracle) fields() []column.Field {
 	fields := slices.Clone(o.plan.Key)
 	for _, f := range o.folds {
-		fields = append(fields, o.plan.Record[o.position(f.Name)].Field)
+		fields = append(fields, o.plan.Record[o.plan.Position(f.Name)].Field)
 	}
 	return fields
 }
@@ -230,7 +226,7 @@ func (v *verification) checkSample(ctx context.Context) (string, error) {
 
 // compare computes the `is` columns over the folded values and compares the printed artifacts with the stored ones.
 func (v *verification) compare(ctx context.Context, session *duck.Session, o *oracle, folded []column.Vector, stored map[string]string) error {
-	table, remove, err := v.Spill("folded", o.fields(), folded)
+	table, remove, err := v.SpillRows("folded", o.fields(), folded)
 	if err != nil {
 		return err
 	}
@@ -282,7 +278,7 @@ func (v *verification) drawSample(ctx context.Context) (map[string]string, []col
 
 // openSample opens a session with views of all events and of the sampled keys.
 func (v *verification) openSample(ctx context.Context, keys []column.Vector) (session *duck.Session, closeSample func(), err error) {
-	sample, remove, err := v.Spill("sample", v.plan.Key, keys)
+	sample, remove, err := v.SpillRows("sample", v.plan.Key, keys)
 	if err != nil {
 		return nil, nil, err
 	}

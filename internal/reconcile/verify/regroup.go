@@ -164,7 +164,7 @@ func (v *verification) queryRows(ctx context.Context, sql string, fields []colum
 		}
 	}()
 	for _, t := range tables {
-		sql, remove, err := v.Spill(t.view, t.fields, t.rows)
+		sql, remove, err := v.SpillRows(t.view, t.fields, t.rows)
 		if err != nil {
 			return nil, err
 		}

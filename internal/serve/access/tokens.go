@@ -9,10 +9,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,8 +23,8 @@ import (
 
 const (
 	prefix = "token/"
-	// secretBytes is the number of random bytes of a token; its text has 64 hexadecimal digits.
-	secretBytes = 32
+	// SecretBytes is the number of random bytes of a token; its text has 64 hexadecimal digits.
+	SecretBytes = 32
 	// shownDigits is how many of a token's last digits are stored, so that people can identify it.
 	shownDigits = 4
 )
@@ -45,7 +46,6 @@ type Token struct {
 	EndsIn  string    `json:"ends_in"` // its last digits
 }
 
-// storedToken is a token in the catalog.
 type storedToken struct {
 	Token
 	SHA256 string `json:"sha256"` // of the token's text, in hexadecimal digits
@@ -69,14 +69,19 @@ func CheckName(name string) error {
 	return failure.Wrap(failure.Data, fmt.Errorf("%q is not a valid name: use at most 64 of a to z, 0 to 9 and _, and begin with a letter", name))
 }
 
+// NewSecret returns the text of a new token.
+func NewSecret() string {
+	random := make([]byte, SecretBytes)
+	_, _ = rand.Read(random) // never fails
+	return hex.EncodeToString(random)
+}
+
 // Create creates a token and returns its secret, which is not stored.
 func (t *Tokens) Create(ctx context.Context, name string, scope Scope) (created Token, secret string, err error) {
 	if err := CheckName(name); err != nil {
 		return Token{}, "", fmt.Errorf("create token: %w", err)
 	}
-	random := make([]byte, secretBytes)
-	_, _ = rand.Read(random) // never fails
-	secret = hex.EncodeToString(random)
+	secret = NewSecret()
 	created = Token{Name: name, Scope: scope.String(), Created: time.Now().UTC().Truncate(time.Second), EndsIn: secret[len(secret)-shownDigits:]}
 	err = t.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var before storedToken
@@ -159,17 +164,8 @@ func (t *Tokens) all(ctx context.Context) ([]storedToken, error) {
 			return t.cached, nil
 		}
 	}
-	var list []storedToken
-	err := t.Catalog.View(ctx, func(tx catalog.Tx) error {
-		list = nil
-		return tx.List(prefix, func(_ string, value json.RawMessage) error {
-			var one storedToken
-			if err := json.Unmarshal(value, &one); err != nil {
-				return err
-			}
-			list = append(list, one)
-			return nil
-		})
+	list, err := catalog.Read(ctx, t.Catalog, func(tx catalog.Tx) ([]storedToken, error) {
+		return catalog.All[storedToken](tx, prefix, "")
 	})
 	if err == nil && isCounted {
 		t.cached, t.cachedChanges, t.isCached = list, changes, true
@@ -180,4 +176,73 @@ func (t *Tokens) all(ctx context.Context) ([]storedToken, error) {
 func digest(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])
+}
+
+// Right is what a route of the API needs.
+type Right uint8
+
+const (
+	// Open needs no token.
+	Open Right = iota
+	// Events adds events to a stream.
+	Events
+	// Read reads everything, and changes nothing.
+	Read
+	// Operate is for routes that change anything else.
+	Operate
+)
+
+// Scope is what a token allows. The zero value allows nothing.
+type Scope struct {
+	right   Right
+	streams []string // with Events: only these
+}
+
+// Everything is the scope of the project folder's owner.
+var Everything = Scope{right: Operate}
+
+// scopeNames are the names of scopes in text. The name of Events is followed by its streams.
+var scopeNames = map[Right]string{Events: "events", Read: "read", Operate: "operate"}
+
+// ParseScope parses a scope: events:STREAM[,STREAM…], read or operate.
+func ParseScope(text string) (Scope, error) {
+	name, list, isList := strings.Cut(text, ":")
+	switch {
+	case name == scopeNames[Events] && list != "":
+		streams := strings.Split(list, ",")
+		slices.Sort(streams)
+		streams = slices.Compact(streams)
+		if !slices.Contains(streams, "") {
+			return Scope{Events, streams}, nil
+		}
+	case !isList && name == scopeNames[Read]:
+		return Scope{right: Read}, nil
+	case !isList && name == scopeNames[Operate]:
+		return Everything, nil
+	}
+	return Scope{}, failure.Wrap(failure.Data, fmt.Errorf("%q is not a scope: use events:STREAM[,STREAM…], read or operate", text))
+}
+
+// String returns the scope in the form that ParseScope parses.
+func (s Scope) String() string {
+	if s.right == Events {
+		return scopeNames[Events] + ":" + strings.Join(s.streams, ",")
+	}
+	return scopeNames[s.right]
+}
+
+// Streams returns the streams to which the scope is limited; nil if it is not limited to streams.
+func (s Scope) Streams() []string { return s.streams }
+
+// Allows reports whether the scope includes a right, for a stream if the right is Events.
+func (s Scope) Allows(need Right, stream string) bool {
+	switch s.right {
+	case Operate:
+		return true
+	case Events:
+		return need == Events && slices.Contains(s.streams, stream)
+	case Read:
+		return need == Read
+	}
+	return false
 }

@@ -226,7 +226,7 @@ func totalsText(totals map[string]map[string]*big.Rat) string {
 // workOffRebuild carries out the runs of the generation in the making.
 func (s *stage) workOffRebuild(ctx context.Context) error {
 	for {
-		next, err := s.executor.NextOfRebuild(ctx, s.c.Pipeline.Name, 0)
+		next, err := s.executor.Next(ctx, s.c.Pipeline.Name, 0, true)
 		if err != nil || !next.Backlog {
 			return err
 		}

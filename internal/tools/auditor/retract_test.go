@@ -85,7 +85,7 @@ func (s *stage) outdated(what Retraction, before string) {
 	if s.steady() {
 		var out bytes.Buffer
 		_, exported := s.reader.Export(s.t.Context(), s.c.Pipeline.Name, &out)
-		_, planned := s.executor.Next(s.t.Context(), s.c.Pipeline.Name, 0)
+		_, planned := s.executor.Next(s.t.Context(), s.c.Pipeline.Name, 0, false)
 		for _, err := range []error{exported, planned} {
 			if err == nil || !strings.Contains(err.Error(), "bursar rebuild") {
 				s.fatalf("after %+v the old artifacts are given: %v", what, err)

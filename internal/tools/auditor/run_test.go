@@ -64,7 +64,7 @@ func (r *schedule) plan() {
 	r.t.Helper()
 	var next runs.NextResult
 	if !r.try(func(ctx context.Context) (err error) {
-		next, err = r.executor.Next(ctx, r.c.Pipeline.Name, r.last.Run)
+		next, err = r.executor.Next(ctx, r.c.Pipeline.Name, r.last.Run, false)
 		return err
 	}) {
 		return

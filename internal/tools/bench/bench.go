@@ -108,7 +108,7 @@ func (b *bench) generate(context.Context) error {
 		path := filepath.Join(b.dir, fmt.Sprintf("batch-%04d.jsonl", n+1))
 		events := b.Events*(n+1)/b.Batches - b.Events*n/b.Batches
 		var totals shop.Totals
-		err := writeFile(path, func(w *bufio.Writer) (err error) {
+		err := shop.WriteFile(path, func(w *bufio.Writer) (err error) {
 			totals, err = shop.WriteBench(w, shop.Bench{Seed: seed, Events: events, Keys: b.Keys, State: b.State, Batch: n + 1})
 			return err
 		})
@@ -120,18 +120,6 @@ func (b *bench) generate(context.Context) error {
 	sum := addTotals(b.totals...)
 	b.logf("generated %d events, %d bytes in %d files", sum.Events, sum.Bytes, len(b.files))
 	return nil
-}
-
-func writeFile(path string, write func(w *bufio.Writer) error) error {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(file, 1<<20)
-	if err = write(w); err == nil {
-		err = w.Flush()
-	}
-	return errors.Join(err, file.Close())
 }
 
 // addTotals adds up totals. A key that occurs in several of them is counted in each.

@@ -180,7 +180,7 @@ func (r *lanesResult) runFiles(ctx context.Context, a *app.App, mode string, fil
 
 func callSteps(ctx context.Context, a *app.App) error {
 	for {
-		next, err := a.Steps.Next(ctx, pipeline, 0)
+		next, err := a.Steps.Next(ctx, pipeline, 0, false)
 		if err != nil || !next.Backlog {
 			return err
 		}

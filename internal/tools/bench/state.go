@@ -80,7 +80,7 @@ func makeState(ctx context.Context, spec childSpec) (sum shop.Totals, err error)
 func (s childSpec) writeState(ingest func(path string, files int) error) (sum shop.Totals, err error) {
 	path := filepath.Join(s.Dir, "state.jsonl")
 	for at := 0; at < s.State; at += eventsPerFile {
-		err := writeFile(path, func(w *bufio.Writer) error {
+		err := shop.WriteFile(path, func(w *bufio.Writer) error {
 			totals, err := shop.WriteState(w, shop.Bench{Seed: seed, State: s.State}, at, min(eventsPerFile, s.State-at))
 			sum = addTotals(sum, totals)
 			return err
@@ -181,7 +181,7 @@ func copyFile(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	return writeFile(to, func(w *bufio.Writer) error {
+	return shop.WriteFile(to, func(w *bufio.Writer) error {
 		_, err := io.Copy(w, in)
 		return err
 	})

@@ -153,13 +153,11 @@ func (s *demonstration) recordKill(args ...string) {
 
 // status is the output of `bursar status --json`.
 type status struct {
-	Pipelines []pipelineStatus `json:"pipelines"`
-}
-
-type pipelineStatus struct {
-	Runs      uint64 `json:"runs"` // published
-	Backlog   int    `json:"backlog"`
-	Artifacts int64  `json:"artifacts"`
+	Pipelines []struct {
+		Runs      uint64 `json:"runs"` // published
+		Backlog   int    `json:"backlog"`
+		Artifacts int64  `json:"artifacts"`
+	} `json:"pipelines"`
 }
 
 // sealed counts the sealed batches: those in the reported runs, and the backlog.

@@ -61,7 +61,7 @@ func kindOf(reason string) string {
 // showExceptions shows the open orders of the largest balance, which must be the ledger's.
 func (s *demonstration) showExceptions(ctx context.Context, a *app.App) error {
 	var largest []Exception
-	err := a.Queries.Exceptions(ctx, pipeline, func(x query.Exception) error {
+	err := a.Queries.Exceptions(ctx, pipeline, nil, func(x query.Exception) error {
 		e, err := readException(x)
 		if err != nil {
 			return err

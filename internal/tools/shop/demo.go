@@ -32,7 +32,8 @@ func Demo(ctx context.Context, dir string, options Options) (*Ledger, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("generate shop: %w", err)
 		}
-		if err := writeBatch(filepath.Join(dir, filepath.FromSlash(options.fileName(batch))), g, batch); err != nil {
+		path := filepath.Join(dir, filepath.FromSlash(options.fileName(batch)))
+		if err := WriteFile(path, func(w *bufio.Writer) error { return g.batch(w, batch) }); err != nil {
 			return nil, fmt.Errorf("write batch %d: %w", batch+1, err)
 		}
 	}
@@ -48,17 +49,17 @@ func writeProject(dir string) error {
 	return errors.Join(os.CopyFS(dir, tree), os.MkdirAll(filepath.Join(dir, "data"), 0o755))
 }
 
-func writeBatch(path string, g *generator, batch int) (err error) {
+// WriteFile creates a file with what write writes.
+func WriteFile(path string, write func(w *bufio.Writer) error) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	out := bufio.NewWriterSize(file, 1<<20)
-	if err := g.batch(out, batch); err != nil {
-		return err
+	w := bufio.NewWriterSize(file, 1<<20)
+	if err = write(w); err == nil {
+		err = w.Flush()
 	}
-	return out.Flush()
+	return errors.Join(err, file.Close())
 }
 
 // Options are the options of Demo. Zero fields take the defaults.

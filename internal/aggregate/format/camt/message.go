@@ -77,7 +77,6 @@ func (m *message) set(n *node, target *string, text string) {
 	}
 }
 
-// appendText adds the text of an element that may be repeated.
 func (m *message) appendText(target *[]byte, text []byte) {
 	if len(*target)+len(text) >= statement.MaxValue {
 		m.walk.refuseLong()
@@ -160,7 +159,6 @@ func (m *message) endBalance() {
 	m.out.Balance(b)
 }
 
-// finish refuses a file without a message or without a statement.
 func (m *message) finish() {
 	switch {
 	case !m.foundMessage:

@@ -169,7 +169,6 @@ type node struct {
 	children map[string]*node
 }
 
-// keepsText reports whether the element's text is stored.
 func (n *node) keepsText() bool { return n.text != nil || n.money != nil || n.join != nil }
 
 // target returns where the text of an element that is not repeated is stored.

@@ -216,7 +216,6 @@ func (w *walk) finish(err error) {
 	}
 }
 
-// refuseLong refuses a token or a value that exceeds the limit.
 func (w *walk) refuseLong() {
 	if w.depth == 0 {
 		w.fail(w.refuse("a value or a tag has more than %d bytes", statement.MaxValue))

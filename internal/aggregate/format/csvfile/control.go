@@ -89,10 +89,7 @@ func (e *emitter) checkControl() {
 }
 
 func (e *emitter) addFault(format string, args ...any) {
-	if e.statement.Fault != "" {
-		e.statement.Fault += "; "
-	}
-	e.statement.Fault += fmt.Sprintf(format, args...)
+	e.statement.Fault = statement.JoinTexts(e.statement.Fault, fmt.Sprintf(format, args...))
 }
 
 // controlNumber returns a number of the control row. A missing or invalid number is a fault, because the mapping

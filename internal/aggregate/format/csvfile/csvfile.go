@@ -32,42 +32,35 @@ func New(institution *project.Institution, scratch string) *Reader {
 	return &Reader{institution: institution, mapping: institution.CSV, scratch: scratch}
 }
 
-// Matches reports whether the mapping fits a file that starts with head: the header line has all columns that the
-// mapping names. Without a header line, the first row must have as many fields as the declared header, and a booking
-// date.
-func (r *Reader) Matches(head []byte) bool {
+// Fits reports whether the mapping fits a file that starts with head: the header line has all columns that the mapping
+// names. Without a header line, the first row must have as many fields as the declared header, and a booking date. If
+// the header line does not fit, why says so, and matched is how many of the mapping's columns it has, or -1 if there is
+// no header line with a known delimiter.
+func (r *Reader) Fits(head []byte) (ok bool, why *statement.Error, matched int) {
 	buffer := statement.Buffer(nil)
 	defer statement.Release(buffer)
 	t, err := openTable(bytes.NewReader(head), buffer, r.mapping)
-	if err != nil || r.mapping.Header == nil {
-		return err == nil
+	if !errors.As(err, &why) {
+		return err == nil && (r.mapping.Header == nil || t.firstRowFits()), nil, 0
 	}
+	why.Reason = "the CSV mapping of " + r.institution.Name + " does not fit: " + why.Reason
+	if t == nil || len(t.header) < 2 {
+		return false, why, -1
+	}
+	return false, why, len(r.mapping.ColumnNames()) - len(missingColumns(t.header, r.mapping))
+}
+
+func (t *table) firstRowFits() bool {
 	first, err := t.next()
 	if err != nil || first.defect != "" {
 		return false
 	}
-	if c := r.mapping.Control; c != nil && c.First && (t.isMarkedControl(first) || c.Where.Column == "") {
+	if c := t.mapping.Control; c != nil && c.First && (t.isMarkedControl(first) || c.Where.Column == "") {
 		return true
 	}
 	date := t.cell(first, t.columns.booked)
-	_, reason := parseDate(date, r.mapping)
-	return reason == "" || date == "" && t.state(first) != unknown && r.mapping.Columns.Status.Column != ""
-}
-
-// Mismatch returns why the mapping does not fit a file that starts with head; nil if it fits. matched is how many of
-// the mapping's columns the header line has, or -1 if there is no header line with a known delimiter.
-func (r *Reader) Mismatch(head []byte) (reason *statement.Error, matched int) {
-	buffer := statement.Buffer(nil)
-	defer statement.Release(buffer)
-	t, err := openTable(bytes.NewReader(head), buffer, r.mapping)
-	if !errors.As(err, &reason) {
-		return nil, 0
-	}
-	reason.Reason = "the CSV mapping of " + r.institution.Name + " does not fit: " + reason.Reason
-	if t == nil || len(t.header) < 2 {
-		return reason, -1
-	}
-	return reason, len(r.mapping.ColumnNames()) - len(missingColumns(t.header, r.mapping))
+	_, reason := parseDate(date, t.mapping)
+	return reason == "" || date == "" && t.state(first) != unknown && t.mapping.Columns.Status.Column != ""
 }
 
 // Read reads a file and reports its content to h. An error that is not a *statement.Error comes from in or h.
@@ -122,7 +115,6 @@ func detectHeader(head []byte, m *project.CSVMapping, stated byte) (header []str
 	return header, 0
 }
 
-// missingColumns lists the named columns that a header does not have.
 func missingColumns(header []string, m *project.CSVMapping) []string {
 	return slices.DeleteFunc(m.ColumnNames(), func(name string) bool { return slices.Contains(header, name) })
 }

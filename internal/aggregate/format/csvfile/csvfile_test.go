@@ -265,7 +265,7 @@ func TestMismatch(t *testing.T) {
 		{"Ref,Amount,Date\n", "", 0},
 	} {
 		got := ""
-		reason, matched := newReader(t, plainMapping).Mismatch([]byte(c.text))
+		_, reason, matched := newReader(t, plainMapping).Fits([]byte(c.text))
 		if reason != nil {
 			got = reason.Error()
 		}
@@ -309,7 +309,7 @@ func TestEncodings(t *testing.T) {
 			t.Parallel()
 			r := newReader(t, c.declared+mapping)
 			checkRead(t, r, c.text, want)
-			if !r.Matches([]byte(c.text)) {
+			if ok, _, _ := r.Fits([]byte(c.text)); !ok {
 				t.Error("it does not match")
 			}
 		})
@@ -339,7 +339,7 @@ func TestMatches(t *testing.T) {
 		{plainMapping + "header: [Date, Amount, Ref]\ncontrol: {row: first, where: {column: Date, is: T}, count: {column: Amount}}", "T;1;x\n", true},
 		{plainMapping + "header: [Date, Amount, Ref]\ncontrol: {row: first, where: {column: Date, is: T}, count: {column: Amount}}", "U;1;x\n", false},
 	} {
-		if got := newReader(t, c.mapping).Matches([]byte(c.text)); got != c.want {
+		if got, _, _ := newReader(t, c.mapping).Fits([]byte(c.text)); got != c.want {
 			t.Errorf("%q with\n%s\nmatches: %v", c.text, c.mapping, got)
 		}
 	}

@@ -10,17 +10,15 @@ import (
 	"slices"
 
 	"bursar/internal/aggregate/format/statement"
-	"bursar/internal/project"
 )
 
 // maxStatements is the maximum number of statements of a file; their accounts are kept in memory.
 const maxStatements = 1 << 18
 
 type emitter struct {
-	institution *project.Institution
-	mapping     *project.CSVMapping
-	table       *table
-	out         statement.Emitter
+	*Reader
+	table *table
+	out   statement.Emitter
 
 	groups     map[[sha256.Size]byte]*group // of the file, by a digest of account and currency
 	waiting    []*group                     // groups of this scope with rows in the spool, in order
@@ -50,7 +48,7 @@ const maxUnassigned = 1000
 
 func newEmitter(r *Reader, t *table, h statement.Handler) *emitter {
 	return &emitter{
-		institution: r.institution, mapping: r.mapping, table: t, out: statement.NewEmitter(h),
+		Reader: r, table: t, out: statement.NewEmitter(h),
 		groups: map[[sha256.Size]byte]*group{}, spool: spool{dir: r.scratch, limit: spoolBytes},
 	}
 }
@@ -193,7 +191,6 @@ func (e *emitter) emitWaiting() {
 	e.spool.reset()
 }
 
-// endStatement reports the running balances of the open statement and ends it.
 func (e *emitter) endStatement() {
 	if e.current == nil {
 		return

@@ -144,10 +144,10 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("1,2024-01-01,5,\n2,2024-01-01,,6\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, r := range readers {
-			r.Matches(text)
+			fits, _, _ := r.Fits(text)
 			recorder := statementtest.NewRecorder(t)
 			err := statementtest.ReadChecked(t, text, r.Read, recorder)
-			if err != nil && r.Matches(text) && strings.Contains(err.Error(), "the header line has no column") {
+			if err != nil && fits && strings.Contains(err.Error(), "the header line has no column") {
 				t.Errorf("the mapping matches, but the file is refused: %v", err)
 			}
 		}

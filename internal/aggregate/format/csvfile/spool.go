@@ -142,7 +142,6 @@ func encodeRow(buffer []byte, r row) []byte {
 	return buffer
 }
 
-// eachRow passes the rows that encodeRow appended to yield.
 func eachRow(encoded []byte, yield func(row) error) error {
 	number := func() uint64 {
 		n, size := binary.Uvarint(encoded)

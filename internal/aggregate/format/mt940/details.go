@@ -5,6 +5,7 @@ package mt940
 import (
 	"cmp"
 	"iter"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -27,22 +28,7 @@ func (d *details) reset() { *d = details{purpose: d.purpose[:0]} }
 
 // text joins posting text, purpose and supplementary details.
 func (d *details) text() string {
-	var result strings.Builder
-	add := func(text string) {
-		if text = strings.TrimSpace(text); text == "" {
-			return
-		}
-		if result.Len() > 0 {
-			result.WriteByte(' ')
-		}
-		result.WriteString(text)
-	}
-	add(d.posting)
-	for _, text := range d.purpose {
-		add(text)
-	}
-	add(d.supplement)
-	return result.String()
+	return joinTexts(slices.Concat([]string{d.posting}, d.purpose, []string{d.supplement}))
 }
 
 func (d *details) addInformation(lines []line) {

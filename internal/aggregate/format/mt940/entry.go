@@ -205,13 +205,21 @@ func (p *entryFields) fill(e *statement.Entry) {
 	e.Own, e.Reference = statement.NormalizeReference(own), statement.NormalizeReference(reference)
 }
 
-// joinLines joins lines, trimmed, with spaces.
 func joinLines(lines []line) string {
-	texts := make([]string, 0, len(lines))
-	for _, l := range lines {
-		if text := strings.TrimSpace(l.text); text != "" {
-			texts = append(texts, text)
+	texts := make([]string, len(lines))
+	for i, l := range lines {
+		texts[i] = l.text
+	}
+	return joinTexts(texts)
+}
+
+// joinTexts joins texts, trimmed, with spaces. It changes the list.
+func joinTexts(texts []string) string {
+	kept := texts[:0]
+	for _, text := range texts {
+		if text = strings.TrimSpace(text); text != "" {
+			kept = append(kept, text)
 		}
 	}
-	return strings.Join(texts, " ")
+	return strings.Join(kept, " ")
 }

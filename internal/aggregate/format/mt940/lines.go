@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -33,9 +32,7 @@ const headSize = 1 << 10
 
 // lineReader splits a file into lines that end in CR, LF or both, or in oldEnd.
 type lineReader struct {
-	in      *bufio.Reader
-	unread  []byte // buffered, not yet returned
-	line    []byte // the current line
+	lines   *bufio.Scanner
 	count   int64
 	afterCR bool
 	oldEnds bool // oldEnd ends lines, too
@@ -43,91 +40,79 @@ type lineReader struct {
 	decoder lineDecoder
 }
 
-// next returns the next line; ok is false after the last one.
-func (l *lineReader) next() (next line, ok bool, err error) {
-	l.line = l.line[:0]
-	if l.count == 0 {
-		head, _ := l.in.Peek(headSize) // a read error occurs again at the next read
-		l.oldEnds = hasOldEnds(head)
-	}
-	for {
-		if len(l.unread) == 0 {
-			if err := l.fill(); errors.Is(err, io.EOF) {
-				if len(l.line) == 0 {
-					return line{}, false, nil
-				}
-				l.unended = true
-				return l.finishLine(), true, nil
-			} else if err != nil {
-				return line{}, false, fmt.Errorf("read statement: %w", err)
-			}
-		}
-		if l.afterCR && l.unread[0] == '\n' {
-			l.unread = l.unread[1:]
-			l.afterCR = false
-			continue
-		}
-		l.afterCR = false
-		if end, size := l.findEnd(); size > 0 {
-			l.line = append(l.line, l.unread[:end]...)
-			l.afterCR = l.unread[end] == '\r'
-			l.unread = l.unread[end+size:]
-			return l.finishLine(), true, nil
-		}
-		l.line = append(l.line, l.unread...)
-		l.unread = nil
-		if len(l.line) > statement.MaxValue {
-			return line{}, false, statement.Refuse(statement.Place{Line: l.count + 1, Column: 1},
-				"a line is longer than %d bytes", statement.MaxValue)
-		}
-	}
+func newLineReader(in *bufio.Reader) *lineReader {
+	head, _ := in.Peek(headSize) // a read error occurs again at the next read
+	l := &lineReader{lines: bufio.NewScanner(in), oldEnds: hasOldEnds(head)}
+	l.lines.Buffer(nil, statement.MaxValue+len(oldEnd))
+	l.lines.Split(l.cutLine)
+	return l
 }
 
-// findEnd finds the next line end in the buffer, and its size; 0 if there is none.
-func (l *lineReader) findEnd() (at, size int) {
-	if !l.oldEnds {
-		if at = bytes.IndexAny(l.unread, "\r\n"); at < 0 {
-			return 0, 0
-		}
-		return at, 1
+// next returns the next line; ok is false after the last one.
+func (l *lineReader) next() (next line, ok bool, err error) {
+	if l.lines.Scan() {
+		return l.lineOf(l.lines.Bytes()), true, nil
 	}
-	if n := len(l.line); n > 0 && l.line[n-1] == oldEnd[0] && l.unread[0] == oldEnd[1] { // oldEnd is split between two reads
-		l.line = l.line[:n-1]
-		return 0, 1
+	switch err := l.lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return line{}, false, statement.Refuse(statement.Place{Line: l.count + 1, Column: 1}, "a line is longer than %d bytes", statement.MaxValue)
+	case err != nil:
+		return line{}, false, fmt.Errorf("read statement: %w", err)
+	}
+	return line{}, false, nil
+}
+
+// cutLine is the bufio.SplitFunc of lines.
+func (l *lineReader) cutLine(data []byte, atEOF bool) (advance int, text []byte, err error) {
+	if l.afterCR && len(data) > 0 {
+		l.afterCR = false
+		if data[0] == '\n' {
+			advance = 1
+		}
+	}
+	rest := data[advance:]
+	end, size := l.findEnd(rest)
+	switch {
+	case size > 0:
+		l.afterCR = rest[end] == '\r'
+		return advance + end + size, rest[:end], nil
+	case atEOF && len(rest) > 0:
+		l.unended = true
+		return len(data), rest, nil
+	}
+	return advance, nil, nil
+}
+
+// findEnd finds the next line end, and its size; 0 if there is none.
+func (l *lineReader) findEnd(data []byte) (at, size int) {
+	ends := "\r\n"
+	if l.oldEnds {
+		ends += oldEnd[:1]
 	}
 	for {
-		next := bytes.IndexAny(l.unread[at:], "\r\n"+oldEnd[:1])
+		next := bytes.IndexAny(data[at:], ends)
 		if next < 0 {
 			return 0, 0
 		}
-		if at += next; l.unread[at] != oldEnd[0] {
+		if at += next; data[at] != oldEnd[0] {
 			return at, 1
 		}
-		if bytes.HasPrefix(l.unread[at:], []byte(oldEnd)) {
+		if bytes.HasPrefix(data[at:], []byte(oldEnd)) {
 			return at, len(oldEnd)
 		}
 		at++
 	}
 }
 
-// fill reads up to the next line feed, or as much as the buffer can contain.
-func (l *lineReader) fill() (err error) {
-	l.unread, err = l.in.ReadSlice('\n')
-	if len(l.unread) > 0 && (errors.Is(err, bufio.ErrBufferFull) || errors.Is(err, io.EOF)) {
-		return nil // io.EOF occurs again at the next read
-	}
-	return err
-}
-
-// finishLine returns the current line, without control characters and byte order marks around it.
-func (l *lineReader) finishLine() line {
+// lineOf returns the next line, without control characters and byte order marks around it.
+func (l *lineReader) lineOf(raw []byte) line {
 	l.count++
-	text := l.line
+	text := raw
 	if l.count == 1 {
 		text = bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF"))
 	}
 	text = bytes.TrimLeftFunc(text, isControl)
-	column := len(l.line) - len(text) + 1
+	column := len(raw) - len(text) + 1
 	text = bytes.TrimRightFunc(text, isControl)
 	return line{l.decoder.decode(text), statement.Place{Line: l.count, Column: int64(column)}}
 }

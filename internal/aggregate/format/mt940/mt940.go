@@ -48,7 +48,7 @@ const lineCost = 64
 func Read(r io.Reader, h statement.Handler) error {
 	buffer, release := statement.BufferUTF8(r)
 	defer release()
-	in := &reader{lines: &lineReader{in: buffer}, emitter: emitter{out: statement.NewEmitter(h)}}
+	in := &reader{lines: newLineReader(buffer), emitter: emitter{out: statement.NewEmitter(h)}}
 	for in.emitter.out.Err == nil {
 		l, ok, err := in.lines.next()
 		if err != nil {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"bursar/internal/aggregate/format/statement"
 )
@@ -82,12 +81,9 @@ func (l *lexer) text(prologue bool) ([]byte, error) {
 // appendText adds to the value, without leading blanks.
 func (l *lexer) appendText(text []byte) error {
 	if len(l.value) == 0 {
-		n := 0
-		for n < len(text) && strings.IndexByte(blank, text[n]) >= 0 {
-			n++
-		}
-		l.advance(text[:n])
-		text, l.valuePlace = text[n:], l.place
+		rest := bytes.TrimLeft(text, blank)
+		l.advance(text[:len(text)-len(rest)])
+		text, l.valuePlace = rest, l.place
 	}
 	if len(l.value)+len(text) > statement.MaxValue {
 		return statement.Refuse(l.valuePlace, "a value is longer than %d bytes", statement.MaxValue)

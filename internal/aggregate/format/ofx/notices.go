@@ -11,16 +11,15 @@ import (
 
 // fileSummary is what a file has contained so far.
 type fileSummary struct {
-	statements bool
-	others     bool             // accounts, investments, securities
-	responses  bool             // a sign-on or a status
-	refusal    *statement.Error // the first response that reports a failure
+	content   bool             // statements, accounts, investments, securities
+	responses bool             // a sign-on or a status
+	refusal   *statement.Error // the first response that reports a failure
 }
 
 // checkSummary refuses a file that contains only a failure, or nothing.
 func (p *reader) checkSummary() {
 	switch {
-	case p.summary.statements || p.summary.others:
+	case p.summary.content:
 	case p.summary.refusal != nil:
 		p.out.Fail(p.summary.refusal)
 	case !p.summary.responses:
@@ -46,7 +45,7 @@ func (p *reader) emitNotice(place statement.Place, what string, fields ...statem
 // noticeOther reports content that makes a file valid without a statement.
 func (p *reader) noticeOther(what string, fields ...statement.Field) {
 	p.beginStatement()
-	p.summary.others = true
+	p.summary.content = true
 	p.emitNotice(p.record.place, what, fields...)
 }
 
@@ -82,7 +81,7 @@ func (p *reader) recordResponse(to, code, severity, message string) {
 // investment reports the owner of the investments that follow. Their cash is not a bank account, so its entries are
 // reported as transactions.
 func (p *reader) investment() {
-	p.summary.others = true
+	p.summary.content = true
 	fields := []statement.Field{field("account", p.current.Account)}
 	for _, f := range p.current.account {
 		if f.Name == "broker" || f.Name == "transaction_uid" {

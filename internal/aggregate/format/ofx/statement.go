@@ -74,7 +74,7 @@ func (p *reader) beginStatement() {
 		return
 	}
 	p.emitNotice(p.current.Place, "account", p.current.account...)
-	p.summary.statements = true
+	p.summary.content = true
 	p.out.Begin(&p.current.Statement)
 }
 

@@ -223,9 +223,7 @@ type Emitter struct {
 func NewEmitter(h Handler) Emitter { return Emitter{handler: h} }
 
 // Fail keeps an error, unless there was one before.
-func (e *Emitter) Fail(err error) {
-	e.Err = cmp.Or(e.Err, err)
-}
+func (e *Emitter) Fail(err error) { e.Err = cmp.Or(e.Err, err) }
 
 // emit calls a method of the handler, unless there was an error before.
 func emit[T any](e *Emitter, method func(Handler, T) error, value T) {

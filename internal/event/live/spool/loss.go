@@ -33,18 +33,16 @@ func (l Loss) String() string {
 	return text + "; let the senders repeat their requests of that time, then run `bursar repair --dismiss`"
 }
 
-func lossPath(dir string, number uint64) string {
-	return filepath.Join(dir, fmt.Sprintf("%08d.loss.json", number))
-}
-
-func keptPath(dir string, number uint64) string {
-	return filepath.Join(dir, fmt.Sprintf("%08d.damaged", number))
-}
+// The kinds of files of a loss.
+const (
+	lossKind = "loss.json"
+	keptKind = "damaged"
+)
 
 // Report keeps a spool's file under another name and writes a report of the loss, durably. It may be repeated.
 func Report(dir string, l Loss) (Loss, error) {
 	if _, err := os.Stat(Path(dir, l.Spool)); err == nil {
-		l.KeptAs = keptPath(dir, l.Spool)
+		l.KeptAs = pathOf(dir, l.Spool, keptKind)
 		if err := os.Link(Path(dir, l.Spool), l.KeptAs); err != nil && !errors.Is(err, fs.ErrExist) {
 			return l, fmt.Errorf("keep damaged spool: %w", err)
 		}
@@ -56,7 +54,7 @@ func Report(dir string, l Loss) (Loss, error) {
 	if err := durable.MakeFolder(dir); err != nil {
 		return l, fmt.Errorf("make spool folder: %w", err)
 	}
-	if err := durable.WriteFile(lossPath(dir, l.Spool), text); err != nil {
+	if err := durable.WriteFile(pathOf(dir, l.Spool, lossKind), text); err != nil {
 		return l, fmt.Errorf("report damaged spool: %w", err)
 	}
 	return l, nil
@@ -76,7 +74,7 @@ func Losses(dir string) ([]Loss, error) {
 	var losses []Loss
 	for _, e := range entries {
 		number, kind, _ := strings.Cut(e.Name(), ".")
-		if kind != "loss.json" && kind != "damaged" || seen[number] {
+		if kind != lossKind && kind != keptKind || seen[number] {
 			continue
 		}
 		seen[number] = true
@@ -87,7 +85,7 @@ func Losses(dir string) ([]Loss, error) {
 
 func readLoss(dir, number string) Loss {
 	var l Loss
-	text, err := os.ReadFile(filepath.Join(dir, number+".loss.json"))
+	text, err := os.ReadFile(filepath.Join(dir, number+"."+lossKind))
 	if err == nil {
 		err = json.Unmarshal(text, &l)
 	}
@@ -100,7 +98,7 @@ func readLoss(dir, number string) Loss {
 
 // Dismiss removes a loss: the report and the damaged file.
 func Dismiss(dir string, l Loss) error {
-	for _, path := range []string{keptPath(dir, l.Spool), lossPath(dir, l.Spool)} {
+	for _, path := range []string{pathOf(dir, l.Spool, keptKind), pathOf(dir, l.Spool, lossKind)} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("dismiss damaged spool: %w", err)
 		}

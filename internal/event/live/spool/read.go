@@ -20,7 +20,7 @@ import (
 
 // Request is one request as it was received.
 type Request struct {
-	Key  string
+	Key  string // idempotency key of the sender; may be empty
 	Body []byte
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"bursar/internal/durable"
@@ -18,7 +19,7 @@ import (
 // Header is the first frame of a spool.
 type Header struct {
 	Stream string    `json:"stream"`
-	Number uint64    `json:"spool"`  // when its first request was received
+	Number uint64    `json:"spool"`
 	Opened time.Time `json:"opened"` // when its first request was received
 }
 
@@ -44,8 +45,10 @@ type Writer struct {
 }
 
 // Path returns the path of a spool's file.
-func Path(dir string, number uint64) string {
-	return filepath.Join(dir, fmt.Sprintf("%08d.spool", number))
+func Path(dir string, number uint64) string { return pathOf(dir, number, "spool") }
+
+func pathOf(dir string, number uint64, kind string) string {
+	return filepath.Join(dir, fmt.Sprintf("%08d.%s", number, kind))
 }
 
 // Create creates the file of a spool, empty and durable in its folder. Until the first Sync it may be empty after a crash.
@@ -89,20 +92,16 @@ func (w *Writer) frame(pieces ...[]byte) error {
 	if err != nil {
 		return err
 	}
-	size := w.size + prologue
-	for _, piece := range pieces {
-		size += int64(len(piece))
-	}
-	if w.err = w.grow(size); w.err == nil {
-		_, w.err = w.out.Write(p[:])
-	}
-	w.size += prologue
+	pieces = slices.Insert(pieces, 0, p[:])
 	w.frames++
+	for _, piece := range pieces {
+		w.size += int64(len(piece))
+	}
+	w.err = w.grow()
 	for _, piece := range pieces {
 		if w.err == nil {
 			_, w.err = w.out.Write(piece)
 		}
-		w.size += int64(len(piece))
 	}
 	if w.err != nil {
 		w.err = fmt.Errorf("write spool: %w", w.err)
@@ -110,12 +109,12 @@ func (w *Writer) frame(pieces ...[]byte) error {
 	return w.err
 }
 
-// grow makes the file large enough for size bytes before any of them is written.
-func (w *Writer) grow(size int64) error {
-	if paddedSize(size) <= w.fileSize {
+// grow makes the file large enough for its size before any of the last frame is written.
+func (w *Writer) grow() error {
+	if paddedSize(w.size) <= w.fileSize {
 		return nil
 	}
-	w.fileSize = paddedSize(size)
+	w.fileSize = paddedSize(w.size)
 	return w.file.Truncate(w.fileSize)
 }
 

@@ -110,13 +110,13 @@ func (v *Values) AppendJSON(dst []byte, k int) []byte {
 	case Date, Time:
 		return append(v.AppendPlain(append(dst, '"'), k), '"')
 	case Float:
-		return append(dst, column.QuoteJSON(v.float(k))...)
+		return column.AppendJSON(dst, v.float(k))
 	}
 	if len(v.bytes) == 0 {
 		return strconv.AppendInt(dst, v.ints[k], 10)
 	}
 	if utf8.Valid(v.bytes[k]) {
-		return append(dst, column.QuoteJSON(string(v.bytes[k]))...)
+		return column.AppendJSON(dst, v.bytes[k])
 	}
 	dst = append(dst, `{"base64":"`...)
 	dst = base64.StdEncoding.AppendEncode(dst, v.bytes[k])

@@ -1,4 +1,4 @@
-// Events as they are read back from batches, each with its batch, id and place.
+// Events as they are read back from batches, each with its batch, id and place, and the list of those without a key.
 
 package query
 
@@ -11,9 +11,11 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/event"
+	"bursar/internal/fold"
 	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/runs"
 )
 
 // batchColumn is the column with the number of an event's batch.
@@ -109,4 +111,92 @@ func (p *eventPrinter) columns(rows []column.Vector, i int) json.RawMessage {
 		text = rows[c].AppendJSON(append(text, name...), i)
 	}
 	return append(text, '}')
+}
+
+// UnkeyedEvent is one event without a key, with the place where it was read.
+type UnkeyedEvent struct {
+	TracedEvent
+	Time json.RawMessage `json:"time"` // when it happened; null if the stream declares no time
+}
+
+// CompareUnkeyed returns an UntracedError if a run counted another number of a stream's events without a key than were found.
+func CompareUnkeyed(run uint64, stream string, counted, found int64) error {
+	if found == counted {
+		return nil
+	}
+	return &UntracedError{text: fmt.Sprintf("run %d counted %s of %s without a key, but its batches contain %d",
+		run, reconcile.Plural(counted, "event"), stream, found)}
+}
+
+// Unkeyed calls each with every event of the published runs that has no key: by run, stream, batch, file and row. It returns their
+// totals by stream. For each run the number of events found must equal its count; an error of each stops the walk.
+func (e *Reader) Unkeyed(ctx context.Context, pipeline string, each func(UnkeyedEvent) error) (runs.Unkeyed, error) {
+	q, err := e.OpenWithoutIndex(ctx, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Release()
+	if err := e.checkPublished(ctx, q); err != nil {
+		return nil, err
+	}
+	list, err := runs.ListPublished(ctx, e.Catalog, &q.Generation, 0)
+	if err != nil {
+		return nil, err
+	}
+	all := runs.Unkeyed{}
+	for i := range list {
+		if err := all.Add(list[i].Unkeyed.Rescaled(q.Plan)); err != nil {
+			return nil, err
+		}
+	}
+	for i := range list {
+		if err := e.listUnkeyedOfRun(ctx, q.Plan, &list[i], each); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+func (e *Reader) listUnkeyedOfRun(ctx context.Context, plan *fold.Plan, run *runs.Run, each func(UnkeyedEvent) error) error {
+	if len(run.Unkeyed) == 0 {
+		return nil
+	}
+	batches, err := runs.ReadBatches(ctx, e.Catalog, e.Project, run)
+	if err != nil {
+		return err
+	}
+	for _, s := range plan.Events.Streams {
+		own := event.FilterStream(batches, s.Name)
+		counted := run.Unkeyed[s.Name].Events
+		if counted == 0 {
+			continue
+		}
+		if err := event.CheckObjects(ctx, e.Objects, own, e.Workers); err != nil {
+			return err
+		}
+		found := int64(0)
+		err := e.eachUnkeyed(ctx, plan, s, own, func(x UnkeyedEvent) error {
+			found++
+			x.Run = run.Run
+			return each(x)
+		})
+		if err == nil {
+			err = CompareUnkeyed(run.Run, s.Name, counted, found)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Reader) eachUnkeyed(ctx context.Context, plan *fold.Plan, s *project.Stream, batches []event.Batch, each func(UnkeyedEvent) error) error {
+	files := e.Objects.Files()
+	defer files.Release()
+	events := numberedSQL(batches, func(b []event.Batch) string { return event.UnkeyedSQL(files, plan.Events, s, b) })
+	p := newEventPrinter(s)
+	sql := fmt.Sprintf("SELECT %s FROM events ORDER BY %s, %s, %s", fold.Names(p.fields), batchColumn, event.FileColumn, event.RowColumn)
+	return p.eachEvent(ctx, e.Engine, files, map[string]string{"events": events}, sql, func(found TracedEvent, time json.RawMessage) error {
+		return each(UnkeyedEvent{TracedEvent: found, Time: time})
+	})
 }

@@ -1,10 +1,12 @@
-// Looks up many sorted keys with a few iterators that only move forward.
+// Reads of the index: lookups of many sorted keys with a few iterators that only move forward, and scans of the entries of a generation
+// or of one key.
 
 package artifact
 
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -33,10 +35,7 @@ func (x *PebbleIndex) Find(ctx context.Context, space Space, asOf uint64, keys [
 	if err == nil {
 		err = x.find(ctx, prefix, asOf, keys, found)
 	}
-	if err != nil {
-		return fmt.Errorf("find %d keys in index of %s generation %d: %w", len(keys), space.Pipeline, space.Generation, markCorruption(err))
-	}
-	return nil
+	return indexError(fmt.Sprintf("find %d keys in", len(keys)), space, err)
 }
 
 // find gives worker w the chunks w, w+workers …: each iterator only moves forward, and results are received in order.
@@ -144,4 +143,88 @@ func (c *cursor) advance() bool {
 	}
 	c.positioned = true
 	return c.iter.SeekGE(c.target)
+}
+
+// Scan calls each for the newest entry at or below asOf of every key.
+func (x *PebbleIndex) Scan(ctx context.Context, space Space, asOf uint64, each func(e Entry) error) error {
+	prefix, err := spacePrefix(space)
+	if err == nil {
+		var last []byte // the last key that each was called with
+		err = x.walk(ctx, prefix, prefix, func(at *pebble.Iterator) error {
+			stored := at.Key()
+			key, run := stored[len(prefix):len(stored)-runBytes], runOf(stored)
+			if run > asOf || bytes.Equal(key, last) {
+				return nil
+			}
+			last = append(last[:0], key...)
+			location, err := decodeLocation(at.Value())
+			if err == nil {
+				err = each(Entry{Key: key, Run: run, Location: location})
+			}
+			return err
+		})
+	}
+	return indexError("scan", space, err)
+}
+
+// Loads calls each for every load of a space, newest run first.
+func (x *PebbleIndex) Loads(ctx context.Context, space Space, each func(run uint64, entries int64) error) error {
+	prefix, err := loadsPrefix(space)
+	if err == nil {
+		err = x.walk(ctx, prefix, prefix, func(at *pebble.Iterator) error {
+			stored := at.Key()
+			entries, n := binary.Uvarint(at.Value())
+			if len(stored) < len(prefix)+runBytes || n != len(at.Value()) {
+				return fmt.Errorf("load %x: %w", stored, ErrCorrupt)
+			}
+			return each(runOf(stored[:len(prefix)+runBytes]), int64(entries))
+		})
+	}
+	return indexError("read loads in", space, err)
+}
+
+// History calls each for every entry of a key at or below asOf, newest first.
+func (x *PebbleIndex) History(ctx context.Context, space Space, asOf uint64, key []byte, each func(e Entry) error) error {
+	full, err := spacePrefix(space)
+	if err == nil {
+		full = append(full, key...)
+		err = x.walk(ctx, full, appendRun(bytes.Clone(full), asOf), func(at *pebble.Iterator) error {
+			stored := at.Key()
+			if len(stored) != len(full)+runBytes {
+				return nil // a longer key; the given one is not complete
+			}
+			location, err := decodeLocation(at.Value())
+			if err == nil {
+				err = each(Entry{Key: full[len(full)-len(key):], Run: runOf(stored), Location: location})
+			}
+			return err
+		})
+	}
+	return indexError("read history in", space, err)
+}
+
+// walk calls each at every stored key under a prefix, beginning at from.
+func (x *PebbleIndex) walk(ctx context.Context, prefix, from []byte, each func(at *pebble.Iterator) error) error {
+	iter, err := x.iterator(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	defer iter.Close()
+	for n, ok := 0, iter.SeekGE(from); ok; n, ok = n+1, iter.Next() {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := each(iter); err != nil {
+			return err
+		}
+	}
+	return iter.Error()
+}
+
+// indexError says what failed in which index; nil for nil.
+func indexError(what string, space Space, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s index of %s generation %d: %w", what, space.Pipeline, space.Generation, markCorruption(err))
 }
