@@ -116,8 +116,16 @@ func parseTimestamp(text string) timestamp {
 	if n != 8 && n != 10 && n != 12 && n != 14 || !isFraction {
 		return timestamp{}
 	}
-	local, err := time.Parse("20060102150405"[:n], text[:n])
-	if err != nil {
+	part := func(from, to int) (value int) { // a loop, because time.Parse takes a tenth of the time of reading a file
+		for i := from; i < to && i < n; i++ {
+			value = value*10 + int(text[i]-'0')
+		}
+		return value
+	}
+	year, month, day, hour, minute, second := part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 12), part(12, 14)
+	local := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	// time.Date normalizes a part that is out of range, which changes another part.
+	if local.Day() != day || int(local.Month()) != month || local.Minute() != minute || local.Second() != second {
 		return timestamp{}
 	}
 	return timestamp{local: local, zone: zone(offset), stated: true}

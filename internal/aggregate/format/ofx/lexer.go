@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"bursar/internal/aggregate/format/statement"
 )
@@ -81,9 +82,12 @@ func (l *lexer) text(prologue bool) ([]byte, error) {
 // appendText adds to the value, without leading blanks.
 func (l *lexer) appendText(text []byte) error {
 	if len(l.value) == 0 {
-		rest := bytes.TrimLeft(text, blank)
-		l.advance(text[:len(text)-len(rest)])
-		text, l.valuePlace = rest, l.place
+		n := 0
+		for n < len(text) && strings.IndexByte(blank, text[n]) >= 0 {
+			n++
+		}
+		l.advance(text[:n])
+		text, l.valuePlace = text[n:], l.place
 	}
 	if len(l.value)+len(text) > statement.MaxValue {
 		return statement.Refuse(l.valuePlace, "a value is longer than %d bytes", statement.MaxValue)
