@@ -39,8 +39,9 @@ type Counted interface {
 	Changes() uint64
 }
 
-// Tx reads and writes documents within one transaction, and sees its own writes. Keys are slash-separated, not
-// empty, UTF-8 without NUL, and no longer than 2,000 bytes, which a database bounds them to; List is in key order (bytes). A Tx is for one goroutine and ends with fn.
+// Tx reads and writes documents within one transaction, and sees its own writes. Keys are slash-separated, not empty, UTF-8 without NUL,
+// and no longer than 2,000 bytes, which a database bounds them to; List is in key order (bytes). A Tx is for one goroutine and ends with
+// fn.
 type Tx interface {
 	// Get decodes the document at key into value and reports whether there is one.
 	Get(key string, value any) (bool, error)

@@ -74,8 +74,8 @@ func (x *Index) table(ctx context.Context, space artifact.Space) (string, error)
 	return table, err
 }
 
-// createSpace creates the table of a generation, unless another process has done so: it waits for another transaction that creates the same generation, and the
-// primary key of index_spaces decides.
+// createSpace creates the table of a generation, unless another process has done so: it waits for another transaction that creates the
+// same generation, and the primary key of index_spaces decides.
 func createSpace(ctx context.Context, tx pgx.Tx, space artifact.Space, table string) error {
 	added, err := tx.Exec(ctx, `INSERT INTO index_spaces (pipeline, generation, entries) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 		space.Pipeline, int64(space.Generation), table)
