@@ -157,10 +157,10 @@ func TestFormerOwnerOfSharedBackends(t *testing.T) {
 	if err := former.Start(); err != nil {
 		t.Fatal(err)
 	}
-	begun := func() bool {
-		return postgrestest.Number(t, database, "SELECT count(*) FROM bursar.documents WHERE key = 'attempt/payments/batch'") > 0
-	}
-	for tick := time.NewTicker(time.Millisecond); !begun(); <-tick.C {
+	for tick := time.NewTicker(time.Millisecond); ; <-tick.C { // until it writes the batch
+		if postgrestest.Number(t, database, "SELECT count(*) FROM bursar.documents WHERE key = 'attempt/payments/batch'") > 0 {
+			break
+		}
 	}
 	if err := former.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
