@@ -22,9 +22,6 @@ func (r *repairer) repairPipelines(ctx context.Context) error {
 		return err
 	}
 	for _, p := range r.Project.Pipelines {
-		if err := r.removeNextGeneration(ctx, p.Name); err != nil {
-			return err
-		}
 		if err := r.repairPipeline(ctx, p.Name); err != nil {
 			return err
 		}
@@ -32,18 +29,17 @@ func (r *repairer) repairPipelines(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// removeNextGeneration removes what has the names of a generation that is not created yet: a shared project refuses such leftovers of another
-// catalog.
+// removeNextGeneration removes what has the names of a generation that is not created yet: leftovers of another catalog, which only
+// a shared project refuses.
 func (r *repairer) removeNextGeneration(ctx context.Context, name string) error {
+	if !r.Project.Config.IsShared() {
+		return nil
+	}
 	state, _, err := runs.ReadState(ctx, r.Engine.Catalog, name)
 	if err != nil {
-		return nil //nolint:nilerr // the check of the pipeline's records reports it
+		return err
 	}
-	err = r.Engine.Remove(ctx, artifact.Space{Pipeline: name, Generation: state.Next()})
-	if errors.Is(err, artifact.ErrIndexDamaged) {
-		return nil // it is replaced
-	}
-	return err
+	return r.Engine.Remove(ctx, artifact.Space{Pipeline: name, Generation: state.Next()})
 }
 
 // repairPipeline rebuilds a damaged pipeline as a new generation and switches to it. If the pipeline's records in the catalog
@@ -59,7 +55,7 @@ func (r *repairer) repairPipeline(ctx context.Context, name string) error {
 	case isTemporary(fault) || ctx.Err() != nil:
 		return errors.Join(fault, ctx.Err())
 	case fault == nil:
-		return nil
+		return r.removeNextGeneration(ctx, name)
 	case errors.As(fault, new(*runs.ChangedError)):
 		r.reportBroken(fault)
 		return nil
@@ -71,6 +67,9 @@ func (r *repairer) repairPipeline(ctx context.Context, name string) error {
 		if err := r.forget(ctx, name); err != nil {
 			return err
 		}
+	}
+	if err := r.removeNextGeneration(ctx, name); err != nil {
+		return err
 	}
 	made, err := r.Rebuild(ctx, name)
 	if err != nil {
