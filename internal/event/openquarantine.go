@@ -63,7 +63,7 @@ func RetractedFiles(tx catalog.Tx, stream string) (files, batches map[uint64]boo
 	}
 	files = map[uint64]bool{}
 	for number := range batches {
-		b, err := GetBatch(tx, stream, number)
+		b, _, err := FindBatch(tx, stream, number) // repair may have lost it
 		if err != nil {
 			return nil, nil, err
 		}

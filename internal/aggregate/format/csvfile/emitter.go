@@ -15,6 +15,8 @@ import (
 // maxStatements is the maximum number of statements of a file; their accounts are kept in memory.
 const maxStatements = 1 << 18
 
+// emitter is the state of one read. The rows of one account and currency become one statement, in any order. Rows of
+// the open statement are reported as they are read; those of others wait in the spool until it has ended.
 type emitter struct {
 	*Reader
 	table *table

@@ -25,6 +25,23 @@ func readAll(t *testing.T, r *Reader, text string) *statementtest.Recorder {
 	return recorder
 }
 
+// TestDamagedSpool checks that rows cut at any byte are an error, and that no damaged byte is more than that.
+func TestDamagedSpool(t *testing.T) {
+	t.Parallel()
+	encoded := encodeRow(nil, row{place: statement.Place{Line: 300, Column: 1}, fields: []string{"a", strings.Repeat("b", 200)}, defect: "c"})
+	discard := func(row) error { return nil }
+	for n := 1; n < len(encoded); n++ {
+		if err := eachRow(encoded[:n], discard); !errors.Is(err, errDamagedSpool) {
+			t.Errorf("%d of %d bytes: %v", n, len(encoded), err)
+		}
+	}
+	for i := range encoded {
+		damaged := bytes.Clone(encoded)
+		damaged[i] ^= 0xFF
+		_ = eachRow(damaged, discard) // it may be read as other rows, but ends
+	}
+}
+
 const fullMapping = `
 skip: 1
 decimal: ","

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -104,7 +105,11 @@ func (s *spool) each(g *group, yield func(row) error) error {
 		if _, err := s.file.ReadAt(head[:], at); err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
-		rows := make([]byte, binary.LittleEndian.Uint64(head[8:]))
+		length := binary.LittleEndian.Uint64(head[8:])
+		if length > uint64(s.end-at) {
+			return errDamagedSpool
+		}
+		rows := make([]byte, length)
 		if _, err := s.file.ReadAt(rows, at+segmentHead); err != nil {
 			return fmt.Errorf("read spooled rows: %w", err)
 		}
@@ -142,18 +147,35 @@ func encodeRow(buffer []byte, r row) []byte {
 	return buffer
 }
 
+// errDamagedSpool says that the scratch file is not as it was written.
+var errDamagedSpool = errors.New("read spooled rows: the scratch file is damaged")
+
 func eachRow(encoded []byte, yield func(row) error) error {
+	damaged := false
 	number := func() uint64 {
 		n, size := binary.Uvarint(encoded)
+		if damaged = damaged || size <= 0; damaged {
+			return 0
+		}
 		encoded = encoded[size:]
+		return n
+	}
+	length := func() uint64 { // of what follows
+		n := number()
+		if damaged = damaged || n > uint64(len(encoded)); damaged {
+			return 0
+		}
 		return n
 	}
 	for len(encoded) > 0 {
 		r := row{place: statement.Place{Line: int64(number()), Column: int64(number())}}
-		texts := make([]string, 3+number())
+		texts := make([]string, 3+length())
 		for i := range texts {
-			n := number()
+			n := length()
 			texts[i], encoded = string(encoded[:n]), encoded[n:]
+		}
+		if damaged {
+			return errDamagedSpool
 		}
 		r.defect, r.column, r.start, r.fields = texts[0], texts[1], texts[2], texts[3:]
 		if err := yield(r); err != nil {

@@ -50,7 +50,7 @@ func newLineReader(in *bufio.Reader) *lineReader {
 
 // next returns the next line; ok is false after the last one.
 func (l *lineReader) next() (next line, ok bool, err error) {
-	if l.lines.Scan() {
+	if l.lines.Scan() && l.lines.Err() == nil { // what is read before an error may be a part of a line
 		return l.lineOf(l.lines.Bytes()), true, nil
 	}
 	switch err := l.lines.Err(); {
