@@ -1,4 +1,4 @@
-// Who may use the state of a project: the lock that lets one process at a time open it, and the modes of its files.
+// The lock that lets one process at a time open a project.
 
 package app
 
@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -196,49 +195,4 @@ func readOwner(path string) (h lockOwner, err error) {
 
 func (h lockOwner) String() string {
 	return fmt.Sprintf("project is locked by process %d (`bursar %s`) since %s", h.Process, h.Command, h.Since.Format(time.RFC3339))
-}
-
-// restrictModes removes the rights of group and others from the state folder and its files, since libraries create files that
-// everybody may read. Objects are created for their owner only, so they are checked only if the folder was open to others.
-func restrictModes(state string) error {
-	info, err := os.Stat(state)
-	if err != nil {
-		return fmt.Errorf("read the mode of %s: %w", state, err)
-	}
-	wasOpen := info.Mode().Perm()&0o077 != 0
-	if err := restrictMode(state, info); err != nil {
-		return err
-	}
-	return filepath.WalkDir(state, func(path string, e fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist) || path == state:
-			return nil
-		case err != nil:
-			return fmt.Errorf("read the modes below %s: %w", state, err)
-		case e.Type()&fs.ModeSymlink != 0:
-			return nil
-		case !wasOpen && path == filepath.Join(state, "objects"):
-			return fs.SkipDir
-		}
-		info, err := e.Info()
-		if err != nil {
-			return nil //nolint:nilerr // it was removed meanwhile
-		}
-		return restrictMode(path, info)
-	})
-}
-
-// restrictMode removes the rights of group and others. It does nothing on a read-only disk.
-func restrictMode(path string, info fs.FileInfo) error {
-	mode := info.Mode().Perm() & 0o700
-	if info.IsDir() {
-		mode = 0o700
-	}
-	if info.Mode().Perm() == mode {
-		return nil
-	}
-	if err := os.Chmod(path, mode); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("restrict access to the state: %w", err)
-	}
-	return nil
 }
