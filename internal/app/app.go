@@ -174,7 +174,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.compose(objects, a.catalog, scratch, secret)
-	return a.becomeOwner(ctx)
+	return a.sweep(ctx)
 }
 
 // minStepMemory is the minimum memory of a step in bytes, unless the project's memory is smaller.

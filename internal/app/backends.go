@@ -107,14 +107,10 @@ func (a *App) checkMarker(ctx context.Context) error {
 	return err
 }
 
-// becomeOwner numbers this process among those that open a project with stores elsewhere, so that what an earlier one still writes has other
-// names, and deletes what was replaced before.
-func (a *App) becomeOwner(ctx context.Context) (err error) {
-	if a.Project.Config.IsLocal() || a.command == verifyCommand {
+// sweep deletes from stores elsewhere what was replaced before. `bursar verify` writes nothing.
+func (a *App) sweep(ctx context.Context) error {
+	if a.Events.Shared = !a.Project.Config.IsLocal(); !a.Events.Shared || a.command == verifyCommand {
 		return nil
-	}
-	if a.Events.Owner, err = event.NextOwner(ctx, a.catalog); err != nil {
-		return err
 	}
 	return a.Events.Sweep(ctx)
 }

@@ -28,7 +28,6 @@ type Attempt struct {
 type openAttempt struct {
 	Prefix string    `json:"prefix"`
 	Batch  uint64    `json:"batch,omitempty"`
-	Owner  uint64    `json:"owner"`
 	Begun  time.Time `json:"begun"`
 }
 
@@ -50,27 +49,10 @@ const (
 	tombstonePrefix = "tombstone/"
 )
 
-const ownerKey = "owner"
-
-// NextOwner counts the processes that open the project one after another.
-func NextOwner(ctx context.Context, c catalog.Catalog) (number uint64, err error) {
-	err = c.Update(ctx, func(tx catalog.Tx) error {
-		if _, err := tx.Get(ownerKey, &number); err != nil {
-			return err
-		}
-		number++
-		return tx.Put(ownerKey, number)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("count the owners of the project: %w", err)
-	}
-	return number, nil
-}
-
 // BeginBatch begins an attempt of a batch. What an interrupted attempt of it left is deleted (rule 1: nothing exists before the seal).
 func (st *Store) BeginBatch(ctx context.Context, stream string, batch uint64) (Attempt, error) {
 	prefix := BatchPrefix(stream, batch)
-	if st.Owner != 0 {
+	if st.Shared {
 		return st.begin(ctx, stream, "batch", openAttempt{Prefix: prefix + newAttemptName() + "/", Batch: batch})
 	}
 	names, err := st.Objects.List(ctx, prefix)
@@ -82,7 +64,7 @@ func (st *Store) BeginBatch(ctx context.Context, stream string, batch uint64) (A
 
 // BeginTable begins an attempt of a table of the dedupe index, whose name is the prefix.
 func (st *Store) BeginTable(ctx context.Context, stream, name string) (Attempt, error) {
-	if st.Owner != 0 {
+	if st.Shared {
 		return st.begin(ctx, stream, "table", openAttempt{Prefix: name + "-" + newAttemptName()})
 	}
 	return Attempt{Prefix: name}, nil
@@ -92,7 +74,7 @@ func newAttemptName() string { return strings.ToLower(rand.Text()) }
 
 func (st *Store) begin(ctx context.Context, stream, kind string, next openAttempt) (Attempt, error) {
 	key := attemptPrefix + stream + "/" + kind
-	next.Owner, next.Begun = st.Owner, st.Now().UTC()
+	next.Begun = st.Now().UTC()
 	err := st.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		var last openAttempt
 		found, err := tx.Get(key, &last)
@@ -137,7 +119,6 @@ func (a *Attempt) End(tx catalog.Tx) error {
 // tombstone is the catalog's document of an object, or of all with a prefix that ends in a slash, that nothing will ever refer to again.
 type tombstone struct {
 	Since time.Time `json:"since"`
-	Owner uint64    `json:"owner"`
 	Swept bool      `json:"swept,omitempty"` // objects with the prefix were deleted once
 }
 
@@ -148,13 +129,13 @@ func (t *tombstone) isDue(now time.Time) bool {
 }
 
 func (st *Store) putTombstone(tx catalog.Tx, name string) error {
-	return tx.Put(tombstonePrefix+name, tombstone{Since: st.Now().UTC(), Owner: st.Owner})
+	return tx.Put(tombstonePrefix+name, tombstone{Since: st.Now().UTC()})
 }
 
 // Replace decides within a transaction how objects that it replaces are deleted: it returns those that the caller deletes after the
 // transaction. The others are left to Sweep, because another process may still read them.
 func (st *Store) Replace(tx catalog.Tx, names []string) ([]string, error) {
-	if st.Owner == 0 {
+	if !st.Shared {
 		return names, nil
 	}
 	for _, name := range names {

@@ -32,7 +32,7 @@ type Store struct {
 	Workers int            // goroutines that parse or check objects; at least 1
 	Now     func() time.Time
 	Log     *slog.Logger
-	Owner   uint64 // number of this process's time as the project's owner, if another may write to the same stores later; 0 if its lock keeps others away
+	Shared  bool // another process may write to the same stores later, and this one not know it; else a lock keeps others away
 }
 
 // read reads from the catalog. An error says what it was done for.

@@ -21,7 +21,7 @@ import (
 
 // remoteStore is a store in memory without local paths. It counts how often each object is opened.
 type remoteStore struct {
-	object.Store // not implemented: a cache only opens
+	object.Store // nil: a cache only opens, so any other call panics
 
 	mu                  sync.Mutex
 	content             map[string][]byte

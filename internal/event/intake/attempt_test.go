@@ -43,11 +43,7 @@ func (h *harness) stored() (attempts, tombstones []string) {
 func (h *harness) become() {
 	h.T.Helper()
 	next := *h.Store
-	owner, err := event.NextOwner(h.T.Context(), next.Catalog)
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	next.Owner, h.Store = owner, &next
+	next.Shared, h.Store = true, &next
 }
 
 // sweepAfter deletes what was replaced a time ago, and expects that nothing is left in the end that no batch names.
