@@ -53,7 +53,7 @@ type Catalog struct {
 	feed           catalog.Feed
 	listener       listener
 	stop           context.CancelFunc
-	claimed        atomic.Int64 // the number of this process's claim; 0: any number of processes write
+	claimed        atomic.Int64 // the number of the claim that this process has, or has joined after; or unclaimed
 	listening      sync.WaitGroup
 }
 
@@ -70,6 +70,7 @@ func open(ctx context.Context, config postgres.Config, every time.Duration) (*Ca
 		config.Connections = connections
 	}
 	c := &Catalog{retries: make(chan struct{}, 1), stop: func() {}}
+	c.claimed.Store(unclaimed)
 	var err error
 	if c.writer, err = postgres.Open(ctx, config); err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)

@@ -1,4 +1,5 @@
-// The claim of one process on a catalog: until it is released, no other process may use the project.
+// The claim of one process on a catalog: until it is released, no other process may use the project. Processes that share the project
+// join it instead, and keep claims away as long as any of them is alive.
 
 package pgcatalog
 
@@ -18,15 +19,21 @@ import (
 
 const (
 	claimLock = `SELECT pg_try_advisory_lock(hashtextextended('bursar_claim:' || $1, 0))`
-	// claimant describes the session that has the lock. The lock's number is in two halves in pg_locks.
-	claimant = `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'the same machine'), a.backend_start
+	joinLock  = `SELECT pg_try_advisory_lock_shared(hashtextextended('bursar_claim:' || $1, 0))`
+	// members describes the sessions that have the lock, the oldest first. The lock's number is in two halves in pg_locks.
+	members = `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'the same machine'), a.backend_start
 		FROM pg_locks l JOIN pg_stat_activity a USING (pid), hashtextextended('bursar_claim:' || $1, 0) AS k
 		WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-		AND l.classid::bigint = (k >> 32) & 4294967295 AND l.objid::bigint = k & 4294967295`
+		AND l.classid::bigint = (k >> 32) & 4294967295 AND l.objid::bigint = k & 4294967295
+		ORDER BY a.backend_start, a.pid`
 	// checkClaim fails, by a division by zero, if another process has claimed the catalog since. Each Update compares the number, so
 	// that a process that lost its session without noticing, as after a break of the network, can change nothing.
 	checkClaim = `SELECT 1 / count(*) FROM claim WHERE number = $1`
+	readClaim  = `SELECT number FROM claim`
 	nextClaim  = `UPDATE claim SET number = number + 1 RETURNING number`
+
+	// unclaimed is the number of a process that has neither claimed nor joined the catalog.
+	unclaimed = -1
 
 	// claimPoll is how often a waiting process tries again.
 	claimPoll = 100 * time.Millisecond
@@ -36,42 +43,58 @@ const (
 // start waits for the other process.
 var ErrClaimLost = failure.Wrap(failure.Transient, errors.New("another process has taken over the project, because the connection of this one to the database was lost; start it again"))
 
-// Claim claims the catalog for this process, which runs the named command. While another process has it, Claim tries again until
-// wait has passed, and then fails with an error that names that process. A process that dies releases its claim.
+// Claim claims the catalog for this process, which runs the named command. While other processes have it, Claim tries again until
+// wait has passed, and then fails with an error that names one of them. A process that dies releases its claim.
 func (c *Catalog) Claim(ctx context.Context, command string, wait time.Duration) (release func() error, err error) {
-	conn, err := c.writer.Connect(ctx)
+	conn, err := c.lockSession(ctx, claimLock, processName(command), wait)
+	if err == nil {
+		if err = c.storeClaim(ctx); err != nil {
+			closeSession(conn)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("claim catalog: %w", err)
 	}
-	release = func() error {
-		closing, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = conn.Close(closing) // the server releases the claim in any case
-		return nil
-	}
-	if err = c.lockClaim(ctx, conn, command, wait); err == nil {
-		err = c.storeClaim(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("claim catalog: %w", err), release())
-	}
-	return release, nil
+	return func() error { closeSession(conn); return nil }, nil
 }
 
-func (c *Catalog) lockClaim(ctx context.Context, conn *pgx.Conn, command string, wait time.Duration) error {
+// processName names a process in errors.
+func processName(command string) string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "an unknown machine"
 	}
-	name := fmt.Sprintf("bursar %s, process %d on %s", command, os.Getpid(), host)
+	return fmt.Sprintf("bursar %s, process %d on %s", command, os.Getpid(), host)
+}
+
+func closeSession(conn *pgx.Conn) {
+	closing, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Close(closing) // the server releases the lock in any case
+}
+
+// lockSession opens a connection with a name, whose session has the lock.
+func (c *Catalog) lockSession(ctx context.Context, lock, name string, wait time.Duration) (*pgx.Conn, error) {
+	conn, err := c.writer.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.lockWithin(ctx, conn, lock, name, wait); err != nil {
+		closeSession(conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (c *Catalog) lockWithin(ctx context.Context, conn *pgx.Conn, lock, name string, wait time.Duration) error {
 	if _, err := conn.Exec(ctx, `SELECT set_config('application_name', $1, false)`, name); err != nil {
 		return postgres.Classify(err)
 	}
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for {
-		var claimed bool
-		if err := conn.QueryRow(ctx, claimLock, c.writer.Schema()).Scan(&claimed); err != nil || claimed {
+		var locked bool
+		if err := conn.QueryRow(ctx, lock, c.writer.Schema()).Scan(&locked); err != nil || locked {
 			return postgres.Classify(err)
 		}
 		select {
@@ -80,18 +103,20 @@ func (c *Catalog) lockClaim(ctx context.Context, conn *pgx.Conn, command string,
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return c.inUse(ctx, conn)
+			return c.inUse(ctx)
 		}
 	}
 }
 
-// inUse returns the error that names the process with the claim.
-func (c *Catalog) inUse(ctx context.Context, conn *pgx.Conn) error {
-	var name, address string
-	var since time.Time
+// inUse returns the error that names a process with the lock.
+func (c *Catalog) inUse(ctx context.Context) error {
 	text := "another process uses the project; wait for it or stop it"
-	if err := conn.QueryRow(ctx, claimant, c.writer.Schema()).Scan(&name, &address, &since); err == nil {
-		text = fmt.Sprintf("%s (from %s) has used the project since %s; wait for it or stop it", name, address, since.UTC().Format(time.DateTime))
+	if list, err := c.Members(ctx); err == nil && len(list) > 0 {
+		m := list[0]
+		text = fmt.Sprintf("%s (from %s) has used the project since %s; wait for it or stop it", m.Name, m.Address, m.Since.UTC().Format(time.DateTime))
+		if n := len(list) - 1; n > 0 {
+			text += fmt.Sprintf(" (and %d more)", n)
+		}
 	}
 	return failure.Wrap(failure.Transient, errors.New(text))
 }
@@ -112,7 +137,7 @@ func (c *Catalog) storeClaim(ctx context.Context) error {
 // queueClaim adds the check of the claim to the statements of a commit. lost is true once it has failed.
 func (t *tx) queueClaim(batch *pgx.Batch) (lost *bool) {
 	lost = new(bool)
-	if t.claimed == 0 {
+	if t.claimed == unclaimed {
 		return lost
 	}
 	batch.Queue(checkClaim, t.claimed).QueryRow(func(row pgx.Row) error {

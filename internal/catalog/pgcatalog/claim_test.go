@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
 	"bursar/internal/postgres"
@@ -48,5 +50,114 @@ func TestClaim(t *testing.T) {
 	}
 	if err := release(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestJoin has two processes share a catalog, and a third wait for both to claim it.
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	config := postgres.Config{URL: postgrestest.URL(t)}
+	first, second, third, ctx := mustOpen(t, config), mustOpen(t, config), mustOpen(t, config), context.Background()
+	put := func(c *Catalog) error {
+		return c.Update(ctx, func(tx catalog.Tx) error { return tx.Put("a", 1) })
+	}
+	one, err := first.Join(ctx, "one", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := second.Join(ctx, "two", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := third.Members(ctx)
+	if err != nil || len(list) != 2 || list[0].Name != "one" || list[1].Name != "two" {
+		t.Errorf("members: %v, %v", list, err)
+	}
+	if _, err := third.Claim(ctx, "repair", 0); failure.Of(err) != failure.Transient || !strings.Contains(err.Error(), "one (from ") || !strings.Contains(err.Error(), "(and 1 more)") {
+		t.Errorf("a claim beside two members: %v", err)
+	}
+	for _, c := range []*Catalog{first, second} {
+		if err := put(c); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := errors.Join(one.Leave(), two.Leave()); err != nil {
+		t.Fatal(err)
+	}
+	release, err := third.Claim(ctx, "repair", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := put(first); !errors.Is(err, ErrClaimLost) { // as after a break of the network
+		t.Errorf("an update of a former member: %v", err)
+	}
+	if _, err := first.Join(ctx, "one", 0); failure.Of(err) != failure.Transient || !strings.Contains(err.Error(), "bursar repair, process ") {
+		t.Errorf("joining a claimed catalog: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if one, err = first.Join(ctx, "one", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(put(first), one.Leave()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestJoinAgain ends the sessions of members: they join again, unless the catalog was claimed meanwhile.
+func TestJoinAgain(t *testing.T) {
+	t.Parallel()
+	config := postgres.Config{URL: postgrestest.URL(t)}
+	first, second, ctx := mustOpen(t, config), mustOpen(t, config), context.Background()
+	m, err := first.Join(ctx, "one", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined := func() []Member {
+		t.Helper()
+		list, err := second.Members(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	disconnect := func() {
+		t.Helper()
+		err := second.writer.InTransaction(ctx, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'one' AND datname = current_database()")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := joined()
+	disconnect()
+	for deadline := time.Now().Add(time.Minute); ; {
+		if now := joined(); len(now) == 1 && now[0].Since != before[0].Since {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the member has not joined again: %v", joined())
+		}
+	}
+	if err := m.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	if m, err = first.Join(ctx, "one", 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.storeClaim(ctx); err != nil { // as a process that claims it while the session is lost
+		t.Fatal(err)
+	}
+	disconnect()
+	select {
+	case <-m.Lost():
+	case <-time.After(time.Minute):
+		t.Error("the member does not notice that the catalog was claimed")
+	}
+	if err := m.Leave(); err != nil {
+		t.Error(err)
 	}
 }

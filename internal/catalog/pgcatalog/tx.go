@@ -48,7 +48,7 @@ type tx struct {
 	begin    string // sent with the first statement, and "" then
 	readOnly bool
 	channel  string // of the change feed
-	claimed  int64  // the claim that must still be valid at the commit; 0: none
+	claimed  int64  // the claim that must still be the last one at the commit; or unclaimed
 
 	pending map[string]json.RawMessage // writes that are not sent; nil: deleted
 	bytes   int                        // of pending
