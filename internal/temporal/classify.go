@@ -124,6 +124,12 @@ func WasTerminated(err error) bool {
 		errors.As(err, &application) && application.Type() == endedUpdate
 }
 
+// TimedOut reports whether an error of waiting for an activity means that no worker has started it, or that its heartbeats are missing.
+func TimedOut(err error) bool {
+	var timeout *temporal.TimeoutError
+	return errors.As(err, &timeout)
+}
+
 // HasEnded reports whether the result of waiting for a workflow means that it has ended. After other errors this is unknown.
 func HasEnded(err error) bool {
 	var ended *temporal.WorkflowExecutionError

@@ -1,0 +1,78 @@
+// Starts the workflows of streams, and asks them for their streams.
+
+package flow
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"bursar/internal/temporal"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+)
+
+// Requester asks for streams on behalf of one process. It is safe for concurrent use.
+type Requester struct {
+	client  client.Client
+	project string // id
+	process string
+	log     *slog.Logger
+}
+
+// NewRequester returns the requester of a process of a project.
+func NewRequester(c client.Client, project, process string, log *slog.Logger) *Requester {
+	return &Requester{c, project, process, log}
+}
+
+// Acquire asks for a stream. The workers of this process own it when those that asked before have finished, unless that takes them over ten seconds
+// to start: repeat the request then with the same id, which counts once. It returns when the request is noted, and starts the workflow if there is none.
+func (r *Requester) Acquire(ctx context.Context, stream, id string) error {
+	handle, err := r.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(startOptions(stream), Stream, r.input(stream)),
+		UpdateOptions: client.UpdateWorkflowOptions{
+			WorkflowID: WorkflowID(stream), UpdateName: acquireUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
+			Args: []any{Request{ID: id, Process: r.process}},
+		},
+	})
+	if err == nil {
+		err = handle.Get(ctx, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("ask for stream %s: %w", stream, temporal.FromTemporal(err))
+	}
+	return nil
+}
+
+func (r *Requester) input(stream string) Input { return Input{Stream: stream, Project: r.project} }
+
+// startOptions join the workflow of a stream if it is open.
+func startOptions(stream string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID: WorkflowID(stream), TaskQueue: TaskQueue,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}
+}
+
+// restartWait is how long a workflow that has ended, or cannot be started, stays so.
+const restartWait = time.Second
+
+// Keep keeps the workflow of a stream open until ctx ends, so that the stream has an owner.
+func (r *Requester) Keep(ctx context.Context, stream string) {
+	for ctx.Err() == nil {
+		run, err := r.client.ExecuteWorkflow(ctx, startOptions(stream), Stream, r.input(stream))
+		if err == nil {
+			err = run.Get(ctx, nil)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		r.log.Warn("the workflow of a stream has ended or cannot be started; starting it again", "stream", stream, "error", temporal.FromTemporal(err))
+		pause, cancel := context.WithTimeout(ctx, restartWait)
+		<-pause.Done()
+		cancel()
+	}
+}

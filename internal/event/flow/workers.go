@@ -1,0 +1,109 @@
+// The workers of streams: one of the role's task queue, and one of the queue of this process.
+
+package flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"bursar/internal/failure"
+	"bursar/internal/temporal"
+)
+
+// heartbeatInterval is the time between heartbeats, and so the longest time until an owner notices that another process asked for its stream.
+const heartbeatInterval = 500 * time.Millisecond
+
+// stopTimeout bounds how long the owned streams of a process may take to end when it stops.
+const stopTimeout = time.Minute
+
+// maxStreams bounds the streams that a process owns at a time.
+const maxStreams = 10_000
+
+// Streams is what owns streams in this process.
+type Streams interface {
+	// Own owns a stream until ctx ends, and returns when everything that was accepted is sealed or left to the next owner.
+	Own(ctx context.Context, stream string) error
+}
+
+// Workers are the workers of streams in one process.
+type Workers []worker.Worker
+
+// NewWorkers returns the workers of a process. With standing it also owns streams that it has not asked for. The caller starts them before the first
+// request and stops them before the client closes; stopping ends the ownership of all streams.
+func NewWorkers(c client.Client, streams Streams, project, process string, standing bool) Workers {
+	a := &activities{streams: streams, project: project}
+	o := worker.Options{
+		MaxConcurrentActivityExecutionSize: maxStreams,
+		MaxHeartbeatThrottleInterval:       heartbeatInterval,
+		WorkerStopTimeout:                  stopTimeout,
+		DeadlockDetectionTimeout:           time.Minute, // others may use all cores
+		// Code that does not fit a recorded history fails the workflow, visibly; the next workflow continues from the catalog.
+		WorkflowPanicPolicy: worker.FailWorkflow,
+	}
+	shared := o
+	shared.LocalActivityWorkerOnly = !standing
+	own := o
+	own.DisableWorkflowWorker = true
+	workers := Workers{worker.New(c, TaskQueue, shared), worker.New(c, processQueue(process), own)}
+	workers[0].RegisterWorkflow(Stream)
+	for i, w := range workers {
+		if i > 0 || standing {
+			w.RegisterActivityWithOptions(a.own, activity.RegisterOptions{Name: ownActivity})
+		}
+	}
+	return workers
+}
+
+// Start starts all workers, or none.
+func (w Workers) Start() error {
+	for i, one := range w {
+		if err := one.Start(); err != nil {
+			w[:i].Stop()
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop stops the workers, the one of workflows last, and waits for the streams that they own.
+func (w Workers) Stop() {
+	for i := len(w) - 1; i >= 0; i-- {
+		w[i].Stop()
+	}
+}
+
+type activities struct {
+	streams Streams
+	project string // id
+}
+
+// errForeign is returned for a stream of another project, whose workflows are in the same namespace.
+var errForeign = failure.Wrap(failure.Data, errors.New("the workflow is one of another project, in the same Temporal namespace: give each project its own namespace in bursar.yaml"))
+
+// own owns a stream until the activity is cancelled, or the worker stops.
+func (a *activities) own(ctx context.Context, in OwnInput) error {
+	if in.Project != a.project {
+		return temporal.ActivityError(errForeign)
+	}
+	defer temporal.Heartbeat(ctx, heartbeatInterval)()
+	owning, end := context.WithCancel(ctx)
+	defer end()
+	stopped := activity.GetWorkerStopChannel(ctx)
+	go func() {
+		select {
+		case <-stopped:
+			end()
+		case <-owning.Done():
+		}
+	}()
+	err := temporal.RecoverPanic(ctx, func() error { return a.streams.Own(owning, in.Stream) })
+	if errors.Is(err, context.Canceled) {
+		err = nil // it has ended as it should
+	}
+	return temporal.ActivityError(err)
+}
