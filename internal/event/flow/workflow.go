@@ -22,6 +22,9 @@ const (
 	heartbeatTimeout = 8 * time.Second
 	// startTimeout is how long a process that asked for a stream may take to start to own it. It asks again after that time.
 	startTimeout = 10 * time.Second
+	// shortestTurn is how long a process that asked for a stream keeps it before the next one interrupts it: it must have started by then, and two
+	// processes that use a stream at the same time do not hand it over all the time.
+	shortestTurn = 2 * time.Second
 	// longestTurn bounds one turn of an owner: nothing else ends one that is not disturbed.
 	longestTurn = 365 * 24 * time.Hour
 
@@ -106,6 +109,9 @@ func (t *turns) take(ctx workflow.Context) {
 	turnCtx, release := workflow.WithCancel(ownContext(ctx, t.current))
 	owned := workflow.ExecuteActivity(turnCtx, ownActivity, OwnInput{Stream: t.in.Stream, Project: t.in.Project})
 	asked := func() bool { return len(t.waiting) > 0 }
+	if t.current.ID != "" {
+		_, _ = workflow.AwaitWithTimeout(ctx, shortestTurn, owned.IsReady) // as below
+	}
 	_ = workflow.Await(ctx, func() bool { return owned.IsReady() || asked() }) // its error means that the workflow is cancelled, and the owner too
 	release()
 	detached, _ := workflow.NewDisconnectedContext(ctx)
