@@ -205,34 +205,39 @@ var (
 )
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
+	answer, err := s.acceptEvents(w, r, s.options.Project.Accept)
+	if err == nil && !answer.Repeated {
+		s.metrics.countEvents(r.PathValue("stream"), &answer)
+	}
+	return err
+}
+
+// acceptEvents accepts the events of a request, and sends the answer.
+func (s *Server) acceptEvents(w http.ResponseWriter, r *http.Request, accept Accept) (answer answers.Answer, err error) {
 	key := r.Header.Get("Idempotency-Key")
 	if !isValidKey(key) || len(r.Header.Values("Idempotency-Key")) > 1 {
-		return errKey
+		return answer, errKey
 	}
 	rc := http.NewResponseController(w)
 	_ = rc.SetWriteDeadline(time.Time{}) // only writers of tests do not support deadlines
 	body, release, err := s.readBody(rc, r)
 	defer release()
 	if err != nil {
-		return err
+		return answer, err
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
-		return errEmpty
+		return answer, errEmpty
 	}
-	stream := r.PathValue("stream")
-	answer, err := s.options.Project.Accept(r.Context(), stream, live.Request{Key: key, Body: body})
+	answer, err = accept(r.Context(), r.PathValue("stream"), live.Request{Key: key, Body: body})
 	if errors.Is(err, answers.ErrKeyReused) {
-		return errKeyReused
+		return answer, errKeyReused
 	}
 	if err != nil {
-		return err
-	}
-	if !answer.Repeated {
-		s.metrics.countEvents(stream, &answer)
+		return answer, err
 	}
 	_ = rc.SetWriteDeadline(time.Now().Add(responseTimeout))
 	writeJSON(w, http.StatusOK, answer)
-	return nil
+	return answer, nil
 }
 
 func isValidKey(key string) bool {

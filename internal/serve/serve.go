@@ -37,6 +37,9 @@ type Project interface {
 	Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error)
 }
 
+// Accept accepts the events of a request, like Project.Accept.
+type Accept func(ctx context.Context, stream string, r live.Request) (answers.Answer, error)
+
 // Options configures a Server.
 type Options struct {
 	Project  Project
@@ -45,6 +48,8 @@ type Options struct {
 	Loopback bool   // the API listens on loopback only; requests for other hosts are refused
 	Log      *slog.Logger
 	Counters []Counter // of other parts of the process, for Prometheus
+
+	AcceptOwned Accept // accepts what other processes forward for streams that this one owns; nil if there are no others
 
 	// FindToken finds the scope of a token; known is false if the token was never created, or was revoked.
 	FindToken func(ctx context.Context, token string) (scope access.Scope, known bool, err error)
@@ -68,6 +73,7 @@ type Server struct {
 	options        Options
 	http           *http.Server
 	commandServer  *http.Server // of the socket
+	peerServer     *http.Server // of other processes
 	metrics        *metrics
 	commands       commands
 	heavyQueries   *semaphore.Weighted
@@ -87,6 +93,7 @@ func New(o Options) *Server {
 	s.bodyPool.limit, s.bodyPool.reading = semaphore.NewWeighted(maxPoolBytes), map[*reservation]bool{}
 	s.commands.limit = semaphore.NewWeighted(maxCommands)
 	s.http, s.commandServer = s.newHTTPServer(serverCtx, s.Handler()), s.newHTTPServer(serverCtx, s.commandHandler())
+	s.peerServer = s.newPeerServer(serverCtx)
 	return s
 }
 
@@ -179,16 +186,29 @@ func (s *Server) Stop(grace, last time.Duration) error {
 	patience, cancel = context.WithTimeout(context.Background(), last)
 	defer cancel()
 	if err := s.shutdown(patience); err != nil {
-		return errors.Join(fmt.Errorf("stop HTTP: some requests have not ended: %w", err), s.http.Close(), s.commandServer.Close())
+		err = fmt.Errorf("stop HTTP: some requests have not ended: %w", err)
+		for _, one := range s.servers() {
+			err = errors.Join(err, one.Close())
+		}
+		return err
 	}
 	return nil
 }
 
-// shutdown stops both listeners at once, then waits for the running requests.
-func (s *Server) shutdown(ctx context.Context) error {
-	local := make(chan error, 1)
-	go func() { local <- s.commandServer.Shutdown(ctx) }()
-	return errors.Join(s.http.Shutdown(ctx), <-local)
+func (s *Server) servers() []*http.Server {
+	return []*http.Server{s.http, s.commandServer, s.peerServer}
+}
+
+// shutdown stops all listeners at once, then waits for the running requests.
+func (s *Server) shutdown(ctx context.Context) (err error) {
+	ended := make(chan error)
+	for _, one := range s.servers() {
+		go func() { ended <- one.Shutdown(ctx) }()
+	}
+	for range s.servers() {
+		err = errors.Join(err, <-ended)
+	}
+	return err
 }
 
 //go:embed openapi.yaml

@@ -26,8 +26,8 @@ const secretSize = 32
 
 // Key makes keyed digests. Its methods may be called from several goroutines at once.
 type Key struct {
-	id, content []byte
-	check       string
+	id, content, peer []byte
+	check             string
 }
 
 // newKey derives a key for each purpose, so that a digest of one reveals nothing about another.
@@ -43,12 +43,19 @@ func newKey(secret []byte) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	peer, err := derive("peer", secretSize)
+	if err != nil {
+		return nil, err
+	}
 	check, err := derive("check", 8)
-	return &Key{id: id, content: content, check: hex.EncodeToString(check)}, err
+	return &Key{id: id, content: content, peer: peer, check: hex.EncodeToString(check)}, err
 }
 
 // Check returns a value that identifies the key in the catalog without revealing it.
 func (k *Key) Check() string { return k.check }
+
+// PeerSeed returns 32 bytes from which the processes of the project derive the key pair by which they recognise each other.
+func (k *Key) PeerSeed() []byte { return k.peer }
 
 // blockSize is what the digests read at a time. Input that does not fill its last block takes several times as long.
 const blockSize = 32
