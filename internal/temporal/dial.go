@@ -118,16 +118,8 @@ func dial(ctx context.Context, o *Options) (*Connection, Report, error) {
 // fail adds to an error what was tried.
 func (o *Options) fail(err error) error {
 	text := "connect to Temporal at " + cmp.Or(o.ShownAddress, o.Address) + ": " + o.hide(err.Error())
-	return failure.Wrap(failure.Of(err), &dialError{text: text, cause: err})
+	return failure.Wrap(failure.Of(err), errors.New(text)) // without err, whose text has what is hidden
 }
-
-// dialError is an error without the values that are not to be printed.
-type dialError struct {
-	text  string
-	cause error
-}
-
-func (e *dialError) Error() string { return e.text }
 
 // inspect asks the server for its version and the namespace, and refuses what a project cannot use.
 func inspect(ctx context.Context, c client.Client, o *Options) (report Report, err error) {
