@@ -95,11 +95,15 @@ func (t *upReporter) ready(u app.Up) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	server := u.Temporal
+	if u.TemporalTLS != nil {
+		server += ", with the TLS files in " + filepath.Dir(u.TemporalTLS.Key)
+	}
 	for _, row := range [][2]string{
 		{"API", "http://" + u.Address},
 		{"token", u.TokenFile},
 		{"inbox", u.Inbox},
-		{"Temporal", u.Temporal + ", with the TLS files in " + filepath.Dir(u.TemporalTLS.Key)},
+		{"Temporal", server},
 	} {
 		fmt.Fprintf(t.out, "  %-9s %s\n", row[0], printable(row[1]))
 	}

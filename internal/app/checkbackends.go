@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"time"
 
 	"bursar/internal/artifact/pgindex"
@@ -14,6 +15,7 @@ import (
 	"bursar/internal/object/s3"
 	"bursar/internal/postgres"
 	"bursar/internal/project"
+	"bursar/internal/temporal"
 	"bursar/internal/vault"
 )
 
@@ -30,7 +32,7 @@ type CheckedBackend struct {
 // CheckBackends tries each backend of a project that is a server: whether it answers, and whether the user has the rights that the
 // project needs. It changes nothing, but for an object in S3 that it deletes again. The error joins those of the backends.
 func CheckBackends(ctx context.Context, p *project.Project) (checked []CheckedBackend, failed []error) {
-	a := &App{Project: p}
+	a := &App{Project: p, log: slog.New(slog.DiscardHandler)}
 	add := func(c CheckedBackend, err error) {
 		if err != nil {
 			c.Error = err.Error()
@@ -56,6 +58,11 @@ func CheckBackends(ctx context.Context, p *project.Project) (checked []CheckedBa
 			return pgindex.Check(ctx, pgindex.Config{Postgres: config})
 		}))
 	}
+	if c.Temporal.Kind != project.TemporalCluster {
+		add(CheckedBackend{Backend: "temporal", Kind: project.EmbeddedTemporal, Place: ".bursar/temporal.db"}, nil)
+	} else {
+		add(a.checkTemporal(ctx))
+	}
 	if c.IsShared() {
 		_, err := vault.New(p.Dir, vault.ProcessEnvironment()).List()
 		if err == nil {
@@ -77,6 +84,29 @@ func (a *App) checkBucket(ctx context.Context) (CheckedBackend, error) {
 	found, err := s3.Check(ctx, config)
 	out.Place, out.Version, out.RoundTrip = found.Place, found.Server, milliseconds(found.RoundTrip)
 	return out, err
+}
+
+func (a *App) checkTemporal(ctx context.Context) (CheckedBackend, error) {
+	out := CheckedBackend{Backend: "temporal", Kind: project.TemporalCluster}
+	options, err := a.temporalOptions()
+	if err != nil {
+		return out, err
+	}
+	found, err := temporal.Check(ctx, options)
+	out.Version, out.RoundTrip = found.Version, milliseconds(found.RoundTrip)
+	if err != nil {
+		return out, a.atTemporal(err)
+	}
+	out.Place = fmt.Sprintf("%s, namespace %s, retention %s", options.ShownAddress, options.ShownNamespace, days(found.Retention))
+	return out, nil
+}
+
+// days is a duration as Temporal's tools print it.
+func days(d time.Duration) string {
+	if d%(24*time.Hour) == 0 && d > 0 {
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
+	}
+	return d.String()
 }
 
 func (a *App) checkDatabase(ctx context.Context, key string, d project.Database, check func(context.Context, postgres.Config) (postgres.Report, error)) (CheckedBackend, error) {

@@ -7,16 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 
-	"bursar/internal/failure"
 	"bursar/internal/reconcile/flow"
 	"bursar/internal/reconcile/rebuild"
 	"bursar/internal/reconcile/runs"
-	"bursar/internal/temporal"
 )
 
 // Progress reports that a step of a run begins, or has ended.
@@ -29,31 +25,28 @@ type Progress struct {
 	Backlog  int64 // events that no published run includes
 }
 
-// StartTemporal starts the embedded Temporal server and the workers. Run and Rebuild call it if nobody has before.
+// StartTemporal starts the embedded Temporal server or connects to the cluster, and starts the workers. Run and Rebuild call it if
+// nobody has before.
 func (a *App) StartTemporal(ctx context.Context) error {
 	a.starting.Lock()
 	defer a.starting.Unlock()
 	if a.runner != nil {
 		return nil
 	}
-	server, err := temporal.Start(ctx, a.state, slog.New(diskHandler{a.log.Handler(), &a.disk}))
+	connection, projectID, err := a.connectTemporal(ctx)
 	if err != nil {
-		for _, text := range diskErrorTexts { // the driver's error has no class
-			if strings.Contains(err.Error(), text) {
-				err = failure.Wrap(failure.Transient, err)
-			}
-		}
-		return fmt.Errorf("start temporal: %w", err)
+		return err
 	}
-	a.closers = append(a.closers, func() error { server.Stop(); return nil })
-	a.temporal = server.Address()
+	a.closers = append(a.closers, func() error { connection.Stop(); return nil })
+	a.temporal = connection.Address()
 	a.log.Info("temporal is ready", "address", a.temporal)
-	workers := flow.NewWorkers(server.Client(), observedSteps{a}, a.maxConcurrentSteps)
+	workers := flow.NewWorkers(connection.Client(), observedSteps{a}, a.maxConcurrentSteps, projectID)
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start workers: %w", err)
 	}
 	a.closers = append(a.closers, func() error { workers.Stop(); return nil })
-	a.runner = flow.NewRunner(server.Client(), a.log)
+	a.runner = flow.NewRunner(connection.Client(), a.log)
+	a.runner.Project = projectID
 	return nil
 }
 

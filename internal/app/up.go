@@ -46,13 +46,13 @@ type UpOptions struct {
 
 // Up describes how to reach a running project.
 type Up struct {
-	Address     string               `json:"address"` // of the HTTP API, host:port
-	TokenFile   string               `json:"token_file"`
-	Inbox       string               `json:"inbox"` // its subfolders receive files for streams
-	Temporal    string               `json:"temporal"`
-	TemporalTLS temporal.ClientFiles `json:"temporal_tls"` // for Temporal's CLI and UI
-	Process     int                  `json:"process"`
-	Loopback    bool                 `json:"loopback"` // whether only this machine reaches the API
+	Address     string                `json:"address"` // of the HTTP API, host:port
+	TokenFile   string                `json:"token_file"`
+	Inbox       string                `json:"inbox"` // its subfolders receive files for streams
+	Temporal    string                `json:"temporal"`
+	TemporalTLS *temporal.ClientFiles `json:"temporal_tls,omitempty"` // of the embedded server, for Temporal's CLI and UI
+	Process     int                   `json:"process"`
+	Loopback    bool                  `json:"loopback"` // whether only this machine reaches the API
 }
 
 // Up starts all services of the project and runs until ctx ends. Then it waits for running requests, seals open batches and
@@ -92,7 +92,11 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	up := Up{
 		Address: l.api.Addr().String(), TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
-		Temporal: a.temporal, TemporalTLS: temporal.TLSFiles(a.state), Process: os.Getpid(), Loopback: loopback,
+		Temporal: a.temporal, Process: os.Getpid(), Loopback: loopback,
+	}
+	if a.Project.Config.Temporal.Kind != project.TemporalCluster {
+		files := temporal.TLSFiles(a.state)
+		up.TemporalTLS = &files
 	}
 	return a.serveUntil(ctx, server, l, func() { o.Ready(up) })
 }

@@ -3,6 +3,7 @@
 package project
 
 import (
+	"net"
 	"regexp"
 	"strings"
 
@@ -17,6 +18,8 @@ type Config struct {
 	Catalog Database
 	Index   Database
 
+	Temporal Temporal
+
 	lines doc.Lines
 }
 
@@ -27,6 +30,9 @@ const (
 	SQLiteCatalog   = "sqlite"
 	PebbleIndex     = "pebble"
 	PostgresBackend = "postgres" // of the catalog and of the index
+
+	EmbeddedTemporal = "embedded"
+	TemporalCluster  = "cluster"
 )
 
 // Storage is where objects are kept.
@@ -47,6 +53,24 @@ type Database struct {
 	Schema string // of its tables; several projects may share a database
 }
 
+// Temporal is the Temporal server that has the workflows.
+type Temporal struct {
+	Kind      string // EmbeddedTemporal or TemporalCluster
+	Address   string // host:port of the cluster's frontend
+	Namespace string
+	TLS       *TLS // nil: without TLS
+	APIKey    string
+}
+
+// TLS is how a client and a server authenticate each other. CA, Cert and Key are files in the PEM format, relative to the project
+// folder; what a reference stands for may be PEM text as well.
+type TLS struct {
+	CA         string // of the server; empty: the system's
+	Cert       string // of the client, with Key; both may be empty
+	Key        string
+	ServerName string // in the server's certificate; empty: the host of the address
+}
+
 // Line returns the line of a key, such as catalog.url, in bursar.yaml.
 func (c *Config) Line(key string) int { return c.lines.At(key) }
 
@@ -63,11 +87,12 @@ var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
 // parseConfig reads bursar.yaml, which may be empty.
 func parseConfig(file string, data []byte) (Config, []doc.Error) {
 	src := doc.NewFile(file)
-	o := src.Section(src.Root(data), "", "memory", "threads", "storage", "catalog", "index")
+	o := src.Section(src.Root(data), "", "memory", "threads", "storage", "catalog", "index", "temporal")
 	c := Config{Memory: readSize(o, "memory"), Threads: int(o.Number("threads", 0, 0, 1024)), lines: src.Lines}
 	c.Storage = readStorage(o)
 	c.Catalog = readDatabase(o, "catalog", SQLiteCatalog)
 	c.Index = readDatabase(o, "index", PebbleIndex)
+	c.Temporal = readTemporal(o)
 	if c.IsShared() && c.Storage.Kind != S3Storage {
 		src.FailAt("catalog", "a catalog in PostgreSQL is for several machines, but objects are kept in a folder of one: set storage to kind s3, too")
 	}
@@ -128,4 +153,39 @@ func readDatabase(o doc.Section, key, byDefault string) Database {
 	s.Require("url")
 	d.URL, d.Schema = s.Text("url"), s.Text("schema")
 	return d
+}
+
+func readTemporal(o doc.Section) Temporal {
+	s := o.Sub("temporal", "kind", "address", "namespace", "tls", "api_key")
+	t := Temporal{Kind: readKind(s, EmbeddedTemporal, TemporalCluster)}
+	if t.Kind != TemporalCluster {
+		return t
+	}
+	s.Require("address", "namespace")
+	t.Address, t.Namespace, t.APIKey = s.Text("address"), s.Text("namespace"), s.Text("api_key")
+	host, port, err := net.SplitHostPort(t.Address)
+	if t.Address != "" && !isReference(t.Address) && (err != nil || host == "" || port == "") {
+		s.Fail("address", "must be host:port, such as temporal.example.com:7233, not %s", doc.Brief(t.Address))
+	}
+	if s.Has("tls") {
+		t.TLS = readTLS(s.Sub("tls", "ca", "cert", "key", "server_name"))
+	} else if t.APIKey != "" {
+		s.Fail("api_key", "needs TLS, because anybody on the way could read it: add `tls: {}`")
+	}
+	return t
+}
+
+func readTLS(s doc.Section) *TLS {
+	t := &TLS{CA: s.Text("ca"), Cert: s.Text("cert"), Key: s.Text("key"), ServerName: s.Text("server_name")}
+	for key, other := range map[string]string{"cert": "key", "key": "cert"} {
+		if s.Has(key) && !s.Has(other) && !s.Misspelt[other] {
+			s.Fail(key, "needs %s, too", doc.Brief(other))
+		}
+	}
+	return t
+}
+
+// isReference reports whether a text stands for a value that is elsewhere.
+func isReference(text string) bool {
+	return strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "vault:")
 }

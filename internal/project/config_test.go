@@ -3,6 +3,7 @@
 package project
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -38,19 +39,50 @@ func TestReadBackends(t *testing.T) {
 	}
 }
 
+func TestReadTemporal(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Temporal{
+		"":                           {Kind: EmbeddedTemporal},
+		"temporal: {kind: embedded}": {Kind: EmbeddedTemporal},
+		"temporal: {kind: cluster, address: t:7233, namespace: n}":      {Kind: TemporalCluster, Address: "t:7233", Namespace: "n"},
+		"temporal: {kind: cluster, address: env:T, namespace: vault:n}": {Kind: TemporalCluster, Address: "env:T", Namespace: "vault:n"},
+		"temporal: {kind: cluster, address: t:1, namespace: n, tls: {}, api_key: vault:k}": {
+			Kind: TemporalCluster, Address: "t:1", Namespace: "n", TLS: &TLS{}, APIKey: "vault:k",
+		},
+		"temporal: {kind: cluster, address: t:1, namespace: n, tls: {ca: a.pem, cert: c.pem, key: vault:k, server_name: s}}": {
+			Kind: TemporalCluster, Address: "t:1", Namespace: "n", TLS: &TLS{"a.pem", "c.pem", "vault:k", "s"},
+		},
+	} {
+		p, errs := Read(projecttest.Folder(t, map[string]string{"bursar.yaml": text}))
+		projecttest.WantErrors(t, errs)
+		if got := p.Config.Temporal; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v", text, got)
+		}
+	}
+}
+
 func TestBadBackends(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"storage: {kind: s4}":                                                   "bursar.yaml:1: `kind` must be folder or s3, not `s4`",
-		"storage: {kind: s3}":                                                   "bursar.yaml:1: `storage` has no `bucket`",
-		"storage: {bucket: b}":                                                  "bursar.yaml:1: `bucket` is for kind s3: kind folder has no other keys",
-		"storage: {kind: s3, bucket: b, prefix: /b}":                            "bursar.yaml:1: `prefix` must end with a slash",
-		"storage: {kind: s3, bucket: b, cache_size: much}":                      "bursar.yaml:1: `cache_size` must be a size such as",
-		"index: {kind: postgres}":                                               "bursar.yaml:1: `index` has no `url`",
-		"catalog: {url: env:A}":                                                 "bursar.yaml:1: `url` is for kind postgres",
-		"catalog: {kind: mysql}":                                                "bursar.yaml:1: `kind` must be sqlite or postgres",
-		"memory: 1GB\ncatalog: {kind: postgres, url: env:A}":                    "bursar.yaml:2: a catalog in PostgreSQL is for several machines, but objects are kept in a folder",
-		"storage: {kind: s3, bucket: b}\ncatalog: {kind: postgres, url: env:A}": "bursar.yaml:2: a catalog in PostgreSQL is for several machines, but the index is kept in a folder",
+		"storage: {kind: s4}":                                                      "bursar.yaml:1: `kind` must be folder or s3, not `s4`",
+		"storage: {kind: s3}":                                                      "bursar.yaml:1: `storage` has no `bucket`",
+		"storage: {bucket: b}":                                                     "bursar.yaml:1: `bucket` is for kind s3: kind folder has no other keys",
+		"storage: {kind: s3, bucket: b, prefix: /b}":                               "bursar.yaml:1: `prefix` must end with a slash",
+		"storage: {kind: s3, bucket: b, cache_size: much}":                         "bursar.yaml:1: `cache_size` must be a size such as",
+		"temporal: {kind: remote}":                                                 "bursar.yaml:1: `kind` must be embedded or cluster, not `remote`",
+		"temporal: {address: t:7233}":                                              "bursar.yaml:1: `address` is for kind cluster: kind embedded has no other keys",
+		"temporal: {kind: cluster, namespace: n}":                                  "bursar.yaml:1: `temporal` has no `address`",
+		"temporal: {kind: cluster, address: t:1}":                                  "bursar.yaml:1: `temporal` has no `namespace`",
+		"temporal: {kind: cluster, address: t, namespace: n}":                      "bursar.yaml:1: `address` must be host:port, such as",
+		"temporal: {kind: cluster, address: t:1, namespace: n, api_key: k}":        "bursar.yaml:1: `api_key` needs TLS",
+		"temporal:\n  {kind: cluster, address: t:1, namespace: n, tls: {cert: c}}": "bursar.yaml:2: `cert` needs `key`, too",
+		"temporal: {kind: cluster, address: t:1, namespace: n, tls: true}":         "bursar.yaml:1: `temporal.tls` must be a mapping",
+		"temporal: {kind: cluster, address: t:1, namespace: n, tls: {c: 1}}":       "bursar.yaml:1: unknown key `c`",
+		"index: {kind: postgres}":                                                  "bursar.yaml:1: `index` has no `url`",
+		"catalog: {url: env:A}":                                                    "bursar.yaml:1: `url` is for kind postgres",
+		"catalog: {kind: mysql}":                                                   "bursar.yaml:1: `kind` must be sqlite or postgres",
+		"memory: 1GB\ncatalog: {kind: postgres, url: env:A}":                       "bursar.yaml:2: a catalog in PostgreSQL is for several machines, but objects are kept in a folder",
+		"storage: {kind: s3, bucket: b}\ncatalog: {kind: postgres, url: env:A}":    "bursar.yaml:2: a catalog in PostgreSQL is for several machines, but the index is kept in a folder",
 	} {
 		_, errs := Read(projecttest.Folder(t, map[string]string{"bursar.yaml": text}))
 		if len(errs) == 0 || !strings.Contains(errs[0].Error(), want) {

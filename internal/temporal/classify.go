@@ -154,11 +154,15 @@ func fromService(err error) error {
 	var unavailable *serviceerror.Unavailable
 	var late *serviceerror.DeadlineExceeded
 	var exhausted *serviceerror.ResourceExhausted
+	var denied *serviceerror.PermissionDenied
+	var missing *serviceerror.NamespaceNotFound
 	switch {
 	case errors.As(err, &unavailable), errors.As(err, &late):
 		return failure.Wrap(failure.Transient, err)
 	case errors.As(err, &exhausted):
 		return failure.Throttle(0, err)
+	case errors.As(err, &denied), errors.As(err, &missing):
+		return failure.Wrap(failure.Data, err)
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-// Logging of the embedded server and its client: only warnings and errors, and only while the server serves.
+// Logging of the embedded server and of clients: only warnings and errors, and only while the server serves.
 
 package temporal
 
@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/log/tag"
@@ -26,6 +27,18 @@ const (
 type gate struct {
 	out   *slog.Logger
 	phase atomic.Int32
+	// reportsOutages makes it pass a failed poll, at most once per outageInterval: no server in this process logs the reason.
+	reportsOutages bool
+	lastOutage     atomic.Int64 // in seconds since 1970
+}
+
+// outageInterval is the time between two warnings that a cluster cannot be reached. Each poller of a worker notices it.
+const outageInterval = time.Minute
+
+// passesOutage reports whether a failed poll is logged.
+func (g *gate) passesOutage() bool {
+	now, last := time.Now().Unix(), g.lastOutage.Load()
+	return g.reportsOutages && now-last >= int64(outageInterval/time.Second) && g.lastOutage.CompareAndSwap(last, now)
 }
 
 func (g *gate) setPhase(p phase) { g.phase.Store(int32(p)) }
@@ -86,8 +99,11 @@ func (l *serverLogger) Fatal(msg string, tags ...tag.Tag) {
 }
 
 func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
-	if !l.passes(level) || suppressed[msg] {
+	if !l.passes(level) || suppressed[msg] && (msg != failedPoll || !l.passesOutage()) {
 		return
+	}
+	if msg == failedPoll {
+		msg = "temporal gives no tasks; retrying"
 	}
 	attrs := make([]slog.Attr, 0, len(l.tags)+len(tags))
 	for _, list := range [][]tag.Tag{l.tags, tags} {
@@ -104,5 +120,7 @@ func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
 var suppressed = map[string]bool{
 	"Activity error.":                    true,
 	"RecordActivityHeartbeat with error": true,
-	"Failed to poll for task.":           true,
+	failedPoll:                           true,
 }
+
+const failedPoll = "Failed to poll for task."

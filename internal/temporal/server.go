@@ -1,5 +1,5 @@
-// Package temporal is the connection to the durable-workflow service: a server embedded in this process, its client, and the
-// conversion between the error classes of Bursar and Temporal's retry policies.
+// Package temporal is the connection to the durable-workflow service: a server embedded in this process or a cluster elsewhere, its
+// client, and the conversion between the error classes of Bursar and Temporal's retry policies.
 //
 // It guarantees that the embedded server listens on loopback only and answers only clients with the project's certificate,
 // that a start after a kill works at once, and that deleting its files loses nothing but history. It must not know any
@@ -36,19 +36,19 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Namespace is the namespace of every workflow of a project.
+// Namespace is the namespace of the embedded server.
 const Namespace = "default"
 
-// Server is a Temporal server running inside this process.
+// Server is a Temporal server running inside this process, and the connection to it. Its Address is the loopback host:port for
+// Temporal's own tools, which also need the files that TLSFiles names.
 type Server struct {
+	Connection
 	inner          temporal.Server
-	client         client.Client
 	ports          ports
 	identity       *tls.Config
 	gate           *gate
 	connections    *connections
 	cancelRequests context.CancelFunc
-	once           sync.Once
 }
 
 // Start starts the embedded server of the project with this state folder, which must exist, and returns when the server
@@ -75,6 +75,7 @@ func Start(ctx context.Context, stateDir string, logger *slog.Logger) (*Server, 
 		return nil, fmt.Errorf("start the embedded Temporal server on %s: %w", databaseFile(stateDir), err)
 	}
 	s := &Server{inner: inner, ports: kept, identity: own, gate: logs, connections: made, cancelRequests: cancelRequests}
+	s.address, s.namespace, s.end = loopback.Address(kept.Frontend), Namespace, s.stop
 	if err := s.connect(ctx); err != nil {
 		s.Stop()
 		return nil, err
@@ -197,25 +198,16 @@ func untilServing(ctx context.Context, check func(context.Context) error) error 
 	}
 }
 
-// Client returns the client of this server. Workers and callers share it, so that the first task of a workflow goes directly
-// to a worker of this process (eager start). Stop closes it.
-func (s *Server) Client() client.Client { return s.client }
-
-// Address returns the loopback host:port for Temporal's own tools, which also need the files that TLSFiles names.
-func (s *Server) Address() string { return loopback.Address(s.ports.Frontend) }
-
-// Stop stops the server and closes its client. Workers must have been stopped before. It may be called more than once.
-// Nothing is logged from then on, because a stopping server only reports that it stops.
-func (s *Server) Stop() {
-	s.once.Do(func() {
-		s.gate.setPhase(stopping)
-		if s.client != nil {
-			s.client.Close()
-		}
-		s.cancelRequests()
-		_ = s.inner.Stop() // it stops waiting by itself, and an error needs no cleanup
-		s.connections.close()
-	})
+// stop stops the server and closes its client. Nothing is logged from then on, because a stopping server only reports that it
+// stops.
+func (s *Server) stop() {
+	s.gate.setPhase(stopping)
+	if s.client != nil {
+		s.client.Close()
+	}
+	s.cancelRequests()
+	_ = s.inner.Stop() // it stops waiting by itself, and an error needs no cleanup
+	s.connections.close()
 }
 
 // connections records the connections of one server. It is the server's provider of client factories.

@@ -81,6 +81,22 @@ func Check(ctx context.Context, objects object.Store, records catalog.Catalog, h
 	return write(ctx, objects, known)
 }
 
+// ID returns the id of the project in its catalog, which gets one if it has none.
+func ID(ctx context.Context, records catalog.Catalog) (string, error) {
+	var known project
+	err := records.Update(ctx, func(tx catalog.Tx) error {
+		if found, err := tx.Get(documentKey, &known); found || err != nil {
+			return err
+		}
+		known.ID = rand.Text()
+		return tx.Put(documentKey, known)
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the id of the project: %w", err)
+	}
+	return known.ID, nil
+}
+
 func record(ctx context.Context, records catalog.Catalog, p project) error {
 	err := records.Update(ctx, func(tx catalog.Tx) error { return tx.Put(documentKey, p) })
 	if err != nil {

@@ -4,6 +4,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -23,21 +24,22 @@ const heartbeatInterval = time.Second
 
 type activities struct {
 	steps        Steps
+	project      string      // the only one whose steps are executed
 	attemptLocks keyed.Mutex // by run, or by pipeline for next
 }
 
 // Workers are the workers of both task queues.
 type Workers []worker.Worker
 
-// NewWorkers returns workers that execute the workflows of all pipelines by calling steps, with at most concurrency steps at a
-// time on each task queue. The caller starts them before the first Run and stops them before the client closes; stopping
+// NewWorkers returns workers that execute the workflows of all pipelines of a project by calling steps, with at most concurrency steps
+// at a time on each task queue. The project is its id, or empty as in Input. The caller starts them before the first Run and stops them before the client closes; stopping
 // cancels the steps that are executing.
-func NewWorkers(c client.Client, steps Steps, concurrency int) Workers {
+func NewWorkers(c client.Client, steps Steps, concurrency int, project string) Workers {
 	o := workerOptions()
 	o.MaxConcurrentActivityExecutionSize = concurrency
 	reconcileWorker, indexWorker := worker.New(c, TaskQueue, o), worker.New(c, IndexQueue, o)
-	registerReconcile(reconcileWorker, steps)
-	registerPartition(indexWorker, &activities{steps: steps}, runs.StepIndex)
+	registerReconcile(reconcileWorker, &activities{steps: steps, project: project})
+	registerPartition(indexWorker, &activities{steps: steps, project: project}, runs.StepIndex)
 	return Workers{reconcileWorker, indexWorker}
 }
 
@@ -84,8 +86,7 @@ type activityRegistry interface {
 }
 
 // registerReconcile registers each step under its own activity name, which is what people see in a history.
-func registerReconcile(r workflowRegistry, steps Steps) {
-	a := &activities{steps: steps}
+func registerReconcile(r workflowRegistry, a *activities) {
 	r.RegisterWorkflow(Reconcile)
 	r.RegisterActivityWithOptions(a.next, activity.RegisterOptions{Name: nextActivity})
 	for _, step := range runs.StepNames {
@@ -106,7 +107,7 @@ func (a *activities) next(ctx context.Context, in NextInput) (out runs.NextResul
 	if in.Rebuild {
 		lockName = rebuildID(in.Pipeline)
 	}
-	err = a.runLocked(ctx, lockName, func() error {
+	err = a.runLocked(ctx, in.Project, lockName, func() error {
 		out, err = a.steps.Next(ctx, in.Pipeline, in.After, in.Rebuild)
 		return err
 	})
@@ -114,7 +115,7 @@ func (a *activities) next(ctx context.Context, in NextInput) (out runs.NextResul
 }
 
 func (a *activities) step(ctx context.Context, in StepInput) (out runs.StepResult, err error) {
-	err = a.runLocked(ctx, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func() error {
+	err = a.runLocked(ctx, in.Project, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func() error {
 		out, err = a.steps.Step(ctx, in.Ref, in.Step)
 		return err
 	})
@@ -124,14 +125,28 @@ func (a *activities) step(ctx context.Context, in StepInput) (out runs.StepResul
 // partition executes a step for one partition. It does not wait for another attempt: the attempt that it replaces may hang for
 // ever, and if that one finishes late it changes nothing (rule 5).
 func (a *activities) partition(ctx context.Context, in PartitionInput) (runs.StepResult, error) {
-	defer heartbeat(ctx)()
 	var out runs.StepResult
+	if err := a.checkProject(in.Project); err != nil {
+		return out, temporal.ActivityError(err)
+	}
+	defer heartbeat(ctx)()
 	err := recoverPanic(ctx, func() (err error) {
 		out, err = a.steps.Partition(ctx, in.Ref, in.Step, in.Partition)
 		return err
 	})
 	logRetry(ctx, err)
 	return out, temporal.ActivityError(err)
+}
+
+// errOtherProject is returned for a step of another project: workflows of the same pipeline of two projects have the same id.
+var errOtherProject = failure.Wrap(failure.Data, errors.New("the workflow belongs to another project, which uses the same Temporal namespace: "+
+	"give each project its own namespace, temporal.namespace in bursar.yaml; no step was executed"))
+
+func (a *activities) checkProject(id string) error {
+	if id != a.project {
+		return errOtherProject
+	}
+	return nil
 }
 
 // recoverPanic turns a panic into an error: Temporal would write its text and stack into the history (rule 7).
@@ -147,7 +162,10 @@ func recoverPanic(ctx context.Context, fn func() error) (err error) {
 
 // runLocked calls fn while heartbeats report that it is alive. It first waits for an earlier attempt that is still running in
 // this process: if a process pauses for longer than the heartbeat timeout, its step is already assigned to another attempt.
-func (a *activities) runLocked(ctx context.Context, lockName string, fn func() error) error {
+func (a *activities) runLocked(ctx context.Context, project, lockName string, fn func() error) error {
+	if err := a.checkProject(project); err != nil {
+		return temporal.ActivityError(err)
+	}
 	defer heartbeat(ctx)()
 	unlock, err := a.attemptLocks.Lock(ctx, lockName)
 	if err != nil {

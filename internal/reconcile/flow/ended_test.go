@@ -194,7 +194,7 @@ func TestServerOutlivesThieves(t *testing.T) {
 	}
 	steal(t, c, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 	steal(t, c, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
-	w := NewWorkers(c, steps, 4)
+	w := NewWorkers(c, steps, 4, "")
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestServerOutlivesThieves(t *testing.T) {
 	if err := runner.Wake(t.Context(), "orders"); err != nil {
 		t.Fatal(err)
 	}
-	w = NewWorkers(c, steps, 4)
+	w = NewWorkers(c, steps, 4, "")
 	if err := w[0].Start(); err != nil { // nobody takes the tasks of the index
 		t.Fatal(err)
 	}
@@ -288,7 +288,7 @@ func TestServerOutlivesFailedTasks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := NewWorkers(c, steps, 4)
+	w := NewWorkers(c, steps, 4, "")
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}

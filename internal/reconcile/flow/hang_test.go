@@ -74,7 +74,7 @@ func TestServerReplacesAHangingIndexWorker(t *testing.T) {
 	works := &scriptedSteps{backlog: 1, split: 1, blocked: map[string]func(context.Context) error{
 		"1 index 0": func(context.Context) error { replaced <- time.Now(); return nil },
 	}}
-	workers := NewWorkers(c, works, 4)
+	workers := NewWorkers(c, works, 4, "")
 	if err := workers[0].Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,7 @@ func (m *backlogManager) pass(ctx workflow.Context) error {
 
 // laneState is the state of one pass over the backlog.
 type laneState struct {
+	project   string                   // of the inputs
 	last      uint64                   // the last planned run
 	inFlight  int                      // number of runs in flight
 	passed    map[runs.StepName]uint64 // by step: the last run that completed it
@@ -45,11 +46,11 @@ type laneState struct {
 // drain plans runs and executes them until there is no backlog (done) or the execution is long. It returns the error of the first
 // run that failed. Runs before that one are completed; those after it wait for the next pass.
 func (m *backlogManager) drain(ctx workflow.Context) (done bool, err error) {
-	l := &laneState{passed: map[runs.StepName]uint64{}}
+	l := &laneState{project: m.in.Project, passed: map[runs.StepName]uint64{}}
 	var failed error
 	for l.failedRun == 0 && !m.isLong(ctx, m.runs+l.inFlight) {
 		var next runs.NextResult
-		in := NextInput{Pipeline: m.in.Pipeline, After: l.last, Rebuild: m.in.Rebuild}
+		in := NextInput{Pipeline: m.in.Pipeline, After: l.last, Rebuild: m.in.Rebuild, Project: m.in.Project}
 		if failed = workflow.ExecuteActivity(stepContext(ctx), nextActivity, in).Get(ctx, &next); failed != nil || !next.Backlog {
 			done = failed == nil
 			break
@@ -110,10 +111,10 @@ func (l *laneState) runStep(ctx workflow.Context, next runs.NextResult, step run
 			return l.err
 		}
 	}
-	if err := runPartitions(ctx, next, step); err != nil {
+	if err := l.runPartitions(ctx, next, step); err != nil {
 		return err
 	}
-	if err := workflow.ExecuteActivity(stepContext(ctx), string(step), StepInput{Ref: ref, Step: step}).Get(ctx, nil); err != nil {
+	if err := workflow.ExecuteActivity(stepContext(ctx), string(step), StepInput{Ref: ref, Step: step, Project: l.project}).Get(ctx, nil); err != nil {
 		return err
 	}
 	l.passed[step] = ref.Run
@@ -122,7 +123,7 @@ func (l *laneState) runStep(ctx workflow.Context, next runs.NextResult, step run
 
 // runPartitions executes the partitions of a step concurrently. Index partitions always go to the index workers; another step that
 // is not split is executed by Step. The server starts another attempt if a worker is silent for the heartbeat timeout.
-func runPartitions(ctx workflow.Context, next runs.NextResult, step runs.StepName) error {
+func (l *laneState) runPartitions(ctx workflow.Context, next runs.NextResult, step runs.StepName) error {
 	if !step.Partitioned() || next.Partitions <= 1 && step != runs.StepIndex {
 		return nil
 	}
@@ -132,7 +133,9 @@ func runPartitions(ctx workflow.Context, next runs.NextResult, step runs.StepNam
 	}
 	shares := make([]workflow.Future, max(next.Partitions, 1))
 	for p := range shares {
-		shares[p] = workflow.ExecuteActivity(ctx, partitionActivity(step), PartitionInput{Ref: next.Ref, Step: step, Partition: p})
+		shares[p] = workflow.ExecuteActivity(ctx, partitionActivity(step), PartitionInput{
+			Ref: next.Ref, Step: step, Partition: p, Project: l.project,
+		})
 	}
 	var failed error
 	for _, share := range shares {

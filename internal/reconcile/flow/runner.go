@@ -26,6 +26,9 @@ const (
 // Runner executes the backlogs of pipelines through their workflows. A process has one, on the client that its workers
 // use; it is safe for concurrent use. The process must have exclusive use of the project.
 type Runner struct {
+	// Project is the id of the project in the inputs of workflows. It is set before the first call.
+	Project string
+
 	client    client.Client
 	log       *slog.Logger
 	workflows keyed.Mutex
@@ -51,7 +54,7 @@ func (r *Runner) Run(ctx context.Context, pipeline string) (Result, error) {
 	if r.follows(pipeline) {
 		return r.drain(ctx, func() (Result, error) { return r.requestDrain(ctx, pipeline) })
 	}
-	return r.drain(ctx, func() (Result, error) { return r.start(ctx, WorkflowID(pipeline), newInput(pipeline, false)) })
+	return r.drain(ctx, func() (Result, error) { return r.start(ctx, WorkflowID(pipeline), r.newInput(pipeline, false)) })
 }
 
 // Rebuild executes the runs of the generation that a rebuild of the pipeline is making.
@@ -61,7 +64,7 @@ func (r *Runner) Rebuild(ctx context.Context, pipeline string) error {
 		return err
 	}
 	defer unlock()
-	in := newInput(pipeline, false)
+	in := r.newInput(pipeline, false)
 	in.Rebuild = true
 	_, err = r.drain(ctx, func() (Result, error) { return r.start(ctx, rebuildID(pipeline), in) })
 	return err
@@ -96,8 +99,8 @@ func (r *Runner) start(ctx context.Context, id string, in Input) (result Result,
 	return result, err
 }
 
-func newInput(pipeline string, follow bool) Input {
-	return Input{Pipeline: pipeline, Follow: follow, BySuggestion: true}
+func (r *Runner) newInput(pipeline string, follow bool) Input {
+	return Input{Pipeline: pipeline, Follow: follow, BySuggestion: true, Project: r.Project}
 }
 
 // replaceExistingOptions terminate an open workflow of the same id: this process holds the lock of the pipeline, so that workflow
@@ -157,7 +160,7 @@ func (r *Runner) Follow(ctx context.Context, pipeline string) error {
 		return err
 	}
 	defer unlock()
-	if _, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(WorkflowID(pipeline)), Reconcile, newInput(pipeline, true)); err != nil {
+	if _, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(WorkflowID(pipeline)), Reconcile, r.newInput(pipeline, true)); err != nil {
 		return fmt.Errorf("follow %s: %w", pipeline, temporal.FromTemporal(err))
 	}
 	restartCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -196,7 +199,7 @@ func (r *Runner) Wake(ctx context.Context, pipeline string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, wakeTimeout)
 	defer cancel()
-	_, err := r.client.SignalWithStartWorkflow(ctx, WorkflowID(pipeline), SealedSignal, nil, useExistingOptions(pipeline), Reconcile, newInput(pipeline, true))
+	_, err := r.client.SignalWithStartWorkflow(ctx, WorkflowID(pipeline), SealedSignal, nil, useExistingOptions(pipeline), Reconcile, r.newInput(pipeline, true))
 	if err != nil {
 		return fmt.Errorf("wake %s: %w", pipeline, temporal.FromTemporal(err))
 	}
@@ -239,7 +242,7 @@ func (r *Runner) follows(pipeline string) bool {
 // requestDrain requests that a following workflow executes its current backlog, and starts the workflow if it has ended.
 func (r *Runner) requestDrain(ctx context.Context, pipeline string) (result Result, err error) {
 	handle, err := r.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(useExistingOptions(pipeline), Reconcile, newInput(pipeline, true)),
+		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(useExistingOptions(pipeline), Reconcile, r.newInput(pipeline, true)),
 		UpdateOptions: client.UpdateWorkflowOptions{
 			WorkflowID: WorkflowID(pipeline), UpdateName: drainUpdate, WaitForStage: client.WorkflowUpdateStageAccepted,
 		},

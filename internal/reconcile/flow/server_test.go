@@ -37,7 +37,7 @@ func serveSteps(t *testing.T, dir string, steps Steps) client.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	w := NewWorkers(server.Client(), steps, 4)
+	w := NewWorkers(server.Client(), steps, 4, "")
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}

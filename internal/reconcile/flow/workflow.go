@@ -58,6 +58,8 @@ type Input struct {
 	// BySuggestion makes an execution continue as new also when the server suggests it. Executions started without it only count
 	// their runs.
 	BySuggestion bool `json:"by_suggestion,omitempty"`
+	// Project is the id of the project that starts the workflow. Empty if no other project reaches the server.
+	Project string `json:"project,omitempty"`
 }
 
 // Result is the result of the workflow Reconcile.
@@ -72,12 +74,14 @@ type NextInput struct {
 	Pipeline string `json:"pipeline"`
 	After    uint64 `json:"after,omitempty"` // the last run in flight
 	Rebuild  bool   `json:"rebuild,omitempty"`
+	Project  string `json:"project,omitempty"` // as in Input; also below
 }
 
 // StepInput requests one step of a run.
 type StepInput struct {
-	Ref  runs.Ref      `json:"ref"`
-	Step runs.StepName `json:"step"`
+	Ref     runs.Ref      `json:"ref"`
+	Step    runs.StepName `json:"step"`
+	Project string        `json:"project,omitempty"`
 }
 
 // PartitionInput requests one step of a run for one partition.
@@ -85,6 +89,7 @@ type PartitionInput struct {
 	Ref       runs.Ref      `json:"ref"`
 	Step      runs.StepName `json:"step"`
 	Partition int           `json:"partition"`
+	Project   string        `json:"project,omitempty"`
 }
 
 // Reconcile executes the backlog of one pipeline, and waits for more batches if Follow is set. Its workflow id is given by

@@ -143,7 +143,7 @@ func virtualEnvironment(steps Steps) *testsuite.TestWorkflowEnvironment {
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetWorkerOptions(workerOptions()) // a busy machine is not a deadlock
-	registerReconcile(env, steps)
+	registerReconcile(env, &activities{steps: steps})
 	registerPartition(env, &activities{steps: steps}, "index")
 	return env
 }

@@ -1,0 +1,185 @@
+// Dialling: connects to a Temporal cluster that others operate, and checks that a project can use it.
+
+package temporal
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/server/common/log"
+
+	"bursar/internal/failure"
+)
+
+const (
+	// dialTimeout is how long Dial waits for a server that cannot be reached, as one that restarts.
+	dialTimeout = 10 * time.Second
+	dialPause   = 250 * time.Millisecond
+	// keepAlive is the time without traffic after which the connection is tested, and how long the test may take.
+	keepAlive = 20 * time.Second
+	// oldestMajor and oldestMinor are the oldest version of the server in which update-with-start, which joins open workflows, is
+	// generally available.
+	oldestMajor, oldestMinor = 1, 28
+)
+
+// Options say where a cluster is and how to log in to it.
+type Options struct {
+	Address   string // host:port
+	Namespace string
+	TLS       *tls.Config // nil: without TLS
+	APIKey    string
+	// ShownAddress and ShownNamespace are printed instead of the values, if these are secret. Empty: the values.
+	ShownAddress, ShownNamespace string
+	Logger                       *slog.Logger
+}
+
+// hide replaces values that are not to be printed.
+func (o *Options) hide(text string) string {
+	if shown := cmp.Or(o.ShownAddress, o.Address); shown != o.Address {
+		host, _, _ := net.SplitHostPort(o.Address)
+		text = strings.ReplaceAll(strings.ReplaceAll(text, o.Address, shown), cmp.Or(host, o.Address), shown)
+	}
+	if shown := cmp.Or(o.ShownNamespace, o.Namespace); shown != o.Namespace {
+		text = strings.ReplaceAll(text, o.Namespace, shown)
+	}
+	return text
+}
+
+// Report is what Check finds.
+type Report struct {
+	Version   string        // of the server
+	Retention time.Duration // of the histories of ended workflows in the namespace
+	RoundTrip time.Duration
+}
+
+// Dial connects to a cluster and checks its version and the namespace. A connection that is lost later is made again whenever it is
+// needed: workers and callers wait for it.
+func Dial(ctx context.Context, o Options) (*Connection, error) {
+	c, _, err := dial(ctx, &o)
+	return c, err
+}
+
+// Check connects to a cluster like Dial, and measures a round trip.
+func Check(ctx context.Context, o Options) (Report, error) {
+	c, report, err := dial(ctx, &o)
+	if err != nil {
+		return report, err
+	}
+	defer c.Stop()
+	began := time.Now()
+	if _, err := c.Client().CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+		return report, o.fail(refusal(&o, err))
+	}
+	report.RoundTrip = time.Since(began)
+	return report, nil
+}
+
+func dial(ctx context.Context, o *Options) (*Connection, Report, error) {
+	worker.SetBinaryChecksum("bursar") // else each start computes a checksum of the whole program
+	logs := &gate{out: o.Logger, reportsOutages: true}
+	logs.setPhase(serving)
+	options := client.Options{
+		HostPort: o.Address, Namespace: o.Namespace, Logger: log.NewSdkLogger(&serverLogger{gate: logs}),
+		ConnectionOptions: client.ConnectionOptions{TLS: o.TLS, KeepAliveTime: keepAlive, KeepAliveTimeout: keepAlive},
+		Interceptors:      []interceptor.ClientInterceptor{&outageInterceptor{logger: o.Logger}},
+	}
+	if o.APIKey != "" {
+		options.Credentials = client.NewAPIKeyStaticCredentials(o.APIKey)
+	}
+	c, err := client.NewLazyClient(options)
+	if err != nil {
+		return nil, Report{}, o.fail(failure.Wrap(failure.Data, err))
+	}
+	report, err := inspect(ctx, c, o)
+	if err != nil {
+		c.Close()
+		return nil, report, err
+	}
+	made := &Connection{client: c, address: cmp.Or(o.ShownAddress, o.Address), namespace: o.Namespace}
+	made.end = func() {
+		logs.setPhase(stopping)
+		c.Close()
+	}
+	return made, report, nil
+}
+
+// fail adds to an error what was tried.
+func (o *Options) fail(err error) error {
+	text := "connect to Temporal at " + cmp.Or(o.ShownAddress, o.Address) + ": " + o.hide(err.Error())
+	return failure.Wrap(failure.Of(err), errors.New(text)) // without err, whose text has what is hidden
+}
+
+// inspect asks the server for its version and the namespace, and refuses what a project cannot use.
+func inspect(ctx context.Context, c client.Client, o *Options) (report Report, err error) {
+	info, err := systemInfo(ctx, c, o)
+	if err != nil {
+		return report, o.fail(err)
+	}
+	report.Version = info.GetServerVersion()
+	if isOld(report.Version) {
+		text := "the server has version %s, which is too old: upgrade it to %d.%d or newer"
+		return report, o.fail(failure.Wrap(failure.Data, fmt.Errorf(text, report.Version, oldestMajor, oldestMinor)))
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	found, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: o.Namespace})
+	if err != nil {
+		return report, o.fail(refusal(o, err))
+	}
+	if known := found.GetNamespaceInfo().GetCapabilities(); known != nil && !known.GetSyncUpdate() {
+		text := "namespace %s does not allow updates of workflows: set frontend.enableUpdateWorkflowExecution in the dynamic configuration of the server"
+		return report, o.fail(failure.Wrap(failure.Data, fmt.Errorf(text, o.Namespace)))
+	}
+	report.Retention = found.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
+	return report, nil
+}
+
+// systemInfo waits until the server answers. It waits only for a server that cannot be reached: other errors do not pass.
+func systemInfo(ctx context.Context, c client.Client, o *Options) (*workflowservice.GetSystemInfoResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	for {
+		info, err := c.WorkflowService().GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{})
+		var unavailable *serviceerror.Unavailable
+		var late *serviceerror.DeadlineExceeded
+		switch {
+		case err == nil:
+			return info, nil
+		case !errors.As(err, &unavailable) && !errors.As(err, &late):
+			return nil, refusal(o, err)
+		}
+		cause := diagnose(ctx, o)
+		if cause == nil {
+			cause = failure.Wrap(failure.Transient, err)
+		}
+		if !failure.Of(cause).Retryable() {
+			return nil, cause
+		}
+		select {
+		case <-ctx.Done():
+			return nil, cause
+		case <-time.After(dialPause):
+		}
+	}
+}
+
+// isOld reports whether a version is too old. One that is not a number, of a server that was built from source, is not.
+func isOld(version string) bool {
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
+		return false
+	}
+	return major < oldestMajor || major == oldestMajor && minor < oldestMinor
+}
