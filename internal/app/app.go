@@ -16,6 +16,7 @@ import (
 	"bursar/internal/artifact"
 	"bursar/internal/catalog"
 	"bursar/internal/duck"
+	"bursar/internal/durable"
 	"bursar/internal/event"
 	"bursar/internal/event/identity"
 	eventverify "bursar/internal/event/verify"
@@ -30,6 +31,7 @@ import (
 	"bursar/internal/reconcile/step"
 	"bursar/internal/reconcile/verify"
 	"bursar/internal/serve/access"
+	"bursar/internal/temporal"
 )
 
 // lockWait is how long a command waits for another process that has locked the project (DESIGN §7).
@@ -52,6 +54,7 @@ type App struct {
 	index       artifact.Index
 	cache       *object.Cache // of local copies; nil if the objects are in a folder
 	bucket      *s3.Store     // nil if the objects are in a folder
+	id          string        // of the project, in workflows of a cluster; empty in an embedded server
 	openErr     error         // why the state could not be opened; only set by OpenToVerify
 	opened      bool          // the state was opened, and may have changed
 	differences []string      // unrepaired differences from the state at the last close
@@ -60,8 +63,8 @@ type App struct {
 	runner      *flow.Runner   // set once Temporal is ready
 	closers     []func() error // in the order of opening
 
-	temporal      string     // the server's address
-	starting      sync.Mutex // only one goroutine starts the server
+	temporal      *temporal.Connection // nil until it is needed
+	starting      sync.Mutex           // only one goroutine connects to the server, and starts workers
 	watchers      watchers
 	disk          diskMonitor
 	pipelineLocks keyed.Mutex // one run or rebuild of a pipeline at a time
@@ -70,6 +73,7 @@ type App struct {
 	importLock    keyed.Mutex // one import of statements at a time
 	followers     followers
 	live          sync.Map // stream → *live.Intake, while the project is up
+	shared        membership
 	hooks         Hooks
 	adoptStorage  bool // a person said that the objects in the bucket are those of this catalog
 	renewIdentity bool // a person asked for a new identity key in place of the one that is missing
@@ -126,11 +130,17 @@ func lockProject(ctx context.Context, dir, command string, log *slog.Logger) (*A
 	if err != nil {
 		return nil, fmt.Errorf("find project folder: %w", err)
 	}
+	a := &App{Project: p, state: filepath.Join(root, ".bursar"), command: command, log: log}
+	if p.Config.HasSeveralProcesses() {
+		if err := durable.MakeFolder(a.state); err != nil {
+			return nil, fmt.Errorf("create the folder of local files: %w", err)
+		}
+		return a, restrictModes(a.state)
+	}
 	release, err := Lock(ctx, root, command, lockWait)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Project: p, state: filepath.Join(root, ".bursar"), command: command, log: log}
 	a.closers = []func() error{release, a.recordClosedState, func() error { return restrictModes(a.state) }}
 	a.compareWithClosed(command == verifyCommand || command == repairCommand)
 	if err := restrictModes(a.state); err != nil {
@@ -151,8 +161,8 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.opened = true
-	scratch := filepath.Join(a.state, "scratch")
-	if err := emptyFolder(scratch); err != nil {
+	scratch, err := a.openScratch()
+	if err != nil {
 		return err
 	}
 	objects, err := a.openObjects(ctx, scratch)

@@ -170,7 +170,7 @@ type verifiableCatalog interface {
 	Verify(ctx context.Context) (documents int, err error)
 }
 
-// openCatalog opens the catalog. If other machines may use it, it is claimed for this process.
+// openCatalog opens the catalog. If other machines may use it, this process joins those that do, or claims it where only one may.
 func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 	d := a.Project.Config.Catalog
 	if d.Kind != project.PostgresBackend {
@@ -196,12 +196,24 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 		return nil, err
 	}
 	a.closers = append(a.closers, records.Close)
-	release, err := records.Claim(ctx, a.command, lockWait)
+	if a.Project.Config.HasSeveralProcesses() && a.command != repairCommand {
+		err = a.join(ctx, records)
+	} else {
+		err = a.claim(ctx, records)
+	}
 	if err != nil {
 		return nil, err
 	}
-	a.closers = append(a.closers, release)
 	return records, marker.MarkShared(a.state)
+}
+
+// claim keeps other processes away from the project.
+func (a *App) claim(ctx context.Context, records *pgcatalog.Catalog) error {
+	release, err := records.Claim(ctx, a.command, lockWait)
+	if err == nil {
+		a.closers = append(a.closers, release)
+	}
+	return err
 }
 
 // checkLocalCatalog refuses to begin an empty catalog in a folder whose project has one in PostgreSQL.

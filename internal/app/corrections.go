@@ -35,7 +35,9 @@ func (a *App) Retract(ctx context.Context, stream string, o retract.Options) (ou
 		return out, failure.Wrap(failure.Data, fmt.Errorf("events of stream %s are those of statements, which prove each other: import the right statement with `bursar import FILE…`; "+
 			"a wrong file is retracted with `bursar retract statements FILE --reason TEXT`", stream))
 	}
-	out.Retraction, err = exclusively(ctx, a, s, func(ctx context.Context) (retract.Retracted, error) { return retract.Retract(ctx, a.Events, s, o) })
+	out.Retraction, err = exclusively(ctx, a, s, func(ctx context.Context, st *event.Store) (retract.Retracted, error) {
+		return retract.Retract(ctx, st, s, o)
+	})
 	if err != nil {
 		return out, err
 	}
@@ -128,7 +130,9 @@ func (a *App) AcceptRow(ctx context.Context, stream string, o intake.AcceptOptio
 			stream, stream, o.Row))
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	accepted, err := exclusively(ctx, a, s, func(ctx context.Context) (intake.AcceptedRow, error) { return intake.AcceptRow(ctx, a.Events, s, o) })
+	accepted, err := exclusively(ctx, a, s, func(ctx context.Context, st *event.Store) (intake.AcceptedRow, error) {
+		return intake.AcceptRow(ctx, st, s, o)
+	})
 	result.AcceptedRow = accepted
 	if result.Batch == 0 {
 		return result, err
@@ -150,15 +154,20 @@ func (a *App) Dismiss(ctx context.Context, stream string, o event.DismissOptions
 	if s == nil {
 		return event.Dismissed{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
-	if in := a.liveIntake(stream); in != nil {
-		return in.Dismiss(ctx, o)
+	held, release, err := a.holdStream(ctx, s)
+	if err != nil {
+		return event.Dismissed{}, err
+	}
+	defer release()
+	if held.live != nil {
+		return held.live.Dismiss(ctx, o)
 	}
 	unlock, err := a.streamLocks.Lock(ctx, stream)
 	if err != nil {
 		return event.Dismissed{}, err
 	}
 	defer unlock()
-	return a.Events.Dismiss(ctx, s, o)
+	return held.store.Dismiss(ctx, s, o)
 }
 
 // InQuarantine counts the quarantined rows of every stream that has any.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"bursar/internal/event"
 	"bursar/internal/event/intake"
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/answers"
@@ -26,7 +27,9 @@ func (a *App) Ingest(ctx context.Context, stream string, files []string, o intak
 		return intake.Result{}, failure.Wrap(failure.Data, fmt.Errorf("stream %s is filled from statements: use `bursar import FILE…`", stream))
 	}
 	o.KeyColumns = a.keyColumns(stream)
-	return a.ingest(ctx, s, func(ctx context.Context) (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
+	return a.ingest(ctx, s, func(ctx context.Context, st *event.Store) (intake.Result, error) {
+		return intake.Ingest(ctx, st, s, files, o)
+	})
 }
 
 // Retry ingests the quarantined rows of a stream again.
@@ -36,13 +39,13 @@ func (a *App) Retry(ctx context.Context, stream string) (intake.Result, error) {
 		return intake.Result{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	o := intake.Options{KeyColumns: a.keyColumns(stream)}
-	return a.ingest(ctx, s, func(ctx context.Context) (intake.Result, error) { return intake.Retry(ctx, a.Events, s, o) })
+	return a.ingest(ctx, s, func(ctx context.Context, st *event.Store) (intake.Result, error) { return intake.Retry(ctx, st, s, o) })
 }
 
 // ingest ingests exclusively, and wakes the pipelines that fold the stream.
-func (a *App) ingest(ctx context.Context, s *project.Stream, do func(context.Context) (intake.Result, error)) (intake.Result, error) {
-	return exclusively(ctx, a, s, func(ctx context.Context) (intake.Result, error) {
-		r, err := do(ctx)
+func (a *App) ingest(ctx context.Context, s *project.Stream, do func(context.Context, *event.Store) (intake.Result, error)) (intake.Result, error) {
+	return exclusively(ctx, a, s, func(ctx context.Context, st *event.Store) (intake.Result, error) {
+		r, err := do(ctx, st)
 		if r.Batch > 0 {
 			a.batchSealed(r)
 		}
@@ -50,10 +53,17 @@ func (a *App) ingest(ctx context.Context, s *project.Stream, do func(context.Con
 	})
 }
 
-// exclusively seals the acknowledged requests of a stream and calls do while nothing else is ingested into it.
-func exclusively[T any](ctx context.Context, a *App, s *project.Stream, do func(context.Context) (T, error)) (out T, err error) {
-	if in := a.liveIntake(s.Name); in != nil {
-		return live.Exclusively(ctx, in, do)
+// exclusively seals the acknowledged requests of a stream and calls do while nothing else is ingested into it. do changes the stream through the
+// store that it gets.
+func exclusively[T any](ctx context.Context, a *App, s *project.Stream, do func(context.Context, *event.Store) (T, error)) (out T, err error) {
+	held, release, err := a.holdStream(ctx, s)
+	if err != nil {
+		return out, err
+	}
+	defer release()
+	inStore := func(ctx context.Context) (T, error) { return do(ctx, held.store) }
+	if held.live != nil {
+		return live.Exclusively(ctx, held.live, inStore)
 	}
 	unlock, err := a.streamLocks.Lock(ctx, s.Name)
 	if err != nil {
@@ -63,7 +73,23 @@ func exclusively[T any](ctx context.Context, a *App, s *project.Stream, do func(
 	if err := a.recoverSpool(ctx, s); err != nil {
 		return out, err
 	}
-	return do(ctx)
+	return inStore(ctx)
+}
+
+// holdStream returns a stream that this process may ingest into until release is called. Several callers may hold it at a time.
+func (a *App) holdStream(ctx context.Context, s *project.Stream) (held *ownedStream, release func(), err error) {
+	if !a.isShared() {
+		return &ownedStream{store: a.Events, live: a.liveIntake(s.Name)}, func() {}, nil
+	}
+	return a.acquireStream(ctx, ownedName(s))
+}
+
+// ownedName is the name by which a process owns a stream. The streams of statements are owned together, because an import fills all of them.
+func ownedName(s *project.Stream) string {
+	if s.Builtin {
+		return project.StatementStream
+	}
+	return s.Name
 }
 
 // keyColumns returns the columns that pipelines use as keys of a stream. The size of their values is limited like that of ids.
@@ -89,6 +115,9 @@ func (a *App) liveIntake(stream string) *live.Intake {
 
 // Accept ingests the events of a request. Once it returns they are durable and count exactly once (rule 1).
 func (a *App) Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
+	if a.isShared() {
+		return a.acceptAnywhere(ctx, stream, r)
+	}
 	if in := a.liveIntake(stream); in != nil {
 		return in.Accept(ctx, r)
 	}

@@ -33,20 +33,17 @@ func (a *App) StartTemporal(ctx context.Context) error {
 	if a.runner != nil {
 		return nil
 	}
-	connection, projectID, err := a.connectTemporal(ctx)
+	connection, err := a.connectTemporal(ctx)
 	if err != nil {
 		return err
 	}
-	a.closers = append(a.closers, func() error { connection.Stop(); return nil })
-	a.temporal = connection.Address()
-	a.log.Info("temporal is ready", "address", a.temporal)
-	workers := flow.NewWorkers(connection.Client(), observedSteps{a}, a.maxConcurrentSteps, projectID)
+	workers := flow.NewWorkers(connection.Client(), observedSteps{a}, a.maxConcurrentSteps, a.id)
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start workers: %w", err)
 	}
 	a.closers = append(a.closers, func() error { workers.Stop(); return nil })
 	a.runner = flow.NewRunner(connection.Client(), a.log)
-	a.runner.Project = projectID
+	a.runner.Project = a.id
 	return nil
 }
 

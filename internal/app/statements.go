@@ -60,24 +60,44 @@ func (a *App) importer(ctx context.Context) (im *aggregate.Importer, unlock func
 	if err != nil {
 		return nil, nil, err
 	}
+	held, release, err := a.holdStream(ctx, a.Project.Stream(project.StatementStream))
+	if err != nil {
+		return nil, nil, err
+	}
 	unlockImports, err := a.importLock.Lock(ctx, "statements")
 	if err != nil {
+		release()
 		return nil, nil, err
 	}
 	unlock = func() {
 		streams.ObjectFiles.Release()
 		unlockImports()
+		release()
 	}
+	st := held.store
+	streams.Catalog = st.Catalog
 	findIDs := func(ctx context.Context, s *project.Stream, list []string) (map[string]uint64, error) {
-		return ids.Find(ctx, a.Events, s, list)
+		return ids.Find(ctx, st, s, list)
 	}
-	return &aggregate.Importer{Streams: streams, Scratch: a.Events.Scratch, Ingest: a.ingestRows, FindIDs: findIDs, Now: a.Events.Now}, unlock, nil
+	ingest := func(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (intake.Result, error) {
+		return a.ingestRows(ctx, st, stream, files, parts)
+	}
+	return &aggregate.Importer{Streams: streams, Scratch: st.Scratch, Ingest: ingest, FindIDs: findIDs, Now: st.Now}, unlock, nil
 }
 
-func (a *App) ingestRows(ctx context.Context, stream string, files []string, parts func(path string) []event.FilePart) (intake.Result, error) {
+// ingestRows ingests rows of statements. The caller holds their streams.
+func (a *App) ingestRows(ctx context.Context, st *event.Store, stream string, files []string, parts func(path string) []event.FilePart) (intake.Result, error) {
+	unlock, err := a.streamLocks.Lock(ctx, stream)
+	if err != nil {
+		return intake.Result{}, err
+	}
+	defer unlock()
 	s := a.Project.Stream(stream)
-	o := intake.Options{KeyColumns: a.keyColumns(stream), Parts: parts}
-	return a.ingest(ctx, s, func(ctx context.Context) (intake.Result, error) { return intake.Ingest(ctx, a.Events, s, files, o) })
+	r, err := intake.Ingest(ctx, st, s, files, intake.Options{KeyColumns: a.keyColumns(stream), Parts: parts})
+	if r.Batch > 0 {
+		a.batchSealed(r)
+	}
+	return r, err
 }
 
 // Completeness calls each with the verdicts on every account. stale are acceptances that no longer match any interval.

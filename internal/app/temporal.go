@@ -19,9 +19,24 @@ import (
 	"bursar/internal/temporal"
 )
 
-// connectTemporal starts the embedded server or dials the cluster. In a cluster, workflows have the id of their project, because
+// connectTemporal connects to the Temporal server, if this process has not done so yet. a.starting is locked.
+func (a *App) connectTemporal(ctx context.Context) (*temporal.Connection, error) {
+	if a.temporal != nil {
+		return a.temporal, nil
+	}
+	connection, projectID, err := a.dialTemporal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.temporal, a.id = connection, projectID
+	a.closers = append(a.closers, func() error { connection.Stop(); return nil })
+	a.log.Info("temporal is ready", "address", connection.Address())
+	return connection, nil
+}
+
+// dialTemporal starts the embedded server or dials the cluster. In a cluster, workflows have the id of their project, because
 // another project may use its namespace by mistake. No other project reaches an embedded server; its workflows have none.
-func (a *App) connectTemporal(ctx context.Context) (c *temporal.Connection, projectID string, err error) {
+func (a *App) dialTemporal(ctx context.Context) (c *temporal.Connection, projectID string, err error) {
 	if a.Project.Config.Temporal.Kind != project.TemporalCluster {
 		server, err := temporal.Start(ctx, a.state, slog.New(diskHandler{a.log.Handler(), &a.disk}))
 		if err != nil {

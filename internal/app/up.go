@@ -92,7 +92,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	up := Up{
 		Address: l.api.Addr().String(), TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
-		Temporal: a.temporal, Process: os.Getpid(), Loopback: loopback,
+		Temporal: a.temporal.Address(), Process: os.Getpid(), Loopback: loopback,
 	}
 	if a.Project.Config.Temporal.Kind != project.TemporalCluster {
 		files := temporal.TLSFiles(a.state)

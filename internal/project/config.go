@@ -77,6 +77,12 @@ func (c *Config) Line(key string) int { return c.lines.At(key) }
 // IsShared reports whether other machines may use the project's state: its catalog is not a file.
 func (c *Config) IsShared() bool { return c.Catalog.Kind == PostgresBackend }
 
+// HasSeveralProcesses reports whether several processes may use the project at a time: its catalog is not a file, and all of them reach its
+// Temporal server.
+func (c *Config) HasSeveralProcesses() bool {
+	return c.IsShared() && c.Temporal.Kind == TemporalCluster
+}
+
 // IsLocal reports whether all state is below .bursar.
 func (c *Config) IsLocal() bool {
 	return c.Storage.Kind != S3Storage && c.Catalog.Kind != PostgresBackend && c.Index.Kind != PostgresBackend

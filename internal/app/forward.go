@@ -1,0 +1,82 @@
+// Requests for a stream, where several processes share a project: they are accepted by the process that owns the stream.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bursar/internal/event/live"
+	"bursar/internal/event/live/answers"
+	"bursar/internal/event/owner"
+	"bursar/internal/failure"
+	"bursar/internal/reconcile"
+)
+
+const (
+	// ownerWait is how long a request waits for a stream to have an owner. The heartbeats of one that died are missed after eight seconds.
+	ownerWait = 12 * time.Second
+	// ownerPoll is how often a waiting request looks for the owner, unless the change feed reports one before.
+	ownerPoll = time.Second
+)
+
+// errNotOwner is the answer to a request that another process has forwarded to a former owner.
+var errNotOwner = failure.Wrap(failure.Transient, errors.New("this process does not own the stream any more"))
+
+// acceptOwned accepts the events of a request if this process owns the stream.
+func (a *App) acceptOwned(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
+	s := a.shared.owners.find(stream, false)
+	if s == nil || s.live == nil {
+		return answers.Answer{}, errNotOwner
+	}
+	answer, err := s.live.Accept(ctx, r)
+	if errors.Is(err, live.ErrClosed) || errors.Is(err, owner.ErrLost) {
+		err = errNotOwner
+	}
+	return answer, err
+}
+
+// acceptAnywhere accepts the events of a request in the process that owns the stream. While the stream has no owner the request waits. A request
+// whose answer was lost is sent again: rows that were accepted are duplicates then, as if the client had repeated it.
+func (a *App) acceptAnywhere(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
+	if s := a.Project.Stream(stream); s == nil || s.Builtin {
+		return answers.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	waiting, cancel := context.WithTimeout(ctx, ownerWait)
+	defer cancel()
+	changed := a.shared.watch(waiting, owner.Prefix+stream)
+	var last error
+	for {
+		answer, err := a.acceptOnce(ctx, stream, r)
+		if err == nil || ctx.Err() != nil || failure.Of(err) != failure.Transient {
+			return answer, err
+		}
+		last = err
+		poll := time.NewTimer(ownerPoll)
+		select {
+		case <-changed:
+		case <-poll.C:
+		case <-waiting.Done():
+			return answers.Answer{}, failure.Wrap(failure.Transient, fmt.Errorf("no process accepts events of stream %s: send the request again: %w", stream, last))
+		}
+		poll.Stop()
+	}
+}
+
+// acceptOnce accepts the events here or in the process that the catalog says to own the stream.
+func (a *App) acceptOnce(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
+	answer, err := a.acceptOwned(ctx, stream, r)
+	if !errors.Is(err, errNotOwner) {
+		return answer, err
+	}
+	now, _, err := owner.Find(ctx, a.Events.Catalog, stream)
+	if err != nil {
+		return answer, err
+	}
+	if now.Address == "" || now.Process == a.shared.process.ID {
+		return answer, errNotOwner
+	}
+	return a.shared.peers.Accept(ctx, now.Address, stream, r)
+}
