@@ -22,7 +22,8 @@ type ownedStream struct {
 	store *event.Store // its catalog refuses updates after the stream was lost
 	live  *live.Intake // nil for the streams of statements
 
-	users sync.WaitGroup // of the store and of live
+	users    sync.WaitGroup // of the store and of live
+	released chan struct{}  // closed when this process releases its streams
 }
 
 // owners are the streams that this process owns, and those that wait for them. The zero value has none.
@@ -102,6 +103,16 @@ func (o *owners) end(stream string, s *ownedStream) {
 	s.users.Wait()
 }
 
+// releaseAll ends the ownership of all streams of this process in their own time.
+func (o *owners) releaseAll() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for stream, s := range o.owned {
+		close(s.released)
+		delete(o.owned, stream)
+	}
+}
+
 // askAgain is how long a process waits for a stream before it asks again: its request may have expired behind others.
 const askAgain = 15 * time.Second
 
@@ -110,7 +121,7 @@ func (a *App) acquireStream(ctx context.Context, stream string) (s *ownedStream,
 	if s := a.shared.owners.find(stream, true); s != nil {
 		return s, s.users.Done, nil
 	}
-	if err := a.startIntake(ctx, false); err != nil {
+	if err := a.startRequester(ctx); err != nil {
 		return nil, nil, err
 	}
 	granted := a.shared.owners.await(stream)
@@ -148,7 +159,7 @@ func (a streamOwner) Own(ctx context.Context, stream string) error {
 	}
 	store := *a.Events
 	store.Catalog = taken.Catalog()
-	s := &ownedStream{store: &store}
+	s := &ownedStream{store: &store, released: make(chan struct{})}
 	if !declared.Builtin {
 		o := a.liveOptions(declared)
 		if s.live, err = live.Open(ctx, &store, declared, o); err != nil {
@@ -157,7 +168,10 @@ func (a streamOwner) Own(ctx context.Context, stream string) error {
 	}
 	a.log.Info("owns a stream", "stream", stream, "process", a.shared.process.ID)
 	a.shared.owners.begin(stream, s)
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-s.released:
+	}
 	a.shared.owners.end(stream, s)
 	err = a.closeStream(s)
 	if errors.Is(err, owner.ErrLost) {
@@ -187,8 +201,8 @@ func (a streamOwner) releaseStream(taken *owner.Ownership) error {
 	return taken.Release(ctx)
 }
 
-// startIntake starts the workers of streams if they are not started yet. With standing they also own streams that no process has asked for.
-func (a *App) startIntake(ctx context.Context, standing bool) error {
+// startRequester starts the workers of the streams that this process asks for, if they are not started yet.
+func (a *App) startRequester(ctx context.Context) error {
 	a.starting.Lock()
 	defer a.starting.Unlock()
 	if a.shared.requester != nil {
@@ -198,11 +212,35 @@ func (a *App) startIntake(ctx context.Context, standing bool) error {
 	if err != nil {
 		return err
 	}
-	workers := flow.NewWorkers(connection.Client(), streamOwner{a}, a.id, a.shared.process.ID, standing)
+	workers := flow.NewWorkers(connection.Client(), streamOwner{a}, a.id, a.shared.process.ID)
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start workers of streams: %w", err)
 	}
 	a.closers = append(a.closers, func() error { workers.Stop(); return nil })
 	a.shared.requester = flow.NewRequester(connection.Client(), a.id, a.shared.process.ID, a.log)
 	return nil
+}
+
+// ownStreams owns the streams that no process has asked for, until stop is called.
+func (a *App) ownStreams(ctx context.Context) (stop func() error, err error) {
+	stop = func() error { return nil }
+	if err := a.startRequester(ctx); err != nil {
+		return stop, err
+	}
+	workers := flow.NewStandingWorkers(a.temporal.Client(), streamOwner{a}, a.id)
+	if err := workers.Start(); err != nil {
+		return stop, fmt.Errorf("start workers of streams: %w", err)
+	}
+	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
+	for _, s := range a.Project.Streams {
+		group.Go(func() { a.shared.requester.Keep(keeping, s.Name) })
+	}
+	return func() error {
+		cancel()
+		group.Wait()
+		workers.Stop()
+		a.shared.owners.releaseAll()
+		return nil
+	}, nil
 }

@@ -5,10 +5,12 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +31,7 @@ type Process struct {
 	Version string    `json:"version"`
 	Since   time.Time `json:"since"`
 	Address string    `json:"address,omitempty"` // at which it accepts requests of other processes
+	State   string    `json:"state"`             // StateWorking and so on
 	Wanted  string    `json:"wanted,omitempty"`  // what a person asked it to do: WantPause or WantDrain; empty: to work
 }
 
@@ -42,7 +45,7 @@ func newProcess(command string) Process {
 	}
 	short, _, _ := strings.Cut(host, ".")
 	id := fmt.Sprintf("%.32s-%d-%s", strings.ToLower(short), os.Getpid(), strings.ToLower(rand.Text()[:6]))
-	return Process{ID: id, Host: host, Process: os.Getpid(), Command: command, Roles: []string{}, Version: buildVersion(), Since: time.Now().UTC()}
+	return Process{ID: id, Host: host, Process: os.Getpid(), Command: command, Roles: []string{}, State: StateExecuting, Version: buildVersion(), Since: time.Now().UTC()}
 }
 
 // buildVersion is the version of this program.
@@ -63,6 +66,8 @@ type membership struct {
 	owners    owners
 	requester *flow.Requester // nil until this process asks for a stream
 	peers     *serve.PeerClient
+	peerTLS   *tls.Config
+	localHost func(context.Context) (string, error) // address of this machine as the database knows it
 }
 
 // isShared reports whether other processes use the project at the same time.
@@ -76,7 +81,7 @@ func (a *App) join(ctx context.Context, records *pgcatalog.Catalog) error {
 		return err
 	}
 	a.closers = append(a.closers, m.Leave, func() error { return removeProcess(records, a.shared.process.ID) })
-	a.shared.members, a.shared.watch, a.shared.lost = records.Members, records.Watch, m.Lost()
+	a.shared.members, a.shared.watch, a.shared.localHost, a.shared.lost = records.Members, records.Watch, records.LocalHost, m.Lost()
 	return recordProcess(ctx, records, a.shared.process)
 }
 
@@ -152,4 +157,8 @@ func (a *App) forgetProcesses(ctx context.Context, dead map[string]Process) erro
 		}
 		return nil
 	})
+}
+
+func containsProcess(list []Process, id string) bool {
+	return slices.ContainsFunc(list, func(p Process) bool { return p.ID == id })
 }

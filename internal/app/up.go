@@ -18,6 +18,7 @@ import (
 	"bursar/internal/project"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/runs"
+	"bursar/internal/role"
 	"bursar/internal/serve"
 	"bursar/internal/temporal"
 )
@@ -42,22 +43,34 @@ type UpOptions struct {
 	Commands serve.Commands // runs the commands of other processes
 	Ready    func(Up)       // called once everything serves
 	Hooks    Hooks
+
+	// The rest is for projects that several processes share.
+	Roles       []role.Role // of this process; empty means all
+	PeerAddress string      // HOST:PORT at which other processes reach this one; empty: where its connection to the database begins
+	Worker      bool        // it has no inbox
 }
 
 // Up describes how to reach a running project.
 type Up struct {
-	Address     string                `json:"address"` // of the HTTP API, host:port
-	TokenFile   string                `json:"token_file"`
-	Inbox       string                `json:"inbox"` // its subfolders receive files for streams
+	Address     string                `json:"address,omitempty"` // of the HTTP API, host:port
+	TokenFile   string                `json:"token_file,omitempty"`
+	Inbox       string                `json:"inbox,omitempty"` // its subfolders receive files for streams
 	Temporal    string                `json:"temporal"`
 	TemporalTLS *temporal.ClientFiles `json:"temporal_tls,omitempty"` // of the embedded server, for Temporal's CLI and UI
 	Process     int                   `json:"process"`
 	Loopback    bool                  `json:"loopback"` // whether only this machine reaches the API
+
+	ID    string      `json:"id,omitempty"`    // of this process among those that share the project
+	Roles []role.Role `json:"roles,omitempty"` // of this process, if several share the project
+	Peers string      `json:"peers,omitempty"` // where other processes reach this one, host:port
 }
 
 // Up starts all services of the project and runs until ctx ends. Then it waits for running requests, seals open batches and
 // pauses the workflows. The state stays open until Close.
 func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
+	if a.isShared() {
+		return a.upShared(ctx, o)
+	}
 	if err := a.checkServable(); err != nil {
 		return err
 	}
@@ -73,26 +86,15 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	if err := a.StartTemporal(ctx); err != nil {
 		return err
 	}
-	loopback := serve.OnLoopback(l.api)
-	server := serve.New(serve.Options{
-		Project: &served{a.Queries, a}, Commands: o.Commands,
-		Token: token, FindToken: a.Tokens.Find, Loopback: loopback, Log: a.log, Counters: a.cacheCounters(),
-	})
-	a.hooks = o.Hooks
-	a.hooks.OnPublished = func(r runs.Run) {
-		server.Published(r.Pipeline)
-		if o.Hooks.OnPublished != nil {
-			o.Hooks.OnPublished(r)
-		}
-	}
-	stop, err := a.startServices(ctx)
+	server := a.newServer(token, l.api, o)
+	stop, err := startAll(ctx, a.startFollowers, a.startLiveIntake, a.watchInbox)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return err
 	}
 	up := Up{
 		Address: l.api.Addr().String(), TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
-		Temporal: a.temporal.Address(), Process: os.Getpid(), Loopback: loopback,
+		Temporal: a.temporal.Address(), Process: os.Getpid(), Loopback: serve.OnLoopback(l.api),
 	}
 	if a.Project.Config.Temporal.Kind != project.TemporalCluster {
 		files := temporal.TLSFiles(a.state)
@@ -101,9 +103,28 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	return a.serveUntil(ctx, server, l, func() { o.Ready(up) })
 }
 
-// startServices starts the followers, live intake and the inbox. stop, which is never nil, stops them in reverse order, so that
-// the followers see the last batch that is sealed.
-func (a *App) startServices(ctx context.Context) (stop func() error, err error) {
+// newServer returns the server of the HTTP API, whose listener is api, and sets the hooks.
+func (a *App) newServer(token string, api net.Listener, o UpOptions) *serve.Server {
+	server := serve.New(serve.Options{
+		Project: &served{a.Queries, a}, Commands: o.Commands, AcceptOwned: a.acceptOwned,
+		Token: token, FindToken: a.Tokens.Find, Loopback: api == nil || serve.OnLoopback(api), Log: a.log, Counters: a.cacheCounters(),
+	})
+	a.hooks = o.Hooks
+	a.hooks.OnPublished = func(r runs.Run) {
+		server.Published(r.Pipeline)
+		if o.Hooks.OnPublished != nil {
+			o.Hooks.OnPublished(r)
+		}
+	}
+	return server
+}
+
+// service is something that works until stop, which is never nil.
+type service func(context.Context) (stop func() error, err error)
+
+// startAll starts services. stop, which is never nil, stops them in reverse order: followers that are started first see the last batch that is
+// sealed.
+func startAll(ctx context.Context, services ...service) (stop func() error, err error) {
 	var stops []func() error
 	stop = func() (all error) {
 		for i := len(stops) - 1; i >= 0; i-- {
@@ -111,7 +132,7 @@ func (a *App) startServices(ctx context.Context) (stop func() error, err error) 
 		}
 		return all
 	}
-	for _, start := range []func(context.Context) (func() error, error){a.startFollowers, a.startLiveIntake, a.watchInbox} {
+	for _, start := range services {
 		ended, err := start(ctx)
 		stops = append(stops, ended)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -129,4 +130,16 @@ func (c *Catalog) Members(ctx context.Context) (list []Member, err error) {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
 	return list, nil
+}
+
+// LocalHost returns the IP address from which this machine reaches the server; that of loopback if it is the same machine.
+func (c *Catalog) LocalHost(ctx context.Context) (host string, err error) {
+	err = c.reader.Retry(ctx, func(_ context.Context, conn *pgxpool.Conn) error {
+		host = "127.0.0.1"
+		if address, ok := conn.Conn().PgConn().Conn().LocalAddr().(*net.TCPAddr); ok {
+			host = address.IP.String()
+		}
+		return nil
+	})
+	return host, err
 }

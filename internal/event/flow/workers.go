@@ -30,14 +30,35 @@ type Streams interface {
 	Own(ctx context.Context, stream string) error
 }
 
-// Workers are the workers of streams in one process.
+// Workers are some workers of streams in one process.
 type Workers []worker.Worker
 
-// NewWorkers returns the workers of a process. With standing it also owns streams that it has not asked for. The caller starts them before the first
-// request and stops them before the client closes; stopping ends the ownership of all streams.
-func NewWorkers(c client.Client, streams Streams, project, process string, standing bool) Workers {
+// NewWorkers returns the workers that a process needs to ask for streams: of the workflows, and of the streams that it asked for. The caller starts
+// them before the first request and stops them before the client closes; stopping ends the ownership of these streams.
+func NewWorkers(c client.Client, streams Streams, project, process string) Workers {
+	workflows := workerOptions()
+	workflows.LocalActivityWorkerOnly = true
+	w := Workers{worker.New(c, TaskQueue, workflows)}
+	w[0].RegisterWorkflow(Stream)
+	return append(w, newOwner(c, processQueue(process), streams, project))
+}
+
+// NewStandingWorkers returns the worker of a process with the role intake, which owns streams that no process has asked for.
+func NewStandingWorkers(c client.Client, streams Streams, project string) Workers {
+	return Workers{newOwner(c, TaskQueue, streams, project)}
+}
+
+func newOwner(c client.Client, queue string, streams Streams, project string) worker.Worker {
+	o := workerOptions()
+	o.DisableWorkflowWorker = true
+	w := worker.New(c, queue, o)
 	a := &activities{streams: streams, project: project}
-	o := worker.Options{
+	w.RegisterActivityWithOptions(a.own, activity.RegisterOptions{Name: ownActivity})
+	return w
+}
+
+func workerOptions() worker.Options {
+	return worker.Options{
 		MaxConcurrentActivityExecutionSize: maxStreams,
 		MaxHeartbeatThrottleInterval:       heartbeatInterval,
 		WorkerStopTimeout:                  stopTimeout,
@@ -45,18 +66,6 @@ func NewWorkers(c client.Client, streams Streams, project, process string, stand
 		// Code that does not fit a recorded history fails the workflow, visibly; the next workflow continues from the catalog.
 		WorkflowPanicPolicy: worker.FailWorkflow,
 	}
-	shared := o
-	shared.LocalActivityWorkerOnly = !standing
-	own := o
-	own.DisableWorkflowWorker = true
-	workers := Workers{worker.New(c, TaskQueue, shared), worker.New(c, processQueue(process), own)}
-	workers[0].RegisterWorkflow(Stream)
-	for i, w := range workers {
-		if i > 0 || standing {
-			w.RegisterActivityWithOptions(a.own, activity.RegisterOptions{Name: ownActivity})
-		}
-	}
-	return workers
 }
 
 // Start starts all workers, or none.

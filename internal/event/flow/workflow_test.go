@@ -55,7 +55,10 @@ func startProcess(t *testing.T, c client.Client, name, project string, standing 
 		p.owners, p.overlaps = other.owners, other.overlaps
 	}
 	p.requester = NewRequester(c, project, name, slog.New(slog.DiscardHandler))
-	p.workers = NewWorkers(c, p, project, name, standing)
+	p.workers = NewWorkers(c, p, project, name)
+	if standing {
+		p.workers = append(p.workers, NewStandingWorkers(c, p, project)...)
+	}
 	if err := p.workers.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,227 @@
+// `bursar up` and `bursar worker` for a project that several processes share: each has some roles, and works until it is stopped or drained.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/role"
+	"bursar/internal/serve"
+)
+
+// sharedProcess is this process while it works for a project that others share.
+type sharedProcess struct {
+	*App
+	options UpOptions
+	server  *serve.Server
+	peers   net.Listener
+	api     net.Listener // nil without the role api
+	token   string
+}
+
+func (p *sharedProcess) has(r role.Role) bool { return slices.Contains(p.options.Roles, r) }
+
+// upShared is Up for a project that several processes share.
+func (a *App) upShared(ctx context.Context, o UpOptions) (err error) {
+	if len(o.Roles) == 0 {
+		o.Roles = role.All()
+	}
+	p := &sharedProcess{App: a, options: o}
+	defer func() { p.closeListeners() }()
+	if err := p.listen(ctx); err != nil {
+		return err
+	}
+	if err := a.StartTemporal(ctx); err != nil {
+		return err
+	}
+	p.server = a.newServer(p.token, p.api, o)
+	for _, r := range o.Roles {
+		a.shared.process.Roles = append(a.shared.process.Roles, string(r))
+	}
+	a.shared.process.Address = p.peers.Addr().String()
+	if o.PeerAddress != "" {
+		a.shared.process.Address = o.PeerAddress
+	}
+	if err := recordProcess(ctx, a.catalog, a.shared.process); err != nil {
+		return err
+	}
+	return p.work(ctx)
+}
+
+// listen opens the listeners of the roles, and the client of other processes.
+func (p *sharedProcess) listen(ctx context.Context) (err error) {
+	if p.has(role.API) {
+		if p.token, err = serve.Token(p.state); err == nil {
+			p.api, err = serve.Listen(ctx, p.state, p.options.Listen)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if p.peers, err = p.listenForPeers(ctx); err != nil {
+		return failure.Wrap(failure.Data, fmt.Errorf("listen for other processes: %w", err))
+	}
+	return p.startPeers()
+}
+
+// listenForPeers listens at the address by which this machine reaches the database, which other machines reach as well, on any port. With an
+// address of its own it listens on that port, whatever name the machine has there.
+func (p *sharedProcess) listenForPeers(ctx context.Context) (net.Listener, error) {
+	address := p.options.PeerAddress
+	if address != "" {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, fmt.Errorf("%q: use HOST:PORT, such as 10.0.0.7:7400", address)
+		}
+		address = ":" + port
+	} else {
+		host, err := p.shared.localHost(ctx)
+		if err != nil {
+			return nil, err
+		}
+		address = net.JoinHostPort(host, "0")
+	}
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+}
+
+// startPeers makes the client with which requests are forwarded to other processes.
+func (p *sharedProcess) startPeers() error {
+	key, err := p.Events.Secret.Key()
+	if err != nil {
+		return err
+	}
+	config, err := serve.PeerTLS(key.PeerSeed())
+	if err != nil {
+		return err
+	}
+	p.shared.peerTLS, p.shared.peers = config, serve.NewPeerClient(config)
+	p.closers = append(p.closers, func() error { p.shared.peers.Close(); return nil })
+	return nil
+}
+
+// closeListeners closes the listeners. A server that has used one has closed it already.
+func (p *sharedProcess) closeListeners() {
+	for _, l := range []net.Listener{p.api, p.peers} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+}
+
+// services returns what this process does until it is paused or stopped.
+func (p *sharedProcess) services() (list []service) {
+	if p.has(role.Reconcile) || p.has(role.Index) {
+		list = append(list, p.executeSteps)
+	}
+	if p.has(role.Reconcile) {
+		list = append(list, p.startFollowers, p.wakeOnSeals)
+	}
+	if p.has(role.Intake) {
+		list = append(list, p.ownStreams)
+		if !p.options.Worker {
+			list = append(list, p.watchInbox)
+		}
+	}
+	return append(list, p.sweepRegularly)
+}
+
+// errDrained ends a process that a person has asked to finish its work.
+var errDrained = errors.New("the process was drained")
+
+// work serves and executes until ctx ends, a listener fails, or the process is drained.
+func (p *sharedProcess) work(ctx context.Context) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	failed := make(chan error, 2)
+	go func() { failed <- p.server.ServePeers(p.peers, p.shared.peerTLS) }()
+	if p.api != nil {
+		go func() { failed <- p.server.Serve(p.api) }()
+	}
+	s := &switchable{services: p.services()}
+	if err := s.set(ctx, true); err != nil {
+		return errors.Join(err, s.set(ctx, false), p.server.Stop(0, cancelGrace))
+	}
+	obeyed := make(chan struct{})
+	go func() { defer close(obeyed); p.obey(ctx, s, cancel) }()
+	p.options.Ready(p.describe())
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	case <-p.shared.lost:
+		err = errClaimed
+	}
+	cancel(nil)
+	<-obeyed
+	// Streams are released first: requests of others are forwarded to their next owner, and this process forwards its own.
+	return errors.Join(err, s.set(context.WithoutCancel(ctx), false), p.server.Stop(requestGrace, cancelGrace))
+}
+
+// errClaimed ends a process whose project another one uses alone.
+var errClaimed = failure.Wrap(failure.Transient, errors.New("another process uses the project alone now, such as `bursar repair`; start this one again when it has ended"))
+
+func (p *sharedProcess) describe() Up {
+	up := Up{
+		Temporal: p.temporal.Address(), Process: os.Getpid(), ID: p.shared.process.ID, Roles: p.options.Roles, Peers: p.shared.process.Address,
+	}
+	if p.api != nil {
+		up.Address, up.TokenFile, up.Loopback = p.api.Addr().String(), serve.TokenFile(p.state), serve.OnLoopback(p.api)
+	}
+	if p.has(role.Intake) && !p.options.Worker {
+		up.Inbox = p.inbox()
+	}
+	return up
+}
+
+// wakeOnSeals wakes the pipelines when any process has sealed a batch.
+func (p *sharedProcess) wakeOnSeals(ctx context.Context) (stop func() error, err error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	changed := p.shared.watch(ctx, event.BatchesPrefix)
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-changed:
+				for _, pipeline := range p.Project.Pipelines {
+					p.followers.wake(pipeline.Name)
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() error { cancel(); <-ended; return nil }, nil
+}
+
+// sweepInterval is how often a process deletes what was replaced and is old enough.
+const sweepInterval = time.Hour
+
+// sweepRegularly deletes what was replaced, until stop is called.
+func (p *sharedProcess) sweepRegularly(ctx context.Context) (stop func() error, err error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(sweepInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				if err := p.Events.Sweep(ctx); err != nil && ctx.Err() == nil {
+					p.log.Warn("cannot delete what was replaced; trying again in an hour", "error", err)
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() error { cancel(); <-ended; return nil }, nil
+}

@@ -1,0 +1,163 @@
+// What a person asks a process to do: to pause, to go on, or to finish its work and end. The catalog's document of the process says it, and the
+// process follows it.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+	"bursar/internal/reconcile"
+)
+
+// What a person asks a process to do.
+const (
+	WantWork  = ""
+	WantPause = "pause"
+	WantDrain = "drain"
+)
+
+// The states of a process.
+const (
+	StateWorking   = "working"
+	StateStopping  = "stopping" // it takes no new work, and finishes what it has
+	StatePaused    = "paused"
+	StateExecuting = "command" // it executes one command
+)
+
+// switchable are services that are started and stopped together.
+type switchable struct {
+	services []service
+
+	mu   sync.Mutex
+	stop func() error // nil while they are stopped
+}
+
+// set starts or stops the services.
+func (s *switchable) set(ctx context.Context, on bool) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if on == (s.stop != nil) {
+		return nil
+	}
+	if !on {
+		err, s.stop = s.stop(), nil
+		return err
+	}
+	s.stop, err = startAll(ctx, s.services...)
+	return err
+}
+
+// wantedPoll is how often a process looks for what it is asked to do, unless the change feed reports it before.
+const wantedPoll = 10 * time.Second
+
+// obey does what the document of this process asks for, until ctx ends. It ends the process by end when it is drained.
+func (p *sharedProcess) obey(ctx context.Context, s *switchable, end context.CancelCauseFunc) {
+	changed := p.shared.watch(ctx, processPrefix+p.shared.process.ID)
+	tick := time.NewTicker(wantedPoll)
+	defer tick.Stop()
+	for {
+		if err := p.obeyOnce(ctx, s); errors.Is(err, errDrained) {
+			end(err)
+			return
+		} else if err != nil && ctx.Err() == nil {
+			p.log.Warn("cannot do what this process is asked to; trying again", "error", err)
+		}
+		select {
+		case <-changed:
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// obeyOnce does what the document asks for now, and records the state that the process has then.
+func (p *sharedProcess) obeyOnce(ctx context.Context, s *switchable) error {
+	now, found, err := findProcess(ctx, p.catalog, p.shared.process.ID)
+	if err != nil {
+		return err
+	}
+	if !found { // it was taken for dead while its connection was lost
+		now = p.shared.process
+	}
+	state := StateWorking
+	if now.Wanted != WantWork {
+		state = StatePaused
+	}
+	if found && now.State == state {
+		if now.Wanted == WantDrain {
+			return errDrained
+		}
+		return nil
+	}
+	if state == StatePaused {
+		if err := p.recordState(ctx, now, StateStopping); err != nil {
+			return err
+		}
+	}
+	p.log.Info("this process changes its state", "wanted", now.Wanted, "state", state)
+	if err := s.set(ctx, state == StateWorking); err != nil {
+		return err
+	}
+	if err := p.recordState(ctx, now, state); err != nil {
+		return err
+	}
+	if now.Wanted == WantDrain {
+		return errDrained
+	}
+	return nil
+}
+
+// recordState writes the state of this process, unless the document says by now that something else is wanted: that comes next.
+func (p *sharedProcess) recordState(ctx context.Context, seen Process, state string) error {
+	return p.catalog.Update(ctx, func(tx catalog.Tx) error {
+		var now Process
+		if found, err := tx.Get(processPrefix+seen.ID, &now); err != nil || found && now.Wanted != seen.Wanted {
+			return err
+		}
+		seen.State = state
+		return tx.Put(processPrefix+seen.ID, seen)
+	})
+}
+
+func findProcess(ctx context.Context, c catalog.Catalog, id string) (p Process, found bool, err error) {
+	err = c.View(ctx, func(tx catalog.Tx) error {
+		found, err = tx.Get(processPrefix+id, &p)
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("find process %s: %w", id, err)
+	}
+	return p, found, err
+}
+
+// Ask asks a process to do something, and returns its document. It does not wait until that is done.
+func (a *App) Ask(ctx context.Context, id, wanted string) (p Process, err error) {
+	list, err := a.Processes(ctx)
+	if err != nil {
+		return p, err
+	}
+	if !containsProcess(list, id) {
+		return p, &reconcile.NotFoundError{What: "process " + id}
+	}
+	err = a.catalog.Update(ctx, func(tx catalog.Tx) error {
+		found, err := tx.Get(processPrefix+id, &p)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return &reconcile.NotFoundError{What: "process " + id}
+		case p.State == StateExecuting:
+			return failure.Wrap(failure.Data, fmt.Errorf("process %s executes `bursar %s`, and ends with it", id, p.Command))
+		}
+		p.Wanted = wanted
+		return tx.Put(processPrefix+id, p)
+	})
+	return p, err
+}
