@@ -16,6 +16,7 @@ import (
 	"bursar/internal/reconcile/flow"
 	"bursar/internal/reconcile/rebuild"
 	"bursar/internal/reconcile/runs"
+	"bursar/internal/role"
 	"bursar/internal/temporal"
 )
 
@@ -48,7 +49,8 @@ func (a *App) StartTemporal(ctx context.Context) error {
 	a.closers = append(a.closers, func() error { server.Stop(); return nil })
 	a.temporal = server.Address()
 	a.log.Info("temporal is ready", "address", a.temporal)
-	workers := flow.NewWorkers(server.Client(), observedSteps{a}, a.maxConcurrentSteps)
+	limits := flow.Limits{Steps: a.maxConcurrentSteps, StopTimeout: flow.StopTimeout}
+	workers := flow.NewWorkers(server.Client(), observedSteps{a}, role.All(), limits)
 	if err := workers.Start(); err != nil {
 		return fmt.Errorf("start workers: %w", err)
 	}
