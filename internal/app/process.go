@@ -62,7 +62,8 @@ type membership struct {
 	process   Process
 	members   func(context.Context) ([]pgcatalog.Member, error) // nil in a process that uses the project alone
 	watch     func(ctx context.Context, prefix string) <-chan struct{}
-	lost      <-chan struct{}                                    // closed when another process has claimed the project
+	lost      <-chan struct{} // closed when another process has claimed the project
+	serves    bool            // it has roles, and works until it is stopped
 	owners    owners
 	requester *flow.Requester // nil until this process asks for a stream
 	peers     *serve.PeerClient

@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"bursar/internal/reconcile/flow"
 	"bursar/internal/reconcile/rebuild"
 	"bursar/internal/reconcile/runs"
+	"bursar/internal/role"
 )
 
 // Progress reports that a step of a run begins, or has ended.
@@ -25,26 +27,41 @@ type Progress struct {
 	Backlog  int64 // events that no published run includes
 }
 
-// StartTemporal starts the embedded Temporal server or connects to the cluster, and starts the workers. Run and Rebuild call it if
-// nobody has before.
+// StartTemporal starts the embedded Temporal server or connects to the cluster, and starts the workers, unless this process has roles that
+// decide which workers it has. Run and Rebuild call it if nobody has before.
 func (a *App) StartTemporal(ctx context.Context) error {
 	a.starting.Lock()
 	defer a.starting.Unlock()
 	if a.runner != nil {
 		return nil
 	}
-	connection, err := a.connectTemporal(ctx)
-	if err != nil {
+	if _, err := a.connectTemporal(ctx); err != nil {
 		return err
 	}
-	workers := flow.NewWorkers(connection.Client(), observedSteps{a}, a.maxConcurrentSteps, a.id)
-	if err := workers.Start(); err != nil {
-		return fmt.Errorf("start workers: %w", err)
+	if !a.shared.serves {
+		stop, err := a.startSteps(role.All(), flow.StopTimeout)
+		if err != nil {
+			return err
+		}
+		a.closers = append(a.closers, stop)
 	}
-	a.closers = append(a.closers, func() error { workers.Stop(); return nil })
-	a.runner = flow.NewRunner(connection.Client(), a.log)
+	newRunner := flow.NewRunner
+	if a.isShared() {
+		newRunner = flow.NewSharedRunner
+	}
+	a.runner = newRunner(a.temporal.Client(), a.log)
 	a.runner.Project = a.id
 	return nil
+}
+
+// startSteps starts the workers of some roles, which execute steps until stop is called.
+func (a *App) startSteps(roles []role.Role, stopTimeout time.Duration) (stop func() error, err error) {
+	limits := flow.Limits{Steps: a.maxConcurrentSteps, StopTimeout: stopTimeout}
+	workers := flow.NewWorkers(a.temporal.Client(), observedSteps{a}, roles, limits, a.id)
+	if err := workers.Start(); err != nil {
+		return nil, fmt.Errorf("start workers: %w", err)
+	}
+	return func() error { workers.Stop(); return nil }, nil
 }
 
 // Run works off the backlogs of the pipelines through their workflows and returns the published runs. A pipeline that fails

@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/event"
 	"bursar/internal/failure"
+	"bursar/internal/reconcile/flow"
 	"bursar/internal/role"
 	"bursar/internal/serve"
 )
@@ -35,6 +36,7 @@ func (a *App) upShared(ctx context.Context, o UpOptions) (err error) {
 		o.Roles = role.All()
 	}
 	p := &sharedProcess{App: a, options: o}
+	a.shared.serves = true
 	defer func() { p.closeListeners() }()
 	if err := p.listen(ctx); err != nil {
 		return err
@@ -133,6 +135,15 @@ func (p *sharedProcess) services() (list []service) {
 	return append(list, p.sweepRegularly)
 }
 
+// executeSteps executes steps of pipelines until stop is called. It takes no new ones then, and finishes those that it has.
+func (p *sharedProcess) executeSteps(context.Context) (stop func() error, err error) {
+	stop, err = p.startSteps(p.options.Roles, flow.SharedStopTimeout)
+	if err != nil {
+		return func() error { return nil }, err
+	}
+	return stop, nil
+}
+
 // errDrained ends a process that a person has asked to finish its work.
 var errDrained = errors.New("the process was drained")
 
@@ -184,7 +195,7 @@ func (p *sharedProcess) describe() Up {
 func (p *sharedProcess) wakeOnSeals(ctx context.Context) (stop func() error, err error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
-	changed := p.shared.watch(ctx, event.BatchesPrefix)
+	changed := p.shared.watch(ctx, event.StatesPrefix)
 	go func() {
 		defer close(ended)
 		for {

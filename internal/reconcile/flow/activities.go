@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/worker"
 
 	"bursar/internal/failure"
 	"bursar/internal/keyed"
@@ -24,82 +22,9 @@ const heartbeatInterval = time.Second
 
 type activities struct {
 	steps        Steps
-	project      string      // the only one whose steps are executed
-	attemptLocks keyed.Mutex // by run, or by pipeline for next
-}
-
-// Workers are the workers of both task queues.
-type Workers []worker.Worker
-
-// NewWorkers returns workers that execute the workflows of all pipelines of a project by calling steps, with at most concurrency steps
-// at a time on each task queue. The project is its id, or empty as in Input. The caller starts them before the first Run and stops them before the client closes; stopping
-// cancels the steps that are executing.
-func NewWorkers(c client.Client, steps Steps, concurrency int, project string) Workers {
-	o := workerOptions()
-	o.MaxConcurrentActivityExecutionSize = concurrency
-	reconcileWorker, indexWorker := worker.New(c, TaskQueue, o), worker.New(c, IndexQueue, o)
-	registerReconcile(reconcileWorker, &activities{steps: steps, project: project})
-	registerPartition(indexWorker, &activities{steps: steps, project: project}, runs.StepIndex)
-	return Workers{reconcileWorker, indexWorker}
-}
-
-// Start starts all workers, or none.
-func (w Workers) Start() error {
-	for i, one := range w {
-		if err := one.Start(); err != nil {
-			w[:i].Stop()
-			return err
-		}
-	}
-	return nil
-}
-
-// Stop stops all workers.
-func (w Workers) Stop() {
-	for _, one := range w {
-		one.Stop()
-	}
-}
-
-func workerOptions() worker.Options {
-	return worker.Options{
-		MaxConcurrentWorkflowTaskPollers: 2,
-		// Each poller occupies one of the activity slots, which eagerly started activities need.
-		MaxConcurrentActivityTaskPollers: 1,
-		MaxHeartbeatThrottleInterval:     heartbeatInterval,
-		WorkerStopTimeout:                5 * time.Second,
-		// A step may use all cores, so that workflow code waits; that is not a deadlock.
-		DeadlockDetectionTimeout: time.Minute,
-		// Code that does not fit a recorded history fails the workflow, visibly; the next workflow continues from the catalog.
-		WorkflowPanicPolicy: worker.FailWorkflow,
-	}
-}
-
-// workflowRegistry is implemented by a worker and by a test environment.
-type workflowRegistry interface {
-	RegisterWorkflow(w any)
-	activityRegistry
-}
-
-type activityRegistry interface {
-	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
-}
-
-// registerReconcile registers each step under its own activity name, which is what people see in a history.
-func registerReconcile(r workflowRegistry, a *activities) {
-	r.RegisterWorkflow(Reconcile)
-	r.RegisterActivityWithOptions(a.next, activity.RegisterOptions{Name: nextActivity})
-	for _, step := range runs.StepNames {
-		r.RegisterActivityWithOptions(a.step, activity.RegisterOptions{Name: string(step)})
-		if step.Partitioned() && step != runs.StepIndex {
-			registerPartition(r, a, step)
-		}
-	}
-}
-
-// registerPartition registers an activity that executes a step for one partition. Index activities have a separate task queue.
-func registerPartition(r activityRegistry, a *activities, step runs.StepName) {
-	r.RegisterActivityWithOptions(a.partition, activity.RegisterOptions{Name: partitionActivity(step)})
+	project      string          // the only one whose steps are executed
+	attemptLocks keyed.Mutex     // by run, or by pipeline for next
+	aborted      context.Context // done when Workers.Abort was called
 }
 
 func (a *activities) next(ctx context.Context, in NextInput) (out runs.NextResult, err error) {
@@ -107,7 +32,7 @@ func (a *activities) next(ctx context.Context, in NextInput) (out runs.NextResul
 	if in.Rebuild {
 		lockName = rebuildID(in.Pipeline)
 	}
-	err = a.runLocked(ctx, in.Project, lockName, func() error {
+	err = a.runLocked(ctx, in.Project, lockName, func(ctx context.Context) error {
 		out, err = a.steps.Next(ctx, in.Pipeline, in.After, in.Rebuild)
 		return err
 	})
@@ -115,7 +40,7 @@ func (a *activities) next(ctx context.Context, in NextInput) (out runs.NextResul
 }
 
 func (a *activities) step(ctx context.Context, in StepInput) (out runs.StepResult, err error) {
-	err = a.runLocked(ctx, in.Project, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func() error {
+	err = a.runLocked(ctx, in.Project, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func(ctx context.Context) error {
 		out, err = a.steps.Step(ctx, in.Ref, in.Step)
 		return err
 	})
@@ -124,18 +49,12 @@ func (a *activities) step(ctx context.Context, in StepInput) (out runs.StepResul
 
 // partition executes a step for one partition. It does not wait for another attempt: the attempt that it replaces may hang for
 // ever, and if that one finishes late it changes nothing (rule 5).
-func (a *activities) partition(ctx context.Context, in PartitionInput) (runs.StepResult, error) {
-	var out runs.StepResult
-	if err := a.checkProject(in.Project); err != nil {
-		return out, temporal.ActivityError(err)
-	}
-	defer heartbeat(ctx)()
-	err := recoverPanic(ctx, func() (err error) {
+func (a *activities) partition(ctx context.Context, in PartitionInput) (out runs.StepResult, err error) {
+	err = a.attempt(ctx, in.Project, func(ctx context.Context) error {
 		out, err = a.steps.Partition(ctx, in.Ref, in.Step, in.Partition)
 		return err
 	})
-	logRetry(ctx, err)
-	return out, temporal.ActivityError(err)
+	return out, err
 }
 
 // errOtherProject is returned for a step of another project: workflows of the same pipeline of two projects have the same id.
@@ -160,19 +79,35 @@ func recoverPanic(ctx context.Context, fn func() error) (err error) {
 	return fn()
 }
 
-// runLocked calls fn while heartbeats report that it is alive. It first waits for an earlier attempt that is still running in
-// this process: if a process pauses for longer than the heartbeat timeout, its step is already assigned to another attempt.
-func (a *activities) runLocked(ctx context.Context, project, lockName string, fn func() error) error {
+// runLocked is attempt, but first waits for an earlier attempt that is still running in this process: if a process pauses for longer
+// than the heartbeat timeout, its step is already assigned to another attempt.
+func (a *activities) runLocked(ctx context.Context, project, lockName string, fn func(context.Context) error) error {
+	return a.attempt(ctx, project, func(ctx context.Context) error {
+		unlock, err := a.attemptLocks.Lock(ctx, lockName)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		return fn(ctx)
+	})
+}
+
+// errAborted is the error of a step that Abort has cancelled. Its class is Transient: another process executes the step.
+var errAborted = failure.Wrap(failure.Transient, errors.New("the process that executed the step was stopped"))
+
+// attempt calls fn while heartbeats report that it is alive, and returns its error as activities do.
+func (a *activities) attempt(ctx context.Context, project string, fn func(context.Context) error) error {
 	if err := a.checkProject(project); err != nil {
 		return temporal.ActivityError(err)
 	}
 	defer heartbeat(ctx)()
-	unlock, err := a.attemptLocks.Lock(ctx, lockName)
-	if err != nil {
-		return err
+	cancellable, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(a.aborted, cancel)()
+	err := recoverPanic(ctx, func() error { return fn(cancellable) })
+	if err != nil && ctx.Err() == nil && a.aborted.Err() != nil {
+		return temporal.ActivityError(errAborted)
 	}
-	defer unlock()
-	err = recoverPanic(ctx, fn)
 	logRetry(ctx, err)
 	return temporal.ActivityError(err)
 }

@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
+	"bursar/internal/role"
 	"bursar/internal/temporal"
 )
 
@@ -194,7 +195,7 @@ func TestServerOutlivesThieves(t *testing.T) {
 	}
 	steal(t, c, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 	steal(t, c, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
-	w := NewWorkers(c, steps, 4, "")
+	w := NewWorkers(c, steps, role.All(), testLimits, "")
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -205,13 +206,13 @@ func TestServerOutlivesThieves(t *testing.T) {
 	if err := runner.Wake(t.Context(), "orders"); err != nil {
 		t.Fatal(err)
 	}
-	w = NewWorkers(c, steps, 4, "")
-	if err := w[0].Start(); err != nil { // nobody takes the tasks of the index
+	w = NewWorkers(c, steps, role.All(), testLimits, "")
+	if err := w.workers[0].Start(); err != nil { // nobody takes the tasks of the index
 		t.Fatal(err)
 	}
 	steal(t, c, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
 	steal(t, c, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
-	if err := w[1].Start(); err != nil {
+	if err := w.workers[1].Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Stop)
@@ -288,7 +289,7 @@ func TestServerOutlivesFailedTasks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := NewWorkers(c, steps, 4, "")
+	w := NewWorkers(c, steps, role.All(), testLimits, "")
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}

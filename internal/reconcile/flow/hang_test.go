@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
+	"bursar/internal/role"
 	"bursar/internal/temporal"
 )
 
@@ -47,7 +48,7 @@ func startSilentIndexWorker(t *testing.T, c client.Client, steps Steps) worker.W
 	o.MaxConcurrentActivityExecutionSize = 1 // while it hangs, it takes nothing else
 	o.Interceptors = []interceptor.WorkerInterceptor{&silence{}}
 	w := worker.New(c, IndexQueue, o)
-	registerPartition(w, &activities{steps: steps}, "index")
+	registerPartition(w, newActivities(steps), "index")
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -74,11 +75,7 @@ func TestServerReplacesAHangingIndexWorker(t *testing.T) {
 	works := &scriptedSteps{backlog: 1, split: 1, blocked: map[string]func(context.Context) error{
 		"1 index 0": func(context.Context) error { replaced <- time.Now(); return nil },
 	}}
-	workers := NewWorkers(c, works, 4, "")
-	if err := workers[0].Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(workers[0].Stop)
+	startWorkers(t, c, works, role.Reconcile)
 	silent := startSilentIndexWorker(t, c, hangs)
 	t.Cleanup(silent.Stop)
 	t.Cleanup(func() { close(release) })
@@ -88,10 +85,7 @@ func TestServerReplacesAHangingIndexWorker(t *testing.T) {
 		done <- err
 	}()
 	began := <-hung
-	if err := workers[1].Start(); err != nil { // the one that replaces it
-		t.Fatal(err)
-	}
-	t.Cleanup(workers[1].Stop)
+	startWorkers(t, c, works, role.Index) // which replaces it
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}

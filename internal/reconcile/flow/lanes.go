@@ -41,40 +41,58 @@ type laneState struct {
 	passed    map[runs.StepName]uint64 // by step: the last run that completed it
 	failedRun uint64                   // the first run that failed; 0 if none has
 	err       error                    // the error of failedRun
+
+	generation uint64 // of the runs
+	replaced   bool   // by another generation: these runs end, and their batches are the backlog of the other
 }
 
 // drain plans runs and executes them until there is no backlog (done) or the execution is long. It returns the error of the first
-// run that failed. Runs before that one are completed; those after it wait for the next pass.
+// run that failed. Runs before that one are completed; those after it wait for the next pass. If a rebuild replaces the generation
+// meanwhile, it continues with the new one.
 func (m *backlogManager) drain(ctx workflow.Context) (done bool, err error) {
-	l := &laneState{project: m.in.Project, passed: map[runs.StepName]uint64{}}
-	var failed error
-	for l.failedRun == 0 && !m.isLong(ctx, m.runs+l.inFlight) {
+	for {
+		l := &laneState{project: m.in.Project, passed: map[runs.StepName]uint64{}}
+		done, err := m.fill(ctx, l)
+		// Runs in flight end by themselves, also when the workflow is cancelled: their activities are cancelled too.
+		detached, _ := workflow.NewDisconnectedContext(ctx)
+		if err := workflow.Await(detached, func() bool { return l.inFlight == 0 }); err != nil {
+			return false, err
+		}
+		switch {
+		case l.err != nil:
+			return false, l.err
+		case err != nil || !l.replaced:
+			return done, err
+		}
+	}
+}
+
+// fill starts runs until there is no backlog (done), the execution is long, or a run has failed or was replaced.
+func (m *backlogManager) fill(ctx workflow.Context, l *laneState) (done bool, err error) {
+	for l.failedRun == 0 && !l.replaced && !m.isLong(ctx, m.runs+l.inFlight) {
 		var next runs.NextResult
 		in := NextInput{Pipeline: m.in.Pipeline, After: l.last, Rebuild: m.in.Rebuild, Project: m.in.Project}
-		if failed = workflow.ExecuteActivity(stepContext(ctx), nextActivity, in).Get(ctx, &next); failed != nil || !next.Backlog {
-			done = failed == nil
-			break
+		if err := workflow.ExecuteActivity(stepContext(ctx), nextActivity, in).Get(ctx, &next); err != nil || !next.Backlog {
+			return err == nil, err
+		}
+		if l.last > 0 && next.Ref.Generation != l.generation {
+			l.replaced = true // the run is planned, and is the first of the next lanes
+			return false, nil
 		}
 		l.start(ctx, m, next)
-		if failed = workflow.Await(ctx, func() bool { return l.inFlight < runs.MaxInFlight || l.failedRun > 0 }); failed != nil {
-			break
+		err := workflow.Await(ctx, func() bool { return l.inFlight < runs.MaxInFlight || l.failedRun > 0 || l.replaced })
+		if err != nil {
+			return false, err
 		}
 	}
-	// Runs in flight end by themselves, also when the workflow is cancelled: their activities are cancelled too.
-	detached, _ := workflow.NewDisconnectedContext(ctx)
-	if err := workflow.Await(detached, func() bool { return l.inFlight == 0 }); err != nil {
-		return false, err
-	}
-	if l.err != nil {
-		return false, l.err
-	}
-	return done, failed
+	return false, nil
 }
 
 // start executes a run, step by step, in a coroutine.
 func (l *laneState) start(ctx workflow.Context, m *backlogManager, next runs.NextResult) {
 	ref := next.Ref
 	if l.last == 0 {
+		l.generation = ref.Generation
 		for _, step := range runs.StepNames {
 			l.passed[step] = ref.Run - 1
 		}
@@ -90,7 +108,7 @@ func (l *laneState) start(ctx workflow.Context, m *backlogManager, next runs.Nex
 				}
 				return
 			}
-			if l.failedRun > 0 && l.failedRun < ref.Run {
+			if l.replaced || l.failedRun > 0 && l.failedRun < ref.Run {
 				return
 			}
 		}
@@ -104,19 +122,24 @@ func (l *laneState) runStep(ctx workflow.Context, next runs.NextResult, step run
 	ref := next.Ref
 	if step.Ordered() {
 		earlierFailed := func() bool { return l.failedRun > 0 && l.failedRun < ref.Run }
-		if err := workflow.Await(ctx, func() bool { return l.passed[step] == ref.Run-1 || earlierFailed() }); err != nil {
+		if err := workflow.Await(ctx, func() bool { return l.passed[step] == ref.Run-1 || earlierFailed() || l.replaced }); err != nil {
 			return err
 		}
 		if earlierFailed() {
 			return l.err
 		}
 	}
-	if err := l.runPartitions(ctx, next, step); err != nil {
+	if l.replaced {
+		return nil
+	}
+	if err := l.runPartitions(ctx, next, step); err != nil || l.replaced {
 		return err
 	}
-	if err := workflow.ExecuteActivity(stepContext(ctx), string(step), StepInput{Ref: ref, Step: step, Project: l.project}).Get(ctx, nil); err != nil {
+	var result runs.StepResult
+	if err := workflow.ExecuteActivity(stepContext(ctx), string(step), StepInput{Ref: ref, Step: step, Project: l.project}).Get(ctx, &result); err != nil {
 		return err
 	}
+	l.replaced = l.replaced || result.Replaced
 	l.passed[step] = ref.Run
 	return nil
 }
@@ -139,9 +162,11 @@ func (l *laneState) runPartitions(ctx workflow.Context, next runs.NextResult, st
 	}
 	var failed error
 	for _, share := range shares {
-		if err := share.Get(ctx, nil); err != nil && failed == nil {
+		var result runs.StepResult
+		if err := share.Get(ctx, &result); err != nil && failed == nil {
 			failed = err
 		}
+		l.replaced = l.replaced || result.Replaced
 	}
 	return failed
 }

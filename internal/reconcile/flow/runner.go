@@ -24,50 +24,74 @@ const (
 )
 
 // Runner executes the backlogs of pipelines through their workflows. A process has one, on the client that its workers
-// use; it is safe for concurrent use. The process must have exclusive use of the project.
+// use; it is safe for concurrent use.
 type Runner struct {
 	// Project is the id of the project in the inputs of workflows. It is set before the first call.
 	Project string
 
 	client    client.Client
 	log       *slog.Logger
+	shared    bool // other processes have runners for the same workflows
 	workflows keyed.Mutex
 
 	mu        sync.RWMutex
 	following map[string]func() // by followed pipeline: ends the restarts of its workflow
 }
 
-// NewRunner returns a runner that starts workflows through c.
+// NewRunner returns a runner of a process that has exclusive use of the project: an open workflow that it did not start belongs to a
+// process that died, and is replaced.
 func NewRunner(c client.Client, log *slog.Logger) *Runner {
 	return &Runner{client: c, log: log, following: map[string]func(){}}
 }
 
-// Run executes the backlog of a pipeline and returns the number of runs. Every batch sealed before the call is included. A
-// second call for the same pipeline waits for the first. If ctx is done the workflow is cancelled, unless the pipeline is
-// followed, and its step awaited; the error is then that of ctx. Other errors have the class and exit code of the failed step.
+// NewSharedRunner returns a runner of a process that shares the project with others: it joins an open workflow, and never ends one.
+func NewSharedRunner(c client.Client, log *slog.Logger) *Runner {
+	return &Runner{client: c, log: log, shared: true, following: map[string]func(){}}
+}
+
+// Run executes the backlog of a pipeline and returns the number of runs. Every batch sealed before the call is included. Errors
+// have the class and exit code of the failed step, or are that of ctx.
+//
+// With exclusive use a second call for the same pipeline waits for the first, and if ctx is done the workflow is cancelled, unless the
+// pipeline is followed, and its step awaited. A workflow that is shared goes on, executed by whoever has workers, now or later.
 func (r *Runner) Run(ctx context.Context, pipeline string) (Result, error) {
+	if r.shared {
+		return r.join(ctx, WorkflowID(pipeline), r.newInput(pipeline, r.follows(pipeline)))
+	}
 	unlock, err := r.workflows.Lock(ctx, pipeline)
 	if err != nil {
 		return Result{}, err
 	}
 	defer unlock()
 	if r.follows(pipeline) {
-		return r.drain(ctx, func() (Result, error) { return r.requestDrain(ctx, pipeline) })
+		return r.join(ctx, WorkflowID(pipeline), r.newInput(pipeline, true))
 	}
-	return r.drain(ctx, func() (Result, error) { return r.start(ctx, WorkflowID(pipeline), r.newInput(pipeline, false)) })
+	return r.drain(ctx, func() (Result, error) {
+		return r.start(ctx, WorkflowID(pipeline), r.newInput(pipeline, false))
+	})
 }
 
-// Rebuild executes the runs of the generation that a rebuild of the pipeline is making.
+// Rebuild executes the runs of the generation that a rebuild of the pipeline is making. If processes share the project, all rebuilds of
+// the pipeline have one workflow.
 func (r *Runner) Rebuild(ctx context.Context, pipeline string) error {
+	in := r.newInput(pipeline, false)
+	in.Rebuild = true
+	if r.shared {
+		_, err := r.join(ctx, rebuildID(pipeline), in)
+		return err
+	}
 	unlock, err := r.workflows.Lock(ctx, rebuildID(pipeline))
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	in := r.newInput(pipeline, false)
-	in.Rebuild = true
 	_, err = r.drain(ctx, func() (Result, error) { return r.start(ctx, rebuildID(pipeline), in) })
 	return err
+}
+
+// join executes the backlog with the open workflow, or a new one if there is none.
+func (r *Runner) join(ctx context.Context, id string, in Input) (Result, error) {
+	return r.drain(ctx, func() (Result, error) { return r.requestDrain(ctx, id, in) })
 }
 
 // drain lets a workflow execute the backlog, and repeats that if it was interrupted or ended: the catalog knows where to continue.
@@ -100,7 +124,7 @@ func (r *Runner) start(ctx context.Context, id string, in Input) (result Result,
 }
 
 func (r *Runner) newInput(pipeline string, follow bool) Input {
-	return Input{Pipeline: pipeline, Follow: follow, BySuggestion: true, Project: r.Project}
+	return Input{Pipeline: pipeline, Follow: follow, BySuggestion: true, Join: r.shared, Project: r.Project}
 }
 
 // replaceExistingOptions terminate an open workflow of the same id: this process holds the lock of the pipeline, so that workflow
@@ -153,14 +177,14 @@ const (
 )
 
 // Follow makes the pipeline's workflow stay and execute every batch as it is sealed, until the process ends or Unfollow. A
-// workflow that is terminated, cancelled or fails is restarted.
+// workflow that is terminated, cancelled or fails is restarted. A workflow that is shared stays for good.
 func (r *Runner) Follow(ctx context.Context, pipeline string) error {
 	unlock, err := r.workflows.Lock(ctx, pipeline)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if _, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(WorkflowID(pipeline)), Reconcile, r.newInput(pipeline, true)); err != nil {
+	if err := r.startFollowing(ctx, pipeline); err != nil {
 		return fmt.Errorf("follow %s: %w", pipeline, temporal.FromTemporal(err))
 	}
 	restartCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -172,7 +196,23 @@ func (r *Runner) Follow(ctx context.Context, pipeline string) error {
 	return nil
 }
 
-// Unfollow ends the workflow of a followed pipeline and awaits the steps under way.
+func (r *Runner) startFollowing(ctx context.Context, pipeline string) error {
+	if r.shared {
+		return r.signal(ctx, pipeline, FollowSignal, true)
+	}
+	_, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(WorkflowID(pipeline)), Reconcile, r.newInput(pipeline, true))
+	return err
+}
+
+// signal signals the workflow of a pipeline, and starts it if it has ended.
+func (r *Runner) signal(ctx context.Context, pipeline, name string, follow bool) error {
+	id := WorkflowID(pipeline)
+	_, err := r.client.SignalWithStartWorkflow(ctx, id, name, nil, useExistingOptions(id), Reconcile, r.newInput(pipeline, follow))
+	return err
+}
+
+// Unfollow ends the workflow of a followed pipeline and awaits the steps under way. A workflow that is shared is only no longer
+// restarted by this process.
 func (r *Runner) Unfollow(ctx context.Context, pipeline string) error {
 	unlock, err := r.workflows.Lock(ctx, pipeline)
 	if err != nil {
@@ -187,20 +227,28 @@ func (r *Runner) Unfollow(ctx context.Context, pipeline string) error {
 		return nil
 	}
 	stopRestarts()
+	if r.shared {
+		return nil
+	}
 	return r.end(ctx, WorkflowID(pipeline))
 }
 
-// Wake notifies the workflow of a followed pipeline that a batch was sealed. If the workflow has ended it is started.
+// Wake notifies the workflow of a pipeline that a batch was sealed. If the workflow has ended it is started. With exclusive use only
+// pipelines that are followed are notified.
 func (r *Runner) Wake(ctx context.Context, pipeline string) error {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if r.following[pipeline] == nil {
+	follows := r.following[pipeline] != nil
+	if !follows && !r.shared {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, wakeTimeout)
 	defer cancel()
-	_, err := r.client.SignalWithStartWorkflow(ctx, WorkflowID(pipeline), SealedSignal, nil, useExistingOptions(pipeline), Reconcile, r.newInput(pipeline, true))
-	if err != nil {
+	name := SealedSignal
+	if follows && r.shared { // it is not known whether whoever started the workflow follows
+		name = FollowSignal
+	}
+	if err := r.signal(ctx, pipeline, name, follows); err != nil {
 		return fmt.Errorf("wake %s: %w", pipeline, temporal.FromTemporal(err))
 	}
 	return nil
@@ -239,12 +287,12 @@ func (r *Runner) follows(pipeline string) bool {
 	return r.following[pipeline] != nil
 }
 
-// requestDrain requests that a following workflow executes its current backlog, and starts the workflow if it has ended.
-func (r *Runner) requestDrain(ctx context.Context, pipeline string) (result Result, err error) {
+// requestDrain requests that an open workflow executes its current backlog, and starts the workflow if it has ended.
+func (r *Runner) requestDrain(ctx context.Context, id string, in Input) (result Result, err error) {
 	handle, err := r.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(useExistingOptions(pipeline), Reconcile, r.newInput(pipeline, true)),
+		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(useExistingOptions(id), Reconcile, in),
 		UpdateOptions: client.UpdateWorkflowOptions{
-			WorkflowID: WorkflowID(pipeline), UpdateName: drainUpdate, WaitForStage: client.WorkflowUpdateStageAccepted,
+			WorkflowID: id, UpdateName: drainUpdate, WaitForStage: client.WorkflowUpdateStageAccepted,
 		},
 	})
 	if err == nil {
@@ -257,6 +305,6 @@ func (r *Runner) requestDrain(ctx context.Context, pipeline string) (result Resu
 }
 
 // useExistingOptions keep an open workflow of the same id.
-func useExistingOptions(pipeline string) client.StartWorkflowOptions {
-	return startOptions(WorkflowID(pipeline), enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)
+func useExistingOptions(id string) client.StartWorkflowOptions {
+	return startOptions(id, enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)
 }

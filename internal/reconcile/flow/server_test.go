@@ -23,6 +23,7 @@ import (
 
 	"bursar/internal/failure"
 	"bursar/internal/reconcile/step"
+	"bursar/internal/role"
 	"bursar/internal/temporal"
 )
 
@@ -37,12 +38,19 @@ func serveSteps(t *testing.T, dir string, steps Steps) client.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	w := NewWorkers(server.Client(), steps, 4, "")
+	startWorkers(t, server.Client(), steps, role.All()...)
+	return server.Client()
+}
+
+// startWorkers starts the workers of some roles, and stops them when the test ends.
+func startWorkers(t *testing.T, c client.Client, steps Steps, roles ...role.Role) *Workers {
+	t.Helper()
+	w := NewWorkers(c, steps, roles, testLimits, "")
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Stop)
-	return server.Client()
+	return w
 }
 
 func TestServerRunsPipelines(t *testing.T) {

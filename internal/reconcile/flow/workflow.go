@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/failure"
 	"bursar/internal/reconcile/runs"
+	"bursar/internal/role"
 	"bursar/internal/temporal"
 
 	"go.temporal.io/sdk/workflow"
@@ -17,9 +18,9 @@ import (
 
 const (
 	// TaskQueue is the task queue of workflows and of most steps.
-	TaskQueue = "reconcile"
+	TaskQueue = string(role.Reconcile)
 	// IndexQueue is the task queue of the step index.
-	IndexQueue = "index"
+	IndexQueue = string(role.Index)
 
 	// runsPerExecution bounds the runs of an execution. Its history is bounded too: the length depends on partitions, updates
 	// and idle passes, and the server reports when it is long enough.
@@ -60,6 +61,8 @@ type Input struct {
 	BySuggestion bool `json:"by_suggestion,omitempty"`
 	// Project is the id of the project that starts the workflow. Empty if no other project reaches the server.
 	Project string `json:"project,omitempty"`
+	// Join makes an execution answer requests also if it does not follow, and accept FollowSignal: several processes share it.
+	Join bool `json:"join,omitempty"`
 }
 
 // Result is the result of the workflow Reconcile.
@@ -107,18 +110,20 @@ func Reconcile(ctx workflow.Context, in Input) (Result, error) {
 		if m.isLong(ctx, m.runs) {
 			break
 		}
-		if !in.Follow {
-			return Result{Runs: in.Runs + m.runs}, err
+		goOn, waitErr := m.waitForWork(ctx, err)
+		if waitErr != nil {
+			return Result{}, waitErr
 		}
-		if err := m.waitForWork(ctx, err); err != nil {
-			return Result{}, err
+		if !goOn {
+			return Result{Runs: in.Runs + m.runs}, err
 		}
 	}
 	if err := m.finishHandlers(ctx); err != nil {
 		return Result{}, err
 	}
-	in.Runs, in.Failures = in.Runs+m.runs, m.failures
-	return Result{}, workflow.NewContinueAsNewError(ctx, Reconcile, in)
+	next := m.in
+	next.Runs, next.Failures = in.Runs+m.runs, m.failures
+	return Result{}, workflow.NewContinueAsNewError(ctx, Reconcile, next)
 }
 
 // isLong reports whether this execution, after so many runs, has to continue as new.
@@ -142,9 +147,11 @@ func rebuildID(pipeline string) string { return "rebuild/" + pipeline }
 func WorkflowID(pipeline string) string { return "reconcile/" + pipeline }
 
 const (
-	// SealedSignal notifies a following workflow that a batch was sealed.
+	// SealedSignal notifies a workflow that a batch was sealed.
 	SealedSignal = "sealed"
-	// drainUpdate requests that a following workflow executes the current backlog, and returns when that is done.
+	// FollowSignal is SealedSignal, and makes a workflow that several processes share stay when the backlog is empty.
+	FollowSignal = "follow"
+	// drainUpdate requests that a workflow executes the current backlog, and returns when that is done.
 	drainUpdate = "work off"
 
 	// idleTimeout bounds the wait of a following workflow: a lost signal delays a batch by no more than this.
@@ -154,17 +161,40 @@ const (
 // backoff is the wait after a transient failure that outlasted its retries.
 var backoff = failure.Backoff{Least: 2 * time.Second, Most: 2 * time.Minute}
 
+// registerHandlers accepts signals and requests. The handlers of those that an execution was started with run before it returns.
 func (m *backlogManager) registerHandlers(ctx workflow.Context) error {
-	if !m.in.Follow {
+	if !m.in.Follow && !m.in.Join {
 		return nil
 	}
-	sealed := workflow.GetSignalChannel(ctx, SealedSignal)
+	onSignal(ctx, SealedSignal, func() { m.wakeRequested = true })
+	if m.in.Join {
+		onSignal(ctx, FollowSignal, func() { m.in.Follow, m.wakeRequested = true, true })
+	}
+	if err := workflow.SetUpdateHandler(ctx, drainUpdate, m.handleDrain); err != nil {
+		return err
+	}
+	return m.runHandlers(ctx)
+}
+
+// onSignal calls handle for each signal of a name.
+func onSignal(ctx workflow.Context, name string, handle func()) {
+	signals := workflow.GetSignalChannel(ctx, name)
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		for sealed.Receive(ctx, nil) {
-			m.wakeRequested = true
+		for signals.Receive(ctx, nil) {
+			handle()
 		}
 	})
-	return workflow.SetUpdateHandler(ctx, drainUpdate, m.handleDrain)
+}
+
+// runHandlers lets the handlers of signals and requests that have arrived run up to where they wait. Those that an execution has not
+// handled when it ends would be lost. Executions without Join are not shared, and their histories were recorded without it.
+func (m *backlogManager) runHandlers(ctx workflow.Context) error {
+	if !m.in.Join {
+		return nil
+	}
+	ran := false // by a coroutine that is behind the handlers' in the order of execution
+	workflow.Go(ctx, func(workflow.Context) { ran = true })
+	return workflow.Await(ctx, func() bool { return ran })
 }
 
 // handleDrain waits for a pass over the backlog that starts after the request.
@@ -181,9 +211,32 @@ func (m *backlogManager) handleDrain(ctx workflow.Context) (Result, error) {
 	return Result{Runs: m.runs - before}, m.outcome
 }
 
-// waitForWork waits after a pass until there is something to do. After a transient failure it retries after a while; after other
+// waitForWork waits after a pass until there is something to do. It reports false if the execution ends: it does not follow, and nobody
+// has requested another pass.
+func (m *backlogManager) waitForWork(ctx workflow.Context, failed error) (goOn bool, err error) {
+	for {
+		if err := m.runHandlers(ctx); err != nil {
+			return false, err
+		}
+		ended := m.ending
+		m.ending = false
+		switch {
+		case m.in.Follow:
+			return true, m.waitForBatch(ctx, failed)
+		case m.requests > m.answered || m.wakeRequested && failed == nil:
+			return true, nil
+		case ended || !m.in.Join:
+			return false, nil
+		}
+		if err := m.finishHandlers(ctx); err != nil {
+			return false, err
+		}
+	}
+}
+
+// waitForBatch waits until a batch is sealed or there is a request. After a transient failure it retries after a while; after other
 // failures only on request, because the same input would fail the same way.
-func (m *backlogManager) waitForWork(ctx workflow.Context, failed error) error {
+func (m *backlogManager) waitForBatch(ctx workflow.Context, failed error) error {
 	if failed == nil {
 		m.failures = 0
 		_, err := workflow.AwaitWithTimeout(ctx, idleTimeout, func() bool { return m.wakeRequested })
@@ -201,5 +254,8 @@ func (m *backlogManager) waitForWork(ctx workflow.Context, failed error) error {
 // finishHandlers lets the waiting update handlers return, so that their callers repeat the request on the next execution.
 func (m *backlogManager) finishHandlers(ctx workflow.Context) error {
 	m.ending = true
-	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
+	}
+	return m.runHandlers(ctx)
 }

@@ -138,13 +138,20 @@ func virtualRun(t *testing.T, steps Steps) (*testsuite.TestWorkflowEnvironment, 
 	return env, env.Now().Sub(began)
 }
 
+// testLimits are those of one process on a small machine.
+var testLimits = Limits{Steps: 4, StopTimeout: StopTimeout}
+
+func newActivities(steps Steps) *activities {
+	return &activities{steps: steps, aborted: context.Background()}
+}
+
 func virtualEnvironment(steps Steps) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetWorkerOptions(workerOptions()) // a busy machine is not a deadlock
-	registerReconcile(env, &activities{steps: steps})
-	registerPartition(env, &activities{steps: steps}, "index")
+	registerReconcile(env, newActivities(steps))
+	registerPartition(env, newActivities(steps), "index")
 	return env
 }
 

@@ -158,6 +158,8 @@ const MaxInFlight = 3
 type StepResult struct {
 	Rows    int64   `json:"rows"`
 	Seconds float64 `json:"seconds"`
+	// Replaced reports that nothing was done, because the run ends: a rebuild has replaced its generation.
+	Replaced bool `json:"replaced,omitempty"`
 }
 
 // Share is the result of a step for one partition.

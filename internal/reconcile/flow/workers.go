@@ -1,0 +1,126 @@
+// The workers of a process: which task queues they serve, what they register there, and how they stop.
+
+package flow
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/role"
+)
+
+// Limits bound what the workers of a process do.
+type Limits struct {
+	Steps int // that are executed at a time, on each task queue
+	// StopTimeout is how long Stop waits for the steps that are executing before it cancels them.
+	StopTimeout time.Duration
+}
+
+const (
+	// StopTimeout is Limits.StopTimeout of a process that has the project to itself: the next one starts its steps again anyway.
+	StopTimeout = 5 * time.Second
+	// SharedStopTimeout is that of a process that shares the project: a step that ends is not executed again elsewhere.
+	SharedStopTimeout = 10 * time.Minute
+)
+
+// Workers are the workers of a process, one for each of its roles with a task queue of this package.
+type Workers struct {
+	workers []worker.Worker
+	abort   context.CancelFunc
+}
+
+// NewWorkers returns the workers of those roles that execute pipelines, Reconcile and Index; the others are ignored. They execute
+// workflows and steps of all pipelines of a project, whose id is as in Input, by calling steps. The caller starts them before the first Run and stops them before the client
+// closes.
+func NewWorkers(c client.Client, steps Steps, roles []role.Role, limits Limits, project string) *Workers {
+	o := workerOptions()
+	o.MaxConcurrentActivityExecutionSize = limits.Steps
+	o.WorkerStopTimeout = limits.StopTimeout
+	aborted, abort := context.WithCancel(context.Background())
+	w, a := &Workers{abort: abort}, &activities{steps: steps, project: project, aborted: aborted}
+	if slices.Contains(roles, role.Reconcile) {
+		reconcileWorker := worker.New(c, TaskQueue, o)
+		registerReconcile(reconcileWorker, a)
+		w.workers = append(w.workers, reconcileWorker)
+	}
+	if slices.Contains(roles, role.Index) {
+		indexWorker := worker.New(c, IndexQueue, o)
+		registerPartition(indexWorker, a, runs.StepIndex)
+		w.workers = append(w.workers, indexWorker)
+	}
+	return w
+}
+
+// Start starts all workers, or none.
+func (w *Workers) Start() error {
+	for i, one := range w.workers {
+		if err := one.Start(); err != nil {
+			for _, started := range w.workers[:i] {
+				started.Stop()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop stops all workers: they take no new work. It waits for the steps that are executing, up to the StopTimeout, and then cancels
+// them; Abort ends the wait.
+func (w *Workers) Stop() {
+	var stopping sync.WaitGroup
+	for _, one := range w.workers {
+		stopping.Go(one.Stop)
+	}
+	stopping.Wait()
+	w.abort()
+}
+
+// Abort cancels the steps that are executing, for a process that must stop at once. Another process executes them again.
+func (w *Workers) Abort() { w.abort() }
+
+func workerOptions() worker.Options {
+	return worker.Options{
+		MaxConcurrentWorkflowTaskPollers: 2,
+		// Each poller occupies one of the activity slots, which eagerly started activities need.
+		MaxConcurrentActivityTaskPollers: 1,
+		MaxHeartbeatThrottleInterval:     heartbeatInterval,
+		// A step may use all cores, so that workflow code waits; that is not a deadlock.
+		DeadlockDetectionTimeout: time.Minute,
+		// Code that does not fit a recorded history fails the workflow, visibly; the next workflow continues from the catalog.
+		WorkflowPanicPolicy: worker.FailWorkflow,
+	}
+}
+
+// workflowRegistry is implemented by a worker and by a test environment.
+type workflowRegistry interface {
+	RegisterWorkflow(w any)
+	activityRegistry
+}
+
+type activityRegistry interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+// registerReconcile registers each step under its own activity name, which is what people see in a history.
+func registerReconcile(r workflowRegistry, a *activities) {
+	r.RegisterWorkflow(Reconcile)
+	r.RegisterActivityWithOptions(a.next, activity.RegisterOptions{Name: nextActivity})
+	for _, step := range runs.StepNames {
+		r.RegisterActivityWithOptions(a.step, activity.RegisterOptions{Name: string(step)})
+		if step.Partitioned() && step != runs.StepIndex {
+			registerPartition(r, a, step)
+		}
+	}
+}
+
+// registerPartition registers an activity that executes a step for one partition. Index activities have a separate task queue.
+func registerPartition(r activityRegistry, a *activities, step runs.StepName) {
+	r.RegisterActivityWithOptions(a.partition, activity.RegisterOptions{Name: partitionActivity(step)})
+}
