@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -99,7 +100,7 @@ func (l *serverLogger) Fatal(msg string, tags ...tag.Tag) {
 }
 
 func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
-	if !l.passes(level) || suppressed[msg] && (msg != failedPoll || !l.passesOutage()) {
+	if !l.passes(level) || suppressed[msg] && (msg != failedPoll || isStop(tags) || !l.passesOutage()) {
 		return
 	}
 	if msg == failedPoll {
@@ -124,3 +125,11 @@ var suppressed = map[string]bool{
 }
 
 const failedPoll = "Failed to poll for task."
+
+// isStop reports whether a poll failed because its worker is stopping.
+func isStop(tags []tag.Tag) bool {
+	return slices.ContainsFunc(tags, func(t tag.Tag) bool {
+		err, isError := t.Value().(error)
+		return isError && err.Error() == "worker stopping"
+	})
+}

@@ -42,8 +42,8 @@ func NewReferences(project string, env Environment) *References {
 }
 
 // Resolve returns the value of a text: what a reference refers to, and any other text itself. File, line and key say where the text is
-// written, for the *ReferenceError of a value that is missing: ("bursar.yaml", 4, "catalog.url", "env:BURSAR_CATALOG_URL"). The result
-// is a Secret also for other texts, as a URL may contain a password.
+// written, for the *ReferenceError of a value that is missing: ("bursar.yaml", 4, "catalog.url", "env:BURSAR_CATALOG_URL"). The file is
+// empty for an argument. The result is a Secret also for other texts, as a URL may contain a password.
 func (r *References) Resolve(file string, line int, key, text string) (Secret, error) {
 	secret, err := r.resolve(text)
 	if err != nil {
@@ -94,6 +94,9 @@ type ReferenceError struct {
 }
 
 func (e *ReferenceError) Error() string {
+	if e.File == "" {
+		return fmt.Sprintf("%s: %v", e.Key, e.Cause)
+	}
 	return fmt.Sprintf("%s:%d: %s: %v", e.File, e.Line, e.Key, e.Cause)
 }
 

@@ -24,22 +24,17 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/reconcile/step"
 	"bursar/internal/role"
-	"bursar/internal/temporal"
 )
 
 // childEnv names the state folder in the environment of a child that is there to be killed.
 const childEnv = "BURSAR_TEST_WORKFLOW_CHILD"
 
-// serveSteps starts a server and a worker for steps, and stops them when the test ends.
+// serveSteps starts a server and workers for steps, and stops them when the test ends.
 func serveSteps(t *testing.T, dir string, steps Steps) client.Client {
 	t.Helper()
-	server, err := temporal.Start(t.Context(), dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	startWorkers(t, server.Client(), steps, role.All()...)
-	return server.Client()
+	c := connect(t, dir)
+	work(t, c, steps, "")
+	return c.Client()
 }
 
 // startWorkers starts the workers of some roles, and stops them when the test ends.

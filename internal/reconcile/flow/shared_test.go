@@ -177,7 +177,7 @@ func TestServerStopsWorkersAfterTheirSteps(t *testing.T) {
 	for _, abort := range []bool{false, true} {
 		steps, merging, release := blockedMerge()
 		c, _ := startShared(t)
-		w := NewWorkers(c, steps, role.All(), Limits{Steps: 4, StopTimeout: SharedStopTimeout})
+		w := NewWorkers(c, steps, role.All(), Limits{Steps: 4, StopTimeout: SharedStopTimeout}, "")
 		if err := w.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -73,11 +73,12 @@ func (s *settings) serve() error {
 		temporal.WithStaticHosts(s.hosts()),
 		temporal.WithDynamicConfigClient(dynamicconfig.StaticClient{
 			// A test's steps are short: without this each would wait for the next poll of the database.
-			dynamicconfig.TransferProcessorMaxPollRPS.Key():   200,
-			dynamicconfig.TimerProcessorMaxPollRPS.Key():      200,
-			dynamicconfig.VisibilityProcessorMaxPollRPS.Key(): 200,
-			dynamicconfig.NamespaceCacheRefreshInterval.Key(): time.Second,
-			dynamicconfig.EnableNexus.Key():                   false, // it needs an HTTP port
+			dynamicconfig.TransferProcessorMaxPollRPS.Key():        200,
+			dynamicconfig.TimerProcessorMaxPollRPS.Key():           200,
+			dynamicconfig.VisibilityProcessorMaxPollRPS.Key():      200,
+			dynamicconfig.NamespaceCacheRefreshInterval.Key():      time.Second,
+			dynamicconfig.MatchingNumTaskqueueReadPartitions.Key(): 1, dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
+			dynamicconfig.EnableNexus.Key(): false, // it needs an HTTP port
 		}),
 		temporal.WithLogger(log.NewZapLogger(log.BuildZapLogger(log.Config{Level: "error"}))),
 		temporal.WithCustomMetricsHandler(metrics.NoopMetricsHandler),
@@ -177,4 +178,3 @@ func (k keyHolders) GetClaims(info *authorization.AuthInfo) (*authorization.Clai
 	}
 	return &authorization.Claims{System: authorization.RoleAdmin}, nil
 }
-
