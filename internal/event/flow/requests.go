@@ -30,8 +30,11 @@ func NewRequester(c client.Client, project, process string, log *slog.Logger) *R
 // Acquire asks for a stream. The workers of this process own it when those that asked before have finished, unless that takes them over ten seconds
 // to start: repeat the request then with the same id, which counts once. It returns when the request is noted, and starts the workflow if there is none.
 func (r *Requester) Acquire(ctx context.Context, stream, id string) error {
+	if err := temporal.CheckProject(ctx, r.client, WorkflowID(stream), r.project); err != nil {
+		return fmt.Errorf("ask for stream %s: %w", stream, err)
+	}
 	handle, err := r.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(startOptions(stream), Stream, r.input(stream)),
+		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(r.startOptions(stream), Stream, r.input(stream)),
 		UpdateOptions: client.UpdateWorkflowOptions{
 			WorkflowID: WorkflowID(stream), UpdateName: acquireUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
 			Args: []any{Request{ID: id, Process: r.process}},
@@ -49,9 +52,9 @@ func (r *Requester) Acquire(ctx context.Context, stream, id string) error {
 func (r *Requester) input(stream string) Input { return Input{Stream: stream, Project: r.project} }
 
 // startOptions join the workflow of a stream if it is open.
-func startOptions(stream string) client.StartWorkflowOptions {
+func (r *Requester) startOptions(stream string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID: WorkflowID(stream), TaskQueue: TaskQueue,
+		ID: WorkflowID(stream), TaskQueue: TaskQueue, Memo: temporal.Memo(r.project),
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 	}
@@ -63,10 +66,7 @@ const restartWait = time.Second
 // Keep keeps the workflow of a stream open until ctx ends, so that the stream has an owner.
 func (r *Requester) Keep(ctx context.Context, stream string) {
 	for ctx.Err() == nil {
-		run, err := r.client.ExecuteWorkflow(ctx, startOptions(stream), Stream, r.input(stream))
-		if err == nil {
-			err = run.Get(ctx, nil)
-		}
+		err := r.await(ctx, stream)
 		if ctx.Err() != nil {
 			return
 		}
@@ -75,4 +75,16 @@ func (r *Requester) Keep(ctx context.Context, stream string) {
 		<-pause.Done()
 		cancel()
 	}
+}
+
+// await joins or starts the workflow of a stream, and waits until it has ended.
+func (r *Requester) await(ctx context.Context, stream string) error {
+	if err := temporal.CheckProject(ctx, r.client, WorkflowID(stream), r.project); err != nil {
+		return err
+	}
+	run, err := r.client.ExecuteWorkflow(ctx, r.startOptions(stream), Stream, r.input(stream))
+	if err != nil {
+		return err
+	}
+	return run.Get(ctx, nil)
 }

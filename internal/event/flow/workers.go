@@ -11,7 +11,6 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
-	"bursar/internal/failure"
 	"bursar/internal/temporal"
 )
 
@@ -91,13 +90,10 @@ type activities struct {
 	project string // id
 }
 
-// errForeign is returned for a stream of another project, whose workflows are in the same namespace.
-var errForeign = failure.Wrap(failure.Data, errors.New("the workflow is one of another project, in the same Temporal namespace: give each project its own namespace in bursar.yaml"))
-
 // own owns a stream until the activity is cancelled, or the worker stops.
 func (a *activities) own(ctx context.Context, in OwnInput) error {
 	if in.Project != a.project {
-		return temporal.ActivityError(errForeign)
+		return temporal.ActivityError(temporal.ErrOtherProject)
 	}
 	defer temporal.Heartbeat(ctx, heartbeatInterval)()
 	owning, end := context.WithCancel(ctx)

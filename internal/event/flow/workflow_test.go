@@ -163,7 +163,7 @@ func TestServerRefusesForeignProject(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			refused = refused || e.GetActivityTaskFailedEventAttributes().GetFailure().GetMessage() == errForeign.Error()
+			refused = refused || e.GetActivityTaskFailedEventAttributes().GetFailure().GetMessage() == temporal.ErrOtherProject.Error()
 		}
 	}
 	if !refused || len(mine.owned) > 0 {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -57,26 +56,11 @@ func (a *activities) partition(ctx context.Context, in PartitionInput) (out runs
 	return out, err
 }
 
-// errOtherProject is returned for a step of another project: workflows of the same pipeline of two projects have the same id.
-var errOtherProject = failure.Wrap(failure.Data, errors.New("the workflow belongs to another project, which uses the same Temporal namespace: "+
-	"give each project its own namespace, temporal.namespace in bursar.yaml; no step was executed"))
-
 func (a *activities) checkProject(id string) error {
 	if id != a.project {
-		return errOtherProject
+		return temporal.ErrOtherProject
 	}
 	return nil
-}
-
-// recoverPanic turns a panic into an error: Temporal would write its text and stack into the history (rule 7).
-func recoverPanic(ctx context.Context, fn func() error) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			activity.GetLogger(ctx).Error("step panicked", "panic", cause, "stack", string(debug.Stack()))
-			err = fmt.Errorf("bug: panic: %v", cause)
-		}
-	}()
-	return fn()
 }
 
 // runLocked is attempt, but first waits for an earlier attempt that is still running in this process: if a process pauses for longer
@@ -100,34 +84,16 @@ func (a *activities) attempt(ctx context.Context, project string, fn func(contex
 	if err := a.checkProject(project); err != nil {
 		return temporal.ActivityError(err)
 	}
-	defer heartbeat(ctx)()
+	defer temporal.Heartbeat(ctx, heartbeatInterval)()
 	cancellable, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(a.aborted, cancel)()
-	err := recoverPanic(ctx, func() error { return fn(cancellable) })
+	err := temporal.RecoverPanic(ctx, func() error { return fn(cancellable) })
 	if err != nil && ctx.Err() == nil && a.aborted.Err() != nil {
 		return temporal.ActivityError(errAborted)
 	}
 	logRetry(ctx, err)
 	return temporal.ActivityError(err)
-}
-
-// heartbeat sends heartbeats until the returned function is called.
-func heartbeat(ctx context.Context) (stop func()) {
-	ctx, stop = context.WithCancel(ctx)
-	go func() {
-		ticker := time.NewTicker(heartbeatInterval) //nolint:forbidigo // activities are not replayed
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-				activity.RecordHeartbeat(ctx)
-			}
-		}
-	}()
-	return stop
 }
 
 // logRetry logs an error that is not reported otherwise, because another attempt follows.

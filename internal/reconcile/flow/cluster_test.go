@@ -125,7 +125,7 @@ func TestClusterRefusesOtherProject(t *testing.T) {
 	runner := quietRunner(ours.Client()) // whose own workers are not there: those of the other project get its tasks
 	runner.Project = "ours"
 	_, err := runner.Run(t.Context(), "orders")
-	if err == nil || !strings.Contains(err.Error(), "another project") || failure.Of(err) != failure.Data || errors.Is(err, errOtherProject) {
+	if err == nil || !strings.Contains(err.Error(), "another project") || failure.Of(err) != failure.Data || errors.Is(err, temporal.ErrOtherProject) {
 		t.Errorf("%v [%v], want that it is refused", err, failure.Of(err))
 	}
 	if n := theirs.attempts("next"); n > 0 {

@@ -113,7 +113,10 @@ func (r *Runner) drain(ctx context.Context, start func() (Result, error)) (Resul
 
 // start executes the backlog with a new workflow.
 func (r *Runner) start(ctx context.Context, id string, in Input) (result Result, err error) {
-	run, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(id), Reconcile, in)
+	if err := temporal.CheckProject(ctx, r.client, id, r.Project); err != nil {
+		return result, err
+	}
+	run, err := r.client.ExecuteWorkflow(ctx, r.replaceExistingOptions(id), Reconcile, in)
 	if err == nil {
 		err = run.Get(ctx, &result)
 	}
@@ -129,15 +132,15 @@ func (r *Runner) newInput(pipeline string, follow bool) Input {
 
 // replaceExistingOptions terminate an open workflow of the same id: this process holds the lock of the pipeline, so that workflow
 // belongs to a process that died. Waiting for its missed heartbeats would only lose time.
-func replaceExistingOptions(id string) client.StartWorkflowOptions {
-	options := startOptions(id, enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING)
+func (r *Runner) replaceExistingOptions(id string) client.StartWorkflowOptions {
+	options := r.startOptions(id, enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING)
 	options.EnableEagerStart = true
 	return options
 }
 
-func startOptions(id string, conflict enumspb.WorkflowIdConflictPolicy) client.StartWorkflowOptions {
+func (r *Runner) startOptions(id string, conflict enumspb.WorkflowIdConflictPolicy) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID: id, TaskQueue: TaskQueue,
+		ID: id, TaskQueue: TaskQueue, Memo: temporal.Memo(r.Project),
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, WorkflowIDConflictPolicy: conflict,
 	}
 }
@@ -197,17 +200,20 @@ func (r *Runner) Follow(ctx context.Context, pipeline string) error {
 }
 
 func (r *Runner) startFollowing(ctx context.Context, pipeline string) error {
+	if err := temporal.CheckProject(ctx, r.client, WorkflowID(pipeline), r.Project); err != nil {
+		return err
+	}
 	if r.shared {
 		return r.signal(ctx, pipeline, FollowSignal, true)
 	}
-	_, err := r.client.ExecuteWorkflow(ctx, replaceExistingOptions(WorkflowID(pipeline)), Reconcile, r.newInput(pipeline, true))
+	_, err := r.client.ExecuteWorkflow(ctx, r.replaceExistingOptions(WorkflowID(pipeline)), Reconcile, r.newInput(pipeline, true))
 	return err
 }
 
 // signal signals the workflow of a pipeline, and starts it if it has ended.
 func (r *Runner) signal(ctx context.Context, pipeline, name string, follow bool) error {
 	id := WorkflowID(pipeline)
-	_, err := r.client.SignalWithStartWorkflow(ctx, id, name, nil, useExistingOptions(id), Reconcile, r.newInput(pipeline, follow))
+	_, err := r.client.SignalWithStartWorkflow(ctx, id, name, nil, r.useExistingOptions(id), Reconcile, r.newInput(pipeline, follow))
 	return err
 }
 
@@ -289,8 +295,11 @@ func (r *Runner) follows(pipeline string) bool {
 
 // requestDrain requests that an open workflow executes its current backlog, and starts the workflow if it has ended.
 func (r *Runner) requestDrain(ctx context.Context, id string, in Input) (result Result, err error) {
+	if err := temporal.CheckProject(ctx, r.client, id, r.Project); err != nil {
+		return result, err
+	}
 	handle, err := r.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(useExistingOptions(id), Reconcile, in),
+		StartWorkflowOperation: r.client.NewWithStartWorkflowOperation(r.useExistingOptions(id), Reconcile, in),
 		UpdateOptions: client.UpdateWorkflowOptions{
 			WorkflowID: id, UpdateName: drainUpdate, WaitForStage: client.WorkflowUpdateStageAccepted,
 		},
@@ -305,6 +314,6 @@ func (r *Runner) requestDrain(ctx context.Context, id string, in Input) (result 
 }
 
 // useExistingOptions keep an open workflow of the same id.
-func useExistingOptions(id string) client.StartWorkflowOptions {
-	return startOptions(id, enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)
+func (r *Runner) useExistingOptions(id string) client.StartWorkflowOptions {
+	return r.startOptions(id, enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)
 }
