@@ -22,6 +22,7 @@ type parts struct {
 	store   object.Store
 	prefix  string
 	last    uint64   // the object that was read last
+	began   bool     // one was read
 	listed  []uint64 // those that are not read, ascending
 	fetched [][]byte // texts of the first of those; nil: the object does not exist any more
 }
@@ -34,7 +35,7 @@ func (p *parts) String() string {
 	return " of object " + groupName(p.last)
 }
 
-// list lists the objects after the one that was read last.
+// list lists the objects after the one that was read last, or only the one that says that the spool was emptied.
 func (p *parts) list() error {
 	names, err := p.store.List(p.ctx, p.prefix)
 	if err != nil {
@@ -42,11 +43,14 @@ func (p *parts) list() error {
 	}
 	p.listed, p.fetched = nil, nil
 	for _, name := range names {
-		if group, ok := parseGroup(strings.TrimPrefix(name, p.prefix)); ok && group > p.last {
+		if group, ok := parseGroup(strings.TrimPrefix(name, p.prefix)); ok && (group > p.last || !p.began) {
 			p.listed = append(p.listed, group)
 		}
 	}
 	slices.Sort(p.listed)
+	if len(p.listed) > 0 && p.listed[0] == emptied {
+		p.listed = p.listed[:1]
+	}
 	return nil
 }
 
@@ -81,9 +85,10 @@ func (p *parts) next() ([]byte, error) {
 				return nil, err
 			}
 		}
-		text := p.fetched[0]
-		p.last, p.listed, p.fetched = p.listed[0], p.listed[1:], p.fetched[1:]
+		group, text := p.listed[0], p.fetched[0]
+		p.listed, p.fetched = p.listed[1:], p.fetched[1:]
 		if text != nil {
+			p.last, p.began = group, true
 			return text, nil
 		}
 		if err := p.list(); err != nil {

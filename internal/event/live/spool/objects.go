@@ -23,6 +23,7 @@ import (
 // The names of objects: a spool's groups, the copy of a damaged spool, and the report of a loss.
 //
 //	spool/STREAM/00000012-ID/00000001
+//	spool/STREAM/00000012-ID/00000000    exists if all groups were cut
 //	spool/STREAM/damaged/00000012-ID/00000001
 //	spool/STREAM/losses/00000012-ID.json
 const (
@@ -140,7 +141,8 @@ func (o *objects) Create(_ context.Context, h Header) (Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write spool header: %w", err)
 	}
-	w.add(pieces)
+	w.first = slices.Concat(pieces...)
+	w.buffer, w.next = slices.Clone(w.first), w.size
 	return w, nil
 }
 

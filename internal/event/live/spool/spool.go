@@ -89,8 +89,9 @@ type Writer interface {
 	Append(key string, body []byte) error
 	// Sync makes everything appended durable. After an error some of it may be, or become so later.
 	Sync(ctx context.Context) error
-	// Cut removes what was appended beyond a size that Size had returned before an Append and after a Sync, durably, and ends the writing. After an
-	// error, of this or an earlier call, some of it may still be there.
+	// Cut removes what was appended beyond a size, durably, and ends the writing. Size has returned it before the first Append or between a Sync and
+	// the next Append. A spool that was synced still exists, if without requests. After an error, of this or an earlier call, what was to be removed
+	// may still be there.
 	Cut(ctx context.Context, size int64) error
 	// Size returns the size of everything appended, in bytes.
 	Size() int64

@@ -29,6 +29,7 @@ func Run(t *testing.T, open Opener) {
 		"remove":                         remove,
 		"one number opened twice":        openedTwice,
 		"cut":                            cut,
+		"cut to nothing":                 cutToNothing,
 		"nothing is appended after cut":  appendAfterCut,
 		"a reader beside the writer":     beside,
 		"removed while it is read":       removedWhileRead,
@@ -223,6 +224,26 @@ func cut(t *testing.T, open Opener) {
 		must(t, w.Cut(context.Background(), size))
 		must(t, w.Close())
 		expect(t, store, w.ID(), request(0), request(1))
+	}
+}
+
+// cutToNothing cuts all requests: the spool, which the catalog may expect, stays.
+func cutToNothing(t *testing.T, open Opener) {
+	store := open(t, t.TempDir()).Of("sales")
+	for synced := range 3 {
+		w := Begin(t, store, uint64(1+synced))
+		size := w.Size()
+		for n := range 3 {
+			add(t, w, request(n))
+			if n < synced {
+				must(t, w.Sync(context.Background()))
+			}
+		}
+		must(t, w.Cut(context.Background(), size))
+		must(t, w.Close())
+		if synced > 0 {
+			expect(t, store, w.ID())
+		}
 	}
 }
 
