@@ -22,6 +22,7 @@ import (
 	"bursar/internal/event/intake"
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/answers"
+	"bursar/internal/event/live/spool"
 	"bursar/internal/object"
 	"bursar/internal/project"
 
@@ -53,6 +54,7 @@ type Harness struct {
 	Dir    string
 	Now    time.Time
 	Store  *event.Store
+	Spools spool.Store // of the stream
 	Stream *project.Stream
 }
 
@@ -74,7 +76,14 @@ func New(t testing.TB, yaml string) *Harness {
 	h.Store.Duck.Threads, h.Store.Duck.Scratch, h.Store.Duck.Dirs = 1, h.Store.Scratch, []string{h.Dir}
 	h.Store.Secret, err = ids.OpenSecret(t.Context(), records, identity.InFile(filepath.Join(h.Dir, "identity.key")))
 	h.must(err)
+	h.Spools = spool.Folders(filepath.Join(h.Dir, "spool")).Of("sales")
 	h.Declare(yaml)
+	return h
+}
+
+// Share makes the stores those of a project that several machines may use: spools are objects.
+func (h *Harness) Share() *Harness {
+	h.Store.Shared, h.Spools = true, spool.InObjects(h.Store.Objects).Of("sales")
 	return h
 }
 
@@ -219,8 +228,8 @@ func (h *Harness) StartLive(o live.Options) *live.Intake {
 
 // OpenLive opens live intake that seals after an hour unless o says otherwise.
 func (h *Harness) OpenLive(o live.Options) (*live.Intake, error) {
-	if o.Spool == "" {
-		o.Spool = h.Spool()
+	if o.Spool == nil {
+		o.Spool = h.Spools
 	}
 	if o.Window == 0 {
 		o.Window = time.Hour
@@ -228,8 +237,8 @@ func (h *Harness) OpenLive(o live.Options) (*live.Intake, error) {
 	return live.Open(h.T.Context(), h.Store, h.Stream, o)
 }
 
-// Spool returns the folder of the stream's spools.
-func (h *Harness) Spool() string { return filepath.Join(h.Dir, "spool", "sales") }
+// SpoolFile returns the file of the first spool, if spools are files.
+func (h *Harness) SpoolFile() string { return h.Spools.Place(spool.ID{Number: 1}) }
 
 // Accept sends a request and expects "rows accepted duplicates quarantined", and "again" for a repeated answer.
 func (h *Harness) Accept(l *live.Intake, key, body, want string) answers.Answer {

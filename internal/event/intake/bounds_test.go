@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/durable"
 	"bursar/internal/event"
 	"bursar/internal/event/intake"
 	"bursar/internal/event/live"
@@ -87,21 +86,14 @@ func TestTotalOfFileBeyond38Digits(t *testing.T) {
 func TestSpoolBeyond38Digits(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, wideYAML)
-	if err := durable.MakeFolder(h.Spool()); err != nil {
-		t.Fatal(err)
-	}
-	file, err := spool.Create(h.Spool(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := spool.NewWriter(file, spool.Header{Stream: "sales", Number: 1, Opened: h.Now})
+	w, err := h.Spools.Create(t.Context(), spool.Header{Stream: "sales", Number: 1, Opened: h.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for id := range 3 {
 		err = errors.Join(err, w.Append("", []byte(sale(fmt.Sprint(id), "sale", nines(36), "EUR"))))
 	}
-	if err := errors.Join(err, w.Sync(), w.Close()); err != nil {
+	if err := errors.Join(err, w.Sync(t.Context()), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	l := h.StartLive(live.Options{})

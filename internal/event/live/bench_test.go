@@ -59,7 +59,7 @@ func benchmarkHarness(b *testing.B, yaml string) (*harness, *live.Intake, *atomi
 	h.Store.Now = time.Now
 	sealed := &atomic.Int64{}
 	l, err := live.Open(b.Context(), h.Store, h.Stream, live.Options{
-		Spool: h.Spool(), Window: time.Second, OnSealed: func(intake.Result) { sealed.Add(1) },
+		Spool: h.Spools, Window: time.Second, OnSealed: func(intake.Result) { sealed.Add(1) },
 	})
 	if err != nil {
 		b.Fatal(err)

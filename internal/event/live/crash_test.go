@@ -146,33 +146,44 @@ func (s *sender) everything(l *live.Intake) {
 
 func TestLiveFaults(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []fault.Mode{fault.Before, fault.After, fault.Before | fault.Crash, fault.After | fault.Crash} {
-		t.Run(fmt.Sprint("mode ", mode), func(t *testing.T) {
-			t.Parallel()
-			const step = 10
-			n := 1 + int(mode)%2 + 2*rand.IntN(step/2) // before odd calls, after even ones
-			t.Logf("from call %d on", n)
-			for failLive(t, n, mode) {
-				n += step
-			}
-			if n < 40 {
-				t.Errorf("the script made %d calls only", n)
-			}
-		})
+	for name, make := range backends {
+		for _, mode := range []fault.Mode{fault.Before, fault.After, fault.Before | fault.Crash, fault.After | fault.Crash} {
+			t.Run(fmt.Sprint(name, " mode ", mode), func(t *testing.T) {
+				t.Parallel()
+				const step = 10
+				n := 1 + int(mode)%2 + 2*rand.IntN(step/2) // before odd calls, after even ones
+				t.Logf("from call %d on", n)
+				for failLive(t, make(t), n, mode) {
+					n += step
+				}
+				if n < 40 {
+					t.Errorf("the script made %d calls only", n)
+				}
+			})
+		}
 	}
 }
 
+// backends make stores whose spools are files, and those of a shared project.
+var backends = map[string]func(testing.TB) *harness{
+	"files":   func(t testing.TB) *harness { t.Helper(); return newHarness(t, plainYAML) },
+	"objects": func(t testing.TB) *harness { t.Helper(); return &harness{newHarness(t, plainYAML).Share()} },
+}
+
 // failLive reports whether there was an n-th call to fail.
-func failLive(t *testing.T, n int, mode fault.Mode) bool {
+func failLive(t *testing.T, h *harness, n int, mode fault.Mode) bool {
 	t.Helper()
-	h := newHarness(t, plainYAML)
 	plan := fault.NewPlan()
 	plan.FailAt(n, mode)
 	faulty := *h.Store
 	faulty.Objects, faulty.Catalog = fault.Objects(h.Store.Objects, plan), fault.Catalog(h.Store.Catalog, plan)
+	spools := h.Spools
+	if faulty.Shared {
+		spools = spool.InObjects(faulty.Objects).Of("sales")
+	}
 	s := &sender{h: h, acked: map[string]bool{}}
-	_ = s.script(live.Options{Spool: h.Spool(), Window: 1 << 40}, &faulty, plan)
-	l, err := h.OpenLive(live.Options{})
+	_ = s.script(live.Options{Spool: spools, Window: 1 << 40}, &faulty, plan)
+	l, err := h.OpenLive(live.Options{OnLoss: func(l spool.Loss) { t.Errorf("after %s: %v", plan.Call(n), l) }})
 	if err != nil {
 		t.Fatalf("after %s: %v", plan.Call(n), err)
 	}
@@ -182,7 +193,7 @@ func failLive(t *testing.T, n int, mode fault.Mode) bool {
 		t.Fatal(err)
 	}
 	h.expectStored("after "+plan.Call(n)+", in the end", s.acked, true)
-	if left, err := spool.List(h.Spool()); err != nil || len(left) > 0 {
+	if left, err := h.Spools.List(t.Context()); err != nil || len(left) > 0 {
 		t.Errorf("after %s: spools %v are left, %v", plan.Call(n), left, err)
 	}
 	return plan.Fired()
@@ -226,6 +237,11 @@ func (f diskFile) Write(b []byte) (int, error) {
 
 func (f diskFile) Sync() error { return errors.Join(f.disk.call(), f.File.Sync()) }
 
+// onDisk are the spools of the stream on a failing disk.
+func (h *harness) onDisk(d *disk) spool.Store {
+	return spool.NewFolder(filepath.Dir(h.SpoolFile())).Wrap(func(f spool.File) spool.File { return diskFile{f, d} })
+}
+
 func TestLiveSpoolFaults(t *testing.T) {
 	t.Parallel()
 	for n := 1; n < 15; n++ {
@@ -233,8 +249,7 @@ func TestLiveSpoolFaults(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t, plainYAML)
 			d := &disk{at: n, half: n%2 == 0}
-			o := live.Options{Spool: h.Spool(), Window: 1 << 40}
-			o.Wrap = func(f spool.File) spool.File { return diskFile{f, d} }
+			o := live.Options{Spool: h.onDisk(d), Window: 1 << 40}
 			s := &sender{h: h, acked: map[string]bool{}}
 			if err := s.script(o, h.Store, fault.NewPlan()); err != nil {
 				t.Fatal(err)
@@ -270,7 +285,7 @@ func TestLiveTornSpool(t *testing.T) {
 			if torn == 11 {
 				cut = h.spoolSize() - 1
 			}
-			text, err := os.ReadFile(spool.Path(h.Spool(), 1))
+			text, err := os.ReadFile(h.SpoolFile())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -308,35 +323,44 @@ func TestLivePoisonousRequest(t *testing.T) {
 	h.expectStored("in the end", map[string]bool{"0": true, "1": true, "2": true, "4": true, "6": true}, true)
 }
 
+// kept is a store whose spools are not removed, as if the process died before.
+type kept struct{ spool.Store }
+
+func (kept) Remove(context.Context, spool.ID) error { return nil }
+
 // A process that dies between the seal and the end of the spool must not seal it twice: not its quarantine either.
 func TestLiveSealedSpoolIsRemoved(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, plainYAML)
-	l := h.StartLive(live.Options{})
-	h.Accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "1.00", "EUR"), "2 1 0 1")
-	text, err := os.ReadFile(spool.Path(h.Spool(), 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(spool.Path(h.Spool(), 1), text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	l = h.StartLive(live.Options{})
-	h.Accept(l, "", sale("3", "sale", "1.00", "EUR"), "1 1 0 0")
-	h.Seal(l)
-	h.ExpectBatches("1: 2 1 0 1", "2: 1 1 0 0")
-	if reasons := h.Reasons(); len(reasons) != 1 {
-		t.Errorf("quarantine is %q", reasons)
+	for name, make := range backends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := make(t)
+			l := h.StartLive(live.Options{Spool: kept{h.Spools}})
+			h.Accept(l, "", sale("1", "sale", "1.00", "EUR")+sale("2", "gift", "1.00", "EUR"), "2 1 0 1")
+			if err := l.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if left, err := h.Spools.List(t.Context()); err != nil || len(left) != 1 {
+				t.Fatalf("spools %v are left, %v", left, err)
+			}
+			l = h.StartLive(live.Options{})
+			h.Accept(l, "", sale("3", "sale", "1.00", "EUR"), "1 1 0 0")
+			h.Seal(l)
+			h.ExpectBatches("1: 2 1 0 1", "2: 1 1 0 0")
+			if reasons := h.Reasons(); len(reasons) != 1 {
+				t.Errorf("quarantine is %q", reasons)
+			}
+			if left, err := h.Spools.List(t.Context()); err != nil || len(left) > 0 {
+				t.Errorf("spools %v are left, %v", left, err)
+			}
+		})
 	}
 }
 
 // spoolSize is where the zeros begin that fill the spool up.
 func (h *harness) spoolSize() int64 {
 	h.T.Helper()
-	text, err := os.ReadFile(spool.Path(h.Spool(), 1))
+	text, err := os.ReadFile(h.SpoolFile())
 	if err != nil {
 		h.T.Fatal(err)
 	}
@@ -349,7 +373,7 @@ func TestLiveAgainstModel(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			h := newHarness(t, plainYAML)
+			h := backends[[]string{"files", "objects"}[seed%2]](t)
 			random := rand.New(rand.NewPCG(seed, 1))
 			acked := map[string]bool{}
 			for life := range 4 {
@@ -433,7 +457,7 @@ func TestLiveBackPressure(t *testing.T) {
 	blocked := &gate{entered: make(chan struct{}), open: make(chan struct{})}
 	in := *h.Store
 	in.Objects = &gatedStore{Local: h.Store.Objects, gate: blocked}
-	l, err := live.Open(t.Context(), &in, h.Stream, live.Options{Spool: h.Spool(), Window: 1 << 40})
+	l, err := live.Open(t.Context(), &in, h.Stream, live.Options{Spool: h.Spools, Window: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
 // Package live ingests requests of a stream as they arrive. A request is answered when its rows are checked and its body is durable in the spool
-// (rule 1). One loop writes the spool and seals the open batch; after an error, or the death of a process, the spool is sealed first. Repeated
+// of a process that owns the stream (rule 1). One loop writes the spool and seals the open batch; after an error, or the death of a process, the spool is sealed first. Repeated
 // requests with an idempotency key get the first answer. What becomes of rows is decided in package intake; this package must not parse them.
 package live
 
@@ -26,7 +26,7 @@ const MaxRequest = 64 << 20
 // Options configure live intake of a stream. MaxRejected and DryRun of Options do not apply: acknowledged events are always sealed.
 type Options struct {
 	intake.Options
-	Spool     string              // folder of this stream's spools; created when needed
+	Spool     spool.Store         // this stream's spools
 	Window    time.Duration       // a batch is sealed this long after its first event; 0 is the stream's declaration
 	MaxEvents int64               // or when it has about this many lines; 0 is the stream's declaration
 	MaxBytes  int64               // or when its spool has this many bytes; 0 is the stream's declaration
@@ -34,7 +34,9 @@ type Options struct {
 
 	OnLoss func(spool.Loss) // called after a possible loss of acknowledged requests was recorded; may be nil
 
-	Wrap func(spool.File) spool.File // for tests: failing disks
+	// Confirm fails if another process may own the stream now. It is called after requests are durable and before they are acknowledged, so that
+	// the next owner, who looks for them after it has become one, finds all that were. May be nil, if a lock keeps other processes away.
+	Confirm func(context.Context) error
 }
 
 // Intake ingests one stream's events as they arrive. It holds the stream exclusively. Methods may be called from several goroutines at once.
@@ -59,7 +61,6 @@ type Intake struct {
 	retryAt      time.Time
 	lastReported string        // the error that was logged last
 	failures     int           // in a row
-	folderMade   bool          // the spool folder exists
 	compacting   chan struct{} // closed when the last compaction has ended; nil before the first
 
 	discarding <-chan error // the result of removing the last sealed batch's spool; nil if it was read

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"bursar/internal/durable"
 	"bursar/internal/event/live/answers"
 	"bursar/internal/event/live/spool"
 	"bursar/internal/failure"
@@ -77,7 +76,7 @@ func (l *Intake) failAll(requests []*pendingRequest, err error) {
 	}
 }
 
-// ingestGroup ingests some of the waiting requests, with one write to the disk. It reports whether there were any.
+// ingestGroup ingests some of the waiting requests, with one write to the spool. It reports whether there were any.
 func (l *Intake) ingestGroup() bool {
 	requests := l.queue.pop(groupBytes)
 	if len(requests) == 0 {
@@ -114,10 +113,13 @@ func (l *Intake) appendGroup(requests []*pendingRequest) error {
 	if err := o.add(requests, offset); err != nil {
 		return err
 	}
-	if err := o.spool.Sync(); err != nil {
+	if err := o.spool.Sync(l.ctx); err != nil {
 		return err
 	}
 	if err := l.announceSpool(o); err != nil {
+		return err
+	}
+	if err := l.confirm(l.ctx); err != nil {
 		return err
 	}
 	for _, p := range requests {
@@ -160,27 +162,14 @@ func (l *Intake) reportBroken(err error) error {
 }
 
 func (l *Intake) beginBatch() error {
-	if !l.folderMade {
-		if err := durable.MakeFolder(l.options.Spool); err != nil {
-			return fmt.Errorf("make spool folder: %w", err)
-		}
-		l.folderMade = true
-	}
 	h := spool.Header{Stream: l.stream.Name, Opened: l.store.Now().UTC().Truncate(time.Microsecond)}
 	o, err := l.openBatch(l.ctx, h)
 	if err != nil {
 		return err
 	}
 	h.Number = o.batch.Spool
-	file, err := spool.Create(l.options.Spool, h.Number)
-	if err == nil {
-		if l.options.Wrap != nil {
-			file = l.options.Wrap(file)
-		}
-		o.spool, err = spool.NewWriter(file, h)
-	}
-	if err != nil {
-		o.abort()
+	if o.spool, err = l.options.Spool.Create(l.ctx, h); err != nil {
+		o.abort(l.ctx)
 		return err
 	}
 	o.timer.Reset(l.options.Window)
@@ -218,7 +207,7 @@ func (l *Intake) answerKnown(requests []*pendingRequest) []*pendingRequest {
 func (l *Intake) failBatch(err error) {
 	o := l.open
 	l.open = nil
-	o.abort()
+	o.abort(l.ctx)
 	for _, g := range o.groups {
 		l.failAll(g.requests, err)
 	}

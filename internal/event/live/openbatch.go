@@ -20,7 +20,7 @@ import (
 type openBatch struct {
 	batch     *intake.OpenBatch
 	stream    string
-	spool     *spool.Writer     // nil while a spool is replayed
+	spool     spool.Writer      // nil while a spool is replayed
 	keyed     []*pendingRequest // requests whose answers are stored by their keys
 	groups    []requestGroup    // groups that may be unanswered
 	announced bool              // the catalog expects the spool
@@ -88,7 +88,7 @@ func (o *openBatch) seal(ctx context.Context, now time.Time) (intake.Result, err
 }
 
 // abort gives up the batch without sealing anything.
-func (o *openBatch) abort() {
+func (o *openBatch) abort(ctx context.Context) {
 	o.timer.Stop()
 	o.batch.Abort()
 	if o.spool == nil {
@@ -97,7 +97,7 @@ func (o *openBatch) abort() {
 	// Unacknowledged requests are removed from the spool: one that cannot be processed would fail every recovery and block the stream forever. If the
 	// removal fails they are ingested.
 	if o.prune(); len(o.groups) > 0 {
-		_ = o.spool.Cut(o.groups[0].offset)
+		_ = o.spool.Cut(ctx, o.groups[0].offset)
 	}
 	_ = o.spool.Close() // its durable content is read again
 }
@@ -144,12 +144,12 @@ func (l *Intake) seal(ctx context.Context) error {
 	return err
 }
 
-// discard removes the spool of a sealed batch in the background: freeing a large file takes as long as sealing it. The catalog records that the spool
+// discard removes the spool of a sealed batch in the background: that takes as long as sealing it. The catalog records that the spool
 // is sealed, so a leftover is only removed (see recover).
 func (l *Intake) discard(o *openBatch) {
 	done := make(chan error, 1)
 	l.discarding = done
-	go func() { done <- errors.Join(o.spool.Close(), spool.Remove(l.options.Spool, o.batch.Spool)) }()
+	go func() { done <- errors.Join(o.spool.Close(), l.options.Spool.Remove(l.ctx, o.spool.ID())) }()
 }
 
 // awaitDiscard waits until the last sealed batch's spool is removed. After an error the stream is recovered, which retries.

@@ -15,14 +15,56 @@ import (
 	"bursar/internal/failure"
 )
 
-// HasUnsealedSpools reports whether a folder contains spools of the stream that are not sealed, or lacks one that is expected.
-func HasUnsealedSpools(ctx context.Context, st *event.Store, stream, folder string) (bool, error) {
-	numbers, err := spool.List(folder)
-	if err != nil || len(numbers) > 0 {
-		return len(numbers) > 0, err
+// unsealed is what is stored of a stream's spools, as of one moment.
+type unsealed struct {
+	spools []spool.ID
+	state  event.StreamState
+}
+
+// readUnsealed reads until the state did not change meanwhile: another process may acknowledge and seal requests.
+func readUnsealed(ctx context.Context, st *event.Store, stream string, store spool.Store) (u unsealed, err error) {
+	u.state, _, err = st.ReadState(ctx, stream)
+	for err == nil {
+		before := u.state
+		if u.spools, err = store.List(ctx); err != nil {
+			break
+		}
+		u.state, _, err = st.ReadState(ctx, stream)
+		if before.Spools == u.state.Spools && before.Opened == u.state.Opened {
+			break
+		}
 	}
-	state, _, err := st.ReadState(ctx, stream)
-	return state.Opened > state.Spools, err
+	return u, err
+}
+
+// missing reports whether a spool with acknowledged requests that are not sealed is missing.
+func (u *unsealed) missing() (id spool.ID, missing bool) {
+	id = spool.ID{Number: u.state.Opened, Opening: u.state.Opening}
+	return id, id.Number > u.state.Spools && !slices.Contains(u.spools, id)
+}
+
+// isLeftover reports whether nothing in a spool was acknowledged that is not sealed. Two processes may open a spool with the same number; the state
+// says which one was allowed to acknowledge.
+func (u *unsealed) isLeftover(id spool.ID) bool {
+	return id.Number <= u.state.Spools || id.Number == u.state.Opened && id.Opening != u.state.Opening
+}
+
+// leftSpool is what is known of a spool before it is read.
+type leftSpool struct {
+	spool.ID
+	last     bool // no other spool follows it
+	expected bool // the catalog says that it was written to
+}
+
+func (u *unsealed) at(i int) leftSpool {
+	return leftSpool{ID: u.spools[i], last: i == len(u.spools)-1, expected: u.spools[i].Number <= u.state.Opened}
+}
+
+// HasUnsealedSpools reports whether a stream has spools, or lacks one that is expected.
+func HasUnsealedSpools(ctx context.Context, st *event.Store, stream string, store spool.Store) (bool, error) {
+	u, err := readUnsealed(ctx, st, stream, store)
+	_, missing := u.missing()
+	return len(u.spools) > 0 || missing, err
 }
 
 // announceSpool records in the catalog that the open batch has a spool, before any of its requests is acknowledged.
@@ -31,36 +73,44 @@ func (l *Intake) announceSpool(o *openBatch) error {
 		return nil
 	}
 	o.announced = true
-	return l.store.ChangeState(l.ctx, l.stream.Name, func(s *event.StreamState) { s.Opened = o.batch.Spool })
+	id := o.spool.ID()
+	return l.store.ChangeState(l.ctx, l.stream.Name, func(s *event.StreamState) { s.Opened, s.Opening = id.Number, id.Opening })
+}
+
+// confirm fails if another process owns the stream.
+func (l *Intake) confirm(ctx context.Context) error {
+	if l.options.Confirm == nil {
+		return nil
+	}
+	return l.options.Confirm(ctx)
 }
 
 // recover seals the acknowledged requests that an earlier process left in spools (rule 1). Since it seals them at once, nothing is acknowledged on top
-// of a file whose last write may have failed.
+// of a spool whose last write may have failed.
 func (l *Intake) recover(ctx context.Context) error {
-	numbers, err := spool.List(l.options.Spool)
+	if err := l.confirm(ctx); err != nil {
+		return err
+	}
+	u, err := readUnsealed(ctx, l.store, l.stream.Name, l.options.Spool)
 	if err != nil {
 		return err
 	}
-	state, _, err := l.store.ReadState(ctx, l.stream.Name)
-	if err != nil {
-		return err
-	}
-	if state.Opened > state.Spools && !slices.Contains(numbers, state.Opened) {
-		err := l.reportLoss(spool.Loss{Spool: state.Opened, Reason: "its file is missing, with all requests that were acknowledged and not sealed"})
-		if err := errors.Join(err, l.skipSpool(ctx, state.Opened)); err != nil {
+	if id, missing := u.missing(); missing {
+		err := l.reportLoss(ctx, id, spool.Loss{Reason: "it is missing, with all requests that were acknowledged and not sealed"})
+		if err := errors.Join(err, l.skipSpool(ctx, id.Number)); err != nil {
 			return err
 		}
 	}
-	for i, number := range numbers {
-		if number > state.Spools {
-			if err := l.replay(ctx, number, spoolContext{last: i == len(numbers)-1, expected: number <= state.Opened}); err != nil {
-				return fmt.Errorf("recover acknowledged events of stream %s from %s: %w", l.stream.Name, spool.Path(l.options.Spool, number), err)
+	for i, id := range u.spools {
+		if !u.isLeftover(id) {
+			if err := l.replay(ctx, u.at(i)); err != nil {
+				return fmt.Errorf("recover acknowledged events of stream %s from %s: %w", l.stream.Name, l.options.Spool.Place(id), err)
 			}
-			if err := l.skipSpool(ctx, number); err != nil {
+			if err := l.skipSpool(ctx, id.Number); err != nil {
 				return err
 			}
 		}
-		if err := spool.Remove(l.options.Spool, number); err != nil {
+		if err := l.options.Spool.Remove(ctx, id); err != nil {
 			return err
 		}
 	}
@@ -72,10 +122,14 @@ func (l *Intake) skipSpool(ctx context.Context, number uint64) error {
 	return l.store.ChangeState(ctx, l.stream.Name, func(s *event.StreamState) { s.Spools = max(s.Spools, number) })
 }
 
-// reportLoss keeps a damaged spool before anything of it is sealed: afterwards it would be removed.
-func (l *Intake) reportLoss(loss spool.Loss) error {
-	loss.Stream, loss.Found = l.stream.Name, l.store.Now().UTC()
-	loss, err := spool.Report(l.options.Spool, loss)
+// reportLoss keeps a damaged spool before anything of it is sealed: afterwards it would be removed. A process that does not own the stream any more
+// reports nothing: what it misses may have been sealed.
+func (l *Intake) reportLoss(ctx context.Context, id spool.ID, loss spool.Loss) error {
+	if err := l.confirm(ctx); err != nil {
+		return err
+	}
+	loss.Spool, loss.Opening, loss.Stream, loss.Found = id.Number, id.Opening, l.stream.Name, l.store.Now().UTC()
+	loss, err := l.options.Spool.Report(ctx, loss)
 	if err != nil {
 		return err
 	}
@@ -86,14 +140,8 @@ func (l *Intake) reportLoss(loss spool.Loss) error {
 	return nil
 }
 
-// spoolContext is what is known of a spool before it is read.
-type spoolContext struct {
-	last     bool // no other spool follows it
-	expected bool // the catalog says that it was written to
-}
-
-func (l *Intake) replay(ctx context.Context, number uint64, facts spoolContext) error {
-	in, err := spool.Open(l.options.Spool, number)
+func (l *Intake) replay(ctx context.Context, s leftSpool) error {
+	in, err := l.options.Spool.Open(ctx, s.ID)
 	if err != nil {
 		return err
 	}
@@ -106,9 +154,9 @@ func (l *Intake) replay(ctx context.Context, number uint64, facts spoolContext) 
 		return err
 	}
 	if len(requests) == 0 { // nothing in it was acknowledged
-		return l.reportDamage(in, number, 0, facts)
+		return l.reportDamage(ctx, in, s, 0)
 	}
-	h := spool.Header{Stream: l.stream.Name, Number: number, Opened: in.Header.Opened}
+	h := spool.Header{Stream: l.stream.Name, Number: s.Number, Opened: in.Header.Opened}
 	if h.Opened.IsZero() { // the header is damaged
 		h.Opened = l.store.Now()
 	}
@@ -116,9 +164,9 @@ func (l *Intake) replay(ctx context.Context, number uint64, facts spoolContext) 
 	if err != nil {
 		return err
 	}
-	result, err := l.sealReplayed(ctx, o, in, requests, facts)
+	result, err := l.sealReplayed(ctx, o, in, requests, s)
 	if err != nil {
-		o.abort()
+		o.abort(ctx)
 		return err
 	}
 	l.reportSealed(result)
@@ -126,7 +174,7 @@ func (l *Intake) replay(ctx context.Context, number uint64, facts spoolContext) 
 }
 
 // sealReplayed ingests the requests of a spool to its end, and seals them.
-func (l *Intake) sealReplayed(ctx context.Context, o *openBatch, in *spool.Reader, requests []*pendingRequest, facts spoolContext) (intake.Result, error) {
+func (l *Intake) sealReplayed(ctx context.Context, o *openBatch, in *spool.Reader, requests []*pendingRequest, s leftSpool) (intake.Result, error) {
 	recovered := int64(0)
 	for len(requests) > 0 {
 		recovered += int64(len(requests))
@@ -138,30 +186,30 @@ func (l *Intake) sealReplayed(ctx context.Context, o *openBatch, in *spool.Reade
 			return intake.Result{}, err
 		}
 	}
-	if err := l.reportDamage(in, o.batch.Spool, recovered, facts); err != nil {
+	if err := l.reportDamage(ctx, in, s, recovered); err != nil {
 		return intake.Result{}, err
 	}
 	return o.seal(ctx, l.store.Now())
 }
 
 // reportDamage reports the damage of a spool that was read to its end.
-func (l *Intake) reportDamage(in *spool.Reader, number uint64, recovered int64, facts spoolContext) error {
-	reason := facts.damage(in)
+func (l *Intake) reportDamage(ctx context.Context, in *spool.Reader, s leftSpool, recovered int64) error {
+	reason := s.damage(in)
 	if reason == "" {
 		return nil
 	}
-	return l.reportLoss(spool.Loss{Spool: number, Reason: reason, Recovered: recovered})
+	return l.reportLoss(ctx, s.ID, spool.Loss{Reason: reason, Recovered: recovered})
 }
 
 // damage describes the damage of a spool that was read to its end. A torn end is not damage in the last spool: a dying process leaves one.
-func (f spoolContext) damage(in *spool.Reader) string {
+func (s leftSpool) damage(in *spool.Reader) string {
 	reason := in.Damage()
 	switch {
 	case reason != "":
 		return reason
-	case in.Torn() && !f.last:
+	case in.Torn() && !s.last:
 		return "its end is torn, and another spool follows it"
-	case in.Header.Number == 0 && f.expected:
+	case in.Header.Number == 0 && s.expected:
 		return "its file is empty"
 	}
 	return ""
@@ -182,53 +230,4 @@ func (l *Intake) readGroup(in *spool.Reader) (requests []*pendingRequest, err er
 		size += p.size
 	}
 	return requests, nil
-}
-
-// VerifySpools reads the unsealed spools of a stream, and checks that they are complete and that none is missing.
-func VerifySpools(ctx context.Context, st *event.Store, stream, folder string) error {
-	numbers, err := spool.List(folder)
-	if err != nil {
-		return err
-	}
-	state, _, err := st.ReadState(ctx, stream)
-	if err != nil {
-		return err
-	}
-	var faults []error
-	if state.Opened > state.Spools && !slices.Contains(numbers, state.Opened) {
-		faults = append(faults, fmt.Errorf("spool %d of %s is missing, with acknowledged requests", state.Opened, stream))
-	}
-	for i, number := range numbers {
-		if number <= state.Spools {
-			continue // already sealed: it is only removed
-		}
-		facts := spoolContext{last: i == len(numbers)-1, expected: number <= state.Opened}
-		if reason, err := verifySpool(folder, stream, number, facts); err != nil || reason != "" {
-			faults = append(faults, err, fmt.Errorf("spool %d of %s is damaged: %s", number, stream, reason))
-		}
-	}
-	return errors.Join(faults...)
-}
-
-// Verify is VerifySpools for a stream with live intake, between two writes.
-func (l *Intake) Verify(ctx context.Context) error {
-	return l.do(ctx, false, func(ctx context.Context) error { return VerifySpools(ctx, l.store, l.stream.Name, l.options.Spool) })
-}
-
-func verifySpool(folder, stream string, number uint64, facts spoolContext) (damage string, err error) {
-	in, err := spool.Open(folder, number)
-	if err != nil {
-		return "it cannot be opened", err
-	}
-	defer in.Close()
-	if name := in.Header.Stream; name != "" && name != stream {
-		return "it belongs to stream " + name, nil
-	}
-	for {
-		if _, err := in.Next(); errors.Is(err, io.EOF) {
-			return facts.damage(in), nil
-		} else if err != nil {
-			return "it cannot be read", err
-		}
-	}
 }

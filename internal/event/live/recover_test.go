@@ -19,7 +19,11 @@ import (
 // newUnsealedSpool returns a stream with a spool of a dead process that had acknowledged four requests of one event each.
 func newUnsealedSpool(t *testing.T) *harness {
 	t.Helper()
-	h := newHarness(t, plainYAML)
+	return leaveUnsealed(t, newHarness(t, plainYAML))
+}
+
+func leaveUnsealed(t *testing.T, h *harness) *harness {
+	t.Helper()
 	l, err := h.OpenLive(live.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +41,7 @@ func newUnsealedSpool(t *testing.T) *harness {
 
 func TestDamagedSpool(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(spool.Path(newUnsealedSpool(t).Spool(), 1))
+	text, err := os.ReadFile(newUnsealedSpool(t).SpoolFile())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,13 +64,13 @@ func TestDamagedSpool(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newUnsealedSpool(t)
-			if left, err := live.HasUnsealedSpools(t.Context(), h.Store, "sales", h.Spool()); !left || err != nil {
+			if left, err := live.HasUnsealedSpools(t.Context(), h.Store, "sales", h.Spools); !left || err != nil {
 				t.Errorf("before: %v, %v", left, err)
 			}
-			if err := c.damage(spool.Path(h.Spool(), 1)); err != nil {
+			if err := c.damage(h.SpoolFile()); err != nil {
 				t.Fatal(err)
 			}
-			if left, err := live.HasUnsealedSpools(t.Context(), h.Store, "sales", h.Spool()); !left || err != nil {
+			if left, err := live.HasUnsealedSpools(t.Context(), h.Store, "sales", h.Spools); !left || err != nil {
 				t.Errorf("after the damage: %v, %v", left, err)
 			}
 			lossCount := 0
@@ -79,7 +83,7 @@ func TestDamagedSpool(t *testing.T) {
 				want[id] = true
 			}
 			h.expectStored("after recovery", want, true)
-			losses, err := spool.Losses(h.Spool())
+			losses, err := h.Spools.Losses(t.Context())
 			if err != nil || lossCount != 1 || len(losses) != 1 || losses[0].Recovered != int64(len(c.want)) || losses[0].Stream != "sales" {
 				t.Fatalf("%d reported, %+v, %v", lossCount, losses, err)
 			}
@@ -87,14 +91,14 @@ func TestDamagedSpool(t *testing.T) {
 			if err := l.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if again, err := spool.Losses(h.Spool()); err != nil || len(again) != 1 {
+			if again, err := h.Spools.Losses(t.Context()); err != nil || len(again) != 1 {
 				t.Errorf("later: %v, %v", again, err)
 			}
-			if err := spool.Dismiss(h.Spool(), losses[0]); err != nil {
+			if err := h.Spools.Dismiss(t.Context(), losses[0]); err != nil {
 				t.Fatal(err)
 			}
-			entries, err := os.ReadDir(h.Spool())
-			if left, failed := live.HasUnsealedSpools(t.Context(), h.Store, "sales", h.Spool()); len(entries) != 0 || err != nil || left || failed != nil {
+			entries, err := os.ReadDir(filepath.Dir(h.SpoolFile()))
+			if left, failed := live.HasUnsealedSpools(t.Context(), h.Store, "sales", h.Spools); len(entries) != 0 || err != nil || left || failed != nil {
 				t.Errorf("in the end: %v, %v, %v, %v", entries, err, left, failed)
 			}
 		})
@@ -118,10 +122,10 @@ func TestForeignSpool(t *testing.T) {
 	h := newUnsealedSpool(t)
 	h.Stream.Name = "other"
 	other := filepath.Join(h.Dir, "other")
-	if err := os.Rename(h.Spool(), other); err != nil {
+	if err := os.Rename(filepath.Dir(h.SpoolFile()), other); err != nil {
 		t.Fatal(err)
 	}
-	l, err := live.Open(t.Context(), h.Store, h.Stream, live.Options{Spool: other})
+	l, err := live.Open(t.Context(), h.Store, h.Stream, live.Options{Spool: spool.NewFolder(other)})
 	if err != nil {
 		t.Fatal(err) // the other streams go on
 	}
@@ -137,8 +141,7 @@ func TestNothingAcknowledgedNothingMissed(t *testing.T) {
 	h := newHarness(t, plainYAML)
 	for n := 1; n < 6; n++ {
 		d := &disk{at: n}
-		o := live.Options{Spool: h.Spool()}
-		o.Wrap = func(f spool.File) spool.File { return diskFile{f, d} }
+		o := live.Options{Spool: h.onDisk(d)}
 		l, err := live.Open(t.Context(), h.Store, h.Stream, o)
 		if err != nil {
 			t.Fatal(err)
@@ -152,7 +155,7 @@ func TestNothingAcknowledgedNothingMissed(t *testing.T) {
 		_ = l.Close(dead)
 	}
 	h.StartLive(live.Options{})
-	if losses, err := spool.Losses(h.Spool()); err != nil || len(losses) > 0 {
+	if losses, err := h.Spools.Losses(t.Context()); err != nil || len(losses) > 0 {
 		t.Errorf("%v, %v", losses, err)
 	}
 	if ids := h.stored(); !slices.Contains([]int{3, 4, 5}, len(ids)) {

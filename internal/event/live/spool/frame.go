@@ -1,33 +1,16 @@
-// Frames of a spool, and the formats of all versions.
+// Frames of a spool: how they are written, and the formats of all versions.
 
-// Package spool stores the requests of an open batch on disk; an acknowledgement of live intake relies on it until the batch is sealed. It
-// owns the format of these files. It guarantees that what was appended before a successful Sync is read back after a crash, complete and
-// in order; that a torn end is never taken for a request; and that damage is not taken for an end: complete requests after it are read,
-// and the reader reports it. Only if pages of the last appended group are missing, it cannot know whether Sync returned, and treats them
-// as a torn end: a power cut keeps some pages from being written and others not. The package does not know what the requests contain, nor
-// which of them are sealed.
-//
-// A spool is a file of frames. A frame is a prologue and a payload: the first payload is a header (JSON), each other a request (the length
-// of its key as one byte, the key, the body). The prologue contains, in little-endian order: "BSP2", the number of the frame in the spool
-// (uint32, from 0), the number of the spool (uint64), the length of the payload and its CRC-32C (uint32 each), the number of the first
-// frame that is synced with this one (uint32), and the CRC-32C of the prologue so far (uint32). Before a frame is written, zeros fill the
-// file up to a multiple of 64 KiB plus one byte, so a file of another size was truncated.
-//
-// Spools of earlier versions are read, too. Those that begin with "BSPL" lack the number of a first frame; otherwise their prologue is the same, and
-// missing pages are always damage. In still older ones the prologue is the length of the payload and a CRC-32C of length and payload (uint32 each),
-// and nothing is filled up.
 package spool
 
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 )
-
-// MaxKey is the longest idempotency key that a frame can contain, in bytes.
-const MaxKey = 255
 
 const (
 	// prologue is the size of what precedes a payload.
@@ -67,6 +50,45 @@ func newPrologue(number uint64, frame, group uint32, pieces ...[]byte) ([prologu
 	le.PutUint32(p[24:], group)
 	le.PutUint32(p[28:], crc32.Checksum(p[:28], table))
 	return p, nil
+}
+
+// numbering gives the frames of a spool their numbers.
+type numbering struct {
+	spool  uint64
+	frames uint32
+	group  uint32 // the first frame that is not durable
+	size   int64  // of all frames
+}
+
+// frame returns the pieces of the next frame, of which those given are the payload.
+func (n *numbering) frame(pieces ...[]byte) ([][]byte, error) {
+	p, err := newPrologue(n.spool, n.frames, n.group, pieces...)
+	if err != nil {
+		return nil, err
+	}
+	pieces = slices.Insert(pieces, 0, p[:])
+	n.frames++
+	for _, piece := range pieces {
+		n.size += int64(len(piece))
+	}
+	return pieces, nil
+}
+
+// header returns the pieces of the first frame.
+func (n *numbering) header(h Header) ([][]byte, error) {
+	text, err := json.Marshal(h)
+	if err != nil {
+		return nil, err
+	}
+	return n.frame(text)
+}
+
+// request returns the pieces of a request's frame.
+func (n *numbering) request(key string, body []byte) ([][]byte, error) {
+	if len(key) > MaxKey {
+		return nil, fmt.Errorf("append to spool: the key is %d bytes long: the limit is %d", len(key), MaxKey)
+	}
+	return n.frame([]byte{byte(len(key))}, []byte(key), body)
 }
 
 // pageSize is the smallest unit that a disk or a file system writes.

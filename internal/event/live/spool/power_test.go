@@ -20,7 +20,7 @@ const page = 4096
 func grouped(t *testing.T, groups ...[]spool.Request) (text []byte, ends []int) {
 	t.Helper()
 	dir := t.TempDir()
-	w := create(t, dir)
+	w := create(t, spool.NewFolder(dir))
 	ends = append(ends, 0)
 	for _, group := range groups {
 		for _, r := range group {
@@ -28,12 +28,12 @@ func grouped(t *testing.T, groups ...[]spool.Request) (text []byte, ends []int) 
 				t.Fatal(err)
 			}
 		}
-		if err := w.Sync(); err != nil {
+		if err := w.Sync(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		ends = append(ends, int(w.Size()))
 	}
-	text, err := os.ReadFile(spool.Path(dir, header.Number))
+	text, err := os.ReadFile(pathOf(dir, header.Number))
 	if err := errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -8,55 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-
-	"bursar/internal/object"
 )
-
-// Request is one request as it was received.
-type Request struct {
-	Key  string // idempotency key of the sender; may be empty
-	Body []byte
-}
-
-// List returns the numbers of the spools in dir, ascending. A missing folder contains none.
-func List(dir string) ([]uint64, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list spools: %w", err)
-	}
-	var numbers []uint64
-	for _, e := range entries {
-		text, ok := strings.CutSuffix(e.Name(), ".spool")
-		if n, err := strconv.ParseUint(text, 10, 64); ok && err == nil && filepath.Base(Path(dir, n)) == e.Name() {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
-	return numbers, nil
-}
-
-// Remove deletes a spool. If it reappears after a power cut, its number shows that it is sealed.
-func Remove(dir string, number uint64) error {
-	if err := os.Remove(Path(dir, number)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove spool: %w", err)
-	}
-	return nil
-}
 
 // Reader reads a spool's requests in order.
 type Reader struct {
 	Header Header
 	free   func() error
-	text   []byte // of the whole file
+	parts  *parts // the objects of the spool; nil if it is a file
+	text   []byte // of the whole file, or of one object
 	at     int
 	format format
 	number uint64 // of the spool; 0 if unknown
@@ -68,50 +28,37 @@ type Reader struct {
 	group    uint32   // that group
 }
 
-// Open opens a spool. If its header was never written completely, nothing in it was acknowledged: it is empty and its header is zero.
-func Open(dir string, number uint64) (*Reader, error) {
-	file, err := os.Open(Path(dir, number))
-	if err != nil {
-		return nil, fmt.Errorf("open spool: %w", err)
-	}
-	text, free, err := object.MapFile(file)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return nil, fmt.Errorf("open spool %s: %w", file.Name(), err)
-	}
-	r, err := NewReader(text, number)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open spool %s: %w", file.Name(), err), free())
-	}
-	r.free = free
-	return r, nil
-}
-
-// NewReader reads the header of a spool in memory. number is the expected one, 0 for any.
+// NewReader reads the header of a spool's file in memory. number is the expected one, 0 for any.
 func NewReader(text []byte, number uint64) (*Reader, error) {
 	r := &Reader{text: text, number: number, format: detectFormat(text), free: func() error { return nil }}
 	if _, isFramed := r.format.(framed); isFramed && len(text) > 0 && (len(text)%growStep != 1 || len(text) < growStep) {
 		r.note("the file was truncated to %d bytes", len(text))
 	}
-	f, ok := r.format.frame(text)
-	if !ok {
-		return r, nil // Next finds what follows
+	return r, r.readHeader()
+}
+
+// readHeader reads the header at the beginning. If something else is there, Next finds what follows.
+func (r *Reader) readHeader() error {
+	f, ok := r.format.frame(r.text)
+	if !ok || f.spool != 0 && f.number != 0 {
+		return nil
 	}
 	if err := json.Unmarshal(f.payload, &r.Header); err != nil {
-		return nil, fmt.Errorf("read spool header: %w", err)
+		return fmt.Errorf("read spool header: %w", err)
 	}
-	if number != 0 && r.Header.Number != number {
-		return nil, fmt.Errorf("its header says number %d", r.Header.Number)
+	if r.number != 0 && r.Header.Number != r.number {
+		return fmt.Errorf("its header says number %d", r.Header.Number)
 	}
 	r.number, r.at, r.next = r.Header.Number, f.size, 1
-	return r, nil
+	return nil
 }
 
 // Next returns the next complete request, and io.EOF after the last one. Damage in between is recorded.
 func (r *Reader) Next() (Request, error) {
 	for {
-		f, ok := r.frame()
-		if !ok {
-			return Request{}, io.EOF
+		f, err := r.frame()
+		if err != nil {
+			return Request{}, err
 		}
 		if f.number == 0 && r.next == 0 && f.spool != 0 { // the header, after bytes that do not belong to the spool
 			r.next = 1
@@ -128,8 +75,23 @@ func (r *Reader) Next() (Request, error) {
 	}
 }
 
-// frame returns the next complete frame of the spool, wherever it starts.
-func (r *Reader) frame() (frame, bool) {
+// frame returns the next complete frame of the spool, and io.EOF after the last one.
+func (r *Reader) frame() (frame, error) {
+	for {
+		if f, ok := r.frameOfText(); ok {
+			return f, nil
+		}
+		if r.parts == nil {
+			return frame{}, io.EOF
+		}
+		if err := r.nextPart(); err != nil {
+			return frame{}, err
+		}
+	}
+}
+
+// frameOfText returns the next complete frame of the text, wherever it starts.
+func (r *Reader) frameOfText() (frame, bool) {
 	from := r.at
 	for at := from; at < len(r.text); {
 		if f, ok := r.format.frame(r.text[at:]); ok && r.follows(f) {
@@ -154,11 +116,11 @@ func (r *Reader) gap(from, at int, f frame) {
 		r.damage, r.unsynced = append(r.damage, r.unsynced...), nil
 	}
 	notes := &r.damage
-	if f.grouped && f.group <= r.next && missingPage(r.text[from:at], from) {
+	if r.parts == nil && f.grouped && f.group <= r.next && missingPage(r.text[from:at], from) {
 		notes, r.group = &r.unsynced, f.group
 	}
 	if at > from {
-		*notes = append(*notes, fmt.Sprintf("bytes %d to %d are damaged", from, at-1))
+		*notes = append(*notes, fmt.Sprintf("bytes %d to %d%s are damaged", from, at-1, r.parts))
 	}
 	if f.number > r.next {
 		*notes = append(*notes, fmt.Sprintf("frames %d to %d are missing", r.next, f.number-1))
@@ -173,6 +135,8 @@ func (r *Reader) finish(from int) {
 	}
 	rest := r.text[from:]
 	switch {
+	case r.parts != nil:
+		r.finishPart(from)
 	case len(bytes.Trim(rest, "\x00")) == 0:
 	case r.format.torn(rest, from):
 		r.torn = true

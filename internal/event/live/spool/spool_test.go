@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"bursar/internal/durable"
 	"bursar/internal/event/live/spool"
 )
 
@@ -31,13 +30,16 @@ var requests = []spool.Request{
 	{Key: "last", Body: []byte("x")},
 }
 
-func create(t testing.TB, dir string) *spool.Writer {
+// seventh is the spool of the header.
+var seventh = spool.ID{Number: header.Number}
+
+func pathOf(dir string, number uint64) string {
+	return spool.NewFolder(dir).Place(spool.ID{Number: number})
+}
+
+func create(t testing.TB, folder *spool.Folder) spool.Writer {
 	t.Helper()
-	file, err := spool.Create(dir, header.Number)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := spool.NewWriter(file, header)
+	w, err := folder.Create(t.Context(), header)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,10 +49,7 @@ func create(t testing.TB, dir string) *spool.Writer {
 // write makes a spool and gives where each of its frames ends.
 func write(t *testing.T, dir string) (ends []int64) {
 	t.Helper()
-	if err := durable.MakeFolder(dir); err != nil {
-		t.Fatal(err)
-	}
-	w := create(t, dir)
+	w := create(t, spool.NewFolder(dir))
 	ends = append(ends, w.Size())
 	for _, r := range requests {
 		if err := w.Append(r.Key, r.Body); err != nil {
@@ -58,7 +57,7 @@ func write(t *testing.T, dir string) (ends []int64) {
 		}
 		ends = append(ends, w.Size())
 	}
-	if err := errors.Join(w.Sync(), w.Close()); err != nil {
+	if err := errors.Join(w.Sync(t.Context()), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return ends
@@ -88,7 +87,7 @@ func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	write(t, dir)
-	r, err := spool.Open(dir, 7)
+	r, err := spool.NewFolder(dir).Open(t.Context(), seventh)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +114,7 @@ func TestTorn(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ends := write(t, dir)
-	whole, err := os.ReadFile(spool.Path(dir, 7))
+	whole, err := os.ReadFile(pathOf(dir, 7))
 	end := int(ends[len(ends)-1])
 	if err != nil || len(whole) < end {
 		t.Fatalf("%d bytes, %v, want more than %d", len(whole), err, end)
@@ -146,7 +145,7 @@ func TestFlippedBit(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ends := write(t, dir)
-	whole, err := os.ReadFile(spool.Path(dir, 7))
+	whole, err := os.ReadFile(pathOf(dir, 7))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,36 +217,26 @@ func TestLegacyFormat(t *testing.T) {
 	}
 }
 
-func TestListAndRemove(t *testing.T) {
+func TestFolderList(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
-	if numbers, err := spool.List(dir); err != nil || numbers != nil {
-		t.Errorf("no folder: %v, %v", numbers, err)
-	}
+	folder := spool.NewFolder(dir)
 	write(t, dir)
 	for _, name := range []string{"00000100.spool", "123456789.spool", "x.spool", "1.spool", "00000009.tmp"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if numbers, err := spool.List(dir); err != nil || !reflect.DeepEqual(numbers, []uint64{7, 100, 123456789}) {
-		t.Errorf("list: %v, %v", numbers, err)
+	if ids, err := folder.List(t.Context()); err != nil || !reflect.DeepEqual(ids, []spool.ID{seventh, {Number: 100}, {Number: 123456789}}) {
+		t.Errorf("list: %v, %v", ids, err)
 	}
-	if _, err := spool.Create(dir, 7); err == nil {
+	if _, err := folder.Create(t.Context(), header); err == nil {
 		t.Error("a spool that is there was created again")
 	}
-	for range 2 {
-		if err := spool.Remove(dir, 7); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := spool.Open(dir, 7); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("open what was removed: %v", err)
-	}
-	if err := os.Rename(spool.Path(dir, 100), spool.Path(dir, 101)); err != nil {
+	if err := os.Rename(pathOf(dir, 100), pathOf(dir, 101)); err != nil {
 		t.Fatal(err)
 	}
-	r, err := spool.Open(dir, 101) // died before the header was written
+	r, err := folder.Open(t.Context(), spool.ID{Number: 101}) // died before the header was written
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,10 +250,10 @@ func TestForeignNumber(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir)
-	if err := os.Rename(spool.Path(dir, 7), spool.Path(dir, 8)); err != nil {
+	if err := os.Rename(pathOf(dir, 7), pathOf(dir, 8)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := spool.Open(dir, 8); err == nil {
+	if _, err := spool.NewFolder(dir).Open(t.Context(), spool.ID{Number: 8}); err == nil {
 		t.Error("a spool under another's name was opened")
 	}
 }
@@ -291,6 +280,17 @@ func (f *brokenFile) Sync() error          { return errBroken }
 func (f *brokenFile) Close() error         { return nil }
 func (f *brokenFile) Truncate(int64) error { return nil }
 
+// broken is a folder whose files are a broken one.
+func broken(t *testing.T, f *brokenFile) *spool.Folder {
+	t.Helper()
+	return spool.NewFolder(t.TempDir()).Wrap(func(file spool.File) spool.File {
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+		return f
+	})
+}
+
 // After an error nothing more is written, since the content of the disk is unknown.
 func TestErrorsLast(t *testing.T) {
 	t.Parallel()
@@ -298,11 +298,8 @@ func TestErrorsLast(t *testing.T) {
 		t.Run(fmt.Sprint(room), func(t *testing.T) {
 			t.Parallel()
 			f := &brokenFile{capacity: room}
-			w, err := spool.NewWriter(f, header)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := errors.Join(w.Append("a", []byte("b")), w.Sync()); !errors.Is(err, errBroken) {
+			w := create(t, broken(t, f))
+			if err := errors.Join(w.Append("a", []byte("b")), w.Sync(t.Context())); !errors.Is(err, errBroken) {
 				t.Fatalf("the first error is %v", err)
 			}
 			before := f.written
@@ -310,7 +307,7 @@ func TestErrorsLast(t *testing.T) {
 			if err := w.Append("c", make([]byte, 4<<20)); !errors.Is(err, errBroken) {
 				t.Errorf("append: %v", err)
 			}
-			if err := w.Sync(); !errors.Is(err, errBroken) || f.written != before {
+			if err := w.Sync(t.Context()); !errors.Is(err, errBroken) || f.written != before {
 				t.Errorf("sync: %v, %d bytes written, want %d", err, f.written, before)
 			}
 		})
@@ -324,7 +321,7 @@ func TestCut(t *testing.T) {
 		t.Run(fmt.Sprint(synced), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			w := create(t, dir)
+			w := create(t, spool.NewFolder(dir))
 			var size int64
 			for n := range 2 {
 				if n < synced {
@@ -334,18 +331,18 @@ func TestCut(t *testing.T) {
 					t.Fatal(err)
 				}
 				if n < synced {
-					if err := w.Sync(); err != nil {
+					if err := w.Sync(t.Context()); err != nil {
 						t.Fatal(err)
 					}
 				}
 			}
-			if err := errors.Join(w.Cut(size), w.Close()); err != nil {
+			if err := errors.Join(w.Cut(t.Context(), size), w.Close()); err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(w.Append("", nil), w.Sync()); err == nil {
+			if err := errors.Join(w.Append("", nil), w.Sync(t.Context())); err == nil {
 				t.Error("a spool that was cut is written on")
 			}
-			text, err := os.ReadFile(spool.Path(dir, 7))
+			text, err := os.ReadFile(pathOf(dir, 7))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -358,10 +355,7 @@ func TestCut(t *testing.T) {
 
 func TestLongKey(t *testing.T) {
 	t.Parallel()
-	w, err := spool.NewWriter(&brokenFile{capacity: 1 << 30}, header)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := create(t, broken(t, &brokenFile{capacity: 1 << 30}))
 	if err := w.Append(strings.Repeat("k", spool.MaxKey+1), nil); err == nil {
 		t.Error("a key beyond the limit was taken")
 	}
@@ -370,11 +364,11 @@ func TestLongKey(t *testing.T) {
 // FuzzRead reads anything: no input may crash the reader or make it take memory that is not there.
 func FuzzRead(f *testing.F) {
 	dir := f.TempDir()
-	w := create(f, dir)
-	if err := errors.Join(w.Append("k", []byte("{}")), w.Append("", []byte("{}")), w.Sync(), w.Close()); err != nil {
+	w := create(f, spool.NewFolder(dir))
+	if err := errors.Join(w.Append("k", []byte("{}")), w.Append("", []byte("{}")), w.Sync(f.Context()), w.Close()); err != nil {
 		f.Fatal(err)
 	}
-	whole, err := os.ReadFile(spool.Path(dir, header.Number))
+	whole, err := os.ReadFile(pathOf(dir, header.Number))
 	if err != nil {
 		f.Fatal(err)
 	}
