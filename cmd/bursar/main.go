@@ -94,7 +94,7 @@ type commandGroup struct {
 
 func (c *cli) commands() []commandGroup {
 	return []commandGroup{
-		{"Project:", []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand(), c.tokenCommand(), c.vaultCommand(), c.temporalCommand()}},
+		{"Project:", []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand(), c.workerCommand(), c.tokenCommand(), c.vaultCommand(), c.temporalCommand()}},
 		{"Data:", []*cobra.Command{c.ingestCommand(), c.importCommand(), c.runCommand(), c.quarantineCommand(), c.retractCommand(), c.rebuildCommand()}},
 		{"Questions:", []*cobra.Command{
 			c.completenessCommand(), c.statusCommand(), c.getCommand(), c.traceCommand(), c.exportCommand(), c.exceptionsCommand(), c.unkeyedCommand(),
@@ -107,7 +107,7 @@ func (c *cli) commands() []commandGroup {
 const toolsTitle = "Tools:"
 
 // localCommands do not work on an opened project: `bursar up` does not execute them for other processes.
-var localCommands = []string{"init", "check", "stream", "up", "vault", "temporal", "repair", "demo", "bench", "version"}
+var localCommands = []string{"init", "check", "stream", "up", "worker", "vault", "temporal", "repair", "demo", "bench", "version"}
 
 func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{

@@ -15,12 +15,13 @@ import (
 	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile/runs"
+	"bursar/internal/role"
 
 	"github.com/spf13/cobra"
 )
 
 func (c *cli) upCommand() *cobra.Command {
-	var listen string
+	var o app.UpOptions
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Serve the project until stopped: workers and the HTTP API",
@@ -40,14 +41,14 @@ not lost then either.`,
   token=$(cat .bursar/token)
   curl -H "Authorization: Bearer $token" http://127.0.0.1:8080/v1/status
   curl -H "Authorization: Bearer $token" -G http://127.0.0.1:8080/v1/pipelines/orders/artifacts --data-urlencode 'key=["o-1003","USD"]'`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.up(cmd.Context(), listen) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.up(cmd.Context(), o) },
 	}
-	cmd.Flags().StringVar(&listen, "listen", "", "the `address` of the API, HOST:PORT")
+	cmd.Flags().StringVar(&o.Listen, "listen", "", "the `address` of the API, HOST:PORT")
+	addPeerAddress(cmd, &o.PeerAddress)
 	return cmd
 }
 
-func (c *cli) up(ctx context.Context, listen string) (err error) {
-	signal.Ignore(syscall.SIGPIPE) // the project stays up when the reader of its output ends
+func (c *cli) up(ctx context.Context, o app.UpOptions) error {
 	a, err := app.Open(ctx, c.project, "up", c.log)
 	var other *app.ServedError
 	if errors.As(err, &other) {
@@ -56,13 +57,18 @@ func (c *cli) up(ctx context.Context, listen string) (err error) {
 	if err != nil {
 		return err
 	}
+	return c.serve(ctx, a, o)
+}
+
+// serve serves an open project until it is stopped, and closes it.
+func (c *cli) serve(ctx context.Context, a *app.App, o app.UpOptions) (err error) {
+	signal.Ignore(syscall.SIGPIPE) // the project stays up when the reader of its output ends
 	defer func() { err = errors.Join(err, a.Close()) }()
 	c.warnStranded(ctx, a)
 	t := &upReporter{cli: c}
-	err = a.Up(ctx, app.UpOptions{
-		Listen: listen, Commands: remoteCommands(a), Ready: t.ready,
-		Hooks: app.Hooks{OnSealed: t.sealed, OnPublished: t.published, OnFailed: t.failed},
-	})
+	o.Commands, o.Ready = remoteCommands(a), t.ready
+	o.Hooks = app.Hooks{OnSealed: t.sealed, OnPublished: t.published, OnFailed: t.failed}
+	err = a.Up(ctx, o)
 	if err == nil {
 		t.line(map[string]string{"event": "stopped"}, "Stopped: all acknowledged events are sealed.")
 	}
@@ -99,15 +105,24 @@ func (t *upReporter) ready(u app.Up) {
 	if u.TemporalTLS != nil {
 		server += ", with the TLS files in " + filepath.Dir(u.TemporalTLS.Key)
 	}
+	api := ""
+	if u.Address != "" {
+		api = "http://" + u.Address
+	}
 	for _, row := range [][2]string{
-		{"API", "http://" + u.Address},
+		{"process", u.ID},
+		{"roles", role.Join(u.Roles)},
+		{"API", api},
 		{"token", u.TokenFile},
 		{"inbox", u.Inbox},
+		{"peers", u.Peers},
 		{"Temporal", server},
 	} {
-		fmt.Fprintf(t.out, "  %-9s %s\n", row[0], printable(row[1]))
+		if row[1] != "" {
+			fmt.Fprintf(t.out, "  %-9s %s\n", row[0], printable(row[1]))
+		}
 	}
-	if !u.Loopback {
+	if u.Address != "" && !u.Loopback {
 		fmt.Fprintln(t.err, "warning: other machines can reach the API in plain HTTP: put a proxy with TLS in front of it")
 	}
 }

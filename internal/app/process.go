@@ -71,6 +71,9 @@ type membership struct {
 	localHost func(context.Context) (string, error) // address of this machine as the database knows it
 }
 
+// IsShared reports whether several processes may use the project, of which this is one.
+func (a *App) IsShared() bool { return a.isShared() }
+
 // isShared reports whether other processes use the project at the same time.
 func (a *App) isShared() bool { return a.shared.members != nil }
 

@@ -76,7 +76,7 @@ func (a *App) atTemporal(err error) error {
 // temporalOptions resolves the settings of a cluster.
 func (a *App) temporalOptions() (o temporal.Options, err error) {
 	c := a.Project.Config.Temporal
-	o = temporal.Options{ShownAddress: c.Address, ShownNamespace: c.Namespace, Logger: a.log}
+	o = temporal.Options{ShownAddress: c.Address, ShownNamespace: c.Namespace, Identity: a.shared.process.ID, Logger: a.log}
 	for _, s := range []struct {
 		key, text string
 		to        *string

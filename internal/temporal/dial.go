@@ -42,6 +42,7 @@ type Options struct {
 	APIKey    string
 	// ShownAddress and ShownNamespace are printed instead of the values, if these are secret. Empty: the values.
 	ShownAddress, ShownNamespace string
+	Identity                     string // of this process, for people; empty: the SDK's
 	Logger                       *slog.Logger
 }
 
@@ -91,7 +92,7 @@ func dial(ctx context.Context, o *Options) (*Connection, Report, error) {
 	logs := &gate{out: o.Logger, reportsOutages: true}
 	logs.setPhase(serving)
 	options := client.Options{
-		HostPort: o.Address, Namespace: o.Namespace, Logger: log.NewSdkLogger(&serverLogger{gate: logs}),
+		HostPort: o.Address, Namespace: o.Namespace, Identity: o.Identity, Logger: log.NewSdkLogger(&serverLogger{gate: logs}),
 		ConnectionOptions: client.ConnectionOptions{TLS: o.TLS, KeepAliveTime: keepAlive, KeepAliveTimeout: keepAlive},
 		Interceptors:      []interceptor.ClientInterceptor{&outageInterceptor{logger: o.Logger}},
 	}
