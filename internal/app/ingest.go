@@ -12,6 +12,7 @@ import (
 	"bursar/internal/event/intake"
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/answers"
+	"bursar/internal/event/owner"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
@@ -53,9 +54,22 @@ func (a *App) ingest(ctx context.Context, s *project.Stream, do func(context.Con
 	})
 }
 
+// maxLosses is how often work on a stream is repeated because another process has taken the stream meanwhile.
+const maxLosses = 3
+
 // exclusively seals the acknowledged requests of a stream and calls do while nothing else is ingested into it. do changes the stream through the
-// store that it gets.
+// store that it gets. It is called again if the stream was lost to another process, which has left nothing of the call.
 func exclusively[T any](ctx context.Context, a *App, s *project.Stream, do func(context.Context, *event.Store) (T, error)) (out T, err error) {
+	for range maxLosses {
+		out, err = exclusivelyOnce(ctx, a, s, do)
+		if !errors.Is(err, owner.ErrLost) || ctx.Err() != nil {
+			break
+		}
+	}
+	return out, err
+}
+
+func exclusivelyOnce[T any](ctx context.Context, a *App, s *project.Stream, do func(context.Context, *event.Store) (T, error)) (out T, err error) {
 	held, release, err := a.holdStream(ctx, s)
 	if err != nil {
 		return out, err

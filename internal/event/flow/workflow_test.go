@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"bursar/internal/temporal"
+	"bursar/internal/temporal/historytest"
 )
 
 // process is one process of a test. It records which streams it owns.
@@ -126,6 +127,7 @@ func TestServerTurns(t *testing.T) {
 	if n := len(command.owned) + len(two.owned) + len(one.owned); n > 0 {
 		t.Errorf("%d turns too many", n)
 	}
+	historytest.Record(t, c, WorkflowID("payments"), "turns")
 	if err := c.CancelWorkflow(t.Context(), WorkflowID("payments"), ""); err != nil {
 		t.Fatal(err)
 	}
