@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"bursar/internal/failure"
 	"bursar/internal/postgres"
@@ -26,13 +27,14 @@ const (
 	// checkClaim fails, by a division by zero, if another process has claimed the catalog since. Each Update compares the number, so
 	// that a process that lost its session without noticing, as after a break of the network, can change nothing.
 	checkClaim = `SELECT 1 / count(*) FROM claim WHERE number = $1`
+	readClaim  = `SELECT number FROM claim`
 	nextClaim  = `UPDATE claim SET number = number + 1 RETURNING number`
 
 	// claimPoll is how often a waiting process tries again.
 	claimPoll = 100 * time.Millisecond
 )
 
-// ErrClaimLost is returned, wrapped, by an Update after another process has claimed the catalog. Its class is Transient: a new
+// ErrClaimLost is returned, wrapped, by Update and Confirm after another process has claimed the catalog. Its class is Transient: a new
 // start waits for the other process.
 var ErrClaimLost = failure.Wrap(failure.Transient, errors.New("another process has taken over the project, because the connection of this one to the database was lost; start it again"))
 
@@ -107,6 +109,26 @@ func (c *Catalog) storeClaim(ctx context.Context) error {
 		c.claimed.Store(number)
 	}
 	return err
+}
+
+// Confirm fails with ErrClaimLost if another process has claimed the catalog since this one did. It reads the catalog once: whatever was durable
+// elsewhere before a call that succeeds was durable before the next claim.
+func (c *Catalog) Confirm(ctx context.Context) error {
+	claimed := c.claimed.Load()
+	if claimed == 0 {
+		return nil
+	}
+	var number int64
+	err := c.reader.Retry(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+		return conn.QueryRow(ctx, readClaim).Scan(&number)
+	})
+	if err != nil {
+		return fmt.Errorf("confirm the claim of the catalog: %w", err)
+	}
+	if number != claimed {
+		return ErrClaimLost
+	}
+	return nil
 }
 
 // queueClaim adds the check of the claim to the statements of a commit. lost is true once it has failed.
