@@ -63,7 +63,7 @@ func (c *cli) status(ctx context.Context, a *app.App, o *rowFlags) error {
 		return c.printStatus(o, &all)
 	}
 	all.Stranded, errs[0] = a.Stranded(ctx)
-	all.Losses, errs[1] = a.Losses()
+	all.Losses, errs[1] = a.Losses(ctx)
 	all.Retracted, errs[2] = a.Retractions(ctx)
 	all.GivenUp, errs[3] = a.GivenUp(ctx)
 	all.Quarantine, errs[4] = a.InQuarantine(ctx)

@@ -76,6 +76,12 @@ func (u *running) stop(signal os.Signal, code int) {
 	if err := u.cmd.Process.Signal(signal); err != nil {
 		u.t.Fatal(err)
 	}
+	u.ended(code)
+}
+
+// ended waits until the process has ended with the code.
+func (u *running) ended(code int) {
+	u.t.Helper()
 	for u.lines.Scan() { // to the end, or Wait cuts it off
 		continue
 	}

@@ -19,6 +19,7 @@ import (
 	"bursar/internal/durable"
 	"bursar/internal/event"
 	"bursar/internal/event/identity"
+	"bursar/internal/event/live/spool"
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/keyed"
 	"bursar/internal/object"
@@ -55,6 +56,7 @@ type App struct {
 	cache       *object.Cache // of local copies; nil if the objects are in a folder
 	bucket      *s3.Store     // nil if the objects are in a folder
 	id          string        // of the project, in workflows of a cluster; empty in an embedded server
+	spools      spool.Spools  // of all streams
 	openErr     error         // why the state could not be opened; only set by OpenToVerify
 	opened      bool          // the state was opened, and may have changed
 	differences []string      // unrepaired differences from the state at the last close
@@ -75,8 +77,9 @@ type App struct {
 	live          sync.Map // stream → *live.Intake, while the project is up
 	shared        membership
 	hooks         Hooks
-	adoptStorage  bool // a person said that the objects in the bucket are those of this catalog
-	renewIdentity bool // a person asked for a new identity key in place of the one that is missing
+	adoptStorage  bool                        // a person said that the objects in the bucket are those of this catalog
+	confirm       func(context.Context) error // fails once this process does not own the project; nil if its lock keeps others away
+	renewIdentity bool                        // a person asked for a new identity key in place of the one that is missing
 
 	maxConcurrentSteps int // steps that this process runs at a time
 }
@@ -211,6 +214,9 @@ func (a *App) compose(objects object.Local, records catalog.Catalog, scratch str
 	}
 	a.Events = &event.Store{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log, Secret: secret}
 	step := o
+	if a.spools = spool.Spools(spool.Folders(filepath.Join(a.state, "spool"))); a.Project.Config.IsShared() {
+		a.spools = spool.InObjects(objects)
+	}
 	a.maxConcurrentSteps, step.Memory = stepLimits(o.Threads, o.Memory)
 	a.Tokens = &access.Tokens{Catalog: records}
 	a.reconcileOn(&reconcile.Engine{

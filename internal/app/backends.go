@@ -211,10 +211,13 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 func (a *App) claim(ctx context.Context, records *pgcatalog.Catalog) error {
 	release, err := records.Claim(ctx, a.command, lockWait)
 	if err == nil {
-		a.closers = append(a.closers, release)
+		a.closers, a.confirm = append(a.closers, release), records.Confirm
 	}
 	return err
 }
+
+// isTakenOver reports whether an error means that another process has taken the project over.
+func isTakenOver(err error) bool { return errors.Is(err, pgcatalog.ErrClaimLost) }
 
 // checkLocalCatalog refuses to begin an empty catalog in a folder whose project has one in PostgreSQL.
 func (a *App) checkLocalCatalog(ctx context.Context) error {
@@ -295,13 +298,3 @@ func (s vaultSecret) Write(secret []byte) error {
 }
 
 func (vaultSecret) String() string { return identitySecret + " in the vault" }
-
-// checkServable refuses to serve a project whose catalog several machines may use: requests are acknowledged once they are in a spool
-// on this machine's disk, where a process on another machine could not seal them (rule 1).
-func (a *App) checkServable() error {
-	if !a.Project.Config.IsShared() {
-		return nil
-	}
-	return failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: a project with its catalog in PostgreSQL cannot be served: acknowledged requests would be on this machine only; "+
-		"use `bursar ingest`, `bursar import` and `bursar run`, or declare {kind: sqlite} for its catalog", a.Project.Config.Line("catalog")))
-}

@@ -30,15 +30,7 @@ func twoStreams() map[string]string {
 // writeSpool writes a spool as a killed process leaves it.
 func writeSpool(t *testing.T, dir string, h spool.Header, bodies ...string) {
 	t.Helper()
-	folder := filepath.Join(dir, ".bursar", "spool", h.Stream)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	file, err := spool.Create(folder, h.Number)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := spool.NewWriter(file, h)
+	w, err := spool.Folders(filepath.Join(dir, ".bursar", "spool")).Of(h.Stream).Create(t.Context(), h)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +39,7 @@ func writeSpool(t *testing.T, dir string, h spool.Header, bodies ...string) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Sync(); err != nil {
+	if err := w.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {

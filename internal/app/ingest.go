@@ -142,7 +142,7 @@ func (a *App) Accept(ctx context.Context, stream string, r live.Request) (answer
 }
 
 func (a *App) liveOptions(s *project.Stream) live.Options {
-	o := live.Options{Spool: a.spool(s.Name), OnSealed: a.batchSealed, OnLoss: a.losses.add}
+	o := live.Options{Spool: a.spoolStore(s.Name), OnSealed: a.batchSealed, OnLoss: a.losses.add, Confirm: a.confirm}
 	o.KeyColumns = a.keyColumns(s.Name)
 	return o
 }

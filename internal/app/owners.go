@@ -162,6 +162,7 @@ func (a streamOwner) Own(ctx context.Context, stream string) error {
 	s := &ownedStream{store: &store, released: make(chan struct{})}
 	if !declared.Builtin {
 		o := a.liveOptions(declared)
+		o.Confirm = taken.Confirm
 		if s.live, err = live.Open(ctx, &store, declared, o); err != nil {
 			return errors.Join(err, a.releaseStream(taken))
 		}

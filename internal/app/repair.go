@@ -16,7 +16,6 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
-	"bursar/internal/event/live/spool"
 	"bursar/internal/event/repair"
 	eventverify "bursar/internal/event/verify"
 	"bursar/internal/project"
@@ -262,7 +261,7 @@ func (r *repairer) repairSpools(ctx context.Context) error {
 		}
 		r.losses.mu.Unlock()
 	}
-	losses, err := r.Losses()
+	losses, err := r.Losses(ctx)
 	if err != nil {
 		return err
 	}
@@ -271,7 +270,7 @@ func (r *repairer) repairSpools(ctx context.Context) error {
 			r.reportBroken(errors.New(l.String()))
 			continue
 		}
-		if err := spool.Dismiss(r.spool(l.Stream), l); err != nil {
+		if err := r.spoolStore(l.Stream).Dismiss(ctx, l); err != nil {
 			return err
 		}
 		r.report("dismissed the loss of spool %d of %s", l.Spool, l.Stream)

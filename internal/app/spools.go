@@ -6,38 +6,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"slices"
 	"sync"
 
+	"bursar/internal/catalog/pgcatalog"
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/spool"
+	"bursar/internal/event/owner"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 )
 
-func (a *App) spool(stream string) string { return filepath.Join(a.state, "spool", stream) }
-
-// spoolFolders returns the names of the spool folders. Each is the name of a stream.
-func (a *App) spoolFolders() (names []string, err error) {
-	entries, err := os.ReadDir(filepath.Join(a.state, "spool"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names, err
-}
+// spoolStore returns the spools of a stream.
+func (a *App) spoolStore(stream string) spool.Store { return a.spools.Of(stream) }
 
 // Losses returns the losses of damaged spools that are not dismissed.
-func (a *App) Losses() (all []spool.Loss, err error) {
-	folders, err := a.spoolFolders()
-	for _, name := range folders {
-		losses, failed := spool.Losses(a.spool(name))
+func (a *App) Losses(ctx context.Context) (all []spool.Loss, err error) {
+	streams, err := a.spools.Streams(ctx)
+	for _, name := range streams {
+		losses, failed := a.spoolStore(name).Losses(ctx)
 		all, err = append(all, losses...), errors.Join(err, failed)
 	}
 	return all, err
@@ -46,7 +34,7 @@ func (a *App) Losses() (all []spool.Loss, err error) {
 // recoverSpool seals the requests of a stream that a dead process had acknowledged (rule 1). It runs before anything else is
 // sealed.
 func (a *App) recoverSpool(ctx context.Context, s *project.Stream) error {
-	left, err := live.HasUnsealedSpools(ctx, a.Events, s.Name, a.spool(s.Name))
+	left, err := live.HasUnsealedSpools(ctx, a.Events, s.Name, a.spoolStore(s.Name))
 	if err != nil || !left {
 		return err
 	}
@@ -57,15 +45,12 @@ func (a *App) recoverSpool(ctx context.Context, s *project.Stream) error {
 // they block only the pipelines that fold these streams.
 func (a *App) recoverAllSpools(ctx context.Context) (unsealed map[string]error, err error) {
 	unsealed = map[string]error{}
+	recover := a.recoverUnowned
+	if a.isShared() {
+		recover = a.recoverAbandoned
+	}
 	for _, s := range a.Project.Streams {
-		unlock, err := a.streamLocks.Lock(ctx, s.Name)
-		if err != nil {
-			return nil, err
-		}
-		if a.liveIntake(s.Name) == nil {
-			err = a.recoverSpool(ctx, s)
-		}
-		unlock()
+		err := recover(ctx, s)
 		if ctx.Err() != nil {
 			return nil, err
 		}
@@ -74,6 +59,47 @@ func (a *App) recoverAllSpools(ctx context.Context) (unsealed map[string]error, 
 		}
 	}
 	return unsealed, nil
+}
+
+// recoverUnowned recovers the spools of a stream, unless this process has live intake of it.
+func (a *App) recoverUnowned(ctx context.Context, s *project.Stream) error {
+	unlock, err := a.streamLocks.Lock(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if a.liveIntake(s.Name) != nil {
+		return nil
+	}
+	return a.recoverSpool(ctx, s)
+}
+
+// recoverAbandoned recovers the spools of a stream whose owner has died, by becoming the owner. One that lives seals its requests itself.
+func (a *App) recoverAbandoned(ctx context.Context, s *project.Stream) error {
+	left, err := live.HasUnsealedSpools(ctx, a.Events, s.Name, a.spoolStore(s.Name))
+	if err != nil || !left {
+		return err
+	}
+	lives, err := a.isOwnerAlive(ctx, s.Name)
+	if err != nil || lives {
+		return err
+	}
+	held, release, err := a.acquireStream(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return held.live.Seal(ctx)
+}
+
+// isOwnerAlive reports whether the process that owns a stream shares the project.
+func (a *App) isOwnerAlive(ctx context.Context, stream string) (bool, error) {
+	o, _, err := owner.Find(ctx, a.Events.Catalog, stream)
+	if err != nil || o.Process == "" {
+		return false, err
+	}
+	list, err := a.shared.members(ctx)
+	return slices.ContainsFunc(list, func(m pgcatalog.Member) bool { return m.Name == o.Process }), err
 }
 
 // unsealedErr returns an error if a stream of the pipeline could not be sealed.
@@ -127,7 +153,7 @@ func (a *App) CheckLosses() error {
 type Stranded struct {
 	Stream   string `json:"stream"`
 	Requests int64  `json:"requests"` // acknowledged and not sealed
-	Folder   string `json:"folder"`   // of the stream's spools
+	Folder   string `json:"folder"`   // of the stream's spools, or the prefix of their objects
 }
 
 func (s Stranded) String() string {
@@ -137,16 +163,17 @@ func (s Stranded) String() string {
 
 // Stranded lists the stranded streams.
 func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
-	entries, err := os.ReadDir(filepath.Join(a.state, "spool"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list spools: %w", err)
+	streams, err := a.spools.Streams(ctx)
+	if err != nil {
+		return nil, err
 	}
-	for _, e := range entries {
-		if !e.IsDir() || a.Project.Stream(e.Name()) != nil {
+	for _, name := range streams {
+		if a.Project.Stream(name) != nil {
 			continue
 		}
-		s := Stranded{Stream: e.Name(), Folder: a.spool(e.Name())}
-		if s.Requests, err = a.countUnsealed(ctx, s); err != nil {
+		store := a.spoolStore(name)
+		s := Stranded{Stream: name, Folder: store.Place(spool.ID{})}
+		if s.Requests, err = live.CountUnsealed(ctx, a.Events, name, store); err != nil {
 			return list, err
 		}
 		if s.Requests > 0 {
@@ -156,70 +183,51 @@ func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
 	return list, nil
 }
 
-func (a *App) countUnsealed(ctx context.Context, s Stranded) (requests int64, err error) {
-	numbers, err := spool.List(s.Folder)
-	if err != nil {
-		return 0, err
-	}
-	state, _, err := a.Events.ReadState(ctx, s.Stream)
-	if err != nil {
-		return 0, err
-	}
-	for _, number := range numbers {
-		if number > state.Spools {
-			requests += countRequests(s.Folder, number)
-		}
-	}
-	return requests, nil
-}
-
-// countRequests counts the readable requests of a spool, and one more if the rest is unreadable.
-func countRequests(folder string, number uint64) (n int64) {
-	in, err := spool.Open(folder, number)
-	if err != nil {
-		return 1
-	}
-	defer in.Close()
-	for ; ; n++ {
-		if _, err := in.Next(); errors.Is(err, io.EOF) {
-			return n
-		} else if err != nil {
-			return n + 1
-		}
-	}
-}
-
 // checkSpools checks that every spool is undamaged and belongs to a declared stream, and reports losses that are not dismissed.
 func (v *projectVerification) checkSpools(ctx context.Context) error {
-	folders, err := v.spoolFolders()
+	streams, err := v.spools.Streams(ctx)
 	if err != nil {
 		return err
 	}
-	for _, name := range v.withDeclared(folders) {
-		c := newCheck("spools", name)
-		losses, err := spool.Losses(v.spool(name))
+	for _, name := range v.withDeclared(streams) {
+		c, store := newCheck("spools", name), v.spoolStore(name)
+		losses, err := store.Losses(ctx)
 		if err != nil {
 			return err
 		}
 		if v.Project.Stream(name) == nil {
-			if numbers, err := spool.List(v.spool(name)); err != nil || len(numbers) > 0 {
+			if left, err := store.List(ctx); err != nil || len(left) > 0 {
 				c.Remedy = fmt.Sprintf("streams/%s.yaml", name)
-				v.add(c, "", errors.Join(err, fmt.Errorf("stream %s is not declared, but has acknowledged requests in %s: declare it again", name, reconcile.Plural(len(numbers), "spool"))))
+				v.add(c, "", errors.Join(err, fmt.Errorf("stream %s is not declared, but has acknowledged requests in %s: declare it again", name, reconcile.Plural(len(left), "spool"))))
 			}
 			continue
 		}
 		if in := v.liveIntake(name); in != nil {
 			err = in.Verify(ctx)
 		} else {
-			err = live.VerifySpools(ctx, v.Events, name, v.spool(name))
+			err = v.verifySpools(ctx, name, store)
 		}
 		for _, l := range losses {
 			c.Remedy = dismissRemedy
 			err = errors.Join(err, errors.New(l.String()))
 		}
-		if left, failed := live.HasUnsealedSpools(ctx, v.Events, name, v.spool(name)); left || failed != nil || err != nil {
+		if left, failed := live.HasUnsealedSpools(ctx, v.Events, name, store); left || failed != nil || err != nil {
 			v.add(c, "acknowledged requests wait undamaged for their batch", errors.Join(err, failed))
 		}
 	}
 	return nil
+}
+
+// verifyAgain is how often the spools of a stream are read again because they do not fit the catalog: its owner may have sealed one meanwhile.
+const verifyAgain = 3
+
+// verifySpools verifies the spools of a stream. Its owner may be another process, which goes on meanwhile.
+func (v *projectVerification) verifySpools(ctx context.Context, stream string, store spool.Store) (err error) {
+	for range verifyAgain {
+		err = live.VerifySpools(ctx, v.Events, stream, store)
+		if err == nil || !v.isShared() {
+			break
+		}
+	}
+	return err
 }

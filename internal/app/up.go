@@ -66,14 +66,13 @@ type Up struct {
 }
 
 // Up starts all services of the project and runs until ctx ends. Then it waits for running requests, seals open batches and
-// pauses the workflows. The state stays open until Close.
+// pauses the workflows. The state stays open until Close. It ends with an error when another process has taken the project over.
 func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	if a.isShared() {
 		return a.upShared(ctx, o)
 	}
-	if err := a.checkServable(); err != nil {
-		return err
-	}
+	ctx, end := a.whileOwned(ctx)
+	defer func() { err = end(err) }()
 	token, err := serve.Token(a.state)
 	if err != nil {
 		return err

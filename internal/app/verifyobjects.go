@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"bursar/internal/event"
+	"bursar/internal/event/live/spool"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 )
@@ -16,8 +17,8 @@ import (
 // unknownObjects are the objects that the catalog does not know. Unfinished ones are from an interrupted attempt.
 type unknownObjects struct{ unexpected, unfinished []string }
 
-// findUnknownObjects lists the objects that the catalog does not know, except files of dedupe indexes and statement files, which
-// have checks of their own. Other work may continue meanwhile, so unexpected objects count only if a second look finds them again.
+// findUnknownObjects lists the objects that the catalog does not know, except files of dedupe indexes, statement files and spools,
+// which have checks of their own. Other work may continue meanwhile, so unexpected objects count only if a second look finds them again.
 func (a *App) findUnknownObjects(ctx context.Context) (u unknownObjects, err error) {
 	if u, err = a.listUnknownObjects(ctx); err != nil || len(u.unexpected) == 0 {
 		return u, err
@@ -64,7 +65,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	}
 	for _, name := range names {
 		switch {
-		case known[name], isDedupeObject(name), strings.HasPrefix(name, "statements/"):
+		case known[name], isDedupeObject(name), isSpoolObject(name), strings.HasPrefix(name, "statements/"):
 		case event.HasAnyPrefix(name, unfinished), a.Verifier.Unfinished(ctx, name):
 			u.unfinished = append(u.unfinished, name)
 		default:
@@ -75,7 +76,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 }
 
 // objectFolders contain all objects that a project names.
-var objectFolders = []string{"pipelines/", "statements/", "streams/"}
+var objectFolders = []string{"pipelines/", "spool/", "statements/", "streams/"}
 
 // listObjects lists all objects. In a bucket only those in the project's folders: what is beside them may be below the prefix of another
 // project.
@@ -97,6 +98,12 @@ func (a *App) listObjects(ctx context.Context) (names []string, err error) {
 func isDedupeObject(name string) bool {
 	parts := strings.Split(name, "/")
 	return parts[0] == "streams" && (len(parts) > 2 && parts[2] == "memory" || parts[len(parts)-1] == "ids")
+}
+
+// isSpoolObject reports whether an object is a part of a spool, or of a loss.
+func isSpoolObject(name string) bool {
+	_, isSpool := spool.StreamOf(name)
+	return isSpool
 }
 
 func (v *projectVerification) checkUnknownObjects(ctx context.Context) error {

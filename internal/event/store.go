@@ -140,11 +140,11 @@ func (e *NoSuchError) ExitCode() int { return 3 }
 type StreamState struct {
 	Batches uint64 `json:"batches"`
 	Files   uint64 `json:"files"`
-	Merges  uint64 `json:"merges"`           // compactions of the dedupe index so far; they number its objects
-	Spools  uint64 `json:"spools,omitempty"` // the last spool of live intake that was sealed
-	Opened  uint64 `json:"opened,omitempty"` // the last spool that requests were acknowledged in; if it is greater than Spools, it must exist
+	Merges  uint64 `json:"merges"`            // compactions of the dedupe index so far; they number its objects
+	Spools  uint64 `json:"spools,omitempty"`  // the last spool of live intake that was sealed
+	Opened  uint64 `json:"opened,omitempty"`  // the last spool that requests were acknowledged in; if it is greater than Spools, it must exist
 	Opening string `json:"opening,omitempty"` // which of the spools with this number it is
-	Listed  uint64 `json:"listed,omitempty"` // the first batch for which rows in quarantine are listed in the catalog
+	Listed  uint64 `json:"listed,omitempty"`  // the first batch for which rows in quarantine are listed in the catalog
 
 	Retractions uint64 `json:"retractions,omitempty"` // number of the last one
 	Unindexed   int64  `json:"unindexed,omitempty"`   // retracted events that the last rebuild of the dedupe index left out

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"bursar/internal/failure"
 	"bursar/internal/postgres"
@@ -39,7 +40,7 @@ const (
 	claimPoll = 100 * time.Millisecond
 )
 
-// ErrClaimLost is returned, wrapped, by an Update after another process has claimed the catalog. Its class is Transient: a new
+// ErrClaimLost is returned, wrapped, by Update and Confirm after another process has claimed the catalog. Its class is Transient: a new
 // start waits for the other process.
 var ErrClaimLost = failure.Wrap(failure.Transient, errors.New("another process has taken over the project, because the connection of this one to the database was lost; start it again"))
 
@@ -132,6 +133,26 @@ func (c *Catalog) storeClaim(ctx context.Context) error {
 		c.claimed.Store(number)
 	}
 	return err
+}
+
+// Confirm fails with ErrClaimLost if another process has claimed the catalog since this one did. It reads the catalog once: whatever was durable
+// elsewhere before a call that succeeds was durable before the next claim.
+func (c *Catalog) Confirm(ctx context.Context) error {
+	claimed := c.claimed.Load()
+	if claimed == 0 {
+		return nil
+	}
+	var number int64
+	err := c.reader.Retry(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
+		return conn.QueryRow(ctx, readClaim).Scan(&number)
+	})
+	if err != nil {
+		return fmt.Errorf("confirm the claim of the catalog: %w", err)
+	}
+	if number != claimed {
+		return ErrClaimLost
+	}
+	return nil
 }
 
 // queueClaim adds the check of the claim to the statements of a commit. lost is true once it has failed.

@@ -32,7 +32,7 @@ func TestClaim(t *testing.T) {
 	if failure.Of(err) != failure.Transient || !strings.Contains(err.Error(), "bursar up, process ") {
 		t.Fatalf("a second claim: %v [%v]", err, failure.Of(err))
 	}
-	if err := put(first); err != nil {
+	if err := errors.Join(put(first), first.Confirm(ctx)); err != nil {
 		t.Fatal(err)
 	}
 	if err := release(); err != nil {
@@ -45,7 +45,10 @@ func TestClaim(t *testing.T) {
 	if err := put(first); !errors.Is(err, ErrClaimLost) || failure.Of(err) != failure.Transient {
 		t.Errorf("an update of the process before: %v", err)
 	}
-	if err := put(second); err != nil {
+	if err := first.Confirm(ctx); !errors.Is(err, ErrClaimLost) {
+		t.Errorf("the process before confirms its claim: %v", err)
+	}
+	if err := errors.Join(put(second), second.Confirm(ctx)); err != nil {
 		t.Error(err)
 	}
 	if err := release(); err != nil {

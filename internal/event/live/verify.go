@@ -1,4 +1,4 @@
-// Verification of the spools that are not sealed.
+// Verification of the spools that are not sealed, and the number of requests in them.
 
 package live
 
@@ -61,6 +61,35 @@ func verifySpool(ctx context.Context, store spool.Store, stream string, s leftSp
 			return s.damage(in), nil
 		} else if err != nil {
 			return "it cannot be read", err
+		}
+	}
+}
+
+// CountUnsealed counts the acknowledged requests of a stream that are not sealed, and one more for each spool of which something cannot be read.
+func CountUnsealed(ctx context.Context, st *event.Store, stream string, store spool.Store) (requests int64, err error) {
+	u, err := readUnsealed(ctx, st, stream, store)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range u.spools {
+		if !u.isLeftover(id) {
+			requests += countRequests(ctx, store, id)
+		}
+	}
+	return requests, nil
+}
+
+func countRequests(ctx context.Context, store spool.Store, id spool.ID) (n int64) {
+	in, err := store.Open(ctx, id)
+	if err != nil {
+		return 1
+	}
+	defer in.Close()
+	for ; ; n++ {
+		if _, err := in.Next(); errors.Is(err, io.EOF) {
+			return n
+		} else if err != nil {
+			return n + 1
 		}
 	}
 }

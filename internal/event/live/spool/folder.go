@@ -62,8 +62,13 @@ func (f *Folder) path(number uint64, kind string) string {
 	return filepath.Join(f.dir, fmt.Sprintf("%08d.%s", number, kind))
 }
 
-// Place returns the path of a spool's file.
-func (f *Folder) Place(id ID) string { return f.path(id.Number, "spool") }
+// Place returns the path of a spool's file, or of the folder.
+func (f *Folder) Place(id ID) string {
+	if id == (ID{}) {
+		return f.dir
+	}
+	return f.path(id.Number, "spool")
+}
 
 // List lists the files.
 func (f *Folder) List(context.Context) ([]ID, error) {

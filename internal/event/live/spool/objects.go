@@ -115,8 +115,13 @@ func parseSpool(text string) (id ID, ok bool) {
 	return parseID(folder)
 }
 
-// Place is the prefix of a spool's objects.
-func (o *objects) Place(id ID) string { return o.prefix + id.String() + "/" }
+// Place is the prefix of a spool's objects, or of all.
+func (o *objects) Place(id ID) string {
+	if id == (ID{}) {
+		return o.prefix
+	}
+	return o.prefix + id.String() + "/"
+}
 
 func (o *objects) List(ctx context.Context) ([]ID, error) {
 	names, err := o.store.List(ctx, o.prefix)

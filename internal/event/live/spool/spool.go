@@ -77,7 +77,7 @@ type Store interface {
 	// Dismiss deletes the report and the copy of a loss, which may be missing.
 	Dismiss(ctx context.Context, l Loss) error
 
-	// Place is where a spool is, for people.
+	// Place is where a spool is, for people; with the zero ID, where all of the stream are.
 	Place(id ID) string
 }
 
