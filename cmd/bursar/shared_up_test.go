@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -64,6 +66,27 @@ func TestSharedUpKilled(t *testing.T) {
 	must(t, 0, "verify", "--project", other)
 }
 
+// suspend stops a process, and waits until all its threads have stopped.
+func suspend(t *testing.T, p *os.Process) {
+	t.Helper()
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	runs := func(path string) bool {
+		text, err := os.ReadFile(path)
+		return err == nil && !strings.Contains(string(text), ") T ")
+	}
+	for {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.Pid))
+		if err != nil || len(threads) == 0 {
+			t.Fatalf("the process has no threads: %v", err)
+		}
+		if !slices.ContainsFunc(threads, runs) {
+			return
+		}
+	}
+}
+
 // TestFormerOwnerServes stops `bursar up` and cuts its connections, so that another process takes the project over. When the first is continued, it
 // acknowledges nothing, changes nothing, and ends.
 func TestFormerOwnerServes(t *testing.T) {
@@ -71,9 +94,7 @@ func TestFormerOwnerServes(t *testing.T) {
 	must(t, 0, "ingest", "payments", file(t, dir, "first.jsonl", good("first")), "--project", dir) // makes the key of identities
 	other := elsewhere(t, dir)
 	u := waiting(t, dir)
-	if err := u.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	suspend(t, u.cmd.Process)
 	type answer struct {
 		code int
 		err  error

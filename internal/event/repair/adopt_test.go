@@ -45,7 +45,7 @@ func fillThree(t *testing.T) *harness {
 	h := newHarness(t, plainYAML)
 	h.Ingest("1 3 2 1 0", h.File("a.jsonl", sale("1", "sale", "1.00", "EUR")+sale("2", "sale", "2.00", "EUR")+sale("3", "gift", "3.00", "EUR")))
 	h.CopyCatalog("yesterday.db")
-	l, err := live.Open(t.Context(), h.Store, h.Stream, live.Options{Spool: filepath.Join(h.Dir, "spool")})
+	l, err := live.Open(t.Context(), h.Store, h.Stream, live.Options{Spool: h.Spools})
 	if err != nil {
 		t.Fatal(err)
 	}

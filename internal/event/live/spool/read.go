@@ -34,7 +34,10 @@ func NewReader(text []byte, number uint64) (*Reader, error) {
 	if _, isFramed := r.format.(framed); isFramed && len(text) > 0 && (len(text)%growStep != 1 || len(text) < growStep) {
 		r.note("the file was truncated to %d bytes", len(text))
 	}
-	return r, r.readHeader()
+	if err := r.readHeader(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // readHeader reads the header at the beginning. If something else is there, Next finds what follows.
