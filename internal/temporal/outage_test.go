@@ -70,7 +70,7 @@ func TestLoggedOutages(t *testing.T) {
 			l.setPhase(serving)
 			for range 600 {
 				l.Warn(failedPoll, tag.NewAnyTag("Error", tt.err))
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 			}
 			if got := strings.Count(text.String(), "temporal gives no tasks; retrying"); got != tt.want || strings.Count(text.String(), "\n") != got {
 				t.Errorf("%s: %d warnings, want %d: %s", name, got, tt.want, text.String())
