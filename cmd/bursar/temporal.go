@@ -66,10 +66,10 @@ list the arguments of processes.`,
 // describeSchema is one line: "temporal database temporal_store: 1.17 → 1.18".
 func describeSchema(change app.SchemaChange, dryRun bool) string {
 	text := fmt.Sprintf("%s database %s: ", change.Database, change.Name)
-	switch {
-	case change.From == change.To:
+	switch change.From {
+	case change.To:
 		return text + "version " + change.To + ", which is the newest"
-	case change.From == "":
+	case "":
 		text += "empty → " + change.To
 	default:
 		text += change.From + " → " + change.To

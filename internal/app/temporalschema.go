@@ -7,15 +7,13 @@ import (
 	"errors"
 	"net/url"
 
-	"go.temporal.io/server/common/headers"
-
 	"bursar/internal/failure"
 	"bursar/internal/temporal/schema"
 	"bursar/internal/vault"
 )
 
 // TemporalVersion is the version of the Temporal server whose tables are known.
-const TemporalVersion = headers.ServerVersion
+const TemporalVersion = schema.ServerVersion
 
 // TemporalDatabases are the URLs of both databases of a Temporal server, or references to them.
 type TemporalDatabases struct{ URL, VisibilityURL string }

@@ -23,6 +23,8 @@ var referenceHeadings = map[string]string{
 	"parseConfig":             "bursar.yaml",
 	"readStorage storage":     "storage",
 	"readDatabase key":        "catalog and index",
+	"readTemporal temporal":   "temporal",
+	"readTemporal tls":        "tls of temporal",
 	"parseStream":             "Streams",
 	"readFormat csv":          "csv",
 	"readColumn":              "Columns",

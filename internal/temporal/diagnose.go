@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -36,7 +37,7 @@ func diagnose(ctx context.Context, o *Options) error {
 	}
 	defer conn.Close()
 	if o.TLS == nil {
-		if _, err := exchange(conn); err != nil && speaksTLS(ctx, o.Address) {
+		if err := exchange(conn); err != nil && speaksTLS(ctx, o.Address) {
 			return failure.Wrap(failure.Data, errors.New("the server requires TLS: add `tls: {}` to temporal, and the keys that its operator names"))
 		} else if err != nil {
 			return failure.Wrap(failure.Transient, fmt.Errorf("the connection breaks: %w", err))
@@ -48,7 +49,7 @@ func diagnose(ctx context.Context, o *Options) error {
 		return refusedTLS(o, err)
 	}
 	// With TLS 1.3 a server says that it refuses the client's certificate when the handshake is over for the client.
-	if _, err := exchange(secure); err != nil {
+	if err := exchange(secure); err != nil {
 		return refusedTLS(o, err)
 	}
 	return nil
@@ -76,20 +77,18 @@ func withServerName(config *tls.Config, address string) *tls.Config {
 var errNotHTTP2 = errors.New("the answer is not HTTP/2")
 
 // exchange sends the preface and reads the header of the server's first frame.
-func exchange(conn net.Conn) (header [frameHeader]byte, err error) {
-	if _, err = conn.Write([]byte(preface)); err != nil {
-		return header, err
+func exchange(conn net.Conn) error {
+	if _, err := io.WriteString(conn, preface); err != nil {
+		return err
 	}
-	for read := 0; read < len(header); {
-		n, err := conn.Read(header[read:])
-		if read += n; err != nil && read < len(header) {
-			return header, err
-		}
+	var header [frameHeader]byte
+	if _, err := io.ReadFull(conn, header[:]); err != nil {
+		return err
 	}
 	if header[3] != settingsFrame {
-		return header, errNotHTTP2
+		return errNotHTTP2
 	}
-	return header, nil
+	return nil
 }
 
 // speaksTLS reports whether a server answers the beginning of a TLS handshake, whatever its certificate.

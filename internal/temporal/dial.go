@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"strings"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -19,6 +17,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/server/common/log"
+	"google.golang.org/grpc"
 
 	"bursar/internal/failure"
 )
@@ -44,18 +43,6 @@ type Options struct {
 	ShownAddress, ShownNamespace string
 	Identity                     string // of this process, for people; empty: the SDK's
 	Logger                       *slog.Logger
-}
-
-// hide replaces values that are not to be printed.
-func (o *Options) hide(text string) string {
-	if shown := cmp.Or(o.ShownAddress, o.Address); shown != o.Address {
-		host, _, _ := net.SplitHostPort(o.Address)
-		text = strings.ReplaceAll(strings.ReplaceAll(text, o.Address, shown), cmp.Or(host, o.Address), shown)
-	}
-	if shown := cmp.Or(o.ShownNamespace, o.Namespace); shown != o.Namespace {
-		text = strings.ReplaceAll(text, o.Namespace, shown)
-	}
-	return text
 }
 
 // Report is what Check finds.
@@ -96,6 +83,7 @@ func dial(ctx context.Context, o *Options) (*Connection, Report, error) {
 		ConnectionOptions: client.ConnectionOptions{TLS: o.TLS, KeepAliveTime: keepAlive, KeepAliveTimeout: keepAlive},
 		Interceptors:      []interceptor.ClientInterceptor{&outageInterceptor{logger: o.Logger}},
 	}
+	options.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(o.hideInErrors)}
 	if o.APIKey != "" {
 		options.Credentials = client.NewAPIKeyStaticCredentials(o.APIKey)
 	}

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -218,7 +219,10 @@ func TestDialErrors(t *testing.T) {
 func TestServerGoesAway(t *testing.T) {
 	t.Parallel()
 	server := temporaltest.Start(t, temporaltest.Options{})
-	c, err := temporal.Dial(t.Context(), temporal.Options{Address: server.Address, Namespace: server.Namespace(t), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	var logged lockedText
+	c, err := temporal.Dial(t.Context(), temporal.Options{
+		Address: server.Address, ShownAddress: "env:ADDRESS", Namespace: server.Namespace(t), Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,6 +264,9 @@ func TestServerGoesAway(t *testing.T) {
 	<-working
 	server.Kill(t)
 	close(release) // its result meets no server
+	if _, err := c.Client().CheckHealth(t.Context(), &client.CheckHealthRequest{}); err == nil || strings.Contains(err.Error(), server.Address) {
+		t.Errorf("without a server: %v", err)
+	}
 	restarted := time.Now()
 	server.Restart(t)
 	t.Logf("restarted in %v", time.Since(restarted))
@@ -267,4 +274,25 @@ func TestServerGoesAway(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("the result came %v after the restart began", time.Since(restarted))
+	if text := logged.String(); strings.Contains(text, server.Address) || !strings.Contains(text, "temporal gives no tasks; retrying") {
+		t.Errorf("logged was %s", text)
+	}
+}
+
+// lockedText is a log.
+type lockedText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

@@ -128,8 +128,5 @@ const failedPoll = "Failed to poll for task."
 
 // isStop reports whether a poll failed because its worker is stopping.
 func isStop(tags []tag.Tag) bool {
-	return slices.ContainsFunc(tags, func(t tag.Tag) bool {
-		err, isError := t.Value().(error)
-		return isError && err.Error() == "worker stopping"
-	})
+	return slices.ContainsFunc(tags, func(t tag.Tag) bool { return fmt.Sprint(t.Value()) == "worker stopping" })
 }

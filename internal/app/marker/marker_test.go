@@ -101,3 +101,27 @@ func TestInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// TestID gives a catalog its id once, and uses the one by which it is tied to a bucket.
+func TestID(t *testing.T) {
+	t.Parallel()
+	tied, alone := openCatalog(t), openCatalog(t)
+	if err := Check(t.Context(), object.NewFolder(t.TempDir()), tied, false, false); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, records := range []catalog.Catalog{tied, alone, tied, alone} {
+		id, err := ID(t.Context(), records)
+		if err != nil || id == "" {
+			t.Fatalf("%q, %v", id, err)
+		}
+		seen[id] = true
+	}
+	if len(seen) != 2 {
+		t.Errorf("two projects have the ids %v", seen)
+	}
+	bucket := object.NewFolder(t.TempDir())
+	if err := errors.Join(Check(t.Context(), bucket, alone, false, false), Check(t.Context(), bucket, alone, true, false)); err != nil {
+		t.Errorf("a project with an id gets a bucket: %v", err)
+	}
+}

@@ -13,10 +13,14 @@ import (
 	"path"
 	"slices"
 
+	"go.temporal.io/server/common/headers"
 	"go.temporal.io/server/common/persistence"
 	"go.temporal.io/server/schema"
 	v12 "go.temporal.io/server/schema/postgresql/v12"
 )
+
+// ServerVersion is the version of the server whose schemas these are.
+const ServerVersion = headers.ServerVersion
 
 // version is one version of a schema: its manifest and its statements.
 type version struct {

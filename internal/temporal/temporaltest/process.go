@@ -34,7 +34,7 @@ const (
 	cellName  = "active"
 )
 
-// settings are what a process is told in its environment.
+// settings are the configuration of a process, in its environment.
 type settings struct {
 	Database, User, Password string // Database is host:port
 	Store, Visibility        string // names of databases
@@ -103,7 +103,7 @@ func (s *settings) config() *config.Config {
 	store := func(name string) config.DataStore {
 		return config.DataStore{SQL: &config.SQL{
 			PluginName: plugin, ConnectProtocol: "tcp", ConnectAddr: s.Database, User: s.User, Password: s.Password, DatabaseName: name,
-			MaxConns: 10, MaxIdleConns: 10, MaxConnLifetime: time.Hour,
+			MaxConns: 5, MaxIdleConns: 5, MaxConnLifetime: time.Hour, // for each of three services
 		}}
 	}
 	service := func(i int) config.Service {
