@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,11 +18,13 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/postgres"
 	"bursar/internal/postgres/postgrestest"
-	"bursar/internal/reconcile"
+	"bursar/internal/reconcile/flow"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/rebuild"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/step"
+	"bursar/internal/role"
+	"bursar/internal/temporal"
 )
 
 // process is what one of several processes has of a project.
@@ -31,48 +34,36 @@ type process struct {
 	rebuilder *rebuild.Rebuilder
 }
 
-func newProcess(e *reconcile.Engine) *process {
-	q := query.New(e)
-	return &process{step.New(e), q, rebuild.New(q)}
-}
-
-// openShared opens a small project whose catalog and index are in PostgreSQL, and as many processes on it as asked for, with their
-// own connections.
-func openShared(t *testing.T, pipeline string, n int) (*App, []*process) {
+// openShared opens a small project whose catalog and index are in PostgreSQL, as many times as there are processes, each with its own
+// connections. Objects are in the folder of the first.
+func openShared(t *testing.T, pipeline string, n int) (apps []*App, list []*process) {
 	t.Helper()
 	config := postgres.Config{URL: postgrestest.URL(t)}
-	a := openSmall(t, pipeline)
-	var list []*process
 	for range n {
 		records, err := pgcatalog.Open(t.Context(), config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		index, err := pgindex.Open(t.Context(), pgindex.Config{Postgres: config})
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := openSmall(t, pipeline)
 		t.Cleanup(func() {
 			if err := records.Close(); err != nil {
 				t.Error(err)
 			}
 		})
-		if len(list) == 0 { // its index is closed with the project
-			secret := a.Events.Secret
-			if err := a.index.Close(); err != nil {
-				t.Fatal(err)
-			}
-			a.index = index
-			a.compose(a.Engine.Objects, records, a.Engine.Scratch, secret)
-			a.Engine.Shared, a.Events.Shared = true, true
-		} else {
-			t.Cleanup(func() { _ = index.Close() })
+		if err := a.index.Close(); err != nil {
+			t.Fatal(err)
 		}
-		e := a.Engine.WithIndex(index)
-		e.Catalog, e.Log = records, slog.New(slog.NewTextHandler(t.Output(), nil))
-		list = append(list, newProcess(e))
+		if a.index, err = pgindex.Open(t.Context(), pgindex.Config{Postgres: config}); err != nil {
+			t.Fatal(err)
+		}
+		apps = append(apps, a)
+		a.log = slog.New(slog.NewTextHandler(t.Output(), nil))
+		a.compose(apps[0].Engine.Objects, records, a.Engine.Scratch, apps[0].Events.Secret)
+		a.Engine.Shared, a.Events.Shared = true, true
+		a.Engine.Duck.Dirs, a.Events.Duck.Dirs = apps[0].Engine.Duck.Dirs, apps[0].Engine.Duck.Dirs
+		list = append(list, &process{a.Steps, a.Queries, a.Rebuilder})
 	}
-	return a, list
+	return apps, list
 }
 
 // drain works off the backlog as one of several processes: what fails because another one is ahead is tried again.
@@ -161,7 +152,8 @@ func TestProcessesExecuteTheSameSteps(t *testing.T) {
 	for _, partitions := range []int{1, 3} {
 		t.Run(fmt.Sprintf("%d partitions", partitions), func(t *testing.T) {
 			t.Parallel()
-			a, list := openShared(t, ordersYAML+fmt.Sprintf("backlog: {max_batches: 1}\npartitions: %d\n", partitions), 3)
+			apps, list := openShared(t, ordersYAML+fmt.Sprintf("backlog: {max_batches: 1}\npartitions: %d\n", partitions), 3)
+			a := apps[0]
 			payAtRandom(t, a, 6, func(int) {})
 			atOnce(t,
 				func() error { return list[0].drain(t.Context(), "orders", false) },
@@ -184,7 +176,8 @@ func TestProcessesExecuteTheSameSteps(t *testing.T) {
 // TestProcessesRebuildAtOnce has two processes rebuild a pipeline while others publish runs of it and events arrive.
 func TestProcessesRebuildAtOnce(t *testing.T) {
 	t.Parallel()
-	a, list := openShared(t, ordersYAML+"backlog: {max_batches: 1}\npartitions: 2\n", 4)
+	apps, list := openShared(t, ordersYAML+"backlog: {max_batches: 1}\npartitions: 2\n", 4)
+	a := apps[0]
 	const before, batches = 4, 12
 	ingested := make(chan struct{})
 	begun := make(chan struct{})
@@ -198,7 +191,11 @@ func TestProcessesRebuildAtOnce(t *testing.T) {
 					last = true
 				default:
 				}
-				if err := p.drain(t.Context(), "orders", false); err != nil || last {
+				err := p.drain(t.Context(), "orders", false)
+				if g, _ := p.queries.Current(t.Context(), "orders"); err != nil || g.Published > 0 {
+					once.Do(func() { close(begun) })
+				}
+				if err != nil || last {
 					return err
 				}
 			}
@@ -221,7 +218,7 @@ func TestProcessesRebuildAtOnce(t *testing.T) {
 		defer close(ingested)
 		payAtRandom(t, a, batches, func(batch int) {
 			if batch == before {
-				once.Do(func() { close(begun) })
+				<-begun
 			}
 		})
 		return nil
@@ -242,7 +239,8 @@ func TestProcessesRebuildAtOnce(t *testing.T) {
 // TestSwitchWaitsForPublishedBatches publishes a batch in the old generation after the new one was read: it is folded before the switch.
 func TestSwitchWaitsForPublishedBatches(t *testing.T) {
 	t.Parallel()
-	a, list := openShared(t, ordersYAML+"backlog: {max_batches: 1}\n", 2)
+	apps, list := openShared(t, ordersYAML+"backlog: {max_batches: 1}\n", 2)
+	a := apps[0]
 	pay(t, a, "1 a 10.00")
 	if err := list[0].drain(t.Context(), "orders", false); err != nil {
 		t.Fatal(err)
@@ -284,7 +282,8 @@ func TestSwitchWaitsForPublishedBatches(t *testing.T) {
 // TestReplacedGenerationStays reads a replaced generation for ten minutes; then it is removed, and a query that has it starts again.
 func TestReplacedGenerationStays(t *testing.T) {
 	t.Parallel()
-	a, list := openShared(t, ordersYAML, 2)
+	apps, list := openShared(t, ordersYAML, 2)
+	a := apps[0]
 	now := time.Now()
 	for _, p := range list {
 		p.Now = func() time.Time { return now }
@@ -345,6 +344,67 @@ func TestReplacedGenerationStays(t *testing.T) {
 	if keys := keysOf(t, a, "dropped/"); len(keys) > 0 {
 		t.Errorf("marks that remain: %v", keys)
 	}
+}
+
+// connect makes a process use a Temporal server that it shares with others, with workers for some roles.
+func (a *App) connect(t *testing.T, server *temporal.Server, roles ...role.Role) {
+	t.Helper()
+	a.runner = flow.NewSharedRunner(server.Client(), a.log)
+	workers := flow.NewWorkers(server.Client(), observedSteps{a}, roles, flow.Limits{Steps: 2, StopTimeout: flow.SharedStopTimeout})
+	if err := workers.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(workers.Stop)
+}
+
+// TestProcessesShareWorkflows has one process run a pipeline whose steps two others execute: it reports their progress and the published
+// runs. Then one follows, and folds a batch that another has sealed.
+func TestProcessesShareWorkflows(t *testing.T) {
+	t.Parallel()
+	apps, _ := openShared(t, ordersYAML+"backlog: {max_batches: 1}\n", 3)
+	server, err := temporal.Start(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	apps[0].connect(t, server)
+	apps[1].connect(t, server, role.Reconcile)
+	apps[2].connect(t, server, role.Index, role.API)
+	published := make(chan uint64, 9)
+	apps[1].hooks.OnPublished = func(r runs.Run) { published <- r.Run }
+	pay(t, apps[0], "1 a 10.00")
+	pay(t, apps[0], "2 b 20.00")
+	var reported []Progress
+	done, err := apps[0].Run(t.Context(), []string{"orders"}, func(p Progress) { reported = append(reported, p) })
+	if err != nil || len(done) != 2 {
+		t.Fatalf("%d runs, %v", len(done), err)
+	}
+	if len(reported) < 2 || !slices.ContainsFunc(reported, func(p Progress) bool { return p.Backlog == 2 && !p.Done && p.Events == 1 }) {
+		t.Errorf("reported %+v", reported)
+	}
+	for want := range uint64(2) {
+		if run := <-published; run != want+1 {
+			t.Errorf("the process that publishes reports run %d, want %d", run, want+1)
+		}
+	}
+	stop, err := apps[1].startFollowers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pay(t, apps[0], "3 a 1.00") // which wakes nobody by itself
+	select {
+	case <-published:
+	case <-time.After(30 * time.Second): // the workflow itself looks every minute
+		t.Error("a batch that another process sealed is not folded")
+	}
+	made, err := apps[0].Rebuild(t.Context(), "orders")
+	if err != nil || made.DigestBefore != made.DigestAfter || made.Rows != 2 {
+		t.Errorf("rebuild beside a follower: %+v, %v", made, err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	checkComplete(t, apps[2], 3)
 }
 
 type writerFunc func(p []byte) (int, error)

@@ -80,6 +80,11 @@ func GetOpen(tx catalog.Tx, ref Ref) (Run, error) {
 	return Get(tx, ref)
 }
 
+// Watch returns a channel that receives after runs of a pipeline have changed, as catalog.Watcher describes.
+func Watch(ctx context.Context, c catalog.Watcher, pipeline string) <-chan struct{} {
+	return c.Watch(ctx, "run/"+pipeline+"/")
+}
+
 // Put stores a run.
 func Put(tx catalog.Tx, run *Run) error { return tx.Put(runKey(run.Ref()), run) }
 
