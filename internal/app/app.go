@@ -222,6 +222,7 @@ func (a *App) compose(objects object.Local, records catalog.Catalog, scratch str
 	a.reconcileOn(&reconcile.Engine{
 		Project: a.Project, Objects: objects, Catalog: records, Index: a.index,
 		Duck: step, Scratch: scratch, Workers: o.Threads, Now: time.Now, Log: a.log,
+		Shared: a.Project.Config.IsShared(),
 	})
 }
 

@@ -112,7 +112,10 @@ func (a *App) sweep(ctx context.Context) error {
 	if a.Events.Shared = !a.Project.Config.IsLocal(); !a.Events.Shared || a.command == verifyCommand {
 		return nil
 	}
-	return a.Events.Sweep(ctx)
+	if err := a.Events.Sweep(ctx); err != nil {
+		return err
+	}
+	return a.Rebuilder.Sweep(ctx)
 }
 
 // bucketConfig resolves the settings of S3.

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/event"
 )
 
 const (
@@ -57,7 +60,29 @@ func (a *App) startFollowers(ctx context.Context) (stop func() error, err error)
 		wakes := a.followers.add(p.Name)
 		group.Go(func() { a.forwardWakes(wakeCtx, p.Name, wakes) })
 	}
+	for _, s := range a.Project.AllStreams() {
+		a.wakeOnSeals(wakeCtx, &group, s.Name)
+	}
 	return stop, nil
+}
+
+// wakeOnSeals wakes the pipelines that read a stream whenever another process has sealed a batch of it, until ctx is done.
+func (a *App) wakeOnSeals(ctx context.Context, group *sync.WaitGroup, stream string) {
+	changes, watchable := a.Engine.Catalog.(catalog.Watcher)
+	if !watchable || !a.runner.IsShared() {
+		return
+	}
+	sealed := event.WatchBatches(ctx, changes, stream)
+	group.Go(func() {
+		for {
+			select {
+			case <-sealed:
+				a.wakeFollowers(stream)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 }
 
 func (a *App) forwardWakes(ctx context.Context, pipeline string, wakes <-chan struct{}) {
@@ -91,9 +116,9 @@ func (a *App) stopFollowers() error {
 	return errors.Join(errs...)
 }
 
-// pause stops the follower of a pipeline until resume is called.
+// pause stops the follower of a pipeline until resume is called. Those of other processes cannot be stopped.
 func (a *App) pause(ctx context.Context, pipeline string) (resume func() error, err error) {
-	if !a.followers.has(pipeline) {
+	if !a.followers.has(pipeline) || a.runner.IsShared() {
 		return func() error { return nil }, nil
 	}
 	if err := a.runner.Unfollow(ctx, pipeline); err != nil {

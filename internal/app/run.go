@@ -82,7 +82,7 @@ func (a *App) Run(ctx context.Context, pipelines []string, watch func(Progress))
 			a.log.Warn("cannot recover the spools of a stream; its acknowledged events are not sealed", "stream", stream, "error", err)
 		}
 	}
-	defer a.watchers.add(pipelines, watch)()
+	defer a.watchProgress(ctx, pipelines, watch)()
 	var all error
 	for _, pipeline := range pipelines {
 		err := a.unsealedErr(pipeline, unsealed)
@@ -111,16 +111,23 @@ func (a *App) runPipeline(ctx context.Context, pipeline string) ([]runs.Run, err
 	if err != nil {
 		return nil, err
 	}
+	began := a.Engine.Now()
 	_, failed := a.runner.Run(ctx, pipeline)
 	after, err := a.Queries.Current(context.WithoutCancel(ctx), pipeline)
 	if err != nil {
 		return nil, err
 	}
-	list, err := runs.ListPublished(context.WithoutCancel(ctx), a.Engine.Catalog, &after, before.Published)
+	last := before.Published
+	if after.Generation != before.Generation && before.Generation > 0 { // another process has rebuilt the pipeline
+		last = 0
+	}
+	list, err := runs.ListPublished(context.WithoutCancel(ctx), a.Engine.Catalog, &after, last)
 	if err != nil {
 		return nil, err
 	}
-	return list, failed
+	return slices.DeleteFunc(list, func(r runs.Run) bool {
+		return last < before.Published && r.Steps[runs.StepPublish].Done.Before(began)
+	}), failed
 }
 
 // Runs lists the runs of a generation with numbers above after, in order.
@@ -178,8 +185,8 @@ func (w observedSteps) step(ctx context.Context, ref runs.Ref, step runs.StepNam
 	return result, err
 }
 
-// Rebuild folds all batches of a pipeline into its next generation and switches to it. The pipeline is locked meanwhile: a
-// run of the old generation would be lost.
+// Rebuild folds all batches of a pipeline into its next generation and switches to it. In this process the pipeline is locked
+// meanwhile, so that the switch need not wait for batches that runs of the old generation publish.
 func (a *App) Rebuild(ctx context.Context, pipeline string) (out rebuild.Result, err error) {
 	unlock, err := a.pipelineLocks.Lock(ctx, pipeline)
 	if err != nil {

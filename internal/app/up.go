@@ -199,11 +199,14 @@ func (w observedSteps) reportStep(ctx context.Context, ref runs.Ref, step runs.S
 	if isDiskFull(err) {
 		w.disk.reportError(err)
 	}
-	_, rebuilding := w.rebuilding.Load(ref.Pipeline) // runs of a rebuild are not visible before the switch
 	switch {
 	case err != nil && ctx.Err() == nil && w.hooks.OnFailed != nil:
 		w.hooks.OnFailed(ref.Pipeline, err)
-	case err == nil && step == runs.StepPublish && w.hooks.OnPublished != nil && !rebuilding:
+	case err == nil && step == runs.StepPublish && w.hooks.OnPublished != nil:
+		g, err := w.Queries.Current(ctx, ref.Pipeline)
+		if err == nil && g.Generation != ref.Generation { // runs of a rebuild are not visible before the switch
+			return
+		}
 		run, err := runs.Find(ctx, w.Engine.Catalog, ref)
 		if err != nil {
 			w.log.Warn("cannot report a published run", "pipeline", ref.Pipeline, "run", ref.Run, "error", err)

@@ -63,6 +63,11 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	if err != nil {
 		return u, err
 	}
+	dropped, err := runs.DroppedPrefixes(ctx, a.Engine.Catalog)
+	if err != nil {
+		return u, err
+	}
+	unfinished = append(unfinished, dropped...)
 	for _, name := range names {
 		switch {
 		case known[name], isDedupeObject(name), isSpoolObject(name), strings.HasPrefix(name, "statements/"):

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"sync"
 
@@ -138,8 +139,16 @@ type openPart struct {
 	cached bool
 }
 
-// Record reads one record.
+// Record reads one record. A part that was written again by a late attempt, with the same bytes, is opened again.
 func (r *PartCache) Record(ctx context.Context, store object.Store, space Space, e Entry) ([]byte, error) {
+	record, err := r.record(ctx, store, space, e)
+	if errors.Is(err, fs.ErrNotExist) && r.discard(PartName(space, e.Run, e.Location.Part)) {
+		return r.record(ctx, store, space, e)
+	}
+	return record, err
+}
+
+func (r *PartCache) record(ctx context.Context, store object.Store, space Space, e Entry) ([]byte, error) {
 	part, err := r.acquire(ctx, store, PartName(space, e.Run, e.Location.Part))
 	if err != nil {
 		return nil, fmt.Errorf("read record: %w", err)
@@ -193,6 +202,17 @@ func (r *PartCache) release(part *openPart) {
 	defer r.mu.Unlock()
 	part.users--
 	part.close()
+}
+
+// discard removes a part from the cache, and reports whether it was there.
+func (r *PartCache) discard(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := r.parts[name]
+	if at != nil {
+		r.evict(at)
+	}
+	return at != nil
 }
 
 // evict removes a part from the cache.

@@ -3,6 +3,7 @@
 package event
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,6 +56,11 @@ func BatchPrefix(stream string, batch uint64) string {
 
 // IDsObject is the name of a batch's table of the dedupe index, below the prefix of its attempt.
 const IDsObject = "ids"
+
+// WatchBatches returns a channel that receives after any process has sealed a batch of the stream, as catalog.Watcher describes.
+func WatchBatches(ctx context.Context, c catalog.Watcher, stream string) <-chan struct{} {
+	return c.Watch(ctx, batchKind.prefix(stream))
+}
 
 // FindBatch reads one batch within a transaction, if the catalog contains it.
 func FindBatch(tx catalog.Tx, stream string, batch uint64) (b Batch, found bool, err error) {

@@ -33,6 +33,7 @@ type Engine struct {
 	Duck    duck.Options
 	Scratch string // folder for temporary files
 	Workers int    // parts read at a time; at least 1
+	Shared  bool   // other processes may read and write the same stores
 	Now     func() time.Time
 	Log     *slog.Logger
 
@@ -162,15 +163,15 @@ func (e *Engine) SpillRows(name string, fields []column.Field, rows []column.Vec
 func (e *Engine) WithIndex(index artifact.Index) *Engine {
 	return &Engine{
 		Project: e.Project, Objects: e.Objects, Catalog: e.Catalog, Index: index,
-		Duck: e.Duck, Scratch: e.Scratch, Workers: e.Workers, Now: e.Now, Log: e.Log,
+		Duck: e.Duck, Scratch: e.Scratch, Workers: e.Workers, Shared: e.Shared, Now: e.Now, Log: e.Log,
 	}
 }
 
 // PrepareNext makes sure that no objects and index entries have the names of a generation before it is created: leftovers of another
-// catalog would be taken for its own. They are removed; in a shared project they are refused, because another process, which has taken over the
-// catalog, may have created the generation meanwhile.
+// catalog would be taken for its own. They are removed; in a shared project they are refused, because another process may have created
+// the generation meanwhile: then the caller finds it in the catalog.
 func (e *Engine) PrepareNext(ctx context.Context, space artifact.Space) error {
-	if !e.Project.Config.IsShared() {
+	if !e.Shared {
 		return e.Remove(ctx, space)
 	}
 	indexed, err := e.isIndexed(ctx, space)

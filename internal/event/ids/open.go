@@ -137,9 +137,22 @@ func secretDepended(ctx context.Context, c catalog.Catalog) bool {
 	return err != nil || slices.ContainsFunc(states, func(state event.StreamState) bool { return state.Identity != "" })
 }
 
+// maxFinds is how often ids are looked up.
+const maxFinds = 4
+
 // Find returns those ids of which the stream has events, each with the number of its batch. The stream's id must be one text column without a
-// dedupe window.
+// dedupe window. If a table of the index is gone because another process has compacted the index and removed it, it reads the state again.
 func Find(ctx context.Context, st *event.Store, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
+	for range maxFinds {
+		batches, err = findOnce(ctx, st, s, ids)
+		if !st.Shared || !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return batches, err
+}
+
+func findOnce(ctx context.Context, st *event.Store, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
 	state, _, err := st.ReadState(ctx, s.Name)
 	if err != nil || len(state.DedupeTables) == 0 || len(ids) == 0 {
 		return nil, err

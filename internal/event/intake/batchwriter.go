@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -77,8 +78,22 @@ func (w *batchWriter) receivedAt(p dedupe.Place) (time.Time, error) {
 	return w.receipts.AcceptedAt(context.Background(), p)
 }
 
-// begin reads the stream's state and opens the dedupe index, for a batch whose receipt starts at now.
-func begin(ctx context.Context, st *event.Store, s *project.Stream, o Options, now time.Time, computer *computer) (*batchWriter, error) {
+// maxBegins is how often a batch is begun.
+const maxBegins = 4
+
+// begin reads the stream's state and opens the dedupe index, for a batch whose receipt starts at now. If a table of the index is gone
+// because another process has compacted the index and removed it, it begins again with the new state.
+func begin(ctx context.Context, st *event.Store, s *project.Stream, o Options, now time.Time, computer *computer) (w *batchWriter, err error) {
+	for range maxBegins {
+		w, err = beginOnce(ctx, st, s, o, now, computer)
+		if !st.Shared || !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return w, err
+}
+
+func beginOnce(ctx context.Context, st *event.Store, s *project.Stream, o Options, now time.Time, computer *computer) (*batchWriter, error) {
 	state, key, err := ids.Open(ctx, st, s)
 	if err != nil {
 		return nil, err

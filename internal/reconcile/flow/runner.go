@@ -49,6 +49,9 @@ func NewSharedRunner(c client.Client, log *slog.Logger) *Runner {
 	return &Runner{client: c, log: log, shared: true, following: map[string]func(){}}
 }
 
+// IsShared reports whether other processes execute the workflows, too.
+func (r *Runner) IsShared() bool { return r.shared }
+
 // Run executes the backlog of a pipeline and returns the number of runs. Every batch sealed before the call is included. Errors
 // have the class and exit code of the failed step, or are that of ctx.
 //

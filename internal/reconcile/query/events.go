@@ -130,12 +130,18 @@ func CompareUnkeyed(run uint64, stream string, counted, found int64) error {
 
 // Unkeyed calls each with every event of the published runs that has no key: by run, stream, batch, file and row. It returns their
 // totals by stream. For each run the number of events found must equal its count; an error of each stops the walk.
-func (e *Reader) Unkeyed(ctx context.Context, pipeline string, each func(UnkeyedEvent) error) (runs.Unkeyed, error) {
-	q, err := e.OpenWithoutIndex(ctx, pipeline)
-	if err != nil {
-		return nil, err
-	}
-	defer q.Release()
+func (e *Reader) Unkeyed(ctx context.Context, pipeline string, each func(UnkeyedEvent) error) (all runs.Unkeyed, err error) {
+	err = e.read(ctx, pipeline, e.OpenWithoutIndex, func(q *Snapshot, emitted *bool) (err error) {
+		all, err = e.unkeyed(ctx, q, func(found UnkeyedEvent) error {
+			*emitted = true
+			return each(found)
+		})
+		return err
+	})
+	return all, err
+}
+
+func (e *Reader) unkeyed(ctx context.Context, q *Snapshot, each func(UnkeyedEvent) error) (runs.Unkeyed, error) {
 	if err := e.checkPublished(ctx, q); err != nil {
 		return nil, err
 	}

@@ -33,15 +33,19 @@ func (x *Exception) Values() (columns []column.Vector, row int) { return x.value
 // Exceptions calls each for every artifact that matches the pipeline's exceptions.where, in the order of the given columns, each
 // descending if its name follows a dash. Equal ones are the oldest first.
 func (e *Reader) Exceptions(ctx context.Context, pipeline string, by []string, each func(Exception) error) error {
-	q, err := e.openSnapshot(ctx, pipeline)
-	if err != nil {
-		return err
-	}
-	defer q.Release()
+	return e.read(ctx, pipeline, e.openSnapshot, func(q *Snapshot, emitted *bool) error {
+		return e.exceptions(ctx, q, by, func(x Exception) error {
+			*emitted = true
+			return each(x)
+		})
+	})
+}
+
+func (e *Reader) exceptions(ctx context.Context, q *Snapshot, by []string, each func(Exception) error) error {
 	plan := q.Plan
 	x := plan.Pipeline.Exceptions
 	if x.Where == "" {
-		err := fmt.Errorf("pipeline %s declares no exceptions: add `exceptions: {where: …}` to %s", pipeline, plan.Pipeline.File)
+		err := fmt.Errorf("pipeline %s declares no exceptions: add `exceptions: {where: …}` to %s", plan.Pipeline.Name, plan.Pipeline.File)
 		return failure.Wrap(failure.Data, err)
 	}
 	all, remove, err := e.SpillArtifacts(ctx, "exceptions", plan, &q.Generation)

@@ -28,12 +28,23 @@ type Exported struct {
 // Export writes all artifacts of a pipeline, sorted by key, one {"key":…,"artifact":{…}} a line. If no run is published it returns
 // an UnpublishedError: an empty file would look like a result.
 func (e *Reader) Export(ctx context.Context, pipeline string, w io.Writer) (Exported, error) {
-	q, err := e.openSnapshot(ctx, pipeline)
-	if err != nil {
-		return Exported{}, err
-	}
-	defer q.Release()
-	return e.export(ctx, q.Plan, &q.Generation, w)
+	var out Exported
+	err := e.read(ctx, pipeline, e.openSnapshot, func(q *Snapshot, emitted *bool) (err error) {
+		out, err = e.export(ctx, q.Plan, &q.Generation, &markingWriter{w, emitted})
+		return err
+	})
+	return out, err
+}
+
+// markingWriter records that something was written.
+type markingWriter struct {
+	io.Writer
+	written *bool
+}
+
+func (w *markingWriter) Write(p []byte) (int, error) {
+	*w.written = true
+	return w.Writer.Write(p)
 }
 
 // Digest returns the digest of an export of a generation.
@@ -75,14 +86,12 @@ func (e *Reader) ArtifactFields(ctx context.Context, pipeline string) ([]column.
 // Artifacts calls each with all artifacts of a pipeline as values of ArtifactFields, sorted by key, some thousand at a time. If no
 // run is published it returns an UnpublishedError.
 func (e *Reader) Artifacts(ctx context.Context, pipeline string, each func(values []column.Vector) error) error {
-	q, err := e.openSnapshot(ctx, pipeline)
-	if err != nil {
-		return err
-	}
-	defer q.Release()
-	printer := NewPrinter(q.Plan)
-	return e.Walk(ctx, q.Plan, &q.Generation, func(row []column.Vector) error {
-		return each(printer.values(row))
+	return e.read(ctx, pipeline, e.openSnapshot, func(q *Snapshot, emitted *bool) error {
+		printer := NewPrinter(q.Plan)
+		return e.Walk(ctx, q.Plan, &q.Generation, func(row []column.Vector) error {
+			*emitted = true
+			return each(printer.values(row))
+		})
 	})
 }
 

@@ -100,7 +100,7 @@ func (e *Reader) checkPublished(ctx context.Context, q *Snapshot) error {
 		return nil
 	}
 	pipeline := q.Plan.Pipeline.Name
-	s, err := e.status(ctx, pipeline)
+	s, err := e.PipelineStatus(ctx, pipeline)
 	if err != nil {
 		return err
 	}

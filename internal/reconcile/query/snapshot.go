@@ -43,22 +43,29 @@ type snapshotCache struct {
 
 // openSnapshot starts a query on published artifacts. It first checks that the index holds all of them.
 func (e *Reader) openSnapshot(ctx context.Context, pipeline string) (*Snapshot, error) {
-	q, err := e.OpenWithoutIndex(ctx, pipeline)
-	if err != nil || q.loaded.Load() {
-		return q, err
-	}
-	if q.Generation.Generation > 0 {
-		err = index.CheckLoaded(ctx, e.Engine, q.Plan, q.Generation.Space(), q.Generation.Published)
-	}
-	if err == nil {
-		err = e.checkPublished(ctx, q)
-	}
-	if err != nil {
+	for {
+		q, err := e.OpenWithoutIndex(ctx, pipeline)
+		if err != nil || q.loaded.Load() {
+			return q, err
+		}
+		if err = e.checkLoaded(ctx, q); err == nil {
+			q.loaded.Store(true)
+			return q, nil
+		}
 		q.Release()
-		return nil, err
+		if ctx.Err() != nil || !e.isReplaced(ctx, q) {
+			return nil, err
+		}
 	}
-	q.loaded.Store(true)
-	return q, nil
+}
+
+func (e *Reader) checkLoaded(ctx context.Context, q *Snapshot) error {
+	if q.Generation.Generation > 0 {
+		if err := index.CheckLoaded(ctx, e.Engine, q.Plan, q.Generation.Space(), q.Generation.Published); err != nil {
+			return err
+		}
+	}
+	return e.checkPublished(ctx, q)
 }
 
 // OpenWithoutIndex starts a query that does not rely on the index.
@@ -142,6 +149,12 @@ func (s *snapshotCache) put(pipeline string, q *Snapshot) {
 		s.byPipeline = map[string]*Snapshot{}
 	}
 	s.byPipeline[pipeline] = q
+}
+
+func (s *snapshotCache) forget(pipeline string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byPipeline, pipeline)
 }
 
 func (s *snapshotCache) addReader(space artifact.Space) {

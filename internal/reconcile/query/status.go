@@ -39,7 +39,7 @@ type InFlight struct {
 func (e *Reader) Status(ctx context.Context) ([]Status, error) {
 	list := []Status{}
 	for _, p := range e.Project.Pipelines {
-		s, err := e.status(ctx, p.Name)
+		s, err := e.PipelineStatus(ctx, p.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +51,8 @@ func (e *Reader) Status(ctx context.Context) ([]Status, error) {
 	return list, nil
 }
 
-func (e *Reader) status(ctx context.Context, pipeline string) (Status, error) {
+// PipelineStatus returns the status of one pipeline, without what changed since its artifacts were made.
+func (e *Reader) PipelineStatus(ctx context.Context, pipeline string) (Status, error) {
 	g, err := e.Current(ctx, pipeline)
 	if err != nil {
 		return Status{}, err
@@ -100,7 +101,7 @@ func (e *Reader) Waiting(ctx context.Context, ref runs.Ref) (events, backlog int
 	if err != nil {
 		return 0, 0, err
 	}
-	s, err := e.status(ctx, ref.Pipeline)
+	s, err := e.PipelineStatus(ctx, ref.Pipeline)
 	return run.Events, s.BacklogEvents, err
 }
 

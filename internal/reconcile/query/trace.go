@@ -72,12 +72,18 @@ func (e *UntracedError) Error() string { return e.text }
 
 // Trace calls each with every event of an artifact: by run, stream, batch, file and row; for a stream that keeps versions by run
 // and receipt. The key is given as for Get. For each run the number of events found must equal the number that it folded.
-func (e *Reader) Trace(ctx context.Context, pipeline, key string, each func(TracedEvent) error) (Traced, error) {
-	q, err := e.openSnapshot(ctx, pipeline)
-	if err != nil {
-		return Traced{}, keyNotFound(err, pipeline, key)
-	}
-	defer q.Release()
+func (e *Reader) Trace(ctx context.Context, pipeline, key string, each func(TracedEvent) error) (traced Traced, err error) {
+	err = e.read(ctx, pipeline, e.openSnapshot, func(q *Snapshot, emitted *bool) (err error) {
+		traced, err = e.trace(ctx, q, key, func(found TracedEvent) error {
+			*emitted = true
+			return each(found)
+		})
+		return err
+	})
+	return traced, keyNotFound(err, pipeline, key)
+}
+
+func (e *Reader) trace(ctx context.Context, q *Snapshot, key string, each func(TracedEvent) error) (Traced, error) {
 	columns, err := parseKey(q.Plan, key)
 	if err != nil {
 		return Traced{}, failure.Wrap(failure.Data, err)
@@ -104,7 +110,7 @@ func (e *Reader) Trace(ctx context.Context, pipeline, key string, each func(Trac
 		}
 		t := tracer{Engine: e.Engine, plan: q.Plan, key: sample, run: &run, each: each, undone: undone}
 		if err := t.trace(ctx); err != nil {
-			return Traced{}, fmt.Errorf("trace %s in %s: %w", key, pipeline, err)
+			return Traced{}, fmt.Errorf("trace %s in %s: %w", key, q.Generation.Pipeline, err)
 		}
 		if folded := v.events - before; t.found != folded {
 			what := fmt.Sprintf("run %d folded %s into key %s, but its batches contain %d", v.Run, reconcile.Plural(folded, "event"), traced.Key, t.found)

@@ -57,9 +57,18 @@ func (e *Rebuilder) Rebuild(ctx context.Context, pipeline string, drain func(ctx
 	if out.DigestBefore, err = e.digestBefore(ctx, plan, &old); err != nil {
 		return out, err
 	}
-	g, after, err := e.build(ctx, plan, drain)
+	made, after, err := e.build(ctx, plan, drain)
 	if err != nil {
 		return out, fmt.Errorf("rebuild %s: %w", pipeline, err)
+	}
+	g, err := e.switchTo(ctx, plan, made.RunRef(0), drain)
+	if err != nil {
+		return out, fmt.Errorf("swap generation of %s: %w", pipeline, err)
+	}
+	if g.Published > made.Published { // what was added since it was read
+		if after, err = e.reader.Digest(ctx, plan, &g); err != nil {
+			return out, err
+		}
 	}
 	out.Generation, out.Runs, out.DigestAfter, out.Rows = g.Generation, g.Published, after.Digest, after.Rows
 	if out.DigestBefore != "" {
@@ -68,7 +77,7 @@ func (e *Rebuilder) Rebuild(ctx context.Context, pipeline string, drain func(ctx
 			return out, err
 		}
 	}
-	return out, e.swap(ctx, &g)
+	return out, e.removeBefore(ctx, &g)
 }
 
 // newBatches counts the batches in the published runs of generation made that are in none of generation old.
@@ -95,7 +104,7 @@ func (e *Rebuilder) newBatches(ctx context.Context, old, made *runs.Generation) 
 // build makes the next generation and reads all of it. If an interrupted rebuild turns out to be damaged, its generation is
 // discarded, once, for a new one.
 func (e *Rebuilder) build(ctx context.Context, plan *fold.Plan, drain func(ctx context.Context) error) (g runs.Generation, made query.Exported, err error) {
-	for discard := false; ; discard = true {
+	for discard := uint64(0); ; {
 		ref, resumed, err := e.begin(ctx, plan, discard)
 		if err != nil {
 			return g, made, err
@@ -106,11 +115,44 @@ func (e *Rebuilder) build(ctx context.Context, plan *fold.Plan, drain func(ctx c
 		if err == nil {
 			made, err = e.reader.Digest(ctx, plan, &g)
 		}
-		if err == nil || !resumed || ctx.Err() != nil || !e.causedByGeneration(ctx, ref, err) {
+		if err == nil || ctx.Err() != nil {
+			return g, made, err
+		}
+		if other := e.Catalog.View(ctx, func(tx catalog.Tx) error { return runs.CheckBuilding(tx, ref) }); other != nil {
+			return g, made, other
+		}
+		if !resumed || !e.causedByGeneration(ctx, ref, err) {
 			return g, made, err
 		}
 		e.Log.Warn("cannot resume the interrupted rebuild; starting a new one", "pipeline", ref.Pipeline, "error", err)
+		discard = ref.Generation
 	}
+}
+
+// maxCatchUps is how often a rebuild follows batches that other processes publish before it can switch.
+const maxCatchUps = 20
+
+// switchTo makes the new generation the one that readers see. Batches that were published in the old one meanwhile are folded first.
+func (e *Rebuilder) switchTo(ctx context.Context, plan *fold.Plan, ref runs.Ref, drain func(ctx context.Context) error) (g runs.Generation, err error) {
+	for range maxCatchUps {
+		err = e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
+			if g, err = runs.SwitchTo(tx, plan, ref); err == nil && e.Shared {
+				err = runs.DropBefore(tx, g.Pipeline, g.Generation, e.Now())
+			}
+			return err
+		})
+		if !errors.Is(err, runs.ErrBehind) {
+			return g, err
+		}
+		err = e.Catalog.Update(ctx, func(tx catalog.Tx) error { return runs.ExtendRebuild(tx, plan, ref.Generation) })
+		if err == nil {
+			err = drain(ctx)
+		}
+		if err != nil {
+			return g, err
+		}
+	}
+	return g, runs.ErrBehind
 }
 
 // causedByGeneration reports whether an error may be caused by the generation being made, and not by events or definitions, with
@@ -147,34 +189,32 @@ func (e *Rebuilder) digestBefore(ctx context.Context, plan *fold.Plan, old *runs
 }
 
 // begin resumes or creates the generation being made. One that is discarded is removed.
-func (e *Rebuilder) begin(ctx context.Context, plan *fold.Plan, discard bool) (ref runs.Ref, resumed bool, err error) {
-	state, _, err := runs.ReadState(ctx, e.Catalog, plan.Pipeline.Name)
-	if err == nil {
-		err = e.PrepareNext(ctx, artifact.Space{Pipeline: plan.Pipeline.Name, Generation: state.Next()})
-	}
-	if err != nil {
+func (e *Rebuilder) begin(ctx context.Context, plan *fold.Plan, discard uint64) (ref runs.Ref, resumed bool, err error) {
+	if err := runs.PrepareNext(ctx, e.Catalog, plan.Pipeline.Name, e.PrepareNext); err != nil {
 		return ref, false, err
 	}
 	var g, discarded *runs.Generation
 	err = e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
 		g, discarded, resumed, err = runs.BeginRebuild(tx, plan, discard)
+		if err == nil && discarded != nil && e.Shared {
+			err = runs.Drop(tx, discarded.Pipeline, discarded.Generation, e.Now())
+		}
 		return err
 	})
-	if err == nil && discarded != nil {
+	if err == nil && discarded != nil && !e.Shared {
 		err = e.drop(ctx, discarded)
 	}
 	if err != nil {
 		return ref, false, err
 	}
-	return runs.Ref{Pipeline: g.Pipeline, Generation: g.Generation}, resumed, nil
+	return g.RunRef(0), resumed, nil
 }
 
-// swap makes the new generation the one that readers see, then removes the others. If a damaged index prevents the removal, it is
-// left to a later rebuild: nobody reads the old generation.
-func (e *Rebuilder) swap(ctx context.Context, g *runs.Generation) error {
-	err := e.Catalog.Update(ctx, func(tx catalog.Tx) error { return runs.SwitchTo(tx, g) })
-	if err != nil {
-		return fmt.Errorf("swap generation of %s: %w", g.Pipeline, err)
+// removeBefore removes the generations before the one that readers see. If a damaged index prevents the removal, it is left to a later
+// rebuild: nobody reads the old generation. In a shared project others may read it: then it is removed by Sweep.
+func (e *Rebuilder) removeBefore(ctx context.Context, g *runs.Generation) error {
+	if e.Shared {
+		return e.Sweep(ctx)
 	}
 	for n := uint64(1); n < g.Generation; n++ {
 		err := e.drop(ctx, &runs.Generation{Pipeline: g.Pipeline, Generation: n})
@@ -183,6 +223,24 @@ func (e *Rebuilder) swap(ctx context.Context, g *runs.Generation) error {
 			continue
 		}
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sweep removes the generations of a shared project that were replaced ten minutes ago or earlier (DESIGN §8).
+func (e *Rebuilder) Sweep(ctx context.Context) error {
+	now := e.Now()
+	due, err := runs.DueDrops(ctx, e.Catalog, now)
+	if err != nil {
+		return fmt.Errorf("list replaced generations: %w", err)
+	}
+	for i := range due {
+		if err := e.removeFiles(ctx, due[i].Space()); err != nil {
+			return err
+		}
+		if err := e.Catalog.Update(ctx, func(tx catalog.Tx) error { return runs.RemoveDropped(tx, &due[i], now) }); err != nil {
 			return err
 		}
 	}
@@ -226,16 +284,21 @@ func (e *Rebuilder) Forget(ctx context.Context, pipeline string) error {
 	return e.Catalog.Update(ctx, func(tx catalog.Tx) error { return runs.DeleteAll(tx, pipeline) })
 }
 
-// drop removes everything of a generation, which can be derived again (rule 9). It waits for its readers.
+// drop removes everything of a generation, which can be derived again (rule 9).
 func (e *Rebuilder) drop(ctx context.Context, g *runs.Generation) error {
-	if err := e.reader.AwaitNoReaders(ctx, g.Space()); err != nil {
-		return err
-	}
-	if err := e.Index.Drop(ctx, g.Space()); err != nil {
-		return fmt.Errorf("drop generation %d of %s: %w", g.Generation, g.Pipeline, err)
-	}
-	if err := e.DeleteObjects(ctx, artifact.SpacePrefix(g.Space())); err != nil {
+	if err := e.removeFiles(ctx, g.Space()); err != nil {
 		return err
 	}
 	return e.Catalog.Update(ctx, func(tx catalog.Tx) error { return runs.DeleteGeneration(tx, g) })
+}
+
+// removeFiles removes the index entries and objects of a generation. It waits for its readers in this process.
+func (e *Rebuilder) removeFiles(ctx context.Context, space artifact.Space) error {
+	if err := e.reader.AwaitNoReaders(ctx, space); err != nil {
+		return err
+	}
+	if err := e.Index.Drop(ctx, space); err != nil {
+		return fmt.Errorf("drop generation %d of %s: %w", space.Generation, space.Pipeline, err)
+	}
+	return e.DeleteObjects(ctx, artifact.SpacePrefix(space))
 }

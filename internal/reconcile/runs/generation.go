@@ -1,5 +1,5 @@
-// A generation of a pipeline: its document, its watermark, how the first one and those of rebuilds begin, and whether it was made with
-// the present definitions and from the events that are valid now.
+// A generation of a pipeline: its document, its watermark, how the first one begins, and whether it was made with the present definitions
+// and from the events that are valid now.
 
 package runs
 
@@ -110,74 +110,6 @@ func (g *Generation) excludeRetracted(tx catalog.Tx, plan *fold.Plan) (err error
 		g.GivenUp = append(g.GivenUp, names...)
 	}
 	return nil
-}
-
-// BeginRebuild resumes or creates the generation being made, and fixes which batches it includes: all that are sealed now, so that
-// a rebuild ends although more arrive. With discard an existing one is replaced.
-func BeginRebuild(tx catalog.Tx, plan *fold.Plan, discard bool) (g, discarded *Generation, resumed bool, err error) {
-	if err := CheckStreams(tx, plan); err != nil {
-		return nil, nil, false, err
-	}
-	if g, discarded, resumed, err = buildingGeneration(tx, plan, discard); err != nil {
-		return nil, nil, false, err
-	}
-	if g.BuildUntil, err = lastSealed(tx, plan); err != nil {
-		return nil, nil, false, err
-	}
-	if err := g.excludeRetracted(tx, plan); err != nil {
-		return nil, nil, false, err
-	}
-	return g, discarded, resumed, PutGeneration(tx, g)
-}
-
-// generationBeingMade reads the generation that a rebuild is making.
-func generationBeingMade(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
-	name := plan.Pipeline.Name
-	state, _, err := getState(tx, name)
-	if err != nil {
-		return nil, err
-	}
-	g, found, err := GetGeneration(tx, name, state.Building)
-	if err == nil && !found {
-		err = fmt.Errorf("bug: no rebuild of %s has begun", name)
-	}
-	return &g, err
-}
-
-// SwitchTo makes a new generation the one that readers see.
-func SwitchTo(tx catalog.Tx, g *Generation) error {
-	published := *g
-	published.BuildUntil = nil
-	if err := PutGeneration(tx, &published); err != nil {
-		return err
-	}
-	return PutState(tx, g.Pipeline, State{Generation: g.Generation})
-}
-
-// buildingGeneration reads the generation being made, to resume it, or creates it. One that was started with other definitions, or
-// has folded events that were retracted since, or is to be discarded, is returned as discarded, for removal.
-func buildingGeneration(tx catalog.Tx, plan *fold.Plan, discard bool) (g, discarded *Generation, resumed bool, err error) {
-	name := plan.Pipeline.Name
-	state, _, err := getState(tx, name)
-	if err != nil {
-		return nil, nil, false, err
-	}
-	if state.Building > 0 {
-		building, _, err := GetGeneration(tx, name, state.Building)
-		if err != nil {
-			return nil, nil, false, err
-		}
-		if !discard && CheckCurrent(tx, plan, &building) == nil {
-			return &building, nil, true, nil
-		}
-		discarded = &Generation{Pipeline: name, Generation: state.Building}
-	}
-	state.Building = state.Next()
-	g = &Generation{Pipeline: name, Generation: state.Building, Fingerprint: plan.Fingerprint()}
-	if err := PutState(tx, name, state); err != nil {
-		return nil, nil, false, err
-	}
-	return g, discarded, false, PutGeneration(tx, g)
 }
 
 // CheckCurrent returns a ChangedError if a generation was made with other definitions, or from other events, than now.

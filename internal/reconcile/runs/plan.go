@@ -26,7 +26,7 @@ func PlanNext(tx catalog.Tx, plan *fold.Plan, after uint64, rebuild bool) (NextR
 		open = generationBeingMade
 	}
 	g, err := open(tx, plan)
-	if err != nil {
+	if err != nil || g == nil {
 		return NextResult{}, err
 	}
 	if after = max(after, g.Published); g.Runs > after {

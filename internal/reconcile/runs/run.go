@@ -1,6 +1,6 @@
 // Package runs keeps the records of runs and generations in the catalog: what a run has done, which batches the next one folds,
-// and whether a generation fits the present definitions. It owns the documents below pipeline/, generation/, run/ and share/. It
-// works on the catalog only: it must not read events, artifacts or the index.
+// and whether a generation fits the present definitions. It owns the documents below pipeline/, generation/, run/, share/ and
+// dropped/. It works on the catalog only: it must not read events, artifacts or the index.
 package runs
 
 import (

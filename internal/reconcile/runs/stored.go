@@ -63,12 +63,39 @@ func Get(tx catalog.Tx, ref Ref) (Run, error) {
 	return run, err
 }
 
+// ErrReplaced is returned for a run of a generation that is neither the one that readers see nor the one that a rebuild is making. Its
+// batches are the backlog of the other generation, so whoever works on the run stops.
+var ErrReplaced = failure.Wrap(failure.Transient, errors.New("a rebuild has replaced the generation of the run"))
+
+// GetOpen is Get for whoever works on the run. A transaction that writes something of a run reads it by GetOpen: after a switch to
+// another generation nothing of the run may change.
+func GetOpen(tx catalog.Tx, ref Ref) (Run, error) {
+	state, known, err := getState(tx, ref.Pipeline)
+	if err == nil && known && ref.Generation != state.Generation && ref.Generation != state.Building {
+		err = ErrReplaced
+	}
+	if err != nil {
+		return Run{}, err
+	}
+	return Get(tx, ref)
+}
+
+// Watch returns a channel that receives after runs of a pipeline have changed, as catalog.Watcher describes.
+func Watch(ctx context.Context, c catalog.Watcher, pipeline string) <-chan struct{} {
+	return c.Watch(ctx, "run/"+pipeline+"/")
+}
+
 // Put stores a run.
 func Put(tx catalog.Tx, run *Run) error { return tx.Put(runKey(run.Ref()), run) }
 
 // Find reads one run in its current state.
 func Find(ctx context.Context, c catalog.Catalog, ref Ref) (Run, error) {
 	return catalog.Read(ctx, c, func(tx catalog.Tx) (Run, error) { return Get(tx, ref) })
+}
+
+// FindOpen is GetOpen in a transaction of its own.
+func FindOpen(ctx context.Context, c catalog.Catalog, ref Ref) (Run, error) {
+	return catalog.Read(ctx, c, func(tx catalog.Tx) (Run, error) { return GetOpen(tx, ref) })
 }
 
 // List lists the runs of a generation with numbers above after, in order.
@@ -182,7 +209,7 @@ func ReadBatches(ctx context.Context, c catalog.Catalog, p *project.Project, run
 
 // DeleteGeneration deletes the documents of a generation and of its runs.
 func DeleteGeneration(tx catalog.Tx, g *Generation) error {
-	if err := deletePrefix(tx, runPrefix(g.Pipeline, g.Generation)); err != nil {
+	if err := deletePrefix(tx, runPrefix(g.Pipeline, g.Generation), fmt.Sprintf("share/%s/g%04d/", g.Pipeline, g.Generation)); err != nil {
 		return err
 	}
 	return tx.Delete(generationKey(g.Pipeline, g.Generation))

@@ -56,10 +56,10 @@ func remedy(plan *fold.Plan, c *project.Conserve) string {
 
 // recordFailure stores with the run why its step failed, for `bursar status`. If the totals do not balance, or deltas, states or
 // parts are damaged, the run's steps are discarded and the next attempt starts from the events: an earlier step may have
-// produced what is wrong.
-func (e *Executor) recordFailure(ctx context.Context, run *runs.Run, step runs.StepName, err error) error {
+// produced what is wrong. If another attempt has done the step meanwhile nothing has failed: recordFailure returns what it recorded.
+func (e *Executor) recordFailure(ctx context.Context, run *runs.Run, step runs.StepName, err error) (done runs.StepRecord, _ error) {
 	if ctx.Err() != nil {
-		return err
+		return done, err
 	}
 	var derived *derivedError
 	restart := failure.ExitCode(err) == failure.UnbalancedExit || errors.As(err, &derived)
@@ -67,14 +67,14 @@ func (e *Executor) recordFailure(ctx context.Context, run *runs.Run, step runs.S
 	if failing := (*FailingError)(nil); errors.As(err, &failing) {
 		trouble.Key = failing.Key
 	}
-	reset := false // by this attempt; what another attempt has recorded stays
+	reset, isDone := false, false // reset by this attempt; what another attempt has recorded stays
 	keep := e.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		reset = false
-		now, err := runs.Get(tx, run.Ref())
+		now, err := runs.GetOpen(tx, run.Ref())
 		if err != nil {
 			return err
 		}
-		if _, done := now.Steps[step]; done { // by another attempt
+		if done, isDone = now.Steps[step]; isDone {
 			return nil
 		}
 		if reset = restart && now.Resets == run.Resets; reset {
@@ -86,13 +86,19 @@ func (e *Executor) recordFailure(ctx context.Context, run *runs.Run, step runs.S
 		now.Trouble = trouble
 		return runs.Put(tx, &now)
 	})
-	if keep == nil && reset {
+	if keep == nil && reset && !e.Shared { // another process may write the same objects again already
 		keep = e.deleteObjects(ctx, run.StepObjects(step))
 	}
-	if keep != nil {
+	switch {
+	case errors.Is(keep, runs.ErrReplaced):
+		return done, keep
+	case keep != nil:
 		e.Log.Info("cannot record the failure of a step", "pipeline", run.Pipeline, "run", run.Run, "error", keep)
+	case isDone:
+		e.Log.Info("an attempt at a step that another one has done failed", "pipeline", run.Pipeline, "run", run.Run, "error", err)
+		return done, nil
 	}
-	return err
+	return done, err
 }
 
 // derivedError reports that an object made by an earlier step is damaged or missing. The run is reset and starts from the events.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"bursar/internal/artifact"
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/failure"
@@ -49,7 +48,7 @@ func (e *Executor) enterLane(ctx context.Context, plan *fold.Plan, run *runs.Run
 // fixAsOf returns the run that the prefetched state is as of, and decides it if no other attempt or partition has. The stored
 // run decides, not a copy that was read earlier: partitions start at different times, and more runs may be indexed between.
 func fixAsOf(tx catalog.Tx, ref runs.Ref) (uint64, error) {
-	run, err := runs.Get(tx, ref)
+	run, err := runs.GetOpen(tx, ref)
 	if err != nil {
 		return 0, err
 	}
@@ -173,5 +172,5 @@ func (e *Executor) prepareFirstGeneration(ctx context.Context, pipeline string) 
 	if err != nil || known {
 		return err
 	}
-	return e.PrepareNext(ctx, artifact.Space{Pipeline: pipeline, Generation: 1})
+	return runs.PrepareNext(ctx, e.Catalog, pipeline, e.PrepareNext)
 }

@@ -21,6 +21,10 @@ import (
 // Partition executes a step for one partition, and stores the share until Step finds all of them. It is not repeated if the
 // share is stored or the step is recorded; a late attempt changes nothing (rule 5).
 func (e *Executor) Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error) {
+	return unlessReplaced(e.partition(ctx, ref, step, partition))
+}
+
+func (e *Executor) partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error) {
 	plan, run, err := e.prepare(ctx, ref, step)
 	if err != nil {
 		return runs.StepResult{}, err
@@ -40,7 +44,11 @@ func (e *Executor) Partition(ctx context.Context, ref runs.Ref, step runs.StepNa
 		share, err = e.runPartition(ctx, plan, &run, step, partition)
 	}
 	if err != nil {
-		return runs.StepResult{}, e.recordFailure(ctx, &run, step, fmt.Errorf("%s of run %d of %s, partition %d: %w", step, ref.Run, ref.Pipeline, partition, err))
+		done, err := e.recordFailure(ctx, &run, step, fmt.Errorf("%s of run %d of %s, partition %d: %w", step, ref.Run, ref.Pipeline, partition, err))
+		if err != nil {
+			return runs.StepResult{}, err
+		}
+		return runs.StepResult{Rows: done.Shares[partition].Rows}, nil
 	}
 	share.Seconds = e.Now().Sub(began).Seconds()
 	if err := e.recordShare(ctx, &run, step, partition, share); err != nil {
@@ -98,9 +106,9 @@ func (e *Executor) findShare(ctx context.Context, run *runs.Run, step runs.StepN
 
 // recordShare stores a share, unless the step is recorded or the run was reset meanwhile.
 func (e *Executor) recordShare(ctx context.Context, run *runs.Run, step runs.StepName, partition int, share runs.Share) error {
-	return e.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		now, err := runs.Get(tx, run.Ref())
-		if err != nil {
+	var now runs.Run
+	err := e.Catalog.Update(ctx, func(tx catalog.Tx) (err error) {
+		if now, err = runs.GetOpen(tx, run.Ref()); err != nil {
 			return err
 		}
 		if _, done := now.Steps[step]; done || now.Resets != run.Resets {
@@ -108,6 +116,10 @@ func (e *Executor) recordShare(ctx context.Context, run *runs.Run, step runs.Ste
 		}
 		return runs.PutShare(tx, run.Ref(), step, partition, share)
 	})
+	if _, published := now.Steps[runs.StepPublish]; err == nil && published {
+		return e.removeIntermediates(ctx, &now)
+	}
+	return err
 }
 
 func partitionSQL(events string, key []project.KeyColumn, run *runs.Run, partition int) string {

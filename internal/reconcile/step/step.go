@@ -5,6 +5,7 @@ package step
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"bursar/internal/catalog"
@@ -23,8 +24,20 @@ func New(e *reconcile.Engine) *Executor { return &Executor{e} }
 
 // Step executes one step of a run, or those partitions of it that are not done yet. A recorded step is not repeated; an
 // interrupted one is, and writes the same bytes (rule 5). Runs may be at different steps at the same time, but all steps
-// after reduce are executed in the order of runs.
+// after reduce are executed in the order of runs. Several processes may execute the same step at once.
 func (e *Executor) Step(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.StepResult, error) {
+	return unlessReplaced(e.step(ctx, ref, step))
+}
+
+// unlessReplaced turns the error of a run whose generation was replaced into a result: the run ends, and nothing has failed.
+func unlessReplaced(result runs.StepResult, err error) (runs.StepResult, error) {
+	if errors.Is(err, runs.ErrReplaced) {
+		return runs.StepResult{Replaced: true}, nil
+	}
+	return result, err
+}
+
+func (e *Executor) step(ctx context.Context, ref runs.Ref, step runs.StepName) (runs.StepResult, error) {
 	plan, run, err := e.prepare(ctx, ref, step)
 	if err != nil {
 		return runs.StepResult{}, err
@@ -38,8 +51,9 @@ func (e *Executor) Step(ctx context.Context, ref runs.Ref, step runs.StepName) (
 	began := e.Now()
 	done, err := e.execute(ctx, plan, &run, step)
 	if err != nil {
-		run.Steps[step] = done // what it made, for failed to remove
-		return runs.StepResult{}, e.recordFailure(ctx, &run, step, fmt.Errorf("%s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err))
+		run.Steps[step] = done // what it made, for recordFailure to remove
+		done, err = e.recordFailure(ctx, &run, step, fmt.Errorf("%s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err))
+		return runs.StepResult{Rows: done.Rows, Seconds: done.Seconds}, err
 	}
 	now := e.Now()
 	done.Done = now.UTC()
@@ -48,7 +62,7 @@ func (e *Executor) Step(ctx context.Context, ref runs.Ref, step runs.StepName) (
 	if err := e.record(ctx, &run, step); err != nil {
 		return runs.StepResult{}, fmt.Errorf("record %s of run %d of %s: %w", step, ref.Run, ref.Pipeline, err)
 	}
-	if step == runs.StepPublish {
+	if _, published := run.Steps[runs.StepPublish]; published { // by this step, or by other processes while this attempt was late
 		if err := e.removeIntermediates(ctx, &run); err != nil {
 			return runs.StepResult{}, err
 		}
@@ -64,7 +78,7 @@ func (e *Executor) prepare(ctx context.Context, ref runs.Ref, step runs.StepName
 		return nil, runs.Run{}, err
 	}
 	for {
-		run, err := runs.Find(ctx, e.Catalog, ref)
+		run, err := runs.FindOpen(ctx, e.Catalog, ref)
 		if err != nil {
 			return nil, runs.Run{}, err
 		}
@@ -143,19 +157,19 @@ func (e *Executor) combineShares(ctx context.Context, plan *fold.Plan, run *runs
 }
 
 // record commits a step. With publish the watermark moves in the same transaction, so readers see all of a run or nothing.
-// A late attempt, after another one has recorded the step, changes nothing.
+// A late attempt, after another one has recorded the step, changes nothing; run is then what the other recorded.
 func (e *Executor) record(ctx context.Context, run *runs.Run, step runs.StepName) error {
 	batches, err := runs.ReadBatches(ctx, e.Catalog, e.Project, run)
 	if err != nil {
 		return err
 	}
 	return e.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		now, err := runs.Get(tx, run.Ref())
+		now, err := runs.GetOpen(tx, run.Ref())
 		if err != nil {
 			return err
 		}
-		if done, ok := now.Steps[step]; ok {
-			run.Steps[step] = done
+		if _, done := now.Steps[step]; done {
+			*run = now
 			return nil
 		}
 		if now.Resets != run.Resets { // the run was reset meanwhile, and another attempt executes it

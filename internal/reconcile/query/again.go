@@ -1,0 +1,51 @@
+// Queries that start again: another process may have replaced the generation that a query reads, and removed it (DESIGN §8).
+
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"bursar/internal/failure"
+)
+
+// maxReads is how often a query starts.
+const maxReads = 4
+
+// opener opens a snapshot of a pipeline.
+type opener func(ctx context.Context, pipeline string) (*Snapshot, error)
+
+// read calls fn with a snapshot, and again with a new one if it fails because the generation was replaced meanwhile. Once fn has set
+// emitted, the caller has received a part of the result: then the error says what to do.
+func (e *Reader) read(ctx context.Context, pipeline string, open opener, fn func(q *Snapshot, emitted *bool) error) error {
+	for reads := 1; ; reads++ {
+		q, err := open(ctx, pipeline)
+		if err != nil {
+			return err
+		}
+		emitted := false
+		err = fn(q, &emitted)
+		q.Release()
+		if err == nil || reads == maxReads || ctx.Err() != nil {
+			return err
+		}
+		replaced := e.isReplaced(ctx, q)
+		switch {
+		case replaced && emitted:
+			err = fmt.Errorf("generation %d of %s was replaced by a rebuild while it was read (%w); repeat the command", q.Generation.Generation, pipeline, err)
+			return failure.Wrap(failure.Transient, err)
+		case emitted || !replaced && !(e.Shared && errors.Is(err, fs.ErrNotExist)):
+			return err
+		}
+	}
+}
+
+// isReplaced reports whether readers see another generation by now than the snapshot's. The cached snapshot is not used again: the
+// message of the change may still be on its way.
+func (e *Reader) isReplaced(ctx context.Context, q *Snapshot) bool {
+	e.snapshots.forget(q.Generation.Pipeline)
+	now, err := e.Current(ctx, q.Generation.Pipeline)
+	return err == nil && now.Generation != q.Generation.Generation
+}
