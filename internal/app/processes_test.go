@@ -350,7 +350,7 @@ func TestReplacedGenerationStays(t *testing.T) {
 func (a *App) connect(t *testing.T, server *temporal.Server, roles ...role.Role) {
 	t.Helper()
 	a.runner = flow.NewSharedRunner(server.Client(), a.log)
-	workers := flow.NewWorkers(server.Client(), observedSteps{a}, roles, flow.Limits{Steps: 2, StopTimeout: flow.SharedStopTimeout})
+	workers := flow.NewWorkers(server.Client(), observedSteps{a}, roles, flow.Limits{Steps: 2, StopTimeout: flow.SharedStopTimeout}, "")
 	if err := workers.Start(); err != nil {
 		t.Fatal(err)
 	}

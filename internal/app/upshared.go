@@ -11,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile/flow"
 	"bursar/internal/role"
@@ -124,7 +123,7 @@ func (p *sharedProcess) services() (list []service) {
 		list = append(list, p.executeSteps)
 	}
 	if p.has(role.Reconcile) {
-		list = append(list, p.startFollowers, p.wakeOnSeals)
+		list = append(list, p.startFollowers)
 	}
 	if p.has(role.Intake) {
 		list = append(list, p.ownStreams)
@@ -189,27 +188,6 @@ func (p *sharedProcess) describe() Up {
 		up.Inbox = p.inbox()
 	}
 	return up
-}
-
-// wakeOnSeals wakes the pipelines when any process has sealed a batch.
-func (p *sharedProcess) wakeOnSeals(ctx context.Context) (stop func() error, err error) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan struct{})
-	changed := p.shared.watch(ctx, event.StatesPrefix)
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-changed:
-				for _, pipeline := range p.Project.Pipelines {
-					p.followers.wake(pipeline.Name)
-				}
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return func() error { cancel(); <-ended; return nil }, nil
 }
 
 // sweepInterval is how often a process deletes what was replaced and is old enough.

@@ -35,10 +35,7 @@ func (k kind) key(stream string, number uint64) string {
 	return fmt.Sprintf("%s%08d", k.prefix(stream), number)
 }
 
-// StatesPrefix begins the keys of the states of streams, each of which changes with every sealed batch.
-const StatesPrefix = "stream/"
-
-func streamKey(stream string) string { return StatesPrefix + stream }
+func streamKey(stream string) string { return "stream/" + stream }
 
 func fileKey(stream, digest string) string { return "file/" + stream + "/" + digest }
 
