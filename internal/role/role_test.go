@@ -1,3 +1,5 @@
+// Tests of reading and writing lists of roles.
+
 package role
 
 import (
