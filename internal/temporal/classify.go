@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/server/common/cache"
 
@@ -128,6 +129,15 @@ func WasTerminated(err error) bool {
 func TimedOut(err error) bool {
 	var timeout *temporal.TimeoutError
 	return errors.As(err, &timeout)
+}
+
+// IsOutage reports whether an error of starting or waiting for a workflow or an update means that the server could not be reached for
+// longer than the client library waits, which is a minute. What was started continues when it is back.
+func IsOutage(err error) bool {
+	var unavailable *serviceerror.Unavailable
+	var late *serviceerror.DeadlineExceeded
+	var update *client.WorkflowUpdateServiceTimeoutOrCanceledError
+	return errors.As(err, &unavailable) || errors.As(err, &late) || errors.As(err, &update) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // HasEnded reports whether the result of waiting for a workflow means that it has ended. After other errors this is unknown.

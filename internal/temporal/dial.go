@@ -14,7 +14,6 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/server/common/log"
 	"google.golang.org/grpc"
@@ -52,8 +51,8 @@ type Report struct {
 	RoundTrip time.Duration
 }
 
-// Dial connects to a cluster and checks its version and the namespace. A connection that is lost later is made again whenever it is
-// needed: workers and callers wait for it.
+// Dial connects to a cluster and checks its version and the namespace. A connection that is lost later is made again: workers wait for
+// it, and IsOutage says when a caller has to.
 func Dial(ctx context.Context, o Options) (*Connection, error) {
 	c, _, err := dial(ctx, &o)
 	return c, err
@@ -81,7 +80,6 @@ func dial(ctx context.Context, o *Options) (*Connection, Report, error) {
 	options := client.Options{
 		HostPort: o.Address, Namespace: o.Namespace, Identity: o.Identity, Logger: log.NewSdkLogger(&serverLogger{gate: logs}),
 		ConnectionOptions: client.ConnectionOptions{TLS: o.TLS, KeepAliveTime: keepAlive, KeepAliveTimeout: keepAlive},
-		Interceptors:      []interceptor.ClientInterceptor{&outageInterceptor{logger: o.Logger}},
 	}
 	options.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(o.hideInErrors)}
 	if o.APIKey != "" {

@@ -1,9 +1,8 @@
-// Waiting through outages, in virtual time, and what is logged of them.
+// What is logged of a cluster that does not answer, in virtual time.
 
 package temporal
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -11,46 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/server/common/log/tag"
 )
-
-// TestOutlast waits for a server that is away for an hour, and does not wait after other errors.
-func TestOutlast(t *testing.T) {
-	t.Parallel()
-	other := errors.New("the workflow failed")
-	for name, tt := range map[string]struct {
-		away    error
-		then    error
-		timeout time.Duration
-		want    error
-		took    time.Duration
-	}{
-		"unreachable":           {serviceerror.NewUnavailable("no"), nil, 2 * time.Hour, nil, time.Hour},
-		"late":                  {serviceerror.NewDeadlineExceeded("no"), other, 2 * time.Hour, other, time.Hour},
-		"not an outage":         {other, nil, time.Hour, other, 0},
-		"the caller gives up":   {serviceerror.NewUnavailable("no"), nil, time.Minute, serviceerror.NewUnavailable("no"), time.Minute},
-		"there is no such name": {serviceerror.NewNamespaceNotFound("n"), nil, time.Minute, serviceerror.NewNamespaceNotFound("n"), 0},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
-			defer cancel()
-			began := time.Now()
-			err := outlast(ctx, slog.New(slog.DiscardHandler), func() error {
-				if time.Since(began) < time.Hour {
-					return tt.away
-				}
-				return tt.then
-			})
-			if (err == nil) != (tt.want == nil) || err != nil && err.Error() != tt.want.Error() {
-				t.Errorf("%s: %v, want %v", name, err, tt.want)
-			}
-			if took := time.Since(began); took < tt.took || took > tt.took+outageWait.Most {
-				t.Errorf("%s: it took %v, want %v", name, took, tt.took)
-			}
-		})
-	}
-}
 
 // TestLoggedOutages fails polls for ten minutes.
 func TestLoggedOutages(t *testing.T) {

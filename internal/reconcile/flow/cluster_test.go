@@ -99,7 +99,7 @@ func TestClusterKilledDuringRun(t *testing.T) {
 			return nil
 		}
 	}
-	runner := work(t, dial(t, server, server.Namespace(t), slog.New(slog.NewTextHandler(t.Output(), nil))), steps, "")
+	runner := work(t, dial(t, server, server.Namespace(t), slog.New(slog.NewTextHandler(t.Output(), nil))), steps, "project")
 	began := time.Now()
 	result, err := runner.Run(t.Context(), "orders")
 	if err != nil || result.Runs != 4 {

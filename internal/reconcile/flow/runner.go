@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"bursar/internal/failure"
 	"bursar/internal/keyed"
 	"bursar/internal/temporal"
 
@@ -26,7 +27,8 @@ const (
 // Runner executes the backlogs of pipelines through their workflows. A process has one, on the client that its workers
 // use; it is safe for concurrent use.
 type Runner struct {
-	// Project is the id of the project in the inputs of workflows. It is set before the first call.
+	// Project is the id of the project in the inputs of workflows, set before the first call. It is empty if the server is in this
+	// process: then the server is not away while the runner is used.
 	Project string
 
 	client    client.Client
@@ -100,7 +102,7 @@ func (r *Runner) join(ctx context.Context, id string, in Input) (Result, error) 
 // drain lets a workflow execute the backlog, and repeats that if it was interrupted or ended: the catalog knows where to continue.
 func (r *Runner) drain(ctx context.Context, start func() (Result, error)) (Result, error) {
 	var all Result
-	for tries := 1; ; {
+	for tries, outages := 1, 0; ; {
 		result, err := start()
 		all.Runs += result.Runs
 		switch {
@@ -108,10 +110,23 @@ func (r *Runner) drain(ctx context.Context, start func() (Result, error)) (Resul
 			return all, err
 		case err != nil && temporal.WasTerminated(err) && tries < maxStarts:
 			tries++
+		case err != nil && temporal.IsOutage(err) && r.Project != "":
+			outages++
+			r.waitForServer(ctx, outages, err)
 		case err != nil || !result.Interrupted:
 			return all, temporal.FromTemporal(err)
 		}
 	}
+}
+
+// outageWait is the wait before a server is asked again that was away for longer than the client library waits.
+var outageWait = failure.Backoff{Least: 200 * time.Millisecond, Most: 5 * time.Second}
+
+func (r *Runner) waitForServer(ctx context.Context, outages int, err error) {
+	r.log.Warn("temporal does not answer; waiting for it", "error", err)
+	pause, cancel := context.WithTimeout(ctx, outageWait.After(outages))
+	<-pause.Done()
+	cancel()
 }
 
 // start executes the backlog with a new workflow.

@@ -5,7 +5,6 @@ package temporaltest
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -17,7 +16,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -284,27 +282,4 @@ func (s *Server) Restart(t testing.TB) {
 	if err := s.run(); err != nil {
 		t.Error(err)
 	}
-}
-
-// tail keeps the end of what a process writes.
-type tail struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write keeps the last lines.
-func (l *tail) Write(p []byte) (int, error) {
-	const most = 8 << 10
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.text.Len() > most {
-		l.text.Next(l.text.Len() - most/2)
-	}
-	return l.text.Write(p)
-}
-
-func (l *tail) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.TrimSpace(l.text.String())
 }
