@@ -1,3 +1,5 @@
+// Tests of how lists of roles are read.
+
 package role
 
 import (
