@@ -3,6 +3,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,15 +33,24 @@ func (e *Reader) read(ctx context.Context, pipeline string, open opener, fn func
 		if err == nil || !e.Shared || reads == maxReads || ctx.Err() != nil {
 			return err
 		}
-		replaced := e.isReplaced(ctx, q)
+		replaced := e.CheckReplaced(ctx, q, err)
 		switch {
-		case replaced && emitted:
-			err = fmt.Errorf("generation %d of %s was replaced by a rebuild while it was read (%w); repeat the command", q.Generation.Generation, pipeline, err)
-			return failure.Wrap(failure.Transient, err)
-		case emitted || !replaced && !errors.Is(err, fs.ErrNotExist):
+		case emitted:
+			return cmp.Or(replaced, err)
+		case replaced == nil && !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
 	}
+}
+
+// CheckReplaced returns an error with what to do if the generation of a snapshot, reading which failed with cause, was replaced
+// meanwhile: the cause may be that, and not damage.
+func (e *Reader) CheckReplaced(ctx context.Context, q *Snapshot, cause error) error {
+	if !e.Shared || !e.isReplaced(ctx, q) {
+		return nil
+	}
+	err := fmt.Errorf("generation %d of %s was replaced by a rebuild while it was read (%w); repeat the command", q.Generation.Generation, q.Generation.Pipeline, cause)
+	return failure.Wrap(failure.Transient, err)
 }
 
 // isReplaced reports whether readers see another generation by now than the snapshot's, which is not used again then: the message of the
