@@ -23,6 +23,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/identity"
 	"bursar/internal/event/ids"
+	"bursar/internal/event/owner"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/object/s3"
@@ -213,10 +214,11 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 // claim keeps other processes away from the project.
 func (a *App) claim(ctx context.Context, records *pgcatalog.Catalog) error {
 	release, err := records.Claim(ctx, a.command, lockWait)
-	if err == nil {
-		a.closers, a.confirm = append(a.closers, release), records.Confirm
+	if err != nil {
+		return err
 	}
-	return err
+	a.closers, a.confirm = append(a.closers, release), records.Confirm
+	return owner.TakeAll(ctx, records) // one that shared the project, and does not know that it lost it, acknowledges nothing more
 }
 
 // isTakenOver reports whether an error means that another process has taken the project over.

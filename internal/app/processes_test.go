@@ -6,18 +6,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"bursar/internal/artifact"
 	"bursar/internal/artifact/pgindex"
 	"bursar/internal/catalog/pgcatalog"
+	"bursar/internal/column"
 	"bursar/internal/failure"
 	"bursar/internal/postgres"
 	"bursar/internal/postgres/postgrestest"
+	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/flow"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/rebuild"
@@ -405,6 +410,99 @@ func TestProcessesShareWorkflows(t *testing.T) {
 		t.Error(err)
 	}
 	checkComplete(t, apps[2], 3)
+}
+
+// hookIndex is an index that calls before once, before it is read.
+type hookIndex struct {
+	artifact.Index
+	before func()
+}
+
+func (h *hookIndex) hook() {
+	if before := h.before; before != nil {
+		h.before = nil
+		before()
+	}
+}
+
+func (h *hookIndex) History(ctx context.Context, space artifact.Space, asOf uint64, key []byte, each func(artifact.Entry) error) error {
+	h.hook()
+	return h.Index.History(ctx, space, asOf, key, each)
+}
+
+func (h *hookIndex) Scan(ctx context.Context, space artifact.Space, asOf uint64, each func(artifact.Entry) error) error {
+	h.hook()
+	return h.Index.Scan(ctx, space, asOf, each)
+}
+
+func (h *hookIndex) Loads(ctx context.Context, space artifact.Space, each func(run uint64, entries int64) error) error {
+	h.hook()
+	return h.Index.Loads(ctx, space, each)
+}
+
+// TestQueriesStartAgain replaces and removes the generation that a query has a snapshot of, before it reads the index or while it gives
+// its results.
+func TestQueriesStartAgain(t *testing.T) {
+	t.Parallel()
+	apps, list := openShared(t, ordersYAML+"exceptions: {where: \"paid > 0\"}\n", 2)
+	now := time.Now()
+	list[0].Now = func() time.Time { return now }
+	pay(t, apps[0], "1 a 10.00", "2 b 20.00")
+	if err := list[0].drain(t.Context(), "orders", false); err != nil {
+		t.Fatal(err)
+	}
+	replace := func() {
+		_, err := list[0].rebuilder.Rebuild(t.Context(), "orders", func(ctx context.Context) error { return list[0].drain(ctx, "orders", true) })
+		now = now.Add(11 * time.Minute)
+		if err = errors.Join(err, list[0].rebuilder.Sweep(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}
+	index := &hookIndex{Index: apps[1].index}
+	reader := query.New(apps[1].Engine.WithIndex(index))
+	for name, read := range map[string]func() error{
+		"get": func() error {
+			got, err := reader.Get(t.Context(), "orders", "b", 0, true)
+			if err == nil && string(got.Artifact) != `{"paid":"20.00","last":"2"}` {
+				err = fmt.Errorf("got %s", got.Artifact)
+			}
+			return err
+		},
+		"export": func() error {
+			got, err := reader.Export(t.Context(), "orders", io.Discard)
+			if err == nil && got.Rows != 2 {
+				err = fmt.Errorf("%d rows", got.Rows)
+			}
+			return err
+		},
+		"exceptions": func() error {
+			return reader.Exceptions(t.Context(), "orders", nil, func(query.Exception) error { return nil })
+		},
+		"trace": func() error {
+			_, err := reader.Trace(t.Context(), "orders", "a", func(query.TracedEvent) error { return nil })
+			return err
+		},
+	} {
+		for range 2 { // with the index checked before, and with it to be checked
+			index.before = replace
+			if err := read(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if index.before != nil {
+				t.Errorf("%s does not read the index", name)
+			}
+		}
+	}
+	err := reader.Artifacts(t.Context(), "orders", func([]column.Vector) error {
+		replace()
+		return fs.ErrNotExist
+	})
+	if failure.Of(err) != failure.Transient || !strings.Contains(err.Error(), "was replaced by a rebuild while it was read") {
+		t.Errorf("a query that has given results: %v", err)
+	}
+	if _, err := reader.Get(t.Context(), "orders", "c", 0, false); !errors.As(err, new(*reconcile.NotFoundError)) {
+		t.Errorf("an unknown key: %v", err)
+	}
 }
 
 type writerFunc func(p []byte) (int, error)

@@ -204,7 +204,7 @@ func (p *sharedProcess) sweepRegularly(ctx context.Context) (stop func() error, 
 		for {
 			select {
 			case <-tick.C:
-				if err := p.Events.Sweep(ctx); err != nil && ctx.Err() == nil {
+				if err := p.sweep(ctx); err != nil && ctx.Err() == nil {
 					p.log.Warn("cannot delete what was replaced; trying again in an hour", "error", err)
 				}
 			case <-ctx.Done():

@@ -232,6 +232,50 @@ func TestFetchErrors(t *testing.T) {
 	}
 }
 
+// rewrittenStore is a store whose open readers fail once their objects are written again, as those of S3 may.
+type rewrittenStore struct {
+	object.Store
+	writes int
+}
+
+type rewrittenReader struct {
+	object.Reader
+	store  *rewrittenStore
+	opened int
+}
+
+func (s *rewrittenStore) Open(ctx context.Context, name string) (object.Reader, error) {
+	r, err := s.Store.Open(ctx, name)
+	return &rewrittenReader{r, s, s.writes}, err
+}
+
+func (r *rewrittenReader) ReadAt(p []byte, at int64) (int, error) {
+	if r.opened < r.store.writes {
+		return 0, fs.ErrNotExist
+	}
+	return r.Reader.ReadAt(p, at)
+}
+
+// TestPartCacheOpensAgain has a late attempt write a part again that is open: it is opened once more.
+func TestPartCacheOpensAgain(t *testing.T) {
+	t.Parallel()
+	store := &rewrittenStore{Store: object.NewFolder(t.TempDir())}
+	entries := scanParts(t, store.Store, 1, writeParts(t, store.Store, 1, 3, 10))
+	var cache PartCache
+	for range 3 {
+		if _, err := cache.Record(t.Context(), store, ordersOne, entries[1]); err != nil {
+			t.Error(err)
+		}
+		store.writes++
+	}
+	if err := store.Delete(t.Context(), PartName(ordersOne, 1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cache.Record(t.Context(), store, ordersOne, entries[1]); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a part that is gone: %v", err)
+	}
+}
+
 func TestPartWriterLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	store := object.NewFolder(t.TempDir())

@@ -1,4 +1,4 @@
-// Tests of reading and writing lists of roles.
+// Tests of how lists of roles are read.
 
 package role
 

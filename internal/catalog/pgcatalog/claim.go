@@ -139,7 +139,7 @@ func (c *Catalog) storeClaim(ctx context.Context) error {
 // elsewhere before a call that succeeds was durable before the next claim.
 func (c *Catalog) Confirm(ctx context.Context) error {
 	claimed := c.claimed.Load()
-	if claimed == 0 {
+	if claimed == unclaimed {
 		return nil
 	}
 	var number int64

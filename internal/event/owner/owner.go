@@ -5,6 +5,7 @@ package owner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -52,6 +53,29 @@ func Take(ctx context.Context, c catalog.Catalog, stream string, next Owner) (*O
 		return nil, fmt.Errorf("take stream %s: %w", stream, err)
 	}
 	return &Ownership{stream, next.Number, c}, nil
+}
+
+// TakeAll takes every stream that ever had an owner, for a process that has the project to itself.
+func TakeAll(ctx context.Context, c catalog.Catalog) error {
+	err := c.Update(ctx, func(tx catalog.Tx) error {
+		taken := map[string]Owner{}
+		err := tx.List(Prefix, func(key string, value json.RawMessage) error {
+			var last Owner
+			if err := json.Unmarshal(value, &last); err != nil {
+				return fmt.Errorf("decode %s: %w", key, err)
+			}
+			taken[key] = Owner{Number: last.Number + 1, Since: last.Since}
+			return nil
+		})
+		for key, o := range taken {
+			err = errors.Join(err, tx.Put(key, o))
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("take all streams: %w", err)
+	}
+	return nil
 }
 
 // Find returns the last owner of a stream, and whether it ever had one.

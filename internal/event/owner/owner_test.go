@@ -64,6 +64,15 @@ func TestFormerOwner(t *testing.T) {
 	if o, _, err := Find(ctx, c, "payments"); err != nil || o.Process != "" || o.Number != 2 {
 		t.Errorf("after the release: %+v, %v", o, err)
 	}
+	if err := TakeAll(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Confirm(ctx); !errors.Is(err, ErrLost) {
+		t.Errorf("confirm after all streams were taken: %v", err)
+	}
+	if o, _, err := Find(ctx, c, "refunds"); err != nil || o.Number != 2 || o.Process != "" {
+		t.Errorf("another stream after all were taken: %+v, %v", o, err)
+	}
 	value, err := catalog.Read(ctx, c, func(tx catalog.Tx) (value int, err error) {
 		_, err = tx.Get("state", &value)
 		return value, err

@@ -3,6 +3,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ const maxReads = 4
 type opener func(ctx context.Context, pipeline string) (*Snapshot, error)
 
 // read calls fn with a snapshot, and again with a new one if it fails because the generation was replaced meanwhile. Once fn has set
-// emitted, the caller has received a part of the result: then the error says what to do.
+// emitted, the caller has received a part of the result: then the error says what to do. A process with exclusive use of the project
+// removes no generation that it reads.
 func (e *Reader) read(ctx context.Context, pipeline string, open opener, fn func(q *Snapshot, emitted *bool) error) error {
 	for reads := 1; ; reads++ {
 		q, err := open(ctx, pipeline)
@@ -28,24 +30,36 @@ func (e *Reader) read(ctx context.Context, pipeline string, open opener, fn func
 		emitted := false
 		err = fn(q, &emitted)
 		q.Release()
-		if err == nil || reads == maxReads || ctx.Err() != nil {
+		if err == nil || !e.Shared || reads == maxReads || ctx.Err() != nil {
 			return err
 		}
-		replaced := e.isReplaced(ctx, q)
+		replaced := e.CheckReplaced(ctx, q, err)
 		switch {
-		case replaced && emitted:
-			err = fmt.Errorf("generation %d of %s was replaced by a rebuild while it was read (%w); repeat the command", q.Generation.Generation, pipeline, err)
-			return failure.Wrap(failure.Transient, err)
-		case emitted || !replaced && !(e.Shared && errors.Is(err, fs.ErrNotExist)):
+		case emitted:
+			return cmp.Or(replaced, err)
+		case replaced == nil && !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
 	}
 }
 
-// isReplaced reports whether readers see another generation by now than the snapshot's. The cached snapshot is not used again: the
-// message of the change may still be on its way.
+// CheckReplaced returns an error with what to do if the generation of a snapshot, reading which failed with cause, was replaced
+// meanwhile: the cause may be that, and not damage.
+func (e *Reader) CheckReplaced(ctx context.Context, q *Snapshot, cause error) error {
+	if !e.Shared || !e.isReplaced(ctx, q) {
+		return nil
+	}
+	err := fmt.Errorf("generation %d of %s was replaced by a rebuild while it was read (%w); repeat the command", q.Generation.Generation, q.Generation.Pipeline, cause)
+	return failure.Wrap(failure.Transient, err)
+}
+
+// isReplaced reports whether readers see another generation by now than the snapshot's, which is not used again then: the message of the
+// change may still be on its way.
 func (e *Reader) isReplaced(ctx context.Context, q *Snapshot) bool {
-	e.snapshots.forget(q.Generation.Pipeline)
 	now, err := e.Current(ctx, q.Generation.Pipeline)
-	return err == nil && now.Generation != q.Generation.Generation
+	replaced := err == nil && now.Generation != q.Generation.Generation
+	if replaced {
+		e.snapshots.forget(q.Generation.Pipeline)
+	}
+	return replaced
 }

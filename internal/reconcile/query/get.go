@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -38,16 +37,10 @@ type Version struct {
 // Get finds one artifact as of a run, or the current one when asOf is 0. The key is text for one key column, or a JSON array
 // of values for several.
 func (e *Reader) Get(ctx context.Context, pipeline, key string, asOf uint64, history bool) (answer GetResult, err error) {
-	var unknown *reconcile.NotFoundError // the answer, so nothing has failed
 	err = e.read(ctx, pipeline, e.openSnapshot, func(q *Snapshot, _ *bool) (err error) {
-		if answer, err = e.get(ctx, q, key, asOf, history); errors.As(err, &unknown) {
-			return nil
-		}
+		answer, err = e.get(ctx, q, key, asOf, history)
 		return err
 	})
-	if err == nil && unknown != nil {
-		return GetResult{}, unknown
-	}
 	return answer, keyNotFound(err, pipeline, key)
 }
 

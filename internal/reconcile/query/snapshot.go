@@ -53,7 +53,7 @@ func (e *Reader) openSnapshot(ctx context.Context, pipeline string) (*Snapshot, 
 			return q, nil
 		}
 		q.Release()
-		if ctx.Err() != nil || !e.isReplaced(ctx, q) {
+		if ctx.Err() != nil || !e.Shared || !e.isReplaced(ctx, q) {
 			return nil, err
 		}
 	}

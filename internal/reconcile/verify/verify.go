@@ -103,6 +103,9 @@ func (r *Verifier) Verify(ctx context.Context, pipeline string, o Options) (Resu
 		}
 		check := Check{Name: c.name, OK: err == nil, Totals: c.totals, Detail: detail}
 		if err != nil {
+			if replaced := r.reader.CheckReplaced(ctx, q, err); replaced != nil {
+				return Result{}, replaced
+			}
 			check.Detail, check.Err, v.out.OK = err.Error(), err, false
 		}
 		v.out.Checks = append(v.out.Checks, check)

@@ -164,30 +164,45 @@ func TestDamagedObject(t *testing.T) {
 	}
 }
 
-// TestCutWhileRead cuts the end of a spool at each call of a reader, as a former owner does: nothing is damaged.
+// TestCutWhileRead cuts the end of a spool at each call of a reader, or all of it, as a former owner does: nothing is damaged.
 func TestCutWhileRead(t *testing.T) {
 	t.Parallel()
-	for at, fired := 1, true; fired; at++ {
-		folder, plan := object.NewFolder(t.TempDir()), fault.NewPlan()
-		w := spooltest.Begin(t, spool.InObjects(folder).Of("sales"), 1, []spool.Request{{Key: "stays"}})
-		size := w.Size()
-		for range 20 {
-			if err := errors.Join(w.Append("cut", nil), w.Sync(t.Context())); err != nil {
-				t.Fatal(err)
-			}
+	for _, stays := range []int{0, 1} {
+		at := 1
+		for cutWhileRead(t, at, stays) {
+			at++
 		}
-		fired = false
-		plan.PauseAt(at, func() {
-			fired = true
-			if err := w.Cut(context.Background(), size); err != nil {
-				t.Error(err)
-			}
-		})
-		got, damage := spooltest.Read(t, spool.InObjects(fault.Objects(folder, plan)).Of("sales"), w.ID())
-		if len(got) < 1 || damage != "" {
-			t.Errorf("cut at %s: requests %q; damage %q", plan.Call(at), keys(got), damage)
+		if at < 20 {
+			t.Errorf("the reader made %d calls only", at)
 		}
 	}
+}
+
+// cutWhileRead cuts before a call, and reports whether there was one.
+func cutWhileRead(t *testing.T, at, stays int) (fired bool) {
+	t.Helper()
+	folder, plan := object.NewFolder(t.TempDir()), fault.NewPlan()
+	w := spooltest.Begin(t, spool.InObjects(folder).Of("sales"), 1)
+	size := w.Size()
+	for n := range 10 { // more than are read at a time
+		if n == stays {
+			size = w.Size()
+		}
+		if err := errors.Join(w.Append(fmt.Sprint(n), nil), w.Sync(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan.PauseAt(at, func() {
+		fired = true
+		if err := w.Cut(context.Background(), size); err != nil {
+			t.Error(err)
+		}
+	})
+	got, damage := spooltest.Read(t, spool.InObjects(fault.Objects(folder, plan)).Of("sales"), w.ID())
+	if len(got) < stays || damage != "" {
+		t.Errorf("cut before %s: requests %q; damage %q", plan.Call(at), keys(got), damage)
+	}
+	return fired
 }
 
 // TestFailedPut fails the PUT of a group before and after its effect: the group is there completely or not at all, and Cut removes it.
