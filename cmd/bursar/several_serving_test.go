@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"bursar/internal/object/s3/s3test"
-	"bursar/internal/postgres/postgrestest"
 	"bursar/internal/temporal/temporaltest"
 )
 
@@ -203,11 +202,4 @@ func stopAll(t *testing.T, members ...*serving) {
 	for _, m := range members {
 		m.wantEnd()
 	}
-}
-
-// severalServers are servers of their own for tests that make them fail.
-type severalServers struct {
-	postgres *postgrestest.Server
-	temporal *temporaltest.Server
-	store    *s3test.Proxy
 }
