@@ -28,7 +28,8 @@ import (
 // seedsEach is how many SEEDS there are for each case, which takes over a minute.
 const seedsEach = 20
 
-// TestSoakSeveralProcesses tests one case for each 20 SEEDS, and one at least. SEED=n replays one; FAULTS=n is the number of faults of each.
+// TestSoakSeveralProcesses tests one case for each 20 SEEDS, and one at least. SEED=n replays one; FAULTS=n is the number of faults of each. With
+// OTHER=path, half of the processes are of another build of the program, such as the last release.
 func TestSoakSeveralProcesses(t *testing.T) {
 	seeds, err := strconv.ParseUint(os.Getenv("SEEDS"), 10, 64)
 	first, cases := uint64(1), max(1, seeds/seedsEach)
@@ -94,6 +95,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	dir := severalProject(t, s.postgres.Database(t), s.store.Endpoint, store, s.temporal)
 	logs := t.ArtifactDir()
 	s.commands = elsewhere(t, dir)
+	s.ups[1].program, s.workers[1].program = os.Getenv("OTHER"), os.Getenv("OTHER")
 	must(t, 0, "run", "--project", dir) // so that there is something to export
 	for i := range 2 {
 		s.ups = append(s.ups, newServing(t, fmt.Sprint("up", i), elsewhere(t, dir), logs, "up"))
