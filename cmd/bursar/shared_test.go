@@ -19,10 +19,17 @@ import (
 // sharedProject makes the example project with its state on real servers, and a vault for the key of identities.
 func sharedProject(t *testing.T) (dir string) {
 	t.Helper()
-	home, store := t.TempDir(), s3test.Versitygw(t)
+	store := s3test.Versitygw(t)
+	return projectOn(t, postgrestest.URL(t), store.Endpoint, store)
+}
+
+// projectOn makes the same with a database, and the endpoint at which a store is reached.
+func projectOn(t *testing.T, database, endpoint string, store *s3test.Server) (dir string) {
+	t.Helper()
+	home := t.TempDir()
 	for name, value := range map[string]string{
 		"XDG_CONFIG_HOME": home, "HOME": home, "BURSAR_VAULT_KEY": "", "BURSAR_VAULT_KEY_FILE": "",
-		"AWS_ACCESS_KEY_ID": s3test.AccessKey, "AWS_SECRET_ACCESS_KEY": s3test.SecretKey, "BURSAR_DATABASE": postgrestest.URL(t),
+		"AWS_ACCESS_KEY_ID": s3test.AccessKey, "AWS_SECRET_ACCESS_KEY": s3test.SecretKey, "BURSAR_DATABASE": database,
 	} {
 		t.Setenv(name, value)
 	}
@@ -30,7 +37,7 @@ func sharedProject(t *testing.T) (dir string) {
 	dir = shop(t)
 	must(t, 0, "vault", "init", "--project", dir)
 	config := fmt.Sprintf("storage: {kind: s3, bucket: %s, prefix: books/, region: "+s3test.Region+", endpoint: %q, path_style: true}\n"+
-		"catalog: {kind: postgres, url: env:BURSAR_DATABASE}\nindex: {kind: postgres, url: env:BURSAR_DATABASE}\n", "books", store.Endpoint)
+		"catalog: {kind: postgres, url: env:BURSAR_DATABASE}\nindex: {kind: postgres, url: env:BURSAR_DATABASE}\n", "books", endpoint)
 	if err := os.WriteFile(filepath.Join(dir, "bursar.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"bursar/internal/event/live"
@@ -49,7 +50,7 @@ func (a *App) acceptAnywhere(ctx context.Context, stream string, r live.Request)
 	changed := a.shared.watch(waiting, owner.Prefix+stream)
 	var last error
 	for {
-		answer, err := a.acceptOnce(ctx, stream, r)
+		answer, err := a.acceptOnce(ctx, stream, r, changed)
 		if err == nil || ctx.Err() != nil || failure.Of(err) != failure.Transient {
 			return answer, err
 		}
@@ -66,7 +67,7 @@ func (a *App) acceptAnywhere(ctx context.Context, stream string, r live.Request)
 }
 
 // acceptOnce accepts the events here or in the process that the catalog says to own the stream.
-func (a *App) acceptOnce(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
+func (a *App) acceptOnce(ctx context.Context, stream string, r live.Request, changed <-chan struct{}) (answers.Answer, error) {
 	answer, err := a.acceptOwned(ctx, stream, r)
 	if !errors.Is(err, errNotOwner) {
 		return answer, err
@@ -78,5 +79,36 @@ func (a *App) acceptOnce(ctx context.Context, stream string, r live.Request) (an
 	if now.Address == "" || now.Process == a.shared.process.ID {
 		return answer, errNotOwner
 	}
-	return a.shared.peers.Accept(ctx, now.Address, stream, r)
+	forwarding, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel(nil)
+	watching.Go(func() {
+		if a.awaitNextOwner(forwarding, stream, now.Number, changed) {
+			cancel(errNotOwner)
+		}
+	})
+	answer, err = a.shared.peers.Accept(forwarding, now.Address, stream, r)
+	if err != nil && errors.Is(context.Cause(forwarding), errNotOwner) {
+		err = errNotOwner
+	}
+	return answer, err
+}
+
+// awaitNextOwner returns true when the stream has another owner than that of the number, or false when ctx ends. A process that was suspended, or a
+// machine that is cut off, does not answer what was forwarded to it, and acknowledges nothing once another one owns the stream.
+func (a *App) awaitNextOwner(ctx context.Context, stream string, number uint64, changed <-chan struct{}) bool {
+	poll := time.NewTicker(ownerPoll)
+	defer poll.Stop()
+	for {
+		select {
+		case <-changed:
+		case <-poll.C:
+		case <-ctx.Done():
+			return false
+		}
+		if now, _, err := owner.Find(ctx, a.Events.Catalog, stream); err == nil && now.Number != number {
+			return true
+		}
+	}
 }

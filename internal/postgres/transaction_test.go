@@ -194,3 +194,18 @@ func TestServerRestartsAndStops(t *testing.T) {
 		t.Errorf("after the server stopped: %v", err)
 	}
 }
+
+// TestServerRestarts ends a server in each way, and uses it again without opening anything anew.
+func TestServerRestarts(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, postgrestest.Options{})
+	pool := migrated(t, postgres.Config{URL: server.URL("postgres")})
+	before := number(t, pool)
+	for i, how := range []postgrestest.End{postgrestest.Fast, postgrestest.Killed, postgrestest.Killed} {
+		server.Restart(t, how)
+		err := pool.InTransaction(context.Background(), serializable, increment)
+		if n := number(t, pool); err != nil || n != before+i+1 {
+			t.Errorf("after %s: %d, %v", how, n, err)
+		}
+	}
+}

@@ -81,7 +81,7 @@ func dial(ctx context.Context, o *Options) (*Connection, Report, error) {
 		HostPort: o.Address, Namespace: o.Namespace, Identity: o.Identity, Logger: log.NewSdkLogger(&serverLogger{gate: logs}),
 		ConnectionOptions: client.ConnectionOptions{TLS: o.TLS, KeepAliveTime: keepAlive, KeepAliveTimeout: keepAlive},
 	}
-	options.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(o.hideInErrors)}
+	options.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(o.hideInErrors, endPolls)}
 	if o.APIKey != "" {
 		options.Credentials = client.NewAPIKeyStaticCredentials(o.APIKey)
 	}

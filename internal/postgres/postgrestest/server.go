@@ -4,7 +4,6 @@
 package postgrestest
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -50,7 +48,8 @@ type Server struct {
 	dir       string
 	tls       bool
 	stop      func()
-	pid       int
+	input     io.Writer  // of the guard
+	ready     chan error // of each start
 }
 
 var shared = sync.OnceValues(func() (*Server, error) {
@@ -261,8 +260,12 @@ func (s *Server) command(owner *syscall.Credential, name string, args ...string)
 }
 
 // guard runs the server until its standard input ends, which it does at the latest when the test process ends in any way. Then it
-// stops the server and removes the folder.
-const guard = `dir=$1; shift; "$@" & pid=$!; echo "pid $pid" >&2; read -r _; kill -QUIT $pid; wait $pid 2>/dev/null; rm -rf "$dir"`
+// stops the server and removes the folder. Each line of its input is a signal: it ends the server with it, and starts it again.
+const guard = `dir=$1; shift
+	run() { "$@" & pid=$!; }
+	run "$@"
+	while read -r signal; do kill -$signal $pid; wait $pid 2>/dev/null; echo "` + startsAgain + `" >&2; run "$@"; done
+	kill -QUIT $pid; wait $pid 2>/dev/null; rm -rf "$dir"`
 
 func (s *Server) run(settings []string) error {
 	owner, err := account()
@@ -297,49 +300,19 @@ func (s *Server) run(settings []string) error {
 		return err
 	}
 	s.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	s.input, s.ready = input, make(chan error, 1)
+	go followLog(output, s.ready)
 	s.stop = sync.OnceFunc(func() {
 		_ = input.Close()
 		_ = cmd.Wait()
 		_ = os.RemoveAll(s.dir)
 	})
-	if err := s.waitReady(output); err != nil {
+	if err := s.waitReady(); err != nil {
 		_ = input.Close()
 		_ = cmd.Wait()
 		return err
 	}
 	return nil
-}
-
-// waitReady reads the server's log until it accepts connections, and then discards the rest.
-func (s *Server) waitReady(log io.Reader) error {
-	ready := make(chan error, 1)
-	go func() {
-		var text strings.Builder
-		lines, isReady := bufio.NewScanner(log), false
-		for lines.Scan() {
-			line := lines.Text()
-			if _, err := fmt.Sscanf(line, "pid %d", &s.pid); err == nil || isReady {
-				continue
-			}
-			text.WriteString(line + "\n")
-			if isReady = strings.Contains(line, "ready to accept connections"); isReady {
-				ready <- nil
-			}
-			if strings.Contains(line, "FATAL") {
-				ready <- errors.New(text.String())
-				isReady = true
-			}
-		}
-		if !isReady {
-			ready <- errors.New(text.String())
-		}
-	}()
-	select {
-	case err := <-ready:
-		return err
-	case <-time.After(startTimeout):
-		return errors.New("not ready in time")
-	}
 }
 
 func freePort() (int, error) {

@@ -40,9 +40,10 @@ const (
 
 // Options are what a server of its own differs in.
 type Options struct {
-	Certificate *Certificate // accepts only TLS connections
-	Clients     *Authority   // and only from clients with a certificate of this authority
-	APIKey      string       // and only with this key, but for questions about the server itself
+	Certificate *Certificate         // accepts only TLS connections
+	Clients     *Authority           // and only from clients with a certificate of this authority
+	APIKey      string               // and only with this key, but for questions about the server itself
+	Postgres    *postgrestest.Server // with its databases; by default the one that all tests of the process share
 }
 
 // Server is a Temporal server.
@@ -73,7 +74,7 @@ func Shared(t testing.TB) *Server {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {
-		shared.server, shared.err = start(t, postgres, Options{})
+		shared.server, shared.err = start(t, Options{Postgres: postgres})
 	}
 	if shared.err != nil {
 		t.Fatal(shared.err)
@@ -84,7 +85,10 @@ func Shared(t testing.TB) *Server {
 // Start starts a server that is stopped with the test. The test is skipped where PostgreSQL is not installed.
 func Start(t testing.TB, options Options) *Server {
 	t.Helper()
-	s, err := start(t, postgrestest.Shared(t), options)
+	if options.Postgres == nil {
+		options.Postgres = postgrestest.Shared(t)
+	}
+	s, err := start(t, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,16 +99,15 @@ func Start(t testing.TB, options Options) *Server {
 // databases numbers the databases of this process, namespaces its namespaces.
 var databases, namespaces atomic.Int64
 
-func start(t testing.TB, postgres *postgrestest.Server, options Options) (*Server, error) {
+func start(t testing.TB, options Options) (*Server, error) {
+	postgres := options.Postgres
 	number := databases.Add(1)
 	s := &Server{options: options}
 	s.settings = settings{
 		Store: fmt.Sprintf("temporal_%d", number), Visibility: fmt.Sprintf("visibility_%d", number),
 		Database: postgres.Address, User: role, Password: role, APIKey: options.APIKey,
 	}
-	if number == 1 {
-		postgres.Exec(t, "CREATE ROLE "+role+" SUPERUSER LOGIN PASSWORD '"+role+"'")
-	}
+	postgres.Exec(t, "DO $$ BEGIN CREATE ROLE "+role+" SUPERUSER LOGIN PASSWORD '"+role+"'; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
 	for name, kind := range map[string]schema.Database{s.settings.Store: schema.Temporal, s.settings.Visibility: schema.Visibility} {
 		postgres.Exec(t, "CREATE DATABASE "+name)
 		if _, err := schema.Update(context.Background(), postgres.URL(name), kind, false); err != nil {
