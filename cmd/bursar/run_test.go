@@ -19,7 +19,7 @@ type outcome struct {
 }
 
 // bursar carries out one command line.
-func bursar(t *testing.T, args ...string) outcome {
+func bursar(t testing.TB, args ...string) outcome {
 	t.Helper()
 	return bursarIn(t.Context(), args...)
 }
@@ -31,7 +31,7 @@ func bursarIn(ctx context.Context, args ...string) outcome {
 }
 
 // must fails the test unless the command line ends with code.
-func must(t *testing.T, code int, args ...string) outcome {
+func must(t testing.TB, code int, args ...string) outcome {
 	t.Helper()
 	got := bursar(t, args...)
 	if got.code != code {

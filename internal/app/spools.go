@@ -45,12 +45,12 @@ func (a *App) recoverSpool(ctx context.Context, s *project.Stream) error {
 // they block only the pipelines that fold these streams.
 func (a *App) recoverAllSpools(ctx context.Context) (unsealed map[string]error, err error) {
 	unsealed = map[string]error{}
-	recover := a.recoverUnowned
+	recoverStream := a.recoverUnowned
 	if a.isShared() {
-		recover = a.recoverAbandoned
+		recoverStream = a.recoverAbandoned
 	}
 	for _, s := range a.Project.Streams {
-		err := recover(ctx, s)
+		err := recoverStream(ctx, s)
 		if ctx.Err() != nil {
 			return nil, err
 		}

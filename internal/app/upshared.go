@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"bursar/internal/failure"
 	"bursar/internal/reconcile/flow"
@@ -128,7 +131,7 @@ func (p *sharedProcess) services() (list []service) {
 	if p.has(role.Intake) {
 		list = append(list, p.ownStreams)
 		if !p.options.Worker {
-			list = append(list, p.watchInbox)
+			list = append(list, p.watchInboxAlone)
 		}
 	}
 	return append(list, p.sweepRegularly)
@@ -141,6 +144,18 @@ func (p *sharedProcess) executeSteps(context.Context) (stop func() error, err er
 		return func() error { return nil }, err
 	}
 	return stop, nil
+}
+
+// watchInboxAlone watches the inbox, unless another process of this folder does.
+func (p *sharedProcess) watchInboxAlone(ctx context.Context) (stop func() error, err error) {
+	lock := flock.New(filepath.Join(p.state, "inbox.lock"), flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
+	if err != nil || !locked {
+		p.log.Warn("another process watches the inbox of this folder", "error", err)
+		return func() error { return nil }, nil
+	}
+	stop, err = p.watchInbox(ctx)
+	return func() error { return errors.Join(stop(), lock.Close()) }, err
 }
 
 // errDrained ends a process that a person has asked to finish its work.

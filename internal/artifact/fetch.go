@@ -36,8 +36,8 @@ type recordRef struct {
 }
 
 // Fetch reads the records at the entries' locations, from up to `workers` parts at a time, and calls each with the worker's number,
-// the entry's position and the record. Records come part by part, in order of offset.
-func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry, workers int, each func(worker, i int, record []byte) error) error {
+// the entry's position and the record. Records come part by part, in order of offset. The parts stay open in the cache.
+func (r *PartCache) Fetch(ctx context.Context, store object.Store, space Space, entries []Entry, workers int, each func(worker, i int, record []byte) error) error {
 	byPart := map[partID][]recordRef{}
 	for i, e := range entries {
 		id := partID{e.Run, e.Location.Part}
@@ -59,7 +59,7 @@ func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry
 		group.Go(func() error {
 			for id := range queue {
 				name := PartName(space, id.run, id.part)
-				if err := fetchPart(ctx, store, name, byPart[id], func(i int, record []byte) error { return each(worker, i, record) }); err != nil {
+				if err := r.fetchPart(ctx, store, name, byPart[id], func(i int, record []byte) error { return each(worker, i, record) }); err != nil {
 					return fmt.Errorf("fetch from %s: %w", name, err)
 				}
 			}
@@ -69,14 +69,14 @@ func Fetch(ctx context.Context, store object.Store, space Space, entries []Entry
 	return group.Wait()
 }
 
-func fetchPart(ctx context.Context, store object.Store, name string, records []recordRef, each func(i int, record []byte) error) error {
-	in, err := store.Open(ctx, name)
+func (r *PartCache) fetchPart(ctx context.Context, store object.Store, name string, records []recordRef, each func(i int, record []byte) error) error {
+	part, err := r.acquire(ctx, store, name)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer r.release(part)
 	slices.SortFunc(records, func(a, b recordRef) int { return cmp.Compare(a.Offset, b.Offset) })
-	if err := readSpans(in, records, each); err != nil {
+	if err := readSpans(part.reader, records, each); err != nil {
 		return err
 	}
 	return ctx.Err()
@@ -123,8 +123,8 @@ func span(records []recordRef) (n int, end uint64) {
 const openParts = 256
 
 // PartCache reads single records and keeps the recently used parts open: opening a part takes longer than reading from it. It is
-// safe for concurrent use; the zero value is ready to use. Only published parts may be read through it, because they are
-// never written again.
+// safe for concurrent use; the zero value is ready to use. Only parts of runs that are indexed may be read through it, because
+// they are never written again.
 type PartCache struct {
 	mu    sync.Mutex
 	parts map[string]*list.Element // of *openPart

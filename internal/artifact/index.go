@@ -46,8 +46,8 @@ type Space struct {
 // numbers. asOf may be any number. All calls may be retried and made from several goroutines; an error of a callback stops the
 // call and is returned wrapped.
 type Index interface {
-	// Load adds the entries of one run, all or (after an error, also one of next) none. An error that is Transient leaves open which
-	// of the two: load again. next returns entries in ascending key order, each key once, and ok=false at the end; any other order
+	// Load adds the entries of one run: all, or none if next fails. Another error leaves open which of them were added, but the load is
+	// not one of Loads then, or complete: load again. next returns entries in ascending key order, each key once, and ok=false at the end; any other order
 	// is a bug and an error. The Key of an Entry is only valid until the next call of next; its Run is ignored. An entry of a key
 	// and run that exists is replaced: a run that was reset may have other parts.
 	Load(ctx context.Context, space Space, run uint64, next func() (e Entry, ok bool, err error)) error

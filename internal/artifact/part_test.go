@@ -130,7 +130,7 @@ func TestPartsAreScannedAndFetched(t *testing.T) {
 	wanted, numbers = append(wanted, second[7]), append(numbers, 7)
 	var mu sync.Mutex
 	got := map[int]int64{}
-	err := Fetch(t.Context(), store, ordersOne, wanted, 3, func(worker, i int, record []byte) error {
+	err := fetch(t, store, ordersOne, wanted, 3, func(worker, i int, record []byte) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if _, twice := got[i]; twice || worker < 0 || worker > 2 {
@@ -151,6 +151,14 @@ func TestPartsAreScannedAndFetched(t *testing.T) {
 	if err != nil || numberOf(t, record) != 3999 {
 		t.Errorf("one record: %v", err)
 	}
+}
+
+// fetch fetches through a cache of its own.
+func fetch(t *testing.T, store object.Store, space Space, entries []Entry, workers int, each func(worker, i int, record []byte) error) error {
+	t.Helper()
+	var parts PartCache
+	defer parts.Clear()
+	return parts.Fetch(t.Context(), store, space, entries, workers, each)
 }
 
 // TestFetchCoalesces: neighbouring records are read in one call, distant ones separately, and a span is bounded.
@@ -176,7 +184,7 @@ func TestFetchCoalesces(t *testing.T) {
 		for _, i := range c.rows {
 			wanted = append(wanted, entries[i])
 		}
-		err := Fetch(t.Context(), store, ordersOne, wanted, 1, func(_, i int, record []byte) error {
+		err := fetch(t, store, ordersOne, wanted, 1, func(_, i int, record []byte) error {
 			if got := numberOf(t, record); got != int64(c.rows[i]) {
 				t.Errorf("%s: row %d, want %d", c.name, got, c.rows[i])
 			}
@@ -211,14 +219,14 @@ func TestFetchErrors(t *testing.T) {
 	none := func(int, int, []byte) error { return nil }
 	beyond := entries[2]
 	beyond.Location.Length++
-	if err := Fetch(t.Context(), store, ordersOne, []Entry{beyond}, 2, none); !errors.Is(err, ErrCorrupt) {
+	if err := fetch(t, store, ordersOne, []Entry{beyond}, 2, none); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("a record beyond its part: %v", err)
 	}
-	if err := Fetch(t.Context(), store, ordersOne, []Entry{{Run: 9}}, 2, none); !errors.Is(err, fs.ErrNotExist) {
+	if err := fetch(t, store, ordersOne, []Entry{{Run: 9}}, 2, none); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a part that is not there: %v", err)
 	}
 	stop := errors.New("stop")
-	if err := Fetch(t.Context(), store, ordersOne, entries, 2, func(int, int, []byte) error { return stop }); !errors.Is(err, stop) {
+	if err := fetch(t, store, ordersOne, entries, 2, func(int, int, []byte) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("a callback's error: %v", err)
 	}
 	shifted := entries[1]

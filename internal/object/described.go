@@ -29,6 +29,7 @@ type Description struct {
 type DescribedWriter struct {
 	Description
 	writer   Writer
+	kept     *keptCopy // nil: none
 	hash     *xxh3.Hasher
 	writeErr error // the first error: encoders between caller and writer may not return it
 }
@@ -46,6 +47,7 @@ func CreateDescribed(ctx context.Context, store Store, name string) (*DescribedW
 func (d *DescribedWriter) Write(b []byte) (int, error) {
 	_, _ = d.hash.Write(b) // a hash never fails
 	n, err := d.writer.Write(b)
+	d.kept.write(b[:n])
 	d.Bytes += int64(n)
 	d.writeErr = cmp.Or(d.writeErr, err)
 	return n, err
@@ -53,18 +55,26 @@ func (d *DescribedWriter) Write(b []byte) (int, error) {
 
 // Commit makes the object visible and durable, and completes its description.
 func (d *DescribedWriter) Commit() error {
+	defer d.kept.discard() // a no-op if it is kept
 	if d.writeErr != nil {
 		return d.writeErr
 	}
 	d.Digest = sum(d.hash)
-	return d.writer.Commit()
+	if err := d.writer.Commit(); err != nil {
+		return err
+	}
+	d.kept.keep(d.Description)
+	return nil
 }
 
 // Sum returns the digest of the bytes written so far.
 func (d *DescribedWriter) Sum() string { return sum(d.hash) }
 
 // Abort discards the object; it is safe after Commit.
-func (d *DescribedWriter) Abort() error { return d.writer.Abort() }
+func (d *DescribedWriter) Abort() error {
+	d.kept.discard()
+	return d.writer.Abort()
+}
 
 func sum(hash *xxh3.Hasher) string {
 	s := hash.Sum128()

@@ -43,6 +43,9 @@ type Config struct {
 	StatementTimeout time.Duration
 	// RetryFor is how long InTransaction and Retry repeat what may be repeated. 0: 15 seconds.
 	RetryFor time.Duration
+	// Untested says that connections are used without a test after they were idle, which costs a round trip. It is for users who use the
+	// pool by Retry only, which repeats what a broken connection interrupts.
+	Untested bool
 	// Settings are settings of every session, like those of SET. They replace the defaults and those in the URL.
 	Settings map[string]string
 }
@@ -84,6 +87,9 @@ func (c *Config) parse() (*pgxpool.Config, error) {
 	pool.MaxConnLifetime = time.Hour
 	pool.MaxConnLifetimeJitter = 10 * time.Minute
 	pool.MaxConnIdleTime = 5 * time.Minute
+	if c.Untested {
+		pool.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
+	}
 	c.setSession(pool.ConnConfig)
 	return pool, nil
 }

@@ -96,7 +96,7 @@ func TestPeersRefuseStrangers(t *testing.T) {
 	if _, err := peerClient(t, 2).Accept(t.Context(), address, "payments", live.Request{Body: []byte("{}")}); err == nil || failure.Of(err) != failure.Transient {
 		t.Errorf("a process with another key: %v", err)
 	}
-	anonymous := NewPeerClient(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a stranger
+	anonymous := NewPeerClient(&tls.Config{InsecureSkipVerify: true})
 	defer anonymous.Close()
 	if _, err := anonymous.Accept(t.Context(), address, "payments", live.Request{Body: []byte("{}")}); err == nil {
 		t.Error("a process without a key is served")

@@ -16,7 +16,7 @@ import (
 func Heartbeat(ctx context.Context, every time.Duration) (stop func()) {
 	ctx, stop = context.WithCancel(ctx)
 	go func() {
-		ticker := time.NewTicker(every) //nolint:forbidigo // activities are not replayed
+		ticker := time.NewTicker(every)
 		defer ticker.Stop()
 		for {
 			select {

@@ -1,4 +1,4 @@
-// Loads the entries of a run in one transaction.
+// Loads the entries of a run: in one transaction, or in two at the same time, because a server copies rows on one core for each.
 
 package pgindex
 
@@ -18,8 +18,8 @@ import (
 	"bursar/internal/postgres"
 )
 
-// Load adds the entries of one run, all or none of them: one chunk is read while the one before is written. Entries that exist
-// already are left as they are, so several processes may load the same run at once (rule 5).
+// Load adds the entries of one run: one chunk is read while those before are written. Entries that exist already are left as they are,
+// so several processes may load the same run (rule 5).
 func (x *Index) Load(ctx context.Context, space artifact.Space, run uint64, next func() (e artifact.Entry, ok bool, err error)) error {
 	err := checkSpace(space)
 	if err == nil {
@@ -78,7 +78,7 @@ type load struct {
 	failed   error // of the transaction after that
 
 	table string
-	merge bool // entries of these keys exist, so they are compared before they are written
+	merge bool // entries of this run exist, so all are compared before they are written
 }
 
 // fill reads entries until the chunk is full, and reports whether they are the last.
@@ -107,7 +107,7 @@ func (l *load) fill(ctx context.Context, c *chunk) (last bool, err error) {
 // errNoSpace ends a transaction because the generation is not there yet, or was dropped just now.
 var errNoSpace = errors.New("the generation has no table")
 
-// transaction writes all entries and the record of the load, or nothing. It locks the generation against Drop.
+// transaction writes all entries and then the record of the load. It locks the generation against Drop.
 func (l *load) transaction(ctx context.Context, conn *pgxpool.Conn, write func(context.Context, pgx.Tx) error) error {
 	tx, err := l.begin(ctx, conn)
 	if err != nil {
@@ -160,35 +160,73 @@ func (l *load) create(ctx context.Context, conn *pgxpool.Conn) error {
 }
 
 // lock finds the table of the generation and keeps it from being dropped. A load that begins with the same key was this one, or
-// an earlier attempt of its run: then entries exist.
+// an earlier attempt of its run: then entries exist. One that is still going on is waited for: of two loads with two transactions
+// each, both could wait for an entry of the other, and the server would not see why.
 func (l *load) lock(ctx context.Context, tx pgx.Tx) error {
 	stored, _ := storedKey(l.firstKey)
-	err := tx.QueryRow(ctx, `
+	batch := &pgx.Batch{}
+	batch.Queue(`SELECT pg_advisory_xact_lock(hashtextextended('bursar_load:' || $1, $2))`,
+		fmt.Sprintf("%s/%d/%x", l.space.Pipeline, l.space.Generation, stored), int64(l.run))
+	batch.Queue(`
 SELECT s.entries, EXISTS (SELECT FROM index_loads l WHERE l.entries = s.entries AND l.run = $3 AND l.first_key = $4)
 FROM index_spaces s WHERE s.pipeline = $1 AND s.generation = $2 FOR KEY SHARE OF s`,
-		l.space.Pipeline, int64(l.space.Generation), int64(l.run), stored).Scan(&l.table, &l.merge)
+		l.space.Pipeline, int64(l.space.Generation), int64(l.run), stored).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&l.table, &l.merge) })
+	err := tx.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return errNoSpace
 	}
 	return err
 }
 
-func (l *load) writeFirst(ctx context.Context, tx pgx.Tx) error { return l.write(ctx, tx, l.entries) }
+func (l *load) writeFirst(ctx context.Context, tx pgx.Tx) error {
+	return (&loadWriter{l, tx, l.merge}).write(ctx, l.entries)
+}
 
-// writeAll writes the first chunk and all that follow. The next one is read meanwhile, on the caller's goroutine.
+// writeAll writes the first chunk and all that follow. If no other load of this process does so, it has a second transaction, which is
+// committed before the record of the load is written: if the load is recorded, all its entries are there.
 func (l *load) writeAll(ctx context.Context, tx pgx.Tx) error {
+	select {
+	case l.index.second <- struct{}{}: // one load at a time, so that no loads wait for connections of each other
+		defer func() { <-l.index.second }()
+	default:
+		return l.writeWith(ctx, tx)
+	}
+	conn, err := l.index.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	second, err := conn.BeginTx(ctx, readCommitted)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = second.Rollback(context.WithoutCancel(ctx)) }() // a no-op after Commit
+	if err := l.writeWith(ctx, tx, second); err != nil {
+		return err
+	}
+	return second.Commit(ctx)
+}
+
+// writeWith writes all chunks, each in the next transaction that is free. The next one is read meanwhile, on the caller's goroutine.
+func (l *load) writeWith(ctx context.Context, transactions ...pgx.Tx) error {
 	group, writing := errgroup.WithContext(ctx)
-	filled, free := make(chan *chunk), make(chan *chunk, 2)
-	free <- newChunk(l.space, l.run, l.index.sizes.chunk)
-	group.Go(func() error {
-		for c := range filled {
-			if err := l.write(ctx, tx, c); err != nil {
-				return err
+	filled, free := make(chan *chunk), make(chan *chunk, len(transactions)+1)
+	for range transactions {
+		free <- newChunk(l.space, l.run, l.index.sizes.chunk)
+	}
+	for _, tx := range transactions {
+		w := &loadWriter{l, tx, l.merge}
+		group.Go(func() error {
+			for c := range filled {
+				if err := w.write(writing, c); err != nil {
+					return err
+				}
+				free <- c
 			}
-			free <- c
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 	err := l.readAll(writing, filled, free)
 	close(filled)
 	if failed := group.Wait(); failed != nil {
@@ -197,7 +235,7 @@ func (l *load) writeAll(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// readAll passes on all chunks. It ends without an error of its own if the writer has failed.
+// readAll passes on all chunks. It ends without an error of its own if a writer has failed.
 func (l *load) readAll(ctx context.Context, filled chan<- *chunk, free <-chan *chunk) error {
 	for c, last := l.entries, false; ; {
 		select {
@@ -221,20 +259,27 @@ func (l *load) readAll(ctx context.Context, filled chan<- *chunk, free <-chan *c
 	}
 }
 
+// loadWriter writes chunks in one transaction.
+type loadWriter struct {
+	load  *load
+	tx    pgx.Tx
+	merge bool // entries of these keys exist, so they are compared before they are written
+}
+
 // write adds the entries of a chunk. Usually none of their keys has an entry of this run, and they are copied. If one has, the
 // chunk is written again by a statement that compares.
-func (l *load) write(ctx context.Context, tx pgx.Tx, c *chunk) error {
+func (w *loadWriter) write(ctx context.Context, c *chunk) error {
 	if c.len() == 0 {
 		return nil
 	}
-	if l.merge {
-		return c.mergeInto(ctx, tx, l.table)
+	if w.merge {
+		return c.mergeInto(ctx, w.tx, w.load.table)
 	}
-	savepoint, err := tx.Begin(ctx)
+	savepoint, err := w.tx.Begin(ctx)
 	if err != nil {
 		return err
 	}
-	if err = c.copyTo(ctx, savepoint, l.table); err == nil {
+	if err = c.copyTo(ctx, savepoint, w.load.table); err == nil {
 		return savepoint.Commit(ctx)
 	}
 	var reported *pgconn.PgError
@@ -244,8 +289,8 @@ func (l *load) write(ctx context.Context, tx pgx.Tx, c *chunk) error {
 	if err := savepoint.Rollback(ctx); err != nil {
 		return err
 	}
-	l.merge = true
-	return c.mergeInto(ctx, tx, l.table)
+	w.merge = true
+	return c.mergeInto(ctx, w.tx, w.load.table)
 }
 
 // recordLoad records how many entries were loaded. A load without entries begins with the empty key.

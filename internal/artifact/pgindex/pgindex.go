@@ -53,14 +53,15 @@ type Index struct {
 	pool    *postgres.Pool
 	lookups int
 	sizes   sizes
-	tables  sync.Map // from artifact.Space to the name of its table of entries
+	tables  sync.Map      // from artifact.Space to the name of its table of entries
+	second  chan struct{} // has room for one: the load that has a second connection
 }
 
 // Open connects to the database, and creates or upgrades the tables of the index.
 func Open(ctx context.Context, c Config) (*Index, error) {
 	session := maps.Clone(settings)
 	maps.Copy(session, c.Postgres.Settings)
-	c.Postgres.Settings = session
+	c.Postgres.Settings, c.Postgres.Untested = session, true
 	pool, err := postgres.Open(ctx, c.Postgres)
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
@@ -73,7 +74,7 @@ func Open(ctx context.Context, c Config) (*Index, error) {
 	if lookups <= 0 {
 		lookups = defaultLookups
 	}
-	return &Index{pool: pool, lookups: lookups, sizes: defaultSizes}, nil
+	return &Index{pool: pool, lookups: lookups, sizes: defaultSizes, second: make(chan struct{}, 1)}, nil
 }
 
 // Close closes all connections. No call may be in progress.

@@ -120,7 +120,7 @@ func TestRoundTrips(t *testing.T) {
 	}
 	for name, read := range reads {
 		least := 100
-		for range 10 { // the first call prepares the statement; the pool tests a connection after a second without use
+		for range 10 { // the first call prepares the statement
 			proxy.Fail(0, postgrestest.CutBefore)
 			got, err := read()
 			same(t, got, err, []string{"a@1"})

@@ -16,8 +16,9 @@ import (
 // objects (rule 5).
 const writerCount = 2
 
-// objectSize is the size at which an object of a batch ends: small enough to be made durable while later ones are still written.
-const objectSize = 32 << 20
+// objectSize is what the row groups of an object have at most, unless it has only one: small enough to be made durable while later ones
+// are still written, and to be written to S3 with one request.
+const objectSize = 31 << 20
 
 // objectWriter writes every writerCount-th segment of a batch.
 type objectWriter struct {
@@ -85,11 +86,12 @@ func (l *objectWriter) flush(ctx context.Context) error {
 			return err
 		}
 	}
+	before := l.out.Bytes
 	if err := l.parquet.WriteGroup(l.columns); err != nil {
 		return fmt.Errorf("write %s: %w", l.out.Name, err)
 	}
 	l.out.Rows += int64(l.columns[0].Len())
-	if l.out.Bytes >= objectSize {
+	if group := l.out.Bytes - before; l.out.Bytes+group > objectSize { // the next group is likely to have the same size
 		return l.finishObject()
 	}
 	return nil
@@ -145,7 +147,7 @@ func (l *objectWriter) appendRows(seg *segment, p *preparedBlock, rows []int64) 
 
 func (l *objectWriter) create(ctx context.Context) error {
 	name := fmt.Sprintf("%sevents-%d-%04d.parquet", l.w.attempt.Prefix, l.number, len(l.objects))
-	out, err := object.CreateDescribed(ctx, l.w.store.Objects, name)
+	out, err := object.CreateKept(ctx, l.w.store.Objects, name)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // partSize is the size of a part of a large object, and the largest object that is written with one request.
-const partSize = 16 << 20
+const partSize = 32 << 20
 
 // chunkSize is the size of a buffer. A part is made of as many as it needs, so that small objects take little memory.
 const chunkSize = 256 << 10

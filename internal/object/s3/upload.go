@@ -19,7 +19,7 @@ import (
 // maxParts is S3's limit.
 const maxParts = 10_000
 
-var errTooLarge = failure.Wrap(failure.Data, errors.New("S3 takes at most 10000 parts, which are 156 GiB here"))
+var errTooLarge = failure.Wrap(failure.Data, errors.New("S3 takes at most 10000 parts, which are 312 GiB here"))
 
 // abortTimeout bounds an abort, which does not end with the context of its writer.
 const abortTimeout = time.Minute

@@ -36,7 +36,7 @@ type Proxy struct {
 
 	mu       sync.Mutex
 	messages int // counted since Fail
-	syncs    int // messages that the server answers and the client waits for: Query and Sync
+	syncs    int // messages that the server answers and the client waits for: Query, Sync and CopyDone
 	at       int // 0: none
 	fault    Fault
 	fired    chan struct{} // closed when the fault was injected
@@ -200,7 +200,7 @@ func (p *Proxy) next(kind byte) (Fault, bool) {
 		return 0, false
 	}
 	p.messages++
-	if kind == 'Q' || kind == 'S' {
+	if kind == 'Q' || kind == 'S' || kind == 'c' {
 		p.syncs++
 	}
 	if p.messages != p.at || p.hasFired() {

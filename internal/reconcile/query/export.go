@@ -182,13 +182,15 @@ const walkRows = 1 << 14
 func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, each func(row []column.Vector) error) error {
 	var entries []artifact.Entry
 	var counts walkCounts
+	var parts artifact.PartCache
+	defer parts.Clear()
 	row := reconcile.NewRow(plan)
 	flush := func() error {
 		if len(entries) == 0 {
 			return nil
 		}
 		records := make([][]byte, len(entries))
-		err := artifact.Fetch(ctx, e.Objects, g.Space(), entries, e.Workers, func(_, i int, record []byte) error {
+		err := parts.Fetch(ctx, e.Objects, g.Space(), entries, e.Workers, func(_, i int, record []byte) error {
 			records[i] = append([]byte(nil), record...)
 			return nil
 		})

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"sort"
 	"strings"
 
 	"bursar/internal/artifact"
@@ -38,47 +37,35 @@ func (e *Executor) prefetch(ctx context.Context, plan *fold.Plan, run *runs.Run,
 	if err != nil {
 		return share, err
 	}
-	found := make([]artifact.Entry, 0, len(keys))
-	positions := make([]int, 0, len(keys)) // of the found entries' keys in keys
-	err = e.Index.Find(ctx, run.Space(), *run.AsOf, keys, func(i int, entry artifact.Entry) error {
-		entry.Key = keys[i]
-		found, positions = append(found, entry), append(positions, i)
-		return nil
-	})
-	if err != nil {
-		return share, fmt.Errorf("find state: %w", err)
-	}
-	if len(found) == 0 {
-		return share, nil
-	}
 	out := newTable(ctx, e.Objects, run.ObjectName("state", partition), reconcile.StateFields(plan))
 	defer out.abort()
-	if err := e.writeState(ctx, run, out, found, positions, len(keys)); err != nil {
-		return share, reconcile.Unreadable(run.Pipeline, err)
+	if share.Rows, err = e.writeState(ctx, run, out, keys); err != nil || share.Rows == 0 {
+		return share, err
 	}
-	share.Rows = int64(len(found))
 	share.Objects, err = out.finish()
 	return share, err
 }
 
-// writeState fetches and writes records window by window; the next window is fetched while one is written.
-func (e *Executor) writeState(ctx context.Context, run *runs.Run, out *table, found []artifact.Entry, positions []int, keys int) error {
+// writeState writes the state of the keys and returns the number of records; without any it writes nothing. Keys are looked up while the
+// records of those before are fetched, and these while those before them are written.
+func (e *Executor) writeState(ctx context.Context, run *runs.Run, out *table, keys [][]byte) (found int64, err error) {
 	group, ctx := errgroup.WithContext(ctx)
-	fetched := make(chan *stateWindow, 1)
+	located, fetched := make(chan *stateWindow, 1), make(chan *stateWindow, 1)
+	group.Go(func() (err error) {
+		defer close(located)
+		found, err = e.findState(ctx, run, keys, located)
+		return err
+	})
 	group.Go(func() error {
 		defer close(fetched)
-		for lo := 0; lo < keys; lo += window {
-			hi := min(lo+window, keys)
-			n := sort.SearchInts(positions, hi)
-			w := &stateWindow{rows: hi - lo, first: lo, entries: found[:n], positions: positions[:n]}
-			found, positions = found[n:], positions[n:]
-			if err := w.fetch(ctx, e.Engine, run); err != nil {
-				return err
+		var parts artifact.PartCache
+		defer parts.Clear()
+		for w := range located {
+			if err := w.fetch(ctx, e.Engine, &parts, run); err != nil {
+				return reconcile.Unreadable(run.Pipeline, err)
 			}
-			select {
-			case fetched <- w:
-			case <-ctx.Done():
-				return ctx.Err()
+			if err := send(ctx, fetched, w); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -88,7 +75,7 @@ func (e *Executor) writeState(ctx context.Context, run *runs.Run, out *table, fo
 		for w := range fetched {
 			reconcile.ResetRow(row)
 			if err := w.decode(row); err != nil {
-				return err
+				return reconcile.Unreadable(run.Pipeline, err)
 			}
 			if err := out.add(row); err != nil {
 				return err
@@ -96,7 +83,47 @@ func (e *Executor) writeState(ctx context.Context, run *runs.Run, out *table, fo
 		}
 		return nil
 	})
-	return group.Wait()
+	return found, group.Wait()
+}
+
+func send(ctx context.Context, to chan<- *stateWindow, w *stateWindow) error {
+	select {
+	case to <- w:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// findState looks up the keys and sends the windows that contain them all, once a key is found.
+func (e *Executor) findState(ctx context.Context, run *runs.Run, keys [][]byte, windows chan<- *stateWindow) (found int64, err error) {
+	w := &stateWindow{rows: min(window, len(keys))}
+	sendWindow := func() error {
+		full := w
+		next := full.first + full.rows
+		w = &stateWindow{first: next, rows: min(window, len(keys)-next)}
+		return send(ctx, windows, full)
+	}
+	err = e.Index.Find(ctx, run.Space(), *run.AsOf, keys, func(i int, entry artifact.Entry) error {
+		for i >= w.first+w.rows {
+			if err := sendWindow(); err != nil {
+				return err
+			}
+		}
+		entry.Key = keys[i]
+		w.entries, w.positions = append(w.entries, entry), append(w.positions, i)
+		found++
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("find state: %w", err)
+	}
+	for found > 0 && w.rows > 0 {
+		if err := sendWindow(); err != nil {
+			return 0, err
+		}
+	}
+	return found, nil
 }
 
 // stateWindow is a range of the delta's keys with the records that exist for them.
@@ -107,10 +134,10 @@ type stateWindow struct {
 	records     [][]byte // one per entry
 }
 
-func (w *stateWindow) fetch(ctx context.Context, e *reconcile.Engine, run *runs.Run) error {
+func (w *stateWindow) fetch(ctx context.Context, e *reconcile.Engine, parts *artifact.PartCache, run *runs.Run) error {
 	w.records = make([][]byte, len(w.entries))
 	arenas := make([][]byte, e.Workers)
-	return artifact.Fetch(ctx, e.Objects, run.Space(), w.entries, e.Workers, func(worker, i int, record []byte) error {
+	return parts.Fetch(ctx, e.Objects, run.Space(), w.entries, e.Workers, func(worker, i int, record []byte) error {
 		arena := &arenas[worker]
 		if cap(*arena)-len(*arena) < len(record) {
 			*arena = make([]byte, 0, max(1<<20, len(record)))

@@ -52,7 +52,7 @@ func (t *table) add(rows []column.Vector) error {
 
 func (t *table) flush() (err error) {
 	if t.out == nil {
-		if t.out, err = object.CreateDescribed(t.ctx, t.objects, t.name); err != nil {
+		if t.out, err = object.CreateKept(t.ctx, t.objects, t.name); err != nil {
 			return err
 		}
 		if t.file, err = column.NewParquetWriter(t.out, t.fields); err != nil {

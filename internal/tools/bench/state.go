@@ -54,7 +54,8 @@ func writeProject(dir, pipeline string) error {
 	return nil
 }
 
-// makeState ingests one event for each key of the state, runs the pipeline, and waits for the compaction of the index.
+// makeState ingests one event for each key of the state, runs the pipeline, and waits for the compaction of an
+// embedded index.
 func makeState(ctx context.Context, spec childSpec) (sum shop.Totals, err error) {
 	err = withProject(ctx, spec.Dir, func(a *app.App) error {
 		if err := a.StartTemporal(ctx); err != nil {
@@ -67,7 +68,7 @@ func makeState(ctx context.Context, spec childSpec) (sum shop.Totals, err error)
 			}
 			return err
 		})
-		if err != nil {
+		if err != nil || !a.Project.Config.IsLocal() {
 			return err
 		}
 		return awaitCompaction(ctx, filepath.Join(spec.Dir, ".bursar", "index"))
