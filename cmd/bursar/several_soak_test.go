@@ -95,12 +95,12 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	dir := severalProject(t, s.postgres.Database(t), s.store.Endpoint, store, s.temporal)
 	logs := t.ArtifactDir()
 	s.commands = elsewhere(t, dir)
-	s.ups[1].program, s.workers[1].program = os.Getenv("OTHER"), os.Getenv("OTHER")
 	must(t, 0, "run", "--project", dir) // so that there is something to export
 	for i := range 2 {
 		s.ups = append(s.ups, newServing(t, fmt.Sprint("up", i), elsewhere(t, dir), logs, "up"))
 		s.workers = append(s.workers, newServing(t, fmt.Sprint("worker", i), elsewhere(t, dir), logs, "worker", "--roles", "reconcile,index"))
 	}
+	s.ups[1].program, s.workers[1].program = os.Getenv("OTHER"), os.Getenv("OTHER")
 	mustStart(t, s.all()...)
 	return s
 }
