@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"bursar/internal/object/s3/s3test"
-	"bursar/internal/postgres/postgrestest"
 	"bursar/internal/temporal/temporaltest"
 )
 
@@ -38,11 +37,12 @@ func severalProject(t *testing.T, database, endpoint string, store *s3test.Serve
 
 // serving is one of the processes, which a test starts again after its end.
 type serving struct {
-	t    *testing.T
-	name string
-	dir  string
-	args []string
-	logs string // folder
+	t       *testing.T
+	name    string
+	dir     string
+	args    []string
+	logs    string // folder
+	program string // another build; empty: this one
 
 	mu      sync.Mutex
 	starts  int
@@ -62,6 +62,9 @@ func newServing(t *testing.T, name, dir, logs string, args ...string) *serving {
 // start starts the process, and waits until it is ready or has ended. Any goroutine may call it.
 func (m *serving) start() error {
 	cmd := program(m.t, 0, m.args...)
+	if m.program != "" {
+		cmd.Path = m.program
+	}
 	cmd.Stdout = nil
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -203,11 +206,4 @@ func stopAll(t *testing.T, members ...*serving) {
 	for _, m := range members {
 		m.wantEnd()
 	}
-}
-
-// severalServers are servers of their own for tests that make them fail.
-type severalServers struct {
-	postgres *postgrestest.Server
-	temporal *temporaltest.Server
-	store    *s3test.Proxy
 }

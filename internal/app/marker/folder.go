@@ -45,10 +45,14 @@ func MarkShared(state string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
-	if err := durable.WriteFile(path, []byte("The catalog of this project is not in this folder.\n")); err != nil {
-		return fmt.Errorf("record where the catalog is: %w", err)
+	err := durable.WriteFile(path, []byte("The catalog of this project is not in this folder.\n"))
+	if err == nil {
+		return nil
 	}
-	return nil
+	if _, failed := os.Stat(path); failed == nil { // another process of this folder has written it at the same time
+		return nil
+	}
+	return fmt.Errorf("record where the catalog is: %w", err)
 }
 
 // CheckLocal returns ErrShared if the project had its catalog elsewhere and has no data here.

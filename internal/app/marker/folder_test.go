@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"bursar/internal/catalog"
@@ -51,4 +52,21 @@ func TestFolder(t *testing.T) {
 	check("an empty catalog", nil, ErrShared)
 	putInto(t, state, "stream/payments")
 	check("a catalog with data", ErrLocal, nil)
+}
+
+// TestMarkedTwice marks a new folder by many processes at the same time.
+func TestMarkedTwice(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		state := t.TempDir()
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				if err := MarkShared(state); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+	}
 }

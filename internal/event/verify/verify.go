@@ -65,7 +65,7 @@ func verifyManifests(ctx context.Context, st *event.Store, stream string, state 
 	if n := uint64(len(batches)); n != state.Batches {
 		faults = append(faults, fmt.Errorf("%d batches of %s are in the catalog, %d were sealed", n, stream, state.Batches))
 	}
-	faults = append(faults, st.CheckUnsealed(ctx, stream, state.Batches+1), verifyRetractions(ctx, st, stream, state))
+	faults = append(faults, checkNextUnsealed(ctx, st, stream, state), verifyRetractions(ctx, st, stream, state))
 	return batches, errors.Join(faults...)
 }
 
@@ -136,10 +136,19 @@ func CheckCatalog(ctx context.Context, st *event.Store, stream string) error {
 	if err != nil {
 		return fmt.Errorf("read state of stream %s: %w", stream, err)
 	}
-	if err := st.CheckUnsealed(ctx, stream, state.Batches+1); err != nil {
+	if err := checkNextUnsealed(ctx, st, stream, &state); err != nil {
 		return err
 	}
 	return checkRetractions(ctx, st, stream, &state)
+}
+
+// checkNextUnsealed checks that the batch after those of a state is not sealed without being in the catalog. Another process may seal it meanwhile.
+func checkNextUnsealed(ctx context.Context, st *event.Store, stream string, state *event.StreamState) error {
+	err := st.CheckUnsealed(ctx, stream, state.Batches+1)
+	if errors.Is(err, event.ErrOvertaken) {
+		return nil
+	}
+	return err
 }
 
 // Recount compares a batch's rows, control totals and digest with its events.
@@ -249,11 +258,11 @@ func recountRetraction(ctx context.Context, st *event.Store, s *project.Stream, 
 // events would count, or restored ones would not. A retraction is known to have been made from its object, from the stream's state, or from any
 // later retraction, since they are numbered without gaps.
 func checkRetractions(ctx context.Context, st *event.Store, stream string, state *event.StreamState) error {
-	known, err := st.KnownRetractions(ctx, stream)
+	last, err := st.LastRetractionObject(ctx, stream) // before the catalog, into which other processes enter a retraction first
 	if err != nil {
 		return err
 	}
-	last, err := st.LastRetractionObject(ctx, stream)
+	known, err := st.KnownRetractions(ctx, stream)
 	if err != nil {
 		return err
 	}
