@@ -94,14 +94,19 @@ type dayRow struct {
 	Entries                int
 }
 
-// importBank imports files in an order of their own, some at a time.
+// importBank imports files into a new project, in an order of their own, some at a time.
 func importBank(t *testing.T, b *banktest.Books, files []banktest.Export, n int) importedBank {
+	t.Helper()
+	return importBankInto(t, bank(t), b, files, n)
+}
+
+func importBankInto(t *testing.T, dir string, b *banktest.Books, files []banktest.Export, n int) importedBank {
 	t.Helper()
 	files = slices.Clone(files)
 	if n > 0 {
 		b.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
 	}
-	p := importedBank{dir: bank(t), order: banktest.Describe(files)}
+	p := importedBank{dir: dir, order: banktest.Describe(files)}
 	file(t, p.dir, "institutions/bank.yaml", b.Institution())
 	file(t, p.dir, "pipelines/money.yaml", "pipeline: money\nfrom: entries\nkey: [account, currency, day]\nartifact:\n  moved: {sum: amount, where: \"kind = 'statement' AND status = 'BOOK'\"}\n"+
 		"  entries: {sum: \"CASE WHEN takes_back IS NULL THEN 1 ELSE -1 END\", where: \"kind = 'statement' AND status = 'BOOK'\"}\n")

@@ -44,7 +44,8 @@ func runUntil(step, dir string) error {
 		return err
 	}
 	_, err = a.Run(ctx, pipelineNames(a.Project), func(p app.Progress) {
-		if p.Done && string(p.Step) == step {
+		if next := 1 + slices.Index(runs.StepNames, runs.StepName(step)); p.Done && string(p.Step) == step ||
+			!p.Done && next < len(runs.StepNames) && p.Step == runs.StepNames[next] {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // nothing comes after it
 		}
 	})
@@ -55,6 +56,7 @@ func runUntil(step, dir string) error {
 type killed struct {
 	t      *testing.T
 	dir    string
+	config string // bursar.yaml
 	random *rand.Rand
 	model  *auditor.Model
 	took   map[auditor.Action]time.Duration // by the last process that was left alone
@@ -93,7 +95,7 @@ func playKilledCases(t *testing.T, first, cases uint64) {
 		for seed := first; seed < first+cases; seed++ {
 			t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 				t.Parallel()
-				playKilled(t, seed, &hits)
+				playKilled(t, seed, &hits, nil)
 			})
 		}
 	})
@@ -103,20 +105,36 @@ func playKilledCases(t *testing.T, first, cases uint64) {
 	}
 }
 
-func playKilled(t *testing.T, seed uint64, hits *atomic.Int64) {
+// playKilled plays a case on the stores that share says, or on files.
+func playKilled(t *testing.T, seed uint64, hits *atomic.Int64, share func(dir string)) {
 	t.Helper()
 	c := auditor.New(seed, auditor.Size{Files: 3, Rows: 60, Retract: seed%2 == 0, Accept: seed%4 == 0, Versions: seed%4 == 2})
 	k := &killed{
 		t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 3)), model: auditor.NewModel(c.Streams, c.Pipeline),
 		took: map[auditor.Action]time.Duration{}, kills: 3, hits: hits,
 	}
-	if err := auditor.Write(k.dir, c.Streams, c.Pipeline); err != nil {
-		t.Fatal(err)
+	k.declare(c.Streams, c.Pipeline)
+	if share != nil {
+		share(k.dir)
+		config, err := os.ReadFile(filepath.Join(k.dir, "bursar.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.config = string(config)
 	}
 	for _, step := range c.Steps {
 		k.do(c, step)
 	}
 	k.prove()
+}
+
+// declare writes the declarations of a case, and the settings.
+func (k *killed) declare(streams []*auditor.Stream, p *auditor.Pipeline) {
+	k.t.Helper()
+	if err := auditor.Write(k.dir, streams, p); err != nil {
+		k.t.Fatal(err)
+	}
+	file(k.t, k.dir, "bursar.yaml", k.config)
 }
 
 // do carries a step out by a process, and on the model.
@@ -131,9 +149,7 @@ func (k *killed) do(c *auditor.Case, step auditor.Step) {
 		k.model.Publish(len(k.model.Sealed))
 	case auditor.Grow:
 		k.model.Grow(step.Stream)
-		if err := auditor.Write(k.dir, []*auditor.Stream{step.Stream}, c.Pipeline); err != nil {
-			k.t.Fatal(err)
-		}
+		k.declare([]*auditor.Stream{step.Stream}, c.Pipeline)
 	case auditor.Retry:
 		k.process(step.Action, "quarantine", step.StreamName, "--retry")
 		k.model.Retry(step.StreamName)

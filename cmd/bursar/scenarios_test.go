@@ -78,13 +78,19 @@ func newScenario(t *testing.T, number int) *scenario {
 	if err := os.CopyFS(dir, os.DirFS(scenarioFolder+"/shop")); err != nil {
 		t.Fatal(err)
 	}
-	return &scenario{t: t, dir: dir}
+	return &scenario{
+		t: t, dir: dir,
+		prepare: func(string) func() { return func() {} },
+		differ:  func(output string) string { return output },
+	}
 }
 
 // scenario is one transcript in a folder of its own.
 type scenario struct {
-	t   *testing.T
-	dir string
+	t       *testing.T
+	dir     string
+	prepare func(command string) (done func()) // done comes after the command
+	differ  func(output string) string         // what is shown of it
 }
 
 // play carries a transcript out, and returns it with the outputs that it gave. A block whose info string names a file is the content of
@@ -147,7 +153,9 @@ func (s *scenario) command(line string) string {
 		cmd.Env = append(os.Environ(), dieAfter+"="+killed[1])
 	}
 	cmd.Dir = s.dir
+	done := s.prepare(line)
 	text, err := cmd.CombinedOutput()
+	done()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		s.t.Fatal(err)
@@ -156,6 +164,7 @@ func (s *scenario) command(line string) string {
 	for _, v := range variable {
 		out = v.pattern.ReplaceAllString(out, v.shown)
 	}
+	out = s.differ(out)
 	switch {
 	case exit == nil:
 	case exit.ExitCode() < 0:

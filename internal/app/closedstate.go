@@ -136,5 +136,9 @@ func (v *projectVerification) checkFiles() {
 	if len(v.differences) > 0 {
 		err = errors.New(strings.Join(v.differences, "; "))
 	}
-	v.add(newCheck("files", ""), "the files of the stores are as they were when the project was closed", err)
+	detail := "the files of the stores are as they were when the project was closed"
+	if v.Project.Config.HasSeveralProcesses() {
+		detail = "the stores that several processes use are not local files"
+	}
+	v.add(newCheck("files", ""), detail, err)
 }

@@ -14,6 +14,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/ids"
 	eventverify "bursar/internal/event/verify"
+	"bursar/internal/project"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/verify"
@@ -81,11 +82,20 @@ func OpenToVerify(ctx context.Context, dir, _ string, log *slog.Logger) (*App, e
 	return a, nil
 }
 
+// checkHistories checks the embedded server's database. That of a cluster is checked by those who run it.
+func (v *projectVerification) checkHistories(ctx context.Context) {
+	if v.Project.Config.Temporal.Kind == project.TemporalCluster {
+		v.add(newCheck("temporal", ""), "the histories are in a cluster", nil)
+		return
+	}
+	v.add(newCheck("temporal", ""), "the database of histories is undamaged", temporal.VerifyDatabase(ctx, v.state))
+}
+
 // VerifyProject checks the stores, every object, index and spool that the catalog knows, and finds unknown objects.
 func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func(what string, done, total int64)) (VerifiedProject, error) {
 	v := &projectVerification{App: a, options: o, progress: progress, out: VerifiedProject{OK: true, Checks: []ProjectCheck{}}}
 	v.checkFiles()
-	v.add(newCheck("temporal", ""), "the database of histories is undamaged", temporal.VerifyDatabase(ctx, a.state))
+	v.checkHistories(ctx)
 	if a.openErr != nil {
 		c := newCheck("state", "")
 		if errors.As(a.openErr, new(*marker.Error)) {
