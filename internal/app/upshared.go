@@ -154,8 +154,8 @@ func (p *sharedProcess) watchInboxAlone(ctx context.Context) (stop func() error,
 		p.log.Warn("another process watches the inbox of this folder", "error", err)
 		return func() error { return nil }, nil
 	}
-	stop, err = p.watchInbox(ctx)
-	return func() error { return errors.Join(stop(), lock.Close()) }, err
+	stopWatching, err := p.watchInbox(ctx)
+	return func() error { return errors.Join(stopWatching(), lock.Close()) }, err
 }
 
 // errDrained ends a process that a person has asked to finish its work.
