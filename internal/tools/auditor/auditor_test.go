@@ -101,7 +101,16 @@ func logTally(t *testing.T) {
 // with up to four; those with a backlog have fewer.
 func playSeed(t *testing.T, folder string, seed uint64) {
 	t.Helper()
-	size := Size{Streams: 1, Files: 3, Rows: 40}
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	size, faults, harms := kindOf(seed)
+	stageIn(t, folder, New(seed, size), faults, harms).play()
+}
+
+// kindOf is what kind of case a seed is: its size, and how many faults and damages disturb it.
+func kindOf(seed uint64) (size Size, faults, harms int) {
+	size = Size{Streams: 1, Files: 3, Rows: 40}
 	if seed%8 == 1 {
 		size.Streams = 3
 	}
@@ -113,7 +122,7 @@ func playSeed(t *testing.T, folder string, seed uint64) {
 	case seed%160 == 20:
 		size = Size{Streams: 2, Calls: 12, Files: 16, Rows: 20} // enough batches for merges of the dedupe index
 	}
-	faults, harms := int(seed%3)*2, 0
+	faults = int(seed%3) * 2
 	switch {
 	case seed%10 == 1:
 		faults, harms = 0, 2
@@ -125,8 +134,5 @@ func playSeed(t *testing.T, folder string, seed uint64) {
 	if size.Versions = (seed+seed/16)%16 == 3; size.Versions { // beside all of the above
 		size.Calls = max(size.Calls, 3)
 	}
-	if err := os.RemoveAll(folder); err != nil {
-		t.Fatal(err)
-	}
-	stageIn(t, folder, New(seed, size), faults, harms).play()
+	return size, faults, harms
 }

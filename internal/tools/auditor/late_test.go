@@ -47,7 +47,7 @@ func (s *stage) delayed() (*step.Executor, *delayedCatalog) {
 		s.otherCatalog = &delayedCatalog{Catalog: e.Catalog}
 		s.other = step.New(&reconcile.Engine{
 			Project: e.Project, Objects: e.Objects, Catalog: s.otherCatalog, Index: e.Index,
-			Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log,
+			Duck: e.Duck, Scratch: e.Scratch, Workers: 1, Now: e.Now, Log: e.Log, Shared: e.Shared,
 		})
 	}
 	return s.other, s.otherCatalog

@@ -59,6 +59,7 @@ func (s *stage) apply(do func(m *Model)) {
 func (s *stage) compare() {
 	s.t.Helper()
 	s.endDamage()
+	s.sweep()
 	for _, stream := range s.streams {
 		s.compareBatches(stream.Name)
 		s.compareQuarantine(stream.Name)

@@ -55,6 +55,7 @@ type stage struct {
 	lagged   bool    // an attempt may have left a delta or state behind
 	plan     *fault.Plan
 	intake   *event.Store
+	remote   *remote // stores on servers, or nil
 	engine   *reconcile.Engine
 	executor *step.Executor
 	reader   *query.Reader
@@ -83,8 +84,14 @@ func newStage(t *testing.T, c *Case, faults int) *stage {
 // DuckDB, which are kept by the folders that they may read.
 func stageIn(t *testing.T, dir string, c *Case, faults, harms int) *stage {
 	t.Helper()
+	return stageOn(t, nil, dir, c, faults, harms)
+}
+
+// stageOn is stageIn with the stores on servers, if they are given.
+func stageOn(t *testing.T, stores *remote, dir string, c *Case, faults, harms int) *stage {
+	t.Helper()
 	s := &stage{
-		t: t, c: c, dir: dir, streams: slices.Clone(c.Streams), model: NewModel(c.Streams, c.Pipeline), harms: harms,
+		t: t, c: c, dir: dir, remote: stores, streams: slices.Clone(c.Streams), model: NewModel(c.Streams, c.Pipeline), harms: harms,
 		random: rand.New(rand.NewPCG(c.Seed, 2)), calm: faults == 0, faults: faults, plan: fault.NewPlan(),
 	}
 	s.declare()
@@ -165,6 +172,10 @@ func (s *stage) open() {
 	if err := errors.Join(os.RemoveAll(scratch), os.MkdirAll(scratch, 0o750)); err != nil {
 		s.t.Fatal(err)
 	}
+	if s.remote != nil {
+		s.openRemote(scratch)
+		return
+	}
 	folder := object.NewFolder(filepath.Join(state, "objects"))
 	if err := folder.Clean(); err != nil {
 		s.fatalf("clean objects: %v", err)
@@ -185,7 +196,7 @@ func (s *stage) open() {
 		s.fatalf("open index: %v", err)
 	}
 	s.close = func() error { return errors.Join(index.Close(), records.Close()) }
-	s.compose(folder, records, index, scratch)
+	s.compose(folder, folder.Path(""), records, index, scratch)
 	if damaged {
 		s.reload()
 	}
@@ -194,20 +205,21 @@ func (s *stage) open() {
 // indexCache is enough for a case, in bytes.
 const indexCache = 1 << 20
 
-func (s *stage) compose(folder *object.Folder, records catalog.Catalog, index artifact.Index, scratch string) {
-	objects := fault.Objects(folder, s.plan)
-	o := duck.Options{Memory: "200MB", Threads: 1, Scratch: scratch, Dirs: []string{folder.Path("")}}
+// compose puts the engines on the stores. Local files of objects are in a folder.
+func (s *stage) compose(objects object.Local, folder string, records catalog.Catalog, index artifact.Index, scratch string) {
+	objects = fault.Objects(objects, s.plan)
+	o := duck.Options{Memory: "200MB", Threads: 1, Scratch: scratch, Dirs: []string{folder}}
 	secret, err := ids.OpenSecret(context.Background(), records, identity.InFile(filepath.Join(s.state(), "identity.key")))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	records, index = fault.Catalog(records, s.plan), fault.Index(index, s.plan)
 	log := slog.New(slog.DiscardHandler)
-	s.intake = &event.Store{Objects: objects, Catalog: records, Secret: secret, Scratch: scratch, Duck: o, Workers: 2, Now: s.now, Log: log}
+	s.intake = &event.Store{Objects: objects, Catalog: records, Secret: secret, Scratch: scratch, Duck: o, Workers: 2, Now: s.now, Log: log, Shared: s.remote != nil}
 	s.other = nil
 	s.engine = &reconcile.Engine{
 		Project: s.project, Objects: objects, Catalog: records, Index: index, Duck: o,
-		Scratch: scratch, Workers: 2, Now: s.now, Log: log,
+		Scratch: scratch, Workers: 2, Now: s.now, Log: log, Shared: s.remote != nil,
 	}
 	s.executor, s.reader = step.New(s.engine), query.New(s.engine)
 }
