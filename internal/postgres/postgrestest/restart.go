@@ -40,7 +40,7 @@ func (s *Server) Restart(t testing.TB, how End) {
 			t.Errorf("restart PostgreSQL: %v", err)
 			return
 		}
-		time.Sleep(restartWait)
+		<-time.After(restartWait)
 	}
 }
 
