@@ -23,7 +23,7 @@ import (
 
 // TestOnServers does a little of everything.
 func TestOnServers(t *testing.T) {
-	newServers(t).work(t, workload{demoEvents: 2000, days: 6, banks: []int{2, 3}, sessions: []int{1007}, cases: []uint64{3, 4}})
+	newServers(t).work(t, workload{demoEvents: 2000, days: 6, banks: []int{2}, sessions: []int{1007}, cases: []uint64{4}})
 }
 
 // TestSoakOnServers does all of it, with SEEDS banks and cases.
@@ -71,6 +71,7 @@ func (s *servers) work(t *testing.T, w workload) {
 		})
 	}
 	var hits atomic.Int64
+	t.Cleanup(func() { t.Logf("%d processes killed in %d cases", hits.Load(), len(w.cases)) })
 	for _, seed := range w.cases {
 		t.Run(fmt.Sprint("case ", seed), func(t *testing.T) {
 			t.Parallel()
@@ -172,7 +173,7 @@ func killIngest(t *testing.T, dir, schema, path string) {
 		}
 	}
 	_ = cmd.Process.Kill() // it may have ended
-	<-exited
+	_ = <-exited // it was killed, or has ended
 }
 
 // demo has the demonstration done on files, which compares it with its ledger, and its commands given on servers: one ingest and one run are
