@@ -157,7 +157,7 @@ retracted. This cannot be undone. ` + "`bursar status`" + ` shows what was given
 Requests that may have been lost with a damaged file are reported until they are dismissed with --dismiss.
 
 The command prints what it repaired and what is still broken; in the latter case the exit code is 1. It may be interrupted and
-repeated. ` + "`bursar up`" + ` must not run.`,
+repeated. Neither ` + "`bursar up`" + ` nor workers may run.`,
 		Example: `  bursar verify
   bursar repair
   bursar repair --from /backup/shop

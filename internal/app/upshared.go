@@ -150,9 +150,12 @@ func (p *sharedProcess) executeSteps(context.Context) (stop func() error, err er
 func (p *sharedProcess) watchInboxAlone(ctx context.Context) (stop func() error, err error) {
 	lock := flock.New(filepath.Join(p.state, "inbox.lock"), flock.SetPermissions(0o600))
 	locked, err := lock.TryLock()
-	if err != nil || !locked {
-		p.log.Warn("another process watches the inbox of this folder", "error", err)
-		return func() error { return nil }, nil
+	if err != nil {
+		return func() error { return nil }, fmt.Errorf("lock the inbox: %w", err)
+	}
+	if !locked {
+		p.log.Warn("another process watches the inbox of this folder; this one does not")
+		return lock.Close, nil
 	}
 	stopWatching, err := p.watchInbox(ctx)
 	return func() error { return errors.Join(stopWatching(), lock.Close()) }, err

@@ -16,14 +16,11 @@ const (
 	Intake    Role = "intake"    // owns streams: receives, checks and seals events
 	Reconcile Role = "reconcile" // workflows of pipelines, and their steps but for the index
 	Index     Role = "index"     // loads the index
-	Aggregate Role = "aggregate" // downloads accounts and reads statements
-	Warehouse Role = "warehouse" // loads events and artifacts into the warehouse
-	Job       Role = "job"       // runs jobs
 	API       Role = "api"       // the HTTP API and the console
 )
 
 // All returns all roles, which `bursar up` has.
-func All() []Role { return []Role{Intake, Reconcile, Index, Aggregate, Warehouse, Job, API} }
+func All() []Role { return []Role{Intake, Reconcile, Index, API} }
 
 // Parse reads a list such as "reconcile,index".
 func Parse(list string) ([]Role, error) {

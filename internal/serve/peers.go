@@ -107,7 +107,8 @@ func (c *PeerClient) Accept(ctx context.Context, address, stream string, r live.
 	request.Header.Set("Content-Type", "application/x-ndjson")
 	response, err := c.http.Do(request)
 	if err != nil {
-		return answer, failure.Wrap(failure.Transient, fmt.Errorf("forward the request to the owner of stream %s: %w", stream, err))
+		// Senders of events do not learn the addresses of processes, which the error contains.
+		return answer, failure.Wrap(failure.Transient, &unreachableError{stream, err})
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -118,6 +119,18 @@ func (c *PeerClient) Accept(ctx context.Context, address, stream string, r live.
 	}
 	return answer, nil
 }
+
+// unreachableError hides the cause in its text.
+type unreachableError struct {
+	stream string
+	error
+}
+
+func (e *unreachableError) Error() string {
+	return "the process that owns stream " + e.stream + " does not answer"
+}
+
+func (e *unreachableError) Unwrap() error { return e.error }
 
 // maxPeerAnswer bounds the answer of another process in bytes: rejected rows are listed up to a limit, each with texts of a row.
 const maxPeerAnswer = 64 << 20

@@ -266,3 +266,23 @@ func TestWorkflowHeedsTheServer(t *testing.T) {
 		}
 	}
 }
+
+// TestWorkflowRetriesOnSignals has a pipeline that several processes share fail for its data: it is tried again when one of them signals, and
+// otherwise only on request.
+func TestWorkflowRetriesOnSignals(t *testing.T) {
+	t.Parallel()
+	for _, join := range []bool{true, false} {
+		steps := &scriptedSteps{backlog: 1, fail: map[string][]error{"1 merge": {failure.Wrap(failure.Data, errors.New("cause"))}}}
+		env := virtualEnvironment(steps)
+		env.RegisterDelayedCallback(func() { env.SignalWorkflow(FollowSignal, nil) }, time.Hour)
+		env.RegisterDelayedCallback(env.CancelWorkflow, 2*time.Hour)
+		env.ExecuteWorkflow(Reconcile, Input{Pipeline: "orders", Follow: true, Join: join})
+		want := 1
+		if join {
+			want = 2
+		}
+		if got := steps.attempts("1 merge"); got != want {
+			t.Errorf("shared %v: %d attempts, want %d", join, got, want)
+		}
+	}
+}
