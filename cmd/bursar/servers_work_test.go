@@ -173,7 +173,7 @@ func killIngest(t *testing.T, dir, schema, path string) {
 		}
 	}
 	_ = cmd.Process.Kill() // it may have ended
-	_ = <-exited           // it was killed, or has ended
+	ended(t, cmd, <-exited)
 }
 
 // demo has the demonstration done on files, which compares it with its ledger, and its commands given on servers: one ingest and one run are
