@@ -4,11 +4,14 @@ package temporal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 )
 
 // Heartbeat sends heartbeats until the returned function is called. The time between them is also the longest time until the activity notices
@@ -28,6 +31,49 @@ func Heartbeat(ctx context.Context, every time.Duration) (stop func()) {
 		}
 	}()
 	return stop
+}
+
+// heartbeatTimeout bounds one heartbeat of KeepAlive.
+const heartbeatTimeout = 2 * time.Second
+
+// KeepAlive is Heartbeat for an activity that takes its time to end, and works without the server. The context ends when the server says that
+// the activity is cancelled, or is another attempt's; heartbeats go on until stop is called. The client library's own heartbeats end the
+// activity's context also when the server does not answer for a second.
+func KeepAlive(ctx context.Context, every time.Duration) (wanted context.Context, stop func()) {
+	wanted, end := context.WithCancel(ctx)
+	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-sending.Done():
+				return
+			case <-ticker.C:
+			}
+			err := sendHeartbeat(sending)
+			gone := errors.As(err, new(*serviceerror.NotFound)) || errors.As(err, new(*serviceerror.NamespaceNotFound))
+			if gone || isCancelled(err) {
+				end()
+			}
+			if gone {
+				return
+			}
+		}
+	}()
+	return wanted, func() { stopSending(); end() }
+}
+
+func sendHeartbeat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
+	defer cancel()
+	return activity.GetClient(ctx).RecordActivityHeartbeat(ctx, activity.GetInfo(ctx).TaskToken)
+}
+
+// isCancelled reports whether the answer to a heartbeat says that the activity is to end, or that a person has paused or reset it.
+func isCancelled(err error) bool {
+	var cancelled *temporal.CanceledError
+	return errors.As(err, &cancelled) || errors.Is(err, activity.ErrActivityPaused) || errors.Is(err, activity.ErrActivityReset)
 }
 
 // RecoverPanic turns a panic of fn into an error: Temporal would write its text and stack into the history (rule 7).

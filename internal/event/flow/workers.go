@@ -59,7 +59,6 @@ func newOwner(c client.Client, queue string, streams Streams, project string) wo
 func workerOptions() worker.Options {
 	return worker.Options{
 		MaxConcurrentActivityExecutionSize: maxStreams,
-		MaxHeartbeatThrottleInterval:       heartbeatInterval,
 		WorkerStopTimeout:                  stopTimeout,
 		DeadlockDetectionTimeout:           time.Minute, // others may use all cores
 		// Code that does not fit a recorded history fails the workflow, visibly; the next workflow continues from the catalog.
@@ -90,13 +89,14 @@ type activities struct {
 	project string // id
 }
 
-// own owns a stream until the activity is cancelled, or the worker stops.
+// own owns a stream until the activity is cancelled, or the worker stops. Without the server it goes on.
 func (a *activities) own(ctx context.Context, in OwnInput) error {
 	if in.Project != a.project {
 		return temporal.ActivityError(temporal.ErrOtherProject)
 	}
-	defer temporal.Heartbeat(ctx, heartbeatInterval)()
-	owning, end := context.WithCancel(ctx)
+	wanted, stopHeartbeats := temporal.KeepAlive(ctx, heartbeatInterval)
+	defer stopHeartbeats()
+	owning, end := context.WithCancel(wanted)
 	defer end()
 	stopped := activity.GetWorkerStopChannel(ctx)
 	go func() {
