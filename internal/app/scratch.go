@@ -79,5 +79,9 @@ func removeUnlocked(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.RemoveAll(strings.TrimSuffix(path, scratchLock)), os.Remove(path), lock.Close())
+	err = os.RemoveAll(strings.TrimSuffix(path, scratchLock))
+	if gone := os.Remove(path); !errors.Is(gone, os.ErrNotExist) { // it ended, or another process has removed it, since the file was opened
+		err = errors.Join(err, gone)
+	}
+	return errors.Join(err, lock.Close())
 }

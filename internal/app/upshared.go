@@ -175,7 +175,7 @@ func (p *sharedProcess) work(ctx context.Context) (err error) {
 	}
 	s := &switchable{services: p.services()}
 	if err := s.set(ctx, true); err != nil {
-		return errors.Join(err, s.set(ctx, false), p.server.Stop(0, cancelGrace))
+		return errors.Join(err, p.server.Stop(0, cancelGrace))
 	}
 	obeyed := make(chan struct{})
 	go func() { defer close(obeyed); p.obey(ctx, s, cancel) }()

@@ -38,7 +38,7 @@ type switchable struct {
 	stop func() error // nil while they are stopped
 }
 
-// set starts or stops the services.
+// set starts or stops the services: all, or none after an error.
 func (s *switchable) set(ctx context.Context, on bool) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,8 +49,12 @@ func (s *switchable) set(ctx context.Context, on bool) (err error) {
 		err, s.stop = s.stop(), nil
 		return err
 	}
-	s.stop, err = startAll(ctx, s.services...)
-	return err
+	stop, err := startAll(ctx, s.services...)
+	if err != nil { // what has started is stopped, so that the next call starts all
+		return errors.Join(err, stop())
+	}
+	s.stop = stop
+	return nil
 }
 
 // wantedPoll is how often a process looks for what it is asked to do, unless the change feed reports it before.

@@ -141,8 +141,11 @@ func peerError(response *http.Response) error {
 		return answers.ErrKeyReused
 	}
 	err := responseError(response)
-	if seconds, failed := strconv.Atoi(response.Header.Get("Retry-After")); failed == nil && failure.Of(err) == failure.Throttled {
+	switch seconds, failed := strconv.Atoi(response.Header.Get("Retry-After")); {
+	case response.StatusCode == http.StatusTooManyRequests && failed == nil: // also a refusal, such as of a body for which there is no memory
 		return failure.Throttle(time.Duration(seconds)*time.Second, err)
+	case response.StatusCode == http.StatusRequestTimeout:
+		return failure.Wrap(failure.Transient, err)
 	}
 	return err
 }

@@ -72,10 +72,12 @@ func TestPeers(t *testing.T) {
 		{failure.Throttle(7*time.Second, errors.New("too many requests")), failure.Throttled},
 		{failure.Wrap(failure.Data, errors.New("the body is not JSON")), failure.Data},
 		{answers.ErrKeyReused, failure.Data},
+		{errPoolFull, failure.Throttled},
+		{errTooSlow, failure.Transient},
 	} {
 		fail = c.err
 		_, err := client.Accept(t.Context(), address, "payments", live.Request{Body: []byte("{}")})
-		if failure.Of(err) != c.class || !strings.Contains(err.Error(), c.err.Error()) || failure.RetryAfter(err) != failure.RetryAfter(c.err) {
+		if failure.Of(err) != c.class || !strings.Contains(err.Error(), c.err.Error()) || failure.RetryAfter(err) != retryAfter(c.err) {
 			t.Errorf("%v arrives as %v [%v], retry after %v", c.err, err, failure.Of(err), failure.RetryAfter(err))
 		}
 	}
@@ -83,6 +85,14 @@ func TestPeers(t *testing.T) {
 	if _, err := client.Accept(t.Context(), address, "payments", live.Request{Key: "k", Body: []byte("{}")}); !errors.Is(err, answers.ErrKeyReused) {
 		t.Errorf("a key that was reused: %v", err)
 	}
+}
+
+// retryAfter is when a request may be sent again after an error, as the HTTP API says.
+func retryAfter(err error) time.Duration {
+	if refused := (*refusal)(nil); errors.As(err, &refused) {
+		return refused.retryAfter
+	}
+	return failure.RetryAfter(err)
 }
 
 // TestPeersRefuseStrangers has processes with another key, or with none, on either side.
