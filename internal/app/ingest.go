@@ -74,7 +74,12 @@ func exclusivelyOnce[T any](ctx context.Context, a *App, s *project.Stream, do f
 	if err != nil {
 		return out, err
 	}
-	defer release()
+	defer func() {
+		if errors.Is(err, owner.ErrLost) {
+			a.shared.owners.leave(ownedName(s), held)
+		}
+		release()
+	}()
 	inStore := func(ctx context.Context) (T, error) { return do(ctx, held.store) }
 	if held.live != nil {
 		return live.Exclusively(ctx, held.live, inStore)

@@ -93,14 +93,19 @@ func (o *owners) begin(stream string, s *ownedStream) {
 	delete(o.waiting, stream)
 }
 
-// end waits for the users of a stream. Whoever needs it from now on asks for it again.
+// end leaves a stream and waits for its users.
 func (o *owners) end(stream string, s *ownedStream) {
+	o.leave(stream, s)
+	s.users.Wait()
+}
+
+// leave makes whoever needs a stream from now on ask for it again: its turn ends, or it was lost to another process.
+func (o *owners) leave(stream string, s *ownedStream) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.owned[stream] == s {
 		delete(o.owned, stream)
 	}
-	o.mu.Unlock()
-	s.users.Wait()
 }
 
 // releaseAll ends the ownership of all streams of this process in their own time.

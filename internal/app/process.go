@@ -138,8 +138,8 @@ func (a *App) Processes(ctx context.Context) ([]Process, error) {
 	return list, a.forgetProcesses(ctx, documents)
 }
 
-// forgetWait is how long the document of a process is kept after it was seen without a session, which a process opens again after its
-// connection broke.
+// forgetWait is how old a process is at least whose document is removed because it has no session. One that only opens its session again, after its
+// connection broke, writes its document again.
 const forgetWait = 10 * time.Minute
 
 // forgetProcesses removes the documents of processes that have died.

@@ -146,7 +146,10 @@ func (p *sharedProcess) executeSteps(context.Context) (stop func() error, err er
 	return stop, nil
 }
 
-// watchInboxAlone watches the inbox, unless another process of this folder does.
+// inboxPoll is how often a process looks whether another one still watches the inbox.
+const inboxPoll = 2 * time.Second
+
+// watchInboxAlone watches the inbox, once no other process of this folder does.
 func (p *sharedProcess) watchInboxAlone(ctx context.Context) (stop func() error, err error) {
 	lock := flock.New(filepath.Join(p.state, "inbox.lock"), flock.SetPermissions(0o600))
 	locked, err := lock.TryLock()
@@ -154,11 +157,31 @@ func (p *sharedProcess) watchInboxAlone(ctx context.Context) (stop func() error,
 		return func() error { return nil }, fmt.Errorf("lock the inbox: %w", err)
 	}
 	if !locked {
-		p.log.Warn("another process watches the inbox of this folder; this one does not")
-		return lock.Close, nil
+		p.log.Warn("another process watches the inbox of this folder; this one waits until it ends")
 	}
-	stopWatching, err := p.watchInbox(ctx)
-	return func() error { return errors.Join(stopWatching(), lock.Close()) }, err
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- p.watchLockedInbox(ctx, lock) }()
+	return func() error {
+		cancel()
+		return errors.Join(<-ended, lock.Close())
+	}, nil
+}
+
+// watchLockedInbox waits for the lock, and watches the inbox until ctx ends.
+func (p *sharedProcess) watchLockedInbox(ctx context.Context, lock *flock.Flock) error {
+	if _, err := lock.TryLockContext(ctx, inboxPoll); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("lock the inbox: %w", err)
+	}
+	stop, err := p.watchInbox(ctx)
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return stop()
 }
 
 // errDrained ends a process that a person has asked to finish its work.

@@ -33,6 +33,7 @@ const (
 // switchable are services that are started and stopped together.
 type switchable struct {
 	services []service
+	wanted   string // by the document that obey has read last
 
 	mu   sync.Mutex
 	stop func() error // nil while they are stopped
@@ -89,7 +90,9 @@ func (p *sharedProcess) obeyOnce(ctx context.Context, s *switchable) error {
 	}
 	if !found { // it was taken for dead while its connection was lost
 		now = p.shared.process
+		now.Wanted = s.wanted
 	}
+	s.wanted = now.Wanted
 	state := StateWorking
 	if now.Wanted != WantWork {
 		state = StatePaused
