@@ -170,10 +170,11 @@ func (p *sharedProcess) watchInboxAlone(ctx context.Context) (stop func() error,
 
 // watchLockedInbox waits for the lock, and watches the inbox until ctx ends.
 func (p *sharedProcess) watchLockedInbox(ctx context.Context, lock *flock.Flock) error {
-	if _, err := lock.TryLockContext(ctx, inboxPoll); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	_, err := lock.TryLockContext(ctx, inboxPoll)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("lock the inbox: %w", err)
 	}
 	stop, err := p.watchInbox(ctx)
