@@ -170,11 +170,11 @@ func (p *sharedProcess) watchInboxAlone(ctx context.Context) (stop func() error,
 
 // watchLockedInbox waits for the lock, and watches the inbox until ctx ends.
 func (p *sharedProcess) watchLockedInbox(ctx context.Context, lock *flock.Flock) error {
-	if _, err := lock.TryLockContext(ctx, inboxPoll); err != nil {
+	if locked, err := lock.TryLockContext(ctx, inboxPoll); !locked {
 		if ctx.Err() != nil {
-			return nil
+			err = nil // it stops before it got the lock
 		}
-		return fmt.Errorf("lock the inbox: %w", err)
+		return err
 	}
 	stop, err := p.watchInbox(ctx)
 	if err != nil {
