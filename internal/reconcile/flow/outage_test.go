@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 )
 
@@ -31,6 +32,14 @@ func (c *awayClient) ExecuteWorkflow(ctx context.Context, _ client.StartWorkflow
 		return nil, c.err
 	}
 	return &doneRun{}, nil
+}
+
+// DescribeWorkflowExecution fails like a start, or finds no workflow to join.
+func (c *awayClient) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if time.Now().Before(c.back) {
+		return nil, c.err
+	}
+	return nil, serviceerror.NewNotFound("no workflow")
 }
 
 func (*awayClient) CancelWorkflow(context.Context, string, string) error {

@@ -107,7 +107,7 @@ func start(t testing.TB, options Options) (*Server, error) {
 		Store: fmt.Sprintf("temporal_%d", number), Visibility: fmt.Sprintf("visibility_%d", number),
 		Database: postgres.Address, User: role, Password: role, APIKey: options.APIKey,
 	}
-	postgres.Exec(t, "DO $$ BEGIN CREATE ROLE "+role+" SUPERUSER LOGIN PASSWORD '"+role+"'; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+	postgres.Exec(t, "DO $$ BEGIN CREATE ROLE "+role+" SUPERUSER LOGIN PASSWORD '"+role+"'; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$")
 	for name, kind := range map[string]schema.Database{s.settings.Store: schema.Temporal, s.settings.Visibility: schema.Visibility} {
 		postgres.Exec(t, "CREATE DATABASE "+name)
 		if _, err := schema.Update(context.Background(), postgres.URL(name), kind, false); err != nil {
