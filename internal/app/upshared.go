@@ -170,12 +170,11 @@ func (p *sharedProcess) watchInboxAlone(ctx context.Context) (stop func() error,
 
 // watchLockedInbox waits for the lock, and watches the inbox until ctx ends.
 func (p *sharedProcess) watchLockedInbox(ctx context.Context, lock *flock.Flock) error {
-	_, err := lock.TryLockContext(ctx, inboxPoll)
-	if ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("lock the inbox: %w", err)
+	if locked, err := lock.TryLockContext(ctx, inboxPoll); !locked {
+		if ctx.Err() != nil {
+			err = nil // it stops before it got the lock
+		}
+		return err
 	}
 	stop, err := p.watchInbox(ctx)
 	if err != nil {
