@@ -21,10 +21,12 @@ import (
 const (
 	claimLock = `SELECT pg_try_advisory_lock(hashtextextended('bursar_claim:' || $1, 0))`
 	joinLock  = `SELECT pg_try_advisory_lock_shared(hashtextextended('bursar_claim:' || $1, 0))`
-	// members describes the sessions that have the lock, the oldest first. The lock's number is in two halves in pg_locks.
+	// members describes the sessions that have the lock, the oldest first. pg_locks lists those of all databases of the server, and has the
+	// number of a lock in two halves.
 	members = `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'the same machine'), a.backend_start
 		FROM pg_locks l JOIN pg_stat_activity a USING (pid), hashtextextended('bursar_claim:' || $1, 0) AS k
 		WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+		AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 		AND l.classid::bigint = (k >> 32) & 4294967295 AND l.objid::bigint = k & 4294967295
 		ORDER BY a.backend_start, a.pid`
 	// checkClaim fails, by a division by zero, if another process has claimed the catalog since. Each Update compares the number, so

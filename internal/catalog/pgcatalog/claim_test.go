@@ -164,3 +164,24 @@ func TestJoinAgain(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestJoinOtherDatabase has processes of another project, whose catalog is in another database of the server: they are not members.
+func TestJoinOtherDatabase(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	ours, theirs := mustOpen(t, postgres.Config{URL: postgrestest.URL(t)}), mustOpen(t, postgres.Config{URL: postgrestest.URL(t)})
+	m, err := theirs.Join(ctx, "theirs", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := ours.Members(ctx); err != nil || len(list) != 0 {
+		t.Errorf("members of a database that nobody has joined: %v, %v", list, err)
+	}
+	release, err := ours.Claim(ctx, "repair", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(release(), m.Leave()); err != nil {
+		t.Error(err)
+	}
+}
