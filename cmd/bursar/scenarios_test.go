@@ -38,8 +38,9 @@ var variable = []struct {
 // killedAfter ends the line of a command whose process is killed as soon as a step of its run is recorded.
 var killedAfter = regexp.MustCompile(`\s+# killed after (\w+)$`)
 
-func TestScenarios(t *testing.T) {
-	t.Parallel()
+// eachScenario runs a test for each transcript, which gets its number, path and text.
+func eachScenario(t *testing.T, test func(t *testing.T, n int, path, text string)) {
+	t.Helper()
 	paths, err := filepath.Glob(scenarioFolder + "/[0-9]*.md")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("%q, %v", paths, err)
@@ -51,17 +52,24 @@ func TestScenarios(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := newScenario(t, n).play(string(text))
-			switch {
-			case *update:
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			case got != string(text):
-				t.Errorf("%s: the outputs are others; go test ./cmd/bursar -run TestScenarios -update writes\n%s", path, got)
-			}
+			test(t, n, path, string(text))
 		})
 	}
+}
+
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	eachScenario(t, func(t *testing.T, n int, path, text string) {
+		got := newScenario(t, n).play(text)
+		switch {
+		case *update:
+			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		case got != text:
+			t.Errorf("%s: the outputs are others; go test ./cmd/bursar -run TestScenarios -update writes\n%s", path, got)
+		}
+	})
 }
 
 // shownFolder stands for the folder of a scenario. It is as long as that, as the width of tables depends on it.

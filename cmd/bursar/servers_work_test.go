@@ -97,38 +97,27 @@ var differing = []struct {
 // scenarios plays the transcripts. `check` compares declarations with stored data on servers only with --backends.
 func (s *servers) scenarios(t *testing.T) {
 	t.Parallel()
-	paths, err := filepath.Glob(scenarioFolder + "/[0-9]*.md")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("%q, %v", paths, err)
-	}
-	for n, path := range paths {
-		t.Run(filepath.Base(path), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
+	eachScenario(t, func(t *testing.T, n int, path, text string) {
+		const check, checkServers = "$ bursar check\n", "$ bursar check --backends\n"
+		want := strings.ReplaceAll(text, check, checkServers)
+		played := newScenario(t, 50+n)
+		place := s.share(t, played.dir)
+		played.prepare = func(command string) func() {
+			if killedAfter.MatchString(command) {
+				return holdIndex(t, place)
 			}
-			const check, checkServers = "$ bursar check\n", "$ bursar check --backends\n"
-			want := strings.ReplaceAll(string(text), check, checkServers)
-			played := newScenario(t, 50+n)
-			place := s.share(t, played.dir)
-			played.prepare = func(command string) func() {
-				if killedAfter.MatchString(command) {
-					return holdIndex(t, place)
-				}
-				return func() {}
+			return func() {}
+		}
+		played.differ = func(output string) string {
+			for _, d := range differing {
+				output = d.pattern.ReplaceAllString(output, d.shown)
 			}
-			played.differ = func(output string) string {
-				for _, d := range differing {
-					output = d.pattern.ReplaceAllString(output, d.shown)
-				}
-				return output
-			}
-			if got := played.play(want); got != want {
-				t.Errorf("the outputs are others: %s", firstDifference(got, want))
-			}
-		})
-	}
+			return output
+		}
+		if got := played.play(want); got != want {
+			t.Errorf("the outputs are others: %s", firstDifference(got, want))
+		}
+	})
 }
 
 // holdIndex lets runs wait in the step index, so that a process can be killed when merge is done.

@@ -92,7 +92,7 @@ each does. A process that has died disappears when the database notices it.`,
 				g := newGrid("process", "machine", "command", "roles", "state", "since", "does")
 				for i := range list {
 					p := &list[i]
-					g.add(p.ID, p.Host, p.Command, strings.Join(p.Roles, ","), p.State, formatTime(&p.Since), cmp.Or(strings.Join(p.Does, "; "), "waits"))
+					g.add(p.ID, p.Host, p.Command, role.Join(p.Roles), p.State, formatTime(&p.Since), cmp.Or(strings.Join(p.Does, "; "), "waits"))
 				}
 				g.print(w, width(c.out))
 			})

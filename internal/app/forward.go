@@ -14,6 +14,7 @@ import (
 	"bursar/internal/event/owner"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile"
+	"bursar/internal/serve"
 )
 
 const (
@@ -89,6 +90,9 @@ func (a *App) acceptOnce(ctx context.Context, stream string, r live.Request, cha
 		}
 	})
 	answer, err = a.shared.peers.Accept(forwarding, now.Address, stream, r)
+	if silent := (*serve.UnreachableError)(nil); errors.As(err, &silent) {
+		a.log.Info("the owner of a stream does not answer", "stream", stream, "owner", now.Process, "error", silent.Cause)
+	}
 	if err != nil && errors.Is(context.Cause(forwarding), errNotOwner) {
 		err = errNotOwner
 	}

@@ -97,7 +97,7 @@ func exclusivelyOnce[T any](ctx context.Context, a *App, s *project.Stream, do f
 
 // holdStream returns a stream that this process may ingest into until release is called. Several callers may hold it at a time.
 func (a *App) holdStream(ctx context.Context, s *project.Stream) (held *ownedStream, release func(), err error) {
-	if !a.isShared() {
+	if !a.IsShared() {
 		return &ownedStream{store: a.Events, live: a.liveIntake(s.Name)}, func() {}, nil
 	}
 	return a.acquireStream(ctx, ownedName(s))
@@ -134,7 +134,7 @@ func (a *App) liveIntake(stream string) *live.Intake {
 
 // Accept ingests the events of a request. Once it returns they are durable and count exactly once (rule 1).
 func (a *App) Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
-	if a.isShared() {
+	if a.IsShared() {
 		return a.acceptAnywhere(ctx, stream, r)
 	}
 	if in := a.liveIntake(stream); in != nil {

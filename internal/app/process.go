@@ -18,21 +18,22 @@ import (
 	"bursar/internal/catalog/pgcatalog"
 	"bursar/internal/event/flow"
 	"bursar/internal/failure"
+	"bursar/internal/role"
 	"bursar/internal/serve"
 )
 
 // Process is a process that shares a project with others, as the catalog's document of it says.
 type Process struct {
-	ID      string    `json:"id"`
-	Host    string    `json:"host"`
-	Process int       `json:"process"` // number in its machine
-	Command string    `json:"command"`
-	Roles   []string  `json:"roles"`
-	Version string    `json:"version"`
-	Since   time.Time `json:"since"`
-	Address string    `json:"address,omitempty"` // at which it accepts requests of other processes
-	State   string    `json:"state"`             // StateWorking and so on
-	Wanted  string    `json:"wanted,omitempty"`  // what a person asked it to do: WantPause or WantDrain; empty: to work
+	ID      string      `json:"id"`
+	Host    string      `json:"host"`
+	Process int         `json:"process"` // number in its machine
+	Command string      `json:"command"`
+	Roles   []role.Role `json:"roles"`
+	Version string      `json:"version"`
+	Since   time.Time   `json:"since"`
+	Address string      `json:"address,omitempty"` // at which it accepts requests of other processes
+	State   string      `json:"state"`             // StateWorking and so on
+	Wanted  string      `json:"wanted,omitempty"`  // what a person asked it to do: WantPause or WantDrain; empty: to work
 }
 
 const processPrefix = "process/"
@@ -45,7 +46,7 @@ func newProcess(command string) Process {
 	}
 	short, _, _ := strings.Cut(host, ".")
 	id := fmt.Sprintf("%.32s-%d-%s", strings.ToLower(short), os.Getpid(), strings.ToLower(rand.Text()[:6]))
-	return Process{ID: id, Host: host, Process: os.Getpid(), Command: command, Roles: []string{}, State: StateExecuting, Version: buildVersion(), Since: time.Now().UTC()}
+	return Process{ID: id, Host: host, Process: os.Getpid(), Command: command, Roles: []role.Role{}, State: StateExecuting, Version: buildVersion(), Since: time.Now().UTC()}
 }
 
 // buildVersion is the version of this program.
@@ -71,11 +72,8 @@ type membership struct {
 	localHost func(context.Context) (string, error) // address of this machine as the database knows it
 }
 
-// IsShared reports whether several processes may use the project, of which this is one.
-func (a *App) IsShared() bool { return a.isShared() }
-
-// isShared reports whether other processes use the project at the same time.
-func (a *App) isShared() bool { return a.shared.members != nil }
+// IsShared reports whether other processes may use the project at the same time.
+func (a *App) IsShared() bool { return a.shared.members != nil }
 
 // join uses the catalog together with other processes.
 func (a *App) join(ctx context.Context, records *pgcatalog.Catalog) error {
@@ -113,7 +111,7 @@ var ErrAlone = failure.Wrap(failure.Data, errors.New("one process at a time uses
 
 // Processes lists the processes that share the project, the oldest first. Documents of processes that have died are removed.
 func (a *App) Processes(ctx context.Context) ([]Process, error) {
-	if !a.isShared() {
+	if !a.IsShared() {
 		return nil, ErrAlone
 	}
 	known, err := catalog.Read(ctx, a.catalog, func(tx catalog.Tx) ([]Process, error) { return catalog.All[Process](tx, processPrefix, "") })

@@ -46,7 +46,7 @@ func (a *App) StartTemporal(ctx context.Context) error {
 		a.closers = append(a.closers, stop)
 	}
 	newRunner := flow.NewRunner
-	if a.isShared() {
+	if a.IsShared() {
 		newRunner = flow.NewSharedRunner
 	}
 	a.runner = newRunner(a.temporal.Client(), a.log)
@@ -54,12 +54,12 @@ func (a *App) StartTemporal(ctx context.Context) error {
 	return nil
 }
 
-// startSteps starts the workers of some roles, which execute steps until stop is called.
+// startSteps starts the workers of some roles, which execute steps until stop, which is never nil.
 func (a *App) startSteps(roles []role.Role, stopTimeout time.Duration) (stop func() error, err error) {
 	limits := flow.Limits{Steps: a.maxConcurrentSteps, StopTimeout: stopTimeout}
 	workers := flow.NewWorkers(a.temporal.Client(), observedSteps{a}, roles, limits, a.id)
 	if err := workers.Start(); err != nil {
-		return nil, fmt.Errorf("start workers: %w", err)
+		return func() error { return nil }, fmt.Errorf("start workers: %w", err)
 	}
 	return func() error { workers.Stop(); return nil }, nil
 }

@@ -46,7 +46,7 @@ func (a *App) recoverSpool(ctx context.Context, s *project.Stream) error {
 func (a *App) recoverAllSpools(ctx context.Context) (unsealed map[string]error, err error) {
 	unsealed = map[string]error{}
 	recoverStream := a.recoverUnowned
-	if a.isShared() {
+	if a.IsShared() {
 		recoverStream = a.recoverAbandoned
 	}
 	for _, s := range a.Project.Streams {
@@ -205,7 +205,7 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 		if in := v.liveIntake(name); in != nil {
 			err = in.Verify(ctx)
 		} else {
-			err = v.verifySpools(ctx, name, store)
+			err = live.VerifySpools(ctx, v.Events, name, store)
 		}
 		for _, l := range losses {
 			c.Remedy = dismissRemedy
@@ -216,18 +216,4 @@ func (v *projectVerification) checkSpools(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// verifyAgain is how often the spools of a stream are read again because they do not fit the catalog: its owner may have sealed one meanwhile.
-const verifyAgain = 3
-
-// verifySpools verifies the spools of a stream. Its owner may be another process, which goes on meanwhile.
-func (v *projectVerification) verifySpools(ctx context.Context, stream string, store spool.Store) (err error) {
-	for range verifyAgain {
-		err = live.VerifySpools(ctx, v.Events, stream, store)
-		if err == nil || !v.isShared() {
-			break
-		}
-	}
-	return err
 }

@@ -68,7 +68,7 @@ type Up struct {
 // Up starts all services of the project and runs until ctx ends. Then it waits for running requests, seals open batches and
 // pauses the workflows. The state stays open until Close. It ends with an error when another process has taken the project over.
 func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
-	if a.isShared() {
+	if a.IsShared() {
 		return a.upShared(ctx, o)
 	}
 	ctx, end := a.whileOwned(ctx)

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,13 +48,7 @@ func (a *App) upShared(ctx context.Context, o UpOptions) (err error) {
 		return err
 	}
 	p.server = a.newServer(p.token, p.api, o)
-	for _, r := range o.Roles {
-		a.shared.process.Roles = append(a.shared.process.Roles, string(r))
-	}
-	a.shared.process.Address = p.peers.Addr().String()
-	if o.PeerAddress != "" {
-		a.shared.process.Address = o.PeerAddress
-	}
+	a.shared.process.Roles, a.shared.process.Address = o.Roles, cmp.Or(o.PeerAddress, p.peers.Addr().String())
 	if err := recordProcess(ctx, a.catalog, a.shared.process); err != nil {
 		return err
 	}
@@ -71,7 +66,7 @@ func (p *sharedProcess) listen(ctx context.Context) (err error) {
 		}
 	}
 	if p.peers, err = p.listenForPeers(ctx); err != nil {
-		return failure.Wrap(failure.Data, fmt.Errorf("listen for other processes: %w", err))
+		return fmt.Errorf("listen for other processes: %w", err)
 	}
 	return p.startPeers()
 }
@@ -83,7 +78,7 @@ func (p *sharedProcess) listenForPeers(ctx context.Context) (net.Listener, error
 	if address != "" {
 		_, port, err := net.SplitHostPort(address)
 		if err != nil {
-			return nil, fmt.Errorf("%q: use HOST:PORT, such as 10.0.0.7:7400", address)
+			return nil, failure.Wrap(failure.Data, fmt.Errorf("%q is not an address: use --peer-address HOST:PORT, such as 10.0.0.7:7400", address))
 		}
 		address = ":" + port
 	} else {
@@ -93,7 +88,8 @@ func (p *sharedProcess) listenForPeers(ctx context.Context) (net.Listener, error
 		}
 		address = net.JoinHostPort(host, "0")
 	}
-	return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	return l, failure.Wrap(failure.Data, err)
 }
 
 // startPeers makes the client with which requests are forwarded to other processes.
@@ -139,11 +135,7 @@ func (p *sharedProcess) services() (list []service) {
 
 // executeSteps executes steps of pipelines until stop is called. It takes no new ones then, and finishes those that it has.
 func (p *sharedProcess) executeSteps(context.Context) (stop func() error, err error) {
-	stop, err = p.startSteps(p.options.Roles, flow.SharedStopTimeout)
-	if err != nil {
-		return func() error { return nil }, err
-	}
-	return stop, nil
+	return p.startSteps(p.options.Roles, flow.SharedStopTimeout)
 }
 
 // inboxPoll is how often a process looks whether another one still watches the inbox.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"bursar/internal/catalog"
@@ -30,19 +29,15 @@ const (
 	StateExecuting = "command" // it executes one command
 )
 
-// switchable are services that are started and stopped together.
+// switchable are services that are started and stopped together, by one goroutine at a time.
 type switchable struct {
 	services []service
-	wanted   string // by the document that obey has read last
-
-	mu   sync.Mutex
-	stop func() error // nil while they are stopped
+	stop     func() error // nil while they are stopped
+	wanted   string       // by the document that obey has read last
 }
 
 // set starts or stops the services: all, or none after an error.
 func (s *switchable) set(ctx context.Context, on bool) (err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if on == (s.stop != nil) {
 		return nil
 	}

@@ -9,7 +9,9 @@ package event
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"time"
@@ -42,6 +44,20 @@ func read[T any](ctx context.Context, c catalog.Catalog, doing string, fn func(t
 		err = fmt.Errorf("%s: %w", doing, err)
 	}
 	return value, err
+}
+
+// maxRereads bounds how often what other processes replace is read again.
+const maxRereads = 4
+
+// Reread calls read, which begins with the catalog, and calls it again if an object is gone that the catalog had named: another process has
+// replaced and removed it meanwhile.
+func (st *Store) Reread(read func() error) (err error) {
+	for range maxRereads {
+		if err = read(); !st.Shared || !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return err
 }
 
 // ReadState returns the catalog's state of a stream, and whether there is one.

@@ -16,7 +16,7 @@ const (
 	Intake    Role = "intake"    // owns streams: receives, checks and seals events
 	Reconcile Role = "reconcile" // workflows of pipelines, and their steps but for the index
 	Index     Role = "index"     // loads the index
-	API       Role = "api"       // the HTTP API and the console
+	API       Role = "api"       // the HTTP API
 )
 
 // All returns all roles, which `bursar up` has.

@@ -107,8 +107,7 @@ func (c *PeerClient) Accept(ctx context.Context, address, stream string, r live.
 	request.Header.Set("Content-Type", "application/x-ndjson")
 	response, err := c.http.Do(request)
 	if err != nil {
-		// Senders of events do not learn the addresses of processes, which the error contains.
-		return answer, failure.Wrap(failure.Transient, &unreachableError{stream, err})
+		return answer, &UnreachableError{stream, err}
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -120,17 +119,21 @@ func (c *PeerClient) Accept(ctx context.Context, address, stream string, r live.
 	return answer, nil
 }
 
-// unreachableError hides the cause in its text.
-type unreachableError struct {
-	stream string
-	error
+// UnreachableError says that the process that owns a stream does not answer. Its text does not contain the cause, which names the address of
+// that process: senders of events do not learn it.
+type UnreachableError struct {
+	Stream string
+	Cause  error
 }
 
-func (e *unreachableError) Error() string {
-	return "the process that owns stream " + e.stream + " does not answer"
+func (e *UnreachableError) Error() string {
+	return "the process that owns stream " + e.Stream + " does not answer"
 }
 
-func (e *unreachableError) Unwrap() error { return e.error }
+// Class is Transient: another process becomes the owner.
+func (e *UnreachableError) Class() failure.Class { return failure.Transient }
+
+func (e *UnreachableError) Unwrap() error { return e.Cause }
 
 // maxPeerAnswer bounds the answer of another process in bytes: rejected rows are listed up to a limit, each with texts of a row.
 const maxPeerAnswer = 64 << 20

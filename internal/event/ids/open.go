@@ -137,18 +137,13 @@ func secretDepended(ctx context.Context, c catalog.Catalog) bool {
 	return err != nil || slices.ContainsFunc(states, func(state event.StreamState) bool { return state.Identity != "" })
 }
 
-// maxFinds is how often ids are looked up.
-const maxFinds = 4
-
 // Find returns those ids of which the stream has events, each with the number of its batch. The stream's id must be one text column without a
 // dedupe window. If a table of the index is gone because another process has compacted the index and removed it, it reads the state again.
 func Find(ctx context.Context, st *event.Store, s *project.Stream, ids []string) (batches map[string]uint64, err error) {
-	for range maxFinds {
+	err = st.Reread(func() (err error) {
 		batches, err = findOnce(ctx, st, s, ids)
-		if !st.Shared || !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-	}
+		return err
+	})
 	return batches, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"time"
 
@@ -78,18 +77,13 @@ func (w *batchWriter) receivedAt(p dedupe.Place) (time.Time, error) {
 	return w.receipts.AcceptedAt(context.Background(), p)
 }
 
-// maxBegins is how often a batch is begun.
-const maxBegins = 4
-
 // begin reads the stream's state and opens the dedupe index, for a batch whose receipt starts at now. If a table of the index is gone
 // because another process has compacted the index and removed it, it begins again with the new state.
 func begin(ctx context.Context, st *event.Store, s *project.Stream, o Options, now time.Time, computer *computer) (w *batchWriter, err error) {
-	for range maxBegins {
+	err = st.Reread(func() (err error) {
 		w, err = beginOnce(ctx, st, s, o, now, computer)
-		if !st.Shared || !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-	}
+		return err
+	})
 	return w, err
 }
 

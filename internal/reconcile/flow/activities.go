@@ -4,7 +4,6 @@ package flow
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -21,9 +20,8 @@ const heartbeatInterval = time.Second
 
 type activities struct {
 	steps        Steps
-	project      string          // the only one whose steps are executed
-	attemptLocks keyed.Mutex     // by run, or by pipeline for next
-	aborted      context.Context // done when Workers.Abort was called
+	project      string      // the only one whose steps are executed
+	attemptLocks keyed.Mutex // by run, or by pipeline for next
 }
 
 func (a *activities) next(ctx context.Context, in NextInput) (out runs.NextResult, err error) {
@@ -31,7 +29,7 @@ func (a *activities) next(ctx context.Context, in NextInput) (out runs.NextResul
 	if in.Rebuild {
 		lockName = rebuildID(in.Pipeline)
 	}
-	err = a.runLocked(ctx, in.Project, lockName, func(ctx context.Context) error {
+	err = a.runLocked(ctx, in.Project, lockName, func() error {
 		out, err = a.steps.Next(ctx, in.Pipeline, in.After, in.Rebuild)
 		return err
 	})
@@ -39,7 +37,7 @@ func (a *activities) next(ctx context.Context, in NextInput) (out runs.NextResul
 }
 
 func (a *activities) step(ctx context.Context, in StepInput) (out runs.StepResult, err error) {
-	err = a.runLocked(ctx, in.Project, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func(ctx context.Context) error {
+	err = a.runLocked(ctx, in.Project, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func() error {
 		out, err = a.steps.Step(ctx, in.Ref, in.Step)
 		return err
 	})
@@ -49,49 +47,33 @@ func (a *activities) step(ctx context.Context, in StepInput) (out runs.StepResul
 // partition executes a step for one partition. It does not wait for another attempt: the attempt that it replaces may hang for
 // ever, and if that one finishes late it changes nothing (rule 5).
 func (a *activities) partition(ctx context.Context, in PartitionInput) (out runs.StepResult, err error) {
-	err = a.attempt(ctx, in.Project, func(ctx context.Context) error {
+	err = a.attempt(ctx, in.Project, func() error {
 		out, err = a.steps.Partition(ctx, in.Ref, in.Step, in.Partition)
 		return err
 	})
 	return out, err
 }
 
-func (a *activities) checkProject(id string) error {
-	if id != a.project {
-		return temporal.ErrOtherProject
-	}
-	return nil
-}
-
 // runLocked is attempt, but first waits for an earlier attempt that is still running in this process: if a process pauses for longer
 // than the heartbeat timeout, its step is already assigned to another attempt.
-func (a *activities) runLocked(ctx context.Context, project, lockName string, fn func(context.Context) error) error {
-	return a.attempt(ctx, project, func(ctx context.Context) error {
+func (a *activities) runLocked(ctx context.Context, project, lockName string, fn func() error) error {
+	return a.attempt(ctx, project, func() error {
 		unlock, err := a.attemptLocks.Lock(ctx, lockName)
 		if err != nil {
 			return err
 		}
 		defer unlock()
-		return fn(ctx)
+		return fn()
 	})
 }
 
-// errAborted is the error of a step that Abort has cancelled. Its class is Transient: another process executes the step.
-var errAborted = failure.Wrap(failure.Transient, errors.New("the process that executed the step was stopped"))
-
 // attempt calls fn while heartbeats report that it is alive, and returns its error as activities do.
-func (a *activities) attempt(ctx context.Context, project string, fn func(context.Context) error) error {
-	if err := a.checkProject(project); err != nil {
-		return temporal.ActivityError(err)
+func (a *activities) attempt(ctx context.Context, project string, fn func() error) error {
+	if project != a.project {
+		return temporal.ActivityError(temporal.ErrOtherProject)
 	}
 	defer temporal.Heartbeat(ctx, heartbeatInterval)()
-	cancellable, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(a.aborted, cancel)()
-	err := temporal.RecoverPanic(ctx, func() error { return fn(cancellable) })
-	if err != nil && ctx.Err() == nil && a.aborted.Err() != nil {
-		return temporal.ActivityError(errAborted)
-	}
+	err := temporal.RecoverPanic(ctx, fn)
 	logRetry(ctx, err)
 	return temporal.ActivityError(err)
 }

@@ -207,12 +207,12 @@ func TestServerOutlivesThieves(t *testing.T) {
 		t.Fatal(err)
 	}
 	w = NewWorkers(c, steps, role.All(), testLimits, "")
-	if err := w.workers[0].Start(); err != nil { // nobody takes the tasks of the index
+	if err := w[0].Start(); err != nil { // nobody takes the tasks of the index
 		t.Fatal(err)
 	}
 	steal(t, c, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
 	steal(t, c, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
-	if err := w.workers[1].Start(); err != nil {
+	if err := w[1].Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Stop)

@@ -38,7 +38,7 @@ func serveSteps(t *testing.T, dir string, steps Steps) client.Client {
 }
 
 // startWorkers starts the workers of some roles, and stops them when the test ends.
-func startWorkers(t *testing.T, c client.Client, steps Steps, roles ...role.Role) *Workers {
+func startWorkers(t *testing.T, c client.Client, steps Steps, roles ...role.Role) Workers {
 	t.Helper()
 	w := NewWorkers(c, steps, roles, testLimits, "")
 	if err := w.Start(); err != nil {
@@ -208,11 +208,11 @@ func TestServerCancelsWithItsCaller(t *testing.T) {
 	record(t, c, "cancelled")
 }
 
-func TestServerGoesOnAfterKill(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	child := exec.Command(os.Args[0], "-test.run=^TestServerChildToBeKilled$")
-	child.Env = append(os.Environ(), childEnv+"="+dir)
+// killChild runs a test in a process of its own, and kills it when it has begun to merge.
+func killChild(t *testing.T, test string, env ...string) {
+	t.Helper()
+	child := exec.Command(os.Args[0], "-test.run=^"+test+"$")
+	child.Env = append(os.Environ(), env...)
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -224,6 +224,12 @@ func TestServerGoesOnAfterKill(t *testing.T) {
 	if err := errors.Join(child.Process.Kill(), ignoreExit(child.Wait())); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestServerGoesOnAfterKill(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	killChild(t, "TestServerChildToBeKilled", childEnv+"="+dir)
 	killed := time.Now()
 	var first time.Duration
 	steps := &scriptedSteps{backlog: 1, blocked: map[string]func(context.Context) error{

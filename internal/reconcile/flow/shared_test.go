@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -170,45 +169,38 @@ func TestServerJoinsRebuilds(t *testing.T) {
 	}
 }
 
-// TestServerStopsWorkersAfterTheirSteps stops the workers of a process that executes a step: it is not executed again elsewhere. With
-// Abort it is, at once.
+// TestServerStopsWorkersAfterTheirSteps stops the workers of a process that executes a step: it is not executed again elsewhere.
 func TestServerStopsWorkersAfterTheirSteps(t *testing.T) {
 	t.Parallel()
-	for _, abort := range []bool{false, true} {
-		steps, merging, release := blockedMerge()
-		c, _ := startShared(t)
-		w := NewWorkers(c, steps, role.All(), Limits{Steps: 4, StopTimeout: SharedStopTimeout}, "")
-		if err := w.Start(); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() {
-			_, err := sharedRunner(c).Run(t.Context(), "orders")
-			done <- err
-		}()
-		<-merging
-		stopped := make(chan struct{})
-		go func() {
-			w.Stop()
-			close(stopped)
-		}()
-		others := &scriptedSteps{backlog: 1}
-		startWorkers(t, c, others, role.All()...)
-		if abort {
-			w.Abort()
-		} else {
-			close(release)
-		}
-		<-stopped
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		others.mu.Lock()
-		again := others.attempts("1 merge")
-		others.mu.Unlock()
-		if want := map[bool]int{false: 0, true: 1}[abort]; again != want {
-			t.Errorf("abort %v: merged %d times by another process, want %d", abort, again, want)
-		}
+	steps, merging, release := blockedMerge()
+	c, _ := startShared(t)
+	w := NewWorkers(c, steps, role.All(), Limits{Steps: 4, StopTimeout: SharedStopTimeout}, "")
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := sharedRunner(c).Run(t.Context(), "orders")
+		done <- err
+	}()
+	<-merging
+	stopped := make(chan struct{})
+	go func() {
+		w.Stop()
+		close(stopped)
+	}()
+	others := &scriptedSteps{backlog: 1}
+	startWorkers(t, c, others, role.All()...)
+	close(release)
+	<-stopped
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	others.mu.Lock()
+	again := others.attempts("1 merge")
+	others.mu.Unlock()
+	if again != 0 {
+		t.Errorf("merged %d times by another process", again)
 	}
 }
 
@@ -230,19 +222,7 @@ func TestServerContinuesForDeadProcess(t *testing.T) {
 			}
 			t.Cleanup(server.Stop)
 			c := server.Client()
-			child := exec.Command(os.Args[0], "-test.run=^TestServerSharedChild$")
-			child.Env = append(os.Environ(), sharedChildEnv+"="+dir, sharedAddressEnv+"="+server.Address(), fmt.Sprintf("BURSAR_TEST_FOLLOW=%v", follow))
-			out, err := child.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := child.Start(); err != nil {
-				t.Fatal(err)
-			}
-			awaitLine(t, out, "merging")
-			if err := errors.Join(child.Process.Kill(), ignoreExit(child.Wait())); err != nil {
-				t.Fatal(err)
-			}
+			killChild(t, "TestServerSharedChild", sharedChildEnv+"="+dir, sharedAddressEnv+"="+server.Address(), fmt.Sprintf("BURSAR_TEST_FOLLOW=%v", follow))
 			killed := time.Now()
 			var merged time.Duration
 			steps := &scriptedSteps{backlog: 1, blocked: map[string]func(context.Context) error{

@@ -3,7 +3,6 @@
 package flow
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
@@ -31,59 +30,49 @@ const (
 )
 
 // Workers are the workers of a process, one for each of its roles with a task queue of this package.
-type Workers struct {
-	workers []worker.Worker
-	abort   context.CancelFunc
-}
+type Workers []worker.Worker
 
 // NewWorkers returns the workers of those roles that execute pipelines, Reconcile and Index; the others are ignored. They execute
-// workflows and steps of all pipelines of a project, whose id is as in Input, by calling steps. The caller starts them before the first Run and stops them before the client
-// closes.
-func NewWorkers(c client.Client, steps Steps, roles []role.Role, limits Limits, project string) *Workers {
+// workflows and steps of all pipelines of a project, whose id is as in Input, by calling steps. The caller starts them before the first
+// Run and stops them before the client closes.
+func NewWorkers(c client.Client, steps Steps, roles []role.Role, limits Limits, project string) (w Workers) {
 	o := workerOptions()
 	o.MaxConcurrentActivityExecutionSize = limits.Steps
 	o.WorkerStopTimeout = limits.StopTimeout
-	aborted, abort := context.WithCancel(context.Background())
-	w, a := &Workers{abort: abort}, &activities{steps: steps, project: project, aborted: aborted}
+	a := &activities{steps: steps, project: project}
 	if slices.Contains(roles, role.Reconcile) {
 		reconcileWorker := worker.New(c, TaskQueue, o)
 		registerReconcile(reconcileWorker, a)
-		w.workers = append(w.workers, reconcileWorker)
+		w = append(w, reconcileWorker)
 	}
 	if slices.Contains(roles, role.Index) {
 		indexWorker := worker.New(c, IndexQueue, o)
 		registerPartition(indexWorker, a, runs.StepIndex)
-		w.workers = append(w.workers, indexWorker)
+		w = append(w, indexWorker)
 	}
 	return w
 }
 
 // Start starts all workers, or none.
-func (w *Workers) Start() error {
-	for i, one := range w.workers {
+func (w Workers) Start() error {
+	for i, one := range w {
 		if err := one.Start(); err != nil {
-			for _, started := range w.workers[:i] {
-				started.Stop()
-			}
+			w[:i].Stop()
 			return err
 		}
 	}
 	return nil
 }
 
-// Stop stops all workers: they take no new work. It waits for the steps that are executing, up to the StopTimeout, and then cancels
-// them; Abort ends the wait.
-func (w *Workers) Stop() {
+// Stop stops all workers at once: they take no new work. It waits for the steps that are executing, up to the StopTimeout, and then
+// cancels them.
+func (w Workers) Stop() {
 	var stopping sync.WaitGroup
-	for _, one := range w.workers {
+	for _, one := range w {
 		stopping.Go(one.Stop)
 	}
 	stopping.Wait()
-	w.abort()
 }
-
-// Abort cancels the steps that are executing, for a process that must stop at once. Another process executes them again.
-func (w *Workers) Abort() { w.abort() }
 
 func workerOptions() worker.Options {
 	return worker.Options{

@@ -142,7 +142,7 @@ func virtualRun(t *testing.T, steps Steps) (*testsuite.TestWorkflowEnvironment, 
 var testLimits = Limits{Steps: 4, StopTimeout: StopTimeout}
 
 func newActivities(steps Steps) *activities {
-	return &activities{steps: steps, aborted: context.Background()}
+	return &activities{steps: steps}
 }
 
 func virtualEnvironment(steps Steps) *testsuite.TestWorkflowEnvironment {
