@@ -15,6 +15,7 @@ import (
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/spool"
 	"bursar/internal/failure"
+	"bursar/internal/reconcile/verify"
 )
 
 func twoStreams() map[string]string {
@@ -179,5 +180,31 @@ func TestCheckStored(t *testing.T) {
 	check(1)
 	if after, err := os.ReadDir(filepath.Join(dir, ".bursar")); err != nil || len(after) != len(before) {
 		t.Errorf("the state has %v, had %v: %v", after, before, err)
+	}
+}
+
+// TestSpoolsWithoutCatalog opens a project to be verified whose catalog cannot be read, with acknowledged events of a stream that is not declared:
+// nothing is known of its spools then.
+func TestSpoolsWithoutCatalog(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range twoStreams() {
+		putFile(t, dir, name, text)
+	}
+	writeSpool(t, dir, spool.Header{Stream: "removed", Number: 1}, `{"id":"g","n":1}`)
+	putFile(t, dir, ".bursar/catalog.db", strings.Repeat("not a database ", 1000))
+	a, err := OpenToVerify(t.Context(), dir, "verify", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := a.Stranded(t.Context()); err != nil || len(list) > 0 {
+		t.Errorf("stranded are %+v, %v", list, err)
+	}
+	v, err := a.VerifyProject(t.Context(), verify.Options{}, func(string, int64, int64) {})
+	if err != nil || v.OK {
+		t.Errorf("verify: %+v, %v", v, err)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -161,8 +161,12 @@ func (s Stranded) String() string {
 		s.Stream, reconcile.Plural(s.Requests, "acknowledged request"), s.Folder, s.Stream)
 }
 
-// Stranded lists the stranded streams.
+// Stranded lists the stranded streams. A project that is opened to be verified may have no readable catalog: nothing is known of its spools
+// then.
 func (a *App) Stranded(ctx context.Context) (list []Stranded, err error) {
+	if a.Events == nil {
+		return nil, nil
+	}
 	streams, err := a.spools.Streams(ctx)
 	if err != nil {
 		return nil, err
