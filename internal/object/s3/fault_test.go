@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"bursar/internal/failure"
+	"bursar/internal/object/objecttest"
 	"bursar/internal/object/s3/s3test"
 )
 
@@ -38,6 +39,7 @@ var modes = []mode{refused, unanswered, cutRequest, cutAnswer, unavailable, brok
 type network struct {
 	inner client
 	mode  mode
+	only  string // the method that fails; empty for all
 
 	mu          sync.Mutex
 	requests    int
@@ -60,6 +62,9 @@ func faulty(n *network) tuning {
 func (n *network) fails(r *http.Request) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.only != "" && n.only != r.Method {
+		return false
+	}
 	n.requests++
 	if n.requests < n.first || n.requests > n.last {
 		return false
@@ -180,6 +185,39 @@ func TestEveryRequestFails(t *testing.T) {
 }
 
 const forGood = 1 << 30
+
+// TestPutWithoutAnswer loses the answers to all PUT requests, as of a server that refuses a large object before it has read it.
+func TestPutWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	_, config := backend(t, s3test.Versitygw)
+	sound := mustOpen(t, config, fast)
+	for _, mode := range []mode{cutRequest, unanswered} {
+		n := &network{mode: mode, only: http.MethodPut, first: 1, last: forGood}
+		s, err := newStore(t.Context(), config, faulty(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := put(s, s.Create, 1000); err == nil || failure.Of(err) != failure.Transient {
+			t.Errorf("%s: replace an object: %v, want a transient error", mode, err)
+		}
+		if err := sound.Delete(t.Context(), "a/b"); err != nil {
+			t.Fatal(err)
+		}
+		switch err := put(s, s.CreateNew, 1000); {
+		case mode == cutRequest && (err == nil || failure.Of(err) != failure.Transient):
+			t.Errorf("%s: make an object that does not arrive: %v, want a transient error", mode, err)
+		case mode == unanswered && err != nil:
+			t.Errorf("%s: make an object that arrives: %v", mode, err)
+		}
+		objecttest.Write(t, sound, "a/b", []byte("another's"))
+		if err := put(s, s.CreateNew, 1000); !errors.Is(err, fs.ErrExist) || failure.Of(err) != failure.Data {
+			t.Errorf("%s: make an object that exists: %v (%s), want fs.ErrExist", mode, err, failure.Of(err))
+		}
+		if got := objecttest.Read(t, sound, "a/b"); string(got) != "another's" {
+			t.Errorf("%s: the object has %d bytes of another writer", mode, len(got))
+		}
+	}
+}
 
 // checkUploads checks that no uploads are left but those whose ids nobody knows, and that Clean removes these.
 func checkUploads(t *testing.T, server *s3test.Server, s *Store, networks []*network) {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/http"
 
+	"bursar/internal/failure"
 	"bursar/internal/object"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -136,16 +137,26 @@ func (w *writer) completeUpload() error {
 	return nil
 }
 
-// settle decides about a refusal that is also the answer to a repeated request if only the first answer was lost.
+// settle decides about a refusal that is also the answer to a repeated request if only the first answer was lost, and about a
+// request without an answer: a server may refuse a new object before it has read the content, and the refusal is lost while the
+// content is being sent.
 func (w *writer) settle(err error) error {
-	if err == nil || statusOf(err) != http.StatusPreconditionFailed && errorCode(err) != codeNoUpload {
+	answered := statusOf(err) != 0
+	switch {
+	case err == nil, w.ctx.Err() != nil:
+		return err
+	case answered && statusOf(err) != http.StatusPreconditionFailed && errorCode(err) != codeNoUpload:
+		return err
+	case !answered && !w.onlyNew:
 		return err
 	}
 	head, headErr := w.store.client.HeadObject(w.ctx, &awss3.HeadObjectInput{Bucket: &w.store.config.Bucket, Key: &w.key})
 	switch {
 	case headErr == nil && head.Metadata[writerMetadata] == w.id:
 		return nil
-	case headErr != nil && !errors.Is(diagnose(headErr).is, fs.ErrNotExist):
+	case headErr == nil && !answered:
+		return failure.Wrap(failure.Data, fmt.Errorf("the object exists already: %w", fs.ErrExist))
+	case headErr != nil && answered && !errors.Is(diagnose(headErr).is, fs.ErrNotExist):
 		return headErr // who made the object is not known
 	}
 	return err
