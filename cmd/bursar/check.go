@@ -103,6 +103,9 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 			fmt.Fprintln(w, printable(o.File+": "+changedSince(o.Pipeline, o.Changed)))
 		}
 		switch {
+		case !ok: // the error says what to do
+		case len(backends) == 0 && p.Config.IsShared():
+			fmt.Fprintln(w, "next: bursar check --backends")
 		case len(outdated) > 0:
 			fmt.Fprintf(w, "next: bursar rebuild %s\n", outdated[0].Pipeline)
 		case len(p.Streams) > 0:

@@ -113,7 +113,7 @@ func (c *cli) askCommand(name, wanted, short, long string) *cobra.Command {
 				return withHint(err, "`bursar worker list` shows the processes")
 			}
 			return c.result(p, func(w io.Writer) {
-				fmt.Fprintf(w, "Process %s on %s is asked to %s.\n", p.ID, p.Host, name)
+				fmt.Fprintf(w, "Process %s on %s is asked to %s; so far it is %s.\n", p.ID, p.Host, name, p.State)
 			})
 		}),
 	}

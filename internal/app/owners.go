@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"bursar/internal/event"
 	"bursar/internal/event/flow"
 	"bursar/internal/event/live"
 	"bursar/internal/event/owner"
@@ -23,6 +24,9 @@ const askAgain = 15 * time.Second
 func (a *App) acquireStream(ctx context.Context, stream string) (s *ownedStream, release func(), err error) {
 	if s := a.shared.owners.find(stream, true); s != nil {
 		return s, s.users.Done, nil
+	}
+	if err := a.checkFolder(ctx, stream); err != nil {
+		return nil, nil, err
 	}
 	if err := a.startRequester(ctx); err != nil {
 		return nil, nil, err
@@ -43,6 +47,10 @@ func (a *App) acquireStream(ctx context.Context, stream string) (s *ownedStream,
 		case s := <-granted:
 			return s, s.users.Done, nil
 		case <-again.C:
+			if err := a.checkFolder(ctx, stream); errors.As(err, new(*event.GrowthError)) {
+				a.shared.owners.giveUp(stream, granted)
+				return nil, nil, err
+			}
 			a.log.Info("waiting for a stream that another process owns", "stream", stream)
 		case <-ctx.Done():
 			a.shared.owners.giveUp(stream, granted)
@@ -51,15 +59,24 @@ func (a *App) acquireStream(ctx context.Context, stream string) (s *ownedStream,
 	}
 }
 
+// checkFolder refuses a stream into which this process cannot ingest, because its project folder is older than that of another process. Class Data.
+func (a *App) checkFolder(ctx context.Context, stream string) error {
+	declared := a.Project.Stream(stream)
+	if declared == nil {
+		return failure.Wrap(failure.Data, errors.New("the stream is not declared in the project folder of this process"))
+	}
+	return event.CheckGrowth(ctx, a.Events.Catalog, declared)
+}
+
 // streamOwner owns streams for the workflows that decide whose turn it is.
 type streamOwner struct{ *App }
 
 // Own owns a stream until ctx ends. What a former owner acknowledged and did not seal is sealed first (rule 1).
 func (a streamOwner) Own(ctx context.Context, stream string) error {
-	declared := a.Project.Stream(stream)
-	if declared == nil {
-		return failure.Wrap(failure.Data, fmt.Errorf("own stream %s: it is not declared in the project folder of this process: all machines need the same folder", stream))
+	if err := a.checkFolder(ctx, stream); err != nil {
+		return fmt.Errorf("own stream %s: %w; all machines need the same folder", stream, err)
 	}
+	declared := a.Project.Stream(stream)
 	taken, err := owner.Take(ctx, a.Events.Catalog, stream, owner.Owner{Process: a.shared.process.ID, Address: a.shared.process.Address, Since: a.Events.Now().UTC()})
 	if err != nil {
 		return err

@@ -1,9 +1,10 @@
-// Tests of work on a stream that this process has lost without noticing.
+// Tests of streams that this process has lost without noticing, or must not own.
 
 package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"bursar/internal/event/flow"
 	"bursar/internal/event/live/spool"
 	"bursar/internal/event/owner"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 )
 
@@ -46,8 +48,10 @@ func TestWorkOnLostStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	statements := &project.Stream{Name: project.StatementStream, Builtin: true}
 	a := &App{
-		log: slog.New(slog.DiscardHandler), Events: &event.Store{Catalog: records}, spools: spool.Folders(t.TempDir()), closers: []func() error{records.Close},
+		log: slog.New(slog.DiscardHandler), Project: &project.Project{Streams: []*project.Stream{statements}},
+		Events: &event.Store{Catalog: records}, spools: spool.Folders(t.TempDir()), closers: []func() error{records.Close},
 	}
 	defer func() {
 		if err := a.Close(); err != nil {
@@ -68,12 +72,30 @@ func TestWorkOnLostStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.shared.requester = flow.NewRequester(&grantingClient{grant: own}, "", "this", a.log)
-	s, calls := &project.Stream{Name: "entries", Builtin: true}, 0
-	got, err := exclusively(t.Context(), a, s, func(ctx context.Context, st *event.Store) (string, error) {
+	calls := 0
+	got, err := exclusively(t.Context(), a, statements, func(ctx context.Context, st *event.Store) (string, error) {
 		calls++
 		return "done", st.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Put("a", 1) })
 	})
 	if err != nil || got != "done" || calls != 2 {
 		t.Errorf("%q, %v, after %d calls", got, err, calls)
+	}
+}
+
+// TestOlderFolder has a process with an older project folder than the events of a stream: it does not own the stream, and its commands fail.
+func TestOlderFolder(t *testing.T) {
+	t.Parallel()
+	a := openExample(t, "two_sided")
+	mustIngest(t, a, "bank", filepath.Join(filepath.Dir(a.state), "sample", "bank.csv"))
+	s := a.Project.Stream("bank")
+	s.Columns = s.Columns[:len(s.Columns)-1]
+	if err := (streamOwner{a}).Own(t.Context(), "bank"); !errors.As(err, new(*event.GrowthError)) || failure.Of(err) != failure.Data {
+		t.Errorf("own the stream: %v", err)
+	}
+	if now, found, err := owner.Find(t.Context(), a.Events.Catalog, "bank"); err != nil || now.Process != "" {
+		t.Errorf("the owner is %+v (%v), %v", now, found, err)
+	}
+	if _, _, err := a.acquireStream(t.Context(), "bank"); !errors.As(err, new(*event.GrowthError)) {
+		t.Errorf("ask for the stream: %v", err)
 	}
 }

@@ -58,10 +58,7 @@ func (a *App) upShared(ctx context.Context, o UpOptions) (err error) {
 // listen opens the listeners of the roles, and the client of other processes.
 func (p *sharedProcess) listen(ctx context.Context) (err error) {
 	if p.has(role.API) {
-		if p.token, err = serve.Token(p.state); err == nil {
-			p.api, err = serve.Listen(ctx, p.state, p.options.Listen)
-		}
-		if err != nil {
+		if err := p.listenForClients(ctx); err != nil {
 			return err
 		}
 	}
@@ -69,6 +66,19 @@ func (p *sharedProcess) listen(ctx context.Context) (err error) {
 		return fmt.Errorf("listen for other processes: %w", err)
 	}
 	return p.startPeers()
+}
+
+// listenForClients opens the listener of the API. The first process of a folder chooses the token and the port; others wait for that.
+func (p *sharedProcess) listenForClients(ctx context.Context) (err error) {
+	lock := flock.New(filepath.Join(p.state, "api.lock"), flock.SetPermissions(0o600))
+	if err := lock.Lock(); err != nil {
+		return fmt.Errorf("lock the API's files: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if p.token, err = serve.Token(p.state); err == nil {
+		p.api, err = serve.Listen(ctx, p.state, p.options.Listen)
+	}
+	return err
 }
 
 // listenForPeers listens at the address by which this machine reaches the database, which other machines reach as well, on any port. With an

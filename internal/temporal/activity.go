@@ -14,34 +14,19 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// Heartbeat sends heartbeats until the returned function is called. The time between them is also the longest time until the activity notices
-// that it is cancelled.
-func Heartbeat(ctx context.Context, every time.Duration) (stop func()) {
-	ctx, stop = context.WithCancel(ctx)
-	go func() {
-		ticker := time.NewTicker(every)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-				activity.RecordHeartbeat(ctx)
-			}
-		}
-	}()
-	return stop
-}
-
 // heartbeatTimeout bounds one heartbeat of KeepAlive.
 const heartbeatTimeout = 2 * time.Second
 
-// KeepAlive is Heartbeat for an activity that takes its time to end, and works without the server. The context ends when the server says that
-// the activity is cancelled, or is another attempt's; heartbeats go on until stop is called. The client library's own heartbeats end the
-// activity's context also when the server does not answer for a second.
+// KeepAlive sends heartbeats until stop is called, also while an activity that is cancelled takes its time to end. The context ends with that of
+// the activity, or when the server says that the activity is cancelled or is another attempt's. The time between heartbeats is the longest time
+// until it notices that. The client library's own heartbeats end the activity's context also when the server does not answer for a second.
 func KeepAlive(ctx context.Context, every time.Duration) (wanted context.Context, stop func()) {
 	wanted, end := context.WithCancel(ctx)
 	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
+	stop = func() { stopSending(); end() }
+	if activity.GetInfo(ctx).TaskToken == nil {
+		return wanted, stop // a local activity is not known to the server
+	}
 	go func() {
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
@@ -53,6 +38,9 @@ func KeepAlive(ctx context.Context, every time.Duration) (wanted context.Context
 			}
 			err := sendHeartbeat(sending)
 			gone := errors.As(err, new(*serviceerror.NotFound)) || errors.As(err, new(*serviceerror.NamespaceNotFound))
+			if isCancelled(err) {
+				activity.RecordHeartbeat(ctx) // for the client library, which else takes the activity's end for a failure
+			}
 			if gone || isCancelled(err) {
 				end()
 			}
@@ -61,7 +49,7 @@ func KeepAlive(ctx context.Context, every time.Duration) (wanted context.Context
 			}
 		}
 	}()
-	return wanted, func() { stopSending(); end() }
+	return wanted, stop
 }
 
 func sendHeartbeat(ctx context.Context) error {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,7 +48,7 @@ const (
 var ErrClaimLost = failure.Wrap(failure.Transient, errors.New("another process has taken over the project, because the connection of this one to the database was lost; start it again"))
 
 // Claim claims the catalog for this process, which runs the named command. While other processes have it, Claim tries again until
-// wait has passed, and then fails with an error that names one of them. A process that dies releases its claim.
+// wait has passed, and then fails with an error that names them. A process that dies releases its claim.
 func (c *Catalog) Claim(ctx context.Context, command string, wait time.Duration) (release func() error, err error) {
 	conn, err := c.lockSession(ctx, claimLock, processName(command), wait)
 	if err == nil {
@@ -111,17 +112,23 @@ func (c *Catalog) lockWithin(ctx context.Context, conn *pgx.Conn, lock, name str
 	}
 }
 
-// inUse returns the error that names a process with the lock.
+// namedMembers is how many processes an error names.
+const namedMembers = 3
+
+// inUse returns the error that names the processes with the lock.
 func (c *Catalog) inUse(ctx context.Context) error {
-	text := "another process uses the project; wait for it or stop it"
-	if list, err := c.Members(ctx); err == nil && len(list) > 0 {
-		m := list[0]
-		text = fmt.Sprintf("%s (from %s) has used the project since %s; wait for it or stop it", m.Name, m.Address, m.Since.UTC().Format(time.DateTime))
-		if n := len(list) - 1; n > 0 {
-			text += fmt.Sprintf(" (and %d more)", n)
-		}
+	list, err := c.Members(ctx)
+	if err != nil || len(list) == 0 {
+		return failure.Wrap(failure.Transient, errors.New("another process uses the project; wait for it or stop it"))
 	}
-	return failure.Wrap(failure.Transient, errors.New(text))
+	var names []string
+	for _, m := range list[:min(len(list), namedMembers)] {
+		names = append(names, fmt.Sprintf("%s (from %s, since %s)", m.Name, m.Address, m.Since.UTC().Format(time.RFC3339)))
+	}
+	if n := len(list) - namedMembers; n > 0 {
+		names = append(names, fmt.Sprintf("%d more", n))
+	}
+	return failure.Wrap(failure.Transient, fmt.Errorf("the project is used by %s; wait or stop what uses it", strings.Join(names, ", ")))
 }
 
 // storeClaim numbers the claim, so that the updates of earlier ones fail. It is serializable like them: of an update that began before

@@ -54,7 +54,7 @@ func (r *Requester) input(stream string) Input { return Input{Stream: stream, Pr
 // startOptions join the workflow of a stream if it is open.
 func (r *Requester) startOptions(stream string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID: WorkflowID(stream), TaskQueue: TaskQueue, Memo: temporal.Memo(r.project),
+		ID: WorkflowID(stream), TaskQueue: TaskQueue, WorkflowTaskTimeout: taskTimeout, Memo: temporal.Memo(r.project),
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 	}

@@ -57,13 +57,11 @@ func newOwner(c client.Client, queue string, streams Streams, project string) wo
 }
 
 func workerOptions() worker.Options {
-	return worker.Options{
-		MaxConcurrentActivityExecutionSize: maxStreams,
-		WorkerStopTimeout:                  stopTimeout,
-		DeadlockDetectionTimeout:           time.Minute, // others may use all cores
-		// Code that does not fit a recorded history fails the workflow, visibly; the next workflow continues from the catalog.
-		WorkflowPanicPolicy: worker.FailWorkflow,
-	}
+	o := temporal.WorkerOptions()
+	o.MaxConcurrentActivityTaskPollers = 1 // a server may hand a stream to each poll of a process that is suspended
+	o.MaxConcurrentActivityExecutionSize = maxStreams
+	o.WorkerStopTimeout = stopTimeout
+	return o
 }
 
 // Start starts all workers, or none.
@@ -77,10 +75,11 @@ func (w Workers) Start() error {
 	return nil
 }
 
-// Stop stops the workers, the one of workflows last, and waits for the streams that they own.
+// Stop stops the workers, the one of workflows first, and waits for the streams that they own. As a stream ends, the server has work for its
+// workflow: a worker that stops at that moment would take it with it, and the next owner would wait for seconds.
 func (w Workers) Stop() {
-	for i := len(w) - 1; i >= 0; i-- {
-		w[i].Stop()
+	for _, one := range w {
+		one.Stop()
 	}
 }
 

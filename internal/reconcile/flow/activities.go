@@ -29,7 +29,7 @@ func (a *activities) next(ctx context.Context, in NextInput) (out runs.NextResul
 	if in.Rebuild {
 		lockName = rebuildID(in.Pipeline)
 	}
-	err = a.runLocked(ctx, in.Project, lockName, func() error {
+	err = a.runLocked(ctx, in.Project, lockName, func(ctx context.Context) error {
 		out, err = a.steps.Next(ctx, in.Pipeline, in.After, in.Rebuild)
 		return err
 	})
@@ -37,7 +37,7 @@ func (a *activities) next(ctx context.Context, in NextInput) (out runs.NextResul
 }
 
 func (a *activities) step(ctx context.Context, in StepInput) (out runs.StepResult, err error) {
-	err = a.runLocked(ctx, in.Project, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func() error {
+	err = a.runLocked(ctx, in.Project, fmt.Sprintf("%s/g%d/%d", in.Ref.Pipeline, in.Ref.Generation, in.Ref.Run), func(ctx context.Context) error {
 		out, err = a.steps.Step(ctx, in.Ref, in.Step)
 		return err
 	})
@@ -47,7 +47,7 @@ func (a *activities) step(ctx context.Context, in StepInput) (out runs.StepResul
 // partition executes a step for one partition. It does not wait for another attempt: the attempt that it replaces may hang for
 // ever, and if that one finishes late it changes nothing (rule 5).
 func (a *activities) partition(ctx context.Context, in PartitionInput) (out runs.StepResult, err error) {
-	err = a.attempt(ctx, in.Project, func() error {
+	err = a.attempt(ctx, in.Project, func(ctx context.Context) error {
 		out, err = a.steps.Partition(ctx, in.Ref, in.Step, in.Partition)
 		return err
 	})
@@ -56,25 +56,26 @@ func (a *activities) partition(ctx context.Context, in PartitionInput) (out runs
 
 // runLocked is attempt, but first waits for an earlier attempt that is still running in this process: if a process pauses for longer
 // than the heartbeat timeout, its step is already assigned to another attempt.
-func (a *activities) runLocked(ctx context.Context, project, lockName string, fn func() error) error {
-	return a.attempt(ctx, project, func() error {
+func (a *activities) runLocked(ctx context.Context, project, lockName string, fn func(context.Context) error) error {
+	return a.attempt(ctx, project, func(ctx context.Context) error {
 		unlock, err := a.attemptLocks.Lock(ctx, lockName)
 		if err != nil {
 			return err
 		}
 		defer unlock()
-		return fn()
+		return fn(ctx)
 	})
 }
 
 // attempt calls fn while heartbeats report that it is alive, and returns its error as activities do.
-func (a *activities) attempt(ctx context.Context, project string, fn func() error) error {
+func (a *activities) attempt(ctx context.Context, project string, fn func(context.Context) error) error {
 	if project != a.project {
 		return temporal.ActivityError(temporal.ErrOtherProject)
 	}
-	defer temporal.Heartbeat(ctx, heartbeatInterval)()
-	err := temporal.RecoverPanic(ctx, fn)
-	logRetry(ctx, err)
+	wanted, stopHeartbeats := temporal.KeepAlive(ctx, heartbeatInterval)
+	defer stopHeartbeats()
+	err := temporal.RecoverPanic(ctx, func() error { return fn(wanted) })
+	logRetry(wanted, err)
 	return temporal.ActivityError(err)
 }
 

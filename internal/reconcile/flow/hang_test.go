@@ -18,29 +18,6 @@ import (
 	"bursar/internal/temporal"
 )
 
-// silence suppresses a worker's heartbeats.
-type silence struct {
-	interceptor.WorkerInterceptorBase
-}
-
-func (*silence) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &silentInbound{interceptor.ActivityInboundInterceptorBase{Next: next}}
-}
-
-type silentInbound struct {
-	interceptor.ActivityInboundInterceptorBase
-}
-
-func (i *silentInbound) Init(out interceptor.ActivityOutboundInterceptor) error {
-	return i.Next.Init(&silentOutbound{interceptor.ActivityOutboundInterceptorBase{Next: out}})
-}
-
-type silentOutbound struct {
-	interceptor.ActivityOutboundInterceptorBase
-}
-
-func (*silentOutbound) RecordHeartbeat(context.Context, ...any) {}
-
 // startSilentIndexWorker starts an index worker whose heartbeats do not reach the server.
 func startSilentIndexWorker(t *testing.T, c client.Client, steps Steps) worker.Worker {
 	t.Helper()

@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/role"
+	"bursar/internal/temporal"
 )
 
 // Limits bound what the workers of a process do.
@@ -75,16 +76,11 @@ func (w Workers) Stop() {
 }
 
 func workerOptions() worker.Options {
-	return worker.Options{
-		MaxConcurrentWorkflowTaskPollers: 2,
-		// Each poller occupies one of the activity slots, which eagerly started activities need.
-		MaxConcurrentActivityTaskPollers: 1,
-		MaxHeartbeatThrottleInterval:     heartbeatInterval,
-		// A step may use all cores, so that workflow code waits; that is not a deadlock.
-		DeadlockDetectionTimeout: time.Minute,
-		// Code that does not fit a recorded history fails the workflow, visibly; the next workflow continues from the catalog.
-		WorkflowPanicPolicy: worker.FailWorkflow,
-	}
+	o := temporal.WorkerOptions()
+	o.MaxConcurrentWorkflowTaskPollers = 2
+	o.MaxConcurrentActivityTaskPollers = 1 // each occupies one of the activity slots, which eagerly started activities need
+	o.MaxHeartbeatThrottleInterval = heartbeatInterval
+	return o
 }
 
 // workflowRegistry is implemented by a worker and by a test environment.

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -149,10 +151,40 @@ func virtualEnvironment(steps Steps) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetWorkerOptions(workerOptions()) // a busy machine is not a deadlock
+	o := workerOptions() // a busy machine is not a deadlock
+	o.Interceptors = []interceptor.WorkerInterceptor{&silence{}}
+	env.SetWorkerOptions(o)
 	registerReconcile(env, newActivities(steps))
 	registerPartition(env, newActivities(steps), "index")
 	return env
+}
+
+// silence suppresses the heartbeats of steps. In virtual time there is no server for them.
+type silence struct {
+	interceptor.WorkerInterceptorBase
+}
+
+func (*silence) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &silentInbound{interceptor.ActivityInboundInterceptorBase{Next: next}}
+}
+
+type silentInbound struct {
+	interceptor.ActivityInboundInterceptorBase
+}
+
+func (i *silentInbound) Init(out interceptor.ActivityOutboundInterceptor) error {
+	return i.Next.Init(&silentOutbound{interceptor.ActivityOutboundInterceptorBase{Next: out}})
+}
+
+type silentOutbound struct {
+	interceptor.ActivityOutboundInterceptorBase
+}
+
+// GetInfo returns no token, so that no heartbeat is sent.
+func (o *silentOutbound) GetInfo(ctx context.Context) activity.Info {
+	info := o.Next.GetInfo(ctx)
+	info.TaskToken = nil
+	return info
 }
 
 func TestWorkflowDrainsTheBacklogInOrder(t *testing.T) {

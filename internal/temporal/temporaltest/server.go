@@ -1,5 +1,5 @@
 // Package temporaltest starts Temporal servers for tests: each is a process of its own, with its state in PostgreSQL, that can be killed
-// and started again on the same ports. It owns the processes, their databases, namespaces and certificates. It must not know what is
+// and started again at the same address. It owns the processes, their databases, namespaces and certificates. It must not know what is
 // tested, and only tests link it.
 package temporaltest
 
@@ -127,7 +127,7 @@ func start(t testing.TB, options Options) (*Server, error) {
 		s.admin.Certificates = []tls.Certificate{pair}
 	}
 	var err error
-	for range 3 { // another program may take a port between its choice and its use
+	for range starts {
 		if s.settings.Ports, err = freePorts(); err != nil {
 			return nil, err
 		}
@@ -138,6 +138,9 @@ func start(t testing.TB, options Options) (*Server, error) {
 	}
 	return nil, err
 }
+
+// starts is how often a start is tried: another program may take a port between its choice and its use.
+const starts = 3
 
 // freePorts returns ports for the four services. They are below the range of outgoing connections, so that a server gets them again after
 // a kill, and below that of the embedded servers.
@@ -279,10 +282,19 @@ func (s *Server) kill() {
 	s.cmd = nil
 }
 
-// Restart starts a killed server again, on the same ports and databases. Any goroutine may call it.
+// Restart starts a killed server again, at the same address and on the same databases. Any goroutine may call it.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
-	if err := s.run(); err != nil {
-		t.Error(err)
+	var err error
+	for range starts {
+		var ports [4]int
+		if ports, err = freePorts(); err != nil {
+			break
+		}
+		copy(s.settings.Ports[1:], ports[1:]) // only the server itself uses these
+		if err = s.run(); err == nil {
+			return
+		}
 	}
+	t.Error(err)
 }
