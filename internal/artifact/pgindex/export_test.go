@@ -8,7 +8,7 @@ func (x *Index) SetSmallSizes() {
 }
 
 // Queries are the queries of Find, Scan and History of a table.
-var Queries = []string{findSQL, scanSQL, historySQL}
+var Queries = []string{findSQL, betweenSQL, scanSQL, historySQL}
 
 // Settings are those of a session.
 var Settings = settings

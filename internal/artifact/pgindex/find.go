@@ -16,8 +16,7 @@ import (
 )
 
 // findSQL walks down the tree once for each key: keys are ascending, so neighbours find their pages in the cache. An array of
-// 4,096 keys takes some milliseconds in a table of a million or of ten million entries; a merge of the array with a range of the
-// table would read every entry between its keys.
+// 4,096 keys takes some milliseconds in a table of a million or of ten million entries.
 const findSQL = `
 SELECT ` + locationColumns + `, i FROM unnest($1::bytea[]) WITH ORDINALITY AS k(wanted, i)
 CROSS JOIN LATERAL (SELECT ` + locationColumns + ` FROM %s WHERE key = wanted AND run <= $2 ORDER BY run DESC LIMIT 1) e`
@@ -28,7 +27,7 @@ func (x *Index) Find(ctx context.Context, space artifact.Space, asOf uint64, key
 	err := checkAscending(keys)
 	if err == nil && len(keys) > 0 {
 		err = x.read(ctx, space, &begun, func(table string) error {
-			return x.find(ctx, &lookup{index: x, sql: fmt.Sprintf(findSQL, table), space: space, asOf: asOf, keys: keys}, func(i int, e artifact.Entry) error {
+			return x.find(ctx, &lookup{index: x, table: table, space: space, asOf: asOf, keys: keys}, func(i int, e artifact.Entry) error {
 				begun = true
 				return found(i, e)
 			})
@@ -76,7 +75,7 @@ func (x *Index) find(ctx context.Context, l *lookup, found func(i int, e artifac
 // lookup is one call of Find.
 type lookup struct {
 	index *Index
-	sql   string
+	table string
 	space artifact.Space
 	asOf  uint64
 	keys  [][]byte
@@ -91,8 +90,18 @@ type result struct {
 
 // work looks up every batch that begins at first, first+step …
 func (l *lookup) work(ctx context.Context, first, step int, results chan<- []result) error {
+	var d density
 	for at := first; at < len(l.keys); at += step {
-		batch, err := l.batch(ctx, l.keys[at:min(at+l.index.sizes.batch, len(l.keys))])
+		keys := l.keys[at:min(at+l.index.sizes.batch, len(l.keys))]
+		batch, done := make([]result, len(keys)), 0
+		var err error
+		if d.isWorthTrying() && !hasLong(keys) {
+			done, err = l.readBetween(ctx, keys, batch)
+			d.tried(done == len(keys))
+		}
+		if err == nil && done < len(keys) {
+			err = l.walk(ctx, keys[done:], batch[done:])
+		}
 		if err != nil {
 			return err
 		}
@@ -105,22 +114,20 @@ func (l *lookup) work(ctx context.Context, first, step int, results chan<- []res
 	return nil
 }
 
-// batch looks up keys in one round trip.
-func (l *lookup) batch(ctx context.Context, keys [][]byte) ([]result, error) {
+// walk looks up each key for itself, all in one round trip.
+func (l *lookup) walk(ctx context.Context, keys [][]byte, found []result) error {
 	wanted := make([][]byte, len(keys))
 	for i, key := range keys {
 		wanted[i], _ = storedKey(key)
 	}
-	batch := make([]result, len(keys))
-	err := l.index.rows(ctx, l.sql, []any{wanted, runBound(l.asOf)}, func() { clear(batch) }, func(values [][]byte) error {
+	return l.index.rows(ctx, fmt.Sprintf(findSQL, l.table), []any{wanted, runBound(l.asOf)}, func() { clear(found) }, func(values [][]byte) error {
 		e, crc, err := decodeEntry(values)
 		if err != nil {
 			return err
 		}
-		batch[binary.BigEndian.Uint64(values[5])-1] = result{e, crc, true}
+		found[binary.BigEndian.Uint64(values[5])-1] = result{e, crc, true}
 		return nil
 	})
-	return batch, err
 }
 
 // deliver compares checksums and passes on what was found.

@@ -70,6 +70,32 @@ func start(t *testing.T, location string) *pgindex.Index {
 	return x
 }
 
+// TestFindAmongManyVersions finds keys of which one has more versions than are read to find its neighbours, and keys far apart after that.
+func TestFindAmongManyVersions(t *testing.T) {
+	t.Parallel()
+	x := start(t, postgrestest.URL(t))
+	var keys, want []string
+	for c := 'a'; c <= 'z'; c++ {
+		keys, want = append(keys, string(c)), append(want, string(c)+"@1")
+	}
+	indextest.Load(t, x, orders, 1, keys...)
+	for run := uint64(2); run <= 30; run++ {
+		indextest.Load(t, x, orders, run, "b", "p")
+	}
+	for _, asOf := range []uint64{1, 30} {
+		if asOf == 30 {
+			want[1], want[15] = "b@30", "p@30"
+		}
+		got, err := indextest.Find(x, orders, asOf, keys...)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("as of run %d: %q, %v", asOf, got, err)
+		}
+		if got, err := indextest.Find(x, orders, asOf, "a", "c", "~"); err != nil || !slices.Equal(got, []string{"a@1", "c@1"}) {
+			t.Errorf("as of run %d: %q, %v", asOf, got, err)
+		}
+	}
+}
+
 // TestSmallSizes: a load of several chunks, a find of several batches, a scan, a history and loads of several pages.
 func TestSmallSizes(t *testing.T) {
 	t.Parallel()
@@ -202,7 +228,7 @@ func TestPlans(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, query := range pgindex.Queries {
-			args := [][]any{{[][]byte{[]byte("k")}, int64(9)}, {[]byte("k"), int64(9), 8192}, {[]byte("k"), int64(9), 16}}[i]
+			args := [][]any{{[][]byte{[]byte("k")}, int64(9)}, {[]byte("k"), []byte("l"), int64(9), 24576}, {[]byte("k"), int64(9), 8192}, {[]byte("k"), int64(9), 16}}[i]
 			plan := explain(t, conn, fmt.Sprintf(query, tableOf(t, conn)), args)
 			if !strings.Contains(plan, "Index Scan using") || strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Sort") {
 				t.Errorf("%d entries:\n%s", n, plan)

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -74,6 +75,12 @@ func newClient(ctx context.Context, c Config, t tuning, requests *counter) (*aws
 		o.ContinueHeaderThresholdBytes = -1 // asking before a part is sent costs a round trip, or a second if the server never answers
 		o.APIOptions = append(o.APIOptions, requests.add)
 	}), loaded.Region, nil
+}
+
+// unsigned leaves the content of an upload out of its signature, which covers its CRC-32C: client and server save a SHA-256 of each. Whoever reads an
+// object compares it with its description, so content that was changed on the way is noticed without it.
+func unsigned(o *awss3.Options) {
+	o.APIOptions = append(o.APIOptions, v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
 }
 
 // newSender returns an HTTP client that the SDK can add the certificates of AWS_CA_BUNDLE to.

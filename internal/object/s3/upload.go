@@ -86,7 +86,7 @@ func (u *upload) sendNow(number int32, p *part) {
 	out, err := u.store.client.UploadPart(u.ctx, &awss3.UploadPartInput{
 		Bucket: &u.store.config.Bucket, Key: &u.key, UploadId: &u.id, PartNumber: &number,
 		Body: content, ContentLength: aws.Int64(int64(p.size)), ChecksumCRC32C: sum,
-	})
+	}, unsigned)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {

@@ -117,7 +117,7 @@ func (w *writer) put() error {
 	if w.onlyNew {
 		in.IfNoneMatch, in.Metadata = aws.String("*"), map[string]string{writerMetadata: w.id}
 	}
-	_, err := w.store.client.PutObject(w.ctx, in)
+	_, err := w.store.client.PutObject(w.ctx, in, unsigned)
 	return w.settle(err)
 }
 
