@@ -42,7 +42,7 @@ func (o *openAttempt) isSealed(tx catalog.Tx, stream string) (bool, error) {
 }
 
 // ErrOvertaken is returned by the end of an attempt after another process has begun one. Its class is Transient: a new process writes it again.
-var ErrOvertaken = failure.Wrap(failure.Transient, errors.New("another process has taken over the stream, or the project, and writes the same meanwhile; start this one again"))
+var ErrOvertaken = failure.Wrap(failure.Transient, errors.New("another process has taken over the project or the stream, and writes the same meanwhile; start this one again"))
 
 const (
 	attemptPrefix   = "attempt/"
