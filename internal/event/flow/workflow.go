@@ -25,8 +25,9 @@ const (
 	// shortestTurn is how long a process that asked for a stream keeps it before the next one interrupts it: it must have started by then, and two
 	// processes that use a stream at the same time do not hand it over all the time.
 	shortestTurn = 2 * time.Second
-	// taskTimeout is how long a process may take for a step of a workflow; it needs milliseconds. The next one waits for it if the process is suspended.
-	taskTimeout = 3 * time.Second
+	// taskTimeout is how long a process may take for a step of a workflow; it needs milliseconds. If the process is suspended, the next owner waits
+	// for it; if it is only slow, the step is done again.
+	taskTimeout = time.Second
 	// longestTurn bounds one turn of an owner: nothing else ends one that is not disturbed.
 	longestTurn = 365 * 24 * time.Hour
 
