@@ -122,6 +122,9 @@ func TestSharedBackendsRefuse(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, ".bursar")); err != nil {
 		t.Fatal(err)
 	}
+	if got := must(t, 0, "check", "--project", dir); !strings.HasSuffix(got.out, "next: bursar check --backends\n") {
+		t.Errorf("check: %s", got.out)
+	}
 	for _, c := range []struct{ from, to, want string }{
 		{"env:BURSAR_DATABASE", "env:BURSAR_NOWHERE", "bursar.yaml:2: catalog.url: the environment variable BURSAR_NOWHERE is not set"},
 		{"env:BURSAR_DATABASE", "vault:database", "run `bursar vault set database`"},
@@ -135,6 +138,8 @@ func TestSharedBackendsRefuse(t *testing.T) {
 		checked := bursar(t, "check", "--backends", "--project", dir)
 		if isRefused := c.want != ""; isRefused != (checked.code != 0) || isRefused && !strings.Contains(checked.out, c.want) {
 			t.Errorf("%s: check --backends: exit code %d: %s%s", c.to, checked.code, checked.out, checked.err)
+		} else if strings.Contains(checked.out, "next: ") == isRefused {
+			t.Errorf("%s: check --backends: %s", c.to, checked.out)
 		}
 		got := bursar(t, "status", "--project", dir)
 		if c.want == "" {

@@ -76,7 +76,7 @@ func TestJoin(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].Name != "one" || list[1].Name != "two" {
 		t.Errorf("members: %v, %v", list, err)
 	}
-	if _, err := third.Claim(ctx, "repair", 0); failure.Of(err) != failure.Transient || !strings.Contains(err.Error(), "one (from ") || !strings.Contains(err.Error(), "(and 1 more)") {
+	if _, err := third.Claim(ctx, "repair", 0); failure.Of(err) != failure.Transient || !strings.Contains(err.Error(), "one (from ") || !strings.Contains(err.Error(), ", two (from ") {
 		t.Errorf("a claim beside two members: %v", err)
 	}
 	for _, c := range []*Catalog{first, second} {
