@@ -214,8 +214,8 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 // claim keeps other processes away from the project.
 func (a *App) claim(ctx context.Context, records *pgcatalog.Catalog) error {
 	release, err := records.Claim(ctx, a.command, lockWait)
-	if err != nil && a.Project.Config.HasSeveralProcesses() {
-		return fmt.Errorf("%w; `bursar worker list` shows all of them, and `bursar worker drain PROCESS` ends one", err)
+	if used := (*pgcatalog.InUseError)(nil); errors.As(err, &used) && used.Joined() {
+		return fmt.Errorf("%w: `bursar worker list` shows what each does, and `bursar worker drain PROCESS` ends an `up` or a worker", err)
 	}
 	if err != nil {
 		return err

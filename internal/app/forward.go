@@ -90,13 +90,19 @@ func (a *App) acceptOnce(ctx context.Context, stream string, r live.Request, cha
 		}
 	})
 	answer, err = a.shared.peers.Accept(forwarding, now.Address, stream, r)
-	if silent := (*serve.UnreachableError)(nil); errors.As(err, &silent) {
+	if silent := (*serve.UnreachableError)(nil); errors.As(err, &silent) && forwarding.Err() == nil && a.shared.isNewlySilent(stream, now.Number) {
 		a.log.Info("the owner of a stream does not answer", "stream", stream, "owner", now.Process, "error", silent.Cause)
 	}
 	if err != nil && errors.Is(context.Cause(forwarding), errNotOwner) {
 		err = errNotOwner
 	}
 	return answer, err
+}
+
+// isNewlySilent reports whether this owner of a stream is not known to be silent yet, and remembers that it is.
+func (m *membership) isNewlySilent(stream string, number uint64) bool {
+	before, _ := m.silent.Swap(stream, number)
+	return before != number
 }
 
 // awaitNextOwner returns true when the stream has another owner than that of the number, or false when ctx ends. A process that was suspended, or a

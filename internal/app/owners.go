@@ -59,13 +59,20 @@ func (a *App) acquireStream(ctx context.Context, stream string) (s *ownedStream,
 	}
 }
 
+// sameFolder is what to do about folders that differ.
+const sameFolder = "all machines need the same folder"
+
 // checkFolder refuses a stream into which this process cannot ingest, because its project folder is older than that of another process. Class Data.
 func (a *App) checkFolder(ctx context.Context, stream string) error {
 	declared := a.Project.Stream(stream)
 	if declared == nil {
-		return failure.Wrap(failure.Data, errors.New("the stream is not declared in the project folder of this process"))
+		return failure.Wrap(failure.Data, fmt.Errorf("stream %s is not declared in the project folder of this process: %s", stream, sameFolder))
 	}
-	return event.CheckGrowth(ctx, a.Events.Catalog, declared)
+	err := event.CheckGrowth(ctx, a.Events.Catalog, declared)
+	if errors.As(err, new(*event.GrowthError)) {
+		err = fmt.Errorf("%w; %s", err, sameFolder)
+	}
+	return err
 }
 
 // streamOwner owns streams for the workflows that decide whose turn it is.
@@ -74,7 +81,7 @@ type streamOwner struct{ *App }
 // Own owns a stream until ctx ends. What a former owner acknowledged and did not seal is sealed first (rule 1).
 func (a streamOwner) Own(ctx context.Context, stream string) error {
 	if err := a.checkFolder(ctx, stream); err != nil {
-		return fmt.Errorf("own stream %s: %w; all machines need the same folder", stream, err)
+		return fmt.Errorf("own stream %s: %w", stream, err)
 	}
 	declared := a.Project.Stream(stream)
 	taken, err := owner.Take(ctx, a.Events.Catalog, stream, owner.Owner{Process: a.shared.process.ID, Address: a.shared.process.Address, Since: a.Events.Now().UTC()})

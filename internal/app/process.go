@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"bursar/internal/catalog"
@@ -68,6 +69,7 @@ type membership struct {
 	owners    owners
 	requester *flow.Requester // nil until this process asks for a stream
 	peers     *serve.PeerClient
+	silent    sync.Map // from stream to the number of its last owner that did not answer
 	peerTLS   *tls.Config
 	localHost func(context.Context) (string, error) // address of this machine as the database knows it
 }

@@ -68,11 +68,14 @@ func (p *sharedProcess) listen(ctx context.Context) (err error) {
 	return p.startPeers()
 }
 
+// apiPoll is how often a process looks whether another one has chosen the address of its API.
+const apiPoll = 50 * time.Millisecond
+
 // listenForClients opens the listener of the API. The first process of a folder chooses the token and the port; others wait for that.
 func (p *sharedProcess) listenForClients(ctx context.Context) (err error) {
 	lock := flock.New(filepath.Join(p.state, "api.lock"), flock.SetPermissions(0o600))
-	if err := lock.Lock(); err != nil {
-		return fmt.Errorf("lock the API's files: %w", err)
+	if locked, err := lock.TryLockContext(ctx, apiPoll); !locked {
+		return fmt.Errorf("wait for another `bursar up` of this folder, which chooses the address of its API: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	if p.token, err = serve.Token(p.state); err == nil {

@@ -10,34 +10,52 @@ import (
 )
 
 const (
+	// betweenSQL has no bound on runs: rows of newer runs take time, so they count.
 	betweenSQL = `
-SELECT ` + locationColumns + `, key FROM %s WHERE key >= $1 AND key <= $2 AND run <= $3 ORDER BY key, run DESC LIMIT $4`
+SELECT ` + locationColumns + `, key FROM %s WHERE key >= $1 AND key <= $2 ORDER BY key, run DESC LIMIT $3`
 
 	// rowsPerWalk is how many entries of a range the server reads, sends and has compared in the time of a walk down the tree: 0.5 against
 	// 3.5 microseconds of a core.
 	rowsPerWalk = 6
 
-	// mostPassed is how many batches are looked up by walks, at most, before the entries between keys are counted again.
+	// firstProbe is how many keys are tried first. Fewer are not worth it.
+	firstProbe = 64
+
+	// mostPassed is how many batches are looked up by walks, at most, before some keys are tried again.
 	mostPassed = 64
 )
 
-// density remembers whether the keys of the batches before were close together. The zero value tries the first batch.
+// density remembers how close together the keys of the batches before were.
 type density struct {
-	pass   int // how many batches to pass
-	passed int // since the last try
+	probe   int // keys that are tried next, if more than firstProbe
+	pass    int // batches that are still to be passed
+	penalty int // batches that were passed after the last try, if it failed
 }
 
-func (d *density) isWorthTrying() bool {
-	d.passed++
-	return d.passed > d.pass
-}
-
-// tried notes whether all keys of a batch were reached. After each failure twice as many batches are passed.
-func (d *density) tried(reached bool) {
-	d.passed = 0
-	if d.pass = min(1+2*d.pass, mostPassed); reached {
-		d.pass = 0
+// readDense looks up the first keys of a batch as far as they are close together, and returns how many: their results are final.
+func (l *lookup) readDense(ctx context.Context, d *density, keys [][]byte, found []result) (done int, err error) {
+	if len(keys) < l.index.sizes.probe || hasLong(keys) {
+		return 0, nil
 	}
+	if d.pass > 0 {
+		d.pass--
+		return 0, nil
+	}
+	for done < len(keys) {
+		d.probe = max(d.probe, l.index.sizes.probe)
+		n := min(d.probe, len(keys)-done)
+		reached, err := l.readBetween(ctx, keys[done:done+n], found[done:done+n])
+		if err != nil {
+			return done, err
+		}
+		if done += reached; reached < n {
+			d.penalty = min(1+2*d.penalty, mostPassed)
+			d.probe, d.pass = 0, d.penalty
+			return done, nil
+		}
+		d.probe, d.penalty = min(8*d.probe, l.index.sizes.batch), 0
+	}
+	return done, nil
 }
 
 // hasLong reports whether a key is not stored whole: those sort by their digests.
@@ -51,7 +69,7 @@ func (l *lookup) readBetween(ctx context.Context, keys [][]byte, found []result)
 	limit := rowsPerWalk * len(keys)
 	var rows int
 	reset := func() { reached, rows = 0, 0; clear(found) }
-	args := []any{keys[0], keys[len(keys)-1], runBound(l.asOf), limit}
+	args := []any{keys[0], keys[len(keys)-1], limit}
 	err = l.index.rows(ctx, fmt.Sprintf(betweenSQL, l.table), args, reset, func(values [][]byte) error {
 		rows++
 		key := values[5]
@@ -62,7 +80,7 @@ func (l *lookup) readBetween(ctx context.Context, keys [][]byte, found []result)
 			return nil // it was not asked for, or a newer run has one
 		}
 		e, crc, err := decodeEntry(values)
-		if err != nil {
+		if err != nil || e.Run > l.asOf {
 			return err
 		}
 		found[reached] = result{e, crc, true}
@@ -73,7 +91,7 @@ func (l *lookup) readBetween(ctx context.Context, keys [][]byte, found []result)
 		return 0, err
 	case rows < limit:
 		return len(keys), nil
-	case reached < len(keys) && found[reached].ok:
+	case reached < len(keys) && found[reached].ok: // the newest that counts
 		reached++
 	}
 	return reached, nil

@@ -93,12 +93,8 @@ func (l *lookup) work(ctx context.Context, first, step int, results chan<- []res
 	var d density
 	for at := first; at < len(l.keys); at += step {
 		keys := l.keys[at:min(at+l.index.sizes.batch, len(l.keys))]
-		batch, done := make([]result, len(keys)), 0
-		var err error
-		if d.isWorthTrying() && !hasLong(keys) {
-			done, err = l.readBetween(ctx, keys, batch)
-			d.tried(done == len(keys))
-		}
+		batch := make([]result, len(keys))
+		done, err := l.readDense(ctx, &d, keys, batch)
 		if err == nil && done < len(keys) {
 			err = l.walk(ctx, keys[done:], batch[done:])
 		}

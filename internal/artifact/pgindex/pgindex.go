@@ -30,6 +30,7 @@ const defaultLookups = 4
 type sizes struct {
 	chunk         int // entries that a load writes at a time
 	batch         int // keys that a query looks up
+	probe         int // firstProbe
 	page          int // rows of a page of a scan, a history or a list of loads
 	firstPage     int // of the first page: many callers need only the first rows
 	firstVersions int // of the first page of a history: most callers need only the first entry
@@ -37,7 +38,7 @@ type sizes struct {
 
 // A chunk bounds the memory of a load, and a row of the server's list of subtransactions is worth 65,536 entries. A batch makes a
 // round trip of a millisecond cheap, and takes about ten.
-var defaultSizes = sizes{chunk: 1 << 16, batch: 4096, page: 8192, firstPage: 256, firstVersions: 16}
+var defaultSizes = sizes{chunk: 1 << 16, batch: 4096, probe: firstProbe, page: 8192, firstPage: 256, firstVersions: 16}
 
 // settings keep the plans of all queries the same, whatever the statistics of a table say: a table that grows a thousandfold in
 // one load has none yet, and a scan of the whole table for each key, or a sort of all its rows for each page, takes minutes.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ const (
 	joinLock  = `SELECT pg_try_advisory_lock_shared(hashtextextended('bursar_claim:' || $1, 0))`
 	// members describes the sessions that have the lock, the oldest first. pg_locks lists those of all databases of the server, and has the
 	// number of a lock in two halves.
-	members = `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'the same machine'), a.backend_start
+	members = `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'the same machine'), a.backend_start, l.mode = 'ShareLock'
 		FROM pg_locks l JOIN pg_stat_activity a USING (pid), hashtextextended('bursar_claim:' || $1, 0) AS k
 		WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
 		AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -112,23 +113,41 @@ func (c *Catalog) lockWithin(ctx context.Context, conn *pgx.Conn, lock, name str
 	}
 }
 
+// InUseError says which processes use the project. Class Transient.
+type InUseError struct{ Members []Member }
+
 // namedMembers is how many processes an error names.
 const namedMembers = 3
 
-// inUse returns the error that names the processes with the lock.
-func (c *Catalog) inUse(ctx context.Context) error {
-	list, err := c.Members(ctx)
-	if err != nil || len(list) == 0 {
-		return failure.Wrap(failure.Transient, errors.New("another process uses the project; wait for it or stop it"))
+func (e *InUseError) Error() string {
+	if len(e.Members) == 0 {
+		return "another process uses the project; wait for it or stop it"
 	}
 	var names []string
-	for _, m := range list[:min(len(list), namedMembers)] {
+	for _, m := range e.Members[:min(len(e.Members), namedMembers)] {
 		names = append(names, fmt.Sprintf("%s (from %s, since %s)", m.Name, m.Address, m.Since.UTC().Format(time.RFC3339)))
 	}
-	if n := len(list) - namedMembers; n > 0 {
+	if n := len(e.Members) - namedMembers; n > 0 {
 		names = append(names, fmt.Sprintf("%d more", n))
 	}
-	return failure.Wrap(failure.Transient, fmt.Errorf("the project is used by %s; wait or stop what uses it", strings.Join(names, ", ")))
+	return fmt.Sprintf("the project is used by %s; wait or stop what uses it", strings.Join(names, ", "))
+}
+
+// Class is Transient: the others end.
+func (e *InUseError) Class() failure.Class { return failure.Transient }
+
+// Joined reports whether the processes share the project, and none of them has claimed it.
+func (e *InUseError) Joined() bool {
+	return len(e.Members) > 0 && !slices.ContainsFunc(e.Members, func(m Member) bool { return !m.Joined })
+}
+
+// inUse returns the error that names the processes with the lock. Whoever cannot be listed is not named.
+func (c *Catalog) inUse(ctx context.Context) error {
+	list, err := c.Members(ctx)
+	if err != nil {
+		list = nil
+	}
+	return &InUseError{list}
 }
 
 // storeClaim numbers the claim, so that the updates of earlier ones fail. It is serializable like them: of an update that began before

@@ -21,6 +21,7 @@ type Member struct {
 	Name    string    // that it has given
 	Address string    // its connection comes from
 	Since   time.Time // of its connection
+	Joined  bool      // it shares the project, and has not claimed it
 }
 
 // Membership is what Join returns.

@@ -123,6 +123,8 @@ func diagnoseOwn(err error) (diagnosis, bool) {
 		return diagnosis{cause: context.Canceled.Error(), class: failure.Transient}, true
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, object.ErrDamaged), errors.As(err, &own):
 		return diagnosis{cause: err.Error(), class: failure.Of(err)}, true
+	case errors.Is(err, fs.ErrExist):
+		return known[codePrecondition], true
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isCut(err) && !errors.Is(err, os.ErrDeadlineExceeded):
 		return diagnosis{cause: "the connection broke", class: failure.Transient}, true
 	case errors.As(err, &missing):

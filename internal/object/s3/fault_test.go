@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"bursar/internal/failure"
+	"bursar/internal/object"
 	"bursar/internal/object/objecttest"
 	"bursar/internal/object/s3/s3test"
 )
@@ -210,8 +211,12 @@ func TestPutWithoutAnswer(t *testing.T) {
 			t.Errorf("%s: make an object that arrives: %v", mode, err)
 		}
 		objecttest.Write(t, sound, "a/b", []byte("another's"))
-		if err := put(s, s.CreateNew, 1000); !errors.Is(err, fs.ErrExist) || failure.Of(err) != failure.Data {
-			t.Errorf("%s: make an object that exists: %v (%s), want fs.ErrExist", mode, err, failure.Of(err))
+		for _, size := range []int{1000, 5<<20 + 10} { // the second is a multipart upload, whose parts are PUT requests
+			n.only = map[int]string{1000: http.MethodPut, 5<<20 + 10: http.MethodPost}[size]
+			n.first = map[int]int{1000: 1, 5<<20 + 10: n.requests + 2}[size] // the upload begins
+			if err := put(s, s.CreateNew, size); !errors.Is(err, fs.ErrExist) || object.IsUnavailable(err) {
+				t.Errorf("%s: make an object of %d bytes that exists: %v, want fs.ErrExist", mode, size, err)
+			}
 		}
 		if got := objecttest.Read(t, sound, "a/b"); string(got) != "another's" {
 			t.Errorf("%s: the object has %d bytes of another writer", mode, len(got))

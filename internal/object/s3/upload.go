@@ -26,13 +26,14 @@ const abortTimeout = time.Minute
 
 // upload sends the parts of one object, several at a time.
 type upload struct {
-	store  *Store
-	key    string
-	id     string
-	ctx    context.Context
-	cancel context.CancelFunc
-	sent   int32
-	open   sync.WaitGroup
+	store   *Store
+	key     string
+	id      string
+	ctx     context.Context
+	cancel  context.CancelFunc
+	signing func(*awss3.Options)
+	sent    int32
+	open    sync.WaitGroup
 
 	mu   sync.Mutex
 	done []types.CompletedPart
@@ -46,7 +47,7 @@ func beginUpload(w *writer) (*upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &upload{store: w.store, key: w.key, id: aws.ToString(begun.UploadId)}
+	u := &upload{store: w.store, key: w.key, id: aws.ToString(begun.UploadId), signing: w.signing()}
 	u.ctx, u.cancel = context.WithCancel(w.ctx)
 	return u, nil
 }
@@ -86,7 +87,7 @@ func (u *upload) sendNow(number int32, p *part) {
 	out, err := u.store.client.UploadPart(u.ctx, &awss3.UploadPartInput{
 		Bucket: &u.store.config.Bucket, Key: &u.key, UploadId: &u.id, PartNumber: &number,
 		Body: content, ContentLength: aws.Int64(int64(p.size)), ChecksumCRC32C: sum,
-	}, unsigned)
+	}, u.signing)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {

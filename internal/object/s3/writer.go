@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"net/http"
 
-	"bursar/internal/failure"
 	"bursar/internal/object"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -107,6 +106,14 @@ func (w *writer) abortUpload() error {
 	return err
 }
 
+// signing says how uploads are signed. Objects that must be new, which are spools, have no description that readers compare them with.
+func (w *writer) signing() func(*awss3.Options) {
+	if w.onlyNew {
+		return func(*awss3.Options) {}
+	}
+	return unsigned
+}
+
 // put writes a small object.
 func (w *writer) put() error {
 	content := &body{part: w.part}
@@ -117,7 +124,7 @@ func (w *writer) put() error {
 	if w.onlyNew {
 		in.IfNoneMatch, in.Metadata = aws.String("*"), map[string]string{writerMetadata: w.id}
 	}
-	_, err := w.store.client.PutObject(w.ctx, in, unsigned)
+	_, err := w.store.client.PutObject(w.ctx, in, w.signing())
 	return w.settle(err)
 }
 
@@ -155,7 +162,7 @@ func (w *writer) settle(err error) error {
 	case headErr == nil && head.Metadata[writerMetadata] == w.id:
 		return nil
 	case headErr == nil && !answered:
-		return failure.Wrap(failure.Data, fmt.Errorf("the object exists already: %w", fs.ErrExist))
+		return fs.ErrExist
 	case headErr != nil && answered && !errors.Is(diagnose(headErr).is, fs.ErrNotExist):
 		return headErr // who made the object is not known
 	}
