@@ -106,7 +106,12 @@ func (c *cli) retract(ctx context.Context, a *app.App, name string, o retract.Op
 	if err != nil {
 		err = withHint(err, "%s is %s; repeat the command to complete it", out.Retraction.What(), retractionState(&out.Retraction))
 	}
-	return errors.Join(c.result(out, func(w io.Writer) { printRetracted(w, s, &out, width(c.out) > 0) }), err)
+	return errors.Join(c.result(out, func(w io.Writer) {
+		printRetracted(w, s, &out, width(c.out) > 0)
+		if err == nil && out.Retraction.Undoes == 0 && !out.Retraction.Already {
+			fmt.Fprintf(w, "next: bursar ingest %s FILE\n", out.Retraction.Stream)
+		}
+	}), err)
 }
 
 // retractionState says whether a batch or event is retracted after this retraction.
@@ -140,9 +145,6 @@ func printRetracted(w io.Writer, s *project.Stream, out *app.Retracted, terminal
 		fmt.Fprintf(w, "Events from its quarantine still count, in batch %d: bursar retract %s %d --reason TEXT retracts that batch too.\n", batch, r.Stream, batch)
 	}
 	printRebuilt(w, out.Rebuilt)
-	if r.Undoes == 0 && !r.Already {
-		fmt.Fprintf(w, "next: bursar ingest %s FILE\n", r.Stream)
-	}
 }
 
 func printRebuilt(w io.Writer, all []rebuild.Result) {

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"bursar/internal/event"
 	"bursar/internal/event/flow"
 	"bursar/internal/event/live"
 	"bursar/internal/event/owner"
@@ -47,7 +46,7 @@ func (a *App) acquireStream(ctx context.Context, stream string) (s *ownedStream,
 		case s := <-granted:
 			return s, s.users.Done, nil
 		case <-again.C:
-			if err := a.checkFolder(ctx, stream); errors.As(err, new(*event.GrowthError)) {
+			if err := a.checkFolder(ctx, stream); isOlder(err) {
 				a.shared.owners.giveUp(stream, granted)
 				return nil, nil, err
 			}
@@ -59,28 +58,13 @@ func (a *App) acquireStream(ctx context.Context, stream string) (s *ownedStream,
 	}
 }
 
-// sameFolder is what to do about folders that differ.
-const sameFolder = "all machines need the same folder"
-
-// checkFolder refuses a stream into which this process cannot ingest, because its project folder is older than that of another process. Class Data.
-func (a *App) checkFolder(ctx context.Context, stream string) error {
-	declared := a.Project.Stream(stream)
-	if declared == nil {
-		return failure.Wrap(failure.Data, fmt.Errorf("stream %s is not declared in the project folder of this process: %s", stream, sameFolder))
-	}
-	err := event.CheckGrowth(ctx, a.Events.Catalog, declared)
-	if errors.As(err, new(*event.GrowthError)) {
-		err = fmt.Errorf("%w; %s", err, sameFolder)
-	}
-	return err
-}
-
 // streamOwner owns streams for the workflows that decide whose turn it is.
 type streamOwner struct{ *App }
 
 // Own owns a stream until ctx ends. What a former owner acknowledged and did not seal is sealed first (rule 1).
 func (a streamOwner) Own(ctx context.Context, stream string) error {
 	if err := a.checkFolder(ctx, stream); err != nil {
+		a.warnOlder(stream, err)
 		return fmt.Errorf("own stream %s: %w", stream, err)
 	}
 	declared := a.Project.Stream(stream)

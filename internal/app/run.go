@@ -141,6 +141,7 @@ type observedSteps struct{ *App }
 // Next is Executor.Next, with its error reported.
 func (w observedSteps) Next(ctx context.Context, pipeline string, after uint64, rebuild bool) (runs.NextResult, error) {
 	next, err := w.Steps.Next(ctx, pipeline, after, rebuild)
+	err = w.leaveToOthers(err)
 	w.reportStep(ctx, runs.Ref{Pipeline: pipeline}, "next", err)
 	return next, err
 }
@@ -170,7 +171,7 @@ func (w observedSteps) Step(ctx context.Context, ref runs.Ref, step runs.StepNam
 // Partition is Executor.Partition, with its error reported.
 func (w observedSteps) Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error) {
 	result, err := w.Steps.Partition(ctx, ref, step, partition)
-	if err != nil {
+	if err = w.leaveToOthers(err); err != nil {
 		w.reportStep(ctx, ref, step, err)
 	}
 	return result, err
@@ -181,6 +182,7 @@ func (w observedSteps) step(ctx context.Context, ref runs.Ref, step runs.StepNam
 		w.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
 	}
 	result, err := w.Steps.Step(ctx, ref, step)
+	err = w.leaveToOthers(err)
 	w.reportStep(ctx, ref, step, err)
 	return result, err
 }

@@ -226,7 +226,7 @@ func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 			return a.importInbox(ctx, paths)
 		}
 		_, err := a.Ingest(ctx, stream, paths, intake.Options{})
-		return err
+		return a.leaveToOthers(err) // the file stays
 	}}
 	if acceptsStatements {
 		o.Streams = append(o.Streams, project.StatementStream)

@@ -38,6 +38,9 @@ func (a *App) upShared(ctx context.Context, o UpOptions) (err error) {
 	if len(o.Roles) == 0 {
 		o.Roles = role.All()
 	}
+	if err := a.checkFolderWhole(ctx); err != nil {
+		return err
+	}
 	p := &sharedProcess{App: a, options: o}
 	a.shared.serves = true
 	defer func() { p.closeListeners() }()
