@@ -18,13 +18,9 @@ const sameFolder = "all machines need the same folder"
 func (a *App) checkFolder(ctx context.Context, stream string) error {
 	declared := a.Project.Stream(stream)
 	if declared == nil {
-		return failure.Wrap(failure.Data, fmt.Errorf("stream %s is not declared in the project folder of this process: %s", stream, sameFolder))
+		return failure.Wrap(failure.Data, fmt.Errorf("stream %s is not declared in the project folder of this process", stream))
 	}
-	err := event.CheckGrowth(ctx, a.Events.Catalog, declared)
-	if isOlder(err) {
-		err = fmt.Errorf("%w; %s", err, sameFolder)
-	}
-	return err
+	return event.CheckGrowth(ctx, a.Events.Catalog, declared)
 }
 
 // checkFolderWhole refuses a folder that is older than the events of a stream. Class Data.
@@ -46,9 +42,12 @@ func (a *App) leaveToOthers(err error) error {
 	return failure.Wrap(failure.Transient, fmt.Errorf("process %s: %w; %s", a.shared.process.ID, err, sameFolder))
 }
 
-// warnOlder logs, once, why this process does not own a stream.
+// warnOlder logs, once, that this process does not own a stream because of its folder.
 func (a *App) warnOlder(stream string, err error) {
+	if failure.Of(err) != failure.Data {
+		return
+	}
 	if before, _ := a.shared.declined.Swap(stream, err.Error()); before != err.Error() {
-		a.log.Warn("this process leaves a stream to others", "stream", stream, "error", err)
+		a.log.Warn("this process leaves a stream to others, because its project folder is too old for it: "+sameFolder, "stream", stream, "error", err)
 	}
 }
