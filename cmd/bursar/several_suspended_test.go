@@ -7,7 +7,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -24,9 +23,7 @@ const suspended = 30 * time.Second
 // TestSoakSuspendedOwner suspends the owner of a stream, with an open batch and requests on their way to it, for half a minute. Another process takes
 // the stream over, seals and publishes. When the first goes on, the export stays what it is until its clients repeat what was not acknowledged.
 func TestSoakSuspendedOwner(t *testing.T) {
-	if os.Getenv("SEEDS") == "" {
-		t.Skip("SEEDS is not set: this test takes a minute")
-	}
+	onlyInSoak(t)
 	store := s3test.Versitygw(t)
 	dir := severalProject(t, postgrestest.URL(t), store.Endpoint, store, temporaltest.Shared(t))
 	s := &several{t: t, commands: elsewhere(t, dir), ledger: newLedger()}

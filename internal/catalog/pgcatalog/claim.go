@@ -130,7 +130,7 @@ func (e *InUseError) Error() string {
 	if n := len(e.Members) - namedMembers; n > 0 {
 		names = append(names, fmt.Sprintf("%d more", n))
 	}
-	return fmt.Sprintf("the project is used by %s; wait or stop what uses it", strings.Join(names, ", "))
+	return fmt.Sprintf("the project is used by %s; wait, or stop what uses it", strings.Join(names, ", "))
 }
 
 // Class is Transient: the others end.

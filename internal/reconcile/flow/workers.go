@@ -79,7 +79,6 @@ func workerOptions() worker.Options {
 	o := temporal.WorkerOptions()
 	o.MaxConcurrentWorkflowTaskPollers = 2
 	o.MaxConcurrentActivityTaskPollers = 1 // each occupies one of the activity slots, which eagerly started activities need
-	o.MaxHeartbeatThrottleInterval = heartbeatInterval
 	return o
 }
 
