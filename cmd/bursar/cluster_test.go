@@ -82,6 +82,10 @@ func TestTemporalCluster(t *testing.T) {
 	}
 	server.Kill(t)
 	must(t, 0, "status", "--project", shared) // which needs no workflows
+	if got := must(t, 0, "worker", "list", "--project", shared).out; !strings.Contains(got, "worker list") ||
+		!strings.Contains(got, "warning: the steps that they execute are unknown: bursar.yaml:4: connect to Temporal") {
+		t.Errorf("without Temporal, worker list prints %s", got)
+	}
 }
 
 // runWhileKilled runs the pipelines in a process, and kills the Temporal server when a run has begun.

@@ -84,20 +84,31 @@ each does. A process that has died disappears when the database notices it.`,
   bursar worker list --json`,
 		Args: argCount(0, 0),
 		RunE: onProject(c.open, func(ctx context.Context, a *app.App, _ []string) error {
-			list, err := a.ListWorkers(ctx)
+			list, unknown, err := a.ListWorkers(ctx)
 			if err != nil {
 				return err
 			}
-			return c.result(map[string]any{"workers": list}, func(w io.Writer) {
+			result := map[string]any{"workers": list}
+			if unknown != nil {
+				result["warnings"] = []string{unknownSteps(unknown)}
+			}
+			return c.result(result, func(w io.Writer) {
 				g := newGrid("process", "machine", "command", "roles", "state", "since", "does")
 				for i := range list {
 					p := &list[i]
 					g.add(p.ID, p.Host, p.Command, role.Join(p.Roles), p.State, formatTime(&p.Since), cmp.Or(strings.Join(p.Does, "; "), "waits"))
 				}
 				g.print(w, width(c.out))
+				if unknown != nil {
+					fmt.Fprintf(w, "warning: %s\n", printable(unknownSteps(unknown)))
+				}
 			})
 		}),
 	}
+}
+
+func unknownSteps(err error) string {
+	return fmt.Sprintf("the steps that they execute are unknown: %v", err)
 }
 
 // askCommand asks a process for something.

@@ -17,29 +17,29 @@ type Worker struct {
 	Does []string `json:"does"` // such as "owns payments" and "orders: merge"
 }
 
-// ListWorkers lists the processes that share the project.
-func (a *App) ListWorkers(ctx context.Context) ([]Worker, error) {
+// ListWorkers lists the processes that share the project. If Temporal does not answer, the steps that they execute are
+// not in the list: unknown is the reason.
+func (a *App) ListWorkers(ctx context.Context) (workers []Worker, unknown, err error) {
 	list, err := a.Processes(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	does, err := a.doing(ctx)
-	if err != nil {
-		return nil, err
+	does := map[string][]string{}
+	if err := a.addOwners(ctx, does); err != nil {
+		return nil, nil, err
 	}
-	workers := []Worker{}
+	unknown = a.addSteps(ctx, does)
+	workers = []Worker{}
 	for _, p := range list {
-		w := Worker{Process: p, Does: []string{}}
 		slices.Sort(does[p.ID])
-		workers = append(workers, Worker{p, append(w.Does, does[p.ID]...)})
+		workers = append(workers, Worker{p, append([]string{}, does[p.ID]...)})
 	}
-	return workers, nil
+	return workers, unknown, ctx.Err()
 }
 
-// doing returns what each process does: the streams that it owns, and the steps that it executes.
-func (a *App) doing(ctx context.Context) (map[string][]string, error) {
-	does := map[string][]string{}
-	err := a.catalog.View(ctx, func(tx catalog.Tx) error {
+// addOwners adds the streams that each process owns.
+func (a *App) addOwners(ctx context.Context, does map[string][]string) error {
+	return a.catalog.View(ctx, func(tx catalog.Tx) error {
 		clear(does)
 		for _, s := range a.Project.AllStreams() {
 			var o owner.Owner
@@ -52,23 +52,24 @@ func (a *App) doing(ctx context.Context) (map[string][]string, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
+}
+
+// addSteps adds the steps that each process executes.
+func (a *App) addSteps(ctx context.Context, does map[string][]string) error {
 	a.starting.Lock()
 	connection, err := a.connectTemporal(ctx)
 	a.starting.Unlock()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, p := range a.Project.Pipelines {
 		steps, err := flow.Executing(ctx, connection.Client(), p.Name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, s := range steps {
 			does[s.Process] = append(does[s.Process], p.Name+": "+s.Step)
 		}
 	}
-	return does, nil
+	return nil
 }

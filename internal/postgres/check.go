@@ -18,6 +18,9 @@ import (
 // oldestServer is the oldest version of PostgreSQL that is supported, as server_version_num.
 const oldestServer = 14_00_00
 
+// checkFor is how long a check repeats what fails: somebody waits for the answer.
+const checkFor = time.Second
+
 // Report is what Check finds. It has no secrets.
 type Report struct {
 	Server        string        `json:"server"` // host:port
@@ -34,6 +37,7 @@ type Report struct {
 // Check connects to a database and checks, without writing, that the tables of a component can be created, upgraded and used. The
 // report is filled as far as the check came.
 func Check(ctx context.Context, config Config, c Component) (report Report, err error) {
+	config.RetryFor = checkFor
 	pool, err := Open(ctx, config)
 	if err != nil {
 		return report, err
