@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"bursar/internal/object/s3/s3test"
 	"bursar/internal/postgres/postgrestest"
@@ -59,7 +58,7 @@ func TestOlderFolderBesideNewer(t *testing.T) {
 	file(t, older.dir, "inbox/payments/new.jsonl", text)
 	for range 3 { // the steps are of any process that asks for them
 		ingest()
-		until(t, "a run is published", time.Minute, func() bool { return bursar(t, "run", "--project", commands).code == 0 })
+		must(t, 0, "run", "--project", commands)
 	}
 	if list, err := filepath.Glob(filepath.Join(older.dir, "inbox", "payments", "*.jsonl")); err != nil || len(list) != 1 {
 		t.Errorf("the file of the inbox is not where it was: %v, %v", list, err)

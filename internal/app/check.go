@@ -112,7 +112,7 @@ func compareStored(ctx context.Context, p *project.Project, records catalog.Cata
 			outdated = append(outdated, Outdated{pipeline.Name, pipeline.File, changed})
 		}
 	}
-	faults = findGrowthFaults(ctx, p.Streams, records)
+	faults, _ = findGrowthFaults(ctx, p.Streams, records) // what cannot be read is for other checks
 	if changed, err := rules.CheckDeclared(ctx, records, p); err == nil {
 		faults = append(faults, changed...)
 	}
@@ -120,11 +120,14 @@ func compareStored(ctx context.Context, p *project.Project, records catalog.Cata
 }
 
 // findGrowthFaults returns the streams whose schema does not extend that of their events.
-func findGrowthFaults(ctx context.Context, streams []*project.Stream, records catalog.Catalog) (faults []doc.Error) {
+func findGrowthFaults(ctx context.Context, streams []*project.Stream, records catalog.Catalog) (faults []doc.Error, all error) {
 	for _, s := range streams {
-		if err := event.CheckGrowth(ctx, records, s); errors.As(err, new(*event.GrowthError)) {
+		err := event.CheckGrowth(ctx, records, s)
+		if isSchemaFault(err) {
 			faults = append(faults, doc.Error{File: s.File, Line: s.Line, Message: err.Error()})
+			err = nil
 		}
+		all = errors.Join(all, err)
 	}
-	return faults
+	return faults, all
 }

@@ -61,7 +61,7 @@ func (a *App) acceptAnywhere(ctx context.Context, stream string, r live.Request)
 		case <-changed:
 		case <-poll.C:
 		case <-waiting.Done():
-			if older := a.checkFolder(ctx, stream); isOlder(older) {
+			if older := a.checkDeclaration(ctx, stream); isSchemaFault(older) {
 				last = fmt.Errorf("%w; %s", older, sameFolder)
 			}
 			return answers.Answer{}, failure.Wrap(failure.Transient, fmt.Errorf("no process accepts events of stream %s: send the request again: %w", stream, last))

@@ -19,41 +19,51 @@ import (
 // askAgain is how long a process waits for a stream before it asks again: its request may have expired behind others.
 const askAgain = 15 * time.Second
 
+// askAfterError is how long it waits if the request could not be sent.
+const askAfterError = time.Second
+
 // acquireStream makes this process the owner of a stream until release is called, or later. It waits as long as others are at work.
 func (a *App) acquireStream(ctx context.Context, stream string) (s *ownedStream, release func(), err error) {
 	if s := a.shared.owners.find(stream, true); s != nil {
 		return s, s.users.Done, nil
 	}
-	if err := a.checkFolder(ctx, stream); err != nil {
+	if err := a.checkDeclaration(ctx, stream); err != nil {
 		return nil, nil, err
 	}
 	if err := a.startRequester(ctx); err != nil {
 		return nil, nil, err
 	}
 	granted := a.shared.owners.await(stream)
-	again := time.NewTicker(askAgain)
-	defer again.Stop()
+	s, err = a.awaitStream(ctx, stream, granted)
+	if err != nil {
+		a.shared.owners.giveUp(stream, granted)
+		return nil, nil, err
+	}
+	return s, s.users.Done, nil
+}
+
+// awaitStream asks for a stream until it is granted.
+func (a *App) awaitStream(ctx context.Context, stream string, granted <-chan *ownedStream) (*ownedStream, error) {
 	for request := rand.Text(); ; {
+		wait := askAgain
 		err := a.shared.requester.Acquire(ctx, stream, request)
 		if err != nil && (ctx.Err() != nil || !failure.Of(err).Retryable()) {
-			a.shared.owners.giveUp(stream, granted)
-			return nil, nil, err
+			return nil, err
 		}
 		if err != nil {
 			a.log.Warn("cannot ask for a stream; trying again", "stream", stream, "error", err)
+			wait = askAfterError
 		}
 		select {
 		case s := <-granted:
-			return s, s.users.Done, nil
-		case <-again.C:
-			if err := a.checkFolder(ctx, stream); isOlder(err) {
-				a.shared.owners.giveUp(stream, granted)
-				return nil, nil, err
+			return s, nil
+		case <-time.After(wait):
+			if err := a.checkDeclaration(ctx, stream); isSchemaFault(err) {
+				return nil, err
 			}
 			a.log.Info("waiting for a stream that another process owns", "stream", stream)
 		case <-ctx.Done():
-			a.shared.owners.giveUp(stream, granted)
-			return nil, nil, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }
@@ -63,14 +73,16 @@ type streamOwner struct{ *App }
 
 // Own owns a stream until ctx ends. What a former owner acknowledged and did not seal is sealed first (rule 1).
 func (a streamOwner) Own(ctx context.Context, stream string) error {
-	if err := a.checkFolder(ctx, stream); err != nil {
-		a.warnOlder(stream, err)
-		return fmt.Errorf("own stream %s: %w", stream, err)
+	if err := a.checkOwn(ctx, stream); err != nil {
+		return err
 	}
 	declared := a.Project.Stream(stream)
 	taken, err := owner.Take(ctx, a.Events.Catalog, stream, owner.Owner{Process: a.shared.process.ID, Address: a.shared.process.Address, Since: a.Events.Now().UTC()})
 	if err != nil {
 		return err
+	}
+	if err := a.checkOwn(ctx, stream); err != nil { // the former owner may have sealed a batch in between
+		return errors.Join(err, a.releaseStream(taken))
 	}
 	store := *a.Events
 	store.Catalog = taken.Catalog()
@@ -95,6 +107,19 @@ func (a streamOwner) Own(ctx context.Context, stream string) error {
 		return nil
 	}
 	return errors.Join(err, a.releaseStream(taken))
+}
+
+// checkOwn refuses a stream that this process must not own because of its folder.
+func (a streamOwner) checkOwn(ctx context.Context, stream string) error {
+	err := a.checkDeclaration(ctx, stream)
+	if failure.Of(err) == failure.Data {
+		err = withNext(err, sameFolder)
+		a.warnDeclined("stream", stream, err)
+	}
+	if err != nil {
+		return fmt.Errorf("own stream %s: %w", stream, err)
+	}
+	return nil
 }
 
 // closeStream seals the open batch of a stream. What is not sealed in time stays in its spool, for the next owner.

@@ -70,7 +70,7 @@ type membership struct {
 	requester *flow.Requester // nil until this process asks for a stream
 	peers     *serve.PeerClient
 	silent    sync.Map // from stream to the number of its last owner that did not answer
-	declined  sync.Map // from stream to why this process does not own it
+	declined  sync.Map // from a stream or a pipeline to why this process leaves it to others
 	peerTLS   *tls.Config
 	localHost func(context.Context) (string, error) // address of this machine as the database knows it
 }

@@ -43,8 +43,14 @@ type process struct {
 // connections. Objects are in the folder of the first.
 func openShared(t *testing.T, pipeline string, n int) (apps []*App, list []*process) {
 	t.Helper()
+	return openFolders(t, slices.Repeat([]string{pipeline}, n)...)
+}
+
+// openFolders is openShared with a pipeline for each process, whose folders may differ.
+func openFolders(t *testing.T, pipelines ...string) (apps []*App, list []*process) {
+	t.Helper()
 	config := postgres.Config{URL: postgrestest.URL(t)}
-	for range n {
+	for _, pipeline := range pipelines {
 		records, err := pgcatalog.Open(t.Context(), config)
 		if err != nil {
 			t.Fatal(err)

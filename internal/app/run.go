@@ -39,6 +39,9 @@ func (a *App) StartTemporal(ctx context.Context) error {
 		return err
 	}
 	if !a.shared.serves {
+		if err := a.checkDeclarations(ctx); a.IsShared() && err != nil {
+			return err // before it executes steps of others
+		}
 		stop, err := a.startSteps(role.All(), flow.StopTimeout)
 		if err != nil {
 			return err
@@ -141,7 +144,7 @@ type observedSteps struct{ *App }
 // Next is Executor.Next, with its error reported.
 func (w observedSteps) Next(ctx context.Context, pipeline string, after uint64, rebuild bool) (runs.NextResult, error) {
 	next, err := w.Steps.Next(ctx, pipeline, after, rebuild)
-	err = w.leaveToOthers(err)
+	err = w.decline(pipeline, err)
 	w.reportStep(ctx, runs.Ref{Pipeline: pipeline}, "next", err)
 	return next, err
 }
@@ -171,7 +174,7 @@ func (w observedSteps) Step(ctx context.Context, ref runs.Ref, step runs.StepNam
 // Partition is Executor.Partition, with its error reported.
 func (w observedSteps) Partition(ctx context.Context, ref runs.Ref, step runs.StepName, partition int) (runs.StepResult, error) {
 	result, err := w.Steps.Partition(ctx, ref, step, partition)
-	if err = w.leaveToOthers(err); err != nil {
+	if err = w.decline(ref.Pipeline, err); err != nil {
 		w.reportStep(ctx, ref, step, err)
 	}
 	return result, err
@@ -182,7 +185,7 @@ func (w observedSteps) step(ctx context.Context, ref runs.Ref, step runs.StepNam
 		w.log.Info("rebuild", "pipeline", ref.Pipeline, "generation", ref.Generation, "run", ref.Run, "step", step)
 	}
 	result, err := w.Steps.Step(ctx, ref, step)
-	err = w.leaveToOthers(err)
+	err = w.decline(ref.Pipeline, err)
 	w.reportStep(ctx, ref, step, err)
 	return result, err
 }

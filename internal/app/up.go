@@ -223,10 +223,10 @@ func (a *App) watchInbox(ctx context.Context) (stop func() error, err error) {
 	acceptsStatements := a.Project.Shadowing() == nil
 	o := inbox.Options{Dir: a.inbox(), Log: a.log, Ingest: func(ctx context.Context, stream string, paths []string) error {
 		if stream == project.StatementStream && acceptsStatements {
-			return a.importInbox(ctx, paths)
+			return a.keepFile(a.importInbox(ctx, paths))
 		}
 		_, err := a.Ingest(ctx, stream, paths, intake.Options{})
-		return a.leaveToOthers(err) // the file stays
+		return a.keepFile(err)
 	}}
 	if acceptsStatements {
 		o.Streams = append(o.Streams, project.StatementStream)

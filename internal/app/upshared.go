@@ -38,13 +38,16 @@ func (a *App) upShared(ctx context.Context, o UpOptions) (err error) {
 	if len(o.Roles) == 0 {
 		o.Roles = role.All()
 	}
-	if err := a.checkFolderWhole(ctx); err != nil {
+	if err := a.checkDeclarations(ctx); err != nil {
 		return err
 	}
 	p := &sharedProcess{App: a, options: o}
 	a.shared.serves = true
 	defer func() { p.closeListeners() }()
 	if err := p.listen(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // it was stopped meanwhile
+		}
 		return err
 	}
 	if err := a.StartTemporal(ctx); err != nil {
@@ -74,11 +77,16 @@ func (p *sharedProcess) listen(ctx context.Context) (err error) {
 // apiPoll is how often a process looks whether another one has chosen the address of its API.
 const apiPoll = 50 * time.Millisecond
 
-// listenForClients opens the listener of the API. The first process of a folder chooses the token and the port; others wait for that.
+// listenForClients opens the listener of the API. Processes of a folder that start together choose its token and their ports in turn.
 func (p *sharedProcess) listenForClients(ctx context.Context) (err error) {
 	lock := flock.New(filepath.Join(p.state, "api.lock"), flock.SetPermissions(0o600))
-	if locked, err := lock.TryLockContext(ctx, apiPoll); !locked {
-		return fmt.Errorf("wait for another `bursar up` of this folder, which chooses the address of its API: %w", err)
+	locked, err := lock.TryLock()
+	if err == nil && !locked {
+		p.log.Warn("waiting for another `bursar up` of this folder, which opens its API")
+		_, err = lock.TryLockContext(ctx, apiPoll)
+	}
+	if err != nil {
+		return fmt.Errorf("wait for the lock of the API: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	if p.token, err = serve.Token(p.state); err == nil {

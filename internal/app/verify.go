@@ -109,8 +109,8 @@ func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func
 	if err != nil {
 		return v.out, ctx.Err() // the other checks depend on the catalog
 	}
-	if faults := findGrowthFaults(ctx, v.Project.Streams, v.Events.Catalog); len(faults) > 0 {
-		return VerifiedProject{}, &ProjectError{faults} // nothing can be recomputed with such a definition
+	if err := a.checkDeclarations(ctx); err != nil {
+		return VerifiedProject{}, err // nothing can be recomputed with other definitions
 	}
 	if v.Events.Secret != nil { // nil if the project has none yet
 		c := newCheck("identity key", "")

@@ -31,7 +31,8 @@ const (
 // details is the part of a failure in a history besides its type and message.
 type details struct {
 	ExitCode int    `json:"exit_code"`
-	FullText string `json:"whole,omitempty"` // reference of the full text, if the message leaves something out
+	Declined bool   `json:"declined,omitempty"` // by a process that cannot do the work; another one may
+	FullText string `json:"whole,omitempty"`    // reference of the full text, if the message leaves something out
 }
 
 // RetryPolicy is the policy of every activity. Data and Bug are never retried. Transient errors are retried up to four times
@@ -47,6 +48,25 @@ func RetryPolicy() *temporal.RetryPolicy {
 	}
 }
 
+// declinedError is implemented by the errors of a process that cannot do some work which another process may be able to do. Class Transient.
+type declinedError interface {
+	error
+	DeclinedByProcess()
+}
+
+// declinedDelay is how long to wait before another process may do what one has declined.
+const declinedDelay = 300 * time.Millisecond
+
+// IsDeclined reports whether an error is that of a process which cannot do what another one may.
+func IsDeclined(err error) bool { return errors.As(err, new(declinedError)) }
+
+// WasDeclined reports whether the error of an activity means that the processes which were asked cannot do the work.
+func WasDeclined(err error) bool {
+	var application *temporal.ApplicationError
+	var d details
+	return errors.As(err, &application) && application.HasDetails() && application.Details(&d) == nil && d.Declined
+}
+
 // ActivityError converts the error of a step into the one that an activity returns, with its class as type, a short text without
 // values of events (rule 7), and its exit code. Cancellation is returned as it is, because Temporal handles it.
 func ActivityError(err error) error {
@@ -58,14 +78,17 @@ func ActivityError(err error) error {
 	}
 	class := failure.Of(err)
 	full, plain := shorten(err.Error()), shorten(plainText(err))
-	d := details{ExitCode: failure.ExitCode(err)}
+	d := details{ExitCode: failure.ExitCode(err), Declined: IsDeclined(err)}
 	if full != plain {
 		d.FullText = rand.Text()
 		fullTexts.Put(d.FullText, full)
 	}
 	options := temporal.ApplicationErrorOptions{NonRetryable: !class.Retryable(), Details: []any{d}}
-	if class == failure.Throttled {
+	switch {
+	case class == failure.Throttled:
 		options.NextRetryDelay = cmp.Or(failure.RetryAfter(err), defaultThrottleDelay)
+	case d.Declined:
+		options.NextRetryDelay = declinedDelay
 	}
 	return temporal.NewApplicationErrorWithOptions(plain, class.String(), options)
 }

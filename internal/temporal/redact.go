@@ -27,19 +27,25 @@ var (
 	spacedType = regexp.MustCompile(`(?i)\b(decimal|numeric)\(([0-9]+), ([0-9]+)\)`)
 )
 
-// plainer is implemented by errors that know which part of their text has no values.
-type plainer interface{ PlainText() string }
+// plainError is implemented by errors that know their text without values.
+type plainError interface {
+	error
+	PlainText() string
+}
 
 // plainText returns an error's text without values. It removes quoted text except declared names, and words with digits except
-// references, types and paths.
+// references, types and paths. The text of a plainError is written as it says.
 func plainText(err error) string {
-	text := err.Error()
-	var known plainer
-	if errors.As(err, &known) {
-		if e, ok := known.(error); ok {
-			text = strings.ReplaceAll(text, e.Error(), known.PlainText())
-		}
+	var known plainError
+	if !errors.As(err, &known) {
+		return withoutValues(err.Error())
 	}
+	before, after, _ := strings.Cut(err.Error(), known.Error())
+	parts := strings.Fields(withoutValues(before) + " " + known.PlainText())
+	return strings.Join(parts, " ") + withoutValues(after)
+}
+
+func withoutValues(text string) string {
 	text = spacedType.ReplaceAllString(quotedName.ReplaceAllString(text, "$1 $2"), "$1($2,$3)")
 	for _, quote := range []rune{'"', '\'', '`', '“', '«'} {
 		text = withoutQuoted(text, quote)

@@ -15,7 +15,7 @@ import (
 type grouped struct{ group string }
 
 func (g grouped) Error() string   { return "total paid of " + g.group + " should move by 1.00" }
-func (grouped) PlainText() string { return "total paid of a group should move by another amount" }
+func (grouped) PlainText() string { return "total of2 paid of a group should move by another amount" }
 
 func TestPlainText(t *testing.T) {
 	t.Parallel()
@@ -45,8 +45,8 @@ func TestPlainText(t *testing.T) {
 			}
 		}
 	}
-	got := plainText(fmt.Errorf("merge of run 3 of orders: %w", grouped{"Jane"}))
-	if want := "merge of run 3 of orders: total paid of a group should move by another amount"; got != want {
+	got := plainText(fmt.Errorf("merge of run 3 of 'Doe': %w; it was 4711x", grouped{"Jane"}))
+	if want := "merge of run 3 of …: total of2 paid of a group should move by another amount; it was …"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -27,7 +27,7 @@ SELECT ` + locationColumns + `, key FROM %s WHERE key >= $1 AND key <= $2 ORDER 
 
 // density remembers how close together the keys of the batches before were.
 type density struct {
-	probe   int // keys that are tried next, if more than firstProbe
+	probe   int // keys that are tried next, if more than the least
 	pass    int // batches that are still to be passed
 	penalty int // batches that were passed after the last try, if it failed
 }

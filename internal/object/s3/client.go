@@ -78,7 +78,8 @@ func newClient(ctx context.Context, c Config, t tuning, requests *counter) (*aws
 }
 
 // unsigned leaves the content of an upload out of its signature, which covers its CRC-32C: client and server save a SHA-256 of each. Readers
-// compare an object with its description, so content that was changed on the way is noticed without it.
+// compare an object with its description, or with a checksum or digest that it contains or is named by, so content that was changed on the
+// way is noticed without it.
 func unsigned(o *awss3.Options) {
 	o.APIOptions = append(o.APIOptions, v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
 }

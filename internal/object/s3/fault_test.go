@@ -224,6 +224,51 @@ func TestPutWithoutAnswer(t *testing.T) {
 	}
 }
 
+// lostThenEnded loses the answer to the first PUT request, and ends a context when the second is answered.
+type lostThenEnded struct {
+	inner client
+	puts  int
+	end   context.CancelFunc
+}
+
+func (c *lostThenEnded) Do(r *http.Request) (*http.Response, error) {
+	response, err := c.inner.Do(r)
+	if r.Method != http.MethodPut || err != nil {
+		return response, err
+	}
+	if c.puts++; c.puts == 1 {
+		_ = response.Body.Close()
+		return nil, io.ErrUnexpectedEOF
+	}
+	c.end()
+	return response, nil
+}
+
+// TestOwnObjectWhenTheContextEnds checks that a writer that ends before it knows whose the object is does not say that it is another's.
+func TestOwnObjectWhenTheContextEnds(t *testing.T) {
+	t.Parallel()
+	_, config := backend(t, s3test.Versitygw)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	losing := &lostThenEnded{end: cancel}
+	tune := fast
+	tune.wrap = func(inner client) client { losing.inner = inner; return losing }
+	s, err := newStore(t.Context(), config, tune)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := s.CreateNew(ctx, "a/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte("mine")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit(); err == nil || errors.Is(err, fs.ErrExist) || losing.puts != 2 {
+		t.Errorf("after %d requests: %v", losing.puts, err)
+	}
+}
+
 // checkUploads checks that no uploads are left but those whose ids nobody knows, and that Clean removes these.
 func checkUploads(t *testing.T, server *s3test.Server, s *Store, networks []*network) {
 	t.Helper()

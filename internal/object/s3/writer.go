@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 
 	"bursar/internal/object"
@@ -106,7 +107,7 @@ func (w *writer) abortUpload() error {
 	return err
 }
 
-// signing says how uploads are signed. Objects that must be new, which are spools, have no description that readers compare them with.
+// signing says how uploads are signed. Objects that must be new, such as spools, have no description that readers compare them with.
 func (w *writer) signing() func(*awss3.Options) {
 	if w.onlyNew {
 		return func(*awss3.Options) {}
@@ -144,27 +145,34 @@ func (w *writer) completeUpload() error {
 	return nil
 }
 
-// settle decides about a refusal that is also the answer to a repeated request if only the first answer was lost, and about a
-// request without an answer: a server may refuse a new object before it has read the content, and the refusal is lost while the
-// content is being sent.
+// settle returns the result of making the object. If an error does not say whose object there is, it asks.
 func (w *writer) settle(err error) error {
-	answered := statusOf(err) != 0
-	switch {
-	case err == nil, w.ctx.Err() != nil:
-		return err
-	case answered && statusOf(err) != http.StatusPreconditionFailed && errorCode(err) != codeNoUpload:
-		return err
-	case !answered && !w.onlyNew:
+	if !w.isUndecided(err) {
 		return err
 	}
 	head, headErr := w.store.client.HeadObject(w.ctx, &awss3.HeadObjectInput{Bucket: &w.store.config.Bucket, Key: &w.key})
 	switch {
 	case headErr == nil && head.Metadata[writerMetadata] == w.id:
 		return nil
-	case headErr == nil && !answered:
+	case headErr == nil && statusOf(err) == 0:
 		return fs.ErrExist
-	case headErr != nil && answered && !errors.Is(diagnose(headErr).is, fs.ErrNotExist):
+	case headErr != nil && statusOf(err) != 0 && !errors.Is(diagnose(headErr).is, fs.ErrNotExist):
 		return headErr // who made the object is not known
 	}
 	return err
+}
+
+// isUndecided reports whether an error leaves open whose object there is. A refusal is also the answer to a repeated request if only
+// the first answer was lost. Without an answer, a server may have refused a new object before it has read the content: the refusal is lost
+// while the content is being sent.
+func (w *writer) isUndecided(err error) bool {
+	switch status := statusOf(err); {
+	case err == nil:
+		return false
+	case status != 0:
+		return status == http.StatusPreconditionFailed || errorCode(err) == codeNoUpload
+	}
+	var network *net.OpError
+	sent := !errors.As(err, &network) || network.Op != "dial"
+	return w.onlyNew && sent
 }

@@ -79,10 +79,10 @@ func (a *activities) attempt(ctx context.Context, project string, fn func(contex
 	return temporal.ActivityError(err)
 }
 
-// logRetry logs an error that is not reported otherwise, because another attempt follows.
+// logRetry logs an error that is not reported otherwise, because another attempt follows. A process logs what it declines itself.
 func logRetry(ctx context.Context, err error) {
 	attempt := activity.GetInfo(ctx).Attempt
-	if err == nil || ctx.Err() != nil || !failure.Of(err).Retryable() || attempt >= temporal.RetryPolicy().MaximumAttempts {
+	if err == nil || ctx.Err() != nil || !failure.Of(err).Retryable() || attempt >= temporal.RetryPolicy().MaximumAttempts || temporal.IsDeclined(err) {
 		return
 	}
 	activity.GetLogger(ctx).Warn("step failed; retrying", "error", err)

@@ -3,9 +3,12 @@
 package flow
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/workflow"
 
 	"bursar/internal/reconcile/runs"
+	"bursar/internal/temporal"
 )
 
 // backlogManager is the state of one execution of Reconcile.
@@ -21,12 +24,26 @@ type backlogManager struct {
 	ending        bool  // this execution starts no more passes
 }
 
+const (
+	// declinedFor is how long a pass asks for work that processes decline: their folders do not match it, but that of another one may, and
+	// nobody decides which process is asked.
+	declinedFor = time.Minute
+	// declinedWait is the time between two such attempts, each of which asks several times.
+	declinedWait = time.Second
+)
+
 // pass executes the backlog, and answers the requests received before. A pass that stops because the execution is long answers
 // none: the next execution continues. It is the last pass of its execution, so histories are the same either way.
 func (m *backlogManager) pass(ctx workflow.Context) error {
 	requests := m.requests
 	m.wakeRequested = false
 	done, err := m.drain(ctx)
+	for until := workflow.Now(ctx).Add(declinedFor); temporal.WasDeclined(err) && workflow.Now(ctx).Before(until); {
+		if err := workflow.Sleep(ctx, declinedWait); err != nil {
+			return err
+		}
+		done, err = m.drain(ctx)
+	}
 	if done || err != nil {
 		m.outcome, m.answered = err, requests
 	}

@@ -210,10 +210,16 @@ func TestWorkflowDrainsTheBacklogInOrder(t *testing.T) {
 	}
 }
 
+// declinedError is the error of a process that cannot do a step.
+type declinedError struct{ error }
+
+func (*declinedError) Class() failure.Class { return failure.Transient }
+func (*declinedError) DeclinedByProcess()   {}
+
 func TestWorkflowRetriesByClass(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("cause")
-	transient := failure.Wrap(failure.Transient, cause)
+	transient, declined := failure.Wrap(failure.Transient, cause), error(&declinedError{cause})
 	tests := []struct {
 		name     string
 		errs     []error
@@ -226,6 +232,8 @@ func TestWorkflowRetriesByClass(t *testing.T) {
 		{"transient stays", slices.Repeat([]error{transient}, 9), 5, 8 * time.Second, failure.Transient, 1},
 		{"throttled waits as asked", []error{failure.Throttle(90*time.Second, cause)}, 2, 90 * time.Second, 0, 0},
 		{"throttled waits unasked", []error{failure.Throttle(0, cause)}, 2, 10 * time.Second, 0, 0},
+		{"declined is asked of others", slices.Repeat([]error{declined}, 23), 24, 9 * time.Second, 0, 0},
+		{"declined by all", slices.Repeat([]error{declined}, 1000), 145, time.Minute, failure.Transient, 1},
 		{"data stops", []error{failure.Wrap(failure.Data, cause)}, 1, 0, failure.Data, 1},
 		{"breach stops", []error{fmt.Errorf("merge: %w", &step.Breach{})}, 1, 0, failure.Data, 4},
 		{"unknown stops", []error{cause}, 1, 0, failure.Bug, 1},

@@ -139,14 +139,15 @@ func CheckFingerprint(plan *fold.Plan, built map[string]string) error {
 		return nil
 	}
 	slices.Sort(changed)
-	return &ChangedError{plan.Pipeline.Name, changed}
+	return &ChangedError{Pipeline: plan.Pipeline.Name, Changed: changed, Definitions: true}
 }
 
 // ChangedError reports that the definition of a pipeline changed since its artifacts were made, or that events of them were
 // retracted since. Class Data.
 type ChangedError struct {
-	Pipeline string
-	Changed  []string // names of definitions, or descriptions of retractions
+	Pipeline    string
+	Changed     []string // names of definitions, or descriptions of retractions
+	Definitions bool     // the names are of definitions
 }
 
 func (e *ChangedError) Error() string {
@@ -209,7 +210,7 @@ func CheckRetracted(tx catalog.Tx, plan *fold.Plan, g *Generation) error {
 		all = append(all, changed...)
 	}
 	if len(all) > 0 {
-		return &ChangedError{plan.Pipeline.Name, all}
+		return &ChangedError{Pipeline: plan.Pipeline.Name, Changed: all}
 	}
 	return nil
 }

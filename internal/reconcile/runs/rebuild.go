@@ -80,6 +80,9 @@ func generationBeingMade(tx catalog.Tx, plan *fold.Plan) (*Generation, error) {
 	if err == nil && !found {
 		err = fmt.Errorf("bug: generation %d of %s, which a rebuild is making, is not in the catalog", state.Building, name)
 	}
+	if err == nil {
+		err = CheckFingerprint(plan, g.Fingerprint)
+	}
 	return &g, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/event"
 	"bursar/internal/failure"
+	"bursar/internal/fold"
 	"bursar/internal/project"
 	"bursar/internal/reconcile"
 )
@@ -93,9 +94,23 @@ func Find(ctx context.Context, c catalog.Catalog, ref Ref) (Run, error) {
 	return catalog.Read(ctx, c, func(tx catalog.Tx) (Run, error) { return Get(tx, ref) })
 }
 
-// FindOpen is GetOpen in a transaction of its own.
-func FindOpen(ctx context.Context, c catalog.Catalog, ref Ref) (Run, error) {
-	return catalog.Read(ctx, c, func(tx catalog.Tx) (Run, error) { return GetOpen(tx, ref) })
+// FindOpen is GetOpen in a transaction of its own, for whoever executes a step by a plan. It returns a ChangedError if the run is of other
+// definitions than the plan: the definitions of this process may have changed since the run was planned, or be those of another folder.
+func FindOpen(ctx context.Context, c catalog.Catalog, plan *fold.Plan, ref Ref) (Run, error) {
+	return catalog.Read(ctx, c, func(tx catalog.Tx) (Run, error) {
+		run, err := GetOpen(tx, ref)
+		if err != nil {
+			return run, err
+		}
+		g, found, err := GetGeneration(tx, ref.Pipeline, ref.Generation)
+		if err != nil || !found {
+			return run, err
+		}
+		if err = CheckFingerprint(plan, g.Fingerprint); err != nil {
+			err = cmp.Or(CheckStreams(tx, plan), err) // a stream that has changed otherwise than by growth is the cause
+		}
+		return run, err
+	})
 }
 
 // List lists the runs of a generation with numbers above after, in order.

@@ -78,7 +78,7 @@ func (e *Executor) prepare(ctx context.Context, ref runs.Ref, step runs.StepName
 		return nil, runs.Run{}, err
 	}
 	for {
-		run, err := runs.FindOpen(ctx, e.Catalog, ref)
+		run, err := runs.FindOpen(ctx, e.Catalog, plan, ref)
 		if err != nil {
 			return nil, runs.Run{}, err
 		}

@@ -1,0 +1,135 @@
+// Tests of processes whose project folders differ.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"bursar/internal/catalog/pgcatalog"
+	"bursar/internal/column"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+	"bursar/internal/reconcile/runs"
+	"bursar/internal/role"
+	"bursar/internal/temporal"
+)
+
+// largeYAML is the pipeline orders with the number of its payments above a limit.
+func largeYAML(limit string) string {
+	return strings.Replace(ordersYAML, "paid: {sum: amount}", "paid: {sum: amount}\n  large: {sum: amount, where: \"amount > "+limit+"\"}", 1)
+}
+
+// openDiffering opens a project by two processes: the pipeline of the second folder was changed.
+func openDiffering(t *testing.T) (older, newer *App) {
+	t.Helper()
+	apps, _ := openFolders(t, largeYAML("10"), largeYAML("100"))
+	for i, a := range apps {
+		a.shared.process.ID = []string{"older-1", "newer-2"}[i]
+		a.shared.members = func(context.Context) ([]pgcatalog.Member, error) { return nil, nil }
+	}
+	pay(t, apps[1], "1 a 50.00", "2 a 150.00", "3 b 20.00")
+	return apps[0], apps[1]
+}
+
+func checkLarge(t *testing.T, a *App) {
+	t.Helper()
+	r, err := a.Queries.Get(t.Context(), "orders", "a", 0, false)
+	if err != nil || !strings.Contains(string(r.Artifact), `"large":"150.00"`) {
+		t.Errorf("the artifact is %s (%v)", r.Artifact, err)
+	}
+}
+
+// isDeclined reports whether an error is that of a process that leaves the work to others.
+func isDeclined(err error) bool {
+	return failure.Of(err) == failure.Transient && failure.ExitCode(err) == 1 && temporal.WasDeclined(temporal.ActivityError(err)) &&
+		strings.Contains(temporal.ActivityError(err).Error(), "process older-1: ") && strings.Contains(err.Error(), sameFolder)
+}
+
+// TestOtherDefinitionsDeclineSteps has a process with another definition of a pipeline take each step of a run: it declines all of them.
+func TestOtherDefinitionsDeclineSteps(t *testing.T) {
+	t.Parallel()
+	older, newer := openDiffering(t)
+	next, err := newer.Steps.Next(t.Context(), "orders", 0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (observedSteps{older}).Next(t.Context(), "orders", 0, false); !isDeclined(err) {
+		t.Errorf("the next run: %v", err)
+	}
+	for _, step := range runs.StepNames {
+		if _, err := (observedSteps{older}).Step(t.Context(), next.Ref, step); !isDeclined(err) || !errors.As(err, new(*runs.ChangedError)) {
+			t.Errorf("%s: %v", step, err)
+		}
+		if _, err := (observedSteps{older}).Partition(t.Context(), next.Ref, step, 0); step.Partitioned() && !isDeclined(err) {
+			t.Errorf("%s of a partition: %v", step, err)
+		}
+		if _, err := newer.Steps.Step(t.Context(), next.Ref, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkLarge(t, newer)
+}
+
+// TestOtherDefinitionsServe rebuilds and runs a pipeline with a changed definition while a process with the old one executes steps, too.
+func TestOtherDefinitionsServe(t *testing.T) {
+	t.Parallel()
+	older, newer := openDiffering(t)
+	server, err := temporal.Start(t.Context(), t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	older.connect(t, server, role.All()...)
+	if _, err := older.Run(t.Context(), []string{"orders"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	newer.connect(t, server, role.All()...)
+	if _, err := newer.Rebuild(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	checkLarge(t, newer)
+	pay(t, newer, "4 b 7.00")
+	if published, err := newer.Run(t.Context(), []string{"orders"}, nil); err != nil || len(published) != 1 {
+		t.Fatalf("%d runs, %v", len(published), err)
+	}
+	checkLarge(t, newer)
+}
+
+// TestUnknownPipelineIsDeclined has a process execute steps of a pipeline and of a stream that only other folders declare so.
+func TestUnknownPipelineIsDeclined(t *testing.T) {
+	t.Parallel()
+	older, newer := openDiffering(t)
+	if _, err := (observedSteps{older}).Next(t.Context(), "added_later", 0, false); !isDeclined(err) {
+		t.Errorf("an unknown pipeline: %v", err)
+	}
+	s := newer.Project.Stream("payments")
+	s.Columns = append(s.Columns, project.Column{Name: "note", From: []string{"note"}, Type: column.Type{Kind: column.String}, Optional: true})
+	pay(t, newer, "4 a 1.00")
+	if _, err := (observedSteps{older}).Next(t.Context(), "orders", 0, false); !isDeclined(err) {
+		t.Errorf("an older stream: %v", err)
+	}
+	if err := older.StartTemporal(t.Context()); failure.Of(err) != failure.Data || !strings.Contains(err.Error(), sameFolder) {
+		t.Errorf("a command: %v", err)
+	}
+	older.shared.members = nil
+	if _, err := (observedSteps{older}).Next(t.Context(), "orders", 0, false); failure.Of(err) != failure.Data {
+		t.Errorf("where one process uses the project: %v", err)
+	}
+}
+
+// TestChangedWhileRunning changes a pipeline while a run is planned and not published: the next process does not continue it by the new definition.
+func TestChangedWhileRunning(t *testing.T) {
+	t.Parallel()
+	before, after := openDiffering(t)
+	next, err := before.Steps.Next(t.Context(), "orders", 0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := after.Steps.Step(t.Context(), next.Ref, runs.StepReduce); !errors.As(err, new(*runs.ChangedError)) || failure.Of(err) != failure.Data {
+		t.Errorf("reduce: %v", err)
+	}
+}
