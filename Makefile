@@ -64,8 +64,11 @@ STRIPPED := -ldflags='-s -w'
 # Tests keep their folders in memory where there is room: none of them proves anything of a disk.
 INMEMORY := $(shell [ "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 6000000 ] 2>/dev/null && echo TMPDIR=/dev/shm)
 
+# Many tests wait for servers, and leave the processors to others.
+PARALLEL := -parallel $(shell echo $$((2 * $$(nproc))))
+
 test: ## Run all tests; TESTFLAGS are passed on.
-	$(INMEMORY) go test -timeout 30m $(STRIPPED) $(TESTFLAGS) ./...
+	$(INMEMORY) go test -timeout 30m $(PARALLEL) $(STRIPPED) $(TESTFLAGS) ./...
 
 race: ## Run the tests under the race detector, but for those that start a Temporal server.
 	$(INMEMORY) go test -race -short -timeout 30m $(STRIPPED) $(TESTFLAGS) $$(go list ./... | grep -vxF $(NO_RACE:%=-e %))
