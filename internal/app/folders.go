@@ -88,6 +88,22 @@ func (a *App) decline(pipeline string, err error) error {
 	return d
 }
 
+// checkDefinitions refuses to run a pipeline of which the artifacts that readers see were made by other definitions than those in the folder of
+// this process, before others are asked for what none of them may do. Class Data.
+func (a *App) checkDefinitions(ctx context.Context, g *runs.Generation) error {
+	if !a.IsShared() || g.Generation == 0 {
+		return nil
+	}
+	plan, err := a.Engine.Plan(ctx, g.Pipeline)
+	if err == nil {
+		err = runs.CheckFingerprint(plan, g.Fingerprint)
+	}
+	if err != nil {
+		return fmt.Errorf("plan run of %s: %w", g.Pipeline, err)
+	}
+	return nil
+}
+
 // keepFile makes the error of a file in the inbox transient if the folder of this process is the reason and several processes share the
 // project: the file stays for another process, or for this one with the right folder.
 func (a *App) keepFile(err error) error {

@@ -84,8 +84,12 @@ func TestOtherDefinitionsServe(t *testing.T) {
 	}
 	t.Cleanup(server.Stop)
 	older.connect(t, server, role.All()...)
+	newer.connect(t, server)
 	if _, err := older.Run(t.Context(), []string{"orders"}, nil); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := newer.Run(t.Context(), []string{"orders"}, nil); !errors.As(err, new(*runs.ChangedError)) || failure.Of(err) != failure.Data {
+		t.Errorf("run with another definition: %v", err)
 	}
 	newer.connect(t, server, role.All()...)
 	if _, err := newer.Rebuild(t.Context(), "orders"); err != nil {

@@ -111,6 +111,9 @@ func (a *App) runPipeline(ctx context.Context, pipeline string) ([]runs.Run, err
 	}
 	defer unlock()
 	before, err := a.Queries.Current(context.WithoutCancel(ctx), pipeline)
+	if err == nil {
+		err = a.checkDefinitions(ctx, &before)
+	}
 	if err != nil {
 		return nil, err
 	}
