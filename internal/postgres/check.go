@@ -4,13 +4,9 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"bursar/internal/failure"
 )
@@ -32,6 +28,8 @@ type Report struct {
 	RoundTrip     time.Duration `json:"round_trip"`               // median, in nanoseconds
 	SchemaVersion int           `json:"schema_version"`           // 0: the tables are not created yet
 	Missing       []string      `json:"missing_rights,omitempty"` // as in GRANT
+	Foreign       []string      `json:"foreign_tables,omitempty"` // that do not belong to the user
+	Owner         string        `json:"owner,omitempty"`          // of the first of them
 }
 
 // Check connects to a database and checks, without writing, that the tables of a component can be created, upgraded and used. The
@@ -44,12 +42,11 @@ func Check(ctx context.Context, config Config, c Component) (report Report, err 
 	}
 	defer pool.Close()
 	if err := pool.describe(ctx, &report); err != nil {
-		return report, fmt.Errorf("check PostgreSQL: %w", Classify(err))
+		return report, fmt.Errorf("check PostgreSQL: %w", pool.classify(err))
 	}
 	err = pool.checkRights(ctx, &report, c)
-	if err == nil && len(report.Missing) > 0 {
-		text := "the user %s has not the right %s; run as the owner: GRANT %[2]s TO %[1]s"
-		err = failure.Wrap(failure.Data, fmt.Errorf(text, pgx.Identifier{report.User}.Sanitize(), strings.Join(report.Missing, ", ")))
+	if err == nil {
+		err = report.refusal()
 	}
 	if err == nil {
 		report.SchemaVersion, err = pool.Version(ctx, c.Name)
@@ -58,7 +55,7 @@ func Check(ctx context.Context, config Config, c Component) (report Report, err 
 		err = pool.checkVersion(c, report.SchemaVersion)
 	}
 	if err != nil {
-		return report, fmt.Errorf("check PostgreSQL: %w", Classify(err))
+		return report, fmt.Errorf("check PostgreSQL: %w", pool.classify(err))
 	}
 	return report, nil
 }
@@ -90,43 +87,6 @@ func (p *Pool) describe(ctx context.Context, report *Report) error {
 	slices.Sort(times)
 	report.RoundTrip = times[pings/2]
 	return nil
-}
-
-// checkRights lists the rights that are missing to create what does not exist and to use what does.
-func (p *Pool) checkRights(ctx context.Context, report *Report, c Component) error {
-	need := func(right, query string, args ...any) error {
-		var has bool
-		err := p.QueryRow(ctx, query, args...).Scan(&has)
-		if err == nil && !has {
-			report.Missing = append(report.Missing, right)
-		}
-		return err
-	}
-	var exists bool
-	err := p.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`, p.schema).Scan(&exists)
-	if err != nil {
-		return err
-	}
-	if !exists {
-		database := "CREATE ON DATABASE " + pgx.Identifier{report.Database}.Sanitize()
-		return need(database, `SELECT has_database_privilege(current_database(), 'CREATE')`)
-	}
-	for _, right := range []string{"USAGE", "CREATE"} {
-		name := right + " ON SCHEMA " + pgx.Identifier{p.schema}.Sanitize()
-		err = errors.Join(err, need(name, `SELECT has_schema_privilege($1, $2)`, p.schema, right))
-	}
-	if err != nil || len(report.Missing) > 0 {
-		return err
-	}
-	for _, table := range append([]string{"bursar_schema"}, c.Tables...) {
-		name := pgx.Identifier{p.schema, table}.Sanitize()
-		for _, right := range []string{"SELECT", "INSERT", "UPDATE", "DELETE"} {
-			// The right on a table that does not exist is null.
-			query := `SELECT coalesce(has_table_privilege(to_regclass($1), $2), true)`
-			err = errors.Join(err, need(right+" ON "+name, query, name, right))
-		}
-	}
-	return err
 }
 
 // checkVersion refuses tables that Migrate would refuse.

@@ -127,19 +127,21 @@ func (c *Config) setSession(conn *pgx.ConnConfig) {
 	}
 	conn.DialFunc = dialer(conn.ConnectTimeout, timeout+answerMargin)
 	if conn.ValidateConnect == nil { // target_session_attrs in the URL sets another
-		conn.ValidateConnect = checkSession
+		conn.ValidateConnect = checkSession(conn.User)
 	}
 }
 
 // checkSession refuses servers on which nothing can be written correctly.
-func checkSession(_ context.Context, conn *pgconn.PgConn) error {
-	if conn.ParameterStatus("in_hot_standby") == "on" {
-		return errStandby
+func checkSession(user string) pgconn.ValidateConnectFunc {
+	return func(_ context.Context, conn *pgconn.PgConn) error {
+		if conn.ParameterStatus("in_hot_standby") == "on" {
+			return errStandby
+		}
+		if encoding := conn.ParameterStatus("server_encoding"); encoding != "UTF8" {
+			return &encodingError{encoding, user}
+		}
+		return nil
 	}
-	if encoding := conn.ParameterStatus("server_encoding"); encoding != "UTF8" {
-		return &encodingError{encoding}
-	}
-	return nil
 }
 
 var (
@@ -152,10 +154,10 @@ var (
 )
 
 // encodingError refuses a database whose text is not UTF-8.
-type encodingError struct{ encoding string }
+type encodingError struct{ encoding, user string }
 
 func (e *encodingError) Error() string {
-	return "the database has the encoding " + e.encoding + ", not UTF8; create one with `createdb --encoding UTF8 --template template0 NAME`"
+	return "the database has the encoding " + e.encoding + ", not UTF8; create one with `" + createDatabase(e.user, "") + "`"
 }
 
 func (e *encodingError) Class() failure.Class { return failure.Data }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,8 @@ const (
 	tooManyConnections   = "53300"
 	databaseDropped      = "57P04"
 	undefinedTable       = "42P01"
+	insufficientRights   = "42501"
+	undefinedDatabase    = "3D000"
 )
 
 // advice is the class of an error and the next step.
@@ -48,9 +51,9 @@ var known = map[string]advice{
 	"0A000":            {failure.Data, ""},
 	"25006":            {failure.Transient, "the server is a read-only standby or default_transaction_read_only is set: use the primary server"},
 	"25P03":            {failure.Transient, ""},
-	"3D000":            {failure.Data, "create the database with `createdb --encoding UTF8 --template template0 NAME`, or correct the connection URL"},
+	undefinedDatabase:  {failure.Data, "create the database with `" + createDatabase("", "") + "`, or correct the connection URL"},
 	"3F000":            {failure.Data, "create the schema, or correct its name in bursar.yaml"},
-	"42501":            {failure.Data, "grant the user what it needs: GRANT CREATE, CONNECT ON DATABASE …; GRANT USAGE, CREATE ON SCHEMA …"},
+	insufficientRights: {failure.Data, ""}, // deniedStep
 	undefinedTable:     {failure.Data, "a table of the schema is missing: was it dropped, or is the schema's name in bursar.yaml another one?"},
 	tooManyConnections: {failure.Throttled, "raise max_connections of the server, or set pool_max_conns in the connection URL"},
 	"53100":            {failure.Transient, "free space on the server's disk"},
@@ -71,8 +74,13 @@ func (e *classError) Error() string        { return e.text }
 func (e *classError) Unwrap() error        { return e.error }
 func (e *classError) Class() failure.Class { return e.class }
 
+// place is where an error is from, as far as it is known.
+type place struct{ schema, user string }
+
 // Classify returns an error of pgx with its class and the next step, and every other error as it is. It may be called again.
-func Classify(err error) error {
+func Classify(err error) error { return classifyAt(err, place{}) }
+
+func classifyAt(err error, at place) error {
 	var done failure.Classified
 	var connect *pgconn.ConnectError
 	var reported *pgconn.PgError
@@ -82,7 +90,7 @@ func Classify(err error) error {
 	case errors.As(err, &connect):
 		return classifyConnect(err, connect)
 	case errors.As(err, &reported):
-		a := adviceFor(reported)
+		a := adviceFor(reported, at)
 		return &classError{err, withNext(err.Error(), a.next), a.class}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
@@ -93,14 +101,31 @@ func Classify(err error) error {
 }
 
 // adviceFor returns what is known about an error of the server. An unknown one is a bug of the statement that caused it.
-func adviceFor(err *pgconn.PgError) advice {
+func adviceFor(err *pgconn.PgError, at place) advice {
 	if a, found := known[err.Code]; found {
+		if err.Code == insufficientRights {
+			a.next = deniedStep(err, at)
+		}
 		return a
 	}
 	if len(err.Code) == 5 {
 		return known[err.Code[:2]]
 	}
 	return advice{}
+}
+
+// plainName is a name that a shell takes as it is.
+var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// createDatabase is the command that creates a database. Names that a shell would change are left to the reader.
+func createDatabase(user, database string) string {
+	if !plainName.MatchString(user) {
+		user = "USER"
+	}
+	if !plainName.MatchString(database) {
+		database = "NAME"
+	}
+	return "createdb --owner " + user + " --encoding UTF8 --template template0 " + database
 }
 
 func withNext(text, next string) string {
@@ -138,7 +163,11 @@ func connectCause(connect *pgconn.ConnectError) (string, advice) {
 	case errors.As(err, &verification):
 		return "the server's certificate is refused: " + verification.Err.Error(), advice{failure.Data, certificateStep(verification.Err)}
 	case errors.As(err, &reported):
-		return reported.Error(), adviceFor(reported)
+		a := adviceFor(reported, place{user: connect.Config.User})
+		if reported.Code == undefinedDatabase {
+			a.next = strings.Replace(a.next, createDatabase("", ""), createDatabase(connect.Config.User, connect.Config.Database), 1)
+		}
+		return reported.Error(), a
 	case errors.As(err, &own):
 		return own.Error(), advice{class: own.Class()}
 	case isRefusedTLS(err):

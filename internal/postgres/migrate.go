@@ -14,13 +14,16 @@ import (
 )
 
 // Component is a backend's tables: their version, the statements that create them, and those that upgrade version n to n+1.
-// Statements are separated by semicolons. Tables are those on which the user needs rights.
+// Statements are separated by semicolons. Tables are those on which the user needs rights; the names of those that are made later
+// begin with Prefix. MayCreate is called before the tables are created, and may refuse that by an error.
 type Component struct {
-	Name     string
-	Tables   []string
-	Version  int
-	Create   string
-	Upgrades map[int]string
+	Name      string
+	Tables    []string
+	Prefix    string
+	MayCreate func(context.Context) error
+	Version   int
+	Create    string
+	Upgrades  map[int]string
 }
 
 // SchemaError refuses tables of a version that this program cannot use. Its class is Data.
@@ -54,6 +57,9 @@ const (
 // only reads.
 func (p *Pool) Migrate(ctx context.Context, c Component) error {
 	found, err := p.Version(ctx, c.Name)
+	if err == nil && found == 0 {
+		err = p.mayCreate(ctx, c)
+	}
 	if err == nil && found != c.Version {
 		err = p.InTransaction(ctx, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) error { return p.migrate(ctx, tx, c) })
 	}
@@ -61,6 +67,15 @@ func (p *Pool) Migrate(ctx context.Context, c Component) error {
 		return fmt.Errorf("prepare schema of %s: %w", c.Name, err)
 	}
 	return nil
+}
+
+// mayCreate checks, without writing, that tables can and should be created.
+func (p *Pool) mayCreate(ctx context.Context, c Component) error {
+	err := p.checkSchema(ctx)
+	if err == nil && c.MayCreate != nil {
+		err = c.MayCreate(ctx)
+	}
+	return err
 }
 
 // Version returns the version of a component's tables, 0 if there are none.

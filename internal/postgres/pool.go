@@ -24,6 +24,11 @@ type Pool struct {
 	retryFor time.Duration
 }
 
+// classify is Classify with next steps that name the schema and the user.
+func (p *Pool) classify(err error) error {
+	return classifyAt(err, place{p.schema, p.Config().ConnConfig.User})
+}
+
 // Open opens a pool and connects once, so that a wrong configuration is reported now. The schema is created by Migrate.
 func Open(ctx context.Context, config Config) (*Pool, error) {
 	parsed, err := config.parse()
@@ -85,7 +90,7 @@ func (p *Pool) RetryAfter(ctx context.Context, before func(context.Context) erro
 		}
 		wait := time.Duration(rand.Int64N(int64(backoff.After(failures)))) + 1
 		if ctx.Err() != nil || !repeatable(err) || time.Since(started)+wait > p.retryFor {
-			return Classify(err)
+			return p.classify(err)
 		}
 		if isShutdown(err) {
 			p.Reset() // the other connections are closed, too
@@ -93,7 +98,7 @@ func (p *Pool) RetryAfter(ctx context.Context, before func(context.Context) erro
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return Classify(err)
+			return p.classify(err)
 		}
 	}
 }

@@ -70,8 +70,8 @@ func TestOpenErrors(t *testing.T) {
 	}{
 		"wrong password":     {replace(func(u *url.URL) { u.User = url.UserPassword("bursar", secret) }), failure.Data, "check the user and the password"},
 		"no such role":       {replace(func(u *url.URL) { u.User = url.UserPassword("nobody", secret) }), failure.Data, "check the user and the password"},
-		"no such database":   {replace(func(u *url.URL) { u.Path = "/missing" }), failure.Data, "create the database"},
-		"encoding":           {replace(func(u *url.URL) { u.Path = "/latin" }), failure.Data, "LATIN1, not UTF8"},
+		"no such database":   {replace(func(u *url.URL) { u.Path = "/missing" }), failure.Data, "create the database with `createdb --owner bursar --encoding UTF8 --template template0 missing`"},
+		"encoding":           {replace(func(u *url.URL) { u.Path = "/latin" }), failure.Data, "LATIN1, not UTF8; create one with `createdb --owner bursar --encoding UTF8 --template template0 NAME`"},
 		"not reachable":      {replace(func(u *url.URL) { u.Host = "127.0.0.1:1" }), failure.Transient, "check that the server runs"},
 		"no such host":       {replace(func(u *url.URL) { u.Host = "host.invalid" }), failure.Transient, "check the host"},
 		"no TLS":             {replace(func(u *url.URL) { u.RawQuery = "sslmode=require" }), failure.Data, "does not support TLS"},
