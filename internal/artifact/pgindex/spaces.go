@@ -21,7 +21,7 @@ import (
 )
 
 var component = postgres.Component{
-	Name: "index", Version: 1, Tables: []string{"index_spaces", "index_loads"},
+	Name: "index", Version: 1, Tables: []string{"index_spaces", "index_loads"}, Prefix: tablePrefix,
 	Create: `
 CREATE TABLE index_spaces (
 	pipeline   text COLLATE "C" NOT NULL,
@@ -54,6 +54,9 @@ CREATE TABLE %[1]s (
 	rest     bytea
 );
 CREATE UNIQUE INDEX %[1]s_k ON %[1]s (key, run DESC) WITH (fillfactor = 70)`
+
+// tablePrefix is the beginning of the names of tables of entries.
+const tablePrefix = "index_"
 
 // table returns the name of a generation's table of entries, or "" if there is none.
 func (x *Index) table(ctx context.Context, space artifact.Space) (string, error) {
@@ -132,7 +135,7 @@ func newTableName(space artifact.Space) string {
 	}, space.Pipeline)
 	var random [6]byte
 	_, _ = rand.Read(random[:]) // never fails
-	return fmt.Sprintf("index_%.20s_%d_%x", name, space.Generation, random)
+	return fmt.Sprintf(tablePrefix+"%.20s_%d_%x", name, space.Generation, random)
 }
 
 // checkSpace refuses what the columns of index_spaces cannot store.

@@ -59,23 +59,57 @@ type Catalog struct {
 
 // Open opens the catalog and creates or upgrades its table. ctx bounds the opening only.
 func Open(ctx context.Context, config postgres.Config) (*Catalog, error) {
-	return open(ctx, config, heartbeat)
+	return open(ctx, config, heartbeat, nil)
 }
 
-func open(ctx context.Context, config postgres.Config, every time.Duration) (*Catalog, error) {
+// OpenIf is Open that calls mayCreate before it creates the schema or the tables, and creates nothing if that returns an error.
+func OpenIf(ctx context.Context, config postgres.Config, mayCreate func(context.Context) error) (*Catalog, error) {
+	return open(ctx, config, heartbeat, mayCreate)
+}
+
+// OpenExisting opens a catalog to read it. It writes nothing and has no change feed; it returns nil if the tables do not exist.
+func OpenExisting(ctx context.Context, config postgres.Config) (*Catalog, error) {
+	pool, err := postgres.Open(ctx, tuned(config))
+	if err != nil {
+		return nil, fmt.Errorf("open catalog: %w", err)
+	}
+	if version, err := pool.Version(ctx, component.Name); err != nil || version == 0 {
+		pool.Close()
+		return nil, err
+	}
+	c := newCatalog()
+	c.reader, c.writer = pool, pool
+	return c, nil
+}
+
+// newCatalog returns a catalog without connections.
+func newCatalog() *Catalog {
+	c := &Catalog{retries: make(chan struct{}, 1), stop: func() {}}
+	c.claimed.Store(unclaimed)
+	return c
+}
+
+// tuned returns a configuration with the settings of the catalog's sessions.
+func tuned(config postgres.Config) postgres.Config {
 	all := maps.Clone(settings)
 	maps.Copy(all, config.Settings)
 	config.Settings = all
 	if config.Connections == 0 {
 		config.Connections = connections
 	}
-	c := &Catalog{retries: make(chan struct{}, 1), stop: func() {}}
-	c.claimed.Store(unclaimed)
+	return config
+}
+
+func open(ctx context.Context, config postgres.Config, every time.Duration, mayCreate func(context.Context) error) (*Catalog, error) {
+	config = tuned(config)
+	c := newCatalog()
 	var err error
 	if c.writer, err = postgres.Open(ctx, config); err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)
 	}
-	if err = c.writer.Migrate(ctx, component); err == nil {
+	tables := component
+	tables.MayCreate = mayCreate
+	if err = c.writer.Migrate(ctx, tables); err == nil {
 		c.reader, err = postgres.Open(ctx, config)
 	}
 	if err != nil {

@@ -18,11 +18,11 @@ const notificationTimeout = 5 * time.Second
 // Check checks, without writing, that the catalog can be opened with this configuration and that notifications arrive.
 func Check(ctx context.Context, config postgres.Config) (postgres.Report, error) {
 	report, err := postgres.Check(ctx, config, component)
-	if err == nil {
-		err = checkNotifications(ctx, config)
-	}
 	if err != nil {
-		return report, fmt.Errorf("check catalog: %w", err)
+		return report, err
+	}
+	if err := checkNotifications(ctx, config); err != nil {
+		return report, fmt.Errorf("check notifications: %w", err)
 	}
 	return report, nil
 }

@@ -4,8 +4,10 @@ package pgcatalog
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/postgres"
@@ -31,6 +33,73 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%+v, %v, want version %d", report, err, version)
 		}
 		mustOpen(t, config)
+	}
+}
+
+// TestOpenExisting opens a catalog to read it, without creating anything.
+func TestOpenExisting(t *testing.T) {
+	t.Parallel()
+	location, ctx := postgrestest.URL(t), t.Context()
+	config := postgres.Config{URL: location, Schema: "project"}
+	if c, err := OpenExisting(ctx, config); c != nil || err != nil {
+		t.Fatalf("without tables: %v, %v", c, err)
+	}
+	refused := errors.New("not here")
+	if _, err := OpenIf(ctx, config, func(context.Context) error { return refused }); !errors.Is(err, refused) {
+		t.Errorf("a refused catalog: %v", err)
+	}
+	if n := postgrestest.Number(t, location, "SELECT count(*) FROM pg_namespace WHERE nspname = 'project'"); n > 0 {
+		t.Error("the schema was created")
+	}
+	if err := mustOpen(t, config).Update(ctx, put(3)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := OpenExisting(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Verify(ctx); n != 3 || err != nil {
+		t.Errorf("it reads %d documents, %v", n, err)
+	}
+	if err := errors.Join(c.Close(), c.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestConflict compares what a Claim and a Join would wait for.
+func TestConflict(t *testing.T) {
+	t.Parallel()
+	config, ctx := postgres.Config{URL: postgrestest.URL(t)}, t.Context()
+	user, other := mustOpen(t, config), mustOpen(t, config)
+	conflicts := func(claim, join bool) { // in the end: the server may notice the end of a session later
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; {
+			claiming, joining := other.Conflict(ctx, false), other.Conflict(ctx, true)
+			used := (*InUseError)(nil)
+			if errors.As(claiming, &used) == claim && errors.As(joining, &used) == join {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("to claim: %v, want an error: %v; to join: %v, want an error: %v", claiming, claim, joining, join)
+			}
+		}
+	}
+	conflicts(false, false)
+	release, err := user.Claim(ctx, "ingest", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conflicts(false, true)
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	m, err := user.Join(ctx, "one", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conflicts(true, false)
+	if err := m.Leave(); err != nil {
+		t.Error(err)
 	}
 }
 

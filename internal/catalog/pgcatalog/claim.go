@@ -141,6 +141,19 @@ func (e *InUseError) Joined() bool {
 	return len(e.Members) > 0 && !slices.ContainsFunc(e.Members, func(m Member) bool { return !m.Joined })
 }
 
+// Conflict returns an *InUseError at once if a Join, or else a Claim, would have to wait for processes that use the catalog in the other way:
+// a Claim for those that share it, a Join for the one that has claimed it.
+func (c *Catalog) Conflict(ctx context.Context, joins bool) error {
+	list, err := c.Members(ctx)
+	if err != nil {
+		return err
+	}
+	if list = slices.DeleteFunc(list, func(m Member) bool { return m.Joined == joins }); len(list) > 0 {
+		return &InUseError{list}
+	}
+	return nil
+}
+
 // inUse returns the error that names the processes with the lock. Whoever cannot be listed is not named.
 func (c *Catalog) inUse(ctx context.Context) error {
 	list, err := c.Members(ctx)

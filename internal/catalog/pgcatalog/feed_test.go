@@ -19,7 +19,7 @@ func follower(t *testing.T) (c *Catalog, proxy *postgrestest.Proxy, other *Catal
 	t.Helper()
 	location := postgrestest.URL(t)
 	proxy, through := postgrestest.NewProxy(t, location)
-	c, err := open(context.Background(), postgres.Config{URL: through}, 20*time.Millisecond)
+	c, err := open(context.Background(), postgres.Config{URL: through}, 20*time.Millisecond, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
