@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bursar/internal/failure"
@@ -123,7 +124,7 @@ func loadConfig(ctx context.Context, c Config, sender config.HTTPClient) (aws.Co
 		loaded.Region = "us-east-1" // servers other than Amazon's accept it
 	}
 	if loaded.Credentials != nil {
-		loaded.Credentials = markedCredentials{loaded.Credentials}
+		loaded.Credentials = &markedCredentials{CredentialsProvider: loaded.Credentials}
 	}
 	return loaded, nil
 }
@@ -150,7 +151,18 @@ func (c *stallingConn) Write(b []byte) (int, error) {
 
 // credentialsError marks that no credentials were found, or that they could not be renewed. Of the causes it shows only the end of
 // the context: a token file that does not exist must not look like an object that does not.
-type credentialsError struct{ cause error }
+type credentialsError struct {
+	cause   error
+	renewal bool // there were credentials before
+}
+
+// class is Transient if there were credentials before: the service that gives them may be back soon. Else somebody has to set them.
+func (e *credentialsError) class() failure.Class {
+	if e.renewal {
+		return failure.Transient
+	}
+	return failure.Data
+}
 
 func (e *credentialsError) Error() string { return "find credentials: " + e.cause.Error() }
 
@@ -158,14 +170,18 @@ func (e *credentialsError) Is(target error) bool {
 	return (target == context.Canceled || target == context.DeadlineExceeded) && errors.Is(e.cause, target)
 }
 
-type markedCredentials struct{ aws.CredentialsProvider }
+type markedCredentials struct {
+	aws.CredentialsProvider
+	found atomic.Bool // once
+}
 
-func (m markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+func (m *markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	found, err := m.CredentialsProvider.Retrieve(ctx)
 	if err != nil {
-		err = &credentialsError{err}
+		return found, &credentialsError{err, m.found.Load()}
 	}
-	return found, err
+	m.found.Store(true)
+	return found, nil
 }
 
 func newRetryer(t tuning) aws.Retryer {

@@ -78,13 +78,18 @@ func TestNoCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	options := s.client.Options()
-	options.Credentials = markedCredentials{noCredentials{}}
-	s.client = awss3.New(options)
-	for name, call := range calls {
-		err := call(s)
-		checkError(t, name, err, failure.Transient, nil, "no valid credentials were found; set AWS_ACCESS_KEY_ID")
-		if errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: %v looks like a missing object", name, err)
+	for class, credentials := range map[failure.Class]*markedCredentials{
+		failure.Data: {CredentialsProvider: noCredentials{}}, failure.Transient: {CredentialsProvider: noCredentials{}}, // which cannot be renewed
+	} {
+		credentials.found.Store(class == failure.Transient)
+		options.Credentials = credentials
+		s.client = awss3.New(options)
+		for name, call := range calls {
+			err := call(s)
+			checkError(t, name, err, class, nil, "no valid credentials were found; set AWS_ACCESS_KEY_ID")
+			if errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: %v looks like a missing object", name, err)
+			}
 		}
 	}
 }

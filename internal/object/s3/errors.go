@@ -129,7 +129,7 @@ func diagnoseOwn(err error) (diagnosis, bool) {
 		return diagnosis{cause: "the connection broke", class: failure.Transient}, true
 	case errors.As(err, &missing):
 		return diagnosis{
-			cause: "no valid credentials were found", class: failure.Transient,
+			cause: "no valid credentials were found", class: missing.class(),
 			next: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give the machine a role",
 		}, true
 	}
@@ -138,6 +138,7 @@ func diagnoseOwn(err error) (diagnosis, bool) {
 
 const (
 	checkKeys   = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile or role that gives them"
+	checkServer = "check that the server runs and that this machine may reach it"
 	checkRights = "give these credentials s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload on its objects"
 )
 
@@ -243,9 +244,9 @@ func diagnoseNetwork(err error) diagnosis {
 			next: "correct storage.endpoint or storage.region in bursar.yaml, or the name service; a bucket in the host name needs a wildcard, or storage.path_style: true",
 		}
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return diagnosis{cause: "no connection: " + dial.Err.Error(), class: failure.Transient, next: "check that the server runs and that this machine may reach it"}
+		return diagnosis{cause: "no connection: " + dial.Err.Error(), class: failure.Transient, next: checkServer}
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return diagnosis{cause: "the server did not answer in time", class: failure.Transient}
+		return diagnosis{cause: "the server did not answer in time", class: failure.Transient, next: checkServer}
 	case isConnection(err):
 		return diagnosis{cause: "the connection broke", class: failure.Transient}
 	}
