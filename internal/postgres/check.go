@@ -17,6 +17,9 @@ const oldestServer = 14_00_00
 // checkFor is how long a check repeats what fails: somebody waits for the answer.
 const checkFor = time.Second
 
+// checkConnectTimeout is the timeout of one attempt to connect; by default there are two, with and without TLS.
+const checkConnectTimeout = 4 * time.Second
+
 // Report is what Check finds. It has no secrets.
 type Report struct {
 	Server        string        `json:"server"` // host:port
@@ -35,7 +38,7 @@ type Report struct {
 // Check connects to a database and checks, without writing, that the tables of a component can be created, upgraded and used. The
 // report is filled as far as the check came.
 func Check(ctx context.Context, config Config, c Component) (report Report, err error) {
-	config.RetryFor = checkFor
+	config.RetryFor, config.ConnectTimeout = checkFor, checkConnectTimeout
 	pool, err := Open(ctx, config)
 	if err != nil {
 		return report, err

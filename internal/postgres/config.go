@@ -43,6 +43,8 @@ type Config struct {
 	StatementTimeout time.Duration
 	// RetryFor is how long InTransaction and Retry repeat what may be repeated. 0: 15 seconds.
 	RetryFor time.Duration
+	// ConnectTimeout is how long one attempt to connect takes, unless the URL says so. 0: 10 seconds.
+	ConnectTimeout time.Duration
 	// Untested says that connections are used without a test after they were idle, which costs a round trip. It is for users who use the
 	// pool by Retry only, which repeats what a broken connection interrupts.
 	Untested bool
@@ -123,7 +125,7 @@ func (c *Config) setSession(conn *pgx.ConnConfig) {
 		params[name] = value
 	}
 	if conn.ConnectTimeout == 0 {
-		conn.ConnectTimeout = connectTimeout
+		conn.ConnectTimeout = cmp.Or(c.ConnectTimeout, connectTimeout)
 	}
 	conn.DialFunc = dialer(conn.ConnectTimeout, timeout+answerMargin)
 	if conn.ValidateConnect == nil { // target_session_attrs in the URL sets another

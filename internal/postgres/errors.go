@@ -74,6 +74,9 @@ func (e *classError) Error() string        { return e.text }
 func (e *classError) Unwrap() error        { return e.error }
 func (e *classError) Class() failure.Class { return e.class }
 
+// checkServer is the next step after a failed connection.
+const checkServer = "check that the server runs and that this machine can reach it"
+
 // place is where an error is from, as far as it is known.
 type place struct{ schema, user string }
 
@@ -172,12 +175,14 @@ func connectCause(connect *pgconn.ConnectError) (string, advice) {
 		return own.Error(), advice{class: own.Class()}
 	case isRefusedTLS(err):
 		return "the server does not support TLS", advice{failure.Data, "set ssl=on on the server, or sslmode=disable in the connection URL"}
+	case errors.Is(err, context.DeadlineExceeded):
+		return "it does not answer in time", advice{failure.Transient, checkServer}
 	case errors.As(err, &dns):
 		return dns.Error(), advice{failure.Transient, "check the host in the connection URL"}
 	case errors.As(err, &network):
-		return network.Error(), advice{failure.Transient, "check that the server runs and that this machine can reach it"}
+		return network.Error(), advice{failure.Transient, checkServer}
 	default:
-		return strings.ReplaceAll(err.Error(), "\n", "; "), advice{failure.Transient, "check that the server runs and that this machine can reach it"}
+		return strings.ReplaceAll(err.Error(), "\n", "; "), advice{failure.Transient, checkServer}
 	}
 }
 

@@ -72,8 +72,14 @@ func (p *Pool) Migrate(ctx context.Context, c Component) error {
 // mayCreate checks, without writing, that tables can and should be created.
 func (p *Pool) mayCreate(ctx context.Context, c Component) error {
 	err := p.checkSchema(ctx)
-	if err == nil && c.MayCreate != nil {
-		err = c.MayCreate(ctx)
+	if err != nil || c.MayCreate == nil {
+		return err
+	}
+	if err = c.MayCreate(ctx); err == nil {
+		return nil
+	}
+	if now, failed := p.Version(ctx, c.Name); failed == nil && now != 0 { // another process has created them meanwhile
+		return nil
 	}
 	return err
 }

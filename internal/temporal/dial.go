@@ -25,6 +25,8 @@ const (
 	// dialTimeout is how long Dial waits for a server that cannot be reached, as one that restarts.
 	dialTimeout = 10 * time.Second
 	dialPause   = 250 * time.Millisecond
+	// checkFor is how long Check tries a server that cannot be reached: somebody waits for the answer.
+	checkFor = 2 * time.Second
 	// keepAlive is the time without traffic after which the connection is tested, and how long the test may take.
 	keepAlive = 20 * time.Second
 	// oldestMajor and oldestMinor are the oldest version of the server in which update-with-start, which joins open workflows, is
@@ -54,13 +56,13 @@ type Report struct {
 // Dial connects to a cluster and checks its version and the namespace. A connection that is lost later is made again: workers wait for
 // it, and IsOutage says when a caller has to.
 func Dial(ctx context.Context, o Options) (*Connection, error) {
-	c, _, err := dial(ctx, &o)
+	c, _, err := dial(ctx, &o, dialTimeout)
 	return c, err
 }
 
-// Check connects to a cluster like Dial, and measures a round trip.
+// Check connects to a cluster like Dial, but gives up sooner, and measures a round trip.
 func Check(ctx context.Context, o Options) (Report, error) {
-	c, report, err := dial(ctx, &o)
+	c, report, err := dial(ctx, &o, checkFor)
 	if err != nil {
 		return report, err
 	}
@@ -73,7 +75,8 @@ func Check(ctx context.Context, o Options) (Report, error) {
 	return report, nil
 }
 
-func dial(ctx context.Context, o *Options) (*Connection, Report, error) {
+// dial connects to a cluster, and tries again for a time if it cannot be reached.
+func dial(ctx context.Context, o *Options, tries time.Duration) (*Connection, Report, error) {
 	worker.SetBinaryChecksum("bursar") // else each start computes a checksum of the whole program
 	logs := &gate{out: o.Logger, reportsOutages: true}
 	logs.setPhase(serving)
@@ -89,7 +92,7 @@ func dial(ctx context.Context, o *Options) (*Connection, Report, error) {
 	if err != nil {
 		return nil, Report{}, o.fail(failure.Wrap(failure.Data, err))
 	}
-	report, err := inspect(ctx, c, o)
+	report, err := inspect(ctx, c, o, tries)
 	if err != nil {
 		c.Close()
 		return nil, report, err
@@ -109,8 +112,8 @@ func (o *Options) fail(err error) error {
 }
 
 // inspect asks the server for its version and the namespace, and refuses what a project cannot use.
-func inspect(ctx context.Context, c client.Client, o *Options) (report Report, err error) {
-	info, err := systemInfo(ctx, c, o)
+func inspect(ctx context.Context, c client.Client, o *Options, tries time.Duration) (report Report, err error) {
+	info, err := systemInfo(ctx, c, o, tries)
 	if err != nil {
 		return report, o.fail(err)
 	}
@@ -134,7 +137,8 @@ func inspect(ctx context.Context, c client.Client, o *Options) (report Report, e
 }
 
 // systemInfo waits until the server answers. It waits only for a server that cannot be reached: other errors do not pass.
-func systemInfo(ctx context.Context, c client.Client, o *Options) (*workflowservice.GetSystemInfoResponse, error) {
+func systemInfo(ctx context.Context, c client.Client, o *Options, tries time.Duration) (*workflowservice.GetSystemInfoResponse, error) {
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	for {
@@ -151,7 +155,7 @@ func systemInfo(ctx context.Context, c client.Client, o *Options) (*workflowserv
 		if cause == nil {
 			cause = failure.Wrap(failure.Transient, err)
 		}
-		if !failure.Of(cause).Retryable() {
+		if !failure.Of(cause).Retryable() || time.Since(began) > tries {
 			return nil, cause
 		}
 		select {

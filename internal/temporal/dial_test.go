@@ -200,7 +200,11 @@ func TestDialErrors(t *testing.T) {
 			tt.options.Logger = slog.New(slog.DiscardHandler)
 			began := time.Now()
 			report, err := temporal.Check(t.Context(), tt.options)
-			t.Logf("%v after %v", err, time.Since(began))
+			took := time.Since(began)
+			t.Logf("%v after %v", err, took)
+			if limit := 8 * time.Second; tt.class == failure.Transient && took > limit {
+				t.Errorf("it takes %v to say %v", took, err)
+			}
 			switch {
 			case right && (err != nil || report.Version == "" || report.Retention != temporaltest.Retention || report.RoundTrip == 0):
 				t.Errorf("%v, %+v", err, report)
