@@ -20,7 +20,6 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/catalog/pgcatalog"
 	"bursar/internal/duck"
-	"bursar/internal/event"
 	"bursar/internal/event/identity"
 	"bursar/internal/event/ids"
 	"bursar/internal/event/owner"
@@ -90,22 +89,6 @@ func (a *App) cacheCounters() []serve.Counter {
 		counter("evictions_total", "Local copies that were removed to stay within cache_size.", func(c object.CacheCounters) int64 { return c.Evictions }),
 		counter("evicted_bytes_total", "Bytes of local copies that were removed.", func(c object.CacheCounters) int64 { return c.EvictedBytes }),
 	}
-}
-
-// checkMarker refuses a bucket with objects of another project.
-func (a *App) checkMarker(ctx context.Context) error {
-	if a.bucket == nil {
-		return nil
-	}
-	states, err := catalog.Read(ctx, a.catalog, event.States)
-	if err != nil {
-		return fmt.Errorf("read the states of streams: %w", err)
-	}
-	err = marker.Check(ctx, a.bucket, a.catalog, len(states) > 0, a.adoptStorage)
-	if refused := (*marker.Error)(nil); errors.As(err, &refused) {
-		return fmt.Errorf("bursar.yaml:%d: %w", a.Project.Config.Line("storage"), err)
-	}
-	return err
 }
 
 // sweep deletes from stores elsewhere what was replaced before. `bursar verify` writes nothing.
@@ -188,16 +171,16 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 		a.closers = append(a.closers, records.Close)
 		return records, nil
 	}
-	if err := marker.CheckShared(ctx, a.state); err != nil {
-		return nil, fmt.Errorf("bursar.yaml:%d: %w", a.Project.Config.Line("catalog"), err)
+	if err := a.checkSharedCatalog(ctx); err != nil {
+		return nil, err
 	}
 	config, err := a.database("catalog", d)
 	if err != nil {
 		return nil, err
 	}
-	records, err := pgcatalog.Open(ctx, config)
+	records, err := pgcatalog.OpenIf(ctx, config, a.mayCreateCatalog)
 	if err != nil {
-		return nil, err
+		return nil, a.atStorage(err)
 	}
 	a.closers = append(a.closers, records.Close)
 	if a.Project.Config.HasSeveralProcesses() && a.command != repairCommand {
@@ -214,27 +197,26 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 // claim keeps other processes away from the project.
 func (a *App) claim(ctx context.Context, records *pgcatalog.Catalog) error {
 	release, err := records.Claim(ctx, a.command, lockWait)
-	if used := (*pgcatalog.InUseError)(nil); errors.As(err, &used) && used.Joined() {
-		return fmt.Errorf("%w: `bursar worker list` shows what each does, and `bursar worker drain PROCESS` ends an `up` or a worker", err)
-	}
 	if err != nil {
-		return err
+		return a.asUsed(err)
 	}
 	a.closers, a.confirm = append(a.closers, release), records.Confirm
 	return owner.TakeAll(ctx, records) // one that shared the project, and does not know that it lost it, acknowledges nothing more
 }
 
+// asUsed adds the next step to the error of a process that needs the project for itself while others share it.
+func (a *App) asUsed(err error) error {
+	if used := (*pgcatalog.InUseError)(nil); !errors.As(err, &used) || !used.Joined() {
+		return err
+	}
+	if !a.Project.Config.HasSeveralProcesses() {
+		return fmt.Errorf("%w: they share it by a Temporal cluster, which this bursar.yaml does not declare: copy their `temporal: {kind: cluster, …}`", err)
+	}
+	return fmt.Errorf("%w: `bursar worker list` shows what each does, and `bursar worker drain PROCESS` ends an `up` or a worker", err)
+}
+
 // isTakenOver reports whether an error means that another process has taken the project over.
 func isTakenOver(err error) bool { return errors.Is(err, pgcatalog.ErrClaimLost) }
-
-// checkLocalCatalog refuses to begin an empty catalog in a folder whose project has one in PostgreSQL.
-func (a *App) checkLocalCatalog(ctx context.Context) error {
-	err := marker.CheckLocal(ctx, a.state)
-	if err != nil {
-		return fmt.Errorf("bursar.yaml:%d: %w", a.Project.Config.Line("catalog"), err)
-	}
-	return nil
-}
 
 // openIndex opens the index of artifacts.
 func (a *App) openIndex(ctx context.Context) (artifact.Index, error) {

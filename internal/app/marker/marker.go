@@ -50,27 +50,17 @@ const (
 // Check compares the project of the objects with that of the catalog, and ties them if neither has one. hasData says that the catalog
 // refers to objects. With adopt, a person has said that they belong together. It may be repeated after a crash.
 func Check(ctx context.Context, objects object.Store, records catalog.Catalog, hasData, adopt bool) error {
-	known, err := catalog.Read(ctx, records, func(tx catalog.Tx) (p project, err error) {
-		_, err = tx.Get(documentKey, &p)
-		return p, err
-	})
-	if err != nil {
-		return fmt.Errorf("read the id of the project: %w", err)
+	known, stored, err := readBoth(ctx, objects, records)
+	if err == nil && !adopt {
+		err = compare(known, stored, hasData)
 	}
-	stored, err := read(ctx, objects)
 	switch {
 	case err != nil:
 		return err
-	case stored.ID == known.ID && known.ID != "":
+	case stored.ID != "" && stored.ID == known.ID:
 		return nil
-	case stored.ID != "" && adopt:
-		return record(ctx, records, stored)
-	case stored.ID != "" && known.ID == "":
-		return &Error{"the objects belong to a project with another catalog: correct " + settings + "; " + adopting}
 	case stored.ID != "":
-		return &Error{"the objects belong to another project than the catalog: correct " + settings + "; " + adopting}
-	case known.ID != "" && hasData && !adopt:
-		return &Error{"there are no objects of this project, whose catalog knows some: correct " + settings + "; " + adopting}
+		return record(ctx, records, stored)
 	case known.ID == "":
 		// The catalog is first: an object without a document would be that of another project.
 		known.ID = rand.Text()
@@ -79,6 +69,50 @@ func Check(ctx context.Context, objects object.Store, records catalog.Catalog, h
 		}
 	}
 	return write(ctx, objects, known)
+}
+
+// Compare is Check that writes nothing. Without a catalog, records is nil.
+func Compare(ctx context.Context, objects object.Store, records catalog.Catalog, hasData bool) error {
+	known, stored, err := readBoth(ctx, objects, records)
+	if err != nil {
+		return err
+	}
+	return compare(known, stored, hasData)
+}
+
+// compare refuses objects of another project than that of the catalog.
+func compare(known, stored project, hasData bool) error {
+	switch {
+	case stored.ID != "" && known.ID == "":
+		return &Error{"the objects belong to a project with another catalog: correct " + settings + "; " + adopting}
+	case stored.ID != "" && stored.ID != known.ID:
+		return &Error{"the objects belong to another project than the catalog: correct " + settings + "; " + adopting}
+	case stored.ID == "" && known.ID != "" && hasData:
+		return &Error{"there are no objects of this project, whose catalog knows some: correct " + settings + "; " + adopting}
+	}
+	return nil
+}
+
+func readBoth(ctx context.Context, objects object.Store, records catalog.Catalog) (known, stored project, err error) {
+	if known.ID, err = KnownID(ctx, records); err == nil {
+		stored, err = read(ctx, objects)
+	}
+	return known, stored, err
+}
+
+// KnownID returns the id of the project in its catalog; empty if it has none, or if records is nil.
+func KnownID(ctx context.Context, records catalog.Catalog) (string, error) {
+	if records == nil {
+		return "", nil
+	}
+	known, err := catalog.Read(ctx, records, func(tx catalog.Tx) (p project, err error) {
+		_, err = tx.Get(documentKey, &p)
+		return p, err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the id of the project: %w", err)
+	}
+	return known.ID, nil
 }
 
 // ID returns the id of the project in its catalog, which gets one if it has none.

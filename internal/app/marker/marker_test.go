@@ -5,6 +5,7 @@ package marker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,7 +36,18 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	bucket, ours, other, ctx := object.NewFolder(t.TempDir()), openCatalog(t), openCatalog(t), t.Context()
 	check := func(objects object.Store, records catalog.Catalog, hasData, adopt bool) error {
-		return Check(ctx, objects, records, hasData, adopt)
+		compared := Compare(ctx, objects, records, hasData)
+		err := Check(ctx, objects, records, hasData, adopt)
+		if !adopt && fmt.Sprint(compared) != fmt.Sprint(err) {
+			t.Errorf("without writing, the error is %v instead of %v", compared, err)
+		}
+		return err
+	}
+	if err := Compare(ctx, bucket, ours, false); err != nil {
+		t.Error(err)
+	}
+	if names, err := bucket.List(ctx, ""); err != nil || len(names) > 0 {
+		t.Errorf("a comparison writes %v, %v", names, err)
 	}
 	for _, hasData := range []bool{false, false, true} { // the first ties them
 		if err := check(bucket, ours, hasData, false); err != nil {
@@ -43,6 +55,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	wantRefused(t, check(bucket, other, false, false), "belong to a project with another catalog")
+	wantRefused(t, Compare(ctx, bucket, nil, false), "belong to a project with another catalog")
 	empty := object.NewFolder(t.TempDir())
 	wantRefused(t, check(empty, ours, true, false), "there are no objects of this project")
 	if names, err := empty.List(ctx, ""); err != nil || len(names) > 0 {

@@ -123,14 +123,19 @@ func (e *InUseError) Error() string {
 	if len(e.Members) == 0 {
 		return "another process uses the project; wait for it or stop it"
 	}
+	return fmt.Sprintf("the project is used by %s; wait, or stop what uses it", Names(e.Members))
+}
+
+// Names names processes, and where they are, in a text.
+func Names(list []Member) string {
 	var names []string
-	for _, m := range e.Members[:min(len(e.Members), namedMembers)] {
+	for _, m := range list[:min(len(list), namedMembers)] {
 		names = append(names, fmt.Sprintf("%s (from %s, since %s)", m.Name, m.Address, m.Since.UTC().Format(time.RFC3339)))
 	}
-	if n := len(e.Members) - namedMembers; n > 0 {
+	if n := len(list) - namedMembers; n > 0 {
 		names = append(names, fmt.Sprintf("%d more", n))
 	}
-	return fmt.Sprintf("the project is used by %s; wait, or stop what uses it", strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }
 
 // Class is Transient: the others end.

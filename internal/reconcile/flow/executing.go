@@ -20,9 +20,14 @@ type Executed struct {
 	Step    string // such as "merge" or "index partition"
 }
 
+// WorkflowIDs returns the ids of all workflows of a pipeline.
+func WorkflowIDs(pipeline string) []string {
+	return []string{WorkflowID(pipeline), rebuildID(pipeline)}
+}
+
 // Executing lists the steps of a pipeline's runs and rebuild that are executed at the moment.
 func Executing(ctx context.Context, c client.Client, pipeline string) (list []Executed, err error) {
-	for _, id := range []string{WorkflowID(pipeline), rebuildID(pipeline)} {
+	for _, id := range WorkflowIDs(pipeline) {
 		found, err := c.DescribeWorkflowExecution(ctx, id, "")
 		if none := (*serviceerror.NotFound)(nil); errors.As(err, &none) {
 			continue
