@@ -36,8 +36,9 @@ reported with its file and line; the exit code is then 2. These are errors, too:
 A pipeline that has changed since its artifacts were made is listed: it needs a rebuild.
 
 With --backends, the servers that bursar.yaml names are tried, too: whether each answers, its version, the rights that the
-project needs, and how long a round trip takes. An object is written to S3 and deleted again; nothing else is changed. Only
-then are the declarations compared with a catalog in PostgreSQL.`,
+project needs, and how long a round trip takes; then whether objects, catalog, vault and Temporal namespace belong to the
+same project. An object is written to S3 and deleted again; nothing else is changed. Only then are the declarations compared
+with a catalog in PostgreSQL.`,
 		Example: `  bursar check
   bursar check --backends
   bursar check --project shop --json`,
@@ -55,11 +56,11 @@ then are the declarations compared with a catalog in PostgreSQL.`,
 				}
 			}
 			var checked []app.CheckedBackend
-			var failed []error
+			var failed error
 			if backends && faults == nil {
 				checked, failed = app.CheckBackends(cmd.Context(), p)
 			}
-			if backends && faults == nil && len(failed) == 0 {
+			if backends && faults == nil && failed == nil {
 				stored, changed, err := app.CheckShared(cmd.Context(), p)
 				if err != nil {
 					return err
@@ -68,7 +69,7 @@ then are the declarations compared with a catalog in PostgreSQL.`,
 					faults = &app.ProjectError{Errors: stored}
 				}
 			}
-			return errors.Join(c.printCheck(p, faults, outdated, checked), faultsError(faults), errors.Join(failed...))
+			return errors.Join(c.printCheck(p, faults, outdated, checked), faultsError(faults), failed)
 		},
 	}
 	cmd.Flags().BoolVar(&backends, "backends", false, "try the servers that bursar.yaml names, too")
@@ -96,14 +97,17 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 	return c.result(checkResult{OK: ok, Errors: []doc.Error{}, Outdated: outdated, Backends: backends}, func(w io.Writer) {
 		fmt.Fprintf(w, "The project is valid: %s, %s.\n",
 			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"))
-		for _, b := range backends {
+		for i, b := range backends {
+			if same := withSameError(backends[:i], b); same != "" {
+				b.Error = "the same error as " + same
+			}
 			fmt.Fprintln(w, printable(describeBackend(b)))
 		}
 		for _, o := range outdated {
 			fmt.Fprintln(w, printable(o.File+": "+changedSince(o.Pipeline, o.Changed)))
 		}
 		switch {
-		case !ok: // the error says what to do
+		case !ok: // the errors say what to do
 		case len(backends) == 0 && p.Config.IsShared():
 			fmt.Fprintln(w, "next: bursar check --backends")
 		case len(outdated) > 0:
@@ -116,17 +120,30 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 	})
 }
 
-// describeBackend is one line: "✓ catalog (postgres): db:5432/books, schema bursar; 15.2; round trip 0.4 ms".
+// withSameError returns which of some backends failed for the same reason, such as the index in the database of the catalog.
+func withSameError(before []app.CheckedBackend, b app.CheckedBackend) string {
+	i := slices.IndexFunc(before, func(other app.CheckedBackend) bool { return b.Error != "" && other.Error == b.Error })
+	if i < 0 {
+		return ""
+	}
+	return before[i].Backend
+}
+
+// describeBackend is one line: "✓ catalog (postgres): db:5432/books, schema bursar; 15.2; round trip 0.4 ms", or "✗ catalog (postgres): …; check the
+// user [data]".
 func describeBackend(b app.CheckedBackend) string {
 	text := fmt.Sprintf("✓ %s (%s): %s", b.Backend, b.Kind, b.Place)
 	if b.Error != "" {
-		return fmt.Sprintf("✗ %s (%s): %s", b.Backend, b.Kind, b.Error)
+		return fmt.Sprintf("✗ %s (%s): %s [%s]", b.Backend, b.Kind, oneLine(b.Error), b.Class)
 	}
 	if b.Version != "" {
 		text += "; " + b.Version
 	}
 	if b.RoundTrip > 0 {
 		text += fmt.Sprintf("; round trip %.1f ms", b.RoundTrip)
+	}
+	if b.UsedBy != "" {
+		text += "; used by " + b.UsedBy
 	}
 	return text
 }

@@ -75,7 +75,7 @@ func TestTemporalCluster(t *testing.T) {
 	t.Setenv("BURSAR_API_KEY", "another")
 	for _, args := range [][]string{{"run"}, {"check", "--backends"}} {
 		got := bursar(t, append(args, "--project", shared)...)
-		if got.code != 1 || !strings.Contains(got.err, "bursar.yaml:4: connect to Temporal at env:BURSAR_TEMPORAL: access to namespace test-") ||
+		if got.code != 1 || !strings.Contains(got.out+got.err, "bursar.yaml:4: connect to Temporal at env:BURSAR_TEMPORAL: access to namespace test-") ||
 			strings.Contains(got.out+got.err, server.Address) {
 			t.Errorf("%s with another key: exit code %d: %s%s", args, got.code, got.out, got.err)
 		}
@@ -135,7 +135,7 @@ func TestTemporalFiles(t *testing.T) {
 	} {
 		file(t, dir, "bursar.yaml", fmt.Sprintf("temporal:\n  {kind: cluster, address: %q, namespace: n, tls: %s}\n", l.Addr(), tls))
 		got := bursar(t, "check", "--backends", "--project", dir)
-		if got.code == 0 || !strings.Contains(got.err, want) || strings.Contains(got.out+got.err, "not a certificate") {
+		if got.code == 0 || !strings.Contains(got.out, want) || strings.Contains(got.out+got.err, "not a certificate") {
 			t.Errorf("%s: exit code %d: %s%s", tls, got.code, got.out, got.err)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 
 	"bursar/internal/aggregate/rules"
 	"bursar/internal/catalog"
-	"bursar/internal/catalog/pgcatalog"
 	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/failure"
@@ -88,16 +87,8 @@ func CheckShared(ctx context.Context, p *project.Project) (faults []doc.Error, o
 	if !p.Config.IsShared() {
 		return nil, nil, nil
 	}
-	config, err := (&App{Project: p}).database("catalog", p.Config.Catalog)
-	if err != nil {
-		return nil, nil, err
-	}
-	report, err := pgcatalog.Check(ctx, config)
-	if err != nil || report.SchemaVersion == 0 {
-		return nil, nil, err
-	}
-	records, err := pgcatalog.Open(ctx, config)
-	if err != nil {
+	records, err := (&App{Project: p}).openExistingCatalog(ctx)
+	if records == nil || err != nil {
 		return nil, nil, err
 	}
 	faults, outdated = compareStored(ctx, p, records)
