@@ -210,7 +210,7 @@ func (a *App) asUsed(err error) error {
 		return err
 	}
 	if !a.Project.Config.HasSeveralProcesses() {
-		return fmt.Errorf("%w: they share it by a Temporal cluster, which this bursar.yaml does not declare: copy their `temporal: {kind: cluster, …}`", err)
+		return fmt.Errorf("%w: they share it by a Temporal cluster, which this folder does not declare: copy the lines of `temporal` from their bursar.yaml", err)
 	}
 	return fmt.Errorf("%w: `bursar worker list` shows what each does, and `bursar worker drain PROCESS` ends an `up` or a worker", err)
 }

@@ -140,10 +140,19 @@ func foreignError(r *Report) error {
 	}
 	if n := len(r.Foreign) - namedTables; n > 0 {
 		names += fmt.Sprintf(" and %d more", n)
-		statements = []string{"REASSIGN OWNED BY " + quoted(r.Owner) + " TO " + user + ", which changes the owner of everything else of that role, too"}
+		statements = []string{r.changeOwner()}
 	}
 	return failure.Wrap(failure.Data, fmt.Errorf("the user %s does not own %s: only their owner, which is %s, can drop and upgrade them; run as a superuser in the database %s: %s",
 		user, names, quoted(r.Owner), quoted(r.Database), strings.Join(statements, "; ")))
+}
+
+// changeOwner is the statement that gives the user all tables of the schema that their present owner has. REASSIGN OWNED would change the
+// owner of databases as well, and is refused for the first superuser.
+func (r *Report) changeOwner() string {
+	text := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+	return fmt.Sprintf("DO $$ DECLARE t text; BEGIN FOR t IN SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"+
+		" WHERE schemaname = %s AND tableowner = %s LOOP EXECUTE 'ALTER TABLE ' || t || %s; END LOOP; END $$",
+		text(r.Schema), text(r.Owner), text(" OWNER TO "+quoted(r.User)))
 }
 
 // denied is the message of 42501; the fields of the error do not name what is denied. Servers that do not write English get general advice.
