@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 
+	"bursar/docs"
 	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
@@ -107,7 +108,8 @@ func (c *cli) commands() []commandGroup {
 const toolsTitle = "Tools:"
 
 // localCommands do not work on an opened project: `bursar up` does not execute them for other processes.
-var localCommands = []string{"init", "check", "stream", "up", "worker", "vault", "temporal", "repair", "demo", "bench", "version"}
+// Those of `worker` say of such a project that one process at a time uses it.
+var localCommands = []string{"init", "check", "stream", "up", "vault", "temporal", "repair", "demo", "bench", "version"}
 
 func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
@@ -145,7 +147,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 not found, 4 contr
 		}
 	}
 	root.SetHelpCommandGroupID(toolsTitle)
-	root.AddCommand(foldsTopic())
+	root.AddCommand(foldsTopic(), severalMachinesTopic())
 	return root
 }
 
@@ -186,5 +188,15 @@ func foldsTopic() *cobra.Command {
 		Short:   "The folds of a pipeline, with an example of each",
 		Long:    text.String(),
 		Example: "  bursar help folds",
+	}
+}
+
+// severalMachinesTopic is the page about servers and several processes.
+func severalMachinesTopic() *cobra.Command {
+	return &cobra.Command{
+		Use:     "several-machines",
+		Short:   "State on servers, and several processes on one project",
+		Long:    docs.SeveralMachines,
+		Example: "  bursar help several-machines | less",
 	}
 }

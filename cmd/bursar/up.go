@@ -27,7 +27,8 @@ func (c *cli) upCommand() *cobra.Command {
 		Short: "Serve the project until stopped: workers and the HTTP API",
 		Long: `Runs the whole project in this process: every sealed batch is reconciled at once, and the HTTP API accepts events and
 answers queries. Other commands on this project are executed in this process; use them as usual. Of a project that several processes
-share, any number may run, on any machines, and commands work beside them: docs/several-machines.md.
+share, any number may run, on any machines, and commands work beside them:
+` + "`bursar help several-machines`" + `.
 
 The API listens on 127.0.0.1, on a port that is chosen once and kept; --listen HOST:PORT sets another address. It speaks plain
 HTTP: to serve other machines, put a proxy with TLS in front of it. Requests carry the token in .bursar/token of the project

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"bursar/internal/app"
+	"bursar/internal/reconcile"
 	"bursar/internal/role"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,8 @@ func (c *cli) workerCommand() *cobra.Command {
 		Use:   "worker --roles ROLE[,ROLE…]",
 		Short: "Work in some roles for a project that several processes share",
 		Long: `Works in some roles until it is stopped, beside any number of ` + "`bursar up`" + ` and other workers, on any machines. The project's
-objects must be in S3, its catalog and index in PostgreSQL, and its Temporal server must be a cluster: docs/several-machines.md.
+objects must be in S3, its catalog and index in PostgreSQL, and its Temporal server must be a cluster:
+` + "`bursar help several-machines`" + ` describes it.
 
   intake      owns streams: receives, checks and seals their events
   reconcile   executes the steps of runs, but for the index
@@ -63,7 +65,13 @@ func addPeerAddress(cmd *cobra.Command, to *string) {
 }
 
 func (c *cli) work(ctx context.Context, o app.UpOptions) error {
+	if c.remote != nil {
+		return app.ErrAlone
+	}
 	a, err := app.Open(ctx, c.project, "worker", c.log)
+	if errors.As(err, new(*app.ServedError)) { // processes that share a project do not lock its folder
+		return app.ErrAlone
+	}
 	if err != nil {
 		return err
 	}
@@ -120,8 +128,11 @@ func (c *cli) askCommand(name, wanted, short, long string) *cobra.Command {
 		Example: "  bursar worker " + name + " db2-4711-x4k2fa",
 		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error {
 			p, err := a.Ask(ctx, args[0], wanted)
+			if errors.As(err, new(*reconcile.NotFoundError)) {
+				err = withHint(err, "`bursar worker list` shows the processes")
+			}
 			if err != nil {
-				return withHint(err, "`bursar worker list` shows the processes")
+				return err
 			}
 			return c.result(p, func(w io.Writer) {
 				fmt.Fprintf(w, "Process %s on %s is asked to %s; so far it is %s.\n", p.ID, p.Host, name, p.State)

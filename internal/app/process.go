@@ -110,7 +110,7 @@ func removeProcess(records catalog.Catalog, id string) error {
 }
 
 // ErrAlone is returned where a command is about several processes, and the project is used by one at a time. Class Data.
-var ErrAlone = failure.Wrap(failure.Data, errors.New("one process at a time uses this project: several do if its objects are in S3, its catalog and index in PostgreSQL, and its Temporal server is a cluster; see docs/several-machines.md"))
+var ErrAlone = failure.Wrap(failure.Data, errors.New("one process at a time uses this project: several do if its objects are in S3, its catalog and index in PostgreSQL, and its Temporal server is a cluster; see `bursar help several-machines`"))
 
 // Processes lists the processes that share the project, the oldest first. Documents of processes that have died are removed.
 func (a *App) Processes(ctx context.Context) ([]Process, error) {
