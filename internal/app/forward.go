@@ -49,9 +49,13 @@ func (a *App) acceptAnywhere(ctx context.Context, stream string, r live.Request)
 	waiting, cancel := context.WithTimeout(ctx, ownerWait)
 	defer cancel()
 	changed := a.shared.watch(waiting, owner.Prefix+stream)
+	find := func() (owner.Owner, error) {
+		now, _, err := owner.Find(waiting, a.Events.Catalog, stream)
+		return now, err
+	}
 	var last error
 	for {
-		answer, err := a.acceptOnce(ctx, stream, r, changed)
+		answer, err := a.acceptOnce(ctx, stream, r, find, changed)
 		if err == nil || ctx.Err() != nil || failure.Of(err) != failure.Transient {
 			return answer, err
 		}
@@ -70,13 +74,13 @@ func (a *App) acceptAnywhere(ctx context.Context, stream string, r live.Request)
 	}
 }
 
-// acceptOnce accepts the events here or in the process that the catalog says to own the stream.
-func (a *App) acceptOnce(ctx context.Context, stream string, r live.Request, changed <-chan struct{}) (answers.Answer, error) {
+// acceptOnce accepts the events here or in the process that the catalog says to own the stream, which find returns.
+func (a *App) acceptOnce(ctx context.Context, stream string, r live.Request, find func() (owner.Owner, error), changed <-chan struct{}) (answers.Answer, error) {
 	answer, err := a.acceptOwned(ctx, stream, r)
 	if !errors.Is(err, errNotOwner) {
 		return answer, err
 	}
-	now, _, err := owner.Find(ctx, a.Events.Catalog, stream)
+	now, err := find()
 	if err != nil {
 		return answer, err
 	}
@@ -93,8 +97,8 @@ func (a *App) acceptOnce(ctx context.Context, stream string, r live.Request, cha
 		}
 	})
 	answer, err = a.shared.peers.Accept(forwarding, now.Address, stream, r)
-	if silent := (*serve.UnreachableError)(nil); errors.As(err, &silent) && forwarding.Err() == nil && a.shared.isNewlySilent(stream, now.Number) {
-		a.log.Info("the owner of a stream does not answer", "stream", stream, "owner", now.Process, "error", silent.Cause)
+	if forwarding.Err() == nil {
+		a.warnUnreachable(stream, &now, err)
 	}
 	if err != nil && errors.Is(context.Cause(forwarding), errNotOwner) {
 		err = errNotOwner
@@ -102,10 +106,13 @@ func (a *App) acceptOnce(ctx context.Context, stream string, r live.Request, cha
 	return answer, err
 }
 
-// isNewlySilent reports whether this owner of a stream is not known to be silent yet, and remembers that it is.
-func (m *membership) isNewlySilent(stream string, number uint64) bool {
-	before, _ := m.silent.Swap(stream, number)
-	return before != number
+// warnUnreachable warns of a process that does not answer, once a minute.
+func (a *App) warnUnreachable(stream string, to *owner.Owner, err error) {
+	var silent *serve.UnreachableError
+	if errors.As(err, &silent) && a.shared.silent.Pass(to.Process) {
+		a.log.Warn("cannot forward events to the process that owns their stream; if it runs, open the port of its address, or set another with --peer-address there",
+			"stream", stream, "process", to.Process, "address", to.Address, "error", silent.Cause)
+	}
 }
 
 // awaitNextOwner returns true when the stream has another owner than that of the number, or false when ctx ends. A process that was suspended, or a
