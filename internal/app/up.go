@@ -107,6 +107,7 @@ func (a *App) newServer(token string, api net.Listener, o UpOptions) *serve.Serv
 	server := serve.New(serve.Options{
 		Project: &served{a.Queries, a}, Commands: o.Commands, AcceptOwned: a.acceptOwned,
 		Token: token, FindToken: a.Tokens.Find, Loopback: api == nil || serve.OnLoopback(api), Log: a.log, Counters: a.cacheCounters(),
+		Backends: a.probes(),
 	})
 	a.hooks = o.Hooks
 	a.hooks.OnPublished = func(r runs.Run) {

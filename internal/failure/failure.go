@@ -176,6 +176,19 @@ func isAny(err error, targets []error) bool {
 	return false
 }
 
+// serverError is implemented by errors of servers that a project uses, such as its database.
+type serverError interface {
+	error
+	IsOfServer() bool
+}
+
+// IsOfServer reports whether err comes from a server that the project uses. Its text may name hosts, users and buckets, which those who send
+// requests to Bursar must not learn.
+func IsOfServer(err error) bool {
+	var s serverError
+	return errors.As(err, &s) && s.IsOfServer()
+}
+
 // Backoff is how long to wait before each retry of what keeps failing: Least at first, then twice as long each time, up to Most.
 type Backoff struct{ Least, Most time.Duration }
 

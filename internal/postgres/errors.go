@@ -73,6 +73,7 @@ type classError struct {
 func (e *classError) Error() string        { return e.text }
 func (e *classError) Unwrap() error        { return e.error }
 func (e *classError) Class() failure.Class { return e.class }
+func (e *classError) IsOfServer() bool     { return true } // failure.IsOfServer: the text names the server and the user
 
 // checkServer is the next step after a failed connection.
 const checkServer = "check that the server runs and that this machine can reach it"

@@ -1,4 +1,4 @@
-// Handlers of the API: events that are accepted once they are durable, health, pipeline status, one artifact, exceptions and quarantined rows.
+// Handlers of the API: events that are accepted once they are durable, pipeline status, one artifact, exceptions and quarantined rows.
 
 package serve
 
@@ -29,15 +29,6 @@ const (
 )
 
 var errParameter = refuse(http.StatusBadRequest, "unknown, repeated or malformed parameter", "GET /v1/openapi.yaml lists the parameters")
-
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
-	status := http.StatusOK
-	if !s.ready.Load() {
-		status = http.StatusServiceUnavailable
-	}
-	writeJSON(w, status, map[string]bool{"ready": s.ready.Load()})
-	return nil
-}
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	list, err := s.options.Project.Status(r.Context())

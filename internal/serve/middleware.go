@@ -29,7 +29,8 @@ const requestIDHeader = "X-Request-Id"
 
 var (
 	errToken = refuse(http.StatusUnauthorized, "the request has no valid token",
-		"send `Authorization: Bearer TOKEN` with a token that `bursar token create` printed, or with the one in .bursar/token of the project folder")
+		"send `Authorization: Bearer TOKEN` with a token that `bursar token create` printed, or with the one in .bursar/token of the project folder "+
+			"on the machine that this server runs on")
 	errScope = refuse(http.StatusForbidden, "the token does not allow this", "`bursar token list` shows the scope of each token")
 	errHost  = refuse(http.StatusForbidden, "the request is for another host", "use the address that `bursar up` printed")
 	errRoute = refuse(http.StatusNotFound, "no such route", "GET /v1/openapi.yaml lists them")
@@ -154,8 +155,12 @@ func (s *Server) serveRoute(w http.ResponseWriter, r *http.Request, pattern stri
 	}
 	s.metrics.requests.WithLabelValues(pattern, strconv.Itoa(recorded.status())).Inc()
 	log := s.options.Log
-	if err != nil && failure.Of(err) == failure.Bug {
+	switch {
+	case err == nil:
+	case failure.Of(err) == failure.Bug:
 		log.Error("request failed", "request", w.Header().Get(requestIDHeader), "route", pattern, "error", err)
+	case failure.IsOfServer(err) && r.Context().Err() == nil && s.warnings.Pass("request"): // the response does not say it
+		log.Warn("request failed; other warnings of this kind follow after a minute", "request", w.Header().Get(requestIDHeader), "route", pattern, "error", err)
 	}
 	if log.Enabled(r.Context(), slog.LevelDebug) {
 		log.Debug("request", "request", w.Header().Get(requestIDHeader), "method", r.Method, "path", r.URL.Path,

@@ -82,6 +82,9 @@ func describe(err error) (status int, p problem) {
 		return refused.status, problem{problemDetail{"request", refused.message, refused.hint}}
 	}
 	class := failure.Of(err)
+	if failure.IsOfServer(err) {
+		return describeServer(class)
+	}
 	p.Error = problemDetail{Class: class.String(), Message: err.Error()}
 	var unknown *reconcile.NotFoundError
 	switch {
@@ -98,6 +101,19 @@ func describe(err error) (status int, p problem) {
 	}
 	p.Error.Message = "internal error; see the log of `bursar up`"
 	return http.StatusInternalServerError, p
+}
+
+// describeServer is describe for an error of the database or the object store, whose text is for the log. For the client it passes, whatever its
+// class: nothing is wrong with the request.
+func describeServer(class failure.Class) (status int, p problem) {
+	status, p.Error = http.StatusServiceUnavailable, problemDetail{
+		Class: failure.Transient.String(), Message: "the project's database or object store cannot be used: send the request again",
+		Hint: "the log of `bursar up` has the reason",
+	}
+	if class == failure.Throttled {
+		status, p.Error.Class = http.StatusTooManyRequests, class.String()
+	}
+	return status, p
 }
 
 func retryAfterOf(err error, status int) time.Duration {

@@ -21,6 +21,7 @@ import (
 	"bursar/internal/event"
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/answers"
+	"bursar/internal/failure"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/serve/access"
 )
@@ -48,6 +49,7 @@ type Options struct {
 	Loopback bool   // the API listens on loopback only; requests for other hosts are refused
 	Log      *slog.Logger
 	Counters []Counter // of other parts of the process, for Prometheus
+	Backends []Backend // without which no events can be accepted
 
 	AcceptOwned Accept // accepts what other processes forward for streams that this one owns; nil if there are no others
 
@@ -75,6 +77,8 @@ type Server struct {
 	commandServer  *http.Server // of the socket
 	peerServer     *http.Server // of other processes
 	metrics        *metrics
+	warnings       failure.Warnings
+	backends       backendHealth
 	commands       commands
 	heavyQueries   *semaphore.Weighted
 	bodyPool       bodyPool      // in memory
@@ -89,6 +93,7 @@ type Server struct {
 func New(o Options) *Server {
 	serverCtx, cancelRequests := context.WithCancel(context.Background())
 	s := &Server{options: o, metrics: newMetrics(o.Counters), heavyQueries: semaphore.NewWeighted(maxHeavyQueries), cancelRequests: cancelRequests, bodyTimeout: bodyTimeout}
+	s.backends.backends, s.backends.log = o.Backends, o.Log
 	s.requestPrefix = rand.Text()[:8] + "-"
 	s.bodyPool.limit, s.bodyPool.reading = semaphore.NewWeighted(maxPoolBytes), map[*reservation]bool{}
 	s.commands.limit = semaphore.NewWeighted(maxCommands)

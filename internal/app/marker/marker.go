@@ -139,6 +139,15 @@ func record(ctx context.Context, records catalog.Catalog, p project) error {
 	return nil
 }
 
+// Probe opens the object that names the project, with one request: it fails if the objects cannot be reached.
+func Probe(ctx context.Context, objects object.Store) error {
+	in, err := objects.Open(ctx, objectName)
+	if err != nil {
+		return err
+	}
+	return in.Close()
+}
+
 // read returns the project of the objects, without an id if there is none.
 func read(ctx context.Context, objects object.Store) (p project, err error) {
 	in, err := objects.Open(ctx, objectName)

@@ -53,6 +53,9 @@ func (e *storeError) RetryAfter() time.Duration { return e.after }
 // IsOfStore reports whether the error says nothing about the object.
 func (e *storeError) IsOfStore() bool { return e.is == nil }
 
+// IsOfServer is always true: the text names the bucket and its server.
+func (e *storeError) IsOfServer() bool { return true }
+
 func (e *storeError) Unwrap() []error {
 	if e.is == nil {
 		return []error{e.cause}
