@@ -5,11 +5,13 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/event"
+	"bursar/internal/temporal"
 )
 
 const (
@@ -98,7 +100,11 @@ func (a *App) forwardWakes(ctx context.Context, pipeline string, wakes <-chan st
 			wait = minWakeRetry
 			continue
 		}
-		a.log.Warn("cannot notify a pipeline of a new batch; retrying", "pipeline", pipeline, "error", err)
+		level := slog.LevelWarn
+		if temporal.IsOutage(err) && a.runner.IsShared() { // the connection logs it once for all
+			level = slog.LevelDebug
+		}
+		a.log.Log(ctx, level, "cannot notify a pipeline of a new batch; retrying", "pipeline", pipeline, "error", err)
 		time.AfterFunc(wait, func() { a.followers.wake(pipeline) })
 		wait = min(2*wait, maxWakeRetry)
 	}

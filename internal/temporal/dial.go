@@ -78,13 +78,14 @@ func Check(ctx context.Context, o Options) (Report, error) {
 // dial connects to a cluster, and tries again for a time if it cannot be reached.
 func dial(ctx context.Context, o *Options, tries time.Duration) (*Connection, Report, error) {
 	worker.SetBinaryChecksum("bursar") // else each start computes a checksum of the whole program
-	logs := &gate{out: o.Logger, reportsOutages: true}
+	logs := &gate{out: o.Logger}
 	logs.setPhase(serving)
 	options := client.Options{
 		HostPort: o.Address, Namespace: o.Namespace, Identity: o.Identity, Logger: log.NewSdkLogger(&serverLogger{gate: logs}),
 		ConnectionOptions: client.ConnectionOptions{TLS: o.TLS, KeepAliveTime: keepAlive, KeepAliveTimeout: keepAlive},
 	}
-	options.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(o.hideInErrors, endPolls)}
+	seen := &outages{log: o.Logger, address: cmp.Or(o.ShownAddress, o.Address)}
+	options.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(endPolls, seen.observe, o.hideInErrors)}
 	if o.APIKey != "" {
 		options.Credentials = client.NewAPIKeyStaticCredentials(o.APIKey)
 	}
@@ -97,8 +98,10 @@ func dial(ctx context.Context, o *Options, tries time.Duration) (*Connection, Re
 		c.Close()
 		return nil, report, err
 	}
+	seen.on.Store(true)
 	made := &Connection{client: c, address: cmp.Or(o.ShownAddress, o.Address), namespace: o.Namespace}
 	made.end = func() {
+		seen.on.Store(false)
 		logs.setPhase(stopping)
 		c.Close()
 	}

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"slices"
 	"sync/atomic"
-	"time"
 
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/log/tag"
@@ -28,18 +26,6 @@ const (
 type gate struct {
 	out   *slog.Logger
 	phase atomic.Int32
-	// reportsOutages makes it pass a failed poll, at most once per outageInterval: no server in this process logs the reason.
-	reportsOutages bool
-	lastOutage     atomic.Int64 // in seconds since 1970
-}
-
-// outageInterval is the time between two warnings that a cluster cannot be reached. Each poller of a worker notices it.
-const outageInterval = time.Minute
-
-// passesOutage reports whether a failed poll is logged.
-func (g *gate) passesOutage() bool {
-	now, last := time.Now().Unix(), g.lastOutage.Load()
-	return g.reportsOutages && now-last >= int64(outageInterval/time.Second) && g.lastOutage.CompareAndSwap(last, now)
 }
 
 func (g *gate) setPhase(p phase) { g.phase.Store(int32(p)) }
@@ -100,11 +86,8 @@ func (l *serverLogger) Fatal(msg string, tags ...tag.Tag) {
 }
 
 func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
-	if !l.passes(level) || suppressed[msg] && (msg != failedPoll || isStop(tags) || !l.passesOutage()) {
+	if !l.passes(level) || suppressed[msg] {
 		return
-	}
-	if msg == failedPoll {
-		msg = "temporal gives no tasks; retrying"
 	}
 	attrs := make([]slog.Attr, 0, len(l.tags)+len(tags))
 	for _, list := range [][]tag.Tag{l.tags, tags} {
@@ -117,16 +100,9 @@ func (l *serverLogger) write(level slog.Level, msg string, tags []tag.Tag) {
 
 // suppressed are messages of the client library, which the server uses as well, that callers learn anyway: the error of an
 // activity is returned to the caller of the workflow, a refused heartbeat cancels its activity, and a failed poll is repeated
-// while the server logs the reason.
+// while the embedded server logs the reason. Of a cluster, outages log it.
 var suppressed = map[string]bool{
 	"Activity error.":                    true,
 	"RecordActivityHeartbeat with error": true,
-	failedPoll:                           true,
-}
-
-const failedPoll = "Failed to poll for task."
-
-// isStop reports whether a poll failed because its worker is stopping.
-func isStop(tags []tag.Tag) bool {
-	return slices.ContainsFunc(tags, func(t tag.Tag) bool { return fmt.Sprint(t.Value()) == "worker stopping" })
+	"Failed to poll for task.":           true,
 }

@@ -70,7 +70,9 @@ func (r *Requester) Keep(ctx context.Context, stream string) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.log.Warn("the workflow of a stream has ended or cannot be started; starting it again", "stream", stream, "error", temporal.FromTemporal(err))
+		if !temporal.IsOutage(err) { // the connection logs it once for all
+			r.log.Warn("the workflow of a stream has ended or cannot be started; starting it again", "stream", stream, "error", temporal.FromTemporal(err))
+		}
 		pause, cancel := context.WithTimeout(ctx, restartWait)
 		<-pause.Done()
 		cancel()

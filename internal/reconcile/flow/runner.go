@@ -123,7 +123,7 @@ func (r *Runner) drain(ctx context.Context, start func() (Result, error)) (Resul
 var outageWait = failure.Backoff{Least: 200 * time.Millisecond, Most: 5 * time.Second}
 
 func (r *Runner) waitForServer(ctx context.Context, outages int, err error) {
-	r.log.Warn("temporal does not answer; waiting for it", "error", err)
+	r.log.Info("a run waits for temporal", "error", err)
 	pause, cancel := context.WithTimeout(ctx, outageWait.After(outages))
 	<-pause.Done()
 	cancel()
@@ -296,7 +296,9 @@ func (r *Runner) restartLoop(ctx context.Context, pipeline string) {
 			if ctx.Err() != nil {
 				return
 			}
-			r.log.Warn("the workflow of a pipeline has ended; restarting", "pipeline", pipeline, "ended", temporal.FromTemporal(ended), "error", err)
+			if r.Project == "" || !temporal.IsOutage(err) { // the connection to a cluster logs an outage once for all
+				r.log.Warn("the workflow of a pipeline has ended; restarting", "pipeline", pipeline, "ended", temporal.FromTemporal(ended), "error", err)
+			}
 		}
 		pause, cancel := context.WithTimeout(ctx, wait)
 		<-pause.Done()
