@@ -25,7 +25,8 @@ const (
 	joinLock  = `SELECT pg_try_advisory_lock_shared(hashtextextended('bursar_claim:' || $1, 0))`
 	// members describes the sessions that have the lock, the oldest first. pg_locks lists those of all databases of the server, and has the
 	// number of a lock in two halves.
-	members = `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'the same machine'), a.backend_start, l.mode = 'ShareLock'
+	members = `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'the same machine'), a.backend_start, l.mode = 'ShareLock',
+		CASE WHEN clock_timestamp() - a.state_change > $2 * interval '1 second' THEN a.state_change END
 		FROM pg_locks l JOIN pg_stat_activity a USING (pid), hashtextextended('bursar_claim:' || $1, 0) AS k
 		WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
 		AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -116,9 +117,6 @@ func (c *Catalog) lockWithin(ctx context.Context, conn *pgx.Conn, lock, name str
 // InUseError says which processes use the project. Class Transient.
 type InUseError struct{ Members []Member }
 
-// namedMembers is how many processes an error names.
-const namedMembers = 3
-
 func (e *InUseError) Error() string {
 	if len(e.Members) == 0 {
 		return "another process uses the project; wait for it or stop it"
@@ -129,11 +127,8 @@ func (e *InUseError) Error() string {
 // Names names processes, and where they are, in a text.
 func Names(list []Member) string {
 	var names []string
-	for _, m := range list[:min(len(list), namedMembers)] {
+	for _, m := range list {
 		names = append(names, fmt.Sprintf("%s (from %s, since %s)", m.Name, m.Address, m.Since.UTC().Format(time.RFC3339)))
-	}
-	if n := len(list) - namedMembers; n > 0 {
-		names = append(names, fmt.Sprintf("%d more", n))
 	}
 	return strings.Join(names, ", ")
 }

@@ -108,6 +108,41 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// TestSilentMember has a process that does not test its session any more.
+func TestSilentMember(t *testing.T) {
+	t.Parallel()
+	config := postgres.Config{URL: postgrestest.URL(t)}
+	first, second, ctx := mustOpen(t, config), mustOpen(t, config), context.Background()
+	m, err := first.Join(ctx, "alive", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := second.lockSession(ctx, joinLock, "suspended", 0) // which nobody tests
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeSession(conn)
+	began := time.Now()
+	for deadline := began.Add(time.Minute); ; <-time.After(100 * time.Millisecond) {
+		list, err := second.Members(ctx)
+		if err != nil || len(list) != 2 || time.Now().After(deadline) {
+			t.Fatalf("members: %v, %v", list, err)
+		}
+		if list[0].Silent != nil {
+			t.Fatalf("%s is silent since %s", list[0].Name, list[0].Silent)
+		}
+		if list[1].Silent != nil {
+			break
+		}
+	}
+	if took := time.Since(began); took < silentAfter-time.Second {
+		t.Errorf("the process is silent after %s", took)
+	}
+	if err := m.Leave(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestJoinAgain ends the sessions of members: they join again, unless the catalog was claimed meanwhile.
 func TestJoinAgain(t *testing.T) {
 	t.Parallel()

@@ -18,11 +18,16 @@ import (
 
 // Member is a process that uses the catalog.
 type Member struct {
-	Name    string    // that it has given
-	Address string    // its connection comes from
-	Since   time.Time // of its connection
-	Joined  bool      // it shares the project, and has not claimed it
+	Name    string     // that it has given
+	Address string     // its connection comes from
+	Since   time.Time  // of its connection
+	Joined  bool       // it shares the project, and has not claimed it
+	Silent  *time.Time // of one that has joined: since when it does not use its session; nil if it does
 }
+
+// silentAfter is how long a process that has joined does not test its session, which it does at each heartbeat, before it is silent: it is suspended or
+// cut off.
+const silentAfter = 5 * heartbeat
 
 // Membership is what Join returns.
 type Membership struct {
@@ -120,7 +125,7 @@ func (m *Membership) rejoin(ctx context.Context, number int64) (*pgx.Conn, error
 // that has died is not in it, as soon as the server knows of its death.
 func (c *Catalog) Members(ctx context.Context) (list []Member, err error) {
 	err = c.reader.Retry(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
-		rows, err := conn.Query(ctx, members, c.writer.Schema())
+		rows, err := conn.Query(ctx, members, c.writer.Schema(), silentAfter.Seconds())
 		if err != nil {
 			return err
 		}
