@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -45,6 +46,17 @@ func does(t *testing.T, dir string, m *serving, what string) bool {
 		list, _ := w["does"].([]any)
 		return w["id"] == m.id() && slices.Contains(list, any(what))
 	})
+}
+
+// stateOf returns the state of a process in the list.
+func stateOf(t *testing.T, dir string, m *serving) (state any) {
+	t.Helper()
+	for _, w := range listed(t, dir) {
+		if w["id"] == m.id() {
+			state = w["state"]
+		}
+	}
+	return state
 }
 
 // ownerOf returns the serving that owns the stream payments, once one does.
@@ -198,6 +210,7 @@ func (s *several) suspendOwner() {
 		return s.ledger.sendBody(s.t.Context(), s.t, others[0], body, ids, "while-suspended")
 	})
 	s.t.Logf("events were acknowledged %s after the owner was suspended", took)
+	until(s.t, "the suspended process is listed as silent", slack, func() bool { return stateOf(s.t, s.commands, owner) == "silent" })
 	owner.signal(syscall.SIGCONT)
 	<-ended // it was forwarded, or refused
 	until(s.t, "the process acknowledges again", slack, func() bool { return s.ledger.send(s.t.Context(), s.t, owner, 2, "") })
@@ -210,8 +223,20 @@ func (s *several) suspendOwner() {
 func (s *several) pauseAndDrain() {
 	s.t.Helper()
 	owner, others := ownerOf(s.t, s.commands, s.ups...)
-	ask := func(what string, m *serving) { must(s.t, 0, "worker", what, m.id(), "--project", s.commands) }
+	ask := func(what string, m *serving) string {
+		return must(s.t, 0, "worker", what, m.id(), "--project", s.commands).out
+	}
+	if got := ask("resume", owner); !strings.Contains(got, " is working already.") {
+		s.t.Errorf("resume of a working process: %s", got)
+	}
 	ask("pause", owner)
+	until(s.t, "the owner is paused", slack, func() bool { return stateOf(s.t, s.commands, owner) == "paused" })
+	if got := ask("pause", owner); !strings.Contains(got, " is paused already.") {
+		s.t.Errorf("pause of a paused process: %s", got)
+	}
+	if !strings.Contains(owner.tail(), "this process was asked to pause") {
+		s.t.Errorf("the paused process logs %s", owner.tail())
+	}
 	until(s.t, "the other process owns payments", slack, func() bool { return does(s.t, s.commands, others[0], "owns payments") })
 	for _, m := range s.ups {
 		if !s.ledger.send(s.t.Context(), s.t, m, 2, "") {

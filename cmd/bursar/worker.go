@@ -87,7 +87,8 @@ func (c *cli) workerListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the processes of a project",
 		Long: `Lists the processes that work for the project, and the commands that run at the moment: machine, roles, since when, state, and what
-each does. A process that has died disappears when the database notices it.`,
+each does. A process that has died disappears when the database notices it. One that has been suspended or cut off for ten seconds is
+silent: the database still has its session, and others do its work.`,
 		Example: `  bursar worker list
   bursar worker list --json`,
 		Args: argCount(0, 0),
@@ -104,7 +105,7 @@ each does. A process that has died disappears when the database notices it.`,
 				g := newGrid("process", "machine", "command", "roles", "state", "since", "does")
 				for i := range list {
 					p := &list[i]
-					g.add(p.ID, p.Host, p.Command, role.Join(p.Roles), p.State, formatTime(&p.Since), cmp.Or(strings.Join(p.Does, "; "), "waits"))
+					g.add(p.ID, p.Host, p.Command, role.Join(p.Roles), describeState(&p.Process), formatTime(&p.Since), cmp.Or(strings.Join(p.Does, "; "), "waits"))
 				}
 				g.print(w, width(c.out))
 				if unknown != nil {
@@ -134,9 +135,27 @@ func (c *cli) askCommand(name, wanted, short, long string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.result(p, func(w io.Writer) {
-				fmt.Fprintf(w, "Process %s on %s is asked to %s; so far it is %s.\n", p.ID, p.Host, name, p.State)
-			})
+			return c.result(p, func(w io.Writer) { fmt.Fprintln(w, printable(describeAsked(name, &p))) })
 		}),
 	}
+}
+
+// describeState is the state of a process for people.
+func describeState(p *app.Process) string {
+	if p.Silent != nil {
+		return p.State + " since " + formatTime(p.Silent)
+	}
+	return p.State
+}
+
+// describeAsked says what a process was asked for, and what it does so far.
+func describeAsked(name string, p *app.Asked) string {
+	who := fmt.Sprintf("Process %s on %s", p.ID, p.Host)
+	switch {
+	case p.Already && (name == "pause" && p.State == app.StatePaused || name == "resume" && p.State == app.StateWorking):
+		return fmt.Sprintf("%s is %s already.", who, p.State)
+	case p.Already && name != "resume":
+		return fmt.Sprintf("%s was asked to %s before; so far it is %s.", who, name, describeState(&p.Process))
+	}
+	return fmt.Sprintf("%s is asked to %s; so far it is %s.", who, name, describeState(&p.Process))
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,9 +31,10 @@ type Process struct {
 	Roles   []role.Role `json:"roles"`
 	Version string      `json:"version"`
 	Since   time.Time   `json:"since"`
-	Address string      `json:"address,omitempty"` // at which it accepts requests of other processes
-	State   string      `json:"state"`             // StateWorking and so on
-	Wanted  string      `json:"wanted,omitempty"`  // what a person asked it to do: WantPause or WantDrain; empty: to work
+	Address string      `json:"address,omitempty"`      // at which it accepts requests of other processes
+	State   string      `json:"state"`                  // StateWorking and so on
+	Wanted  string      `json:"wanted,omitempty"`       // what a person asked it to do: WantPause or WantDrain; empty: to work
+	Silent  *time.Time  `json:"silent_since,omitempty"` // with StateSilent; it is not stored
 }
 
 const processPrefix = "process/"
@@ -132,6 +132,9 @@ func (a *App) Processes(ctx context.Context) ([]Process, error) {
 	list := []Process{}
 	for _, m := range members {
 		if p, ok := documents[m.Name]; ok {
+			if m.Silent != nil {
+				p.State, p.Silent = StateSilent, m.Silent
+			}
 			list = append(list, p)
 			delete(documents, m.Name)
 		}
@@ -162,8 +165,4 @@ func (a *App) forgetProcesses(ctx context.Context, dead map[string]Process) erro
 		}
 		return nil
 	})
-}
-
-func containsProcess(list []Process, id string) bool {
-	return slices.ContainsFunc(list, func(p Process) bool { return p.ID == id })
 }

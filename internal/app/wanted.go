@@ -4,9 +4,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"bursar/internal/catalog"
@@ -27,6 +29,7 @@ const (
 	StateStopping  = "stopping" // it takes no new work, and finishes what it has
 	StatePaused    = "paused"
 	StateExecuting = "command" // it executes one command
+	StateSilent    = "silent"  // by its session: it is suspended, or cut off
 )
 
 // switchable are services that are started and stopped together, by one goroutine at a time.
@@ -87,6 +90,9 @@ func (p *sharedProcess) obeyOnce(ctx context.Context, s *switchable) error {
 		now = p.shared.process
 		now.Wanted = s.wanted
 	}
+	if now.Wanted != s.wanted {
+		p.log.Warn("this process was asked to " + cmp.Or(now.Wanted, "resume"))
+	}
 	s.wanted = now.Wanted
 	state := StateWorking
 	if now.Wanted != WantWork {
@@ -103,13 +109,13 @@ func (p *sharedProcess) obeyOnce(ctx context.Context, s *switchable) error {
 			return err
 		}
 	}
-	p.log.Info("this process changes its state", "wanted", now.Wanted, "state", state)
 	if err := s.set(ctx, state == StateWorking); err != nil {
 		return err
 	}
 	if err := p.recordState(ctx, now, state); err != nil {
 		return err
 	}
+	p.log.Info("this process has another state", "state", state)
 	if now.Wanted == WantDrain {
 		return errDrained
 	}
@@ -139,15 +145,30 @@ func findProcess(ctx context.Context, c catalog.Catalog, id string) (p Process, 
 	return p, found, err
 }
 
-// Ask asks a process to do something, and returns its document. It does not wait until that is done.
-func (a *App) Ask(ctx context.Context, id, wanted string) (p Process, err error) {
+// Asked is a process that was asked for something.
+type Asked struct {
+	Process
+	Already bool `json:"already,omitempty"` // it was asked for the same before
+}
+
+// Ask asks a process to do something. It does not wait until that is done.
+func (a *App) Ask(ctx context.Context, id, wanted string) (p Asked, err error) {
 	list, err := a.Processes(ctx)
 	if err != nil {
 		return p, err
 	}
-	if !containsProcess(list, id) {
+	i := slices.IndexFunc(list, func(p Process) bool { return p.ID == id })
+	if i < 0 {
 		return p, &reconcile.NotFoundError{What: "process " + id}
 	}
+	p.Process, p.Already, err = a.ask(ctx, id, wanted)
+	if list[i].Silent != nil {
+		p.State, p.Silent = list[i].State, list[i].Silent
+	}
+	return p, err
+}
+
+func (a *App) ask(ctx context.Context, id, wanted string) (p Process, already bool, err error) {
 	err = a.catalog.Update(ctx, func(tx catalog.Tx) error {
 		found, err := tx.Get(processPrefix+id, &p)
 		switch {
@@ -158,8 +179,11 @@ func (a *App) Ask(ctx context.Context, id, wanted string) (p Process, err error)
 		case p.State == StateExecuting:
 			return failure.Wrap(failure.Data, fmt.Errorf("process %s executes `bursar %s`, and ends with it", id, p.Command))
 		}
+		if already = p.Wanted == wanted; already {
+			return nil
+		}
 		p.Wanted = wanted
 		return tx.Put(processPrefix+id, p)
 	})
-	return p, err
+	return p, already, err
 }
