@@ -153,6 +153,10 @@ func TestTemporalSchema(t *testing.T) {
 	if got := schema(0, append(both, "--dry-run")...).out; strings.Count(got, ": empty → 1.") != 2 || strings.Count(got, " (not done)\n") != 2 {
 		t.Errorf("a dry run prints %s", got)
 	}
+	t.Setenv("BURSAR_SAME", postgrestest.WithSetting(t, store, "application_name", "other"))
+	if got := schema(1, "--url", "env:BURSAR_STORE", "--visibility-url", "env:BURSAR_SAME").err; !strings.Contains(got, "are of the same database") {
+		t.Errorf("the same database twice: %s", got)
+	}
 	if got := schema(0, both...).out; strings.Count(got, ": empty → 1.") != 2 || strings.Contains(got, "not done") {
 		t.Errorf("the first time it prints %s", got)
 	}
@@ -165,7 +169,7 @@ func TestTemporalSchema(t *testing.T) {
 		"needs --url and --visibility-url":                     {"--url", "env:BURSAR_STORE"},
 		"--url contains a password":                            {"--url", store, "--visibility-url", visibility},
 		"--url: the environment variable NONE is not set":      {"--url", "env:NONE", "--visibility-url", "env:NONE"},
-		"is the temporal database of a server: give each":      {"--url", "env:BURSAR_STORE", "--visibility-url", "env:BURSAR_STORE"},
+		"are of the same database":                             {"--url", "env:BURSAR_STORE", "--visibility-url", "env:BURSAR_STORE"},
 		"is the visibility database of a server: give each of": {"--url", "env:BURSAR_VISIBILITY", "--visibility-url", "env:BURSAR_STORE"},
 	} {
 		got := bursar(t, append([]string{"temporal", "schema"}, args...)...)

@@ -48,7 +48,8 @@ func (c *cli) vaultInitCommand() *cobra.Command {
 		Use:   "init",
 		Short: "Create the vault of a project",
 		Long: `Creates an empty vault for the key that exists. If there is none, a key is generated and written to the key file. Copy
-that file to every machine that uses the project, and keep a copy: without the key, the secrets are lost.`,
+that file to every machine that uses the project, and keep a copy: without the key, the secrets are lost. Then delete vault.age, create
+the vault again and set the secrets again. If the catalog is in PostgreSQL, ` + "`bursar repair --new-identity-key`" + ` follows.`,
 		Example: `  bursar vault init
   BURSAR_VAULT_KEY_FILE=/etc/bursar/vault.key bursar vault init --project /srv/shop`,
 		Args: argCount(0, 0),
@@ -59,7 +60,7 @@ that file to every machine that uses the project, and keep a copy: without the k
 			}
 			made, err := v.Init(cmd.Context())
 			if errors.Is(err, vault.ErrExists) {
-				return withHint(err, "`bursar vault set NAME` adds a secret to it")
+				return withHint(err, "`bursar vault set NAME` adds a secret to it; %s", vault.LostKey)
 			}
 			if err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -113,6 +114,9 @@ func (p *sharedProcess) listenForPeers(ctx context.Context) (net.Listener, error
 		address = net.JoinHostPort(host, "0")
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w: stop the program that uses it, or set another port with --peer-address", err)
+	}
 	return l, failure.Wrap(failure.Data, err)
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"bursar/internal/durable"
 	"bursar/internal/failure"
@@ -92,6 +93,9 @@ func Listen(ctx context.Context, state, address string) (net.Listener, error) {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("listen on %q: use HOST:PORT, such as 127.0.0.1:8080 or :8080", address))
 	}
 	l, err := listen(ctx, address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w: stop the program that uses it, or set another address with --listen", err)
+	}
 	if err != nil {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("listen for HTTP: %w", err))
 	}

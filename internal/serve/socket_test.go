@@ -118,3 +118,16 @@ func TestSocketIsPrivate(t *testing.T) {
 		}
 	}
 }
+
+// TestListenInUse listens where something listens already.
+func TestListenInUse(t *testing.T) {
+	t.Parallel()
+	l, err := Listen(t.Context(), t.TempDir(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := Listen(t.Context(), t.TempDir(), l.Addr().String()); err == nil || !strings.Contains(err.Error(), "set another address with --listen") {
+		t.Errorf("%v", err)
+	}
+}

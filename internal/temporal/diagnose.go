@@ -40,7 +40,7 @@ func diagnose(ctx context.Context, o *Options) error {
 		if err := exchange(conn); err != nil && speaksTLS(ctx, o.Address) {
 			return failure.Wrap(failure.Data, errors.New("the server requires TLS: add `tls: {}` to temporal, and the keys that its operator names"))
 		} else if err != nil {
-			return failure.Wrap(failure.Transient, fmt.Errorf("the connection breaks: %w", err))
+			return failure.Wrap(failure.Transient, fmt.Errorf("the connection breaks (%w): %s", err, otherService))
 		}
 		return nil
 	}
@@ -54,6 +54,9 @@ func diagnose(ctx context.Context, o *Options) error {
 	}
 	return nil
 }
+
+// otherService is the next step for a server that breaks connections.
+const otherService = "wait if the server is starting; if it is not Temporal's, correct temporal.address"
 
 func connect(ctx context.Context, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
@@ -154,7 +157,7 @@ func refusedTLS(o *Options, err error) error {
 	case errors.As(err, &invalid):
 		err = fmt.Errorf("the certificate of the server is not valid: %w", invalid)
 	default:
-		return failure.Wrap(failure.Transient, fmt.Errorf("the TLS connection breaks: %w", err))
+		return failure.Wrap(failure.Transient, fmt.Errorf("the TLS connection breaks (%w): %s", err, otherService))
 	}
 	return failure.Wrap(failure.Data, err)
 }

@@ -100,6 +100,27 @@ func serveGRPC(t *testing.T, register func(*grpc.Server)) string {
 	return l.Addr().String()
 }
 
+// closing returns the address of a service that closes each connection when it has read something.
+func closing(t *testing.T) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.ReadFull(conn, make([]byte, 33)) // what the diagnosis sends
+			_ = conn.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
 // closedPort returns an address at which nothing listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
@@ -177,6 +198,9 @@ func TestDialErrors(t *testing.T) {
 		"old server": {
 			temporal.Options{Address: serveGRPC(t, func(s *grpc.Server) { workflowservice.RegisterWorkflowServiceServer(s, oldServer{}) })},
 			"the server has version 1.27.3, which is too old: upgrade it to 1.28 or newer", failure.Data,
+		},
+		"another service": {
+			temporal.Options{Address: closing(t)}, "the connection breaks (EOF): wait if the server is starting; if it is not Temporal's, correct temporal.address", failure.Transient,
 		},
 		"not Temporal": {
 			temporal.Options{Address: serveGRPC(t, func(*grpc.Server) {})}, "what answers is not a Temporal server", failure.Data,

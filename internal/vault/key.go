@@ -93,8 +93,8 @@ func (k keySource) read() ([]*age.X25519Identity, error) {
 	}
 	info, err := os.Stat(k.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &missingKeyError{setupError{fmt.Sprintf("the key of the vault is missing: copy the key file to %s, or set %s, or set %s to its path",
-			k.file, keyVariable, keyFileVariable)}}
+		return nil, &missingKeyError{setupError{fmt.Sprintf("the key of the vault is missing: copy the key file to %s, or set %s, or set %s to its path; %s",
+			k.file, keyVariable, keyFileVariable, LostKey)}}
 	}
 	if err != nil {
 		return nil, err
@@ -109,6 +109,9 @@ func (k keySource) read() ([]*age.X25519Identity, error) {
 	defer clear(text)
 	return parseKeys(text, k.file)
 }
+
+// LostKey is the next step when no copy of the key exists any more.
+const LostKey = "if no copy of the key exists, delete vault.age, run `bursar vault init` and set the secrets again"
 
 // missingKeyError is returned for a key file that does not exist.
 type missingKeyError struct{ setupError }
@@ -143,7 +146,7 @@ func (k keySource) explain(err error) error {
 	if k.file != "" {
 		place = k.file
 	}
-	return setupErrorf("no key of %s opens the vault: it was created or rotated elsewhere; copy the newest key from there", place)
+	return setupErrorf("no key of %s opens the vault: it was created or rotated elsewhere; copy the newest key from there; %s", place, LostKey)
 }
 
 // addKey generates a key and makes it durable in the key file, before those that are there.

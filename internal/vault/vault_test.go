@@ -245,6 +245,7 @@ func TestKeyPlaces(t *testing.T) {
 	p.variables["BURSAR_VAULT_KEY"] = other.String()
 	_, err = p.vault().List()
 	wantError(t, err, 2, "no key of BURSAR_VAULT_KEY opens the vault")
+	wantError(t, err, 2, LostKey)
 	for _, bad := range []string{" \n# only a comment", "AGE-SECRET-KEY-1WRONG", key + "\nx", "x" + key} {
 		p.variables["BURSAR_VAULT_KEY"] = bad
 		_, err = p.vault().List()

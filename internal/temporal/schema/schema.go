@@ -70,6 +70,13 @@ func Update(ctx context.Context, location string, d Database, dryRun bool) (c Ch
 	return c, nil
 }
 
+// AreSame reports whether two URLs are of the same database. What is wrong with a URL, Update reports.
+func AreSame(one, other string) bool {
+	a, errA := pgconn.ParseConfig(one)
+	b, errB := pgconn.ParseConfig(other)
+	return errA == nil && errB == nil && a.Host == b.Host && a.Port == b.Port && a.Database == b.Database
+}
+
 // find reads the version of a database, and refuses one that is not what it should be.
 func find(ctx context.Context, tx pgx.Tx, d Database) (c Change, err error) {
 	c = Change{Database: d, To: latest(d)}
