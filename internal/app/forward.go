@@ -65,13 +65,22 @@ func (a *App) acceptAnywhere(ctx context.Context, stream string, r live.Request)
 		case <-changed:
 		case <-poll.C:
 		case <-waiting.Done():
-			if older := a.checkDeclaration(ctx, stream); isSchemaFault(older) {
-				last = fmt.Errorf("%w; %s", older, sameFolder)
-			}
-			return answers.Answer{}, failure.Wrap(failure.Transient, fmt.Errorf("no process accepts events of stream %s: send the request again: %w", stream, last))
 		}
 		poll.Stop()
+		if waiting.Err() != nil { // an attempt may have taken long while the database was away
+			return answers.Answer{}, a.noOwner(ctx, stream, last)
+		}
 	}
+}
+
+// noOwner returns the error of a request that has waited in vain. last is that of its last attempt.
+func (a *App) noOwner(ctx context.Context, stream string, last error) error {
+	if !failure.IsOfServer(last) {
+		if older := a.checkDeclaration(ctx, stream); isSchemaFault(older) {
+			last = fmt.Errorf("%w; %s", older, sameFolder)
+		}
+	}
+	return failure.Wrap(failure.Transient, fmt.Errorf("no process accepts events of stream %s: send the request again: %w", stream, last))
 }
 
 // acceptOnce accepts the events here or in the process that the catalog says to own the stream, which find returns.
@@ -109,7 +118,7 @@ func (a *App) acceptOnce(ctx context.Context, stream string, r live.Request, fin
 // warnUnreachable warns of a process that does not answer, once a minute.
 func (a *App) warnUnreachable(stream string, to *owner.Owner, err error) {
 	var silent *serve.UnreachableError
-	if errors.As(err, &silent) && a.shared.silent.Pass(to.Process) {
+	if errors.As(err, &silent) && a.shared.warnings.Pass("process "+to.Process) {
 		a.log.Warn("cannot forward events to the process that owns their stream; if it runs, open the port of its address, or set another with --peer-address there",
 			"stream", stream, "process", to.Process, "address", to.Address, "error", silent.Cause)
 	}

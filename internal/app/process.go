@@ -69,8 +69,8 @@ type membership struct {
 	owners    owners
 	requester *flow.Requester // nil until this process asks for a stream
 	peers     *serve.PeerClient
-	silent    failure.Warnings // about processes that do not answer
-	declined  sync.Map         // from a stream or a pipeline to why this process leaves it to others
+	warnings  failure.Warnings
+	declined  sync.Map // from a stream or a pipeline to why this process leaves it to others
 	peerTLS   *tls.Config
 	localHost func(context.Context) (string, error) // address of this machine as the database knows it
 }

@@ -68,7 +68,7 @@ func (p *sharedProcess) obey(ctx context.Context, s *switchable, end context.Can
 		if err := p.obeyOnce(ctx, s); errors.Is(err, errDrained) {
 			end(err)
 			return
-		} else if err != nil && ctx.Err() == nil {
+		} else if err != nil && ctx.Err() == nil && p.shared.warnings.Pass("wanted") {
 			p.log.Warn("cannot do what this process is asked to; trying again", "error", err)
 		}
 		select {
