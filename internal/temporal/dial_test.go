@@ -190,7 +190,7 @@ func TestDialErrors(t *testing.T) {
 			temporal.Options{Address: mutual.Address, TLS: trusting(t, ours, client)}, "access to namespace test is denied: let the server allow the certificate", failure.Data,
 		},
 		"no namespace": {
-			temporal.Options{Address: plain.Address}, "namespace test does not exist: create it with `temporal operator namespace create -n test --retention 72h`", failure.Data,
+			temporal.Options{Address: plain.Address}, "namespace test does not exist: create it with `temporal operator namespace create --address " + plain.Address + " -n test --retention 72h`", failure.Data,
 		},
 		"no namespace, which is secret": {
 			temporal.Options{Address: plain.Address, ShownAddress: "env:ADDRESS", ShownNamespace: "vault:ns"}, "connect to Temporal at env:ADDRESS: namespace vault:ns does not exist", failure.Data,

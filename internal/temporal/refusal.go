@@ -3,6 +3,7 @@
 package temporal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -22,7 +23,7 @@ func refusal(o *Options, err error) error {
 	var client *serviceerror.ClientVersionNotSupported
 	switch {
 	case errors.As(err, &missing):
-		err = fmt.Errorf("namespace %s does not exist: create it with `temporal operator namespace create -n %[1]s --retention 72h`", o.Namespace)
+		err = fmt.Errorf("namespace %s does not exist: create it with `temporal operator namespace create --address %s -n %[1]s --retention 72h`", o.Namespace, cmp.Or(o.ShownAddress, o.Address))
 	case errors.As(err, &denied), status.Code(err) == codes.Unauthenticated:
 		err = fmt.Errorf("access to namespace %s is denied: %s", o.Namespace, accessStep(o))
 	case errors.As(err, &unimplemented):
