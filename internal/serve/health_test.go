@@ -5,6 +5,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -111,5 +112,16 @@ func TestServerErrors(t *testing.T) {
 		if got := log.String(); strings.Count(got, "level=WARN") != 1 || !strings.Contains(got, "db.example:5432") {
 			t.Errorf("%v: it logs %s", class, got)
 		}
+	}
+}
+
+// TestDamagedObject has an object missing in a store: the request is not worth repeating, and the body does not name the store.
+func TestDamagedObject(t *testing.T) {
+	t.Parallel()
+	err := errors.Join(serverError{failure.Data}, fs.ErrNotExist)
+	a := newAPI(t, &fakeProject{accept: func(context.Context, live.Request) (answers.Answer, error) { return answers.Answer{}, err }})
+	answer, body := a.do(apiCall{pattern: posting, path: payments, body: strings.NewReader("{}")})
+	if answer.StatusCode != http.StatusInternalServerError || strings.Contains(body, "example") || !strings.Contains(body, "missing or damaged") {
+		t.Errorf("%d %s", answer.StatusCode, body)
 	}
 }

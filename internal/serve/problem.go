@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bursar/internal/failure"
+	"bursar/internal/object"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/query"
 )
@@ -82,7 +83,12 @@ func describe(err error) (status int, p problem) {
 		return refused.status, problem{problemDetail{"request", refused.message, refused.hint}}
 	}
 	class := failure.Of(err)
-	if failure.IsOfServer(err) {
+	switch {
+	case !failure.IsOfServer(err):
+	case object.IsDamage(err):
+		return http.StatusInternalServerError, problem{problemDetail{failure.Data.String(), "an object that the answer needs is missing or damaged",
+			"the log of `bursar up` names it, and `bursar verify` checks all"}}
+	default:
 		return describeServer(class)
 	}
 	p.Error = problemDetail{Class: class.String(), Message: err.Error()}
