@@ -87,6 +87,8 @@ func CheckShared(ctx context.Context, p *project.Project) (faults []doc.Error, o
 	if !p.Config.IsShared() {
 		return nil, nil, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	records, err := (&App{Project: p}).openExistingCatalog(ctx)
 	if records == nil || err != nil {
 		return nil, nil, err
@@ -111,14 +113,14 @@ func compareStored(ctx context.Context, p *project.Project, records catalog.Cata
 }
 
 // findGrowthFaults returns the streams whose schema does not extend that of their events.
-func findGrowthFaults(ctx context.Context, streams []*project.Stream, records catalog.Catalog) (faults []doc.Error, all error) {
+func findGrowthFaults(ctx context.Context, streams []*project.Stream, records catalog.Catalog) (faults []doc.Error, failed error) {
 	for _, s := range streams {
 		err := event.CheckGrowth(ctx, records, s)
 		if isSchemaFault(err) {
 			faults = append(faults, doc.Error{File: s.File, Line: s.Line, Message: err.Error()})
 			err = nil
 		}
-		all = errors.Join(all, err)
+		failed = errors.Join(failed, err)
 	}
-	return faults, all
+	return faults, failed
 }

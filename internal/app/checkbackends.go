@@ -90,7 +90,9 @@ func (c *checkedBackends) list() []CheckedBackend {
 func CheckBackends(ctx context.Context, p *project.Project) ([]CheckedBackend, error) {
 	a := &App{Project: p, state: filepath.Join(p.Dir, ".bursar"), log: slog.New(slog.DiscardHandler)}
 	c := a.tryBackends(ctx)
-	a.checkTogether(ctx, c)
+	together, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	a.checkTogether(together, c)
 	list := c.list()
 	result := &BackendsError{of: len(list)}
 	for i := range list {

@@ -21,25 +21,27 @@ const sameFolder = "all machines need the same folder: copy it from the machine 
 func (a *App) checkDeclaration(ctx context.Context, stream string) error {
 	declared := a.Project.Stream(stream)
 	if declared == nil {
-		return failure.Wrap(failure.Data, fmt.Errorf("stream %s is not declared in the project folder of this process", stream))
+		return failure.Wrap(failure.Data, fmt.Errorf("stream %s %w", stream, errUndeclared))
 	}
 	return event.CheckGrowth(ctx, a.Events.Catalog, declared)
 }
 
+var errUndeclared = errors.New("is not declared in the project folder of this process")
+
 // checkDeclarations refuses a folder whose streams do not extend the schemas of their events. Class Data.
 func (a *App) checkDeclarations(ctx context.Context) error {
 	faults, err := findGrowthFaults(ctx, a.Project.Streams, a.Events.Catalog)
-	if err == nil && len(faults) > 0 {
-		err = &ProjectError{Errors: faults}
+	switch {
+	case err != nil || len(faults) == 0:
+		return err
+	case a.IsShared():
+		return withSameFolder(&ProjectError{Errors: faults})
 	}
-	if err != nil && a.IsShared() {
-		err = withNext(err, sameFolder)
-	}
-	return err
+	return &ProjectError{Errors: faults}
 }
 
-// withNext adds a next step to an error.
-func withNext(err error, step string) error { return fmt.Errorf("%w; %s", err, step) }
+// withSameFolder adds the next step to an error.
+func withSameFolder(err error) error { return fmt.Errorf("%w; %s", err, sameFolder) }
 
 func isSchemaFault(err error) bool { return errors.As(err, new(*event.GrowthError)) }
 
@@ -110,7 +112,7 @@ func (a *App) keepFile(err error) error {
 	if !a.IsShared() || !isSchemaFault(err) {
 		return err
 	}
-	return failure.Wrap(failure.Transient, withNext(err, sameFolder))
+	return failure.Wrap(failure.Transient, withSameFolder(err))
 }
 
 // warnDeclined logs, once for each reason, that this process leaves a stream or a pipeline to others.

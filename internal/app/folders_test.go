@@ -8,9 +8,12 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
+	"bursar/internal/catalog"
 	"bursar/internal/catalog/pgcatalog"
 	"bursar/internal/column"
+	"bursar/internal/event/live"
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/reconcile/runs"
@@ -136,4 +139,47 @@ func TestChangedWhileRunning(t *testing.T) {
 	if _, err := after.Steps.Step(t.Context(), next.Ref, runs.StepReduce); !errors.As(err, new(*runs.ChangedError)) || failure.Of(err) != failure.Data {
 		t.Errorf("reduce: %v", err)
 	}
+}
+
+// TestCatalogIsNotTheFolder checks that a catalog which cannot be read is not taken for a folder that differs.
+func TestCatalogIsNotTheFolder(t *testing.T) {
+	t.Parallel()
+	_, a := openDiffering(t)
+	denied := failure.Wrap(failure.Data, errors.New("permission denied"))
+	a.Events.Catalog = &unreadableCatalog{a.Events.Catalog, denied}
+	if err := a.checkDeclarations(t.Context()); !errors.Is(err, denied) || strings.Contains(err.Error(), "folder") {
+		t.Errorf("check the declarations: %v", err)
+	}
+	if err := (streamOwner{a}).checkOwn(t.Context(), "payments"); !errors.Is(err, denied) || strings.Contains(err.Error(), "folder") {
+		t.Errorf("own a stream: %v", err)
+	}
+}
+
+type unreadableCatalog struct {
+	catalog.Catalog
+	err error
+}
+
+func (c *unreadableCatalog) View(context.Context, func(catalog.Tx) error) error { return c.err }
+
+// TestRequestWhileTheCatalogHangs sends events while the database accepts connections and does not answer: the request fails in time, and its error
+// names no server.
+func TestRequestWhileTheCatalogHangs(t *testing.T) {
+	t.Parallel()
+	a, _ := openDiffering(t) // the other one owns the stream
+	a.shared.watch = func(context.Context, string) <-chan struct{} { return nil }
+	a.Events.Catalog = &hangingCatalog{a.Events.Catalog}
+	began := time.Now()
+	_, err := a.acceptAnywhere(t.Context(), "payments", live.Request{Body: []byte("{}")})
+	if failure.Of(err) != failure.Transient || !strings.Contains(err.Error(), "the catalog does not answer") || time.Since(began) > ownerWait+5*time.Second {
+		t.Errorf("after %s: %v", time.Since(began), err)
+	}
+}
+
+// hangingCatalog answers nothing before the context of a transaction ends.
+type hangingCatalog struct{ catalog.Catalog }
+
+func (c *hangingCatalog) View(ctx context.Context, _ func(catalog.Tx) error) error {
+	<-ctx.Done()
+	return ctx.Err()
 }

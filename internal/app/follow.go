@@ -101,7 +101,7 @@ func (a *App) forwardWakes(ctx context.Context, pipeline string, wakes <-chan st
 			continue
 		}
 		level := slog.LevelWarn
-		if temporal.IsOutage(err) && a.runner.IsShared() { // the connection logs it once for all
+		if temporal.IsOutage(err) && !a.shared.warnings.Pass("wake "+pipeline) {
 			level = slog.LevelDebug
 		}
 		a.log.Log(ctx, level, "cannot notify a pipeline of a new batch; retrying", "pipeline", pipeline, "error", err)

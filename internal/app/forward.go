@@ -73,11 +73,19 @@ func (a *App) acceptAnywhere(ctx context.Context, stream string, r live.Request)
 	}
 }
 
+// declarationWait bounds the look for the reason why a request has waited in vain.
+const declarationWait = 2 * time.Second
+
 // noOwner returns the error of a request that has waited in vain. last is that of its last attempt.
 func (a *App) noOwner(ctx context.Context, stream string, last error) error {
-	if !failure.IsOfServer(last) {
-		if older := a.checkDeclaration(ctx, stream); isSchemaFault(older) {
-			last = fmt.Errorf("%w; %s", older, sameFolder)
+	switch {
+	case errors.Is(last, context.DeadlineExceeded):
+		last = errors.New("the catalog does not answer")
+	case !failure.IsOfServer(last):
+		looking, cancel := context.WithTimeout(ctx, declarationWait)
+		defer cancel()
+		if fault := a.checkDeclaration(looking, stream); isSchemaFault(fault) {
+			last = withSameFolder(fault)
 		}
 	}
 	return failure.Wrap(failure.Transient, fmt.Errorf("no process accepts events of stream %s: send the request again: %w", stream, last))

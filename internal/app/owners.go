@@ -112,8 +112,8 @@ func (a streamOwner) Own(ctx context.Context, stream string) error {
 // checkOwn refuses a stream that this process must not own because of its folder.
 func (a streamOwner) checkOwn(ctx context.Context, stream string) error {
 	err := a.checkDeclaration(ctx, stream)
-	if failure.Of(err) == failure.Data {
-		err = withNext(err, sameFolder)
+	if isSchemaFault(err) || errors.Is(err, errUndeclared) {
+		err = withSameFolder(err)
 		a.warnDeclined("stream", stream, err)
 	}
 	if err != nil {

@@ -201,7 +201,7 @@ func (w observedSteps) reportStep(ctx context.Context, ref runs.Ref, step runs.S
 		w.disk.reportError(err)
 	}
 	switch {
-	case err != nil && ctx.Err() == nil && w.hooks.OnFailed != nil:
+	case err != nil && ctx.Err() == nil && w.hooks.OnFailed != nil && !temporal.IsDeclined(err): // which is logged once
 		w.hooks.OnFailed(ref.Pipeline, err)
 	case err == nil && step == runs.StepPublish && w.hooks.OnPublished != nil:
 		g, err := w.Queries.Current(ctx, ref.Pipeline)

@@ -142,7 +142,7 @@ func foreignError(r *Report) error {
 		names += fmt.Sprintf(" and %d more", n)
 		statements = []string{r.changeOwner()}
 	}
-	return failure.Wrap(failure.Data, fmt.Errorf("the user %s does not own %s: only their owner, which is %s, can drop and upgrade them; run as a superuser in the database %s: %s",
+	return failure.Wrap(failure.Data, fmt.Errorf("the user %s does not own %s: only their owner, such as %s, can drop and upgrade them; run as a superuser in the database %s: %s",
 		user, names, quoted(r.Owner), quoted(r.Database), strings.Join(statements, "; ")))
 }
 

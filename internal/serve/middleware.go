@@ -17,6 +17,7 @@ import (
 
 	"bursar/internal/event/live/answers"
 	"bursar/internal/failure"
+	"bursar/internal/object"
 	"bursar/internal/serve/access"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -159,7 +160,7 @@ func (s *Server) serveRoute(w http.ResponseWriter, r *http.Request, pattern stri
 	case err == nil:
 	case failure.Of(err) == failure.Bug:
 		log.Error("request failed", "request", w.Header().Get(requestIDHeader), "route", pattern, "error", err)
-	case failure.IsOfServer(err) && r.Context().Err() == nil && s.warnings.Pass("request"): // the response does not say it
+	case object.IsDamage(err) && failure.IsOfServer(err), failure.IsOfServer(err) && r.Context().Err() == nil && s.warnings.Pass("request"): // the response does not say it
 		log.Warn("request failed; other warnings of this kind follow after a minute", "request", w.Header().Get(requestIDHeader), "route", pattern, "error", err)
 	}
 	if log.Enabled(r.Context(), slog.LevelDebug) {

@@ -86,8 +86,11 @@ func describe(err error) (status int, p problem) {
 	switch {
 	case !failure.IsOfServer(err):
 	case object.IsDamage(err):
-		return http.StatusInternalServerError, problem{problemDetail{failure.Data.String(), "an object that the answer needs is missing or damaged",
-			"the log of `bursar up` names it, and `bursar verify` checks all"}}
+		p.Error = problemDetail{
+			Class: failure.Data.String(), Message: "an object that the answer needs is missing or damaged",
+			Hint: "the log of `bursar up` names it, and `bursar verify` checks all",
+		}
+		return http.StatusInternalServerError, p
 	default:
 		return describeServer(class)
 	}

@@ -28,7 +28,7 @@ type outages struct {
 	away bool // the log says so
 }
 
-// observe is an interceptor. It is the innermost one, and sees each attempt of a request.
+// observe is an interceptor. It sees each attempt of a request.
 func (o *outages) observe(ctx context.Context, method string, request, reply any, c *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	err := call(ctx, method, request, reply, c, opts...)
 	switch {

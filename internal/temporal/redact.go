@@ -40,9 +40,14 @@ func plainText(err error) string {
 	if !errors.As(err, &known) {
 		return withoutValues(err.Error())
 	}
-	before, after, _ := strings.Cut(err.Error(), known.Error())
-	parts := strings.Fields(withoutValues(before) + " " + known.PlainText())
-	return strings.Join(parts, " ") + withoutValues(after)
+	var all []string
+	for i, part := range strings.Split(err.Error(), known.Error()) {
+		if i > 0 {
+			all = append(all, known.PlainText())
+		}
+		all = append(all, withoutValues(part))
+	}
+	return strings.TrimSpace(strings.Join(all, " "))
 }
 
 func withoutValues(text string) string {

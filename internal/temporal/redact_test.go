@@ -45,8 +45,8 @@ func TestPlainText(t *testing.T) {
 			}
 		}
 	}
-	got := plainText(fmt.Errorf("merge of run 3 of 'Doe': %w; it was 4711x", grouped{"Jane"}))
-	if want := "merge of run 3 of …: total of2 paid of a group should move by another amount; it was …"; got != want {
+	got := plainText(fmt.Errorf("merge of run 3 of 'Doe': %w, it was 4711x %w", grouped{"Jane"}, grouped{"Jane"}))
+	if want := "merge of run 3 of …: total of2 paid of a group should move by another amount , it was … total of2 paid of a group should move by another amount"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -142,6 +142,9 @@ func record(ctx context.Context, records catalog.Catalog, p project) error {
 // Probe opens the object that names the project, with one request: it fails if the objects cannot be reached.
 func Probe(ctx context.Context, objects object.Store) error {
 	in, err := objects.Open(ctx, objectName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the store answers
+	}
 	if err != nil {
 		return err
 	}

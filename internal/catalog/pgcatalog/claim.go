@@ -26,7 +26,7 @@ const (
 	// members describes the sessions that have the lock, the oldest first. pg_locks lists those of all databases of the server, and has the
 	// number of a lock in two halves.
 	members = `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'the same machine'), a.backend_start, l.mode = 'ShareLock',
-		CASE WHEN clock_timestamp() - a.state_change > $2 * interval '1 second' THEN a.state_change END
+		CASE WHEN l.mode = 'ShareLock' AND clock_timestamp() - a.state_change > $2 * interval '1 second' THEN a.state_change END
 		FROM pg_locks l JOIN pg_stat_activity a USING (pid), hashtextextended('bursar_claim:' || $1, 0) AS k
 		WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
 		AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"bursar/internal/failure"
 	"bursar/internal/temporal"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -20,11 +21,13 @@ type Requester struct {
 	project string // id
 	process string
 	log     *slog.Logger
+
+	warnings failure.Warnings // about a server that is away, by stream
 }
 
 // NewRequester returns the requester of a process of a project.
 func NewRequester(c client.Client, project, process string, log *slog.Logger) *Requester {
-	return &Requester{c, project, process, log}
+	return &Requester{client: c, project: project, process: process, log: log}
 }
 
 // Acquire asks for a stream. The workers of this process own it when those that asked before have finished, unless that takes them over ten seconds
@@ -70,7 +73,7 @@ func (r *Requester) Keep(ctx context.Context, stream string) {
 		if ctx.Err() != nil {
 			return
 		}
-		if !temporal.IsOutage(err) { // the connection logs it once for all
+		if !temporal.IsOutage(err) || r.warnings.Pass(stream) {
 			r.log.Warn("the workflow of a stream has ended or cannot be started; starting it again", "stream", stream, "error", temporal.FromTemporal(err))
 		}
 		pause, cancel := context.WithTimeout(ctx, restartWait)

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 )
@@ -156,12 +158,23 @@ type credentialsError struct {
 	renewal bool // there were credentials before
 }
 
-// class is Transient if there were credentials before: the service that gives them may be back soon. Else somebody has to set them.
+// givingServices are the services that give credentials to those who are configured to ask them.
+var givingServices = []string{"STS", "SSO", "SSO OIDC"}
+
+// class is Transient if there were credentials before, or a service that gives them does not answer: it may be back soon. Else somebody has to
+// set them.
 func (e *credentialsError) class() failure.Class {
-	if e.renewal {
+	var asked *smithy.OperationError
+	if e.renewal || errors.As(e.cause, &asked) && slices.Contains(givingServices, asked.Service()) && isAway(e.cause) {
 		return failure.Transient
 	}
 	return failure.Data
+}
+
+// isAway reports whether the cause of an error is that a service does not answer, or fails itself.
+func isAway(err error) bool {
+	status := statusOf(err)
+	return status == 0 && failure.Of(err) == failure.Transient || status >= http.StatusInternalServerError
 }
 
 func (e *credentialsError) Error() string { return "find credentials: " + e.cause.Error() }

@@ -42,7 +42,10 @@ func (m *backlogManager) pass(ctx workflow.Context) error {
 		if err := workflow.Sleep(ctx, declinedWait); err != nil {
 			return err
 		}
-		done, err = m.drain(ctx)
+		published := m.runs
+		if done, err = m.drain(ctx); m.runs > published {
+			until = workflow.Now(ctx).Add(declinedFor)
+		}
 	}
 	if done || err != nil {
 		m.outcome, m.answered = err, requests
@@ -180,8 +183,8 @@ func (l *laneState) runPartitions(ctx workflow.Context, next runs.NextResult, st
 	var failed error
 	for _, share := range shares {
 		var result runs.StepResult
-		if err := share.Get(ctx, &result); err != nil && failed == nil {
-			failed = err
+		if err := share.Get(ctx, &result); err != nil && (failed == nil || temporal.WasDeclined(failed)) {
+			failed = err // rather than that a partition was declined
 		}
 		l.replaced = l.replaced || result.Replaced
 	}

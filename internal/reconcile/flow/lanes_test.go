@@ -185,6 +185,7 @@ func TestFollowingBacksOffByClass(t *testing.T) {
 		exitCode int
 	}{
 		{"transient is tried again and again", failure.Wrap(failure.Transient, cause), 100, 300, 0, 1},
+		{"declined by all waits for a request", &declinedError{cause}, 145, 145, 290, 1},
 		{"data waits for a request", failure.Wrap(failure.Data, cause), 1, 1, 2, 1},
 		{"a breach waits for a request", &step.Breach{Step: "merge"}, 1, 1, 2, 4},
 		{"a bug waits for a request", cause, 1, 1, 2, 1},
@@ -195,7 +196,7 @@ func TestFollowingBacksOffByClass(t *testing.T) {
 			answer := &updateAnswer{}
 			followed(t, steps, map[time.Duration]func(*testsuite.TestWorkflowEnvironment){
 				20 * time.Minute: func(env *testsuite.TestWorkflowEnvironment) { env.SignalWorkflow(SealedSignal, nil) },
-				59 * time.Minute: func(env *testsuite.TestWorkflowEnvironment) {
+				55 * time.Minute: func(env *testsuite.TestWorkflowEnvironment) {
 					if n := steps.attempts("1 merge"); n < tt.least || n > tt.most {
 						t.Errorf("%d attempts within the hour, want %d to %d", n, tt.least, tt.most)
 					}

@@ -35,6 +35,7 @@ type Runner struct {
 	log       *slog.Logger
 	shared    bool // other processes have runners for the same workflows
 	workflows keyed.Mutex
+	warnings  failure.Warnings // about a server that is away, by pipeline
 
 	mu        sync.RWMutex
 	following map[string]func() // by followed pipeline: ends the restarts of its workflow
@@ -296,7 +297,7 @@ func (r *Runner) restartLoop(ctx context.Context, pipeline string) {
 			if ctx.Err() != nil {
 				return
 			}
-			if r.Project == "" || !temporal.IsOutage(err) { // the connection to a cluster logs an outage once for all
+			if !temporal.IsOutage(err) || r.warnings.Pass(pipeline) {
 				r.log.Warn("the workflow of a pipeline has ended; restarting", "pipeline", pipeline, "ended", temporal.FromTemporal(ended), "error", err)
 			}
 		}

@@ -235,8 +235,8 @@ func (m *backlogManager) waitForWork(ctx workflow.Context, failed error) (goOn b
 }
 
 // waitForBatch waits until a batch is sealed or there is a request. After a transient failure it retries after a while; after other
-// failures only on request, because the same input would fail the same way. Where several processes share the pipeline, also when one of them
-// signals: a newer project folder may have come with it, or a rebuild been made since.
+// failures only on request, because the same input would fail the same way, and so with what all processes decline. Where several
+// processes share the pipeline, also when one of them signals: another project folder may have come with it, or a rebuild been made since.
 func (m *backlogManager) waitForBatch(ctx workflow.Context, failed error) error {
 	if failed == nil {
 		m.failures = 0
@@ -244,7 +244,7 @@ func (m *backlogManager) waitForBatch(ctx workflow.Context, failed error) error 
 		return err
 	}
 	requested := func() bool { return m.requests > m.answered }
-	if !failure.Of(temporal.FromTemporal(failed)).Retryable() {
+	if temporal.WasDeclined(failed) || !failure.Of(temporal.FromTemporal(failed)).Retryable() {
 		return workflow.Await(ctx, func() bool { return requested() || m.in.Join && m.wakeRequested })
 	}
 	m.failures++
