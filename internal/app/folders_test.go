@@ -183,3 +183,38 @@ func (c *hangingCatalog) View(ctx context.Context, _ func(catalog.Tx) error) err
 	<-ctx.Done()
 	return ctx.Err()
 }
+
+// TestRebuildWithOtherDefinitionsKeepsWhatIsPublished publishes a batch by the old definition while a rebuild by another one is almost complete: after
+// the switch its events are still there.
+func TestRebuildWithOtherDefinitionsKeepsWhatIsPublished(t *testing.T) {
+	t.Parallel()
+	older, newer := openDiffering(t)
+	runAll(t, older, "orders")
+	passes := 0
+	_, err := newer.Rebuilder.Rebuild(t.Context(), "orders", func(ctx context.Context) error {
+		passes++
+		for {
+			next, err := newer.Steps.Next(ctx, "orders", 0, true)
+			if err != nil || !next.Backlog {
+				break
+			}
+			for _, step := range runs.StepNames {
+				if _, err := newer.Steps.Step(ctx, next.Ref, step); err != nil {
+					return err
+				}
+			}
+		}
+		if passes == 1 {
+			pay(t, newer, "4 z 5.00")
+			runAll(t, older, "orders")
+		}
+		return nil
+	})
+	if err != nil || passes < 2 {
+		t.Fatalf("after %d passes: %v", passes, err)
+	}
+	if r, err := newer.Queries.Get(t.Context(), "orders", "z", 0, false); err != nil || !strings.Contains(string(r.Artifact), `"paid":"5.00"`) {
+		t.Errorf("the artifact is %s, %v", r.Artifact, err)
+	}
+	checkLarge(t, newer)
+}

@@ -42,6 +42,9 @@ func (plan *Plan) Fingerprint() map[string]string {
 // definition. Generations of older versions have none.
 const ConserveFingerprint = "conserve"
 
+// StreamsFingerprint names the fingerprint of the streams that are folded.
+const StreamsFingerprint = "from"
+
 // conserved lists each conserve entry with the totals that its streams declare.
 func (plan *Plan) conserved() [][]string {
 	var all [][]string
@@ -62,14 +65,14 @@ func (plan *Plan) conserved() [][]string {
 func (plan *Plan) addStreams(prints map[string]string) {
 	streams := plan.Events.Streams
 	if len(streams) == 1 {
-		prints["from"], prints["identity"] = digest(streams[0].Name), digest(streams[0].ID)
+		prints[StreamsFingerprint], prints["identity"] = digest(streams[0].Name), digest(streams[0].ID)
 	} else {
 		var from []string
 		ids := map[string][]string{}
 		for _, s := range streams {
 			from, ids[s.Name] = append(from, s.Name), s.ID
 		}
-		prints["from"], prints["identity"] = digest(from), digest(ids)
+		prints[StreamsFingerprint], prints["identity"] = digest(from), digest(ids)
 	}
 	for _, s := range streams {
 		if s.Versions && plan.usesOrder() { // order includes receipt

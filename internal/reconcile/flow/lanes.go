@@ -13,9 +13,11 @@ import (
 
 // backlogManager is the state of one execution of Reconcile.
 type backlogManager struct {
-	in       Input
-	runs     int // published in this execution
-	failures int // consecutive
+	in   Input
+	runs int // published in this execution
+	// completed are the steps that were completed in this execution.
+	completed map[completedStep]bool
+	failures  int // consecutive
 
 	requests      int   // received requests to execute the backlog
 	answered      int   // of these, those received before the last completed pass began
@@ -25,12 +27,18 @@ type backlogManager struct {
 }
 
 const (
-	// declinedFor is how long a pass asks for work that processes decline: their folders do not match it, but that of another one may, and
-	// nobody decides which process is asked.
+	// declinedFor is how long a pass asks for work that processes decline, after the last step that one has done: their folders do not match
+	// it, but that of another one may, and nobody decides which process is asked.
 	declinedFor = time.Minute
 	// declinedWait is the time between two such attempts, each of which asks several times.
 	declinedWait = time.Second
 )
+
+// completedStep is a step of a run.
+type completedStep struct {
+	ref  runs.Ref
+	step runs.StepName
+}
 
 // pass executes the backlog, and answers the requests received before. A pass that stops because the execution is long answers
 // none: the next execution continues. It is the last pass of its execution, so histories are the same either way.
@@ -42,8 +50,8 @@ func (m *backlogManager) pass(ctx workflow.Context) error {
 		if err := workflow.Sleep(ctx, declinedWait); err != nil {
 			return err
 		}
-		published := m.runs
-		if done, err = m.drain(ctx); m.runs > published {
+		before := len(m.completed)
+		if done, err = m.drain(ctx); len(m.completed) > before {
 			until = workflow.Now(ctx).Add(declinedFor)
 		}
 	}
@@ -128,6 +136,7 @@ func (l *laneState) start(ctx workflow.Context, m *backlogManager, next runs.Nex
 				}
 				return
 			}
+			m.completed[completedStep{ref, step}] = true
 			if l.replaced || l.failedRun > 0 && l.failedRun < ref.Run {
 				return
 			}

@@ -98,7 +98,7 @@ type PartitionInput struct {
 // Reconcile executes the backlog of one pipeline, and waits for more batches if Follow is set. Its workflow id is given by
 // WorkflowID.
 func Reconcile(ctx workflow.Context, in Input) (Result, error) {
-	m := &backlogManager{in: in, failures: in.Failures}
+	m := &backlogManager{in: in, failures: in.Failures, completed: map[completedStep]bool{}}
 	if err := m.registerHandlers(ctx); err != nil {
 		return Result{}, err
 	}

@@ -326,3 +326,16 @@ func TestWorkflowRetriesOnSignals(t *testing.T) {
 		}
 	}
 }
+
+// TestDeclinedStepsMakeProgress has each step declined for half a minute: together they take longer than one pass waits for a step.
+func TestDeclinedStepsMakeProgress(t *testing.T) {
+	t.Parallel()
+	fail := map[string][]error{}
+	for _, name := range runs.StepNames {
+		fail["1 "+string(name)] = slices.Repeat([]error{&declinedError{errors.New("cause")}}, 70)
+	}
+	env, took := virtualRun(t, &scriptedSteps{backlog: 1, fail: fail})
+	if err := env.GetWorkflowError(); err != nil || took < 2*declinedFor {
+		t.Errorf("after %s: %v", took, err)
+	}
+}
