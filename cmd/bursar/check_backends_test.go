@@ -82,6 +82,13 @@ func TestCheckBackendsOfOtherProjects(t *testing.T) {
 		t.Error("the refused command has created the schema")
 	}
 
+	index := elsewhere(t, dir)
+	must(t, 0, "run", "--project", dir)
+	setting(t, index, "index: {kind: postgres,", "index: {kind: postgres, schema: accounts,")
+	if got := must(t, 1, "check", "--backends", "--project", index).out; !strings.Contains(got, "✗ index (postgres): bursar.yaml:3: there is no index in this schema") {
+		t.Errorf("with another schema of the index, check --backends prints %s", got)
+	}
+
 	secret := elsewhere(t, dir)
 	if err := os.Remove(filepath.Join(secret, "vault.age")); err != nil {
 		t.Fatal(err)

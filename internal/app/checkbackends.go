@@ -38,6 +38,7 @@ type CheckedBackend struct {
 	Error     string  `json:"error,omitempty"`
 	Class     string  `json:"class,omitempty"` // of the error
 	err       error
+	empty     bool // the database has no tables of it
 }
 
 // fail records why the backend cannot be used. The first reason is kept.
@@ -168,7 +169,7 @@ func (a *App) checkDatabase(ctx context.Context, out *CheckedBackend, d project.
 	if found.Server != "" {
 		out.Place = fmt.Sprintf("%s/%s, schema %s", found.Server, found.Database, found.Schema)
 	}
-	out.Version, out.RoundTrip = found.Version, milliseconds(found.RoundTrip)
+	out.Version, out.RoundTrip, out.empty = found.Version, milliseconds(found.RoundTrip), found.SchemaVersion == 0
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -14,9 +15,11 @@ import (
 	"bursar/internal/catalog/pgcatalog"
 	intake "bursar/internal/event/flow"
 	"bursar/internal/event/ids"
+	"bursar/internal/failure"
 	"bursar/internal/object/s3"
 	"bursar/internal/project"
 	"bursar/internal/reconcile/flow"
+	"bursar/internal/reconcile/runs"
 	"bursar/internal/temporal"
 )
 
@@ -34,6 +37,9 @@ func (a *App) checkTogether(ctx context.Context, c *checkedBackends) {
 		defer func() { _ = records.Close() }() // it was only read
 		c.catalog.fail(a.checkUse(ctx, records, &c.catalog))
 		c.vault.fail(a.compareSecret(ctx, records))
+		if c.index.empty && c.index.err == nil {
+			c.index.fail(a.checkNoIndex(ctx, records))
+		}
 	}
 	if c.storage.err == nil {
 		c.storage.fail(a.compareMarker(ctx, records))
@@ -64,6 +70,21 @@ func (a *App) openExistingCatalog(ctx context.Context) (catalog.Catalog, error) 
 		return nil, err
 	}
 	return records, nil
+}
+
+// checkNoIndex refuses a database without an index for a catalog whose runs have one.
+func (a *App) checkNoIndex(ctx context.Context, records catalog.Catalog) error {
+	for _, p := range a.Project.Pipelines {
+		g, err := runs.Current(ctx, records, p.Name)
+		if err != nil {
+			return err
+		}
+		if g.Published > 0 {
+			return failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: there is no index in this schema, but pipeline %s has published runs: correct `index`; "+
+				"if the index is lost, run `bursar repair`", a.Project.Config.Line("index"), p.Name))
+		}
+	}
+	return nil
 }
 
 // checkUse refuses a folder that shares the project with others in another way than they do, and notes who uses the project alone.

@@ -26,6 +26,7 @@ const (
 	tooManyConnections   = "53300"
 	databaseDropped      = "57P04"
 	undefinedTable       = "42P01"
+	undefinedColumn      = "42703"
 	insufficientRights   = "42501"
 	undefinedDatabase    = "3D000"
 )

@@ -90,8 +90,12 @@ func (p *Pool) Version(ctx context.Context, component string) (version int, err 
 		return tx.QueryRow(ctx, selectVersion, component).Scan(&version)
 	})
 	var reported *pgconn.PgError
-	if errors.Is(err, pgx.ErrNoRows) || errors.As(err, &reported) && reported.Code == undefinedTable {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows), errors.As(err, &reported) && reported.Code == undefinedTable:
 		return 0, nil
+	case errors.As(err, &reported) && reported.Code == undefinedColumn:
+		text := "the table bursar_schema in schema %q belongs to another program; set another schema in bursar.yaml"
+		return 0, failure.Wrap(failure.Data, fmt.Errorf(text, p.schema))
 	}
 	return version, err
 }

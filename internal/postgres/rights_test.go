@@ -62,6 +62,16 @@ func TestNoUsage(t *testing.T) {
 	}
 }
 
+// TestForeignVersions has a schema in which another program has a table of the same name.
+func TestForeignVersions(t *testing.T) {
+	t.Parallel()
+	pool := open(t, postgres.Config{URL: postgrestest.URL(t)})
+	if _, err := pool.Exec(t.Context(), "CREATE SCHEMA bursar; CREATE TABLE bursar.bursar_schema (version int)"); err != nil {
+		t.Fatal(err)
+	}
+	wantAdvice(t, "migrate", pool.Migrate(t.Context(), component(1)), `the table bursar_schema in schema "bursar" belongs to another program`, "set another schema")
+}
+
 // TestForeignTables has a role that may read and write the tables of another one, but neither drop nor upgrade them.
 func TestForeignTables(t *testing.T) {
 	t.Parallel()
