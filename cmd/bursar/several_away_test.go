@@ -71,7 +71,7 @@ func TestServersAway(t *testing.T) {
 				t.Errorf("%s away: the response names %s: %s", away.name, name, body)
 			}
 		}
-		if !strings.Contains(up.tail(), "no events can be accepted: a backend cannot be used\" backend="+away.name) {
+		if !strings.Contains(up.logged(), "no events can be accepted: a backend cannot be used\" backend="+away.name) {
 			t.Errorf("%s away: it logs %s", away.name, up.tail())
 		}
 		away.set(false)
@@ -80,7 +80,7 @@ func TestServersAway(t *testing.T) {
 	}
 	cluster.Kill(t)
 	const warned, back = "temporal does not answer; waiting for it", "temporal answers again"
-	until(t, "Temporal is missed", slack, func() bool { return strings.Contains(up.tail(), warned) })
+	until(t, "Temporal is missed", slack, func() bool { return strings.Contains(up.logged(), warned) })
 	for range 3 {
 		if !l.send(t.Context(), t, up, 2, "") || !ready() {
 			t.Error("no events are acknowledged without Temporal")
@@ -88,8 +88,8 @@ func TestServersAway(t *testing.T) {
 		<-time.After(2 * time.Second) // each batch is sealed, and its pipeline is notified
 	}
 	cluster.Restart(t)
-	until(t, "Temporal is back", slack, func() bool { return strings.Contains(up.tail(), back) })
-	log := up.tail()
+	until(t, "Temporal is back", slack, func() bool { return strings.Contains(up.logged(), back) })
+	log := up.logged()
 	_, log, _ = strings.Cut(log, warned)
 	if strings.Count(log, "cannot notify") > 1 || strings.Contains(log, warned) || !strings.Contains(log, "address="+cluster.Address) {
 		t.Errorf("it logs %s", log)

@@ -188,13 +188,19 @@ func (m *serving) wantEnd() {
 	}
 }
 
-// tail is the end of its log.
-func (m *serving) tail() string {
+// logged is its log since its last start.
+func (m *serving) logged() string {
 	text, err := os.ReadFile(filepath.Join(m.logs, fmt.Sprintf("%s-%d.log", m.name, m.starts)))
 	if err != nil {
 		return err.Error()
 	}
-	return string(text[max(0, len(text)-4000):])
+	return string(text)
+}
+
+// tail is the end of its log.
+func (m *serving) tail() string {
+	text := m.logged()
+	return text[max(0, len(text)-4000):]
 }
 
 // stopAll stops all processes as an administrator does, and expects that they end well.

@@ -46,7 +46,9 @@ func TestSoakSuspendedOwner(t *testing.T) {
 	before := s.digest()
 	<-time.After(time.Until(began.Add(suspended)))
 	owner.signal(syscall.SIGCONT)
-	until(t, "the former owner notices", slack, func() bool { return strings.Contains(owner.tail(), "another process has taken a stream from this one") })
+	until(t, "the former owner notices", slack, func() bool {
+		return strings.Contains(owner.logged(), "another process has taken a stream from this one")
+	})
 	must(t, 0, "run", "--project", s.commands)
 	if after := s.digest(); after != before {
 		t.Errorf("the export has changed from %s to %s", before, after)
