@@ -81,11 +81,16 @@ func TestServersAway(t *testing.T) {
 	cluster.Kill(t)
 	const warned, back = "temporal does not answer; waiting for it", "temporal answers again"
 	until(t, "Temporal is missed", slack, func() bool { return strings.Contains(up.logged(), warned) })
+	backlog := func() float64 {
+		n, _ := item(t, value(t, must(t, 0, "status", "--project", dir, "--json")), "pipelines", 0)["backlog"].(float64)
+		return n
+	}
 	for range 3 {
+		before := backlog()
 		if !l.send(t.Context(), t, up, 2, "") || !ready() {
 			t.Error("no events are acknowledged without Temporal")
 		}
-		<-time.After(2 * time.Second) // each batch is sealed, and its pipeline is notified
+		until(t, "the batch is sealed, and its pipeline is notified", slack, func() bool { return backlog() > before })
 	}
 	cluster.Restart(t)
 	until(t, "Temporal is back", slack, func() bool { return strings.Contains(up.logged(), back) })

@@ -178,7 +178,7 @@ func (a *App) openCatalog(ctx context.Context) (verifiableCatalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, err := pgcatalog.OpenIf(ctx, config, a.mayCreateCatalog)
+	records, err := pgcatalog.Open(ctx, config, a.mayCreateCatalog)
 	if err != nil {
 		return nil, a.atStorage(err)
 	}

@@ -51,7 +51,7 @@ func openFolders(t *testing.T, pipelines ...string) (apps []*App, list []*proces
 	t.Helper()
 	config := postgres.Config{URL: postgrestest.URL(t)}
 	for _, pipeline := range pipelines {
-		records, err := pgcatalog.Open(t.Context(), config)
+		records, err := pgcatalog.Open(t.Context(), config, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

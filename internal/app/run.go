@@ -39,8 +39,10 @@ func (a *App) StartTemporal(ctx context.Context) error {
 		return err
 	}
 	if !a.shared.serves {
-		if err := a.checkDeclarations(ctx); a.IsShared() && err != nil {
-			return err // before it executes steps of others
+		if a.IsShared() {
+			if err := a.checkDeclarations(ctx); err != nil {
+				return err // before it executes steps of others
+			}
 		}
 		stop, err := a.startSteps(role.All(), flow.StopTimeout)
 		if err != nil {

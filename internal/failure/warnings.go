@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// WarnInterval is the time between two warnings about the same thing.
-const WarnInterval = time.Minute
+// warnInterval is the time between two warnings about the same thing.
+const warnInterval = time.Minute
 
 // Warnings is when something was last warned of, by name. The zero value is ready for use, also by several goroutines.
 type Warnings struct{ last sync.Map }
@@ -18,5 +18,5 @@ func (w *Warnings) Pass(name string) bool {
 	now := time.Now()
 	before, warned := w.last.LoadOrStore(name, now)
 	at, _ := before.(time.Time)
-	return !warned || now.Sub(at) >= WarnInterval && w.last.CompareAndSwap(name, before, now)
+	return !warned || now.Sub(at) >= warnInterval && w.last.CompareAndSwap(name, before, now)
 }

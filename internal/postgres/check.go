@@ -14,7 +14,7 @@ import (
 // oldestServer is the oldest version of PostgreSQL that is supported, as server_version_num.
 const oldestServer = 14_00_00
 
-// checkFor is how long a check repeats what fails: somebody waits for the answer.
+// checkFor is how long a check repeats what fails. It is short because a person waits for the answer.
 const checkFor = time.Second
 
 // checkConnectTimeout is the timeout of one attempt to connect; by default there are two, with and without TLS.

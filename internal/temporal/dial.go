@@ -25,7 +25,7 @@ const (
 	// dialTimeout is how long Dial waits for a server that cannot be reached, as one that restarts.
 	dialTimeout = 10 * time.Second
 	dialPause   = 250 * time.Millisecond
-	// checkFor is how long Check tries a server that cannot be reached: somebody waits for the answer.
+	// checkFor is how long Check tries a server that cannot be reached. It is short because a person waits for the answer.
 	checkFor = 2 * time.Second
 	// keepAlive is the time without traffic after which the connection is tested, and how long the test may take.
 	keepAlive = 20 * time.Second

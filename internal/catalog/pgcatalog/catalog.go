@@ -57,13 +57,9 @@ type Catalog struct {
 	listening      sync.WaitGroup
 }
 
-// Open opens the catalog and creates or upgrades its table. ctx bounds the opening only.
-func Open(ctx context.Context, config postgres.Config) (*Catalog, error) {
-	return open(ctx, config, heartbeat, nil)
-}
-
-// OpenIf is Open that calls mayCreate before it creates the schema or the tables, and creates nothing if that returns an error.
-func OpenIf(ctx context.Context, config postgres.Config, mayCreate func(context.Context) error) (*Catalog, error) {
+// Open opens the catalog and creates or upgrades its table. Before it creates the schema or the table it calls mayCreate, which may be nil,
+// and creates nothing if that returns an error. ctx bounds the opening only.
+func Open(ctx context.Context, config postgres.Config, mayCreate func(context.Context) error) (*Catalog, error) {
 	return open(ctx, config, heartbeat, mayCreate)
 }
 

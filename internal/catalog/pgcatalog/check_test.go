@@ -45,7 +45,7 @@ func TestOpenExisting(t *testing.T) {
 		t.Fatalf("without tables: %v, %v", c, err)
 	}
 	refused := errors.New("not here")
-	if _, err := OpenIf(ctx, config, func(context.Context) error { return refused }); !errors.Is(err, refused) {
+	if _, err := Open(ctx, config, func(context.Context) error { return refused }); !errors.Is(err, refused) {
 		t.Errorf("a refused catalog: %v", err)
 	}
 	if n := postgrestest.Number(t, location, "SELECT count(*) FROM pg_namespace WHERE nspname = 'project'"); n > 0 {

@@ -27,7 +27,7 @@ func schemaOf(dir string) string {
 
 func mustOpen(t testing.TB, config postgres.Config) *Catalog {
 	t.Helper()
-	c, err := Open(context.Background(), config)
+	c, err := Open(context.Background(), config, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func (s *stage) openRemote(scratch string) {
 	if err != nil {
 		s.fatalf("open cache: %v", err)
 	}
-	records, err := pgcatalog.Open(ctx, s.remote.database)
+	records, err := pgcatalog.Open(ctx, s.remote.database, nil)
 	if err != nil {
 		s.fatalf("open catalog: %v", err)
 	}
