@@ -104,29 +104,70 @@ func TestBind(t *testing.T) {
 	}
 }
 
-// TestFile writes to a database file in one session and reads it in the next.
-func TestFile(t *testing.T) {
+// TestDatabase writes to a database file in one session while another one reads, and reads it again after it was closed.
+func TestDatabase(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	o := duck.Options{Scratch: filepath.Join(dir, "scratch"), File: filepath.Join(dir, "a.db"), Unordered: true}
-	for _, sql := range []string{"CREATE TABLE x AS SELECT 1 AS a; CHECKPOINT", "INSERT INTO x VALUES (2)"} {
-		s, err := duck.Open(o)
+	o := duck.Options{Scratch: filepath.Join(dir, "scratch"), Unordered: true}
+	openDatabase := func() *duck.Database {
+		db, err := duck.OpenDatabase(filepath.Join(dir, "a.db"), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Exec(t.Context(), sql); err != nil {
+		return db
+	}
+	session := func(db *duck.Database) *duck.Session {
+		s, err := db.Session()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	exec := func(s *duck.Session, statements ...string) {
+		for _, sql := range statements {
+			if err := s.Exec(t.Context(), sql); err != nil {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+	}
+	value := func(s *duck.Session, sql string) (text string) {
+		err := s.Query(t.Context(), sql, func(rows []column.Vector) error {
+			text = string(rows[0].AppendPlain(nil, 0))
+			return nil
+		})
+		if err != nil {
 			t.Errorf("%s: %v", sql, err)
 		}
-		s.Close()
+		return text
 	}
-	s := open(t, o)
-	var sum int64
-	err := s.Query(t.Context(), "SELECT CAST(sum(a) AS BIGINT) FROM x", func(rows []column.Vector) error {
-		sum = rows[0].Ints[0]
-		return nil
-	})
-	if err != nil || sum != 3 {
-		t.Errorf("the sum is %d (%v)", sum, err)
+	db := openDatabase()
+	writer, reader := session(db), session(db)
+	exec(writer, "CREATE TABLE x AS SELECT 1 AS a")
+	exec(reader, "BEGIN TRANSACTION READ ONLY")
+	const sum = "SELECT CAST(sum(a) AS BIGINT) FROM x"
+	if got := value(reader, sum); got != "1" {
+		t.Errorf("the sum is %s", got)
+	}
+	exec(writer, "BEGIN", "INSERT INTO x VALUES (2)", "COMMIT")
+	if got := value(reader, sum); got != "1" {
+		t.Errorf("in the same transaction, the sum is %s", got)
+	}
+	exec(reader, "COMMIT")
+	if got := value(reader, sum) + value(reader, "SELECT current_setting('TimeZone')"); got != "3UTC" {
+		t.Errorf("after it, the sum and the time zone are %s", got)
+	}
+	if err := reader.Exec(t.Context(), "SET threads=1"); err == nil {
+		t.Error("a session may change the configuration")
+	}
+	writer.Close()
+	reader.Close()
+	db.Close()
+	db = openDatabase()
+	defer db.Close()
+	last := session(db)
+	defer last.Close()
+	if got := value(last, sum); got != "3" {
+		t.Errorf("opened again, the sum is %s", got)
 	}
 }
 

@@ -4,7 +4,6 @@
 package duck
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +21,6 @@ type Options struct {
 	Threads   int      //
 	Scratch   string   // folder to spill to; empty forbids spilling
 	Dirs      []string // folders whose files queries may read and write
-	File      string   // the database, created if missing; empty for a database in memory
 	Unordered bool     // results without ORDER BY, and tables, need not keep the order of their source
 }
 
@@ -31,7 +29,8 @@ type Session struct {
 	db          duckdb.Database
 	conn        duckdb.Connection
 	settings    string
-	notReusable bool // its database is a file, a statement failed, or it changed the database
+	notReusable bool // a statement failed, or it changed the database
+	shared      bool // its database belongs to a Database
 	abandoned   bool // a binding is still running in its database
 	bindTimeout time.Duration
 	explain     func(error) error // of the files that are read; may be nil
@@ -40,24 +39,33 @@ type Session struct {
 // ExplainWith passes the errors of statements through a function that knows the files that they read.
 func (s *Session) ExplainWith(explain func(error) error) { s.explain = explain }
 
-// Open starts a session and locks its configuration.
+// Open starts a session of a new database in memory, and locks its configuration.
 func Open(o Options) (*Session, error) {
-	s := &Session{settings: settings(o), notReusable: o.File != "", bindTimeout: bindTimeout}
-	if o.File == "" {
-		if db, ok := idle.get(s.settings); ok {
-			s.db = db
-			err := s.connect()
-			return s, err
-		}
+	settings := settings(o)
+	if db, ok := idle.get(settings); ok {
+		s := newSession(db, settings)
+		err := s.connect()
+		return s, err
 	}
+	return open(":memory:", settings)
+}
+
+func newSession(db duckdb.Database, settings string) *Session {
+	return &Session{db: db, settings: settings, bindTimeout: bindTimeout}
+}
+
+// open opens a database, and a session in which its configuration is set and locked.
+func open(path, settings string) (*Session, error) {
+	s := newSession(duckdb.Database{}, settings)
 	var message string
-	if duckdb.OpenExt(cmp.Or(o.File, ":memory:"), &s.db, duckdb.Config{}, &message) != duckdb.StateSuccess {
+	if duckdb.OpenExt(path, &s.db, duckdb.Config{}, &message) != duckdb.StateSuccess {
 		return nil, fmt.Errorf("open duckdb: %s", message)
 	}
 	if err := s.connect(); err != nil {
 		return nil, err
 	}
-	if err := s.exec(context.Background(), s.settings); err != nil {
+	if err := s.exec(context.Background(), settings); err != nil {
+		s.notReusable = true
 		s.Close()
 		return nil, fmt.Errorf("configure duckdb: %w", err)
 	}
@@ -66,7 +74,9 @@ func Open(o Options) (*Session, error) {
 
 func (s *Session) connect() error {
 	if duckdb.Connect(s.db, &s.conn) != duckdb.StateSuccess {
-		duckdb.Close(&s.db)
+		if !s.shared {
+			duckdb.Close(&s.db)
+		}
 		return errors.New("open duckdb: no connection")
 	}
 	return nil
@@ -74,7 +84,7 @@ func (s *Session) connect() error {
 
 func settings(o Options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "SET TimeZone='UTC'; SET preserve_insertion_order=%t; ", !o.Unordered)
+	fmt.Fprintf(&b, "SET GLOBAL TimeZone='UTC'; SET preserve_insertion_order=%t; ", !o.Unordered)
 	if o.Threads > 0 {
 		fmt.Fprintf(&b, "SET threads=%d; ", o.Threads)
 	}
@@ -103,6 +113,9 @@ func (s *Session) Close() {
 		return
 	}
 	duckdb.Disconnect(&s.conn)
+	if s.shared {
+		return
+	}
 	if s.notReusable {
 		duckdb.Close(&s.db)
 		return
@@ -119,13 +132,24 @@ func (s *Session) Exec(ctx context.Context, sql string) error {
 }
 
 func (s *Session) exec(ctx context.Context, sql string) error {
+	_, err := s.change(ctx, sql)
+	return err
+}
+
+// Change runs one statement and returns how many rows it inserted, changed or deleted.
+func (s *Session) Change(ctx context.Context, sql string) (rows int64, err error) {
+	s.notReusable = true
+	return s.change(ctx, sql)
+}
+
+func (s *Session) change(ctx context.Context, sql string) (rows int64, err error) {
 	defer s.interruptOn(ctx)()
 	var res duckdb.Result
 	defer duckdb.DestroyResult(&res)
 	if duckdb.Query(s.conn, sql, &res) != duckdb.StateSuccess {
-		return s.failure(ctx, duckdb.ResultError(&res))
+		return 0, s.failure(ctx, duckdb.ResultError(&res))
 	}
-	return nil
+	return int64(duckdb.RowsChanged(&res)), nil
 }
 
 // interruptOn interrupts the running statement when ctx is done. The returned function stops that, and waits for an interruption in

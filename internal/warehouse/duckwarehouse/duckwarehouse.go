@@ -1,0 +1,110 @@
+// Package duckwarehouse is a warehouse in a DuckDB file, which one process at a time opens. It writes the rows that are appended into
+// Parquet files of its scratch folder, from which DuckDB reads them on all cores.
+package duckwarehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/failure"
+	"bursar/internal/warehouse"
+)
+
+// Config says where the file is and what its sessions may use.
+type Config struct {
+	Path    string // of the file, created if it is missing
+	Scratch string // an empty folder
+	Memory  string // such as "800MB"
+	Threads int
+}
+
+// Database is a warehouse in a DuckDB file.
+type Database struct {
+	db      *duck.Database
+	scratch string
+	writing chan struct{} // has room for the one transaction that writes
+}
+
+var _ warehouse.Database = (*Database)(nil)
+
+// Open opens the file. The scratch folder must exist.
+func Open(c Config) (*Database, error) {
+	db, err := duck.OpenDatabase(c.Path, duck.Options{Memory: c.Memory, Threads: c.Threads, Scratch: c.Scratch, Unordered: true})
+	if err != nil {
+		return nil, fmt.Errorf("open warehouse: %w", err)
+	}
+	return &Database{db: db, scratch: c.Scratch, writing: make(chan struct{}, 1)}, nil
+}
+
+// Close closes the file. No transaction may be open.
+func (d *Database) Close() error {
+	d.db.Close()
+	return nil
+}
+
+// Name returns a name as it is: DuckDB does not limit names.
+func (d *Database) Name(name string) string { return name }
+
+// Type returns DuckDB's name of a type.
+func (d *Database) Type(t column.Type) string {
+	switch t.Kind {
+	case column.Timestamp:
+		return "TIMESTAMP WITH TIME ZONE"
+	case column.JSON:
+		return "JSON"
+	}
+	return t.SQL()
+}
+
+// Write waits for the transaction that writes at the moment.
+func (d *Database) Write(ctx context.Context, fn func(context.Context, warehouse.Tx) error) error {
+	select {
+	case d.writing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-d.writing }()
+	return d.transaction(ctx, "BEGIN TRANSACTION", func(t *tx) error { return fn(ctx, t) })
+}
+
+// Read does not wait for a Write.
+func (d *Database) Read(ctx context.Context, fn func(context.Context, warehouse.Reader) error) error {
+	return d.transaction(ctx, "BEGIN TRANSACTION READ ONLY", func(t *tx) error { return fn(ctx, t) })
+}
+
+func (d *Database) transaction(ctx context.Context, begin string, fn func(*tx) error) (err error) {
+	session, err := d.db.Session()
+	if err != nil {
+		return err
+	}
+	defer session.Close() // which rolls back what is not committed
+	if err := session.Exec(ctx, begin); err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp(d.scratch, "append-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	if err := fn(&tx{d, session, folder}); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return commit(ctx, session)
+}
+
+// commit commits, also if ctx ends meanwhile: an interrupted commit would have an unknown outcome.
+func commit(ctx context.Context, session *duck.Session) error {
+	err := session.Exec(context.WithoutCancel(ctx), "COMMIT")
+	var message duck.Error
+	if errors.As(err, &message) && message.Class() == failure.Bug {
+		err = failure.Wrap(failure.Transient, err) // a file that cannot be written
+	}
+	return err
+}

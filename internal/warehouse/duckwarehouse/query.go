@@ -1,0 +1,116 @@
+// Results of queries, with the types of their columns.
+
+package duckwarehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/failure"
+	"bursar/internal/warehouse"
+)
+
+func (t *tx) Query(ctx context.Context, sql string, each func(columns []warehouse.Column, rows []column.Vector) error) error {
+	columns, err := t.describe(ctx, sql)
+	if err != nil {
+		return err
+	}
+	called := false
+	err = t.session.Query(ctx, withTexts(columns, sql), func(rows []column.Vector) error {
+		called = true
+		for i, c := range columns {
+			if c.Type.Kind == column.JSON {
+				rows[i].Type = c.Type
+			}
+		}
+		return each(columns, rows)
+	})
+	if err != nil || called {
+		return classify(err)
+	}
+	types := make([]column.Type, len(columns))
+	for i, c := range columns {
+		types[i] = vectorType(c)
+	}
+	return each(columns, column.NewVectors(types, 0))
+}
+
+// describe returns the columns of a SELECT.
+func (t *tx) describe(ctx context.Context, sql string) (columns []warehouse.Column, err error) {
+	err = t.session.Query(ctx, "DESCRIBE "+sql, func(rows []column.Vector) error {
+		for i := range rows[0].Len() {
+			name := string(rows[1].Text(i))
+			columns = append(columns, warehouse.Column{Name: string(rows[0].Text(i)), SQL: name, Type: typeOf(name)})
+		}
+		return nil
+	})
+	return columns, classify(err)
+}
+
+// userErrors begin the messages about statements that DuckDB cannot execute.
+var userErrors = []string{"Parser Error", "Binder Error", "Catalog Error", "Not implemented Error", "Constraint Error", "Permission Error", "TransactionContext Error"}
+
+// classify gives errors about a statement the class Data: the statement comes from a person.
+func classify(err error) error {
+	var message duck.Error
+	if !errors.As(err, &message) {
+		return err
+	}
+	begins := func(kind string) bool { return strings.HasPrefix(string(message), kind) }
+	if message.CausedByValue() || slices.ContainsFunc(userErrors, begins) {
+		text := strings.Replace(string(message), "LINE 1: DESCRIBE ", "LINE 1: ", 1)
+		return failure.Wrap(failure.Data, duck.Error(text))
+	}
+	return err
+}
+
+// withTexts casts the columns to text that have no column type. The statement stays as it is if all have one.
+func withTexts(columns []warehouse.Column, sql string) string {
+	names, values, all := make([]string, len(columns)), make([]string, len(columns)), true
+	for i, c := range columns {
+		names[i] = fmt.Sprintf("c%d", i)
+		values[i] = names[i]
+		if c.Type.Kind == 0 {
+			values[i], all = fmt.Sprintf("CAST(c%d AS VARCHAR)", i), false
+		}
+	}
+	if all {
+		return sql
+	}
+	return fmt.Sprintf("SELECT %s FROM (\n%s\n) AS t(%s)", strings.Join(values, ", "), sql, strings.Join(names, ", "))
+}
+
+// vectorType is the type of a column's values in Go.
+func vectorType(c warehouse.Column) column.Type {
+	if c.Type.Kind == 0 {
+		return column.Type{Kind: column.String}
+	}
+	return c.Type
+}
+
+// kinds are the types without parameters.
+var kinds = map[string]column.Kind{
+	"VARCHAR": column.String, "BOOLEAN": column.Bool, "DATE": column.Date, "JSON": column.JSON,
+	"TINYINT": column.Int, "SMALLINT": column.Int, "INTEGER": column.Int, "BIGINT": column.BigInt,
+	"TIMESTAMP": column.Timestamp, "TIMESTAMP WITH TIME ZONE": column.Timestamp,
+}
+
+// typeOf returns the column type of DuckDB's name of a type.
+func typeOf(sql string) column.Type {
+	if kind, ok := kinds[sql]; ok {
+		return column.Type{Kind: kind}
+	}
+	if sql == "HUGEINT" {
+		return column.Type{Kind: column.Decimal, Precision: 38}
+	}
+	t := column.Type{Kind: column.Decimal}
+	if n, err := fmt.Sscanf(sql, "DECIMAL(%d,%d)", &t.Precision, &t.Scale); n != 2 || err != nil {
+		return column.Type{}
+	}
+	return t
+}

@@ -1,0 +1,143 @@
+// Appending rows with COPY in PostgreSQL's text format: https://www.postgresql.org/docs/current/sql-copy.html.
+
+package pgwarehouse
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/warehouse"
+)
+
+func (t *tx) Append(ctx context.Context, table string, columns []column.Field, rows warehouse.Rows) (int64, error) {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = t.quoted(c.Name)
+	}
+	next, stop := iter.Pull2(rows)
+	defer stop()
+	source := &copySource{table: table, columns: columns, next: next}
+	tag, err := t.tx.Conn().PgConn().CopyFrom(ctx, source, fmt.Sprintf("COPY %s (%s) FROM STDIN", t.quoted(table), strings.Join(names, ", ")))
+	switch {
+	case source.err != nil:
+		return 0, source.err
+	case err != nil:
+		return 0, classify(err)
+	case tag.RowsAffected() != source.rows:
+		return 0, fmt.Errorf("append to table %s: %d of %d rows were inserted", table, tag.RowsAffected(), source.rows)
+	}
+	return source.rows, nil
+}
+
+// copySource reads rows as the text of COPY.
+type copySource struct {
+	table   string
+	columns []column.Field
+	next    func() ([]column.Vector, error, bool)
+	rows    int64
+	text    []byte // of some rows
+	at      int    // what of it was read
+	err     error  // of the rows
+}
+
+// Read returns the error of the rows, too: the server then ends the COPY.
+func (s *copySource) Read(p []byte) (int, error) {
+	for s.at == len(s.text) {
+		vectors, err, more := s.next()
+		if err == nil && !more {
+			return 0, io.EOF
+		}
+		s.text, s.at = s.text[:0], 0
+		if err == nil {
+			err = s.encode(vectors)
+		}
+		if err != nil {
+			s.err = err
+			return 0, err
+		}
+	}
+	n := copy(p, s.text[s.at:])
+	s.at += n
+	return n, nil
+}
+
+// encode writes rows as lines with tabs between the values.
+func (s *copySource) encode(vectors []column.Vector) error {
+	for i := range vectors[0].Len() {
+		for j := range vectors {
+			if j > 0 {
+				s.text = append(s.text, '\t')
+			}
+			if err := s.encodeValue(&vectors[j], i); err != nil {
+				return &warehouse.ValueError{Table: s.table, Column: s.columns[j].Name, Row: s.rows, Reason: err.Error()}
+			}
+		}
+		s.text = append(s.text, '\n')
+		s.rows++
+	}
+	return nil
+}
+
+func (s *copySource) encodeValue(v *column.Vector, i int) error {
+	switch {
+	case v.IsNull(i):
+		s.text = append(s.text, `\N`...)
+	case v.Type.IsText():
+		text := v.Text(i)
+		if v.Type.Kind == column.JSON && hasEscapedNUL(text) || bytes.IndexByte(text, 0) >= 0 {
+			return errNUL
+		}
+		s.text = appendEscaped(s.text, text)
+	default:
+		s.text = v.AppendPlain(s.text, i)
+	}
+	return nil
+}
+
+var errNUL = fmt.Errorf("PostgreSQL cannot store the character U+0000")
+
+// hasEscapedNUL reports whether \u0000 is in a JSON text.
+func hasEscapedNUL(text []byte) bool {
+	for {
+		at := bytes.Index(text, []byte(`\u0000`))
+		if at < 0 {
+			return false
+		}
+		backslashes := 0
+		for backslashes < at && text[at-1-backslashes] == '\\' {
+			backslashes++
+		}
+		if backslashes%2 == 0 {
+			return true
+		}
+		text = text[at+1:]
+	}
+}
+
+// appendEscaped writes a text without what ends a value or a row.
+func appendEscaped(dst, text []byte) []byte {
+	from := 0
+	for i, c := range text {
+		var escape byte
+		switch c {
+		case '\\':
+			escape = '\\'
+		case '\t':
+			escape = 't'
+		case '\n':
+			escape = 'n'
+		case '\r':
+			escape = 'r'
+		default:
+			continue
+		}
+		dst = append(append(dst, text[from:i]...), '\\', escape)
+		from = i + 1
+	}
+	return append(dst, text[from:]...)
+}

@@ -1,0 +1,25 @@
+package pgwarehouse_test
+
+import (
+	"sync"
+	"testing"
+
+	"bursar/internal/postgres"
+	"bursar/internal/postgres/postgrestest"
+	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/pgwarehouse"
+	"bursar/internal/warehouse/warehousetest"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	var databases sync.Map // by place
+	warehousetest.Run(t, func(t *testing.T, place string) warehouse.Database {
+		url, _ := databases.LoadOrStore(place, postgrestest.URL(t))
+		db, err := pgwarehouse.Open(t.Context(), postgres.Config{URL: url.(string), Connections: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	})
+}

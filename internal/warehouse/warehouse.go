@@ -1,0 +1,91 @@
+// Package warehouse is the vocabulary of the warehouse: the database in which events, artifacts and loads become tables that people
+// query with SQL. It owns the interface of its backends and the form of names in them. It must not know where rows come from.
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"bursar/internal/column"
+	"bursar/internal/failure"
+)
+
+// Database is a warehouse. Every backend passes warehousetest.Run.
+//
+// Write is atomic and durable when it returns: all of fn's effects or none, tables that it creates, changes, replaces and drops included.
+// Writes take turns, also those of other processes. After ErrOutcomeUnknown read before anything is repeated: what fn wrote says
+// whether it is there. Read sees one state, and neither waits for a Write nor stops one, but where the backend says so.
+// fn may be called more than once and must have no other effects; its error is returned as it is (errors.Is).
+type Database interface {
+	Write(ctx context.Context, fn func(context.Context, Tx) error) error
+	Read(ctx context.Context, fn func(context.Context, Reader) error) error
+	// Name returns the name under which a table or a column is stored.
+	Name(name string) string
+	// Type returns the SQL name of a type.
+	Type(t column.Type) string
+	Close() error
+}
+
+// Reader reads within one transaction. It is for one goroutine and ends with fn.
+type Reader interface {
+	// Table describes a table or a view of the warehouse's schema, with its columns in order; found is false if there is none.
+	Table(ctx context.Context, name string) (t Table, found bool, err error)
+	// Query runs a SELECT and calls each with its rows, some thousand at a time, in order, and with no rows if there are none. The
+	// vectors are only valid during the call. A value whose type is not a column type is the text that the database prints for it.
+	Query(ctx context.Context, sql string, each func(columns []Column, rows []column.Vector) error) error
+}
+
+// Tx reads and writes within one transaction, and sees its own writes.
+type Tx interface {
+	Reader
+	// Create creates an empty table. A column may not be a list.
+	Create(ctx context.Context, table string, columns []column.Field) error
+	// AddColumns adds columns at the end of a table. They are null in all its rows.
+	AddColumns(ctx context.Context, table string, columns []column.Field) error
+	// Append adds rows to columns of a table, and returns how many. The others are null. The last vectors are not used after the
+	// next ones are asked for. All values arrive exactly as they are, or the error is a ValueError.
+	Append(ctx context.Context, table string, columns []column.Field, rows Rows) (int64, error)
+	// Replace drops table, if it exists, and renames by to table. Views of it are views of the new table.
+	Replace(ctx context.Context, table, by string) error
+	// Drop drops a table; a missing one is not an error.
+	Drop(ctx context.Context, table string) error
+	// Exec runs one statement and returns how many rows it inserted, changed or deleted.
+	Exec(ctx context.Context, sql string) (rows int64, err error)
+}
+
+// Rows are rows as columns, any number at a time. An error is the last of them.
+type Rows = iter.Seq2[[]column.Vector, error]
+
+// Table is a table or a view of a database.
+type Table struct {
+	Name    string
+	View    bool
+	Columns []Column
+}
+
+// Column is a column of a table or of a result.
+type Column struct {
+	Name string
+	// Type is the type whose values the column has exactly; its Kind is 0 if there is none.
+	Type column.Type
+	SQL  string // the type, as the database names it
+}
+
+// ErrOutcomeUnknown is in the chain of the error of a Write whose commit was sent and whose answer was lost.
+var ErrOutcomeUnknown = errors.New("it is unknown whether the warehouse has committed the transaction")
+
+// ValueError is an error about a value that a database cannot store.
+type ValueError struct {
+	Table, Column string
+	Row           int64 // of the rows that are appended, from 0
+	Reason        string
+}
+
+func (e *ValueError) Error() string {
+	return fmt.Sprintf("append to table %s: row %d: column %s: %s", e.Table, e.Row+1, e.Column, e.Reason)
+}
+
+// Class is Data: the same value is refused again.
+func (e *ValueError) Class() failure.Class { return failure.Data }
