@@ -104,13 +104,39 @@ func TestBind(t *testing.T) {
 	}
 }
 
+// TestFile writes to a database file in one session and reads it in the next.
+func TestFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := duck.Options{Scratch: filepath.Join(dir, "scratch"), File: filepath.Join(dir, "a.db"), Unordered: true}
+	for _, sql := range []string{"CREATE TABLE x AS SELECT 1 AS a; CHECKPOINT", "INSERT INTO x VALUES (2)"} {
+		s, err := duck.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+		s.Close()
+	}
+	s := open(t, o)
+	var sum int64
+	err := s.Query(t.Context(), "SELECT CAST(sum(a) AS BIGINT) FROM x", func(rows []column.Vector) error {
+		sum = rows[0].Ints[0]
+		return nil
+	})
+	if err != nil || sum != 3 {
+		t.Errorf("the sum is %d (%v)", sum, err)
+	}
+}
+
 // TestDatabase writes to a database file in one session while another one reads, and reads it again after it was closed.
 func TestDatabase(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	o := duck.Options{Scratch: filepath.Join(dir, "scratch"), Unordered: true}
+	o := duck.Options{File: filepath.Join(dir, "a.db"), Scratch: filepath.Join(dir, "scratch")}
 	openDatabase := func() *duck.Database {
-		db, err := duck.OpenDatabase(filepath.Join(dir, "a.db"), o)
+		db, err := duck.OpenDatabase(o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@
 package duck
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type Options struct {
 	Threads   int      //
 	Scratch   string   // folder to spill to; empty forbids spilling
 	Dirs      []string // folders whose files queries may read and write
+	File      string   // the database, created if missing; empty for a database in memory
 	Unordered bool     // results without ORDER BY, and tables, need not keep the order of their source
 }
 
@@ -29,7 +31,7 @@ type Session struct {
 	db          duckdb.Database
 	conn        duckdb.Connection
 	settings    string
-	notReusable bool // a statement failed, or it changed the database
+	notReusable bool // its database is a file, a statement failed, or it changed the database
 	shared      bool // its database belongs to a Database
 	abandoned   bool // a binding is still running in its database
 	bindTimeout time.Duration
@@ -39,33 +41,24 @@ type Session struct {
 // ExplainWith passes the errors of statements through a function that knows the files that they read.
 func (s *Session) ExplainWith(explain func(error) error) { s.explain = explain }
 
-// Open starts a session of a new database in memory, and locks its configuration.
+// Open starts a session and locks its configuration.
 func Open(o Options) (*Session, error) {
-	settings := settings(o)
-	if db, ok := idle.get(settings); ok {
-		s := newSession(db, settings)
-		err := s.connect()
-		return s, err
+	s := &Session{settings: settings(o), notReusable: o.File != "", bindTimeout: bindTimeout}
+	if o.File == "" {
+		if db, ok := idle.get(s.settings); ok {
+			s.db = db
+			err := s.connect()
+			return s, err
+		}
 	}
-	return open(":memory:", settings)
-}
-
-func newSession(db duckdb.Database, settings string) *Session {
-	return &Session{db: db, settings: settings, bindTimeout: bindTimeout}
-}
-
-// open opens a database, and a session in which its configuration is set and locked.
-func open(path, settings string) (*Session, error) {
-	s := newSession(duckdb.Database{}, settings)
 	var message string
-	if duckdb.OpenExt(path, &s.db, duckdb.Config{}, &message) != duckdb.StateSuccess {
+	if duckdb.OpenExt(cmp.Or(o.File, ":memory:"), &s.db, duckdb.Config{}, &message) != duckdb.StateSuccess {
 		return nil, fmt.Errorf("open duckdb: %s", message)
 	}
 	if err := s.connect(); err != nil {
 		return nil, err
 	}
-	if err := s.exec(context.Background(), settings); err != nil {
-		s.notReusable = true
+	if err := s.exec(context.Background(), s.settings); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("configure duckdb: %w", err)
 	}

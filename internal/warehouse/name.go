@@ -1,9 +1,10 @@
-// Names of tables and columns.
+// Names of tables and columns, as SQL.
 
 package warehouse
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"bursar/internal/column"
@@ -22,8 +23,8 @@ func Shorten(name string, limit int) string {
 	return fmt.Sprintf("%s_%08x", begin, uint32(column.Sum128([]byte(name)).Lo))
 }
 
-// CheckNames refuses columns of a table that would be stored under the same name, and types that no database stores.
-func CheckNames(db Database, table string, columns []column.Field) error {
+// checkNames refuses columns of a table that would be stored under the same name, and types that no database stores.
+func checkNames(db Database, table string, columns []column.Field) error {
 	seen := map[string]string{}
 	for _, c := range columns {
 		stored := db.Name(c.Name)
@@ -36,4 +37,31 @@ func CheckNames(db Database, table string, columns []column.Field) error {
 		}
 	}
 	return nil
+}
+
+// Quote returns a stored name for SQL: names may be keywords.
+func Quote(db Database, name string) string { return column.QuoteIdentifier(db.Name(name)) }
+
+// QuoteAll returns the stored names of columns for SQL, separated by commas.
+func QuoteAll(db Database, columns []column.Field) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = Quote(db, c.Name)
+	}
+	return strings.Join(list, ", ")
+}
+
+// Define returns the definition of a column for SQL.
+func Define(db Database, c column.Field) string { return Quote(db, c.Name) + " " + db.Type(c.Type) }
+
+// CreateSQL returns the statement that creates a table, or why it cannot be created.
+func CreateSQL(db Database, table string, columns []column.Field) (string, error) {
+	if err := checkNames(db, table, columns); err != nil {
+		return "", err
+	}
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = Define(db, c)
+	}
+	return fmt.Sprintf("CREATE TABLE %s (%s)", Quote(db, table), strings.Join(list, ", ")), nil
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
@@ -24,11 +23,7 @@ func (t *tx) Append(ctx context.Context, table string, columns []column.Field, r
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	names := make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = quoted(c.Name)
-	}
-	list := strings.Join(names, ", ")
+	list := warehouse.QuoteAll(t.db, columns)
 	inserted, err := t.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM read_parquet(%s)", quoted(table), list, list, duck.Literal(path)))
 	if err == nil && inserted != n {
 		err = fmt.Errorf("append to table %s: %d of %d rows were inserted", table, inserted, n)

@@ -33,7 +33,7 @@ var _ warehouse.Database = (*Database)(nil)
 
 // Open opens the file. The scratch folder must exist.
 func Open(c Config) (*Database, error) {
-	db, err := duck.OpenDatabase(c.Path, duck.Options{Memory: c.Memory, Threads: c.Threads, Scratch: c.Scratch, Unordered: true})
+	db, err := duck.OpenDatabase(duck.Options{File: c.Path, Memory: c.Memory, Threads: c.Threads, Scratch: c.Scratch})
 	if err != nil {
 		return nil, fmt.Errorf("open warehouse: %w", err)
 	}

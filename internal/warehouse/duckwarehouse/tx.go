@@ -5,7 +5,6 @@ package duckwarehouse
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
@@ -28,21 +27,16 @@ func (t *tx) run(ctx context.Context, format string, args ...any) error {
 }
 
 func (t *tx) Create(ctx context.Context, table string, columns []column.Field) error {
-	if err := warehouse.CheckNames(t.db, table, columns); err != nil {
-		return err
+	sql, err := warehouse.CreateSQL(t.db, table, columns)
+	if err == nil {
+		_, err = t.Exec(ctx, sql)
 	}
-	list := make([]string, len(columns))
-	for i, c := range columns {
-		list[i] = t.definition(c)
-	}
-	return t.run(ctx, "CREATE TABLE %s (%s)", quoted(table), strings.Join(list, ", "))
+	return err
 }
-
-func (t *tx) definition(c column.Field) string { return quoted(c.Name) + " " + t.db.Type(c.Type) }
 
 func (t *tx) AddColumns(ctx context.Context, table string, columns []column.Field) error {
 	for _, c := range columns {
-		if err := t.run(ctx, "ALTER TABLE %s ADD COLUMN %s", quoted(table), t.definition(c)); err != nil {
+		if err := t.run(ctx, "ALTER TABLE %s ADD COLUMN %s", quoted(table), warehouse.Define(t.db, c)); err != nil {
 			return err
 		}
 	}

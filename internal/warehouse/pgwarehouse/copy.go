@@ -8,21 +8,16 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"strings"
 
 	"bursar/internal/column"
 	"bursar/internal/warehouse"
 )
 
 func (t *tx) Append(ctx context.Context, table string, columns []column.Field, rows warehouse.Rows) (int64, error) {
-	names := make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = t.quoted(c.Name)
-	}
 	next, stop := iter.Pull2(rows)
 	defer stop()
 	source := &copySource{table: table, columns: columns, next: next}
-	tag, err := t.tx.Conn().PgConn().CopyFrom(ctx, source, fmt.Sprintf("COPY %s (%s) FROM STDIN", t.quoted(table), strings.Join(names, ", ")))
+	tag, err := t.tx.Conn().PgConn().CopyFrom(ctx, source, fmt.Sprintf("COPY %s (%s) FROM STDIN", t.quoted(table), warehouse.QuoteAll(t.db, columns)))
 	switch {
 	case source.err != nil:
 		return 0, source.err

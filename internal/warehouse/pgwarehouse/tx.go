@@ -22,7 +22,7 @@ type tx struct {
 	tx pgx.Tx
 }
 
-func (t *tx) quoted(name string) string { return column.QuoteIdentifier(t.db.Name(name)) }
+func (t *tx) quoted(name string) string { return warehouse.Quote(t.db, name) }
 
 func (t *tx) Exec(ctx context.Context, sql string) (rows int64, err error) {
 	tag, err := t.tx.Exec(ctx, sql)
@@ -44,22 +44,17 @@ func classify(err error) error {
 }
 
 func (t *tx) Create(ctx context.Context, table string, columns []column.Field) error {
-	if err := warehouse.CheckNames(t.db, table, columns); err != nil {
-		return err
+	sql, err := warehouse.CreateSQL(t.db, table, columns)
+	if err == nil {
+		_, err = t.Exec(ctx, sql)
 	}
-	list := make([]string, len(columns))
-	for i, c := range columns {
-		list[i] = t.definition(c)
-	}
-	return t.run(ctx, "CREATE TABLE %s (%s)", t.quoted(table), strings.Join(list, ", "))
+	return err
 }
-
-func (t *tx) definition(c column.Field) string { return t.quoted(c.Name) + " " + t.db.Type(c.Type) }
 
 func (t *tx) AddColumns(ctx context.Context, table string, columns []column.Field) error {
 	list := make([]string, len(columns))
 	for i, c := range columns {
-		list[i] = "ADD COLUMN " + t.definition(c)
+		list[i] = "ADD COLUMN " + warehouse.Define(t.db, c)
 	}
 	return t.run(ctx, "ALTER TABLE %s %s", t.quoted(table), strings.Join(list, ", "))
 }
