@@ -22,7 +22,7 @@ func (t *tx) Append(ctx context.Context, table string, columns []column.Field, r
 	case source.err != nil:
 		return 0, source.err
 	case err != nil:
-		return 0, classify(err)
+		return 0, t.classify(err)
 	case tag.RowsAffected() != source.rows:
 		return 0, fmt.Errorf("append to table %s: %d of %d rows were inserted", table, tag.RowsAffected(), source.rows)
 	}
@@ -84,7 +84,7 @@ func (s *copySource) encodeValue(v *column.Vector, i int) error {
 		s.text = append(s.text, `\N`...)
 	case v.Type.IsText():
 		text := v.Text(i)
-		if v.Type.Kind == column.JSON && hasEscapedNUL(text) || bytes.IndexByte(text, 0) >= 0 {
+		if v.Type.Kind == column.JSON && warehouse.HasEscapedNUL(text) || bytes.IndexByte(text, 0) >= 0 {
 			return errNUL
 		}
 		s.text = appendEscaped(s.text, text)
@@ -95,24 +95,6 @@ func (s *copySource) encodeValue(v *column.Vector, i int) error {
 }
 
 var errNUL = fmt.Errorf("PostgreSQL cannot store the character U+0000")
-
-// hasEscapedNUL reports whether \u0000 is in a JSON text.
-func hasEscapedNUL(text []byte) bool {
-	for {
-		at := bytes.Index(text, []byte(`\u0000`))
-		if at < 0 {
-			return false
-		}
-		backslashes := 0
-		for backslashes < at && text[at-1-backslashes] == '\\' {
-			backslashes++
-		}
-		if backslashes%2 == 0 {
-			return true
-		}
-		text = text[at+1:]
-	}
-}
 
 // appendEscaped writes a text without what ends a value or a row.
 func appendEscaped(dst, text []byte) []byte {

@@ -68,12 +68,12 @@ func (t *tx) dependents(ctx context.Context, table, by string) (views []view, gr
 		views, err = pgx.CollectRows(rows, pgx.RowToStructByPos[view])
 	}
 	if err != nil {
-		return nil, nil, classify(err)
+		return nil, nil, t.classify(err)
 	}
 	if rows, err = t.tx.Query(ctx, grantsSQL, t.quoted(table), t.quoted(by)); err == nil {
 		grants, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	}
-	return views, grants, classify(err)
+	return views, grants, t.classify(err)
 }
 
 // redefine makes a view read the new table of the same name. A view whose columns would change cannot be redefined.

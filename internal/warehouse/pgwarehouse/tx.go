@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -15,18 +16,20 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/postgres"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/pgrows"
 )
 
 type tx struct {
-	db *Database
-	tx pgx.Tx
+	db       *Database
+	tx       pgx.Tx
+	readOnly bool
 }
 
 func (t *tx) quoted(name string) string { return warehouse.Quote(t.db, name) }
 
 func (t *tx) Exec(ctx context.Context, sql string) (rows int64, err error) {
 	tag, err := t.tx.Exec(ctx, sql)
-	return tag.RowsAffected(), classify(err)
+	return tag.RowsAffected(), t.classify(err)
 }
 
 func (t *tx) run(ctx context.Context, format string, args ...any) error {
@@ -35,13 +38,18 @@ func (t *tx) run(ctx context.Context, format string, args ...any) error {
 }
 
 // classify gives errors about a statement the class Data: it comes from a person, or refers to what a person has changed.
-func classify(err error) error {
+func (t *tx) classify(err error) error {
 	var reported *pgconn.PgError
-	if errors.As(err, &reported) && (strings.HasPrefix(reported.Code, "42") || strings.HasPrefix(reported.Code, "2B")) {
+	if errors.As(err, &reported) && (slices.Contains(statementErrors, reported.Code[:2]) || t.readOnly && reported.Code == readOnlyTransaction) {
 		return failure.Wrap(failure.Data, err)
 	}
 	return postgres.Classify(err)
 }
+
+// Classes of SQLSTATE codes about statements: syntax or access rules, and dependent objects. Writing in a Read is an error of the statement, too.
+var statementErrors = []string{"42", "2B"}
+
+const readOnlyTransaction = "25006"
 
 func (t *tx) Create(ctx context.Context, table string, columns []column.Field) error {
 	sql, err := warehouse.CreateSQL(t.db, table, columns)
@@ -72,15 +80,15 @@ func (t *tx) Table(ctx context.Context, name string) (out warehouse.Table, found
 	out.Name = name
 	rows, err := t.tx.Query(ctx, tableSQL, t.db.pool.Schema(), t.db.Name(name))
 	if err != nil {
-		return out, false, classify(err)
+		return out, false, t.classify(err)
 	}
 	var c warehouse.Column
 	var oid uint32
 	var modifier int32
 	_, err = pgx.ForEachRow(rows, []any{&c.Name, &c.SQL, &out.View, &oid, &modifier}, func() error {
-		c.Type = typeOf(oid, modifier)
+		c.Type = pgrows.TypeOf(oid, modifier)
 		out.Columns = append(out.Columns, c)
 		return nil
 	})
-	return out, len(out.Columns) > 0, classify(err)
+	return out, len(out.Columns) > 0, t.classify(err)
 }

@@ -1,0 +1,34 @@
+package redshift_test
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"bursar/internal/object"
+	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/redshift"
+	"bursar/internal/warehouse/redshift/redshifttest"
+	"bursar/internal/warehouse/warehousetest"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	var servers sync.Map // by place
+	warehousetest.Run(t, func(t *testing.T, place string) warehouse.Database {
+		objects := object.NewFolder(filepath.Join(place, "objects"))
+		server, known := servers.Load(place)
+		if !known {
+			server = redshifttest.Start(t, objects)
+			servers.Store(place, server)
+		}
+		db, err := redshift.Open(t.Context(), redshift.Config{
+			URL: server.(*redshifttest.Server).URL(), Objects: objects, ObjectsURL: redshifttest.ObjectsURL, CopyRole: redshifttest.CopyRole,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		db.LimitNames(63)
+		return db
+	})
+}
