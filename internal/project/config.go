@@ -5,6 +5,7 @@ package project
 import (
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 
 	"bursar/internal/project/doc"
@@ -20,6 +21,8 @@ type Config struct {
 
 	Temporal Temporal
 
+	Warehouse Warehouse
+
 	lines doc.Lines
 }
 
@@ -33,6 +36,9 @@ const (
 
 	EmbeddedTemporal = "embedded"
 	TemporalCluster  = "cluster"
+
+	DuckDBWarehouse   = "duckdb"
+	RedshiftWarehouse = "redshift" // or PostgresBackend
 )
 
 // Storage is where objects are kept.
@@ -60,6 +66,14 @@ type Temporal struct {
 	Namespace string
 	TLS       *TLS // nil: without TLS
 	APIKey    string
+}
+
+// Warehouse is the database in which events, artifacts and loads are tables.
+type Warehouse struct {
+	Kind     string // DuckDBWarehouse, PostgresBackend or RedshiftWarehouse
+	URL      string // of a PostgreSQL or Redshift database
+	Schema   string // of its tables; empty for the default, warehouse
+	CopyRole string // of Redshift: the ARN of the role with which it reads what Bursar puts into the bucket
 }
 
 // TLS is how a client and a server authenticate each other. CA, Cert and Key are files in the PEM format, relative to the project
@@ -93,12 +107,16 @@ var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
 // parseConfig reads bursar.yaml, which may be empty.
 func parseConfig(file string, data []byte) (Config, []doc.Error) {
 	src := doc.NewFile(file)
-	o := src.Section(src.Root(data), "", "memory", "threads", "storage", "catalog", "index", "temporal")
+	o := src.Section(src.Root(data), "", "memory", "threads", "storage", "catalog", "index", "temporal", "warehouse")
 	c := Config{Memory: readSize(o, "memory"), Threads: int(o.Number("threads", 0, 0, 1024)), lines: src.Lines}
 	c.Storage = readStorage(o)
 	c.Catalog = readDatabase(o, "catalog", SQLiteCatalog)
 	c.Index = readDatabase(o, "index", PebbleIndex)
 	c.Temporal = readTemporal(o)
+	c.Warehouse = readWarehouse(o)
+	if c.Warehouse.Kind == RedshiftWarehouse && c.Storage.Kind != S3Storage {
+		src.FailAt("warehouse", "Redshift copies rows from S3, but objects are kept in a folder: set storage to kind s3, too")
+	}
 	if c.IsShared() && c.Storage.Kind != S3Storage {
 		src.FailAt("catalog", "a catalog in PostgreSQL is for several machines, but objects are kept in a folder of one: set storage to kind s3, too")
 	}
@@ -118,19 +136,19 @@ func readSize(o doc.Section, key string) string {
 }
 
 // readKind reads the kind of a backend and reports keys that only other kinds have.
-func readKind(o doc.Section, byDefault, other string) string {
-	kind := o.Text("kind")
-	switch kind {
-	case other:
-	case "", byDefault:
+func readKind(o doc.Section, byDefault string, others ...string) string {
+	kind, list := o.Text("kind"), strings.Join(others, " or ")
+	switch {
+	case slices.Contains(others, kind):
+	case kind == "" || kind == byDefault:
 		kind = byDefault
 		for _, key := range o.Keys {
 			if key != "kind" {
-				o.Fail(key, "is for kind %s: kind %s has no other keys", other, byDefault)
+				o.Fail(key, "is for kind %s: kind %s has no other keys", list, byDefault)
 			}
 		}
 	default:
-		o.Fail("kind", "must be %s or %s, not %s", byDefault, other, doc.Brief(kind))
+		o.Fail("kind", "must be %s or %s, not %s", byDefault, list, doc.Brief(kind))
 	}
 	return kind
 }
@@ -159,6 +177,23 @@ func readDatabase(o doc.Section, key, byDefault string) Database {
 	s.Require("url")
 	d.URL, d.Schema = s.Text("url"), s.Text("schema")
 	return d
+}
+
+func readWarehouse(o doc.Section) Warehouse {
+	s := o.Sub("warehouse", "kind", "url", "schema", "copy_role")
+	w := Warehouse{Kind: readKind(s, DuckDBWarehouse, PostgresBackend, RedshiftWarehouse)}
+	if w.Kind == DuckDBWarehouse {
+		return w
+	}
+	s.Require("url")
+	w.URL, w.Schema, w.CopyRole = s.Text("url"), s.Text("schema"), s.Text("copy_role")
+	switch {
+	case w.Kind == RedshiftWarehouse:
+		s.Require("copy_role")
+	case w.CopyRole != "":
+		s.Fail("copy_role", "is for kind %s", RedshiftWarehouse)
+	}
+	return w
 }
 
 func readTemporal(o doc.Section) Temporal {

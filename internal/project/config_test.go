@@ -61,6 +61,23 @@ func TestReadTemporal(t *testing.T) {
 	}
 }
 
+func TestReadWarehouse(t *testing.T) {
+	t.Parallel()
+	const onS3 = "storage: {kind: s3, bucket: b}\n"
+	for text, want := range map[string]Warehouse{
+		"":                          {Kind: DuckDBWarehouse},
+		"warehouse: {kind: duckdb}": {Kind: DuckDBWarehouse},
+		"warehouse: {kind: postgres, url: u, schema: s}":                   {Kind: PostgresBackend, URL: "u", Schema: "s"},
+		onS3 + "warehouse: {kind: redshift, url: vault:u, copy_role: arn}": {Kind: RedshiftWarehouse, URL: "vault:u", CopyRole: "arn"},
+	} {
+		p, errs := Read(projecttest.Folder(t, map[string]string{"bursar.yaml": text}))
+		projecttest.WantErrors(t, errs)
+		if got := p.Config.Warehouse; got != want {
+			t.Errorf("%s: %+v", text, got)
+		}
+	}
+}
+
 func TestBadBackends(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -81,6 +98,12 @@ func TestBadBackends(t *testing.T) {
 		"index: {kind: postgres}":                                                  "bursar.yaml:1: `index` has no `url`",
 		"catalog: {url: env:A}":                                                    "bursar.yaml:1: `url` is for kind postgres",
 		"catalog: {kind: mysql}":                                                   "bursar.yaml:1: `kind` must be sqlite or postgres",
+		"warehouse: {kind: mysql}":                                                 "bursar.yaml:1: `kind` must be duckdb or postgres or redshift, not `mysql`",
+		"warehouse: {url: u}":                                                      "bursar.yaml:1: `url` is for kind postgres or redshift: kind duckdb has no other keys",
+		"warehouse: {kind: postgres}":                                              "bursar.yaml:1: `warehouse` has no `url`",
+		"warehouse: {kind: postgres, url: u, copy_role: r}":                        "bursar.yaml:1: `copy_role` is for kind redshift",
+		"warehouse: {kind: redshift, url: u, copy_role: r}":                        "bursar.yaml:1: Redshift copies rows from S3",
+		"storage: {kind: s3, bucket: b}\nwarehouse: {kind: redshift, url: u}":      "bursar.yaml:2: `warehouse` has no `copy_role`",
 		"memory: 1GB\ncatalog: {kind: postgres, url: env:A}":                       "bursar.yaml:2: a catalog in PostgreSQL is for several machines, but objects are kept in a folder",
 		"storage: {kind: s3, bucket: b}\ncatalog: {kind: postgres, url: env:A}":    "bursar.yaml:2: a catalog in PostgreSQL is for several machines, but the index is kept in a folder",
 	} {
