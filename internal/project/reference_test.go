@@ -25,6 +25,7 @@ var referenceHeadings = map[string]string{
 	"readDatabase key":        "catalog and index",
 	"readTemporal temporal":   "temporal",
 	"readTemporal tls":        "tls of temporal",
+	"readWarehouse warehouse": "warehouse",
 	"parseStream":             "Streams",
 	"readFormat csv":          "csv",
 	"readColumn":              "Columns",
