@@ -23,7 +23,8 @@ func OpenDatabase(o Options) (*Database, error) {
 // Session starts a session. It must be closed before the database.
 func (d *Database) Session() (*Session, error) {
 	s := &Session{db: d.first.db, settings: d.first.settings, notReusable: true, shared: true, bindTimeout: bindTimeout}
-	return s, s.connect()
+	err := s.connect()
+	return s, err
 }
 
 // Close closes the database. What was committed is in its file.

@@ -37,7 +37,7 @@ func writeRows(ctx context.Context, path string, columns []column.Field, rows wa
 	if err != nil {
 		return 0, err
 	}
-	defer file.Close() //nolint:errcheck // an error of the writes is returned by Flush
+	defer file.Close() // an error of the writes is returned by Flush
 	buffer := bufio.NewWriterSize(file, 1<<20)
 	w, err := column.NewParquetWriter(buffer, columns)
 	if err != nil {

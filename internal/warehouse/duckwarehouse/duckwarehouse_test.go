@@ -1,3 +1,5 @@
+// The conformance suite of warehouses.
+
 package duckwarehouse_test
 
 import (

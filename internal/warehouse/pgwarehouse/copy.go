@@ -5,6 +5,7 @@ package pgwarehouse
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -94,7 +95,7 @@ func (s *copySource) encodeValue(v *column.Vector, i int) error {
 	return nil
 }
 
-var errNUL = fmt.Errorf("PostgreSQL cannot store the character U+0000")
+var errNUL = errors.New("the character U+0000 cannot be stored in PostgreSQL")
 
 // appendEscaped writes a text without what ends a value or a row.
 func appendEscaped(dst, text []byte) []byte {

@@ -1,3 +1,5 @@
+// The conformance suite of warehouses.
+
 package pgwarehouse_test
 
 import (
@@ -15,8 +17,9 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	var databases sync.Map // by place
 	warehousetest.Run(t, func(t *testing.T, place string) warehouse.Database {
-		url, _ := databases.LoadOrStore(place, postgrestest.URL(t))
-		db, err := pgwarehouse.Open(t.Context(), postgres.Config{URL: url.(string), Connections: 4})
+		known, _ := databases.LoadOrStore(place, postgrestest.URL(t))
+		url, _ := known.(string)
+		db, err := pgwarehouse.Open(t.Context(), postgres.Config{URL: url, Connections: 4})
 		if err != nil {
 			t.Fatal(err)
 		}

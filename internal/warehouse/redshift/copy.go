@@ -104,7 +104,7 @@ func (s *stage) putRows(ctx context.Context) error {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
 	_, err := s.text.WriteTo(w)
-	if err = errors.Join(err, w.Close()); err != nil {
+	if err := errors.Join(err, w.Close()); err != nil {
 		return err
 	}
 	return s.put(ctx, fmt.Sprintf("rows-%05d.json.gz", len(s.names)), packed.Bytes())
@@ -151,8 +151,8 @@ func (s *stage) encode(vectors []column.Vector) error {
 }
 
 var (
-	errNUL  = errors.New("Redshift cannot store the character U+0000")
-	errLong = fmt.Errorf("Redshift cannot store a text of more than %d bytes", maxVarchar)
+	errNUL  = errors.New("the character U+0000 cannot be stored in Redshift")
+	errLong = fmt.Errorf("a text of more than %d bytes cannot be stored in Redshift", maxVarchar)
 )
 
 func (s *stage) encodeValue(v *column.Vector, i int) error {

@@ -1,3 +1,5 @@
+// What tests change of a warehouse.
+
 package redshift
 
 // LimitNames makes names fit the server of the tests, whose limit is lower.

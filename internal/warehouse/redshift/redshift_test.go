@@ -1,3 +1,5 @@
+// The conformance suite of warehouses.
+
 package redshift_test
 
 import (
@@ -17,13 +19,14 @@ func TestConformance(t *testing.T) {
 	var servers sync.Map // by place
 	warehousetest.Run(t, func(t *testing.T, place string) warehouse.Database {
 		objects := object.NewFolder(filepath.Join(place, "objects"))
-		server, known := servers.Load(place)
-		if !known {
+		known, _ := servers.Load(place)
+		server, found := known.(*redshifttest.Server)
+		if !found {
 			server = redshifttest.Start(t, objects)
 			servers.Store(place, server)
 		}
 		db, err := redshift.Open(t.Context(), redshift.Config{
-			URL: server.(*redshifttest.Server).URL(), Objects: objects, ObjectsURL: redshifttest.ObjectsURL, CopyRole: redshifttest.CopyRole,
+			URL: server.URL(), Objects: objects, ObjectsURL: redshifttest.ObjectsURL, CopyRole: redshifttest.CopyRole,
 		})
 		if err != nil {
 			t.Fatal(err)

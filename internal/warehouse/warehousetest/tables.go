@@ -54,7 +54,8 @@ func addsColumns(t *testing.T, open Opener) {
 			return err
 		}
 		_, err := tx.Append(ctx, "t", append(slices.Clone(numberColumns), more...), once([]column.Vector{
-			vector("bigint", 2), vector("decimal(18,2)", 150), vector("string", "x")}))
+			vector("bigint", 2), vector("decimal(18,2)", 150), vector("string", "x"),
+		}))
 		return err
 	})
 	wantRows(t, db, "SELECT * FROM t ORDER BY n", "1|NULL|NULL", "2|1.50|x")
