@@ -33,6 +33,7 @@ import (
 	"bursar/internal/reconcile/verify"
 	"bursar/internal/serve/access"
 	"bursar/internal/temporal"
+	"bursar/internal/warehouse"
 )
 
 // lockWait is how long a command waits for another process that has locked the project (DESIGN §7).
@@ -77,9 +78,12 @@ type App struct {
 	live          sync.Map // stream → *live.Intake, while the project is up
 	shared        membership
 	hooks         Hooks
-	adoptStorage  bool                        // a person said that the objects in the bucket are those of this catalog
-	confirm       func(context.Context) error // fails once this process does not own the project; nil if its lock keeps others away
-	renewIdentity bool                        // a person asked for a new identity key in place of the one that is missing
+
+	openingWarehouse sync.Mutex
+	warehouse        warehouse.Database          // nil until it is needed
+	adoptStorage     bool                        // a person said that the objects in the bucket are those of this catalog
+	confirm          func(context.Context) error // fails once this process does not own the project; nil if its lock keeps others away
+	renewIdentity    bool                        // a person asked for a new identity key in place of the one that is missing
 
 	maxConcurrentSteps int // steps that this process runs at a time
 }
@@ -187,6 +191,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.compose(objects, a.catalog, scratch, secret)
+	a.closers = append(a.closers, a.closeWarehouse)
 	return a.sweep(ctx)
 }
 

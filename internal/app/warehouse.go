@@ -1,0 +1,109 @@
+// The warehouse of an open project: the database that bursar.yaml names, opened when it is first used.
+
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"bursar/internal/failure"
+	"bursar/internal/project"
+	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/duckwarehouse"
+	"bursar/internal/warehouse/pgwarehouse"
+	"bursar/internal/warehouse/redshift"
+)
+
+// Warehouse opens the warehouse, if this process has not done so yet. It is closed with the project. While it cannot be reached, each call
+// tries again.
+func (a *App) Warehouse(ctx context.Context) (warehouse.Database, error) {
+	a.openingWarehouse.Lock()
+	defer a.openingWarehouse.Unlock()
+	if a.warehouse != nil {
+		return a.warehouse, nil
+	}
+	db, err := a.openWarehouse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.warehouse = db
+	return db, nil
+}
+
+// closeWarehouse closes the warehouse if it was opened.
+func (a *App) closeWarehouse() error {
+	a.openingWarehouse.Lock()
+	defer a.openingWarehouse.Unlock()
+	if a.warehouse == nil {
+		return nil
+	}
+	return a.warehouse.Close()
+}
+
+func (a *App) openWarehouse(ctx context.Context) (warehouse.Database, error) {
+	declared := a.Project.Config.Warehouse
+	switch declared.Kind {
+	case project.PostgresBackend:
+		config, err := a.database("warehouse", project.Database{URL: declared.URL, Schema: declared.Schema})
+		if err != nil {
+			return nil, err
+		}
+		return asWarehouse(pgwarehouse.Open(ctx, config))
+	case project.RedshiftWarehouse:
+		config, err := a.redshiftConfig()
+		if err != nil {
+			return nil, err
+		}
+		return asWarehouse(redshift.Open(ctx, config))
+	}
+	if err := a.checkLocalWarehouse(); err != nil {
+		return nil, err
+	}
+	scratch := filepath.Join(a.Engine.Scratch, "warehouse")
+	if err := os.MkdirAll(scratch, 0o700); err != nil {
+		return nil, fmt.Errorf("open warehouse: %w", err)
+	}
+	config := duckwarehouse.Config{Path: filepath.Join(a.state, "warehouse.duckdb"), Scratch: scratch, Memory: a.Engine.Duck.Memory, Threads: a.Engine.Duck.Threads}
+	return asWarehouse(duckwarehouse.Open(config))
+}
+
+// asWarehouse keeps an error from being a database that is not nil.
+func asWarehouse[D warehouse.Database](db D, err error) (warehouse.Database, error) {
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// checkLocalWarehouse refuses a file of one machine as the warehouse of a project that is on several.
+func (a *App) checkLocalWarehouse() error {
+	if !a.Project.Config.IsShared() {
+		return nil
+	}
+	err := fmt.Errorf("bursar.yaml:%d: the warehouse is a DuckDB file by default, but several machines may use this project: set warehouse to kind postgres",
+		a.Project.Config.Line("warehouse"))
+	return failure.Wrap(failure.Data, err)
+}
+
+// redshiftConfig resolves the settings of Redshift. It reads objects of the project's bucket, without the endpoint that the project may
+// use: that of the database is Amazon's.
+func (a *App) redshiftConfig() (c redshift.Config, err error) {
+	declared := a.Project.Config.Warehouse
+	for _, s := range []struct {
+		key, text string
+		to        *string
+	}{{"url", declared.URL, &c.URL}, {"schema", declared.Schema, &c.Schema}, {"copy_role", declared.CopyRole, &c.CopyRole}} {
+		if *s.to, err = a.setting("warehouse."+s.key, s.text); err != nil {
+			return c, err
+		}
+	}
+	bucket, err := a.bucketConfig()
+	if err != nil {
+		return c, err
+	}
+	c.Objects = a.Engine.Objects
+	c.ObjectsURL = fmt.Sprintf("s3://%s/%s", bucket.Bucket, bucket.Prefix)
+	return c, nil
+}
