@@ -47,6 +47,12 @@ type Tx interface {
 	// Append adds rows to columns of a table, and returns how many. The others are null. The last vectors are not used after the
 	// next ones are asked for. All values arrive exactly as they are, or the error is a ValueError.
 	Append(ctx context.Context, table string, columns []column.Field, rows Rows) (int64, error)
+	// Stage keeps rows for the other statements of the transaction, and returns what stands for them after FROM, and how many there are.
+	// Errors are those of Append.
+	Stage(ctx context.Context, columns []column.Field, rows Rows) (from string, n int64, err error)
+	// Index makes it cheap to find rows of a table by the first columns of a list, where the database does not do that without an index.
+	// sorted says that rows are appended in the order of these columns.
+	Index(ctx context.Context, table string, columns []string, sorted bool) error
 	// Replace drops table, if it exists, and renames by to table. Views of it are views of the new table.
 	Replace(ctx context.Context, table, by string) error
 	// Drop drops a table; a missing one is not an error.

@@ -1,4 +1,4 @@
-// Appending rows, through a Parquet file.
+// Appending and staging rows, in Parquet files.
 
 package duckwarehouse
 
@@ -18,17 +18,24 @@ import (
 const groupRows = 120_000
 
 func (t *tx) Append(ctx context.Context, table string, columns []column.Field, rows warehouse.Rows) (int64, error) {
-	path := filepath.Join(t.folder, "rows.parquet")
-	n, err := writeRows(ctx, path, columns, rows)
+	from, n, err := t.Stage(ctx, columns, rows)
 	if err != nil || n == 0 {
 		return 0, err
 	}
 	list := warehouse.QuoteAll(t.db, columns)
-	inserted, err := t.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM read_parquet(%s)", quoted(table), list, list, duck.Literal(path)))
+	inserted, err := t.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM %[3]s", quoted(table), list, from))
 	if err == nil && inserted != n {
 		err = fmt.Errorf("append to table %s: %d of %d rows were inserted", table, inserted, n)
 	}
 	return inserted, err
+}
+
+// Stage writes the rows into a file, from which each statement reads them.
+func (t *tx) Stage(ctx context.Context, columns []column.Field, rows warehouse.Rows) (from string, n int64, err error) {
+	t.staged++
+	path := filepath.Join(t.folder, fmt.Sprintf("%d.parquet", t.staged))
+	n, err = writeRows(ctx, path, columns, rows)
+	return "read_parquet(" + duck.Literal(path) + ")", n, err
 }
 
 // writeRows writes rows into a file that only lives as long as the transaction.

@@ -90,7 +90,7 @@ func (d *Database) transaction(ctx context.Context, begin string, fn func(*tx) e
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	if err := fn(&tx{d, session, folder}); err != nil {
+	if err := fn(&tx{db: d, session: session, folder: folder}); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

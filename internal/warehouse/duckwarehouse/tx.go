@@ -14,7 +14,8 @@ import (
 type tx struct {
 	db      *Database
 	session *duck.Session
-	folder  string // for files that are appended
+	folder  string // for files of rows
+	staged  int    // files in it
 }
 
 func (t *tx) Exec(ctx context.Context, sql string) (rows int64, err error) {
@@ -42,6 +43,9 @@ func (t *tx) AddColumns(ctx context.Context, table string, columns []column.Fiel
 	}
 	return nil
 }
+
+// Index does nothing: DuckDB skips row groups by their least and greatest values, and scans the others faster than it maintains an index.
+func (t *tx) Index(context.Context, string, []string, bool) error { return nil }
 
 func (t *tx) Replace(ctx context.Context, table, by string) error {
 	if err := t.Drop(ctx, table); err != nil {

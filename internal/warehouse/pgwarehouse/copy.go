@@ -1,4 +1,4 @@
-// Appending rows with COPY in PostgreSQL's text format: https://www.postgresql.org/docs/current/sql-copy.html.
+// Appending and staging rows with COPY in PostgreSQL's text format: https://www.postgresql.org/docs/current/sql-copy.html.
 
 package pgwarehouse
 
@@ -9,10 +9,28 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 
 	"bursar/internal/column"
 	"bursar/internal/warehouse"
 )
+
+// Stage copies the rows into a temporary table, with statistics: without them joins with it are planned for some thousand rows.
+func (t *tx) Stage(ctx context.Context, columns []column.Field, rows warehouse.Rows) (from string, n int64, err error) {
+	t.staged++
+	name := fmt.Sprintf("bursar_stage_%d", t.staged)
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = warehouse.Define(t.db, c)
+	}
+	if err = t.run(ctx, "CREATE TEMPORARY TABLE %s (%s) ON COMMIT DROP", name, strings.Join(list, ", ")); err != nil {
+		return "", 0, err
+	}
+	if n, err = t.Append(ctx, name, columns, rows); err == nil {
+		err = t.run(ctx, "ANALYZE %s", name)
+	}
+	return name, n, err
+}
 
 func (t *tx) Append(ctx context.Context, table string, columns []column.Field, rows warehouse.Rows) (int64, error) {
 	next, stop := iter.Pull2(rows)

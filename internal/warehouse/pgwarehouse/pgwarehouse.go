@@ -88,7 +88,7 @@ func (d *Database) Write(ctx context.Context, fn func(context.Context, warehouse
 		if _, err := t.Exec(ctx, takeTurn, d.pool.Schema()); err != nil {
 			return err
 		}
-		return fn(ctx, &tx{d, t, false})
+		return fn(ctx, &tx{db: d, tx: t})
 	})
 	if errors.Is(err, postgres.ErrOutcomeUnknown) {
 		err = fmt.Errorf("%w: %w", warehouse.ErrOutcomeUnknown, err)
@@ -99,5 +99,5 @@ func (d *Database) Write(ctx context.Context, fn func(context.Context, warehouse
 // Read sees the state at its first query. A Write that replaces, drops or changes a table waits until reads that have used this table are over.
 func (d *Database) Read(ctx context.Context, fn func(context.Context, warehouse.Reader) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return d.pool.InTransaction(ctx, options, func(ctx context.Context, t pgx.Tx) error { return fn(ctx, &tx{d, t, true}) })
+	return d.pool.InTransaction(ctx, options, func(ctx context.Context, t pgx.Tx) error { return fn(ctx, &tx{db: d, tx: t, readOnly: true}) })
 }

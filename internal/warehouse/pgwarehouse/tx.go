@@ -23,6 +23,7 @@ type tx struct {
 	db       *Database
 	tx       pgx.Tx
 	readOnly bool
+	staged   int // temporary tables
 }
 
 func (t *tx) quoted(name string) string { return warehouse.Quote(t.db, name) }
@@ -65,6 +66,18 @@ func (t *tx) AddColumns(ctx context.Context, table string, columns []column.Fiel
 		list[i] = "ADD COLUMN " + warehouse.Define(t.db, c)
 	}
 	return t.run(ctx, "ALTER TABLE %s %s", t.quoted(table), strings.Join(list, ", "))
+}
+
+// Index creates a tree, or for sorted rows an index of ranges of blocks, which costs next to nothing.
+func (t *tx) Index(ctx context.Context, table string, columns []string, sorted bool) error {
+	list, method := make([]string, len(columns)), "btree"
+	for i, c := range columns {
+		list[i] = t.quoted(c)
+	}
+	if sorted {
+		method = "brin"
+	}
+	return t.run(ctx, "CREATE INDEX ON %s USING %s (%s)", t.quoted(table), method, strings.Join(list, ", "))
 }
 
 func (t *tx) Drop(ctx context.Context, table string) error {

@@ -20,30 +20,49 @@ import (
 // objectBytes is the size of an object before it is compressed, at least: a cluster reads several at the same time.
 const objectBytes = 64 << 20
 
-// stageTable is the temporary table of COPY.
-const stageTable = "bursar_stage"
-
-func (t *tx) Append(ctx context.Context, table string, columns []column.Field, rows warehouse.Rows) (n int64, err error) {
-	s := &stage{db: t.db, table: table, columns: columns, prefix: "copy/" + strings.ToLower(rand.Text()) + "/"}
-	defer func() { err = errors.Join(err, s.remove(context.WithoutCancel(ctx))) }()
-	if err := s.write(ctx, rows); err != nil || s.rows == 0 {
+func (t *tx) Append(ctx context.Context, table string, columns []column.Field, rows warehouse.Rows) (int64, error) {
+	from, n, err := t.stageFor(ctx, table, columns, rows)
+	if err != nil {
 		return 0, err
 	}
-	names := warehouse.QuoteAll(t.db, columns)
-	create := fmt.Sprintf("CREATE TEMPORARY TABLE %s AS SELECT %s FROM %s WHERE false", stageTable, names, t.quoted(table))
-	for _, sql := range []string{create, s.copySQL()} {
-		if _, err := t.Exec(ctx, sql); err != nil {
-			return 0, fmt.Errorf("append to table %s: %w", table, err)
-		}
-	}
-	n, err = t.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM %[3]s", t.quoted(table), names, stageTable))
-	if err == nil && n != s.rows {
-		err = fmt.Errorf("append to table %s: %d of %d rows were inserted", table, n, s.rows)
+	inserted, err := t.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM %[3]s", t.quoted(table), warehouse.QuoteAll(t.db, columns), from))
+	if err == nil && inserted != n {
+		err = fmt.Errorf("append to table %s: %d of %d rows were inserted", table, inserted, n)
 	}
 	if err != nil {
 		return 0, err
 	}
-	return n, t.Drop(ctx, stageTable)
+	return n, t.Drop(ctx, from)
+}
+
+// Stage copies the rows into a temporary table. The session of a transaction may have one of an earlier transaction.
+func (t *tx) Stage(ctx context.Context, columns []column.Field, rows warehouse.Rows) (from string, n int64, err error) {
+	return t.stageFor(ctx, "bursar_stage", columns, rows)
+}
+
+// stageFor is Stage of rows for a table, which errors name.
+func (t *tx) stageFor(ctx context.Context, table string, columns []column.Field, rows warehouse.Rows) (from string, n int64, err error) {
+	t.staged++
+	from = fmt.Sprintf("bursar_stage_%d", t.staged)
+	s := &stage{db: t.db, table: table, columns: columns, prefix: "copy/" + strings.ToLower(rand.Text()) + "/"}
+	defer func() { err = errors.Join(err, s.remove(context.WithoutCancel(ctx))) }()
+	if err := s.write(ctx, rows); err != nil {
+		return "", 0, err
+	}
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = warehouse.Define(t.db, c)
+	}
+	statements := []string{"DROP TABLE IF EXISTS " + from, fmt.Sprintf("CREATE TEMPORARY TABLE %s (%s)", from, strings.Join(list, ", "))}
+	if s.rows > 0 {
+		statements = append(statements, s.copySQL(from))
+	}
+	for _, sql := range statements {
+		if _, err := t.Exec(ctx, sql); err != nil {
+			return "", 0, fmt.Errorf("append to table %s: %w", table, err)
+		}
+	}
+	return from, s.rows, nil
 }
 
 // stage is rows in objects.
@@ -60,9 +79,9 @@ type stage struct {
 }
 
 // copySQL loads JSON whose members have the names of columns. A value that does not fit is an error.
-func (s *stage) copySQL() string {
+func (s *stage) copySQL(table string) string {
 	return fmt.Sprintf("COPY %s FROM %s IAM_ROLE %s MANIFEST FORMAT AS JSON 'auto' GZIP TIMEFORMAT 'auto' DATEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF",
-		stageTable, literal(s.db.config.ObjectsURL+s.prefix+"manifest"), literal(s.db.config.CopyRole))
+		table, literal(s.db.config.ObjectsURL+s.prefix+"manifest"), literal(s.db.config.CopyRole))
 }
 
 // write puts all rows and then the manifest.

@@ -150,7 +150,7 @@ func (d *Database) transaction(ctx context.Context, begin string, fn func(*tx) e
 			return err
 		}
 		defer func() { _ = t.Rollback(context.WithoutCancel(ctx)) }() // a no-op after Commit
-		if err := fn(&tx{d, t}); err != nil {
+		if err := fn(&tx{db: d, tx: t}); err != nil {
 			return err
 		}
 		if err := ctx.Err(); err != nil {

@@ -14,8 +14,9 @@ import (
 )
 
 type tx struct {
-	db *Database
-	tx pgx.Tx
+	db     *Database
+	tx     pgx.Tx
+	staged int // temporary tables
 }
 
 func (t *tx) quoted(name string) string { return warehouse.Quote(t.db, name) }
@@ -51,6 +52,9 @@ func (t *tx) AddColumns(ctx context.Context, table string, columns []column.Fiel
 func (t *tx) Drop(ctx context.Context, table string) error {
 	return t.run(ctx, "DROP TABLE IF EXISTS %s", t.quoted(table))
 }
+
+// Index does nothing: Redshift has no indexes.
+func (t *tx) Index(context.Context, string, []string, bool) error { return nil }
 
 // Replace keeps a table whose columns are those of the other one and replaces its rows, because views and rights belong to a table, not to
 // its name. A table with other columns is dropped, which Redshift refuses while a view reads it.

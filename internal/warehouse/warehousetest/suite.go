@@ -30,6 +30,8 @@ func Run(t *testing.T, open Opener) {
 		"names that collide":             collidingNames,
 		"replace":                        replaces,
 		"replace below views":            replacesBelowViews,
+		"stage":                          stages,
+		"stage nothing":                  stagesNothing,
 		"drop":                           drops,
 		"a failed write changes nothing": failedWrite,
 		"failing rows":                   failingRows,
