@@ -3,6 +3,7 @@
 package duck
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -15,7 +16,7 @@ import (
 // maxUnstreamedRows is the largest estimated result that is computed completely before it is read.
 const maxUnstreamedRows = 1 << 16
 
-// Query runs a SELECT and calls each with its rows, some thousand at a time, in order and from another goroutine. The vectors are only
+// Query runs a SELECT and calls each with its rows, some thousand at a time, in order. The vectors are only
 // valid during the call. Results are streamed: memory does not grow with their size.
 func (s *Session) Query(ctx context.Context, sql string, each func(rows []column.Vector) error) error {
 	defer s.interruptOn(ctx)()
@@ -55,7 +56,7 @@ func (s *Session) QueryEstimated(ctx context.Context, rows int64, sql string, ea
 // batchRows is how many rows are passed on at a time.
 const batchRows = 1 << 13
 
-// fetch passes rows on while DuckDB computes the next ones: two sets of vectors alternate.
+// fetch passes rows on, in this goroutine, while DuckDB computes the next ones: two sets of vectors alternate.
 func (s *Session) fetch(ctx context.Context, res *duckdb.Result, each func([]column.Vector) error) error {
 	types, err := resultTypes(res)
 	if err != nil {
@@ -64,7 +65,8 @@ func (s *Session) fetch(ctx context.Context, res *duckdb.Result, each func([]col
 	full, free := make(chan []column.Vector, 1), make(chan []column.Vector, 2)
 	free <- column.NewVectors(types, 0)
 	free <- column.NewVectors(types, 0)
-	group, ctx := errgroup.WithContext(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	var group errgroup.Group
 	group.Go(func() error {
 		defer close(full)
 		for {
@@ -86,16 +88,16 @@ func (s *Session) fetch(ctx context.Context, res *duckdb.Result, each func([]col
 			}
 		}
 	})
-	group.Go(func() error {
-		for rows := range full {
-			if err := each(rows); err != nil {
-				return err
+	for rows := range full {
+		if err == nil {
+			if err = each(rows); err != nil {
+				cancel()
 			}
-			free <- rows
 		}
-		return nil
-	})
-	return group.Wait()
+		free <- rows
+	}
+	cancel()
+	return cmp.Or(err, group.Wait())
 }
 
 // fill replaces rows by the next ones of the result; more is false at the end.

@@ -71,6 +71,16 @@ type Table struct {
 	Columns []Column
 }
 
+// Column returns a column by its stored name, or nil.
+func (t *Table) Column(name string) *Column {
+	for i := range t.Columns {
+		if t.Columns[i].Name == name {
+			return &t.Columns[i]
+		}
+	}
+	return nil
+}
+
 // Column is a column of a table or of a result.
 type Column struct {
 	Name string

@@ -180,6 +180,11 @@ const walkRows = 1 << 14
 
 // Walk calls each with all published artifacts of a generation, in key order, some thousand at a time.
 func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, each func(row []column.Vector) error) error {
+	return e.walk(ctx, plan, g, func(_ []artifact.Entry, row []column.Vector) error { return each(row) })
+}
+
+// walk is Walk with the entries of the records.
+func (e *Reader) walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, each func(entries []artifact.Entry, row []column.Vector) error) error {
 	var entries []artifact.Entry
 	var counts walkCounts
 	var parts artifact.PartCache
@@ -203,9 +208,10 @@ func (e *Reader) Walk(ctx context.Context, plan *fold.Plan, g *runs.Generation, 
 				return err
 			}
 		}
-		entries = entries[:0]
 		counts.add(row[len(plan.Key)])
-		return each(row)
+		err = each(entries, row)
+		entries = entries[:0]
+		return err
 	}
 	err := e.Index.Scan(ctx, g.Space(), g.Published, func(entry artifact.Entry) error {
 		entry.Key = bytes.Clone(entry.Key)

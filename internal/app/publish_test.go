@@ -1,0 +1,330 @@
+// Tables of the warehouse, compared with a naive model after random work on a project.
+
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"bursar/internal/column"
+	"bursar/internal/event"
+	"bursar/internal/event/retract"
+	"bursar/internal/failure"
+	"bursar/internal/postgres/postgrestest"
+	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/publish"
+)
+
+// forEachWarehouse calls test with a project of one stream and one pipeline for each kind of warehouse.
+func forEachWarehouse(t *testing.T, test func(t *testing.T, a *App)) {
+	t.Parallel()
+	t.Run("duckdb", func(t *testing.T) {
+		t.Parallel()
+		test(t, openSmall(t, ordersYAML))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		url := postgrestest.URL(t)
+		a := openSmall(t, ordersYAML)
+		a.Project.Config.Warehouse.Kind, a.Project.Config.Warehouse.URL = "postgres", url
+		test(t, a)
+	})
+}
+
+// publisher returns the publisher of a project, with transactions of few rows.
+func publisher(t *testing.T, a *App) *publish.Publisher {
+	t.Helper()
+	p, err := a.Publisher(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.GroupRows = 5
+	return p
+}
+
+// publishAll publishes until nothing is missing.
+func publishAll(t *testing.T, a *App) (done []publish.Result) {
+	t.Helper()
+	p := publisher(t, a)
+	for rounds := 0; ; rounds++ {
+		behind, err := p.Behind(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(behind) == 0 {
+			return done
+		}
+		if rounds == 1000 {
+			t.Fatalf("%v are still behind", behind)
+		}
+		result, err := p.Publish(t.Context(), behind[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		done = append(done, result)
+	}
+}
+
+// ask returns the rows of a query, values separated by bars.
+func ask(t *testing.T, a *App, sql string) (lines []string) {
+	t.Helper()
+	db, err := a.Warehouse(t.Context())
+	if err == nil {
+		err = db.Read(t.Context(), func(ctx context.Context, r warehouse.Reader) error {
+			lines = nil
+			return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
+				for i := range rows[0].Len() {
+					var values []string
+					for c := range rows {
+						values = append(values, string(rows[c].AppendPlain(nil, i)))
+					}
+					lines = append(lines, strings.Join(values, "|"))
+				}
+				return nil
+			})
+		})
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return lines
+}
+
+func changeWarehouse(t *testing.T, a *App, statements ...string) {
+	t.Helper()
+	db, err := a.Warehouse(t.Context())
+	if err == nil {
+		err = db.Write(t.Context(), func(ctx context.Context, tx warehouse.Tx) error {
+			for _, sql := range statements {
+				if _, err := tx.Exec(ctx, sql); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantAnswer(t *testing.T, a *App, sql string, want ...string) {
+	t.Helper()
+	if got := ask(t, a, sql); !slices.Equal(got, want) {
+		t.Errorf("%s:\n got %q\nwant %q", sql, got, want)
+	}
+}
+
+// payment is an event of the model.
+type payment struct {
+	batch  uint64
+	order  string
+	amount int64 // cents
+}
+
+// model is what the tables should have.
+type model struct {
+	payments  map[string]payment // by id
+	batches   uint64
+	retracted map[uint64]bool // batches
+}
+
+// events are the lines of the stream's table.
+func (m *model) events() (lines []string) {
+	for id, p := range m.payments {
+		if !m.retracted[p.batch] {
+			lines = append(lines, fmt.Sprintf("%s|%s|%s|%d", id, p.order, cents(p.amount), p.batch))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// artifacts are the lines of the pipeline's table if it includes the batches up to one.
+func (m *model) artifacts(through uint64) (lines []string) {
+	paid, last := map[string]int64{}, map[string]string{}
+	for id, p := range m.payments {
+		if p.batch <= through && !m.retracted[p.batch] {
+			paid[p.order] += p.amount
+			last[p.order] = max(last[p.order], id)
+		}
+	}
+	for _, order := range slices.Sorted(maps.Keys(paid)) {
+		lines = append(lines, fmt.Sprintf("%s|%s|%s", order, cents(paid[order]), last[order]))
+	}
+	return lines
+}
+
+// TestPublish ingests, runs, retracts, restores, rebuilds and publishes at random, and compares the tables with the model.
+func TestPublish(t *testing.T) {
+	seed := uint64(time.Now().UnixNano() % 100000)
+	if s := os.Getenv("SEED"); s != "" {
+		seed, _ = strconv.ParseUint(s, 10, 64)
+	}
+	t.Logf("SEED=%d", seed)
+	forEachWarehouse(t, func(t *testing.T, a *App) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		m := &model{payments: map[string]payment{}, retracted: map[uint64]bool{}}
+		included := uint64(0)
+		for range 40 {
+			switch random.IntN(8) {
+			case 0, 1, 2:
+				m.pay(t, a, random)
+			case 3, 4:
+				runAll(t, a, "orders")
+				included = m.batches
+			case 5:
+				if m.retract(t, a, random) {
+					included = rebuiltThrough(t, a, m, included)
+				}
+			case 6:
+				if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
+					t.Fatal(err)
+				}
+				included = m.batches
+			case 7:
+				publishAll(t, a)
+				wantAnswer(t, a, `SELECT id, "order", amount, _batch FROM events_payments ORDER BY id`, m.events()...)
+				wantAnswer(t, a, `SELECT "order", paid, last FROM orders ORDER BY "order"`, m.artifacts(included)...)
+			}
+		}
+		publishAll(t, a)
+		wantAnswer(t, a, `SELECT id, "order", amount, _batch FROM events_payments ORDER BY id`, m.events()...)
+		wantAnswer(t, a, `SELECT "order", paid, last FROM orders ORDER BY "order"`, m.artifacts(included)...)
+		wantAnswer(t, a, `SELECT count(*) FROM orders o LEFT JOIN bursar_runs r ON r.run = o._run AND r.pipeline = 'orders' WHERE r.run IS NULL`, "0")
+	})
+}
+
+func (m *model) pay(t *testing.T, a *App, random *rand.Rand) {
+	m.batches++
+	var lines []string
+	for range 1 + random.IntN(6) {
+		id := fmt.Sprintf("p%04d", len(m.payments))
+		p := payment{batch: m.batches, order: string(rune('a' + random.IntN(9))), amount: random.Int64N(20000) - 10000}
+		m.payments[id] = p
+		lines = append(lines, fmt.Sprintf("%s %s %s", id, p.order, cents(p.amount)))
+	}
+	pay(t, a, lines...)
+}
+
+// retract retracts a batch, or restores one.
+func (m *model) retract(t *testing.T, a *App, random *rand.Rand) bool {
+	if m.batches == 0 {
+		return false
+	}
+	batch := 1 + random.Uint64N(m.batches)
+	m.retracted[batch] = !m.retracted[batch]
+	s := a.Project.Stream("payments")
+	_, err := exclusively(t.Context(), a, s, func(ctx context.Context, st *event.Store) (retract.Retracted, error) {
+		return retract.Retract(ctx, st, s, retract.Options{Batch: batch, Undo: !m.retracted[batch], Reason: "a test"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return true
+}
+
+// rebuiltThrough rebuilds the pipeline if a retraction has made it outdated, and returns the last batch that it includes then.
+func rebuiltThrough(t *testing.T, a *App, m *model, included uint64) uint64 {
+	t.Helper()
+	outdated, err := a.Queries.Retracted(t.Context(), "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !outdated {
+		return included
+	}
+	if _, err := rebuildHere(t.Context(), a, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	return m.batches
+}
+
+// TestPublishAfterChangesByHand changes tables by hand: one that is gone is made again, one that has changed is refused.
+func TestPublishAfterChangesByHand(t *testing.T) {
+	forEachWarehouse(t, func(t *testing.T, a *App) {
+		pay(t, a, "1 a 10.00", "2 b 20.00")
+		runAll(t, a, "orders")
+		publishAll(t, a)
+		changeWarehouse(t, a, "DROP TABLE orders", "DROP TABLE events_payments")
+		pay(t, a, "3 a 1.50")
+		runAll(t, a, "orders")
+		publishAll(t, a)
+		wantAnswer(t, a, `SELECT "order", paid, _run FROM orders ORDER BY 1`, "a|11.50|2", "b|20.00|1")
+		wantAnswer(t, a, `SELECT id, amount, _batch FROM events_payments ORDER BY 1`, "1|10.00|1", "2|20.00|1", "3|1.50|2")
+
+		changeWarehouse(t, a, "ALTER TABLE orders RENAME COLUMN paid TO payed", "ALTER TABLE events_payments ADD COLUMN remark INTEGER")
+		pay(t, a, "4 c 2.00")
+		runAll(t, a, "orders")
+		p := publisher(t, a)
+		if _, err := p.Publish(t.Context(), "events_payments"); err != nil {
+			t.Errorf("a table with a column more: %v", err)
+		}
+		_, err := p.Publish(t.Context(), "orders")
+		if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "column paid of table orders is missing in the warehouse") {
+			t.Errorf("a table without a column: %v", err)
+		}
+		changeWarehouse(t, a, "DROP TABLE orders")
+		publishAll(t, a)
+		wantAnswer(t, a, `SELECT "order", paid FROM orders ORDER BY 1`, "a|11.50", "b|20.00", "c|2.00")
+
+		changeWarehouse(t, a, `DELETE FROM orders WHERE "order" = 'c'`)
+		pay(t, a, "5 c 2.00")
+		runAll(t, a, "orders")
+		if _, err = p.Publish(t.Context(), "orders"); failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "somebody has changed the table") {
+			t.Errorf("a table without a row: %v", err)
+		}
+	})
+}
+
+// TestPublishIntoForeignTables refuses tables of somebody else, and of another project.
+func TestPublishIntoForeignTables(t *testing.T) {
+	forEachWarehouse(t, func(t *testing.T, a *App) {
+		changeWarehouse(t, a, "CREATE TABLE orders (a INTEGER)")
+		p := publisher(t, a)
+		if _, err := p.Publish(t.Context(), "orders"); failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "not published by Bursar") {
+			t.Errorf("a table of somebody else: %v", err)
+		}
+		if _, err := p.Publish(t.Context(), "events_payments"); err != nil {
+			t.Error(err)
+		}
+		p.ProjectID = "another"
+		if _, err := p.Publish(t.Context(), "events_payments"); failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "another project") {
+			t.Errorf("a table of another project: %v", err)
+		}
+		if _, err := p.Publish(t.Context(), "nothing"); failure.ExitCode(err) != 3 {
+			t.Errorf("an unknown table: %v", err)
+		}
+	})
+}
+
+// TestPublishGrownStream publishes a stream again that has more columns, and wider ones.
+func TestPublishGrownStream(t *testing.T) {
+	t.Parallel()
+	a := openSmall(t, ordersYAML)
+	pay(t, a, "1 a 10.00")
+	publishAll(t, a)
+	for _, c := range []struct{ from, to, sql, want string }{
+		{"totals:", "  note: {type: int, optional: true}\ntotals:", "SELECT id, amount, note FROM events_payments", "1|10.00|"},
+		{"type: int,", "type: bigint,", "SELECT id, amount, typeof(note) FROM events_payments", "1|10.00|BIGINT"},
+	} {
+		dir := filepath.Dir(a.state)
+		declared, err := os.ReadFile(filepath.Join(dir, "streams/payments.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		putFile(t, dir, "streams/payments.yaml", strings.Replace(string(declared), c.from, c.to, 1))
+		a = reopen(t, a, ordersYAML)
+		publishAll(t, a)
+		wantAnswer(t, a, c.sql, c.want)
+	}
+}

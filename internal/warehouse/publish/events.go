@@ -1,0 +1,355 @@
+// Publishing the accepted events of a stream.
+
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"bursar/internal/catalog"
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/event"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+	"bursar/internal/warehouse"
+)
+
+// BatchColumn is the column of an event's batch. Together with event.FileColumn and event.RowColumn it says where the event was read.
+const BatchColumn = "_batch"
+
+// eventColumns returns the columns of a stream's table.
+func eventColumns(s *project.Stream) []column.Field {
+	return append(event.Fields(s), column.Field{Name: BatchColumn, Type: column.Type{Kind: column.BigInt}, Required: true})
+}
+
+// streamPosition is what the catalog has of a stream.
+type streamPosition struct {
+	sealed, retraction, givenUp uint64
+	quarantined                 int64
+}
+
+func (p *Publisher) streamPosition(ctx context.Context, s *project.Stream) (at streamPosition, err error) {
+	err = p.Events.Catalog.View(ctx, func(tx catalog.Tx) error {
+		if err := event.CheckGrowthIn(tx, s); err != nil {
+			return err
+		}
+		state, err := event.GetState(tx, s.Name)
+		at.sealed, at.retraction = state.Batches, state.Retractions
+		return err
+	})
+	if err != nil {
+		return at, err
+	}
+	givenUp, err := event.ListGivenUp(ctx, p.Events.Catalog, s.Name)
+	if err != nil {
+		return at, err
+	}
+	at.givenUp = uint64(len(givenUp))
+	count, err := p.Events.CountQuarantine(ctx, s.Name)
+	at.quarantined = count.Rows
+	return at, err
+}
+
+// isBehind reports whether a stream's table lacks something of the position.
+func (r *record) isBehind(s *project.Stream, at streamPosition) bool {
+	return r == nil || r.through != at.sealed || r.retraction != at.retraction || r.givenUp != at.givenUp || r.quarantined != at.quarantined ||
+		r.definition != definitionOf(eventColumns(s))
+}
+
+func (p *Publisher) publishEvents(ctx context.Context, db warehouse.Database, s source) (out Result, err error) {
+	at, err := p.streamPosition(ctx, s.stream)
+	if err != nil {
+		return out, err
+	}
+	err = p.Events.Reread(func() error {
+		return db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
+			e := eventsPublication{Publisher: p, db: db, tx: tx, source: s, columns: eventColumns(s.stream), at: at}
+			err := e.publish(ctx)
+			out = e.out
+			return err
+		})
+	})
+	return out, err
+}
+
+// eventsPublication publishes events within one transaction of the warehouse.
+type eventsPublication struct {
+	*Publisher
+	source
+
+	db      warehouse.Database
+	tx      warehouse.Tx
+	columns []column.Field
+	at      streamPosition
+	record  *record
+	out     Result
+}
+
+func (e *eventsPublication) publish(ctx context.Context) error {
+	if err := ensureRecord(ctx, e.tx); err != nil {
+		return err
+	}
+	var err error
+	if e.record, err = e.readRecord(ctx, e.tx, e.source); err != nil {
+		return err
+	}
+	how, added, err := compare(ctx, e.db, e.tx, e.source, e.record, e.columns)
+	if err != nil {
+		return err
+	}
+	if how == fits && !e.record.isBehind(e.stream, e.at) {
+		e.out.From, e.out.To, e.out.Watermark = e.record.through, e.record.through, e.record.watermark
+		return nil
+	}
+	if how == grown {
+		err = e.tx.AddColumns(ctx, e.table, added)
+	}
+	if err == nil && (how == missing || how == changed || e.record.givenUp != e.at.givenUp || e.record.through > e.at.sealed) {
+		err = e.replace(ctx, how)
+	} else if err == nil {
+		err = e.extend(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return writeRecord(ctx, e.tx, e.record, e.streams(), e.Events.Now())
+}
+
+// replace makes the table from the beginning: a new one group by group, another one completely, so that readers see the old one or the
+// new one.
+func (e *eventsPublication) replace(ctx context.Context, how fit) error {
+	e.out.Replaced = e.record != nil
+	if e.out.Replaced {
+		e.out.Removed = e.record.rows
+	}
+	e.record = &record{table: e.table, source: e.stream.Name, project: e.ProjectID, retraction: e.at.retraction}
+	for _, table := range []string{batchesTable, daysTable} {
+		if _, err := e.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE stream = %s", table, literal(e.stream.Name))); err != nil {
+			return err
+		}
+	}
+	if how == missing {
+		if err := createTable(ctx, e.tx, e.table, e.columns, []string{BatchColumn}, true); err != nil {
+			return err
+		}
+		return e.extend(ctx)
+	}
+	next := e.table + "_bursar_next"
+	if err := createTable(ctx, e.tx, next, e.columns, []string{BatchColumn}, true); err != nil {
+		return err
+	}
+	if err := e.add(ctx, next, e.at.sealed); err != nil {
+		return err
+	}
+	return e.tx.Replace(ctx, e.table, next)
+}
+
+// extend makes the table follow retractions, and adds the next group of batches.
+func (e *eventsPublication) extend(ctx context.Context) error {
+	if err := e.applyRetractions(ctx); err != nil {
+		return err
+	}
+	through, err := e.nextGroup(ctx)
+	if err != nil {
+		return err
+	}
+	e.out.More = through < e.at.sealed
+	return e.add(ctx, e.table, through)
+}
+
+// nextGroup returns the last batch of the next group.
+func (e *eventsPublication) nextGroup(ctx context.Context) (through uint64, err error) {
+	through = e.record.through
+	return through, e.Events.Catalog.View(ctx, func(tx catalog.Tx) error {
+		for rows := int64(0); through < e.at.sealed; through++ {
+			b, err := event.GetBatch(tx, e.stream.Name, through+1)
+			if err != nil {
+				return err
+			}
+			if rows += b.Accepted; rows > e.groupRows() && through > e.record.through {
+				break
+			}
+		}
+		return nil
+	})
+}
+
+// applyRetractions puts the batches that were retracted, or restored, since the last publication into the table as they are now.
+func (e *eventsPublication) applyRetractions(ctx context.Context) error {
+	if e.record.retraction == e.at.retraction {
+		return nil
+	}
+	list, err := event.AllRetractions(ctx, e.Events.Catalog, e.stream.Name)
+	if err != nil {
+		return err
+	}
+	var numbers []uint64
+	for i := range list {
+		if r := &list[i]; r.Number > e.record.retraction && r.Number <= e.at.retraction && r.Batch <= e.record.through {
+			numbers = append(numbers, r.Batch)
+		}
+	}
+	slices.Sort(numbers)
+	for _, number := range slices.Compact(numbers) {
+		removed, err := e.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s = %d", warehouse.Quote(e.db, e.table), BatchColumn, number))
+		if err != nil {
+			return err
+		}
+		e.out.Removed += removed
+		e.record.rows -= removed
+		where := fmt.Sprintf(" WHERE stream = %s AND batch = %d", literal(e.stream.Name), number)
+		if err := execAll(ctx, e.tx, []string{"DELETE FROM " + batchesTable + where, "DELETE FROM " + daysTable + where}); err != nil {
+			return err
+		}
+		if err := e.addBatches(ctx, e.table, number, number); err != nil {
+			return err
+		}
+	}
+	e.record.retraction = e.at.retraction
+	return nil
+}
+
+// add adds the batches up to one to a table, and moves the record.
+func (e *eventsPublication) add(ctx context.Context, table string, through uint64) error {
+	e.out.From, e.out.To = e.record.through, through
+	if through > e.record.through {
+		if err := e.addBatches(ctx, table, e.record.through+1, through); err != nil {
+			return err
+		}
+	}
+	e.record.through, e.record.givenUp, e.record.quarantined = through, e.at.givenUp, e.at.quarantined
+	e.record.definition = definitionOf(e.columns)
+	if through > 0 {
+		b, err := e.Events.Batch(ctx, e.stream.Name, through)
+		if err != nil {
+			return err
+		}
+		e.record.watermark = &b.Sealed
+	}
+	e.out.Watermark = e.record.watermark
+	return nil
+}
+
+// addBatches adds the events of batches, some batches at a time, and compares what the table has of them with their control totals (rule 4).
+func (e *eventsPublication) addBatches(ctx context.Context, table string, first, last uint64) error {
+	for last >= first {
+		end := min(last, first+batchesAtOnce-1)
+		batches, err := e.readBatches(ctx, first, end)
+		if err != nil {
+			return err
+		}
+		if err := event.CheckObjects(ctx, e.Events.Objects, batches, e.Events.Workers); err != nil {
+			return err
+		}
+		if err := e.addGroup(ctx, table, batches); err != nil {
+			return err
+		}
+		first = end + 1
+	}
+	return nil
+}
+
+// batchesAtOnce bounds the batches that one query reads.
+const batchesAtOnce = 64
+
+// readBatches reads batches without what the retractions that this publication knows exclude.
+func (e *eventsPublication) readBatches(ctx context.Context, first, last uint64) ([]event.Batch, error) {
+	return catalog.Read(ctx, e.Events.Catalog, func(tx catalog.Tx) (batches []event.Batch, err error) {
+		for n := first; n <= last; n++ {
+			b, err := event.GetFolded(tx, e.stream, e.stream.Name, n, e.at.retraction)
+			if err != nil {
+				return nil, err
+			}
+			batches = append(batches, b)
+		}
+		return batches, nil
+	})
+}
+
+func (e *eventsPublication) addGroup(ctx context.Context, table string, batches []event.Batch) error {
+	added, err := e.tx.Append(ctx, table, e.columns, e.rows(ctx, batches))
+	if err != nil {
+		return err
+	}
+	if err := e.checkTotals(ctx, table, batches, added); err != nil {
+		return err
+	}
+	e.out.Rows += added
+	e.record.rows += added
+	recorded := make([][]any, len(batches))
+	for i := range batches {
+		b := &batches[i]
+		recorded[i] = []any{b.Stream, b.Batch, &b.Sealed, b.Accepted}
+	}
+	statements := []string{insertSQL(batchesTable, recorded...)}
+	if e.stream.Time != "" {
+		statements = append(statements, e.daysSQL(table, batches))
+	}
+	return execAll(ctx, e.tx, statements)
+}
+
+// daysSQL counts the events of batches by the day on which they happened.
+func (e *eventsPublication) daysSQL(table string, batches []event.Batch) string {
+	day := warehouse.Quote(e.db, e.stream.Time)
+	if e.stream.Column(e.stream.Time).Type.Kind == column.Timestamp {
+		day = fmt.Sprintf("CAST(%s AT TIME ZONE 'UTC' AS DATE)", day)
+	}
+	return fmt.Sprintf("INSERT INTO %s (stream, batch, day, events) SELECT %s, %s, %s, count(*) FROM %s WHERE %s AND %s IS NOT NULL GROUP BY %s, %s",
+		daysTable, literal(e.stream.Name), BatchColumn, day, warehouse.Quote(e.db, table), between(batches), day, BatchColumn, day)
+}
+
+// between is the condition that an event is in one of the batches, which are consecutive.
+func between(batches []event.Batch) string {
+	return fmt.Sprintf("%s BETWEEN %d AND %d", BatchColumn, batches[0].Batch, batches[len(batches)-1].Batch)
+}
+
+// rows reads the events of batches, each with the number of its batch.
+func (e *eventsPublication) rows(ctx context.Context, batches []event.Batch) warehouse.Rows {
+	return func(yield func([]column.Vector, error) bool) {
+		for i := range batches {
+			if len(batches[i].Objects) == 0 {
+				continue
+			}
+			for rows, err := range e.batchRows(ctx, batches[i:i+1]) {
+				if !yield(rows, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (e *eventsPublication) batchRows(ctx context.Context, batch []event.Batch) warehouse.Rows {
+	fields := event.Fields(e.stream)
+	number := column.NewVector(column.Type{Kind: column.BigInt}, 0)
+	return rowsOf(func(each func([]column.Vector) error) error {
+		return e.Events.WithEvents(ctx, e.stream, batch, func(session *duck.Session, events string) error {
+			return session.Query(ctx, events, func(rows []column.Vector) error {
+				column.Declare(rows, fields)
+				number.Reset()
+				for range rows[0].Len() {
+					number.AppendInt(int64(batch[0].Batch))
+				}
+				return each(append(slices.Clip(rows), number))
+			})
+		})
+	})
+}
+
+// rowsOf makes an iterator of a function that calls each with rows, and ends with an error of each.
+func rowsOf(read func(each func([]column.Vector) error) error) warehouse.Rows {
+	return func(yield func([]column.Vector, error) bool) {
+		err := read(func(rows []column.Vector) error {
+			if !yield(rows, nil) {
+				return failure.ErrStop
+			}
+			return nil
+		})
+		if !errors.Is(err, failure.ErrStop) && err != nil {
+			yield(nil, err)
+		}
+	}
+}

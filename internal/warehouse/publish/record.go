@@ -1,0 +1,208 @@
+// The record of publications in the warehouse: the tables bursar_tables, bursar_sources, bursar_batches, bursar_days and bursar_runs, which
+// change in the same transaction as the tables that they describe, and the view bursar_freshness.
+
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"bursar/internal/column"
+	"bursar/internal/failure"
+	"bursar/internal/warehouse"
+)
+
+const (
+	tablesTable  = "bursar_tables"    // one row for each published table
+	sourcesTable = "bursar_sources"   // the streams whose events are in each table
+	batchesTable = "bursar_batches"   // one row for each batch whose events are in a table
+	daysTable    = "bursar_days"      // how many events of a batch happened on each day (UTC)
+	runsTable    = "bursar_runs"      // one row for each run whose artifacts are, or were, in a table
+	freshness    = "bursar_freshness" // the view
+)
+
+func text(name string) column.Field {
+	return column.Field{Name: name, Type: column.Type{Kind: column.String}}
+}
+
+func number(name string) column.Field {
+	return column.Field{Name: name, Type: column.Type{Kind: column.BigInt}}
+}
+
+func instant(name string) column.Field {
+	return column.Field{Name: name, Type: column.Type{Kind: column.Timestamp}}
+}
+
+// recordTables are the tables of the record, with their columns. Columns are only added, at the end.
+var recordTables = map[string][]column.Field{
+	tablesTable: {
+		text("table_name"), text("source"), text("project"), number("generation"), number("through"), number("retraction"), number("given_up"),
+		number("row_count"), number("quarantined"), instant("watermark"), instant("published"), text("definition"),
+	},
+	sourcesTable: {text("table_name"), text("stream")},
+	batchesTable: {text("stream"), number("batch"), instant("received"), number("events")},
+	daysTable:    {text("stream"), number("batch"), {Name: "day", Type: column.Type{Kind: column.Date}}, number("events")},
+	runsTable:    {text("pipeline"), number("generation"), number("run"), instant("received"), number("events"), number("artifacts")},
+}
+
+// freshnessSQL gives the verdict on each day of which a table has events. UNKNOWN: events that are received until the end of the day (UTC) may be
+// missing. CLAIMED: all that were accepted until then are there, but rows of the stream wait in quarantine. PROVEN: nothing waits, either.
+const freshnessSQL = `CREATE VIEW bursar_freshness AS
+SELECT t.table_name, d.day, t.watermark, sum(d.events) AS events,
+	CASE WHEN t.watermark IS NULL OR t.watermark < CAST(d.day + 1 AS TIMESTAMP) AT TIME ZONE 'UTC' THEN 'UNKNOWN'
+		WHEN t.quarantined > 0 THEN 'CLAIMED' ELSE 'PROVEN' END AS verdict
+FROM bursar_tables t JOIN bursar_sources s ON s.table_name = t.table_name JOIN bursar_days d ON d.stream = s.stream
+GROUP BY t.table_name, d.day, t.watermark, t.quarantined`
+
+// ensureRecord creates what is missing of the record.
+func ensureRecord(ctx context.Context, tx warehouse.Tx) error {
+	for name, columns := range recordTables {
+		if err := ensureColumns(ctx, tx, name, columns); err != nil {
+			return err
+		}
+	}
+	_, found, err := tx.Table(ctx, freshness)
+	if err == nil && !found {
+		_, err = tx.Exec(ctx, freshnessSQL)
+	}
+	return err
+}
+
+// ensureColumns creates a table, or adds those columns that it lacks.
+func ensureColumns(ctx context.Context, tx warehouse.Tx, name string, columns []column.Field) error {
+	table, found, err := tx.Table(ctx, name)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return tx.Create(ctx, name, columns)
+	}
+	var missing []column.Field
+	for _, c := range columns {
+		if table.Column(c.Name) == nil {
+			missing = append(missing, c)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return tx.AddColumns(ctx, name, missing)
+}
+
+// record is the row of a table in bursar_tables.
+type record struct {
+	table, source, project string
+	generation, through    uint64
+	retraction, givenUp    uint64
+	rows, quarantined      int64
+	watermark              *time.Time
+	definition             string // its columns, as definitionOf prints them
+}
+
+// readRecords reads the records of one table, or of all if it is empty. There are none in a warehouse that was never used.
+func readRecords(ctx context.Context, r warehouse.Reader, table string) (list []record, err error) {
+	if _, found, err := r.Table(ctx, tablesTable); err != nil || !found {
+		return nil, err
+	}
+	sql := "SELECT table_name, source, project, definition, generation, through, retraction, given_up, row_count, quarantined, watermark FROM " + tablesTable
+	if table != "" {
+		sql += " WHERE table_name = " + literal(table)
+	}
+	err = r.Query(ctx, sql, func(_ []warehouse.Column, v []column.Vector) error {
+		for i := range v[0].Len() {
+			list = append(list, record{
+				table: string(v[0].Text(i)), source: string(v[1].Text(i)), project: string(v[2].Text(i)), definition: string(v[3].Text(i)),
+				generation: uint64(v[4].Ints[i]), through: uint64(v[5].Ints[i]), retraction: uint64(v[6].Ints[i]), givenUp: uint64(v[7].Ints[i]),
+				rows: v[8].Ints[i], quarantined: v[9].Ints[i], watermark: timeOf(&v[10], i),
+			})
+		}
+		return nil
+	})
+	return list, err
+}
+
+func timeOf(v *column.Vector, i int) *time.Time {
+	if v.IsNull(i) {
+		return nil
+	}
+	t := time.UnixMicro(v.Ints[i]).UTC()
+	return &t
+}
+
+// readRecord reads the record of one table; nil if there is none. Tables of another project are refused.
+func (p *Publisher) readRecord(ctx context.Context, tx warehouse.Tx, s source) (*record, error) {
+	list, err := readRecords(ctx, tx, s.table)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	r := &list[0]
+	if r.project != p.ProjectID {
+		return nil, failure.Wrap(failure.Data, errors.New("the tables in this schema are of another project: set another `schema` of the warehouse in bursar.yaml, or drop the schema"))
+	}
+	return r, nil
+}
+
+// writeRecord replaces the record of a table.
+func writeRecord(ctx context.Context, tx warehouse.Tx, r *record, streams []string, now time.Time) error {
+	where := " WHERE table_name = " + literal(r.table)
+	statements := []string{"DELETE FROM " + tablesTable + where, "DELETE FROM " + sourcesTable + where}
+	for _, stream := range streams {
+		statements = append(statements, insertSQL(sourcesTable, []any{r.table, stream}))
+	}
+	statements = append(statements, insertSQL(tablesTable, []any{
+		r.table, r.source, r.project, r.generation, r.through, r.retraction, r.givenUp, r.rows, r.quarantined, r.watermark, &now, r.definition,
+	}))
+	return execAll(ctx, tx, statements)
+}
+
+func execAll(ctx context.Context, tx warehouse.Tx, statements []string) error {
+	for _, sql := range statements {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertSQL inserts rows into a table of the record.
+func insertSQL(table string, rows ...[]any) string {
+	columns := recordTables[table]
+	names, list := make([]string, len(rows[0])), make([]string, len(rows))
+	for i := range names {
+		names[i] = column.QuoteIdentifier(columns[i].Name)
+	}
+	for i, row := range rows {
+		values := make([]string, len(row))
+		for j, value := range row {
+			values[j] = valueSQL(value)
+		}
+		list[i] = "(" + joined(values) + ")"
+	}
+	return fmt.Sprintf("INSERT INTO %s (%s) VALUES %s", table, joined(names), joined(list))
+}
+
+func valueSQL(value any) string {
+	switch value := value.(type) {
+	case string:
+		return literal(value)
+	case int64:
+		return strconv.FormatInt(value, 10)
+	case uint64:
+		return strconv.FormatUint(value, 10)
+	case *time.Time:
+		if value != nil {
+			return "CAST(" + literal(value.UTC().Format("2006-01-02 15:04:05.999999+00")) + " AS TIMESTAMP WITH TIME ZONE)"
+		}
+		return "NULL"
+	}
+	panic(fmt.Sprintf("bug: a value of type %T in the record of publications", value))
+}
+
+// literal quotes a name or a list of columns for SQL. None contains a backslash, which Redshift takes for an escape.
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+func joined(names []string) string { return strings.Join(names, ", ") }

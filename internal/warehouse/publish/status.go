@@ -1,0 +1,105 @@
+// What the tables lack.
+
+package publish
+
+import (
+	"context"
+	"time"
+
+	"bursar/internal/failure"
+	"bursar/internal/warehouse"
+)
+
+// TableStatus is how far a table is.
+type TableStatus struct {
+	Table      string     `json:"table"`
+	Source     string     `json:"source"` // the stream or the pipeline
+	Generation uint64     `json:"generation,omitempty"`
+	Through    uint64     `json:"through"` // the last batch or run in it
+	Waiting    uint64     `json:"waiting"` // batches or runs that are not in it
+	Watermark  *time.Time `json:"watermark"`
+	Rows       int64      `json:"rows"`
+	Behind     bool       `json:"behind"`          // it lacks something
+	Error      string     `json:"error,omitempty"` // why it cannot be published
+}
+
+// Behind lists the tables that lack something, in the order in which they are published.
+func (p *Publisher) Behind(ctx context.Context) ([]string, error) {
+	list, err := p.Status(ctx)
+	var behind []string
+	for _, s := range list {
+		if s.Behind {
+			behind = append(behind, s.Table)
+		}
+	}
+	return behind, err
+}
+
+// Status compares the tables with what they are made of. An error about one table is in its status.
+func (p *Publisher) Status(ctx context.Context) ([]TableStatus, error) {
+	db, err := p.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var records []record
+	err = db.Read(ctx, func(ctx context.Context, r warehouse.Reader) (err error) {
+		records, err = readRecords(ctx, r, "")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	sources, err := p.sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]TableStatus, len(sources))
+	for i, s := range sources {
+		list[i] = TableStatus{Table: s.table, Source: s.name(), Behind: true}
+		if err := p.compareStatus(ctx, s, recordOf(records, s.table), &list[i]); err != nil {
+			if failure.Of(err) != failure.Data {
+				return nil, err
+			}
+			list[i].Error = err.Error()
+		}
+	}
+	return list, nil
+}
+
+func recordOf(records []record, table string) *record {
+	for i := range records {
+		if records[i].table == table {
+			return &records[i]
+		}
+	}
+	return nil
+}
+
+func (p *Publisher) compareStatus(ctx context.Context, s source, r *record, out *TableStatus) (err error) {
+	if r != nil {
+		out.Generation, out.Through, out.Watermark, out.Rows = r.generation, r.through, r.watermark, r.rows
+	}
+	has := uint64(0)
+	if s.stream != nil {
+		at, err := p.streamPosition(ctx, s.stream)
+		if err != nil {
+			return err
+		}
+		has, out.Behind = at.sealed, r.isBehind(s.stream, at)
+	} else {
+		quarantined, err := p.quarantined(ctx, s)
+		if err != nil {
+			return err
+		}
+		err = p.Pipelines.ReadPublished(ctx, s.pipeline.Name, func(a Artifacts) error {
+			_, has, _, _ = a.Generation()
+			out.Behind = r.isBehindArtifacts(a, quarantined)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	out.Waiting = has - min(has, out.Through)
+	return nil
+}
