@@ -29,12 +29,12 @@ func forEachWarehouse(t *testing.T, test func(t *testing.T, a *App)) {
 	t.Parallel()
 	t.Run("duckdb", func(t *testing.T) {
 		t.Parallel()
-		test(t, openSmall(t, ordersYAML))
+		test(t, openSmall(t, ordersYAML+"history: true\n"))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		url := postgrestest.URL(t)
-		a := openSmall(t, ordersYAML)
+		a := openSmall(t, ordersYAML+"history: true\n")
 		a.Project.Config.Warehouse.Kind, a.Project.Config.Warehouse.URL = "postgres", url
 		test(t, a)
 	})
@@ -195,13 +195,41 @@ func TestPublish(t *testing.T) {
 				publishAll(t, a)
 				wantAnswer(t, a, `SELECT id, "order", amount, _batch FROM events_payments ORDER BY id`, m.events()...)
 				wantAnswer(t, a, `SELECT "order", paid, last FROM orders ORDER BY "order"`, m.artifacts(included)...)
+				checkHistory(t, a)
 			}
 		}
 		publishAll(t, a)
 		wantAnswer(t, a, `SELECT id, "order", amount, _batch FROM events_payments ORDER BY id`, m.events()...)
 		wantAnswer(t, a, `SELECT "order", paid, last FROM orders ORDER BY "order"`, m.artifacts(included)...)
+		checkHistory(t, a)
 		wantAnswer(t, a, `SELECT count(*) FROM orders o LEFT JOIN bursar_runs r ON r.run = o._run AND r.pipeline = 'orders' WHERE r.run IS NULL`, "0")
 	})
+}
+
+// checkHistory compares the history of the pipeline with what queries answer, and checks that each version ends when the next one begins.
+func checkHistory(t *testing.T, a *App) {
+	t.Helper()
+	var want []string
+	for _, order := range ask(t, a, `SELECT "order" FROM orders ORDER BY 1`) {
+		found, err := a.Queries.Get(t.Context(), "orders", order, 0, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range found.History {
+			want = append(want, fmt.Sprintf("%s|%d|%s", order, v.Run, v.Artifact))
+		}
+	}
+	got := ask(t, a, `SELECT "order", _run, paid, last FROM orders_history ORDER BY "order", _run DESC`)
+	for i := range got {
+		v := strings.Split(got[i], "|")
+		got[i] = fmt.Sprintf(`%s|%s|{"paid":"%s","last":"%s"}`, v[0], v[1], v[2], v[3])
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("history:\n got %q\nwant %q", got, want)
+	}
+	wantAnswer(t, a, `SELECT "order", _run, paid, last FROM orders_history WHERE valid_to IS NULL ORDER BY 1`, ask(t, a, `SELECT "order", _run, paid, last FROM orders ORDER BY 1`)...)
+	wantAnswer(t, a, `SELECT count(*) FROM (SELECT valid_to, lead(valid_from) OVER (PARTITION BY "order" ORDER BY _run) AS next FROM orders_history) AS h
+		WHERE valid_to <> next OR (valid_to IS NULL) <> (next IS NULL)`, "0")
 }
 
 func (m *model) pay(t *testing.T, a *App, random *rand.Rand) {

@@ -29,7 +29,8 @@ type Pipeline struct {
 	Show       []string // the columns that tables on a terminal show; nil for all. No record depends on it.
 	Conserve   []Conserve
 	Backlog    Backlog
-	Partitions int // number of partitions of each step; 1 by default, at most MaxPartitions
+	Partitions int  // number of partitions of each step; 1 by default, at most MaxPartitions
+	History    bool // the warehouse has a table of all versions of its artifacts. No record depends on it.
 
 	source
 }

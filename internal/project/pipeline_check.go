@@ -76,6 +76,9 @@ func (p *Pipeline) checkColumns(src *doc.File, streams []*Stream) {
 func (p *Pipeline) checkNames(src *doc.File) {
 	names := namesOf(p.Artifact, func(f *Fold) string { return f.Name })
 	for _, f := range p.Artifact {
+		if p.History && slices.Contains(HistoryColumns, f.Name) {
+			src.FailAt("artifact."+f.Name, "column %s is that of the history, which has when a version was valid: give it another name", doc.Brief(f.Name))
+		}
 		if slices.Contains(p.Key, f.Name) {
 			src.FailAt("artifact."+f.Name, "artifact column %s is a key column already: give it another name", doc.Brief(f.Name))
 		}

@@ -22,7 +22,7 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []doc
 	src := doc.NewFile(file)
 	root := src.Root(data)
 	o := src.Section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "show", "conserve", "backlog",
-		"reduce", "merge", "mixed", "partitions")
+		"reduce", "merge", "mixed", "partitions", "history")
 	p := &Pipeline{Name: nameFromFile(o, "pipeline"), File: file, source: source{lines: src.Lines}}
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("pipeline", "from", "key", "artifact")
@@ -64,6 +64,7 @@ func (p *Pipeline) readRest(o doc.Section) {
 			Total: total, Expr: conserve.Expression(total), Line: p.lines.At(conserve.At(total)),
 		})
 	}
+	p.History = o.Flag("history", false)
 	p.Partitions = int(o.Number("partitions", 1, 1, MaxPartitions))
 	backlog := o.Sub("backlog", "max_batches", "max_events")
 	p.Backlog = Backlog{

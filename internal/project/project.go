@@ -127,6 +127,7 @@ func Read(dir string) (*Project, []doc.Error) {
 	slices.SortFunc(p.Institutions, func(a, b *Institution) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Streams, func(a, b *Stream) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Pipelines, func(a, b *Pipeline) int { return strings.Compare(a.Name, b.Name) })
+	errs = append(errs, p.checkTables()...)
 	doc.SortErrors(errs)
 	return p, errs
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bursar/internal/column"
+	"bursar/internal/project"
 	"bursar/internal/warehouse"
 )
 
@@ -42,15 +43,22 @@ type artifactsPublication struct {
 	out       Result
 }
 
-func artifactColumns(a Artifacts) (columns, key []column.Field) {
+// artifactColumns returns the columns of a table of artifacts, or of their history, and those of the key.
+func artifactColumns(a Artifacts, history bool) (columns, key []column.Field) {
 	fields, n := a.Fields()
-	return append(slices.Clip(fields), column.Field{Name: RunColumn, Type: column.Type{Kind: column.BigInt}, Required: true}), fields[:n]
+	columns = append(slices.Clip(fields), column.Field{Name: RunColumn, Type: column.Type{Kind: column.BigInt}, Required: true})
+	if history {
+		for _, name := range project.HistoryColumns {
+			columns = append(columns, instant(name))
+		}
+	}
+	return columns, fields[:n]
 }
 
 // isBehindArtifacts reports whether a pipeline's table lacks something that readers see.
-func (r *record) isBehindArtifacts(a Artifacts, quarantined int64) bool {
+func (r *record) isBehindArtifacts(a Artifacts, history bool, quarantined int64) bool {
 	generation, run, _, _ := a.Generation()
-	columns, _ := artifactColumns(a)
+	columns, _ := artifactColumns(a, history)
 	return r == nil || r.generation != generation || r.through != run || r.quarantined != quarantined || r.definition != definitionOf(columns)
 }
 
@@ -74,7 +82,7 @@ func (a *artifactsPublication) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.columns, a.key = artifactColumns(a.artifacts)
+	a.columns, a.key = artifactColumns(a.artifacts, a.history)
 	if a.record, err = a.readRecord(ctx, a.tx, a.source); err != nil {
 		return err
 	}
@@ -82,21 +90,21 @@ func (a *artifactsPublication) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if how == fits && !a.record.isBehindArtifacts(a.artifacts, quarantined) {
+	if how == fits && !a.record.isBehindArtifacts(a.artifacts, a.history, quarantined) {
 		a.out.Generation, a.out.From, a.out.To, a.out.Watermark = a.record.generation, a.record.through, a.record.through, a.record.watermark
 		return nil
 	}
-	generation, run, artifacts, watermark := a.artifacts.Generation()
+	generation, run, _, watermark := a.artifacts.Generation()
 	if how != fits || a.record.generation != generation || a.record.through > run {
 		err = a.replace(ctx, how)
 	} else {
-		err = a.extend(ctx)
+		err = a.extend(ctx, a.table)
+	}
+	if err == nil {
+		err = a.checkRows()
 	}
 	if err != nil {
 		return err
-	}
-	if a.record.through == run && a.record.rows != artifacts {
-		return &UnbalancedError{Table: a.table, What: "artifacts:", Want: fmt.Sprint(artifacts), Got: fmt.Sprint(a.record.rows)}
 	}
 	if a.record.through == run {
 		a.record.watermark = watermark
@@ -106,19 +114,22 @@ func (a *artifactsPublication) publish(ctx context.Context) error {
 	return writeRecord(ctx, a.tx, a.record, a.streams(), a.Events.Now())
 }
 
-// replace makes the table from all artifacts, so that readers see those of the old generation or those of the new one.
+// checkRows compares the rows of the table with the artifacts that readers see (rule 4). Those of a history were compared run by run.
+func (a *artifactsPublication) checkRows() error {
+	_, run, artifacts, _ := a.artifacts.Generation()
+	if a.history || a.record.through < run || a.record.rows == artifacts {
+		return nil
+	}
+	return &UnbalancedError{Table: a.table, What: "artifacts:", Want: fmt.Sprint(artifacts), Got: fmt.Sprint(a.record.rows)}
+}
+
+// replace makes the table from the beginning, so that readers see the old artifacts or the new ones.
 func (a *artifactsPublication) replace(ctx context.Context, how fit) error {
 	if a.out.Replaced = a.record != nil; a.out.Replaced {
 		a.out.Removed = a.record.rows
 	}
-	generation, run, _, _ := a.artifacts.Generation()
-	a.record = &record{table: a.table, source: a.pipeline.Name, project: a.ProjectID, generation: generation, through: run}
-	if _, err := a.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE pipeline = %s", runsTable, literal(a.pipeline.Name))); err != nil {
-		return err
-	}
-	if err := a.recordRuns(ctx, 1, run); err != nil {
-		return err
-	}
+	generation, _, _, _ := a.artifacts.Generation()
+	a.record = &record{table: a.table, source: a.pipeline.Name, project: a.ProjectID, generation: generation}
 	next := a.table
 	if how != missing {
 		next += "_bursar_next"
@@ -126,15 +137,31 @@ func (a *artifactsPublication) replace(ctx context.Context, how fit) error {
 	if err := createTable(ctx, a.tx, next, a.columns, names(a.key), false); err != nil {
 		return err
 	}
-	added, err := a.tx.Append(ctx, next, a.columns, a.all(ctx))
-	if err != nil {
+	fill := a.fill
+	if a.history {
+		fill = a.fillHistory
+	}
+	if err := fill(ctx, next); err != nil {
 		return err
 	}
-	a.out.Rows, a.record.rows = added, added
 	if how != missing {
 		return a.tx.Replace(ctx, a.table, next)
 	}
 	return nil
+}
+
+// fill adds all artifacts to a new table.
+func (a *artifactsPublication) fill(ctx context.Context, table string) error {
+	added, err := a.tx.Append(ctx, table, a.columns, a.all(ctx))
+	if err != nil {
+		return err
+	}
+	_, run, _, _ := a.artifacts.Generation()
+	a.out.Rows, a.record.rows, a.record.through = added, added, run
+	if _, err := a.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE pipeline = %s", runsTable, literal(a.pipeline.Name))); err != nil {
+		return err
+	}
+	return a.recordRuns(ctx, 1, run)
 }
 
 // all reads all artifacts, each with its run.
@@ -151,62 +178,96 @@ func (a *artifactsPublication) all(ctx context.Context) warehouse.Rows {
 	})
 }
 
-// extend adds the next group of runs: the last version of each artifact takes the place of the one in the table.
-func (a *artifactsPublication) extend(ctx context.Context) error {
+// extend adds the next group of runs to a table.
+func (a *artifactsPublication) extend(ctx context.Context, table string) error {
 	_, published, _, _ := a.artifacts.Generation()
-	first, last, received, err := a.nextGroup(ctx, published)
-	if err != nil || last < first {
+	g, err := a.nextGroup(ctx, published)
+	if err != nil || g.last < g.first {
 		return err
 	}
-	a.out.From, a.out.More = a.record.through, last < published
-	from, staged, err := a.tx.Stage(ctx, a.columns, a.ofRuns(ctx, first, last))
+	a.out.From, a.out.More = a.record.through, g.last < published
+	from, staged, err := a.tx.Stage(ctx, stagedColumns(a.columns), a.ofRuns(ctx, g.first, g.last))
 	if err != nil {
 		return err
 	}
-	removed, err := a.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE EXISTS (SELECT 1 FROM %s AS s WHERE %s)", a.quoted(), from, a.sameKey("s")))
+	if staged != g.artifacts {
+		return &UnbalancedError{Table: table, What: fmt.Sprintf("artifacts of runs %d to %d:", g.first, g.last), Want: fmt.Sprint(g.artifacts), Got: fmt.Sprint(staged)}
+	}
+	add := a.addVersions
+	if !a.history {
+		add = a.replaceArtifacts
+	}
+	if err := add(ctx, table, from, g); err != nil {
+		return err
+	}
+	a.record.through, a.record.watermark = g.last, &g.received
+	return nil
+}
+
+// replaceArtifacts puts the last version of each staged artifact in the place of the one in the table.
+func (a *artifactsPublication) replaceArtifacts(ctx context.Context, table, from string, g group) error {
+	quoted := warehouse.Quote(a.db, table)
+	removed, err := a.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE EXISTS (SELECT 1 FROM %s AS s WHERE %s)", quoted, from, a.sameKey("s", quoted)))
 	if err != nil {
 		return err
 	}
-	added, err := a.tx.Exec(ctx, a.insertSQL(from, first == last))
+	added, err := a.tx.Exec(ctx, a.insertSQL(quoted, from, g.first == g.last))
 	if err != nil {
 		return err
-	}
-	if first == last && added != staged {
-		return &UnbalancedError{Table: a.table, What: fmt.Sprintf("artifacts of run %d:", last), Want: fmt.Sprint(staged), Got: fmt.Sprint(added)}
 	}
 	a.out.Rows, a.out.Removed = added, removed
 	a.record.rows += added - removed
-	a.record.through, a.record.watermark = last, &received
-	return a.recordRuns(ctx, first, last)
+	return a.recordRuns(ctx, g.first, g.last)
 }
 
-// nextGroup returns the runs of the next group, and when the last event of them was received.
-func (a *artifactsPublication) nextGroup(ctx context.Context, published uint64) (first, last uint64, received time.Time, err error) {
-	first, last = a.record.through+1, a.record.through
-	for rows := int64(0); last < published; last++ {
-		at, _, artifacts, err := a.artifacts.Run(ctx, last+1)
+// group is some runs that one transaction adds.
+type group struct {
+	first, last uint64
+	artifacts   int64     // that they have made
+	received    time.Time // the last event of them
+}
+
+// nextGroup returns the next group of runs; its last one is before its first one if all are in the table.
+func (a *artifactsPublication) nextGroup(ctx context.Context, published uint64) (group, error) {
+	g := group{first: a.record.through + 1, last: a.record.through}
+	for g.last < published {
+		received, _, artifacts, err := a.artifacts.Run(ctx, g.last+1)
 		if err != nil {
-			return 0, 0, received, err
+			return g, err
 		}
-		if rows += artifacts; rows > a.groupRows() && last >= first {
+		if g.artifacts+artifacts > a.groupRows() && g.last >= g.first {
 			break
 		}
-		received = at
+		g.last, g.artifacts, g.received = g.last+1, g.artifacts+artifacts, received
 	}
-	return first, last, received, nil
+	return g, nil
 }
 
-// ofRuns reads the artifacts that runs have made, each with its run.
+// stagedColumns are the columns of staged artifacts: without the end of a version, which is not known yet.
+func stagedColumns(columns []column.Field) []column.Field {
+	return slices.DeleteFunc(slices.Clone(columns), func(c column.Field) bool { return c.Name == validTo })
+}
+
+// ofRuns reads the artifacts that runs have made, each with its run, and for a history with when the run received its last event.
 func (a *artifactsPublication) ofRuns(ctx context.Context, first, last uint64) warehouse.Rows {
-	number := column.NewVector(column.Type{Kind: column.BigInt}, 0)
+	beside := column.NewVectors([]column.Type{{Kind: column.BigInt}, {Kind: column.Timestamp}}, 0)
 	return rowsOf(func(each func([]column.Vector) error) error {
 		for run := first; run <= last; run++ {
-			err := a.artifacts.OfRun(ctx, run, func(values []column.Vector) error {
-				number.Reset()
+			received, _, _, err := a.artifacts.Run(ctx, run)
+			if err != nil {
+				return err
+			}
+			err = a.artifacts.OfRun(ctx, run, func(values []column.Vector) error {
+				beside[0].Reset()
+				beside[1].Reset()
 				for range values[0].Len() {
-					number.AppendInt(int64(run))
+					beside[0].AppendInt(int64(run))
+					beside[1].AppendInt(received.UnixMicro())
 				}
-				return each(append(slices.Clip(values), number))
+				if !a.history {
+					return each(append(slices.Clip(values), beside[0]))
+				}
+				return each(append(slices.Clip(values), beside...))
 			})
 			if err != nil {
 				return err
@@ -217,23 +278,20 @@ func (a *artifactsPublication) ofRuns(ctx context.Context, first, last uint64) w
 }
 
 // insertSQL inserts the last version of each staged artifact. Those of a single run have one version.
-func (a *artifactsPublication) insertSQL(from string, single bool) string {
+func (a *artifactsPublication) insertSQL(table, from string, single bool) string {
 	list := warehouse.QuoteAll(a.db, a.columns)
 	if single {
-		return fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM %[3]s AS s", a.quoted(), list, from)
+		return fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM %[3]s AS s", table, list, from)
 	}
-	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM (SELECT %[2]s, row_number() OVER (PARTITION BY %[4]s ORDER BY %[5]s DESC) AS bursar_version FROM %[3]s AS s) AS v WHERE bursar_version = 1",
-		a.quoted(), list, from, warehouse.QuoteAll(a.db, a.key), RunColumn)
+	versions := fmt.Sprintf("SELECT %s, row_number() OVER (PARTITION BY %s ORDER BY %s DESC) AS bursar_version FROM %s AS s", list, warehouse.QuoteAll(a.db, a.key), RunColumn, from)
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM (%[3]s) AS v WHERE bursar_version = 1", table, list, versions)
 }
 
-func (a *artifactsPublication) quoted() string { return warehouse.Quote(a.db, a.table) }
-
-// sameKey is the condition that a row of the table has the key of another one.
-func (a *artifactsPublication) sameKey(other string) string {
+// sameKey is the condition that rows of two tables have the same key.
+func (a *artifactsPublication) sameKey(one, other string) string {
 	list := make([]string, len(a.key))
 	for i, k := range a.key {
-		name := warehouse.Quote(a.db, k.Name)
-		list[i] = fmt.Sprintf("%s.%s = %s.%[2]s", other, name, a.quoted())
+		list[i] = fmt.Sprintf("%s.%s = %s.%[2]s", one, warehouse.Quote(a.db, k.Name), other)
 	}
 	return strings.Join(list, " AND ")
 }

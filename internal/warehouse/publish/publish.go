@@ -62,6 +62,7 @@ type source struct {
 	table    string
 	stream   *project.Stream
 	pipeline *project.Pipeline
+	history  bool // of the pipeline
 }
 
 func (s *source) name() string {
@@ -91,16 +92,16 @@ func (p *Publisher) sources(ctx context.Context) (list []source, err error) {
 				continue
 			}
 		}
-		list = append(list, source{table: EventsTable(s.Name), stream: s})
+		list = append(list, source{table: project.EventsTable(s.Name), stream: s})
 	}
 	for _, l := range p.Project.Pipelines {
 		list = append(list, source{table: l.Name, pipeline: l})
+		if l.History {
+			list = append(list, source{table: project.HistoryTable(l.Name), pipeline: l, history: true})
+		}
 	}
 	return list, nil
 }
-
-// EventsTable is the table of a stream's events.
-func EventsTable(stream string) string { return "events_" + stream }
 
 // NotFoundError reports a table that the project does not publish: exit code 3.
 type NotFoundError struct {

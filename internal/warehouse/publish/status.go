@@ -93,7 +93,7 @@ func (p *Publisher) compareStatus(ctx context.Context, s source, r *record, out 
 		}
 		err = p.Pipelines.ReadPublished(ctx, s.pipeline.Name, func(a Artifacts) error {
 			_, has, _, _ = a.Generation()
-			out.Behind = r.isBehindArtifacts(a, quarantined)
+			out.Behind = r.isBehindArtifacts(a, s.history, quarantined)
 			return nil
 		})
 		if err != nil {

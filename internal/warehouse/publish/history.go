@@ -1,0 +1,42 @@
+// Publishing all versions of a pipeline's artifacts: each from when the last event of its run was received until that of the next version.
+
+package publish
+
+import (
+	"context"
+	"fmt"
+
+	"bursar/internal/project"
+	"bursar/internal/warehouse"
+)
+
+var validFrom, validTo = project.HistoryColumns[0], project.HistoryColumns[1]
+
+// fillHistory adds the versions of all runs to a new table, a group of runs at a time.
+func (a *artifactsPublication) fillHistory(ctx context.Context, table string) error {
+	for _, published, _, _ := a.artifacts.Generation(); a.record.through < published; {
+		if err := a.extend(ctx, table); err != nil {
+			return err
+		}
+	}
+	a.out.From = 0
+	return nil
+}
+
+// addVersions ends the versions in the table that staged ones follow, and adds these.
+func (a *artifactsPublication) addVersions(ctx context.Context, table, from string, _ group) error {
+	quoted, key, columns := warehouse.Quote(a.db, table), warehouse.QuoteAll(a.db, a.key), warehouse.QuoteAll(a.db, stagedColumns(a.columns))
+	ended := fmt.Sprintf("UPDATE %s SET %s = s.ended FROM (SELECT %s, min(%s) AS ended FROM %s AS v GROUP BY %[3]s) AS s WHERE %[6]s AND %[2]s IS NULL",
+		quoted, validTo, key, validFrom, from, a.sameKey("s", quoted))
+	if _, err := a.tx.Exec(ctx, ended); err != nil {
+		return err
+	}
+	added, err := a.tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s, %s) SELECT %[2]s, lead(%[4]s) OVER (PARTITION BY %[5]s ORDER BY %[6]s) FROM %[7]s AS s",
+		quoted, columns, validTo, validFrom, key, RunColumn, from))
+	if err != nil {
+		return err
+	}
+	a.out.Rows += added
+	a.record.rows += added
+	return nil
+}
