@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -202,6 +203,7 @@ func TestPublish(t *testing.T) {
 		wantAnswer(t, a, `SELECT id, "order", amount, _batch FROM events_payments ORDER BY id`, m.events()...)
 		wantAnswer(t, a, `SELECT "order", paid, last FROM orders ORDER BY "order"`, m.artifacts(included)...)
 		checkHistory(t, a)
+		checkVerified(t, a)
 		wantAnswer(t, a, `SELECT count(*) FROM orders o LEFT JOIN bursar_runs r ON r.run = o._run AND r.pipeline = 'orders' WHERE r.run IS NULL`, "0")
 	})
 }
@@ -301,7 +303,9 @@ func TestPublishAfterChangesByHand(t *testing.T) {
 		if err == nil || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "column paid of table orders is missing in the warehouse") {
 			t.Errorf("a table without a column: %v", err)
 		}
-		changeWarehouse(t, a, "DROP TABLE orders")
+		if _, err := p.Again(t.Context(), "orders"); err != nil {
+			t.Fatal(err)
+		}
 		publishAll(t, a)
 		wantAnswer(t, a, `SELECT "order", paid FROM orders ORDER BY 1`, "a|11.50", "b|20.00", "c|2.00")
 
@@ -310,6 +314,61 @@ func TestPublishAfterChangesByHand(t *testing.T) {
 		runAll(t, a, "orders")
 		if _, err = p.Publish(t.Context(), "orders"); failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "somebody has changed the table") {
 			t.Errorf("a table without a row: %v", err)
+		}
+		if _, err := p.Again(t.Context(), "orders"); err != nil {
+			t.Error(err)
+		}
+		checkVerified(t, a)
+	})
+}
+
+// checkVerified verifies all tables.
+func checkVerified(t *testing.T, a *App) {
+	t.Helper()
+	publishAll(t, a)
+	p := publisher(t, a)
+	tables, err := p.Tables(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		if v, err := p.Verify(t.Context(), table); err != nil || !v.OK {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+}
+
+// TestVerifyPublished changes rows by hand: the comparison counts them, and the days are broken until the table is made again.
+func TestVerifyPublished(t *testing.T) {
+	forEachWarehouse(t, func(t *testing.T, a *App) {
+		pay(t, a, "1 a 10.00", "2 b 20.00", "3 c 30.00")
+		runAll(t, a, "orders")
+		checkVerified(t, a)
+		p := publisher(t, a)
+		for _, c := range []struct {
+			table, sql     string
+			missing, other int64
+		}{
+			{"orders", `UPDATE orders SET paid = 10.01 WHERE "order" = 'a'`, 1, 1},
+			{"orders_history", "UPDATE orders_history SET _run = 2", 3, 3},
+			{"events_payments", "DELETE FROM events_payments WHERE id <> '2'", 2, 0},
+			{"events_payments", "INSERT INTO events_payments SELECT * FROM events_payments", 0, 3},
+		} {
+			changeWarehouse(t, a, c.sql)
+			if v, err := p.Verify(t.Context(), c.table); err != nil || v.OK || v.Missing != c.missing || v.Other != c.other || v.Rows != 3 {
+				t.Errorf("%s: %+v, %v", c.sql, v, err)
+			}
+			wantAnswer(t, a, "SELECT broken FROM bursar_tables WHERE table_name = '"+c.table+"'", fmt.Sprint(c.missing+c.other))
+			if _, err := p.Again(t.Context(), c.table); err != nil {
+				t.Fatal(err)
+			}
+			wantAnswer(t, a, "SELECT broken FROM bursar_tables WHERE table_name = '"+c.table+"'", "0")
+		}
+		checkVerified(t, a)
+		pay(t, a, "4 a 1.00")
+		runAll(t, a, "orders")
+		if _, err := p.Verify(t.Context(), "orders"); !errors.As(err, new(*publish.BehindError)) {
+			t.Errorf("a table that is behind: %v", err)
 		}
 	})
 }

@@ -63,6 +63,7 @@ type source struct {
 	stream   *project.Stream
 	pipeline *project.Pipeline
 	history  bool // of the pipeline
+	again    bool // the table is made from the beginning
 }
 
 func (s *source) name() string {
@@ -145,12 +146,22 @@ func (p *Publisher) source(ctx context.Context, table string) (source, error) {
 
 // Publish adds one group of batches or runs to a table, in one transaction, and returns what it did. If nothing is missing it does nothing.
 // Whoever gets an error after which the outcome is unknown calls it again: the record in the warehouse says what is there.
-func (p *Publisher) Publish(ctx context.Context, table string) (out Result, err error) {
+func (p *Publisher) Publish(ctx context.Context, table string) (Result, error) {
+	return p.publish(ctx, table, false)
+}
+
+// Again makes a table from the beginning, whatever somebody has changed in it.
+func (p *Publisher) Again(ctx context.Context, table string) (Result, error) {
+	return p.publish(ctx, table, true)
+}
+
+func (p *Publisher) publish(ctx context.Context, table string, again bool) (out Result, err error) {
 	began := time.Now()
 	s, err := p.source(ctx, table)
 	if err != nil {
 		return out, err
 	}
+	s.again = again
 	db, err := p.Open(ctx)
 	if err != nil {
 		return out, err

@@ -41,7 +41,7 @@ func instant(name string) column.Field {
 var recordTables = map[string][]column.Field{
 	tablesTable: {
 		text("table_name"), text("source"), text("project"), number("generation"), number("through"), number("retraction"), number("given_up"),
-		number("row_count"), number("quarantined"), instant("watermark"), instant("published"), text("definition"),
+		number("row_count"), number("quarantined"), instant("watermark"), instant("published"), text("definition"), number("broken"),
 	},
 	sourcesTable: {text("table_name"), text("stream")},
 	batchesTable: {text("stream"), number("batch"), instant("received"), number("events")},
@@ -51,12 +51,13 @@ var recordTables = map[string][]column.Field{
 
 // freshnessSQL gives the verdict on each day of which a table has events. UNKNOWN: events that are received until the end of the day (UTC) may be
 // missing. CLAIMED: all that were accepted until then are there, but rows of the stream wait in quarantine. PROVEN: nothing waits, either.
+// BROKEN: Verify has found rows that differ.
 const freshnessSQL = `CREATE VIEW bursar_freshness AS
 SELECT t.table_name, d.day, t.watermark, sum(d.events) AS events,
-	CASE WHEN t.watermark IS NULL OR t.watermark < CAST(d.day + 1 AS TIMESTAMP) AT TIME ZONE 'UTC' THEN 'UNKNOWN'
+	CASE WHEN t.broken > 0 THEN 'BROKEN' WHEN t.watermark IS NULL OR t.watermark < CAST(d.day + 1 AS TIMESTAMP) AT TIME ZONE 'UTC' THEN 'UNKNOWN'
 		WHEN t.quarantined > 0 THEN 'CLAIMED' ELSE 'PROVEN' END AS verdict
 FROM bursar_tables t JOIN bursar_sources s ON s.table_name = t.table_name JOIN bursar_days d ON d.stream = s.stream
-GROUP BY t.table_name, d.day, t.watermark, t.quarantined`
+GROUP BY t.table_name, d.day, t.watermark, t.quarantined, t.broken`
 
 // ensureRecord creates what is missing of the record.
 func ensureRecord(ctx context.Context, tx warehouse.Tx) error {
@@ -99,6 +100,7 @@ type record struct {
 	generation, through    uint64
 	retraction, givenUp    uint64
 	rows, quarantined      int64
+	broken                 int64 // rows that differed when the table was verified
 	watermark              *time.Time
 	definition             string // its columns, as definitionOf prints them
 }
@@ -108,7 +110,7 @@ func readRecords(ctx context.Context, r warehouse.Reader, table string) (list []
 	if _, found, err := r.Table(ctx, tablesTable); err != nil || !found {
 		return nil, err
 	}
-	sql := "SELECT table_name, source, project, definition, generation, through, retraction, given_up, row_count, quarantined, watermark FROM " + tablesTable
+	sql := "SELECT table_name, source, project, definition, generation, through, retraction, given_up, row_count, quarantined, watermark, broken FROM " + tablesTable
 	if table != "" {
 		sql += " WHERE table_name = " + literal(table)
 	}
@@ -117,7 +119,7 @@ func readRecords(ctx context.Context, r warehouse.Reader, table string) (list []
 			list = append(list, record{
 				table: string(v[0].Text(i)), source: string(v[1].Text(i)), project: string(v[2].Text(i)), definition: string(v[3].Text(i)),
 				generation: uint64(v[4].Ints[i]), through: uint64(v[5].Ints[i]), retraction: uint64(v[6].Ints[i]), givenUp: uint64(v[7].Ints[i]),
-				rows: v[8].Ints[i], quarantined: v[9].Ints[i], watermark: timeOf(&v[10], i),
+				rows: v[8].Ints[i], quarantined: v[9].Ints[i], watermark: timeOf(&v[10], i), broken: v[11].Ints[i],
 			})
 		}
 		return nil
@@ -154,7 +156,7 @@ func writeRecord(ctx context.Context, tx warehouse.Tx, r *record, streams []stri
 		statements = append(statements, insertSQL(sourcesTable, []any{r.table, stream}))
 	}
 	statements = append(statements, insertSQL(tablesTable, []any{
-		r.table, r.source, r.project, r.generation, r.through, r.retraction, r.givenUp, r.rows, r.quarantined, r.watermark, &now, r.definition,
+		r.table, r.source, r.project, r.generation, r.through, r.retraction, r.givenUp, r.rows, r.quarantined, r.watermark, &now, r.definition, r.broken,
 	}))
 	return execAll(ctx, tx, statements)
 }

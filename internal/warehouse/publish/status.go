@@ -103,3 +103,13 @@ func (p *Publisher) compareStatus(ctx context.Context, s source, r *record, out 
 	out.Waiting = has - min(has, out.Through)
 	return nil
 }
+
+// BehindError reports that a table cannot be compared with what it is made of now.
+type BehindError struct{ Table string }
+
+func (e *BehindError) Error() string {
+	return "table " + e.Table + " lacks something that was accepted or published since: run `bursar publish`"
+}
+
+// Class is Data: it stays so until the table is published.
+func (e *BehindError) Class() failure.Class { return failure.Data }

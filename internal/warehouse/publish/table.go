@@ -44,6 +44,9 @@ func compare(ctx context.Context, db warehouse.Database, tx warehouse.Tx, s sour
 	case r == nil:
 		return 0, nil, failure.Wrap(failure.Data, fmt.Errorf("the warehouse has a table %s that was not published by Bursar: rename or drop it", s.table))
 	}
+	if s.again {
+		return changed, nil, nil
+	}
 	published := strings.Split(r.definition, ", ")
 	if err := checkUnchanged(db, &table, published); err != nil {
 		return 0, nil, err
@@ -84,7 +87,7 @@ func checkUnchanged(db warehouse.Database, table *warehouse.Table, published []s
 			is = "of type " + is
 		}
 		return failure.Wrap(failure.Data, fmt.Errorf("column %s of table %s is %s in the warehouse, and was published as %s: somebody has changed the table; "+
-			"drop it, and it is published again from the beginning", name, table.Name, is, db.Type(t)))
+			"`bursar publish --again %[2]s` makes it from the beginning", name, table.Name, is, db.Type(t)))
 	}
 	return nil
 }

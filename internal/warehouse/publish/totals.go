@@ -22,7 +22,7 @@ type UnbalancedError struct {
 }
 
 func (e *UnbalancedError) Error() string {
-	return fmt.Sprintf("control totals do not balance: table %s has %s %s, want %s: somebody has changed the table; drop it, and it is published again from the beginning",
+	return fmt.Sprintf("control totals do not balance: table %s has %s %s, want %s: somebody has changed the table; `bursar publish --again %[1]s` makes it from the beginning",
 		e.Table, e.What, e.Got, e.Want)
 }
 

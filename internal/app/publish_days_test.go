@@ -1,0 +1,92 @@
+// The verdicts of bursar_freshness on the days of tables.
+
+package app
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"bursar/internal/event/intake"
+	"bursar/internal/postgres/postgrestest"
+)
+
+const visitsYAML = `
+stream: visits
+format: jsonl
+id: id
+time: at
+columns:
+  id: {type: string}
+  shop: {type: string}
+  at: {type: timestamp}
+  cost: {type: "decimal(18,2)"}
+totals:
+  cost: {sum: cost, by: shop}
+  large: {sum: cost, where: "cost > 5"}
+`
+
+const shopsYAML = `
+pipeline: shops
+from: visits
+key: shop
+artifact: {cost: {sum: cost}, days: {list: [at, cost], by: at}}
+conserve: {cost: cost}
+`
+
+// TestFreshness ingests events of several days on different days, and rows that are rejected.
+func TestFreshness(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"duckdb", "postgres"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			putFile(t, dir, "bursar.yaml", "")
+			putFile(t, dir, "streams/visits.yaml", visitsYAML)
+			putFile(t, dir, "pipelines/shops.yaml", shopsYAML)
+			a, err := Open(t.Context(), dir, "test", slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			if name == "postgres" {
+				a.Project.Config.Warehouse.Kind, a.Project.Config.Warehouse.URL = "postgres", postgrestest.URL(t)
+			}
+			ingest := func(day int, text string) {
+				a.Events.Now = func() time.Time { return time.Date(2026, 1, day, 12, 0, 0, 0, time.UTC) }
+				if _, err := a.Ingest(t.Context(), "visits", []string{putFile(t, t.TempDir(), "in.jsonl", text)}, intake.Options{}); err != nil {
+					t.Fatal(err)
+				}
+				runAll(t, a, "shops")
+				publishAll(t, a)
+			}
+			const verdicts = "SELECT table_name, day, events, verdict FROM bursar_freshness ORDER BY table_name, day"
+			ingest(3, `{"id":"1","shop":"a","at":"2026-01-01T23:59:59.999999Z","cost":"4.00"}
+{"id":"2","shop":"a","at":"2026-01-02T00:00:00Z","cost":"9.99"}
+{"id":"3","shop":"b","at":"2026-01-03T00:00:00+01:00","cost":"1.00"}
+{"id":"4","shop":"b","at":"2026-01-03T00:00:00Z","cost":"2.00"}
+`)
+			wantAnswer(t, a, verdicts, "events_visits|2026-01-01|1|PROVEN", "events_visits|2026-01-02|2|PROVEN", "events_visits|2026-01-03|1|UNKNOWN",
+				"shops|2026-01-01|1|PROVEN", "shops|2026-01-02|2|PROVEN", "shops|2026-01-03|1|UNKNOWN")
+			ingest(4, `{"id":"5","shop":"c","at":"2026-01-02T10:00:00Z","cost":"1.00"}
+{"id":"6","shop":"c","at":"2026-01-02T10:00:00Z","cost":"1.001"}
+`)
+			wantAnswer(t, a, verdicts, "events_visits|2026-01-01|1|CLAIMED", "events_visits|2026-01-02|3|CLAIMED", "events_visits|2026-01-03|1|CLAIMED",
+				"shops|2026-01-01|1|CLAIMED", "shops|2026-01-02|3|CLAIMED", "shops|2026-01-03|1|CLAIMED")
+			changeWarehouse(t, a, "DELETE FROM events_visits WHERE id = '5'")
+			if v, err := publisher(t, a).Verify(t.Context(), "events_visits"); err != nil || v.Missing != 1 {
+				t.Errorf("%+v, %v", v, err)
+			}
+			wantAnswer(t, a, verdicts+" LIMIT 1", "events_visits|2026-01-01|1|BROKEN")
+			wantAnswer(t, a, "SELECT shop, cost, days FROM shops WHERE shop = 'c'", daysOf(name))
+		})
+	}
+}
+
+// daysOf is a list of the pipeline as a database prints JSON.
+func daysOf(name string) string {
+	if name == "postgres" {
+		return `c|1.00|[{"at": "2026-01-02T10:00:00Z", "cost": "1.00"}]`
+	}
+	return `c|1.00|[{"at":"2026-01-02T10:00:00Z","cost":"1.00"}]`
+}
