@@ -51,6 +51,28 @@ func QuoteAll(db Database, columns []column.Field) string {
 	return strings.Join(list, ", ")
 }
 
+// HasZones reports whether timestamps are stored as instants, and not as UTC without a zone.
+func HasZones(db Database) bool {
+	return strings.Contains(strings.ToLower(db.Type(column.Type{Kind: column.Timestamp})), "with time zone")
+}
+
+// DaySQL returns the day in UTC of a timestamp.
+func DaySQL(db Database, timestamp string) string {
+	if HasZones(db) {
+		timestamp += " AT TIME ZONE 'UTC'"
+	}
+	return "CAST(" + timestamp + " AS DATE)"
+}
+
+// MidnightSQL returns when a day begins, as a timestamp.
+func MidnightSQL(db Database, day string) string {
+	midnight := "CAST(" + day + " AS TIMESTAMP)"
+	if HasZones(db) {
+		midnight += " AT TIME ZONE 'UTC'"
+	}
+	return midnight
+}
+
 // Define returns the definition of a column for SQL.
 func Define(db Database, c column.Field) string { return Quote(db, c.Name) + " " + db.Type(c.Type) }
 

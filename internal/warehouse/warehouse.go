@@ -23,7 +23,7 @@ type Database interface {
 	Read(ctx context.Context, fn func(context.Context, Reader) error) error
 	// Name returns the name under which a table or a column is stored.
 	Name(name string) string
-	// Type returns the SQL name of a type.
+	// Type returns the SQL name of a type. That of timestamps has a zone, or they are stored in UTC (HasZones).
 	Type(t column.Type) string
 	Close() error
 }

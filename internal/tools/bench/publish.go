@@ -35,6 +35,7 @@ type PublishReport struct {
 	FirstSeconds float64        `json:"first_seconds"` // the first publication, of all of them
 	Rounds       []PublishRound `json:"rounds"`
 	PublishRound                // medians
+	Query        QueryFigures   `json:"query"`
 }
 
 // Publish measures the publication of the artifacts that a run has changed.
@@ -70,23 +71,14 @@ func (r *PublishReport) measure(ctx context.Context, b *bench, a *app.App) error
 		return err
 	}
 	r.Artifacts = r.Rounds[len(r.Rounds)-1].Artifacts
-	r.OursSeconds = medianOf(r.Rounds, func(p PublishRound) float64 { return p.OursSeconds })
-	r.MergeSeconds = medianOf(r.Rounds, func(p PublishRound) float64 { return p.MergeSeconds })
-	r.Ratio = medianOf(r.Rounds, func(p PublishRound) float64 { return p.Ratio })
-	return nil
+	r.OursSeconds = median(r.Rounds, func(p *PublishRound) float64 { return p.OursSeconds })
+	r.MergeSeconds = median(r.Rounds, func(p *PublishRound) float64 { return p.MergeSeconds })
+	r.Ratio = median(r.Rounds, func(p *PublishRound) float64 { return p.Ratio })
+	return r.Query.measure(ctx, a, publisher, peer.session)
 }
 
 func publishLine(p *PublishRound) string {
 	return fmt.Sprintf("%d artifacts, merge %.3f s, ours %.3f s", p.Artifacts, p.MergeSeconds, p.OursSeconds)
-}
-
-func medianOf(all []PublishRound, of func(PublishRound) float64) float64 {
-	list := make([]float64, len(all))
-	for i := range all {
-		list[i] = of(all[i])
-	}
-	slices.Sort(list)
-	return list[len(list)/2]
 }
 
 // publishOrders publishes the pipeline in one transaction, which must add so many rows.
@@ -109,7 +101,7 @@ type mergePeer struct {
 
 func openMergePeer(ctx context.Context, dir string, a *app.App) (*mergePeer, error) {
 	o := a.Engine.Duck
-	o.File, o.Dirs = filepath.Join(dir, "merge.duckdb"), []string{dir}
+	o.File, o.Dirs = filepath.Join(dir, "merge.duckdb"), append(slices.Clone(o.Dirs), dir)
 	session, err := duck.Open(o)
 	if err != nil {
 		return nil, err

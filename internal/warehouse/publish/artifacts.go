@@ -75,7 +75,7 @@ func (p *Publisher) quarantined(ctx context.Context, s source) (rows int64, err 
 }
 
 func (a *artifactsPublication) publish(ctx context.Context) error {
-	if err := ensureRecord(ctx, a.tx); err != nil {
+	if err := ensureRecord(ctx, a.db, a.tx); err != nil {
 		return err
 	}
 	quarantined, err := a.quarantined(ctx, a.source)
@@ -111,7 +111,7 @@ func (a *artifactsPublication) publish(ctx context.Context) error {
 	}
 	a.record.quarantined, a.record.definition = quarantined, definitionOf(a.columns)
 	a.out.Generation, a.out.To, a.out.Watermark = generation, a.record.through, a.record.watermark
-	return writeRecord(ctx, a.tx, a.record, a.streams(), a.Events.Now())
+	return writeRecord(ctx, a.db, a.tx, a.record, a.streams(), a.Events.Now())
 }
 
 // checkRows compares the rows of the table with the artifacts that readers see (rule 4). Those of a history were compared run by run.
@@ -308,7 +308,7 @@ func (a *artifactsPublication) recordRuns(ctx context.Context, first, last uint6
 		rows = append(rows, []any{a.pipeline.Name, generation, run, &received, events, artifacts})
 	}
 	for chunk := range slices.Chunk(rows, rowsAtOnce) {
-		if _, err := a.tx.Exec(ctx, insertSQL(runsTable, chunk...)); err != nil {
+		if _, err := a.tx.Exec(ctx, insertSQL(a.db, runsTable, chunk...)); err != nil {
 			return err
 		}
 	}

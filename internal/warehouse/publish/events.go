@@ -89,7 +89,7 @@ type eventsPublication struct {
 }
 
 func (e *eventsPublication) publish(ctx context.Context) error {
-	if err := ensureRecord(ctx, e.tx); err != nil {
+	if err := ensureRecord(ctx, e.db, e.tx); err != nil {
 		return err
 	}
 	var err error
@@ -115,7 +115,7 @@ func (e *eventsPublication) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeRecord(ctx, e.tx, e.record, e.streams(), e.Events.Now())
+	return writeRecord(ctx, e.db, e.tx, e.record, e.streams(), e.Events.Now())
 }
 
 // replace makes the table from the beginning: a new one group by group, another one completely, so that readers see the old one or the
@@ -284,7 +284,7 @@ func (e *eventsPublication) addGroup(ctx context.Context, table string, batches 
 		b := &batches[i]
 		recorded[i] = []any{b.Stream, b.Batch, &b.Sealed, b.Accepted}
 	}
-	statements := []string{insertSQL(batchesTable, recorded...)}
+	statements := []string{insertSQL(e.db, batchesTable, recorded...)}
 	if e.stream.Time != "" {
 		statements = append(statements, e.daysSQL(table, batches))
 	}
@@ -295,7 +295,7 @@ func (e *eventsPublication) addGroup(ctx context.Context, table string, batches 
 func (e *eventsPublication) daysSQL(table string, batches []event.Batch) string {
 	day := warehouse.Quote(e.db, e.stream.Time)
 	if e.stream.Column(e.stream.Time).Type.Kind == column.Timestamp {
-		day = fmt.Sprintf("CAST(%s AT TIME ZONE 'UTC' AS DATE)", day)
+		day = warehouse.DaySQL(e.db, day)
 	}
 	return fmt.Sprintf("INSERT INTO %s (stream, batch, day, events) SELECT %s, %s, %s, count(*) FROM %s WHERE %s AND %s IS NOT NULL GROUP BY %s, %s",
 		daysTable, literal(e.stream.Name), BatchColumn, day, warehouse.Quote(e.db, table), between(batches), day, BatchColumn, day)

@@ -52,15 +52,17 @@ var recordTables = map[string][]column.Field{
 // freshnessSQL gives the verdict on each day of which a table has events. UNKNOWN: events that are received until the end of the day (UTC) may be
 // missing. CLAIMED: all that were accepted until then are there, but rows of the stream wait in quarantine. PROVEN: nothing waits, either.
 // BROKEN: Verify has found rows that differ.
-const freshnessSQL = `CREATE VIEW bursar_freshness AS
+func freshnessSQL(db warehouse.Database) string {
+	return fmt.Sprintf(`CREATE VIEW bursar_freshness AS
 SELECT t.table_name, d.day, t.watermark, sum(d.events) AS events,
-	CASE WHEN t.broken > 0 THEN 'BROKEN' WHEN t.watermark IS NULL OR t.watermark < CAST(d.day + 1 AS TIMESTAMP) AT TIME ZONE 'UTC' THEN 'UNKNOWN'
+	CASE WHEN t.broken > 0 THEN 'BROKEN' WHEN t.watermark IS NULL OR t.watermark < %s THEN 'UNKNOWN'
 		WHEN t.quarantined > 0 THEN 'CLAIMED' ELSE 'PROVEN' END AS verdict
 FROM bursar_tables t JOIN bursar_sources s ON s.table_name = t.table_name JOIN bursar_days d ON d.stream = s.stream
-GROUP BY t.table_name, d.day, t.watermark, t.quarantined, t.broken`
+GROUP BY t.table_name, d.day, t.watermark, t.quarantined, t.broken`, warehouse.MidnightSQL(db, "d.day + 1"))
+}
 
 // ensureRecord creates what is missing of the record.
-func ensureRecord(ctx context.Context, tx warehouse.Tx) error {
+func ensureRecord(ctx context.Context, db warehouse.Database, tx warehouse.Tx) error {
 	for name, columns := range recordTables {
 		if err := ensureColumns(ctx, tx, name, columns); err != nil {
 			return err
@@ -68,7 +70,7 @@ func ensureRecord(ctx context.Context, tx warehouse.Tx) error {
 	}
 	_, found, err := tx.Table(ctx, freshness)
 	if err == nil && !found {
-		_, err = tx.Exec(ctx, freshnessSQL)
+		_, err = tx.Exec(ctx, freshnessSQL(db))
 	}
 	return err
 }
@@ -149,13 +151,13 @@ func (p *Publisher) readRecord(ctx context.Context, tx warehouse.Tx, s source) (
 }
 
 // writeRecord replaces the record of a table.
-func writeRecord(ctx context.Context, tx warehouse.Tx, r *record, streams []string, now time.Time) error {
+func writeRecord(ctx context.Context, db warehouse.Database, tx warehouse.Tx, r *record, streams []string, now time.Time) error {
 	where := " WHERE table_name = " + literal(r.table)
 	statements := []string{"DELETE FROM " + tablesTable + where, "DELETE FROM " + sourcesTable + where}
 	for _, stream := range streams {
-		statements = append(statements, insertSQL(sourcesTable, []any{r.table, stream}))
+		statements = append(statements, insertSQL(db, sourcesTable, []any{r.table, stream}))
 	}
-	statements = append(statements, insertSQL(tablesTable, []any{
+	statements = append(statements, insertSQL(db, tablesTable, []any{
 		r.table, r.source, r.project, r.generation, r.through, r.retraction, r.givenUp, r.rows, r.quarantined, r.watermark, &now, r.definition, r.broken,
 	}))
 	return execAll(ctx, tx, statements)
@@ -171,7 +173,7 @@ func execAll(ctx context.Context, tx warehouse.Tx, statements []string) error {
 }
 
 // insertSQL inserts rows into a table of the record.
-func insertSQL(table string, rows ...[]any) string {
+func insertSQL(db warehouse.Database, table string, rows ...[]any) string {
 	columns := recordTables[table]
 	names, list := make([]string, len(rows[0])), make([]string, len(rows))
 	for i := range names {
@@ -180,14 +182,14 @@ func insertSQL(table string, rows ...[]any) string {
 	for i, row := range rows {
 		values := make([]string, len(row))
 		for j, value := range row {
-			values[j] = valueSQL(value)
+			values[j] = valueSQL(db, value)
 		}
 		list[i] = "(" + joined(values) + ")"
 	}
 	return fmt.Sprintf("INSERT INTO %s (%s) VALUES %s", table, joined(names), joined(list))
 }
 
-func valueSQL(value any) string {
+func valueSQL(db warehouse.Database, value any) string {
 	switch value := value.(type) {
 	case string:
 		return literal(value)
@@ -197,7 +199,7 @@ func valueSQL(value any) string {
 		return strconv.FormatUint(value, 10)
 	case *time.Time:
 		if value != nil {
-			return "CAST(" + literal(value.UTC().Format("2006-01-02 15:04:05.999999+00")) + " AS TIMESTAMP WITH TIME ZONE)"
+			return "CAST(" + literal(value.UTC().Format("2006-01-02 15:04:05.999999+00")) + " AS " + db.Type(column.Type{Kind: column.Timestamp}) + ")"
 		}
 		return "NULL"
 	}
