@@ -119,7 +119,7 @@ func TestTimedConn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	conn, err := dialer(time.Second, time.Millisecond)(context.Background(), "tcp", listener.Addr().String())
+	conn, err := Dialer(time.Second, time.Millisecond)(context.Background(), "tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,12 +76,9 @@ var fixedSettings = map[string]string{
 
 // parse converts a Config into that of pgx.
 func (c *Config) parse() (*pgxpool.Config, error) {
-	if !isUnambiguous(c.URL) {
-		return nil, errAmbiguous
-	}
-	pool, err := pgxpool.ParseConfig(c.URL)
+	pool, err := ParseURL(c.URL)
 	if err != nil {
-		return nil, parseError(err)
+		return nil, err
 	}
 	if !strings.Contains(c.URL, "pool_max_conns") {
 		pool.MaxConns = int32(cmp.Or(c.Connections, defaultConnections))
@@ -94,6 +91,18 @@ func (c *Config) parse() (*pgxpool.Config, error) {
 	}
 	c.setSession(pool.ConnConfig)
 	return pool, nil
+}
+
+// ParseURL parses a connection URL. Its error, of class Data, contains no part of it that may be a password.
+func ParseURL(location string) (*pgxpool.Config, error) {
+	if !isUnambiguous(location) {
+		return nil, errAmbiguous
+	}
+	config, err := pgxpool.ParseConfig(location)
+	if err != nil {
+		return nil, parseError(err)
+	}
+	return config, nil
 }
 
 // isUnambiguous reports whether nothing but the end of the user and the password is an @. Another one means that the password has an
@@ -127,7 +136,7 @@ func (c *Config) setSession(conn *pgx.ConnConfig) {
 	if conn.ConnectTimeout == 0 {
 		conn.ConnectTimeout = cmp.Or(c.ConnectTimeout, connectTimeout)
 	}
-	conn.DialFunc = dialer(conn.ConnectTimeout, timeout+answerMargin)
+	conn.DialFunc = Dialer(conn.ConnectTimeout, timeout+answerMargin)
 	if conn.ValidateConnect == nil { // target_session_attrs in the URL sets another
 		conn.ValidateConnect = checkSession(conn.User)
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// dialer returns a function that opens connections. A dead machine is noticed by keep-alive packets, and a machine that is alive
+// Dialer returns a function that opens connections. A dead machine is noticed by keep-alive packets, and a machine that is alive
 // but sends nothing by the answer timeout.
-func dialer(connect, answer time.Duration) pgconn.DialFunc {
+func Dialer(connect, answer time.Duration) pgconn.DialFunc {
 	d := net.Dialer{
 		Timeout:         connect,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},

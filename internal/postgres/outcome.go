@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"bursar/internal/failure"
 )
@@ -55,8 +56,11 @@ const settleTimeout = 5 * time.Second
 func (p *Pool) settle(ctx context.Context, session uint32) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	_, _ = p.Exec(ctx, `SELECT pg_terminate_backend(pid, $2) FROM pg_stat_activity
-		WHERE pid = $1 AND usename = current_user AND datname = current_database()`, session, (settleTimeout / 2).Milliseconds())
+	_ = p.Retry(ctx, func(ctx context.Context, conn *pgxpool.Conn) error { // the other connections may be broken as well
+		_, err := conn.Exec(ctx, `SELECT pg_terminate_backend(pid, $2) FROM pg_stat_activity
+			WHERE pid = $1 AND usename = current_user AND datname = current_database()`, session, (settleTimeout / 2).Milliseconds())
+		return err
+	})
 }
 
 // errBroken marks an error of a connection that is closed.

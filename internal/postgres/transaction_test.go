@@ -125,16 +125,37 @@ func TestEveryMessageFails(t *testing.T) {
 	}
 }
 
-// A commit that is still on its way when its error is returned does not happen later.
+// A commit that is still on its way when its error is returned does not happen later, also when the pool's other connection is broken.
 func TestLateCommit(t *testing.T) {
 	t.Parallel()
+	for _, broken := range []bool{false, true} {
+		t.Run(fmt.Sprintf("broken %v", broken), func(t *testing.T) {
+			t.Parallel()
+			lateCommit(t, broken)
+		})
+	}
+}
+
+func lateCommit(t *testing.T, broken bool) {
+	t.Helper()
 	location := postgrestest.URL(t)
 	direct := migrated(t, postgres.Config{URL: location})
 	proxy, through := postgrestest.NewProxy(t, location)
-	pool := open(t, postgres.Config{URL: through})
+	pool := open(t, postgres.Config{URL: through, Untested: true, Settings: map[string]string{"application_name": "late"}})
 	calls := 0
 	err := pool.InTransaction(context.Background(), serializable, func(ctx context.Context, tx pgx.Tx) error {
 		calls++
+		if broken {
+			var ended bool
+			if err := pool.QueryRow(ctx, "SELECT true").Scan(&ended); err != nil { // opens another connection
+				return err
+			}
+			query := `SELECT bool_and(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
+				WHERE datname = current_database() AND application_name = 'late' AND pid <> pg_backend_pid()`
+			if err := tx.QueryRow(ctx, query).Scan(&ended); err != nil || !ended {
+				return fmt.Errorf("end the other session: %v, %w", ended, err)
+			}
+		}
 		defer func() { proxy.Fail(1, postgrestest.Delay) }()
 		return increment(ctx, tx)
 	})
@@ -143,7 +164,6 @@ func TestLateCommit(t *testing.T) {
 	}
 	before := number(t, direct)
 	proxy.Deliver()
-	proxy.CutAll()
 	for sessions := 1; sessions > 0; { // until the server has ended the session
 		query := "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in%'"
 		if err := direct.QueryRow(context.Background(), query).Scan(&sessions); err != nil {

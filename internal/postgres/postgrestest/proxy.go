@@ -57,10 +57,11 @@ func NewProxy(t testing.TB, location string) (*Proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{listener: listener, server: u.Host, fired: make(chan struct{}), conns: map[net.Conn]bool{}}
+	p := &Proxy{listener: listener, server: u.Host, fired: make(chan struct{}), deliver: make(chan struct{}), conns: map[net.Conn]bool{}}
 	p.running.Go(p.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
+		p.Deliver()
 		p.CutAll()
 		p.running.Wait()
 	})
@@ -82,7 +83,9 @@ func (p *Proxy) Fail(n int, fault Fault) <-chan struct{} {
 func (p *Proxy) Deliver() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	close(p.deliver)
+	if !isClosed(p.deliver) {
+		close(p.deliver)
+	}
 }
 
 func (p *Proxy) delayed() <-chan struct{} {
@@ -109,12 +112,12 @@ func (p *Proxy) RoundTrips() int {
 func (p *Proxy) Fired() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.hasFired()
+	return isClosed(p.fired)
 }
 
-func (p *Proxy) hasFired() bool {
+func isClosed(done <-chan struct{}) bool {
 	select {
-	case <-p.fired:
+	case <-done:
 		return true
 	default:
 		return false
@@ -203,7 +206,7 @@ func (p *Proxy) next(kind byte) (Fault, bool) {
 	if kind == 'Q' || kind == 'S' || kind == 'c' {
 		p.syncs++
 	}
-	if p.messages != p.at || p.hasFired() {
+	if p.messages != p.at || isClosed(p.fired) {
 		return 0, false
 	}
 	close(p.fired)
