@@ -16,8 +16,12 @@ import (
 //
 // Write is atomic and durable when it returns: all of fn's effects or none, tables that it creates, changes, replaces and drops included.
 // Writes take turns, also those of other processes. After ErrOutcomeUnknown read before anything is repeated: what fn wrote says
-// whether it is there. Read sees one state, and neither waits for a Write nor stops one, but where the backend says so.
-// fn may be called more than once and must have no other effects; its error is returned as it is (errors.Is).
+// whether it is there, and that does not change any more. Read sees one state, and neither waits for a Write nor stops one, but where
+// the backend says so.
+//
+// fn is called again, from its start, when the connection was lost or another transaction was in the way, so it must have no other effects
+// and must forget what it read before. Its error is returned as it is (errors.Is). The error of a server that cannot be reached is
+// Transient or Throttled.
 type Database interface {
 	Write(ctx context.Context, fn func(context.Context, Tx) error) error
 	Read(ctx context.Context, fn func(context.Context, Reader) error) error
@@ -34,6 +38,7 @@ type Reader interface {
 	Table(ctx context.Context, name string) (t Table, found bool, err error)
 	// Query runs a SELECT and calls each with its rows, some thousand at a time, in order, and with no rows if there are none. The
 	// vectors are only valid during the call. A value whose type is not a column type is the text that the database prints for it.
+	// An error may come after some of the rows.
 	Query(ctx context.Context, sql string, each func(columns []Column, rows []column.Vector) error) error
 }
 
