@@ -25,10 +25,13 @@ func isFullDisk(message string) bool {
 		strings.Contains(message, diskTooFull) || strings.Contains(message, "max_temp_directory_size")
 }
 
-// Class is Transient if the disk is full, Data if the limit of memory is too low for the statement, else Bug.
+// isLocked finds errors about a file that another process has opened.
+func isLocked(message string) bool { return strings.Contains(message, "Could not set lock on file") }
+
+// Class is Transient if the disk is full or another process has the file, Data if the limit of memory is too low for the statement, else Bug.
 func (e Error) Class() failure.Class {
 	switch {
-	case isFullDisk(string(e)):
+	case isFullDisk(string(e)), isLocked(string(e)):
 		return failure.Transient
 	case strings.HasPrefix(string(e), outOfMemory):
 		return failure.Data

@@ -28,9 +28,10 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
-func TestFullDisk(t *testing.T) {
+func TestTransient(t *testing.T) {
 	t.Parallel()
 	for _, message := range []string{
+		`IO Error: Could not set lock on file "x": Conflicting lock is held in /usr/bin/duckdb (PID 7) by user bursar. See also https://duckdb.org/docs/stable/connect/concurrency`,
 		`IO Error: Could not write all bytes to file "x": wanted=262144 wrote=-1: No space left on device`,
 		"Out of Memory Error: failed to offload data block of size 256.0 KiB (1.0 GiB/1.0 GiB used).\nThis limit was set by the 'max_temp_directory_size' setting.",
 	} {

@@ -53,7 +53,7 @@ func Open(o Options) (*Session, error) {
 	}
 	var message string
 	if duckdb.OpenExt(cmp.Or(o.File, ":memory:"), &s.db, duckdb.Config{}, &message) != duckdb.StateSuccess {
-		return nil, fmt.Errorf("open duckdb: %s", message)
+		return nil, fmt.Errorf("open duckdb: %w", redact(message))
 	}
 	if err := s.connect(); err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ type Config struct {
 
 // Database is a warehouse in a DuckDB file.
 type Database struct {
-	db      *duck.Database
+	file    instance
 	scratch string
 	writing chan struct{} // has room for the one transaction that writes
 }
@@ -33,16 +33,17 @@ var _ warehouse.Database = (*Database)(nil)
 
 // Open opens the file. The scratch folder must exist.
 func Open(c Config) (*Database, error) {
-	db, err := duck.OpenDatabase(duck.Options{File: c.Path, Memory: c.Memory, Threads: c.Threads, Scratch: c.Scratch})
+	options := duck.Options{File: c.Path, Memory: c.Memory, Threads: c.Threads, Scratch: c.Scratch}
+	db, err := open(options)
 	if err != nil {
 		return nil, fmt.Errorf("open warehouse: %w", err)
 	}
-	return &Database{db: db, scratch: c.Scratch, writing: make(chan struct{}, 1)}, nil
+	return &Database{file: instance{options: options, db: db}, scratch: c.Scratch, writing: make(chan struct{}, 1)}, nil
 }
 
 // Close closes the file. No transaction may be open.
 func (d *Database) Close() error {
-	d.db.Close()
+	d.file.close()
 	return nil
 }
 
@@ -75,13 +76,13 @@ func (d *Database) Read(ctx context.Context, fn func(context.Context, warehouse.
 }
 
 func (d *Database) transaction(ctx context.Context, begin string, fn func(*tx) error) (err error) {
-	session, err := d.db.Session()
+	session, err := d.file.session()
 	if err != nil {
 		return err
 	}
-	defer session.Close() // which rolls back what is not committed
+	defer d.file.end(session)
 	if err := session.Exec(ctx, begin); err != nil {
-		return err
+		return d.file.after(err)
 	}
 	folder, err := os.MkdirTemp(d.scratch, "append-")
 	if err != nil {
@@ -89,12 +90,12 @@ func (d *Database) transaction(ctx context.Context, begin string, fn func(*tx) e
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	if err := fn(&tx{db: d, session: session, folder: folder}); err != nil {
-		return err
+		return d.file.after(err)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return commit(ctx, session)
+	return d.file.after(commit(ctx, session))
 }
 
 // commit commits, also if ctx ends meanwhile: an interrupted commit would have an unknown outcome.
@@ -103,6 +104,9 @@ func commit(ctx context.Context, session *duck.Session) error {
 	var message duck.Error
 	if errors.As(err, &message) && message.Class() == failure.Bug {
 		err = failure.Wrap(failure.Transient, err) // a file that cannot be written
+	}
+	if isFatal(err) {
+		err = fmt.Errorf("%w: %w", warehouse.ErrOutcomeUnknown, err)
 	}
 	return err
 }
