@@ -91,7 +91,7 @@ var differing = []struct {
 	{regexp.MustCompile(`(?m)^(✓ +temporal +)the histories are in a cluster$`), "${1}the database of histories is undamaged"},
 	{regexp.MustCompile(`(?m)^(✓ +catalog +)\d+ documents`), "${1}8 documents"}, // those of processes and owners of streams are among them
 	{regexp.MustCompile(`the index is not stored in local files`), "every block as it was written"},
-	{regexp.MustCompile(`(?m)^✓ (storage|catalog|index|temporal|vault) \(.*\n`), ""}, // of check --backends
+	{regexp.MustCompile(`(?m)^✓ (storage|catalog|index|temporal|warehouse|vault) \(.*\n`), ""}, // of check --backends
 }
 
 // scenarios plays the transcripts. `check` compares declarations with stored data on servers only with --backends.

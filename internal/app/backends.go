@@ -146,9 +146,11 @@ func hideReferences(config *s3.Config, written project.Storage) {
 }
 
 // database resolves the settings of a PostgreSQL database.
-func (a *App) database(key string, d project.Database) (postgres.Config, error) {
-	url, err := a.setting(key+".url", d.URL)
-	return postgres.Config{URL: url, Schema: d.Schema}, err
+func (a *App) database(key string, d project.Database) (c postgres.Config, err error) {
+	if c.URL, err = a.setting(key+".url", d.URL); err == nil {
+		c.Schema, err = a.setting(key+".schema", d.Schema)
+	}
+	return c, err
 }
 
 // verifiableCatalog is a catalog that can verify all its documents.

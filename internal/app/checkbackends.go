@@ -22,6 +22,8 @@ import (
 	"bursar/internal/project"
 	"bursar/internal/temporal"
 	"bursar/internal/vault"
+	"bursar/internal/warehouse/pgwarehouse"
+	"bursar/internal/warehouse/redshift"
 )
 
 // answerWithin is how long a check waits for each backend.
@@ -75,15 +77,12 @@ func (e *BackendsError) Class() failure.Class {
 }
 
 // checkedBackends are the backends of a project.
-type checkedBackends struct{ storage, catalog, index, temporal, vault CheckedBackend }
+type checkedBackends struct{ storage, catalog, index, temporal, warehouse, vault CheckedBackend }
 
-// list returns the backends in the order in which they are printed. A project without references to a vault has none.
+// list returns the backends in the order in which they are printed. Some projects have no warehouse, or no references to a vault.
 func (c *checkedBackends) list() []CheckedBackend {
-	list := []CheckedBackend{c.storage, c.catalog, c.index, c.temporal}
-	if c.vault.Backend != "" {
-		list = append(list, c.vault)
-	}
-	return list
+	list := []CheckedBackend{c.storage, c.catalog, c.index, c.temporal, c.warehouse, c.vault}
+	return slices.DeleteFunc(list, func(b CheckedBackend) bool { return b.Backend == "" })
 }
 
 // CheckBackends tries all backends of a project: whether each answers, whether the user has the rights that the project needs, and whether they
@@ -114,7 +113,8 @@ func (a *App) tryBackends(ctx context.Context) *checkedBackends {
 	c := &checkedBackends{}
 	var tries sync.WaitGroup
 	for to, try := range map[*CheckedBackend]func(context.Context, *CheckedBackend) error{
-		&c.storage: a.checkStorage, &c.catalog: a.checkCatalog, &c.index: a.checkIndex, &c.temporal: a.checkTemporal, &c.vault: a.checkVault,
+		&c.storage: a.checkStorage, &c.catalog: a.checkCatalog, &c.index: a.checkIndex, &c.temporal: a.checkTemporal,
+		&c.warehouse: a.checkWarehouse, &c.vault: a.checkVault,
 	} {
 		tries.Go(func() { to.fail(try(ctx, to)) })
 	}
@@ -192,6 +192,37 @@ func (a *App) checkTemporal(ctx context.Context, out *CheckedBackend) error {
 	return nil
 }
 
+// checkWarehouse skips the DuckDB file that is the default where several machines may use the project: such a project need not use a warehouse.
+func (a *App) checkWarehouse(ctx context.Context, out *CheckedBackend) error {
+	declared := a.Project.Config.Warehouse
+	switch declared.Kind {
+	case project.PostgresBackend:
+		*out = CheckedBackend{Backend: "warehouse", Kind: declared.Kind}
+		return a.checkDatabase(ctx, out, warehouseDatabase(declared), pgwarehouse.Check)
+	case project.RedshiftWarehouse:
+		*out = CheckedBackend{Backend: "warehouse", Kind: declared.Kind}
+		return a.checkRedshift(ctx, out)
+	case project.DuckDBWarehouse:
+		if !a.Project.Config.IsShared() {
+			*out = CheckedBackend{Backend: "warehouse", Kind: declared.Kind, Place: ".bursar/warehouse.duckdb"}
+		}
+	}
+	return nil
+}
+
+func (a *App) checkRedshift(ctx context.Context, out *CheckedBackend) error {
+	config, err := a.redshiftConfig()
+	if err != nil {
+		return err
+	}
+	found, err := redshift.Check(ctx, config)
+	if found.Server != "" {
+		out.Place = fmt.Sprintf("%s/%s, schema %s", found.Server, found.Database, found.Schema)
+	}
+	out.Version, out.RoundTrip = found.Version, milliseconds(found.RoundTrip)
+	return err
+}
+
 // checkVault opens the vault, if the project uses one.
 func (a *App) checkVault(_ context.Context, out *CheckedBackend) error {
 	if !a.Project.Config.IsShared() && !a.refersToVault() {
@@ -212,8 +243,9 @@ func (a *App) checkVault(_ context.Context, out *CheckedBackend) error {
 func (a *App) refersToVault() bool {
 	c := &a.Project.Config
 	settings := []string{
-		c.Storage.Bucket, c.Storage.Prefix, c.Storage.Region, c.Storage.Endpoint, c.Catalog.URL, c.Index.URL,
-		c.Temporal.Address, c.Temporal.Namespace, c.Temporal.APIKey,
+		c.Storage.Bucket, c.Storage.Prefix, c.Storage.Region, c.Storage.Endpoint,
+		c.Catalog.URL, c.Catalog.Schema, c.Index.URL, c.Index.Schema,
+		c.Temporal.Address, c.Temporal.Namespace, c.Temporal.APIKey, c.Warehouse.URL, c.Warehouse.Schema, c.Warehouse.CopyRole,
 	}
 	if c.Temporal.TLS != nil {
 		settings = append(settings, c.Temporal.TLS.CA, c.Temporal.TLS.Cert, c.Temporal.TLS.Key, c.Temporal.TLS.ServerName)

@@ -46,7 +46,7 @@ func (a *App) openWarehouse(ctx context.Context) (warehouse.Database, error) {
 	declared := a.Project.Config.Warehouse
 	switch declared.Kind {
 	case project.PostgresBackend:
-		config, err := a.database("warehouse", project.Database{URL: declared.URL, Schema: declared.Schema})
+		config, err := a.database("warehouse", warehouseDatabase(declared))
 		if err != nil {
 			return nil, err
 		}
@@ -56,7 +56,11 @@ func (a *App) openWarehouse(ctx context.Context) (warehouse.Database, error) {
 		if err != nil {
 			return nil, err
 		}
+		config.Objects = a.Engine.Objects
 		return asWarehouse(redshift.Open(ctx, config))
+	case project.NoWarehouse:
+		return nil, failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: this project has no warehouse (kind none): set `warehouse` to another kind, such as postgres",
+			a.Project.Config.Line("warehouse.kind")))
 	}
 	if err := a.checkLocalWarehouse(); err != nil {
 		return nil, err
@@ -67,6 +71,10 @@ func (a *App) openWarehouse(ctx context.Context) (warehouse.Database, error) {
 	}
 	config := duckwarehouse.Config{Path: filepath.Join(a.state, "warehouse.duckdb"), Scratch: scratch, Memory: a.Engine.Duck.Memory, Threads: a.Engine.Duck.Threads}
 	return asWarehouse(duckwarehouse.Open(config))
+}
+
+func warehouseDatabase(declared project.Warehouse) project.Database {
+	return project.Database{Kind: declared.Kind, URL: declared.URL, Schema: declared.Schema}
 }
 
 // asWarehouse keeps an error from being a database that is not nil.
@@ -82,12 +90,12 @@ func (a *App) checkLocalWarehouse() error {
 	if !a.Project.Config.IsShared() {
 		return nil
 	}
-	err := fmt.Errorf("bursar.yaml:%d: the warehouse is a DuckDB file by default, but several machines may use this project: set warehouse to kind postgres",
+	err := fmt.Errorf("bursar.yaml:%d: the warehouse is a DuckDB file by default, but several machines may use this project: set `warehouse` to kind postgres, or to kind none",
 		a.Project.Config.Line("warehouse"))
 	return failure.Wrap(failure.Data, err)
 }
 
-// redshiftConfig resolves the settings of Redshift. It reads objects of the project's bucket, without the endpoint that the project may
+// redshiftConfig resolves the settings of Redshift, without the store of objects. It reads objects of the project's bucket, without the endpoint that the project may
 // use: that of the database is Amazon's.
 func (a *App) redshiftConfig() (c redshift.Config, err error) {
 	declared := a.Project.Config.Warehouse
@@ -103,7 +111,6 @@ func (a *App) redshiftConfig() (c redshift.Config, err error) {
 	if err != nil {
 		return c, err
 	}
-	c.Objects = a.Engine.Objects
 	c.ObjectsURL = fmt.Sprintf("s3://%s/%s", bucket.Bucket, bucket.Prefix)
 	return c, nil
 }

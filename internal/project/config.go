@@ -3,6 +3,7 @@
 package project
 
 import (
+	"cmp"
 	"net"
 	"regexp"
 	"slices"
@@ -38,6 +39,7 @@ const (
 	TemporalCluster  = "cluster"
 
 	DuckDBWarehouse   = "duckdb"
+	NoWarehouse       = "none"
 	RedshiftWarehouse = "redshift" // or PostgresBackend
 )
 
@@ -70,7 +72,7 @@ type Temporal struct {
 
 // Warehouse is the database in which events, artifacts and loads are tables.
 type Warehouse struct {
-	Kind     string // DuckDBWarehouse, PostgresBackend or RedshiftWarehouse
+	Kind     string // DuckDBWarehouse, NoWarehouse, PostgresBackend or RedshiftWarehouse
 	URL      string // of a PostgreSQL or Redshift database
 	Schema   string // of its tables; empty for the default, warehouse
 	CopyRole string // of Redshift: the ARN of the role with which it reads what Bursar puts into the bucket
@@ -135,27 +137,27 @@ func readSize(o doc.Section, key string) string {
 	return size
 }
 
-// readKind reads the kind of a backend and reports keys that only other kinds have.
-func readKind(o doc.Section, byDefault string, others ...string) string {
-	kind, list := o.Text("kind"), strings.Join(others, " or ")
+// readKind reads the kind of a backend: one of those that have no other keys, of which the first is the default, or one that has some. It
+// reports keys that only the latter have.
+func readKind(o doc.Section, keyless []string, keyed ...string) string {
+	kind := cmp.Or(o.Text("kind"), keyless[0])
 	switch {
-	case slices.Contains(others, kind):
-	case kind == "" || kind == byDefault:
-		kind = byDefault
+	case slices.Contains(keyed, kind):
+	case slices.Contains(keyless, kind):
 		for _, key := range o.Keys {
 			if key != "kind" {
-				o.Fail(key, "is for kind %s: kind %s has no other keys", list, byDefault)
+				o.Fail(key, "is for kind %s: kind %s has no other keys", strings.Join(keyed, " or "), kind)
 			}
 		}
 	default:
-		o.Fail("kind", "must be %s or %s, not %s", byDefault, list, doc.Brief(kind))
+		o.Fail("kind", "must be %s, not %s", strings.Join(append(slices.Clone(keyless), keyed...), " or "), doc.Brief(kind))
 	}
 	return kind
 }
 
 func readStorage(o doc.Section) Storage {
 	s := o.Sub("storage", "kind", "bucket", "prefix", "region", "endpoint", "path_style", "cache_size")
-	c := Storage{Kind: readKind(s, FolderStorage, S3Storage)}
+	c := Storage{Kind: readKind(s, []string{FolderStorage}, S3Storage)}
 	if c.Kind != S3Storage {
 		return c
 	}
@@ -170,7 +172,7 @@ func readStorage(o doc.Section) Storage {
 
 func readDatabase(o doc.Section, key, byDefault string) Database {
 	s := o.Sub(key, "kind", "url", "schema")
-	d := Database{Kind: readKind(s, byDefault, PostgresBackend)}
+	d := Database{Kind: readKind(s, []string{byDefault}, PostgresBackend)}
 	if d.Kind != PostgresBackend {
 		return d
 	}
@@ -181,8 +183,8 @@ func readDatabase(o doc.Section, key, byDefault string) Database {
 
 func readWarehouse(o doc.Section) Warehouse {
 	s := o.Sub("warehouse", "kind", "url", "schema", "copy_role")
-	w := Warehouse{Kind: readKind(s, DuckDBWarehouse, PostgresBackend, RedshiftWarehouse)}
-	if w.Kind == DuckDBWarehouse {
+	w := Warehouse{Kind: readKind(s, []string{DuckDBWarehouse, NoWarehouse}, PostgresBackend, RedshiftWarehouse)}
+	if w.Kind != PostgresBackend && w.Kind != RedshiftWarehouse {
 		return w
 	}
 	s.Require("url")
@@ -198,7 +200,7 @@ func readWarehouse(o doc.Section) Warehouse {
 
 func readTemporal(o doc.Section) Temporal {
 	s := o.Sub("temporal", "kind", "address", "namespace", "tls", "api_key")
-	t := Temporal{Kind: readKind(s, EmbeddedTemporal, TemporalCluster)}
+	t := Temporal{Kind: readKind(s, []string{EmbeddedTemporal}, TemporalCluster)}
 	if t.Kind != TemporalCluster {
 		return t
 	}

@@ -67,6 +67,7 @@ func TestReadWarehouse(t *testing.T) {
 	for text, want := range map[string]Warehouse{
 		"":                          {Kind: DuckDBWarehouse},
 		"warehouse: {kind: duckdb}": {Kind: DuckDBWarehouse},
+		"warehouse: {kind: none}":   {Kind: NoWarehouse},
 		"warehouse: {kind: postgres, url: u, schema: s}":                   {Kind: PostgresBackend, URL: "u", Schema: "s"},
 		onS3 + "warehouse: {kind: redshift, url: vault:u, copy_role: arn}": {Kind: RedshiftWarehouse, URL: "vault:u", CopyRole: "arn"},
 	} {
@@ -98,8 +99,9 @@ func TestBadBackends(t *testing.T) {
 		"index: {kind: postgres}":                                                  "bursar.yaml:1: `index` has no `url`",
 		"catalog: {url: env:A}":                                                    "bursar.yaml:1: `url` is for kind postgres",
 		"catalog: {kind: mysql}":                                                   "bursar.yaml:1: `kind` must be sqlite or postgres",
-		"warehouse: {kind: mysql}":                                                 "bursar.yaml:1: `kind` must be duckdb or postgres or redshift, not `mysql`",
+		"warehouse: {kind: mysql}":                                                 "bursar.yaml:1: `kind` must be duckdb or none or postgres or redshift, not `mysql`",
 		"warehouse: {url: u}":                                                      "bursar.yaml:1: `url` is for kind postgres or redshift: kind duckdb has no other keys",
+		"warehouse: {kind: none, url: u}":                                          "bursar.yaml:1: `url` is for kind postgres or redshift: kind none has no other keys",
 		"warehouse: {kind: postgres}":                                              "bursar.yaml:1: `warehouse` has no `url`",
 		"warehouse: {kind: postgres, url: u, copy_role: r}":                        "bursar.yaml:1: `copy_role` is for kind redshift",
 		"warehouse: {kind: redshift, url: u, copy_role: r}":                        "bursar.yaml:1: Redshift copies rows from S3",

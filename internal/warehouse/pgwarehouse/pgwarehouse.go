@@ -36,9 +36,7 @@ var _ warehouse.Database = (*Database)(nil)
 
 // Open connects to the database and creates the schema if it is missing. By default it has the name warehouse.
 func Open(ctx context.Context, c postgres.Config) (*Database, error) {
-	c.Schema = cmp.Or(c.Schema, defaultSchema)
-	c.StatementTimeout = cmp.Or(c.StatementTimeout, statementTimeout)
-	pool, err := postgres.Open(ctx, c)
+	pool, err := postgres.Open(ctx, withDefaults(c))
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +45,17 @@ func Open(ctx context.Context, c postgres.Config) (*Database, error) {
 		return nil, err
 	}
 	return &Database{pool}, nil
+}
+
+// Check checks, without writing, that the warehouse can be opened with this configuration and used.
+func Check(ctx context.Context, c postgres.Config) (postgres.Report, error) {
+	return postgres.Check(ctx, withDefaults(c), component)
+}
+
+func withDefaults(c postgres.Config) postgres.Config {
+	c.Schema = cmp.Or(c.Schema, defaultSchema)
+	c.StatementTimeout = cmp.Or(c.StatementTimeout, statementTimeout)
+	return c
 }
 
 // Close closes all connections.

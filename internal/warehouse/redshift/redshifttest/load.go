@@ -22,7 +22,7 @@ func refusal(sql string) string { return unknown.FindString(sql) }
 
 // asPostgres gives the views their names in the server behind, and the type its schema.
 func asPostgres(message pgproto3.FrontendMessage) pgproto3.FrontendMessage {
-	rewrite := strings.NewReplacer("svv_tables", "public.pg_catalog_svv_tables", "svv_columns", "public.pg_catalog_svv_columns", " super", " public.super").Replace
+	rewrite := strings.NewReplacer("svv_tables", "public.pg_catalog_svv_tables", "svv_columns", "public.pg_catalog_svv_columns", " super", " public.super", " version()", " public.pg_catalog_version()").Replace
 	switch m := message.(type) {
 	case *pgproto3.Query:
 		m.String = rewrite(m.String)

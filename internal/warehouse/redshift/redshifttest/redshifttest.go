@@ -32,7 +32,8 @@ CREATE DOMAIN public.super AS jsonb;
 CREATE VIEW pg_catalog_svv_tables AS SELECT table_schema, table_name, table_type FROM information_schema.tables;
 CREATE VIEW pg_catalog_svv_columns AS SELECT table_schema, table_name, column_name, ordinal_position,
 	CASE WHEN domain_name = 'super' THEN 'super' ELSE data_type END AS data_type, character_maximum_length, numeric_precision, numeric_scale
-FROM information_schema.columns`
+FROM information_schema.columns;
+CREATE FUNCTION pg_catalog_version() RETURNS text LANGUAGE sql AS $$ SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2, Redshift 1.0.12103' $$`
 
 // Server is a process in front of a database.
 type Server struct {
