@@ -169,7 +169,7 @@ func TestFullDisk(t *testing.T) {
 		leave   int64 // KiB
 		want    string
 	}{
-		"rows on their way": {true, 300_000, 1000, "rows.parquet: no space left on device"},
+		"rows on their way": {true, 300_000, 1000, ".parquet: no space left on device"},
 		"rows":              {false, 300_000, 1000, `warehouse.duckdb": No space left on device`},
 		"commit":            {false, 8000, 1000, `warehouse.duckdb.wal": No space left on device`},
 		// DuckDB's log has at most 16 MB; then its contents move to the file.
