@@ -106,12 +106,8 @@ func TestServerFollowsOnWhateverEnds(t *testing.T) {
 		t.Errorf("wake after a termination: %v", err)
 	}
 	steps.awaitFor(t, runs, time.Minute, "wake")
-	runner.mu.RLock() // nothing restarts it meanwhile
 	err := c.TerminateWorkflow(t.Context(), id, "", "by hand")
-	unfollowed := make(chan error, 1)
-	go func() { unfollowed <- runner.Unfollow(t.Context(), "orders") }()
-	runner.mu.RUnlock()
-	if err := errors.Join(err, <-unfollowed); err != nil {
+	if err := errors.Join(err, runner.Unfollow(t.Context(), "orders")); err != nil {
 		t.Fatal(err)
 	}
 	steps.grow(1)

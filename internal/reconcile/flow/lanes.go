@@ -9,6 +9,7 @@ import (
 
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/temporal"
+	"bursar/internal/temporal/backlog"
 )
 
 // backlogManager is the state of one execution of Reconcile.
@@ -17,13 +18,8 @@ type backlogManager struct {
 	runs int // published in this execution
 	// completed are the steps that were completed in this execution.
 	completed map[completedStep]bool
-	failures  int // consecutive
 
-	requests      int   // received requests to execute the backlog
-	answered      int   // of these, those received before the last completed pass began
-	outcome       error // of that pass
-	wakeRequested bool  // a batch was sealed or a request was received since the last pass began
-	ending        bool  // this execution starts no more passes
+	passes backlog.Passes
 }
 
 const (
@@ -40,25 +36,19 @@ type completedStep struct {
 	step runs.StepName
 }
 
-// pass executes the backlog, and answers the requests received before. A pass that stops because the execution is long answers
-// none: the next execution continues. It is the last pass of its execution, so histories are the same either way.
-func (m *backlogManager) pass(ctx workflow.Context) error {
-	requests := m.requests
-	m.wakeRequested = false
-	done, err := m.drain(ctx)
+// pass executes the backlog.
+func (m *backlogManager) pass(ctx workflow.Context) (done bool, err error) {
+	done, err = m.drain(ctx)
 	for until := workflow.Now(ctx).Add(declinedFor); temporal.WasDeclined(err) && workflow.Now(ctx).Before(until); {
 		if err := workflow.Sleep(ctx, declinedWait); err != nil {
-			return err
+			return false, err
 		}
 		before := len(m.completed)
 		if done, err = m.drain(ctx); len(m.completed) > before {
 			until = workflow.Now(ctx).Add(declinedFor)
 		}
 	}
-	if done || err != nil {
-		m.outcome, m.answered = err, requests
-	}
-	return err
+	return done, err
 }
 
 // laneState is the state of one pass over the backlog.
@@ -142,7 +132,7 @@ func (l *laneState) start(ctx workflow.Context, m *backlogManager, next runs.Nex
 			}
 		}
 		m.runs++
-		m.failures = 0
+		m.passes.Succeed()
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/step"
 	"bursar/internal/temporal"
+	"bursar/internal/temporal/backlog"
 )
 
 // meeting blocks its members until all have come.
@@ -165,7 +166,7 @@ func TestFollowingGoesOnWhenABatchIsSealed(t *testing.T) {
 			}
 			grow(4) // and the signal is lost
 		},
-		11*time.Second + idleTimeout: func(*testsuite.TestWorkflowEnvironment) {
+		11*time.Second + backlog.IdleTimeout: func(*testsuite.TestWorkflowEnvironment) {
 			if got := steps.called("publish"); !slices.Equal(got, []uint64{1, 2, 3, 4}) {
 				t.Errorf("published %v without a signal", got)
 			}

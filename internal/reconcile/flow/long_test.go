@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bursar/internal/reconcile/runs"
+	"bursar/internal/temporal/backlog"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
@@ -56,7 +57,7 @@ func TestDrainReportsRemainingBacklog(t *testing.T) {
 				steps.backlog = tt.backlog
 				steps.mu.Unlock()
 				env.UpdateWorkflow(drainUpdate, "request", &got)
-			}, idleTimeout/2)
+			}, backlog.IdleTimeout/2)
 			if tt.suggested {
 				env.SetOnActivityCompletedListener(func(info *activity.Info, _ converter.EncodedValue, _ error) {
 					env.SetContinueAsNewSuggested(info.ActivityType.Name == "publish")

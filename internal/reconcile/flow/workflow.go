@@ -8,10 +8,10 @@ import (
 	"context"
 	"time"
 
-	"bursar/internal/failure"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/role"
 	"bursar/internal/temporal"
+	"bursar/internal/temporal/backlog"
 
 	"go.temporal.io/sdk/workflow"
 )
@@ -72,6 +72,12 @@ type Result struct {
 	Interrupted bool `json:"interrupted,omitempty"`
 }
 
+// Plus is the result of two executions or requests, one after the other.
+func (r Result) Plus(next Result) Result { return Result{Runs: r.Runs + next.Runs} }
+
+// IsInterrupted reports that there may be more runs.
+func (r Result) IsInterrupted() bool { return r.Interrupted }
+
 // NextInput requests a pipeline's next run.
 type NextInput struct {
 	Pipeline string `json:"pipeline"`
@@ -98,32 +104,17 @@ type PartitionInput struct {
 // Reconcile executes the backlog of one pipeline, and waits for more batches if Follow is set. Its workflow id is given by
 // WorkflowID.
 func Reconcile(ctx workflow.Context, in Input) (Result, error) {
-	m := &backlogManager{in: in, failures: in.Failures, completed: map[completedStep]bool{}}
-	if err := m.registerHandlers(ctx); err != nil {
+	m := &backlogManager{in: in, completed: map[completedStep]bool{}}
+	m.passes = backlog.Passes{Follow: in.Follow, Join: in.Join, Failures: in.Failures}
+	if err := m.passes.Handle(ctx, names, m.handleDrain); err != nil {
 		return Result{}, err
 	}
-	for !m.isLong(ctx, m.runs) {
-		err := m.pass(ctx)
-		if ctx.Err() != nil {
-			return Result{}, ctx.Err()
-		}
-		if m.isLong(ctx, m.runs) {
-			break
-		}
-		goOn, waitErr := m.waitForWork(ctx, err)
-		if waitErr != nil {
-			return Result{}, waitErr
-		}
-		if !goOn {
-			return Result{Runs: in.Runs + m.runs}, err
-		}
+	again, err := m.passes.Work(ctx, func() bool { return m.isLong(ctx, m.runs) }, m.pass)
+	if err != nil || !again {
+		return Result{Runs: in.Runs + m.runs}, err
 	}
-	if err := m.finishHandlers(ctx); err != nil {
-		return Result{}, err
-	}
-	next := m.in
-	next.Runs, next.Failures = in.Runs+m.runs, m.failures
-	return Result{}, workflow.NewContinueAsNewError(ctx, Reconcile, next)
+	in.Runs, in.Follow, in.Failures = in.Runs+m.runs, m.passes.Follow, m.passes.Failures
+	return Result{}, workflow.NewContinueAsNewError(ctx, Reconcile, in)
 }
 
 // isLong reports whether this execution, after so many runs, has to continue as new.
@@ -153,110 +144,13 @@ const (
 	FollowSignal = "follow"
 	// drainUpdate requests that a workflow executes the current backlog, and returns when that is done.
 	drainUpdate = "work off"
-
-	// idleTimeout bounds the wait of a following workflow: a lost signal delays a batch by no more than this.
-	idleTimeout = time.Minute
 )
 
-// backoff is the wait after a transient failure that outlasted its retries.
-var backoff = failure.Backoff{Least: 2 * time.Second, Most: 2 * time.Minute}
-
-// registerHandlers accepts signals and requests. The handlers of those that an execution was started with run before it returns.
-func (m *backlogManager) registerHandlers(ctx workflow.Context) error {
-	if !m.in.Follow && !m.in.Join {
-		return nil
-	}
-	onSignal(ctx, SealedSignal, func() { m.wakeRequested = true })
-	if m.in.Join {
-		onSignal(ctx, FollowSignal, func() { m.in.Follow, m.wakeRequested = true, true })
-	}
-	if err := workflow.SetUpdateHandler(ctx, drainUpdate, m.handleDrain); err != nil {
-		return err
-	}
-	return m.runHandlers(ctx)
-}
-
-// onSignal calls handle for each signal of a name.
-func onSignal(ctx workflow.Context, name string, handle func()) {
-	signals := workflow.GetSignalChannel(ctx, name)
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		for signals.Receive(ctx, nil) {
-			handle()
-		}
-	})
-}
-
-// runHandlers lets the handlers of signals and requests that have arrived run up to where they wait. Those that an execution has not
-// handled when it ends would be lost. Executions without Join are not shared, and their histories were recorded without it.
-func (m *backlogManager) runHandlers(ctx workflow.Context) error {
-	if !m.in.Join {
-		return nil
-	}
-	ran := false // by a coroutine that is behind the handlers' in the order of execution
-	workflow.Go(ctx, func(workflow.Context) { ran = true })
-	return workflow.Await(ctx, func() bool { return ran })
-}
+var names = backlog.Names{Wake: SealedSignal, Follow: FollowSignal, Drain: drainUpdate}
 
 // handleDrain waits for a pass over the backlog that starts after the request.
 func (m *backlogManager) handleDrain(ctx workflow.Context) (Result, error) {
-	m.requests++
-	m.wakeRequested = true
-	request, before := m.requests, m.runs
-	if err := workflow.Await(ctx, func() bool { return m.answered >= request || m.ending }); err != nil {
-		return Result{}, err
-	}
-	if m.answered < request {
-		return Result{Runs: m.runs - before, Interrupted: true}, nil
-	}
-	return Result{Runs: m.runs - before}, m.outcome
-}
-
-// waitForWork waits after a pass until there is something to do. It reports false if the execution ends: it does not follow, and nobody
-// has requested another pass.
-func (m *backlogManager) waitForWork(ctx workflow.Context, failed error) (goOn bool, err error) {
-	for {
-		if err := m.runHandlers(ctx); err != nil {
-			return false, err
-		}
-		ended := m.ending
-		m.ending = false
-		switch {
-		case m.in.Follow:
-			return true, m.waitForBatch(ctx, failed)
-		case m.requests > m.answered || m.wakeRequested && failed == nil:
-			return true, nil
-		case ended || !m.in.Join:
-			return false, nil
-		}
-		if err := m.finishHandlers(ctx); err != nil {
-			return false, err
-		}
-	}
-}
-
-// waitForBatch waits until a batch is sealed or there is a request. After a transient failure it retries after a while; after other
-// failures only on request, because the same input would fail the same way, and so with what all processes decline. Where several
-// processes share the pipeline, also when one of them signals: another project folder may have come with it, or a rebuild been made since.
-func (m *backlogManager) waitForBatch(ctx workflow.Context, failed error) error {
-	if failed == nil {
-		m.failures = 0
-		_, err := workflow.AwaitWithTimeout(ctx, idleTimeout, func() bool { return m.wakeRequested })
-		return err
-	}
-	requested := func() bool { return m.requests > m.answered }
-	if temporal.WasDeclined(failed) || !failure.Of(temporal.FromTemporal(failed)).Retryable() {
-		return workflow.Await(ctx, func() bool { return requested() || m.in.Join && m.wakeRequested })
-	}
-	m.failures++
-	_, err := workflow.AwaitWithTimeout(ctx, backoff.After(m.failures), requested)
-	return err
-}
-
-// finishHandlers lets the waiting update handlers return, so that their callers repeat the request on the next execution.
-func (m *backlogManager) finishHandlers(ctx workflow.Context) error {
-	m.ending = true
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
-		return err
-	}
-	return m.runHandlers(ctx)
+	before := m.runs
+	answered, err := m.passes.Request(ctx)
+	return Result{Runs: m.runs - before, Interrupted: !answered}, err
 }

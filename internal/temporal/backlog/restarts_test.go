@@ -1,6 +1,6 @@
 // A followed workflow that keeps ending is restarted at growing intervals, in virtual time.
 
-package flow
+package backlog
 
 import (
 	"context"
@@ -52,11 +52,12 @@ func TestKeepsEndingIsNotAWarningASecond(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log strings.Builder
 			c := &endingClient{lifetime: lifetime}
-			r := NewRunner(c, slog.New(slog.NewTextHandler(&log, nil)))
-			r.following["orders"] = func() {}
+			r := NewRunner[input, counted](Kind{}, c, false, slog.New(slog.NewTextHandler(&log, nil)))
+			w := workflowOf("")
+			r.following[w.ID] = func() {}
 			ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 			defer cancel()
-			r.restartLoop(ctx, "orders")
+			r.restartLoop(ctx, w)
 			starts := c.starts.Load()
 			if warnings := int64(strings.Count(log.String(), "has ended; restarting")); starts > most || starts < most*9/10 || warnings != starts {
 				t.Errorf("one that lives for %v is started %d times in a day, with %d warnings; at most %d are right", lifetime, starts, warnings, most)

@@ -1,6 +1,6 @@
 // A cluster that is away for longer than the client library waits, in virtual time.
 
-package flow
+package backlog
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// awayClient fails every start with an error until an hour has passed. Then it starts workflows that have published three runs.
+// awayClient fails every start with an error until an hour has passed. Then it starts workflows that have done three things.
 type awayClient struct {
 	client.Client
 	back   time.Time
@@ -46,11 +46,24 @@ func (*awayClient) CancelWorkflow(context.Context, string, string) error {
 	return serviceerror.NewNotFound("no workflow")
 }
 
+// input and counted are the input and the result of a workflow.
+type input struct{ Follow bool }
+
+type counted struct{ Done int }
+
+func (c counted) Plus(next counted) counted { return counted{c.Done + next.Done} }
+func (c counted) IsInterrupted() bool       { return false }
+
+// workflowOf is the workflow of a project.
+func workflowOf(project string) Workflow[input] {
+	return Workflow[input]{ID: "work/all", Project: project, Input: func(follow bool) input { return input{follow} }}
+}
+
 type doneRun struct{ client.WorkflowRun }
 
 func (*doneRun) Get(_ context.Context, result any) error {
-	if r, ok := result.(*Result); ok {
-		r.Runs = 3
+	if r, ok := result.(*counted); ok {
+		r.Done = 3
 	}
 	return nil
 }
@@ -75,12 +88,11 @@ func TestRunnerWaitsForServer(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			c := &awayClient{back: began.Add(time.Hour), err: tt.err}
-			r := NewRunner(c, slog.New(slog.DiscardHandler))
-			r.Project = tt.project
+			r := NewRunner[input, counted](Kind{}, c, false, slog.New(slog.DiscardHandler))
 			ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
 			defer cancel()
-			result, err := r.Run(ctx, "orders")
-			if took := time.Since(began); (err != nil) != tt.fails || !tt.fails && result.Runs != 3 || took < tt.took || took > tt.took+outageWait.Most {
+			result, err := r.Run(ctx, workflowOf(tt.project))
+			if took := time.Since(began); (err != nil) != tt.fails || !tt.fails && result.Done != 3 || took < tt.took || took > tt.took+outageWait.Most {
 				t.Errorf("%s: %+v, %v after %v", name, result, err, took)
 			}
 			if c.starts > 1000 {
