@@ -67,6 +67,9 @@ func WasDeclined(err error) bool {
 	return errors.As(err, &application) && application.HasDetails() && application.Details(&d) == nil && d.Declined
 }
 
+// MayPass reports whether the error of an activity may pass by itself. What all processes have declined does not.
+func MayPass(err error) bool { return !WasDeclined(err) && failure.Of(FromTemporal(err)).Retryable() }
+
 // ActivityError converts the error of a step into the one that an activity returns, with its class as type, a short text without
 // values of events (rule 7), and its exit code. Cancellation is returned as it is, because Temporal handles it.
 func ActivityError(err error) error {
@@ -124,7 +127,7 @@ func FromTemporal(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &application):
-		return fromApplication(err, application)
+		return newFailure(application).received(err)
 	case errors.As(err, &timeout):
 		return &receivedError{error: err, text: timeout.Error(), class: failure.Transient, code: 1}
 	case errors.As(err, &terminated):
@@ -168,19 +171,6 @@ func HasEnded(err error) bool {
 	var ended *temporal.WorkflowExecutionError
 	var notFound *serviceerror.NotFound
 	return err == nil || errors.As(err, &ended) || errors.As(err, &notFound)
-}
-
-func fromApplication(err error, application *temporal.ApplicationError) error {
-	class, _ := failure.Parse(application.Type())
-	text, code := application.Message(), 1
-	var d details
-	if application.HasDetails() && application.Details(&d) == nil && d.ExitCode > 0 {
-		code = d.ExitCode
-		if full, known := fullTexts.Get(d.FullText).(string); known {
-			text = full
-		}
-	}
-	return &receivedError{error: err, text: text, class: class, code: code}
 }
 
 func fromService(err error) error {

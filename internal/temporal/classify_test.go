@@ -58,9 +58,12 @@ func TestActivityErrorRoundTrip(t *testing.T) {
 				t.Error("the cause would go into the history")
 			}
 			converter := temporal.GetDefaultFailureConverter()
-			back := FromTemporal(converter.FailureToError(converter.ErrorToFailure(sent)))
-			if failure.Of(back) != tt.class || failure.ExitCode(back) != tt.code || back.Error() != tt.err.Error() {
-				t.Errorf("came back as %v error %q with exit code %d", failure.Of(back), back, failure.ExitCode(back))
+			received := converter.FailureToError(converter.ErrorToFailure(sent))
+			inResult := NewFailure(received)
+			for _, back := range []error{FromTemporal(received), inResult.Err()} {
+				if failure.Of(back) != tt.class || failure.ExitCode(back) != tt.code || back.Error() != tt.err.Error() {
+					t.Errorf("came back as %v error %q with exit code %d", failure.Of(back), back, failure.ExitCode(back))
+				}
 			}
 		})
 	}

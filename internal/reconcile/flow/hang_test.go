@@ -25,7 +25,7 @@ func startSilentIndexWorker(t *testing.T, c client.Client, steps Steps) worker.W
 	o.MaxConcurrentActivityExecutionSize = 1 // while it hangs, it takes nothing else
 	o.Interceptors = []interceptor.WorkerInterceptor{&silence{}}
 	w := worker.New(c, IndexQueue, o)
-	registerPartition(w, newActivities(steps), "index")
+	registerPartition(w, newActivities(steps, ""), "index")
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}

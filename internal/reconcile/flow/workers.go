@@ -40,7 +40,7 @@ func NewWorkers(c client.Client, steps Steps, roles []role.Role, limits Limits, 
 	o := workerOptions()
 	o.MaxConcurrentActivityExecutionSize = limits.Steps
 	o.WorkerStopTimeout = limits.StopTimeout
-	a := &activities{steps: steps, project: project}
+	a := newActivities(steps, project)
 	if slices.Contains(roles, role.Reconcile) {
 		reconcileWorker := worker.New(c, TaskQueue, o)
 		registerReconcile(reconcileWorker, a)

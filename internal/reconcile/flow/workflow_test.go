@@ -143,10 +143,6 @@ func virtualRun(t *testing.T, steps Steps) (*testsuite.TestWorkflowEnvironment, 
 // testLimits are those of one process on a small machine.
 var testLimits = Limits{Steps: 4, StopTimeout: StopTimeout}
 
-func newActivities(steps Steps) *activities {
-	return &activities{steps: steps}
-}
-
 func virtualEnvironment(steps Steps) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
@@ -154,8 +150,8 @@ func virtualEnvironment(steps Steps) *testsuite.TestWorkflowEnvironment {
 	o := workerOptions() // a busy machine is not a deadlock
 	o.Interceptors = []interceptor.WorkerInterceptor{&silence{}}
 	env.SetWorkerOptions(o)
-	registerReconcile(env, newActivities(steps))
-	registerPartition(env, newActivities(steps), "index")
+	registerReconcile(env, newActivities(steps, ""))
+	registerPartition(env, newActivities(steps, ""), "index")
 	return env
 }
 

@@ -182,17 +182,12 @@ func (p *Passes) waitForSignal(ctx workflow.Context, began time.Time, failed err
 		_, err := workflow.AwaitWithTimeout(ctx, rest, requested)
 		return err
 	}
-	if !p.RetryAll && !mayPass(failed) {
+	if !p.RetryAll && !temporal.MayPass(failed) {
 		return workflow.Await(ctx, func() bool { return requested() || p.Join && p.woken })
 	}
 	p.Failures++
 	_, err := workflow.AwaitWithTimeout(ctx, backoff.After(p.Failures), requested)
 	return err
-}
-
-// mayPass reports whether the error of an activity may pass by itself. What all processes have declined does not.
-func mayPass(err error) bool {
-	return !temporal.WasDeclined(err) && failure.Of(temporal.FromTemporal(err)).Retryable()
 }
 
 // finishHandlers lets the waiting update handlers return, so that their callers repeat the request on the next execution.
