@@ -16,6 +16,7 @@ import (
 
 	"bursar/internal/role"
 	"bursar/internal/temporal"
+	"bursar/internal/temporal/virtualtest"
 )
 
 // startSilentIndexWorker starts an index worker whose heartbeats do not reach the server.
@@ -23,7 +24,7 @@ func startSilentIndexWorker(t *testing.T, c client.Client, steps Steps) worker.W
 	t.Helper()
 	o := workerOptions()
 	o.MaxConcurrentActivityExecutionSize = 1 // while it hangs, it takes nothing else
-	o.Interceptors = []interceptor.WorkerInterceptor{&silence{}}
+	o.Interceptors = []interceptor.WorkerInterceptor{&virtualtest.Silence{}}
 	w := worker.New(c, IndexQueue, o)
 	registerPartition(w, newActivities(steps, ""), "index")
 	if err := w.Start(); err != nil {

@@ -6,16 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
-	"go.temporal.io/sdk/interceptor"
-	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
@@ -23,6 +19,7 @@ import (
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/step"
 	"bursar/internal/temporal"
+	"bursar/internal/temporal/virtualtest"
 )
 
 // scriptedSteps has a backlog of a given number of runs, and fails the calls listed in fail.
@@ -144,43 +141,10 @@ func virtualRun(t *testing.T, steps Steps) (*testsuite.TestWorkflowEnvironment, 
 var testLimits = Limits{Steps: 4, StopTimeout: StopTimeout}
 
 func virtualEnvironment(steps Steps) *testsuite.TestWorkflowEnvironment {
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	env := suite.NewTestWorkflowEnvironment()
-	o := workerOptions() // a busy machine is not a deadlock
-	o.Interceptors = []interceptor.WorkerInterceptor{&silence{}}
-	env.SetWorkerOptions(o)
+	env := virtualtest.NewEnvironment()
 	registerReconcile(env, newActivities(steps, ""))
 	registerPartition(env, newActivities(steps, ""), "index")
 	return env
-}
-
-// silence suppresses the heartbeats of steps. In virtual time there is no server for them.
-type silence struct {
-	interceptor.WorkerInterceptorBase
-}
-
-func (*silence) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &silentInbound{interceptor.ActivityInboundInterceptorBase{Next: next}}
-}
-
-type silentInbound struct {
-	interceptor.ActivityInboundInterceptorBase
-}
-
-func (i *silentInbound) Init(out interceptor.ActivityOutboundInterceptor) error {
-	return i.Next.Init(&silentOutbound{interceptor.ActivityOutboundInterceptorBase{Next: out}})
-}
-
-type silentOutbound struct {
-	interceptor.ActivityOutboundInterceptorBase
-}
-
-// GetInfo returns no token, so that no heartbeat is sent.
-func (o *silentOutbound) GetInfo(ctx context.Context) activity.Info {
-	info := o.Next.GetInfo(ctx)
-	info.TaskToken = nil
-	return info
 }
 
 func TestWorkflowDrainsTheBacklogInOrder(t *testing.T) {
