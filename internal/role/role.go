@@ -16,11 +16,12 @@ const (
 	Intake    Role = "intake"    // owns streams: receives, checks and seals events
 	Reconcile Role = "reconcile" // workflows of pipelines, and their steps but for the index
 	Index     Role = "index"     // loads the index
+	Warehouse Role = "warehouse" // publishes into the warehouse
 	API       Role = "api"       // the HTTP API
 )
 
 // All returns all roles, which `bursar up` has.
-func All() []Role { return []Role{Intake, Reconcile, Index, API} }
+func All() []Role { return []Role{Intake, Reconcile, Index, Warehouse, API} }
 
 // Parse reads a list such as "reconcile,index".
 func Parse(list string) ([]Role, error) {

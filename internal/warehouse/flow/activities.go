@@ -1,0 +1,70 @@
+// Publishing as Temporal activities, and the worker that executes them.
+
+package flow
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"bursar/internal/temporal"
+	"bursar/internal/warehouse/publish"
+)
+
+// maxConcurrent bounds the activities that a process executes at a time. The workflow waits for each of its own, and writes into the
+// warehouse take turns; the others are attempts that were given up and still hang.
+const maxConcurrent = 4
+
+type activities struct {
+	tables   Tables
+	attempts *temporal.Attempts // alone by table
+}
+
+func newActivities(tables Tables, project string) *activities {
+	return &activities{tables: tables, attempts: &temporal.Attempts{Project: project}}
+}
+
+func (a *activities) behind(ctx context.Context, in BehindInput) (out BehindResult, err error) {
+	err = a.attempts.Do(ctx, in.Project, func(ctx context.Context) error {
+		out.Tables, err = a.tables.Behind(ctx)
+		return err
+	})
+	return out, err
+}
+
+func (a *activities) publish(ctx context.Context, in PublishInput) (out publish.Result, err error) {
+	err = a.attempts.DoAlone(ctx, in.Project, in.Table, func(ctx context.Context) error {
+		out, err = a.tables.Publish(ctx, in.Table)
+		return err
+	})
+	return out, err
+}
+
+// NewWorker returns the worker of the role warehouse. It executes the workflow of a project, whose id is as in Input, and its
+// activities, by calling tables. Stop waits up to stopTimeout for the transactions that are executing before it cancels them. The caller
+// starts it before the first call of the runner, and stops it before the client closes.
+func NewWorker(c client.Client, tables Tables, stopTimeout time.Duration, project string) worker.Worker {
+	o := temporal.WorkerOptions()
+	o.MaxConcurrentWorkflowTaskPollers = 2
+	o.MaxConcurrentActivityTaskPollers = 1
+	o.MaxConcurrentActivityExecutionSize = maxConcurrent
+	o.WorkerStopTimeout = stopTimeout
+	w := worker.New(c, TaskQueue, o)
+	register(w, newActivities(tables, project))
+	return w
+}
+
+// registry is implemented by a worker and by a test environment.
+type registry interface {
+	RegisterWorkflow(w any)
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+func register(r registry, a *activities) {
+	r.RegisterWorkflow(Publish)
+	r.RegisterActivityWithOptions(a.behind, activity.RegisterOptions{Name: behindActivity})
+	r.RegisterActivityWithOptions(a.publish, activity.RegisterOptions{Name: publishActivity})
+}
