@@ -18,6 +18,14 @@ import (
 // warehouse take turns; the others are attempts that were given up and still hang.
 const maxConcurrent = 4
 
+const (
+	// StopTimeout is how long the worker of a process that has the project to itself waits for a transaction when it stops: the next process
+	// starts it again anyway.
+	StopTimeout = 5 * time.Second
+	// SharedStopTimeout is that of a process that shares the project: a transaction that ends is not executed again elsewhere.
+	SharedStopTimeout = 10 * time.Minute
+)
+
 type activities struct {
 	tables   Tables
 	attempts *temporal.Attempts // alone by table
@@ -37,7 +45,11 @@ func (a *activities) behind(ctx context.Context, in BehindInput) (out BehindResu
 
 func (a *activities) publish(ctx context.Context, in PublishInput) (out publish.Result, err error) {
 	err = a.attempts.DoAlone(ctx, in.Project, in.Table, func(ctx context.Context) error {
-		out, err = a.tables.Publish(ctx, in.Table)
+		if in.Again {
+			out, err = a.tables.Again(ctx, in.Table)
+		} else {
+			out, err = a.tables.Publish(ctx, in.Table)
+		}
 		return err
 	})
 	return out, err

@@ -66,6 +66,13 @@ func (t *scriptedTables) Publish(ctx context.Context, table string) (publish.Res
 	return out, nil
 }
 
+func (t *scriptedTables) Again(ctx context.Context, table string) (publish.Result, error) {
+	if err := t.call(ctx, "again "+table); err != nil {
+		return publish.Result{}, err
+	}
+	return publish.Result{Table: table, Source: table, Replaced: true, Rows: rowsOfGroup, More: true}, nil
+}
+
 func (t *scriptedTables) call(ctx context.Context, name string) error {
 	t.mu.Lock()
 	t.calls = append(t.calls, name)
@@ -169,7 +176,7 @@ func (a *answer) Complete(result any, err error) {
 
 func request(env *testsuite.TestWorkflowEnvironment, id string, tables ...string) *answer {
 	got := &answer{}
-	env.UpdateWorkflow(publishUpdate, id, got, Request{tables})
+	env.UpdateWorkflow(publishUpdate, id, got, Request{Tables: tables})
 	return got
 }
 

@@ -31,7 +31,7 @@ type attempt struct {
 // handleRequest answers a request when its tables are up to date. A request for all tables waits for a pass that starts after it.
 func (p *publication) handleRequest(ctx workflow.Context, r Request) (Result, error) {
 	if len(r.Tables) > 0 {
-		return p.publishNamed(ctx, r.Tables)
+		return p.publishNamed(ctx, r)
 	}
 	before := len(p.log)
 	answered, err := p.passes.Request(ctx)
@@ -42,10 +42,10 @@ func (p *publication) handleRequest(ctx workflow.Context, r Request) (Result, er
 
 // publishNamed brings some tables up to date beside the passes: whoever needs one table does not wait for all others. If a pass is at the same
 // table, they take turns.
-func (p *publication) publishNamed(ctx workflow.Context, tables []string) (Result, error) {
+func (p *publication) publishNamed(ctx workflow.Context, r Request) (Result, error) {
 	p.named++
 	defer func() { p.named-- }()
-	made, complete, err := p.publishAll(ctx, tables)
+	made, complete, err := p.publishAll(ctx, r.Tables, r.Again)
 	result := resultOf(made)
 	result.Interrupted = !complete
 	return result, err
@@ -62,7 +62,7 @@ func (p *publication) pass(ctx workflow.Context) (done bool, err error) {
 			return false, err
 		}
 	}
-	made, complete, err := p.publishAll(ctx, tables)
+	made, complete, err := p.publishAll(ctx, tables, p.in.Again)
 	p.log = append(p.log, made...)
 	return complete, err
 }
@@ -85,26 +85,27 @@ func (p *publication) behind(ctx workflow.Context) ([]string, error) {
 
 // publishAll brings tables up to date, one after another. It is not complete if the execution is long. An error that may pass ends it: it
 // is mostly the warehouse that is away, and then every table would fail.
-func (p *publication) publishAll(ctx workflow.Context, tables []string) (made []attempt, complete bool, err error) {
+func (p *publication) publishAll(ctx workflow.Context, tables []string, again bool) (made []attempt, complete bool, err error) {
 	for _, table := range tables {
+		in := PublishInput{Table: table, Again: again && !p.in.Before.has(table), Project: p.in.Project}
 		for more := true; more; {
 			if isLong(ctx) {
 				return made, false, nil
 			}
-			one, err := p.publish(ctx, table)
+			one, err := p.publish(ctx, in)
 			if err != nil {
 				return made, false, err
 			}
 			made = append(made, one)
-			more = one.result.More
+			in.Again, more = false, one.result.More
 		}
 	}
 	return made, true, nil
 }
 
 // publish adds one group to a table.
-func (p *publication) publish(ctx workflow.Context, table string) (one attempt, err error) {
-	in := PublishInput{Table: table, Project: p.in.Project}
+func (p *publication) publish(ctx workflow.Context, in PublishInput) (one attempt, err error) {
+	table := in.Table
 	err = workflow.ExecuteActivity(activityContext(ctx), publishActivity, in).Get(ctx, &one.result)
 	if err == nil {
 		delete(p.failed, table)

@@ -34,6 +34,11 @@ func (r *Result) Err() error {
 	return errors.Join(errs...)
 }
 
+// has reports whether something was done to a table.
+func (r *Result) has(table string) bool {
+	return r != nil && slices.ContainsFunc(r.Tables, func(done publish.Result) bool { return done.Table == table })
+}
+
 // IsInterrupted reports that there may be more to publish.
 func (r Result) IsInterrupted() bool { return r.Interrupted }
 

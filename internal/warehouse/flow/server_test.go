@@ -46,7 +46,7 @@ func runner(c client.Client, shared bool) *Runner {
 // publishes publishes, and checks how many rows each table got.
 func publishes(t *testing.T, r *Runner, want map[string]int64, tables ...string) Result {
 	t.Helper()
-	result, err := r.Publish(t.Context(), tables)
+	result, err := r.Publish(t.Context(), Request{Tables: tables})
 	if err != nil || !maps.Equal(result.rows(), want) {
 		t.Fatalf("publish %v: %+v, %v; want %v", tables, result, err, want)
 	}
@@ -91,7 +91,7 @@ func TestServerFollows(t *testing.T) {
 	}
 	tables.await("a", 2)
 	tables.add("b", 2)
-	if result, err := r.Publish(t.Context(), nil); err != nil || result.rows()["b"] != 20 { // the pass before may have just published a
+	if result, err := r.Publish(t.Context(), Request{}); err != nil || result.rows()["b"] != 20 { // the pass before may have just published a
 		t.Fatalf("request while it follows: %+v, %v", result, err)
 	}
 	tables.add("b", 1)
@@ -128,7 +128,7 @@ func TestServerJoins(t *testing.T) {
 	first, second := runner(c, true), runner(c, true)
 	all := make(chan error, 1)
 	go func() {
-		_, err := first.Publish(t.Context(), nil)
+		_, err := first.Publish(t.Context(), Request{})
 		all <- err
 	}()
 	<-publishing
@@ -172,7 +172,7 @@ func TestServerCancelsWithItsCaller(t *testing.T) {
 		<-working
 		cancel()
 	}()
-	if _, err := r.Publish(ctx, nil); !errors.Is(err, context.Canceled) {
+	if _, err := r.Publish(ctx, Request{}); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v, want the caller's cancellation", err)
 	}
 	select {
@@ -189,7 +189,7 @@ func TestHistoriesContainNoValues(t *testing.T) {
 	tables := newTables("a").add("a", 1)
 	tables.fail["a"] = []error{failure.Wrap(failure.Data, fmt.Errorf("publish a: column amount: %q is not stored", value))}
 	dir := t.TempDir()
-	result, err := runner(serve(t, dir, tables), false).Publish(t.Context(), nil)
+	result, err := runner(serve(t, dir, tables), false).Publish(t.Context(), Request{})
 	if err != nil || result.Err() == nil || !bytes.Contains([]byte(result.Err().Error()), []byte(value)) {
 		t.Errorf("the caller gets %+v, %v", result.Err(), err)
 	}

@@ -38,8 +38,6 @@ const (
 	heartbeatTimeout = 8 * time.Second
 	// longestAttempt bounds one attempt. Heartbeats detect dead workers much sooner; this is for databases that hang.
 	longestAttempt = 24 * time.Hour
-	// maxAttempts of an activity take about a minute: that long a command waits for a warehouse that is away.
-	maxAttempts = 10
 	// passInterval is the least time between two looks at what is behind, however often something is sealed: a transaction of the
 	// warehouse costs much more than a few rows in it.
 	passInterval = time.Second
@@ -56,12 +54,21 @@ type Tables interface {
 	Behind(ctx context.Context) ([]string, error)
 	// Publish adds one group of batches or runs to a table. It may be called while an earlier attempt still hangs.
 	Publish(ctx context.Context, table string) (publish.Result, error)
+	// Again makes a table from the beginning, whatever is in it.
+	Again(ctx context.Context, table string) (publish.Result, error)
+}
+
+// Request requests that tables are brought up to date.
+type Request struct {
+	// Tables are those to publish, whether or not they lack something; empty: those that do.
+	Tables []string `json:"tables,omitempty"`
+	// Again makes these tables from the beginning.
+	Again bool `json:"again,omitempty"`
 }
 
 // Input starts the workflow Publish.
 type Input struct {
-	// Tables are those to publish, whether or not they lack something; empty: those that do. An execution that follows has none.
-	Tables []string `json:"tables,omitempty"`
+	Request // empty in an execution that follows or answers requests
 	// Project is the id of the project that starts the workflow. Empty if no other project reaches the server.
 	Project string `json:"project,omitempty"`
 	// Follow makes the workflow stay when all tables are up to date, and wait for WakeSignal.
@@ -81,11 +88,6 @@ type Failed struct {
 	Retry    time.Time `json:"retry"`    // not before, unless it is requested
 }
 
-// Request requests that tables are brought up to date.
-type Request struct {
-	Tables []string `json:"tables,omitempty"` // as in Input
-}
-
 // BehindInput asks for the tables that lack something.
 type BehindInput struct {
 	Project string `json:"project,omitempty"` // as in Input; also below
@@ -99,6 +101,7 @@ type BehindResult struct {
 // PublishInput requests one group of a table.
 type PublishInput struct {
 	Table   string `json:"table"`
+	Again   bool   `json:"again,omitempty"` // make the table from the beginning
 	Project string `json:"project,omitempty"`
 }
 
@@ -133,14 +136,13 @@ func Publish(ctx workflow.Context, in Input) (Result, error) {
 
 func isLong(ctx workflow.Context) bool { return workflow.GetInfo(ctx).GetContinueAsNewSuggested() }
 
-// activityContext sets the options that all activities have.
+// activityContext sets the options that all activities have. Each attempt at a database that is away takes a while, so that its retries take
+// about a minute in all: that long a command waits for the warehouse.
 func activityContext(ctx workflow.Context) workflow.Context {
-	retries := temporal.RetryPolicy()
-	retries.MaximumAttempts = maxAttempts
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: longestAttempt,
 		HeartbeatTimeout:    heartbeatTimeout,
-		RetryPolicy:         retries,
+		RetryPolicy:         temporal.RetryPolicy(),
 		WaitForCancellation: true, // a cancelled workflow ends after its transaction, so that none runs on unnoticed
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"bursar/internal/failure"
 	"bursar/internal/temporal"
+	"bursar/internal/warehouse/publish"
 )
 
 func TestPublishesWhatIsBehind(t *testing.T) {
@@ -33,11 +34,26 @@ func TestPublishesWhatIsBehind(t *testing.T) {
 func TestPublishesNamedTables(t *testing.T) {
 	t.Parallel()
 	tables := newTables("a", "b", "c").add("a", 1).add("c", 2)
-	result, _, err := execute(t, tables, Input{Tables: []string{"c", "b"}})
+	result, _, err := execute(t, tables, Input{Request: Request{Tables: []string{"c", "b"}}})
 	if want := []string{"c", "c", "b"}; err != nil || !slices.Equal(tables.called(), want) {
 		t.Errorf("called %v, %v; want %v", tables.called(), err, want)
 	}
 	if want := map[string]int64{"c": 20, "b": 0}; !maps.Equal(result.rows(), want) {
+		t.Errorf("result %+v", result)
+	}
+}
+
+// TestPublishesAgain makes tables from the beginning, each once, also if the execution continues as new in between.
+func TestPublishesAgain(t *testing.T) {
+	t.Parallel()
+	tables := newTables("a", "b").add("a", 1).add("b", 1)
+	in := Input{Request: Request{Tables: []string{"a", "b"}, Again: true}}
+	in.Before = &Result{Tables: []publish.Result{{Table: "a", Rows: 7}}}
+	result, _, err := execute(t, tables, in)
+	if want := []string{"a", "again b", "b"}; err != nil || !slices.Equal(tables.called(), want) {
+		t.Errorf("called %v, %v; want %v", tables.called(), err, want)
+	}
+	if want := map[string]int64{"a": 17, "b": 20}; !maps.Equal(result.rows(), want) || !result.Tables[1].Replaced {
 		t.Errorf("result %+v", result)
 	}
 }
@@ -83,8 +99,8 @@ func TestRetriesByClass(t *testing.T) {
 		fails    bool
 	}{
 		{"transient goes away", "a", []error{transient, transient}, 3, 800 * time.Millisecond, 0, false},
-		{"transient stays", "a", slices.Repeat([]error{transient}, 99), maxAttempts, 50 * time.Second, failure.Transient, true},
-		{"the warehouse is away", "behind", slices.Repeat([]error{transient}, 99), maxAttempts, 50 * time.Second, failure.Transient, true},
+		{"transient stays", "a", slices.Repeat([]error{transient}, 99), 5, 8 * time.Second, failure.Transient, true},
+		{"the warehouse is away", "behind", slices.Repeat([]error{transient}, 99), 5, 8 * time.Second, failure.Transient, true},
 		{"throttled waits as asked", "a", []error{failure.Throttle(90*time.Second, cause)}, 2, 90 * time.Second, 0, false},
 		{"refused", "behind", []error{failure.Wrap(failure.Data, cause)}, 1, 0, failure.Data, true},
 	} {
