@@ -35,6 +35,8 @@ func (c *cli) readUsage(cmd *cobra.Command) {
 			cmd.ValidArgsFunction = c.completeFirst(streamNames, cobra.ShellCompDirectiveDefault) // files follow
 		case i == 0 && name == "PIPELINE":
 			cmd.ValidArgsFunction = c.completeFirst(pipelineNames, cobra.ShellCompDirectiveNoFileComp)
+		case i == 0 && name == "TABLE":
+			cmd.ValidArgsFunction = c.completeFirst(tableNames, cobra.ShellCompDirectiveNoFileComp)
 		}
 	}
 	if repeated {

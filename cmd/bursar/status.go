@@ -13,6 +13,7 @@ import (
 	"bursar/internal/event/live/spool"
 	"bursar/internal/failure"
 	"bursar/internal/reconcile/query"
+	"bursar/internal/warehouse/publish"
 
 	"github.com/spf13/cobra"
 )
@@ -28,6 +29,8 @@ current runs with their step and, if one stopped, the reason.
 
 A pipeline that has changed since its artifacts were made is listed: it needs a rebuild. So does a pipeline that had folded
 batches or events that were retracted or given up since.
+
+The tables of the warehouse are listed with the number of batches or runs that they lack, once something was published.
 
 Also shown: what is retracted or was given up; the number of rows of each stream that are in quarantine and not dismissed;
 streams that are not declared any more but have acknowledged events that are not sealed; and, until
@@ -51,6 +54,9 @@ type projectStatus struct {
 	Quarantine []event.QuarantineCount `json:"quarantine,omitempty"`
 	Retracted  []event.Retraction      `json:"retracted,omitempty"`
 	Stranded   []app.Stranded          `json:"stranded,omitempty"`
+	Warehouse  []publish.TableStatus   `json:"warehouse,omitempty"`
+
+	WarehouseError string `json:"warehouse_error,omitempty"` // why it is not known how far the warehouse is
 }
 
 func (c *cli) status(ctx context.Context, a *app.App, o *rowFlags) error {
@@ -69,6 +75,9 @@ func (c *cli) status(ctx context.Context, a *app.App, o *rowFlags) error {
 	all.Quarantine, errs[4] = a.InQuarantine(ctx)
 	if err := cmp.Or(errs[:]...); err != nil {
 		return err
+	}
+	if all.Warehouse, err = a.WarehouseStatus(ctx); err != nil { // which does not keep the project from working
+		all.WarehouseError = oneLine(err.Error())
 	}
 	return c.printStatus(o, &all)
 }
@@ -92,7 +101,13 @@ func (c *cli) printStatus(o *rowFlags, all *projectStatus) error {
 			}
 		},
 		before: func(w io.Writer) { printFindings(w, all) },
-		after:  func(w io.Writer, _ int) { printPipelineStates(w, all) },
+		after: func(w io.Writer, _ int) {
+			printPipelineStates(w, all)
+			c.printWarehouse(w, all)
+			if next := nextOfStatus(all); next != "" {
+				fmt.Fprintln(w, "next: "+next)
+			}
+		},
 	}
 	return printRows(c, o, &l, func(add func(*query.Status) error) error {
 		for i := range all.Pipelines {
@@ -150,9 +165,35 @@ func printPipelineStates(w io.Writer, all *projectStatus) {
 			}
 		}
 	}
-	if next := nextOfStatus(all); next != "" {
-		fmt.Fprintln(w, "next: "+next)
+}
+
+// printWarehouse prints how far the tables of the warehouse are.
+func (c *cli) printWarehouse(w io.Writer, all *projectStatus) {
+	if all.WarehouseError != "" {
+		fmt.Fprintf(w, "warning: the warehouse cannot be read; what is sealed and published waits for it: %s\n", printable(all.WarehouseError))
 	}
+	if len(all.Warehouse) == 0 {
+		return
+	}
+	g := newGrid("table", "rows", "waiting", "watermark")
+	for i := range all.Warehouse {
+		t := &all.Warehouse[i]
+		g.add(t.Table, formatCount(t.Rows), waitingFor(t), formatTime(t.Watermark))
+	}
+	g.print(w, width(c.out))
+	for i := range all.Warehouse {
+		if t := &all.Warehouse[i]; t.Error != "" {
+			fmt.Fprintf(w, "%s %s cannot be published: %s\n", checkMark(false), t.Table, printable(oneLine(t.Error)))
+		}
+	}
+}
+
+// waitingFor says how many batches or runs a table lacks.
+func waitingFor(t *publish.TableStatus) string {
+	if t.Waiting == 0 && t.Behind {
+		return "changes" // such as a retraction
+	}
+	return formatCount(t.Waiting)
 }
 
 // nextOfStatus is the command that the state of the project asks for; "" is none.

@@ -79,11 +79,13 @@ type App struct {
 	shared        membership
 	hooks         Hooks
 
-	openingWarehouse sync.Mutex
-	warehouse        warehouse.Database          // nil until it is needed
-	adoptStorage     bool                        // a person said that the objects in the bucket are those of this catalog
-	confirm          func(context.Context) error // fails once this process does not own the project; nil if its lock keeps others away
-	renewIdentity    bool                        // a person asked for a new identity key in place of the one that is missing
+	openingWarehouse keyed.Mutex        // with the key ""
+	warehouse        warehouse.Database // nil until it is needed
+	publishing       publishing
+
+	adoptStorage  bool                        // a person said that the objects in the bucket are those of this catalog
+	confirm       func(context.Context) error // fails once this process does not own the project; nil if its lock keeps others away
+	renewIdentity bool                        // a person asked for a new identity key in place of the one that is missing
 
 	maxConcurrentSteps int // steps that this process runs at a time
 }

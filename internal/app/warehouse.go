@@ -19,8 +19,11 @@ import (
 // Warehouse opens the warehouse, if this process has not done so yet. It is closed with the project. While it cannot be reached, each call
 // tries again.
 func (a *App) Warehouse(ctx context.Context) (warehouse.Database, error) {
-	a.openingWarehouse.Lock()
-	defer a.openingWarehouse.Unlock()
+	unlock, err := a.openingWarehouse.Lock(ctx, "") // whoever opens it may wait for a server
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if a.warehouse != nil {
 		return a.warehouse, nil
 	}
@@ -32,10 +35,24 @@ func (a *App) Warehouse(ctx context.Context) (warehouse.Database, error) {
 	return db, nil
 }
 
+// hasWarehouse reports whether the project has a warehouse.
+func (a *App) hasWarehouse() bool { return !a.hasLocalWarehouse() || a.checkLocalWarehouse() == nil }
+
+// hasLocalWarehouse reports whether the warehouse is a file.
+func (a *App) hasLocalWarehouse() bool {
+	return a.Project.Config.Warehouse.Kind == project.DuckDBWarehouse
+}
+
+// warehouseFile is where a warehouse is that is a file.
+func (a *App) warehouseFile() string { return filepath.Join(a.state, "warehouse.duckdb") }
+
 // closeWarehouse closes the warehouse if it was opened.
 func (a *App) closeWarehouse() error {
-	a.openingWarehouse.Lock()
-	defer a.openingWarehouse.Unlock()
+	unlock, err := a.openingWarehouse.Lock(context.Background(), "")
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if a.warehouse == nil {
 		return nil
 	}
@@ -69,7 +86,7 @@ func (a *App) openWarehouse(ctx context.Context) (warehouse.Database, error) {
 	if err := os.MkdirAll(scratch, 0o700); err != nil {
 		return nil, fmt.Errorf("open warehouse: %w", err)
 	}
-	config := duckwarehouse.Config{Path: filepath.Join(a.state, "warehouse.duckdb"), Scratch: scratch, Memory: a.Engine.Duck.Memory, Threads: a.Engine.Duck.Threads}
+	config := duckwarehouse.Config{Path: a.warehouseFile(), Scratch: scratch, Memory: a.Engine.Duck.Memory, Threads: a.Engine.Duck.Threads}
 	return asWarehouse(duckwarehouse.Open(config))
 }
 

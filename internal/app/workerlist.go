@@ -9,6 +9,8 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/event/owner"
 	"bursar/internal/reconcile/flow"
+	"bursar/internal/temporal"
+	warehouseflow "bursar/internal/warehouse/flow"
 )
 
 // Worker is a process with what it does at the moment.
@@ -71,5 +73,9 @@ func (a *App) addSteps(ctx context.Context, does map[string][]string) error {
 			does[s.Process] = append(does[s.Process], p.Name+": "+s.Step)
 		}
 	}
-	return nil
+	publishing, err := temporal.Executing(ctx, connection.Client(), warehouseflow.WorkflowID)
+	for _, s := range publishing {
+		does[s.Process] = append(does[s.Process], "warehouse: "+s.Step)
+	}
+	return err
 }

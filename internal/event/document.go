@@ -59,6 +59,12 @@ func WatchBatches(ctx context.Context, c catalog.Watcher, stream string) <-chan 
 	return c.Watch(ctx, batchKind.prefix(stream))
 }
 
+// WatchAll returns a channel that receives after any process has sealed, retracted or given up something of any stream, as catalog.Watcher
+// describes.
+func WatchAll(ctx context.Context, c catalog.Watcher) <-chan struct{} {
+	return c.Watch(ctx, streamKey(""))
+}
+
 // FindBatch reads one batch within a transaction, if the catalog contains it.
 func FindBatch(tx catalog.Tx, stream string, batch uint64) (b Batch, found bool, err error) {
 	found, err = tx.Get(batchKind.key(stream, batch), &b)

@@ -42,8 +42,11 @@ func (s *State) Missing(pipeline string) error {
 
 func pipelineKey(pipeline string) string { return "pipeline/" + pipeline }
 
+// generationPrefix begins the keys of all generations.
+const generationPrefix = "generation/"
+
 func generationKey(pipeline string, generation uint64) string {
-	return fmt.Sprintf("generation/%s/g%04d", pipeline, generation)
+	return fmt.Sprintf("%s%s/g%04d", generationPrefix, pipeline, generation)
 }
 
 func runPrefix(pipeline string, generation uint64) string {
@@ -84,6 +87,12 @@ func GetOpen(tx catalog.Tx, ref Ref) (Run, error) {
 // Watch returns a channel that receives after runs of a pipeline have changed, as catalog.Watcher describes.
 func Watch(ctx context.Context, c catalog.Watcher, pipeline string) <-chan struct{} {
 	return c.Watch(ctx, "run/"+pipeline+"/")
+}
+
+// WatchAll returns a channel that receives after any process has published a run of any pipeline or switched to another generation, as
+// catalog.Watcher describes.
+func WatchAll(ctx context.Context, c catalog.Watcher) <-chan struct{} {
+	return c.Watch(ctx, generationPrefix)
 }
 
 // Put stores a run.
