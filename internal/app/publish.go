@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -118,7 +119,7 @@ func (a *App) VerifyTables(ctx context.Context, tables []string) (list []publish
 const statusTimeout = 5 * time.Second
 
 // WarehouseStatus returns how far the tables of the warehouse are; none if the project has no warehouse, or nothing was published yet.
-// It does not make one.
+// It does not make one. While this process cannot reach the warehouse, it returns why.
 func (a *App) WarehouseStatus(ctx context.Context) ([]publish.TableStatus, error) {
 	if !a.hasWarehouse() {
 		return nil, nil
@@ -128,19 +129,22 @@ func (a *App) WarehouseStatus(ctx context.Context) ([]publish.TableStatus, error
 			return nil, nil
 		}
 	}
+	if away, _ := a.publishing.failed.Load(""); away != nil {
+		return nil, away.(error)
+	}
 	p, err := a.Publisher(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	waiting, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	list, err := p.Status(ctx)
-	if text, known := a.publishing.failed.Load(""); err != nil && known {
-		return nil, errors.New(text.(string))
+	list, err := p.Status(waiting)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("it has not answered for %s: %w", statusTimeout, err)
 	}
 	for i := range list {
-		if text, failed := a.publishing.failed.Load(list[i].Table); failed && list[i].Error == "" {
-			list[i].Error, _ = text.(string)
+		if failed, _ := a.publishing.failed.Load(list[i].Table); failed != nil && list[i].Error == "" {
+			list[i].Error = failed.(error).Error()
 		}
 	}
 	return list, err

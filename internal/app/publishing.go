@@ -210,7 +210,7 @@ func (o observedTables) reportTable(ctx context.Context, table string, result pu
 			p.watchers.notify(result)
 		}
 	case ctx.Err() == nil:
-		p.failed.Store(table, err.Error())
+		p.failed.Store(table, err)
 		if (p.follows.Load() || failure.Of(err).Retryable()) && p.warnings.Pass(table) {
 			o.log.Warn("cannot publish into the warehouse; trying again", "error", err)
 		}
