@@ -74,8 +74,8 @@ func (a *App) hasPublisher() bool {
 
 // findTables returns the publisher of a project that has a warehouse, and refuses tables that it does not have.
 func (a *App) findTables(ctx context.Context, names []string) (*publish.Publisher, error) {
-	if !a.hasWarehouse() {
-		return nil, a.checkLocalWarehouse()
+	if err := a.missingWarehouse(); err != nil {
+		return nil, err
 	}
 	p, err := a.Publisher(ctx)
 	if err != nil {
@@ -143,7 +143,7 @@ func (a *App) WarehouseStatus(ctx context.Context) ([]publish.TableStatus, error
 		err = fmt.Errorf("it has not answered for %s: %w", statusTimeout, err)
 	}
 	for i := range list {
-		if failed, _ := a.publishing.failed.Load(list[i].Table); failed != nil && list[i].Error == "" {
+		if failed, _ := a.publishing.failed.Load(list[i].Table); failed != nil && list[i].Behind && list[i].Error == "" {
 			list[i].Error = failed.(error).Error()
 		}
 	}

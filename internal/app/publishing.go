@@ -171,30 +171,35 @@ func (l *lookSignal) looked() {
 	}
 }
 
-// observedTables are the tables of the warehouse, whose activities are reported.
+// observedTables publishes the tables of the warehouse, and reports what happens.
 type observedTables struct {
 	*App
-	flow.Tables
+	publisher *publish.Publisher
 }
 
-// Behind is Publisher.Behind, with its error reported.
-func (o observedTables) Behind(ctx context.Context) ([]string, error) {
+// Behind lists the tables that lack something, and with refused those that cannot be published now.
+func (o observedTables) Behind(ctx context.Context, refused bool) (behind []string, err error) {
 	o.publishing.looks.looked()
-	behind, err := o.Tables.Behind(ctx)
+	list, err := o.publisher.Status(ctx)
 	o.reportTable(ctx, "", publish.Result{}, err)
+	for i := range list {
+		if list[i].Behind && (refused || list[i].Error == "") {
+			behind = append(behind, list[i].Table)
+		}
+	}
 	return behind, err
 }
 
 // Publish is Publisher.Publish, with its result reported.
 func (o observedTables) Publish(ctx context.Context, table string) (publish.Result, error) {
-	result, err := o.Tables.Publish(ctx, table)
+	result, err := o.publisher.Publish(ctx, table)
 	o.reportTable(ctx, table, result, err)
 	return result, err
 }
 
 // Again is Publisher.Again, with its result reported.
 func (o observedTables) Again(ctx context.Context, table string) (publish.Result, error) {
-	result, err := o.Tables.Again(ctx, table)
+	result, err := o.publisher.Again(ctx, table)
 	o.reportTable(ctx, table, result, err)
 	return result, err
 }

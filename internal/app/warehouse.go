@@ -36,7 +36,19 @@ func (a *App) Warehouse(ctx context.Context) (warehouse.Database, error) {
 }
 
 // hasWarehouse reports whether the project has a warehouse.
-func (a *App) hasWarehouse() bool { return !a.hasLocalWarehouse() || a.checkLocalWarehouse() == nil }
+func (a *App) hasWarehouse() bool { return a.missingWarehouse() == nil }
+
+// missingWarehouse says why the project has no warehouse.
+func (a *App) missingWarehouse() error {
+	switch {
+	case a.Project.Config.Warehouse.Kind == project.NoWarehouse:
+		return failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: this project has no warehouse (kind none): set `warehouse` to another kind, such as postgres",
+			a.Project.Config.Line("warehouse.kind")))
+	case a.hasLocalWarehouse():
+		return a.checkLocalWarehouse()
+	}
+	return nil
+}
 
 // hasLocalWarehouse reports whether the warehouse is a file.
 func (a *App) hasLocalWarehouse() bool {
@@ -60,6 +72,9 @@ func (a *App) closeWarehouse() error {
 }
 
 func (a *App) openWarehouse(ctx context.Context) (warehouse.Database, error) {
+	if err := a.missingWarehouse(); err != nil {
+		return nil, err
+	}
 	declared := a.Project.Config.Warehouse
 	switch declared.Kind {
 	case project.PostgresBackend:
@@ -75,12 +90,6 @@ func (a *App) openWarehouse(ctx context.Context) (warehouse.Database, error) {
 		}
 		config.Objects = a.Engine.Objects
 		return asWarehouse(redshift.Open(ctx, config))
-	case project.NoWarehouse:
-		return nil, failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: this project has no warehouse (kind none): set `warehouse` to another kind, such as postgres",
-			a.Project.Config.Line("warehouse.kind")))
-	}
-	if err := a.checkLocalWarehouse(); err != nil {
-		return nil, err
 	}
 	scratch := filepath.Join(a.Engine.Scratch, "warehouse")
 	if err := os.MkdirAll(scratch, 0o700); err != nil {

@@ -37,7 +37,7 @@ func newActivities(tables Tables, project string) *activities {
 
 func (a *activities) behind(ctx context.Context, in BehindInput) (out BehindResult, err error) {
 	err = a.attempts.Do(ctx, in.Project, func(ctx context.Context) error {
-		out.Tables, err = a.tables.Behind(ctx)
+		out.Tables, err = a.tables.Behind(ctx, in.Refused)
 		return err
 	})
 	return out, err

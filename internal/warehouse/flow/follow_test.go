@@ -97,6 +97,35 @@ func TestFollowingRetriesTables(t *testing.T) {
 	}
 }
 
+// TestFollowingWaitsForRebuilds: a table that cannot be published at the moment is left alone, unless it is requested, and is published as
+// soon as it can be.
+func TestFollowingWaitsForRebuilds(t *testing.T) {
+	t.Parallel()
+	tables := newTables("a").add("a", 1)
+	tables.refuse("a", true)
+	var got *answer
+	_ = follow(t, tables, Input{}, map[time.Duration]func(*environment){
+		time.Hour: func(env *environment) {
+			if n := tables.count("a"); n > 0 {
+				t.Errorf("%d attempts at a table that cannot be published", n)
+			}
+			got = request(env, "all")
+		},
+		time.Hour + time.Minute/2: func(env *environment) {
+			tables.refuse("a", false)
+			env.SignalWorkflow(WakeSignal, nil)
+		},
+		time.Hour + time.Minute/2 + 2*time.Second: func(*environment) {
+			if n := tables.count("a"); n != 2 {
+				t.Errorf("%d attempts soon after the rebuild", n)
+			}
+		},
+	})
+	if !got.done || len(got.result.Failed) != 1 || got.result.Failed[0].Message != "rebuild it" {
+		t.Errorf("answer %+v", *got)
+	}
+}
+
 // TestFollowingOutlivesAnAbsentWarehouse has the warehouse away for an hour, and its password wrong for another: the workflow goes on, and
 // publishes soon after.
 func TestFollowingOutlivesAnAbsentWarehouse(t *testing.T) {

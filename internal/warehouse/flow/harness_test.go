@@ -4,6 +4,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"go.temporal.io/sdk/testsuite"
 
+	"bursar/internal/failure"
 	"bursar/internal/temporal/virtualtest"
 	"bursar/internal/warehouse/publish"
 )
@@ -20,19 +22,27 @@ const rowsOfGroup = 10
 
 // scriptedTables lack some groups, and fail the calls listed in fail.
 type scriptedTables struct {
-	mu    sync.Mutex
-	more  sync.Cond // on mu: a call was made
-	order []string
-	lacks map[string]int // groups, by table
-	calls []string       // "behind", or the name of a table
-	fail  map[string][]error
-	block map[string]func(context.Context) error
+	mu      sync.Mutex
+	more    sync.Cond // on mu: a call was made
+	order   []string
+	lacks   map[string]int  // groups, by table
+	refuses map[string]bool // tables that cannot be published
+	calls   []string        // "behind", or the name of a table
+	fail    map[string][]error
+	block   map[string]func(context.Context) error
 }
 
 func newTables(order ...string) *scriptedTables {
-	t := &scriptedTables{order: order, lacks: map[string]int{}, fail: map[string][]error{}, block: map[string]func(context.Context) error{}}
+	t := &scriptedTables{order: order, lacks: map[string]int{}, refuses: map[string]bool{}, fail: map[string][]error{}, block: map[string]func(context.Context) error{}}
 	t.more.L = &t.mu
 	return t
+}
+
+// refuse makes a table one that cannot be published, or ends that.
+func (t *scriptedTables) refuse(table string, refuses bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refuses[table] = refuses
 }
 
 // add adds groups to a table's backlog.
@@ -43,13 +53,13 @@ func (t *scriptedTables) add(table string, groups int) *scriptedTables {
 	return t
 }
 
-func (t *scriptedTables) Behind(ctx context.Context) (behind []string, err error) {
+func (t *scriptedTables) Behind(ctx context.Context, refused bool) (behind []string, err error) {
 	if err := t.call(ctx, "behind"); err != nil {
 		return nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(t.order), func(name string) bool { return t.lacks[name] == 0 }), nil
+	return slices.DeleteFunc(slices.Clone(t.order), func(name string) bool { return t.lacks[name] == 0 || t.refuses[name] && !refused }), nil
 }
 
 func (t *scriptedTables) Publish(ctx context.Context, table string) (publish.Result, error) {
@@ -59,6 +69,9 @@ func (t *scriptedTables) Publish(ctx context.Context, table string) (publish.Res
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out := publish.Result{Table: table, Source: table}
+	if t.refuses[table] {
+		return publish.Result{}, failure.Wrap(failure.Data, errors.New("rebuild it"))
+	}
 	if t.lacks[table] > 0 {
 		t.lacks[table]--
 		out.Rows, out.More = rowsOfGroup, t.lacks[table] > 0

@@ -70,12 +70,13 @@ func (p *publication) pass(ctx workflow.Context) (done bool, err error) {
 // behind returns the tables that lack something, but those that are not tried again yet.
 func (p *publication) behind(ctx workflow.Context) ([]string, error) {
 	var behind BehindResult
-	in := BehindInput{Project: p.in.Project}
+	requested := p.passes.Unanswered() > 0
+	in := BehindInput{Refused: requested || !p.passes.Follow, Project: p.in.Project}
 	if err := workflow.ExecuteActivity(activityContext(ctx), behindActivity, in).Get(ctx, &behind); err != nil {
 		return nil, err
 	}
 	maps.DeleteFunc(p.failed, func(table string, _ Failed) bool { return !slices.Contains(behind.Tables, table) })
-	if p.passes.Unanswered() == 0 {
+	if !requested {
 		behind.Tables = slices.DeleteFunc(behind.Tables, func(table string) bool { return workflow.Now(ctx).Before(p.failed[table].Retry) })
 	}
 	// The last are those that stopped a pass before: they must not keep the others waiting.

@@ -50,8 +50,9 @@ var failedAgain = failure.Backoff{Least: 30 * time.Second, Most: 10 * time.Minut
 
 // Tables are the plain functions of publishing. Each is idempotent (rule 5). The class of an error decides whether it is called again.
 type Tables interface {
-	// Behind lists the tables that lack something, in the order in which they are published. It is cheap.
-	Behind(ctx context.Context) ([]string, error)
+	// Behind lists the tables that lack something, in the order in which they are published. Those that cannot be published at the moment, such
+	// as that of a pipeline which has to be rebuilt, are only in it with refused. It is cheap.
+	Behind(ctx context.Context, refused bool) ([]string, error)
 	// Publish adds one group of batches or runs to a table. It may be called while an earlier attempt still hangs.
 	Publish(ctx context.Context, table string) (publish.Result, error)
 	// Again makes a table from the beginning, whatever is in it.
@@ -90,6 +91,7 @@ type Failed struct {
 
 // BehindInput asks for the tables that lack something.
 type BehindInput struct {
+	Refused bool   `json:"refused,omitempty"` // also those that cannot be published at the moment: whoever asks gets the reason
 	Project string `json:"project,omitempty"` // as in Input; also below
 }
 
