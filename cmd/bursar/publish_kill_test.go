@@ -1,0 +1,199 @@
+//go:build linux
+
+// Publishing by processes that are killed at random, while batches arrive, are retracted and rebuilt, and the database is restarted: every row
+// of the warehouse is what was sealed and published.
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"bursar/internal/postgres/postgrestest"
+)
+
+const (
+	publishKills     = 5
+	soakPublishKills = 50
+)
+
+func TestPublishKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills processes")
+	}
+	t.Parallel()
+	playPublishKilled(t, publishKills)
+}
+
+func TestSoakPublishKilled(t *testing.T) {
+	onlyInSoak(t)
+	t.Parallel()
+	playPublishKilled(t, soakPublishKills)
+}
+
+func playPublishKilled(t *testing.T, kills int) {
+	t.Helper()
+	for _, kind := range []string{"duckdb", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			p := &publishing{killed: &killed{t: t, dir: t.TempDir(), random: seeded(t)}}
+			p.declare(kind)
+			for p.dead < kills {
+				p.round()
+			}
+			p.prove()
+			t.Logf("%d events, %d processes killed", p.events, p.dead)
+		})
+	}
+}
+
+// publishing is a project that is published by processes of which some are killed.
+type publishing struct {
+	*killed
+	server    *postgrestest.Server // nil: the warehouse is a file
+	events    int
+	batches   int
+	retracted map[int]bool
+	took      time.Duration // the last publication that was left alone
+	dead      int           // processes that died
+}
+
+const visits = `stream: visits
+format: jsonl
+id: id
+time: at
+columns:
+  id: {type: string}
+  page: {type: int}
+  cost: {type: "decimal(18,2)"}
+  at: {type: timestamp}
+totals: {cost: {sum: cost}}
+`
+
+const pages = `pipeline: pages
+from: visits
+key: page
+artifact: {visits: {count: true}, cost: {sum: cost}, last: {max: at}}
+conserve: {cost: cost}
+history: true
+`
+
+func (p *publishing) declare(kind string) {
+	p.t.Helper()
+	p.retracted = map[int]bool{}
+	config := ""
+	if kind == "postgres" {
+		p.server = postgrestest.Start(p.t, postgrestest.Options{})
+		config = fmt.Sprintf("warehouse: {kind: postgres, url: %q}\n", p.server.Database(p.t))
+	}
+	file(p.t, p.dir, "bursar.yaml", config)
+	file(p.t, p.dir, "streams/visits.yaml", visits)
+	file(p.t, p.dir, "pipelines/pages.yaml", pages)
+}
+
+// round changes the project, and publishes by processes that are killed before the last one.
+func (p *publishing) round() {
+	p.t.Helper()
+	p.ingest(10_000)
+	must(p.t, 0, "run", "--project", p.dir)
+	switch p.random.IntN(4) {
+	case 0:
+		p.retract()
+	case 1:
+		must(p.t, 0, "rebuild", "pages", "--project", p.dir)
+	}
+	for range 3 {
+		if p.took > 0 {
+			if _, dead := p.child(p.moment(), "publish", "--project", p.dir); dead {
+				p.dead++
+			}
+		}
+	}
+	restarted := p.restart()
+	began := time.Now()
+	must(p.t, 0, "publish", "--project", p.dir)
+	p.took = time.Since(began)
+	restarted.Wait()
+	p.prove()
+}
+
+// moment is some time within that of a publication.
+func (p *publishing) moment() time.Duration { return time.Duration(1 + p.random.Int64N(int64(p.took))) }
+
+// restart restarts the database, sometimes, in the middle of a publication.
+func (p *publishing) restart() *sync.WaitGroup {
+	var restarted sync.WaitGroup
+	if p.server == nil || p.took == 0 || p.random.IntN(3) > 0 {
+		return &restarted
+	}
+	after, how := p.moment(), []postgrestest.End{postgrestest.Fast, postgrestest.Killed}[p.random.IntN(2)]
+	restarted.Go(func() {
+		<-time.After(after)
+		p.server.Restart(p.t, how)
+	})
+	return &restarted
+}
+
+// ingest seals a batch of events.
+func (p *publishing) ingest(events int) {
+	p.t.Helper()
+	path := filepath.Join(p.t.TempDir(), "visits.jsonl")
+	out, err := os.Create(path)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	w := bufio.NewWriter(out)
+	for range events {
+		p.events++
+		at := time.Date(2026, 1, 1, 0, 0, p.events, 0, time.UTC).Format(time.RFC3339)
+		fmt.Fprintf(w, `{"id":"v%d","page":%d,"cost":"%d.%02d","at":%q}`+"\n", p.events, p.random.IntN(8000), p.random.IntN(100), p.random.IntN(100), at)
+	}
+	if err := w.Flush(); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		p.t.Fatal(err)
+	}
+	must(p.t, 0, "ingest", "visits", path, "--project", p.dir)
+	p.batches++
+}
+
+// retract retracts a batch, or takes that back.
+func (p *publishing) retract() {
+	p.t.Helper()
+	n := 1 + p.random.IntN(p.batches)
+	args := []string{"retract", "visits", fmt.Sprint(n), "--project", p.dir}
+	if p.retracted[n] = !p.retracted[n]; p.retracted[n] {
+		args = append(args, "--reason", "a test")
+	} else {
+		args = append(args, "--undo")
+	}
+	must(p.t, 0, args...)
+}
+
+// prove compares every row of the warehouse with what was sealed and published, and the number of events with those that were sent.
+func (p *publishing) prove() {
+	p.t.Helper()
+	got := must(p.t, 0, "publish", "--verify", "--project", p.dir, "--json")
+	want := p.events
+	for _, is := range p.retracted {
+		if is {
+			want -= 10_000
+		}
+	}
+	tables, _ := value(p.t, got)["tables"].([]any)
+	if len(tables) != 3 {
+		p.t.Fatalf("verified: %s", got.out)
+	}
+	for _, one := range tables {
+		if v := object(p.t, one); v["table"] == "events_visits" && v["rows"] != float64(want) {
+			p.t.Fatalf("%v of %d events are in the warehouse", v["rows"], want)
+		}
+	}
+}
+
