@@ -28,8 +28,25 @@ func tooLarge(tree any) string {
 // growth estimates the sizes of constant values.
 type growth struct {
 	parameters map[string]bool // of lambdas: constant if the argument is
+	asked      bool            // in a statement of a person, see tooLargeToAsk
 	reason     string
 }
+
+// tooLargeToAsk is tooLarge for a statement that is executed once for a person. It also may contain series of times with constant steps,
+// and constants of any functions that do not repeat their arguments. What follows FROM makes rows one after another, of any number.
+func tooLargeToAsk(tree any) string {
+	g := growth{parameters: lambdaParameters(tree), asked: true}
+	for node := range nodes(tree) {
+		if name := strings.ToLower(text(object(node["function"])["function_name"])); node["type"] == "TABLE_FUNCTION" && seriesFunctions[name] {
+			node["function"] = object(node["function"])["children"]
+		}
+	}
+	g.size(tree)
+	return g.reason
+}
+
+// seriesFunctions make a list, or rows, of all numbers or times between two.
+var seriesFunctions = set("range generate_series")
 
 // lambdaParameters returns the names of lambdas' parameters.
 func lambdaParameters(tree any) map[string]bool {
@@ -49,6 +66,18 @@ func lambdaParameters(tree any) map[string]bool {
 
 // additive are functions whose results are about as large as all of their arguments together.
 var additive = set("+ - * / // % || concat concat_ws list_value list_pack struct_pack row coalesce greatest least list_concat map")
+
+// multiplying are the functions whose results may be as large as their arguments multiplied.
+var multiplying = set(`replace regexp_replace translate repeat lpad rpad array_to_string list_string_agg list_transform list_apply
+	array_transform array_apply apply list_reduce array_reduce reduce range generate_series`)
+
+// isAdditive reports whether the result of a function is about as large as all of its arguments together.
+func (g *growth) isAdditive(name string) bool {
+	if g.asked {
+		return !multiplying[name]
+	}
+	return additive[name]
+}
 
 // size returns an upper estimate of a value's bytes, and whether it is made of literals only.
 func (g *growth) size(value any) (bytes int64, constant bool) {
@@ -70,7 +99,7 @@ func (g *growth) size(value any) (bytes int64, constant bool) {
 	switch name := strings.ToLower(text(node["function_name"])); {
 	case class == "CAST":
 		bytes = boundedProduct(bytes, 4)
-	case class == "FUNCTION" && !additive[name]: // at most its arguments multiplied, as by replace or a lambda
+	case class == "FUNCTION" && !g.isAdditive(name): // at most its arguments multiplied, as by replace or a lambda
 		bytes = max(product, g.repeatedSize(name, list(node["children"]), bytes))
 	}
 	if constant && bytes > maxConstant {
@@ -103,7 +132,9 @@ func (g *growth) repeatedSize(name string, arguments []any, size int64) int64 {
 			g.refuse("repeat() takes a text literal: another text could take all memory")
 		}
 		return boundedProduct(min(max(n, 0), maxEstimate), size)
-	case name == "range", name == "generate_series":
+	case seriesFunctions[name] && g.asked && len(arguments) == 3 && isTimeStep(arguments[2]):
+		return 1
+	case seriesFunctions[name]:
 		most := int64(0)
 		for _, argument := range arguments {
 			n, ok := integer(argument)
@@ -116,6 +147,18 @@ func (g *growth) repeatedSize(name string, arguments []any, size int64) int64 {
 	}
 	return 0
 }
+
+// isTimeStep reports whether a value is a constant interval of at least an hour: the times that there are make no large list then.
+func isTimeStep(value any) bool {
+	node := object(value)
+	if !timeSteps[text(node["function_name"])] {
+		return false
+	}
+	_, constant := (&growth{}).size(node)
+	return constant
+}
+
+var timeSteps = set("to_hours to_days to_weeks to_months to_quarters to_years")
 
 func (g *growth) refuse(reason string) {
 	if g.reason == "" {

@@ -100,16 +100,10 @@ func (s *Session) describe(ctx context.Context, sql string, lines []int) ([]colu
 }
 
 func (s *Session) parseSelect(ctx context.Context, sql string) (map[string]any, error) {
-	var parsed struct {
-		Error      bool             `json:"error"`
-		Message    string           `json:"error_message"`
-		Position   json.Number      `json:"position"`
-		Statements []map[string]any `json:"statements"`
-	}
-	if err := s.serialized(ctx, "json_serialize_sql("+Literal(sql)+")", &parsed); err != nil {
-		return nil, &SelectError{Message: firstLine(err.Error())}
-	}
+	parsed, err := s.parse(ctx, sql)
 	switch {
+	case err != nil:
+		return nil, &SelectError{Message: firstLine(err.Error())}
 	case parsed.Error && parsed.Position != "":
 		return nil, &SelectError{Message: firstLine(parsed.Message), At: lineAt(sql, parsed.Position)}
 	case parsed.Error && strings.Contains(parsed.Message, "Only SELECT"):

@@ -27,6 +27,19 @@ func (s *Session) serialized(ctx context.Context, call string, into any) error {
 	})
 }
 
+// parsedSQL is the answer of DuckDB's parser: the trees of SELECT statements, or an error.
+type parsedSQL struct {
+	Error      bool             `json:"error"`
+	Message    string           `json:"error_message"`
+	Position   json.Number      `json:"position"` // of the error, in bytes
+	Statements []map[string]any `json:"statements"`
+}
+
+func (s *Session) parse(ctx context.Context, sql string) (parsed parsedSQL, err error) {
+	err = s.serialized(ctx, "json_serialize_sql("+Literal(sql)+")", &parsed)
+	return parsed, err
+}
+
 // object returns a node; nil, in which nothing is found, for a value that is none.
 func object(value any) map[string]any {
 	node, _ := value.(map[string]any)
