@@ -33,6 +33,7 @@ type Session struct {
 	settings    string
 	notReusable bool // its database is a file, a statement failed, or it changed the database
 	shared      bool // its database belongs to a Database
+	showsValues bool // in errors
 	abandoned   bool // a binding is still running in its database
 	bindTimeout time.Duration
 	explain     func(error) error // of the files that are read; may be nil
@@ -40,6 +41,10 @@ type Session struct {
 
 // ExplainWith passes the errors of statements through a function that knows the files that they read.
 func (s *Session) ExplainWith(explain func(error) error) { s.explain = explain }
+
+// ShowValues leaves values in the messages of errors, for statements of a person who may see what they read. They must not be written to
+// histories of workflows (rule 7).
+func (s *Session) ShowValues() { s.showsValues = true }
 
 // Open starts a session and locks its configuration.
 func Open(o Options) (*Session, error) {
@@ -165,10 +170,14 @@ func (s *Session) failure(ctx context.Context, message string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if s.explain != nil {
-		return s.explain(redact(message))
+	short := redact(message)
+	if s.showsValues && short.CausedByValue() {
+		short = Error(strings.TrimSpace(message))
 	}
-	return redact(message)
+	if s.explain != nil {
+		return s.explain(short)
+	}
+	return short
 }
 
 // units of DuckDB: powers of 1000, with an i powers of 1024.

@@ -40,6 +40,10 @@ type Reader interface {
 	// vectors are only valid during the call. A value whose type is not a column type is the text that the database prints for it.
 	// An error may come after some of the rows.
 	Query(ctx context.Context, sql string, each func(columns []Column, rows []column.Vector) error) error
+	// Ask is Query for a statement that a person gives, who is not trusted. It refuses any but one statement that reads, and functions
+	// that read files or settings, change anything or execute other statements. What is refused, and what the database cannot execute, is
+	// a StatementError, whose text may have values. It may change settings of the transaction: the next statement is another Ask.
+	Ask(ctx context.Context, sql string, each func(columns []Column, rows []column.Vector) error) error
 }
 
 // Tx reads and writes within one transaction, and sees its own writes.

@@ -17,11 +17,16 @@ import (
 
 func (t *tx) Query(ctx context.Context, sql string, each func(columns []warehouse.Column, rows []column.Vector) error) error {
 	columns, err := t.describe(ctx, sql)
-	if err != nil {
-		return err
+	if err == nil {
+		err = t.read(ctx, columns, withTexts(columns, sql, "(\n"+sql+"\n)"), each)
 	}
+	return classify(err)
+}
+
+// read calls each with the rows of a SELECT, and with no rows if there are none.
+func (t *tx) read(ctx context.Context, columns []warehouse.Column, sql string, each func(columns []warehouse.Column, rows []column.Vector) error) error {
 	called := false
-	err = t.session.Query(ctx, withTexts(columns, sql), func(rows []column.Vector) error {
+	err := t.session.Query(ctx, sql, func(rows []column.Vector) error {
 		called = true
 		for i, c := range columns {
 			if c.Type.Kind == column.JSON {
@@ -31,7 +36,7 @@ func (t *tx) Query(ctx context.Context, sql string, each func(columns []warehous
 		return each(columns, rows)
 	})
 	if err != nil || called {
-		return classify(err)
+		return err
 	}
 	types := make([]column.Type, len(columns))
 	for i, c := range columns {
@@ -42,15 +47,17 @@ func (t *tx) Query(ctx context.Context, sql string, each func(columns []warehous
 
 // describe returns the columns of a SELECT.
 func (t *tx) describe(ctx context.Context, sql string) (columns []warehouse.Column, err error) {
-	err = t.session.Query(ctx, "DESCRIBE "+sql, func(rows []column.Vector) error {
+	err = t.session.Query(ctx, describeWord+sql, func(rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			name := string(rows[1].Text(i))
 			columns = append(columns, warehouse.Column{Name: string(rows[0].Text(i)), SQL: name, Type: typeOf(name)})
 		}
 		return nil
 	})
-	return columns, classify(err)
+	return columns, err
 }
+
+const describeWord = "DESCRIBE "
 
 // userErrors begin the messages about statements that DuckDB cannot execute.
 var userErrors = []string{"Parser Error", "Binder Error", "Catalog Error", "Not implemented Error", "Constraint Error", "Permission Error", "TransactionContext Error"}
@@ -61,16 +68,20 @@ func classify(err error) error {
 	if !errors.As(err, &message) {
 		return err
 	}
-	begins := func(kind string) bool { return strings.HasPrefix(string(message), kind) }
-	if message.CausedByValue() || slices.ContainsFunc(userErrors, begins) {
-		text := strings.Replace(string(message), "LINE 1: DESCRIBE ", "LINE 1: ", 1)
+	if isAboutStatement(message) {
+		text := strings.Replace(string(message), "LINE 1: "+describeWord, "LINE 1: ", 1)
 		return failure.Wrap(failure.Data, duck.Error(text))
 	}
 	return err
 }
 
-// withTexts casts the columns to text that have no column type. The statement stays as it is if all have one.
-func withTexts(columns []warehouse.Column, sql string) string {
+func isAboutStatement(message duck.Error) bool {
+	return message.CausedByValue() || slices.ContainsFunc(userErrors, func(kind string) bool { return strings.HasPrefix(string(message), kind) })
+}
+
+// withTexts returns a SELECT of what follows FROM, with the columns cast to text that have no column type. It is sql, the statement that from
+// stands for, if all have one.
+func withTexts(columns []warehouse.Column, sql, from string) string {
 	names, values, all := make([]string, len(columns)), make([]string, len(columns)), true
 	for i, c := range columns {
 		names[i] = fmt.Sprintf("c%d", i)
@@ -82,7 +93,7 @@ func withTexts(columns []warehouse.Column, sql string) string {
 	if all {
 		return sql
 	}
-	return fmt.Sprintf("SELECT %s FROM (\n%s\n) AS t(%s)", strings.Join(values, ", "), sql, strings.Join(names, ", "))
+	return fmt.Sprintf("SELECT %s FROM %s AS t(%s)", strings.Join(values, ", "), from, strings.Join(names, ", "))
 }
 
 // vectorType is the type of a column's values in Go.

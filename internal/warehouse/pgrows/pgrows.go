@@ -118,6 +118,3 @@ func AppendDecimal(v *column.Vector, text string) error {
 	}
 	return v.AppendUnscaled(unscaled)
 }
-
-// ErrInfinite is about a date or a timestamp.
-var ErrInfinite = errors.New("an infinite date or timestamp cannot be represented; cast it to text")

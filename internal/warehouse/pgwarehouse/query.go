@@ -13,6 +13,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/pgask"
 	"bursar/internal/warehouse/pgrows"
 )
 
@@ -29,6 +30,15 @@ func (t *tx) Query(ctx context.Context, sql string, each func(columns []warehous
 		err = pgrows.Read(rows, pgrows.Form{Column: t.column, Append: appendValue}, each)
 	}
 	return t.classify(err)
+}
+
+// Ask checks the statement before it is executed: see package pgask.
+func (t *tx) Ask(ctx context.Context, sql string, each func(columns []warehouse.Column, rows []column.Vector) error) error {
+	err := pgask.Check(ctx, t.tx, sql)
+	if err == nil {
+		err = t.Query(ctx, sql, each)
+	}
+	return t.classify(pgask.Error(err, sql))
 }
 
 func (t *tx) column(f pgconn.FieldDescription) warehouse.Column {
@@ -63,7 +73,7 @@ func appendValue(v *column.Vector, value []byte) error {
 	case v.Type.Kind == column.Decimal:
 		return pgrows.AppendDecimal(v, string(value))
 	case v.Type.Kind == column.Timestamp && (x == math.MaxInt64 || x == math.MinInt64), v.Type.Kind == column.Date && (x == math.MaxInt32 || x == math.MinInt32):
-		return pgrows.ErrInfinite
+		return warehouse.ErrInfinite
 	case v.Type.Kind == column.Timestamp:
 		x += microsecondsTo2000
 	case v.Type.Kind == column.Date:

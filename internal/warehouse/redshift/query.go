@@ -12,6 +12,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/pgask"
 	"bursar/internal/warehouse/pgrows"
 )
 
@@ -24,6 +25,15 @@ func (t *tx) Query(ctx context.Context, sql string, each func(columns []warehous
 		err = pgrows.Read(rows, pgrows.Form{Column: t.column, Append: appendValue}, each)
 	}
 	return classify(err)
+}
+
+// Ask checks the statement before it is executed: see package pgask.
+func (t *tx) Ask(ctx context.Context, sql string, each func(columns []warehouse.Column, rows []column.Vector) error) error {
+	err := pgask.Check(ctx, t.tx, sql)
+	if err == nil {
+		err = t.Query(ctx, sql, each)
+	}
+	return classify(pgask.Error(err, sql))
 }
 
 func (t *tx) column(f pgconn.FieldDescription) warehouse.Column {
@@ -63,7 +73,7 @@ func appendValue(v *column.Vector, value []byte) error {
 
 func appendTime(v *column.Vector, text string) error {
 	if strings.HasSuffix(text, "infinity") {
-		return pgrows.ErrInfinite
+		return warehouse.ErrInfinite
 	}
 	form := time.DateOnly
 	if v.Type.Kind == column.Timestamp {

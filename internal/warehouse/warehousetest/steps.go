@@ -74,19 +74,25 @@ func rowsIn(ctx context.Context, r warehouse.Reader, sql string) (lines []string
 		if err := column.CheckCount(rows, len(columns)); err != nil {
 			return err
 		}
-		for i := range rows[0].Len() {
-			values := make([]string, len(rows))
-			for j := range rows {
-				values[j] = "NULL"
-				if !rows[j].IsNull(i) {
-					values[j] = string(rows[j].AppendPlain(nil, i))
-				}
-			}
-			lines = append(lines, strings.Join(values, "|"))
-		}
+		lines = append(lines, printed(rows)...)
 		return nil
 	})
 	return lines, err
+}
+
+// printed returns a line for each row.
+func printed(rows []column.Vector) (lines []string) {
+	for i := range rows[0].Len() {
+		values := make([]string, len(rows))
+		for j := range rows {
+			values[j] = "NULL"
+			if !rows[j].IsNull(i) {
+				values[j] = string(rows[j].AppendPlain(nil, i))
+			}
+		}
+		lines = append(lines, strings.Join(values, "|"))
+	}
+	return lines
 }
 
 func wantRows(t *testing.T, db warehouse.Database, sql string, want ...string) {

@@ -42,6 +42,11 @@ func Run(t *testing.T, open Opener) {
 		"a read writes nothing":          readWritesNothing,
 		"cancelled":                      cancelled,
 		"errors name the cause":          errorsNameTheCause,
+		"asks":                           asks,
+		"asks of all types":              asksOfAllTypes,
+		"refuses statements":             refusesStatements,
+		"faults of statements":           faultsOfStatements,
+		"stops statements":               stopsStatements,
 	}
 	again := func(t *testing.T, place string) warehouse.Database { return twice{open(t, place)} }
 	for name, test := range tests {

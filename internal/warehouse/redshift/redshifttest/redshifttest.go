@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strconv"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -95,10 +96,14 @@ type session struct {
 
 func (s *Server) serve(conn net.Conn) error {
 	client := pgproto3.NewBackend(conn, conn)
-	if _, err := client.ReceiveStartupMessage(); err != nil {
+	ctx := context.Background()
+	message, err := client.ReceiveStartupMessage()
+	if err != nil {
 		return err
 	}
-	ctx := context.Background()
+	if cancel, is := message.(*pgproto3.CancelRequest); is {
+		return s.cancel(ctx, cancel)
+	}
 	connection, err := pgconn.Connect(ctx, s.database)
 	if err != nil {
 		return err
@@ -118,6 +123,27 @@ func (s *Server) serve(conn net.Conn) error {
 		return err
 	}
 	return (&session{s, client, hijacked.Frontend, 'I'}).loop(ctx)
+}
+
+// cancel asks the server behind to stop a statement: sessions have the same number and key there.
+func (s *Server) cancel(ctx context.Context, request *pgproto3.CancelRequest) error {
+	config, err := pgconn.ParseConfig(s.database)
+	if err != nil {
+		return err
+	}
+	message, err := request.Encode(nil)
+	if err != nil {
+		return err
+	}
+	conn, err := config.DialFunc(ctx, "tcp", net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err = conn.Write(message); err == nil {
+		_, err = conn.Read(make([]byte, 1)) // the server closes the connection when it has done so
+	}
+	return err
 }
 
 // loop executes statement after statement: the messages of a client up to a Sync or a Query, then those of the server up to ReadyForQuery.
