@@ -77,6 +77,7 @@ type cli struct {
 	project string // the folder
 	args    []string
 	in      io.Reader
+	input   []byte      // read from in before the project is opened, for the process that executes the command
 	remote  *remoteCall // set when `bursar up` executes this command for another process; nil opens the project
 	verbose int
 	log     *slog.Logger
@@ -99,6 +100,7 @@ func (c *cli) commands() []commandGroup {
 		{"Data:", []*cobra.Command{c.ingestCommand(), c.importCommand(), c.runCommand(), c.publishCommand(), c.quarantineCommand(), c.retractCommand(), c.rebuildCommand()}},
 		{"Questions:", []*cobra.Command{
 			c.completenessCommand(), c.statusCommand(), c.getCommand(), c.traceCommand(), c.exportCommand(), c.exceptionsCommand(), c.unkeyedCommand(),
+			c.queryCommand(),
 		}},
 		{"Proof:", []*cobra.Command{c.verifyCommand(), c.repairCommand()}},
 		{toolsTitle, []*cobra.Command{c.demoCommand(), c.benchCommand(), c.versionCommand()}},

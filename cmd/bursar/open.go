@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -121,7 +122,7 @@ func (c *cli) forward(ctx context.Context, up *app.ServedError) error {
 	}
 	c.log.Info("sending the command to `bursar up`", "process", up.Process)
 	exit, err := serve.Forward(ctx, up.State, up.Process, up.IsRunning,
-		serve.Command{Args: c.args, Directory: here, OutWidth: width(c.out), ErrWidth: width(c.err)}, c.out, c.err)
+		serve.Command{Args: c.args, Directory: here, OutWidth: width(c.out), ErrWidth: width(c.err), Input: c.input}, c.out, c.err)
 	if err == nil && exit != 0 {
 		return &remoteExitError{exit}
 	}
@@ -138,7 +139,7 @@ type remoteCall struct {
 func remoteCommands(a *app.App) serve.Commands {
 	return func(ctx context.Context, command serve.Command, stdout, stderr io.Writer) int {
 		c := newCLI(remoteTerminal{stdout, command.OutWidth}, remoteTerminal{stderr, command.ErrWidth})
-		c.remote = &remoteCall{a, command.Directory}
+		c.remote, c.in = &remoteCall{a, command.Directory}, bytes.NewReader(command.Input)
 		return c.execute(ctx, command.Args)
 	}
 }

@@ -38,6 +38,7 @@ var fileFormats = []string{csvFormat, jsonFormat, parquetFormat}
 
 type rowFlags struct {
 	to, format    string
+	more          []string // formats that only this command has, also of files
 	columns       []string
 	limit, offset int // of the table; of every format if limited
 	limited       bool
@@ -65,11 +66,14 @@ func (o *rowFlags) check(cmd *cobra.Command, json bool) error {
 	o.limited = cmd.Flags().Changed("limit")
 	known := []string{tableFormat, verticalFormat, csvFormat, jsonFormat, parquetFormat}
 	if o.toFile() {
-		known = fileFormats
+		known = slices.Clone(fileFormats)
+	}
+	known = append(known, o.more...)
+	if o.toFile() {
 		suffix := strings.TrimPrefix(filepath.Ext(o.to), ".")
 		switch is := slices.Contains(known, suffix); {
 		case o.format == "" && !is:
-			return usagef("--to %s: unknown format: name the file .csv, .jsonl or .parquet, or give --format csv, jsonl or parquet", o.to)
+			return usagef("--to %s: unknown format: name the file .%s, or give --format %[3]s", o.to, alternatives(known, "."), alternatives(known, ""))
 		case o.format == "":
 			o.format = suffix
 		case is && o.format != suffix:
@@ -87,6 +91,12 @@ func (o *rowFlags) check(cmd *cobra.Command, json bool) error {
 		o.format, o.to = listFormat, ""
 	}
 	return nil
+}
+
+// alternatives lists words: "a, b or c", with something before each but the first.
+func alternatives(words []string, before string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", "+before) + " or " + before + words[last]
 }
 
 func (o *rowFlags) toFile() bool { return o.to != "" && o.to != "-" }
@@ -111,14 +121,16 @@ func (o *rowFlags) isPast(n int) bool {
 
 // listing describes rows of one kind, each made from an item.
 type listing[T any] struct {
-	name string         // of the list of --json
-	more map[string]any // beside the list; known when all items are
+	name  string         // of the list of --json
+	first map[string]any // before the list
+	more  map[string]any // behind the list; known when all items are
 
 	fields   []column.Field
 	row      func(item T) []any           // the values of the fields, as rowBuilder.row takes them
 	values   func(item T) ([]cell, error) // in place of row, for values in columns; valid until the next call
 	show     []string                     // the columns of a table on a terminal; nil for all
 	currency string                       // the column with the currency of the amounts; "" if there is none
+	plain    bool                         // decimals are printed with all their digits on a terminal, too, and there is no --columns
 
 	grid  *grid                 // the command's own table, if it has one
 	cells func(item T) []string // of the own table

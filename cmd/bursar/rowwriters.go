@@ -24,10 +24,11 @@ type rowWriter[T any] struct {
 
 func newRowWriter[T any](c *cli, o *rowFlags, w io.Writer, l *listing[T], fields []column.Field, hidden []string) (rowWriter[T], error) {
 	terminal := width(c.out)
+	grouped := terminal > 0 && !l.plain
 	names := namesOf(fields, func(f column.Field) string { return f.Name })
 	switch o.format {
 	case listFormat:
-		return listRows(w, l), nil
+		return listRows(w, l)
 	case csvFormat:
 		return csvRows[T](w, names)
 	case jsonFormat:
@@ -38,7 +39,7 @@ func newRowWriter[T any](c *cli, o *rowFlags, w io.Writer, l *listing[T], fields
 		}
 		return parquetRows[T](w, fields)
 	case verticalFormat:
-		return verticalRows[T](w, names, terminal > 0), nil
+		return verticalRows[T](w, names, grouped), nil
 	}
 	if l.grid != nil && o.isOwnTable() {
 		l.grid.hint = columnsHint
@@ -46,7 +47,7 @@ func newRowWriter[T any](c *cli, o *rowFlags, w io.Writer, l *listing[T], fields
 	}
 	g := newGrid(names...)
 	g.hidden, g.hint = hidden, columnsHint
-	if len(o.columns) > 0 {
+	if len(o.columns) > 0 || l.plain {
 		g.hint = chosenHint
 		for i := 0; i < len(names) && terminal == 0; i++ {
 			g.wrapped[i] = math.MaxInt // whole, in one line
@@ -55,7 +56,7 @@ func newRowWriter[T any](c *cli, o *rowFlags, w io.Writer, l *listing[T], fields
 	return tableRows(w, g, terminal, func(_ T, row []cell, currency string) []string {
 		texts := make([]string, len(row))
 		for i, v := range row {
-			texts[i] = printable(cellText(v, currency, terminal > 0))
+			texts[i] = printable(cellText(v, currency, grouped))
 		}
 		return texts
 	}), nil
@@ -112,9 +113,17 @@ func verticalRows[T any](w io.Writer, names []string, grouped bool) rowWriter[T]
 	}}
 }
 
-// listRows writes {name: […], …more}. What is beside the list is known when all items are.
-func listRows[T any](w io.Writer, l *listing[T]) rowWriter[T] {
-	fmt.Fprintf(w, "{%q:[", l.name)
+// listRows writes {…first, name: […], …more}. What is behind the list is known when all items are.
+func listRows[T any](w io.Writer, l *listing[T]) (rowWriter[T], error) {
+	fmt.Fprint(w, "{")
+	for _, key := range slices.Sorted(maps.Keys(l.first)) {
+		fmt.Fprintf(w, "%q:", key)
+		if err := embed(w, l.first[key]); err != nil {
+			return rowWriter[T]{}, err
+		}
+		fmt.Fprint(w, ",")
+	}
+	fmt.Fprintf(w, "%q:[", l.name)
 	separator := ""
 	return rowWriter[T]{
 		write: func(item T, _ []cell, _ string) error {
@@ -133,7 +142,7 @@ func listRows[T any](w io.Writer, l *listing[T]) rowWriter[T] {
 			_, err := fmt.Fprintln(w, "}")
 			return err
 		},
-	}
+	}, nil
 }
 
 func csvRows[T any](w io.Writer, names []string) (rowWriter[T], error) {

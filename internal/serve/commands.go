@@ -25,9 +25,10 @@ import (
 // Command is one command line of another process.
 type Command struct {
 	Args      []string `json:"args"`
-	Directory string   `json:"directory"` // absolute; paths in Args are relative to it
-	OutWidth  int      `json:"out_width"` // columns of the terminal on standard output; 0 if it is not a terminal
-	ErrWidth  int      `json:"err_width"` // the same for standard error
+	Directory string   `json:"directory"`       // absolute; paths in Args are relative to it
+	OutWidth  int      `json:"out_width"`       // columns of the terminal on standard output; 0 if it is not a terminal
+	ErrWidth  int      `json:"err_width"`       // the same for standard error
+	Input     []byte   `json:"input,omitempty"` // what the command has read from standard input
 }
 
 // Commands runs a command line on the open project and returns its exit code, soon after ctx ends.

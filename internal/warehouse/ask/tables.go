@@ -4,6 +4,7 @@ package ask
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"bursar/internal/column"
@@ -26,19 +27,27 @@ func Names(ctx context.Context, db warehouse.Database) (names []string, err erro
 // ownPrefix begins the names of the tables in which Bursar records what is published.
 const ownPrefix = "bursar_"
 
-// IsOwn reports whether a table is Bursar's record of others.
-func IsOwn(name string) bool { return strings.HasPrefix(name, ownPrefix) }
+// hidden are tables of the backends: nobody asks about versions of a schema, or a table that is only locked.
+var hidden = []string{"bursar_schema", "bursar_write_lock"}
+
+func isOwn(name string) bool { return strings.HasPrefix(name, ownPrefix) }
+
+// HasData reports whether one of these tables has data.
+func HasData(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return !isOwn(name) })
+}
 
 func namesIn(ctx context.Context, r warehouse.Reader) (names []string, err error) {
 	var own []string
 	err = r.Query(ctx, tablesSQL, func(_ []warehouse.Column, rows []column.Vector) error {
 		for i := range rows[0].Len() {
-			name := string(rows[0].Text(i))
-			if IsOwn(name) {
+			switch name := string(rows[0].Text(i)); {
+			case slices.Contains(hidden, name):
+			case isOwn(name):
 				own = append(own, name)
-				continue
+			default:
+				names = append(names, name)
 			}
-			names = append(names, name)
 		}
 		return nil
 	})
