@@ -250,8 +250,16 @@ func TestQueryUsage(t *testing.T) {
 	dir := shop(t)
 	path := file(t, dir, "one.sql", "\ufeff-- a comment\nSELECT 42 AS answer;\n")
 	for _, args := range [][]string{
-		{}, {"SELECT 1", "--file", path}, {"SELECT 1", "SELECT 2"}, {"--tables", "SELECT 1"}, {"SELECT 1", "--timeout", "-1s"}, {"SELECT 1", "--limit", "-1"}, {"SELECT 1", "--format", "xml"},
-		{"SELECT 1", "--to", "x.xlsx"}, {"SELECT 1", "--json", "--format", "csv"}, {"SELECT 1", "--to", "x.csv", "--format", "json"},
+		{},
+		{"SELECT 1", "--file", path},
+		{"SELECT 1", "SELECT 2"},
+		{"--tables", "SELECT 1"},
+		{"SELECT 1", "--timeout", "-1s"},
+		{"SELECT 1", "--limit", "-1"},
+		{"SELECT 1", "--format", "xml"},
+		{"SELECT 1", "--to", "x.xlsx"},
+		{"SELECT 1", "--json", "--format", "csv"},
+		{"SELECT 1", "--to", "x.csv", "--format", "json"},
 	} {
 		must(t, 2, append([]string{"query", "--project", dir}, args...)...)
 	}

@@ -39,15 +39,15 @@ func TestCommand(t *testing.T) {
 	t.Parallel()
 	binary := bytes.Repeat([]byte{0xff, 0, '\n', '<'}, 100_000)
 	a := newAPI(t, &fakeProject{run: func(_ context.Context, c Command, out, err io.Writer) int {
-		fmt.Fprintf(err, "%q in %s, %d and %d wide", c.Args, c.Directory, c.OutWidth, c.ErrWidth)
+		fmt.Fprintf(err, "%q of %q in %s, %d and %d wide", c.Args, c.Input, c.Directory, c.OutWidth, c.ErrWidth)
 		if _, err := out.Write(binary); err != nil {
 			t.Error(err)
 		}
 		return 4
 	}})
 	var out, err bytes.Buffer
-	exit, failed := Forward(t.Context(), a.serveCommands(), 7, locked, Command{[]string{"run", "ä"}, "/x", 80, 0}, &out, &err)
-	if failed != nil || exit != 4 || !bytes.Equal(out.Bytes(), binary) || err.String() != `["run" "ä"] in /x, 80 and 0 wide` {
+	exit, failed := Forward(t.Context(), a.serveCommands(), 7, locked, Command{Args: []string{"run", "ä"}, Directory: "/x", OutWidth: 80, Input: []byte("a\x00ž")}, &out, &err)
+	if failed != nil || exit != 4 || !bytes.Equal(out.Bytes(), binary) || err.String() != `["run" "ä"] of "a\x00ž" in /x, 80 and 0 wide` {
 		t.Errorf("exit %d, %v, %d bytes, %s", exit, failed, out.Len(), err.String())
 	}
 }
