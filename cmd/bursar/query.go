@@ -144,19 +144,17 @@ func (c *cli) query(ctx context.Context, db warehouse.Database, q *queryFlags) e
 	if q.rows.limited || q.rows.forPeople() {
 		question.Rows = int64(q.rows.limit)
 	}
-	var failed error // of the statement, not of printing
-	err := c.writeOut(&q.rows, func(w io.Writer) (int64, error) {
+	return c.writeOut(&q.rows, func(w io.Writer) (int64, error) {
 		p := &answerPrinter{cli: c, flags: &q.rows, w: w}
-		var answer ask.Answer
-		if answer, failed = ask.Run(ctx, db, question, p.take); failed != nil {
-			return 0, failed
+		answer, err := ask.Run(ctx, db, question, p.take)
+		switch {
+		case p.failed != nil:
+			return 0, p.failed
+		case err != nil:
+			return 0, explainQuestion(ctx, db, fmt.Errorf("run %s: %w", q.from, err))
 		}
 		return answer.Rows, p.end(answer)
 	})
-	if failed == nil || err == nil {
-		return err
-	}
-	return explainQuestion(ctx, db, fmt.Errorf("run %s: %w", q.from, err))
 }
 
 // explainQuestion adds the next step to the error of a statement.

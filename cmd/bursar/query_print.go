@@ -23,6 +23,7 @@ type answerPrinter struct {
 	out     rowWriter[answerRow]
 	names   [][]byte // of the columns, as JSON, if a row is an object
 	row     []cell
+	failed  error // an error of printing, not of the statement
 }
 
 // begin prints what comes before the rows.
@@ -48,10 +49,15 @@ type answerColumn struct {
 
 func (p *answerPrinter) take(columns []ask.Column, rows []column.Vector) error {
 	if p.row == nil {
-		if err := p.begin(columns); err != nil {
-			return err
-		}
+		p.failed = p.begin(columns)
 	}
+	if p.failed == nil {
+		p.failed = p.write(rows)
+	}
+	return p.failed
+}
+
+func (p *answerPrinter) write(rows []column.Vector) error {
 	for i := range rows[0].Len() {
 		for j := range rows {
 			p.row[j] = cell{&rows[j], i}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -262,6 +263,10 @@ func TestQueryUsage(t *testing.T) {
 		{"SELECT 1", "--to", "x.csv", "--format", "json"},
 	} {
 		must(t, 2, append([]string{"query", "--project", dir}, args...)...)
+	}
+	var out, errs bytes.Buffer
+	if code := newCLI(remoteTerminal{&out, 80}, &errs).execute(t.Context(), []string{"query", "SELECT 1", "--format", "parquet", "--project", dir}); code != 2 || !strings.HasPrefix(errs.String(), "error: --format parquet is not text") {
+		t.Errorf("Parquet on a terminal: %d, %s", code, errs.String())
 	}
 	if got := must(t, 0, "query", "--file", path, "--format", "csv", "--project", dir); got.out != "answer\n42\n" {
 		t.Errorf("of a file: %s", got.out)

@@ -6,8 +6,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"slices"
 
 	"bursar/internal/column"
+	"bursar/internal/failure"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 	"golang.org/x/sync/errgroup"
@@ -53,8 +56,14 @@ func (s *Session) QueryEstimated(ctx context.Context, rows int64, sql string, ea
 	return s.fetch(ctx, &res, each)
 }
 
-// batchRows is how many rows are passed on at a time.
-const batchRows = 1 << 13
+// Rows are passed on when there are so many, or so many bytes of text in a column. DuckDB returns 2048 at a time.
+const (
+	batchRows  = 1 << 13
+	batchBytes = 1 << 26
+)
+
+// maxTextBytes is how many bytes the texts of a column have room for.
+const maxTextBytes = math.MaxUint32
 
 // fetch passes rows on, in this goroutine, while DuckDB computes the next ones: two sets of vectors alternate.
 func (s *Session) fetch(ctx context.Context, res *duckdb.Result, each func([]column.Vector) error) error {
@@ -105,7 +114,7 @@ func (s *Session) fill(ctx context.Context, res *duckdb.Result, rows []column.Ve
 	for i := range rows {
 		rows[i].Reset()
 	}
-	for rows[0].Len() < batchRows {
+	for rows[0].Len() < batchRows && !hasBytes(rows, batchBytes) {
 		chunk := duckdb.FetchChunk(*res)
 		if chunk.Ptr == nil {
 			if message := duckdb.ResultError(res); message != "" {
@@ -118,11 +127,19 @@ func (s *Session) fill(ctx context.Context, res *duckdb.Result, rows []column.Ve
 			appendVector(&rows[i], duckdb.DataChunkGetVector(chunk, duckdb.IdxT(i)), 0, n)
 		}
 		duckdb.DestroyDataChunk(&chunk)
+		if hasBytes(rows, maxTextBytes+1) {
+			return false, failure.Wrap(failure.Data, fmt.Errorf("the values of a column are too long: %d rows have more than %d bytes", n, int64(maxTextBytes)))
+		}
 		if n == 0 {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// hasBytes reports whether the texts of a column have at least so many bytes.
+func hasBytes(rows []column.Vector, least int) bool {
+	return slices.ContainsFunc(rows, func(v column.Vector) bool { return len(v.Bytes) >= least })
 }
 
 func resultTypes(res *duckdb.Result) ([]column.Type, error) {

@@ -16,8 +16,11 @@ import (
 	"bursar/internal/warehouse"
 )
 
-// batchRows is how many rows are passed on at a time.
-const batchRows = 1 << 13
+// Rows are passed on when there are so many, or so many bytes of text in a column. A value has at most a gigabyte.
+const (
+	batchRows  = 1 << 13
+	batchBytes = 1 << 26
+)
 
 // Form is the form of values in a result.
 type Form struct {
@@ -65,6 +68,7 @@ type reader struct {
 }
 
 func (r *reader) add(values [][]byte) error {
+	full := false
 	for i, value := range values {
 		v := &r.vectors[i]
 		switch {
@@ -72,13 +76,14 @@ func (r *reader) add(values [][]byte) error {
 			v.AppendNull()
 		case v.Type.IsText():
 			v.AppendText(value)
+			full = full || len(v.Bytes) >= batchBytes
 		default:
 			if err := r.form.Append(v, value); err != nil {
 				return failure.Wrap(failure.Data, fmt.Errorf("column %s: %w", r.columns[i].Name, err))
 			}
 		}
 	}
-	if r.vectors[0].Len() < batchRows {
+	if r.vectors[0].Len() < batchRows && !full {
 		return nil
 	}
 	return r.pass()
