@@ -11,8 +11,10 @@ import (
 	"bursar/internal/failure"
 )
 
-// StatementError is an error about a statement of Ask: it is refused, or the database cannot execute it.
+// StatementError is an error about a statement that a person has written: it is refused, or the database cannot execute it. Ask returns it for
+// all of them, Exec and Query wherever the database names the line.
 type StatementError struct {
+	Err          error  // as the backend returns it otherwise; nil from Ask
 	Message      string // of the database, or why it is refused
 	Line, Column int    // where the fault is, from 1, in characters; 0 if unknown
 	UnknownTable bool   // it names a table that does not exist
@@ -21,6 +23,8 @@ type StatementError struct {
 
 func (e *StatementError) Error() string {
 	switch {
+	case e.Err != nil:
+		return e.Err.Error()
 	case e.Line == 0:
 		return e.Message
 	case e.Column == 0:
@@ -28,6 +32,9 @@ func (e *StatementError) Error() string {
 	}
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
 }
+
+// Unwrap returns the error without the place.
+func (e *StatementError) Unwrap() error { return e.Err }
 
 // Class is Data: the same statement fails again.
 func (e *StatementError) Class() failure.Class { return failure.Data }

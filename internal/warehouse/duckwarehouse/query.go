@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bursar/internal/column"
@@ -70,13 +72,25 @@ func classify(err error) error {
 	}
 	if isAboutStatement(message) {
 		text := strings.Replace(string(message), "LINE 1: "+describeWord, "LINE 1: ", 1)
-		return failure.Wrap(failure.Data, duck.Error(text))
+		return located(failure.Wrap(failure.Data, duck.Error(text)), text)
 	}
 	return err
 }
 
 func isAboutStatement(message duck.Error) bool {
 	return message.CausedByValue() || slices.ContainsFunc(userErrors, func(kind string) bool { return strings.HasPrefix(string(message), kind) })
+}
+
+var linePattern = regexp.MustCompile(`\n+LINE (\d+):`)
+
+// located adds the line that a message names.
+func located(err error, message string) error {
+	at := linePattern.FindStringSubmatchIndex(message)
+	if at == nil {
+		return err
+	}
+	line, _ := strconv.Atoi(message[at[2]:at[3]]) // digits
+	return &warehouse.StatementError{Err: err, Message: message[:at[0]], Line: line}
 }
 
 // withTexts returns a SELECT of what follows FROM, with the columns cast to text that have no column type. It is sql, the statement that from

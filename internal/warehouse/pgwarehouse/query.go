@@ -29,7 +29,7 @@ func (t *tx) Query(ctx context.Context, sql string, each func(columns []warehous
 	if err == nil {
 		err = pgrows.Read(rows, pgrows.Form{Column: t.column, Append: appendValue}, each)
 	}
-	return t.classify(err)
+	return pgrows.Locate(t.classify(err), sql)
 }
 
 // Ask checks the statement before it is executed: see package pgask.

@@ -30,7 +30,7 @@ func (t *tx) quoted(name string) string { return warehouse.Quote(t.db, name) }
 
 func (t *tx) Exec(ctx context.Context, sql string) (rows int64, err error) {
 	tag, err := t.tx.Exec(ctx, sql)
-	return tag.RowsAffected(), t.classify(err)
+	return tag.RowsAffected(), pgrows.Locate(t.classify(err), sql)
 }
 
 func (t *tx) run(ctx context.Context, format string, args ...any) error {

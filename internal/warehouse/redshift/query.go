@@ -24,7 +24,7 @@ func (t *tx) Query(ctx context.Context, sql string, each func(columns []warehous
 	if err == nil {
 		err = pgrows.Read(rows, pgrows.Form{Column: t.column, Append: appendValue}, each)
 	}
-	return classify(err)
+	return pgrows.Locate(classify(err), sql)
 }
 
 // Ask checks the statement before it is executed: see package pgask.

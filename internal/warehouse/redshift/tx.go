@@ -11,6 +11,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/pgrows"
 )
 
 type tx struct {
@@ -23,7 +24,7 @@ func (t *tx) quoted(name string) string { return warehouse.Quote(t.db, name) }
 
 func (t *tx) Exec(ctx context.Context, sql string) (rows int64, err error) {
 	tag, err := t.tx.Exec(ctx, sql)
-	return tag.RowsAffected(), classify(err)
+	return tag.RowsAffected(), pgrows.Locate(classify(err), sql)
 }
 
 func (t *tx) run(ctx context.Context, format string, args ...any) error {
