@@ -27,6 +27,7 @@ type Project struct {
 	Pipelines []*Pipeline // sorted by name
 
 	Institutions []*Institution // sorted by name
+	Models       []*Model       // sorted by name
 
 	builtin []*Stream   // see Shadowing
 	content fileDigests // of the files, when they were read
@@ -128,6 +129,7 @@ func Read(dir string) (*Project, []doc.Error) {
 	slices.SortFunc(p.Streams, func(a, b *Stream) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Pipelines, func(a, b *Pipeline) int { return strings.Compare(a.Name, b.Name) })
 	errs = append(errs, p.checkTables()...)
+	errs = append(errs, p.readModels()...)
 	doc.SortErrors(errs)
 	return p, errs
 }
@@ -210,7 +212,7 @@ func readDigests(dir string) fileDigests {
 		files[file] = sha256.Sum256(data)
 	}
 	add(configFile)
-	for _, folder := range []string{"streams", "pipelines", "institutions"} {
+	for _, folder := range []string{"streams", "pipelines", "institutions", WarehouseFolder} {
 		entries, _ := os.ReadDir(filepath.Join(dir, folder))
 		for _, e := range entries {
 			if ext := filepath.Ext(e.Name()); ext == ".yaml" || ext == ".sql" {
