@@ -97,11 +97,11 @@ type commandGroup struct {
 func (c *cli) commands() []commandGroup {
 	return []commandGroup{
 		{"Project:", []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand(), c.workerCommand(), c.tokenCommand(), c.vaultCommand(), c.temporalCommand()}},
-		{"Data:", []*cobra.Command{c.ingestCommand(), c.importCommand(), c.runCommand(), c.publishCommand(), c.quarantineCommand(), c.retractCommand(), c.rebuildCommand()}},
+		{"Data:", []*cobra.Command{c.ingestCommand(), c.importCommand(), c.runCommand(), c.quarantineCommand(), c.retractCommand(), c.rebuildCommand()}},
 		{"Questions:", []*cobra.Command{
 			c.completenessCommand(), c.statusCommand(), c.getCommand(), c.traceCommand(), c.exportCommand(), c.exceptionsCommand(), c.unkeyedCommand(),
-			c.queryCommand(),
 		}},
+		{"Warehouse:", []*cobra.Command{c.publishCommand(), c.modelCommand(), c.queryCommand()}},
 		{"Proof:", []*cobra.Command{c.verifyCommand(), c.repairCommand()}},
 		{toolsTitle, []*cobra.Command{c.demoCommand(), c.benchCommand(), c.versionCommand()}},
 	}

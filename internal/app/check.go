@@ -18,7 +18,7 @@ import (
 	"bursar/internal/project/doc"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/query"
-	"bursar/internal/warehouse/model"
+	models "bursar/internal/warehouse/model"
 )
 
 // ProjectError lists all faults of a project folder. Its exit code is 2.
@@ -55,7 +55,7 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 	}
 	defer session.Close()
 	errs = append(errs, bind.Check(ctx, p, session)...)
-	_, modelErrs := model.Parse(ctx, session, p)
+	_, modelErrs := models.Parse(ctx, session, p)
 	errs = append(errs, modelErrs...)
 	if err := ctx.Err(); err != nil {
 		return nil, err

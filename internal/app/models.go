@@ -7,14 +7,14 @@ import (
 	"time"
 
 	"bursar/internal/app/marker"
-	"bursar/internal/warehouse/model"
+	models "bursar/internal/warehouse/model"
 )
 
 // Models returns what runs and tests the models of the project.
-func (a *App) Models(ctx context.Context) (*model.Runner, error) {
+func (a *App) Models(ctx context.Context) (*models.Runner, error) {
 	id, err := marker.ID(ctx, a.catalog)
 	if err != nil {
 		return nil, err
 	}
-	return &model.Runner{Project: a.Project, ProjectID: id, Open: a.Warehouse, Now: time.Now, Duck: checkOptions}, nil
+	return &models.Runner{Project: a.Project, ProjectID: id, Open: a.Warehouse, Now: time.Now, Duck: checkOptions}, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 	"bursar/internal/warehouse"
 )
 
@@ -24,11 +25,11 @@ func (b *build) selectSQL(n *Node, v *values) (string, error) {
 // located gives an error about a model's statement the model's file and the line.
 func located(m *project.Model, err error) error {
 	var at *warehouse.StatementError
-	if errors.As(err, &at) {
+	switch {
+	case err == nil, errors.As(err, new(doc.Error)), errors.As(err, new(*ParameterError)):
+		return err
+	case errors.As(err, &at):
 		return fault(m, at.Line, "%s", at.Message)
-	}
-	if err == nil {
-		return nil
 	}
 	return fmt.Errorf("%s: %w", m.File, err)
 }
@@ -212,7 +213,7 @@ func (b *build) checkKey(ctx context.Context, m *project.Model) error {
 	for _, k := range m.Key {
 		nulls = append(nulls, quoteColumn(k)+" IS NULL")
 	}
-	wrong := fmt.Sprintf("(SELECT %s FROM %s GROUP BY %[1]s HAVING count(*) > 1 OR %s) AS w", key, from, strings.Join(nulls, " OR "))
+	wrong := fmt.Sprintf("(SELECT %s FROM %s GROUP BY %[1]s HAVING count(*) > 1 OR %[3]s) AS w", key, from, strings.Join(nulls, " OR "))
 	n, err := countRows(ctx, b.tx, wrong)
 	if err == nil && n > 0 {
 		return fault(m, m.Lines().At("key"), "%d keys (%s) are null or have several rows: each row of an incremental model needs its own key", n, strings.Join(m.Key, ", "))

@@ -12,6 +12,7 @@ import (
 
 	"bursar/internal/column"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 	"bursar/internal/warehouse"
 )
 
@@ -96,6 +97,8 @@ func (t *tester) test(ctx context.Context, n *Node, test *project.ModelTest) (Te
 	switch {
 	case errors.As(err, &at):
 		return out, fault(m, test.Line, "test %s: %s", test.Name, at.Message)
+	case errors.As(err, new(doc.Error)):
+		return out, err
 	case err != nil:
 		return out, fmt.Errorf("%s:%d: test %s: %w", m.File, test.Line, test.Name, err)
 	}
@@ -109,7 +112,11 @@ var floats = []string{"DOUBLE", "FLOAT", "float8", "float4"}
 // rows reads the first failing rows.
 func (t *tester) rows(ctx context.Context, sql string, test *project.ModelTest, out *Tested) error {
 	out.Columns, out.Rows = nil, nil
-	return t.from.Query(ctx, fmt.Sprintf("SELECT * FROM (%s) AS f LIMIT %d", sql, shownRows), func(columns []warehouse.Column, rows []column.Vector) error {
+	order := " ORDER BY 1"
+	if test.Kind == project.NotNull {
+		order = "" // not every type has an order
+	}
+	return t.from.Query(ctx, fmt.Sprintf("SELECT * FROM (%s) AS f%s LIMIT %d", sql, order, shownRows), func(columns []warehouse.Column, rows []column.Vector) error {
 		for _, c := range columns {
 			if test.Kind == project.Balanced && (c.Name == "actual" || c.Name == "expected") && slices.Contains(floats, c.SQL) {
 				return fault(&project.Model{File: out.File}, out.Line, "test %s: a sum of binary floating point is not exact: cast %s to a decimal", out.Test, test.Sum)
@@ -145,7 +152,7 @@ func (t *tester) failingSQL(n *Node, test *project.ModelTest) (string, error) {
 	case project.Unique:
 		return fmt.Sprintf("SELECT %s, count(*) AS row_count FROM %s WHERE %s GROUP BY %[1]s HAVING count(*) > 1", columns, table, eachIs(test.Columns, "NOT NULL", " AND ")), nil
 	case project.Accepted:
-		return fmt.Sprintf("SELECT %s, count(*) AS row_count FROM %s WHERE %[1]s NOT IN (%s) GROUP BY %[1]s", columns, table, strings.Join(test.Values, ", ")), nil
+		return fmt.Sprintf("SELECT %s, count(*) AS row_count FROM %s WHERE %[1]s NOT IN (%[3]s) GROUP BY %[1]s", columns, table, strings.Join(test.Values, ", ")), nil
 	}
 	equals, err := expand(n.equals[test], t.values(n.Model).literal)
 	return balancedSQL(table, test, equals), err
