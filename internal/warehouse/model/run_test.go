@@ -110,6 +110,21 @@ func TestAllOrNothing(t *testing.T) {
 	})
 }
 
+// TestWritingInPostgreSQL refuses a SELECT that writes, and that DuckDB's parser does not read.
+func TestWritingInPostgreSQL(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		if s.kind != "postgres" {
+			return
+		}
+		s.exec(sales...)
+		s.declare(map[string]string{"a": "-- depends: [sales]\nWITH d AS (DELETE FROM sales RETURNING *)\nSELECT * FROM d"})
+		s.wantError("warehouse/a.sql:3: WITH clause containing a data-modifying statement must be at the top level")
+		s.declare(map[string]string{"a": "-- depends: [sales]\nSELECT country, amount::text ~ '^1' AS one FROM sales FOR KEY SHARE OF sales SKIP LOCKED"})
+		s.run()
+		s.want("SELECT count(*) FROM a WHERE one", "1")
+	})
+}
+
 // TestForeignTables refuses to replace what a model has not made.
 func TestForeignTables(t *testing.T) {
 	forEach(t, func(t *testing.T, s *setup) {

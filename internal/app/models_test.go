@@ -1,0 +1,125 @@
+// The model of the retail example on the real files, compared with a naive computation over the CSV files.
+
+package app
+
+import (
+	"encoding/csv"
+	"fmt"
+	"maps"
+	"math/big"
+	"os"
+	"slices"
+	"testing"
+
+	"bursar/internal/event/intake"
+	"bursar/internal/postgres/postgrestest"
+	models "bursar/internal/warehouse/model"
+)
+
+// TestRetailModel makes revenue by country and month from published events, as a table and by an incremental model.
+func TestRetailModel(t *testing.T) {
+	files := retailFiles(t)
+	t.Parallel()
+	for _, kind := range []string{"duckdb", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			a := openRetailModels(t)
+			if kind == "postgres" {
+				a.Project.Config.Warehouse.Kind, a.Project.Config.Warehouse.URL = "postgres", postgrestest.URL(t)
+			}
+			for i, month := range byMonth(files) {
+				if _, err := a.Ingest(t.Context(), "sales", month, intake.Options{}); err != nil {
+					t.Fatal(err)
+				}
+				if i%4 == 3 {
+					runModels(t, a, false)
+				}
+			}
+			runModels(t, a, false)
+			want := revenueOracle(t, files)
+			for _, table := range []string{"revenue", "revenue_steps"} {
+				wantAnswer(t, a, "SELECT country, month, revenue, invoices FROM "+table+" ORDER BY country, month", want...)
+			}
+		})
+	}
+}
+
+// openRetailModels opens the retail example with an incremental model beside its own.
+func openRetailModels(t *testing.T) *App {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../../examples/retail")); err != nil {
+		t.Fatal(err)
+	}
+	putFile(t, dir, "warehouse/revenue_steps.sql", `-- model: revenue_steps
+-- materialize: incremental
+-- key: [country, month]
+-- tests: [balanced: {sum: revenue, equals: "SELECT sum(amount) FROM events_sales"}]
+WITH months AS (
+	SELECT country, CAST(date_trunc('month', invoiced_at AT TIME ZONE 'UTC') AS DATE) AS month, amount, invoice_no, _batch FROM events_sales
+), changed AS (
+	SELECT DISTINCT country, month FROM months WHERE _batch > :after_events_sales
+)
+SELECT country, month, sum(amount) AS revenue, count(DISTINCT invoice_no) AS invoices
+FROM months JOIN changed USING (country, month)
+GROUP BY country, month
+`)
+	return openTest(t, dir)
+}
+
+// runModels publishes what was ingested and runs all models.
+func runModels(t *testing.T, a *App, full bool) models.Result {
+	t.Helper()
+	p, err := a.Publisher(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Publish(t.Context(), "events_sales"); err != nil {
+		t.Fatal(err)
+	}
+	runner, err := a.Models(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := runner.Run(t.Context(), models.Options{Full: full})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// revenueOracle computes the rows of the model, without any code of the product.
+func revenueOracle(t *testing.T, files []string) (lines []string) {
+	t.Helper()
+	revenue, invoices := map[string]*big.Rat{}, map[string]map[string]bool{}
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(f).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows[1:] {
+			group := row[7] + "|" + row[4][:len("2006-01")] + "-01"
+			quantity, ok := new(big.Rat).SetString(row[3])
+			price, ok2 := new(big.Rat).SetString(row[5])
+			if !ok || !ok2 {
+				t.Fatalf("no numbers: %q", row)
+			}
+			if revenue[group] == nil {
+				revenue[group], invoices[group] = new(big.Rat), map[string]bool{}
+			}
+			revenue[group].Add(revenue[group], quantity.Mul(quantity, price))
+			invoices[group][row[0]] = true
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, group := range slices.Sorted(maps.Keys(revenue)) {
+		lines = append(lines, fmt.Sprintf("%s|%s|%d", group, revenue[group].FloatString(3), len(invoices[group])))
+	}
+	return lines
+}
