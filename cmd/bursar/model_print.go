@@ -14,7 +14,7 @@ import (
 
 func (c *cli) printModelRun(out model.Result) error {
 	return c.result(out, func(w io.Writer) {
-		if len(out.Models) > 0 {
+		if len(out.Models) > 0 && out.OK {
 			g := newGrid("model", "is", "rows", "added", "replaced", "seconds")
 			for _, m := range out.Models {
 				g.add(m.Model, string(m.Materialize), formatOptional(m.Rows), formatOptional(m.Added), formatOptional(m.Replaced), fmt.Sprintf("%.2f", m.Seconds))
@@ -22,7 +22,7 @@ func (c *cli) printModelRun(out model.Result) error {
 			g.print(w, width(c.out))
 		}
 		for _, m := range out.Models {
-			if m.Reason != "" {
+			if m.Reason != "" && out.OK {
 				fmt.Fprintln(w, printable(fmt.Sprintf("%s was made from the beginning: %s.", m.Model, m.Reason)))
 			}
 		}

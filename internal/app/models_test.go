@@ -1,8 +1,9 @@
-// The model of the retail example on the real files, compared with a naive computation over the CSV files.
+// Models over published events: that of the retail example on the real files, compared with a naive computation over the CSV files.
 
 package app
 
 import (
+	"context"
 	"encoding/csv"
 	"fmt"
 	"maps"
@@ -11,8 +12,11 @@ import (
 	"slices"
 	"testing"
 
+	"bursar/internal/event"
 	"bursar/internal/event/intake"
+	"bursar/internal/event/retract"
 	"bursar/internal/postgres/postgrestest"
+	"bursar/internal/project"
 	models "bursar/internal/warehouse/model"
 )
 
@@ -32,10 +36,10 @@ func TestRetailModel(t *testing.T) {
 					t.Fatal(err)
 				}
 				if i%4 == 3 {
-					runModels(t, a, false)
+					runModels(t, a)
 				}
 			}
-			runModels(t, a, false)
+			runModels(t, a)
 			want := revenueOracle(t, files)
 			for _, table := range []string{"revenue", "revenue_steps"} {
 				wantAnswer(t, a, "SELECT country, month, revenue, invoices FROM "+table+" ORDER BY country, month", want...)
@@ -67,21 +71,58 @@ GROUP BY country, month
 	return openTest(t, dir)
 }
 
+// TestModelAfterRetraction retracts a batch that an incremental model has read: the model is made from the beginning.
+func TestModelAfterRetraction(t *testing.T) {
+	t.Parallel()
+	a := reopenWith(t, openSmall(t, ordersYAML), "warehouse/paid.sql", `-- model: paid
+-- materialize: incremental
+-- key: id
+SELECT id, amount FROM events_payments WHERE _batch > :after_events_payments
+`)
+	for _, lines := range [][]string{{"1 a 1.00", "2 b 2.00"}, {"3 a 3.00"}} {
+		pay(t, a, lines...)
+		runModels(t, a)
+	}
+	wantAnswer(t, a, "SELECT id, amount FROM paid ORDER BY id", "1|1.00", "2|2.00", "3|3.00")
+	for _, undo := range []bool{false, true} {
+		s := a.Project.Stream("payments")
+		_, err := exclusively(t.Context(), a, s, func(ctx context.Context, st *event.Store) (retract.Retracted, error) {
+			return retract.Retract(ctx, st, s, retract.Options{Batch: 1, Undo: undo, Reason: "a test"})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := runModels(t, a).Models[0]; !m.Full || m.Reason == "" {
+			t.Errorf("%+v", m)
+		}
+		if undo {
+			wantAnswer(t, a, "SELECT id, amount FROM paid ORDER BY id", "1|1.00", "2|2.00", "3|3.00")
+		} else {
+			wantAnswer(t, a, "SELECT id, amount FROM paid ORDER BY id", "3|3.00")
+		}
+	}
+	if m := runModels(t, a).Models[0]; m.Full || *m.Added != 0 {
+		t.Errorf("%+v", m)
+	}
+}
+
 // runModels publishes what was ingested and runs all models.
-func runModels(t *testing.T, a *App, full bool) models.Result {
+func runModels(t *testing.T, a *App) models.Result {
 	t.Helper()
 	p, err := a.Publisher(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Publish(t.Context(), "events_sales"); err != nil {
-		t.Fatal(err)
+	for _, s := range a.Project.Streams {
+		if _, err := p.Publish(t.Context(), project.EventsTable(s.Name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	runner, err := a.Models(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := runner.Run(t.Context(), models.Options{Full: full})
+	out, err := runner.Run(t.Context(), models.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,10 @@ var referenceHeadings = map[string]string{
 	"readControl control":     "control of an institution",
 	"readControl where":       "where of a control row",
 	"readHash hash":           "hash of a control row",
+	"readHeader":              "Models",
+	"readParameters name":     "parameters",
+	"readTest":                "tests",
+	"readBalanced balanced":   "balanced tests",
 }
 
 // TestReferenceNamesEveryKey compares the tables of docs/project.md with the keys that the code opens its sections with.
@@ -184,10 +188,13 @@ func TestReferenceExamples(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?s)```yaml\n((stream|pipeline|institution): ([a-z]+)\n.*?)```").FindAllStringSubmatch(reference(t), -1) {
 		files[folders[m[2]]+"/"+m[3]+".yaml"] = m[1]
 	}
+	for _, m := range regexp.MustCompile("(?s)```sql\n(-- model: ([a-z_]+)\n.*?)```").FindAllStringSubmatch(reference(t), -1) {
+		files["warehouse/"+m[2]+".sql"] = m[1]
+	}
 	p, errs := Read(projecttest.Folder(t, files))
 	projecttest.WantErrors(t, errs)
-	if len(p.Streams) != 1 || len(p.Pipelines) != 1 || len(p.Institutions) != 1 {
-		t.Errorf("%d streams, %d pipelines, %d institutions", len(p.Streams), len(p.Pipelines), len(p.Institutions))
+	if len(p.Streams) != 1 || len(p.Pipelines) != 1 || len(p.Institutions) != 1 || len(p.Models) != 2 {
+		t.Errorf("%d streams, %d pipelines, %d institutions, %d models", len(p.Streams), len(p.Pipelines), len(p.Institutions), len(p.Models))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 // Result is what one run has made and tested.
 type Result struct {
+	OK      bool      `json:"ok"`            // no test of severity error fails; a run that is not OK has changed nothing
 	Run     int64     `json:"run,omitempty"` // 0 if models were only tested
 	Started time.Time `json:"started"`
 	Models  []Made    `json:"models"`

@@ -95,13 +95,15 @@ func (b *build) run(ctx context.Context) (err error) {
 	if b.out.Tests, err = t.run(ctx, b.chosen); err != nil {
 		return err
 	}
-	return failedTests(b.out, true)
+	return failedTests(&b.out, true)
 }
 
-func failedTests(out Result, rolledBack bool) error {
-	if e := (&TestError{out, rolledBack}); len(e.failed()) > 0 {
+// failedTests judges a result.
+func failedTests(out *Result, rolledBack bool) error {
+	if e := (&TestError{*out, rolledBack}); len(e.failed()) > 0 {
 		return e
 	}
+	out.OK = true
 	return nil
 }
 

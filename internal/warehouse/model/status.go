@@ -4,6 +4,7 @@ package model
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"bursar/internal/project"
@@ -20,7 +21,7 @@ type Status struct {
 	Run         int64                   `json:"run,omitempty"` // 0: it was not run yet
 	Started     *time.Time              `json:"started"`
 	Rows        *int64                  `json:"rows"`
-	Seconds     string                  `json:"seconds,omitempty"`
+	Seconds     json.Number             `json:"seconds,omitempty"`
 	Changed     bool                    `json:"changed"` // its definition has changed since
 }
 
@@ -47,7 +48,7 @@ func (r *Runner) List(ctx context.Context) ([]Status, error) {
 		m := n.Model
 		list[i] = Status{Model: m.Name, File: m.File, Materialize: m.Materialize, Depends: n.Depends(), Tests: len(m.Tests)}
 		if last := records[m.Name]; last != nil {
-			list[i].Run, list[i].Started, list[i].Rows, list[i].Seconds = last.run, &last.started, last.rows, last.seconds
+			list[i].Run, list[i].Started, list[i].Rows, list[i].Seconds = last.run, &last.started, last.rows, json.Number(last.seconds)
 			list[i].Changed = last.definition != definitionOf(m)
 		}
 	}

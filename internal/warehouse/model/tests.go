@@ -56,7 +56,8 @@ func (r *Runner) Test(ctx context.Context, o Options) (out Result, err error) {
 		return out, err
 	}
 	out.Seconds = time.Since(began).Seconds()
-	return out, failedTests(out, false)
+	err = failedTests(&out, false)
+	return out, err
 }
 
 // tester runs tests.
