@@ -64,6 +64,7 @@ type ModelTest struct {
 	Values  []string // accepted: literals of SQL
 	Sum     string   // balanced: the column that is added up
 	Equals  string   // balanced: a SELECT of the groups, if there are any, and what the sum must be
+	Total   string   // balanced: in place of Equals, a stream and its control total, such as sales.amount
 	By      []string // balanced: the columns of a group
 	Line    int
 }
@@ -96,6 +97,42 @@ func (p *Project) checkModels() (errs []doc.Error) {
 		if owner != "" {
 			errs = append(errs, doc.Error{File: m.File, Line: m.Line, Message: fmt.Sprintf("a model cannot be named %s: the warehouse has this table for %s", doc.Brief(m.Name), owner)})
 		}
+		for i := range m.Tests {
+			if reason := p.checkTotal(&m.Tests[i]); reason != "" {
+				errs = append(errs, doc.Error{File: m.File, Line: m.Tests[i].Line, Message: reason})
+			}
+		}
 	}
 	return errs
+}
+
+// ControlTotal returns the control total that a balanced test names, and its stream; nil if there is none.
+func (p *Project) ControlTotal(t *ModelTest) (*Stream, *Total) {
+	stream, total, _ := strings.Cut(t.Total, ".")
+	s := p.Stream(stream)
+	if s == nil {
+		return nil, nil
+	}
+	return s, s.Total(total)
+}
+
+// checkTotal returns what is wrong with the control total of a test, or "".
+func (p *Project) checkTotal(t *ModelTest) string {
+	if t.Total == "" {
+		return ""
+	}
+	_, total := p.ControlTotal(t)
+	switch {
+	case total == nil:
+		var known []string
+		for _, s := range p.AllStreams() {
+			known = append(known, namesOf(s.Totals, func(total *Total) string { return s.Name + "." + total.Name })...)
+		}
+		return fmt.Sprintf("there is no control total %s: write the names of a stream and of one of its totals, such as payments.amount%s", doc.Brief(t.Total), doc.DidYouMean(t.Total, known))
+	case total.By != "" && len(t.By) != 1:
+		return fmt.Sprintf("the control total %s has groups: name the column of the model with its %s in `by`", doc.Brief(t.Total), doc.Brief(total.By))
+	case total.By == "" && len(t.By) > 0:
+		return fmt.Sprintf("the control total %s has no groups: leave out `by`", doc.Brief(t.Total))
+	}
+	return ""
 }

@@ -73,7 +73,7 @@ func parseModel(file string, data []byte) (*Model, []doc.Error) {
 		src.Fail(1, "a model begins with a header of SQL comments: write `-- model: %s` in the first line", m.Name)
 		return m, src.Errs
 	}
-	m.source.lines = src.Lines
+	m.lines = src.Lines
 	m.readHeader(src, root)
 	if strings.TrimSpace(sql) == "" && root != nil {
 		src.Fail(1+bytes.Count(header, []byte("\n")), "there is no SELECT below the header")
@@ -246,8 +246,11 @@ func acceptedValue(n *yaml.Node) (literal string, ok bool) {
 }
 
 func (t *ModelTest) readBalanced(o doc.Section) {
-	s := o.Sub("balanced", "sum", "equals", "by")
-	s.Require("sum", "equals")
-	t.Sum, t.Equals, t.By = s.Text("sum"), s.Expression("equals"), s.List("by")
+	s := o.Sub("balanced", "sum", "equals", "total", "by")
+	s.Require("sum")
+	if s.Values != nil && s.Has("equals") == s.Has("total") {
+		o.Fail("balanced", "must have either `equals` or `total`")
+	}
+	t.Sum, t.Equals, t.Total, t.By = s.Text("sum"), s.Expression("equals"), s.Text("total"), s.List("by")
 	t.Columns = append([]string{t.Sum}, t.By...)
 }

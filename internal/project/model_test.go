@@ -96,7 +96,9 @@ func TestBadModels(t *testing.T) {
 		{"-- model: a\n-- tests:\n-- - accepted: {x: [1], y: [2]}\n-- - accepted: {x: 1}\n-- - accepted: {x: [null, 0x1f, '\\', [1]]}\nSELECT 1", []string{
 			"3: `accepted` must name one column", "4: `x` must be a list", "5: `null` is not a value", "5: `0x1f` is not", "5: `\\\\` is not", "5: `` is not",
 		}},
-		{"-- model: a\n-- tests: [{balanced: {sum: x}}]\nSELECT 1", []string{"2: `tests.0.balanced` has no `equals`"}},
+		{"-- model: a\n-- tests: [{balanced: {sum: x}}]\nSELECT 1", []string{"2: `balanced` must have either `equals` or `total`"}},
+		{"-- model: a\n-- tests: [{balanced: {sum: x, equals: SELECT 1, total: a.b}}]\nSELECT 1", []string{"2: `balanced` must have either"}},
+		{"-- model: a\n-- tests: [{balanced: {equals: SELECT 1}}]\nSELECT 1", []string{"2: `tests.0.balanced` has no `sum`"}},
 		{"-- model: a\nSELECT '\x00'", []string{"1: the file is not text in UTF-8"}},
 		{"-- model: a\nSELECT '\xff'", []string{"1: the file is not text in UTF-8"}},
 		{"-- model: a\nSELECT 1" + strings.Repeat(" ", 1<<20), []string{"1: the file is larger than 1048576 bytes"}},
@@ -130,6 +132,27 @@ func TestModelNames(t *testing.T) {
 		"warehouse/orders_history.sql:2: a model cannot be named `orders_history`: the warehouse has this table for the history of pipeline orders")
 	if m := p.Model("fine"); m == nil || m.Materialize != AsView || p.Model("none") != nil {
 		t.Errorf("%+v", m)
+	}
+}
+
+// TestModelTotals refuses control totals that no stream declares, and groups that do not fit.
+func TestModelTotals(t *testing.T) {
+	t.Parallel()
+	p, errs := Read(projecttest.Folder(t, map[string]string{"streams/payments.yaml": projecttest.Stream, "warehouse/a.sql": `-- model: a
+-- tests:
+--   - balanced: {sum: x, by: y, total: payments.amount}
+--   - balanced: {sum: x, total: payments.all}
+--   - balanced: {sum: x, total: payments.amuont}
+--   - {balanced: {sum: x, by: z, total: payments.all}, name: b}
+--   - {balanced: {sum: x, total: payments.amount}, name: c}
+--   - {balanced: {sum: x, total: payments}, name: d}
+SELECT 1`}))
+	projecttest.WantErrors(t, errs, "warehouse/a.sql:5: there are two tests `balanced x`",
+		"warehouse/a.sql:5: there is no control total `payments.amuont`: write the names of a stream and of one of its totals, such as payments.amount; did you mean `payments.amount`?",
+		"warehouse/a.sql:6: the control total `payments.all` has no groups: leave out `by`",
+		"warehouse/a.sql:7: the control total `payments.amount` has groups: name the column of the model with its `currency` in `by`", "warehouse/a.sql:8: there is no control total `payments`")
+	if s, total := p.ControlTotal(&p.Models[0].Tests[0]); s == nil || total == nil || s.Name != "payments" || total.By != "currency" {
+		t.Errorf("%+v %+v", s, total)
 	}
 }
 

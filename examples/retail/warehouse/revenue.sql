@@ -3,7 +3,7 @@
 -- tests:
 --   - not_null: [country, month, revenue]
 --   - unique: [country, month]
---   - balanced: {sum: revenue, equals: "SELECT sum(amount) FROM events_sales"}
+--   - balanced: {sum: revenue, total: sales.amount}
 --   - balanced: {sum: revenue, by: country, equals: "SELECT country, sum(amount) FROM events_sales GROUP BY country"}
 
 -- Revenue by country and month, in pounds: cancellations are negative, and counted as invoices of their own.

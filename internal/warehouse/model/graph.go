@@ -33,11 +33,6 @@ type Table struct {
 // Node finds a model by name, or nil.
 func (g *Graph) Node(name string) *Node { return g.named[name] }
 
-// dependsOn reports whether a model reads a table directly.
-func (n *Node) dependsOn(table string) bool {
-	return slices.ContainsFunc(n.Tables, func(t Table) bool { return t.Name == table })
-}
-
 // Depends lists the names of the tables that a model depends on.
 func (n *Node) Depends() []string {
 	names := make([]string, len(n.Tables))

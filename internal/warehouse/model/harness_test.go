@@ -30,6 +30,7 @@ type setup struct {
 	db     warehouse.Database
 	runner *model.Runner
 	clock  time.Time
+	files  map[string]string // of the project, beside the models
 }
 
 // forEach calls test with an empty warehouse of each kind.
@@ -55,9 +56,10 @@ func forEach(t *testing.T, test func(t *testing.T, s *setup)) {
 }
 
 // declare makes a runner of models, given by their names without the first line of the header.
-func (s *setup) declare(models map[string]string) *project.Project {
+func (s *setup) declare(models map[string]string) {
 	s.t.Helper()
 	files := map[string]string{}
+	maps.Copy(files, s.files)
 	for _, name := range slices.Sorted(maps.Keys(models)) {
 		files["warehouse/"+name+".sql"] = "-- model: " + name + "\n" + models[name]
 	}
@@ -70,7 +72,6 @@ func (s *setup) declare(models map[string]string) *project.Project {
 		Project: p, ProjectID: "p", Open: func(context.Context) (warehouse.Database, error) { return s.db, nil },
 		Now: func() time.Time { return s.clock }, Duck: duck.Options{Threads: 1},
 	}
-	return p
 }
 
 // exec changes the warehouse.

@@ -30,9 +30,18 @@ func (s *setup) publishSales(through, retraction int, rows ...string) {
 		}
 		text, number := column.Type{Kind: column.String}, column.Type{Kind: column.BigInt}
 		fields := []column.Field{
-			{Name: "table_name", Type: text}, {Name: "source", Type: text}, {Name: "project", Type: text}, {Name: "definition", Type: text}, {Name: "generation", Type: number},
-			{Name: "through", Type: number}, {Name: "retraction", Type: number}, {Name: "given_up", Type: number}, {Name: "row_count", Type: number}, {Name: "quarantined", Type: number},
-			{Name: "watermark", Type: column.Type{Kind: column.Timestamp}}, {Name: "broken", Type: number},
+			{Name: "table_name", Type: text},
+			{Name: "source", Type: text},
+			{Name: "project", Type: text},
+			{Name: "definition", Type: text},
+			{Name: "generation", Type: number},
+			{Name: "through", Type: number},
+			{Name: "retraction", Type: number},
+			{Name: "given_up", Type: number},
+			{Name: "row_count", Type: number},
+			{Name: "quarantined", Type: number},
+			{Name: "watermark", Type: column.Type{Kind: column.Timestamp}},
+			{Name: "broken", Type: number},
 		}
 		if err := tx.Create(ctx, "bursar_tables", fields); err != nil {
 			return err

@@ -22,9 +22,17 @@ type Runner struct {
 	Project   *project.Project
 	ProjectID string // tables of another project's models are not touched
 	// Open returns the warehouse, which stays open. It is called for every run: a warehouse may be away for a while.
-	Open func(context.Context) (warehouse.Database, error)
-	Now  func() time.Time
-	Duck duck.Options // of the session that parses
+	Open   func(context.Context) (warehouse.Database, error)
+	Now    func() time.Time
+	Duck   duck.Options // of the session that parses
+	Totals ControlTotals
+}
+
+// ControlTotals reads the control totals of sealed batches.
+type ControlTotals interface {
+	// Published adds up a control total of the batches of a stream up to one, by group, without what was excluded by its first retractions.
+	// The group of a total without groups is empty.
+	Published(ctx context.Context, stream, total string, through, retraction uint64) (map[string]string, error)
 }
 
 // Options say what is run, and with which values.

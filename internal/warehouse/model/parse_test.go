@@ -27,7 +27,8 @@ func TestParse(t *testing.T) {
 		{"itself", "duckdb", map[string]string{"a": "SELECT *\nFROM A"}, []string{"warehouse/a.sql:3: model a refers to itself"}},
 		{"itself by depends", "duckdb", map[string]string{"a": "-- depends: a\nSELECT 1"}, []string{"warehouse/a.sql:2: model a refers to itself"}},
 		{
-			"cycle", "duckdb", map[string]string{"a": "SELECT * FROM\nc", "b": "SELECT * FROM a", "c": "SELECT 1\nUNION ALL\nSELECT * FROM b"},
+			"cycle", "duckdb",
+			map[string]string{"a": "SELECT * FROM\nc", "b": "SELECT * FROM a", "c": "SELECT 1\nUNION ALL\nSELECT * FROM b"},
 			[]string{"warehouse/b.sql:2: models depend on each other: a → c → b → a: remove one of these references"},
 		},
 		{"syntax", "duckdb", map[string]string{"a": "SELECT 1\n,, 2"}, []string{"warehouse/a.sql:3: "}},

@@ -28,14 +28,23 @@ var (
 )
 
 var modelsColumns = []column.Field{
-	{Name: "model", Type: textType}, {Name: "project", Type: textType}, {Name: "materialize", Type: textType}, {Name: "definition", Type: textType},
-	{Name: "run", Type: numberType}, {Name: "row_count", Type: numberType}, {Name: "started", Type: column.Type{Kind: column.Timestamp}},
+	{Name: "model", Type: textType},
+	{Name: "project", Type: textType},
+	{Name: "materialize", Type: textType},
+	{Name: "definition", Type: textType},
+	{Name: "run", Type: numberType},
+	{Name: "row_count", Type: numberType},
+	{Name: "started", Type: column.Type{Kind: column.Timestamp}},
 	{Name: "seconds", Type: column.Type{Kind: column.Decimal, Precision: 18, Scale: 3}},
 }
 
 var sourcesColumns = []column.Field{
-	{Name: "model", Type: textType}, {Name: "table_name", Type: textType}, {Name: "generation", Type: numberType}, {Name: "through", Type: numberType},
-	{Name: "retraction", Type: numberType}, {Name: "given_up", Type: numberType},
+	{Name: "model", Type: textType},
+	{Name: "table_name", Type: textType},
+	{Name: "generation", Type: numberType},
+	{Name: "through", Type: numberType},
+	{Name: "retraction", Type: numberType},
+	{Name: "given_up", Type: numberType},
 }
 
 // record is what the warehouse has of a model's last run.
@@ -62,7 +71,7 @@ func (r *record) position() map[string]uint64 {
 func definitionOf(m *project.Model) string {
 	text := fmt.Sprintf("%s %q %q", m.Materialize, m.Key, m.SQL)
 	for _, p := range m.Parameters {
-		text += fmt.Sprintf(" %s %s", p.Name, p.Type)
+		text += fmt.Sprintf(" %s %s %q", p.Name, p.Type, p.Default)
 	}
 	return column.DigestOf([]byte(text)).String()
 }

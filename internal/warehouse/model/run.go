@@ -68,7 +68,7 @@ type build struct {
 
 func (b *build) run(ctx context.Context) (err error) {
 	b.out = Result{Started: b.began, Models: []Made{}, Tests: []Tested{}}
-	if err = ensureRecords(ctx, b.tx); err != nil {
+	if err := ensureRecords(ctx, b.tx); err != nil {
 		return err
 	}
 	if b.records, err = b.readRecords(ctx, b.tx); err != nil {
@@ -81,17 +81,17 @@ func (b *build) run(ctx context.Context) (err error) {
 	for _, n := range b.records {
 		b.out.Run = max(b.out.Run, n.run+1)
 	}
-	if err = b.checkTables(ctx); err != nil {
+	if err := b.checkTables(ctx); err != nil {
 		return err
 	}
 	for i, n := range b.chosen {
 		b.report(n.Model.Name, i)
-		if err = b.make(ctx, n); err != nil {
+		if err := b.make(ctx, n); err != nil {
 			return err
 		}
 	}
 	b.report("tests", len(b.chosen))
-	t := tester{db: b.db, from: b.tx, values: func(m *project.Model) *values { return b.valuesOf(m, nil) }}
+	t := tester{Runner: b.Runner, db: b.db, from: b.tx, positions: b.positions, values: func(m *project.Model) *values { return b.valuesOf(m, nil) }}
 	if b.out.Tests, err = t.run(ctx, b.chosen); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"bursar/internal/project"
 	"bursar/internal/project/doc"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/publish"
 )
 
 // The severities of tests.
@@ -46,7 +47,11 @@ func (r *Runner) Test(ctx context.Context, o Options) (out Result, err error) {
 				return err
 			}
 		}
-		t := tester{db: db, from: from, values: func(m *project.Model) *values {
+		positions, err := publish.Positions(ctx, from)
+		if err != nil {
+			return err
+		}
+		t := tester{Runner: r, db: db, from: from, positions: positions, values: func(m *project.Model) *values {
 			return &values{model: m, given: o.Parameters, sqlName: db.Type}
 		}}
 		out.Tests, err = t.run(ctx, chosen)
@@ -62,9 +67,12 @@ func (r *Runner) Test(ctx context.Context, o Options) (out Result, err error) {
 
 // tester runs tests.
 type tester struct {
-	db     warehouse.Database
-	from   warehouse.Reader
-	values func(*project.Model) *values
+	*Runner
+
+	db        warehouse.Database
+	from      warehouse.Reader
+	positions map[string]publish.Position
+	values    func(*project.Model) *values
 }
 
 func (t *tester) run(ctx context.Context, models []*Node) ([]Tested, error) {
@@ -87,7 +95,7 @@ func (t *tester) test(ctx context.Context, n *Node, test *project.ModelTest) (Te
 	if test.Warn {
 		out.Severity = severityWarn
 	}
-	sql, err := t.failingSQL(n, test)
+	sql, err := t.failingSQL(ctx, n, test)
 	if err != nil {
 		return out, err
 	}
@@ -144,7 +152,7 @@ func (t *tester) rows(ctx context.Context, sql string, test *project.ModelTest, 
 }
 
 // failingSQL returns the SELECT of what is wrong.
-func (t *tester) failingSQL(n *Node, test *project.ModelTest) (string, error) {
+func (t *tester) failingSQL(ctx context.Context, n *Node, test *project.ModelTest) (string, error) {
 	table := quote(t.db, n.Model.Name)
 	columns := quoteList(test.Columns)
 	switch test.Kind {
@@ -154,6 +162,10 @@ func (t *tester) failingSQL(n *Node, test *project.ModelTest) (string, error) {
 		return fmt.Sprintf("SELECT %s, count(*) AS row_count FROM %s WHERE %s GROUP BY %[1]s HAVING count(*) > 1", columns, table, eachIs(test.Columns, "NOT NULL", " AND ")), nil
 	case project.Accepted:
 		return fmt.Sprintf("SELECT %s, count(*) AS row_count FROM %s WHERE %[1]s NOT IN (%[3]s) GROUP BY %[1]s", columns, table, strings.Join(test.Values, ", ")), nil
+	}
+	if test.Total != "" {
+		equals, err := t.totalSQL(ctx, n.Model, test)
+		return balancedSQL(table, test, equals), err
 	}
 	equals, err := expand(n.equals[test], t.values(n.Model).literal)
 	return balancedSQL(table, test, equals), err

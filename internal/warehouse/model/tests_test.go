@@ -3,12 +3,14 @@
 package model_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"bursar/internal/failure"
+	"bursar/internal/project/projecttest"
 	"bursar/internal/warehouse/model"
 )
 
@@ -94,5 +96,56 @@ func TestFloatingTotals(t *testing.T) {
 	forEach(t, func(t *testing.T, s *setup) {
 		s.declare(map[string]string{"a": "-- tests: [{balanced: {sum: x, equals: SELECT 1}}]\nSELECT CAST(1 AS DOUBLE PRECISION) AS x"})
 		s.wantError("warehouse/a.sql:2: test balanced x: a sum of binary floating point is not exact")
+	})
+}
+
+// fixedTotals is a control total by currency.
+type fixedTotals map[string]string
+
+func (f fixedTotals) Published(_ context.Context, stream, total string, through, retraction uint64) (map[string]string, error) {
+	if stream != "payments" || through != 7 || retraction != 1 {
+		return nil, fmt.Errorf("asked for %s.%s through %d, %d", stream, total, through, retraction)
+	}
+	if total == "all" {
+		return map[string]string{"": f["EUR"]}, nil
+	}
+	return f, nil
+}
+
+// TestControlTotals compares models with control totals of batches.
+func TestControlTotals(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		for _, c := range []struct {
+			test   string
+			totals fixedTotals
+			want   string
+		}{
+			{"balanced: {sum: amount, by: currency, total: payments.amount}", fixedTotals{"EUR": "3.00", "it's": "-1.50"}, "0 []"},
+			{"balanced: {sum: amount, by: currency, total: payments.amount}", fixedTotals{"EUR": "3.01", "USD": "1.00"}, "3 [currency actual expected] EUR,3.00,3.01 USD,0.00,1.00 it's,-1.50,0.00"},
+			{"balanced: {sum: amount, by: currency, total: payments.amount}", fixedTotals{}, "2 [currency actual expected] EUR,3.00,0.00 it's,-1.50,0.00"},
+			{"balanced: {sum: amount, total: payments.all}", fixedTotals{"EUR": "1.50"}, "0 []"},
+			{"balanced: {sum: amount, total: payments.all}", fixedTotals{"EUR": "1.51"}, "1 [actual expected] 1.50,1.51"},
+		} {
+			s.files = map[string]string{"streams/payments.yaml": projecttest.Stream}
+			s.declare(map[string]string{"m": "-- tests: [{" + c.test + "}]\n" +
+				"SELECT v.currency, CAST(v.amount AS DECIMAL(18,2)) AS amount FROM (VALUES ('EUR', 1), ('EUR', 2), ('it''s', -1.5)) AS v(currency, amount)"})
+			s.runner.Totals = c.totals
+			s.exec("DROP TABLE IF EXISTS bursar_tables")
+			s.wantError("warehouse/m.sql:2: test balanced amount")
+			s.publishSales(7, 1, "('UK', 1, 1)")
+			s.exec("UPDATE bursar_tables SET table_name = 'events_payments'")
+			out, err := s.try(model.Options{})
+			var failed *model.TestError
+			if errors.As(err, &failed) {
+				out, err = failed.Result, nil
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			zeros := strings.NewReplacer(",0.00", ",0") // PostgreSQL gives a number the decimals that it has
+			if got, want := zeros.Replace(testedText(out.Tests[0])), zeros.Replace(c.want); got != want {
+				t.Errorf("%s: got %s, want %s", c.test, got, want)
+			}
+		}
 	})
 }
