@@ -47,6 +47,7 @@ func Run(t *testing.T, open Opener) {
 		"refuses statements":             refusesStatements,
 		"faults of statements":           faultsOfStatements,
 		"stops statements":               stopsStatements,
+		"errors name the line":           errorsNameTheLine,
 	}
 	again := func(t *testing.T, place string) warehouse.Database { return twice{open(t, place)} }
 	for name, test := range tests {
