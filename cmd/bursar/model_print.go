@@ -22,8 +22,12 @@ func (c *cli) printModelRun(out model.Result) error {
 			g.print(w, width(c.out))
 		}
 		for _, m := range out.Models {
-			if m.Reason != "" && out.OK {
+			switch {
+			case !out.OK:
+			case m.Reason != "":
 				fmt.Fprintln(w, printable(fmt.Sprintf("%s was made from the beginning: %s.", m.Model, m.Reason)))
+			case m.Changed:
+				fmt.Fprintf(w, "%s has changed: the rows of earlier runs stay as they are; bursar model run %[1]s --full makes all of them again.\n", m.Model)
 			}
 		}
 		c.printTests(w, out.Tests)

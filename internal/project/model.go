@@ -108,12 +108,13 @@ func (p *Project) checkModels() (errs []doc.Error) {
 
 // ControlTotal returns the control total that a balanced test names, and its stream; nil if there is none.
 func (p *Project) ControlTotal(t *ModelTest) (*Stream, *Total) {
-	stream, total, _ := strings.Cut(t.Total, ".")
+	stream, name, _ := strings.Cut(t.Total, ".")
 	s := p.Stream(stream)
 	if s == nil {
 		return nil, nil
 	}
-	return s, s.Total(total)
+	total := s.Total(name)
+	return s, total
 }
 
 // checkTotal returns what is wrong with the control total of a test, or "".

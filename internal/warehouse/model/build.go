@@ -181,6 +181,7 @@ func (b *build) makeIncremental(ctx context.Context, n *Node, existing *warehous
 		}
 		return b.tx.Index(ctx, n.Model.Name, n.Model.Key, false)
 	}
+	made.Changed = last.definition != definitionOf(n.Model)
 	return b.merge(ctx, n.Model, existing, made)
 }
 

@@ -83,6 +83,10 @@ func TestIncremental(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 
+		s.declare(map[string]string{"monthly": monthly + " HAVING count(*) > 0", "next": "-- materialize: incremental\n-- key: country\nSELECT country, total, :last_run AS since FROM monthly"})
+		if m := s.run().Models[0]; m.Full || !m.Changed {
+			t.Errorf("%+v", m)
+		}
 		s.publishSales(3, 1, "('UK', 1, 1)", "('UK', 0.5, 2)", "('DE', 4, 2)")
 		out := s.run()
 		if !out.Models[0].Full || !strings.Contains(out.Models[0].Reason, "retracted") || !out.Models[1].Full || !strings.Contains(out.Models[1].Reason, "model monthly") {

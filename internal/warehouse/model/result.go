@@ -30,6 +30,7 @@ type Made struct {
 	Replaced    *int64                  `json:"replaced,omitempty"` // of the rows of an incremental model
 	Full        bool                    `json:"full,omitempty"`     // an incremental model was made from the beginning
 	Reason      string                  `json:"reason,omitempty"`   // why, if nobody has asked for it
+	Changed     bool                    `json:"changed,omitempty"`  // the definition is not that of the last run, whose rows stay
 	Seconds     float64                 `json:"seconds"`
 }
 
