@@ -76,7 +76,9 @@ func models(t *testing.T, dir string) {
 	if list["model"] != "rates" || fmt.Sprint(list["rows"]) != "2" || fmt.Sprint(list["run"]) != "1" || list["changed"] != false {
 		t.Errorf("list says %v", list)
 	}
-	must(t, 0, "model", "list", "--project", dir)
+	if got := must(t, 0, "model", "list", "--project", dir).out; strings.Contains(got, "since the last run") {
+		t.Errorf("list says\n%s", got)
+	}
 	must(t, 0, "model", "run", "+best", "--project", dir)
 	must(t, 3, "model", "run", "bset", "--project", dir)
 	must(t, 2, "model", "run", "--param", "x", "--project", dir)
@@ -94,7 +96,12 @@ func TestBadModel(t *testing.T) {
 	if !strings.Contains(got.out, "warehouse/rates.sql:8: models depend on each other: best → rates → best") {
 		t.Errorf("check says %s", got.out)
 	}
+	file(t, dir, "warehouse/rates.sql", ratesModel)
+	must(t, 0, "model", "run", "--project", dir)
 	file(t, dir, "warehouse/rates.sql", strings.Replace(ratesModel, "rate FROM", "rte FROM", 1))
+	if got := must(t, 0, "model", "list", "--project", dir).out; !strings.Contains(got, "since the last run") {
+		t.Errorf("list says\n%s", got)
+	}
 	if got := must(t, 1, "model", "run", "--project", dir).err; !strings.Contains(got, "error: warehouse/rates.sql:7: Binder Error: Referenced column \"rte\" not found") {
 		t.Errorf("run says %s", got)
 	}

@@ -73,7 +73,7 @@ func definitionOf(m *project.Model) string {
 	for _, p := range m.Parameters {
 		text += fmt.Sprintf(" %s %s %q", p.Name, p.Type, p.Default)
 	}
-	return column.DigestOf([]byte(text)).String()
+	return column.Sum128([]byte(text)).String()
 }
 
 // ensureRecords creates the tables of the record.
