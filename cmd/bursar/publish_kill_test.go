@@ -196,4 +196,3 @@ func (p *publishing) prove() {
 		}
 	}
 }
-

@@ -23,7 +23,7 @@ func (t *tx) Stage(ctx context.Context, columns []column.Field, rows warehouse.R
 	for i, c := range columns {
 		list[i] = warehouse.Define(t.db, c)
 	}
-	if err = t.run(ctx, "CREATE TEMPORARY TABLE %s (%s) ON COMMIT DROP", name, strings.Join(list, ", ")); err != nil {
+	if err := t.run(ctx, "CREATE TEMPORARY TABLE %s (%s) ON COMMIT DROP", name, strings.Join(list, ", ")); err != nil {
 		return "", 0, err
 	}
 	if n, err = t.Append(ctx, name, columns, rows); err == nil {
