@@ -45,6 +45,7 @@ func TestReadingWhereNothingCanBeWritten(t *testing.T) {
 		root := disk(t, 24<<10)
 		dir := filepath.Join(root, "shop")
 		must(t, 0, "init", dir)
+		file(t, dir, "bursar.yaml", "warehouse: {kind: none}\n") // a warehouse is not read where it cannot be written
 		must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
 		work := program(t, 0, "run", "--project", dir) // this process would keep its history open
 		if got := ended(t, work, work.Run()); got.code != 0 {

@@ -70,7 +70,7 @@ func TestBenchUsage(t *testing.T) {
 	if got := must(t, 2, "bench", "reconcile", "--peers", "duckdb,none"); !strings.Contains(got.err, "choose duckdb, duckdb-keys") {
 		t.Errorf("an unknown peer: %s", got.err)
 	}
-	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "choose reconcile, intake, freshness, get or statements") {
+	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "choose reconcile, intake, freshness, get, publish or statements") {
 		t.Errorf("an unknown benchmark: %s", got.err)
 	}
 }

@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -87,6 +88,7 @@ type several struct {
 func TestSeveralProcesses(t *testing.T) {
 	store := s3test.Versitygw(t)
 	dir := severalProject(t, postgrestest.URL(t), store.Endpoint, store, temporaltest.Shared(t))
+	addWarehouse(t, dir, postgrestest.URL(t))
 	logs := t.ArtifactDir()
 	s := &several{t: t, commands: elsewhere(t, dir), ledger: newLedger()}
 	for i := range 2 {
@@ -103,8 +105,20 @@ func TestSeveralProcesses(t *testing.T) {
 	stop()
 	stopAll(t, s.ups[0], s.ups[1], s.workers[0])
 	must(t, 0, "run", "--project", s.commands)
+	must(t, 0, "publish", "--project", s.commands)
+	must(t, 0, "publish", "--verify", "--project", s.commands)
 	must(t, 0, "verify", "--project", s.commands)
 	s.ledger.check(t, s.commands)
+}
+
+// addWarehouse gives a project a warehouse in PostgreSQL.
+func addWarehouse(t *testing.T, dir, url string) {
+	t.Helper()
+	config, err := os.ReadFile(filepath.Join(dir, "bursar.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file(t, dir, "bursar.yaml", fmt.Sprintf("%swarehouse: {kind: postgres, url: %q}\n", config, url))
 }
 
 // checkList checks who is in the list, with which roles, and that one process owns each stream.

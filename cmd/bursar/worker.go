@@ -30,6 +30,7 @@ objects must be in S3, its catalog and index in PostgreSQL, and its Temporal ser
   intake      owns streams: receives, checks and seals their events
   reconcile   executes the steps of runs, but for the index
   index       loads the index
+  warehouse   publishes into the warehouse
   api         the HTTP API
 
 ` + "`bursar up`" + ` has all roles, and an inbox. SIGTERM, SIGHUP or Ctrl-C stops a worker: it takes no new work, finishes the steps that it

@@ -60,6 +60,7 @@ type App struct {
 	spools      spool.Spools  // of all streams
 	openErr     error         // why the state could not be opened; only set by OpenToVerify
 	opened      bool          // the state was opened, and may have changed
+	readOnly    bool          // the state is open for reading only
 	differences []string      // unrepaired differences from the state at the last close
 	losses      losses
 	log         *slog.Logger

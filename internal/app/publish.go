@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"bursar/internal/failure"
 	"bursar/internal/warehouse/flow"
 	"bursar/internal/warehouse/publish"
 )
@@ -118,6 +119,9 @@ func (a *App) VerifyTables(ctx context.Context, tables []string) (list []publish
 // statusTimeout bounds how long the status waits for a warehouse.
 const statusTimeout = 5 * time.Second
 
+// errReadOnly says why the status of a warehouse is not known.
+var errReadOnly = failure.Wrap(failure.Data, errors.New("the disk cannot be written, which opening it needs"))
+
 // WarehouseStatus returns how far the tables of the warehouse are; none if the project has no warehouse, or nothing was published yet.
 // It does not make one. While this process cannot reach the warehouse, it returns why.
 func (a *App) WarehouseStatus(ctx context.Context) ([]publish.TableStatus, error) {
@@ -129,8 +133,11 @@ func (a *App) WarehouseStatus(ctx context.Context) ([]publish.TableStatus, error
 			return nil, nil
 		}
 	}
-	if away, _ := a.publishing.failed.Load(""); away != nil {
-		return nil, away.(error)
+	if a.readOnly {
+		return nil, errReadOnly
+	}
+	if away := a.publishing.lastError(""); away != nil {
+		return nil, away
 	}
 	p, err := a.Publisher(ctx)
 	if err != nil {
@@ -143,8 +150,8 @@ func (a *App) WarehouseStatus(ctx context.Context) ([]publish.TableStatus, error
 		err = fmt.Errorf("it has not answered for %s: %w", statusTimeout, err)
 	}
 	for i := range list {
-		if failed, _ := a.publishing.failed.Load(list[i].Table); failed != nil && list[i].Behind && list[i].Error == "" {
-			list[i].Error = failed.(error).Error()
+		if failed := a.publishing.lastError(list[i].Table); failed != nil && list[i].Behind && list[i].Error == "" {
+			list[i].Error = failed.Error()
 		}
 	}
 	return list, err

@@ -30,6 +30,13 @@ type publishing struct {
 	warnings failure.Warnings // by table
 }
 
+// lastError returns the error of the last attempt at a table; nil if it has succeeded, or there was none.
+func (p *publishing) lastError(table string) error {
+	value, _ := p.failed.Load(table)
+	err, _ := value.(error)
+	return err
+}
+
 // publishRunner connects to Temporal and returns the runner.
 func (a *App) publishRunner(ctx context.Context) (*flow.Runner, error) {
 	a.starting.Lock()

@@ -169,7 +169,7 @@ func TestPublishingWaitsForWarehouse(t *testing.T) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if away, _ := a.publishing.failed.Load(""); away != nil {
+		if a.publishing.lastError("") != nil {
 			break
 		}
 		<-tick.C

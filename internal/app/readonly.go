@@ -48,6 +48,7 @@ func (a *App) openReadOnly(ctx context.Context, full error) error {
 	if !a.Project.Config.IsLocal() {
 		return full // copies of objects need space
 	}
+	a.readOnly = true
 	scratch, err := os.MkdirTemp("", "bursar-")
 	if err != nil {
 		return fmt.Errorf("create scratch folder: %w", err)
