@@ -96,6 +96,8 @@ func TestBadModel(t *testing.T) {
 	if !strings.Contains(got.out, "warehouse/rates.sql:8: models depend on each other: best → rates → best") {
 		t.Errorf("check says %s", got.out)
 	}
+	must(t, 0, "run", "--project", dir) // which no model concerns
+	must(t, 2, "model", "run", "--project", dir)
 	file(t, dir, "warehouse/rates.sql", ratesModel)
 	must(t, 0, "model", "run", "--project", dir)
 	file(t, dir, "warehouse/rates.sql", strings.Replace(ratesModel, "rate FROM", "rte FROM", 1))

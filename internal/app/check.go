@@ -7,6 +7,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"bursar/internal/aggregate/rules"
 	"bursar/internal/catalog"
@@ -38,8 +39,24 @@ const AcceptCommand = "quarantine --accept"
 // refuses reports whether a command refuses a project with these faults. If earlier versions accepted the declarations, their
 // artifacts stay readable and events are ingested; only commands that compute by the declarations refuse them.
 func (e *ProjectError) refuses(command string) bool {
+	computed := slices.DeleteFunc(slices.Clone(e.Errors), isOfModel)
+	if len(computed) == 0 {
+		return false
+	}
 	return slices.Contains([]string{"run", "rebuild", "retract", AcceptCommand, "up"}, command) ||
-		slices.ContainsFunc(e.Errors, func(fault doc.Error) bool { return !fault.Stored })
+		slices.ContainsFunc(computed, func(fault doc.Error) bool { return !fault.Stored })
+}
+
+// isOfModel reports whether a fault is in a model. Only commands about models refuse it: nothing else depends on one.
+func isOfModel(fault doc.Error) bool { return strings.HasPrefix(fault.File, project.WarehouseFolder) }
+
+// modelFaults returns the faults of models among those of a folder; nil if there are none.
+func (e *ProjectError) modelFaults() error {
+	own := slices.DeleteFunc(slices.Clone(e.Errors), func(fault doc.Error) bool { return !isOfModel(fault) })
+	if len(own) == 0 {
+		return nil
+	}
+	return &ProjectError{own}
 }
 
 // checkOptions are the options of the session in which a project's SQL is bound. Its memory is small because nothing should be

@@ -14,8 +14,11 @@ import (
 	models "bursar/internal/warehouse/model"
 )
 
-// Models returns what runs and tests the models of the project.
+// Models returns what runs and tests the models of the project. All models are refused if one has a fault.
 func (a *App) Models(ctx context.Context) (*models.Runner, error) {
+	if a.modelFaults != nil {
+		return nil, a.modelFaults
+	}
 	id, err := marker.ID(ctx, a.catalog)
 	if err != nil {
 		return nil, err
