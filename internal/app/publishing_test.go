@@ -168,10 +168,7 @@ func TestPublishingWaitsForWarehouse(t *testing.T) {
 	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		if a.publishing.lastError("") != nil {
-			break
-		}
+	for a.publishing.lastError("") == nil {
 		<-tick.C
 	}
 	began := time.Now()
