@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"sync"
 
 	"bursar/internal/column"
 	"bursar/internal/warehouse"
@@ -37,6 +38,7 @@ func (t *tx) Append(ctx context.Context, table string, columns []column.Field, r
 	defer stop()
 	source := &copySource{table: table, columns: columns, next: next}
 	tag, err := t.tx.Conn().PgConn().CopyFrom(ctx, source, fmt.Sprintf("COPY %s (%s) FROM STDIN", t.quoted(table), warehouse.QuoteAll(t.db, columns)))
+	source.end()
 	switch {
 	case source.err != nil:
 		return 0, source.err
@@ -57,10 +59,25 @@ type copySource struct {
 	text    []byte // of some rows
 	at      int    // what of it was read
 	err     error  // of the rows
+
+	reading sync.Mutex
+	ended   bool
+}
+
+// end waits for a Read and lets no other one begin: CopyFrom reads in another goroutine, and does not wait for it if the connection breaks.
+func (s *copySource) end() {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	s.ended = true
 }
 
 // Read returns the error of the rows, too: the server then ends the COPY.
 func (s *copySource) Read(p []byte) (int, error) {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if s.ended {
+		return 0, io.ErrClosedPipe
+	}
 	for s.at == len(s.text) {
 		vectors, err, more := s.next()
 		if err == nil && !more {

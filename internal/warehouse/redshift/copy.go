@@ -88,6 +88,9 @@ func (s *stage) copySQL(table string) string {
 func (s *stage) write(ctx context.Context, rows warehouse.Rows) error {
 	for vectors, err := range rows {
 		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
 			err = s.encode(vectors)
 		}
 		if err == nil && s.text.Len() >= objectBytes {

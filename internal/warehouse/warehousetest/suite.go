@@ -41,6 +41,7 @@ func Run(t *testing.T, open Opener) {
 		"a read is one state":            readIsOneState,
 		"a read writes nothing":          readWritesNothing,
 		"cancelled":                      cancelled,
+		"cancelled while rows arrive":    cancelledRows,
 		"errors name the cause":          errorsNameTheCause,
 		"asks":                           asks,
 		"asks of all types":              asksOfAllTypes,

@@ -175,6 +175,31 @@ func cancelled(t *testing.T, open Opener) {
 	createNumbers(t, db, "u", 2)
 }
 
+// cancelledRows cancels a Write while it appends rows without end: the rows have ended when it returns.
+func cancelledRows(t *testing.T, open Opener) {
+	db := opened(t, open)
+	createNumbers(t, db, "t", 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	running := 0
+	err := db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
+		_, err := tx.Append(ctx, "t", numberColumns, func(yield func([]column.Vector, error) bool) {
+			running++
+			defer func() { running-- }()
+			for n := 0; yield([]column.Vector{vector("bigint", n, n)}, nil); n++ {
+				if n == 100 {
+					cancel()
+				}
+			}
+		})
+		return err
+	})
+	cancel()
+	if !errors.Is(err, context.Canceled) || running != 0 {
+		t.Errorf("%d iterators are running after %v", running, err)
+	}
+	wantRows(t, db, "SELECT n FROM t", "1")
+}
+
 // errorsNameTheCause checks the errors of SQL: the same statement fails again.
 func errorsNameTheCause(t *testing.T, open Opener) {
 	db := opened(t, open)
