@@ -70,7 +70,7 @@ type Temporal struct {
 	APIKey    string
 }
 
-// Warehouse is the database in which events, artifacts and loads are tables.
+// Warehouse is the database in which events, artifacts and models are tables.
 type Warehouse struct {
 	Kind     string // DuckDBWarehouse, NoWarehouse, PostgresBackend or RedshiftWarehouse
 	URL      string // of a PostgreSQL or Redshift database
