@@ -237,6 +237,7 @@ func (d *day) awaitInbox() {
 func (d *day) prove(u *running, processes int) {
 	d.t.Helper()
 	out := filepath.Join(d.t.TempDir(), "invoices.jsonl")
+	u.stop(syscall.SIGTERM, 0) // which seals what is acknowledged
 	must(d.t, 0, "run", "--project", d.dir)
 	must(d.t, 0, "export", "invoices", "--to", out, "--project", d.dir)
 	got, err := os.ReadFile(out)
@@ -251,7 +252,6 @@ func (d *day) prove(u *running, processes int) {
 	}
 	must(d.t, 0, "verify", "invoices", "--project", d.dir)
 	d.t.Logf("%d sales; HTTP acknowledged %d new and %d known; %d processes", d.sales.rows, d.acknowledged.Load(), d.again.Load(), processes)
-	u.stop(syscall.SIGTERM, 0)
 }
 
 // firstDifference is the first line in which two texts differ.
