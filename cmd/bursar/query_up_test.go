@@ -89,13 +89,22 @@ func TestQueryIsInterrupted(t *testing.T) {
 	}
 }
 
-// awaitMatch waits until there is a file of a pattern.
+// lasting is longer than the transactions in which `up` looks for what it has to publish.
+const lasting = 2 * time.Second
+
+// awaitMatch waits until a file of a pattern has been there for a while.
 func awaitMatch(t *testing.T, pattern string) {
 	t.Helper()
 	deadline := time.After(time.Minute)
-	for tick := time.NewTicker(time.Millisecond); ; {
-		if list, _ := filepath.Glob(pattern); len(list) > 0 {
-			return
+	since := map[string]time.Time{}
+	for tick := time.NewTicker(10 * time.Millisecond); ; {
+		list, _ := filepath.Glob(pattern)
+		for _, path := range list {
+			if first, known := since[path]; !known {
+				since[path] = time.Now()
+			} else if time.Since(first) > lasting {
+				return
+			}
 		}
 		select {
 		case <-tick.C:
