@@ -373,6 +373,45 @@ func TestVerifyPublished(t *testing.T) {
 	})
 }
 
+// TestPublishAfterRestore puts a project back from a copy, while its warehouse stays: numbers of batches and runs are given again.
+func TestPublishAfterRestore(t *testing.T) {
+	t.Parallel()
+	a := openSmall(t, ordersYAML+"history: true\n")
+	dir, copied := filepath.Dir(a.state), filepath.Join(t.TempDir(), "copy")
+	pay(t, a, "1 a 10.00")
+	runAll(t, a, "orders")
+	publishAll(t, a)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(copied, os.DirFS(a.state)); err != nil {
+		t.Fatal(err)
+	}
+	a = reopen(t, a, ordersYAML+"history: true\n")
+	pay(t, a, "2 b 20.00")
+	runAll(t, a, "orders")
+	publishAll(t, a)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, ".bursar", "warehouse.duckdb"), filepath.Join(copied, "warehouse.duckdb")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(a.state); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(copied, a.state); err != nil {
+		t.Fatal(err)
+	}
+	a = reopen(t, a, ordersYAML+"history: true\n")
+	pay(t, a, "3 c 30.00")
+	runAll(t, a, "orders")
+	publishAll(t, a)
+	wantAnswer(t, a, `SELECT id, amount, _batch FROM events_payments ORDER BY 1`, "1|10.00|1", "3|30.00|2")
+	wantAnswer(t, a, `SELECT "order", paid, _run FROM orders ORDER BY 1`, "a|10.00|1", "c|30.00|2")
+	checkVerified(t, a)
+}
+
 // TestPublishIntoForeignTables refuses tables of somebody else, and of another project.
 func TestPublishIntoForeignTables(t *testing.T) {
 	forEachWarehouse(t, func(t *testing.T, a *App) {

@@ -62,6 +62,14 @@ func (r *record) isBehindArtifacts(a Artifacts, history bool, quarantined int64)
 	return r == nil || r.generation != generation || r.through != run || r.quarantined != quarantined || r.definition != definitionOf(columns)
 }
 
+// receivedAt returns a function that returns when a run received its last event.
+func receivedAt(ctx context.Context, a Artifacts) func(n uint64) (time.Time, error) {
+	return func(n uint64) (time.Time, error) {
+		received, _, _, err := a.Run(ctx, n)
+		return received, err
+	}
+}
+
 // quarantined counts the rows of a table's streams that wait in quarantine.
 func (p *Publisher) quarantined(ctx context.Context, s source) (rows int64, err error) {
 	for _, stream := range s.streams() {
@@ -90,12 +98,16 @@ func (a *artifactsPublication) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if how == fits && !a.record.isBehindArtifacts(a.artifacts, a.history, quarantined) {
+	generation, run, _, _ := a.artifacts.Generation()
+	other, err := a.record.hasOther(run, receivedAt(ctx, a.artifacts))
+	if err != nil {
+		return err
+	}
+	if how == fits && !other && !a.record.isBehindArtifacts(a.artifacts, a.history, quarantined) {
 		a.out.Generation, a.out.From, a.out.To, a.out.Watermark = a.record.generation, a.record.through, a.record.through, a.record.watermark
 		return nil
 	}
-	generation, run, _, watermark := a.artifacts.Generation()
-	if how != fits || a.record.generation != generation || a.record.through > run {
+	if how != fits || other || a.record.generation != generation || a.record.through > run {
 		err = a.replace(ctx, how)
 	} else {
 		err = a.extend(ctx, a.table)
@@ -106,10 +118,23 @@ func (a *artifactsPublication) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.record.quarantined, a.record.definition = quarantined, definitionOf(a.columns)
+	return a.writeRecord(ctx)
+}
+
+// writeRecord records how far the table is.
+func (a *artifactsPublication) writeRecord(ctx context.Context) error {
+	generation, run, _, watermark := a.artifacts.Generation()
 	if a.record.through == run {
 		a.record.watermark = watermark
 	}
-	a.record.quarantined, a.record.definition = quarantined, definitionOf(a.columns)
+	if a.record.through > 0 {
+		received, _, _, err := a.artifacts.Run(ctx, a.record.through)
+		if err != nil {
+			return err
+		}
+		a.record.received = &received
+	}
 	a.out.Generation, a.out.To, a.out.Watermark = generation, a.record.through, a.record.watermark
 	return writeRecord(ctx, a.db, a.tx, a.record, a.streams(), a.Events.Now())
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
@@ -59,6 +60,14 @@ func (r *record) isBehind(s *project.Stream, at streamPosition) bool {
 		r.definition != definitionOf(eventColumns(s))
 }
 
+// sealedAt returns a function that returns when a batch was sealed.
+func (p *Publisher) sealedAt(ctx context.Context, stream string) func(n uint64) (time.Time, error) {
+	return func(n uint64) (time.Time, error) {
+		b, err := p.Events.Batch(ctx, stream, n)
+		return b.Sealed, err
+	}
+}
+
 func (p *Publisher) publishEvents(ctx context.Context, db warehouse.Database, s source) (out Result, err error) {
 	at, err := p.streamPosition(ctx, s.stream)
 	if err != nil {
@@ -100,14 +109,18 @@ func (e *eventsPublication) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if how == fits && !e.record.isBehind(e.stream, e.at) {
+	other, err := e.record.hasOther(e.at.sealed, e.sealedAt(ctx, e.stream.Name))
+	if err != nil {
+		return err
+	}
+	if how == fits && !other && !e.record.isBehind(e.stream, e.at) {
 		e.out.From, e.out.To, e.out.Watermark = e.record.through, e.record.through, e.record.watermark
 		return nil
 	}
 	if how == grown {
 		err = e.tx.AddColumns(ctx, e.table, added)
 	}
-	if err == nil && (how == missing || how == changed || e.record.givenUp != e.at.givenUp || e.record.through > e.at.sealed) {
+	if err == nil && (how == missing || how == changed || other || e.record.givenUp != e.at.givenUp || e.record.through > e.at.sealed) {
 		err = e.replace(ctx, how)
 	} else if err == nil {
 		err = e.extend(ctx)
@@ -227,7 +240,7 @@ func (e *eventsPublication) add(ctx context.Context, table string, through uint6
 		if err != nil {
 			return err
 		}
-		e.record.watermark = &b.Sealed
+		e.record.watermark, e.record.received = &b.Sealed, &b.Sealed
 	}
 	e.out.Watermark = e.record.watermark
 	return nil

@@ -41,7 +41,7 @@ func instant(name string) column.Field {
 var recordTables = map[string][]column.Field{
 	tablesTable: {
 		text("table_name"), text("source"), text("project"), number("generation"), number("through"), number("retraction"), number("given_up"),
-		number("row_count"), number("quarantined"), instant("watermark"), instant("published"), text("definition"), number("broken"),
+		number("row_count"), number("quarantined"), instant("watermark"), instant("published"), text("definition"), number("broken"), instant("received"),
 	},
 	sourcesTable: {text("table_name"), text("stream")},
 	batchesTable: {text("stream"), number("batch"), instant("received"), number("events")},
@@ -104,7 +104,8 @@ type record struct {
 	rows, quarantined      int64
 	broken                 int64 // rows that differed when the table was verified
 	watermark              *time.Time
-	definition             string // its columns, as definitionOf prints them
+	received               *time.Time // the last event of the batch or run that through names
+	definition             string     // its columns, as definitionOf prints them
 }
 
 // readRecords reads the records of one table, or of all if it is empty. There are none in a warehouse that was never used.
@@ -112,7 +113,7 @@ func readRecords(ctx context.Context, r warehouse.Reader, table string) (list []
 	if _, found, err := r.Table(ctx, tablesTable); err != nil || !found {
 		return nil, err
 	}
-	sql := "SELECT table_name, source, project, definition, generation, through, retraction, given_up, row_count, quarantined, watermark, broken FROM " + tablesTable
+	sql := "SELECT table_name, source, project, definition, generation, through, retraction, given_up, row_count, quarantined, watermark, broken, received FROM " + tablesTable
 	if table != "" {
 		sql += " WHERE table_name = " + literal(table)
 	}
@@ -121,7 +122,7 @@ func readRecords(ctx context.Context, r warehouse.Reader, table string) (list []
 			list = append(list, record{
 				table: string(v[0].Text(i)), source: string(v[1].Text(i)), project: string(v[2].Text(i)), definition: string(v[3].Text(i)),
 				generation: uint64(v[4].Ints[i]), through: uint64(v[5].Ints[i]), retraction: uint64(v[6].Ints[i]), givenUp: uint64(v[7].Ints[i]),
-				rows: v[8].Ints[i], quarantined: v[9].Ints[i], watermark: timeOf(&v[10], i), broken: v[11].Ints[i],
+				rows: v[8].Ints[i], quarantined: v[9].Ints[i], watermark: timeOf(&v[10], i), broken: v[11].Ints[i], received: timeOf(&v[12], i),
 			})
 		}
 		return nil
@@ -135,6 +136,16 @@ func timeOf(v *column.Vector, i int) *time.Time {
 	}
 	t := time.UnixMicro(v.Ints[i]).UTC()
 	return &t
+}
+
+// hasOther reports whether the last batch or run of a record, the numbers of which go up to last, is another one by now: the project was put
+// back from an older copy, and has given the number again. receivedAt returns when the one with a number was received.
+func (r *record) hasOther(last uint64, receivedAt func(n uint64) (time.Time, error)) (bool, error) {
+	if r == nil || r.through == 0 || r.through > last || r.received == nil {
+		return false, nil
+	}
+	received, err := receivedAt(r.through)
+	return err == nil && !received.Truncate(time.Microsecond).Equal(*r.received), err
 }
 
 // readRecord reads the record of one table; nil if there is none. Tables of another project are refused.
@@ -158,7 +169,7 @@ func writeRecord(ctx context.Context, db warehouse.Database, tx warehouse.Tx, r 
 		statements = append(statements, insertSQL(db, sourcesTable, []any{r.table, stream}))
 	}
 	statements = append(statements, insertSQL(db, tablesTable, []any{
-		r.table, r.source, r.project, r.generation, r.through, r.retraction, r.givenUp, r.rows, r.quarantined, r.watermark, &now, r.definition, r.broken,
+		r.table, r.source, r.project, r.generation, r.through, r.retraction, r.givenUp, r.rows, r.quarantined, r.watermark, &now, r.definition, r.broken, r.received,
 	}))
 	return execAll(ctx, tx, statements)
 }

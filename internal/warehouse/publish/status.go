@@ -85,16 +85,24 @@ func (p *Publisher) compareStatus(ctx context.Context, s source, r *record, out 
 		if err != nil {
 			return err
 		}
-		has, out.Behind = at.sealed, r.isBehind(s.stream, at)
+		other, err := r.hasOther(at.sealed, p.sealedAt(ctx, s.stream.Name))
+		if err != nil {
+			return err
+		}
+		has, out.Behind = at.sealed, other || r.isBehind(s.stream, at)
 	} else {
 		quarantined, err := p.quarantined(ctx, s)
 		if err != nil {
 			return err
 		}
 		err = p.Pipelines.ReadPublished(ctx, s.pipeline.Name, func(a Artifacts) error {
-			_, has, _, _ = a.Generation()
-			out.Behind = r.isBehindArtifacts(a, s.history, quarantined)
-			return nil
+			generation, run, _, _ := a.Generation()
+			has, out.Behind = run, true
+			if r.isBehindArtifacts(a, s.history, quarantined) || r.generation != generation {
+				return nil
+			}
+			out.Behind, err = r.hasOther(run, receivedAt(ctx, a))
+			return err
 		})
 		if err != nil {
 			return err
