@@ -68,7 +68,6 @@ func stagesNothing(t *testing.T, open Opener) {
 		return err
 	})
 	if got := rows(t, db, "SELECT * FROM t"); len(got) > 0 {
-
 		t.Errorf("the table has %v", got)
 	}
 }
