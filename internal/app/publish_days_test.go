@@ -3,7 +3,9 @@
 package app
 
 import (
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,4 +91,73 @@ func daysOf(name string) string {
 		return `c|1.00|[{"at": "2026-01-02T10:00:00Z", "cost": "1.00"}]`
 	}
 	return `c|1.00|[{"at":"2026-01-02T10:00:00Z","cost":"1.00"}]`
+}
+
+// TestFreshnessAfterRetry retries a rejected row while its pipeline does not run: its days are proven when the pipeline has the row.
+func TestFreshnessAfterRetry(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	putFile(t, dir, "bursar.yaml", "")
+	putFile(t, dir, "pipelines/shops.yaml", shopsYAML)
+	open := func(shops string) *App {
+		putFile(t, dir, "streams/visits.yaml", strings.Replace(visitsYAML, "shop: {type: string}", "shop: {type: string, in: ["+shops+"]}", 1))
+		a, err := Open(t.Context(), dir, "test", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	const verdicts = "SELECT table_name, events, verdict FROM bursar_freshness ORDER BY 1"
+	a := open("a")
+	in := putFile(t, dir, "in.jsonl", `{"id":"1","shop":"a","at":"2026-01-01T10:00:00Z","cost":"4.00"}`+"\n"+`{"id":"2","shop":"b","at":"2026-01-01T11:00:00Z","cost":"5.00"}`+"\n")
+	if _, err := a.Ingest(t.Context(), "visits", []string{in}, intake.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	runAll(t, a, "shops")
+	publishAll(t, a)
+	wantAnswer(t, a, verdicts, "events_visits|1|CLAIMED", "shops|1|CLAIMED")
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = open("a, b")
+	defer a.Close()
+	if _, err := a.Retry(t.Context(), "visits"); err != nil {
+		t.Fatal(err)
+	}
+	publishAll(t, a)
+	wantAnswer(t, a, verdicts, "events_visits|2|PROVEN", "shops|2|CLAIMED")
+	runAll(t, a, "shops")
+	publishAll(t, a)
+	wantAnswer(t, a, verdicts, "events_visits|2|PROVEN", "shops|2|PROVEN")
+	checkVerified(t, a)
+}
+
+// TestHistoryOfTwoStreams runs a batch that was sealed before one of another stream that was run already: versions do not end before they begin.
+func TestHistoryOfTwoStreams(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	putFile(t, dir, "bursar.yaml", "")
+	putFile(t, dir, "streams/visits.yaml", visitsYAML)
+	putFile(t, dir, "streams/calls.yaml", strings.Replace(visitsYAML, "stream: visits", "stream: calls", 1))
+	putFile(t, dir, "pipelines/shops.yaml", strings.Replace(shopsYAML, "from: visits", "from: [visits, calls]\nhistory: true", 1))
+	a, err := Open(t.Context(), dir, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	for n, stream := range []string{"visits", "calls", "visits", "calls"} {
+		a.Events.Now = func() time.Time { return time.Date(2026, 1, 1, 12, 0, []int{5, 4, 9, 8}[n], 0, time.UTC) }
+		text := fmt.Sprintf(`{"id":"%d","shop":"a","at":"2026-01-01T10:00:00Z","cost":"4.00"}`+"\n", n)
+		if _, err := a.Ingest(t.Context(), stream, []string{putFile(t, t.TempDir(), "in.jsonl", text)}, intake.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		runAll(t, a, "shops")
+		if n%2 == 0 {
+			publishAll(t, a)
+		}
+	}
+	checkVerified(t, a)
+	wantAnswer(t, a, "SELECT _run, cost, valid_from, valid_to FROM shops_history ORDER BY 1",
+		"1|4.00|2026-01-01T12:00:05Z|2026-01-01T12:00:05Z", "2|8.00|2026-01-01T12:00:05Z|2026-01-01T12:00:09Z",
+		"3|12.00|2026-01-01T12:00:09Z|2026-01-01T12:00:09Z", "4|16.00|2026-01-01T12:00:09Z|")
 }

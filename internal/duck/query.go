@@ -76,6 +76,10 @@ func (s *Session) fetch(ctx context.Context, res *duckdb.Result, each func([]col
 	free <- column.NewVectors(types, 0)
 	ctx, cancel := context.WithCancel(ctx)
 	var group errgroup.Group
+	defer func() { // also after a panic of each: the result must not be destroyed while it is read
+		cancel()
+		_ = group.Wait() // its error is returned below
+	}()
 	group.Go(func() error {
 		defer close(full)
 		for {

@@ -39,6 +39,12 @@ func (p *Published) Generation() (generation, run uint64, artifacts int64, water
 	return g.Generation, g.Published, g.Artifacts, g.Watermark
 }
 
+// IsCurrent reports whether readers still see the same generation and run.
+func (p *Published) IsCurrent(ctx context.Context) (bool, error) {
+	now, err := p.reader.Current(ctx, p.q.Generation.Pipeline)
+	return err == nil && now.Generation == p.q.Generation.Generation && now.Published == p.q.Generation.Published, err
+}
+
 // Fields returns the columns of artifacts, the first of which are the key. Lists are JSON.
 func (p *Published) Fields() (fields []column.Field, key int) {
 	fields = p.printer.fields(reconcile.StoredFields(p.q.Plan))
@@ -79,6 +85,9 @@ func (p *Published) Run(ctx context.Context, run uint64) (received time.Time, ev
 func (p *Published) All(ctx context.Context, each func(made []uint64, values []column.Vector) error) error {
 	if p.q.Generation.Generation == 0 {
 		return nil
+	}
+	if err := p.reader.checkLoaded(ctx, p.q); err != nil && !errors.As(err, new(*UnpublishedError)) {
+		return err
 	}
 	var made []uint64
 	return p.reader.walk(ctx, p.q.Plan, &p.q.Generation, func(entries []artifact.Entry, row []column.Vector) error {

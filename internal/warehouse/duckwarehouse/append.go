@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
@@ -16,6 +17,9 @@ import (
 
 // groupRows is how many rows a row group has at least: DuckDB reads row groups in parallel, and stores as many in one of its own.
 const groupRows = 120_000
+
+// groupBytes is how many bytes of text a column of a row group may have before it is written with fewer rows.
+const groupBytes = 64 << 20
 
 func (t *tx) Append(ctx context.Context, table string, columns []column.Field, rows warehouse.Rows) (int64, error) {
 	from, n, err := t.Stage(ctx, columns, rows)
@@ -52,7 +56,8 @@ func writeRows(ctx context.Context, path string, columns []column.Field, rows wa
 	}
 	group := column.NewVectors(column.Types(columns), 0)
 	flush := func(least int) error {
-		if group[0].Len() < least {
+		hasBytes := slices.ContainsFunc(group, func(v column.Vector) bool { return len(v.Bytes) >= groupBytes })
+		if group[0].Len() < least && !hasBytes {
 			return nil
 		}
 		if err := w.WriteGroup(group); err != nil {

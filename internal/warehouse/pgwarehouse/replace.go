@@ -18,10 +18,12 @@ type view struct {
 	Name         string // quoted, with its schema
 	Materialized bool
 	Definition   string
+	Options      string // such as security_invoker=true; empty if there are none
 }
 
 const viewsSQL = `
-SELECT DISTINCT format('%I.%I', n.nspname, c.relname) AS name, c.relkind = 'm' AS materialized, pg_get_viewdef(c.oid) AS definition
+SELECT DISTINCT format('%I.%I', n.nspname, c.relname) AS name, c.relkind = 'm' AS materialized, pg_get_viewdef(c.oid) AS definition,
+	coalesce(array_to_string(c.reloptions, ', '), '') AS options
 FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
 JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass($1) AND c.oid <> to_regclass($1) ORDER BY name`
@@ -81,7 +83,11 @@ func (t *tx) redefine(ctx context.Context, table string, v view) error {
 	if v.Materialized {
 		return failure.Wrap(failure.Data, fmt.Errorf("replace table %s: the materialized view %s reads it; drop it, and create it again after that", table, v.Name))
 	}
-	_, err := t.Exec(ctx, "CREATE OR REPLACE VIEW "+v.Name+" AS "+v.Definition)
+	options := ""
+	if v.Options != "" {
+		options = " WITH (" + v.Options + ")"
+	}
+	_, err := t.Exec(ctx, "CREATE OR REPLACE VIEW "+v.Name+options+" AS "+v.Definition)
 	var reported *pgconn.PgError
 	if errors.As(err, &reported) {
 		text := "replace table %s: the view %s cannot read the new table: %s; drop the view, and create it again after that"

@@ -4,12 +4,14 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"bursar/internal/column"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
 )
@@ -55,11 +57,19 @@ func artifactColumns(a Artifacts, history bool) (columns, key []column.Field) {
 	return columns, fields[:n]
 }
 
-// isBehindArtifacts reports whether a pipeline's table lacks something that readers see.
-func (r *record) isBehindArtifacts(a Artifacts, history bool, quarantined int64) bool {
+// isBehindArtifacts reports whether a pipeline's table lacks something that readers see, or has something else.
+func (p *Publisher) isBehindArtifacts(ctx context.Context, s source, r *record, a Artifacts) (bool, error) {
 	generation, run, _, _ := a.Generation()
-	columns, _ := artifactColumns(a, history)
-	return r == nil || r.generation != generation || r.through != run || r.quarantined != quarantined || r.definition != definitionOf(columns)
+	columns, _ := artifactColumns(a, s.history)
+	if r == nil || r.generation != generation || r.through != run || r.definition != definitionOf(columns) {
+		return true, nil
+	}
+	other, err := r.hasOther(run, receivedAt(ctx, a))
+	if err != nil || other {
+		return other, err
+	}
+	quarantined, err := p.quarantined(ctx, s.streams(), r.watermark)
+	return quarantined != r.quarantined, err
 }
 
 // receivedAt returns a function that returns when a run received its last event.
@@ -70,27 +80,12 @@ func receivedAt(ctx context.Context, a Artifacts) func(n uint64) (time.Time, err
 	}
 }
 
-// quarantined counts the rows of a table's streams that wait in quarantine.
-func (p *Publisher) quarantined(ctx context.Context, s source) (rows int64, err error) {
-	for _, stream := range s.streams() {
-		count, err := p.Events.CountQuarantine(ctx, stream)
-		if err != nil {
-			return 0, err
-		}
-		rows += count.Rows
-	}
-	return rows, nil
-}
-
 func (a *artifactsPublication) publish(ctx context.Context) error {
 	if err := ensureRecord(ctx, a.db, a.tx); err != nil {
 		return err
 	}
-	quarantined, err := a.quarantined(ctx, a.source)
-	if err != nil {
-		return err
-	}
 	a.columns, a.key = artifactColumns(a.artifacts, a.history)
+	var err error
 	if a.record, err = a.readRecord(ctx, a.tx, a.source); err != nil {
 		return err
 	}
@@ -98,18 +93,20 @@ func (a *artifactsPublication) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	generation, run, _, _ := a.artifacts.Generation()
-	other, err := a.record.hasOther(run, receivedAt(ctx, a.artifacts))
+	behind, err := a.isBehindArtifacts(ctx, a.source, a.record, a.artifacts)
 	if err != nil {
 		return err
 	}
-	if how == fits && !other && !a.record.isBehindArtifacts(a.artifacts, a.history, quarantined) {
+	if how == fits && !behind {
 		a.out.Generation, a.out.From, a.out.To, a.out.Watermark = a.record.generation, a.record.through, a.record.through, a.record.watermark
 		return nil
 	}
-	if how != fits || other || a.record.generation != generation || a.record.through > run {
+	other, err := a.isOther(ctx)
+	switch {
+	case err != nil:
+	case how != fits || other:
 		err = a.replace(ctx, how)
-	} else {
+	default:
 		err = a.extend(ctx, a.table)
 	}
 	if err == nil {
@@ -118,9 +115,29 @@ func (a *artifactsPublication) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.record.quarantined, a.record.definition = quarantined, definitionOf(a.columns)
+	a.record.definition = definitionOf(a.columns)
 	return a.writeRecord(ctx)
 }
+
+// isOther reports whether the table has other runs than readers see: of another generation, or of a project that was put back from a copy. If only
+// what this publication knows is out of date, that is an error.
+func (a *artifactsPublication) isOther(ctx context.Context) (bool, error) {
+	generation, run, _, _ := a.artifacts.Generation()
+	if a.record == nil {
+		return false, nil
+	}
+	other, err := a.record.hasOther(run, receivedAt(ctx, a.artifacts))
+	if err != nil || !other && a.record.generation == generation && a.record.through <= run {
+		return false, err
+	}
+	current, err := a.artifacts.IsCurrent(ctx)
+	if err == nil && !current {
+		err = errOutdated
+	}
+	return true, err
+}
+
+var errOutdated = failure.Wrap(failure.Transient, errors.New("more was published meanwhile"))
 
 // writeRecord records how far the table is.
 func (a *artifactsPublication) writeRecord(ctx context.Context) error {
@@ -134,6 +151,10 @@ func (a *artifactsPublication) writeRecord(ctx context.Context) error {
 			return err
 		}
 		a.record.received = &received
+	}
+	var err error
+	if a.record.quarantined, err = a.quarantined(ctx, a.streams(), a.record.watermark); err != nil {
+		return err
 	}
 	a.out.Generation, a.out.To, a.out.Watermark = generation, a.record.through, a.record.watermark
 	return writeRecord(ctx, a.db, a.tx, a.record, a.streams(), a.Events.Now())
@@ -207,11 +228,12 @@ func (a *artifactsPublication) all(ctx context.Context) warehouse.Rows {
 func (a *artifactsPublication) extend(ctx context.Context, table string) error {
 	_, published, _, _ := a.artifacts.Generation()
 	g, err := a.nextGroup(ctx, published)
+	a.out.From = a.record.through
 	if err != nil || g.last < g.first {
 		return err
 	}
-	a.out.From, a.out.More = a.record.through, g.last < published
-	from, staged, err := a.tx.Stage(ctx, stagedColumns(a.columns), a.ofRuns(ctx, g.first, g.last))
+	a.out.More = g.last < published
+	from, staged, err := a.tx.Stage(ctx, stagedColumns(a.columns), a.ofRuns(ctx, table, g.first, g.last))
 	if err != nil {
 		return err
 	}
@@ -273,15 +295,24 @@ func stagedColumns(columns []column.Field) []column.Field {
 	return slices.DeleteFunc(slices.Clone(columns), func(c column.Field) bool { return c.Name == validTo })
 }
 
-// ofRuns reads the artifacts that runs have made, each with its run, and for a history with when the run received its last event.
-func (a *artifactsPublication) ofRuns(ctx context.Context, first, last uint64) warehouse.Rows {
+// ofRuns reads the artifacts that runs have made, for a table that has those of the runs before, each with its run, and for a history with when
+// the run received its last event.
+func (a *artifactsPublication) ofRuns(ctx context.Context, table string, first, last uint64) warehouse.Rows {
 	beside := column.NewVectors([]column.Type{{Kind: column.BigInt}, {Kind: column.Timestamp}}, 0)
 	return rowsOf(func(each func([]column.Vector) error) error {
+		latest, err := a.latestVersion(ctx, table)
+		if err != nil {
+			return err
+		}
 		for run := first; run <= last; run++ {
 			received, _, _, err := a.artifacts.Run(ctx, run)
 			if err != nil {
 				return err
 			}
+			if received.Before(latest) {
+				received = latest
+			}
+			latest = received
 			err = a.artifacts.OfRun(ctx, run, func(values []column.Vector) error {
 				beside[0].Reset()
 				beside[1].Reset()

@@ -29,7 +29,6 @@ func eventColumns(s *project.Stream) []column.Field {
 // streamPosition is what the catalog has of a stream.
 type streamPosition struct {
 	sealed, retraction, givenUp uint64
-	quarantined                 int64
 }
 
 func (p *Publisher) streamPosition(ctx context.Context, s *project.Stream) (at streamPosition, err error) {
@@ -45,19 +44,21 @@ func (p *Publisher) streamPosition(ctx context.Context, s *project.Stream) (at s
 		return at, err
 	}
 	givenUp, err := event.ListGivenUp(ctx, p.Events.Catalog, s.Name)
-	if err != nil {
-		return at, err
-	}
 	at.givenUp = uint64(len(givenUp))
-	count, err := p.Events.CountQuarantine(ctx, s.Name)
-	at.quarantined = count.Rows
 	return at, err
 }
 
-// isBehind reports whether a stream's table lacks something of the position.
-func (r *record) isBehind(s *project.Stream, at streamPosition) bool {
-	return r == nil || r.through != at.sealed || r.retraction != at.retraction || r.givenUp != at.givenUp || r.quarantined != at.quarantined ||
-		r.definition != definitionOf(eventColumns(s))
+// isBehind reports whether a stream's table lacks something of the position, or has something else.
+func (p *Publisher) isBehind(ctx context.Context, s *project.Stream, r *record, at streamPosition) (bool, error) {
+	if r == nil || r.through != at.sealed || r.retraction != at.retraction || r.givenUp != at.givenUp || r.definition != definitionOf(eventColumns(s)) {
+		return true, nil
+	}
+	other, err := r.hasOther(at.sealed, p.sealedAt(ctx, s.Name))
+	if err != nil || other {
+		return other, err
+	}
+	quarantined, err := p.quarantined(ctx, []string{s.Name}, r.watermark)
+	return quarantined != r.quarantined, err
 }
 
 // sealedAt returns a function that returns when a batch was sealed.
@@ -69,14 +70,14 @@ func (p *Publisher) sealedAt(ctx context.Context, stream string) func(n uint64) 
 }
 
 func (p *Publisher) publishEvents(ctx context.Context, db warehouse.Database, s source) (out Result, err error) {
-	at, err := p.streamPosition(ctx, s.stream)
-	if err != nil {
-		return out, err
-	}
 	err = p.Events.Reread(func() error {
 		return db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
+			at, err := p.streamPosition(ctx, s.stream) // in turn: whoever wrote before may have known more
+			if err != nil {
+				return err
+			}
 			e := eventsPublication{Publisher: p, db: db, tx: tx, source: s, columns: eventColumns(s.stream), at: at}
-			err := e.publish(ctx)
+			err = e.publish(ctx)
 			out = e.out
 			return err
 		})
@@ -113,7 +114,11 @@ func (e *eventsPublication) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if how == fits && !other && !e.record.isBehind(e.stream, e.at) {
+	behind, err := e.isBehind(ctx, e.stream, e.record, e.at)
+	if err != nil {
+		return err
+	}
+	if how == fits && !behind {
 		e.out.From, e.out.To, e.out.Watermark = e.record.through, e.record.through, e.record.watermark
 		return nil
 	}
@@ -233,7 +238,7 @@ func (e *eventsPublication) add(ctx context.Context, table string, through uint6
 			return err
 		}
 	}
-	e.record.through, e.record.givenUp, e.record.quarantined = through, e.at.givenUp, e.at.quarantined
+	e.record.through, e.record.givenUp = through, e.at.givenUp
 	e.record.definition = definitionOf(e.columns)
 	if through > 0 {
 		b, err := e.Events.Batch(ctx, e.stream.Name, through)
@@ -243,7 +248,9 @@ func (e *eventsPublication) add(ctx context.Context, table string, through uint6
 		e.record.watermark, e.record.received = &b.Sealed, &b.Sealed
 	}
 	e.out.Watermark = e.record.watermark
-	return nil
+	var err error
+	e.record.quarantined, err = e.quarantined(ctx, e.streams(), e.record.watermark)
+	return err
 }
 
 // addBatches adds the events of batches, some batches at a time, and compares what the table has of them with their control totals (rule 4).

@@ -5,7 +5,9 @@ package publish
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"bursar/internal/column"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
 )
@@ -39,4 +41,20 @@ func (a *artifactsPublication) addVersions(ctx context.Context, table, from stri
 	a.out.Rows += added
 	a.record.rows += added
 	return nil
+}
+
+// latestVersion returns when the last version in a table became valid. Batches of several streams are sealed in no common order, and a version
+// must not end before it begins.
+func (a *artifactsPublication) latestVersion(ctx context.Context, table string) (latest time.Time, err error) {
+	if !a.history || len(a.pipeline.From) == 1 || a.record.through == 0 {
+		return latest, nil
+	}
+	sql := fmt.Sprintf("SELECT max(%s) AS latest FROM %s", validFrom, warehouse.Quote(a.db, table))
+	err = a.tx.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
+		if at := timeOf(&rows[0], 0); at != nil {
+			latest = *at
+		}
+		return nil
+	})
+	return latest, err
 }

@@ -29,6 +29,8 @@ type Pipelines interface {
 type Artifacts interface {
 	// Generation returns zeros before the first run.
 	Generation() (generation, run uint64, artifacts int64, watermark *time.Time)
+	// IsCurrent reports whether readers still see the same generation and run.
+	IsCurrent(ctx context.Context) (bool, error)
 	// Fields returns the columns of artifacts, none of which is a list; the first ones are the key, and never null.
 	Fields() (fields []column.Field, key int)
 	// Run returns when the last event of a run was received, and how many events and artifacts are in it.

@@ -85,23 +85,14 @@ func (p *Publisher) compareStatus(ctx context.Context, s source, r *record, out 
 		if err != nil {
 			return err
 		}
-		other, err := r.hasOther(at.sealed, p.sealedAt(ctx, s.stream.Name))
-		if err != nil {
+		has = at.sealed
+		if out.Behind, err = p.isBehind(ctx, s.stream, r, at); err != nil {
 			return err
 		}
-		has, out.Behind = at.sealed, other || r.isBehind(s.stream, at)
 	} else {
-		quarantined, err := p.quarantined(ctx, s)
-		if err != nil {
-			return err
-		}
 		err = p.Pipelines.ReadPublished(ctx, s.pipeline.Name, func(a Artifacts) error {
-			generation, run, _, _ := a.Generation()
-			has, out.Behind = run, true
-			if r.isBehindArtifacts(a, s.history, quarantined) || r.generation != generation {
-				return nil
-			}
-			out.Behind, err = r.hasOther(run, receivedAt(ctx, a))
+			_, has, _, _ = a.Generation()
+			out.Behind, err = p.isBehindArtifacts(ctx, s, r, a)
 			return err
 		})
 		if err != nil {

@@ -4,7 +4,6 @@ package publish
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"bursar/internal/column"
@@ -21,9 +20,6 @@ type Verified struct {
 	Other   int64  `json:"other"`   // rows that it has and should not, or has with other values
 	OK      bool   `json:"ok"`
 }
-
-// errCompared ends a transaction that only compares: staged rows go with it.
-var errCompared = errors.New("the transaction was only for a comparison")
 
 // Verify reads everything that a table was made of up to its last publication, and compares it with the rows of the table. The difference is
 // recorded: bursar_freshness then says BROKEN for all its days.
@@ -46,10 +42,7 @@ func (p *Publisher) Verify(ctx context.Context, table string) (out Verified, err
 		return out, fmt.Errorf("verify table %s: %w", table, err)
 	}
 	out.OK = out.Missing == 0 && out.Other == 0
-	return out, db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
-		_, err := tx.Exec(ctx, fmt.Sprintf("UPDATE %s SET broken = %d WHERE table_name = %s", tablesTable, out.Missing+out.Other, literal(table)))
-		return err
-	})
+	return out, nil
 }
 
 // verifiedRecord reads the record of a table that was published, and refuses other columns than those that it has now.
@@ -74,7 +67,7 @@ func (p *Publisher) verifyEvents(ctx context.Context, db warehouse.Database, s s
 		return err
 	}
 	columns := eventColumns(s.stream)
-	return compared(db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
+	return db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
 		r, err := p.verifiedRecord(ctx, db, tx, s, columns)
 		if err != nil {
 			return err
@@ -84,7 +77,7 @@ func (p *Publisher) verifyEvents(ctx context.Context, db warehouse.Database, s s
 		}
 		e := eventsPublication{Publisher: p, db: db, tx: tx, source: s, columns: columns, at: at}
 		return compareRows(ctx, db, tx, s.table, columns, e.allRows(ctx, r.through), out)
-	}))
+	})
 }
 
 // allRows reads the events of the batches up to one.
@@ -110,7 +103,7 @@ func (e *eventsPublication) allRows(ctx context.Context, through uint64) warehou
 
 func (p *Publisher) verifyArtifacts(ctx context.Context, db warehouse.Database, s source, a Artifacts, out *Verified) error {
 	columns, key := artifactColumns(a, s.history)
-	return compared(db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
+	return db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
 		r, err := p.verifiedRecord(ctx, db, tx, s, columns)
 		if err != nil {
 			return err
@@ -122,8 +115,8 @@ func (p *Publisher) verifyArtifacts(ctx context.Context, db warehouse.Database, 
 		if !s.history {
 			return compareRows(ctx, db, tx, s.table, columns, v.all(ctx), out)
 		}
-		return compareRows(ctx, db, tx, s.table, stagedColumns(columns), v.ofRuns(ctx, 1, r.through), out)
-	}))
+		return compareRows(ctx, db, tx, s.table, stagedColumns(columns), v.ofRuns(ctx, s.table, 1, r.through), out)
+	})
 }
 
 // compareRows stages the rows that a table should have, and counts those that differ.
@@ -148,7 +141,8 @@ func compareRows(ctx context.Context, db warehouse.Database, tx warehouse.Tx, ta
 	} else if twice := stored + out.Missing - out.Other - n; twice > 0 { // rows that are equal to others
 		out.Other += twice
 	}
-	return errCompared
+	_, err = tx.Exec(ctx, fmt.Sprintf("UPDATE %s SET broken = %d WHERE table_name = %s", tablesTable, out.Missing+out.Other, literal(table)))
+	return err
 }
 
 func countRows(ctx context.Context, tx warehouse.Tx, sql string) (n int64, err error) {
@@ -157,11 +151,4 @@ func countRows(ctx context.Context, tx warehouse.Tx, sql string) (n int64, err e
 		return nil
 	})
 	return n, err
-}
-
-func compared(err error) error {
-	if errors.Is(err, errCompared) {
-		return nil
-	}
-	return err
 }
