@@ -193,10 +193,10 @@ func (b *build) isFull(n *Node, existing *warehouse.Table, last *record) (full b
 	case existing.View || last.materialize != project.AsIncremental:
 		return true, "it was a " + string(last.materialize)
 	}
-	for _, t := range n.Tables {
-		earlier, known := last.sources[t.Name]
-		if p, ok := b.positions[t.Name]; ok && known && !p.Extends(earlier) {
-			return true, "rows of " + t.Name + " were retracted, restored or made again"
+	for _, name := range b.graph.tables(n) {
+		earlier, known := last.sources[name]
+		if p, ok := b.positions[name]; ok && known && !p.Extends(earlier) {
+			return true, "rows of " + name + " were retracted, restored or made again"
 		}
 	}
 	for name := range b.remade {

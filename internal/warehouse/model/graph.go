@@ -42,6 +42,22 @@ func (n *Node) Depends() []string {
 	return names
 }
 
+// tables lists the tables that a model reads and that no model makes, also through other models, without duplicates.
+func (g *Graph) tables(n *Node) (names []string) {
+	for _, t := range n.Tables {
+		own := []string{t.Name}
+		if used := g.named[t.Name]; used != nil {
+			own = g.tables(used)
+		}
+		for _, name := range own {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
 // uses reports whether a model depends on another one, also through others.
 func (g *Graph) uses(n, other *Node) bool {
 	return slices.ContainsFunc(n.Tables, func(t Table) bool {

@@ -42,12 +42,13 @@ func (s *setup) publishSales(through, retraction int, rows ...string) {
 			{Name: "quarantined", Type: number},
 			{Name: "watermark", Type: column.Type{Kind: column.Timestamp}},
 			{Name: "broken", Type: number},
+			{Name: "received", Type: column.Type{Kind: column.Timestamp}},
 		}
 		if err := tx.Create(ctx, "bursar_tables", fields); err != nil {
 			return err
 		}
 		for _, sql := range []string{
-			"INSERT INTO bursar_tables VALUES ('events_sales', 'sales', 'p', '', 0, " + decimal(through) + ", " + decimal(retraction) + ", 0, 0, 0, NULL, 0)",
+			"INSERT INTO bursar_tables VALUES ('events_sales', 'sales', 'p', '', 0, " + decimal(through) + ", " + decimal(retraction) + ", 0, 0, 0, NULL, 0, NULL)",
 			"CREATE TABLE events_sales (country VARCHAR(10), amount DECIMAL(18,2), _batch BIGINT)",
 			"INSERT INTO events_sales VALUES " + strings.Join(rows, ", "),
 		} {
@@ -89,7 +90,7 @@ func TestIncremental(t *testing.T) {
 		}
 		s.publishSales(3, 1, "('UK', 1, 1)", "('UK', 0.5, 2)", "('DE', 4, 2)")
 		out := s.run()
-		if !out.Models[0].Full || !strings.Contains(out.Models[0].Reason, "retracted") || !out.Models[1].Full || !strings.Contains(out.Models[1].Reason, "model monthly") {
+		if !out.Models[0].Full || !strings.Contains(out.Models[0].Reason, "retracted") || !out.Models[1].Full || !strings.Contains(out.Models[1].Reason, "retracted") {
 			t.Errorf("%+v", out.Models)
 		}
 		s.want("SELECT country, total, n FROM monthly ORDER BY 1", "DE|4.00|1", "UK|1.50|2")

@@ -206,12 +206,12 @@ func (b *build) existing(ctx context.Context, name string) (*warehouse.Table, er
 	return &table, nil
 }
 
-// sourcesOf returns the positions of the published tables that a model reads directly.
+// sourcesOf returns the positions of the published tables that a model reads, also through other models.
 func (b *build) sourcesOf(n *Node) map[string]publish.Position {
 	sources := map[string]publish.Position{}
-	for _, t := range n.Tables {
-		if p, ok := b.positions[t.Name]; ok {
-			sources[t.Name] = p
+	for _, name := range b.graph.tables(n) {
+		if p, ok := b.positions[name]; ok {
+			sources[name] = p
 		}
 	}
 	return sources
