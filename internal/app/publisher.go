@@ -17,7 +17,7 @@ func (a *App) Publisher(ctx context.Context) (*publish.Publisher, error) {
 		return nil, err
 	}
 	return &publish.Publisher{
-		Project: a.Project, ProjectID: id, Events: a.Events, Pipelines: publishedPipelines{a.Queries}, Open: a.Warehouse, Log: a.log,
+		Project: a.Project, ProjectID: id, Events: a.Events, Pipelines: publishedPipelines{a.Queries}, Open: a.Warehouse,
 	}, nil
 }
 

@@ -96,14 +96,8 @@ func (p *Passes) Request(ctx workflow.Context) (answered bool, err error) {
 	return true, p.outcome
 }
 
-// Requests returns how many requests were received.
-func (p *Passes) Requests() int { return p.requests }
-
 // Unanswered returns how many requests, the last ones, wait for an answer.
 func (p *Passes) Unanswered() int { return p.requests - p.answered }
-
-// Wake makes another pass follow the current one, as the signal does.
-func (p *Passes) Wake() { p.woken = true }
 
 // Succeed ends a row of failures: a part of a pass has succeeded.
 func (p *Passes) Succeed() { p.Failures = 0 }

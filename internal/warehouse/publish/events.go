@@ -4,16 +4,13 @@ package publish
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
-	"bursar/internal/duck"
 	"bursar/internal/event"
-	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
 )
@@ -272,23 +269,6 @@ func (e *eventsPublication) addBatches(ctx context.Context, table string, first,
 	return nil
 }
 
-// batchesAtOnce bounds the batches that one query reads.
-const batchesAtOnce = 64
-
-// readBatches reads batches without what the retractions that this publication knows exclude.
-func (e *eventsPublication) readBatches(ctx context.Context, first, last uint64) ([]event.Batch, error) {
-	return catalog.Read(ctx, e.Events.Catalog, func(tx catalog.Tx) (batches []event.Batch, err error) {
-		for n := first; n <= last; n++ {
-			b, err := event.GetFolded(tx, e.stream, e.stream.Name, n, e.at.retraction)
-			if err != nil {
-				return nil, err
-			}
-			batches = append(batches, b)
-		}
-		return batches, nil
-	})
-}
-
 func (e *eventsPublication) addGroup(ctx context.Context, table string, batches []event.Batch) error {
 	added, err := e.tx.Append(ctx, table, e.columns, e.rows(ctx, batches))
 	if err != nil {
@@ -324,52 +304,4 @@ func (e *eventsPublication) daysSQL(table string, batches []event.Batch) string 
 // between is the condition that an event is in one of the batches, which are consecutive.
 func between(batches []event.Batch) string {
 	return fmt.Sprintf("%s BETWEEN %d AND %d", BatchColumn, batches[0].Batch, batches[len(batches)-1].Batch)
-}
-
-// rows reads the events of batches, each with the number of its batch.
-func (e *eventsPublication) rows(ctx context.Context, batches []event.Batch) warehouse.Rows {
-	return func(yield func([]column.Vector, error) bool) {
-		for i := range batches {
-			if len(batches[i].Objects) == 0 {
-				continue
-			}
-			for rows, err := range e.batchRows(ctx, batches[i:i+1]) {
-				if !yield(rows, err) || err != nil {
-					return
-				}
-			}
-		}
-	}
-}
-
-func (e *eventsPublication) batchRows(ctx context.Context, batch []event.Batch) warehouse.Rows {
-	fields := event.Fields(e.stream)
-	number := column.NewVector(column.Type{Kind: column.BigInt}, 0)
-	return rowsOf(func(each func([]column.Vector) error) error {
-		return e.Events.WithEvents(ctx, e.stream, batch, func(session *duck.Session, events string) error {
-			return session.Query(ctx, events, func(rows []column.Vector) error {
-				column.Declare(rows, fields)
-				number.Reset()
-				for range rows[0].Len() {
-					number.AppendInt(int64(batch[0].Batch))
-				}
-				return each(append(slices.Clip(rows), number))
-			})
-		})
-	})
-}
-
-// rowsOf makes an iterator of a function that calls each with rows, and ends with an error of each.
-func rowsOf(read func(each func([]column.Vector) error) error) warehouse.Rows {
-	return func(yield func([]column.Vector, error) bool) {
-		err := read(func(rows []column.Vector) error {
-			if !yield(rows, nil) {
-				return failure.ErrStop
-			}
-			return nil
-		})
-		if !errors.Is(err, failure.ErrStop) && err != nil {
-			yield(nil, err)
-		}
-	}
 }

@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"bursar/internal/column"
@@ -49,7 +48,6 @@ type Publisher struct {
 	Pipelines Pipelines
 	// Open returns the warehouse, which stays open. It is called for every publication: a warehouse may be away for a while.
 	Open func(context.Context) (warehouse.Database, error)
-	Log  *slog.Logger
 
 	GroupRows int64 // about how many rows one transaction adds, unless a table is replaced; 0 is the default
 }
