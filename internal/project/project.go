@@ -1,4 +1,4 @@
-// Package project reads and checks a user's project folder: bursar.yaml, streams, pipelines and institutions. It owns the declared types,
+// Package project reads and checks a user's project folder: bursar.yaml, streams, pipelines, institutions and loads. It owns the declared types,
 // and guarantees that a folder read without an error is consistent. It must not touch state or bind SQL.
 package project
 
@@ -28,6 +28,7 @@ type Project struct {
 
 	Institutions []*Institution // sorted by name
 	Models       []*Model       // sorted by name
+	Loads        []*Load        // sorted by name
 
 	builtin []*Stream   // see Shadowing
 	content fileDigests // of the files, when they were read
@@ -125,9 +126,16 @@ func Read(dir string) (*Project, []doc.Error) {
 		return errs
 	})...)
 	errs = append(errs, checkInstitutions(p.Institutions)...)
+	errs = append(errs, eachFile(dir, WarehouseFolder, func(file string, data []byte) []doc.Error {
+		l, errs := parseLoad(file, data)
+		p.Loads = append(p.Loads, l)
+		return errs
+	})...)
+	errs = append(errs, p.checkLoads()...)
 	slices.SortFunc(p.Institutions, func(a, b *Institution) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Streams, func(a, b *Stream) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Pipelines, func(a, b *Pipeline) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.Loads, func(a, b *Load) int { return strings.Compare(a.Name, b.Name) })
 	errs = append(errs, p.checkTables()...)
 	errs = append(errs, p.readModels()...)
 	doc.SortErrors(errs)

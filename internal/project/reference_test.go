@@ -27,7 +27,7 @@ var referenceHeadings = map[string]string{
 	"readTemporal tls":        "tls of temporal",
 	"readWarehouse warehouse": "warehouse",
 	"parseStream":             "Streams",
-	"readFormat csv":          "csv",
+	"readText csv":            "csv",
 	"readColumn":              "Columns",
 	"parseStream name":        "Totals",
 	"readSeal seal":           "seal",
@@ -49,6 +49,8 @@ var referenceHeadings = map[string]string{
 	"readParameters name":     "parameters",
 	"readTest":                "tests",
 	"readBalanced balanced":   "balanced tests",
+	"parseLoad":               "Loads",
+	"readStrategy timeseries": "timeseries",
 }
 
 // TestReferenceNamesEveryKey compares the tables of docs/project.md with the keys that the code opens its sections with.

@@ -55,6 +55,11 @@ func (s *Stream) readFormat(o doc.Section) {
 	default:
 		o.Fail("format", "is %s: use jsonl, csv or parquet", doc.Brief(format))
 	}
+	s.readText(o)
+}
+
+// readText reads how text files are written.
+func (s *Stream) readText(o doc.Section) {
 	if s.Encoding = readEncoding(o); s.Encoding == unicode.UTF8 {
 		s.Encoding = nil
 	}
@@ -63,7 +68,7 @@ func (s *Stream) readFormat(o doc.Section) {
 	}
 	csv := o.Sub("csv", "delimiter", "header")
 	if o.Has("csv") && s.Format != CSVText && s.Format != "" {
-		o.Fail("csv", "belongs to format csv only; this is %s", format)
+		o.Fail("csv", "belongs to format csv only; this is %s", o.Text("format"))
 	}
 	s.CSV = CSV{Delimiter: csv.Mark("delimiter", ','), Header: csv.Flag("header", true)}
 }
@@ -100,12 +105,14 @@ func (s *Stream) readFrom(o doc.Section, name string) []string {
 	case s.Format != JSONL:
 		return []string{from}
 	}
-	path := strings.Split(from, ".")
-	for _, step := range path {
-		if step == "" {
-			o.Fail("from", "is %s: a path is property names joined by single dots", doc.Brief(from))
-			break
-		}
+	return readPath(o, "from", from)
+}
+
+// readPath reads a path of property names at a key.
+func readPath(o doc.Section, key, text string) []string {
+	path := strings.Split(text, ".")
+	if slices.Contains(path, "") {
+		o.Fail(key, "is %s: a path is property names joined by single dots", doc.Brief(text))
 	}
 	return path
 }

@@ -155,21 +155,17 @@ func quoted(text string) string {
 }
 
 var (
-	camelHump    = regexp.MustCompile(`([a-z0-9])([A-Z])`)
-	acronym      = regexp.MustCompile(`([A-Z])([A-Z][a-z])`)
-	notNameChars = regexp.MustCompile(`[^a-z0-9]+`)
-	datedEnd     = regexp.MustCompile(`(_[0-9]+)+$`)
-	datedStart   = regexp.MustCompile(`^([0-9]+_)+`)
-	lettered     = regexp.MustCompile(`^[a-z]`)
+	datedEnd   = regexp.MustCompile(`(_[0-9]+)+$`)
+	datedStart = regexp.MustCompile(`^([0-9]+_)+`)
+	lettered   = regexp.MustCompile(`^[a-z]`)
 )
 
 // maxName keeps lines readable.
 const maxName = 60
 
-// snake writes a name in lower case with _ between words: CustomerID and "Customer ID" become customer_id.
+// snake is project.SnakeCase, shortened.
 func snake(s string) string {
-	s = acronym.ReplaceAllString(camelHump.ReplaceAllString(s, "${1}_${2}"), "${1}_${2}")
-	s = strings.Trim(notNameChars.ReplaceAllString(strings.ToLower(s), "_"), "_")
+	s = project.SnakeCase(s)
 	return strings.Trim(s[:min(len(s), maxName)], "_")
 }
 

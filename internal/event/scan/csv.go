@@ -23,13 +23,15 @@ type csvScanner struct {
 	known     int   // fields that fill a column
 	absent    []int // columns that no field fills: null in every row
 	json      *jsonScanner
+	names     [][]byte // of the fields that are kept in the rest; nil: none is
+	rest      rest
 	b         []byte
 	end       int
 	unquoted  []byte // a field without its doubled quotes
 }
 
 // newCSVScanner returns a scanner of rows; fields contains the column of each field.
-func newCSVScanner(p *Plan, fields []int) *csvScanner {
+func newCSVScanner(p *Plan, fields []int, names []string) *csvScanner {
 	s := &csvScanner{filler: newFiller(p), delimiter: p.csv.Delimiter, fields: fields, json: newJSONScanner(p)}
 	given := make([]bool, len(p.targets))
 	for _, i := range fields {
@@ -37,6 +39,9 @@ func newCSVScanner(p *Plan, fields []int) *csvScanner {
 			s.known++
 			given[i] = true
 		}
+	}
+	if p.rest != "" {
+		s.names = restNames(fields, names)
 	}
 	for i, ok := range given {
 		if !ok {
@@ -87,6 +92,7 @@ func lineEnd(b []byte, p int) int {
 // row reads one row and returns the position after its line end.
 func (s *csvScanner) row(p int) (next int, ok bool) {
 	n := 0
+	s.rest.begin()
 	for {
 		tok, end, problem := s.field(p)
 		if problem != "" {
@@ -94,6 +100,9 @@ func (s *csvScanner) row(p int) (next int, ok bool) {
 		}
 		if n < len(s.fields) && s.fields[n] >= 0 && !s.value(s.fields[n], tok) {
 			s.explain(p, n)
+			return 0, false
+		}
+		if s.names != nil && n < len(s.fields) && s.fields[n] < 0 && !s.keep(n, tok) {
 			return 0, false
 		}
 		n++
@@ -107,6 +116,7 @@ func (s *csvScanner) row(p int) (next int, ok bool) {
 		for _, i := range s.absent {
 			s.block.Columns[i].AppendNull()
 		}
+		s.rest.end(s.plan.restColumn(s.block))
 		s.extra = int64(n - s.known)
 		return end + lineEnd(s.b, end), true
 	}
@@ -247,6 +257,9 @@ func (p *Plan) mapHeader(header []byte, ingested bool) (fields []int, names []st
 		i, ok := columns[name]
 		if !ok {
 			fields[f] = -1
+			if p.rest != "" && slices.Contains(names[:f], name) {
+				return nil, nil, fmt.Errorf("header %q is given twice, and column %s can contain it once", name, p.rest)
+			}
 			continue
 		}
 		if given[name] {

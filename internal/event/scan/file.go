@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"sync"
@@ -20,6 +21,8 @@ type Options struct {
 	TempDir    string            // for rows longer than MaxLine and unpacked Parquet; empty is the system's
 	Limits     Limits            // of compressed files; zero is DefaultLimits
 	Progress   func(bytes int64) // called with the bytes read so far, from another goroutine; may be nil
+	Tee        io.Writer         // gets the bytes of the input as they are read, from another goroutine; not of Parquet; may be nil
+	Shared     bool              // memory is reused by all such scans of the plan: for many small files
 }
 
 // File is one file being scanned. Next, Recycle and Close are for one goroutine at a time.
@@ -38,7 +41,10 @@ type File struct {
 	current    *task
 	err        error
 	closed     bool
-	pool
+	*pool
+
+	scannersMu sync.Mutex
+	scanners   []scanner // of this file, for reuse
 }
 
 // feed returns the jobs of a file in order, then io.EOF or why there are no more.
@@ -71,8 +77,11 @@ func (in *Input) Scan(plan *Plan, options Options) (*File, error) {
 		options.Limits = DefaultLimits
 	}
 	f := &File{
-		name: in.path, plan: plan, options: options, pool: pool{plan: plan},
+		name: in.path, plan: plan, options: options, pool: &pool{plan: plan},
 		order: make(chan *task, options.Workers), work: make(chan *task, options.Workers+1), stop: make(chan struct{}),
+	}
+	if options.Shared {
+		f.pool = &plan.files
 	}
 	var err error
 	if f.source, err = newSource(in, options); err != nil {

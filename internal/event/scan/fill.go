@@ -102,7 +102,7 @@ func (f *filler) reject(row int64, raw []byte) {
 	}
 	r := Reject{Row: row, Reason: f.reason, Raw: raw}
 	if f.column >= 0 {
-		r.Column = f.plan.targets[f.column].name
+		r.Column = f.plan.columnName(f.column)
 	}
 	f.block.Rejects = append(f.block.Rejects, r)
 	f.extra = 0

@@ -289,7 +289,7 @@ func FuzzCSV(f *testing.F) {
 func compareCuts(t *testing.T, p *Plan, data []byte, size int, want *scanned) {
 	t.Helper()
 	c := cutter{source: bytes.NewReader(data), csv: true, delimiter: ',', size: size + 1, line: 1}
-	s := newCSVScanner(p, p.byPosition())
+	s := newCSVScanner(p, p.byPosition(), nil)
 	var got scanned
 	for {
 		piece, err := c.next(nil)

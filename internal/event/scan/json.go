@@ -18,6 +18,7 @@ type jsonScanner struct {
 	follow []int32      // by slot: the index of the property that followed last time
 	filled int          // columns that have their value
 	inner  *jsonScanner // of JSON inside the strings of a Parquet row
+	rest   rest
 }
 
 // seen is when a declared property was last seen, and the first byte of its value then.
@@ -85,6 +86,7 @@ func (s *jsonScanner) line(p int) int {
 	if p = blanks(s.b, p); s.b[p] != '{' {
 		return s.malformed(p, "a line must be an object")
 	}
+	s.rest.begin()
 	if p = s.object(p+1, s.plan.root, 1); p < 0 {
 		return -1
 	}
@@ -96,6 +98,7 @@ func (s *jsonScanner) line(p int) int {
 	if s.filled < len(s.plan.targets) && !s.missing() {
 		return -1
 	}
+	s.rest.end(s.plan.restColumn(s.block))
 	return p
 }
 
@@ -107,7 +110,7 @@ func (s *jsonScanner) object(p int, n *node, depth int) int {
 	}
 	last := n.slot
 	for {
-		c := &n.children[s.follow[last]]
+		c, start := &n.children[s.follow[last]], p
 		if end := p + len(c.quoted); end <= len(b) && string(b[p:end]) == c.quoted {
 			p = end
 		} else if c, p = s.name(p, n, last); p < 0 {
@@ -118,10 +121,10 @@ func (s *jsonScanner) object(p int, n *node, depth int) int {
 		}
 		if c == nil {
 			s.extra++
-			p = s.skip(p, depth, false)
+			p = s.undeclared(start, p, depth)
 		} else {
 			last = c.slot
-			p = s.value(p, c, depth)
+			p = s.value(start, p, c, depth)
 		}
 		if p < 0 {
 			return -1
@@ -168,8 +171,8 @@ func (s *jsonScanner) name(p int, n *node, last int) (*child, int) {
 	return c, p + 1
 }
 
-// value reads the value of a declared property into its columns.
-func (s *jsonScanner) value(p int, c *child, depth int) int {
+// value reads the value of a declared property into its columns. The property's name is at start.
+func (s *jsonScanner) value(start, p int, c *child, depth int) int {
 	mark := &s.seen[c.slot]
 	if mark.row == s.row {
 		return s.twice(c)
@@ -190,9 +193,11 @@ func (s *jsonScanner) value(p int, c *child, depth int) int {
 	case c.sub == nil:
 		return end
 	case s.b[p] == '{':
-		return s.object(p+1, c.sub, depth+1)
+		return s.inside(p+1, c, depth+1)
+	case len(c.columns) > 0:
+		return end
 	default:
-		return s.skip(p, depth, false) // the columns below are missing, which is detected at the end of the line
+		return s.undeclared(start, p, depth) // the columns below are missing, which is detected at the end of the line
 	}
 }
 

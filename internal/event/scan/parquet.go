@@ -17,6 +17,7 @@ type parquetFeed struct {
 	file   *File
 	from   *parquet.File // nil for an empty file
 	fills  []int         // per column of the file: the column it fills, or -1
+	names  [][]byte      // per column of the file that fills none, if they are kept in the rest: its name as JSON, with a colon
 	absent []int         // columns that the file lacks
 	extra  int64         // columns of the file that fill none
 	group  int           // next row group
@@ -90,6 +91,9 @@ func (d *parquetFeed) mapColumns() error {
 		if d.fills[i] < 0 {
 			d.file.undeclared = append(d.file.undeclared, name)
 		}
+	}
+	if d.file.plan.rest != "" {
+		d.names = restNames(d.fills, names)
 	}
 	d.extra = int64(len(names) - len(d.file.plan.targets) + len(d.absent))
 	return nil

@@ -27,8 +27,8 @@ func (g *group) run(send func(*Block) bool) error {
 	size := max(1, min(parquet.MaxBatch, 4*int64(g.feed.file.options.BlockBytes)/max(1, g.from.RowBytes())))
 	for g.at < g.rows {
 		n := min(size, g.rows-g.at)
-		for i, fills := range g.feed.fills {
-			if fills < 0 {
+		for i := range g.feed.fills {
+			if !g.isRead(i) {
 				continue
 			}
 			if err := g.read(i, n); err != nil {
@@ -48,6 +48,11 @@ func (g *group) run(send func(*Block) bool) error {
 		g.at += n
 	}
 	return nil
+}
+
+// isRead reports whether a column of the file fills a column, or is kept in the rest.
+func (g *group) isRead(i int) bool {
+	return g.feed.fills[i] >= 0 || g.feed.names != nil && g.feed.from.Columns[i].Kind != parquet.Nested
 }
 
 func (g *group) failed(i int64, err error) error {
@@ -124,7 +129,7 @@ func (g *group) row(i int) bool {
 		g.block.Columns[c].AppendNull()
 	}
 	g.extra = g.feed.extra
-	return true
+	return g.feed.names == nil || g.keepRest(i)
 }
 
 // value adds value k of a column of the file to a column.

@@ -4,6 +4,7 @@ package scan
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -21,10 +22,13 @@ type Plan struct {
 	csv     project.CSV
 	text    encoding.Encoding // of files without a byte order mark; nil is UTF-8
 	targets []target
-	types   []column.Type
-	root    *node // properties of a JSON line
+	types   []column.Type // of the targets, then that of the rest
+	root    *node         // properties of a JSON line
 	slots   int
-	blocks  pool // of ParseOwned
+	blocks  pool                      // of ParseOwned
+	files   pool                      // of the scans that share their memory
+	rest    string                    // the column of what is not declared, after those of the targets; empty is none
+	lines   func(io.Reader) io.Reader // makes JSON lines of a file
 }
 
 type target struct {
@@ -48,8 +52,8 @@ type target struct {
 // NewPlan returns the plan of a stream's read columns: those without `is`, in declared order. Values of the stream's id columns and of
 // keyColumns may be up to MaxKey bytes long.
 func NewPlan(s *project.Stream, keyColumns []string) (*Plan, error) {
-	p := &Plan{format: s.Format, csv: s.CSV, text: s.Encoding}
-	p.blocks.plan = p
+	p := &Plan{format: s.Format, csv: s.CSV, text: s.Encoding, lines: ArrayLines}
+	p.blocks.plan, p.files.plan = p, p
 	if p.csv.Delimiter == 0 {
 		p.csv.Delimiter = ','
 	}
@@ -77,6 +81,25 @@ func NewPlan(s *project.Stream, keyColumns []string) (*Plan, error) {
 		return nil, fmt.Errorf("stream %s: %w", s.Name, err)
 	}
 	p.growTree()
+	return p, nil
+}
+
+// NewLoadPlan returns the plan of a load's columns. The last one is that of everything that is not declared, if the load has one: a JSON
+// object of properties as they are written, fields of CSV as texts, or columns of Parquet that are not nested; null if it is empty.
+func NewLoadPlan(l *project.Load) (*Plan, error) {
+	p, err := NewPlan(l.Rows, nil)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case l.Array != nil:
+		p.lines = func(file io.Reader) io.Reader { return ElementLines(file, l.Array) }
+	case l.Format == project.JSONObjects:
+		p.lines = ObjectLines
+	}
+	if p.rest = l.Rest; p.rest != "" {
+		p.types = append(p.types, column.Type{Kind: column.JSON})
+	}
 	return p, nil
 }
 
@@ -135,6 +158,22 @@ func newTarget(c *project.Column) (target, error) {
 	var err error
 	t.layout, err = column.CompileLayout(c.Format, c.Type.Kind)
 	return t, err
+}
+
+// columnName returns the name of a column of a block.
+func (p *Plan) columnName(i int) string {
+	if i == len(p.targets) {
+		return p.rest
+	}
+	return p.targets[i].name
+}
+
+// restColumn returns the column of a block for what is not declared; nil if there is none.
+func (p *Plan) restColumn(b *Block) *column.Vector {
+	if p.rest == "" {
+		return nil
+	}
+	return &b.Columns[len(p.targets)]
 }
 
 // node is an object on the path to a declared property; slot stands for its start.

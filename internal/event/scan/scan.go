@@ -55,7 +55,7 @@ func (b *Block) Raw(i int) []byte {
 		return b.text.b[b.spans[i].from:b.spans[i].to]
 	}
 	row := []byte{'{'}
-	for c := range b.Columns {
+	for c := range b.plan.targets {
 		if c > 0 {
 			row = append(row, ',')
 		}
@@ -149,13 +149,12 @@ const maxOwnedColumn = 8 << 20
 
 // pool contains recycled memory for the next blocks, at most as much as was in use at once.
 type pool struct {
-	mu       sync.Mutex
-	plan     *Plan
-	blocks   []*Block
-	buffers  [][]byte
-	scanners []scanner
-	rows     int   // of the largest block so far
-	bytes    []int // of its columns
+	mu      sync.Mutex
+	plan    *Plan
+	blocks  []*Block
+	buffers [][]byte
+	rows    int   // of the largest block so far
+	bytes   []int // of its columns
 }
 
 // noteSize records how large blocks become, to allocate new ones at full size.
@@ -237,8 +236,8 @@ func (m *pool) buffer() []byte {
 	return b
 }
 
-func (m *pool) keepScanner(s scanner) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.scanners = append(m.scanners, s)
+func (f *File) keepScanner(s scanner) {
+	f.scannersMu.Lock()
+	defer f.scannersMu.Unlock()
+	f.scanners = append(f.scanners, s)
 }

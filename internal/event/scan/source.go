@@ -33,7 +33,7 @@ type source struct {
 func newSource(in *Input, options Options) (*source, error) {
 	s := &source{whole: in.Reader()}
 	var err error
-	if s.reader, s.packed, s.close, err = Unpack(&counter{in: s.whole, progress: options.Progress}, in.path); err != nil {
+	if s.reader, s.packed, s.close, err = Unpack(&counter{in: s.whole, progress: options.Progress, tee: options.Tee}, in.path); err != nil {
 		return nil, &ReadError{File: in.path, Row: 1, Err: err}
 	}
 	return s, nil
@@ -98,11 +98,17 @@ type counter struct {
 	in       io.Reader
 	total    int64
 	progress func(int64)
+	tee      io.Writer
 }
 
 // Read reads from the input.
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.in.Read(p)
+	if c.tee != nil && n > 0 {
+		if _, err := c.tee.Write(p[:n]); err != nil {
+			return n, err
+		}
+	}
 	if c.total += int64(n); c.progress != nil && n > 0 {
 		c.progress(c.total)
 	}
@@ -203,11 +209,18 @@ func ForeignFormat(begins []byte) (advice string) {
 	return ""
 }
 
-// Input is an open file. Several goroutines may read it, each with its own reader.
+// Input is an open file, or another one that is read by range. Several goroutines may read it, each with its own reader.
 type Input struct {
 	path string
-	file *os.File
-	info fs.FileInfo
+	from io.ReaderAt
+	size int64
+	file *os.File    // nil if it is not a file
+	info fs.FileInfo // of file
+}
+
+// InputFrom returns an input of a size that somebody else has opened and closes.
+func InputFrom(name string, from io.ReaderAt, size int64) *Input {
+	return &Input{path: name, from: from, size: size}
 }
 
 // Stat describes the file of an input. Anything but a regular file is an error of class Data: a pipe can be read only once.
@@ -257,17 +270,20 @@ func OpenInput(path string) (*Input, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &Input{path, file, info}, nil
+	return &Input{path, file, info.Size(), file, info}, nil
 }
 
 // Size returns the size of the file in bytes.
-func (in *Input) Size() int64 { return in.info.Size() }
+func (in *Input) Size() int64 { return in.size }
 
 // Reader reads the file up to the size it had when it was opened.
-func (in *Input) Reader() *io.SectionReader { return io.NewSectionReader(in.file, 0, in.Size()) }
+func (in *Input) Reader() *io.SectionReader { return io.NewSectionReader(in.from, 0, in.Size()) }
 
 // Unchanged returns an error if the file was written to since it was opened: it is then unknown what was read.
 func (in *Input) Unchanged() error {
+	if in.file == nil {
+		return nil
+	}
 	info, err := in.file.Stat()
 	if err != nil {
 		return fmt.Errorf("read %s: %w", in.path, err)
@@ -278,5 +294,10 @@ func (in *Input) Unchanged() error {
 	return nil
 }
 
-// Close closes the file.
-func (in *Input) Close() error { return in.file.Close() }
+// Close closes a file that OpenInput has opened.
+func (in *Input) Close() error {
+	if in.file == nil {
+		return nil
+	}
+	return in.file.Close()
+}

@@ -18,9 +18,10 @@ import (
 type textFeed struct {
 	file        *File
 	cutter      *cutter
-	fields      []int // of a CSV row
-	first       *text // the first text, if it contained the header
-	firstOffset int   // offset of the rows in it
+	fields      []int    // of a CSV row
+	names       []string // of these fields
+	first       *text    // the first text, if it contained the header
+	firstOffset int      // offset of the rows in it
 }
 
 func (f *File) openText() (*textFeed, error) {
@@ -34,7 +35,7 @@ func (f *File) openText() (*textFeed, error) {
 		return nil, &ReadError{File: f.name, Row: 1, Err: err}
 	}
 	if f.plan.format == project.JSONL {
-		from = ArrayLines(from)
+		from = f.plan.lines(from)
 	}
 	feed := &textFeed{file: f, cutter: &cutter{
 		name: f.name, source: from, csv: f.plan.format == project.CSVText, delimiter: f.plan.csv.Delimiter,
@@ -81,7 +82,7 @@ func (d *textFeed) readHeader() error {
 		if err != nil {
 			return &ReadError{File: d.file.name, Row: 1, Err: err}
 		}
-		d.fields = fields
+		d.fields, d.names = fields, names
 		for i, name := range names {
 			if d.fields[i] < 0 {
 				d.file.undeclared = append(d.file.undeclared, name)
@@ -139,9 +140,9 @@ func (d *textFeed) job(t *text, from int) job {
 	return job{
 		large: t.end > 8*d.cutter.size,
 		run: func(send func(*Block) bool) error {
-			s, ok := pop(&d.file.mu, &d.file.scanners)
+			s, ok := pop(&d.file.scannersMu, &d.file.scanners)
 			if !ok {
-				s = d.file.plan.scanner(d.fields)
+				s = d.file.plan.scanner(d.fields, d.names)
 			}
 			defer d.file.keepScanner(s)
 			t.refs.Store(1)
@@ -159,9 +160,9 @@ func (d *textFeed) job(t *text, from int) job {
 	}
 }
 
-func (p *Plan) scanner(fields []int) scanner {
+func (p *Plan) scanner(fields []int, names []string) scanner {
 	if p.format == project.CSVText {
-		return newCSVScanner(p, fields)
+		return newCSVScanner(p, fields, names)
 	}
 	return newJSONScanner(p)
 }
@@ -190,15 +191,15 @@ func (p *Plan) ParseOwned(data, header []byte, first int64) ([]*Block, error) {
 	}
 	t := &text{b: pad(slices.Grow(data, PaddingBytes)), bare: len(data), line: first}
 	t.end = len(t.b) - padding
-	fields, from := []int(nil), 0
+	fields, names, from := []int(nil), []string(nil), 0
 	if p.format == project.CSVText {
 		var err error
-		if fields, from, err = p.fieldsOf(t, header); err != nil {
+		if fields, names, from, err = p.fieldsOf(t, header); err != nil {
 			return nil, fmt.Errorf("read rows: %w", err)
 		}
 	}
 	var blocks []*Block
-	s := p.scanner(fields)
+	s := p.scanner(fields, names)
 	for at, line := from, t.line; at < t.end; {
 		b := p.blocks.block()
 		at, line = s.fill(b, t, at, line)
@@ -208,16 +209,16 @@ func (p *Plan) ParseOwned(data, header []byte, first int64) ([]*Block, error) {
 	return blocks, nil
 }
 
-func (p *Plan) fieldsOf(t *text, header []byte) (fields []int, from int, err error) {
+func (p *Plan) fieldsOf(t *text, header []byte) (fields []int, names []string, from int, err error) {
 	if !p.csv.Header {
-		return p.byPosition(), 0, nil
+		return p.byPosition(), nil, 0, nil
 	}
 	ingested := header != nil
 	if !ingested {
 		if header, from = cutHeader(t, p.csv.Delimiter); header == nil {
-			return nil, 0, errors.New("no header")
+			return nil, nil, 0, errors.New("no header")
 		}
 	}
-	fields, _, err = p.mapHeader(header, ingested)
-	return fields, from, err
+	fields, names, err = p.mapHeader(header, ingested)
+	return fields, names, from, err
 }
