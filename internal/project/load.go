@@ -47,6 +47,11 @@ type Series struct {
 	Revisit    int64   // how many of the last periods are compared with the objects again
 }
 
+// Includes reports whether a period is loaded.
+func (s *Series) Includes(p Period) bool {
+	return (s.Start == nil || p >= *s.Start) && (s.End == nil || p <= *s.End)
+}
+
 // MaxErrors is how many rows of a load may be rejected: a number, or a share of all rows.
 type MaxErrors struct {
 	Rows  int64

@@ -90,11 +90,11 @@ type ReadError struct {
 }
 
 func (e *ReadError) Error() string {
-	return fmt.Sprintf("read %s: at row %d: %s", e.File, e.Row, e.reason())
+	return fmt.Sprintf("read %s: at row %d: %s", e.File, e.Row, e.Reason())
 }
 
-// reason says in words of the file what decompressors say of their formats.
-func (e *ReadError) reason() string {
+// Reason says in words of the file what decompressors say of their formats.
+func (e *ReadError) Reason() string {
 	switch {
 	case errors.Is(e.Err, io.ErrUnexpectedEOF):
 		return "the file ends too early: a part of it is missing"

@@ -1,0 +1,141 @@
+// Tests of loads of new objects.
+
+package load_test
+
+import (
+	"strings"
+	"testing"
+
+	"bursar/internal/failure"
+	"bursar/internal/warehouse/load"
+)
+
+const manifestYAML = `load: events
+from: in/
+format: json
+columns:
+  id: {type: string}
+  amount: {type: "decimal(18,2)", optional: true}
+  user.zip: {type: string, optional: true}
+rest: properties
+strategy: manifest
+max_errors: 1
+`
+
+func TestManifest(t *testing.T) {
+	t.Parallel()
+	onEach(t, manifestYAML, func(h *harness) {
+		h.File("in/a.json", `{"id":"1","amount":1.50,"user":{"zip":"10","name":"n"},"x":[1, 2.50]}`, `{"id":"2"}`)
+		h.File("in/b/b.json", `[{"id":"3","amount":"-7"},`, ` {"id":"4"}]`)
+		h.File("in/b/c.json.gz", `{"id":"5","user":{"zip":"11"}}`)
+		h.File("in/_SUCCESS", "")
+		h.File("in/.hidden/x.json", `{"id":"6"}`)
+		r := h.Load("3 5 0 0")
+		if r.Number != 1 || r.Table != "events" || r.Bytes == 0 {
+			h.Errorf("the result is %+v", r)
+		}
+		h.Want(`SELECT id, amount, user_zip, _object, _line, _load FROM events ORDER BY id`,
+			"1|1.50|10|a.json|1|1", "2|NULL|NULL|a.json|2|1", "3|-7.00|NULL|b/b.json|1|1", "4|NULL|NULL|b/b.json|2|1", "5|NULL|11|b/c.json.gz|1|1")
+		if got := h.Rows("SELECT CAST(properties AS VARCHAR(100)) FROM events WHERE id = '1'")[0]; strings.ReplaceAll(got, " ", "") != `{"user":{"name":"n"},"x":[1,2.50]}` &&
+			strings.ReplaceAll(got, " ", "") != `{"x":[1,2.50],"user":{"name":"n"}}` {
+			h.Errorf("the properties are %s", got)
+		}
+		h.Want("SELECT load_number, load, strategy, table_name, source, scope, objects, row_count, rejected FROM bursar_loads", "1|events|manifest|events|in/|new objects|3|5|0")
+
+		state := h.State()
+		if r := h.Load("0 0 0 3"); r.Number != 0 {
+			h.Errorf("the second load is %+v", r)
+		}
+		if again := h.State(); again != state {
+			h.Errorf("nothing is new, and the state was\n%s\nand is\n%s", state, again)
+		}
+		h.File("in/b/d.json", `{"id":"7"}`, `{"id":8}`)
+		h.Load("1 1 1 3")
+		h.Want("SELECT id, _load FROM events WHERE _load > 1", "7|2")
+		h.Want("SELECT load, load_number, object, line, column_name, reason, content FROM bursar_load_rejected",
+			`events|2|b/d.json|2|id|"8" is a number, and the type is string|{"id":8}`)
+	})
+}
+
+// TestChangedObjects reports objects that are not as they were loaded, and never loads them again by itself.
+func TestChangedObjects(t *testing.T) {
+	t.Parallel()
+	onEach(t, manifestYAML, func(h *harness) {
+		h.File("in/a.json", `{"id":"1"}`)
+		h.File("in/b.json", `{"id":"2"}`)
+		h.File("in/c.json", `{"id":"3"}`)
+		h.File("in/d.json", `{"id":"4"}`)
+		h.Load("4 4 0 0")
+		h.File("in/a.json", `{"id":"10"}`)
+		h.File("in/b.json", `{"id":"8"}`) // of the same size
+		h.File("in/c.json", `{"id":"3"}`) // the same content
+		h.Remove("in/d.json")
+		before := h.Rows("SELECT id, _object, _load FROM events ORDER BY id")
+		for range 2 {
+			r := h.Load("0 0 0 1")
+			if r.Changed.Count != 2 || strings.Join(r.Changed.Names, " ") != "a.json b.json" || strings.Join(r.Vanished.Names, " ") != "d.json" {
+				h.Errorf("the result is %+v", r)
+			}
+		}
+		h.Want("SELECT id, _object, _load FROM events ORDER BY id", before...)
+		h.Want("SELECT count(*) FROM bursar_load_objects o JOIN bursar_load_objects p ON o.object = 'c.json' AND p.object = 'd.json' AND o.modified > p.modified", "1")
+		h.Want("SELECT count(*) FROM bursar_load_staged", "0")
+
+		h.LoadWith(load.Options{Reload: true}, "3 3 0 0")
+		h.Want("SELECT id, _object, _load FROM events ORDER BY id", "10|a.json|2", "3|c.json|2", "8|b.json|2")
+		h.Load("0 0 0 3")
+	})
+}
+
+func TestTooManyErrors(t *testing.T) {
+	t.Parallel()
+	onEach(t, manifestYAML, func(h *harness) {
+		h.File("in/a.json", `{"id":"1"}`, `{"id":2}`)
+		h.Load("1 1 1 0")
+		h.File("in/b.json", `{"id":"3"}`, `{"id":4}`, `{}`, `{"id":"5"`)
+		err := h.Fails("load events: 2 rows or more are rejected, and max_errors in warehouse/events.yaml:10 allows fewer; nothing was loaded",
+			`object b.json: line 2: column id: "4" is a number, and the type is string`, "object b.json: line 3: column id: a value is required")
+		if failure.Of(err) != failure.Data {
+			h.Errorf("the class of %v is %s", err, failure.Of(err))
+		}
+		h.Change("max_errors: 1", "max_errors: 50%")
+		h.Fails("3 of 4 rows are rejected, and max_errors")
+		h.Change("max_errors: 50%", "max_errors: 75%")
+		h.Load("1 1 3 1")
+		h.Want("SELECT object, line, column_name FROM bursar_load_rejected ORDER BY 1, 2", "a.json|2|id", "b.json|2|id", "b.json|3|id", "b.json|4|")
+	})
+}
+
+func TestEmptyPrefix(t *testing.T) {
+	t.Parallel()
+	onEach(t, manifestYAML, func(h *harness) {
+		h.File("in/.x", "")
+		h.Fails("load events: in/ contains no objects; check `from` in warehouse/events.yaml:2")
+		h.File("in/a.txt", `{"id":"1"}`)
+		h.Change("format: json", "match: \"*.json\"\nformat: json")
+		h.Fails("in/ contains no objects that match *.json; check")
+		h.Change("from: in/", "from: elsewhere/")
+		h.Fails("load events: elsewhere/ contains no objects")
+	})
+}
+
+// TestDamagedObjects loads nothing of an object that cannot be read to its end.
+func TestDamagedObjects(t *testing.T) {
+	t.Parallel()
+	onEach(t, manifestYAML, func(h *harness) {
+		h.File("in/a.json", `{"id":"1"}`)
+		h.File("in/b.json", `[{"id":"2"},{"id":"3"}`)
+		h.File("in/c.json", `{"id":"4"}`)
+		h.Change("max_errors: 1", "max_errors: 0")
+		h.Fails("load events: object b.json: row 2: the file ends too early: a part of it is missing")
+		h.Change("max_errors: 0", "max_errors: 1")
+		r := h.Load("2 2 0 0")
+		if len(r.LeftOut) != 1 || r.LeftOut[0].Object != "b.json" || !strings.Contains(r.LeftOut[0].Reason, "ends too early") {
+			h.Errorf("the result is %+v", r)
+		}
+		h.Want("SELECT id FROM events ORDER BY id", "1", "4")
+		h.File("in/b.json", `[{"id":"2"},{"id":"3"}]`)
+		h.Load("1 2 0 2")
+		h.Want("SELECT id FROM events ORDER BY id", "1", "2", "3", "4")
+	})
+}

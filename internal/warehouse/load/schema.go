@@ -1,0 +1,120 @@
+// The columns of a load's table, and how they may change: new ones are added, everything else is refused.
+
+package load
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+	"bursar/internal/warehouse"
+)
+
+// The columns of where a row is from.
+const (
+	objectColumn = "_object" // the object's name
+	lineColumn   = "_line"   // the line of the object where the row begins, or the number of an element or of a row of Parquet
+	loadColumn   = "_load"   // the number of the load in the journal
+	periodColumn = "_period" // of a time series
+)
+
+// periodKinds are the types of periods.
+var periodKinds = map[project.PeriodUnit]column.Kind{project.ByDay: column.Date, project.ByHour: column.Timestamp, project.ByNumber: column.BigInt}
+
+// tableColumns are all columns of a load's table.
+func tableColumns(l *project.Load) []column.Field {
+	fields := append(l.Fields(), field(objectColumn, column.String), field(lineColumn, column.BigInt), field(loadColumn, column.BigInt))
+	if l.Series != nil {
+		fields = append(fields, field(periodColumn, periodKinds[l.Series.By]))
+	}
+	return fields
+}
+
+// declarationDigest is a digest of how a load reads rows.
+func declarationDigest(l *project.Load) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, l.Format, l.Array, l.Rest, l.Match, l.Rows.CSV, l.Rows.Encoding, l.Series)
+	for i := range l.Rows.Columns {
+		c := &l.Rows.Columns[i]
+		fmt.Fprintf(&b, "%q %s %q %q %v %v %q %s %d %d\n", c.Name, c.Type, c.From, c.In, c.Optional, c.Absent, c.Format, c.Zone, c.Decimal, c.Group)
+	}
+	return column.Sum128([]byte(b.String())).String()
+}
+
+// refused is an error about a table that a load does not change.
+func (r *run) refused(format string, args ...any) error {
+	return failure.Wrap(failure.Data, fmt.Errorf("table %s: %s", r.declared.Table, fmt.Sprintf(format, args...)))
+}
+
+// checkTable checks that the table is the one that the load has made, and returns the columns to add to it.
+func (r *run) checkTable() (added []column.Field, err error) {
+	h, last := &r.history, r.history.Last
+	switch {
+	case h.Table != nil && h.Table.View:
+		return nil, r.refused("it is a view; drop it, or name another `table` in %s", r.at("table"))
+	case h.Table != nil && h.Maker == nil:
+		return nil, r.refused("it exists, and no load has made it; drop it, or name another `table` in %s", r.at("table"))
+	case h.Table != nil && h.Maker.Load != r.declared.Name:
+		return nil, r.refused("load %s has made it; name another `table` in %s", h.Maker.Load, r.at("table"))
+	case last == nil || r.options.Reload:
+		return nil, nil
+	case last.Table != r.declared.Table:
+		return nil, r.refused("load %d of %s has filled table %s; set `table` back in %s, or fill this table with --reload", last.Number, last.Load, last.Table, r.at("table"))
+	case h.Table == nil:
+		return nil, r.refused("it does not exist, but load %d has filled it: it was dropped or renamed; rename it back, or fill a new one with --reload", last.Number)
+	case last.Source != r.declared.From:
+		return nil, r.refused("load %d has filled it from %s; set `from` back in %s, or fill the table again with --reload", last.Number, last.Source, r.at("from"))
+	case last.Strategy != string(r.declared.Strategy):
+		return nil, r.refused("load %d has filled it with strategy %s; set `strategy` back in %s, or fill the table again with --reload", last.Number, last.Strategy, r.at("strategy"))
+	}
+	return r.compareColumns(last)
+}
+
+// at is the place of a key in the load's file.
+func (r *run) at(key string) string {
+	return fmt.Sprintf("%s:%d", r.declared.File, r.declared.Lines().At(key))
+}
+
+// compareColumns compares the columns as declared now, as declared for the last load, and as they are in the table.
+func (r *run) compareColumns(last *record) (added []column.Field, err error) {
+	now, before := r.columns, map[string]string{}
+	for _, c := range last.Columns {
+		before[c.Name] = c.Type
+	}
+	in := map[string]warehouse.Column{}
+	for _, c := range r.history.Table.Columns {
+		in[c.Name] = c
+	}
+	declared := map[string]bool{}
+	for _, f := range now {
+		declared[f.Name] = true
+		was, known := before[f.Name]
+		c, there := in[r.db().Name(f.Name)]
+		switch at := r.at("columns." + f.Name); {
+		case !known && !there:
+			added = append(added, f)
+		case !known:
+			return nil, r.refused("somebody has added a column %s of type %s; drop it, or name the column of %s otherwise", f.Name, c.SQL, at)
+		case was != f.Type.String():
+			return nil, r.refused("column %s is declared %s in %s, and was %s for load %d; a column keeps its type: declare another one, or fill the table again with --reload",
+				f.Name, f.Type, at, was, last.Number)
+		case !there:
+			return nil, r.refused("column %s of type %s does not exist any more: somebody has dropped or renamed it; undo that, or fill the table again with --reload", f.Name, f.Type)
+		case c.SQL != r.db().Type(f.Type):
+			return nil, r.refused("column %s has type %s, and the load has made it %s: somebody has changed it; undo that, or fill the table again with --reload",
+				f.Name, c.SQL, r.db().Type(f.Type))
+		}
+	}
+	for _, c := range last.Columns {
+		if !declared[c.Name] {
+			return nil, r.refused("column %s of type %s is not declared any more; declare it in %s, with `optional: true` where objects lack it, or fill the table again with --reload",
+				c.Name, c.Type, cmp.Or(r.declared.File, "the load"))
+		}
+	}
+	return added, nil
+}
+
+func (r *run) db() warehouse.Database { return r.l.config.Database }

@@ -1,0 +1,120 @@
+// Time series: objects in folders that are named by days, hours or numbers.
+
+package load
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// Days and hours in names: 2026/11/25/08, 2026-11-25T08, 20261125_08 or year=2026/month=11/day=25/hour=08.
+var periodPatterns = map[project.PeriodUnit]*regexp.Regexp{
+	project.ByDay:    regexp.MustCompile(`(?:^|[^0-9])([0-9]{4})[-/_]?(?:[a-z]+=)?([0-9]{2})[-/_]?(?:[a-z]+=)?([0-9]{2})(?:[^0-9]|$)`),
+	project.ByHour:   regexp.MustCompile(`(?:^|[^0-9])([0-9]{4})[-/_]?(?:[a-z]+=)?([0-9]{2})[-/_]?(?:[a-z]+=)?([0-9]{2})[-/_T]?(?:[a-z]+=)?([0-9]{2})(?:[^0-9]|$)`),
+	project.ByNumber: regexp.MustCompile(`(?:^|[^0-9])([0-9]{1,18})(?:[^0-9]|$)`),
+}
+
+// periodForms put together what such a pattern finds.
+var periodForms = map[project.PeriodUnit]string{project.ByDay: "$1-$2-$3", project.ByHour: "$1-$2-${3}T$4", project.ByNumber: "$1"}
+
+// periodOf returns the first period in a name.
+func periodOf(by project.PeriodUnit, name string) (project.Period, error) {
+	pattern := periodPatterns[by]
+	for at := 0; at < len(name); {
+		m := pattern.FindStringSubmatchIndex(name[at:])
+		if m == nil {
+			break
+		}
+		if p, err := by.Parse(string(pattern.ExpandString(nil, periodForms[by], name[at:], m))); err == nil {
+			return p, nil
+		}
+		at += m[2] + 1
+	}
+	return 0, failure.Wrap(failure.Data, fmt.Errorf("object %s: its name contains no %s; sort the objects into folders such as 2026/11/25/, or let `match` leave others out", name, by))
+}
+
+// planSeries finds the first period whose objects differ from those that are loaded. It and all later ones are loaded again.
+func (r *run) planSeries(ctx context.Context, all *listing) error {
+	r.result.Known = 0
+	s := r.declared.Series
+	if last := r.history.Last; !r.options.Reload && last != nil && r.history.lastPeriod < 0 && len(r.history.known) > 0 {
+		return r.refused("load %d has sorted objects otherwise than by %s; set `by` back in %s, or fill the table again with --reload", last.Number, s.By, r.at("timeseries.by"))
+	}
+	periods := make([]project.Period, len(all.objects))
+	for i := range all.objects {
+		var err error
+		if periods[i], err = periodOf(s.By, all.objects[i].Name); err != nil {
+			return err
+		}
+	}
+	r.all = nil
+	for i, o := range all.objects {
+		if s.Includes(periods[i]) {
+			r.all = append(r.all, o)
+		}
+	}
+	if r.options.Reload {
+		r.mode, r.todo = replaceAll, r.all
+		return nil
+	}
+	first, err := r.firstDifference(ctx, all, periods)
+	if err != nil {
+		return err
+	}
+	if first != nil {
+		r.mode, r.from, r.result.From = replaceFrom, *first, s.By.Text(*first)
+	}
+	for i := range all.objects {
+		o := &all.objects[i]
+		switch _, same := r.isKnown(o); {
+		case !s.Includes(periods[i]):
+		case first != nil && periods[i] >= *first:
+			r.todo = append(r.todo, *o)
+		case same:
+			r.result.Known++
+		}
+	}
+	return nil
+}
+
+// firstDifference returns the first period that is loaded, or nil if there is none. Differences before those that are compared are reported.
+func (r *run) firstDifference(ctx context.Context, all *listing, periods []project.Period) (*project.Period, error) {
+	s, first := r.declared.Series, r.options.From
+	compared := r.history.lastPeriod - project.Period(s.Revisit) + 1
+	if first != nil {
+		compared = *first
+	}
+	differs := func(p project.Period) {
+		if first == nil || p < *first {
+			first = &p
+		}
+	}
+	for i := range all.objects {
+		o, p := &all.objects[i], periods[i]
+		loaded, same := r.isKnown(o)
+		switch {
+		case same, !s.Includes(p):
+		case r.history.Last == nil || p >= compared:
+			differs(p)
+		case loaded:
+			r.result.Changed.add(o.Name)
+		default:
+			r.result.Late.add(o.Name)
+		}
+	}
+	if all.missing == 0 {
+		return first, nil
+	}
+	_, err := r.details(ctx, nil, func(o *object) {
+		if p, err := s.By.Parse(o.Period); err == nil && p >= compared {
+			differs(p)
+		} else {
+			r.result.Vanished.add(o.Name)
+		}
+	})
+	return first, err
+}
