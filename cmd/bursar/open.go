@@ -169,9 +169,14 @@ func findPipeline(a *app.App, name string) (*project.Pipeline, error) {
 }
 
 func notFound(what, name string, known []string) error {
+	return notFoundIn(what, name, what+"s", known)
+}
+
+// notFoundIn is notFound for what is declared in another folder.
+func notFoundIn(what, name, folder string, known []string) error {
 	err := &reconcile.NotFoundError{What: what + " " + name}
 	if len(known) == 0 {
-		return withHint(err, "the project declares no %s yet: add %ss/%s.yaml", what, what, name)
+		return withHint(err, "the project declares no %s yet: add %s/%s.yaml", what, folder, name)
 	}
 	return withHint(err, "the project declares %s", strings.Join(known, ", "))
 }

@@ -75,6 +75,7 @@ type App struct {
 	streamLocks   keyed.Mutex // one intake of a stream at a time
 	rebuilding    sync.Map    // pipelines that are being rebuilt
 	importLock    keyed.Mutex // one import of statements at a time
+	loadLocks     keyed.Mutex // one load of a name at a time
 	followers     followers
 	live          sync.Map // stream → *live.Intake, while the project is up
 	shared        membership

@@ -40,8 +40,13 @@ func cacheFolder(state string) string { return filepath.Join(state, "cache") }
 
 // setting resolves a text of bursar.yaml, which may be a reference.
 func (a *App) setting(key, text string) (string, error) {
+	return a.settingOf("bursar.yaml", a.Project.Config.Line(key), key, text)
+}
+
+// settingOf resolves a text of a file, which may be a reference.
+func (a *App) settingOf(file string, line int, key, text string) (string, error) {
 	references := vault.NewReferences(a.Project.Dir, vault.ProcessEnvironment())
-	secret, err := references.Resolve("bursar.yaml", a.Project.Config.Line(key), key, text)
+	secret, err := references.Resolve(file, line, key, text)
 	if err != nil {
 		return "", err
 	}

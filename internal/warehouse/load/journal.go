@@ -158,11 +158,9 @@ func (h *history) addObject(series *project.Series) func(o *object) error {
 	return func(o *object) error {
 		h.known[nameDigest(o.Name)] = known{version: o.version()}
 		if series != nil && o.Period != "" {
-			p, err := series.By.Parse(o.Period)
-			if err != nil { // they are sorted otherwise now, which is refused later
-				return nil //nolint:nilerr // as the comment says
+			if p, err := series.By.Parse(o.Period); err == nil { // a series of other periods is refused
+				h.lastPeriod = max(h.lastPeriod, p)
 			}
-			h.lastPeriod = max(h.lastPeriod, p)
 		}
 		return nil
 	}

@@ -127,6 +127,22 @@ func (l *Loader) Run(ctx context.Context, declared *project.Load, o Options) (Re
 			break
 		}
 	}
-	r.result.Seconds = l.config.Now().Sub(began).Seconds()
-	return r.result, r.failed(err)
+	return r.finished(began), r.failed(err)
+}
+
+// finished returns the result. Its lists are never nil, so that they are lists in JSON.
+func (r *run) finished(began time.Time) Result {
+	r.result.Seconds = r.l.config.Now().Sub(began).Seconds()
+	for _, list := range []*Names{&r.result.Changed, &r.result.Vanished, &r.result.Late} {
+		list.Names = orEmpty(list.Names)
+	}
+	r.result.LeftOut, r.result.Rejects = orEmpty(r.result.LeftOut), orEmpty(r.result.Rejects)
+	return r.result
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }

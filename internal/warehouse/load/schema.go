@@ -93,7 +93,11 @@ func (r *run) compareColumns(last *record) (added []column.Field, err error) {
 		declared[f.Name] = true
 		was, known := before[f.Name]
 		c, there := in[r.db().Name(f.Name)]
-		switch at := r.at("columns." + f.Name); {
+		at := r.at("columns." + f.Name)
+		if f.Name == periodColumn {
+			at = r.at("timeseries.by")
+		}
+		switch {
 		case !known && !there:
 			added = append(added, f)
 		case !known:

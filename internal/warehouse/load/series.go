@@ -41,9 +41,6 @@ func periodOf(by project.PeriodUnit, name string) (project.Period, error) {
 func (r *run) planSeries(ctx context.Context, all *listing) error {
 	r.result.Known = 0
 	s := r.declared.Series
-	if last := r.history.Last; !r.options.Reload && last != nil && r.history.lastPeriod < 0 && len(r.history.known) > 0 {
-		return r.refused("load %d has sorted objects otherwise than by %s; set `by` back in %s, or fill the table again with --reload", last.Number, s.By, r.at("timeseries.by"))
-	}
 	periods := make([]project.Period, len(all.objects))
 	for i := range all.objects {
 		var err error

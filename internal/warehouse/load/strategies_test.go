@@ -131,7 +131,7 @@ func TestTimeSeriesBounds(t *testing.T) {
 			h.Errorf("the result is %+v", r)
 		}
 		h.Change("by: hour, start: 2026-11-01T23, end: 2026-11-02T01", "by: day")
-		h.Fails("table events: load 2 has sorted objects otherwise than by day")
+		h.Fails("table events: column _period is declared date in warehouse/events.yaml:7, and was timestamp for load 2")
 	})
 }
 

@@ -24,8 +24,7 @@ func (l *Loader) Validate(ctx context.Context, declared *project.Load, o Options
 	if err = r.plan(ctx); err == nil {
 		err = r.validate(ctx)
 	}
-	r.result.Seconds = l.config.Now().Sub(began).Seconds()
-	return r.result, r.failed(err)
+	return r.finished(began), r.failed(err)
 }
 
 func (r *run) validate(ctx context.Context) error {

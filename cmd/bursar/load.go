@@ -1,0 +1,201 @@
+// bursar load: loads objects into tables of the warehouse.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"bursar/internal/app"
+	"bursar/internal/project"
+	"bursar/internal/warehouse/load"
+
+	"github.com/spf13/cobra"
+)
+
+// loadFlags are those of `bursar load`.
+type loadFlags struct {
+	validate, reload bool
+	from             string
+}
+
+func (c *cli) loadCommand() *cobra.Command {
+	var flags loadFlags
+	cmd := &cobra.Command{
+		Use:   "load [LOAD…]",
+		Short: "Load objects into tables of the warehouse",
+		Long: `Loads objects of a folder or bucket into tables of the warehouse, as the files warehouse/LOAD.yaml declare; without arguments,
+all of them. A journal in the warehouse knows each object that is loaded: loading again changes nothing, and an interrupted
+load continues. A table and the journal change in one transaction, completely or not at all.
+
+The strategy of a load says which objects it reads: manifest, those that are new; bulk, all of them, whose rows replace the table;
+timeseries, those from the first period on in which something differs, whose rows replace the rows of these periods. Objects that
+were changed or deleted after they were loaded are reported. --reload loads all objects again and replaces the table.
+
+Rejected rows are kept in the table bursar_load_rejected. If there are more than max_errors, nothing is loaded and the exit code
+is 1.`,
+		Example: `  bursar load
+  bursar load user_events --validate
+  bursar load user_events --reload
+  bursar load page_views --from 2026-11-20
+  bursar load infer events/2026/ > warehouse/events.yaml`,
+		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error { return c.loadAll(ctx, a, args, &flags) }),
+	}
+	c.readUsage(cmd)
+	cmd.ValidArgsFunction = c.completeFirst(loadNames, cobra.ShellCompDirectiveNoFileComp)
+	cmd.Flags().BoolVar(&flags.validate, "validate", false, "read and check all objects; change nothing")
+	cmd.Flags().BoolVar(&flags.reload, "reload", false, "load all objects again and replace the table")
+	cmd.Flags().StringVar(&flags.from, "from", "", "of a time series: replace the rows from this `period` on, such as 2026-11-20, 2026-11-20T08 or 17")
+	return cmd
+}
+
+func loadNames(p *project.Project) []string {
+	return namesOf(p.Loads, func(l *project.Load) string { return l.Name })
+}
+
+func (c *cli) loadAll(ctx context.Context, a *app.App, names []string, flags *loadFlags) (all error) {
+	if len(names) == 0 {
+		if names = loadNames(a.Project); len(names) == 0 {
+			return withHint(usagef("the project declares no loads"), "`bursar load infer PREFIX` proposes one for a folder of objects")
+		}
+	}
+	for _, name := range names {
+		if a.Project.Load(name) == nil {
+			return notFoundIn("load", name, "warehouse", loadNames(a.Project))
+		}
+	}
+	from, err := flags.period(a.Project, names)
+	if err != nil {
+		return err
+	}
+	results := []load.Result{}
+	for _, name := range names {
+		r, err := c.loadOne(ctx, a, name, load.Options{Reload: flags.reload, From: from}, flags.validate)
+		if r.Load != "" {
+			results = append(results, r)
+		}
+		if ctx.Err() != nil {
+			return &interruptedError{err, "nothing of the load is visible; load again"}
+		}
+		all = errors.Join(all, withHint(err, "%s", loadHint(err, name)))
+	}
+	return errors.Join(c.printLoads(results, flags.validate), all)
+}
+
+// period reads --from for the one load that it belongs to.
+func (f *loadFlags) period(p *project.Project, names []string) (*project.Period, error) {
+	switch {
+	case f.from == "":
+		return nil, nil
+	case len(names) != 1 || p.Load(names[0]).Series == nil:
+		return nil, usagef("--from needs the name of one load with strategy timeseries")
+	case f.reload:
+		return nil, usagef("--from and --reload exclude each other: --reload loads everything")
+	}
+	period, err := p.Load(names[0]).Series.By.Parse(f.from)
+	if err != nil {
+		return nil, usagef("--from: %v", err)
+	}
+	return &period, nil
+}
+
+func (c *cli) loadOne(ctx context.Context, a *app.App, name string, o load.Options, validate bool) (load.Result, error) {
+	var mu sync.Mutex
+	var bar *progressBar
+	o.Progress = func(p load.Progress) {
+		mu.Lock()
+		defer mu.Unlock()
+		if bar == nil {
+			bar = c.meter(name, "bytes", p.Total)
+		}
+		bar.set(p.Read)
+	}
+	do := a.Load
+	if validate {
+		do = a.ValidateLoad
+	}
+	r, err := do(ctx, name, o)
+	if bar != nil {
+		bar.done()
+	}
+	return r, err
+}
+
+// loadHint is the next step after an error, or empty.
+func loadHint(err error, name string) string {
+	var tooMany *load.TooManyError
+	if errors.As(err, &tooMany) {
+		return fmt.Sprintf("correct the columns in warehouse/%s.yaml or the objects, or raise max_errors; `bursar load %s --validate` checks everything", name, name)
+	}
+	return ""
+}
+
+func (c *cli) printLoads(results []load.Result, validated bool) error {
+	return c.result(map[string]any{"loads": results}, func(w io.Writer) {
+		g := newGrid("load", "table", "objects", "rows", "rejected", "known", "from", "seconds")
+		for i := range results {
+			r := &results[i]
+			g.add(r.Load, r.Table, formatCount(r.Objects), formatCount(r.Rows), formatCount(r.Rejected), formatCount(r.Known), r.From, formatSeconds(r.Seconds))
+		}
+		if len(results) > 0 {
+			g.print(w, width(c.out))
+		}
+		for i := range results {
+			printLoadNotes(w, &results[i])
+		}
+		if validated && len(results) > 0 {
+			fmt.Fprintln(w, "Nothing was changed.")
+		}
+	})
+}
+
+func printLoadNotes(w io.Writer, r *load.Result) {
+	note := func(format string, args ...any) { fmt.Fprintf(w, r.Load+": "+format+"\n", args...) }
+	if len(r.Added) > 0 {
+		note("new columns: %s", strings.Join(r.Added, ", "))
+	}
+	if len(r.Undeclared) > 0 {
+		note("properties that are not declared and not kept: %s", printable(strings.Join(r.Undeclared, ", ")))
+	}
+	for _, names := range []struct {
+		list      *load.Names
+		one, many string
+	}{
+		{&r.Changed, "object is not as it was loaded", "objects are not as they were loaded; --reload loads everything again"},
+		{&r.Vanished, "loaded object does not exist any more", "loaded objects do not exist any more"},
+		{&r.Late, "new object is of a period that was passed", "new objects are of periods that were passed; --from loads from a period on"},
+	} {
+		if names.list.Count > 0 {
+			note("%s: %s", plural(names.list.Count, names.one, names.many), printable(firstNames(names.list)))
+		}
+	}
+	for _, o := range r.LeftOut {
+		note("%s was left out: %s", printable(o.Object), printable(o.Reason))
+	}
+	for _, reject := range r.Rejects {
+		column := ""
+		if reject.Column != "" {
+			column = " column " + reject.Column + ":"
+		}
+		note("rejected: %s line %d:%s %s", printable(reject.Object), reject.Line, column, printable(reject.Reason))
+	}
+	if more := r.Rejected - int64(len(r.Rejects)); more > 0 && len(r.Rejects) > 0 {
+		note("… and %s more", formatCount(more))
+	}
+}
+
+// shownObjects bounds the objects that a line names.
+const shownObjects = 5
+
+func firstNames(n *load.Names) string {
+	shown := n.Names[:min(len(n.Names), shownObjects)]
+	text := strings.Join(shown, ", ")
+	if more := n.Count - int64(len(shown)); more > 0 {
+		text += fmt.Sprintf(" and %s more", formatCount(more))
+	}
+	return text
+}
