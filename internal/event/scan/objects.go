@@ -5,6 +5,7 @@ package scan
 import (
 	"fmt"
 	"io"
+	"strings"
 )
 
 // objectBlock is how many bytes of a file are converted at a time.
@@ -16,10 +17,11 @@ const objectBlock = 64 << 10
 // it is inside a text, or before a line that begins with an object that it cannot contain: so a broken row takes no other with it.
 func ObjectLines(file io.Reader) io.Reader { return &objectReader{in: file} }
 
-// objectReader converts blocks of a file.
+// objectReader converts blocks of a file in place, but for line ends that it inserts.
 type objectReader struct {
 	in   io.Reader
-	raw  []byte
+	raw  []byte // a block
+	kept int    // bytes of the block that are in out
 	out  []byte // converted
 	from int    // what of out was read
 	err  error
@@ -72,55 +74,83 @@ func (r *objectReader) convert() {
 	if r.raw == nil {
 		r.raw = make([]byte, objectBlock)
 	}
-	n, err := r.in.Read(r.raw)
-	r.out, r.from = r.out[:0], 0
+	n, err := r.in.Read(r.raw[:objectBlock])
+	b := r.raw[:n]
+	r.out, r.from, r.kept = r.out[:0], 0, 0
 	for i := 0; i < n; i++ {
-		if r.quoted {
-			i += r.text(r.raw[i:n]) - 1
-			continue
+		switch {
+		case r.quoted:
+			i = r.text(b, i)
+		case plain[b[i]]:
+			i = r.value(b, i)
+		default:
+			r.token(b, i)
 		}
-		r.token(r.raw[i])
 	}
+	r.out = append(r.out, b[r.kept:]...)
 	if r.err = err; err == io.EOF && r.list { //nolint:errorlint // readers return io.EOF itself
 		r.err = errOpenList
 	}
 }
 
-// text copies bytes of a text up to its end or the end of b, and returns how many.
-func (r *objectReader) text(b []byte) int {
-	for i, c := range b {
-		switch {
-		case c == '\n' && !r.list: // no text contains one
-			r.out = append(r.out, b[:i]...)
-			r.endRow()
-			r.quoted, r.escaped, r.fresh = false, false, true
-			return i + 1
-		case r.escaped:
-			r.escaped = false
-		case c == '\\':
-			r.escaped = true
-		case c == '"':
-			r.out = append(r.out, b[:i+1]...)
-			r.quoted, r.last = false, c
-			return i + 1
-		}
+// plain are the bytes of numbers and words.
+var plain = func() (is [256]bool) {
+	for c := range is {
+		is[c] = !strings.ContainsRune(" \t\r\n\"{}[],", rune(c))
 	}
-	r.out = append(r.out, b...)
-	return len(b)
+	return is
+}()
+
+// value passes over plain bytes from i on, and returns the position of the last.
+func (r *objectReader) value(b []byte, i int) int {
+	for i+1 < len(b) && plain[b[i+1]] {
+		i++
+	}
+	r.row, r.fresh, r.last = true, false, b[i]
+	return i
 }
 
-// token converts a byte outside texts.
-func (r *objectReader) token(c byte) {
+// text passes over bytes of a text up to its end or that of b, and returns the position of the last.
+func (r *objectReader) text(b []byte, i int) int {
+	for ; i < len(b); i++ {
+		c := b[i]
+		switch {
+		case r.escaped:
+			if r.escaped = false; c != '\n' {
+				continue
+			}
+		case c == '\\':
+			r.escaped = true
+			continue
+		case c == '"':
+			r.quoted, r.last = false, c
+			return i
+		}
+		if c == '\n' && !r.list { // no text contains one
+			r.endRow()
+			r.quoted, r.fresh = false, true
+			return i
+		}
+	}
+	return i
+}
+
+// token converts a byte outside texts that is not plain.
+func (r *objectReader) token(b []byte, i int) {
+	c := b[i]
 	switch c {
 	case ' ', '\t', '\r':
-		r.out = append(r.out, c)
 		return
 	case '\n':
-		r.lineEnd()
+		if r.fresh = true; r.stack.depth > 0 || r.list {
+			b[i] = ' '
+		} else {
+			r.endRow()
+		}
 		return
 	}
-	if r.stack.depth == 0 && r.between(c) {
-		r.last, r.fresh = c, false
+	if r.stack.depth == 0 && r.between(b, i) {
+		r.fresh = false
 		return
 	}
 	switch c {
@@ -128,7 +158,7 @@ func (r *objectReader) token(c byte) {
 		r.quoted = true
 	case '{', '[':
 		if c == '{' && r.cut() {
-			r.endRow()
+			r.insertEnd(b, i)
 		}
 		r.stack.open(c == '{')
 	case '}', ']':
@@ -136,37 +166,26 @@ func (r *objectReader) token(c byte) {
 			r.stack.close()
 		}
 	}
-	r.out = append(r.out, c)
 	r.row, r.last, r.fresh = true, c, false
 }
 
-// between handles a byte outside rows, and reports whether that is all.
-func (r *objectReader) between(c byte) bool {
-	switch {
-	case r.list && c == ',':
-		r.endRow()
-	case r.list && c == ']':
-		r.list = false
+// between converts a byte outside rows, and reports whether it belongs to none.
+func (r *objectReader) between(b []byte, i int) bool {
+	switch c := b[i]; {
+	case r.list && (c == ',' || c == ']'):
+		r.list = c == ','
+		b[i] = '\n'
 		r.endRow()
 	case !r.list && !r.row && c == '[':
 		r.list = true
-		r.out = append(r.out, ' ')
+		b[i] = ' '
 	default:
 		if c == '{' && r.row {
-			r.endRow()
+			r.insertEnd(b, i)
 		}
 		return false
 	}
 	return true
-}
-
-// lineEnd ends a row, unless it goes on or is an element of a list.
-func (r *objectReader) lineEnd() {
-	if r.fresh = true; r.stack.depth > 0 || r.list {
-		r.out = append(r.out, ' ')
-		return
-	}
-	r.endRow()
 }
 
 // cut reports whether an object begins a line in a row that cannot contain it: the row was cut off before.
@@ -177,10 +196,14 @@ func (r *objectReader) cut() bool {
 	return r.last != ':' && (r.stack.inObject() || r.last != ',' && r.last != '[')
 }
 
-func (r *objectReader) endRow() {
-	r.out = append(r.out, '\n')
-	r.row, r.stack, r.last = false, nesting{}, 0
+// insertEnd ends a row before position i.
+func (r *objectReader) insertEnd(b []byte, i int) {
+	r.out = append(append(r.out, b[r.kept:i]...), '\n')
+	r.kept = i
+	r.endRow()
 }
+
+func (r *objectReader) endRow() { r.row, r.stack, r.last = false, nesting{}, 0 }
 
 // errOpenList is the error of a file that ends within a list.
 var errOpenList = fmt.Errorf("a list or object is not closed: %w", io.ErrUnexpectedEOF)
