@@ -95,8 +95,12 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 	}
 	ok := !slices.ContainsFunc(backends, func(b app.CheckedBackend) bool { return b.Error != "" })
 	return c.result(checkResult{OK: ok, Errors: []doc.Error{}, Outdated: outdated, Backends: backends}, func(w io.Writer) {
-		fmt.Fprintf(w, "The project is valid: %s, %s.\n",
-			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"))
+		loads := ""
+		if n := len(p.Loads); n > 0 {
+			loads = ", " + plural(n, "load", "loads")
+		}
+		fmt.Fprintf(w, "The project is valid: %s, %s%s.\n",
+			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"), loads)
 		for i, b := range backends {
 			if same := withSameError(backends[:i], b); same != "" {
 				b.Error = "the same error as " + same

@@ -12,6 +12,7 @@ import (
 
 	"bursar/internal/app"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 	"bursar/internal/warehouse/load"
 
 	"github.com/spf13/cobra"
@@ -45,11 +46,38 @@ is 1.`,
   bursar load infer events/2026/ > warehouse/events.yaml`,
 		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error { return c.loadAll(ctx, a, args, &flags) }),
 	}
+	cmd.AddCommand(c.loadInferCommand())
 	c.readUsage(cmd)
 	cmd.ValidArgsFunction = c.completeFirst(loadNames, cobra.ShellCompDirectiveNoFileComp)
 	cmd.Flags().BoolVar(&flags.validate, "validate", false, "read and check all objects; change nothing")
 	cmd.Flags().BoolVar(&flags.reload, "reload", false, "load all objects again and replace the table")
 	cmd.Flags().StringVar(&flags.from, "from", "", "of a time series: replace the rows from this `period` on, such as 2026-11-20, 2026-11-20T08 or 17")
+	return cmd
+}
+
+func (c *cli) loadInferCommand() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "infer PREFIX",
+		Short: "Propose a load file for the objects of a folder or bucket",
+		Long: `Reads a sample of the objects below PREFIX, a folder, the beginning of paths, or s3://BUCKET/PREFIX, and prints a load file for
+them. Of JSON it reads rows of many objects, since each may have other properties; of CSV and Parquet one object. The types are
+exact and fit every row that was read; comments mark what a person should decide. A relative PREFIX begins in the project folder,
+which is not changed.`,
+		Example: `  bursar load infer events/2026/ > warehouse/events.yaml
+  bursar load infer s3://events/clicks/ --name clicks > warehouse/clicks.yaml`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if name != "" && !doc.IsName(name) {
+				return usagef("--name %s: names are lower-case letters, digits and _, and start with a letter", name)
+			}
+			yaml, err := app.InferLoad(cmd.Context(), c.project, args[0], name)
+			if err != nil {
+				return err
+			}
+			return c.result(map[string]string{"yaml": yaml}, func(w io.Writer) { fmt.Fprint(w, yaml) })
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "the load's name; by default that of the last folder")
 	return cmd
 }
 

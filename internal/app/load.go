@@ -43,11 +43,36 @@ func (a *App) withLoader(ctx context.Context, name string, do func(*load.Loader,
 	if err != nil {
 		return load.Result{}, err
 	}
-	scratch := filepath.Join(a.Engine.Scratch, "loads")
-	if err := os.MkdirAll(scratch, 0o700); err != nil {
-		return load.Result{}, fmt.Errorf("create scratch folder: %w", err)
+	scratch, err := a.loadScratch()
+	if err != nil {
+		return load.Result{}, err
 	}
 	return do(load.New(load.Config{Database: db, Source: a.loadSource, Scratch: scratch, Workers: a.Engine.Workers, Now: time.Now}), declared)
+}
+
+// InferLoad returns a load file for the objects of a folder or bucket, as the project in dir would read them. Of the project it needs no more
+// than bursar.yaml: the file that the result is written to may exist already, and be empty.
+func InferLoad(ctx context.Context, dir, from, name string) (yaml string, err error) {
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("find project folder: %w", err)
+	}
+	p, _ := project.Read(dir) // faults of other files do not matter here
+	a := &App{Project: p, state: filepath.Join(root, ".bursar")}
+	source, err := a.openSource(ctx, from)
+	if err != nil {
+		return "", err
+	}
+	return load.Infer(ctx, source, from, name, "")
+}
+
+// loadScratch is the folder for temporary files of loads.
+func (a *App) loadScratch() (string, error) {
+	dir := filepath.Join(a.Engine.Scratch, "loads")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("create scratch folder: %w", err)
+	}
+	return dir, nil
 }
 
 // loadSource opens the place that a load reads from.

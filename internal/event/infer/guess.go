@@ -44,8 +44,9 @@ func (s *sample) guess(f *field, name string) guess {
 		for _, text := range f.texts {
 			counts[text]++
 		}
-		g.unique = len(counts) == f.count
-		g.chooseIn(f, counts)
+		if g.unique = len(counts) == f.count; !s.anyValue {
+			g.chooseIn(f, counts)
+		}
 	}
 	if g.Optional && f.count > 0 {
 		g.note(fmt.Sprintf("no value in %s of %s rows", thousands(s.rows-f.count), thousands(s.rows)))

@@ -1,0 +1,115 @@
+// Tests of inferred loads: each reads all the objects that it was inferred from.
+
+package load_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bursar/internal/column"
+	"bursar/internal/warehouse/load"
+)
+
+// Infer infers the load of a folder as the harness' declaration.
+func (h *harness) Infer(want ...string) {
+	h.Helper()
+	yaml, err := load.Infer(h.Context(), load.NewFolder(filepath.Join(h.Dir, "in")), "in/", "events", h.TempDir())
+	if err != nil {
+		h.Fatal(err)
+	}
+	for _, text := range want {
+		if !strings.Contains(yaml, text) {
+			h.Errorf("no %s in\n%s", text, yaml)
+		}
+	}
+	_, after, _ := strings.Cut(yaml, "\nload: ") // comments stay behind it
+	h.YAML = "load: " + after
+}
+
+func TestInfer(t *testing.T) {
+	t.Parallel()
+	inferring := func(t *testing.T) *harness { return newHarness(t, openDuck(t, t.TempDir()), "") }
+	t.Run("many key sets", func(t *testing.T) {
+		t.Parallel()
+		h := inferring(t)
+		for i := range 500 {
+			rare := ""
+			if i == 0 {
+				rare = `,"rare":"x"`
+			}
+			h.File(fmt.Sprintf("in/2026-11-25/%03d.json", i), fmt.Sprintf(`{"id":"e%d","user":{"zipCode":"%05d"},"key_%d":%d.5,"tags":[1]%s}`, i, i, i%3, i, rare))
+		}
+		h.Infer("Guessed from 250 rows of 250 of 500 objects", "\nfrom: \"in/\"\nformat: json\n", "  id: {type: string, optional: true}\n",
+			"  user.zipCode: {type: string, optional: true}", "  key_0: {type: \"decimal(18,1)\", optional: true}   # no value in 16", "  tags: {type: json, optional: true}",
+			"  # rare: {type: string, optional: true}", "\nrest: properties", "# timeseries: {by: day}")
+		h.Load("500 500 0 0")
+		h.Want("SELECT user_zip_code, CAST(properties AS VARCHAR(100)) FROM events WHERE id = 'e0'", `00000|{"rare":"x"}`)
+	})
+	t.Run("a list in one object", func(t *testing.T) {
+		t.Parallel()
+		h := inferring(t)
+		h.File("in/a.json", `{"meta": {"n": 2}, "items": [`, `{"id": 1, "at": "2026-11-25T08:00:00Z"},`, `{"id": 2, "properties": null}]}`)
+		h.Infer("array: items", "  id: {type: int}\n", "at: {type: timestamp, optional: true}", "rest: rest")
+		h.Load("1 2 0 0")
+	})
+	t.Run("csv", func(t *testing.T) {
+		t.Parallel()
+		h := inferring(t)
+		h.File("in/a.csv.gz", "Order No;Betrag", "1;1.234,50", "2;7,00")
+		h.Infer("format: csv", `csv: {delimiter: ";", header: true}`, `order_no: {type: int, from: "Order No"}`, `decimal: ","`)
+		h.Load("1 2 0 0")
+		h.Want("SELECT order_no, betrag FROM events ORDER BY 1", "1|1234.50", "2|7.00")
+	})
+	t.Run("parquet", func(t *testing.T) {
+		t.Parallel()
+		h := inferring(t)
+		h.Parquet("in/a.parquet", 3)
+		h.Infer("format: parquet", "  n: {type: bigint}")
+		h.Load("1 3 0 0")
+	})
+	t.Run("nothing", func(t *testing.T) {
+		t.Parallel()
+		for _, text := range []string{"", "\n", "nothing"} {
+			h := inferring(t)
+			h.File("in/a.json", text)
+			if _, err := load.Infer(t.Context(), load.NewFolder(filepath.Join(h.Dir, "in")), "in/", "", t.TempDir()); err == nil || !strings.HasPrefix(err.Error(), "infer load") {
+				t.Errorf("%q: %v", text, err)
+			}
+		}
+		if _, err := load.Infer(t.Context(), load.NewFolder(t.TempDir()), "in/", "", t.TempDir()); err == nil || !strings.Contains(err.Error(), "in/ contains no objects") {
+			t.Error(err)
+		}
+	})
+}
+
+// Parquet writes an object with the columns n and text.
+func (h *harness) Parquet(name string, rows int) {
+	h.Helper()
+	h.File(name)
+	file, err := os.Create(filepath.Join(h.Dir, name))
+	if err != nil {
+		h.Fatal(err)
+	}
+	fields := []column.Field{{Name: "n", Type: column.Type{Kind: column.BigInt}}, {Name: "text", Type: column.Type{Kind: column.String}}}
+	w, err := column.NewParquetWriter(file, fields)
+	if err != nil {
+		h.Fatal(err)
+	}
+	v := column.NewVectors(column.Types(fields), rows)
+	for i := range rows {
+		v[0].AppendInt(int64(i))
+		v[1].AppendText(fmt.Appendf(nil, "text %d", i))
+	}
+	if err := w.WriteGroup(v); err != nil {
+		h.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		h.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		h.Fatal(err)
+	}
+}
