@@ -38,16 +38,17 @@ machine drifts.`,
   bursar bench freshness
   bursar bench get
   bursar bench publish
+  bursar bench load
   bursar bench statements --data ../shared/data`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("%q is not a benchmark; choose reconcile, intake, freshness, get, publish or statements", args[0])
+				return usagef("%q is not a benchmark; choose reconcile, intake, freshness, get, publish, load or statements", args[0])
 			}
 			return cmd.Help()
 		},
 	}
 	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchFreshnessCommand(), c.benchGetCommand(), c.benchStatementsCommand(),
-		c.benchPublishCommand(), c.benchProcessCommand())
+		c.benchPublishCommand(), c.benchLoadCommand(), c.benchProcessCommand())
 	return cmd
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"bursar/internal/postgres/postgrestest"
 )
 
 func TestBenchReconcile(t *testing.T) {
@@ -61,6 +63,27 @@ func TestBenchGet(t *testing.T) {
 	must(t, 2, "bench", "get", "--reads", "0")
 }
 
+// TestBenchLoad runs the benchmark of loads on a few objects.
+func TestBenchLoad(t *testing.T) {
+	t.Setenv(asProgram, "1") // for the processes that it starts
+	dir := t.TempDir()
+	v := value(t, must(t, 0, "bench", "load", "--events", "2000", "--objects", "20", "--known", "30", "--rounds", "2", "--dir", dir, "--postgres", postgrestest.URL(t), "--json"))
+	if v["events"] != 2000.0 || v["objects"] != 20.0 || length(t, v, "databases") != 2 {
+		t.Errorf("bench says %v", v)
+	}
+	for i := range 2 {
+		d := item(t, v, "databases", i)
+		wantFields(t, d, "database", "peer", "seconds", "peer_seconds", "ratio", "again_seconds", "known_seconds", "peak_memory_bytes")
+		if length(t, d, "rounds") != 2 {
+			t.Errorf("bench says %v", d)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("bench leaves %v (%v)", left, err)
+	}
+	must(t, 2, "bench", "load", "--objects", "0")
+}
+
 func TestBenchUsage(t *testing.T) {
 	t.Parallel()
 	if help := must(t, 0, "bench", "--help"); !strings.Contains(help.out, "reconcile") || strings.Contains(help.out, "part ") {
@@ -70,7 +93,7 @@ func TestBenchUsage(t *testing.T) {
 	if got := must(t, 2, "bench", "reconcile", "--peers", "duckdb,none"); !strings.Contains(got.err, "choose duckdb, duckdb-keys") {
 		t.Errorf("an unknown peer: %s", got.err)
 	}
-	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "choose reconcile, intake, freshness, get, publish or statements") {
+	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "choose reconcile, intake, freshness, get, publish, load or statements") {
 		t.Errorf("an unknown benchmark: %s", got.err)
 	}
 }

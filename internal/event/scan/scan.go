@@ -231,6 +231,16 @@ func (m *pool) block() *Block {
 	return b
 }
 
+// keepBuffer keeps memory that was not needed.
+func (m *pool) keepBuffer(b []byte) {
+	if cap(b) == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.buffers = append(m.buffers, b[:0])
+}
+
 func (m *pool) buffer() []byte {
 	b, _ := pop(&m.mu, &m.buffers)
 	return b

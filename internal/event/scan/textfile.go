@@ -41,6 +41,9 @@ func (f *File) openText() (*textFeed, error) {
 		name: f.name, source: from, csv: f.plan.format == project.CSVText, delimiter: f.plan.csv.Delimiter,
 		size: f.options.BlockBytes, tempDir: f.options.TempDir, maxKept: maxKept, line: 1,
 	}}
+	if !f.source.packed { // a small file needs no more memory than it has bytes
+		feed.cutter.size = int(min(int64(f.options.BlockBytes), f.source.whole.Size()+1))
+	}
 	if !feed.cutter.csv {
 		return feed, nil
 	}
@@ -119,8 +122,10 @@ func (d *textFeed) next() (job, error) {
 		d.first = nil
 		return d.job(t, d.firstOffset), nil
 	}
-	piece, err := d.cutter.next(d.file.buffer())
+	buffer := d.file.buffer()
+	piece, err := d.cutter.next(buffer)
 	if err != nil {
+		d.file.keepBuffer(buffer)
 		return job{}, err
 	}
 	if piece.long != nil {
@@ -138,7 +143,7 @@ func (d *textFeed) next() (job, error) {
 
 func (d *textFeed) job(t *text, from int) job {
 	return job{
-		large: t.end > 8*d.cutter.size,
+		large: t.end > 8*d.file.options.BlockBytes,
 		run: func(send func(*Block) bool) error {
 			s, ok := pop(&d.file.scannersMu, &d.file.scanners)
 			if !ok {

@@ -40,6 +40,10 @@ type Options struct {
 	Data string        // folder of recorded files: settlement, two_sided, statements/mt940, statements/ofx
 	Each time.Duration // minimum time that a side is measured in a round
 	Rows int           // of the generated CSV file
+
+	Objects  int    // of all events together
+	Known    int    // objects of one event, which are loaded before it is measured that nothing is new
+	Postgres string // the URL of a database whose schema warehouse is dropped; empty: PostgreSQL is not measured
 }
 
 // Reconcile measures the time from files to published artifacts. It compares it with one DuckDB query that reads and groups

@@ -37,6 +37,8 @@ var children = map[string]func(ctx context.Context, spec childSpec) (result any,
 	kindPeerState: child(makePeerState),
 	kindPeerKeys:  func(ctx context.Context, spec childSpec) (any, error) { return nil, addPeerKeys(ctx, spec) },
 	kindPeer:      child(measurePeer),
+	kindLoad:      child(measureLoad),
+	kindLoadPeer:  child(measureLoadPeer),
 }
 
 func child[R any](do func(ctx context.Context, spec childSpec) (R, error)) func(context.Context, childSpec) (any, error) {

@@ -144,7 +144,7 @@ func (r *run) readHistory(ctx context.Context) error {
 		if err := h.readRecords(ctx, reader, r.declared.Name, r.declared.Table); err != nil {
 			return err
 		}
-		if err := eachObject(ctx, reader, objectsTable, r.declared.Name, h.addObject(r.declared.Series)); err != nil || h.Open == nil {
+		if err := h.readKnown(ctx, reader, r.declared); err != nil || h.Open == nil {
 			return err
 		}
 		return eachObject(ctx, reader, stagedTable, r.declared.Name, func(o *object) error {
@@ -154,16 +154,22 @@ func (r *run) readHistory(ctx context.Context) error {
 	})
 }
 
-func (h *history) addObject(series *project.Series) func(o *object) error {
-	return func(o *object) error {
-		h.known[nameDigest(o.Name)] = known{version: o.version()}
-		if series != nil && o.Period != "" {
-			if p, err := series.By.Parse(o.Period); err == nil { // a series of other periods is refused
+// readKnown reads what is needed of all objects.
+func (h *history) readKnown(ctx context.Context, r warehouse.Reader, l *project.Load) error {
+	sql := fmt.Sprintf("SELECT object, size, modified, etag, period FROM %s WHERE load = %s", objectsTable, literal(l.Name))
+	return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
+		for i := range rows[0].Len() {
+			version := version(rows[1].Ints[i], rows[2].Ints[i], rows[3].Text(i))
+			h.known[column.Sum128(rows[0].Text(i))] = known{version: version}
+			if l.Series == nil {
+				continue
+			}
+			if p, err := l.Series.By.Parse(string(rows[4].Text(i))); err == nil { // a series of other periods is refused
 				h.lastPeriod = max(h.lastPeriod, p)
 			}
 		}
 		return nil
-	}
+	})
 }
 
 func nameDigest(name string) column.Digest { return column.Sum128([]byte(name)) }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/errgroup"
 
 	"bursar/internal/column"
 	"bursar/internal/event/scan"
@@ -90,13 +91,7 @@ func (r *run) failed(err error) error {
 func (r *run) plan(ctx context.Context) (err error) {
 	r.result = Result{Load: r.declared.Name, Table: r.declared.Table, Strategy: string(r.declared.Strategy)}
 	r.added, r.all, r.todo, r.staged, r.touched, r.mode = nil, nil, nil, nil, nil, addRows
-	if err = r.readHistory(ctx); err != nil {
-		return err
-	}
-	if r.added, err = r.checkTable(); err != nil {
-		return err
-	}
-	listing, err := r.list(ctx)
+	listing, err := r.compare(ctx)
 	if err != nil {
 		return err
 	}
@@ -129,31 +124,32 @@ type listing struct {
 	missing int64 // objects of the journal that do not exist
 }
 
-// list lists the objects and compares them with the journal.
-func (r *run) list(ctx context.Context) (out listing, err error) {
-	keepAll := r.declared.Strategy != project.Manifest || r.options.Reload || r.validating
-	err = r.source.List(ctx, func(o Object) error {
-		if !matches(r.declared.Match, o.Name) {
-			return nil
+// listedAhead is how many batches of objects are listed before the journal is read.
+const listedAhead = 100
+
+// compare lists the objects while it reads the journal, and compares them.
+func (r *run) compare(ctx context.Context) (out listing, err error) {
+	group, listing := errgroup.WithContext(ctx)
+	batches := make(chan []Object, listedAhead)
+	group.Go(func() error {
+		defer close(batches)
+		return r.list(listing, batches)
+	})
+	group.Go(func() error {
+		if err := r.readHistory(listing); err != nil {
+			return err
 		}
-		out.total++
-		key := nameDigest(o.Name)
-		k, isKnown := r.history.known[key]
-		if isKnown {
-			k.listed = true
-			r.history.known[key] = k
+		if r.added, err = r.checkTable(); err != nil {
+			return err
 		}
-		if isKnown && k.version == o.version() {
-			r.result.Known++
-		} else if !keepAll {
-			out.objects = append(out.objects, o)
-		}
-		if keepAll {
-			out.objects = append(out.objects, o)
+		for batch := range batches {
+			for i := range batch {
+				r.compareObject(&batch[i], &out)
+			}
 		}
 		return nil
 	})
-	if err != nil {
+	if err := group.Wait(); err != nil {
 		return out, err
 	}
 	if out.total == 0 {
@@ -165,6 +161,51 @@ func (r *run) list(ctx context.Context) (out listing, err error) {
 		}
 	}
 	return out, nil
+}
+
+// list sends the objects in batches.
+func (r *run) list(ctx context.Context, batches chan<- []Object) error {
+	var batch []Object
+	send := func() error {
+		select {
+		case batches <- batch:
+			batch = nil
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	err := r.source.List(ctx, func(o Object) error {
+		if !matches(r.declared.Match, o.Name) {
+			return nil
+		}
+		if batch = append(batch, o); len(batch) == batchRows {
+			return send()
+		}
+		return nil
+	})
+	if err == nil {
+		err = send()
+	}
+	return err
+}
+
+// compareObject compares an object with the journal, and keeps it if it is needed.
+func (r *run) compareObject(o *Object, out *listing) {
+	out.total++
+	key := nameDigest(o.Name)
+	k, isKnown := r.history.known[key]
+	if isKnown {
+		k.listed = true
+		r.history.known[key] = k
+	}
+	same := isKnown && k.version == o.version()
+	if same {
+		r.result.Known++
+	}
+	if !same || r.declared.Strategy != project.Manifest || r.options.Reload || r.validating {
+		out.objects = append(out.objects, *o)
+	}
 }
 
 func (r *run) matching() string {

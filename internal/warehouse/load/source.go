@@ -71,10 +71,13 @@ func matches(pattern, name string) bool {
 
 // version is a short form of what a listing tells of an object's content.
 func (o *Object) version() uint64 {
-	b := make([]byte, 0, 64)
-	b = binary.LittleEndian.AppendUint64(b, uint64(o.Size))
-	if o.ETag == "" {
-		b = binary.LittleEndian.AppendUint64(b, uint64(o.Modified.UnixMicro()))
+	return version(o.Size, o.Modified.UnixMicro(), []byte(o.ETag))
+}
+
+func version(size, modified int64, tag []byte) uint64 {
+	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 64), uint64(size))
+	if len(tag) == 0 {
+		b = binary.LittleEndian.AppendUint64(b, uint64(modified))
 	}
-	return column.Sum128(append(b, o.ETag...)).Lo
+	return column.Sum128(append(b, tag...)).Lo
 }
