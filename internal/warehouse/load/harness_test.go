@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bursar/internal/column"
+	"bursar/internal/object"
 	"bursar/internal/postgres"
 	"bursar/internal/postgres/postgrestest"
 	"bursar/internal/project"
@@ -23,6 +24,8 @@ import (
 	"bursar/internal/warehouse/duckwarehouse"
 	"bursar/internal/warehouse/load"
 	"bursar/internal/warehouse/pgwarehouse"
+	"bursar/internal/warehouse/redshift"
+	"bursar/internal/warehouse/redshift/redshifttest"
 )
 
 // harness is one load.
@@ -47,6 +50,29 @@ func onEach(t *testing.T, yaml string, test func(h *harness)) {
 		t.Parallel()
 		test(newHarness(t, openPostgres(t, postgrestest.URL(t)), yaml))
 	})
+}
+
+// onAll is onEach, and runs the test on the double of Redshift, too.
+func onAll(t *testing.T, yaml string, test func(h *harness)) {
+	t.Helper()
+	onEach(t, yaml, test)
+	t.Run("redshift", func(t *testing.T) {
+		t.Parallel()
+		test(newHarness(t, openRedshift(t), yaml))
+	})
+}
+
+func openRedshift(t *testing.T) warehouse.Database {
+	t.Helper()
+	objects := object.NewFolder(filepath.Join(t.TempDir(), "objects"))
+	db, err := redshift.Open(t.Context(), redshift.Config{
+		URL: redshifttest.Start(t, objects).URL(), Objects: objects, ObjectsURL: redshifttest.ObjectsURL, CopyRole: redshifttest.CopyRole,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 func openDuck(t *testing.T, dir string) warehouse.Database {

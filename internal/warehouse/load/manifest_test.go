@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"bursar/internal/failure"
+	"bursar/internal/warehouse/duckwarehouse"
 	"bursar/internal/warehouse/load"
 )
 
@@ -24,7 +25,7 @@ max_errors: 1
 
 func TestManifest(t *testing.T) {
 	t.Parallel()
-	onEach(t, manifestYAML, func(h *harness) {
+	onAll(t, manifestYAML, func(h *harness) {
 		h.File("in/a.json", `{"id":"1","amount":1.50,"user":{"zip":"10","name":"n"},"x":[1, 2.50]}`, `{"id":"2"}`)
 		h.File("in/b/b.json", `[{"id":"3","amount":"-7"},`, ` {"id":"4"}]`)
 		h.File("in/b/c.json.gz", `{"id":"5","user":{"zip":"11"}}`)
@@ -60,7 +61,7 @@ func TestManifest(t *testing.T) {
 // TestChangedObjects reports objects that are not as they were loaded, and never loads them again by itself.
 func TestChangedObjects(t *testing.T) {
 	t.Parallel()
-	onEach(t, manifestYAML, func(h *harness) {
+	onAll(t, manifestYAML, func(h *harness) {
 		h.File("in/a.json", `{"id":"1"}`)
 		h.File("in/b.json", `{"id":"2"}`)
 		h.File("in/c.json", `{"id":"3"}`)
@@ -89,7 +90,7 @@ func TestChangedObjects(t *testing.T) {
 
 func TestTooManyErrors(t *testing.T) {
 	t.Parallel()
-	onEach(t, manifestYAML, func(h *harness) {
+	onAll(t, manifestYAML, func(h *harness) {
 		h.File("in/a.json", `{"id":"1"}`, `{"id":2}`)
 		h.Load("1 1 1 0")
 		h.File("in/b.json", `{"id":"3"}`, `{"id":4}`, `{}`, `{"id":"5"`)
@@ -137,5 +138,35 @@ func TestDamagedObjects(t *testing.T) {
 		h.File("in/b.json", `[{"id":"2"},{"id":"3"}]`)
 		h.Load("1 2 0 2")
 		h.Want("SELECT id FROM events ORDER BY id", "1", "2", "3", "4")
+	})
+}
+
+// TestRowsThatDatabasesRefuse rejects rows with values that PostgreSQL and Redshift cannot store, and DuckDB can.
+func TestRowsThatDatabasesRefuse(t *testing.T) {
+	t.Parallel()
+	onAll(t, manifestYAML, func(h *harness) {
+		h.Change("max_errors: 1", "max_errors: 2")
+		h.File("in/a.json", `{"id":"1"}`, `{"id":"2","x":1e99999}`, `{"id":"3"}`, `{"id":"4","x":[-1E-99999]}`)
+		h.File("in/b.json", `{"id":"5"}`)
+		r, err := h.Run(load.Options{})
+		if err != nil {
+			h.Fatal(err)
+		}
+		switch counts(&r) {
+		case "2 5 0 0":
+		case "2 3 2 0":
+			h.Want("SELECT id FROM events ORDER BY id", "1", "3", "5")
+			h.Want("SELECT object, line, column_name, content FROM bursar_load_rejected ORDER BY line", `a.json|2|properties|{"id":"2","x":1e99999}`, `a.json|4|properties|{"id":"4","x":[-1E-99999]}`)
+		default:
+			h.Errorf("objects, rows, rejected, known are %s", counts(&r))
+		}
+		if _, isDuck := h.DB.(*duckwarehouse.Database); isDuck == (r.Rejected > 0) {
+			h.Errorf("%d rows are rejected", r.Rejected)
+		}
+		h.Change("max_errors: 2", "max_errors: 0")
+		h.File("in/c.json", `{"id":"2","x":1e99999}`)
+		if r.Rejected > 0 {
+			h.Fails("1 rows or more are rejected", "object c.json: line 1: column properties: a number in it has too many digits for")
+		}
 	})
 }

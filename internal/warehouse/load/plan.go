@@ -45,6 +45,8 @@ type run struct {
 	todo    []Object       // sorted by name
 	staged  []object       // by an interrupted load that is continued
 	touched []object       // objects whose listing has changed, but not their content
+
+	refused []*refusedRow // by the database, so far
 }
 
 // mode is what becomes of the rows in the table.

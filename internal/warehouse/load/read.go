@@ -222,12 +222,16 @@ func (rd *reading) object(ctx context.Context, o *opened, yield func([]column.Ve
 		if err := rd.reject(b, &done); err != nil {
 			return false, err
 		}
-		if n := len(b.Rows); n > 0 {
-			done.Rows += int64(n)
+		columns, rows, err := rd.rejectRefused(b, &done)
+		if err != nil {
+			return false, err
+		}
+		if n := int64(len(rows)); n > 0 {
+			done.Rows += n
 			rd.block = blockPlace{o.listed.Name, rd.rows, rd.block.lines}
-			rd.rows += int64(n)
-			if !yield(rd.vectors(b), nil) {
-				rd.block.lines = append(rd.block.lines[:0], b.Rows...)
+			rd.rows += n
+			if !yield(rd.vectors(columns, rows), nil) {
+				rd.block.lines = append(rd.block.lines[:0], rows...)
 				return false, nil
 			}
 		}
@@ -261,17 +265,17 @@ func (rd *reading) beginObject(o *object) error {
 	return nil
 }
 
-// vectors returns the columns of a block as those of the table.
-func (rd *reading) vectors(b *scan.Block) []column.Vector {
-	n := len(b.Rows)
+// vectors adds the columns of where rows are from.
+func (rd *reading) vectors(columns []column.Vector, rows []int64) []column.Vector {
+	n := len(rows)
 	rd.lines.Reset()
-	rd.lines.Ints = append(rd.lines.Ints, b.Rows...)
+	rd.lines.Ints = append(rd.lines.Ints, rows...)
 	name := []byte(rd.block.object)
 	for rd.loads.Len() < n {
 		rd.names.AppendText(name)
 		rd.loads.AppendInt(rd.number)
 	}
-	all := append(b.Columns[:len(b.Columns):len(b.Columns)], first(&rd.names, n), rd.lines, first(&rd.loads, n))
+	all := append(columns[:len(columns):len(columns)], first(&rd.names, n), rd.lines, first(&rd.loads, n))
 	if s := rd.run.declared.Series; s != nil {
 		p, _ := periodOf(s.By, rd.block.object) // beginObject has checked it
 		for rd.periods.Len() < n {
@@ -315,6 +319,11 @@ func (rd *reading) reject(b *scan.Block, o *object) error {
 		}
 		o.Rejected++
 	}
+	return rd.checkRejected()
+}
+
+// checkRejected fails if too many rows are rejected, whatever follows.
+func (rd *reading) checkRejected() error {
 	if allowed := rd.run.declared.MaxErrors; allowed.Share == 0 && !rd.run.validating && allowed.Exceeded(rd.before+rd.rejected.count, 0) {
 		return rd.run.tooMany(rd.rejected.first, rd.before+rd.rejected.count, 0)
 	}
@@ -353,7 +362,7 @@ func (rd *reading) explain(o *opened, err error) error {
 	return objectError(o.listed.Name, err)
 }
 
-// locate adds the place of a row to an error of the database about it.
+// locate makes an error of the database about a row one about its place.
 func (rd *reading) locate(err error) error {
 	var value *warehouse.ValueError
 	if !errors.As(err, &value) {
@@ -363,5 +372,5 @@ func (rd *reading) locate(err error) error {
 	if i < 0 || i >= int64(len(rd.block.lines)) {
 		return err
 	}
-	return failure.Wrap(failure.Data, fmt.Errorf("object %s: line %d: column %s: %s", rd.block.object, rd.block.lines[i], value.Column, value.Reason))
+	return &refusedRow{rd.block.object, rd.block.lines[i], value.Column, value.Reason}
 }

@@ -44,8 +44,8 @@ func declarationDigest(l *project.Load) string {
 	return column.Sum128([]byte(b.String())).String()
 }
 
-// refused is an error about a table that a load does not change.
-func (r *run) refused(format string, args ...any) error {
+// refuse returns an error about a table that a load does not change.
+func (r *run) refuse(format string, args ...any) error {
 	return failure.Wrap(failure.Data, fmt.Errorf("table %s: %s", r.declared.Table, fmt.Sprintf(format, args...)))
 }
 
@@ -54,21 +54,21 @@ func (r *run) checkTable() (added []column.Field, err error) {
 	h, last := &r.history, r.history.Last
 	switch {
 	case h.Table != nil && h.Table.View:
-		return nil, r.refused("it is a view; drop it, or name another `table` in %s", r.at("table"))
+		return nil, r.refuse("it is a view; drop it, or name another `table` in %s", r.at("table"))
 	case h.Table != nil && h.Maker == nil:
-		return nil, r.refused("it exists, and no load has made it; drop it, or name another `table` in %s", r.at("table"))
+		return nil, r.refuse("it exists, and no load has made it; drop it, or name another `table` in %s", r.at("table"))
 	case h.Table != nil && h.Maker.Load != r.declared.Name:
-		return nil, r.refused("load %s has made it; name another `table` in %s", h.Maker.Load, r.at("table"))
+		return nil, r.refuse("load %s has made it; name another `table` in %s", h.Maker.Load, r.at("table"))
 	case last == nil || r.options.Reload:
 		return nil, nil
 	case last.Table != r.declared.Table:
-		return nil, r.refused("load %d of %s has filled table %s; set `table` back in %s, or fill this table with --reload", last.Number, last.Load, last.Table, r.at("table"))
+		return nil, r.refuse("load %d of %s has filled table %s; set `table` back in %s, or fill this table with --reload", last.Number, last.Load, last.Table, r.at("table"))
 	case h.Table == nil:
-		return nil, r.refused("it does not exist, but load %d has filled it: it was dropped or renamed; rename it back, or fill a new one with --reload", last.Number)
+		return nil, r.refuse("it does not exist, but load %d has filled it: it was dropped or renamed; rename it back, or fill a new one with --reload", last.Number)
 	case last.Source != r.declared.From:
-		return nil, r.refused("load %d has filled it from %s; set `from` back in %s, or fill the table again with --reload", last.Number, last.Source, r.at("from"))
+		return nil, r.refuse("load %d has filled it from %s; set `from` back in %s, or fill the table again with --reload", last.Number, last.Source, r.at("from"))
 	case last.Strategy != string(r.declared.Strategy):
-		return nil, r.refused("load %d has filled it with strategy %s; set `strategy` back in %s, or fill the table again with --reload", last.Number, last.Strategy, r.at("strategy"))
+		return nil, r.refuse("load %d has filled it with strategy %s; set `strategy` back in %s, or fill the table again with --reload", last.Number, last.Strategy, r.at("strategy"))
 	}
 	return r.compareColumns(last)
 }
@@ -101,20 +101,20 @@ func (r *run) compareColumns(last *record) (added []column.Field, err error) {
 		case !known && !there:
 			added = append(added, f)
 		case !known:
-			return nil, r.refused("somebody has added a column %s of type %s; drop it, or name the column of %s otherwise", f.Name, c.SQL, at)
+			return nil, r.refuse("somebody has added a column %s of type %s; drop it, or name the column of %s otherwise", f.Name, c.SQL, at)
 		case was != f.Type.String():
-			return nil, r.refused("column %s is declared %s in %s, and was %s for load %d; a column keeps its type: declare another one, or fill the table again with --reload",
+			return nil, r.refuse("column %s is declared %s in %s, and was %s for load %d; a column keeps its type: declare another one, or fill the table again with --reload",
 				f.Name, f.Type, at, was, last.Number)
 		case !there:
-			return nil, r.refused("column %s of type %s does not exist any more: somebody has dropped or renamed it; undo that, or fill the table again with --reload", f.Name, f.Type)
+			return nil, r.refuse("column %s of type %s does not exist any more: somebody has dropped or renamed it; undo that, or fill the table again with --reload", f.Name, f.Type)
 		case c.SQL != r.db().Type(f.Type):
-			return nil, r.refused("column %s has type %s, and the load has made it %s: somebody has changed it; undo that, or fill the table again with --reload",
+			return nil, r.refuse("column %s has type %s, and the load has made it %s: somebody has changed it; undo that, or fill the table again with --reload",
 				f.Name, c.SQL, r.db().Type(f.Type))
 		}
 	}
 	for _, c := range last.Columns {
 		if !declared[c.Name] {
-			return nil, r.refused("column %s of type %s is not declared any more; declare it in %s, with `optional: true` where objects lack it, or fill the table again with --reload",
+			return nil, r.refuse("column %s of type %s is not declared any more; declare it in %s, with `optional: true` where objects lack it, or fill the table again with --reload",
 				c.Name, c.Type, cmp.Or(r.declared.File, "the load"))
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // TestNewColumns adds declared columns to the table. They are null in older rows.
 func TestNewColumns(t *testing.T) {
 	t.Parallel()
-	onEach(t, manifestYAML, func(h *harness) {
+	onAll(t, manifestYAML, func(h *harness) {
 		h.File("in/a.json", `{"id":"1","n":1}`)
 		h.Load("1 1 0 0")
 		h.Change("rest: properties", "  n: {type: bigint, optional: true}\n  booked: {type: date, optional: true}\nrest: properties")
@@ -36,7 +36,7 @@ func TestNewColumns(t *testing.T) {
 // TestChangedDeclarations refuses what would change stored columns, with both definitions, unless everything is loaded again.
 func TestChangedDeclarations(t *testing.T) {
 	t.Parallel()
-	onEach(t, manifestYAML, func(h *harness) {
+	onAll(t, manifestYAML, func(h *harness) {
 		h.File("in/a.json", `{"id":"1","amount":"1.25"}`)
 		h.Load("1 1 0 0")
 		original := h.YAML

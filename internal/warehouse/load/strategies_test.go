@@ -25,7 +25,7 @@ max_errors: 1
 // TestBulk replaces the table by the rows of all objects: views keep working, and a failed load leaves it as it is.
 func TestBulk(t *testing.T) {
 	t.Parallel()
-	onEach(t, bulkYAML, func(h *harness) {
+	onAll(t, bulkYAML, func(h *harness) {
 		h.File("in/a.csv", "id,amount,note", "1,1.50,x", "2,,")
 		h.File("in/b.csv", "amount,id", "7,3", "x,4")
 		h.Load("2 3 1 0")
@@ -62,7 +62,7 @@ timeseries: {by: day}
 
 func TestTimeSeries(t *testing.T) {
 	t.Parallel()
-	onEach(t, seriesYAML, func(h *harness) {
+	onAll(t, seriesYAML, func(h *harness) {
 		h.File("in/2026/11/01/a.jsonl", `{"id":10}`, `{"id":11}`)
 		h.File("in/2026/11/02/a.jsonl", `{"id":20}`)
 		h.File("in/2026/11/03/a.jsonl", `{"id":30}`)
@@ -117,7 +117,7 @@ func TestTimeSeries(t *testing.T) {
 
 func TestTimeSeriesBounds(t *testing.T) {
 	t.Parallel()
-	onEach(t, seriesYAML, func(h *harness) {
+	onAll(t, seriesYAML, func(h *harness) {
 		h.Change("{by: day}", "{by: hour, start: 2026-11-01T23, end: 2026-11-02T01, revisit: 2}")
 		for _, hour := range []string{"year=2026/month=11/day=01/hour=22/a", "2026-11-01T23/a", "20261102_00", "2026/11/02/01/a", "2026/11/02/02/a"} {
 			h.File("in/"+hour+".jsonl", `{"id":1}`)
@@ -137,7 +137,7 @@ func TestTimeSeriesBounds(t *testing.T) {
 
 func TestTimeSeriesByNumber(t *testing.T) {
 	t.Parallel()
-	onEach(t, seriesYAML, func(h *harness) {
+	onAll(t, seriesYAML, func(h *harness) {
 		h.Change("{by: day}", "{by: number, start: 2}")
 		for _, name := range []string{"1/a", "2/a", "9/a", "10/a"} {
 			h.File("in/"+name+".jsonl", `{"id":1}`)
@@ -157,7 +157,7 @@ func TestStaging(t *testing.T) {
 	for name, yaml := range map[string]string{"manifest": manifestYAML, "bulk": strings.Replace(bulkYAML, "csv", "json", 1), "timeseries": seriesYAML} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEach(t, yaml, func(h *harness) {
+			onAll(t, yaml, func(h *harness) {
 				h.Config.GroupObjects = 1
 				day := func(n string) string { return "in/2026/11/0" + n + "/x.json" }
 				id := func(n string) string { return strings.NewReplacer("N", n).Replace(`{"id":N}`) }

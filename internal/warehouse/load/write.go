@@ -55,12 +55,16 @@ func (r *run) totalBytes() (total int64) {
 	return total
 }
 
-// withoutFaulty calls do with objects, and again without those that cannot be read. A load of new objects leaves them out: the next one tries
+// withoutFaulty calls do with objects, and again without rows that the database refuses and objects that cannot be read. A load of new objects leaves them out: the next one tries
 // them again. A load that replaces rows needs all objects that exist.
 func (r *run) withoutFaulty(objects []Object, do func([]Object) error) error {
 	for {
 		err := do(objects)
 		var fault *objectFault
+		var refused *refusedRow
+		if errors.As(err, &refused) && r.noteRefused(refused) {
+			continue
+		}
 		if !errors.As(err, &fault) {
 			return err
 		}

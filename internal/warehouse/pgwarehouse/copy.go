@@ -120,8 +120,11 @@ func (s *copySource) encodeValue(v *column.Vector, i int) error {
 		s.text = append(s.text, `\N`...)
 	case v.Type.IsText():
 		text := v.Text(i)
-		if v.Type.Kind == column.JSON && warehouse.HasEscapedNUL(text) || bytes.IndexByte(text, 0) >= 0 {
+		switch {
+		case v.Type.Kind == column.JSON && warehouse.HasEscapedNUL(text) || bytes.IndexByte(text, 0) >= 0:
 			return errNUL
+		case v.Type.Kind == column.JSON && warehouse.HasHugeNumber(text):
+			return errNumber
 		}
 		s.text = appendEscaped(s.text, text)
 	default:
@@ -130,7 +133,10 @@ func (s *copySource) encodeValue(v *column.Vector, i int) error {
 	return nil
 }
 
-var errNUL = errors.New("the character U+0000 cannot be stored in PostgreSQL")
+var (
+	errNUL    = errors.New("the character U+0000 cannot be stored in PostgreSQL")
+	errNumber = errors.New("a number in it has too many digits for PostgreSQL")
+)
 
 // appendEscaped writes a text without what ends a value or a row.
 func appendEscaped(dst, text []byte) []byte {

@@ -173,8 +173,9 @@ func (s *stage) encode(vectors []column.Vector) error {
 }
 
 var (
-	errNUL  = errors.New("the character U+0000 cannot be stored in Redshift")
-	errLong = fmt.Errorf("a text of more than %d bytes cannot be stored in Redshift", maxVarchar)
+	errNUL    = errors.New("the character U+0000 cannot be stored in Redshift")
+	errNumber = errors.New("a number in it has too many digits for Redshift")
+	errLong   = fmt.Errorf("a text of more than %d bytes cannot be stored in Redshift", maxVarchar)
 )
 
 func (s *stage) encodeValue(v *column.Vector, i int) error {
@@ -185,6 +186,8 @@ func (s *stage) encodeValue(v *column.Vector, i int) error {
 	switch text := v.Text(i); {
 	case bytes.IndexByte(text, 0) >= 0, v.Type.Kind == column.JSON && warehouse.HasEscapedNUL(text):
 		return errNUL
+	case v.Type.Kind == column.JSON && warehouse.HasHugeNumber(text):
+		return errNumber
 	case v.Type.Kind == column.String && len(text) > maxVarchar:
 		return errLong
 	}

@@ -192,25 +192,28 @@ func collidingNames(t *testing.T, open Opener) {
 // refusedValues appends values that not every database stores: they arrive unchanged, or the error says which it is.
 func refusedValues(t *testing.T, open Opener) {
 	db := opened(t, open)
-	for typ, value := range map[string]string{"string": "a\x00b", "json": `"a\u0000b"`} {
+	for i, c := range []struct{ typ, value string }{
+		{"string", "a\x00b"}, {"json", `"a\u0000b"`}, {"json", `{"a":[1E9999,"1e999999"],"b":1e20000}`}, {"json", "[" + strings.Repeat("7", 200_000) + "]"}, {"json", `1e-999999999999`},
+	} {
+		typ, value, table := c.typ, c.value, fmt.Sprintf("t_%d", i)
 		columns := []column.Field{field("n", "bigint"), field("x", typ)}
 		err := db.Write(t.Context(), func(ctx context.Context, tx warehouse.Tx) error {
-			if err := tx.Create(ctx, "t_"+typ, columns); err != nil {
+			if err := tx.Create(ctx, table, columns); err != nil {
 				return err
 			}
-			_, err := tx.Append(ctx, "t_"+typ, columns, once([]column.Vector{vector("bigint", 1, 2), vector(typ, `"x"`, value)}))
+			_, err := tx.Append(ctx, table, columns, once([]column.Vector{vector("bigint", 1, 2), vector(typ, `"x"`, value)}))
 			return err
 		})
 		var refused *warehouse.ValueError
 		switch {
 		case errors.As(err, &refused):
-			if refused.Table != "t_"+typ || refused.Column != "x" || refused.Row != 1 || failure.Of(err) != failure.Data {
+			if refused.Table != table || refused.Column != "x" || refused.Row != 1 || failure.Of(err) != failure.Data {
 				t.Errorf("%s: %+v", typ, refused)
 			}
 		case err != nil:
 			t.Errorf("%s: %v", typ, err)
 		default:
-			wantRows(t, db, "SELECT x FROM t_"+typ+" WHERE n = 2", value)
+			wantRows(t, db, "SELECT x FROM "+table+" WHERE n = 2", value)
 		}
 	}
 }
