@@ -13,8 +13,6 @@ import (
 
 	"bursar/internal/object/s3/s3test"
 	"bursar/internal/postgres/postgrestest"
-
-	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 const clicksYAML = `load: clicks
@@ -103,13 +101,7 @@ func TestLoadOfBucket(t *testing.T) {
 	database := postgrestest.URL(t)
 	dir := projectOn(t, database, store.Endpoint, store)
 	store.NewBucket(t, "lake")
-	put := func(key, text string) {
-		t.Helper()
-		bucket := "lake"
-		if _, err := store.Client().PutObject(t.Context(), &awss3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(text)}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	put := func(key, text string) { store.Put(t, "lake", key, text) }
 	put("events/2026-11-25/a b.json", `{"id":"1"}`)
 	put("events/2026-11-26/a.json", `{"id":"2"}{"id":"3"}`)
 	put("events/_SUCCESS", "")

@@ -48,8 +48,8 @@ type Series struct {
 }
 
 // Includes reports whether a period is loaded.
-func (s *Series) Includes(p Period) bool {
-	return (s.Start == nil || p >= *s.Start) && (s.End == nil || p <= *s.End)
+func (r *Series) Includes(p Period) bool {
+	return (r.Start == nil || p >= *r.Start) && (r.End == nil || p <= *r.End)
 }
 
 // MaxErrors is how many rows of a load may be rejected: a number, or a share of all rows.

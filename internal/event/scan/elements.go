@@ -60,7 +60,7 @@ func (r *elementReader) convert() {
 			r.token(c)
 		}
 	}
-	if r.err = err; err == io.EOF { //nolint:errorlint // readers return io.EOF itself
+	if r.err = err; err == io.EOF {
 		r.err = r.end()
 	}
 }

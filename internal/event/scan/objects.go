@@ -88,7 +88,7 @@ func (r *objectReader) convert() {
 		}
 	}
 	r.out = append(r.out, b[r.kept:]...)
-	if r.err = err; err == io.EOF && r.list { //nolint:errorlint // readers return io.EOF itself
+	if r.err = err; err == io.EOF && r.list {
 		r.err = errOpenList
 	}
 }

@@ -30,12 +30,7 @@ func TestForeign(t *testing.T) {
 
 func foreign(t *testing.T, server *s3test.Server, config Config) {
 	t.Helper()
-	put := func(key, text string) {
-		t.Helper()
-		if _, err := server.Client().PutObject(t.Context(), &awss3.PutObjectInput{Bucket: &config.Bucket, Key: &key, Body: strings.NewReader(text)}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	put := func(key, text string) { server.Put(t, config.Bucket, key, text) }
 	keys := []string{"in/A b+c&=%.json", "in/x/ü ž.json", "in/x/y/1.json", "input/1.json"}
 	for i, key := range keys {
 		put(key, fmt.Sprintf("content %d", i))

@@ -243,10 +243,11 @@ func measureLoad(ctx context.Context, spec childSpec) (r loadResult, err error) 
 			return err
 		}
 		run := func() error { _, err := a.Load(ctx, loadName, load.Options{}); return err }
-		if err = profiled(spec.Profile, func() (err error) { r.Seconds, _, err = measure(run); return err }); err != nil {
-			return err
+		err = profiled(spec.Profile, func() (err error) { r.Seconds, _, err = measure(run); return err })
+		if err == nil {
+			r.Again, _, err = measure(run)
 		}
-		if r.Again, _, err = measure(run); err != nil {
+		if err != nil {
 			return err
 		}
 		if r.Peak, err = peakMemory(); err != nil {

@@ -108,16 +108,13 @@ func TestReplacedRowsNeedAllObjects(t *testing.T) {
 				h.File("in/b.csv", "id", "4")
 			}
 		})
-		err := h.Fails("load events: object b.csv: it was changed after it was listed; nothing was loaded: load again when nobody writes to it")
-		if failure.Of(err) != failure.Transient {
-			h.Errorf("the class of %v is %s", err, failure.Of(err))
-		}
+		h.FailsAs(failure.Transient, "load events: object b.csv: it was changed after it was listed; nothing was loaded: load again when nobody writes to it")
 		h.watch(func(name string) {
 			if name == "a.csv" {
 				_ = os.Remove(filepath.Join(h.Dir, "in/a.csv"))
 			}
 		}, nil)
-		h.Fails("object b.csv")
+		h.FailsAs(failure.Transient, "object b.csv")
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bursar/internal/column"
+	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/postgres"
 	"bursar/internal/postgres/postgrestest"
@@ -191,8 +192,14 @@ func counts(r *load.Result) string {
 	return fmt.Sprintf("%d %d %d %d", r.Objects, r.Rows, r.Rejected, r.Known)
 }
 
-// Fails runs the load and wants an error with the texts. The warehouse must stay as it is.
-func (h *harness) Fails(texts ...string) error {
+// Fails runs the load and wants an error of class Data with the texts. The warehouse must stay as it is.
+func (h *harness) Fails(texts ...string) {
+	h.Helper()
+	h.FailsAs(failure.Data, texts...)
+}
+
+// FailsAs is Fails for an error of another class.
+func (h *harness) FailsAs(class failure.Class, texts ...string) {
 	h.Helper()
 	before := h.State()
 	_, err := h.Run(load.Options{})
@@ -207,7 +214,9 @@ func (h *harness) Fails(texts ...string) error {
 	if after := h.State(); after != before {
 		h.Errorf("the warehouse was\n%s\nand is\n%s", before, after)
 	}
-	return err
+	if failure.Of(err) != class {
+		h.Errorf("the class of %v is %s, want %s", err, failure.Of(err), class)
+	}
 }
 
 // Rows returns the result of a query, a line for each row.

@@ -210,9 +210,7 @@ func findArray(ctx context.Context, s Source, o Object) (name string, err error)
 			return nil //nolint:nilerr // the sample shows what is damaged
 		}
 		var properties map[string]json.RawMessage
-		if json.Unmarshal(text, &properties) != nil {
-			return nil
-		}
+		_ = json.Unmarshal(text, &properties) // there are none if it is something else
 		for key, value := range properties {
 			var list []map[string]json.RawMessage
 			if json.Unmarshal(value, &list) != nil || len(list) == 0 || strings.Contains(key, ".") {

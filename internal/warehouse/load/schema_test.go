@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/failure"
 	"bursar/internal/warehouse/load"
 )
 
@@ -50,9 +49,7 @@ func TestChangedDeclarations(t *testing.T) {
 		} {
 			h.YAML = original
 			h.Change(c.from, c.to)
-			if err := h.Fails(c.want); failure.Of(err) != failure.Data {
-				h.Errorf("the class of %v is %s", err, failure.Of(err))
-			}
+			h.Fails(c.want)
 		}
 		h.YAML = original
 		h.Change("decimal(18,2)", "decimal(18,4)")

@@ -69,7 +69,7 @@ func matches(pattern, name string) bool {
 	return pattern == "" || whole || last
 }
 
-// version is a short form of what a listing tells of an object's content.
+// version is a short form of what a listing says about an object's content.
 func (o *Object) version() uint64 {
 	return version(o.Size, o.Modified.UnixMicro(), []byte(o.ETag))
 }

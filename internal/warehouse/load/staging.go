@@ -59,7 +59,7 @@ func (r *run) stage(ctx context.Context, objects []Object) (err error) {
 		return r.journalRows(ctx, tx, stagedTable, &w)
 	})
 	staged := len(r.staged)
-	if err = r.outcome(ctx, err, func() bool { return r.history.Open != nil && len(r.history.Staged) == staged+len(w.rd.done) }); err != nil {
+	if err := r.outcome(ctx, err, func() bool { return r.history.Open != nil && len(r.history.Staged) == staged+len(w.rd.done) }); err != nil {
 		return err
 	}
 	r.staged = append(r.staged, w.rd.done...)
@@ -125,7 +125,7 @@ func (r *run) publish(ctx context.Context) error {
 		}
 		return r.writeTouched(ctx, tx)
 	})
-	if err = r.outcome(ctx, err, func() bool { return r.history.Last != nil && r.history.Last.Attempt == r.attempt }); err != nil {
+	if err := r.outcome(ctx, err, func() bool { return r.history.Last != nil && r.history.Last.Attempt == r.attempt }); err != nil {
 		return err
 	}
 	r.result.Number = number

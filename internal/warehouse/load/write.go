@@ -164,7 +164,7 @@ func (r *run) loadAtOnce(ctx context.Context, objects []Object) (err error) {
 		}
 		return r.writeAll(ctx, tx, objects, &w)
 	})
-	if err = r.outcome(ctx, err, func() bool { return r.history.Last != nil && r.history.Last.Attempt == r.attempt }); err != nil {
+	if err := r.outcome(ctx, err, func() bool { return r.history.Last != nil && r.history.Last.Attempt == r.attempt }); err != nil {
 		return err
 	}
 	r.result.Number = w.number
@@ -228,7 +228,7 @@ func (r *run) appendRows(ctx context.Context, tx warehouse.Tx, table string, obj
 	case n != w.rd.rows:
 		return fmt.Errorf("bug: %d of %d rows were appended to %s", n, w.rd.rows, table)
 	}
-	w.sums.add(w.rd.done)
+	w.add(w.rd.done)
 	return nil
 }
 

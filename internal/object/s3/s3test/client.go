@@ -4,6 +4,7 @@ package s3test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,6 +23,14 @@ func (s *Server) Client() *s3.Client {
 func (s *Server) create(bucket string) error {
 	_, err := s.Client().CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: &bucket})
 	return err
+}
+
+// Put writes an object, as another program would.
+func (s *Server) Put(tb testing.TB, bucket, key, content string) {
+	tb.Helper()
+	if _, err := s.Client().PutObject(context.Background(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(content)}); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // Uploads returns the keys of the multipart uploads that are neither complete nor aborted.
