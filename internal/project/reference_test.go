@@ -186,8 +186,8 @@ func documentedKeys(t *testing.T) map[string][]string {
 func TestReferenceExamples(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"bursar.yaml": "memory: 4GB\nthreads: 4\n"}
-	folders := map[string]string{"stream": "streams", "pipeline": "pipelines", "institution": "institutions"}
-	for _, m := range regexp.MustCompile("(?s)```yaml\n((stream|pipeline|institution): ([a-z]+)\n.*?)```").FindAllStringSubmatch(reference(t), -1) {
+	folders := map[string]string{"stream": "streams", "pipeline": "pipelines", "institution": "institutions", "load": "warehouse"}
+	for _, m := range regexp.MustCompile("(?s)```yaml\n((stream|pipeline|institution|load): ([a-z]+)\n.*?)```").FindAllStringSubmatch(reference(t), -1) {
 		files[folders[m[2]]+"/"+m[3]+".yaml"] = m[1]
 	}
 	for _, m := range regexp.MustCompile("(?s)```sql\n(-- model: ([a-z_]+)\n.*?)```").FindAllStringSubmatch(reference(t), -1) {
@@ -195,8 +195,8 @@ func TestReferenceExamples(t *testing.T) {
 	}
 	p, errs := Read(projecttest.Folder(t, files))
 	projecttest.WantErrors(t, errs)
-	if len(p.Streams) != 1 || len(p.Pipelines) != 1 || len(p.Institutions) != 1 || len(p.Models) != 2 {
-		t.Errorf("%d streams, %d pipelines, %d institutions, %d models", len(p.Streams), len(p.Pipelines), len(p.Institutions), len(p.Models))
+	if len(p.Streams) != 1 || len(p.Pipelines) != 1 || len(p.Institutions) != 1 || len(p.Models) != 2 || len(p.Loads) != 1 {
+		t.Errorf("%d streams, %d pipelines, %d institutions, %d models, %d loads", len(p.Streams), len(p.Pipelines), len(p.Institutions), len(p.Models), len(p.Loads))
 	}
 }
 
