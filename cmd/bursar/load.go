@@ -194,6 +194,7 @@ func printLoadNotes(w io.Writer, r *load.Result) {
 		one, many string
 	}{
 		{&r.Changed, "object is not as it was loaded", "objects are not as they were loaded; --reload loads everything again"},
+		{&r.Renamed, "object was renamed, and is not loaded again", "objects were renamed, and are not loaded again"},
 		{&r.Vanished, "loaded object does not exist any more", "loaded objects do not exist any more"},
 		{&r.Late, "new object is of a period that was passed", "new objects are of periods that were passed; --from loads from a period on"},
 	} {

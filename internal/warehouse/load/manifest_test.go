@@ -3,6 +3,7 @@
 package load_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -84,6 +85,30 @@ func TestChangedObjects(t *testing.T) {
 		h.LoadWith(load.Options{Reload: true}, "3 3 0 0")
 		h.Want("SELECT id, _object, _load FROM events ORDER BY id", "10|a.json|2", "3|c.json|2", "8|b.json|2")
 		h.Load("0 0 0 3")
+	})
+}
+
+// TestRenamedObjects does not load objects again that were renamed, but those with the content of one that still exists.
+func TestRenamedObjects(t *testing.T) {
+	t.Parallel()
+	onEach(t, manifestYAML, func(h *harness) {
+		h.File("in/a.json", `{"id":"1"}`)
+		h.File("in/b.json", `{"id":"2"}`)
+		h.Load("2 2 0 0")
+		h.Remove("in/a.json")
+		h.File("in/c.json", `{"id":"1"}`)
+		h.File("in/d.json", `{"id":"2"}`)
+		h.File("in/e.json", `{"id":"3"}`)
+		if r := h.Load("2 2 0 2"); fmt.Sprint(r.Renamed) != "{1 [c.json, which was a.json]}" || r.Vanished.Count != 1 {
+			h.Errorf("the result is %+v", r)
+		}
+		h.Want("SELECT id, _object FROM events ORDER BY id, _object", "1|a.json", "2|b.json", "2|d.json", "3|e.json")
+		h.Want("SELECT object, row_count FROM bursar_load_objects ORDER BY object", "a.json|1", "b.json|1", "c.json|0", "d.json|1", "e.json|1")
+		if r := h.Load("0 0 0 4"); r.Renamed.Count != 0 || r.Number != 0 {
+			h.Errorf("the result is %+v", r)
+		}
+		h.LoadWith(load.Options{Reload: true}, "4 4 0 0")
+		h.Want("SELECT id, _object FROM events ORDER BY id, _object", "1|c.json", "2|b.json", "2|d.json", "3|e.json")
 	})
 }
 

@@ -248,25 +248,87 @@ func (r *run) planNew(ctx context.Context, other *listing) error {
 	if len(suspects) == 0 && other.missing == 0 {
 		return nil
 	}
-	before, err := r.details(ctx, suspects, func(o *object) { r.result.Vanished.add(o.Name) })
+	gone := map[int64][]object{} // by size
+	before, err := r.details(ctx, suspects, func(o *object) {
+		r.result.Vanished.add(o.Name)
+		gone[o.Size] = append(gone[o.Size], *o)
+	})
 	if err != nil {
 		return err
 	}
-	for _, o := range suspects {
-		same, err := r.hasContent(ctx, &o, before[o.Name])
+	if err := r.compareSuspects(ctx, suspects, before); err != nil {
+		return err
+	}
+	return r.findRenamed(ctx, gone)
+}
+
+// compareSuspects reports the objects that are not as they were loaded. A copy of the same content is.
+func (r *run) compareSuspects(ctx context.Context, suspects []Object, before map[string]object) error {
+	for i := range suspects {
+		now := before[suspects[i].Name]
+		same, err := r.hasContent(ctx, &suspects[i], &now)
 		if err != nil {
 			return err
 		}
 		if !same {
-			r.result.Changed.add(o.Name)
+			r.result.Changed.add(suspects[i].Name)
 			continue
 		}
 		r.result.Known++
-		now := before[o.Name]
-		now.Object = o
+		now.Object = suspects[i]
 		r.touched = append(r.touched, now)
 	}
 	return nil
+}
+
+// findRenamed leaves out new objects with the content of one that does not exist any more: its rows are loaded. The journal knows them from
+// now on, without rows.
+func (r *run) findRenamed(ctx context.Context, gone map[int64][]object) error {
+	var todo []Object
+	for i := range r.todo {
+		o := &r.todo[i]
+		from, err := r.renamedFrom(ctx, o, gone[o.Size])
+		if err != nil {
+			return err
+		}
+		if from == nil {
+			todo = append(todo, *o)
+			continue
+		}
+		r.result.Known++
+		r.result.Renamed.add(o.Name + ", which was " + from.Name)
+		r.touched = append(r.touched, object{Object: *o, Digest: from.Digest, Number: from.Number})
+	}
+	r.todo = todo
+	return nil
+}
+
+// renamedFrom returns the object that was renamed to this one, or nil.
+func (r *run) renamedFrom(ctx context.Context, o *Object, gone []object) (*object, error) {
+	if o.Size == 0 || len(gone) == 0 {
+		return nil, nil
+	}
+	digest := ""
+	for i := range gone {
+		if o.ETag != "" && o.ETag == gone[i].ETag {
+			return &gone[i], nil
+		}
+	}
+	for i := range gone {
+		if gone[i].Digest == "" {
+			continue
+		}
+		if digest == "" {
+			var err error
+			if digest, err = r.contentDigest(ctx, o); err != nil || digest == "" {
+				return nil, err
+			}
+		}
+		if digest == gone[i].Digest {
+			return &gone[i], nil
+		}
+	}
+	return nil, nil
 }
 
 // details reads the journal again: what is known of some objects. It calls vanished with those that do not exist any more.
@@ -295,22 +357,28 @@ func (r *run) details(ctx context.Context, suspects []Object, vanished func(*obj
 }
 
 // hasContent reports whether an object has the content that was loaded, although its listing differs: it was copied, for example.
-func (r *run) hasContent(ctx context.Context, o *Object, before object) (bool, error) {
+func (r *run) hasContent(ctx context.Context, o *Object, before *object) (bool, error) {
 	if before.Digest == "" || before.Size != o.Size {
 		return false, nil
 	}
+	digest, err := r.contentDigest(ctx, o)
+	return digest == before.Digest, err
+}
+
+// contentDigest reads an object. The digest is empty if the object has changed meanwhile.
+func (r *run) contentDigest(ctx context.Context, o *Object) (digest string, err error) {
 	in, err := r.source.Open(ctx, *o)
+	if err == nil {
+		digest, err = digestOf(ctx, io.NewSectionReader(in, 0, o.Size))
+		err = errors.Join(err, in.Close())
+	}
 	if errors.Is(err, ErrGone) || errors.Is(err, ErrReplaced) {
-		return false, nil
+		return "", nil
 	}
 	if err != nil {
-		return false, objectError(o.Name, err)
+		return "", objectError(o.Name, err)
 	}
-	digest, err := digestOf(ctx, io.NewSectionReader(in, 0, o.Size))
-	if err := errors.Join(err, in.Close()); err != nil {
-		return false, objectError(o.Name, err)
-	}
-	return digest == before.Digest, nil
+	return digest, nil
 }
 
 // digestOf reads all of an object.
