@@ -5,21 +5,15 @@ package load
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/zeebo/xxh3"
-	"golang.org/x/sync/errgroup"
 
 	"bursar/internal/column"
 	"bursar/internal/event/scan"
 	"bursar/internal/failure"
 	"bursar/internal/project"
-	"bursar/internal/warehouse"
 )
 
 // run is one call of Run or Validate.
@@ -119,110 +113,6 @@ func (r *run) hasWork() bool {
 	return len(r.todo) > 0 || len(r.staged) > 0 || r.mode == replaceFrom || len(r.added) > 0 || len(r.touched) > 0
 }
 
-// listing is the objects that exist.
-type listing struct {
-	objects []Object // with a new load or replaceAll: all; else those that are not as they were loaded
-	total   int64
-	missing int64 // objects of the journal that do not exist
-}
-
-// listedAhead is how many batches of objects are listed before the journal is read.
-const listedAhead = 100
-
-// compare lists the objects while it reads the journal, and compares them.
-func (r *run) compare(ctx context.Context) (out listing, err error) {
-	group, listing := errgroup.WithContext(ctx)
-	batches := make(chan []Object, listedAhead)
-	group.Go(func() error {
-		defer close(batches)
-		return r.list(listing, batches)
-	})
-	group.Go(func() error {
-		if err := r.readHistory(listing); err != nil {
-			return err
-		}
-		if r.added, err = r.checkTable(); err != nil {
-			return err
-		}
-		for batch := range batches {
-			for i := range batch {
-				r.compareObject(&batch[i], &out)
-			}
-		}
-		return nil
-	})
-	if err := group.Wait(); err != nil {
-		return out, err
-	}
-	if out.total == 0 {
-		return out, failure.Wrap(failure.Data, fmt.Errorf("%s contains no objects%s; check `from` in %s", r.declared.From, r.matching(), r.at("from")))
-	}
-	for _, k := range r.history.known {
-		if !k.listed {
-			out.missing++
-		}
-	}
-	return out, nil
-}
-
-// list sends the objects in batches.
-func (r *run) list(ctx context.Context, batches chan<- []Object) error {
-	var batch []Object
-	send := func() error {
-		select {
-		case batches <- batch:
-			batch = nil
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	err := r.source.List(ctx, func(o Object) error {
-		if !matches(r.declared.Match, o.Name) {
-			return nil
-		}
-		if batch = append(batch, o); len(batch) == batchRows {
-			return send()
-		}
-		return nil
-	})
-	if err == nil {
-		err = send()
-	}
-	return err
-}
-
-// compareObject compares an object with the journal, and keeps it if it is needed.
-func (r *run) compareObject(o *Object, out *listing) {
-	out.total++
-	key := nameDigest(o.Name)
-	k, isKnown := r.history.known[key]
-	if isKnown {
-		k.listed = true
-		r.history.known[key] = k
-	}
-	same := isKnown && k.version == o.version()
-	if same {
-		r.result.Known++
-	}
-	if !same || r.declared.Strategy != project.Manifest || r.options.Reload || r.validating {
-		out.objects = append(out.objects, *o)
-	}
-}
-
-func (r *run) matching() string {
-	if r.declared.Match == "" {
-		return ""
-	}
-	return " that match " + r.declared.Match
-}
-
-// isKnown reports whether an object was loaded, and whether it is as it was then.
-func (r *run) isKnown(o *Object) (loaded, same bool) {
-	k, loaded := r.history.known[nameDigest(o.Name)]
-	return loaded, loaded && k.version == o.version()
-}
-
 // planAll loads everything, unless nothing differs from what is loaded.
 func (r *run) planAll(all *listing) {
 	r.mode = replaceAll
@@ -261,149 +151,6 @@ func (r *run) planNew(ctx context.Context, other *listing) error {
 	}
 	return r.findRenamed(ctx, gone)
 }
-
-// compareSuspects reports the objects that are not as they were loaded. A copy of the same content is.
-func (r *run) compareSuspects(ctx context.Context, suspects []Object, before map[string]object) error {
-	for i := range suspects {
-		now := before[suspects[i].Name]
-		same, err := r.hasContent(ctx, &suspects[i], &now)
-		if err != nil {
-			return err
-		}
-		if !same {
-			r.result.Changed.add(suspects[i].Name)
-			continue
-		}
-		r.result.Known++
-		now.Object = suspects[i]
-		r.touched = append(r.touched, now)
-	}
-	return nil
-}
-
-// findRenamed leaves out new objects with the content of one that does not exist any more: its rows are loaded. The journal knows them from
-// now on, without rows.
-func (r *run) findRenamed(ctx context.Context, gone map[int64][]object) error {
-	var todo []Object
-	for i := range r.todo {
-		o := &r.todo[i]
-		from, err := r.renamedFrom(ctx, o, gone[o.Size])
-		if err != nil {
-			return err
-		}
-		if from == nil {
-			todo = append(todo, *o)
-			continue
-		}
-		r.result.Known++
-		r.result.Renamed.add(o.Name + ", which was " + from.Name)
-		r.touched = append(r.touched, object{Object: *o, Digest: from.Digest, Number: from.Number})
-	}
-	r.todo = todo
-	return nil
-}
-
-// renamedFrom returns the object that was renamed to this one, or nil.
-func (r *run) renamedFrom(ctx context.Context, o *Object, gone []object) (*object, error) {
-	if o.Size == 0 || len(gone) == 0 {
-		return nil, nil
-	}
-	digest := ""
-	for i := range gone {
-		if o.ETag != "" && o.ETag == gone[i].ETag {
-			return &gone[i], nil
-		}
-	}
-	for i := range gone {
-		if gone[i].Digest == "" {
-			continue
-		}
-		if digest == "" {
-			var err error
-			if digest, err = r.contentDigest(ctx, o); err != nil || digest == "" {
-				return nil, err
-			}
-		}
-		if digest == gone[i].Digest {
-			return &gone[i], nil
-		}
-	}
-	return nil, nil
-}
-
-// details reads the journal again: what is known of some objects. It calls vanished with those that do not exist any more.
-func (r *run) details(ctx context.Context, suspects []Object, vanished func(*object)) (map[string]object, error) {
-	wanted, found := map[string]bool{}, map[string]object{}
-	for _, o := range suspects {
-		wanted[o.Name] = true
-	}
-	var gone []object
-	err := r.db().Read(ctx, func(ctx context.Context, reader warehouse.Reader) error {
-		gone = nil
-		return eachObject(ctx, reader, objectsTable, r.declared.Name, func(o *object) error {
-			if wanted[o.Name] {
-				found[o.Name] = *o
-			}
-			if k, isKnown := r.history.known[nameDigest(o.Name)]; isKnown && !k.listed {
-				gone = append(gone, *o)
-			}
-			return nil
-		})
-	})
-	for i := range gone {
-		vanished(&gone[i])
-	}
-	return found, err
-}
-
-// hasContent reports whether an object has the content that was loaded, although its listing differs: it was copied, for example.
-func (r *run) hasContent(ctx context.Context, o *Object, before *object) (bool, error) {
-	if before.Digest == "" || before.Size != o.Size {
-		return false, nil
-	}
-	digest, err := r.contentDigest(ctx, o)
-	return digest == before.Digest, err
-}
-
-// contentDigest reads an object. The digest is empty if the object has changed meanwhile.
-func (r *run) contentDigest(ctx context.Context, o *Object) (digest string, err error) {
-	in, err := r.source.Open(ctx, *o)
-	if err == nil {
-		digest, err = digestOf(ctx, io.NewSectionReader(in, 0, o.Size))
-		err = errors.Join(err, in.Close())
-	}
-	if errors.Is(err, ErrGone) || errors.Is(err, ErrReplaced) {
-		return "", nil
-	}
-	if err != nil {
-		return "", objectError(o.Name, err)
-	}
-	return digest, nil
-}
-
-// digestOf reads all of an object.
-func digestOf(ctx context.Context, in io.Reader) (string, error) {
-	hash := xxh3.New()
-	block := make([]byte, 1<<16)
-	for ctx.Err() == nil {
-		n, err := in.Read(block)
-		_, _ = hash.Write(block[:n]) // a hash never fails
-		if errors.Is(err, io.EOF) {
-			return digestText(hash), nil
-		}
-		if err != nil {
-			return "", err
-		}
-	}
-	return "", ctx.Err()
-}
-
-func digestText(hash *xxh3.Hasher) string {
-	sum := hash.Sum128()
-	return column.Digest{Hi: sum.Hi, Lo: sum.Lo}.String()
-}
-
-func objectError(name string, err error) error { return fmt.Errorf("object %s: %w", name, err) }
 
 // continueStaged takes over what an interrupted load of the same objects has staged. If anything of it differs, it is read again.
 func (r *run) continueStaged() {

@@ -1,0 +1,158 @@
+// Objects whose listing differs from the journal: whether their content is what was loaded, also under another name.
+
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/zeebo/xxh3"
+
+	"bursar/internal/column"
+	"bursar/internal/warehouse"
+)
+
+// compareSuspects reports the objects that are not as they were loaded. A copy of the same content is.
+func (r *run) compareSuspects(ctx context.Context, suspects []Object, before map[string]object) error {
+	for i := range suspects {
+		now := before[suspects[i].Name]
+		same, err := r.hasContent(ctx, &suspects[i], &now)
+		if err != nil {
+			return err
+		}
+		if !same {
+			r.result.Changed.add(suspects[i].Name)
+			continue
+		}
+		r.result.Known++
+		now.Object = suspects[i]
+		r.touched = append(r.touched, now)
+	}
+	return nil
+}
+
+// findRenamed leaves out new objects with the content of one that does not exist any more: its rows are loaded. The journal knows them from
+// now on, without rows.
+func (r *run) findRenamed(ctx context.Context, gone map[int64][]object) error {
+	var todo []Object
+	for i := range r.todo {
+		o := &r.todo[i]
+		from, err := r.renamedFrom(ctx, o, gone[o.Size])
+		if err != nil {
+			return err
+		}
+		if from == nil {
+			todo = append(todo, *o)
+			continue
+		}
+		r.result.Known++
+		r.result.Renamed.add(o.Name + ", which was " + from.Name)
+		r.touched = append(r.touched, object{Object: *o, Digest: from.Digest, Number: from.Number})
+	}
+	r.todo = todo
+	return nil
+}
+
+// renamedFrom returns the object that was renamed to this one, or nil.
+func (r *run) renamedFrom(ctx context.Context, o *Object, gone []object) (*object, error) {
+	if o.Size == 0 || len(gone) == 0 {
+		return nil, nil
+	}
+	digest := ""
+	for i := range gone {
+		if o.ETag != "" && o.ETag == gone[i].ETag {
+			return &gone[i], nil
+		}
+	}
+	for i := range gone {
+		if gone[i].Digest == "" {
+			continue
+		}
+		if digest == "" {
+			var err error
+			if digest, err = r.contentDigest(ctx, o); err != nil || digest == "" {
+				return nil, err
+			}
+		}
+		if digest == gone[i].Digest {
+			return &gone[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// details reads the journal again: what is known of some objects. It calls vanished with those that do not exist any more.
+func (r *run) details(ctx context.Context, suspects []Object, vanished func(*object)) (map[string]object, error) {
+	wanted, found := map[string]bool{}, map[string]object{}
+	for _, o := range suspects {
+		wanted[o.Name] = true
+	}
+	var gone []object
+	err := r.db().Read(ctx, func(ctx context.Context, reader warehouse.Reader) error {
+		gone = nil
+		return eachObject(ctx, reader, objectsTable, r.declared.Name, func(o *object) error {
+			if wanted[o.Name] {
+				found[o.Name] = *o
+			}
+			if k, isKnown := r.history.known[nameDigest(o.Name)]; isKnown && !k.listed {
+				gone = append(gone, *o)
+			}
+			return nil
+		})
+	})
+	for i := range gone {
+		vanished(&gone[i])
+	}
+	return found, err
+}
+
+// hasContent reports whether an object has the content that was loaded, although its listing differs: it was copied, for example.
+func (r *run) hasContent(ctx context.Context, o *Object, before *object) (bool, error) {
+	if before.Digest == "" || before.Size != o.Size {
+		return false, nil
+	}
+	digest, err := r.contentDigest(ctx, o)
+	return digest == before.Digest, err
+}
+
+// contentDigest reads an object. The digest is empty if the object has changed meanwhile.
+func (r *run) contentDigest(ctx context.Context, o *Object) (digest string, err error) {
+	in, err := r.source.Open(ctx, *o)
+	if err == nil {
+		digest, err = digestOf(ctx, io.NewSectionReader(in, 0, o.Size))
+		err = errors.Join(err, in.Close())
+	}
+	if errors.Is(err, ErrGone) || errors.Is(err, ErrReplaced) {
+		return "", nil
+	}
+	if err != nil {
+		return "", objectError(o.Name, err)
+	}
+	return digest, nil
+}
+
+// digestOf reads all of an object.
+func digestOf(ctx context.Context, in io.Reader) (string, error) {
+	hash := xxh3.New()
+	block := make([]byte, 1<<16)
+	for ctx.Err() == nil {
+		n, err := in.Read(block)
+		_, _ = hash.Write(block[:n]) // a hash never fails
+		if errors.Is(err, io.EOF) {
+			return digestText(hash), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return "", ctx.Err()
+}
+
+func digestText(hash *xxh3.Hasher) string {
+	sum := hash.Sum128()
+	return column.Digest{Hi: sum.Hi, Lo: sum.Lo}.String()
+}
+
+func objectError(name string, err error) error { return fmt.Errorf("object %s: %w", name, err) }
