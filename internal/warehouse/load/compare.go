@@ -34,6 +34,7 @@ func (r *run) compare(ctx context.Context) (out listing, err error) {
 		if err := r.readHistory(listing); err != nil {
 			return err
 		}
+		var err error
 		if r.added, err = r.checkTable(); err != nil {
 			return err
 		}

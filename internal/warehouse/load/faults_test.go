@@ -345,3 +345,49 @@ func TestInterrupted(t *testing.T) {
 		h.wantDays(5)
 	})
 }
+
+// TestContinued continues an interrupted load with what is not staged, unless an object or the declaration has changed since.
+func TestContinued(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(h *harness)
+		opened int
+	}{
+		"nothing has changed":      {func(*harness) {}, 3},
+		"an object was added":      {func(h *harness) { h.days(6, 6) }, 4},
+		"a staged one has changed": {func(h *harness) { h.days(1, 1) }, 5},
+		"another one has changed":  {func(h *harness) { h.days(5, 5) }, 3},
+		"another column": {func(h *harness) {
+			h.Change("  id: {type: int}", "  id: {type: int}\n  more: {type: int, optional: true}")
+		}, 5},
+		"another table": {func(h *harness) { h.Change("strategy", "table: other\nstrategy") }, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEach(t, strategies["manifest"], func(h *harness) {
+				h.Config.GroupObjects = 1
+				h.days(1, 5)
+				plain, db := h.Config.Source, h.DB
+				h.Config.Database = &failing{Database: db, failAt: 16} // a call of the third group
+				if _, err := h.Run(load.Options{}); !errors.Is(err, errFault) {
+					h.Fatalf("the error is %v", err)
+				}
+				h.Want("SELECT count(*) FROM bursar_load_staged", "2")
+				h.Want("SELECT count(*) FROM bursar_loads WHERE finished IS NULL", "1")
+				h.Config.Database = db
+				c.change(h)
+				opened := 0
+				h.watch(nil, func(string) { opened++ })
+				r, err := h.Run(load.Options{})
+				if err != nil || opened != c.opened {
+					h.Errorf("%d objects were read, want %d: %+v (%v)", opened, c.opened, r, err)
+				}
+				h.Config.Source = plain
+				h.Want("SELECT count(*) FROM bursar_load_staged", "0")
+				h.Want("SELECT count(*) FROM bursar_loads", "1")
+				h.Want("SELECT count(*) FROM information_schema.tables WHERE table_name LIKE 'bursar_staging%'", "0")
+				h.Want(fmt.Sprintf("SELECT count(DISTINCT id) FROM %s", r.Table), fmt.Sprint(r.Rows))
+			})
+		})
+	}
+}

@@ -37,10 +37,11 @@ type run struct {
 	mode    mode
 	from    project.Period // with replaceFrom
 	todo    []Object       // sorted by name
-	staged  []object       // by an interrupted load that is continued
+	staged  []object       // by an interrupted load that is continued, and by this one
 	touched []object       // objects whose listing has changed, but not their content
 
-	refused []*refusedRow // by the database, so far
+	stagedBytes int64         // of objects that were staged before
+	refused     []*refusedRow // by the database, so far
 }
 
 // mode is what becomes of the rows in the table.
@@ -86,7 +87,7 @@ func (r *run) failed(err error) error {
 // plan compares the objects that exist with the journal.
 func (r *run) plan(ctx context.Context) (err error) {
 	r.result = Result{Load: r.declared.Name, Table: r.declared.Table, Strategy: string(r.declared.Strategy)}
-	r.added, r.all, r.todo, r.staged, r.touched, r.mode = nil, nil, nil, nil, nil, addRows
+	r.added, r.all, r.todo, r.staged, r.touched, r.mode, r.stagedBytes = nil, nil, nil, nil, nil, addRows, 0
 	listing, err := r.compare(ctx)
 	if err != nil {
 		return err
@@ -173,6 +174,7 @@ func (r *run) continueStaged() {
 		r.staged = nil
 		return
 	}
+	r.stagedBytes = sumOf(r.staged).Bytes
 	known := make(map[string]bool, len(r.staged))
 	for i := range r.staged {
 		known[r.staged[i].Name] = true

@@ -94,6 +94,9 @@ func (r *run) dropStaged(ctx context.Context, tx warehouse.Tx) error {
 	if err := tx.Drop(ctx, r.stagingTable()); err != nil || r.history.Open == nil {
 		return err
 	}
+	if err := tx.Drop(ctx, stagingTable(r.history.Open.Table)); err != nil { // the load may have had another table then
+		return err
+	}
 	for _, sql := range []string{
 		fmt.Sprintf("DELETE FROM %s WHERE load = %s", stagedTable, literal(r.declared.Name)),
 		fmt.Sprintf("DELETE FROM %s WHERE load_number = %d", rejectedTable, r.history.Open.Number),

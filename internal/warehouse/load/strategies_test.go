@@ -138,6 +138,10 @@ func TestTimeSeriesBounds(t *testing.T) {
 func TestTimeSeriesByNumber(t *testing.T) {
 	t.Parallel()
 	onAll(t, seriesYAML, func(h *harness) {
+		h.File("in/2026-11-25/a.jsonl", `{"id":1}`)
+		h.Load("1 1 0 0") // another load, whose periods are no numbers
+		h.Remove("in/2026-11-25/a.jsonl")
+		h.Change("load: events", "load: numbers")
 		h.Change("{by: day}", "{by: number, start: 2}")
 		for _, name := range []string{"1/a", "2/a", "9/a", "10/a"} {
 			h.File("in/"+name+".jsonl", `{"id":1}`)
@@ -146,8 +150,8 @@ func TestTimeSeriesByNumber(t *testing.T) {
 		h.File("in/100/a.jsonl", `{"id":2}`)
 		h.File("in/10/a.jsonl", `{"id":3}`)
 		h.Load("2 2 0 2")
-		h.Want("SELECT _period, id, _load FROM events ORDER BY _period", "2|1|1", "9|1|1", "10|3|2", "100|2|2")
-		h.Want("SELECT object, load_number FROM bursar_load_objects ORDER BY CAST(period AS BIGINT)", "2/a.jsonl|1", "9/a.jsonl|1", "10/a.jsonl|2", "100/a.jsonl|2")
+		h.Want("SELECT _period, id, _load FROM numbers ORDER BY _period", "2|1|2", "9|1|2", "10|3|3", "100|2|3")
+		h.Want("SELECT object, load_number FROM bursar_load_objects ORDER BY object", "10/a.jsonl|3", "100/a.jsonl|3", "2/a.jsonl|2", "2026-11-25/a.jsonl|1", "9/a.jsonl|2")
 	})
 }
 

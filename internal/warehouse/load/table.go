@@ -24,19 +24,23 @@ func (r *run) prepareTable(ctx context.Context, tx warehouse.Tx) error {
 	if r.mode != replaceFrom {
 		return nil
 	}
-	s := r.declared.Series
-	from, period := literal(s.By.Text(r.from)), "period"
-	kind := column.Type{Kind: periodKinds[s.By]}
-	value := fmt.Sprintf("CAST(%s AS %s)", from, r.db().Type(kind))
-	if s.By == project.ByHour {
-		value = fmt.Sprintf("CAST(%s AS %s)", literal(s.By.Text(r.from)+":00:00Z"), r.db().Type(kind))
+	return r.deletePeriods(ctx, tx)
+}
+
+// deletePeriods deletes the rows from the first period on that is replaced, and forgets their objects. Texts of periods are compared in the
+// journal: longer numbers are larger, and no text of another load is cast.
+func (r *run) deletePeriods(ctx context.Context, tx warehouse.Tx) error {
+	by := r.declared.Series.By
+	text := by.Text(r.from)
+	value := text
+	if by == project.ByHour {
+		value += ":00:00Z"
 	}
-	if s.By == project.ByNumber {
-		from, period = s.By.Text(r.from), "CAST(period AS BIGINT)"
-	}
+	kind := column.Type{Kind: periodKinds[by]}
 	for _, sql := range []string{
-		fmt.Sprintf("DELETE FROM %s WHERE %s >= %s", warehouse.Quote(r.db(), r.declared.Table), warehouse.Quote(r.db(), periodColumn), value),
-		fmt.Sprintf("DELETE FROM %s WHERE load = %s AND %s >= %s", objectsTable, literal(r.declared.Name), period, from),
+		fmt.Sprintf("DELETE FROM %s WHERE %s >= CAST(%s AS %s)", warehouse.Quote(r.db(), r.declared.Table), warehouse.Quote(r.db(), periodColumn), literal(value), r.db().Type(kind)),
+		fmt.Sprintf("DELETE FROM %s WHERE load = %s AND (length(period) > %d OR length(period) = %d AND period >= %s)",
+			objectsTable, literal(r.declared.Name), len(text), len(text), literal(text)),
 	} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return err
@@ -54,7 +58,9 @@ func (r *run) replaceTable(ctx context.Context, tx warehouse.Tx) error {
 	return err
 }
 
-func (r *run) stagingTable() string { return "bursar_staging_" + r.declared.Table }
+func (r *run) stagingTable() string { return stagingTable(r.declared.Table) }
+
+func stagingTable(table string) string { return "bursar_staging_" + table }
 
 const pruneSQL = `DELETE FROM %[1]s WHERE load = %[2]s AND NOT EXISTS (SELECT 1 FROM %[3]s o
 WHERE o.load = %[2]s AND o.object = %[1]s.object AND o.load_number = %[1]s.load_number)`

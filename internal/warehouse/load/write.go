@@ -46,11 +46,12 @@ func (r *run) groups() (groups [][]Object) {
 	return groups
 }
 
+// totalBytes is the size of all objects of the load, those that are staged included.
 func (r *run) totalBytes() (total int64) {
 	for i := range r.todo {
 		total += r.todo[i].Size
 	}
-	return total
+	return total + r.stagedBytes
 }
 
 // write executes a transaction of this load on the state that it was planned on.
