@@ -249,7 +249,7 @@ func (h *harness) wantDays(to int) {
 }
 
 // maxFaults bounds the calls that fail: a staged load of all objects makes more calls each time.
-const maxFaults = 30
+const maxFaults = 20
 
 // TestFaults fails at each call of a second load in turn. What was loaded before stays, and loading again completes it.
 func TestFaults(t *testing.T) {
