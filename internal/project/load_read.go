@@ -171,12 +171,6 @@ func readMaxErrors(o doc.Section) (m MaxErrors) {
 	return m
 }
 
-// Names of tables that others make.
-const (
-	ownTables    = "bursar_"
-	eventsTables = "events_"
-)
-
 func (l *Load) checkTable(o doc.Section) {
 	key := "table"
 	if l.Table == "" {
@@ -185,26 +179,7 @@ func (l *Load) checkTable(o doc.Section) {
 	switch {
 	case !doc.IsName(l.Table):
 		o.Fail(key, "is %s, which is not a valid name of a table", doc.Brief(l.Table))
-	case strings.HasPrefix(l.Table, ownTables), strings.HasPrefix(l.Table, eventsTables):
-		o.Fail(key, "is %s: names that begin with %s and %s are those of Bursar's own tables and of published streams; name another table", doc.Brief(l.Table), ownTables, eventsTables)
+	case strings.HasPrefix(l.Table, EventsTable("")):
+		o.Fail(key, "is %s: names that begin with %s are those of published streams; name another table", doc.Brief(l.Table), EventsTable(""))
 	}
-}
-
-// checkLoads reports tables that have two sources.
-func (p *Project) checkLoads() (errs []doc.Error) {
-	by := map[string]string{}
-	for _, l := range p.Pipelines {
-		by[l.Name] = "pipeline " + l.Name
-	}
-	for _, l := range p.Loads {
-		key := "table"
-		if l.lines[key] == 0 {
-			key = "load"
-		}
-		if other := by[l.Table]; other != "" {
-			errs = append(errs, doc.Error{File: l.File, Line: l.lines.At(key), Message: "table " + doc.Brief(l.Table) + " is that of " + other + ", too: name another with `table`"})
-		}
-		by[l.Table] = "load " + l.Name
-	}
-	return errs
 }

@@ -109,7 +109,8 @@ func TestBrokenLoad(t *testing.T) {
 		{"max_errors: 1.5%", "max_errors: 101%", "15: `max_errors` is `101%`: use a number of rows, or a share such as 1%"},
 		{"max_errors: 1.5%", "max_errors: -1", "15: `max_errors` is `-1`: use a number of rows"},
 		{"max_errors: 1.5%", "max_errors: NaN%", "15: `max_errors` is `NaN%`: use a number of rows"},
-		{"table: facts", "table: bursar_facts", "12: `table` is `bursar_facts`: names that begin with bursar_ and events_"},
+		{"table: facts", "table: bursar_facts", "12: the warehouse has table `bursar_facts` for what Bursar records"},
+		{"table: facts", "table: events_facts", "12: `table` is `events_facts`: names that begin with events_ are those of published streams"},
 		{"table: facts", "table: Facts", "12: `table` is `Facts`, which is not a valid name of a table"},
 		{"rest: properties", "rest: id", "11: `rest` is `id`, which is declared in columns, too"},
 		{"rest: properties", "rest: The rest", "11: `rest` is `The rest`, which is not a valid name of a column"},
@@ -141,8 +142,11 @@ func TestLoadsOfOneTable(t *testing.T) {
 	_, errs := Read(projecttest.Folder(t, map[string]string{
 		"streams/payments.yaml": projecttest.Stream, "pipelines/orders.yaml": projecttest.Pipeline,
 		"warehouse/a.yaml": load("a", "table: shared\n"), "warehouse/b.yaml": load("b", "table: shared\n"), "warehouse/orders.yaml": load("orders", ""),
+		"warehouse/c.yaml": load("c", ""), "warehouse/c.sql": "-- model: c\nSELECT 1 AS a\n",
 	}))
-	projecttest.WantErrors(t, errs, "warehouse/b.yaml:7: table `shared` is that of load a, too", "warehouse/orders.yaml:1: table `orders` is that of pipeline orders, too")
+	projecttest.WantErrors(t, errs, "warehouse/b.yaml:7: the warehouse has table `shared` for load a",
+		"warehouse/c.sql:1: a model cannot be named `c`: the warehouse has this table for load c",
+		"warehouse/orders.yaml:1: the warehouse has table `orders` for the artifacts of pipeline orders")
 }
 
 // FuzzLoad reads any text as a load: what is accepted has a table with columns of different names.

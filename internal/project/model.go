@@ -79,24 +79,9 @@ func (m *Model) Parameter(name string) *Parameter {
 	return findIn(m.Parameters, func(p *Parameter) bool { return p.Name == name })
 }
 
-// checkModels reports models whose tables would have the name of another table.
+// checkModels reports tests against control totals that do not exist.
 func (p *Project) checkModels() (errs []doc.Error) {
-	owners := map[string]string{}
-	for _, s := range p.AllStreams() {
-		owners[EventsTable(s.Name)] = "the events of stream " + s.Name
-	}
-	for _, l := range p.Pipelines {
-		owners[l.Name] = "the artifacts of pipeline " + l.Name
-		owners[HistoryTable(l.Name)] = "the history of pipeline " + l.Name
-	}
 	for _, m := range p.Models {
-		owner := owners[m.Name]
-		if strings.HasPrefix(m.Name, reservedTables) {
-			owner = "what Bursar records"
-		}
-		if owner != "" {
-			errs = append(errs, doc.Error{File: m.File, Line: m.Line, Message: fmt.Sprintf("a model cannot be named %s: the warehouse has this table for %s", doc.Brief(m.Name), owner)})
-		}
 		for i := range m.Tests {
 			if reason := p.checkTotal(&m.Tests[i]); reason != "" {
 				errs = append(errs, doc.Error{File: m.File, Line: m.Tests[i].Line, Message: reason})

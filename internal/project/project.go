@@ -131,13 +131,12 @@ func Read(dir string) (*Project, []doc.Error) {
 		p.Loads = append(p.Loads, l)
 		return errs
 	})...)
-	errs = append(errs, p.checkLoads()...)
 	slices.SortFunc(p.Institutions, func(a, b *Institution) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Streams, func(a, b *Stream) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Pipelines, func(a, b *Pipeline) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Loads, func(a, b *Load) int { return strings.Compare(a.Name, b.Name) })
-	errs = append(errs, p.checkTables()...)
 	errs = append(errs, p.readModels()...)
+	errs = append(errs, p.checkTables()...)
 	doc.SortErrors(errs)
 	return p, errs
 }
