@@ -129,3 +129,31 @@ func TestLoadOfBucket(t *testing.T) {
 		t.Errorf("a bucket that does not exist: %s", r.err)
 	}
 }
+
+const clicksByZip = `-- model: clicks_by_zip
+-- materialize: incremental
+-- key: zip
+SELECT user_zip AS zip, count(*) AS clicks FROM clicks
+WHERE user_zip IN (SELECT user_zip FROM clicks WHERE _load > :after_clicks)
+GROUP BY user_zip
+`
+
+// TestModelOfLoad adds to an incremental model what was loaded since its last run, and makes it again after a reload.
+func TestModelOfLoad(t *testing.T) {
+	t.Parallel()
+	dir := loading(t, 3)
+	file(t, dir, "warehouse/clicks_by_zip.sql", clicksByZip)
+	run := func(full bool, added float64) {
+		t.Helper()
+		must(t, 0, "load", "--project", dir)
+		made := item(t, value(t, must(t, 0, "model", "run", "--json", "--project", dir)), "models", 0)
+		if (made["full"] == true) != full || !full && made["added"] != added {
+			t.Errorf("made %v", made)
+		}
+	}
+	run(true, 3)
+	file(t, dir, "in/new.json", `{"id":"9","user":{"zip":"20000"}} {"id":"10","user":{"zip":"20001"}}`)
+	run(false, 2)
+	must(t, 0, "load", "--reload", "--project", dir)
+	run(true, 5)
+}

@@ -98,11 +98,10 @@ func (c *cli) commands() []commandGroup {
 	return []commandGroup{
 		{"Project:", []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand(), c.workerCommand(), c.tokenCommand(), c.vaultCommand(), c.temporalCommand()}},
 		{"Data:", []*cobra.Command{c.ingestCommand(), c.importCommand(), c.runCommand(), c.quarantineCommand(), c.retractCommand(), c.rebuildCommand()}},
-		{"Warehouse:", []*cobra.Command{c.loadCommand()}},
 		{"Questions:", []*cobra.Command{
 			c.completenessCommand(), c.statusCommand(), c.getCommand(), c.traceCommand(), c.exportCommand(), c.exceptionsCommand(), c.unkeyedCommand(),
 		}},
-		{"Warehouse:", []*cobra.Command{c.publishCommand(), c.modelCommand(), c.queryCommand()}},
+		{"Warehouse:", []*cobra.Command{c.publishCommand(), c.loadCommand(), c.modelCommand(), c.queryCommand()}},
 		{"Proof:", []*cobra.Command{c.verifyCommand(), c.repairCommand()}},
 		{toolsTitle, []*cobra.Command{c.demoCommand(), c.benchCommand(), c.versionCommand()}},
 	}

@@ -100,7 +100,7 @@ func newHarness(t *testing.T, db warehouse.Database, yaml string) *harness {
 	t.Helper()
 	h := &harness{T: t, Dir: t.TempDir(), DB: db, YAML: yaml, Now: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}
 	h.Config = load.Config{
-		Database: db, Scratch: t.TempDir(), Workers: 2, Now: h.now,
+		Database: db, ProjectID: "project", Scratch: t.TempDir(), Workers: 2, Now: h.now,
 		Source: func(_ context.Context, l *project.Load) (load.Source, error) {
 			return load.NewFolder(filepath.Join(h.Dir, l.From)), nil
 		},

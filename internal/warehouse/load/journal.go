@@ -5,12 +5,14 @@ package load
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"bursar/internal/column"
+	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
 )
@@ -32,6 +34,7 @@ var loadsColumns = []column.Field{
 	field("source", column.String), field("scope", column.String), field("columns", column.String), field("declaration", column.String), field("attempt", column.String),
 	field("started", column.Timestamp), field("finished", column.Timestamp), // null: it is not finished
 	field("objects", column.BigInt), field("row_count", column.BigInt), field("rejected", column.BigInt), field("bytes", column.BigInt),
+	field("project", column.String), field("replaced", column.Bool),
 }
 
 var objectsColumns = []column.Field{
@@ -73,6 +76,8 @@ type record struct {
 	Columns  []definition
 	Declared string // a digest of how rows are read
 	Attempt  string // of this process: no other one has it
+	Project  string // its id
+	Replaced bool   // rows that were in the table before
 	Started  time.Time
 	Finished bool
 }
@@ -141,6 +146,9 @@ func (r *run) readHistory(ctx context.Context) error {
 		if _, found, err = reader.Table(ctx, loadsTable); err != nil || !found {
 			return err
 		}
+		if err := checkProject(ctx, reader, r.l.config.ProjectID); err != nil {
+			return err
+		}
 		if err := h.readRecords(ctx, reader, r.declared.Name, r.declared.Table); err != nil {
 			return err
 		}
@@ -152,6 +160,15 @@ func (r *run) readHistory(ctx context.Context) error {
 			return nil
 		})
 	})
+}
+
+// checkProject refuses the journal of another project.
+func checkProject(ctx context.Context, r warehouse.Reader, project string) error {
+	foreign, err := numbers(ctx, r, fmt.Sprintf("SELECT count(*) FROM %s WHERE project <> %s", loadsTable, literal(project)))
+	if err == nil && foreign[0] > 0 {
+		err = failure.Wrap(failure.Data, errors.New("the loads in this schema are of another project: set another `schema` of the warehouse in bursar.yaml, or drop the schema"))
+	}
+	return err
 }
 
 // readKnown reads what is needed of all objects.
@@ -175,7 +192,7 @@ func (h *history) readKnown(ctx context.Context, r warehouse.Reader, l *project.
 func nameDigest(name string) column.Digest { return column.Sum128([]byte(name)) }
 
 func (h *history) readRecords(ctx context.Context, r warehouse.Reader, load, table string) error {
-	sql := fmt.Sprintf(`SELECT load_number, load, strategy, table_name, source, scope, columns, declaration, attempt, started, finished FROM %s
+	sql := fmt.Sprintf(`SELECT load_number, load, strategy, table_name, source, scope, columns, declaration, attempt, started, finished, project, replaced FROM %s
 WHERE load = %s OR table_name = %s ORDER BY load_number`, loadsTable, literal(load), literal(table))
 	return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
 		for i := range rows[0].Len() {
@@ -183,6 +200,7 @@ WHERE load = %s OR table_name = %s ORDER BY load_number`, loadsTable, literal(lo
 				Number: rows[0].Ints[i], Load: string(rows[1].Text(i)), Strategy: string(rows[2].Text(i)), Table: string(rows[3].Text(i)),
 				Source: string(rows[4].Text(i)), Scope: string(rows[5].Text(i)), Declared: string(rows[7].Text(i)), Attempt: string(rows[8].Text(i)),
 				Started: time.UnixMicro(rows[9].Ints[i]).UTC(), Finished: !rows[10].IsNull(i),
+				Project: string(rows[11].Text(i)), Replaced: rows[12].Ints[i] != 0,
 			}
 			if err := json.Unmarshal(rows[6].Text(i), &one.Columns); err != nil {
 				return fmt.Errorf("read journal: load %d: columns: %w", one.Number, err)
@@ -246,11 +264,15 @@ func appendRecord(ctx context.Context, tx warehouse.Tx, one *record, finished ti
 	if err != nil {
 		return err
 	}
+	replaced := int64(0)
+	if one.Replaced {
+		replaced = 1
+	}
 	v := column.NewVectors(column.Types(loadsColumns), 1)
 	setTexts(v, map[int]string{
-		1: one.Load, 2: one.Strategy, 3: one.Table, 4: one.Source, 5: one.Scope, 6: string(columns), 7: one.Declared, 8: one.Attempt,
+		1: one.Load, 2: one.Strategy, 3: one.Table, 4: one.Source, 5: one.Scope, 6: string(columns), 7: one.Declared, 8: one.Attempt, 15: one.Project,
 	})
-	for i, n := range map[int]int64{0: one.Number, 9: one.Started.UnixMicro(), 11: sums.Objects, 12: sums.Rows, 13: sums.Rejected, 14: sums.Bytes} {
+	for i, n := range map[int]int64{0: one.Number, 9: one.Started.UnixMicro(), 11: sums.Objects, 12: sums.Rows, 13: sums.Rejected, 14: sums.Bytes, 16: replaced} {
 		v[i].AppendInt(n)
 	}
 	if finished.IsZero() {

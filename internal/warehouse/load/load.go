@@ -16,6 +16,8 @@ import (
 // Config is what loads work with.
 type Config struct {
 	Database warehouse.Database
+	// ProjectID is recorded in the journal; that of another project is refused.
+	ProjectID string
 	// Source opens the place that a load reads from.
 	Source  func(ctx context.Context, l *project.Load) (Source, error)
 	Scratch string // a folder for temporary files

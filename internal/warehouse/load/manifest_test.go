@@ -3,10 +3,12 @@
 package load_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
+	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/duckwarehouse"
 	"bursar/internal/warehouse/load"
 )
@@ -189,5 +191,48 @@ func TestRowsThatDatabasesRefuse(t *testing.T) {
 		if r.Rejected > 0 {
 			h.Fails("1 rows or more are rejected", "object c.json: line 1: column properties: a number in it has too many digits for")
 		}
+	})
+}
+
+// TestPositions reports how far the table is, and which load has replaced rows.
+func TestPositions(t *testing.T) {
+	t.Parallel()
+	onAll(t, manifestYAML, func(h *harness) {
+		want := func(position string) {
+			h.Helper()
+			err := h.DB.Read(h.Context(), func(ctx context.Context, r warehouse.Reader) error {
+				all, err := load.Positions(ctx, r)
+				if got := fmt.Sprint(all); got != position {
+					h.Errorf("positions %s, want %s", got, position)
+				}
+				return err
+			})
+			if err != nil {
+				h.Fatal(err)
+			}
+		}
+		want("map[]")
+		h.File("in/a.json", `{"id":"1"}`)
+		h.Load("1 1 0 0")
+		want("map[events:{0 1}]")
+		h.File("in/b.json", `{"id":"2"}`)
+		h.Load("1 1 0 1")
+		want("map[events:{0 2}]")
+		h.LoadWith(load.Options{Reload: true}, "2 2 0 0")
+		want("map[events:{3 3}]")
+		h.File("in/c.json", `{"id":"3"}`)
+		h.Load("1 1 0 2")
+		want("map[events:{3 4}]")
+	})
+}
+
+// TestLoadOfAnotherProject refuses a journal that another project has written.
+func TestLoadOfAnotherProject(t *testing.T) {
+	t.Parallel()
+	onAll(t, manifestYAML, func(h *harness) {
+		h.File("in/a.json", `{"id":"1"}`)
+		h.Load("1 1 0 0")
+		h.Config.ProjectID = "other"
+		h.Fails("the loads in this schema are of another project")
 	})
 }

@@ -187,5 +187,6 @@ func (r *run) record(number int64) *record {
 	return &record{
 		Number: number, Load: r.declared.Name, Strategy: string(r.declared.Strategy), Table: r.declared.Table, Source: r.declared.From, Scope: r.scope(),
 		Columns: define(r.columns), Declared: declarationDigest(r.declared), Attempt: r.attempt,
+		Project: r.l.config.ProjectID, Replaced: r.mode != addRows,
 	}
 }

@@ -18,7 +18,7 @@ import (
 const (
 	lastRun = "last_run" // when the last run began; null in the first one
 	thisRun = "this_run" // when this one began
-	after   = "after_"   // before the name of a published table: the batch or run that the last run has read last; 0 in the first one
+	after   = "after_"   // before the name of a published or loaded table: the batch, run or load that the last run has read last; 0 in the first one
 )
 
 // isReserved reports whether Bursar sets a parameter.

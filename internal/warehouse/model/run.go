@@ -13,6 +13,7 @@ import (
 	"bursar/internal/project"
 	"bursar/internal/project/doc"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/load"
 	"bursar/internal/warehouse/publish"
 )
 
@@ -74,7 +75,7 @@ func (b *build) run(ctx context.Context) (err error) {
 	if b.records, err = b.readRecords(ctx, b.tx); err != nil {
 		return err
 	}
-	if b.positions, err = publish.Positions(ctx, b.tx); err != nil {
+	if b.positions, err = positionsOf(ctx, b.tx); err != nil {
 		return err
 	}
 	b.out.Run = 1
@@ -206,7 +207,20 @@ func (b *build) existing(ctx context.Context, name string) (*warehouse.Table, er
 	return &table, nil
 }
 
-// sourcesOf returns the positions of the published tables that a model reads, also through other models.
+// positionsOf returns the positions of the published and of the loaded tables, by name.
+func positionsOf(ctx context.Context, r warehouse.Reader) (map[string]publish.Position, error) {
+	positions, err := publish.Positions(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := load.Positions(ctx, r)
+	for table, p := range loaded {
+		positions[table] = publish.Position{Generation: p.Replaced, Through: p.Through}
+	}
+	return positions, err
+}
+
+// sourcesOf returns the positions of the published and loaded tables that a model reads, also through other models.
 func (b *build) sourcesOf(n *Node) map[string]publish.Position {
 	sources := map[string]publish.Position{}
 	for _, name := range b.graph.tables(n) {
