@@ -150,15 +150,29 @@ func (s *Session) change(ctx context.Context, sql string) (rows int64, err error
 	return int64(duckdb.RowsChanged(&res)), nil
 }
 
-// interruptOn interrupts the running statement when ctx is done. The returned function stops that, and waits for an interruption in
-// progress: it must not reach a connection that is closed meanwhile.
+// interruptAgain is the time between two interruptions of a statement.
+const interruptAgain = 10 * time.Millisecond
+
+// interruptOn interrupts the running statement when ctx is done, and again until it has ended: DuckDB forgets an interruption when it begins to
+// execute what it has prepared. The returned function stops that, and waits for an interruption in progress: it must not reach a connection
+// that is closed meanwhile.
 func (s *Session) interruptOn(ctx context.Context) (stop func()) {
-	done := make(chan struct{})
+	ended, done := make(chan struct{}), make(chan struct{})
 	unwatch := context.AfterFunc(ctx, func() {
 		defer close(done)
-		duckdb.Interrupt(s.conn)
+		again := time.NewTicker(interruptAgain)
+		defer again.Stop()
+		for {
+			duckdb.Interrupt(s.conn)
+			select {
+			case <-ended:
+				return
+			case <-again.C:
+			}
+		}
 	})
 	return func() {
+		close(ended)
 		if !unwatch() {
 			<-done
 		}
