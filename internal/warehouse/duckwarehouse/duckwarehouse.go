@@ -33,7 +33,7 @@ var _ warehouse.Database = (*Database)(nil)
 
 // Open opens the file. The scratch folder must exist.
 func Open(c Config) (*Database, error) {
-	options := duck.Options{File: c.Path, Memory: c.Memory, Threads: c.Threads, Scratch: c.Scratch}
+	options := duck.Options{File: c.Path, Memory: c.Memory, Threads: c.Threads, Scratch: c.Scratch, Unordered: true}
 	db, err := open(options)
 	if err != nil {
 		return nil, fmt.Errorf("open warehouse: %w", err)
