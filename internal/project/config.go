@@ -23,6 +23,7 @@ type Config struct {
 	Temporal Temporal
 
 	Warehouse Warehouse
+	Schedules Schedules
 
 	lines doc.Lines
 }
@@ -109,13 +110,14 @@ var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
 // parseConfig reads bursar.yaml, which may be empty.
 func parseConfig(file string, data []byte) (Config, []doc.Error) {
 	src := doc.NewFile(file)
-	o := src.Section(src.Root(data), "", "memory", "threads", "storage", "catalog", "index", "temporal", "warehouse")
+	o := src.Section(src.Root(data), "", "memory", "threads", "storage", "catalog", "index", "temporal", "warehouse", "schedules")
 	c := Config{Memory: readSize(o, "memory"), Threads: int(o.Number("threads", 0, 0, 1024)), lines: src.Lines}
 	c.Storage = readStorage(o)
 	c.Catalog = readDatabase(o, "catalog", SQLiteCatalog)
 	c.Index = readDatabase(o, "index", PebbleIndex)
 	c.Temporal = readTemporal(o)
 	c.Warehouse = readWarehouse(o)
+	c.Schedules = readSchedules(o)
 	if c.Warehouse.Kind == RedshiftWarehouse && c.Storage.Kind != S3Storage {
 		src.FailAt("warehouse", "Redshift copies rows from S3, but objects are kept in a folder: set storage to kind s3, too")
 	}

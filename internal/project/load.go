@@ -4,6 +4,7 @@ package project
 
 import (
 	"bursar/internal/column"
+	"bursar/internal/schedule"
 )
 
 // Load is one declared load.
@@ -23,6 +24,7 @@ type Load struct {
 	Strategy  Strategy
 	Series    *Series // with TimeSeries
 	MaxErrors MaxErrors
+	Schedule  schedule.Schedule // when it is executed without a command
 
 	source
 }

@@ -6,15 +6,16 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"bursar/internal/project/doc"
 )
 
-// parseLoad reads a load file. The load is never nil, and has its file's name even if everything else is invalid.
-func parseLoad(file string, data []byte) (*Load, []doc.Error) {
+// parseLoad reads a load file; the zone is that of its schedule. The load is never nil, and has its file's name even if everything else is invalid.
+func parseLoad(file string, data []byte, zone *time.Location) (*Load, []doc.Error) {
 	src := doc.NewFile(file)
 	root := src.Root(data)
-	o := src.Section(root, "", "load", "from", "match", "format", "csv", "encoding", "array", "columns", "rest", "table", "strategy", "timeseries", "max_errors")
+	o := src.Section(root, "", "load", "from", "match", "format", "csv", "encoding", "array", "columns", "rest", "table", "strategy", "timeseries", "max_errors", "schedule")
 	l := &Load{Name: nameFromFile(o, "load"), File: file, source: source{lines: src.Lines}}
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("load", "from", "format", "columns", "strategy")
@@ -29,6 +30,7 @@ func parseLoad(file string, data []byte) (*Load, []doc.Error) {
 	l.readRest(o)
 	l.readStrategy(o)
 	l.MaxErrors = readMaxErrors(o)
+	l.Schedule = readSchedule(o, "schedule", zone)
 	l.checkTable(o)
 	l.broken = len(src.Errs) > 0
 	return l, src.Errs

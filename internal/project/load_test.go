@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"bursar/internal/column"
 	"bursar/internal/project/projecttest"
@@ -109,6 +110,8 @@ func TestBrokenLoad(t *testing.T) {
 		{"max_errors: 1.5%", "max_errors: 101%", "15: `max_errors` is `101%`: use a number of rows, or a share such as 1%"},
 		{"max_errors: 1.5%", "max_errors: -1", "15: `max_errors` is `-1`: use a number of rows"},
 		{"max_errors: 1.5%", "max_errors: NaN%", "15: `max_errors` is `NaN%`: use a number of rows"},
+		{"max_errors: 1.5%", "schedule: hourly", "15: `schedule` is `hourly`: it is neither an interval"},
+		{"max_errors: 1.5%", "schedule: 0 0 30 2 *", "15: `schedule` is `0 0 30 2 *`: it is never due"},
 		{"table: facts", "table: bursar_facts", "12: the warehouse has table `bursar_facts` for what Bursar records"},
 		{"table: facts", "table: events_facts", "12: `table` is `events_facts`: names that begin with events_ are those of published streams"},
 		{"table: facts", "table: Facts", "12: `table` is `Facts`, which is not a valid name of a table"},
@@ -154,7 +157,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add(loadYAML)
 	f.Add("load: user_events\nfrom: s3://b/p\nformat: csv\ncsv: {header: false}\ncolumns: {a: {type: int}, b.c: {type: json}}\nstrategy: bulk\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		l, errs := parseLoad("warehouse/user_events.yaml", []byte(text))
+		l, errs := parseLoad("warehouse/user_events.yaml", []byte(text), time.UTC)
 		if l == nil || len(errs) > 0 {
 			return
 		}

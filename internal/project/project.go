@@ -127,7 +127,7 @@ func Read(dir string) (*Project, []doc.Error) {
 	})...)
 	errs = append(errs, checkInstitutions(p.Institutions)...)
 	errs = append(errs, eachFile(dir, WarehouseFolder, func(file string, data []byte) []doc.Error {
-		l, errs := parseLoad(file, data)
+		l, errs := parseLoad(file, data, p.Config.Schedules.Zone)
 		p.Loads = append(p.Loads, l)
 		return errs
 	})...)

@@ -26,6 +26,7 @@ var referenceHeadings = map[string]string{
 	"readTemporal temporal":   "temporal",
 	"readTemporal tls":        "tls of temporal",
 	"readWarehouse warehouse": "warehouse",
+	"readSchedules schedules": "schedules",
 	"parseStream":             "Streams",
 	"readText csv":            "csv",
 	"readColumn":              "Columns",

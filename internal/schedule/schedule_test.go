@@ -90,7 +90,7 @@ func TestEveryMinute(t *testing.T) {
 				t.Errorf("%s in %s:\n%s\nwant\n%s", text, c.zone, got, want)
 			}
 			for range 50 {
-				at := want[0].Add(time.Duration(random.Int64N(int64(from.Add(72*time.Hour).Sub(want[0]))))).Truncate(time.Second)
+				at := want[0].Add(time.Duration(random.Int64N(int64(from.Add(72 * time.Hour).Sub(want[0]))))).Truncate(time.Second)
 				i, exact := slices.BinarySearchFunc(want, at, time.Time.Compare)
 				if !exact {
 					i--
