@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"bursar/internal/app"
 	"bursar/internal/event"
@@ -14,6 +15,7 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/warehouse/publish"
+	"bursar/internal/warehouse/scheduled"
 
 	"github.com/spf13/cobra"
 )
@@ -55,6 +57,7 @@ type projectStatus struct {
 	Retracted  []event.Retraction      `json:"retracted,omitempty"`
 	Stranded   []app.Stranded          `json:"stranded,omitempty"`
 	Warehouse  []publish.TableStatus   `json:"warehouse,omitempty"`
+	Scheduled  []scheduled.Status      `json:"scheduled,omitempty"`
 
 	WarehouseError string `json:"warehouse_error,omitempty"` // why it is not known how far the warehouse is
 }
@@ -64,7 +67,7 @@ func (c *cli) status(ctx context.Context, a *app.App, o *rowFlags) error {
 	if err != nil {
 		return err
 	}
-	all, errs := projectStatus{Pipelines: list}, [5]error{}
+	all, errs := projectStatus{Pipelines: list}, [6]error{}
 	if !o.forPeople() && o.format != listFormat {
 		return c.printStatus(o, &all)
 	}
@@ -73,6 +76,7 @@ func (c *cli) status(ctx context.Context, a *app.App, o *rowFlags) error {
 	all.Retracted, errs[2] = a.Retractions(ctx)
 	all.GivenUp, errs[3] = a.GivenUp(ctx)
 	all.Quarantine, errs[4] = a.InQuarantine(ctx)
+	all.Scheduled, errs[5] = a.ScheduledTasks(ctx)
 	if err := cmp.Or(errs[:]...); err != nil {
 		return err
 	}
@@ -104,6 +108,7 @@ func (c *cli) printStatus(o *rowFlags, all *projectStatus) error {
 		after: func(w io.Writer, _ int) {
 			printPipelineStates(w, all)
 			c.printWarehouse(w, all)
+			c.printScheduled(w, all.Scheduled)
 			if next := nextOfStatus(all); next != "" {
 				fmt.Fprintln(w, "next: "+next)
 			}
@@ -184,6 +189,32 @@ func (c *cli) printWarehouse(w io.Writer, all *projectStatus) {
 	for i := range all.Warehouse {
 		if t := &all.Warehouse[i]; t.Error != "" {
 			fmt.Fprintf(w, "%s %s cannot be published: %s\n", checkMark(false), t.Table, printable(oneLine(t.Error)))
+		}
+	}
+}
+
+// printScheduled prints what has a schedule, and how it ended last.
+func (c *cli) printScheduled(w io.Writer, list []scheduled.Status) {
+	if len(list) == 0 {
+		return
+	}
+	g := newGrid("scheduled", "schedule", "state", "next", "last ended", "with")
+	for i := range list {
+		t := &list[i]
+		state := string(t.State)
+		if len(t.WaitsFor) > 0 {
+			state += ", after " + strings.Join(t.WaitsFor, ", ")
+		}
+		with := t.Done
+		if t.Error != "" {
+			with = "an error"
+		}
+		g.add(t.Task, t.Schedule, state, formatTime(t.Next), formatTime(t.Ended), with)
+	}
+	g.print(w, width(c.out))
+	for i := range list {
+		if t := &list[i]; t.Error != "" {
+			fmt.Fprintf(w, "%s %s: %s\n", checkMark(false), t.Task, printable(oneLine(t.Error)))
 		}
 	}
 }

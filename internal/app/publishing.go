@@ -68,7 +68,7 @@ func (a *App) startPublisher(ctx context.Context) (stop func() error, err error)
 	if a.shared.serves {
 		timeout = flow.SharedStopTimeout
 	}
-	worker := flow.NewWorker(a.temporal.Client(), observedTables{a, tables}, timeout, a.id)
+	worker := flow.NewWorker(a.temporal.Client(), observedTables{a, tables}, observedSchedule{a}, timeout, a.id)
 	if err := worker.Start(); err != nil {
 		return stop, fmt.Errorf("start the worker of the warehouse: %w", err)
 	}

@@ -86,7 +86,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 		return err
 	}
 	server := a.newServer(token, l.api, o)
-	stop, err := startAll(ctx, a.startPublishing, a.startFollowers, a.startLiveIntake, a.watchInbox)
+	stop, err := startAll(ctx, a.startPublishing, a.startScheduling, a.startFollowers, a.startLiveIntake, a.watchInbox)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return err

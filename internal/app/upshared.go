@@ -147,7 +147,7 @@ func (p *sharedProcess) closeListeners() {
 // services returns what this process does until it is paused or stopped.
 func (p *sharedProcess) services() (list []service) {
 	if p.has(role.Warehouse) {
-		list = append(list, p.startPublishing)
+		list = append(list, p.startPublishing, p.startScheduling)
 	}
 	if p.has(role.Reconcile) || p.has(role.Index) {
 		list = append(list, p.executeSteps)

@@ -37,6 +37,9 @@ type Passes struct {
 	// cause where nobody reports it.
 	RetryAll bool
 
+	// Until is when the next pass begins at the latest, if that is before IdleTimeout; zero: then. A pass may set it.
+	Until time.Time
+
 	requests int   // received
 	answered int   // of these, those received before the last completed pass began
 	outcome  error // of that pass
@@ -166,7 +169,7 @@ func (p *Passes) waitForSignal(ctx workflow.Context, began time.Time, failed err
 	requested := func() bool { return p.requests > p.answered }
 	if failed == nil {
 		p.Failures = 0
-		if _, err := workflow.AwaitWithTimeout(ctx, IdleTimeout, func() bool { return p.woken }); err != nil {
+		if _, err := workflow.AwaitWithTimeout(ctx, p.idleTimeout(ctx), func() bool { return p.woken }); err != nil {
 			return err
 		}
 		rest := p.Interval - workflow.Now(ctx).Sub(began)
@@ -182,6 +185,13 @@ func (p *Passes) waitForSignal(ctx workflow.Context, began time.Time, failed err
 	p.Failures++
 	_, err := workflow.AwaitWithTimeout(ctx, backoff.After(p.Failures), requested)
 	return err
+}
+
+func (p *Passes) idleTimeout(ctx workflow.Context) time.Duration {
+	if p.Until.IsZero() {
+		return IdleTimeout
+	}
+	return max(0, min(IdleTimeout, p.Until.Sub(workflow.Now(ctx))))
 }
 
 // finishHandlers lets the waiting update handlers return, so that their callers repeat the request on the next execution.

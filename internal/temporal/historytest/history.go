@@ -83,8 +83,8 @@ func anonymous(tree any) any {
 	return tree
 }
 
-// Replay replays the histories of testdata/histories with the workflow as it is now.
-func Replay(t *testing.T, workflow any) {
+// Replay replays the histories of testdata/histories with the workflows as they are now.
+func Replay(t *testing.T, workflows ...any) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	if err != nil || len(files) == 0 {
@@ -94,7 +94,9 @@ func Replay(t *testing.T, workflow any) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			replayer := worker.NewWorkflowReplayer()
-			replayer.RegisterWorkflow(workflow)
+			for _, workflow := range workflows {
+				replayer.RegisterWorkflow(workflow)
+			}
 			quiet := log.NewStructuredLogger(slog.New(slog.DiscardHandler))
 			if err := replayer.ReplayWorkflowHistoryFromJSONFile(quiet, file); err != nil {
 				t.Error(err)

@@ -27,12 +27,13 @@ const (
 )
 
 type activities struct {
-	tables   Tables
-	attempts *temporal.Attempts // alone by table
+	tables    Tables
+	scheduled Scheduled
+	attempts  *temporal.Attempts // alone by table, or by scheduled task
 }
 
-func newActivities(tables Tables, project string) *activities {
-	return &activities{tables: tables, attempts: &temporal.Attempts{Project: project}}
+func newActivities(tables Tables, scheduled Scheduled, project string) *activities {
+	return &activities{tables: tables, scheduled: scheduled, attempts: &temporal.Attempts{Project: project}}
 }
 
 func (a *activities) behind(ctx context.Context, in BehindInput) (out BehindResult, err error) {
@@ -55,17 +56,29 @@ func (a *activities) publish(ctx context.Context, in PublishInput) (out publish.
 	return out, err
 }
 
-// NewWorker returns the worker of the role warehouse. It executes the workflow of a project, whose id is as in Input, and its
-// activities, by calling tables. Stop waits up to stopTimeout for the transactions that are executing before it cancels them. The caller
+func (a *activities) due(ctx context.Context, in DueInput) (out DueResult, err error) {
+	err = a.attempts.Do(ctx, in.Project, func(ctx context.Context) error {
+		out.Tasks, out.Again, err = a.scheduled.Due(ctx)
+		return err
+	})
+	return out, err
+}
+
+func (a *activities) execute(ctx context.Context, in ExecuteInput) error {
+	return a.attempts.DoAlone(ctx, in.Project, "scheduled "+in.Task, func(ctx context.Context) error { return a.scheduled.Execute(ctx, in.Task) })
+}
+
+// NewWorker returns the worker of the role warehouse. It executes the workflows of a project, whose id is as in Input, and their
+// activities, by calling tables and scheduled. Stop waits up to stopTimeout for the transactions that are executing before it cancels them. The caller
 // starts it before the first call of the runner, and stops it before the client closes.
-func NewWorker(c client.Client, tables Tables, stopTimeout time.Duration, project string) worker.Worker {
+func NewWorker(c client.Client, tables Tables, scheduled Scheduled, stopTimeout time.Duration, project string) worker.Worker {
 	o := temporal.WorkerOptions()
 	o.MaxConcurrentWorkflowTaskPollers = 2
 	o.MaxConcurrentActivityTaskPollers = 1
 	o.MaxConcurrentActivityExecutionSize = maxConcurrent
 	o.WorkerStopTimeout = stopTimeout
 	w := worker.New(c, TaskQueue, o)
-	register(w, newActivities(tables, project))
+	register(w, newActivities(tables, scheduled, project))
 	return w
 }
 
@@ -77,6 +90,9 @@ type registry interface {
 
 func register(r registry, a *activities) {
 	r.RegisterWorkflow(Publish)
+	r.RegisterWorkflow(Schedule)
 	r.RegisterActivityWithOptions(a.behind, activity.RegisterOptions{Name: behindActivity})
 	r.RegisterActivityWithOptions(a.publish, activity.RegisterOptions{Name: publishActivity})
+	r.RegisterActivityWithOptions(a.due, activity.RegisterOptions{Name: dueActivity})
+	r.RegisterActivityWithOptions(a.execute, activity.RegisterOptions{Name: executeActivity})
 }

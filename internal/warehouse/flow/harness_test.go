@@ -136,7 +136,7 @@ func countOf(calls []string, name string) (n int) {
 
 func virtualEnvironment(tables Tables) *testsuite.TestWorkflowEnvironment {
 	env := virtualtest.NewEnvironment()
-	register(env, newActivities(tables, ""))
+	register(env, newActivities(tables, nil, ""))
 	return env
 }
 

@@ -10,5 +10,5 @@ import (
 
 func TestWorkflowReplaysRecordedHistories(t *testing.T) {
 	t.Parallel()
-	historytest.Replay(t, Publish)
+	historytest.Replay(t, Publish, Schedule)
 }

@@ -26,12 +26,18 @@ import (
 // serve starts a server and a worker for tables, and stops them with the test.
 func serve(t *testing.T, dir string, tables Tables) client.Client {
 	t.Helper()
+	return serveAll(t, dir, tables, nil)
+}
+
+// serveAll is serve with scheduled tasks.
+func serveAll(t *testing.T, dir string, tables Tables, schedule Scheduled) client.Client {
+	t.Helper()
 	server, err := temporal.Start(t.Context(), dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	w := NewWorker(server.Client(), tables, time.Minute, "")
+	w := NewWorker(server.Client(), tables, schedule, time.Minute, "")
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -205,5 +211,30 @@ func TestHistoriesContainNoValues(t *testing.T) {
 		if bytes.Contains(content, []byte("DE8937")) || bytes.Contains(content, []byte("Jane")) {
 			t.Errorf("%s contains a value", filepath.Base(file))
 		}
+	}
+}
+
+// TestServerSchedules has a workflow execute what becomes due, and go on after its own end.
+func TestServerSchedules(t *testing.T) {
+	t.Parallel()
+	s := newSchedule(time.Now, map[string]time.Duration{"load": 50 * time.Millisecond})
+	c := serveAll(t, t.TempDir(), newTables(), s)
+	scheduler := NewScheduler(c, "", false, slog.New(slog.DiscardHandler))
+	if err := scheduler.Follow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		<-s.await
+	}
+	historytest.Record(t, c, ScheduleWorkflowID, "scheduled")
+	if err := c.TerminateWorkflow(t.Context(), ScheduleWorkflowID, "", "by hand"); err != nil {
+		t.Fatal(err)
+	}
+	for len(s.await) > 0 {
+		<-s.await
+	}
+	<-s.await // it is started again
+	if err := scheduler.Unfollow(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }

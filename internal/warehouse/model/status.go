@@ -5,10 +5,12 @@ package model
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/publish"
 )
 
 // Status is a model with its last run.
@@ -53,4 +55,38 @@ func (r *Runner) List(ctx context.Context) ([]Status, error) {
 		}
 	}
 	return list, nil
+}
+
+// Changed reports whether a run of all models would make anything new: a model or what it reads has changed since its last run. What Bursar
+// does not fill, such as a table of a person's own, may have changed at any time. A test that was added or has failed is not a change.
+func (r *Runner) Changed(ctx context.Context) (changed bool, err error) {
+	g, err := r.graph(ctx)
+	if err != nil {
+		return false, err
+	}
+	db, err := r.Open(ctx)
+	if err != nil {
+		return false, err
+	}
+	err = db.Read(ctx, func(ctx context.Context, from warehouse.Reader) error {
+		records, err := r.readRecords(ctx, from)
+		if err != nil {
+			return err
+		}
+		positions, err := positionsOf(ctx, from)
+		changed = slices.ContainsFunc(g.Nodes, func(n *Node) bool { return g.hasChanged(n, records[n.Model.Name], positions) })
+		return err
+	})
+	return changed, err
+}
+
+func (g *Graph) hasChanged(n *Node, last *record, positions map[string]publish.Position) bool {
+	if last == nil || last.definition != definitionOf(n.Model) {
+		return true
+	}
+	return slices.ContainsFunc(g.tables(n), func(table string) bool {
+		now, known := positions[table]
+		before, wasKnown := last.sources[table]
+		return !known || !wasKnown || now != before
+	})
 }

@@ -1,0 +1,107 @@
+// Scheduled work of the warehouse: loads, and models. The workflow of a process that is up executes what is due.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bursar/internal/warehouse/flow"
+	"bursar/internal/warehouse/load"
+	models "bursar/internal/warehouse/model"
+	"bursar/internal/warehouse/scheduled"
+)
+
+// scheduledTasks returns what has a schedule, in the order in which due tasks are executed: models read what was loaded.
+func (a *App) scheduledTasks() *scheduled.Tasks {
+	tasks := &scheduled.Tasks{Catalog: a.catalog, Now: time.Now}
+	if !a.hasWarehouse() {
+		return tasks
+	}
+	for _, l := range a.Project.Loads {
+		if l.Schedule.IsZero() {
+			continue
+		}
+		tasks.List = append(tasks.List, scheduled.Task{Name: "load " + l.Name, Schedule: l.Schedule, Execute: func(ctx context.Context) (string, error) {
+			return a.loadDue(ctx, l.Name)
+		}})
+	}
+	if s := a.Project.Config.Schedules.Models; !s.IsZero() {
+		tasks.List = append(tasks.List, scheduled.Task{Name: "models", Schedule: s, Execute: a.runDueModels})
+	}
+	return tasks
+}
+
+func (a *App) loadDue(ctx context.Context, name string) (done string, err error) {
+	r, err := a.Load(ctx, name, load.Options{})
+	if err != nil || r.Number == 0 {
+		return "nothing is new", err
+	}
+	return fmt.Sprintf("%d objects, %d rows, %d rejected", r.Objects, r.Rows, r.Rejected), nil
+}
+
+func (a *App) runDueModels(ctx context.Context) (done string, err error) {
+	runner, err := a.Models(ctx)
+	if err != nil {
+		return "", err
+	}
+	if changed, err := runner.Changed(ctx); err != nil || !changed {
+		return "nothing has changed", err
+	}
+	out, err := runner.Run(ctx, models.Options{})
+	return fmt.Sprintf("run %d of %d models", out.Run, len(out.Models)), err
+}
+
+// ScheduledTasks returns what has a schedule, how its last execution ended, and what it waits for.
+func (a *App) ScheduledTasks(ctx context.Context) ([]scheduled.Status, error) {
+	return a.scheduledTasks().Status(ctx)
+}
+
+// startScheduling executes what becomes due, until stop. The worker of publishing must have been started. It does nothing if nothing has a
+// schedule.
+func (a *App) startScheduling(ctx context.Context) (stop func() error, err error) {
+	stop = func() error { return nil }
+	if len(a.scheduledTasks().List) == 0 {
+		return stop, nil
+	}
+	a.starting.Lock()
+	connection, err := a.connectTemporal(ctx)
+	a.starting.Unlock()
+	if err != nil {
+		return stop, err
+	}
+	scheduler := flow.NewScheduler(connection.Client(), a.id, a.IsShared(), a.log)
+	stop = func() error {
+		pausing, cancel := context.WithTimeout(context.Background(), pauseTimeout)
+		defer cancel()
+		return scheduler.Unfollow(pausing)
+	}
+	return stop, scheduler.Follow(ctx)
+}
+
+// observedSchedule executes scheduled tasks and logs how they end.
+type observedSchedule struct{ *App }
+
+func (o observedSchedule) Due(ctx context.Context) (due []string, again time.Time, err error) {
+	return o.scheduledTasks().Due(ctx)
+}
+
+func (o observedSchedule) Execute(ctx context.Context, task string) error {
+	ctx, diskErr, endWatch := o.disk.watch(ctx)
+	defer endWatch()
+	outcome, err := o.scheduledTasks().Execute(ctx, task)
+	switch {
+	case err != nil:
+		return errors.Join(diskErr(), err)
+	case !outcome.Executed:
+	case outcome.Err == nil:
+		o.log.Info("executed by schedule", "task", task, "done", outcome.Done)
+	case outcome.Retry.IsZero():
+		o.log.Warn("a scheduled task has failed", "task", task, "error", outcome.Err)
+	default:
+		o.log.Warn("a scheduled task has failed; trying again", "task", task, "at", outcome.Retry, "error", outcome.Err)
+	}
+	return nil
+}

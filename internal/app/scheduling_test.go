@@ -1,0 +1,112 @@
+// Tests of scheduled loads and models in a process that is up.
+
+package app
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/project/projecttest"
+	"bursar/internal/warehouse/scheduled"
+)
+
+const clicksLoad = `load: clicks
+from: in/
+format: jsonl
+columns:
+  id: {type: string}
+strategy: manifest
+schedule: every 24h
+`
+
+const clicksModel = "-- model: clicks_seen\nSELECT count(*) AS clicks FROM clicks\n"
+
+// overdue makes a project with a load of one object and a model of it, both due since yesterday.
+func overdue(t *testing.T, object string) *App {
+	t.Helper()
+	dir := projecttest.Folder(t, map[string]string{
+		"bursar.yaml": "schedules: {models: every 24h}\n", "warehouse/clicks.yaml": clicksLoad, "warehouse/clicks_seen.sql": clicksModel, "in/a.jsonl": object,
+	})
+	a := openTest(t, dir)
+	yesterday := map[string]any{"slot": time.Now().Add(-25 * time.Hour).UTC()}
+	err := a.catalog.Update(t.Context(), func(tx catalog.Tx) error {
+		for _, task := range []string{"load clicks", "models"} {
+			if err := tx.Put("warehouse/scheduled/"+task, yesterday); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// executeSchedules executes what is due until the test ends.
+func executeSchedules(t *testing.T, a *App) {
+	t.Helper()
+	follow(t, a) // starts the worker
+	stop, err := a.startScheduling(t.Context())
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitTasks waits until every scheduled task waits for its next due time, and returns them.
+func awaitTasks(t *testing.T, a *App) []scheduled.Status {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); time.Since(began) < time.Minute; <-tick.C {
+		list, err := a.ScheduledTasks(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(list, func(s scheduled.Status) bool { return s.State != scheduled.Waiting }) {
+			return list
+		}
+	}
+	t.Fatal("tasks are still due")
+	return nil
+}
+
+func TestSchedulesExecute(t *testing.T) {
+	t.Parallel()
+	a := overdue(t, `{"id":"1"}`+"\n"+`{"id":"2"}`+"\n")
+	before, err := a.ScheduledTasks(t.Context())
+	if err != nil || before[0].State != scheduled.Due || !slices.Equal(before[1].WaitsFor, []string{"load clicks"}) {
+		t.Fatalf("before: %+v, %v", before, err)
+	}
+	executeSchedules(t, a)
+	list := awaitTasks(t, a)
+	if list[0].Task != "load clicks" || list[0].Done != "1 objects, 2 rows, 0 rejected" || list[1].Done != "run 1 of 1 models" || list[1].Error != "" {
+		t.Errorf("%+v", list)
+	}
+	if list[1].Began.Before(*list[0].Ended) {
+		t.Errorf("the models began at %s, before the load ended at %s", list[1].Began, list[0].Ended)
+	}
+}
+
+// TestScheduledFailure records the error of a load, and still executes the models.
+func TestScheduledFailure(t *testing.T) {
+	t.Parallel()
+	a := overdue(t, `{"id":1}`+"\n")
+	executeSchedules(t, a)
+	list := awaitTasks(t, a)
+	if !strings.Contains(list[0].Error, "1 rows or more are rejected") || list[0].Class != "data" {
+		t.Errorf("the load: %+v", list[0])
+	}
+	if !strings.Contains(list[1].Error, filepath.Join("warehouse", "clicks_seen.sql")) {
+		t.Errorf("the models: %+v", list[1])
+	}
+}
