@@ -44,7 +44,7 @@ func (a *App) withLoader(ctx context.Context, name string, do func(*load.Loader,
 	if err != nil {
 		return load.Result{}, err
 	}
-	db, err := a.Warehouse(ctx)
+	db, err := a.awaitWarehouse(ctx)
 	if err != nil {
 		return load.Result{}, err
 	}

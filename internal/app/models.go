@@ -23,7 +23,7 @@ func (a *App) Models(ctx context.Context) (*models.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &models.Runner{Project: a.Project, ProjectID: id, Open: a.Warehouse, Now: time.Now, Duck: checkOptions, Totals: controlTotals{a}}, nil
+	return &models.Runner{Project: a.Project, ProjectID: id, Open: a.awaitWarehouse, Now: time.Now, Duck: checkOptions, Totals: controlTotals{a}}, nil
 }
 
 // controlTotals reads the control totals of sealed batches.

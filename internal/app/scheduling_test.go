@@ -3,6 +3,8 @@
 package app
 
 import (
+	"context"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/project/projecttest"
+	"bursar/internal/warehouse/load"
 	"bursar/internal/warehouse/scheduled"
 )
 
@@ -108,5 +111,35 @@ func TestScheduledFailure(t *testing.T) {
 	}
 	if !strings.Contains(list[1].Error, filepath.Join("warehouse", "clicks_seen.sql")) {
 		t.Errorf("the models: %+v", list[1])
+	}
+}
+
+// TestLoadWaitsForWarehouse: a command tries again to reach the warehouse, says so once, and ends when it is interrupted.
+func TestLoadWaitsForWarehouse(t *testing.T) {
+	t.Parallel()
+	a := overdue(t, `{"id":"1"}`+"\n")
+	a.Project.Config.Warehouse.Kind, a.Project.Config.Warehouse.URL = "postgres", "postgres://u:secret@127.0.0.1:1/db"
+	warned := make(chan string, 99)
+	a.log = slog.New(slog.NewTextHandler(writerFunc(func(text []byte) (int, error) {
+		warned <- string(text)
+		return len(text), nil
+	}), nil))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := a.Load(ctx, "clicks", load.Options{})
+		ended <- err
+	}()
+	if text := <-warned; !strings.Contains(text, "trying again") || strings.Contains(text, "secret") {
+		t.Errorf("logged %s", text)
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("it has not tried again: %v", err)
+	default:
+	}
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("it has succeeded")
 	}
 }

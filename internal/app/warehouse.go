@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"bursar/internal/failure"
 	"bursar/internal/project"
@@ -33,6 +34,28 @@ func (a *App) Warehouse(ctx context.Context) (warehouse.Database, error) {
 	}
 	a.warehouse = db
 	return db, nil
+}
+
+// outage is how long a command waits for a warehouse that cannot be reached.
+const outage = time.Minute
+
+// outageWait is the wait between attempts to reach it.
+var outageWait = failure.Backoff{Least: 500 * time.Millisecond, Most: 10 * time.Second}
+
+// awaitWarehouse is Warehouse, which it repeats for about a minute while the server cannot be reached.
+func (a *App) awaitWarehouse(ctx context.Context) (warehouse.Database, error) {
+	began := time.Now()
+	for failures := 1; ; failures++ {
+		db, err := a.Warehouse(ctx)
+		wait := outageWait.After(failures)
+		if err == nil || ctx.Err() != nil || !failure.Of(err).Retryable() || time.Since(began)+wait > outage {
+			return db, err
+		}
+		if failures == 1 {
+			a.log.Warn("the warehouse cannot be reached; trying again for a minute", "error", err)
+		}
+		pause(ctx, wait)
+	}
 }
 
 // hasWarehouse reports whether the project has a warehouse.
