@@ -62,7 +62,8 @@ type Tx interface {
 	// Index makes it cheap to find rows of a table by the first columns of a list, where the database does not do that without an index.
 	// sorted says that rows are appended in the order of these columns.
 	Index(ctx context.Context, table string, columns []string, sorted bool) error
-	// Replace drops table, if it exists, and renames by to table. Views of it are views of the new table.
+	// Replace puts by in the place of table, which may be missing. Views of table read the new rows. If the columns stay the same, so do rights
+	// on it and whatever else others have made of it.
 	Replace(ctx context.Context, table, by string) error
 	// Drop drops a table; a missing one is not an error.
 	Drop(ctx context.Context, table string) error

@@ -1,4 +1,5 @@
-// Replacing a table. In PostgreSQL views and rights belong to a table, not to its name: they are given to the table that replaces it.
+// Replacing a table. In PostgreSQL views and rights belong to a table, not to its name: it stays and gets other rows, or if its columns
+// change, its views and the rights on it are given to the table that replaces it.
 
 package pgwarehouse
 
@@ -11,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"bursar/internal/failure"
+	"bursar/internal/warehouse"
 )
 
 // view is a view that reads a table, with its definition, in which the table's name stands.
@@ -38,11 +40,11 @@ FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = to_regclass($1) AND a.gran
 const replaced = "bursar_replaced"
 
 func (t *tx) Replace(ctx context.Context, table, by string) error {
-	_, found, err := t.Table(ctx, table)
-	if err != nil {
+	found, done, err := warehouse.ReplaceRows(ctx, t.db, t, table, by)
+	switch {
+	case err != nil || done:
 		return err
-	}
-	if !found {
+	case !found:
 		return t.run(ctx, "ALTER TABLE %s RENAME TO %s", t.quoted(by), t.quoted(table))
 	}
 	views, grants, err := t.dependents(ctx, table, by)

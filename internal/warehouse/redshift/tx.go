@@ -5,7 +5,6 @@ package redshift
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -57,38 +56,16 @@ func (t *tx) Drop(ctx context.Context, table string) error {
 // Index does nothing: Redshift has no indexes.
 func (t *tx) Index(context.Context, string, []string, bool) error { return nil }
 
-// Replace keeps a table whose columns are those of the other one and replaces its rows, because views and rights belong to a table, not to
-// its name. A table with other columns is dropped, which Redshift refuses while a view reads it.
+// Replace keeps a table whose columns stay the same. One with other columns is dropped, which Redshift refuses while a view reads it.
 func (t *tx) Replace(ctx context.Context, table, by string) error {
-	old, found, err := t.Table(ctx, table)
-	if err != nil {
-		return err
+	_, done, err := warehouse.ReplaceRows(ctx, t.db, t, table, by)
+	if err == nil && !done {
+		err = t.Drop(ctx, table)
 	}
-	now, _, err := t.Table(ctx, by)
-	if err != nil {
-		return err
-	}
-	if found && slices.Equal(columnTexts(old), columnTexts(now)) {
-		if err := t.run(ctx, "DELETE FROM %s", t.quoted(table)); err != nil {
-			return err
-		}
-		if err := t.run(ctx, "INSERT INTO %s SELECT * FROM %s", t.quoted(table), t.quoted(by)); err != nil {
-			return err
-		}
-		return t.Drop(ctx, by)
-	}
-	if err := t.Drop(ctx, table); err != nil {
+	if err != nil || done {
 		return err
 	}
 	return t.run(ctx, "ALTER TABLE %s RENAME TO %s", t.quoted(by), t.quoted(table))
-}
-
-func columnTexts(t warehouse.Table) []string {
-	texts := make([]string, len(t.Columns))
-	for i, c := range t.Columns {
-		texts[i] = column.QuoteIdentifier(c.Name) + " " + c.SQL
-	}
-	return texts
 }
 
 // tableSQL reads SVV_COLUMNS: https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html.

@@ -1,0 +1,31 @@
+// Replacing the rows of a table, for databases in which views and rights belong to a table and not to its name.
+
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// ReplaceRows gives a table the rows of another one, which it drops, if both have the same columns: then everything that others have made of
+// the table stays, such as views and rights. done is false if the table must give way to the other one. The rows are deleted, because a
+// table that was truncated is empty for transactions that began before.
+func ReplaceRows(ctx context.Context, db Database, tx Tx, table, by string) (found, done bool, err error) {
+	old, found, err := tx.Table(ctx, table)
+	if err != nil || !found {
+		return false, false, err
+	}
+	next, _, err := tx.Table(ctx, by)
+	isEqual := func(a, b Column) bool { return a.Name == b.Name && a.SQL == b.SQL }
+	if err != nil || !slices.EqualFunc(old.Columns, next.Columns, isEqual) {
+		return true, false, err
+	}
+	to, from := Quote(db, table), Quote(db, by)
+	for _, sql := range []string{"DELETE FROM " + to, fmt.Sprintf("INSERT INTO %s SELECT * FROM %s", to, from)} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return true, false, err
+		}
+	}
+	return true, true, tx.Drop(ctx, by)
+}
