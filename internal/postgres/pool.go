@@ -88,8 +88,11 @@ func (p *Pool) RetryAfter(ctx context.Context, before func(context.Context) erro
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() != nil {
+			return p.classify(asEnded(ctx, err))
+		}
 		wait := time.Duration(rand.Int64N(int64(backoff.After(failures)))) + 1
-		if ctx.Err() != nil || !repeatable(err) || time.Since(started)+wait > p.retryFor {
+		if !repeatable(err) || time.Since(started)+wait > p.retryFor {
 			return p.classify(err)
 		}
 		if isShutdown(err) {
@@ -101,6 +104,15 @@ func (p *Pool) RetryAfter(ctx context.Context, before func(context.Context) erro
 			return p.classify(err)
 		}
 	}
+}
+
+// asEnded puts the error of a context that has ended into the chain of the error of what it ended: pgx closes the connection then, and may
+// return only what writing to it returned.
+func asEnded(ctx context.Context, err error) error {
+	if errors.Is(err, ctx.Err()) || errors.Is(err, ErrOutcomeUnknown) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), err)
 }
 
 func (p *Pool) try(ctx context.Context, attempt func(context.Context, *pgxpool.Conn) error) error {

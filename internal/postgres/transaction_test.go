@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -89,6 +90,14 @@ func TestOwnErrorsAndPanics(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) || errors.Is(err, postgres.ErrOutcomeUnknown) {
 		t.Errorf("cancelled before the commit: %v", err)
+	}
+	ctx, cancel = context.WithCancel(context.Background())
+	err = pool.InTransaction(ctx, serializable, func(context.Context, pgx.Tx) error {
+		cancel()
+		return net.ErrClosed // as pgx returns it when it ends a COPY
+	})
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("cancelled while it was writing: %v", err)
 	}
 	if n := number(t, pool); n != 1 {
 		t.Errorf("%d, want 1", n)
