@@ -134,6 +134,9 @@ func (a *App) wakePublishing(ctx context.Context, wake func(context.Context) err
 				return
 			}
 		}
+		if ctx.Err() != nil {
+			return // also if there was a change
+		}
 		select {
 		case <-looks: // before the change
 		default:
