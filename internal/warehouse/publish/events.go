@@ -251,10 +251,11 @@ func (e *eventsPublication) add(ctx context.Context, table string, through uint6
 }
 
 // addBatches adds the events of batches, some batches at a time, and compares what the table has of them with their control totals (rule 4).
+// It reads them in the table once: a database may have to scan all rows of the transaction to find those of some batches.
 func (e *eventsPublication) addBatches(ctx context.Context, table string, first, last uint64) error {
-	for last >= first {
-		end := min(last, first+batchesAtOnce-1)
-		batches, err := e.readBatches(ctx, first, end)
+	totals := e.wantedTotals(first)
+	for next := first; next <= last; next += batchesAtOnce {
+		batches, err := e.readBatches(ctx, next, min(last, next+batchesAtOnce-1))
 		if err != nil {
 			return err
 		}
@@ -264,9 +265,22 @@ func (e *eventsPublication) addBatches(ctx context.Context, table string, first,
 		if err := e.addGroup(ctx, table, batches); err != nil {
 			return err
 		}
-		first = end + 1
+		for i := range totals {
+			if err := totals[i].add(e.stream, batches); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	for _, total := range totals {
+		if err := e.checkTotal(ctx, table, total, last); err != nil {
+			return err
+		}
+	}
+	if e.stream.Time == "" {
+		return nil
+	}
+	_, err := e.tx.Exec(ctx, e.daysSQL(table, first, last))
+	return err
 }
 
 func (e *eventsPublication) addGroup(ctx context.Context, table string, batches []event.Batch) error {
@@ -274,7 +288,7 @@ func (e *eventsPublication) addGroup(ctx context.Context, table string, batches 
 	if err != nil {
 		return err
 	}
-	if err := e.checkTotals(ctx, table, batches, added); err != nil {
+	if err := checkCount(table, batches, added); err != nil {
 		return err
 	}
 	e.out.Rows += added
@@ -284,24 +298,21 @@ func (e *eventsPublication) addGroup(ctx context.Context, table string, batches 
 		b := &batches[i]
 		recorded[i] = []any{b.Stream, b.Batch, &b.Sealed, b.Accepted}
 	}
-	statements := []string{insertSQL(e.db, batchesTable, recorded...)}
-	if e.stream.Time != "" {
-		statements = append(statements, e.daysSQL(table, batches))
-	}
-	return execAll(ctx, e.tx, statements)
+	_, err = e.tx.Exec(ctx, insertSQL(e.db, batchesTable, recorded...))
+	return err
 }
 
 // daysSQL counts the events of batches by the day on which they happened.
-func (e *eventsPublication) daysSQL(table string, batches []event.Batch) string {
+func (e *eventsPublication) daysSQL(table string, first, last uint64) string {
 	day := warehouse.Quote(e.db, e.stream.Time)
 	if e.stream.Column(e.stream.Time).Type.Kind == column.Timestamp {
 		day = warehouse.DaySQL(e.db, day)
 	}
 	return fmt.Sprintf("INSERT INTO %s (stream, batch, day, events) SELECT %s, %s, %s, count(*) FROM %s WHERE %s AND %s IS NOT NULL GROUP BY %s, %s",
-		daysTable, literal(e.stream.Name), BatchColumn, day, warehouse.Quote(e.db, table), between(batches), day, BatchColumn, day)
+		daysTable, literal(e.stream.Name), BatchColumn, day, warehouse.Quote(e.db, table), between(first, last), day, BatchColumn, day)
 }
 
-// between is the condition that an event is in one of the batches, which are consecutive.
-func between(batches []event.Batch) string {
-	return fmt.Sprintf("%s BETWEEN %d AND %d", BatchColumn, batches[0].Batch, batches[len(batches)-1].Batch)
+// between is the condition that an event is in one of the batches from first to last.
+func between(first, last uint64) string {
+	return fmt.Sprintf("%s BETWEEN %d AND %d", BatchColumn, first, last)
 }

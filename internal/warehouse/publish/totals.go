@@ -26,62 +26,82 @@ func (e *UnbalancedError) Error() string {
 		e.Table, e.What, e.Got, e.Want)
 }
 
-// checkTotals compares a table with the counts and control totals of batches that were just added to it. Totals of a part of the events are
-// left out: their conditions are in the SQL of another database.
-func (e *eventsPublication) checkTotals(ctx context.Context, table string, batches []event.Batch, added int64) error {
+// checkCount compares the number of rows that were added with the events of their batches.
+func checkCount(table string, batches []event.Batch, added int64) error {
 	want := int64(0)
 	for i := range batches {
 		want += batches[i].Accepted
 	}
-	if added != want {
-		return &UnbalancedError{Table: table, What: fmt.Sprintf("events of batches %d to %d:", batches[0].Batch, batches[len(batches)-1].Batch), Want: fmt.Sprint(want), Got: fmt.Sprint(added)}
+	if added == want {
+		return nil
 	}
+	what := fmt.Sprintf("events of batches %d to %d:", batches[0].Batch, batches[len(batches)-1].Batch)
+	return &UnbalancedError{Table: table, What: what, Want: fmt.Sprint(want), Got: fmt.Sprint(added)}
+}
+
+// wantedTotal is what batches that were added to a table have of a control total.
+type wantedTotal struct {
+	total *project.Total
+	first uint64 // the batches before were sealed without it: it was declared later
+	sums  map[string]string
+}
+
+// wantedTotals returns the control totals of a stream that are compared, of no batches. Totals of a part of the events are left out: their
+// conditions are in the SQL of another database.
+func (e *eventsPublication) wantedTotals(first uint64) (list []wantedTotal) {
 	for i := range e.stream.Totals {
-		t := &e.stream.Totals[i]
-		if t.Where != "" {
+		if t := &e.stream.Totals[i]; t.Where == "" {
+			list = append(list, wantedTotal{t, first, map[string]string{}})
+		}
+	}
+	return list
+}
+
+// add adds the control totals of batches.
+func (w *wantedTotal) add(s *project.Stream, batches []event.Batch) error {
+	name := w.total.Name
+	for i := range batches {
+		b := &batches[i]
+		if !b.HasTotals(s, []string{name}) {
+			w.first, w.sums = b.Batch+1, map[string]string{}
 			continue
 		}
-		if err := e.checkTotal(ctx, table, t, batches); err != nil {
+		if err := (event.Totals{name: w.sums}).Add(event.Totals{name: b.Totals.Now(s)[name]}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *eventsPublication) checkTotal(ctx context.Context, table string, t *project.Total, batches []event.Batch) error {
-	sums := event.Totals{t.Name: {}}
-	for i := range batches {
-		if !batches[i].HasTotals(e.stream, []string{t.Name}) {
-			return nil // it was declared later
-		}
-		now := batches[i].Totals.Now(e.stream)
-		if err := sums.Add(event.Totals{t.Name: now[t.Name]}); err != nil {
-			return err
-		}
+// checkTotal compares a total of the batches up to one, which were just added to a table, with the sums in it.
+func (e *eventsPublication) checkTotal(ctx context.Context, table string, w wantedTotal, last uint64) error {
+	if w.first > last {
+		return nil
 	}
-	stored, err := e.storedTotal(ctx, table, t, batches)
+	stored, err := e.storedTotal(ctx, table, w.total, between(w.first, last))
 	if err != nil {
 		return err
 	}
-	if err := sums.Sub(event.Totals{t.Name: stored}); err != nil {
+	name := w.total.Name
+	if err := (event.Totals{name: w.sums}).Sub(event.Totals{name: stored}); err != nil {
 		return err
 	}
-	for group, difference := range sums[t.Name] {
+	for group, difference := range w.sums {
 		if strings.Trim(difference, "-0.") != "" {
-			what := fmt.Sprintf("a total %s of batches %d to %d that differs", t.Name, batches[0].Batch, batches[len(batches)-1].Batch)
+			what := fmt.Sprintf("a total %s of batches %d to %d that differs", name, w.first, last)
 			return &UnbalancedError{Table: table, What: strings.TrimSpace(what + " " + group), Want: "a difference of 0", Got: "by " + difference}
 		}
 	}
 	return nil
 }
 
-// storedTotal sums a measure of the events of batches in a table, by group.
-func (e *eventsPublication) storedTotal(ctx context.Context, table string, t *project.Total, batches []event.Batch) (map[string]string, error) {
+// storedTotal sums a measure of some events in a table, by group.
+func (e *eventsPublication) storedTotal(ctx context.Context, table string, t *project.Total, where string) (map[string]string, error) {
 	group := "''"
 	if t.By != "" {
 		group = warehouse.Quote(e.db, t.By)
 	}
-	sql := fmt.Sprintf("SELECT %s AS total_group, sum(%s) AS total FROM %s WHERE %s GROUP BY 1", group, warehouse.Quote(e.db, t.Sum), warehouse.Quote(e.db, table), between(batches))
+	sql := fmt.Sprintf("SELECT %s AS total_group, sum(%s) AS total FROM %s WHERE %s GROUP BY 1", group, warehouse.Quote(e.db, t.Sum), warehouse.Quote(e.db, table), where)
 	stored := map[string]string{}
 	err := e.tx.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
 		for i := range rows[0].Len() {
