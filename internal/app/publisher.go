@@ -24,6 +24,6 @@ func (a *App) Publisher(ctx context.Context) (*publish.Publisher, error) {
 // publishedPipelines reads what readers see of pipelines.
 type publishedPipelines struct{ queries *query.Reader }
 
-func (p publishedPipelines) ReadPublished(ctx context.Context, pipeline string, fn func(publish.Artifacts) error) error {
-	return p.queries.ReadPublished(ctx, pipeline, func(published *query.Published) error { return fn(published) })
+func (p publishedPipelines) ReadPublished(ctx context.Context, pipeline string, fn func(context.Context, publish.Artifacts) error) error {
+	return p.queries.ReadPublished(ctx, pipeline, func(ctx context.Context, published *query.Published) error { return fn(ctx, published) })
 }

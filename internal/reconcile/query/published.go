@@ -25,11 +25,23 @@ type Published struct {
 	printer *Printer
 }
 
-// ReadPublished calls fn with what readers see of a pipeline, and again if a rebuild by another process removes it meanwhile.
-func (e *Reader) ReadPublished(ctx context.Context, pipeline string, fn func(*Published) error) error {
-	return e.read(ctx, pipeline, e.OpenWithoutIndex, func(q *Snapshot, _ *bool) error {
-		return fn(&Published{e, q, NewPrinter(q.Plan)})
-	})
+// ReadPublished calls fn with what readers see of a pipeline, and again if a rebuild removes it meanwhile. The context of fn ends when a rebuild
+// by this process waits to remove it: fn may take as long as another system needs, and the pipeline stands still until it returns.
+func (e *Reader) ReadPublished(ctx context.Context, pipeline string, fn func(context.Context, *Published) error) error {
+	for {
+		err := e.read(ctx, pipeline, e.OpenWithoutIndex, func(q *Snapshot, _ *bool) error {
+			reading, release := e.snapshots.untilAwaited(ctx, q.Generation.Space())
+			defer release()
+			err := fn(reading, &Published{e, q, NewPrinter(q.Plan)})
+			if err != nil && errors.Is(context.Cause(reading), errAwaited) {
+				err = fmt.Errorf("%w: %w", errAwaited, err)
+			}
+			return err
+		})
+		if !errors.Is(err, errAwaited) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // Generation returns the number of the generation, of its last published run, of its artifacts, and its watermark. They are zero before the

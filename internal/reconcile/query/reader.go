@@ -35,7 +35,8 @@ func (e *Reader) Current(ctx context.Context, pipeline string) (g runs.Generatio
 	return runs.Current(ctx, e.Catalog, pipeline)
 }
 
-// AwaitNoReaders waits until nobody reads a generation, which no new query may find any more, and closes open parts.
+// AwaitNoReaders waits until nobody reads a generation, which no new query may find any more, and closes open parts. It waits for queries, and
+// interrupts ReadPublished.
 func (e *Reader) AwaitNoReaders(ctx context.Context, space artifact.Space) error {
 	if err := e.snapshots.awaitNoReaders(ctx, space); err != nil {
 		return err

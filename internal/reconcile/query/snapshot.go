@@ -37,8 +37,15 @@ func (q *Snapshot) Release() { q.cache.removeReader(q.Generation.Space()) }
 type snapshotCache struct {
 	mu         sync.Mutex
 	byPipeline map[string]*Snapshot
-	readers    map[artifact.Space]int
+	readers    map[artifact.Space]*generationReaders
 	readerLeft chan struct{} // closed when a reader leaves; nil while nobody waits
+}
+
+// generationReaders are the readers of a generation.
+type generationReaders struct {
+	count   int
+	awaited context.Context // ends when somebody waits until there are none
+	await   context.CancelFunc
 }
 
 // openSnapshot starts a query on published artifacts. It first checks that the index holds all of them.
@@ -161,15 +168,21 @@ func (s *snapshotCache) addReader(space artifact.Space) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.readers == nil {
-		s.readers = map[artifact.Space]int{}
+		s.readers = map[artifact.Space]*generationReaders{}
 	}
-	s.readers[space]++
+	if s.readers[space] == nil {
+		awaited, await := context.WithCancel(context.Background())
+		s.readers[space] = &generationReaders{0, awaited, await}
+	}
+	s.readers[space].count++
 }
 
 func (s *snapshotCache) removeReader(space artifact.Space) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.readers[space]--; s.readers[space] == 0 {
+	readers := s.readers[space]
+	if readers.count--; readers.count == 0 {
+		readers.await()
 		delete(s.readers, space)
 	}
 	if s.readerLeft != nil {
@@ -178,14 +191,31 @@ func (s *snapshotCache) removeReader(space artifact.Space) {
 	}
 }
 
+// errAwaited ends what reads a generation that is about to be removed.
+var errAwaited = errors.New("the generation was replaced")
+
+// untilAwaited returns the context of a reader of a generation, which ends with the cause errAwaited when somebody waits for its readers.
+func (s *snapshotCache) untilAwaited(ctx context.Context, space artifact.Space) (reading context.Context, release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reading, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.readers[space].awaited, func() { cancel(errAwaited) })
+	return reading, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
 // awaitNoReaders waits until nobody reads a generation. No new query may find that generation any more.
 func (s *snapshotCache) awaitNoReaders(ctx context.Context, space artifact.Space) error {
 	for {
 		s.mu.Lock()
-		if s.readers[space] == 0 {
+		readers := s.readers[space]
+		if readers == nil {
 			s.mu.Unlock()
 			return nil
 		}
+		readers.await()
 		if s.readerLeft == nil {
 			s.readerLeft = make(chan struct{})
 		}

@@ -126,7 +126,7 @@ func (p *mergePeer) write(ctx context.Context, a *app.App, run uint64) (path str
 		return "", err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	return path, a.Queries.ReadPublished(ctx, pipeline, func(published *query.Published) error {
+	return path, a.Queries.ReadPublished(ctx, pipeline, func(ctx context.Context, published *query.Published) error {
 		fields, key := published.Fields()
 		p.columns, p.key = nil, key
 		for _, f := range fields {

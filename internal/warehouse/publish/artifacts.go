@@ -20,7 +20,7 @@ import (
 const RunColumn = "_run"
 
 func (p *Publisher) publishArtifacts(ctx context.Context, db warehouse.Database, s source) (out Result, err error) {
-	err = p.Pipelines.ReadPublished(ctx, s.pipeline.Name, func(artifacts Artifacts) error {
+	err = p.Pipelines.ReadPublished(ctx, s.pipeline.Name, func(ctx context.Context, artifacts Artifacts) error {
 		return db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
 			a := artifactsPublication{Publisher: p, source: s, db: db, tx: tx, artifacts: artifacts}
 			err := a.publish(ctx)

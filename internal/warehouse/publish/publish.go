@@ -20,8 +20,9 @@ import (
 
 // Pipelines reads what readers see of pipelines.
 type Pipelines interface {
-	// ReadPublished calls fn with what readers see of a pipeline at one moment, and again if that is gone before fn has ended.
-	ReadPublished(ctx context.Context, pipeline string, fn func(Artifacts) error) error
+	// ReadPublished calls fn with what readers see of a pipeline at one moment, and again if that is gone before fn has ended. The context of
+	// fn ends when it is replaced: who does that waits for fn.
+	ReadPublished(ctx context.Context, pipeline string, fn func(context.Context, Artifacts) error) error
 }
 
 // Artifacts is what readers see of a pipeline at one moment.

@@ -90,7 +90,7 @@ func (p *Publisher) compareStatus(ctx context.Context, s source, r *record, out 
 			return err
 		}
 	} else {
-		err = p.Pipelines.ReadPublished(ctx, s.pipeline.Name, func(a Artifacts) error {
+		err = p.Pipelines.ReadPublished(ctx, s.pipeline.Name, func(ctx context.Context, a Artifacts) error {
 			_, has, _, _ = a.Generation()
 			out.Behind, err = p.isBehindArtifacts(ctx, s, r, a)
 			return err

@@ -36,7 +36,7 @@ func (p *Publisher) Verify(ctx context.Context, table string) (out Verified, err
 	if s.stream != nil {
 		err = p.Events.Reread(func() error { return p.verifyEvents(ctx, db, s, &out) })
 	} else {
-		err = p.Pipelines.ReadPublished(ctx, s.pipeline.Name, func(a Artifacts) error { return p.verifyArtifacts(ctx, db, s, a, &out) })
+		err = p.Pipelines.ReadPublished(ctx, s.pipeline.Name, func(ctx context.Context, a Artifacts) error { return p.verifyArtifacts(ctx, db, s, a, &out) })
 	}
 	if err != nil {
 		return out, fmt.Errorf("verify table %s: %w", table, err)
