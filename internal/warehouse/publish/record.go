@@ -104,30 +104,60 @@ type record struct {
 	rows, quarantined      int64
 	broken                 int64 // rows that differed when the table was verified
 	watermark              *time.Time
+	published              *time.Time // when the record was written
 	received               *time.Time // the last event of the batch or run that through names
 	definition             string     // its columns, as definitionOf prints them
 }
 
 // readRecords reads the records of one table, or of all if it is empty. There are none in a warehouse that was never used.
 func readRecords(ctx context.Context, r warehouse.Reader, table string) (list []record, err error) {
-	if _, found, err := r.Table(ctx, tablesTable); err != nil || !found {
+	stored, found, err := r.Table(ctx, tablesTable)
+	if err != nil || !found {
 		return nil, err
 	}
-	sql := "SELECT table_name, source, project, definition, generation, through, retraction, given_up, row_count, quarantined, watermark, broken, received FROM " + tablesTable
+	var columns []column.Field // those that an earlier version has made, too
+	for _, c := range recordTables[tablesTable] {
+		if stored.Column(c.Name) != nil {
+			columns = append(columns, c)
+		}
+	}
+	sql := fmt.Sprintf("SELECT %s FROM %s", joined(names(columns)), tablesTable)
 	if table != "" {
 		sql += " WHERE table_name = " + literal(table)
 	}
-	err = r.Query(ctx, sql, func(_ []warehouse.Column, v []column.Vector) error {
-		for i := range v[0].Len() {
+	err = r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
+		v := recordVectors(columns, rows)
+		number := func(name string, i int) uint64 { return uint64(v[name].Ints[i]) }
+		text := func(name string, i int) string { return string(v[name].Text(i)) }
+		for i := range rows[0].Len() {
 			list = append(list, record{
-				table: string(v[0].Text(i)), source: string(v[1].Text(i)), project: string(v[2].Text(i)), definition: string(v[3].Text(i)),
-				generation: uint64(v[4].Ints[i]), through: uint64(v[5].Ints[i]), retraction: uint64(v[6].Ints[i]), givenUp: uint64(v[7].Ints[i]),
-				rows: v[8].Ints[i], quarantined: v[9].Ints[i], watermark: timeOf(&v[10], i), broken: v[11].Ints[i], received: timeOf(&v[12], i),
+				table: text("table_name", i), source: text("source", i), project: text("project", i), definition: text("definition", i),
+				generation: number("generation", i), through: number("through", i), retraction: number("retraction", i), givenUp: number("given_up", i),
+				rows: v["row_count"].Ints[i], quarantined: v["quarantined"].Ints[i], broken: v["broken"].Ints[i],
+				watermark: timeOf(v["watermark"], i), published: timeOf(v["published"], i), received: timeOf(v["received"], i),
 			})
 		}
 		return nil
 	})
 	return list, err
+}
+
+// recordVectors returns the columns of records by name. Those that the table lacks are null: they are added when something is published.
+func recordVectors(columns []column.Field, rows []column.Vector) map[string]*column.Vector {
+	vectors := map[string]*column.Vector{}
+	for i, c := range columns {
+		vectors[c.Name] = &rows[i]
+	}
+	for _, c := range recordTables[tablesTable] {
+		if vectors[c.Name] == nil {
+			absent := column.NewVector(c.Type, rows[0].Len())
+			for range rows[0].Len() {
+				absent.AppendNull()
+			}
+			vectors[c.Name] = &absent
+		}
+	}
+	return vectors
 }
 
 func timeOf(v *column.Vector, i int) *time.Time {
@@ -149,16 +179,16 @@ func (r *record) hasOther(last uint64, receivedAt func(n uint64) (time.Time, err
 }
 
 // readRecord reads the record of one table; nil if there is none. Tables of another project are refused.
-func (p *Publisher) readRecord(ctx context.Context, tx warehouse.Tx, s source) (*record, error) {
-	list, err := readRecords(ctx, tx, s.table)
+func (p *Publisher) readRecord(ctx context.Context, r warehouse.Reader, s source) (*record, error) {
+	list, err := readRecords(ctx, r, s.table)
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	r := &list[0]
-	if r.project != p.ProjectID {
+	found := &list[0]
+	if found.project != p.ProjectID {
 		return nil, failure.Wrap(failure.Data, errors.New("the tables in this schema are of another project: set another `schema` of the warehouse in bursar.yaml, or drop the schema"))
 	}
-	return r, nil
+	return found, nil
 }
 
 // writeRecord replaces the record of a table.
