@@ -25,6 +25,8 @@ import (
 type Database interface {
 	Write(ctx context.Context, fn func(context.Context, Tx) error) error
 	Read(ctx context.Context, fn func(context.Context, Reader) error) error
+	// Compare is Read with rows of the caller beside the tables. Nothing of it stays.
+	Compare(ctx context.Context, fn func(context.Context, Stager) error) error
 	// Name returns the name under which a table or a column is stored.
 	Name(name string) string
 	// Type returns the SQL name of a type. That of timestamps has a zone, or they are stored in UTC (HasZones).
@@ -46,9 +48,17 @@ type Reader interface {
 	Ask(ctx context.Context, sql string, each func(columns []Column, rows []column.Vector) error) error
 }
 
+// Stager is a Reader that keeps rows of the caller until its transaction ends.
+type Stager interface {
+	Reader
+	// Stage keeps rows for the other statements of the transaction, and returns what stands for them after FROM, and how many there are.
+	// Errors are those of Append.
+	Stage(ctx context.Context, columns []column.Field, rows Rows) (from string, n int64, err error)
+}
+
 // Tx reads and writes within one transaction, and sees its own writes.
 type Tx interface {
-	Reader
+	Stager
 	// Create creates an empty table. A column may not be a list.
 	Create(ctx context.Context, table string, columns []column.Field) error
 	// AddColumns adds columns at the end of a table. They are null in all its rows.
@@ -56,9 +66,6 @@ type Tx interface {
 	// Append adds rows to columns of a table, and returns how many. The others are null. The last vectors are not used after the
 	// next ones are asked for. All values arrive exactly as they are, or the error is a ValueError.
 	Append(ctx context.Context, table string, columns []column.Field, rows Rows) (int64, error)
-	// Stage keeps rows for the other statements of the transaction, and returns what stands for them after FROM, and how many there are.
-	// Errors are those of Append.
-	Stage(ctx context.Context, columns []column.Field, rows Rows) (from string, n int64, err error)
 	// Index makes it cheap to find rows of a table by the first columns of a list, where the database does not do that without an index.
 	// sorted says that rows are appended in the order of these columns.
 	Index(ctx context.Context, table string, columns []string, sorted bool) error

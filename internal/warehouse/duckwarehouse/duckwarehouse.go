@@ -72,8 +72,15 @@ func (d *Database) Write(ctx context.Context, fn func(context.Context, warehouse
 
 // Read does not wait for a Write.
 func (d *Database) Read(ctx context.Context, fn func(context.Context, warehouse.Reader) error) error {
-	return d.transaction(ctx, "BEGIN TRANSACTION READ ONLY", func(t *tx) error { return fn(ctx, t) })
+	return d.transaction(ctx, beginRead, func(t *tx) error { return fn(ctx, t) })
 }
+
+// Compare is Read: staged rows are files.
+func (d *Database) Compare(ctx context.Context, fn func(context.Context, warehouse.Stager) error) error {
+	return d.transaction(ctx, beginRead, func(t *tx) error { return fn(ctx, t) })
+}
+
+const beginRead = "BEGIN TRANSACTION READ ONLY"
 
 func (d *Database) transaction(ctx context.Context, begin string, fn func(*tx) error) (err error) {
 	session, err := d.file.session()

@@ -110,3 +110,17 @@ func (d *Database) Read(ctx context.Context, fn func(context.Context, warehouse.
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return d.pool.InTransaction(ctx, options, func(ctx context.Context, t pgx.Tx) error { return fn(ctx, &tx{db: d, tx: t, readOnly: true}) })
 }
+
+// errUndo ends a transaction of Compare, in which temporary tables are made.
+var errUndo = errors.New("undo")
+
+// Compare sees the state at its first query, and makes a Write wait as Read does.
+func (d *Database) Compare(ctx context.Context, fn func(context.Context, warehouse.Stager) error) error {
+	err := d.pool.InTransaction(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(ctx context.Context, t pgx.Tx) error {
+		return cmp.Or(fn(ctx, &tx{db: d, tx: t}), errUndo)
+	})
+	if errors.Is(err, errUndo) {
+		return nil
+	}
+	return err
+}

@@ -34,8 +34,8 @@ const (
 
 // compare compares a table with the columns that it should have now, and with those that it had when it was published last, which are in
 // its record. A table that somebody else has made or changed is refused.
-func compare(ctx context.Context, db warehouse.Database, tx warehouse.Tx, s source, r *record, columns []column.Field) (fit, []column.Field, error) {
-	table, found, err := tx.Table(ctx, s.table)
+func compare(ctx context.Context, db warehouse.Database, in warehouse.Reader, s source, r *record, columns []column.Field) (fit, []column.Field, error) {
+	table, found, err := in.Table(ctx, s.table)
 	switch {
 	case err != nil:
 		return 0, nil, err

@@ -22,7 +22,7 @@ type Verified struct {
 }
 
 // Verify reads everything that a table was made of up to its last publication, and compares it with the rows of the table. The difference is
-// recorded: bursar_freshness then says BROKEN for all its days.
+// recorded: bursar_freshness then says BROKEN for all its days. Publications go on meanwhile.
 func (p *Publisher) Verify(ctx context.Context, table string) (out Verified, err error) {
 	s, err := p.source(ctx, table)
 	if err != nil {
@@ -32,51 +32,97 @@ func (p *Publisher) Verify(ctx context.Context, table string) (out Verified, err
 	if err != nil {
 		return out, err
 	}
-	out = Verified{Table: table, Source: s.name()}
+	v := verification{Publisher: p, source: s, db: db}
 	if s.stream != nil {
-		err = p.Events.Reread(func() error { return p.verifyEvents(ctx, db, s, &out) })
+		err = p.Events.Reread(func() error { return v.compare(ctx, v.events) })
 	} else {
-		err = p.Pipelines.ReadPublished(ctx, s.pipeline.Name, func(ctx context.Context, a Artifacts) error { return p.verifyArtifacts(ctx, db, s, a, &out) })
+		err = v.compare(ctx, v.artifacts)
+	}
+	if err == nil {
+		err = v.writeBroken(ctx)
 	}
 	if err != nil {
 		return out, fmt.Errorf("verify table %s: %w", table, err)
 	}
-	out.OK = out.Missing == 0 && out.Other == 0
-	return out, nil
+	v.out.Table, v.out.Source, v.out.OK = table, s.name(), v.out.Missing == 0 && v.out.Other == 0
+	return v.out, nil
 }
 
-// verifiedRecord reads the record of a table that was published, and refuses other columns than those that it has now.
-func (p *Publisher) verifiedRecord(ctx context.Context, db warehouse.Database, tx warehouse.Tx, s source, columns []column.Field) (*record, error) {
-	r, err := p.readRecord(ctx, tx, s)
-	if err != nil {
-		return nil, err
-	}
-	how, _, err := compare(ctx, db, tx, s, r, columns)
-	switch {
-	case err != nil:
-		return nil, err
-	case how != fits || r == nil:
-		return nil, &BehindError{s.table}
-	}
-	return r, nil
+// verification compares a table with what it is made of.
+type verification struct {
+	*Publisher
+	source
+
+	db     warehouse.Database
+	record *record // in the state of the warehouse that is compared
+	out    Verified
 }
 
-func (p *Publisher) verifyEvents(ctx context.Context, db warehouse.Database, s source, out *Verified) error {
-	at, err := p.streamPosition(ctx, s.stream)
+// compare reads the record of the table, and calls fn in the same state of the warehouse. What fn reads of the project is newer, or as old.
+func (v *verification) compare(ctx context.Context, fn func(context.Context, warehouse.Stager) error) error {
+	return v.db.Compare(ctx, func(ctx context.Context, r warehouse.Stager) (err error) {
+		if v.record, err = v.readRecord(ctx, r, v.source); err != nil {
+			return err
+		}
+		if v.record == nil {
+			return &BehindError{v.table}
+		}
+		return fn(ctx, r)
+	})
+}
+
+// checkColumns refuses a table with other columns than it should have now.
+func (v *verification) checkColumns(ctx context.Context, r warehouse.Reader, columns []column.Field) error {
+	how, _, err := compare(ctx, v.db, r, v.source, v.record, columns)
+	if err == nil && how != fits {
+		err = &BehindError{v.table}
+	}
+	return err
+}
+
+func (v *verification) events(ctx context.Context, r warehouse.Stager) error {
+	at, err := v.streamPosition(ctx, v.stream)
 	if err != nil {
 		return err
 	}
-	columns := eventColumns(s.stream)
-	return db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
-		r, err := p.verifiedRecord(ctx, db, tx, s, columns)
-		if err != nil {
+	columns := eventColumns(v.stream)
+	if err := v.checkColumns(ctx, r, columns); err != nil {
+		return err
+	}
+	if v.record.retraction != at.retraction || v.record.givenUp != at.givenUp || v.record.through > at.sealed {
+		return &BehindError{v.table}
+	}
+	e := eventsPublication{Publisher: v.Publisher, db: v.db, source: v.source, columns: columns, at: at}
+	return v.compareRows(ctx, r, columns, e.allRows(ctx, v.record.through))
+}
+
+func (v *verification) artifacts(ctx context.Context, r warehouse.Stager) error {
+	return v.Pipelines.ReadPublished(ctx, v.pipeline.Name, func(ctx context.Context, a Artifacts) error {
+		columns, key := artifactColumns(a, v.history)
+		if generation, run, _, _ := a.Generation(); v.record.generation != generation || v.record.through != run {
+			return &BehindError{v.table}
+		}
+		if err := v.checkColumns(ctx, r, columns); err != nil {
 			return err
 		}
-		if r.retraction != at.retraction || r.givenUp != at.givenUp || r.through > at.sealed {
-			return &BehindError{s.table}
+		p := artifactsPublication{Publisher: v.Publisher, source: v.source, db: v.db, artifacts: a, columns: columns, key: key, record: &record{}}
+		if !v.history {
+			return v.compareRows(ctx, r, columns, p.all(ctx))
 		}
-		e := eventsPublication{Publisher: p, db: db, tx: tx, source: s, columns: columns, at: at}
-		return compareRows(ctx, db, tx, s.table, columns, e.allRows(ctx, r.through), out)
+		return v.compareRows(ctx, r, stagedColumns(columns), p.ofRuns(ctx, v.table, 1, v.record.through))
+	})
+}
+
+// writeBroken records how many rows differ, unless the table was published since.
+func (v *verification) writeBroken(ctx context.Context) error {
+	broken := v.out.Missing + v.out.Other
+	if broken == v.record.broken {
+		return nil
+	}
+	return v.db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
+		_, err := tx.Exec(ctx, fmt.Sprintf("UPDATE %s SET broken = %d WHERE table_name = %s AND published = %s",
+			tablesTable, broken, literal(v.table), valueSQL(v.db, v.record.published)))
+		return err
 	})
 }
 
@@ -101,52 +147,32 @@ func (e *eventsPublication) allRows(ctx context.Context, through uint64) warehou
 	}
 }
 
-func (p *Publisher) verifyArtifacts(ctx context.Context, db warehouse.Database, s source, a Artifacts, out *Verified) error {
-	columns, key := artifactColumns(a, s.history)
-	return db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
-		r, err := p.verifiedRecord(ctx, db, tx, s, columns)
-		if err != nil {
-			return err
-		}
-		if generation, run, _, _ := a.Generation(); r.generation != generation || r.through != run {
-			return &BehindError{s.table}
-		}
-		v := artifactsPublication{Publisher: p, source: s, db: db, tx: tx, artifacts: a, columns: columns, key: key, record: &record{}}
-		if !s.history {
-			return compareRows(ctx, db, tx, s.table, columns, v.all(ctx), out)
-		}
-		return compareRows(ctx, db, tx, s.table, stagedColumns(columns), v.ofRuns(ctx, s.table, 1, r.through), out)
-	})
-}
-
-// compareRows stages the rows that a table should have, and counts those that differ.
-func compareRows(ctx context.Context, db warehouse.Database, tx warehouse.Tx, table string, columns []column.Field, rows warehouse.Rows, out *Verified) error {
-	from, n, err := tx.Stage(ctx, columns, rows)
+// compareRows stages the rows that the table should have, and counts those that differ.
+func (v *verification) compareRows(ctx context.Context, r warehouse.Stager, columns []column.Field, rows warehouse.Rows) error {
+	from, n, err := r.Stage(ctx, columns, rows)
 	if err != nil {
 		return err
 	}
-	out.Rows = n
-	list := warehouse.QuoteAll(db, columns)
-	wanted, stored := fmt.Sprintf("SELECT %s FROM %s AS s", list, from), fmt.Sprintf("SELECT %s FROM %s", list, warehouse.Quote(db, table))
+	v.out.Rows = n
+	list, table := warehouse.QuoteAll(v.db, columns), warehouse.Quote(v.db, v.table)
+	wanted, stored := fmt.Sprintf("SELECT %s FROM %s AS s", list, from), fmt.Sprintf("SELECT %s FROM %s", list, table)
 	for _, c := range []struct {
 		to           *int64
 		these, those string
-	}{{&out.Missing, wanted, stored}, {&out.Other, stored, wanted}} {
-		if *c.to, err = countRows(ctx, tx, fmt.Sprintf("SELECT count(*) AS n FROM (%s EXCEPT %s) AS d", c.these, c.those)); err != nil {
+	}{{&v.out.Missing, wanted, stored}, {&v.out.Other, stored, wanted}} {
+		if *c.to, err = countRows(ctx, r, fmt.Sprintf("SELECT count(*) AS n FROM (%s EXCEPT %s) AS d", c.these, c.those)); err != nil {
 			return err
 		}
 	}
-	if stored, err := countRows(ctx, tx, "SELECT count(*) AS n FROM "+warehouse.Quote(db, table)); err != nil {
-		return err
-	} else if twice := stored + out.Missing - out.Other - n; twice > 0 { // rows that are equal to others
-		out.Other += twice
+	all, err := countRows(ctx, r, "SELECT count(*) AS n FROM "+table)
+	if twice := all + v.out.Missing - v.out.Other - n; err == nil && twice > 0 { // rows that are equal to others
+		v.out.Other += twice
 	}
-	_, err = tx.Exec(ctx, fmt.Sprintf("UPDATE %s SET broken = %d WHERE table_name = %s", tablesTable, out.Missing+out.Other, literal(table)))
 	return err
 }
 
-func countRows(ctx context.Context, tx warehouse.Tx, sql string) (n int64, err error) {
-	err = tx.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
+func countRows(ctx context.Context, r warehouse.Reader, sql string) (n int64, err error) {
+	err = r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
 		n = rows[0].Ints[0]
 		return nil
 	})

@@ -21,6 +21,7 @@ import (
 const (
 	beginWrite = "BEGIN READ WRITE"
 	beginRead  = "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY"
+	beginStage = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
 	takeTurn   = "LOCK TABLE " + lockTable
 )
 
@@ -47,6 +48,11 @@ func (d *Database) Write(ctx context.Context, fn func(context.Context, warehouse
 // Read sees the state at its first query. A Write that replaces, drops or changes a table waits until reads that have used this table are over.
 func (d *Database) Read(ctx context.Context, fn func(context.Context, warehouse.Reader) error) error {
 	return d.transaction(ctx, beginRead, func(t *tx) error { return fn(ctx, t) })
+}
+
+// Compare sees the state at its first query, and makes a Write wait as Read does.
+func (d *Database) Compare(ctx context.Context, fn func(context.Context, warehouse.Stager) error) error {
+	return d.transaction(ctx, beginStage, func(t *tx) error { return fn(ctx, t) })
 }
 
 // rollbackTimeout bounds the answer to a rollback, whose result does not matter.

@@ -5,6 +5,7 @@ package warehousetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"bursar/internal/column"
@@ -70,4 +71,34 @@ func stagesNothing(t *testing.T, open Opener) {
 	if got := rows(t, db, "SELECT * FROM t"); len(got) > 0 {
 		t.Errorf("the table has %v", got)
 	}
+}
+
+// compares stages rows beside a table that is written meanwhile.
+func compares(t *testing.T, open Opener) {
+	db := opened(t, open)
+	createNumbers(t, db, "t", 1, 2)
+	must(t, db.Compare(t.Context(), func(ctx context.Context, r warehouse.Stager) error {
+		before, err := rowsIn(ctx, r, "SELECT n FROM t ORDER BY n")
+		if err != nil {
+			return err
+		}
+		write(t, db, func(ctx context.Context, tx warehouse.Tx) error {
+			_, err := tx.Exec(ctx, "UPDATE t SET n = n + 1")
+			return err
+		})
+		for range 2 {
+			from, n, err := r.Stage(ctx, numberColumns, once([]column.Vector{vector("bigint", 1, 2, 3, 4, 5)}))
+			if err != nil || n != 5 {
+				return fmt.Errorf("%d rows are staged: %w", n, err)
+			}
+			same, err := rowsIn(ctx, r, fmt.Sprintf("SELECT n FROM t INTERSECT SELECT n FROM %s AS s ORDER BY n", from))
+			if err != nil {
+				return err
+			}
+			if !slices.Equal(same, before) {
+				t.Errorf("it sees %v and %v", before, same)
+			}
+		}
+		return nil
+	}))
 }

@@ -40,6 +40,7 @@ func Run(t *testing.T, open Opener) {
 		"writes take turns":              writesTakeTurns,
 		"a read is one state":            readIsOneState,
 		"a read writes nothing":          readWritesNothing,
+		"compare":                        compares,
 		"cancelled":                      cancelled,
 		"cancelled while rows arrive":    cancelledRows,
 		"errors name the cause":          errorsNameTheCause,
@@ -78,4 +79,8 @@ func (d twice) Write(ctx context.Context, fn func(context.Context, warehouse.Tx)
 
 func (d twice) Read(ctx context.Context, fn func(context.Context, warehouse.Reader) error) error {
 	return errors.Join(d.Database.Read(ctx, fn), d.Database.Read(ctx, fn))
+}
+
+func (d twice) Compare(ctx context.Context, fn func(context.Context, warehouse.Stager) error) error {
+	return errors.Join(d.Database.Compare(ctx, fn), d.Database.Compare(ctx, fn))
 }
