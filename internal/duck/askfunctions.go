@@ -44,6 +44,9 @@ var askedFunctions = set(`
 	regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy reservoir_quantile sem skewness wavg
 	weighted_avg`)
 
+// largeFunctions make values of any size. The SQL of a project may call them.
+var largeFunctions = set("bitstring array_resize list_resize format printf")
+
 // tableFunctions are the functions that may follow FROM: they make rows from their arguments, or list names of the catalog.
 var tableFunctions = set(`unnest range generate_series json_each json_tree
 	duckdb_tables duckdb_views duckdb_columns duckdb_constraints duckdb_indexes duckdb_schemas duckdb_types duckdb_functions duckdb_keywords`)

@@ -1,10 +1,11 @@
-// What a SELECT refers to: the tables and table functions in it, with their lines.
+// What a SELECT refers to: the tables and table functions in it, and what does more than compute, with their lines.
 
 package duck
 
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
@@ -18,11 +19,13 @@ type Reference struct {
 // References are what a SELECT reads.
 type References struct {
 	Tables    []Reference // without the names that WITH defines where they are known
-	Functions []Reference // other than those that compute rows from their arguments only
+	Functions []Reference // table functions, other than those that compute rows from their arguments only
+	Refused   []SelectError
 }
 
 // References parses one SELECT and returns what it reads, in a fixed order. Nothing is bound: the tables need not exist. An error about the
-// text is a *SelectError.
+// text is a *SelectError. Refused are functions, views of the catalog and forms of SELECT that may read files, settings or secrets, or
+// execute a text; only values of any size are allowed beside what CheckAsked allows.
 func (s *Session) References(ctx context.Context, sql string) (References, error) {
 	tree, err := s.parseSelect(ctx, sql)
 	if err != nil {
@@ -67,18 +70,34 @@ func (r *referenceReader) walk(value any, known *scope) {
 	case "RECURSIVE_CTE_NODE":
 		known = &scope{text(node["cte_name"]), known}
 	case "BASE_TABLE":
-		if name, schema := text(node["table_name"]), text(node["schema_name"]); schema != "" || !known.has(name) {
+		name, schema := text(node["table_name"]), text(node["schema_name"])
+		if schema != "" || !known.has(name) {
 			r.Tables = append(r.Tables, Reference{schema, name, r.line(node)})
+		}
+		if schema != "" && refusedViews[strings.ToLower(name)] {
+			r.refuse(node, fmt.Sprintf("%s.%s is refused: it shows settings, files or statements", schema, name))
 		}
 	case "TABLE_FUNCTION":
 		function := object(node["function"])
 		if name := text(function["function_name"]); !isRowFunction(name) {
 			r.Functions = append(r.Functions, Reference{text(function["schema"]), name, r.line(node)})
 		}
+		for _, argument := range childValues(function) {
+			r.walk(argument, known)
+		}
+		delete(node, "function")
+	default:
+		if fault := (&askCheck{}).fault(node); fault != nil && !largeFunctions[strings.ToLower(text(node["function_name"]))] {
+			r.refuse(node, fault.Message)
+		}
 	}
 	for _, item := range childrenBeside(value, "cte_map") {
 		r.walk(item, known)
 	}
+}
+
+func (r *referenceReader) refuse(node map[string]any, message string) {
+	r.Refused = append(r.Refused, SelectError{message, r.line(node)})
 }
 
 func (r *referenceReader) line(node map[string]any) int {

@@ -46,6 +46,9 @@ type Reader interface {
 	// that read files or settings, change anything or execute other statements. What is refused, and what the database cannot execute, is
 	// a StatementError, whose text may have values. It may change settings of the transaction: the next statement is another Ask.
 	Ask(ctx context.Context, sql string, each func(columns []Column, rows []column.Vector) error) error
+	// CheckSelect returns the StatementError of a SELECT, which the project declares, that may read files or settings, change anything or
+	// execute other statements. Whether it can be executed is not checked.
+	CheckSelect(ctx context.Context, sql string) error
 }
 
 // Stager is a Reader that keeps rows of the caller until its transaction ends.

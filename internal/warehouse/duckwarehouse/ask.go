@@ -53,6 +53,25 @@ func (t *tx) Ask(ctx context.Context, sql string, each func(columns []warehouse.
 	return askError(err, executed, 0)
 }
 
+// CheckSelect checks what a SELECT refers to with DuckDB's parser.
+func (t *tx) CheckSelect(ctx context.Context, sql string) error {
+	found, err := t.session.References(ctx, sql)
+	var refused *duck.SelectError
+	switch {
+	case errors.As(err, &refused):
+	case err != nil:
+		return err
+	case len(found.Functions) > 0:
+		f := found.Functions[0]
+		refused = &duck.SelectError{Message: fmt.Sprintf("table function %s() is refused: only tables of the warehouse can be read", f.Name), At: f.Line}
+	case len(found.Refused) > 0:
+		refused = &found.Refused[0]
+	default:
+		return nil
+	}
+	return &warehouse.StatementError{Message: refused.Message, Line: refused.At}
+}
+
 // The values of infinite dates and timestamps, and of those before all others with the opposite sign.
 const (
 	infiniteDay    = math.MaxInt32

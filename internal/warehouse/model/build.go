@@ -22,6 +22,15 @@ func (b *build) selectSQL(n *Node, v *values) (string, error) {
 	return "SELECT * FROM (" + text + "\n) AS bursar_rows", err
 }
 
+// checkSelect refuses a SELECT that does more than read tables of the warehouse: the run writes, with the rights of its owner.
+func (b *build) checkSelect(ctx context.Context, n *Node) error {
+	sql, err := expand(n.sql, b.valuesOf(n.Model, nil).literal)
+	if err == nil {
+		err = b.tx.CheckSelect(ctx, sql)
+	}
+	return located(n.Model, err)
+}
+
 // located gives an error about a model's statement the model's file and the line.
 func located(m *project.Model, err error) error {
 	var at *warehouse.StatementError

@@ -135,6 +135,11 @@ func (q *modelParser) addReferences(found duck.References) {
 			q.fail(f.Line, "table function %s() is refused: a model reads tables of the warehouse; load files with warehouse/*.yaml", f.Name)
 		}
 	}
+	for _, refused := range found.Refused {
+		if q.isDuckDB {
+			q.fail(refused.Line(), "%s", refused.Message)
+		}
+	}
 	for _, t := range found.Tables {
 		if t.Schema == "" || q.isDuckDB && strings.EqualFold(t.Schema, "main") { // other schemas are other people's
 			q.add(t.Name, t.Line)
@@ -158,8 +163,12 @@ func (q *modelParser) checkEquals(ctx context.Context, t *project.ModelTest) {
 	if err != nil && q.isDuckDB {
 		q.fail(t.Line, "`equals`: %v", err)
 	}
-	if q.isDuckDB && len(found.Functions) > 0 {
+	switch {
+	case !q.isDuckDB:
+	case len(found.Functions) > 0:
 		q.fail(t.Line, "`equals`: table function %s() is refused: a test reads tables of the warehouse", found.Functions[0].Name)
+	case len(found.Refused) > 0:
+		q.fail(t.Line, "`equals`: %s", found.Refused[0].Message)
 	}
 }
 

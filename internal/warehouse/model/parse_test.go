@@ -43,6 +43,17 @@ func TestParse(t *testing.T) {
 		{"files", "duckdb", map[string]string{"a": "SELECT * FROM\nread_text('/etc/passwd')", "b": "SELECT * FROM query('SELECT 1')"}, []string{
 			"warehouse/a.sql:3: table function read_text() is refused", "warehouse/b.sql:2: table function query() is refused",
 		}},
+		{"settings", "duckdb", map[string]string{
+			"a": "SELECT\ncurrent_setting('memory_limit')", "b": "SELECT *\nFROM sales\nWHERE x = (SELECT getenv('HOME')) AND y = nextval('s')", "c": "SELECT * FROM pg_catalog.pg_settings",
+			"d": "SELECT * FROM range(length(getvariable('x')))", "e": "-- tests: [balanced: {sum: x, equals: \"SELECT current_setting('threads')\"}]\nSELECT json_execute_serialized_sql('x')",
+		}, []string{
+			"warehouse/a.sql:3: function current_setting() is refused", "warehouse/b.sql:4: function getenv() is refused", "warehouse/b.sql:4: function nextval() is refused",
+			"warehouse/c.sql:2: pg_catalog.pg_settings is refused", "warehouse/d.sql:2: function getvariable() is refused",
+			"warehouse/e.sql:2: `equals`: function current_setting() is refused", "warehouse/e.sql:3: function json_execute_serialized_sql() is refused",
+		}},
+		{"functions", "duckdb", map[string]string{"a": `SELECT format('{} {}', a, sum(b) OVER (ORDER BY c)), printf('%d', 1), now(), current_date, random(), strftime(d, '%Y'), a[1:2], list_transform(l, x -> x + 1),
+			count(*) FILTER (WHERE a > 1), quantile_cont(b, 0.5), j ->> '$.x', CASE WHEN a THEN 1 END, repeat('x', a), COLUMNS('y.*'), EXTRACT(year FROM d), x::VARCHAR, {'a': 1}, ROW(1, 2)
+			FROM t PIVOT (sum(b) FOR c IN (1, 2)), unnest([1, 2]), range(a) QUALIFY row_number() OVER (PARTITION BY c) = 1 ORDER BY ALL LIMIT 10`}, nil},
 		{"another dialect", "postgres", map[string]string{"a": "SELECT 1\nFROM b FOR UPDATE OF b NOWAIT SKIP"}, []string{"warehouse/a.sql:3: "}},
 		{"another dialect with depends", "postgres", map[string]string{"a": "-- depends: [b]\nSELECT 1\nFROM b FOR UPDATE OF b NOWAIT SKIP"}, nil},
 		{"parameters", "duckdb", map[string]string{"a": "-- parameters: {from: {type: date, default: today}, this_run: {type: int}}\nSELECT\n:form"}, []string{

@@ -172,6 +172,9 @@ func (b *build) make(ctx context.Context, n *Node) error {
 	if existing != nil && last == nil {
 		return fault(m, m.Line, "the warehouse has a table %s that this model has not made: rename or drop it", m.Name)
 	}
+	if err := b.checkSelect(ctx, n); err != nil {
+		return err
+	}
 	made := Made{Model: m.Name, Materialize: m.Materialize}
 	switch m.Materialize {
 	case project.AsView:

@@ -122,6 +122,15 @@ func TestWritingInPostgreSQL(t *testing.T) {
 		s.declare(map[string]string{"a": "-- depends: [sales]\nSELECT country, amount::text ~ '^1' AS one FROM sales FOR KEY SHARE OF sales SKIP LOCKED"})
 		s.run()
 		s.want("SELECT count(*) FROM a WHERE one", "1")
+		for sql, want := range map[string]string{
+			"SELECT *\nFROM pg_read_file('/etc/passwd')":                                                "warehouse/a.sql:3: pg_read_file is refused",
+			"SELECT 1 AS x,\n  query_to_xml('SELECT 1', true, true, '') AS y":                           "warehouse/a.sql:3: query_to_xml is refused",
+			"SELECT set_config('a.b', 'c', false) AS x":                                                 "warehouse/a.sql:2: function set_config() is refused",
+			"-- tests: [balanced: {sum: x, equals: \"SELECT current_setting('port')\"}]\nSELECT 1 AS x": "warehouse/a.sql:2: test balanced x: current_setting is refused",
+		} {
+			s.declare(map[string]string{"a": sql})
+			s.wantError(want)
+		}
 	})
 }
 

@@ -168,6 +168,12 @@ func (t *tester) failingSQL(ctx context.Context, n *Node, test *project.ModelTes
 		return balancedSQL(table, test, equals), err
 	}
 	equals, err := expand(n.equals[test], t.values(n.Model).literal)
+	if err == nil {
+		err = t.from.CheckSelect(ctx, equals)
+	}
+	if refused := (*warehouse.StatementError)(nil); errors.As(err, &refused) {
+		err = fault(n.Model, test.Line, "test %s: %s", test.Name, refused.Message)
+	}
 	return balancedSQL(table, test, equals), err
 }
 

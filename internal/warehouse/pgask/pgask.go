@@ -21,18 +21,32 @@ import (
 
 // Check refuses a statement, and limits the next one in the transaction to the time that ctx has.
 func Check(ctx context.Context, tx pgx.Tx, sql string) error {
-	list, err := tokens(sql)
-	if err != nil {
-		return err
+	list, err := checked(ctx, tx, sql)
+	if err == nil {
+		err = checkLocks(sql, list)
 	}
-	calls, err := checkTokens(sql, list)
 	if err != nil {
-		return err
-	}
-	if err := checkCalls(ctx, tx, sql, calls); err != nil {
 		return err
 	}
 	return limitTime(ctx, tx)
+}
+
+// CheckSelect refuses a SELECT that the project declares. It may lock rows.
+func CheckSelect(ctx context.Context, tx pgx.Tx, sql string) error {
+	_, err := checked(ctx, tx, sql)
+	return err
+}
+
+func checked(ctx context.Context, tx pgx.Tx, sql string) ([]token, error) {
+	list, err := tokens(sql)
+	if err != nil {
+		return nil, err
+	}
+	calls, err := checkTokens(sql, list)
+	if err != nil {
+		return nil, err
+	}
+	return list, checkCalls(ctx, tx, sql, calls)
 }
 
 // serverMargin is how much longer the server works on a statement than its caller waits, who stops it if the connection is alive.
@@ -75,8 +89,6 @@ func checkTokens(sql string, list []token) (calls []token, err error) {
 			return nil, refuse(sql, t.at, "a parameter has no value here: write the value in its place")
 		case t.kind == word && t.text == "into":
 			return nil, refuse(sql, t.at, "INTO is refused: nothing is written")
-		case t.isWord("for") && i+1 < len(list) && list[i+1].kind == word && slices.Contains(locks, list[i+1].text):
-			return nil, refuse(sql, t.at, "FOR %s is refused: nothing is locked", strings.ToUpper(list[i+1].text))
 		case t.isName() && isRefused(t.text):
 			return nil, refuse(sql, t.at, "%s is refused: it may read files, settings or secrets", t.text)
 		case t.isName() && i+1 < len(list) && list[i+1].is("("):
@@ -84,6 +96,15 @@ func checkTokens(sql string, list []token) (calls []token, err error) {
 		}
 	}
 	return calls, nil
+}
+
+func checkLocks(sql string, list []token) error {
+	for i, t := range list {
+		if t.isWord("for") && i+1 < len(list) && list[i+1].kind == word && slices.Contains(locks, list[i+1].text) {
+			return refuse(sql, t.at, "FOR %s is refused: nothing is locked", strings.ToUpper(list[i+1].text))
+		}
+	}
+	return nil
 }
 
 // explainOptions are the first words in the brackets behind EXPLAIN.

@@ -97,7 +97,7 @@ func check(sql string) (names []string, err error) {
 	for _, c := range calls {
 		names = append(names, c.text)
 	}
-	return names, err
+	return names, errors.Join(err, checkLocks(sql, list))
 }
 
 // TestCallsAreFound puts a call into every place of a statement in which a function may stand.

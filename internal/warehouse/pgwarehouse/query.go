@@ -41,6 +41,11 @@ func (t *tx) Ask(ctx context.Context, sql string, each func(columns []warehouse.
 	return t.classify(pgask.Error(err, sql))
 }
 
+// CheckSelect checks a SELECT as Ask does.
+func (t *tx) CheckSelect(ctx context.Context, sql string) error {
+	return t.classify(pgask.CheckSelect(ctx, t.tx, sql))
+}
+
 func (t *tx) column(f pgconn.FieldDescription) warehouse.Column {
 	c := warehouse.Column{Name: f.Name, Type: pgrows.TypeOf(f.DataTypeOID, f.TypeModifier), SQL: "another type"}
 	if c.Type.Kind != 0 {

@@ -105,6 +105,34 @@ func refusesStatements(t *testing.T, open Opener) {
 	}
 }
 
+// checksSelects refuses a SELECT of the project that does more than compute from tables, within a transaction that writes.
+func checksSelects(t *testing.T, open Opener) {
+	db := opened(t, open)
+	createNumbers(t, db, "t", 1)
+	check := func(sql string) (err error) {
+		write(t, db, func(ctx context.Context, tx warehouse.Tx) error {
+			err = tx.CheckSelect(ctx, sql)
+			return nil
+		})
+		return err
+	}
+	for _, sql := range []string{
+		"SELECT n, sum(n) OVER (ORDER BY n) FROM t", "-- a comment\nWITH a AS (SELECT count(*) AS c FROM t) SELECT c, now(), random() FROM a", "(SELECT upper('x') || repeat('y', 3) FROM missing_table)", "VALUES (1)",
+	} {
+		if err := check(sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	for sql, line := range map[string]int{
+		"SELECT current_setting('x')": 1, "SELECT n\nFROM t WHERE n =\n(SELECT nextval('s'))": 3, "SELECT 1,\nsetseed(0.5)": 2, "SELECT *\nFROM pg_catalog.pg_settings": 2, "SELECT * FROM pg_read_file('x')": 1,
+	} {
+		var refused *warehouse.StatementError
+		if err := check(sql); !errors.As(err, &refused) || refused.Line != line || failure.Of(err) != failure.Data {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}
+
 // faultsOfStatements says what is wrong, and where.
 func faultsOfStatements(t *testing.T, open Opener) {
 	db := opened(t, open)

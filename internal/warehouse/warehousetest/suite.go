@@ -47,6 +47,7 @@ func Run(t *testing.T, open Opener) {
 		"asks":                           asks,
 		"asks of all types":              asksOfAllTypes,
 		"refuses statements":             refusesStatements,
+		"checks selects":                 checksSelects,
 		"faults of statements":           faultsOfStatements,
 		"stops statements":               stopsStatements,
 		"errors name the line":           errorsNameTheLine,
