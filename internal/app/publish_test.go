@@ -79,21 +79,27 @@ func publishAll(t *testing.T, a *App) (done []publish.Result) {
 func ask(t *testing.T, a *App, sql string) (lines []string) {
 	t.Helper()
 	db, err := a.Warehouse(t.Context())
-	if err == nil {
-		err = db.Read(t.Context(), func(ctx context.Context, r warehouse.Reader) error {
-			lines = nil
-			return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
-				for i := range rows[0].Len() {
-					var values []string
-					for c := range rows {
-						values = append(values, string(rows[c].AppendPlain(nil, i)))
-					}
-					lines = append(lines, strings.Join(values, "|"))
-				}
-				return nil
-			})
-		})
+	if err != nil {
+		t.Fatal(err)
 	}
+	return askIn(t, db, sql)
+}
+
+func askIn(t *testing.T, db warehouse.Database, sql string) (lines []string) {
+	t.Helper()
+	err := db.Read(t.Context(), func(ctx context.Context, r warehouse.Reader) error {
+		lines = nil
+		return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
+			for i := range rows[0].Len() {
+				var values []string
+				for c := range rows {
+					values = append(values, string(rows[c].AppendPlain(nil, i)))
+				}
+				lines = append(lines, strings.Join(values, "|"))
+			}
+			return nil
+		})
+	})
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}

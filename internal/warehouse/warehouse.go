@@ -29,7 +29,8 @@ type Database interface {
 	Compare(ctx context.Context, fn func(context.Context, Stager) error) error
 	// Name returns the name under which a table or a column is stored.
 	Name(name string) string
-	// Type returns the SQL name of a type. That of timestamps has a zone, or they are stored in UTC (HasZones).
+	// Type returns the SQL name of a type. That of timestamps has a zone, or they are stored in UTC (HasZones). That of texts is character
+	// varying if blanks at their end do not count when they are compared (ExactTerms).
 	Type(t column.Type) string
 	Close() error
 }

@@ -180,7 +180,11 @@ func (b *build) makeIncremental(ctx context.Context, n *Node, existing *warehous
 	if err := b.makeNext(ctx, n, v); err != nil {
 		return err
 	}
-	if err := b.checkKey(ctx, n.Model); err != nil {
+	next, _, err := b.tx.Table(ctx, nextTable(n.Model))
+	if err == nil {
+		err = b.checkKey(ctx, n.Model, &next)
+	}
+	if err != nil {
 		return err
 	}
 	if made.Full {
@@ -191,7 +195,7 @@ func (b *build) makeIncremental(ctx context.Context, n *Node, existing *warehous
 		return b.tx.Index(ctx, n.Model.Name, n.Model.Key, false)
 	}
 	made.Changed = last.definition != definitionOf(n.Model)
-	return b.merge(ctx, n.Model, existing, made)
+	return b.merge(ctx, n.Model, existing, &next, made)
 }
 
 // isFull reports whether an incremental model is made from the beginning, and why if nobody has asked for it.
@@ -217,13 +221,9 @@ func (b *build) isFull(n *Node, existing *warehouse.Table, last *record) (full b
 }
 
 // checkKey refuses rows without a key, and several rows with the same one: only one of them would stay.
-func (b *build) checkKey(ctx context.Context, m *project.Model) error {
-	from, key := quote(b.db, nextTable(m)), b.keySQL(m, "")
-	var nulls []string
-	for _, k := range m.Key {
-		nulls = append(nulls, quoteColumn(k)+" IS NULL")
-	}
-	wrong := fmt.Sprintf("(SELECT %s FROM %s GROUP BY %[1]s HAVING count(*) > 1 OR %[3]s) AS w", key, from, strings.Join(nulls, " OR "))
+func (b *build) checkKey(ctx context.Context, m *project.Model, next *warehouse.Table) error {
+	wrong := fmt.Sprintf("(SELECT count(*) AS n FROM %s GROUP BY %s HAVING count(*) > 1 OR %s) AS w",
+		quote(b.db, nextTable(m)), warehouse.ExactList(b.db, keyFields(m, next)), eachIs(m.Key, "NULL", " OR "))
 	n, err := countRows(ctx, b.tx, wrong)
 	if err == nil && n > 0 {
 		return fault(m, m.Lines().At("key"), "%d keys (%s) are null or have several rows: each row of an incremental model needs its own key", n, strings.Join(m.Key, ", "))
@@ -240,32 +240,29 @@ func (b *build) keyError(m *project.Model, err error) error {
 	return err
 }
 
-func (b *build) keySQL(m *project.Model, table string) string {
-	list := make([]string, len(m.Key))
+// keyFields are the columns of the key. One that the table lacks is an error of the statement that names it.
+func keyFields(m *project.Model, next *warehouse.Table) []column.Field {
+	fields := make([]column.Field, len(m.Key))
 	for i, k := range m.Key {
-		list[i] = table + quoteColumn(k)
+		fields[i].Name = k
+		if c := next.Column(k); c != nil {
+			fields[i].Type = c.Type
+		}
 	}
-	return strings.Join(list, ", ")
+	return fields
 }
 
 // merge replaces the rows with the keys of this run.
-func (b *build) merge(ctx context.Context, m *project.Model, existing *warehouse.Table, made *Made) error {
-	next, _, err := b.tx.Table(ctx, nextTable(m))
-	if err != nil {
-		return err
-	}
+func (b *build) merge(ctx context.Context, m *project.Model, existing, next *warehouse.Table, made *Made) error {
 	if !hasAll(next.Columns, existing.Columns) || !hasAll(existing.Columns, next.Columns) {
 		return fault(m, m.Line, "the columns of incremental model %s are (%s) now, and were (%s): run `bursar model run %[1]s --full`", m.Name, columnsText(next.Columns), columnsText(existing.Columns))
 	}
 	table, from := quote(b.db, m.Name), quote(b.db, next.Name)
-	same, columns := make([]string, len(m.Key)), make([]string, len(next.Columns))
-	for i, k := range m.Key {
-		same[i] = fmt.Sprintf("s.%s = %s.%[1]s", quoteColumn(k), table)
-	}
+	columns := make([]string, len(next.Columns))
 	for i, c := range next.Columns {
 		columns[i] = quoteColumn(c.Name)
 	}
-	replaced, err := b.exec(ctx, "DELETE FROM %s WHERE EXISTS (SELECT 1 FROM %s AS s WHERE %s)", table, from, strings.Join(same, " AND "))
+	replaced, err := b.exec(ctx, "DELETE FROM %s WHERE EXISTS (SELECT 1 FROM %s AS s WHERE %s)", table, from, warehouse.SameSQL(b.db, "s.", table+".", keyFields(m, next)))
 	if err != nil {
 		return located(m, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"bursar/internal/column"
@@ -240,7 +239,7 @@ func (a *artifactsPublication) extend(ctx context.Context, table string) error {
 // replaceArtifacts puts the last version of each staged artifact in the place of the one in the table.
 func (a *artifactsPublication) replaceArtifacts(ctx context.Context, table, from string, g group) error {
 	quoted := warehouse.Quote(a.db, table)
-	removed, err := a.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE EXISTS (SELECT 1 FROM %s AS s WHERE %s)", quoted, from, a.sameKey("s", quoted)))
+	removed, err := a.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE EXISTS (SELECT 1 FROM %s AS s WHERE %s)", quoted, from, warehouse.SameSQL(a.db, "s.", quoted+".", a.key)))
 	if err != nil {
 		return err
 	}
@@ -259,17 +258,8 @@ func (a *artifactsPublication) insertSQL(table, from string, single bool) string
 	if single {
 		return fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM %[3]s AS s", table, list, from)
 	}
-	versions := fmt.Sprintf("SELECT %s, row_number() OVER (PARTITION BY %s ORDER BY %s DESC) AS bursar_version FROM %s AS s", list, warehouse.QuoteAll(a.db, a.key), RunColumn, from)
+	versions := fmt.Sprintf("SELECT %s, row_number() OVER (PARTITION BY %s ORDER BY %s DESC) AS bursar_version FROM %s AS s", list, warehouse.ExactList(a.db, a.key), RunColumn, from)
 	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM (%[3]s) AS v WHERE bursar_version = 1", table, list, versions)
-}
-
-// sameKey is the condition that rows of two tables have the same key.
-func (a *artifactsPublication) sameKey(one, other string) string {
-	list := make([]string, len(a.key))
-	for i, k := range a.key {
-		list[i] = fmt.Sprintf("%s.%s = %s.%[2]s", one, warehouse.Quote(a.db, k.Name), other)
-	}
-	return strings.Join(list, " AND ")
 }
 
 // recordRuns records runs, so that people can join the rows of a table with when they were made.

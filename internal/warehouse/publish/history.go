@@ -27,14 +27,15 @@ func (a *artifactsPublication) fillHistory(ctx context.Context, table string) er
 
 // addVersions ends the versions in the table that staged ones follow, and adds these.
 func (a *artifactsPublication) addVersions(ctx context.Context, table, from string, _ group) error {
-	quoted, key, columns := warehouse.Quote(a.db, table), warehouse.QuoteAll(a.db, a.key), warehouse.QuoteAll(a.db, stagedColumns(a.columns))
-	ended := fmt.Sprintf("UPDATE %s SET %s = s.ended FROM (SELECT %s, min(%s) AS ended FROM %s AS v GROUP BY %[3]s) AS s WHERE %[6]s AND %[2]s IS NULL",
-		quoted, validTo, key, validFrom, from, a.sameKey("s", quoted))
+	quoted, columns := warehouse.Quote(a.db, table), warehouse.QuoteAll(a.db, stagedColumns(a.columns))
+	key, exact := warehouse.QuoteAll(a.db, a.key), warehouse.ExactList(a.db, a.key)
+	ended := fmt.Sprintf("UPDATE %s SET %s = s.ended FROM (SELECT %s, min(%s) AS ended FROM %s AS v GROUP BY %s) AS s WHERE %s AND %[2]s IS NULL",
+		quoted, validTo, key, validFrom, from, exact, warehouse.SameSQL(a.db, "s.", quoted+".", a.key))
 	if _, err := a.tx.Exec(ctx, ended); err != nil {
 		return err
 	}
 	added, err := a.tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s, %s) SELECT %[2]s, lead(%[4]s) OVER (PARTITION BY %[5]s ORDER BY %[6]s) FROM %[7]s AS s",
-		quoted, columns, validTo, validFrom, key, RunColumn, from))
+		quoted, columns, validTo, validFrom, exact, RunColumn, from))
 	if err != nil {
 		return err
 	}

@@ -97,11 +97,12 @@ func (e *eventsPublication) checkTotal(ctx context.Context, table string, w want
 
 // storedTotal sums a measure of some events in a table, by group.
 func (e *eventsPublication) storedTotal(ctx context.Context, table string, t *project.Total, where string) (map[string]string, error) {
-	group := "''"
-	if t.By != "" {
-		group = warehouse.Quote(e.db, t.By)
+	group, exact := "''", "1"
+	if by := e.stream.Column(t.By); by != nil {
+		columns := []column.Field{{Name: t.By, Type: by.Type}}
+		group, exact = warehouse.QuoteAll(e.db, columns), warehouse.ExactList(e.db, columns)
 	}
-	sql := fmt.Sprintf("SELECT %s AS total_group, sum(%s) AS total FROM %s WHERE %s GROUP BY 1", group, warehouse.Quote(e.db, t.Sum), warehouse.Quote(e.db, table), where)
+	sql := fmt.Sprintf("SELECT %s AS total_group, sum(%s) AS total FROM %s WHERE %s GROUP BY %s", group, warehouse.Quote(e.db, t.Sum), warehouse.Quote(e.db, table), where, exact)
 	stored := map[string]string{}
 	err := e.tx.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
 		for i := range rows[0].Len() {

@@ -154,7 +154,7 @@ func (v *verification) compareRows(ctx context.Context, r warehouse.Stager, colu
 		return err
 	}
 	v.out.Rows = n
-	list, table := warehouse.QuoteAll(v.db, columns), warehouse.Quote(v.db, v.table)
+	list, table := warehouse.ExactList(v.db, columns), warehouse.Quote(v.db, v.table)
 	wanted, stored := fmt.Sprintf("SELECT %s FROM %s AS s", list, from), fmt.Sprintf("SELECT %s FROM %s", list, table)
 	for _, c := range []struct {
 		to           *int64

@@ -32,6 +32,7 @@ func Run(t *testing.T, open Opener) {
 		"replace below views":            replacesBelowViews,
 		"stage":                          stages,
 		"stage nothing":                  stagesNothing,
+		"blanks":                         blanks,
 		"drop":                           drops,
 		"a failed write changes nothing": failedWrite,
 		"failing rows":                   failingRows,

@@ -114,6 +114,16 @@ func replacesBelowViews(t *testing.T, open Opener) {
 	wantRows(t, db, `SELECT total, twice FROM "both ""views""" ORDER BY twice`, "120|20", "120|40", "120|60")
 }
 
+// blanks compares texts that differ only in blanks at their end.
+func blanks(t *testing.T, open Opener) {
+	db := opened(t, open)
+	columns := []column.Field{field("k", "string"), field("j", "bigint")}
+	create(t, db, "t", columns, vector("string", "a", "a ", "a  ", "b", nil), vector("bigint", 1, 1, 1, 1, nil))
+	create(t, db, "u", columns, vector("string", "a ", "b "), vector("bigint", 1, 1))
+	wantRows(t, db, fmt.Sprintf("SELECT count(*) FROM (SELECT count(*) AS n FROM t GROUP BY %s) AS g", warehouse.ExactList(db, columns)), "5")
+	wantRows(t, db, "SELECT t.k FROM t JOIN u ON "+warehouse.SameSQL(db, "t.", "u.", columns), "a ")
+}
+
 func drops(t *testing.T, open Opener) {
 	db := opened(t, open)
 	createNumbers(t, db, "t", 1)

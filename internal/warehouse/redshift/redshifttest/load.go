@@ -18,11 +18,15 @@ import (
 // unknown are parts of statements that PostgreSQL knows and Redshift does not.
 var unknown = regexp.MustCompile(`(?i)\bON CONFLICT\b|\bJSONB\b|\[\]|\bADD COLUMN\b.*\bADD COLUMN\b|\bpg_advisory|\bCREATE (UNIQUE )?INDEX\b|\bFOR UPDATE\b|\bLATERAL\b`)
 
+// maxVarchar is the most bytes of a text.
+const maxVarchar = 65535
+
 func refusal(sql string) string { return unknown.FindString(sql) }
 
-// asPostgres gives the views their names in the server behind, and the type its schema.
+// asPostgres gives the views their names in the server behind, and the types those that behave as in Redshift: blanks at the end of a text do
+// not count when it is compared.
 func asPostgres(message pgproto3.FrontendMessage) pgproto3.FrontendMessage {
-	rewrite := strings.NewReplacer("svv_tables", "public.pg_catalog_svv_tables", "svv_columns", "public.pg_catalog_svv_columns", " super", " public.super", " version()", " public.pg_catalog_version()").Replace
+	rewrite := strings.NewReplacer("svv_tables", "public.pg_catalog_svv_tables", "svv_columns", "public.pg_catalog_svv_columns", " super", " public.super", fmt.Sprintf(" character varying(%d)", maxVarchar), " bpchar", " version()", " public.pg_catalog_version()").Replace
 	switch m := message.(type) {
 	case *pgproto3.Query:
 		m.String = rewrite(m.String)

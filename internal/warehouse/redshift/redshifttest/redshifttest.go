@@ -1,6 +1,6 @@
 // Package redshifttest is a process in front of a PostgreSQL server that looks like Redshift to a client, as far as the warehouse uses it: it
-// executes COPY of JSON objects that a manifest lists, and has the type SUPER and the views SVV_TABLES and SVV_COLUMNS. It refuses
-// some statements that PostgreSQL knows and Redshift does not. It proves that the statements fit together, not that Redshift
+// executes COPY of JSON objects that a manifest lists, has the type SUPER and the views SVV_TABLES and SVV_COLUMNS, and ignores blanks at
+// the end of texts that it compares. It refuses some statements that PostgreSQL knows and Redshift does not. It proves that the statements fit together, not that Redshift
 // accepts them.
 package redshifttest
 
@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"bursar/internal/object"
 	"bursar/internal/postgres/postgrestest"
@@ -32,7 +33,8 @@ const created = `
 CREATE DOMAIN public.super AS jsonb;
 CREATE VIEW pg_catalog_svv_tables AS SELECT table_schema, table_name, table_type FROM information_schema.tables;
 CREATE VIEW pg_catalog_svv_columns AS SELECT table_schema, table_name, column_name, ordinal_position,
-	CASE WHEN domain_name = 'super' THEN 'super' ELSE data_type END AS data_type, character_maximum_length, numeric_precision, numeric_scale
+	CASE WHEN domain_name = 'super' THEN 'super' WHEN data_type = 'character' THEN 'character varying' ELSE data_type END AS data_type,
+	CASE WHEN data_type = 'character' THEN 65535 ELSE character_maximum_length END AS character_maximum_length, numeric_precision, numeric_scale
 FROM information_schema.columns;
 CREATE FUNCTION pg_catalog_version() RETURNS text LANGUAGE sql AS $$ SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2, Redshift 1.0.12103' $$`
 
@@ -193,6 +195,13 @@ func (s *session) answer(ctx context.Context, load *loadStatement) error {
 		message, err := s.behind.Receive()
 		if err != nil {
 			return err
+		}
+		if described, is := message.(*pgproto3.RowDescription); is {
+			for i := range described.Fields {
+				if f := &described.Fields[i]; f.DataTypeOID == pgtype.BPCharOID {
+					f.DataTypeOID, f.TypeModifier = pgtype.VarcharOID, maxVarchar+4
+				}
+			}
 		}
 		s.client.Send(message)
 		ready, done := message.(*pgproto3.ReadyForQuery)
