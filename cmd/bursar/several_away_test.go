@@ -87,9 +87,8 @@ func TestServersAway(t *testing.T) {
 	}
 	for range 3 {
 		before := backlog()
-		if !l.send(t.Context(), t, up, 2, "") || !ready() {
-			t.Error("no events are acknowledged without Temporal")
-		}
+		// A busy machine may answer that it is busy: a client then sends again.
+		until(t, "events are acknowledged without Temporal", slack, func() bool { return l.send(t.Context(), t, up, 2, "") && ready() })
 		until(t, "the batch is sealed, and its pipeline is notified", slack, func() bool { return backlog() > before })
 	}
 	cluster.Restart(t)
