@@ -1,5 +1,5 @@
-// Package pgrows reads results of pgx as columns, for the warehouses that speak PostgreSQL's protocol. It must not know in which form a
-// database sends the values of a type.
+// Package pgrows reads results of pgx as columns, and names the types of columns, for the warehouses that speak PostgreSQL's protocol. It must
+// not know in which form a database sends the values of a type.
 package pgrows
 
 import (
@@ -96,6 +96,27 @@ func (r *reader) pass() error {
 		r.vectors[i].Reset()
 	}
 	return err
+}
+
+// TypeName returns the name of a type in SQL; that of texts and that of JSON are the database's own.
+func TypeName(t column.Type, text, json string) string {
+	switch t.Kind {
+	case column.Bool:
+		return "boolean"
+	case column.Int:
+		return "integer"
+	case column.BigInt:
+		return "bigint"
+	case column.Decimal:
+		return fmt.Sprintf("numeric(%d,%d)", t.Precision, t.Scale)
+	case column.Date:
+		return "date"
+	case column.Timestamp:
+		return "timestamp with time zone"
+	case column.JSON:
+		return json
+	}
+	return text
 }
 
 var kinds = map[uint32]column.Kind{

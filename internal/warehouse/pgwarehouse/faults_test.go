@@ -3,50 +3,20 @@
 package pgwarehouse_test
 
 import (
-	"fmt"
 	"testing"
 
 	"bursar/internal/postgres"
 	"bursar/internal/postgres/postgrestest"
+	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/pgwarehouse"
 	"bursar/internal/warehouse/warehousetest"
 )
 
-// faulty opens a warehouse behind a proxy that injects a fault.
-func faulty(t *testing.T, fault postgrestest.Fault) warehousetest.Faulty {
-	t.Helper()
-	location := postgrestest.URL(t)
-	proxy, through := postgrestest.NewProxy(t, location)
-	open := func(location string) *pgwarehouse.Database {
-		db, err := pgwarehouse.Open(t.Context(), postgres.Config{URL: location, Connections: 2})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = db.Close() })
-		return db
-	}
-	return warehousetest.Faulty{
-		Database: open(through), Direct: open(location),
-		Fail: func(n int) <-chan struct{} { return proxy.Fail(n, fault) }, Cut: proxy.CutAll, Deliver: proxy.Deliver,
-	}
-}
-
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []postgrestest.Fault{postgrestest.CutBefore, postgrestest.CutAfter} {
-		t.Run(fmt.Sprint(fault), func(t *testing.T) {
-			t.Parallel()
-			warehousetest.RunFaults(t, func(t *testing.T) warehousetest.Faulty { return faulty(t, fault) })
-		})
-	}
-}
-
-func TestLateCommit(t *testing.T) {
-	t.Parallel()
-	warehousetest.RunLateCommit(t, faulty(t, postgrestest.Delay))
-}
-
-func TestStalled(t *testing.T) {
-	t.Parallel()
-	warehousetest.RunStalled(t, faulty(t, postgrestest.Stall))
+	warehousetest.RunServerFaults(t, func(t *testing.T) (string, func(string) (warehouse.Database, error)) {
+		return postgrestest.URL(t), func(location string) (warehouse.Database, error) {
+			return pgwarehouse.Open(t.Context(), postgres.Config{URL: location, Connections: 2})
+		}
+	})
 }

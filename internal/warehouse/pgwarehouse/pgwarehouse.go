@@ -14,6 +14,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/postgres"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/pgrows"
 )
 
 const (
@@ -68,25 +69,7 @@ func (d *Database) Close() error {
 func (d *Database) Name(name string) string { return warehouse.Shorten(name, nameLimit) }
 
 // Type returns PostgreSQL's name of a type.
-func (d *Database) Type(t column.Type) string {
-	switch t.Kind {
-	case column.Bool:
-		return "boolean"
-	case column.Int:
-		return "integer"
-	case column.BigInt:
-		return "bigint"
-	case column.Decimal:
-		return fmt.Sprintf("numeric(%d,%d)", t.Precision, t.Scale)
-	case column.Date:
-		return "date"
-	case column.Timestamp:
-		return "timestamp with time zone"
-	case column.JSON:
-		return "jsonb"
-	}
-	return "text"
-}
+func (d *Database) Type(t column.Type) string { return pgrows.TypeName(t, "text", "jsonb") }
 
 // takeTurn makes the transactions that write to a schema wait for each other.
 const takeTurn = `SELECT pg_advisory_xact_lock(hashtextextended('bursar_warehouse:' || $1, 0))`

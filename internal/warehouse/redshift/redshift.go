@@ -17,6 +17,7 @@ import (
 	"bursar/internal/object"
 	"bursar/internal/postgres"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/pgrows"
 )
 
 const (
@@ -123,23 +124,7 @@ func (d *Database) Close() error {
 // Name returns a name as Redshift stores it.
 func (d *Database) Name(name string) string { return warehouse.Shorten(name, d.nameLimit) }
 
+var textType = fmt.Sprintf("character varying(%d)", maxVarchar)
+
 // Type returns Redshift's name of a type.
-func (d *Database) Type(t column.Type) string {
-	switch t.Kind {
-	case column.Bool:
-		return "boolean"
-	case column.Int:
-		return "integer"
-	case column.BigInt:
-		return "bigint"
-	case column.Decimal:
-		return fmt.Sprintf("numeric(%d,%d)", t.Precision, t.Scale)
-	case column.Date:
-		return "date"
-	case column.Timestamp:
-		return "timestamp with time zone"
-	case column.JSON:
-		return "super"
-	}
-	return fmt.Sprintf("character varying(%d)", maxVarchar)
-}
+func (d *Database) Type(t column.Type) string { return pgrows.TypeName(t, textType, "super") }

@@ -15,8 +15,8 @@ import (
 	"bursar/internal/warehouse"
 )
 
-// Faulty is a warehouse behind a network with faults.
-type Faulty struct {
+// faultyWarehouse is a warehouse behind a network with faults.
+type faultyWarehouse struct {
 	Database warehouse.Database
 	Direct   warehouse.Database // the same tables, without faults
 	// Fail injects the fault at the nth message from now on, 0 for none, and closes the channel when this message has come.
@@ -25,11 +25,11 @@ type Faulty struct {
 	Deliver func() // passes on the message that was delayed
 }
 
-// RunFaults makes writes and reads with a fault at each of their messages in turn: the connection is cut, and the client notices it when the
+// runFaults makes writes and reads with a fault at each of their messages in turn: the connection is cut, and the client notices it when the
 // server has ended the session. Afterwards all of a write's effects are there or none, and its error says which unless it is
 // warehouse.ErrOutcomeUnknown. A read returns the rows as they are.
-func RunFaults(t *testing.T, open func(t *testing.T) Faulty) {
-	for name, test := range map[string]func(t *testing.T, f Faulty){
+func runFaults(t *testing.T, open func(t *testing.T) faultyWarehouse) {
+	for name, test := range map[string]func(t *testing.T, f faultyWarehouse){
 		"writes": faultyWrites, "reads": faultyReads, "a result that breaks off": brokenResult,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func (l load) isThere(t *testing.T, db warehouse.Database) (there bool) {
 }
 
 // repeat makes a load, as those do who have read whether it is there.
-func (l load) repeat(t *testing.T, f Faulty) {
+func (l load) repeat(t *testing.T, f faultyWarehouse) {
 	t.Helper()
 	if !l.isThere(t, f.Direct) {
 		write(t, f.Database, l.write)
@@ -126,12 +126,12 @@ func (l load) repeat(t *testing.T, f Faulty) {
 	}
 }
 
-func createJournal(t *testing.T, f Faulty) {
+func createJournal(t *testing.T, f faultyWarehouse) {
 	t.Helper()
 	write(t, f.Direct, func(ctx context.Context, tx warehouse.Tx) error { return tx.Create(ctx, "journal", journalColumns) })
 }
 
-func faultyWrites(t *testing.T, f Faulty) {
+func faultyWrites(t *testing.T, f faultyWarehouse) {
 	createJournal(t, f)
 	unknown, messages, fires := 0, 0, true
 	for n := 1; fires; n++ {
@@ -157,7 +157,7 @@ func faultyWrites(t *testing.T, f Faulty) {
 	}
 }
 
-func faultyReads(t *testing.T, f Faulty) {
+func faultyReads(t *testing.T, f faultyWarehouse) {
 	createJournal(t, f)
 	load{1}.repeat(t, f)
 	fires := true
@@ -180,7 +180,7 @@ func faultyReads(t *testing.T, f Faulty) {
 }
 
 // brokenResult cuts the connection when the first of many rows have arrived.
-func brokenResult(t *testing.T, f Faulty) {
+func brokenResult(t *testing.T, f faultyWarehouse) {
 	const factor = 1000
 	vectors := column.NewVectors(column.Types(numberColumns), 0)
 	for i := range factor {
@@ -207,8 +207,8 @@ func brokenResult(t *testing.T, f Faulty) {
 	}
 }
 
-// RunLateCommit delays a commit until its write has ended: it happens before that, or never.
-func RunLateCommit(t *testing.T, f Faulty) {
+// runLateCommit delays a commit until its write has ended: it happens before that, or never.
+func runLateCommit(t *testing.T, f faultyWarehouse) {
 	createJournal(t, f)
 	l := load{1}
 	err := f.Database.Write(t.Context(), func(ctx context.Context, tx warehouse.Tx) error {
@@ -227,8 +227,8 @@ func RunLateCommit(t *testing.T, f Faulty) {
 	l.repeat(t, f)
 }
 
-// RunStalled lets the server fall silent at each message in turn: the context ends a write.
-func RunStalled(t *testing.T, f Faulty) {
+// runStalled lets the server fall silent at each message in turn: the context ends a write.
+func runStalled(t *testing.T, f faultyWarehouse) {
 	createJournal(t, f)
 	fires := true
 	for n := 1; fires; n++ {
