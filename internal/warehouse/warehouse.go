@@ -71,7 +71,7 @@ type Tx interface {
 	// next ones are asked for. All values arrive exactly as they are, or the error is a ValueError.
 	Append(ctx context.Context, table string, columns []column.Field, rows Rows) (int64, error)
 	// Index makes it cheap to find rows of a table by the first columns of a list, where the database does not do that without an index.
-	// sorted says that rows are appended in the order of these columns.
+	// sorted says that rows are appended in the order of these columns. It may be called again.
 	Index(ctx context.Context, table string, columns []string, sorted bool) error
 	// Replace puts by in the place of table, which may be missing. Views of table read the new rows. If the columns stay the same, so do rights
 	// on it and whatever else others have made of it.

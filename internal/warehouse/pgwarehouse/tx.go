@@ -68,19 +68,6 @@ func (t *tx) AddColumns(ctx context.Context, table string, columns []column.Fiel
 	return t.run(ctx, "ALTER TABLE %s %s", t.quoted(table), strings.Join(list, ", "))
 }
 
-// Index creates a tree, or for sorted rows an index of ranges of blocks, which costs next to nothing. The server extends that by itself when
-// rows are appended: otherwise it would scan all rows since the last vacuum.
-func (t *tx) Index(ctx context.Context, table string, columns []string, sorted bool) error {
-	list, method, options := make([]string, len(columns)), "btree", ""
-	for i, c := range columns {
-		list[i] = t.quoted(c)
-	}
-	if sorted {
-		method, options = "brin", " WITH (autosummarize = on)"
-	}
-	return t.run(ctx, "CREATE INDEX ON %s USING %s (%s)%s", t.quoted(table), method, strings.Join(list, ", "), options)
-}
-
 func (t *tx) Drop(ctx context.Context, table string) error {
 	return t.run(ctx, "DROP TABLE IF EXISTS %s", t.quoted(table))
 }
