@@ -15,6 +15,14 @@ func TestRecordOfEarlierVersion(t *testing.T) {
 		if err != nil || len(list) != 3 || list[0].Rows != 1 || list[0].Behind {
 			t.Fatalf("%+v, %v", list, err)
 		}
+		changeWarehouse(t, a, "DELETE FROM events_payments")
+		if v, err := p.Verify(t.Context(), "events_payments"); err != nil || v.Missing != 1 {
+			t.Errorf("%+v, %v", v, err)
+		}
+		wantAnswer(t, a, "SELECT broken FROM bursar_tables WHERE table_name = 'events_payments'", "1")
+		if _, err := p.Again(t.Context(), "events_payments"); err != nil {
+			t.Fatal(err)
+		}
 		pay(t, a, "2 b 20.00")
 		checkVerified(t, a)
 		wantAnswer(t, a, "SELECT broken, received IS NULL FROM bursar_tables WHERE table_name = 'events_payments'", "0|false")

@@ -426,6 +426,12 @@ func TestPublishIntoForeignTables(t *testing.T) {
 		if _, err := p.Publish(t.Context(), "orders"); failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "not published by Bursar") {
 			t.Errorf("a table of somebody else: %v", err)
 		}
+		if _, err := p.Verify(t.Context(), "orders"); failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "not published by Bursar") {
+			t.Errorf("verifying a table of somebody else: %v", err)
+		}
+		if _, err := p.Verify(t.Context(), "events_payments"); !errors.As(err, new(*publish.BehindError)) {
+			t.Errorf("verifying a table that is missing: %v", err)
+		}
 		if _, err := p.Publish(t.Context(), "events_payments"); err != nil {
 			t.Error(err)
 		}

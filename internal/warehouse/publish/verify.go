@@ -65,13 +65,13 @@ func (v *verification) compare(ctx context.Context, fn func(context.Context, war
 			return err
 		}
 		if v.record == nil {
-			return &BehindError{v.table}
+			return v.checkColumns(ctx, r, nil)
 		}
 		return fn(ctx, r)
 	})
 }
 
-// checkColumns refuses a table with other columns than it should have now.
+// checkColumns refuses a table with other columns than it should have now, and one that was not published.
 func (v *verification) checkColumns(ctx context.Context, r warehouse.Reader, columns []column.Field) error {
 	how, _, err := compare(ctx, v.db, r, v.source, v.record, columns)
 	if err == nil && how != fits {
@@ -120,6 +120,9 @@ func (v *verification) writeBroken(ctx context.Context) error {
 		return nil
 	}
 	return v.db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
+		if err := ensureRecord(ctx, v.db, tx); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, fmt.Sprintf("UPDATE %s SET broken = %d WHERE table_name = %s AND published = %s",
 			tablesTable, broken, literal(v.table), valueSQL(v.db, v.record.published)))
 		return err
