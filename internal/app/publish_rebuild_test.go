@@ -38,14 +38,14 @@ func TestRebuildInterruptsPublication(t *testing.T) {
 		db.Database, err = a.Warehouse(ctx)
 		return db, err
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	published := make(chan error)
 	go func() {
-		_, err := p.Publish(t.Context(), "orders")
+		_, err := p.Publish(ctx, "orders")
 		published <- err
 	}()
 	<-db.stalled
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
 	if _, err := rebuildHere(ctx, a, "orders"); err != nil {
 		t.Error(err)
 	}
