@@ -111,6 +111,10 @@ func (t *upReporter) ready(u app.Up) {
 	if u.Address != "" {
 		api = "http://" + u.Address
 	}
+	warehouse := ""
+	if u.Warehouse != "" {
+		warehouse = u.Warehouse + ", for clients of PostgreSQL"
+	}
 	for _, row := range [][2]string{
 		{"process", u.ID},
 		{"roles", role.Join(u.Roles)},
@@ -119,6 +123,7 @@ func (t *upReporter) ready(u app.Up) {
 		{"inbox", u.Inbox},
 		{"peers", u.Peers},
 		{"Temporal", server},
+		{"warehouse", warehouse},
 	} {
 		if row[1] != "" {
 			fmt.Fprintf(t.out, "  %-9s %s\n", row[0], printable(row[1]))

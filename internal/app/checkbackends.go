@@ -250,6 +250,12 @@ func (a *App) refersToVault() bool {
 	if c.Temporal.TLS != nil {
 		settings = append(settings, c.Temporal.TLS.CA, c.Temporal.TLS.Cert, c.Temporal.TLS.Key, c.Temporal.TLS.ServerName)
 	}
+	if e := c.Warehouse.Endpoint; e != nil {
+		settings = append(settings, e.Listen, e.User, e.Password)
+		if e.TLS != nil {
+			settings = append(settings, e.TLS.Cert, e.TLS.Key)
+		}
+	}
 	return slices.ContainsFunc(settings, func(text string) bool { return strings.HasPrefix(text, "vault:") })
 }
 

@@ -112,20 +112,28 @@ func (a *App) clientTLS(declared *project.TLS) (*tls.Config, error) {
 	if declared.Cert == "" {
 		return config, nil
 	}
-	cert, err := a.pemText("temporal.tls.cert", declared.Cert)
+	pair, err := a.certificate("temporal.tls", declared)
 	if err != nil {
 		return nil, err
-	}
-	key, err := a.pemText("temporal.tls.key", declared.Key)
-	if err != nil {
-		return nil, err
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, a.badPEM("temporal.tls.cert", fmt.Errorf("certificate and key cannot be used (%w): both must be in the PEM format, without a password", err))
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil
+}
+
+// certificate reads the certificate of a declaration, which has the given key, and its key.
+func (a *App) certificate(section string, declared *project.TLS) (pair tls.Certificate, err error) {
+	cert, err := a.pemText(section+".cert", declared.Cert)
+	if err != nil {
+		return pair, err
+	}
+	key, err := a.pemText(section+".key", declared.Key)
+	if err != nil {
+		return pair, err
+	}
+	if pair, err = tls.X509KeyPair(cert, key); err != nil {
+		return pair, a.badPEM(section+".cert", fmt.Errorf("certificate and key cannot be used (%w): both must be in the PEM format, without a password", err))
+	}
+	return pair, nil
 }
 
 // pemText returns the content of a file that a setting names, or the PEM text that it refers to.

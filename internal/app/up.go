@@ -58,7 +58,8 @@ type Up struct {
 	Temporal    string                `json:"temporal"`
 	TemporalTLS *temporal.ClientFiles `json:"temporal_tls,omitempty"` // of the embedded server, for Temporal's CLI and UI
 	Process     int                   `json:"process"`
-	Loopback    bool                  `json:"loopback"` // whether only this machine reaches the API
+	Loopback    bool                  `json:"loopback"`            // whether only this machine reaches the API
+	Warehouse   string                `json:"warehouse,omitempty"` // where clients of PostgreSQL reach the warehouse, host:port
 
 	ID    string      `json:"id,omitempty"`    // of this process among those that share the project
 	Roles []role.Role `json:"roles,omitempty"` // of this process, if several share the project
@@ -93,7 +94,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	up := Up{
 		Address: l.api.Addr().String(), TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
-		Temporal: a.temporal.Address(), Process: os.Getpid(), Loopback: serve.OnLoopback(l.api),
+		Temporal: a.temporal.Address(), Process: os.Getpid(), Loopback: serve.OnLoopback(l.api), Warehouse: l.warehouse.address(),
 	}
 	if a.Project.Config.Temporal.Kind != project.TemporalCluster {
 		files := temporal.TLSFiles(a.state)
@@ -142,7 +143,10 @@ func startAll(ctx context.Context, services ...service) (stop func() error, err 
 	return stop, nil
 }
 
-type listeners struct{ api, commands net.Listener }
+type listeners struct {
+	api, commands net.Listener
+	warehouse     endpoint
+}
 
 func (a *App) listen(ctx context.Context, address string) (l listeners, err error) {
 	if l.api, err = serve.Listen(ctx, a.state, address); err != nil {
@@ -151,22 +155,28 @@ func (a *App) listen(ctx context.Context, address string) (l listeners, err erro
 	if l.commands, err = serve.ListenCommands(ctx, a.state); err != nil {
 		return l, errors.Join(err, l.api.Close())
 	}
-	return l, nil
+	if l.warehouse, err = a.listenWarehouse(ctx); err != nil {
+		l.close()
+	}
+	return l, err
 }
 
 // close closes the listeners. A server that has used one has closed it already.
 func (l listeners) close() {
 	_ = l.api.Close()
 	_ = l.commands.Close()
+	l.warehouse.close()
 }
 
 // serveUntil answers requests until ctx ends or a listener fails.
 func (a *App) serveUntil(ctx context.Context, server *serve.Server, l listeners, ready func()) error {
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	go func() { failed <- server.Serve(l.api) }()
 	go func() { failed <- server.ServeCommands(l.commands) }()
+	stopWarehouse := l.warehouse.start(failed)
 	withdraw, err := serve.Announce(a.state, serve.Endpoint{Address: l.api.Addr().String(), Process: os.Getpid()})
 	if err != nil {
+		stopWarehouse()
 		return errors.Join(err, server.Stop(0, cancelGrace))
 	}
 	ready()
@@ -175,7 +185,12 @@ func (a *App) serveUntil(ctx context.Context, server *serve.Server, l listeners,
 	case err = <-failed:
 	}
 	// The endpoint is withdrawn first, so that new commands wait for the project instead of being refused.
-	return errors.Join(err, withdraw(), server.Stop(requestGrace, cancelGrace))
+	err = errors.Join(err, withdraw())
+	var group sync.WaitGroup
+	group.Go(stopWarehouse) // beside the requests, so that both have the same time
+	err = errors.Join(err, server.Stop(requestGrace, cancelGrace))
+	group.Wait()
+	return err
 }
 
 // batchSealed calls the hook for a sealed batch, and wakes the pipelines that read its stream.

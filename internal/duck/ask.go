@@ -41,7 +41,7 @@ func (s *Session) CheckAsked(ctx context.Context, sql string) (describes bool, e
 	if err != nil {
 		return false, err
 	}
-	c := askCheck{tables: tables, with: map[string]bool{}}
+	c := askCheck{tables: tables, with: map[string]bool{}, macros: s.macros}
 	c.collect(tree)
 	for node := range nodes(tree) {
 		if fault := c.fault(node); fault != nil {
@@ -54,6 +54,9 @@ func (s *Session) CheckAsked(ctx context.Context, sql string) (describes bool, e
 	}
 	return object(object(tree["node"])["from_table"])["type"] == "SHOW_REF", nil
 }
+
+// AllowMacros lets statements of people call macros of the session's database, given in lower case, which the program itself has created in it.
+func (s *Session) AllowMacros(names map[string]bool) { s.macros = names }
 
 // parseAsked returns the tree of one statement that DuckDB represents as a SELECT.
 func (s *Session) parseAsked(ctx context.Context, sql string) (map[string]any, error) {
@@ -88,6 +91,7 @@ func placeOf(node map[string]any) int {
 type askCheck struct {
 	tables askedTables
 	with   map[string]bool // names that WITH defines, in lower case
+	macros map[string]bool // of AllowMacros
 }
 
 func (c *askCheck) collect(tree any) {
@@ -136,7 +140,7 @@ var shownTables = map[string]bool{`"tables"`: true, "__show_tables_expanded": tr
 
 func (c *askCheck) call(node map[string]any) *AskError {
 	name, isCall := node["function_name"].(string)
-	if !isCall || mayAsk(strings.ToLower(name)) {
+	if !isCall || mayAsk(strings.ToLower(name)) || c.macros[strings.ToLower(name)] {
 		return nil
 	}
 	if tableFunctions[strings.ToLower(name)] {
@@ -147,7 +151,7 @@ func (c *askCheck) call(node map[string]any) *AskError {
 
 func (c *askCheck) tableFunction(node map[string]any) *AskError {
 	name := text(object(node["function"])["function_name"])
-	if tableFunctions[strings.ToLower(name)] {
+	if tableFunctions[strings.ToLower(name)] || c.macros[strings.ToLower(name)] {
 		return nil
 	}
 	return &AskError{Message: fmt.Sprintf("table function %s() is refused: only tables of the warehouse can be read", name)}
@@ -174,9 +178,10 @@ type askedTables struct {
 	system   map[[2]string]bool
 }
 
+// A macro of the database may have the name of a function without a schema.
 const askedTablesSQL = `
-SELECT current_database(), schema_name, table_name, false FROM duckdb_tables() WHERE database_name = current_database()
-UNION ALL SELECT current_database(), schema_name, view_name, database_name = 'system' FROM duckdb_views() WHERE database_name IN (current_database(), 'system')`
+SELECT system.main.current_database(), schema_name, table_name, false FROM duckdb_tables() WHERE database_name = system.main.current_database()
+UNION ALL SELECT system.main.current_database(), schema_name, view_name, database_name = 'system' FROM duckdb_views() WHERE database_name IN (system.main.current_database(), 'system')`
 
 func (s *Session) askedTables(ctx context.Context) (askedTables, error) {
 	t := askedTables{own: map[[2]string]bool{}, system: map[[2]string]bool{}}

@@ -36,6 +36,7 @@ type Session struct {
 	showsValues bool // in errors
 	abandoned   bool // a binding is still running in its database
 	bindTimeout time.Duration
+	macros      map[string]bool   // that statements of people may call
 	explain     func(error) error // of the files that are read; may be nil
 }
 

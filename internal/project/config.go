@@ -77,6 +77,8 @@ type Warehouse struct {
 	URL      string // of a PostgreSQL or Redshift database
 	Schema   string // of its tables; empty for the default, warehouse
 	CopyRole string // of Redshift: the ARN of the role with which it reads what Bursar puts into the bucket
+
+	Endpoint *Endpoint // of a DuckDB warehouse, for clients of PostgreSQL; nil: none
 }
 
 // TLS is how a client and a server authenticate each other. CA, Cert and Key are files in the PEM format, relative to the project
@@ -184,11 +186,22 @@ func readDatabase(o doc.Section, key, byDefault string) Database {
 }
 
 func readWarehouse(o doc.Section) Warehouse {
-	s := o.Sub("warehouse", "kind", "url", "schema", "copy_role")
-	w := Warehouse{Kind: readKind(s, []string{DuckDBWarehouse, NoWarehouse}, PostgresBackend, RedshiftWarehouse)}
+	s := o.Sub("warehouse", "kind", "url", "schema", "copy_role", "listen", "user", "password", "tls", "rows", "timeout", "connections")
+	w := Warehouse{Kind: cmp.Or(s.Text("kind"), DuckDBWarehouse)}
+	if w.Kind == DuckDBWarehouse {
+		for _, key := range []string{"url", "schema", "copy_role"} {
+			if s.Has(key) {
+				s.Fail(key, "is for kind %s or %s", PostgresBackend, RedshiftWarehouse)
+			}
+		}
+		w.Endpoint = readEndpoint(s)
+		return w
+	}
+	w.Kind = readKind(s, []string{DuckDBWarehouse, NoWarehouse}, PostgresBackend, RedshiftWarehouse)
 	if w.Kind != PostgresBackend && w.Kind != RedshiftWarehouse {
 		return w
 	}
+	refuseEndpoint(s)
 	s.Require("url")
 	w.URL, w.Schema, w.CopyRole = s.Text("url"), s.Text("schema"), s.Text("copy_role")
 	switch {

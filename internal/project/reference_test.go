@@ -27,6 +27,7 @@ var referenceHeadings = map[string]string{
 	"readTemporal tls":        "tls of temporal",
 	"readWarehouse warehouse": "warehouse",
 	"readSchedules schedules": "schedules",
+	"readEndpoint tls":        "tls of warehouse",
 	"parseStream":             "Streams",
 	"readText csv":            "csv",
 	"readColumn":              "Columns",

@@ -18,27 +18,37 @@ import (
 	"bursar/internal/warehouse"
 )
 
+// Ask asks with all values that have no column type as the texts that DuckDB casts them to.
+func (t *tx) Ask(ctx context.Context, sql string, each func(columns []warehouse.Column, rows []column.Vector) error) error {
+	return t.asker.Ask(ctx, sql, castToText, each)
+}
+
+// Asker executes statements of people in one transaction, or describes them. It is for one goroutine, as its session is.
+type Asker struct{ session *duck.Session }
+
+// NewAsker returns an Asker for a session. Its transaction must be read-only.
+func NewAsker(session *duck.Session) Asker { return Asker{session} }
+
+// Asking calls fn with an Asker of one state of the warehouse. It does not wait for a Write.
+func (d *Database) Asking(ctx context.Context, fn func(context.Context, Asker) error) error {
+	return d.transaction(ctx, beginReading, func(t *tx) error { return fn(ctx, t.asker) })
+}
+
+// TextSQL returns the expression for the text of a value that has no column type.
+type TextSQL func(value, sqlType string) string
+
+func castToText(value, _ string) string { return "CAST(" + value + " AS VARCHAR)" }
+
 // Ask checks the statement with DuckDB's parser. The transaction is read-only, its configuration is locked, and files outside of the scratch
 // folder are closed to it, too.
-func (t *tx) Ask(ctx context.Context, sql string, each func(columns []warehouse.Column, rows []column.Vector) error) error {
-	t.session.ShowValues()
-	describes, err := t.session.CheckAsked(ctx, sql)
+func (a Asker) Ask(ctx context.Context, sql string, asText TextSQL, each func(columns []warehouse.Column, rows []column.Vector) error) error {
+	columns, from, err := a.prepare(ctx, sql)
 	if err != nil {
-		return askError(err, sql, 0)
+		return err
 	}
-	// query() executes a text, so that no comment or semicolon in it changes what is around it. Places in it are lost.
-	from := "query(" + duck.Literal(sql) + ")"
-	described, before := sql, len(describeWord)
-	if describes {
-		described = "FROM " + from
-	}
-	columns, err := t.describe(ctx, described)
-	if err != nil {
-		return askError(err, describeWord+described, before)
-	}
-	executed := withTexts(columns, sql, from)
+	executed := withTexts(columns, sql, from, asText)
 	var own error // of each
-	err = t.read(ctx, columns, executed, func(columns []warehouse.Column, rows []column.Vector) error {
+	err = a.read(ctx, columns, executed, func(columns []warehouse.Column, rows []column.Vector) error {
 		if own = checkFinite(columns, rows); own == nil {
 			own = each(columns, rows)
 		}
@@ -70,6 +80,39 @@ func (t *tx) CheckSelect(ctx context.Context, sql string) error {
 		return nil
 	}
 	return &warehouse.StatementError{Message: refused.Message, Line: refused.At}
+}
+
+// Describe checks a statement, and returns the columns of its answer without executing it.
+func (a Asker) Describe(ctx context.Context, sql string) ([]warehouse.Column, error) {
+	columns, _, err := a.prepare(ctx, sql)
+	return columns, err
+}
+
+// Parameters returns the names of the types that a statement expects of its parameters, by number; "" where any does. Describe must have
+// accepted the statement with NULL in place of each of them.
+func (a Asker) Parameters(ctx context.Context, sql string) (map[string]string, error) {
+	types, err := a.session.ParameterTypes(ctx, sql)
+	return types, askError(err, sql, 0)
+}
+
+// prepare checks a statement. from is what stands for it after FROM: query() executes a text, so that no comment or semicolon in it changes
+// what is around it. Places in it are lost.
+func (a Asker) prepare(ctx context.Context, sql string) (columns []warehouse.Column, from string, err error) {
+	a.session.ShowValues()
+	describes, err := a.session.CheckAsked(ctx, sql)
+	if err != nil {
+		return nil, "", askError(err, sql, 0)
+	}
+	from = "query(" + duck.Literal(sql) + ")"
+	described, before := sql, len(describeWord)
+	if describes {
+		described = "FROM " + from
+	}
+	columns, err = a.describe(ctx, described)
+	if err != nil {
+		return nil, "", askError(err, describeWord+described, before)
+	}
+	return columns, from, nil
 }
 
 // The values of infinite dates and timestamps, and of those before all others with the opposite sign.

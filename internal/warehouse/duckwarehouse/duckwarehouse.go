@@ -70,17 +70,17 @@ func (d *Database) Write(ctx context.Context, fn func(context.Context, warehouse
 	return d.transaction(ctx, "BEGIN TRANSACTION", func(t *tx) error { return fn(ctx, t) })
 }
 
+const beginReading = "BEGIN TRANSACTION READ ONLY"
+
 // Read does not wait for a Write.
 func (d *Database) Read(ctx context.Context, fn func(context.Context, warehouse.Reader) error) error {
-	return d.transaction(ctx, beginRead, func(t *tx) error { return fn(ctx, t) })
+	return d.transaction(ctx, beginReading, func(t *tx) error { return fn(ctx, t) })
 }
 
 // Compare is Read: staged rows are files.
 func (d *Database) Compare(ctx context.Context, fn func(context.Context, warehouse.Stager) error) error {
-	return d.transaction(ctx, beginRead, func(t *tx) error { return fn(ctx, t) })
+	return d.transaction(ctx, beginReading, func(t *tx) error { return fn(ctx, t) })
 }
-
-const beginRead = "BEGIN TRANSACTION READ ONLY"
 
 func (d *Database) transaction(ctx context.Context, begin string, fn func(*tx) error) (err error) {
 	session, err := d.file.session()
@@ -96,7 +96,7 @@ func (d *Database) transaction(ctx context.Context, begin string, fn func(*tx) e
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	if err := fn(&tx{db: d, session: session, folder: folder}); err != nil {
+	if err := fn(&tx{db: d, session: session, asker: Asker{session}, folder: folder}); err != nil {
 		return d.file.after(err)
 	}
 	if err := ctx.Err(); err != nil {

@@ -18,17 +18,17 @@ import (
 )
 
 func (t *tx) Query(ctx context.Context, sql string, each func(columns []warehouse.Column, rows []column.Vector) error) error {
-	columns, err := t.describe(ctx, sql)
+	columns, err := t.asker.describe(ctx, sql)
 	if err == nil {
-		err = t.read(ctx, columns, withTexts(columns, sql, "(\n"+sql+"\n)"), each)
+		err = t.asker.read(ctx, columns, withTexts(columns, sql, "(\n"+sql+"\n)", castToText), each)
 	}
 	return classify(err)
 }
 
 // read calls each with the rows of a SELECT, and with no rows if there are none.
-func (t *tx) read(ctx context.Context, columns []warehouse.Column, sql string, each func(columns []warehouse.Column, rows []column.Vector) error) error {
+func (a Asker) read(ctx context.Context, columns []warehouse.Column, sql string, each func(columns []warehouse.Column, rows []column.Vector) error) error {
 	called := false
-	err := t.session.Query(ctx, sql, func(rows []column.Vector) error {
+	err := a.session.Query(ctx, sql, func(rows []column.Vector) error {
 		called = true
 		for i, c := range columns {
 			if c.Type.Kind == column.JSON {
@@ -48,8 +48,8 @@ func (t *tx) read(ctx context.Context, columns []warehouse.Column, sql string, e
 }
 
 // describe returns the columns of a SELECT.
-func (t *tx) describe(ctx context.Context, sql string) (columns []warehouse.Column, err error) {
-	err = t.session.Query(ctx, describeWord+sql, func(rows []column.Vector) error {
+func (a Asker) describe(ctx context.Context, sql string) (columns []warehouse.Column, err error) {
+	err = a.session.Query(ctx, describeWord+sql, func(rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			name := string(rows[1].Text(i))
 			columns = append(columns, warehouse.Column{Name: string(rows[0].Text(i)), SQL: name, Type: typeOf(name)})
@@ -93,15 +93,15 @@ func located(err error, message string) error {
 	return &warehouse.StatementError{Err: err, Message: message[:at[0]], Line: line}
 }
 
-// withTexts returns a SELECT of what follows FROM, with the columns cast to text that have no column type. It is sql, the statement that from
+// withTexts returns a SELECT of what follows FROM, with the columns as text that have no column type. It is sql, the statement that from
 // stands for, if all have one.
-func withTexts(columns []warehouse.Column, sql, from string) string {
+func withTexts(columns []warehouse.Column, sql, from string, asText TextSQL) string {
 	names, values, all := make([]string, len(columns)), make([]string, len(columns)), true
 	for i, c := range columns {
 		names[i] = fmt.Sprintf("c%d", i)
 		values[i] = names[i]
 		if c.Type.Kind == 0 {
-			values[i], all = fmt.Sprintf("CAST(c%d AS VARCHAR)", i), false
+			values[i], all = asText(names[i], c.SQL), false
 		}
 	}
 	if all {

@@ -14,6 +14,7 @@ import (
 type tx struct {
 	db      *Database
 	session *duck.Session
+	asker   Asker // of the session
 	folder  string // for files of rows
 	staged  int    // files in it
 }
@@ -68,7 +69,7 @@ func (t *tx) Table(ctx context.Context, name string) (out warehouse.Table, found
 		return nil
 	})
 	if found && err == nil {
-		out.Columns, err = t.describe(ctx, "FROM "+quoted(name))
+		out.Columns, err = t.asker.describe(ctx, "FROM "+quoted(name))
 	}
 	return out, found, err
 }

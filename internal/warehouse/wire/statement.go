@@ -1,0 +1,159 @@
+// Prepared statements, and where they are executed: in the warehouse, in the catalog, or by the session itself.
+
+package wire
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/duckwarehouse"
+)
+
+// maxStatements is the most prepared statements of a session, and maxPortals of portals.
+const maxStatements, maxPortals = 1000, 100
+
+// asking calls fn with what executes statements.
+type asking func(ctx context.Context, fn func(context.Context, duckwarehouse.Asker) error) error
+
+// prepared is a statement that was checked and described.
+type prepared struct {
+	command *command // what the session does itself; nil: a query
+	asking  asking
+	catalog bool // it is about the catalog
+
+	text       string // that the client has sent, for places in errors
+	at         int    // the byte of text where sql begins
+	sql        string
+	parameters []token
+	oids       []uint32 // of the parameters
+	columns    []warehouse.Column
+	types      []pgType // of the columns
+}
+
+// describe returns the columns with the formats in which they are sent.
+func (p *prepared) describe(formats []int16) pgproto3.BackendMessage {
+	if p.columns == nil {
+		return &pgproto3.NoData{}
+	}
+	fields := make([]pgproto3.FieldDescription, len(p.columns))
+	for i, c := range p.columns {
+		t := p.types[i]
+		fields[i] = pgproto3.FieldDescription{Name: []byte(c.Name), DataTypeOID: t.oid, DataTypeSize: t.size, TypeModifier: t.modifier, Format: formatOf(formats, i)}
+	}
+	return &pgproto3.RowDescription{Fields: fields}
+}
+
+// prepare checks a statement and describes it, with the types of its parameters that the client knows.
+func (c *session) prepare(text string, s statementText, oids []uint32) (*prepared, error) {
+	command, err := c.commandOf(s)
+	if err != nil {
+		return nil, err
+	}
+	if c.status == failedTransaction && (command == nil || !command.endsFailure) {
+		return nil, &sqlError{code: codeInFailedTransaction, message: "current transaction is aborted, commands ignored until end of transaction block"}
+	}
+	if command != nil {
+		return &prepared{command: command, columns: command.columns, types: typesOf(command.columns, false)}, nil
+	}
+	ctx, stop := c.statementContext()
+	defer stop(nil)
+	defer c.interruptible(stop)()
+	p, err := c.prepareQuery(ctx, text, s, oids)
+	return p, c.known(ctx, err)
+}
+
+// prepareQuery prepares a statement of the catalog, if it is about the catalog, or else one of the warehouse.
+func (c *session) prepareQuery(ctx context.Context, text string, s statementText, oids []uint32) (*prepared, error) {
+	db, err := c.server.o.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &prepared{text: text, at: s.at, sql: forWarehouse(s), asking: db.Asking}
+	if !aboutCatalog(s.tokens) {
+		return p, p.check(ctx, oids)
+	}
+	ofCatalog := &prepared{text: text, at: s.at, sql: forCatalog(s), asking: c.server.catalogs.asking(db), catalog: true}
+	errCatalog := ofCatalog.check(ctx, oids)
+	if errCatalog == nil {
+		return ofCatalog, nil
+	}
+	var about *sqlError
+	if !errors.As(errCatalog, &about) {
+		return nil, errCatalog
+	}
+	if err = p.check(ctx, oids); err == nil || about.code == codeNoTable && !namesCatalog(s.tokens) {
+		return p, err
+	}
+	about.position = 0 // it is that of the statement as it is written for the catalog
+	return nil, about
+}
+
+// check describes the statement: first with nulls, then, when the types of parameters are known, with nulls of these types.
+func (p *prepared) check(ctx context.Context, oids []uint32) (err error) {
+	tokens := scan(p.sql)
+	var count int
+	if p.parameters, count, err = parametersOf(tokens); err != nil {
+		return err
+	}
+	p.oids = make([]uint32, max(count, len(oids)))
+	copy(p.oids, oids)
+	return p.asking(ctx, func(ctx context.Context, a duckwarehouse.Asker) error {
+		nulls := make([]string, len(p.oids))
+		for i := range nulls {
+			nulls[i] = "NULL"
+		}
+		sql := substitute(p.sql, p.parameters, nulls)
+		p.columns, err = a.Describe(ctx, sql)
+		if err == nil && count > 0 {
+			sql, err = p.infer(ctx, a)
+		}
+		if err == nil && count > 0 {
+			p.columns, err = a.Describe(ctx, sql)
+		}
+		p.types = typesOf(p.columns, p.catalog)
+		return p.located(err, sql)
+	})
+}
+
+// infer sets the types of parameters that the client has left open, and returns the statement with nulls of all types.
+func (p *prepared) infer(ctx context.Context, a duckwarehouse.Asker) (sql string, err error) {
+	inferred, err := a.Parameters(ctx, p.sql)
+	if err != nil {
+		return p.sql, err
+	}
+	nulls := make([]string, len(p.oids))
+	for i, oid := range p.oids {
+		if oid == 0 || oid == pgtype.UnknownOID {
+			p.oids[i] = p.oidOf(inferred[strconv.Itoa(i+1)])
+		}
+		nulls[i] = nullOf(p.oids[i])
+	}
+	return substitute(p.sql, p.parameters, nulls), nil
+}
+
+// oidOf returns the type of a parameter for DuckDB's name of its type.
+func (p *prepared) oidOf(sqlType string) uint32 {
+	if oid := catalogOIDs[sqlType]; p.catalog && oid != 0 {
+		return oid
+	}
+	return cmp.Or(oidOf(sqlType), pgtype.TextOID)
+}
+
+// located adds the place of a fault that is known, if it is in the text of the client.
+func (p *prepared) located(err error, executed string) error {
+	var about *warehouse.StatementError
+	if !errors.As(err, &about) {
+		return err
+	}
+	e := statementError(about)
+	if executed != p.sql {
+		return e // with values in it
+	}
+	return located(e, about, p.text, executed, p.at)
+}
