@@ -88,11 +88,14 @@ func (a Asker) Describe(ctx context.Context, sql string) ([]warehouse.Column, er
 	return columns, err
 }
 
-// Parameters returns the names of the types that a statement expects of its parameters, by number; "" where any does. Describe must have
-// accepted the statement with NULL in place of each of them.
-func (a Asker) Parameters(ctx context.Context, sql string) (map[string]string, error) {
-	types, err := a.session.ParameterTypes(ctx, sql)
-	return types, askError(err, sql, 0)
+// DescribePrepared describes a statement with parameters, as far as their types are known. Describe must have accepted the statement with NULL in
+// place of each of them.
+func (a Asker) DescribePrepared(ctx context.Context, sql string) (parameters map[string]string, columns []warehouse.Column, err error) {
+	p, err := a.session.DescribePrepared(ctx, sql)
+	for _, c := range p.Columns {
+		columns = append(columns, warehouse.Column{Name: c.Name, SQL: c.Type, Type: typeOf(c.Type)})
+	}
+	return p.Parameters, columns, askError(err, sql, 0)
 }
 
 // prepare checks a statement. from is what stands for it after FROM: query() executes a text, so that no comment or semicolon in it changes

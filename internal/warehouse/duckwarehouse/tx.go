@@ -14,7 +14,7 @@ import (
 type tx struct {
 	db      *Database
 	session *duck.Session
-	asker   Asker // of the session
+	asker   Asker  // of the session
 	folder  string // for files of rows
 	staged  int    // files in it
 }

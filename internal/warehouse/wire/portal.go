@@ -53,7 +53,7 @@ func (c *session) open(p *portal) *cursor {
 		defer close(r.batches)
 		r.err = p.asking(ctx, func(ctx context.Context, a duckwarehouse.Asker) error {
 			return p.located(a.Ask(ctx, p.sql, asText, func(columns []warehouse.Column, rows []column.Vector) error {
-				if !sameTypes(columns, p.columns) {
+				if !sameTypes(columns, p.columns, rows) {
 					return refuse(codeNotSupported, "cached plan must not change result type")
 				}
 				return r.pass(ctx, rows)
@@ -63,9 +63,26 @@ func (c *session) open(p *portal) *cursor {
 	return r
 }
 
-// sameTypes reports whether columns are sent as others are.
-func sameTypes(a, b []warehouse.Column) bool {
-	return slices.EqualFunc(a, b, func(x, y warehouse.Column) bool { return typeOf(x).oid == typeOf(y).oid })
+// sameTypes reports whether columns are sent as others are. DuckDB gives an expression another type if it is null for a null as a parameter.
+func sameTypes(columns, described []warehouse.Column, rows []column.Vector) bool {
+	if len(columns) != len(described) {
+		return false
+	}
+	for i, c := range columns {
+		if typeOf(c).oid != typeOf(described[i]).oid && slices.Contains(nulls(&rows[i]), false) {
+			return false
+		}
+	}
+	return true
+}
+
+// nulls says which values are null.
+func nulls(v *column.Vector) []bool {
+	list := make([]bool, v.Len())
+	for i := range list {
+		list[i] = v.IsNull(i)
+	}
+	return list
 }
 
 // pass gives rows to the session, and waits until it does not use them any more.

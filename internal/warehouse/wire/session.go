@@ -80,15 +80,22 @@ func (c *session) flush() error {
 		return nil
 	}
 	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
+		return &connectionError{err}
 	}
-	_, err := c.conn.Write(c.out)
+	if _, err := c.conn.Write(c.out); err != nil {
+		return &connectionError{err}
+	}
 	if cap(c.out) > 4*sendBytes {
 		c.out = nil
 	}
 	c.out = c.out[:0]
-	return err
+	return nil
 }
+
+// connectionError ends a session, as nothing can be sent any more.
+type connectionError struct{ error }
+
+func (e *connectionError) Unwrap() error { return e.error }
 
 // fail sends an error after which the connection is closed, and returns it.
 func (c *session) fail(e *sqlError) error {
@@ -262,9 +269,9 @@ func (c *session) known(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, io.EOF) {
-		return err // of the connection
+	var broken *connectionError
+	if errors.As(err, &broken) {
+		return err
 	}
 	if e := clientError(ctx, err); e != nil {
 		return e

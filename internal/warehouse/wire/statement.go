@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -94,47 +96,42 @@ func (c *session) prepareQuery(ctx context.Context, text string, s statementText
 	return nil, about
 }
 
-// check describes the statement: first with nulls, then, when the types of parameters are known, with nulls of these types.
+// check checks the statement with nulls in place of its parameters, and describes it: with parameters of the types that the client has given, or that
+// the database expects.
 func (p *prepared) check(ctx context.Context, oids []uint32) (err error) {
-	tokens := scan(p.sql)
 	var count int
-	if p.parameters, count, err = parametersOf(tokens); err != nil {
+	if p.parameters, count, err = parametersOf(scan(p.sql)); err != nil {
 		return err
 	}
 	p.oids = make([]uint32, max(count, len(oids)))
 	copy(p.oids, oids)
 	return p.asking(ctx, func(ctx context.Context, a duckwarehouse.Asker) error {
-		nulls := make([]string, len(p.oids))
-		for i := range nulls {
-			nulls[i] = "NULL"
-		}
-		sql := substitute(p.sql, p.parameters, nulls)
+		sql := substitute(p.sql, p.parameters, slices.Repeat([]string{"NULL"}, len(p.oids)))
 		p.columns, err = a.Describe(ctx, sql)
 		if err == nil && count > 0 {
-			sql, err = p.infer(ctx, a)
-		}
-		if err == nil && count > 0 {
-			p.columns, err = a.Describe(ctx, sql)
+			sql, err = p.describeTyped(ctx, a)
 		}
 		p.types = typesOf(p.columns, p.catalog)
 		return p.located(err, sql)
 	})
 }
 
-// infer sets the types of parameters that the client has left open, and returns the statement with nulls of all types.
-func (p *prepared) infer(ctx context.Context, a duckwarehouse.Asker) (sql string, err error) {
-	inferred, err := a.Parameters(ctx, p.sql)
+// describeTyped sets the types of parameters that the client has left open, and then the columns. It returns what was described.
+func (p *prepared) describeTyped(ctx context.Context, a duckwarehouse.Asker) (sql string, err error) {
+	inferred, _, err := a.DescribePrepared(ctx, p.sql)
 	if err != nil {
 		return p.sql, err
 	}
-	nulls := make([]string, len(p.oids))
+	casts := make([]string, len(p.oids))
 	for i, oid := range p.oids {
 		if oid == 0 || oid == pgtype.UnknownOID {
 			p.oids[i] = p.oidOf(inferred[strconv.Itoa(i+1)])
 		}
-		nulls[i] = nullOf(p.oids[i])
+		casts[i] = fmt.Sprintf("CAST($%d AS %s)", i+1, cmp.Or(sqlTypes[p.oids[i]], "VARCHAR"))
 	}
-	return substitute(p.sql, p.parameters, nulls), nil
+	sql = substitute(p.sql, p.parameters, casts)
+	_, p.columns, err = a.DescribePrepared(ctx, sql)
+	return sql, err
 }
 
 // oidOf returns the type of a parameter for DuckDB's name of its type.

@@ -35,7 +35,7 @@ func typed(oid uint32) pgType {
 // oids are the types of DuckDB's types without parameters. Values of other types are texts.
 var oids = map[string]uint32{
 	"BOOLEAN": pgtype.BoolOID, "TINYINT": pgtype.Int2OID, "UTINYINT": pgtype.Int2OID, "SMALLINT": pgtype.Int2OID, "USMALLINT": pgtype.Int4OID,
-	"INTEGER": pgtype.Int4OID, "BIGINT": pgtype.Int8OID, "UINTEGER": pgtype.Int8OID, "UBIGINT": pgtype.NumericOID, "HUGEINT": pgtype.NumericOID, "DECIMAL": pgtype.NumericOID,
+	"INTEGER": pgtype.Int4OID, "BIGINT": pgtype.Int8OID, "UINTEGER": pgtype.Int8OID, "UBIGINT": pgtype.NumericOID, "HUGEINT": pgtype.NumericOID,
 	"FLOAT": pgtype.Float4OID, "DOUBLE": pgtype.Float8OID, "DATE": pgtype.DateOID, "TIME": pgtype.TimeOID, "TIMESTAMP": pgtype.TimestampOID,
 	"TIMESTAMP WITH TIME ZONE": pgtype.TimestamptzOID, "UUID": pgtype.UUIDOID, "BLOB": pgtype.ByteaOID, "JSON": pgtype.JSONOID, "VARCHAR": pgtype.TextOID,
 	"INTERVAL": pgtype.IntervalOID,
@@ -91,6 +91,9 @@ func typeOf(c warehouse.Column) pgType {
 
 // oidOf returns the number of the type for DuckDB's name of a type; 0 if there is none.
 func oidOf(sqlType string) uint32 {
+	if strings.HasPrefix(sqlType, "DECIMAL(") {
+		return pgtype.NumericOID
+	}
 	if element, isList := strings.CutSuffix(sqlType, "[]"); isList {
 		return arrays[element]
 	}
