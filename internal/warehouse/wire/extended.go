@@ -52,8 +52,12 @@ func (c *session) bind(m *pgproto3.Bind) error {
 			return err
 		}
 	}
+	sql := substitute(p.sql, p.parameters, literals)
+	if err := checkLength(sql); err != nil {
+		return err
+	}
 	c.closePortal(m.DestinationPortal)
-	c.portals[m.DestinationPortal] = &portal{prepared: p, sql: substitute(p.sql, p.parameters, literals), formats: m.ResultFormatCodes}
+	c.portals[m.DestinationPortal] = &portal{prepared: p, sql: sql, formats: m.ResultFormatCodes}
 	c.send(&pgproto3.BindComplete{})
 	return nil
 }

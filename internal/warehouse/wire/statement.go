@@ -17,6 +17,10 @@ import (
 	"bursar/internal/warehouse/duckwarehouse"
 )
 
+// maxStatement is the most bytes of a statement, with the values of its parameters: databases take far more time and memory for a long one than
+// its rows need.
+const maxStatement = 64 << 10
+
 // maxStatements is the most prepared statements of a session, and maxPortals of portals.
 const maxStatements, maxPortals = 1000, 100
 
@@ -53,6 +57,9 @@ func (p *prepared) describe(formats []int16) pgproto3.BackendMessage {
 
 // prepare checks a statement and describes it, with the types of its parameters that the client knows.
 func (c *session) prepare(text string, s statementText, oids []uint32) (*prepared, error) {
+	if err := checkLength(s.sql); err != nil {
+		return nil, err
+	}
 	command, err := c.commandOf(s)
 	if err != nil {
 		return nil, err
@@ -68,6 +75,13 @@ func (c *session) prepare(text string, s statementText, oids []uint32) (*prepare
 	defer c.interruptible(stop)()
 	p, err := c.prepareQuery(ctx, text, s, oids)
 	return p, c.known(ctx, err)
+}
+
+func checkLength(sql string) error {
+	if len(sql) > maxStatement {
+		return refuse(codeLimit, "the statement has %d bytes, with the values of its parameters; %d are the most", len(sql), maxStatement)
+	}
+	return nil
 }
 
 // prepareQuery prepares a statement of the catalog, if it is about the catalog, or else one of the warehouse.

@@ -86,7 +86,12 @@ func FuzzScan(f *testing.F) {
 		for i, s := range statements {
 			var prepared duckdb.PreparedStatement
 			valid := duckdb.PrepareExtractedStatement(conn, extracted, duckdb.IdxT(i), &prepared) == duckdb.StateSuccess
-			want := int(duckdb.NParams(prepared))
+			want := 0
+			for n := range duckdb.NParams(prepared) {
+				if name := duckdb.ParameterName(prepared, n+1); name != "" && isDigit(name[0]) { // the check refuses others
+					want++
+				}
+			}
 			duckdb.DestroyPrepare(&prepared)
 			names := map[string]bool{}
 			for _, token := range s.tokens {
