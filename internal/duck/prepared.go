@@ -18,6 +18,9 @@ var plainTypes = map[duckdb.Type]string{
 	duckdb.TypeVarchar: "VARCHAR",
 }
 
+// maxParameter is more than the number of any parameter.
+const maxParameter = 1 << 16
+
 // Prepared describes a statement with parameters.
 type Prepared struct {
 	Parameters map[string]string // the names of their types, by number; "" where any type does, or another one than a plain one
@@ -40,8 +43,10 @@ func (s *Session) DescribePrepared(ctx context.Context, sql string) (Prepared, e
 	if duckdb.Prepare(s.conn, sql, &stmt) != duckdb.StateSuccess {
 		return p, s.failure(ctx, duckdb.PrepareError(stmt))
 	}
-	for i := range duckdb.NParams(stmt) {
-		p.Parameters[duckdb.ParameterName(stmt, i+1)] = nameOf(duckdb.ParamLogicalType(stmt, i+1))
+	for i := duckdb.IdxT(1); len(p.Parameters) < int(duckdb.NParams(stmt)) && i < maxParameter; i++ {
+		if name := duckdb.ParameterName(stmt, i); name != "" { // numbers may be left out
+			p.Parameters[name] = nameOf(duckdb.ParamLogicalType(stmt, i))
+		}
 	}
 	for i := range duckdb.PreparedStatementColumnCount(stmt) {
 		p.Columns = append(p.Columns, PreparedColumn{duckdb.PreparedStatementColumnName(stmt, i), nameOf(duckdb.PreparedStatementColumnLogicalType(stmt, i))})

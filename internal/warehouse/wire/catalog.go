@@ -152,9 +152,9 @@ const (
 // describeWarehouse returns the SQL that fills the tables of the catalog.
 func describeWarehouse(ctx context.Context, db Warehouse) (string, error) {
 	d := &description{}
-	err := db.Asking(ctx, func(ctx context.Context, a duckwarehouse.Asker) error {
+	err := db.Read(ctx, func(ctx context.Context, r warehouse.Reader) error {
 		*d = *newDescription()
-		return a.Ask(ctx, describeTablesSQL, asText, func(_ []warehouse.Column, rows []column.Vector) error {
+		return r.Query(ctx, describeTablesSQL, func(_ []warehouse.Column, rows []column.Vector) error {
 			for i := range rows[0].Len() {
 				d.add(rows, i)
 			}

@@ -18,11 +18,13 @@ import (
 	"time"
 
 	"bursar/internal/failure"
+	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/duckwarehouse"
 )
 
-// Warehouse is what statements are executed in, each of them on one state.
+// Warehouse is what statements of clients are executed in, each of them on one state, by Asking only. Read is for the names of tables.
 type Warehouse interface {
+	Read(ctx context.Context, fn func(context.Context, warehouse.Reader) error) error
 	Asking(ctx context.Context, fn func(context.Context, duckwarehouse.Asker) error) error
 }
 
