@@ -28,6 +28,7 @@ type running struct {
 	token string
 	lines *bufio.Scanner // its standard output
 	out   io.Closer      // where from
+	ready map[string]any // what it reports when it serves
 }
 
 // bringUp starts `bursar up` and waits until it serves.
@@ -44,7 +45,7 @@ func bringUp(t *testing.T, dir string, args ...string) *running {
 	}
 	u := &running{t: t, cmd: cmd, dir: dir, lines: bufio.NewScanner(out), out: out}
 	ready := u.await("ready")
-	u.base = "http://" + words(ready, "address")
+	u.base, u.ready = "http://"+words(ready, "address"), ready
 	token, err := os.ReadFile(words(ready, "token_file"))
 	if err != nil {
 		t.Fatal(err)
