@@ -50,7 +50,7 @@ func TestTypes(t *testing.T) {
 			conn := e.connect(t, mode)
 			var r row
 			var amount, wide pgtype.Numeric
-			var key pgtype.UUID
+			var key string
 			err := conn.QueryRow(t.Context(), `SELECT id, customer, amount, wide, big, paid, day, moment, instant, half, third, tags, numbers, key, raw, clock, small, span, details::VARCHAR
 				FROM orders WHERE id = $1 AND customer = $2 AND amount > $3 AND day = $4 AND paid = $5`, 1, "Ada", "12.29", time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC), true).Scan(
 				&r.ID, &r.Customer, &amount, &wide, &r.Big, &r.Paid, &r.Day, &r.Moment, &r.Instant, &r.Half, &r.Third, &r.Tags, &r.Numbers, &key, &r.Raw, &r.Clock, &r.Small, &r.Span, &r.Details)
@@ -59,7 +59,7 @@ func TestTypes(t *testing.T) {
 			}
 			text := func(n pgtype.Numeric) string { v, _ := n.Value(); return fmt.Sprint(v) }
 			got := fmt.Sprintln(r.ID, r.Customer, text(amount), text(wide), r.Big, r.Paid, r.Day.Format(time.DateOnly), r.Moment.Format(time.RFC3339Nano), r.Instant.UTC().Format(time.RFC3339Nano), r.Half, r.Third,
-				len(r.Tags), *r.Tags[0], r.Tags[1] == nil, *r.Tags[2], r.Numbers, key.String(), r.Raw, r.Clock.Microseconds, r.Small, r.Span, r.Details)
+				len(r.Tags), *r.Tags[0], r.Tags[1] == nil, *r.Tags[2], r.Numbers, key, r.Raw, r.Clock.Microseconds, r.Small, r.Span, r.Details)
 			const want = `1 Ada 12.30 1234567890123456789012345678.0123456789 9007199254740993 true 2024-02-29 2024-02-29T23:59:59.000001Z 2024-02-29T22:59:59.5Z 0.5 0.25 3 x true a "b", \c [1 2] 0195e3a1-0000-7000-8000-000000000001 [0 255 97] 47655500000 -7 1 day {"a": [1]}` + "\n"
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
@@ -157,7 +157,14 @@ func TestBatch(t *testing.T) {
 
 const endless = "SELECT count(*) FROM range(10000000) a, range(10000000) b"
 
-func wantCode(t *testing.T, what string, err error, code string) *pgconn.PgError {
+// wantCode checks the code of an error.
+func wantCode(t *testing.T, what string, err error, code string) {
+	t.Helper()
+	_ = reportedAs(t, what, err, code)
+}
+
+// reportedAs checks the code of an error, and returns it.
+func reportedAs(t *testing.T, what string, err error, code string) *pgconn.PgError {
 	t.Helper()
 	var reported *pgconn.PgError
 	if !errors.As(err, &reported) || reported.Code != code {
@@ -206,7 +213,7 @@ func TestTimeout(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := conn.Exec(t.Context(), endless)
-	if reported := wantCode(t, "a shorter time", err, "57014"); reported.Message != "canceling statement due to statement timeout: it takes longer than 50ms" {
+	if reported := reportedAs(t, "a shorter time", err, "57014"); reported.Message != "canceling statement due to statement timeout: it takes longer than 50ms" {
 		t.Error(reported.Message)
 	}
 }
@@ -338,7 +345,7 @@ func TestErrors(t *testing.T) {
 			if want.code == "" {
 				continue
 			}
-			if reported := wantCode(t, sql, err, want.code); want.at > 0 && reported.Position != want.at {
+			if reported := reportedAs(t, sql, err, want.code); want.at > 0 && reported.Position != want.at {
 				t.Errorf("%s: the place is %d, want %d", sql, reported.Position, want.at)
 			}
 		}
@@ -420,7 +427,7 @@ func TestUnavailable(t *testing.T) {
 	})
 	conn := e.connect(t, pgx.QueryExecModeExec)
 	_, err := conn.Exec(t.Context(), "SELECT 1")
-	if reported := wantCode(t, "a statement", err, "XX000"); reported.Message != "the warehouse could not execute the statement; the log of `bursar up` says why" {
+	if reported := reportedAs(t, "a statement", err, "XX000"); reported.Message != "the warehouse could not execute the statement; the log of `bursar up` says why" {
 		t.Error(reported.Message)
 	}
 }

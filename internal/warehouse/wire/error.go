@@ -120,11 +120,25 @@ func canceled(cause error) *sqlError {
 
 // kinds are the codes of DuckDB's messages, by their beginnings. More special ones are before others.
 var kinds = []struct{ begin, within, code string }{
-	{"Parser Error", "", codeSyntax}, {"syntax error", "", codeSyntax}, {"Binder Error", "Referenced column", codeNoColumn}, {"Binder Error", "does not have a column", codeNoColumn}, {"Binder Error", "No function matches", codeNoFunction},
-	{"Catalog Error: Table", "", codeNoTable}, {"Catalog Error", "Function", codeNoFunction}, {"Catalog Error", "Type", codeNoSetting}, {"Binder Error", "", codeAmbiguous}, {"Catalog Error", "", codeAmbiguous},
-	{"Conversion Error", "", codeInvalidText}, {"Out of Range Error", "", codeOutOfRange}, {"Invalid Input Error", "", codeData},
-	{"Not implemented Error", "", codeNotSupported}, {"Permission Error", "", codeNoRight}, {"only a statement that reads", "", codeReadOnly},
-	{"", " is refused", codeNoRight}, {"", "syntax error", codeSyntax}, {"", "are the most", codeLimit},
+	{"Parser Error", "", codeSyntax},
+	{"syntax error", "", codeSyntax},
+	{"Binder Error", "Referenced column", codeNoColumn},
+	{"Binder Error", "does not have a column", codeNoColumn},
+	{"Binder Error", "No function matches", codeNoFunction},
+	{"Catalog Error: Table", "", codeNoTable},
+	{"Catalog Error", "Function", codeNoFunction},
+	{"Catalog Error", "Type", codeNoSetting},
+	{"Binder Error", "", codeAmbiguous},
+	{"Catalog Error", "", codeAmbiguous},
+	{"Conversion Error", "", codeInvalidText},
+	{"Out of Range Error", "", codeOutOfRange},
+	{"Invalid Input Error", "", codeData},
+	{"Not implemented Error", "", codeNotSupported},
+	{"Permission Error", "", codeNoRight},
+	{"only a statement that reads", "", codeReadOnly},
+	{"", " is refused", codeNoRight},
+	{"", "syntax error", codeSyntax},
+	{"", "are the most", codeLimit},
 }
 
 func statementError(about *warehouse.StatementError) *sqlError {

@@ -21,14 +21,14 @@ const maxParameters = 10_000
 // parametersOf returns the tokens that are parameters, and the greatest of their numbers.
 func parametersOf(tokens []token) (found []token, count int, err error) {
 	for _, t := range tokens {
-		switch {
-		case t.kind == parameter:
-			n, err := strconv.Atoi(t.text[1:])
-			if err != nil || n < 1 || n > maxParameters {
-				return nil, 0, &sqlError{code: codeSyntax, message: fmt.Sprintf("there is no parameter %s: they are $1 to $%d", t.text, maxParameters)}
-			}
-			found, count = append(found, t), max(count, n)
+		if t.kind != parameter {
+			continue
 		}
+		n, err := strconv.Atoi(t.text[1:])
+		if err != nil || n < 1 || n > maxParameters {
+			return nil, 0, refuse(codeSyntax, "there is no parameter %s: they are $1 to $%d", t.text, maxParameters)
+		}
+		found, count = append(found, t), max(count, n)
 	}
 	return found, count, nil
 }

@@ -22,11 +22,27 @@ func TestLiterals(t *testing.T) {
 		oid        uint32
 		text, want string // "": refused
 	}{
-		{pgtype.Int4OID, "-5", "CAST(-5 AS INTEGER)"}, {pgtype.Int8OID, "1); DROP TABLE x", ""}, {pgtype.NumericOID, "-12.30", "(-12.30)"}, {pgtype.NumericOID, "NaN", ""}, {pgtype.NumericOID, "1e5", ""},
-		{pgtype.NumericOID, strings.Repeat("9", 39), ""}, {pgtype.TextOID, "O'Neil; $1", "'O''Neil; $1'"}, {pgtype.BoolOID, "f", "false"}, {pgtype.BoolOID, "maybe", ""}, {pgtype.Float8OID, "-Infinity", "CAST('-inf' AS DOUBLE)"},
-		{pgtype.Float8OID, "1'", ""}, {pgtype.DateOID, "2024-02-29' --", "CAST('2024-02-29'' --' AS DATE)"}, {pgtype.ByteaOID, `\x00ff`, "from_hex('00ff')"}, {pgtype.ByteaOID, "abc", ""}, {pgtype.UUIDOID, "x", "CAST('x' AS UUID)"},
-		{pgtype.Int4ArrayOID, "{1,NULL,3}", "CAST([CAST(1 AS INTEGER), NULL, CAST(3 AS INTEGER)] AS INTEGER[])"}, {pgtype.TextArrayOID, `{a,"b,'c"}`, "CAST(['a', 'b,''c'] AS VARCHAR[])"}, {pgtype.Int4ArrayOID, "{a}", ""}, {pgtype.Int4ArrayOID, "1,2", ""},
-		{pgtype.TimestamptzOID, "2024-01-01 00:00:00+01", "CAST('2024-01-01 00:00:00+01' AS TIMESTAMP WITH TIME ZONE)"}, {0, "x", "'x'"},
+		{pgtype.Int4OID, "-5", "CAST(-5 AS INTEGER)"},
+		{pgtype.Int8OID, "1); DROP TABLE x", ""},
+		{pgtype.NumericOID, "-12.30", "(-12.30)"},
+		{pgtype.NumericOID, "NaN", ""},
+		{pgtype.NumericOID, "1e5", ""},
+		{pgtype.NumericOID, strings.Repeat("9", 39), ""},
+		{pgtype.TextOID, "O'Neil; $1", "'O''Neil; $1'"},
+		{pgtype.BoolOID, "f", "false"},
+		{pgtype.BoolOID, "maybe", ""},
+		{pgtype.Float8OID, "-Infinity", "CAST('-inf' AS DOUBLE)"},
+		{pgtype.Float8OID, "1'", ""},
+		{pgtype.DateOID, "2024-02-29' --", "CAST('2024-02-29'' --' AS DATE)"},
+		{pgtype.ByteaOID, `\x00ff`, "from_hex('00ff')"},
+		{pgtype.ByteaOID, "abc", ""},
+		{pgtype.UUIDOID, "x", "CAST('x' AS UUID)"},
+		{pgtype.Int4ArrayOID, "{1,NULL,3}", "CAST([CAST(1 AS INTEGER), NULL, CAST(3 AS INTEGER)] AS INTEGER[])"},
+		{pgtype.TextArrayOID, `{a,"b,'c"}`, "CAST(['a', 'b,''c'] AS VARCHAR[])"},
+		{pgtype.Int4ArrayOID, "{a}", ""},
+		{pgtype.Int4ArrayOID, "1,2", ""},
+		{pgtype.TimestamptzOID, "2024-01-01 00:00:00+01", "CAST('2024-01-01 00:00:00+01' AS TIMESTAMP WITH TIME ZONE)"},
+		{0, "x", "'x'"},
 	} {
 		got, err := value{c.oid, pgproto3.TextFormat, []byte(c.text)}.literal(types)
 		var refused *sqlError

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"bursar/internal/column"
 	"bursar/internal/warehouse"
@@ -53,8 +54,8 @@ func (c *session) open(p *portal) *cursor {
 		defer close(r.batches)
 		r.err = p.asking(ctx, func(ctx context.Context, a duckwarehouse.Asker) error {
 			return p.located(a.Ask(ctx, p.sql, asText, func(columns []warehouse.Column, rows []column.Vector) error {
-				if !sameTypes(columns, p.columns, rows) {
-					return refuse(codeNotSupported, "cached plan must not change result type")
+				if i := changedColumn(columns, p.columns, rows); i >= 0 {
+					return refuse(codeNotSupported, "cached plan must not change result type: column %d was %s, and is %s", i+1, p.columns[i].SQL, columns[i].SQL)
 				}
 				return r.pass(ctx, rows)
 			}), p.sql)
@@ -63,18 +64,22 @@ func (c *session) open(p *portal) *cursor {
 	return r
 }
 
-// sameTypes reports whether columns are sent as others are. DuckDB gives an expression another type if it is null for a null as a parameter.
-func sameTypes(columns, described []warehouse.Column, rows []column.Vector) bool {
+// changedColumn returns a column that cannot be sent as it was described; -1 if there is none. DuckDB gives an expression another type if it is
+// null for a null as a parameter, and text and JSON are sent alike.
+func changedColumn(columns, described []warehouse.Column, rows []column.Vector) int {
 	if len(columns) != len(described) {
-		return false
+		return 0
 	}
 	for i, c := range columns {
-		if typeOf(c).oid != typeOf(described[i]).oid && slices.Contains(nulls(&rows[i]), false) {
-			return false
+		is, was := typeOf(c).oid, typeOf(described[i]).oid
+		if is != was && (!isPlainText(is) || !isPlainText(was)) && slices.Contains(nulls(&rows[i]), false) {
+			return i
 		}
 	}
-	return true
+	return -1
 }
+
+func isPlainText(oid uint32) bool { return oid == pgtype.TextOID || oid == pgtype.JSONOID }
 
 // nulls says which values are null.
 func nulls(v *column.Vector) []bool {

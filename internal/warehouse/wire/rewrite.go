@@ -16,7 +16,7 @@ func isSchema(tokens []token, i int, name string) bool {
 	return tokens[i].name() == name && i+2 < len(tokens) && tokens[i+1].is(".")
 }
 
-// qualifiers returns the edits that a name of the form database.schema.name needs: without the database's name, as there is one only.
+// databaseEdit returns the edit that removes the name of the database, as there is one only.
 func databaseEdit(tokens []token, i int) (edit, bool) {
 	if isSchema(tokens, i, Database) && (isSchema(tokens, i+2, "public") || isSchema(tokens, i+2, "pg_catalog") || isSchema(tokens, i+2, "information_schema")) {
 		return edit{tokens[i].at, tokens[i+2].at, strings.Repeat(" ", tokens[i+2].at-tokens[i].at)}, true
@@ -31,10 +31,11 @@ func forWarehouse(s statementText) string {
 		if e, ok := databaseEdit(s.tokens, i); ok {
 			edits = append(edits, e)
 		}
-		if !isSchema(s.tokens, i, "public") || i > 0 && s.tokens[i-1].is(".") && !(i > 1 && s.tokens[i-2].name() == Database) {
-			continue
+		isQualified := i > 0 && s.tokens[i-1].is(".")
+		inDatabase := isQualified && i > 1 && s.tokens[i-2].name() == Database
+		if isSchema(s.tokens, i, "public") && (!isQualified || inDatabase) {
+			edits = append(edits, edit{t.at, t.end(), "main" + strings.Repeat(" ", len(t.text)-len("main"))})
 		}
-		edits = append(edits, edit{t.at, t.end(), "main" + strings.Repeat(" ", len(t.text)-len("main"))})
 	}
 	return apply(s.sql, edits)
 }

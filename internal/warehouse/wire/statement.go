@@ -92,7 +92,8 @@ func (c *session) prepareQuery(ctx context.Context, text string, s statementText
 	}
 	p := &prepared{text: text, at: s.at, sql: forWarehouse(s), asking: db.Asking}
 	if !aboutCatalog(s.tokens) {
-		return p, p.check(ctx, oids)
+		err := p.check(ctx, oids)
+		return p, err
 	}
 	ofCatalog := &prepared{text: text, at: s.at, sql: forCatalog(s), asking: c.server.catalogs.asking(db), catalog: true}
 	errCatalog := ofCatalog.check(ctx, oids)
@@ -136,15 +137,22 @@ func (p *prepared) describeTyped(ctx context.Context, a duckwarehouse.Asker) (sq
 	if err != nil {
 		return p.sql, err
 	}
-	casts := make([]string, len(p.oids))
+	casts, nulls := make([]string, len(p.oids)), make([]string, len(p.oids))
 	for i, oid := range p.oids {
 		if oid == 0 || oid == pgtype.UnknownOID {
 			p.oids[i] = p.oidOf(inferred[strconv.Itoa(i+1)])
 		}
 		casts[i] = fmt.Sprintf("CAST($%d AS %s)", i+1, cmp.Or(sqlTypes[p.oids[i]], "VARCHAR"))
+		nulls[i] = nullOf(p.oids[i])
 	}
 	sql = substitute(p.sql, p.parameters, casts)
-	_, p.columns, err = a.DescribePrepared(ctx, sql)
+	_, columns, err := a.DescribePrepared(ctx, sql)
+	if err == nil && len(columns) == len(p.columns) {
+		p.columns = columns
+		return sql, nil
+	}
+	sql = substitute(p.sql, p.parameters, nulls) // DuckDB does not describe some statements with parameters
+	p.columns, err = a.Describe(ctx, sql)
 	return sql, err
 }
 

@@ -164,10 +164,10 @@ func (s *Server) register(c *session) bool {
 	defer s.mu.Unlock()
 	switch {
 	case s.stopping:
-		c.fail(&sqlError{code: codeShutdown, message: "the server stops", fatal: true})
+		_ = c.fail(&sqlError{code: codeShutdown, message: "the server stops", fatal: true})
 		return false
 	case len(s.sessions) >= s.o.Connections:
-		c.fail(&sqlError{
+		_ = c.fail(&sqlError{
 			code: codeTooManyConnections, message: fmt.Sprintf("too many connections: %d are open", len(s.sessions)),
 			hint: "close some of them, or raise the key `connections` of `warehouse` in bursar.yaml", fatal: true,
 		})
