@@ -12,6 +12,7 @@ import (
 
 	"bursar/internal/failure"
 	"bursar/internal/project"
+	"bursar/internal/serve"
 	"bursar/internal/warehouse/duckwarehouse"
 	"bursar/internal/warehouse/wire"
 )
@@ -44,9 +45,12 @@ func (a *App) listenWarehouse(ctx context.Context) (e endpoint, err error) {
 		err = fmt.Errorf("%w: stop the program that uses it, or choose another port", err)
 	}
 	if err != nil {
-		err = failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: serve the warehouse: %w", a.Project.Config.Line("warehouse.listen"), err))
+		return e, failure.Wrap(failure.Data, fmt.Errorf("bursar.yaml:%d: serve the warehouse: %w", a.Project.Config.Line("warehouse.listen"), err))
 	}
-	return e, err
+	if o.TLS == nil && !serve.OnLoopback(e.listener) {
+		a.log.Warn("other machines reach the warehouse without TLS, and others on the way can read its rows: add `tls` to `warehouse` in bursar.yaml", "address", e.address())
+	}
+	return e, nil
 }
 
 func (a *App) endpointOptions(declared *project.Endpoint) (o wire.Options, err error) {
