@@ -41,7 +41,7 @@ func (s *Session) CheckAsked(ctx context.Context, sql string) (describes bool, e
 	if err != nil {
 		return false, err
 	}
-	c := askCheck{tables: tables, with: map[string]bool{}, macros: s.macros}
+	c := askCheck{tables: tables, with: map[string]bool{}, macros: s.macros, schemas: s.macroSchemas}
 	c.collect(tree)
 	for node := range nodes(tree) {
 		if fault := c.fault(node); fault != nil {
@@ -55,8 +55,11 @@ func (s *Session) CheckAsked(ctx context.Context, sql string) (describes bool, e
 	return object(object(tree["node"])["from_table"])["type"] == "SHOW_REF", nil
 }
 
-// AllowMacros lets statements of people call macros of the session's database, given in lower case, which the program itself has created in it.
-func (s *Session) AllowMacros(names map[string]bool) { s.macros = names }
+// AllowMacros lets statements of people call macros of the session's database, given in lower case, which the program itself has created in it: in
+// the schema main, or in one of those that are given, whose names no other database has.
+func (s *Session) AllowMacros(names map[string]bool, schemas ...string) {
+	s.macros, s.macroSchemas = names, set(strings.Join(schemas, " "))
+}
 
 // parseAsked returns the tree of one statement that DuckDB represents as a SELECT.
 func (s *Session) parseAsked(ctx context.Context, sql string) (map[string]any, error) {
@@ -89,9 +92,10 @@ func placeOf(node map[string]any) int {
 
 // askCheck knows the names that a statement may use after FROM.
 type askCheck struct {
-	tables askedTables
-	with   map[string]bool // names that WITH defines, in lower case
-	macros map[string]bool // of AllowMacros
+	tables  askedTables
+	with    map[string]bool // names that WITH defines, in lower case
+	macros  map[string]bool // of AllowMacros, as schemas
+	schemas map[string]bool
 }
 
 func (c *askCheck) collect(tree any) {
@@ -140,7 +144,7 @@ var shownTables = map[string]bool{`"tables"`: true, "__show_tables_expanded": tr
 
 func (c *askCheck) call(node map[string]any) *AskError {
 	name, isCall := node["function_name"].(string)
-	if !isCall || mayAsk(strings.ToLower(name)) || c.macros[strings.ToLower(name)] {
+	if !isCall || mayAsk(strings.ToLower(name)) || c.isMacro(node) {
 		return nil
 	}
 	if tableFunctions[strings.ToLower(name)] {
@@ -149,9 +153,16 @@ func (c *askCheck) call(node map[string]any) *AskError {
 	return &AskError{Message: fmt.Sprintf("function %s() is refused: it is not one of those that only compute a value from their arguments", name)}
 }
 
+// isMacro reports whether a call is that of a macro that may be called. With the name of a database it may be another function of this name.
+func (c *askCheck) isMacro(call map[string]any) bool {
+	schema := text(call["schema"])
+	isOwn := text(call["catalog"]) == "" && (schema == "" || c.schemas[strings.ToLower(schema)])
+	return isOwn && c.macros[strings.ToLower(text(call["function_name"]))]
+}
+
 func (c *askCheck) tableFunction(node map[string]any) *AskError {
 	name := text(object(node["function"])["function_name"])
-	if tableFunctions[strings.ToLower(name)] || c.macros[strings.ToLower(name)] {
+	if tableFunctions[strings.ToLower(name)] || c.isMacro(object(node["function"])) {
 		return nil
 	}
 	return &AskError{Message: fmt.Sprintf("table function %s() is refused: only tables of the warehouse can be read", name)}

@@ -28,16 +28,17 @@ type Options struct {
 
 // Session is a connection to a DuckDB database, for one goroutine at a time.
 type Session struct {
-	db          duckdb.Database
-	conn        duckdb.Connection
-	settings    string
-	notReusable bool // its database is a file, a statement failed, or it changed the database
-	shared      bool // its database belongs to a Database
-	showsValues bool // in errors
-	abandoned   bool // a binding is still running in its database
-	bindTimeout time.Duration
-	macros      map[string]bool   // that statements of people may call
-	explain     func(error) error // of the files that are read; may be nil
+	db           duckdb.Database
+	conn         duckdb.Connection
+	settings     string
+	notReusable  bool // its database is a file, a statement failed, or it changed the database
+	shared       bool // its database belongs to a Database
+	showsValues  bool // in errors
+	abandoned    bool // a binding is still running in its database
+	bindTimeout  time.Duration
+	macros       map[string]bool   // that statements of people may call
+	macroSchemas map[string]bool   // where they are, beside main
+	explain      func(error) error // of the files that are read; may be nil
 }
 
 // ExplainWith passes the errors of statements through a function that knows the files that they read.

@@ -96,7 +96,7 @@ func (k *catalogs) take(ctx context.Context) (*catalog, error) {
 		<-k.slots
 		return nil, err
 	}
-	session.AllowMacros(macros())
+	session.AllowMacros(macros(), catalogInfo)
 	return &catalog{session: session}, nil
 }
 

@@ -12,7 +12,7 @@ func (c *session) parse(m *pgproto3.Parse) error {
 	if m.Name != "" && c.statements[m.Name] != nil {
 		return refuse(codeDuplicateStatement, "prepared statement %q already exists", brief(m.Name))
 	}
-	if len(c.statements) >= maxStatements {
+	if len(c.statements) >= maxStatements || c.preparedBytes()+len(m.Query) > maxPreparedBytes {
 		return refuse(codeLimit, "%d prepared statements are open: close some of them", len(c.statements))
 	}
 	statements := split(m.Query)
@@ -29,6 +29,14 @@ func (c *session) parse(m *pgproto3.Parse) error {
 	c.statements[m.Name] = p
 	c.send(&pgproto3.ParseComplete{})
 	return nil
+}
+
+// preparedBytes returns how long the prepared statements are together.
+func (c *session) preparedBytes() (n int) {
+	for _, p := range c.statements {
+		n += len(p.text)
+	}
+	return n
 }
 
 func (c *session) bind(m *pgproto3.Bind) error {

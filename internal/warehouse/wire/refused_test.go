@@ -26,7 +26,8 @@ var refused = []string{
 	"SELECT version(), content FROM read_text('FILE')", "SELECT * FROM pg_catalog.read_text('FILE')", "SELECT pg_read_file('FILE')", "SELECT * FROM information_schema.read_csv('FILE')", "SELECT getenv('HOME') FROM pg_class", "SELECT (SELECT content FROM read_text('FILE')) FROM pg_catalog.pg_class",
 	"SELECT * FROM pg_class, 'FILE'", "INSERT INTO pg_class VALUES (1)", "DELETE FROM pg_catalog.pg_class", "SELECT 'FILE'::regclass FROM read_text('FILE')", "SELECT CAST('x' AS pg_catalog.regclass), getenv('HOME')", "SELECT 1 OPERATOR(pg_catalog.+ getenv('HOME') +) 1",
 	"SELECT current_setting('threads') FROM duckdb_settings()", "SELECT pg_ls_dir('/')", "FROM system.main.duckdb_settings()", "SELECT * FROM pg_catalog.duckdb_databases", "SELECT pg_terminate_backend(1)", "SELECT lo_import('FILE')", "SELECT set_config('x', getenv('HOME'), false)",
-	"SELECT current_user, (FROM query('SELECT 1'))", "SELECT * FROM unnest(pg_ls_dir('/')) x", "SELECT '{a}'::text[], getenv('HOME')", "FROM warehouse.pg_catalog.read_text('FILE')",
+	"SELECT current_user, (FROM query('SELECT 1'))", "SELECT * FROM unnest(pg_ls_dir('/')) x", "SELECT '{a}'::text[], getenv('HOME')", "SELECT system.main.current_setting('extension_directory')", "SELECT main.current_setting('extension_directory'), version()", "SELECT system.pg_catalog.current_setting('extension_directory')",
+	"SELECT version(), * FROM system.main.duckdb_settings()", "SELECT relname, current_setting('x', getenv('HOME')) FROM pg_class", "FROM warehouse.pg_catalog.read_text('FILE')",
 }
 
 func TestRefused(t *testing.T) {

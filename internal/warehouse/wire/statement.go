@@ -21,8 +21,8 @@ import (
 // its rows need.
 const maxStatement = 64 << 10
 
-// maxStatements is the most prepared statements of a session, and maxPortals of portals.
-const maxStatements, maxPortals = 1000, 100
+// maxStatements is the most prepared statements of a session, maxPreparedBytes how long they may be together, and maxPortals the most portals.
+const maxStatements, maxPreparedBytes, maxPortals = 1000, 8 << 20, 100
 
 // asking calls fn with what executes statements.
 type asking func(ctx context.Context, fn func(context.Context, duckwarehouse.Asker) error) error
