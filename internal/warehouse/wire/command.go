@@ -72,8 +72,10 @@ func (c *session) commandOf(s statementText) (*command, error) {
 			return toSavepoint(), nil
 		}
 		return c.end("ROLLBACK"), nil
-	case "savepoint", "release", "discard", "unlisten":
+	case "savepoint", "release", "unlisten":
 		return done(strings.ToUpper(first)), nil
+	case "discard":
+		return &command{run: func(c *session) (string, []string, error) { return "DISCARD ALL", nil, c.deallocate("") }}, nil
 	case "close":
 		return done("CLOSE CURSOR"), nil
 	case "deallocate":

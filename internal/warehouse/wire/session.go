@@ -47,6 +47,7 @@ type session struct {
 	statements map[string]*prepared
 	portals    map[string]*portal
 	skips      bool // messages, after an error, until Sync
+	failed     bool // the client has got its last error
 
 	mu       sync.Mutex
 	stopping bool
@@ -97,10 +98,13 @@ type connectionError struct{ error }
 
 func (e *connectionError) Unwrap() error { return e.error }
 
-// fail sends an error after which the connection is closed, and returns it.
+// fail sends an error after which the connection is closed, and returns it. Only the first one is sent.
 func (c *session) fail(e *sqlError) error {
-	c.send(e.response())
-	_ = c.flush()
+	if !c.failed {
+		c.failed = true
+		c.send(e.response())
+		_ = c.flush()
+	}
 	return e
 }
 
@@ -306,7 +310,7 @@ func (c *session) simple(sql string) error {
 		case !errors.As(err, &known):
 			return err
 		case known.fatal:
-			return c.fail(known)
+			return known
 		}
 		c.sendError(known)
 		break
