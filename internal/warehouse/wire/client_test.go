@@ -59,8 +59,8 @@ func TestTypes(t *testing.T) {
 			}
 			text := func(n pgtype.Numeric) string { v, _ := n.Value(); return fmt.Sprint(v) }
 			got := fmt.Sprintln(r.ID, r.Customer, text(amount), text(wide), r.Big, r.Paid, r.Day.Format(time.DateOnly), r.Moment.Format(time.RFC3339Nano), r.Instant.UTC().Format(time.RFC3339Nano), r.Half, r.Third,
-				len(r.Tags), *r.Tags[0], r.Tags[1] == nil, *r.Tags[2], r.Numbers, key, r.Raw, r.Clock.Microseconds, r.Small, r.Span, r.Details)
-			const want = `1 Ada 12.30 1234567890123456789012345678.0123456789 9007199254740993 true 2024-02-29 2024-02-29T23:59:59.000001Z 2024-02-29T22:59:59.5Z 0.5 0.25 3 x true a "b", \c [1 2] 0195e3a1-0000-7000-8000-000000000001 [0 255 97] 47655500000 -7 1 day {"a": [1]}` + "\n"
+				len(r.Tags), *r.Tags[0], r.Tags[1] == nil, *r.Tags[2], r.Numbers, key, len(r.Raw), r.Raw[1], r.Clock.Microseconds, r.Small, r.Span, r.Details)
+			const want = `1 Ada 12.30 1234567890123456789012345678.0123456789 9007199254740993 true 2024-02-29 2024-02-29T23:59:59.000001Z 2024-02-29T22:59:59.5Z 0.5 0.25 3 x true a "b", \c [1 2] 0195e3a1-0000-7000-8000-000000000001 3 255 47655500000 -7 1 day {"a": [1]}` + "\n"
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
