@@ -4,6 +4,7 @@ package wire
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -207,6 +208,26 @@ func (c *session) tooManyRows() *sqlError {
 		code: codeLimit, message: fmt.Sprintf("the result has more than %d rows", c.server.o.Rows),
 		hint: "add a WHERE, an aggregate or a LIMIT, or raise the key `rows` of `warehouse` in bursar.yaml",
 	}
+}
+
+// appendRow writes a row as a message.
+func appendRow(dst []byte, encoders []encoder, row func(dst []byte, column int) ([]byte, bool, error)) ([]byte, error) {
+	begin := len(dst)
+	dst = append(dst, 'D', 0, 0, 0, 0)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(encoders)))
+	for i := range encoders {
+		at := len(dst)
+		dst = append(dst, 0xff, 0xff, 0xff, 0xff) // null
+		filled, isNull, err := row(dst, i)
+		if err != nil {
+			return dst[:begin], err
+		}
+		if dst = filled; !isNull {
+			binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
+		}
+	}
+	binary.BigEndian.PutUint32(dst[begin+1:], uint32(len(dst)-begin-1))
+	return dst, nil
 }
 
 func (c *session) sendRow(encoders []encoder, batch []column.Vector, row int) (err error) {

@@ -76,59 +76,74 @@ var castTypes = map[string]string{
 // forCatalog returns a statement for the database of the catalog.
 func forCatalog(s statementText) string {
 	var edits, late []edit
-	tokens := s.tokens
 	add := func(from, to int, text string) {
 		if len(edits) == 0 || edits[len(edits)-1].to <= from {
 			edits = append(edits, edit{from, to, text})
 		}
 	}
-	for i := 0; i < len(tokens); i++ {
-		t := tokens[i]
-		if e, ok := databaseEdit(tokens, i); ok {
-			add(e.from, e.to, "")
-			continue
-		}
-		switch {
-		case t.is("operator") && i+5 < len(tokens) && tokens[i+1].is("("):
-			end := closing(tokens, i+1)
-			begin := i + 2
-			if isSchema(tokens, begin, "pg_catalog") {
-				begin += 2
-			}
-			if end > begin {
-				add(t.at, tokens[end].end(), " "+s.sql[tokens[begin].at:tokens[end].at]+" ")
-				i = end
-			}
-		case t.is("collate") && i+1 < len(tokens):
-			end := i + 1
-			for end+2 < len(tokens) && tokens[end+1].is(".") {
-				end += 2
-			}
-			add(t.at, tokens[end].end(), "")
-			i = end
-		case t.is("::") && i+1 < len(tokens):
-			i = castEdit(s, i, add)
-		case t.is("cast"):
-			i = castCall(tokens, i, add)
-		case t.is("json_build_object"):
-			add(t.at, t.end(), "json_object")
-		case isSchema(tokens, i, "pg_catalog"):
-			add(t.at, tokens[i+2].at, "")
-		case isRowFunction(tokens, i):
-			if at, alias := aliasOf(tokens, closing(tokens, i+1)); alias != "" {
+	for i := 0; i < len(s.tokens); i++ {
+		if isRowFunction(s.tokens, i) {
+			if at, alias := aliasOf(s.tokens, closing(s.tokens, i+1)); alias != "" {
 				late = append(late, edit{at, at, "(" + alias + ")"})
 			}
-		case isSchema(tokens, i, "information_schema"):
-			add(t.at, t.end(), catalogInfo)
-		case t.is("as") && i+2 < len(tokens) && isCastType(tokens, i+1) && inCast(tokens, i):
-			name, end := typeAt(tokens, i+1)
-			add(tokens[i+1].at, tokens[end].end(), castTypes[name])
-			i = end
+			continue
 		}
+		i = catalogEdit(s, i, add)
 	}
 	edits = append(edits, late...)
 	slices.SortStableFunc(edits, func(a, b edit) int { return a.from - b.from })
 	return apply(s.sql, edits)
+}
+
+// catalogEdit adds the edit that the notation at a token needs, if any, and returns the last token of it.
+func catalogEdit(s statementText, i int, add func(from, to int, text string)) int {
+	tokens, t := s.tokens, s.tokens[i]
+	e, namesDatabase := databaseEdit(tokens, i)
+	switch {
+	case namesDatabase:
+		add(e.from, e.to, "")
+	case t.is("operator"):
+		return operatorEdit(s, i, add)
+	case t.is("collate") && i+1 < len(tokens):
+		end := i + 1
+		for end+2 < len(tokens) && tokens[end+1].is(".") {
+			end += 2
+		}
+		add(t.at, tokens[end].end(), "")
+		return end
+	case t.is("::") && i+1 < len(tokens):
+		return castEdit(s, i, add)
+	case t.is("cast"):
+		return castCall(tokens, i, add)
+	case t.is("json_build_object"):
+		add(t.at, t.end(), "json_object")
+	case isSchema(tokens, i, "pg_catalog"):
+		add(t.at, tokens[i+2].at, "")
+	case isSchema(tokens, i, "information_schema"):
+		add(t.at, t.end(), catalogInfo)
+	case t.is("as") && i+2 < len(tokens) && isCastType(tokens, i+1) && inCast(tokens, i):
+		name, end := typeAt(tokens, i+1)
+		add(tokens[i+1].at, tokens[end].end(), castTypes[name])
+		return end
+	}
+	return i
+}
+
+// operatorEdit replaces OPERATOR(schema.=) by the operator.
+func operatorEdit(s statementText, i int, add func(from, to int, text string)) int {
+	tokens := s.tokens
+	if i+1 >= len(tokens) || !tokens[i+1].is("(") {
+		return i
+	}
+	begin, end := i+2, closing(tokens, i+1)
+	if begin < len(tokens) && isSchema(tokens, begin, "pg_catalog") {
+		begin += 2
+	}
+	if end <= begin {
+		return i
+	}
+	add(tokens[i].at, tokens[end].end(), " "+s.sql[tokens[begin].at:tokens[end].at]+" ")
+	return end
 }
 
 // isRowFunction reports whether a token is a function that makes rows of one column, after FROM.

@@ -4,7 +4,6 @@ package wire
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -291,69 +290,4 @@ func (c *session) sync() {
 		c.closePortals()
 	}
 	c.ready()
-}
-
-// simple executes the statements of a text, one after another, until one fails.
-func (c *session) simple(sql string) error {
-	statements := split(sql)
-	if len(statements) == 0 {
-		c.send(&pgproto3.EmptyQueryResponse{})
-	}
-	c.closePortal("")
-	delete(c.statements, "")
-	for _, s := range statements {
-		err := c.simpleStatement(sql, s)
-		var known *sqlError
-		switch {
-		case err == nil:
-			continue
-		case !errors.As(err, &known):
-			return err
-		case known.fatal:
-			return known
-		}
-		c.sendError(known)
-		break
-	}
-	if c.status == noTransaction {
-		c.closePortals()
-	}
-	c.ready()
-	return nil
-}
-
-func (c *session) simpleStatement(text string, s statementText) error {
-	p, err := c.prepare(text, s, nil)
-	if err != nil {
-		return err
-	}
-	if len(p.parameters) > 0 {
-		return refuse("42P02", "there is no parameter %s", p.parameters[0].text)
-	}
-	if p.columns != nil {
-		c.send(p.describe(nil))
-	}
-	portal := &portal{prepared: p, sql: p.sql}
-	defer portal.close()
-	return c.fetch(portal, 0)
-}
-
-// appendRow writes a row as a message.
-func appendRow(dst []byte, encoders []encoder, row func(dst []byte, column int) ([]byte, bool, error)) ([]byte, error) {
-	begin := len(dst)
-	dst = append(dst, 'D', 0, 0, 0, 0)
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(encoders)))
-	for i := range encoders {
-		at := len(dst)
-		dst = append(dst, 0xff, 0xff, 0xff, 0xff) // null
-		filled, isNull, err := row(dst, i)
-		if err != nil {
-			return dst[:begin], err
-		}
-		if dst = filled; !isNull {
-			binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
-		}
-	}
-	binary.BigEndian.PutUint32(dst[begin+1:], uint32(len(dst)-begin-1))
-	return dst, nil
 }
