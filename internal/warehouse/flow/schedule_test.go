@@ -25,7 +25,7 @@ type scriptedSchedule struct {
 	last  map[string]time.Time     // that was executed
 	ran   []string
 	looks int
-	fail  []error // of the next calls of Due
+	fail  []error       // of the next calls of Due
 	await chan struct{} // a value for each execution
 }
 

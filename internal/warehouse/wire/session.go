@@ -122,6 +122,7 @@ func (c *session) run() {
 		case err == nil:
 		case errors.As(err, &tooLong):
 			_ = c.fail(&sqlError{code: codeProtocol, message: "a message has more than 1 MiB", hint: "write a shorter statement, or fewer values", fatal: true})
+			c.discardRest()
 			return
 		case c.isStopping():
 			_ = c.fail(&sqlError{code: codeShutdown, message: "terminating connection because `bursar up` stops", fatal: true})
@@ -129,6 +130,19 @@ func (c *session) run() {
 		default:
 			return
 		}
+	}
+}
+
+// After the error about a message that is too long, so much of the message is read and discarded, for so long: a client that still writes when
+// the connection is closed would not see the error.
+const (
+	discardBytes = 64 << 20
+	discardTime  = 5 * time.Second
+)
+
+func (c *session) discardRest() {
+	if c.conn.SetReadDeadline(time.Now().Add(discardTime)) == nil {
+		_, _ = io.CopyN(io.Discard, c.conn, discardBytes)
 	}
 }
 
