@@ -95,12 +95,15 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 	}
 	ok := !slices.ContainsFunc(backends, func(b app.CheckedBackend) bool { return b.Error != "" })
 	return c.result(checkResult{OK: ok, Errors: []doc.Error{}, Outdated: outdated, Backends: backends}, func(w io.Writer) {
-		loads := ""
+		more := ""
 		if n := len(p.Loads); n > 0 {
-			loads = ", " + plural(n, "load", "loads")
+			more = ", " + plural(n, "load", "loads")
+		}
+		if n := len(p.Models); n > 0 {
+			more += ", " + plural(n, "model", "models")
 		}
 		fmt.Fprintf(w, "The project is valid: %s, %s%s.\n",
-			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"), loads)
+			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"), more)
 		for i, b := range backends {
 			if same := withSameError(backends[:i], b); same != "" {
 				b.Error = "the same error as " + same
@@ -171,10 +174,10 @@ func (c *cli) initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init DIR",
 		Short: "Create a project folder",
-		Long: `Writes a small working project into DIR: a stream, a pipeline over it, and a file of sample events. DIR is created
-if it does not exist; it must be empty.`,
+		Long: `Writes a small working project into DIR: an example's declarations and its sample events. DIR is created if it does not
+exist; it must be empty.`,
 		Example: `  bursar init shop
-  bursar init shop --example shop`,
+  bursar init users --example warehouse`,
 		Args: argCount(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -209,8 +212,11 @@ func (c *cli) init(dir, example string) error {
 	return c.result(made, func(w io.Writer) {
 		fmt.Fprintf(w, "Created project %s from the example %s.\n", dir, example)
 		next := "bursar ingest payments sample/payments.jsonl"
-		if example == "statements" {
+		switch example {
+		case "statements":
 			next = "bursar import sample/*"
+		case "warehouse":
+			next = "bursar load && bursar model run"
 		}
 		fmt.Fprintf(w, "next: cd %s && %s\n", dir, next)
 	})

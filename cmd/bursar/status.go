@@ -148,9 +148,8 @@ func printFindings(w io.Writer, all *projectStatus) {
 
 // printPipelineStates prints what a table of the pipelines does not show, and the next command.
 func printPipelineStates(w io.Writer, all *projectStatus) {
-	if len(all.Pipelines) == 0 {
+	if len(all.Pipelines) == 0 && len(all.Scheduled) == 0 {
 		fmt.Fprintln(w, "The project does not declare a pipeline yet.")
-		return
 	}
 	for _, s := range all.Pipelines {
 		printUnkeyed(w, s.Pipeline, s.Unkeyed)
