@@ -85,8 +85,9 @@ func TestInit(t *testing.T) {
 		}
 		p, errs := Read(dir)
 		projecttest.WantErrors(t, errs)
-		if len(p.Streams)+len(p.Institutions) == 0 || len(p.Pipelines) == 0 {
-			t.Errorf("example %q declares %d streams, %d institutions and %d pipelines", example, len(p.Streams), len(p.Institutions), len(p.Pipelines))
+		if len(p.Streams)+len(p.Institutions)+len(p.Loads) == 0 || len(p.Pipelines)+len(p.Models) == 0 {
+			t.Errorf("example %q declares %d streams, %d institutions, %d loads, %d pipelines and %d models",
+				example, len(p.Streams), len(p.Institutions), len(p.Loads), len(p.Pipelines), len(p.Models))
 		}
 		ignored, err := os.ReadFile(filepath.Join(dir, ".gitignore"))
 		if err != nil || !strings.Contains(string(ignored), "\n.bursar/\n") {
