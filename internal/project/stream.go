@@ -37,6 +37,8 @@ type Stream struct {
 	Dedupe   time.Duration // how long an id is kept after its receipt; 0 is forever
 	Seal     Seal
 
+	Archive *Archive // of the table in the warehouse; nil: its rows stay there
+
 	Versions bool // the same id with other values is a new version of the event, not a conflict
 
 	Builtin bool // part of every project, and filled only by `bursar import`

@@ -20,7 +20,7 @@ import (
 func parseStream(file string, data []byte) (*Stream, []doc.Error) {
 	src := doc.NewFile(file)
 	root := src.Root(data)
-	o := src.Section(root, "", "stream", "format", "csv", "encoding", "id", "time", "columns", "totals", "dedupe", "versions", "seal")
+	o := src.Section(root, "", "stream", "format", "csv", "encoding", "id", "time", "columns", "totals", "dedupe", "versions", "seal", "archive")
 	s := &Stream{Name: nameFromFile(o, "stream"), File: file, source: source{lines: src.Lines}}
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("stream", "format", "id", "columns")
@@ -41,6 +41,7 @@ func parseStream(file string, data []byte) (*Stream, []doc.Error) {
 		})
 	}
 	s.Dedupe, s.Versions, s.Seal = readDedupe(o), s.readVersions(o), readSeal(o)
+	s.Archive = readArchive(o, s.Time)
 	s.castInstants()
 	s.check(src)
 	s.broken = len(src.Errs) > 0
@@ -178,6 +179,7 @@ func (s *Stream) check(src *doc.File) {
 	if s.Time != "" {
 		s.checkKind(src, "time", "time", s.Time, "a date or timestamp", TimeKinds)
 	}
+	s.checkArchive(src)
 	for _, t := range s.Totals {
 		s.checkTotal(src, t)
 	}
