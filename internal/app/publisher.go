@@ -16,9 +16,10 @@ func (a *App) Publisher(ctx context.Context) (*publish.Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
+	archiver, err := a.Archiver(ctx)
 	return &publish.Publisher{
-		Project: a.Project, ProjectID: id, Events: a.Events, Pipelines: publishedPipelines{a.Queries}, Open: a.Warehouse,
-	}, nil
+		Project: a.Project, ProjectID: id, Events: a.Events, Pipelines: publishedPipelines{a.Queries}, Open: a.Warehouse, Archive: archiver,
+	}, err
 }
 
 // publishedPipelines reads what readers see of pipelines.

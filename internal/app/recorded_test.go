@@ -283,7 +283,7 @@ func TestArchivedStatements(t *testing.T) {
 	t.Parallel()
 	dir, files := recordedFiles(t)
 	var want map[string]string
-	for _, form := range [][]string{files, {archive(t, dir, files)}, compressed(t, files)} {
+	for _, form := range [][]string{files, {zipped(t, dir, files)}, compressed(t, files)} {
 		a := openExample(t, "statements")
 		r := importMany(t, a, form)
 		parts := 0
@@ -307,8 +307,8 @@ func TestArchivedStatements(t *testing.T) {
 	}
 }
 
-// archive packs the files into one zip archive.
-func archive(t *testing.T, dir string, files []string) string {
+// zipped packs the files into one zip archive.
+func zipped(t *testing.T, dir string, files []string) string {
 	t.Helper()
 	var packed bytes.Buffer
 	w := zip.NewWriter(&packed)

@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,6 +32,9 @@ func (a *App) Warehouse(ctx context.Context) (warehouse.Database, error) {
 	db, err := a.openWarehouse(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if err := a.prepareArchive(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	a.warehouse = db
 	return db, nil
@@ -114,11 +118,11 @@ func (a *App) openWarehouse(ctx context.Context) (warehouse.Database, error) {
 		config.Objects = a.Engine.Objects
 		return asWarehouse(redshift.Open(ctx, config))
 	}
-	scratch := filepath.Join(a.Engine.Scratch, "warehouse")
+	scratch := filepath.Join(a.Engine.Scratch, warehouseScratch)
 	if err := os.MkdirAll(scratch, 0o700); err != nil {
 		return nil, fmt.Errorf("open warehouse: %w", err)
 	}
-	config := duckwarehouse.Config{Path: a.warehouseFile(), Scratch: scratch, Memory: a.Engine.Duck.Memory, Threads: a.Engine.Duck.Threads}
+	config := duckwarehouse.Config{Path: a.warehouseFile(), Scratch: scratch, Memory: a.Engine.Duck.Memory, Threads: a.Engine.Duck.Threads, Files: a.warmFolder()}
 	return asWarehouse(duckwarehouse.Open(config))
 }
 

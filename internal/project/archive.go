@@ -14,7 +14,7 @@ import (
 // Archive declares how the rows of a table of the warehouse are archived.
 type Archive struct {
 	Column string // of the day or the time that a row belongs to
-	By     PeriodUnit
+	By     ArchivePeriod
 	Warm   Age // periods of this age leave the warehouse, and stay in the view of the table; zero: there is no such tier
 	Cold   Age // periods of this age are compressed, and leave the view; zero: never
 	Line   int
@@ -22,14 +22,14 @@ type Archive struct {
 	warmLine int
 }
 
-// PeriodUnit is how long a period of an archive is.
-type PeriodUnit string
+// ArchivePeriod is how long a period of an archive is.
+type ArchivePeriod string
 
 // The periods of archives.
 const (
-	ByDay   PeriodUnit = "day"
-	ByMonth PeriodUnit = "month"
-	ByYear  PeriodUnit = "year"
+	ArchiveByDay   ArchivePeriod = "day"
+	ArchiveByMonth ArchivePeriod = "month"
+	ArchiveByYear  ArchivePeriod = "year"
 )
 
 // Age is a time in days, months or years of the calendar.
@@ -66,12 +66,12 @@ func readArchive(o doc.Section, byDefault string) *Archive {
 		return nil
 	}
 	s := o.Sub("archive", "column", "by", "warm", "cold")
-	a := &Archive{Column: byDefault, By: ByMonth, Line: o.Src.Lines.At("archive"), warmLine: o.Src.Lines.At("archive.warm")}
+	a := &Archive{Column: byDefault, By: ArchiveByMonth, Line: o.Src.Lines.At("archive"), warmLine: o.Src.Lines.At("archive.warm")}
 	if s.Has("column") {
 		a.Column = s.Text("column")
 	}
 	if s.Has("by") {
-		a.By = PeriodUnit(s.OneOf("by", string(ByDay), string(ByMonth), string(ByYear)))
+		a.By = ArchivePeriod(s.OneOf("by", string(ArchiveByDay), string(ArchiveByMonth), string(ArchiveByYear)))
 	}
 	for key, to := range map[string]*Age{"warm": &a.Warm, "cold": &a.Cold} {
 		text, ok := s.Text(key), false

@@ -20,6 +20,7 @@ type Model struct {
 	Depends     []string // tables that the SQL refers to, beside those that are found in it
 	Parameters  []Parameter
 	Tests       []ModelTest
+	Incomplete  bool   // it is made although periods of a table that it reads are archived, and not read
 	SQL         string // with empty lines in place of the header, so that its lines are those of the file
 
 	source

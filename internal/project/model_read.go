@@ -100,7 +100,7 @@ func splitHeader(data []byte) (header []byte, sql string) {
 }
 
 func (m *Model) readHeader(src *doc.File, root *yaml.Node) {
-	o := src.Section(root, "", "model", "materialize", "key", "depends", "parameters", "tests")
+	o := src.Section(root, "", "model", "materialize", "key", "depends", "parameters", "tests", "archived")
 	if root == nil {
 		return
 	}
@@ -122,6 +122,7 @@ func (m *Model) readHeader(src *doc.File, root *yaml.Node) {
 	if n := o.Values["depends"]; n == nil || n.Kind != yaml.SequenceNode || len(n.Content) > 0 { // an empty list is allowed
 		m.Depends = o.List("depends")
 	}
+	m.Incomplete = o.Has("archived") && o.OneOf("archived", "refuse", "ignore") == "ignore"
 	m.readParameters(o)
 	m.readTests(o)
 }

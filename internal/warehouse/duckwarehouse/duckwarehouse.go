@@ -20,6 +20,7 @@ type Config struct {
 	Scratch string // an empty folder
 	Memory  string // such as "800MB"
 	Threads int
+	Files   string // a folder whose files views may read; empty: none
 }
 
 // Database is a warehouse in a DuckDB file.
@@ -34,6 +35,9 @@ var _ warehouse.Database = (*Database)(nil)
 // Open opens the file. The scratch folder must exist.
 func Open(c Config) (*Database, error) {
 	options := duck.Options{File: c.Path, Memory: c.Memory, Threads: c.Threads, Scratch: c.Scratch, Unordered: true}
+	if c.Files != "" {
+		options.Dirs = []string{c.Files}
+	}
 	db, err := open(options)
 	if err != nil {
 		return nil, fmt.Errorf("open warehouse: %w", err)

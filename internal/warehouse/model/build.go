@@ -173,6 +173,11 @@ func (b *build) dropView(ctx context.Context, n *Node) error {
 func (b *build) makeIncremental(ctx context.Context, n *Node, existing *warehouse.Table, made *Made) error {
 	last := b.records[n.Model.Name]
 	made.Full, made.Reason = b.isFull(n, existing, last)
+	if made.Full {
+		if err := b.checkRemade(n, made.Reason); err != nil {
+			return err
+		}
+	}
 	v := b.valuesOf(n.Model, last)
 	if made.Full {
 		v = b.valuesOf(n.Model, nil)

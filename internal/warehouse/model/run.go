@@ -13,6 +13,7 @@ import (
 	"bursar/internal/project"
 	"bursar/internal/project/doc"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/archive"
 	"bursar/internal/warehouse/load"
 	"bursar/internal/warehouse/publish"
 )
@@ -63,6 +64,7 @@ type build struct {
 	began     time.Time
 	records   map[string]*record
 	positions map[string]publish.Position
+	archived  []archive.Part
 	remade    map[string]bool // incremental models that were made from the beginning, so that rows may be gone
 	out       Result
 }
@@ -78,11 +80,17 @@ func (b *build) run(ctx context.Context) (err error) {
 	if b.positions, err = positionsOf(ctx, b.tx); err != nil {
 		return err
 	}
+	if b.archived, err = archive.Parts(ctx, b.tx, ""); err != nil {
+		return err
+	}
 	b.out.Run = 1
 	for _, n := range b.records {
 		b.out.Run = max(b.out.Run, n.run+1)
 	}
 	if err := b.checkTables(ctx); err != nil {
+		return err
+	}
+	if err := b.checkArchived(); err != nil {
 		return err
 	}
 	for i, n := range b.chosen {

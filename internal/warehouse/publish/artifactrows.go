@@ -14,7 +14,7 @@ import (
 // all reads all artifacts, each with its run.
 func (a *artifactsPublication) all(ctx context.Context) warehouse.Rows {
 	number := column.NewVector(column.Type{Kind: column.BigInt}, 0)
-	return rowsOf(func(each func([]column.Vector) error) error {
+	return warehouse.RowsOf(func(each func([]column.Vector) error) error {
 		return a.artifacts.All(ctx, func(made []uint64, values []column.Vector) error {
 			number.Reset()
 			for _, run := range made {
@@ -57,7 +57,7 @@ func stagedColumns(columns []column.Field) []column.Field {
 // the run received its last event.
 func (a *artifactsPublication) ofRuns(ctx context.Context, table string, first, last uint64) warehouse.Rows {
 	beside := column.NewVectors([]column.Type{{Kind: column.BigInt}, {Kind: column.Timestamp}}, 0)
-	return rowsOf(func(each func([]column.Vector) error) error {
+	return warehouse.RowsOf(func(each func([]column.Vector) error) error {
 		latest, err := a.latestVersion(ctx, table)
 		if err != nil {
 			return err

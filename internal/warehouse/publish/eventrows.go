@@ -4,14 +4,12 @@ package publish
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"bursar/internal/catalog"
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
-	"bursar/internal/failure"
 	"bursar/internal/warehouse"
 )
 
@@ -51,7 +49,7 @@ func (e *eventsPublication) rows(ctx context.Context, batches []event.Batch) war
 func (e *eventsPublication) batchRows(ctx context.Context, batch []event.Batch) warehouse.Rows {
 	fields := event.Fields(e.stream)
 	number := column.NewVector(column.Type{Kind: column.BigInt}, 0)
-	return rowsOf(func(each func([]column.Vector) error) error {
+	return warehouse.RowsOf(func(each func([]column.Vector) error) error {
 		return e.Events.WithEvents(ctx, e.stream, batch, func(session *duck.Session, events string) error {
 			return session.Query(ctx, events, func(rows []column.Vector) error {
 				column.Declare(rows, fields)
@@ -63,19 +61,4 @@ func (e *eventsPublication) batchRows(ctx context.Context, batch []event.Batch) 
 			})
 		})
 	})
-}
-
-// rowsOf makes an iterator of a function that calls each with rows, and ends with an error of each.
-func rowsOf(read func(each func([]column.Vector) error) error) warehouse.Rows {
-	return func(yield func([]column.Vector, error) bool) {
-		err := read(func(rows []column.Vector) error {
-			if !yield(rows, nil) {
-				return failure.ErrStop
-			}
-			return nil
-		})
-		if !errors.Is(err, failure.ErrStop) && err != nil {
-			yield(nil, err)
-		}
-	}
 }

@@ -73,7 +73,7 @@ func (p *Publisher) publishEvents(ctx context.Context, db warehouse.Database, s 
 			if err != nil {
 				return err
 			}
-			e := eventsPublication{Publisher: p, db: db, tx: tx, source: s, columns: eventColumns(s.stream), at: at}
+			e := eventsPublication{Publisher: p, db: db, tx: tx, source: s, columns: eventColumns(s.stream), at: at, archive: p.archived(s.stream)}
 			err = e.publish(ctx)
 			out = e.out
 			return err
@@ -91,6 +91,7 @@ type eventsPublication struct {
 	tx      warehouse.Tx
 	columns []column.Field
 	at      streamPosition
+	archive archived
 	record  *record
 	out     Result
 }
@@ -115,7 +116,11 @@ func (e *eventsPublication) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if how == fits && !behind {
+	view, err := e.archive.lacksView(ctx, e.tx)
+	if err != nil {
+		return err
+	}
+	if how == fits && !behind && !view {
 		e.out.From, e.out.To, e.out.Watermark = e.record.through, e.record.through, e.record.watermark
 		return nil
 	}
@@ -127,9 +132,13 @@ func (e *eventsPublication) publish(ctx context.Context) error {
 	} else if err == nil {
 		err = e.extend(ctx)
 	}
+	if err == nil {
+		err = e.archive.refresh(ctx, e.db, e.tx)
+	}
 	if err != nil {
 		return err
 	}
+	e.record.allView = e.archive.view()
 	return writeRecord(ctx, e.db, e.tx, e.record, e.streams(), e.Events.Now())
 }
 
@@ -139,6 +148,9 @@ func (e *eventsPublication) replace(ctx context.Context, how fit) error {
 	e.out.Replaced = e.record != nil
 	if e.out.Replaced {
 		e.out.Removed = e.record.rows
+	}
+	if err := e.archive.forget(ctx, e.db, e.tx, e.record, definitionOf(e.columns)); err != nil {
+		return err
 	}
 	e.record = &record{table: e.table, source: e.stream.Name, project: e.ProjectID, retraction: e.at.retraction}
 	for _, table := range []string{batchesTable, daysTable} {
@@ -208,6 +220,9 @@ func (e *eventsPublication) applyRetractions(ctx context.Context) error {
 		}
 	}
 	slices.Sort(numbers)
+	if err := e.archive.restore(ctx, e.db, e.tx, numbers); err != nil {
+		return err
+	}
 	for _, number := range slices.Compact(numbers) {
 		removed, err := e.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s = %d", warehouse.Quote(e.db, e.table), BatchColumn, number))
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/archive"
 )
 
 // Pipelines reads what readers see of pipelines.
@@ -48,7 +49,8 @@ type Publisher struct {
 	Events    *event.Store
 	Pipelines Pipelines
 	// Open returns the warehouse, which stays open. It is called for every publication: a warehouse may be away for a while.
-	Open func(context.Context) (warehouse.Database, error)
+	Open    func(context.Context) (warehouse.Database, error)
+	Archive *archive.Archiver // of the tables of streams
 
 	GroupRows int64 // about how many rows one transaction adds, unless a table is replaced; 0 is the default
 }

@@ -14,6 +14,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/failure"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/archive"
 )
 
 const (
@@ -41,7 +42,7 @@ func instant(name string) column.Field {
 var recordTables = map[string][]column.Field{
 	tablesTable: {
 		text("table_name"), text("source"), text("project"), number("generation"), number("through"), number("retraction"), number("given_up"),
-		number("row_count"), number("quarantined"), instant("watermark"), instant("published"), text("definition"), number("broken"), instant("received"),
+		number("row_count"), number("quarantined"), instant("watermark"), instant("published"), text("definition"), number("broken"), instant("received"), text("all_view"),
 	},
 	sourcesTable: {text("table_name"), text("stream")},
 	batchesTable: {text("stream"), number("batch"), instant("received"), number("events")},
@@ -49,16 +50,24 @@ var recordTables = map[string][]column.Field{
 	runsTable:    {text("pipeline"), number("generation"), number("run"), instant("received"), number("events"), number("artifacts")},
 }
 
-// freshnessSQL gives the verdict on each day of which a table has events. UNKNOWN: events that are received until the end of the day (UTC) may be
-// missing. CLAIMED: all that were accepted until then are there, but rows of the stream wait in quarantine. PROVEN: nothing waits, either.
-// BROKEN: Verify has found rows that differ.
+// freshnessSQL gives the verdict on each day of which a table, or the view of it and its archive, has events. UNKNOWN: events that are received
+// until the end of the day (UTC) may be missing, or they are in a tier of the archive that is not read. CLAIMED: all that were accepted until then
+// are there, but rows of the stream wait in quarantine. PROVEN: nothing waits, either. BROKEN: Verify has found rows that differ.
 func freshnessSQL(db warehouse.Database) string {
-	return fmt.Sprintf(`CREATE VIEW bursar_freshness AS
-SELECT t.table_name, d.day, t.watermark, sum(d.events) AS events,
-	CASE WHEN t.broken > 0 THEN 'BROKEN' WHEN t.watermark IS NULL OR t.watermark < %s THEN 'UNKNOWN'
-		WHEN t.quarantined > 0 THEN 'CLAIMED' ELSE 'PROVEN' END AS verdict
-FROM bursar_tables t JOIN bursar_sources s ON s.table_name = t.table_name JOIN bursar_days d ON d.stream = s.stream
-GROUP BY t.table_name, d.day, t.watermark, t.quarantined, t.broken`, warehouse.MidnightSQL(db, "d.day + 1"))
+	return fmt.Sprintf(`CREATE OR REPLACE VIEW bursar_freshness AS
+SELECT e.table_name, e.day, e.watermark, e.events,
+	CASE WHEN e.broken > 0 THEN 'BROKEN' WHEN min(a.tier) = 'cold' OR min(a.tier) = 'warm' AND e.table_name = e.base OR e.watermark IS NULL OR e.watermark < %s THEN 'UNKNOWN'
+		WHEN e.quarantined > 0 THEN 'CLAIMED' ELSE 'PROVEN' END AS verdict,
+	coalesce(min(a.tier), 'hot') AS tier
+FROM (
+	SELECT t.table_name, t.base, d.day, t.watermark, t.quarantined, t.broken, sum(d.events) AS events
+	FROM (
+		SELECT table_name, table_name AS base, watermark, quarantined, broken FROM bursar_tables
+		UNION ALL SELECT all_view, table_name, watermark, quarantined, broken FROM bursar_tables WHERE all_view <> ''
+	) t JOIN bursar_sources s ON s.table_name = t.base JOIN bursar_days d ON d.stream = s.stream
+	GROUP BY t.table_name, t.base, d.day, t.watermark, t.quarantined, t.broken
+) e LEFT JOIN bursar_archive a ON a.table_name = e.base AND a.first_day <= e.day AND e.day < a.until_day
+GROUP BY e.table_name, e.base, e.day, e.watermark, e.events, e.quarantined, e.broken`, warehouse.MidnightSQL(db, "e.day + 1"))
 }
 
 // ensureRecord creates what is missing of the record.
@@ -68,8 +77,11 @@ func ensureRecord(ctx context.Context, db warehouse.Database, tx warehouse.Tx) e
 			return err
 		}
 	}
-	_, found, err := tx.Table(ctx, freshness)
-	if err == nil && !found {
+	if err := archive.EnsureJournal(ctx, tx); err != nil {
+		return err
+	}
+	view, _, err := tx.Table(ctx, freshness)
+	if err == nil && view.Column("tier") == nil { // there is none, or an older one
 		_, err = tx.Exec(ctx, freshnessSQL(db))
 	}
 	return err
@@ -107,6 +119,7 @@ type record struct {
 	published              *time.Time // when the record was written
 	received               *time.Time // the last event of the batch or run that through names
 	definition             string     // its columns, as definitionOf prints them
+	allView                string     // the view of it and its archive; empty if there is none
 }
 
 // readRecords reads the records of one table, or of all if it is empty. There are none in a warehouse that was never used.
@@ -199,7 +212,7 @@ func writeRecord(ctx context.Context, db warehouse.Database, tx warehouse.Tx, r 
 		statements = append(statements, insertSQL(db, sourcesTable, []any{r.table, stream}))
 	}
 	statements = append(statements, insertSQL(db, tablesTable, []any{
-		r.table, r.source, r.project, r.generation, r.through, r.retraction, r.givenUp, r.rows, r.quarantined, r.watermark, &now, r.definition, r.broken, r.received,
+		r.table, r.source, r.project, r.generation, r.through, r.retraction, r.givenUp, r.rows, r.quarantined, r.watermark, &now, r.definition, r.broken, r.received, r.allView,
 	}))
 	return execAll(ctx, tx, statements)
 }

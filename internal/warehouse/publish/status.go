@@ -41,15 +41,25 @@ func (p *Publisher) Status(ctx context.Context) ([]TableStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	var records []record
-	err = db.Read(ctx, func(ctx context.Context, r warehouse.Reader) (err error) {
-		records, err = readRecords(ctx, r, "")
-		return err
-	})
+	sources, err := p.sources(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sources, err := p.sources(ctx)
+	var records []record
+	lackViews := map[string]bool{}
+	err = db.Read(ctx, func(ctx context.Context, r warehouse.Reader) (err error) {
+		if records, err = readRecords(ctx, r, ""); err != nil {
+			return err
+		}
+		clear(lackViews)
+		for _, s := range sources {
+			if s.stream != nil && err == nil {
+				a := p.archived(s.stream)
+				lackViews[s.table], err = a.lacksView(ctx, r)
+			}
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +72,7 @@ func (p *Publisher) Status(ctx context.Context) ([]TableStatus, error) {
 			}
 			list[i].Error = err.Error()
 		}
+		list[i].Behind = list[i].Behind || lackViews[s.table]
 	}
 	return list, nil
 }

@@ -93,12 +93,17 @@ func (v *verification) events(ctx context.Context, r warehouse.Stager) error {
 		return &BehindError{v.table}
 	}
 	e := eventsPublication{Publisher: v.Publisher, db: v.db, source: v.source, columns: columns, at: at}
-	return v.compareRows(ctx, r, columns, e.allRows(ctx, v.record.through))
+	stored, err := v.withArchived(ctx, r)
+	if err != nil {
+		return err
+	}
+	return v.compareRows(ctx, r, stored, columns, e.allRows(ctx, v.record.through))
 }
 
 func (v *verification) artifacts(ctx context.Context, r warehouse.Stager) error {
 	return v.Pipelines.ReadPublished(ctx, v.pipeline.Name, func(ctx context.Context, a Artifacts) error {
 		columns, key := artifactColumns(a, v.history)
+		table := warehouse.Quote(v.db, v.table)
 		if generation, run, _, _ := a.Generation(); v.record.generation != generation || v.record.through != run {
 			return &BehindError{v.table}
 		}
@@ -107,9 +112,9 @@ func (v *verification) artifacts(ctx context.Context, r warehouse.Stager) error 
 		}
 		p := artifactsPublication{Publisher: v.Publisher, source: v.source, db: v.db, artifacts: a, columns: columns, key: key, record: &record{}}
 		if !v.history {
-			return v.compareRows(ctx, r, columns, p.all(ctx))
+			return v.compareRows(ctx, r, table, columns, p.all(ctx))
 		}
-		return v.compareRows(ctx, r, stagedColumns(columns), p.ofRuns(ctx, v.table, 1, v.record.through))
+		return v.compareRows(ctx, r, table, stagedColumns(columns), p.ofRuns(ctx, v.table, 1, v.record.through))
 	})
 }
 
@@ -150,14 +155,26 @@ func (e *eventsPublication) allRows(ctx context.Context, through uint64) warehou
 	}
 }
 
-// compareRows stages the rows that the table should have, and counts those that differ.
-func (v *verification) compareRows(ctx context.Context, r warehouse.Stager, columns []column.Field, rows warehouse.Rows) error {
+// withArchived returns what stands for the rows of a stream's table after FROM: those in the table and those that are archived.
+func (v *verification) withArchived(ctx context.Context, r warehouse.Stager) (string, error) {
+	a, table := v.archived(v.stream), warehouse.Quote(v.db, v.table)
+	rows, n, err := a.Rows(ctx, r, a.table)
+	if err != nil || n == 0 {
+		return table, err
+	}
+	from, _, err := r.Stage(ctx, a.table.Columns, rows)
+	list := warehouse.QuoteAll(v.db, a.table.Columns)
+	return fmt.Sprintf("(SELECT %s FROM %s UNION ALL SELECT %[1]s FROM %[3]s AS a) AS t", list, table, from), err
+}
+
+// compareRows stages the rows that the table should have, and counts those that differ from what table stands for.
+func (v *verification) compareRows(ctx context.Context, r warehouse.Stager, table string, columns []column.Field, rows warehouse.Rows) error {
 	from, n, err := r.Stage(ctx, columns, rows)
 	if err != nil {
 		return err
 	}
 	v.out.Rows = n
-	list, table := warehouse.ExactList(v.db, columns), warehouse.Quote(v.db, v.table)
+	list := warehouse.ExactList(v.db, columns)
 	wanted, stored := fmt.Sprintf("SELECT %s FROM %s AS s", list, from), fmt.Sprintf("SELECT %s FROM %s", list, table)
 	for _, c := range []struct {
 		to           *int64

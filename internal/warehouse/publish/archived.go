@@ -1,0 +1,83 @@
+// The archive of a stream's table, as publishing changes the table: rows that are retracted are restored before, and a table that is made from
+// the beginning has all its rows again.
+
+package publish
+
+import (
+	"context"
+
+	"bursar/internal/event"
+	"bursar/internal/project"
+	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/archive"
+)
+
+// archived is the archive of a stream's table.
+type archived struct {
+	*archive.Archiver
+
+	table archive.Table
+}
+
+func (p *Publisher) archived(s *project.Stream) archived {
+	t := archive.Table{
+		Name: project.EventsTable(s.Name), Columns: eventColumns(s), Order: []string{BatchColumn, event.FileColumn, event.RowColumn}, Source: BatchColumn,
+		Declared: s.Archive,
+	}
+	for i := range s.Totals {
+		if total := &s.Totals[i]; total.Where == "" { // other conditions are in the SQL of another database
+			t.Totals = append(t.Totals, archive.Total{Name: total.Name, Sum: total.Sum, By: total.By})
+		}
+	}
+	return archived{p.Archive, t}
+}
+
+// ArchiveTables lists the tables that may be archived.
+func (p *Publisher) ArchiveTables(ctx context.Context) (list []archive.Table, err error) {
+	sources, err := p.sources(ctx)
+	for _, s := range sources {
+		if s.stream != nil {
+			list = append(list, p.archived(s.stream).table)
+		}
+	}
+	return list, err
+}
+
+// view is the name of the table's view; empty if there is none.
+func (a *archived) view() string {
+	if a.table.Declared == nil {
+		return ""
+	}
+	return project.ArchiveView(a.table.Name)
+}
+
+// lacksView reports whether the table lacks its view.
+func (a *archived) lacksView(ctx context.Context, r warehouse.Reader) (bool, error) {
+	if a.view() == "" {
+		return false, nil
+	}
+	return archive.IsBehind(ctx, r, a.table.Name)
+}
+
+// refresh makes the view show the table as it is now.
+func (a *archived) refresh(ctx context.Context, db warehouse.Database, tx warehouse.Tx) error {
+	parts, err := archive.Parts(ctx, tx, a.table.Name)
+	if err != nil || a.view() == "" && len(parts) == 0 {
+		return err
+	}
+	return a.Refresh(ctx, db, tx, a.table.Name)
+}
+
+// forget forgets what is archived, because the table is made from the beginning. Its view is dropped before if its columns change.
+func (a *archived) forget(ctx context.Context, db warehouse.Database, tx warehouse.Tx, before *record, definition string) error {
+	if err := a.Forget(ctx, tx, a.table.Name); err != nil || a.view() == "" || before == nil || before.definition == definition {
+		return err
+	}
+	return archive.DropView(ctx, db, tx, a.table.Name)
+}
+
+// restore brings back the rows of batches.
+func (a *archived) restore(ctx context.Context, db warehouse.Database, tx warehouse.Tx, batches []uint64) error {
+	_, err := a.RestoreSource(ctx, db, tx, a.table, batches)
+	return err
+}
