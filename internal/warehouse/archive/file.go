@@ -26,8 +26,8 @@ const Folder = "archive/"
 // WarmFolder has the objects that views read.
 const WarmFolder = Folder + string(Warm) + "/"
 
-// levels are how much Zstandard compresses: what is warm is read often, what is cold is kept for years.
-var levels = map[Tier]int{Warm: 3, Cold: 22}
+// levels are how much Zstandard compresses. Levels above 12 take ten to sixty times as long, and save a few percent.
+var levels = map[Tier]int{Warm: 3, Cold: 12}
 
 // newName returns the name of a new object. It is unique, so that no attempt overwrites what another one has recorded.
 func newName(table string, p Period, to Tier) string {

@@ -140,7 +140,7 @@ func (s *step) returnPart(ctx context.Context, tx warehouse.Tx, t Table, p *Part
 func (t *Table) has(p *Part) error {
 	for _, c := range p.columns {
 		if now, ok := t.field(c.Name); !ok || now.Type.String() != c.Type.String() {
-			return failure.Wrap(failure.Data, fmt.Errorf("column %s of %s is not a column of the table as it is declared now", c.Name, p.Period))
+			return failure.Wrap(failure.Data, fmt.Errorf("column %s of %s has another type as the stream declares it now: run `bursar publish` before", c.Name, p.Period))
 		}
 	}
 	return nil
