@@ -101,7 +101,7 @@ func (c *cli) commands() []commandGroup {
 		{"Questions:", []*cobra.Command{
 			c.completenessCommand(), c.statusCommand(), c.getCommand(), c.traceCommand(), c.exportCommand(), c.exceptionsCommand(), c.unkeyedCommand(),
 		}},
-		{"Warehouse:", []*cobra.Command{c.publishCommand(), c.loadCommand(), c.modelCommand(), c.queryCommand()}},
+		{"Warehouse:", []*cobra.Command{c.publishCommand(), c.loadCommand(), c.modelCommand(), c.queryCommand(), c.archiveCommand(), c.restoreCommand()}},
 		{"Proof:", []*cobra.Command{c.verifyCommand(), c.repairCommand()}},
 		{toolsTitle, []*cobra.Command{c.demoCommand(), c.benchCommand(), c.versionCommand()}},
 	}

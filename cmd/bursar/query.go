@@ -77,7 +77,7 @@ refused, and so is every function that is not known to be harmless. A statement 
 				case q.tables:
 					return c.listTables(ctx, db, &q.rows)
 				}
-				return c.query(ctx, db, &q)
+				return c.query(ctx, a, db, &q)
 			})
 		},
 	}
@@ -139,7 +139,8 @@ func readQuestionFile(path string) (string, error) {
 }
 
 // query runs the statement and prints its rows.
-func (c *cli) query(ctx context.Context, db warehouse.Database, q *queryFlags) error {
+func (c *cli) query(ctx context.Context, a *app.App, db warehouse.Database, q *queryFlags) error {
+	c.warnAbsent(ctx, a, db, q.sql)
 	question := ask.Question{SQL: q.sql, Timeout: q.timeout}
 	if q.rows.limited || q.rows.forPeople() {
 		question.Rows = int64(q.rows.limit)
@@ -155,6 +156,17 @@ func (c *cli) query(ctx context.Context, db warehouse.Database, q *queryFlags) e
 		}
 		return answer.Rows, p.end(answer)
 	})
+}
+
+// warnAbsent warns of rows that a statement does not see, because they are archived.
+func (c *cli) warnAbsent(ctx context.Context, a *app.App, db warehouse.Database, sql string) {
+	list, err := a.AbsentIn(ctx, db, sql)
+	if err != nil {
+		c.log.Warn("cannot read what is archived", "error", err)
+	}
+	for _, absent := range list {
+		fmt.Fprintf(c.err, "warning: %s\n", printable(absent.String()))
+	}
 }
 
 // explainQuestion adds the next step to the error of a statement.

@@ -12,13 +12,14 @@ import (
 	"bursar/internal/event/live/spool"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
+	"bursar/internal/warehouse/archive"
 )
 
 // unknownObjects are the objects that the catalog does not know. Unfinished ones are from an interrupted attempt.
 type unknownObjects struct{ unexpected, unfinished []string }
 
-// findUnknownObjects lists the objects that the catalog does not know, except files of dedupe indexes, statement files and spools,
-// which have checks of their own. Other work may continue meanwhile, so unexpected objects count only if a second look finds them again.
+// findUnknownObjects lists the objects that the catalog does not know, except files of dedupe indexes, statement files, spools and
+// archives, which have checks of their own. Other work may continue meanwhile, so unexpected objects count only if a second look finds them again.
 func (a *App) findUnknownObjects(ctx context.Context) (u unknownObjects, err error) {
 	if u, err = a.listUnknownObjects(ctx); err != nil || len(u.unexpected) == 0 {
 		return u, err
@@ -70,7 +71,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	unfinished = append(unfinished, dropped...)
 	for _, name := range names {
 		switch {
-		case known[name], isDedupeObject(name), isSpoolObject(name), strings.HasPrefix(name, "statements/"):
+		case known[name], isDedupeObject(name), isSpoolObject(name), strings.HasPrefix(name, "statements/"), strings.HasPrefix(name, archive.Folder):
 		case event.HasAnyPrefix(name, unfinished), a.Verifier.Unfinished(ctx, name):
 			u.unfinished = append(u.unfinished, name)
 		default:
@@ -81,7 +82,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 }
 
 // objectFolders contain all objects that a project names.
-var objectFolders = []string{"pipelines/", "spool/", "statements/", "streams/"}
+var objectFolders = []string{"pipelines/", "spool/", "statements/", "streams/", archive.Folder}
 
 // listObjects lists all objects. In a bucket only those in the project's folders: what is beside them may be below the prefix of another
 // project.

@@ -21,7 +21,7 @@ import (
 )
 
 // Folder has the objects of all archives, in a folder for each tier.
-const Folder = "archive/"
+const Folder = "warehouse-archive/"
 
 // WarmFolder has the objects that views read.
 const WarmFolder = Folder + string(Warm) + "/"

@@ -25,7 +25,7 @@ func (a *Archiver) PlanRestore(ctx context.Context, table string, within Period,
 		moves = nil
 		for i := range parts {
 			p := &parts[i]
-			if !p.Period.within(within) || p.Tier == to {
+			if !p.Period.within(within) || p.Tier == to { // none is hot
 				continue
 			}
 			m := Move{Table: table, Period: p.Period, From: p.Tier, To: to, Rows: p.Rows, Object: p.Object.Name}

@@ -16,6 +16,7 @@ type Checked struct {
 
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"`
+	Err   error  `json:"-"`
 }
 
 // Verify reads the objects of parts, and compares their bytes, count, control totals and digest with the journal.
@@ -30,7 +31,7 @@ func (a *Archiver) Verify(ctx context.Context, parts []Part, each func(Checked))
 		if err != nil && (ctx.Err() != nil || failure.Of(err).Retryable()) {
 			return fmt.Errorf("verify %s of %s: %w", p.Period, p.Table, err)
 		}
-		c := Checked{Part: p, OK: err == nil}
+		c := Checked{Part: p, OK: err == nil, Err: err}
 		if err != nil {
 			c.Error = err.Error()
 		}
