@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"bursar/internal/app"
+	"bursar/internal/project"
 	"bursar/internal/warehouse/archive"
 
 	"github.com/spf13/cobra"
 )
 
 func (c *cli) restoreCommand() *cobra.Command {
-	var from, to, tier string
+	var from, to, tier, keep string
 	cmd := &cobra.Command{
 		Use:   "restore TABLE",
 		Short: "Bring archived periods of a table back into the warehouse",
@@ -24,10 +25,11 @@ one transaction: interrupted, the command continues where it was.
 
 With --tier warm, cold periods become readable in the view TABLE_all, and stay out of the warehouse's file (DuckDB only).
 
-The next ` + "`bursar archive`" + ` moves what has the declared age again.`,
+Restored periods stay for a week, or for the time that --keep gives, whatever their age is. After that ` + "`bursar archive`" + ` moves them
+again; with --before or --cold-before it does so before.`,
 		Example: `  bursar restore events_sales --from 2010-01 --to 2010-06
   bursar restore events_sales --from 2010 --to 2010 --tier warm
-  bursar restore events_sales`,
+  bursar restore events_sales --keep "3 months"`,
 		Args: argCount(1, 1),
 		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error {
 			within, err := rangeOf(from, to)
@@ -37,7 +39,11 @@ The next ` + "`bursar archive`" + ` moves what has the declared age again.`,
 			if tier != string(archive.Hot) && tier != string(archive.Warm) {
 				return usagef("--tier %s: use hot or warm", tier)
 			}
-			moves, err := a.PlanRestore(ctx, args[0], within, archive.Tier(tier))
+			age, ok := project.ParseAge(keep)
+			if !ok && keep != "0" {
+				return usagef("--keep %s: use 0, or a time such as 7 days, 3 months or 1 year", keep)
+			}
+			moves, err := a.PlanRestore(ctx, args[0], within, archive.Tier(tier), age)
 			if err != nil {
 				return err
 			}
@@ -57,6 +63,7 @@ The next ` + "`bursar archive`" + ` moves what has the declared age again.`,
 	flags.StringVar(&from, "from", "", "first `day`, month or year")
 	flags.StringVar(&to, "to", "", "last `day`, month or year")
 	flags.StringVar(&tier, "tier", string(archive.Hot), "hot or warm")
+	flags.StringVar(&keep, "keep", "7 days", "how long restored periods stay: days, months or years; 0: until the next archive")
 	return cmd
 }
 

@@ -81,7 +81,7 @@ func (o *ArchiveOptions) limits(t *archive.Table) archive.Limits {
 	if o.Before.IsZero() && o.ColdBefore.IsZero() {
 		return t.Limits(time.Now())
 	}
-	return archive.Limits{Hot: o.Before, Warm: o.ColdBefore}
+	return archive.Limits{Hot: o.Before, Warm: o.ColdBefore, Kept: true}
 }
 
 // PlanArchive lists the moves that are due, table by table, the oldest periods first.
@@ -173,8 +173,8 @@ func (a *App) SweepArchive(ctx context.Context) error {
 	return err
 }
 
-// PlanRestore lists the moves that bring the periods of a table within a range back to a tier.
-func (a *App) PlanRestore(ctx context.Context, table string, within archive.Period, to archive.Tier) ([]archive.Move, error) {
+// PlanRestore lists the moves that bring the periods of a table within a range back to a tier. They stay there for a time, whatever their age is.
+func (a *App) PlanRestore(ctx context.Context, table string, within archive.Period, to archive.Tier, keep project.Age) ([]archive.Move, error) {
 	r, tables, err := a.archiveTables(ctx)
 	if err != nil {
 		return nil, err
@@ -186,7 +186,11 @@ func (a *App) PlanRestore(ctx context.Context, table string, within archive.Peri
 		kind := a.Project.Config.Warehouse.Kind
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("a warehouse in %s has no warm tier: restore to hot", kind))
 	}
-	return r.PlanRestore(ctx, table, within, to)
+	now, until := time.Now().UTC(), time.Time{}
+	if !keep.IsZero() {
+		until = keep.After(now)
+	}
+	return r.PlanRestore(ctx, table, within, to, until)
 }
 
 // ArchivedParts lists what is archived of some tables, or of all.

@@ -13,6 +13,7 @@ import (
 	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/postgres/postgrestest"
+	"bursar/internal/project"
 	"bursar/internal/warehouse/archive"
 	models "bursar/internal/warehouse/model"
 )
@@ -139,7 +140,7 @@ func makeMoves(t *testing.T, a *App, moves []archive.Move) (done []archive.Moved
 // restoreAll brings all periods of a table back.
 func restoreAll(t *testing.T, a *App, table string, to archive.Tier) {
 	t.Helper()
-	moves, err := a.PlanRestore(t.Context(), table, archive.Period{First: day("0001-01-01"), Until: day("9999-12-31")}, to)
+	moves, err := a.PlanRestore(t.Context(), table, archive.Period{First: day("0001-01-01"), Until: day("9999-12-31")}, to, project.Age{})
 	if err != nil {
 		t.Fatal(err)
 	}

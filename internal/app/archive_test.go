@@ -22,6 +22,7 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/postgres/postgrestest"
+	"bursar/internal/project"
 	"bursar/internal/warehouse/archive"
 )
 
@@ -117,7 +118,7 @@ func (x *archiving) step() {
 		}
 		publishAll(x.t, x.App)
 		from := x.day()
-		moves, err := x.PlanRestore(x.t.Context(), "events_visits", archive.Period{First: from, Until: from.AddDate(1, 0, 0)}, to)
+		moves, err := x.PlanRestore(x.t.Context(), "events_visits", archive.Period{First: from, Until: from.AddDate(1, 0, 0)}, to, project.Age{})
 		if err != nil {
 			x.t.Fatal(err)
 		}

@@ -41,9 +41,13 @@ func (a Age) IsZero() bool { return a == Age{} }
 // Before returns the day that is an age before another one.
 func (a Age) Before(day time.Time) time.Time { return day.AddDate(-a.Years, -a.Months, -a.Days) }
 
+// After returns the moment that is an age after another one.
+func (a Age) After(at time.Time) time.Time { return at.AddDate(a.Years, a.Months, a.Days) }
+
 var agePattern = regexp.MustCompile(`^([1-9][0-9]{0,4}) ?(day|month|year)s?$`)
 
-func parseAge(text string) (a Age, ok bool) {
+// ParseAge reads an age such as 90 days, 12 months or 7 years.
+func ParseAge(text string) (a Age, ok bool) {
 	m := agePattern.FindStringSubmatch(text)
 	if m == nil {
 		return a, false
@@ -78,7 +82,7 @@ func readArchive(o doc.Section, byDefault string) *Archive {
 		if text == "" {
 			continue
 		}
-		if *to, ok = parseAge(text); !ok {
+		if *to, ok = ParseAge(text); !ok {
 			s.Fail(key, "is %s: use an age such as 90 days, 12 months or 7 years", doc.Brief(text))
 		}
 	}

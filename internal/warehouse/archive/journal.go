@@ -1,5 +1,5 @@
-// The journal in the warehouse: bursar_archive has a row for each part of a period that is archived, and bursar_archive_dropped the objects that
-// are not parts any more. Both change in the transactions of moves.
+// The journal in the warehouse: bursar_archive has a row for each part of a period that is archived, bursar_archive_dropped the objects that are
+// not parts any more, and bursar_archive_kept the periods that were restored for a while. They change in the transactions of moves.
 
 package archive
 
@@ -22,6 +22,7 @@ const (
 	// Journal is the table of the parts.
 	Journal      = "bursar_archive"
 	droppedTable = "bursar_archive_dropped"
+	keptTable    = "bursar_archive_kept"
 )
 
 // Part is rows of a period that were archived together.
@@ -56,12 +57,14 @@ var journalColumns = []column.Field{
 
 var droppedColumns = []column.Field{field("object", column.String), field("dropped", column.Timestamp)}
 
+var keptColumns = []column.Field{field("table_name", column.String), field("first_day", column.Date), field("until_day", column.Date), field("kept_until", column.Timestamp)}
+
 // EnsureJournal creates the journal if it is missing.
 func EnsureJournal(ctx context.Context, tx warehouse.Tx) error {
 	for _, t := range []struct {
 		name    string
 		columns []column.Field
-	}{{Journal, journalColumns}, {droppedTable, droppedColumns}} {
+	}{{Journal, journalColumns}, {droppedTable, droppedColumns}, {keptTable, keptColumns}} {
 		_, found, err := tx.Table(ctx, t.name)
 		if err == nil && !found {
 			err = tx.Create(ctx, t.name, t.columns)

@@ -183,6 +183,9 @@ func (s *step) changeTier(ctx context.Context, m Move) (*Part, error) {
 		return nil, err
 	}
 	return &part, s.db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
+		if err := EnsureJournal(ctx, tx); err != nil {
+			return err
+		}
 		if err := s.isThere(ctx, part.Object); err != nil {
 			return err
 		}
@@ -191,6 +194,9 @@ func (s *step) changeTier(ctx context.Context, m Move) (*Part, error) {
 			return err
 		}
 		if err := addPart(ctx, tx, &part); err != nil {
+			return err
+		}
+		if err := keep(ctx, tx, part.Table, part.Period, m.Keep); err != nil {
 			return err
 		}
 		return s.Refresh(ctx, s.db, tx, part.Table)

@@ -19,11 +19,15 @@ type Move struct {
 	To     Tier   `json:"to"`
 	Rows   int64  `json:"rows"`
 
-	Object string `json:"object,omitempty"` // of the part
+	Object string    `json:"object,omitempty"` // of the part
+	Keep   time.Time `json:"keep,omitzero"`    // a restored period stays until then
 }
 
 // Limits are the days up to which whole periods leave the warehouse, and up to which they leave the view. A zero time: none do.
-type Limits struct{ Hot, Warm time.Time }
+type Limits struct {
+	Hot, Warm time.Time
+	Kept      bool // periods that were restored for a while are moved, too
+}
 
 // Limits returns the limits of a table by its declared ages.
 func (t *Table) Limits(now time.Time) (l Limits) {
@@ -76,6 +80,13 @@ func (a *Archiver) Plan(ctx context.Context, t Table, l Limits) (moves []Move, e
 				moves = append(moves, Move{Table: t.Name, Period: p.Period, From: Warm, To: Cold, Rows: p.Rows, Object: p.Object.Name})
 			}
 		}
+		if err != nil || l.Kept {
+			return err
+		}
+		kept, err := a.kept(ctx, r, t.Name)
+		moves = slices.DeleteFunc(moves, func(m Move) bool {
+			return slices.ContainsFunc(kept, func(k Period) bool { return m.Period.First.Before(k.Until) && k.First.Before(m.Period.Until) })
+		})
 		return err
 	})
 	slices.SortStableFunc(moves, func(x, y Move) int { return x.Period.First.Compare(y.Period.First) })

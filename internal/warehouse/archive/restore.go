@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"bursar/internal/column"
 	"bursar/internal/failure"
@@ -14,8 +15,9 @@ import (
 	"bursar/internal/warehouse"
 )
 
-// PlanRestore lists what brings the periods of a table that are within a range back to a tier, the oldest first.
-func (a *Archiver) PlanRestore(ctx context.Context, table string, within Period, to Tier) (moves []Move, err error) {
+// PlanRestore lists what brings the periods of a table that are within a range back to a tier, the oldest first. They stay there at least until a
+// time.
+func (a *Archiver) PlanRestore(ctx context.Context, table string, within Period, to Tier, until time.Time) (moves []Move, err error) {
 	db, err := a.Open(ctx)
 	if err != nil {
 		return nil, err
@@ -28,7 +30,7 @@ func (a *Archiver) PlanRestore(ctx context.Context, table string, within Period,
 			if !p.Period.within(within) || p.Tier == to { // none is hot
 				continue
 			}
-			m := Move{Table: table, Period: p.Period, From: p.Tier, To: to, Rows: p.Rows, Object: p.Object.Name}
+			m := Move{Table: table, Period: p.Period, From: p.Tier, To: to, Rows: p.Rows, Object: p.Object.Name, Keep: until}
 			if last := len(moves) - 1; to == Hot && last >= 0 && moves[last].Period == m.Period { // all parts of a period in one transaction
 				moves[last].Rows += m.Rows
 				continue
@@ -45,6 +47,7 @@ func (a *Archiver) Restore(ctx context.Context, t Table, m Move) (out Moved, err
 	if m.To != Hot {
 		return a.Do(ctx, t, m)
 	}
+	began := time.Now()
 	db, err := a.Open(ctx)
 	if err != nil {
 		return out, err
@@ -56,12 +59,18 @@ func (a *Archiver) Restore(ctx context.Context, t Table, m Move) (out Moved, err
 			return err
 		}
 		parts = slices.DeleteFunc(parts, func(p Part) bool { return p.Period != m.Period })
-		out.Rows, err = a.restore(ctx, db, tx, t, parts)
-		return err
+		if len(parts) == 0 {
+			return nil // they were restored before
+		}
+		if out.Rows, err = a.restore(ctx, db, tx, t, parts); err != nil {
+			return err
+		}
+		return keep(ctx, tx, t.Name, m.Period, m.Keep)
 	})
 	if err != nil {
 		err = fmt.Errorf("restore %s of %s: %w", m.Period, t.Name, err)
 	}
+	out.Seconds = time.Since(began).Seconds()
 	return out, err
 }
 
@@ -79,8 +88,8 @@ func (a *Archiver) RestoreSource(ctx context.Context, db warehouse.Database, tx 
 
 // restore adds the rows of parts to the table, and removes the parts from the journal.
 func (a *Archiver) restore(ctx context.Context, db warehouse.Database, tx warehouse.Tx, t Table, parts []Part) (rows int64, err error) {
-	if len(parts) == 0 {
-		return 0, nil
+	if err := EnsureJournal(ctx, tx); err != nil || len(parts) == 0 {
+		return 0, err
 	}
 	dir, remove, err := a.workspace()
 	if err != nil {

@@ -27,8 +27,9 @@ func Names(ctx context.Context, db warehouse.Database) (names []string, err erro
 // ownPrefix begins the names of the tables in which Bursar records what is published.
 const ownPrefix = "bursar_"
 
-// hidden are tables of the backends: nobody asks about versions of a schema, or a table that is only locked.
-var hidden = []string{"bursar_schema", "bursar_write_lock"}
+// hidden are tables of the backends: nobody asks about versions of a schema, or a table that is only locked. The others are what the archive has
+// to do.
+var hidden = []string{"bursar_schema", "bursar_write_lock", "bursar_archive_dropped", "bursar_archive_kept"}
 
 func isOwn(name string) bool { return strings.HasPrefix(name, ownPrefix) }
 
