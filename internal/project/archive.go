@@ -22,6 +22,9 @@ type Archive struct {
 	warmLine int
 }
 
+// archiveKey is known in pipelines to say why it is refused there.
+const archiveKey = "archive"
+
 // ArchivePeriod is how long a period of an archive is.
 type ArchivePeriod string
 

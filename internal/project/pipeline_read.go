@@ -22,14 +22,14 @@ func parsePipeline(file string, data []byte, project *Project) (*Pipeline, []doc
 	src := doc.NewFile(file)
 	root := src.Root(data)
 	o := src.Section(root, "", "pipeline", "from", "key", "artifact", "exceptions", "show", "conserve", "backlog",
-		"reduce", "merge", "mixed", "partitions", "history", "archive")
+		"reduce", "merge", "mixed", "partitions", "history", archiveKey)
 	p := &Pipeline{Name: nameFromFile(o, "pipeline"), File: file, source: source{lines: src.Lines}}
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("pipeline", "from", "key", "artifact")
 	}
 	p.Line = src.Lines.At("pipeline")
-	if o.Has("archive") {
-		o.Fail("archive", "is for streams and loads: the records of a pipeline change in place, so none of them is ever finished; archive the streams that it reads")
+	if o.Has(archiveKey) {
+		o.Fail(archiveKey, "is for streams and loads: the records of a pipeline change in place, so none of them is ever finished; archive the streams that it reads")
 	}
 	p.From = o.List("from")
 	p.Listed = o.Has("from") && o.Values["from"].Kind == yaml.SequenceNode

@@ -53,6 +53,7 @@ var referenceHeadings = map[string]string{
 	"readBalanced balanced":   "balanced tests",
 	"parseLoad":               "Loads",
 	"readStrategy timeseries": "timeseries",
+	"readArchive archive":     "archive",
 }
 
 // TestReferenceNamesEveryKey compares the tables of docs/project.md with the keys that the code opens its sections with.

@@ -1,0 +1,325 @@
+// Tests of moves between tiers, and of what happens when they are disturbed.
+
+package archive_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"bursar/internal/failure"
+	"bursar/internal/object"
+	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/archive"
+)
+
+const (
+	hotSQL     = `SELECT day, amount, "order", load FROM t ORDER BY day, amount`
+	journalSQL = "SELECT first_day, part, tier, row_count, first_source, last_source FROM bursar_archive ORDER BY first_day, part"
+)
+
+var everything = []string{"2024-01-31|1.10|a|1", "2024-02-01|2.20|b|1", "2024-02-29|-3.30|a|2", "2024-03-01|4.40|b|3", "|5.50|a|3"}
+
+// TestMoves moves periods down and up again. Rows without a day stay.
+func TestMoves(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		done := s.all(limits("2024-03-15"))
+		if len(done) != 2 || done[0].Rows != 1 || done[1].Rows != 2 || done[1].Period.String() != "2024-02" || done[0].Bytes == 0 {
+			t.Errorf("%+v", done)
+		}
+		s.want(hotSQL, everything[3:]...)
+		tier, visible := "warm", everything
+		if s.kind == "postgres" {
+			tier, visible = "cold", everything[3:]
+		}
+		s.want(journalSQL, "2024-01-01|1|"+tier+"|1|1|1", "2024-02-01|1|"+tier+"|2|1|2")
+		s.want(strings.Replace(hotSQL, "FROM t", "FROM t_all", 1), visible...)
+		s.want(`SELECT count(*) FROM t_all WHERE CAST(extra AS VARCHAR) LIKE '%é%'`, map[string]string{"warm": "5", "cold": "2"}[tier])
+		if again := s.plan(limits("2024-03-15")); len(again) > 0 {
+			t.Errorf("is to be moved again: %+v", again)
+		}
+		s.insert("2024-02-10|7.70|c|4")
+		s.all(limits("2024-03-15"))
+		s.want(journalSQL, "2024-01-01|1|"+tier+"|1|1|1", "2024-02-01|1|"+tier+"|2|1|2", "2024-02-01|2|"+tier+"|1|4|4")
+		s.all(archive.Limits{Warm: time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)})
+		s.want("SELECT DISTINCT tier FROM bursar_archive", "cold")
+		s.want("SELECT count(*) FROM t_all", "2")
+		if s.kind == "duckdb" {
+			s.restore(archive.Warm)
+			s.want("SELECT count(*), sum(amount) FROM t_all", "6|17.60")
+		}
+		s.restore(archive.Hot)
+		s.want("SELECT count(*) FROM bursar_archive", "0")
+		s.want("SELECT count(*), sum(amount) FROM t", "6|17.60")
+		s.want("SELECT count(*), sum(amount) FROM t_all", "6|17.60")
+		s.sweep()
+		if s.objects() == 0 {
+			t.Error("objects are gone that a query may be reading")
+		}
+		s.clock = s.clock.Add(time.Hour)
+		s.sweep()
+		if n := s.objects(); n > 0 {
+			t.Errorf("%d objects remain", n)
+		}
+		s.want("SELECT count(*) FROM bursar_archive_dropped", "0")
+	})
+}
+
+// TestAges moves what has the declared age.
+func TestAges(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		for _, c := range []struct{ now, want string }{
+			{"2024-02-29", ""}, {"2024-03-02", "warm"}, {"2025-01-31", "warm warm warm"}, {"2025-02-01", "cold warm warm"}, {"2026-01-01", "cold cold cold"},
+		} {
+			now, _ := time.Parse(time.DateOnly, c.now)
+			var got []string
+			for _, m := range s.plan(s.table.Limits(now)) {
+				got = append(got, string(m.To))
+			}
+			want := c.want
+			if s.kind == "postgres" {
+				want = strings.TrimSpace(strings.ReplaceAll(want+" ", "warm ", ""))
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("on %s: %v, want %s", c.now, got, want)
+			}
+		}
+	})
+}
+
+// TestDamagedCopy keeps the rows whose copy is not what was written.
+func TestDamagedCopy(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		s.store.damages = true
+		for _, m := range s.plan(limits("2024-03-15")) {
+			if _, err := s.Do(t.Context(), s.table, m); !object.IsDamage(err) {
+				t.Errorf("a damaged copy: %v", err)
+			}
+		}
+		s.want(hotSQL, everything...)
+		s.store.damages = false
+		s.all(limits("2024-03-15"))
+		s.sweep()
+		if n := s.objects(); n != 2 {
+			t.Errorf("there are %d objects, want those of 2 parts", n)
+		}
+	})
+}
+
+// TestChangedMeanwhile changes rows, or removes the object, between the copy and the transaction.
+func TestChangedMeanwhile(t *testing.T) {
+	for name, change := range map[string]string{
+		"a row more":     "INSERT INTO t VALUES (DATE '2024-01-05', 1, 'z', NULL, 9)",
+		"another value":  `UPDATE t SET "order" = 'y' WHERE day = DATE '2024-01-31'`,
+		"a row less":     "DELETE FROM t WHERE day = DATE '2024-01-31'",
+		"another amount": "UPDATE t SET amount = amount + 0.01 WHERE day = DATE '2024-01-31'",
+		"no object":      "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			forEach(t, func(t *testing.T, s *setup) {
+				m := s.plan(limits("2024-02-01"))[0]
+				m.To = archive.Cold
+				before := s.ask("SELECT count(*) FROM t")
+				var object string
+				s.store.created = func(name string) { object = name }
+				db := s.db
+				s.db = &interfering{db, func() {
+					if s.db = db; change == "" {
+						_ = s.store.Delete(t.Context(), object)
+						return
+					}
+					s.exec(change)
+					before = s.ask("SELECT count(*) FROM t")
+				}}
+				if _, err := s.Do(t.Context(), s.table, m); failure.Of(err) != failure.Transient {
+					t.Errorf("class %v: %v", failure.Of(err), err)
+				}
+				s.want("SELECT count(*) FROM t", before...)
+				if _, err := s.Do(t.Context(), s.table, m); err != nil {
+					t.Error(err)
+				}
+				s.want("SELECT count(*) FROM t WHERE day < DATE '2024-02-01'", "0")
+			})
+		})
+	}
+}
+
+// interfering does something before a transaction that writes.
+type interfering struct {
+	warehouse.Database
+
+	before func()
+}
+
+func (d *interfering) Write(ctx context.Context, fn func(context.Context, warehouse.Tx) error) error {
+	d.before()
+	return d.Database.Write(ctx, fn)
+}
+
+// unknown reports of each transaction that its outcome is unknown.
+type unknown struct{ warehouse.Database }
+
+func (u unknown) Write(ctx context.Context, fn func(context.Context, warehouse.Tx) error) error {
+	return errors.Join(u.Database.Write(ctx, fn), failure.Wrap(failure.Transient, warehouse.ErrOutcomeUnknown))
+}
+
+// TestUnknownOutcome repeats moves after commits whose answers were lost.
+func TestUnknownOutcome(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		db := s.db
+		do := func(m archive.Move, move func(context.Context, archive.Table, archive.Move) (archive.Moved, error)) {
+			s.db = unknown{db}
+			if _, err := move(t.Context(), s.table, m); !errors.Is(err, warehouse.ErrOutcomeUnknown) {
+				t.Error(err)
+			}
+			s.db = db
+			if moved, err := move(t.Context(), s.table, m); err != nil || moved.Rows != 0 {
+				t.Errorf("again: %+v, %v", moved, err)
+			}
+		}
+		for _, m := range s.plan(limits("2024-03-15")) {
+			do(m, s.Do)
+		}
+		s.want(hotSQL, everything[3:]...)
+		moves, err := s.PlanRestore(t.Context(), "t", archive.Period{Until: s.clock}, archive.Hot, time.Time{})
+		if err != nil || len(moves) != 2 {
+			t.Fatalf("%+v, %v", moves, err)
+		}
+		for _, m := range moves {
+			do(m, s.Restore)
+		}
+		s.want(hotSQL, everything...)
+	})
+}
+
+// TestSource restores the parts that may have rows of a load, and no others.
+func TestSource(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		s.all(limits("2024-04-01"))
+		restore := func(numbers ...uint64) {
+			err := s.db.Write(t.Context(), func(ctx context.Context, tx warehouse.Tx) error {
+				_, err := s.RestoreSource(ctx, s.db, tx, s.table, numbers)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		restore(4)
+		s.want("SELECT count(*) FROM bursar_archive", "3")
+		restore(2)
+		s.want("SELECT first_day FROM bursar_archive ORDER BY 1", "2024-01-01", "2024-03-01")
+		restore(1, 3)
+		s.want(hotSQL, everything...)
+	})
+}
+
+// TestKept does not archive what was restored, for a while.
+func TestKept(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		s.all(limits("2024-03-15"))
+		february, _ := archive.ParsePeriod("2024-02")
+		moves, err := s.PlanRestore(t.Context(), "t", february, archive.Hot, s.clock.AddDate(0, 0, 7))
+		if err != nil || len(moves) != 1 {
+			t.Fatalf("%+v, %v", moves, err)
+		}
+		if _, err := s.Restore(t.Context(), s.table, moves[0]); err != nil {
+			t.Fatal(err)
+		}
+		if due := s.plan(limits("2024-03-15")); len(due) > 0 {
+			t.Errorf("is moved again at once: %+v", due)
+		}
+		forced := limits("2024-03-15")
+		forced.Kept = true
+		if due := s.plan(forced); len(due) != 1 {
+			t.Errorf("what is asked for is not moved: %+v", due)
+		}
+		s.clock = s.clock.AddDate(0, 0, 8)
+		if due := s.plan(limits("2024-03-15")); len(due) != 1 {
+			t.Errorf("after a week: %+v", due)
+		}
+	})
+}
+
+// TestLaterColumn archives, and restores into a table that has got a column since.
+func TestLaterColumn(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		s.all(limits("2024-03-15"))
+		s.exec("ALTER TABLE t ADD COLUMN remark BIGINT")
+		s.table.Columns = append(s.table.Columns[:len(columns):len(columns)], columns[4])
+		s.table.Columns[len(columns)].Name = "remark"
+		s.insertRemark("2024-02-02")
+		s.all(limits("2024-03-15"))
+		if s.kind == "duckdb" {
+			s.want("SELECT day, remark FROM t_all WHERE day < DATE '2024-03-01' ORDER BY day", "2024-01-31|", "2024-02-01|", "2024-02-02|7", "2024-02-29|")
+		}
+		s.restore(archive.Hot)
+		s.want("SELECT day, remark FROM t WHERE day < DATE '2024-03-01' ORDER BY day", "2024-01-31|", "2024-02-01|", "2024-02-02|7", "2024-02-29|")
+	})
+}
+
+func (s *setup) insertRemark(day string) {
+	s.exec("INSERT INTO t VALUES (DATE '" + day + "', 1, 'r', NULL, 5, 7)")
+}
+
+// TestForeign refuses the journal of another project.
+func TestForeign(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		s.all(limits("2024-03-15"))
+		s.ProjectID = "q"
+		if _, err := s.List(t.Context()); failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "of another project") {
+			t.Error(err)
+		}
+		if _, err := s.Sweep(t.Context()); err == nil || s.objects() != 2 {
+			t.Errorf("%d objects, %v", s.objects(), err)
+		}
+	})
+}
+
+// TestAbsent says what a statement does not see.
+func TestAbsent(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		s.all(limits("2024-02-01"))
+		s.exec("CREATE VIEW v AS SELECT amount FROM t_all", "CREATE VIEW w AS SELECT amount FROM v")
+		warm := s.kind == "duckdb"
+		for sql, want := range map[string]string{
+			"SELECT * FROM T": "lacks 1 rows of 2024-01, which are " + map[bool]string{true: "warm: read the view t_all", false: "cold: `bursar restore t --from 2024-01-01 --to 2024-01-31`"}[warm],
+			"SELECT * FROM w": map[bool]string{true: "", false: "t_all lacks 1 rows of 2024-01, which are cold"}[warm],
+			"SELECT 1":        "",
+		} {
+			err := s.db.Read(t.Context(), func(ctx context.Context, r warehouse.Reader) error {
+				list, err := archive.AbsentIn(ctx, s.db, r, sql)
+				if got := ""; len(list) > 0 || want != "" {
+					for _, a := range list {
+						got += a.String()
+					}
+					if want == "" && got != "" || !strings.Contains(got, want) || len(list) > 1 {
+						t.Errorf("%s: %q, want %q", sql, got, want)
+					}
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestPeriods reads and prints periods.
+func TestPeriods(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"2010", "2010-12", "2010-12-31", "2024-02-29", "2024-02"} {
+		p, err := archive.ParsePeriod(text)
+		if err != nil || p.String() != text || !p.First.Before(p.Until) {
+			t.Errorf("%s: %+v, %v", text, p, err)
+		}
+	}
+	for _, text := range []string{"", "2010-13", "2010-02-30", "x", "2010-1"} {
+		if _, err := archive.ParsePeriod(text); err == nil {
+			t.Errorf("%q is read", text)
+		}
+	}
+}
