@@ -81,11 +81,12 @@ func readArchive(o doc.Section, byDefault string) *Archive {
 		a.By = ArchivePeriod(s.OneOf("by", string(ArchiveByDay), string(ArchiveByMonth), string(ArchiveByYear)))
 	}
 	for key, to := range map[string]*Age{"warm": &a.Warm, "cold": &a.Cold} {
-		text, ok := s.Text(key), false
+		text := s.Text(key)
 		if text == "" {
 			continue
 		}
-		if *to, ok = ParseAge(text); !ok {
+		age, ok := ParseAge(text)
+		if *to = age; !ok {
 			s.Fail(key, "is %s: use an age such as 90 days, 12 months or 7 years", doc.Brief(text))
 		}
 	}

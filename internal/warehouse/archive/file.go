@@ -37,21 +37,21 @@ func newName(table string, p Period, to Tier) string {
 }
 
 // encode writes rows into a file as an object of a tier has them.
-func (a *Archiver) encode(ctx context.Context, dir string, columns []column.Field, rows warehouse.Rows, to Tier) (path string, n int64, err error) {
+func (a *Archiver) encode(ctx context.Context, dir string, columns []column.Field, rows warehouse.Rows, to Tier) (path string, err error) {
 	plain, path := filepath.Join(dir, "rows.parquet"), filepath.Join(dir, "object.parquet")
-	if n, err = warehouse.WriteParquet(ctx, plain, columns, rows); err != nil || n == 0 {
-		return "", n, err
+	if n, err := warehouse.WriteParquet(ctx, plain, columns, rows); err != nil || n == 0 {
+		return "", err
 	}
 	session, err := a.session()
 	if err != nil {
-		return "", 0, err
+		return "", err
 	}
 	defer session.Close()
 	err = session.Exec(ctx, fmt.Sprintf("COPY (FROM read_parquet(%s)) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL %d)", duck.Literal(plain), duck.Literal(path), levels[to]))
 	if err == nil {
 		err = os.Remove(plain)
 	}
-	return path, n, err
+	return path, err
 }
 
 // upload makes an object of a file.

@@ -73,7 +73,7 @@ func (s *step) leave(ctx context.Context, t Table, period Period, to Tier) (*Par
 			return err
 		}
 		c, summary, err := t.summarize(ctx, s.db, r, period, func(rows warehouse.Rows) (err error) {
-			path, _, err = s.encode(ctx, s.dir, part.columns, rows, to)
+			path, err = s.encode(ctx, s.dir, part.columns, rows, to)
 			return err
 		})
 		if err == nil {
@@ -173,7 +173,7 @@ func (s *step) changeTier(ctx context.Context, m Move) (*Part, error) {
 	if err := s.readBack(ctx, old, path); err != nil {
 		return nil, err
 	}
-	encoded, _, err := s.encode(ctx, s.dir, old.columns, s.fileRows(ctx, path, old.columns), m.To)
+	encoded, err := s.encode(ctx, s.dir, old.columns, s.fileRows(ctx, path, old.columns), m.To)
 	if err != nil {
 		return nil, err
 	}
