@@ -97,12 +97,12 @@ func (f *archiveFlags) options(tables []string) (o app.ArchiveOptions, err error
 
 // archive makes the moves that are due.
 func (c *cli) archive(ctx context.Context, a *app.App, o app.ArchiveOptions, dryRun bool) error {
-	moves, err := a.PlanArchive(ctx, o)
-	if err != nil {
-		return err
-	}
-	if dryRun {
-		return c.printMoves(moves)
+	moves, planErr := a.PlanArchive(ctx, o)
+	switch {
+	case planErr != nil && len(moves) == 0:
+		return planErr
+	case dryRun:
+		return errors.Join(c.printMoves(moves), planErr)
 	}
 	if len(moves) == 0 && !a.HasArchive() {
 		return withHint(failure.Wrap(failure.Data, errors.New("no stream declares an archive")), "add `archive: {warm: 12 months, cold: 7 years}` to a stream")
@@ -115,7 +115,7 @@ func (c *cli) archive(ctx context.Context, a *app.App, o app.ArchiveOptions, dry
 	if err != nil {
 		err = &interruptedError{err, "what was moved stays; `bursar archive` continues from there"}
 	}
-	return errors.Join(printErr, err)
+	return errors.Join(printErr, err, planErr)
 }
 
 // move makes moves one after the other, and returns those that were made.

@@ -5,6 +5,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,7 +85,8 @@ func (o *ArchiveOptions) limits(t *archive.Table) archive.Limits {
 	return archive.Limits{Hot: o.Before, Warm: o.ColdBefore, Kept: true}
 }
 
-// PlanArchive lists the moves that are due, table by table, the oldest periods first.
+// PlanArchive lists the moves that are due, table by table, the oldest periods first. The error of a table is returned with the moves of the
+// others.
 func (a *App) PlanArchive(ctx context.Context, o ArchiveOptions) (moves []archive.Move, err error) {
 	r, tables, err := a.archiveTables(ctx)
 	if err != nil {
@@ -101,13 +103,14 @@ func (a *App) PlanArchive(ctx context.Context, o ArchiveOptions) (moves []archiv
 		if len(o.Tables) > 0 && !slices.Contains(o.Tables, t.Name) {
 			continue
 		}
-		list, err := r.Plan(ctx, t, o.limits(&t))
-		if err != nil {
-			return nil, fmt.Errorf("archive %s: %w", t.Name, err)
+		list, failed := r.Plan(ctx, t, o.limits(&t))
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("archive %s: %w", t.Name, failed))
+			continue
 		}
 		moves = append(moves, list...)
 	}
-	return moves, nil
+	return moves, err
 }
 
 // archiveTables returns what archives, and the tables of the project that may be archived.

@@ -293,6 +293,16 @@ func TestArchiveDamage(t *testing.T) {
 		t.Errorf("restore of a damaged object: %v", err)
 	}
 	wantTiersCount(t, x.App, len(parts))
+	for batch := range x.batches {
+		x.doRetract(retract.Options{Batch: batch + 1, Reason: "a test"})
+	}
+	if _, err := publisher(t, x.App).Publish(t.Context(), "events_visits"); !object.IsDamage(err) || !strings.Contains(err.Error(), "`bursar publish --again events_visits`") {
+		t.Errorf("a retraction of what is in a damaged object: %v", err)
+	}
+	wantTiersCount(t, x.App, len(parts))
+	for batch := range x.batches {
+		x.doRetract(retract.Options{Batch: batch + 1, Undo: true, Reason: "a test"})
+	}
 	if err := os.WriteFile(path, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -305,6 +315,29 @@ func wantTiersCount(t *testing.T, a *App, want int) {
 	if parts, err := a.ArchivedParts(t.Context(), nil); err != nil || len(parts) != want {
 		t.Errorf("%d parts, want %d, %v", len(parts), want, err)
 	}
+}
+
+// TestArchiveWithoutWarehouse loses the warehouse: all is published again, and may be archived again.
+func TestArchiveWithoutWarehouse(t *testing.T) {
+	t.Parallel()
+	x := openArchiving(t, "duckdb", "month", rand.New(rand.NewPCG(4, 1)))
+	for range 3 {
+		x.ingest()
+	}
+	publishAll(t, x.App)
+	archiveAll(t, x.App, ArchiveOptions{ColdBefore: day("2023-06-01")})
+	dir := filepath.Dir(x.state)
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, ".bursar", "warehouse.duckdb")); err != nil {
+		t.Fatal(err)
+	}
+	x.App = openHere(t, dir)
+	x.check()
+	wantTiers(t, x.App)
+	archiveAll(t, x.App, ArchiveOptions{ColdBefore: day("2023-06-01")})
+	x.check()
 }
 
 // TestArchiveAfterMove moves the project folder: the view reads the objects where they are now.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"bursar/internal/column"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/warehouse"
@@ -322,4 +323,36 @@ func TestPeriods(t *testing.T) {
 			t.Errorf("%q is read", text)
 		}
 	}
+}
+
+// TestMoveWhileRead moves what a transaction reads: it neither waits, nor sees anything of that.
+func TestMoveWhileRead(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		s.all(limits("2024-02-01"))
+		before := s.ask("SELECT count(*), sum(amount) FROM t_all")
+		read := func(ctx context.Context, r warehouse.Reader) (line string, err error) {
+			return line, r.Query(ctx, "SELECT count(*), sum(amount) FROM t_all", func(_ []warehouse.Column, rows []column.Vector) error {
+				line = string(rows[0].AppendPlain(nil, 0)) + "|" + string(rows[1].AppendPlain(nil, 0))
+				return nil
+			})
+		}
+		err := s.db.Read(t.Context(), func(ctx context.Context, r warehouse.Reader) error {
+			first, err := read(ctx, r)
+			if err != nil {
+				return err
+			}
+			s.all(limits("2024-03-15"))
+			s.all(archive.Limits{Warm: time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)})
+			s.sweep()
+			second, err := read(ctx, r)
+			if first != before[0] || second != first {
+				t.Errorf("one transaction reads %s and then %s, want %s", first, second, before[0])
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		s.want("SELECT count(*) FROM t_all", "2")
+	})
 }

@@ -29,11 +29,7 @@ func (a *Archiver) Refresh(ctx context.Context, db warehouse.Database, tx wareho
 	}
 	view := project.ArchiveView(table)
 	if a.Copies == nil {
-		existing, found, err := tx.Table(ctx, view)
-		if err == nil && found && !begins(stored.Columns, existing.Columns) {
-			err = DropView(ctx, db, tx, table)
-		}
-		if err != nil {
+		if done, err := isCurrent(ctx, db, tx, &stored); err != nil || done {
 			return err
 		}
 	}
@@ -41,6 +37,21 @@ func (a *Archiver) Refresh(ctx context.Context, db warehouse.Database, tx wareho
 		return fmt.Errorf("create view %s: %w", view, err)
 	}
 	return nil
+}
+
+// isCurrent reports whether the view of a database that reads no files has the columns of its table, and drops it if it cannot get them. In
+// PostgreSQL, replacing a view waits for all who read it.
+func isCurrent(ctx context.Context, db warehouse.Database, tx warehouse.Tx, stored *warehouse.Table) (bool, error) {
+	view, found, err := tx.Table(ctx, project.ArchiveView(stored.Name))
+	switch {
+	case err != nil || !found:
+		return false, err
+	case !view.View:
+		return false, failure.Wrap(failure.Data, fmt.Errorf("the warehouse has a table %s, which is the name of the view of table %s and its archive: rename or drop it", view.Name, stored.Name))
+	case !begins(stored.Columns, view.Columns):
+		return false, DropView(ctx, db, tx, stored.Name)
+	}
+	return len(stored.Columns) == len(view.Columns), nil
 }
 
 // begins reports whether columns begin with others.

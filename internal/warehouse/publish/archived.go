@@ -5,8 +5,10 @@ package publish
 
 import (
 	"context"
+	"fmt"
 
 	"bursar/internal/event"
+	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/archive"
@@ -79,5 +81,8 @@ func (a *archived) forget(ctx context.Context, db warehouse.Database, tx warehou
 // restore brings back the rows of batches.
 func (a *archived) restore(ctx context.Context, db warehouse.Database, tx warehouse.Tx, batches []uint64) error {
 	_, err := a.RestoreSource(ctx, db, tx, a.table, batches)
+	if object.IsDamage(err) {
+		err = fmt.Errorf("%w; `bursar publish --again %s` makes the table from the events", err, a.table.Name)
+	}
 	return err
 }
