@@ -11,12 +11,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bursar/internal/object/s3/s3test"
 )
 
 // archiveShop is a project with events of three months of 2025 in its warehouse, which declared its archive after they were published.
-func archiveShop(t *testing.T) string {
+func archiveShop(t *testing.T, config string) string {
+	t.Helper()
 	dir := t.TempDir()
-	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "bursar.yaml", config)
 	file(t, dir, "streams/visits.yaml", visits)
 	file(t, dir, "pipelines/pages.yaml", pages)
 	text := ""
@@ -32,7 +35,7 @@ func archiveShop(t *testing.T) string {
 
 func TestArchiveCommands(t *testing.T) {
 	t.Parallel()
-	dir := archiveShop(t)
+	dir := archiveShop(t, "")
 	must(t, 0, "check", "--project", dir)
 	if got := value(t, must(t, 0, "run", "--project", dir, "--json")); len(listIn(t, got, "runs")) != 0 {
 		t.Errorf("a declared archive makes a run: %v", got)
@@ -43,10 +46,27 @@ func TestArchiveCommands(t *testing.T) {
 // TestArchiveCommandsUp sends the commands to `bursar up`.
 func TestArchiveCommandsUp(t *testing.T) {
 	t.Parallel()
-	dir := archiveShop(t)
+	dir := archiveShop(t, "")
 	u := bringUp(t, dir)
 	archives(t, dir)
 	u.stop(os.Interrupt, 0)
+}
+
+// TestArchiveInBucket has the objects in S3: those of the warm tier are copied before a query reads them, also to where they were removed.
+func TestArchiveInBucket(t *testing.T) {
+	store := s3test.Versitygw(t)
+	store.NewBucket(t, "books")
+	t.Setenv("AWS_ACCESS_KEY_ID", s3test.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", s3test.SecretKey)
+	dir := archiveShop(t, fmt.Sprintf("storage: {kind: s3, bucket: books, prefix: p/, region: "+s3test.Region+", endpoint: %q, path_style: true}\n", store.Endpoint))
+	archives(t, dir)
+	must(t, 0, "archive", "--before", "2025-03", "--project", dir)
+	if err := os.RemoveAll(filepath.Join(dir, ".bursar", "warm")); err != nil {
+		t.Fatal(err)
+	}
+	if got := must(t, 0, "query", "SELECT count(*) AS n FROM events_visits_all", "--format", "csv", "--project", dir).out; got != "n\n90\n" {
+		t.Errorf("without the copies: %s", got)
+	}
 }
 
 func archives(t *testing.T, dir string) {
@@ -130,6 +150,9 @@ func badArchives(t *testing.T, in func(args ...string) []string) {
 func warmFile(t *testing.T, dir string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, ".bursar/objects/warehouse-archive/warm/events_visits/*.parquet"))
+	if len(files) == 0 {
+		files, err = filepath.Glob(filepath.Join(dir, ".bursar/warm/*.parquet"))
+	}
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%q, %v", files, err)
 	}
