@@ -32,7 +32,7 @@ func TestMoves(t *testing.T) {
 		}
 		s.want(hotSQL, everything[3:]...)
 		tier, visible := "warm", everything
-		if s.kind == "postgres" {
+		if s.kind != "duckdb" {
 			tier, visible = "cold", everything[3:]
 		}
 		s.want(journalSQL, "2024-01-01|1|"+tier+"|1|1|1", "2024-02-01|1|"+tier+"|2|1|2")
@@ -80,7 +80,7 @@ func TestAges(t *testing.T) {
 				got = append(got, string(m.To))
 			}
 			want := c.want
-			if s.kind == "postgres" {
+			if s.kind != "duckdb" {
 				want = strings.TrimSpace(strings.ReplaceAll(want+" ", "warm ", ""))
 			}
 			if strings.Join(got, " ") != want {

@@ -21,6 +21,8 @@ import (
 	"bursar/internal/warehouse/archive"
 	"bursar/internal/warehouse/duckwarehouse"
 	"bursar/internal/warehouse/pgwarehouse"
+	"bursar/internal/warehouse/redshift"
+	"bursar/internal/warehouse/redshift/redshifttest"
 )
 
 // setup is a table with rows of three months.
@@ -86,15 +88,21 @@ var columns = []column.Field{
 // forEach calls test with a warehouse of each kind. The objects of a warehouse in DuckDB are copied to where it reads them.
 func forEach(t *testing.T, test func(t *testing.T, s *setup)) {
 	t.Parallel()
-	for _, kind := range []string{"duckdb", "postgres"} {
+	for _, kind := range []string{"duckdb", "postgres", "redshift"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			s := &setup{t: t, kind: kind, store: &store{Folder: object.NewFolder(t.TempDir())}, clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 			warmFolder := filepath.Join(t.TempDir(), "warm")
 			var err error
-			if kind == "duckdb" {
+			switch kind {
+			case "redshift": // a server that stands for it
+				objects := object.NewFolder(t.TempDir())
+				s.db, err = redshift.Open(t.Context(), redshift.Config{
+					URL: redshifttest.Start(t, objects).URL(), Objects: objects, ObjectsURL: redshifttest.ObjectsURL, CopyRole: redshifttest.CopyRole,
+				})
+			case "duckdb":
 				s.db, err = duckwarehouse.Open(duckwarehouse.Config{Path: filepath.Join(t.TempDir(), "w.duckdb"), Scratch: t.TempDir(), Memory: "256MB", Threads: 2, Files: warmFolder})
-			} else {
+			default:
 				s.db, err = pgwarehouse.Open(t.Context(), postgres.Config{URL: postgrestest.URL(t), Connections: 4})
 			}
 			if err != nil {
