@@ -147,10 +147,7 @@ func (x *archiving) ingest() {
 	for range 1 + x.random.IntN(12) {
 		id := fmt.Sprintf("v%04d", len(x.visits))
 		v := visit{batch: x.batches, amount: x.random.Int64N(1e15) - 5e14}
-		fields := map[string]any{"id": id, "on": x.day().Format(time.DateOnly), "kind": string(rune('a' + x.random.IntN(3))), "amount": fmt.Sprintf("%d.%04d", v.amount/10000, abs(v.amount%10000))}
-		if v.amount < 0 && v.amount > -10000 {
-			fields["amount"] = "-" + fields["amount"].(string)
-		}
+		fields := map[string]any{"id": id, "on": x.day().Format(time.DateOnly), "kind": string(rune('a' + x.random.IntN(3))), "amount": tenThousandths(v.amount)}
 		if x.random.IntN(10) > 0 {
 			v.at = x.day().Add(time.Duration(x.random.Int64N(int64(24 * time.Hour)))).Truncate(time.Microsecond).Format(time.RFC3339Nano)
 			fields["at"] = v.at
@@ -174,7 +171,14 @@ func (x *archiving) ingest() {
 	}
 }
 
-func abs(n int64) int64 { return max(n, -n) }
+// tenThousandths writes an amount as a decimal.
+func tenThousandths(n int64) string {
+	sign := ""
+	if n < 0 {
+		sign, n = "-", -n
+	}
+	return fmt.Sprintf("%s%d.%04d", sign, n/10000, n%10000)
+}
 
 // retract retracts a batch, or restores one.
 func (x *archiving) retract() {
