@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,9 @@ func (s *Server) waitReady() error {
 	}
 }
 
+// ofSessions are in FATAL lines that do not concern a start.
+var ofSessions = []string{"the database system is", "terminating", "postmaster exited"}
+
 // followLog reads the server's log, and reports on each start whether the server accepts connections.
 func followLog(log io.Reader, ready chan<- error) {
 	var text strings.Builder
@@ -77,7 +81,7 @@ func followLog(log io.Reader, ready chan<- error) {
 		default:
 			text.WriteString(line + "\n")
 			// Clients that come too early are refused with a FATAL, and sessions of a server that was killed end with one.
-			if strings.Contains(line, "FATAL") && !strings.Contains(line, "the database system is") && !strings.Contains(line, "terminating") {
+			if strings.Contains(line, "FATAL") && !slices.ContainsFunc(ofSessions, func(text string) bool { return strings.Contains(line, text) }) {
 				reported = true
 				ready <- errors.New(text.String())
 			}
