@@ -38,10 +38,10 @@ func readArchive(t *testing.T, more string, files map[string]string) (*project.P
 func TestArchive(t *testing.T) {
 	t.Parallel()
 	for more, want := range map[string]project.Archive{
-		"archive: {warm: 12 months, cold: 7 years}\n":     {Column: "at", By: project.ByMonth, Warm: project.Age{Months: 12}, Cold: project.Age{Years: 7}},
-		"archive: {column: on, by: day, cold: 90 days}\n": {Column: "on", By: project.ByDay, Cold: project.Age{Days: 90}},
-		"archive: {by: year, warm: 1 year}\n":             {Column: "at", By: project.ByYear, Warm: project.Age{Years: 1}},
-		"archive: {warm: 364 days, cold: 12month}\n":      {Column: "at", By: project.ByMonth, Warm: project.Age{Days: 364}, Cold: project.Age{Months: 12}},
+		"archive: {warm: 12 months, cold: 7 years}\n":     {Column: "at", By: project.ArchiveByMonth, Warm: project.Age{Months: 12}, Cold: project.Age{Years: 7}},
+		"archive: {column: on, by: day, cold: 90 days}\n": {Column: "on", By: project.ArchiveByDay, Cold: project.Age{Days: 90}},
+		"archive: {by: year, warm: 1 year}\n":             {Column: "at", By: project.ArchiveByYear, Warm: project.Age{Years: 1}},
+		"archive: {warm: 364 days, cold: 12month}\n":      {Column: "at", By: project.ArchiveByMonth, Warm: project.Age{Days: 364}, Cold: project.Age{Months: 12}},
 	} {
 		p, errs := readArchive(t, more, nil)
 		if len(errs) > 0 {

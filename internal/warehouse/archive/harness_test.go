@@ -115,7 +115,7 @@ func forEach(t *testing.T, test func(t *testing.T, s *setup)) {
 			}
 			s.table = archive.Table{
 				Name: "t", Columns: columns, Source: "load", Totals: []archive.Total{{Name: "amount", Sum: "amount"}, {Name: "by_order", Sum: "amount", By: "order"}},
-				Declared: &project.Archive{Column: "day", By: project.ByMonth, Cold: project.Age{Years: 1}},
+				Declared: &project.Archive{Column: "day", By: project.ArchiveByMonth, Cold: project.Age{Years: 1}},
 			}
 			if kind == "duckdb" {
 				s.Copies = archive.Downloaded(warmFolder, s.store)
