@@ -55,6 +55,9 @@ func (a *App) listenWarehouse(ctx context.Context) (e endpoint, err error) {
 
 func (a *App) endpointOptions(declared *project.Endpoint) (o wire.Options, err error) {
 	o = wire.Options{Open: a.askedWarehouse, Log: a.log, Rows: declared.Rows, Timeout: declared.Timeout, Connections: declared.Connections}
+	if a.HasArchive() {
+		o.Warnings = a.archiveWarnings
+	}
 	if o.User, err = a.setting("warehouse.user", declared.User); err != nil {
 		return o, err
 	}
@@ -67,6 +70,19 @@ func (a *App) endpointOptions(declared *project.Endpoint) (o wire.Options, err e
 	pair, err := a.certificate("warehouse.tls", declared.TLS)
 	o.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	return o, err
+}
+
+// archiveWarnings warns of rows that a statement does not see, because they are archived.
+func (a *App) archiveWarnings(ctx context.Context, sql string) (texts []string, err error) {
+	db, err := a.Warehouse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.AbsentIn(ctx, db, sql)
+	for _, absent := range list {
+		texts = append(texts, absent.String())
+	}
+	return texts, err
 }
 
 // askedWarehouse opens the warehouse for statements of clients.

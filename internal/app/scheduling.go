@@ -1,4 +1,4 @@
-// Scheduled work of the warehouse: loads, and models. The workflow of a process that is up executes what is due.
+// Scheduled work of the warehouse: loads, models and the archive. The workflow of a process that is up executes what is due.
 
 package app
 
@@ -31,6 +31,9 @@ func (a *App) scheduledTasks() *scheduled.Tasks {
 	if s := a.Project.Config.Schedules.Models; !s.IsZero() {
 		tasks.List = append(tasks.List, scheduled.Task{Name: "models", Schedule: s, Execute: a.runDueModels})
 	}
+	if s := a.Project.Config.Schedules.Archive; !s.IsZero() {
+		tasks.List = append(tasks.List, scheduled.Task{Name: "archive", Schedule: s, Execute: a.archiveDue})
+	}
 	return tasks
 }
 
@@ -47,11 +50,26 @@ func (a *App) runDueModels(ctx context.Context) (done string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if changed, err := runner.Changed(ctx); err != nil || !changed {
+	changed, err := runner.Changed(ctx)
+	if err != nil || !changed {
 		return "nothing has changed", err
 	}
 	out, err := runner.Run(ctx, models.Options{})
 	return fmt.Sprintf("run %d of %d models", out.Run, len(out.Models)), err
+}
+
+// archiveDue moves the periods that have the declared ages. The error of a table does not keep the others from being archived.
+func (a *App) archiveDue(ctx context.Context) (done string, err error) {
+	moves, planErr := a.PlanArchive(ctx, ArchiveOptions{})
+	for _, m := range moves {
+		if _, err := a.MovePeriod(ctx, m); err != nil {
+			return "", errors.Join(err, planErr)
+		}
+	}
+	if len(moves) > 0 || planErr == nil {
+		planErr = errors.Join(planErr, a.SweepArchive(ctx))
+	}
+	return fmt.Sprintf("%d periods were moved", len(moves)), planErr
 }
 
 // ScheduledTasks returns what has a schedule, how its last execution ended, and what it waits for.

@@ -4,7 +4,9 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +15,7 @@ import (
 
 	"bursar/internal/catalog"
 	"bursar/internal/project/projecttest"
+	"bursar/internal/schedule"
 	"bursar/internal/warehouse/load"
 	"bursar/internal/warehouse/scheduled"
 )
@@ -35,9 +38,16 @@ func overdue(t *testing.T, object string) *App {
 		"bursar.yaml": "schedules: {models: every 24h}\n", "warehouse/clicks.yaml": clicksLoad, "warehouse/clicks_seen.sql": clicksModel, "in/a.jsonl": object,
 	})
 	a := openTest(t, dir)
+	setDue(t, a, "load clicks", "models")
+	return a
+}
+
+// setDue makes tasks due that were executed yesterday.
+func setDue(t *testing.T, a *App, tasks ...string) {
+	t.Helper()
 	yesterday := map[string]any{"slot": time.Now().Add(-25 * time.Hour).UTC()}
 	err := a.catalog.Update(t.Context(), func(tx catalog.Tx) error {
-		for _, task := range []string{"load clicks", "models"} {
+		for _, task := range tasks {
 			if err := tx.Put("warehouse/scheduled/"+task, yesterday); err != nil {
 				return err
 			}
@@ -47,7 +57,6 @@ func overdue(t *testing.T, object string) *App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a
 }
 
 // executeSchedules executes what is due until the test ends.
@@ -98,6 +107,31 @@ func TestSchedulesExecute(t *testing.T) {
 	if list[1].Began.Before(*list[0].Ended) {
 		t.Errorf("the models began at %s, before the load ended at %s", list[1].Began, list[0].Ended)
 	}
+}
+
+// TestScheduledArchive moves what has the declared ages.
+func TestScheduledArchive(t *testing.T) {
+	t.Parallel()
+	x := openArchiving(t, "duckdb", "month", rand.New(rand.NewPCG(4, 1)))
+	daily, err := schedule.Parse("@daily", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Project.Config.Schedules.Archive = daily
+	for range 3 {
+		x.ingest()
+	}
+	publishAll(t, x.App)
+	planned, err := x.PlanArchive(t.Context(), ArchiveOptions{})
+	if err != nil || len(planned) == 0 {
+		t.Fatalf("planned %v, %v", planned, err)
+	}
+	setDue(t, x.App, "archive")
+	executeSchedules(t, x.App)
+	if list := awaitTasks(t, x.App); list[0].Done != fmt.Sprintf("%d periods were moved", len(planned)) || list[0].Error != "" {
+		t.Errorf("%+v, want %d periods", list[0], len(planned))
+	}
+	x.check()
 }
 
 // TestScheduledFailure records the error of a load, and still executes the models.

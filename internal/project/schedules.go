@@ -12,14 +12,15 @@ import (
 
 // Schedules are those of the whole project; a load has its own. The zero value of one is none.
 type Schedules struct {
-	Zone   *time.Location // of cron expressions, also of loads
-	Models schedule.Schedule
+	Zone    *time.Location // of cron expressions, also of loads
+	Models  schedule.Schedule
+	Archive schedule.Schedule
 }
 
 func readSchedules(o doc.Section) (s Schedules) {
-	schedules := o.Sub("schedules", "zone", "models")
+	schedules := o.Sub("schedules", "zone", "models", "archive")
 	s.Zone = cmp.Or(readZone(schedules), time.UTC)
-	s.Models = readSchedule(schedules, "models", s.Zone)
+	s.Models, s.Archive = readSchedule(schedules, "models", s.Zone), readSchedule(schedules, "archive", s.Zone)
 	return s
 }
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -429,5 +431,41 @@ func TestUnavailable(t *testing.T) {
 	_, err := conn.Exec(t.Context(), "SELECT 1")
 	if reported := reportedAs(t, "a statement", err, "XX000"); reported.Message != "the warehouse could not execute the statement; the log of `bursar up` says why" {
 		t.Error(reported.Message)
+	}
+}
+
+// TestWarnings sends what to know of the rows that a statement does not see, and executes statements though that is not known.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	e := serve(t, func(o *Options) {
+		o.Warnings = func(_ context.Context, sql string) ([]string, error) {
+			if strings.Contains(sql, "totals") {
+				return nil, errors.New("the journal cannot be read")
+			}
+			return []string{"orders lacks 2020: " + sql}, nil
+		}
+	})
+	config, err := pgx.ParseConfig(e.url(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { got = append(got, n.Severity+" "+n.Code+" "+n.Message) }
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	for _, sql := range []string{"SELECT count(*) FROM orders", "SELECT count(*) FROM totals", "SELECT count(*) FROM pg_class"} {
+		var n int
+		if err := conn.QueryRow(t.Context(), sql).Scan(&n); err != nil || n == 0 {
+			t.Errorf("%s: %d, %v", sql, n, err)
+		}
+	}
+	if want := []string{"WARNING 01000 orders lacks 2020: SELECT count(*) FROM orders"}; !slices.Equal(got, want) {
+		t.Errorf("warned %q, want %q", got, want)
+	}
+	if !strings.Contains(e.log.String(), "the journal cannot be read") {
+		t.Errorf("logged %s", e.log.String())
 	}
 }

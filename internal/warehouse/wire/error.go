@@ -17,6 +17,7 @@ import (
 
 // SQLSTATE codes: https://www.postgresql.org/docs/current/errcodes-appendix.html.
 const (
+	codeWarning             = "01000"
 	codeProtocol            = "08P01"
 	codeNotSupported        = "0A000"
 	codeData                = "22000"

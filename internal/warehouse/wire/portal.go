@@ -50,6 +50,7 @@ type cursor struct {
 // open executes a statement.
 func (c *session) open(p *portal) *cursor {
 	ctx, stop := c.statementContext()
+	c.warn(ctx, p)
 	r := &cursor{ctx: ctx, stop: stop, batches: make(chan []column.Vector), free: make(chan struct{})}
 	go func() {
 		defer close(r.batches)
@@ -63,6 +64,20 @@ func (c *session) open(p *portal) *cursor {
 		})
 	}()
 	return r
+}
+
+// warn sends what to know of the rows that a statement does not see. That it is not known does not keep the statement from being executed.
+func (c *session) warn(ctx context.Context, p *portal) {
+	if p.catalog || c.server.o.Warnings == nil {
+		return
+	}
+	list, err := c.server.o.Warnings(ctx, p.sql)
+	if err != nil && ctx.Err() == nil && c.server.warnings.Pass("warnings of statements") {
+		c.server.o.Log.Warn("cannot read what to warn of in statements", "error", err)
+	}
+	for _, text := range list {
+		c.send(&pgproto3.NoticeResponse{Severity: "WARNING", SeverityUnlocalized: "WARNING", Code: codeWarning, Message: text})
+	}
 }
 
 // changedColumn returns a column that cannot be sent as it was described; -1 if there is none. DuckDB gives an expression another type if it is

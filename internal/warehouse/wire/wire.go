@@ -35,6 +35,8 @@ type Options struct {
 	Password string
 	TLS      *tls.Config // nil: without TLS; otherwise nobody is served without it
 	Log      *slog.Logger
+	// Warnings returns what to know of the rows that a statement does not see; nil: nothing. The client gets it as warnings.
+	Warnings func(ctx context.Context, sql string) ([]string, error)
 
 	Rows        int64         // the most rows of an answer
 	Timeout     time.Duration // of a statement, reading its rows included
