@@ -37,12 +37,12 @@ func TestWarehouseExample(t *testing.T) {
 			must(t, 0, "load", "--project", dir)
 			must(t, 0, "model", "run", "--project", dir)
 			got := must(t, 0, "query", byWeek, "--json", "--project", dir)
-			var result struct{ Rows [][]any }
+			var result struct{ Rows []weekRow }
 			if err := json.Unmarshal([]byte(got.out), &result); err != nil {
 				t.Fatal(err)
 			}
-			if rows, want := fmt.Sprint(result.Rows), fmt.Sprint(countVerified(t, dir)); rows != want {
-				t.Errorf("the models say\n%s, want\n%s", rows, want)
+			if want := countVerified(t, dir); !slices.Equal(result.Rows, want) {
+				t.Errorf("the models say\n%+v, want\n%+v", result.Rows, want)
 			}
 			if name == "duckdb" {
 				checkVerificationPage(t, must(t, 0, "query", byWeek, "--project", dir).out, result.Rows)
@@ -51,8 +51,19 @@ func TestWarehouseExample(t *testing.T) {
 	}
 }
 
-// countVerified returns week, users, verified, within a day and the median of minutes, as query does in JSON.
-func countVerified(t *testing.T, dir string) (rows [][]any) {
+// weekRow is a row of verification_by_week.
+type weekRow struct {
+	week                                       string
+	users, verified, withinADay, medianMinutes int
+}
+
+// UnmarshalJSON reads a row as query prints it.
+func (r *weekRow) UnmarshalJSON(text []byte) error {
+	return json.Unmarshal(text, &[]any{&r.week, &r.users, &r.verified, &r.withinADay, &r.medianMinutes})
+}
+
+// countVerified counts in the files what the models count.
+func countVerified(t *testing.T, dir string) (rows []weekRow) {
 	t.Helper()
 	created, verified := map[string]time.Time{}, map[string]time.Time{}
 	files, err := filepath.Glob(filepath.Join(dir, "events", "*.jsonl"))
@@ -93,14 +104,14 @@ func countVerified(t *testing.T, dir string) (rows [][]any) {
 		list := minutes[week]
 		slices.Sort(list)
 		fast, _ := slices.BinarySearch(list, 24*60+1)
-		rows = append(rows, []any{week, n, len(list), fast, list[(len(list)-1)/2]})
+		rows = append(rows, weekRow{week, n, len(list), fast, list[(len(list)-1)/2]})
 	}
-	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
+	slices.SortFunc(rows, func(a, b weekRow) int { return strings.Compare(a.week, b.week) })
 	return rows
 }
 
 // checkVerificationPage compares the result and the chart in docs/verification.md with those of now; -update writes them.
-func checkVerificationPage(t *testing.T, printed string, rows [][]any) {
+func checkVerificationPage(t *testing.T, printed string, rows []weekRow) {
 	t.Helper()
 	const page = "../../docs/verification.md"
 	text, err := os.ReadFile(page)
@@ -129,11 +140,11 @@ func checkVerificationPage(t *testing.T, printed string, rows [][]any) {
 }
 
 // chartOf draws the median of each week in hours.
-func chartOf(rows [][]any) string {
+func chartOf(rows []weekRow) string {
 	weeks, hours := make([]string, len(rows)), make([]string, len(rows))
 	for i, row := range rows {
-		weeks[i] = strings.TrimPrefix(row[0].(string), "2026-")
-		hours[i] = fmt.Sprintf("%.1f", row[4].(float64)/60)
+		weeks[i] = strings.TrimPrefix(row.week, "2026-")
+		hours[i] = fmt.Sprintf("%.1f", float64(row.medianMinutes)/60)
 	}
 	return "```mermaid\nxychart-beta\n    title \"Half of the users were verified within so many hours\"\n    x-axis \"week of creation\" [" +
 		strings.Join(weeks, ", ") + "]\n    y-axis \"hours\" 0 --> 60\n    bar [" + strings.Join(hours, ", ") + "]\n```\n"

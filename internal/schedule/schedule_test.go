@@ -72,8 +72,13 @@ func TestEveryMinute(t *testing.T) {
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	for _, c := range []struct{ zone, from string }{
-		{"Europe/Berlin", "2026-03-28T00:00:00Z"}, {"Europe/Berlin", "2026-10-24T00:00:00Z"}, {"America/Sao_Paulo", "2018-11-03T00:00:00Z"},
-		{"America/New_York", "2026-11-01T00:00:00Z"}, {"Australia/Lord_Howe", "2026-04-04T00:00:00Z"}, {"Africa/Casablanca", "2026-02-14T00:00:00Z"}, {"Pacific/Apia", "2011-12-29T00:00:00Z"},
+		{"Europe/Berlin", "2026-03-28T00:00:00Z"},
+		{"Europe/Berlin", "2026-10-24T00:00:00Z"},
+		{"America/Sao_Paulo", "2018-11-03T00:00:00Z"},
+		{"America/New_York", "2026-11-01T00:00:00Z"},
+		{"Australia/Lord_Howe", "2026-04-04T00:00:00Z"},
+		{"Africa/Casablanca", "2026-02-14T00:00:00Z"},
+		{"Pacific/Apia", "2011-12-29T00:00:00Z"},
 	} {
 		from, err := time.Parse(time.RFC3339, c.from)
 		if err != nil {
