@@ -292,6 +292,9 @@ func TestPublishAfterChangesByHand(t *testing.T) {
 		runAll(t, a, "orders")
 		publishAll(t, a)
 		changeWarehouse(t, a, "DROP TABLE orders", "DROP TABLE events_payments")
+		publishAll(t, a) // though nothing was received
+		wantAnswer(t, a, "SELECT count(*), (SELECT count(*) FROM orders) FROM events_payments", "2|2")
+		changeWarehouse(t, a, "DROP TABLE orders", "DROP TABLE events_payments")
 		pay(t, a, "3 a 1.50")
 		runAll(t, a, "orders")
 		publishAll(t, a)
@@ -299,9 +302,20 @@ func TestPublishAfterChangesByHand(t *testing.T) {
 		wantAnswer(t, a, `SELECT id, amount, _batch FROM events_payments ORDER BY 1`, "1|10.00|1", "2|20.00|1", "3|1.50|2")
 
 		changeWarehouse(t, a, "ALTER TABLE orders RENAME COLUMN paid TO payed", "ALTER TABLE events_payments ADD COLUMN remark INTEGER")
+		p := publisher(t, a)
+		wantVerdict := func(broken bool) {
+			t.Helper()
+			list, err := p.Status(t.Context())
+			if err != nil || (list[1].Broken > 0) != broken {
+				t.Errorf("status %+v, %v", list, err)
+			}
+		}
+		if _, err := p.Verify(t.Context(), "orders"); err == nil || !strings.Contains(err.Error(), "column paid of table orders is missing") {
+			t.Errorf("verified: %v", err)
+		}
+		wantVerdict(true)
 		pay(t, a, "4 c 2.00")
 		runAll(t, a, "orders")
-		p := publisher(t, a)
 		if _, err := p.Publish(t.Context(), "events_payments"); err != nil {
 			t.Errorf("a table with a column more: %v", err)
 		}
@@ -312,6 +326,7 @@ func TestPublishAfterChangesByHand(t *testing.T) {
 		if _, err := p.Again(t.Context(), "orders"); err != nil {
 			t.Fatal(err)
 		}
+		wantVerdict(false)
 		publishAll(t, a)
 		wantAnswer(t, a, `SELECT "order", paid FROM orders ORDER BY 1`, "a|11.50", "b|20.00", "c|2.00")
 

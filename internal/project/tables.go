@@ -82,7 +82,11 @@ func (o tableOwners) addLoads(list []*Load) (errs []doc.Error) {
 
 func (o tableOwners) addModels(list []*Model) (errs []doc.Error) {
 	for _, m := range list {
-		if owner := o.of(m.Name); owner != "" {
+		owner := o.of(m.Name)
+		if owner == "" && strings.HasPrefix(m.Name, EventsTable("")) {
+			owner = "the events of a stream of this name, if there is one"
+		}
+		if owner != "" {
 			errs = append(errs, doc.Error{File: m.File, Line: m.Line, Message: fmt.Sprintf("a model cannot be named %s: the warehouse has this table for %s", doc.Brief(m.Name), owner)})
 		}
 	}

@@ -19,8 +19,9 @@ type TableStatus struct {
 	Waiting    uint64     `json:"waiting"` // batches or runs that are not in it
 	Watermark  *time.Time `json:"watermark"`
 	Rows       int64      `json:"rows"`
-	Behind     bool       `json:"behind"`          // it lacks something
-	Error      string     `json:"error,omitempty"` // why it cannot be published
+	Behind     bool       `json:"behind"`           // it lacks something
+	Broken     int64      `json:"broken,omitempty"` // rows that the last verification has found to differ
+	Error      string     `json:"error,omitempty"`  // why it cannot be published
 }
 
 // Behind lists the tables that lack something, in the order in which they are published.
@@ -46,13 +47,17 @@ func (p *Publisher) Status(ctx context.Context) ([]TableStatus, error) {
 		return nil, err
 	}
 	var records []record
-	lackViews := map[string]bool{}
+	lackViews, gone := map[string]bool{}, map[string]bool{}
 	err = db.Read(ctx, func(ctx context.Context, r warehouse.Reader) (err error) {
 		if records, err = readRecords(ctx, r, ""); err != nil {
 			return err
 		}
 		clear(lackViews)
 		for _, s := range sources {
+			if recordOf(records, s.table) != nil && err == nil {
+				_, found, failed := r.Table(ctx, s.table)
+				gone[s.table], err = !found, failed
+			}
 			if s.stream != nil && err == nil {
 				a := p.archived(s.stream)
 				lackViews[s.table], err = a.lacksView(ctx, r)
@@ -72,7 +77,7 @@ func (p *Publisher) Status(ctx context.Context) ([]TableStatus, error) {
 			}
 			list[i].Error = err.Error()
 		}
-		list[i].Behind = list[i].Behind || lackViews[s.table]
+		list[i].Behind = list[i].Behind || lackViews[s.table] || gone[s.table] // a table that somebody has dropped
 	}
 	return list, nil
 }
@@ -88,7 +93,7 @@ func recordOf(records []record, table string) *record {
 
 func (p *Publisher) compareStatus(ctx context.Context, s source, r *record, out *TableStatus) (err error) {
 	if r != nil {
-		out.Generation, out.Through, out.Watermark, out.Rows = r.generation, r.through, r.watermark, r.rows
+		out.Generation, out.Through, out.Watermark, out.Rows, out.Broken = r.generation, r.through, r.watermark, r.rows, r.broken
 	}
 	has := uint64(0)
 	if s.stream != nil {

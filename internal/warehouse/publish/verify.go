@@ -4,10 +4,12 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"bursar/internal/column"
 	"bursar/internal/event"
+	"bursar/internal/failure"
 	"bursar/internal/warehouse"
 )
 
@@ -38,8 +40,11 @@ func (p *Publisher) Verify(ctx context.Context, table string) (out Verified, err
 	} else {
 		err = v.compare(ctx, v.artifacts)
 	}
-	if err == nil {
-		err = v.writeBroken(ctx)
+	if v.changed { // none of its rows is what was published
+		v.out.Missing, v.out.Other = 0, max(1, v.record.rows)
+	}
+	if err == nil || v.changed {
+		err = errors.Join(err, v.writeBroken(ctx))
 	}
 	if err != nil {
 		return out, fmt.Errorf("verify table %s: %w", table, err)
@@ -53,9 +58,10 @@ type verification struct {
 	*Publisher
 	source
 
-	db     warehouse.Database
-	record *record // in the state of the warehouse that is compared
-	out    Verified
+	db      warehouse.Database
+	record  *record // in the state of the warehouse that is compared
+	changed bool    // somebody has changed the table's columns
+	out     Verified
 }
 
 // compare reads the record of the table, and calls fn in the same state of the warehouse. What fn reads of the project is newer, or as old.
@@ -74,6 +80,7 @@ func (v *verification) compare(ctx context.Context, fn func(context.Context, war
 // checkColumns refuses a table with other columns than it should have now, and one that was not published.
 func (v *verification) checkColumns(ctx context.Context, r warehouse.Reader, columns []column.Field) error {
 	how, _, err := compare(ctx, v.db, r, v.source, v.record, columns)
+	v.changed = v.record != nil && err != nil && failure.Of(err) == failure.Data
 	if err == nil && how != fits {
 		err = &BehindError{v.table}
 	}
