@@ -28,9 +28,9 @@ func (c *cli) archiveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "archive [TABLE…]",
 		Short: "Move old periods of tables out of the warehouse",
-		Long: `Moves the periods whose age a stream's ` + "`archive`" + ` declares, of all tables or of the named ones: from hot (in the warehouse) to warm
-(Parquet objects, which the view TABLE_all reads) and to cold (smaller objects, which nothing reads until they are restored).
-PostgreSQL and Redshift have no warm tier.
+		Long: `Moves the periods whose age the ` + "`archive`" + ` of a stream or a load declares, of all tables or of the named ones: from hot
+(in the warehouse) to warm (Parquet objects, which the view TABLE_all reads) and to cold (smaller objects, which nothing reads
+until they are restored). PostgreSQL and Redshift have no warm tier.
 
 Rows leave a tier only after their copy was read back, and its count, control totals and digest are theirs. Each period is one
 transaction: interrupted, the command continues where it was. --before and --cold-before replace the declared ages: with one of
@@ -73,6 +73,11 @@ func archivedTableNames(p *project.Project) (names []string) {
 			names = append(names, project.EventsTable(s.Name))
 		}
 	}
+	for _, l := range p.Loads {
+		if l.Archive != nil {
+			names = append(names, l.Table)
+		}
+	}
 	return names
 }
 
@@ -105,13 +110,13 @@ func (c *cli) archive(ctx context.Context, a *app.App, o app.ArchiveOptions, dry
 		return errors.Join(c.printMoves(moves), planErr)
 	}
 	if len(moves) == 0 && !a.HasArchive() {
-		return withHint(failure.Wrap(failure.Data, errors.New("no stream declares an archive")), "add `archive: {warm: 12 months, cold: 7 years}` to a stream")
+		return withHint(failure.Wrap(failure.Data, errors.New("no stream and no load declares an archive")), "add `archive: {warm: 12 months, cold: 7 years}` to one")
 	}
 	done, err := c.move(ctx, a, "archive", moves)
 	if err == nil {
 		err = a.SweepArchive(ctx)
 	}
-	printErr := c.printMoved(done, "Nothing to do: no period has the age that its stream declares.")
+	printErr := c.printMoved(done, "Nothing to do: no period has the age that is declared.")
 	if err != nil {
 		err = &interruptedError{err, "what was moved stays; `bursar archive` continues from there"}
 	}

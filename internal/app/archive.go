@@ -18,6 +18,7 @@ import (
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/archive"
+	"bursar/internal/warehouse/load"
 	"bursar/internal/warehouse/publish"
 )
 
@@ -96,7 +97,7 @@ func (a *App) PlanArchive(ctx context.Context, o ArchiveOptions) (moves []archiv
 		if t, err := findArchived(tables, name); err != nil {
 			return nil, err
 		} else if t.Declared == nil {
-			return nil, failure.Wrap(failure.Data, fmt.Errorf("table %s declares no archive: add `archive` to its stream", name))
+			return nil, failure.Wrap(failure.Data, fmt.Errorf("table %s declares no archive: add `archive` to its stream or load", name))
 		}
 	}
 	for _, t := range tables {
@@ -123,6 +124,9 @@ func (a *App) archiveTables(ctx context.Context) (*archive.Archiver, []archive.T
 		return nil, nil, err
 	}
 	tables, err := p.ArchiveTables(ctx)
+	for _, l := range a.Project.Loads {
+		tables = append(tables, load.ArchiveTable(l))
+	}
 	return p.Archive, tables, err
 }
 
@@ -232,7 +236,8 @@ func (a *App) AbsentIn(ctx context.Context, db warehouse.Database, sql string) (
 	return list, err
 }
 
-// HasArchive reports whether a stream of the project declares an archive.
+// HasArchive reports whether a stream or a load of the project declares an archive.
 func (a *App) HasArchive() bool {
-	return slices.ContainsFunc(a.Project.Streams, func(s *project.Stream) bool { return s.Archive != nil })
+	return slices.ContainsFunc(a.Project.Loads, func(l *project.Load) bool { return l.Archive != nil }) ||
+		slices.ContainsFunc(a.Project.Streams, func(s *project.Stream) bool { return s.Archive != nil })
 }

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"bursar/internal/app/marker"
 	"bursar/internal/object"
 	"bursar/internal/object/s3"
 	"bursar/internal/project"
@@ -40,7 +39,7 @@ func (a *App) withLoader(ctx context.Context, name string, do func(*load.Loader,
 		return load.Result{}, err
 	}
 	defer unlock()
-	id, err := marker.ID(ctx, a.catalog)
+	archiver, err := a.Archiver(ctx)
 	if err != nil {
 		return load.Result{}, err
 	}
@@ -52,7 +51,9 @@ func (a *App) withLoader(ctx context.Context, name string, do func(*load.Loader,
 	if err != nil {
 		return load.Result{}, err
 	}
-	return do(load.New(load.Config{Database: db, ProjectID: id, Source: a.loadSource, Scratch: scratch, Workers: a.Engine.Workers, Now: time.Now}), declared)
+	return do(load.New(load.Config{
+		Database: db, ProjectID: archiver.ProjectID, Archive: archiver, Source: a.loadSource, Scratch: scratch, Workers: a.Engine.Workers, Now: time.Now,
+	}), declared)
 }
 
 // InferLoad returns a load file for the objects of a folder or bucket, as the project in dir would read them. Of the project it needs no more

@@ -5,6 +5,7 @@ package project
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -97,15 +98,17 @@ func readArchive(o doc.Section, byDefault string) *Archive {
 		o.Fail("archive", "must have `warm`, `cold` or both: the age at which rows leave the warehouse")
 	case !a.Warm.IsZero() && !a.Cold.IsZero() && !a.Cold.Before(now).Before(a.Warm.Before(now)):
 		s.Fail("cold", "must be a greater age than `warm`")
-	case a.Column == "":
-		o.Fail("archive", "needs `column`: the day or time that a row belongs to, because the stream declares no `time`")
 	}
 	return a
 }
 
 // checkArchive checks the column of a stream's archive.
 func (s *Stream) checkArchive(src *doc.File) {
-	if s.Archive != nil && s.Archive.Column != "" {
+	switch {
+	case s.Archive == nil:
+	case s.Archive.Column == "":
+		src.FailAt("archive", "`archive` needs `column`: the day or time that a row belongs to, because the stream declares no `time`")
+	default:
 		s.checkKind(src, "archive.column", "column", s.Archive.Column, "a date or timestamp", TimeKinds)
 	}
 }
@@ -113,30 +116,31 @@ func (s *Stream) checkArchive(src *doc.File) {
 // ArchiveView is the view of a table with an archive: its rows, and those of the warm tier.
 func ArchiveView(table string) string { return table + "_all" }
 
-// checkArchives reports archives that the warehouse cannot have, and tables with the names of their views.
-func (p *Project) checkArchives() (errs []doc.Error) {
-	tables := map[string]string{}
-	for _, s := range p.AllStreams() {
-		tables[EventsTable(s.Name)] = "the events of stream " + s.Name
-	}
-	for _, l := range p.Pipelines {
-		tables[l.Name] = "the artifacts of pipeline " + l.Name
-		if l.History {
-			tables[HistoryTable(l.Name)] = "the history of pipeline " + l.Name
-		}
-	}
-	for _, m := range p.Models {
-		tables[m.Name] = "model " + m.Name
-	}
+// archivedTable is a table with a declared archive.
+type archivedTable struct {
+	*Archive
+
+	what, file, table string
+}
+
+func (p *Project) archivedTables() (list []archivedTable) {
 	for _, s := range p.Streams {
-		if s.Archive == nil {
-			continue
+		list = append(list, archivedTable{s.Archive, "a stream", s.File, EventsTable(s.Name)})
+	}
+	for _, l := range p.Loads {
+		list = append(list, archivedTable{l.Archive, "a load", l.File, l.Table})
+	}
+	return slices.DeleteFunc(list, func(t archivedTable) bool { return t.Archive == nil })
+}
+
+// checkArchives reports archives that the warehouse cannot have, and tables with the names of their views.
+func (p *Project) checkArchives(owners tableOwners) (errs []doc.Error) {
+	for _, t := range p.archivedTables() {
+		if owner, view := owners.of(ArchiveView(t.table)), ArchiveView(t.table); owner != "" {
+			errs = append(errs, doc.Error{File: t.file, Line: t.Line, Message: fmt.Sprintf("%s with `archive` has the view %s, but the warehouse has this table for %s", t.what, view, owner)})
 		}
-		if owner, view := tables[ArchiveView(EventsTable(s.Name))], ArchiveView(EventsTable(s.Name)); owner != "" {
-			errs = append(errs, doc.Error{File: s.File, Line: s.Archive.Line, Message: fmt.Sprintf("a stream with `archive` has the view %s, but the warehouse has this table for %s", view, owner)})
-		}
-		if kind := p.Config.Warehouse.Kind; !s.Archive.Warm.IsZero() && kind != DuckDBWarehouse && kind != NoWarehouse {
-			errs = append(errs, doc.Error{File: s.File, Line: s.Archive.warmLine, Message: fmt.Sprintf(
+		if kind := p.Config.Warehouse.Kind; !t.Warm.IsZero() && kind != DuckDBWarehouse && kind != NoWarehouse {
+			errs = append(errs, doc.Error{File: t.file, Line: t.warmLine, Message: fmt.Sprintf(
 				"`warm` is for a warehouse in DuckDB: %s cannot read the Parquet objects of the project in a query; use `cold` alone, and `bursar restore` when old rows are asked for", kind)})
 		}
 	}

@@ -3,6 +3,8 @@
 package project_test
 
 import (
+	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -87,6 +89,57 @@ func TestBadArchive(t *testing.T) {
 	} {
 		if _, errs := readArchive(t, c.more, c.files); len(errs) != 1 || errs[0] != c.want {
 			t.Errorf("%s:\n got %q\nwant %q", c.more, errs, c.want)
+		}
+	}
+}
+
+const archivedLoad = `load: clicks
+from: in/
+format: jsonl
+columns:
+  id: {type: string}
+  at: {type: timestamp}
+strategy: %s
+archive: {%s}
+`
+
+func TestArchiveOfLoad(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ strategy, archive, column string }{
+		{"manifest", "column: at, by: day, warm: 1 year", "at"},
+		{"bulk", "column: at, cold: 1 year", "at"},
+		{"timeseries\ntimeseries: {by: day}", "cold: 1 year", "_period"},
+		{"timeseries\ntimeseries: {by: hour}", "column: _period, cold: 1 year", "_period"},
+		{"timeseries\ntimeseries: {by: hour}", "column: at, cold: 1 year", "at"},
+	} {
+		p, errs := readArchive(t, "", map[string]string{"warehouse/clicks.yaml": fmt.Sprintf(archivedLoad, c.strategy, c.archive)})
+		if len(errs) > 0 || p.Load("clicks").Archive.Column != c.column {
+			t.Errorf("%s: %q", c.archive, errs)
+		}
+	}
+}
+
+func TestBadArchiveOfLoad(t *testing.T) {
+	t.Parallel()
+	owned := "warehouse/clicks.yaml:8: a load with `archive` has the view clicks_all, but the warehouse has this table for "
+	for _, c := range []struct {
+		strategy, archive string
+		files             map[string]string
+		want              string
+	}{
+		{"manifest", "cold: 1 year", nil, "warehouse/clicks.yaml:8: `archive` needs `column`: the day or time that a row belongs to"},
+		{"timeseries\ntimeseries: {by: number}", "cold: 1 year", nil, "warehouse/clicks.yaml:9: `archive` needs `column`: the day or time that a row belongs to"},
+		{"manifest", "column: id, cold: 1 year", nil, "warehouse/clicks.yaml:8: `column` must be a date or timestamp column; `id` is string"},
+		{"bulk", "column: at, warm: 1 year", map[string]string{"bursar.yaml": "warehouse: {kind: postgres, url: 'env:W'}\n"}, "warehouse/clicks.yaml:8: `warm` is for a warehouse in DuckDB: postgres cannot " +
+			"read the Parquet objects of the project in a query; use `cold` alone, and `bursar restore` when old rows are asked for"},
+		{"bulk", "column: at, cold: 1 year", map[string]string{"warehouse/other.yaml": "load: other\ntable: clicks_all\nfrom: in/\nformat: jsonl\ncolumns: {id: {type: string}}\nstrategy: bulk\n"}, owned + "load other"},
+		{"bulk", "column: at, cold: 1 year", map[string]string{"warehouse/clicks_all.sql": "-- model: clicks_all\nSELECT 1 AS n\n"}, owned + "model clicks_all"},
+		{"bulk", "column: at, cold: 1 year", map[string]string{"pipelines/clicks_all.yaml": "pipeline: clicks_all\nfrom: visits\nkey: id\nartifact: {n: {count: true}}\n"}, owned + "the artifacts of pipeline clicks_all"},
+	} {
+		files := map[string]string{"warehouse/clicks.yaml": fmt.Sprintf(archivedLoad, c.strategy, c.archive)}
+		maps.Copy(files, c.files)
+		if _, errs := readArchive(t, "", files); len(errs) != 1 || errs[0] != c.want {
+			t.Errorf("%s:\n got %q\nwant %q", c.archive, errs, c.want)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type Load struct {
 	Series    *Series // with TimeSeries
 	MaxErrors MaxErrors
 	Schedule  schedule.Schedule // when it is executed without a command
+	Archive   *Archive          // of the table in the warehouse; nil: its rows stay there
 
 	source
 }
@@ -41,6 +42,9 @@ const (
 	Manifest   Strategy = "manifest"   // objects that were not loaded before, whose rows are added
 	TimeSeries Strategy = "timeseries" // the objects from a period on, whose rows replace those from this period on
 )
+
+// PeriodColumn is the column of a time series' table with the period of a row's object.
+const PeriodColumn = "_period"
 
 // Series is how the objects of a time series are sorted.
 type Series struct {

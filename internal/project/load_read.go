@@ -15,7 +15,7 @@ import (
 func parseLoad(file string, data []byte, zone *time.Location) (*Load, []doc.Error) {
 	src := doc.NewFile(file)
 	root := src.Root(data)
-	o := src.Section(root, "", "load", "from", "match", "format", "csv", "encoding", "array", "columns", "rest", "table", "strategy", "timeseries", "max_errors", "schedule")
+	o := src.Section(root, "", "load", "from", "match", "format", "csv", "encoding", "array", "columns", "rest", "table", "strategy", "timeseries", "max_errors", "schedule", "archive")
 	l := &Load{Name: nameFromFile(o, "load"), File: file, source: source{lines: src.Lines}}
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("load", "from", "format", "columns", "strategy")
@@ -32,6 +32,7 @@ func parseLoad(file string, data []byte, zone *time.Location) (*Load, []doc.Erro
 	l.MaxErrors = readMaxErrors(o)
 	l.Schedule = readSchedule(o, "schedule", zone)
 	l.checkTable(o)
+	l.readArchive(o)
 	l.broken = len(src.Errs) > 0
 	return l, src.Errs
 }
@@ -171,6 +172,21 @@ func readMaxErrors(o doc.Section) (m MaxErrors) {
 	}
 	m.Rows = int64(n)
 	return m
+}
+
+// readArchive reads the archive of the load's table. Rows of a time series belong to the days of their objects, unless a column is named.
+func (l *Load) readArchive(o doc.Section) {
+	byDefault := ""
+	if l.Series != nil && (l.Series.By == ByDay || l.Series.By == ByHour) {
+		byDefault = PeriodColumn
+	}
+	switch l.Archive = readArchive(o, byDefault); {
+	case l.Archive == nil || len(l.Rows.Columns) == 0:
+	case l.Archive.Column == "":
+		o.Fail("archive", "needs `column`: the day or time that a row belongs to")
+	case l.Archive.Column != byDefault:
+		l.Rows.checkKind(o.Src, "archive.column", "column", l.Archive.Column, "a date or timestamp", TimeKinds)
+	}
 }
 
 func (l *Load) checkTable(o doc.Section) {

@@ -137,7 +137,6 @@ func Read(dir string) (*Project, []doc.Error) {
 	slices.SortFunc(p.Loads, func(a, b *Load) int { return strings.Compare(a.Name, b.Name) })
 	errs = append(errs, p.readModels()...)
 	errs = append(errs, p.checkTables()...)
-	errs = append(errs, p.checkArchives()...)
 	doc.SortErrors(errs)
 	return p, errs
 }

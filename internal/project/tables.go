@@ -32,7 +32,7 @@ func (o tableOwners) of(table string) string {
 	return o[table]
 }
 
-// checkTables reports pipelines, loads and models whose tables have the name of another table.
+// checkTables reports pipelines, loads and models whose tables have the name of another table, and archives that the warehouse cannot have.
 func (p *Project) checkTables() (errs []doc.Error) {
 	owners := tableOwners{}
 	for _, s := range p.AllStreams() {
@@ -45,7 +45,8 @@ func (p *Project) checkTables() (errs []doc.Error) {
 	}
 	errs = owners.addPipelines(p.Pipelines)
 	errs = append(errs, owners.addLoads(p.Loads)...)
-	return append(errs, owners.addModels(p.Models)...)
+	errs = append(errs, owners.addModels(p.Models)...)
+	return append(errs, p.checkArchives(owners)...)
 }
 
 // addPipelines also keeps the names of histories that are not declared yet from loads and models.
@@ -88,7 +89,9 @@ func (o tableOwners) addModels(list []*Model) (errs []doc.Error) {
 		}
 		if owner != "" {
 			errs = append(errs, doc.Error{File: m.File, Line: m.Line, Message: fmt.Sprintf("a model cannot be named %s: the warehouse has this table for %s", doc.Brief(m.Name), owner)})
+			continue
 		}
+		o[m.Name] = "model " + m.Name
 	}
 	return errs
 }

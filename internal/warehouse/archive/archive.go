@@ -57,9 +57,10 @@ type Table struct {
 	Name     string
 	Columns  []column.Field // all that the table has
 	Order    []string       // columns in whose order rows are written
-	Source   string         // a column with the number of what a row was made of; empty if there is none
+	Source   string         // a column with the number of what a row was made of, or its day or time; empty if there is none
 	Totals   []Total
 	Declared *project.Archive // nil: nothing more is archived
+	Update   string           // the command that gives the table the columns that are declared
 }
 
 // Total is a control total: the sum of a column, by group if By is set.
@@ -97,7 +98,7 @@ func (t *Table) checkColumns(ctx context.Context, db warehouse.Database, r wareh
 		name := db.Name(c.Name)
 		known[name] = true
 		if s := stored.Column(name); s == nil || s.SQL != db.Type(c.Type) {
-			return true, failure.Wrap(failure.Data, fmt.Errorf("column %s of table %s is not in the warehouse as it is declared: run `bursar publish` before", c.Name, t.Name))
+			return true, failure.Wrap(failure.Data, fmt.Errorf("column %s of table %s is not in the warehouse as it is declared: run `%s` before", c.Name, t.Name, t.Update))
 		}
 	}
 	for _, c := range stored.Columns {

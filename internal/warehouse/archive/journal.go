@@ -38,7 +38,7 @@ type Part struct {
 
 	periodColumn string
 	columns      []column.Field
-	first, last  int64 // of the column Source; 0: unknown
+	first, last  int64 // of the column Source; both 0: unknown
 	project      string
 }
 

@@ -86,6 +86,30 @@ func (a *Archiver) RestoreSource(ctx context.Context, db warehouse.Database, tx 
 	}))
 }
 
+// RestoreBefore prepares a table for the deletion of all rows from a value of the column Source on, in the same transaction. Parts with such rows
+// leave the journal: those that also have others are brought back, and those that may.
+func (a *Archiver) RestoreBefore(ctx context.Context, db warehouse.Database, tx warehouse.Tx, t Table, value int64) error {
+	parts, err := a.parts(ctx, tx, t.Name)
+	if err != nil {
+		return err
+	}
+	var gone, mixed []Part
+	for _, p := range parts {
+		switch isKnown := p.first != 0 || p.last != 0; {
+		case isKnown && p.last < value:
+		case isKnown && p.first >= value:
+			gone = append(gone, p)
+		default:
+			mixed = append(mixed, p)
+		}
+	}
+	if err := dropParts(ctx, tx, gone, a.Now()); err != nil {
+		return err
+	}
+	_, err = a.restore(ctx, db, tx, t, mixed)
+	return err
+}
+
 // restore adds the rows of parts to the table, and removes the parts from the journal.
 func (a *Archiver) restore(ctx context.Context, db warehouse.Database, tx warehouse.Tx, t Table, parts []Part) (rows int64, err error) {
 	if err := EnsureJournal(ctx, tx); err != nil || len(parts) == 0 {
@@ -149,7 +173,7 @@ func (s *step) returnPart(ctx context.Context, tx warehouse.Tx, t Table, p *Part
 func (t *Table) has(p *Part) error {
 	for _, c := range p.columns {
 		if now, ok := t.field(c.Name); !ok || now.Type.String() != c.Type.String() {
-			return failure.Wrap(failure.Data, fmt.Errorf("column %s of %s has another type as the stream declares it now: run `bursar publish` before", c.Name, p.Period))
+			return failure.Wrap(failure.Data, fmt.Errorf("column %s of %s has another type as it is declared now: run `%s` before", c.Name, p.Period, t.Update))
 		}
 	}
 	return nil

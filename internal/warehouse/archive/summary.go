@@ -71,7 +71,8 @@ type counter struct {
 	digest      column.Digest
 	row         []byte
 	source      int // its column; -1: none
-	first, last int64
+	hasSource   bool
+	first, last int64 // with hasSource
 }
 
 type countedTotal struct {
@@ -111,11 +112,7 @@ func (c *counter) add(rows []column.Vector) {
 		}
 		c.digest.Add(column.Sum128(c.row))
 		if c.source >= 0 && !rows[c.source].IsNull(i) {
-			n := rows[c.source].Ints[i]
-			if c.first == 0 || n < c.first {
-				c.first = n
-			}
-			c.last = max(c.last, n)
+			c.addSource(rows[c.source].Ints[i])
 		}
 	}
 	c.rows += int64(rows[0].Len())
@@ -126,6 +123,13 @@ func (c *counter) add(rows []column.Vector) {
 		}
 		t.sums.Add(&rows[t.sum], by, nil)
 	}
+}
+
+func (c *counter) addSource(n int64) {
+	if !c.hasSource {
+		c.hasSource, c.first, c.last = true, n, n
+	}
+	c.first, c.last = min(c.first, n), max(c.last, n)
 }
 
 func (c *counter) summary() (Summary, error) {

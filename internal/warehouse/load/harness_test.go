@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bursar/internal/column"
+	"bursar/internal/duck"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/postgres"
@@ -22,6 +23,7 @@ import (
 	"bursar/internal/project"
 	"bursar/internal/project/projecttest"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/archive"
 	"bursar/internal/warehouse/duckwarehouse"
 	"bursar/internal/warehouse/load"
 	"bursar/internal/warehouse/pgwarehouse"
@@ -78,13 +80,16 @@ func openRedshift(t *testing.T) warehouse.Database {
 
 func openDuck(t *testing.T, dir string) warehouse.Database {
 	t.Helper()
-	db, err := duckwarehouse.Open(duckwarehouse.Config{Path: filepath.Join(dir, "warehouse.duckdb"), Scratch: t.TempDir(), Memory: "300MB", Threads: 2})
+	db, err := duckwarehouse.Open(duckwarehouse.Config{Path: filepath.Join(dir, "warehouse.duckdb"), Scratch: t.TempDir(), Memory: "300MB", Threads: 2, Files: warmFolder(dir)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
+
+// warmFolder is where the database in a folder reads rows of the warm tier.
+func warmFolder(dir string) string { return filepath.Join(dir, "warm") }
 
 func openPostgres(t *testing.T, url string) warehouse.Database {
 	t.Helper()
@@ -99,8 +104,12 @@ func openPostgres(t *testing.T, url string) warehouse.Database {
 func newHarness(t *testing.T, db warehouse.Database, yaml string) *harness {
 	t.Helper()
 	h := &harness{T: t, Dir: t.TempDir(), DB: db, YAML: yaml, Now: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}
+	archiver := &archive.Archiver{
+		ProjectID: "project", Objects: object.NewFolder(t.TempDir()), Scratch: t.TempDir(), Duck: duck.Options{Memory: "256MB", Threads: 2}, Now: h.now,
+		Open: func(context.Context) (warehouse.Database, error) { return db, nil },
+	}
 	h.Config = load.Config{
-		Database: db, ProjectID: "project", Scratch: t.TempDir(), Workers: 2, Now: h.now,
+		Database: db, ProjectID: "project", Archive: archiver, Scratch: t.TempDir(), Workers: 2, Now: h.now,
 		Source: func(_ context.Context, l *project.Load) (load.Source, error) {
 			return load.NewFolder(filepath.Join(h.Dir, l.From)), nil
 		},

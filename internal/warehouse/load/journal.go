@@ -121,6 +121,8 @@ type history struct {
 	Table  *warehouse.Table
 	Staged []object // by the open one
 
+	lacksView bool // the table lacks the view of it and its archive
+
 	known      map[column.Digest]known // by name
 	lastPeriod project.Period          // of a time series
 }
@@ -142,6 +144,9 @@ func (r *run) readHistory(ctx context.Context) error {
 		}
 		if found {
 			h.Table = &t
+		}
+		if h.lacksView, err = r.lacksView(ctx, reader); err != nil {
+			return err
 		}
 		if _, found, err = reader.Table(ctx, loadsTable); err != nil || !found {
 			return err

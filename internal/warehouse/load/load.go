@@ -11,6 +11,7 @@ import (
 
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/archive"
 )
 
 // Config is what loads work with.
@@ -18,6 +19,7 @@ type Config struct {
 	Database warehouse.Database
 	// ProjectID is recorded in the journal; that of another project is refused.
 	ProjectID string
+	Archive   *archive.Archiver // of the tables of loads
 	// Source opens the place that a load reads from.
 	Source  func(ctx context.Context, l *project.Load) (Source, error)
 	Scratch string // a folder for temporary files

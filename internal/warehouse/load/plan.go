@@ -111,7 +111,7 @@ func (r *run) plan(ctx context.Context) (err error) {
 
 // hasWork reports whether anything is to be written.
 func (r *run) hasWork() bool {
-	return len(r.todo) > 0 || len(r.staged) > 0 || r.mode == replaceFrom || len(r.added) > 0 || len(r.touched) > 0
+	return len(r.todo) > 0 || len(r.staged) > 0 || r.mode == replaceFrom || len(r.added) > 0 || len(r.touched) > 0 || r.history.lacksView
 }
 
 // planAll loads everything, unless nothing differs from what is loaded.

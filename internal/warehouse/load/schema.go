@@ -18,7 +18,7 @@ const (
 	objectColumn = "_object" // the object's name
 	lineColumn   = "_line"   // the line of the object where the row begins, or the number of an element or of a row of Parquet
 	loadColumn   = "_load"   // the number of the load in the journal
-	periodColumn = "_period" // of a time series
+	periodColumn = project.PeriodColumn
 )
 
 // periodKinds are the types of periods.

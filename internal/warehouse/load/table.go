@@ -14,17 +14,22 @@ import (
 // prepareTable makes the table ready for rows that are added: it is created or gets its new columns, and rows that will be replaced are deleted.
 func (r *run) prepareTable(ctx context.Context, tx warehouse.Tx) error {
 	if r.history.Table == nil {
-		return tx.Create(ctx, r.declared.Table, r.columns)
+		return r.remakeTable(ctx, tx, func() error { return tx.Create(ctx, r.declared.Table, r.columns) })
 	}
 	if len(r.added) > 0 {
 		if err := tx.AddColumns(ctx, r.declared.Table, r.added); err != nil {
 			return err
 		}
 	}
-	if r.mode != replaceFrom {
-		return nil
+	if r.mode == replaceFrom {
+		if err := r.restoreBefore(ctx, tx); err != nil {
+			return err
+		}
+		if err := r.deletePeriods(ctx, tx); err != nil {
+			return err
+		}
 	}
-	return r.deletePeriods(ctx, tx)
+	return r.refreshView(ctx, tx)
 }
 
 // deletePeriods deletes the rows from the first period on that is replaced, and forgets their objects. Texts of periods are compared in the
@@ -51,7 +56,7 @@ func (r *run) deletePeriods(ctx context.Context, tx warehouse.Tx) error {
 
 // replaceTable makes the staging table the load's table.
 func (r *run) replaceTable(ctx context.Context, tx warehouse.Tx) error {
-	if err := tx.Replace(ctx, r.declared.Table, r.stagingTable()); err != nil {
+	if err := r.remakeTable(ctx, tx, func() error { return tx.Replace(ctx, r.declared.Table, r.stagingTable()) }); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE load = %s", objectsTable, literal(r.declared.Name)))

@@ -26,7 +26,12 @@ func (r *run) load(ctx context.Context) error {
 	case r.mode == replaceFrom || len(r.added) > 0:
 		return r.loadAtOnce(ctx, nil)
 	}
-	return r.write(ctx, r.writeTouched)
+	return r.write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
+		if err := r.refreshView(ctx, tx); err != nil {
+			return err
+		}
+		return r.writeTouched(ctx, tx)
+	})
 }
 
 // groups divides the objects into what is committed together.

@@ -18,20 +18,21 @@ import (
 type archived struct {
 	*archive.Archiver
 
-	table archive.Table
+	table   archive.Table
+	emptied bool // by forget
 }
 
 func (p *Publisher) archived(s *project.Stream) archived {
 	t := archive.Table{
 		Name: project.EventsTable(s.Name), Columns: eventColumns(s), Order: []string{BatchColumn, event.FileColumn, event.RowColumn}, Source: BatchColumn,
-		Declared: s.Archive,
+		Declared: s.Archive, Update: "bursar publish",
 	}
 	for i := range s.Totals {
 		if total := &s.Totals[i]; total.Where == "" { // other conditions are in the SQL of another database
 			t.Totals = append(t.Totals, archive.Total{Name: total.Name, Sum: total.Sum, By: total.By})
 		}
 	}
-	return archived{p.Archive, t}
+	return archived{Archiver: p.Archive, table: t}
 }
 
 // ArchiveTables lists the tables that may be archived.
@@ -64,7 +65,7 @@ func (a *archived) lacksView(ctx context.Context, r warehouse.Reader) (bool, err
 // refresh makes the view show the table as it is now.
 func (a *archived) refresh(ctx context.Context, db warehouse.Database, tx warehouse.Tx) error {
 	parts, err := archive.Parts(ctx, tx, a.table.Name)
-	if err != nil || a.view() == "" && len(parts) == 0 {
+	if err != nil || a.view() == "" && len(parts) == 0 && !a.emptied {
 		return err
 	}
 	return a.Refresh(ctx, db, tx, a.table.Name)
@@ -72,7 +73,12 @@ func (a *archived) refresh(ctx context.Context, db warehouse.Database, tx wareho
 
 // forget forgets what is archived, because the table is made from the beginning. Its view is dropped before if its columns change.
 func (a *archived) forget(ctx context.Context, db warehouse.Database, tx warehouse.Tx, before *record, definition string) error {
-	if err := a.Forget(ctx, tx, a.table.Name); err != nil || a.view() == "" || before == nil || before.definition == definition {
+	parts, err := archive.Parts(ctx, tx, a.table.Name)
+	if err != nil {
+		return err
+	}
+	a.emptied = len(parts) > 0
+	if err := a.Forget(ctx, tx, a.table.Name); err != nil || a.view() == "" && !a.emptied || before == nil || before.definition == definition {
 		return err
 	}
 	return archive.DropView(ctx, db, tx, a.table.Name)
