@@ -294,9 +294,7 @@ func TestArchivedAtRandom(t *testing.T) {
 			yaml := strings.Replace(strings.Replace(archivedYAML, "manifest", strategy, 1), "column: day, ", archived+"by: month, ", 1)
 			t.Run(fmt.Sprint(i, j), func(t *testing.T) {
 				t.Parallel()
-				random := rand.New(rand.NewPCG(seed, uint64(i)))
-				choose := rand.New(rand.NewPCG(random.Uint64(), 1)).Uint64()
-				onArchived(t, yaml, newObjects(strategy, choose).test)
+				onArchived(t, yaml, (&objects{strategy, seed + uint64(i)}).test)
 			})
 		}
 	}
@@ -307,8 +305,6 @@ type objects struct {
 	strategy string
 	seed     uint64
 }
-
-func newObjects(strategy string, seed uint64) *objects { return &objects{strategy, seed} }
 
 func (o *objects) test(h *archived) {
 	random, next := rand.New(rand.NewPCG(o.seed, 2)), 0
