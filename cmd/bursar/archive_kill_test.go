@@ -6,11 +6,8 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
-
-	"bursar/internal/postgres/postgrestest"
 )
 
 const (
@@ -40,8 +37,8 @@ func playArchiveKilled(t *testing.T, kills int) {
 	for _, kind := range []string{"duckdb", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			p := &archiveKilled{publishing: publishing{killed: &killed{t: t, dir: t.TempDir(), random: seeded(t)}, retracted: map[int]bool{}}, took: map[string]time.Duration{}}
-			p.declare(kind)
+			p := &archiveKilled{publishing{disturbed: newDisturbed(t, kind), retracted: map[int]bool{}}}
+			p.declare()
 			for p.dead < kills {
 				p.round()
 			}
@@ -50,26 +47,21 @@ func playArchiveKilled(t *testing.T, kills int) {
 			if got := must(t, 0, "archive", "--list", "--project", p.dir).out; got != "Nothing is archived.\n" {
 				t.Errorf("after the restore: %s", got)
 			}
-			t.Logf("%d events, %d processes killed", p.events, p.dead)
+			t.Logf("%d events, %d processes killed, %d restarts", p.events, p.dead, p.restarts)
 		})
 	}
 }
 
 // archiveKilled is a project that is archived by processes of which some are killed.
-type archiveKilled struct {
-	publishing
+type archiveKilled struct{ publishing }
 
-	took map[string]time.Duration // by a command that was left alone
-}
-
-func (p *archiveKilled) declare(kind string) {
+func (p *archiveKilled) declare() {
 	p.t.Helper()
-	warm, config := "warm: 1 year, ", ""
-	if kind == "postgres" {
-		p.server = postgrestest.Start(p.t, postgrestest.Options{})
-		warm, config = "", fmt.Sprintf("warehouse: {kind: postgres, url: %q}\n", p.server.Database(p.t))
+	p.attempts = 5 // the database may be away between its transactions
+	warm := ""
+	if p.server == nil {
+		warm = "warm: 1 year, "
 	}
-	file(p.t, p.dir, "bursar.yaml", config)
 	file(p.t, p.dir, "streams/visits.yaml", fmt.Sprintf(archivedVisits, warm))
 }
 
@@ -91,37 +83,9 @@ func (p *archiveKilled) round() {
 		{"restore", "events_visits", "--from", day()},
 		{"archive", "--before", "2027-01-01", "--cold-before", day()},
 	} {
-		args = append(args, "--project", p.dir)
-		for range 3 {
-			if took := p.took[args[0]]; took > 0 {
-				p.publishing.took = took
-				if _, dead := p.child(p.moment(), args...); dead {
-					p.dead++
-				}
-			}
-		}
-		restarted := p.restart()
-		began := time.Now()
-		p.untilDone(args)
-		p.took[args[0]] = time.Since(began)
-		restarted.Wait()
+		p.disturb(args...)
 	}
 	p.prove()
-}
-
-// untilDone repeats a command while the database is away.
-func (p *archiveKilled) untilDone(args []string) {
-	p.t.Helper()
-	for range 5 {
-		got, _ := p.child(0, args...)
-		if got.code == 0 {
-			return
-		}
-		if !strings.Contains(got.err, "[transient]") {
-			p.t.Fatalf("%q: %s", args, got.err)
-		}
-	}
-	p.t.Fatalf("%q does not succeed", args)
 }
 
 // prove compares every row in the warehouse and in the archive with what was sealed, and reads the objects.

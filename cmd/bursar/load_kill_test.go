@@ -1,91 +1,185 @@
 //go:build linux
 
-// Loads by processes that are killed: whatever was committed, loading again completes it.
+// Loads by processes that are killed at random, while objects come, change and go and the database is restarted: the tables are the rows of the
+// objects.
 
 package main
 
 import (
-	"context"
+	"bytes"
+	"encoding/binary"
 	"fmt"
-	"log/slog"
-	"math/rand/v2"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"bursar/internal/app"
-	"bursar/internal/column"
-	"bursar/internal/postgres/postgrestest"
-	"bursar/internal/warehouse"
+	"github.com/klauspost/compress/zstd"
 )
 
-// kills is how often a load is killed for each database.
-const kills = 12
+const (
+	loadKills     = 5
+	soakLoadKills = 50
+)
 
 func TestLoadKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills processes")
+	}
 	t.Parallel()
-	for _, database := range []string{"duckdb", "postgres"} {
-		t.Run(database, func(t *testing.T) {
+	playLoadKilled(t, loadKills)
+}
+
+func TestSoakLoadKilled(t *testing.T) {
+	onlyInSoak(t)
+	t.Parallel()
+	playLoadKilled(t, soakLoadKills)
+}
+
+func playLoadKilled(t *testing.T, kills int) {
+	t.Helper()
+	for _, kind := range []string{"duckdb", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			dir := loading(t, 0)
-			if database == "postgres" {
-				file(t, dir, "bursar.yaml", fmt.Sprintf("warehouse: {kind: postgres, url: %q}\n", postgrestest.URL(t)))
+			l := &loads{disturbed: newDisturbed(t, kind), objects: map[string]map[string]amounts{}}
+			for _, strategy := range strategies {
+				l.declare(strategy)
 			}
-			random := rand.New(rand.NewPCG(uint64(os.Getpid()), 2))
-			const rows = 2000
-			line := `{"id":"` + strings.Repeat("x", 100) + `","user":{"zip":"1"},"more":[1,2,3]}` + "\n"
-			for kill := range kills {
-				for object := range 20 {
-					file(t, dir, fmt.Sprintf("in/%02d-%02d.json", kill, object), strings.Repeat(line, rows))
-				}
-				cmd := program(t, 0, "load", "--project", dir)
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				timer := time.AfterFunc(time.Duration(100+random.IntN(1500))*time.Millisecond, func() { _ = cmd.Process.Kill() })
-				_ = cmd.Wait() // killed, or not
-				timer.Stop()
+			for l.dead < kills || l.staged == 0 {
+				l.round()
 			}
-			must(t, 0, "load", "--project", dir)
-			r := loaded(t, must(t, 0, "load", "--json", "--project", dir))
-			if r["objects"] != 0.0 || r["known"] != 20.0*kills {
-				t.Errorf("loaded %v", r)
-			}
-			want := fmt.Sprintf("%d %d %d 0", 20*kills*rows, 20*kills, 20*kills*rows)
-			if got := clicks(t, dir); got != want {
-				t.Errorf("rows, objects, rows in the journal and staged objects are %s, want %s", got, want)
-			}
+			t.Logf("%d rows loaded, %d rounds of several transactions, %d processes killed, %d restarts", l.rows, l.staged, l.dead, l.restarts)
 		})
 	}
 }
 
-// clicks counts what is in the warehouse of a project.
-func clicks(t *testing.T, dir string) (counts string) {
-	t.Helper()
-	a, err := app.Open(t.Context(), dir, "test", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
+// strategies are also the names of the loads.
+var strategies = []string{"manifest", "bulk", "timeseries"}
+
+// loads is a project with a load of each strategy, whose processes are killed.
+type loads struct {
+	*disturbed
+	objects map[string]map[string]amounts // of a load, by name
+	rows    int                           // that were loaded, also again
+	rounds  int
+	staged  int // rounds whose loads have several transactions
+}
+
+// amounts are rows of an object or of a table.
+type amounts struct{ rows, cents int }
+
+func (l *loads) declare(strategy string) {
+	l.t.Helper()
+	yaml := fmt.Sprintf("load: %s\nfrom: in/%s/\nformat: jsonl\ncolumns:\n  id: {type: int}\n  account: {type: int}\n  amount: {type: \"decimal(18,2)\"}\n"+
+		"rest: others\nstrategy: %[1]s\n", strategy, strategy)
+	if strategy == "timeseries" {
+		yaml += "timeseries: {by: day}\n"
 	}
-	defer func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
+	file(l.t, l.dir, "warehouse/"+strategy+".yaml", yaml)
+	l.objects[strategy] = map[string]amounts{}
+}
+
+// round changes the objects of all loads, and loads them by processes that are killed before the last one.
+func (l *loads) round() {
+	l.t.Helper()
+	wide := l.rounds > 0 && l.random.IntN(3) == 0
+	if wide {
+		l.staged++
+	}
+	for i := range 3 {
+		l.object("manifest", fmt.Sprintf("%d-%d.jsonl.zst", l.rounds, i), wide)
+		l.object("bulk", fmt.Sprintf("%d.jsonl.zst", i), wide)
+	}
+	if l.random.IntN(2) == 0 {
+		l.remove("bulk", "2.jsonl.zst")
+	}
+	for day := max(0, l.rounds-1 /* changed */); day <= l.rounds; day++ {
+		l.object("timeseries", fmt.Sprintf("2026/%02d/%02d/a.jsonl.zst", 1+day/28, 1+day%28), wide)
+	}
+	l.rounds++
+	for range 3 {
+		l.kill(1, "load")
+		l.proveWhole()
+	}
+	l.finish("load")
+	l.prove()
+}
+
+// proveWhole checks that the rows of every object are in a table as the journal says, whatever a killed process has done.
+func (l *loads) proveWhole() {
+	l.t.Helper()
+	if l.rounds == 1 {
+		return // nothing is loaded yet
+	}
+	for _, load := range strategies {
+		l.selects("SELECT object, rows, row_count FROM (SELECT _object, count(*) AS rows FROM "+load+" GROUP BY _object) AS t FULL JOIN "+
+			"(SELECT object, row_count FROM bursar_load_objects WHERE load = '"+load+"') AS j ON object = _object WHERE rows IS DISTINCT FROM row_count", "")
+	}
+}
+
+// object writes an object of some thousand rows.
+func (l *loads) object(load, name string, wide bool) {
+	l.t.Helper()
+	var text bytes.Buffer
+	sum := amounts{rows: 1000 + l.random.IntN(4000)}
+	for range sum.rows {
+		cents := l.random.IntN(1_000_000)
+		sum.cents += cents
+		fmt.Fprintf(&text, `{"id":%d,"account":%d,"amount":"%d.%02d","more":[1,"x"]}`+"\n", l.rows, l.random.IntN(5000), cents/100, cents%100)
+		l.rows++
+	}
+	path := filepath.Join(l.dir, "in", load, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		l.t.Fatal(err)
+	}
+	out, err := zstd.NewWriter(nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	packed := out.EncodeAll(text.Bytes(), nil)
+	if wide {
+		packed = binary.LittleEndian.AppendUint32(append(packed, skippable...), wideBytes)
+	}
+	if err := os.WriteFile(path, packed, 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+	if wide {
+		if err := os.Truncate(path, int64(len(packed)+wideBytes)); err != nil {
+			l.t.Fatal(err)
 		}
-	}()
-	db, err := a.Warehouse(t.Context())
-	if err != nil {
-		t.Fatal(err)
 	}
-	const sql = `SELECT count(*), count(DISTINCT _object), (SELECT CAST(sum(row_count) AS BIGINT) FROM bursar_load_objects),
-(SELECT count(*) FROM bursar_load_staged) FROM clicks`
-	err = db.Read(t.Context(), func(ctx context.Context, r warehouse.Reader) error {
-		return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
-			counts = fmt.Sprint(rows[0].Ints[0], rows[1].Ints[0], rows[2].Ints[0], rows[3].Ints[0])
-			return nil
-		})
-	})
-	if err != nil {
-		t.Fatal(err)
+	l.objects[load][name] = sum
+}
+
+// skippable begins a frame of Zstandard that has no data, and its size follows. A hole in the file is its content.
+var skippable = []byte{0x50, 0x2a, 0x4d, 0x18}
+
+// wideBytes is so much that two objects are not loaded in one transaction.
+const wideBytes = 300 << 20
+
+func (l *loads) remove(load, name string) {
+	l.t.Helper()
+	delete(l.objects[load], name)
+	if err := os.Remove(filepath.Join(l.dir, "in", load, name)); err != nil {
+		l.t.Fatal(err)
 	}
-	return counts
+}
+
+// prove compares the rows of every object in each table, and those of the journal, with what was written to the objects. Nothing is staged.
+func (l *loads) prove() {
+	l.t.Helper()
+	for _, load := range strategies {
+		var want, journal strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(l.objects[load])) {
+			o := l.objects[load][name]
+			fmt.Fprintf(&want, "%s,%d,%d.%02d\n", name, o.rows, o.cents/100, o.cents%100)
+			fmt.Fprintf(&journal, "%s,%d\n", name, o.rows)
+		}
+		l.selects("SELECT _object, count(*), sum(amount) FROM "+load+` GROUP BY _object ORDER BY _object`, want.String())
+		l.selects("SELECT object, row_count FROM bursar_load_objects WHERE load = '"+load+"' ORDER BY object", journal.String())
+	}
+	l.selects("SELECT object FROM bursar_load_staged", "")
+	l.selects("SELECT load_number FROM bursar_loads WHERE finished IS NULL", "")
 }

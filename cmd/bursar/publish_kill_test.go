@@ -10,11 +10,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
-
-	"bursar/internal/postgres/postgrestest"
 )
 
 const (
@@ -41,26 +38,23 @@ func playPublishKilled(t *testing.T, kills int) {
 	for _, kind := range []string{"duckdb", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			p := &publishing{killed: &killed{t: t, dir: t.TempDir(), random: seeded(t)}}
-			p.declare(kind)
+			p := &publishing{disturbed: newDisturbed(t, kind)}
+			p.declare()
 			for p.dead < kills {
 				p.round()
 			}
 			p.prove()
-			t.Logf("%d events, %d processes killed", p.events, p.dead)
+			t.Logf("%d events, %d processes killed, %d restarts", p.events, p.dead, p.restarts)
 		})
 	}
 }
 
 // publishing is a project that is published by processes of which some are killed.
 type publishing struct {
-	*killed
-	server    *postgrestest.Server // nil: the warehouse is a file
+	*disturbed
 	events    int
 	batches   int
 	retracted map[int]bool
-	took      time.Duration // the last publication that was left alone
-	dead      int           // processes that died
 }
 
 const visits = `stream: visits
@@ -83,15 +77,9 @@ conserve: {cost: cost}
 history: true
 `
 
-func (p *publishing) declare(kind string) {
+func (p *publishing) declare() {
 	p.t.Helper()
 	p.retracted = map[int]bool{}
-	config := ""
-	if kind == "postgres" {
-		p.server = postgrestest.Start(p.t, postgrestest.Options{})
-		config = fmt.Sprintf("warehouse: {kind: postgres, url: %q}\n", p.server.Database(p.t))
-	}
-	file(p.t, p.dir, "bursar.yaml", config)
 	file(p.t, p.dir, "streams/visits.yaml", visits)
 	file(p.t, p.dir, "pipelines/pages.yaml", pages)
 }
@@ -107,36 +95,8 @@ func (p *publishing) round() {
 	case 1:
 		must(p.t, 0, "rebuild", "pages", "--project", p.dir)
 	}
-	for range 3 {
-		if p.took > 0 {
-			if _, dead := p.child(p.moment(), "publish", "--project", p.dir); dead {
-				p.dead++
-			}
-		}
-	}
-	restarted := p.restart()
-	began := time.Now()
-	must(p.t, 0, "publish", "--project", p.dir)
-	p.took = time.Since(began)
-	restarted.Wait()
+	p.disturb("publish")
 	p.prove()
-}
-
-// moment is some time within that of a publication.
-func (p *publishing) moment() time.Duration { return time.Duration(1 + p.random.Int64N(int64(p.took))) }
-
-// restart restarts the database, sometimes, in the middle of a publication.
-func (p *publishing) restart() *sync.WaitGroup {
-	var restarted sync.WaitGroup
-	if p.server == nil || p.took == 0 || p.random.IntN(3) > 0 {
-		return &restarted
-	}
-	after, how := p.moment(), []postgrestest.End{postgrestest.Fast, postgrestest.Killed}[p.random.IntN(2)]
-	restarted.Go(func() {
-		<-time.After(after)
-		p.server.Restart(p.t, how)
-	})
-	return &restarted
 }
 
 // ingest seals a batch of events.
