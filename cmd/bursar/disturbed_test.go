@@ -98,10 +98,10 @@ func (d *disturbed) restart(took time.Duration) *sync.WaitGroup {
 }
 
 // selects compares the rows of a query.
-func (d *disturbed) selects(sql, want string) {
-	d.t.Helper()
-	got := must(d.t, 0, "query", sql, "--format", "csv", "--project", d.dir).out
+func (k *killed) selects(sql, want string) {
+	k.t.Helper()
+	got := must(k.t, 0, "query", sql, "--format", "csv", "--project", k.dir).out
 	if _, rows, _ := strings.Cut(got, "\n"); rows != want {
-		d.t.Fatalf("%s gives\n%s\nwant\n%s", sql, rows, want)
+		k.t.Fatalf("%s gives\n%s\nwant\n%s", sql, rows, want)
 	}
 }

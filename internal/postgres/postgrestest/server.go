@@ -38,6 +38,7 @@ const startTimeout = time.Minute
 type Options struct {
 	Settings    []string     // name=value, as in postgresql.conf
 	Certificate *Certificate // accepts only TLS connections
+	Log         string       // a folder for the log of transactions, which then has files of 1 MB; it is created
 }
 
 // Server is a running server.
@@ -243,6 +244,9 @@ func (s *Server) create(options Options) error {
 	}
 	initdb := s.command(owner, filepath.Join(binaries(), "initdb"), "-D", s.data(), "-U", User, "--auth=scram-sha-256",
 		"--pwfile="+filepath.Join(s.dir, "password"), "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+	if options.Log != "" {
+		initdb.Args = append(initdb.Args, "--waldir="+options.Log, "--wal-segsize=1")
+	}
 	if text, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, text)
 	}
