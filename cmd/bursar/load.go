@@ -196,6 +196,7 @@ func printLoadNotes(w io.Writer, r *load.Result) {
 		{&r.Changed, "object is not as it was loaded", "objects are not as they were loaded; --reload loads everything again"},
 		{&r.Renamed, "object was renamed, and is not loaded again", "objects were renamed, and are not loaded again"},
 		{&r.Vanished, "loaded object does not exist any more", "loaded objects do not exist any more"},
+		{&r.Removed, "loaded object does not exist any more, and its rows were removed", "loaded objects do not exist any more, and their rows were removed"},
 		{&r.Late, "new object is of a period that was passed", "new objects are of periods that were passed; --from loads from a period on"},
 	} {
 		if names.list.Count > 0 {

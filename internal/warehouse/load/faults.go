@@ -76,6 +76,9 @@ func (r *run) withoutFaulty(objects []Object, do func([]Object) error) error {
 		case errors.Is(fault.err, ErrReplaced) && r.mode != addRows:
 			return failure.Wrap(failure.Transient, fmt.Errorf("%w; nothing was loaded: load again when nobody writes to it", err))
 		}
+		if fault.damaged {
+			r.damaged++
+		}
 		r.result.LeftOut = append(r.result.LeftOut, LeftOut{fault.object, fault.err.Error()})
 		objects = slices.DeleteFunc(slices.Clone(objects), func(o Object) bool { return o.Name == fault.object })
 		if len(objects) == 0 && r.mode != addRows {
@@ -86,5 +89,5 @@ func (r *run) withoutFaulty(objects []Object, do func([]Object) error) error {
 
 // mayLeaveOut reports whether a damaged object may be left out: it counts like a rejected row.
 func (r *run) mayLeaveOut() bool {
-	return r.mode == addRows && (r.declared.MaxErrors.Share > 0 || r.declared.MaxErrors.Rows > int64(len(r.result.LeftOut)))
+	return r.mode == addRows && (r.declared.MaxErrors.Share > 0 || r.declared.MaxErrors.Rows > r.damaged)
 }

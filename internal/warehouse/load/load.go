@@ -75,7 +75,8 @@ type Result struct {
 	Undeclared []string `json:"undeclared,omitempty"` // some properties that are not declared
 
 	Changed  Names     `json:"changed"`  // objects that are not as they were loaded
-	Vanished Names     `json:"vanished"` // objects that were loaded and do not exist any more
+	Vanished Names     `json:"vanished"` // objects that were loaded and do not exist any more; their rows stay
+	Removed  Names     `json:"removed"`  // the same of a time series; their rows are replaced
 	Renamed  Names     `json:"renamed"`  // new objects with the content of one that does not exist any more: it is loaded
 	Late     Names     `json:"late"`     // new objects of periods that a time series has passed
 	LeftOut  []LeftOut `json:"left_out"` // objects that could not be loaded
@@ -138,7 +139,7 @@ func (l *Loader) Run(ctx context.Context, declared *project.Load, o Options) (Re
 // finished returns the result. Its lists are never nil, so that they are lists in JSON.
 func (r *run) finished(began time.Time) Result {
 	r.result.Seconds = r.l.config.Now().Sub(began).Seconds()
-	for _, list := range []*Names{&r.result.Changed, &r.result.Vanished, &r.result.Renamed, &r.result.Late} {
+	for _, list := range []*Names{&r.result.Changed, &r.result.Vanished, &r.result.Removed, &r.result.Renamed, &r.result.Late} {
 		list.Names = orEmpty(list.Names)
 	}
 	r.result.LeftOut, r.result.Rejects = orEmpty(r.result.LeftOut), orEmpty(r.result.Rejects)

@@ -5,6 +5,8 @@ package load_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -161,6 +163,25 @@ func TestDamagedObjects(t *testing.T) {
 		h.File("in/b.json", `[{"id":"2"},{"id":"3"}]`)
 		h.Load("1 2 0 2")
 		h.Want("SELECT id FROM events ORDER BY id", "1", "2", "3", "4")
+	})
+}
+
+// TestUnfinishedObjects leaves out a compressed object into which nothing was written yet, and loads it later.
+func TestUnfinishedObjects(t *testing.T) {
+	t.Parallel()
+	onEach(t, manifestYAML, func(h *harness) {
+		h.File("in/a.json", `{"id":"1"}`)
+		empty := filepath.Join(h.Dir, "in", "b.json.gz")
+		if err := os.WriteFile(empty, nil, 0o600); err != nil {
+			h.Fatal(err)
+		}
+		r := h.Load("1 1 0 0")
+		if len(r.LeftOut) != 1 || r.LeftOut[0].Object != "b.json.gz" || !strings.Contains(r.LeftOut[0].Reason, "it is empty") {
+			h.Errorf("the result is %+v", r)
+		}
+		h.File("in/b.json.gz", `{"id":"2"}`)
+		h.Load("1 1 0 1")
+		h.Want("SELECT id FROM events ORDER BY id", "1", "2")
 	})
 }
 

@@ -42,6 +42,7 @@ type run struct {
 
 	stagedBytes int64         // of objects that were staged before
 	refused     []*refusedRow // by the database, so far
+	damaged     int64         // objects that were left out because they cannot be read
 }
 
 // mode is what becomes of the rows in the table.
@@ -87,7 +88,7 @@ func (r *run) failed(err error) error {
 // plan compares the objects that exist with the journal.
 func (r *run) plan(ctx context.Context) (err error) {
 	r.result = Result{Load: r.declared.Name, Table: r.declared.Table, Strategy: string(r.declared.Strategy)}
-	r.added, r.all, r.todo, r.staged, r.touched, r.mode, r.stagedBytes = nil, nil, nil, nil, nil, addRows, 0
+	r.added, r.all, r.todo, r.staged, r.touched, r.mode, r.stagedBytes, r.damaged = nil, nil, nil, nil, nil, addRows, 0, 0
 	listing, err := r.compare(ctx)
 	if err != nil {
 		return err
@@ -130,6 +131,8 @@ func (r *run) planNew(ctx context.Context, other *listing) error {
 	var suspects []Object
 	for _, o := range other.objects {
 		switch loaded, same := r.isKnown(&o); {
+		case !loaded && o.isUnfinished():
+			r.result.LeftOut = append(r.result.LeftOut, LeftOut{o.Name, "it is empty, and no compressed file is: it is loaded when it is complete"})
 		case !loaded:
 			r.todo = append(r.todo, o)
 		case !same:

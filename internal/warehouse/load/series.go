@@ -109,6 +109,7 @@ func (r *run) firstDifference(ctx context.Context, all *listing, periods []proje
 	_, err := r.details(ctx, nil, func(o *object) {
 		if p, err := s.By.Parse(o.Period); err == nil && p >= compared {
 			differs(p)
+			r.result.Removed.add(o.Name)
 		} else {
 			r.result.Vanished.add(o.Name)
 		}

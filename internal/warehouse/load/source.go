@@ -69,6 +69,11 @@ func matches(pattern, name string) bool {
 	return pattern == "" || whole || last
 }
 
+// isUnfinished reports whether nothing was written into a compressed object yet: its format has a header.
+func (o *Object) isUnfinished() bool {
+	return o.Size == 0 && (strings.HasSuffix(o.Name, ".gz") || strings.HasSuffix(o.Name, ".zst"))
+}
+
 // version is a short form of what a listing says about an object's content.
 func (o *Object) version() uint64 {
 	return version(o.Size, o.Modified.UnixMicro(), []byte(o.ETag))

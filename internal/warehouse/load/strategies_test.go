@@ -98,7 +98,7 @@ func TestTimeSeries(t *testing.T) {
 		}
 		from, _ := project.ByDay.Parse("2026-11-02")
 		r = h.LoadWith(load.Options{From: &from}, "5 5 0 0")
-		if r.Changed.Count != 1 || r.Late.Count != 0 || r.Vanished.Count != 0 {
+		if r.Changed.Count != 1 || r.Late.Count != 0 || r.Vanished.Count != 0 || !slices.Equal(r.Removed.Names, []string{"2026/11/03/b.jsonl"}) {
 			h.Errorf("the result is %+v", r)
 		}
 		h.Want("SELECT id, _load FROM events ORDER BY id", "10|1", "11|1", "20|4", "21|4", "30|4", "40|4", "50|4")
