@@ -314,6 +314,34 @@ func TestArchiveDamage(t *testing.T) {
 	x.check()
 }
 
+// TestArchiveLosesWarmObject loses an object that the view reads: the table is made again from the events.
+func TestArchiveLosesWarmObject(t *testing.T) {
+	t.Parallel()
+	x := openArchiving(t, "duckdb", "month", rand.New(rand.NewPCG(1, 1)))
+	for range 3 {
+		x.ingest()
+	}
+	publishAll(t, x.App)
+	archiveAll(t, x.App, ArchiveOptions{Before: day("2024-01-01")})
+	parts, err := x.ArchivedParts(t.Context(), nil)
+	if err != nil || len(parts) < 2 {
+		t.Fatalf("%+v, %v", parts, err)
+	}
+	if err := os.Remove(x.Engine.Objects.Files().Path(parts[0].Object)); err != nil {
+		t.Fatal(err)
+	}
+	x.ingest()
+	if _, err := publisher(t, x.App).Publish(t.Context(), "events_visits"); failure.Of(err) != failure.Data || !strings.Contains(fmt.Sprint(err), "`bursar publish --again events_visits`") {
+		t.Errorf("a new batch: %v [%s]", err, failure.Of(err))
+	}
+	if _, err := publisher(t, x.App).Again(t.Context(), "events_visits"); err != nil {
+		t.Fatal(err)
+	}
+	publishAll(t, x.App)
+	wantTiersCount(t, x.App, 0)
+	x.check()
+}
+
 func wantTiersCount(t *testing.T, a *App, want int) {
 	t.Helper()
 	if parts, err := a.ArchivedParts(t.Context(), nil); err != nil || len(parts) != want {

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -171,6 +173,14 @@ func views(ctx context.Context, r warehouse.Reader) (map[string]string, error) {
 	return definitions, err
 }
 
+// lacksFile reports whether a file is missing that the view of these parts reads.
+func (a *Archiver) lacksFile(parts []Part) bool {
+	return a.Copies != nil && slices.ContainsFunc(warm(parts), func(d object.Description) bool {
+		_, err := os.Stat(a.Copies.Path(d))
+		return errors.Is(err, fs.ErrNotExist)
+	})
+}
+
 // Forget removes a table's parts from the journal, within the transaction that makes the table again with all its rows.
 func (a *Archiver) Forget(ctx context.Context, tx warehouse.Tx, table string) error {
 	parts, err := a.parts(ctx, tx, table)
@@ -180,11 +190,18 @@ func (a *Archiver) Forget(ctx context.Context, tx warehouse.Tx, table string) er
 	return err
 }
 
-// IsBehind reports whether a table lacks its view, or has one that lacks columns.
-func IsBehind(ctx context.Context, r warehouse.Reader, table string) (bool, error) {
+// IsBehind reports whether a table lacks its view, or has one that lacks columns or files.
+func (a *Archiver) IsBehind(ctx context.Context, r warehouse.Reader, table string) (bool, error) {
 	stored, found, err := r.Table(ctx, table)
 	if err != nil || !found {
 		return false, err
+	}
+	parts, err := a.parts(ctx, r, table)
+	if err != nil {
+		return false, err
+	}
+	if a.lacksFile(parts) { // such a view cannot be described, and trying to ends a transaction
+		return true, nil
 	}
 	view, found, err := r.Table(ctx, project.ArchiveView(table))
 	if failure.Of(err) == failure.Data {

@@ -74,8 +74,14 @@ func classify(err error) error {
 		text := strings.Replace(string(message), "LINE 1: "+describeWord, "LINE 1: ", 1)
 		return located(failure.Wrap(failure.Data, duck.Error(text)), text)
 	}
+	if strings.HasPrefix(string(message), missingFile) {
+		return failure.Wrap(failure.Data, fmt.Errorf("a file that a view reads is missing: %w", message))
+	}
 	return err
 }
+
+// missingFile begins the message about a view over a file that does not exist any more.
+const missingFile = "IO Error: No files found"
 
 func isAboutStatement(message duck.Error) bool {
 	return message.CausedByValue() || slices.ContainsFunc(userErrors, func(kind string) bool { return strings.HasPrefix(string(message), kind) })

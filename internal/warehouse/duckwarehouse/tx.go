@@ -71,7 +71,7 @@ func (t *tx) Table(ctx context.Context, name string) (out warehouse.Table, found
 	if found && err == nil {
 		out.Columns, err = t.asker.describe(ctx, "FROM "+quoted(name))
 	}
-	return out, found, err
+	return out, found, classify(err)
 }
 
 func quoted(name string) string { return column.QuoteIdentifier(name) }

@@ -30,7 +30,7 @@ func (r *run) lacksView(ctx context.Context, reader warehouse.Reader) (bool, err
 	if r.declared.Archive == nil {
 		return false, nil
 	}
-	return archive.IsBehind(ctx, reader, r.declared.Table)
+	return r.l.config.Archive.IsBehind(ctx, reader, r.declared.Table)
 }
 
 // hasArchive reports whether the table has an archive, or has rows in one that is not declared any more.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"bursar/internal/event"
+	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
@@ -59,7 +60,7 @@ func (a *archived) lacksView(ctx context.Context, r warehouse.Reader) (bool, err
 	if a.view() == "" {
 		return false, nil
 	}
-	return archive.IsBehind(ctx, r, a.table.Name)
+	return a.IsBehind(ctx, r, a.table.Name)
 }
 
 // refresh makes the view show the table as it is now.
@@ -68,7 +69,11 @@ func (a *archived) refresh(ctx context.Context, db warehouse.Database, tx wareho
 	if err != nil || a.view() == "" && len(parts) == 0 && !a.emptied {
 		return err
 	}
-	return a.Refresh(ctx, db, tx, a.table.Name)
+	err = a.Refresh(ctx, db, tx, a.table.Name)
+	if err != nil && failure.Of(err) == failure.Data {
+		err = fmt.Errorf("%w; `bursar archive --verify` reports what is lost, and `bursar publish --again %s` makes the table from the events", err, a.table.Name)
+	}
+	return err
 }
 
 // forget forgets what is archived, because the table is made from the beginning. Its view is dropped before if its columns change.
