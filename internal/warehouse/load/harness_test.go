@@ -59,6 +59,9 @@ func onEach(t *testing.T, yaml string, test func(h *harness)) {
 func onAll(t *testing.T, yaml string, test func(h *harness)) {
 	t.Helper()
 	onEach(t, yaml, test)
+	if testing.Short() { // under the race detector: a server for each test, and the same code as for PostgreSQL
+		return
+	}
 	t.Run("redshift", func(t *testing.T) {
 		t.Parallel()
 		test(newHarness(t, openRedshift(t), yaml))
