@@ -31,7 +31,7 @@ func TestFullWarehouse(t *testing.T) {
 			f.config, f.full = fmt.Sprintf("warehouse: {kind: postgres, url: %q}\n", location), "free space on the server's disk"
 		},
 		"log of postgres": func(f *fullWarehouse) { // the server ends when it cannot be written
-			f.server, f.disk = postgrestest.StartLogOnDisk(f.t, 30<<10)
+			f.server, f.disk = postgrestest.StartLogOnDisk(f.t, 150<<10)
 			f.config = fmt.Sprintf("warehouse: {kind: postgres, url: %q}\n", f.server.Database(f.t))
 		},
 	} {

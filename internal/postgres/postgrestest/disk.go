@@ -13,11 +13,12 @@ import (
 )
 
 // StartLogOnDisk starts a server with its log of transactions, and nothing else, on a file system of so many KiB, and returns the folder. The
-// server ends when the log cannot be written: see Restart. The test is skipped where no file system may be mounted.
+// server keeps all of the log, so that a checkpoint does not make room in it, and ends when it cannot be written: see Restart. The test is
+// skipped where no file system may be mounted.
 func StartLogOnDisk(t testing.TB, size int) (s *Server, dir string) {
 	t.Helper()
 	dir = disk(t, size)
-	return Start(t, Options{Log: filepath.Join(dir, "log"), Settings: []string{"min_wal_size=2MB", "max_wal_size=4MB"}}), dir
+	return Start(t, Options{Log: filepath.Join(dir, "log"), Settings: []string{"min_wal_size=2MB", "max_wal_size=4MB", "wal_keep_size=1GB"}}), dir
 }
 
 // DatabaseOnDisk creates a database whose tables are on a file system of so many KiB, and returns its URL and the folder. The server's log of
