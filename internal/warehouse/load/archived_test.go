@@ -279,6 +279,9 @@ func TestArchivedSeries(t *testing.T) {
 
 // TestArchivedAtRandom compares the table and its archive with the objects, while these are added and replaced, and periods move.
 func TestArchivedAtRandom(t *testing.T) {
+	if testing.Short() {
+		t.Skip("loads, archives and restores at random")
+	}
 	seed := uint64(time.Now().UnixNano() % 100000)
 	if s := os.Getenv("SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)

@@ -82,6 +82,9 @@ strategy: manifest
 const objectEvents = 100
 
 func TestRecordedEvents(t *testing.T) {
+	if testing.Short() {
+		t.Skip("loads twenty thousand events, several times")
+	}
 	t.Parallel()
 	folder, files := events(t)
 	onEach(t, windowsYAML, func(h *harness) {

@@ -253,6 +253,9 @@ const maxFaults = 20
 
 // TestFaults fails at each call of a second load in turn. What was loaded before stays, and loading again completes it.
 func TestFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("loads once for each call of the database")
+	}
 	t.Parallel()
 	for _, lose := range []bool{false, true} {
 		t.Run(fmt.Sprintf("lost answers %v", lose), func(t *testing.T) {
